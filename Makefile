@@ -1,0 +1,51 @@
+# Everything starts from a bare machine with python3 and make:
+#   make tour                    install, then run every experiment of the course
+#   make test                    install, then format check, lint, types and tests
+#   make PYTHON=python3.13 test  the same with another Python
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+# A stamp carries the interpreter's name, so that naming another one builds the environment anew.
+CREATED := $(VENV)/.created-$(notdir $(PYTHON))
+INSTALLED := $(VENV)/.installed
+INSTALLED_DEV := $(VENV)/.installed-dev
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
+
+.PHONY: tour test slow lint format clean
+
+tour: $(INSTALLED)
+	$(BIN)/pellucid tour
+
+test: lint
+	$(BIN)/pytest
+
+slow: $(INSTALLED_DEV)
+	$(BIN)/pytest -m slow --timeout=1800
+
+lint: $(INSTALLED_DEV)
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+
+format: $(INSTALLED_DEV)
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+clean:
+	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(CREATED):
+	$(PYTHON) -m venv --clear $(VENV)
+	touch $@
+
+$(INSTALLED): $(CREATED) pyproject.toml
+	@echo "Installing pellucid into $(VENV): a minute or two the first time"
+	$(INSTALL) .
+	touch $@
+
+$(INSTALLED_DEV): $(CREATED) pyproject.toml
+	@echo "Installing pellucid and its development tools into $(VENV): a minute or two the first time"
+	$(INSTALL) ".[dev]"
+	touch $(INSTALLED) $@
