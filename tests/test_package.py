@@ -116,7 +116,7 @@ def fresh_import(module: str) -> dict[str, Any]:
 
 
 def test_import_brings_in_nothing_heavy():
-    assert HEAVY.isdisjoint(fresh_import("pellucid")["modules"])
+    assert HEAVY & set(fresh_import("pellucid")["modules"]) == set()
 
 
 def test_import_is_quick():
@@ -135,7 +135,8 @@ def test_every_package_has_its_place_in_the_layers():
 
 
 def test_imports_run_downwards_only():
-    assert [found.place for found in all_imports() if not found.allowed] == []
+    upward = [found.place for found in all_imports() if not found.allowed]
+    assert not upward, "\n".join(upward)
 
 
 def test_packages_import_one_another_in_no_circle():
@@ -180,4 +181,4 @@ def write_module(root: Path, package: str, text: str) -> Path:
 def test_every_public_module_says_what_it_is_for():
     public = [path for path in sources() if not path.stem.startswith("_") or path.stem in {"__init__", "__main__"}]
     silent = [module_name(path) for path in public if not ast.get_docstring(ast.parse(path.read_text("utf-8")))]
-    assert silent == []
+    assert not silent, "\n".join(silent)
