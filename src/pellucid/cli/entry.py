@@ -1,0 +1,82 @@
+"""The commands, and what a person sees when one of them cannot do what was asked."""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from cyclopts import App
+from cyclopts.exceptions import CycloptsError
+
+from pellucid.cli.run import run
+from pellucid.cli.tour import tour
+from pellucid.experiments.frame.definition import reason
+from pellucid.experiments.frame.errors import UsageError
+from pellucid.experiments.frame.record import package_version
+
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
+
+HELP = """\
+Deep learning you can see through: from the formula to the trained model.
+
+Start with one of these:
+
+    pellucid run --list                      the experiments of the course
+    pellucid run moons                       run one, with its pictures
+    pellucid run moons --list                what can be set in it
+    pellucid run moons --set passes=1000     set it
+    pellucid tour                            run them all, and make a page
+
+Exit status: 0 well, 1 a run or its data failed, 2 wrongly asked, 130 Ctrl-C.
+With --debug (or PELLUCID_DEBUG=1 set), an error shows where it came from.
+"""
+
+app = App(name="pellucid", help=HELP, help_format="plaintext", version=package_version, help_on_error=False)
+app.command(run)
+app.command(tour)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what ``arguments`` ask and return the exit status: 0 well, 1 failed, 2 wrongly asked, 130 interrupted.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The words after ``pellucid``; those of the process where they are left out.
+
+    Returns
+    -------
+    int
+        The exit status.
+
+    Examples
+    --------
+    >>> main(["run", "logistic", "--list"])
+    logistic: One straight line between two moons
+    ...
+    0
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words or os.environ.get("PELLUCID_DEBUG", "") not in ("", "0")
+    try:
+        status = app(
+            [word for word in words if word != "--debug"],
+            exit_on_error=False,
+            print_error=False,
+            result_action="return_value",
+        )
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except Exception as error:
+        return _report(error, debug)
+    return status or 0
+
+
+def _report(error: Exception, debug: bool) -> int:
+    """Say on standard error what is wrong, in one line, and return the exit status."""
+    if debug:
+        traceback.print_exception(error)
+    asked_wrongly = isinstance(error, UsageError | CycloptsError)
+    print(f"error: {error if asked_wrongly else reason(error)}", file=sys.stderr)
+    return USAGE if asked_wrongly else FAILED

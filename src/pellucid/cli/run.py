@@ -1,0 +1,113 @@
+"""``pellucid run NAME``: one experiment of the course, with its pictures and its record."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from pellucid.cli.screen import progress_display
+from pellucid.experiments.frame import Experiment, Range, Record, UsageError, new_folder, perform
+from pellucid.experiments.frame.parameters import settings_from
+from pellucid.experiments.frame.record import as_json
+from pellucid.experiments.frame.registry import NAMES, every, find
+
+Switch = Parameter(negative="", show_default=False)
+SEEDS = Range(0, 2**32 - 1)
+
+
+def run(
+    name: str | None = None,
+    /,
+    *,
+    list: Annotated[bool, Switch] = False,
+    set: Annotated[tuple[str, ...], Parameter(negative="", show_default=False)] = (),
+    data: Annotated[Path | None, Parameter(negative="")] = None,
+    seed: int = 0,
+    out: Annotated[Path | None, Parameter(negative="")] = None,
+    json: Annotated[bool, Switch] = False,
+) -> int:
+    """Run a named experiment of the course; print its result beside a baseline, save its pictures and a record.
+
+    For example:
+
+        pellucid run moons
+        pellucid run moons --set passes=1000 --set rate=0.005 --seed 3
+        pellucid run images --data photos/ --out my-images
+        pellucid run mnist-softmax --json > record.json
+
+    Parameters
+    ----------
+    name
+        The experiment; --list names them all.
+    list
+        List the experiments; after a NAME, what can be set in it.
+    set
+        KEY=VALUE, a parameter of the experiment; may be given again for another.
+    data
+        A folder of pictures, for the experiments that read one; the same as --set data=PATH.
+    seed
+        Where all random numbers come from; the same seed gives the same run.
+    out
+        A new or empty folder for the pictures and record.json; else the next free runs/NAME-1, runs/NAME-2, ...
+    json
+        Print the record alone on standard output, as JSON.
+    """
+    if name is None:
+        if not list:
+            raise UsageError(f"run: expected the name of an experiment: {', '.join(NAMES)}. See: pellucid run --list")
+        _show_all(json)
+        return 0
+    experiment = find(name)
+    if list:
+        _show_parameters(experiment, json)
+        return 0
+    settings = settings_from(experiment.parameters, set if data is None else (*set, f"data={data}"))
+    if seed not in SEEDS:
+        raise UsageError(f"--seed: expected a whole number, {SEEDS}; received {seed}. The default is 0")
+    return _run(experiment, settings, seed, out, json)
+
+
+def _run(experiment: Experiment, settings: Mapping[str, object], seed: int, out: Path | None, json: bool) -> int:
+    experiment.values(settings)
+    folder = new_folder(out, experiment.name)
+    with progress_display() as display:
+        record, error = perform(experiment, settings, folder, seed=seed, display=display)
+    print(record.as_json() if json else in_words(record, folder), flush=True)
+    if error is not None:
+        print(f"{record.status}; what was finished is kept in {folder}", file=sys.stderr)
+        raise error
+    return 0
+
+
+def in_words(record: Record, folder: Path) -> str:
+    """Return what a person wants to read of a record once a run has ended."""
+    lines = [f"{record.name}: {record.title}", *(f"  {line}" for line in record.lines)]
+    if record.result and record.baseline:
+        lines.append(f"  {record.result}  (to compare: {record.baseline})")
+    saved = [picture.file for picture in record.pictures] + [text.file for text in record.texts]
+    lines.append(f"  {record.seconds:.1f} s; in {folder}: {', '.join([*saved, 'record.json'])}")
+    return "\n".join(lines)
+
+
+def _show_all(json: bool) -> None:
+    experiments = every()
+    if json:
+        print(as_json([{"name": experiment.name, "title": experiment.title} for experiment in experiments]))
+        return
+    width = max(len(experiment.name) for experiment in experiments)
+    for experiment in experiments:
+        print(f"{experiment.name:{width}}  {experiment.title}")
+
+
+def _show_parameters(experiment: Experiment, json: bool) -> None:
+    parameters = experiment.parameters.values()
+    if json:
+        shown = [{"name": p.name, "about": p.about, "expected": p.expected, "default": p.default} for p in parameters]
+        print(as_json({"name": experiment.name, "title": experiment.title, "parameters": shown}))
+        return
+    print(f"{experiment.name}: {experiment.title}\n\n{experiment.idea}\n")
+    width = max((len(f"{p.name}={p.default_text}") for p in parameters), default=0)
+    for p in parameters:
+        print(f"  --set {p.name + '=' + p.default_text:{width}}  {p.about} ({p.expected})")

@@ -1,0 +1,1 @@
+"""The networks of the course as named experiments: ``pellucid run NAME``; one file each."""

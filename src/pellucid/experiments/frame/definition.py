@@ -1,0 +1,186 @@
+"""``@experiment``: a function with a name, a title, an idea and parameters; and ``perform``, which runs one."""
+
+import inspect
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pellucid.experiments.frame.errors import UsageError
+from pellucid.experiments.frame.outcome import Outcome
+from pellucid.experiments.frame.parameters import Parameter, known, parameters_of
+from pellucid.experiments.frame.record import FILE, Record, Status, machine, versions, write_atomically
+from pellucid.experiments.frame.running import Run
+from pellucid.graph.errors import PellucidError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A named, parameterised experiment. Calling it calls the function it was made from.
+
+    ``idea`` is the function's docstring, ``formulas`` are LaTeX, and ``parameters`` are read from its signature.
+    """
+
+    name: str
+    title: str
+    idea: str
+    formulas: tuple[str, ...]
+    parameters: Mapping[str, Parameter]
+    function: Callable[..., Outcome]
+
+    def __call__(self, run: Run, **settings: Any) -> Outcome:
+        """Return what the function makes of ``run`` and ``settings``."""
+        return self.function(run, **settings)
+
+    def values(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the value of every parameter: the default, or what ``settings`` says, checked."""
+        checked = {name: known(self.parameters, name).check(value) for name, value in settings.items()}
+        return {name: parameter.default for name, parameter in self.parameters.items()} | checked
+
+
+def experiment(name: str, title: str, *formulas: str) -> Callable[[Callable[..., Outcome]], Experiment]:
+    r"""Make an experiment of a function; its keyword-only arguments become the experiment's parameters.
+
+    Parameters
+    ----------
+    name
+        What one writes after ``pellucid run``; the function's own name with hyphens for underscores.
+    title
+        What it shows, in one line.
+    formulas
+        The mathematics in LaTeX, most important first.
+
+    Examples
+    --------
+    >>> from typing import Annotated
+    >>> from pellucid.experiments.frame import Outcome, Range, Run, Score, experiment
+    >>> @experiment("halves", "Halving approaches nothing", r"x_{t+1} = \tfrac{1}{2} x_t")
+    ... def halves(run: Run, *, times: Annotated[int, Range(1), "how often to halve"] = 3) -> Outcome:
+    ...     '''Halve one again and again. What is left is small, and never nothing.'''
+    ...     return Outcome(Score("left", 0.5**times), baseline=Score("at the start", 1.0))
+    >>> halves.parameters["times"].expected
+    'a whole number, 1 or more'
+    """
+
+    def of(function: Callable[..., Outcome]) -> Experiment:
+        idea = inspect.getdoc(function)
+        if idea is None:
+            raise TypeError(f"{name}: expected a docstring that tells the idea in two sentences; received none")
+        return Experiment(name, title, " ".join(idea.split()), formulas, parameters_of(function), function)
+
+    return of
+
+
+def perform(
+    experiment: Experiment,
+    settings: Mapping[str, Any],
+    folder: Path,
+    *,
+    seed: int = 0,
+    display: "Progress | None" = None,
+) -> tuple[Record, BaseException | None]:
+    """Run ``experiment`` in ``folder`` and write its record there, whatever happens.
+
+    Parameters
+    ----------
+    experiment
+        What to run.
+    settings
+        Values for some of its parameters, by name; the others keep their defaults.
+    folder
+        An empty folder for the record and the pictures; see ``new_folder``.
+    seed
+        The number that all randomness comes from.
+    display
+        A started progress display, or ``None`` for quiet.
+
+    Returns
+    -------
+    tuple
+        The record, and the exception that ended the run early or ``None``. Ctrl-C comes back in this way too, with a
+        record that says "interrupted", so that what was finished can be shown before the program ends.
+
+    Raises
+    ------
+    UsageError
+        If a setting is unknown, of the wrong type or out of range; nothing is run or written then.
+    """
+    values = experiment.values(settings)
+    run = Run(folder, seed, display)
+    outcome: Outcome | None = None
+    error: BaseException | None = None
+    start = time.perf_counter()
+    try:
+        outcome = experiment(run, **values)
+    except (Exception, KeyboardInterrupt) as stopped:
+        error = stopped
+    record = Record(
+        name=experiment.name,
+        title=experiment.title,
+        status=_status(error),
+        reason=reason(error) if isinstance(error, Exception) else None,
+        seed=seed,
+        parameters=values,
+        result=outcome.result if outcome else None,
+        baseline=outcome.baseline if outcome else None,
+        measures=outcome.measures if outcome else {},
+        lines=outcome.lines if outcome else (),
+        seconds=time.perf_counter() - start,
+        timings=run.timings,
+        pictures=run.pictures,
+        texts=run.texts,
+        versions=versions(),
+        machine=machine(),
+    )
+    write_atomically(folder / FILE, record.as_json() + "\n")
+    return record, error
+
+
+def reason(error: BaseException) -> str:
+    """Return why ``error`` happened, in one line: its message, with its type where that says more."""
+    message = " ".join(str(error).split())
+    if isinstance(error, PellucidError | ValueError | OSError) and message:
+        return message
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+def new_folder(out: Path | None, name: str) -> Path:
+    """Make and return the folder for a run: ``out``, or the first free ``runs/NAME-1``, ``runs/NAME-2``, ...
+
+    Raises
+    ------
+    UsageError
+        If ``out`` is there already and holds something: a run never writes over anything.
+    """
+    if out is None:
+        return _numbered_folder(Path("runs"), name)
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"--out: expected a folder; {out} is a file. Choose another folder")
+    if out.is_dir() and any(out.iterdir()):
+        raise UsageError(f"--out: expected a new or empty folder; {out} holds files already. Choose another folder")
+    out.mkdir(parents=True, exist_ok=True)
+    return out
+
+
+def _numbered_folder(parent: Path, name: str) -> Path:
+    parent.mkdir(parents=True, exist_ok=True)
+    number = 1
+    while True:
+        folder = parent / f"{name}-{number}"
+        try:
+            # Making it is the test of its being free, so that two runs at once never share one.
+            folder.mkdir()
+        except FileExistsError:
+            number += 1
+        else:
+            return folder
+
+
+def _status(error: BaseException | None) -> Status:
+    if error is None:
+        return "finished"
+    return "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"

@@ -1,0 +1,118 @@
+"""``Run``: what an experiment receives. It knows the seed, keeps what the experiment saves, and shows progress."""
+
+import io
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from pellucid.experiments.frame.outcome import Picture, Text
+from pellucid.experiments.frame.record import write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from rich.progress import Progress
+
+Item = TypeVar("Item")
+
+
+@dataclass
+class Clock:
+    """The seconds that a timed part took; zero until it has ended."""
+
+    seconds: float = 0.0
+
+
+class Run:
+    """One run of an experiment: its seed, its folder, its progress and its clocks.
+
+    Parameters
+    ----------
+    folder
+        Where pictures and texts are saved; exists already.
+    seed
+        The number that all randomness of the run comes from.
+    display
+        Where progress is drawn; ``None`` draws none.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> run = Run(Path(tempfile.mkdtemp()), seed=0)
+    >>> with run.clock("adding") as clock, run.progress("adding", total=3) as advance:
+    ...     for term in range(3):
+    ...         advance()
+    >>> run.timings["adding"] == clock.seconds
+    True
+    >>> run.text("sum", "The sum in words", "nought, one, two: three").name
+    'sum.txt'
+    """
+
+    def __init__(self, folder: Path, seed: int = 0, display: "Progress | None" = None) -> None:
+        self.folder = folder
+        self.seed = seed
+        self.pictures: list[Picture] = []
+        self.texts: list[Text] = []
+        self.timings: dict[str, float] = {}
+        self._display = display
+
+    def figure(self, name: str, caption: str, figure: "Figure", *, reading: str) -> Path:
+        """Save ``figure`` as ``name``.png with its caption and return its path.
+
+        ``reading`` says in a paragraph what a reader sees in it: the same for those who cannot see it.
+        """
+        picture = io.BytesIO()
+        figure.savefig(picture, format="png")
+        path = self._new_file(name, ".png")
+        write_atomically(path, picture.getvalue())
+        self.pictures.append(Picture(path.name, caption, reading))
+        return path
+
+    def text(self, name: str, caption: str, text: str) -> Path:
+        """Save ``text`` as ``name``.txt with its caption and return its path."""
+        path = self._new_file(name, ".txt")
+        write_atomically(path, text if text.endswith("\n") else text + "\n")
+        self.texts.append(Text(path.name, caption))
+        return path
+
+    @contextmanager
+    def progress(self, label: str, total: float) -> Iterator[Callable[..., None]]:
+        """Show how far a part is; the value is a function: ``advance()`` is one step, ``advance(100)`` a hundred."""
+        if self._display is None:
+            yield lambda steps=1: None
+            return
+        display = self._display
+        task = display.add_task(label, total=total)
+        try:
+            yield lambda steps=1: display.advance(task, steps)
+        finally:
+            display.remove_task(task)
+
+    def track(self, items: Iterable[Item], label: str, total: int | None = None) -> Iterator[Item]:
+        """Walk over ``items`` and show how far the walk is; ``total`` is their number where ``len`` does not know."""
+        known = total if total is not None else len(items)  # type: ignore[arg-type]
+        with self.progress(label, known) as advance:
+            for item in items:
+                yield item
+                advance()
+
+    @contextmanager
+    def clock(self, label: str) -> Iterator[Clock]:
+        """Time a part of the run; the seconds go into the record under ``label``, and add up if it is used again."""
+        clock, start = Clock(), time.perf_counter()
+        try:
+            yield clock
+        finally:
+            clock.seconds = time.perf_counter() - start
+            self.timings[label] = self.timings.get(label, 0.0) + clock.seconds
+
+    def _new_file(self, name: str, suffix: str) -> Path:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
+            raise ValueError(f"name: expected lower-case letters, digits and hyphens; received {name!r}")
+        path = self.folder / f"{name}{suffix}"
+        if path.exists():
+            raise ValueError(f"name: {path.name} is saved already in this run; choose another name than {name!r}")
+        return path
