@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Examples
     --------
-    >>> main(["run", "logistic", "--list"])
+    >>> main(["run", "logistic", "--list"])  # doctest: +ELLIPSIS
     logistic: One straight line between two moons
     ...
     0

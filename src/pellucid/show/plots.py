@@ -52,7 +52,7 @@ def decision_boundary(predict: Predict, X: ArrayLike, y: ArrayLike, title: str =
     Examples
     --------
     >>> figure = decision_boundary(lambda X: X[:, 0] > 0, [[-1.0, 0.0], [1.0, 0.5]], [0, 1], "The right half")
-    >>> figure.axes[0].get_title()
+    >>> figure.axes[0].get_title(loc="left")
     'The right half'
     """
     figure = new_figure(5.6, 4.2)
@@ -210,8 +210,8 @@ def filters(kernel: ArrayLike, columns: int = 8, title: str = "") -> "Figure":
 
     Examples
     --------
-    >>> len(filters(np.ones((5, 5, 1, 32))).axes)
-    32
+    >>> len(filters(np.ones((5, 5, 1, 32))).axes)  # thirty-two filters and a scale
+    33
     """
     weights = np.moveaxis(np.asarray(kernel, dtype=float).mean(axis=2), -1, 0)
     limit = float(np.abs(weights).max()) or 1.0
@@ -237,8 +237,8 @@ def feature_maps(maps: ArrayLike, columns: int = 8, title: str = "") -> "Figure"
 
     Examples
     --------
-    >>> len(feature_maps(np.ones((14, 14, 6))).axes)
-    6
+    >>> len(feature_maps(np.ones((14, 14, 6))).axes)  # six maps and a scale
+    7
     """
     values = np.moveaxis(np.asarray(maps, dtype=float), -1, 0)
     return _tiles(values, columns, title, "viridis", float(values.min()), float(values.max()))

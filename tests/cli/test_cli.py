@@ -1,0 +1,174 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from pellucid.cli import main
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PELLUCID_DEBUG", raising=False)
+    return tmp_path
+
+
+Output = pytest.CaptureFixture[str]
+
+
+def test_run_prints_the_result_beside_the_baseline_and_saves_everything(folder: Path, capsys: Output) -> None:
+    assert main(["run", "logistic"]) == 0
+    output, errors = capsys.readouterr()
+    assert "training accuracy 0.850" in output
+    assert "held-out accuracy" in output
+    assert "(to compare: always the larger class 0.5)" in output
+    assert errors == ""
+    saved = sorted(file.name for file in (folder / "runs" / "logistic-1").iterdir())
+    assert saved == ["boundary.png", "record.json"]
+
+
+def test_json_is_the_record_alone(folder: Path, capsys: Output) -> None:
+    assert main(["run", "logistic", "--json", "--seed", "3", "--set", "points=60", "--out", "here"]) == 0
+    output, errors = capsys.readouterr()
+    record = json.loads(output)
+    assert record == json.loads((folder / "here" / "record.json").read_text())
+    assert (record["seed"], record["parameters"]["points"]) == (3, 60)
+    assert errors == ""
+
+
+def test_the_same_seed_gives_the_same_measures(capsys: Output) -> None:
+    main(["run", "logistic", "--json", "--seed", "5"])
+    first = json.loads(capsys.readouterr().out)
+    main(["run", "logistic", "--json", "--seed", "5"])
+    assert json.loads(capsys.readouterr().out)["measures"] == first["measures"]
+
+
+def test_list_names_every_experiment(capsys: Output) -> None:
+    assert main(["run", "--list"]) == 0
+    assert "logistic  " in capsys.readouterr().out
+    assert main(["run", "--list", "--json"]) == 0
+    assert "logistic" in [each["name"] for each in json.loads(capsys.readouterr().out)]
+
+
+def test_list_after_a_name_tells_what_can_be_set(capsys: Output) -> None:
+    assert main(["run", "logistic", "--list"]) == 0
+    assert "--set points=200  points to learn from (a whole number, 20 or more)" in capsys.readouterr().out
+    assert main(["run", "logistic", "--list", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["parameters"][0]["default"] == 200
+
+
+@pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["tour", "--help"]])
+def test_help_teaches_with_examples(words: list[str], capsys: Output) -> None:
+    assert main(words) == 0
+    assert "    pellucid " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["run"], "run: expected the name of an experiment: "),
+        (["run", "logstic"], "no experiment 'logstic'. Did you mean 'logistic'?"),
+        (["run", "logistic", "--set", "point=3"], "no parameter 'point'. Did you mean 'points'?"),
+        (["run", "logistic", "--set", "points=many"], "expected a whole number, 20 or more; received 'many'"),
+        (["run", "logistic", "--set", "points=1"], "expected a whole number, 20 or more; received '1'"),
+        (["run", "logistic", "--set", "points"], "--set: expected KEY=VALUE; received 'points'"),
+        (["run", "logistic", "--data", "photos"], "no parameter 'data'. The parameters are points"),
+        (["run", "logistic", "--seed", "-1"], "--seed: expected a whole number, from 0 to 4294967295; received -1"),
+        (["run", "logistic", "--seed", "x"], 'Invalid value for --seed: unable to convert "x" into int.'),
+        (["run", "logistic", "--sed", "1"], "Unknown option: --sed. Did you mean --seed?"),
+        (["rnu"], 'Unknown command "rnu". Did you mean "run"?'),
+        (["tour", "logstic"], "no experiment 'logstic'. Did you mean 'logistic'?"),
+    ],
+)
+def test_a_wrong_request_is_one_clear_line_and_status_2(
+    words: list[str], message: str, folder: Path, capsys: Output
+) -> None:
+    assert main(words) == 2
+    output, errors = capsys.readouterr()
+    assert output == ""
+    assert errors.startswith("error: ")
+    assert message in errors
+    assert errors.count("\n") == 1
+    assert not any(folder.iterdir())
+
+
+def test_a_folder_that_holds_something_stays_as_it_is(folder: Path, capsys: Output) -> None:
+    (folder / "out").mkdir()
+    (folder / "out" / "mine.txt").write_text("precious")
+    assert main(["run", "logistic", "--out", "out"]) == 2
+    assert "error: --out: expected a new or empty folder; out holds files already" in capsys.readouterr().err
+    assert [file.name for file in (folder / "out").iterdir()] == ["mine.txt"]
+
+
+def test_a_run_that_fails_says_why_in_one_line_and_debug_says_where(
+    monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    monkeypatch.setattr("pellucid.data.moons", _no_moons)
+    assert main(["run", "logistic"]) == 1
+    assert "error: no moons today\n" in capsys.readouterr().err
+    assert main(["run", "logistic", "--debug"]) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def _no_moons(*_: object, **__: object) -> None:
+    raise ValueError("no moons today")
+
+
+def test_tour_prints_a_table_and_says_where_the_page_is(folder: Path, capsys: Output) -> None:
+    assert main(["tour", "logistic", "--out", "page"]) == 0
+    output = capsys.readouterr().out
+    page = folder / "page" / "index.html"
+    assert "baseline" in output
+    assert page.as_uri() in output
+    assert "One straight line between two moons" in page.read_text()
+
+
+def test_a_tour_with_a_failure_ends_with_status_1(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
+    monkeypatch.setattr("pellucid.data.moons", _no_moons)
+    assert main(["tour", "logistic"]) == 1
+    assert "failed" in capsys.readouterr().out
+
+
+def test_the_module_runs_as_the_command_does() -> None:
+    command = [sys.executable, "-m", "pellucid", "--help"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "pellucid run moons" in shown.stdout
+
+
+@pytest.mark.parametrize("words", [["run", "logistic", "--json", "--out", "out"], ["tour", "logistic"]])
+def test_ctrl_c_ends_at_once_with_130_and_keeps_what_was_finished(words: list[str], folder: Path) -> None:
+    program = f"""
+    import sys, time
+    import pellucid.data
+    from pellucid.cli import main
+
+    def endless(*_, **__):
+        print("started", file=sys.stderr, flush=True)
+        time.sleep(60)
+
+    pellucid.data.moons = endless
+    sys.exit(main({words}))
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(program)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    assert process.stderr.readline() == "started\n"
+    start = time.perf_counter()
+    os.kill(process.pid, signal.SIGINT)
+    output, errors = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert time.perf_counter() - start < 5
+    assert "interrupted" in errors
+    assert "Traceback" not in errors
+    if words[0] == "run":
+        assert json.loads(output)["status"] == "interrupted"
+        assert json.loads((folder / "out" / "record.json").read_text())["status"] == "interrupted"
+    else:
+        assert "interrupted with 1 of 1 experiments left" in errors

@@ -1,0 +1,46 @@
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+
+import pellucid.experiments
+from pellucid.experiments.frame import UsageError
+from pellucid.experiments.frame.registry import NAMES, every, find
+
+HEAVY = ("jax", "sklearn", "matplotlib", "PIL", "rich.progress")
+
+
+def test_every_file_is_an_experiment_of_its_name_and_every_name_has_a_file() -> None:
+    files = {module.name for module in pkgutil.iter_modules(pellucid.experiments.__path__) if not module.ispkg}
+    assert files == {name.replace("-", "_") for name in NAMES}
+    assert [experiment.name for experiment in every()] == list(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_experiment_says_what_it_is_and_has_formulas(name: str) -> None:
+    from latex2mathml.converter import convert
+
+    experiment = find(name)
+    assert experiment.title
+    assert experiment.idea.count(".") >= 2
+    assert experiment.formulas
+    for formula in experiment.formulas:
+        assert convert(formula).startswith("<math")
+
+
+def test_a_misspelt_name_is_explained() -> None:
+    with pytest.raises(UsageError, match=r"no experiment 'logstic'\. Did you mean 'logistic'\?"):
+        find("logstic")
+    with pytest.raises(UsageError, match=r"no experiment 'zzz'\. The experiments are "):
+        find("zzz")
+
+
+def test_listing_the_experiments_imports_nothing_heavy() -> None:
+    program = f"""
+import sys
+from pellucid.cli import main
+assert main(["run", "--list"]) == 0
+assert not [name for name in {HEAVY} if name in sys.modules], [name for name in {HEAVY} if name in sys.modules]
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
