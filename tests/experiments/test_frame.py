@@ -74,9 +74,10 @@ def test_a_picture_has_a_plain_name(tmp_path: Path, name: str) -> None:
         Run(tmp_path).text(name, "A text", "words")
 
 
-def test_progress_advances_and_goes_away_when_done(tmp_path: Path) -> None:
+def test_progress_advances_and_goes_away_when_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from rich.progress import Progress
 
+    monkeypatch.setattr("pellucid.experiments.frame.running.SECONDS_BETWEEN_DRAWINGS", 0)
     display = Progress(disable=True)
     run = Run(tmp_path, display=display)
     with run.progress("training", total=10) as advance:
@@ -88,6 +89,16 @@ def test_progress_advances_and_goes_away_when_done(tmp_path: Path) -> None:
     assert not display.tasks
     assert list(run.track("abc", "letters")) == ["a", "b", "c"]
     assert list(run.track(iter("abc"), "letters", total=3)) == ["a", "b", "c"]
+
+
+def test_progress_is_drawn_now_and_then_only(tmp_path: Path) -> None:
+    from rich.progress import Progress
+
+    display = Progress(disable=True)
+    with Run(tmp_path, display=display).progress("training", total=1e6) as advance:
+        for _ in range(100_000):
+            advance()
+        assert 0 < display.tasks[0].completed < 100_000
 
 
 def test_clocks_of_one_name_add_up(tmp_path: Path) -> None:

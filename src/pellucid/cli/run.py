@@ -75,8 +75,11 @@ def _run(experiment: Experiment, settings: Mapping[str, object], seed: int, out:
     with progress_display() as display:
         record, error = perform(experiment, settings, folder, seed=seed, display=display)
     print(record.as_json() if json else in_words(record, folder), flush=True)
+    kept = f"{record.status}; what was finished is kept in {folder}"
+    if isinstance(error, KeyboardInterrupt):
+        raise KeyboardInterrupt(kept) from error
     if error is not None:
-        print(f"{record.status}; what was finished is kept in {folder}", file=sys.stderr)
+        print(kept, file=sys.stderr)
         raise error
     return 0
 

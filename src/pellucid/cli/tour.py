@@ -1,6 +1,5 @@
 """``pellucid tour``: every experiment on built-in data, one table, one illustrated page."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -36,8 +35,7 @@ def tour(*names: str, out: Path = Path("tour")) -> int:
         print(f"\nThe illustrated page: {page.resolve().as_uri()}")
     if interrupted:
         left = len(experiments) - sum(record.status != "interrupted" for record in records)
-        print(f"interrupted with {left} of {len(experiments)} experiments left; the others are kept", file=sys.stderr)
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt(f"interrupted with {left} of {len(experiments)} experiments left; the rest is kept")
     return int(any(record.status == "failed" for record in records))
 
 

@@ -11,7 +11,7 @@ from pellucid.experiments.frame import Outcome, Range, Run, Score, experiment
     "logistic",
     "One straight line between two moons",
     r"p(y = 1 \mid x) = \sigma(w \cdot x + b) = \frac{1}{1 + e^{-(w \cdot x + b)}}",
-    r"\min_{w, b} \; \frac{1}{2} \lVert w \rVert^2 - C \sum_n \log p(y_n \mid x_n)",
+    r"\min_{w, b} \; \frac{1}{2} {\lVert w \rVert}^2 - C \sum_n \log \, p(y_n \mid x_n)",
 )
 def logistic(
     run: Run,

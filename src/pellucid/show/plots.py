@@ -313,7 +313,7 @@ def _draw_boundary(
     answer = np.asarray(predict(np.column_stack([across.ravel(), up.ravel()]).astype(X.dtype)))
     if answer.ndim == 2 and answer.shape[1] == 2:
         sure = answer[:, 1].astype(float).reshape(across.shape)
-        axes.contourf(across, up, sure, levels=np.linspace(0, 1, 21), cmap=diverging(), alpha=0.45, antialiased=True)
+        axes.contourf(across, up, sure, levels=np.linspace(0, 1, 65), cmap=diverging(), alpha=0.45, antialiased=True)
         axes.contour(across, up, sure, levels=[0.5], colors=INK, linewidths=1.4)
     else:
         classes = (answer.argmax(axis=1) if answer.ndim == 2 else answer).astype(int).reshape(across.shape)

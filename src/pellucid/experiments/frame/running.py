@@ -1,6 +1,7 @@
 """``Run``: what an experiment receives. It knows the seed, keeps what the experiment saves, and shows progress."""
 
 import io
+import math
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 Item = TypeVar("Item")
+SECONDS_BETWEEN_DRAWINGS = 0.05
 
 
 @dataclass
@@ -84,10 +86,20 @@ class Run:
         if self._display is None:
             yield lambda steps=1: None
             return
-        display = self._display
+        display, pending, drawn = self._display, 0.0, -math.inf
         task = display.add_task(label, total=total)
+
+        def advance(steps: float = 1) -> None:
+            nonlocal pending, drawn
+            pending += steps
+            now = time.perf_counter()
+            # A loop of microseconds a step must not pay for the drawing of each.
+            if now - drawn >= SECONDS_BETWEEN_DRAWINGS:
+                display.advance(task, pending)
+                pending, drawn = 0.0, now
+
         try:
-            yield lambda steps=1: display.advance(task, steps)
+            yield advance
         finally:
             display.remove_task(task)
 
