@@ -1,0 +1,68 @@
+"""Data sets to learn from: points in the plane, handwritten digits, folders of images, binary sums.
+
+Each name is imported when it is first used, so that neither scikit-learn nor Pillow is imported before.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pellucid.data.addition import binary_addition, from_bits, to_bits
+    from pellucid.data.digit_folder import write_digit_folder
+    from pellucid.data.digits import digits32, mnist
+    from pellucid.data.errors import DataError, DataWarning
+    from pellucid.data.idx import read_idx, write_idx
+    from pellucid.data.images import ImageFolder, image_folder, image_parts
+    from pellucid.data.points import blobs, circles, moons
+    from pellucid.data.prepare import encode_labels, one_hot, split
+
+# No room is called like a name within it: importing the room would hide the name.
+_ROOMS = {
+    "addition": ("binary_addition", "from_bits", "to_bits"),
+    "digit_folder": ("write_digit_folder",),
+    "digits": ("digits32", "mnist"),
+    "errors": ("DataError", "DataWarning"),
+    "idx": ("read_idx", "write_idx"),
+    "images": ("ImageFolder", "image_folder", "image_parts"),
+    "points": ("blobs", "circles", "moons"),
+    "prepare": ("encode_labels", "one_hot", "split"),
+}
+_HOMES = {name: room for room, names in _ROOMS.items() for name in names}
+
+__all__ = [
+    "moons",
+    "circles",
+    "blobs",
+    "mnist",
+    "digits32",
+    "write_digit_folder",
+    "image_folder",
+    "image_parts",
+    "ImageFolder",
+    "binary_addition",
+    "to_bits",
+    "from_bits",
+    "encode_labels",
+    "one_hot",
+    "split",
+    "read_idx",
+    "write_idx",
+    "DataError",
+    "DataWarning",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on its first use."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, imported or not."""
+    return sorted({*globals(), *__all__})

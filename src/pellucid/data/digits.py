@@ -1,0 +1,172 @@
+"""The handwritten digits of MNIST, which lie inside the package, and the same as small colour images."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from importlib import resources
+from typing import Any, Literal, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from pellucid.data.errors import DataError
+from pellucid.data.idx import parse_idx
+from pellucid.graph.errors import near_miss
+
+Bytes = npt.NDArray[np.uint8]
+Integers = npt.NDArray[np.int32]
+Pair = tuple[Bytes, Bytes]
+
+CHECKSUMS = {
+    "train-images-idx3-ubyte.gz": "71524e2cd1ad2968737f7f2f2ff69cbfc32df8ccddff51593f7cb2d4e0eb5b64",
+    "train-labels-idx1-ubyte.gz": "fe03b8bd7915f70bf5aa08be480aa413fbd85afcaa58b35d230d335f284fd88e",
+    "t10k-images-idx3-ubyte.gz": "5634745efa576a17e7d4cf5cd9d09123c75e6538e5114267c2d156edaf519341",
+    "t10k-labels-idx1-ubyte.gz": "ae18e77e031ccde52407f794d123116439864147d33ac992975f85dd4dc42af6",
+}
+PREFIXES = {"train": "train", "test": "t10k"}
+DARKEST_INK = 160
+BRIGHTEST_PAPER = 96
+BLOCK = 256
+
+
+@overload
+def mnist(split: None = None) -> tuple[Pair, Pair]: ...
+@overload
+def mnist(split: Literal["train", "test"]) -> Pair: ...
+def mnist(split: str | None = None) -> tuple[Pair, Pair] | Pair:
+    """The MNIST handwritten digits: 60,000 to train on and 10,000 to test on, 28x28 pixels each.
+
+    Parameters
+    ----------
+    split : {"train", "test"} or None
+        Which of the two to return; None returns both.
+
+    Returns
+    -------
+    tuple
+        ``(x_train, y_train), (x_test, y_test)``, or one of the pairs: images of shape (n, 28, 28), dtype uint8
+        and values from 0 (paper) to 255 (ink), and labels of shape (n,), dtype uint8 and values from 0 to 9.
+        All are read-only, since they are read once and shared.
+
+    Raises
+    ------
+    DataError
+        For another split, or where a file of the package is damaged.
+
+    Examples
+    --------
+    >>> from pellucid.data import mnist
+    >>> (x_train, y_train), (x_test, y_test) = mnist()
+    >>> x_train.shape, y_train.shape, x_test.shape, y_test.shape
+    ((60000, 28, 28), (60000,), (10000, 28, 28), (10000,))
+    >>> y_train[:5]
+    array([5, 0, 4, 1, 9], dtype=uint8)
+
+    References
+    ----------
+    Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-based learning applied to document recognition",
+    Proceedings of the IEEE, 1998.
+    """
+    if split is None:
+        return _pair("train"), _pair("test")
+    return _pair(split)
+
+
+def digits32(split: str = "train", count: int | None = None, seed: int = 0) -> tuple[Bytes, Integers]:
+    """MNIST as colour images of 32x32 pixels: each digit in a random light colour on a random dark one.
+
+    Parameters
+    ----------
+    split : {"train", "test"}
+        Which of the two halves of MNIST.
+    count : int or None
+        How many digits, from the first on; None is all of them.
+    seed : int
+        Where the colours come from: equal seeds give equal images.
+
+    Returns
+    -------
+    images : ndarray of shape (count, 32, 32, 3)
+        Dtype uint8, red, green and blue last.
+    labels : ndarray of shape (count,)
+        Dtype int32, values from 0 to 9.
+
+    Raises
+    ------
+    DataError
+        For another split, or a count that the split does not hold.
+
+    Examples
+    --------
+    >>> images, labels = digits32(count=100)
+    >>> images.shape, labels[:5]
+    ((100, 32, 32, 3), array([5, 0, 4, 1, 9], dtype=int32))
+    """
+    images, labels = _pair(split)
+    count = len(images) if count is None else count
+    if not 1 <= count <= len(images):
+        raise DataError(f"digits32: expected a count from 1 to {len(images)} for {split!r}, received {count}.")
+    return coloured(images[:count], np.random.default_rng(seed)), labels[:count].astype(np.int32)
+
+
+def coloured(images: Bytes, rng: np.random.Generator) -> Bytes:
+    """Pad grey digits to 32x32 and mix two colours by the grey: paper + (ink - paper) * grey / 255.
+
+    Ink is always the lighter, so that a digit stays legible however the colours fall.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, 28, 28)
+        Dtype uint8.
+    rng : numpy.random.Generator
+        Where the colours come from.
+
+    Returns
+    -------
+    ndarray of shape (n, 32, 32, 3)
+        Dtype uint8.
+
+    Examples
+    --------
+    >>> coloured(np.zeros((5, 28, 28), "uint8"), np.random.default_rng(0)).shape
+    (5, 32, 32, 3)
+    """
+    paper = rng.integers(0, BRIGHTEST_PAPER, (3, len(images), 1, 1)).astype(np.uint16)
+    ink = rng.integers(DARKEST_INK, 256, (3, len(images), 1, 1)).astype(np.uint16)
+    grey = np.pad(images, ((0, 0), (2, 2), (2, 2))).astype(np.uint16)
+    grey += grey >> 7  # from 0 to 256, so that the division is a shift, and the products still fit 16 bits
+    mixed = np.empty((*grey.shape, 3), np.uint8)
+    # One channel of a block that stays in the cache at a time: 20 times as fast as all at once, as measured.
+    for start in range(0, len(images), BLOCK):
+        block = slice(start, start + BLOCK)
+        for channel in range(3):
+            low, high = paper[channel, block], ink[channel, block]
+            mixed[block, ..., channel] = low + ((high - low) * grey[block] >> 8)
+    return mixed
+
+
+@functools.cache
+def _pair(split: str) -> Pair:
+    """Read the images and labels of a split; once, since all that is handed out is read-only."""
+    if split not in PREFIXES:
+        raise DataError(f"Expected the split 'train' or 'test', received {split!r}.{near_miss(split, PREFIXES)}")
+    images = _read(f"{PREFIXES[split]}-images-idx3-ubyte.gz")
+    labels = _read(f"{PREFIXES[split]}-labels-idx1-ubyte.gz")
+    return images, labels
+
+
+def _read(name: str) -> npt.NDArray[Any]:
+    """Read a file of the package and check that it is the one published."""
+    file = resources.files("pellucid.data").joinpath("mnist", name)
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read ({error.strerror}); install pellucid anew.") from error
+    checksum = hashlib.sha256(content).hexdigest()
+    if checksum != CHECKSUMS[name]:
+        raise DataError(
+            f"{file}: expected SHA-256 {CHECKSUMS[name]}, received {checksum}; the file is damaged, "
+            "install pellucid anew."
+        )
+    return parse_idx(content, str(file))

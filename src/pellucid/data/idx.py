@@ -1,0 +1,193 @@
+"""The IDX format, in which MNIST is kept: an array behind a header of a few bytes, often compressed.
+
+The header is two zero bytes, a code for the dtype, the number of dimensions, and each dimension as a
+big-endian 32-bit integer; the elements follow in C order, big-endian too.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import zlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from pellucid.data.errors import DataError
+from pellucid.data.files import sibling_folder
+
+DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+CODES = {np.dtype(spelling).newbyteorder("="): code for code, spelling in DTYPES.items()}
+MAXIMUM_ELEMENTS = 2**31
+MAXIMUM_DIMENSIONS = 8  # bounds the header; nothing in use has more than four
+
+
+class Header(NamedTuple):
+    """What the first bytes of an IDX file promise."""
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    size: int
+
+    @property
+    def end(self) -> int:
+        """The length that the whole file must have, in bytes."""
+        return self.size + math.prod(self.shape) * self.dtype.itemsize
+
+
+def read_idx(path: str | Path) -> npt.NDArray[Any]:
+    """Read the array in an IDX file, compressed by gzip or not.
+
+    The file is not trusted: its header is checked first, and no more memory is taken than the header promises.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    ndarray
+        The array in native byte order, of the shape in the header; read-only.
+
+    Raises
+    ------
+    DataError
+        Where there is no such file, or it is damaged or no IDX file; names the file and the byte.
+
+    Examples
+    --------
+    >>> write_idx("three.idx.gz", np.array([1, 2, 3], "uint8"))
+    >>> read_idx("three.idx.gz")
+    array([1, 2, 3], dtype=uint8)
+
+    References
+    ----------
+    Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits", file formats.
+    """
+    path = Path(path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); expected an IDX file there.") from error
+    return parse_idx(content, str(path))
+
+
+def parse_idx(content: bytes, name: str) -> npt.NDArray[Any]:
+    """Parse the bytes of an IDX file, compressed by gzip or not.
+
+    Parameters
+    ----------
+    content : bytes
+        The whole file.
+    name : str
+        What errors call it.
+
+    Returns
+    -------
+    ndarray
+        The array in native byte order; read-only, and a view of the bytes where those need no swapping.
+
+    Raises
+    ------
+    DataError
+        Where the bytes are not those of an IDX file.
+
+    Examples
+    --------
+    >>> parse_idx(bytes([0, 0, 8, 1, 0, 0, 0, 2, 7, 9]), "two")
+    array([7, 9], dtype=uint8)
+    """
+    start = _inflate(content, 4 + 4 * MAXIMUM_DIMENSIONS, name)
+    header = _header(start, name)
+    if math.prod(max(1, length) for length in header.shape) > MAXIMUM_ELEMENTS:
+        raise DataError(
+            f"{name}: expected at most {MAXIMUM_ELEMENTS} elements, received shape {header.shape} at byte 4; "
+            "the header is damaged."
+        )
+    whole = _inflate(content, header.end + 1, name)  # one byte more than promised shows what is left over
+    if len(whole) != header.end:
+        received = f"only {len(whole)}" if len(whole) < header.end else "more"
+        raise DataError(
+            f"{name}: expected {header.end} bytes for shape {header.shape} of {header.dtype.name}, received "
+            f"{received}; the file is damaged, fetch it again."
+        )
+    array = np.frombuffer(whole, header.dtype, offset=header.size).reshape(header.shape)
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+        array.flags.writeable = False
+    return array
+
+
+def write_idx(path: str | Path, array: npt.ArrayLike) -> None:
+    """Write an array as an IDX file, compressed where the name ends in ``.gz``.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file; one that exists is replaced in one step.
+    array : array_like
+        Of 1 to 8 dimensions, and dtype uint8, int8, int16, int32, float32 or float64.
+
+    Raises
+    ------
+    DataError
+        Where the format has no room for the dtype or the dimensions.
+
+    Examples
+    --------
+    >>> write_idx("table.idx", np.zeros((2, 3), "float32"))
+    >>> read_idx("table.idx").shape
+    (2, 3)
+    """
+    path, array = Path(path), np.asarray(array)
+    code = CODES.get(array.dtype.newbyteorder("="))
+    if code is None:
+        allowed = ", ".join(dtype.name for dtype in CODES)
+        raise DataError(f"{path}: IDX has no code for {array.dtype}; convert to one of {allowed}.")
+    if not 1 <= array.ndim <= MAXIMUM_DIMENSIONS:
+        raise DataError(f"{path}: expected 1 to {MAXIMUM_DIMENSIONS} dimensions, received {array.ndim}.")
+    content = bytes([0, 0, code, array.ndim]) + np.array(array.shape, ">u4").tobytes()
+    content += array.astype(DTYPES[code]).tobytes()
+    if path.suffix == ".gz":
+        content = gzip.compress(content, mtime=0)  # without the time, equal arrays make equal files
+    with sibling_folder(path) as folder:
+        (folder / "whole").write_bytes(content)
+        (folder / "whole").replace(path)
+
+
+def _inflate(content: bytes, limit: int, name: str) -> bytes:
+    """Return the first `limit` bytes of the content, decompressed where it is gzip's, its checksum checked."""
+    if not content.startswith(b"\x1f\x8b"):
+        return content[:limit]
+    stream = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    try:
+        start = stream.decompress(content, limit)
+    except zlib.error as error:
+        raise DataError(f"{name}: its compressed bytes are damaged ({error}); fetch the file again.") from error
+    if len(start) < limit and not stream.eof:
+        raise DataError(f"{name}: its compressed bytes end too early, at {len(content)}; fetch the file again.")
+    if stream.unused_data:
+        raise DataError(
+            f"{name}: {len(stream.unused_data)} bytes follow the end of the compressed part; fetch the file again."
+        )
+    return start
+
+
+def _header(start: bytes, name: str) -> Header:
+    """Check the first bytes and say what they promise."""
+    if len(start) < 4 or start[:2] != b"\0\0":
+        raise DataError(f"{name}: expected two zero bytes at byte 0, received {start[:2]!r}; this is no IDX file.")
+    code, dimensions = start[2], start[3]
+    if code not in DTYPES:
+        allowed = ", ".join(f"0x{known:02x}" for known in DTYPES)
+        raise DataError(f"{name}: expected a dtype code at byte 2 ({allowed}), received 0x{code:02x}.")
+    if not 1 <= dimensions <= MAXIMUM_DIMENSIONS:
+        raise DataError(f"{name}: expected 1 to {MAXIMUM_DIMENSIONS} dimensions at byte 3, received {dimensions}.")
+    size = 4 + 4 * dimensions
+    if len(start) < size:
+        raise DataError(f"{name}: expected {dimensions} dimensions up to byte {size}, but it ends at {len(start)}.")
+    shape = tuple(int(length) for length in np.frombuffer(start, ">u4", dimensions, offset=4))
+    return Header(np.dtype(DTYPES[code]), shape, size)

@@ -1,0 +1,118 @@
+"""Points in the plane in two or more classes, drawn by scikit-learn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Points = tuple[npt.NDArray[Any], npt.NDArray[np.int32]]
+
+
+def moons(n: int = 200, noise: float = 0.20, seed: int = 0, dtype: str | None = None) -> Points:
+    """Two half circles, one in the bow of the other: (cos t, sin t) and (1 - cos t, 1/2 - sin t), 0 <= t <= π.
+
+    Parameters
+    ----------
+    n : int
+        The number of points, half of them in each class.
+    noise : float
+        The standard deviation of the normal noise on both coordinates.
+    seed : int
+        Where the noise and the order come from; seed 0 draws what ``numpy.random.seed(0)`` would.
+    dtype : str or None
+        The dtype of the points; None is ``pellucid.config.floatx``.
+
+    Returns
+    -------
+    X : ndarray of shape (n, 2)
+        The points.
+    y : ndarray of shape (n,)
+        Their classes 0 and 1, dtype int32.
+
+    Examples
+    --------
+    >>> X, y = moons()
+    >>> X.shape, X.dtype.name, np.bincount(y)
+    ((200, 2), 'float32', array([100, 100]))
+    """
+    from sklearn.datasets import make_moons
+
+    return _typed(make_moons(n, noise=noise, random_state=seed), dtype)
+
+
+def circles(n: int = 200, noise: float = 0.10, factor: float = 0.5, seed: int = 0, dtype: str | None = None) -> Points:
+    """Two circles, one within the other: (cos t, sin t) and factor * (cos t, sin t).
+
+    Parameters
+    ----------
+    n : int
+        The number of points, half of them in each class.
+    noise : float
+        The standard deviation of the normal noise on both coordinates.
+    factor : float
+        The radius of the inner circle, from 0 to 1.
+    seed : int
+        Where the noise and the order come from.
+    dtype : str or None
+        The dtype of the points; None is ``pellucid.config.floatx``.
+
+    Returns
+    -------
+    X : ndarray of shape (n, 2)
+        The points.
+    y : ndarray of shape (n,)
+        Their classes, 0 outside and 1 inside, dtype int32.
+
+    Examples
+    --------
+    >>> X, y = circles(100, noise=0.0)
+    >>> np.linalg.norm(X[y == 1], axis=1).round(2).max()
+    np.float32(0.5)
+    """
+    from sklearn.datasets import make_circles
+
+    return _typed(make_circles(n, noise=noise, factor=factor, random_state=seed), dtype)
+
+
+def blobs(n: int = 200, classes: int = 3, spread: float = 1.0, seed: int = 0, dtype: str | None = None) -> Points:
+    """Round clouds of points: center + spread * N(0, 1), one center for each class.
+
+    Parameters
+    ----------
+    n : int
+        The number of points, shared evenly among the classes.
+    classes : int
+        The number of clouds.
+    spread : float
+        The standard deviation of each cloud.
+    seed : int
+        Where the centers and the points come from.
+    dtype : str or None
+        The dtype of the points; None is ``pellucid.config.floatx``.
+
+    Returns
+    -------
+    X : ndarray of shape (n, 2)
+        The points.
+    y : ndarray of shape (n,)
+        Their classes from 0 on, dtype int32.
+
+    Examples
+    --------
+    >>> X, y = blobs(90, classes=3)
+    >>> X.shape, np.bincount(y)
+    ((90, 2), array([30, 30, 30]))
+    """
+    from sklearn.datasets import make_blobs
+
+    return _typed(make_blobs(n, centers=classes, cluster_std=spread, random_state=seed), dtype)
+
+
+def _typed(drawn: tuple[npt.NDArray[Any], npt.NDArray[Any]], dtype: str | None) -> Points:
+    """Give points the dtype asked for, and classes int32."""
+    from pellucid.graph.config import config
+
+    points, classes = drawn
+    return points.astype(dtype or config.floatx), classes.astype(np.int32)

@@ -1,0 +1,124 @@
+"""Labels as numbers, and data in two halves: scikit-learn's own, in pellucid's spelling."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pellucid.data.errors import DataError
+
+
+def split(
+    *arrays: npt.ArrayLike, test_size: float = 0.25, seed: int = 0, stratify: npt.ArrayLike | None = None
+) -> list[Any]:
+    """Split arrays at random into a part to train on and a part to test on.
+
+    Parameters
+    ----------
+    *arrays : array_like of shape (n, ...)
+        What to split, all in the same way.
+    test_size : float or int
+        The share to test on, or the number.
+    seed : int
+        Where the order comes from.
+    stratify : array_like of shape (n,) or None
+        Classes whose shares are kept in both parts.
+
+    Returns
+    -------
+    list
+        ``X_train, X_test, y_train, y_test`` for the arrays X and y.
+
+    Raises
+    ------
+    ValueError
+        By scikit-learn, where the lengths differ, or a part would be empty.
+
+    Examples
+    --------
+    >>> X_train, X_test, y_train, y_test = split(np.arange(8), np.arange(8) % 2)
+    >>> X_test, y_test
+    (array([6, 2]), array([0, 0]))
+
+    See Also
+    --------
+    sklearn.model_selection.train_test_split
+    """
+    from sklearn.model_selection import train_test_split
+
+    parts: list[Any] = train_test_split(*arrays, test_size=test_size, random_state=seed, stratify=stratify)
+    return parts
+
+
+def encode_labels(labels: npt.ArrayLike) -> tuple[npt.NDArray[np.int32], tuple[Any, ...]]:
+    """Number the classes in the order of their names.
+
+    Parameters
+    ----------
+    labels : array_like of shape (n,)
+        The name of each one's class.
+
+    Returns
+    -------
+    codes : ndarray of shape (n,)
+        Dtype int32, from 0 on.
+    class_names : tuple
+        The names, sorted: ``class_names[code]`` is the label again.
+
+    Examples
+    --------
+    >>> encode_labels(["dog", "cat", "dog"])
+    (array([1, 0, 1], dtype=int32), ('cat', 'dog'))
+
+    See Also
+    --------
+    sklearn.preprocessing.LabelEncoder
+    """
+    from sklearn.preprocessing import LabelEncoder
+
+    encoder = LabelEncoder()
+    codes = encoder.fit_transform(labels)
+    return codes.astype(np.int32), tuple(encoder.classes_.tolist())
+
+
+def one_hot(labels: npt.ArrayLike, num_classes: int | None = None, dtype: str | None = None) -> npt.NDArray[Any]:
+    """Write each class as a row of zeros with a single one: element (i, k) is 1 where labels[i] = k.
+
+    Parameters
+    ----------
+    labels : array_like of int, of any shape
+        Classes from 0 on.
+    num_classes : int or None
+        The number of classes; None is one more than the largest label.
+    dtype : str or None
+        The dtype of the result; None is ``pellucid.config.floatx``.
+
+    Returns
+    -------
+    ndarray of shape (*labels.shape, num_classes)
+        The rows.
+
+    Raises
+    ------
+    DataError
+        Where labels are no whole numbers, or out of range.
+
+    Examples
+    --------
+    >>> one_hot([2, 0], dtype="int32")
+    array([[0, 0, 1],
+           [1, 0, 0]], dtype=int32)
+    """
+    from pellucid.graph.config import config
+
+    labels = np.asarray(labels)
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise DataError(f"Expected labels that are whole numbers, received dtype {labels.dtype}; see encode_labels.")
+    if num_classes is None:
+        num_classes = int(labels.max(initial=-1)) + 1
+    if labels.size and not (labels.min() >= 0 and labels.max() < num_classes):
+        raise DataError(f"Expected labels from 0 to {num_classes - 1}, received {labels.min()} to {labels.max()}.")
+    rows: npt.NDArray[Any] = np.eye(num_classes, dtype=dtype or config.floatx)
+    return np.take(rows, labels, axis=0)
