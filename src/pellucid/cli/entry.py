@@ -31,7 +31,9 @@ Exit status: 0 well, 1 a run or its data failed, 2 wrongly asked, 130 Ctrl-C.
 With --debug (or PELLUCID_DEBUG=1 set), an error shows where it came from.
 """
 
-app = App(name="pellucid", help=HELP, help_format="plaintext", version=package_version, help_on_error=False)
+app = App(
+    name="pellucid", help=HELP, help_format="plaintext", version=package_version, suppress_keyboard_interrupt=False
+)
 app.command(run)
 app.command(tour)
 
