@@ -234,7 +234,7 @@ def test_an_interrupt_ends_at_once(folder, monkeypatch, threads: bool) -> None:
     def slow(content: bytes, size: tuple[int, int]) -> np.ndarray:
         decoded.append(content)
         time.sleep(0.01)
-        if len(decoded) == 3:
+        if len(decoded) >= 3:  # threads may both have counted
             raise KeyboardInterrupt
         return np.zeros((*size, 3), np.uint8)
 
