@@ -1,0 +1,83 @@
+"""pellucid: deep learning you can see through.
+
+The public names, each imported when it is first used, so that ``import pellucid`` and the command line start at once.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "pellucid.graph.config": ["config"],
+    "pellucid.graph.errors": [
+        "DisconnectedError",
+        "DtypeError",
+        "GradientError",
+        "InputError",
+        "PellucidError",
+        "PrecisionWarning",
+        "RewriteError",
+        "ShapeError",
+    ],
+    "pellucid.graph.expr": ["Constant", "Expr", "Input", "Shared", "constant"],
+    "pellucid.graph.gradient": ["grad"],
+    "pellucid.graph.inference": ["inference"],
+    "pellucid.graph.inputs": [
+        "imatrix",
+        "iscalar",
+        "ivector",
+        "matrix",
+        "scalar",
+        "shared",
+        "tensor",
+        "tensor3",
+        "tensor4",
+        "vector",
+    ],
+    "pellucid.graph.op": ["expand", "op"],
+    "pellucid.graph.rewrite": ["Journal", "rule", "simplify"],
+    "pellucid.graph.walk": ["parameters"],
+    "pellucid.model.sequential": ["Sequential"],
+    "pellucid.run.function": ["Function", "Interrupted", "function"],
+    "pellucid.show.latex": ["latex"],
+    "pellucid.graph.text": ["text"],
+}
+_MODULES = {
+    "byhand": "pellucid.byhand",
+    "data": "pellucid.data",
+    "losses": "pellucid.nn.losses",
+    "nn": "pellucid.nn",
+    "optimizers": "pellucid.nn.optimizers",
+    "random": "pellucid.graph.ops.random",
+    "show": "pellucid.show",
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("__"):
+        raise AttributeError(name)
+    if name in _MODULES:
+        found: Any = import_module(_MODULES[name])
+    elif name in _HOME_OF:
+        found = getattr(import_module(_HOME_OF[name]), name)
+    else:
+        found = _function(name)
+    globals()[name] = found
+    return found
+
+
+def _function(name: str) -> Any:
+    """Return the function on expressions of this name."""
+    functions = import_module("pellucid.graph").FUNCTIONS
+    if name in functions:
+        return functions[name]
+    near_miss = import_module("pellucid.graph.errors").near_miss
+    raise AttributeError(f"pellucid has no {name!r}.{near_miss(name, [*functions, *_HOME_OF, *_MODULES])}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME_OF, *_MODULES, *import_module("pellucid.graph").FUNCTIONS})

@@ -1,0 +1,124 @@
+"""What a graph means: the walk that computes it, over any array namespace.
+
+With ``xp`` NumPy this is the interpreter, which defines the meaning; with ``xp`` ``jax.numpy`` and traced arrays the
+same walk is the lowering to XLA.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.errors import InputError, PellucidError, ShapeError
+from pellucid.graph.expr import Constant, Expr, agree
+from pellucid.graph.op import OUTPUT
+from pellucid.graph.types import Unknown, shape_text
+from pellucid.graph.walk import topological
+
+Watch = Callable[[Expr, Any], None]
+
+
+def evaluate(xp: Any, outputs: Sequence[Expr], values: Mapping[Expr, Any], watch: Watch | None = None) -> list[Any]:
+    """Compute expressions from the values of what they depend on.
+
+    Parameters
+    ----------
+    xp : module
+        ``numpy`` or ``jax.numpy``.
+    outputs : sequence of Expr
+        What to compute.
+    values : mapping from Expr to array
+        The values of inputs and shared variables, or of any expression in between.
+    watch : function, optional
+        Called with every expression and its value as it is computed.
+
+    Returns
+    -------
+    list of array
+        One for each output.
+
+    Raises
+    ------
+    InputError
+        If the value of an input is needed and not given.
+    ShapeError
+        If a size that was unknown when the graph was built turns out not to fit.
+
+    Examples
+    --------
+    >>> import numpy as np, pellucid as pel
+    >>> x = pel.vector("x")
+    >>> evaluate(np, [(x * x).sum()], {x: np.array([1.0, 2.0], "float32")})
+    [array(5., dtype=float32)]
+    """
+    known: dict[Expr, Any] = dict(values)
+    for node in topological(outputs, stop=known):
+        if node in known:
+            continue
+        if isinstance(node, Constant):
+            known[node] = node.value
+            continue
+        if node.op is None:
+            raise InputError(f"{node} is needed and has no value")
+        known[node] = compute(xp, node, [known[i] for i in node.inputs])
+        if watch is not None:
+            watch(node, known[node])
+    return [known[output] for output in outputs]
+
+
+def compute(xp: Any, node: Expr, operands: list[Any]) -> Any:
+    """Compute one expression from the values of its inputs, and hold the result against the type it was promised."""
+    op = node.op
+    assert op is not None
+    if op.elementwise and len(operands) > 1:
+        check_unknown_sizes(node, operands)
+    settings = node.settings
+    try:
+        if xp is not np and op.xla is not None:
+            value = op.xla(xp, *operands, **settings)
+        else:
+            value = op.value(xp, *operands, **settings)
+    except PellucidError:
+        raise
+    except (ValueError, TypeError, IndexError) as error:
+        shapes = ", ".join(shape_text(np.shape(o)) for o in operands)
+        raise ShapeError(f"{node}{written_at(node)}: {error} (operands of shapes {shapes})") from error
+    if len(node.types) > 1 or op is OUTPUT:
+        return value
+    if xp is np:
+        value = np.asarray(value)
+    if value.dtype != node.dtype or not agree(value.shape, concrete(node, value)):
+        raise ShapeError(
+            f"{node}{written_at(node)} was to be {node.type} and came out as {value.dtype} {shape_text(value.shape)}: "
+            "an unknown size does not fit, or the op breaks its own rule"
+        )
+    return value
+
+
+def concrete(node: Expr, value: Any) -> tuple[Any, ...]:
+    """Return the node's shape with its names replaced by the sizes found, leaving the integers to be compared."""
+    if len(node.shape) != len(value.shape):
+        return node.shape
+    return tuple(size if isinstance(dim, str) else dim for dim, size in zip(node.shape, value.shape, strict=True))
+
+
+def check_unknown_sizes(node: Expr, operands: list[Any]) -> None:
+    """Refuse to broadcast along an unknown dimension, of which the gradient assumed that it is as long as the result."""
+    for operand, value in zip(node.inputs, operands, strict=True):
+        for axis, dim in enumerate(reversed(operand.shape), start=1):
+            size = np.shape(value)[-axis]
+            if not isinstance(dim, Unknown) or size != 1:
+                continue
+            others = {np.shape(v)[-axis] for v in operands if np.ndim(v) >= axis}
+            if others != {1}:
+                raise ShapeError(
+                    f"{node}{written_at(node)}: dimension {-axis} of {operand} was unknown and is 1 here, where another operand "
+                    f"has {max(others)}. If it is meant to broadcast, declare it: shape=(..., 1, ...)"
+                )
+
+
+def written_at(node: Expr) -> str:
+    """Say where an expression was written."""
+    return f" (written at {node.origin[0]}:{node.origin[1]})" if node.origin else ""

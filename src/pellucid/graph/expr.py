@@ -1,0 +1,339 @@
+"""Expressions: immutable, interned values-to-be, and the leaves they grow from."""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pellucid.graph.errors import DtypeError, ShapeError
+from pellucid.graph.operators import Operators, call
+from pellucid.graph.types import Dim, Shape, Type, as_dtype, as_shape, common_dtype, is_float, shape_text, unify
+from pellucid.graph.values import as_array, fit
+
+if TYPE_CHECKING:
+    from pellucid.graph.op import Op
+
+Origin = tuple[str, int]
+Settings = tuple[tuple[str, Any], ...]
+
+_PACKAGE = str(Path(__file__).resolve().parent.parent)
+
+
+def origin_of_call() -> Origin | None:
+    """Return the file and line outside pellucid that is being run, which is where the user wrote the expression."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        filename = frame.f_code.co_filename
+        if not filename.startswith(_PACKAGE):
+            return filename, frame.f_lineno
+        frame = frame.f_back  # type: ignore[assignment]
+    return None
+
+
+class Expr(Operators):
+    """A value that does not exist yet: an op on other expressions.
+
+    The same op on the same inputs is the same object, so common subexpressions never exist twice. An expression
+    never changes. ``==`` is elementwise; two expressions are the same one if ``a is b``.
+
+    Attributes
+    ----------
+    op : Op or None
+        What is done; None for a leaf (an input, a shared variable, a constant).
+    inputs : tuple of Expr
+        What it is done to.
+    settings : dict
+        The op's settings, such as ``axis``.
+    type : Type
+        Shape and dtype (`shape`, `dtype` and `ndim` are shortcuts).
+    origin : tuple of (str, int) or None
+        The file and line where it was first written.
+    """
+
+    __slots__ = ("__weakref__", "_settings", "inputs", "name", "op", "origin", "types")
+
+    op: Op | None
+    inputs: tuple[Expr, ...]
+    name: str | None
+    types: tuple[Type, ...]
+
+    def __init__(
+        self,
+        op: Op | None,
+        inputs: tuple[Expr, ...],
+        settings: Settings,
+        types: tuple[Type, ...],
+        name: str | None = None,
+    ) -> None:
+        self.op = op
+        self.inputs = inputs
+        self._settings = settings
+        self.types = types
+        self.name = name
+        self.origin = origin_of_call()
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The op's settings by name."""
+        return dict(self._settings)
+
+    @property
+    def type(self) -> Type:
+        """The shape and dtype of the value."""
+        return self.types[0]
+
+    @property
+    def shape(self) -> Shape:
+        """The dimensions: integers, names, or unknown."""
+        return self.types[0].shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """NumPy's dtype of the value."""
+        return self.types[0].dtype
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.types[0].shape)
+
+    @property
+    def T(self) -> Expr:
+        """The transpose: all axes in reverse order."""
+        return call("transpose", self)
+
+    def __repr__(self) -> str:
+        from pellucid.graph.text import text
+
+        return text(self)
+
+    def __bool__(self) -> bool:
+        raise TypeError(
+            f"The truth value of the expression {self} is not known until it runs. "
+            "Use pel.where(condition, a, b) to choose by it, or `is` to compare expressions themselves."
+        )
+
+    def __len__(self) -> int:
+        if self.ndim and isinstance(self.shape[0], int):
+            return self.shape[0]
+        raise TypeError(
+            f"The length of {self}, of shape {shape_text(self.shape)}, is not known while the graph is built."
+        )
+
+    def __iter__(self) -> Iterator[Expr]:
+        return (self[i] for i in range(len(self)))
+
+    def sum(self, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Expr:
+        """Sum over axes; see `pellucid.sum`."""
+        return call("sum", self, axis=axis, keepdims=keepdims)
+
+    def mean(self, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Expr:
+        """Mean over axes; see `pellucid.mean`."""
+        return call("mean", self, axis=axis, keepdims=keepdims)
+
+    def max(self, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Expr:
+        """Greatest element over axes; see `pellucid.max`."""
+        return call("max", self, axis=axis, keepdims=keepdims)
+
+    def min(self, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Expr:
+        """Least element over axes; see `pellucid.min`."""
+        return call("min", self, axis=axis, keepdims=keepdims)
+
+    def argmax(self, axis: int | None = None) -> Expr:
+        """Index of the greatest element; see `pellucid.argmax`."""
+        return call("argmax", self, axis=axis)
+
+    def argmin(self, axis: int | None = None) -> Expr:
+        """Index of the least element; see `pellucid.argmin`."""
+        return call("argmin", self, axis=axis)
+
+    def reshape(self, *shape: Any) -> Expr:
+        """Give another shape to the same elements; see `pellucid.reshape`."""
+        return call("reshape", self, shape[0] if len(shape) == 1 else shape)
+
+    def ravel(self) -> Expr:
+        """All elements along one axis; see `pellucid.ravel`."""
+        return call("ravel", self)
+
+    def transpose(self, *axes: Any) -> Expr:
+        """Reorder the axes; see `pellucid.transpose`."""
+        return call("transpose", self, axes[0] if len(axes) == 1 else (axes or None))
+
+    def astype(self, dtype: Any) -> Expr:
+        """Cast to another dtype; see `pellucid.cast`."""
+        return call("cast", self, dtype=dtype)
+
+
+class Input(Expr):
+    """A named value that a compiled function is given; told from others by identity, never by name.
+
+    Examples
+    --------
+    >>> X = Input("X", ("n", 2))
+    >>> X.shape, X.dtype
+    (('n', 2), dtype('float32'))
+    """
+
+    __slots__ = ()
+
+    def __init__(self, name: str | None = None, shape: Sequence[Dim | None] = (), dtype: Any = None) -> None:
+        super().__init__(None, (), (), (Type(as_shape(shape), as_dtype(dtype)),), name)
+
+
+class Constant(Expr):
+    """A value that is part of the graph. The same value of the same dtype is the same object."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: np.ndarray[Any, Any]) -> None:
+        super().__init__(None, (), (), (Type(value.shape, value.dtype),))
+        self.value = value
+
+
+class Shared(Expr):
+    """A variable that keeps its value between calls; its tags say what training may do with it.
+
+    Parameters
+    ----------
+    value : array, list or number
+        The first value, which fixes shape and dtype. Python numbers and lists become `config.floatx`.
+    name : str, optional
+        What it is called on the page.
+    trainable : bool
+        Whether an optimizer may change it.
+    regularizable : bool
+        Whether a penalty on the weights includes it (biases say no).
+
+    Examples
+    --------
+    >>> W = Shared([0.2, 0.7], name="W")
+    >>> W.get_value()
+    array([0.2, 0.7], dtype=float32)
+    """
+
+    __slots__ = ("default_update", "regularizable", "storage", "trainable")
+
+    def __init__(
+        self,
+        value: Any,
+        name: str | None = None,
+        *,
+        dtype: Any = None,
+        trainable: bool = True,
+        regularizable: bool = True,
+    ) -> None:
+        array = as_array(value, dtype).copy()
+        super().__init__(None, (), (), (Type(array.shape, array.dtype),), name)
+        self.storage: Any = array
+        self.trainable = trainable
+        self.regularizable = regularizable
+        self.default_update: Expr | None = None
+
+    def get_value(self) -> np.ndarray[Any, Any]:
+        """Return a copy of the value as a NumPy array."""
+        return np.array(self.storage)
+
+    def set_value(self, value: Any) -> None:
+        """Replace the value.
+
+        Raises
+        ------
+        ShapeError, DtypeError
+            If the value has another shape, or numbers that the dtype cannot hold.
+
+        Warns
+        -----
+        PrecisionWarning
+            If numbers are rounded to fit the dtype.
+        """
+        array = fit(value, self.dtype, str(self))
+        if array.shape != self.shape:
+            raise ShapeError(
+                f"{self} has shape {shape_text(self.shape)}. Received: a value of shape {shape_text(array.shape)}"
+            )
+        self.storage = array.copy()
+
+
+_nodes: weakref.WeakValueDictionary[Any, Expr] = weakref.WeakValueDictionary()
+_constants: weakref.WeakValueDictionary[Any, Constant] = weakref.WeakValueDictionary()
+
+
+def intern(op: Op, inputs: tuple[Expr, ...], settings: Settings, infer: Callable[[], tuple[Type, ...]]) -> Expr:
+    """Return the one expression that is this op on these inputs, inferring its type only if it is new."""
+    key = (op.name, inputs, settings)
+    found = _nodes.get(key)
+    if found is None:
+        found = Expr(op, inputs, settings, infer())
+        _nodes[key] = found
+    return found
+
+
+def constant(value: Any, dtype: Any = None) -> Constant:
+    """Make a value part of the graph.
+
+    Parameters
+    ----------
+    value : array, list or number
+        NumPy arrays keep their dtype; Python numbers and lists become `config.floatx`.
+    dtype : dtype, optional
+        Another dtype.
+
+    Returns
+    -------
+    Constant
+        Of the value's shape.
+
+    Examples
+    --------
+    >>> constant(2.0) is constant(2.0)
+    True
+    """
+    array = as_array(value, dtype)
+    key = (array.dtype.str, array.dtype.name, array.shape, array.tobytes())
+    found = _constants.get(key)
+    if found is None:
+        array = array.copy()
+        array.setflags(write=False)
+        found = Constant(array)
+        _constants[key] = found
+    return found
+
+
+def as_expr(value: Any, dtype: Any = None) -> Expr:
+    """Return expressions as they are and anything else as a `constant`."""
+    return value if isinstance(value, Expr) else constant(value, dtype)
+
+
+def promote(operands: Sequence[Any], to_float: bool = False) -> list[Expr]:
+    """Bring operands to NumPy's common dtype, with Python numbers taking the dtype of the arrays they meet."""
+    strong = [as_expr(o) for o in operands if not _is_weak(o)]
+    weak = [o for o in operands if _is_weak(o)]
+    try:
+        dtype = common_dtype([e.dtype for e in strong], weak)
+    except OverflowError as error:
+        raise DtypeError(f"{error}, in an expression of {', '.join(str(e) for e in strong)}") from error
+    if to_float and not is_float(dtype):
+        dtype = as_dtype(None)
+    return [
+        call("cast", e, dtype=dtype) if (e := as_expr(o, dtype if _is_weak(o) else None)).dtype != dtype else e
+        for o in operands
+    ]
+
+
+def _is_weak(value: Any) -> bool:
+    return isinstance(value, (bool, int, float)) and not isinstance(value, np.generic)
+
+
+def agree(actual: Shape, declared: Shape) -> bool:
+    """Tell whether two shapes can be the same one."""
+    return len(actual) == len(declared) and all(unify(a, b) is not None for a, b in zip(actual, declared, strict=True))
+
+
+def freeze(settings: Mapping[str, Any]) -> Settings:
+    """Make settings hashable, in the order of their names."""
+    return tuple(sorted((key, tuple(value) if isinstance(value, list) else value) for key, value in settings.items()))

@@ -1,0 +1,54 @@
+"""Training turned into inference: a rewriting of the graph, not a flag."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import overload
+
+from pellucid.graph.expr import Expr
+from pellucid.graph.op import Body
+from pellucid.graph.walk import rebuild, topological
+
+
+@overload
+def inference(expr: Expr) -> Expr: ...
+@overload
+def inference(expr: Sequence[Expr]) -> list[Expr]: ...
+def inference(expr: Expr | Sequence[Expr]) -> Expr | list[Expr]:
+    """Return what takes the place of an expression once training is over: dropout becomes what it drops from.
+
+    Parameters
+    ----------
+    expr : Expr or sequence of Expr
+        As written for training.
+
+    Returns
+    -------
+    Expr or list of Expr
+        Of the same shapes and dtypes.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> x, rng = pel.vector("x"), pel.random.Generator(0)
+    >>> pel.inference(pel.tanh(rng.dropout(x, 0.5)))
+    tanh(x)
+    """
+    outputs = [expr] if isinstance(expr, Expr) else list(expr)
+    done: dict[Expr, Expr] = {}
+    for node in topological(outputs):
+        new = [done[i] for i in node.inputs]
+        if node.op is not None and node.op.inference is not None:
+            done[node] = node.op.inference(*new, **node.settings)
+            continue
+        bodies = {k: Body(v.inputs, tuple(inference(v.outputs))) for k, v in node._settings if isinstance(v, Body)}
+        changed = {
+            k: b
+            for k, b in bodies.items()
+            if any(a is not c for a, c in zip(b.outputs, node.settings[k].outputs, strict=True))
+        }
+        done[node] = (
+            node.op.make(tuple(new), {**node.settings, **changed}) if changed and node.op else rebuild(node, new)
+        )
+    result = [done[output] for output in outputs]
+    return result[0] if isinstance(expr, Expr) else result

@@ -1,0 +1,160 @@
+"""Inputs and shared variables, as users write them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pellucid.graph.errors import ShapeError
+from pellucid.graph.expr import Input, Shared
+from pellucid.graph.types import Dim
+
+Sizes = Sequence[Dim | None] | None
+
+
+def tensor(name: str | None = None, shape: Sequence[Dim | None] = (), dtype: Any = None) -> Input:
+    """Make an input of any number of dimensions.
+
+    Parameters
+    ----------
+    name : str, optional
+        What it is called on the page.
+    shape : sequence of int, str or None
+        Its dimensions: sizes, names for sizes that are known when it runs, None for unknown ones.
+    dtype : dtype, optional
+        `config.floatx` without it.
+
+    Returns
+    -------
+    Input
+        Told from others by identity, not by name.
+
+    Examples
+    --------
+    >>> tensor("x", ("n", 28, 28)).ndim
+    3
+    """
+    return Input(name, shape, dtype)
+
+
+def _ranked(name: str | None, shape: Sizes, dtype: Any, ndim: int, kind: str) -> Input:
+    if shape is not None and len(shape) != ndim:
+        raise ShapeError(f"pel.{kind} has {ndim} dimension{'s' * (ndim != 1)}. Received: shape={tuple(shape)}")
+    return Input(name, [None] * ndim if shape is None else shape, dtype)
+
+
+def scalar(name: str | None = None, dtype: Any = None) -> Input:
+    """Make an input that is one number.
+
+    Examples
+    --------
+    >>> scalar("x").shape
+    ()
+    """
+    return Input(name, (), dtype)
+
+
+def vector(name: str | None = None, shape: Sizes = None, dtype: Any = None) -> Input:
+    """Make an input of one dimension.
+
+    Examples
+    --------
+    >>> vector("x", shape=("n",)).shape
+    ('n',)
+    """
+    return _ranked(name, shape, dtype, 1, "vector")
+
+
+def matrix(name: str | None = None, shape: Sizes = None, dtype: Any = None) -> Input:
+    """Make an input of two dimensions.
+
+    Examples
+    --------
+    >>> matrix("X", shape=("n", 2)).shape
+    ('n', 2)
+    """
+    return _ranked(name, shape, dtype, 2, "matrix")
+
+
+def tensor3(name: str | None = None, shape: Sizes = None, dtype: Any = None) -> Input:
+    """Make an input of three dimensions.
+
+    Examples
+    --------
+    >>> tensor3("x", shape=("n", "t", 2)).shape
+    ('n', 't', 2)
+    """
+    return _ranked(name, shape, dtype, 3, "tensor3")
+
+
+def tensor4(name: str | None = None, shape: Sizes = None, dtype: Any = None) -> Input:
+    """Make an input of four dimensions, such as a batch of images, channels last.
+
+    Examples
+    --------
+    >>> tensor4("x", shape=("n", 32, 32, 3)).shape
+    ('n', 32, 32, 3)
+    """
+    return _ranked(name, shape, dtype, 4, "tensor4")
+
+
+def iscalar(name: str | None = None) -> Input:
+    """Make an input that is one 32-bit integer.
+
+    Examples
+    --------
+    >>> iscalar("i").dtype
+    dtype('int32')
+    """
+    return Input(name, (), "int32")
+
+
+def ivector(name: str | None = None, shape: Sizes = None) -> Input:
+    """Make an input of one dimension, of 32-bit integers, such as labels.
+
+    Examples
+    --------
+    >>> ivector("y", shape=("n",)).dtype
+    dtype('int32')
+    """
+    return _ranked(name, shape, "int32", 1, "ivector")
+
+
+def imatrix(name: str | None = None, shape: Sizes = None) -> Input:
+    """Make an input of two dimensions, of 32-bit integers.
+
+    Examples
+    --------
+    >>> imatrix("y", shape=("n", 3)).dtype
+    dtype('int32')
+    """
+    return _ranked(name, shape, "int32", 2, "imatrix")
+
+
+def shared(
+    value: Any, name: str | None = None, *, dtype: Any = None, trainable: bool = True, regularizable: bool = True
+) -> Shared:
+    """Make a variable that keeps its value between calls.
+
+    Parameters
+    ----------
+    value : array, list or number
+        Its first value; NumPy arrays keep their dtype, Python numbers and lists become `config.floatx`.
+    name : str, optional
+        What it is called on the page.
+    dtype : dtype, optional
+        Another dtype.
+    trainable, regularizable : bool
+        What an optimizer and a penalty may do with it.
+
+    Returns
+    -------
+    Shared
+        With `get_value` and `set_value`.
+
+    Examples
+    --------
+    >>> shared([0.2, 0.7], name="W").get_value()
+    array([0.2, 0.7], dtype=float32)
+    """
+    return Shared(value, name, dtype=dtype, trainable=trainable, regularizable=regularizable)

@@ -1,0 +1,363 @@
+"""The mould of an op: one record holds all that is known of it, and one decorator makes the record and the function.
+
+An op is a record of functions, not a class to inherit from. `op` turns the function that computes an op's value into
+the public function that writes it into a graph.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.errors import DtypeError, ShapeError, near_miss
+from pellucid.graph.expr import Expr, Settings, as_expr, freeze, intern, promote
+from pellucid.graph.operators import FUNCTIONS
+from pellucid.graph.pattern import Pattern
+from pellucid.graph.text import ATOM, Text, text
+from pellucid.graph.types import Mismatch, Type, broadcast, shape_text
+
+OPS: dict[str, Op] = {}
+"""Every op by its name."""
+
+Function = Callable[..., Any]
+Example = tuple[Sequence[Any], dict[str, Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Op:
+    """All that is known of an op. See `op` for the meaning of each part."""
+
+    name: str
+    value: Function
+    operands: tuple[str, ...]
+    variadic: bool
+    defaults: dict[str, Any]
+    infer: Function | None = None
+    normalize: Function | None = None
+    grad: Function | None = None
+    compound: bool = False
+    differentiable: bool = True
+    xla: Function | None = None
+    floats: bool = False
+    result: Any = None
+    conditions: int = 0
+    promotes: bool = True
+    commutative: bool = False
+    inference: Function | None = None
+    tex: Text | None = None
+    text: Text | None = None
+    precedence: int = ATOM
+    tex_precedence: int | None = None
+    cost: Any = 1
+    domain: Any = (-3.0, 3.0)
+    edge: tuple[Any, ...] = ()
+    examples: Callable[[np.random.Generator], list[Example]] | None = None
+    function: Function = field(default=lambda: None)
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+    @property
+    def elementwise(self) -> bool:
+        """Whether each element of the result comes from the same element of each operand."""
+        return self.infer is None
+
+    def make(self, inputs: tuple[Expr, ...], settings: dict[str, Any]) -> Expr:
+        """Return this op on these inputs, with their dtypes brought together and the settings in canonical form."""
+        if self.promotes:
+            inputs = (*inputs[: self.conditions], *promote(inputs[self.conditions :], to_float=self.floats))
+        if self.normalize is not None:
+            settings = self.normalize(*inputs, **settings)
+        frozen = freeze(settings)
+        return intern(self, inputs, frozen, lambda: self.types_of(inputs, frozen))
+
+    def types_of(self, inputs: tuple[Expr, ...], settings: Settings) -> tuple[Type, ...]:
+        """Infer the types of the results."""
+        if self.infer is None:
+            return (self.elementwise_type(inputs, settings),)
+        result = self.infer(*inputs, **dict(settings))
+        return (result,) if isinstance(result, Type) else tuple(result)
+
+    def elementwise_type(self, inputs: tuple[Expr, ...], settings: Settings) -> Type:
+        """Broadcast the inputs' shapes, or say which two do not fit and where."""
+        shape = broadcast([i.shape for i in inputs])
+        if isinstance(shape, Mismatch):
+            shapes = " and ".join(shape_text(i.shape) for i in inputs)
+            raise ShapeError(
+                f"{self.written(inputs, settings)}: shapes {shapes} do not broadcast, because dimension {shape.axis} is {shape.left} in one and {shape.right} in another. "
+                "Sizes must be equal, or 1"
+            )
+        dtype = self.result(dict(settings)) if callable(self.result) else self.result
+        return Type(shape, np.dtype(dtype) if dtype is not None else inputs[-1].dtype)
+
+    def written(self, inputs: Sequence[Any], settings: Settings | Mapping[str, Any] = ()) -> str:
+        """Write this op on these operands, for a message about an expression that cannot be made."""
+        return text(Pattern(self, tuple(inputs), dict(settings)), limit=60)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Write this op into a graph (or into a pattern)."""
+        operands, settings = self.bind(args, kwargs)
+        if any(isinstance(o, Pattern) for o in operands):
+            return Pattern(self, tuple(operands), settings)
+        head = [as_expr(o) for o in operands[: self.conditions]]
+        rest = operands[self.conditions :]
+        tail = promote(rest, to_float=self.floats) if self.promotes else [as_expr(o) for o in rest]
+        for condition in head:
+            if condition.dtype != np.dtype(bool):
+                raise DtypeError(
+                    f"{self.name}: expected a boolean condition. Received: {condition}, which is {condition.dtype}"
+                )
+        node = self.make((*head, *tail), {**self.defaults, **settings})
+        return node if len(node.types) == 1 else [output(node, i) for i in range(len(node.types))]
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """Tell operands from settings, as the signature has them."""
+        count = len(args) if self.variadic else len(self.operands)
+        operands, extra = list(args[:count]), args[count:]
+        settings = dict(zip(self.defaults, extra, strict=False))
+        if len(extra) > len(self.defaults):
+            raise TypeError(f"{self.name} takes at most {count + len(self.defaults)} arguments. Received: {len(args)}")
+        for key, value in kwargs.items():
+            if not self.variadic and key in self.operands and self.operands.index(key) == len(operands):
+                operands.append(value)
+            elif key in self.defaults and key not in settings:
+                settings[key] = value
+            else:
+                problem = "twice the argument" if key in self.defaults or key in self.operands else "no argument named"
+                raise TypeError(
+                    f"{self.name} takes {problem} {key!r}.{near_miss(key, [*self.operands, *self.defaults])}"
+                )
+        if len(operands) < count:
+            raise TypeError(f"{self.name} needs {', '.join(self.operands)}. Received: {len(operands)} of these {count}")
+        return operands, settings
+
+
+def op(
+    *,
+    name: str | None = None,
+    tex: Text | None = None,
+    text: Text | None = None,
+    precedence: int = ATOM,
+    tex_precedence: int | None = None,
+    grad: Function | None = None,
+    compound: bool = False,
+    differentiable: bool = True,
+    infer: Function | None = None,
+    normalize: Function | None = None,
+    xla: Function | None = None,
+    floats: bool = False,
+    result: Any = None,
+    conditions: int = 0,
+    promotes: bool | None = None,
+    commutative: bool = False,
+    inference: Function | None = None,
+    cost: Any = 1,
+    domain: Any = (-3.0, 3.0),
+    edge: tuple[Any, ...] = (),
+    examples: Callable[[np.random.Generator], list[Example]] | None = None,
+) -> Callable[[Function], Function]:
+    r"""Make an op of the function that computes its value.
+
+    The function takes an array namespace ``xp`` (NumPy, ``jax.numpy``, or pellucid's own functions), the operands
+    as positional arguments, and the settings as arguments with defaults. It is run as it is by the NumPy interpreter,
+    by XLA unless ``xla`` is given, and by `expand`, for which ``xp`` is pellucid itself.
+
+    Parameters
+    ----------
+    name : str, optional
+        The op's name, if it is not the function's (a name that Python or NumPy uses otherwise).
+    tex, text : str or function, optional
+        How it is written in LaTeX and in text: a template such as ``r"\\frac{{{0}}}{{{1}}}"``, or a function of
+        operands and settings that returns pieces. Without ``text``: ``name(a, b)``. See `pellucid.graph.text`.
+    precedence : int
+        How tightly it binds; operands that bind looser are parenthesized. ``tex_precedence`` where LaTeX differs.
+    grad : function, optional
+        ``grad(g, y, *inputs, **settings)``, in expressions: from the gradient ``g`` with respect to the result ``y``
+        to those with respect to the inputs, one or a tuple, None where no gradient flows. ``g`` may be smaller than
+        ``y`` and broadcast to it; sums over broadcast axes are the driver's work. A compound op without it is
+        differentiated through its definition.
+    compound : bool
+        Whether the value is written in functions that pellucid has, so that `expand` can open it.
+    differentiable : bool
+        False for a function whose derivative is zero wherever it exists, such as a comparison.
+    infer : function, optional
+        ``infer(*inputs, **settings)`` returns the type of the result, or several. Without it the op is elementwise.
+    normalize : function, optional
+        ``normalize(*inputs, **settings)`` returns the settings in canonical form.
+    xla : function, optional
+        The value for XLA, where it cannot be the same as NumPy's.
+    floats : bool
+        Whether integers are cast to `config.floatx` first.
+    result : dtype or function of settings, optional
+        The dtype of an elementwise result, if not that of the operands.
+    conditions : int
+        How many leading operands are boolean conditions, which are not promoted.
+    promotes : bool, optional
+        Whether operands are brought to a common dtype; true for elementwise ops unless said otherwise.
+    commutative : bool
+        Whether the operands may be swapped.
+    inference : function, optional
+        ``inference(*inputs, **settings)`` returns what takes its place once training is over.
+    cost : number or function
+        Arithmetic operations for each element of the result; or ``cost(node, size)`` for all of them, where ``size(e)``
+        is the number of elements of an expression and ``size(e, axis)`` its length along an axis.
+    domain : (low, high) or one such pair an operand
+        Where the generated tests draw the operands of an elementwise op.
+    edge : tuple
+        Values at which the generated tests want a finite result and gradient.
+    examples : function, optional
+        ``examples(rng)`` returns operands and settings for the generated tests of other ops.
+
+    Returns
+    -------
+    function
+        The public function, with the op as its attribute ``op``.
+
+    Examples
+    --------
+    >>> from pellucid.graph.ops import tanh
+    >>> tanh.op
+    <op tanh>
+    """
+
+    def make(value: Function) -> Function:
+        parameters = list(inspect.signature(value).parameters.values())[1:]
+        variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+        record = Op(
+            name=name or value.__name__,
+            value=value,
+            operands=tuple(p.name for p in parameters if p.default is p.empty),
+            variadic=variadic,
+            defaults={p.name: p.default for p in parameters if p.default is not p.empty},
+            infer=infer,
+            normalize=normalize,
+            grad=grad,
+            compound=compound,
+            differentiable=differentiable,
+            xla=xla,
+            floats=floats,
+            result=result,
+            conditions=conditions,
+            promotes=(infer is None) if promotes is None else promotes,
+            commutative=commutative,
+            inference=inference,
+            tex=tex,
+            text=text,
+            precedence=precedence,
+            tex_precedence=tex_precedence,
+            cost=cost,
+            domain=domain,
+            edge=edge,
+            examples=examples,
+        )
+        return register(record)
+
+    return make
+
+
+def register(record: Op) -> Function:
+    """Enter an op into the registry and return its public function."""
+    if record.name in OPS:
+        raise ValueError(f"There is an op named {record.name!r} already")
+
+    @functools.wraps(record.value)
+    def function(*args: Any, **kwargs: Any) -> Any:
+        return record(*args, **kwargs)
+
+    signature = inspect.signature(record.value)
+    function.__signature__ = signature.replace(parameters=list(signature.parameters.values())[1:])  # type: ignore[attr-defined]
+    function.__name__ = record.name
+    function.op = record  # type: ignore[attr-defined]
+    object.__setattr__(record, "function", function)
+    OPS[record.name] = record
+    FUNCTIONS[record.name] = function
+    return function
+
+
+def public(function: Function) -> Function:
+    """Enter a function that is written in terms of ops into the table that operators and NumPy's protocols use."""
+    FUNCTIONS[function.__name__.rstrip("_")] = function
+    return function
+
+
+def _output_value(xp: Any, results: Any, index: int = 0) -> Any:
+    """Take one of the results of an op that has several."""
+    return results[index]
+
+
+OUTPUT = Op(
+    name="output",
+    value=_output_value,
+    operands=("results",),
+    variadic=False,
+    defaults={"index": 0},
+    infer=lambda results, index: results.types[index],
+    promotes=False,
+    cost=0,
+    text=lambda operands, settings: [(operands[0], ATOM), f"[{settings['index']}]"],
+    tex=lambda operands, settings: [(operands[0], ATOM), f"_{{{settings['index']}}}"],
+)
+
+
+def output(node: Expr, index: int) -> Expr:
+    """Return one of the results of an op that has several."""
+    return OUTPUT.make((node,), {"index": index})
+
+
+@dataclass(frozen=True, eq=False)
+class Body:
+    """A graph inside an op, such as the step of a `scan`: placeholders, and what is made of them.
+
+    Two bodies are the same one only if they are the same object.
+    """
+
+    inputs: tuple[Expr, ...]
+    outputs: tuple[Expr, ...]
+
+    def __str__(self) -> str:
+        return f"({', '.join(map(str, self.inputs))}) -> ({', '.join(map(str, self.outputs))})"
+
+
+class Namespace:
+    """Pellucid's own functions as an array namespace, so that an op's value can be written out in expressions."""
+
+    __name__ = "pellucid"
+
+    def __getattr__(self, name: str) -> Function:
+        try:
+            return FUNCTIONS[name]
+        except KeyError:
+            raise AttributeError(f"pellucid has no function named {name!r}.{near_miss(name, FUNCTIONS)}") from None
+
+
+symbolic = Namespace()
+
+
+def expand(expr: Expr) -> Expr:
+    r"""Open a compound op one level: the same value in terms of simpler ops, :math:`\operatorname{softmax}(x) = e^x / \sum e^x`.
+
+    Parameters
+    ----------
+    expr : Expr
+        An expression whose op is defined by other ops, such as ``softmax(x)``.
+
+    Returns
+    -------
+    Expr
+        The definition, on the same inputs; the expression itself where the op is elementary.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.expand(pel.softplus(pel.vector("x")))
+    maximum(x, 0) + log1p(exp(-abs(x)))
+    """
+    if expr.op is None or not expr.op.compound:
+        return expr
+    opened: Expr = expr.op.value(symbolic, *expr.inputs, **expr.settings)
+    return opened

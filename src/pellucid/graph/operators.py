@@ -1,0 +1,168 @@
+"""Python's operators and NumPy's protocols on anything that stands for an expression.
+
+An operator looks its op up by NumPy's name, so this file knows names and no mathematics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pellucid.graph.errors import near_miss
+
+if TYPE_CHECKING:
+    from pellucid.graph.expr import Expr
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {}
+"""Every public function on expressions by its name, filled by the ops as they are defined."""
+
+_NUMPY_ALIASES = {"absolute": "abs", "conjugate": "abs", "amax": "max", "amin": "min", "divide": "true_divide"}
+
+
+def call(name: str, *operands: Any, **settings: Any) -> Any:
+    """Call the public function of this name."""
+    return FUNCTIONS[name](*operands, **settings)
+
+
+def _is_number(value: Any) -> bool:
+    return hasattr(value, "__array__") or isinstance(value, (bool, int, float, Operators, list, tuple))
+
+
+class Operators:
+    """The operators, methods and protocols that expressions and patterns share."""
+
+    __slots__ = ()
+    __array_priority__ = 1000.0
+
+    def __add__(self, other: Any) -> Expr:
+        return call("add", self, other)
+
+    def __radd__(self, other: Any) -> Expr:
+        return call("add", other, self)
+
+    def __sub__(self, other: Any) -> Expr:
+        return call("subtract", self, other)
+
+    def __rsub__(self, other: Any) -> Expr:
+        return call("subtract", other, self)
+
+    def __mul__(self, other: Any) -> Expr:
+        return call("multiply", self, other)
+
+    def __rmul__(self, other: Any) -> Expr:
+        return call("multiply", other, self)
+
+    def __truediv__(self, other: Any) -> Expr:
+        return call("true_divide", self, other)
+
+    def __rtruediv__(self, other: Any) -> Expr:
+        return call("true_divide", other, self)
+
+    def __floordiv__(self, other: Any) -> Expr:
+        return call("floor_divide", self, other)
+
+    def __rfloordiv__(self, other: Any) -> Expr:
+        return call("floor_divide", other, self)
+
+    def __mod__(self, other: Any) -> Expr:
+        return call("remainder", self, other)
+
+    def __rmod__(self, other: Any) -> Expr:
+        return call("remainder", other, self)
+
+    def __pow__(self, other: Any) -> Expr:
+        return call("power", self, other)
+
+    def __rpow__(self, other: Any) -> Expr:
+        return call("power", other, self)
+
+    def __matmul__(self, other: Any) -> Expr:
+        return call("matmul", self, other)
+
+    def __rmatmul__(self, other: Any) -> Expr:
+        return call("matmul", other, self)
+
+    def __neg__(self) -> Expr:
+        return call("negative", self)
+
+    def __pos__(self) -> Any:
+        return self
+
+    def __abs__(self) -> Expr:
+        return call("abs", self)
+
+    def __and__(self, other: Any) -> Expr:
+        return call("logical_and", self, other)
+
+    __rand__ = __and__
+
+    def __or__(self, other: Any) -> Expr:
+        return call("logical_or", self, other)
+
+    __ror__ = __or__
+
+    def __invert__(self) -> Expr:
+        return call("logical_not", self)
+
+    def __eq__(self, other: object) -> Any:
+        return call("equal", self, other) if _is_number(other) else NotImplemented
+
+    def __ne__(self, other: object) -> Any:
+        return call("not_equal", self, other) if _is_number(other) else NotImplemented
+
+    def __lt__(self, other: Any) -> Expr:
+        return call("less", self, other)
+
+    def __le__(self, other: Any) -> Expr:
+        return call("less_equal", self, other)
+
+    def __gt__(self, other: Any) -> Expr:
+        return call("greater", self, other)
+
+    def __ge__(self, other: Any) -> Expr:
+        return call("greater_equal", self, other)
+
+    # Equality is elementwise, so an expression is told from another by identity, as in PyTorch.
+    __hash__ = object.__hash__
+
+    def __getitem__(self, index: Any) -> Expr:
+        return call("getitem", self, index)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Expr:
+        return call_numpy(ufunc.__name__, method, inputs, kwargs)
+
+    def __array_function__(self, func: Any, types: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        return call_numpy(func.__name__, "__call__", args, kwargs)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        raise TypeError(
+            f"{self} is an expression and has no value yet, so it cannot become a NumPy array. "
+            "Compile it with pel.function([...], expression), or use a function of pellucid or NumPy that takes expressions."
+        )
+
+
+def call_numpy(name: str, method: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    """Answer a NumPy function that was called on an expression with pellucid's function of the same name.
+
+    Raises
+    ------
+    TypeError
+        If pellucid has no function of that name, or NumPy asks for something that only values can do.
+    """
+    name = _NUMPY_ALIASES.get(name, name)
+    if name not in FUNCTIONS:
+        raise TypeError(
+            f"np.{name} does not work on expressions: pellucid has no op of that name.{near_miss(name, FUNCTIONS)}"
+        )
+    if method != "__call__":
+        raise TypeError(
+            f"np.{name}.{method} does not work on expressions. Use pel.sum, pel.cumsum and their kin instead."
+        )
+    unwanted = {key for key in ("out", "where", "dtype") if kwargs.get(key) is not None}
+    if unwanted:
+        raise TypeError(
+            f"np.{name} on an expression takes no {', '.join(sorted(unwanted))}: expressions are immutable. Use pel.where or pel.cast."
+        )
+    return FUNCTIONS[name](
+        *args, **{key: value for key, value in kwargs.items() if key not in ("out", "where", "dtype")}
+    )

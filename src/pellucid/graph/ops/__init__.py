@@ -1,0 +1,36 @@
+"""The ops, one family a file."""
+
+from pellucid.graph.operators import FUNCTIONS
+from pellucid.graph.ops import (
+    creation,
+    elementwise,
+    indexing,
+    linear,
+    logic,
+    loops,
+    neural,
+    random,
+    reductions,
+    shapes,
+    windows,
+)
+
+__all__ = [
+    "creation",
+    "elementwise",
+    "indexing",
+    "linear",
+    "logic",
+    "loops",
+    "neural",
+    "random",
+    "reductions",
+    "shapes",
+    "windows",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name in FUNCTIONS:
+        return FUNCTIONS[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,502 @@
+r"""Arithmetic and functions of every element, named as in NumPy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.op import op
+from pellucid.graph.operators import call
+from pellucid.graph.text import ADD, MULTIPLY, NEGATE, POWER
+from pellucid.graph.types import as_dtype
+
+POSITIVE = (0.2, 3.0)
+
+
+@op(tex="{0} + {1}", text="{0} + {1}", precedence=ADD, commutative=True, grad=lambda g, z, x, y: (g, g))
+def add(xp: Any, x: Any, y: Any) -> Any:
+    r"""Sum of every pair of elements, :math:`x + y`.
+
+    Parameters
+    ----------
+    x, y : Expr, array or number
+        Of shapes that broadcast.
+
+    Returns
+    -------
+    Expr
+        Of the broadcast shape and the common dtype.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.vector("x") + 1
+    x + 1
+    """
+    return xp.add(x, y)
+
+
+@op(tex="{0} - {1:>}", text="{0} - {1:>}", precedence=ADD, grad=lambda g, z, x, y: (g, -g))
+def subtract(xp: Any, x: Any, y: Any) -> Any:
+    r"""Difference of every pair of elements, :math:`x - y`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> 1 - pel.vector("x")
+    1 - x
+    """
+    return xp.subtract(x, y)
+
+
+@op(tex=r"{0} \, {1}", text="{0} * {1}", precedence=MULTIPLY, commutative=True, grad=lambda g, z, x, y: (g * y, g * x))
+def multiply(xp: Any, x: Any, y: Any) -> Any:
+    r"""Product of every pair of elements, :math:`x \, y`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> 2 * pel.vector("x")
+    2 * x
+    """
+    return xp.multiply(x, y)
+
+
+@op(
+    tex=r"\frac{{{0:_}}}{{{1:_}}}",
+    text="{0} / {1:>}",
+    precedence=MULTIPLY,
+    floats=True,
+    domain=((-3, 3), POSITIVE),
+    grad=lambda g, z, x, y: (g / y, -g * z / y),
+)
+def true_divide(xp: Any, x: Any, y: Any) -> Any:
+    r"""Quotient of every pair of elements, :math:`x / y`; integers are divided as real numbers.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.vector("x") / 2
+    x / 2
+    """
+    return xp.true_divide(x, y)
+
+
+@op(
+    tex=r"\left\lfloor {0:_} / {1:>} \right\rfloor",
+    text="{0} // {1:>}",
+    precedence=MULTIPLY,
+    differentiable=False,
+    domain=((-3, 3), POSITIVE),
+)
+def floor_divide(xp: Any, x: Any, y: Any) -> Any:
+    r"""Largest integer not above the quotient, :math:`\lfloor x / y \rfloor`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.function([], pel.floor_divide(7.0, 2.0))()
+    np.float32(3.0)
+    """
+    return xp.floor_divide(x, y)
+
+
+@op(
+    tex=r"{0} \bmod {1:>}",
+    text="{0} % {1:>}",
+    precedence=MULTIPLY,
+    domain=((-3, 3), (3.1, 4.0)),
+    grad=lambda g, z, x, y: (g, -g * call("floor_divide", x, y)),
+)
+def remainder(xp: Any, x: Any, y: Any) -> Any:
+    r"""Remainder with the sign of the divisor, :math:`x - y \lfloor x / y \rfloor`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.function([], pel.remainder(7.0, 4.0))()
+    np.float32(3.0)
+    """
+    return xp.remainder(x, y)
+
+
+def _power_grad(g: Any, z: Any, x: Any, y: Any) -> Any:
+    safe = call("where", x > 0, x, np.ones((), x.dtype))
+    return g * y * x ** (y - 1), g * z * call("where", x > 0, call("log", safe), np.zeros((), x.dtype))
+
+
+@op(tex=r"{0:^}^{{{1:_}}}", text="{0:>} ** {1:>}", precedence=POWER, domain=(POSITIVE, (-3, 3)), grad=_power_grad)
+def power(xp: Any, x: Any, y: Any) -> Any:
+    r"""First element to the power of the second, :math:`x^y`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.vector("x") ** 3
+    x ** 3
+    """
+    return xp.power(x, y)
+
+
+@op(tex=r"{0:^}^2", text="{0:>} ** 2", precedence=POWER, grad=lambda g, y, x: g * (2 * x))
+def square(xp: Any, x: Any) -> Any:
+    r"""Square of every element, :math:`x^2`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.grad(pel.square(pel.scalar("x")), pel.scalar("x"), disconnected="zero")
+    0
+    """
+    return xp.square(x)
+
+
+@op(tex="-{0}", text="-{0}", precedence=NEGATE, grad=lambda g, y, x: -g)
+def negative(xp: Any, x: Any) -> Any:
+    r"""Every element with its sign changed, :math:`-x`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> -pel.vector("x")
+    -x
+    """
+    return xp.negative(x)
+
+
+@op(name="abs", tex=r"\left|{0:_}\right|", domain=POSITIVE, edge=(0.0,), grad=lambda g, y, x: g * sign(x))
+def absolute(xp: Any, x: Any) -> Any:
+    r"""Magnitude of every element, :math:`|x|`; the gradient at 0 is taken to be 0.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.abs(pel.vector("x"))
+    abs(x)
+    """
+    return xp.abs(x)
+
+
+@op(tex=r"\operatorname{{sign}}({0:_})", differentiable=False, edge=(0.0,))
+def sign(xp: Any, x: Any) -> Any:
+    r"""Sign of every element: :math:`-1`, :math:`0` or :math:`1`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.function([], pel.sign(-3.0))()
+    np.float32(-1.0)
+    """
+    return xp.sign(x)
+
+
+@op(tex=r"\sqrt{{{0:_}}}", floats=True, domain=POSITIVE, edge=(1e-12, 1e12), grad=lambda g, y, x: g / (2 * y), cost=4)
+def sqrt(xp: Any, x: Any) -> Any:
+    r"""Square root of every element, :math:`\sqrt{x}`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.sqrt(pel.vector("x"))
+    sqrt(x)
+    """
+    return xp.sqrt(x)
+
+
+@op(tex="e^{{{0:_}}}", tex_precedence=POWER, floats=True, edge=(0.0, -200.0), grad=lambda g, y, x: g * y, cost=10)
+def exp(xp: Any, x: Any) -> Any:
+    r"""Exponential of every element, :math:`e^x`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.exp(pel.vector("x"))
+    exp(x)
+    """
+    return xp.exp(x)
+
+
+@op(tex=r"\left(e^{{{0:_}}} - 1\right)", floats=True, edge=(0.0, -200.0), grad=lambda g, y, x: g * exp(x), cost=12)
+def expm1(xp: Any, x: Any) -> Any:
+    r"""Exponential less one, :math:`e^x - 1`, exact also for small :math:`x`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.simplify(pel.exp(pel.vector("x")) - 1)
+    expm1(x)
+    """
+    return xp.expm1(x)
+
+
+@op(tex=r"\log({0:_})", floats=True, domain=POSITIVE, edge=(1e-30, 1e30), grad=lambda g, y, x: g / x, cost=10)
+def log(xp: Any, x: Any) -> Any:
+    r"""Natural logarithm of every element, :math:`\log x`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> x = pel.scalar("x")
+    >>> pel.grad(pel.log(x), x)
+    1 / x
+    """
+    return xp.log(x)
+
+
+@op(
+    tex=r"\log(1 + {0})",
+    floats=True,
+    domain=(-0.8, 3.0),
+    edge=(0.0, 1e30),
+    text="log1p({0})",
+    grad=lambda g, y, x: g / (1 + x),
+    cost=12,
+)
+def log1p(xp: Any, x: Any) -> Any:
+    r"""Logarithm of one more, :math:`\log(1 + x)`, exact also for small :math:`x`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.simplify(pel.log(1 + pel.vector("x")))
+    log1p(x)
+    """
+    return xp.log1p(x)
+
+
+@op(tex=r"\sin({0:_})", floats=True, edge=(0.0,), grad=lambda g, y, x: g * cos(x), cost=10)
+def sin(xp: Any, x: Any) -> Any:
+    r"""Sine of every element, in radians, :math:`\sin x`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> x = pel.scalar("x")
+    >>> pel.grad(pel.sin(x), x)
+    cos(x)
+    """
+    return xp.sin(x)
+
+
+@op(tex=r"\cos({0:_})", floats=True, edge=(0.0,), grad=lambda g, y, x: -g * sin(x), cost=10)
+def cos(xp: Any, x: Any) -> Any:
+    r"""Cosine of every element, in radians, :math:`\cos x`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> x = pel.scalar("x")
+    >>> pel.grad(pel.cos(x), x)
+    -sin(x)
+    """
+    return xp.cos(x)
+
+
+@op(tex=r"\tanh({0:_})", floats=True, edge=(0.0, 50.0, -50.0), grad=lambda g, y, x: g * (1 - y * y), cost=10)
+def tanh(xp: Any, x: Any) -> Any:
+    r"""Hyperbolic tangent of every element, :math:`\tanh x = (e^x - e^{-x}) / (e^x + e^{-x})`.
+
+    Parameters
+    ----------
+    x : Expr, array or number
+        Of any shape.
+
+    Returns
+    -------
+    Expr
+        Of the shape of ``x``, between -1 and 1.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> x = pel.scalar("x")
+    >>> pel.grad(pel.tanh(x), x)
+    1 - tanh(x) ** 2
+    """
+    return xp.tanh(x)
+
+
+def _erf_numpy(xp: Any, x: Any) -> Any:
+    from scipy.special import erf as value
+
+    return value(x)
+
+
+def _erf_xla(xp: Any, x: Any) -> Any:
+    from jax.scipy.special import erf as value
+
+    return value(x)
+
+
+@op(
+    tex=r"\operatorname{{erf}}({0:_})",
+    floats=True,
+    edge=(0.0, 10.0),
+    xla=_erf_xla,
+    grad=lambda g, y, x: g * (2 / np.pi**0.5) * exp(-x * x),
+    cost=20,
+)
+def erf(xp: Any, x: Any) -> Any:
+    r"""Error function of every element, :math:`\frac{2}{\sqrt{\pi}} \int_0^x e^{-t^2} dt`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.function([], pel.erf(0.0))()
+    np.float32(0.0)
+    """
+    return _erf_numpy(xp, x)
+
+
+@op(tex=r"\left\lfloor {0:_} \right\rfloor", differentiable=False)
+def floor(xp: Any, x: Any) -> Any:
+    r"""Largest integer not above every element, :math:`\lfloor x \rfloor`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.function([], pel.floor(2.7))()
+    np.float32(2.0)
+    """
+    return xp.floor(x)
+
+
+@op(tex=r"\left\lceil {0:_} \right\rceil", differentiable=False)
+def ceil(xp: Any, x: Any) -> Any:
+    r"""Smallest integer not below every element, :math:`\lceil x \rceil`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.function([], pel.ceil(2.2))()
+    np.float32(3.0)
+    """
+    return xp.ceil(x)
+
+
+def _first_wins(chooses: str) -> Any:
+    def grad(g: Any, z: Any, x: Any, y: Any) -> Any:
+        first = call(chooses, x, y)
+        zero = np.zeros((), z.dtype)
+        return call("where", first, g, zero), call("where", first, zero, g)
+
+    return grad
+
+
+@op(tex=r"\max({0:_}, {1:_})", commutative=True, edge=(0.0,), grad=_first_wins("greater_equal"))
+def maximum(xp: Any, x: Any, y: Any) -> Any:
+    r"""Greater of every pair of elements, :math:`\max(x, y)`; of equal ones the first has the gradient.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.maximum(pel.vector("x"), 0)
+    maximum(x, 0)
+    """
+    return xp.maximum(x, y)
+
+
+@op(tex=r"\min({0:_}, {1:_})", commutative=True, edge=(0.0,), grad=_first_wins("less_equal"))
+def minimum(xp: Any, x: Any, y: Any) -> Any:
+    r"""Lesser of every pair of elements, :math:`\min(x, y)`; of equal ones the first has the gradient.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.minimum(pel.vector("x"), 1)
+    minimum(x, 1)
+    """
+    return xp.minimum(x, y)
+
+
+def _clip_grad(g: Any, z: Any, x: Any, low: Any, high: Any) -> Any:
+    zero = np.zeros((), z.dtype)
+    below, above = x < low, x > high
+    return call("where", below | above, zero, g), call("where", below, g, zero), call("where", above, g, zero)
+
+
+@op(tex=r"\operatorname{{clip}}({0:_}, {1:_}, {2:_})", domain=((-3, 3), (-2.0, -1.0), (1.0, 2.0)), grad=_clip_grad)
+def clip(xp: Any, x: Any, low: Any, high: Any) -> Any:
+    r"""Every element brought between two bounds, :math:`\min(\max(x, a), b)`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.clip(pel.vector("x"), 0, 1)
+    clip(x, 0, 1)
+    """
+    return xp.clip(x, low, high)
+
+
+def _where_grad(g: Any, z: Any, condition: Any, x: Any, y: Any) -> Any:
+    zero = np.zeros((), z.dtype)
+    return None, call("where", condition, g, zero), call("where", condition, zero, g)
+
+
+@op(
+    conditions=1,
+    tex=r"\begin{{cases}} {1:_} & {0:_} \\ {2:_} & \text{{otherwise}} \end{{cases}}",
+    grad=_where_grad,
+)
+def where(xp: Any, condition: Any, x: Any, y: Any) -> Any:
+    r"""One element or the other, as a condition says: :math:`x` where it holds, :math:`y` elsewhere.
+
+    Parameters
+    ----------
+    condition : Expr or array of bool
+        Which to take.
+    x, y : Expr, array or number
+        What to take. All three broadcast.
+
+    Returns
+    -------
+    Expr
+        Of the broadcast shape.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> x = pel.vector("x")
+    >>> pel.where(x > 0, x, 0.1 * x)
+    where(x > 0, x, 0.1 * x)
+    """
+    return xp.where(condition, x, y)
+
+
+def _cast_grad(g: Any, y: Any, x: Any, dtype: Any) -> Any:
+    return call("cast", g, dtype=x.dtype)
+
+
+@op(
+    tex="{0:_}",
+    promotes=False,
+    result=lambda settings: settings["dtype"],
+    normalize=lambda x, dtype: {"dtype": as_dtype(dtype)},
+    grad=_cast_grad,
+    cost=0,
+)
+def cast(xp: Any, x: Any, dtype: Any = None) -> Any:
+    r"""The same numbers in another dtype; `config.floatx` without one. Real numbers lose their fraction in integers.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.cast(pel.ivector("i"), "float64")
+    cast(i, dtype=float64)
+    """
+    return x.astype(dtype)
+
+
+@op(promotes=True, tex="{0:_}", differentiable=False, cost=0)
+def stop_gradient(xp: Any, x: Any) -> Any:
+    r"""The value itself, taken for a constant by every gradient.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> x = pel.scalar("x")
+    >>> pel.grad(x * pel.stop_gradient(x), x)
+    stop_gradient(x)
+    """
+    return x

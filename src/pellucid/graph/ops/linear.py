@@ -1,0 +1,130 @@
+r"""Products of vectors, matrices and stacks of matrices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.errors import ShapeError
+from pellucid.graph.expr import Expr, as_expr
+from pellucid.graph.op import op, public
+from pellucid.graph.operators import call
+from pellucid.graph.ops.shapes import reduce_axes, swapaxes
+from pellucid.graph.text import MULTIPLY
+from pellucid.graph.types import Mismatch, Shape, Type, broadcast, shape_text, unify
+
+
+def product_shape(x: Expr, y: Expr) -> Shape:
+    """Return the shape of a product, or say which dimension disagrees."""
+    shapes = f"{x}, of shape {shape_text(x.shape)}, and {y}, of shape {shape_text(y.shape)}"
+    if not x.ndim or not y.ndim:
+        raise ShapeError(f"{x} @ {y}: expected vectors or matrices; for a number use *. Received: {shapes}")
+    inner_x, inner_y = x.shape[-1], y.shape[max(y.ndim - 2, 0)]
+    if unify(inner_x, inner_y) is None:
+        raise ShapeError(
+            f"{x} @ {y}: the columns of the left must be as many as the rows of the right, and are {inner_x} and {inner_y}. Received: {shapes}"
+        )
+    batch = broadcast([x.shape[:-2], y.shape[:-2]])
+    if isinstance(batch, Mismatch):
+        raise ShapeError(
+            f"{x} @ {y}: the leading dimensions do not broadcast, {batch.left} with {batch.right}. Received: {shapes}"
+        )
+    rows = (x.shape[-2],) if x.ndim > 1 else ()
+    columns = (y.shape[-1],) if y.ndim > 1 else ()
+    return (*batch, *rows, *columns)
+
+
+def _matmul_grad(g: Any, z: Any, x: Any, y: Any) -> tuple[Any, Any]:
+    if x.ndim == 1 and y.ndim == 1:
+        return g * y, g * x
+    if x.ndim == 1:
+        gx = call("sum", y * call("expand_dims", g, -2), axis=-1)
+        return reduce_axes(gx, x), reduce_axes(call("expand_dims", x, 1) * call("expand_dims", g, -2), y)
+    if y.ndim == 1:
+        gy = call("sum", x * call("expand_dims", g, -1), axis=-2)
+        return reduce_axes(call("expand_dims", g, -1) * y, x), reduce_axes(gy, y)
+    return reduce_axes(g @ swapaxes(y, -1, -2), x), reduce_axes(swapaxes(x, -1, -2) @ g, y)
+
+
+def _cost(node: Expr, size: Any) -> Any:
+    left, right = node.inputs
+    vector = left if left.ndim == 1 else right
+    inner = size(vector) if vector.ndim == 1 else size(left, -1)
+    return 2 * size(node) * inner
+
+
+def _examples(rng: np.random.Generator) -> list[Any]:
+    shapes = [
+        ((3, 4), (4, 2)),
+        ((4,), (4, 2)),
+        ((3, 4), (4,)),
+        ((4,), (4,)),
+        ((2, 3, 4), (4, 2)),
+        ((2, 3, 4), (2, 4, 5)),
+    ]
+    return [((rng.normal(size=a), rng.normal(size=b)), {}) for a, b in shapes]
+
+
+@op(
+    tex=r"{0} {1:>}",
+    text="{0} @ {1:>}",
+    precedence=MULTIPLY,
+    promotes=True,
+    infer=lambda x, y: Type(product_shape(x, y), x.dtype),
+    grad=_matmul_grad,
+    examples=_examples,
+    cost=_cost,
+)
+def matmul(xp: Any, x: Any, y: Any) -> Any:
+    r"""Matrix product, :math:`(x y)_{ij} = \sum_k x_{ik} y_{kj}`, with NumPy's rules for vectors and stacks.
+
+    Parameters
+    ----------
+    x, y : Expr or array
+        Vectors, matrices, or stacks of matrices whose leading axes broadcast.
+
+    Returns
+    -------
+    Expr
+        The columns of ``x`` summed against the rows of ``y``.
+
+    Raises
+    ------
+    ShapeError
+        If the columns of the left are not as many as the rows of the right.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.matrix("X", shape=("n", 2)) @ pel.matrix("W", shape=(2, 3))
+    X @ W
+    """
+    return xp.matmul(x, y)
+
+
+@public
+def dot(x: Any, y: Any) -> Any:
+    r"""Product as `matmul` has it, and by numbers as ``*`` has it.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.dot(pel.vector("x"), pel.vector("y"))
+    x @ y
+    """
+    a, b = as_expr(x), as_expr(y)
+    return a * b if not a.ndim or not b.ndim else matmul(a, b)
+
+
+@public
+def outer(x: Any, y: Any) -> Any:
+    r"""Outer product of two vectors, :math:`x_i y_j`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.outer(pel.vector("x", shape=(2,)), pel.vector("y", shape=(3,))).shape
+    (2, 3)
+    """
+    return call("expand_dims", call("ravel", as_expr(x)), 1) * call("expand_dims", call("ravel", as_expr(y)), 0)

@@ -1,0 +1,160 @@
+"""Comparisons and logic: elementwise, with boolean results and no gradient."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.op import op
+from pellucid.graph.text import COMPARE, LOGIC
+
+BOOL = np.dtype(bool)
+
+
+@op(tex="{0:>} = {1:>}", text="{0:>} == {1:>}", precedence=COMPARE, result=BOOL, differentiable=False, commutative=True)
+def equal(xp: Any, x: Any, y: Any) -> Any:
+    r"""Whether every pair of elements is equal, :math:`x = y`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.ivector("y") == 1
+    y == 1
+    """
+    return xp.equal(x, y)
+
+
+@op(
+    tex=r"{0:>} \ne {1:>}",
+    text="{0:>} != {1:>}",
+    precedence=COMPARE,
+    result=BOOL,
+    differentiable=False,
+    commutative=True,
+)
+def not_equal(xp: Any, x: Any, y: Any) -> Any:
+    r"""Whether every pair of elements differs, :math:`x \ne y`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.ivector("y") != 1
+    y != 1
+    """
+    return xp.not_equal(x, y)
+
+
+@op(tex="{0:>} < {1:>}", text="{0:>} < {1:>}", precedence=COMPARE, result=BOOL, differentiable=False)
+def less(xp: Any, x: Any, y: Any) -> Any:
+    r"""Whether the first of every pair is less, :math:`x < y`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.vector("x") < 0
+    x < 0
+    """
+    return xp.less(x, y)
+
+
+@op(tex=r"{0:>} \le {1:>}", text="{0:>} <= {1:>}", precedence=COMPARE, result=BOOL, differentiable=False)
+def less_equal(xp: Any, x: Any, y: Any) -> Any:
+    r"""Whether the first of every pair is not greater, :math:`x \le y`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.vector("x") <= 0
+    x <= 0
+    """
+    return xp.less_equal(x, y)
+
+
+@op(tex="{0:>} > {1:>}", text="{0:>} > {1:>}", precedence=COMPARE, result=BOOL, differentiable=False)
+def greater(xp: Any, x: Any, y: Any) -> Any:
+    r"""Whether the first of every pair is greater, :math:`x > y`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.vector("x") > 0
+    x > 0
+    """
+    return xp.greater(x, y)
+
+
+@op(tex=r"{0:>} \ge {1:>}", text="{0:>} >= {1:>}", precedence=COMPARE, result=BOOL, differentiable=False)
+def greater_equal(xp: Any, x: Any, y: Any) -> Any:
+    r"""Whether the first of every pair is not less, :math:`x \ge y`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.vector("x") >= 0
+    x >= 0
+    """
+    return xp.greater_equal(x, y)
+
+
+@op(
+    tex=r"{0:>} \wedge {1:>}",
+    text="{0:>} & {1:>}",
+    precedence=LOGIC,
+    result=BOOL,
+    differentiable=False,
+    commutative=True,
+)
+def logical_and(xp: Any, x: Any, y: Any) -> Any:
+    r"""Whether both of every pair hold, :math:`x \wedge y`; a number holds if it is not 0.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> x = pel.vector("x")
+    >>> (x > 0) & (x < 1)
+    (x > 0) & (x < 1)
+    """
+    return xp.logical_and(x, y)
+
+
+@op(
+    tex=r"{0:>} \vee {1:>}", text="{0:>} | {1:>}", precedence=LOGIC, result=BOOL, differentiable=False, commutative=True
+)
+def logical_or(xp: Any, x: Any, y: Any) -> Any:
+    r"""Whether either of every pair holds, :math:`x \vee y`; a number holds if it is not 0.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> x = pel.vector("x")
+    >>> (x < 0) | (x > 1)
+    (x < 0) | (x > 1)
+    """
+    return xp.logical_or(x, y)
+
+
+@op(tex=r"\neg {0:^}", text="~{0:^}", precedence=LOGIC, result=BOOL, differentiable=False)
+def logical_not(xp: Any, x: Any) -> Any:
+    r"""Whether an element does not hold, :math:`\neg x`; a number holds if it is not 0.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> ~(pel.vector("x") > 0)
+    ~(x > 0)
+    """
+    return xp.logical_not(x)
+
+
+@op(tex=r"\operatorname{{isnan}}({0:_})", result=BOOL, differentiable=False)
+def isnan(xp: Any, x: Any) -> Any:
+    r"""Whether an element is not a number.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.function([], pel.isnan(1.0))()
+    np.False_
+    """
+    return xp.isnan(x)

@@ -1,0 +1,450 @@
+r"""Functions of many elements: sums, means, extremes, along axes named as in NumPy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.expr import Expr
+from pellucid.graph.op import op, public
+from pellucid.graph.operators import call
+from pellucid.graph.text import ATOM, MULTIPLY, Piece
+from pellucid.graph.types import Type, as_float, normalize_axes, normalize_axis
+
+
+def reduced(x: Expr, axis: tuple[int, ...], keepdims: bool, dtype: Any = None) -> Type:
+    """Return the type of a reduction."""
+    shape = [1 if a in axis else d for a, d in enumerate(x.shape) if keepdims or a not in axis]
+    return Type(tuple(shape), np.dtype(dtype or x.dtype))
+
+
+def canonical(x: Expr, axis: Any = None, keepdims: bool = False) -> dict[str, Any]:
+    """Write the axes of a reduction as a tuple counted from the front."""
+    return {"axis": normalize_axes(axis, x.ndim, f"a reduction of {x}"), "keepdims": bool(keepdims)}
+
+
+def spread(g: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+    """Give a gradient of a reduction back the axes that were reduced, of length 1, so that it broadcasts."""
+    return g if keepdims or not axis or g.ndim == 0 else call("expand_dims", g, axis=axis)
+
+
+def over(symbol: str) -> Any:
+    """Write a reduction in LaTeX as a big operator, with its axes below it unless it takes them all."""
+
+    def tex(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
+        axis = settings.get("axis")
+        everything = axis is None or (isinstance(operands[0], Expr) and len(axis) == operands[0].ndim)
+        below = "" if everything else "_{" + ",".join(map(str, axis)) + "}"
+        return [f"{symbol}{below} ", (operands[0], MULTIPLY)]
+
+    return tex
+
+
+def method(name: str) -> Any:
+    """Write a reduction in text as a method: ``x.sum(axis=1)``."""
+
+    def text(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
+        axis, parts = settings.get("axis"), []
+        if axis is not None and not (isinstance(operands[0], Expr) and len(axis) == operands[0].ndim):
+            parts.append(f"axis={axis[0] if len(axis) == 1 else axis}")
+        if settings.get("keepdims"):
+            parts.append("keepdims=True")
+        return [(operands[0], ATOM), f".{name}({', '.join(parts)})"]
+
+    return text
+
+
+def along(name: str) -> Any:
+    """Write a function along an axis in text as ``name(x)``, with the axis unless it is the last."""
+
+    def text(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
+        axis = settings.get("axis", -1)
+        last = isinstance(operands[0], Expr) and axis == (operands[0].ndim - 1,)
+        shown = (
+            "" if axis == -1 or last else f", axis={axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis}"
+        )
+        return [f"{name}(", (operands[0], 0), f"{shown})"]
+
+    return text
+
+
+def function(name: str) -> Any:
+    """Write a reduction in text as a function: ``name(x, axis=1)``, with the axis unless it takes them all."""
+
+    def text(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
+        arguments = method(name)(operands, settings)[1][len(name) + 2 : -1]
+        return [f"{name}(", (operands[0], 0), f", {arguments})" if arguments else ")"]
+
+    return text
+
+
+def _examples(rng: np.random.Generator) -> list[Any]:
+    x = rng.permutation(24).reshape(2, 3, 4) / 7.0 - 1.5
+    return [((x,), {}), ((x,), {"axis": 1}), ((x,), {"axis": (0, -1), "keepdims": True})]
+
+
+def per_input(operations: int) -> Any:
+    """Return a cost of so many operations for each element of the first input."""
+    return lambda node, size: operations * size(node.inputs[0])
+
+
+def _sum_dtype(x: Expr) -> Any:
+    return np.zeros((), x.dtype).sum().dtype if x.dtype.kind in "biu" else x.dtype
+
+
+@op(
+    tex=over(r"\sum"),
+    text=method("sum"),
+    infer=lambda x, axis, keepdims: reduced(x, axis, keepdims, _sum_dtype(x)),
+    normalize=canonical,
+    grad=lambda g, y, x, axis, keepdims: spread(g, x, axis, keepdims),
+    examples=_examples,
+    cost=per_input(1),
+)
+def sum(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
+    r"""Sum over axes, :math:`\sum_i x_i`.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Of any shape; booleans and small integers are summed as 64-bit integers, as NumPy does.
+    axis : int or tuple of int, optional
+        The axes to sum over; all of them without it.
+    keepdims : bool
+        Whether they stay, with length 1.
+
+    Returns
+    -------
+    Expr
+        Of the remaining axes.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.sum(pel.matrix("x"), axis=1)
+    x.sum(axis=1)
+    """
+    return xp.sum(x, axis=axis, keepdims=keepdims)
+
+
+def _count(x: Any, axis: tuple[int, ...], dtype: Any) -> Any:
+    return call("size", x, axis=axis, dtype=dtype)
+
+
+@op(
+    tex=over(r"\operatorname{mean}"),
+    text=method("mean"),
+    infer=lambda x, axis, keepdims: reduced(x, axis, keepdims, as_float(x.dtype)),
+    normalize=canonical,
+    promotes=True,
+    floats=True,
+    grad=lambda g, y, x, axis, keepdims: spread(g, x, axis, keepdims) / _count(x, axis, x.dtype),
+    examples=_examples,
+    cost=per_input(1),
+)
+def mean(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
+    r"""Arithmetic mean over axes, :math:`\frac{1}{n} \sum_i x_i`.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Of any shape; integers and booleans are taken as `config.floatx`.
+    axis : int or tuple of int, optional
+        The axes to average over; all of them without it.
+    keepdims : bool
+        Whether they stay, with length 1.
+
+    Returns
+    -------
+    Expr
+        Of the remaining axes.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> x = pel.vector("x", shape=(4,))
+    >>> pel.grad(pel.mean(x), x)
+    broadcast_like(0.25, x)
+    """
+    return xp.mean(x, axis=axis, keepdims=keepdims)
+
+
+def _extreme_grad(g: Any, y: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+    best = spread(y, x, axis, keepdims)
+    chosen = call("cast", call("equal", x, best), dtype=x.dtype)
+    return spread(g, x, axis, keepdims) * chosen / call("sum", chosen, axis=axis, keepdims=True)
+
+
+@op(
+    name="max",
+    tex=over(r"\max"),
+    text=method("max"),
+    infer=reduced,
+    normalize=canonical,
+    grad=_extreme_grad,
+    examples=_examples,
+    cost=per_input(1),
+)
+def max_(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
+    r"""Greatest element over axes, :math:`\max_i x_i`; equal ones share the gradient.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.max(pel.matrix("x"), axis=1)
+    x.max(axis=1)
+    """
+    return xp.max(x, axis=axis, keepdims=keepdims)
+
+
+@op(
+    name="min",
+    tex=over(r"\min"),
+    text=method("min"),
+    infer=reduced,
+    normalize=canonical,
+    grad=_extreme_grad,
+    examples=_examples,
+    cost=per_input(1),
+)
+def min_(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
+    r"""Least element over axes, :math:`\min_i x_i`; equal ones share the gradient.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.min(pel.matrix("x"), axis=1)
+    x.min(axis=1)
+    """
+    return xp.min(x, axis=axis, keepdims=keepdims)
+
+
+def _prod_grad(g: Any, y: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+    return spread(g, x, axis, keepdims) * spread(y, x, axis, keepdims) / x
+
+
+@op(
+    tex=over(r"\prod"),
+    text=method("prod"),
+    infer=lambda x, axis, keepdims: reduced(x, axis, keepdims, _sum_dtype(x)),
+    normalize=canonical,
+    grad=_prod_grad,
+    examples=_examples,
+    cost=per_input(1),
+)
+def prod(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
+    r"""Product over axes, :math:`\prod_i x_i`; its gradient takes no element to be 0.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.prod(pel.matrix("x"), axis=1)
+    x.prod(axis=1)
+    """
+    return xp.prod(x, axis=axis, keepdims=keepdims)
+
+
+def _one_axis(x: Expr, axis: Any = None) -> dict[str, Any]:
+    return {"axis": None if axis is None else normalize_axis(axis, x.ndim, f"argmax or argmin of {x}")}
+
+
+def _index_type(x: Expr, axis: int | None) -> Type:
+    return reduced(x, tuple(range(x.ndim)) if axis is None else (axis,), False, np.int64)
+
+
+def _axis_examples(rng: np.random.Generator) -> list[Any]:
+    x = rng.permutation(24).reshape(2, 3, 4) / 7.0 - 1.5
+    return [((x,), {}), ((x,), {"axis": 1})]
+
+
+def _index_method(name: str) -> Any:
+    return lambda operands, settings: [
+        (operands[0], ATOM),
+        f".{name}({'' if settings.get('axis') is None else 'axis=' + str(settings['axis'])})",
+    ]
+
+
+@op(
+    tex=r"\operatorname*{{argmax}} {0}",
+    text=_index_method("argmax"),
+    infer=_index_type,
+    normalize=_one_axis,
+    differentiable=False,
+    examples=_axis_examples,
+    cost=per_input(1),
+)
+def argmax(xp: Any, x: Any, axis: Any = None) -> Any:
+    r"""Index of the greatest element, the first of equal ones, :math:`\operatorname{argmax}_i x_i`, as int64.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.argmax(pel.matrix("p"), axis=-1)
+    p.argmax(axis=1)
+    """
+    return xp.argmax(x, axis=axis)
+
+
+@op(
+    tex=r"\operatorname*{{argmin}} {0}",
+    text=_index_method("argmin"),
+    infer=_index_type,
+    normalize=_one_axis,
+    differentiable=False,
+    examples=_axis_examples,
+    cost=per_input(1),
+)
+def argmin(xp: Any, x: Any, axis: Any = None) -> Any:
+    r"""Index of the least element, the first of equal ones, :math:`\operatorname{argmin}_i x_i`, as int64.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.argmin(pel.matrix("p"), axis=-1)
+    p.argmin(axis=1)
+    """
+    return xp.argmin(x, axis=axis)
+
+
+@op(
+    name="any",
+    text=method("any"),
+    tex=over(r"\bigvee"),
+    infer=lambda x, axis, keepdims: reduced(x, axis, keepdims, bool),
+    normalize=canonical,
+    differentiable=False,
+    examples=lambda rng: [((rng.random((2, 3)) > 0.5,), {}), ((rng.random((2, 3)) > 0.5,), {"axis": 1})],
+    cost=per_input(1),
+)
+def any_(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
+    r"""Whether some element holds, :math:`\bigvee_i x_i`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.any(pel.vector("x") > 0)
+    (x > 0).any()
+    """
+    return xp.any(x, axis=axis, keepdims=keepdims)
+
+
+@op(
+    name="all",
+    text=method("all"),
+    tex=over(r"\bigwedge"),
+    infer=lambda x, axis, keepdims: reduced(x, axis, keepdims, bool),
+    normalize=canonical,
+    differentiable=False,
+    examples=lambda rng: [((rng.random((2, 3)) > 0.5,), {}), ((rng.random((2, 3)) > 0.5,), {"axis": 1})],
+    cost=per_input(1),
+)
+def all_(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
+    r"""Whether every element holds, :math:`\bigwedge_i x_i`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.all(pel.vector("x") > 0)
+    (x > 0).all()
+    """
+    return xp.all(x, axis=axis, keepdims=keepdims)
+
+
+def _canonical_ddof(x: Expr, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> dict[str, Any]:
+    return {**canonical(x, axis, keepdims), "ddof": ddof}
+
+
+@op(
+    tex=over(r"\operatorname{var}"),
+    text=method("var"),
+    infer=lambda x, axis, ddof, keepdims: reduced(x, axis, keepdims),
+    normalize=_canonical_ddof,
+    promotes=True,
+    floats=True,
+    compound=True,
+    examples=_examples,
+    cost=per_input(3),
+)
+def var(xp: Any, x: Any, axis: Any = None, ddof: Any = 0, keepdims: Any = False) -> Any:
+    r"""Variance over axes, :math:`\frac{1}{n - d} \sum_i (x_i - \bar{x})^2` with :math:`d` = ``ddof``.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.var(pel.matrix("x"), axis=0)
+    x.var(axis=0)
+    """
+    deviation = xp.square(x - xp.mean(x, axis=axis, keepdims=True))
+    if ddof == 0:
+        return xp.mean(deviation, axis=axis, keepdims=keepdims)
+    count = xp.sum(xp.ones_like(deviation), axis=axis, keepdims=keepdims)
+    return xp.sum(deviation, axis=axis, keepdims=keepdims) / (count - ddof)
+
+
+@public
+def std(x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
+    r"""Standard deviation over axes, :math:`\sqrt{\operatorname{var}(x)}`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.std(pel.matrix("x"), axis=0)
+    sqrt(x.var(axis=0))
+    """
+    return call("sqrt", call("var", x, axis=axis, ddof=ddof, keepdims=keepdims))
+
+
+def _logsumexp_grad(g: Any, y: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+    return spread(g, x, axis, keepdims) * call("softmax", x, axis=axis)
+
+
+@op(
+    tex=over(r"\operatorname{logsumexp}"),
+    text=function("logsumexp"),
+    infer=reduced,
+    normalize=canonical,
+    promotes=True,
+    floats=True,
+    compound=True,
+    grad=_logsumexp_grad,
+    examples=lambda rng: [
+        *_examples(rng),
+        ((np.array([1000.0, 0.0]),), {}),
+        ((np.array([[-1000.0, -1000.0]]),), {"axis": 1}),
+    ],
+    cost=per_input(13),
+)
+def logsumexp(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
+    r"""Logarithm of a sum of exponentials, :math:`\log \sum_i e^{x_i}`, computed as
+    :math:`m + \log \sum_i e^{x_i - m}` with :math:`m = \max_i x_i`, so that it neither overflows nor underflows.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Of any shape.
+    axis : int or tuple of int, optional
+        The axes to sum over; all of them without it.
+    keepdims : bool
+        Whether they stay, with length 1.
+
+    Returns
+    -------
+    Expr
+        Of the remaining axes.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> x = pel.vector("x")
+    >>> pel.simplify(pel.log(pel.exp(x).sum()))
+    logsumexp(x)
+
+    References
+    ----------
+    P. Blanchard, D. J. Higham and N. J. Higham, Accurately computing the log-sum-exp and softmax functions,
+    IMA Journal of Numerical Analysis 41 (2021).
+    """
+    greatest = xp.max(x, axis=axis, keepdims=True)
+    total = xp.sum(xp.exp(x - greatest), axis=axis, keepdims=keepdims)
+    return xp.log(total) + (greatest if keepdims else xp.squeeze(greatest, axis=axis))

@@ -1,0 +1,566 @@
+r"""Functions that give the same elements another shape or order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.errors import ShapeError
+from pellucid.graph.expr import Expr, as_expr
+from pellucid.graph.op import op, public
+from pellucid.graph.operators import call
+from pellucid.graph.text import ATOM
+from pellucid.graph.types import Dim, Shape, Type, Unknown, as_shape, normalize_axes, normalize_axis, shape_text, unify
+
+
+def _cube(rng: np.random.Generator) -> np.ndarray[Any, Any]:
+    return rng.normal(size=(2, 3, 4))
+
+
+def reshaped(x: Expr, shape: Shape) -> Shape:
+    """Work out ``-1`` in a new shape; a dimension known by name is matched by its name."""
+    if list(shape).count(-1) > 1:
+        raise ShapeError(f"reshape: expected at most one -1. Received: shape={shape}")
+    names = [d for d in shape if isinstance(d, str)]
+    left = list(x.shape)
+    for dim in names:
+        if dim in left:
+            left.remove(dim)
+    unknown_left = [d for d in left if isinstance(d, str)]
+    known = math.prod(d for d in left if isinstance(d, int))
+    asked = math.prod(d for d in shape if isinstance(d, int) and d != -1)
+    if -1 not in shape:
+        if not unknown_left and all(n in x.shape for n in names) and known != asked:
+            raise ShapeError(
+                f"reshape: {x}, of shape {shape_text(x.shape)}, has not the elements of shape {shape_text(shape)}"
+            )
+        return shape
+    rest: Dim = Unknown()
+    if not unknown_left and asked and all(n in x.shape for n in names):
+        if known % asked:
+            raise ShapeError(
+                f"reshape: {x}, of shape {shape_text(x.shape)}, does not divide into shape {shape_text(shape)}"
+            )
+        rest = known // asked
+    elif len(unknown_left) == 1 and known == asked and not names:
+        rest = unknown_left[0]
+    return tuple(rest if d == -1 else d for d in shape)
+
+
+def _reshape_settings(x: Expr, *like: Expr, shape: Any) -> dict[str, Any]:
+    dims: Sequence[Any] = [shape] if isinstance(shape, (int, np.integer, str)) else shape
+    for dim in dims:
+        if not (isinstance(dim, str) or (isinstance(dim, (int, np.integer)) and dim >= -1)):
+            raise ShapeError(f"reshape: expected sizes, names, and at most one -1. Received: shape={shape!r}")
+    return {"shape": reshaped(x, tuple(d if isinstance(d, str) else int(d) for d in dims))}
+
+
+def run_time_shape(x: Any, shape: Shape) -> tuple[int, ...]:
+    """Return the sizes of a new shape, of which at most one is not known before the program runs."""
+    open_dims = [d for d in shape if isinstance(d, str)]
+    if len(open_dims) > 1:
+        raise ShapeError(f"reshape: at most one size may be open. Received: shape={shape_text(shape)}")
+    return tuple(-1 if isinstance(d, str) else d for d in shape)
+
+
+@op(
+    tex=lambda operands, settings: [r"\operatorname{reshape}(", (operands[0], 0), ")"],
+    text=lambda operands, settings: [
+        (operands[0], ATOM),
+        f".reshape{shape_text(settings['shape'])}" if "shape" in settings else ".reshape",
+    ],
+    infer=lambda x, shape: Type(shape, x.dtype),
+    normalize=_reshape_settings,
+    grad=lambda g, y, x, shape: call("reshape_like", g, x),
+    examples=lambda rng: [((_cube(rng),), {"shape": (6, 4)}), ((_cube(rng),), {"shape": (-1, 2)})],
+    cost=0,
+)
+def reshape(xp: Any, x: Any, shape: Any = ()) -> Any:
+    r"""Another shape for the same elements in the same order.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Of any shape.
+    shape : tuple of int and str
+        The new shape; one ``-1`` stands for what is left.
+
+    Returns
+    -------
+    Expr
+        Of the new shape.
+
+    Raises
+    ------
+    ShapeError
+        If the elements do not fit.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.reshape(pel.tensor4("x", shape=("n", 2, 2, 3)), ("n", -1)).shape
+    ('n', 12)
+    """
+    return xp.reshape(x, run_time_shape(x, shape))
+
+
+@op(
+    tex=r"\operatorname{{reshape}}({0:_})",
+    infer=lambda x, like: Type(like.shape, x.dtype),
+    grad=lambda g, y, x, like: (call("reshape_like", g, x), None),
+    examples=lambda rng: [((_cube(rng), np.zeros((6, 4))), {})],
+    cost=0,
+)
+def reshape_like(xp: Any, x: Any, like: Any) -> Any:
+    r"""The elements of the first in the shape of the second.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.reshape_like(pel.vector("x"), pel.matrix("y", shape=("n", 2))).shape
+    ('n', 2)
+    """
+    return xp.reshape(x, like.shape)
+
+
+@public
+def ravel(x: Any) -> Any:
+    r"""All elements along one axis.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.ravel(pel.matrix("x", shape=(2, 3))).shape
+    (6,)
+    """
+    return reshape(x, (-1,))
+
+
+def _axes(x: Expr, axes: Any = None) -> dict[str, Any]:
+    if axes is None:
+        return {"axes": tuple(range(x.ndim))[::-1]}
+    order = tuple(normalize_axis(a, x.ndim, f"transpose of {x}") for a in axes)
+    if sorted(order) != list(range(x.ndim)):
+        raise ShapeError(f"transpose: expected each of the {x.ndim} axes of {x} once. Received: axes={axes}")
+    return {"axes": order}
+
+
+def _transpose_text(operands: tuple[Any, ...], settings: Any) -> list[Any]:
+    axes = settings.get("axes")
+    plain = axes is None or axes == tuple(range(len(axes)))[::-1]
+    return [(operands[0], ATOM), ".T" if plain else f".transpose{axes}"]
+
+
+def _transpose_tex(operands: tuple[Any, ...], settings: Any) -> list[Any]:
+    axes = settings.get("axes")
+    plain = axes is None or axes == tuple(range(len(axes)))[::-1]
+    return [(operands[0], ATOM), r"^\top" if plain else r"^{\top(" + ",".join(map(str, axes)) + ")}"]
+
+
+@op(
+    tex=_transpose_tex,
+    text=_transpose_text,
+    infer=lambda x, axes: Type(tuple(x.shape[a] for a in axes), x.dtype),
+    normalize=_axes,
+    grad=lambda g, y, x, axes: transpose(g, tuple(int(a) for a in np.argsort(axes))),
+    examples=lambda rng: [((_cube(rng),), {}), ((_cube(rng),), {"axes": (1, 2, 0)})],
+    cost=0,
+)
+def transpose(xp: Any, x: Any, axes: Any = None) -> Any:
+    r"""The axes in another order, reversed without one, :math:`x^\top`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.matrix("x", shape=("n", 3)).T.shape
+    (3, 'n')
+    """
+    return xp.transpose(x, axes)
+
+
+@public
+def moveaxis(x: Any, source: int, destination: int) -> Any:
+    r"""One axis moved to another place, the others in their order.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.moveaxis(pel.tensor3("x", shape=("n", 5, 3)), 1, 0).shape
+    (5, 'n', 3)
+    """
+    x = as_expr(x)
+    source, destination = normalize_axis(source, x.ndim, "moveaxis"), normalize_axis(destination, x.ndim, "moveaxis")
+    order = [a for a in range(x.ndim) if a != source]
+    order.insert(destination, source)
+    return transpose(x, tuple(order))
+
+
+@public
+def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
+    r"""Two axes exchanged.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.swapaxes(pel.tensor3("x", shape=("n", 5, 3)), 1, 2).shape
+    ('n', 3, 5)
+    """
+    x = as_expr(x)
+    order = list(range(x.ndim))
+    a, b = normalize_axis(axis1, x.ndim, "swapaxes"), normalize_axis(axis2, x.ndim, "swapaxes")
+    order[a], order[b] = order[b], order[a]
+    return transpose(x, tuple(order))
+
+
+def _new_axes(x: Expr, axis: Any) -> dict[str, Any]:
+    count = 1 if isinstance(axis, (int, np.integer)) else len(axis)
+    return {"axis": normalize_axes(axis, x.ndim + count, f"expand_dims of {x}")}
+
+
+def _expanded(x: Expr, axis: tuple[int, ...]) -> Type:
+    shape = list(x.shape)
+    for a in axis:
+        shape.insert(a, 1)
+    return Type(tuple(shape), x.dtype)
+
+
+@op(
+    tex="{0:_}",
+    infer=_expanded,
+    normalize=_new_axes,
+    grad=lambda g, y, x, axis: squeeze(g, axis=axis),
+    examples=lambda rng: [((_cube(rng),), {"axis": 1}), ((_cube(rng),), {"axis": (0, -1)})],
+    cost=0,
+)
+def expand_dims(xp: Any, x: Any, axis: Any = 0) -> Any:
+    r"""New axes of length 1, at the places they will have.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.expand_dims(pel.vector("x", shape=("n",)), 1).shape
+    ('n', 1)
+    """
+    return xp.expand_dims(x, axis)
+
+
+def _squeezed_axes(x: Expr, axis: Any = None) -> dict[str, Any]:
+    if axis is None:
+        return {"axis": tuple(a for a, d in enumerate(x.shape) if d == 1)}
+    axes = normalize_axes(axis, x.ndim, f"squeeze of {x}")
+    for a in axes:
+        if unify(x.shape[a], 1) is None:
+            raise ShapeError(f"squeeze: axis {a} of {x} must have length 1. Received: shape {shape_text(x.shape)}")
+    return {"axis": axes}
+
+
+@op(
+    tex="{0:_}",
+    infer=lambda x, axis: Type(tuple(d for a, d in enumerate(x.shape) if a not in axis), x.dtype),
+    normalize=_squeezed_axes,
+    grad=lambda g, y, x, axis: expand_dims(g, axis) if axis else g,
+    examples=lambda rng: [((rng.normal(size=(1, 3, 1)),), {}), ((rng.normal(size=(1, 3, 1)),), {"axis": 0})],
+    cost=0,
+)
+def squeeze(xp: Any, x: Any, axis: Any = None) -> Any:
+    r"""Axes of length 1 taken away, all that are known to be without ``axis``.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.squeeze(pel.matrix("x", shape=("n", 1))).shape
+    ('n',)
+    """
+    return xp.squeeze(x, axis=axis)
+
+
+@op(
+    tex="{0:_}",
+    infer=lambda x, like: _broadcast_type(x, like.shape),
+    grad=lambda g, y, x, like: (reduce_axes(g, x), None),
+    examples=lambda rng: [
+        ((rng.normal(size=(3, 1)), np.zeros((2, 3, 4))), {}),
+        ((np.array(2.0), np.zeros((2, 3))), {}),
+    ],
+    cost=0,
+)
+def broadcast_like(xp: Any, x: Any, like: Any) -> Any:
+    r"""The first repeated to the shape of the second, of which only the shape is used.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.broadcast_like(1.0, pel.matrix("x", shape=("n", 3))).shape
+    ('n', 3)
+    """
+    return xp.broadcast_to(x, like.shape)
+
+
+def _broadcast_type(x: Expr, shape: Shape) -> Type:
+    fits = x.ndim <= len(shape) and all(
+        a == 1 or unify(a, b) is not None for a, b in zip(x.shape[::-1], shape[::-1], strict=False)
+    )
+    if not fits:
+        raise ShapeError(f"{x}, of shape {shape_text(x.shape)}, does not broadcast to shape {shape_text(shape)}")
+    return Type(shape, x.dtype)
+
+
+def reduce_axes(g: Any, x: Any) -> Any:
+    """Sum a gradient over the axes along which ``x`` was repeated."""
+    lead = g.ndim - x.ndim
+    repeated = tuple(a for a in range(lead, g.ndim) if x.shape[a - lead] == 1 and g.shape[a] != 1)
+    axes = (*range(lead), *repeated)
+    if not axes:
+        return g
+    total = call("sum", g, axis=axes)
+    return expand_dims(total, tuple(a - lead for a in repeated)) if repeated else total
+
+
+@op(
+    tex="{0:_}",
+    infer=lambda x, shape: _broadcast_type(x, shape),
+    normalize=lambda x, shape: {"shape": as_shape(shape)},
+    grad=lambda g, y, x, shape: reduce_axes(g, x),
+    examples=lambda rng: [((rng.normal(size=(3, 1)),), {"shape": (2, 3, 4)})],
+    cost=0,
+)
+def broadcast_to(xp: Any, x: Any, shape: Any = ()) -> Any:
+    r"""The same elements repeated to a larger shape.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.broadcast_to(pel.vector("x", shape=(3,)), (2, 3)).shape
+    (2, 3)
+    """
+    return xp.broadcast_to(x, shape)
+
+
+def joined(axis: int, parts: Sequence[Expr]) -> Type:
+    """Return the type of arrays put one behind the other."""
+    shape = list(parts[0].shape)
+    for part in parts[1:]:
+        for a, (x, y) in enumerate(zip(shape, part.shape, strict=False)):
+            both = unify(x, y)
+            if a != axis and both is not None:
+                shape[a] = both
+            elif a != axis or len(shape) != part.ndim:
+                shapes = " and ".join(shape_text(p.shape) for p in parts)
+                raise ShapeError(
+                    f"concatenate: shapes {shapes} must agree in all but axis {axis}, and differ in axis {a}"
+                )
+    sizes = [p.shape[axis] for p in parts]
+    total: Dim = 0
+    for size in sizes:
+        total = total + size if isinstance(size, int) and isinstance(total, int) else Unknown()
+    shape[axis] = total if len(parts) > 1 else sizes[0]
+    return Type(tuple(shape), parts[0].dtype)
+
+
+def _concatenate_grad(g: Any, y: Any, *parts: Any, axis: int) -> list[Any]:
+    result = []
+    for position, part in enumerate(parts):
+        result.append(part_like(g, *parts, position=position, axis=axis))
+    return result
+
+
+@op(
+    infer=lambda *parts, axis: joined(axis, parts),
+    normalize=lambda *parts, axis: {"axis": normalize_axis(axis, parts[0].ndim, "concatenate")},
+    promotes=True,
+    grad=_concatenate_grad,
+    examples=lambda rng: [
+        ((_cube(rng), rng.normal(size=(2, 1, 4))), {"axis": 1}),
+        ((_cube(rng), _cube(rng)), {"axis": -1}),
+    ],
+    cost=0,
+    tex=lambda operands, settings: [r"\left[", *[p for o in operands for p in ((o, 0), r";\, ")][:-1], r"\right]"],
+)
+def join(xp: Any, *parts: Any, axis: Any = 0) -> Any:
+    r"""Arrays put one behind the other along an axis; `concatenate` takes them in a sequence, as NumPy does.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.join(pel.vector("x", shape=(2,)), pel.vector("y", shape=(3,))).shape
+    (5,)
+    """
+    return xp.concatenate(parts, axis=axis)
+
+
+def _part_type(g: Expr, *parts: Expr, position: int, axis: int) -> Type:
+    return Type(parts[position].shape, g.dtype)
+
+
+def _part_grad(u: Any, y: Any, g: Any, *parts: Any, position: int, axis: int) -> list[Any]:
+    zeros = [call("zeros_like", p) for p in parts]
+    return [join(*[u if i == position else z for i, z in enumerate(zeros)], axis=axis), *[None] * len(parts)]
+
+
+@op(
+    infer=_part_type,
+    promotes=False,
+    grad=_part_grad,
+    examples=lambda rng: [((rng.normal(size=(2, 5)), np.zeros((2, 3)), np.zeros((2, 2))), {"position": 1, "axis": 1})],
+    cost=0,
+)
+def part_like(xp: Any, x: Any, *parts: Any, position: Any = 0, axis: Any = 0) -> Any:
+    r"""The part of a concatenation that came from one of its parts, of which only the shapes are used.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> x, y = pel.vector("x", shape=(2,)), pel.vector("y", shape=(3,))
+    >>> pel.part_like(pel.vector("g", shape=(5,)), x, y, position=1).shape
+    (3,)
+    """
+    start = int(np.sum([p.shape[axis] for p in parts[:position]], dtype=int))
+    index = [slice(None)] * x.ndim
+    index[axis] = slice(start, start + parts[position].shape[axis])
+    return x[tuple(index)]
+
+
+@public
+def concatenate(arrays: Sequence[Any], axis: int = 0) -> Any:
+    r"""Arrays put one behind the other along an axis they have.
+
+    Parameters
+    ----------
+    arrays : sequence of Expr or array
+        Of equal shapes but for the axis.
+    axis : int
+        Along which.
+
+    Returns
+    -------
+    Expr
+        With the sum of their lengths along the axis.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.concatenate([pel.vector("x", shape=(2,)), pel.vector("y", shape=(3,))]).shape
+    (5,)
+    """
+    return join(*arrays, axis=axis)
+
+
+@public
+def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
+    r"""Arrays of one shape put side by side along a new axis.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.stack([pel.vector("x", shape=(2,)), pel.vector("y", shape=(2,))]).shape
+    (2, 2)
+    """
+    return join(*[expand_dims(a, axis) for a in arrays], axis=axis)
+
+
+def _flipped(x: Expr, axis: Any = None) -> dict[str, Any]:
+    return {"axis": normalize_axes(axis, x.ndim, f"flip of {x}")}
+
+
+@op(
+    tex=r"\operatorname{{flip}}({0:_})",
+    infer=lambda x, axis: x.type,
+    normalize=_flipped,
+    grad=lambda g, y, x, axis: flip(g, axis),
+    examples=lambda rng: [((_cube(rng),), {}), ((_cube(rng),), {"axis": 1})],
+    cost=0,
+)
+def flip(xp: Any, x: Any, axis: Any = None) -> Any:
+    r"""The elements in reverse order along axes.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.flip(pel.vector("x"))
+    flip(x, axis=0)
+    """
+    return xp.flip(x, axis=axis)
+
+
+def _pad_widths(x: Expr, pad_width: Any) -> dict[str, Any]:
+    widths = np.broadcast_to(np.asarray(pad_width, dtype=int), (x.ndim, 2))
+    if (widths < 0).any():
+        raise ShapeError(f"pad: expected widths of 0 or more. Received: pad_width={pad_width}")
+    return {"pad_width": tuple((int(a), int(b)) for a, b in widths)}
+
+
+def _wider(dim: Dim, widths: tuple[int, int]) -> Dim:
+    if widths == (0, 0):
+        return dim
+    return dim + widths[0] + widths[1] if isinstance(dim, int) else Unknown()
+
+
+@op(
+    tex=r"\operatorname{{pad}}({0:_})",
+    infer=lambda x, pad_width: Type(tuple(_wider(d, w) for d, w in zip(x.shape, pad_width, strict=True)), x.dtype),
+    normalize=_pad_widths,
+    grad=lambda g, y, x, pad_width: call("unpad", g, pad_width=pad_width),
+    examples=lambda rng: [((_cube(rng),), {"pad_width": ((0, 1), (2, 0), (0, 0))})],
+    cost=0,
+)
+def pad(xp: Any, x: Any, pad_width: Any = 0) -> Any:
+    r"""Zeros put around an array, ``(before, after)`` for each axis.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.pad(pel.vector("x", shape=(3,)), (1, 2)).shape
+    (6,)
+    """
+    return xp.pad(x, pad_width)
+
+
+def _narrower(dim: Dim, widths: tuple[int, int]) -> Dim:
+    if widths == (0, 0):
+        return dim
+    return dim - widths[0] - widths[1] if isinstance(dim, int) else Unknown()
+
+
+@op(
+    infer=lambda x, pad_width: Type(tuple(_narrower(d, w) for d, w in zip(x.shape, pad_width, strict=True)), x.dtype),
+    normalize=_pad_widths,
+    grad=lambda g, y, x, pad_width: pad(g, pad_width),
+    examples=lambda rng: [((_cube(rng),), {"pad_width": ((0, 1), (2, 0), (0, 0))})],
+    cost=0,
+)
+def unpad(xp: Any, x: Any, pad_width: Any = 0) -> Any:
+    r"""The border of an array taken away, ``(before, after)`` for each axis.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.unpad(pel.vector("x", shape=(6,)), (1, 2)).shape
+    (3,)
+    """
+    return x[tuple(slice(a, x.shape[i] - b) for i, (a, b) in enumerate(pad_width))]
+
+
+@op(
+    name="size",
+    infer=lambda x, axis, dtype: Type((), np.dtype(dtype)),
+    normalize=lambda x, axis=None, dtype=None: {
+        "axis": normalize_axes(axis, x.ndim, f"size of {x}"),
+        "dtype": np.dtype("int64" if dtype is None else dtype),
+    },
+    differentiable=False,
+    examples=lambda rng: [((_cube(rng),), {}), ((_cube(rng),), {"axis": (0, 1), "dtype": "float32"})],
+    cost=0,
+)
+def size(xp: Any, x: Any, axis: Any = None, dtype: Any = None) -> Any:
+    r"""The number of elements along axes, as int64 unless another dtype is asked for.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.size(pel.matrix("x", shape=("n", 3)), axis=0)
+    size(x, axis=0)
+    """
+    return xp.asarray(math.prod(x.shape[a] for a in axis), dtype=dtype)

@@ -1,0 +1,563 @@
+r"""Convolution and pooling: functions of windows that slide over the axes between the first and the last.
+
+A convolution is bilinear in its input and its kernel, so its two gradients and itself form a triangle: the gradients
+of each are the other two. All are written with shifted slices, one for each tap of the kernel, which NumPy and XLA
+share.
+
+How XLA:CPU runs them was measured inside a compiled loop, where training happens. There the gradient of its own
+convolution is an order of magnitude slower than outside, so it is never asked for. Instead
+
+- forward: the slices side by side and one matrix product, which is as fast as or faster than XLA's convolution
+  for few input channels, and has no sizes at which it falls off a cliff;
+- with respect to the input: a *forward* convolution of the gradient with the kernel turned around, which XLA runs well;
+- with respect to the kernel: one matrix product with the slices of whichever side has fewer channels, because
+  writing out slices is what costs.
+
+Pooling takes the maximum of shifted slices, whose gradient is several times cheaper than that of a window reduction.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.errors import ShapeError
+from pellucid.graph.expr import Expr, as_expr
+from pellucid.graph.op import op
+from pellucid.graph.operators import call
+from pellucid.graph.types import Dim, Shape, Type, Unknown, shape_text, unify
+
+Pairs = tuple[tuple[int, int], ...]
+
+
+def as_tuple(value: Any, length: int, what: str, least: int = 1) -> tuple[int, ...]:
+    """Write one size, or one for each axis, as a tuple.
+
+    Raises
+    ------
+    ShapeError
+        If it is no positive integer, or not as many as there are axes.
+    """
+    values = (value,) * length if isinstance(value, (int, np.integer)) else tuple(value)
+    if len(values) != length or not all(isinstance(v, (int, np.integer)) and v >= least for v in values):
+        raise ShapeError(
+            f"Expected {what} to be an integer of {least} or more, or {length} of them. Received: {what}={value!r}"
+        )
+    return tuple(int(v) for v in values)
+
+
+def padding_pairs(
+    padding: Any, spatial: Shape, window: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
+) -> Pairs:
+    """Work out ``"valid"``, ``"same"`` or explicit padding as (before, after) for each axis, as TensorFlow does.
+
+    Raises
+    ------
+    ShapeError
+        For another word, or ``"same"`` with strides over an axis whose size is not known.
+    """
+    axes = len(window)
+    if padding == "valid":
+        return ((0, 0),) * axes
+    if padding != "same":
+        if isinstance(padding, str):
+            raise ShapeError(
+                f"Expected padding to be 'valid', 'same', or (before, after) for each axis. Received: padding={padding!r}"
+            )
+        pairs = np.broadcast_to(np.asarray(padding, dtype=int), (axes, 2))
+        return tuple((int(a), int(b)) for a, b in pairs)
+    result = []
+    for size, k, s, d in zip(spatial, window, strides, dilation, strict=True):
+        reach = (k - 1) * d + 1
+        if s != 1 and not isinstance(size, int):
+            raise ShapeError(
+                f"padding='same' with strides={tuple(strides)} needs sizes that are known. Received: {shape_text(spatial)}"
+            )
+        total = reach - 1 if not isinstance(size, int) else max((math.ceil(size / s) - 1) * s + reach - size, 0)
+        result.append((total // 2, total - total // 2))
+    return tuple(result)
+
+
+def window_count(size: Dim, k: int, stride: int, pad: tuple[int, int], dilation: int, what: str) -> Dim:
+    """Return how many windows fit along an axis."""
+    if not isinstance(size, int):
+        return size if stride == 1 and sum(pad) == (k - 1) * dilation else Unknown()
+    room = size + sum(pad) - (k - 1) * dilation - 1
+    if room < 0:
+        raise ShapeError(
+            f"{what}: a window of {(k - 1) * dilation + 1} does not fit into an axis of {size}, padded by {pad[0]} and {pad[1]}"
+        )
+    return room // stride + 1
+
+
+def taps(
+    xp: Any, x: Any, window: Sequence[int], strides: Sequence[int], dilation: Sequence[int], counts: Sequence[int]
+) -> Iterator[Any]:
+    """Yield, for each place in the window, what all windows have there: a strided slice of the padded input."""
+    for place in itertools.product(*map(range, window)):
+        starts = [p * d for p, d in zip(place, dilation, strict=True)]
+        spatial = [slice(a, a + (n - 1) * s + 1, s) for a, n, s in zip(starts, counts, strides, strict=True)]
+        yield x[(slice(None), *spatial, slice(None))]
+
+
+def padded(xp: Any, x: Any, padding: Pairs, value: float = 0.0) -> Any:
+    """Put a border around the spatial axes."""
+    if not any(map(any, padding)):
+        return x
+    return xp.pad(x, ((0, 0), *padding, (0, 0)), constant_values=value)
+
+
+def counts_of(
+    x: Any, window: Sequence[int], strides: Sequence[int], padding: Pairs, dilation: Sequence[int]
+) -> tuple[int, ...]:
+    """Return how many windows fit along each axis of a value."""
+    sizes = zip(x.shape[1:-1], window, strides, padding, dilation, strict=True)
+    return tuple((n + sum(p) - (k - 1) * d - 1) // s + 1 for n, k, s, p, d in sizes)
+
+
+def conv_type(x: Expr, kernel: Expr, strides: Any, padding: Any, dilation: Any) -> Type:
+    """Return the type of a convolution."""
+    spatial = [
+        window_count(n, k, s, p, d, f"conv of {x} with {kernel}")
+        for n, k, s, p, d in zip(x.shape[1:-1], kernel.shape[:-2], strides, padding, dilation, strict=True)
+    ]
+    return Type((x.shape[0], *spatial, kernel.shape[-1]), x.dtype)
+
+
+def _conv_settings(x: Expr, kernel: Expr, strides: Any, padding: Any, dilation: Any) -> dict[str, Any]:
+    axes = x.ndim - 2
+    if axes < 1 or kernel.ndim != x.ndim:
+        raise ShapeError(
+            f"conv: expected an input (batch, ..., channels) and a kernel (..., channels in, channels out) of as many axes. "
+            f"Received: {x} of shape {shape_text(x.shape)} and {kernel} of shape {shape_text(kernel.shape)}"
+        )
+    if unify(x.shape[-1], kernel.shape[-2]) is None:
+        raise ShapeError(
+            f"conv: the kernel {kernel}, of shape {shape_text(kernel.shape)}, is for {kernel.shape[-2]} channels. "
+            f"Received: {x}, of shape {shape_text(x.shape)}, which has {x.shape[-1]}"
+        )
+    window = [k for k in kernel.shape[:-2] if isinstance(k, int)]
+    strides, dilation = as_tuple(strides, axes, "strides"), as_tuple(dilation, axes, "dilation")
+    return {
+        "strides": strides,
+        "padding": padding_pairs(padding, x.shape[1:-1], window, strides, dilation),
+        "dilation": dilation,
+    }
+
+
+def _conv_grad(g: Any, y: Any, x: Any, kernel: Any, **settings: Any) -> tuple[Any, Any]:
+    return conv_input_gradient(g, kernel, x, **settings), conv_kernel_gradient(x, g, kernel, **settings)
+
+
+def _conv_examples(rng: np.random.Generator) -> list[Any]:
+    x, kernel = rng.normal(size=(2, 6, 5, 3)), rng.normal(size=(3, 2, 3, 2))
+    line = rng.normal(size=(2, 7, 2)), rng.normal(size=(3, 2, 4))
+    strided = {"strides": (2, 1), "padding": "same"}
+    return [
+        ((x, kernel), {}),
+        ((x, kernel), strided),
+        ((x, kernel), {"dilation": 2, "padding": ((1, 2), (0, 1))}),
+        (line, {"padding": "same"}),
+    ]
+
+
+def _conv_cost(node: Expr, size: Any) -> Any:
+    kernel = node.inputs[1]
+    return 2 * size(node) * size(kernel) / size(kernel, -1)
+
+
+def _conv_value(xp: Any, x: Any, kernel: Any, strides: Any, padding: Any, dilation: Any) -> Any:
+    window = kernel.shape[:-2]
+    counts = counts_of(x, window, strides, padding, dilation)
+    patches = xp.concatenate(list(taps(xp, padded(xp, x, padding), window, strides, dilation, counts)), axis=-1)
+    flat = patches.reshape(-1, patches.shape[-1]) @ kernel.reshape(-1, kernel.shape[-1])
+    return flat.reshape(x.shape[0], *counts, kernel.shape[-1])
+
+
+def _conv_xla(xp: Any, x: Any, kernel: Any, strides: Any, padding: Any, dilation: Any) -> Any:
+    import jax
+
+    if jax.default_backend() == "cpu":
+        return _conv_value(xp, x, kernel, strides, padding, dilation)
+    return _lax_conv(x, kernel, strides, padding, dilation, (1,) * len(strides))
+
+
+def _lax_conv(x: Any, kernel: Any, strides: Any, padding: Any, dilation: Any, spread: Any) -> Any:
+    from jax import lax
+
+    spatial = "DHW"[-(x.ndim - 2) :]
+    layout = (f"N{spatial}C", f"{spatial}IO", f"N{spatial}C")
+    return lax.conv_general_dilated(
+        x, kernel, strides, padding, lhs_dilation=spread, rhs_dilation=dilation, dimension_numbers=layout
+    )
+
+
+@op(
+    tex=r"{1:_} \ast {0:_}",
+    promotes=True,
+    floats=True,
+    infer=conv_type,
+    normalize=_conv_settings,
+    grad=_conv_grad,
+    xla=_conv_xla,
+    examples=_conv_examples,
+    cost=_conv_cost,
+)
+def conv(xp: Any, x: Any, kernel: Any, strides: Any = 1, padding: Any = "valid", dilation: Any = 1) -> Any:
+    r"""Convolution as neural networks have it (a correlation), in one, two or three dimensions, channels last:
+    :math:`y_{n,i,c} = \sum_{k,d} x_{n,\, s i + r k,\, d} \; w_{k,d,c}`.
+
+    Parameters
+    ----------
+    x : Expr or array, shape (batch, ..., channels in)
+        What is convolved.
+    kernel : Expr or array, shape (..., channels in, channels out)
+        With what.
+    strides, dilation : int or tuple of int
+        The step :math:`s` of the window and the step :math:`r` inside it.
+    padding : {"valid", "same"} or pairs of int
+        None, zeros so that the size is kept (divided by the strides), or so many before and after each axis.
+
+    Returns
+    -------
+    Expr, shape (batch, ..., channels out)
+        One value for each window.
+
+    Raises
+    ------
+    ShapeError
+        If channels disagree or the window does not fit.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> x, w = pel.tensor4("x", shape=("n", 28, 28, 1)), pel.tensor4("w", shape=(5, 5, 1, 32))
+    >>> pel.conv(x, w, padding="same").shape
+    ('n', 28, 28, 32)
+
+    References
+    ----------
+    V. Dumoulin and F. Visin, A guide to convolution arithmetic for deep learning, arXiv:1603.07285.
+    """
+    return _conv_value(xp, x, kernel, strides, padding, dilation)
+
+
+def _input_gradient_xla(xp: Any, g: Any, kernel: Any, like: Any, strides: Any, padding: Any, dilation: Any) -> Any:
+    axes = range(len(strides))
+    turned = xp.swapaxes(xp.flip(kernel, axis=tuple(axes)), -1, -2)
+    border = []
+    for a in axes:
+        reach = (kernel.shape[a] - 1) * dilation[a]
+        low = reach - padding[a][0]
+        grown = (g.shape[a + 1] - 1) * strides[a] + 1
+        border.append((low, like.shape[a + 1] + reach - grown - low))
+    return _lax_conv(g, turned, (1,) * len(strides), border, dilation, strides)
+
+
+def _input_gradient_grad(u: Any, y: Any, g: Any, kernel: Any, like: Any, **settings: Any) -> tuple[Any, Any, None]:
+    return conv(u, kernel, **settings), conv_kernel_gradient(u, g, kernel, **settings), None
+
+
+def _gradient_examples(of: str) -> Any:
+    def examples(rng: np.random.Generator) -> list[Any]:
+        result = []
+        for (x, kernel), settings in _conv_examples(rng):
+            made = call("conv", as_expr(x), as_expr(kernel), **settings)
+            g = rng.normal(size=made.shape)
+            operands = (g, kernel, x) if of == "input" else (x, g, kernel)
+            result.append((operands, made.settings))
+        return result
+
+    return examples
+
+
+@op(
+    promotes=True,
+    infer=lambda g, kernel, like, strides, padding, dilation: Type((g.shape[0], *like.shape[1:]), g.dtype),
+    grad=_input_gradient_grad,
+    xla=_input_gradient_xla,
+    examples=_gradient_examples("input"),
+    cost=lambda node, size: 2 * size(node.inputs[0]) * size(node.inputs[1]) / size(node.inputs[1], -1),
+)
+def conv_input_gradient(
+    xp: Any, g: Any, kernel: Any, like: Any, strides: Any = (), padding: Any = (), dilation: Any = ()
+) -> Any:
+    r"""The gradient of a convolution with respect to its input: every window's gradient spread over the window.
+
+    Parameters
+    ----------
+    g : Expr, shape (batch, ..., channels out)
+        The gradient with respect to the result.
+    kernel : Expr, shape (..., channels in, channels out)
+        The kernel.
+    like : Expr, shape (batch, ..., channels in)
+        The input, of which only the shape is used.
+    strides, padding, dilation : tuples
+        The convolution's, written out.
+
+    Returns
+    -------
+    Expr
+        Of the shape of ``like``.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> x, w = pel.tensor3("x", shape=("n", 8, 1)), pel.tensor3("w", shape=(3, 1, 4))
+    >>> pel.grad(pel.conv(x, w).sum(), x).shape
+    ('n', 8, 1)
+    """
+    window = kernel.shape[:-2]
+    result = padded(xp, xp.zeros(like.shape, g.dtype), padding)
+    spread = g @ kernel.reshape(-1, kernel.shape[-1]).T
+    parts = xp.split(spread, math.prod(window), axis=-1)
+    for target, part in zip(taps(xp, result, window, strides, dilation, g.shape[1:-1]), parts, strict=True):
+        target += part
+    inner = [slice(a, result.shape[i + 1] - b) for i, (a, b) in enumerate(padding)]
+    return result[(slice(None), *inner, slice(None))]
+
+
+def _kernel_gradient_grad(u: Any, y: Any, x: Any, g: Any, like: Any, **settings: Any) -> tuple[Any, Any, None]:
+    return conv_input_gradient(g, u, x, **settings), conv(x, u, **settings), None
+
+
+def _kernel_gradient_xla(xp: Any, x: Any, g: Any, like: Any, strides: Any, padding: Any, dilation: Any) -> Any:
+    window = like.shape[:-2]
+    plain = set(strides) == set(dilation) == {1}
+    if not plain or g.shape[-1] >= x.shape[-1]:
+        return _kernel_gradient_value(xp, x, g, like, strides, padding, dilation)
+    # Slices of the gradient are the smaller ones here; they meet the kernel's taps in reverse.
+    x = padded(xp, x, padding)
+    wide = padded(xp, g, tuple((k - 1, k - 1) for k in window))
+    patches = xp.concatenate(list(taps(xp, wide, window, strides, dilation, x.shape[1:-1])), axis=-1)
+    flat = x.reshape(-1, x.shape[-1]).T @ patches.reshape(-1, patches.shape[-1])
+    turned = flat.reshape(x.shape[-1], *window, g.shape[-1])
+    return xp.moveaxis(xp.flip(turned, axis=tuple(range(1, len(window) + 1))), 0, -2)
+
+
+def _kernel_gradient_value(xp: Any, x: Any, g: Any, like: Any, strides: Any, padding: Any, dilation: Any) -> Any:
+    window = like.shape[:-2]
+    patches = xp.concatenate(list(taps(xp, padded(xp, x, padding), window, strides, dilation, g.shape[1:-1])), axis=-1)
+    return (patches.reshape(-1, patches.shape[-1]).T @ g.reshape(-1, g.shape[-1])).reshape(like.shape)
+
+
+@op(
+    promotes=True,
+    infer=lambda x, g, like, strides, padding, dilation: Type(like.shape, g.dtype),
+    grad=_kernel_gradient_grad,
+    xla=_kernel_gradient_xla,
+    examples=_gradient_examples("kernel"),
+    cost=lambda node, size: 2 * size(node.inputs[1]) * size(node) / size(node, -1),
+)
+def conv_kernel_gradient(
+    xp: Any, x: Any, g: Any, like: Any, strides: Any = (), padding: Any = (), dilation: Any = ()
+) -> Any:
+    r"""The gradient of a convolution with respect to its kernel: every window times its gradient, summed.
+
+    Parameters
+    ----------
+    x : Expr, shape (batch, ..., channels in)
+        The input.
+    g : Expr, shape (batch, ..., channels out)
+        The gradient with respect to the result.
+    like : Expr, shape (..., channels in, channels out)
+        The kernel, of which only the shape is used.
+    strides, padding, dilation : tuples
+        The convolution's, written out.
+
+    Returns
+    -------
+    Expr
+        Of the shape of ``like``.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> x, w = pel.tensor3("x", shape=("n", 8, 1)), pel.tensor3("w", shape=(3, 1, 4))
+    >>> pel.grad(pel.conv(x, w).sum(), w).shape
+    (3, 1, 4)
+    """
+    return _kernel_gradient_value(xp, x, g, like, strides, padding, dilation)
+
+
+def _pool_settings(x: Expr, pool_size: Any, strides: Any, padding: Any) -> dict[str, Any]:
+    axes = x.ndim - 2
+    if axes < 1:
+        raise ShapeError(
+            f"max_pool: expected an input (batch, ..., channels). Received: {x} of shape {shape_text(x.shape)}"
+        )
+    window = as_tuple(pool_size, axes, "pool_size")
+    steps = window if strides is None else as_tuple(strides, axes, "strides")
+    return {
+        "pool_size": window,
+        "strides": steps,
+        "padding": padding_pairs(padding, x.shape[1:-1], window, steps, (1,) * axes),
+    }
+
+
+def _pool_type(x: Expr, pool_size: Any, strides: Any, padding: Any) -> Type:
+    spatial = [
+        window_count(n, k, s, p, 1, f"max_pool of {x}")
+        for n, k, s, p in zip(x.shape[1:-1], pool_size, strides, padding, strict=True)
+    ]
+    return Type((x.shape[0], *spatial, x.shape[-1]), x.dtype)
+
+
+def _pool_examples(rng: np.random.Generator) -> list[Any]:
+    x = rng.permutation(2 * 6 * 5 * 3).reshape(2, 6, 5, 3) / 20.0
+    return [
+        ((x,), {}),
+        ((x,), {"pool_size": (3, 2), "strides": (2, 1)}),
+        ((x,), {"pool_size": 3, "strides": 2, "padding": "same"}),
+    ]
+
+
+def _lowest(x: Any) -> Any:
+    return -np.inf if np.dtype(x.dtype).kind not in "biu" else np.iinfo(x.dtype).min
+
+
+@op(
+    tex=r"\operatorname{{max\,pool}}({0:_})",
+    infer=_pool_type,
+    normalize=_pool_settings,
+    grad=lambda g, y, x, **settings: call("max_pool_gradient", g, y, x, **settings),
+    examples=_pool_examples,
+    cost=lambda node, size: size(node) * math.prod(node.settings["pool_size"]),
+)
+def max_pool(xp: Any, x: Any, pool_size: Any = 2, strides: Any = None, padding: Any = "valid") -> Any:
+    r"""The greatest element of every window, :math:`y_{n,i,c} = \max_k x_{n,\, s i + k,\, c}`; of equal ones the first
+    has the gradient.
+
+    Parameters
+    ----------
+    x : Expr or array, shape (batch, ..., channels)
+        What is pooled.
+    pool_size : int or tuple of int
+        The size of the window.
+    strides : int or tuple of int, optional
+        Its step; its own size without it.
+    padding : {"valid", "same"} or pairs of int
+        None, or a border that is less than everything.
+
+    Returns
+    -------
+    Expr, shape (batch, ..., channels)
+        One value for each window.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.max_pool(pel.tensor4("x", shape=("n", 28, 28, 32)), 2).shape
+    ('n', 14, 14, 32)
+    """
+    ones = (1,) * len(strides)
+    counts = counts_of(x, pool_size, strides, padding, ones)
+    slices = taps(xp, padded(xp, x, padding, _lowest(x)), pool_size, strides, ones, counts)
+    result = next(slices)
+    for tap in slices:
+        result = xp.maximum(result, tap)
+    return result
+
+
+def _winners(xp: Any, y: Any, x: Any, pool_size: Any, strides: Any, padding: Any) -> Any:
+    """Return which place of each window has the greatest element, the first of equal ones."""
+    slices = list(taps(xp, padded(xp, x, padding, _lowest(x)), pool_size, strides, (1,) * len(strides), y.shape[1:-1]))
+    winner = xp.zeros(y.shape, np.int32)
+    for place in range(len(slices) - 1, -1, -1):
+        winner = xp.where(slices[place] == y, np.int32(place), winner)
+    return winner
+
+
+def _pool_gradient_xla(xp: Any, g: Any, y: Any, x: Any, pool_size: Any, strides: Any, padding: Any) -> Any:
+    from jax import lax
+
+    winner = _winners(xp, y, x, pool_size, strides, padding)
+    zero = xp.zeros((), g.dtype)
+    total = None
+    for number, place in enumerate(itertools.product(*map(range, pool_size))):
+        widths = [
+            (p - low, n + low - p - (count - 1) * s - 1, s - 1)
+            for p, n, (low, _), count, s in zip(place, x.shape[1:-1], padding, y.shape[1:-1], strides, strict=True)
+        ]
+        part = lax.pad(xp.where(winner == number, g, zero), zero, ((0, 0, 0), *widths, (0, 0, 0)))
+        total = part if total is None else total + part
+    return total
+
+
+@op(
+    infer=lambda g, y, x, **settings: Type(x.shape, g.dtype),
+    xla=_pool_gradient_xla,
+    grad=lambda u, d, g, y, x, **settings: (call("max_pool_choose", u, y, x, **settings), None, None),
+    examples=lambda rng: _pool_gradient_examples(rng, gradient=True),
+    cost=lambda node, size: size(node.inputs[0]) * 3 * math.prod(node.settings["pool_size"]),
+)
+def max_pool_gradient(
+    xp: Any, g: Any, y: Any, x: Any, pool_size: Any = (), strides: Any = (), padding: Any = ()
+) -> Any:
+    r"""The gradient of `max_pool`: every window's gradient put where its greatest element is.
+
+    Parameters
+    ----------
+    g : Expr
+        The gradient with respect to the result.
+    y, x : Expr
+        The result and the input of the pooling.
+    pool_size, strides, padding : tuples
+        The pooling's, written out.
+
+    Returns
+    -------
+    Expr
+        Of the shape of ``x``.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> x = pel.tensor3("x", shape=("n", 8, 1))
+    >>> pel.grad(pel.max_pool(x, 2).sum(), x).shape
+    ('n', 8, 1)
+    """
+    winner = _winners(xp, y, x, pool_size, strides, padding)
+    result = padded(xp, xp.zeros(x.shape, g.dtype), padding)
+    for number, target in enumerate(taps(xp, result, pool_size, strides, (1,) * len(strides), y.shape[1:-1])):
+        target += xp.where(winner == number, g, 0).astype(g.dtype)
+    inner = [slice(a, result.shape[i + 1] - b) for i, (a, b) in enumerate(padding)]
+    return result[(slice(None), *inner, slice(None))]
+
+
+def _pool_gradient_examples(rng: np.random.Generator, gradient: bool) -> list[Any]:
+    result = []
+    for (x,), settings in _pool_examples(rng):
+        made = max_pool(as_expr(x), **settings)
+        y = np.asarray(max_pool.op.value(np, x, **made.settings))  # type: ignore[attr-defined]
+        first = rng.normal(size=y.shape if gradient else x.shape)
+        result.append(((first, y, x), made.settings))
+    return result
+
+
+@op(
+    infer=lambda u, y, x, **settings: Type(y.shape, u.dtype),
+    grad=lambda g, c, u, y, x, **settings: (max_pool_gradient(g, y, x, **settings), None, None),
+    examples=lambda rng: _pool_gradient_examples(rng, gradient=False),
+    cost=lambda node, size: size(node) * 3 * math.prod(node.settings["pool_size"]),
+)
+def max_pool_choose(xp: Any, u: Any, y: Any, x: Any, pool_size: Any = (), strides: Any = (), padding: Any = ()) -> Any:
+    r"""The elements of ``u`` where the windows of ``x`` have their greatest: the transpose of `max_pool_gradient`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> x = pel.tensor3("x", shape=("n", 8, 1))
+    >>> pel.grad(pel.square(pel.grad(pel.max_pool(x, 2).sum(), x)).sum(), x, disconnected="zero").shape
+    ('n', 8, 1)
+    """
+    winner = _winners(xp, y, x, pool_size, strides, padding)
+    slices = taps(xp, padded(xp, u, padding), pool_size, strides, (1,) * len(strides), y.shape[1:-1])
+    result = xp.zeros(y.shape, u.dtype)
+    for number, tap in enumerate(slices):
+        result = xp.where(winner == number, tap, result)
+    return result

@@ -1,0 +1,37 @@
+"""Patterns: expressions with holes, written with the same operators and functions as expressions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pellucid.graph.operators import Operators
+
+if TYPE_CHECKING:
+    from pellucid.graph.op import Op
+
+
+class Pattern(Operators):
+    """An op on patterns and numbers, with the settings that must match; it has no shape and no dtype."""
+
+    __slots__ = ("name", "op", "operands", "settings")
+
+    def __init__(
+        self, op: Op | None, operands: tuple[Any, ...], settings: dict[str, Any], name: str | None = None
+    ) -> None:
+        self.op = op
+        self.operands = operands
+        self.settings = settings
+        self.name = name
+
+    def __repr__(self) -> str:
+        from pellucid.graph.text import text
+
+        return text(self)
+
+    def __bool__(self) -> bool:
+        raise TypeError(f"The pattern {self} has no truth value: it stands for many expressions.")
+
+
+def hole(name: str) -> Pattern:
+    """Return a pattern that any expression fits."""
+    return Pattern(None, (), {}, name)

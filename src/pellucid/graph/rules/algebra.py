@@ -1,0 +1,160 @@
+"""The laws of arithmetic: shorter forms of the same value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pellucid.graph.expr import Constant
+from pellucid.graph.ops.elementwise import absolute, exp, log, multiply, power, sqrt, square
+from pellucid.graph.rewrite import rule
+
+
+def is_number(e: Any) -> bool:
+    """Tell whether an expression is a constant without axes."""
+    return isinstance(e, Constant) and e.ndim == 0
+
+
+def matrix(rng: Any) -> Any:
+    """Draw a matrix of positive numbers for the generated test of a rule."""
+    return rng.uniform(0.5, 2, (3, 4))
+
+
+@rule("algebra")
+def add_zero(x: Any) -> Any:
+    return x + 0, x
+
+
+@rule("algebra")
+def subtract_zero(x: Any) -> Any:
+    return x - 0, x
+
+
+@rule("algebra")
+def zero_subtract(x: Any) -> Any:
+    return 0 - x, -x
+
+
+@rule("algebra")
+def multiply_one(x: Any) -> Any:
+    return x * 1, x
+
+
+@rule("algebra")
+def multiply_minus_one(x: Any) -> Any:
+    return x * -1, -x
+
+
+@rule("algebra")
+def divide_one(x: Any) -> Any:
+    return x / 1, x
+
+
+@rule("algebra")
+def negative_negative(x: Any) -> Any:
+    return -(-x), x
+
+
+@rule("algebra")
+def add_same(x: Any) -> Any:
+    return x + x, 2 * x
+
+
+@rule("algebra")
+def add_negative(x: Any, y: Any) -> Any:
+    return x + (-y), x - y
+
+
+@rule("algebra")
+def subtract_negative(x: Any, y: Any) -> Any:
+    return x - (-y), x + y
+
+
+@rule("algebra")
+def multiply_negative(x: Any, y: Any) -> Any:
+    return x * (-y), -(x * y)
+
+
+@rule("algebra")
+def divide_negative(x: Any, y: Any) -> Any:
+    return (-x) / y, -(x / y)
+
+
+@rule("algebra", examples=lambda rng: (3.0, matrix(rng)))
+def collect_one_more(a: Any, x: Any) -> Any:
+    return a * x + x, lambda a, x: (a + 1) * x if is_number(a) else None
+
+
+@rule("algebra", examples=lambda rng: (3.0, 0.5, matrix(rng)))
+def collect_multiples(a: Any, b: Any, x: Any) -> Any:
+    return a * x + b * x, lambda a, b, x: (a + b) * x if is_number(a) and is_number(b) else None
+
+
+@rule("algebra", examples=lambda rng: (3.0, 0.5, matrix(rng)))
+def multiply_numbers(a: Any, b: Any, x: Any) -> Any:
+    return a * (b * x), lambda a, b, x: (a * b) * x if is_number(a) and is_number(b) else None
+
+
+@rule("algebra", examples=lambda rng: (matrix(rng), 3.0, matrix(rng)))
+def number_outward(x: Any, a: Any, y: Any) -> Any:
+    return x * (a * y), lambda x, a, y: a * (x * y) if is_number(a) and not is_number(x) else None
+
+
+@rule("algebra", examples=lambda rng: (matrix(rng), 3.0))
+def number_first(x: Any, a: Any) -> Any:
+    # Matching tries both orders; only the product that is not yet in this one is new.
+    return multiply(x, a), lambda x, a: a * x if is_number(a) and not is_number(x) else None
+
+
+@rule("algebra")
+def multiply_same(x: Any) -> Any:
+    return x * x, lambda x: square(x)
+
+
+@rule("algebra")
+def power_two(x: Any) -> Any:
+    return power(x, 2), square(x)
+
+
+@rule("algebra")
+def power_one(x: Any) -> Any:
+    return power(x, 1), x
+
+
+@rule("algebra")
+def power_half(x: Any) -> Any:
+    return power(x, 0.5), sqrt(x)
+
+
+@rule("algebra")
+def power_minus_one(x: Any) -> Any:
+    return power(x, -1), 1 / x
+
+
+@rule("algebra", when="y != 0")
+def divide_factor(x: Any, y: Any) -> Any:
+    return (x * y) / y, x
+
+
+@rule("algebra", when="x > 0")
+def exp_log(x: Any) -> Any:
+    return exp(log(x)), x
+
+
+@rule("algebra")
+def log_exp(x: Any) -> Any:
+    return log(exp(x)), x
+
+
+@rule("algebra")
+def sqrt_square(x: Any) -> Any:
+    return sqrt(square(x)), absolute(x)
+
+
+@rule("algebra", when="x >= 0")
+def square_sqrt(x: Any) -> Any:
+    return square(sqrt(x)), x
+
+
+@rule("algebra")
+def square_negative(x: Any) -> Any:
+    return square(-x), square(x)

@@ -1,0 +1,204 @@
+"""Shapes and orders that undo one another, and sizes that are known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.expr import Constant, Expr, constant
+from pellucid.graph.op import OUTPUT
+from pellucid.graph.ops.elementwise import add, cast, multiply, subtract, true_divide, where
+from pellucid.graph.ops.indexing import Slice, slice_
+from pellucid.graph.ops.loops import scan_loop
+from pellucid.graph.ops.reductions import sum
+from pellucid.graph.ops.shapes import broadcast_like, expand_dims, flip, reshape, reshape_like, size, squeeze, transpose
+from pellucid.graph.pattern import Pattern
+from pellucid.graph.rewrite import Rule, rule
+from pellucid.graph.types import covers
+
+
+def _cube(rng: Any) -> Any:
+    return rng.uniform(0.5, 2, (2, 3, 4))
+
+
+@rule("shapes", examples=lambda rng: (_cube(rng), (1, 2, 0), (2, 0, 1)))
+def transpose_transpose(x: Any, first: Any, then: Any) -> Any:
+    def both(x: Expr, first: Any, then: Any) -> Expr:
+        axes = tuple(first[a] for a in then)
+        return x if axes == tuple(range(x.ndim)) else transpose(x, axes)
+
+    return transpose(transpose(x, axes=first), axes=then), both
+
+
+@rule("shapes", examples=lambda rng: (_cube(rng), (0, 1, 2)))
+def transpose_nothing(x: Any, axes: Any) -> Any:
+    return transpose(x, axes=axes), lambda x, axes: x if axes == tuple(range(x.ndim)) else None
+
+
+@rule("shapes", examples=lambda rng: (_cube(rng), (1,)))
+def squeeze_expanded(x: Any, axis: Any) -> Any:
+    return squeeze(expand_dims(x, axis=axis), axis=axis), x
+
+
+@rule("shapes", examples=lambda rng: (_cube(rng)[:, :1], (1,)))
+def expand_squeezed(x: Any, axis: Any) -> Any:
+    return expand_dims(squeeze(x, axis=axis), axis=axis), x
+
+
+@rule("shapes", examples=lambda rng: (_cube(rng), (1,)))
+def sum_kept(x: Any, axis: Any) -> Any:
+    return expand_dims(sum(x, axis=axis, keepdims=False), axis=axis), lambda x, axis: sum(x, axis=axis, keepdims=True)
+
+
+def _whole(part: Any) -> bool:
+    return part == Slice(None, None, None)
+
+
+@rule("shapes", examples=lambda rng: (_cube(rng), (Slice(None, None, None), None)))
+def index_expands(x: Any, index: Any) -> Any:
+    """An index of whole axes and new ones only adds axes."""
+
+    def expanded(x: Expr, index: Any) -> Expr | None:
+        if not all(part is None or _whole(part) for part in index):
+            return None
+        new = tuple(place for place, part in enumerate(index) if part is None)
+        return expand_dims(x, new) if new else x
+
+    return slice_(x, index=index), expanded
+
+
+@rule("shapes", examples=lambda rng: (_cube(rng)[:, :1], (Slice(None, None, None), 0)))
+def index_squeezes(x: Any, index: Any) -> Any:
+    """An index of whole axes and of the one element of axes of length 1 only takes axes away."""
+
+    def squeezed(x: Expr, index: Any) -> Expr | None:
+        if not all(_whole(part) or (isinstance(part, int) and x.shape[place] == 1) for place, part in enumerate(index)):
+            return None
+        return squeeze(x, axis=tuple(place for place, part in enumerate(index) if isinstance(part, int)))
+
+    return slice_(x, index=index), squeezed
+
+
+@rule("shapes", examples=lambda rng: (_cube(rng), (6, 4), (3, 8)))
+def reshape_reshape(x: Any, first: Any, then: Any) -> Any:
+    return reshape(reshape(x, shape=first), shape=then), lambda x, first, then: reshape(x, then)
+
+
+@rule("shapes", examples=lambda rng: (_cube(rng), (2, 3, 4)))
+def reshape_nothing(x: Any, shape: Any) -> Any:
+    return reshape(x, shape=shape), lambda x, shape: x if x.shape == shape else None
+
+
+@rule("shapes", examples=lambda rng: (_cube(rng), _cube(rng)))
+def reshape_like_nothing(x: Any, y: Any) -> Any:
+    return reshape_like(x, y), lambda x, y: x if covers(x.shape, y.shape) else None
+
+
+@rule("shapes", examples=lambda rng: (_cube(rng), (1,)))
+def flip_flip(x: Any, axis: Any) -> Any:
+    return flip(flip(x, axis=axis), axis=axis), x
+
+
+@rule("shapes", examples=lambda rng: (_cube(rng), _cube(rng)))
+def broadcast_nothing(x: Any, y: Any) -> Any:
+    return broadcast_like(x, y), lambda x, y: x if covers(x.shape, y.shape) else None
+
+
+@rule("shapes", examples=lambda rng: (rng.uniform(1, 2, (4,)), rng.uniform(1, 2, (3, 4)), rng.uniform(1, 2, (2, 3, 4))))
+def broadcast_broadcast(x: Any, y: Any, z: Any) -> Any:
+    return broadcast_like(broadcast_like(x, y), z), broadcast_like(x, z)
+
+
+def _small(rng: Any) -> tuple[Any, Any]:
+    return np.array(1.5), rng.uniform(1, 2, (3, 4))
+
+
+@rule("shapes", examples=lambda rng: (*_small(rng), (1,)))
+def expand_broadcast(x: Any, y: Any, axis: Any) -> Any:
+    wide = expand_dims(broadcast_like(x, y), axis=axis)
+    return wide, lambda x, y, axis: broadcast_like(x, expand_dims(y, axis)) if x.ndim == 0 else None
+
+
+@rule("shapes", examples=lambda rng: (np.array(1.5), rng.uniform(1, 2, (3, 1)), (1,)))
+def squeeze_broadcast(x: Any, y: Any, axis: Any) -> Any:
+    wide = squeeze(broadcast_like(x, y), axis=axis)
+    return wide, lambda x, y, axis: broadcast_like(x, squeeze(y, axis)) if x.ndim == 0 else None
+
+
+@rule("shapes", examples=lambda rng: (*_small(rng), (1, 0)))
+def transpose_broadcast(x: Any, y: Any, axes: Any) -> Any:
+    wide = transpose(broadcast_like(x, y), axes=axes)
+    return wide, lambda x, y, axes: broadcast_like(x, transpose(y, axes)) if x.ndim == 0 else None
+
+
+@rule("shapes", examples=lambda rng: (*_small(rng), rng.uniform(1, 2, (2, 6))))
+def reshape_broadcast(x: Any, y: Any, z: Any) -> Any:
+    wide = reshape_like(broadcast_like(x, y), z)
+    return wide, lambda x, y, z: broadcast_like(x, z) if x.ndim == 0 else None
+
+
+@rule("shapes", examples=_small)
+def negative_broadcast(x: Any, y: Any) -> Any:
+    return -broadcast_like(x, y), broadcast_like(-x, y)
+
+
+def _lazily(op: Any, name: str, swapped: bool = False) -> Rule:
+    """Make the rule that an elementwise op broadcasts by itself: ``broadcast_like(x, y) * z`` is ``x * z``."""
+
+    def lazily(x: Any, y: Any, z: Any) -> Any:
+        wide = broadcast_like(x, y)
+        return (op(z, wide), op(z, x)) if swapped else (op(wide, z), op(x, z))
+
+    lazily.__name__ = name
+    return rule("shapes", examples=lambda rng: (np.array(1.5), rng.uniform(1, 2, (3, 4)), rng.uniform(1, 2, (3, 4))))(
+        lazily
+    )
+
+
+multiply_broadcast = _lazily(multiply, "multiply_broadcast")
+add_broadcast = _lazily(add, "add_broadcast")
+subtract_broadcast = _lazily(subtract, "subtract_broadcast")
+subtract_from_broadcast = _lazily(subtract, "subtract_from_broadcast", swapped=True)
+divide_broadcast = _lazily(true_divide, "divide_broadcast")
+divide_by_broadcast = _lazily(true_divide, "divide_by_broadcast", swapped=True)
+
+
+@rule("shapes", examples=lambda rng: (rng.normal(size=(3, 4)) > 0, np.array(1.5), _cube(rng)[0], _cube(rng)[0]))
+def where_broadcast(c: Any, x: Any, y: Any, z: Any) -> Any:
+    return where(c, broadcast_like(x, y), z), where(c, x, z)
+
+
+@rule("shapes", examples=lambda rng: (_cube(rng), (1,), np.dtype("float32")))
+def known_size(x: Any, axis: Any, dtype: Any) -> Any:
+    def known(x: Expr, axis: Any, dtype: Any) -> Expr | None:
+        sizes = [x.shape[a] for a in axis]
+        return constant(int(np.prod(sizes)), dtype) if all(isinstance(s, int) for s in sizes) else None
+
+    return size(x, axis=axis, dtype=dtype), known
+
+
+@rule("shapes", examples=lambda rng: (_cube(rng), np.dtype("float64")))
+def cast_nothing(x: Any, dtype: Any) -> Any:
+    return cast(x, dtype=dtype), lambda x, dtype: x if x.dtype == dtype else None
+
+
+@rule("shapes", examples=lambda rng: (np.array(2.0), np.dtype("float32")))
+def cast_number(x: Any, dtype: Any) -> Any:
+    return cast(x, dtype=dtype), lambda x, dtype: constant(x.value, dtype) if isinstance(x, Constant) else None
+
+
+@rule("shapes")
+def last_state(y: Any, position: Any, index: Any) -> Any:
+    """Take the last state of a scan from the loop itself, so that the states need not be stacked."""
+
+    def last(y: Expr, position: int, index: Any) -> Expr | None:
+        if y.op is not scan_loop.op:
+            return None
+        settings = y.settings
+        if position >= settings["states"] or index[0] != (0 if settings["reverse"] else -1):
+            return None
+        state = OUTPUT.make((y,), {"index": len(settings["body"].outputs) + position})
+        return slice_(state, index[1:]) if len(index) > 1 else state
+
+    return Pattern(slice_.op, (Pattern(OUTPUT, (y,), {"index": position}),), {"index": index}), last

@@ -1,0 +1,200 @@
+"""Expressions as one line of text, in Python's notation and with its precedence.
+
+The same walk writes LaTeX (`pellucid.show.latex`): a notation says how leaves and ops are written, and `render`
+does the rest. It goes from left to right with an explicit stack and stops at a limit, because the text of a graph
+with much sharing can be exponentially longer than the graph.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+
+from pellucid.graph.expr import Constant, Expr, Input, Shared
+from pellucid.graph.pattern import Pattern
+from pellucid.graph.types import Type
+
+Piece = str | tuple[Any, int]
+"""A text, or an operand and the least precedence it may have without parentheses."""
+
+COMPARE, LOGIC, ADD, MULTIPLY, NEGATE, POWER, ATOM = 10, 20, 30, 40, 50, 60, 100
+
+
+class Notation(Protocol):
+    """How leaves and ops are written."""
+
+    def leaf(self, node: Any) -> tuple[str, int]:
+        """Return the text of a leaf and its precedence."""
+
+    def pieces(self, node: Any) -> tuple[list[Piece], int]:
+        """Return the pieces of an op on its operands, and its precedence."""
+
+    def parenthesize(self) -> tuple[str, str]:
+        """Return the opening and the closing parenthesis."""
+
+
+def operands_of(node: Any) -> tuple[Any, ...]:
+    """Return what an expression or a pattern is made of."""
+    return node.operands if isinstance(node, Pattern) else node.inputs
+
+
+def render(root: Any, notation: Notation, limit: int, names: Mapping[Any, str] | None = None) -> str:
+    """Write an expression, stopping at named subexpressions and after ``limit`` pieces.
+
+    Parameters
+    ----------
+    root : Expr or Pattern
+        What to write.
+    notation : Notation
+        How to write it.
+    limit : int
+        The number of pieces after which the rest is written as an ellipsis.
+    names : mapping from Expr to str, optional
+        Subexpressions to be written as names.
+
+    Returns
+    -------
+    str
+        One line.
+    """
+    names = names or {}
+    opening, closing = notation.parenthesize()
+    out: list[str] = []
+    stack: list[Piece] = [(root, 0)]
+    while stack:
+        piece = stack.pop()
+        if isinstance(piece, str):
+            out.append(piece)
+            continue
+        if len(out) > limit:
+            return "".join(out) + "…"
+        node, least = piece
+        written: list[Piece]
+        if isinstance(node, Expr) and node in names:
+            written, precedence = [names[node]], ATOM
+        elif getattr(node, "op", None) is None:
+            leaf, precedence = notation.leaf(node)
+            written = [leaf]
+        else:
+            written, precedence = notation.pieces(node)
+        if precedence < least:
+            written = [opening, *written, closing]
+        stack.extend(reversed(written))
+    return "".join(out)
+
+
+def fill(template: str, operands: tuple[Any, ...], precedence: int) -> list[Piece]:
+    """Split a template such as ``"{0} - {1:>}"`` at its operands.
+
+    An operand is parenthesized if it binds looser than the op; with ``:>`` if it does not bind tighter; with ``:^``
+    if it is no atom; with ``:_`` never, because it stands in braces or parentheses of the template's own, as do all
+    operands of an op of the highest precedence.
+    """
+    result: list[Piece] = []
+    for literal, field, spec, _ in string.Formatter().parse(template):
+        if literal:
+            result.append(literal)
+        if field is not None:
+            least = {"": precedence % ATOM, ">": precedence + 1, "^": ATOM, "_": 0}[spec or ""]
+            result.append((operands[int(field)], least))
+    return result
+
+
+def number(value: float | int | bool, dtype: np.dtype[Any]) -> str:
+    """Write a number as short as its dtype allows: 2, 0.1, 1e-08."""
+    if dtype.kind in "bi" or dtype.kind == "u":
+        return str(value)
+    short = str(np.float32(value)) if dtype.itemsize <= 4 else str(float(value))
+    return short[:-2] if short.endswith(".0") else short
+
+
+class PythonNotation:
+    """Python's and NumPy's notation."""
+
+    def leaf(self, node: Any) -> tuple[str, int]:
+        """Return the text of a leaf and its precedence."""
+        if isinstance(node, (Input, Shared, Pattern)):
+            return node.name or type(node).__name__.lower(), ATOM
+        value = node.value if isinstance(node, Constant) else np.asarray(node)
+        return constant_text(value)
+
+    def pieces(self, node: Any) -> tuple[list[Piece], int]:
+        """Return the pieces of an op on its operands, and its precedence."""
+        op, operands, settings = node.op, operands_of(node), node.settings
+        if callable(op.text):
+            return op.text(operands, settings), op.precedence
+        if op.text is not None:
+            return fill(op.text, operands, op.precedence), op.precedence
+        return call_pieces(op.name, operands, settings, op.defaults), ATOM
+
+    def parenthesize(self) -> tuple[str, str]:
+        """Return the opening and the closing parenthesis."""
+        return "(", ")"
+
+
+def call_pieces(
+    name: str, operands: tuple[Any, ...], settings: Mapping[str, Any], defaults: Mapping[str, Any]
+) -> list[Piece]:
+    """Write ``name(a, b, setting=value)``, with the settings that differ from their defaults."""
+    result: list[Piece] = [f"{name}("]
+    for position, operand in enumerate(operands):
+        result += [", "] if position else []
+        result.append((operand, 0))
+    for key, value in settings.items():
+        if key not in defaults or type(defaults[key]) is not type(value) or defaults[key] != value:
+            result.append(f", {key}={setting_text(value)}")
+    return [*result, ")"]
+
+
+def setting_text(value: Any) -> str:
+    """Write a setting as it would be given."""
+    if isinstance(value, np.dtype):
+        return value.name
+    if type(value) is tuple:
+        return str(value[0]) if len(value) == 1 else f"({', '.join(map(str, value))})"
+    return str(value)
+
+
+def constant_text(value: np.ndarray[Any, Any]) -> tuple[str, int]:
+    """Write a constant: a number, a short array in full, a long one by its type."""
+    if value.ndim == 0:
+        text = number(value[()], value.dtype)
+        return text, NEGATE if text.startswith("-") else ATOM
+    if value.size <= 8:
+        return np.array2string(value, separator=", ", formatter={"all": lambda v: number(v, value.dtype)}).replace(
+            "\n", ""
+        ), ATOM
+    return f"constant({Type(value.shape, value.dtype)})", ATOM
+
+
+def text(node: Any, limit: int = 500, names: Mapping[Any, str] | None = None) -> str:
+    """Write an expression or a pattern on one line.
+
+    Parameters
+    ----------
+    node : Expr or Pattern
+        What to write.
+    limit : int
+        The number of pieces after which the rest is written as an ellipsis.
+    names : mapping from Expr to str, optional
+        Subexpressions to be written as names.
+
+    Returns
+    -------
+    str
+        One line.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> x, y = pel.vector("x"), pel.vector("y")
+    >>> text(-(x - (y - 1)) / 2)
+    '-(x - (y - 1)) / 2'
+    """
+    return render(node, PythonNotation(), limit, names)
+
+
+Text = str | Callable[[tuple[Any, ...], Mapping[str, Any]], list[Piece]]

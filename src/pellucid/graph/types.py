@@ -1,0 +1,227 @@
+r"""Dimensions, shapes and dtypes: what is known of a value before it exists.
+
+A dimension is an integer or a name. Equal names are equal sizes; different names, or a name and an integer,
+are different sizes, and an expression that needs them equal is refused where it is written. A dimension nobody
+named is `Unknown`: it agrees with everything while the graph is built and is checked when the program runs.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.config import config
+from pellucid.graph.errors import DtypeError, ShapeError
+
+Dim = int | str
+Shape = tuple[Dim, ...]
+
+_counter = itertools.count(1)
+
+
+class Unknown(str):
+    """A dimension without a name: a fresh one is like no other, and agrees with every size."""
+
+    __slots__ = ()
+
+    def __new__(cls) -> Unknown:
+        return super().__new__(cls, f"?{next(_counter)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """The shape and dtype of a value.
+
+    Examples
+    --------
+    >>> print(Type(("n", 3), np.dtype("float32")))
+    float32 (n, 3)
+    """
+
+    shape: Shape
+    dtype: np.dtype[Any]
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    def __str__(self) -> str:
+        return f"{self.dtype} {shape_text(self.shape)}"
+
+
+def shape_text(shape: Shape) -> str:
+    """Write a shape as Python writes a tuple, with names unquoted and unknown sizes as ``?``.
+
+    Examples
+    --------
+    >>> shape_text(("n", 3)), shape_text((Unknown(),))
+    ('(n, 3)', '(?,)')
+    """
+    parts = ["?" if isinstance(d, Unknown) else str(d) for d in shape]
+    return f"({parts[0]},)" if len(parts) == 1 else f"({', '.join(parts)})"
+
+
+def as_shape(shape: Sequence[Dim | None] | Dim) -> Shape:
+    """Turn a user's shape into a tuple of integers, names and unknown sizes (for ``None``).
+
+    Raises
+    ------
+    ShapeError
+        For a negative size, or a dimension that is neither an integer nor a name.
+    """
+    dims: Sequence[Dim | None] = [shape] if isinstance(shape, (int, np.integer, str)) else shape
+    result: list[Dim] = []
+    for dim in dims:
+        if dim is None:
+            result.append(Unknown())
+        elif isinstance(dim, str) and dim:
+            result.append(dim)
+        elif isinstance(dim, (int, np.integer)) and not isinstance(dim, bool) and dim >= 0:
+            result.append(int(dim))
+        else:
+            raise ShapeError(
+                f"A dimension is a size of 0 or more, a name such as 'n', or None for unknown. Received: {dim!r}"
+            )
+    return tuple(result)
+
+
+def unify(a: Dim, b: Dim) -> Dim | None:
+    """Return the dimension that is both ``a`` and ``b`` (the one that is known better), or None if they disagree.
+
+    Examples
+    --------
+    >>> unify("n", "n"), unify(Unknown(), 3), unify("n", 3)
+    ('n', 3, None)
+    """
+    if a == b or isinstance(b, Unknown):
+        return a
+    return b if isinstance(a, Unknown) else None
+
+
+def covers(shape: Shape, target: Shape) -> bool:
+    """Tell whether a value of this shape has all the elements of the target, so that it need not be broadcast.
+
+    Examples
+    --------
+    >>> covers(("n", 3), ("n", 3)), covers(("n", 1), ("n", 3)), covers((Unknown(),), (3,))
+    (True, False, True)
+    """
+    return len(shape) == len(target) and all(
+        a == b or (a != 1 and unify(a, b) is not None) for a, b in zip(shape, target, strict=True)
+    )
+
+
+def broadcast_dims(a: Dim, b: Dim) -> Dim | None:
+    """Return the dimension of an elementwise result of ``a`` and ``b``, or None if they do not broadcast."""
+    if a == 1:
+        return b
+    return a if b == 1 else unify(a, b)
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """Where two shapes do not fit: the axis, counted from the end, and its two sizes."""
+
+    axis: int
+    left: Dim
+    right: Dim
+
+
+def broadcast(shapes: Sequence[Shape]) -> Shape | Mismatch:
+    """Return the shape that all shapes broadcast to, by NumPy's rule, or where they do not."""
+    result: list[Dim] = []
+    for shape in shapes:
+        padded = [1] * (len(result) - len(shape)) + list(shape)
+        result = [1] * (len(padded) - len(result)) + result
+        for axis, (a, b) in enumerate(zip(result, padded, strict=True)):
+            dim = broadcast_dims(a, b)
+            if dim is None:
+                return Mismatch(axis - len(padded), a, b)
+            result[axis] = dim
+    return tuple(result)
+
+
+def common_dtype(strong: Sequence[np.dtype[Any]], weak: Sequence[bool | int | float] = ()) -> np.dtype[Any]:
+    """Return NumPy's common dtype of arrays and Python numbers, with `config.floatx` where NumPy would pick its default.
+
+    Arrays keep NumPy's promotion (``float32`` with ``float64`` is ``float64``, ``int32`` with ``float32`` is
+    ``float64``). Python numbers are weak: they take the dtype of the arrays they meet. A Python float that meets
+    only integers makes the result ``config.floatx``, where NumPy would make it its own default, ``float64``.
+
+    Examples
+    --------
+    >>> common_dtype([np.dtype("float32")], [2.5]), common_dtype([np.dtype("int32")], [2.5])
+    (dtype('float32'), dtype('float32'))
+    """
+    if not strong:
+        return np.dtype(bool) if weak and all(isinstance(w, bool) for w in weak) else np.dtype(config.floatx)
+    result = np.result_type(*strong, *weak)
+    if is_float(result) and not any(is_float(d) for d in strong):
+        return np.dtype(config.floatx)
+    return result
+
+
+def is_float(dtype: np.dtype[Any]) -> bool:
+    """Tell whether a dtype holds real numbers (``bfloat16`` and its kin included)."""
+    return dtype.kind == "f" or (dtype.kind == "V" and dtype.name.startswith(("bfloat", "float")))
+
+
+def as_float(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the dtype of a real-valued function of a value of this dtype: itself, or `config.floatx` for integers."""
+    return dtype if is_float(dtype) else np.dtype(config.floatx)
+
+
+def as_dtype(dtype: Any) -> np.dtype[Any]:
+    """Turn a user's dtype into NumPy's, with ``None`` for `config.floatx`.
+
+    Raises
+    ------
+    DtypeError
+        For what NumPy does not take as a number's dtype.
+    """
+    try:
+        result = np.dtype(config.floatx if dtype is None else dtype)
+    except TypeError as error:
+        raise DtypeError(f"Expected a dtype such as 'float32' or 'int32'. Received: dtype={dtype!r}") from error
+    if result.kind not in "biuf" and not is_float(result):
+        raise DtypeError(f"Expected a dtype of real numbers, integers or booleans. Received: dtype={dtype!r}")
+    return result
+
+
+def normalize_axis(axis: int, ndim: int, what: str) -> int:
+    """Return an axis counted from the front.
+
+    Raises
+    ------
+    ShapeError
+        If there is no such axis; the message names ``what``.
+    """
+    if not isinstance(axis, (int, np.integer)) or isinstance(axis, bool):
+        raise ShapeError(f"{what}: expected an integer axis. Received: axis={axis!r}")
+    if not -ndim <= axis < ndim:
+        raise ShapeError(
+            f"{what}: expected an axis from {-ndim} to {ndim - 1}, for {ndim} dimensions. Received: axis={axis}"
+        )
+    return int(axis) % ndim
+
+
+def normalize_axes(axis: int | Sequence[int] | None, ndim: int, what: str) -> tuple[int, ...]:
+    """Return axes counted from the front, in order, with ``None`` for all of them.
+
+    Raises
+    ------
+    ShapeError
+        If there is no such axis, or one is named twice.
+    """
+    if axis is None:
+        return tuple(range(ndim))
+    axes = [axis] if isinstance(axis, (int, np.integer)) else list(axis)
+    result = sorted(normalize_axis(a, ndim, what) for a in axes)
+    if len(set(result)) != len(result):
+        raise ShapeError(f"{what}: an axis is named twice. Received: axis={axis!r}")
+    return tuple(result)

@@ -1,0 +1,82 @@
+"""Values from a user's hands: what dtype they get, and when a cast would lose something."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.errors import DtypeError, PrecisionWarning
+from pellucid.graph.operators import Operators
+from pellucid.graph.types import as_dtype, is_float
+
+
+def as_array(value: Any, dtype: Any = None) -> np.ndarray[Any, Any]:
+    """Turn a user's value into an array: NumPy arrays keep their dtype, Python numbers and lists are `config.floatx`.
+
+    Raises
+    ------
+    DtypeError
+        If it holds something other than real numbers, integers or booleans.
+    """
+    if isinstance(value, Operators):
+        raise DtypeError(f"Expected a value. Received: the expression {value}, which has none until it runs")
+    array = np.asarray(value)
+    if (
+        dtype is None
+        and array.dtype.kind in "iuf"
+        and not isinstance(value, (np.ndarray, np.generic))
+        and not hasattr(value, "__array__")
+    ):
+        dtype = as_dtype(None)
+    if array.dtype.kind not in "biuf" and not is_float(array.dtype):
+        raise DtypeError(f"Expected numbers. Received: {value!r}, of dtype {array.dtype}")
+    return array.astype(as_dtype(dtype)) if dtype is not None else array
+
+
+def fit(value: Any, dtype: np.dtype[Any], who: str) -> np.ndarray[Any, Any]:
+    """Cast a value to a dtype, and say so if that changes it.
+
+    Python numbers and lists have no dtype of their own, so they are rounded without a word. An array that must be
+    rounded to fit (float64 numbers given to a float32 input) is rounded with a `PrecisionWarning`; numbers that do
+    not fit at all (300 in a uint8, 0.5 in an int32) are refused.
+
+    Parameters
+    ----------
+    value : array, list or number
+        What was given.
+    dtype : dtype
+        What is needed.
+    who : str
+        Who needs it, for the message.
+
+    Returns
+    -------
+    ndarray
+        Of the dtype, and of the value's shape.
+
+    Raises
+    ------
+    DtypeError
+        If some number does not fit.
+    """
+    own = isinstance(value, (np.ndarray, np.generic)) or hasattr(value, "__array__")
+    array = np.asarray(value)
+    if array.dtype == dtype:
+        return array
+    as_array(value)
+    with np.errstate(all="ignore"):
+        result = array.astype(dtype)
+    if np.can_cast(array.dtype, dtype, "safe") or np.array_equal(result, array, equal_nan=is_float(array.dtype)):
+        return result
+    if not is_float(dtype):
+        raise DtypeError(f"{who} is {dtype}. Received: {array.dtype} values that {dtype} cannot hold")
+    if own:
+        warnings.warn(
+            f"{who} is {dtype} and received {array.dtype} values, which were rounded. Give it {dtype} values, "
+            f"or declare it with dtype={str(array.dtype)!r}",
+            PrecisionWarning,
+            stacklevel=4,
+        )
+    return result

@@ -1,0 +1,1 @@
+"""From expressions to programs: functions, compiled loops, and the two ways to run one meaning."""

@@ -1,0 +1,99 @@
+"""Arguments made to fit the inputs they are given for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pellucid.graph.errors import InputError, ShapeError, near_miss
+from pellucid.graph.expr import Input
+from pellucid.graph.types import Unknown, shape_text
+from pellucid.graph.values import fit
+
+
+def arrange(inputs: Sequence[Input], args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
+    """Put arguments given by position and by name in the order of the inputs.
+
+    Raises
+    ------
+    InputError
+        If there are too many, one is missing, given twice, or of a name that no input has.
+    """
+    names = [i.name for i in inputs]
+    if len(args) > len(inputs):
+        raise InputError(
+            f"The function takes {len(inputs)} inputs ({', '.join(map(str, inputs))}). Received: {len(args)}"
+        )
+    values: dict[int, Any] = dict(enumerate(args))
+    for name, value in kwargs.items():
+        if names.count(name) != 1:
+            kind = "no input" if name not in names else "several inputs"
+            raise InputError(f"The function has {kind} named {name!r}.{near_miss(name, [n for n in names if n])}")
+        position = names.index(name)
+        if position in values:
+            raise InputError(f"The input {name!r} was given twice, by position and by name")
+        values[position] = value
+    missing = [str(i) for p, i in enumerate(inputs) if p not in values]
+    if missing:
+        raise InputError(
+            f"The function needs a value for {', '.join(missing)}. Received: {len(values)} of {len(inputs)} inputs"
+        )
+    return [values[p] for p in range(len(inputs))]
+
+
+def bind(inputs: Sequence[Input], values: Sequence[Any], lead: int = 0) -> list[Any]:
+    """Cast values to the dtypes of their inputs and hold their shapes against one another.
+
+    Parameters
+    ----------
+    inputs : sequence of Input
+        What they are for.
+    values : sequence of array
+        One for each input.
+    lead : int
+        How many leading axes the values have beyond those of the inputs, such as one for the steps of a loop.
+
+    Returns
+    -------
+    list of array
+        Ready to run.
+
+    Raises
+    ------
+    ShapeError
+        If a value has another shape than declared, or one name stands for two sizes.
+    """
+    sizes: dict[str, tuple[int, Input]] = {}
+    result = []
+    for declared, value in zip(inputs, values, strict=True):
+        if value.__class__.__module__.startswith("jax") and value.dtype == declared.dtype:
+            array = value
+        else:
+            array = fit(value, declared.dtype, str(declared))
+        check_shape(declared, array.shape[lead:] if array.ndim >= lead else None, array.shape, sizes)
+        result.append(array)
+    return result
+
+
+def check_shape(
+    declared: Input, actual: tuple[int, ...] | None, whole: tuple[int, ...], sizes: dict[str, tuple[int, Input]]
+) -> None:
+    """Hold one value's shape against the input's, and its named sizes against those of the others."""
+    if actual is None or len(actual) != declared.ndim:
+        raise ShapeError(
+            f"{declared} has {declared.ndim} dimensions, {shape_text(declared.shape)}. Received: a value of shape {shape_text(whole)}"
+        )
+    for axis, (dim, size) in enumerate(zip(declared.shape, actual, strict=True)):
+        if isinstance(dim, Unknown):
+            continue
+        if isinstance(dim, int):
+            if dim != size:
+                raise ShapeError(
+                    f"{declared} has shape {shape_text(declared.shape)}. Received: a value of shape {shape_text(whole)}, where dimension {axis} is {size} and not {dim}"
+                )
+            continue
+        known, other = sizes.setdefault(dim, (size, declared))
+        if known != size:
+            raise ShapeError(
+                f"The size {dim} is {known} in {other} and {size} in {declared}, of shape {shape_text(whole)}; one name is one size"
+            )

@@ -1,0 +1,54 @@
+"""JAX, imported when the first program is compiled and not before."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import os
+import sys
+from types import ModuleType
+from typing import Any
+
+SMALL_LOOPS = "xla_cpu_small_while_loop_byte_threshold"
+SMALL_LOOP_BYTES = 131072
+"""Loops on fewer bytes become one kernel. Much more, and matrix products inside a loop fall back to naive code."""
+
+KEEP = ((-4, 0), (-1, 2**31 - 1), (-2, 64 << 20), (-8, 1))
+"""What mallopt(3) is told: M_MMAP_MAX, M_TRIM_THRESHOLD, M_TOP_PAD and M_ARENA_MAX."""
+
+
+def jax() -> ModuleType:
+    """Return JAX, setting up its process on the first call."""
+    if "jax" not in sys.modules:
+        prepare()
+    return importlib.import_module("jax")
+
+
+def prepare() -> None:
+    """Set what XLA and the allocator read once, leaving alone whatever the user has set.
+
+    ``PELLUCID_KEEP_MEMORY=0`` leaves the allocator as it is.
+    """
+    flags = os.environ.get("XLA_FLAGS", "")
+    if SMALL_LOOPS not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} --xla_backend_extra_options={SMALL_LOOPS}={SMALL_LOOP_BYTES}".strip()
+    own = any(k.startswith("MALLOC_") or k == "GLIBC_TUNABLES" for k in os.environ)
+    if sys.platform == "linux" and not own and os.environ.get("PELLUCID_KEEP_MEMORY", "1") != "0":
+        keep_memory()
+
+
+def keep_memory() -> None:
+    """Ask glibc to keep large buffers instead of handing them back and faulting them in again at every step.
+
+    A first touch of fresh memory is several times slower than the memory itself, and a convolutional training step
+    touches hundreds of megabytes.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        for option, value in KEEP:
+            mallopt(option, value)
+
+
+def x64() -> Any:
+    """Return the context in which JAX keeps the dtypes that the graph states, 64-bit ones included."""
+    return jax().enable_x64(True)

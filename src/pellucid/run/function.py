@@ -1,0 +1,255 @@
+"""Functions: expressions compiled into something one can call, or run as a loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.errors import InputError, near_miss
+from pellucid.graph.expr import Expr, Input, Shared, as_expr
+from pellucid.graph.rewrite import Journal
+from pellucid.run.bind import arrange, bind
+from pellucid.run.interpreter import NumpyProgram
+from pellucid.run.program import Program, make_program
+from pellucid.run.xla import XlaProgram
+
+MODES = {"xla": XlaProgram, "numpy": NumpyProgram}
+
+Progress = Callable[[int, int, Any], None]
+Outputs = Expr | Sequence[Any] | Mapping[str, Any] | None
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C during a loop. Shared variables keep what the finished steps made of them.
+
+    Attributes
+    ----------
+    history : array, list or dict
+        The outputs of the finished steps, as the loop would have returned them.
+    steps : int
+        How many steps were finished.
+    """
+
+    def __init__(self, history: Any, steps: int) -> None:
+        super().__init__(f"stopped after {steps} steps")
+        self.history = history
+        self.steps = steps
+
+
+class Function:
+    """What `function` returns: call it, `repeat` it, or run it `over` batches.
+
+    Attributes
+    ----------
+    program : Program
+        The simplified graph: ``program.outputs``, ``program.updates`` (those that random streams add included), and
+        ``program.journal``, which tells how it was rewritten.
+    mode : str
+        ``"xla"`` or ``"numpy"``.
+    """
+
+    def __init__(self, program: Program, structure: Outputs, mode: str) -> None:
+        if mode not in MODES:
+            raise ValueError(
+                f"Expected a mode out of {sorted(MODES)}. Received: mode={mode!r}.{near_miss(mode, MODES)}"
+            )
+        self.program = program
+        self.mode = mode
+        self._structure = structure
+        self._backend: Any = None
+
+    @property
+    def backend(self) -> Any:
+        """The compiled or interpreted program, made at the first call."""
+        if self._backend is None:
+            self._backend = MODES[self.mode](self.program)
+        return self._backend
+
+    @property
+    def journal(self) -> Journal:
+        """How the graph was rewritten before it was compiled."""
+        return self.program.journal
+
+    @property
+    def compile_seconds(self) -> float:
+        """How long compiling loops took so far."""
+        return 0.0 if self._backend is None else float(self._backend.compile_seconds)
+
+    def __repr__(self) -> str:
+        given = ", ".join(str(i) for i in self.program.inputs)
+        lines = [f"function of ({given}) in mode {self.mode!r}"]
+        lines += [f"  returns {o}" for o in self.program.outputs]
+        lines += [f"  updates {s} := {e}" for s, e in self.program.updates.items()]
+        return "\n".join(lines)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the outputs once, and update the shared variables."""
+        values = bind(self.program.inputs, arrange(self.program.inputs, args, kwargs))
+        return self.shape_outputs([o[()] for o in self.backend.call(values)])
+
+    def repeat(self, steps: int, *args: Any, progress: Progress | None = None, **kwargs: Any) -> Any:
+        r"""Run the same inputs many times, as one compiled loop.
+
+        Parameters
+        ----------
+        steps : int
+            How many times.
+        *args, **kwargs
+            The inputs, as for a call.
+        progress : function, optional
+            ``progress(done, steps, latest)`` is called some five times a second, with the latest outputs.
+
+        Returns
+        -------
+        array, list or dict
+            The outputs of every step, stacked along a new first axis; None for a function without outputs.
+
+        Raises
+        ------
+        Interrupted
+            On Ctrl-C; shared variables keep what the finished steps made of them, and it carries their outputs.
+
+        Examples
+        --------
+        >>> import pellucid as pel
+        >>> w = pel.shared(8.0, "w")
+        >>> halve = pel.function([], w, updates={w: w / 2})
+        >>> halve.repeat(3)
+        array([8., 4., 2.], dtype=float32)
+        """
+        if not isinstance(steps, (int, np.integer)) or isinstance(steps, bool) or steps < 0:
+            raise InputError(f"Expected a number of steps of 0 or more. Received: steps={steps!r}")
+        values = bind(self.program.inputs, arrange(self.program.inputs, args, kwargs))
+        return self.loop(values, int(steps), False, progress)
+
+    def over(self, *batches: Any, progress: Progress | None = None, **kwargs: Any) -> Any:
+        r"""Walk a leading batch axis: step :math:`i` gets ``batch[i]`` of every input, as one compiled loop.
+
+        Parameters
+        ----------
+        *batches, **kwargs : arrays
+            The inputs, each with one more axis in front.
+        progress : function, optional
+            ``progress(done, steps, latest)`` is called some five times a second, with the latest outputs.
+
+        Returns
+        -------
+        array, list or dict
+            The outputs of every step, stacked along a new first axis; None for a function without outputs.
+
+        Raises
+        ------
+        Interrupted
+            On Ctrl-C; shared variables keep what the finished steps made of them, and it carries their outputs.
+
+        Examples
+        --------
+        >>> import pellucid as pel
+        >>> x, total = pel.scalar("x"), pel.shared(0.0, "total")
+        >>> add = pel.function([x], total + x, updates={total: total + x})
+        >>> add.over([1.0, 2.0, 3.0])
+        array([1., 3., 6.], dtype=float32)
+        """
+        values = bind(self.program.inputs, arrange(self.program.inputs, batches, kwargs), lead=1)
+        lengths = {len(v) for v in values}
+        if len(lengths) != 1:
+            given = ", ".join(f"{i}: {len(v)}" for i, v in zip(self.program.inputs, values, strict=True)) or "none"
+            raise InputError(f"over walks inputs that are equally long. Received lengths: {given}")
+        return self.loop(values, lengths.pop(), True, progress)
+
+    def loop(self, values: list[Any], steps: int, walk: bool, progress: Progress | None) -> Any:
+        """Run a loop and gather its outputs."""
+        history: list[list[Any]] = [[] for _ in self.program.outputs]
+        finished = 0
+
+        def report(done: int, outputs: list[Any]) -> None:
+            nonlocal finished
+            for kept, new in zip(history, outputs, strict=True):
+                kept.append(new)
+            finished = done
+            if progress is not None:
+                progress(done, steps, self.shape_outputs([o[-1] for o in outputs]))
+
+        try:
+            self.backend.run(values, steps, walk, report)
+        except KeyboardInterrupt:
+            raise Interrupted(self.gather(history), finished) from None
+        return self.gather(history)
+
+    def gather(self, history: list[list[Any]]) -> Any:
+        """Join the outputs of all chunks."""
+        whole = [
+            np.concatenate(chunks) if chunks else np.empty((0, *(d for d in o.shape if isinstance(d, int))), o.dtype)
+            for chunks, o in zip(history, self.program.outputs, strict=True)
+        ]
+        return self.shape_outputs(whole)
+
+    def shape_outputs(self, outputs: list[Any]) -> Any:
+        """Return outputs as they were asked for: one, a list, a dict, or none."""
+        if self._structure is None:
+            return None
+        if isinstance(self._structure, Mapping):
+            return dict(zip(self._structure, outputs, strict=True))
+        return outputs if isinstance(self._structure, (list, tuple)) else outputs[0]
+
+
+def function(
+    inputs: Sequence[Input],
+    outputs: Outputs = None,
+    *,
+    updates: Mapping[Shared, Any] | Sequence[tuple[Shared, Any]] | None = None,
+    givens: Mapping[Expr, Any] | None = None,
+    mode: str = "xla",
+    rewrite: bool = True,
+    on_unused_input: str = "raise",
+) -> Function:
+    """Compile expressions into a function.
+
+    Parameters
+    ----------
+    inputs : sequence of Input
+        What is given at every call, by position or by name.
+    outputs : Expr, sequence or dict of Expr, optional
+        What is returned, and in what form.
+    updates : dict from Shared to Expr, optional
+        New values of shared variables, all computed from the old ones. Random streams add their own.
+    givens : dict from Expr to Expr or array, optional
+        What is put in the place of what before anything else.
+    mode : {"xla", "numpy"}
+        Compiled, or interpreted node by node.
+    rewrite : bool
+        Whether the graph is simplified first. Leave it on but to see what happens without.
+    on_unused_input : {"raise", "ignore"}
+        What to do about an input that nothing depends on.
+
+    Returns
+    -------
+    Function
+        Call it, `Function.repeat` it, or run it `Function.over` batches. It returns NumPy arrays and numbers.
+
+    Raises
+    ------
+    InputError
+        If an input is missing, unused or no input.
+    ShapeError, DtypeError
+        If an update does not fit its variable.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> x, W = pel.vector("x"), pel.shared([0.2, 0.7], name="W")
+    >>> f = pel.function([x], (x * W).sum())
+    >>> print(f([1.0, 1.0]))
+    0.9
+    """
+    listed = [inputs] if isinstance(inputs, Expr) else list(inputs)
+    if isinstance(outputs, Mapping):
+        wanted: list[Any] = list(outputs.values())
+    else:
+        wanted = [] if outputs is None else list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
+    program = make_program(
+        listed, [as_expr(o) for o in wanted], dict(updates or {}), givens or {}, rewrite, on_unused_input
+    )
+    return Function(program, outputs, mode)

@@ -1,0 +1,133 @@
+"""A program: the simplified graph of a function, what it reads and writes, and one step of it over any namespace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pellucid.graph.errors import DtypeError, InputError, PellucidError, ShapeError
+from pellucid.graph.evaluate import Watch, evaluate
+from pellucid.graph.expr import Constant, Expr, Input, Shared, agree, as_expr
+from pellucid.graph.rewrite import Journal, simplify_all
+from pellucid.graph.types import shape_text
+from pellucid.graph.walk import replace_all, topological
+
+LARGE = 4096
+"""Constants of more bytes than this are handed to the compiled program instead of being written into it."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """What a function computes, ready to run.
+
+    Attributes
+    ----------
+    inputs : list of Input
+        What is given at every call.
+    outputs : list of Expr
+        What is returned.
+    updates : dict from Shared to Expr
+        What takes the place of each shared variable's value after a call.
+    read : list of Shared or Constant
+        What is only read: shared variables without an update, and large constants.
+    journal : Journal
+        How the graph was rewritten.
+    """
+
+    inputs: list[Input]
+    outputs: list[Expr]
+    updates: dict[Shared, Expr]
+    read: list[Shared | Constant]
+    journal: Journal = field(repr=False)
+
+    def step(
+        self, xp: Any, written: Sequence[Any], read: Sequence[Any], args: Sequence[Any], watch: Watch | None = None
+    ) -> tuple[list[Any], list[Any]]:
+        """Compute the outputs and the new values of what is written."""
+        values: dict[Expr, Any] = dict(zip(self.inputs, args, strict=True))
+        values.update(zip(self.updates, written, strict=True))
+        values.update(zip(self.read, read, strict=True))
+        results = evaluate(xp, [*self.outputs, *self.updates.values()], values, watch)
+        return results[: len(self.outputs)], results[len(self.outputs) :]
+
+
+def make_program(
+    inputs: Sequence[Input],
+    outputs: Sequence[Expr],
+    updates: Mapping[Any, Any],
+    givens: Mapping[Any, Any],
+    rewrite: bool,
+    unused: str,
+) -> Program:
+    """Check, substitute and simplify what a function was made of."""
+    for i in inputs:
+        if not isinstance(i, Input):
+            raise InputError(
+                f"The inputs of a function are made with pel.vector, pel.matrix and their kin. Received: {i!r}, a {type(i).__name__}"
+            )
+    if len(set(inputs)) != len(inputs):
+        raise InputError(f"An input stands twice in the inputs of a function. Received: {list(inputs)}")
+    new_values = {s: checked_update(s, e) for s, e in dict(updates).items()}
+    replaced = {a: checked_given(a, b) for a, b in dict(givens).items()}
+    everything = replace_all([*outputs, *new_values.values()], replaced)
+    for node in topological(everything):
+        if isinstance(node, Shared) and node.default_update is not None and node not in new_values:
+            new_values[node] = node.default_update
+            everything.append(node.default_update)
+    journal = Journal()
+    if rewrite:
+        everything = simplify_all(everything, journal=journal)
+    check_inputs(inputs, everything, unused)
+    final = dict(zip(new_values, everything[len(outputs) :], strict=True))
+    read = [
+        n
+        for n in topological(everything)
+        if n not in final and (isinstance(n, Shared) or (isinstance(n, Constant) and n.value.nbytes > LARGE))
+    ]
+    return Program(list(inputs), everything[: len(outputs)], final, read, journal)
+
+
+def checked_update(target: Any, value: Any) -> Expr:
+    """Refuse an update that would change a shared variable's shape or dtype."""
+    if not isinstance(target, Shared):
+        raise PellucidError(f"Only shared variables are updated. Received: an update of {target!r}")
+    new = as_expr(value, target.dtype if isinstance(value, (bool, int, float)) else None)
+    if not agree(new.shape, target.shape):
+        raise ShapeError(
+            f"The update of {target}, of shape {shape_text(target.shape)}, has shape {shape_text(new.shape)}: {new}"
+        )
+    if new.dtype != target.dtype:
+        raise DtypeError(
+            f"The update of {target}, which is {target.dtype}, is {new.dtype}: {new}. "
+            f"Make {target} {new.dtype}, or write pel.cast(update, {str(target.dtype)!r}) if losing precision is meant"
+        )
+    return new
+
+
+def checked_given(target: Any, value: Any) -> Expr:
+    """Refuse to put something of another type in an expression's place."""
+    new = as_expr(value)
+    if not isinstance(target, Expr) or not agree(new.shape, target.shape) or new.dtype != target.dtype:
+        kind = target.type if isinstance(target, Expr) else type(target).__name__
+        raise ShapeError(f"givens: {new}, which is {new.type}, cannot take the place of {target}, which is {kind}")
+    return new
+
+
+def check_inputs(inputs: Sequence[Input], outputs: Sequence[Expr], unused: str) -> None:
+    """Name the inputs that are missing, and those that nothing depends on."""
+    used = [n for n in topological(outputs) if isinstance(n, Input)]
+    given, reached = set(inputs), set(used)
+    missing = [n for n in used if n not in given]
+    if missing:
+        needs = next((n for n in topological(outputs) if any(i is missing[0] for i in n.inputs)), missing[0])
+        raise InputError(
+            f"The function needs {', '.join(map(str, missing))}, used in {needs}: put it into the list of inputs, or give it with givens"
+        )
+    idle = [str(i) for i in inputs if i not in reached]
+    if unused not in ("raise", "ignore"):
+        raise InputError(f"Expected on_unused_input to be 'raise' or 'ignore'. Received: {unused!r}")
+    if idle and unused == "raise":
+        raise InputError(
+            f"Nothing the function computes depends on {', '.join(idle)}. Leave it out, or pass on_unused_input='ignore'"
+        )
