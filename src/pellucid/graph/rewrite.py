@@ -6,6 +6,7 @@ settings or shapes, a pattern and a function of what it matched. A rule never ch
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -66,6 +67,8 @@ class Rule:
 
     def apply(self, node: Expr) -> Expr | None:
         """Return what takes the place of an expression, or None where the rule does not apply."""
+        if not self.promising(node):
+            return None
         for bindings in matches(self.pattern, node, {}):
             new = self.replace(bindings)
             if new is None or new is node or not agree(new.shape, node.shape):
@@ -73,10 +76,24 @@ class Rule:
             return new if new.dtype == node.dtype else call("cast", new, dtype=node.dtype)
         return None
 
+    def promising(self, node: Expr) -> bool:
+        """Tell at a glance whether an expression may fit, which nearly none does."""
+        operands = self.pattern.operands
+        if len(operands) != len(node.inputs):
+            return False
+        if all(map(may_fit, operands, node.inputs)):
+            return True
+        return self.op.commutative and all(map(may_fit, operands, node.inputs[::-1]))
+
+    @functools.cached_property
+    def arguments(self) -> tuple[str, ...]:
+        """The holes that a replacement function asks for."""
+        return tuple(inspect.signature(self.replacement).parameters)
+
     def replace(self, bindings: Bindings) -> Expr | None:
         """Write the replacement with what the holes matched."""
         if callable(self.replacement):
-            found = self.replacement(**{k: bindings[k] for k in inspect.signature(self.replacement).parameters})
+            found = self.replacement(**{name: bindings[name] for name in self.arguments})
             return None if found is None else as_expr(found)
         if isinstance(self.replacement, Pattern):
             return as_expr(fill_holes(self.replacement, bindings))
@@ -132,6 +149,13 @@ def rule(family: str, *, when: str = "", examples: Any = None) -> Callable[[Call
         return made
 
     return make
+
+
+def may_fit(part: Any, operand: Expr) -> bool:
+    """Tell whether the root of a part of a pattern fits an operand."""
+    if isinstance(part, Pattern):
+        return part.op is None or part.op is operand.op
+    return isinstance(operand, Constant)
 
 
 def matches(pattern: Any, node: Any, bindings: Bindings) -> Iterable[Bindings]:
