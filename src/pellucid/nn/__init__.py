@@ -1,0 +1,37 @@
+"""Level 2: layers, and what trains them. A layer is an expression with parameters; it knows only the graph."""
+
+from pellucid.nn import activations, initializers, layers, losses, metrics, optimizers, regularizers
+from pellucid.nn.layers import (
+    Activation,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    Input,
+    Layer,
+    MaxPooling2D,
+    Reshape,
+    SimpleRNN,
+)
+from pellucid.nn.randomness import set_random_seed
+
+__all__ = [
+    "Activation",
+    "Conv2D",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "Input",
+    "Layer",
+    "MaxPooling2D",
+    "Reshape",
+    "SimpleRNN",
+    "activations",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "optimizers",
+    "regularizers",
+    "set_random_seed",
+]

@@ -1,0 +1,64 @@
+"""The same values in another shape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pellucid.graph.errors import ShapeError
+from pellucid.graph.expr import Expr
+from pellucid.graph.types import shape_text
+from pellucid.nn.layers.base import Layer
+
+
+class Flatten(Layer):
+    """All values of a sample along one axis: (batch, rows, columns, channels) becomes (batch, features).
+
+    Raises
+    ------
+    ShapeError
+        If an axis other than the batch's has no known length.
+
+    Examples
+    --------
+    >>> Flatten()(pel.tensor4("x", shape=("n", 8, 8, 3))).shape
+    ('n', 192)
+    """
+
+    def call(self, x: Expr) -> Expr:
+        """Return the values of each sample along one axis."""
+        if not x.ndim or not all(isinstance(size, int) for size in x.shape[1:]):
+            raise ShapeError(
+                f"{self.name}: expected an input (batch, ...) whose axes but the first have known lengths. "
+                f"Received: {x}, of shape {shape_text(x.shape)}"
+            )
+        return x.reshape(x.shape[0], -1) if x.ndim > 1 else x.reshape(x.shape[0], 1)
+
+
+class Reshape(Layer):
+    """The values of every sample in another shape.
+
+    Parameters
+    ----------
+    target_shape : sequence of int
+        Of one sample, without the batch; one -1 stands for what is left.
+    name : str, optional
+        Without it ``reshape``, ``reshape_1`` and so on.
+
+    Raises
+    ------
+    ShapeError
+        If the values do not fit.
+
+    Examples
+    --------
+    >>> Reshape((28, 28, 1))(pel.matrix("x", shape=("n", 784))).shape
+    ('n', 28, 28, 1)
+    """
+
+    def __init__(self, target_shape: Sequence[int], name: str | None = None) -> None:
+        super().__init__(name)
+        self.target_shape = tuple(target_shape)
+
+    def call(self, x: Expr) -> Expr:
+        """Return the values in the new shape."""
+        return x.reshape(x.shape[0], *self.target_shape)

@@ -1,0 +1,30 @@
+"""Things that may be named: how a name becomes what it stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pellucid.graph.errors import near_miss
+
+
+def look_up(kind: str, identifier: Any, known: Mapping[str, Callable[..., Any]]) -> Callable[..., Any]:
+    """Return what a name stands for, or what was given if it can be called.
+
+    Raises
+    ------
+    ValueError
+        For a name that nothing has; the message names all there are, and the nearest.
+    TypeError
+        For anything else that cannot be called.
+    """
+    if isinstance(identifier, str):
+        if identifier not in known:
+            raise ValueError(
+                f"There is no {kind} named {identifier!r}.{near_miss(identifier, known)} "
+                f"Known: {', '.join(sorted(known))}"
+            )
+        return known[identifier]
+    if not callable(identifier):
+        raise TypeError(f"Expected the name of a {kind} or a function. Received: {identifier!r}")
+    return identifier  # type: ignore[no-any-return]

@@ -1,0 +1,122 @@
+r"""Regularizers: penalties on the weights, to be added to a loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pellucid.graph.expr import Expr, Shared, as_expr, constant
+from pellucid.graph.ops.elementwise import absolute, square
+from pellucid.graph.ops.reductions import sum
+from pellucid.nn.lookup import look_up
+
+Penalty = Callable[[Expr], Expr]
+
+
+def l1(x: Expr | Sequence[Expr]) -> Expr:
+    r"""Sum of magnitudes, :math:`\sum_i |x_i|`; of several, as `l2` has it.
+
+    Examples
+    --------
+    >>> l1(pel.vector("w"))
+    abs(w).sum()
+    """
+    return _total(x, lambda e: sum(absolute(e)), "l1")
+
+
+def l2(x: Expr | Sequence[Expr]) -> Expr:
+    r"""Sum of squares, :math:`\sum_i x_i^2`, of an expression or over several.
+
+    Parameters
+    ----------
+    x : Expr or sequence of Expr
+        In a sequence, a parameter tagged ``regularizable=False``, as biases are, is left out.
+
+    Returns
+    -------
+    Expr
+        A scalar, not multiplied by any strength and without the factor 1/2 that some have.
+
+    Raises
+    ------
+    TypeError
+        For a number: that is what `L2` takes.
+
+    Examples
+    --------
+    >>> W, b = pel.shared([1.0], "W"), pel.shared([0.0], "b", regularizable=False)
+    >>> l2([W, b])
+    (W ** 2).sum()
+    """
+    return _total(x, lambda e: sum(square(e)), "l2")
+
+
+def _total(x: Expr | Sequence[Expr], penalty: Penalty, name: str) -> Expr:
+    """Add up the penalties of what may be regularized."""
+    if isinstance(x, (int, float)):
+        raise TypeError(
+            f"{name} takes an expression or a list of them, such as pel.parameters(p). Received: {x}; "
+            f"for a strength, write {name.upper()}({x}), or {x} * {name}(...)"
+        )
+    if isinstance(x, Expr):
+        return penalty(x)
+    parts = [penalty(as_expr(e)) for e in x if not isinstance(e, Shared) or e.regularizable]
+    total = parts[0] if parts else constant(0.0)
+    for part in parts[1:]:
+        total = total + part
+    return total
+
+
+class L1L2:
+    r"""The penalty :math:`a \sum |w| + b \sum w^2` of one parameter, with :math:`a` = ``l1`` and :math:`b` = ``l2``.
+
+    Examples
+    --------
+    >>> L1L2(l2=0.5)(pel.vector("w"))
+    0.5 * (w ** 2).sum()
+    """
+
+    def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
+        for name, strength in (("l1", l1), ("l2", l2)):
+            if not strength >= 0:
+                raise ValueError(f"Expected a strength of 0 or more. Received: {name}={strength!r}")
+        self.l1, self.l2 = float(l1), float(l2)
+
+    def __call__(self, x: Expr) -> Expr:
+        """Return the penalty of an expression, a scalar."""
+        parts = [s * f(x) for s, f in ((self.l1, l1), (self.l2, l2)) if s]
+        return parts[0] + parts[1] if len(parts) == 2 else parts[0] if parts else constant(0.0, x.dtype)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{k}={v}' for k, v in vars(self).items() if v)})"
+
+
+class L1(L1L2):
+    r"""The penalty :math:`a \sum |w|` of one parameter."""
+
+    def __init__(self, l1: float = 0.01) -> None:
+        super().__init__(l1=l1)
+
+
+class L2(L1L2):
+    r"""The penalty :math:`b \sum w^2` of one parameter."""
+
+    def __init__(self, l2: float = 0.01) -> None:
+        super().__init__(l2=l2)
+
+
+NAMED: dict[str, Callable[..., Any]] = {"l1": L1, "l2": L2}
+
+
+def get(identifier: str | Penalty | None) -> Penalty | None:
+    """Return the regularizer of a name, with its default strength; None for none.
+
+    Examples
+    --------
+    >>> get("l2")
+    L2(l2=0.01)
+    """
+    if identifier is None:
+        return None
+    found = look_up("regularizer", identifier, NAMED)
+    return found() if isinstance(found, type) else found
