@@ -105,7 +105,7 @@ def concrete(node: Expr, value: Any) -> tuple[Any, ...]:
 
 
 def check_unknown_sizes(node: Expr, operands: list[Any]) -> None:
-    """Refuse to broadcast along an unknown dimension, of which the gradient assumed that it is as long as the result."""
+    """Refuse to broadcast along an unknown dimension: the gradient assumed that it is as long as the result."""
     for operand, value in zip(node.inputs, operands, strict=True):
         for axis, dim in enumerate(reversed(operand.shape), start=1):
             size = np.shape(value)[-axis]
@@ -114,8 +114,8 @@ def check_unknown_sizes(node: Expr, operands: list[Any]) -> None:
             others = {np.shape(v)[-axis] for v in operands if np.ndim(v) >= axis}
             if others != {1}:
                 raise ShapeError(
-                    f"{node}{written_at(node)}: dimension {-axis} of {operand} was unknown and is 1 here, where another operand "
-                    f"has {max(others)}. If it is meant to broadcast, declare it: shape=(..., 1, ...)"
+                    f"{node}{written_at(node)}: dimension {-axis} of {operand} was unknown and is 1 here, where "
+                    f"another operand has {max(others)}. If it is meant to broadcast, declare it: shape=(..., 1, ...)"
                 )
 
 

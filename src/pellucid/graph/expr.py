@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.graph.errors import DtypeError, ShapeError
-from pellucid.graph.operators import Operators, call
+from pellucid.graph.operators import Operators, call, write
 from pellucid.graph.types import Dim, Shape, Type, as_dtype, as_shape, common_dtype, is_float, shape_text, unify
 from pellucid.graph.values import as_array, fit
 
@@ -105,7 +105,7 @@ class Expr(Operators):
     @property
     def T(self) -> Expr:
         """The transpose: all axes in reverse order."""
-        return call("transpose", self)
+        return write("transpose", self)
 
     def __repr__(self) -> str:
         from pellucid.graph.text import text
@@ -130,43 +130,43 @@ class Expr(Operators):
 
     def sum(self, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Expr:
         """Sum over axes; see `pellucid.sum`."""
-        return call("sum", self, axis=axis, keepdims=keepdims)
+        return write("sum", self, axis=axis, keepdims=keepdims)
 
     def mean(self, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Expr:
         """Mean over axes; see `pellucid.mean`."""
-        return call("mean", self, axis=axis, keepdims=keepdims)
+        return write("mean", self, axis=axis, keepdims=keepdims)
 
     def max(self, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Expr:
         """Greatest element over axes; see `pellucid.max`."""
-        return call("max", self, axis=axis, keepdims=keepdims)
+        return write("max", self, axis=axis, keepdims=keepdims)
 
     def min(self, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Expr:
         """Least element over axes; see `pellucid.min`."""
-        return call("min", self, axis=axis, keepdims=keepdims)
+        return write("min", self, axis=axis, keepdims=keepdims)
 
     def argmax(self, axis: int | None = None) -> Expr:
         """Index of the greatest element; see `pellucid.argmax`."""
-        return call("argmax", self, axis=axis)
+        return write("argmax", self, axis=axis)
 
     def argmin(self, axis: int | None = None) -> Expr:
         """Index of the least element; see `pellucid.argmin`."""
-        return call("argmin", self, axis=axis)
+        return write("argmin", self, axis=axis)
 
     def reshape(self, *shape: Any) -> Expr:
         """Give another shape to the same elements; see `pellucid.reshape`."""
-        return call("reshape", self, shape[0] if len(shape) == 1 else shape)
+        return write("reshape", self, shape[0] if len(shape) == 1 else shape)
 
     def ravel(self) -> Expr:
         """All elements along one axis; see `pellucid.ravel`."""
-        return call("ravel", self)
+        return write("ravel", self)
 
     def transpose(self, *axes: Any) -> Expr:
         """Reorder the axes; see `pellucid.transpose`."""
-        return call("transpose", self, axes[0] if len(axes) == 1 else (axes or None))
+        return write("transpose", self, axes[0] if len(axes) == 1 else (axes or None))
 
     def astype(self, dtype: Any) -> Expr:
         """Cast to another dtype; see `pellucid.cast`."""
-        return call("cast", self, dtype=dtype)
+        return write("cast", self, dtype=dtype)
 
 
 class Input(Expr):

@@ -16,8 +16,8 @@ from pellucid.graph.expr import Expr, constant
 from pellucid.graph.op import OUTPUT, expand, op
 from pellucid.graph.operators import call
 from pellucid.graph.rewrite import simplify_all
-from pellucid.graph.types import covers, is_float, shape_text
 from pellucid.graph.text import ATOM
+from pellucid.graph.types import covers, is_float, shape_text
 from pellucid.graph.walk import rebuild, topological
 
 Cotangents = dict[Expr, list[Expr | None]]
@@ -84,7 +84,7 @@ def grad(cost: Expr, wrt: Expr | Sequence[Expr], *, disconnected: str = "raise")
 
 @op(precedence=ATOM, tex="{0}", text="{0}", grad=lambda g, y, x, tag: g, cost=0)
 def hold(xp: Any, x: Any, tag: int = 0) -> Any:
-    """Stand before an expression that must survive simplification, because it is differentiated by: the value itself."""
+    """The value itself, before an expression that must survive simplification because it is differentiated by."""
     return x
 
 
@@ -110,16 +110,18 @@ def check(cost: Expr, wrt: list[Expr], disconnected: str) -> None:
     """Refuse what has no gradient."""
     if disconnected not in ("raise", "zero"):
         raise ValueError(f"Expected disconnected to be 'raise' or 'zero'. Received: disconnected={disconnected!r}")
-    if not isinstance(cost, Expr) or not all(isinstance(w, Expr) for w in wrt):
+    if not all(isinstance(e, Expr) for e in (cost, *wrt)):
         raise GradientError("Expected expressions: pel.grad(cost, wrt). Received a value, which has no gradient")
     if cost.ndim != 0:
         raise GradientError(
-            f"The gradient is that of a scalar. Received: {cost}, of shape {shape_text(cost.shape)}; sum it or take its mean first"
+            f"The gradient is that of a scalar. Received: {cost}, of shape {shape_text(cost.shape)}; "
+            "sum it or take its mean first"
         )
     for e in [cost, *wrt]:
         if not is_float(e.dtype):
             raise GradientError(
-                f"A gradient needs real numbers. Received: {e}, which is {e.dtype}; declare it with dtype='float32', or cast it"
+                f"A gradient needs real numbers. Received: {e}, which is {e.dtype}; "
+                "declare it with dtype='float32', or cast it"
             )
 
 
@@ -155,9 +157,9 @@ def pullback(
     closed, targets = set(stop), set(wrt)
     reaches: set[Expr] = set()
     for node in order:
-        if node in targets or (node not in closed and any(i in reaches for i in node.inputs)):
-            if any(is_float(t.dtype) for t in node.types):
-                reaches.add(node)
+        met = node in targets or (node not in closed and any(i in reaches for i in node.inputs))
+        if met and any(is_float(t.dtype) for t in node.types):
+            reaches.add(node)
     arrived: Cotangents = {}
     for output, g in zip(outputs, cotangents, strict=True):
         if g is not None:

@@ -10,7 +10,7 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -89,8 +89,8 @@ class Op:
         if isinstance(shape, Mismatch):
             shapes = " and ".join(shape_text(i.shape) for i in inputs)
             raise ShapeError(
-                f"{self.written(inputs, settings)}: shapes {shapes} do not broadcast, because dimension {shape.axis} is {shape.left} in one and {shape.right} in another. "
-                "Sizes must be equal, or 1"
+                f"{self.written(inputs, settings)}: shapes {shapes} do not broadcast, because dimension {shape.axis} "
+                f"is {shape.left} in one and {shape.right} in another. Sizes must be equal, or 1"
             )
         dtype = self.result(dict(settings)) if callable(self.result) else self.result
         return Type(shape, np.dtype(dtype) if dtype is not None else inputs[-1].dtype)
@@ -160,7 +160,7 @@ def op(
     domain: Any = (-3.0, 3.0),
     edge: tuple[Any, ...] = (),
     examples: Callable[[np.random.Generator], list[Example]] | None = None,
-) -> Callable[[Function], Function]:
+) -> Callable[[Function], Operation]:
     r"""Make an op of the function that computes its value.
 
     The function takes an array namespace ``xp`` (NumPy, ``jax.numpy``, or pellucid's own functions), the operands
@@ -225,7 +225,7 @@ def op(
     <op tanh>
     """
 
-    def make(value: Function) -> Function:
+    def make(value: Function) -> Operation:
         parameters = list(inspect.signature(value).parameters.values())[1:]
         variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
         record = Op(
@@ -260,7 +260,16 @@ def op(
     return make
 
 
-def register(record: Op) -> Function:
+class Operation(Protocol):
+    """The public function of an op, which carries the op's record."""
+
+    op: Op
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Write the op into a graph (or into a pattern)."""
+
+
+def register(record: Op) -> Operation:
     """Enter an op into the registry and return its public function."""
     if record.name in OPS:
         raise ValueError(f"There is an op named {record.name!r} already")
@@ -272,11 +281,12 @@ def register(record: Op) -> Function:
     signature = inspect.signature(record.value)
     function.__signature__ = signature.replace(parameters=list(signature.parameters.values())[1:])  # type: ignore[attr-defined]
     function.__name__ = record.name
-    function.op = record  # type: ignore[attr-defined]
-    object.__setattr__(record, "function", function)
+    made = cast(Operation, function)
+    made.op = record
+    object.__setattr__(record, "function", made)
     OPS[record.name] = record
-    FUNCTIONS[record.name] = function
-    return function
+    FUNCTIONS[record.name] = made
+    return made
 
 
 def public(function: Function) -> Function:
@@ -339,7 +349,8 @@ symbolic = Namespace()
 
 
 def expand(expr: Expr) -> Expr:
-    r"""Open a compound op one level: the same value in terms of simpler ops, :math:`\operatorname{softmax}(x) = e^x / \sum e^x`.
+    r"""Open a compound op one level: the same value in terms of simpler ops,
+    :math:`\operatorname{softmax}(x) = e^x / \sum e^x`.
 
     Parameters
     ----------

@@ -24,6 +24,12 @@ def call(name: str, *operands: Any, **settings: Any) -> Any:
     return FUNCTIONS[name](*operands, **settings)
 
 
+def write(name: str, *operands: Any, **settings: Any) -> Expr:
+    """Call the public function of this name, of which one expression is expected."""
+    made: Expr = FUNCTIONS[name](*operands, **settings)
+    return made
+
+
 def _is_number(value: Any) -> bool:
     return hasattr(value, "__array__") or isinstance(value, (bool, int, float, Operators, list, tuple))
 
@@ -35,74 +41,74 @@ class Operators:
     __array_priority__ = 1000.0
 
     def __add__(self, other: Any) -> Expr:
-        return call("add", self, other)
+        return write("add", self, other)
 
     def __radd__(self, other: Any) -> Expr:
-        return call("add", other, self)
+        return write("add", other, self)
 
     def __sub__(self, other: Any) -> Expr:
-        return call("subtract", self, other)
+        return write("subtract", self, other)
 
     def __rsub__(self, other: Any) -> Expr:
-        return call("subtract", other, self)
+        return write("subtract", other, self)
 
     def __mul__(self, other: Any) -> Expr:
-        return call("multiply", self, other)
+        return write("multiply", self, other)
 
     def __rmul__(self, other: Any) -> Expr:
-        return call("multiply", other, self)
+        return write("multiply", other, self)
 
     def __truediv__(self, other: Any) -> Expr:
-        return call("true_divide", self, other)
+        return write("true_divide", self, other)
 
     def __rtruediv__(self, other: Any) -> Expr:
-        return call("true_divide", other, self)
+        return write("true_divide", other, self)
 
     def __floordiv__(self, other: Any) -> Expr:
-        return call("floor_divide", self, other)
+        return write("floor_divide", self, other)
 
     def __rfloordiv__(self, other: Any) -> Expr:
-        return call("floor_divide", other, self)
+        return write("floor_divide", other, self)
 
     def __mod__(self, other: Any) -> Expr:
-        return call("remainder", self, other)
+        return write("remainder", self, other)
 
     def __rmod__(self, other: Any) -> Expr:
-        return call("remainder", other, self)
+        return write("remainder", other, self)
 
     def __pow__(self, other: Any) -> Expr:
-        return call("power", self, other)
+        return write("power", self, other)
 
     def __rpow__(self, other: Any) -> Expr:
-        return call("power", other, self)
+        return write("power", other, self)
 
     def __matmul__(self, other: Any) -> Expr:
-        return call("matmul", self, other)
+        return write("matmul", self, other)
 
     def __rmatmul__(self, other: Any) -> Expr:
-        return call("matmul", other, self)
+        return write("matmul", other, self)
 
     def __neg__(self) -> Expr:
-        return call("negative", self)
+        return write("negative", self)
 
     def __pos__(self) -> Any:
         return self
 
     def __abs__(self) -> Expr:
-        return call("abs", self)
+        return write("abs", self)
 
     def __and__(self, other: Any) -> Expr:
-        return call("logical_and", self, other)
+        return write("logical_and", self, other)
 
     __rand__ = __and__
 
     def __or__(self, other: Any) -> Expr:
-        return call("logical_or", self, other)
+        return write("logical_or", self, other)
 
     __ror__ = __or__
 
     def __invert__(self) -> Expr:
-        return call("logical_not", self)
+        return write("logical_not", self)
 
     def __eq__(self, other: object) -> Any:
         return call("equal", self, other) if _is_number(other) else NotImplemented
@@ -111,24 +117,24 @@ class Operators:
         return call("not_equal", self, other) if _is_number(other) else NotImplemented
 
     def __lt__(self, other: Any) -> Expr:
-        return call("less", self, other)
+        return write("less", self, other)
 
     def __le__(self, other: Any) -> Expr:
-        return call("less_equal", self, other)
+        return write("less_equal", self, other)
 
     def __gt__(self, other: Any) -> Expr:
-        return call("greater", self, other)
+        return write("greater", self, other)
 
     def __ge__(self, other: Any) -> Expr:
-        return call("greater_equal", self, other)
+        return write("greater_equal", self, other)
 
     # Equality is elementwise, so an expression is told from another by identity, as in PyTorch.
     __hash__ = object.__hash__
 
     def __getitem__(self, index: Any) -> Expr:
-        return call("getitem", self, index)
+        return write("getitem", self, index)
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Expr:
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         return call_numpy(ufunc.__name__, method, inputs, kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
@@ -137,7 +143,8 @@ class Operators:
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         raise TypeError(
             f"{self} is an expression and has no value yet, so it cannot become a NumPy array. "
-            "Compile it with pel.function([...], expression), or use a function of pellucid or NumPy that takes expressions."
+            "Compile it with pel.function([...], expression), or use a function of pellucid or NumPy that takes "
+            "expressions."
         )
 
 
@@ -161,7 +168,8 @@ def call_numpy(name: str, method: str, args: Sequence[Any], kwargs: dict[str, An
     unwanted = {key for key in ("out", "where", "dtype") if kwargs.get(key) is not None}
     if unwanted:
         raise TypeError(
-            f"np.{name} on an expression takes no {', '.join(sorted(unwanted))}: expressions are immutable. Use pel.where or pel.cast."
+            f"np.{name} on an expression takes no {', '.join(sorted(unwanted))}: expressions are immutable. "
+            "Use pel.where or pel.cast."
         )
     return FUNCTIONS[name](
         *args, **{key: value for key, value in kwargs.items() if key not in ("out", "where", "dtype")}

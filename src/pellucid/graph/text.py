@@ -20,7 +20,9 @@ from pellucid.graph.types import Type
 Piece = str | tuple[Any, int]
 """A text, or an operand and the least precedence it may have without parentheses."""
 
-COMPARE, LOGIC, ADD, MULTIPLY, NEGATE, POWER, ATOM = 10, 20, 30, 40, 50, 60, 100
+COMPARE, LOGIC, ADD, DIVIDE, MULTIPLY, NEGATE, POWER, ATOM = 10, 20, 30, 39, 40, 50, 60, 100
+"""How tightly ops bind. Python reads ``x * y @ z`` as ``(x * y) @ z``, so ``@``, ``//`` and ``%`` stand just below ``*``:
+they are parenthesized inside a product, and a product inside them is not."""
 
 
 class Notation(Protocol):
@@ -103,7 +105,7 @@ def fill(template: str, operands: tuple[Any, ...], precedence: int) -> list[Piec
     return result
 
 
-def number(value: float | int | bool, dtype: np.dtype[Any]) -> str:
+def number(value: Any, dtype: np.dtype[Any]) -> str:
     """Write a number as short as its dtype allows: 2, 0.1, 1e-08."""
     if dtype.kind in "bi" or dtype.kind == "u":
         return str(value)
@@ -164,9 +166,8 @@ def constant_text(value: np.ndarray[Any, Any]) -> tuple[str, int]:
         text = number(value[()], value.dtype)
         return text, NEGATE if text.startswith("-") else ATOM
     if value.size <= 8:
-        return np.array2string(value, separator=", ", formatter={"all": lambda v: number(v, value.dtype)}).replace(
-            "\n", ""
-        ), ATOM
+        text = np.array2string(value, separator=", ", formatter={"all": lambda v: number(v, value.dtype)})
+        return text.replace("\n", ""), ATOM
     return f"constant({Type(value.shape, value.dtype)})", ATOM
 
 

@@ -29,6 +29,7 @@ class Unknown(str):
     __slots__ = ()
 
     def __new__(cls) -> Unknown:
+        """Make a dimension that is like no other."""
         return super().__new__(cls, f"?{next(_counter)}")
 
 
@@ -136,8 +137,8 @@ def broadcast(shapes: Sequence[Shape]) -> Shape | Mismatch:
     """Return the shape that all shapes broadcast to, by NumPy's rule, or where they do not."""
     result: list[Dim] = []
     for shape in shapes:
-        padded = [1] * (len(result) - len(shape)) + list(shape)
-        result = [1] * (len(padded) - len(result)) + result
+        padded: list[Dim] = [*[1] * (len(result) - len(shape)), *shape]
+        result = [*[1] * (len(padded) - len(result)), *result]
         for axis, (a, b) in enumerate(zip(result, padded, strict=True)):
             dim = broadcast_dims(a, b)
             if dim is None:
@@ -147,7 +148,7 @@ def broadcast(shapes: Sequence[Shape]) -> Shape | Mismatch:
 
 
 def common_dtype(strong: Sequence[np.dtype[Any]], weak: Sequence[bool | int | float] = ()) -> np.dtype[Any]:
-    """Return NumPy's common dtype of arrays and Python numbers, with `config.floatx` where NumPy would pick its default.
+    """Return NumPy's common dtype of arrays and Python numbers, but `config.floatx` where NumPy picks its default.
 
     Arrays keep NumPy's promotion (``float32`` with ``float64`` is ``float64``, ``int32`` with ``float32`` is
     ``float64``). Python numbers are weak: they take the dtype of the arrays they meet. A Python float that meets
@@ -201,7 +202,7 @@ def normalize_axis(axis: int, ndim: int, what: str) -> int:
     ShapeError
         If there is no such axis; the message names ``what``.
     """
-    if not isinstance(axis, (int, np.integer)) or isinstance(axis, bool):
+    if type(axis) is bool or not isinstance(axis, (int, np.integer)):
         raise ShapeError(f"{what}: expected an integer axis. Received: axis={axis!r}")
     if not -ndim <= axis < ndim:
         raise ShapeError(

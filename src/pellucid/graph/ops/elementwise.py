@@ -8,7 +8,7 @@ import numpy as np
 
 from pellucid.graph.op import op
 from pellucid.graph.operators import call
-from pellucid.graph.text import ADD, MULTIPLY, NEGATE, POWER
+from pellucid.graph.text import ADD, DIVIDE, MULTIPLY, NEGATE, POWER
 from pellucid.graph.types import as_dtype
 
 POSITIVE = (0.2, 3.0)
@@ -86,7 +86,7 @@ def true_divide(xp: Any, x: Any, y: Any) -> Any:
 @op(
     tex=r"\left\lfloor {0:_} / {1:>} \right\rfloor",
     text="{0} // {1:>}",
-    precedence=MULTIPLY,
+    precedence=DIVIDE,
     differentiable=False,
     domain=((-3, 3), POSITIVE),
 )
@@ -105,7 +105,7 @@ def floor_divide(xp: Any, x: Any, y: Any) -> Any:
 @op(
     tex=r"{0} \bmod {1:>}",
     text="{0} % {1:>}",
-    precedence=MULTIPLY,
+    precedence=DIVIDE,
     domain=((-3, 3), (3.1, 4.0)),
     grad=lambda g, z, x, y: (g, -g * call("floor_divide", x, y)),
 )
@@ -165,7 +165,7 @@ def negative(xp: Any, x: Any) -> Any:
     return xp.negative(x)
 
 
-@op(name="abs", tex=r"\left|{0:_}\right|", domain=POSITIVE, edge=(0.0,), grad=lambda g, y, x: g * sign(x))
+@op(name="abs", tex=r"\left|{0:_}\right|", domain=POSITIVE, edge=(0.0,), grad=lambda g, y, x: g * call("sign", x))
 def absolute(xp: Any, x: Any) -> Any:
     r"""Magnitude of every element, :math:`|x|`; the gradient at 0 is taken to be 0.
 
@@ -265,7 +265,7 @@ def log1p(xp: Any, x: Any) -> Any:
     return xp.log1p(x)
 
 
-@op(tex=r"\sin({0:_})", floats=True, edge=(0.0,), grad=lambda g, y, x: g * cos(x), cost=10)
+@op(tex=r"\sin({0:_})", floats=True, edge=(0.0,), grad=lambda g, y, x: g * call("cos", x), cost=10)
 def sin(xp: Any, x: Any) -> Any:
     r"""Sine of every element, in radians, :math:`\sin x`.
 

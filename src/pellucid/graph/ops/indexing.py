@@ -12,7 +12,7 @@ from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.op import op, public
 from pellucid.graph.operators import call
 from pellucid.graph.pattern import Pattern
-from pellucid.graph.text import ATOM
+from pellucid.graph.text import ATOM, Piece
 from pellucid.graph.types import Dim, Type, Unknown, as_dtype, normalize_axis, shape_text, unify
 
 
@@ -28,7 +28,7 @@ class Slice(NamedTuple):
         return ":".join(ends) + ("" if self.step is None else f":{self.step}")
 
 
-Index = tuple[int | None | Slice, ...]
+Index = tuple[int | Slice | None, ...]
 
 
 def as_index(x: Expr, index: Any) -> Index:
@@ -41,7 +41,7 @@ def as_index(x: Expr, index: Any) -> Index:
         parts.append(Ellipsis)
     at = next(i for i, p in enumerate(parts) if p is Ellipsis)
     parts[at : at + 1] = [slice(None)] * (x.ndim - used)
-    result: list[int | None | Slice] = []
+    result: list[int | Slice | None] = []
     for part in parts:
         if isinstance(part, Slice) or part is None:
             result.append(part)
@@ -179,13 +179,15 @@ def _taken(x: Expr, indices: Expr, axis: int) -> Type:
     return Type((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]), x.dtype)
 
 
+def _take_text(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
+    if not settings.get("axis"):
+        return [(operands[0], ATOM), "[", (operands[1], 0), "]"]
+    return ["take(", (operands[0], 0), ", ", (operands[1], 0), f", axis={settings['axis']})"]
+
+
 @op(
     tex=r"{0:^}[{1:_}]",
-    text=lambda operands, settings: (
-        [(operands[0], ATOM), "[", (operands[1], 0), "]"]
-        if not settings.get("axis")
-        else ["take(", (operands[0], 0), ", ", (operands[1], 0), f", axis={settings['axis']})"]
-    ),
+    text=_take_text,
     infer=_taken,
     normalize=lambda x, indices, axis: {"axis": normalize_axis(axis, x.ndim, f"take from {x}")},
     grad=lambda g, y, x, indices, axis: (call("untake", g, indices, x, axis=axis), None),
@@ -240,7 +242,7 @@ def untake(xp: Any, g: Any, indices: Any, like: Any, axis: Any = 0) -> Any:
     >>> import pellucid as pel
     >>> x, i = pel.matrix("x", shape=(5, 3)), pel.ivector("i", shape=("n",))
     >>> pel.grad(x[i].sum(), x)
-    untake(broadcast_like(1, x[i]), i, x, axis=0)
+    untake(broadcast_like(1, x[i]), i, x)
     """
     result = xp.zeros(like.shape, g.dtype)
     np.add.at(result, (slice(None),) * axis + (indices,), g)
@@ -254,8 +256,8 @@ def _along(x: Expr, indices: Expr, axis: int) -> Type:
         both = e if a == axis else unify(d, e)
         if both is None or x.ndim != indices.ndim:
             raise ShapeError(
-                f"take_along_axis: {x} of shape {shape_text(x.shape)} and indices {indices} of shape {shape_text(indices.shape)} "
-                f"must agree in all but axis {axis}"
+                f"take_along_axis: {x} of shape {shape_text(x.shape)} and indices {indices} of shape "
+                f"{shape_text(indices.shape)} must agree in all but axis {axis}"
             )
         shape.append(both)
     return Type(tuple(shape), x.dtype)

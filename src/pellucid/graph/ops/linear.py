@@ -11,7 +11,7 @@ from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.op import op, public
 from pellucid.graph.operators import call
 from pellucid.graph.ops.shapes import reduce_axes, swapaxes
-from pellucid.graph.text import MULTIPLY
+from pellucid.graph.text import DIVIDE, MULTIPLY
 from pellucid.graph.types import Mismatch, Shape, Type, broadcast, shape_text, unify
 
 
@@ -23,7 +23,8 @@ def product_shape(x: Expr, y: Expr) -> Shape:
     inner_x, inner_y = x.shape[-1], y.shape[max(y.ndim - 2, 0)]
     if unify(inner_x, inner_y) is None:
         raise ShapeError(
-            f"{x} @ {y}: the columns of the left must be as many as the rows of the right, and are {inner_x} and {inner_y}. Received: {shapes}"
+            f"{x} @ {y}: the columns of the left must be as many as the rows of the right, and are {inner_x} and "
+            f"{inner_y}. Received: {shapes}"
         )
     batch = broadcast([x.shape[:-2], y.shape[:-2]])
     if isinstance(batch, Mismatch):
@@ -69,7 +70,8 @@ def _examples(rng: np.random.Generator) -> list[Any]:
 @op(
     tex=r"{0} {1:>}",
     text="{0} @ {1:>}",
-    precedence=MULTIPLY,
+    precedence=DIVIDE,
+    tex_precedence=MULTIPLY,
     promotes=True,
     infer=lambda x, y: Type(product_shape(x, y), x.dtype),
     grad=_matmul_grad,

@@ -14,7 +14,7 @@ from pellucid.graph.expr import Constant, Expr, Input, agree, as_expr
 from pellucid.graph.gradient import pullback
 from pellucid.graph.op import Body, op, output, public
 from pellucid.graph.operators import call
-from pellucid.graph.types import Dim, Type, covers, is_float, shape_text, unify
+from pellucid.graph.types import Dim, Type, covers, is_float, unify
 from pellucid.graph.walk import replace_all, topological
 
 _numbers = itertools.count(1)
@@ -272,7 +272,8 @@ def scan(
     for i, (h, new) in enumerate(zip(states, results, strict=False)):
         if not agree(new.shape, h.shape) or new.dtype != h.dtype:
             raise ShapeError(
-                f"scan: state {i} begins as {inits[i].type} and the step makes it {new.type}; both must be the same. Cast or reshape one of them"
+                f"scan: state {i} begins as {inits[i].type} and the step makes it {new.type}; both must be the same. "
+                "Cast or reshape one of them"
             )
     body, outer = close(places, states, results)
     made = scan_loop(

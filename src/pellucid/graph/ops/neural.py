@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import op
 from pellucid.graph.operators import call
 from pellucid.graph.ops.indexing import integer_indices
 from pellucid.graph.ops.reductions import along, per_input
 from pellucid.graph.types import Type, normalize_axes, shape_text, unify
-from pellucid.graph.errors import ShapeError
 
 
 def _logistic(xp: Any, x: Any) -> Any:
@@ -114,7 +114,8 @@ def _leaky_grad(g: Any, y: Any, x: Any, negative_slope: float) -> Any:
     ],
 )
 def leaky_relu(xp: Any, x: Any, negative_slope: Any = 0.2) -> Any:
-    r"""Rectifier that lets a part of what is negative through, :math:`\max(x, a x)` with :math:`a` = ``negative_slope``.
+    r"""Rectifier that lets a part of what is negative through, :math:`\max(x, a x)` with :math:`a` the
+    ``negative_slope``.
 
     Examples
     --------

@@ -255,7 +255,7 @@ class Generator:
     def normal(
         self, shape: Any = (), loc: float = 0.0, scale: float = 1.0, *, like: Any = None, dtype: Any = None
     ) -> Any:
-        r"""Draw from the normal distribution :math:`\mathcal{N}(\mu, \sigma^2)`, of a shape or of the shape of an expression."""
+        r"""Draw from the normal distribution :math:`\mathcal{N}(\mu, \sigma^2)`, of a shape or like an expression."""
         z = self._draw("random_normal", shape, like, dtype)
         return z if (loc, scale) == (0.0, 1.0) else loc + scale * z
 

@@ -12,7 +12,7 @@ from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.op import op, public
 from pellucid.graph.operators import call
-from pellucid.graph.text import ATOM
+from pellucid.graph.text import ATOM, Piece
 from pellucid.graph.types import Dim, Shape, Type, Unknown, as_shape, normalize_axes, normalize_axis, shape_text, unify
 
 
@@ -66,12 +66,14 @@ def run_time_shape(x: Any, shape: Shape) -> tuple[int, ...]:
     return tuple(-1 if isinstance(d, str) else d for d in shape)
 
 
+def _reshape_text(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
+    shape = settings.get("shape", "(...)")
+    return [(operands[0], ATOM), f".reshape{shape_text(shape) if isinstance(shape, tuple) else shape}"]
+
+
 @op(
-    tex=lambda operands, settings: [r"\operatorname{reshape}(", (operands[0], 0), ")"],
-    text=lambda operands, settings: [
-        (operands[0], ATOM),
-        f".reshape{shape_text(settings['shape'])}" if "shape" in settings else ".reshape",
-    ],
+    tex=r"\operatorname{{reshape}}({0:_})",
+    text=_reshape_text,
     infer=lambda x, shape: Type(shape, x.dtype),
     normalize=_reshape_settings,
     grad=lambda g, y, x, shape: call("reshape_like", g, x),
@@ -165,7 +167,7 @@ def _transpose_tex(operands: tuple[Any, ...], settings: Any) -> list[Any]:
     text=_transpose_text,
     infer=lambda x, axes: Type(tuple(x.shape[a] for a in axes), x.dtype),
     normalize=_axes,
-    grad=lambda g, y, x, axes: transpose(g, tuple(int(a) for a in np.argsort(axes))),
+    grad=lambda g, y, x, axes: call("transpose", g, tuple(int(a) for a in np.argsort(axes))),
     examples=lambda rng: [((_cube(rng),), {}), ((_cube(rng),), {"axes": (1, 2, 0)})],
     cost=0,
 )
@@ -231,7 +233,7 @@ def _expanded(x: Expr, axis: tuple[int, ...]) -> Type:
     tex="{0:_}",
     infer=_expanded,
     normalize=_new_axes,
-    grad=lambda g, y, x, axis: squeeze(g, axis=axis),
+    grad=lambda g, y, x, axis: call("squeeze", g, axis=axis),
     examples=lambda rng: [((_cube(rng),), {"axis": 1}), ((_cube(rng),), {"axis": (0, -1)})],
     cost=0,
 )
@@ -361,10 +363,7 @@ def joined(axis: int, parts: Sequence[Expr]) -> Type:
 
 
 def _concatenate_grad(g: Any, y: Any, *parts: Any, axis: int) -> list[Any]:
-    result = []
-    for position, part in enumerate(parts):
-        result.append(part_like(g, *parts, position=position, axis=axis))
-    return result
+    return [part_like(g, *parts, position=position, axis=axis) for position in range(len(parts))]
 
 
 @op(
@@ -469,7 +468,7 @@ def _flipped(x: Expr, axis: Any = None) -> dict[str, Any]:
     tex=r"\operatorname{{flip}}({0:_})",
     infer=lambda x, axis: x.type,
     normalize=_flipped,
-    grad=lambda g, y, x, axis: flip(g, axis),
+    grad=lambda g, y, x, axis: call("flip", g, axis),
     examples=lambda rng: [((_cube(rng),), {}), ((_cube(rng),), {"axis": 1})],
     cost=0,
 )
@@ -561,6 +560,6 @@ def size(xp: Any, x: Any, axis: Any = None, dtype: Any = None) -> Any:
     --------
     >>> import pellucid as pel
     >>> pel.size(pel.matrix("x", shape=("n", 3)), axis=0)
-    size(x, axis=0)
+    size(x, axis=0, dtype=int64)
     """
     return xp.asarray(math.prod(x.shape[a] for a in axis), dtype=dtype)

@@ -66,7 +66,8 @@ def padding_pairs(
     if padding != "same":
         if isinstance(padding, str):
             raise ShapeError(
-                f"Expected padding to be 'valid', 'same', or (before, after) for each axis. Received: padding={padding!r}"
+                "Expected padding to be 'valid', 'same', or (before, after) for each axis. "
+                f"Received: padding={padding!r}"
             )
         pairs = np.broadcast_to(np.asarray(padding, dtype=int), (axes, 2))
         return tuple((int(a), int(b)) for a, b in pairs)
@@ -75,7 +76,8 @@ def padding_pairs(
         reach = (k - 1) * d + 1
         if s != 1 and not isinstance(size, int):
             raise ShapeError(
-                f"padding='same' with strides={tuple(strides)} needs sizes that are known. Received: {shape_text(spatial)}"
+                f"padding='same' with strides={tuple(strides)} needs sizes that are known. "
+                f"Received: {shape_text(spatial)}"
             )
         total = reach - 1 if not isinstance(size, int) else max((math.ceil(size / s) - 1) * s + reach - size, 0)
         result.append((total // 2, total - total // 2))
@@ -89,7 +91,8 @@ def window_count(size: Dim, k: int, stride: int, pad: tuple[int, int], dilation:
     room = size + sum(pad) - (k - 1) * dilation - 1
     if room < 0:
         raise ShapeError(
-            f"{what}: a window of {(k - 1) * dilation + 1} does not fit into an axis of {size}, padded by {pad[0]} and {pad[1]}"
+            f"{what}: a window of {(k - 1) * dilation + 1} does not fit into an axis of {size}, "
+            f"padded by {pad[0]} and {pad[1]}"
         )
     return room // stride + 1
 
@@ -119,11 +122,27 @@ def counts_of(
     return tuple((n + sum(p) - (k - 1) * d - 1) // s + 1 for n, k, s, p, d in sizes)
 
 
+def kernel_window(kernel: Expr) -> tuple[int, ...]:
+    """Return the size of a kernel's window, which must be known.
+
+    Raises
+    ------
+    ShapeError
+        If it is not.
+    """
+    window = tuple(k for k in kernel.shape[:-2] if isinstance(k, int))
+    if len(window) != kernel.ndim - 2:
+        raise ShapeError(
+            f"conv: expected a kernel whose window is known. Received: {kernel} of shape {shape_text(kernel.shape)}"
+        )
+    return window
+
+
 def conv_type(x: Expr, kernel: Expr, strides: Any, padding: Any, dilation: Any) -> Type:
     """Return the type of a convolution."""
     spatial = [
         window_count(n, k, s, p, d, f"conv of {x} with {kernel}")
-        for n, k, s, p, d in zip(x.shape[1:-1], kernel.shape[:-2], strides, padding, dilation, strict=True)
+        for n, k, s, p, d in zip(x.shape[1:-1], kernel_window(kernel), strides, padding, dilation, strict=True)
     ]
     return Type((x.shape[0], *spatial, kernel.shape[-1]), x.dtype)
 
@@ -132,15 +151,15 @@ def _conv_settings(x: Expr, kernel: Expr, strides: Any, padding: Any, dilation: 
     axes = x.ndim - 2
     if axes < 1 or kernel.ndim != x.ndim:
         raise ShapeError(
-            f"conv: expected an input (batch, ..., channels) and a kernel (..., channels in, channels out) of as many axes. "
-            f"Received: {x} of shape {shape_text(x.shape)} and {kernel} of shape {shape_text(kernel.shape)}"
+            "conv: expected an input (batch, ..., channels) and a kernel (..., channels in, channels out) of as many "
+            f"axes. Received: {x} of shape {shape_text(x.shape)} and {kernel} of shape {shape_text(kernel.shape)}"
         )
     if unify(x.shape[-1], kernel.shape[-2]) is None:
         raise ShapeError(
             f"conv: the kernel {kernel}, of shape {shape_text(kernel.shape)}, is for {kernel.shape[-2]} channels. "
             f"Received: {x}, of shape {shape_text(x.shape)}, which has {x.shape[-1]}"
         )
-    window = [k for k in kernel.shape[:-2] if isinstance(k, int)]
+    window = kernel_window(kernel)
     strides, dilation = as_tuple(strides, axes, "strides"), as_tuple(dilation, axes, "dilation")
     return {
         "strides": strides,
@@ -533,7 +552,7 @@ def _pool_gradient_examples(rng: np.random.Generator, gradient: bool) -> list[An
     result = []
     for (x,), settings in _pool_examples(rng):
         made = max_pool(as_expr(x), **settings)
-        y = np.asarray(max_pool.op.value(np, x, **made.settings))  # type: ignore[attr-defined]
+        y = np.asarray(max_pool.op.value(np, x, **made.settings))
         first = rng.normal(size=y.shape if gradient else x.shape)
         result.append(((first, y, x), made.settings))
     return result

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pellucid.graph.expr import Constant
-from pellucid.graph.ops.elementwise import absolute, exp, log, multiply, power, sqrt, square
+from pellucid.graph.ops.elementwise import absolute, exp, log, multiply, negative, power, sqrt, square
 from pellucid.graph.rewrite import rule
 
 
@@ -51,7 +51,7 @@ def divide_one(x: Any) -> Any:
 
 @rule("algebra")
 def negative_negative(x: Any) -> Any:
-    return -(-x), x
+    return negative(negative(x)), x
 
 
 @rule("algebra")

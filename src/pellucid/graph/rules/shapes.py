@@ -8,6 +8,7 @@ import numpy as np
 
 from pellucid.graph.expr import Constant, Expr, constant
 from pellucid.graph.op import OUTPUT
+from pellucid.graph.operators import write
 from pellucid.graph.ops.elementwise import add, cast, multiply, subtract, true_divide, where
 from pellucid.graph.ops.indexing import Slice, slice_
 from pellucid.graph.ops.loops import scan_loop
@@ -52,7 +53,7 @@ def sum_kept(x: Any, axis: Any) -> Any:
 
 
 def _whole(part: Any) -> bool:
-    return part == Slice(None, None, None)
+    return isinstance(part, Slice) and part == Slice(None, None, None)
 
 
 @rule("shapes", examples=lambda rng: (_cube(rng), (Slice(None, None, None), None)))
@@ -75,7 +76,8 @@ def index_squeezes(x: Any, index: Any) -> Any:
     def squeezed(x: Expr, index: Any) -> Expr | None:
         if not all(_whole(part) or (isinstance(part, int) and x.shape[place] == 1) for place, part in enumerate(index)):
             return None
-        return squeeze(x, axis=tuple(place for place, part in enumerate(index) if isinstance(part, int)))
+        taken = tuple(place for place, part in enumerate(index) if isinstance(part, int))
+        return write("squeeze", x, axis=taken)
 
     return slice_(x, index=index), squeezed
 

@@ -1,4 +1,5 @@
-r"""Forms that neither overflow nor lose their digits, for the value and, because gradients are taken after, for the gradient.
+r"""Forms that neither overflow nor lose their digits: for the value and, because gradients are taken after, for the
+gradient.
 
 The identities are those of the references in `logsumexp`, `log_softmax` and `softplus`.
 """
