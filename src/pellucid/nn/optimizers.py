@@ -123,7 +123,7 @@ def number(name: str, value: Any, low: float, below: float | None = None) -> flo
     return real
 
 
-def check(loss: Expr, parameters: Sequence[Any]) -> None:
+def check(loss: Any, parameters: Sequence[Any]) -> None:
     """Refuse what cannot be trained."""
     if not parameters:
         raise GradientError(f"There is nothing to train: the loss {loss} depends on no trainable shared variable")
