@@ -1,0 +1,1 @@
+"""Models: layers with a loop around them that trains, evaluates and predicts."""
