@@ -245,7 +245,7 @@ def log1m_softmax(xp: Any, x: Any, axis: Any = -1) -> Any:
         xp.sum(xp.where(is_greatest, xp.ones_like(x), xp.zeros_like(x)), axis=axis, keepdims=True) == 1
     )
     second = xp.max(xp.where(alone, x - 1e30, x), axis=axis, keepdims=True)
-    others = xp.where(alone, xp.zeros_like(x), xp.exp(x - second))
+    others = xp.where(alone, xp.zeros_like(x), xp.exp(xp.where(alone, second, x) - second))
     rest = xp.log(xp.sum(others, axis=axis, keepdims=True)) + second
     e = xp.exp(x - greatest)
     total = xp.sum(e, axis=axis, keepdims=True)

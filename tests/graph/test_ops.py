@@ -1,0 +1,276 @@
+"""The tests that every op gets from what its record says of it; an op without test data fails."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pellucid.graph import ops
+from pellucid.graph.errors import ShapeError
+from pellucid.graph.expr import Expr, Input
+from pellucid.graph.gradient import grad
+from pellucid.graph.op import OPS, Body, Op, expand
+from pellucid.graph.text import ATOM, PythonNotation, fill, operands_of, render, text
+from pellucid.graph.types import is_float
+from pellucid.graph.walk import replace_all
+
+NAMES = sorted(OPS)
+SHAPES: dict[int, list[tuple[tuple[int, ...], ...]]] = {
+    1: [((3, 4),), ((),)],
+    2: [((3, 4), (3, 4)), ((3, 4), (4,)), ((3, 1), (1, 4)), ((), (2, 3, 2))],
+    3: [((3, 4), (3, 4), (3, 4)), ((3, 4), (), (4,)), ((4,), (3, 1), (3, 4))],
+}
+"""Shapes of the operands of elementwise ops, those that broadcast among them."""
+
+
+HELD = {"max_pool_gradient": 1, "max_pool_choose": 1}
+"""Ops that are differentiated by so many first operands: which element of a window wins is settled by the others."""
+
+
+def in_dtype(body: Body, dtype: str) -> Body:
+    """Write the graph inside an op in another precision."""
+    places = {i: Input(i.name, i.shape, dtype) for i in body.inputs}
+    return Body(tuple(places.values()), tuple(replace_all(body.outputs, places)))
+
+
+@dataclass
+class Case:
+    """An op on operands: values and the expressions made of inputs for them."""
+
+    op: Op
+    operands: list[np.ndarray]
+    settings: dict[str, Any]
+
+    def build(self, dtype: str = "float64", name_first: bool = False) -> tuple[list[Expr], dict[Expr, np.ndarray]]:
+        """Write the op on inputs of these values, in one precision, and return its results and the values."""
+        operands = [o.astype(dtype) if o.dtype == np.float64 else o for o in self.operands]
+        widest = max(operands, key=np.ndim)
+
+        def shape(o: np.ndarray) -> tuple[Any, ...]:
+            aligned = o.ndim == widest.ndim or not self.op.elementwise
+            named = name_first and aligned and o.ndim and o.shape[0] == widest.shape[0] != 1
+            return ("n", *o.shape[1:]) if named else o.shape
+
+        inputs = [Input(f"x{i}", shape(o), o.dtype) for i, o in enumerate(operands)]
+        settings = {k: in_dtype(v, dtype) if isinstance(v, Body) else v for k, v in self.settings.items()}
+        made = self.op.function(*inputs, **settings)
+        return (made if isinstance(made, list) else [made]), dict(zip(inputs, operands, strict=True))
+
+
+def elementwise_cases(op: Op, rng: np.random.Generator) -> Iterator[Case]:
+    """Draw operands of elementwise ops from their domains, and small integers."""
+    count = len(op.operands)
+    domains = op.domain if isinstance(op.domain[0], tuple) else (op.domain,) * count
+    for shapes in SHAPES[count]:
+        operands = [rng.uniform(low, high, s) for (low, high), s in zip(domains, shapes, strict=True)]
+        operands[: op.conditions] = [rng.random(s) > 0.5 for s in shapes[: op.conditions]]
+        yield Case(op, operands, {})
+    whole = [rng.integers(1, 5, s, dtype=np.int32) for s in SHAPES[count][0]]
+    whole[: op.conditions] = [w > 2 for w in whole[: op.conditions]]
+    yield Case(op, whole, {})
+
+
+def cases(name: str) -> list[Case]:
+    """Return what an op is tested on."""
+    op, rng = OPS[name], np.random.default_rng(len(name))
+    if op.examples is not None:
+        return [Case(op, [np.asarray(o) for o in operands], settings) for operands, settings in op.examples(rng)]
+    return list(elementwise_cases(op, rng)) if op.elementwise else []
+
+
+def projection(results: list[Expr]) -> Expr | None:
+    """Make a scalar of all real results, by weights that are the same for every precision."""
+    total: Expr | None = None
+    for seed, result in enumerate(results):
+        if is_float(result.dtype):
+            weights = np.random.default_rng(seed).normal(size=result.shape).astype(result.dtype)
+            part = (result * weights).sum()
+            total = part if total is None else total + part
+    return total
+
+
+def real_inputs(values: dict[Expr, np.ndarray]) -> list[Expr]:
+    """Return the inputs that a gradient can be taken by."""
+    return [i for i in values if is_float(i.dtype)]
+
+
+def gradients(results: list[Expr], values: dict[Expr, np.ndarray]) -> list[Expr]:
+    """Return the gradients of a projection of the results, none where there are none."""
+    cost, wrt = projection(results), real_inputs(values)
+    return grad(cost, wrt, disconnected="zero") if cost is not None and wrt and cost.dtype == wrt[0].dtype else []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_op_has_test_data(name: str) -> None:
+    assert cases(name), f"{name} is not elementwise and has no examples"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_docstring(name: str) -> None:
+    doc = OPS[name].function.__doc__
+    assert doc
+    first = doc.split("\n\n")[0].strip()
+    assert first[0].isupper() or first.startswith(":math:")
+    assert first.rstrip("`").endswith((".", "nats", "int64"))
+    if OPS[name].function.__module__.startswith("pellucid.graph.ops"):
+        assert "Examples\n" in doc
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_numpy_and_xla_agree_on_values_and_gradients(name: str, by_numpy: Any, by_xla: Any) -> None:
+    outputs: list[Expr] = []
+    values: dict[Expr, np.ndarray] = {}
+    for case in cases(name):
+        for dtype in ("float64", "float32"):
+            results, given = case.build(dtype)
+            outputs += [*results, *gradients(results, given)]
+            values |= given
+    for output, a, b in zip(outputs, by_numpy(outputs, values), by_xla(outputs, values), strict=True):
+        assert a.dtype == b.dtype == output.dtype
+        assert a.shape == b.shape == output.shape
+        exact = not is_float(output.dtype)
+        tolerance = 0 if exact else 1e-4 if output.dtype == np.float32 else 1e-11
+        np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance * 0.1)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_float32_stays_float32(name: str) -> None:
+    for case in cases(name):
+        double, single = case.build("float64")[0], case.build("float32")[0]
+        for d, s in zip(double, single, strict=True):
+            asked = case.settings.get("dtype") is not None
+            assert s.shape == d.shape
+            assert s.dtype == (np.float32 if d.dtype == np.float64 and not asked else d.dtype)
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n != "broadcast_to"])  # its target is not an operand
+def test_types_with_a_named_first_dimension(name: str, by_numpy: Any) -> None:
+    for case in cases(name):
+        static, values = case.build()
+        named, same_values = case.build(name_first=True)
+        # The interpreter itself holds every value against the type that was inferred for it.
+        for a, b in zip(by_numpy(static, values), by_numpy(named, same_values), strict=True):
+            np.testing.assert_array_equal(a, b)
+        for a, b in zip(static, named, strict=True):
+            assert a.ndim == b.ndim
+            assert a.dtype == b.dtype
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_first_and_second_gradients_are_those_of_finite_differences(name: str, check_gradient: Any) -> None:
+    op = OPS[name]
+    for case in cases(name):
+        results, values = case.build()
+        cost, wrt = projection(results), real_inputs(values)
+        if cost is None or cost.dtype != np.float64 or not wrt:
+            continue
+        if op.differentiable:
+            check_gradient(cost, values, wrt[: HELD.get(name)])
+        else:
+            assert all(g.op is None or g.op.name == "broadcast_like" for g in grad(cost, wrt, disconnected="zero"))
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if OPS[n].edge])
+def test_edges_are_finite(name: str, by_numpy: Any, by_xla: Any) -> None:
+    op = OPS[name]
+    outputs: list[Expr] = []
+    values: dict[Expr, np.ndarray] = {}
+    for dtype in ("float32", "float64"):
+        for edge in op.edge:
+            inputs = [Input(f"x{i}", (2,), dtype) for i in range(len(op.operands))]
+            results = [op.function(*inputs)]
+            values |= {i: np.full(2, edge, dtype) for i in inputs}
+            outputs += [*results, *gradients(results, {i: values[i] for i in inputs})]
+    for run in (by_numpy, by_xla):
+        assert all(np.isfinite(v).all() for v in run(outputs, values))
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if OPS[n].compound])
+def test_expanded_form_has_the_same_value_and_gradient(name: str, by_numpy: Any) -> None:
+    for case in cases(name):
+        [result], values = case.build()
+        opened = expand(result)
+        assert opened.op is not result.op
+        assert (opened.shape, opened.dtype) == (result.shape, result.dtype)
+        extreme = max(np.abs(v).max() for v in values.values()) > 100
+        compared = [result, *([] if extreme else gradients([result], values))]
+        expected = [opened, *([] if extreme else gradients([opened], values))]
+        tolerance = 1e-5 if result.dtype == np.float32 else 1e-9
+        for a, b in zip(by_numpy(compared, values), by_numpy(expected, values), strict=True):
+            np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
+
+
+class TexNotation(PythonNotation):
+    """LaTeX by the ops' own templates, and nothing else."""
+
+    def pieces(self, node: Any) -> tuple[list[Any], int]:
+        """Return the pieces of an op on its operands, and its precedence."""
+        op, operands = node.op, operands_of(node)
+        precedence = op.precedence if op.tex_precedence is None else op.tex_precedence
+        if callable(op.tex):
+            return op.tex(operands, node.settings), precedence
+        if op.tex is not None:
+            return fill(op.tex, operands, precedence), precedence
+        name = op.name.replace("_", r"\_")
+        pieces: list[Any] = [rf"\operatorname{{{name}}}("]
+        for i, operand in enumerate(operands):
+            pieces += [", "] * bool(i) + [(operand, 0)]
+        return [*pieces, ")"], ATOM
+
+
+def is_balanced(tex: str) -> bool:
+    """Tell whether the braces of a text match, and its \\left with its \\right."""
+    depth = 0
+    for before, character in zip(" " + tex, tex, strict=False):
+        if before != "\\":
+            depth += {"{": 1, "}": -1}.get(character, 0)
+        if depth < 0:
+            return False
+    return depth == 0 and tex.count(r"\left") == tex.count(r"\right")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_latex_and_text(name: str) -> None:
+    for case in cases(name):
+        for result in case.build()[0]:
+            tex = render(result, TexNotation(), 100)
+            assert tex
+            assert is_balanced(tex)
+            assert "{0:" not in tex
+            written = text(result)
+            assert written.count("(") == written.count(")")
+            assert "x0" in written or case.op.name in ("random_uniform", "random_normal")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_cost_is_a_number(name: str) -> None:
+    def size(e: Expr, axis: int | None = None) -> int:
+        shape = [d for d in e.shape if isinstance(d, int)]
+        return math.prod(shape) if axis is None else shape[axis]
+
+    for case in cases(name):
+        node = case.build()[0][0]
+        if node.op is not case.op:
+            node = node.inputs[0]
+        cost = case.op.cost(node, size) if callable(case.op.cost) else case.op.cost * size(node)
+        assert cost >= 0
+        assert math.isfinite(cost)
+
+
+def test_public_functions_are_found_by_name() -> None:
+    assert ops.softmax is OPS["softmax"].function
+    with pytest.raises(AttributeError, match="no attribute 'sofmax'"):
+        _ = ops.sofmax
+
+
+def test_broadcasting_shapes_that_disagree_are_refused_by_every_binary_op() -> None:
+    x, y = Input("x", ("n", 3)), Input("y", ("n", 4))
+    for op in OPS.values():
+        if op.elementwise and len(op.operands) == 2:
+            with pytest.raises(ShapeError, match="dimension -1 is 3 in one and 4 in another"):
+                op.function(x, y)
