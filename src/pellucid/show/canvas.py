@@ -5,7 +5,10 @@ The colours are those of Okabe and Ito (2008), which people with any colour visi
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,6 +54,15 @@ def grid(count: int, columns: int) -> tuple[int, int]:
         raise ValueError("expected at least one panel to draw; received none")
     columns = min(columns, count)
     return columns, math.ceil(count / columns)
+
+
+def mesh(X: NDArray[Any], count: int = 240) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return a grid that covers the points with a margin, as two arrays of coordinates."""
+    low, high = X.min(axis=0), X.max(axis=0)
+    margin = 0.12 * max(float((high - low).max()), 1e-9)
+    sides = (np.linspace(low[axis] - margin, high[axis] + margin, count) for axis in range(2))
+    across, up = np.meshgrid(*sides)
+    return across, up
 
 
 def cycle(colours: Sequence[str], count: int = 1000) -> list[str]:

@@ -18,6 +18,7 @@ from pellucid.show.canvas import (
     cycle,
     diverging,
     grid,
+    mesh,
     name_ends,
     new_figure,
     plain_axes,
@@ -178,7 +179,8 @@ def image_grid(
         pixels = pixels[..., 0]
     white = 255 if pixels.dtype == np.uint8 else 1.0
     columns, rows = grid(len(pixels), columns)
-    figure = new_figure(1.05 * columns, (1.05 + 0.25 * bool(titles)) * rows + 0.4 * bool(title))
+    lines = max((text.count("\n") + 1 for text in titles), default=0)
+    figure = new_figure(1.05 * columns, (1.05 + 0.05 * bool(titles) + 0.2 * lines) * rows + 0.4 * bool(title))
     figure.suptitle(title, fontsize=11, color=INK)
     for place, picture in enumerate(pixels):
         axes = bare_axes(figure, rows, columns, place)
@@ -252,6 +254,7 @@ def spread_and_bias(
     across: str = "regularization strength",
     up: str = "estimate",
     title: str = "",
+    known: str = "all the data",
 ) -> "Figure":
     r"""Draw how estimates scatter and where their mean lies, against the strength of a regularization.
 
@@ -269,6 +272,8 @@ def spread_and_bias(
         What the axes show.
     title
         Stands above the picture.
+    known
+        What the dashed line of the truth is called.
 
     Returns
     -------
@@ -292,7 +297,7 @@ def spread_and_bias(
     above.errorbar(
         strengths, mean, deviation, color=PALETTE[0], marker="o", capsize=4, linewidth=1.6, label="mean and deviation"
     )
-    above.axhline(truth, color=INK, linewidth=1, linestyle=(0, (4, 3)), label="all the data")
+    above.axhline(truth, color=INK, linewidth=1, linestyle=(0, (4, 3)), label=known)
     above.legend(frameon=False, fontsize=8.5, labelcolor=INK)
 
     plain_axes(below, across, "squared error")
@@ -309,7 +314,7 @@ def _draw_boundary(
     axes: "Axes", predict: Predict, X: NDArray[Any], y: NDArray[Any], title: str, size: float = 11.5
 ) -> None:
     plain_axes(axes, "", "", title, size).grid(visible=False)
-    across, up = _mesh(X)
+    across, up = mesh(X)
     answer = np.asarray(predict(np.column_stack([across.ravel(), up.ravel()]).astype(X.dtype)))
     if answer.ndim == 2 and answer.shape[1] == 2:
         sure = answer[:, 1].astype(float).reshape(across.shape)
@@ -333,15 +338,6 @@ def _draw_boundary(
             zorder=3,
         )
     axes.set_aspect("equal", adjustable="box")
-
-
-def _mesh(X: NDArray[Any], count: int = 240) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return a grid that covers the points with a margin, as two arrays of coordinates."""
-    low, high = X.min(axis=0), X.max(axis=0)
-    margin = 0.12 * max(float((high - low).max()), 1e-9)
-    sides = (np.linspace(low[axis] - margin, high[axis] + margin, count) for axis in range(2))
-    across, up = np.meshgrid(*sides)
-    return across, up
 
 
 def _points(X: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -5,7 +5,7 @@ import importlib
 from pellucid.experiments.frame.definition import Experiment
 from pellucid.experiments.frame.errors import UsageError, nearest
 
-NAMES = ("logistic",)
+NAMES = ("logistic", "moons", "moons-sizes", "regularization", "mnist-softmax", "adder")
 
 
 def find(name: str) -> Experiment:

@@ -103,6 +103,19 @@ class Run:
         finally:
             display.remove_task(task)
 
+    @contextmanager
+    def following(self, label: str, total: int) -> Iterator[Callable[[int, int, object], None]]:
+        """Show how far a compiled loop is; the value is the ``progress`` of `Function.repeat` and `Function.over`."""
+        with self.progress(label, total) as advance:
+            before = 0
+
+            def follow(done: int, steps: int, latest: object) -> None:
+                nonlocal before
+                advance(done - before)
+                before = done
+
+            yield follow
+
     def track(self, items: Iterable[Item], label: str, total: int | None = None) -> Iterator[Item]:
         """Walk over ``items`` and show how far the walk is; ``total`` is their number where ``len`` does not know."""
         known = total if total is not None else len(items)  # type: ignore[arg-type]

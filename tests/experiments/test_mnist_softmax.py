@@ -1,0 +1,34 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pellucid.experiments.frame import perform
+from pellucid.experiments.mnist_softmax import mnist_softmax, shuffled
+
+
+def test_one_layer_reads_nine_of_ten_digits(tmp_path: Path) -> None:
+    record, error = perform(mnist_softmax, {}, tmp_path)
+    assert error is None
+    assert record.measures["test_accuracy"] >= 0.90
+    assert record.measures["majority"] == pytest.approx(0.1135)
+    assert record.measures["largest_gap_of_weights"] < 1e-4
+    assert min(record.measures["accuracy_of_digit"].values()) > 0.7
+    assert record.baseline is not None
+    assert record.baseline.value == record.measures["majority"]
+    assert [picture.file for picture in record.pictures] == ["weights.png", "loss.png", "mistakes.png"]
+
+
+def test_a_single_step_is_a_run(tmp_path: Path) -> None:
+    record, error = perform(mnist_softmax, {"steps": 1, "batch": 7}, tmp_path)
+    assert error is None
+    assert record.measures["last_loss"] == pytest.approx(np.log(10), abs=1e-5)
+
+
+def test_batches_go_through_every_image_before_one_comes_again() -> None:
+    batches = shuffled(10, steps=5, batch=4, seed=0)
+    assert batches.shape == (5, 4)
+    assert batches.dtype == np.int32
+    assert sorted(batches.ravel()[:10]) == sorted(batches.ravel()[10:]) == list(range(10))
+    assert not np.array_equal(batches.ravel()[:10], batches.ravel()[10:])
+    assert np.array_equal(batches, shuffled(10, steps=5, batch=4, seed=0))

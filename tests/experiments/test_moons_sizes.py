@@ -1,0 +1,31 @@
+from pathlib import Path
+
+import pytest
+
+from pellucid.experiments.frame import perform
+from pellucid.experiments.moons_sizes import moons_sizes
+
+
+def test_three_units_do_what_one_cannot(tmp_path: Path) -> None:
+    record, error = perform(moons_sizes, {"sizes": (1, 3, 20), "passes": 3000}, tmp_path)
+    assert error is None
+    held_out, training = record.measures["held_out_accuracy"], record.measures["training_accuracy"]
+    assert held_out[1] < 0.9 < held_out[3]
+    assert training[20] >= training[3]
+    assert record.result is not None
+    assert record.result.label == "held-out accuracy, the best, with 3 units"
+    assert record.result.value == held_out[3]
+    assert [line.split()[0] for line in record.lines[1:4]] == ["1", "3", "20"]
+    assert [picture.file for picture in record.pictures] == ["boundaries.png", "accuracies.png"]
+    assert "with 1 unit it gets" in record.pictures[0].reading
+
+
+def test_a_network_of_three_is_that_of_the_moons_experiment(tmp_path: Path) -> None:
+    record, _ = perform(moons_sizes, {"sizes": (3,), "passes": 1002}, tmp_path)
+    assert record.measures["last_loss"][3] == pytest.approx(0.068947, abs=5e-7)
+    assert [picture.file for picture in record.pictures] == ["boundaries.png"]
+
+
+def test_a_size_given_twice_is_trained_once(tmp_path: Path) -> None:
+    record, _ = perform(moons_sizes, {"sizes": (2, 2), "passes": 2, "points": 20}, tmp_path)
+    assert list(record.measures["training_accuracy"]) == [2]

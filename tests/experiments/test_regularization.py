@@ -1,0 +1,54 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pellucid.data import moons
+from pellucid.experiments.frame import perform
+from pellucid.experiments.regularization import Networks, regularization, true_probability
+
+
+def test_the_best_strength_lies_between_spread_and_bias(tmp_path: Path) -> None:
+    settings = {"strengths": (10.0, 0.001, 0.1), "subsamples": 30, "passes": 2500}
+    record, error = perform(regularization, settings, tmp_path)
+    assert error is None
+    bias, variance = record.measures["squared_bias"], record.measures["variance"]
+    assert list(record.measures["strengths"]) == [0.001, 0.1, 10.0]
+    assert variance[0] > variance[1] > variance[2]
+    assert bias[0] < bias[1] < bias[2]
+    assert record.measures["best_strength"] == 0.1
+    assert np.allclose(record.measures["squared_error"], bias + variance)
+    assert record.measures["networks"] == 90
+    assert record.result is not None
+    assert record.baseline is not None
+    assert record.result.value < record.baseline.value / 1.5
+    assert [picture.file for picture in record.pictures] == ["spread.png", "trade-off.png", "boundaries.png"]
+
+
+def test_a_single_strength_is_a_run(tmp_path: Path) -> None:
+    settings = {"strengths": (0.1,), "subsamples": 2, "passes": 3, "points": 5}
+    record, error = perform(regularization, settings, tmp_path)
+    assert error is None
+    assert record.measures["networks"] == 2
+
+
+def test_the_truth_is_how_often_the_second_moon_is_drawn() -> None:
+    X, y = moons(40_000, noise=0.3, seed=5)
+    told = true_probability(X, 0.3)
+    for low in np.arange(0, 1, 0.2):
+        near = (told >= low) & (told < low + 0.2)
+        assert y[near].mean() == pytest.approx(told[near].mean(), abs=0.03)
+    assert true_probability(np.array([[0.5, 0.25]]), 0.3) == pytest.approx(0.5)
+    assert np.isfinite(true_probability(np.array([[1e3, 1e3]]), 0.05)).all()
+
+
+def test_networks_trained_together_are_those_trained_alone() -> None:
+    X, y = moons(20, noise=0.3)
+    rows, targets = X.reshape(2, 10, 2), y.reshape(2, 10).astype("float32")
+    together = Networks(np.array([0.01, 1.0]), 2, 10, 3, 0.02, seed=0)
+    alone = Networks(np.array([1.0]), 2, 10, 3, 0.02, seed=0)
+    for networks in (together, alone):
+        networks.step.repeat(50, rows, targets)
+    assert np.allclose(together.probabilities(1, X), alone.probabilities(0, X), atol=1e-5)
+    assert not np.allclose(together.probabilities(0, X), alone.probabilities(0, X), atol=1e-3)
+    assert together.probabilities(1, X).shape == (2, 20)
