@@ -2,12 +2,13 @@ r"""Activations: functions of every element (or, for the softmax, of every row) 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, as_expr
-from pellucid.graph.ops.elementwise import absolute, exp, expm1, minimum, tanh
+from pellucid.graph.ops.elementwise import absolute, erf, exp, expm1, minimum, tanh
 from pellucid.graph.ops.neural import leaky_relu, log_softmax, relu, sigmoid, softplus
 from pellucid.graph.ops.neural import softmax as stable_softmax
 from pellucid.nn.lookup import look_up
@@ -65,6 +66,37 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
     return relu(x) + (negative if alpha == 1 else alpha * negative)
 
 
+def gelu(x: Any) -> Any:
+    r"""Gaussian error linear unit, :math:`x \, \Phi(x) = \frac{x}{2} (1 + \operatorname{erf}(x / \sqrt{2}))`.
+
+    Examples
+    --------
+    >>> print(pel.function([], gelu(pel.constant(1.0)))())
+    0.8413447
+
+    References
+    ----------
+    D. Hendrycks and K. Gimpel, Gaussian Error Linear Units, arXiv:1606.08415.
+    """
+    return 0.5 * x * (1 + erf(x / math.sqrt(2)))
+
+
+def selu(x: Any) -> Any:
+    r"""Exponential linear unit that keeps mean 0 and variance 1 from layer to layer,
+    :math:`\lambda \operatorname{elu}(x)` with :math:`\alpha = 1.673` and :math:`\lambda = 1.051`.
+
+    Examples
+    --------
+    >>> print(pel.function([], selu(pel.constant(1.0)))())
+    1.050701
+
+    References
+    ----------
+    G. Klambauer, T. Unterthiner, A. Mayr and S. Hochreiter, Self-Normalizing Neural Networks, NeurIPS 2017.
+    """
+    return 1.05070098735548 * elu(x, alpha=1.67326324235437)
+
+
 def silu(x: Any) -> Any:
     r"""Sigmoid linear unit (swish), :math:`x \, \sigma(x)`.
 
@@ -94,10 +126,12 @@ def softsign(x: Any) -> Any:
 NAMED: dict[str, Callable[..., Any]] = {
     "elu": elu,
     "exponential": exp,
+    "gelu": gelu,
     "leaky_relu": leaky_relu,
     "linear": linear,
     "log_softmax": log_softmax,
     "relu": relu,
+    "selu": selu,
     "sigmoid": sigmoid,
     "silu": silu,
     "softmax": softmax,

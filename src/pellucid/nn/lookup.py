@@ -26,5 +26,5 @@ def look_up(kind: str, identifier: Any, known: Mapping[str, Callable[..., Any]])
             )
         return known[identifier]
     if not callable(identifier):
-        raise TypeError(f"Expected the name of a {kind} or a function. Received: {identifier!r}")
+        raise TypeError(f"Expected a name or a function for the {kind}. Received: {identifier!r}")
     return identifier  # type: ignore[no-any-return]

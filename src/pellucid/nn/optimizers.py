@@ -254,13 +254,25 @@ class Adam(Optimizer):
 NAMED: Mapping[str, type[Optimizer]] = {"adam": Adam, "sgd": SGD}
 
 
-def get(identifier: str | Optimizer) -> Optimizer:
+def get(identifier: Any) -> Optimizer:
     """Return the optimizer of a name, with its defaults, or the one that was given.
+
+    Parameters
+    ----------
+    identifier : str or Optimizer
+        ``"sgd"`` or ``"adam"``; capitals do not matter.
+
+    Returns
+    -------
+    Optimizer
+        A new one for a name.
 
     Raises
     ------
     ValueError
         For an unknown name; the nearest is named.
+    TypeError
+        For anything else.
 
     Examples
     --------
@@ -269,4 +281,6 @@ def get(identifier: str | Optimizer) -> Optimizer:
     """
     if isinstance(identifier, Optimizer):
         return identifier
-    return look_up("optimizer", identifier, NAMED)()  # type: ignore[no-any-return]
+    if not isinstance(identifier, str):
+        raise TypeError(f"Expected the name of an optimizer, or one such as SGD(0.01). Received: {identifier!r}")
+    return look_up("optimizer", identifier.lower(), NAMED)()  # type: ignore[no-any-return]

@@ -8,6 +8,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, Shared, as_expr
 from pellucid.graph.types import as_float, shape_text, unify
@@ -110,6 +112,11 @@ class Layer:
     ) -> Shared:
         """Make a parameter of the layer, of the input's dtype if that is of real numbers and else `config.floatx`."""
         value = initializer(shape, dtype=as_float(like.dtype))
+        if np.shape(value) != shape:
+            raise ShapeError(
+                f"{self.name}: its {name} has shape {shape_text(shape)}. Received: a value of shape "
+                f"{shape_text(np.shape(value))} from the initializer {initializer!r}"
+            )
         made = Shared(value, f"{self.name}/{name}", regularizable=regularizable)
         self.parameters.append(made)
         if regularizer is not None:

@@ -1,0 +1,100 @@
+"""Initializers draw from Keras's distributions, the same from the same seed."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pellucid import nn
+from pellucid.nn import initializers
+
+SHAPE = (3, 3, 40, 60)  # a kernel: 360 values enter a unit, 540 leave it
+FAN_IN, FAN_OUT, FAN_AVERAGE = 360, 540, 450
+
+
+@pytest.mark.parametrize(
+    ("initializer", "deviation", "limit"),
+    [
+        ("random_uniform", 0.1 / math.sqrt(12), 0.05),
+        ("random_normal", 0.05, math.inf),
+        ("truncated_normal", 0.05 * 0.8796, 0.1),
+        ("glorot_uniform", math.sqrt(1 / FAN_AVERAGE), math.sqrt(3 / FAN_AVERAGE)),
+        ("glorot_normal", math.sqrt(1 / FAN_AVERAGE), 2 * math.sqrt(1 / FAN_AVERAGE) / 0.8796),
+        ("he_uniform", math.sqrt(2 / FAN_IN), math.sqrt(6 / FAN_IN)),
+        ("he_normal", math.sqrt(2 / FAN_IN), 2 * math.sqrt(2 / FAN_IN) / 0.8796),
+        ("lecun_uniform", math.sqrt(1 / FAN_IN), math.sqrt(3 / FAN_IN)),
+        ("lecun_normal", math.sqrt(1 / FAN_IN), 2 * math.sqrt(1 / FAN_IN) / 0.8796),
+        (initializers.VarianceScaling(3.0, "fan_out", "untruncated_normal"), math.sqrt(3 / FAN_OUT), math.inf),
+        (initializers.RandomUniform(-1, 3), 4 / math.sqrt(12), 3),
+        (initializers.RandomNormal(stddev=2), 2, math.inf),
+    ],
+)
+def test_spread_and_range(initializer: Any, deviation: float, limit: float) -> None:
+    nn.set_random_seed(0)
+    values = initializers.get(initializer)(SHAPE)
+    assert values.dtype == np.float32
+    assert values.shape == SHAPE
+    assert values.std() == pytest.approx(deviation, rel=0.01)
+    assert np.abs(values).max() <= limit * 1.0001
+    if math.isfinite(limit):
+        assert np.abs(values).max() > 0.99 * limit
+
+
+def test_means() -> None:
+    assert initializers.TruncatedNormal(mean=3, stddev=0.1)((1000,)).mean() == pytest.approx(3, abs=0.02)
+    assert initializers.RandomNormal(mean=-3)((1000,)).mean() == pytest.approx(-3, abs=0.02)
+    assert initializers.get("glorot_uniform")((300, 300)).mean() == pytest.approx(0, abs=0.001)
+
+
+def test_constants() -> None:
+    assert initializers.get("zeros")((2, 3)).tolist() == [[0, 0, 0]] * 2
+    assert initializers.get("ones")((2,), dtype="float64").dtype == np.float64
+    assert initializers.Constant(0.5)((2,)).tolist() == [0.5, 0.5]
+    assert initializers.get("constant")(()).tolist() == 0
+
+
+@pytest.mark.parametrize("shape", [(6, 4), (4, 6), (3, 2, 2, 5), (5, 5)])
+def test_orthogonal_rows_or_columns(shape: tuple[int, ...]) -> None:
+    flat = initializers.Orthogonal(gain=2.0)(shape, dtype="float64").reshape(-1, shape[-1])
+    gram = flat.T @ flat if flat.shape[0] >= flat.shape[1] else flat @ flat.T
+    np.testing.assert_allclose(gram, 4 * np.eye(len(gram)), atol=1e-12)
+
+
+def test_fans() -> None:
+    assert initializers.fans(()) == (1, 1)
+    assert initializers.fans((5,)) == (5, 5)
+    assert initializers.fans((5, 7)) == (5, 7)
+    assert initializers.fans(SHAPE) == (FAN_IN, FAN_OUT)
+
+
+def test_the_same_seed_gives_the_same_values() -> None:
+    own = initializers.GlorotUniform(seed=5)
+    np.testing.assert_array_equal(own((3, 4)), own((3, 4)))
+    nn.set_random_seed(1)
+    first, second = initializers.get("he_normal")((3,)), initializers.get("he_normal")((3,))
+    assert (first != second).any()
+    nn.set_random_seed(1)
+    np.testing.assert_array_equal(initializers.get("he_normal")((3,)), first)
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (lambda: initializers.get("he_norml"), "no initializer named 'he_norml'. Did you mean 'he_normal'"),
+        (lambda: initializers.Orthogonal()((3,)), r"has two axes or more. Received: shape=\(3,\)"),
+        (lambda: initializers.VarianceScaling(scale=0), "Expected a scale above 0"),
+        (lambda: initializers.VarianceScaling(mode="fan"), "Expected a mode out of .* Received: mode='fan'"),
+        (lambda: initializers.VarianceScaling(distribution="flat"), "Expected a distribution out of"),
+        (lambda: initializers.RandomNormal(seed=-1)((2,)), "Expected a seed"),
+        (lambda: nn.set_random_seed(1.5), "Expected a seed that is an integer of 0 or more. Received: seed=1.5"),
+    ],
+)
+def test_what_is_out_of_range_is_refused(write: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        write()
+
+
+def test_a_base_class_says_what_is_missing() -> None:
+    with pytest.raises(NotImplementedError, match="Initializer does not say how it draws"):
+        initializers.Initializer()((2,))

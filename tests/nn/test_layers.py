@@ -1,0 +1,280 @@
+"""Every layer is its formula, in both modes; it shares its parameters, and says in its own name what does not fit."""
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid import nn
+
+MODES = ["numpy", "xla"]
+
+
+def run(inputs: list[Any], output: Any, values: list[Any], mode: str) -> Any:
+    return pel.function(inputs, output, mode=mode)(*values)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_dense_is_its_formula(rng: np.random.Generator, mode: str) -> None:
+    x = pel.matrix("x", shape=("n", 4))
+    layer = nn.Dense(3, activation="tanh", bias_initializer="ones")
+    value = rng.normal(size=(5, 4)).astype("float32")
+    result = run([x], layer(x), [value], mode)
+    assert result.dtype == np.float32
+    np.testing.assert_allclose(result, np.tanh(value @ layer.kernel.get_value() + 1), rtol=1e-5)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_dense_works_on_the_last_axis_of_many(rng: np.random.Generator, mode: str) -> None:
+    x = pel.tensor3("x", shape=("n", "t", 4))
+    layer = nn.Dense(3, use_bias=False)
+    value = rng.normal(size=(2, 5, 4)).astype("float32")
+    result = run([x], layer(x), [value], mode)
+    assert layer(x).shape == ("n", "t", 3)
+    np.testing.assert_allclose(result, value @ layer.kernel.get_value(), rtol=1e-4, atol=1e-6)
+
+
+def windows(x: Any, size: tuple[int, int], strides: tuple[int, int], rate: tuple[int, int] = (1, 1)) -> Any:
+    """Yield each window's place in the result and its values, (batch, rows, columns, channels)."""
+    reach = [(k - 1) * r + 1 for k, r in zip(size, rate, strict=True)]
+    for i, a in enumerate(range(0, x.shape[1] - reach[0] + 1, strides[0])):
+        for j, b in enumerate(range(0, x.shape[2] - reach[1] + 1, strides[1])):
+            yield (i, j), x[:, a : a + reach[0] : rate[0], b : b + reach[1] : rate[1], :]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    ("settings", "border"),
+    [
+        ({}, ((0, 0), (0, 0))),
+        ({"padding": "same"}, ((1, 1), (0, 1))),
+        ({"padding": "same", "strides": 2}, ((1, 1), (0, 0))),
+        ({"dilation_rate": (2, 1), "strides": (1, 2)}, ((0, 0), (0, 0))),
+    ],
+)
+def test_conv2d_is_a_product_with_every_window(rng: np.random.Generator, mode: str, settings: Any, border: Any) -> None:
+    x = pel.tensor4("x", shape=("n", 7, 6, 2))
+    layer = nn.Conv2D(3, (3, 2), activation="relu", bias_initializer="random_normal", **settings)
+    value = rng.normal(size=(2, 7, 6, 2)).astype("float32")
+    result = run([x], layer(x), [value], mode)
+    kernel, bias = (p.get_value() for p in layer.parameters)
+    wide = np.pad(value, ((0, 0), *border, (0, 0)))
+    wanted = np.zeros_like(result)
+    for (i, j), window in windows(wide, (3, 2), layer.strides, layer.dilation_rate):
+        wanted[:, i, j] = np.maximum(np.einsum("nabc,abcf->nf", window, kernel) + bias, 0)
+    assert result.dtype == np.float32
+    assert result.shape == (2, *layer(x).shape[1:])
+    np.testing.assert_allclose(result, wanted, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("strides", [None, 1, (2, 1)])
+def test_max_pooling_keeps_the_greatest(rng: np.random.Generator, mode: str, strides: Any) -> None:
+    x = pel.tensor4("x", shape=("n", 7, 6, 2))
+    layer = nn.MaxPooling2D((3, 2), strides=strides)
+    value = rng.normal(size=(2, 7, 6, 2)).astype("float32")
+    result = run([x], layer(x), [value], mode)
+    for (i, j), window in windows(value, (3, 2), layer.strides):
+        np.testing.assert_array_equal(result[:, i, j], window.max(axis=(1, 2)))
+    assert result.shape == (2, *layer(x).shape[1:])
+
+
+def test_max_pooling_may_keep_the_size(rng: np.random.Generator) -> None:
+    x = pel.tensor4("x", shape=("n", 5, 5, 1))
+    value = -1 - rng.random((1, 5, 5, 1)).astype("float32")
+    result = run([x], nn.MaxPooling2D(2, padding="same")(x), [value], "numpy")
+    assert result.shape == (1, 3, 3, 1)
+    assert result.max() < 0  # what is around the image is never the greatest
+    assert result[0, 2, 2, 0] == value[0, 4, 4, 0]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_shapes_change_and_values_stay(rng: np.random.Generator, mode: str) -> None:
+    x = pel.tensor3("x", shape=("n", 4, 3))
+    value = rng.normal(size=(2, 4, 3)).astype("float32")
+    np.testing.assert_array_equal(run([x], nn.Flatten()(x), [value], mode), value.reshape(2, 12))
+    np.testing.assert_array_equal(run([x], nn.Reshape((2, -1))(x), [value], mode), value.reshape(2, 2, 6))
+    assert nn.Flatten()(pel.vector("v", shape=("n",))).shape == ("n", 1)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_activation_is_a_layer(rng: np.random.Generator, mode: str) -> None:
+    x = pel.matrix("x", shape=("n", 3))
+    value = rng.normal(size=(2, 3)).astype("float32")
+    np.testing.assert_allclose(
+        run([x], nn.Activation("leaky_relu")(x), [value], mode), np.where(value > 0, value, np.float32(0.2) * value)
+    )
+    assert nn.Activation(lambda e: e + 1)(x) is x + 1
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_dropout_leaves_out_a_share_and_keeps_the_mean(mode: str) -> None:
+    x = pel.matrix("x", shape=("n", 100))
+    f = pel.function([x], nn.Dropout(0.25, seed=3)(x), mode=mode)
+    value = np.ones((200, 100), "float32")
+    first, second = f(value), f(value)
+    assert sorted(np.unique(first)) == pytest.approx([0, 4 / 3])
+    assert (first == 0).mean() == pytest.approx(0.25, abs=0.01)
+    assert (first != second).any()
+    assert (first == pel.function([x], nn.Dropout(0.25, seed=3)(x), mode=mode)(value)).all()
+
+
+def test_inference_takes_dropout_out() -> None:
+    x = pel.matrix("x", shape=("n", 3))
+    dense, dropout = nn.Dense(2), nn.Dropout(0.5)
+    assert pel.inference(dense(dropout(x))) is dense(x)
+    assert nn.Dropout(0)(x) is x
+
+
+def test_dropout_drops_alike_in_value_and_gradient() -> None:
+    x = pel.matrix("x", shape=("n", 50))
+    y = nn.Dropout(0.5)(x)
+    value, gradient = pel.function([x], [y, pel.grad(y.sum(), x)])(np.ones((2, 50), "float32"))
+    np.testing.assert_array_equal(value, gradient)
+    assert set(np.unique(value)) == {0.0, 2.0}
+
+
+def test_each_dropout_has_a_stream_of_its_own() -> None:
+    x = pel.matrix("x", shape=("n", 64))
+    layer = nn.Dropout(0.5)
+    a, b, c = pel.function([x], [layer(x), layer(x), nn.Dropout(0.5)(x)])(np.ones((1, 64), "float32"))
+    assert (a != b).any()
+    assert (a != c).any()
+    assert (b != c).any()
+    assert layer.generator.state.name == f"{layer.name}/state"
+
+
+def test_gradients_are_right(rng: np.random.Generator, check_gradients: Any) -> None:
+    x = pel.tensor("x", ("n", 6, 5, 2), "float64")
+    layers = [
+        nn.Conv2D(3, 2, padding="same", activation="tanh", bias_initializer="random_normal"),
+        nn.MaxPooling2D(2),
+        nn.Conv2D(2, (2, 1), strides=(1, 2), activation="sigmoid", kernel_regularizer="l2"),
+        nn.Flatten(),
+        nn.Dense(3, activation="softmax", kernel_regularizer=nn.regularizers.L1L2(0.1, 0.2), bias_regularizer="l2"),
+    ]
+    h = x
+    for layer in layers:
+        h = layer(h)
+    loss = (h * np.arange(3.0)).sum() + sum(layer.regularization() for layer in layers)
+    check_gradients(loss, pel.parameters(h), [x], [rng.normal(size=(2, 6, 5, 2))])
+
+
+def test_parameters_are_named_tagged_and_made_once() -> None:
+    x = pel.matrix("x", shape=("n", 4))
+    layer = nn.Dense(3, name="hidden")
+    assert layer.parameters == []
+    first = layer(x)
+    kernel, bias = layer.parameters
+    assert (kernel.name, bias.name) == ("hidden/kernel", "hidden/bias")
+    assert (kernel.regularizable, bias.regularizable) == (True, False)
+    assert layer(x) is first
+    assert layer.parameters[0] is kernel
+    other = layer(pel.matrix("other", shape=("m", 4)))
+    assert set(pel.parameters([first, other])) == {kernel, bias}
+
+
+def test_names_are_counted_as_keras_counts() -> None:
+    names = [nn.MaxPooling2D().name for _ in range(2)]
+    assert re.fullmatch(r"max_pooling2d(_\d+)?", names[0])
+    assert names[1] == f"max_pooling2d_{int((names[0].rsplit('2d')[1] or '_0')[1:]) + 1}"
+    assert nn.SimpleRNN(1).name.startswith("simple_rnn")
+    assert nn.Conv2D(1, 1).name.startswith("conv2d")
+    assert nn.Input((1,)).name.startswith("input_layer")
+
+
+def test_dtypes_follow_the_input() -> None:
+    assert nn.Dense(2)(pel.matrix("x", shape=("n", 3), dtype="float64")).dtype == np.float64
+    assert nn.Dense(2)(pel.matrix("x", shape=("n", 3), dtype="int32")).dtype == np.float32
+    bytes_in = pel.tensor4("x", shape=("n", 4, 4, 1), dtype="uint8")
+    layer = nn.Conv2D(2, 3)
+    assert layer(bytes_in).dtype == layer.kernel.dtype == np.float32
+    assert nn.Flatten()(bytes_in).dtype == np.uint8
+
+
+def test_the_batch_may_be_unknown(rng: np.random.Generator) -> None:
+    x = pel.tensor4("x", shape=(None, 6, 6, 1))
+    h = nn.Dense(2, activation="softmax")(nn.Flatten()(nn.MaxPooling2D()(nn.Conv2D(2, 3)(x))))
+    f = pel.function([x], h)
+    for n in (1, 3):
+        assert f(rng.random((n, 6, 6, 1), "float32")).shape == (n, 2)
+
+
+def test_an_input_says_what_a_sample_is() -> None:
+    image = nn.Input((8, 8, 3), dtype="uint8", name="image")
+    assert (image.shape, image.dtype, image.name) == ((8, 8, 3), np.uint8, "image")
+    x = image.expression()
+    assert (x.shape, x.dtype, x.name) == (("n", 8, 8, 3), np.uint8, "image")
+    assert nn.Input((None, 2)).expression(5).shape[0] == 5
+
+
+def test_a_regularizer_adds_what_it_says() -> None:
+    layer = nn.Dense(2, kernel_regularizer=nn.regularizers.L2(0.5), bias_initializer="ones", bias_regularizer="l1")
+    assert layer.regularization() == 0.0
+    layer(pel.matrix("x", shape=("n", 3)))
+    value = pel.function([], layer.regularization())()
+    assert value == pytest.approx(0.5 * (layer.kernel.get_value() ** 2).sum() + 0.02, rel=1e-5)
+
+
+def test_a_layer_of_ones_own() -> None:
+    class Scale(nn.Layer):
+        def build(self, x: Any) -> None:
+            self.factor = self.parameter("factor", (), nn.initializers.Constant(3), x)
+
+        def call(self, x: Any) -> Any:
+            return x * self.factor
+
+    x = pel.vector("x")
+    layer = Scale()
+    assert pel.function([x], layer(x))([1.0, 2.0]).tolist() == [3, 6]
+    assert re.fullmatch(r"scale(_\d+)?/factor", layer.parameters[0].name or "")
+
+
+X = pel.matrix("x", shape=("n", 4))
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (lambda: nn.Dense(2, name="a")(pel.vector("v")), r"a: expected an input \(batch, ..., features\)"),
+        (lambda: nn.Dense(2, name="a")(pel.matrix("v")), r"whose last axis has a known length. Received: v, of shape"),
+        (lambda: nn.Conv2D(2, 3, name="c")(X), r"c: expected an input of 4 axes. Received: x, of shape \(n, 4\)"),
+        (lambda: nn.MaxPooling2D(name="m")(X), "m: expected an input of 4 axes"),
+        (lambda: nn.SimpleRNN(2, name="r")(X), "r: expected an input of 3 axes"),
+        (lambda: nn.Flatten(name="f")(pel.tensor3("t", shape=("n", None, 3))), "f: expected .* known lengths"),
+        (lambda: nn.Dense(0, name="a"), "a: expected units to be an integer of 1 or more. Received: units=0"),
+        (lambda: nn.Conv2D(2.5, 3, name="c"), "c: expected filters to be an integer"),
+        (lambda: nn.Conv2D(2, (3, 3, 3)), "Expected kernel_size to be"),
+        (lambda: nn.Dropout(1.0, name="d"), "d: expected a rate from 0 up to but without 1. Received: rate=1.0"),
+        (lambda: nn.Dropout(0.5, seed=-1), "Expected a seed that is an integer of 0 or more"),
+        (lambda: nn.Dense(2, activation="sofmax"), "no activation named 'sofmax'. Did you mean 'softmax'?"),
+        (lambda: nn.Dense(2, kernel_initializer="glorot"), "no initializer named 'glorot'. Did you mean 'glorot_"),
+        (lambda: nn.Dense(2, kernel_regularizer="l3"), "no regularizer named 'l3'. Known: l1, l2"),
+        (
+            lambda: nn.Dense(2, name="a", kernel_initializer=lambda shape, dtype: np.zeros(3))(X),
+            r"a: its kernel has shape \(4, 2\). Received: a value of shape \(3,\)",
+        ),
+        (lambda: nn.Dense(1, activation="softmax")(X), "A softmax of one element is always 1.*use a sigmoid"),
+        (lambda: nn.Reshape((3, 2))(X.reshape("n", 4)), "reshape"),
+    ],
+)
+def test_what_does_not_fit_is_refused(write: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        write()
+
+
+def test_other_features_at_the_second_call_are_refused() -> None:
+    layer = nn.Dense(2, name="shared")
+    layer(X)
+    with pytest.raises(
+        pel.ShapeError, match=r"shared: its parameters were made for inputs whose last axis is 4. .*make"
+    ):
+        layer(pel.matrix("y", shape=("n", 5)))
+    assert layer(pel.matrix("unknown")).shape[1] == 2
+
+
+def test_a_class_without_a_formula_says_so() -> None:
+    with pytest.raises(NotImplementedError, match="Layer does not say what it computes"):
+        nn.Layer()(X)

@@ -1,0 +1,204 @@
+"""Optimizers step as Keras's formulas say, stay in the parameter's dtype, and go on from what they remember."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid import nn, optimizers
+from pellucid.nn.optimizers import SGD, Adam
+
+START = np.array([1.0, -2.0, 3.0])
+CURVATURE = np.array([1.0, 4.0, 0.5])
+
+
+def sgd(momentum: float = 0.0, nesterov: bool = False) -> Callable[[int], Any]:
+    """Return the parameter after so many steps on :math:`\\sum c w^2 / 2`, as Keras's `SGD` makes them."""
+
+    def after(steps: int) -> Any:
+        w, v = START.copy(), np.zeros(3)
+        for _ in range(steps):
+            g = CURVATURE * w
+            v = momentum * v - 0.1 * g
+            w = w + (momentum * v - 0.1 * g if nesterov else v)
+        return w
+
+    return after
+
+
+def adam(steps: int) -> Any:
+    """Return the parameter after so many steps, as Keras's `Adam` makes them."""
+    w, m, v = START.copy(), np.zeros(3), np.zeros(3)
+    for t in range(1, steps + 1):
+        g = CURVATURE * w
+        m += (g - m) * (1 - 0.9)
+        v += (g * g - v) * (1 - 0.999)
+        w = w - m * (0.1 * np.sqrt(1 - 0.999**t) / (1 - 0.9**t)) / (np.sqrt(v) + 1e-7)
+    return w
+
+
+CASES = [
+    (lambda: SGD(0.1), sgd()),
+    (lambda: SGD(0.1, momentum=0.9), sgd(0.9)),
+    (lambda: SGD(0.1, momentum=0.9, nesterov=True), sgd(0.9, True)),
+    (lambda: Adam(0.1), adam),
+]
+
+
+def quadratic(dtype: str) -> tuple[Any, Any]:
+    w = pel.shared(START.astype(dtype), "w")
+    return w, (w**2 * (CURVATURE / 2).astype(dtype)).sum()
+
+
+@pytest.mark.parametrize("mode", ["numpy", "xla"])
+@pytest.mark.parametrize(("make", "wanted"), CASES)
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-12), ("float32", 1e-5)])
+def test_steps_are_those_of_the_formula(make: Any, wanted: Any, mode: str, dtype: str, tolerance: float) -> None:
+    w, loss = quadratic(dtype)
+    optimizer = make()
+    updates = optimizer.updates(loss)
+    step = pel.function([], loss, updates=updates, mode=mode)
+    for steps in range(1, 8):
+        step()
+        assert w.get_value().dtype == dtype
+        np.testing.assert_allclose(w.get_value(), wanted(steps), rtol=tolerance, atol=tolerance)
+    step.repeat(3)
+    np.testing.assert_allclose(w.get_value(), wanted(10), rtol=tolerance, atol=tolerance)
+    assert all(s.dtype in (dtype, np.int32) for s in optimizer.state)
+    assert all(new.dtype == old.dtype for old, new in updates.items())
+
+
+def test_golden_steps() -> None:
+    """Three steps worked out with pencil and paper: the gradient of w ** 2 is 2 w."""
+    for optimizer, values in [
+        (SGD(0.25), [2, 1, 0.5]),
+        (SGD(0.25, momentum=0.5), [2, 0, -1]),
+        (SGD(0.25, momentum=0.5, nesterov=True), [1, -0.25, -0.4375]),
+    ]:
+        w = pel.shared(4.0, "w")
+        step = pel.function([], updates=optimizer.updates(w**2))
+        for value in values:
+            step()
+            assert w.get_value() == np.float32(value)
+
+
+def test_the_first_step_of_adam_is_the_learning_rate() -> None:
+    w = pel.shared([100.0, -0.5], "w")
+    pel.function([], updates=Adam(0.5).updates((w**2).sum()))()
+    np.testing.assert_allclose(w.get_value(), [99.5, 0], atol=1e-5)
+
+
+@pytest.mark.parametrize(("make", "count"), [(lambda: SGD(), 0), (lambda: SGD(momentum=0.5), 1), (lambda: Adam(), 3)])
+def test_what_is_remembered_is_made_once(make: Any, count: int) -> None:
+    w, loss = quadratic("float32")
+    optimizer = make()
+    first, second = optimizer.updates(loss), optimizer.updates(loss * 2, [w])
+    assert list(first) == list(second)
+    assert len(optimizer.state) == count
+    assert set(first) == {w, *optimizer.state}
+    assert not any(s.trainable or s.regularizable for s in optimizer.state)
+    assert pel.parameters(list(first.values()))[0] is w
+
+
+def test_names_say_whose_memory_it_is() -> None:
+    _, loss = quadratic("float32")
+    adam, momentum = Adam(), SGD(momentum=0.5)
+    adam.updates(loss)
+    momentum.updates(loss)
+    assert sorted(str(s.name) for s in adam.state) == ["iterations", "w/m", "w/v"]
+    assert [s.name for s in momentum.state] == ["w/momentum"]
+
+
+def test_only_the_parameters_named_are_changed() -> None:
+    a, b = pel.shared(1.0, "a"), pel.shared(1.0, "b")
+    frozen = pel.shared(1.0, "frozen", trainable=False)
+    loss = (a * b * frozen) ** 2
+    assert set(SGD().updates(loss)) == {a, b}
+    assert set(SGD().updates(loss, [a])) == {a}
+
+
+@pytest.mark.parametrize("rate_dtype", ["float32", "float64"])
+def test_a_shared_learning_rate_may_change_without_compiling_again(rate_dtype: str) -> None:
+    w, rate = pel.shared(1.0, "w"), pel.shared(0.5, "rate", dtype=rate_dtype, trainable=False)
+    step = pel.function([], updates=SGD(rate).updates(w * 1.0))
+    step()
+    rate.set_value(0.25)
+    step()
+    assert w.get_value() == 0.25
+    assert w.dtype == np.float32
+
+
+def test_a_learning_rate_may_be_an_expression() -> None:
+    w, t = pel.shared(1.0, "w"), pel.scalar("t")
+    step = pel.function([t], updates=Adam(0.1 / (1 + t)).updates(w**2))
+    step(0.0)
+    assert w.get_value() == pytest.approx(0.9, rel=1e-4)
+
+
+def test_parameters_of_two_dtypes_keep_them() -> None:
+    a, b = pel.shared(np.float32(1), "a"), pel.shared(np.float64(1), "b")
+    for optimizer in (SGD(momentum=0.5), Adam()):
+        updates = optimizer.updates(a**2 + b**2)
+        assert (updates[a].dtype, updates[b].dtype) == (np.float32, np.float64)
+        pel.function([], updates=updates)()
+
+
+def test_names() -> None:
+    assert isinstance(optimizers.get("adam"), Adam)
+    assert isinstance(optimizers.get("SGD"), SGD)
+    given = SGD(0.5)
+    assert optimizers.get(given) is given
+    assert repr(given) == "SGD(learning_rate=0.5, momentum=0.0, nesterov=False)"
+    assert repr(Adam()) == "Adam(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-07)"
+
+
+W = pel.shared([1.0], "W")
+
+
+@pytest.mark.parametrize(
+    ("write", "error", "message"),
+    [
+        (lambda: SGD(-1), ValueError, "Expected learning_rate to be a number of 0 or more. Received: learning_rate=-1"),
+        (lambda: SGD(float("nan")), ValueError, "learning_rate=nan"),
+        (lambda: SGD("fast"), ValueError, "learning_rate='fast'"),
+        (lambda: SGD(pel.vector("v")), ValueError, "Expected one learning rate. Received: v"),
+        (lambda: SGD(momentum=1), ValueError, "Expected momentum to be a number from 0 up to but without 1"),
+        (lambda: SGD(nesterov=True), ValueError, "nesterov=True looks ahead along the momentum"),
+        (lambda: Adam(beta_2=1.5), ValueError, "Expected beta_2"),
+        (lambda: Adam(epsilon=-1), ValueError, "Expected epsilon"),
+        (lambda: SGD().updates(W), pel.GradientError, r"Expected a loss that is one number.*loss.mean\(\)"),
+        (lambda: SGD().updates(pel.scalar("x")), pel.GradientError, "There is nothing to train"),
+        (lambda: SGD().updates(W.sum(), [pel.scalar("x")]), pel.GradientError, "Expected parameters to be shared"),
+        (lambda: SGD().updates(W.sum(), [pel.shared([1.0], "V")]), pel.DisconnectedError, "does not depend on V"),
+        (lambda: optimizers.get("adm"), ValueError, "no optimizer named 'adm'. Did you mean 'adam'"),
+        (lambda: optimizers.get(dict), TypeError, "Expected the name of an optimizer"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused(write: Any, error: Any, message: str) -> None:
+    with pytest.raises(error, match=message):
+        write()
+
+
+def test_an_optimizer_of_ones_own() -> None:
+    class SignDescent(optimizers.Optimizer):
+        def step(self, parameter: Any, gradient: Any, rate: Any) -> Any:
+            return {parameter: parameter - rate * pel.sign(gradient)}
+
+    w = pel.shared(1.0, "w")
+    pel.function([], updates=SignDescent(0.25).updates(w**2))()
+    assert w.get_value() == 0.75
+    with pytest.raises(NotImplementedError, match="Optimizer does not say how it steps"):
+        optimizers.Optimizer(0.1).updates(w**2)
+
+
+def test_training_goes_down(rng: np.random.Generator) -> None:
+    X, y = pel.matrix("X", shape=("n", 2)), pel.ivector("y", shape=("n",))
+    p = nn.Dense(2, activation="softmax")(nn.Dense(8, activation="tanh")(X))
+    loss = pel.losses.sparse_categorical_crossentropy(y, p).mean()
+    points = rng.normal(size=(64, 2)).astype("float32")
+    labels = (points[:, 0] * points[:, 1] > 0).astype("int32")
+    history = pel.function([X, y], loss, updates=Adam(0.05).updates(loss)).repeat(300, points, labels)
+    assert history.dtype == np.float32
+    assert history[-1] < 0.2 * history[0]
