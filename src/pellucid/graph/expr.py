@@ -144,6 +144,26 @@ class Expr(Operators):
         """Least element over axes; see `pellucid.min`."""
         return write("min", self, axis=axis, keepdims=keepdims)
 
+    def prod(self, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Expr:
+        """Product over axes; see `pellucid.prod`."""
+        return write("prod", self, axis=axis, keepdims=keepdims)
+
+    def var(self, axis: int | Sequence[int] | None = None, ddof: int = 0, keepdims: bool = False) -> Expr:
+        """Variance over axes; see `pellucid.var`."""
+        return write("var", self, axis=axis, ddof=ddof, keepdims=keepdims)
+
+    def std(self, axis: int | Sequence[int] | None = None, ddof: int = 0, keepdims: bool = False) -> Expr:
+        """Standard deviation over axes; see `pellucid.std`."""
+        return write("std", self, axis=axis, ddof=ddof, keepdims=keepdims)
+
+    def any(self, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Expr:
+        """Whether some element holds; see `pellucid.any`."""
+        return write("any", self, axis=axis, keepdims=keepdims)
+
+    def all(self, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Expr:
+        """Whether every element holds; see `pellucid.all`."""
+        return write("all", self, axis=axis, keepdims=keepdims)
+
     def argmax(self, axis: int | None = None) -> Expr:
         """Index of the greatest element; see `pellucid.argmax`."""
         return write("argmax", self, axis=axis)

@@ -49,6 +49,8 @@ class Rule:
         The assumption under which both sides are equal; empty where they always are.
     examples : function or None
         ``examples(rng)`` returns values for the holes at which the generated test compares both sides.
+    holes : tuple of str
+        The holes' names, in the order of the examples.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Rule:
     when: str = ""
     examples: Any = None
     doc: str = ""
+    holes: tuple[str, ...] = ()
 
     @property
     def op(self) -> Op:
@@ -110,7 +113,7 @@ class Rule:
         return f"{text(self.pattern)}  →  {right}" + (f"   (when {self.when})" if self.when else "")
 
 
-FOLD = Rule("fold_constants", "fold", hole("x"), None, doc="An op on constants is computed once and for all.")
+FOLD = Rule("fold_constants", "fold", hole("x"), lambda x: None, doc="An op on constants is computed once and for all.")
 RULES[FOLD.name] = FOLD
 
 
@@ -125,7 +128,7 @@ def rule(family: str, *, when: str = "", examples: Any = None) -> Callable[[Call
         The assumption it makes, shown in the journal.
     examples : function, optional
         ``examples(rng)`` returns a tuple of values for the holes, for the generated test; without it the holes are
-        matrices of positive numbers. A value that is a tuple or None is a setting.
+        matrices of positive numbers. A Python number becomes a constant, and an expression stands as it is.
 
     Returns
     -------
@@ -144,7 +147,9 @@ def rule(family: str, *, when: str = "", examples: Any = None) -> Callable[[Call
         pattern, replacement = function(**{name: hole(name) for name in names})
         if function.__name__ in RULES:
             raise ValueError(f"There is a rule named {function.__name__!r} already")
-        made = Rule(function.__name__, family, pattern, replacement, when, examples, function.__doc__ or "")
+        made = Rule(
+            function.__name__, family, pattern, replacement, when, examples, function.__doc__ or "", tuple(names)
+        )
         RULES[made.name] = made
         return made
 

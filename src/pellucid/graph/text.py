@@ -21,8 +21,8 @@ Piece = str | tuple[Any, int]
 """A text, or an operand and the least precedence it may have without parentheses."""
 
 COMPARE, LOGIC, ADD, DIVIDE, MULTIPLY, NEGATE, POWER, ATOM = 10, 20, 30, 39, 40, 50, 60, 100
-"""How tightly ops bind. Python reads ``x * y @ z`` as ``(x * y) @ z``, so ``@``, ``//`` and ``%`` stand just below ``*``:
-they are parenthesized inside a product, and a product inside them is not."""
+"""How tightly ops bind. Python reads ``x * y @ z`` as ``(x * y) @ z``, so ``@``, ``//`` and ``%`` stand just below
+``*``: they are parenthesized inside a product, and a product inside them is not."""
 
 
 class Notation(Protocol):
@@ -41,6 +41,11 @@ class Notation(Protocol):
 def operands_of(node: Any) -> tuple[Any, ...]:
     """Return what an expression or a pattern is made of."""
     return node.operands if isinstance(node, Pattern) else node.inputs
+
+
+def has_open_settings(node: Any) -> bool:
+    """Tell whether this is a pattern that fits any value of some setting, which no op's own form can write."""
+    return isinstance(node, Pattern) and any(isinstance(value, Pattern) for value in node.settings.values())
 
 
 def render(root: Any, notation: Notation, limit: int, names: Mapping[Any, str] | None = None) -> str:
@@ -126,6 +131,8 @@ class PythonNotation:
     def pieces(self, node: Any) -> tuple[list[Piece], int]:
         """Return the pieces of an op on its operands, and its precedence."""
         op, operands, settings = node.op, operands_of(node), node.settings
+        if has_open_settings(node):
+            return call_pieces(op.name, operands, settings, op.defaults), ATOM
         if callable(op.text):
             return op.text(operands, settings), op.precedence
         if op.text is not None:

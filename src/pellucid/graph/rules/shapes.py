@@ -11,7 +11,7 @@ from pellucid.graph.op import OUTPUT
 from pellucid.graph.operators import write
 from pellucid.graph.ops.elementwise import add, cast, multiply, subtract, true_divide, where
 from pellucid.graph.ops.indexing import Slice, slice_
-from pellucid.graph.ops.loops import scan_loop
+from pellucid.graph.ops.loops import scan, scan_loop
 from pellucid.graph.ops.reductions import sum
 from pellucid.graph.ops.shapes import broadcast_like, expand_dims, flip, reshape, reshape_like, size, squeeze, transpose
 from pellucid.graph.pattern import Pattern
@@ -190,7 +190,12 @@ def cast_number(x: Any, dtype: Any) -> Any:
     return cast(x, dtype=dtype), lambda x, dtype: constant(x.value, dtype) if isinstance(x, Constant) else None
 
 
-@rule("shapes")
+def _running_sum(rng: Any) -> Any:
+    sums = scan(lambda x, s: s + x, constant(rng.uniform(size=5)), constant(np.zeros(())))
+    return sums.inputs[0], 0, (-1,)
+
+
+@rule("shapes", examples=_running_sum)
 def last_state(y: Any, position: Any, index: Any) -> Any:
     """Take the last state of a scan from the loop itself, so that the states need not be stacked."""
 

@@ -1,0 +1,269 @@
+"""The tests that every rewrite rule gets, and those of the whole set: that it settles and keeps every value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import pellucid as pel
+from pellucid.graph.errors import RewriteError
+from pellucid.graph.evaluate import evaluate
+from pellucid.graph.expr import Constant, Expr, Input, constant
+from pellucid.graph.operators import FUNCTIONS
+from pellucid.graph.pattern import Pattern, hole
+from pellucid.graph.rewrite import FOLD, RULES, Journal, Rewriter, Rule, fill_holes, simplify, simplify_all
+from pellucid.graph.walk import topological
+
+NAMES = [name for name in RULES if name != FOLD.name]
+
+
+def operand_holes(pattern: Any) -> set[str]:
+    """Return the names of the holes that stand for expressions, not for settings."""
+    if not isinstance(pattern, Pattern):
+        return set()
+    if pattern.op is None:
+        return {pattern.name or ""}
+    return set().union(*map(operand_holes, pattern.operands))
+
+
+def made_from(rule: Rule, drawn: tuple[Any, ...]) -> tuple[Expr, dict[Expr, np.ndarray]]:
+    """Write a rule's pattern on real leaves: the expression and the values of its inputs."""
+    bindings: dict[str, Any] = {}
+    values: dict[Expr, np.ndarray] = {}
+    for name, value in zip(rule.holes, drawn, strict=True):
+        bindings[name] = value
+        if name in operand_holes(rule.pattern) and not isinstance(value, Expr):
+            array = np.asarray(value)
+            if array.ndim == 0:
+                bindings[name] = constant(array)
+            else:
+                bindings[name] = Input(name, array.shape, array.dtype)
+                values[bindings[name]] = array
+    return fill_holes(rule.pattern, bindings), values
+
+
+def draws(rule: Rule, rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    """Return what a rule is tested on: its examples, or matrices of positive numbers, and of others if it allows."""
+    if rule.examples is not None:
+        return [rule.examples(rng)]
+    positive = tuple(rng.uniform(0.5, 2, (3, 4)) for _ in rule.holes)
+    return [positive] if rule.when else [positive, tuple(rng.uniform(-0.9, 2, (3, 4)) for _ in rule.holes)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_rule_fires_is_sound_and_keeps_the_type(name: str, rng: np.random.Generator, by_numpy: Any) -> None:
+    rule = RULES[name]
+    for drawn in draws(rule, rng):
+        before, values = made_from(rule, drawn)
+        after = rule.apply(before)
+        assert after is not None, f"{name} does not fire on {before}"
+        assert after is not before
+        assert (after.shape, after.dtype) == (before.shape, before.dtype)
+        with np.errstate(invalid="ignore"):
+            a, b = by_numpy([before, after], values)
+        np.testing.assert_allclose(b, a, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_rule_keeps_float32(name: str, rng: np.random.Generator) -> None:
+    rule = RULES[name]
+    single = tuple(
+        np.asarray(v, np.float32) if isinstance(v, (float, np.ndarray)) and np.asarray(v).dtype.kind == "f" else v
+        for v in draws(rule, rng)[0]
+    )
+    before, _ = made_from(rule, single)
+    after = rule.apply(before)
+    if name != "cast_nothing":  # which has nothing to do where the dtype differs
+        assert after is not None
+        assert after.dtype == before.dtype
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_rule_is_found_by_simplify_and_settles(name: str, rng: np.random.Generator) -> None:
+    before, _ = made_from(RULES[name], draws(RULES[name], rng)[0])
+    after = simplify(before)
+    assert after is not before
+    assert simplify(after) is after
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_rule_is_written_down(name: str) -> None:
+    shown = str(RULES[name])
+    assert "→" in shown
+    assert ("(when " in shown) == bool(RULES[name].when)
+
+
+def test_constants_are_folded() -> None:
+    x = pel.scalar("x")
+    journal = Journal()
+    folded = simplify(x * (constant(2.0) + constant(3.0)), journal=journal)
+    assert str(folded) == "5 * x"
+    assert journal.steps[0].rule is FOLD
+
+
+def test_a_constant_that_would_be_infinite_is_not_folded() -> None:
+    division = constant(1.0) / constant(0.0)
+    assert simplify(division) is division
+
+
+def test_small_numbers_around_one_are_not_mistaken_for_it() -> None:
+    x = pel.vector("x")
+    assert simplify(x * 1.0000001) is not x
+    assert str(simplify(x**3)) == "x ** 3"
+
+
+def test_families_can_be_chosen() -> None:
+    x = pel.vector("x")
+    e = pel.log(1 + pel.exp(x)) + 0
+    assert str(simplify(e, families=["algebra"])) == "log(1 + exp(x))"
+    assert str(simplify(e, families=["stabilize"])) == "softplus(x) + 0"
+    with pytest.raises(
+        ValueError, match=r"Expected families of rules out of .*'stabilize'.* Received: \['stabilise'\]"
+    ):
+        simplify(e, families=["stabilise"])
+
+
+def test_journal_tells_rule_before_after_and_assumption() -> None:
+    x = pel.vector("x")
+    journal = Journal()
+    simplify(pel.exp(pel.log(x)), journal=journal)
+    assert str(journal) == "algebra/exp_log: exp(log(x))  →  x   (when x > 0)"
+    assert len(journal) == 1
+
+
+def test_rules_that_run_in_circles_are_refused() -> None:
+    x = hole("x")
+    there = Rule("there", "test", pel.sin(x), pel.cos(x))
+    back = Rule("back", "test", pel.cos(x), pel.sin(x))
+    with pytest.raises(RewriteError, match=r"do not settle on .*\(x\).*there: sin\(x\) → cos\(x\)"):
+        Rewriter([there, back]).rewrite([pel.sin(pel.vector("x"))])
+
+
+def test_rules_that_grow_without_end_are_refused() -> None:
+    x = hole("x")
+    with pytest.raises(RewriteError, match="do not settle"):
+        Rewriter([Rule("grow", "test", pel.sin(x), pel.sin(pel.negative(-x)))]).rewrite([pel.sin(pel.vector("x"))])
+
+
+def test_two_rules_of_one_name_are_refused() -> None:
+    with pytest.raises(ValueError, match="There is a rule named 'add_zero' already"):
+
+        @pel.rule("algebra")
+        def add_zero(x: Any) -> Any:
+            return x + 0, x
+
+
+def test_a_rule_never_changes_a_shape(by_numpy: Any) -> None:
+    column, zeros = pel.matrix("x", shape=(3, 1)), pel.matrix("z", shape=(3, 4))
+    assert simplify(column + pel.zeros_like(zeros)).shape == (3, 4)
+    ones = constant(np.ones((3, 4), "float32"))
+    kept = simplify(column * ones)
+    assert kept.shape == (3, 4)
+
+
+X = Input("x", (3, 4), "float64")
+Y = Input("y", (4,), "float64")
+S = Input("s", (), "float64")
+VALUES = {
+    X: np.random.default_rng(1).uniform(-2, 2, (3, 4)),
+    Y: np.random.default_rng(2).uniform(0.3, 2, 4),
+    S: np.array(0.7),
+}
+UNARY = ["negative", "exp", "tanh", "square", "sqrt", "log", "abs", "sigmoid", "softplus", "log1p", "softmax", "sin"]
+BINARY = ["add", "subtract", "multiply", "true_divide", "maximum"]
+
+
+def reduced(draw: st.DrawFn, operand: Expr) -> Expr:
+    """Draw a reduction of an expression."""
+    axis = draw(st.sampled_from([None, *range(operand.ndim)]))
+    reduce = draw(st.sampled_from([pel.sum, pel.mean, pel.max, pel.logsumexp]))
+    return reduce(operand, axis=axis, keepdims=draw(st.booleans()))
+
+
+def reordered(draw: st.DrawFn, operand: Expr) -> Expr:
+    """Draw something that moves the elements of an expression, or repeats them."""
+    ways = [pel.flip, lambda e: pel.broadcast_like(S, e) + e, lambda e: e[..., None][..., 0], lambda e: e.T.T]
+    return draw(st.sampled_from(ways))(operand)
+
+
+def mapped(draw: st.DrawFn, operand: Expr) -> Expr:
+    """Draw a function of every element or row."""
+    names = UNARY if operand.ndim else [name for name in UNARY if name != "softmax"]
+    return FUNCTIONS[draw(st.sampled_from(names))](operand)
+
+
+def combined(draw: st.DrawFn, operand: Expr, others: list[Expr]) -> Expr:
+    """Draw a binary op on an expression and another one, or a number."""
+    pair = [operand, draw(st.sampled_from([*others, 0, 1, 2, -1, 0.5]))]
+    return FUNCTIONS[draw(st.sampled_from(BINARY))](*draw(st.permutations(pair)))
+
+
+@st.composite
+def expressions(draw: st.DrawFn) -> Expr:
+    """Make a random graph over three inputs and a few numbers, with much sharing."""
+    pool: list[Expr] = [X, Y, S]
+    for _ in range(draw(st.integers(1, 10))):
+        operand = draw(st.sampled_from(pool))
+        kind = draw(st.sampled_from([reduced, reordered, mapped, combined, combined]))
+        made = kind(draw, operand, pool) if kind is combined else kind(draw, operand)
+        if made.shape in ((), (4,), (3, 4), (1, 4), (3, 1)):
+            pool.append(made)
+    return pool[-1]
+
+
+def magnitude(e: Expr) -> tuple[np.ndarray, float]:
+    """Return the value of an expression and the greatest number met on the way."""
+    greatest = 1.0
+
+    def watch(node: Expr, value: Any) -> None:
+        nonlocal greatest
+        finite = np.abs(value)[np.isfinite(value)]
+        greatest = max(greatest, float(finite.max(initial=0)))
+
+    with np.errstate(all="ignore"):
+        return np.asarray(evaluate(np, [e], VALUES, watch)[0]), greatest
+
+
+@settings(max_examples=400)
+@given(expressions())
+def test_simplified_random_graphs_settle_and_keep_their_value(e: Expr) -> None:
+    simple = simplify(e)
+    assert simplify(simple) is simple
+    assert (simple.shape, simple.dtype) == (e.shape, e.dtype)
+    (before, most), (after, _) = magnitude(e), magnitude(simple)
+    # What overflowed may be finite after, and a small difference of large numbers has their rounding.
+    finite = np.isfinite(before)
+    np.testing.assert_allclose(after[finite], before[finite], rtol=1e-6, atol=1e-12 * most)
+
+
+ZOO = [
+    lambda x, y: -(y * pel.log(pel.softmax(x))).sum(),
+    lambda x, y: pel.log(pel.exp(x).sum(axis=1)),
+    lambda x, y: (x - x.mean(axis=0)) / pel.sqrt(x.var(axis=0) + 1e-3),
+    lambda x, y: 2 * (3 * (4 * x)) * y + 5 * x,
+    lambda x, y: x[:, None, :][:, 0, :].T.T.reshape((12,)).reshape((3, 4)),
+    lambda x, y: pel.grad((pel.tanh(x * y) ** 2).mean(), x),
+    lambda x, y: pel.scan(lambda a, h: pel.tanh(a + h), x, y)[-1],
+    lambda x, y: pel.where(x > 0, x * 1, pel.negative(-y)) / 1,
+    lambda x, y: -(y * pel.log(pel.sigmoid(x)) + (1 - y) * pel.log(1 - pel.sigmoid(x))).mean(),
+]
+
+
+@pytest.mark.parametrize("build", ZOO)
+def test_the_zoo_settles_and_keeps_its_values(build: Any, by_numpy: Any) -> None:
+    e = build(X, Y)
+    simple = simplify(e)
+    assert simplify(simple) is simple
+    a, b = by_numpy([e, simple], {X: VALUES[X], Y: VALUES[Y]})
+    np.testing.assert_allclose(b, a, rtol=1e-10)
+
+
+def test_outputs_simplified_together_share_what_they_share() -> None:
+    x = pel.vector("x")
+    a, b = simplify_all([pel.tanh(x + 0) * 1, pel.tanh(x) + 0])
+    assert a is b
+    assert not any(isinstance(n, Constant) for n in topological([a]))
