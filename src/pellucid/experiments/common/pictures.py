@@ -1,0 +1,130 @@
+"""What the experiments on images share: their data, halved into images to learn from and others, and their mistakes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pellucid.experiments.frame import Run
+
+if TYPE_CHECKING:
+    from pellucid.graph.expr import Expr, Input
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Images of shape (n, 32, 32, 3), uint8, and their labels, int32: some to learn from, others to test on."""
+
+    x_train: Any
+    y_train: Any
+    x_test: Any
+    y_test: Any
+    class_names: Sequence[str]
+
+    @property
+    def larger_class(self) -> float:
+        """The held-out accuracy of always answering the class that is most frequent in training."""
+        most = np.bincount(self.y_train, minlength=len(self.class_names)).argmax()
+        return float((self.y_test == most).mean())
+
+
+def built_in_digits(images: int, seed: int) -> Pictures:
+    """Return MNIST's digits as colour images of 32x32 pixels."""
+    from pellucid.data import digits32
+
+    x, y = digits32("train", images, seed)
+    x_test, y_test = digits32("test", 2000, seed + 1)
+    return Pictures(x, y, x_test, y_test, [str(digit) for digit in range(10)])
+
+
+def from_folder(path: Path, images: int, seed: int, test_size: float = 0.25) -> Pictures:
+    """Return the images of a folder, by its own parts where it has them, split at random where not."""
+    from pellucid.data import image_folder, image_parts, split
+
+    parts = image_parts(path)
+    if {"train", "test"} <= set(parts):
+        train, test = image_folder(path, part="train"), image_folder(path, part="test")
+        x, y = some(train.images, train.labels, images, seed)
+        return Pictures(x, y, test.images, test.labels, train.class_names)
+    data = image_folder(path)
+    x, x_test, y, y_test = split(data.images, data.labels, test_size=test_size, seed=seed, stratify=data.labels)
+    x, y = some(x, y, images, seed)
+    return Pictures(x, y, x_test, y_test, data.class_names)
+
+
+def some(x: Any, y: Any, count: int, seed: int) -> tuple[Any, Any]:
+    """Return at most so many images, drawn at random."""
+    chosen = np.random.default_rng(seed).permutation(len(x))[:count]
+    return x[chosen], y[chosen]
+
+
+def batches(images: int, steps: int, batch: int, seed: int) -> Any:
+    """Return which images make each batch, in a new order whenever all have been seen: shape (steps, batch)."""
+    rng = np.random.default_rng(seed)
+    rounds = -(-steps * batch // images)
+    order = np.concatenate([rng.permutation(images) for _ in range(rounds)])
+    return order[: steps * batch].reshape(steps, batch).astype("int32")
+
+
+def train(
+    run: Run, inputs: "tuple[Input, Input]", data: tuple[Any, Any], loss: "Expr", optimizer: Any, order: Any
+) -> Any:
+    """Teach a network batch by batch, as one compiled loop over images that stay where they are.
+
+    Parameters
+    ----------
+    run : Run
+        Times it and shows how far it is.
+    inputs, data : pair
+        The expressions for images and labels, and all of the images and labels.
+    loss : Expr
+        What to make small.
+    optimizer : object with updates
+        How.
+    order : array of int32, shape (steps, batch)
+        Which images make each batch.
+
+    Returns
+    -------
+    array, shape (steps,)
+        The loss of every batch.
+    """
+    import pellucid as pel
+
+    chosen = pel.ivector("chosen", shape=("n",))
+    held = [pel.shared(d, i.name, dtype=i.dtype, trainable=False) for i, d in zip(inputs, data, strict=True)]
+    givens = {i: pel.take(d, chosen) for i, d in zip(inputs, held, strict=True)}
+    step = pel.function([chosen], loss, updates=optimizer.updates(loss), givens=givens)
+    with run.clock("training"), run.progress("training", total=len(order)) as advance:
+        done = 0
+
+        def show(now: int, total: int, latest: Any) -> None:
+            nonlocal done
+            advance(now - done)
+            done = now
+
+        return step.over(order, progress=show)
+
+
+def classify(predict: Any, images: Any, batch: int = 100) -> Any:
+    """Return what a compiled function answers for many images, a batch at a time."""
+    return np.concatenate([predict(images[i : i + batch]) for i in range(0, len(images), batch)])
+
+
+def mistakes(run: Run, pictures: Pictures, answers: Any) -> None:
+    """Save a picture of images and what they were taken for, the wrong ones first."""
+    from pellucid.show.plots import image_grid
+
+    wrong = answers != pictures.y_test
+    shown = np.concatenate([np.flatnonzero(wrong)[:16], np.flatnonzero(~wrong)[:16]])[:24]
+    names = pictures.class_names
+    titles = [f"{names[answers[i]]}, not {names[pictures.y_test[i]]}" if wrong[i] else names[answers[i]] for i in shown]
+    run.figure(
+        "answers",
+        "Images it has not seen, and what it takes them for",
+        image_grid(pictures.x_test[shown], titles, columns=6, wrong=[bool(wrong[i]) for i in shown]),
+        reading=f"{int(wrong.sum())} of {len(wrong)} images are taken for something else. The first tiles are such "
+        "mistakes, named for what the network took them for and what they are; the rest are right.",
+    )

@@ -1,0 +1,36 @@
+"""The dense classifier beats the larger class on the built-in folder, and reads another one."""
+
+from pathlib import Path
+
+from pellucid.data import write_digit_folder
+from pellucid.experiments.frame import perform
+from pellucid.experiments.images import images
+
+
+def test_it_beats_the_majority_on_the_built_in_folder(tmp_path: Path) -> None:
+    record, error = perform(images, {"epochs": 25}, tmp_path)
+    assert error is None
+    assert record.measures["held_out_accuracy"] > 0.8 > record.measures["larger_class"] + 0.2
+    assert record.measures["classes"] == ["digit3", "digit8"]
+    assert record.measures["images"] == 750
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["accuracy.png", "answers.png", "record.json"]
+
+
+def test_it_reads_a_folder_of_three_classes(tmp_path: Path) -> None:
+    folder = write_digit_folder(tmp_path / "digits", digits=(0, 1, 7), per_class=40, habit="folder-per-class")
+    out = tmp_path / "out"
+    out.mkdir()
+    record, error = perform(images, {"data": folder, "epochs": 10}, out)
+    assert error is None
+    assert record.measures["classes"] == ["digit0", "digit1", "digit7"]
+    assert record.measures["held_out_accuracy"] > 0.4
+
+
+def test_an_empty_folder_is_an_error_that_names_it(tmp_path: Path) -> None:
+    empty, out = tmp_path / "empty", tmp_path / "out"
+    empty.mkdir()
+    out.mkdir()
+    record, error = perform(images, {"data": empty}, out)
+    assert error is not None
+    assert "empty" in str(error)
+    assert record.status == "failed"
