@@ -70,30 +70,24 @@ def bind(inputs: Sequence[Input], values: Sequence[Any], lead: int = 0) -> list[
             array = value
         else:
             array = fit(value, declared.dtype, str(declared))
-        check_shape(declared, array.shape[lead:] if array.ndim >= lead else None, array.shape, sizes)
+        check_shape(declared, array.shape, lead, sizes)
         result.append(array)
     return result
 
 
-def check_shape(
-    declared: Input, actual: tuple[int, ...] | None, whole: tuple[int, ...], sizes: dict[str, tuple[int, Input]]
-) -> None:
+def check_shape(declared: Input, shape: tuple[int, ...], lead: int, sizes: dict[str, tuple[int, Input]]) -> None:
     """Hold one value's shape against the input's, and its named sizes against those of the others."""
-    if actual is None or len(actual) != declared.ndim:
-        raise ShapeError(
-            f"{declared} has {declared.ndim} dimensions, {shape_text(declared.shape)}. Received: a value of shape {shape_text(whole)}"
-        )
-    for axis, (dim, size) in enumerate(zip(declared.shape, actual, strict=True)):
-        if isinstance(dim, Unknown):
-            continue
-        if isinstance(dim, int):
-            if dim != size:
+    expected = f"{declared} has shape {shape_text(declared.shape)}" + (", and one axis for the steps before it" * lead)
+    received = f"Received: a value of shape {shape_text(shape)}"
+    if len(shape) != lead + declared.ndim:
+        raise ShapeError(f"{expected}. {received}")
+    for axis, dim in enumerate(declared.shape, start=lead):
+        size = shape[axis]
+        if isinstance(dim, int) and dim != size:
+            raise ShapeError(f"{expected}. {received}, where dimension {axis} is {size} and not {dim}")
+        if isinstance(dim, str) and not isinstance(dim, Unknown):
+            known, other = sizes.setdefault(dim, (size, declared))
+            if known != size:
                 raise ShapeError(
-                    f"{declared} has shape {shape_text(declared.shape)}. Received: a value of shape {shape_text(whole)}, where dimension {axis} is {size} and not {dim}"
+                    f"One name is one size, and {dim} is {known} in {other} and {size} in {declared}. {received}"
                 )
-            continue
-        known, other = sizes.setdefault(dim, (size, declared))
-        if known != size:
-            raise ShapeError(
-                f"The size {dim} is {known} in {other} and {size} in {declared}, of shape {shape_text(whole)}; one name is one size"
-            )

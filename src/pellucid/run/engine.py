@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import importlib
 import os
 import sys
@@ -17,20 +18,21 @@ KEEP = ((-4, 0), (-1, 2**31 - 1), (-2, 64 << 20), (-8, 1))
 """What mallopt(3) is told: M_MMAP_MAX, M_TRIM_THRESHOLD, M_TOP_PAD and M_ARENA_MAX."""
 
 
+@functools.cache
 def jax() -> ModuleType:
     """Return JAX, setting up its process on the first call."""
-    if "jax" not in sys.modules:
-        prepare()
+    prepare()
     return importlib.import_module("jax")
 
 
 def prepare() -> None:
     """Set what XLA and the allocator read once, leaving alone whatever the user has set.
 
+    XLA reads its flags when it runs for the first time, so they are in vain where the user ran JAX before.
     ``PELLUCID_KEEP_MEMORY=0`` leaves the allocator as it is.
     """
     flags = os.environ.get("XLA_FLAGS", "")
-    if SMALL_LOOPS not in flags:
+    if "xla_backend_extra_options" not in flags:
         os.environ["XLA_FLAGS"] = f"{flags} --xla_backend_extra_options={SMALL_LOOPS}={SMALL_LOOP_BYTES}".strip()
     own = any(k.startswith("MALLOC_") or k == "GLIBC_TUNABLES" for k in os.environ)
     if sys.platform == "linux" and not own and os.environ.get("PELLUCID_KEEP_MEMORY", "1") != "0":

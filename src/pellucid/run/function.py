@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from pellucid.graph.errors import InputError, near_miss
 from pellucid.graph.expr import Expr, Input, Shared, as_expr
 from pellucid.graph.rewrite import Journal
 from pellucid.run.bind import arrange, bind
+from pellucid.run.history import History
 from pellucid.run.interpreter import NumpyProgram
 from pellucid.run.program import Program, make_program
 from pellucid.run.xla import XlaProgram
@@ -74,7 +76,7 @@ class Function:
 
     @property
     def compile_seconds(self) -> float:
-        """How long compiling loops took so far."""
+        """How long compiling took so far: once for every set of argument shapes, for calls and loops alike."""
         return 0.0 if self._backend is None else float(self._backend.compile_seconds)
 
     def __repr__(self) -> str:
@@ -99,7 +101,8 @@ class Function:
         *args, **kwargs
             The inputs, as for a call.
         progress : function, optional
-            ``progress(done, steps, latest)`` is called some five times a second, with the latest outputs.
+            ``progress(done, steps, latest)`` is called some five times a second, with the latest outputs. What it
+            raises ends the loop; shared variables keep what the finished steps made of them.
 
         Returns
         -------
@@ -119,10 +122,8 @@ class Function:
         >>> halve.repeat(3)
         array([8., 4., 2.], dtype=float32)
         """
-        if not isinstance(steps, (int, np.integer)) or isinstance(steps, bool) or steps < 0:
-            raise InputError(f"Expected a number of steps of 0 or more. Received: steps={steps!r}")
         values = bind(self.program.inputs, arrange(self.program.inputs, args, kwargs))
-        return self.loop(values, int(steps), False, progress)
+        return self.loop(values, checked_steps(steps), False, progress)
 
     def over(self, *batches: Any, progress: Progress | None = None, **kwargs: Any) -> Any:
         r"""Walk a leading batch axis: step :math:`i` gets ``batch[i]`` of every input, as one compiled loop.
@@ -132,7 +133,8 @@ class Function:
         *batches, **kwargs : arrays
             The inputs, each with one more axis in front.
         progress : function, optional
-            ``progress(done, steps, latest)`` is called some five times a second, with the latest outputs.
+            ``progress(done, steps, latest)`` is called some five times a second, with the latest outputs. What it
+            raises ends the loop; shared variables keep what the finished steps made of them.
 
         Returns
         -------
@@ -161,30 +163,18 @@ class Function:
 
     def loop(self, values: list[Any], steps: int, walk: bool, progress: Progress | None) -> Any:
         """Run a loop and gather its outputs."""
-        history: list[list[Any]] = [[] for _ in self.program.outputs]
-        finished = 0
+        history = History(len(self.program.outputs))
 
-        def report(done: int, outputs: list[Any]) -> None:
-            nonlocal finished
-            for kept, new in zip(history, outputs, strict=True):
-                kept.append(new)
-            finished = done
-            if progress is not None:
-                progress(done, steps, self.shape_outputs([o[-1] for o in outputs]))
+        def whole() -> Any:
+            return self.shape_outputs(history.whole(lambda: self.backend.shapes(values, walk)))
 
         try:
-            self.backend.run(values, steps, walk, report)
+            for _ in self.backend.run(values, steps, walk, history):
+                if progress is not None:
+                    progress(history.steps, steps, self.shape_outputs(history.latest()))
+            return whole()
         except KeyboardInterrupt:
-            raise Interrupted(self.gather(history), finished) from None
-        return self.gather(history)
-
-    def gather(self, history: list[list[Any]]) -> Any:
-        """Join the outputs of all chunks."""
-        whole = [
-            np.concatenate(chunks) if chunks else np.empty((0, *(d for d in o.shape if isinstance(d, int))), o.dtype)
-            for chunks, o in zip(history, self.program.outputs, strict=True)
-        ]
-        return self.shape_outputs(whole)
+            raise Interrupted(whole(), history.steps) from None
 
     def shape_outputs(self, outputs: list[Any]) -> Any:
         """Return outputs as they were asked for: one, a list, a dict, or none."""
@@ -195,12 +185,28 @@ class Function:
         return outputs if isinstance(self._structure, (list, tuple)) else outputs[0]
 
 
+def checked_steps(steps: Any) -> int:
+    """Refuse what is no number of steps."""
+    if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 0:
+        raise InputError(f"Expected a number of steps of 0 or more. Received: steps={steps!r}")
+    return int(steps)
+
+
+def pairs(given: Mapping[Any, Any] | Sequence[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+    """Return what is updated or replaced, and by what, refusing to do it twice."""
+    listed = list(given.items()) if isinstance(given, Mapping) else list(given)
+    twice = [target for target, count in Counter(target for target, _ in listed).items() if count > 1]
+    if twice:
+        raise InputError(f"{twice[0]} is given two new values. Received: {listed}")
+    return listed
+
+
 def function(
     inputs: Sequence[Input],
     outputs: Outputs = None,
     *,
     updates: Mapping[Shared, Any] | Sequence[tuple[Shared, Any]] | None = None,
-    givens: Mapping[Expr, Any] | None = None,
+    givens: Mapping[Expr, Any] | Sequence[tuple[Expr, Any]] | None = None,
     mode: str = "xla",
     rewrite: bool = True,
     on_unused_input: str = "raise",
@@ -213,16 +219,16 @@ def function(
         What is given at every call, by position or by name.
     outputs : Expr, sequence or dict of Expr, optional
         What is returned, and in what form.
-    updates : dict from Shared to Expr, optional
+    updates : dict from Shared to Expr, or such pairs, optional
         New values of shared variables, all computed from the old ones. Random streams add their own.
-    givens : dict from Expr to Expr or array, optional
+    givens : dict from Expr to Expr or array, or such pairs, optional
         What is put in the place of what before anything else.
     mode : {"xla", "numpy"}
         Compiled, or interpreted node by node.
     rewrite : bool
         Whether the graph is simplified first. Leave it on but to see what happens without.
     on_unused_input : {"raise", "ignore"}
-        What to do about an input that nothing depends on.
+        What to do about an input, or something in ``givens``, that nothing depends on.
 
     Returns
     -------
@@ -244,12 +250,11 @@ def function(
     >>> print(f([1.0, 1.0]))
     0.9
     """
-    listed = [inputs] if isinstance(inputs, Expr) else list(inputs)
     if isinstance(outputs, Mapping):
         wanted: list[Any] = list(outputs.values())
     else:
         wanted = [] if outputs is None else list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
     program = make_program(
-        listed, [as_expr(o) for o in wanted], dict(updates or {}), givens or {}, rewrite, on_unused_input
+        inputs, [as_expr(o) for o in wanted], pairs(updates or {}), pairs(givens or {}), rewrite, on_unused_input
     )
     return Function(program, outputs, mode)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from pellucid.graph.evaluate import Watch
 from pellucid.graph.expr import Constant
+from pellucid.run.history import History, Shapes
+from pellucid.run.interrupts import Uninterrupted
 from pellucid.run.program import Program
 
-Report = Callable[[int, list[Any]], None]
+REPORT_SECONDS = 0.15
+"""How long a loop runs before progress is reported."""
 
 
 class NumpyProgram:
@@ -22,17 +26,38 @@ class NumpyProgram:
     def __init__(self, program: Program) -> None:
         self.program = program
 
-    def call(self, args: list[Any], watch: Watch | None = None) -> list[Any]:
-        """Run one step and return the outputs."""
+    def step(self, args: list[Any], watch: Watch | None = None) -> tuple[list[Any], list[Any]]:
+        """Compute outputs and new values, without keeping them; each is an array of its own."""
         written = [np.asarray(s.storage) for s in self.program.updates]
         read = [s.value if isinstance(s, Constant) else np.asarray(s.storage) for s in self.program.read]
         outputs, new = self.program.step(np, written, read, [np.asarray(a) for a in args], watch)
+        return [np.array(o) for o in outputs], [np.array(n) for n in new]
+
+    def keep(self, new: list[Any]) -> None:
+        """Put back what the updates produced."""
         for target, value in zip(self.program.updates, new, strict=True):
-            target.storage = np.array(value)
+            target.storage = value
+
+    def call(self, args: list[Any], watch: Watch | None = None) -> list[Any]:
+        """Run one step and return the outputs."""
+        outputs, new = self.step(args, watch)
+        with Uninterrupted():
+            self.keep(new)
         return outputs
 
-    def run(self, args: list[Any], steps: int, walk: bool, report: Report) -> None:
-        """Run many steps one after the other."""
+    def run(self, args: list[Any], steps: int, walk: bool, history: History) -> Iterator[None]:
+        """Run many steps one after the other, pausing now and then to be watched."""
+        start = time.perf_counter()
         for i in range(steps):
-            outputs = self.call([a[i] for a in args] if walk else args)
-            report(i + 1, [np.asarray(o)[None] for o in outputs])
+            outputs, new = self.step([a[i] for a in args] if walk else args)
+            with Uninterrupted():
+                self.keep(new)
+                history.append(1, [o[None] for o in outputs])
+            if i + 1 == steps or time.perf_counter() - start > REPORT_SECONDS:
+                yield
+                start = time.perf_counter()
+
+    def shapes(self, args: list[Any], walk: bool) -> Shapes:
+        """Return shape and dtype of every output of one step."""
+        one = [np.zeros(a.shape[1:], a.dtype) for a in args] if walk else args
+        return [(o.shape, o.dtype) for o in self.step(one)[0]]

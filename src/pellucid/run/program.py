@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 from pellucid.graph.errors import DtypeError, InputError, PellucidError, ShapeError
 from pellucid.graph.evaluate import Watch, evaluate
@@ -41,6 +44,11 @@ class Program:
     read: list[Shared | Constant]
     journal: Journal = field(repr=False)
 
+    @functools.cached_property
+    def size(self) -> int:
+        """The number of expressions."""
+        return len(topological([*self.outputs, *self.updates.values()]))
+
     def step(
         self, xp: Any, written: Sequence[Any], read: Sequence[Any], args: Sequence[Any], watch: Watch | None = None
     ) -> tuple[list[Any], list[Any]]:
@@ -53,46 +61,59 @@ class Program:
 
 
 def make_program(
-    inputs: Sequence[Input],
+    inputs: Any,
     outputs: Sequence[Expr],
-    updates: Mapping[Any, Any],
-    givens: Mapping[Any, Any],
+    updates: Sequence[tuple[Any, Any]],
+    givens: Sequence[tuple[Any, Any]],
     rewrite: bool,
     unused: str,
 ) -> Program:
     """Check, substitute and simplify what a function was made of."""
-    for i in inputs:
-        if not isinstance(i, Input):
-            raise InputError(
-                f"The inputs of a function are made with pel.vector, pel.matrix and their kin. Received: {i!r}, a {type(i).__name__}"
-            )
-    if len(set(inputs)) != len(inputs):
-        raise InputError(f"An input stands twice in the inputs of a function. Received: {list(inputs)}")
-    new_values = {s: checked_update(s, e) for s, e in dict(updates).items()}
-    replaced = {a: checked_given(a, b) for a, b in dict(givens).items()}
-    everything = replace_all([*outputs, *new_values.values()], replaced)
+    if unused not in ("raise", "ignore"):
+        raise InputError(f"Expected on_unused_input to be 'raise' or 'ignore'. Received: {unused!r}")
+    listed = checked_inputs(inputs)
+    new_values = {target: checked_update(target, value) for target, value in updates}
+    replaced = {target: checked_given(target, value) for target, value in givens}
+    everything = [*outputs, *new_values.values()]
+    if unused == "raise":
+        check_givens(replaced, everything)
+    everything = replace_all(everything, replaced)
     for node in topological(everything):
         if isinstance(node, Shared) and node.default_update is not None and node not in new_values:
             new_values[node] = node.default_update
             everything.append(node.default_update)
+    check_inputs(listed, everything, unused)
     journal = Journal()
     if rewrite:
         everything = simplify_all(everything, journal=journal)
-    check_inputs(inputs, everything, unused)
     final = dict(zip(new_values, everything[len(outputs) :], strict=True))
     read = [
         n
         for n in topological(everything)
         if n not in final and (isinstance(n, Shared) or (isinstance(n, Constant) and n.value.nbytes > LARGE))
     ]
-    return Program(list(inputs), everything[: len(outputs)], final, read, journal)
+    return Program(listed, everything[: len(outputs)], final, read, journal)
+
+
+def checked_inputs(inputs: Any) -> list[Input]:
+    """Return the inputs as a list, refusing what is none."""
+    listed: list[Any] = [inputs] if isinstance(inputs, Expr) else list(inputs)
+    for i in listed:
+        if not isinstance(i, Input):
+            raise InputError(
+                f"The inputs of a function are made with pel.vector, pel.matrix and their kin. "
+                f"Received: {i!r}, a {type(i).__name__}"
+            )
+    if len(set(listed)) != len(listed):
+        raise InputError(f"An input stands twice in the inputs of a function. Received: {listed}")
+    return listed
 
 
 def checked_update(target: Any, value: Any) -> Expr:
     """Refuse an update that would change a shared variable's shape or dtype."""
     if not isinstance(target, Shared):
         raise PellucidError(f"Only shared variables are updated. Received: an update of {target!r}")
-    new = as_expr(value, target.dtype if isinstance(value, (bool, int, float)) else None)
+    new = as_expr(value, target.dtype if has_no_dtype(value) else None)
     if not agree(new.shape, target.shape):
         raise ShapeError(
             f"The update of {target}, of shape {shape_text(target.shape)}, has shape {shape_text(new.shape)}: {new}"
@@ -107,11 +128,29 @@ def checked_update(target: Any, value: Any) -> Expr:
 
 def checked_given(target: Any, value: Any) -> Expr:
     """Refuse to put something of another type in an expression's place."""
-    new = as_expr(value)
-    if not isinstance(target, Expr) or not agree(new.shape, target.shape) or new.dtype != target.dtype:
-        kind = target.type if isinstance(target, Expr) else type(target).__name__
-        raise ShapeError(f"givens: {new}, which is {new.type}, cannot take the place of {target}, which is {kind}")
+    if not isinstance(target, Expr):
+        raise PellucidError(f"givens: expressions are replaced. Received: {target!r}, a {type(target).__name__}")
+    new = as_expr(value, target.dtype if has_no_dtype(value) else None)
+    if not agree(new.shape, target.shape) or new.dtype != target.dtype:
+        kind = DtypeError if new.dtype != target.dtype else ShapeError
+        raise kind(f"givens: {new}, which is {new.type}, cannot take the place of {target}, which is {target.type}")
     return new
+
+
+def has_no_dtype(value: Any) -> bool:
+    """Tell whether a value takes the dtype of what it is meant for, as Python's numbers do."""
+    return isinstance(value, (bool, int, float, list, tuple)) and not isinstance(value, np.generic)
+
+
+def check_givens(replaced: Mapping[Expr, Expr], outputs: Sequence[Expr]) -> None:
+    """Name what is to be replaced and stands nowhere."""
+    reached = set(topological(outputs))
+    idle = [str(target) for target in replaced if target not in reached]
+    if idle:
+        raise InputError(
+            f"givens: nothing the function computes depends on {', '.join(idle)}. "
+            "Leave it out, or pass on_unused_input='ignore'"
+        )
 
 
 def check_inputs(inputs: Sequence[Input], outputs: Sequence[Expr], unused: str) -> None:
@@ -122,12 +161,12 @@ def check_inputs(inputs: Sequence[Input], outputs: Sequence[Expr], unused: str) 
     if missing:
         needs = next((n for n in topological(outputs) if any(i is missing[0] for i in n.inputs)), missing[0])
         raise InputError(
-            f"The function needs {', '.join(map(str, missing))}, used in {needs}: put it into the list of inputs, or give it with givens"
+            f"The function needs {', '.join(map(str, missing))}, used in {needs}: "
+            "put it into the list of inputs, or give it with givens"
         )
     idle = [str(i) for i in inputs if i not in reached]
-    if unused not in ("raise", "ignore"):
-        raise InputError(f"Expected on_unused_input to be 'raise' or 'ignore'. Received: {unused!r}")
     if idle and unused == "raise":
         raise InputError(
-            f"Nothing the function computes depends on {', '.join(idle)}. Leave it out, or pass on_unused_input='ignore'"
+            f"Nothing the function computes depends on {', '.join(idle)}. "
+            "Leave it out, or pass on_unused_input='ignore'"
         )

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from pellucid.graph.expr import Constant, Shared
 from pellucid.run.engine import jax, x64
+from pellucid.run.history import History, Shapes
+from pellucid.run.interrupts import Uninterrupted
 from pellucid.run.program import Program
+from pellucid.run.segments import LARGEST, Segments
 
 HISTORY_BYTES = 4 * 2**20
 """How much the outputs of a loop may take before they are fetched."""
@@ -21,7 +24,7 @@ LONGEST_CHUNK = 65536
 CHUNK_SECONDS = 0.15
 """How long a loop runs before progress is reported and Ctrl-C is heard."""
 
-Report = Callable[[int, list[Any]], None]
+Compiled = Callable[..., tuple[list[Any], list[Any]]]
 
 
 class XlaProgram:
@@ -30,18 +33,31 @@ class XlaProgram:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.compile_seconds = 0.0
-        self.loops: dict[Any, tuple[Any, int]] = {}
-        self.single = jax().jit(self.step, donate_argnums=0)
+        self.compiled: dict[Any, Any] = {}
+        self.constants: dict[Constant, Any] = {}
 
     def step(self, written: list[Any], read: list[Any], args: list[Any]) -> tuple[list[Any], list[Any]]:
         """Trace one step."""
-        xp = jax().numpy
-        outputs, new = self.program.step(xp, written, read, args)
-        return [xp.asarray(o) for o in outputs], [xp.asarray(n) for n in new]
+        j = jax()
+        outputs, new = self.program.step(j.numpy, written, read, args)
+        # A weak type would make the next call another program.
+        strong = j.lax.convert_element_type
+        return (
+            [strong(o, e.dtype) for o, e in zip(outputs, self.program.outputs, strict=True)],
+            [strong(n, s.dtype) for n, s in zip(new, self.program.updates, strict=True)],
+        )
 
     def state(self) -> tuple[list[Any], list[Any]]:
         """Return the values of what is written and of what is only read, on the device."""
-        return [on_device(s) for s in self.program.updates], [on_device(s) for s in self.program.read]
+        return [on_device(s) for s in self.program.updates], [self.on_device(s) for s in self.program.read]
+
+    def on_device(self, source: Shared | Constant) -> Any:
+        """Return a value as a JAX array, moving it to the device the first time."""
+        if isinstance(source, Shared):
+            return on_device(source)
+        if source not in self.constants:
+            self.constants[source] = jax().numpy.array(source.value)
+        return self.constants[source]
 
     def keep(self, new: Sequence[Any]) -> None:
         """Put back what the updates produced."""
@@ -51,45 +67,76 @@ class XlaProgram:
     def call(self, args: list[Any]) -> list[Any]:
         """Run one step and return the outputs."""
         with x64():
-            outputs, new = self.single(*self.state(), args)
-        self.keep(new)
-        return [np.asarray(o) for o in outputs]
-
-    def run(self, args: list[Any], steps: int, walk: bool, report: Report) -> None:
-        """Run many steps as a compiled loop, in chunks, reporting the outputs of each chunk."""
-        with x64():
-            args = [jax().numpy.asarray(a) for a in args]
-            loop, capacity = self.loop(args, walk)
-            done, count = 0, 1
-            while done < steps:
-                count = min(count, capacity, steps - done)
-                start = time.perf_counter()
-                outputs, new = loop(*self.state(), args, np.int32(done), np.int32(count))
+            compiled = self.compile("call", args, self.compile_step)
+            state = self.state()
+            with Uninterrupted():
+                outputs, new = compiled(*state, args)
                 self.keep(new)
-                fetched = [np.asarray(o)[:count] for o in outputs]
-                if not outputs:
-                    jax().block_until_ready(new)
-                seconds = time.perf_counter() - start
-                done += count
-                report(done, fetched)
-                count = max(1, int(count * min(8.0, CHUNK_SECONDS / max(seconds, 1e-9))))
+            # Copies, so that what the caller holds neither is read-only nor keeps a buffer from being donated.
+            return [np.array(o) for o in outputs]
 
-    def loop(self, args: list[Any], walk: bool) -> tuple[Any, int]:
-        """Return the compiled loop for arguments of these shapes, and the most steps it takes at once."""
-        key = (walk, tuple((a.shape, a.dtype) for a in args))
-        if key not in self.loops:
+    def run(self, args: list[Any], steps: int, walk: bool, history: History) -> Iterator[None]:
+        """Run many steps as a compiled loop, in chunks, pausing after each to be watched."""
+        if steps:
+            with x64():
+                args = [jax().numpy.asarray(a) for a in args]
+                loop, capacity = self.compile("over" if walk else "repeat", args, self.compile_loop)
+        count = 1
+        while history.steps < steps:
+            count = min(count, capacity, steps - history.steps)
             start = time.perf_counter()
-            self.loops[key] = self.compile_loop(args, walk)
-            self.compile_seconds += time.perf_counter() - start
-        return self.loops[key]
+            self.run_chunk(loop, args, count, history)
+            seconds = time.perf_counter() - start
+            count = max(1, int(count * min(8.0, CHUNK_SECONDS / max(seconds, 1e-9))))
+            yield
 
-    def compile_loop(self, args: list[Any], walk: bool) -> tuple[Any, int]:
-        """Compile a loop whose number of steps is an argument, so that one program serves every length."""
+    def run_chunk(self, loop: Compiled, args: list[Any], count: int, history: History) -> None:
+        """Run the next steps of a loop and keep all of what they made."""
+        with x64():
+            state = self.state()
+            with Uninterrupted():
+                outputs, new = loop(*state, args, np.int32(history.steps), np.int32(count))
+                self.keep(new)
+                # Copies, because the buffers have room for the longest chunk.
+                history.append(count, [np.array(np.asarray(o)[:count]) for o in outputs])
+                jax().block_until_ready(new)
+
+    def shapes(self, args: list[Any], walk: bool) -> Shapes:
+        """Return shape and dtype of every output of one step."""
+        with x64():
+            return [(s.shape, s.dtype) for s in self.abstract_outputs(args, walk)]
+
+    def abstract_outputs(self, args: list[Any], walk: bool) -> list[Any]:
+        """Trace one step of a loop for the shapes of its outputs."""
+        one = [jax().ShapeDtypeStruct(a.shape[1:], a.dtype) for a in args] if walk else args
+        outputs: list[Any] = jax().eval_shape(self.step, *self.state(), one)[0]
+        return outputs
+
+    def compile(self, kind: str, args: list[Any], compiler: Callable[[str, list[Any]], Any]) -> Any:
+        """Return what was compiled for arguments of these shapes, compiling it the first time."""
+        key = (kind, tuple((a.shape, a.dtype) for a in args))
+        if key not in self.compiled:
+            start = time.perf_counter()
+            self.compiled[key] = compiler(kind, args)
+            self.compile_seconds += time.perf_counter() - start
+        return self.compiled[key]
+
+    def compile_step(self, kind: str, args: list[Any]) -> Compiled:
+        """Compile one step; one of very many expressions in segments."""
+        if self.program.size > LARGEST:
+            return Segments(self.program, self.state(), args)
+        compiled: Compiled = jax().jit(self.step, donate_argnums=0).lower(*self.state(), args).compile()
+        return compiled
+
+    def compile_loop(self, kind: str, args: list[Any]) -> tuple[Compiled, int]:
+        """Compile a loop whose number of steps is an argument, so that one program serves every length.
+
+        Returned with it is the most steps that it takes at once.
+        """
         j = jax()
         lax, xp = j.lax, j.numpy
-        state = self.state()
-        one = [a[0] for a in args] if walk else args
-        shapes, _ = j.eval_shape(self.step, *state, one)
+        walk = kind == "over"
+        shapes = self.abstract_outputs(args, walk)
         bytes_a_step = sum(int(np.prod(s.shape)) * s.dtype.itemsize for s in shapes)
         capacity = int(np.clip(HISTORY_BYTES // max(bytes_a_step, 1), 1, LONGEST_CHUNK))
 
@@ -104,14 +151,15 @@ class XlaProgram:
             new, history = lax.fori_loop(0, count, body, (written, history))
             return history, new
 
-        compiled = j.jit(loop, donate_argnums=0).lower(*state, args, np.int32(0), np.int32(1)).compile()
-        return compiled, capacity
+        lowered = j.jit(loop, donate_argnums=0).lower(*self.state(), args, np.int32(0), np.int32(1))
+        return lowered.compile(), capacity
 
 
-def on_device(source: Shared | Constant) -> Any:
-    """Return a value as a JAX array, moving it to the device the first time."""
-    if isinstance(source, Constant):
-        return source.value
-    if isinstance(source.storage, np.ndarray):
-        source.storage = jax().numpy.array(source.storage)
-    return source.storage
+def on_device(shared: Shared) -> Any:
+    """Return a shared variable's value as a JAX array, copied to the device the first time.
+
+    It must be a copy: its buffer is given away to the next step, and NumPy's own may be held by someone else.
+    """
+    if isinstance(shared.storage, np.ndarray):
+        shared.storage = jax().numpy.array(shared.storage)
+    return shared.storage

@@ -1,0 +1,40 @@
+"""Ctrl-C held back while the state of a program is between two steps."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+Handler = Callable[[int, FrameType | None], Any]
+
+
+class Uninterrupted:
+    """A ``with`` block that Ctrl-C cannot cut in two: it is heard when the block ends.
+
+    A compiled step consumes the old state, so between starting it and keeping the new state there would be none.
+    Threads other than the main one are never interrupted by Ctrl-C and need no protection.
+    """
+
+    def __init__(self) -> None:
+        self.heard: tuple[int, FrameType | None] | None = None
+        self.handler: Handler | None = None
+
+    def note(self, number: int, frame: FrameType | None) -> None:
+        """Remember that Ctrl-C was pressed."""
+        self.heard = (number, frame)
+
+    def __enter__(self) -> None:
+        handler = signal.getsignal(signal.SIGINT)
+        if callable(handler) and threading.current_thread() is threading.main_thread():
+            self.handler = handler
+            signal.signal(signal.SIGINT, self.note)
+
+    def __exit__(self, *exception: object) -> None:
+        if self.handler is None:
+            return
+        signal.signal(signal.SIGINT, self.handler)
+        if self.heard is not None:
+            self.handler(*self.heard)
