@@ -113,8 +113,9 @@ def mnist_softmax(
         lines=[
             f"test accuracy {accuracy:.4f} on {len(test):,} images after {steps:,} batches of {batch}",
             f"mean loss of an image: {losses[0]:.3f} at first, which is log 10, and {losses[-10:].mean():.3f} at last",
-            f"{steps:,} steps in NumPy, on one core: {hand_clock.seconds:.2f} s; as one compiled program: {seconds:.2f} s (and "
-            f"{network.step.compile_seconds:.2f} s to compile); their weights differ by {gap:.0e} at most",
+            f"{steps:,} steps in NumPy, on one core: {hand_clock.seconds:.2f} s; as one compiled program: "
+            f"{seconds:.2f} s (and {network.step.compile_seconds:.2f} s to compile)",
+            f"the weights of the two differ by {gap:.0e} at most",
         ],
     )
 
