@@ -5,7 +5,18 @@ import importlib
 from pellucid.experiments.frame.definition import Experiment
 from pellucid.experiments.frame.errors import UsageError, nearest
 
-NAMES = ("logistic", "moons", "moons-sizes", "regularization", "mnist-softmax", "adder")
+NAMES = (
+    "symbols",
+    "logistic",
+    "moons",
+    "moons-sizes",
+    "regularization",
+    "mnist-softmax",
+    "conv32",
+    "images",
+    "adder",
+    "mnist-cnn",
+)
 
 
 def find(name: str) -> Experiment:
