@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 
@@ -50,9 +51,14 @@ class History:
         width = max(map(len, self.history))
         lines = [f"{count} epoch{'s' * (count != 1)} in {sum(self.seconds):.3g} s"]
         for name, values in self.history.items():
-            extreme, word = (min(values), "least") if name.endswith("loss") else (max(values), "greatest")
-            at = values.index(extreme) + 1 if extreme in values else count
-            lines.append(
-                f"  {name:<{width}}  {values[0]:.4g} -> {values[-1]:.4g}  ({word} {extreme:.4g} in epoch {at})"
-            )
+            lines.append(f"  {name:<{width}}  {values[0]:.4g} -> {values[-1]:.4g}{best(name, values)}")
         return "\n".join(lines)
+
+
+def best(name: str, values: Sequence[float]) -> str:
+    """Say in which epoch a loss was least, or a metric greatest."""
+    numbers = [value for value in values if math.isfinite(value)]
+    if not numbers:
+        return ""
+    extreme, word = (min(numbers), "least") if name.endswith("loss") else (max(numbers), "greatest")
+    return f"  ({word} {extreme:.4g} in epoch {values.index(extreme) + 1})"

@@ -65,9 +65,7 @@ def line(epoch: int, epochs: int, measures: Mapping[str, float], seconds: float)
 
 def written(measures: Mapping[str, Any]) -> str:
     """Write measures side by side, in as many columns from epoch to epoch."""
-    return "  ".join(
-        f"{name} {value:.4f}" if value >= 1e-3 else f"{name} {value:.2e}" for name, value in measures.items()
-    )
+    return "  ".join(f"{name} {value:{'.2e' if 0 < abs(value) < 1e-3 else '.4f'}}" for name, value in measures.items())
 
 
 class Silence:

@@ -1,0 +1,167 @@
+"""Data and settings that do not fit: each is refused before training, in words that say how to go on."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid import nn
+from pellucid.model.errors import ModelError
+
+Data = tuple[np.ndarray, np.ndarray]
+Make = Callable[..., pel.Sequential]
+
+
+def test_not_compiled(data: Data) -> None:
+    model = pel.Sequential([nn.Input((2,)), nn.Dense(2)], name="fresh")
+    for use in (model.fit, model.evaluate):
+        with pytest.raises(ModelError, match=r"fresh is not compiled. Call model.compile"):
+            use(*data)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({}, r"compile needs a loss. Known: binary_crossentropy"),
+        ({"loss": "binary_crosentropy"}, r"no loss named 'binary_crosentropy'.* Did you mean 'binary_crossentropy'"),
+        ({"loss": "mse", "metrics": ["acuracy"]}, r"no metric named 'acuracy'.* Did you mean 'accuracy'"),
+        ({"loss": "mse", "optimizer": "adm"}, r"no optimizer named 'adm'.* Did you mean 'adam'"),
+        ({"loss": "mse", "metrics": "accuracy"}, r"Expected metrics to be a list.*write metrics=\['accuracy'\]"),
+        ({"loss": "mse", "metrics": ["acc", "acc"]}, r"Two measures are named 'acc'"),
+    ],
+)
+def test_what_compile_refuses(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        pel.Sequential([nn.Dense(2)]).compile(**settings)
+
+
+@pytest.mark.parametrize("name", ["batch_size", "epochs"])
+@pytest.mark.parametrize("value", [0, -1, 2.5, True, "3"])
+def test_counts_are_positive(data: Data, make: Make, name: str, value: object) -> None:
+    with pytest.raises(ValueError, match=f"Expected {name} to be an integer of 1 or more. Received: {name}="):
+        make().fit(*data, **{name: value})
+
+
+def test_verbose_is_known(data: Data, make: Make) -> None:
+    model = make()
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=r"Expected verbose to be 'auto', 0, 1 or 2. Received: verbose=3"):
+        model.fit(*data, verbose=3)
+    assert np.array_equal(before[0], model.get_weights()[0])
+
+
+def test_a_seed_is_an_integer(data: Data, make: Make) -> None:
+    with pytest.raises(ValueError, match="Expected a seed that is an integer of 0 or more"):
+        make().fit(*data, seed=-1)
+
+
+def test_lengths_differ(data: Data, make: Make) -> None:
+    with pytest.raises(ModelError, match=r"a target for every sample. Received: 160 in x and 159 in y"):
+        make().fit(data[0], data[1][:-1])
+
+
+def test_samples_of_another_shape(make: Make) -> None:
+    model = make()
+    with pytest.raises(
+        pel.ShapeError, match=r"first layer dense.* expects samples of shape \(2,\). Received: x of shape \(5, 3\)"
+    ):
+        model.predict(np.zeros((5, 3)))
+    with pytest.raises(pel.ShapeError, match=r"one sample alone is written x\[None\]"):
+        model.predict(np.zeros(2))
+    with pytest.raises(pel.ShapeError, match=r"they become so by x.reshape\(-1, 2\)"):
+        model.predict(np.zeros((5, 1, 2)))
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (np.zeros((0, 2)), r"at least one sample. Received: shape \(0, 2\)"),
+        (3.0, r"at least one sample. Received: shape \(\)"),
+        (np.array([["a", "b"]]), r"Expected x to hold numbers. Received: <U1 values"),
+        (np.array([[1j, 2j]]), r"Expected x to hold real numbers. Received: complex128"),
+        (pel.matrix("v"), r"Received: the expression v; a model is called on those: model\(x\)"),
+        ([[0.0, 1.0], [np.nan, 2.0], [np.inf, 1.0]], r"finite float32.*nan at \[1, 0\], the first of 2.*in 2 samples"),
+        ([[0.0, 1e300]], r"finite float32 numbers. Received: inf at \[0, 1\]"),
+    ],
+)
+def test_samples_that_are_none(make: Make, x: object, message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        make().predict(x)
+
+
+def test_a_great_sum_is_no_infinity(make: Make) -> None:
+    assert make().predict(np.full((4, 2), 3e38, "float32")).shape == (4, 2)
+
+
+def test_targets_with_names(data: Data, make: Make) -> None:
+    with pytest.raises(ModelError, match=r"Expected y to hold numbers.*np.unique\(y, return_inverse=True\)"):
+        make().fit(data[0], np.where(data[1], "cat", "dog"))
+
+
+def test_targets_that_are_not_finite(data: Data) -> None:
+    model = pel.Sequential([nn.Input((2,)), nn.Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.raises(ModelError, match=r"Expected y to be finite float32 numbers. Received: nan at \[0\]"):
+        model.fit(data[0], np.full(160, np.nan))
+
+
+@pytest.mark.parametrize("loss", ["categorical_crossentropy", "binary_crossentropy", "mse"])
+def test_labels_where_columns_are_wanted(data: Data, make: Make, loss: str) -> None:
+    model = make()
+    model.compile("sgd", loss)
+    with pytest.raises(
+        ModelError,
+        match=r"compares columns.* 2 of them. Received: y of shape \(160,\), integer labels. "
+        r"One-hot columns are np.eye\(2, dtype='float32'\)\[y\]; or .*sparse_categorical_crossentropy",
+    ):
+        model.fit(*data)
+
+
+def test_columns_where_labels_are_wanted(data: Data, make: Make) -> None:
+    with pytest.raises(pel.ShapeError, match="for one-hot columns use categorical_crossentropy"):
+        make().fit(data[0], np.eye(2)[data[1]])
+
+
+def test_labels_that_are_no_integers(data: Data, make: Make) -> None:
+    with pytest.raises(pel.DtypeError, match=r"expected integer labels.*float32.*astype\('int32'\)"):
+        make().fit(data[0], data[1].astype(float))
+
+
+@pytest.mark.parametrize(("shift", "hint"), [(1, "from 1 to 2; np.unique"), (-1, "from -1 to 0$")])
+def test_labels_out_of_range(data: Data, make: Make, shift: int, hint: str) -> None:
+    with pytest.raises(
+        ModelError, match=f"takes labels from 0 to 1, for the 2 columns.*Received: y with labels {hint}"
+    ):
+        make().fit(data[0], data[1] + shift)
+
+
+def test_validation_labels_out_of_range(data: Data, make: Make) -> None:
+    with pytest.raises(ModelError, match="Received: validation y with labels from 3 to 4"):
+        make().fit(*data, validation_data=(data[0], data[1] + 3))
+
+
+def test_targets_that_are_no_probabilities(data: Data, make: Make) -> None:
+    model = make()
+    model.compile("sgd", "binary_crossentropy")
+    with pytest.raises(ModelError, match=r"takes targets from 0 to 1. Received: y with values from -1.0 to 1.0"):
+        model.fit(data[0], 2 * np.eye(2)[data[1]] - 1)
+
+
+def test_labels_that_int32_cannot_hold(data: Data, make: Make) -> None:
+    with pytest.raises(pel.DtypeError, match=r"y is int32. Received: int64 values that int32 cannot hold"):
+        make().fit(data[0], data[1].astype("int64") + 2**40)
+
+
+def test_targets_of_another_shape(data: Data, make: Make) -> None:
+    model = make()
+    model.compile("sgd", "mse")
+    with pytest.raises(pel.ShapeError, match=r"expected y_true to have the shape of y_pred.*\(n, 3\).*\(n, 2\)"):
+        model.fit(data[0], np.zeros((160, 3)))
+
+
+def test_nothing_to_train(data: Data) -> None:
+    model = pel.Sequential([nn.Input((2,)), nn.Activation("softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    with pytest.raises(pel.GradientError, match="There is nothing to train"):
+        model.fit(*data)

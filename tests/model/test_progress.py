@@ -1,0 +1,102 @@
+"""What a person sees while a model trains, and what is kept if they stop it."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid.model import progress
+from pellucid.model.history import History
+
+Data = tuple[np.ndarray, np.ndarray]
+Make = Callable[..., pel.Sequential]
+
+
+def test_nothing_is_shown_where_nobody_watches(data: Data, make: Make, capfd: pytest.CaptureFixture[str]) -> None:
+    model = make()
+    model.fit(*data)
+    model.fit(*data, verbose=0)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_one_line_an_epoch(data: Data, make: Make, capsys: pytest.CaptureFixture[str]) -> None:
+    model = make()
+    for verbose in (1, 2):
+        history = model.fit(*data, epochs=2, validation_split=0.2, verbose=verbose).history
+        lines = capsys.readouterr().out.splitlines()
+        assert [line.split("  ")[0] for line in lines] == ["Epoch 1/2", "Epoch 2/2"]
+        assert lines[1].endswith("  ".join(f"{name} {values[1]:.4f}" for name, values in history.items()))
+
+
+def test_a_bar_on_a_terminal(
+    data: Data, make: Make, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    history = make().fit(*data, epochs=3).history
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "Epoch 3/3" in err
+    assert f"loss {history['loss'][-1]:.4f}" in err
+
+
+def test_small_numbers_keep_their_digits() -> None:
+    assert progress.written({"loss": 0.000012, "accuracy": 0.5}) == "loss 1.20e-05  accuracy 0.5000"
+    assert progress.written({"loss": 0.0, "gain": -2.5}) == "loss 0.0000  gain -2.5000"
+    assert progress.written({"loss": float("nan")}) == "loss nan"
+
+
+def test_a_history_can_be_read(data: Data, make: Make) -> None:
+    model = make()
+    history = model.fit(*data, epochs=2, seed=0)
+    assert model.history is history
+    assert history.epoch == [0, 1]
+    assert len(history.seconds) == 2
+    first, last = history.history["loss"]
+    assert f"loss      {first:.4g} -> {last:.4g}" in str(history)
+
+
+def test_an_empty_history_and_one_without_numbers() -> None:
+    history = History()
+    assert str(history) == "no finished epoch"
+    history.append({"loss": float("nan")}, 0.5)
+    assert str(history) == "1 epoch in 0.5 s\n  loss  nan -> nan"
+
+
+STOPPED = """
+import numpy as np, pellucid as pel
+from pellucid import nn
+
+rng = np.random.default_rng(0)
+x, y = rng.random((1984, 50), dtype="float32"), rng.integers(0, 2, 1984)
+model = pel.Sequential([nn.Input((50,)), nn.Dense(20, activation="tanh"), nn.Dense(2, activation="softmax")])
+model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+before = model.get_weights()
+try:
+    model.fit(x, y, epochs=10**6, verbose=2)
+except KeyboardInterrupt as stop:
+    assert isinstance(stop, pel.Interrupted)
+    assert stop.history is model.history
+    epochs = len(model.history.epoch)
+    assert epochs and len(model.history.history["loss"]) == epochs
+    assert epochs * 62 <= stop.steps < (epochs + 1) * 62, (epochs, stop.steps)
+    assert all(np.isfinite(w).all() for w in model.get_weights())
+    assert not np.array_equal(before[0], model.get_weights()[0])
+    model.fit(x, y, epochs=1)
+    print("kept")
+"""
+
+
+def test_ctrl_c_ends_at_once_and_keeps_what_was_reached() -> None:
+    process = subprocess.Popen([sys.executable, "-c", STOPPED], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    for _ in range(3):
+        assert process.stdout.readline().startswith("Epoch")
+    process.send_signal(signal.SIGINT)
+    rest, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert rest.splitlines()[-1] == "kept"

@@ -1,0 +1,156 @@
+"""Layers one after the other: how they are put together, and what is refused."""
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid import nn
+from pellucid.model.errors import ModelError
+
+
+def small() -> pel.Sequential:
+    return pel.Sequential([nn.Input((3,)), nn.Dense(4, activation="relu"), nn.Dense(2)])
+
+
+def test_a_model_is_built_from_its_input_on() -> None:
+    model = small()
+    assert model.inputs[0].shape == ("n", 3)
+    assert model.outputs[0].shape == ("n", 2)
+    assert [p.shape for p in model.parameters] == [(3, 4), (4,), (4, 2), (2,)]
+    assert len(model.layers) == 2
+
+
+def test_a_model_called_on_an_expression_shares_its_parameters() -> None:
+    model = small()
+    x = pel.matrix("x", shape=("m", 3))
+    y = model(x)
+    assert y.shape == ("m", 2)
+    assert set(pel.parameters(y)) == set(model.parameters)
+    values = np.ones((2, 3), "float32")
+    np.testing.assert_array_equal(pel.function([x], y)(values), model.predict(values))
+
+
+def test_a_model_is_built_by_the_first_expression() -> None:
+    model = pel.Sequential([nn.Dense(4), nn.Dense(2)])
+    assert model.parameters == []
+    assert model(pel.matrix("x", shape=("m", 5))).shape == ("m", 2)
+    assert model.inputs[0].shape == ("n", 5)
+
+
+def test_a_model_is_a_layer_of_another() -> None:
+    inner = pel.Sequential([nn.Dense(4, activation="tanh", kernel_regularizer="l2"), nn.Dense(3)])
+    outer = pel.Sequential([nn.Input((5,)), inner, nn.Dense(2, kernel_regularizer=nn.regularizers.L2(0.5))])
+    assert len(outer.parameters) == 6
+    assert outer.parameters[:4] == inner.parameters
+    penalty = pel.function([], outer.regularization())()
+    wanted = 0.01 * np.square(outer.get_weights()[0]).sum() + 0.5 * np.square(outer.get_weights()[4]).sum()
+    np.testing.assert_allclose(penalty, wanted, rtol=1e-6)
+
+
+def test_a_layer_that_stands_twice_has_its_parameters_once() -> None:
+    layer = nn.Dense(3, kernel_regularizer="l2")
+    model = pel.Sequential([nn.Input((3,)), layer, layer])
+    assert len(model.parameters) == 2
+    np.testing.assert_allclose(
+        pel.function([], model.regularization())(), 0.01 * np.square(model.get_weights()[0]).sum(), rtol=1e-6
+    )
+
+
+def test_a_layer_added_later_takes_part() -> None:
+    model = small()
+    x = np.ones((2, 3), "float32")
+    before = model.predict(x)
+    model.add(nn.Activation("softmax"))
+    np.testing.assert_allclose(model.predict(x), np.exp(before) / np.exp(before).sum(1, keepdims=True), rtol=1e-5)
+
+
+def test_dropout_is_gone_from_predictions() -> None:
+    model = pel.Sequential([nn.Input((2,)), nn.Dropout(0.5)])
+    x = np.ones((50, 2), "float32")
+    np.testing.assert_array_equal(model.predict(x), x)
+
+
+def test_predictions_come_in_batches_of_any_size(rng: np.random.Generator) -> None:
+    model, x = small(), rng.normal(size=(70, 3)).astype("float32")
+    whole = model.predict(x, batch_size=70)
+    assert whole.shape == (70, 2)
+    assert whole.dtype == np.float32
+    for size in (1, 32, 69, 1000):
+        np.testing.assert_allclose(model.predict(x, batch_size=size), whole, rtol=1e-5, atol=1e-6)
+
+
+def test_bytes_are_cast_in_the_program() -> None:
+    model = small()
+    x = np.arange(6, dtype=np.uint8).reshape(2, 3)
+    np.testing.assert_array_equal(model.predict(x), model.predict(x.astype("float32")))
+
+
+def test_weights_are_read_and_set() -> None:
+    model, other = small(), small()
+    other.set_weights(model.get_weights())
+    x = np.ones((2, 3), "float32")
+    np.testing.assert_array_equal(model.predict(x), other.predict(x))
+
+
+def test_weights_that_do_not_fit_change_nothing() -> None:
+    model = small()
+    before = model.get_weights()
+    with pytest.raises(ModelError, match=r"has 4 parameters. Received: 3 arrays"):
+        model.set_weights(before[:3])
+    with pytest.raises(pel.ShapeError, match=r"kernel has shape \(4, 2\). Received: a value of shape \(2, 4\)"):
+        model.set_weights([before[0] + 1, before[1], before[2].T, before[3]])
+    np.testing.assert_array_equal(model.get_weights()[0], before[0])
+
+
+def test_summary_is_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    model = pel.Sequential([nn.Input((3072,), name="pixels"), nn.Dense(768, name="first"), nn.Dense(2, name="last")])
+    model.summary()
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["first", "(Dense)", "float32", "(n,", "768)", "2,360,064"] in lines
+    assert ["2,361,602", "parameters,", "9,446,408", "bytes"] in lines
+
+
+def test_repr_names_the_layers() -> None:
+    model = pel.Sequential([nn.Dense(2, name="first")], name="tiny")
+    assert repr(model) == "<Sequential tiny: first>"
+    assert repr(pel.Sequential(name="empty")) == "<Sequential empty: no layers>"
+
+
+@pytest.mark.parametrize("use", ["inputs", "outputs"])
+def test_not_built(use: str) -> None:
+    with pytest.raises(ModelError, match=r"is not built.*nn.Input\(shape\)"):
+        getattr(pel.Sequential([nn.Dense(2)]), use)
+
+
+def test_not_built_for_summary_and_weights() -> None:
+    model = pel.Sequential([nn.Dense(2)])
+    for use in (model.summary, model.get_weights, lambda: model.set_weights([])):
+        with pytest.raises(ModelError, match="is not built"):
+            use()
+
+
+def test_what_is_no_layer() -> None:
+    with pytest.raises(TypeError, match=r"expected a layer. Received: .*Dense.*; write Dense\(...\)"):
+        pel.Sequential([nn.Dense])  # type: ignore[list-item]
+    with pytest.raises(TypeError, match=r"Received: 'relu'; nn.Activation\(f\) makes a function one"):
+        pel.Sequential(["relu"])  # type: ignore[list-item]
+
+
+def test_an_input_stands_first_and_once() -> None:
+    with pytest.raises(ModelError, match=r"nn.Input stands first and once. Received: <Input .*> after <Dense"):
+        pel.Sequential([nn.Dense(2), nn.Input((3,))])
+    with pytest.raises(ModelError, match=r"Received: <Input .*> after one"):
+        pel.Sequential([nn.Input((3,), name="one"), nn.Input((3,))])
+
+
+def test_a_layer_that_does_not_fit_leaves_the_model_as_it_was() -> None:
+    model = small()
+    with pytest.raises(pel.ShapeError):
+        model.add(nn.Conv2D(2, 3))
+    assert len(model.layers) == 2
+    assert model.outputs[0].shape == ("n", 2)
+
+
+def test_a_scalar_has_no_batch() -> None:
+    with pytest.raises(pel.ShapeError, match=r"an axis for the batch. Received: x, a scalar"):
+        pel.Sequential([nn.Dense(2)])(pel.scalar("x"))
