@@ -246,11 +246,11 @@ def log1m_softmax(xp: Any, x: Any, axis: Any = -1) -> Any:
     )
     second = xp.max(xp.where(alone, x - 1e30, x), axis=axis, keepdims=True)
     others = xp.where(alone, xp.zeros_like(x), xp.exp(xp.where(alone, second, x) - second))
-    rest = xp.log(xp.sum(others, axis=axis, keepdims=True)) + second
+    rest = xp.log(xp.sum(others, axis=axis, keepdims=True)) + (second - greatest)
     e = xp.exp(x - greatest)
     total = xp.sum(e, axis=axis, keepdims=True)
-    less = xp.log(xp.where(alone, xp.ones_like(x), total - e)) + greatest
-    return xp.where(alone, rest, less) - (xp.log(total) + greatest)
+    less = xp.log(xp.where(alone, xp.ones_like(x), total - e))
+    return xp.where(alone, rest, less) - xp.log(total)
 
 
 def _crossentropy_type(y: Expr, z: Expr) -> Type:

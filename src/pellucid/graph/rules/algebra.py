@@ -130,6 +130,11 @@ def power_minus_one(x: Any) -> Any:
     return power(x, -1), 1 / x
 
 
+@rule("algebra")
+def multiply_reciprocal(x: Any, y: Any) -> Any:
+    return x * (1 / y), x / y
+
+
 @rule("algebra", when="y != 0")
 def divide_factor(x: Any, y: Any) -> Any:
     return (x * y) / y, x

@@ -92,6 +92,46 @@ def reshape_nothing(x: Any, shape: Any) -> Any:
     return reshape(x, shape=shape), lambda x, shape: x if x.shape == shape else None
 
 
+def _without_ones(shape: Any) -> list[Any]:
+    return [d for d in shape if d != 1]
+
+
+@rule("shapes", examples=lambda rng: (_cube(rng), (2, 1, 3, 4, 1)))
+def reshape_expands(x: Any, shape: Any) -> Any:
+    """A new shape that differs by axes of length 1 only adds axes."""
+
+    def expanded(x: Expr, shape: Any) -> Expr | None:
+        if 1 in x.shape or len(shape) == x.ndim or _without_ones(shape) != list(x.shape):
+            return None
+        return write("expand_dims", x, axis=tuple(place for place, d in enumerate(shape) if d == 1))
+
+    return reshape(x, shape=shape), expanded
+
+
+@rule("shapes", examples=lambda rng: (_cube(rng)[:, :1], (2, 4)))
+def reshape_squeezes(x: Any, shape: Any) -> Any:
+    """A new shape that lacks the axes of length 1 only takes axes away."""
+
+    def squeezed(x: Expr, shape: Any) -> Expr | None:
+        if 1 in shape or len(shape) == x.ndim or _without_ones(x.shape) != list(shape):
+            return None
+        return write("squeeze", x)
+
+    return reshape(x, shape=shape), squeezed
+
+
+@rule("shapes", examples=lambda rng: (_cube(rng), rng.uniform(1, 2, 3), (2, 0, 1), (1, 2, 0)))
+def transpose_to_divide(x: Any, y: Any, there: Any, back: Any) -> Any:
+    """Rows divided by numbers of their own by turning a matrix twice: ``(x.T / y).T`` is ``x / y[:, None]``."""
+
+    def divided(x: Expr, y: Expr, there: Any, back: Any) -> Expr | None:
+        if y.ndim != 1 or tuple(there[a] for a in back) != tuple(range(x.ndim)):
+            return None
+        return x / write("expand_dims", y, axis=tuple(a for a in range(x.ndim) if a != there[-1]))
+
+    return transpose(transpose(x, axes=there) / y, axes=back), divided
+
+
 @rule("shapes", examples=lambda rng: (_cube(rng), _cube(rng)))
 def reshape_like_nothing(x: Any, y: Any) -> Any:
     return reshape_like(x, y), lambda x, y: x if covers(x.shape, y.shape) else None

@@ -1,0 +1,186 @@
+"""Textbook formulas at numbers where their textbook evaluation overflows: the value and the gradient are exact."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid.graph.expr import Expr, Input
+from pellucid.graph.rewrite import simplify
+
+Z = Input("z", (3,))
+ROWS_AT_THE_EDGE = [[1000, 0], [0, 1000], [-1000, 0], [0, -1000], [500, -500], [0, 0]]
+T = Input("t", (3,))
+ZB = Input("z", ("n", 3))
+TB = Input("t", ("n", 3))
+X = Input("x", ("n",))
+LABEL = Input("t", ("n",))
+EYE = np.eye(3, dtype=bool)
+
+
+@pytest.fixture(params=["by_numpy", "by_xla"])
+def run(request: pytest.FixtureRequest) -> Callable[..., Any]:
+    """Run simplified expressions, interpreted and compiled; the interpreter's overflow warnings are errors."""
+    return request.getfixturevalue(request.param)
+
+
+def value_and_gradient(run: Any, cost: Expr, wrt: Expr, values: dict[Expr, Any]) -> list[np.ndarray]:
+    """Return a cost and its gradient as a function would compute them."""
+    given = {k: np.asarray(v, "float32") for k, v in values.items()}
+    return run([simplify(cost), pel.grad(cost, wrt)], given)
+
+
+ONE_ROW = {
+    "softmax": lambda z: pel.softmax(z),
+    "exp over sum": lambda z: pel.exp(z) / pel.exp(z).sum(),
+    "shifted": lambda z: pel.exp(z - z.max()) / pel.exp(z - z.max()).sum(),
+    "numpy": lambda z: np.exp(z) / np.sum(np.exp(z)),
+    "keepdims": lambda z: pel.exp(z) / pel.exp(z).sum(axis=0, keepdims=True),
+    "reciprocal": lambda z: pel.exp(z) * (1 / pel.exp(z).sum()),
+    "exp of log_softmax": lambda z: pel.exp(z - pel.log(pel.exp(z).sum())),
+}
+ROWS = {
+    "softmax": lambda z: pel.softmax(z, axis=1),
+    "keepdims": lambda z: pel.exp(z) / pel.exp(z).sum(axis=1, keepdims=True),
+    "last axis": lambda z: pel.exp(z) / pel.exp(z).sum(axis=-1, keepdims=True),
+    "none": lambda z: pel.exp(z) / pel.exp(z).sum(axis=1)[:, None],
+    "ellipsis": lambda z: pel.exp(z) / pel.exp(z).sum(axis=1)[..., None],
+    "expand_dims": lambda z: pel.exp(z) / pel.expand_dims(pel.exp(z).sum(axis=1), 1),
+    "reshape": lambda z: pel.exp(z) / pel.exp(z).sum(axis=1).reshape((-1, 1)),
+    "transposed": lambda z: (pel.exp(z).T / pel.exp(z).sum(axis=1)).T,
+    "shifted": lambda z: (
+        pel.exp(z - z.max(axis=1, keepdims=True)) / pel.exp(z - z.max(axis=1, keepdims=True)).sum(axis=1, keepdims=True)
+    ),
+}
+
+
+@pytest.mark.parametrize("form", ONE_ROW)
+def test_crossentropy_of_one_row(form: str, run: Any) -> None:
+    loss = -(T * pel.log(ONE_ROW[form](Z))).sum()
+    value, gradient = value_and_gradient(run, loss, Z, {Z: [1000, 0, 0], T: [0, 1, 0]})
+    np.testing.assert_array_equal(value, np.float32(1000))
+    np.testing.assert_array_equal(gradient, [1, -1, 0])
+
+
+@pytest.mark.parametrize("form", ROWS)
+def test_crossentropy_of_rows(form: str, run: Any) -> None:
+    loss = -(TB * pel.log(ROWS[form](ZB))).sum(axis=1).mean()
+    z, t = [[1000, 0, 0], [0, -1000, 0]], [[0, 1, 0], [0, 1, 0]]
+    value, gradient = value_and_gradient(run, loss, ZB, {ZB: z, TB: t})
+    np.testing.assert_allclose(value, 1000 + np.log(2) / 2, rtol=1e-6)
+    np.testing.assert_allclose(gradient, [[0.5, -0.5, 0], [0.25, -0.5, 0.25]], rtol=1e-6)
+
+
+def test_crossentropy_of_labels(run: Any) -> None:
+    y = pel.ivector("y", shape=("n",))
+    loss = -pel.log(pel.take_along_axis(pel.softmax(ZB), y[:, None], axis=1)).mean()
+    value, gradient = run(
+        [simplify(loss), pel.grad(loss, ZB)],
+        {ZB: np.array([[1000, 0, 0]], "float32"), y: np.array([1], "int32")},
+    )
+    assert value == 1000
+    np.testing.assert_array_equal(gradient, [[1, -1, 0]])
+
+
+def test_log_sum_exp(run: Any) -> None:
+    x = Input("x", (2,))
+    value, gradient = value_and_gradient(run, pel.log(pel.exp(x).sum()), x, {x: [1000, 0]})
+    assert value == 1000
+    np.testing.assert_array_equal(gradient, [1, 0])
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1])
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_log_sum_exp_along_axes(axis: int, keepdims: bool) -> None:
+    made = simplify(pel.log(pel.exp(ZB).sum(axis=axis, keepdims=keepdims)))
+    assert made.op is not None
+    assert made.op.name == "logsumexp"
+
+
+SIGMOIDS = {
+    "1 / (1 + exp(-x))": lambda x: 1 / (1 + pel.exp(-x)),
+    "1 / (exp(-x) + 1)": lambda x: 1 / (pel.exp(-x) + 1),
+    "exp(x) / (1 + exp(x))": lambda x: pel.exp(x) / (1 + pel.exp(x)),
+    "exp(x) / (exp(x) + 1)": lambda x: pel.exp(x) / (pel.exp(x) + 1),
+    "power": lambda x: (1 + pel.exp(-x)) ** -1,
+    "sigmoid": lambda x: pel.sigmoid(x),
+}
+
+
+@pytest.mark.parametrize("form", SIGMOIDS)
+def test_sigmoid(form: str, run: Any) -> None:
+    value, gradient = value_and_gradient(run, SIGMOIDS[form](X).sum(), X, {X: [-1000, 0, 1000]})
+    assert value == 1.5
+    np.testing.assert_array_equal(gradient, [0, 0.25, 0])
+
+
+@pytest.mark.parametrize("form", SIGMOIDS)
+@pytest.mark.parametrize("label", [0.0, 1.0, 0.5])
+def test_binary_crossentropy_of_a_sigmoid(form: str, label: float, run: Any) -> None:
+    p = SIGMOIDS[form](X)
+    loss = -(LABEL * pel.log(p) + (1 - LABEL) * pel.log(1 - p)).sum()
+    x = np.array([-1000, -1, 0, 1, 1000.0])
+    value, gradient = value_and_gradient(run, loss, X, {X: x, LABEL: np.full(5, label)})
+    np.testing.assert_allclose(value, np.sum(np.logaddexp(0, x) - label * x), rtol=1e-6)
+    with np.errstate(over="ignore"):
+        np.testing.assert_allclose(gradient, 1 / (1 + np.exp(-x)) - label, rtol=2e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("row", ROWS_AT_THE_EDGE)
+@pytest.mark.parametrize("label", [0.0, 1.0])
+def test_binary_crossentropy_of_a_softmax_of_two(row: list[float], label: float, run: Any) -> None:
+    z, t = Input("z", (1, 2)), Input("t", (1, 2))
+    p = pel.softmax(z)
+    loss = -(t * pel.log(p) + (1 - t) * pel.log(1 - p)).sum()
+    hot = np.array([[label, 1 - label]])
+    value, gradient = value_and_gradient(run, loss, z, {z: [row], t: hot})
+    margin = (row[1] - row[0]) * (2 * label - 1)
+    np.testing.assert_allclose(value, 2 * np.logaddexp(0, margin), rtol=1e-6)
+    slope = 2 * np.exp(-np.logaddexp(0, -margin)) * (1 - 2 * label)
+    np.testing.assert_allclose(gradient, [[slope, -slope]], rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("row", [[1000.0, 0.0, 0.0], [0.0, 1000.0, 1000.0], [-1000.0, 0.0, 3.0], [2.0, 2.0, 2.0]])
+def test_log_of_one_minus_softmax(row: list[float], run: Any) -> None:
+    value, gradient = value_and_gradient(run, pel.log(1 - pel.softmax(Z)).sum(), Z, {Z: row})
+    x = np.array(row)
+    rest = [np.logaddexp.reduce(np.delete(x, i)) for i in range(3)]
+    np.testing.assert_allclose(value, np.sum(rest) - 3 * np.logaddexp.reduce(x), rtol=1e-6)
+    p = np.exp(x - np.logaddexp.reduce(x))
+    others = sum(np.where(EYE[i], 0, np.exp(np.where(EYE[i], 0, x - rest[i]))) for i in range(3))
+    np.testing.assert_allclose(gradient, others - 3 * p, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("form", "written"),
+    [
+        (lambda x: pel.log(1 + pel.exp(x)), "softplus(x)"),
+        (lambda x: pel.log(pel.exp(x) + 1), "softplus(x)"),
+        (lambda x: pel.log1p(pel.exp(x)), "softplus(x)"),
+        (lambda x: pel.log(1 + x), "log1p(x)"),
+        (lambda x: pel.exp(x) - 1, "expm1(x)"),
+        (lambda x: pel.log(pel.sigmoid(x)), "-softplus(-x)"),
+        (lambda x: pel.log(1 - pel.sigmoid(x)), "-softplus(x)"),
+        (lambda x: pel.log(1 / (1 + pel.exp(-x))), "-softplus(-x)"),
+        (lambda x: -pel.log(1 + pel.exp(-x)), "-softplus(-x)"),
+        (lambda x: pel.log(pel.exp(x)), "x"),
+    ],
+)
+def test_forms_are_found(form: Any, written: str) -> None:
+    assert str(simplify(form(X))) == written
+
+
+def test_softplus_and_its_gradient(run: Any) -> None:
+    value, gradient = value_and_gradient(run, pel.log(1 + pel.exp(X)).sum(), X, {X: [-1000, 0, 1000]})
+    np.testing.assert_allclose(value, 1000 + np.log(2), rtol=1e-6)
+    np.testing.assert_array_equal(gradient, [0, 0.5, 1])
+
+
+def test_small_numbers_keep_their_digits(run: Any) -> None:
+    tiny = np.array([1e-20, 1e-10], "float32")
+    for f in (pel.log(1 + X), pel.exp(X) - 1):
+        np.testing.assert_array_equal(run([simplify(f)], {X: tiny})[0], tiny)
