@@ -40,6 +40,7 @@ _HOMES = {
     "pellucid.graph.op": ["expand", "op"],
     "pellucid.graph.rewrite": ["Journal", "rule", "simplify"],
     "pellucid.graph.walk": ["parameters"],
+    "pellucid.model.errors": ["ModelError", "TrainingWarning"],
     "pellucid.model.sequential": ["Sequential"],
     "pellucid.run.function": ["Function", "Interrupted", "function"],
     "pellucid.show.latex": ["latex"],

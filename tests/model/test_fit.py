@@ -261,3 +261,19 @@ def test_a_split_out_of_range(data: Data, make: Make, share: object) -> None:
 def test_a_split_that_leaves_nothing(data: Data, make: Make) -> None:
     with pytest.raises(ModelError, match=r"validation_split=0.5 of 1 samples leaves 0 to train on and 1"):
         make().fit(data[0][:1], data[1][:1], validation_split=0.5)
+
+
+def test_sequences_of_any_length(rng: np.random.Generator) -> None:
+    nn.set_random_seed(0)
+    bits = rng.integers(0, 2, (64, 6, 2))
+    model = pel.Sequential(
+        [
+            nn.Input((None, 2)),
+            nn.SimpleRNN(8, return_sequences=True),
+            nn.Dense(1, activation="sigmoid"),
+        ]
+    )
+    model.compile(Adam(0.02), "binary_crossentropy", metrics=["accuracy"])
+    history = model.fit(bits, bits[:, :, :1] ^ bits[:, :, 1:], epochs=3, seed=0).history
+    assert history["loss"][-1] < history["loss"][0]
+    assert model.predict(bits[:, :3]).shape == (64, 3, 1)

@@ -69,7 +69,7 @@ def samples(value: Any, given: Expr, layer: str, name: str) -> Array:
 
 def _how_to_reshape(array: Array, given: Expr, name: str) -> str:
     """Say how the samples could be made to fit, where that is plain to see."""
-    wanted = given.shape[1:]
+    wanted, name = given.shape[1:], name.split()[-1]
     if agree(array.shape, wanted):
         return f"; one sample alone is written {name}[None]"
     sizes = [size for size in wanted if isinstance(size, int)]
@@ -143,8 +143,8 @@ def check_columns(array: Array, output: Expr, loss: str, name: str) -> None:
     if count != 1 and labels and not is_float(array.dtype):
         raise ModelError(
             f"The loss {loss} compares columns, and the model puts out {count} of them. Received: {name} of shape "
-            f"{shape_text(array.shape)}, integer labels. One-hot columns are np.eye({count}, dtype='float32')[{name}]; "
-            "or compile with loss='sparse_categorical_crossentropy', which takes labels"
+            f"{shape_text(array.shape)}, integer labels. One-hot columns are "
+            f"np.eye({count}, dtype='float32')[{name.split()[-1]}]; or compile with loss='sparse_categorical_crossentropy', which takes labels"
         )
 
 
