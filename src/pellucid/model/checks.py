@@ -144,7 +144,8 @@ def check_columns(array: Array, output: Expr, loss: str, name: str) -> None:
         raise ModelError(
             f"The loss {loss} compares columns, and the model puts out {count} of them. Received: {name} of shape "
             f"{shape_text(array.shape)}, integer labels. One-hot columns are "
-            f"np.eye({count}, dtype='float32')[{name.split()[-1]}]; or compile with loss='sparse_categorical_crossentropy', which takes labels"
+            f"np.eye({count}, dtype='float32')[{name.split()[-1]}]; "
+            "or compile with loss='sparse_categorical_crossentropy', which takes labels"
         )
 
 
