@@ -140,4 +140,6 @@ class Bar(Silence):
     def epoch(self, epoch: int, measures: Mapping[str, float], seconds: float) -> None:
         """Print the line of a finished epoch above the bar."""
         self.progress.update(self.task, completed=(epoch + 1) * self.steps)
-        self.progress.console.print(line(epoch, self.epochs, measures, seconds), highlight=False, soft_wrap=True)
+        self.progress.console.print(
+            line(epoch, self.epochs, measures, seconds), highlight=False, markup=False, soft_wrap=True
+        )
