@@ -1,5 +1,7 @@
 """What the tests of the graph share: values by the interpreter, values by XLA, and differences that check gradients."""
 
+import functools
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -7,7 +9,7 @@ import numpy as np
 import pytest
 
 from pellucid.graph.evaluate import evaluate
-from pellucid.graph.expr import Expr
+from pellucid.graph.expr import Expr, Input
 from pellucid.graph.gradient import grad
 
 Values = Mapping[Expr, np.ndarray]
@@ -49,11 +51,11 @@ def check_gradient(cost: Expr, values: Values, wrt: Sequence[Expr], order: int =
     by_difference = float(ahead - behind) / (2 * step)
     np.testing.assert_allclose(by_rule, by_difference, rtol=tolerance, atol=tolerance * (1 + abs(float(ahead))))
     if order > 1:
-        projected = [(g * rng.normal(size=np.shape(values[w]))).sum() for w, g in zip(wrt, gradients, strict=True)]
-        total = projected[0]
-        for p in projected[1:]:
-            total = total + p
-        check_gradient(total, values, wrt, order - 1, tolerance)
+        weights = [Input("r", g.shape, g.dtype) for g in gradients]
+        projected = [(g * r).sum() for g, r in zip(gradients, weights, strict=True)]
+        total = functools.reduce(operator.add, projected)
+        drawn = {r: rng.normal(size=g.shape).astype(g.dtype) for r, g in zip(weights, found, strict=True)}
+        check_gradient(total, {**values, **drawn}, wrt, order - 1, tolerance)
 
 
 @pytest.fixture(name="by_numpy")

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import overload
 
 from pellucid.graph.expr import Expr
-from pellucid.graph.op import Body
 from pellucid.graph.walk import rebuild, topological
 
 
@@ -40,15 +39,7 @@ def inference(expr: Expr | Sequence[Expr]) -> Expr | list[Expr]:
         new = [done[i] for i in node.inputs]
         if node.op is not None and node.op.inference is not None:
             done[node] = node.op.inference(*new, **node.settings)
-            continue
-        bodies = {k: Body(v.inputs, tuple(inference(v.outputs))) for k, v in node._settings if isinstance(v, Body)}
-        changed = {
-            k: b
-            for k, b in bodies.items()
-            if any(a is not c for a, c in zip(b.outputs, node.settings[k].outputs, strict=True))
-        }
-        done[node] = (
-            node.op.make(tuple(new), {**node.settings, **changed}) if changed and node.op else rebuild(node, new)
-        )
+        else:
+            done[node] = rebuild(node, new)
     result = [done[output] for output in outputs]
     return result[0] if isinstance(expr, Expr) else result

@@ -12,6 +12,7 @@ from pellucid.graph.errors import ShapeError
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Constant, Expr, Input, agree, as_expr
 from pellucid.graph.gradient import pullback
+from pellucid.graph.inference import inference
 from pellucid.graph.op import Body, op, output, public
 from pellucid.graph.operators import call
 from pellucid.graph.types import Dim, Type, covers, is_float, unify
@@ -41,7 +42,7 @@ def _scan_types(
 
 def _loop_numpy(
     operands: tuple[Any, ...], body: Body, states: int, sequences: int, length: int | None, reverse: bool
-) -> tuple[Any, ...]:
+) -> Any:
     xs, state, fixed = (
         operands[:sequences],
         list(operands[sequences : sequences + states]),
@@ -59,12 +60,12 @@ def _loop_numpy(
         for result, value in zip(results, new, strict=True):
             result[t] = value
         state = new[:states]
-    return (*results, *state)
+    return one_or_all((*results, *state))
 
 
 def _loop_xla(
     xp: Any, *operands: Any, body: Body, states: int, sequences: int, length: int | None, reverse: bool
-) -> tuple[Any, ...]:
+) -> Any:
     from jax import lax
 
     xs, state, fixed = operands[:sequences], operands[sequences : sequences + states], operands[sequences + states :]
@@ -76,16 +77,27 @@ def _loop_xla(
     carry, stacked = lax.scan(
         step, tuple(map(xp.asarray, state)), tuple(map(xp.asarray, xs)), length=length, reverse=reverse
     )
-    return (*stacked, *carry)
+    return one_or_all((*stacked, *carry))
+
+
+def one_or_all(results: tuple[Any, ...]) -> Any:
+    """Return the results as an op of so many gives them: a single one is not wrapped."""
+    return results if len(results) > 1 else results[0]
+
+
+def results_of(node: Expr) -> list[Expr]:
+    """Return the results of a loop as expressions."""
+    return [node] if len(node.types) == 1 else [output(node, i) for i in range(len(node.types))]
 
 
 def _scan_grad(
-    g: list[Any], node: Expr, *operands: Any, body: Body, states: int, sequences: int, length: int | None, reverse: bool
+    g: Any, node: Expr, *operands: Any, body: Body, states: int, sequences: int, length: int | None, reverse: bool
 ) -> list[Any]:
     r"""Run the step's pullback from the last step to the first, carrying :math:`\partial c / \partial h_t`."""
     count = len(body.outputs)
+    g = g if isinstance(g, list) else [g]
     xs, inits, fixed = operands[:sequences], operands[sequences : sequences + states], operands[sequences + states :]
-    stacked = [output(node, i) for i in range(count)]
+    stacked = results_of(node)[:count]
     before = [shifted(s, h, reverse) for s, h in zip(stacked[:states], inits, strict=True)]
     real_states = [i for i in range(states) if is_float(inits[i].dtype)]
     real_outputs = [i for i in range(count) if g[i] is not None and is_float(body.outputs[i].dtype)]
@@ -115,6 +127,8 @@ def _scan_grad(
     total = {w: Input(f"s{i}", w.shape, w.dtype) for i, w in enumerate(sums)}
     d_states = [full(h_in[i]) for i in real_states]
     new_outputs = [*d_states, *[total[w] + full(w) for w in sums], *[full(x) for x in x_in if found.get(x) is not None]]
+    if not new_outputs:
+        return [None] * len(operands)
     new_outputs = replace_all(new_outputs, known)
 
     sequence_pairs: list[tuple[Expr, Expr]] = [
@@ -165,6 +179,17 @@ def shifted(stacked: Any, init: Any, reverse: bool) -> Any:
     return call("join", stacked[1:], first, axis=0) if reverse else call("join", first, stacked[:-1], axis=0)
 
 
+def _scan_inference(*operands: Expr, body: Body, states: int, sequences: int, **settings: Any) -> Expr:
+    """Turn the step to inference, and let go of what it then no longer uses, such as the state of a random stream."""
+    outputs = inference(body.outputs)
+    used = set(topological(outputs))
+    kept = [i for i, place in enumerate(body.inputs) if i < sequences + states or place in used]
+    changed = any(a is not b for a, b in zip(outputs, body.outputs, strict=True))
+    new = Body(tuple(body.inputs[i] for i in kept), tuple(outputs)) if changed else body
+    operands = tuple(operands[i] for i in kept) if changed else operands
+    return scan_loop.op.make(operands, {"body": new, "states": states, "sequences": sequences, **settings})
+
+
 def _example(rng: np.random.Generator) -> list[Any]:
     x, h, w = Input("x", (3,), "float64"), Input("h", (3,), "float64"), Input("w", (3,), "float64")
     body = Body((x, h, w), (call("tanh", x + h * w),))
@@ -177,6 +202,7 @@ def _example(rng: np.random.Generator) -> list[Any]:
     infer=_scan_types,
     xla=_loop_xla,
     grad=_scan_grad,
+    inference=_scan_inference,
     examples=_example,
     cost=0,
     tex=lambda operands, settings: [
@@ -220,7 +246,8 @@ def scan(
     step : function
         ``step(*x_t, *h)`` gets one element of every sequence and every state, as expressions, and returns the new
         states and then anything else to be kept, as one expression or a list or tuple of them. It may use any
-        expression from outside, which is computed once, before the loop.
+        expression from outside, which is computed once, before the loop. So are random numbers: a draw inside the
+        step is the same one at every step. For a new one each time, draw a sequence and walk along it.
     sequences : Expr or sequence of Expr
         Walked along their first axis.
     init : Expr, number or sequence of these
@@ -279,6 +306,7 @@ def scan(
     made = scan_loop(
         *xs, *inits, *outer, body=body, states=len(states), sequences=len(xs), length=length, reverse=reverse
     )
+    made = made if isinstance(made, list) else [made]
     return made[0] if len(results) == 1 and not isinstance(returned, (list, tuple)) else made[: len(results)]
 
 
