@@ -1,0 +1,85 @@
+"""Arguments: what fits an input, and what is said about what does not."""
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+
+
+@pytest.fixture
+def f():
+    X, y = pel.matrix("X", shape=("n", 2)), pel.ivector("y", shape=("n",))
+    return pel.function([X, y], X.sum() + y.sum(), mode="numpy")
+
+
+X = np.ones((3, 2), "float32")
+y = np.ones(3, "int32")
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "message"),
+    [
+        ((X,), {}, r"The function needs a value for y\. Received: 1 of 2 inputs"),
+        ((X, y, y), {}, r"The function takes 2 inputs \(X, y\)\. Received: 3"),
+        ((X,), {"Y": y}, r"The function has no input named 'Y'\."),
+        ((X, y), {"X": X}, r"The input 'X' was given twice, by position and by name"),
+        ((X[0], y), {}, r"X has shape \(n, 2\)\. Received: a value of shape \(2,\)"),
+        ((X.T, y), {}, r"X has shape \(n, 2\)\. Received: a value of shape \(2, 3\), where dimension 1 is 3 and not 2"),
+        ((X, y[:2]), {}, r"One name is one size, and n is 3 in X and 2 in y\. Received: a value of shape \(2,\)"),
+        ((X, y / 2), {}, r"y is int32\. Received: float64 values that int32 cannot hold"),
+        (("XX", y), {}, r"Expected numbers\. Received: 'XX'"),
+        ((X, pel.vector("v")), {}, r"v is an expression and has no value yet"),
+    ],
+)
+def test_what_does_not_fit_is_refused(f, args, kwargs, message):
+    with pytest.raises((pel.PellucidError, TypeError), match=message):
+        f(*args, **kwargs)
+
+
+def test_a_misspelt_name_is_guessed():
+    rate = pel.scalar("rate")
+    with pytest.raises(pel.InputError, match=r"no input named 'rat'\. Did you mean 'rate'\?"):
+        pel.function([rate], rate)(rat=1)
+
+
+def test_a_name_that_two_inputs_have_cannot_be_used():
+    a, b = pel.scalar("x"), pel.scalar("x")
+    f = pel.function([a, b], a - b)
+    assert f(3, 1) == 2
+    with pytest.raises(pel.InputError, match="several inputs named 'x'"):
+        f(3, x=1)
+
+
+def test_rounding_an_array_warns_and_rounding_a_number_does_not(f):
+    assert f([[0.1, 0.2]], [1]) == pytest.approx(1.3)
+    with pytest.warns(pel.PrecisionWarning, match="X is float32 and received float64 values, which were rounded"):
+        f(np.array([[0.1, 0.2]]), [1])
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        ((X, y), r"X has shape \(n, 2\), and one axis for the steps before it\. Received: a value of shape \(3, 2\)"),
+        ((X[None], y), r"y has shape \(n,\), and one axis for the steps before it\. Received: a value of shape \(3,\)"),
+        (
+            (X[None], np.ones((2, 3), "int32")),
+            r"over walks inputs that are equally long\. Received lengths: X: 1, y: 2",
+        ),
+        ((X[None, :2], y[None]), r"One name is one size, and n is 2 in X and 3 in y\. Received: .* \(1, 3\)"),
+    ],
+)
+def test_batches_that_do_not_fit_are_refused(f, args, message):
+    with pytest.raises(pel.PellucidError, match=message):
+        f.over(*args)
+
+
+def test_over_without_inputs_has_nothing_to_walk():
+    w = pel.shared(0.0, "w")
+    with pytest.raises(pel.InputError, match="Received lengths: none"):
+        pel.function([], updates={w: w + 1}).over()
+
+
+@pytest.mark.parametrize("steps", [-1, 2.0, True, None])
+def test_steps_are_counted_in_whole_numbers(f, steps):
+    with pytest.raises(pel.InputError, match=r"Expected a number of steps of 0 or more\. Received: steps="):
+        f.repeat(steps, X, y)

@@ -1,0 +1,105 @@
+"""JAX's process: set up once, before it runs, and the user's own settings and programs left alone."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+SMALL = "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=131072"
+
+LOOP = """
+import pellucid as pel
+w = pel.shared(1.0, "w")
+print(pel.function([], w, updates={w: 2 * w}).repeat(3).tolist())
+"""
+
+
+def python(program: str, **environment: str) -> list[str]:
+    """Run a program in a process of its own, with warnings as errors, and return the lines it prints."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("MALLOC_", "GLIBC_", "XLA_", "PELLUCID_"))}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        env={**kept, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
+    return done.stdout.splitlines()
+
+
+def test_building_and_printing_need_no_jax():
+    program = """
+import sys, pellucid as pel
+x = pel.vector("x")
+print(pel.grad(pel.tanh(x).sum(), x))
+pel.function([x], x + 1, mode="numpy")([1.0])
+print("jax" in sys.modules)
+"""
+    assert python(program) == ["1 - tanh(x) ** 2", "False"]
+
+
+def test_flags_are_set_before_the_first_program():
+    assert python(LOOP + "import os; print(os.environ['XLA_FLAGS'])") == ["[1.0, 2.0, 4.0]", SMALL]
+
+
+@pytest.mark.parametrize(
+    ("own", "becomes"),
+    [
+        ("--xla_cpu_enable_fast_math=false", f"--xla_cpu_enable_fast_math=false {SMALL}"),
+        (SMALL.replace("131072", "0"), SMALL.replace("131072", "0")),
+    ],
+)
+def test_the_users_flags_win(own, becomes):
+    assert python(LOOP + "import os; print(os.environ['XLA_FLAGS'])", XLA_FLAGS=own) == ["[1.0, 2.0, 4.0]", becomes]
+
+
+MALLOPT = """
+import ctypes
+from pellucid.run import engine
+told = []
+class Library:
+    mallopt = staticmethod(lambda *option: told.append(option))
+engine.ctypes = type("", (), {"CDLL": staticmethod(lambda name: Library)})
+engine.jax()
+engine.jax()
+print(len(told))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mallopt is glibc's")
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [({}, "4"), ({"PELLUCID_KEEP_MEMORY": "0"}, "0"), ({"MALLOC_ARENA_MAX": "2"}, "0")],
+)
+def test_the_allocator_is_told_once_to_keep_memory_unless_told_otherwise(environment, told):
+    assert python(MALLOPT, **environment) == [told]
+
+
+def test_jax_imported_first_works_the_same():
+    assert python("import jax\n" + LOOP) == ["[1.0, 2.0, 4.0]"]
+    assert python("import jax; jax.numpy.ones(3).sum()\n" + LOOP) == ["[1.0, 2.0, 4.0]"]
+
+
+LEAK = """
+import jax, jax.numpy as jnp, numpy as np, pellucid as pel
+w = pel.shared(np.float64(1.0), "w")
+seen = []
+f = pel.function([], w, updates={w: 2 * w})
+look = lambda *told: seen.append(str(jnp.asarray(1.0).dtype))
+look(); f(); look(); f.repeat(3, progress=look); f.repeat(0); look()
+print(f().dtype, set(seen), jax.config.jax_enable_x64)
+"""
+
+
+def test_64_bits_do_not_leak_into_the_users_jax():
+    assert python(LEAK) == ["float64 {'float32'} False"]
+
+
+def test_pellucid_keeps_64_bits_whatever_the_user_sets():
+    assert python(LEAK.replace("look = ", "jax.config.update('jax_enable_x64', True); look = ")) == [
+        "float64 {'float64'} True"
+    ]

@@ -1,0 +1,223 @@
+"""Functions: what is called, what comes back, and what shared variables keep."""
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+
+both = pytest.mark.parametrize("mode", ["xla", "numpy"])
+
+
+@both
+def test_outputs_come_back_in_the_form_they_were_asked_for(mode):
+    x = pel.vector("x")
+    assert pel.function([x], x.sum(), mode=mode)([1.0, 2.0]) == 3
+    both_ways = pel.function([x], [x.sum(), x * 2], mode=mode)([1.0, 2.0])
+    assert isinstance(both_ways, list)
+    assert both_ways[1].tolist() == [2, 4]
+    named = pel.function([x], {"total": x.sum(), "twice": x * 2}, mode=mode)([1.0, 2.0])
+    assert list(named) == ["total", "twice"]
+    assert named["total"] == 3
+    assert pel.function([], [], mode=mode)() == []
+
+
+@both
+def test_a_function_without_outputs_updates_and_returns_none(mode):
+    w = pel.shared(1.0, "w")
+    double = pel.function([], updates={w: 2 * w}, mode=mode)
+    assert double() is None
+    assert double() is None
+    assert w.get_value() == 4
+
+
+@both
+def test_scalars_are_numpy_scalars_and_arrays_are_the_callers_own(mode):
+    w = pel.shared(np.zeros(3, "float32"), "w")
+    x = pel.vector("x")
+    f = pel.function([x], [x, w, x.sum()], updates={w: w + 1}, mode=mode)
+    given = np.ones(3, "float32")
+    same, state, total = f(given)
+    assert isinstance(total, np.float32)
+    same[:] = 7
+    state[:] = 7
+    assert given.tolist() == [1, 1, 1]
+    assert w.get_value().tolist() == [1, 1, 1]
+    f(given)
+    assert state.tolist() == [7, 7, 7]
+
+
+@both
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64", "uint8", "bool"])
+def test_every_dtype_goes_through(mode, dtype):
+    x = pel.vector("x", dtype=dtype)
+    w = pel.shared(np.zeros(2, dtype), "w")
+    f = pel.function([x], [x[::-1], x[0]], updates={w: x}, mode=mode)
+    values = np.array([1, 0], dtype)
+    reversed_, first = f(values)
+    assert reversed_.dtype == first.dtype == w.get_value().dtype == np.dtype(dtype)
+    assert reversed_.tolist() == [0, 1]
+    history = f.repeat(2, values)
+    assert history[0].dtype == np.dtype(dtype)
+    assert history[0].shape == (2, 2)
+
+
+@both
+def test_all_updates_are_computed_from_the_old_values(mode):
+    a, b = pel.shared([1.0, 2.0], "a"), pel.shared([3.0, 4.0], "b")
+    swap = pel.function([], updates={a: b, b: a}, mode=mode)
+    swap()
+    assert (a.get_value().tolist(), b.get_value().tolist()) == ([3, 4], [1, 2])
+    swap.repeat(3)
+    assert (a.get_value().tolist(), b.get_value().tolist()) == ([1, 2], [3, 4])
+
+
+@both
+def test_a_copy_of_one_variable_in_another_is_a_copy(mode):
+    a, b = pel.shared([1.0, 2.0], "a"), pel.shared([3.0, 4.0], "b")
+    pel.function([], updates={a: b}, mode=mode)()
+    pel.function([], updates={a: a + 1}, mode=mode).repeat(2)
+    assert (a.get_value().tolist(), b.get_value().tolist()) == ([5, 6], [3, 4])
+
+
+def test_the_users_array_is_never_given_away():
+    mine = np.ones(1000)
+    w = pel.shared(mine, "w")
+    add = pel.function([], updates={w: w + 1})
+    add()
+    w.set_value(mine)
+    add.repeat(5)
+    assert (mine == 1).all()
+    assert (w.get_value() == 6).all()
+
+
+def test_what_was_read_stays_what_it_was():
+    w = pel.shared(np.zeros(1000), "w")
+    before, copied = pel.function([], w)(), w.get_value()
+    add = pel.function([], w + 1, updates={w: w + 1})
+    first = add()
+    add()
+    add.repeat(3)
+    assert (before == 0).all()
+    assert (copied == 0).all()
+    assert (first == 1).all()
+
+
+@both
+def test_functions_share_their_variables(mode):
+    w, x = pel.shared([1.0, 2.0], "w"), pel.vector("x")
+    learn = pel.function([x], updates={w: w + x}, mode=mode)
+    predict = pel.function([x], (w * x).sum(), mode="numpy" if mode == "xla" else "xla")
+    learn([1.0, 1.0])
+    assert predict([1.0, 1.0]) == 5
+    w.set_value([0.0, 0.0])
+    assert predict([1.0, 1.0]) == 0
+    learn.repeat(3, [1.0, 2.0])
+    assert predict([1.0, 1.0]) == 9
+
+
+def test_a_large_constant_is_handed_to_the_program():
+    table = np.arange(2000.0)
+    i = pel.iscalar("i")
+    f = pel.function([i], pel.constant(table)[i])
+    assert [c.value.size for c in f.program.read] == [2000]
+    assert [f(7), f(8), *f.over([9, 10])] == [7, 8, 9, 10]
+
+
+@both
+def test_givens_take_the_place_of_expressions(mode):
+    x, y = pel.vector("x"), pel.vector("y")
+    assert pel.function([y], x + 1, givens={x: y * 2}, mode=mode)([1.0]) == [3]
+    assert pel.function([], x.sum(), givens=[(x, [1, 2])], mode=mode)() == 3
+    assert pel.function([], x.sum(), givens={x: np.ones(3, "float32")}, mode=mode)() == 3
+
+
+def test_arguments_by_name_and_values_of_many_kinds():
+    x, y = pel.vector("x"), pel.scalar("y")
+    f = pel.function([x, y], x.sum() - y)
+    assert f([1, 2], y=1) == f(y=1, x=(1.0, 2.0)) == f(np.array([1, 2], "int8"), np.float32(1)) == 2
+
+
+def test_a_function_compiles_once_for_every_set_of_shapes():
+    X = pel.matrix("X", shape=("n", 2))
+    f = pel.function([X], X.sum())
+    assert f.compile_seconds == 0
+    f(np.ones((3, 2), "float32"))
+    f(np.zeros((3, 2), "float32"))
+    assert f.compile_seconds > 0
+    assert len(f.backend.compiled) == 1
+    assert f(np.ones((4, 2), "float32")) == 8
+    assert len(f.backend.compiled) == 2
+
+
+def test_a_function_says_what_it_does():
+    x, w = pel.vector("x"), pel.shared(0.0, "w")
+    f = pel.function([x], (x + 1).sum(), updates={w: w + 1})
+    assert str(f).splitlines() == [
+        "function of (x) in mode 'xla'",
+        "  returns (x + 1).sum()",
+        "  updates w := w + 1",
+    ]
+    assert str(pel.function([x], x + x).journal) == "algebra/add_same: x + x  →  2 * x"
+    assert str(pel.function([x], x + x, rewrite=False).program.outputs) == "[x + x]"
+
+
+def test_inputs_that_are_not_used_can_be_passed_over():
+    x, y = pel.scalar("x"), pel.scalar("y")
+    assert pel.function([x, y], x, on_unused_input="ignore")(1.0, 2.0) == 1
+    assert pel.function([x, y], x, givens={x + 7: y}, on_unused_input="ignore")(1.0, 2.0) == 1
+
+
+def test_an_input_that_simplifies_away_is_still_an_input():
+    x = pel.scalar("x")
+    assert pel.function([x], x * 0 + 1)(5.0) == 1
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda x, y, w: pel.function([x], x + y),
+            r"The function needs y, used in x \+ y: put it into the list of inp",
+        ),
+        (
+            lambda x, y, w: pel.function([x, y], x),
+            r"Nothing the function computes depends on y\. Leave it out, or pass",
+        ),
+        (
+            lambda x, y, w: pel.function([x, x], x),
+            r"An input stands twice in the inputs of a function\. Received: \[x,",
+        ),
+        (lambda x, y, w: pel.function([w], w), r"The inputs of a function are made with .* Received: w, a Shared"),
+        (lambda x, y, w: pel.function([x], x, on_unused_input="warn"), r"to be 'raise' or 'ignore'\. Received: 'warn'"),
+        (
+            lambda x, y, w: pel.function([x], x, mode="xlaa"),
+            r"Expected a mode out of .*mode='xlaa'\. Did you mean 'xla'",
+        ),
+        (lambda x, y, w: pel.function([], updates={x: w}), r"Only shared variables are updated\. Received: .* of x"),
+        (
+            lambda x, y, w: pel.function([], updates={w: w[:1]}),
+            r"The update of w, of shape \(2,\), has shape \(1,\): w",
+        ),
+        (
+            lambda x, y, w: pel.function([], updates={w: pel.cast(w, "float64")}),
+            r"The update of w, which is float32, is float64: .* write pel\.cast\(update, 'float32'\) if losing",
+        ),
+        (lambda x, y, w: pel.function([], updates=[(w, w), (w, 2 * w)]), r"w is given two new values\. Received: "),
+        (lambda x, y, w: pel.function([], w, givens={x: w}), r"givens: nothing the function computes depends on x"),
+        (
+            lambda x, y, w: pel.function([y], x, givens={x: y}),
+            r"givens: y, which is float32 \(\), cannot take the place of x, which is float32 \(",
+        ),
+        (
+            lambda x, y, w: pel.function([], w, givens={w: np.ones(2)}),
+            r"givens: \[1, 1\], which is float64 \(2,\), cannot take the place of w, which is float32 \(2,\)",
+        ),
+        (
+            lambda x, y, w: pel.function([], w, givens={"w": w}),
+            r"givens: expressions are replaced\. Received: 'w', a st",
+        ),
+    ],
+)
+def test_what_cannot_be_a_function_says_why(make, message):
+    with pytest.raises((pel.PellucidError, ValueError), match=message):
+        make(pel.vector("x"), pel.scalar("y"), pel.shared([1.0, 2.0], "w"))
