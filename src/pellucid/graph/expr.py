@@ -285,7 +285,7 @@ _constants: weakref.WeakValueDictionary[Any, Constant] = weakref.WeakValueDictio
 
 def intern(op: Op, inputs: tuple[Expr, ...], settings: Settings, infer: Callable[[], tuple[Type, ...]]) -> Expr:
     """Return the one expression that is this op on these inputs, inferring its type only if it is new."""
-    key = (op.name, inputs, settings)
+    key = (op, inputs, settings)
     found = _nodes.get(key)
     if found is None:
         found = Expr(op, inputs, settings, infer())

@@ -18,7 +18,7 @@ def as_array(value: Any, dtype: Any = None) -> np.ndarray[Any, Any]:
     Raises
     ------
     DtypeError
-        If it holds something other than real numbers, integers or booleans.
+        If it holds something other than real numbers, integers or booleans, or numbers that the dtype cannot hold.
     """
     if isinstance(value, Operators):
         raise DtypeError(f"Expected a value. Received: the expression {value}, which has none until it runs")
@@ -32,7 +32,17 @@ def as_array(value: Any, dtype: Any = None) -> np.ndarray[Any, Any]:
         dtype = as_dtype(None)
     if array.dtype.kind not in "biuf" and not is_float(array.dtype):
         raise DtypeError(f"Expected numbers. Received: {value!r}, of dtype {array.dtype}")
-    return array.astype(as_dtype(dtype)) if dtype is not None else array
+    return array if dtype is None else _cast(array, as_dtype(dtype))
+
+
+def _cast(array: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    if is_float(dtype):
+        return array.astype(dtype)
+    with np.errstate(all="ignore"):
+        result = array.astype(dtype)
+    if not np.array_equal(result, array):
+        raise DtypeError(f"{dtype} cannot hold {array.ravel()[:5].tolist()}{'...' if array.size > 5 else ''}")
+    return result
 
 
 def fit(value: Any, dtype: np.dtype[Any], who: str) -> np.ndarray[Any, Any]:

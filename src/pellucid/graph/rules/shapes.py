@@ -227,7 +227,7 @@ def cast_nothing(x: Any, dtype: Any) -> Any:
 
 @rule("shapes", examples=lambda rng: (np.array(2.0), np.dtype("float32")))
 def cast_number(x: Any, dtype: Any) -> Any:
-    return cast(x, dtype=dtype), lambda x, dtype: constant(x.value, dtype) if isinstance(x, Constant) else None
+    return cast(x, dtype=dtype), lambda x, dtype: constant(x.value.astype(dtype)) if isinstance(x, Constant) else None
 
 
 def _running_sum(rng: Any) -> Any:
