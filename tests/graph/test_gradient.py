@@ -11,6 +11,7 @@ import pellucid as pel
 from pellucid.graph.errors import DisconnectedError, GradientError
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.op import OPS, op
+from pellucid.graph.operators import FUNCTIONS
 from pellucid.graph.walk import topological
 
 
@@ -136,7 +137,7 @@ def test_an_op_without_a_gradient_is_named() -> None:
     x = pel.vector("x")
     with pytest.raises(GradientError, match="opaque_for_this_test has no gradient, and the cost depends on"):
         pel.grad(opaque(x).sum(), x)
-    del OPS["opaque_for_this_test"]
+    del OPS["opaque_for_this_test"], FUNCTIONS["opaque_for_this_test"]
 
 
 @pytest.mark.parametrize(

@@ -333,16 +333,14 @@ def promote(operands: Sequence[Any], to_float: bool = False) -> list[Expr]:
     """Bring operands to NumPy's common dtype, with Python numbers taking the dtype of the arrays they meet."""
     strong = [as_expr(o) for o in operands if not _is_weak(o)]
     weak = [o for o in operands if _is_weak(o)]
-    try:
-        dtype = common_dtype([e.dtype for e in strong], weak)
-    except OverflowError as error:
-        raise DtypeError(f"{error}, in an expression of {', '.join(str(e) for e in strong)}") from error
+    dtype = common_dtype([e.dtype for e in strong], weak)
     if to_float and not is_float(dtype):
         dtype = as_dtype(None)
-    return [
-        call("cast", e, dtype=dtype) if (e := as_expr(o, dtype if _is_weak(o) else None)).dtype != dtype else e
-        for o in operands
-    ]
+    try:
+        same = [as_expr(o, dtype if _is_weak(o) else None) for o in operands]
+    except DtypeError as error:
+        raise DtypeError(f"{error}, in an expression of {', '.join(str(e) for e in strong)}") from error
+    return [e if e.dtype == dtype else call("cast", e, dtype=dtype) for e in same]
 
 
 def _is_weak(value: Any) -> bool:

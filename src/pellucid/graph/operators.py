@@ -16,7 +16,15 @@ if TYPE_CHECKING:
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
 """Every public function on expressions by its name, filled by the ops as they are defined."""
 
-_NUMPY_ALIASES = {"absolute": "abs", "conjugate": "abs", "amax": "max", "amin": "min", "divide": "true_divide"}
+_NUMPY_ALIASES = {
+    "absolute": "abs",
+    "amax": "max",
+    "amin": "min",
+    "bitwise_and": "logical_and",
+    "bitwise_or": "logical_or",
+    "divide": "true_divide",
+    "invert": "logical_not",
+}
 
 
 def call(name: str, *operands: Any, **settings: Any) -> Any:

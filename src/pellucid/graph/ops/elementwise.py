@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.expr import Constant
 from pellucid.graph.op import op
 from pellucid.graph.operators import call
-from pellucid.graph.text import ADD, DIVIDE, MULTIPLY, NEGATE, POWER
+from pellucid.graph.text import ADD, ATOM, DIVIDE, MULTIPLY, NEGATE, POWER, Piece
 from pellucid.graph.types import as_dtype
 
 POSITIVE = (0.2, 3.0)
@@ -50,7 +51,15 @@ def subtract(xp: Any, x: Any, y: Any) -> Any:
     return xp.subtract(x, y)
 
 
-@op(tex=r"{0} \, {1}", text="{0} * {1}", precedence=MULTIPLY, commutative=True, grad=lambda g, z, x, y: (g * y, g * x))
+def _product_tex(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
+    """Write a product of arrays with a sign of its own, to tell it from the product of matrices."""
+    left, right = operands
+    both = getattr(left, "ndim", 0) and getattr(right, "ndim", 0)
+    sign = r" \odot " if both else r" \cdot " if isinstance(right, Constant) else r" \, "
+    return [(left, MULTIPLY), sign, (right, MULTIPLY)]
+
+
+@op(tex=_product_tex, text="{0} * {1}", precedence=MULTIPLY, commutative=True, grad=lambda g, z, x, y: (g * y, g * x))
 def multiply(xp: Any, x: Any, y: Any) -> Any:
     r"""Product of every pair of elements, :math:`x \, y`.
 
@@ -84,7 +93,8 @@ def true_divide(xp: Any, x: Any, y: Any) -> Any:
 
 
 @op(
-    tex=r"\left\lfloor {0:_} / {1:>} \right\rfloor",
+    tex=r"\left\lfloor \frac{{{0:_}}}{{{1:_}}} \right\rfloor",
+    tex_precedence=ATOM,
     text="{0} // {1:>}",
     precedence=DIVIDE,
     differentiable=False,
@@ -152,7 +162,7 @@ def square(xp: Any, x: Any) -> Any:
     return xp.square(x)
 
 
-@op(tex="-{0}", text="-{0}", precedence=NEGATE, grad=lambda g, y, x: -g)
+@op(tex="-{0:>}", text="-{0}", precedence=NEGATE, tex_precedence=ADD, grad=lambda g, y, x: -g)
 def negative(xp: Any, x: Any) -> Any:
     r"""Every element with its sign changed, :math:`-x`.
 
@@ -437,6 +447,7 @@ def _where_grad(g: Any, z: Any, condition: Any, x: Any, y: Any) -> Any:
 @op(
     conditions=1,
     tex=r"\begin{{cases}} {1:_} & {0:_} \\ {2:_} & \text{{otherwise}} \end{{cases}}",
+    tex_precedence=ADD,
     grad=_where_grad,
 )
 def where(xp: Any, condition: Any, x: Any, y: Any) -> Any:

@@ -36,7 +36,7 @@ def as_index(x: Expr, index: Any) -> Index:
     parts = list(index) if isinstance(index, tuple) and not isinstance(index, Slice) else [index]
     used = sum(p is not None and p is not Ellipsis for p in parts)
     if used > x.ndim:
-        raise ShapeError(f"{x} has {x.ndim} dimensions. Received: an index of {used}")
+        raise ShapeError(f"{x} has {x.ndim} dimension{'s' * (x.ndim != 1)}. Received: an index of {used}")
     if Ellipsis not in [p for p in parts if not isinstance(p, Expr)]:
         parts.append(Ellipsis)
     at = next(i for i, p in enumerate(parts) if p is Ellipsis)

@@ -11,7 +11,7 @@ from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.op import op, public
 from pellucid.graph.operators import call
 from pellucid.graph.ops.shapes import reduce_axes, swapaxes
-from pellucid.graph.text import DIVIDE, MULTIPLY
+from pellucid.graph.text import DIVIDE, JUXTAPOSE
 from pellucid.graph.types import Mismatch, Shape, Type, broadcast, shape_text, unify
 
 
@@ -71,7 +71,7 @@ def _examples(rng: np.random.Generator) -> list[Any]:
     tex=r"{0} {1:>}",
     text="{0} @ {1:>}",
     precedence=DIVIDE,
-    tex_precedence=MULTIPLY,
+    tex_precedence=JUXTAPOSE,
     promotes=True,
     infer=lambda x, y: Type(product_shape(x, y), x.dtype),
     grad=_matmul_grad,

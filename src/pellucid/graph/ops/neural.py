@@ -12,6 +12,7 @@ from pellucid.graph.op import op
 from pellucid.graph.operators import call
 from pellucid.graph.ops.indexing import integer_indices
 from pellucid.graph.ops.reductions import along, per_input
+from pellucid.graph.text import ADD
 from pellucid.graph.types import Type, normalize_axes, shape_text, unify
 
 
@@ -271,6 +272,7 @@ def _crossentropy_grad(g: Any, loss: Any, y: Any, z: Any) -> Any:
 
 @op(
     tex=r"-\log \operatorname{{softmax}}({1:_})_{{{0:_}}}",
+    tex_precedence=ADD,
     compound=True,
     infer=_crossentropy_type,
     grad=_crossentropy_grad,

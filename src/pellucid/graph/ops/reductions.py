@@ -9,8 +9,8 @@ import numpy as np
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import op, public
 from pellucid.graph.operators import call
-from pellucid.graph.text import ATOM, MULTIPLY, Piece
-from pellucid.graph.types import Type, as_float, normalize_axes, normalize_axis
+from pellucid.graph.text import ATOM, BIG, Piece
+from pellucid.graph.types import Type, Unknown, as_float, normalize_axes, normalize_axis
 
 
 def reduced(x: Expr, axis: tuple[int, ...], keepdims: bool, dtype: Any = None) -> Type:
@@ -29,14 +29,33 @@ def spread(g: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
     return g if keepdims or not axis or g.ndim == 0 else call("expand_dims", g, axis=axis)
 
 
+def axes_tex(x: Any, axis: Any) -> str:
+    """Write below an operator the axes it takes, by name where they have one, unless it takes them all."""
+    if axis is None or not isinstance(x, Expr):
+        return ""
+    axes = (axis,) if isinstance(axis, int) else axis
+    if len(axes) == x.ndim:
+        return ""
+    named = [str(x.shape[a]) for a in axes if isinstance(x.shape[a], str) and not isinstance(x.shape[a], Unknown)]
+    if len(named) == len(axes):
+        return f"_{{{', '.join(named)}}}"
+    return rf"_{{\text{{axis {', '.join(map(str, axes))}}}}}"
+
+
 def over(symbol: str) -> Any:
-    """Write a reduction in LaTeX as a big operator, with its axes below it unless it takes them all."""
+    """Write a reduction in LaTeX as a big operator."""
 
     def tex(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
-        axis = settings.get("axis")
-        everything = axis is None or (isinstance(operands[0], Expr) and len(axis) == operands[0].ndim)
-        below = "" if everything else "_{" + ",".join(map(str, axis)) + "}"
-        return [f"{symbol}{below} ", (operands[0], MULTIPLY)]
+        return [f"{symbol}{axes_tex(operands[0], settings.get('axis'))} ", (operands[0], BIG)]
+
+    return tex
+
+
+def applied(symbol: str) -> Any:
+    """Write a reduction in LaTeX as a function."""
+
+    def tex(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
+        return [f"{symbol}{axes_tex(operands[0], settings.get('axis'))}(", (operands[0], 0), ")"]
 
     return tex
 
@@ -95,6 +114,7 @@ def _sum_dtype(x: Expr) -> Any:
 
 @op(
     tex=over(r"\sum"),
+    tex_precedence=BIG,
     text=method("sum"),
     infer=lambda x, axis, keepdims: reduced(x, axis, keepdims, _sum_dtype(x)),
     normalize=canonical,
@@ -133,7 +153,7 @@ def _count(x: Any, axis: tuple[int, ...], dtype: Any) -> Any:
 
 
 @op(
-    tex=over(r"\operatorname{mean}"),
+    tex=applied(r"\operatorname{mean}"),
     text=method("mean"),
     infer=lambda x, axis, keepdims: reduced(x, axis, keepdims, as_float(x.dtype)),
     normalize=canonical,
@@ -178,7 +198,7 @@ def _extreme_grad(g: Any, y: Any, x: Any, axis: tuple[int, ...], keepdims: bool)
 
 @op(
     name="max",
-    tex=over(r"\max"),
+    tex=applied(r"\max"),
     text=method("max"),
     infer=reduced,
     normalize=canonical,
@@ -200,7 +220,7 @@ def max_(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
 
 @op(
     name="min",
-    tex=over(r"\min"),
+    tex=applied(r"\min"),
     text=method("min"),
     infer=reduced,
     normalize=canonical,
@@ -226,6 +246,7 @@ def _prod_grad(g: Any, y: Any, x: Any, axis: tuple[int, ...], keepdims: bool) ->
 
 @op(
     tex=over(r"\prod"),
+    tex_precedence=BIG,
     text=method("prod"),
     infer=lambda x, axis, keepdims: reduced(x, axis, keepdims, _sum_dtype(x)),
     normalize=canonical,
@@ -266,7 +287,7 @@ def _index_method(name: str) -> Any:
 
 
 @op(
-    tex=r"\operatorname*{{argmax}} {0}",
+    tex=applied(r"\operatorname{argmax}"),
     text=_index_method("argmax"),
     infer=_index_type,
     normalize=_one_axis,
@@ -287,7 +308,7 @@ def argmax(xp: Any, x: Any, axis: Any = None) -> Any:
 
 
 @op(
-    tex=r"\operatorname*{{argmin}} {0}",
+    tex=applied(r"\operatorname{argmin}"),
     text=_index_method("argmin"),
     infer=_index_type,
     normalize=_one_axis,
@@ -311,6 +332,7 @@ def argmin(xp: Any, x: Any, axis: Any = None) -> Any:
     name="any",
     text=method("any"),
     tex=over(r"\bigvee"),
+    tex_precedence=BIG,
     infer=lambda x, axis, keepdims: reduced(x, axis, keepdims, bool),
     normalize=canonical,
     differentiable=False,
@@ -333,6 +355,7 @@ def any_(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     name="all",
     text=method("all"),
     tex=over(r"\bigwedge"),
+    tex_precedence=BIG,
     infer=lambda x, axis, keepdims: reduced(x, axis, keepdims, bool),
     normalize=canonical,
     differentiable=False,
@@ -356,7 +379,7 @@ def _canonical_ddof(x: Expr, axis: Any = None, ddof: int = 0, keepdims: bool = F
 
 
 @op(
-    tex=over(r"\operatorname{var}"),
+    tex=applied(r"\operatorname{var}"),
     text=method("var"),
     infer=lambda x, axis, ddof, keepdims: reduced(x, axis, keepdims),
     normalize=_canonical_ddof,
@@ -400,7 +423,7 @@ def _logsumexp_grad(g: Any, y: Any, x: Any, axis: tuple[int, ...], keepdims: boo
 
 
 @op(
-    tex=over(r"\operatorname{logsumexp}"),
+    tex=applied(r"\operatorname{logsumexp}"),
     text=function("logsumexp"),
     infer=reduced,
     normalize=canonical,

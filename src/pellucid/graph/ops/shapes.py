@@ -12,7 +12,7 @@ from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.op import op, public
 from pellucid.graph.operators import call
-from pellucid.graph.text import ATOM, Piece
+from pellucid.graph.text import ATOM, POWER, Piece
 from pellucid.graph.types import Dim, Shape, Type, Unknown, as_shape, normalize_axes, normalize_axis, shape_text, unify
 
 
@@ -164,6 +164,7 @@ def _transpose_tex(operands: tuple[Any, ...], settings: Any) -> list[Any]:
 
 @op(
     tex=_transpose_tex,
+    tex_precedence=POWER,
     text=_transpose_text,
     infer=lambda x, axes: Type(tuple(x.shape[a] for a in axes), x.dtype),
     normalize=_axes,

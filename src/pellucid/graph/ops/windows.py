@@ -29,6 +29,7 @@ from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.op import op
 from pellucid.graph.operators import call
+from pellucid.graph.text import MULTIPLY
 from pellucid.graph.types import Dim, Shape, Type, Unknown, shape_text, unify
 
 Pairs = tuple[tuple[int, int], ...]
@@ -216,7 +217,8 @@ def _lax_conv(x: Any, kernel: Any, strides: Any, padding: Any, dilation: Any, sp
 
 
 @op(
-    tex=r"{1:_} \ast {0:_}",
+    tex=r"{1:>} \ast {0:>}",
+    tex_precedence=MULTIPLY,
     promotes=True,
     floats=True,
     infer=conv_type,

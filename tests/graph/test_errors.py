@@ -1,0 +1,187 @@
+"""Every message that the graph raises: what was expected, what was received, where, and what to do."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid.graph.errors import DtypeError, InputError, PrecisionWarning, ShapeError, near_miss
+from pellucid.graph.evaluate import evaluate
+from pellucid.graph.expr import Expr, Input
+from pellucid.graph.op import OPS, op, symbolic
+from pellucid.graph.operators import FUNCTIONS
+from pellucid.graph.types import Type
+
+X = pel.matrix("X", shape=("n", 3))
+W = pel.matrix("W", shape=(4, 2))
+Y = pel.ivector("y", shape=("n",))
+B = pel.vector("b", shape=(5,))
+
+SHAPES: dict[str, tuple[Any, str]] = {
+    "add": (
+        lambda: X + B,
+        r"X \+ b: shapes \(n, 3\) and \(5,\) do not broadcast, because dimension -1 is 3 in one",
+    ),
+    "names": (lambda: X + pel.matrix("Z", shape=("m", 3)), r"X \+ Z: .* dimension -2 is n in one and m in another"),
+    "where": (lambda: pel.where(X > 0, X, B), r"where\(X > 0, X, b\): shapes .* dimension -1 is 3 in one and 5"),
+    "matmul": (
+        lambda: X @ W,
+        r"X @ W: the columns of the left must be as many as the rows of the right, and are 3 and 4. "
+        r"Received: X, of shape \(n, 3\), and W, of shape \(4, 2\)",
+    ),
+    "matmul of a number": (lambda: X @ 2.0, r"X @ 2: expected vectors or matrices; for a number use \*"),
+    "matmul of stacks": (
+        lambda: pel.tensor3("a", shape=(2, 3, 4)) @ pel.tensor3("b", shape=(3, 4, 5)),
+        r"a @ b: the leading dimensions do not broadcast, 2 with 3",
+    ),
+    "reshape": (lambda: X.reshape(("n", 4)), r"reshape: X, of shape \(n, 3\), has not the elements of shape \(n, 4\)"),
+    "reshape does not divide": (
+        lambda: X.reshape(("n", -1, 2)),
+        r"reshape: X, .* does not divide into shape \(n, -1, 2\)",
+    ),
+    "reshape of two unknowns": (
+        lambda: X.reshape((-1, -1)),
+        r"reshape: expected at most one -1. Received: shape=\(-1, -1\)",
+    ),
+    "reshape of nonsense": (
+        lambda: X.reshape((2.5, 1)),
+        r"reshape: expected sizes, names, and at most one -1. Received",
+    ),
+    "transpose": (
+        lambda: X.transpose(0, 0),
+        r"transpose: expected each of the 2 axes of X once. Received: axes=\(0, 0\)",
+    ),
+    "axis": (
+        lambda: X.sum(axis=2),
+        r"a reduction of X: expected an axis from -2 to 1, for 2 dimensions. Received: axis=2",
+    ),
+    "squeeze": (lambda: pel.squeeze(X, axis=1), r"squeeze: axis 1 of X must have length 1. Received: shape \(n, 3\)"),
+    "broadcast": (lambda: pel.broadcast_to(X, (2, 4)), r"X, of shape \(n, 3\), does not broadcast to shape \(2, 4\)"),
+    "concatenate": (
+        lambda: pel.concatenate([X, W]),
+        r"concatenate: shapes \(n, 3\) and \(4, 2\) must agree in all but axis 0, and differ in axis 1",
+    ),
+    "pad": (lambda: pel.pad(X, -1), r"pad: expected widths of 0 or more. Received: pad_width=-1"),
+    "index": (lambda: B[5], r"b, of shape \(5,\), has no index 5 in axis 0"),
+    "index of too many": (lambda: B[0, 0], r"b has 1 dimension. Received: an index of 2"),
+    "index by a number": (
+        lambda: B[1.5],
+        r"b is indexed by integers, .* or one array .* Received: 1.5",
+    ),
+    "index by two arrays": (lambda: X[Y, Y], r"X is indexed by .* Received: y. For several index arrays use pel.take"),
+    "take_along_axis": (
+        lambda: pel.take_along_axis(X, pel.imatrix("i", shape=("m", 1)), axis=1),
+        r"take_along_axis: X of shape \(n, 3\) and indices i of shape \(m, 1\) must agree in all but axis 1",
+    ),
+    "sparse_crossentropy": (
+        lambda: pel.sparse_crossentropy(Y, B),
+        r"sparse_crossentropy: expected scores of the labels' shape and one more axis .* "
+        r"Received: labels y of shape \(n,\) and scores b of shape \(5,\)",
+    ),
+}
+
+DTYPES: dict[str, tuple[Any, str]] = {
+    "condition": (lambda: pel.where(X, X, 0), r"where: expected a boolean condition. Received: X, which is float32"),
+    "boolean index": (lambda: X[X > 0], r"X cannot be indexed by the condition X > 0: .* Use pel.where"),
+    "float index": (lambda: pel.take(X, B), r"take: expected integer indices. Received: b, which is float32"),
+    "one_hot": (lambda: pel.one_hot(B, 3), r"one_hot: expected integer indices. Received: b, which is float32"),
+    "labels": (lambda: pel.sparse_crossentropy(B, X), r"sparse_crossentropy: expected integer indices. Received: b"),
+    "text": (lambda: pel.constant("three"), r"Expected numbers. Received: 'three'"),
+    "complex": (lambda: pel.constant(1j), r"Expected numbers. Received: 1j, of dtype complex128"),
+    "a number out of range": (
+        lambda: pel.ivector("i") * 2**40,
+        r"int32 cannot hold \[1099511627776\], in an expression of i",
+    ),
+    "a fraction": (lambda: pel.constant(2.5, "int32"), r"int32 cannot hold \[2.5\]"),
+    "an expression as a value": (lambda: pel.shared(X), r"Expected a value. Received: the expression X"),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_shapes(name: str) -> None:
+    build, message = SHAPES[name]
+    with pytest.raises(ShapeError, match=message):
+        build()
+
+
+@pytest.mark.parametrize("name", DTYPES)
+def test_dtypes(name: str) -> None:
+    build, message = DTYPES[name]
+    with pytest.raises(DtypeError, match=message):
+        build()
+
+
+def test_a_shape_error_is_raised_on_the_line_where_the_expression_is_written() -> None:
+    with pytest.raises(ShapeError) as caught:
+        pel.tanh(X @ W)
+    line = next(t for t in caught.traceback if t.path.name == "test_errors.py")
+    assert "X @ W" in str(line.statement)
+
+
+def test_a_value_that_does_not_fit_is_told_with_the_line_that_wrote_it() -> None:
+    x = pel.vector("x")
+    y = x @ pel.vector("z")
+    line = inspect.currentframe().f_lineno - 1  # type: ignore[union-attr]
+    with pytest.raises(
+        ShapeError, match=rf"x @ z \(written at .*test_errors.py:{line}\): .*operands of shapes \(2,\), \(3,\)"
+    ):
+        evaluate(np, [y], {y.inputs[0]: np.ones(2, "float32"), y.inputs[1]: np.ones(3, "float32")})
+
+
+def test_an_op_that_breaks_its_own_rule_is_told() -> None:
+    @op(name="liar_for_this_test", infer=lambda x: Type((3,), x.dtype))
+    def liar(xp: Any, x: Any) -> Any:
+        return x
+
+    x = Input("x", (2,), "float64")
+    with pytest.raises(
+        ShapeError, match=r"was to be float64 \(3,\) and came out as float64 \(2,\): .* breaks its own rule"
+    ):
+        evaluate(np, [liar(x)], {x: np.ones(2)})
+    with pytest.raises(ValueError, match="There is an op named 'tanh' already"):
+        op(name="tanh")(lambda xp, x: x)
+    del OPS["liar_for_this_test"], FUNCTIONS["liar_for_this_test"]
+
+
+def test_a_missing_value_is_named() -> None:
+    x = Input("x")
+    with pytest.raises(InputError, match="x is needed and has no value"):
+        evaluate(np, [pel.exp(x)], {})
+
+
+def test_reshapes_with_two_open_sizes_are_refused_when_they_run() -> None:
+    x = pel.matrix("x")
+    made = x.reshape(("n", "m"))
+    with pytest.raises(ShapeError, match=r"reshape: at most one size may be open. Received: shape=\(n, m\)"):
+        evaluate(np, [made], {x: np.ones((2, 3), "float32")})
+
+
+def test_shared_values_that_do_not_fit() -> None:
+    w = pel.shared([1.0, 2.0], "w")
+    with pytest.raises(ShapeError, match=r"w has shape \(2,\). Received: a value of shape \(3,\)"):
+        w.set_value([1.0, 2.0, 3.0])
+    with pytest.warns(PrecisionWarning, match="w is float32 and received float64 values, which were rounded"):
+        w.set_value(np.array([0.1, 0.2]))
+    labels = pel.shared(np.array([1, 2], "int32"), "labels")
+    with pytest.raises(DtypeError, match=r"labels is int32. Received: float64 values that int32 cannot hold"):
+        labels.set_value(np.array([0.5, 1.0]))
+    labels.set_value(np.array([3.0, 4.0]))
+    assert labels.get_value().dtype == np.int32
+
+
+def test_near_misses() -> None:
+    assert near_miss("sofmax", ["softmax"]) == " Did you mean 'softmax'?"
+    assert near_miss("quux", ["softmax"]) == ""
+    with pytest.raises(AttributeError, match=r"pellucid has no function named 'tahn'. Did you mean 'tanh'\?"):
+        _ = symbolic.tahn
+
+
+def test_all_errors_are_pellucid_s_and_python_s() -> None:
+    assert issubclass(ShapeError, (pel.PellucidError, ValueError))
+    assert issubclass(DtypeError, pel.PellucidError)
+    assert issubclass(DtypeError, TypeError)
+    assert isinstance(X, Expr)
