@@ -2,13 +2,16 @@
 
 from pellucid.graph.operators import FUNCTIONS
 from pellucid.graph.ops import (
+    convolution,
     creation,
     elementwise,
     indexing,
+    joining,
     linear,
     logic,
     loops,
     neural,
+    pooling,
     random,
     reductions,
     shapes,
@@ -16,13 +19,16 @@ from pellucid.graph.ops import (
 )
 
 __all__ = [
+    "convolution",
     "creation",
     "elementwise",
     "indexing",
+    "joining",
     "linear",
     "logic",
     "loops",
     "neural",
+    "pooling",
     "random",
     "reductions",
     "shapes",

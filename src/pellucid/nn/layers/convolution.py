@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pellucid.graph.expr import Expr
-from pellucid.graph.ops.windows import as_tuple, conv
+from pellucid.graph.ops.convolution import conv
+from pellucid.graph.ops.windows import as_tuple
 from pellucid.nn import activations, initializers, regularizers
 from pellucid.nn.dtypes import as_real
 from pellucid.nn.layers.base import Layer, positive

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pellucid.graph.expr import Expr
-from pellucid.graph.ops.windows import as_tuple, max_pool
+from pellucid.graph.ops.pooling import max_pool
+from pellucid.graph.ops.windows import as_tuple
 from pellucid.nn.layers.base import Layer
 
 
