@@ -2,6 +2,7 @@
 
 from pellucid.graph.operators import FUNCTIONS
 from pellucid.graph.ops import (
+    choosing,
     convolution,
     creation,
     elementwise,
@@ -14,11 +15,13 @@ from pellucid.graph.ops import (
     pooling,
     random,
     reductions,
+    rounding,
     shapes,
     windows,
 )
 
 __all__ = [
+    "choosing",
     "convolution",
     "creation",
     "elementwise",
@@ -31,6 +34,7 @@ __all__ = [
     "pooling",
     "random",
     "reductions",
+    "rounding",
     "shapes",
     "windows",
 ]

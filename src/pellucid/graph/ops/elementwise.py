@@ -9,7 +9,7 @@ import numpy as np
 from pellucid.graph.expr import Constant
 from pellucid.graph.op import op
 from pellucid.graph.operators import call
-from pellucid.graph.text import ADD, ATOM, DIVIDE, MULTIPLY, NEGATE, POWER, Piece
+from pellucid.graph.text import ADD, MULTIPLY, NEGATE, POWER, Piece
 from pellucid.graph.types import as_dtype
 
 POSITIVE = (0.2, 3.0)
@@ -92,45 +92,6 @@ def true_divide(xp: Any, x: Any, y: Any) -> Any:
     return xp.true_divide(x, y)
 
 
-@op(
-    tex=r"\left\lfloor \frac{{{0:_}}}{{{1:_}}} \right\rfloor",
-    tex_precedence=ATOM,
-    text="{0} // {1:>}",
-    precedence=DIVIDE,
-    differentiable=False,
-    domain=((-3, 3), POSITIVE),
-)
-def floor_divide(xp: Any, x: Any, y: Any) -> Any:
-    r"""Largest integer not above the quotient, :math:`\lfloor x / y \rfloor`.
-
-    Examples
-    --------
-    >>> import pellucid as pel
-    >>> pel.function([], pel.floor_divide(7.0, 2.0))()
-    np.float32(3.0)
-    """
-    return xp.floor_divide(x, y)
-
-
-@op(
-    tex=r"{0} \bmod {1:>}",
-    text="{0} % {1:>}",
-    precedence=DIVIDE,
-    domain=((-3, 3), (3.1, 4.0)),
-    grad=lambda g, z, x, y: (g, -g * call("floor_divide", x, y)),
-)
-def remainder(xp: Any, x: Any, y: Any) -> Any:
-    r"""Remainder with the sign of the divisor, :math:`x - y \lfloor x / y \rfloor`.
-
-    Examples
-    --------
-    >>> import pellucid as pel
-    >>> pel.function([], pel.remainder(7.0, 4.0))()
-    np.float32(3.0)
-    """
-    return xp.remainder(x, y)
-
-
 def _power_grad(g: Any, z: Any, x: Any, y: Any) -> Any:
     safe = call("where", x > 0, x, np.ones((), x.dtype))
     return g * y * x ** (y - 1), g * z * call("where", x > 0, call("log", safe), np.zeros((), x.dtype))
@@ -186,19 +147,6 @@ def absolute(xp: Any, x: Any) -> Any:
     abs(x)
     """
     return xp.abs(x)
-
-
-@op(tex=r"\operatorname{{sign}}({0:_})", differentiable=False, edge=(0.0,))
-def sign(xp: Any, x: Any) -> Any:
-    r"""Sign of every element: :math:`-1`, :math:`0` or :math:`1`.
-
-    Examples
-    --------
-    >>> import pellucid as pel
-    >>> pel.function([], pel.sign(-3.0))()
-    np.float32(-1.0)
-    """
-    return xp.sign(x)
 
 
 @op(tex=r"\sqrt{{{0:_}}}", floats=True, domain=POSITIVE, edge=(1e-12, 1e12), grad=lambda g, y, x: g / (2 * y), cost=4)
@@ -357,122 +305,6 @@ def erf(xp: Any, x: Any) -> Any:
     np.float32(0.0)
     """
     return _erf_numpy(xp, x)
-
-
-@op(tex=r"\left\lfloor {0:_} \right\rfloor", differentiable=False)
-def floor(xp: Any, x: Any) -> Any:
-    r"""Largest integer not above every element, :math:`\lfloor x \rfloor`.
-
-    Examples
-    --------
-    >>> import pellucid as pel
-    >>> pel.function([], pel.floor(2.7))()
-    np.float32(2.0)
-    """
-    return xp.floor(x)
-
-
-@op(tex=r"\left\lceil {0:_} \right\rceil", differentiable=False)
-def ceil(xp: Any, x: Any) -> Any:
-    r"""Smallest integer not below every element, :math:`\lceil x \rceil`.
-
-    Examples
-    --------
-    >>> import pellucid as pel
-    >>> pel.function([], pel.ceil(2.2))()
-    np.float32(3.0)
-    """
-    return xp.ceil(x)
-
-
-def _first_wins(chooses: str) -> Any:
-    def grad(g: Any, z: Any, x: Any, y: Any) -> Any:
-        first = call(chooses, x, y)
-        zero = np.zeros((), z.dtype)
-        return call("where", first, g, zero), call("where", first, zero, g)
-
-    return grad
-
-
-@op(tex=r"\max({0:_}, {1:_})", commutative=True, edge=(0.0,), grad=_first_wins("greater_equal"))
-def maximum(xp: Any, x: Any, y: Any) -> Any:
-    r"""Greater of every pair of elements, :math:`\max(x, y)`; of equal ones the first has the gradient.
-
-    Examples
-    --------
-    >>> import pellucid as pel
-    >>> pel.maximum(pel.vector("x"), 0)
-    maximum(x, 0)
-    """
-    return xp.maximum(x, y)
-
-
-@op(tex=r"\min({0:_}, {1:_})", commutative=True, edge=(0.0,), grad=_first_wins("less_equal"))
-def minimum(xp: Any, x: Any, y: Any) -> Any:
-    r"""Lesser of every pair of elements, :math:`\min(x, y)`; of equal ones the first has the gradient.
-
-    Examples
-    --------
-    >>> import pellucid as pel
-    >>> pel.minimum(pel.vector("x"), 1)
-    minimum(x, 1)
-    """
-    return xp.minimum(x, y)
-
-
-def _clip_grad(g: Any, z: Any, x: Any, low: Any, high: Any) -> Any:
-    zero = np.zeros((), z.dtype)
-    below, above = x < low, x > high
-    return call("where", below | above, zero, g), call("where", below, g, zero), call("where", above, g, zero)
-
-
-@op(tex=r"\operatorname{{clip}}({0:_}, {1:_}, {2:_})", domain=((-3, 3), (-2.0, -1.0), (1.0, 2.0)), grad=_clip_grad)
-def clip(xp: Any, x: Any, low: Any, high: Any) -> Any:
-    r"""Every element brought between two bounds, :math:`\min(\max(x, a), b)`.
-
-    Examples
-    --------
-    >>> import pellucid as pel
-    >>> pel.clip(pel.vector("x"), 0, 1)
-    clip(x, 0, 1)
-    """
-    return xp.clip(x, low, high)
-
-
-def _where_grad(g: Any, z: Any, condition: Any, x: Any, y: Any) -> Any:
-    zero = np.zeros((), z.dtype)
-    return None, call("where", condition, g, zero), call("where", condition, zero, g)
-
-
-@op(
-    conditions=1,
-    tex=r"\begin{{cases}} {1:_} & {0:_} \\ {2:_} & \text{{otherwise}} \end{{cases}}",
-    tex_precedence=ADD,
-    grad=_where_grad,
-)
-def where(xp: Any, condition: Any, x: Any, y: Any) -> Any:
-    r"""One element or the other, as a condition says: :math:`x` where it holds, :math:`y` elsewhere.
-
-    Parameters
-    ----------
-    condition : Expr or array of bool
-        Which to take.
-    x, y : Expr, array or number
-        What to take. All three broadcast.
-
-    Returns
-    -------
-    Expr
-        Of the broadcast shape.
-
-    Examples
-    --------
-    >>> import pellucid as pel
-    >>> x = pel.vector("x")
-    >>> pel.where(x > 0, x, 0.1 * x)
-    where(x > 0, x, 0.1 * x)
-    """
-    return xp.where(condition, x, y)
 
 
 def _cast_grad(g: Any, y: Any, x: Any, dtype: Any) -> Any:

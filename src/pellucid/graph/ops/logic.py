@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.op import op
-from pellucid.graph.text import COMPARE, LOGIC
+from pellucid.graph.ops.forms import method, over
+from pellucid.graph.ops.reductions import canonical, per_input, reduced
+from pellucid.graph.text import BIG, COMPARE, LOGIC
 
 BOOL = np.dtype(bool)
 
@@ -158,3 +160,49 @@ def isnan(xp: Any, x: Any) -> Any:
     np.False_
     """
     return xp.isnan(x)
+
+
+@op(
+    name="any",
+    text=method("any"),
+    tex=over(r"\bigvee"),
+    tex_precedence=BIG,
+    infer=lambda x, axis, keepdims: reduced(x, axis, keepdims, bool),
+    normalize=canonical,
+    differentiable=False,
+    examples=lambda rng: [((rng.random((2, 3)) > 0.5,), {}), ((rng.random((2, 3)) > 0.5,), {"axis": 1})],
+    cost=per_input(1),
+)
+def any_(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
+    r"""Whether some element holds, :math:`\bigvee_i x_i`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.any(pel.vector("x") > 0)
+    (x > 0).any()
+    """
+    return xp.any(x, axis=axis, keepdims=keepdims)
+
+
+@op(
+    name="all",
+    text=method("all"),
+    tex=over(r"\bigwedge"),
+    tex_precedence=BIG,
+    infer=lambda x, axis, keepdims: reduced(x, axis, keepdims, bool),
+    normalize=canonical,
+    differentiable=False,
+    examples=lambda rng: [((rng.random((2, 3)) > 0.5,), {}), ((rng.random((2, 3)) > 0.5,), {"axis": 1})],
+    cost=per_input(1),
+)
+def all_(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
+    r"""Whether every element holds, :math:`\bigwedge_i x_i`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.all(pel.vector("x") > 0)
+    (x > 0).all()
+    """
+    return xp.all(x, axis=axis, keepdims=keepdims)

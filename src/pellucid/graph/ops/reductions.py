@@ -9,8 +9,9 @@ import numpy as np
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import op, public
 from pellucid.graph.operators import call
-from pellucid.graph.text import ATOM, BIG, Piece
-from pellucid.graph.types import Type, Unknown, as_float, normalize_axes, normalize_axis
+from pellucid.graph.ops.forms import applied, function, method, over
+from pellucid.graph.text import ATOM, BIG
+from pellucid.graph.types import Type, as_float, normalize_axes, normalize_axis
 
 
 def reduced(x: Expr, axis: tuple[int, ...], keepdims: bool, dtype: Any = None) -> Type:
@@ -27,75 +28,6 @@ def canonical(x: Expr, axis: Any = None, keepdims: bool = False) -> dict[str, An
 def spread(g: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
     """Give a gradient of a reduction back the axes that were reduced, of length 1, so that it broadcasts."""
     return g if keepdims or not axis or g.ndim == 0 else call("expand_dims", g, axis=axis)
-
-
-def axes_tex(x: Any, axis: Any) -> str:
-    """Write below an operator the axes it takes, by name where they have one, unless it takes them all."""
-    if axis is None or not isinstance(x, Expr):
-        return ""
-    axes = (axis,) if isinstance(axis, int) else axis
-    if len(axes) == x.ndim:
-        return ""
-    named = [str(x.shape[a]) for a in axes if isinstance(x.shape[a], str) and not isinstance(x.shape[a], Unknown)]
-    if len(named) == len(axes):
-        return f"_{{{', '.join(named)}}}"
-    return rf"_{{\text{{axis {', '.join(map(str, axes))}}}}}"
-
-
-def over(symbol: str) -> Any:
-    """Write a reduction in LaTeX as a big operator."""
-
-    def tex(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
-        return [f"{symbol}{axes_tex(operands[0], settings.get('axis'))} ", (operands[0], BIG)]
-
-    return tex
-
-
-def applied(symbol: str) -> Any:
-    """Write a reduction in LaTeX as a function."""
-
-    def tex(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
-        return [f"{symbol}{axes_tex(operands[0], settings.get('axis'))}(", (operands[0], 0), ")"]
-
-    return tex
-
-
-def method(name: str) -> Any:
-    """Write a reduction in text as a method: ``x.sum(axis=1)``."""
-
-    def text(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
-        axis, parts = settings.get("axis"), []
-        if axis is not None and not (isinstance(operands[0], Expr) and len(axis) == operands[0].ndim):
-            parts.append(f"axis={axis[0] if len(axis) == 1 else axis}")
-        if settings.get("keepdims"):
-            parts.append("keepdims=True")
-        return [(operands[0], ATOM), f".{name}({', '.join(parts)})"]
-
-    return text
-
-
-def along(name: str) -> Any:
-    """Write a function along an axis in text as ``name(x)``, with the axis unless it is the last."""
-
-    def text(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
-        axis = settings.get("axis", -1)
-        last = isinstance(operands[0], Expr) and axis == (operands[0].ndim - 1,)
-        shown = (
-            "" if axis == -1 or last else f", axis={axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis}"
-        )
-        return [f"{name}(", (operands[0], 0), f"{shown})"]
-
-    return text
-
-
-def function(name: str) -> Any:
-    """Write a reduction in text as a function: ``name(x, axis=1)``, with the axis unless it takes them all."""
-
-    def text(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
-        arguments = method(name)(operands, settings)[1][len(name) + 2 : -1]
-        return [f"{name}(", (operands[0], 0), f", {arguments})" if arguments else ")"]
-
-    return text
 
 
 def _examples(rng: np.random.Generator) -> list[Any]:
@@ -326,52 +258,6 @@ def argmin(xp: Any, x: Any, axis: Any = None) -> Any:
     p.argmin(axis=1)
     """
     return xp.argmin(x, axis=axis)
-
-
-@op(
-    name="any",
-    text=method("any"),
-    tex=over(r"\bigvee"),
-    tex_precedence=BIG,
-    infer=lambda x, axis, keepdims: reduced(x, axis, keepdims, bool),
-    normalize=canonical,
-    differentiable=False,
-    examples=lambda rng: [((rng.random((2, 3)) > 0.5,), {}), ((rng.random((2, 3)) > 0.5,), {"axis": 1})],
-    cost=per_input(1),
-)
-def any_(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
-    r"""Whether some element holds, :math:`\bigvee_i x_i`.
-
-    Examples
-    --------
-    >>> import pellucid as pel
-    >>> pel.any(pel.vector("x") > 0)
-    (x > 0).any()
-    """
-    return xp.any(x, axis=axis, keepdims=keepdims)
-
-
-@op(
-    name="all",
-    text=method("all"),
-    tex=over(r"\bigwedge"),
-    tex_precedence=BIG,
-    infer=lambda x, axis, keepdims: reduced(x, axis, keepdims, bool),
-    normalize=canonical,
-    differentiable=False,
-    examples=lambda rng: [((rng.random((2, 3)) > 0.5,), {}), ((rng.random((2, 3)) > 0.5,), {"axis": 1})],
-    cost=per_input(1),
-)
-def all_(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
-    r"""Whether every element holds, :math:`\bigwedge_i x_i`.
-
-    Examples
-    --------
-    >>> import pellucid as pel
-    >>> pel.all(pel.vector("x") > 0)
-    (x > 0).all()
-    """
-    return xp.all(x, axis=axis, keepdims=keepdims)
 
 
 def _canonical_ddof(x: Expr, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> dict[str, Any]:

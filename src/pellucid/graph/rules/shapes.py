@@ -9,7 +9,8 @@ import numpy as np
 from pellucid.graph.expr import Constant, Expr, constant
 from pellucid.graph.op import OUTPUT
 from pellucid.graph.operators import write
-from pellucid.graph.ops.elementwise import add, cast, multiply, subtract, true_divide, where
+from pellucid.graph.ops.choosing import where
+from pellucid.graph.ops.elementwise import add, cast, multiply, subtract, true_divide
 from pellucid.graph.ops.indexing import Slice, slice_
 from pellucid.graph.ops.loops import scan, scan_loop
 from pellucid.graph.ops.reductions import sum

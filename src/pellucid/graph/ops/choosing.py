@@ -1,0 +1,101 @@
+r"""One element or another: the greater, the lesser, or as a condition says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.op import op
+from pellucid.graph.operators import call
+from pellucid.graph.text import ADD
+
+
+def _first_wins(chooses: str) -> Any:
+    def grad(g: Any, z: Any, x: Any, y: Any) -> Any:
+        first = call(chooses, x, y)
+        zero = np.zeros((), z.dtype)
+        return call("where", first, g, zero), call("where", first, zero, g)
+
+    return grad
+
+
+@op(tex=r"\max({0:_}, {1:_})", commutative=True, edge=(0.0,), grad=_first_wins("greater_equal"))
+def maximum(xp: Any, x: Any, y: Any) -> Any:
+    r"""Greater of every pair of elements, :math:`\max(x, y)`; of equal ones the first has the gradient.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.maximum(pel.vector("x"), 0)
+    maximum(x, 0)
+    """
+    return xp.maximum(x, y)
+
+
+@op(tex=r"\min({0:_}, {1:_})", commutative=True, edge=(0.0,), grad=_first_wins("less_equal"))
+def minimum(xp: Any, x: Any, y: Any) -> Any:
+    r"""Lesser of every pair of elements, :math:`\min(x, y)`; of equal ones the first has the gradient.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.minimum(pel.vector("x"), 1)
+    minimum(x, 1)
+    """
+    return xp.minimum(x, y)
+
+
+def _clip_grad(g: Any, z: Any, x: Any, low: Any, high: Any) -> Any:
+    zero = np.zeros((), z.dtype)
+    below, above = x < low, x > high
+    return call("where", below | above, zero, g), call("where", below, g, zero), call("where", above, g, zero)
+
+
+@op(tex=r"\operatorname{{clip}}({0:_}, {1:_}, {2:_})", domain=((-3, 3), (-2.0, -1.0), (1.0, 2.0)), grad=_clip_grad)
+def clip(xp: Any, x: Any, low: Any, high: Any) -> Any:
+    r"""Every element brought between two bounds, :math:`\min(\max(x, a), b)`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.clip(pel.vector("x"), 0, 1)
+    clip(x, 0, 1)
+    """
+    return xp.clip(x, low, high)
+
+
+def _where_grad(g: Any, z: Any, condition: Any, x: Any, y: Any) -> Any:
+    zero = np.zeros((), z.dtype)
+    return None, call("where", condition, g, zero), call("where", condition, zero, g)
+
+
+@op(
+    conditions=1,
+    tex=r"\begin{{cases}} {1:_} & {0:_} \\ {2:_} & \text{{otherwise}} \end{{cases}}",
+    tex_precedence=ADD,
+    grad=_where_grad,
+)
+def where(xp: Any, condition: Any, x: Any, y: Any) -> Any:
+    r"""One element or the other, as a condition says: :math:`x` where it holds, :math:`y` elsewhere.
+
+    Parameters
+    ----------
+    condition : Expr or array of bool
+        Which to take.
+    x, y : Expr, array or number
+        What to take. All three broadcast.
+
+    Returns
+    -------
+    Expr
+        Of the broadcast shape.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> x = pel.vector("x")
+    >>> pel.where(x > 0, x, 0.1 * x)
+    where(x > 0, x, 0.1 * x)
+    """
+    return xp.where(condition, x, y)
