@@ -71,6 +71,10 @@ class Op:
         """Return this op on these inputs, with their dtypes brought together and the settings in canonical form."""
         if self.promotes:
             inputs = (*inputs[: self.conditions], *promote(inputs[self.conditions :], to_float=self.floats))
+        return self.of_promoted(inputs, settings)
+
+    def of_promoted(self, inputs: tuple[Expr, ...], settings: dict[str, Any]) -> Expr:
+        """Return this op on inputs that have their common dtype already."""
         if self.normalize is not None:
             settings = self.normalize(*inputs, **settings)
         frozen = freeze(settings)
@@ -112,7 +116,7 @@ class Op:
                 raise DtypeError(
                     f"{self.name}: expected a boolean condition. Received: {condition}, which is {condition.dtype}"
                 )
-        node = self.make((*head, *tail), {**self.defaults, **settings})
+        node = self.of_promoted((*head, *tail), {**self.defaults, **settings})
         return node if len(node.types) == 1 else [output(node, i) for i in range(len(node.types))]
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
