@@ -324,7 +324,7 @@ def _hot(indices: Expr, num_classes: int, dtype: Any) -> Type:
 
 
 @op(
-    tex=r"\operatorname{{one\_hot}}({0:_})",
+    tex=r"\mathrm{{one\_hot}}({0:_})",
     infer=_hot,
     normalize=lambda x, num_classes, dtype=None: {"num_classes": operator.index(num_classes), "dtype": as_dtype(dtype)},
     differentiable=False,

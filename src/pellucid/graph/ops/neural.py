@@ -104,7 +104,7 @@ def _leaky_grad(g: Any, y: Any, x: Any, negative_slope: float) -> Any:
 
 
 @op(
-    tex=r"\operatorname{{leaky\_relu}}({0:_})",
+    tex=r"\mathrm{{leaky\_relu}}({0:_})",
     floats=True,
     infer=lambda x, negative_slope: x.type,
     promotes=True,
@@ -193,7 +193,7 @@ def _log_softmax_grad(g: Any, y: Any, x: Any, axis: tuple[int, ...]) -> Any:
 
 
 @op(
-    tex=r"\operatorname{{log\,softmax}}({0:_})",
+    tex=r"\log(\operatorname{{softmax}}({0:_}))",
     text=along("log_softmax"),
     floats=True,
     promotes=True,

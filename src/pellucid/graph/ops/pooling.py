@@ -56,7 +56,7 @@ def _lowest(x: Any) -> Any:
 
 
 @op(
-    tex=r"\operatorname{{max\,pool}}({0:_})",
+    tex=r"\mathrm{{max\_pool}}({0:_})",
     infer=_pool_type,
     normalize=_pool_settings,
     grad=lambda g, y, x, **settings: call("max_pool_gradient", g, y, x, **settings),
