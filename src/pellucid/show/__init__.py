@@ -1,0 +1,28 @@
+"""Graphs, formulas, costs and learning made visible; each function is imported when it is first used."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_HOMES = {
+    "pellucid.graph.text": ["text"],
+    "pellucid.show.cost": ["Cost", "operations"],
+    "pellucid.show.drawing": ["draw_graph"],
+    "pellucid.show.latex": ["latex", "latex_definitions"],
+    "pellucid.show.mermaid": ["mermaid"],
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+__all__ = sorted(_HOME_OF)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"pellucid.show has no {name!r}. It has: {', '.join(__all__)}")
+    found = getattr(import_module(_HOME_OF[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

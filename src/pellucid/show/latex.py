@@ -1,0 +1,190 @@
+r"""Expressions as LaTeX, in one formula or line by line with names."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.expr import Constant, Expr, Input, Shared
+from pellucid.graph.op import Op
+from pellucid.graph.pattern import Pattern
+from pellucid.graph.text import ADD, ATOM, Piece, fill, operands_of, render
+from pellucid.show.letters import array_tex, escaped, name_tex
+
+Names = Mapping[Any, str]
+
+PASSES_ON = frozenset({"{0}", "{0:_}"})
+"""Templates of ops that mathematics does not write, such as a cast: their operand stands for them."""
+
+
+class LatexNotation:
+    """The notation of mathematics.
+
+    Parameters
+    ----------
+    names : mapping from Expr to str
+        Subexpressions that are written as names, already in LaTeX.
+    limit : int
+        After so many ops the rest is written as dots, so that what was begun is also closed.
+    """
+
+    def __init__(self, names: Names, limit: int) -> None:
+        self.names = names
+        self.left = limit
+
+    def leaf(self, node: Any) -> tuple[str, int]:
+        """Return the LaTeX of a leaf and its precedence."""
+        if isinstance(node, (Input, Shared, Pattern)):
+            return name_tex(node.name or type(node).__name__.lower()), ATOM
+        if isinstance(node, Expr) and not isinstance(node, Constant):
+            return r"\cdots", ATOM
+        return array_tex(node.value if isinstance(node, Constant) else np.asarray(node))
+
+    def pieces(self, node: Any) -> tuple[list[Piece], int]:
+        """Return the pieces of an op on its operands, and its precedence."""
+        if self.left <= 0:
+            return [r"\cdots"], ATOM
+        if node.op.tex in PASSES_ON:
+            return [(self.behind(node), 0)], self.precedence(self.behind(node))
+        self.left -= 1
+        return self.scripts_apart(signs_joined(op_pieces(node.op, operands_of(node), node.settings))), binds(node.op)
+
+    def behind(self, node: Any) -> Any:
+        """Return what is written in the place of an expression."""
+        while node not in self.names and getattr(node, "op", None) is not None and node.op.tex in PASSES_ON:
+            node = operands_of(node)[0]
+        return node
+
+    def precedence(self, node: Any) -> int:
+        """Tell how tightly an expression binds."""
+        if isinstance(node, Expr) and node in self.names:
+            return ATOM
+        return self.leaf(node)[1] if getattr(node, "op", None) is None else binds(node.op)
+
+    def scripts_apart(self, pieces: list[Piece]) -> list[Piece]:
+        """Put braces around a name that has an index or exponent before it gets another one, which LaTeX refuses."""
+        result: list[Piece] = []
+        for position, piece in enumerate(pieces):
+            after = pieces[position + 1] if position + 1 < len(pieces) else ""
+            if isinstance(piece, str) or not isinstance(after, str) or after[:1] not in ("_", "^"):
+                result.append(piece)
+                continue
+            written = self.scripted(self.behind(piece[0]))
+            result += ["{", piece, "}"] if after[:1] in written else [piece]
+        return result
+
+    def scripted(self, node: Any) -> str:
+        """Return the text of an expression that may end in an index or exponent."""
+        if isinstance(node, Expr) and node in self.names:
+            return self.names[node]
+        if getattr(node, "op", None) is None:
+            return self.leaf(node)[0]
+        last = op_pieces(node.op, operands_of(node), node.settings)[-1]
+        return last if isinstance(last, str) else ""
+
+    def parenthesize(self) -> tuple[str, str]:
+        """Return the opening and the closing parenthesis."""
+        return r"\left(", r"\right)"
+
+
+def binds(op: Op) -> int:
+    """Tell how tightly an op binds in LaTeX."""
+    return op.precedence if op.tex_precedence is None else op.tex_precedence
+
+
+def op_pieces(op: Op, operands: tuple[Any, ...], settings: Mapping[str, Any]) -> list[Piece]:
+    """Write an op on its operands."""
+    if callable(op.tex):
+        return op.tex(operands, settings)
+    if op.tex is not None:
+        return fill(op.tex, operands, binds(op))
+    result: list[Piece] = [rf"\mathrm{{{escaped(op.name)}}}("]
+    for position, operand in enumerate(operands):
+        result += [", ", (operand, 0)] if position else [(operand, 0)]
+    return [*result, ")"]
+
+
+def signs_joined(pieces: list[Piece]) -> list[Piece]:
+    """Write ``a + -b`` as ``a - b``."""
+    result = list(pieces)
+    for i in range(1, len(result)):
+        sign, piece = result[i - 1], result[i]
+        if isinstance(sign, str) and sign.endswith("+ ") and not isinstance(piece, str):
+            operand, least = piece
+            if getattr(getattr(operand, "op", None), "name", "") == "negative":
+                result[i - 1 : i + 1] = [sign[:-2] + "- ", (operands_of(operand)[0], max(least, ADD) + 1)]
+    return result
+
+
+def latex(expr: Any, names: Names | None = None, limit: int = 300) -> str:
+    r"""Write an expression or a pattern as a formula in LaTeX.
+
+    Products of arrays, element by element, are written with :math:`\odot`, products of matrices without a sign. Casts,
+    and axes of length 1 that come and go, are not written.
+
+    Parameters
+    ----------
+    expr : Expr or Pattern
+        What to write.
+    names : mapping from Expr to str, optional
+        Subexpressions to be written as names; a name with a backslash is LaTeX already.
+    limit : int
+        The number of ops after which the rest is written as dots.
+
+    Returns
+    -------
+    str
+        LaTeX for mathematics mode.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> X, W1, b1 = pel.matrix("X"), pel.matrix("W1"), pel.vector("b1")
+    >>> print(latex(pel.tanh(X @ W1 + b1) ** 2 / 2))
+    \frac{\tanh(X W_{1} + b_{1})^{2}}{2}
+    """
+    known = {e: name_tex(n) for e, n in (names or {}).items()}
+    return render(expr, LatexNotation(known, limit), sys.maxsize, known)
+
+
+def latex_definitions(named: Mapping[str, Any] | Sequence[tuple[str, Any]], limit: int = 300) -> str:
+    r"""Write several expressions line by line, each in terms of the names of the others.
+
+    Parameters
+    ----------
+    named : mapping from str to Expr, or such pairs
+        What to write, in this order; a name with a backslash is LaTeX already.
+    limit : int
+        The number of ops of one line after which the rest is written as dots.
+
+    Returns
+    -------
+    str
+        A ``split`` block, for mathematics mode.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> X, W1, W2 = pel.matrix("X"), pel.matrix("W1"), pel.matrix("W2")
+    >>> h = pel.tanh(X @ W1)
+    >>> print(latex_definitions({"h": h, "p": pel.softmax(h @ W2)}))
+    \begin{split}
+    h &= \tanh(X W_{1}) \\
+    p &= \operatorname{softmax}(h W_{2})
+    \end{split}
+    """
+    pairs = list(named.items()) if isinstance(named, Mapping) else list(named)
+    names = {e: name for name, e in pairs}
+    lines = []
+    for name, e in pairs:
+        others = {other: n for other, n in names.items() if other is not e}
+        lines.append(f"{name_tex(name)} &= {latex(e, others, limit)}")
+    return "\\begin{split}\n" + " \\\\\n".join(lines) + "\n\\end{split}"
+
+
+def notebook(expr: Expr) -> str:
+    """Write an expression as notebooks want it, between dollars."""
+    return rf"$\displaystyle {latex(expr)}$"

@@ -1,0 +1,97 @@
+"""Names and numbers as mathematics writes them: ``W1`` becomes W with an index, ``alpha`` a Greek letter."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.text import ADD, ATOM, MULTIPLY, POWER, number
+from pellucid.graph.types import shape_text
+
+GREEK = frozenset(
+    [
+        *("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu"),
+        *("xi", "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega"),
+        *("Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi", "Omega"),
+    ]
+)
+ACCENTS = frozenset(["hat", "bar", "tilde", "dot"])
+SPECIAL = {c: "\\" + c for c in "_%&#${}"} | {"\\": r"\backslash ", "^": r"\wedge ", "~": r"\sim ", " ": r"\ "}
+LARGEST = 16
+"""Constants of more elements than this are written by their shape."""
+
+
+def escaped(text: str) -> str:
+    """Write any text so that LaTeX shows it as it is."""
+    return "".join(SPECIAL.get(c, c) for c in text)
+
+
+def name_tex(name: str) -> str:
+    r"""Write a variable's name.
+
+    What holds a backslash is taken for LaTeX already.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``W1``, ``alpha``, ``learning_rate``, ``y_hat`` or ``dense_1/kernel``.
+
+    Returns
+    -------
+    str
+        LaTeX.
+
+    Examples
+    --------
+    >>> [name_tex(n) for n in ["W1", "b", "alpha", "loss", "x_t", "y_hat", "W_out"]]
+    ['W_{1}', 'b', '\\alpha', '\\mathit{loss}', 'x_{t}', '\\hat{y}', 'W_{\\mathrm{out}}']
+    """
+    if "\\" in name:
+        return name
+    head, *below = name.split("_")
+    parts = re.fullmatch(r"([A-Za-z]+)(\d*)", head)
+    if parts is None or not all(b.isalnum() for b in below):
+        return rf"\mathrm{{{escaped(name)}}}"
+    letters, digits = parts.groups()
+    if below and below[0] in ACCENTS:
+        letter = rf"\{below.pop(0)}{{{word_tex(letters, 'mathit')}}}"
+    else:
+        letter = word_tex(letters, "mathit")
+    indices = [i for i in (digits, *below) if i]
+    return letter + (f"_{{{', '.join(word_tex(i, 'mathrm') for i in indices)}}}" if indices else "")
+
+
+def word_tex(word: str, font: str) -> str:
+    """Write a letter as it is, the name of a Greek one as that letter, a number plainly, and a word in a font."""
+    if word in GREEK:
+        return "\\" + word
+    return word if len(word) == 1 or word.isdigit() else rf"\{font}{{{word}}}"
+
+
+def number_tex(value: Any, dtype: np.dtype[Any]) -> tuple[str, int]:
+    r"""Write a number, and how tightly it binds: :math:`3 \cdot 10^{-8}` is a product."""
+    text = number(value, dtype)
+    if dtype.kind == "b":
+        return rf"\mathrm{{{text.lower()}}}", ATOM
+    sign, digits = ("-", text[1:]) if text.startswith("-") else ("", text)
+    if digits in ("inf", "nan"):
+        plain, binds = {"inf": r"\infty", "nan": r"\mathrm{nan}"}[digits], ATOM
+    elif "e" in digits:
+        mantissa, exponent = digits.split("e")
+        factor = "" if mantissa == "1" else mantissa + r" \cdot "
+        plain, binds = f"{factor}10^{{{int(exponent)}}}", MULTIPLY if factor else POWER
+    else:
+        plain, binds = digits, ATOM
+    return sign + plain, min(binds, ADD) if sign else binds
+
+
+def array_tex(value: np.ndarray[Any, Any]) -> tuple[str, int]:
+    """Write a constant: a number, a small vector or matrix in full, a larger one by its shape."""
+    if value.ndim == 0:
+        return number_tex(value[()], value.dtype)
+    if value.size > LARGEST or value.ndim > 2 or not value.size:
+        return rf"\mathrm{{const}}_{{{escaped(shape_text(value.shape))}}}", ATOM
+    rows = r" \\ ".join(" & ".join(number_tex(v, value.dtype)[0] for v in row) for row in np.atleast_2d(value))
+    return rf"\begin{{bmatrix}} {rows} \end{{bmatrix}}", ATOM
