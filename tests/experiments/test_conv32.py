@@ -11,10 +11,10 @@ from pellucid.experiments.frame import perform
 
 
 def test_it_learns_the_built_in_digits(tmp_path: Path) -> None:
-    record, error = perform(conv32, {"images": 1200, "epochs": 2, "batch": 24}, tmp_path)
+    record, error = perform(conv32, {"images": 1000, "test": 300, "epochs": 2, "batch": 25}, tmp_path)
     assert error is None
     assert record.measures["held_out_accuracy"] > 0.4
-    assert 0.1 < record.measures["larger_class"] < 0.13
+    assert 0.08 < record.measures["larger_class"] < 0.15
     assert {picture.file for picture in record.pictures} == {"loss.png", "feature-maps.png", "answers.png"}
 
 

@@ -3,8 +3,16 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+from pellucid.experiments.common.pictures import (
+    Pictures,
+    batches,
+    built_in_digits,
+    classify,
+    from_folder,
+    mistakes,
+    train,
+)
 from pellucid.experiments.frame import Outcome, Range, Run, Score, experiment
-from pellucid.experiments.common.pictures import Pictures, batches, built_in_digits, classify, from_folder, mistakes, train
 
 if TYPE_CHECKING:
     from pellucid.graph.expr import Expr, Input
@@ -21,6 +29,7 @@ def conv32(
     *,
     data: Annotated[Path | None, "a folder or zip of images, one folder a class; built-in digits without it"] = None,
     images: Annotated[int, Range(200), "the most images to learn from"] = 6400,
+    test: Annotated[int, Range(100), "the most images to test on"] = 2000,
     epochs: Annotated[int, Range(1), "passes over the images"] = 2,
     batch: Annotated[int, Range(1), "images a step"] = 128,
     rate: Annotated[float, Range(0, open=True), "learning rate"] = 0.01,
@@ -35,7 +44,7 @@ def conv32(
     from pellucid import nn
     from pellucid.nn.optimizers import SGD
 
-    pictures = built_in_digits(images, run.seed) if data is None else from_folder(data, images, run.seed)
+    pictures = built_in_digits(images, test, run.seed) if data is None else from_folder(data, images, test, run.seed)
     batch = min(batch, len(pictures.x_train))
     network = Network(len(pictures.class_names), drop, run.seed)
     penalty = strength * nn.regularizers.l2(pel.parameters(network.p))

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from pellucid.experiments.frame import Outcome, Range, Run, Score, experiment
 from pellucid.experiments.common.pictures import Pictures, from_folder, mistakes
+from pellucid.experiments.frame import Outcome, Range, Run, Score, experiment
 
 
 @experiment(
@@ -63,12 +63,12 @@ def images(
 def read(run: Run, data: Path | None, test_size: float) -> Pictures:
     """Read the folder given, or write a folder of digits and read that."""
     if data is not None:
-        return from_folder(data, 10**9, run.seed, test_size)
+        return from_folder(data, None, None, run.seed, test_size)
     from pellucid.data import write_digit_folder
 
     with TemporaryDirectory() as parent:
         folder = write_digit_folder(Path(parent) / "digits", seed=run.seed)
-        return from_folder(folder, 10**9, run.seed, test_size)
+        return from_folder(folder, None, None, run.seed, test_size)
 
 
 def flat(x: Any) -> Any:

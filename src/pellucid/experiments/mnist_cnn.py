@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
-from pellucid.experiments.frame import Outcome, Range, Run, Score, experiment
 from pellucid.experiments.common.pictures import Pictures, batches, classify, mistakes, train
+from pellucid.experiments.frame import Outcome, Range, Run, Score, experiment
 
 if TYPE_CHECKING:
     from pellucid.graph.expr import Expr, Input

@@ -30,31 +30,34 @@ class Pictures:
         return float((self.y_test == most).mean())
 
 
-def built_in_digits(images: int, seed: int) -> Pictures:
+def built_in_digits(images: int, test: int, seed: int) -> Pictures:
     """Return MNIST's digits as colour images of 32x32 pixels."""
     from pellucid.data import digits32
 
     x, y = digits32("train", images, seed)
-    x_test, y_test = digits32("test", 2000, seed + 1)
+    x_test, y_test = digits32("test", test, seed + 1)
     return Pictures(x, y, x_test, y_test, [str(digit) for digit in range(10)])
 
 
-def from_folder(path: Path, images: int, seed: int, test_size: float = 0.25) -> Pictures:
-    """Return the images of a folder, by its own parts where it has them, split at random where not."""
-    from pellucid.data import image_folder, image_parts, split
+def from_folder(path: Path, images: int | None, test: int | None, seed: int, test_size: float = 0.25) -> Pictures:
+    """Return the images of a folder, at most so many of each kind, by its own parts or else split at random."""
+    from pellucid.data import DataError, image_folder, image_parts, split
 
     parts = image_parts(path)
     if {"train", "test"} <= set(parts):
-        train, test = image_folder(path, part="train"), image_folder(path, part="test")
-        x, y = some(train.images, train.labels, images, seed)
-        return Pictures(x, y, test.images, test.labels, train.class_names)
-    data = image_folder(path)
-    x, x_test, y, y_test = split(data.images, data.labels, test_size=test_size, seed=seed, stratify=data.labels)
-    x, y = some(x, y, images, seed)
-    return Pictures(x, y, x_test, y_test, data.class_names)
+        learn, other = image_folder(path, part="train"), image_folder(path, part="test")
+        names, other_names = learn.class_names, other.class_names
+        if names != other_names:
+            raise DataError(f"{path}: train and test hold different classes, {names} and {other_names}")
+        x, y, x_test, y_test = learn.images, learn.labels, other.images, other.labels
+    else:
+        data = image_folder(path)
+        names = data.class_names
+        x, x_test, y, y_test = split(data.images, data.labels, test_size=test_size, seed=seed, stratify=data.labels)
+    return Pictures(*some(x, y, images, seed), *some(x_test, y_test, test, seed), names)
 
 
-def some(x: Any, y: Any, count: int, seed: int) -> tuple[Any, Any]:
+def some(x: Any, y: Any, count: int | None, seed: int) -> tuple[Any, Any]:
     """Return at most so many images, drawn at random."""
     chosen = np.random.default_rng(seed).permutation(len(x))[:count]
     return x[chosen], y[chosen]
