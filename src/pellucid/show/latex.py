@@ -13,6 +13,7 @@ from pellucid.graph.op import Op
 from pellucid.graph.pattern import Pattern
 from pellucid.graph.text import ADD, ATOM, Piece, fill, operands_of, render
 from pellucid.show.letters import array_tex, escaped, name_tex
+from pellucid.show.recurrences import last_states, loops_in, result_names, stacked_by, step_lines
 
 Names = Mapping[Any, str]
 
@@ -153,6 +154,8 @@ def latex(expr: Any, names: Names | None = None, limit: int = 300) -> str:
 def latex_definitions(named: Mapping[str, Any] | Sequence[tuple[str, Any]], limit: int = 300) -> str:
     r"""Write several expressions line by line, each in terms of the names of the others.
 
+    A `scan` among them, or inside them, is written as its recurrence, :math:`h_t = f(x_t, h_{t-1})`.
+
     Parameters
     ----------
     named : mapping from str to Expr, or such pairs
@@ -177,12 +180,22 @@ def latex_definitions(named: Mapping[str, Any] | Sequence[tuple[str, Any]], limi
     \end{split}
     """
     pairs = list(named.items()) if isinstance(named, Mapping) else list(named)
-    names = {e: name for name, e in pairs}
-    lines = []
+    names: dict[Any, str] = {e: name_tex(name) for name, e in pairs}
+    lines: list[tuple[str, str]] = []
+    written: set[Expr] = set()
+
+    def write(e: Expr, known: Names) -> str:
+        return latex(e, {**last_states(e, known), **known}, limit)
+
     for name, e in pairs:
-        others = {other: n for other, n in names.items() if other is not e}
-        lines.append(f"{name_tex(name)} &= {latex(e, others, limit)}")
-    return "\\begin{split}\n" + " \\\\\n".join(lines) + "\n\\end{split}"
+        for loop in loops_in([e]):
+            if loop not in written:
+                written.add(loop)
+                names.update(result_names(loop, names))
+                lines += step_lines(loop, names, write)
+        if e not in stacked_by(written):
+            lines.append((name_tex(name), write(e, {other: n for other, n in names.items() if other is not e})))
+    return "\\begin{split}\n" + " \\\\\n".join(f"{left} &= {right}" for left, right in lines) + "\n\\end{split}"
 
 
 def notebook(expr: Expr) -> str:

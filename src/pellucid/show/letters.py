@@ -19,8 +19,8 @@ GREEK = frozenset(
 )
 ACCENTS = frozenset(["hat", "bar", "tilde", "dot"])
 SPECIAL = {c: "\\" + c for c in "_%&#${}"} | {"\\": r"\backslash ", "^": r"\wedge ", "~": r"\sim ", " ": r"\ "}
-LARGEST = 16
-"""Constants of more elements than this are written by their shape."""
+LARGEST, MOST_COLUMNS = 16, 8
+"""Constants of more elements or columns than this are written by their shape."""
 
 
 def escaped(text: str) -> str:
@@ -31,12 +31,12 @@ def escaped(text: str) -> str:
 def name_tex(name: str) -> str:
     r"""Write a variable's name.
 
-    What holds a backslash is taken for LaTeX already.
+    What holds a backslash, a brace or a ``^`` is taken for LaTeX already.
 
     Parameters
     ----------
     name : str
-        Such as ``W1``, ``alpha``, ``learning_rate``, ``y_hat`` or ``dense_1/kernel``.
+        Such as ``W1``, ``Wx``, ``alpha``, ``learning_rate``, ``y_hat`` or ``dense_1/kernel``.
 
     Returns
     -------
@@ -45,16 +45,18 @@ def name_tex(name: str) -> str:
 
     Examples
     --------
-    >>> [name_tex(n) for n in ["W1", "b", "alpha", "loss", "x_t", "y_hat", "W_out"]]
-    ['W_{1}', 'b', '\\alpha', '\\mathit{loss}', 'x_{t}', '\\hat{y}', 'W_{\\mathrm{out}}']
+    >>> [name_tex(n) for n in ["W1", "Wx", "alpha", "loss", "x_t", "y_hat", "W_out"]]
+    ['W_{1}', 'W_{x}', '\\alpha', '\\mathit{loss}', 'x_{t}', '\\hat{y}', 'W_{\\mathrm{out}}']
     """
-    if "\\" in name:
+    if set(name) & set("\\{}^"):
         return name
     head, *below = name.split("_")
     parts = re.fullmatch(r"([A-Za-z]+)(\d*)", head)
     if parts is None or not all(b.isalnum() for b in below):
         return rf"\mathrm{{{escaped(name)}}}"
     letters, digits = parts.groups()
+    if re.fullmatch("[A-Z][a-z]", letters) and letters not in GREEK:
+        letters, below = letters[0], [letters[1], *below]
     if below and below[0] in ACCENTS:
         letter = rf"\{below.pop(0)}{{{word_tex(letters, 'mathit')}}}"
     else:
@@ -88,10 +90,12 @@ def number_tex(value: Any, dtype: np.dtype[Any]) -> tuple[str, int]:
 
 
 def array_tex(value: np.ndarray[Any, Any]) -> tuple[str, int]:
-    """Write a constant: a number, a small vector or matrix in full, a larger one by its shape."""
+    """Write a constant: a number, zeros or ones, a small vector or matrix in full, a larger one by its shape."""
     if value.ndim == 0:
         return number_tex(value[()], value.dtype)
-    if value.size > LARGEST or value.ndim > 2 or not value.size:
+    if value.size and value.flat[0] in (0, 1) and (value == value.flat[0]).all():
+        return rf"\mathbf{{{int(value.flat[0])}}}", ATOM
+    if value.ndim > 2 or not value.size or value.size > LARGEST or value.shape[-1] > MOST_COLUMNS:
         return rf"\mathrm{{const}}_{{{escaped(shape_text(value.shape))}}}", ATOM
     rows = r" \\ ".join(" & ".join(number_tex(v, value.dtype)[0] for v in row) for row in np.atleast_2d(value))
     return rf"\begin{{bmatrix}} {rows} \end{{bmatrix}}", ATOM
