@@ -5,6 +5,7 @@ The public names, each imported when it is first used, so that ``import pellucid
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -44,6 +45,7 @@ _HOMES = {
     "pellucid.model.sequential": ["Sequential"],
     "pellucid.run.function": ["Function", "Interrupted", "function"],
     "pellucid.show.latex": ["latex"],
+    "pellucid.show.mermaid": ["mermaid"],
     "pellucid.graph.text": ["text"],
 }
 _MODULES = {
@@ -68,7 +70,15 @@ def __getattr__(name: str) -> Any:
     else:
         found = _function(name)
     globals()[name] = found
+    _tell_forms()
     return found
+
+
+def _tell_forms() -> None:
+    """Tell the graph, once it is there, how notebooks show an expression: it knows nobody above itself."""
+    text = sys.modules.get("pellucid.graph.text")
+    if text is not None:
+        text.FORMS.setdefault("latex", lambda expr: import_module("pellucid.show.latex").notebook(expr))
 
 
 def _function(name: str) -> Any:

@@ -112,6 +112,11 @@ class Expr(Operators):
 
         return text(self)
 
+    def _repr_latex_(self) -> str | None:
+        from pellucid.graph.text import FORMS
+
+        return FORMS["latex"](self) if "latex" in FORMS else None
+
     def __bool__(self) -> bool:
         raise TypeError(
             f"The truth value of the expression {self} is not known until it runs. "
