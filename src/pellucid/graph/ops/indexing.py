@@ -88,16 +88,21 @@ def indexed(x: Expr, index: Index) -> Type:
     return Type(tuple(shape), x.dtype)
 
 
-def _index_text(operands: tuple[Any, ...], settings: Any) -> list[Any]:
-    parts = settings.get("index", ())
-    while parts and parts[-1] == Slice(None, None, None) and len(parts) > 1:
+def _told(settings: Any) -> tuple[Any, ...]:
+    """Return an index without the whole slices at its end, which go without saying."""
+    parts: tuple[Any, ...] = settings.get("index", ())
+    while len(parts) > 1 and parts[-1] == Slice(None, None, None):
         parts = parts[:-1]
-    return [(operands[0], ATOM), f"[{', '.join(str(p) for p in parts)}]"]
+    return parts
+
+
+def _index_text(operands: tuple[Any, ...], settings: Any) -> list[Any]:
+    return [(operands[0], ATOM), f"[{', '.join(map(str, _told(settings)))}]"]
 
 
 def _index_tex(operands: tuple[Any, ...], settings: Any) -> list[Any]:
-    parts = settings.get("index", ())
-    return [(operands[0], ATOM), "_{" + ",".join(str(p) if p is not None else r"\ast" for p in parts) + "}"]
+    parts = [r"\ast" if p is None else str(p) for p in _told(settings)]
+    return [(operands[0], ATOM), f"_{{{', '.join(parts)}}}"]
 
 
 @op(

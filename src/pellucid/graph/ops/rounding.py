@@ -32,7 +32,7 @@ def floor_divide(xp: Any, x: Any, y: Any) -> Any:
 
 
 @op(
-    tex=r"{0} \bmod {1:>}",
+    tex=r"{0} \;\mathrm{{mod}}\; {1:>}",
     text="{0} % {1:>}",
     precedence=DIVIDE,
     domain=((-3, 3), (3.1, 4.0)),
