@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from pellucid.graph.errors import ShapeError, near_miss
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import Body
 from pellucid.graph.text import text
-from pellucid.graph.types import Dim, Shape, Unknown
 from pellucid.graph.walk import topological
+from pellucid.show.sizes import Sizes, check_names, shapes_of
 
 
 class Row(NamedTuple):
@@ -114,76 +114,36 @@ def operations(expr: Expr | Sequence[Expr], sizes: Mapping[str, int] | None = No
               3,200       400  1,600  in all
     """
     outputs = [expr] if isinstance(expr, Expr) else list(expr)
-    known = dict(sizes or {})
-    check_names(known, outputs)
-    return Cost([row(e, known) for e in topological(outputs) if e.op is not None and e.op.name != "output"])
+    check_names(sizes or {}, outputs)
+    return Cost(rows(outputs, sizes or {}, {}))
 
 
-def row(e: Expr, sizes: Mapping[str, int]) -> Row:
+def rows(outputs: Sequence[Expr], sizes: Mapping[str, int], given: Mapping[Expr, Sizes]) -> list[Row]:
+    """Return what each op of a graph costs; ``given`` has the shapes of its inputs where they are known better."""
+    order = topological(outputs)
+    shapes = shapes_of(order, sizes, given)
+    return [row(e, shapes, sizes) for e in order if e.op is not None and e.op.name != "output"]
+
+
+def row(e: Expr, shapes: Mapping[Expr, list[Sizes]], sizes: Mapping[str, int]) -> Row:
     """Return what one expression costs."""
-    shapes = [resolve(t.shape, e, sizes) for t in e.types]
-    counts = [product(shape) for shape in shapes]
-    spent = own_operations(e, sizes) + sum(
-        shapes[0][0] * operations(body.outputs, inner_sizes(body, sizes)).operations
-        for body in e.settings.values()
-        if isinstance(body, Body)
-    )
-    return Row(e, spent, sum(counts), sum(n * t.dtype.itemsize for n, t in zip(counts, e.types, strict=True)))
-
-
-def own_operations(e: Expr, sizes: Mapping[str, int]) -> int:
-    """Ask an op what it costs."""
     assert e.op is not None
 
     def size(of: Expr, axis: int | None = None) -> int:
-        shape = of.shape if axis is None else (of.shape[axis],)
-        return product(resolve(shape, of, sizes))
+        return math.prod(shapes[of][0]) if axis is None else shapes[of][0][axis]
 
     cost: Any = e.op.cost
-    return int(cost(e, size) if callable(cost) else cost * size(e))
+    spent = int(cost(e, size) if callable(cost) else cost * size(e))
+    for body in e.settings.values():
+        if isinstance(body, Body):
+            spent += shapes[e][0][0] * steps_cost(e, body, shapes, sizes)
+    counts = [math.prod(shape) for shape in shapes[e]]
+    return Row(e, spent, sum(counts), sum(n * t.dtype.itemsize for n, t in zip(counts, e.types, strict=True)))
 
 
-def inner_sizes(body: Body, sizes: Mapping[str, int]) -> dict[str, int]:
-    """Return the sizes that the graph inside an op uses."""
-    used = names_in(body.outputs)
-    return {name: size for name, size in sizes.items() if name in used}
-
-
-def product(shape: Sequence[int]) -> int:
-    """Return the number of elements of a shape."""
-    result = 1
-    for size in shape:
-        result *= size
-    return result
-
-
-def resolve(shape: Shape, e: Expr, sizes: Mapping[str, int]) -> tuple[int, ...]:
-    """Put sizes in the place of names."""
-    return tuple(resolve_dim(dim, e, sizes) for dim in shape)
-
-
-def resolve_dim(dim: Dim, e: Expr, sizes: Mapping[str, int]) -> int:
-    """Put a size in the place of a name."""
-    if isinstance(dim, int):
-        return dim
-    if isinstance(dim, Unknown):
-        raise ShapeError(
-            f"The cost of {e} depends on a size without a name. Name it where its inputs are made: shape=('n', ...)"
-        )
-    if dim not in sizes:
-        raise ShapeError(f"The cost of {e} depends on the size {dim}. Give it: sizes={{{dim!r}: 128}}")
-    return sizes[dim]
-
-
-def names_in(outputs: Sequence[Expr]) -> set[str]:
-    """Return the names of all sizes in a graph."""
-    dims = (d for e in topological(outputs) for t in e.types for d in t.shape)
-    return {str(d) for d in dims if isinstance(d, str) and not isinstance(d, Unknown)}
-
-
-def check_names(sizes: Mapping[str, int], outputs: Sequence[Expr]) -> None:
-    """Refuse a size for a name that stands nowhere."""
-    names = names_in(outputs)
-    for name in sizes:
-        if name not in names:
-            raise ShapeError(f"No size is named {name!r}.{near_miss(name, names)} Received: sizes={dict(sizes)}")
+def steps_cost(e: Expr, body: Body, shapes: Mapping[Expr, list[Sizes]], sizes: Mapping[str, int]) -> int:
+    """Return the operations of one step of a loop, whose sequences lose their first axis inside it."""
+    given = {
+        inner: shapes[outer][0][outer.ndim - inner.ndim :] for inner, outer in zip(body.inputs, e.inputs, strict=True)
+    }
+    return sum(r.operations for r in rows(body.outputs, sizes, given))
