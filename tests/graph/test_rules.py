@@ -16,7 +16,7 @@ from pellucid.graph.expr import Constant, Expr, Input, constant
 from pellucid.graph.operators import FUNCTIONS
 from pellucid.graph.pattern import Pattern, hole
 from pellucid.graph.rewrite import FOLD, RULES, Journal, Rewriter, Rule, fill_holes, simplify, simplify_all
-from pellucid.graph.walk import topological
+from pellucid.graph.walk import inputs_of, topological
 
 NAMES = [name for name in RULES if name != FOLD.name]
 
@@ -36,6 +36,9 @@ def made_from(rule: Rule, drawn: tuple[Any, ...]) -> tuple[Expr, dict[Expr, np.n
     values: dict[Expr, np.ndarray] = {}
     for name, value in zip(rule.holes, drawn, strict=True):
         bindings[name] = value
+        for leaf in inputs_of([value]) if isinstance(value, Expr) else []:
+            sizes = [d if isinstance(d, int) else 5 for d in leaf.shape]
+            values[leaf] = np.linspace(-1, 1, int(np.prod(sizes))).reshape(sizes).astype(leaf.dtype)
         if name in operand_holes(rule.pattern) and not isinstance(value, Expr):
             array = np.asarray(value)
             if array.ndim == 0:

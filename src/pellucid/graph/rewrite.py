@@ -242,7 +242,7 @@ class Journal:
     >>> pel.simplify((x + y) + (x + y), journal=journal)
     2 * (x + y)
     >>> print(journal)
-    algebra/add_same: x + y + x + y  →  2 * (x + y)
+    algebra/add_same: x + y + (x + y)  →  2 * (x + y)
     """
 
     steps: list[Step] = field(default_factory=list)

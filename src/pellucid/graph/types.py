@@ -194,24 +194,26 @@ def as_dtype(dtype: Any) -> np.dtype[Any]:
     return result
 
 
-def normalize_axis(axis: int, ndim: int, what: str) -> int:
+def normalize_axis(axis: Any, ndim: int, what: str, of: object = None) -> int:
     """Return an axis counted from the front.
 
     Raises
     ------
     ShapeError
-        If there is no such axis; the message names ``what``.
+        If there is no such axis; the message says ``what`` it was for, and ``of`` which expression, written out
+        only then.
     """
-    if type(axis) is bool or not isinstance(axis, (int, np.integer)):
-        raise ShapeError(f"{what}: expected an integer axis. Received: axis={axis!r}")
-    if not -ndim <= axis < ndim:
-        raise ShapeError(
-            f"{what}: expected an axis from {-ndim} to {ndim - 1}, for {ndim} dimensions. Received: axis={axis}"
-        )
+    problem = ""
+    if not isinstance(axis, (int, np.integer)) or isinstance(axis, bool):
+        problem = "expected an integer axis"
+    elif not -ndim <= axis < ndim:
+        problem = f"expected an axis from {-ndim} to {ndim - 1}, for {ndim} dimensions"
+    if problem:
+        raise ShapeError(f"{wanted_by(what, of)}: {problem}. Received: axis={axis!r}")
     return int(axis) % ndim
 
 
-def normalize_axes(axis: int | Sequence[int] | None, ndim: int, what: str) -> tuple[int, ...]:
+def normalize_axes(axis: int | Sequence[int] | None, ndim: int, what: str, of: object = None) -> tuple[int, ...]:
     """Return axes counted from the front, in order, with ``None`` for all of them.
 
     Raises
@@ -222,7 +224,12 @@ def normalize_axes(axis: int | Sequence[int] | None, ndim: int, what: str) -> tu
     if axis is None:
         return tuple(range(ndim))
     axes = [axis] if isinstance(axis, (int, np.integer)) else list(axis)
-    result = sorted(normalize_axis(a, ndim, what) for a in axes)
+    result = sorted(normalize_axis(a, ndim, what, of) for a in axes)
     if len(set(result)) != len(result):
-        raise ShapeError(f"{what}: an axis is named twice. Received: axis={axis!r}")
+        raise ShapeError(f"{wanted_by(what, of)}: an axis is named twice. Received: axis={axis!r}")
     return tuple(result)
+
+
+def wanted_by(what: str, of: object) -> str:
+    """Name what an axis is for."""
+    return what if of is None else f"{what} of {of}"

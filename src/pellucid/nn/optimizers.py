@@ -74,7 +74,7 @@ class Optimizer:
         --------
         >>> w = pel.shared(3.0, "w")
         >>> SGD(0.5).updates(w**2)
-        {w: w - 0.5 * 2 * w}
+        {w: w - 0.5 * (2 * w)}
         """
         chosen = parameters_of(loss) if parameters is None else list(parameters)
         check(loss, chosen)

@@ -15,7 +15,7 @@ from pellucid.graph.types import as_dtype
 POSITIVE = (0.2, 3.0)
 
 
-@op(tex="{0} + {1}", text="{0} + {1}", precedence=ADD, commutative=True, grad=lambda g, z, x, y: (g, g))
+@op(tex="{0} + {1:>}", text="{0} + {1:>}", precedence=ADD, commutative=True, grad=lambda g, z, x, y: (g, g))
 def add(xp: Any, x: Any, y: Any) -> Any:
     r"""Sum of every pair of elements, :math:`x + y`.
 
@@ -59,7 +59,7 @@ def _product_tex(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
     return [(left, MULTIPLY), sign, (right, MULTIPLY)]
 
 
-@op(tex=_product_tex, text="{0} * {1}", precedence=MULTIPLY, commutative=True, grad=lambda g, z, x, y: (g * y, g * x))
+@op(tex=_product_tex, text="{0} * {1:>}", precedence=MULTIPLY, commutative=True, grad=lambda g, z, x, y: (g * y, g * x))
 def multiply(xp: Any, x: Any, y: Any) -> Any:
     r"""Product of every pair of elements, :math:`x \, y`.
 

@@ -194,7 +194,7 @@ def _take_text(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
     tex=r"{0:^}[{1:_}]",
     text=_take_text,
     infer=_taken,
-    normalize=lambda x, indices, axis: {"axis": normalize_axis(axis, x.ndim, f"take from {x}")},
+    normalize=lambda x, indices, axis: {"axis": normalize_axis(axis, x.ndim, "take", x)},
     grad=lambda g, y, x, indices, axis: (call("untake", g, indices, x, axis=axis), None),
     examples=lambda rng: [
         ((rng.normal(size=(4, 3)), np.array([2, 0, 2])), {}),
@@ -271,7 +271,7 @@ def _along(x: Expr, indices: Expr, axis: int) -> Type:
 @op(
     tex=r"{0:^}[{1:_}]",
     infer=_along,
-    normalize=lambda x, indices, axis: {"axis": normalize_axis(axis, x.ndim, f"take_along_axis of {x}")},
+    normalize=lambda x, indices, axis: {"axis": normalize_axis(axis, x.ndim, "take_along_axis", x)},
     grad=lambda g, y, x, indices, axis: (call("untake_along_axis", g, indices, x, axis=axis), None),
     examples=lambda rng: [((rng.normal(size=(3, 4)), np.array([[1], [0], [3]])), {"axis": 1})],
     cost=0,
@@ -328,8 +328,15 @@ def _hot(indices: Expr, num_classes: int, dtype: Any) -> Type:
     return Type((*indices.shape, num_classes), dtype)
 
 
+def _hot_text(operands: tuple[Any, ...], settings: Any) -> list[Any]:
+    dtype = settings.get("dtype")
+    plain = dtype is None or dtype == as_dtype(None)
+    return ["one_hot(", (operands[0], 0), f", {settings.get('num_classes')}{'' if plain else f', dtype={dtype}'})"]
+
+
 @op(
     tex=r"\mathrm{{one\_hot}}({0:_})",
+    text=_hot_text,
     infer=_hot,
     normalize=lambda x, num_classes, dtype=None: {"num_classes": operator.index(num_classes), "dtype": as_dtype(dtype)},
     differentiable=False,

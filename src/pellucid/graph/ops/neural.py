@@ -9,7 +9,7 @@ import numpy as np
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import op
-from pellucid.graph.operators import call
+from pellucid.graph.operators import call, write
 from pellucid.graph.ops.forms import along
 from pellucid.graph.ops.indexing import integer_indices
 from pellucid.graph.ops.reductions import per_input
@@ -133,7 +133,7 @@ def leaky_relu(xp: Any, x: Any, negative_slope: Any = 0.2) -> Any:
 
 
 def _axes(x: Expr, axis: Any = -1) -> dict[str, Any]:
-    return {"axis": normalize_axes(axis, x.ndim, f"softmax of {x}")}
+    return {"axis": normalize_axes(axis, x.ndim, "softmax", x)}
 
 
 def _rows(rng: np.random.Generator) -> list[Any]:
@@ -217,6 +217,17 @@ def log_softmax(xp: Any, x: Any, axis: Any = -1) -> Any:
     return shifted - xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True))
 
 
+def _log1m_softmax_grad(g: Any, y: Any, x: Any, axis: tuple[int, ...]) -> Any:
+    """Differentiate apart the one element that may have more than half of the whole, where 1 - p would cancel."""
+    p = softmax(x, axis)
+    heavy = p > 0.5
+    zero = np.zeros((), x.dtype)
+    light = write("where", heavy, zero, g / (1 - write("where", heavy, zero, p)))
+    of_heavy = write("sum", write("where", heavy, g, zero), axis=axis, keepdims=True)
+    others = softmax(write("where", heavy, np.asarray(-np.inf, x.dtype), x), axis)
+    return p * (write("sum", light * p, axis=axis, keepdims=True) - light) + of_heavy * (others - p)
+
+
 @op(
     tex=r"\log(1 - \operatorname{{softmax}}({0:_}))",
     text=along("log1m_softmax"),
@@ -225,6 +236,7 @@ def log_softmax(xp: Any, x: Any, axis: Any = -1) -> Any:
     compound=True,
     infer=lambda x, axis: x.type,
     normalize=_axes,
+    grad=_log1m_softmax_grad,
     examples=_rows,
     cost=per_input(40),
 )

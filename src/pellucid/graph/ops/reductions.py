@@ -22,7 +22,7 @@ def reduced(x: Expr, axis: tuple[int, ...], keepdims: bool, dtype: Any = None) -
 
 def canonical(x: Expr, axis: Any = None, keepdims: bool = False) -> dict[str, Any]:
     """Write the axes of a reduction as a tuple counted from the front."""
-    return {"axis": normalize_axes(axis, x.ndim, f"a reduction of {x}"), "keepdims": bool(keepdims)}
+    return {"axis": normalize_axes(axis, x.ndim, "a reduction", x), "keepdims": bool(keepdims)}
 
 
 def spread(g: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
@@ -199,7 +199,7 @@ def prod(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
 
 
 def _one_axis(x: Expr, axis: Any = None) -> dict[str, Any]:
-    return {"axis": None if axis is None else normalize_axis(axis, x.ndim, f"argmax or argmin of {x}")}
+    return {"axis": None if axis is None else normalize_axis(axis, x.ndim, "argmax or argmin", x)}
 
 
 def _index_type(x: Expr, axis: int | None) -> Type:

@@ -144,7 +144,7 @@ def ravel(x: Any) -> Any:
 def _axes(x: Expr, axes: Any = None) -> dict[str, Any]:
     if axes is None:
         return {"axes": tuple(range(x.ndim))[::-1]}
-    order = tuple(normalize_axis(a, x.ndim, f"transpose of {x}") for a in axes)
+    order = tuple(normalize_axis(a, x.ndim, "transpose", x) for a in axes)
     if sorted(order) != list(range(x.ndim)):
         raise ShapeError(f"transpose: expected each of the {x.ndim} axes of {x} once. Received: axes={axes}")
     return {"axes": order}
@@ -220,7 +220,7 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
 
 def _new_axes(x: Expr, axis: Any) -> dict[str, Any]:
     count = 1 if isinstance(axis, (int, np.integer)) else len(axis)
-    return {"axis": normalize_axes(axis, x.ndim + count, f"expand_dims of {x}")}
+    return {"axis": normalize_axes(axis, x.ndim + count, "expand_dims", x)}
 
 
 def _expanded(x: Expr, axis: tuple[int, ...]) -> Type:
@@ -253,7 +253,7 @@ def expand_dims(xp: Any, x: Any, axis: Any = 0) -> Any:
 def _squeezed_axes(x: Expr, axis: Any = None) -> dict[str, Any]:
     if axis is None:
         return {"axis": tuple(a for a, d in enumerate(x.shape) if d == 1)}
-    axes = normalize_axes(axis, x.ndim, f"squeeze of {x}")
+    axes = normalize_axes(axis, x.ndim, "squeeze", x)
     for a in axes:
         if unify(x.shape[a], 1) is None:
             raise ShapeError(f"squeeze: axis {a} of {x} must have length 1. Received: shape {shape_text(x.shape)}")
@@ -343,7 +343,7 @@ def broadcast_to(xp: Any, x: Any, shape: Any = ()) -> Any:
 
 
 def _flipped(x: Expr, axis: Any = None) -> dict[str, Any]:
-    return {"axis": normalize_axes(axis, x.ndim, f"flip of {x}")}
+    return {"axis": normalize_axes(axis, x.ndim, "flip", x)}
 
 
 @op(
@@ -366,11 +366,17 @@ def flip(xp: Any, x: Any, axis: Any = None) -> Any:
     return xp.flip(x, axis=axis)
 
 
+def _size_text(operands: tuple[Any, ...], settings: Any) -> list[Any]:
+    axis: tuple[int, ...] = tuple(settings.get("axis") or ())
+    return ["size(", (operands[0], 0), f", axis={axis[0] if len(axis) == 1 else axis})"]
+
+
 @op(
     name="size",
+    text=_size_text,
     infer=lambda x, axis, dtype: Type((), np.dtype(dtype)),
     normalize=lambda x, axis=None, dtype=None: {
-        "axis": normalize_axes(axis, x.ndim, f"size of {x}"),
+        "axis": normalize_axes(axis, x.ndim, "size", x),
         "dtype": np.dtype("int64" if dtype is None else dtype),
     },
     differentiable=False,
@@ -384,6 +390,6 @@ def size(xp: Any, x: Any, axis: Any = None, dtype: Any = None) -> Any:
     --------
     >>> import pellucid as pel
     >>> pel.size(pel.matrix("x", shape=("n", 3)), axis=0)
-    size(x, axis=0, dtype=int64)
+    size(x, axis=0)
     """
     return xp.asarray(math.prod(x.shape[a] for a in axis), dtype=dtype)

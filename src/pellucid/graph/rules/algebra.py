@@ -6,6 +6,7 @@ from typing import Any
 
 from pellucid.graph.expr import Constant
 from pellucid.graph.ops.elementwise import absolute, exp, log, multiply, negative, power, sqrt, square
+from pellucid.graph.ops.reductions import mean, sum
 from pellucid.graph.rewrite import rule
 
 
@@ -163,3 +164,13 @@ def square_sqrt(x: Any) -> Any:
 @rule("algebra")
 def square_negative(x: Any) -> Any:
     return square(-x), square(x)
+
+
+@rule("algebra", examples=lambda rng: (matrix(rng), (1,), True))
+def sum_negative(x: Any, axis: Any, keepdims: Any) -> Any:
+    return sum(-x, axis=axis, keepdims=keepdims), -sum(x, axis=axis, keepdims=keepdims)
+
+
+@rule("algebra", examples=lambda rng: (matrix(rng), (1,), True))
+def mean_negative(x: Any, axis: Any, keepdims: Any) -> Any:
+    return mean(-x, axis=axis, keepdims=keepdims), -mean(x, axis=axis, keepdims=keepdims)

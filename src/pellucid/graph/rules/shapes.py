@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.expr import Constant, Expr, constant
+from pellucid.graph.expr import Constant, Expr, Input, constant
 from pellucid.graph.op import OUTPUT
 from pellucid.graph.operators import write
 from pellucid.graph.ops.choosing import where
@@ -148,6 +148,19 @@ def broadcast_nothing(x: Any, y: Any) -> Any:
     return broadcast_like(x, y), lambda x, y: x if covers(x.shape, y.shape) else None
 
 
+@rule("shapes", examples=lambda rng: (np.array(1.5), np.tanh(Input("y", (3, 4), "float64"))))
+def broadcast_like_operand(x: Any, y: Any) -> Any:
+    """Take the shape from what an elementwise result is made of, so that the result need not be there for it."""
+
+    def simpler(x: Expr, y: Expr) -> Expr | None:
+        if y.op is None or not y.op.elementwise:
+            return None
+        likes = [i for i in y.inputs if covers(i.shape, y.shape) and not isinstance(i, Constant)]
+        return broadcast_like(x, likes[0]) if likes else None
+
+    return broadcast_like(x, y), simpler
+
+
 @rule("shapes", examples=lambda rng: (rng.uniform(1, 2, (4,)), rng.uniform(1, 2, (3, 4)), rng.uniform(1, 2, (2, 3, 4))))
 def broadcast_broadcast(x: Any, y: Any, z: Any) -> Any:
     return broadcast_like(broadcast_like(x, y), z), broadcast_like(x, z)
@@ -186,6 +199,18 @@ def negative_broadcast(x: Any, y: Any) -> Any:
     return -broadcast_like(x, y), broadcast_like(-x, y)
 
 
+@rule("shapes", examples=lambda rng: (*_small(rng), 3.0))
+def multiply_broadcast_number(x: Any, y: Any, c: Any) -> Any:
+    wide = broadcast_like(x, y) * c
+    return wide, lambda x, y, c: broadcast_like(x * c, y) if x.ndim == c.ndim == 0 else None
+
+
+@rule("shapes", examples=lambda rng: (*_small(rng), 3.0))
+def divide_broadcast_number(x: Any, y: Any, c: Any) -> Any:
+    wide = broadcast_like(x, y) / c
+    return wide, lambda x, y, c: broadcast_like(x / c, y) if x.ndim == c.ndim == 0 else None
+
+
 def _lazily(op: Any, name: str, swapped: bool = False) -> Rule:
     """Make the rule that an elementwise op broadcasts by itself: ``broadcast_like(x, y) * z`` is ``x * z``."""
 
@@ -219,6 +244,18 @@ def known_size(x: Any, axis: Any, dtype: Any) -> Any:
         return constant(int(np.prod(sizes)), dtype) if all(isinstance(s, int) for s in sizes) else None
 
     return size(x, axis=axis, dtype=dtype), known
+
+
+@rule("shapes", examples=lambda rng: (np.tanh(Input("y", ("n", 3), "float64")), (0,), np.dtype("float32")))
+def size_of_operand(x: Any, axis: Any, dtype: Any) -> Any:
+    """Ask an operand for a named size, since equal names are equal sizes, so that nothing is computed for it."""
+
+    def asked(x: Expr, axis: Any, dtype: Any) -> Expr | None:
+        name = x.shape[axis[0]] if len(axis) == 1 else None
+        places = [(i, a) for i in x.inputs for a, dim in enumerate(i.shape) if dim == name]
+        return size(places[0][0], axis=places[0][1], dtype=dtype) if isinstance(name, str) and places else None
+
+    return size(x, axis=axis, dtype=dtype), asked
 
 
 @rule("shapes", examples=lambda rng: (_cube(rng), np.dtype("float64")))

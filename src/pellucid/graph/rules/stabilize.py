@@ -113,7 +113,7 @@ def log_of_squeezed(x: Any, axis: Any) -> Any:
 def crossentropy_of_chosen(x: Any, y: Any, new: Any, axis: Any, along: Any, taken: Any) -> Any:
     def crossentropy(x: Expr, y: Expr, new: Any, axis: Any, along: int, taken: Any) -> Expr | None:
         last = (x.ndim - 1,)
-        return sparse_crossentropy(y, x) if (along,) == last == axis == new == taken else None
+        return -sparse_crossentropy(y, x) if (along,) == last == axis == new == taken else None
 
     chosen = take_along_axis(log_softmax(x, axis=axis), expand_dims(y, axis=new), axis=along)
-    return -squeeze(chosen, axis=taken), crossentropy
+    return squeeze(chosen, axis=taken), crossentropy
