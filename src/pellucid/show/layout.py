@@ -21,6 +21,9 @@ SWEEPS = 12
 STRAIGHT = 8.0
 """How much more bends pull at bends than boxes do."""
 
+BESIDE = 0.01
+"""How much less a leaf's wish counts, and how much less it pulls at what uses it: it stands beside the others."""
+
 
 @dataclass(eq=False)
 class Spot:
@@ -119,9 +122,9 @@ def place(layers: list[list[Spot]], gap: float) -> None:
 
 
 def pulled(spot: Spot) -> float:
-    """Return the middle of the neighbours' places, in which bends count most for bends, to keep lines straight."""
+    """Return the middle of the neighbours' places, weighed so that lines and chains of ops go straight down."""
     near = [*spot.above, *spot.below]
-    weights = [STRAIGHT if spot.bend and n.bend else 1.0 for n in near]
+    weights = [STRAIGHT if spot.bend and n.bend else BESIDE if not n.above and spot.above else 1.0 for n in near]
     return sum(w * n.x for w, n in zip(weights, near, strict=True)) / sum(weights) if near else spot.x
 
 
@@ -133,13 +136,14 @@ def settle(row: list[Spot], wished: list[float], gap: float) -> None:
     offsets = [0.0]
     for left, right in pairwise(row):
         offsets.append(offsets[-1] + (left.width + right.width) / 2 + gap)
-    pools: list[tuple[float, int]] = []
-    for want, offset in zip(wished, offsets, strict=False):
-        value, count = want - offset, 1
+    pools: list[tuple[float, float, int]] = []
+    for spot, want, offset in zip(row, wished, offsets, strict=True):
+        value, weight, count = want - offset, 1.0 if spot.above else BESIDE, 1
         while pools and pools[-1][0] > value:
-            other, others = pools.pop()
-            value, count = (value * count + other * others) / (count + others), count + others
-        pools.append((value, count))
-    values = [value for value, count in pools for _ in range(count)]
-    for spot, value, offset in zip(row, values, offsets, strict=False):
+            before, heavy, many = pools.pop()
+            value = (value * weight + before * heavy) / (weight + heavy)
+            weight, count = weight + heavy, count + many
+        pools.append((value, weight, count))
+    values = [value for value, _, count in pools for _ in range(count)]
+    for spot, value, offset in zip(row, values, offsets, strict=True):
         spot.x = value + offset

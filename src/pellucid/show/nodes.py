@@ -136,4 +136,6 @@ def usual(e: Expr, key: str, value: Any) -> bool:
         everything = tuple(range(e.inputs[0].ndim))
         return value in (everything, everything[::-1]) or (value == everything[-1:] and e.op.defaults.get(key) == -1)
     default = e.op.defaults.get(key)
+    if isinstance(value, tuple) and default in (1, "valid"):
+        return set(np.ravel(value)) <= {1 if default == 1 else 0}
     return type(default) is type(value) and bool(default == value)
