@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from pellucid.graph.errors import InputError, ShapeError, near_miss
 from pellucid.graph.expr import Input
-from pellucid.graph.types import Unknown, shape_text
+from pellucid.graph.types import shape_text
 from pellucid.graph.values import fit
 
 
@@ -66,10 +68,8 @@ def bind(inputs: Sequence[Input], values: Sequence[Any], lead: int = 0) -> list[
     sizes: dict[str, tuple[int, Input]] = {}
     result = []
     for declared, value in zip(inputs, values, strict=True):
-        if value.__class__.__module__.startswith("jax") and value.dtype == declared.dtype:
-            array = value
-        else:
-            array = fit(value, declared.dtype, str(declared))
+        ready = isinstance(value, np.ndarray) or value.__class__.__module__.startswith("jax")
+        array = value if ready and value.dtype == declared.dtype else fit(value, declared.dtype, str(declared))
         check_shape(declared, array.shape, lead, sizes)
         result.append(array)
     return result
@@ -77,17 +77,24 @@ def bind(inputs: Sequence[Input], values: Sequence[Any], lead: int = 0) -> list[
 
 def check_shape(declared: Input, shape: tuple[int, ...], lead: int, sizes: dict[str, tuple[int, Input]]) -> None:
     """Hold one value's shape against the input's, and its named sizes against those of the others."""
-    expected = f"{declared} has shape {shape_text(declared.shape)}" + (", and one axis for the steps before it" * lead)
-    received = f"Received: a value of shape {shape_text(shape)}"
     if len(shape) != lead + declared.ndim:
-        raise ShapeError(f"{expected}. {received}")
+        raise ShapeError(misfit(declared, shape, lead))
     for axis, dim in enumerate(declared.shape, start=lead):
         size = shape[axis]
-        if isinstance(dim, int) and dim != size:
-            raise ShapeError(f"{expected}. {received}, where dimension {axis} is {size} and not {dim}")
-        if isinstance(dim, str) and not isinstance(dim, Unknown):
-            known, other = sizes.setdefault(dim, (size, declared))
-            if known != size:
-                raise ShapeError(
-                    f"One name is one size, and {dim} is {known} in {other} and {size} in {declared}. {received}"
-                )
+        if isinstance(dim, int):
+            if dim != size:
+                raise ShapeError(f"{misfit(declared, shape, lead)}, where dimension {axis} is {size} and not {dim}")
+            continue
+        known, other = sizes.setdefault(dim, (size, declared))
+        if known != size:
+            raise ShapeError(
+                f"One name is one size, and {dim} is {known} in {other} and {size} in {declared}. "
+                f"Received: a value of shape {shape_text(shape)}"
+            )
+
+
+def misfit(declared: Input, shape: tuple[int, ...], lead: int) -> str:
+    """Say which shape was declared and which was given."""
+    steps = ", and one axis for the steps before it" if lead else ""
+    expected = f"{declared} has shape {shape_text(declared.shape)}{steps}"
+    return f"{expected}. Received: a value of shape {shape_text(shape)}"
