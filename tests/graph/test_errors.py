@@ -185,3 +185,9 @@ def test_all_errors_are_pellucid_s_and_python_s() -> None:
     assert issubclass(DtypeError, pel.PellucidError)
     assert issubclass(DtypeError, TypeError)
     assert isinstance(X, Expr)
+
+
+@pytest.mark.parametrize("combined", [lambda i: i & 1, lambda i: ~i, lambda i: (i > 0) | i, lambda i: 1 & (i > 0)])
+def test_only_conditions_are_combined(combined: Any) -> None:
+    with pytest.raises(DtypeError, match=r"&, \| and ~ combine conditions. Received: (i|1), a number"):
+        combined(pel.ivector("i"))

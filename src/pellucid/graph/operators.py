@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pellucid.graph.errors import near_miss
+from pellucid.graph.errors import DtypeError, near_miss
 
 if TYPE_CHECKING:
     from pellucid.graph.expr import Expr
@@ -36,6 +36,23 @@ def write(name: str, *operands: Any, **settings: Any) -> Expr:
     """Call the public function of this name, of which one expression is expected."""
     made: Expr = FUNCTIONS[name](*operands, **settings)
     return made
+
+
+def combine(name: str, *operands: Any) -> Expr:
+    """Combine conditions, which is all that ``&``, ``|`` and ``~`` do.
+
+    Raises
+    ------
+    DtypeError
+        If an operand is of numbers, whose bits nobody should expect to be combined.
+    """
+    for operand in operands:
+        number = isinstance(operand, (int, float)) and not isinstance(operand, bool)
+        if number or str(getattr(operand, "dtype", "bool")) != "bool":
+            raise DtypeError(
+                f"&, | and ~ combine conditions. Received: {operand}, a number; compare it first: (x > 0) & (x < 1)"
+            )
+    return write(name, *operands)
 
 
 def _is_number(value: Any) -> bool:
@@ -106,17 +123,17 @@ class Operators:
         return write("abs", self)
 
     def __and__(self, other: Any) -> Expr:
-        return write("logical_and", self, other)
+        return combine("logical_and", self, other)
 
     __rand__ = __and__
 
     def __or__(self, other: Any) -> Expr:
-        return write("logical_or", self, other)
+        return combine("logical_or", self, other)
 
     __ror__ = __or__
 
     def __invert__(self) -> Expr:
-        return write("logical_not", self)
+        return combine("logical_not", self)
 
     def __eq__(self, other: object) -> Any:
         return call("equal", self, other) if _is_number(other) else NotImplemented
