@@ -15,7 +15,8 @@ from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Constant, Expr, Input, constant
 from pellucid.graph.operators import FUNCTIONS
 from pellucid.graph.pattern import Pattern, hole
-from pellucid.graph.rewrite import FOLD, RULES, Journal, Rewriter, Rule, fill_holes, simplify, simplify_all
+from pellucid.graph.rewrite import Journal, Rewriter, simplify, simplify_all
+from pellucid.graph.rule import FOLD, RULES, Rule, fill_holes
 from pellucid.graph.walk import inputs_of, topological
 
 NAMES = [name for name in RULES if name != FOLD.name]

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from pellucid.graph.expr import Constant
 from pellucid.graph.ops.elementwise import absolute, exp, log, multiply, negative, power, sqrt, square
 from pellucid.graph.ops.reductions import mean, sum
-from pellucid.graph.rewrite import rule
+from pellucid.graph.rule import rule
 
 
 def is_number(e: Any) -> bool:
     """Tell whether an expression is a constant without axes."""
     return isinstance(e, Constant) and e.ndim == 0
+
+
+def safe_product(a: Any, b: Any) -> bool:
+    """Tell whether two numbers can be multiplied beforehand, without leaving the range of their dtype."""
+    if not (is_number(a) and is_number(b)):
+        return False
+    with np.errstate(all="ignore"):
+        product = np.abs(a.value * b.value)
+    return bool(product == 0) or bool(1e-30 < product < 1e30)
 
 
 def matrix(rng: Any) -> Any:
@@ -92,7 +103,7 @@ def collect_multiples(a: Any, b: Any, x: Any) -> Any:
 
 @rule("algebra", examples=lambda rng: (3.0, 0.5, matrix(rng)))
 def multiply_numbers(a: Any, b: Any, x: Any) -> Any:
-    return a * (b * x), lambda a, b, x: (a * b) * x if is_number(a) and is_number(b) else None
+    return a * (b * x), lambda a, b, x: (a * b) * x if safe_product(a, b) else None
 
 
 @rule("algebra", examples=lambda rng: (matrix(rng), 3.0, matrix(rng)))

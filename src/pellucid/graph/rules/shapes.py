@@ -16,7 +16,7 @@ from pellucid.graph.ops.loops import scan, scan_loop
 from pellucid.graph.ops.reductions import sum
 from pellucid.graph.ops.shapes import broadcast_like, expand_dims, flip, reshape, reshape_like, size, squeeze, transpose
 from pellucid.graph.pattern import Pattern
-from pellucid.graph.rewrite import Rule, rule
+from pellucid.graph.rule import Rule, rule
 from pellucid.graph.types import covers
 
 

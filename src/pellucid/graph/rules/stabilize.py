@@ -16,7 +16,7 @@ from pellucid.graph.ops.indexing import take_along_axis
 from pellucid.graph.ops.neural import log1m_softmax, log_softmax, sigmoid, softmax, softplus, sparse_crossentropy
 from pellucid.graph.ops.reductions import logsumexp, sum
 from pellucid.graph.ops.shapes import expand_dims, squeeze
-from pellucid.graph.rewrite import rule
+from pellucid.graph.rule import rule
 
 
 def scores(rng: Any) -> Any:

@@ -1,0 +1,209 @@
+"""Rewrite rules: pairs of ordinary expressions, a pattern and what takes its place.
+
+Where the new form depends on settings or shapes, a rule is a pattern and a function of what it matched. A rule never
+changes a shape or a dtype.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pellucid.graph.expr import Constant, Expr, agree, as_expr
+from pellucid.graph.op import Op
+from pellucid.graph.operators import call
+from pellucid.graph.pattern import Pattern, hole
+from pellucid.graph.text import text
+
+Bindings = dict[str, Any]
+
+RULES: dict[str, Rule] = {}
+"""Every rule by its name, in the order in which they are tried."""
+
+
+@dataclass(frozen=True, eq=False)
+class Rule:
+    """What is rewritten into what, in which family, and what that takes for granted.
+
+    Attributes
+    ----------
+    name, family : str
+        The rule's name and the phase it belongs to (``"algebra"``, ``"stabilize"``, ...).
+    pattern : Pattern
+        What it looks for.
+    replacement : Pattern, number or function
+        What takes its place. A function gets what the holes matched, by name, and returns an expression, or None
+        where the rule does not apply after all.
+    when : str
+        The assumption under which both sides are equal; empty where they always are.
+    examples : function or None
+        ``examples(rng)`` returns values for the holes at which the generated test compares both sides.
+    holes : tuple of str
+        The holes' names, in the order of the examples.
+    """
+
+    name: str
+    family: str
+    pattern: Pattern
+    replacement: Any
+    when: str = ""
+    examples: Any = None
+    doc: str = ""
+    holes: tuple[str, ...] = ()
+
+    @property
+    def op(self) -> Op:
+        """The op at the pattern's root."""
+        assert self.pattern.op is not None
+        return self.pattern.op
+
+    def apply(self, node: Expr) -> Expr | None:
+        """Return what takes the place of an expression, or None where the rule does not apply."""
+        if not self.promising(node):
+            return None
+        for bindings in matches(self.pattern, node, {}):
+            new = self.replace(bindings)
+            if new is None or new is node or not agree(new.shape, node.shape):
+                continue
+            return new if new.dtype == node.dtype else call("cast", new, dtype=node.dtype)
+        return None
+
+    def promising(self, node: Expr) -> bool:
+        """Tell at a glance whether an expression may fit, which nearly none does."""
+        operands = self.pattern.operands
+        if len(operands) != len(node.inputs):
+            return False
+        if all(map(may_fit, operands, node.inputs)):
+            return True
+        return self.op.commutative and all(map(may_fit, operands, node.inputs[::-1]))
+
+    @functools.cached_property
+    def arguments(self) -> tuple[str, ...]:
+        """The holes that a replacement function asks for."""
+        return tuple(inspect.signature(self.replacement).parameters)
+
+    def replace(self, bindings: Bindings) -> Expr | None:
+        """Write the replacement with what the holes matched."""
+        if callable(self.replacement):
+            found = self.replacement(**{name: bindings[name] for name in self.arguments})
+            return None if found is None else as_expr(found)
+        if isinstance(self.replacement, Pattern):
+            return as_expr(fill_holes(self.replacement, bindings))
+        return as_expr(self.replacement)
+
+    def __str__(self) -> str:
+        right = (
+            "…"
+            if callable(self.replacement)
+            else text(self.replacement)
+            if isinstance(self.replacement, Pattern)
+            else str(self.replacement)
+        )
+        return f"{text(self.pattern)}  →  {right}" + (f"   (when {self.when})" if self.when else "")
+
+
+FOLD = Rule("fold_constants", "fold", hole("x"), lambda x: None, doc="An op on constants is computed once and for all.")
+RULES[FOLD.name] = FOLD
+
+
+def rule(family: str, *, when: str = "", examples: Any = None) -> Callable[[Callable[..., tuple[Any, Any]]], Rule]:
+    """Make a rule of a function that returns its pattern and its replacement.
+
+    Parameters
+    ----------
+    family : str
+        The phase it belongs to.
+    when : str
+        The assumption it makes, shown in the journal.
+    examples : function, optional
+        ``examples(rng)`` returns a tuple of values for the holes, for the generated test; without it the holes are
+        matrices of positive numbers. A Python number becomes a constant, and an expression stands as it is.
+
+    Returns
+    -------
+    Rule
+        Entered into the registry under the function's name.
+
+    Examples
+    --------
+    >>> from pellucid.graph.rules.stabilize import log_sigmoid
+    >>> print(log_sigmoid)
+    log(sigmoid(x))  →  -softplus(-x)
+    """
+
+    def make(function: Callable[..., tuple[Any, Any]]) -> Rule:
+        names = inspect.signature(function).parameters
+        pattern, replacement = function(**{name: hole(name) for name in names})
+        if function.__name__ in RULES:
+            raise ValueError(f"There is a rule named {function.__name__!r} already")
+        made = Rule(
+            function.__name__, family, pattern, replacement, when, examples, function.__doc__ or "", tuple(names)
+        )
+        RULES[made.name] = made
+        return made
+
+    return make
+
+
+def may_fit(part: Any, operand: Expr) -> bool:
+    """Tell whether the root of a part of a pattern fits an operand."""
+    if isinstance(part, Pattern):
+        return part.op is None or part.op is operand.op
+    return isinstance(operand, Constant)
+
+
+def matches(pattern: Any, node: Any, bindings: Bindings) -> Iterable[Bindings]:
+    """Yield every way in which an expression fits a pattern, with what the holes stand for."""
+    if isinstance(pattern, Pattern) and pattern.op is None:
+        assert pattern.name is not None
+        bound = bindings.get(pattern.name)
+        if bound is None:
+            yield {**bindings, pattern.name: node}
+        elif bound is node:
+            yield bindings
+        return
+    if not isinstance(pattern, Pattern):
+        if isinstance(node, Constant) and node.value.ndim == 0 and node.value[()] == pattern:
+            yield bindings
+        return
+    if node.op is not pattern.op or len(node.inputs) != len(pattern.operands):
+        return
+    bound_settings = match_settings(pattern.settings, node.settings, bindings)
+    if bound_settings is None:
+        return
+    orders = [node.inputs, node.inputs[::-1]] if pattern.op is not None and pattern.op.commutative else [node.inputs]
+    for inputs in orders:
+        found: Iterable[Bindings] = [bound_settings]
+        for part, operand in zip(pattern.operands, inputs, strict=True):
+            found = [after for before in found for after in matches(part, operand, before)]
+        yield from found
+
+
+def match_settings(wanted: dict[str, Any], actual: dict[str, Any], bindings: Bindings) -> Bindings | None:
+    """Hold the settings a pattern names against an expression's; a hole takes any."""
+    result = dict(bindings)
+    for key, value in wanted.items():
+        if not isinstance(value, Pattern):
+            if actual[key] != value:
+                return None
+        elif value.name in result:
+            if result[value.name] != actual[key]:
+                return None
+        else:
+            assert value.name is not None
+            result[value.name] = actual[key]
+    return result
+
+
+def fill_holes(pattern: Any, bindings: Bindings) -> Any:
+    """Write a pattern out with what its holes stand for."""
+    if not isinstance(pattern, Pattern):
+        return pattern
+    if pattern.op is None:
+        assert pattern.name is not None
+        return bindings[pattern.name]
+    settings = {key: fill_holes(value, bindings) for key, value in pattern.settings.items()}
+    return pattern.op(*[fill_holes(o, bindings) for o in pattern.operands], **settings)
