@@ -106,8 +106,10 @@ def test_summary_is_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     model = pel.Sequential([nn.Input((3072,), name="pixels"), nn.Dense(768, name="first"), nn.Dense(2, name="last")])
     model.summary()
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert ["first", "(Dense)", "float32", "(n,", "768)", "2,360,064"] in lines
-    assert ["2,361,602", "parameters,", "9,446,408", "bytes"] in lines
+    # A product of 3,072 by 768 takes two operations a weight, and one more adds the bias.
+    assert ["first", "(Dense)", "float32", "(n,", "768)", "2,360,064", f"{2 * 3072 * 768 + 768:,}"] in lines
+    total = 2 * 3072 * 768 + 768 + 2 * 768 * 2 + 2
+    assert ["2,361,602", "parameters,", "9,446,408", "bytes,", f"{total:,}", "operations", "a", "sample"] in lines
 
 
 def test_repr_names_the_layers() -> None:

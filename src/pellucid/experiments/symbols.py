@@ -53,6 +53,7 @@ def symbols(
         f"{name}, {when}:\n{steps(e)}" for name, pair in pairs.items() for when, e in zip(WHEN, pair, strict=True)
     ]
     run.text("graphs", "The graphs before and after, step by step from their leaves", "\n\n".join(graphs))
+    draw(run, pairs)
     run.text("journal", "The journal: every rewrite, with its rule", str(journal))
     return Outcome(
         Score(f"{product} at x = {listed(values)}", value),
@@ -77,6 +78,22 @@ def symbols(
             *(f"  {step}" for step in journal.steps),
         ],
     )
+
+
+def draw(run: Run, pairs: "dict[str, tuple[Expr, Expr]]") -> None:
+    """Save the graphs before and after as pictures."""
+    from pellucid.show.drawing import draw_graph
+
+    for name, pair in pairs.items():
+        for when, root in zip(WHEN, pair, strict=True):
+            file = f"{name.removeprefix('the ')}-{when}".replace(" ", "-")
+            run.figure(
+                file,
+                f"The graph of {name}, {when}",
+                draw_graph(root, title=str(root)),
+                reading=f"The graph of {root}, from what it is given at the top to its value at the bottom: "
+                f"{steps(root).strip().replace(chr(10), ';')}. A part that is used twice is one box with two lines.",
+            )
 
 
 def listed(numbers: "tuple[float, ...] | list[float]") -> str:

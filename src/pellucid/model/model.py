@@ -283,7 +283,7 @@ class Model(Layer):
         return Part(self._objectives[key].walk(x, y, training), x, y)
 
     def summary(self) -> None:
-        """Print the layers, the shapes of what they put out, and their numbers of parameters.
+        """Print the layers, the shapes of what they put out, their parameters, and their operations for one sample.
 
         Raises
         ------
