@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pellucid.show.canvas import INK, MARKERS, PALETTE, grid, mesh, new_figure, plain_axes
+from pellucid.show.canvas import INK, MARKERS, PALETTE, mesh, panels, plain_axes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -45,14 +45,11 @@ def boundary_bundles(
     'two lines'
     """
     points, classes = np.asarray(X), np.asarray(y)
-    columns, rows = grid(len(bundles), columns)
-    figure = new_figure(3.1 * columns, 2.6 * rows)
+    figure, drawn = panels(len(bundles), columns)
     across, up = mesh(points, 120)
     everywhere = np.column_stack([across.ravel(), up.ravel()]).astype(points.dtype)
-    for place, (title, probability) in enumerate(bundles.items(), start=1):
-        axes = plain_axes(figure.add_subplot(rows, columns, place), "", "", title, size=10)
-        axes.grid(visible=False)
-        axes.tick_params(labelbottom=place > len(bundles) - columns, labelleft=(place - 1) % columns == 0)
+    for axes, (title, probability) in zip(drawn, bundles.items(), strict=True):
+        plain_axes(axes, "", "", title, size=10).grid(visible=False)
         for label in (0, 1):
             along, high = points[classes == label].T
             axes.scatter(along, high, s=7, color=PALETTE[label], marker=MARKERS[label], alpha=0.25, linewidths=0)

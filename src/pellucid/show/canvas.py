@@ -56,6 +56,23 @@ def grid(count: int, columns: int) -> tuple[int, int]:
     return columns, math.ceil(count / columns)
 
 
+def panels(count: int, columns: int) -> "tuple[Figure, list[Axes]]":
+    """Return a figure of ``count`` panels that share their scales, so that only those on the edge say numbers."""
+    columns, rows = grid(count, columns)
+    figure = new_figure(3.1 * columns, 2.6 * rows)
+    drawn = [figure.add_subplot(rows, columns, place + 1) for place in range(count)]
+    for place, axes in enumerate(drawn):
+        axes.tick_params(labelbottom=place >= count - columns, labelleft=place % columns == 0)
+    return figure, drawn
+
+
+def colour_scale(figure: "Figure", image: Any, axes: "Axes | list[Axes]", **look: Any) -> None:
+    """Say beside ``axes`` which value each colour of an image stands for."""
+    scale = figure.colorbar(image, ax=axes, shrink=0.9, pad=0.02, **look)
+    scale.ax.tick_params(labelsize=7.5, colors=INK, length=2)
+    scale.outline.set_visible(False)
+
+
 def mesh(X: NDArray[Any], count: int = 240) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return a grid that covers the points with a margin, as two arrays of coordinates."""
     low, high = X.min(axis=0), X.max(axis=0)

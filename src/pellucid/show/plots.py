@@ -15,12 +15,14 @@ from pellucid.show.canvas import (
     MARKERS,
     PALETTE,
     bare_axes,
+    colour_scale,
     cycle,
     diverging,
     grid,
     mesh,
     name_ends,
     new_figure,
+    panels,
     plain_axes,
 )
 
@@ -85,12 +87,9 @@ def boundary_grid(predicts: Mapping[str, Predict], X: ArrayLike, y: ArrayLike, c
     2
     """
     X, y = _points(X, y)
-    columns, rows = grid(len(predicts), columns)
-    figure = new_figure(3.1 * columns, 2.6 * rows)
-    for place, (title, predict) in enumerate(predicts.items(), start=1):
-        axes = figure.add_subplot(rows, columns, place)
+    figure, drawn = panels(len(predicts), columns)
+    for axes, (title, predict) in zip(drawn, predicts.items(), strict=True):
         _draw_boundary(axes, predict, X, y, title, size=10)
-        axes.tick_params(labelbottom=place > len(predicts) - columns, labelleft=(place - 1) % columns == 0)
     return figure
 
 
@@ -366,7 +365,5 @@ def _tiles(
     drawn = [bare_axes(figure, rows, columns, place) for place in range(len(tiles))]
     for axes, tile in zip(drawn, tiles, strict=True):
         image = axes.imshow(tile, cmap=colours, vmin=low, vmax=high, interpolation="nearest")
-    scale = figure.colorbar(image, ax=drawn, shrink=0.9, aspect=30, pad=0.02)
-    scale.ax.tick_params(labelsize=7.5, colors=INK, length=2)
-    scale.outline.set_visible(False)
+    colour_scale(figure, image, drawn, aspect=30)
     return figure

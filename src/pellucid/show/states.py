@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pellucid.show.canvas import INK, new_figure, plain_axes
+from pellucid.show.canvas import colour_scale, new_figure, plain_axes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -45,7 +45,5 @@ def hidden_states(states: ArrayLike, steps: Sequence[str], title: str = "") -> "
     axes.grid(visible=False)
     image = axes.imshow(values.T, cmap="viridis", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
     axes.set_xticks(range(len(values)), steps)
-    scale = figure.colorbar(image, ax=axes, shrink=0.9, pad=0.02)
-    scale.ax.tick_params(labelsize=7.5, colors=INK, length=2)
-    scale.outline.set_visible(False)
+    colour_scale(figure, image, axes)
     return figure
