@@ -20,7 +20,7 @@ HEAVY = {"jax", "jaxlib", "matplotlib", "PIL", "scipy", "sklearn"}
 
 # Imports run downwards only: the packages each package may import.
 MODEL_DOWN = {"graph", "run", "show", "nn", "model", "data"}
-EVERYTHING = {*MODEL_DOWN, "interop", "byhand", "experiments", "course", "cli", "pellucid"}
+EVERYTHING = {*MODEL_DOWN, "byhand", "experiments", "cli", "pellucid"}
 MAY_IMPORT: dict[str, set[str]] = {
     "graph": set(),
     "run": {"graph"},
@@ -29,9 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "data": {"graph"},
     "byhand": set(),
     "model": MODEL_DOWN,
-    "interop": MODEL_DOWN,
     "experiments": EVERYTHING,
-    "course": EVERYTHING,
     "cli": EVERYTHING,
     "pellucid": EVERYTHING,
 }
