@@ -14,7 +14,7 @@ from pellucid.experiments.frame.definition import reason
 from pellucid.experiments.frame.errors import UsageError
 from pellucid.experiments.frame.record import package_version
 
-FAILED, USAGE, INTERRUPTED = 1, 2, 130
+FAILED, USAGE = 1, 2
 
 HELP = """\
 Deep learning you can see through: from the formula to the trained model.
@@ -38,27 +38,8 @@ app.command(run)
 app.command(tour)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what ``arguments`` ask and return the exit status: 0 well, 1 failed, 2 wrongly asked, 130 interrupted.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        The words after ``pellucid``; those of the process where they are left out.
-
-    Returns
-    -------
-    int
-        The exit status.
-
-    Examples
-    --------
-    >>> main(["run", "logistic", "--list"])  # doctest: +ELLIPSIS
-    logistic: One straight line between two moons
-    ...
-    0
-    """
-    words = list(sys.argv[1:] if arguments is None else arguments)
+def command(words: Sequence[str]) -> int:
+    """Do what ``words`` ask and return the exit status; an error becomes a line on standard error."""
     debug = "--debug" in words or os.environ.get("PELLUCID_DEBUG", "") not in ("", "0")
     try:
         status = app(
@@ -67,9 +48,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print_error=False,
             result_action="return_value",
         )
-    except KeyboardInterrupt as stopped:
-        print(str(stopped) or "interrupted", file=sys.stderr)
-        return INTERRUPTED
     except Exception as error:
         return _report(error, debug)
     return status or 0

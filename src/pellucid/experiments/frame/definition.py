@@ -12,6 +12,7 @@ from pellucid.experiments.frame.outcome import Outcome
 from pellucid.experiments.frame.parameters import Parameter, known, parameters_of
 from pellucid.experiments.frame.record import FILE, Record, Status, machine, versions, write_atomically
 from pellucid.experiments.frame.running import Run
+from pellucid.experiments.interrupt import heard
 from pellucid.graph.errors import PellucidError
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ def perform(
     try:
         outcome = experiment(run, **values)
     except (Exception, KeyboardInterrupt) as stopped:
+        heard()
         error = stopped
     record = Record(
         name=experiment.name,
