@@ -45,6 +45,44 @@ def test_an_interrupted_run_keeps_what_it_saved(experiments: dict[str, Experimen
     assert (tmp_path / "before.txt").exists()
 
 
+class LoopStopped(KeyboardInterrupt):
+    history = (np.float32(4.0), np.float32(2.0))
+
+
+def test_an_interrupted_training_leaves_its_learning_curve_and_how_far_it_was(tmp_path: Path) -> None:
+    @experiment("learner", "It learns by hand and by graph, until someone presses Ctrl-C")
+    def learner(run: Run) -> Outcome:
+        """It learns. Then it stops."""
+        with run.learning("by hand") as losses:
+            losses.extend([3.0, 2.0, 1.5])
+        with run.learning("by graph", values_of=lambda totals: np.divide(totals, 2)):
+            raise LoopStopped
+        raise AssertionError
+
+    record, error = perform(learner, {}, tmp_path)
+    written = json.loads((tmp_path / "record.json").read_text())
+    assert (type(error), record.status) == (LoopStopped, "interrupted")
+    assert written["measures"] == {
+        "passes_finished": {"by hand": 3, "by graph": 2},
+        "last_loss": {"by hand": 1.5, "by graph": 1.0},
+    }
+    assert [picture["file"] for picture in written["pictures"]] == ["loss-so-far.png"]
+    assert "by graph: stopped after 2 passes, the last loss 1" in written["lines"]
+    assert (tmp_path / "loss-so-far.png").exists()
+
+
+def test_ctrl_c_before_the_first_step_keeps_no_curve(tmp_path: Path) -> None:
+    @experiment("early", "It is interrupted at once")
+    def early(run: Run) -> Outcome:
+        """It compiles. Then it stops."""
+        with run.learning("training"):
+            raise KeyboardInterrupt
+        raise AssertionError
+
+    record, _ = perform(early, {}, tmp_path)
+    assert (record.status, record.measures, record.pictures) == ("interrupted", {}, [])
+
+
 def test_a_wrong_setting_is_found_before_anything_is_run_or_written(
     experiments: dict[str, Experiment], tmp_path: Path
 ) -> None:

@@ -72,15 +72,28 @@ def adder(
     inputs, targets = binary_addition(sums, bits, run.seed, "float64")
     true = targets[..., 0].astype(bool)
     start = by_hand.initialize(hidden, run.seed)
-    with run.progress("by hand", sums) as advance, run.clock("by hand") as hand_clock:
-        weights, answers, _ = by_hand.train(inputs, targets, hidden, rate, run.seed, lambda done, error: advance())
+    with (
+        run.learning("by hand", "sums", "error") as errors,
+        run.progress("by hand", sums) as advance,
+        run.clock("by hand") as hand_clock,
+    ):
+
+        def note(done: int, error: float) -> None:
+            errors.append(error)
+            advance()
+
+        weights, answers, _ = by_hand.train(inputs, targets, hidden, rate, run.seed, note)
 
     network = Network(start, bits, rate)
     last = inputs[-min(sums, 1000) :]
     untrained = float(exact(np.array([network.answer(x) for x in last]), true[-len(last) :]).mean())
     looked_at, carries = last[-200:], carried(last[-200:])
     before = carrier(np.array([network.states(x) for x in looked_at]), carries)
-    with run.following("by graph", sums) as follow, run.clock("by graph") as graph_clock:
+    with (
+        run.learning("by graph", "sums", "wrong bits", lambda said: (said != true[: len(said)]).sum(axis=1)),
+        run.following("by graph", sums) as follow,
+        run.clock("by graph") as graph_clock,
+    ):
         answered = network.step.over(inputs, targets, progress=follow)
     seconds = graph_clock.seconds - network.step.compile_seconds
 

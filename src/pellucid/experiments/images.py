@@ -34,7 +34,10 @@ def images(
     model = network(classes, rate, run.seed)
     x, x_test = flat(pictures.x_train), flat(pictures.x_test)
     t, t_test = np.eye(classes, dtype="float32")[pictures.y_train], np.eye(classes, dtype="float32")[pictures.y_test]
-    with run.clock("training"):
+    with (
+        run.learning("training", "epochs", values_of=lambda history: history.history.get("loss", [])),
+        run.clock("training"),
+    ):
         history = model.fit(
             x, t, epochs=epochs, batch_size=batch, validation_data=(x_test, t_test), seed=run.seed, verbose=0
         ).history

@@ -84,8 +84,15 @@ def mnist_softmax(
     batches = shuffled(len(flat), steps, batch, run.seed)
     network = Network(flat, targets, rate)
     untrained = float((network.predict(test) == test_labels).mean())
-    with run.following("training", steps) as follow, run.clock("by graph") as clock:
+    with (
+        run.learning("by graph", "steps", values_of=lambda totals: totals / batch) as noted,
+        run.following("training", steps) as follow,
+        run.clock("by graph") as clock,
+    ):
         losses = network.step.over(batches, progress=follow) / batch
+    noted.extend(losses)
+    if not np.isfinite(losses[-1]):
+        raise FloatingPointError(f"the loss is {losses[-1]} after {steps} steps at rate {rate}; take a smaller rate")
     seconds = clock.seconds - network.step.compile_seconds
     # On a busy machine, threads wait for one another in such small products a hundred times longer than they compute.
     with threadpool_limits(1), run.clock("by hand") as hand_clock:

@@ -97,8 +97,17 @@ def moons(
     X_new, y_new = draw(HELD_OUT, noise=noise, seed=run.seed + 1, dtype=dtype)
     start = by_hand.initialize(hidden=hidden, seed=run.seed, dtype=dtype)
 
-    with run.progress("by hand", passes) as advance, run.clock("by hand") as hand_clock:
-        _, hand = by_hand.train(X, y, hidden, passes, rate, strength, run.seed, progress=lambda done, loss: advance())
+    with (
+        run.learning("by hand") as losses,
+        run.progress("by hand", passes) as advance,
+        run.clock("by hand") as hand_clock,
+    ):
+
+        def follow(done: int, loss: float) -> None:
+            losses.append(loss)
+            advance()
+
+        _, hand = by_hand.train(X, y, hidden, passes, rate, strength, run.seed, progress=follow)
     network = Network(start, rate, strength)
     graph, curvature, seconds = descend(run, network, X, y, passes)
 
@@ -151,9 +160,14 @@ def descend(
     """
     first = min(passes, COMPARED - 1)
     network.loss(X, y)  # wakes JAX, whose import is no part of the training
-    with run.following("by graph", passes) as follow:
+    mean = 1 / len(X)
+    with (
+        run.learning("by graph", values_of=lambda totals: totals * mean) as noted,
+        run.following("by graph", passes) as follow,
+    ):
         with run.clock("by graph") as clock:
             early = network.step.repeat(first, X, y, progress=follow)
+        noted.extend(early * mean)
         seconds, curvature = clock.seconds, network.curvature(X, y)
         with run.clock("by graph") as clock:
             late = network.step.repeat(passes - first, X, y)

@@ -35,8 +35,13 @@ def moons_sizes(
     networks, losses = {}, {}
     for size in dict.fromkeys(sizes):
         network = networks[size] = Network(by_hand.initialize(hidden=size, seed=run.seed), rate, strength)
-        with run.following(f"{size} hidden", passes) as follow, run.clock("training"):
+        with (
+            run.learning(f"{size} hidden", values_of=lambda totals: totals / points) as noted,
+            run.following(f"{size} hidden", passes) as follow,
+            run.clock("training"),
+        ):
             losses[size] = network.step.repeat(passes, X, y, progress=follow) / points
+        noted.extend(losses[size])
     training = {size: network.accuracy(X, y) for size, network in networks.items()}
     held_out = {size: network.accuracy(X_new, y_new) for size, network in networks.items()}
     line = straight_line(X, y, X_new, y_new)

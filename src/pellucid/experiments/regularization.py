@@ -117,8 +117,13 @@ def regularization(
     rng = np.random.default_rng(run.seed)
     rows = np.stack([rng.choice(POPULATION, points, replace=False) for _ in range(subsamples)])
     networks = Networks(levels, subsamples, points, hidden, rate, run.seed)
-    with run.following("training", passes) as follow, run.clock("training"):
+    with (
+        run.learning("training", values_of=lambda totals: totals / networks.count) as noted,
+        run.following("training", passes) as follow,
+        run.clock("training"),
+    ):
         losses = networks.step.repeat(passes, X[rows], y[rows].astype("float32"), progress=follow)
+    noted.extend(losses / networks.count)
     if not np.isfinite(losses[-1]):
         raise FloatingPointError(f"the loss is {losses[-1]} after {passes} passes at rate {rate}; take a smaller rate")
 

@@ -100,15 +100,14 @@ def train(
     held = [pel.shared(d, i.name, dtype=i.dtype, trainable=False) for i, d in zip(inputs, data, strict=True)]
     givens = {i: pel.take(d, chosen) for i, d in zip(inputs, held, strict=True)}
     step = pel.function([chosen], loss, updates=optimizer.updates(loss), givens=givens)
-    with run.clock("training"), run.progress("training", total=len(order)) as advance:
-        done = 0
-
-        def show(now: int, total: int, latest: Any) -> None:
-            nonlocal done
-            advance(now - done)
-            done = now
-
-        return step.over(order, progress=show)
+    with (
+        run.learning("training", "steps") as noted,
+        run.clock("training"),
+        run.following("training", len(order)) as follow,
+    ):
+        losses = step.over(order, progress=follow)
+        noted.extend(losses)
+    return losses
 
 
 def classify(predict: Any, images: Any, batch: int = 100) -> Any:

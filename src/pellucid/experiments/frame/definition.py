@@ -2,7 +2,7 @@
 
 import inspect
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from pellucid.experiments.frame.outcome import Outcome
 from pellucid.experiments.frame.parameters import Parameter, known, parameters_of
 from pellucid.experiments.frame.record import FILE, Record, Status, machine, versions, write_atomically
 from pellucid.experiments.frame.running import Run
+from pellucid.experiments.frame.unfinished import keep
 from pellucid.experiments.interrupt import heard
 from pellucid.graph.errors import PellucidError
 
@@ -114,12 +115,17 @@ def perform(
     run = Run(folder, seed, display)
     outcome: Outcome | None = None
     error: BaseException | None = None
+    measures: Mapping[str, Any] = {}
+    lines: Sequence[str] = ()
     start = time.perf_counter()
     try:
         outcome = experiment(run, **values)
+        measures, lines = outcome.measures, outcome.lines
     except (Exception, KeyboardInterrupt) as stopped:
         heard()
         error = stopped
+    if isinstance(error, KeyboardInterrupt):
+        measures, lines = keep(run)
     record = Record(
         name=experiment.name,
         title=experiment.title,
@@ -129,8 +135,8 @@ def perform(
         parameters=values,
         result=outcome.result if outcome else None,
         baseline=outcome.baseline if outcome else None,
-        measures=outcome.measures if outcome else {},
-        lines=outcome.lines if outcome else (),
+        measures=measures,
+        lines=lines,
         seconds=time.perf_counter() - start,
         timings=run.timings,
         pictures=run.pictures,

@@ -5,13 +5,14 @@ import math
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pellucid.experiments.frame.outcome import Picture, Text
 from pellucid.experiments.frame.record import write_atomically
+from pellucid.experiments.frame.unfinished import Curve, noting
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -59,6 +60,7 @@ class Run:
         self.pictures: list[Picture] = []
         self.texts: list[Text] = []
         self.timings: dict[str, float] = {}
+        self.curves: dict[str, Curve] = {}
         self._display = display
 
     def figure(self, name: str, caption: str, figure: "Figure", *, reading: str) -> Path:
@@ -115,6 +117,17 @@ class Run:
                 before = done
 
             yield follow
+
+    def learning(
+        self, label: str, across: str = "passes", up: str = "loss", values_of: Callable[[Any], Iterable[float]] = list
+    ) -> AbstractContextManager[list[float]]:
+        """Keep the learning curve of a training even if Ctrl-C ends the run; the value is a list to note losses in.
+
+        A compiled loop that is interrupted brings the outputs of its finished steps; ``values_of`` makes losses of
+        them, which are noted too. ``across`` names the steps and ``up`` the losses.
+        """
+        curve = self.curves[label] = Curve(across, up)
+        return noting(curve, values_of)
 
     def track(self, items: Iterable[Item], label: str, total: int | None = None) -> Iterator[Item]:
         """Walk over ``items`` and show how far the walk is; ``total`` is their number where ``len`` does not know."""

@@ -1,0 +1,68 @@
+"""Every experiment that learns keeps what it has learnt when Ctrl-C ends its loop."""
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pellucid.experiments.frame import perform
+from pellucid.experiments.frame.registry import find
+from pellucid.model.history import History
+
+
+class Presser:
+    """A progress display that presses Ctrl-C at the first sign of progress in one part."""
+
+    def __init__(self, part: str) -> None:
+        self.part = part
+
+    def add_task(self, label: str, total: float) -> str:
+        return label
+
+    def advance(self, task: str, steps: float) -> None:
+        if task == self.part:
+            signal.raise_signal(signal.SIGINT)
+
+    def remove_task(self, task: str) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "part", "counted", "measured"),
+    [
+        ("moons", {"passes": 50}, "by hand", {"by hand": "passes"}, "loss"),
+        ("moons", {"passes": 50}, "by graph", {"by hand": "passes", "by graph": "passes"}, "loss"),
+        ("moons-sizes", {"passes": 50, "sizes": (1, 2)}, "2 hidden", {"1 hidden": "passes"}, "loss"),
+        ("adder", {"sums": 20, "bits": 2}, "by graph", {"by hand": "sums", "by graph": "sums"}, "wrong bits"),
+        ("regularization", {"passes": 20, "subsamples": 2, "strengths": (0.1,)}, "training", {}, "loss"),
+        ("mnist-softmax", {"steps": 20}, "training", {"by graph": "steps"}, "loss"),
+        ("conv32", {"images": 200, "test": 100, "batch": 10}, "training", {"training": "steps"}, "loss"),
+    ],
+)
+def test_ctrl_c_in_a_loop_keeps_the_curve_and_the_count(
+    name: str, settings: dict[str, Any], part: str, counted: dict[str, str], measured: str, tmp_path: Path
+) -> None:
+    display: Any = Presser(part)
+    record, error = perform(find(name), settings, tmp_path, display=display)
+    assert isinstance(error, KeyboardInterrupt)
+    assert record.status == "interrupted"
+    for label, across in counted.items():
+        assert record.measures[f"{across}_finished"][label] >= 1
+    assert record.measures[f"last_{measured.replace(' ', '_')}"]
+    assert f"{measured.replace(' ', '-')}-so-far.png" in [picture.file for picture in record.pictures]
+    assert (tmp_path / record.pictures[0].file).exists()
+
+
+def test_ctrl_c_in_a_fit_keeps_the_finished_epochs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    enter = History.append
+
+    def enter_and_press(history: History, measures: dict[str, float], seconds: float) -> None:
+        enter(history, measures, seconds)
+        if len(history.epoch) == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(History, "append", enter_and_press)
+    record, error = perform(find("images"), {}, tmp_path)
+    assert isinstance(error, KeyboardInterrupt)
+    assert record.measures["epochs_finished"] == {"training": 2}
+    assert [picture.file for picture in record.pictures] == ["loss-so-far.png"]
