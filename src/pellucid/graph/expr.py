@@ -117,6 +117,15 @@ class Expr(Operators):
 
         return FORMS["latex"](self) if "latex" in FORMS else None
 
+    def __copy__(self) -> Expr:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Expr:
+        return self
+
+    def __reduce__(self) -> Any:
+        raise TypeError(f"The expression {self} cannot be pickled, because what it is depends on which object it is.")
+
     def __bool__(self) -> bool:
         raise TypeError(
             f"The truth value of the expression {self} is not known until it runs. "
@@ -207,6 +216,8 @@ class Input(Expr):
     __slots__ = ()
 
     def __init__(self, name: str | None = None, shape: Sequence[Dim | None] = (), dtype: Any = None) -> None:
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"Expected the name of an input first, as in pel.vector('x'). Received: {name!r}")
         super().__init__(None, (), (), (Type(as_shape(shape), as_dtype(dtype)),), name)
 
 

@@ -64,7 +64,7 @@ def grad(cost: Expr, wrt: Expr | Sequence[Expr], *, disconnected: str = "raise")
     ----------
     A. Griewank and A. Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, chapter 3.
     """
-    many = [wrt] if isinstance(wrt, Expr) else list(wrt)
+    many: list[Any] = list(wrt) if isinstance(wrt, (list, tuple)) else [wrt]
     check(cost, many, disconnected)
     depends = set(topological([cost]))
     for w in many:
@@ -82,7 +82,7 @@ def grad(cost: Expr, wrt: Expr | Sequence[Expr], *, disconnected: str = "raise")
     return result[0] if isinstance(wrt, Expr) else result
 
 
-@op(precedence=ATOM, tex="{0}", text="{0}", grad=lambda g, y, x, tag: g, cost=0)
+@op(folds=False, precedence=ATOM, tex="{0}", text="{0}", grad=lambda g, y, x, tag: g, cost=0)
 def hold(xp: Any, x: Any, tag: int = 0) -> Any:
     """The value itself, before an expression that must survive simplification because it is differentiated by."""
     return x

@@ -38,8 +38,8 @@ def tensor(name: str | None = None, shape: Sequence[Dim | None] = (), dtype: Any
 
 
 def _ranked(name: str | None, shape: Sizes, dtype: Any, ndim: int, kind: str) -> Input:
-    if shape is not None and len(shape) != ndim:
-        raise ShapeError(f"pel.{kind} has {ndim} dimension{'s' * (ndim != 1)}. Received: shape={tuple(shape)}")
+    if shape is not None and (not hasattr(shape, "__len__") or len(shape) != ndim):
+        raise ShapeError(f"pel.{kind} has {ndim} dimension{'s' * (ndim != 1)}. Received: shape={shape!r}")
     return Input(name, [None] * ndim if shape is None else shape, dtype)
 
 

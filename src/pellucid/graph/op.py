@@ -48,6 +48,7 @@ class Op:
     conditions: int = 0
     promotes: bool = True
     commutative: bool = False
+    folds: bool = True
     inference: Function | None = None
     tex: Text | None = None
     text: Text | None = None
@@ -159,6 +160,7 @@ def op(
     conditions: int = 0,
     promotes: bool | None = None,
     commutative: bool = False,
+    folds: bool = True,
     inference: Function | None = None,
     cost: Any = 1,
     domain: Any = (-3.0, 3.0),
@@ -205,6 +207,8 @@ def op(
         Whether operands are brought to a common dtype; true for elementwise ops unless said otherwise.
     commutative : bool
         Whether the operands may be swapped.
+    folds : bool
+        Whether the rewriter may compute it on constants.
     inference : function, optional
         ``inference(*inputs, **settings)`` returns what takes its place once training is over.
     cost : number or function
@@ -249,6 +253,7 @@ def op(
             conditions=conditions,
             promotes=(infer is None) if promotes is None else promotes,
             commutative=commutative,
+            folds=folds,
             inference=inference,
             tex=tex,
             text=text,

@@ -188,7 +188,7 @@ def call_numpy(name: str, method: str, args: Sequence[Any], kwargs: dict[str, An
         )
     if method != "__call__":
         raise TypeError(
-            f"np.{name}.{method} does not work on expressions. Use pel.sum, pel.cumsum and their kin instead."
+            f"np.{name}.{method} does not work on expressions. Use pel.sum, pel.prod, pel.max and their kin instead."
         )
     unwanted = {key for key in ("out", "where", "dtype") if kwargs.get(key) is not None}
     if unwanted:

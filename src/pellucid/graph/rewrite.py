@@ -127,7 +127,12 @@ class Rewriter:
 
     def fold(self, node: Expr) -> Expr | None:
         """Compute an elementwise op on constants once and for all."""
-        if node.op is None or not node.op.elementwise or not all(isinstance(i, Constant) for i in node.inputs):
+        if (
+            node.op is None
+            or not node.op.elementwise
+            or not node.op.folds
+            or not all(isinstance(i, Constant) for i in node.inputs)
+        ):
             return None
         if not node.inputs or any(i.types[0].ndim for i in node.inputs):
             return None

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from pellucid.graph.expr import Constant, Expr, agree, as_expr
+from pellucid.graph.expr import Constant, Expr, as_expr
 from pellucid.graph.op import Op
 from pellucid.graph.operators import call
 from pellucid.graph.pattern import Pattern, hole
 from pellucid.graph.text import text
+from pellucid.graph.types import covers
 
 Bindings = dict[str, Any]
 
@@ -66,7 +67,7 @@ class Rule:
             return None
         for bindings in matches(self.pattern, node, {}):
             new = self.replace(bindings)
-            if new is None or new is node or not agree(new.shape, node.shape):
+            if new is None or new is node or not covers(new.shape, node.shape):
                 continue
             return new if new.dtype == node.dtype else call("cast", new, dtype=node.dtype)
         return None

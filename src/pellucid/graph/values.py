@@ -22,7 +22,7 @@ def as_array(value: Any, dtype: Any = None) -> np.ndarray[Any, Any]:
     """
     if isinstance(value, Operators):
         raise DtypeError(f"Expected a value. Received: the expression {value}, which has none until it runs")
-    array = np.asarray(value)
+    array = regular(value)
     if (
         dtype is None
         and array.dtype.kind in "iuf"
@@ -43,6 +43,15 @@ def _cast(array: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> np.ndarray[Any, 
     if not np.array_equal(result, array):
         raise DtypeError(f"{dtype} cannot hold {array.ravel()[:5].tolist()}{'...' if array.size > 5 else ''}")
     return result
+
+
+def regular(value: Any) -> np.ndarray[Any, Any]:
+    """Return a value as NumPy has it, or say that its rows differ in length."""
+    try:
+        array = np.asarray(value)
+        return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+    except ValueError as error:
+        raise DtypeError(f"Expected numbers, in rows of equal length. Received: {value!r}") from error
 
 
 def fit(value: Any, dtype: np.dtype[Any], who: str) -> np.ndarray[Any, Any]:
@@ -72,7 +81,7 @@ def fit(value: Any, dtype: np.dtype[Any], who: str) -> np.ndarray[Any, Any]:
         If some number does not fit.
     """
     own = isinstance(value, (np.ndarray, np.generic)) or hasattr(value, "__array__")
-    array = np.asarray(value)
+    array = regular(value)
     if array.dtype == dtype:
         return array
     as_array(value)

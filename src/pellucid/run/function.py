@@ -86,9 +86,18 @@ class Function:
         lines += [f"  updates {s} := {e}" for s, e in self.program.updates.items()]
         return "\n".join(lines)
 
+    def bound(self, args: Sequence[Any], kwargs: Mapping[str, Any], lead: int = 0) -> list[Any]:
+        """Return the arguments in the order and dtypes of the inputs, held against their shapes and bounds."""
+        inputs = self.program.inputs
+        values = bind(inputs, arrange(inputs, args, kwargs), lead)
+        for given, value in zip(inputs, values, strict=True):
+            if given in self.program.bounds:
+                self.program.bounds[given].check(given, value)
+        return values
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the outputs once, and update the shared variables."""
-        values = bind(self.program.inputs, arrange(self.program.inputs, args, kwargs))
+        values = self.bound(args, kwargs)
         return self.shape_outputs([o[()] for o in self.backend.call(values)])
 
     def repeat(self, steps: int, *args: Any, progress: Progress | None = None, **kwargs: Any) -> Any:
@@ -122,7 +131,7 @@ class Function:
         >>> halve.repeat(3)
         array([8., 4., 2.], dtype=float32)
         """
-        values = bind(self.program.inputs, arrange(self.program.inputs, args, kwargs))
+        values = self.bound(args, kwargs)
         return self.loop(values, checked_steps(steps), False, progress)
 
     def over(self, *batches: Any, progress: Progress | None = None, **kwargs: Any) -> Any:
@@ -154,7 +163,7 @@ class Function:
         >>> add.over([1.0, 2.0, 3.0])
         array([1., 3., 6.], dtype=float32)
         """
-        values = bind(self.program.inputs, arrange(self.program.inputs, batches, kwargs), lead=1)
+        values = self.bound(batches, kwargs, lead=1)
         lengths = {len(v) for v in values}
         if len(lengths) != 1:
             given = ", ".join(f"{i}: {len(v)}" for i, v in zip(self.program.inputs, values, strict=True)) or "none"

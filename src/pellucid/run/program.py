@@ -13,8 +13,9 @@ from pellucid.graph.errors import DtypeError, InputError, PellucidError, ShapeEr
 from pellucid.graph.evaluate import Watch, evaluate
 from pellucid.graph.expr import Constant, Expr, Input, Shared, agree, as_expr
 from pellucid.graph.rewrite import Journal, simplify_all
-from pellucid.graph.types import shape_text
+from pellucid.graph.types import covers, shape_text
 from pellucid.graph.walk import replace_all, topological
+from pellucid.run.bounds import Bound, bounds_of
 
 LARGE = 4096
 """Constants of more bytes than this are handed to the compiled program instead of being written into it."""
@@ -57,7 +58,23 @@ class Program:
         values.update(zip(self.updates, written, strict=True))
         values.update(zip(self.read, read, strict=True))
         results = evaluate(xp, [*self.outputs, *self.updates.values()], values, watch)
-        return results[: len(self.outputs)], results[len(self.outputs) :]
+        outputs, new = results[: len(self.outputs)], results[len(self.outputs) :]
+        self.check_updates([value.shape for value in new])
+        return outputs, new
+
+    @functools.cached_property
+    def bounds(self) -> dict[Input, Bound]:
+        """What integers the inputs may hold that are indices."""
+        return bounds_of([*self.outputs, *self.updates.values()])
+
+    def check_updates(self, shapes: Sequence[tuple[int, ...]]) -> None:
+        """Refuse a new value of another shape, which an unknown size had left open."""
+        for (target, update), shape in zip(self.updates.items(), shapes, strict=True):
+            if shape != target.shape:
+                raise ShapeError(
+                    f"The update of {target}, of shape {shape_text(target.shape)}, came out with shape "
+                    f"{shape_text(shape)}: {update}"
+                )
 
 
 def make_program(
@@ -131,7 +148,7 @@ def checked_given(target: Any, value: Any) -> Expr:
     if not isinstance(target, Expr):
         raise PellucidError(f"givens: expressions are replaced. Received: {target!r}, a {type(target).__name__}")
     new = as_expr(value, target.dtype if has_no_dtype(value) else None)
-    if not agree(new.shape, target.shape) or new.dtype != target.dtype:
+    if not covers(new.shape, target.shape) or new.dtype != target.dtype:
         kind = DtypeError if new.dtype != target.dtype else ShapeError
         raise kind(f"givens: {new}, which is {new.type}, cannot take the place of {target}, which is {target.type}")
     return new

@@ -76,6 +76,7 @@ class Segments:
         shapes: dict[Expr, Any] = dict(zip(self.leaves, [*state[0], *state[1], *args], strict=True))
         for segment in self.segments:
             segment.compile(shapes)
+        program.check_updates([tuple(shapes[e].shape) for e in program.updates.values()])
 
     def __call__(self, written: list[Any], read: list[Any], args: list[Any]) -> tuple[list[Any], list[Any]]:
         """Run the pieces one after the other."""

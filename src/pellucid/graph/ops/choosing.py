@@ -54,7 +54,7 @@ def _clip_grad(g: Any, z: Any, x: Any, low: Any, high: Any) -> Any:
 
 @op(tex=r"\operatorname{{clip}}({0:_}, {1:_}, {2:_})", domain=((-3, 3), (-2.0, -1.0), (1.0, 2.0)), grad=_clip_grad)
 def clip(xp: Any, x: Any, low: Any, high: Any) -> Any:
-    r"""Every element brought between two bounds, :math:`\min(\max(x, a), b)`.
+    r"""Every element brought between two bounds, :math:`\min(\max(x, a), b)` with :math:`a \le b`.
 
     Examples
     --------

@@ -93,8 +93,11 @@ def true_divide(xp: Any, x: Any, y: Any) -> Any:
 
 
 def _power_grad(g: Any, z: Any, x: Any, y: Any) -> Any:
-    safe = call("where", x > 0, x, np.ones((), x.dtype))
-    return g * y * x ** (y - 1), g * z * call("where", x > 0, call("log", safe), np.zeros((), x.dtype))
+    one, zero = np.ones((), x.dtype), np.zeros((), x.dtype)
+    safe = call("where", x > 0, x, one)
+    # At y = 0 the slope is 0 wherever x is, also where x to the power of -1 is infinite.
+    slope = y * x ** (y - 1) if isinstance(y, Constant) else call("where", y == 0, zero, y * x ** (y - 1))
+    return g * slope, g * z * call("where", x > 0, call("log", safe), zero)
 
 
 @op(tex=r"{0:^}^{{{1:_}}}", text="{0:>} ** {1:>}", precedence=POWER, domain=(POSITIVE, (-3, 3)), grad=_power_grad)

@@ -55,6 +55,8 @@ def as_index(x: Expr, index: Any) -> Index:
 
 def _position(x: Expr, part: Any) -> int:
     try:
+        if isinstance(part, bool):
+            raise TypeError
         return operator.index(part)
     except TypeError:
         raise ShapeError(
@@ -66,6 +68,14 @@ def _position(x: Expr, part: Any) -> int:
 def real_index(index: Index) -> tuple[Any, ...]:
     """Turn an index back into what arrays take."""
     return tuple(slice(*p) if isinstance(p, Slice) else p for p in index)
+
+
+def check_positions(x: Any, index: Index) -> None:
+    """Refuse a position beyond the end, of which some array libraries take the last element instead."""
+    taken = [part for part in index if part is not None]
+    for axis, part in enumerate(taken):
+        if not isinstance(part, Slice) and not -x.shape[axis] <= part < x.shape[axis]:
+            raise IndexError(f"index {part} is out of bounds: axis {axis} has {x.shape[axis]} elements")
 
 
 def indexed(x: Expr, index: Index) -> Type:
@@ -128,6 +138,7 @@ def slice_(xp: Any, x: Any, index: Any = ()) -> Any:
     >>> pel.matrix("x")[1:, 0]
     x[1:, 0]
     """
+    check_positions(x, index)
     return x[real_index(index)]
 
 

@@ -176,7 +176,7 @@ def zero_or(g: Any, like: Any) -> Any:
 def shifted(stacked: Any, init: Any, reverse: bool) -> Any:
     """Return the state that each step started from."""
     first = call("expand_dims", init, 0)
-    return call("join", stacked[1:], first, axis=0) if reverse else call("join", first, stacked[:-1], axis=0)
+    return call("join", stacked, first, axis=0)[1:] if reverse else call("join", first, stacked, axis=0)[:-1]
 
 
 def _scan_inference(*operands: Expr, body: Body, states: int, sequences: int, **settings: Any) -> Expr:

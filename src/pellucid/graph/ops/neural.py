@@ -278,9 +278,11 @@ def _crossentropy_type(y: Expr, z: Expr) -> Type:
 
 
 def _crossentropy_grad(g: Any, loss: Any, y: Any, z: Any) -> Any:
-    classes = z.shape[-1]
-    hot = call("one_hot", y, classes, dtype=z.dtype)
-    return None, call("expand_dims", g, -1) * (softmax(z) - hot)
+    classes, wide = z.shape[-1], call("expand_dims", g, -1)
+    if isinstance(classes, int):
+        return None, wide * (softmax(z) - call("one_hot", y, classes, dtype=z.dtype))
+    chosen = call("untake_along_axis", wide, call("expand_dims", y, -1), z, axis=-1)
+    return None, wide * softmax(z) - chosen
 
 
 @op(

@@ -50,7 +50,9 @@ def words(xp: Any, state: Any, stream: int, count: int) -> tuple[Any, Any]:
 def unit(high: Any, low: Any, dtype: Any) -> Any:
     """Turn random words into real numbers in [0, 1), of 24 bits for float32 and 53 for float64."""
     if np.dtype(dtype).itemsize <= 4:
-        return ((high >> np.uint32(8)).astype(np.float32) * np.float32(2.0**-24)).astype(dtype)
+        # As many bits as the dtype holds exactly, so that none rounds up to 1.
+        bits = {"float16": 11, "bfloat16": 8}.get(np.dtype(dtype).name, 24)
+        return ((high >> np.uint32(32 - bits)).astype(np.float32) * np.float32(2.0**-bits)).astype(dtype)
     whole = (high >> np.uint32(5)).astype(np.float64) * 2.0**26 + (low >> np.uint32(6)).astype(np.float64)
     return whole * 2.0**-53
 
@@ -136,12 +138,13 @@ def random_normal(xp: Any, state: Any, like: Any, stream: Any = 0, dtype: Any = 
     count = math.prod(like.shape)
     half = (count + 1) // 2
     first, second = words(xp, state, stream, 2 * half)
-    u = 1 - unit(first[:half], second[:half], dtype)
-    v = unit(first[half:], second[half:], dtype)
+    working = np.dtype(dtype if np.dtype(dtype).itemsize >= 4 else np.float32)
+    u = 1 - unit(first[:half], second[:half], working)
+    v = unit(first[half:], second[half:], working)
     radius = xp.sqrt(-2 * xp.log(u))
-    angle = v * np.asarray(2 * np.pi, dtype)
+    angle = v * np.asarray(2 * np.pi, working)
     both = xp.concatenate([radius * xp.cos(angle), radius * xp.sin(angle)])
-    return both[:count].reshape(like.shape)
+    return both[:count].reshape(like.shape).astype(dtype)
 
 
 def _dropout_grad(g: Any, y: Any, x: Any, state: Any, rate: float, stream: int) -> tuple[Any, None]:

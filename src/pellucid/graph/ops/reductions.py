@@ -80,8 +80,10 @@ def sum(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     return xp.sum(x, axis=axis, keepdims=keepdims)
 
 
-def _count(x: Any, axis: tuple[int, ...], dtype: Any) -> Any:
-    return call("size", x, axis=axis, dtype=dtype)
+def _mean_grad(g: Any, y: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+    # A dtype of two bytes cannot hold large counts.
+    exact = x.dtype if x.dtype.itemsize > 2 else np.dtype("float32")
+    return spread(g, x, axis, keepdims) / call("size", x, axis=axis, dtype=exact)
 
 
 @op(
@@ -91,7 +93,7 @@ def _count(x: Any, axis: tuple[int, ...], dtype: Any) -> Any:
     normalize=canonical,
     promotes=True,
     floats=True,
-    grad=lambda g, y, x, axis, keepdims: spread(g, x, axis, keepdims) / _count(x, axis, x.dtype),
+    grad=_mean_grad,
     examples=_examples,
     cost=per_input(1),
 )
@@ -173,7 +175,14 @@ def min_(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
 
 
 def _prod_grad(g: Any, y: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
-    return spread(g, x, axis, keepdims) * spread(y, x, axis, keepdims) / x
+    """Multiply the others of each element, which where elements are 0 is not the product divided by the element."""
+    one, zero = np.ones((), x.dtype), np.zeros((), x.dtype)
+    is_zero = call("equal", x, zero)
+    zeros = call("sum", call("cast", is_zero, dtype="int32"), axis=axis, keepdims=True)
+    rest = call("where", is_zero, one, x)
+    product = call("prod", rest, axis=axis, keepdims=True)
+    of_zero, of_others = call("where", zeros == 1, product, zero), call("where", zeros == 0, product, zero)
+    return spread(g, x, axis, keepdims) * call("where", is_zero, of_zero, of_others / rest)
 
 
 @op(
@@ -355,5 +364,7 @@ def logsumexp(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     IMA Journal of Numerical Analysis 41 (2021).
     """
     greatest = xp.max(x, axis=axis, keepdims=True)
+    # An infinite score is its own logarithm of a sum, and would leave inf - inf if it were subtracted.
+    greatest = xp.where(xp.abs(greatest) < np.inf, greatest, xp.zeros_like(greatest))
     total = xp.sum(xp.exp(x - greatest), axis=axis, keepdims=keepdims)
     return xp.log(total) + (greatest if keepdims else xp.squeeze(greatest, axis=axis))

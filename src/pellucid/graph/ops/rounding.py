@@ -6,7 +6,7 @@ from typing import Any
 
 from pellucid.graph.op import op
 from pellucid.graph.operators import call
-from pellucid.graph.text import ATOM, DIVIDE
+from pellucid.graph.text import ATOM, COMPARE, DIVIDE
 
 POSITIVE = (0.2, 3.0)
 
@@ -33,6 +33,7 @@ def floor_divide(xp: Any, x: Any, y: Any) -> Any:
 
 @op(
     tex=r"{0} \;\mathrm{{mod}}\; {1:>}",
+    tex_precedence=COMPARE,
     text="{0} % {1:>}",
     precedence=DIVIDE,
     domain=((-3, 3), (3.1, 4.0)),

@@ -9,6 +9,7 @@ import numpy as np
 from pellucid.graph.expr import Constant
 from pellucid.graph.ops.elementwise import absolute, exp, log, multiply, negative, power, sqrt, square
 from pellucid.graph.ops.reductions import mean, sum
+from pellucid.graph.ops.shapes import broadcast_like
 from pellucid.graph.rule import rule
 
 
@@ -21,9 +22,12 @@ def safe_product(a: Any, b: Any) -> bool:
     """Tell whether two numbers can be multiplied beforehand, without leaving the range of their dtype."""
     if not (is_number(a) and is_number(b)):
         return False
-    with np.errstate(all="ignore"):
-        product = np.abs(a.value * b.value)
-    return bool(product == 0) or bool(1e-30 < product < 1e30)
+    product = abs(a.value[()].item() * b.value[()].item())
+    if a.dtype.kind in "iu":
+        return bool(product <= np.iinfo(a.dtype).max)
+    # What is not one of NumPy's own dtypes (bfloat16) has at least the range of float16.
+    limits = np.finfo(a.dtype if a.dtype.kind == "f" else np.float16)
+    return product == 0 or bool(1e3 * float(limits.tiny) < product < 1e-3 * float(limits.max))
 
 
 def matrix(rng: Any) -> Any:
@@ -119,12 +123,17 @@ def number_first(x: Any, a: Any) -> Any:
 
 @rule("algebra")
 def multiply_same(x: Any) -> Any:
-    return x * x, lambda x: square(x)
+    return x * x, lambda x: square(x) if x.dtype.kind != "b" else None
 
 
 @rule("algebra")
 def power_two(x: Any) -> Any:
     return power(x, 2), square(x)
+
+
+@rule("algebra")
+def power_zero(x: Any) -> Any:
+    return power(x, 0), lambda x: broadcast_like(np.ones((), x.dtype), x)
 
 
 @rule("algebra")

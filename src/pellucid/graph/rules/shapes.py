@@ -17,7 +17,7 @@ from pellucid.graph.ops.reductions import sum
 from pellucid.graph.ops.shapes import broadcast_like, expand_dims, flip, reshape, reshape_like, size, squeeze, transpose
 from pellucid.graph.pattern import Pattern
 from pellucid.graph.rule import Rule, rule
-from pellucid.graph.types import covers
+from pellucid.graph.types import Unknown, covers
 
 
 def _cube(rng: Any) -> Any:
@@ -148,14 +148,24 @@ def broadcast_nothing(x: Any, y: Any) -> Any:
     return broadcast_like(x, y), lambda x, y: x if covers(x.shape, y.shape) else None
 
 
+def open_beside(y: Expr) -> Any:
+    """Tell of an operand whether it has an unknown size where the result has another, so that they must yet agree."""
+
+    def is_open(operand: Expr) -> bool:
+        pairs = zip(operand.shape[::-1], y.shape[::-1], strict=False)
+        return any(isinstance(dim, Unknown) and dim != other for dim, other in pairs)
+
+    return is_open
+
+
 @rule("shapes", examples=lambda rng: (np.array(1.5), np.tanh(Input("y", (3, 4), "float64"))))
 def broadcast_like_operand(x: Any, y: Any) -> Any:
     """Take the shape from what an elementwise result is made of, so that the result need not be there for it."""
 
     def simpler(x: Expr, y: Expr) -> Expr | None:
-        if y.op is None or not y.op.elementwise:
+        if y.op is None or not y.op.elementwise or any(map(open_beside(y), y.inputs)):
             return None
-        likes = [i for i in y.inputs if covers(i.shape, y.shape) and not isinstance(i, Constant)]
+        likes = [i for i in y.inputs if i.shape == y.shape and not isinstance(i, Constant)]
         return broadcast_like(x, likes[0]) if likes else None
 
     return broadcast_like(x, y), simpler
@@ -261,6 +271,14 @@ def size_of_operand(x: Any, axis: Any, dtype: Any) -> Any:
 @rule("shapes", examples=lambda rng: (_cube(rng), np.dtype("float64")))
 def cast_nothing(x: Any, dtype: Any) -> Any:
     return cast(x, dtype=dtype), lambda x, dtype: x if x.dtype == dtype else None
+
+
+@rule("shapes", examples=lambda rng: (rng.uniform(1, 2, 4).astype("float32"), np.dtype("float64"), np.dtype("float32")))
+def cast_there_and_back(x: Any, wide: Any, narrow: Any) -> Any:
+    def back(x: Expr, wide: Any, narrow: Any) -> Expr | None:
+        return x if x.dtype == narrow and np.can_cast(narrow, wide, "safe") else None
+
+    return cast(cast(x, dtype=wide), dtype=narrow), back
 
 
 @rule("shapes", examples=lambda rng: (np.array(2.0), np.dtype("float32")))

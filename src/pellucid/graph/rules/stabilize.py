@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.expr import Expr
+from pellucid.graph.expr import Constant, Expr, Input
+from pellucid.graph.ops.choosing import where
 from pellucid.graph.ops.elementwise import exp, expm1, log, log1p
-from pellucid.graph.ops.indexing import take_along_axis
+from pellucid.graph.ops.indexing import Slice, slice_, take, take_along_axis
 from pellucid.graph.ops.neural import log1m_softmax, log_softmax, sigmoid, softmax, softplus, sparse_crossentropy
-from pellucid.graph.ops.reductions import logsumexp, sum
-from pellucid.graph.ops.shapes import expand_dims, squeeze
+from pellucid.graph.ops.reductions import logsumexp, mean, sum
+from pellucid.graph.ops.shapes import expand_dims, size, squeeze
 from pellucid.graph.rule import rule
 
 
@@ -117,3 +118,57 @@ def crossentropy_of_chosen(x: Any, y: Any, new: Any, axis: Any, along: Any, take
 
     chosen = take_along_axis(log_softmax(x, axis=axis), expand_dims(y, axis=new), axis=along)
     return squeeze(chosen, axis=taken), crossentropy
+
+
+SATURATING = {softmax.op, sigmoid.op}
+"""Ops of which the logarithm has a form of its own, so that it is taken before a part is chosen."""
+
+
+@rule("stabilize", examples=lambda rng: (softmax(Input("z", (3, 4), "float64")), (Slice(None, None, None), 1)))
+def log_of_part(p: Any, index: Any) -> Any:
+    return log(slice_(p, index=index)), lambda p, index: slice_(log(p), index) if p.op in SATURATING else None
+
+
+@rule("stabilize", examples=lambda rng: (softmax(Input("z", (3, 4), "float64")), (Slice(None, None, None), 1)))
+def log_of_rest_of_part(p: Any, index: Any) -> Any:
+    return log(1 - slice_(p, index=index)), lambda p, index: slice_(log(1 - p), index) if p.op in SATURATING else None
+
+
+@rule("stabilize", examples=lambda rng: (softmax(Input("z", (3, 4), "float64")), np.array([2, 0]), 0))
+def log_of_taken(p: Any, i: Any, axis: Any) -> Any:
+    return log(take(p, i, axis=axis)), lambda p, i, axis: take(log(p), i, axis) if p.op in SATURATING else None
+
+
+@rule("stabilize", examples=lambda rng: (sigmoid(Input("z", (3, 4), "float64")), np.array([[1], [0], [3]]), 1))
+def log_of_taken_along(p: Any, i: Any, axis: Any) -> Any:
+    chosen = log(take_along_axis(p, i, axis=axis))
+    return chosen, lambda p, i, axis: take_along_axis(log(p), i, axis) if p.op in SATURATING else None
+
+
+@rule("stabilize", examples=lambda rng: (scores(rng), (1,), True))
+def log_mean_exp(x: Any, axis: Any, keepdims: Any) -> Any:
+    def shifted(x: Expr, axis: Any, keepdims: bool) -> Any:
+        return logsumexp(x, axis, keepdims) - log(size(x, axis=axis, dtype=x.dtype))
+
+    return log(mean(exp(x), axis=axis, keepdims=keepdims)), shifted
+
+
+@rule("stabilize", examples=lambda rng: (3.0, scores(rng), (1,), True))
+def log_sum_scaled_exp(a: Any, x: Any, axis: Any, keepdims: Any) -> Any:
+    def shifted(a: Expr, x: Expr, axis: Any, keepdims: bool) -> Any:
+        positive = isinstance(a, Constant) and a.ndim == 0 and a.value > 0
+        return logsumexp(x, axis, keepdims) + log(a) if positive else None
+
+    return log(sum(a * exp(x), axis=axis, keepdims=keepdims)), shifted
+
+
+@rule("stabilize", when="y is finite where c fails", examples=lambda rng: (scores(rng) > 0, scores(rng), scores(rng)))
+def multiply_where(c: Any, x: Any, y: Any) -> Any:
+    """Choose last, so that what a condition keeps out cannot make the product not a number."""
+    return where(c, x, 0) * y, lambda c, x, y: where(c, x * y, np.zeros((), y.dtype))
+
+
+@rule("stabilize", when="y != 0 where c fails", examples=lambda rng: (scores(rng) > 0, scores(rng), scores(rng)))
+def divide_where(c: Any, x: Any, y: Any) -> Any:
+    """Choose last, so that what a condition keeps out cannot make the quotient not a number."""
+    return where(c, x, 0) / y, lambda c, x, y: where(c, x / y, np.zeros((), y.dtype))

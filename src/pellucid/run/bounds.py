@@ -1,0 +1,69 @@
+"""Labels and indices held against what they count, before a program runs that could not say so.
+
+A compiled program has no exceptions: an index beyond the end would give it some other number, silently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.errors import InputError
+from pellucid.graph.expr import Expr, Input
+from pellucid.graph.types import Dim
+from pellucid.graph.walk import topological
+
+PLACES: dict[str, Callable[[Expr], tuple[int, Dim, bool]]] = {
+    "sparse_crossentropy": lambda e: (0, e.inputs[1].shape[-1], False),
+    "take": lambda e: (1, e.inputs[0].shape[e.settings["axis"]], True),
+    "take_along_axis": lambda e: (1, e.inputs[0].shape[e.settings["axis"]], True),
+}
+"""For an op that counts: which operand holds indices, of how many, and whether negative ones count from the end."""
+
+RESHAPING = {"expand_dims", "squeeze", "reshape", "reshape_like", "transpose", "broadcast_like", "broadcast_to"}
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What the integers of an input must lie between."""
+
+    low: int
+    high: int
+    user: Expr
+
+    def check(self, given: Input, value: Any) -> None:
+        """Refuse integers beyond the bounds.
+
+        Raises
+        ------
+        InputError
+            Naming the input, the integer, and what it is an index of.
+        """
+        array = np.asarray(value)
+        if array.size and (array.min() < self.low or array.max() > self.high):
+            wrong = array.min() if array.min() < self.low else array.max()
+            raise InputError(
+                f"{given} must lie from {self.low} to {self.high}, because it says which in {self.user}. "
+                f"Received: {wrong}"
+            )
+
+
+def bounds_of(outputs: Sequence[Expr]) -> dict[Input, Bound]:
+    """Return the bounds of every input that is an index into something of known length."""
+    found: dict[Input, Bound] = {}
+    for e in topological(outputs):
+        place = PLACES.get(e.op.name) if e.op is not None else None
+        if place is None:
+            continue
+        position, count, from_end = place(e)
+        source = e.inputs[position]
+        while source.op is not None and source.op.name in RESHAPING:
+            source = source.inputs[0]
+        if isinstance(source, Input) and isinstance(count, int):
+            bound = Bound(-count if from_end else 0, count - 1, e)
+            known = found.get(source)
+            found[source] = bound if known is None or (bound.low, -bound.high) > (known.low, -known.high) else known
+    return found

@@ -1,0 +1,54 @@
+"""Sizes that are unknown while a graph is built: what simplifying and differentiating may take for granted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid.graph.errors import ShapeError
+
+
+def test_a_gradient_keeps_the_broadcasting_of_an_unknown_size(by_numpy: Any) -> None:
+    X, b = pel.matrix("X"), pel.shared(np.zeros(3, "float32"), "b")
+    h = X + b
+    cost = h.mean(axis=0).sum() + h.mean(axis=1).sum()
+    f = pel.function([X], pel.grad(cost, b), mode="numpy", on_unused_input="ignore")
+    np.testing.assert_allclose(f(np.ones((4, 3), "float32")), np.full(3, 1 + 4 / 3), rtol=1e-6)
+
+
+def test_a_rule_does_not_shrink_an_unknown_size_to_one() -> None:
+    z, y = pel.vector("z", shape=(1,)), pel.vector("y")
+    total = (pel.broadcast_like(pel.constant(2.0), y) * z).sum()
+    f = pel.function([z, y], total, mode="numpy", on_unused_input="ignore")
+    assert f([5.0], [1.0, 2.0, 3.0]) == 30
+    ratio = z * y / y
+    assert pel.simplify(ratio).shape == ratio.shape
+
+
+def test_an_unknown_size_that_is_one_after_all_is_refused_where_it_meets_another() -> None:
+    x, z = pel.vector("x"), pel.vector("z")
+    total = (x + z).sum()
+    f = pel.function([x, z], [total, pel.grad(total, x)], mode="numpy")
+    with pytest.raises(ShapeError, match="was unknown and is 1 here"):
+        f([1.0], [1.0, 2.0, 3.0])
+
+
+def test_the_crossentropy_of_unknown_classes_has_its_gradient() -> None:
+    y, z = pel.ivector("y"), pel.matrix("z")
+    g = pel.grad(pel.sparse_crossentropy(y, z).sum(), z)
+    values = np.array([[1.0, 2.0, 3.0]], "float32")
+    p = np.exp(values) / np.exp(values).sum()
+    for mode in ("numpy", "xla"):
+        np.testing.assert_allclose(pel.function([y, z], g, mode=mode)([1], values), p - np.eye(3)[[1]], rtol=1e-5)
+
+
+def test_an_update_cannot_change_a_shape() -> None:
+    s, x = pel.shared(np.zeros(3, "float32"), "s"), pel.vector("x")
+    for mode in ("numpy", "xla"):
+        f = pel.function([x], updates={s: x}, mode=mode)
+        with pytest.raises(ShapeError, match=r"The update of s, of shape \(3,\), came out with shape \(5,\): x"):
+            f([1.0, 2.0, 3.0, 4.0, 5.0])
+        assert s.get_value().shape == (3,)
