@@ -278,3 +278,9 @@ def test_other_features_at_the_second_call_are_refused() -> None:
 def test_a_class_without_a_formula_says_so() -> None:
     with pytest.raises(NotImplementedError, match="Layer does not say what it computes"):
         nn.Layer()(X)
+
+
+def test_a_misspelt_layer_has_its_near_miss() -> None:
+    misspelt = "Dens"
+    with pytest.raises(AttributeError, match=r"pellucid\.nn has no 'Dens'\. Did you mean 'Dense'\?"):
+        getattr(nn, misspelt)

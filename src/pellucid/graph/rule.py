@@ -52,7 +52,6 @@ class Rule:
     replacement: Any
     when: str = ""
     examples: Any = None
-    doc: str = ""
     holes: tuple[str, ...] = ()
 
     @property
@@ -106,7 +105,8 @@ class Rule:
         return f"{text(self.pattern)}  →  {right}" + (f"   (when {self.when})" if self.when else "")
 
 
-FOLD = Rule("fold_constants", "fold", hole("x"), lambda x: None, doc="An op on constants is computed once and for all.")
+# An op on constants is computed once and for all: the rewriter does it itself, under this name.
+FOLD = Rule("fold_constants", "fold", hole("x"), lambda x: None)
 RULES[FOLD.name] = FOLD
 
 
@@ -140,9 +140,7 @@ def rule(family: str, *, when: str = "", examples: Any = None) -> Callable[[Call
         pattern, replacement = function(**{name: hole(name) for name in names})
         if function.__name__ in RULES:
             raise ValueError(f"There is a rule named {function.__name__!r} already")
-        made = Rule(
-            function.__name__, family, pattern, replacement, when, examples, function.__doc__ or "", tuple(names)
-        )
+        made = Rule(function.__name__, family, pattern, replacement, when, examples, tuple(names))
         RULES[made.name] = made
         return made
 

@@ -21,13 +21,14 @@ Piece = str | tuple[Any, int]
 """A text, or an operand and the least precedence it may have without parentheses."""
 
 COMPARE, LOGIC, ADD, DIVIDE, MULTIPLY, NEGATE, POWER, ATOM = 10, 20, 30, 39, 40, 50, 60, 100
+"""How tightly ops bind. Python reads ``x * y @ z`` as ``(x * y) @ z``, so ``@``, ``//`` and ``%`` stand just below
+``*``: they are parenthesized inside a product, and a product inside them is not."""
+
 BIG, JUXTAPOSE = 35, 45
 r"""In LaTeX a big operator reaches over the product behind it, and matrices side by side bind tighter than \odot."""
 
 FORMS: dict[str, Callable[[Expr], str]] = {}
 """Forms of an expression that are written elsewhere, by name: ``"latex"``, for which notebooks ask."""
-"""How tightly ops bind. Python reads ``x * y @ z`` as ``(x * y) @ z``, so ``@``, ``//`` and ``%`` stand just below
-``*``: they are parenthesized inside a product, and a product inside them is not."""
 
 
 class Notation(Protocol):

@@ -1,5 +1,6 @@
 """Level 2: layers, and what trains them. A layer is an expression with parameters; it knows only the graph."""
 
+from pellucid.graph.errors import near_miss
 from pellucid.nn import activations, initializers, layers, losses, metrics, optimizers, regularizers
 from pellucid.nn.layers import (
     Activation,
@@ -35,3 +36,7 @@ __all__ = [
     "regularizers",
     "set_random_seed",
 ]
+
+
+def __getattr__(name: str) -> object:
+    raise AttributeError(f"pellucid.nn has no {name!r}.{near_miss(name, __all__)}")

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.evaluate import Watch
 from pellucid.graph.expr import Constant
 from pellucid.run.history import History, Shapes
 from pellucid.run.interrupts import Uninterrupted
@@ -26,11 +25,11 @@ class NumpyProgram:
     def __init__(self, program: Program) -> None:
         self.program = program
 
-    def step(self, args: list[Any], watch: Watch | None = None) -> tuple[list[Any], list[Any]]:
+    def step(self, args: list[Any]) -> tuple[list[Any], list[Any]]:
         """Compute outputs and new values, without keeping them; each is an array of its own."""
         written = [np.asarray(s.storage) for s in self.program.updates]
         read = [s.value if isinstance(s, Constant) else np.asarray(s.storage) for s in self.program.read]
-        outputs, new = self.program.step(np, written, read, [np.asarray(a) for a in args], watch)
+        outputs, new = self.program.step(np, written, read, [np.asarray(a) for a in args])
         return [np.array(o) for o in outputs], [np.array(n) for n in new]
 
     def keep(self, new: list[Any]) -> None:
@@ -38,9 +37,9 @@ class NumpyProgram:
         for target, value in zip(self.program.updates, new, strict=True):
             target.storage = value
 
-    def call(self, args: list[Any], watch: Watch | None = None) -> list[Any]:
+    def call(self, args: list[Any]) -> list[Any]:
         """Run one step and return the outputs."""
-        outputs, new = self.step(args, watch)
+        outputs, new = self.step(args)
         with Uninterrupted():
             self.keep(new)
         return outputs

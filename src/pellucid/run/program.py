@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.errors import DtypeError, InputError, PellucidError, ShapeError
-from pellucid.graph.evaluate import Watch, evaluate
+from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Constant, Expr, Input, Shared, agree, as_expr
 from pellucid.graph.rewrite import Journal, simplify_all
 from pellucid.graph.types import covers, shape_text
@@ -51,13 +51,13 @@ class Program:
         return len(topological([*self.outputs, *self.updates.values()]))
 
     def step(
-        self, xp: Any, written: Sequence[Any], read: Sequence[Any], args: Sequence[Any], watch: Watch | None = None
+        self, xp: Any, written: Sequence[Any], read: Sequence[Any], args: Sequence[Any]
     ) -> tuple[list[Any], list[Any]]:
         """Compute the outputs and the new values of what is written."""
         values: dict[Expr, Any] = dict(zip(self.inputs, args, strict=True))
         values.update(zip(self.updates, written, strict=True))
         values.update(zip(self.read, read, strict=True))
-        results = evaluate(xp, [*self.outputs, *self.updates.values()], values, watch)
+        results = evaluate(xp, [*self.outputs, *self.updates.values()], values)
         outputs, new = results[: len(self.outputs)], results[len(self.outputs) :]
         self.check_updates([value.shape for value in new])
         return outputs, new

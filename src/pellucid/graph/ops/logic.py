@@ -1,4 +1,4 @@
-"""Comparisons and logic: elementwise, with boolean results and no gradient."""
+"""Comparisons and logic, of elements and of all along an axis: boolean results without a gradient."""
 
 from __future__ import annotations
 

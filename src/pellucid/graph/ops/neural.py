@@ -133,7 +133,7 @@ def leaky_relu(xp: Any, x: Any, negative_slope: Any = 0.2) -> Any:
 
 
 def _axes(x: Expr, axis: Any = -1) -> dict[str, Any]:
-    return {"axis": normalize_axes(axis, x.ndim, "softmax", x)}
+    return {"axis": normalize_axes(axis, x.ndim, "softmax or its logarithm", x)}
 
 
 def _rows(rng: np.random.Generator) -> list[Any]:
