@@ -83,3 +83,12 @@ def test_over_without_inputs_has_nothing_to_walk():
 def test_steps_are_counted_in_whole_numbers(f, steps):
     with pytest.raises(pel.InputError, match=r"Expected a number of steps of 0 or more\. Received: steps="):
         f.repeat(steps, X, y)
+
+
+def test_the_warning_names_the_line_that_gave_the_values() -> None:
+    x = pel.vector("x")
+    f = pel.function([x], x.sum(), mode="numpy")
+    for call in (lambda: f(np.array([0.1])), lambda: f.repeat(2, np.array([0.1])), lambda: f.over(np.array([[0.1]]))):
+        with pytest.warns(pel.PrecisionWarning, match="x is float32") as caught:
+            call()
+        assert caught[0].filename == __file__

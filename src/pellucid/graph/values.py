@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -54,6 +56,15 @@ def regular(value: Any) -> np.ndarray[Any, Any]:
         raise DtypeError(f"Expected numbers, in rows of equal length. Received: {value!r}") from error
 
 
+def depth_of_user() -> int:
+    """Return how many calls up the line outside pellucid stands, so that a warning can name it."""
+    package = str(Path(__file__).parent.parent)
+    depth, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(package):
+        depth, frame = depth + 1, frame.f_back
+    return depth
+
+
 def fit(value: Any, dtype: np.dtype[Any], who: str) -> np.ndarray[Any, Any]:
     """Cast a value to a dtype, and say so if that changes it.
 
@@ -96,6 +107,6 @@ def fit(value: Any, dtype: np.dtype[Any], who: str) -> np.ndarray[Any, Any]:
             f"{who} is {dtype} and received {array.dtype} values, which were rounded. Give it {dtype} values, "
             f"or declare it with dtype={str(array.dtype)!r}",
             PrecisionWarning,
-            stacklevel=4,
+            stacklevel=depth_of_user(),
         )
     return result
