@@ -1,15 +1,18 @@
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import textwrap
 import time
+import warnings
 from pathlib import Path
 
 import pytest
 
 from pellucid.cli import main
+from pellucid.data import DataWarning, write_digit_folder
 
 
 @pytest.fixture(autouse=True)
@@ -78,7 +81,7 @@ def test_help_teaches_with_examples(words: list[str], capsys: Output) -> None:
         (["run", "logistic", "--set", "points=many"], "expected a whole number, 20 or more; received 'many'"),
         (["run", "logistic", "--set", "points=1"], "expected a whole number, 20 or more; received '1'"),
         (["run", "logistic", "--set", "points"], "--set: expected KEY=VALUE; received 'points'"),
-        (["run", "logistic", "--data", "photos"], "no parameter 'data'. The parameters are points"),
+        (["run", "logistic", "--data", "photos"], "--data: logistic reads no folder. Leave --data out"),
         (["run", "logistic", "--seed", "-1"], "--seed: expected a whole number, from 0 to 4294967295; received -1"),
         (["run", "logistic", "--seed", "x"], 'Invalid value for --seed: unable to convert "x" into int.'),
         (["run", "logistic", "--sed", "1"], "Unknown option: --sed. Did you mean --seed?"),
@@ -104,6 +107,54 @@ def test_a_folder_that_holds_something_stays_as_it_is(folder: Path, capsys: Outp
     assert main(["run", "logistic", "--out", "out"]) == 2
     assert "error: --out: expected a new or empty folder; out holds files already" in capsys.readouterr().err
     assert [file.name for file in (folder / "out").iterdir()] == ["mine.txt"]
+
+
+def test_a_run_that_could_not_begin_leaves_no_folder_behind(folder: Path, capsys: Output) -> None:
+    assert main(["run", "moons-sizes", "--set", "sizes=2,2"]) == 2
+    errors = capsys.readouterr().err
+    assert errors == "error: sizes: expected each size once; received 2 more than once. Keep one of them\n"
+    assert main(["run", "images", "--data", "nowhere", "--out", "a/b"]) == 1
+    errors = capsys.readouterr().err
+    assert "there is no such folder" in errors
+    assert "kept" not in errors
+    assert not any(folder.iterdir())
+
+
+def test_an_empty_folder_of_ones_own_stays_when_a_run_could_not_begin(folder: Path) -> None:
+    (folder / "out").mkdir()
+    assert main(["run", "images", "--data", "nowhere", "--out", "out"]) == 1
+    assert main(["run", "logistic", "--out", "out"]) == 0
+
+
+def test_a_place_that_cannot_be_written_is_a_wrong_request(folder: Path, capsys: Output) -> None:
+    (folder / "file").write_text("no folder")
+    assert main(["run", "logistic", "--out", "file/out"]) == 2
+    assert "error: --out: cannot write in file/out (Not a directory). Choose another" in capsys.readouterr().err
+    assert main(["tour", "logistic", "--out", "file/out"]) == 2
+    assert "error: --out: cannot write in file/out (Not a directory). Choose another" in capsys.readouterr().err
+
+
+def test_a_warning_is_one_line_without_code(folder: Path, capsys: Output) -> None:
+    pictures = write_digit_folder(folder / "digits", digits=(3, 8), per_class=8)
+    (pictures / "digit3.bad.png").write_bytes(b"no picture")
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", DataWarning)
+        assert main(["run", "images", "--data", str(pictures), "--set", "epochs=1"]) == 0
+    assert re.fullmatch(r"warning: .*digits: skipped 1 of 17 files: .*\n", capsys.readouterr().err)
+
+
+def test_a_reader_that_has_read_enough_is_no_error() -> None:
+    program = """
+    import os, sys
+    from pellucid.cli import main
+
+    reading, writing = os.pipe()
+    os.dup2(writing, sys.stdout.fileno())
+    os.close(reading)
+    sys.exit(main(["run", "--list"]))
+    """
+    ended = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], stderr=subprocess.PIPE, text=True)
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
 def test_a_run_that_fails_says_why_in_one_line_and_debug_says_where(

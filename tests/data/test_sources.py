@@ -119,6 +119,15 @@ def test_too_many_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         image_folder(path)
 
 
+def test_an_archive_without_its_end_is_called_damaged(tmp_path: Path) -> None:
+    path = archive(tmp_path / "pets.zip", GOOD)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(
+        DataError, match=r"pets\.zip: the zip archive is damaged \(its end is missing\); fetch it again"
+    ):
+        image_folder(path)
+
+
 def test_a_damaged_archive_is_named(tmp_path: Path) -> None:
     path = archive(tmp_path / "pets.zip", GOOD)
     content = path.read_bytes()

@@ -2,7 +2,11 @@
 
 from pathlib import Path
 
-from pellucid.data import write_digit_folder
+import pytest
+from PIL import Image
+
+from pellucid.data import DataError, write_digit_folder
+from pellucid.experiments.common.pictures import from_folder
 from pellucid.experiments.frame import perform
 from pellucid.experiments.images import images
 
@@ -24,6 +28,22 @@ def test_it_reads_a_folder_of_three_classes(tmp_path: Path) -> None:
     assert error is None
     assert record.measures["classes"] == ["digit0", "digit1", "digit7"]
     assert record.measures["held_out_accuracy"] > 0.4
+
+
+@pytest.mark.parametrize(
+    ("lonely", "message"),
+    [
+        (1, r"pets: expected two or more images of every class, .*; received one of 'cat'\. Add images of it, or take"),
+        (2, r"pets: a split of its 4 images into 3 to learn from and 1 to test on leaves one without .* 2 classes"),
+    ],
+)
+def test_a_class_with_too_few_images_is_named(lonely: int, message: str, tmp_path: Path) -> None:
+    for kind, count in {"cat": lonely, "dog": 2}.items():
+        (tmp_path / "pets" / kind).mkdir(parents=True)
+        for number in range(count):
+            Image.new("RGB", (32, 32)).save(tmp_path / "pets" / kind / f"{number}.png")
+    with pytest.raises(DataError, match=message):
+        from_folder(tmp_path / "pets", None, None, seed=0)
 
 
 def test_an_empty_folder_is_an_error_that_names_it(tmp_path: Path) -> None:

@@ -32,3 +32,11 @@ def test_batches_go_through_every_image_before_one_comes_again() -> None:
     assert sorted(batches.ravel()[:10]) == sorted(batches.ravel()[10:]) == list(range(10))
     assert not np.array_equal(batches.ravel()[:10], batches.ravel()[10:])
     assert np.array_equal(batches, shuffled(10, steps=5, batch=4, seed=0))
+
+
+@pytest.mark.filterwarnings("ignore:overflow|invalid value:RuntimeWarning")
+def test_a_loss_that_is_no_number_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+    record, _ = perform(mnist_softmax, {"steps": 20, "rate": 1e38}, tmp_path)
+    assert record.status == "failed"
+    assert record.reason is not None
+    assert "take a smaller rate" in record.reason

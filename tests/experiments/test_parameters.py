@@ -116,3 +116,11 @@ def test_a_range_reads_as_words(limits: Range, words: str) -> None:
 
 def test_values_are_written_as_one_types_them() -> None:
     assert as_text((0.5, 1.0)) == "0.5,1.0"
+
+
+def test_a_whole_number_may_be_written_with_an_exponent(experiments: dict[str, Experiment]) -> None:
+    passes = experiments["sample"].parameters["passes"]
+    assert passes.parse("1e3") == 1000
+    for text in ("1.5e0", "1e999", "e"):
+        with pytest.raises(UsageError, match="passes: expected a whole number, 1 or more; received"):
+            passes.parse(text)

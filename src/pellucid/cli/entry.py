@@ -3,6 +3,7 @@
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 
 from cyclopts import App
@@ -41,16 +42,28 @@ app.command(tour)
 def command(words: Sequence[str]) -> int:
     """Do what ``words`` ask and return the exit status; an error becomes a line on standard error."""
     debug = "--debug" in words or os.environ.get("PELLUCID_DEBUG", "") not in ("", "0")
-    try:
-        status = app(
-            [word for word in words if word != "--debug"],
-            exit_on_error=False,
-            print_error=False,
-            result_action="return_value",
-        )
-    except Exception as error:
-        return _report(error, debug)
+    with warnings.catch_warnings():
+        warnings.showwarning = _warn
+        try:
+            status = app(
+                [word for word in words if word != "--debug"],
+                exit_on_error=False,
+                print_error=False,
+                result_action="return_value",
+            )
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # Whoever read the output, such as head, has read enough; Python would complain once more at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        except Exception as error:
+            return _report(error, debug)
     return status or 0
+
+
+def _warn(message: Warning | str, *where: object, **more: object) -> None:
+    """Say what a warning says, without the line of code that it comes from."""
+    print(f"warning: {' '.join(str(message).split())}", file=sys.stderr)
 
 
 def _report(error: Exception, debug: bool) -> int:

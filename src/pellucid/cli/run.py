@@ -9,9 +9,11 @@ from cyclopts import Parameter
 
 from pellucid.cli.screen import progress_display
 from pellucid.experiments.frame import Experiment, Range, Record, UsageError, new_folder, perform
+from pellucid.experiments.frame.folder import discard, standing
 from pellucid.experiments.frame.parameters import settings_from
 from pellucid.experiments.frame.record import as_json
 from pellucid.experiments.frame.registry import NAMES, every, find
+from pellucid.graph.errors import PellucidError
 
 Switch = Parameter(negative="", show_default=False)
 SEEDS = Range(0, 2**32 - 1)
@@ -63,6 +65,8 @@ def run(
     if list:
         _show_parameters(experiment, json)
         return 0
+    if data is not None and "data" not in experiment.parameters:
+        raise UsageError(f"--data: {name} reads no folder. Leave --data out")
     settings = settings_from(experiment.parameters, set if data is None else (*set, f"data={data}"))
     if seed not in SEEDS:
         raise UsageError(f"--seed: expected a whole number, {SEEDS}; received {seed}. The default is 0")
@@ -71,11 +75,16 @@ def run(
 
 def _run(experiment: Experiment, settings: Mapping[str, object], seed: int, out: Path | None, json: bool) -> int:
     experiment.values(settings)
+    stays = standing(out)
     folder = new_folder(out, experiment.name)
     with progress_display() as display:
         record, error = perform(experiment, settings, folder, seed=seed, display=display)
+    saved = [picture.file for picture in record.pictures] + [text.file for text in record.texts]
+    if isinstance(error, PellucidError) and not saved:
+        discard(folder, stays)
+        raise error
     print(record.as_json() if json else in_words(record, folder), flush=True)
-    kept = f"{record.status}; what was finished is kept in {folder}"
+    kept = f"{record.status}; {'what was finished' if saved else 'its record'} is kept in {folder}"
     if isinstance(error, KeyboardInterrupt):
         raise KeyboardInterrupt(kept) from error
     if error is not None:

@@ -66,6 +66,8 @@ def open_source(path: Path) -> Iterator[Source]:
         yield _folder(path)
     elif not path.exists():
         raise DataError(f"{path}: there is no such folder; expected a folder of images, or a zip archive of one.")
+    elif path.is_file() and not zipfile.is_zipfile(path) and _begins_as_archive(path):
+        raise DataError(f"{path}: the zip archive is damaged (its end is missing); fetch it again.")
     elif not path.is_file() or not zipfile.is_zipfile(path):
         raise DataError(f"{path}: expected a folder of images or a zip archive of one, received another kind of file.")
     else:
@@ -124,6 +126,12 @@ def _read_file(file: Path) -> bytes:
             return _bounded(stream)
     except OSError as error:
         raise Unreadable(f"a file that cannot be read ({error.strerror})") from error
+
+
+def _begins_as_archive(path: Path) -> bool:
+    """Whether a file begins as a zip archive does, whatever became of the rest."""
+    with path.open("rb") as file:
+        return file.read(4) == b"PK\x03\x04"
 
 
 def _archive(archive: zipfile.ZipFile, path: Path) -> Source:

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from pellucid.byhand import moons as by_hand
-from pellucid.experiments.frame import Outcome, Range, Run, Score, experiment
+from pellucid.experiments.frame import Outcome, Range, Run, Score, UsageError, experiment
 from pellucid.experiments.moons import HELD_OUT, Network, straight_line
 
 
@@ -30,10 +30,13 @@ def moons_sizes(
     from pellucid.data import moons as draw
     from pellucid.show.plots import boundary_grid, learning_curves
 
+    twice = [size for size in dict.fromkeys(sizes) if sizes.count(size) > 1]
+    if twice:
+        raise UsageError(f"sizes: expected each size once; received {twice[0]} more than once. Keep one of them")
     X, y = draw(points, noise=noise, seed=run.seed, dtype="float64")
     X_new, y_new = draw(HELD_OUT, noise=noise, seed=run.seed + 1, dtype="float64")
     networks, losses = {}, {}
-    for size in dict.fromkeys(sizes):
+    for size in sizes:
         network = networks[size] = Network(by_hand.initialize(hidden=size, seed=run.seed), rate, strength)
         with (
             run.learning(f"{size} hidden", values_of=lambda totals: totals / points) as noted,

@@ -1,5 +1,6 @@
 """What the experiments on images share: their data, halved into images to learn from and others, and their mistakes."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,8 +54,28 @@ def from_folder(path: Path, images: int | None, test: int | None, seed: int, tes
     else:
         data = image_folder(path)
         names = data.class_names
+        refuse_too_few(path, data.labels, names, test_size)
         x, x_test, y, y_test = split(data.images, data.labels, test_size=test_size, seed=seed, stratify=data.labels)
     return Pictures(*some(x, y, images, seed), *some(x_test, y_test, test, seed), names)
+
+
+def refuse_too_few(path: Path, labels: Any, names: Sequence[str], test_size: float) -> None:
+    """Refuse images that cannot be split so that every class has some to learn from and some to test on."""
+    from pellucid.data import DataError
+
+    counts = np.bincount(labels, minlength=len(names))
+    for name, count in zip(names, counts, strict=True):
+        if count < 2:
+            raise DataError(
+                f"{path}: expected two or more images of every class, to learn from and to test on; received one of "
+                f"{name!r}. Add images of it, or take it away"
+            )
+    tested = math.ceil(test_size * len(labels))
+    if min(tested, len(labels) - tested) < len(names):
+        raise DataError(
+            f"{path}: a split of its {len(labels)} images into {len(labels) - tested} to learn from and {tested} to "
+            f"test on leaves one without some of its {len(names)} classes. Add images"
+        )
 
 
 def some(x: Any, y: Any, count: int | None, seed: int) -> tuple[Any, Any]:

@@ -14,9 +14,9 @@ and one name in ``registry.NAMES``. It imports what is heavy (JAX, scikit-learn,
 
 from pellucid.experiments.frame.definition import Experiment as Experiment
 from pellucid.experiments.frame.definition import experiment as experiment
-from pellucid.experiments.frame.definition import new_folder as new_folder
 from pellucid.experiments.frame.definition import perform as perform
 from pellucid.experiments.frame.errors import UsageError as UsageError
+from pellucid.experiments.frame.folder import new_folder as new_folder
 from pellucid.experiments.frame.outcome import Outcome as Outcome
 from pellucid.experiments.frame.outcome import Score as Score
 from pellucid.experiments.frame.parameters import Range as Range

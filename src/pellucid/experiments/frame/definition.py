@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pellucid.experiments.frame.errors import UsageError
 from pellucid.experiments.frame.outcome import Outcome
 from pellucid.experiments.frame.parameters import Parameter, known, parameters_of
 from pellucid.experiments.frame.record import FILE, Record, Status, machine, versions, write_atomically
@@ -154,38 +153,6 @@ def reason(error: BaseException) -> str:
     if isinstance(error, PellucidError | ValueError | OSError) and message:
         return message
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
-
-
-def new_folder(out: Path | None, name: str) -> Path:
-    """Make and return the folder for a run: ``out``, or the first free ``runs/NAME-1``, ``runs/NAME-2``, ...
-
-    Raises
-    ------
-    UsageError
-        If ``out`` is there already and holds something: a run never writes over anything.
-    """
-    if out is None:
-        return _numbered_folder(Path("runs"), name)
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"--out: expected a folder; {out} is a file. Choose another folder")
-    if out.is_dir() and any(out.iterdir()):
-        raise UsageError(f"--out: expected a new or empty folder; {out} holds files already. Choose another folder")
-    out.mkdir(parents=True, exist_ok=True)
-    return out
-
-
-def _numbered_folder(parent: Path, name: str) -> Path:
-    parent.mkdir(parents=True, exist_ok=True)
-    number = 1
-    while True:
-        folder = parent / f"{name}-{number}"
-        try:
-            # Making it is the test of its being free, so that two runs at once never share one.
-            folder.mkdir()
-        except FileExistsError:
-            number += 1
-        else:
-            return folder
 
 
 def _status(error: BaseException | None) -> Status:

@@ -199,6 +199,8 @@ def _from_text(kind: Any, text: str) -> Any:
         return None if text.lower() == "none" else Path(text).expanduser()
     if kind is Path:
         return Path(text).expanduser()
+    if kind is int and "e" in text.lower() and float(text).is_integer():
+        return int(float(text))
     return text if get_origin(kind) is Literal else kind(text)
 
 

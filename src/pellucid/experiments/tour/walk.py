@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pellucid.experiments.frame import Experiment, Record, UsageError, perform
+from pellucid.experiments.frame.folder import not_writable
 from pellucid.experiments.frame.record import write_atomically
 from pellucid.experiments.tour.page import GENERATOR, Section, render
 
@@ -40,7 +41,10 @@ def walk(experiments: Sequence[Experiment], page: Path, display: "Progress | Non
         If ``page`` is a file that no tour has written; nothing is run then.
     """
     _refuse_foreign(page)
-    page.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        page.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as refusal:
+        raise not_writable(page.parent, refusal) from refusal
     sections: list[Section] = []
     interrupted = False
     task = display.add_task("tour", total=len(experiments)) if display else None
