@@ -67,7 +67,7 @@ def test_an_interrupted_training_leaves_its_learning_curve_and_how_far_it_was(tm
         "last_loss": {"by hand": 1.5, "by graph": 1.0},
     }
     assert [picture["file"] for picture in written["pictures"]] == ["loss-so-far.png"]
-    assert "by graph: stopped after 2 passes, the last loss 1" in written["lines"]
+    assert "by graph: stopped; passes finished: 2, the last loss 1" in written["lines"]
     assert (tmp_path / "loss-so-far.png").exists()
 
 

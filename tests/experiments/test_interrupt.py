@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pellucid.experiments.interrupt import heard, insisting
+from pellucid.experiments.common.interrupt import heard, insisting
 
 
 def swallowed() -> None:

@@ -26,6 +26,7 @@ def test_a_network_of_three_is_that_of_the_moons_experiment(tmp_path: Path) -> N
     assert [picture.file for picture in record.pictures] == ["boundaries.png"]
 
 
-def test_a_size_given_twice_is_trained_once(tmp_path: Path) -> None:
-    record, _ = perform(moons_sizes, {"sizes": (2, 2), "passes": 2, "points": 20}, tmp_path)
-    assert list(record.measures["training_accuracy"]) == [2]
+def test_a_size_given_twice_is_refused(tmp_path: Path) -> None:
+    record, _ = perform(moons_sizes, {"sizes": (2, 3, 2), "passes": 2, "points": 20}, tmp_path)
+    assert record.status == "failed"
+    assert record.reason == "sizes: expected each size once; received 2 more than once. Keep one of them"

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from pellucid.experiments.interrupt import heard, insisting
+from pellucid.experiments.common.interrupt import heard, insisting
 
 INTERRUPTED = 130
 

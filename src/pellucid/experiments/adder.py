@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from pellucid.byhand import adder as by_hand
 from pellucid.experiments.frame import Outcome, Range, Run, Score, experiment
+from pellucid.experiments.frame.words import counted
 
 SHOWN = 5
 """How many sums are printed."""
@@ -130,8 +131,9 @@ def adder(
             f"{before[1]:.2f} at best",
             f"by hand and by graph gave the same answer to {same:.1%} of all sums, and their weights differ by "
             f"{network.gap(weights):.0e} at most",
-            f"{sums:,} sums by hand in NumPy: {hand_clock.seconds:.2f} s; as one compiled program: {seconds:.3f} s, "
-            f"{hand_clock.seconds / seconds:.2g} times as fast (and {network.step.compile_seconds:.2f} s to compile)",
+            f"{counted(sums, 'sum')} by hand in NumPy: {hand_clock.seconds:.2f} s; as one compiled program: "
+            f"{seconds:.3f} s, {hand_clock.seconds / seconds:.2g} times as fast "
+            f"(and {network.step.compile_seconds:.2f} s to compile)",
         ],
     )
 

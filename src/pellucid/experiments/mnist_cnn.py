@@ -6,6 +6,7 @@ import numpy as np
 
 from pellucid.experiments.common.pictures import Pictures, batches, classify, mistakes, train
 from pellucid.experiments.frame import Outcome, Range, Run, Score, experiment
+from pellucid.experiments.frame.words import counted
 
 if TYPE_CHECKING:
     from pellucid.graph.expr import Expr, Input
@@ -57,7 +58,7 @@ def mnist_cnn(
             "milliseconds_a_step": 1000 * run.timings["training"] / steps,
         },
         lines=[
-            f"test accuracy {accuracy:.4f} on {len(y_test)} digits after {steps} steps of {batch}",
+            f"test accuracy {accuracy:.4f} on {len(y_test)} digits after {counted(steps, 'step')} of {batch}",
             f"{1000 * run.timings['training'] / steps:.1f} ms a step, compiling included",
         ],
     )

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.experiments.frame import Outcome, Range, Run, Score, experiment
+from pellucid.experiments.frame.words import counted
 
 SHOWN = 24
 """How many mistakes are drawn at most."""
@@ -92,7 +93,9 @@ def mnist_softmax(
         losses = network.step.over(batches, progress=follow) / batch
     noted.extend(losses)
     if not np.isfinite(losses[-1]):
-        raise FloatingPointError(f"the loss is {losses[-1]} after {steps} steps at rate {rate}; take a smaller rate")
+        raise FloatingPointError(
+            f"the loss is {losses[-1]} after {counted(steps, 'step')} at rate {rate}; take a smaller rate"
+        )
     seconds = clock.seconds - network.step.compile_seconds
     # On a busy machine, threads wait for one another in such small products a hundred times longer than they compute.
     with threadpool_limits(1), run.clock("by hand") as hand_clock:
@@ -120,7 +123,7 @@ def mnist_softmax(
         lines=[
             f"test accuracy {accuracy:.4f} on {len(test):,} images after {steps:,} batches of {batch}",
             f"mean loss of an image: {losses[0]:.3f} at first, which is log 10, and {losses[-10:].mean():.3f} at last",
-            f"{steps:,} steps in NumPy, on one core: {hand_clock.seconds:.2f} s; as one compiled program: "
+            f"{counted(steps, 'step')} in NumPy, on one core: {hand_clock.seconds:.2f} s; as one compiled program: "
             f"{seconds:.2f} s (and {network.step.compile_seconds:.2f} s to compile)",
             f"the weights of the two differ by {gap:.0e} at most",
         ],

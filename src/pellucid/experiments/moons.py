@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from pellucid.byhand import moons as by_hand
 from pellucid.experiments.frame import Outcome, Range, Run, Score, experiment
+from pellucid.experiments.frame.words import counted
 
 COMPARED = 1001
 """The passes up to which two runs are compared: the workshop's "iteration 1000", which it counts from 0."""
@@ -143,7 +144,7 @@ def moons(
         lines=[
             *loss_table(hand, graph, compared),
             *agreement(gaps, compared, curvature, rate),
-            f"{passes:,} passes by hand in NumPy: {hand_clock.seconds:.2f} s; as one compiled program: "
+            f"{counted(passes, 'pass')} by hand in NumPy: {hand_clock.seconds:.2f} s; as one compiled program: "
             f"{seconds:.3f} s, {ratio:.2g} times as fast (and {network.step.compile_seconds:.2f} s to compile)",
             f"training accuracy {accuracy:.3f} on {points} points",
             f"held-out accuracy {held_out:.3f} on {HELD_OUT} others",
@@ -173,13 +174,13 @@ def descend(
             late = network.step.repeat(passes - first, X, y)
     losses = np.concatenate([early, late, [network.loss(X, y)]]) / len(X)
     if not np.isfinite(losses[-1]):
-        raise FloatingPointError(f"the loss is {losses[-1]} after {passes} passes; take a smaller rate")
+        raise FloatingPointError(f"the loss is {losses[-1]} after {counted(passes, 'pass')}; take a smaller rate")
     return losses, curvature, seconds + clock.seconds - network.step.compile_seconds
 
 
 def loss_table(hand: NDArray[Any], graph: NDArray[Any], compared: int) -> list[str]:
     """Return the losses of both runs at the passes one talks about."""
-    names = {done: f"{done:,} passes" for done in (compared, len(hand) - 1)}
+    names = {done: counted(done, "pass") for done in (compared, len(hand) - 1)}
     if compared == COMPARED:
         names[compared] += " (the workshop counts from 0: its 1,000)"
     names[1] = "the first pass"

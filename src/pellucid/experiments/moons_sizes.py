@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pellucid.byhand import moons as by_hand
 from pellucid.experiments.frame import Outcome, Range, Run, Score, UsageError, experiment
+from pellucid.experiments.frame.words import counted
 from pellucid.experiments.moons import HELD_OUT, Network, straight_line
 
 
@@ -57,7 +58,8 @@ def moons_sizes(
         ),
         reading="One panel for each network, over the same points. "
         + "; ".join(
-            f"with {units(size)} it gets {training[size]:.1%} of these points right and {held_out[size]:.1%} of others"
+            f"with {counted(size, 'unit')} it gets {training[size]:.1%} of these points right "
+            f"and {held_out[size]:.1%} of others"
             for size in networks
         )
         + ". One unit draws a straight line, and each further unit lets the line bend once more.",
@@ -72,11 +74,12 @@ def moons_sizes(
             "Accuracy on the points it learnt from, and on others",
             learning_curves(accuracies, "hidden units", "accuracy", reference=("a straight line", line)),
             reading="Two curves over the number of hidden units. Training accuracy ends at "
-            f"{training[max(training)]:.3f} with {units(max(training))}; accuracy on {HELD_OUT} other points ends at "
-            f"{held_out[max(held_out)]:.3f} and is highest, {held_out[best]:.3f}, with {units(best)}.",
+            f"{training[max(training)]:.3f} with {counted(max(training), 'unit')}; accuracy on {HELD_OUT} other "
+            f"points ends at {held_out[max(held_out)]:.3f} and is highest, {held_out[best]:.3f}, "
+            f"with {counted(best, 'unit')}.",
         )
     return Outcome(
-        Score(f"held-out accuracy, the best, with {units(best)}", held_out[best]),
+        Score(f"held-out accuracy, the best, with {counted(best, 'unit')}", held_out[best]),
         baseline=Score("logistic regression's held-out accuracy", line),
         measures={
             "training_accuracy": training,
@@ -94,12 +97,3 @@ def moons_sizes(
             f"a straight line gets {line:.3f} of the held-out points right",
         ],
     )
-
-
-def units(size: int) -> str:
-    """Return a number of hidden units in words.
-
-    >>> units(1), units(3)
-    ('1 unit', '3 units')
-    """
-    return f"{size} unit{'s' * (size != 1)}"

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.experiments.frame import Outcome, Range, Run, Score, experiment
+from pellucid.experiments.frame.words import counted
 
 POPULATION = 4000
 """How many points the subsamples are drawn from."""
@@ -125,7 +126,9 @@ def regularization(
         losses = networks.step.repeat(passes, X[rows], y[rows].astype("float32"), progress=follow)
     noted.extend(losses / networks.count)
     if not np.isfinite(losses[-1]):
-        raise FloatingPointError(f"the loss is {losses[-1]} after {passes} passes at rate {rate}; take a smaller rate")
+        raise FloatingPointError(
+            f"the loss is {losses[-1]} after {counted(passes, 'pass')} at rate {rate}; take a smaller rate"
+        )
 
     X_new, _ = draw(JUDGED, noise=noise, seed=run.seed + 1)
     estimates = np.array([networks.probabilities(level, X_new) for level in range(len(levels))])
@@ -157,8 +160,8 @@ def regularization(
                 for i, level in enumerate(levels)
             ),
             f"means over {JUDGED:,} fresh points; to say 1/2 everywhere has a squared error of {ignorance:.4f}",
-            f"{networks.count} networks of {hidden} hidden units, {passes:,} passes each, as one compiled program: "
-            f"{run.timings['training']:.1f} s",
+            f"{networks.count} networks of {counted(hidden, 'hidden unit')}, {counted(passes, 'pass')} each, as one "
+            f"compiled program: {run.timings['training']:.1f} s",
         ],
     )
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pellucid.experiments.common.interrupt import heard
 from pellucid.experiments.frame.outcome import Outcome
 from pellucid.experiments.frame.parameters import Parameter, known, parameters_of
 from pellucid.experiments.frame.record import FILE, Record, Status, machine, versions, write_atomically
 from pellucid.experiments.frame.running import Run
 from pellucid.experiments.frame.unfinished import keep
-from pellucid.experiments.interrupt import heard
 from pellucid.graph.errors import PellucidError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pellucid.experiments.interrupt import heard
+from pellucid.experiments.common.interrupt import heard
 
 if TYPE_CHECKING:
     from pellucid.experiments.frame.running import Run
@@ -48,7 +48,7 @@ def keep(run: "Run") -> tuple[dict[str, Any], list[str]]:
             # Who presses Ctrl-C twice does not want to wait for a picture.
             heard()
     lines = [
-        f"{label}: stopped after {len(curve.values):,} {curve.across}, the last {curve.up} {curve.values[-1]:.4g}"
+        f"{label}: stopped; {curve.across} finished: {len(curve.values):,}, the last {curve.up} {curve.values[-1]:.4g}"
         for label, curve in curves.items()
     ]
     return measures, lines
