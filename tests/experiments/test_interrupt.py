@@ -69,6 +69,7 @@ def test_ctrl_c_that_a_weak_reference_swallows_still_ends_the_command(tmp_path: 
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=30)
     assert ended.returncode == 130, ended.stderr
     assert "goes on" in ended.stdout
+    assert "ignored" not in ended.stderr
     assert (tmp_path / "out" / "record.json").exists()
 
 

@@ -63,12 +63,20 @@ def insisting() -> Iterator[None]:
     if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield
         return
-    insistence = Insistence()
+    insistence, complain = Insistence(), sys.unraisablehook
+
+    def complain_of_others(dropped: "sys.UnraisableHookArgs") -> None:
+        # A Ctrl-C that was dropped comes again, so there is nothing to complain of.
+        if not isinstance(dropped.exc_value, KeyboardInterrupt):
+            complain(dropped)
+
+    sys.unraisablehook = complain_of_others
     signal.signal(signal.SIGINT, insistence.ask)
     try:
         yield
     finally:
         insistence.rest()
+        sys.unraisablehook = complain
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
