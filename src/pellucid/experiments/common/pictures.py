@@ -141,13 +141,14 @@ def mistakes(run: Run, pictures: Pictures, answers: Any) -> None:
     from pellucid.show.plots import image_grid
 
     wrong = answers != pictures.y_test
-    shown = np.concatenate([np.flatnonzero(wrong)[:16], np.flatnonzero(~wrong)[:16]])[:24]
+    order = np.random.default_rng(run.seed).permutation(len(wrong))
+    shown = np.concatenate([order[wrong[order]][:16], order[~wrong[order]][:16]])[:24]
     names = pictures.class_names
-    titles = [f"{names[answers[i]]}, not {names[pictures.y_test[i]]}" if wrong[i] else names[answers[i]] for i in shown]
+    said = [f"{names[answers[i]]}\nnot {names[pictures.y_test[i]]}" if wrong[i] else names[answers[i]] for i in shown]
     run.figure(
         "answers",
         "Images it has not seen, and what it takes them for",
-        image_grid(pictures.x_test[shown], titles, columns=6, wrong=[bool(wrong[i]) for i in shown]),
+        image_grid(pictures.x_test[shown], said, columns=6, wrong=[bool(wrong[i]) for i in shown]),
         reading=f"{int(wrong.sum())} of {len(wrong)} images are taken for something else. The first tiles are such "
         "mistakes, named for what the network took them for and what they are; the rest are right.",
     )
