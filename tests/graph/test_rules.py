@@ -17,7 +17,7 @@ from pellucid.graph.operators import FUNCTIONS
 from pellucid.graph.pattern import Pattern, hole
 from pellucid.graph.rewrite import Journal, Rewriter, simplify, simplify_all
 from pellucid.graph.rule import FOLD, RULES, Rule, fill_holes
-from pellucid.graph.walk import inputs_of, topological
+from pellucid.graph.walk import topological
 
 NAMES = [name for name in RULES if name != FOLD.name]
 
@@ -37,7 +37,7 @@ def made_from(rule: Rule, drawn: tuple[Any, ...]) -> tuple[Expr, dict[Expr, np.n
     values: dict[Expr, np.ndarray] = {}
     for name, value in zip(rule.holes, drawn, strict=True):
         bindings[name] = value
-        for leaf in inputs_of([value]) if isinstance(value, Expr) else []:
+        for leaf in (e for e in topological([value] if isinstance(value, Expr) else []) if isinstance(e, Input)):
             sizes = [d if isinstance(d, int) else 5 for d in leaf.shape]
             values[leaf] = np.linspace(-1, 1, int(np.prod(sizes))).reshape(sizes).astype(leaf.dtype)
         if name in operand_holes(rule.pattern) and not isinstance(value, Expr):

@@ -137,7 +137,7 @@ def coloured(images: Bytes, rng: np.random.Generator) -> Bytes:
     grey = np.pad(images, ((0, 0), (2, 2), (2, 2))).astype(np.uint16)
     grey += grey >> 7  # from 0 to 256, so that the division is a shift, and the products still fit 16 bits
     mixed = np.empty((*grey.shape, 3), np.uint8)
-    # One channel of a block that stays in the cache at a time: 20 times as fast as all at once, as measured.
+    # One channel of a block at a time, so that what is worked on stays in the cache.
     for start in range(0, len(images), BLOCK):
         block = slice(start, start + BLOCK)
         for channel in range(3):

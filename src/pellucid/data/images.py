@@ -24,8 +24,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 MAXIMUM_ARRAY_BYTES = 16 * 2**30
-# Measured on two cores: photographs of 36 kB decode 1.4 times and of 88 kB 1.8 times as fast in two threads,
-# but images of 4 kB and less 0.7 times, since threads then mostly wait for Python's lock.
+# Photographs decode faster in threads; small images slower, since threads then mostly wait for Python's lock.
 BYTES_WORTH_THREADS = 16_384
 
 

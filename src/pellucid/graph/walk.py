@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from pellucid.graph.expr import Expr, Input, Shared
+from pellucid.graph.expr import Expr, Shared
 
 
 def topological(outputs: Iterable[Expr], stop: Iterable[Expr] = ()) -> list[Expr]:
@@ -67,11 +67,6 @@ def replace_all(outputs: Sequence[Expr], replacements: Mapping[Expr, Expr]) -> l
     for node in topological(outputs, stop=replacements):
         done[node] = replacements[node] if node in replacements else rebuild(node, [done[i] for i in node.inputs])
     return [done[output] for output in outputs]
-
-
-def inputs_of(outputs: Iterable[Expr]) -> list[Input]:
-    """Return the inputs an expression depends on, in the order in which they are met."""
-    return [node for node in topological(outputs) if isinstance(node, Input)]
 
 
 def shared_of(outputs: Iterable[Expr]) -> list[Shared]:

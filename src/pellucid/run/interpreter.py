@@ -32,16 +32,11 @@ class NumpyProgram:
         outputs, new = self.program.step(np, written, read, [np.asarray(a) for a in args])
         return [np.array(o) for o in outputs], [np.array(n) for n in new]
 
-    def keep(self, new: list[Any]) -> None:
-        """Put back what the updates produced."""
-        for target, value in zip(self.program.updates, new, strict=True):
-            target.storage = value
-
     def call(self, args: list[Any]) -> list[Any]:
         """Run one step and return the outputs."""
         outputs, new = self.step(args)
         with Uninterrupted():
-            self.keep(new)
+            self.program.keep(new)
         return outputs
 
     def run(self, args: list[Any], steps: int, walk: bool, history: History) -> Iterator[None]:
@@ -50,7 +45,7 @@ class NumpyProgram:
         for i in range(steps):
             outputs, new = self.step([a[i] for a in args] if walk else args)
             with Uninterrupted():
-                self.keep(new)
+                self.program.keep(new)
                 history.append(1, [o[None] for o in outputs])
             if i + 1 == steps or time.perf_counter() - start > REPORT_SECONDS:
                 yield

@@ -62,6 +62,11 @@ class Program:
         self.check_updates([value.shape for value in new])
         return outputs, new
 
+    def keep(self, new: Sequence[Any]) -> None:
+        """Put back what the updates produced."""
+        for target, value in zip(self.updates, new, strict=True):
+            target.storage = value
+
     @functools.cached_property
     def bounds(self) -> dict[Input, Bound]:
         """What integers the inputs may hold that are indices."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -59,11 +59,6 @@ class XlaProgram:
             self.constants[source] = jax().numpy.array(source.value)
         return self.constants[source]
 
-    def keep(self, new: Sequence[Any]) -> None:
-        """Put back what the updates produced."""
-        for target, value in zip(self.program.updates, new, strict=True):
-            target.storage = value
-
     def call(self, args: list[Any]) -> list[Any]:
         """Run one step and return the outputs."""
         with x64():
@@ -71,7 +66,7 @@ class XlaProgram:
             state = self.state()
             with Uninterrupted():
                 outputs, new = compiled(*state, args)
-                self.keep(new)
+                self.program.keep(new)
             # Copies, so that what the caller holds neither is read-only nor keeps a buffer from being donated.
             return [np.array(o) for o in outputs]
 
@@ -96,7 +91,7 @@ class XlaProgram:
             state = self.state()
             with Uninterrupted():
                 outputs, new = loop(*state, args, np.int32(history.steps), np.int32(count))
-                self.keep(new)
+                self.program.keep(new)
                 # Copies, because the buffers have room for the longest chunk.
                 history.append(count, [np.array(np.asarray(o)[:count]) for o in outputs])
                 jax().block_until_ready(new)
