@@ -55,7 +55,7 @@ class Expr(Operators):
         The file and line where it was first written.
     """
 
-    __slots__ = ("__weakref__", "_settings", "inputs", "name", "op", "origin", "types")
+    __slots__ = ("__weakref__", "_settings", "inputs", "name", "op", "origin", "settled", "types")
 
     op: Op | None
     inputs: tuple[Expr, ...]
@@ -76,6 +76,7 @@ class Expr(Operators):
         self.types = types
         self.name = name
         self.origin = origin_of_call()
+        self.settled: object = None
 
     @property
     def settings(self) -> dict[str, Any]:

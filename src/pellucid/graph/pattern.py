@@ -13,15 +13,21 @@ if TYPE_CHECKING:
 class Pattern(Operators):
     """An op on patterns and numbers, with the settings that must match; it has no shape and no dtype."""
 
-    __slots__ = ("name", "op", "operands", "settings")
+    __slots__ = ("name", "number", "op", "operands", "settings")
 
     def __init__(
-        self, op: Op | None, operands: tuple[Any, ...], settings: dict[str, Any], name: str | None = None
+        self,
+        op: Op | None,
+        operands: tuple[Any, ...],
+        settings: dict[str, Any],
+        name: str | None = None,
+        number: bool = False,
     ) -> None:
         self.op = op
         self.operands = operands
         self.settings = settings
         self.name = name
+        self.number = number
 
     def __repr__(self) -> str:
         from pellucid.graph.text import text
@@ -32,6 +38,10 @@ class Pattern(Operators):
         raise TypeError(f"The pattern {self} has no truth value: it stands for many expressions.")
 
 
-def hole(name: str) -> Pattern:
-    """Return a pattern that any expression fits."""
-    return Pattern(None, (), {}, name)
+Number = Any
+"""How a rule says of a hole that only numbers fit: constants without axes."""
+
+
+def hole(name: str, number: bool = False) -> Pattern:
+    """Return a pattern that any expression fits, or any number."""
+    return Pattern(None, (), {}, name, number)

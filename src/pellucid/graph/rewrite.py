@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from pellucid.graph.errors import RewriteError
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Constant, Expr, constant
 from pellucid.graph.op import Body, Op
-from pellucid.graph.rule import FOLD, RULES, Rule
+from pellucid.graph.rule import FOLD, RULES, Rule, kind
 from pellucid.graph.text import text
 from pellucid.graph.walk import rebuild
 
@@ -56,6 +57,10 @@ class Journal:
         return len(self.steps)
 
 
+SETS: dict[tuple[Rule, ...], object] = {}
+"""A token for every set of rules that was ever applied: an expression carries that of the set it is final under."""
+
+
 class Rewriter:
     """Applies a set of rules to graphs, remembering what each expression became."""
 
@@ -66,7 +71,9 @@ class Rewriter:
                 self.by_op.setdefault(r.op, []).append(r)
         self.folds = FOLD in set(rules)
         self.journal = journal
+        self.token = SETS.setdefault(tuple(rules), object())
         self.done: dict[Expr, Expr] = {}
+        self.promising: dict[tuple[Any, ...], list[Rule]] = {}
 
     def rewrite(self, outputs: Sequence[Expr]) -> list[Expr]:
         """Return the outputs in their final form.
@@ -84,6 +91,9 @@ class Rewriter:
             if node in self.done:
                 stack.pop()
                 continue
+            if node.settled is self.token:
+                self.done[node] = node
+                continue
             if node in waits_for:
                 self.done[node] = self.done[waits_for.pop(node)]
                 continue
@@ -94,6 +104,7 @@ class Rewriter:
             new = self.rewrite_one(node)
             if new is None:
                 self.done[node] = node
+                node.settled = self.token
                 continue
             age[new] = age.get(node, 0) + 1
             if age[new] > MOST_REWRITES_OF_ONE or new in waits_for:
@@ -113,11 +124,23 @@ class Rewriter:
         folded = self.fold(node) if self.folds else None
         if folded is not None:
             return self.write(FOLD, node, folded)
-        for r in self.by_op.get(node.op, ()) if node.op is not None else ():
-            new = r.apply(node)
+        for r in self.rules_for(node):
+            new = r.attempt(node)
             if new is not None:
                 return self.write(r, node, new)
         return None
+
+    def rules_for(self, node: Expr) -> list[Rule]:
+        """Return the rules that an expression may fit, by its op and what its operands are at a glance."""
+        rules = self.by_op.get(node.op) if node.op is not None else None
+        if rules is None:
+            return []
+        kinds = [kind(i) for i in node.inputs]
+        key = (node.op, *kinds)
+        found = self.promising.get(key)
+        if found is None:
+            found = self.promising[key] = [r for r in rules if r.promising(kinds)]
+        return found
 
     def write(self, fired: Rule, before: Expr, after: Expr) -> Expr:
         """Write a rewrite into the journal."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,12 @@ Bindings = dict[str, Any]
 
 RULES: dict[str, Rule] = {}
 """Every rule by its name, in the order in which they are tried."""
+
+LITERALS: set[Any] = set()
+"""The numbers that patterns look for as operands."""
+
+NUMBER = object()
+"""What a pattern sees of a number that no pattern looks for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +68,10 @@ class Rule:
 
     def apply(self, node: Expr) -> Expr | None:
         """Return what takes the place of an expression, or None where the rule does not apply."""
-        if not self.promising(node):
-            return None
+        return self.attempt(node) if self.promising([kind(i) for i in node.inputs]) else None
+
+    def attempt(self, node: Expr) -> Expr | None:
+        """Apply the rule to an expression whose operands look promising."""
         for bindings in matches(self.pattern, node, {}):
             new = self.replace(bindings)
             if new is None or new is node or not covers(new.shape, node.shape):
@@ -71,14 +79,14 @@ class Rule:
             return new if new.dtype == node.dtype else call("cast", new, dtype=node.dtype)
         return None
 
-    def promising(self, node: Expr) -> bool:
-        """Tell at a glance whether an expression may fit, which nearly none does."""
+    def promising(self, kinds: Sequence[Any]) -> bool:
+        """Tell from the kinds of an expression's operands whether it may fit, which nearly none does."""
         operands = self.pattern.operands
-        if len(operands) != len(node.inputs):
+        if len(operands) != len(kinds):
             return False
-        if all(map(may_fit, operands, node.inputs)):
+        if all(map(may_fit, operands, kinds)):
             return True
-        return self.op.commutative and all(map(may_fit, operands, node.inputs[::-1]))
+        return self.op.commutative and all(map(may_fit, operands, kinds[::-1]))
 
     @functools.cached_property
     def arguments(self) -> tuple[str, ...]:
@@ -126,7 +134,8 @@ def rule(family: str, *, when: str = "", examples: Any = None) -> Callable[[Call
     Returns
     -------
     Rule
-        Entered into the registry under the function's name.
+        Entered into the registry under the function's name. A parameter annotated ``Number`` is a hole that only
+        constants without axes fit.
 
     Examples
     --------
@@ -136,22 +145,40 @@ def rule(family: str, *, when: str = "", examples: Any = None) -> Callable[[Call
     """
 
     def make(function: Callable[..., tuple[Any, Any]]) -> Rule:
-        names = inspect.signature(function).parameters
-        pattern, replacement = function(**{name: hole(name) for name in names})
+        parameters = inspect.signature(function).parameters
+        names = tuple(parameters)
+        # Annotations are texts here, because the files of rules postpone them.
+        pattern, replacement = function(**{n: hole(n, p.annotation == "Number") for n, p in parameters.items()})
         if function.__name__ in RULES:
             raise ValueError(f"There is a rule named {function.__name__!r} already")
-        made = Rule(function.__name__, family, pattern, replacement, when, examples, tuple(names))
+        made = Rule(function.__name__, family, pattern, replacement, when, examples, names)
         RULES[made.name] = made
+        LITERALS.update(o for o in pattern.operands if not isinstance(o, Pattern))
         return made
 
     return make
 
 
-def may_fit(part: Any, operand: Expr) -> bool:
-    """Tell whether the root of a part of a pattern fits an operand."""
-    if isinstance(part, Pattern):
-        return part.op is None or part.op is operand.op
-    return isinstance(operand, Constant)
+def kind(operand: Expr) -> Any:
+    """Return what a pattern sees of an operand at a glance: its op, that it is a number and which, or None."""
+    if not is_number(operand):
+        return operand.op
+    number = operand.value.item()  # type: ignore[attr-defined]
+    return number if number in LITERALS else NUMBER
+
+
+def is_number(e: Any) -> bool:
+    """Tell whether an expression is a constant without axes."""
+    return isinstance(e, Constant) and e.value.ndim == 0
+
+
+def may_fit(part: Any, seen: Any) -> bool:
+    """Tell whether the root of a part of a pattern fits an operand of this kind."""
+    if not isinstance(part, Pattern):
+        return bool(part == seen)
+    if part.op is not None:
+        return part.op is seen
+    return not part.number or not (seen is None or isinstance(seen, Op))
 
 
 def matches(pattern: Any, node: Any, bindings: Bindings) -> Iterable[Bindings]:
@@ -160,7 +187,8 @@ def matches(pattern: Any, node: Any, bindings: Bindings) -> Iterable[Bindings]:
         assert pattern.name is not None
         bound = bindings.get(pattern.name)
         if bound is None:
-            yield {**bindings, pattern.name: node}
+            if not pattern.number or is_number(node):
+                yield {**bindings, pattern.name: node}
         elif bound is node:
             yield bindings
         return

@@ -6,22 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.expr import Constant
 from pellucid.graph.ops.elementwise import absolute, exp, log, multiply, negative, power, sqrt, square
 from pellucid.graph.ops.reductions import mean, sum
 from pellucid.graph.ops.shapes import broadcast_like
-from pellucid.graph.rule import rule
-
-
-def is_number(e: Any) -> bool:
-    """Tell whether an expression is a constant without axes."""
-    return isinstance(e, Constant) and e.ndim == 0
+from pellucid.graph.pattern import Number
+from pellucid.graph.rule import is_number, rule
 
 
 def safe_product(a: Any, b: Any) -> bool:
     """Tell whether two numbers can be multiplied beforehand, without leaving the range of their dtype."""
-    if not (is_number(a) and is_number(b)):
-        return False
     product = abs(a.value[()].item() * b.value[()].item())
     if a.dtype.kind in "iu":
         return bool(product <= np.iinfo(a.dtype).max)
@@ -96,29 +89,29 @@ def divide_negative(x: Any, y: Any) -> Any:
 
 
 @rule("algebra", examples=lambda rng: (3.0, matrix(rng)))
-def collect_one_more(a: Any, x: Any) -> Any:
-    return a * x + x, lambda a, x: (a + 1) * x if is_number(a) else None
+def collect_one_more(a: Number, x: Any) -> Any:
+    return a * x + x, (a + 1) * x
 
 
 @rule("algebra", examples=lambda rng: (3.0, 0.5, matrix(rng)))
-def collect_multiples(a: Any, b: Any, x: Any) -> Any:
-    return a * x + b * x, lambda a, b, x: (a + b) * x if is_number(a) and is_number(b) else None
+def collect_multiples(a: Number, b: Number, x: Any) -> Any:
+    return a * x + b * x, (a + b) * x
 
 
 @rule("algebra", examples=lambda rng: (3.0, 0.5, matrix(rng)))
-def multiply_numbers(a: Any, b: Any, x: Any) -> Any:
+def multiply_numbers(a: Number, b: Number, x: Any) -> Any:
     return a * (b * x), lambda a, b, x: (a * b) * x if safe_product(a, b) else None
 
 
 @rule("algebra", examples=lambda rng: (matrix(rng), 3.0, matrix(rng)))
-def number_outward(x: Any, a: Any, y: Any) -> Any:
-    return x * (a * y), lambda x, a, y: a * (x * y) if is_number(a) and not is_number(x) else None
+def number_outward(x: Any, a: Number, y: Any) -> Any:
+    return x * (a * y), lambda x, a, y: a * (x * y) if not is_number(x) else None
 
 
 @rule("algebra", examples=lambda rng: (matrix(rng), 3.0))
-def number_first(x: Any, a: Any) -> Any:
+def number_first(x: Any, a: Number) -> Any:
     # Matching tries both orders; only the product that is not yet in this one is new.
-    return multiply(x, a), lambda x, a: a * x if is_number(a) and not is_number(x) else None
+    return multiply(x, a), lambda x, a: a * x if not is_number(x) else None
 
 
 @rule("algebra")
