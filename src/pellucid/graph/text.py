@@ -43,6 +43,9 @@ class Notation(Protocol):
     def parenthesize(self) -> tuple[str, str]:
         """Return the opening and the closing parenthesis."""
 
+    def name(self, name: str) -> str:
+        """Return how the name of an expression is written."""
+
 
 def operands_of(node: Any) -> tuple[Any, ...]:
     """Return what an expression or a pattern is made of."""
@@ -56,6 +59,8 @@ def has_open_settings(node: Any) -> bool:
 
 def render(root: Any, notation: Notation, limit: int, names: Mapping[Any, str] | None = None) -> str:
     """Write an expression, stopping at named subexpressions and after ``limit`` pieces.
+
+    A name is one of ``names``, or what `named` gave an expression inside.
 
     Parameters
     ----------
@@ -86,8 +91,11 @@ def render(root: Any, notation: Notation, limit: int, names: Mapping[Any, str] |
             return "".join(out) + "…"
         node, least = piece
         written: list[Piece]
-        if isinstance(node, Expr) and node in names:
-            written, precedence = [names[node]], ATOM
+        label = label_of(node, names)
+        if label is None and node is not root and own_name(node) is not None:
+            label = notation.name(node.name)
+        if label is not None:
+            written, precedence = [label], ATOM
         elif getattr(node, "op", None) is None:
             leaf, precedence = notation.leaf(node)
             written = [leaf]
@@ -97,6 +105,61 @@ def render(root: Any, notation: Notation, limit: int, names: Mapping[Any, str] |
             written = [opening, *written, closing]
         stack.extend(reversed(written))
     return "".join(out)
+
+
+def label_of(node: Any, names: Mapping[Any, str]) -> str | None:
+    """Return the name that an expression is given here."""
+    return names.get(node) if isinstance(node, Expr) else None
+
+
+def own_name(node: Any) -> str | None:
+    """Return the name that `named` gave an expression."""
+    return node.name if isinstance(node, Expr) and node.op is not None else None
+
+
+def named(name: str, expr: Any) -> Any:
+    r"""Give an expression a name, at which the formulas that use it stop, :math:`p = f(h)` where :math:`h = \tanh z`.
+
+    The name is a label on the page: it changes no value, no gradient and no program. Equal expressions are one object,
+    so they have one name, wherever they stand; a later name takes the place of an earlier one.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``"h"``, ``"h1"`` or ``"y_hat"``.
+    expr : Expr
+        An op on other expressions. Inputs and shared variables are named where they are made.
+
+    Returns
+    -------
+    Expr
+        The same expression.
+
+    Raises
+    ------
+    TypeError
+        If the name is no text, or what is to be named is a leaf or no expression.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> x = pel.vector("x")
+    >>> h = pel.named("h", pel.tanh(2 * x))
+    >>> h, h * (1 - h)
+    (tanh(2 * x), h * (1 - h))
+    """
+    if not isinstance(name, str) or not name.strip():
+        raise TypeError(f"Expected a name and then the expression: pel.named('h', x + y). Received: {name!r} first")
+    if not isinstance(expr, Expr):
+        raise TypeError(f"Only an expression can be named: pel.named({name!r}, x + y). Received: {expr!r}")
+    if expr.op is None:
+        hint = "write latex(..., names={...})" if isinstance(expr, Constant) else f"write pel.vector({name!r}), say"
+        raise TypeError(
+            f"pel.named names what is computed from other expressions. Received: {expr}, a "
+            f"{type(expr).__name__.lower()}; to name it, {hint}"
+        )
+    expr.name = name
+    return expr
 
 
 def fill(template: str, operands: tuple[Any, ...], precedence: int) -> list[Piece]:
@@ -148,6 +211,10 @@ class PythonNotation:
     def parenthesize(self) -> tuple[str, str]:
         """Return the opening and the closing parenthesis."""
         return "(", ")"
+
+    def name(self, name: str) -> str:
+        """Return how the name of an expression is written."""
+        return name
 
 
 def call_pieces(

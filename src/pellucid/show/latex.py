@@ -11,8 +11,8 @@ import numpy as np
 from pellucid.graph.expr import Constant, Expr, Input, Shared
 from pellucid.graph.op import Op
 from pellucid.graph.pattern import Pattern
-from pellucid.graph.text import ADD, ATOM, Piece, fill, operands_of, render
-from pellucid.show.letters import array_tex, escaped, name_tex
+from pellucid.graph.text import ADD, ATOM, Piece, fill, label_of, operands_of, own_name, render
+from pellucid.show.letters import array_tex, dimensions_tex, escaped, name_tex
 from pellucid.show.recurrences import last_states, loops_in, result_names, stacked_by, step_lines
 
 Names = Mapping[Any, str]
@@ -30,16 +30,31 @@ class LatexNotation:
         Subexpressions that are written as names, already in LaTeX.
     limit : int
         After so many ops the rest is written as dots, so that what was begun is also closed.
+    shapes : bool
+        Whether the dimensions of every variable stand below it.
     """
 
-    def __init__(self, names: Names, limit: int) -> None:
+    def __init__(self, names: Names, limit: int, shapes: bool = False) -> None:
         self.names = names
         self.left = limit
+        self.shapes = shapes
+
+    def name(self, name: str) -> str:
+        """Return how the name of an expression is written."""
+        return name_tex(name)
+
+    def label(self, node: Any) -> str | None:
+        """Return the name that stands for an expression, if it has one."""
+        label = label_of(node, self.names)
+        own = own_name(node)
+        return label if label is not None or own is None else name_tex(own)
 
     def leaf(self, node: Any) -> tuple[str, int]:
         """Return the LaTeX of a leaf and its precedence."""
         if isinstance(node, (Input, Shared, Pattern)):
-            return name_tex(node.name or type(node).__name__.lower()), ATOM
+            letter = name_tex(node.name or type(node).__name__.lower())
+            below = dimensions_tex(node.shape) if self.shapes and not isinstance(node, Pattern) else ""
+            return rf"\underset{{{below}}}{{{letter}}}" if below else letter, ATOM
         if isinstance(node, Expr) and not isinstance(node, Constant):
             return r"\cdots", ATOM
         return array_tex(node.value if isinstance(node, Constant) else np.asarray(node))
@@ -49,19 +64,20 @@ class LatexNotation:
         if self.left <= 0:
             return [r"\cdots"], ATOM
         if node.op.tex in PASSES_ON:
-            return [(self.behind(node), 0)], self.precedence(self.behind(node))
+            behind = self.behind(operands_of(node)[0])
+            return [(behind, 0)], self.precedence(behind)
         self.left -= 1
         return self.scripts_apart(signs_joined(op_pieces(node.op, operands_of(node), node.settings))), binds(node.op)
 
     def behind(self, node: Any) -> Any:
         """Return what is written in the place of an expression."""
-        while node not in self.names and getattr(node, "op", None) is not None and node.op.tex in PASSES_ON:
+        while self.label(node) is None and getattr(node, "op", None) is not None and node.op.tex in PASSES_ON:
             node = operands_of(node)[0]
         return node
 
     def precedence(self, node: Any) -> int:
         """Tell how tightly an expression binds."""
-        if isinstance(node, Expr) and node in self.names:
+        if self.label(node) is not None:
             return ATOM
         return self.leaf(node)[1] if getattr(node, "op", None) is None else binds(node.op)
 
@@ -79,8 +95,9 @@ class LatexNotation:
 
     def scripted(self, node: Any) -> str:
         """Return the text of an expression that may end in an index or exponent."""
-        if isinstance(node, Expr) and node in self.names:
-            return self.names[node]
+        label = self.label(node)
+        if label is not None:
+            return label
         if getattr(node, "op", None) is None:
             return self.leaf(node)[0]
         last = op_pieces(node.op, operands_of(node), node.settings)[-1]
@@ -120,11 +137,12 @@ def signs_joined(pieces: list[Piece]) -> list[Piece]:
     return result
 
 
-def latex(expr: Any, names: Names | None = None, limit: int = 300) -> str:
+def latex(expr: Any, names: Names | None = None, limit: int = 300, shapes: bool = False) -> str:
     r"""Write an expression or a pattern as a formula in LaTeX.
 
     Products of arrays, element by element, are written with :math:`\odot`, products of matrices without a sign. Casts,
-    and axes of length 1 that come and go, are not written.
+    and axes of length 1 that come and go, are not written. What has a name by `named` is written as that name; `formula`
+    adds what the names stand for.
 
     Parameters
     ----------
@@ -134,6 +152,8 @@ def latex(expr: Any, names: Names | None = None, limit: int = 300) -> str:
         Subexpressions to be written as names; a name with a backslash is LaTeX already.
     limit : int
         The number of ops after which the rest is written as dots.
+    shapes : bool
+        Whether the dimensions of every variable stand below it.
 
     Returns
     -------
@@ -148,7 +168,7 @@ def latex(expr: Any, names: Names | None = None, limit: int = 300) -> str:
     \frac{\tanh(X W_{1} + b_{1})^{2}}{2}
     """
     known = {e: name_tex(n) for e, n in (names or {}).items()}
-    return render(expr, LatexNotation(known, limit), sys.maxsize, known)
+    return render(expr, LatexNotation(known, limit, shapes), sys.maxsize, known)
 
 
 def latex_definitions(named: Mapping[str, Any] | Sequence[tuple[str, Any]], limit: int = 300) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Any
 
 import numpy as np
 
 from pellucid.graph.text import ADD, ATOM, MULTIPLY, POWER, number
-from pellucid.graph.types import shape_text
+from pellucid.graph.types import Dim, Shape, Unknown, shape_text
 
 GREEK = frozenset(
     [
@@ -18,6 +19,7 @@ GREEK = frozenset(
     ]
 )
 ACCENTS = frozenset(["hat", "bar", "tilde", "dot"])
+SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 SPECIAL = {c: "\\" + c for c in "_%&#${}"} | {"\\": r"\backslash ", "^": r"\wedge ", "~": r"\sim ", " ": r"\ "}
 LARGEST, MOST_COLUMNS = 16, 8
 """Constants of more elements or columns than this are written by their shape."""
@@ -48,9 +50,9 @@ def name_tex(name: str) -> str:
     >>> [name_tex(n) for n in ["W1", "Wx", "alpha", "loss", "x_t", "y_hat", "W_out"]]
     ['W_{1}', 'W_{x}', '\\alpha', '\\mathit{loss}', 'x_{t}', '\\hat{y}', 'W_{\\mathrm{out}}']
     """
-    if set(name) & set("\\{}^"):
+    if set(name) & set("\\{}^") and is_latex(name):
         return name
-    head, *below = name.split("_")
+    head, *below = spelled(name).split("_")
     parts = re.fullmatch(r"([A-Za-z]+)(\d*)", head)
     if parts is None or not all(b.isalnum() for b in below):
         return rf"\mathrm{{{escaped(name)}}}"
@@ -63,6 +65,57 @@ def name_tex(name: str) -> str:
         letter = word_tex(letters, "mathit")
     indices = [i for i in (digits, *below) if i]
     return letter + (f"_{{{', '.join(word_tex(i, 'mathrm') for i in indices)}}}" if indices else "")
+
+
+def is_latex(name: str) -> bool:
+    """Tell whether a name with signs of LaTeX in it can be LaTeX: its braces are closed, and it ends in no bare sign."""
+    depth = 0
+    for brace in re.findall(r"(?<!\\)[{}]", name):
+        depth += 1 if brace == "{" else -1
+        if depth < 0:
+            return False
+    return depth == 0 and not name.endswith(("\\", "^", "_"))
+
+
+def spelled(name: str) -> str:
+    """Spell Greek letters by their names and small digits as digits, where one stands alone: ``θ₁`` is ``theta1``."""
+    plain = name.translate(SUBSCRIPTS)
+    found = re.fullmatch(r"([Ͱ-Ͽ])(\d*(?:_.*)?)", plain)
+    if found is None:
+        return plain
+    described = unicodedata.name(found[1], "").removeprefix("GREEK ").split(" LETTER ")
+    word = described[-1].lower().replace("lamda", "lambda")
+    word = word.capitalize() if described[0] == "CAPITAL" else word
+    return word + found[2] if word in GREEK else plain
+
+
+def dimensions_tex(shape: Shape) -> str:
+    r"""Write dimensions as :math:`n \times 3`; a number has none.
+
+    Examples
+    --------
+    >>> dimensions_tex(("n", 3))
+    'n \\times 3'
+    """
+    return r" \times ".join(size_tex(d) for d in shape)
+
+
+def size_tex(dim: Dim) -> str:
+    """Write one dimension: a size, a name, or a question mark."""
+    return "?" if isinstance(dim, Unknown) else str(dim) if isinstance(dim, int) else name_tex(dim)
+
+
+def domain_tex(shape: Shape, dtype: np.dtype[Any]) -> str:
+    r"""Write the set that values of a type lie in.
+
+    Examples
+    --------
+    >>> domain_tex(("n", 3), np.dtype("float32"))
+    '\\mathbb{R}^{n \\times 3}'
+    """
+    sets = {"i": r"\mathbb{Z}", "u": r"\mathbb{N}", "b": r"\{0, 1\}"}
+    power = dimensions_tex(shape)
+    return sets.get(dtype.kind, r"\mathbb{R}") + (f"^{{{power}}}" if power else "")
 
 
 def word_tex(word: str, font: str) -> str:

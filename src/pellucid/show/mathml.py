@@ -1,0 +1,81 @@
+"""Formulas and pages that browsers show by themselves, without a script and without a network."""
+
+from __future__ import annotations
+
+from html import escape
+
+STYLE = """
+body { font: 17px/1.55 Georgia, "Times New Roman", serif; color: #1c1c1e; background: #fff; max-width: 54rem;
+  margin: 2.5rem auto; padding: 0 1.5rem; }
+h1 { font-size: 1.7rem; font-weight: 600; margin: 0 0 .4rem; }
+h2 { font-size: 1.1rem; font-weight: 600; margin: 2rem 0 .6rem; }
+math { font-size: 1.12em; }
+math[display="block"] { margin: .7rem 0; text-align: left; }
+ol.steps { list-style: none; padding: 0; margin: 0; counter-reset: step; }
+ol.steps > li { counter-increment: step; border-top: 1px solid #d9d9de; padding: .9rem 0 .9rem 2.6rem;
+  position: relative; }
+ol.steps > li::before { content: counter(step); position: absolute; left: 0; top: 1rem; font: 600 .95rem sans-serif;
+  color: #8a5a00; }
+.rule, .note { color: #55555c; font-size: .92rem; margin: .25rem 0; }
+.rule math, .note math { font-size: 1.02em; }
+pre { font: .82rem/1.4 ui-monospace, Consolas, monospace; background: #f5f5f2; padding: .6rem .8rem; overflow-x: auto;
+  margin: .5rem 0; }
+table { border-collapse: collapse; font-size: .9rem; margin: .6rem 0; }
+th, td { text-align: left; padding: .3rem .9rem .3rem 0; border-bottom: 1px solid #d9d9de; vertical-align: top; }
+td.number { text-align: right; font-variant-numeric: tabular-nums; }
+tr.wrong td { color: #a01818; }
+mark { background: #fff0c2; color: inherit; padding: 0 .15em; }
+ul.why { list-style: none; padding-left: 1.3rem; border-left: 2px solid #e5e5ea; margin: .3rem 0; }
+details > summary { cursor: pointer; }
+"""
+
+
+def mathml(latex: str, display: str = "block") -> str:
+    r"""Write a formula in LaTeX as MathML.
+
+    Parameters
+    ----------
+    latex : str
+        For mathematics mode.
+    display : {"block", "inline"}
+        On a line of its own or within one.
+
+    Returns
+    -------
+    str
+        An element ``<math>``.
+
+    Examples
+    --------
+    >>> mathml("x^2")[:5]
+    '<math'
+    """
+    from latex2mathml.converter import convert
+
+    markup: str = convert(latex, display=display)
+    return markup
+
+
+def page(title: str, body: str) -> str:
+    """Return a page of HTML that holds its style and asks no network.
+
+    Examples
+    --------
+    >>> "<h1>The chain rule</h1>" in page("The chain rule", "<p>Step by step.</p>")
+    True
+    """
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{escape(title)}</title>
+<style>{STYLE}</style>
+</head>
+<body>
+<h1>{escape(title)}</h1>
+{body}
+</body>
+</html>
+"""
