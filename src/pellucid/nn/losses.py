@@ -12,7 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 from pellucid.graph.expr import Expr
-from pellucid.graph.ops.elementwise import absolute, log, square
+from pellucid.graph.ops.elementwise import absolute, square
+from pellucid.graph.ops.exponentials import log
 from pellucid.graph.ops.indexing import take_along_axis
 from pellucid.graph.ops.neural import sigmoid
 from pellucid.graph.ops.reductions import mean, sum

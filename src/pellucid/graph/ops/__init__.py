@@ -6,6 +6,8 @@ from pellucid.graph.ops import (
     convolution,
     creation,
     elementwise,
+    exponentials,
+    hyperbolic,
     indexing,
     joining,
     linear,
@@ -17,6 +19,8 @@ from pellucid.graph.ops import (
     reductions,
     rounding,
     shapes,
+    special,
+    trigonometry,
     windows,
 )
 
@@ -25,6 +29,8 @@ __all__ = [
     "convolution",
     "creation",
     "elementwise",
+    "exponentials",
+    "hyperbolic",
     "indexing",
     "joining",
     "linear",
@@ -36,6 +42,8 @@ __all__ = [
     "reductions",
     "rounding",
     "shapes",
+    "special",
+    "trigonometry",
     "windows",
 ]
 

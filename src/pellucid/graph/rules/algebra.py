@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.ops.elementwise import absolute, exp, log, multiply, negative, power, sqrt, square
+from pellucid.graph.ops.elementwise import absolute, multiply, negative, power, sqrt, square
+from pellucid.graph.ops.exponentials import exp, log
 from pellucid.graph.ops.reductions import mean, sum
 from pellucid.graph.ops.shapes import broadcast_like
 from pellucid.graph.pattern import Number

@@ -12,7 +12,7 @@ import numpy as np
 
 from pellucid.graph.expr import Constant, Expr, Input
 from pellucid.graph.ops.choosing import where
-from pellucid.graph.ops.elementwise import exp, expm1, log, log1p
+from pellucid.graph.ops.exponentials import exp, expm1, log, log1p
 from pellucid.graph.ops.indexing import Slice, slice_, take, take_along_axis
 from pellucid.graph.ops.neural import log1m_softmax, log_softmax, sigmoid, softmax, softplus, sparse_crossentropy
 from pellucid.graph.ops.reductions import logsumexp, mean, sum
