@@ -2,6 +2,7 @@
 
 from pellucid.graph.operators import FUNCTIONS
 from pellucid.graph.ops import (
+    arranging,
     choosing,
     convolution,
     creation,
@@ -25,6 +26,7 @@ from pellucid.graph.ops import (
 )
 
 __all__ = [
+    "arranging",
     "choosing",
     "convolution",
     "creation",

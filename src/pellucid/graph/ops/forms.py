@@ -76,3 +76,39 @@ def function(name: str) -> Any:
         return [f"{name}(", (operands[0], 0), f", {arguments})" if arguments else ")"]
 
     return text
+
+
+def dim_tex(dim: Any) -> str:
+    """Write a dimension in LaTeX: a number, a name, a dot where it is unknown."""
+    if isinstance(dim, Unknown):
+        return r"\cdot"
+    return dim.replace("_", r"\_") if isinstance(dim, str) else str(dim)
+
+
+def shape_tex(shape: Any) -> str:
+    r"""Write a shape in LaTeX, :math:`n \times 12`."""
+    return r" \times ".join(map(dim_tex, shape)) if len(shape) else "()"
+
+
+def into_shape(symbol: str) -> Any:
+    """Write in LaTeX a function that gives its operand the shape of a setting, or that of the operand after it."""
+
+    def tex(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
+        shape = settings.get("shape", getattr(operands[-1], "shape", None) if len(operands) > 1 else None)
+        below = f"_{{{shape_tex(shape)}}}" if isinstance(shape, tuple) else ""
+        return [f"{symbol}{below}(", (operands[0], 0), ")"]
+
+    return tex
+
+
+def at(symbol: str, *told: str) -> Any:
+    """Write in LaTeX a function along axes, with these settings after its operand."""
+
+    def tex(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
+        pieces: list[Piece] = [f"{symbol}{axes_tex(operands[0], settings.get('axis'))}(", (operands[0], 0)]
+        for value in (settings[name] for name in told if name in settings):
+            flat = value[0] if isinstance(value, tuple) and len(value) == 1 else value
+            pieces.append(rf",\, {flat}")
+        return [*pieces, ")"]
+
+    return tex

@@ -10,7 +10,8 @@ from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.op import op, public
 from pellucid.graph.operators import call
-from pellucid.graph.ops.shapes import reduce_axes, swapaxes
+from pellucid.graph.ops.arranging import swapaxes
+from pellucid.graph.ops.shapes import reduce_axes
 from pellucid.graph.text import DIVIDE, JUXTAPOSE
 from pellucid.graph.types import Mismatch, Shape, Type, broadcast, shape_text, unify
 

@@ -9,61 +9,91 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.errors import ShapeError
-from pellucid.graph.expr import Expr, as_expr
+from pellucid.graph.expr import Expr
 from pellucid.graph.op import op, public
 from pellucid.graph.operators import call
-from pellucid.graph.text import ATOM, POWER, Piece
-from pellucid.graph.types import Dim, Shape, Type, Unknown, as_shape, normalize_axes, normalize_axis, shape_text, unify
+from pellucid.graph.ops.forms import into_shape
+from pellucid.graph.text import ATOM, Piece
+from pellucid.graph.types import Dim, Shape, Type, Unknown, as_shape, normalize_axes, shape_text, unify
 
 
 def _cube(rng: np.random.Generator) -> np.ndarray[Any, Any]:
     return rng.normal(size=(2, 3, 4))
 
 
+class Kept(str):
+    """A dimension of a new shape that is, under its name, an axis of the old one, so that its size can be asked for."""
+
+    __slots__ = ("axis",)
+    axis: int
+
+
+def kept(name: str, shape: Shape) -> Dim:
+    """Return a named dimension together with the axis of this name, if there is one."""
+    if name not in shape:
+        return name if isinstance(name, Unknown) else str(name)
+    found = Kept(name)
+    found.axis = shape.index(name)
+    return found
+
+
+def open_dims(shape: Shape) -> list[str]:
+    """List the dimensions of a new shape whose sizes only the program knows."""
+    return [d for d in shape if isinstance(d, str) and not isinstance(d, Kept)]
+
+
 def reshaped(x: Expr, shape: Shape) -> Shape:
     """Work out ``-1`` in a new shape; a dimension known by name is matched by its name."""
     if list(shape).count(-1) > 1:
         raise ShapeError(f"reshape: expected at most one -1. Received: shape={shape}")
-    names = [d for d in shape if isinstance(d, str)]
     left = list(x.shape)
-    for dim in names:
-        if dim in left:
+    for dim in shape:
+        if isinstance(dim, str) and dim in left:
             left.remove(dim)
     unknown_left = [d for d in left if isinstance(d, str)]
     known = math.prod(d for d in left if isinstance(d, int))
     asked = math.prod(d for d in shape if isinstance(d, int) and d != -1)
+    settled = not unknown_left and all(d in x.shape for d in shape if isinstance(d, str))
     if -1 not in shape:
-        if not unknown_left and all(n in x.shape for n in names) and known != asked:
+        if settled and known != asked:
             raise ShapeError(
                 f"reshape: {x}, of shape {shape_text(x.shape)}, has not the elements of shape {shape_text(shape)}"
             )
         return shape
     rest: Dim = Unknown()
-    if not unknown_left and asked and all(n in x.shape for n in names):
+    if settled and asked:
         if known % asked:
             raise ShapeError(
                 f"reshape: {x}, of shape {shape_text(x.shape)}, does not divide into shape {shape_text(shape)}"
             )
         rest = known // asked
-    elif len(unknown_left) == 1 and known == asked and not names:
+    elif len(unknown_left) == 1 and known == asked and all(d in x.shape for d in shape if isinstance(d, str)):
         rest = unknown_left[0]
     return tuple(rest if d == -1 else d for d in shape)
 
 
-def _reshape_settings(x: Expr, *like: Expr, shape: Any) -> dict[str, Any]:
+def _reshape_settings(x: Expr, shape: Any) -> dict[str, Any]:
     dims: Sequence[Any] = [shape] if isinstance(shape, (int, np.integer, str)) else shape
     for dim in dims:
         if not (isinstance(dim, str) or (isinstance(dim, (int, np.integer)) and dim >= -1)):
             raise ShapeError(f"reshape: expected sizes, names, and at most one -1. Received: shape={shape!r}")
-    return {"shape": reshaped(x, tuple(d if isinstance(d, str) else int(d) for d in dims))}
+    new = reshaped(x, tuple(d if isinstance(d, str) else int(d) for d in dims))
+    new = tuple(kept(d, x.shape) if isinstance(d, str) else d for d in new)
+    if len(open_dims(new)) > 1:
+        raise ShapeError(
+            f"reshape: of the sizes {shape_text(new)} at most one may be open, and {x}, of shape "
+            f"{shape_text(x.shape)}, tells too few of them. Give numbers, or take the shape from another expression with pel.reshape_like"
+        )
+    return {"shape": new}
+
+
+def _reshaped_type(x: Expr, shape: Shape) -> Type:
+    return Type(tuple(x.shape[d.axis] if isinstance(d, Kept) else d for d in shape), x.dtype)
 
 
 def run_time_shape(x: Any, shape: Shape) -> tuple[int, ...]:
     """Return the sizes of a new shape, of which at most one is not known before the program runs."""
-    open_dims = [d for d in shape if isinstance(d, str)]
-    if len(open_dims) > 1:
-        raise ShapeError(f"reshape: at most one size may be open. Received: shape={shape_text(shape)}")
-    return tuple(-1 if isinstance(d, str) else d for d in shape)
+    return tuple(x.shape[d.axis] if isinstance(d, Kept) else -1 if isinstance(d, str) else d for d in shape)
 
 
 def _reshape_text(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
@@ -72,9 +102,9 @@ def _reshape_text(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
 
 
 @op(
-    tex=r"\operatorname{{reshape}}({0:_})",
+    tex=into_shape(r"\operatorname{reshape}"),
     text=_reshape_text,
-    infer=lambda x, shape: Type(shape, x.dtype),
+    infer=_reshaped_type,
     normalize=_reshape_settings,
     grad=lambda g, y, x, shape: call("reshape_like", g, x),
     examples=lambda rng: [((_cube(rng),), {"shape": (6, 4)}), ((_cube(rng),), {"shape": (-1, 2)})],
@@ -88,7 +118,7 @@ def reshape(xp: Any, x: Any, shape: Any = ()) -> Any:
     x : Expr or array
         Of any shape.
     shape : tuple of int and str
-        The new shape; one ``-1`` stands for what is left.
+        The new shape; one ``-1`` stands for what is left, and a name for the axis of that name.
 
     Returns
     -------
@@ -98,7 +128,7 @@ def reshape(xp: Any, x: Any, shape: Any = ()) -> Any:
     Raises
     ------
     ShapeError
-        If the elements do not fit.
+        If the elements do not fit, or more than one size could not be known when the program runs.
 
     Examples
     --------
@@ -110,7 +140,7 @@ def reshape(xp: Any, x: Any, shape: Any = ()) -> Any:
 
 
 @op(
-    tex=r"\operatorname{{reshape}}({0:_})",
+    tex=into_shape(r"\operatorname{reshape}"),
     infer=lambda x, like: Type(like.shape, x.dtype),
     grad=lambda g, y, x, like: (call("reshape_like", g, x), None),
     examples=lambda rng: [((_cube(rng), np.zeros((6, 4))), {})],
@@ -139,83 +169,6 @@ def ravel(x: Any) -> Any:
     (6,)
     """
     return reshape(x, (-1,))
-
-
-def _axes(x: Expr, axes: Any = None) -> dict[str, Any]:
-    if axes is None:
-        return {"axes": tuple(range(x.ndim))[::-1]}
-    order = tuple(normalize_axis(a, x.ndim, "transpose", x) for a in axes)
-    if sorted(order) != list(range(x.ndim)):
-        raise ShapeError(f"transpose: expected each of the {x.ndim} axes of {x} once. Received: axes={axes}")
-    return {"axes": order}
-
-
-def _transpose_text(operands: tuple[Any, ...], settings: Any) -> list[Any]:
-    axes = settings.get("axes")
-    plain = axes is None or axes == tuple(range(len(axes)))[::-1]
-    return [(operands[0], ATOM), ".T" if plain else f".transpose{axes}"]
-
-
-def _transpose_tex(operands: tuple[Any, ...], settings: Any) -> list[Any]:
-    axes = settings.get("axes")
-    plain = axes is None or axes == tuple(range(len(axes)))[::-1]
-    return [(operands[0], ATOM), r"^\top" if plain else r"^{\top(" + ",".join(map(str, axes)) + ")}"]
-
-
-@op(
-    tex=_transpose_tex,
-    tex_precedence=POWER,
-    text=_transpose_text,
-    infer=lambda x, axes: Type(tuple(x.shape[a] for a in axes), x.dtype),
-    normalize=_axes,
-    grad=lambda g, y, x, axes: call("transpose", g, tuple(int(a) for a in np.argsort(axes))),
-    examples=lambda rng: [((_cube(rng),), {}), ((_cube(rng),), {"axes": (1, 2, 0)})],
-    cost=0,
-)
-def transpose(xp: Any, x: Any, axes: Any = None) -> Any:
-    r"""The axes in another order, reversed without one, :math:`x^\top`.
-
-    Examples
-    --------
-    >>> import pellucid as pel
-    >>> pel.matrix("x", shape=("n", 3)).T.shape
-    (3, 'n')
-    """
-    return xp.transpose(x, axes)
-
-
-@public
-def moveaxis(x: Any, source: int, destination: int) -> Any:
-    r"""One axis moved to another place, the others in their order.
-
-    Examples
-    --------
-    >>> import pellucid as pel
-    >>> pel.moveaxis(pel.tensor3("x", shape=("n", 5, 3)), 1, 0).shape
-    (5, 'n', 3)
-    """
-    x = as_expr(x)
-    source, destination = normalize_axis(source, x.ndim, "moveaxis"), normalize_axis(destination, x.ndim, "moveaxis")
-    order = [a for a in range(x.ndim) if a != source]
-    order.insert(destination, source)
-    return transpose(x, tuple(order))
-
-
-@public
-def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
-    r"""Two axes exchanged.
-
-    Examples
-    --------
-    >>> import pellucid as pel
-    >>> pel.swapaxes(pel.tensor3("x", shape=("n", 5, 3)), 1, 2).shape
-    ('n', 3, 5)
-    """
-    x = as_expr(x)
-    order = list(range(x.ndim))
-    a, b = normalize_axis(axis1, x.ndim, "swapaxes"), normalize_axis(axis2, x.ndim, "swapaxes")
-    order[a], order[b] = order[b], order[a]
-    return transpose(x, tuple(order))
 
 
 def _new_axes(x: Expr, axis: Any) -> dict[str, Any]:
@@ -340,30 +293,6 @@ def broadcast_to(xp: Any, x: Any, shape: Any = ()) -> Any:
     (2, 3)
     """
     return xp.broadcast_to(x, shape)
-
-
-def _flipped(x: Expr, axis: Any = None) -> dict[str, Any]:
-    return {"axis": normalize_axes(axis, x.ndim, "flip", x)}
-
-
-@op(
-    tex=r"\operatorname{{flip}}({0:_})",
-    infer=lambda x, axis: x.type,
-    normalize=_flipped,
-    grad=lambda g, y, x, axis: call("flip", g, axis),
-    examples=lambda rng: [((_cube(rng),), {}), ((_cube(rng),), {"axis": 1})],
-    cost=0,
-)
-def flip(xp: Any, x: Any, axis: Any = None) -> Any:
-    r"""The elements in reverse order along axes.
-
-    Examples
-    --------
-    >>> import pellucid as pel
-    >>> pel.flip(pel.vector("x"))
-    flip(x, axis=0)
-    """
-    return xp.flip(x, axis=axis)
 
 
 def _size_text(operands: tuple[Any, ...], settings: Any) -> list[Any]:

@@ -9,12 +9,13 @@ import numpy as np
 from pellucid.graph.expr import Constant, Expr, Input, constant
 from pellucid.graph.op import OUTPUT
 from pellucid.graph.operators import write
+from pellucid.graph.ops.arranging import flip, transpose
 from pellucid.graph.ops.choosing import where
 from pellucid.graph.ops.elementwise import add, cast, multiply, subtract, true_divide
 from pellucid.graph.ops.indexing import Slice, slice_
 from pellucid.graph.ops.loops import scan, scan_loop
 from pellucid.graph.ops.reductions import sum
-from pellucid.graph.ops.shapes import broadcast_like, expand_dims, flip, reshape, reshape_like, size, squeeze, transpose
+from pellucid.graph.ops.shapes import broadcast_like, expand_dims, reshape, reshape_like, size, squeeze
 from pellucid.graph.pattern import Pattern
 from pellucid.graph.rule import Rule, rule
 from pellucid.graph.types import Unknown, covers
@@ -85,7 +86,11 @@ def index_squeezes(x: Any, index: Any) -> Any:
 
 @rule("shapes", examples=lambda rng: (_cube(rng), (6, 4), (3, 8)))
 def reshape_reshape(x: Any, first: Any, then: Any) -> Any:
-    return reshape(reshape(x, shape=first), shape=then), lambda x, first, then: reshape(x, then)
+    def at_once(x: Expr, first: Any, then: Any) -> Expr | None:
+        # What was open twice, one size at a time, is not known in one step.
+        return reshape(x, then) if len([d for d in then if isinstance(d, str) and d not in x.shape]) < 2 else None
+
+    return reshape(reshape(x, shape=first), shape=then), at_once
 
 
 @rule("shapes", examples=lambda rng: (_cube(rng), (2, 3, 4)))

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from pellucid.graph.expr import Expr
+from pellucid.graph.ops.arranging import flip, swapaxes
 from pellucid.graph.ops.creation import zeros_like
 from pellucid.graph.ops.loops import scan
-from pellucid.graph.ops.shapes import flip, swapaxes
 from pellucid.nn import activations, initializers, regularizers
 from pellucid.nn.dtypes import as_real
 from pellucid.nn.layers.base import Layer, positive
