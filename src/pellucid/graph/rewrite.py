@@ -12,7 +12,8 @@ from pellucid.graph.errors import RewriteError
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Constant, Expr, constant
 from pellucid.graph.op import Body, Op
-from pellucid.graph.rule import FOLD, RULES, Rule, kind
+from pellucid.graph.phases import chosen
+from pellucid.graph.rule import FOLD, Rule, glance
 from pellucid.graph.text import text
 from pellucid.graph.walk import rebuild
 
@@ -135,11 +136,11 @@ class Rewriter:
         rules = self.by_op.get(node.op) if node.op is not None else None
         if rules is None:
             return []
-        kinds = [kind(i) for i in node.inputs]
-        key = (node.op, *kinds)
+        kinds, alike = glance(node)
+        key = (node.op, alike, *kinds)
         found = self.promising.get(key)
         if found is None:
-            found = self.promising[key] = [r for r in rules if r.promising(kinds)]
+            found = self.promising[key] = [r for r in rules if r.promising(kinds, alike)]
         return found
 
     def write(self, fired: Rule, before: Expr, after: Expr) -> Expr:
@@ -192,19 +193,19 @@ class Rewriter:
 
 
 def simplify_all(
-    outputs: Sequence[Expr], *, journal: Journal | None = None, families: Iterable[str] | None = None
+    outputs: Sequence[Expr],
+    *,
+    journal: Journal | None = None,
+    families: Iterable[str] | None = None,
+    without: Iterable[str] = (),
 ) -> list[Expr]:
     """Simplify several expressions together; see `simplify`."""
-    wanted = None if families is None else set(families)
-    unknown = (wanted or set()) - {r.family for r in RULES.values()}
-    if unknown:
-        known = sorted({r.family for r in RULES.values()})
-        raise ValueError(f"Expected families of rules out of {known}. Received: {sorted(unknown)}")
-    rules = [r for r in RULES.values() if wanted is None or r.family in wanted]
-    return Rewriter(rules, journal).rewrite(outputs)
+    return Rewriter(chosen(families, without), journal).rewrite(outputs)
 
 
-def simplify(expr: Expr, *, journal: Journal | None = None, families: Iterable[str] | None = None) -> Expr:
+def simplify(
+    expr: Expr, *, journal: Journal | None = None, families: Iterable[str] | None = None, without: Iterable[str] = ()
+) -> Expr:
     r"""Rewrite an expression into a shorter and numerically stable form of the same value, such as
     :math:`\log \sum e^x` into ``logsumexp(x)``.
 
@@ -215,7 +216,9 @@ def simplify(expr: Expr, *, journal: Journal | None = None, families: Iterable[s
     journal : Journal, optional
         Where to write every rewrite that is made.
     families : iterable of str, optional
-        The families of rules to apply; all of them without it.
+        The families of rules to apply, which `phases` lists; all of them without it.
+    without : iterable of str
+        Families to leave out.
 
     Returns
     -------
@@ -226,6 +229,8 @@ def simplify(expr: Expr, *, journal: Journal | None = None, families: Iterable[s
     ------
     RewriteError
         If the rules do not settle.
+    ValueError
+        If there is no family of a name; the nearest is named.
 
     Examples
     --------
@@ -233,5 +238,7 @@ def simplify(expr: Expr, *, journal: Journal | None = None, families: Iterable[s
     >>> x, y = pel.vector("x"), pel.vector("y")
     >>> pel.simplify((x + y) + (x + y))
     2 * (x + y)
+    >>> pel.simplify(pel.log(1 + pel.exp(x)) + 0, without=["stabilize"])
+    log(1 + exp(x))
     """
-    return simplify_all([expr], journal=journal, families=families)[0]
+    return simplify_all([expr], journal=journal, families=families, without=without)[0]

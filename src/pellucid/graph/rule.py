@@ -68,7 +68,8 @@ class Rule:
 
     def apply(self, node: Expr) -> Expr | None:
         """Return what takes the place of an expression, or None where the rule does not apply."""
-        return self.attempt(node) if self.promising([kind(i) for i in node.inputs]) else None
+        kinds, alike = glance(node)
+        return self.attempt(node) if self.promising(kinds, alike) else None
 
     def attempt(self, node: Expr) -> Expr | None:
         """Apply the rule to an expression whose operands look promising."""
@@ -79,14 +80,22 @@ class Rule:
             return new if new.dtype == node.dtype else call("cast", new, dtype=node.dtype)
         return None
 
-    def promising(self, kinds: Sequence[Any]) -> bool:
-        """Tell from the kinds of an expression's operands whether it may fit, which nearly none does."""
+    def promising(self, kinds: Sequence[Any], alike: bool) -> bool:
+        """Tell whether an expression may fit, from the kinds of its operands and whether two of them are the same."""
         operands = self.pattern.operands
+        if self.wants_alike and not alike:
+            return False
         if len(operands) != len(kinds):
             return False
         if all(map(may_fit, operands, kinds)):
             return True
         return self.op.commutative and all(map(may_fit, operands, kinds[::-1]))
+
+    @functools.cached_property
+    def wants_alike(self) -> bool:
+        """Whether the pattern is an op on the same hole twice."""
+        names = [o.name for o in self.pattern.operands if isinstance(o, Pattern) and o.op is None]
+        return len(names) != len(set(names))
 
     @functools.cached_property
     def arguments(self) -> tuple[str, ...]:
@@ -159,6 +168,12 @@ def rule(family: str, *, when: str = "", examples: Any = None) -> Callable[[Call
     return make
 
 
+def glance(node: Expr) -> tuple[list[Any], bool]:
+    """Return what patterns see of an expression's operands at a glance, and whether two of them are the same."""
+    inputs = node.inputs
+    return [kind(i) for i in inputs], len(inputs) > 1 and len(set(inputs)) < len(inputs)
+
+
 def kind(operand: Expr) -> Any:
     """Return what a pattern sees of an operand at a glance: its op, that it is a number and which, or None."""
     if not is_number(operand):
@@ -179,6 +194,13 @@ def may_fit(part: Any, seen: Any) -> bool:
     if part.op is not None:
         return part.op is seen
     return not part.number or not (seen is None or isinstance(seen, Op))
+
+
+def plausible(part: Any, operand: Expr) -> bool:
+    """Tell whether the root of a part of a pattern fits an operand."""
+    if isinstance(part, Pattern):
+        return part.op is operand.op if part.op is not None else not part.number or is_number(operand)
+    return is_number(operand)
 
 
 def matches(pattern: Any, node: Any, bindings: Bindings) -> Iterable[Bindings]:
@@ -203,6 +225,8 @@ def matches(pattern: Any, node: Any, bindings: Bindings) -> Iterable[Bindings]:
         return
     orders = [node.inputs, node.inputs[::-1]] if pattern.op is not None and pattern.op.commutative else [node.inputs]
     for inputs in orders:
+        if not all(map(plausible, pattern.operands, inputs)):
+            continue
         found: Iterable[Bindings] = [bound_settings]
         for part, operand in zip(pattern.operands, inputs, strict=True):
             found = [after for before in found for after in matches(part, operand, before)]

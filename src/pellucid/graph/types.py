@@ -135,6 +135,9 @@ class Mismatch:
 
 def broadcast(shapes: Sequence[Shape]) -> Shape | Mismatch:
     """Return the shape that all shapes broadcast to, by NumPy's rule, or where they do not."""
+    first = shapes[0] if shapes else ()
+    if all(shape == first for shape in shapes):
+        return first
     result: list[Dim] = []
     for shape in shapes:
         padded: list[Dim] = [*[1] * (len(result) - len(shape)), *shape]
@@ -170,6 +173,21 @@ def common_dtype(strong: Sequence[np.dtype[Any]], weak: Sequence[bool | int | fl
 def is_float(dtype: np.dtype[Any]) -> bool:
     """Tell whether a dtype holds real numbers (``bfloat16`` and its kin included)."""
     return dtype.kind == "f" or (dtype.kind == "V" and dtype.name.startswith(("bfloat", "float")))
+
+
+KINDS = {"b": "booleans", "i": "integers", "u": "integers", "f": "real numbers"}
+"""What dtypes hold, by NumPy's letters for their kinds."""
+
+
+def kind(dtype: np.dtype[Any]) -> str:
+    """Return NumPy's letter for what a dtype holds, "f" for all real numbers.
+
+    Examples
+    --------
+    >>> kind(np.dtype("int8")), kind(np.dtype("float32"))
+    ('i', 'f')
+    """
+    return "f" if is_float(dtype) else dtype.kind
 
 
 def as_float(dtype: np.dtype[Any]) -> np.dtype[Any]:
