@@ -10,7 +10,7 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
 
@@ -19,12 +19,13 @@ from pellucid.graph.expr import Expr, Settings, as_expr, freeze, intern, promote
 from pellucid.graph.operators import FUNCTIONS
 from pellucid.graph.pattern import Pattern
 from pellucid.graph.text import ATOM, Text, text
-from pellucid.graph.types import Mismatch, Type, broadcast, shape_text
+from pellucid.graph.types import KINDS, Mismatch, Type, broadcast, is_float, kind, shape_text
 
 OPS: dict[str, Op] = {}
 """Every op by its name."""
 
 Function = Callable[..., Any]
+Named = TypeVar("Named", bound=Callable[..., Any])
 Example = tuple[Sequence[Any], dict[str, Any]]
 
 
@@ -46,10 +47,12 @@ class Op:
     floats: bool = False
     result: Any = None
     conditions: int = 0
+    accepts: str = "biuf"
     promotes: bool = True
     commutative: bool = False
     folds: bool = True
     inference: Function | None = None
+    release: Function | None = None
     tex: Text | None = None
     text: Text | None = None
     precedence: int = ATOM
@@ -117,8 +120,20 @@ class Op:
                 raise DtypeError(
                     f"{self.name}: expected a boolean condition. Received: {condition}, which is {condition.dtype}"
                 )
+        if len(self.accepts) < len(KINDS) and any(kind(e.dtype) not in self.accepts for e in tail):
+            raise DtypeError(self.refusal(rest))
         node = self.of_promoted((*head, *tail), {**self.defaults, **settings})
         return node if len(node.types) == 1 else [output(node, i) for i in range(len(node.types))]
+
+    def refusal(self, operands: Sequence[Any]) -> str:
+        """Say which operand is of a kind that this op does not take, and what to make of it."""
+        wanted = " or ".join(KINDS[k] for k in "biuf" if k in self.accepts and k != "u")
+        exprs = [as_expr(o, type(o) if type(o) in (bool, int, float) else None) for o in operands]
+        received = next((e for e in exprs if kind(e.dtype) not in self.accepts), exprs[0])
+        fix = f"make numbers of it first: pel.cast({received}, 'int32')"
+        if is_float(received.dtype):
+            fix = f"compare it first, as in (x > 0) & (x < 1), or make integers of it: pel.cast({received}, 'int32')"
+        return f"{self.name}: expected {wanted}. Received: {received}, which is {received.dtype}; {fix}"
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         """Tell operands from settings, as the signature has them."""
@@ -158,10 +173,12 @@ def op(
     floats: bool = False,
     result: Any = None,
     conditions: int = 0,
+    accepts: str = "biuf",
     promotes: bool | None = None,
     commutative: bool = False,
     folds: bool = True,
     inference: Function | None = None,
+    release: Function | None = None,
     cost: Any = 1,
     domain: Any = (-3.0, 3.0),
     edge: tuple[Any, ...] = (),
@@ -203,6 +220,9 @@ def op(
         The dtype of an elementwise result, if not that of the operands.
     conditions : int
         How many leading operands are boolean conditions, which are not promoted.
+    accepts : str
+        The kinds of dtype that the other operands may have once they are promoted, by NumPy's letters: booleans "b",
+        integers "i" and "u", real numbers "f".
     promotes : bool, optional
         Whether operands are brought to a common dtype; true for elementwise ops unless said otherwise.
     commutative : bool
@@ -211,6 +231,9 @@ def op(
         Whether the rewriter may compute it on constants.
     inference : function, optional
         ``inference(*inputs, **settings)`` returns what takes its place once training is over.
+    release : function, optional
+        ``release(*inputs, **settings)`` returns what takes its place in a program, where there is nothing left to be
+        differentiated: the operand of a `stop_gradient`, the definition of a named formula.
     cost : number or function
         Arithmetic operations for each element of the result; or ``cost(node, size)`` for all of them, where ``size(e)``
         is the number of elements of an expression and ``size(e, axis)`` its length along an axis.
@@ -251,10 +274,12 @@ def op(
             floats=floats,
             result=result,
             conditions=conditions,
+            accepts=accepts,
             promotes=(infer is None) if promotes is None else promotes,
             commutative=commutative,
             folds=folds,
             inference=inference,
+            release=release,
             tex=tex,
             text=text,
             precedence=precedence,
@@ -279,9 +304,29 @@ class Operation(Protocol):
 
 
 def register(record: Op) -> Operation:
-    """Enter an op into the registry and return its public function."""
-    if record.name in OPS:
-        raise ValueError(f"There is an op named {record.name!r} already")
+    """Enter an op into the registry and return its public function.
+
+    A user's op takes the place of an earlier one of the same name, so that a cell of a notebook may be run again:
+    expressions that are there already keep the op they were made with.
+    """
+    known = FUNCTIONS.get(record.name)
+    if known is not None and (is_built_in(known) or is_built_in(record.value)):
+        raise ValueError(
+            f"pellucid has a function named {record.name!r} already. Give yours another name, with name='...'"
+        )
+    made = function_of(record)
+    OPS[record.name] = record
+    FUNCTIONS[record.name] = made
+    return made
+
+
+def is_built_in(function: Function) -> bool:
+    """Tell whether a function is pellucid's own."""
+    return (function.__module__ or "").partition(".")[0] == "pellucid"
+
+
+def function_of(record: Op) -> Operation:
+    """Return the public function of an op, which writes it into a graph."""
 
     @functools.wraps(record.value)
     def function(*args: Any, **kwargs: Any) -> Any:
@@ -293,8 +338,6 @@ def register(record: Op) -> Operation:
     made = cast(Operation, function)
     made.op = record
     object.__setattr__(record, "function", made)
-    OPS[record.name] = record
-    FUNCTIONS[record.name] = made
     return made
 
 
@@ -302,6 +345,17 @@ def public(function: Function) -> Function:
     """Enter a function that is written in terms of ops into the table that operators and NumPy's protocols use."""
     FUNCTIONS[function.__name__.rstrip("_")] = function
     return function
+
+
+def also(*names: str) -> Callable[[Named], Named]:
+    """Enter a public function under further names: NumPy's where it has several, those of the Array API."""
+
+    def enter(function: Named) -> Named:
+        for name in names:
+            FUNCTIONS[name] = function
+        return function
+
+    return enter
 
 
 def _output_value(xp: Any, results: Any, index: int = 0) -> Any:
@@ -377,7 +431,9 @@ def expand(expr: Expr) -> Expr:
     >>> pel.expand(pel.softplus(pel.vector("x")))
     maximum(x, 0) + log1p(exp(-abs(x)))
     """
-    if expr.op is None or not expr.op.compound:
+    node = expr.inputs[0] if expr.op is OUTPUT else expr
+    if node.op is None or not node.op.compound:
         return expr
-    opened: Expr = expr.op.value(symbolic, *expr.inputs, **expr.settings)
-    return opened
+    opened: Any = node.op.value(symbolic, *node.inputs, **node.settings)
+    made: Expr = opened[expr.settings["index"]] if expr.op is OUTPUT else opened
+    return made

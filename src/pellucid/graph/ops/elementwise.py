@@ -187,17 +187,3 @@ def cast(xp: Any, x: Any, dtype: Any = None) -> Any:
     cast(i, dtype=float64)
     """
     return x.astype(dtype)
-
-
-@op(promotes=True, tex="{0:_}", differentiable=False, cost=0)
-def stop_gradient(xp: Any, x: Any) -> Any:
-    r"""The value itself, taken for a constant by every gradient.
-
-    Examples
-    --------
-    >>> import pellucid as pel
-    >>> x = pel.scalar("x")
-    >>> pel.grad(x * pel.stop_gradient(x), x)
-    stop_gradient(x)
-    """
-    return x
