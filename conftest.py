@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 os.environ["MPLBACKEND"] = "Agg"
+os.environ["PELLUCID_CACHE"] = "0"  # programs are compiled anew, so that no test depends on what ran before it
 
 
 @pytest.fixture(autouse=True)

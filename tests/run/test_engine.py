@@ -1,7 +1,5 @@
 """JAX's process: set up once, before it runs, and the user's own settings and programs left alone."""
 
-import os
-import subprocess
 import sys
 
 import pytest
@@ -15,23 +13,7 @@ print(pel.function([], w, updates={w: 2 * w}).repeat(3).tolist())
 """
 
 
-def python(program: str, **environment: str) -> list[str]:
-    """Run a program in a process of its own, with warnings as errors, and return the lines it prints."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("MALLOC_", "GLIBC_", "XLA_", "PELLUCID_"))}
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program],
-        env={**kept, **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert not done.stderr
-    return done.stdout.splitlines()
-
-
-def test_building_and_printing_need_no_jax():
+def test_building_and_printing_need_no_jax(python):
     program = """
 import sys, pellucid as pel
 x = pel.vector("x")
@@ -42,7 +24,7 @@ print("jax" in sys.modules)
     assert python(program) == ["1 - tanh(x) ** 2", "False"]
 
 
-def test_flags_are_set_before_the_first_program():
+def test_flags_are_set_before_the_first_program(python):
     assert python(LOOP + "import os; print(os.environ['XLA_FLAGS'])") == ["[1.0, 2.0, 4.0]", SMALL]
 
 
@@ -53,7 +35,7 @@ def test_flags_are_set_before_the_first_program():
         (SMALL.replace("131072", "0"), SMALL.replace("131072", "0")),
     ],
 )
-def test_the_users_flags_win(own, becomes):
+def test_the_users_flags_win(python, own, becomes):
     assert python(LOOP + "import os; print(os.environ['XLA_FLAGS'])", XLA_FLAGS=own) == ["[1.0, 2.0, 4.0]", becomes]
 
 
@@ -75,11 +57,11 @@ print(len(told))
     ("environment", "told"),
     [({}, "4"), ({"PELLUCID_KEEP_MEMORY": "0"}, "0"), ({"MALLOC_ARENA_MAX": "2"}, "0")],
 )
-def test_the_allocator_is_told_once_to_keep_memory_unless_told_otherwise(environment, told):
+def test_the_allocator_is_told_once_to_keep_memory_unless_told_otherwise(python, environment, told):
     assert python(MALLOPT, **environment) == [told]
 
 
-def test_jax_imported_first_works_the_same():
+def test_jax_imported_first_works_the_same(python):
     assert python("import jax\n" + LOOP) == ["[1.0, 2.0, 4.0]"]
     assert python("import jax; jax.numpy.ones(3).sum()\n" + LOOP) == ["[1.0, 2.0, 4.0]"]
 
@@ -95,11 +77,11 @@ print(f().dtype, set(seen), jax.config.jax_enable_x64)
 """
 
 
-def test_64_bits_do_not_leak_into_the_users_jax():
+def test_64_bits_do_not_leak_into_the_users_jax(python):
     assert python(LEAK) == ["float64 {'float32'} False"]
 
 
-def test_pellucid_keeps_64_bits_whatever_the_user_sets():
+def test_pellucid_keeps_64_bits_whatever_the_user_sets(python):
     assert python(LEAK.replace("look = ", "jax.config.update('jax_enable_x64', True); look = ")) == [
         "float64 {'float64'} True"
     ]

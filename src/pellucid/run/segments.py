@@ -12,6 +12,7 @@ from typing import Any
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Constant, Expr
 from pellucid.graph.walk import topological
+from pellucid.run.cache import compile_or_load
 from pellucid.run.engine import jax
 from pellucid.run.program import Program
 
@@ -38,7 +39,7 @@ class Segment:
     def compile(self, shapes: dict[Expr, Any]) -> None:
         """Compile the piece for the shapes of what it is given, and add those of what it makes."""
         lowered = jax().jit(self.trace).lower([shapes[e] for e in self.given])
-        self.compiled = lowered.compile()
+        self.compiled = compile_or_load(lowered)
         shapes.update(zip(self.made, lowered.out_info, strict=True))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.expr import Constant, Shared
+from pellucid.run.cache import compile_or_load
 from pellucid.run.engine import jax, x64
 from pellucid.run.history import History, Shapes
 from pellucid.run.interrupts import Uninterrupted
@@ -56,7 +57,7 @@ class XlaProgram:
         if isinstance(source, Shared):
             return on_device(source)
         if source not in self.constants:
-            self.constants[source] = jax().numpy.array(source.value)
+            self.constants[source] = jax().device_put(source.value)
         return self.constants[source]
 
     def call(self, args: list[Any]) -> list[Any]:
@@ -74,7 +75,7 @@ class XlaProgram:
         """Run many steps as a compiled loop, in chunks, pausing after each to be watched."""
         if steps:
             with x64():
-                args = [jax().numpy.asarray(a) for a in args]
+                args = [jax().device_put(a) for a in args]
                 loop, capacity = self.compile("over" if walk else "repeat", args, self.compile_loop)
         count = 1
         while history.steps < steps:
@@ -120,7 +121,7 @@ class XlaProgram:
         """Compile one step; one of very many expressions in segments."""
         if self.program.size > LARGEST:
             return Segments(self.program, self.state(), args)
-        compiled: Compiled = jax().jit(self.step, donate_argnums=0).lower(*self.state(), args).compile()
+        compiled: Compiled = compile_or_load(jax().jit(self.step, donate_argnums=0).lower(*self.state(), args))
         return compiled
 
     def compile_loop(self, kind: str, args: list[Any]) -> tuple[Compiled, int]:
@@ -147,7 +148,7 @@ class XlaProgram:
             return history, new
 
         lowered = j.jit(loop, donate_argnums=0).lower(*self.state(), args, np.int32(0), np.int32(1))
-        return lowered.compile(), capacity
+        return compile_or_load(lowered), capacity
 
 
 def on_device(shared: Shared) -> Any:
@@ -156,5 +157,5 @@ def on_device(shared: Shared) -> Any:
     It must be a copy: its buffer is given away to the next step, and NumPy's own may be held by someone else.
     """
     if isinstance(shared.storage, np.ndarray):
-        shared.storage = jax().numpy.array(shared.storage)
+        shared.storage = jax().device_put(shared.storage, may_alias=False)
     return shared.storage

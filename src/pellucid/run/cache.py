@@ -1,0 +1,197 @@
+"""Compiled programs kept on disk, so that the next process loads what this one compiled.
+
+JAX serializes and loads them; here is where they lie, when one is the right one, and when one goes. JAX's own
+persistent cache would serve every program of the process, the user's own ones too, and writes files that another
+process may find half written. A program from the cache is machine code: the folder is as private as one's own programs.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import platform
+import sys
+import tempfile
+import time
+import warnings
+import zlib
+from pathlib import Path
+from typing import Any
+
+from pellucid.run.engine import jax
+
+SHORTEST_SECONDS = 0.1
+"""What compiles faster than this is not kept."""
+
+MOST_BYTES = 2**29
+"""When the folder holds more than this, what was used least recently goes."""
+
+SUFFIX = ".xla"
+
+
+def cache_directory() -> Path | None:
+    """Return the folder of compiled programs, or None where none are kept.
+
+    ``PELLUCID_CACHE`` names another folder; ``PELLUCID_CACHE=0`` keeps none. Without it, it is ``pellucid`` in the
+    folder that the platform has for such things: ``$XDG_CACHE_HOME`` or ``~/.cache``, ``~/Library/Caches``,
+    ``%LOCALAPPDATA%``.
+
+    Returns
+    -------
+    Path or None
+        It may not exist yet, and is safe to delete at any time.
+
+    Examples
+    --------
+    >>> import os
+    >>> os.environ["PELLUCID_CACHE"] = "0"
+    >>> print(cache_directory())
+    None
+    """
+    own = os.environ.get("PELLUCID_CACHE")
+    if own is not None:
+        return None if own in ("", "0") else Path(own).expanduser()
+    if sys.platform == "win32":
+        local = os.environ.get("LOCALAPPDATA")
+        base = Path(local) if local else Path.home() / "AppData" / "Local"
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        chosen = os.environ.get("XDG_CACHE_HOME", "")
+        base = Path(chosen) if Path(chosen).is_absolute() else Path.home() / ".cache"
+    return base / "pellucid"
+
+
+def compile_or_load(lowered: Any) -> Any:
+    """Compile a lowered program, or load it if a process on such a machine has compiled it before.
+
+    Parameters
+    ----------
+    lowered : jax.stages.Lowered
+        What `jax.jit` makes of a function and its arguments.
+
+    Returns
+    -------
+    jax.stages.Compiled
+        Ready to be called.
+    """
+    folder = usable(cache_directory())
+    text = "" if folder is None else lowered.as_text()
+    # A callback is an address in this process.
+    if folder is None or "callback" in text or jax().process_count() > 1:
+        return lowered.compile()
+    path = folder / f"{key(text)}{SUFFIX}"
+    found = load(path, lowered)
+    if found is not None:
+        return found
+    start = time.perf_counter()
+    compiled = lowered.compile()
+    if time.perf_counter() - start >= SHORTEST_SECONDS:
+        save(path, compiled)
+    return compiled
+
+
+@functools.cache
+def usable(folder: Path | None) -> Path | None:
+    """Return the folder, made if need be, or None (and warn, once) where nothing can be written into it."""
+    if folder is None:
+        return None
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        warn(folder, error)
+        return None
+
+
+def warn(folder: Path, error: OSError) -> None:
+    """Say that programs are not kept, and what to do about it."""
+    warnings.warn(
+        f"Compiled programs cannot be kept in {folder} and are compiled anew in every process: {error}. "
+        "Name another folder with PELLUCID_CACHE=folder, or keep none with PELLUCID_CACHE=0",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+
+
+def key(text: str) -> str:
+    """Return the name of a program on this machine: of its text, the compiler, its settings and the devices."""
+    return hashlib.sha256("\0".join([text, *circumstances()]).encode()).hexdigest()
+
+
+def circumstances() -> list[str]:
+    """Return what the machine code of a program depends on besides its text."""
+    j = jax()
+    settings = sorted(f"{name}={value}" for name, value in j.config.values.items())
+    flags = [os.environ.get(name, "") for name in ("XLA_FLAGS", "LIBTPU_INIT_ARGS")]
+    devices = [d.device_kind for d in j.devices()]
+    return [j.__version__, j.devices()[0].client.platform_version, processor(), *devices, *flags, *settings]
+
+
+@functools.cache
+def processor() -> str:
+    """Return what the processor is and can do, since machine code made for one may not run on another."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:  # not Linux
+        return f"{platform.machine()} {platform.processor()}"
+    wanted = ("model name", "flags", "Features", "CPU part")
+    return "\n".join(sorted({line for line in lines if line.startswith(wanted)}))
+
+
+def load(path: Path, lowered: Any) -> Any:
+    """Return the program in a file, or None where there is none that can be used."""
+    from jax.experimental.serialize_executable import deserialize_and_load
+
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    digest, packed = content[:32], content[32:]
+    if hashlib.sha256(packed).digest() != digest:
+        return None
+    try:
+        devices = jax().devices()[:1]
+        program = deserialize_and_load(
+            zlib.decompress(packed), lowered.in_tree, lowered.out_tree, execution_devices=devices
+        )
+        os.utime(path)  # says that it was used
+    except (RuntimeError, OSError):  # made by a library that this one cannot read, or deleted meanwhile
+        return None
+    return program
+
+
+def save(path: Path, compiled: Any) -> None:
+    """Write a program in one go, so that nobody ever reads half of it, and make room if there is too much."""
+    from jax.experimental.serialize_executable import serialize
+
+    try:
+        packed = zlib.compress(serialize(compiled)[0], 1)
+    except (ValueError, NotImplementedError, RuntimeError):  # JAX's words for a program that cannot leave its process
+        return
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
+            file.write(hashlib.sha256(packed).digest() + packed)
+        Path(file.name).replace(path)
+        prune(path.parent)
+    except OSError as error:
+        warn(path.parent, error)
+
+
+def prune(folder: Path) -> None:
+    """Delete what was used least recently until the folder is small enough, and what a killed process left behind."""
+    files = []
+    for path in folder.iterdir():
+        status = path.stat()
+        if path.suffix == ".part" and time.time() - status.st_mtime > 3600:
+            path.unlink(missing_ok=True)
+        elif path.suffix == SUFFIX:
+            files.append((status.st_mtime, status.st_size, path))
+    excess = sum(size for _, size, _ in files) - MOST_BYTES
+    for _, size, path in sorted(files):
+        if excess <= 0:
+            return
+        path.unlink(missing_ok=True)
+        excess -= size

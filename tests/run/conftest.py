@@ -1,0 +1,30 @@
+"""What the tests of running share."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+
+def run_python(program: str, **environment: str) -> list[str]:
+    """Run a program in a process of its own, with warnings as errors, and return the lines it prints."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("MALLOC_", "GLIBC_", "XLA_", "PELLUCID_"))}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        env={**kept, "PELLUCID_CACHE": "0", **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
+    return done.stdout.splitlines()
+
+
+@pytest.fixture
+def python() -> Callable[..., list[str]]:
+    """`run_python`, which keeps no compiled programs unless told where."""
+    return run_python
