@@ -1,214 +1,36 @@
-r"""Random numbers as functions of a seed and a step.
-
-Every draw is Threefry-2x32 of a key (made of the seed and the number of the draw in its stream) and a counter (made
-of the step and the place in the array), so the NumPy interpreter and XLA draw the same bits, and any step can be
-entered again. The state of a stream is three 32-bit words: the seed's two, and the step, which is one more after
-every call of a function that draws.
-"""
+r"""Random numbers for expressions: a `Generator` with NumPy's names, one explicit seed, and a state that can be saved."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from pellucid.graph.expr import Expr, Shared, constant
-from pellucid.graph.op import op
-from pellucid.graph.operators import call
-from pellucid.graph.types import Type, as_dtype
+from pellucid.graph.errors import ShapeError
+from pellucid.graph.expr import Expr, Shared, as_expr, constant
+from pellucid.graph.op import symbolic as xp
+from pellucid.graph.ops.draws import dropout, fold_in
+from pellucid.graph.ops.stepping import counters
+from pellucid.graph.ops.threefry import SPAWN, derived, precision
+from pellucid.graph.types import as_dtype, common_dtype, is_float
 
-ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
-
-
-def threefry(xp: Any, key: tuple[Any, Any], counter: tuple[Any, Any]) -> tuple[Any, Any]:
-    """Mix two 32-bit counters under a key of two 32-bit words, in twenty rounds.
-
-    References
-    ----------
-    J. K. Salmon, M. A. Moraes, R. O. Dror and D. E. Shaw, Parallel Random Numbers: As Easy as 1, 2, 3, SC 2011.
-    """
-    words = (key[0], key[1], key[0] ^ key[1] ^ np.uint32(0x1BD11BDA))
-    a, b = counter[0] + words[0], counter[1] + words[1]
-    for block in range(5):
-        for rotation in ROTATIONS[block % 2]:
-            a = a + b
-            b = (b << np.uint32(rotation)) | (b >> np.uint32(32 - rotation))
-            b = a ^ b
-        a = a + words[(block + 1) % 3]
-        b = b + words[(block + 2) % 3] + np.uint32(block + 1)
-    return a, b
-
-
-def words(xp: Any, state: Any, stream: int, count: int) -> tuple[Any, Any]:
-    """Draw two arrays of so many 32-bit words."""
-    key = threefry(xp, (state[0:1], state[1:2]), (xp.full(1, stream, np.uint32), xp.full(1, 0x70656C, np.uint32)))
-    place = xp.arange(count, dtype=np.uint32)
-    return threefry(xp, key, (place, state[2:3] + xp.zeros(count, np.uint32)))
-
-
-def unit(high: Any, low: Any, dtype: Any) -> Any:
-    """Turn random words into real numbers in [0, 1), of 24 bits for float32 and 53 for float64."""
-    if np.dtype(dtype).itemsize <= 4:
-        # As many bits as the dtype holds exactly, so that none rounds up to 1.
-        bits = {"float16": 11, "bfloat16": 8}.get(np.dtype(dtype).name, 24)
-        return ((high >> np.uint32(32 - bits)).astype(np.float32) * np.float32(2.0**-bits)).astype(dtype)
-    whole = (high >> np.uint32(5)).astype(np.float64) * 2.0**26 + (low >> np.uint32(6)).astype(np.float64)
-    return whole * 2.0**-53
-
-
-def _like(state: Expr, like: Expr, stream: int, dtype: Any) -> Type:
-    return Type(like.shape, np.dtype(dtype))
-
-
-def _settings(state: Expr, like: Expr, stream: int, dtype: Any) -> dict[str, Any]:
-    return {"stream": int(stream), "dtype": as_dtype(dtype)}
-
-
-def _examples(rng: np.random.Generator) -> list[Any]:
-    state = np.array([1, 2, 3], np.uint32)
-    return [((state, np.zeros((3, 5), bool)), {}), ((state, np.zeros((4,), bool)), {"stream": 7, "dtype": "float64"})]
-
-
-@op(
-    tex=r"\mathcal{{U}}(0, 1)",
-    infer=_like,
-    normalize=_settings,
-    differentiable=False,
-    examples=_examples,
-    cost=lambda node, size: 100 * size(node),
-)
-def random_uniform(xp: Any, state: Any, like: Any, stream: Any = 0, dtype: Any = None) -> Any:
-    r"""Random numbers from the uniform distribution on :math:`[0, 1)`, of the shape of ``like``.
-
-    Most people write ``pel.random.Generator(seed).uniform(...)``, which keeps the state.
-
-    Parameters
-    ----------
-    state : Expr of uint32, shape (3,)
-        Seed and step.
-    like : Expr
-        Of which only the shape is used.
-    stream : int
-        The number of the draw; draws of different numbers are independent.
-    dtype : dtype, optional
-        `config.floatx` without it.
-
-    Returns
-    -------
-    Expr
-        Of the shape of ``like``.
-
-    Examples
-    --------
-    >>> import pellucid as pel
-    >>> rng = pel.random.Generator(7)
-    >>> f = pel.function([], rng.uniform((2,)))
-    >>> (f() != f()).all()
-    np.True_
-    """
-    count = math.prod(like.shape)
-    high, low = words(xp, state, stream, count)
-    return unit(high, low, dtype).reshape(like.shape)
-
-
-@op(
-    tex=r"\mathcal{{N}}(0, 1)",
-    infer=_like,
-    normalize=_settings,
-    differentiable=False,
-    examples=_examples,
-    cost=lambda node, size: 130 * size(node),
-)
-def random_normal(xp: Any, state: Any, like: Any, stream: Any = 0, dtype: Any = None) -> Any:
-    r"""Random numbers from the standard normal distribution, of the shape of ``like``, by Box and Muller's
-    :math:`\sqrt{-2 \log u} \, (\cos 2 \pi v, \sin 2 \pi v)`.
-
-    Examples
-    --------
-    >>> import pellucid as pel
-    >>> rng = pel.random.Generator(7)
-    >>> pel.function([], rng.normal((2, 3)))().shape
-    (2, 3)
-
-    References
-    ----------
-    G. E. P. Box and M. E. Muller, A Note on the Generation of Random Normal Deviates, 1958.
-    """
-    count = math.prod(like.shape)
-    half = (count + 1) // 2
-    first, second = words(xp, state, stream, 2 * half)
-    working = np.dtype(dtype if np.dtype(dtype).itemsize >= 4 else np.float32)
-    u = 1 - unit(first[:half], second[:half], working)
-    v = unit(first[half:], second[half:], working)
-    radius = xp.sqrt(-2 * xp.log(u))
-    angle = v * np.asarray(2 * np.pi, working)
-    both = xp.concatenate([radius * xp.cos(angle), radius * xp.sin(angle)])
-    return both[:count].reshape(like.shape).astype(dtype)
-
-
-def _dropout_grad(g: Any, y: Any, x: Any, state: Any, rate: float, stream: int) -> tuple[Any, None]:
-    return dropout(g, state, rate=rate, stream=stream), None
-
-
-def _dropout_settings(x: Expr, state: Expr, rate: float, stream: int) -> dict[str, Any]:
-    if not 0 <= rate < 1:
-        raise ValueError(f"dropout: expected a rate from 0 up to but without 1. Received: rate={rate}")
-    return {"rate": float(rate), "stream": int(stream)}
-
-
-@op(
-    tex=r"\operatorname{{dropout}}({0:_})",
-    infer=lambda x, state, rate, stream: x.type,
-    normalize=_dropout_settings,
-    grad=_dropout_grad,
-    inference=lambda x, state, rate, stream: x,
-    examples=lambda rng: [((rng.normal(size=(4, 5)), np.array([1, 2, 3], np.uint32)), {"rate": 0.5})],
-    cost=lambda node, size: 102 * size(node),
-)
-def dropout(xp: Any, x: Any, state: Any, rate: Any = 0.5, stream: Any = 0) -> Any:
-    r"""Elements set to zero at random while training, the rest scaled so that the mean stays:
-    :math:`x \, m / (1 - r)` with :math:`m = [u \ge r]`; for inference, :math:`x` itself.
-
-    Parameters
-    ----------
-    x : Expr
-        Of any shape.
-    state : Expr of uint32, shape (3,)
-        Seed and step, as a `pellucid.random.Generator` keeps them.
-    rate : float
-        The share that is set to zero, from 0 up to but without 1.
-    stream : int
-        The number of the draw.
-
-    Returns
-    -------
-    Expr
-        Of the shape of ``x``.
-
-    Examples
-    --------
-    >>> import pellucid as pel
-    >>> x, rng = pel.vector("x"), pel.random.Generator(0)
-    >>> pel.inference(rng.dropout(x, 0.5))
-    x
-
-    References
-    ----------
-    N. Srivastava, G. Hinton, A. Krizhevsky, I. Sutskever and R. Salakhutdinov, Dropout: A Simple Way to Prevent
-    Neural Networks from Overfitting, JMLR 15 (2014).
-    """
-    high, _ = words(xp, state, stream, math.prod(x.shape))
-    # A word is kept if it is at least rate * 2^32: the mask costs one comparison and no real numbers.
-    keep = (high >= np.uint32(min(round(rate * 2**32), 2**32 - 1))).reshape(x.shape)
-    return xp.where(keep, x * np.asarray(1 / (1 - rate), x.dtype), np.zeros((), x.dtype))
+BOUND = 2.0
+"""How many standard deviations a truncated normal distribution reaches, as in Keras."""
 
 
 class Generator:
-    """A stream of random numbers with one explicit seed; its methods write draws into a graph.
+    r"""A stream of random numbers with one explicit seed; its methods, named as NumPy's, write draws into a graph.
 
-    The state is a shared variable: a function that draws advances it by one step at every call, and it can be read,
-    set and saved like any other.
+    The state is a shared variable: a function that draws advances it by one step at every call, and it is read, set
+    and saved like any other (`get_state`, `set_state`, or ``rng.state`` itself). The same seed and the same program
+    give the same numbers, in NumPy and in XLA. A draw that the step of a loop writes is another one at every step.
+    Gradients flow through what a draw is scaled and shifted by, not through the draw.
+
+    Every method that draws takes ``size``, a shape, or ``like``, an expression whose shape is taken; without both the
+    shape is that of the parameters together. Real numbers are of ``dtype``; without it of the parameters' dtype, or
+    `config.floatx`.
 
     Parameters
     ----------
@@ -219,18 +41,22 @@ class Generator:
     --------
     >>> import pellucid as pel
     >>> rng = pel.random.Generator(seed=3)
-    >>> noise = rng.normal((2,))
-    >>> f = pel.function([], noise)
+    >>> f = pel.function([], rng.normal(size=(2,)))
     >>> first = f(), f()
     >>> rng.seed(3)
     >>> [bool((a == f()).all()) for a in first]
     [True, True]
+
+    References
+    ----------
+    L. Devroye, Non-Uniform Random Variate Generation, Springer 1986, chapter II (inverse distribution functions).
     """
 
     def __init__(self, seed: int = 0) -> None:
         self.state = Shared(np.zeros(3, np.uint32), "state", trainable=False, regularizable=False)
         self.state.default_update = self.state + constant(np.array([0, 0, 1], np.uint32))
         self.draws = 0
+        self.children = 0
         self.seed(seed)
 
     def seed(self, seed: int) -> None:
@@ -239,33 +65,259 @@ class Generator:
             raise ValueError(f"Expected a seed from 0 to 2**64 - 1. Received: seed={seed}")
         self.state.set_value(np.array([seed >> 32, seed & 0xFFFFFFFF, 0], np.uint32))
 
+    def get_state(self) -> np.ndarray[Any, Any]:
+        """Return the seed's two words and the step, of uint32 and shape (3,), to be saved with the rest."""
+        return self.state.get_value()
+
+    def set_state(self, state: Any) -> None:
+        """Go on from a state that `get_state` returned."""
+        self.state.set_value(state)
+
+    def spawn(self, count: int) -> list[Generator]:
+        """Return generators of their own, independent of this one and of one another.
+
+        Their seeds follow from this one's seed and from how many were spawned before.
+
+        Parameters
+        ----------
+        count : int
+            How many.
+
+        Returns
+        -------
+        list of Generator
+        """
+        made = []
+        for _ in range(count):
+            self.children += 1
+            high, low = derived(np, self.get_state(), np.array([self.children], np.uint32), SPAWN)
+            made.append(Generator(int(high[0]) << 32 | int(low[0])))
+        return made
+
     def next_stream(self) -> int:
         """Return the number of a new draw."""
         self.draws += 1
         return self.draws
 
-    def _draw(self, name: str, shape: Any, like: Any, dtype: Any) -> Any:
-        pattern = call("zeros", shape, dtype=bool) if like is None else like
-        return call(name, self.state, pattern, stream=self.next_stream(), dtype=dtype)
+    def current_state(self) -> Expr:
+        """Return the state to draw from: inside the step of a loop, that of the step."""
+        state: Expr = self.state
+        for counter in counters():
+            state = fold_in(state, counter)
+        return state
+
+    def _draw(self, op: str, parameters: Sequence[Any], size: Any, like: Any, dtype: Any = None) -> Any:
+        """Write a draw of the shape that was asked for, or that the parameters have together."""
+        if size is None and any(isinstance(p, tuple) for p in parameters):
+            raise TypeError(
+                f"A shape is given by name, size={parameters[0]}: parameters of the distribution come first, as in NumPy"
+            )
+        exprs = [as_expr(p) for p in parameters if not isinstance(p, (int, float))]
+        if like is None and (size is not None or not exprs):
+            like = xp.zeros(() if size is None else size, dtype=bool)
+        elif like is None:
+            like = exprs[0] if len(exprs) == 1 or exprs[0] is exprs[1] else exprs[0] + exprs[1]
+        if dtype is None and any(is_float(e.dtype) for e in exprs):
+            dtype = common_dtype([e.dtype for e in exprs if is_float(e.dtype)], [])
+        return getattr(xp, op)(self.current_state(), like, stream=self.next_stream(), dtype=dtype)
+
+    def random(self, size: Any = None, *, like: Any = None, dtype: Any = None) -> Any:
+        r"""Draw from the uniform distribution on :math:`[0, 1)`."""
+        return self._draw("random_uniform", (), size, like, dtype)
 
     def uniform(
-        self, shape: Any = (), low: float = 0.0, high: float = 1.0, *, like: Any = None, dtype: Any = None
+        self, low: Any = 0.0, high: Any = 1.0, size: Any = None, *, like: Any = None, dtype: Any = None
     ) -> Any:
-        r"""Draw from the uniform distribution on :math:`[a, b)`, of a shape or of the shape of an expression."""
-        u = self._draw("random_uniform", shape, like, dtype)
-        return u if (low, high) == (0.0, 1.0) else low + (high - low) * u
+        r"""Draw from the uniform distribution on :math:`[a, b)`."""
+        u = self._draw("random_uniform", (low, high), size, like, dtype)
+        return moved(u, low, high if is_number(low, 0.0) else high - low)
+
+    def standard_normal(self, size: Any = None, *, like: Any = None, dtype: Any = None) -> Any:
+        r"""Draw from the standard normal distribution :math:`\mathcal{N}(0, 1)`."""
+        return self._draw("random_normal", (), size, like, dtype)
 
     def normal(
-        self, shape: Any = (), loc: float = 0.0, scale: float = 1.0, *, like: Any = None, dtype: Any = None
+        self, loc: Any = 0.0, scale: Any = 1.0, size: Any = None, *, like: Any = None, dtype: Any = None
     ) -> Any:
-        r"""Draw from the normal distribution :math:`\mathcal{N}(\mu, \sigma^2)`, of a shape or like an expression."""
-        z = self._draw("random_normal", shape, like, dtype)
-        return z if (loc, scale) == (0.0, 1.0) else loc + scale * z
+        r"""Draw from the normal distribution, :math:`\mu + \sigma z` with :math:`z \sim \mathcal{N}(0, 1)`."""
+        return moved(self._draw("random_normal", (loc, scale), size, like, dtype), loc, scale)
 
-    def bernoulli(self, shape: Any = (), p: float = 0.5, *, like: Any = None) -> Any:
-        r"""Draw booleans that hold with probability :math:`p`."""
-        return self._draw("random_uniform", shape, like, None) < p
+    def truncated_normal(
+        self, loc: Any = 0.0, scale: Any = 1.0, size: Any = None, *, like: Any = None, dtype: Any = None
+    ) -> Any:
+        r"""Draw from the normal distribution within two standard deviations, :math:`|z| \le 2`, by its inverse
+        distribution function :math:`z = \sqrt 2 \operatorname{erf}^{-1}((2 u - 1) \operatorname{erf} \sqrt 2)`."""
+        u = self._draw("random_uniform", (loc, scale), size, like, dtype)
+        z = math.sqrt(2) * xp.erfinv((2 * u - 1) * math.erf(BOUND / math.sqrt(2)))
+        return moved(xp.clip(z, -BOUND, BOUND), loc, scale)
+
+    def exponential(self, scale: Any = 1.0, size: Any = None, *, like: Any = None, dtype: Any = None) -> Any:
+        r"""Draw from the exponential distribution of mean :math:`\beta`, as :math:`-\beta \log(1 - u)`."""
+        return moved(-xp.log1p(-self._draw("random_uniform", (scale,), size, like, dtype)), 0.0, scale)
+
+    def gumbel(
+        self, loc: Any = 0.0, scale: Any = 1.0, size: Any = None, *, like: Any = None, dtype: Any = None
+    ) -> Any:
+        r"""Draw from the Gumbel distribution, as :math:`\mu - \beta \log(-\log u)`."""
+        u = opened(self._draw("random_uniform", (loc, scale), size, like, dtype))
+        return moved(-xp.log(-xp.log(u)), loc, scale)
+
+    def laplace(
+        self, loc: Any = 0.0, scale: Any = 1.0, size: Any = None, *, like: Any = None, dtype: Any = None
+    ) -> Any:
+        r"""Draw from the Laplace distribution, as
+        :math:`\mu - \beta \operatorname{sgn}(v) \log(1 - 2 |v|)` with :math:`v = u - 1/2`."""
+        v = opened(self._draw("random_uniform", (loc, scale), size, like, dtype)) - 0.5
+        return moved(-xp.sign(v) * xp.log1p(-2 * abs(v)), loc, scale)
+
+    def bernoulli(self, p: Any = 0.5, size: Any = None, *, like: Any = None) -> Any:
+        r"""Draw booleans that hold with probability :math:`p`.
+
+        Raises
+        ------
+        ValueError
+            If :math:`p` is a number that is no probability.
+        """
+        if isinstance(p, (int, float)) and not 0 <= p <= 1:
+            raise ValueError(f"bernoulli: expected a probability from 0 to 1. Received: p={p}")
+        return self._draw("random_uniform", (p,), size, like) < p
+
+    def integers(
+        self,
+        low: Any,
+        high: Any = None,
+        size: Any = None,
+        *,
+        like: Any = None,
+        dtype: Any = "int64",
+        endpoint: bool = False,
+    ) -> Any:
+        r"""Draw integers that are equally likely, from ``low`` up to but without ``high``; from 0 up to but without
+        ``low`` if there is no ``high``: :math:`a + \lfloor u (b - a) \rfloor` with 53 bits of :math:`u`.
+
+        Raises
+        ------
+        ValueError
+            If there is nothing to draw from.
+        """
+        low, high = (0, low) if high is None else (low, high)
+        if isinstance(low, int) and isinstance(high, int) and not 0 < high + endpoint - low <= 2**53:
+            raise ValueError(
+                f"integers: expected from 1 to 2**53 numbers to draw from. Received: low={low}, high={high}"
+            )
+        span = (high + 1 if endpoint else high) - low
+        u = self._draw("random_uniform", (low, high), size, like, "float64")
+        whole = xp.floor(u * (span if isinstance(span, int) else xp.cast(span, "float64")))
+        return moved(xp.cast(whole, dtype), low, 1)
+
+    def categorical(self, logits: Any = None, *, p: Any = None, size: Any = None) -> Any:
+        r"""Draw classes, of probabilities that stand along the last axis or of their logarithms: the class of the
+        greatest :math:`p_k / e_k` with :math:`e_k` exponential, which is Gumbel's :math:`\log p_k + g_k`.
+
+        Parameters
+        ----------
+        logits : Expr, optional
+            Logarithms of probabilities, up to a constant; shape (..., classes).
+        p : Expr, optional
+            Probabilities instead, up to a factor.
+        size : shape, optional
+            Of the result; without it that of the parameters but for the last axis.
+
+        Returns
+        -------
+        Expr of int64
+        """
+        if (logits is None) == (p is None):
+            raise TypeError("categorical: expected logits or p, one of them")
+        weights = as_expr(p if logits is None else logits)
+        noise = self._noise(weights, size)
+        scores = weights / noise if logits is None else weights - xp.log(noise)
+        return xp.argmax(scores, axis=-1)
+
+    def _noise(self, weights: Expr, size: Any) -> Any:
+        """Draw from the exponential distribution, without zero, for every class of every draw."""
+        real = weights.dtype if is_float(weights.dtype) else as_dtype(None)
+        shape = None if size is None else (*as_size(size), weights.shape[-1])
+        return -xp.log(opened(self.random(shape, like=weights if size is None else None, dtype=real)))
+
+    def permutation(self, x: Any, axis: int = 0) -> Any:
+        """Return the numbers from 0 up to but without ``x`` in random order, or ``x`` with an axis in random order."""
+        if isinstance(x, (int, np.integer)):
+            return xp.argsort(self.random(int(x), dtype="float64"))
+        return xp.take(x, xp.argsort(self._keys(x, axis)), axis=axis)
+
+    def shuffle(self, x: Any, axis: int = 0) -> Any:
+        """Return ``x`` with an axis in random order, which is `permutation`: expressions never change in place."""
+        return self.permutation(as_expr(x), axis)
+
+    def choice(self, a: Any, size: Any = None, replace: bool = True, p: Any = None, axis: int = 0) -> Any:
+        """Choose from the numbers below ``a``, or from ``a`` along an axis.
+
+        Parameters
+        ----------
+        a : int or Expr
+            What to choose from.
+        size : shape, optional
+            How many; one without it.
+        replace : bool
+            Whether the same may be chosen again.
+        p : Expr, optional
+            How likely each is, up to a factor; shape (count,). Without it all are equally likely.
+        axis : int
+            Along which to choose.
+
+        Returns
+        -------
+        Expr
+            Chosen numbers of int64 and shape ``size``, or what stands there in ``a``.
+
+        Raises
+        ------
+        ShapeError
+            If more are to be chosen than there are, without replacement.
+        """
+        whole = isinstance(a, (int, np.integer))
+        count = int(a) if whole else as_expr(a).shape[axis]
+        shape = as_size(size)
+        if replace:
+            many = count if isinstance(count, int) else xp.size(a, axis=axis, dtype="int64")
+            places = self.integers(0, many, shape) if p is None else self.categorical(p=p, size=shape)
+        else:
+            wanted = math.prod(shape)
+            if isinstance(count, int) and wanted > count:
+                raise ShapeError(
+                    f"choice: {wanted} cannot be chosen of {count} without replacement. Choose fewer, or replace=True"
+                )
+            keys = self.random(count, dtype="float64") if whole else self._keys(a, axis)
+            order = xp.argsort(keys if p is None else -(as_expr(p) / self._noise(as_expr(p), None)))
+            places = xp.reshape(order[:wanted], shape)
+        return places if whole else xp.take(a, places, axis=axis)
 
     def dropout(self, x: Any, rate: float) -> Any:
         r"""Set elements to zero at random while training; see `pellucid.dropout`."""
-        return dropout(x, self.state, rate=rate, stream=self.next_stream())
+        return dropout(x, self.current_state(), rate=rate, stream=self.next_stream())
+
+    def _keys(self, x: Any, axis: int) -> Any:
+        """Draw a number for every place along an axis."""
+        return self.random(like=xp.arange_like(x, axis=axis), dtype="float64")
+
+
+def is_number(value: Any, number: float) -> bool:
+    """Tell whether a parameter is this number of Python's."""
+    return isinstance(value, (int, float)) and value == number
+
+
+def moved(z: Any, loc: Any, scale: Any) -> Any:
+    """Scale and shift what was drawn, without a word where there is nothing to do."""
+    scaled = z if is_number(scale, 1.0) else scale * z
+    return scaled if is_number(loc, 0.0) else loc + scaled
+
+
+def opened(u: Expr) -> Any:
+    """Keep zero out of a draw from [0, 1), by half a step of what is drawn, so that its logarithm is finite."""
+    return xp.maximum(u, 2.0 ** -(precision(u.dtype) + 1))
+
+
+def as_size(size: Any) -> tuple[int, ...]:
+    """Return a size as a shape, as NumPy reads it."""
+    return () if size is None else (int(size),) if isinstance(size, (int, np.integer)) else tuple(size)
