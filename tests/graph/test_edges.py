@@ -110,10 +110,10 @@ def test_a_name_comes_first() -> None:
 
 def test_halves_are_drawn_below_one() -> None:
     rng = pel.random.Generator(1)
-    u = pel.function([], rng.uniform((20_000,), dtype="float16"), mode="numpy")()
+    u = pel.function([], rng.uniform(size=(20_000,), dtype="float16"), mode="numpy")()
     assert u.dtype == np.float16
     assert 0 <= u.min() <= u.max() < 1
-    z = pel.function([], rng.normal((20_000,), dtype="float16"), mode="numpy")()
+    z = pel.function([], rng.normal(size=(20_000,), dtype="float16"), mode="numpy")()
     assert np.isfinite(z).all()
 
 

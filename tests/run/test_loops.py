@@ -124,9 +124,9 @@ def test_arrays_of_jax_are_taken_as_they_are(data):
 
 def test_random_numbers_go_on_from_step_to_step():
     rng = pel.random.Generator(0)
-    draw = pel.function([], rng.uniform((2,)))
+    draw = pel.function([], rng.uniform(size=(2,)))
     called = [draw(), draw(), draw()]
-    again = pel.function([], pel.random.Generator(0).uniform((2,))).repeat(3)
+    again = pel.function([], pel.random.Generator(0).uniform(size=(2,))).repeat(3)
     np.testing.assert_array_equal(again, called)
     assert len(np.unique(again)) == 6
 
