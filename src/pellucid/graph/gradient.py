@@ -1,43 +1,73 @@
-r"""The gradient driver: reverse accumulation, in expressions.
+r"""The gradient of a scalar, as an expression.
 
-For :math:`y = f(x)` inside a scalar cost :math:`c`, each op's rule turns :math:`g = \partial c / \partial y` into
-:math:`\partial c / \partial x`. The driver walks the graph backwards, adds up what arrives at each expression, and
-undoes broadcasting: a gradient is summed over the axes along which its operand was repeated. A gradient on its way may
-be smaller than what it belongs to, as long as it broadcasts; it is written out only where an op needs all of it.
+An expression that is differentiated by must survive simplification, so a `hold` is put on it first; in the result it
+stands as it was written. Formulas without a gradient of their own (`pellucid.compound`) are opened first, so that their
+inside is simplified together with what is around them, and closed again in the result.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, overload
 
-from pellucid.graph.errors import DisconnectedError, GradientError
-from pellucid.graph.expr import Expr, constant
-from pellucid.graph.op import OUTPUT, expand, op
+import numpy as np
+
+from pellucid.graph.errors import DisconnectedError, DtypeError, GradientError, ShapeError
+from pellucid.graph.expr import Expr, agree, as_expr, constant
+from pellucid.graph.op import OUTPUT, Op, op
 from pellucid.graph.operators import call
+from pellucid.graph.pullback import pullback
+from pellucid.graph.release import release
 from pellucid.graph.rewrite import simplify_all
 from pellucid.graph.text import ATOM
 from pellucid.graph.types import covers, is_float, shape_text
-from pellucid.graph.walk import rebuild, topological
+from pellucid.graph.walk import rebuild, replace_all, topological
 
-Cotangents = dict[Expr, list[Expr | None]]
+_tags = itertools.count(1)
 
 
 @overload
-def grad(cost: Expr, wrt: Expr, *, disconnected: str = "raise") -> Expr: ...
+def grad(
+    cost: Expr | None,
+    wrt: Expr,
+    *,
+    consider_constant: Expr | Sequence[Expr] = (),
+    known_grads: Mapping[Expr, Any] | None = None,
+    disconnected: str = "raise",
+) -> Expr: ...
 @overload
-def grad(cost: Expr, wrt: Sequence[Expr], *, disconnected: str = "raise") -> list[Expr]: ...
-def grad(cost: Expr, wrt: Expr | Sequence[Expr], *, disconnected: str = "raise") -> Expr | list[Expr]:
+def grad(
+    cost: Expr | None,
+    wrt: Sequence[Expr],
+    *,
+    consider_constant: Expr | Sequence[Expr] = (),
+    known_grads: Mapping[Expr, Any] | None = None,
+    disconnected: str = "raise",
+) -> list[Expr]: ...
+def grad(
+    cost: Expr | None,
+    wrt: Expr | Sequence[Expr],
+    *,
+    consider_constant: Expr | Sequence[Expr] = (),
+    known_grads: Mapping[Expr, Any] | None = None,
+    disconnected: str = "raise",
+) -> Expr | list[Expr]:
     r"""Return the gradient of a scalar, :math:`\partial c / \partial w`, as an expression.
 
     The cost is simplified first, which is what keeps gradients finite and readable, and the gradient after.
 
     Parameters
     ----------
-    cost : Expr
-        A scalar.
+    cost : Expr or None
+        A scalar; None where all that is known is in ``known_grads``.
     wrt : Expr or sequence of Expr
         What to differentiate with respect to: inputs, shared variables or expressions in between, of real numbers.
+    consider_constant : Expr or sequence of Expr
+        Expressions inside the cost through which no gradient flows.
+    known_grads : mapping from Expr to Expr or array, optional
+        Gradients that are known, of the shape and dtype of what they belong to. They take the place of what would be
+        worked out there.
     disconnected : {"raise", "zero"}
         What to do about something that the cost does not depend on.
 
@@ -49,9 +79,12 @@ def grad(cost: Expr, wrt: Expr | Sequence[Expr], *, disconnected: str = "raise")
     Raises
     ------
     GradientError
-        If the cost is no scalar of real numbers, or something to differentiate by is of integers.
+        If the cost is no scalar of real numbers, something to differentiate by is of integers, or an expression to be
+        considered constant is not in the cost.
     DisconnectedError
         If the cost does not depend on something, unless ``disconnected="zero"``.
+    ShapeError, DtypeError
+        If a known gradient is not of the type of what it belongs to.
 
     Examples
     --------
@@ -59,27 +92,66 @@ def grad(cost: Expr, wrt: Expr | Sequence[Expr], *, disconnected: str = "raise")
     >>> x, W = pel.vector("x"), pel.shared([0.2, 0.7], name="W")
     >>> pel.grad((x * W).sum(), W)
     x
+    >>> y = pel.tanh(x)
+    >>> pel.grad((x * y).sum(), x, consider_constant=y)
+    tanh(x)
+    >>> pel.grad(None, x, known_grads={y: pel.vector("g")})
+    g * (1 - tanh(x) ** 2)
 
     References
     ----------
     A. Griewank and A. Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, chapter 3.
     """
-    many: list[Any] = list(wrt) if isinstance(wrt, (list, tuple)) else [wrt]
-    check(cost, many, disconnected)
-    depends = set(topological([cost]))
-    for w in many:
-        if w not in depends and disconnected == "raise":
-            raise DisconnectedError(
-                f"The cost {cost} does not depend on {w}. If that is meant, pass disconnected='zero'"
-            )
-    held_cost, held = hold_all(cost, many)
-    [simple] = simplify_all([held_cost])
-    inside = {node.settings["tag"]: node for node in topological([simple]) if node.op is hold.op}
-    targets = [inside.get(id(w), held[w]) for w in many]
-    found = pullback([simple], [constant(1.0, cost.dtype)], targets)
+    many, constants = as_list(wrt), as_list(consider_constant)
+    known = known_cotangents(known_grads)
+    if cost is None and not known:
+        raise GradientError(
+            "Expected a cost, or known_grads={expression: its gradient} to begin at. Received: neither of them"
+        )
+    costs = [] if cost is None else [cost]
+    check_real([*costs, *many], "pel.grad(cost, wrt)")
+    if cost is not None and cost.ndim != 0:
+        raise GradientError(
+            f"The gradient is that of a scalar. Received: {cost}, of shape {shape_text(cost.shape)}; "
+            "sum it or take its mean first"
+        )
+    check_connected([*costs, *known], many, constants, disconnected)
+    ones = [constant(1.0, c.dtype) for c in costs]
+    found = differentiate([*costs, *known], [*ones, *known.values()], many, constants, known)
+    return found[0] if isinstance(wrt, Expr) else found
+
+
+def differentiate(
+    outputs: Sequence[Expr],
+    cotangents: Sequence[Expr],
+    wrt: Sequence[Expr],
+    constants: Sequence[Expr] = (),
+    fixed: Iterable[Expr] = (),
+) -> list[Expr]:
+    """Simplify, carry gradients back, and simplify again; see `grad` and `pullback`."""
+    held, originals = hold_all(outputs, [*wrt, *constants, *fixed])
+    starts = [held.get(output, output) for output in outputs]
+    formulas = [node for node in topological(starts) if is_formula(node)]
+    opened = release([*starts, *formulas], needs_opening) if formulas else starts
+    simple = simplify_all([*opened, *formulas])
+    ends, inside, names = split(simple, len(starts), len(formulas))
+    tagged = {node.settings["tag"]: node for node in topological(ends) if node.op is hold.op} if held else {}
+
+    def place(e: Expr) -> Expr:
+        found = held.get(e, e)
+        return tagged.get(found.settings["tag"], found) if found.op is hold.op else found
+
+    targets = [place(w) for w in wrt]
+    found = pullback(ends, cotangents, targets, map(place, constants), {place(e) for e in fixed})
     full = [finish(g, target) for g, target in zip(found, targets, strict=True)]
-    result = simplify_all(release_all(simplify_all(full)))
-    return result[0] if isinstance(wrt, Expr) else result
+    result = simplify_all([*full, *inside])
+    return close(result[: len(wrt)], dict(zip(result[len(wrt) :], names, strict=True)), originals)
+
+
+def split(expressions: list[Expr], *counts: int) -> tuple[list[Expr], list[Expr], list[Expr]]:
+    """Take a list apart into so many, as many formulas opened, and as many closed."""
+    first, second = counts
+    return expressions[:first], expressions[first : first + second], expressions[first + second :]
 
 
 @op(folds=False, precedence=ATOM, tex="{0}", text="{0}", grad=lambda g, y, x, tag: g, cost=0)
@@ -88,36 +160,51 @@ def hold(xp: Any, x: Any, tag: int = 0) -> Any:
     return x
 
 
-def hold_all(cost: Expr, wrt: Sequence[Expr]) -> tuple[Expr, dict[Expr, Expr]]:
-    """Put a `hold` on every expression in between that is differentiated by, also inside one another."""
-    wanted = {w for w in wrt if w.op is not None}
+def hold_all(outputs: Sequence[Expr], wanted: Sequence[Expr]) -> tuple[dict[Expr, Expr], dict[int, Expr]]:
+    """Put a `hold` on expressions in between, also inside one another.
+
+    Returns what each expression of the graph became, and whose each tag is; nothing where there is nothing to hold.
+    """
+    tags = {w: next(_tags) for w in dict.fromkeys(wanted) if w.op is not None}
     held: dict[Expr, Expr] = {}
-    for node in topological([cost, *wrt]):
+    for node in topological([*outputs, *wanted]) if tags else ():
         same = rebuild(node, [held[i] for i in node.inputs])
-        held[node] = hold(same, tag=id(node)) if node in wanted else same
-    return held[cost], held
+        held[node] = hold(same, tag=tags[node]) if node in tags else same
+    return held, {tag: w for w, tag in tags.items()}
 
 
-def release_all(outputs: Sequence[Expr]) -> list[Expr]:
-    """Take every `hold` away again."""
-    free: dict[Expr, Expr] = {}
-    for node in topological(outputs):
-        free[node] = free[node.inputs[0]] if node.op is hold.op else rebuild(node, [free[i] for i in node.inputs])
-    return [free[output] for output in outputs]
+def needs_opening(op: Op) -> bool:
+    """Tell of a named formula whether it is differentiated through its definition."""
+    return op.compound and op.release is not None and op.grad is None
 
 
-def check(cost: Expr, wrt: list[Expr], disconnected: str) -> None:
+def is_formula(node: Expr) -> bool:
+    """Tell of an expression whether it is a result of a formula that is differentiated through its definition."""
+    made = node.inputs[0] if node.op is OUTPUT else node
+    return made.op is not None and needs_opening(made.op) and len(node.types) == 1
+
+
+def close(outputs: Sequence[Expr], names: Mapping[Expr, Expr], originals: Mapping[int, Expr]) -> list[Expr]:
+    """Put back what was held as it was written, and the names of formulas where their inside is left as it was."""
+    if not names and not originals:
+        return list(outputs)
+    everything = topological([*outputs, *names.values()])
+    written = {node: originals[node.settings["tag"]] for node in everything if node.op is hold.op}
+    closed = zip(names, replace_all(list(names.values()), written), strict=True)
+    kept = {opened: name for opened, name in closed if opened.op is not None and opened not in name.inputs}
+    return replace_all(outputs, {**kept, **written})
+
+
+def as_list(expressions: Any) -> list[Any]:
+    """Return one or several as a list."""
+    return list(expressions) if isinstance(expressions, (list, tuple)) else [expressions]
+
+
+def check_real(expressions: Sequence[Any], usage: str) -> None:
     """Refuse what has no gradient."""
-    if disconnected not in ("raise", "zero"):
-        raise ValueError(f"Expected disconnected to be 'raise' or 'zero'. Received: disconnected={disconnected!r}")
-    if not all(isinstance(e, Expr) for e in (cost, *wrt)):
-        raise GradientError("Expected expressions: pel.grad(cost, wrt). Received a value, which has no gradient")
-    if cost.ndim != 0:
-        raise GradientError(
-            f"The gradient is that of a scalar. Received: {cost}, of shape {shape_text(cost.shape)}; "
-            "sum it or take its mean first"
-        )
-    for e in [cost, *wrt]:
+    if not all(isinstance(e, Expr) for e in expressions):
+        raise GradientError(f"Expected expressions: {usage}. Received a value, which has no gradient")
+    for e in expressions:
         if not is_float(e.dtype):
             raise GradientError(
                 f"A gradient needs real numbers. Received: {e}, which is {e.dtype}; "
@@ -125,101 +212,53 @@ def check(cost: Expr, wrt: list[Expr], disconnected: str) -> None:
             )
 
 
+def check_connected(
+    starts: Sequence[Expr], wrt: Sequence[Expr], constants: Sequence[Any], disconnected: str = "raise"
+) -> None:
+    """Refuse what a cost does not depend on, unless zeros are asked for."""
+    if disconnected not in ("raise", "zero"):
+        raise ValueError(f"Expected disconnected to be 'raise' or 'zero'. Received: disconnected={disconnected!r}")
+    inside = set(topological(starts))
+    for e in constants:
+        if not isinstance(e, Expr) or e not in inside:
+            raise GradientError(f"consider_constant: expected expressions inside the cost. Received: {e}")
+    depends = set(topological(starts, stop=constants)) if constants else inside
+    for w in wrt:
+        if w not in depends and disconnected == "raise":
+            raise DisconnectedError(
+                f"The cost {starts[0]} does not depend on {w}. If that is meant, pass disconnected='zero'"
+            )
+
+
+def known_cotangents(known: Any) -> dict[Expr, Expr]:
+    """Hold known gradients against what they belong to."""
+    if known is None:
+        return {}
+    if not isinstance(known, Mapping):
+        raise GradientError(f"known_grads: expected a mapping {{expression: its gradient}}. Received: {known!r}")
+    check_real(list(known), "known_grads={expression: its gradient}")
+    return {e: of_the_type_of(e, g, "known_grads: the gradient of") for e, g in known.items()}
+
+
+def of_the_type_of(e: Expr, value: Any, what: str) -> Expr:
+    """Return a gradient or tangent as an expression, refusing one that does not belong to an expression."""
+    array = isinstance(value, (Expr, np.ndarray, np.generic))
+    found = as_expr(value, None if array else e.dtype)
+    if not agree(found.shape, e.shape):
+        raise ShapeError(
+            f"{what} {e} has the shape of {e}, {shape_text(e.shape)}. "
+            f"Received: {found}, of shape {shape_text(found.shape)}"
+        )
+    if found.dtype != e.dtype:
+        raise DtypeError(
+            f"{what} {e} has the dtype of {e}, {e.dtype}. Received: {found}, which is {found.dtype}; "
+            f"cast it: pel.cast({found}, '{e.dtype}')"
+        )
+    return found
+
+
 def finish(g: Expr | None, target: Expr) -> Expr:
     """Give a gradient the full shape of what it belongs to."""
     if g is None:
         g = constant(0.0, target.dtype)
     return g if covers(g.shape, target.shape) else call("broadcast_like", g, target)
-
-
-def pullback(
-    outputs: Sequence[Expr], cotangents: Sequence[Expr | None], wrt: Sequence[Expr], stop: Iterable[Expr] = ()
-) -> list[Expr | None]:
-    """Carry gradients with respect to some expressions back to others (the vector-Jacobian product).
-
-    Parameters
-    ----------
-    outputs : sequence of Expr
-        Where the gradients are known.
-    cotangents : sequence of Expr or None
-        The gradient with respect to each output; it may be smaller if it broadcasts; None for zero.
-    wrt : sequence of Expr
-        Where they are wanted.
-    stop : iterable of Expr
-        Expressions that are taken for constants beyond themselves.
-
-    Returns
-    -------
-    list of Expr or None
-        One for each ``wrt``; it may be smaller if it broadcasts; None where no gradient arrives.
-    """
-    order = topological(outputs, stop=stop)
-    closed, targets = set(stop), set(wrt)
-    reaches: set[Expr] = set()
-    for node in order:
-        met = node in targets or (node not in closed and any(i in reaches for i in node.inputs))
-        if met and any(is_float(t.dtype) for t in node.types):
-            reaches.add(node)
-    arrived: Cotangents = {}
-    for output, g in zip(outputs, cotangents, strict=True):
-        if g is not None:
-            receive(arrived, output, 0, g)
-    for node in reversed(order):
-        if node in arrived and node in reaches and node not in closed and node.op is not None:
-            for position, g in local_gradients(node, arrived[node], reaches):
-                target = node.inputs[position]
-                receive(arrived, target, node.settings["index"] if node.op is OUTPUT else 0, g)
-    return [arrived.get(w, [None])[0] for w in wrt]
-
-
-def receive(arrived: Cotangents, node: Expr, index: int, g: Expr) -> None:
-    """Add what arrives at one result of an expression to what has arrived before."""
-    slots = arrived.setdefault(node, [None] * len(node.types))
-    slots[index] = add(slots[index], g)
-
-
-def add(a: Expr | None, b: Expr | None) -> Expr | None:
-    """Add two gradients of which either may be absent."""
-    return b if a is None else a if b is None else call("add", a, b)
-
-
-def local_gradients(node: Expr, arrived: list[Expr | None], reaches: set[Expr]) -> list[tuple[int, Expr]]:
-    """Apply the op's rule and return (position of the input, gradient) for the inputs that are wanted."""
-    op = node.op
-    assert op is not None
-    g: Any = arrived[0] if len(node.types) == 1 else arrived
-    if op is OUTPUT:
-        return [(0, g)]
-    if not op.differentiable:
-        return []
-    if len(node.types) == 1 and not op.elementwise and not covers(g.shape, node.shape):
-        g = call("broadcast_like", g, node)
-    if op.grad is not None:
-        result = op.grad(g, node, *node.inputs, **node.settings)
-        gradients = list(result) if isinstance(result, (tuple, list)) else [result]
-    elif op.compound:
-        wanted = list(dict.fromkeys(i for i in node.inputs if i in reaches))
-        by_input = dict(zip(wanted, pullback([expand(node)], [g], wanted, stop=node.inputs), strict=True))
-        # An input that stands twice is differentiated once, for both places.
-        gradients = [by_input.pop(i, None) for i in node.inputs]
-    else:
-        raise GradientError(f"{op.name} has no gradient, and the cost depends on {node} through it")
-    wanted_pairs = [
-        (p, i, d) for p, (i, d) in enumerate(zip(node.inputs, gradients, strict=True)) if d is not None and i in reaches
-    ]
-    return [(p, reduce_to(d, node, i)) for p, i, d in wanted_pairs]
-
-
-def reduce_to(g: Expr, node: Expr, operand: Expr) -> Expr:
-    """Undo broadcasting: sum a gradient over the axes along which the operand was repeated."""
-    op = node.op
-    assert op is not None
-    if op.elementwise and operand.shape != node.shape:
-        lead = node.ndim - operand.ndim
-        repeated = [a for a in range(lead, node.ndim) if operand.shape[a - lead] == 1 and node.shape[a] != 1]
-        axes = (*range(lead), *repeated)
-        if axes:
-            g = g if covers(g.shape, node.shape) else call("broadcast_like", g, node)
-            g = call("sum", g, axis=axes)
-            g = call("expand_dims", g, axis=tuple(a - lead for a in repeated)) if repeated else g
-    return g if g.dtype == operand.dtype else call("cast", g, dtype=operand.dtype)

@@ -11,10 +11,10 @@ import numpy as np
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Constant, Expr, Input, agree, as_expr
-from pellucid.graph.gradient import pullback
 from pellucid.graph.inference import inference
 from pellucid.graph.op import Body, op, output, public
 from pellucid.graph.operators import call
+from pellucid.graph.pullback import pullback
 from pellucid.graph.types import Dim, Type, covers, is_float, unify
 from pellucid.graph.walk import replace_all, topological
 
