@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
 
-from pellucid.graph.errors import DtypeError, ShapeError, near_miss
+from pellucid.graph.errors import DtypeError, PellucidError, ShapeError, near_miss
 from pellucid.graph.expr import Expr, Settings, as_expr, freeze, intern, promote
 from pellucid.graph.operators import FUNCTIONS
 from pellucid.graph.pattern import Pattern
@@ -79,10 +79,14 @@ class Op:
 
     def of_promoted(self, inputs: tuple[Expr, ...], settings: dict[str, Any]) -> Expr:
         """Return this op on inputs that have their common dtype already."""
-        if self.normalize is not None:
-            settings = self.normalize(*inputs, **settings)
-        frozen = freeze(settings)
-        return intern(self, inputs, frozen, lambda: self.types_of(inputs, frozen))
+        try:
+            if self.normalize is not None:
+                settings = self.normalize(*inputs, **settings)
+            frozen = freeze(settings)
+            return intern(self, inputs, frozen, lambda: self.types_of(inputs, frozen))
+        except PellucidError as error:
+            error.about(inputs)
+            raise
 
     def types_of(self, inputs: tuple[Expr, ...], settings: Settings) -> tuple[Type, ...]:
         """Infer the types of the results."""
@@ -386,11 +390,20 @@ def output(node: Expr, index: int) -> Expr:
 class Body:
     """A graph inside an op, such as the step of a `scan`: placeholders, and what is made of them.
 
-    Two bodies are the same one only if they are the same object.
+    Two bodies are the same one if they make the same expressions of the same placeholders.
     """
 
     inputs: tuple[Expr, ...]
     outputs: tuple[Expr, ...]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Body) or len(other.outputs) != len(self.outputs):
+            return False
+        mine, others = (*self.inputs, *self.outputs), (*other.inputs, *other.outputs)
+        return len(mine) == len(others) and all(a is b for a, b in zip(mine, others, strict=True))
+
+    def __hash__(self) -> int:
+        return hash((self.inputs, self.outputs))
 
     def __str__(self) -> str:
         return f"({', '.join(map(str, self.inputs))}) -> ({', '.join(map(str, self.outputs))})"
