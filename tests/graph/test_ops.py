@@ -62,17 +62,32 @@ class Case:
         return (made if isinstance(made, list) else [made]), dict(zip(inputs, operands, strict=True))
 
 
+def drawn(op: Op, rng: np.random.Generator, domain: tuple[float, float], shape: tuple[int, ...]) -> np.ndarray:
+    """Draw an operand: real numbers, or integers if the op takes no others."""
+    return rng.uniform(*domain, shape) if "f" in op.accepts else rng.integers(0, 8, shape, dtype=np.int32)
+
+
+def whole_range(domain: tuple[float, float], low: int, high: int) -> tuple[int, int]:
+    """Return the least and the greatest integer of a range that lie in a domain, or the domain's own if none does."""
+    first, last = math.ceil(domain[0]), math.floor(domain[1])
+    return (max(first, min(low, last)), min(last, max(high, first)))
+
+
 def elementwise_cases(op: Op, rng: np.random.Generator) -> Iterator[Case]:
-    """Draw operands of elementwise ops from their domains, and small integers."""
+    """Draw operands of elementwise ops from their domains, small integers, and booleans."""
     count = len(op.operands)
     domains = op.domain if isinstance(op.domain[0], tuple) else (op.domain,) * count
     for shapes in SHAPES[count]:
-        operands = [rng.uniform(low, high, s) for (low, high), s in zip(domains, shapes, strict=True)]
+        operands = [drawn(op, rng, domain, s) for domain, s in zip(domains, shapes, strict=True)]
         operands[: op.conditions] = [rng.random(s) > 0.5 for s in shapes[: op.conditions]]
         yield Case(op, operands, {})
-    whole = [rng.integers(1, 5, s, dtype=np.int32) for s in SHAPES[count][0]]
-    whole[: op.conditions] = [w > 2 for w in whole[: op.conditions]]
-    yield Case(op, whole, {})
+    for dtype, low, high in ((np.int32, 1, 4), (np.bool_, 0, 1)):
+        ranges = [whole_range(domain, low, high) for domain in domains]
+        if np.dtype(dtype).kind in op.accepts and all(a <= b for a, b in ranges):
+            pairs = zip(ranges, SHAPES[count][0], strict=True)
+            operands = [rng.integers(a, b + 1, s).astype(dtype) for (a, b), s in pairs]
+            operands[: op.conditions] = [rng.random(o.shape) > 0.5 for o in operands[: op.conditions]]
+            yield Case(op, operands, {})
 
 
 def cases(name: str) -> list[Case]:
@@ -269,8 +284,9 @@ def test_public_functions_are_found_by_name() -> None:
 
 
 def test_broadcasting_shapes_that_disagree_are_refused_by_every_binary_op() -> None:
-    x, y = Input("x", ("n", 3)), Input("y", ("n", 4))
     for op in OPS.values():
+        dtype = "float32" if "f" in op.accepts else "int32"
+        x, y = Input("x", ("n", 3), dtype), Input("y", ("n", 4), dtype)
         if op.elementwise and len(op.operands) == 2:
             with pytest.raises(ShapeError, match="dimension -1 is 3 in one and 4 in another"):
                 op.function(x, y)

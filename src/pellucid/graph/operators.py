@@ -8,23 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pellucid.graph.errors import DtypeError, near_miss
+from pellucid.graph.errors import near_miss
 
 if TYPE_CHECKING:
     from pellucid.graph.expr import Expr
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
 """Every public function on expressions by its name, filled by the ops as they are defined."""
-
-_NUMPY_ALIASES = {
-    "absolute": "abs",
-    "amax": "max",
-    "amin": "min",
-    "bitwise_and": "logical_and",
-    "bitwise_or": "logical_or",
-    "divide": "true_divide",
-    "invert": "logical_not",
-}
 
 
 def call(name: str, *operands: Any, **settings: Any) -> Any:
@@ -38,21 +28,13 @@ def write(name: str, *operands: Any, **settings: Any) -> Expr:
     return made
 
 
-def combine(name: str, *operands: Any) -> Expr:
-    """Combine conditions, which is all that ``&``, ``|`` and ``~`` do.
-
-    Raises
-    ------
-    DtypeError
-        If an operand is of numbers, whose bits nobody should expect to be combined.
-    """
+def combine(conditions: str, bits: str, *operands: Any) -> Expr:
+    """Combine conditions by one function, and the bits of integers by another, as ``&``, ``|``, ``^`` and ``~`` do."""
     for operand in operands:
         number = isinstance(operand, (int, float)) and not isinstance(operand, bool)
         if number or str(getattr(operand, "dtype", "bool")) != "bool":
-            raise DtypeError(
-                f"&, | and ~ combine conditions. Received: {operand}, a number; compare it first: (x > 0) & (x < 1)"
-            )
-    return write(name, *operands)
+            return write(bits, *operands)
+    return write(conditions, *operands)
 
 
 def _is_number(value: Any) -> bool:
@@ -101,6 +83,12 @@ class Operators:
     def __rmod__(self, other: Any) -> Expr:
         return write("remainder", other, self)
 
+    def __divmod__(self, other: Any) -> tuple[Expr, Expr]:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> tuple[Expr, Expr]:
+        return other // self, other % self
+
     def __pow__(self, other: Any) -> Expr:
         return write("power", self, other)
 
@@ -123,17 +111,37 @@ class Operators:
         return write("abs", self)
 
     def __and__(self, other: Any) -> Expr:
-        return combine("logical_and", self, other)
+        return combine("logical_and", "bitwise_and", self, other)
 
-    __rand__ = __and__
+    def __rand__(self, other: Any) -> Expr:
+        return combine("logical_and", "bitwise_and", other, self)
 
     def __or__(self, other: Any) -> Expr:
-        return combine("logical_or", self, other)
+        return combine("logical_or", "bitwise_or", self, other)
 
-    __ror__ = __or__
+    def __ror__(self, other: Any) -> Expr:
+        return combine("logical_or", "bitwise_or", other, self)
+
+    def __xor__(self, other: Any) -> Expr:
+        return combine("logical_xor", "bitwise_xor", self, other)
+
+    def __rxor__(self, other: Any) -> Expr:
+        return combine("logical_xor", "bitwise_xor", other, self)
 
     def __invert__(self) -> Expr:
-        return combine("logical_not", self)
+        return combine("logical_not", "invert", self)
+
+    def __lshift__(self, other: Any) -> Expr:
+        return write("left_shift", self, other)
+
+    def __rlshift__(self, other: Any) -> Expr:
+        return write("left_shift", other, self)
+
+    def __rshift__(self, other: Any) -> Expr:
+        return write("right_shift", self, other)
+
+    def __rrshift__(self, other: Any) -> Expr:
+        return write("right_shift", other, self)
 
     def __eq__(self, other: object) -> Any:
         return call("equal", self, other) if _is_number(other) else NotImplemented
@@ -181,7 +189,6 @@ def call_numpy(name: str, method: str, args: Sequence[Any], kwargs: dict[str, An
     TypeError
         If pellucid has no function of that name, or NumPy asks for something that only values can do.
     """
-    name = _NUMPY_ALIASES.get(name, name)
     if name not in FUNCTIONS:
         raise TypeError(
             f"np.{name} does not work on expressions: pellucid has no op of that name.{near_miss(name, FUNCTIONS)}"

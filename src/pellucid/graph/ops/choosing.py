@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.op import op
+from pellucid.graph.expr import as_expr
+from pellucid.graph.op import op, public
 from pellucid.graph.operators import call
 from pellucid.graph.text import ADD
 
@@ -46,15 +47,69 @@ def minimum(xp: Any, x: Any, y: Any) -> Any:
     return xp.minimum(x, y)
 
 
+def _first_wins_or_is_alone(chooses: str) -> Any:
+    def grad(g: Any, z: Any, x: Any, y: Any) -> Any:
+        first = call(chooses, x, y) | call("isnan", y)
+        zero = np.zeros((), z.dtype)
+        return call("where", first, g, zero), call("where", first, zero, g)
+
+    return grad
+
+
+@op(
+    tex=r"\operatorname{{fmax}}({0:_}, {1:_})",
+    commutative=True,
+    edge=(0.0,),
+    grad=_first_wins_or_is_alone("greater_equal"),
+)
+def fmax(xp: Any, x: Any, y: Any) -> Any:
+    r"""Greater of every pair of elements, the other one where one is not a number.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.function([], pel.fmax([1.0, np.nan], 0.0))()
+    array([1., 0.], dtype=float32)
+    """
+    return xp.fmax(x, y)
+
+
+@op(
+    tex=r"\operatorname{{fmin}}({0:_}, {1:_})",
+    commutative=True,
+    edge=(0.0,),
+    grad=_first_wins_or_is_alone("less_equal"),
+)
+def fmin(xp: Any, x: Any, y: Any) -> Any:
+    r"""Lesser of every pair of elements, the other one where one is not a number.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.function([], pel.fmin([1.0, np.nan], 0.0))()
+    array([0., 0.], dtype=float32)
+    """
+    return xp.fmin(x, y)
+
+
 def _clip_grad(g: Any, z: Any, x: Any, low: Any, high: Any) -> Any:
     zero = np.zeros((), z.dtype)
-    below, above = x < low, x > high
-    return call("where", below | above, zero, g), call("where", below, g, zero), call("where", above, g, zero)
+    below, above = x < low, call("maximum", x, low) > high
+    return (
+        call("where", below | above, zero, g),
+        call("where", below & ~above, g, zero),
+        call("where", above, g, zero),
+    )
 
 
-@op(tex=r"\operatorname{{clip}}({0:_}, {1:_}, {2:_})", domain=((-3, 3), (-2.0, -1.0), (1.0, 2.0)), grad=_clip_grad)
-def clip(xp: Any, x: Any, low: Any, high: Any) -> Any:
-    r"""Every element brought between two bounds, :math:`\min(\max(x, a), b)` with :math:`a \le b`.
+@op(
+    name="clip",
+    tex=r"\operatorname{{clip}}({0:_}, {1:_}, {2:_})",
+    domain=((-3, 3), (-2.0, -1.0), (1.0, 2.0)),
+    grad=_clip_grad,
+)
+def clip_between(xp: Any, x: Any, low: Any, high: Any) -> Any:
+    r"""Every element brought between two bounds, :math:`\min(\max(x, a), b)`.
 
     Examples
     --------
@@ -63,6 +118,38 @@ def clip(xp: Any, x: Any, low: Any, high: Any) -> Any:
     clip(x, 0, 1)
     """
     return xp.clip(x, low, high)
+
+
+@public
+def clip(x: Any, min: Any = None, max: Any = None) -> Any:
+    r"""Every element brought between two bounds, :math:`\min(\max(x, a), b)`.
+
+    Parameters
+    ----------
+    x : Expr, array or number
+        Of any shape.
+    min, max : Expr, array or number, optional
+        The least and the greatest value, of shapes that broadcast; no bound without one. Where the least is
+        above the greatest, the greatest holds.
+
+    Returns
+    -------
+    Expr
+        Of the broadcast shape and the common dtype.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.clip(pel.vector("x"), 0, 1)
+    clip(x, 0, 1)
+    >>> pel.clip(pel.vector("x"), None, 1)
+    minimum(x, 1)
+    """
+    if min is None and max is None:
+        return as_expr(x)
+    if max is None:
+        return maximum(x, min)
+    return minimum(x, max) if min is None else clip_between(x, min, max)
 
 
 def _where_grad(g: Any, z: Any, condition: Any, x: Any, y: Any) -> Any:

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.expr import Constant
-from pellucid.graph.op import op
+from pellucid.graph.op import also, op, public
 from pellucid.graph.operators import call
 from pellucid.graph.text import ADD, MULTIPLY, NEGATE, POWER, Piece
 from pellucid.graph.types import as_dtype
 
 POSITIVE = (0.2, 3.0)
+NUMBERS = "iuf"
 
 
 @op(tex="{0} + {1:>}", text="{0} + {1:>}", precedence=ADD, commutative=True, grad=lambda g, z, x, y: (g, g))
@@ -38,7 +39,7 @@ def add(xp: Any, x: Any, y: Any) -> Any:
     return xp.add(x, y)
 
 
-@op(tex="{0} - {1:>}", text="{0} - {1:>}", precedence=ADD, grad=lambda g, z, x, y: (g, -g))
+@op(tex="{0} - {1:>}", text="{0} - {1:>}", precedence=ADD, accepts=NUMBERS, grad=lambda g, z, x, y: (g, -g))
 def subtract(xp: Any, x: Any, y: Any) -> Any:
     r"""Difference of every pair of elements, :math:`x - y`.
 
@@ -72,6 +73,7 @@ def multiply(xp: Any, x: Any, y: Any) -> Any:
     return xp.multiply(x, y)
 
 
+@also("divide")
 @op(
     tex=r"\frac{{{0:_}}}{{{1:_}}}",
     text="{0} / {1:>}",
@@ -100,7 +102,15 @@ def _power_grad(g: Any, z: Any, x: Any, y: Any) -> Any:
     return g * slope, g * z * call("where", x > 0, call("log", safe), zero)
 
 
-@op(tex=r"{0:^}^{{{1:_}}}", text="{0:>} ** {1:>}", precedence=POWER, domain=(POSITIVE, (-3, 3)), grad=_power_grad)
+@also("pow")
+@op(
+    tex=r"{0:^}^{{{1:_}}}",
+    text="{0:>} ** {1:>}",
+    precedence=POWER,
+    accepts=NUMBERS,
+    domain=(POSITIVE, (-3, 3)),
+    grad=_power_grad,
+)
 def power(xp: Any, x: Any, y: Any) -> Any:
     r"""First element to the power of the second, :math:`x^y`.
 
@@ -113,7 +123,7 @@ def power(xp: Any, x: Any, y: Any) -> Any:
     return xp.power(x, y)
 
 
-@op(tex=r"{0:^}^2", text="{0:>} ** 2", precedence=POWER, grad=lambda g, y, x: g * (2 * x))
+@op(tex=r"{0:^}^2", text="{0:>} ** 2", precedence=POWER, accepts=NUMBERS, grad=lambda g, y, x: g * (2 * x))
 def square(xp: Any, x: Any) -> Any:
     r"""Square of every element, :math:`x^2`.
 
@@ -126,7 +136,7 @@ def square(xp: Any, x: Any) -> Any:
     return xp.square(x)
 
 
-@op(tex="-{0:>}", text="-{0}", precedence=NEGATE, tex_precedence=ADD, grad=lambda g, y, x: -g)
+@op(tex="-{0:>}", text="-{0}", precedence=NEGATE, tex_precedence=ADD, accepts=NUMBERS, grad=lambda g, y, x: -g)
 def negative(xp: Any, x: Any) -> Any:
     r"""Every element with its sign changed, :math:`-x`.
 
@@ -139,6 +149,7 @@ def negative(xp: Any, x: Any) -> Any:
     return xp.negative(x)
 
 
+@also("absolute")
 @op(name="abs", tex=r"\left|{0:_}\right|", domain=POSITIVE, edge=(0.0,), grad=lambda g, y, x: g * call("sign", x))
 def absolute(xp: Any, x: Any) -> Any:
     r"""Magnitude of every element, :math:`|x|`; the gradient at 0 is taken to be 0.
@@ -152,6 +163,19 @@ def absolute(xp: Any, x: Any) -> Any:
     return xp.abs(x)
 
 
+@public
+def reciprocal(x: Any) -> Any:
+    r"""One over every element, :math:`1 / x`; integers are taken as real numbers.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.reciprocal(pel.vector("x"))
+    1 / x
+    """
+    return true_divide(1, x)
+
+
 @op(tex=r"\sqrt{{{0:_}}}", floats=True, domain=POSITIVE, edge=(1e-12, 1e12), grad=lambda g, y, x: g / (2 * y), cost=4)
 def sqrt(xp: Any, x: Any) -> Any:
     r"""Square root of every element, :math:`\sqrt{x}`.
@@ -163,6 +187,26 @@ def sqrt(xp: Any, x: Any) -> Any:
     sqrt(x)
     """
     return xp.sqrt(x)
+
+
+@op(
+    tex=r"\sqrt[3]{{{0:_}}}",
+    floats=True,
+    domain=POSITIVE,
+    edge=(1e-12, -1e12),
+    grad=lambda g, y, x: g / (3 * square(y)),
+    cost=10,
+)
+def cbrt(xp: Any, x: Any) -> Any:
+    r"""Cube root of every element, with its sign, :math:`\sqrt[3]{x}`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.function([], pel.cbrt(-27.0))()
+    np.float32(-3.0)
+    """
+    return xp.cbrt(x)
 
 
 def _cast_grad(g: Any, y: Any, x: Any, dtype: Any) -> Any:

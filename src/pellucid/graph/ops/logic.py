@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.op import op
+from pellucid.graph.expr import as_expr, promote
+from pellucid.graph.op import op, public
+from pellucid.graph.operators import call
 from pellucid.graph.ops.forms import method, over
 from pellucid.graph.ops.reductions import canonical, per_input, reduced
 from pellucid.graph.text import BIG, COMPARE, LOGIC
@@ -149,6 +151,27 @@ def logical_not(xp: Any, x: Any) -> Any:
     return xp.logical_not(x)
 
 
+@op(
+    tex=r"{0:>} \mathbin{{\underline{{\vee}}}} {1:>}",
+    text="{0:>} ^ {1:>}",
+    precedence=LOGIC,
+    result=BOOL,
+    differentiable=False,
+    commutative=True,
+)
+def logical_xor(xp: Any, x: Any, y: Any) -> Any:
+    r"""Whether just one of every pair holds; a number holds if it is not 0.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> x = pel.vector("x")
+    >>> (x > 0) ^ (x > 1)
+    (x > 0) ^ (x > 1)
+    """
+    return xp.logical_xor(x, y)
+
+
 @op(tex=r"\operatorname{{isnan}}({0:_})", result=BOOL, differentiable=False)
 def isnan(xp: Any, x: Any) -> Any:
     r"""Whether an element is not a number.
@@ -160,6 +183,89 @@ def isnan(xp: Any, x: Any) -> Any:
     np.False_
     """
     return xp.isnan(x)
+
+
+@op(tex=r"\operatorname{{isfinite}}({0:_})", result=BOOL, differentiable=False)
+def isfinite(xp: Any, x: Any) -> Any:
+    r"""Whether an element is a number, and not infinite.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.function([], pel.isfinite(1.0))()
+    np.True_
+    """
+    return xp.isfinite(x)
+
+
+@op(tex=r"\operatorname{{isinf}}({0:_})", result=BOOL, differentiable=False)
+def isinf(xp: Any, x: Any) -> Any:
+    r"""Whether an element is infinite, :math:`|x| = \infty`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.function([], pel.isinf(1.0))()
+    np.False_
+    """
+    return xp.isinf(x)
+
+
+@public
+def isclose(x: Any, y: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Any:
+    r"""Whether every pair of elements is equal within a tolerance, :math:`|x - y| \le a + r |y|`.
+
+    Parameters
+    ----------
+    x, y : Expr, array or number
+        Of shapes that broadcast. Equal infinities are close.
+    rtol, atol : float
+        The tolerance relative to the second, and the absolute one.
+    equal_nan : bool
+        Whether two that are not numbers are close.
+
+    Returns
+    -------
+    Expr
+        Booleans of the broadcast shape.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.function([], pel.isclose([1.0, 2.0], [1.000001, 2.1]))()
+    array([ True, False])
+    """
+    x, y = promote((x, y), to_float=True)
+    near = less_equal(call("abs", x - y), atol + rtol * call("abs", y))
+    close = logical_or(logical_and(near, isfinite(y)), equal(x, y))
+    return logical_or(close, logical_and(isnan(x), isnan(y))) if equal_nan else close
+
+
+@public
+def allclose(x: Any, y: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Any:
+    r"""Whether all pairs of elements are equal within a tolerance; see `isclose`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.function([], pel.allclose([1.0, 2.0], [1.000001, 2.1]))()
+    np.False_
+    """
+    return all_(isclose(x, y, rtol, atol, equal_nan))
+
+
+@public
+def count_nonzero(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    r"""The number of elements that are not 0, as int64.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.function([], pel.count_nonzero([1.0, 0.0, 2.0]))()
+    np.int64(2)
+    """
+    x = as_expr(x)
+    return call("sum", x if x.dtype == BOOL else not_equal(x, 0), axis=axis, keepdims=keepdims)
 
 
 @op(

@@ -78,6 +78,7 @@ def softplus(xp: Any, x: Any) -> Any:
 
 @op(
     tex=r"\operatorname{{relu}}({0:_})",
+    accepts="iuf",
     compound=True,
     domain=(0.2, 3.0),
     edge=(0.0, 1e30, -1e30),

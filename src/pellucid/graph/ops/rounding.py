@@ -1,14 +1,16 @@
-r"""Whole numbers from any: floors, ceilings, remainders and signs."""
+r"""Whole numbers from any: floors, ceilings, rounding, quotients and remainders."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from pellucid.graph.op import op
+from pellucid.graph.op import also, op, public
 from pellucid.graph.operators import call
 from pellucid.graph.text import ATOM, COMPARE, DIVIDE
+from pellucid.graph.types import is_float
 
 POSITIVE = (0.2, 3.0)
+NUMBERS = "iuf"
 
 
 @op(
@@ -16,6 +18,7 @@ POSITIVE = (0.2, 3.0)
     tex_precedence=ATOM,
     text="{0} // {1:>}",
     precedence=DIVIDE,
+    accepts=NUMBERS,
     differentiable=False,
     domain=((-3, 3), POSITIVE),
 )
@@ -31,11 +34,13 @@ def floor_divide(xp: Any, x: Any, y: Any) -> Any:
     return xp.floor_divide(x, y)
 
 
+@also("mod")
 @op(
     tex=r"{0} \;\mathrm{{mod}}\; {1:>}",
     tex_precedence=COMPARE,
     text="{0} % {1:>}",
     precedence=DIVIDE,
+    accepts=NUMBERS,
     domain=((-3, 3), (3.1, 4.0)),
     grad=lambda g, z, x, y: (g, -g * call("floor_divide", x, y)),
 )
@@ -45,23 +50,41 @@ def remainder(xp: Any, x: Any, y: Any) -> Any:
     Examples
     --------
     >>> import pellucid as pel
-    >>> pel.function([], pel.remainder(7.0, 4.0))()
-    np.float32(3.0)
+    >>> pel.function([], pel.remainder(-7.0, 4.0))()
+    np.float32(1.0)
     """
     return xp.remainder(x, y)
 
 
-@op(tex=r"\operatorname{{sign}}({0:_})", differentiable=False, edge=(0.0,))
-def sign(xp: Any, x: Any) -> Any:
-    r"""Sign of every element: :math:`-1`, :math:`0` or :math:`1`.
+@op(
+    tex=r"\operatorname{{fmod}}({0:_}, {1:_})",
+    accepts=NUMBERS,
+    domain=((-3, 3), (3.1, 4.0)),
+    grad=lambda g, z, x, y: (g, -g * call("trunc", x / y)),
+)
+def fmod(xp: Any, x: Any, y: Any) -> Any:
+    r"""Remainder with the sign of the dividend, as in C, :math:`x - y \operatorname{trunc}(x / y)`.
 
     Examples
     --------
     >>> import pellucid as pel
-    >>> pel.function([], pel.sign(-3.0))()
-    np.float32(-1.0)
+    >>> pel.function([], pel.fmod(-7.0, 4.0))()
+    np.float32(-3.0)
     """
-    return xp.sign(x)
+    return xp.fmod(x, y)
+
+
+@public
+def divmod_(x: Any, y: Any) -> tuple[Any, Any]:
+    r"""Quotient and remainder of every pair of elements, :math:`\lfloor x / y \rfloor` and :math:`x \bmod y`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> divmod(pel.ivector("i"), 4)
+    (i // 4, i % 4)
+    """
+    return floor_divide(x, y), remainder(x, y)
 
 
 @op(tex=r"\left\lfloor {0:_} \right\rfloor", differentiable=False)
@@ -88,3 +111,68 @@ def ceil(xp: Any, x: Any) -> Any:
     np.float32(3.0)
     """
     return xp.ceil(x)
+
+
+@also("fix")
+@op(tex=r"\operatorname{{trunc}}({0:_})", differentiable=False)
+def trunc(xp: Any, x: Any) -> Any:
+    r"""Every element without its fraction: the nearest integer towards 0.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.function([], pel.trunc([-2.7, 2.7]))()
+    array([-2.,  2.], dtype=float32)
+    """
+    return xp.trunc(x)
+
+
+@op(tex=r"\operatorname{{rint}}({0:_})", floats=True, differentiable=False)
+def rint(xp: Any, x: Any) -> Any:
+    r"""Nearest integer to every element, as a real number; halves go to the even one.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.function([], pel.rint([0.5, 1.5, 1.7]))()
+    array([0., 2., 2.], dtype=float32)
+    """
+    return xp.rint(x)
+
+
+@also("around")
+@op(
+    name="round",
+    tex=r"\operatorname{{round}}({0:_})",
+    accepts=NUMBERS,
+    normalize=lambda x, decimals=0: {"decimals": int(decimals)},
+    differentiable=False,
+)
+def round_(xp: Any, x: Any, decimals: Any = 0) -> Any:
+    r"""Every element rounded to so many decimals, :math:`\operatorname{rint}(10^d x) / 10^d`; halves go to the even one.
+
+    Parameters
+    ----------
+    x : Expr, array or number
+        Of any shape; integers stay integers.
+    decimals : int
+        How many decimals are kept. With a negative number so many digits before the point are rounded away.
+
+    Returns
+    -------
+    Expr
+        Of the shape and dtype of ``x``.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.function([], pel.round([1.26, 15.0], 1))()
+    array([ 1.3, 15. ], dtype=float32)
+    >>> pel.vector("x").round(1)
+    round(x, decimals=1)
+    """
+    if decimals >= 0 and not is_float(x.dtype):
+        return x
+    scale = 10.0 ** abs(decimals)
+    rounded = xp.rint(x * scale) / scale if decimals >= 0 else xp.rint(x / scale) * scale
+    return rounded.astype(x.dtype)

@@ -2,10 +2,16 @@ r"""Angles, in radians: sines and their kin, and the angles that have them."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from pellucid.graph.op import op
+import numpy as np
+
+from pellucid.graph.expr import promote
+from pellucid.graph.op import also, op, public
 from pellucid.graph.operators import call
+
+POSITIVE, INSIDE = (0.2, 3.0), (-0.9, 0.9)
 
 
 @op(tex=r"\sin({0:_})", floats=True, edge=(0.0,), grad=lambda g, y, x: g * call("cos", x), cost=10)
@@ -34,3 +40,182 @@ def cos(xp: Any, x: Any) -> Any:
     -sin(x)
     """
     return xp.cos(x)
+
+
+@op(tex=r"\tan({0:_})", floats=True, domain=(-1.2, 1.2), edge=(0.0,), grad=lambda g, y, x: g * (1 + y * y), cost=12)
+def tan(xp: Any, x: Any) -> Any:
+    r"""Tangent of every element, in radians, :math:`\tan x = \sin x / \cos x`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> x = pel.scalar("x")
+    >>> pel.grad(pel.tan(x), x)
+    1 + tan(x) ** 2
+    """
+    return xp.tan(x)
+
+
+def _cosine_of(x: Any) -> Any:
+    """Return the cosine of the angle whose sine this is, without the cancellation of 1 - x ** 2."""
+    return call("sqrt", (1 - x) * (1 + x))
+
+
+@also("asin")
+@op(tex=r"\arcsin({0:_})", floats=True, domain=INSIDE, edge=(0.0, 0.99), grad=lambda g, y, x: g / _cosine_of(x), cost=12)
+def arcsin(xp: Any, x: Any) -> Any:
+    r"""Angle whose sine every element is, :math:`\arcsin x`, from :math:`-\pi/2` to :math:`\pi/2`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.function([], pel.arcsin(1.0))()
+    np.float32(1.5707964)
+    """
+    return xp.arcsin(x)
+
+
+@also("acos")
+@op(
+    tex=r"\arccos({0:_})", floats=True, domain=INSIDE, edge=(0.0, 0.99), grad=lambda g, y, x: -g / _cosine_of(x), cost=12
+)
+def arccos(xp: Any, x: Any) -> Any:
+    r"""Angle whose cosine every element is, :math:`\arccos x`, from :math:`0` to :math:`\pi`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.function([], pel.arccos(-1.0))()
+    np.float32(3.1415927)
+    """
+    return xp.arccos(x)
+
+
+@also("atan")
+@op(tex=r"\arctan({0:_})", floats=True, edge=(0.0, 1e15), grad=lambda g, y, x: g / (1 + x * x), cost=12)
+def arctan(xp: Any, x: Any) -> Any:
+    r"""Angle whose tangent every element is, :math:`\arctan x`, from :math:`-\pi/2` to :math:`\pi/2`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> x = pel.scalar("x")
+    >>> pel.grad(pel.arctan(x), x)
+    1 / (1 + x ** 2)
+    """
+    return xp.arctan(x)
+
+
+def _nonzero(x: Any) -> Any:
+    """Put 1 in the place of 0, for a quotient whose numerator is 0 there."""
+    return call("where", call("equal", x, 0), np.ones((), x.dtype), x)
+
+
+def _arctan2_grad(g: Any, z: Any, y: Any, x: Any) -> Any:
+    # Both are divided by the radius before they meet, since its square leaves the range of numbers much sooner.
+    radius = _nonzero(hypot(x, y))
+    return g * (x / radius / radius), -g * (y / radius / radius)
+
+
+@also("atan2")
+@op(
+    tex=r"\operatorname{{atan2}}({0:_}, {1:_})",
+    floats=True,
+    domain=(POSITIVE, (-3, 3)),
+    edge=(0.0, 1e25),
+    grad=_arctan2_grad,
+    cost=15,
+)
+def arctan2(xp: Any, y: Any, x: Any) -> Any:
+    r"""Angle of every point :math:`(x, y)`, from :math:`-\pi` to :math:`\pi`; the ordinate stands first.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.function([], pel.arctan2(1.0, -1.0))()
+    np.float32(2.3561945)
+    """
+    return xp.arctan2(y, x)
+
+
+def _hypot_grad(g: Any, z: Any, x: Any, y: Any) -> Any:
+    radius = _nonzero(z)
+    return g * (x / radius), g * (y / radius)
+
+
+@op(
+    tex=r"\sqrt{{{0:^}^2 + {1:^}^2}}",
+    floats=True,
+    commutative=True,
+    domain=(POSITIVE, (-3, 3)),
+    edge=(0.0, 1e25),
+    grad=_hypot_grad,
+    cost=6,
+)
+def hypot(xp: Any, x: Any, y: Any) -> Any:
+    r"""Length of every vector :math:`(x, y)`, :math:`\sqrt{x^2 + y^2}`, in range wherever it is; the gradient at the
+    origin is taken to be 0.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.function([], pel.hypot(3.0, 4.0))()
+    np.float32(5.0)
+    """
+    return xp.hypot(x, y)
+
+
+def _sinc_grad(g: Any, y: Any, x: Any) -> Any:
+    """Differentiate by the series of powers near 0, where the quotient is a difference of equal numbers."""
+    angle = np.array(np.pi, x.dtype) * x
+    small = call("abs", x) < 0.2
+    near, far = call("where", small, angle, 0), call("where", small, 1, x)
+    powers, series = near * near, None
+    for k in range(7, 0, -1):
+        term = (-1) ** k * 2 * k / math.factorial(2 * k + 1)
+        series = term if series is None else term + powers * series
+    by_series = np.pi * near * series
+    return g * call("where", small, by_series, (cos(np.pi * far) - sinc(far)) / far)
+
+
+@op(tex=r"\operatorname{{sinc}}({0:_})", floats=True, edge=(0.0, 1e-3), grad=_sinc_grad, cost=12)
+def sinc(xp: Any, x: Any) -> Any:
+    r"""Normalized cardinal sine of every element, :math:`\sin(\pi x) / (\pi x)`, which is 1 at 0.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.function([], pel.sinc([0.0, 0.5]))()
+    array([1.       , 0.63661975], dtype=float32)
+    """
+    return xp.sinc(x)
+
+
+@also("radians")
+@public
+def deg2rad(x: Any) -> Any:
+    r"""Angles in degrees as radians, :math:`\pi x / 180`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.function([], pel.deg2rad(180.0))()
+    np.float32(3.1415927)
+    """
+    [x] = promote([x], to_float=True)
+    return x * (np.pi / 180)
+
+
+@also("degrees")
+@public
+def rad2deg(x: Any) -> Any:
+    r"""Angles in radians as degrees, :math:`180 \, x / \pi`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.function([], pel.rad2deg(np.pi))()
+    np.float32(180.0)
+    """
+    [x] = promote([x], to_float=True)
+    return x * (180 / np.pi)

@@ -1,0 +1,114 @@
+r"""Signs of elements: read, copied, stepped by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.op import op
+from pellucid.graph.operators import call
+
+POSITIVE = (0.2, 3.0)
+
+
+@op(tex=r"\operatorname{{sign}}({0:_})", accepts="iuf", differentiable=False, edge=(0.0,))
+def sign(xp: Any, x: Any) -> Any:
+    r"""Sign of every element: :math:`-1`, :math:`0` or :math:`1`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.function([], pel.sign(-3.0))()
+    np.float32(-1.0)
+    """
+    return xp.sign(x)
+
+
+@op(tex=r"\operatorname{{signbit}}({0:_})", floats=True, result=bool, differentiable=False)
+def signbit(xp: Any, x: Any) -> Any:
+    r"""Whether the sign of an element is minus, which it is for :math:`-0` too.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.function([], pel.signbit([-0.0, 0.0]))()
+    array([ True, False])
+    """
+    return xp.signbit(x)
+
+
+def _copysign_grad(g: Any, z: Any, x: Any, y: Any) -> Any:
+    return g * call("sign", x) * copysign(np.ones((), y.dtype), y), None
+
+
+@op(
+    tex=r"\left|{0:_}\right| \operatorname{{sign}}({1:_})",
+    tex_precedence=40,
+    floats=True,
+    domain=(POSITIVE, POSITIVE),
+    edge=(0.0,),
+    grad=_copysign_grad,
+)
+def copysign(xp: Any, x: Any, y: Any) -> Any:
+    r"""First element with the sign of the second, :math:`|x| \operatorname{sign}(y)`; :math:`-0` has a sign as well.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.function([], pel.copysign([1.0, -2.0], [-3.0, -0.0]))()
+    array([-1., -2.], dtype=float32)
+    """
+    return xp.copysign(x, y)
+
+
+def _heaviside_grad(g: Any, z: Any, x: Any, y: Any) -> Any:
+    return None, call("where", call("equal", x, 0), g, np.zeros((), z.dtype))
+
+
+@op(tex=r"\operatorname{{H}}({0:_}, {1:_})", floats=True, edge=(0.0,), grad=_heaviside_grad)
+def heaviside(xp: Any, x: Any, y: Any) -> Any:
+    r"""Step of every element: 0 below 0, 1 above, and the second element at 0.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.function([], pel.heaviside([-2.0, 0.0, 2.0], 0.5))()
+    array([0. , 0.5, 1. ], dtype=float32)
+    """
+    return xp.heaviside(x, y)
+
+
+def _not_infinite(x: Any, g: Any) -> Any:
+    return call("where", call("isfinite", x), g, np.zeros((), x.dtype))
+
+
+@op(
+    tex=r"\operatorname{{nan\_to\_num}}({0:_})",
+    edge=(np.nan, np.inf, -np.inf),
+    grad=lambda g, y, x, nan, posinf, neginf: _not_infinite(x, g),
+)
+def nan_to_num(xp: Any, x: Any, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+    r"""Every element that is a number, with others in the place of what is not a number and of infinities.
+
+    Parameters
+    ----------
+    x : Expr, array or number
+        Of any shape.
+    nan : float
+        What takes the place of what is not a number.
+    posinf, neginf : float, optional
+        What takes the place of infinities: the greatest and the least number of the dtype without them.
+
+    Returns
+    -------
+    Expr
+        Of the shape and dtype of ``x``.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.function([], pel.nan_to_num([1.0, np.nan]))()
+    array([1., 0.], dtype=float32)
+    """
+    return xp.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
