@@ -14,6 +14,7 @@ import numpy as np
 from pellucid.graph.errors import InputError, PellucidError, ShapeError
 from pellucid.graph.expr import Constant, Expr, agree
 from pellucid.graph.op import OUTPUT
+from pellucid.graph.places import place_text
 from pellucid.graph.types import Unknown, shape_text
 from pellucid.graph.walk import topological
 
@@ -121,4 +122,4 @@ def check_unknown_sizes(node: Expr, operands: list[Any]) -> None:
 
 def written_at(node: Expr) -> str:
     """Say where an expression was written."""
-    return f" (written at {node.origin[0]}:{node.origin[1]})" if node.origin else ""
+    return f" (written at {place_text(node.origin)})" if node.origin else ""

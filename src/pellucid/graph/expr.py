@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pellucid.graph.errors import DtypeError, ShapeError
 from pellucid.graph.operators import Operators, call, write
+from pellucid.graph.places import users_place
 from pellucid.graph.types import Dim, Shape, Type, as_dtype, as_shape, common_dtype, is_float, shape_text, unify
 from pellucid.graph.values import as_array, fit
 
 if TYPE_CHECKING:
     from pellucid.graph.op import Op
 
-Origin = tuple[str, int]
 Settings = tuple[tuple[str, Any], ...]
-
-_PACKAGE = str(Path(__file__).resolve().parent.parent)
-
-
-def origin_of_call() -> Origin | None:
-    """Return the file and line outside pellucid that is being run, which is where the user wrote the expression."""
-    frame = sys._getframe(1)
-    while frame is not None:
-        filename = frame.f_code.co_filename
-        if not filename.startswith(_PACKAGE):
-            return filename, frame.f_lineno
-        frame = frame.f_back  # type: ignore[assignment]
-    return None
 
 
 class Expr(Operators):
@@ -75,7 +60,7 @@ class Expr(Operators):
         self._settings = settings
         self.types = types
         self.name = name
-        self.origin = origin_of_call()
+        self.origin = users_place()
         self.settled: object = None
 
     @property
@@ -107,6 +92,11 @@ class Expr(Operators):
     def T(self) -> Expr:
         """The transpose: all axes in reverse order."""
         return write("transpose", self)
+
+    @property
+    def at(self) -> Any:
+        """Places to be replaced, as in ``x.at[i].set(value)``; see `pellucid.at`."""
+        return call("at", self)
 
     def __repr__(self) -> str:
         from pellucid.graph.text import text
@@ -198,6 +188,14 @@ class Expr(Operators):
     def transpose(self, *axes: Any) -> Expr:
         """Reorder the axes; see `pellucid.transpose`."""
         return write("transpose", self, axes[0] if len(axes) == 1 else (axes or None))
+
+    def take(self, indices: Any, axis: int | None = None, mode: str = "raise") -> Expr:
+        """Elements at some indices; see `pellucid.take`."""
+        return write("take", self, indices, axis=axis, mode=mode)
+
+    def argsort(self, axis: int | None = -1, descending: bool = False) -> Expr:
+        """Indices that sort; see `pellucid.argsort`."""
+        return write("argsort", self, axis=axis, descending=descending)
 
     def astype(self, dtype: Any) -> Expr:
         """Cast to another dtype; see `pellucid.cast`."""
