@@ -153,9 +153,9 @@ def test_a_function_says_what_it_does():
     x, w = pel.vector("x"), pel.shared(0.0, "w")
     f = pel.function([x], (x + 1).sum(), updates={w: w + 1})
     assert str(f).splitlines() == [
-        "function of (x) in mode 'xla'",
-        "  returns (x + 1).sum()",
-        "  updates w := w + 1",
+        "function of (x: float32 (?,)) in mode 'xla'",
+        "  returns (x + 1).sum(): float32 ()",
+        "  updates w := w + 1: float32 ()",
     ]
     assert str(pel.function([x], x + x).journal) == "algebra/add_same: x + x  →  2 * x"
     assert str(pel.function([x], x + x, rewrite=False).program.outputs) == "[x + x]"

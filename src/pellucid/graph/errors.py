@@ -3,29 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
-from typing import Any
-
-from pellucid.graph.places import place_text, users_place
+from collections.abc import Iterable
 
 
 class PellucidError(Exception):
-    """The base of every error that pellucid raises on purpose; a note says which line of the user's it came from."""
-
-    def __init__(self, *args: object) -> None:
-        super().__init__(*args)
-        place = users_place()
-        if place is not None:
-            self.add_note(f"  at {place_text(place)}")
-        self.tells_operands = False
-
-    def about(self, operands: Sequence[Any]) -> None:
-        """Add what the operands are that did not fit, and where each was written."""
-        if not self.tells_operands:
-            self.tells_operands = True
-            for operand in dict.fromkeys(operands):
-                where = f", written at {place_text(operand.origin)}" if operand.origin else ""
-                self.add_note(f"  {operand} is {operand.type}{where}")
+    """The base of every error that pellucid raises on purpose."""
 
 
 class ShapeError(PellucidError, ValueError):

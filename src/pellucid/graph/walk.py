@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from pellucid.graph.expr import Expr, Shared
+import numpy as np
+
+from pellucid.graph.errors import DtypeError, InputError, PellucidError, ShapeError
+from pellucid.graph.expr import Expr, Input, Shared, as_expr
+from pellucid.graph.types import covers
 
 
 def topological(outputs: Iterable[Expr], stop: Iterable[Expr] = ()) -> list[Expr]:
@@ -67,6 +72,94 @@ def replace_all(outputs: Sequence[Expr], replacements: Mapping[Expr, Expr]) -> l
     for node in topological(outputs, stop=replacements):
         done[node] = replacements[node] if node in replacements else rebuild(node, [done[i] for i in node.inputs])
     return [done[output] for output in outputs]
+
+
+def ancestors(expr: Expr | Sequence[Expr], blockers: Iterable[Expr] = ()) -> list[Expr]:
+    """Return all that expressions are made of, and they themselves at the end.
+
+    Parameters
+    ----------
+    expr : Expr or sequence of Expr
+        Where the walk begins.
+    blockers : iterable of Expr
+        Expressions to include without going into what they are made of.
+
+    Returns
+    -------
+    list of Expr
+        Each once, after what it is made of.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> x, W = pel.vector("x"), pel.shared([1.0, 2.0], "W")
+    >>> h = x * W
+    >>> pel.ancestors(h.sum())
+    [x, W, x * W, (x * W).sum()]
+    >>> pel.ancestors(h.sum(), blockers=[h])
+    [x * W, (x * W).sum()]
+    """
+    return topological([expr] if isinstance(expr, Expr) else expr, stop=blockers)
+
+
+def replace(expr: Any, replacements: Mapping[Expr, Any]) -> Any:
+    """Return an expression with others in the place of some that it is made of.
+
+    Parameters
+    ----------
+    expr : Expr, or a list or tuple of Expr
+        What to rewrite; it stays as it is, and the result is another expression.
+    replacements : dict from Expr to Expr, array or number
+        What takes the place of what, all at once: a replacement is not itself rewritten.
+
+    Returns
+    -------
+    Expr, or list of Expr
+        In the form in which it was given.
+
+    Raises
+    ------
+    ShapeError, DtypeError
+        If a replacement has another shape or dtype.
+    InputError
+        If nothing depends on what is to be replaced.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> x, y = pel.vector("x"), pel.vector("y")
+    >>> pel.replace(pel.exp(x) + x, {x: 2 * y})
+    exp(2 * y) + 2 * y
+    """
+    outputs = [expr] if isinstance(expr, Expr) else list(expr)
+    checked = {target: replacement(target, value, "replace") for target, value in replacements.items()}
+    reached = set(topological(outputs))
+    idle = [str(target) for target in checked if target not in reached]
+    if idle:
+        raise InputError(f"replace: {', '.join(idle)} stands nowhere in {', '.join(map(str, outputs))}")
+    replaced = replace_all(outputs, checked)
+    return replaced[0] if isinstance(expr, Expr) else replaced
+
+
+def replacement(target: Any, value: Any, who: str) -> Expr:
+    """Return what is to take the place of an expression, refusing what is of another type."""
+    if not isinstance(target, Expr):
+        raise PellucidError(f"{who}: expressions are replaced. Received: {target!r}, a {type(target).__name__}")
+    new = as_expr(value, target.dtype if has_no_dtype(value) else None)
+    if not covers(new.shape, target.shape) or new.dtype != target.dtype:
+        kind = DtypeError if new.dtype != target.dtype else ShapeError
+        raise kind(f"{who}: {new}, which is {new.type}, cannot take the place of {target}, which is {target.type}")
+    return new
+
+
+def has_no_dtype(value: Any) -> bool:
+    """Tell whether a value takes the dtype of what it is meant for, as Python's numbers do."""
+    return isinstance(value, (bool, int, float, list, tuple)) and not isinstance(value, np.generic)
+
+
+def inputs_of(outputs: Iterable[Expr]) -> list[Input]:
+    """Return the inputs an expression needs values for, in the order in which they are met."""
+    return [node for node in topological(outputs) if isinstance(node, Input)]
 
 
 def shared_of(outputs: Iterable[Expr]) -> list[Shared]:

@@ -20,7 +20,8 @@ from pellucid.model.progress import written
 from pellucid.model.summary import table
 from pellucid.nn.layers import Layer
 from pellucid.nn.randomness import as_seed, next_seed
-from pellucid.run.function import Function, function
+from pellucid.run.build import function
+from pellucid.run.function import Function
 
 Array = np.ndarray[Any, Any]
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.expr import Expr, Input, Shared
-from pellucid.run.function import function
+from pellucid.run.build import function
 
 Array = np.ndarray[Any, Any]
 

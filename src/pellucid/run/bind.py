@@ -13,8 +13,16 @@ from pellucid.graph.types import shape_text
 from pellucid.graph.values import fit
 
 
-def arrange(inputs: Sequence[Input], args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
-    """Put arguments given by position and by name in the order of the inputs.
+def arrange(
+    inputs: Sequence[Input],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    defaults: Mapping[Input, np.ndarray[Any, Any]],
+    walk: bool = False,
+) -> list[Any]:
+    """Put arguments given by position and by name in the order of the inputs, and defaults where there is none.
+
+    With ``walk``, values have one more axis in front, for the steps of a loop, and a default is the same at each.
 
     Raises
     ------
@@ -35,6 +43,11 @@ def arrange(inputs: Sequence[Input], args: Sequence[Any], kwargs: Mapping[str, A
         if position in values:
             raise InputError(f"The input {name!r} was given twice, by position and by name")
         values[position] = value
+    if len(values) < len(inputs) and defaults:
+        length = next((np.shape(v)[:1] for v in values.values()), ()) if walk else ()
+        for position, i in enumerate(inputs):
+            if position not in values and i in defaults:
+                values[position] = np.broadcast_to(defaults[i], (*length, *defaults[i].shape))
     missing = [str(i) for p, i in enumerate(inputs) if p not in values]
     if missing:
         raise InputError(

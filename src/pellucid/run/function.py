@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from pellucid.graph.errors import InputError, near_miss
-from pellucid.graph.expr import Expr, Input, Shared, as_expr
+from pellucid.graph.expr import Expr, Input
 from pellucid.graph.rewrite import Journal
+from pellucid.graph.types import shape_text
 from pellucid.run.bind import arrange, bind
 from pellucid.run.history import History
 from pellucid.run.interpreter import NumpyProgram
-from pellucid.run.program import Program, make_program
+from pellucid.run.program import Program
 from pellucid.run.xla import XlaProgram
 
-MODES = {"xla": XlaProgram, "numpy": NumpyProgram}
+MODES: dict[str, Any] = {"xla": XlaProgram, "numpy": NumpyProgram}
 
 Progress = Callable[[int, int, Any], None]
 Outputs = Expr | Sequence[Any] | Mapping[str, Any] | None
@@ -50,15 +50,20 @@ class Function:
         ``program.journal``, which tells how it was rewritten.
     mode : str
         ``"xla"`` or ``"numpy"``.
+    defaults : dict from Input to array
+        What inputs are that are not given.
     """
 
-    def __init__(self, program: Program, structure: Outputs, mode: str) -> None:
+    def __init__(
+        self, program: Program, structure: Outputs, mode: str, defaults: Mapping[Input, Any] | None = None
+    ) -> None:
         if mode not in MODES:
             raise ValueError(
                 f"Expected a mode out of {sorted(MODES)}. Received: mode={mode!r}.{near_miss(mode, MODES)}"
             )
         self.program = program
         self.mode = mode
+        self.defaults = dict(defaults or {})
         self._structure = structure
         self._backend: Any = None
 
@@ -80,16 +85,29 @@ class Function:
         return 0.0 if self._backend is None else float(self._backend.compile_seconds)
 
     def __repr__(self) -> str:
-        given = ", ".join(str(i) for i in self.program.inputs)
+        given = ", ".join(self.described(i) for i in self.program.inputs)
         lines = [f"function of ({given}) in mode {self.mode!r}"]
-        lines += [f"  returns {o}" for o in self.program.outputs]
-        lines += [f"  updates {s} := {e}" for s, e in self.program.updates.items()]
+        lines += [f"  returns {o}: {o.type}" for o in self.program.outputs]
+        lines += [f"  updates {s} := {e}: {s.type}" for s, e in self.program.updates.items()]
         return "\n".join(lines)
 
-    def bound(self, args: Sequence[Any], kwargs: Mapping[str, Any], lead: int = 0) -> list[Any]:
+    def described(self, given: Input) -> str:
+        """Write an input with its type and default."""
+        default = self.defaults.get(given)
+        if default is None:
+            return f"{given}: {given.type}"
+        return f"{given}: {given.type} = {default if default.ndim == 0 else 'array ' + shape_text(default.shape)}"
+
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            "A function cannot be pickled or copied by Python: it is a compiled program, and its shared variables live "
+            "in this process. Use its own copy(), or save the values of its shared variables"
+        )
+
+    def bound(self, args: Sequence[Any], kwargs: Mapping[str, Any], walk: bool = False) -> list[Any]:
         """Return the arguments in the order and dtypes of the inputs, held against their shapes and bounds."""
         inputs = self.program.inputs
-        values = bind(inputs, arrange(inputs, args, kwargs), lead)
+        values = bind(inputs, arrange(inputs, args, kwargs, self.defaults, walk), lead=int(walk))
         for given, value in zip(inputs, values, strict=True):
             if given in self.program.bounds:
                 self.program.bounds[given].check(given, value)
@@ -140,7 +158,7 @@ class Function:
         Parameters
         ----------
         *batches, **kwargs : arrays
-            The inputs, each with one more axis in front.
+            The inputs, each with one more axis in front; a default is the same at every step.
         progress : function, optional
             ``progress(done, steps, latest)`` is called some five times a second, with the latest outputs. What it
             raises ends the loop; shared variables keep what the finished steps made of them.
@@ -163,7 +181,7 @@ class Function:
         >>> add.over([1.0, 2.0, 3.0])
         array([1., 3., 6.], dtype=float32)
         """
-        values = self.bound(batches, kwargs, lead=1)
+        values = self.bound(batches, kwargs, walk=True)
         lengths = {len(v) for v in values}
         if len(lengths) != 1:
             given = ", ".join(f"{i}: {len(v)}" for i, v in zip(self.program.inputs, values, strict=True)) or "none"
@@ -199,71 +217,3 @@ def checked_steps(steps: Any) -> int:
     if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 0:
         raise InputError(f"Expected a number of steps of 0 or more. Received: steps={steps!r}")
     return int(steps)
-
-
-def pairs(given: Mapping[Any, Any] | Sequence[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
-    """Return what is updated or replaced, and by what, refusing to do it twice."""
-    listed = list(given.items()) if isinstance(given, Mapping) else list(given)
-    twice = [target for target, count in Counter(target for target, _ in listed).items() if count > 1]
-    if twice:
-        raise InputError(f"{twice[0]} is given two new values. Received: {listed}")
-    return listed
-
-
-def function(
-    inputs: Sequence[Input],
-    outputs: Outputs = None,
-    *,
-    updates: Mapping[Shared, Any] | Sequence[tuple[Shared, Any]] | None = None,
-    givens: Mapping[Expr, Any] | Sequence[tuple[Expr, Any]] | None = None,
-    mode: str = "xla",
-    rewrite: bool = True,
-    on_unused_input: str = "raise",
-) -> Function:
-    """Compile expressions into a function.
-
-    Parameters
-    ----------
-    inputs : sequence of Input
-        What is given at every call, by position or by name.
-    outputs : Expr, sequence or dict of Expr, optional
-        What is returned, and in what form.
-    updates : dict from Shared to Expr, or such pairs, optional
-        New values of shared variables, all computed from the old ones. Random streams add their own.
-    givens : dict from Expr to Expr or array, or such pairs, optional
-        What is put in the place of what before anything else.
-    mode : {"xla", "numpy"}
-        Compiled, or interpreted node by node.
-    rewrite : bool
-        Whether the graph is simplified first. Leave it on but to see what happens without.
-    on_unused_input : {"raise", "ignore"}
-        What to do about an input, or something in ``givens``, that nothing depends on.
-
-    Returns
-    -------
-    Function
-        Call it, `Function.repeat` it, or run it `Function.over` batches. It returns NumPy arrays and numbers.
-
-    Raises
-    ------
-    InputError
-        If an input is missing, unused or no input.
-    ShapeError, DtypeError
-        If an update does not fit its variable.
-
-    Examples
-    --------
-    >>> import pellucid as pel
-    >>> x, W = pel.vector("x"), pel.shared([0.2, 0.7], name="W")
-    >>> f = pel.function([x], (x * W).sum())
-    >>> print(f([1.0, 1.0]))
-    0.9
-    """
-    if isinstance(outputs, Mapping):
-        wanted: list[Any] = list(outputs.values())
-    else:
-        wanted = [] if outputs is None else list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
-    program = make_program(
-        inputs, [as_expr(o) for o in wanted], pairs(updates or {}), pairs(givens or {}), rewrite, on_unused_input
-    )
-    return Function(program, outputs, mode)

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-
-import numpy as np
 
 from pellucid.graph.errors import DtypeError, InputError, PellucidError, ShapeError
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Constant, Expr, Input, Shared, agree, as_expr
 from pellucid.graph.rewrite import Journal, simplify_all
-from pellucid.graph.types import covers, shape_text
-from pellucid.graph.walk import replace_all, topological
+from pellucid.graph.types import shape_text
+from pellucid.graph.walk import has_no_dtype, inputs_of, replace_all, replacement, topological
 from pellucid.run.bounds import Bound, bounds_of
 
 LARGE = 4096
@@ -37,6 +35,8 @@ class Program:
         What is only read: shared variables without an update, and large constants.
     journal : Journal
         How the graph was rewritten.
+    donate : bool
+        Whether a run may put new values where the old ones are, which are then gone should it fail.
     """
 
     inputs: list[Input]
@@ -44,6 +44,7 @@ class Program:
     updates: dict[Shared, Expr]
     read: list[Shared | Constant]
     journal: Journal = field(repr=False)
+    donate: bool = True
 
     @functools.cached_property
     def size(self) -> int:
@@ -87,15 +88,16 @@ def make_program(
     outputs: Sequence[Expr],
     updates: Sequence[tuple[Any, Any]],
     givens: Sequence[tuple[Any, Any]],
-    rewrite: bool,
+    rewrite: bool | str | Iterable[str],
     unused: str,
+    donate: bool,
 ) -> Program:
     """Check, substitute and simplify what a function was made of."""
     if unused not in ("raise", "ignore"):
         raise InputError(f"Expected on_unused_input to be 'raise' or 'ignore'. Received: {unused!r}")
     listed = checked_inputs(inputs)
     new_values = {target: checked_update(target, value) for target, value in updates}
-    replaced = {target: checked_given(target, value) for target, value in givens}
+    replaced = {target: replacement(target, value, "givens") for target, value in givens}
     everything = [*outputs, *new_values.values()]
     if unused == "raise":
         check_givens(replaced, everything)
@@ -106,15 +108,19 @@ def make_program(
             everything.append(node.default_update)
     check_inputs(listed, everything, unused)
     journal = Journal()
-    if rewrite:
-        everything = simplify_all(everything, journal=journal)
+    if rewrite is not False:
+        everything = simplify_all(everything, journal=journal, families=None if rewrite is True else rewrite)
     final = dict(zip(new_values, everything[len(outputs) :], strict=True))
-    read = [
+    return Program(listed, everything[: len(outputs)], final, only_read(everything, final), journal, donate)
+
+
+def only_read(results: Sequence[Expr], written: Mapping[Shared, Expr]) -> list[Shared | Constant]:
+    """Return what a program reads and does not write: shared variables, and constants that are large."""
+    return [
         n
-        for n in topological(everything)
-        if n not in final and (isinstance(n, Shared) or (isinstance(n, Constant) and n.value.nbytes > LARGE))
+        for n in topological(results)
+        if n not in written and (isinstance(n, Shared) or (isinstance(n, Constant) and n.value.nbytes > LARGE))
     ]
-    return Program(listed, everything[: len(outputs)], final, read, journal)
 
 
 def checked_inputs(inputs: Any) -> list[Input]:
@@ -148,22 +154,6 @@ def checked_update(target: Any, value: Any) -> Expr:
     return new
 
 
-def checked_given(target: Any, value: Any) -> Expr:
-    """Refuse to put something of another type in an expression's place."""
-    if not isinstance(target, Expr):
-        raise PellucidError(f"givens: expressions are replaced. Received: {target!r}, a {type(target).__name__}")
-    new = as_expr(value, target.dtype if has_no_dtype(value) else None)
-    if not covers(new.shape, target.shape) or new.dtype != target.dtype:
-        kind = DtypeError if new.dtype != target.dtype else ShapeError
-        raise kind(f"givens: {new}, which is {new.type}, cannot take the place of {target}, which is {target.type}")
-    return new
-
-
-def has_no_dtype(value: Any) -> bool:
-    """Tell whether a value takes the dtype of what it is meant for, as Python's numbers do."""
-    return isinstance(value, (bool, int, float, list, tuple)) and not isinstance(value, np.generic)
-
-
 def check_givens(replaced: Mapping[Expr, Expr], outputs: Sequence[Expr]) -> None:
     """Name what is to be replaced and stands nowhere."""
     reached = set(topological(outputs))
@@ -177,7 +167,7 @@ def check_givens(replaced: Mapping[Expr, Expr], outputs: Sequence[Expr]) -> None
 
 def check_inputs(inputs: Sequence[Input], outputs: Sequence[Expr], unused: str) -> None:
     """Name the inputs that are missing, and those that nothing depends on."""
-    used = [n for n in topological(outputs) if isinstance(n, Input)]
+    used = inputs_of(outputs)
     given, reached = set(inputs), set(used)
     missing = [n for n in used if n not in given]
     if missing:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.errors import StateError
 from pellucid.graph.expr import Constant, Shared
 from pellucid.run.cache import compile_or_load
 from pellucid.run.engine import jax, x64
@@ -34,6 +35,7 @@ class XlaProgram:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.compile_seconds = 0.0
+        self.donated = (0,) if program.donate else ()
         self.compiled: dict[Any, Any] = {}
         self.constants: dict[Constant, Any] = {}
 
@@ -64,12 +66,32 @@ class XlaProgram:
         """Run one step and return the outputs."""
         with x64():
             compiled = self.compile("call", args, self.compile_step)
-            state = self.state()
-            with Uninterrupted():
-                outputs, new = compiled(*state, args)
-                self.program.keep(new)
-            # Copies, so that what the caller holds neither is read-only nor keeps a buffer from being donated.
-            return [np.array(o) for o in outputs]
+            try:
+                with Uninterrupted():
+                    outputs = self.advance(compiled, args)
+                    # Copies, so that what the caller holds neither is read-only nor keeps a buffer from being donated.
+                    return [np.array(o) for o in outputs]
+            except Exception as error:
+                self.check_lost(error)
+                raise
+
+    def advance(self, compiled: Compiled, *args: Any) -> list[Any]:
+        """Start a compiled program, put the new state in the place of the old one, and return the outputs."""
+        outputs, new = compiled(*self.state(), *args)
+        if not self.program.donate:
+            jax().block_until_ready(new)
+        self.program.keep(new)
+        return outputs
+
+    def check_lost(self, error: Exception) -> None:
+        """Say which shared variables have lost their values when a run has failed."""
+        lost = [str(s) for s in self.program.updates if is_lost(s.storage)]
+        if lost:
+            raise StateError(
+                f"The run failed while new values of {', '.join(lost)} were written over the old ones, and they are "
+                f"lost: {error}\nGive them values again with set_value, from a copy or a saved model. A function made "
+                "with donate=False keeps the old values until a run has succeeded, at twice the memory"
+            ) from error
 
     def run(self, args: list[Any], steps: int, walk: bool, history: History) -> Iterator[None]:
         """Run many steps as a compiled loop, in chunks, pausing after each to be watched."""
@@ -89,13 +111,15 @@ class XlaProgram:
     def run_chunk(self, loop: Compiled, args: list[Any], count: int, history: History) -> None:
         """Run the next steps of a loop and keep all of what they made."""
         with x64():
-            state = self.state()
-            with Uninterrupted():
-                outputs, new = loop(*state, args, np.int32(history.steps), np.int32(count))
-                self.program.keep(new)
-                # Copies, because the buffers have room for the longest chunk.
-                history.append(count, [np.array(np.asarray(o)[:count]) for o in outputs])
-                jax().block_until_ready(new)
+            try:
+                with Uninterrupted():
+                    outputs = self.advance(loop, args, np.int32(history.steps), np.int32(count))
+                    # Copies, because the buffers have room for the longest chunk.
+                    history.append(count, [np.array(np.asarray(o)[:count]) for o in outputs])
+                    jax().block_until_ready([s.storage for s in self.program.updates])
+            except Exception as error:
+                self.check_lost(error)
+                raise
 
     def shapes(self, args: list[Any], walk: bool) -> Shapes:
         """Return shape and dtype of every output of one step."""
@@ -121,7 +145,9 @@ class XlaProgram:
         """Compile one step; one of very many expressions in segments."""
         if self.program.size > LARGEST:
             return Segments(self.program, self.state(), args)
-        compiled: Compiled = compile_or_load(jax().jit(self.step, donate_argnums=0).lower(*self.state(), args))
+        compiled: Compiled = compile_or_load(
+            jax().jit(self.step, donate_argnums=self.donated).lower(*self.state(), args)
+        )
         return compiled
 
     def compile_loop(self, kind: str, args: list[Any]) -> tuple[Compiled, int]:
@@ -147,7 +173,7 @@ class XlaProgram:
             new, history = lax.fori_loop(0, count, body, (written, history))
             return history, new
 
-        lowered = j.jit(loop, donate_argnums=0).lower(*self.state(), args, np.int32(0), np.int32(1))
+        lowered = j.jit(loop, donate_argnums=self.donated).lower(*self.state(), args, np.int32(0), np.int32(1))
         return compile_or_load(lowered), capacity
 
 
@@ -159,3 +185,16 @@ def on_device(shared: Shared) -> Any:
     if isinstance(shared.storage, np.ndarray):
         shared.storage = jax().device_put(shared.storage, may_alias=False)
     return shared.storage
+
+
+def is_lost(storage: Any) -> bool:
+    """Tell whether a value was given away, or is the result of a program that failed."""
+    if isinstance(storage, np.ndarray):
+        return False
+    if storage.is_deleted():
+        return True
+    try:
+        storage.block_until_ready()
+    except Exception:  # whatever XLA has to say of the program, which is not asked here
+        return True
+    return False
