@@ -18,6 +18,7 @@ _HOMES = {
         "DtypeError",
         "GradientError",
         "InputError",
+        "LinAlgError",
         "NonFiniteError",
         "PellucidError",
         "PrecisionWarning",
@@ -56,6 +57,7 @@ _HOMES = {
 _MODULES = {
     "byhand": "pellucid.byhand",
     "data": "pellucid.data",
+    "linalg": "pellucid.graph.linalg",
     "losses": "pellucid.nn.losses",
     "nn": "pellucid.nn",
     "optimizers": "pellucid.nn.optimizers",

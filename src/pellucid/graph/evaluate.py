@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import InputError, PellucidError, ShapeError
+from pellucid.graph.errors import InputError, LinAlgError, PellucidError, ShapeError
 from pellucid.graph.expr import Constant, Expr, agree
 from pellucid.graph.op import OUTPUT
 from pellucid.graph.places import place_text
@@ -83,6 +83,11 @@ def compute(xp: Any, node: Expr, operands: list[Any]) -> Any:
             value = op.value(xp, *operands, **settings)
     except PellucidError:
         raise
+    except np.linalg.LinAlgError as error:
+        raise LinAlgError(
+            f"{node}{written_at(node)}: {error}. Where that cannot be helped, a small multiple of the identity added to "
+            "the matrix makes it regular: A + 1e-6 * pel.eye(n)"
+        ) from error
     except (ValueError, TypeError, IndexError) as error:
         shapes = ", ".join(shape_text(np.shape(o)) for o in operands)
         raise ShapeError(f"{node}{written_at(node)}: {error} (operands of shapes {shapes})") from error

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
 """Every public function on expressions by its name, filled by the ops as they are defined."""
 
+# Functions that in np.linalg take the last two axes, and in np the first two.
+_OF_MATRICES = {"diagonal": "matrix_diagonal", "trace": "matrix_trace"}
+
 
 def call(name: str, *operands: Any, **settings: Any) -> Any:
     """Call the public function of this name."""
@@ -171,7 +174,8 @@ class Operators:
         return call_numpy(ufunc.__name__, method, inputs, kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-        return call_numpy(func.__name__, "__call__", args, kwargs)
+        of_matrices = _OF_MATRICES.get(func.__name__) if func.__module__ == "numpy.linalg" else None
+        return call_numpy(of_matrices or func.__name__, "__call__", args, kwargs)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         raise TypeError(

@@ -1,4 +1,4 @@
-r"""Arrays put together, taken apart, and given a border."""
+r"""Arrays put together."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.errors import ShapeError
-from pellucid.graph.expr import Expr
+from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.op import op, public
 from pellucid.graph.operators import call
-from pellucid.graph.ops.shapes import expand_dims
+from pellucid.graph.ops.shapes import atleast_1d, atleast_2d, atleast_3d, expand_dims, ravel
 from pellucid.graph.types import Dim, Type, Unknown, normalize_axis, shape_text, unify
 
 
@@ -100,16 +100,24 @@ def part_like(xp: Any, x: Any, *parts: Any, position: Any = 0, axis: Any = 0) ->
     return x[tuple(index)]
 
 
+def _several(arrays: Any, what: str) -> list[Any]:
+    """Return the arrays of a sequence as expressions, and refuse an empty one."""
+    parts = [as_expr(a) for a in arrays]
+    if not parts:
+        raise ShapeError(f"{what}: expected at least one array. Received: none")
+    return parts
+
+
 @public
-def concatenate(arrays: Sequence[Any], axis: int = 0) -> Any:
+def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Any:
     r"""Arrays put one behind the other along an axis they have.
 
     Parameters
     ----------
     arrays : sequence of Expr or array
         Of equal shapes but for the axis.
-    axis : int
-        Along which.
+    axis : int, optional
+        Along which; with None the arrays are flattened first.
 
     Returns
     -------
@@ -122,7 +130,34 @@ def concatenate(arrays: Sequence[Any], axis: int = 0) -> Any:
     >>> pel.concatenate([pel.vector("x", shape=(2,)), pel.vector("y", shape=(3,))]).shape
     (5,)
     """
-    return join(*arrays, axis=axis)
+    parts = _several(arrays, "concatenate")
+    return join(*map(ravel, parts), axis=0) if axis is None else join(*parts, axis=axis)
+
+
+@public
+def concat(arrays: Sequence[Any], axis: int | None = 0) -> Any:
+    r"""Arrays put one behind the other along an axis: `concatenate` by the name of the Array API.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.concat([pel.vector("x", shape=(2,)), pel.vector("y", shape=(3,))]).shape
+    (5,)
+    """
+    return concatenate(arrays, axis)
+
+
+@public
+def append(arr: Any, values: Any, axis: int | None = None) -> Any:
+    r"""Values put behind an array along an axis; without one, both are flattened first.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.append(pel.vector("x", shape=(3,)), 1.0).shape
+    (4,)
+    """
+    return concatenate([arr, values], axis)
 
 
 @public
@@ -135,62 +170,58 @@ def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
     >>> pel.stack([pel.vector("x", shape=(2,)), pel.vector("y", shape=(2,))]).shape
     (2, 2)
     """
-    return join(*[expand_dims(a, axis) for a in arrays], axis=axis)
+    return join(*[expand_dims(a, axis) for a in _several(arrays, "stack")], axis=axis)
 
 
-def _pad_widths(x: Expr, pad_width: Any) -> dict[str, Any]:
-    widths = np.broadcast_to(np.asarray(pad_width, dtype=int), (x.ndim, 2))
-    if (widths < 0).any():
-        raise ShapeError(f"pad: expected widths of 0 or more. Received: pad_width={pad_width}")
-    return {"pad_width": tuple((int(a), int(b)) for a, b in widths)}
-
-
-def _wider(dim: Dim, widths: tuple[int, int]) -> Dim:
-    if widths == (0, 0):
-        return dim
-    return dim + widths[0] + widths[1] if isinstance(dim, int) else Unknown()
-
-
-@op(
-    tex=r"\operatorname{{pad}}({0:_})",
-    infer=lambda x, pad_width: Type(tuple(_wider(d, w) for d, w in zip(x.shape, pad_width, strict=True)), x.dtype),
-    normalize=_pad_widths,
-    grad=lambda g, y, x, pad_width: call("unpad", g, pad_width=pad_width),
-    examples=lambda rng: [((_cube(rng),), {"pad_width": ((0, 1), (2, 0), (0, 0))})],
-    cost=0,
-)
-def pad(xp: Any, x: Any, pad_width: Any = 0) -> Any:
-    r"""Zeros put around an array, ``(before, after)`` for each axis.
+@public
+def vstack(tup: Sequence[Any]) -> Any:
+    r"""Arrays put below one another, vectors as rows.
 
     Examples
     --------
     >>> import pellucid as pel
-    >>> pel.pad(pel.vector("x", shape=(3,)), (1, 2)).shape
-    (6,)
+    >>> pel.vstack([pel.vector("x", shape=(3,)), pel.matrix("y", shape=("n", 3))]).ndim
+    2
     """
-    return xp.pad(x, pad_width)
+    return join(*[atleast_2d(a) for a in _several(tup, "vstack")], axis=0)
 
 
-def _narrower(dim: Dim, widths: tuple[int, int]) -> Dim:
-    if widths == (0, 0):
-        return dim
-    return dim - widths[0] - widths[1] if isinstance(dim, int) else Unknown()
-
-
-@op(
-    infer=lambda x, pad_width: Type(tuple(_narrower(d, w) for d, w in zip(x.shape, pad_width, strict=True)), x.dtype),
-    normalize=_pad_widths,
-    grad=lambda g, y, x, pad_width: pad(g, pad_width),
-    examples=lambda rng: [((_cube(rng),), {"pad_width": ((0, 1), (2, 0), (0, 0))})],
-    cost=0,
-)
-def unpad(xp: Any, x: Any, pad_width: Any = 0) -> Any:
-    r"""The border of an array taken away, ``(before, after)`` for each axis.
+@public
+def hstack(tup: Sequence[Any]) -> Any:
+    r"""Arrays put beside one another: vectors behind one another, others along the second axis.
 
     Examples
     --------
     >>> import pellucid as pel
-    >>> pel.unpad(pel.vector("x", shape=(6,)), (1, 2)).shape
-    (3,)
+    >>> pel.hstack([pel.matrix("x", shape=("n", 3)), pel.matrix("y", shape=("n", 2))]).shape
+    ('n', 5)
     """
-    return x[tuple(slice(a, x.shape[i] - b) for i, (a, b) in enumerate(pad_width))]
+    parts = [atleast_1d(a) for a in _several(tup, "hstack")]
+    return join(*parts, axis=0 if parts[0].ndim == 1 else 1)
+
+
+@public
+def dstack(tup: Sequence[Any]) -> Any:
+    r"""Arrays put behind one another in depth, along the third axis.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.dstack([pel.matrix("x", shape=("n", 3)), pel.matrix("y", shape=("n", 3))]).shape
+    ('n', 3, 2)
+    """
+    return join(*[atleast_3d(a) for a in _several(tup, "dstack")], axis=2)
+
+
+@public
+def column_stack(tup: Sequence[Any]) -> Any:
+    r"""Arrays put beside one another as the columns of a matrix, vectors as one column each.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.column_stack([pel.vector("x", shape=("n",)), pel.matrix("y", shape=("n", 2))]).shape
+    ('n', 3)
+    """
+    parts = [atleast_1d(a) for a in _several(tup, "column_stack")]
+    return join(*[expand_dims(a, 1) if a.ndim == 1 else a for a in parts], axis=1)

@@ -107,8 +107,11 @@ def matmul(xp: Any, x: Any, y: Any) -> Any:
 
 
 @public
-def dot(x: Any, y: Any) -> Any:
-    r"""Product as `matmul` has it, and by numbers as ``*`` has it.
+def dot(a: Any, b: Any) -> Any:
+    r"""Sum of products over the last axis of one and the last but one of the other,
+    :math:`\sum_k a_{ik} b_{kj}`; by a number, the product.
+
+    For vectors and matrices this is `matmul`. Stacks are multiplied each with each, where `matmul` pairs them.
 
     Examples
     --------
@@ -116,18 +119,91 @@ def dot(x: Any, y: Any) -> Any:
     >>> pel.dot(pel.vector("x"), pel.vector("y"))
     x @ y
     """
-    a, b = as_expr(x), as_expr(y)
-    return a * b if not a.ndim or not b.ndim else matmul(a, b)
+    a, b = as_expr(a), as_expr(b)
+    if not a.ndim or not b.ndim:
+        return a * b
+    return matmul(a, b) if b.ndim <= 2 else call("tensordot", a, b, axes=(-1, -2))
 
 
 @public
-def outer(x: Any, y: Any) -> Any:
-    r"""Outer product of two vectors, :math:`x_i y_j`.
+def vecdot(x1: Any, x2: Any, axis: int = -1) -> Any:
+    r"""Inner products along an axis of two stacks of vectors that broadcast, :math:`\sum_k x_{ik} y_{ik}`.
 
     Examples
     --------
     >>> import pellucid as pel
-    >>> pel.outer(pel.vector("x", shape=(2,)), pel.vector("y", shape=(3,))).shape
-    (2, 3)
+    >>> pel.vecdot(pel.matrix("x", shape=("n", 3)), pel.vector("y", shape=(3,)))
+    (x * y).sum(axis=1)
     """
-    return call("expand_dims", call("ravel", as_expr(x)), 1) * call("expand_dims", call("ravel", as_expr(y)), 0)
+    a, b = (call("moveaxis", as_expr(x), axis, -1) if axis != -1 else as_expr(x) for x in (x1, x2))
+    return matmul(a, b) if a.ndim == b.ndim == 1 else call("sum", a * b, axis=-1)
+
+
+@public
+def matvec(x1: Any, x2: Any) -> Any:
+    r"""Stacks of matrices times stacks of vectors, :math:`\sum_k x_{ik} y_k`, whose leading axes broadcast.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.matvec(pel.tensor3("A", shape=("n", 2, 3)), pel.matrix("x", shape=("n", 3))).shape
+    ('n', 2)
+    """
+    a, x = as_expr(x1), as_expr(x2)
+    return matmul(a, x) if x.ndim == 1 else call("squeeze", matmul(a, call("expand_dims", x, -1)), axis=-1)
+
+
+@public
+def vecmat(x1: Any, x2: Any) -> Any:
+    r"""Stacks of vectors times stacks of matrices, :math:`\sum_k x_k y_{kj}`, whose leading axes broadcast.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.vecmat(pel.matrix("x", shape=("n", 3)), pel.tensor3("A", shape=("n", 3, 2))).shape
+    ('n', 2)
+    """
+    x, a = as_expr(x1), as_expr(x2)
+    return matmul(x, a) if x.ndim == 1 else call("squeeze", matmul(call("expand_dims", x, -2), a), axis=-2)
+
+
+@public
+def matrix_power(x: Any, n: int) -> Any:
+    r"""Integer power of square matrices, :math:`x^n = x x \cdots x`, by repeated squaring.
+
+    Parameters
+    ----------
+    x : Expr or array
+        A square matrix or a stack of them.
+    n : int
+        How often; the inverse is taken where it is negative.
+
+    Returns
+    -------
+    Expr
+        Of the shape of ``x``.
+
+    Raises
+    ------
+    ShapeError
+        If the matrices are not square, or ``n`` is no integer.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.matrix_power(pel.matrix("A", shape=(3, 3)), 3)
+    A @ A @ A
+    """
+    x = as_expr(x)
+    if x.ndim < 2 or unify(x.shape[-2], x.shape[-1]) is None:
+        raise ShapeError(f"matrix_power: expected square matrices. Received: {x}, of shape {shape_text(x.shape)}")
+    if isinstance(n, Expr) or not isinstance(n, (int, np.integer)):
+        raise ShapeError(f"matrix_power of {x}: expected an integer power. Received: n={n!r}")
+    if n == 0:
+        return call("tril", call("triu", call("ones_like", x)))
+    base, result, left = (call("inv", x) if n < 0 else x), None, abs(int(n))
+    while left:
+        if left % 2:
+            result = base if result is None else matmul(result, base)
+        base, left = (matmul(base, base) if left > 1 else base), left // 2
+    return result

@@ -2,6 +2,7 @@ r"""Functions that give the same elements another shape or order."""
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -9,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.errors import ShapeError
-from pellucid.graph.expr import Expr
+from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.op import op, public
 from pellucid.graph.operators import call
 from pellucid.graph.ops.forms import into_shape
 from pellucid.graph.text import ATOM, Piece
-from pellucid.graph.types import Dim, Shape, Type, Unknown, as_shape, normalize_axes, shape_text, unify
+from pellucid.graph.types import Dim, Shape, Type, Unknown, as_shape, covers, normalize_axes, shape_text, unify
 
 
 def _cube(rng: np.random.Generator) -> np.ndarray[Any, Any]:
@@ -82,7 +83,8 @@ def _reshape_settings(x: Expr, shape: Any) -> dict[str, Any]:
     if len(open_dims(new)) > 1:
         raise ShapeError(
             f"reshape: of the sizes {shape_text(new)} at most one may be open, and {x}, of shape "
-            f"{shape_text(x.shape)}, tells too few of them. Give numbers, or take the shape from another expression with pel.reshape_like"
+            f"{shape_text(x.shape)}, tells too few of them. Give numbers, or take the shape from "
+            "another expression with pel.reshape_like"
         )
     return {"shape": new}
 
@@ -275,10 +277,22 @@ def reduce_axes(g: Any, x: Any) -> Any:
     return expand_dims(total, tuple(a - lead for a in repeated)) if repeated else total
 
 
+def _target(x: Expr, shape: Any) -> dict[str, Any]:
+    """Keep with each name of the target the axis of that name, which tells its size."""
+    dims = as_shape(shape)
+    lost = [d for d in dims if isinstance(d, str) and d not in x.shape]
+    if lost:
+        raise ShapeError(
+            f"broadcast_to {shape_text(dims)}: {x}, of shape {shape_text(x.shape)}, does not tell the size "
+            f"{shape_text((lost[0],))[1:-2]}. Take it from an expression that has it: pel.broadcast_like(x, like)"
+        )
+    return {"shape": tuple(kept(d, x.shape) if isinstance(d, str) else d for d in dims)}
+
+
 @op(
     tex="{0:_}",
-    infer=lambda x, shape: _broadcast_type(x, shape),
-    normalize=lambda x, shape: {"shape": as_shape(shape)},
+    infer=lambda x, shape: _broadcast_type(x, _reshaped_type(x, shape).shape),
+    normalize=_target,
     grad=lambda g, y, x, shape: reduce_axes(g, x),
     examples=lambda rng: [((rng.normal(size=(3, 1)),), {"shape": (2, 3, 4)})],
     cost=0,
@@ -292,7 +306,95 @@ def broadcast_to(xp: Any, x: Any, shape: Any = ()) -> Any:
     >>> pel.broadcast_to(pel.vector("x", shape=(3,)), (2, 3)).shape
     (2, 3)
     """
-    return xp.broadcast_to(x, shape)
+    return xp.broadcast_to(x, run_time_shape(x, shape))
+
+
+@public
+def broadcast_arrays(*args: Any) -> Any:
+    r"""Several arrays, each repeated to the shape that all of them broadcast to, as a tuple.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> x, y = pel.broadcast_arrays(pel.matrix("x", shape=("n", 1)), pel.vector("y", shape=(3,)))
+    >>> x.shape, y.shape
+    (('n', 3), ('n', 3))
+    """
+    arrays = [as_expr(a) for a in args]
+    if not arrays:
+        return ()
+    whole = functools.reduce(lambda a, b: call("add", a, b), [call("zeros_like", a) for a in arrays])
+    return tuple(a if covers(a.shape, whole.shape) else broadcast_like(a, whole) for a in arrays)
+
+
+def _with_axes(x: Any, count: int, places: dict[int, tuple[int, ...]]) -> Any:
+    x = as_expr(x)
+    return x if x.ndim >= count else expand_dims(x, places[x.ndim])
+
+
+@public
+def atleast_1d(x: Any) -> Any:
+    r"""A number as a vector of one element, anything else as it is.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.atleast_1d(pel.scalar("x")).shape
+    (1,)
+    """
+    return _with_axes(x, 1, {0: (0,)})
+
+
+@public
+def atleast_2d(x: Any) -> Any:
+    r"""A number or a vector as a matrix of one row, anything else as it is.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.atleast_2d(pel.vector("x", shape=(3,))).shape
+    (1, 3)
+    """
+    return _with_axes(x, 2, {0: (0, 1), 1: (0,)})
+
+
+@public
+def atleast_3d(x: Any) -> Any:
+    r"""An array of at least three axes: a vector lies along the second, a matrix along the first two.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.atleast_3d(pel.matrix("x", shape=(3, 2))).shape
+    (3, 2, 1)
+    """
+    return _with_axes(x, 3, {0: (0, 1, 2), 1: (0, 2), 2: (2,)})
+
+
+@public
+def shape(x: Any) -> Any:
+    r"""The dimensions of an expression, numbers and names, as they are known before it runs; see also `size`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.shape(pel.matrix("x", shape=("n", 3)))
+    ('n', 3)
+    """
+    return as_expr(x).shape
+
+
+@public
+def ndim(x: Any) -> Any:
+    r"""The number of axes.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.ndim(pel.matrix("x"))
+    2
+    """
+    return as_expr(x).ndim
 
 
 def _size_text(operands: tuple[Any, ...], settings: Any) -> list[Any]:

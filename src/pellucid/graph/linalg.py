@@ -1,0 +1,36 @@
+r"""Linear algebra under the names of ``np.linalg``: the same functions as the flat names, together in one place.
+
+``trace`` and ``diagonal`` alone are different ones, as they are in NumPy: here they take the last two axes.
+"""
+
+from pellucid.graph.errors import LinAlgError
+from pellucid.graph.ops.arranging import matrix_transpose
+from pellucid.graph.ops.contractions import tensordot
+from pellucid.graph.ops.decompositions import cholesky, det, inv, slogdet, solve, solve_triangular
+from pellucid.graph.ops.linear import matmul, matrix_power, vecdot
+from pellucid.graph.ops.norms import matrix_norm, norm, vector_norm
+from pellucid.graph.ops.products import cross, outer
+from pellucid.graph.ops.triangles import matrix_diagonal as diagonal
+from pellucid.graph.ops.triangles import matrix_trace as trace
+
+__all__ = [
+    "LinAlgError",
+    "cholesky",
+    "cross",
+    "det",
+    "diagonal",
+    "inv",
+    "matmul",
+    "matrix_norm",
+    "matrix_power",
+    "matrix_transpose",
+    "norm",
+    "outer",
+    "slogdet",
+    "solve",
+    "solve_triangular",
+    "tensordot",
+    "trace",
+    "vecdot",
+    "vector_norm",
+]

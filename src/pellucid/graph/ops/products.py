@@ -1,0 +1,169 @@
+r"""Products of vectors and of arrays that are no sums: outer, Kronecker's, cross."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pellucid.graph.errors import ShapeError
+from pellucid.graph.expr import Expr
+from pellucid.graph.op import op
+from pellucid.graph.operators import call
+from pellucid.graph.ops.shapes import reduce_axes, reshaped
+from pellucid.graph.text import ATOM, MULTIPLY
+from pellucid.graph.types import Mismatch, Shape, Type, Unknown, broadcast, normalize_axis, shape_text, unify
+
+
+def _flat(x: Expr) -> Any:
+    return call("ravel", x) if x.ndim != 1 else x
+
+
+def _outer_grad(g: Any, z: Any, x: Any, y: Any) -> tuple[Any, Any]:
+    gx, gy = g @ _flat(y), _flat(x) @ g
+    return gx if x.ndim == 1 else call("reshape_like", gx, x), gy if y.ndim == 1 else call("reshape_like", gy, y)
+
+
+@op(
+    tex=r"{0} \otimes {1:>}",
+    precedence=ATOM,
+    tex_precedence=MULTIPLY,
+    promotes=True,
+    infer=lambda x, y: Type((*reshaped(x, (-1,)), *reshaped(y, (-1,))), x.dtype),
+    grad=_outer_grad,
+    examples=lambda rng: [
+        ((rng.normal(size=3), rng.normal(size=4)), {}),
+        ((rng.normal(size=(2, 3)), rng.normal(size=2)), {}),
+    ],
+)
+def outer(xp: Any, x: Any, y: Any) -> Any:
+    r"""Outer product of two vectors, :math:`(x \otimes y)_{ij} = x_i y_j`; other arrays are flattened first.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.outer(pel.vector("x", shape=(2,)), pel.vector("y", shape=(3,))).shape
+    (2, 3)
+    """
+    return xp.outer(x, y)
+
+
+def _products(x: Shape, y: Shape) -> Shape:
+    """Multiply two shapes dimension by dimension, with -1 for a product of which a factor is not known."""
+    count = max(len(x), len(y))
+    pairs = zip((1,) * (count - len(x)) + x, (1,) * (count - len(y)) + y, strict=True)
+    return tuple(
+        n if m == 1 else m if n == 1 else m * n if isinstance(m, int) and isinstance(n, int) else -1 for m, n in pairs
+    )
+
+
+@op(
+    tex=r"{0} \otimes {1:>}",
+    precedence=ATOM,
+    tex_precedence=MULTIPLY,
+    promotes=True,
+    compound=True,
+    infer=lambda x, y: Type(tuple(Unknown() if d == -1 else d for d in _products(x.shape, y.shape)), x.dtype),
+    examples=lambda rng: [
+        ((rng.normal(size=(2, 3)), rng.normal(size=(2, 2))), {}),
+        ((rng.normal(size=3), rng.normal(size=(2, 2))), {}),
+    ],
+)
+def kron(xp: Any, x: Any, y: Any) -> Any:
+    r"""Kronecker product, :math:`(x \otimes y)_{ip+k,\, jq+l} = x_{ij} y_{kl}` for ``y`` of shape :math:`p \times q`.
+
+    Parameters
+    ----------
+    x, y : Expr or array
+        Of any shapes; the one with fewer axes gets axes of length 1 in front.
+
+    Returns
+    -------
+    Expr
+        Along each axis as long as the product of both lengths.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.kron(pel.matrix("x", shape=(2, 3)), pel.matrix("y", shape=(4, 5))).shape
+    (8, 15)
+
+    References
+    ----------
+    C. F. Van Loan, The ubiquitous Kronecker product, Journal of Computational and Applied Mathematics 123 (2000).
+    """
+    count = max(x.ndim, y.ndim)
+    own = {2 * (count - x.ndim + axis) for axis in range(x.ndim)}, {2 * (count - y.ndim + a) + 1 for a in range(y.ndim)}
+    wide_x, wide_y = (
+        xp.expand_dims(e, tuple(place for place in range(2 * count) if place not in places))
+        for e, places in zip((x, y), own, strict=True)
+    )
+    return xp.reshape(wide_x * wide_y, _products(x.shape, y.shape))
+
+
+def _cross_type(x: Expr, y: Expr, axis: int) -> Type:
+    for e in (x, y):
+        if not e.ndim or unify(e.shape[axis], 3) is None:
+            raise ShapeError(
+                f"cross: expected vectors of 3 elements along axis {axis}. Received: {e}, of shape {shape_text(e.shape)}"
+            )
+    shape = broadcast([x.shape, y.shape])
+    if isinstance(shape, Mismatch):
+        raise ShapeError(
+            f"cross: {x}, of shape {shape_text(x.shape)}, and {y}, of shape {shape_text(y.shape)}, do not broadcast: "
+            f"{shape.left} with {shape.right}"
+        )
+    return Type(shape, x.dtype)
+
+
+def _cross_axis(x: Expr, y: Expr, axis: Any = -1) -> dict[str, Any]:
+    """Count the axis from the end, where the axes of both meet."""
+    if axis >= 0 and x.ndim != y.ndim:
+        raise ShapeError(f"cross: expected an axis counted from the end, such as -1. Received: axis={axis}")
+    return {"axis": normalize_axis(axis, x.ndim, "cross", x) - x.ndim}
+
+
+@op(
+    tex=r"{0:>} \times {1:>}",
+    precedence=ATOM,
+    tex_precedence=MULTIPLY,
+    promotes=True,
+    infer=_cross_type,
+    normalize=_cross_axis,
+    grad=lambda g, z, x, y, axis: (
+        reduce_axes(call("cross", y, g, axis=axis), x),
+        reduce_axes(call("cross", g, x, axis=axis), y),
+    ),
+    examples=lambda rng: [
+        ((rng.normal(size=3), rng.normal(size=3)), {}),
+        ((rng.normal(size=(2, 3)), rng.normal(size=3)), {}),
+        ((rng.normal(size=(3, 2)), rng.normal(size=(3, 1))), {"axis": 0}),
+    ],
+    cost=5,
+)
+def cross(xp: Any, x: Any, y: Any, axis: Any = -1) -> Any:
+    r"""Cross product of vectors in three dimensions, :math:`(x \times y)_1 = x_2 y_3 - x_3 y_2` and so on.
+
+    Parameters
+    ----------
+    x, y : Expr or array
+        Vectors of 3 elements along the axis; the other axes broadcast.
+    axis : int
+        Along which the vectors lie.
+
+    Returns
+    -------
+    Expr
+        Vectors at right angles to both.
+
+    Raises
+    ------
+    ShapeError
+        If the vectors have not 3 elements.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> x, y, r = (pel.vector(name, shape=(3,)) for name in "xyr")
+    >>> pel.grad(r @ pel.cross(x, y), x)
+    cross(y, r)
+    """
+    return xp.cross(x, y, axis=axis)
