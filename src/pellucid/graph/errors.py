@@ -3,11 +3,31 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.places import place_text, users_place
 
 
 class PellucidError(Exception):
-    """The base of every error that pellucid raises on purpose."""
+    """The base of every error that pellucid raises on purpose; a note says which line of the user's it came from."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)
+        place = users_place()
+        if place is not None:
+            self.add_note(f"  at {place_text(place)}")
+        self.tells_operands = False
+
+    def about(self, operands: Sequence[Any]) -> None:
+        """Add what the operands are that did not fit, and where each was written."""
+        if not self.tells_operands:
+            self.tells_operands = True
+            for operand in dict.fromkeys(operands):
+                where = f", written at {place_text(operand.origin)}" if operand.origin else ""
+                self.add_note(f"  {operand} is {operand.type}{where}")
 
 
 class ShapeError(PellucidError, ValueError):
@@ -24,6 +44,14 @@ class GradientError(PellucidError, ValueError):
 
 class DisconnectedError(GradientError):
     """A gradient with respect to something that the cost does not depend on."""
+
+
+class LinAlgError(PellucidError, np.linalg.LinAlgError):
+    """A matrix that is singular or not positive definite, where the interpreter needs one that is not."""
+
+
+class WrongGradientError(GradientError):
+    """A gradient that finite differences contradict."""
 
 
 class InputError(PellucidError, ValueError):
