@@ -45,6 +45,7 @@ _HOMES = {
     "pellucid.graph.phases": ["phases"],
     "pellucid.graph.rewrite": ["Journal", "simplify"],
     "pellucid.graph.rule": ["rule"],
+    "pellucid.graph.verify": ["verify_grad"],
     "pellucid.graph.walk": ["ancestors", "parameters", "replace"],
     "pellucid.model.errors": ["ModelError", "TrainingWarning"],
     "pellucid.model.sequential": ["Sequential"],

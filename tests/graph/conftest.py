@@ -1,7 +1,5 @@
 """What the tests of the graph share: values by the interpreter, values by XLA, and differences that check gradients."""
 
-import functools
-import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -9,8 +7,8 @@ import numpy as np
 import pytest
 
 from pellucid.graph.evaluate import evaluate
-from pellucid.graph.expr import Expr, Input
-from pellucid.graph.gradient import grad
+from pellucid.graph.expr import Expr
+from pellucid.graph.verify import verify_grad
 
 Values = Mapping[Expr, np.ndarray]
 
@@ -35,27 +33,7 @@ def by_xla(outputs: Sequence[Expr], values: Values) -> list[np.ndarray]:
 
 def check_gradient(cost: Expr, values: Values, wrt: Sequence[Expr], order: int = 2, tolerance: float = 2e-6) -> None:
     """Hold gradients against central differences along random directions, and those of their projections."""
-    rng = np.random.default_rng(7)
-    gradients = grad(cost, list(wrt), disconnected="zero")
-    directions = [rng.normal(size=np.shape(values[w])) for w in wrt]
-    found = by_numpy(gradients, values)
-    for w, g in zip(wrt, found, strict=True):
-        assert g.shape == np.shape(values[w])
-        assert g.dtype == w.dtype
-    step = 1e-5
-    ahead, behind = (
-        by_numpy([cost], {**values, **{w: values[w] + s * d for w, d in zip(wrt, directions, strict=True)}})[0]
-        for s in (step, -step)
-    )
-    by_rule = sum(float(np.sum(g * d)) for g, d in zip(found, directions, strict=True))
-    by_difference = float(ahead - behind) / (2 * step)
-    np.testing.assert_allclose(by_rule, by_difference, rtol=tolerance, atol=tolerance * (1 + abs(float(ahead))))
-    if order > 1:
-        weights = [Input("r", g.shape, g.dtype) for g in gradients]
-        projected = [(g * r).sum() for g, r in zip(gradients, weights, strict=True)]
-        total = functools.reduce(operator.add, projected)
-        drawn = {r: rng.normal(size=g.shape).astype(g.dtype) for r, g in zip(weights, found, strict=True)}
-        check_gradient(total, {**values, **drawn}, wrt, order - 1, tolerance)
+    verify_grad(cost, values, wrt, order=order, rtol=tolerance, atol=tolerance, seed=7)
 
 
 @pytest.fixture(name="by_numpy")

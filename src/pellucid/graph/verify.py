@@ -1,0 +1,180 @@
+r"""Gradients held against finite differences.
+
+The derivative of a cost along a direction :math:`d` is :math:`\langle \nabla c, d \rangle`, and a central difference
+:math:`\frac{c(x + hd) - c(x - hd)}{2h}` is off by :math:`O(h^2)`. A random projection of all results makes a cost of
+anything, and a random direction tries all elements of an input at once.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.errors import GradientError, WrongGradientError
+from pellucid.graph.evaluate import evaluate
+from pellucid.graph.expr import Expr, Input
+from pellucid.graph.gradient import grad
+from pellucid.graph.types import is_float
+
+Array = np.ndarray[Any, Any]
+Values = dict[Expr, Array]
+
+STEP = 1e-5
+"""How far a difference reaches to either side: in float64, about where rounding and curvature are equally small."""
+
+MOST_ELEMENTS = 1000
+"""Of a wrong gradient with at most so many elements, the worst is named."""
+
+
+def verify_grad(
+    what: Expr | Callable[..., Any],
+    values: Mapping[Expr, Any] | Sequence[Any],
+    wrt: Sequence[Expr] | None = None,
+    *,
+    order: int = 1,
+    rtol: float = 2e-6,
+    atol: float = 2e-6,
+    seed: int = 0,
+) -> None:
+    r"""Hold a gradient against central differences, :math:`\frac{c(x + hd) - c(x - hd)}{2h}`, in float64.
+
+    Everything runs in the NumPy interpreter. Several results, or results that are no scalars, are projected on random
+    weights first.
+
+    Parameters
+    ----------
+    what : Expr or function
+        An expression of inputs of float64; or a function from expressions to one or several, such as an op of your own.
+    values : mapping from Expr to array, or sequence of array
+        For an expression, the value of each input; for a function, the operands. Real numbers are taken in float64.
+    wrt : sequence of Expr, optional
+        What to differentiate by; without it every input of real numbers.
+    order : int
+        1 for the gradient, 2 for the gradient of its projection as well, and so on.
+    rtol, atol : float
+        The greatest difference allowed, relative to what is expected, and absolute for values of the size of 1.
+    seed : int
+        Of the random weights and directions.
+
+    Raises
+    ------
+    WrongGradientError
+        If a gradient and the differences disagree: by which input, in which order, what was expected and received, and
+        at which element it is worst.
+    GradientError
+        If there is nothing to verify.
+
+    Examples
+    --------
+    >>> import numpy as np, pellucid as pel
+    >>> pel.verify_grad(pel.tanh, [np.array([0.3, -1.0])], order=2)
+    >>> x = pel.vector("x", dtype="float64")
+    >>> pel.verify_grad((x**3).sum(), {x: [1.0, 2.0]})
+
+    References
+    ----------
+    A. Griewank and A. Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, section 1.1.
+    """
+    results, given = written_out(what, values)
+    inputs = [i for i in given if is_float(i.dtype)] if wrt is None else list(wrt)
+    real = [r for r in results if is_float(r.dtype)]
+    if order < 1:
+        raise GradientError(f"verify_grad: expected an order of 1 or more. Received: order={order}")
+    if not real or not inputs:
+        lacking = "a result" if not real else "an input"
+        raise GradientError(f"verify_grad: expected {lacking} of real numbers. Received: {results} of {list(given)}")
+    rng = np.random.default_rng(seed)
+    cost = real[0] if len(real) == 1 and real[0].ndim == 0 else projected(real, given, rng)
+    for current in range(1, order + 1):
+        gradients = grad(cost, inputs, disconnected="zero")
+        found = evaluate(np, gradients, given)
+        check_types(inputs, given, found)
+        directions = {x: rng.normal(size=np.shape(g)) for x, g in zip(inputs, found, strict=True)}
+        received = sum(float(np.sum(g * d)) for g, d in zip(found, directions.values(), strict=True))
+        value, expected = along(cost, given, directions)
+        if not np.isclose(received, expected, rtol, atol * (1 + abs(value))):
+            raise WrongGradientError(blame(cost, given, dict(zip(inputs, found, strict=True)), directions, current))
+        if current < order:
+            cost = projected(gradients, given, rng)
+
+
+def written_out(what: Any, values: Any) -> tuple[list[Expr], Values]:
+    """Return the results to be verified, and the values of all inputs, real ones in float64."""
+    if isinstance(what, Expr):
+        if not isinstance(values, Mapping):
+            raise GradientError(f"verify_grad: expected a value for each input, {{input: value}}. Received: {values!r}")
+        given = {e: np.asarray(value, e.dtype) for e, value in values.items()}
+        narrow = next((e for e in given if is_float(e.dtype) and e.dtype != np.float64), None)
+        if narrow is not None:
+            raise GradientError(
+                f"verify_grad: differences are taken in float64. Received: {narrow}, which is {narrow.dtype}; "
+                "declare it with dtype='float64', or pass a function"
+            )
+        return [what], given
+    if isinstance(values, Mapping) or not callable(what):
+        raise GradientError("verify_grad: expected an expression and {input: value}, or a function and its operands")
+    operands = [np.asarray(v) for v in values]
+    operands = [o.astype("float64") if is_float(o.dtype) else o for o in operands]
+    inputs = [Input(f"x{i}", o.shape, o.dtype) for i, o in enumerate(operands)]
+    made = what(*inputs)
+    return list(made) if isinstance(made, (list, tuple)) else [made], dict(zip(inputs, operands, strict=True))
+
+
+def projected(results: Sequence[Expr], given: Values, rng: np.random.Generator) -> Expr:
+    """Make a scalar of results by random weights, whose values it adds to those given."""
+    parts = []
+    for result, value in zip(results, evaluate(np, results, given), strict=True):
+        weights = Input("r", result.shape, result.dtype)
+        given[weights] = rng.normal(size=np.shape(value)).astype(result.dtype)
+        parts.append((result * weights).sum())
+    return functools.reduce(operator.add, parts)
+
+
+def along(cost: Expr, given: Values, directions: Values) -> tuple[float, float]:
+    """Return a cost, and its derivative along a direction, by a central difference."""
+    ahead, behind = (
+        float(evaluate(np, [cost], {**given, **{x: given[x] + s * d for x, d in directions.items()}})[0])
+        for s in (STEP, -STEP)
+    )
+    return ahead, (ahead - behind) / (2 * STEP)
+
+
+def check_types(inputs: Sequence[Expr], given: Values, gradients: Sequence[Any]) -> None:
+    """Refuse a gradient that is not of the shape and dtype of its input."""
+    for x, g in zip(inputs, gradients, strict=True):
+        if np.shape(g) != np.shape(given[x]) or g.dtype != x.dtype:
+            raise WrongGradientError(
+                f"The gradient by {x} came out as {g.dtype} {np.shape(g)}. Expected: {x.dtype} {np.shape(given[x])}"
+            )
+
+
+def blame(cost: Expr, given: Values, gradients: Values, directions: Values, order: int) -> str:
+    """Say by which input a gradient is wrong, how much, and at which element most."""
+    gaps = {}
+    for x, d in directions.items():
+        received, expected = float(np.sum(gradients[x] * d)), along(cost, given, {x: d})[1]
+        gaps[x] = abs(received - expected), received, expected
+    x = max(gaps, key=lambda e: np.nan_to_num(gaps[e][0], nan=np.inf))
+    gap, received, expected = gaps[x]
+    which = {1: "gradient", 2: "second gradient"}.get(order, f"gradient of order {order}")
+    return (
+        f"The {which} of {cost} by {x} is not that of finite differences. Along a random direction, "
+        f"expected: {expected:.8g}. Received: {received:.8g}, a relative error of "
+        f"{gap / max(abs(expected), np.finfo(float).tiny):.2g}{worst_element(cost, given, x, gradients[x])}"
+    )
+
+
+def worst_element(cost: Expr, given: Values, x: Expr, g: Array) -> str:
+    """Say at which element a gradient is farthest from the difference."""
+    if g.ndim == 0 or not 0 < g.size <= MOST_ELEMENTS:
+        return ""
+    units = np.eye(g.size).reshape(g.size, *g.shape)
+    expected = np.reshape([along(cost, given, {x: unit})[1] for unit in units], g.shape)
+    gap = np.nan_to_num(np.abs(g - expected), nan=np.inf)
+    worst = np.unravel_index(int(np.argmax(gap)), g.shape)
+    place = ", ".join(map(str, worst))
+    return f"; worst at [{place}]: expected {expected[worst]:.8g}, received {g[worst]:.8g}"
