@@ -37,17 +37,27 @@ def release(outputs: Sequence[Expr], which: Which = lambda op: True) -> list[Exp
     >>> release([pel.tanh(pel.stop_gradient(x))])
     [tanh(x)]
     """
-    before, after = list(outputs), _release_once(outputs, which)
+    result = list(outputs)
     # What an op is replaced by may hold such ops again: one pass for each level of formulas in formulas.
-    while any(a is not b for a, b in zip(before, after, strict=True)):
-        before, after = after, _release_once(after, which)
-    return after
+    while any(_is_meant(node, which) for node in (order := topological(result))):
+        result = _release_once(result, order, which)
+    return result
 
 
-def _release_once(outputs: Sequence[Expr], which: Which) -> list[Expr]:
+def _is_meant(node: Expr, which: Which) -> bool:
+    op = node.op
+    if op is None:
+        return False
+    if op.release is not None and which(op):
+        return True
+    bodies = [value for _, value in node._settings if isinstance(value, Body)]
+    return any(_is_meant(inner, which) for body in bodies for inner in topological(body.outputs))
+
+
+def _release_once(outputs: Sequence[Expr], order: Sequence[Expr], which: Which) -> list[Expr]:
     done: dict[Expr, Any] = {}
     bodies: dict[Body, Body] = {}
-    for node in topological(outputs):
+    for node in order:
         op = node.op
         if op is None:
             done[node] = node

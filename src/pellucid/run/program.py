@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pellucid.graph.errors import DtypeError, InputError, PellucidError, ShapeError
-from pellucid.graph.evaluate import evaluate
+from pellucid.graph.evaluate import Watch, evaluate
 from pellucid.graph.expr import Constant, Expr, Input, Shared, agree, as_expr
+from pellucid.graph.release import release
 from pellucid.graph.rewrite import Journal, simplify_all
 from pellucid.graph.types import shape_text
 from pellucid.graph.walk import has_no_dtype, inputs_of, replace_all, replacement, topological
@@ -47,18 +48,28 @@ class Program:
     donate: bool = True
 
     @functools.cached_property
+    def results(self) -> list[Expr]:
+        """What a step computes: the outputs, and then the new values."""
+        return [*self.outputs, *self.updates.values()]
+
+    @functools.cached_property
     def size(self) -> int:
         """The number of expressions."""
-        return len(topological([*self.outputs, *self.updates.values()]))
+        return len(topological(self.results))
 
     def step(
-        self, xp: Any, written: Sequence[Any], read: Sequence[Any], args: Sequence[Any]
+        self,
+        xp: Any,
+        written: Sequence[Any],
+        read: Sequence[Any],
+        args: Sequence[Any],
+        watch: Watch | None = None,
     ) -> tuple[list[Any], list[Any]]:
         """Compute the outputs and the new values of what is written."""
         values: dict[Expr, Any] = dict(zip(self.inputs, args, strict=True))
         values.update(zip(self.updates, written, strict=True))
         values.update(zip(self.read, read, strict=True))
-        results = evaluate(xp, [*self.outputs, *self.updates.values()], values)
+        results = evaluate(xp, self.results, values, watch)
         outputs, new = results[: len(self.outputs)], results[len(self.outputs) :]
         self.check_updates([value.shape for value in new])
         return outputs, new
@@ -71,7 +82,7 @@ class Program:
     @functools.cached_property
     def bounds(self) -> dict[Input, Bound]:
         """What integers the inputs may hold that are indices."""
-        return bounds_of([*self.outputs, *self.updates.values()])
+        return bounds_of(self.results)
 
     def check_updates(self, shapes: Sequence[tuple[int, ...]]) -> None:
         """Refuse a new value of another shape, which an unknown size had left open."""
@@ -109,7 +120,7 @@ def make_program(
     check_inputs(listed, everything, unused)
     journal = Journal()
     if rewrite is not False:
-        everything = simplify_all(everything, journal=journal, families=None if rewrite is True else rewrite)
+        everything = simplify_all(release(everything), journal=journal, families=None if rewrite is True else rewrite)
     final = dict(zip(new_values, everything[len(outputs) :], strict=True))
     return Program(listed, everything[: len(outputs)], final, only_read(everything, final), journal, donate)
 
