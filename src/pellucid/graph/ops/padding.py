@@ -42,9 +42,8 @@ def _widths(x: Expr, pad_width: Any) -> Widths:
 
 def _settings(x: Expr, pad_width: Any, mode: Any = "constant", constant_values: Any = 0) -> dict[str, Any]:
     if mode not in MODES:
-        hint = (
-            " Fill the border yourself with pel.concatenate" if mode in NUMPYS_OTHERS else near_miss(str(mode), MODES)
-        )
+        by_hand = " NumPy has it, pellucid has not: fill the border with pel.concatenate"
+        hint = by_hand if mode in NUMPYS_OTHERS else near_miss(str(mode), MODES)
         raise ShapeError(f"pad of {x}: expected a mode out of {', '.join(MODES)}. Received: mode={mode!r}.{hint}")
     values = fit(pairs(constant_values, x.ndim, "constant value").tolist(), x.dtype, f"The border of {x}")
     same = not values.size or (values == values.flat[0]).all()

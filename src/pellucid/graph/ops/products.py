@@ -103,7 +103,8 @@ def _cross_type(x: Expr, y: Expr, axis: int) -> Type:
     for e in (x, y):
         if not e.ndim or unify(e.shape[axis], 3) is None:
             raise ShapeError(
-                f"cross: expected vectors of 3 elements along axis {axis}. Received: {e}, of shape {shape_text(e.shape)}"
+                f"cross: expected vectors of 3 elements along axis {axis}. Received: {e}, of shape "
+                f"{shape_text(e.shape)}"
             )
     shape = broadcast([x.shape, y.shape])
     if isinstance(shape, Mismatch):
@@ -133,9 +134,8 @@ def _cross_axis(x: Expr, y: Expr, axis: Any = -1) -> dict[str, Any]:
         reduce_axes(call("cross", g, x, axis=axis), y),
     ),
     examples=lambda rng: [
-        ((rng.normal(size=3), rng.normal(size=3)), {}),
         ((rng.normal(size=(2, 3)), rng.normal(size=3)), {}),
-        ((rng.normal(size=(3, 2)), rng.normal(size=(3, 1))), {"axis": 0}),
+        ((rng.normal(size=(2, 3, 4)), rng.normal(size=(2, 3, 1))), {"axis": 1}),
     ],
     cost=5,
 )

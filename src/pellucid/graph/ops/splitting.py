@@ -2,6 +2,7 @@ r"""Arrays taken apart."""
 
 from __future__ import annotations
 
+import itertools
 import operator
 from collections.abc import Sequence
 from typing import Any
@@ -27,7 +28,7 @@ def _length(x: Expr, axis: int, what: str) -> int:
 
 def _pieces(x: Expr, bounds: Sequence[int | None], axis: int) -> list[Any]:
     whole = (slice(None),) * axis
-    return [x[(*whole, slice(a, b))] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    return [x[(*whole, slice(a, b))] for a, b in itertools.pairwise(bounds)]
 
 
 @public

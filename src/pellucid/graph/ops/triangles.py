@@ -26,11 +26,8 @@ def _of_diagonal(symbol: str, setting: str = "offset") -> Any:
 
     def tex(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
         offset = settings.get(setting, 0)
-        return [
-            f"{symbol}_{{{offset:+d}}}(" if isinstance(offset, int) and offset else f"{symbol}(",
-            (operands[0], 0),
-            ")",
-        ]
+        below = f"_{{{offset:+d}}}" if isinstance(offset, int) and offset else ""
+        return [f"{symbol}{below}(", (operands[0], 0), ")"]
 
     return tex
 
