@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.graph.errors import DtypeError, ShapeError
-from pellucid.graph.operators import Operators, call, write
+from pellucid.graph.methods import Methods
+from pellucid.graph.operators import call
 from pellucid.graph.places import users_place
 from pellucid.graph.types import Dim, Shape, Type, as_dtype, as_shape, common_dtype, is_float, shape_text, unify
 from pellucid.graph.values import as_array, fit
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 Settings = tuple[tuple[str, Any], ...]
 
 
-class Expr(Operators):
+class Expr(Methods):
     """A value that does not exist yet: an op on other expressions.
 
     The same op on the same inputs is the same object, so common subexpressions never exist twice. An expression
@@ -88,16 +89,6 @@ class Expr(Operators):
         """The number of axes."""
         return len(self.types[0].shape)
 
-    @property
-    def T(self) -> Expr:
-        """The transpose: all axes in reverse order."""
-        return write("transpose", self)
-
-    @property
-    def at(self) -> Any:
-        """Places to be replaced, as in ``x.at[i].set(value)``; see `pellucid.at`."""
-        return call("at", self)
-
     def __repr__(self) -> str:
         from pellucid.graph.text import text
 
@@ -132,74 +123,6 @@ class Expr(Operators):
 
     def __iter__(self) -> Iterator[Expr]:
         return (self[i] for i in range(len(self)))
-
-    def sum(self, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Expr:
-        """Sum over axes; see `pellucid.sum`."""
-        return write("sum", self, axis=axis, keepdims=keepdims)
-
-    def mean(self, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Expr:
-        """Mean over axes; see `pellucid.mean`."""
-        return write("mean", self, axis=axis, keepdims=keepdims)
-
-    def max(self, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Expr:
-        """Greatest element over axes; see `pellucid.max`."""
-        return write("max", self, axis=axis, keepdims=keepdims)
-
-    def min(self, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Expr:
-        """Least element over axes; see `pellucid.min`."""
-        return write("min", self, axis=axis, keepdims=keepdims)
-
-    def prod(self, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Expr:
-        """Product over axes; see `pellucid.prod`."""
-        return write("prod", self, axis=axis, keepdims=keepdims)
-
-    def var(self, axis: int | Sequence[int] | None = None, ddof: int = 0, keepdims: bool = False) -> Expr:
-        """Variance over axes; see `pellucid.var`."""
-        return write("var", self, axis=axis, ddof=ddof, keepdims=keepdims)
-
-    def std(self, axis: int | Sequence[int] | None = None, ddof: int = 0, keepdims: bool = False) -> Expr:
-        """Standard deviation over axes; see `pellucid.std`."""
-        return write("std", self, axis=axis, ddof=ddof, keepdims=keepdims)
-
-    def any(self, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Expr:
-        """Whether some element holds; see `pellucid.any`."""
-        return write("any", self, axis=axis, keepdims=keepdims)
-
-    def all(self, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Expr:
-        """Whether every element holds; see `pellucid.all`."""
-        return write("all", self, axis=axis, keepdims=keepdims)
-
-    def argmax(self, axis: int | None = None) -> Expr:
-        """Index of the greatest element; see `pellucid.argmax`."""
-        return write("argmax", self, axis=axis)
-
-    def argmin(self, axis: int | None = None) -> Expr:
-        """Index of the least element; see `pellucid.argmin`."""
-        return write("argmin", self, axis=axis)
-
-    def reshape(self, *shape: Any) -> Expr:
-        """Give another shape to the same elements; see `pellucid.reshape`."""
-        return write("reshape", self, shape[0] if len(shape) == 1 else shape)
-
-    def ravel(self) -> Expr:
-        """All elements along one axis; see `pellucid.ravel`."""
-        return write("ravel", self)
-
-    def transpose(self, *axes: Any) -> Expr:
-        """Reorder the axes; see `pellucid.transpose`."""
-        return write("transpose", self, axes[0] if len(axes) == 1 else (axes or None))
-
-    def take(self, indices: Any, axis: int | None = None, mode: str = "raise") -> Expr:
-        """Elements at some indices; see `pellucid.take`."""
-        return write("take", self, indices, axis=axis, mode=mode)
-
-    def argsort(self, axis: int | None = -1, descending: bool = False) -> Expr:
-        """Indices that sort; see `pellucid.argsort`."""
-        return write("argsort", self, axis=axis, descending=descending)
-
-    def astype(self, dtype: Any) -> Expr:
-        """Cast to another dtype; see `pellucid.cast`."""
-        return write("cast", self, dtype=dtype)
 
 
 class Input(Expr):
