@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar, cast
 
@@ -27,6 +27,8 @@ OPS: dict[str, Op] = {}
 Function = Callable[..., Any]
 Named = TypeVar("Named", bound=Callable[..., Any])
 Example = tuple[Sequence[Any], dict[str, Any]]
+Fewer = tuple[Expr, dict[int, int]]
+"""An op with other results than another, and at which place each result of the other one is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +55,8 @@ class Op:
     folds: bool = True
     inference: Function | None = None
     release: Function | None = None
+    narrow: Callable[[Expr, Collection[int]], Fewer] | None = None
+    widen: Callable[[Expr], Fewer] | None = None
     tex: Text | None = None
     text: Text | None = None
     precedence: int = ATOM
@@ -183,6 +187,8 @@ def op(
     folds: bool = True,
     inference: Function | None = None,
     release: Function | None = None,
+    narrow: Callable[[Expr, Collection[int]], Fewer] | None = None,
+    widen: Callable[[Expr], Fewer] | None = None,
     cost: Any = 1,
     domain: Any = (-3.0, 3.0),
     edge: tuple[Any, ...] = (),
@@ -235,6 +241,9 @@ def op(
         Whether the rewriter may compute it on constants.
     inference : function, optional
         ``inference(*inputs, **settings)`` returns what takes its place once training is over.
+    narrow : function, optional
+        ``narrow(node, used)`` returns the op that computes only the results at the places that are used, and where
+        they are in it. ``widen(node)``, optional too, undoes as much of that as can be undone.
     release : function, optional
         ``release(*inputs, **settings)`` returns what takes its place in a program, where there is nothing left to be
         differentiated: the operand of a `stop_gradient`, the definition of a named formula.
@@ -284,6 +293,8 @@ def op(
             folds=folds,
             inference=inference,
             release=release,
+            narrow=narrow,
+            widen=widen,
             tex=tex,
             text=text,
             precedence=precedence,
@@ -384,6 +395,11 @@ OUTPUT = Op(
 def output(node: Expr, index: int) -> Expr:
     """Return one of the results of an op that has several."""
     return OUTPUT.make((node,), {"index": index})
+
+
+def result(node: Expr, index: int) -> Expr:
+    """Return one of the results of an op, which is the op's expression itself where there is only one."""
+    return node if len(node.types) == 1 else output(node, index)
 
 
 @dataclass(frozen=True, eq=False)
