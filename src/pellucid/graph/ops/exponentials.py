@@ -76,7 +76,14 @@ def log1p(xp: Any, x: Any) -> Any:
     return xp.log1p(x)
 
 
-@op(tex="2^{{{0:_}}}", tex_precedence=POWER, floats=True, edge=(0.0, -200.0), grad=lambda g, y, x: g * y * LOG_2, cost=10)
+@op(
+    tex="2^{{{0:_}}}",
+    tex_precedence=POWER,
+    floats=True,
+    edge=(0.0, -200.0),
+    grad=lambda g, y, x: g * y * LOG_2,
+    cost=10,
+)
 def exp2(xp: Any, x: Any) -> Any:
     r"""Two to the power of every element, :math:`2^x`.
 

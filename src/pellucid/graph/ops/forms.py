@@ -47,6 +47,8 @@ def method(name: str) -> Any:
         axis, parts = settings.get("axis"), []
         if axis is not None and not (isinstance(operands[0], Expr) and len(axis) == operands[0].ndim):
             parts.append(f"axis={axis[0] if len(axis) == 1 else axis}")
+        if settings.get("ddof"):
+            parts.append(f"ddof={settings['ddof']}")
         if settings.get("keepdims"):
             parts.append("keepdims=True")
         return [(operands[0], ATOM), f".{name}({', '.join(parts)})"]

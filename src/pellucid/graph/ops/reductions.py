@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.expr import Expr
-from pellucid.graph.op import op, public
+from pellucid.graph.op import also, op
 from pellucid.graph.operators import call
 from pellucid.graph.ops.forms import applied, function, method, over
-from pellucid.graph.text import ATOM, BIG
+from pellucid.graph.text import ATOM, BIG, Piece
 from pellucid.graph.types import Type, as_float, normalize_axes, normalize_axis
 
 
@@ -40,15 +40,21 @@ def per_input(operations: int) -> Any:
     return lambda node, size: operations * size(node.inputs[0])
 
 
-def _sum_dtype(x: Expr) -> Any:
-    return np.zeros((), x.dtype).sum().dtype if x.dtype.kind in "biu" else x.dtype
+def accumulated(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the dtype in which NumPy adds and multiplies many elements: that of a word for what is smaller."""
+    return np.zeros((), dtype).sum().dtype if dtype.kind in "biu" else dtype
+
+
+def exact_count(x: Any, axis: tuple[int, ...]) -> Any:
+    """Return the number of elements along axes, in a dtype that holds it: one of two bytes cannot hold large counts."""
+    return call("size", x, axis=axis, dtype=x.dtype if x.dtype.itemsize > 2 else np.dtype("float32"))
 
 
 @op(
     tex=over(r"\sum"),
     tex_precedence=BIG,
     text=method("sum"),
-    infer=lambda x, axis, keepdims: reduced(x, axis, keepdims, _sum_dtype(x)),
+    infer=lambda x, axis, keepdims: reduced(x, axis, keepdims, accumulated(x.dtype)),
     normalize=canonical,
     grad=lambda g, y, x, axis, keepdims: spread(g, x, axis, keepdims),
     examples=_examples,
@@ -81,9 +87,7 @@ def sum(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
 
 
 def _mean_grad(g: Any, y: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
-    # A dtype of two bytes cannot hold large counts.
-    exact = x.dtype if x.dtype.itemsize > 2 else np.dtype("float32")
-    return spread(g, x, axis, keepdims) / call("size", x, axis=axis, dtype=exact)
+    return spread(g, x, axis, keepdims) / exact_count(x, axis)
 
 
 @op(
@@ -130,6 +134,7 @@ def _extreme_grad(g: Any, y: Any, x: Any, axis: tuple[int, ...], keepdims: bool)
     return spread(g, x, axis, keepdims) * chosen / call("sum", chosen, axis=axis, keepdims=True)
 
 
+@also("amax")
 @op(
     name="max",
     tex=applied(r"\max"),
@@ -152,6 +157,7 @@ def max_(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     return xp.max(x, axis=axis, keepdims=keepdims)
 
 
+@also("amin")
 @op(
     name="min",
     tex=applied(r"\min"),
@@ -174,29 +180,36 @@ def min_(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     return xp.min(x, axis=axis, keepdims=keepdims)
 
 
+def _product_before(x: Any, axis: int) -> Any:
+    return call("shift", call("cumprod", x, axis=axis), axis=axis, fill=1)
+
+
 def _prod_grad(g: Any, y: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
-    """Multiply the others of each element, which where elements are 0 is not the product divided by the element."""
-    one, zero = np.ones((), x.dtype), np.zeros((), x.dtype)
-    is_zero = call("equal", x, zero)
-    zeros = call("sum", call("cast", is_zero, dtype="int32"), axis=axis, keepdims=True)
-    rest = call("where", is_zero, one, x)
-    product = call("prod", rest, axis=axis, keepdims=True)
-    of_zero, of_others = call("where", zeros == 1, product, zero), call("where", zeros == 0, product, zero)
-    return spread(g, x, axis, keepdims) * call("where", is_zero, of_zero, of_others / rest)
+    """Multiply the others of each element: those before it and those after it, without a division that zeros forbid."""
+    others = spread(g, x, axis, keepdims)
+    for a in axis:
+        after = call("flip", _product_before(call("flip", x, axis=a), a), axis=a)
+        others = others * (_product_before(x, a) * after)
+        x = call("prod", x, axis=a, keepdims=True)
+    return others
 
 
 @op(
     tex=over(r"\prod"),
     tex_precedence=BIG,
     text=method("prod"),
-    infer=lambda x, axis, keepdims: reduced(x, axis, keepdims, _sum_dtype(x)),
+    infer=lambda x, axis, keepdims: reduced(x, axis, keepdims, accumulated(x.dtype)),
     normalize=canonical,
     grad=_prod_grad,
-    examples=_examples,
+    examples=lambda rng: [
+        *_examples(rng),
+        ((np.array([[0.0, 2.0, -0.5], [0.0, 0.0, 3.0]]),), {"axis": 1}),
+        ((np.array([[0.0, 2.0, -0.5], [1.5, 0.0, 3.0]]),), {}),
+    ],
     cost=per_input(1),
 )
 def prod(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
-    r"""Product over axes, :math:`\prod_i x_i`; its gradient takes no element to be 0.
+    r"""Product over axes, :math:`\prod_i x_i`; the gradient of an element is the product of the others.
 
     Examples
     --------
@@ -207,24 +220,29 @@ def prod(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     return xp.prod(x, axis=axis, keepdims=keepdims)
 
 
-def _one_axis(x: Expr, axis: Any = None) -> dict[str, Any]:
-    return {"axis": None if axis is None else normalize_axis(axis, x.ndim, "argmax or argmin", x)}
+def _one_axis(x: Expr, axis: Any = None, keepdims: Any = False) -> dict[str, Any]:
+    one = None if axis is None else normalize_axis(axis, x.ndim, "argmax or argmin", x)
+    return {"axis": one, "keepdims": bool(keepdims)}
 
 
-def _index_type(x: Expr, axis: int | None) -> Type:
-    return reduced(x, tuple(range(x.ndim)) if axis is None else (axis,), False, np.int64)
+def _index_type(x: Expr, axis: int | None, keepdims: bool) -> Type:
+    return reduced(x, tuple(range(x.ndim)) if axis is None else (axis,), keepdims, np.int64)
 
 
 def _axis_examples(rng: np.random.Generator) -> list[Any]:
     x = rng.permutation(24).reshape(2, 3, 4) / 7.0 - 1.5
-    return [((x,), {}), ((x,), {"axis": 1})]
+    return [((x,), {}), ((x,), {"axis": 1}), ((x,), {"keepdims": True})]
 
 
 def _index_method(name: str) -> Any:
-    return lambda operands, settings: [
-        (operands[0], ATOM),
-        f".{name}({'' if settings.get('axis') is None else 'axis=' + str(settings['axis'])})",
-    ]
+    """Write ``x.argmax(axis=1)``, with the settings that are not their defaults."""
+
+    def text(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
+        shown = [] if settings.get("axis") is None else [f"axis={settings['axis']}"]
+        shown += ["keepdims=True"] if settings.get("keepdims") else []
+        return [(operands[0], ATOM), f".{name}({', '.join(shown)})"]
+
+    return text
 
 
 @op(
@@ -236,7 +254,7 @@ def _index_method(name: str) -> Any:
     examples=_axis_examples,
     cost=per_input(1),
 )
-def argmax(xp: Any, x: Any, axis: Any = None) -> Any:
+def argmax(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     r"""Index of the greatest element, the first of equal ones, :math:`\operatorname{argmax}_i x_i`, as int64.
 
     Examples
@@ -245,7 +263,7 @@ def argmax(xp: Any, x: Any, axis: Any = None) -> Any:
     >>> pel.argmax(pel.matrix("p"), axis=-1)
     p.argmax(axis=1)
     """
-    return xp.argmax(x, axis=axis)
+    return xp.argmax(x, axis=axis, keepdims=keepdims)
 
 
 @op(
@@ -257,7 +275,7 @@ def argmax(xp: Any, x: Any, axis: Any = None) -> Any:
     examples=_axis_examples,
     cost=per_input(1),
 )
-def argmin(xp: Any, x: Any, axis: Any = None) -> Any:
+def argmin(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     r"""Index of the least element, the first of equal ones, :math:`\operatorname{argmin}_i x_i`, as int64.
 
     Examples
@@ -266,51 +284,7 @@ def argmin(xp: Any, x: Any, axis: Any = None) -> Any:
     >>> pel.argmin(pel.matrix("p"), axis=-1)
     p.argmin(axis=1)
     """
-    return xp.argmin(x, axis=axis)
-
-
-def _canonical_ddof(x: Expr, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> dict[str, Any]:
-    return {**canonical(x, axis, keepdims), "ddof": ddof}
-
-
-@op(
-    tex=applied(r"\operatorname{var}"),
-    text=method("var"),
-    infer=lambda x, axis, ddof, keepdims: reduced(x, axis, keepdims),
-    normalize=_canonical_ddof,
-    promotes=True,
-    floats=True,
-    compound=True,
-    examples=_examples,
-    cost=per_input(3),
-)
-def var(xp: Any, x: Any, axis: Any = None, ddof: Any = 0, keepdims: Any = False) -> Any:
-    r"""Variance over axes, :math:`\frac{1}{n - d} \sum_i (x_i - \bar{x})^2` with :math:`d` = ``ddof``.
-
-    Examples
-    --------
-    >>> import pellucid as pel
-    >>> pel.var(pel.matrix("x"), axis=0)
-    x.var(axis=0)
-    """
-    deviation = xp.square(x - xp.mean(x, axis=axis, keepdims=True))
-    if ddof == 0:
-        return xp.mean(deviation, axis=axis, keepdims=keepdims)
-    count = xp.sum(xp.ones_like(deviation), axis=axis, keepdims=keepdims)
-    return xp.sum(deviation, axis=axis, keepdims=keepdims) / (count - ddof)
-
-
-@public
-def std(x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
-    r"""Standard deviation over axes, :math:`\sqrt{\operatorname{var}(x)}`.
-
-    Examples
-    --------
-    >>> import pellucid as pel
-    >>> pel.std(pel.matrix("x"), axis=0)
-    sqrt(x.var(axis=0))
-    """
-    return call("sqrt", call("var", x, axis=axis, ddof=ddof, keepdims=keepdims))
+    return xp.argmin(x, axis=axis, keepdims=keepdims)
 
 
 def _logsumexp_grad(g: Any, y: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:

@@ -149,7 +149,7 @@ def rint(xp: Any, x: Any) -> Any:
     differentiable=False,
 )
 def round_(xp: Any, x: Any, decimals: Any = 0) -> Any:
-    r"""Every element rounded to so many decimals, :math:`\operatorname{rint}(10^d x) / 10^d`; halves go to the even one.
+    r"""Every element rounded to so many decimals, :math:`\operatorname{rint}(10^d x) / 10^d`; halves to the even one.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ def sign(xp: Any, x: Any) -> Any:
     return xp.sign(x)
 
 
-@op(tex=r"\operatorname{{signbit}}({0:_})", floats=True, result=bool, differentiable=False)
+@op(tex=r"\operatorname{{signbit}}({0:_})", floats=True, result=np.dtype(bool), differentiable=False)
 def signbit(xp: Any, x: Any) -> Any:
     r"""Whether the sign of an element is minus, which it is for :math:`-0` too.
 

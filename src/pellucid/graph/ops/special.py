@@ -1,33 +1,51 @@
-r"""The error function, the gamma function, and what is made of them; values by SciPy, named as there."""
+r"""The error function, the gamma function, and what is made of them: values by SciPy, named as there."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from pellucid.graph.op import op
-from pellucid.graph.ops.exponentials import exp
+from pellucid.graph.op import also, op, public
+from pellucid.graph.operators import call
+from pellucid.graph.ops.exponentials import exp, log, log1p
+
+POSITIVE = (0.2, 3.0)
+SLOPE = 2 / math.sqrt(math.pi)
+"""The slope of the error function at 0."""
 
 
-def _erf_numpy(xp: Any, x: Any) -> Any:
-    from scipy.special import erf as value
+def scipy_value(name: str) -> Callable[..., Any]:
+    """Return SciPy's function of this name, which is imported when it is first used, in the operands' dtype."""
 
-    return value(x)
+    def value(xp: Any, *operands: Any) -> Any:
+        import scipy.special
+
+        found = np.asarray(getattr(scipy.special, name)(*operands))
+        return found.astype(operands[-1].dtype)
+
+    return value
 
 
-def _erf_xla(xp: Any, x: Any) -> Any:
-    from jax.scipy.special import erf as value
+def xla_value(name: str) -> Callable[..., Any]:
+    """Return JAX's function of this name."""
 
-    return value(x)
+    def value(xp: Any, *operands: Any) -> Any:
+        import jax.scipy.special
+
+        return getattr(jax.scipy.special, name)(*operands)
+
+    return value
 
 
 @op(
     tex=r"\operatorname{{erf}}({0:_})",
     floats=True,
     edge=(0.0, 10.0),
-    xla=_erf_xla,
-    grad=lambda g, y, x: g * (2 / np.pi**0.5) * exp(-x * x),
+    xla=xla_value("erf"),
+    grad=lambda g, y, x: g * SLOPE * exp(-x * x),
     cost=20,
 )
 def erf(xp: Any, x: Any) -> Any:
@@ -39,4 +57,308 @@ def erf(xp: Any, x: Any) -> Any:
     >>> pel.function([], pel.erf(0.0))()
     np.float32(0.0)
     """
-    return _erf_numpy(xp, x)
+    return scipy_value("erf")(xp, x)
+
+
+@op(
+    tex=r"\operatorname{{erfc}}({0:_})",
+    floats=True,
+    edge=(0.0, 5.0, -10.0),
+    xla=xla_value("erfc"),
+    grad=lambda g, y, x: -g * SLOPE * exp(-x * x),
+    cost=20,
+)
+def erfc(xp: Any, x: Any) -> Any:
+    r"""Complement of the error function, :math:`1 - \operatorname{erf}(x)`, exact also where that is tiny.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.function([], pel.erfc(0.0))()
+    np.float32(1.0)
+    """
+    return scipy_value("erfc")(xp, x)
+
+
+@op(
+    tex=r"\operatorname{{erfcx}}({0:_})",
+    floats=True,
+    domain=(-1.5, 3.0),
+    edge=(0.0, 1e4),
+    xla=xla_value("erfcx"),
+    grad=lambda g, y, x: g * (2 * x * y - SLOPE),
+    cost=25,
+)
+def erfcx(xp: Any, x: Any) -> Any:
+    r"""Complement of the error function without its decay, :math:`e^{x^2} \operatorname{erfc}(x)`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.function([], pel.erfcx(0.0))()
+    np.float32(1.0)
+    """
+    return scipy_value("erfcx")(xp, x)
+
+
+@op(
+    tex=r"\operatorname{{erf}}^{{-1}}({0:_})",
+    floats=True,
+    domain=(-0.9, 0.9),
+    edge=(0.0, 0.999),
+    xla=xla_value("erfinv"),
+    grad=lambda g, y, x: g * (1 / SLOPE) * exp(y * y),
+    cost=20,
+)
+def erfinv(xp: Any, x: Any) -> Any:
+    r"""Number whose error function every element is, :math:`\operatorname{erf}^{-1}(x)`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.function([], pel.erfinv(0.0))()
+    np.float32(0.0)
+    """
+    return scipy_value("erfinv")(xp, x)
+
+
+@public
+def ndtr(x: Any) -> Any:
+    r"""Probability that a standard normal number is less, :math:`\Phi(x) = \operatorname{erfc}(-x / \sqrt{2}) / 2`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.function([], pel.ndtr(0.0))()
+    np.float32(0.5)
+    """
+    return 0.5 * erfc(call("multiply", x, -math.sqrt(0.5)))
+
+
+@op(
+    tex=r"\Phi^{{-1}}({0:_})",
+    floats=True,
+    domain=(0.1, 0.9),
+    edge=(1e-30, 0.5),
+    xla=xla_value("ndtri"),
+    grad=lambda g, y, x: g * math.sqrt(2 * math.pi) * exp(0.5 * y * y),
+    cost=20,
+)
+def ndtri(xp: Any, x: Any) -> Any:
+    r"""Number that a standard normal one is less than with each probability, :math:`\Phi^{-1}(p)`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.function([], pel.ndtri(0.5))()
+    np.float32(0.0)
+    """
+    return scipy_value("ndtri")(xp, x)
+
+
+def _log_ndtr_grad(g: Any, y: Any, x: Any) -> Any:
+    r"""Divide density by probability, :math:`\varphi(x) / \Phi(x)`, whose common decay the scaled complement lacks."""
+    left, right = call("minimum", x, 0), call("maximum", x, 0)
+    below = math.sqrt(2 / math.pi) / erfcx(-left * math.sqrt(0.5))
+    above = exp(-0.5 * right * right) * math.sqrt(0.5 / math.pi) / ndtr(right)
+    return g * call("where", x < 0, below, above)
+
+
+@op(
+    tex=r"\log \Phi({0:_})",
+    floats=True,
+    edge=(0.0, 30.0, -1e4),
+    xla=xla_value("log_ndtr"),
+    grad=_log_ndtr_grad,
+    cost=30,
+)
+def log_ndtr(xp: Any, x: Any) -> Any:
+    r"""Logarithm of the probability that a standard normal number is less, :math:`\log \Phi(x)`, finite also where the
+    probability is too small to be a number.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.function([], pel.log_ndtr(0.0))()
+    np.float32(-0.6931472)
+    """
+    return scipy_value("log_ndtr")(xp, x)
+
+
+@also("lgamma")
+@op(
+    tex=r"\log \Gamma({0:_})",
+    floats=True,
+    domain=POSITIVE,
+    edge=(1e-20, 1.0, 1e20),
+    xla=xla_value("gammaln"),
+    grad=lambda g, y, x: g * digamma(x),
+    cost=30,
+)
+def gammaln(xp: Any, x: Any) -> Any:
+    r"""Logarithm of the magnitude of the gamma function, :math:`\log |\Gamma(x)|`; :math:`\Gamma(n) = (n - 1)!`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> x = pel.scalar("x")
+    >>> pel.grad(pel.gammaln(x), x)
+    digamma(x)
+    """
+    return scipy_value("gammaln")(xp, x)
+
+
+@op(
+    tex=r"\psi({0:_})",
+    floats=True,
+    domain=POSITIVE,
+    edge=(1.0, 1e20),
+    xla=xla_value("digamma"),
+    grad=lambda g, y, x: g * digamma_derivative(x, n=1),
+    cost=30,
+)
+def digamma(xp: Any, x: Any) -> Any:
+    r"""Derivative of the logarithm of the gamma function, :math:`\psi(x) = \Gamma'(x) / \Gamma(x)`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> x = pel.scalar("x")
+    >>> pel.grad(pel.digamma(x), x)
+    polygamma(1, x)
+    """
+    return scipy_value("digamma")(xp, x)
+
+
+@op(
+    tex=lambda operands, settings: [rf"\psi^{{({settings.get('n', 1)})}}(", (operands[0], 0), ")"],
+    text=lambda operands, settings: [f"polygamma({settings.get('n', 1)}, ", (operands[0], 0), ")"],
+    floats=True,
+    normalize=lambda x, n=1: {"n": int(n)},
+    domain=POSITIVE,
+    edge=(1.0, 1e5),
+    xla=lambda xp, x, n: xla_value("polygamma")(xp, n, x),
+    grad=lambda g, y, x, n: g * digamma_derivative(x, n=n + 1),
+    cost=50,
+)
+def digamma_derivative(xp: Any, x: Any, n: Any = 1) -> Any:
+    r"""Derivative of `digamma` of every element, taken ``n`` times, :math:`\psi^{(n)}(x)` with :math:`n \ge 1`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.digamma_derivative(pel.vector("x"), n=2)
+    polygamma(2, x)
+    """
+    return scipy_value("polygamma")(xp, n, x)
+
+
+@public
+def polygamma(n: int, x: Any) -> Any:
+    r"""Derivative of `digamma`, taken ``n`` times, :math:`\psi^{(n)}(x)`.
+
+    Parameters
+    ----------
+    n : int
+        How many times; 0 for `digamma` itself.
+    x : Expr, array or number
+        Of any shape.
+
+    Returns
+    -------
+    Expr
+        Of the shape of ``x``.
+
+    Raises
+    ------
+    ValueError
+        If ``n`` is negative.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.function([], pel.polygamma(1, 1.0))()
+    np.float32(1.644934)
+    """
+    if n < 0:
+        raise ValueError(f"polygamma: expected how many derivatives, 0 or more. Received: n={n}")
+    return digamma(x) if n == 0 else digamma_derivative(x, n=n)
+
+
+def _times_log(log_of: Callable[[Any], Any], divisor: Callable[[Any], Any]) -> Any:
+    def grad(g: Any, z: Any, x: Any, y: Any) -> Any:
+        nothing = call("equal", x, 0)
+        one = np.ones((), x.dtype)
+        return g * log_of(y), g * call("where", nothing, x, x / call("where", nothing, one, divisor(y)))
+
+    return grad
+
+
+def _product_with_log(xp: Any, log_of: Callable[[Any], Any], x: Any, y: Any) -> Any:
+    """Multiply by a logarithm that is only taken where it counts."""
+    nothing = xp.equal(x, 0)
+    one = xp.ones_like(y)
+    return xp.where(nothing, xp.zeros_like(x), x * log_of(xp.where(nothing, one, y)))
+
+
+@op(
+    tex=r"{0} \log({1:_})",
+    tex_precedence=40,
+    floats=True,
+    compound=True,
+    domain=((-3, 3), POSITIVE),
+    grad=_times_log(log, lambda y: y),
+    cost=12,
+)
+def xlogy(xp: Any, x: Any, y: Any) -> Any:
+    r"""Product with a logarithm, :math:`x \log y`, which is 0 where :math:`x` is, also at :math:`y = 0`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.function([], pel.xlogy(0.0, 0.0))()
+    np.float32(0.0)
+    """
+    return _product_with_log(xp, xp.log, x, y)
+
+
+@op(
+    tex=r"{0} \log(1 + {1:_})",
+    tex_precedence=40,
+    floats=True,
+    compound=True,
+    domain=((-3, 3), (-0.8, 3.0)),
+    grad=_times_log(log1p, lambda y: 1 + y),
+    cost=14,
+)
+def xlog1py(xp: Any, x: Any, y: Any) -> Any:
+    r"""Product with the logarithm of one more, :math:`x \log(1 + y)`, which is 0 where :math:`x` is.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.function([], pel.xlog1py(0.0, -1.0))()
+    np.float32(0.0)
+    """
+    return _product_with_log(xp, xp.log1p, x, y)
+
+
+@op(
+    tex=r"\operatorname{{logit}}({0:_})",
+    floats=True,
+    compound=True,
+    domain=(0.1, 0.9),
+    edge=(1e-20, 0.5),
+    grad=lambda g, y, x: g / (x * (1 - x)),
+    cost=25,
+)
+def logit(xp: Any, x: Any) -> Any:
+    r"""Logarithm of the odds of a probability, :math:`\log \frac{x}{1 - x}`, which undoes `sigmoid`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.function([], pel.logit(0.5))()
+    np.float32(0.0)
+    """
+    return xp.log(x) - xp.log1p(-x)

@@ -62,7 +62,9 @@ def _cosine_of(x: Any) -> Any:
 
 
 @also("asin")
-@op(tex=r"\arcsin({0:_})", floats=True, domain=INSIDE, edge=(0.0, 0.99), grad=lambda g, y, x: g / _cosine_of(x), cost=12)
+@op(
+    tex=r"\arcsin({0:_})", floats=True, domain=INSIDE, edge=(0.0, 0.99), grad=lambda g, y, x: g / _cosine_of(x), cost=12
+)
 def arcsin(xp: Any, x: Any) -> Any:
     r"""Angle whose sine every element is, :math:`\arcsin x`, from :math:`-\pi/2` to :math:`\pi/2`.
 
@@ -77,7 +79,12 @@ def arcsin(xp: Any, x: Any) -> Any:
 
 @also("acos")
 @op(
-    tex=r"\arccos({0:_})", floats=True, domain=INSIDE, edge=(0.0, 0.99), grad=lambda g, y, x: -g / _cosine_of(x), cost=12
+    tex=r"\arccos({0:_})",
+    floats=True,
+    domain=INSIDE,
+    edge=(0.0, 0.99),
+    grad=lambda g, y, x: -g / _cosine_of(x),
+    cost=12,
 )
 def arccos(xp: Any, x: Any) -> Any:
     r"""Angle whose cosine every element is, :math:`\arccos x`, from :math:`0` to :math:`\pi`.
