@@ -70,9 +70,9 @@ SHAPES: dict[str, tuple[Any, str]] = {
     "index of too many": (lambda: B[0, 0], r"b has 1 dimension. Received: an index of 2"),
     "index by a number": (
         lambda: B[1.5],
-        r"b is indexed by integers, .* or one array .* Received: 1.5",
+        r"b is indexed by integers, .* and arrays of integers. Received: 1.5",
     ),
-    "index by two arrays": (lambda: X[Y, Y], r"X is indexed by .* Received: y. For several index arrays use pel.take"),
+    "index by numbers": (lambda: X[B, Y], r"an index of X: expected integer indices. Received: b, which is float32"),
     "take_along_axis": (
         lambda: pel.take_along_axis(X, pel.imatrix("i", shape=("m", 1)), axis=1),
         r"take_along_axis: X of shape \(n, 3\) and indices i of shape \(m, 1\) must agree in all but axis 1",

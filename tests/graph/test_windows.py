@@ -151,7 +151,7 @@ def test_what_is_refused() -> None:
         pel.conv(x, w, padding="full")
     with pytest.raises(ShapeError, match=r"padding='same' with strides=\(2, 2\) needs sizes that are known"):
         pel.conv(pel.tensor4("y", shape=("n", "h", "w", 3)), w, strides=2, padding="same")
-    with pytest.raises(ShapeError, match=r"max_pool: expected an input \(batch, ..., channels\). Received: m"):
+    with pytest.raises(ShapeError, match=r"pooling: expected an input \(batch, ..., channels\). Received: m"):
         pel.max_pool(pel.matrix("m"))
     with pytest.raises(ShapeError, match="Expected pool_size to be an integer of 1 or more"):
         pel.max_pool(x, (2, 2, 2))

@@ -13,15 +13,30 @@ import numpy as np
 
 from pellucid.graph.errors import InputError
 from pellucid.graph.expr import Expr, Input
+from pellucid.graph.ops.indices import array_axes
 from pellucid.graph.types import Dim
 from pellucid.graph.walk import topological
 
-PLACES: dict[str, Callable[[Expr], tuple[int, Dim, bool]]] = {
-    "sparse_crossentropy": lambda e: (0, e.inputs[1].shape[-1], False),
-    "take": lambda e: (1, e.inputs[0].shape[e.settings["axis"]], True),
-    "take_along_axis": lambda e: (1, e.inputs[0].shape[e.settings["axis"]], True),
+Counted = list[tuple[int, Dim, bool]]
+
+
+def _index_arrays(first: int) -> Callable[[Expr], Counted]:
+    """Return the places of the operands of an op that are index arrays, which begin at some place."""
+
+    def places(e: Expr) -> Counted:
+        axes = array_axes(e.settings["index"])
+        return [(first + number, e.inputs[0].shape[axis], True) for number, axis in enumerate(axes)]
+
+    return places
+
+
+PLACES: dict[str, Callable[[Expr], Counted]] = {
+    "sparse_crossentropy": lambda e: [(0, e.inputs[1].shape[-1], False)],
+    "gather": _index_arrays(1),
+    "take_along_axis": lambda e: [(1, e.inputs[0].shape[e.settings["axis"]], True)],
+    **{f"{method}_at": _index_arrays(2) for method in ("set", "add", "multiply", "max", "min")},
 }
-"""For an op that counts: which operand holds indices, of how many, and whether negative ones count from the end."""
+"""For an op that counts: which operands hold indices, of how many, and whether negative ones count from the end."""
 
 RESHAPING = {"expand_dims", "squeeze", "reshape", "reshape_like", "transpose", "broadcast_like", "broadcast_to"}
 
@@ -55,15 +70,13 @@ def bounds_of(outputs: Sequence[Expr]) -> dict[Input, Bound]:
     """Return the bounds of every input that is an index into something of known length."""
     found: dict[Input, Bound] = {}
     for e in topological(outputs):
-        place = PLACES.get(e.op.name) if e.op is not None else None
-        if place is None:
-            continue
-        position, count, from_end = place(e)
-        source = e.inputs[position]
-        while source.op is not None and source.op.name in RESHAPING:
-            source = source.inputs[0]
-        if isinstance(source, Input) and isinstance(count, int):
-            bound = Bound(-count if from_end else 0, count - 1, e)
-            known = found.get(source)
-            found[source] = bound if known is None or (bound.low, -bound.high) > (known.low, -known.high) else known
+        places = PLACES.get(e.op.name) if e.op is not None else None
+        for position, count, from_end in places(e) if places is not None else []:
+            source = e.inputs[position]
+            while source.op is not None and source.op.name in RESHAPING:
+                source = source.inputs[0]
+            if isinstance(source, Input) and isinstance(count, int):
+                bound = Bound(-count if from_end else 0, count - 1, e)
+                known = found.get(source)
+                found[source] = bound if known is None or (bound.low, -bound.high) > (known.low, -known.high) else known
     return found

@@ -119,8 +119,8 @@ def type_text(e: Expr) -> str:
 def op_label(e: Expr) -> str:
     """Write what an op does: its sign or name, and the settings that are not the usual ones."""
     assert e.op is not None
-    if e.op.name == "slice":
-        return text(e, names={e.inputs[0]: "x"})[1:]
+    if e.op.name in ("slice", "gather"):
+        return text(e, names=dict(zip(e.inputs, "xijklmn", strict=False)))[1:]
     told = [
         f"{key}={setting_text(value)}"
         for key, value in e.settings.items()

@@ -1,127 +1,62 @@
-r"""Parts of arrays, by position or by index arrays, and arrays with some parts set."""
+r"""Parts of arrays: by position, by index arrays, or by both at once, as NumPy has them."""
 
 from __future__ import annotations
 
-import operator
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import DtypeError, ShapeError
+from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.op import op, public
 from pellucid.graph.operators import call
+from pellucid.graph.ops.indices import (
+    ARRAY,
+    WHOLE,
+    Index,
+    array_settings,
+    check_positions,
+    index_pieces,
+    indexed,
+    integer_indices,
+    real_index,
+    traced_index,
+    written_out,
+)
 from pellucid.graph.pattern import Pattern
 from pellucid.graph.text import ATOM, Piece
-from pellucid.graph.types import Dim, Type, Unknown, as_dtype, normalize_axis, shape_text, unify
+from pellucid.graph.types import Type, normalize_axis, shape_text, unify
 
 
-class Slice(NamedTuple):
-    """A slice that can be hashed."""
-
-    start: int | None
-    stop: int | None
-    step: int | None
-
-    def __str__(self) -> str:
-        ends = ["" if v is None else str(v) for v in (self.start, self.stop)]
-        return ":".join(ends) + ("" if self.step is None else f":{self.step}")
+def _index_text(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
+    x, *arrays = operands
+    return [(x, ATOM), "[", *index_pieces(settings.get("index") or [ARRAY] * len(arrays), arrays), "]"]
 
 
-Index = tuple[int | Slice | None, ...]
+def _index_tex(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
+    x, *arrays = operands
+    return [(x, ATOM), "_{", *index_pieces(settings.get("index") or [ARRAY] * len(arrays), arrays, r"\ast"), "}"]
 
 
-def as_index(x: Expr, index: Any) -> Index:
-    """Write a basic index out, one part for each axis."""
-    parts = list(index) if isinstance(index, tuple) and not isinstance(index, Slice) else [index]
-    used = sum(p is not None and p is not Ellipsis for p in parts)
-    if used > x.ndim:
-        raise ShapeError(f"{x} has {x.ndim} dimension{'s' * (x.ndim != 1)}. Received: an index of {used}")
-    if Ellipsis not in [p for p in parts if not isinstance(p, Expr)]:
-        parts.append(Ellipsis)
-    at = next(i for i, p in enumerate(parts) if p is Ellipsis)
-    parts[at : at + 1] = [slice(None)] * (x.ndim - used)
-    result: list[int | Slice | None] = []
-    for part in parts:
-        if isinstance(part, Slice) or part is None:
-            result.append(part)
-        elif isinstance(part, slice):
-            ends = [None if v is None else operator.index(v) for v in (part.start, part.stop, part.step)]
-            result.append(Slice(*ends))
-        else:
-            result.append(_position(x, part))
-    return tuple(result)
+def part_of(x: Any, index: Index, arrays: Sequence[Any]) -> Any:
+    """Write a part of an array, whatever its index is made of."""
+    return gather(x, *arrays, index=index) if arrays else slice_(x, index)
 
 
-def _position(x: Expr, part: Any) -> int:
-    try:
-        if isinstance(part, bool):
-            raise TypeError
-        return operator.index(part)
-    except TypeError:
-        raise ShapeError(
-            f"{x} is indexed by integers, slices, None, ... or one array of integers. Received: {part!r}. "
-            "For several index arrays use pel.take or pel.take_along_axis; for a condition, pel.where"
-        ) from None
-
-
-def real_index(index: Index) -> tuple[Any, ...]:
-    """Turn an index back into what arrays take."""
-    return tuple(slice(*p) if isinstance(p, Slice) else p for p in index)
-
-
-def check_positions(x: Any, index: Index) -> None:
-    """Refuse a position beyond the end, of which some array libraries take the last element instead."""
-    taken = [part for part in index if part is not None]
-    for axis, part in enumerate(taken):
-        if not isinstance(part, Slice) and not -x.shape[axis] <= part < x.shape[axis]:
-            raise IndexError(f"index {part} is out of bounds: axis {axis} has {x.shape[axis]} elements")
-
-
-def indexed(x: Expr, index: Index) -> Type:
-    """Return the type of a part."""
-    shape: list[Dim] = []
-    axis = 0
-    for part in index:
-        if part is None:
-            shape.append(1)
-            continue
-        dim = x.shape[axis]
-        if isinstance(part, Slice):
-            if part == Slice(None, None, None):
-                shape.append(dim)
-            else:
-                shape.append(len(range(*slice(*part).indices(dim))) if isinstance(dim, int) else Unknown())
-        elif isinstance(dim, int) and not -dim <= part < dim:
-            raise ShapeError(f"{x}, of shape {shape_text(x.shape)}, has no index {part} in axis {axis}")
-        axis += 1
-    return Type(tuple(shape), x.dtype)
-
-
-def _told(settings: Any) -> tuple[Any, ...]:
-    """Return an index without the whole slices at its end, which go without saying."""
-    parts: tuple[Any, ...] = settings.get("index", ())
-    while len(parts) > 1 and parts[-1] == Slice(None, None, None):
-        parts = parts[:-1]
-    return parts
-
-
-def _index_text(operands: tuple[Any, ...], settings: Any) -> list[Any]:
-    return [(operands[0], ATOM), f"[{', '.join(map(str, _told(settings)))}]"]
-
-
-def _index_tex(operands: tuple[Any, ...], settings: Any) -> list[Any]:
-    parts = [r"\ast" if p is None else str(p) for p in _told(settings)]
-    return [(operands[0], ATOM), f"_{{{', '.join(parts)}}}"]
+def unrepeated(g: Expr, y: Expr) -> Expr:
+    """Return a gradient as it was before it was repeated to the shape of the result, where it need not be."""
+    repeated = g.op is not None and g.op.name == "broadcast_like" and g.inputs[1] is y
+    return g.inputs[0] if repeated else g
 
 
 @op(
     name="slice",
     tex=_index_tex,
     text=_index_text,
-    infer=indexed,
-    normalize=lambda x, index: {"index": as_index(x, index)},
-    grad=lambda g, y, x, index: call("unslice", g, x, index=index),
+    infer=lambda x, index: indexed(x, index),
+    normalize=lambda x, index: {"index": written_out(x, index)[0]},
+    grad=lambda g, y, x, index: call("set_at", call("zeros_like", x, g.dtype), unrepeated(g, y), index=index),
     examples=lambda rng: [
         ((rng.normal(size=(3, 4)),), {"index": (slice(None), slice(0, 4, 2))}),
         ((rng.normal(size=(3, 4)),), {"index": (None, -1, ...)}),
@@ -142,88 +77,111 @@ def slice_(xp: Any, x: Any, index: Any = ()) -> Any:
     return x[real_index(index)]
 
 
-def _unslice_xla(xp: Any, g: Any, like: Any, index: Index) -> Any:
-    return xp.zeros(like.shape, g.dtype).at[real_index(index)].set(g)
+def _gathered(x: Expr, *indices: Expr, index: Index) -> Type:
+    for array in indices:
+        integer_indices(array, "gather")
+    return indexed(x, index, indices)
+
+
+def _gather_grad(g: Any, y: Any, x: Any, *indices: Any, index: Index) -> list[Any]:
+    zeros = call("zeros_like", x, g.dtype)
+    return [call("add_at", zeros, unrepeated(g, y), *indices, index=index), *[None] * len(indices)]
+
+
+def _gather_xla(xp: Any, x: Any, *indices: Any, index: Index) -> Any:
+    check_positions(x, index)
+    return xp.asarray(x).at[traced_index(index, indices)].get(mode="fill")
 
 
 @op(
-    infer=lambda g, like, index: Type(like.shape, g.dtype),
-    normalize=lambda g, like, index: {"index": as_index(like, index)},
-    xla=_unslice_xla,
-    grad=lambda u, y, g, like, index: (slice_(u, index), None),
-    examples=lambda rng: [((rng.normal(size=(3, 2)), np.zeros((3, 4))), {"index": (slice(None), slice(0, 4, 2))})],
+    tex=_index_tex,
+    text=_index_text,
+    infer=_gathered,
+    normalize=lambda x, *indices, index: array_settings(x, indices, index),
+    xla=_gather_xla,
+    grad=_gather_grad,
+    examples=lambda rng: [
+        ((rng.normal(size=(4, 3)), np.array([2, 0, 2])), {}),
+        ((rng.normal(size=(4, 3)), np.array([[2], [0]], "int8"), np.array([-1, 1])), {}),
+        ((rng.normal(size=(2, 3, 4)), np.array([1, 1]), np.array([0, 3])), {"index": (ARRAY, slice(1, None), ARRAY)}),
+        ((rng.normal(size=(2, 3, 4)), np.array([[2, 2]])), {"index": (None, ..., ARRAY, -1)}),
+    ],
     cost=0,
 )
-def unslice(xp: Any, g: Any, like: Any, index: Any = ()) -> Any:
-    r"""Zeros of the shape of ``like`` with a part set to ``g``: the transpose of taking that part.
+def gather(xp: Any, x: Any, *indices: Any, index: Any = ()) -> Any:
+    r"""A part of an array by index arrays, :math:`y_k = x_{i_k, j_k}`; what ``x[i, j]`` and ``x[:, i]`` write.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Where to take from.
+    *indices : Expr or array of integers
+        Which, of shapes that broadcast; negative ones count from the end.
+    index : tuple
+        The whole index, in which ``indexing.ARRAY`` marks the places of ``indices``; the first axes without it.
+
+    Returns
+    -------
+    Expr
+        With the axes of the index arrays replaced by their common shape, as NumPy does.
 
     Examples
     --------
     >>> import pellucid as pel
-    >>> x = pel.vector("x", shape=(3,))
-    >>> pel.grad(x[1], x)
-    unslice(1, x, index=1)
+    >>> x, i = pel.matrix("x", shape=(5, 3)), pel.ivector("i", shape=("n",))
+    >>> x[:, i].shape, x[i, i].shape
+    ((5, 'n'), ('n',))
+    >>> pel.grad(x[i].sum(), x)
+    broadcast_like(0, x).at[i].add(1)
     """
-    result = xp.zeros(like.shape, g.dtype)
-    result[real_index(index)] = g
-    return result
+    check_positions(x, index)
+    return x[real_index(index, indices)]
 
 
 @public
 def getitem(x: Any, index: Any) -> Any:
-    r"""What ``x[index]`` means: a part by position, or rows by an array of integers."""
+    r"""What ``x[index]`` means: a part by integers, slices, ``None``, ``...`` and arrays of integers."""
     if isinstance(x, Pattern):
         return slice_(x, index)
-    if isinstance(index, (Expr, list)) or (isinstance(index, np.ndarray) and index.ndim):
-        rows = as_expr(np.asarray(index) if isinstance(index, list) else index)
-        if rows.dtype.kind == "b":
-            raise DtypeError(
-                f"{x} cannot be indexed by the condition {rows}: the size of the result would be unknown. Use pel.where"
-            )
-        return take(x, rows)
-    return slice_(x, index)
+    parts, arrays = written_out(x, index)
+    return part_of(x, parts, arrays)
 
 
-def integer_indices(indices: Expr, what: str) -> None:
-    """Refuse indices that are no integers."""
-    if indices.dtype.kind not in "iu":
-        raise DtypeError(f"{what}: expected integer indices. Received: {indices}, which is {indices.dtype}")
+MODES = ("raise", "clip", "wrap")
 
 
-def _taken(x: Expr, indices: Expr, axis: int) -> Type:
-    integer_indices(indices, "take")
-    return Type((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]), x.dtype)
+def within(indices: Any, x: Any, axis: int, mode: str) -> Any:
+    """Bring indices into the range of an axis, as NumPy's modes ``"clip"`` and ``"wrap"`` do.
+
+    Raises
+    ------
+    ValueError
+        For another mode.
+    """
+    if mode not in MODES:
+        raise ValueError(f"Expected mode to be 'raise', 'clip' or 'wrap'. Received: mode={mode!r}")
+    if mode == "raise":
+        return indices
+    length = call("size", x, axis=axis, dtype=indices.dtype)
+    if mode == "wrap":
+        return call("remainder", indices, length)
+    return call("clip", indices, np.zeros((), indices.dtype), length - np.ones((), indices.dtype))
 
 
-def _take_text(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
-    if not settings.get("axis"):
-        return [(operands[0], ATOM), "[", (operands[1], 0), "]"]
-    return ["take(", (operands[0], 0), ", ", (operands[1], 0), f", axis={settings['axis']})"]
-
-
-@op(
-    tex=r"{0:^}[{1:_}]",
-    text=_take_text,
-    infer=_taken,
-    normalize=lambda x, indices, axis: {"axis": normalize_axis(axis, x.ndim, "take", x)},
-    grad=lambda g, y, x, indices, axis: (call("untake", g, indices, x, axis=axis), None),
-    examples=lambda rng: [
-        ((rng.normal(size=(4, 3)), np.array([2, 0, 2])), {}),
-        ((rng.normal(size=(4, 3)), np.array([[2], [0]])), {"axis": 1}),
-    ],
-    cost=0,
-)
-def take(xp: Any, x: Any, indices: Any, axis: Any = 0) -> Any:
+@public
+def take(x: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> Any:
     r"""The elements at some indices along an axis, :math:`x_{i_k}`.
 
     Parameters
     ----------
     x : Expr or array
         Where to take from.
-    indices : Expr or array of integers
-        Which, of any shape; each must be less than the length of the axis.
-    axis : int
-        Along which axis.
+    indices : Expr, array or list of integers
+        Which, of any shape.
+    axis : int, optional
+        Along which axis; of all elements in one row without it.
+    mode : {"raise", "clip", "wrap"}
+        What to do with an index beyond the end: refuse it, take the nearest there is, or begin anew.
 
     Returns
     -------
@@ -233,36 +191,17 @@ def take(xp: Any, x: Any, indices: Any, axis: Any = 0) -> Any:
     Examples
     --------
     >>> import pellucid as pel
-    >>> pel.take(pel.matrix("x", shape=(5, 3)), pel.ivector("i", shape=("n",))).shape
-    ('n', 3)
-    """
-    return xp.take(x, indices, axis=axis)
-
-
-def _untake_xla(xp: Any, g: Any, indices: Any, like: Any, axis: int) -> Any:
-    return xp.zeros(like.shape, g.dtype).at[(slice(None),) * axis + (indices,)].add(g)
-
-
-@op(
-    infer=lambda g, indices, like, axis: Type(like.shape, g.dtype),
-    xla=_untake_xla,
-    grad=lambda u, y, g, indices, like, axis: (take(u, indices, axis=axis), None, None),
-    examples=lambda rng: [((rng.normal(size=(3, 3)), np.array([2, 0, 2]), np.zeros((4, 3))), {"axis": 0})],
-    cost=lambda node, size: size(node.inputs[0]),
-)
-def untake(xp: Any, g: Any, indices: Any, like: Any, axis: Any = 0) -> Any:
-    r"""Zeros of the shape of ``like`` with ``g`` added at indices along an axis: the transpose of `take`.
-
-    Examples
-    --------
-    >>> import pellucid as pel
     >>> x, i = pel.matrix("x", shape=(5, 3)), pel.ivector("i", shape=("n",))
-    >>> pel.grad(x[i].sum(), x)
-    untake(broadcast_like(1, x[i]), i, x)
+    >>> pel.take(x, i, axis=0), pel.take(x, i, axis=1).shape
+    (x[i], (5, 'n'))
     """
-    result = xp.zeros(like.shape, g.dtype)
-    np.add.at(result, (slice(None),) * axis + (indices,), g)
-    return result
+    x = as_expr(x)
+    if axis is None:
+        x, axis = (x if x.ndim == 1 else call("ravel", x)), 0
+    axis = normalize_axis(axis, x.ndim, "take", x)
+    chosen = as_expr(np.asarray(indices) if isinstance(indices, (int, list, tuple)) else indices)
+    integer_indices(chosen, "take")
+    return gather(x, within(chosen, x, axis, mode), index=(WHOLE,) * axis + (ARRAY,))
 
 
 def _along(x: Expr, indices: Expr, axis: int) -> Type:
@@ -332,48 +271,3 @@ def untake_along_axis(xp: Any, g: Any, indices: Any, like: Any, axis: Any = -1) 
     result = xp.zeros(like.shape, g.dtype)
     np.add.at(result, _grid(xp, indices, axis), g)
     return result
-
-
-def _hot(indices: Expr, num_classes: int, dtype: Any) -> Type:
-    integer_indices(indices, "one_hot")
-    return Type((*indices.shape, num_classes), dtype)
-
-
-def _hot_text(operands: tuple[Any, ...], settings: Any) -> list[Any]:
-    dtype = settings.get("dtype")
-    plain = dtype is None or dtype == as_dtype(None)
-    return ["one_hot(", (operands[0], 0), f", {settings.get('num_classes')}{'' if plain else f', dtype={dtype}'})"]
-
-
-@op(
-    tex=r"\mathrm{{one\_hot}}({0:_})",
-    text=_hot_text,
-    infer=_hot,
-    normalize=lambda x, num_classes, dtype=None: {"num_classes": operator.index(num_classes), "dtype": as_dtype(dtype)},
-    differentiable=False,
-    examples=lambda rng: [((np.array([[2, 0], [1, 1]]),), {"num_classes": 4})],
-)
-def one_hot(xp: Any, x: Any, num_classes: Any = None, dtype: Any = None) -> Any:
-    r"""Integers as unit vectors along a new last axis, :math:`t_{k} = [x = k]`.
-
-    Parameters
-    ----------
-    x : Expr or array of integers
-        From 0 to ``num_classes - 1``; any other becomes a row of zeros.
-    num_classes : int
-        The length of the new axis.
-    dtype : dtype, optional
-        `config.floatx` without it.
-
-    Returns
-    -------
-    Expr
-        With one more axis.
-
-    Examples
-    --------
-    >>> import pellucid as pel
-    >>> pel.one_hot(pel.ivector("y", shape=("n",)), 10).shape
-    ('n', 10)
-    """
-    return (xp.expand_dims(x, -1) == xp.arange(num_classes, dtype=x.dtype)).astype(dtype)

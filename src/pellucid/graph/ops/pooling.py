@@ -5,7 +5,6 @@ It is the maximum of shifted slices, whose gradient is several times cheaper tha
 
 from __future__ import annotations
 
-import itertools
 import math
 from typing import Any
 
@@ -15,15 +14,16 @@ from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.op import op
 from pellucid.graph.operators import call
-from pellucid.graph.ops.windows import as_tuple, counts_of, padded, padding_pairs, taps, window_count
+from pellucid.graph.ops.windows import as_tuple, counts_of, overlapped, padded, padding_pairs, taps, window_count
 from pellucid.graph.types import Type, shape_text
 
 
-def _pool_settings(x: Expr, pool_size: Any, strides: Any, padding: Any) -> dict[str, Any]:
+def pool_settings(x: Expr, pool_size: Any, strides: Any, padding: Any) -> dict[str, Any]:
+    """Write the settings of a pooling out, one for each axis."""
     axes = x.ndim - 2
     if axes < 1:
         raise ShapeError(
-            f"max_pool: expected an input (batch, ..., channels). Received: {x} of shape {shape_text(x.shape)}"
+            f"pooling: expected an input (batch, ..., channels). Received: {x} of shape {shape_text(x.shape)}"
         )
     window = as_tuple(pool_size, axes, "pool_size")
     steps = window if strides is None else as_tuple(strides, axes, "strides")
@@ -34,9 +34,10 @@ def _pool_settings(x: Expr, pool_size: Any, strides: Any, padding: Any) -> dict[
     }
 
 
-def _pool_type(x: Expr, pool_size: Any, strides: Any, padding: Any) -> Type:
+def pool_type(x: Expr, pool_size: Any, strides: Any, padding: Any) -> Type:
+    """Return the type of a pooling: one value for each window."""
     spatial = [
-        window_count(n, k, s, p, 1, f"max_pool of {x}")
+        window_count(n, k, s, p, 1, f"pooling of {x}")
         for n, k, s, p in zip(x.shape[1:-1], pool_size, strides, padding, strict=True)
     ]
     return Type((x.shape[0], *spatial, x.shape[-1]), x.dtype)
@@ -57,8 +58,8 @@ def _lowest(x: Any) -> Any:
 
 @op(
     tex=r"\mathrm{{max\_pool}}({0:_})",
-    infer=_pool_type,
-    normalize=_pool_settings,
+    infer=pool_type,
+    normalize=pool_settings,
     grad=lambda g, y, x, **settings: call("max_pool_gradient", g, y, x, **settings),
     examples=_pool_examples,
     cost=lambda node, size: size(node) * math.prod(node.settings["pool_size"]),
@@ -107,25 +108,8 @@ def _winners(xp: Any, y: Any, x: Any, pool_size: Any, strides: Any, padding: Any
     return winner
 
 
-def _pool_gradient_xla(xp: Any, g: Any, y: Any, x: Any, pool_size: Any, strides: Any, padding: Any) -> Any:
-    from jax import lax
-
-    winner = _winners(xp, y, x, pool_size, strides, padding)
-    zero = xp.zeros((), g.dtype)
-    total = None
-    for number, place in enumerate(itertools.product(*map(range, pool_size))):
-        widths = [
-            (p - low, n + low - p - (count - 1) * s - 1, s - 1)
-            for p, n, (low, _), count, s in zip(place, x.shape[1:-1], padding, y.shape[1:-1], strides, strict=True)
-        ]
-        part = lax.pad(xp.where(winner == number, g, zero), zero, ((0, 0, 0), *widths, (0, 0, 0)))
-        total = part if total is None else total + part
-    return total
-
-
 @op(
     infer=lambda g, y, x, **settings: Type(x.shape, g.dtype),
-    xla=_pool_gradient_xla,
     grad=lambda u, d, g, y, x, **settings: (call("max_pool_choose", u, y, x, **settings), None, None),
     examples=lambda rng: _pool_gradient_examples(rng, gradient=True),
     cost=lambda node, size: size(node.inputs[0]) * 3 * math.prod(node.settings["pool_size"]),
@@ -157,11 +141,9 @@ def max_pool_gradient(
     ('n', 8, 1)
     """
     winner = _winners(xp, y, x, pool_size, strides, padding)
-    result = padded(xp, xp.zeros(x.shape, g.dtype), padding)
-    for number, target in enumerate(taps(xp, result, pool_size, strides, (1,) * len(strides), y.shape[1:-1])):
-        target += xp.where(winner == number, g, 0).astype(g.dtype)
-    inner = [slice(a, result.shape[i + 1] - b) for i, (a, b) in enumerate(padding)]
-    return result[(slice(None), *inner, slice(None))]
+    zero = xp.zeros((), g.dtype)
+    parts = [xp.where(winner == number, g, zero) for number in range(math.prod(pool_size))]
+    return overlapped(xp, parts, x.shape[1:-1], pool_size, strides, padding, (1,) * len(strides))
 
 
 def _pool_gradient_examples(rng: np.random.Generator, gradient: bool) -> list[Any]:

@@ -31,27 +31,34 @@ def as_tuple(value: Any, length: int, what: str, least: int = 1) -> tuple[int, .
     return tuple(int(v) for v in values)
 
 
+WORDS = ("valid", "same")
+
+
 def padding_pairs(
-    padding: Any, spatial: Shape, window: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
+    padding: Any,
+    spatial: Shape,
+    window: Sequence[int],
+    strides: Sequence[int],
+    dilation: Sequence[int],
+    words: Sequence[str] = WORDS,
 ) -> Pairs:
-    """Work out ``"valid"``, ``"same"`` or explicit padding as (before, after) for each axis, as TensorFlow does.
+    """Work out padding as (before, after) for each axis: ``"valid"``, ``"same"`` as in TensorFlow, ``"full"`` for every
+    window that meets the array, ``"causal"`` for windows that end where they stand, or pairs as they are.
 
     Raises
     ------
     ShapeError
         For another word, or ``"same"`` with strides over an axis whose size is not known.
     """
-    axes = len(window)
+    reaches = [(k - 1) * d for k, d in zip(window, dilation, strict=True)]
+    if not isinstance(padding, str):
+        return explicit_pairs(padding, len(reaches), words)
+    if padding not in words or (padding == "causal" and len(reaches) > 1):
+        raise no_padding(padding, words)
     if padding == "valid":
-        return ((0, 0),) * axes
-    if padding != "same":
-        if isinstance(padding, str):
-            raise ShapeError(
-                "Expected padding to be 'valid', 'same', or (before, after) for each axis. "
-                f"Received: padding={padding!r}"
-            )
-        pairs = np.broadcast_to(np.asarray(padding, dtype=int), (axes, 2))
-        return tuple((int(a), int(b)) for a, b in pairs)
+        return ((0, 0),) * len(reaches)
+    if padding in ("full", "causal"):
+        return tuple((reach, reach if padding == "full" else 0) for reach in reaches)
     result = []
     for size, k, s, d in zip(spatial, window, strides, dilation, strict=True):
         reach = (k - 1) * d + 1
@@ -63,6 +70,26 @@ def padding_pairs(
         total = reach - 1 if not isinstance(size, int) else max((math.ceil(size / s) - 1) * s + reach - size, 0)
         result.append((total // 2, total - total // 2))
     return tuple(result)
+
+
+def explicit_pairs(padding: Any, axes: int, words: Sequence[str] = WORDS) -> Pairs:
+    """Write one width, one pair, or a pair for each axis as pairs."""
+    try:
+        pairs = np.broadcast_to(np.asarray(padding), (axes, 2))
+    except ValueError:
+        raise no_padding(padding, words) from None
+    if pairs.dtype.kind not in "iu" or (pairs < 0).any():
+        raise no_padding(padding, words)
+    return tuple((int(a), int(b)) for a, b in pairs)
+
+
+def no_padding(padding: Any, words: Sequence[str]) -> ShapeError:
+    """Return the error that says what padding can be."""
+    only = ", the last of them for one axis alone" if "causal" in words else ""
+    return ShapeError(
+        f"Expected padding to be {', '.join(map(repr, words))}{only}, or (before, after) for each axis, of 0 or more. "
+        f"Received: padding={padding!r}"
+    )
 
 
 def window_count(size: Dim, k: int, stride: int, pad: tuple[int, int], dilation: int, what: str) -> Dim:
@@ -101,3 +128,45 @@ def counts_of(
     """Return how many windows fit along each axis of a value."""
     sizes = zip(x.shape[1:-1], window, strides, padding, dilation, strict=True)
     return tuple((n + sum(p) - (k - 1) * d - 1) // s + 1 for n, k, s, p, d in sizes)
+
+
+def overlapped(
+    xp: Any,
+    parts: Sequence[Any],
+    sizes: Sequence[int],
+    window: Sequence[int],
+    strides: Sequence[int],
+    padding: Pairs,
+    dilation: Sequence[int],
+) -> Any:
+    """Add up what all windows have at each place in them where they came from: the transpose of `padded` and `taps`."""
+    if xp is not np:
+        return _overlapped_by_xla(xp, parts, sizes, window, strides, padding, dilation)
+    first = parts[0]
+    wide = [n + a + b for n, (a, b) in zip(sizes, padding, strict=True)]
+    result = np.zeros((first.shape[0], *wide, first.shape[-1]), first.dtype)
+    for target, part in zip(taps(xp, result, window, strides, dilation, first.shape[1:-1]), parts, strict=True):
+        target += part
+    inner = [slice(a, n - b) for n, (a, b) in zip(wide, padding, strict=True)]
+    return result[(slice(None), *inner, slice(None))]
+
+
+def _overlapped_by_xla(
+    xp: Any,
+    parts: Sequence[Any],
+    sizes: Sequence[int],
+    window: Sequence[int],
+    strides: Sequence[int],
+    padding: Pairs,
+    dilation: Sequence[int],
+) -> Any:
+    from jax import lax
+
+    total = None
+    for place, part in zip(itertools.product(*map(range, window)), parts, strict=True):
+        widths = []
+        for p, n, (low, _), count, s, d in zip(place, sizes, padding, part.shape[1:-1], strides, dilation, strict=True):
+            widths.append((p * d - low, n + low - p * d - (count - 1) * s - 1, s - 1))
+        wide = lax.pad(part, xp.zeros((), part.dtype), ((0, 0, 0), *widths, (0, 0, 0)))
+        total = wide if total is None else total + wide
+    return total

@@ -12,7 +12,8 @@ from pellucid.graph.operators import write
 from pellucid.graph.ops.arranging import flip, transpose
 from pellucid.graph.ops.choosing import where
 from pellucid.graph.ops.elementwise import add, cast, multiply, subtract, true_divide
-from pellucid.graph.ops.indexing import Slice, slice_
+from pellucid.graph.ops.indexing import slice_
+from pellucid.graph.ops.indices import Slice
 from pellucid.graph.ops.loops import scan, scan_loop
 from pellucid.graph.ops.reductions import sum
 from pellucid.graph.ops.shapes import broadcast_like, expand_dims, reshape, reshape_like, size, squeeze

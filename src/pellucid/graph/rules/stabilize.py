@@ -13,7 +13,8 @@ import numpy as np
 from pellucid.graph.expr import Constant, Expr, Input
 from pellucid.graph.ops.choosing import where
 from pellucid.graph.ops.exponentials import exp, expm1, log, log1p
-from pellucid.graph.ops.indexing import Slice, slice_, take, take_along_axis
+from pellucid.graph.ops.indexing import gather, slice_, take_along_axis
+from pellucid.graph.ops.indices import ARRAY, WHOLE, Slice
 from pellucid.graph.ops.neural import log1m_softmax, log_softmax, sigmoid, softmax, softplus, sparse_crossentropy
 from pellucid.graph.ops.reductions import logsumexp, mean, sum
 from pellucid.graph.ops.shapes import expand_dims, size, squeeze
@@ -134,9 +135,21 @@ def log_of_rest_of_part(p: Any, index: Any) -> Any:
     return log(1 - slice_(p, index=index)), lambda p, index: slice_(log(1 - p), index) if p.op in SATURATING else None
 
 
-@rule("stabilize", examples=lambda rng: (softmax(Input("z", (3, 4), "float64")), np.array([2, 0]), 0))
-def log_of_taken(p: Any, i: Any, axis: Any) -> Any:
-    return log(take(p, i, axis=axis)), lambda p, i, axis: take(log(p), i, axis) if p.op in SATURATING else None
+@rule("stabilize", examples=lambda rng: (softmax(Input("z", (3, 4), "float64")), np.array([2, 0]), (ARRAY, WHOLE)))
+def log_of_gathered(p: Any, i: Any, index: Any) -> Any:
+    return log(gather(p, i, index=index)), lambda p, i, index: (
+        gather(log(p), i, index=index) if p.op in SATURATING else None
+    )
+
+
+@rule(
+    "stabilize",
+    examples=lambda rng: (softmax(Input("z", (3, 4), "float64")), np.array([2, 0]), np.array([1, 3]), (ARRAY, ARRAY)),
+)
+def log_of_gathered_pairs(p: Any, i: Any, j: Any, index: Any) -> Any:
+    return log(gather(p, i, j, index=index)), lambda p, i, j, index: (
+        gather(log(p), i, j, index=index) if p.op in SATURATING else None
+    )
 
 
 @rule("stabilize", examples=lambda rng: (sigmoid(Input("z", (3, 4), "float64")), np.array([[1], [0], [3]]), 1))
