@@ -39,9 +39,11 @@ def release(outputs: Sequence[Expr], which: Which = lambda op: True) -> list[Exp
     """
     result = list(outputs)
     # What an op is replaced by may hold such ops again: one pass for each level of formulas in formulas.
-    while any(_is_meant(node, which) for node in (order := topological(result))):
+    while True:
+        order = topological(result)
+        if not any(_is_meant(node, which) for node in order):
+            return result
         result = _release_once(result, order, which)
-    return result
 
 
 def _is_meant(node: Expr, which: Which) -> bool:
