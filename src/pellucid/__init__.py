@@ -12,6 +12,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
+    "pellucid.graph.compound": ["compound"],
     "pellucid.graph.config": ["config"],
     "pellucid.graph.errors": [
         "DisconnectedError",

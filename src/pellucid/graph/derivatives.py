@@ -21,9 +21,9 @@ from pellucid.graph.walk import replace_all
 Exprs = Expr | Sequence[Expr]
 
 
-def one_or_all(found: Sequence[Any], like: Any) -> Any:
+def one_or_all(found: list[Expr], like: Any) -> Expr | list[Expr]:
     """Return results as what they belong to was given: one, or a list."""
-    return found[0] if isinstance(like, Expr) else list(found)
+    return found[0] if isinstance(like, Expr) else found
 
 
 def paired(expressions: list[Expr], values: Any, what: str) -> list[Expr]:
@@ -82,8 +82,7 @@ def vjp(outputs: Exprs, wrt: Exprs, cotangents: Any, *, disconnected: str = "rai
     results, many = as_list(outputs), as_list(wrt)
     check_real([*results, *many], "pel.vjp(outputs, wrt, cotangents)")
     check_connected(results, many, [], disconnected)
-    found = differentiate(results, paired(results, cotangents, "cotangent"), many)
-    return found[0] if isinstance(wrt, Expr) else found
+    return one_or_all(differentiate(results, paired(results, cotangents, "cotangent"), many), wrt)
 
 
 @overload

@@ -191,7 +191,7 @@ def close(outputs: Sequence[Expr], names: Mapping[Expr, Expr], originals: Mappin
     everything = topological([*outputs, *names.values()])
     written = {node: originals[node.settings["tag"]] for node in everything if node.op is hold.op}
     closed = zip(names, replace_all(list(names.values()), written), strict=True)
-    kept = {opened: name for opened, name in closed if opened.op is not None and opened not in name.inputs}
+    kept = {opened: name for opened, name in closed if opened.op is not None and opened not in set(name.inputs)}
     return replace_all(outputs, {**kept, **written})
 
 
