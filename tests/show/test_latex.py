@@ -64,7 +64,7 @@ X, W = pel.matrix("X", shape=("n", 2)), pel.matrix("W1", shape=(2, 2))
         (W + pel.constant(np.zeros((2, 2), "float32")), r"W_{1} + \mathbf{0}"),
         (pel.constant(np.arange(100.0)), r"\mathrm{const}_{(100,)}"),
         (pel.constant([True, False]), r"\begin{bmatrix} \mathrm{true} & \mathrm{false} \end{bmatrix}"),
-        (pel.one_hot(pel.ivector("y"), 3), r"\mathrm{one\_hot}(y)"),
+        (pel.one_hot(pel.ivector("y"), 3), r"\operatorname{onehot}(y)"),
         (hole("a") * hole("b"), r"a \, b"),
     ],
 )

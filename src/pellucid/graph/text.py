@@ -117,7 +117,7 @@ def own_name(node: Any) -> str | None:
     return node.name if isinstance(node, Expr) and node.op is not None else None
 
 
-def named(name: str, expr: Any) -> Any:
+def named(name: Any, expr: Any) -> Any:
     r"""Give an expression a name, at which the formulas that use it stop, :math:`p = f(h)` where :math:`h = \tanh z`.
 
     The name is a label on the page: it changes no value, no gradient and no program. Equal expressions are one object,
@@ -153,7 +153,9 @@ def named(name: str, expr: Any) -> Any:
     if not isinstance(expr, Expr):
         raise TypeError(f"Only an expression can be named: pel.named({name!r}, x + y). Received: {expr!r}")
     if expr.op is None:
-        hint = "write latex(..., names={...})" if isinstance(expr, Constant) else f"write pel.vector({name!r}), say"
+        hint = (
+            "give names={...} to what writes it" if isinstance(expr, Constant) else f"write pel.vector({name!r}), say"
+        )
         raise TypeError(
             f"pel.named names what is computed from other expressions. Received: {expr}, a "
             f"{type(expr).__name__.lower()}; to name it, {hint}"

@@ -65,9 +65,7 @@ class Formula:
             return latex(e, names)
 
         main = self.definition(self.expr, write)
-        lines = [
-            f"{name_tex(name)} &= {self.definition(e, write)}" + self.domain(e) for e, name in self.named.items()
-        ]
+        lines = [f"{name_tex(name)} &= {self.definition(e, write)}" + self.domain(e) for e, name in self.named.items()]
         letters = [rf"{name_tex(text(e))} &\in {domain_tex(e.shape, e.dtype)}" for e in self.letters]
         shown = lines + letters if self.shapes else lines
         if not shown:

@@ -141,8 +141,8 @@ def latex(expr: Any, names: Names | None = None, limit: int = 300, shapes: bool 
     r"""Write an expression or a pattern as a formula in LaTeX.
 
     Products of arrays, element by element, are written with :math:`\odot`, products of matrices without a sign. Casts,
-    and axes of length 1 that come and go, are not written. What has a name by `named` is written as that name; `formula`
-    adds what the names stand for.
+    and axes of length 1 that come and go, are not written. What has a name by `named` is written as that name;
+    `formula` adds what the names stand for.
 
     Parameters
     ----------

@@ -67,8 +67,24 @@ def name_tex(name: str) -> str:
     return letter + (f"_{{{', '.join(word_tex(i, 'mathrm') for i in indices)}}}" if indices else "")
 
 
+def bar_tex(name: str) -> str:
+    r"""Write a name with a bar, which stands for the gradient with respect to what has the name.
+
+    Examples
+    --------
+    >>> print(bar_tex("W1"), bar_tex("loss"))
+    \bar{W}_{1} \overline{\mathit{loss}}
+    """
+    letter, *index = name_tex(name).split("_{", 1)
+    simple = len(letter) == 1 or (letter.startswith("\\") and letter[1:] in GREEK)
+    closed = letter.count("{") == letter.count("}")
+    if not closed:
+        letter, index = name_tex(name), []
+    return rf"\{'bar' if simple else 'overline'}{{{letter}}}" + "".join(f"_{{{i}" for i in index)
+
+
 def is_latex(name: str) -> bool:
-    """Tell whether a name with signs of LaTeX in it can be LaTeX: its braces are closed, and it ends in no bare sign."""
+    """Tell whether a name with signs of LaTeX in it can be LaTeX: braces are closed, and it ends in no bare sign."""
     depth = 0
     for brace in re.findall(r"(?<!\\)[{}]", name):
         depth += 1 if brace == "{" else -1
@@ -130,6 +146,11 @@ def number_tex(value: Any, dtype: np.dtype[Any]) -> tuple[str, int]:
     text = number(value, dtype)
     if dtype.kind == "b":
         return rf"\mathrm{{{text.lower()}}}", ATOM
+    return digits_tex(text)
+
+
+def digits_tex(text: str) -> tuple[str, int]:
+    """Write the digits of a number, which may have an exponent, and how tightly they bind."""
     sign, digits = ("-", text[1:]) if text.startswith("-") else ("", text)
     if digits in ("inf", "nan"):
         plain, binds = {"inf": r"\infty", "nan": r"\mathrm{nan}"}[digits], ATOM

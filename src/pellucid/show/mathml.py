@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from html import escape
+from xml.etree.ElementTree import tostring
+
+LIMITS = {"msub": "munder", "msup": "mover", "msubsup": "munderover"}
+"""Where the limits of a sum stand: below and above it, on a line of its own."""
+
+BIG_OPERATORS = frozenset(["&#x02211;", "&#x0220F;", "∑", "∏", "max", "min"])
 
 STYLE = """
 body { font: 17px/1.55 Georgia, "Times New Roman", serif; color: #1c1c1e; background: #fff; max-width: 54rem;
   margin: 2.5rem auto; padding: 0 1.5rem; }
 h1 { font-size: 1.7rem; font-weight: 600; margin: 0 0 .4rem; }
 h2 { font-size: 1.1rem; font-weight: 600; margin: 2rem 0 .6rem; }
-math { font-size: 1.12em; }
-math[display="block"] { margin: .7rem 0; text-align: left; }
+math { font-family: "STIX Two Math", "Latin Modern Math", "Cambria Math", "STIX", math; font-size: 1.12em; }
+math[display="block"] { display: block math; width: fit-content; margin: .7rem 0 .7rem .6rem; }
+.numbers { font-size: .85em; overflow-x: auto; overflow-y: hidden; }
 ol.steps { list-style: none; padding: 0; margin: 0; counter-reset: step; }
 ol.steps > li { counter-increment: step; border-top: 1px solid #d9d9de; padding: .9rem 0 .9rem 2.6rem;
   position: relative; }
@@ -50,10 +57,20 @@ def mathml(latex: str, display: str = "block") -> str:
     >>> mathml("x^2")[:5]
     '<math'
     """
-    from latex2mathml.converter import convert
+    from latex2mathml.converter import convert_to_element
 
-    markup: str = convert(latex, display=display)
-    return markup
+    root = convert_to_element(latex, display=display)
+    for element in root.iter():
+        align = element.get("columnalign")
+        if align:
+            # Browsers leave out what MathML Core leaves out, and know it as a style.
+            gap = "0" if element.find("mi") is not None and not element[0].text and align == "left" else "0.4em"
+            element.set("style", f"text-align: -webkit-{align}; padding-left: {gap}; padding-right: {gap}")
+        if element.tag in LIMITS and display == "block" and element[0].text in BIG_OPERATORS:
+            element.tag = LIMITS[element.tag]
+    markup = tostring(root, encoding="unicode", method="html").replace("&amp;#x", "&#x")
+    # The sign that stretches over a letter is the overline, not the accent that keeps its width.
+    return markup.replace("&#x000AF;", "&#x0203E;")
 
 
 def page(title: str, body: str) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import OUTPUT, Body, output
+from pellucid.graph.ops.indices import real_index
+from pellucid.graph.text import own_name
 from pellucid.graph.walk import topological
 from pellucid.show.letters import name_tex
 
@@ -85,17 +87,10 @@ def step_lines(loop: Expr, names: Mapping[Any, str], write: Write) -> list[Line]
         What is defined, and as what.
     """
     body, states, sequences = (loop.settings[key] for key in ("body", "states", "sequences"))
-    before, first = ("t+1", "T+1") if loop.settings["reverse"] else ("t-1", "0")
     results = [names[output(loop, place)] for place in range(len(body.outputs))]
-    inside: dict[Any, str] = {}
-    for place, (inner, outer) in enumerate(zip(body.inputs, loop.inputs, strict=True)):
-        if place < sequences:
-            inside[inner] = indexed(plain(outer, names, write), "t")
-        elif place < sequences + states:
-            inside[inner] = indexed(results[place - sequences], before)
-        else:
-            inside[inner] = plain(outer, names, write)
+    inside = inside_names(loop, dict(enumerate(results)), names, Latex(write))
     starts = loop.inputs[sequences : sequences + states]
+    first = "T+1" if loop.settings["reverse"] else "0"
     lines = [(indexed(r, first), write(e, names)) for r, e in zip(results, starts, strict=False)]
     for result, e in zip(results, body.outputs, strict=True):
         lines.append((indexed(result, "t"), write(e, inside)))
@@ -104,7 +99,90 @@ def step_lines(loop: Expr, names: Mapping[Any, str], write: Write) -> list[Line]
     return lines
 
 
-def plain(e: Expr, names: Mapping[Any, str], write: Write) -> str:
+def inside_names(loop: Expr, results: Mapping[int, str], names: Mapping[Any, str], style: Style) -> dict[Any, str]:
+    """Name what a step is given: elements of sequences by an index, states by the step before, the rest as outside."""
+    body, states, sequences = (loop.settings[key] for key in ("body", "states", "sequences"))
+    before = "t+1" if loop.settings["reverse"] else "t-1"
+    inside: dict[Any, str] = {}
+    for place, (inner, outer) in enumerate(zip(body.inputs, loop.inputs, strict=True)):
+        if place < sequences:
+            source, index = shifted_from(outer)
+            inside[inner] = style.index(plain(source, names, style), index)
+        elif place >= sequences + states:
+            inside[inner] = plain(outer, names, style)
+        elif place - sequences in results:
+            inside[inner] = style.index(results[place - sequences], before)
+    return inside
+
+
+def shifted_from(outer: Expr) -> tuple[Expr, str]:
+    """Return of which sequence, and with what index, a step is given an element: states are given one step late."""
+    if outer.op is not None and outer.op.name == "slice":
+        joined, (part, *rest) = outer.inputs[0], real_index(outer.settings["index"])
+        whole = all(isinstance(r, slice) and r == slice(None) for r in rest)
+        if whole and joined.op is not None and joined.op.name == "join" and len(joined.inputs) == 2:
+            first, last = joined.inputs
+            if part == slice(None, -1) and first.shape[0] == 1:
+                return last, "t-1"
+            if part == slice(1, None) and last.shape[0] == 1:
+                return first, "t+1"
+    return outer, "t"
+
+
+def plain(e: Expr, names: Mapping[Any, str], style: Style) -> str:
     """Write an expression that takes an index or stands in a product: by its name, or in parentheses."""
-    written = write(e, names)
-    return written if e in names or e.op is None else rf"\left({written}\right)"
+    written = style.write(e, names)
+    return written if e in names or own_name(e) or e.op is None else style.parenthesized(written)
+
+
+class Style(Protocol):
+    """How recurrences are written: in LaTeX or in text."""
+
+    write: Write
+
+    def index(self, name: str, index: str) -> str:
+        """Write an element of a sequence."""
+
+    def parenthesized(self, written: str) -> str:
+        """Write something in parentheses."""
+
+    def total(self, written: str) -> str:
+        """Write a sum over all steps."""
+
+
+class Latex:
+    """The notation of mathematics."""
+
+    def __init__(self, write: Write) -> None:
+        self.write = write
+
+    def index(self, name: str, index: str) -> str:
+        """Write an element of a sequence."""
+        return indexed(name, index)
+
+    def parenthesized(self, written: str) -> str:
+        """Write something in parentheses."""
+        return rf"\left({written}\right)"
+
+    def total(self, written: str) -> str:
+        """Write a sum over all steps."""
+        return rf"\sum_{{t}} {written}"
+
+
+class Plain:
+    """Python's notation, with steps counted from 1."""
+
+    def __init__(self, write: Write) -> None:
+        self.write = write
+
+    def index(self, name: str, index: str) -> str:
+        """Write an element of a sequence."""
+        return f"{name}[{index}]"
+
+    def parenthesized(self, written: str) -> str:
+        """Write something in parentheses."""
+        return f"({written})"
+
+    def total(self, written: str) -> str:
+        """Write a sum over all steps."""
+        return f"sum over t of {written}"
