@@ -54,9 +54,11 @@ _HOMES = {
     "pellucid.model.sequential": ["Sequential"],
     "pellucid.run.build": ["function"],
     "pellucid.run.function": ["Function", "Interrupted"],
+    "pellucid.show.derive": ["derive"],
+    "pellucid.show.formula": ["formula"],
     "pellucid.show.latex": ["latex"],
     "pellucid.show.mermaid": ["mermaid"],
-    "pellucid.graph.text": ["text"],
+    "pellucid.graph.text": ["named", "text"],
 }
 _MODULES = {
     "byhand": "pellucid.byhand",
