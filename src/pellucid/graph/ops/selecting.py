@@ -29,7 +29,7 @@ def _hot_text(operands: tuple[Any, ...], settings: Any) -> list[Any]:
 
 
 @op(
-    tex=r"\mathrm{{one\_hot}}({0:_})",
+    tex=r"\operatorname{{onehot}}({0:_})",
     text=_hot_text,
     infer=_hot,
     normalize=lambda x, num_classes, dtype=None: {"num_classes": operator.index(num_classes), "dtype": as_dtype(dtype)},
