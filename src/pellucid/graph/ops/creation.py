@@ -2,33 +2,40 @@ r"""Arrays made of nothing but a shape."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from pellucid.graph.expr import as_expr, constant
+from pellucid.graph.errors import ShapeError
+from pellucid.graph.expr import Constant, Expr, as_expr, constant
 from pellucid.graph.op import public
 from pellucid.graph.operators import call
-from pellucid.graph.types import as_dtype, as_shape
+from pellucid.graph.types import as_dtype, as_shape, shape_text
 
 
 @public
 def full(shape: Any, fill_value: Any, dtype: Any = None) -> Any:
-    r"""An array of one value.
+    r"""An array of one value, :math:`y_i = c`.
 
     Parameters
     ----------
     shape : int or tuple of int
         Its shape.
-    fill_value : number
-        Its value.
+    fill_value : Expr, array or number
+        Its value, or what broadcasts to the shape.
     dtype : dtype, optional
-        `config.floatx` without it.
+        That of the value without it, which for a Python number is `config.floatx`.
 
     Returns
     -------
     Expr
         Of that shape.
+
+    Raises
+    ------
+    ShapeError
+        If a dimension is a name, whose size nobody can tell from a shape alone.
 
     Examples
     --------
@@ -36,12 +43,33 @@ def full(shape: Any, fill_value: Any, dtype: Any = None) -> Any:
     >>> pel.full((2, 3), 7.0).shape
     (2, 3)
     """
-    return call("broadcast_to", constant(fill_value, as_dtype(dtype)), as_shape(shape))
+    sizes = as_shape(shape)
+    if any(isinstance(d, str) for d in sizes):
+        raise ShapeError(
+            f"full: expected sizes. Received: shape={shape_text(sizes)}. For the shape of another expression, "
+            "whatever its size will be, use full_like, zeros_like or ones_like"
+        )
+    value = as_expr(fill_value) if isinstance(fill_value, Expr) else constant(fill_value, dtype)
+    if dtype is not None and value.dtype != as_dtype(dtype):
+        value = call("cast", value, dtype=dtype)
+    return call("broadcast_to", value, sizes)
 
 
 @public
 def zeros(shape: Any, dtype: Any = None) -> Any:
-    r"""An array of zeros.
+    r"""An array of zeros, :math:`y_i = 0`.
+
+    Parameters
+    ----------
+    shape : int or tuple of int
+        Its shape.
+    dtype : dtype, optional
+        `config.floatx` without it.
+
+    Returns
+    -------
+    Expr
+        Of that shape.
 
     Examples
     --------
@@ -54,7 +82,19 @@ def zeros(shape: Any, dtype: Any = None) -> Any:
 
 @public
 def ones(shape: Any, dtype: Any = None) -> Any:
-    r"""An array of ones.
+    r"""An array of ones, :math:`y_i = 1`.
+
+    Parameters
+    ----------
+    shape : int or tuple of int
+        Its shape.
+    dtype : dtype, optional
+        `config.floatx` without it.
+
+    Returns
+    -------
+    Expr
+        Of that shape.
 
     Examples
     --------
@@ -69,6 +109,20 @@ def ones(shape: Any, dtype: Any = None) -> Any:
 def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Any:
     r"""An array of one value, of the shape and dtype of another, whatever its size will be.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Whose shape it has.
+    fill_value : Expr, array or number
+        Its value, or what broadcasts to the shape.
+    dtype : dtype, optional
+        That of ``x`` without it.
+
+    Returns
+    -------
+    Expr
+        Of the shape of ``x``.
+
     Examples
     --------
     >>> import pellucid as pel
@@ -76,7 +130,9 @@ def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Any:
     broadcast_like(7, x)
     """
     x = as_expr(x)
-    return call("broadcast_like", constant(fill_value, x.dtype if dtype is None else dtype), x)
+    wanted = x.dtype if dtype is None else as_dtype(dtype)
+    value = call("cast", fill_value, dtype=wanted) if isinstance(fill_value, Expr) else constant(fill_value, wanted)
+    return call("broadcast_like", value, x)
 
 
 @public
@@ -105,24 +161,42 @@ def ones_like(x: Any, dtype: Any = None) -> Any:
     return full_like(x, 1, dtype)
 
 
-@public
-def arange(*bounds: Any, dtype: Any = None) -> Any:
-    r"""Numbers from a start, by a step, up to but without a stop.
+def known(make: Callable[..., Any], *arguments: Any, dtype: Any = None, **settings: Any) -> Constant:
+    """Make a constant by NumPy's function, with `config.floatx` in the place of NumPy's own default for real numbers.
 
-    Examples
-    --------
-    >>> import pellucid as pel
-    >>> pel.arange(3)
-    [0, 1, 2]
+    Raises
+    ------
+    TypeError
+        If an argument is an expression or a name, of which only the program that runs will know the value.
     """
-    values = np.arange(*bounds)
-    integers = np.dtype("int32") if values.dtype.kind == "i" else as_dtype(None)
-    return constant(values.astype(integers if dtype is None else as_dtype(dtype)))
+    for argument in (*arguments, *settings.values()):
+        if isinstance(argument, (Expr, str)):
+            raise TypeError(
+                f"{make.__name__}: expected numbers, which decide what the result looks like. Received: {argument}, "
+                "whose value is not known until it runs. For the places along an axis of an expression use arange_like"
+            )
+    values = make(*arguments, **settings)
+    wanted = as_dtype(dtype) if dtype is not None or values.dtype.kind == "f" else None
+    return constant(values if wanted is None else values.astype(wanted))
 
 
 @public
-def eye(n: int, dtype: Any = None) -> Any:
-    r"""The identity matrix, :math:`I_n`.
+def eye(n: int, m: int | None = None, k: int = 0, dtype: Any = None) -> Any:
+    r"""The identity matrix, :math:`I_n`, or ones along another diagonal of a matrix of any shape.
+
+    Parameters
+    ----------
+    n, m : int
+        How many rows and columns; as many columns as rows without ``m``.
+    k : int
+        Which diagonal: above the main one if positive, below if negative.
+    dtype : dtype, optional
+        `config.floatx` without it.
+
+    Returns
+    -------
+    Expr
+        Of shape (n, m).
 
     Examples
     --------
@@ -130,4 +204,30 @@ def eye(n: int, dtype: Any = None) -> Any:
     >>> pel.eye(2)
     [[1, 0], [0, 1]]
     """
-    return constant(np.eye(n, dtype=as_dtype(dtype)))
+    return known(np.eye, n, n if m is None else m, k, dtype=dtype)
+
+
+@public
+def identity(n: int, dtype: Any = None) -> Any:
+    r"""The identity matrix, :math:`I_n`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.identity(2)
+    [[1, 0], [0, 1]]
+    """
+    return eye(n, dtype=dtype)
+
+
+@public
+def tri(n: int, m: int | None = None, k: int = 0, dtype: Any = None) -> Any:
+    r"""Ones on and below a diagonal, zeros above it, :math:`y_{ij} = 1` for :math:`j \le i + k`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.tri(2)
+    [[1, 0], [1, 1]]
+    """
+    return known(np.tri, n, n if m is None else m, k, dtype=dtype)
