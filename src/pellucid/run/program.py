@@ -10,6 +10,7 @@ from typing import Any
 from pellucid.graph.errors import DtypeError, InputError, PellucidError, ShapeError
 from pellucid.graph.evaluate import Watch, evaluate
 from pellucid.graph.expr import Constant, Expr, Input, Shared, agree, as_expr
+from pellucid.graph.narrow import narrow
 from pellucid.graph.release import release
 from pellucid.graph.rewrite import Journal, simplify_all
 from pellucid.graph.types import shape_text
@@ -120,7 +121,8 @@ def make_program(
     check_inputs(listed, everything, unused)
     journal = Journal()
     if rewrite is not False:
-        everything = simplify_all(release(everything), journal=journal, families=None if rewrite is True else rewrite)
+        families = None if rewrite is True else rewrite
+        everything = narrow(simplify_all(release(everything), journal=journal, families=families))
     final = dict(zip(new_values, everything[len(outputs) :], strict=True))
     return Program(listed, everything[: len(outputs)], final, only_read(everything, final), journal, donate)
 

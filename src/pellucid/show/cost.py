@@ -84,7 +84,8 @@ class Cost:
 def operations(expr: Expr | Sequence[Expr], sizes: Mapping[str, int] | None = None) -> Cost:
     r"""Count what it takes to compute expressions: :math:`2 n m k` operations for a product of matrices, and so on.
 
-    The step of a `scan` counts as often as it runs, in one row.
+    The step of a `scan` counts as often as it runs, in one row; of the branches of a `cond` the dearer one counts, and
+    a `while_loop` as if it ran once.
 
     Parameters
     ----------
@@ -134,11 +135,17 @@ def row(e: Expr, shapes: Mapping[Expr, list[Sizes]], sizes: Mapping[str, int]) -
 
     cost: Any = e.op.cost
     spent = int(cost(e, size) if callable(cost) else cost * size(e))
-    for body in e.settings.values():
-        if isinstance(body, Body):
-            spent += shapes[e][0][0] * steps_cost(e, body, shapes, sizes)
+    bodies = [steps_cost(e, body, shapes, sizes) for body in e.settings.values() if isinstance(body, Body)]
+    spent += steps_of(e, shapes) * max(bodies, default=0)
     counts = [math.prod(shape) for shape in shapes[e]]
     return Row(e, spent, sum(counts), sum(n * t.dtype.itemsize for n, t in zip(counts, e.types, strict=True)))
+
+
+def steps_of(e: Expr, shapes: Mapping[Expr, list[Sizes]]) -> int:
+    """Return how often the graph inside an op runs; once where nobody can know, or where one of several does."""
+    if e.settings.get("sequences"):
+        return shapes[e.inputs[0]][0][0]
+    return int(e.settings.get("length") or 1)
 
 
 def steps_cost(e: Expr, body: Body, shapes: Mapping[Expr, list[Sizes]], sizes: Mapping[str, int]) -> int:

@@ -7,17 +7,14 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.expr import Constant, Expr, Input, constant
-from pellucid.graph.op import OUTPUT
 from pellucid.graph.operators import write
 from pellucid.graph.ops.arranging import flip, transpose
 from pellucid.graph.ops.choosing import where
 from pellucid.graph.ops.elementwise import add, cast, multiply, subtract, true_divide
 from pellucid.graph.ops.indexing import slice_
 from pellucid.graph.ops.indices import Slice
-from pellucid.graph.ops.loops import scan, scan_loop
 from pellucid.graph.ops.reductions import sum
 from pellucid.graph.ops.shapes import broadcast_like, expand_dims, reshape, reshape_like, size, squeeze
-from pellucid.graph.pattern import Pattern
 from pellucid.graph.rule import Rule, rule
 from pellucid.graph.types import Unknown, covers
 
@@ -290,24 +287,3 @@ def cast_there_and_back(x: Any, wide: Any, narrow: Any) -> Any:
 @rule("shapes", examples=lambda rng: (np.array(2.0), np.dtype("float32")))
 def cast_number(x: Any, dtype: Any) -> Any:
     return cast(x, dtype=dtype), lambda x, dtype: constant(x.value.astype(dtype)) if isinstance(x, Constant) else None
-
-
-def _running_sum(rng: Any) -> Any:
-    sums = scan(lambda x, s: s + x, constant(rng.uniform(size=5)), constant(np.zeros(())))
-    return sums.inputs[0], 0, (-1,)
-
-
-@rule("shapes", examples=_running_sum)
-def last_state(y: Any, position: Any, index: Any) -> Any:
-    """Take the last state of a scan from the loop itself, so that the states need not be stacked."""
-
-    def last(y: Expr, position: int, index: Any) -> Expr | None:
-        if y.op is not scan_loop.op:
-            return None
-        settings = y.settings
-        if position >= settings["states"] or index[0] != (0 if settings["reverse"] else -1):
-            return None
-        state = OUTPUT.make((y,), {"index": len(settings["body"].outputs) + position})
-        return slice_(state, index[1:]) if len(index) > 1 else state
-
-    return Pattern(slice_.op, (Pattern(OUTPUT, (y,), {"index": position}),), {"index": index}), last

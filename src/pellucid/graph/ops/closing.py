@@ -1,0 +1,54 @@
+"""Graphs written by a user's function, such as the step of a loop, closed over what they use from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from pellucid.graph.expr import Constant, Expr, Input, as_expr
+from pellucid.graph.op import Body
+from pellucid.graph.walk import replace_all, topological
+
+
+def placeholder(name: str, like: Expr, drop: int = 0) -> Input:
+    """Return a place for a value of an expression's type, or of one element of it."""
+    return Input(name, like.shape[drop:], like.dtype)
+
+
+def as_list(value: Any) -> list[Any]:
+    """Return one or several as a list."""
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def written(function: Callable[..., Any], *arguments: Any) -> tuple[list[Expr], bool]:
+    """Call a user's function on expressions; return the expressions it makes, and whether they were several."""
+    returned = function(*arguments)
+    return [as_expr(r) for r in as_list(returned)], isinstance(returned, (list, tuple))
+
+
+def made_from(places: Iterable[Expr], results: Sequence[Expr]) -> set[Expr]:
+    """Return the places and what depends on them."""
+    inside = set(places)
+    for node in topological(results):
+        if not inside.isdisjoint(node.inputs):
+            inside.add(node)
+    return inside
+
+
+def border(inside: set[Expr], results: Sequence[Expr]) -> list[Expr]:
+    """Return the expressions from outside that the inside of a graph is made of; constants may stand inside."""
+    found = dict.fromkeys(
+        i
+        for node in topological(results)
+        if node in inside
+        for i in node.inputs
+        if i not in inside and not isinstance(i, Constant)
+    )
+    found.update(dict.fromkeys(r for r in results if r not in inside and not isinstance(r, Constant)))
+    return list(found)
+
+
+def body_of(places: Sequence[Expr], outer: Sequence[Expr], results: Sequence[Expr]) -> Body:
+    """Make a body whose placeholders are places of its own, and then one for each expression from outside."""
+    held: dict[Expr, Expr] = {e: Input(e.name or f"w{i}", e.shape, e.dtype) for i, e in enumerate(outer)}
+    return Body((*places, *held.values()), tuple(replace_all(results, held)))
