@@ -70,13 +70,29 @@ class Methods(Operators):
         """Whether every element holds; see `pellucid.all`."""
         return write("all", self, axis=axis, keepdims=keepdims)
 
-    def argmax(self, axis: int | None = None) -> Expr:
+    def argmax(self, axis: int | None = None, keepdims: bool = False) -> Expr:
         """Index of the greatest element; see `pellucid.argmax`."""
-        return write("argmax", self, axis=axis)
+        return write("argmax", self, axis=axis, keepdims=keepdims)
 
-    def argmin(self, axis: int | None = None) -> Expr:
+    def argmin(self, axis: int | None = None, keepdims: bool = False) -> Expr:
         """Index of the least element; see `pellucid.argmin`."""
-        return write("argmin", self, axis=axis)
+        return write("argmin", self, axis=axis, keepdims=keepdims)
+
+    def cumsum(self, axis: int | None = None) -> Expr:
+        """Sums of all elements up to each; see `pellucid.cumsum`."""
+        return write("cumsum", self, axis=axis)
+
+    def cumprod(self, axis: int | None = None) -> Expr:
+        """Products of all elements up to each; see `pellucid.cumprod`."""
+        return write("cumprod", self, axis=axis)
+
+    def clip(self, min: Any = None, max: Any = None) -> Expr:
+        """Bring every element between two bounds; see `pellucid.clip`."""
+        return write("clip", self, min, max)
+
+    def round(self, decimals: int = 0) -> Expr:
+        """Round every element to so many decimals; see `pellucid.round`."""
+        return write("round", self, decimals=decimals)
 
     def reshape(self, *shape: Any) -> Expr:
         """Give another shape to the same elements; see `pellucid.reshape`."""

@@ -120,7 +120,7 @@ def std(xp: Any, x: Any, axis: Any = None, ddof: Any = 0, keepdims: Any = False)
     >>> pel.std(pel.matrix("x"), axis=0)
     x.std(axis=0)
     >>> x = pel.vector("x")
-    >>> pel.grad(pel.std(x), x).eval({x: [3.0, 3.0]})
+    >>> pel.function([x], pel.grad(pel.std(x), x))([3.0, 3.0])
     array([0., 0.], dtype=float32)
     """
     return xp.sqrt(xp.var(x, axis=axis, ddof=ddof, keepdims=keepdims))
