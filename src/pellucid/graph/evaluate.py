@@ -6,7 +6,9 @@ same walk is the lowering to XLA.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,19 @@ from pellucid.graph.types import Unknown, shape_text
 from pellucid.graph.walk import topological
 
 Watch = Callable[[Expr, Any], None]
+Enter = Callable[[Sequence[Expr], Mapping[Expr, Any]], Watch | None]
+
+_enter: ContextVar[Enter | None] = ContextVar("enter", default=None)
+
+
+@contextmanager
+def watching_bodies(enter: Enter) -> Iterator[None]:
+    """Have ``enter(outputs, values)`` asked for a watch whenever a graph is evaluated inside an op, as loops do."""
+    token = _enter.set(enter)
+    try:
+        yield
+    finally:
+        _enter.reset(token)
 
 
 def evaluate(xp: Any, outputs: Sequence[Expr], values: Mapping[Expr, Any], watch: Watch | None = None) -> list[Any]:
@@ -55,6 +70,9 @@ def evaluate(xp: Any, outputs: Sequence[Expr], values: Mapping[Expr, Any], watch
     [array(5., dtype=float32)]
     """
     known: dict[Expr, Any] = dict(values)
+    enter = _enter.get()
+    if watch is None and enter is not None:
+        watch = enter(outputs, values)
     for node in topological(outputs, stop=known):
         if node in known:
             continue

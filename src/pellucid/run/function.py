@@ -12,12 +12,13 @@ from pellucid.graph.expr import Expr, Input
 from pellucid.graph.rewrite import Journal
 from pellucid.graph.types import shape_text
 from pellucid.run.bind import arrange, bind
+from pellucid.run.guard import GuardProgram
 from pellucid.run.history import History
 from pellucid.run.interpreter import NumpyProgram
 from pellucid.run.program import Program
 from pellucid.run.xla import XlaProgram
 
-MODES: dict[str, Any] = {"xla": XlaProgram, "numpy": NumpyProgram}
+MODES: dict[str, Any] = {"xla": XlaProgram, "numpy": NumpyProgram, "guard": GuardProgram}
 
 Progress = Callable[[int, int, Any], None]
 Outputs = Expr | Sequence[Any] | Mapping[str, Any] | None
@@ -49,7 +50,7 @@ class Function:
         The simplified graph: ``program.outputs``, ``program.updates`` (those that random streams add included), and
         ``program.journal``, which tells how it was rewritten.
     mode : str
-        ``"xla"`` or ``"numpy"``.
+        ``"xla"``, ``"numpy"`` or ``"guard"``.
     defaults : dict from Input to array
         What inputs are that are not given.
     """

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.expr import Constant
+from pellucid.graph.evaluate import Watch
+from pellucid.graph.expr import Constant, Expr
 from pellucid.run.history import History, Shapes
 from pellucid.run.interrupts import Uninterrupted
 from pellucid.run.program import Program
@@ -25,11 +26,22 @@ class NumpyProgram:
     def __init__(self, program: Program) -> None:
         self.program = program
 
-    def step(self, args: list[Any]) -> tuple[list[Any], list[Any]]:
+    def leaves(self, args: list[Any]) -> dict[Expr, Any]:
+        """Return the values of what is written, of what is only read, and of the inputs, as NumPy arrays."""
+        written = {s: np.asarray(s.storage) for s in self.program.updates}
+        read = {s: s.value if isinstance(s, Constant) else np.asarray(s.storage) for s in self.program.read}
+        return {**written, **read, **{i: np.asarray(a) for i, a in zip(self.program.inputs, args, strict=True)}}
+
+    def step(self, args: list[Any], watch: Watch | None = None) -> tuple[list[Any], list[Any]]:
         """Compute outputs and new values, without keeping them; each is an array of its own."""
-        written = [np.asarray(s.storage) for s in self.program.updates]
-        read = [s.value if isinstance(s, Constant) else np.asarray(s.storage) for s in self.program.read]
-        outputs, new = self.program.step(np, written, read, [np.asarray(a) for a in args])
+        values = self.leaves(args)
+        outputs, new = self.program.step(
+            np,
+            [values[s] for s in self.program.updates],
+            [values[s] for s in self.program.read],
+            [values[i] for i in self.program.inputs],
+            watch,
+        )
         return [np.array(o) for o in outputs], [np.array(n) for n in new]
 
     def call(self, args: list[Any]) -> list[Any]:
