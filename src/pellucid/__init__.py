@@ -56,6 +56,7 @@ _HOMES = {
     "pellucid.run.function": ["Function", "Interrupted"],
     "pellucid.show.derive": ["derive"],
     "pellucid.show.formula": ["formula"],
+    "pellucid.run.wrapped": ["from_jax"],
     "pellucid.show.latex": ["latex"],
     "pellucid.show.mermaid": ["mermaid"],
     "pellucid.graph.text": ["named", "text"],

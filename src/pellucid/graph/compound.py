@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -81,7 +81,7 @@ def compound(
     >>> pel.expand(swish_of_this_page(x))
     x * sigmoid(x)
     >>> pel.grad(swish_of_this_page(x).sum(), x)
-    x * (sigmoid(x) * (1 - sigmoid(x))) + sigmoid(x)
+    sigmoid(x) + x * (sigmoid(x) * (1 - sigmoid(x)))
     """
 
     def make(definition: Function) -> Operation:
@@ -134,12 +134,7 @@ class Formula:
 
     def normalize(self, *inputs: Expr, **settings: Any) -> dict[str, Any]:
         """Refuse settings that are no plain values."""
-        for key, value in settings.items():
-            if isinstance(value, Expr) or not is_hashable(value):
-                raise PellucidError(
-                    f"{self.name}: {key} is a setting, a plain value. Received: {key}={value}. "
-                    "To hand in an expression or an array, give the argument no default"
-                )
+        check_plain(self.name, settings)
         return settings
 
     def infer(self, *inputs: Expr, **settings: Any) -> list[Type]:
@@ -165,12 +160,7 @@ class Formula:
             found = evaluate(xp, body.outputs, dict(zip(body.inputs, operands, strict=True)))
             return found if len(found) > 1 else found[0]
 
-        signature = inspect.signature(self.definition)
-        first = inspect.Parameter("xp", inspect.Parameter.POSITIONAL_ONLY)
-        value.__signature__ = signature.replace(  # type: ignore[attr-defined]
-            parameters=[first, *signature.parameters.values()]
-        )
-        return value
+        return after_namespace(value, inspect.signature(self.definition))
 
     def trace(self, types: tuple[Type, ...], settings: Settings) -> Body:
         """Write the definition on operands of these types, opened and simplified as a program is."""
@@ -181,6 +171,15 @@ class Formula:
         """Return the arithmetic operations of the definition."""
         types = tuple(Type(tuple(size(i, axis) for axis in range(i.ndim)), i.dtype) for i in node.inputs)
         return sum(map(operations, topological(self.traced(types, node._settings).outputs)))
+
+
+def after_namespace(value: Function, signature: inspect.Signature) -> Function:
+    """Give the value of an op the signature of what it was made of, with the array namespace before it."""
+    first = inspect.Parameter("xp", inspect.Parameter.POSITIONAL_ONLY)
+    value.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[first, *signature.parameters.values()]
+    )
+    return value
 
 
 def operations(node: Expr) -> float:
@@ -199,6 +198,16 @@ def operations(node: Expr) -> float:
 def as_results(opened: Any) -> list[Expr]:
     """Return one or several results as a list."""
     return opened if isinstance(opened, list) else [opened]
+
+
+def check_plain(name: str, settings: Mapping[str, Any]) -> None:
+    """Refuse settings that are expressions or arrays, of a function whose arguments without a default are operands."""
+    for key, value in settings.items():
+        if isinstance(value, Expr) or not is_hashable(value):
+            raise PellucidError(
+                f"{name}: {key} is a setting, a plain value. Received: {key}={value}. "
+                "To hand in an expression or an array, give the argument no default"
+            )
 
 
 def is_hashable(value: Any) -> bool:

@@ -319,7 +319,7 @@ def hessian_vector_product(cost: Expr, wrt: Exprs, vectors: Any, *, disconnected
     >>> import pellucid as pel
     >>> x, v = pel.vector("x"), pel.vector("v")
     >>> pel.hessian_vector_product((x**3).sum(), x, v)
-    6 * (v * x)
+    6 * (x * v)
 
     References
     ----------
