@@ -98,13 +98,6 @@ def contractions(draw: Any) -> tuple[str, list[np.ndarray]]:
 @given(contractions())
 def test_einsum(drawn: tuple[str, list[np.ndarray]]) -> None:
     subscripts, arrays = drawn
-    shapes = [a.shape for a in arrays]
-    try:
-        np.einsum(subscripts, *arrays)
-    except ValueError:  # ellipses that do not broadcast
-        with pytest.raises(ShapeError, match="einsum"):
-            pel.einsum(subscripts, *[Input("x", s) for s in shapes])
-        return
     hold(lambda *a: np.einsum(subscripts, *a), *arrays)
 
 

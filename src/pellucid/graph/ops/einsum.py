@@ -74,7 +74,7 @@ def _grad(g: Any, y: Any, *operands: Any, subscripts: str) -> list[Any]:
 
 def _cost(node: Expr, size: Any) -> Any:
     subscripts = node.settings["subscripts"]
-    sizes = {}
+    sizes: dict[str, Any] = {}
     for indices, operand in zip(split_subscripts(subscripts)[0], node.inputs, strict=True):
         sizes |= {i: size(operand, axis) for axis, i in enumerate(indices)}
     total = len(node.inputs)
@@ -91,6 +91,8 @@ def _text(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
 
 
 def _tex(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
+    if "subscripts" not in settings:  # a pattern, which fits any
+        return [r"\sum ", *[(operand, ATOM) for operand in operands]]
     inputs, output = split_subscripts(settings["subscripts"])
     summed = "".join(dict.fromkeys(i for indices in inputs for i in indices if i not in output))
     pieces: list[Piece] = [r"\Big[" + (rf"\sum_{{{summed}}} " if summed else "")]

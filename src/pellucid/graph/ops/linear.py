@@ -197,7 +197,7 @@ def matrix_power(x: Any, n: int) -> Any:
     x = as_expr(x)
     if x.ndim < 2 or unify(x.shape[-2], x.shape[-1]) is None:
         raise ShapeError(f"matrix_power: expected square matrices. Received: {x}, of shape {shape_text(x.shape)}")
-    if isinstance(n, Expr) or not isinstance(n, (int, np.integer)):
+    if not isinstance(n, (int, np.integer)):
         raise ShapeError(f"matrix_power of {x}: expected an integer power. Received: n={n!r}")
     if n == 0:
         return call("tril", call("triu", call("ones_like", x)))
