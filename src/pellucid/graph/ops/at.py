@@ -176,9 +176,8 @@ class Where(Part):
 
     def _chosen(self, here: Any, elsewhere: Any) -> Expr:
         result: Expr = call("where", self.condition, here, elsewhere)
-        if result.ndim > self.x.ndim or any(
-            unify(a, b) is None for a, b in zip(self.x.shape, result.shape, strict=True)
-        ):
+        aligned = zip(self.x.shape[::-1], result.shape[::-1], strict=False)
+        if result.ndim > self.x.ndim or any(b != 1 and unify(a, b) is None for a, b in aligned):
             raise ShapeError(
                 f"Values for the part of {self.x} where a condition holds must broadcast to its shape "
                 f"{shape_text(self.x.shape)}. Received: values that make it {shape_text(result.shape)}"

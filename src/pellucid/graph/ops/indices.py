@@ -53,6 +53,7 @@ def written_out(x: Expr, index: Any) -> tuple[Index, list[Expr]]:
     gaps = [place for place, part in enumerate(parts) if part is Ellipsis] or [len(parts)]
     if len(gaps) > 1:
         raise ShapeError(f"{x}: an index has at most one '...'. Received: {len(gaps)}")
+    _check_empty_gap(x, parts, gaps[0], x.ndim - used)
     parts[gaps[0] : gaps[0] + 1] = [WHOLE] * (x.ndim - used)
     result: list[int | Slice | Place | None] = []
     arrays: list[Expr] = []
@@ -68,6 +69,15 @@ def written_out(x: Expr, index: Any) -> tuple[Index, list[Expr]]:
         arrays += found
         axis += _axes_taken(part)
     return tuple(result), arrays
+
+
+def _check_empty_gap(x: Expr, parts: Sequence[Any], gap: int, width: int) -> None:
+    """Refuse a ``...`` for no axis between index arrays, for which NumPy puts their axes first all the same."""
+    sides = [
+        [p for p in side if p is not None and not isinstance(p, Slice)] for side in (parts[:gap], parts[gap + 1 :])
+    ]
+    if not width and all(sides) and not all(isinstance(p, int) for p in (*sides[0], *sides[1])):
+        raise ShapeError(f"{x} has {x.ndim} dimensions, so the '...' between its indices stands for none. Leave it out")
 
 
 def _axes_taken(part: Any) -> int:

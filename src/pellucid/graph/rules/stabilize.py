@@ -137,9 +137,8 @@ def log_of_rest_of_part(p: Any, index: Any) -> Any:
 
 @rule("stabilize", examples=lambda rng: (softmax(Input("z", (3, 4), "float64")), np.array([2, 0]), (ARRAY, WHOLE)))
 def log_of_gathered(p: Any, i: Any, index: Any) -> Any:
-    return log(gather(p, i, index=index)), lambda p, i, index: (
-        gather(log(p), i, index=index) if p.op in SATURATING else None
-    )
+    chosen = log(gather(p, i, index=index))
+    return chosen, lambda p, i, index: gather(log(p), i, index=index) if p.op in SATURATING else None
 
 
 @rule(
@@ -147,9 +146,8 @@ def log_of_gathered(p: Any, i: Any, index: Any) -> Any:
     examples=lambda rng: (softmax(Input("z", (3, 4), "float64")), np.array([2, 0]), np.array([1, 3]), (ARRAY, ARRAY)),
 )
 def log_of_gathered_pairs(p: Any, i: Any, j: Any, index: Any) -> Any:
-    return log(gather(p, i, j, index=index)), lambda p, i, j, index: (
-        gather(log(p), i, j, index=index) if p.op in SATURATING else None
-    )
+    chosen = log(gather(p, i, j, index=index))
+    return chosen, lambda p, i, j, index: gather(log(p), i, j, index=index) if p.op in SATURATING else None
 
 
 @rule("stabilize", examples=lambda rng: (sigmoid(Input("z", (3, 4), "float64")), np.array([[1], [0], [3]]), 1))
