@@ -27,6 +27,7 @@ _HOMES = {
         "ShapeError",
         "StateError",
         "WrongGradientError",
+        "WrongOpError",
     ],
     "pellucid.graph.derivatives": ["hessian", "hessian_vector_product", "jacobian", "jvp", "vjp"],
     "pellucid.graph.expr": ["Constant", "Expr", "Input", "Shared", "constant"],
@@ -53,6 +54,7 @@ _HOMES = {
     "pellucid.model.errors": ["ModelError", "TrainingWarning"],
     "pellucid.model.sequential": ["Sequential"],
     "pellucid.run.build": ["function"],
+    "pellucid.run.check": ["check_op"],
     "pellucid.run.function": ["Function", "Interrupted"],
     "pellucid.show.derive": ["derive"],
     "pellucid.show.formula": ["formula"],
@@ -91,7 +93,10 @@ def __getattr__(name: str) -> Any:
 
 
 def _tell_forms() -> None:
-    """Tell the graph, once it is there, how notebooks show an expression: it knows nobody above itself."""
+    """Tell the graph, once it is there, how an expression is shown and run: it knows nobody above itself."""
+    expr = sys.modules.get("pellucid.graph.expr")
+    if expr is not None:
+        expr.ABOVE.setdefault("eval", lambda *given: import_module("pellucid.run.once").value_of(*given))
     text = sys.modules.get("pellucid.graph.text")
     if text is not None:
         text.FORMS.setdefault("latex", lambda expr: import_module("pellucid.show.latex").notebook(expr))

@@ -54,6 +54,10 @@ class WrongGradientError(GradientError):
     """A gradient that finite differences contradict."""
 
 
+class WrongOpError(PellucidError):
+    """An op that means one thing in NumPy and another in XLA, or breaks its own rule."""
+
+
 class InputError(PellucidError, ValueError):
     """A function that lacks an input, has one too many, or was called with the wrong ones."""
 
