@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from pellucid.graph.op import Op
 
 Settings = tuple[tuple[str, Any], ...]
+
+
+ABOVE: dict[str, Callable[..., Any]] = {}
+"""What expressions can do by packages above this one, which tell it so: ``"eval"``."""
 
 
 class Expr(Methods):
@@ -98,6 +103,35 @@ class Expr(Methods):
         from pellucid.graph.text import FORMS
 
         return FORMS["latex"](self) if "latex" in FORMS else None
+
+    def eval(self, values: Mapping[Any, Any] | None = None, *, mode: str = "xla") -> Any:
+        """Return the value for given values of what it depends on; what is compiled is kept for the next time.
+
+        Parameters
+        ----------
+        values : dict from Expr or name to array or number
+            A value for every input, by the input or by its name; or for any expression in between.
+        mode : {"xla", "numpy", "guard"}
+            How to run it; see `pellucid.function`.
+
+        Returns
+        -------
+        array or number
+            NumPy's.
+
+        Raises
+        ------
+        InputError
+            If an input has no value, or a value belongs to nothing in the expression.
+
+        Examples
+        --------
+        >>> import pellucid as pel
+        >>> x = pel.vector("x")
+        >>> (2 * x).eval({x: [1.0, 2.0]}), (2 * x).eval({"x": [3.0]})
+        (array([2., 4.], dtype=float32), array([6.], dtype=float32))
+        """
+        return ABOVE["eval"](self, values, mode)
 
     def __copy__(self) -> Expr:
         return self
@@ -219,6 +253,7 @@ class Shared(Expr):
 
 _nodes: weakref.WeakValueDictionary[Any, Expr] = weakref.WeakValueDictionary()
 _constants: weakref.WeakValueDictionary[Any, Constant] = weakref.WeakValueDictionary()
+_noted: list[set[Expr]] = []
 
 
 def intern(op: Op, inputs: tuple[Expr, ...], settings: Settings, infer: Callable[[], tuple[Type, ...]]) -> Expr:
@@ -228,7 +263,20 @@ def intern(op: Op, inputs: tuple[Expr, ...], settings: Settings, infer: Callable
     if found is None:
         found = Expr(op, inputs, settings, infer())
         _nodes[key] = found
+        for new in _noted:
+            new.add(found)
     return found
+
+
+@contextmanager
+def noting() -> Iterator[set[Expr]]:
+    """Note what is written meanwhile and was not there before, which is what belongs to a branch."""
+    new: set[Expr] = set()
+    _noted.append(new)
+    try:
+        yield new
+    finally:
+        _noted.pop()
 
 
 def constant(value: Any, dtype: Any = None) -> Constant:
