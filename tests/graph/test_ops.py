@@ -34,7 +34,7 @@ HELD = {"max_pool_gradient": 1, "max_pool_choose": 1}
 
 def in_dtype(body: Body, dtype: str) -> Body:
     """Write the graph inside an op in another precision."""
-    places = {i: Input(i.name, i.shape, dtype) for i in body.inputs}
+    places = {i: Input(i.name, i.shape, dtype if is_float(i.dtype) else i.dtype) for i in body.inputs}
     return Body(tuple(places.values()), tuple(replace_all(body.outputs, places)))
 
 
