@@ -148,5 +148,5 @@ def average_pool(
 def _one_channel_of_ones(x: Expr) -> Any:
     """Return ones in the shape of one channel of one sample, so that windows can be counted."""
     if all(isinstance(d, int) for d in x.shape[1:-1]):
-        return np.ones((1, *x.shape[1:-1], 1), x.dtype)  # type: ignore[arg-type]
+        return np.ones((1, *x.shape[1:-1], 1), x.dtype)
     return call("ones_like", x)

@@ -11,7 +11,7 @@ from pellucid.graph.expr import Expr
 from pellucid.graph.op import op
 from pellucid.graph.operators import call, write
 from pellucid.graph.ops.forms import along
-from pellucid.graph.ops.indexing import integer_indices
+from pellucid.graph.ops.indices import integer_indices
 from pellucid.graph.ops.reductions import per_input
 from pellucid.graph.text import ADD
 from pellucid.graph.types import Type, normalize_axes, shape_text, unify

@@ -59,7 +59,7 @@ def may_repeat(x: Expr, indices: Sequence[Expr], index: Index) -> bool:
             return True
         arrays.append(array.value.astype(np.int64) % max(length, 1))
     flat = np.stack([a.ravel() for a in np.broadcast_arrays(*arrays)])
-    return np.unique(flat, axis=1).shape[1] < flat.shape[1]
+    return bool(np.unique(flat, axis=1).shape[1] < flat.shape[1])
 
 
 def spread_out(g: Any, values: Expr) -> Any:

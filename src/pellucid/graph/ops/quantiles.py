@@ -77,7 +77,7 @@ def _between(row: Expr, fractions: np.ndarray[Any, Any]) -> Any:
         call("take", row, call("cast", place, dtype="int64"), axis=0) for place in (lower, call("ceil", position))
     )
     # Where an element is met exactly nothing is mixed in, which might be infinite.
-    return call("where", share > 0, below * (1 - share) + above * share, below)
+    return below * (1 - share) + call("where", share > 0, above, np.zeros((), row.dtype)) * share
 
 
 @public

@@ -13,6 +13,7 @@ from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.op import op, public
 from pellucid.graph.operators import call
 from pellucid.graph.ops.indexing import take_along_axis
+from pellucid.graph.text import Piece
 from pellucid.graph.types import Shape, Type, Unknown, normalize_axis
 
 
@@ -27,7 +28,7 @@ def _settings(x: Expr, axis: Any, descending: Any, stable: Any = True) -> dict[s
 def _shape(x: Expr, axis: int | None) -> Shape:
     if axis is not None or x.ndim == 1:
         return x.shape
-    return (math.prod(x.shape) if all(isinstance(d, int) for d in x.shape) else Unknown(),)  # type: ignore[arg-type]
+    return (math.prod(x.shape) if all(isinstance(d, int) for d in x.shape) else Unknown(),)
 
 
 def _comparisons(node: Expr, size: Any) -> Any:
@@ -148,8 +149,12 @@ def _top_settings(x: Expr, k: Any, axis: Any) -> dict[str, Any]:
     return {"k": count, "axis": axis}
 
 
+def _top_tex(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
+    return [rf"\operatorname{{argtop}}_{{{settings['k']}}}(", (operands[0], 0), ")"]
+
+
 @op(
-    tex=lambda operands, settings: [rf"\operatorname{{argtop}}_{{{settings['k']}}}(", (operands[0], 0), ")"],
+    tex=_top_tex,
     infer=lambda x, k, axis: Type((*x.shape[:axis], k, *x.shape[axis + 1 :]), np.dtype("int64")),
     normalize=_top_settings,
     differentiable=False,
