@@ -154,8 +154,8 @@ def test_numpy_s_own_functions(call: Any, by_numpy: Any) -> None:
 def test_numpy_functions_that_do_not_exist_here_are_named() -> None:
     with pytest.raises(TypeError, match=r"np.fft does not work on expressions: pellucid has no op of that name"):
         np.fft.fft(X)
-    with pytest.raises(TypeError, match=r"np.arctan does not work on expressions"):
-        np.arctan(X)
+    with pytest.raises(TypeError, match=r"np.spacing does not work on expressions"):
+        np.spacing(X)
     with pytest.raises(TypeError, match=r"np.add.reduce does not work on expressions. Use pel.sum"):
         np.add.reduce(X)
     with pytest.raises(TypeError, match=r"np.tanh on an expression takes no out: expressions are immutable"):

@@ -5,6 +5,7 @@ An operator looks its op up by NumPy's name, so this file knows names and no mat
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -201,12 +202,12 @@ def call_numpy(name: str, method: str, args: Sequence[Any], kwargs: dict[str, An
         raise TypeError(
             f"np.{name}.{method} does not work on expressions. Use pel.sum, pel.prod, pel.max and their kin instead."
         )
-    unwanted = {key for key in ("out", "where", "dtype") if kwargs.get(key) is not None}
+    taken = inspect.signature(FUNCTIONS[name]).parameters
+    ours = {key: value for key, value in kwargs.items() if key in taken or key not in ("out", "where", "dtype")}
+    unwanted = {key for key, value in kwargs.items() if value is not None and key not in ours}
     if unwanted:
         raise TypeError(
             f"np.{name} on an expression takes no {', '.join(sorted(unwanted))}: expressions are immutable. "
             "Use pel.where or pel.cast."
         )
-    return FUNCTIONS[name](
-        *args, **{key: value for key, value in kwargs.items() if key not in ("out", "where", "dtype")}
-    )
+    return FUNCTIONS[name](*args, **ours)

@@ -1,0 +1,327 @@
+"""Functions of every element beside NumPy's and SciPy's: values, dtypes, broadcasting, edges, and what is refused."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.special
+
+import pellucid as pel
+from pellucid.graph.errors import DtypeError
+from pellucid.graph.expr import Expr, Input
+
+REAL = [
+    "sin",
+    "cos",
+    "tan",
+    "arctan",
+    "sinh",
+    "cosh",
+    "tanh",
+    "arcsinh",
+    "exp",
+    "exp2",
+    "expm1",
+    "cbrt",
+    "sinc",
+    "rint",
+]
+REAL += ["deg2rad", "rad2deg", "radians", "degrees", "nan_to_num", "isnan", "isfinite", "isinf", "signbit"]
+UNARY = [
+    *REAL,
+    "negative",
+    "square",
+    "abs",
+    "absolute",
+    "sign",
+    "floor",
+    "ceil",
+    "trunc",
+    "fix",
+    "round",
+    "logical_not",
+]
+INSIDE = ["arcsin", "arccos", "arctanh"]
+POSITIVE = ["log", "log2", "log10", "log1p", "sqrt", "reciprocal"]
+NUMERIC = ["subtract", "floor_divide", "remainder", "mod", "fmod", "divmod"]
+BINARY = ["add", "multiply", "true_divide", "divide", "maximum", "minimum", "fmax", "fmin", "arctan2", "hypot"]
+BINARY += ["logaddexp", "logaddexp2", "copysign", "heaviside", "equal", "not_equal", "less", "less_equal", "greater"]
+BINARY += ["greater_equal", "logical_and", "logical_or", "logical_xor", "isclose", *NUMERIC]
+BITS = ["bitwise_and", "bitwise_or", "bitwise_xor"]
+SHIFTS = ["left_shift", "right_shift"]
+NOT_FOR_BOOLEANS = {"negative", "square", "sign", "round", "fix", "reciprocal", *NUMERIC}
+AS_REAL_NUMBERS = {"reciprocal"}
+
+
+class Table:
+    """Expressions beside the values NumPy gives them, all to be computed by one program."""
+
+    def __init__(self) -> None:
+        self.outputs: list[Expr] = []
+        self.expected: list[np.ndarray] = []
+        self.values: dict[Expr, np.ndarray] = {}
+        self.labels: list[str] = []
+
+    def add(self, label: str, function: Callable[..., Any], *operands: Any, written: Any = None) -> None:
+        """Write a function on inputs, and compute it on their values; ``written`` is pellucid's, if another."""
+        inputs = [Input(f"x{i}", o.shape, o.dtype) if isinstance(o, np.ndarray) else o for i, o in enumerate(operands)]
+        self.values |= {i: o for i, o in zip(inputs, operands, strict=True) if isinstance(i, Expr)}
+        made = (written or function)(*inputs)
+        with np.errstate(all="ignore"):
+            wanted = function(*operands)
+        for e, w in zip(*((made, wanted) if isinstance(made, tuple) else ([made], [wanted])), strict=True):
+            whole = not any(o.dtype.kind == "f" for o in operands if isinstance(o, np.ndarray))
+            self.outputs.append(e)
+            if whole and w.dtype.kind == "f":
+                # Of integers NumPy makes real numbers of any precision, and pellucid those of floatx.
+                w = function(*(o.astype("float64") for o in operands)).astype("float32")
+            self.expected.append(w)
+            kinds = ", ".join(str(getattr(o, "dtype", o)) for o in operands)
+            self.labels.append(f"{label}({kinds})")
+
+    def check(self, run: Callable[..., Any]) -> None:
+        """Compute all and compare."""
+        with np.errstate(all="ignore"):
+            found = run(self.outputs, self.values)
+        assert len(found) > 0
+        for label, e, a, b in zip(self.labels, self.outputs, found, self.expected, strict=True):
+            assert (e.shape, e.dtype) == (b.shape, b.dtype), label
+            tolerance = {"float64": 1e-13, "float32": 3e-6}.get(str(b.dtype), 0)
+            np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance * 0.1, err_msg=label)
+
+
+@pytest.fixture(params=["numpy", "xla"])
+def run(request: pytest.FixtureRequest, by_numpy: Any, by_xla: Any) -> Any:
+    """Compute by the interpreter, then by XLA."""
+    return by_numpy if request.param == "numpy" else by_xla
+
+
+def draw(rng: np.random.Generator, dtype: str, shape: tuple[int, ...], low: float = -3, high: float = 3) -> np.ndarray:
+    if dtype == "bool":
+        return rng.random(shape) > 0.5
+    if dtype.startswith("float"):
+        return rng.uniform(low, high, shape).astype(dtype)
+    return rng.integers(0 if dtype.startswith("u") else int(low), int(high) + 1, shape).astype(dtype)
+
+
+def test_functions_of_one_array_are_numpy_s(run: Any, rng: np.random.Generator) -> None:
+    table = Table()
+    for dtype in ("float64", "float32", "int32", "uint8", "bool"):
+        x, positive = draw(rng, dtype, (3, 4)), np.maximum(draw(rng, dtype, (3, 4), 1, 5), 1).astype(dtype)
+        for name in UNARY:
+            if not (dtype == "bool" and name in NOT_FOR_BOOLEANS) and not (dtype == "uint8" and name == "negative"):
+                table.add(name, getattr(np, name), x)
+        for name in POSITIVE:
+            if dtype != "bool" or name not in NOT_FOR_BOOLEANS:
+                real = positive.astype("float64") if positive.dtype.kind != "f" else positive
+                table.add(name, getattr(np, name), *([real] if name in AS_REAL_NUMBERS else [positive]))
+        for name in INSIDE:
+            table.add(name, getattr(np, name), x / 4 if dtype.startswith("float") else np.zeros_like(x))
+        table.add("arccosh", np.arccosh, positive)
+        if dtype in ("int32", "uint8", "bool"):
+            table.add("invert", np.invert, x)
+            table.add("~", operator.invert, x)
+    table.check(run)
+
+
+def test_functions_of_two_arrays_broadcast_and_promote_as_numpy_s(run: Any, rng: np.random.Generator) -> None:
+    table = Table()
+    dtypes = [("float64", "float64"), ("float32", "float32"), ("float32", "float64"), ("int32", "float32")]
+    dtypes += [("int8", "int16"), ("uint8", "int32"), ("bool", "int32"), ("int32", "int32"), ("bool", "bool")]
+    shapes = [((3, 4), (4,)), ((3, 1), (1, 4)), ((), (2, 2))]
+    for number, (left, right) in enumerate(dtypes):
+        one, other = shapes[number % len(shapes)]
+        x, y = draw(rng, left, one), np.maximum(np.abs(draw(rng, right, other, 1, 5).astype(right)), 1).astype(right)
+        for name in BINARY:
+            if not (left == right == "bool" and name in NOT_FOR_BOOLEANS):
+                table.add(name, getattr(np, name), x, y)
+        if "float" not in left + right:
+            for name in [*BITS, *([] if left == right == "bool" else SHIFTS)]:
+                table.add(name, getattr(np, name), x, y)
+    table.check(run)
+
+
+def test_operators_are_numpy_s_also_reflected_and_with_numbers(run: Any, rng: np.random.Generator) -> None:
+    table = Table()
+    i, b, x = draw(rng, "int32", (2, 3)), draw(rng, "bool", (3,)), draw(rng, "float32", (2, 3))
+    for combined in (operator.and_, operator.or_, operator.xor):
+        for left, right in ((i, 5), (5, i), (b, True), (False, b), (i, b), (b, i), (b, b), (i, i)):
+            table.add(combined.__name__, combined, left, right)
+    for shifted in (operator.lshift, operator.rshift):
+        table.add(shifted.__name__, shifted, i, 2)
+        table.add(shifted.__name__, shifted, 64, np.abs(i))
+    for divided in (operator.floordiv, operator.mod, divmod):
+        table.add(divided.__name__, divided, x, 0.75)
+        table.add(divided.__name__, divided, i, 2)
+        table.add(divided.__name__, divided, 7, np.abs(i) + 1)
+    table.check(run)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_infinities_zeros_and_nan_come_out_as_from_numpy(run: Any, dtype: str) -> None:
+    table = Table()
+    x = np.array([0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan], dtype)
+    for name in [*UNARY, *POSITIVE, *INSIDE, "arccosh"]:
+        if name not in ("fix", "reciprocal"):
+            table.add(name, getattr(np, name), x)
+    for name in BINARY:
+        # XLA and C disagree on quotients of infinities; no network divides them.
+        if name not in ("floor_divide", "remainder", "mod", "fmod", "divmod"):
+            table.add(name, getattr(np, name), x[:, None], x)
+    table.add("isclose", lambda a, b: np.isclose(a, b, equal_nan=True), x[:, None], x)
+    table.check(run)
+
+
+def test_rounding_clipping_and_replacing_take_numpy_s_settings(run: Any, rng: np.random.Generator) -> None:
+    table = Table()
+    x, i = rng.normal(size=(3, 4)) * 100, rng.integers(-999, 999, (3, 4))
+    low, high = np.array(-1.0), rng.normal(size=4)
+    for decimals in (-2, -1, 0, 1, 3):
+        table.add("round", lambda a, d=decimals: np.round(a, d), x)
+        table.add("round", lambda a, d=decimals: a.round(d), x.astype("float32"))
+        table.add("round", lambda a, d=decimals: np.around(a, decimals=d), i)
+    for bounds in ((None, 3), (-3, None), (-3, 3), (3, -3)):
+        table.add("clip", lambda a, b=bounds: np.clip(a, *b), x)
+        table.add("clip", lambda a, b=bounds: a.clip(*b), i)
+        table.add("clip", lambda a, b=bounds: np.clip(a, min=b[0], max=b[1]), x)
+    table.add("clip", np.clip, x, low, high)
+    strange = np.array([1.0, np.nan, np.inf, -np.inf])
+    table.add("nan_to_num", lambda a: np.nan_to_num(a, nan=7.0, posinf=8.0, neginf=9.0), strange)
+    table.add("where", np.where, x > 0, x, low)
+    table.check(run)
+
+
+def test_a_clip_without_bounds_is_nothing_and_one_with_a_bound_says_so() -> None:
+    x = pel.vector("x")
+    assert pel.clip(x) is x
+    assert str(x.clip(0)) == "maximum(x, 0)"
+    assert str(x.clip(max=1)) == "minimum(x, 1)"
+    assert str(np.clip(x, 0, 1)) == "clip(x, 0, 1)"
+
+
+SPECIAL: dict[str, tuple[float, ...]] = {
+    "erf": (-30, -1, -1e-8, 0, 0.3, 2, 5),
+    "erfc": (-30, -1, -1e-8, 0, 0.3, 2, 5, 20),
+    "erfcx": (-5, -1, -1e-8, 0, 0.3, 2, 5, 1e3, 1e8),
+    "erfinv": (-1 + 1e-9, -0.3, -1e-8, 0, 0.5, 0.999),
+    "ndtr": (-30, -1, 0, 1e-8, 1, 9),
+    "ndtri": (1e-300, 1e-9, 0.3, 0.5, 0.9),
+    "log_ndtr": (-1e6, -40, -1, 0, 1e-8, 1, 9),
+    "gammaln": (1e-8, 0.3, 1, 2, 3, 50.5, 1e8),
+    "digamma": (1e-8, 0.3, 1, 2, 3, 50.5, 1e8),
+    "logit": (1e-300, 1e-9, 0.3, 0.5, 0.9),
+}
+
+
+def test_special_functions_are_scipy_s(run: Any) -> None:
+    table = Table()
+    for name, points in SPECIAL.items():
+        table.add(name, getattr(scipy.special, name), np.array(points), written=getattr(pel, name))
+    for n in (0, 1, 2, 3):
+        points = np.array([0.1, 0.3, 1, 2.5, 10, 200])
+        table.add(
+            "polygamma",
+            lambda x, n=n: scipy.special.polygamma(n, x),
+            points,
+            written=lambda x, n=n: pel.polygamma(n, x),
+        )
+    x, y = np.array([0.0, 0.0, 2.0, -1.0]), np.array([0.0, 3.0, 0.5, 2.0])
+    table.add("xlogy", scipy.special.xlogy, x, y, written=pel.xlogy)
+    table.add("xlog1py", scipy.special.xlog1py, x, y - 1, written=pel.xlog1py)
+    table.expected = [np.asarray(e, "float64") for e in table.expected]
+    found = run(table.outputs, table.values)
+    for label, a, b in zip(table.labels, found, table.expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-11, atol=1e-300, err_msg=label)
+
+
+def test_array_api_names_are_other_names_for_the_same_functions() -> None:
+    same = {"acos": "arccos", "asin": "arcsin", "atan": "arctan", "atan2": "arctan2", "acosh": "arccosh"}
+    same |= {
+        "asinh": "arcsinh",
+        "atanh": "arctanh",
+        "pow": "power",
+        "divide": "true_divide",
+        "bitwise_invert": "invert",
+    }
+    same |= {"bitwise_left_shift": "left_shift", "bitwise_right_shift": "right_shift", "mod": "remainder"}
+    same |= {"cumulative_sum": "cumsum", "cumulative_prod": "cumprod", "amax": "max", "amin": "min", "around": "round"}
+    for other, name in same.items():
+        assert getattr(pel, other) is getattr(pel, name)
+    x = pel.vector("x")
+    assert np.acos(x) is pel.arccos(x)
+    assert np.pow(x, 3) is x**3
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (
+            lambda x, i, c: x & i,
+            r"bitwise_and: expected booleans or integers. Received: x, which is float32; compare it",
+        ),
+        (lambda x, i, c: ~x, r"invert: expected booleans or integers. Received: x, which is float32; compare it first"),
+        (lambda x, i, c: i | 1.5, r"bitwise_or: expected booleans or integers. Received: 1.5, which is float"),
+        (
+            lambda x, i, c: 1 << x,
+            r"left_shift: expected integers. Received: x, which is float32; .* pel.cast\(x, 'int32'\)",
+        ),
+        (
+            lambda x, i, c: c >> c,
+            r"right_shift: expected integers. Received: c, which is bool; make numbers of it first",
+        ),
+        (lambda x, i, c: -c, r"negative: expected integers or real numbers. Received: c, which is bool; make numbers"),
+        (
+            lambda x, i, c: c - c,
+            r"subtract: expected integers or real numbers. Received: c, which is bool; make numbers",
+        ),
+        (lambda x, i, c: pel.polygamma(-1, x), r"polygamma: expected how many derivatives, 0 or more. Received: n=-1"),
+    ],
+)
+def test_what_has_no_such_bits_or_signs_is_refused(write: Any, message: str) -> None:
+    with pytest.raises((DtypeError, ValueError), match=message):
+        write(pel.vector("x"), pel.ivector("i"), pel.tensor("c", shape=("n",), dtype="bool"))
+
+
+def gradient(cost: Callable[[Expr], Expr], at: Any, order: int = 1) -> np.ndarray:
+    """Return the derivative of a function of every element."""
+    x = Input("x", np.shape(at), "float64")
+    result: Expr = cost(x)
+    for _ in range(order):
+        result = pel.grad(result.sum(), x)
+    return pel.function([x], result, mode="numpy", on_unused_input="ignore")(np.asarray(at, "float64"))
+
+
+def test_gradients_are_finite_where_the_formula_is_not() -> None:
+    zeros = np.zeros(2)
+    np.testing.assert_array_equal(gradient(lambda x: pel.hypot(x[0], x[1]), zeros), [0, 0])
+    np.testing.assert_array_equal(gradient(lambda x: pel.arctan2(x[0], x[1]), zeros), [0, 0])
+    np.testing.assert_allclose(gradient(lambda x: pel.hypot(x[0], x[1]), [3e200, 4e200]), [0.6, 0.8])
+    np.testing.assert_allclose(gradient(lambda x: pel.logaddexp(x[0], x[1]), [-np.inf, -np.inf]), [0.5, 0.5])
+    np.testing.assert_allclose(gradient(lambda x: pel.logaddexp(x[0], x[1]), [-np.inf, 3.0]), [0, 1])
+    np.testing.assert_array_equal(gradient(lambda x: pel.xlogy(x[0], x[1]), [0.0, 2.0]), [np.log(2), 0])
+    np.testing.assert_allclose(gradient(pel.log_ndtr, [-1e6, 0.0, 30.0]), [1e6, 2 / np.sqrt(2 * np.pi), 0], atol=1e-15)
+    np.testing.assert_allclose(gradient(pel.arcsinh, [1e200]), [1e-200])
+    np.testing.assert_allclose(gradient(pel.arccosh, [1e200]), [1e-200])
+    np.testing.assert_array_equal(gradient(pel.nan_to_num, [np.nan, np.inf, 1.0]), [0, 0, 1])
+    np.testing.assert_array_equal(gradient(lambda x: pel.clip(x, 1, -1), [0.0, 5.0]), [0, 0])
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+def test_every_derivative_of_the_cardinal_sine_is_right_near_zero(order: int) -> None:
+    points = np.array([0.0, 1e-9, 1e-3, 0.1, 0.1999, 0.2001, 0.5])
+    powers = np.pi ** np.arange(0, 41, 2) * np.array([(-1) ** k for k in range(21)])
+    coefficients = np.zeros(41)
+    coefficients[::2] = powers / scipy.special.factorial(np.arange(1, 42, 2))
+    expected = np.polynomial.Polynomial(coefficients).deriv(order)(points)
+    np.testing.assert_allclose(gradient(pel.sinc, points, order), expected, rtol=1e-9, atol=1e-9)
+
+
+def test_the_logarithm_of_the_gamma_function_has_all_derivatives() -> None:
+    points = np.array([0.3, 1.0, 4.5])
+    for order in (1, 2, 3):
+        expected = scipy.special.polygamma(order - 1, points)
+        np.testing.assert_allclose(gradient(pel.gammaln, points, order), expected, rtol=1e-12)
