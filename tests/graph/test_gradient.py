@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
 import pytest
 
 import pellucid as pel
-from pellucid.graph.errors import DisconnectedError, GradientError
+from pellucid.graph.errors import DisconnectedError, DtypeError, GradientError, ShapeError
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.op import OPS, op
 from pellucid.graph.operators import FUNCTIONS
@@ -237,3 +238,87 @@ def test_a_network_s_parameters(check_gradient: Any) -> None:
 def test_shared_variables_and_inputs_alike() -> None:
     w = Shared([1.0, 2.0], "w")
     assert str(pel.grad((w**2).sum(), w)) == "2 * w"
+
+
+def test_what_is_considered_constant(by_numpy: Any) -> None:
+    x = Input("x", (3,), "float64")
+    y = pel.tanh(x)
+    cost = (x * y + y**2).sum()
+    assert str(pel.grad((x * y).sum(), x, consider_constant=y)) == "tanh(x)"
+    [found, by_y] = by_numpy(pel.grad(cost, [x, y], consider_constant=[y]), {x: floats(3)})
+    np.testing.assert_allclose(found, np.tanh(floats(3)))
+    np.testing.assert_allclose(by_y, floats(3) + 2 * np.tanh(floats(3)))
+    doubled = x + x
+    [found] = by_numpy([pel.grad((doubled * x).sum(), x, consider_constant=doubled)], {x: floats(3)})
+    np.testing.assert_allclose(found, 2 * floats(3))
+
+
+def test_what_is_only_inside_a_constant_is_not_connected() -> None:
+    x, z = pel.vector("x"), pel.vector("z")
+    y = pel.tanh(x)
+    with pytest.raises(DisconnectedError, match="does not depend on x"):
+        pel.grad((y * z).sum(), x, consider_constant=y)
+    with pytest.raises(GradientError, match=r"consider_constant: expected expressions inside the cost. Received: z"):
+        pel.grad(y.sum(), x, consider_constant=z)
+    with pytest.raises(GradientError, match=r"consider_constant: .* Received: 3"):
+        pel.grad(y.sum(), x, consider_constant=[3])
+
+
+def test_known_gradients_begin_a_gradient(by_numpy: Any) -> None:
+    x, g = Input("x", (3,), "float64"), Input("g", (3,), "float64")
+    y, z = pel.tanh(x), pel.sin(x)
+    assert str(pel.grad(None, x, known_grads={y: g})) == "g * (1 - tanh(x) ** 2)"
+    values = {x: floats(3), g: floats(3, seed=1)}
+    [found] = by_numpy([pel.grad(None, x, known_grads={y: g, z: np.ones(3)})], values)
+    np.testing.assert_allclose(found, values[g] * (1 - np.tanh(values[x]) ** 2) + np.cos(values[x]))
+
+
+def test_a_known_gradient_takes_the_place_of_what_would_be_worked_out(by_numpy: Any) -> None:
+    x = Input("x", (3,), "float64")
+    y = pel.tanh(x)
+    cost = (y**3).sum() + (x**2).sum()
+    by_x, by_y = by_numpy(pel.grad(cost, [x, y], known_grads={y: [1.0, 2.0, 3.0]}), {x: floats(3)})
+    np.testing.assert_allclose(by_y, [1, 2, 3])
+    np.testing.assert_allclose(by_x, by_y * (1 - np.tanh(floats(3)) ** 2) + 2 * floats(3))
+
+
+def test_known_gradients_of_another_type_are_refused() -> None:
+    x, i = pel.vector("x", shape=(3,)), pel.ivector("i")
+    y = pel.tanh(x)
+    with pytest.raises(
+        ShapeError, match=r"the gradient of tanh\(x\) has the shape of tanh\(x\), \(3,\). Received: .* of shape \(2,\)"
+    ):
+        pel.grad(None, x, known_grads={y: [1.0, 2.0]})
+    with pytest.raises(DtypeError, match=r"has the dtype of tanh\(x\), float32. Received: .* float64; cast it"):
+        pel.grad(None, x, known_grads={y: np.ones(3)})
+    with pytest.raises(GradientError, match=r"Expected a cost, or known_grads=.* Received: neither of them"):
+        pel.grad(None, x)
+    with pytest.raises(GradientError, match=r"known_grads: expected a mapping .* Received: \[3\]"):
+        pel.grad(None, x, known_grads=[3])  # type: ignore[call-overload]
+    with pytest.raises(GradientError, match=r"Expected expressions: known_grads="):
+        pel.grad(None, x, known_grads={"y": 1.0})  # type: ignore[dict-item]
+    with pytest.raises(GradientError, match=r"A gradient needs real numbers. Received: i"):
+        pel.grad(None, x, known_grads={i: 1})
+
+
+def test_a_second_gradient_by_what_simplification_would_remove(by_numpy: Any) -> None:
+    x = Input("x", (3,), "float64")
+    doubled = x + x
+    first = pel.grad((doubled**3).sum(), doubled)
+    second = pel.grad(first.sum(), doubled)
+    [found] = by_numpy([second], {x: floats(3)})
+    np.testing.assert_allclose(found, 6 * 2 * floats(3))
+
+
+def test_many_parameters_and_large_graphs_stay_near_linear() -> None:
+    def seconds(count: int) -> float:
+        inputs = [Input(f"x{i}", (3,), "float64") for i in range(count)]
+        cost: Any = 0.0
+        for x in inputs:
+            cost = cost + pel.sin(x * x).sum()
+        start = time.process_time()
+        pel.grad(cost, inputs)
+        return time.process_time() - start
+
+    small, large = min(seconds(300) for _ in range(3)), seconds(3000)
+    assert large < 40 * small
