@@ -6,6 +6,7 @@ from pellucid.graph.ops import (
     at,
     average_pooling,
     bits,
+    branches,
     choosing,
     contractions,
     convolution,
@@ -48,6 +49,7 @@ from pellucid.graph.ops import (
     trigonometry,
     splitting,
     triangles,
+    while_loops,
     windows,
 )
 
@@ -56,6 +58,7 @@ __all__ = [
     "at",
     "average_pooling",
     "bits",
+    "branches",
     "choosing",
     "contractions",
     "convolution",
@@ -98,6 +101,7 @@ __all__ = [
     "trigonometry",
     "splitting",
     "triangles",
+    "while_loops",
     "windows",
 ]
 

@@ -65,7 +65,7 @@ def random_uniform(xp: Any, state: Any, like: Any, stream: Any = 0, dtype: Any =
     --------
     >>> import pellucid as pel
     >>> rng = pel.random.Generator(7)
-    >>> f = pel.function([], rng.uniform((2,)))
+    >>> f = pel.function([], rng.uniform(size=(2,)))
     >>> (f() != f()).all()
     np.True_
     """
@@ -90,7 +90,7 @@ def random_normal(xp: Any, state: Any, like: Any, stream: Any = 0, dtype: Any = 
     --------
     >>> import pellucid as pel
     >>> rng = pel.random.Generator(7)
-    >>> pel.function([], rng.normal((2, 3)))().shape
+    >>> pel.function([], rng.normal(size=(2, 3)))().shape
     (2, 3)
 
     References

@@ -68,7 +68,7 @@ def reduce(
     >>> import pellucid as pel
     >>> x = pel.vector("x")
     >>> f = pel.function([x], pel.reduce(lambda x_t, s: 2 * s + x_t, x, 0.0))
-    >>> f([1.0, 0.0, 1.0])
+    >>> float(f([1.0, 0.0, 1.0]))
     5.0
     """
     return last_states(write_loop("reduce", step, sequences, init, non_sequences, reverse=reverse))
@@ -82,7 +82,7 @@ def foldl(step: Callable[..., Any], sequences: Any, init: Any, non_sequences: An
     --------
     >>> import pellucid as pel
     >>> x = pel.vector("x")
-    >>> pel.function([x], pel.foldl(lambda x_t, s: x_t - s, x, 0.0))([1.0, 2.0, 4.0])
+    >>> float(pel.foldl(lambda x_t, s: x_t - s, x, 0.0).eval({x: [1.0, 2.0, 4.0]}))
     3.0
     """
     return last_states(write_loop("foldl", step, sequences, init, non_sequences))
@@ -96,7 +96,7 @@ def foldr(step: Callable[..., Any], sequences: Any, init: Any, non_sequences: An
     --------
     >>> import pellucid as pel
     >>> x = pel.vector("x")
-    >>> pel.function([x], pel.foldr(lambda x_t, s: x_t - 2 * s, x, 0.0))([1.0, 2.0, 4.0])
+    >>> float(pel.foldr(lambda x_t, s: x_t - 2 * s, x, 0.0).eval({x: [1.0, 2.0, 4.0]}))
     13.0
     """
     return last_states(write_loop("foldr", step, sequences, init, non_sequences, reverse=True))
