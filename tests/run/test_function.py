@@ -137,6 +137,100 @@ def test_arguments_by_name_and_values_of_many_kinds():
     assert f([1, 2], y=1) == f(y=1, x=(1.0, 2.0)) == f(np.array([1, 2], "int8"), np.float32(1)) == 2
 
 
+@both
+def test_inputs_have_defaults(mode):
+    x, rate, shift = pel.vector("x"), pel.scalar("rate"), pel.vector("shift", shape=(2,))
+    f = pel.function([x, rate, shift], rate * x + shift, defaults={rate: 0.5, shift: np.zeros(2, "float32")}, mode=mode)
+    assert f([2.0, 4.0]).tolist() == [1, 2]
+    assert f([2.0, 4.0], 2).tolist() == [4, 8]
+    assert f([2.0, 4.0], shift=[1, 1]).tolist() == [2, 3]
+    assert f.repeat(2, [2.0, 4.0]).tolist() == [[1, 2], [1, 2]]
+    assert f.over([[2.0, 4.0], [6.0, 8.0]]).tolist() == [[1, 2], [3, 4]]
+    assert f.over([[2.0, 4.0], [6.0, 8.0]], rate=[1.0, 2.0]).tolist() == [[2, 4], [12, 16]]
+    described = "function of (x: float32 (?,), rate: float32 () = 0.5, shift: float32 (2,) = array (2,)) in mode"
+    assert str(f).startswith(described)
+
+
+def test_a_default_is_a_value_of_its_own():
+    x, shift = pel.scalar("x"), np.zeros(2, "float32")
+    y = pel.vector("y", shape=(2,))
+    f = pel.function([x, y], x + y, defaults={y: shift})
+    shift[:] = 7
+    assert f(1.0).tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("defaults", "message"),
+    [
+        (lambda x, y: {pel.scalar("z"): 1.0}, r"defaults: z is no input of the function\. Received inputs: x, y"),
+        (lambda x, y: {x: 1.0}, r"x has shape \(2,\)\. Received: a value of shape \(\)"),
+        (lambda x, y: {y: 0.5}, r"the default of y is int32\. Received: float"),
+    ],
+)
+def test_defaults_that_do_not_fit_say_why(defaults, message):
+    x, y = pel.vector("x", shape=(2,)), pel.iscalar("y")
+    with pytest.raises(pel.PellucidError, match=message):
+        pel.function([x, y], x * y, defaults=defaults(x, y))
+
+
+def test_phases_of_rewriting_are_chosen_by_name():
+    x = pel.vector("x")
+    naive = pel.log(1 + x) + (x + x)
+    assert str(pel.function([x], naive).program.outputs) == "[log1p(x) + 2 * x]"
+    assert "log1p(x)" in str(pel.function([x], naive, rewrite=["stabilize"]).program.outputs)
+    assert "x + x" in str(pel.function([x], naive, rewrite="stabilize").program.outputs)
+    assert "log1p" not in str(pel.function([x], naive, rewrite=pel.phases().keys() - {"stabilize"}).program.outputs)
+    with pytest.raises(ValueError, match=r"Received: \['stabilise'\]\. Did you mean 'stabilize'"):
+        pel.function([x], naive, rewrite=["stabilise"])
+
+
+def test_givens_may_follow_one_another():
+    x, y, z = pel.scalar("x"), pel.scalar("y"), pel.scalar("z")
+    swapped = pel.function([x, y], x - 2 * y, givens={x: y, y: x})
+    assert swapped(1.0, 10.0) == 8
+    once = pel.function([y, z], x + y, givens=[(x, y), (y, z)])  # all at once: what is put in is not replaced again
+    assert once(1.0, 10.0) == 11
+
+
+def failing(limit):
+    """Return an op that fails in the compiled program once its value is beyond a limit."""
+    import jax
+
+    def callback(value):
+        if value > limit:
+            raise RuntimeError("out of memory, say")
+        return value
+
+    def xla(xp, x):
+        return jax.pure_callback(callback, jax.ShapeDtypeStruct(x.shape, x.dtype), x)
+
+    def risky(xp, x):
+        """Fail on purpose."""
+        return x
+
+    return pel.op(name=f"risky_{limit}_{id(callback)}", xla=xla, differentiable=False)(risky)
+
+
+@pytest.mark.parametrize("run", [lambda f: [f() for _ in range(5)], lambda f: f.repeat(5)])
+def test_state_that_a_failed_run_has_lost_is_named_and_can_be_given_again(run, caplog):
+    w = pel.shared(0.0, "w")
+    f = pel.function([], w, updates={w: failing(2)(w + 1)})
+    with pytest.raises(pel.StateError, match=r"new values of w were written over .* Give them values again with set_v"):
+        run(f)
+    w.set_value(0.0)
+    f()
+    assert w.get_value() == 1
+
+
+@pytest.mark.parametrize("run", [lambda f: [f() for _ in range(5)], lambda f: f.repeat(5)])
+def test_state_that_is_not_donated_survives_a_failed_run(run, caplog):
+    w = pel.shared(0.0, "w")
+    f = pel.function([], updates={w: failing(2)(w + 1)}, donate=False)
+    with pytest.raises(RuntimeError, match="out of memory, say"):
+        run(f)
+    assert 0 < w.get_value() <= 2
+
+
 def test_a_function_compiles_once_for_every_set_of_shapes():
     X = pel.matrix("X", shape=("n", 2))
     f = pel.function([X], X.sum())

@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.errors import InputError, near_miss
-from pellucid.graph.expr import Expr, Input
+from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.rewrite import Journal
 from pellucid.graph.types import shape_text
 from pellucid.run.bind import arrange, bind
+from pellucid.run.copying import swapped, without_updates
 from pellucid.run.guard import GuardProgram
 from pellucid.run.history import History
 from pellucid.run.interpreter import NumpyProgram
 from pellucid.run.program import Program
+from pellucid.run.values import Values
 from pellucid.run.xla import XlaProgram
 
 MODES: dict[str, Any] = {"xla": XlaProgram, "numpy": NumpyProgram, "guard": GuardProgram}
@@ -188,6 +190,75 @@ class Function:
             given = ", ".join(f"{i}: {len(v)}" for i, v in zip(self.program.inputs, values, strict=True)) or "none"
             raise InputError(f"over walks inputs that are equally long. Received lengths: {given}")
         return self.loop(values, lengths.pop(), True, progress)
+
+    def copy(
+        self, *, swap: Mapping[Shared, Shared] | None = None, delete_updates: bool = False, mode: str | None = None
+    ) -> Function:
+        """Return a function of the same program, on other shared variables, without updates, or in another mode.
+
+        Parameters
+        ----------
+        swap : dict from Shared to Shared, optional
+            What takes the place of which shared variable, as read and as updated. Others are used by both functions.
+        delete_updates : bool
+            Whether to leave the updates out, those of random streams included, so that a call changes nothing.
+        mode : {"xla", "numpy", "guard"}, optional
+            Another mode, such as ``"guard"`` to find out where a nan comes from.
+
+        Returns
+        -------
+        Function
+            What was compiled for this one serves it too, if only shared variables are swapped.
+
+        Raises
+        ------
+        InputError, ShapeError, DtypeError
+            If a shared variable is not there, is there already, or is of another type.
+
+        Examples
+        --------
+        >>> import pellucid as pel
+        >>> a, b = pel.shared(1.0, "a"), pel.shared(10.0, "b")
+        >>> f = pel.function([], a, updates={a: 2 * a})
+        >>> g = f.copy(swap={a: b})
+        >>> f(), f(), g(), g(), g.copy(delete_updates=True)
+        (np.float32(1.0), np.float32(2.0), np.float32(10.0), np.float32(20.0), function of () in mode 'xla'
+          returns b: float32 ())
+        """
+        program = swapped(self.program, swap) if swap else self.program
+        made = Function(
+            without_updates(program) if delete_updates else program, self._structure, mode or self.mode, self.defaults
+        )
+        if made.mode == self.mode == "xla" and not delete_updates:
+            made.backend.compiled = self.backend.compiled
+        return made
+
+    def values(self, *args: Any, **kwargs: Any) -> Values:
+        """Compute one step node by node and return every value on the way, without updating anything.
+
+        Parameters
+        ----------
+        *args, **kwargs
+            The inputs, as for a call.
+
+        Returns
+        -------
+        dict from Expr to array
+            The value of each expression of the program, as simplified, after those of what it is made of.
+
+        Examples
+        --------
+        >>> import pellucid as pel
+        >>> x = pel.vector("x")
+        >>> f = pel.function([x], pel.tanh(2 * x).sum())
+        >>> print(f.values([0.0, 0.5]))
+        2                  2.0
+        x                  [0.  0.5]
+        2 * x              [0. 1.]
+        tanh(2 * x)        [0.        0.7615942]
+        tanh(2 * x).sum()  0.7615942
+        """
+        return Values(NumpyProgram(self.program).values(self.bound(args, kwargs)))
 
     def loop(self, values: list[Any], steps: int, walk: bool, progress: Progress | None) -> Any:
         """Run a loop and gather its outputs."""

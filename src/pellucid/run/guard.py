@@ -11,11 +11,11 @@ from pellucid.graph.errors import NonFiniteError
 from pellucid.graph.expr import Constant, Expr, Shared
 from pellucid.graph.places import place_text
 from pellucid.graph.text import text
-from pellucid.graph.types import shape_text
 from pellucid.run.history import History
-from pellucid.run.interpreter import NumpyProgram
-from pellucid.run.nonfinite import Finding, Inspection, bad_elements, is_number, parts, with_constants
+from pellucid.run.interpreter import NumpyProgram, in_order
+from pellucid.run.nonfinite import Finding, Inspection, bad_elements, parts
 from pellucid.run.program import Program
+from pellucid.run.values import described
 
 MOST_PASSED_ON = 6
 """How many of the expressions that passed it on are named."""
@@ -43,7 +43,7 @@ class GuardProgram(NumpyProgram):
         seen = self.leaves(args)
         with np.errstate(all="ignore"):
             results = super().step(args, seen.__setitem__)
-            found = Inspection(self.program.results, with_constants(self.program.results, seen)).find()
+            found = Inspection(self.program.results, in_order(self.program.results, seen)).find()
         if found is not None:
             raise error_of(found, self.program, None if self.history is None else self.history.steps)
         return results
@@ -121,18 +121,8 @@ def operand_lines(found: Finding) -> list[str]:
             there = np.broadcast_to(operand, np.shape(found.value))[found.place]
             lines.append(f"{text(source, 40)} = {there}")
         else:
-            lines += [f"{text(source, 40)}: {range_text(np.asarray(v))}" for v in parts(operand)]
+            lines += [f"{text(source, 40)}: {described(v)}" for v in parts(operand)]
     return lines
-
-
-def range_text(value: np.ndarray[Any, Any]) -> str:
-    """Write dtype, shape and range of an array."""
-    whole = f"{value.dtype} {shape_text(value.shape)}"
-    if not value.size:
-        return f"{whole}, empty"
-    if is_number(value):
-        return f"{whole}, from {np.nanmin(value):.6g} to {np.nanmax(value):.6g}" if not np.isnan(value).all() else whole
-    return f"{whole}, from {value.min()} to {value.max()}"
 
 
 def original(e: Expr, program: Program) -> Expr:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from pellucid.graph.evaluate import Watch
 from pellucid.graph.expr import Constant, Expr
+from pellucid.graph.walk import topological
 from pellucid.run.history import History, Shapes
 from pellucid.run.interrupts import Uninterrupted
 from pellucid.run.program import Program
@@ -44,6 +45,13 @@ class NumpyProgram:
         )
         return [np.array(o) for o in outputs], [np.array(n) for n in new]
 
+    def values(self, args: list[Any]) -> dict[Expr, Any]:
+        """Return the value of everything that one step goes through, without keeping anything."""
+        seen = self.leaves(args)
+        with np.errstate(all="ignore"):
+            self.step(args, seen.__setitem__)
+        return in_order(self.program.results, seen)
+
     def call(self, args: list[Any]) -> list[Any]:
         """Run one step and return the outputs."""
         outputs, new = self.step(args)
@@ -67,3 +75,9 @@ class NumpyProgram:
         """Return shape and dtype of every output of one step."""
         one = [np.zeros(a.shape[1:], a.dtype) for a in args] if walk else args
         return [(o.shape, o.dtype) for o in self.step(one)[0]]
+
+
+def in_order(results: Sequence[Expr], seen: Mapping[Expr, Any]) -> dict[Expr, Any]:
+    """Return values in the order of the walk, with those of the constants among them."""
+    order = topological(results)
+    return {e: e.value if isinstance(e, Constant) else seen[e] for e in order if isinstance(e, Constant) or e in seen}

@@ -16,7 +16,7 @@ from pellucid.graph.evaluate import Watch, compute, watching_bodies
 from pellucid.graph.expr import Constant, Expr
 from pellucid.graph.op import Body
 from pellucid.graph.types import is_float
-from pellucid.graph.walk import topological
+from pellucid.run.interpreter import in_order
 
 ASKING = {"isnan", "isinf", "isfinite", "isposinf", "isneginf", "nan_to_num"}
 """Ops that are asked about a nan, and may therefore be given one."""
@@ -145,7 +145,7 @@ class Inspection:
 
         def look() -> None:
             for body, seen in last:
-                found = Inspection(body.outputs, with_constants(body.outputs, seen), body.inputs).find()
+                found = Inspection(body.outputs, in_order(body.outputs, seen), body.inputs).find()
                 if found is not None:
                     raise FoundError(replace(found, steps=(counts[body] - 1, *found.steps)))
 
@@ -176,12 +176,6 @@ class FoundError(Exception):
     def __init__(self, finding: Finding) -> None:
         super().__init__()
         self.finding = finding
-
-
-def with_constants(outputs: Sequence[Expr], seen: Mapping[Expr, Any]) -> dict[Expr, Any]:
-    """Return values in the order of the walk, with those of the constants among them."""
-    order = topological(outputs)
-    return {e: e.value if isinstance(e, Constant) else seen[e] for e in order if isinstance(e, Constant) or e in seen}
 
 
 def same(a: Sequence[Expr], b: Sequence[Expr]) -> bool:

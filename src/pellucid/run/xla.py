@@ -89,8 +89,9 @@ class XlaProgram:
         if lost:
             raise StateError(
                 f"The run failed while new values of {', '.join(lost)} were written over the old ones, and they are "
-                f"lost: {error}\nGive them values again with set_value, from a copy or a saved model. A function made "
-                "with donate=False keeps the old values until a run has succeeded, at twice the memory"
+                f"lost: {str(error).splitlines()[0]}. Give them values again with set_value, from a copy or a saved "
+                "model. A function made with donate=False keeps the old values until a run has succeeded, at twice "
+                "the memory"
             ) from error
 
     def run(self, args: list[Any], steps: int, walk: bool, history: History) -> Iterator[None]:

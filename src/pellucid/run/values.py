@@ -1,0 +1,60 @@
+"""The value of every expression of a program, in one run of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.errors import InputError
+from pellucid.graph.expr import Expr
+from pellucid.graph.text import text
+from pellucid.graph.types import shape_text
+
+SHORT = 8
+"""Arrays of more elements are shown by their type and range."""
+
+
+class Values(dict[Expr, Any]):
+    """What every expression of a program came to; printed as a table."""
+
+    def __missing__(self, key: Any) -> Any:
+        raise InputError(
+            f"The program does not go through {key}, perhaps because simplification made something else of it. "
+            "Make the function with rewrite=False, or ask for its value with eval"
+        )
+
+    def __str__(self) -> str:
+        names = [text(e, 40) for e in self]
+        width = max(map(len, names), default=0)
+        return "\n".join(f"{name:<{width}}  {value_text(v)}" for name, v in zip(names, self.values(), strict=True))
+
+
+def value_text(value: Any) -> str:
+    """Write a short array in full, a long one by its type and range, and several one after the other."""
+    if isinstance(value, (tuple, list)):
+        return "; ".join(map(value_text, value))
+    array = np.asarray(value)
+    if array.ndim == 0:
+        return str(array[()])
+    if array.size <= SHORT:
+        return np.array2string(array).replace("\n", "")
+    return described(array)
+
+
+def range_text(array: np.ndarray[Any, Any]) -> str:
+    """Write between which values an array lies, those that are nan left out."""
+    if not array.size:
+        return "empty"
+    numbers = array[array == array]
+    if not numbers.size:
+        return "all nan"
+    if array.dtype.kind in "biu":
+        return f"from {numbers.min()} to {numbers.max()}"
+    return f"from {numbers.min():.6g} to {numbers.max():.6g}"
+
+
+def described(value: Any) -> str:
+    """Write dtype, shape and range of an array."""
+    array = np.asarray(value)
+    return f"{array.dtype} {shape_text(array.shape)}, {range_text(array)}"

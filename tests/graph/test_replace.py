@@ -1,0 +1,54 @@
+"""Parts of expressions replaced, and all that an expression is made of."""
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+
+
+def test_all_replacements_happen_at_once():
+    x, y = pel.vector("x"), pel.vector("y")
+    assert str(pel.replace(x - y, {x: y, y: x})) == "y - x"
+    assert str(pel.replace([x + 1, (x + 1) * y], {x + 1: y})) == "[y, y * y]"
+    assert str(pel.replace(x * x, {x: [1, 2]})) == "[1, 2] * [1, 2]"
+
+
+def test_a_replacement_reaches_into_the_operands_of_a_loop():
+    x, w = pel.vector("x"), pel.scalar("w")
+    total = pel.scan(lambda x_t, s: s + w * x_t, x, 0.0)[-1]
+    doubled = pel.replace(total, {w: 2 * w})
+    assert doubled.eval({x: [1.0, 2.0], w: 3.0}) == 18
+    assert total.eval({x: [1.0, 2.0], w: 3.0}) == 9
+
+
+@pytest.mark.parametrize(
+    ("replacements", "message"),
+    [
+        (
+            lambda x: {x: pel.scalar("s")},
+            r"replace: s, which is float32 \(\), cannot take the place of x, which is float32 \(\?,\)",
+        ),
+        (lambda x: {x: np.ones(2)}, r"replace: \[1, 1\], which is float64 \(2,\), cannot take the place of x"),
+        (lambda x: {x + 7: x}, r"replace: x \+ 7 stands nowhere in exp\(x\)"),
+        (lambda x: {"x": x}, r"replace: expressions are replaced\. Received: 'x', a str"),
+    ],
+)
+def test_what_cannot_be_replaced_says_why(replacements, message):
+    x = pel.vector("x")
+    with pytest.raises(pel.PellucidError, match=message):
+        pel.replace(pel.exp(x), replacements(x))
+
+
+def test_ancestors_of_a_long_chain_and_of_several():
+    x, y = pel.scalar("x"), pel.scalar("y")
+    e = x
+    for _ in range(10_000):
+        e = pel.sin(e)
+    assert len(pel.ancestors(e)) == 10_001
+    assert [str(a) for a in pel.ancestors([x + y, x])] == ["x", "y", "x + y"]
+    assert [str(a) for a in pel.ancestors(pel.exp(x + y) * y, blockers=[x + y])] == [
+        "x + y",
+        "exp(x + y)",
+        "y",
+        "exp(x + y) * y",
+    ]
