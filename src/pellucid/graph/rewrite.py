@@ -96,7 +96,7 @@ class Rewriter:
                 self.done[node] = node
                 continue
             if node in waits_for:
-                self.done[node] = self.done[waits_for.pop(node)]
+                self.done[node] = named_like(node, self.done[waits_for.pop(node)])
                 continue
             pending = [i for i in node.inputs if i not in self.done]
             if pending:
@@ -190,6 +190,13 @@ class Rewriter:
             names.append(f"{fired[0].name}: {text(node, 30)} → {text(fired[1], 30)}")
             node = fired[1]
         return "; ".join(names) or "none of a single rule"
+
+
+def named_like(before: Expr, after: Expr) -> Expr:
+    """Hand the name of an expression on to the form it was rewritten into, which has the same value."""
+    if before.name is not None and after.name is None and after.op is not None:
+        after.name = before.name
+    return after
 
 
 def simplify_all(
