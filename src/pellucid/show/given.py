@@ -37,7 +37,7 @@ def given_values(outputs: Sequence[Expr], values: Values | None, who: str) -> di
     Raises
     ------
     InputError
-        If an input has no value, or a name belongs to none or to several of them.
+        If an input has no value, or a name belongs to several of them.
     ShapeError
         If a value has another shape than was declared.
     """
@@ -59,7 +59,10 @@ def given_values(outputs: Sequence[Expr], values: Values | None, who: str) -> di
             found.setdefault(leaf, leaf.get_value())
     missing = [str(leaf) for leaf in leaves if leaf not in found]
     if missing:
-        raise InputError(f"{who}: no value was given for {', '.join(missing)}. Give it: {{{missing[0]!r}: array}}")
+        # The values of more inputs than these may be given; but where one is missing, another may be misspelt.
+        strangers = [key for key in values or {} if isinstance(key, str) and key not in {e.name for e in leaves}]
+        hint = "".join(f" Received one for {key!r}.{near_miss(key, missing)}" for key in strangers)
+        raise InputError(f"{who}: no value was given for {', '.join(missing)}.{hint} Give {{{missing[0]!r}: array}}")
     return found
 
 
@@ -74,19 +77,15 @@ def declared(leaf: Expr, array: np.ndarray[Any, Any]) -> list[tuple[Any, Any]]:
 
 
 def leaf_of(key: Any, leaves: Sequence[Expr], who: str) -> Expr | None:
-    """Find whom a value is for: None for an expression that nothing here depends on."""
+    """Find whom a value is for: None for an input that nothing here depends on."""
     if isinstance(key, Expr):
         if key.op is not None:
             raise InputError(f"{who}: values are given for inputs. Received one for {key}, which is computed")
         return key if key in set(leaves) else None
-    names = [leaf.name for leaf in leaves if leaf.name is not None]
     alike = [leaf for leaf in leaves if leaf.name == key]
-    if len(alike) != 1:
-        problem = "no input is" if not alike else f"{len(alike)} inputs are"
-        raise InputError(
-            f"{who}: {problem} named {key!r}.{near_miss(str(key), names)} The inputs are {', '.join(names)}"
-        )
-    return alike[0]
+    if len(alike) > 1:
+        raise InputError(f"{who}: {len(alike)} inputs are named {key!r}. Give their values by the inputs themselves")
+    return alike[0] if alike else None
 
 
 def array_text(value: Any, largest: int = 24) -> str:

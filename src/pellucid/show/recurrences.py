@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from pellucid.graph.expr import Expr
-from pellucid.graph.op import OUTPUT, Body, result
+from pellucid.graph.op import OUTPUT, Body, output
 from pellucid.graph.ops.indices import real_index
 from pellucid.graph.text import own_name
 from pellucid.graph.walk import topological
@@ -34,21 +34,13 @@ def loops_in(outputs: Iterable[Expr]) -> list[Expr]:
     return [e for e in topological(outputs) if e.op is not None and isinstance(e.settings.get("body"), Body)]
 
 
-def outputs_of(loop: Expr) -> list[Any]:
-    """Return what stands for each output of a loop's step: what the loop stacks of it, or a key where it stacks nothing."""
-    kept = loop.settings["kept"]
-    return [
-        result(loop, kept.index(place)) if place in kept else (loop, place)
-        for place in range(len(loop.settings["body"].outputs))
-    ]
-
-
-def result_names(loop: Expr, names: Mapping[Any, str]) -> dict[Any, str]:
+def result_names(loop: Expr, names: Mapping[Any, str]) -> dict[Expr, str]:
     """Name what a loop stacks: as given, or h (g for one that runs backwards, as gradients do), h1, ..., and o."""
-    states = loop.settings["states"]
+    body, states = loop.settings["body"], loop.settings["states"]
     leaves = [name_tex(e.name) for e in topological([loop]) if e.name]
-    used, found = {*names.values(), *leaves}, dict[Any, str]()
-    for place, stacked in enumerate(outputs_of(loop)):
+    used, found = {*names.values(), *leaves}, {}
+    for place in range(len(body.outputs)):
+        stacked = output(loop, place)
         letter = "o" if place >= states else "g" if loop.settings["reverse"] else "h"
         found[stacked] = names.get(stacked) or fresh(letter, used)
         used.add(found[stacked])
@@ -63,19 +55,17 @@ def fresh(letter: str, used: set[str]) -> str:
 
 def stacked_by(loops: Iterable[Expr]) -> set[Expr]:
     """Return what loops stack, which their steps define."""
-    return {e for loop in loops for e in outputs_of(loop) if isinstance(e, Expr)}
+    return {output(loop, place) for loop in loops for place in range(len(loop.settings["body"].outputs))}
 
 
 def last_states(e: Expr, names: Mapping[Any, str]) -> dict[Any, str]:
     """Name the last states of loops in an expression after what the loops stack: h with the index T."""
     found: dict[Any, str] = {}
     for node in topological([e]):
-        loop, index = (node.inputs[0], node.settings["index"]) if node.op is OUTPUT else (node, 0)
-        if len(node.types) == 1 and loop.op is not None and isinstance(loop.settings.get("body"), Body):
-            place = index - len(loop.settings["kept"])
-            stacked = outputs_of(loop)[place] if place >= 0 else None
-            if stacked in names:
-                found[node] = indexed(names[stacked], "1" if loop.settings["reverse"] else "T")
+        if node.op is OUTPUT and isinstance(body := node.inputs[0].settings.get("body"), Body):
+            loop, place = node.inputs[0], node.settings["index"] - len(body.outputs)
+            if place >= 0 and output(loop, place) in names:
+                found[node] = indexed(names[output(loop, place)], "1" if loop.settings["reverse"] else "T")
     return found
 
 
@@ -97,15 +87,15 @@ def step_lines(loop: Expr, names: Mapping[Any, str], write: Write) -> list[Line]
         What is defined, and as what.
     """
     body, states, sequences = (loop.settings[key] for key in ("body", "states", "sequences"))
-    results = [names[stacked] for stacked in outputs_of(loop)]
+    results = [names[output(loop, place)] for place in range(len(body.outputs))]
     inside = inside_names(loop, dict(enumerate(results)), names, Latex(write))
     starts = loop.inputs[sequences : sequences + states]
     first = "T+1" if loop.settings["reverse"] else "0"
     lines = [(indexed(r, first), write(e, names)) for r, e in zip(results, starts, strict=False)]
-    for name, e in zip(results, body.outputs, strict=True):
-        lines.append((indexed(name, "t"), write(e, inside)))
+    for result, e in zip(results, body.outputs, strict=True):
+        lines.append((indexed(result, "t"), write(e, inside)))
         # What a step returns first may be used by what it returns after.
-        inside.setdefault(e, indexed(name, "t"))
+        inside.setdefault(e, indexed(result, "t"))
     return lines
 
 

@@ -1,0 +1,373 @@
+r"""`why`: the arithmetic behind one number, :math:`z_{ij} = \sum_k x_{ik} w_{kj} + b_j` with the numbers in it."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.errors import InputError, ShapeError, near_miss
+from pellucid.graph.expr import Constant, Expr
+from pellucid.graph.op import OUTPUT, Body, expand, output
+from pellucid.graph.text import own_name, text
+from pellucid.graph.types import shape_text
+from pellucid.graph.walk import topological
+from pellucid.show.given import given_values
+from pellucid.show.names import letter_of
+from pellucid.show.why_causes import Cause, Index, cause_of
+
+Names = Mapping[Any, str]
+
+SAME = frozenset(["cast", "hold", "stop_gradient"])
+"""Ops that hand every number on."""
+
+
+class Scene:
+    """The values of a graph, and the names its expressions go by.
+
+    Inside a loop there is a scene for every step that is looked into: its placeholders stand for elements outside.
+    """
+
+    def __init__(self, values: dict[Expr, Any], names: dict[Expr, str], roots: Sequence[Expr]) -> None:
+        self.values, self.names = values, names
+        self.letters: dict[Expr, str] = {}
+        self.written = set(topological(roots))
+        self.outside: dict[Expr, tuple[Scene, Expr, Index]] = {}
+        self.causes: dict[tuple[Expr, Index], Cause] = {}
+
+    def value(self, expr: Expr) -> np.ndarray[Any, Any]:
+        """Return the value of an expression, computing it if it is new here."""
+        if expr not in self.values:
+            for e in topological([expr], stop=self.values):
+                if e not in self.values:
+                    self.values[e] = e.value if isinstance(e, Constant) else self.computed(e)
+        return self.values[expr]  # type: ignore[no-any-return]
+
+    def computed(self, e: Expr) -> Any:
+        """Compute one expression from the values of its inputs."""
+        assert e.op is not None
+        with np.errstate(all="ignore"):
+            value = e.op.value(np, *(self.values[i] for i in e.inputs), **e.settings)
+        return value if len(e.types) > 1 else np.asarray(value)
+
+    def cause(self, expr: Expr, index: Index) -> Cause:
+        """Return how an element comes about from those of its expression's inputs."""
+        key = (expr, index)
+        if key not in self.causes:
+            many = len(expr.inputs) == 1 and len(expr.inputs[0].types) > 1
+            operands = [] if many else [np.asarray(self.value(i)) for i in expr.inputs]
+            value = np.asarray(self.value(expr))[index]
+            self.causes[key] = Cause("whole") if many else cause_of(expr, index, operands, value)
+        return self.causes[key]
+
+    def name(self, expr: Expr) -> str:
+        """Return what an expression is called, giving it a letter if it has no name."""
+        known = self.names.get(expr) or own_name(expr) or (text(expr) if expr.op is None else self.letters.get(expr))
+        return known or self.new_letter(expr)
+
+    def new_letter(self, expr: Expr) -> str:
+        """Give an expression a letter that stands for nothing yet."""
+        leaves = {e.name for e in self.written if e.op is None}
+        taken, letter = {*self.names.values(), *self.letters.values(), *leaves}, letter_of(expr)
+        candidates = (f"{letter}{number or ''}" for number in itertools.count())
+        self.letters[expr] = next(name for name in candidates if name not in taken)
+        return self.letters[expr]
+
+
+class Why:
+    """One number and where it comes from. Printed as text; LaTeX by ``latex()``, a page by ``html()``.
+
+    Attributes
+    ----------
+    expr : Expr
+        What the number is an element of.
+    index : tuple of int
+        Which element.
+    value : number
+        The number.
+    kind : str
+        How it comes about: ``"given"``, ``"applied"`` (an op on one element of each operand), ``"moved"``, ``"sum"``
+        (of products), ``"function"`` (an op on several elements) or ``"whole"`` (an op on whole operands).
+    depth : int
+        How many levels are printed.
+    """
+
+    def __init__(self, scene: Scene, expr: Expr, index: Index, depth: int = 1) -> None:
+        self.scene, self.expr, self.index = visible(scene, expr, index)
+        self.depth = depth
+        self.value: Any = np.asarray(self.scene.value(self.expr))[self.index]
+
+    @functools.cached_property
+    def source(self) -> tuple[Scene, Expr, Index]:
+        """Where its arithmetic stands: inside the step of a loop, in the definition of a compound op, or in itself."""
+        return source_of(self.scene, self.expr, self.index)
+
+    @functools.cached_property
+    def cause(self) -> Cause:
+        """How the number comes about, in terms of the inputs of the expression at its source."""
+        scene, expr, index = self.source
+        if expr is not self.expr and is_visible(scene, expr):
+            return Cause("moved")
+        return Cause("given") if expr.op is None else scene.cause(expr, index)
+
+    @property
+    def kind(self) -> str:
+        """How the number comes about."""
+        return self.cause.kind
+
+    @functools.cached_property
+    def operands(self) -> list[Why]:
+        """The numbers it was computed from, each once."""
+        scene, expr, index = self.source
+        if self.kind == "moved":
+            return [Why(scene, expr, index)]
+        found = [self.operand(place) for place in dict.fromkeys(self.cause.places)]
+        return [w for w in found if not isinstance(w.expr, Constant)]
+
+    def operand(self, place: tuple[int, Index]) -> Why:
+        """Return one of the numbers it was computed from."""
+        scene, expr, _ = self.source
+        return Why(scene, expr.inputs[place[0]], place[1])
+
+    @property
+    def name(self) -> str:
+        """What the number is called: the name of its expression, and its index."""
+        name = self.scene.name(self.expr)
+        return f"{name}[{', '.join(map(str, self.index))}]" if self.index else name
+
+    def expand(self, depth: int = 2) -> Why:
+        """Return the same with so many levels printed: the numbers, those behind them, and so on."""
+        return Why(self.scene, self.expr, self.index, depth)
+
+    def where(self, name: str) -> list[Why]:
+        """Return the elements of a named expression that the number was computed from.
+
+        Parameters
+        ----------
+        name : str
+            The name of an input, of a shared variable, or of an expression that has one.
+
+        Raises
+        ------
+        InputError
+            If nothing of that name is behind the number.
+        """
+        found: dict[tuple[Expr, Index], Why] = {}
+        met: set[str] = set()
+        seen: set[tuple[Expr, Index]] = set()
+        stack: list[Why] = [self]
+        while stack:
+            w = stack.pop()
+            if (w.expr, w.index) in seen:
+                continue
+            seen.add((w.expr, w.index))
+            called = w.scene.names.get(w.expr) or own_name(w.expr) or (w.expr.name if w.expr.op is None else None)
+            met |= {called} if called else set()
+            if called == name and w is not self:
+                found[(w.expr, w.index)] = w
+            else:
+                stack += w.operands[::-1]
+        if not found:
+            raise InputError(
+                f"Nothing named {name!r} is behind {self.name}.{near_miss(name, met)} "
+                f"There is: {', '.join(sorted(met))}"
+            )
+        return list(found.values())
+
+    def __str__(self) -> str:
+        from pellucid.show.why_forms import as_text
+
+        return as_text(self)
+
+    __repr__ = __str__
+
+    def latex(self) -> str:
+        """Return the number and its arithmetic as aligned equations, for mathematics mode."""
+        from pellucid.show.why_forms import as_latex
+
+        return as_latex(self)
+
+    def _repr_latex_(self) -> str:
+        return rf"$\displaystyle {self.latex()}$"
+
+    def _repr_html_(self) -> str:
+        from pellucid.show.why_forms import as_html
+
+        return as_html(self)
+
+    def html(self, title: str = "") -> str:
+        """Return a page that holds the number and what is behind it, and asks no network.
+
+        Parameters
+        ----------
+        title : str
+            Its heading; without it, which number is explained.
+        """
+        from pellucid.show.mathml import page
+
+        return page(title or f"Why {self.name} is what it is", self._repr_html_())
+
+
+def visible(scene: Scene, expr: Expr, index: Index) -> tuple[Scene, Expr, Index]:
+    """Go back through what only hands a number on and has no name, to the expression the number is known as."""
+    while True:
+        if expr in scene.outside:
+            scene, expr, before = scene.outside[expr]
+            index = (*before, *index)
+        elif is_visible(scene, expr) or (further := copied(scene, expr, index)) is None:
+            return scene, expr, index
+        else:
+            scene, expr, index = further
+
+
+def is_visible(scene: Scene, expr: Expr) -> bool:
+    """Tell whether a number is known as an element of an expression: one with a name, or the result of a loop."""
+    if expr in scene.outside:
+        return False
+    return expr.op is None or own_name(expr) is not None or expr in scene.names or expr.op is OUTPUT
+
+
+def copied(scene: Scene, expr: Expr, index: Index) -> tuple[Scene, Expr, Index] | None:
+    """Return the number that an element is a copy of."""
+    if expr.op is None or expr.op is OUTPUT or len(expr.types) > 1:
+        return None
+    if expr.op.name in SAME:
+        return scene, expr.inputs[0], index
+    if expr.op.elementwise or not expr.inputs:
+        return None
+    cause = scene.cause(expr, index)
+    return (scene, expr.inputs[cause.places[0][0]], cause.places[0][1]) if cause.kind == "moved" else None
+
+
+def source_of(scene: Scene, expr: Expr, index: Index) -> tuple[Scene, Expr, Index]:
+    """Go to where a number is computed, or to the number with a name that it is a copy of."""
+    first = True
+    while first or expr in scene.outside or not is_visible(scene, expr):
+        first = False
+        further: tuple[Scene, Expr, Index] | None
+        if expr in scene.outside:
+            outer, place, before = scene.outside[expr]
+            further = outer, place, (*before, *index)
+        elif expr.op is None:
+            return scene, expr, index
+        else:
+            further = step_into(scene, expr, index) or copied(scene, expr, index) or opened(scene, expr, index)
+        if further is None:
+            return scene, expr, index
+        scene, expr, index = further
+    return scene, expr, index
+
+
+def opened(scene: Scene, expr: Expr, index: Index) -> tuple[Scene, Expr, Index] | None:
+    """Return the definition of a compound op."""
+    if expr.op is None or expr.op is OUTPUT or expr.op.elementwise or len(expr.types) > 1:
+        return None
+    return (scene, expand(expr), index) if scene.cause(expr, index).kind == "opened" else None
+
+
+def step_into(scene: Scene, expr: Expr, index: Index) -> tuple[Scene, Expr, Index] | None:
+    """Return the expression inside the step of a loop that an element of its results was computed by."""
+    if expr.op is not OUTPUT or not isinstance(body := expr.inputs[0].settings.get("body"), Body):
+        return None
+    if "sequences" not in expr.inputs[0].settings:
+        return None
+    loop, place, count = expr.inputs[0], expr.settings["index"], len(body.outputs)
+    steps = len(scene.value(output(loop, 0)))
+    reverse = loop.settings["reverse"]
+    if place >= count:
+        place, index = place - count, (0 if reverse else steps - 1, *index)
+    t, rest = index[0], index[1:]
+    inner = Scene({}, scene.names, body.outputs)
+    sequences, states = loop.settings["sequences"], loop.settings["states"]
+    before = t + 1 if reverse else t - 1
+    for number, (inside, outer) in enumerate(zip(body.inputs, loop.inputs, strict=True)):
+        if number < sequences:
+            inner.outside[inside] = (scene, outer, (t,))
+            inner.values[inside] = scene.value(outer)[t]
+        elif number < sequences + states and 0 <= before < steps:
+            stacked = output(loop, number - sequences)
+            inner.outside[inside] = (scene, stacked, (before,))
+            inner.values[inside] = scene.value(stacked)[before]
+        else:
+            inner.outside[inside] = (scene, outer, ())
+            inner.values[inside] = scene.value(outer)
+    return inner, body.outputs[place], rest
+
+
+def why(
+    expr: Expr,
+    index: int | Sequence[int] = (),
+    inputs: Mapping[Any, Any] | None = None,
+    *,
+    depth: int = 1,
+    names: Names | None = None,
+) -> Why:
+    r"""Show the arithmetic behind one number, :math:`z_{ij} = \sum_k x_{ik} w_{kj} + b_j` with the numbers in it.
+
+    Parameters
+    ----------
+    expr : Expr
+        What the number is an element of.
+    index : int or tuple of int
+        Which element; nothing for a scalar.
+    inputs : mapping from Expr or str to array, optional
+        The values of inputs, by the input or by its name. Shared variables have their own.
+    depth : int
+        How many levels are printed: the number, the numbers it was computed from, and so on.
+    names : mapping from Expr to str, optional
+        Names for expressions, beside those that have one by `named`. Numbers are followed up to what has a name.
+
+    Returns
+    -------
+    Why
+        With ``value``, ``operands``, ``expand(depth)`` and ``where(name)``.
+
+    Raises
+    ------
+    TypeError
+        If it is no expression, or the index is of something else than integers.
+    ShapeError
+        If there is no such element, or a value has another shape than was declared.
+    InputError
+        If an input has no value.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> X, W = pel.matrix("X", shape=("n", 2)), pel.shared([[1.5], [-0.5]], "W")
+    >>> b = pel.shared([0.25], "b")
+    >>> why(X @ W + b, (1, 0), {"X": [[0.0, 0.0], [2.0, 4.0]]})
+    z[1, 0] = 1.25
+      = X[1, 0] * W[0, 0] + X[1, 1] * W[1, 0] + b[0]
+      = 2 * 1.5 + 4 * (-0.5) + 0.25
+      where z = X @ W + b
+    """
+    if not isinstance(expr, Expr):
+        raise TypeError(f"Expected an expression: pel.why(x + y, index, inputs). Received: {expr!r}")
+    if len(expr.types) > 1:
+        raise TypeError(f"Expected one result of {expr}, which has {len(expr.types)}")
+    values: dict[Expr, Any] = dict(given_values([expr], inputs, "pel.why"))
+    scene = Scene(values, dict(names or {}), [expr])
+    return Why(scene, expr, checked_index(index, scene.value(expr), expr), depth)
+
+
+def checked_index(index: Any, value: np.ndarray[Any, Any], expr: Expr) -> Index:
+    """Hold an index against a value, and count it from the front."""
+    parts = (index,) if isinstance(index, (int, np.integer)) else tuple(index)
+    if not all(isinstance(part, (int, np.integer)) and not isinstance(part, bool) for part in parts):
+        raise TypeError(f"Expected an index of one number, integers such as (2, 1). Received: {index!r}")
+    if len(parts) != value.ndim:
+        raise ShapeError(
+            f"{text(expr, 60)} has shape {shape_text(value.shape)} here, so that an element has {value.ndim} "
+            f"position{'s' * (value.ndim != 1)}. Received: {index!r}"
+        )
+    for axis, (part, size) in enumerate(zip(parts, value.shape, strict=True)):
+        if not -size <= part < size:
+            raise ShapeError(
+                f"{text(expr, 60)} has shape {shape_text(value.shape)} here: along axis {axis} there are {size} "
+                f"elements. Received: index {index!r}"
+            )
+    return tuple(int(part) % size for part, size in zip(parts, value.shape, strict=True))
