@@ -145,7 +145,7 @@ def scan_grad(g: Any, node: Expr, *operands: Expr, **settings: Any) -> list[Any]
     found: dict[tuple[str, int], Any] = {}
     for place, i in enumerate(made.returned):
         d = result(back, place)
-        found["sequence", i] = d if seen is None else call("unslice", d, xs[i], index=seen)
+        found["sequence", i] = d if seen is None else pullback([xs[i][seen]], [d], [xs[i]], stop=[xs[i]])[0]
     for place, i in enumerate(made.carried, start=len(made.returned)):
         d = result(back, place)
         found["state", i] = d if seen is None else until_start(d, stacked[0], settings["truncate"])
