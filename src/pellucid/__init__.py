@@ -61,6 +61,7 @@ _HOMES = {
     "pellucid.run.wrapped": ["from_jax"],
     "pellucid.show.latex": ["latex"],
     "pellucid.show.mermaid": ["mermaid"],
+    "pellucid.show.source": ["source"],
     "pellucid.graph.text": ["named", "text"],
 }
 _MODULES = {

@@ -118,7 +118,7 @@ def test_two_variables_of_one_name_are_two() -> None:
 
 def test_constants_keep_their_dtype() -> None:
     x = pel.vector("x", shape=("n",))
-    e = pel.stack([x * 0.1 + 1e10, pel.broadcast_to(pel.constant(0.1), (2,))])
+    e = pel.concatenate([x * 0.1 + 1e10, pel.broadcast_to(pel.constant(0.1), (2,))])
     given = np.array([1, 2], "float32")
     result = run(source(e))(given)
     assert result.dtype == np.float32

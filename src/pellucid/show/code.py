@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import copy
 import functools
-import importlib
 import inspect
 import keyword
 from collections import Counter
@@ -19,7 +18,7 @@ from pellucid.graph.op import Body, Op
 from pellucid.graph.text import PythonNotation, render
 from pellucid.graph.types import shape_text
 from pellucid.graph.walk import topological
-from pellucid.show.extract import Extract, definition, single_expression
+from pellucid.show.extract import Extract, definition, global_names, home_of, single_expression
 from pellucid.show.literals import array_source, attribute, literal, number, tuple_of, variable
 
 WIDTH = 88
@@ -168,9 +167,22 @@ class Writer:
         """Write a setting."""
         if isinstance(value, Body):
             return variable(self.body(value))
-        if hasattr(value, "_fields"):
-            self.extract.include(type(value).__name__, _home_of(type(value)))
+        if isinstance(value, tuple) and not hasattr(value, "_fields"):
+            return tuple_of([self.setting(v) for v in value])
+        if type(value).__module__.startswith("pellucid") and not isinstance(value, str):
+            return self.object(value)
         return literal(value)
+
+    def object(self, value: Any) -> ast.expr:
+        """Write an object of one of pellucid's own small classes, including the class."""
+        cls = type(value)
+        home = home_of(cls)
+        if hasattr(value, "_fields"):
+            self.extract.include(cls.__name__, home)
+            return ast.Call(variable(cls.__name__), [self.setting(v) for v in value], [])
+        [name] = [n for n, v in global_names(home).items() if v is value]
+        self.extract.instance(name, value)
+        return variable(name)
 
     def body(self, body: Body) -> str:
         """Write the graph inside an op as a function, and return its name."""
@@ -195,6 +207,9 @@ def as_operator(node: Expr, operands: list[ast.expr]) -> ast.expr | None:
         return None
     if isinstance(tree, ast.Name) or any(isinstance(n, (ast.Call, ast.Attribute)) for n in ast.walk(tree)):
         return None
+    combines = any(isinstance(n, (ast.BitAnd, ast.BitOr, ast.BitXor, ast.Invert)) for n in ast.walk(tree))
+    if combines and any(i.dtype.kind not in "biu" or node.dtype.kind != i.dtype.kind for i in node.inputs):
+        return None
     free = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)} - set(PLACES)
     if free:
         return None
@@ -211,9 +226,10 @@ def named_operands(op: Op, operands: list[ast.expr]) -> dict[str, ast.expr]:
     """Return operands by the names of an op's parameters; those of a variadic op are a tuple."""
     if not op.variadic:
         return dict(zip(op.operands, operands, strict=True))
-    parameters = inspect.signature(op.value).parameters.values()
-    [name] = [p.name for p in parameters if p.kind is p.VAR_POSITIONAL]
-    return {name: tuple_of(list(operands))}
+    parameters = list(inspect.signature(op.value).parameters.values())[1:]
+    at = next(i for i, p in enumerate(parameters) if p.kind is p.VAR_POSITIONAL)
+    ahead = {p.name: operand for p, operand in zip(parameters[:at], operands, strict=False)}
+    return {**ahead, parameters[at].name: tuple_of(operands[at:])}
 
 
 class Substitution(ast.NodeTransformer):
@@ -272,9 +288,3 @@ class Plain(ast.NodeTransformer):
             return False
         axes = [e.value for e in word.value.elts if isinstance(e, ast.Constant)]
         return axes == list(range(self.ndim))
-
-
-def _home_of(cls: type) -> Any:
-    """Return a function whose global names are those of a class's module."""
-    module = importlib.import_module(cls.__module__)
-    return next(f for f in vars(module).values() if callable(f) and getattr(f, "__globals__", None) is vars(module))

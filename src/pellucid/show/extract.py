@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import importlib
 import inspect
 import re
 import textwrap
@@ -75,7 +76,12 @@ class ForNumpy(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.expr:
         """Leave the namespace out of calls to functions that are written without it."""
         given = bool(node.args) and isinstance(node.args[0], ast.Name) and node.args[0].id == NAMESPACE
-        if given and isinstance(node.func, ast.Name) and node.func.id in self.takes_namespace:
+        function = node.func
+        if isinstance(function, ast.Attribute) and ast.unparse(function).endswith(".op.value"):
+            # An op's own value, which stands in the script under the op's name.
+            function = node.func = function.value.value  # type: ignore[attr-defined]
+            node.args = node.args[1:]
+        elif given and isinstance(function, ast.Name) and function.id in self.takes_namespace:
             node.args = node.args[1:]
         return self.generic_visit(node)  # type: ignore[return-value]
 
@@ -167,8 +173,18 @@ class Extract:
             self.add(name, value.op.value if hasattr(value, "op") else value)
         elif callable(value):
             self.imports[f"from {value.__module__} import {value.__name__}"] = None
+        elif type(value).__module__.startswith("pellucid"):
+            self.instance(name, value)
         elif not hasattr(builtins, name):
             self.parts.setdefault(name, f"{name} = {value!r}")
+
+    def instance(self, name: str, value: Any) -> None:
+        """Include an object of one of pellucid's own small classes."""
+        cls = type(value)
+        self.include(cls.__name__, home_of(cls))
+        self.parts.setdefault(
+            name, f"{name} = {value!r}" if hasattr(value, "_fields") else f"{name} = {cls.__name__}()"
+        )
 
 
 def takes_namespace(value: Any) -> bool:
@@ -176,6 +192,12 @@ def takes_namespace(value: Any) -> bool:
     if not isinstance(value, FunctionType) or not value.__module__.startswith("pellucid"):
         return False
     return next(iter(inspect.signature(value).parameters), None) == NAMESPACE
+
+
+def home_of(cls: type) -> Callable[..., Any]:
+    """Return a function whose global names are those of a class's module."""
+    names = vars(importlib.import_module(cls.__module__))
+    return next(f for f in names.values() if isinstance(f, FunctionType) and f.__globals__ is names)
 
 
 def global_names(function: Callable[..., Any]) -> dict[str, Any]:

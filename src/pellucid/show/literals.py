@@ -20,10 +20,6 @@ def literal(value: Any) -> ast.expr:
     """Write a setting's value."""
     if isinstance(value, np.dtype):
         return ast.Constant(value.name)
-    if hasattr(value, "_fields"):
-        return ast.Call(variable(type(value).__name__), [literal(v) for v in value], [])
-    if isinstance(value, tuple):
-        return tuple_of([literal(v) for v in value])
     if isinstance(value, (Unknown, np.generic)):
         return ast.Constant(str(value) if isinstance(value, Unknown) else value.item())
     return ast.Constant(value)

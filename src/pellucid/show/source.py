@@ -72,9 +72,7 @@ def source(what: Any, *args: Any, after: int | Sequence[int] = 0, **kwargs: Any)
             "source: a script that runs needs values for the inputs: pel.source(step, X_train, after=1000)"
         )
     if points != [0] and not script.updates:
-        raise InputError(
-            f"source: without updates, nothing changes after any number of them. Received: after={after}"
-        )
+        raise InputError(f"source: without updates, nothing changes after any number of them. Received: after={after}")
     return script.text(script.bound(args, kwargs) if given else None, points)
 
 
