@@ -121,7 +121,7 @@ def test_einsum_reads_as_index_notation() -> None:
     x, y = pel.matrix("A", shape=(3, 4)), pel.matrix("B", shape=(4, 2))
     z = pel.einsum("ij,jk->ik", x, y)
     assert str(z) == "einsum('ij,jk->ik', A, B)"
-    assert pel.latex(z) == r"\Big[\sum_{j} A_{ij} B_{jk} \Big]_{ik}"
+    assert pel.latex(z) == r"\left[\sum_{j} A_{ij} B_{jk} \right]_{ik}"
     assert str(pel.grad((z * z).sum() / 2, x)) == "einsum('ik,jk->ij', einsum('ij,jk->ik', A, B), B)"
     assert str(pel.einsum("ij->ji", x)) == "A.T"
     assert str(pel.einsum("ij->j", x)) == "A.sum(axis=0)"
@@ -171,9 +171,8 @@ def test_the_gradient_of_a_norm_of_zeros_is_zero(order: float, by_numpy: Any, by
     first = pel.grad(pel.norm(x, order), x)
     second = pel.grad((first * np.arange(3.0)).sum(), x, disconnected="zero")
     for run in (by_numpy, by_xla):
-        value, curvature = run([first, second], {x: np.zeros(3)})
-        np.testing.assert_array_equal(value, np.zeros(3))
-        assert np.isfinite(curvature).all()
+        for value in run([first, second], {x: np.zeros(3)}):
+            np.testing.assert_array_equal(value, np.zeros(3))
 
 
 def test_a_norm_does_not_overflow_on_the_way(by_numpy: Any, by_xla: Any) -> None:
@@ -206,10 +205,10 @@ def test_latex_reads_like_a_textbook() -> None:
     assert pel.latex(pel.trace(X)) == r"\operatorname{tr}(A)"
     assert pel.latex(pel.outer(b, b)) == r"b \otimes b"
     assert pel.latex(pel.cross(b, b)) == r"b \times b"
-    assert pel.latex(pel.norm(b)) == r"\left\lVert b\right\rVert_{2}"
-    assert pel.latex(pel.norm(X)) == r"\left\lVert A\right\rVert_{F}"
-    assert pel.latex(pel.norm(b, math.inf)) == r"\left\lVert b\right\rVert_{\infty}"
-    assert pel.latex(pel.grad(pel.det(X), X)) == r"\det(A) \odot \left(A^{-1}\right)^\top"
+    assert pel.latex(pel.norm(b)) == r"\left\| b \right\|_{2}"
+    assert pel.latex(pel.norm(X)) == r"\left\| A \right\|_{F}"
+    assert pel.latex(pel.norm(b, math.inf)) == r"\left\| b \right\|_{\infty}"
+    assert pel.latex(pel.grad(pel.det(X), X)) == r"\det(A) \, \left(A^{-1}\right)^\top"
 
 
 def test_singular_matrices_stop_the_interpreter_and_are_nan_or_inf_in_xla(by_numpy: Any, by_xla: Any) -> None:

@@ -224,7 +224,9 @@ def test_names_on_the_page() -> None:
     assert pel.latex(pel.tensor3("x").mT) == r"x^\top"
     assert pel.latex(pel.roll(v, 1)) == r"\operatorname{roll}(v,\, 1)"
     assert pel.latex(pel.diag(v, 1)) == r"\operatorname{diag}_{+1}(v)"
-    assert pel.latex(pel.pad(v, 1, mode="edge")) == r"\operatorname{pad}_{\text{edge}}(v,\, (1, 1))"
+    assert pel.latex(pel.pad(v, 1, mode="edge")) == r"\operatorname{pad}_{\text{edge}}(v,\, 1)"
+    assert str(pel.pad(v, (1, 2), "edge")) == "pad(v, (1, 2), 'edge')"
+    assert str(pel.repeat(v, 2)) == "repeat(v, 2, axis=0)"
     assert pel.latex(pel.tril(x @ x.T)) == r"\operatorname{tril}(x x^\top)"
     assert pel.latex(pel.reshape(v, (3, 1))) == r"\operatorname{reshape}_{3 \times 1}(v)"
 

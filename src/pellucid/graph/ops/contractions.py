@@ -95,5 +95,4 @@ def vdot(a: Any, b: Any) -> Any:
     >>> pel.vdot(pel.vector("a"), pel.vector("b"))
     a @ b
     """
-    first, second = (x if x.ndim == 1 else ravel(x) for x in (as_expr(a), as_expr(b)))
-    return matmul(first, second)
+    return matmul(ravel(a), ravel(b))

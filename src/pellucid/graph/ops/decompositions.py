@@ -107,18 +107,23 @@ def _solved_type(what: str, a: Expr, b: Expr) -> Type:
     return Type((*batch, *b.shape[-2:]), a.dtype)
 
 
-def _matrix_of(gb: Expr, x: Expr, b: Expr) -> Any:
+def _matrix_of(gb: Expr, x: Expr, a: Expr, b: Expr) -> Any:
     """Return the gradient by the matrix of a system, from that by its right side and the solution."""
-    return -(expand_dims(gb, -1) * expand_dims(x, -2)) if b.ndim == 1 else -(gb @ matrix_transpose(x))
+    if b.ndim > 1:
+        return -(gb @ matrix_transpose(x))
+    return -call("outer", gb, x) if a.ndim == 2 else -(expand_dims(gb, -1) * expand_dims(x, -2))
+
+
+def _transposed(solver: Any, a: Expr, b: Expr, g: Expr) -> Any:
+    """Solve the transposed system for a gradient; one vector for many matrices is a column of each."""
+    if b.ndim > 1 or a.ndim == 2:
+        return solver(matrix_transpose(a), g)
+    return call("squeeze", solver(matrix_transpose(a), expand_dims(g, -1)), axis=-1)
 
 
 def _solve_grad(g: Any, x: Any, a: Any, b: Any) -> tuple[Any, Any]:
-    gb = (
-        call("squeeze", solve(matrix_transpose(a), expand_dims(g, -1)), axis=-1)
-        if b.ndim == 1
-        else solve(matrix_transpose(a), g)
-    )
-    return reduce_axes(_matrix_of(gb, x, b), a), reduce_axes(gb, b)
+    gb = _transposed(solve, a, b, g)
+    return reduce_axes(_matrix_of(gb, x, a, b), a), reduce_axes(gb, b)
 
 
 def _solve_examples(rng: np.random.Generator) -> list[Any]:
@@ -177,15 +182,10 @@ def solve(xp: Any, a: Any, b: Any) -> Any:
     return xp.linalg.solve(a, b)
 
 
-def _triangle(lower: bool) -> str:
-    return "tril" if lower else "triu"
-
-
 def _solve_triangular_grad(g: Any, x: Any, a: Any, b: Any, lower: bool) -> tuple[Any, Any]:
-    turned = matrix_transpose(a)
-    gb = solve_triangular(turned, g if b.ndim > 1 else expand_dims(g, -1), lower=not lower)
-    gb = gb if b.ndim > 1 else call("squeeze", gb, axis=-1)
-    return reduce_axes(call(_triangle(lower), _matrix_of(gb, x, b)), a), reduce_axes(gb, b)
+    gb = _transposed(lambda turned, right: solve_triangular(turned, right, lower=not lower), a, b, g)
+    inside = call("tril" if lower else "triu", _matrix_of(gb, x, a, b))
+    return reduce_axes(inside, a), reduce_axes(gb, b)
 
 
 def _solve_triangular_xla(xp: Any, a: Any, b: Any, lower: bool = False) -> Any:
@@ -246,7 +246,7 @@ def solve_triangular(xp: Any, a: Any, b: Any, lower: Any = False) -> Any:
 
 def _scaled_inverse(g: Any, x: Any) -> Any:
     """Return the inverse transposed, times a number for each matrix."""
-    return expand_dims(g, (-2, -1)) * matrix_transpose(inv(x))
+    return (expand_dims(g, (-2, -1)) if g.ndim else g) * matrix_transpose(inv(x))
 
 
 @op(
@@ -356,12 +356,10 @@ def slogdet(x: Any) -> Any:
 
 
 def _cholesky_grad(g: Any, y: Any, x: Any) -> Any:
-    """Return the symmetric gradient: half of what is strictly below the diagonal stays, between two triangles."""
-    inside = call("tril", matrix_transpose(y) @ g)
-    inside = inside - 0.5 * call("tril", call("triu", inside))
+    inside = matrix_transpose(y) @ g
+    symmetric = call("tril", inside) + matrix_transpose(call("tril", inside, -1))
     turned = matrix_transpose(y)
-    half = solve_triangular(turned, matrix_transpose(solve_triangular(turned, matrix_transpose(inside))))
-    return 0.5 * (half + matrix_transpose(half))
+    return 0.5 * solve_triangular(turned, matrix_transpose(solve_triangular(turned, symmetric)))
 
 
 def _cholesky_xla(xp: Any, x: Any) -> Any:

@@ -95,10 +95,10 @@ def _tex(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
         return [r"\sum ", *[(operand, ATOM) for operand in operands]]
     inputs, output = split_subscripts(settings["subscripts"])
     summed = "".join(dict.fromkeys(i for indices in inputs for i in indices if i not in output))
-    pieces: list[Piece] = [r"\Big[" + (rf"\sum_{{{summed}}} " if summed else "")]
+    pieces: list[Piece] = [r"\left[" + (rf"\sum_{{{summed}}} " if summed else "")]
     for operand, indices in zip(operands, inputs, strict=True):
         pieces += [(operand, ATOM), f"_{{{indices}}} " if indices else " "]
-    return [*pieces, rf"\Big]_{{{output}}}" if output else r"\Big]"]
+    return [*pieces, rf"\right]_{{{output}}}" if output else r"\right]"]
 
 
 @op(

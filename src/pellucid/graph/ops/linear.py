@@ -40,6 +40,10 @@ def product_shape(x: Expr, y: Expr) -> Shape:
 def _matmul_grad(g: Any, z: Any, x: Any, y: Any) -> tuple[Any, Any]:
     if x.ndim == 1 and y.ndim == 1:
         return g * y, g * x
+    if x.ndim == 1 and y.ndim == 2:
+        return y @ g, call("outer", x, g)
+    if x.ndim == 2 and y.ndim == 1:
+        return call("outer", g, y), g @ x
     if x.ndim == 1:
         gx = call("sum", y * call("expand_dims", g, -2), axis=-1)
         return reduce_axes(gx, x), reduce_axes(call("expand_dims", x, 1) * call("expand_dims", g, -2), y)
@@ -204,6 +208,6 @@ def matrix_power(x: Any, n: int) -> Any:
     base, result, left = (call("inv", x) if n < 0 else x), None, abs(int(n))
     while left:
         if left % 2:
-            result = base if result is None else matmul(result, base)
+            result = base if result is None else matmul(base, result)
         base, left = (matmul(base, base) if left > 1 else base), left // 2
     return result

@@ -29,30 +29,44 @@ def _settings(x: Expr, axis: Any = None, ord: Any = 2, keepdims: Any = False) ->
     }
 
 
-def _ratios(x: Any, y: Any, axis: tuple[int, ...], keepdims: bool) -> tuple[Any, Any]:
-    """Return the sizes of the elements, and what part of the norm they are; 0 where the norm is 0."""
-    whole = spread(y, x, axis, keepdims)
-    size = call("abs", x)
-    return size, size / call("where", call("equal", whole, 0), np.ones((), x.dtype), whole)
+@op(
+    tex=r"\frac{{{0:_}}}{{{1:_}}}",
+    floats=True,
+    grad=lambda g, z, x, y: (divide_no_nan(g, y), -g * divide_no_nan(z, y)),
+    domain=((-3, 3), (0.5, 3)),
+    edge=(0.0,),
+)
+def divide_no_nan(xp: Any, x: Any, y: Any) -> Any:
+    r"""Quotient of every two elements, :math:`\frac{x}{y}`, and 0 where :math:`y` is 0.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> x = pel.vector("x")
+    >>> pel.grad(pel.norm(x), x)
+    divide_no_nan(x, vector_norm(x))
+    """
+    zero = xp.equal(y, 0)
+    return xp.where(zero, xp.zeros((), x.dtype), x / xp.where(zero, xp.ones((), y.dtype), y))
 
 
 def _grad(g: Any, y: Any, x: Any, axis: tuple[int, ...], ord: float, keepdims: bool) -> Any:
     """Differentiate so that it is 0 where an element or the whole norm is 0, in place of nan."""
-    g = spread(g, x, axis, keepdims)
     if ord == 0:
         return None
+    g, whole = spread(g, x, axis, keepdims), spread(y, x, axis, keepdims)
     if ord == 1:
         return g * call("sign", x)
     if ord == 2:
-        whole = spread(y, x, axis, keepdims)
-        return g * (x / call("where", call("equal", whole, 0), np.ones((), x.dtype), whole))
-    size, ratio = _ratios(x, y, axis, keepdims)
+        return g * divide_no_nan(x, whole)
+    size = call("abs", x)
     if math.isinf(ord):
-        chosen = call("cast", call("equal", size, spread(y, x, axis, keepdims)), dtype=x.dtype)
+        chosen = call("cast", call("equal", size, whole), dtype=x.dtype)
         return g * call("sign", x) * chosen / call("sum", chosen, axis=axis, keepdims=True)
-    # Where an element is 0 its sign is 0, and must not meet an infinite power.
-    base = call("where", call("equal", ratio, 0), np.ones((), x.dtype), ratio)
-    return g * call("sign", x) * base ** (ord - 1)
+    ratio = divide_no_nan(size, whole)
+    if ord < 2:  # Where an element is 0 its sign is 0, and must not meet an infinite power.
+        ratio = call("where", call("equal", ratio, 0), np.ones((), x.dtype), ratio)
+    return g * call("sign", x) * ratio ** (ord - 1)
 
 
 def _text(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
@@ -70,7 +84,7 @@ def _tex(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
     of_matrix = isinstance(x, Expr) and ord == 2 and axis is not None and len(axis) == 2
     name = "F" if of_matrix else {math.inf: r"\infty", -math.inf: r"-\infty"}.get(ord, str(ord))
     along = axes_tex(x, axis)
-    return [r"\left\lVert ", (x, 0), rf"\right\rVert_{{{name}{',' + along[2:-1] if along else ''}}}"]
+    return [r"\left\| ", (x, 0), rf" \right\|_{{{name}{',' + along[2:-1] if along else ''}}}"]
 
 
 def _examples(rng: np.random.Generator) -> list[Any]:

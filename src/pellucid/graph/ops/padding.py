@@ -47,7 +47,7 @@ def _settings(x: Expr, pad_width: Any, mode: Any = "constant", constant_values: 
         raise ShapeError(f"pad of {x}: expected a mode out of {', '.join(MODES)}. Received: mode={mode!r}.{hint}")
     values = fit(pairs(constant_values, x.ndim, "constant value").tolist(), x.dtype, f"The border of {x}")
     same = not values.size or (values == values.flat[0]).all()
-    told = (values.flat[0].item() if values.size else 0) if same else tuple(map(tuple, values.tolist()))
+    told = (values.flat[0].item() or 0 if values.size else 0) if same else tuple(map(tuple, values.tolist()))
     if mode != "constant" and told != 0:
         raise ShapeError(f"pad of {x}: mode {mode!r} takes no constant_values. Received: {constant_values!r}")
     return {"pad_width": _widths(x, pad_width), "mode": mode, "constant_values": told}
@@ -66,16 +66,30 @@ def _longer(dim: Dim, widths: tuple[int, int], sign: int) -> Dim:
     return dim + sign * (widths[0] + widths[1]) if isinstance(dim, int) else Unknown()
 
 
+def _shortest(widths: Any) -> Any:
+    """Return widths as short as one may give them."""
+    if not isinstance(widths, tuple) or len(set(widths)) != 1:
+        return widths
+    before, after = widths[0]
+    return before if before == after else (before, after)
+
+
 def _tex(name: str) -> Any:
     def tex(operands: tuple[Any, ...], settings: Any) -> list[Any]:
         mode = settings.get("mode", "constant")
         below = rf"_{{\text{{{mode}}}}}" if mode != "constant" else ""
-        widths = settings.get("pad_width", ())
-        if len(set(widths)) == 1:
-            widths = widths[0]
-        return [rf"\operatorname{{{name}}}{below}(", (operands[0], 0), rf",\, {widths})"]
+        return [rf"\operatorname{{{name}}}{below}(", (operands[0], 0), rf",\, {_shortest(settings.get('pad_width'))})"]
 
     return tex
+
+
+def _text(name: str) -> Any:
+    def text(operands: tuple[Any, ...], settings: Any) -> list[Any]:
+        value, mode = settings.get("constant_values", 0), settings.get("mode", "constant")
+        told = f", constant_values={value}" if value != 0 else f", {mode!r}" if mode != "constant" else ""
+        return [f"{name}(", (operands[0], 0), f", {_shortest(settings.get('pad_width'))}{told})"]
+
+    return text
 
 
 def _examples(rng: np.random.Generator) -> list[Any]:
@@ -89,6 +103,7 @@ def _examples(rng: np.random.Generator) -> list[Any]:
 
 @op(
     tex=_tex("pad"),
+    text=_text("pad"),
     infer=_wider,
     normalize=_settings,
     grad=lambda g, y, x, pad_width, mode, constant_values: call("unpad", g, pad_width=pad_width, mode=mode),
@@ -150,6 +165,7 @@ def _gathered(xp: Any, x: Any, sources: Sequence[int], size: int, axis: int) -> 
 
 @op(
     tex=_tex("unpad"),
+    text=_text("unpad"),
     infer=lambda x, pad_width, mode: Type(
         tuple(_longer(d, w, -1) for d, w in zip(x.shape, pad_width, strict=True)), x.dtype
     ),

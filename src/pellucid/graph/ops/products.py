@@ -8,17 +8,13 @@ from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import op
 from pellucid.graph.operators import call
-from pellucid.graph.ops.shapes import reduce_axes, reshaped
+from pellucid.graph.ops.shapes import ravel, reduce_axes, reshaped
 from pellucid.graph.text import ATOM, MULTIPLY
 from pellucid.graph.types import Mismatch, Shape, Type, Unknown, broadcast, normalize_axis, shape_text, unify
 
 
-def _flat(x: Expr) -> Any:
-    return call("ravel", x) if x.ndim != 1 else x
-
-
 def _outer_grad(g: Any, z: Any, x: Any, y: Any) -> tuple[Any, Any]:
-    gx, gy = g @ _flat(y), _flat(x) @ g
+    gx, gy = g @ ravel(y), ravel(x) @ g
     return gx if x.ndim == 1 else call("reshape_like", gx, x), gy if y.ndim == 1 else call("reshape_like", gy, y)
 
 

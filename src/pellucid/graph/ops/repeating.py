@@ -13,6 +13,7 @@ from pellucid.graph.op import op, public
 from pellucid.graph.operators import call
 from pellucid.graph.ops.forms import at
 from pellucid.graph.ops.shapes import ravel
+from pellucid.graph.text import Piece
 from pellucid.graph.types import Dim, Type, Unknown, normalize_axis, shape_text
 
 
@@ -30,8 +31,13 @@ def _along(shape: tuple[Dim, ...], axis: int, dim: Dim) -> tuple[Dim, ...]:
     return (*shape[:axis], dim, *shape[axis + 1 :])
 
 
+def _repeat_text(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
+    return ["repeat(", (operands[0], 0), f", {settings.get('repeats')}, axis={settings.get('axis')})"]
+
+
 @op(
     tex=at(r"\operatorname{repeat}", "repeats"),
+    text=_repeat_text,
     infer=lambda x, repeats, axis: Type(_along(x.shape, axis, times(x.shape[axis], repeats)), x.dtype),
     normalize=lambda x, repeats, axis: {"repeats": int(repeats), "axis": normalize_axis(axis, x.ndim, "repeat", x)},
     grad=lambda g, y, x, repeats, axis: call("sum_repeated", g, repeats, axis),

@@ -170,7 +170,8 @@ def ravel(x: Any) -> Any:
     >>> pel.ravel(pel.matrix("x", shape=(2, 3))).shape
     (6,)
     """
-    return reshape(x, (-1,))
+    x = as_expr(x)
+    return x if x.ndim == 1 else reshape(x, (-1,))
 
 
 def _new_axes(x: Expr, axis: Any) -> dict[str, Any]:

@@ -109,6 +109,7 @@ def placed(xp: Any, x: Any, rows: int, columns: int, offset: int) -> Any:
 
 
 @op(
+    tex=_of_diagonal(r"\operatorname{diag}"),
     infer=lambda x, like, offset, axis1, axis2: Type(like.shape, x.dtype),
     normalize=_planes,
     grad=lambda g, y, x, like, offset, axis1, axis2: (diagonal(g, offset, axis1, axis2), None),
