@@ -11,7 +11,8 @@ from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.op import op, public
 from pellucid.graph.operators import call
-from pellucid.graph.ops.shapes import atleast_1d, atleast_2d, atleast_3d, expand_dims, ravel
+from pellucid.graph.ops.axes import atleast_1d, atleast_2d, atleast_3d
+from pellucid.graph.ops.shapes import expand_dims, ravel
 from pellucid.graph.types import Dim, Type, Unknown, normalize_axis, shape_text, unify
 
 

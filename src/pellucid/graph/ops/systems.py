@@ -1,4 +1,4 @@
-r"""Systems of linear equations, inverses, determinants and Cholesky factors, of one matrix or of stacks.
+r"""Systems of linear equations, inverses and Cholesky factors, of one matrix or of stacks.
 
 Where NumPy raises an error for a singular or indefinite matrix, so does the interpreter, naming the expression; a
 program compiled by XLA has no way to stop and gives nan or inf instead.
@@ -6,13 +6,13 @@ program compiled by XLA has no way to stop and gives nan or inf instead.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from pellucid.graph.errors import DtypeError, ShapeError
 from pellucid.graph.expr import Expr
-from pellucid.graph.op import op, public
+from pellucid.graph.op import op
 from pellucid.graph.operators import call
 from pellucid.graph.ops.arranging import matrix_transpose
 from pellucid.graph.ops.shapes import expand_dims, reduce_axes
@@ -35,11 +35,12 @@ def _well_conditioned(rng: np.random.Generator, *shape: int) -> np.ndarray[Any, 
     return rng.normal(size=shape) + 3 * np.eye(shape[-1])
 
 
-def _matrix_examples(rng: np.random.Generator) -> list[Any]:
+def matrix_examples(rng: np.random.Generator) -> list[Any]:
+    """Return stacks of matrices that are far from singular."""
     return [((_well_conditioned(rng, 2, 3, 3),), {}), ((_well_conditioned(rng, 1, 2, 2),), {})]
 
 
-def _cubic(share: float) -> Any:
+def cubic(share: float) -> Any:
     """Return a cost of this share of the cube of the side, for each matrix of the first operand."""
     return lambda node, size: share * size(node.inputs[0]) * size(node.inputs[0], -1)
 
@@ -51,8 +52,8 @@ def _cubic(share: float) -> Any:
     floats=True,
     infer=lambda x: Type(square(x, "inv"), x.dtype),
     grad=lambda g, y, x: -(matrix_transpose(y) @ g @ matrix_transpose(y)),
-    examples=_matrix_examples,
-    cost=_cubic(2),
+    examples=matrix_examples,
+    cost=cubic(2),
 )
 def inv(xp: Any, x: Any) -> Any:
     r"""Inverse of square matrices, :math:`A^{-1} A = I`.
@@ -143,7 +144,7 @@ def _solve_examples(rng: np.random.Generator) -> list[Any]:
     infer=lambda a, b: _solved_type("solve", a, b),
     grad=_solve_grad,
     examples=_solve_examples,
-    cost=_cubic(2 / 3),
+    cost=cubic(2 / 3),
 )
 def solve(xp: Any, a: Any, b: Any) -> Any:
     r"""Solution of linear equations, :math:`x = A^{-1} b` with :math:`A x = b`.
@@ -244,117 +245,6 @@ def solve_triangular(xp: Any, a: Any, b: Any, lower: Any = False) -> Any:
     return xp.linalg.solve(xp.tril(a) if lower else xp.triu(a), b)
 
 
-def _scaled_inverse(g: Any, x: Any) -> Any:
-    """Return the inverse transposed, times a number for each matrix."""
-    return (expand_dims(g, (-2, -1)) if g.ndim else g) * matrix_transpose(inv(x))
-
-
-@op(
-    tex=r"\det({0:_})",
-    promotes=True,
-    floats=True,
-    infer=lambda x: Type(square(x, "det")[:-2], x.dtype),
-    grad=lambda g, y, x: _scaled_inverse(g * y, x),
-    examples=_matrix_examples,
-    cost=_cubic(2 / 3),
-)
-def det(xp: Any, x: Any) -> Any:
-    r"""Determinant of square matrices, :math:`\det A`.
-
-    Its gradient is :math:`\det(A) A^{-\top}`, and so needs a matrix that is not singular. The determinant of a large
-    matrix is soon too large or too small for its dtype; its logarithm, from `slogdet`, is not.
-
-    Examples
-    --------
-    >>> import pellucid as pel
-    >>> A = pel.matrix("A", shape=(2, 2))
-    >>> pel.grad(pel.det(A), A)
-    det(A) * inv(A).T
-
-    References
-    ----------
-    M. B. Giles, Collected matrix derivative results for forward and reverse mode algorithmic differentiation, in:
-    Advances in Automatic Differentiation, Springer 2008.
-    """
-    return xp.linalg.det(x)
-
-
-@op(
-    tex=r"\operatorname{{sgn}} \det({0:_})",
-    tex_precedence=JUXTAPOSE,
-    promotes=True,
-    floats=True,
-    differentiable=False,
-    infer=lambda x: Type(square(x, "slogdet")[:-2], x.dtype),
-    examples=_matrix_examples,
-    cost=_cubic(2 / 3),
-)
-def signdet(xp: Any, x: Any) -> Any:
-    r"""Sign of the determinant of square matrices, :math:`\operatorname{sgn} \det A`; part of `slogdet`.
-
-    Examples
-    --------
-    >>> import pellucid as pel
-    >>> pel.signdet(pel.matrix("A", shape=(2, 2)))
-    signdet(A)
-    """
-    return xp.linalg.slogdet(x)[0]
-
-
-@op(
-    tex=r"\log \left|\det({0:_})\right|",
-    tex_precedence=JUXTAPOSE,
-    promotes=True,
-    floats=True,
-    infer=lambda x: Type(square(x, "slogdet")[:-2], x.dtype),
-    grad=lambda g, y, x: _scaled_inverse(g, x),
-    examples=_matrix_examples,
-    cost=_cubic(2 / 3),
-)
-def logabsdet(xp: Any, x: Any) -> Any:
-    r"""Logarithm of the absolute value of the determinant, :math:`\log |\det A|`; part of `slogdet`.
-
-    Examples
-    --------
-    >>> import pellucid as pel
-    >>> A = pel.matrix("A", shape=(2, 2))
-    >>> pel.grad(pel.logabsdet(A), A)
-    inv(A).T
-    """
-    return xp.linalg.slogdet(x)[1]
-
-
-class SlogdetResult(NamedTuple):
-    """The sign of a determinant, and the logarithm of its absolute value."""
-
-    sign: Expr
-    logabsdet: Expr
-
-
-@public
-def slogdet(x: Any) -> Any:
-    r"""Sign and logarithm of a determinant, with :math:`\det A = s\, e^l`, for determinants of any size.
-
-    Parameters
-    ----------
-    x : Expr or array
-        A square matrix or a stack of them.
-
-    Returns
-    -------
-    SlogdetResult
-        ``sign``, which is -1, 0 or 1, and ``logabsdet``, which is -inf for a singular matrix.
-
-    Examples
-    --------
-    >>> import pellucid as pel
-    >>> sign, log = pel.slogdet(pel.matrix("A", shape=(2, 2)))
-    >>> log
-    logabsdet(A)
-    """
-    return SlogdetResult(signdet(x), logabsdet(x))
-
-
 def _cholesky_grad(g: Any, y: Any, x: Any) -> Any:
     inside = matrix_transpose(y) @ g
     symmetric = call("tril", inside) + matrix_transpose(call("tril", inside, -1))
@@ -381,7 +271,7 @@ def _cholesky_examples(rng: np.random.Generator) -> list[Any]:
     xla=_cholesky_xla,
     grad=_cholesky_grad,
     examples=_cholesky_examples,
-    cost=_cubic(1 / 3),
+    cost=cubic(1 / 3),
 )
 def cholesky(xp: Any, x: Any) -> Any:
     r"""Lower triangle with :math:`L L^\top = A`, for symmetric matrices that are positive definite.
