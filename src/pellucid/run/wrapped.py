@@ -16,7 +16,7 @@ import numpy as np
 
 from pellucid.graph.compound import after_namespace, check_plain
 from pellucid.graph.errors import DtypeError, GradientError, ShapeError
-from pellucid.graph.expr import Expr
+from pellucid.graph.expr import Expr, freeze
 from pellucid.graph.op import Function, Op, Operation, function_of, output
 from pellucid.graph.operators import call
 from pellucid.graph.text import ATOM, Text
@@ -80,6 +80,7 @@ class Wrapped:
         self.name = name
         self.failure = failure
         self.backward = functools.cache(self.make_backward)
+        self.compiled = functools.cache(lambda settings: jax().jit(functools.partial(self.results, **dict(settings))))
 
     def record(self, tex: Text | None = None, text: Text | None = None) -> Op:
         """Return the op."""
@@ -126,8 +127,10 @@ class Wrapped:
 
         def value(xp: Any, *operands: Any, **settings: Any) -> Any:
             with x64():
-                found = self.results(*map(jax().numpy.asarray, operands), **settings)
-            found = [np.asarray(array) for array in found] if xp is np else found
+                if xp is np:
+                    found = [np.asarray(array) for array in self.compiled(freeze(settings))(*operands)]
+                else:
+                    found = self.results(*operands, **settings)
             return found if len(found) > 1 else found[0]
 
         functools.update_wrapper(value, self.function, updated=())
