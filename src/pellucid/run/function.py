@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from pellucid.run.interpreter import NumpyProgram
 from pellucid.run.program import Program
 from pellucid.run.values import Values
 from pellucid.run.xla import XlaProgram
+
+if TYPE_CHECKING:
+    from pellucid.run.profile import Profile
 
 MODES: dict[str, Any] = {"xla": XlaProgram, "numpy": NumpyProgram, "guard": GuardProgram}
 
@@ -259,6 +262,41 @@ class Function:
         tanh(2 * x).sum()  0.7615942
         """
         return Values(NumpyProgram(self.program).values(self.bound(args, kwargs)))
+
+    def profile(self, *args: Any, by: str = "numpy", repeats: int = 11, **kwargs: Any) -> Profile:
+        """Measure the time and memory of every expression, and of the whole, without updating anything.
+
+        Parameters
+        ----------
+        *args, **kwargs
+            The inputs, as for a call.
+        by : {"numpy", "xla"}
+            Who computes each expression, alone: the interpreter, or a program of XLA's of its own, compiled for it.
+        repeats : int
+            How often; medians are reported.
+
+        Returns
+        -------
+        Profile
+            A table; print it, walk its ``rows``, ``sorted("bytes")``, or ask for ``ops``, ``families``, ``whole``.
+
+        Notes
+        -----
+        The sum over the expressions is not the time of a compiled call: XLA computes many of them in one go.
+        ``whole`` has that time, beside what XLA itself counts of operations and memory.
+
+        Examples
+        --------
+        >>> import pellucid as pel
+        >>> X = pel.matrix("X")
+        >>> f = pel.function([X], pel.tanh(X @ X).sum())
+        >>> table = f.profile(np.ones((100, 100), "float32"))
+        >>> [str(row.expr) for row in table.sorted("order")], table.bytes
+        (['X @ X', 'tanh(X @ X)', 'tanh(X @ X).sum()'], 80004)
+        """
+        from pellucid.run.measure import measured
+
+        return measured(self.program, self.bound(args, kwargs), by, repeats, whole=self.mode == "xla")
 
     def loop(self, values: list[Any], steps: int, walk: bool, progress: Progress | None) -> Any:
         """Run a loop and gather its outputs."""

@@ -13,9 +13,9 @@ from pellucid.graph.places import place_text
 from pellucid.graph.text import text
 from pellucid.run.history import History
 from pellucid.run.interpreter import NumpyProgram, in_order
-from pellucid.run.nonfinite import Finding, Inspection, bad_elements, parts
+from pellucid.run.nonfinite import Finding, Inspection, bad_elements
 from pellucid.run.program import Program
-from pellucid.run.values import described
+from pellucid.run.values import described, parts
 
 MOST_PASSED_ON = 6
 """How many of the expressions that passed it on are named."""

@@ -29,8 +29,10 @@ class NumpyProgram:
 
     def leaves(self, args: list[Any]) -> dict[Expr, Any]:
         """Return the values of what is written, of what is only read, and of the inputs, as NumPy arrays."""
-        written = {s: np.asarray(s.storage) for s in self.program.updates}
-        read = {s: s.value if isinstance(s, Constant) else np.asarray(s.storage) for s in self.program.read}
+        written: dict[Expr, Any] = {s: np.asarray(s.storage) for s in self.program.updates}
+        read: dict[Expr, Any] = {
+            s: s.value if isinstance(s, Constant) else np.asarray(s.storage) for s in self.program.read
+        }
         return {**written, **read, **{i: np.asarray(a) for i, a in zip(self.program.inputs, args, strict=True)}}
 
     def step(self, args: list[Any], watch: Watch | None = None) -> tuple[list[Any], list[Any]]:

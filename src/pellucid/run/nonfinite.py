@@ -17,6 +17,7 @@ from pellucid.graph.expr import Constant, Expr
 from pellucid.graph.op import Body
 from pellucid.graph.types import is_float
 from pellucid.run.interpreter import in_order
+from pellucid.run.values import parts
 
 ASKING = {"isnan", "isinf", "isfinite", "isposinf", "isneginf", "nan_to_num"}
 """Ops that are asked about a nan, and may therefore be given one."""
@@ -181,11 +182,6 @@ class FoundError(Exception):
 def same(a: Sequence[Expr], b: Sequence[Expr]) -> bool:
     """Tell whether two lists hold the same expressions."""
     return len(a) == len(b) and all(x is y for x, y in zip(a, b, strict=True))
-
-
-def parts(value: Any) -> list[Any]:
-    """Return the results of an op that has several as a list, and any other in one."""
-    return list(value) if isinstance(value, (tuple, list)) else [value]
 
 
 def is_number(value: Any) -> bool:

@@ -30,10 +30,15 @@ class Values(dict[Expr, Any]):
         return "\n".join(f"{name:<{width}}  {value_text(v)}" for name, v in zip(names, self.values(), strict=True))
 
 
+def parts(value: Any) -> list[Any]:
+    """Return the results of an op that has several as a list, and any other in one."""
+    return list(value) if isinstance(value, (tuple, list)) else [value]
+
+
 def value_text(value: Any) -> str:
     """Write a short array in full, a long one by its type and range, and several one after the other."""
     if isinstance(value, (tuple, list)):
-        return "; ".join(map(value_text, value))
+        return "; ".join(map(value_text, parts(value)))
     array = np.asarray(value)
     if array.ndim == 0:
         return str(array[()])
