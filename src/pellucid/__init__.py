@@ -61,6 +61,8 @@ _HOMES = {
     "pellucid.run.wrapped": ["from_jax"],
     "pellucid.show.latex": ["latex"],
     "pellucid.show.mermaid": ["mermaid"],
+    "pellucid.show.why": ["why"],
+    "pellucid.show.costs": ["cost"],
     "pellucid.show.source": ["source"],
     "pellucid.graph.text": ["named", "text"],
 }
@@ -98,6 +100,9 @@ def _tell_forms() -> None:
     expr = sys.modules.get("pellucid.graph.expr")
     if expr is not None:
         expr.ABOVE.setdefault("eval", lambda *given: import_module("pellucid.run.once").value_of(*given))
+        expr.ABOVE.setdefault("journal_check", lambda *given: import_module("pellucid.show.journal_check").check(*given))
+        expr.ABOVE.setdefault("journal_html", lambda *given: import_module("pellucid.show.journal").as_html(*given))
+        expr.ABOVE.setdefault("journal_text", lambda *given: import_module("pellucid.show.journal").as_text(*given))
     text = sys.modules.get("pellucid.graph.text")
     if text is not None:
         text.FORMS.setdefault("latex", lambda expr: import_module("pellucid.show.latex").notebook(expr))

@@ -251,7 +251,7 @@ def test_a_function_says_what_it_does():
         "  returns (x + 1).sum(): float32 ()",
         "  updates w := w + 1: float32 ()",
     ]
-    assert str(pel.function([x], x + x).journal) == "algebra/add_same: x + x  →  2 * x"
+    assert "add_same: x + x  →  2 * x" in str(pel.function([x], x + x).journal)
     assert str(pel.function([x], x + x, rewrite=False).program.outputs) == "[x + x]"
 
 

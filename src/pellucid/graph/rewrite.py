@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from pellucid.graph.errors import RewriteError
 from pellucid.graph.evaluate import evaluate
-from pellucid.graph.expr import Constant, Expr, constant
+from pellucid.graph.expr import ABOVE, Constant, Expr, constant
 from pellucid.graph.op import Body, Op
 from pellucid.graph.phases import chosen
 from pellucid.graph.rule import FOLD, Rule, glance
@@ -46,13 +46,43 @@ class Journal:
     >>> pel.simplify((x + y) + (x + y), journal=journal)
     2 * (x + y)
     >>> print(journal)
-    algebra/add_same: x + y + (x + y)  →  2 * (x + y)
+    algebra
+       1  add_same: x + y + (x + y)  →  2 * (x + y)
+    >>> journal.check({x: [1.0, 2.0], y: [3.0, 4.0]}).agrees
+    True
     """
 
     steps: list[Step] = field(default_factory=list)
+    starts: list[tuple[int, tuple[Expr, ...]]] = field(default_factory=list)
+    """What was rewritten, each with the number of steps that stood in the journal before."""
 
     def __str__(self) -> str:
-        return "\n".join(str(step) for step in self.steps)
+        told: str = ABOVE["journal_text"](self)
+        return told
+
+    def _repr_html_(self) -> str:
+        told: str = ABOVE["journal_html"](self)
+        return told
+
+    def check(self, values: Mapping[Any, Any] | None = None) -> Any:
+        """Compute both sides of every step, also in higher precision, and say where an assumption does not hold.
+
+        Parameters
+        ----------
+        values : mapping from Expr or str to array, optional
+            The values of inputs, by the input or by its name. Shared variables have their own.
+
+        Returns
+        -------
+        pellucid.show.journal_check.JournalCheck
+            A row for each step; printed as a table.
+
+        Raises
+        ------
+        InputError, ShapeError
+            If an input has no value, or one of another shape.
+        """
+        return ABOVE["journal_check"](self, values)
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -207,6 +237,8 @@ def simplify_all(
     without: Iterable[str] = (),
 ) -> list[Expr]:
     """Simplify several expressions together; see `simplify`."""
+    if journal is not None:
+        journal.starts.append((len(journal.steps), tuple(outputs)))
     return Rewriter(chosen(families, without), journal).rewrite(outputs)
 
 
