@@ -20,8 +20,9 @@ from pellucid.show.latex import latex
 from pellucid.show.letters import name_tex
 from pellucid.show.mathml import mathml
 from pellucid.show.recurrences import indexed
-from pellucid.show.why import Why, is_visible
+from pellucid.show.why import Why
 from pellucid.show.why_causes import Place, Term
+from pellucid.show.why_scene import is_visible
 
 MOST_TERMS, SHOWN_TERMS = 12, 6
 """Longer sums are written with so many of their largest terms."""

@@ -1,0 +1,99 @@
+"""The rewriting journal for people: grouped by phase, each step in its place in the whole."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from pellucid.graph.expr import Expr
+from pellucid.graph.rewrite import Journal, Step
+from pellucid.graph.rule import matches
+from pellucid.graph.text import text
+from pellucid.graph.walk import rebuild, topological
+from pellucid.show.latex import latex
+from pellucid.show.mathml import mathml
+
+LARGEST_WHOLE, MOST_WHOLES = 300, 60
+"""Of larger graphs, and after more steps, the whole is not written beside a step: it would be long, and take long."""
+
+
+def as_text(journal: Journal) -> str:
+    """Write a journal grouped by phase, the steps numbered as they were made."""
+    wholes = changes_of_whole(journal)
+    families: dict[str, list[str]] = {}
+    for number, step in enumerate(journal.steps, start=1):
+        when = f"   (when {assumed(step)})" if step.rule.when else ""
+        lines = families.setdefault(step.rule.family, [])
+        lines.append(f"{number:4}  {step.rule.name}: {text(step.before, 60)}  →  {text(step.after, 60)}{when}")
+        whole = wholes.get(number - 1)
+        if whole is not None:
+            lines.append(f"      so that the whole is {text(whole, 60, {step.after: f'⟦{text(step.after, 30)}⟧'})}")
+    return "\n".join("\n".join([family, *lines]) for family, lines in families.items())
+
+
+def assumed(step: Step) -> str:
+    """Write what a rule assumes, of what it was applied to."""
+    found = bindings_of(step)
+    return re.sub(r"[a-z]\w*", lambda m: text(found[m[0]], 20) if m[0] in found else m[0], step.rule.when)
+
+
+def bindings_of(step: Step) -> dict[str, Expr]:
+    """Return what the holes of a rule stood for."""
+    first: dict[str, Any] = next(iter(matches(step.rule.pattern, step.before, {})), {})
+    return {name: e for name, e in first.items() if isinstance(e, Expr)}
+
+
+def changes_of_whole(journal: Journal) -> dict[int, Expr]:
+    """Return for each step what the whole expression is after it, where the step changed a part of it."""
+    found: dict[int, Expr] = {}
+    if len(journal.steps) > MOST_WHOLES:
+        return found
+    borders = [start for start, _ in journal.starts[1:]] + [len(journal.steps)]
+    for (start, outputs), end in zip(journal.starts, borders, strict=True):
+        if len(topological(outputs)) > LARGEST_WHOLE:
+            continue
+        replaced: dict[Expr, Expr] = {}
+        for number in range(start, end):
+            step = journal.steps[number]
+            replaced[step.before] = step.after
+            for whole in replayed(outputs, replaced):
+                if whole is not step.after and step.after in set(topological([whole])) and step.after.op is not None:
+                    found[number] = whole
+                    break
+    return found
+
+
+def replayed(outputs: Sequence[Expr], replaced: Mapping[Expr, Expr]) -> list[Expr]:
+    """Return what expressions are after the first steps of a journal."""
+    done: dict[Expr, Expr] = {}
+    waits_for: dict[Expr, Expr] = {}
+    stack = list(outputs)[::-1]
+    while stack:
+        node = stack[-1]
+        if node in done:
+            stack.pop()
+        elif node in waits_for:
+            done[node] = done[waits_for.pop(node)]
+        elif pending := [i for i in node.inputs if i not in done]:
+            stack += pending[::-1]
+        else:
+            same = rebuild(node, [done[i] for i in node.inputs])
+            new = same if same is not node else replaced.get(node, node)
+            if new is node:
+                done[node] = node
+            else:
+                waits_for[node] = new
+                stack.append(new)
+    return [done[output] for output in outputs]
+
+
+def as_html(journal: Journal) -> str:
+    """Write a journal as a table."""
+    rows = ["<tr><th></th><th>phase</th><th>rule</th><th>before</th><th>after</th><th>assumes</th></tr>"]
+    for number, step in enumerate(journal.steps, start=1):
+        sides = [mathml(latex(e, limit=40), "inline") for e in (step.before, step.after)]
+        told = [str(number), escape(step.rule.family), escape(step.rule.name.replace("_", " "))]
+        rows.append("<tr>" + "".join(f"<td>{c}</td>" for c in [*told, *sides, escape(assumed(step))]) + "</tr>")
+    return "<table>" + "\n".join(rows) + "</table>"
