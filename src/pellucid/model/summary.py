@@ -9,7 +9,7 @@ import numpy as np
 
 from pellucid.graph.inference import inference
 from pellucid.graph.types import Unknown, shape_text
-from pellucid.show.cost import operations
+from pellucid.show.costs import cost
 
 if TYPE_CHECKING:
     from pellucid.model.model import Model
@@ -43,7 +43,7 @@ def costs(model: Model) -> list[int] | list[None]:
     if any(isinstance(dim, Unknown) for dim in shape):
         return [None] * len(model.layers)
     sizes = {dim: 1 for dim in shape if isinstance(dim, str)}
-    up_to = [operations(stage, sizes).operations for stage in inference(model.stages)]
+    up_to = [cost(stage, sizes).operations for stage in inference(model.stages)]
     return [after - before for before, after in pairwise(up_to)]
 
 

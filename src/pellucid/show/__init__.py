@@ -7,9 +7,10 @@ from typing import Any
 
 _HOMES = {
     "pellucid.graph.text": ["text"],
-    "pellucid.show.cost": ["Cost", "operations"],
+    "pellucid.show.costs": ["Cost", "cost"],
     "pellucid.show.drawing": ["draw_graph"],
     "pellucid.show.latex": ["latex", "latex_definitions"],
+    "pellucid.show.machine": ["Machine", "this_machine"],
     "pellucid.show.mermaid": ["mermaid"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
