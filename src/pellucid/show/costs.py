@@ -247,3 +247,18 @@ def memory(outputs: Sequence[Expr], sizes: Mapping[str, int]) -> tuple[int, int]
         finished = {base[i] for i in e.inputs if last[base[i]] is e and base[i] not in kept}
         live -= sum(bytes_of(i, shapes) for i in finished if i.op is not None)
     return sum(bytes_of(e, shapes) for e in order if e.op is None), most
+
+
+def steps_of(e: Expr, shapes: Mapping[Expr, list[Sizes]]) -> int:
+    """Return how often the graph inside an op runs; once where nobody can know, or where one of several does."""
+    if e.settings.get("sequences"):
+        return shapes[e.inputs[0]][0][0]
+    return int(e.settings.get("length") or 1)
+
+
+def steps_cost(e: Expr, body: Body, shapes: Mapping[Expr, list[Sizes]], sizes: Mapping[str, int]) -> int:
+    """Return the operations of one step of a loop, whose sequences lose their first axis inside it."""
+    given = {
+        inner: shapes[outer][0][outer.ndim - inner.ndim :] for inner, outer in zip(body.inputs, e.inputs, strict=True)
+    }
+    return sum(r.operations for r in rows(body.outputs, sizes, given))
