@@ -22,7 +22,7 @@ Piece = str | tuple[Any, int]
 
 COMPARE, LOGIC, ADD, DIVIDE, MULTIPLY, NEGATE, POWER, ATOM = 10, 20, 30, 39, 40, 50, 60, 100
 """How tightly ops bind. Python reads ``x * y @ z`` as ``(x * y) @ z``, so ``@``, ``//`` and ``%`` stand just below
-``*``: they are parenthesized inside a product, and a product inside them is not."""
+``*``: they are parenthesized inside a product, and a product inside them is so on the right alone."""
 
 BIG, JUXTAPOSE = 35, 45
 r"""In LaTeX a big operator reaches over the product behind it, and matrices side by side bind tighter than \odot."""
@@ -176,7 +176,8 @@ def fill(template: str, operands: tuple[Any, ...], precedence: int) -> list[Piec
         if literal:
             result.append(literal)
         if field is not None:
-            least = {"": precedence % ATOM, ">": precedence + 1, "^": ATOM, "_": 0}[spec or ""]
+            tighter = (MULTIPLY if precedence == DIVIDE else precedence) + 1
+            least = {"": precedence % ATOM, ">": tighter, "^": ATOM, "_": 0}[spec or ""]
             result.append((operands[int(field)], least))
     return result
 
