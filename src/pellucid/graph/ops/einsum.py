@@ -67,7 +67,10 @@ def _grad(g: Any, y: Any, *operands: Any, subscripts: str) -> list[Any]:
         # An index that stands nowhere else was summed alone: the gradient is the same all along it.
         alone = tuple(a for a, i in enumerate(indices) if i not in output and not any(i in t for t in theirs))
         wanted = "".join(i for a, i in enumerate(indices) if a not in alone)
-        product = contract([g, *others], [output, *theirs], wanted)
+        if output or not others:
+            product = contract([g, *others], [output, *theirs], wanted)
+        else:
+            product = g * contract(others, theirs, wanted)
         gradients.append(call("expand_dims", product, alone) if alone else product)
     return gradients
 

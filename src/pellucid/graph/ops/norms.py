@@ -14,7 +14,7 @@ from pellucid.graph.op import op, public
 from pellucid.graph.operators import call
 from pellucid.graph.ops.forms import axes_tex
 from pellucid.graph.ops.reductions import reduced, spread
-from pellucid.graph.text import Piece
+from pellucid.graph.text import MULTIPLY, Piece
 from pellucid.graph.types import normalize_axes, normalize_axis, shape_text
 
 
@@ -32,7 +32,8 @@ def _settings(x: Expr, axis: Any = None, ord: Any = 2, keepdims: Any = False) ->
 @op(
     tex=r"\frac{{{0:_}}}{{{1:_}}}",
     floats=True,
-    grad=lambda g, z, x, y: (divide_no_nan(g, y), -g * divide_no_nan(z, y)),
+    tex_precedence=MULTIPLY,
+    grad=lambda g, z, x, y: (call("divide_no_nan", g, y), -g * call("divide_no_nan", z, y)),
     domain=((-3, 3), (0.5, 3)),
     edge=(0.0,),
 )
