@@ -24,8 +24,16 @@ print("jax" in sys.modules)
     assert python(program) == ["1 - tanh(x) ** 2", "False"]
 
 
-def test_flags_are_set_before_the_first_program(python):
-    assert python(LOOP + "import os; print(os.environ['XLA_FLAGS'])") == ["[1.0, 2.0, 4.0]", SMALL]
+FLAGS = LOOP + "import os; from pellucid.run.engine import started; print(started()[1], os.environ.get('XLA_FLAGS'))"
+
+
+def test_flags_are_set_for_the_first_program_and_for_no_child_process(python):
+    assert python(FLAGS) == ["[1.0, 2.0, 4.0]", f"{SMALL} None"]
+
+
+def test_xla_has_read_its_flags_before_they_are_taken_away(python, tmp_path):
+    python(f"from pellucid.run import engine; engine.SMALL_LOOP_BYTES = '131072 --xla_dump_to={tmp_path}'\n" + LOOP)
+    assert list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -36,7 +44,7 @@ def test_flags_are_set_before_the_first_program(python):
     ],
 )
 def test_the_users_flags_win(python, own, becomes):
-    assert python(LOOP + "import os; print(os.environ['XLA_FLAGS'])", XLA_FLAGS=own) == ["[1.0, 2.0, 4.0]", becomes]
+    assert python(FLAGS, XLA_FLAGS=own) == ["[1.0, 2.0, 4.0]", f"{becomes} {own}"]
 
 
 MALLOPT = """

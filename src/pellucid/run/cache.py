@@ -19,7 +19,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from pellucid.run.engine import jax
+from pellucid.run.engine import jax, started
 
 SHORTEST_SECONDS = 0.1
 """What compiles faster than this is not kept."""
@@ -125,7 +125,7 @@ def circumstances() -> list[str]:
     """Return what the machine code of a program depends on besides its text."""
     j = jax()
     settings = sorted(f"{name}={value}" for name, value in j.config.values.items())
-    flags = [os.environ.get(name, "") for name in ("XLA_FLAGS", "LIBTPU_INIT_ARGS")]
+    flags = [started()[1], os.environ.get("LIBTPU_INIT_ARGS", "")]
     devices = [d.device_kind for d in j.devices()]
     return [j.__version__, j.devices()[0].client.platform_version, processor(), *devices, *flags, *settings]
 

@@ -21,19 +21,35 @@ KEEP = ((-4, 0), (-1, 2**31 - 1), (-2, 64 << 20), (-8, 1))
 @functools.cache
 def jax() -> ModuleType:
     """Return JAX, setting up its process on the first call."""
-    prepare()
-    return importlib.import_module("jax")
+    return started()[0]
 
 
-def prepare() -> None:
-    """Set what XLA and the allocator read once, leaving alone whatever the user has set.
+@functools.cache
+def started() -> tuple[ModuleType, str]:
+    """Start JAX and return it, with the flags that XLA was given.
 
-    XLA reads its flags when it runs for the first time, so they are in vain where the user ran JAX before.
-    ``PELLUCID_KEEP_MEMORY=0`` leaves the allocator as it is.
+    Nothing that the user has set is changed, and child processes inherit nothing. XLA reads its flags when it starts,
+    so they are in vain where the user ran JAX before.
     """
-    flags = os.environ.get("XLA_FLAGS", "")
+    prepare_memory()
+    before = os.environ.get("XLA_FLAGS")
+    flags = before or ""
     if "xla_backend_extra_options" not in flags:
-        os.environ["XLA_FLAGS"] = f"{flags} --xla_backend_extra_options={SMALL_LOOPS}={SMALL_LOOP_BYTES}".strip()
+        flags = f"{flags} --xla_backend_extra_options={SMALL_LOOPS}={SMALL_LOOP_BYTES}".strip()
+    os.environ["XLA_FLAGS"] = flags
+    try:
+        found = importlib.import_module("jax")
+        found.devices()
+    finally:
+        if before is None:
+            del os.environ["XLA_FLAGS"]
+        else:
+            os.environ["XLA_FLAGS"] = before
+    return found, flags
+
+
+def prepare_memory() -> None:
+    """Tell the allocator to keep large buffers, unless the user has set it up or ``PELLUCID_KEEP_MEMORY=0``."""
     own = any(k.startswith("MALLOC_") or k == "GLIBC_TUNABLES" for k in os.environ)
     if sys.platform == "linux" and not own and os.environ.get("PELLUCID_KEEP_MEMORY", "1") != "0":
         keep_memory()
