@@ -195,6 +195,13 @@ def test_traces_take_the_first_axes_in_np_and_the_last_in_linalg() -> None:
     assert pel.linalg.norm is pel.norm
 
 
+def test_what_stands_on_the_right_of_a_product_is_parenthesized() -> None:
+    X, b = pel.matrix("X", shape=(3, 3)), pel.vector("b", shape=(3,))
+    assert str(X @ (2 * b)) == "X @ (2 * b)"
+    assert str((b * 2) @ X @ (b * 3)) == "b * 2 @ X @ (b * 3)"
+    assert str(pel.grad((b @ X * [1.0, 2.0, 3.0]).sum(), X)) == "outer(b, [1, 2, 3])"
+
+
 def test_latex_reads_like_a_textbook() -> None:
     X, b = pel.matrix("A", shape=(3, 3)), pel.vector("b", shape=(3,))
     assert pel.latex(pel.inv(X)) == r"A^{-1}"

@@ -126,6 +126,12 @@ def test_split(x: np.ndarray, axis: int, sections: int, cuts: list[int]) -> None
     hold(lambda x: np.unstack(x, axis=axis), x, named=False)
 
 
+def test_delete() -> None:
+    for where in (0, -1, [0, 2], slice(1, 3), [True, False, False, True]):
+        hold(lambda x, w=where: np.delete(x, w, axis=2), CUBE, named=False)
+    hold(lambda x: np.delete(x, 5), CUBE, named=False)
+
+
 def test_split_along_one_axis() -> None:
     hold(lambda x: np.hsplit(x, 3), CUBE, named=False)
     hold(lambda x: np.hsplit(x, 2), CUBE[0, 0], named=False)

@@ -12,6 +12,8 @@ import numpy as np
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.op import public
+from pellucid.graph.operators import call
+from pellucid.graph.ops.shapes import ravel
 from pellucid.graph.types import normalize_axis, shape_text
 
 
@@ -155,3 +157,44 @@ def unstack(x: Any, axis: int = 0) -> Any:
     x = as_expr(x)
     axis = normalize_axis(axis, x.ndim, "unstack", x)
     return tuple(x[(*(slice(None),) * axis, i)] for i in range(_length(x, axis, "unstack")))
+
+
+@public
+def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
+    r"""An array without some of its elements along an axis; without an axis it is flattened first.
+
+    Parameters
+    ----------
+    arr : Expr or array
+        Of any shape.
+    obj : int, slice or sequence of int or bool
+        Which elements, by their places.
+    axis : int, optional
+        Along which; its length must be known.
+
+    Returns
+    -------
+    Expr
+        So much shorter along the axis.
+
+    Raises
+    ------
+    ShapeError
+        If the length is not known, or there is no such element.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.delete(pel.matrix("x", shape=("n", 4)), [0, 2], axis=1).shape
+    ('n', 2)
+    """
+    x = as_expr(arr)
+    if axis is None:
+        x, axis = ravel(x), 0
+    axis = normalize_axis(axis, x.ndim, "delete", x)
+    places = np.arange(_length(x, axis, "delete"))
+    try:
+        kept = np.delete(places, obj)
+    except (IndexError, ValueError) as error:
+        raise ShapeError(f"delete from {x}, of shape {shape_text(x.shape)}: {error}") from error
+    return call("take", x, kept, axis=axis)
