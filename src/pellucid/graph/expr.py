@@ -317,6 +317,11 @@ def as_expr(value: Any, dtype: Any = None) -> Expr:
 
 def promote(operands: Sequence[Any], to_float: bool = False) -> list[Expr]:
     """Bring operands to NumPy's common dtype, with Python numbers taking the dtype of the arrays they meet."""
+    if all(isinstance(o, Expr) for o in operands):
+        # The common case, and the one of rewriting: nothing is left to be brought together.
+        dtypes = [o.types[0].dtype for o in operands]
+        if all(d == dtypes[0] for d in dtypes) and (not to_float or is_float(dtypes[0])):
+            return list(operands)
     strong = [as_expr(o) for o in operands if not _is_weak(o)]
     weak = [o for o in operands if _is_weak(o)]
     dtype = common_dtype([e.dtype for e in strong], weak)
@@ -340,4 +345,6 @@ def agree(actual: Shape, declared: Shape) -> bool:
 
 def freeze(settings: Mapping[str, Any]) -> Settings:
     """Make settings hashable, in the order of their names."""
+    if not settings:
+        return ()
     return tuple(sorted((key, tuple(value) if isinstance(value, list) else value) for key, value in settings.items()))
