@@ -1,5 +1,29 @@
-"""The rewrite rules, one family a file, in the order in which they are tried."""
+"""The rewrite rules, a family or a part of one in a file, in the order in which they are tried."""
 
-from pellucid.graph.rules import algebra, loops, shapes, stabilize
+from pellucid.graph.rules import (  # isort: skip
+    canonical,
+    algebra,
+    shapes,
+    reductions,
+    matrices,
+    guards,
+    stabilize,
+    logistic,
+    logarithms,
+    differences,
+    norms,
+)
 
-__all__ = ["algebra", "loops", "shapes", "stabilize"]
+__all__ = [
+    "algebra",
+    "canonical",
+    "differences",
+    "guards",
+    "logarithms",
+    "logistic",
+    "matrices",
+    "norms",
+    "reductions",
+    "shapes",
+    "stabilize",
+]

@@ -10,14 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.expr import Constant, Expr, Input
-from pellucid.graph.ops.choosing import where
+from pellucid.graph.expr import Expr, Input
 from pellucid.graph.ops.exponentials import exp, expm1, log, log1p
 from pellucid.graph.ops.indexing import gather, slice_, take_along_axis
 from pellucid.graph.ops.indices import ARRAY, WHOLE, Slice
 from pellucid.graph.ops.neural import log1m_softmax, log_softmax, sigmoid, softmax, softplus, sparse_crossentropy
-from pellucid.graph.ops.reductions import logsumexp, mean, sum
-from pellucid.graph.ops.shapes import expand_dims, size, squeeze
+from pellucid.graph.ops.reductions import logsumexp, max_, mean, sum
+from pellucid.graph.ops.shapes import broadcast_like, expand_dims, size, squeeze
+from pellucid.graph.ops.stable import logsumexp_weighted
+from pellucid.graph.pattern import Number
 from pellucid.graph.rule import rule
 
 
@@ -42,23 +43,8 @@ def log1p_exp(x: Any) -> Any:
 
 
 @rule("stabilize", examples=lambda rng: (scores(rng),))
-def logistic(x: Any) -> Any:
-    return 1 / (1 + exp(-x)), sigmoid(x)
-
-
-@rule("stabilize", examples=lambda rng: (scores(rng),))
-def logistic_of_exp(x: Any) -> Any:
-    return exp(x) / (1 + exp(x)), sigmoid(x)
-
-
-@rule("stabilize", examples=lambda rng: (scores(rng),))
 def log_sigmoid(x: Any) -> Any:
     return log(sigmoid(x)), -softplus(-x)
-
-
-@rule("stabilize", examples=lambda rng: (scores(rng),))
-def log_one_minus_sigmoid(x: Any) -> Any:
-    return log(1 - sigmoid(x)), -softplus(x)
 
 
 @rule("stabilize", examples=lambda rng: (scores(rng), (1,), True))
@@ -164,22 +150,77 @@ def log_mean_exp(x: Any, axis: Any, keepdims: Any) -> Any:
     return log(mean(exp(x), axis=axis, keepdims=keepdims)), shifted
 
 
-@rule("stabilize", examples=lambda rng: (3.0, scores(rng), (1,), True))
-def log_sum_scaled_exp(a: Any, x: Any, axis: Any, keepdims: Any) -> Any:
-    def shifted(a: Expr, x: Expr, axis: Any, keepdims: bool) -> Any:
-        positive = isinstance(a, Constant) and a.ndim == 0 and a.value > 0
-        return logsumexp(x, axis, keepdims) + log(a) if positive else None
-
-    return log(sum(a * exp(x), axis=axis, keepdims=keepdims)), shifted
+# Softmaxes in further spellings.
 
 
-@rule("stabilize", when="y is finite where c fails", examples=lambda rng: (scores(rng) > 0, scores(rng), scores(rng)))
-def multiply_where(c: Any, x: Any, y: Any) -> Any:
-    """Choose last, so that what a condition keeps out cannot make the product not a number."""
-    return where(c, x, 0) * y, lambda c, x, y: where(c, x * y, np.zeros((), y.dtype))
+@rule("stabilize", examples=lambda rng: (scores(rng), scores(rng), (1,)))
+def weighted_softmax_of_exp(w: Any, x: Any, axis: Any) -> Any:
+    return (w * exp(x)) / sum(exp(x), axis=axis, keepdims=True), w * softmax(x, axis=axis)
 
 
-@rule("stabilize", when="y != 0 where c fails", examples=lambda rng: (scores(rng) > 0, scores(rng), scores(rng)))
-def divide_where(c: Any, x: Any, y: Any) -> Any:
-    """Choose last, so that what a condition keeps out cannot make the quotient not a number."""
-    return where(c, x, 0) / y, lambda c, x, y: where(c, x / y, np.zeros((), y.dtype))
+@rule("stabilize", examples=lambda rng: (scores(rng), scores(rng), (1,), False))
+def weighted_sum_over_sum(w: Any, x: Any, axis: Any, keepdims: Any) -> Any:
+    """A mean weighted by exponentials is one weighted by a softmax."""
+
+    def averaged(w: Expr, x: Expr, axis: Any, keepdims: bool) -> Any:
+        return sum(w * softmax(x, axis), axis, keepdims) if len(w.shape) <= len(x.shape) else None
+
+    weighted = sum(w * exp(x), axis=axis, keepdims=keepdims)
+    return weighted / sum(exp(x), axis=axis, keepdims=keepdims), averaged
+
+
+@rule("stabilize", examples=lambda rng: (scores(rng), rng.normal(size=3), (1,), False))
+def over_sum_of_exp(x: Any, y: Any, axis: Any, keepdims: Any) -> Any:
+    total = sum(exp(x), axis=axis, keepdims=keepdims)
+    return y / total, lambda x, y, axis, keepdims: y * exp(-logsumexp(x, axis, keepdims))
+
+
+@rule("stabilize", examples=lambda rng: (scores(rng), (1,)))
+def exp_of_log_softmax(x: Any, axis: Any) -> Any:
+    return exp(log_softmax(x, axis=axis)), softmax(x, axis=axis)
+
+
+@rule("stabilize", examples=lambda rng: (scores(rng), (1,)))
+def logsumexp_minus(x: Any, axis: Any) -> Any:
+    return logsumexp(x, axis=axis, keepdims=True) - x, -log_softmax(x, axis=axis)
+
+
+@rule("stabilize", examples=lambda rng: (scores(rng), (1,)))
+def softmax_of_shifted(x: Any, axis: Any) -> Any:
+    return softmax(x - max_(x, axis=axis, keepdims=True), axis=axis), softmax(x, axis=axis)
+
+
+@rule("stabilize", examples=lambda rng: (scores(rng), (1,)))
+def log_softmax_of_shifted(x: Any, axis: Any) -> Any:
+    return log_softmax(x - max_(x, axis=axis, keepdims=True), axis=axis), log_softmax(x, axis=axis)
+
+
+@rule("stabilize", examples=lambda rng: (3.0, scores(rng), (1,)))
+def softmax_plus_number(a: Number, x: Any, axis: Any) -> Any:
+    return softmax(a + x, axis=axis), softmax(x, axis=axis)
+
+
+def _weighted(rng: Any) -> Any:
+    return rng.uniform(0.5, 2, (3, 4)), scores(rng), (1,), True
+
+
+def _wide(w: Expr, x: Expr) -> Expr:
+    return w if w.shape == x.shape else broadcast_like(w, x)
+
+
+@rule("stabilize", examples=_weighted)
+def log_of_weighted_sum_of_exp(w: Any, x: Any, axis: Any, keepdims: Any) -> Any:
+    def shifted(w: Expr, x: Expr, axis: Any, keepdims: bool) -> Any:
+        return logsumexp_weighted(x, _wide(w, x), axis, keepdims) if len(w.shape) <= len(x.shape) else None
+
+    return log(sum(w * exp(x), axis=axis, keepdims=keepdims)), shifted
+
+
+@rule("stabilize", examples=lambda rng: (*_weighted(rng), (1,)))
+def log_of_weighted_sum_of_softmax(w: Any, x: Any, axis: Any, keepdims: Any, along: Any) -> Any:
+    def shifted(w: Expr, x: Expr, axis: Any, keepdims: bool, along: Any) -> Any:
+        if axis != along or len(w.shape) > len(x.shape):
+            return None
+        return logsumexp_weighted(x, _wide(w, x), axis, keepdims) - logsumexp(x, axis, keepdims)
+
+    return log(sum(w * softmax(x, axis=along), axis=axis, keepdims=keepdims)), shifted

@@ -1,0 +1,100 @@
+"""What rules ask of the expressions they have matched: signs, opposites, numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.expr import Constant, Expr, Input
+from pellucid.graph.ops.elementwise import absolute, add, multiply, negative, sqrt, square, subtract
+from pellucid.graph.ops.exponentials import exp
+from pellucid.graph.ops.hyperbolic import cosh
+from pellucid.graph.ops.neural import sigmoid, softmax, softplus
+from pellucid.graph.ops.norms import vector_norm
+from pellucid.graph.ops.reductions import mean, sum
+from pellucid.graph.ops.special import erfc
+from pellucid.graph.ops.stable import sech, tanh_slope
+from pellucid.graph.rule import is_number
+
+NEVER_NEGATIVE = {
+    f.op
+    for f in (absolute, cosh, erfc, exp, sech, sigmoid, softmax, softplus, sqrt, square, tanh_slope, vector_norm)
+}
+WITH_A_LOGARITHM = {f.op for f in (cosh, erfc, exp, sech, sigmoid, softmax, square, tanh_slope)}
+
+
+def z() -> Expr:
+    """Return an input for the generated test of a rule, from -1 to 1."""
+    return Input("z", (3, 4), "float64")
+
+
+def scores(rng: Any) -> Any:
+    """Draw numbers of both signs for the generated test of a rule."""
+    return rng.normal(size=(3, 4))
+
+
+def opposites(rng: Any) -> tuple[Expr, Expr]:
+    """Return an input and its negative for the generated test of a rule."""
+    x = z()
+    return x, -x
+
+
+def number(e: Expr) -> Any:
+    """Return the value of a constant without axes as Python's number, which takes the dtype of what it meets."""
+    assert isinstance(e, Constant)
+    return e.value[()].item()
+
+
+def positive(e: Expr) -> bool:
+    """Tell whether an expression is a number above 0."""
+    return is_number(e) and number(e) > 0
+
+
+def never_negative(e: Expr) -> bool:
+    """Tell whether an expression is at least 0 whatever its inputs are."""
+    return positive(e) or e.op in NEVER_NEGATIVE
+
+
+def has_logarithm(e: Expr) -> bool:
+    """Tell whether the logarithm of an expression has a form of its own."""
+    if e.op in WITH_A_LOGARITHM:
+        return True
+    terms = e.inputs if e.op in (add.op, sum.op, mean.op) else ()
+    return any(t.op is exp.op or (t.op is multiply.op and t.inputs[1].op is exp.op) for t in terms)
+
+
+def negated(e: Expr) -> Expr:
+    """Return the negative of an expression in the form in which the rules leave it."""
+    if isinstance(e, Constant):
+        return -1 * e
+    if e.op is negative.op:
+        return e.inputs[0]
+    if e.op is subtract.op:
+        return e.inputs[1] - e.inputs[0]
+    if e.op is multiply.op and is_number(e.inputs[0]):
+        return -number(e.inputs[0]) * e.inputs[1]
+    return -e
+
+
+def are_opposite(a: Expr, b: Expr) -> bool:
+    """Tell whether one expression is the negative of the other, by its form."""
+    return a is not b and (negated(a) is b or negated(b) is a)
+
+
+def same_axes(x: Expr, axis: tuple[int, ...]) -> bool:
+    """Tell whether axes are all those of an expression."""
+    return len(axis) == x.ndim
+
+
+def exact_sum(a: Expr, b: Expr, sign: int = 1) -> Any:
+    """Return the sum of two numbers, the second with a sign, if none of their digits is lost in it; else None."""
+    assert isinstance(a, Constant)
+    assert isinstance(b, Constant)
+    p, q = a.value[()], b.value[()]
+    if a.dtype.kind != "f":
+        return None
+    with np.errstate(all="ignore"):
+        total = p + sign * q
+        exact = np.isfinite(total) and total - p == sign * q and total - sign * q == p
+    return total.item() if exact else None
