@@ -219,8 +219,8 @@ SPECIAL: dict[str, tuple[float, ...]] = {
 
 def test_special_functions_are_scipy_s(run: Any) -> None:
     table = Table()
-    for name, points in SPECIAL.items():
-        table.add(name, getattr(scipy.special, name), np.array(points), written=getattr(pel, name))
+    for name, numbers in SPECIAL.items():
+        table.add(name, getattr(scipy.special, name), np.array(numbers), written=getattr(pel, name))
     for n in (0, 1, 2, 3):
         points = np.array([0.1, 0.3, 1, 2.5, 10, 200])
         table.add(
@@ -292,7 +292,8 @@ def gradient(cost: Callable[[Expr], Expr], at: Any, order: int = 1) -> np.ndarra
     result: Expr = cost(x)
     for _ in range(order):
         result = pel.grad(result.sum(), x)
-    return pel.function([x], result, mode="numpy", on_unused_input="ignore")(np.asarray(at, "float64"))
+    found: np.ndarray = pel.function([x], result, mode="numpy", on_unused_input="ignore")(np.asarray(at, "float64"))
+    return found
 
 
 def test_gradients_are_finite_where_the_formula_is_not() -> None:

@@ -147,7 +147,7 @@ def _shift_settings(x: Expr, axis: Any = 0, steps: Any = 1, fill: Any = 0) -> di
     tex=r"\operatorname{{shift}}({0:_})",
     infer=lambda x, axis, steps, fill: x.type,
     normalize=_shift_settings,
-    grad=lambda g, y, x, axis, steps, fill: shift(g, axis=axis, steps=-steps),
+    grad=lambda g, y, x, axis, steps, fill: call("shift", g, axis=axis, steps=-steps),
     examples=lambda rng: [
         ((rng.normal(size=5),), {"steps": 2, "fill": 1}),
         ((rng.normal(size=(3, 4)),), {"axis": 1, "steps": -1}),

@@ -2,6 +2,7 @@ r"""Arithmetic and functions of every element, named as in NumPy."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -207,6 +208,14 @@ def cbrt(xp: Any, x: Any) -> Any:
     np.float32(-3.0)
     """
     return xp.cbrt(x)
+
+
+def polynomial(coefficients: Sequence[float], x: Any) -> Any:
+    r"""Write a polynomial by Horner's rule, :math:`c_0 + x (c_1 + x (c_2 + \ldots))`."""
+    *rest, value = coefficients
+    for coefficient in reversed(rest):
+        value = coefficient + x * value
+    return value
 
 
 def _cast_grad(g: Any, y: Any, x: Any, dtype: Any) -> Any:

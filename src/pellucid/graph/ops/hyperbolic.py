@@ -32,7 +32,7 @@ def tanh(xp: Any, x: Any) -> Any:
     return xp.tanh(x)
 
 
-@op(tex=r"\sinh({0:_})", floats=True, edge=(0.0, 80.0, -80.0), grad=lambda g, y, x: g * cosh(x), cost=12)
+@op(tex=r"\sinh({0:_})", floats=True, edge=(0.0, 80.0, -80.0), grad=lambda g, y, x: g * call("cosh", x), cost=12)
 def sinh(xp: Any, x: Any) -> Any:
     r"""Hyperbolic sine of every element, :math:`\sinh x = (e^x - e^{-x}) / 2`.
 

@@ -10,7 +10,9 @@ import numpy as np
 
 from pellucid.graph.op import also, op, public
 from pellucid.graph.operators import call
+from pellucid.graph.ops.elementwise import polynomial
 from pellucid.graph.ops.exponentials import exp, log, log1p
+from pellucid.graph.text import Piece
 
 POSITIVE = (0.2, 3.0)
 SLOPE = 2 / math.sqrt(math.pi)
@@ -80,13 +82,23 @@ def erfc(xp: Any, x: Any) -> Any:
     return scipy_value("erfc")(xp, x)
 
 
+def _erfcx_grad(g: Any, y: Any, x: Any) -> Any:
+    r"""Differentiate as :math:`2 x y - 2 / \sqrt\pi`, and far out, where that cancels, by its series."""
+    far = call("greater", x, 10 if x.dtype.itemsize > 4 else 5)
+    inverse = 0.5 * call("square", 1 / call("where", far, x, 1))
+    # The coefficients are those of 2 x y, without the first: -1, 3, -15, 105, ...
+    coefficients = [(-1) ** k * math.prod(range(1, 2 * k, 2)) for k in range(1, 13)]
+    slope = call("where", far, SLOPE * inverse * polynomial(coefficients, inverse), 2 * x * y - SLOPE)
+    return g * slope
+
+
 @op(
     tex=r"\operatorname{{erfcx}}({0:_})",
     floats=True,
     domain=(-1.5, 3.0),
     edge=(0.0, 1e4),
     xla=xla_value("erfcx"),
-    grad=lambda g, y, x: g * (2 * x * y - SLOPE),
+    grad=_erfcx_grad,
     cost=25,
 )
 def erfcx(xp: Any, x: Any) -> Any:
@@ -156,6 +168,14 @@ def ndtri(xp: Any, x: Any) -> Any:
     return scipy_value("ndtri")(xp, x)
 
 
+def _log_ndtr_xla(xp: Any, x: Any) -> Any:
+    """Compute the logarithm of one less the other tail above 0, where JAX's own takes that of a rounded probability."""
+    from jax.scipy.special import erfc, erfcx
+
+    distance = xp.abs(x) * math.sqrt(0.5)
+    return xp.where(x < 0, xp.log(erfcx(distance) / 2) - distance * distance, xp.log1p(-erfc(distance) / 2))
+
+
 def _log_ndtr_grad(g: Any, y: Any, x: Any) -> Any:
     r"""Divide density by probability, :math:`\varphi(x) / \Phi(x)`, whose common decay the scaled complement lacks."""
     left, right = call("minimum", x, 0), call("maximum", x, 0)
@@ -168,7 +188,7 @@ def _log_ndtr_grad(g: Any, y: Any, x: Any) -> Any:
     tex=r"\log \Phi({0:_})",
     floats=True,
     edge=(0.0, 30.0, -1e4),
-    xla=xla_value("log_ndtr"),
+    xla=_log_ndtr_xla,
     grad=_log_ndtr_grad,
     cost=30,
 )
@@ -192,7 +212,7 @@ def log_ndtr(xp: Any, x: Any) -> Any:
     domain=POSITIVE,
     edge=(1e-20, 1.0, 1e20),
     xla=xla_value("gammaln"),
-    grad=lambda g, y, x: g * digamma(x),
+    grad=lambda g, y, x: g * call("digamma", x),
     cost=30,
 )
 def gammaln(xp: Any, x: Any) -> Any:
@@ -214,7 +234,7 @@ def gammaln(xp: Any, x: Any) -> Any:
     domain=POSITIVE,
     edge=(1.0, 1e20),
     xla=xla_value("digamma"),
-    grad=lambda g, y, x: g * digamma_derivative(x, n=1),
+    grad=lambda g, y, x: g * call("polygamma", 1, x),
     cost=30,
 )
 def digamma(xp: Any, x: Any) -> Any:
@@ -230,15 +250,23 @@ def digamma(xp: Any, x: Any) -> Any:
     return scipy_value("digamma")(xp, x)
 
 
+def _polygamma_tex(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
+    return [rf"\psi^{{({settings['n']})}}(", (operands[0], 0), ")"]
+
+
+def _polygamma_text(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
+    return [f"polygamma({settings['n']}, ", (operands[0], 0), ")"]
+
+
 @op(
-    tex=lambda operands, settings: [rf"\psi^{{({settings.get('n', 1)})}}(", (operands[0], 0), ")"],
-    text=lambda operands, settings: [f"polygamma({settings.get('n', 1)}, ", (operands[0], 0), ")"],
+    tex=_polygamma_tex,
+    text=_polygamma_text,
     floats=True,
     normalize=lambda x, n=1: {"n": int(n)},
     domain=POSITIVE,
     edge=(1.0, 1e5),
     xla=lambda xp, x, n: xla_value("polygamma")(xp, n, x),
-    grad=lambda g, y, x, n: g * digamma_derivative(x, n=n + 1),
+    grad=lambda g, y, x, n: g * call("polygamma", n + 1, x),
     cost=50,
 )
 def digamma_derivative(xp: Any, x: Any, n: Any = 1) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 from pellucid.graph.expr import promote
 from pellucid.graph.op import also, op, public
 from pellucid.graph.operators import call
+from pellucid.graph.ops.elementwise import polynomial
 
 POSITIVE, INSIDE = (0.2, 3.0), (-0.9, 0.9)
 
@@ -177,11 +178,8 @@ def _sinc_grad(g: Any, y: Any, x: Any) -> Any:
     angle = np.array(np.pi, x.dtype) * x
     small = call("abs", x) < 0.2
     near, far = call("where", small, angle, 0), call("where", small, 1, x)
-    powers, series = near * near, None
-    for k in range(7, 0, -1):
-        term = (-1) ** k * 2 * k / math.factorial(2 * k + 1)
-        series = term if series is None else term + powers * series
-    by_series = np.pi * near * series
+    coefficients = [(-1) ** k * 2 * k / math.factorial(2 * k + 1) for k in range(1, 8)]
+    by_series = np.pi * near * polynomial(coefficients, near * near)
     return g * call("where", small, by_series, (cos(np.pi * far) - sinc(far)) / far)
 
 
