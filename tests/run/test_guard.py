@@ -161,3 +161,21 @@ def test_the_program_that_runs_is_the_one_that_is_watched(x):
     assert pel.function([x], naive, mode="guard")(ONES * 1000) > 1000  # simplified to logsumexp
     lines, _ = story(pel.function([x], naive, mode="guard", rewrite=False), ONES * 1000)
     assert lines[0] == "exp(x) became inf"
+
+
+def test_a_deep_expression_is_told_in_brief(x):
+    deep = x
+    for _ in range(20):
+        deep = pel.tanh(deep + 1) * x
+    lines, _ = story(pel.function([x], pel.log(deep - deep.max()).sum(), mode="guard"), ONES)
+    assert lines[0].startswith("log(")
+    assert "…" in lines[0]
+    assert max(map(len, lines[:3])) < 100
+
+
+def test_what_simplification_made_is_traced_to_the_line_that_wrote_it(x):
+    naive = pel.log(1 + x)  # becomes log1p
+    f = pel.function([x], naive.sum(), mode="guard")
+    lines, found = story(f, with_(-1))
+    assert lines[0] == "log1p(x) became -inf"
+    assert "naive = pel.log(1 + x)" in lines[3]

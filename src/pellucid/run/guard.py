@@ -10,12 +10,11 @@ import numpy as np
 from pellucid.graph.errors import NonFiniteError
 from pellucid.graph.expr import Constant, Expr, Shared
 from pellucid.graph.places import place_text
-from pellucid.graph.text import text
 from pellucid.run.history import History
 from pellucid.run.interpreter import NumpyProgram, in_order
 from pellucid.run.nonfinite import Finding, Inspection, bad_elements
 from pellucid.run.program import Program
-from pellucid.run.values import described, parts
+from pellucid.run.values import brief, described, parts
 
 MOST_PASSED_ON = 6
 """How many of the expressions that passed it on are named."""
@@ -76,10 +75,10 @@ def error_of(found: Finding, program: Program, step: int | None) -> NonFiniteErr
     if found.expr.op is not None and found.expr.origin:
         lines.append(f"  written at {place_text(original(found.expr, program).origin or found.expr.origin)}")
     if found.passed_on:
-        named = [text(e, 40) for e in found.passed_on[:MOST_PASSED_ON]]
+        named = [brief(e) for e in found.passed_on[:MOST_PASSED_ON]]
         more = len(found.passed_on) - len(named)
         lines.append(f"  only passed on by {', '.join(named)}{f' and {more} more' if more else ''}")
-    reached = [text(r, 40) for r in program.outputs if r in {found.expr, *found.passed_on}]
+    reached = [brief(r) for r in program.outputs if r in {found.expr, *found.passed_on}]
     reached += [f"the update of {s}" for s, r in program.updates.items() if r in {found.expr, *found.passed_on}]
     if reached:
         lines.append(f"  and so reached {', '.join(reached)}")
@@ -100,7 +99,7 @@ def heading(found: Finding, what: str, step: int | None) -> str:
     if e.op is None:
         at = f" at {list(found.place)}" if found.place else ""
         return f"{e} itself is {what}{at}{where}: the data, not the network"
-    return f"{text(e, 60)} became {what}{where}"
+    return f"{brief(e)} became {what}{where}"
 
 
 def sample_text(found: Finding, program: Program) -> str:
@@ -119,17 +118,24 @@ def operand_lines(found: Finding) -> list[str]:
             continue
         if e.op is not None and e.op.elementwise:
             there = np.broadcast_to(operand, np.shape(found.value))[found.place]
-            lines.append(f"{text(source, 40)} = {there}")
+            lines.append(f"{brief(source)} = {there}")
         else:
-            lines += [f"{text(source, 40)}: {described(v)}" for v in parts(operand)]
+            lines += [f"{brief(source)}: {described(v)}" for v in parts(operand)]
     return lines
 
 
 def original(e: Expr, program: Program) -> Expr:
     """Return the expression of the user's that simplification made this one of."""
-    before = {step.after: step.before for step in program.journal.steps}
-    seen: set[Expr] = set()
-    while e in before and e not in seen:
-        seen.add(e)
-        e = before[e]
+    for step in reversed(program.journal.steps):
+        if e in near(step.after) and e not in near(step.before):
+            e = step.before
     return e
+
+
+def near(e: Expr, depth: int = 4) -> set[Expr]:
+    """Return an expression and what it is made of, a few levels deep: what one rule may have written."""
+    found = level = {e}
+    for _ in range(depth):
+        level = {i for outer in level for i in outer.inputs} - found
+        found = found | level
+    return found

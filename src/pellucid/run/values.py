@@ -15,6 +15,10 @@ SHORT = 8
 """Arrays of more elements are shown by their type and range."""
 
 
+LONGEST = 60
+"""Longer expressions are written in brief."""
+
+
 class Values(dict[Expr, Any]):
     """What every expression of a program came to; printed as a table."""
 
@@ -25,9 +29,23 @@ class Values(dict[Expr, Any]):
         )
 
     def __str__(self) -> str:
-        names = [text(e, 40) for e in self]
+        names = [brief(e) for e in self]
         width = max(map(len, names), default=0)
         return "\n".join(f"{name:<{width}}  {value_text(v)}" for name, v in zip(names, self.values(), strict=True))
+
+
+def brief(e: Expr) -> str:
+    """Write an expression in full if it is short, or else with what lies deep inside it left out."""
+    written = text(e, LONGEST)
+    for depth in (4, 3, 2, 1):
+        if len(written) <= LONGEST:
+            break
+        level, hidden = {e}, set()
+        for _ in range(depth):
+            level = {i for outer in level for i in outer.inputs}
+            hidden = {i for i in level if i.op is not None}
+        written = text(e, LONGEST, dict.fromkeys(hidden - {e}, "…"))
+    return written
 
 
 def parts(value: Any) -> list[Any]:
