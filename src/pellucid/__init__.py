@@ -5,7 +5,6 @@ The public names, each imported when it is first used, so that ``import pellucid
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
 from typing import Any
 
@@ -64,6 +63,7 @@ _HOMES = {
     "pellucid.show.why": ["why"],
     "pellucid.show.costs": ["cost"],
     "pellucid.show.source": ["source"],
+    "pellucid.show.tree": ["tree"],
     "pellucid.graph.text": ["named", "text"],
 }
 _MODULES = {
@@ -75,6 +75,14 @@ _MODULES = {
     "optimizers": "pellucid.nn.optimizers",
     "random": "pellucid.graph.ops.random",
     "show": "pellucid.show",
+}
+_ABOVE = {
+    "eval": ("pellucid.run.once", "value_of"),
+    "html": ("pellucid.show.notebook", "expression_html"),
+    "journal_check": ("pellucid.show.journal_check", "check"),
+    "journal_html": ("pellucid.show.journal", "as_html"),
+    "journal_text": ("pellucid.show.journal", "as_text"),
+    "latex": ("pellucid.show.latex", "notebook"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -91,21 +99,13 @@ def __getattr__(name: str) -> Any:
         if not found.__module__.startswith("pellucid."):
             return found  # a user's op, in whose place another may be put
     globals()[name] = found
-    _tell_forms()
     return found
 
 
-def _tell_forms() -> None:
-    """Tell the graph, once it is there, how an expression is shown and run: it knows nobody above itself."""
-    expr = sys.modules.get("pellucid.graph.expr")
-    if expr is not None:
-        expr.ABOVE.setdefault("eval", lambda *given: import_module("pellucid.run.once").value_of(*given))
-        expr.ABOVE.setdefault("journal_check", lambda *given: import_module("pellucid.show.journal_check").check(*given))
-        expr.ABOVE.setdefault("journal_html", lambda *given: import_module("pellucid.show.journal").as_html(*given))
-        expr.ABOVE.setdefault("journal_text", lambda *given: import_module("pellucid.show.journal").as_text(*given))
-    text = sys.modules.get("pellucid.graph.text")
-    if text is not None:
-        text.FORMS.setdefault("latex", lambda expr: import_module("pellucid.show.latex").notebook(expr))
+def _above(name: str) -> Any:
+    """Return what an expression does with the help of packages that the graph does not know."""
+    home, function = _ABOVE[name]
+    return getattr(import_module(home), function)
 
 
 def _function(name: str) -> Any:

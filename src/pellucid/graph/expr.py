@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid.graph.above import above
 from pellucid.graph.errors import DtypeError, ShapeError
 from pellucid.graph.methods import Methods
 from pellucid.graph.operators import call
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
     from pellucid.graph.op import Op
 
 Settings = tuple[tuple[str, Any], ...]
-
-
-ABOVE: dict[str, Callable[..., Any]] = {}
-"""What expressions can do by packages above this one, which tell it so: ``"eval"``."""
 
 
 class Expr(Methods):
@@ -99,10 +96,11 @@ class Expr(Methods):
 
         return text(self)
 
-    def _repr_latex_(self) -> str | None:
-        from pellucid.graph.text import FORMS
+    def _repr_latex_(self) -> str:
+        return above("latex", self)
 
-        return FORMS["latex"](self) if "latex" in FORMS else None
+    def _repr_html_(self) -> str:
+        return above("html", self)
 
     def eval(self, values: Mapping[Any, Any] | None = None, *, mode: str = "xla") -> Any:
         """Return the value for given values of what it depends on; what is compiled is kept for the next time.
@@ -131,7 +129,7 @@ class Expr(Methods):
         >>> (2 * x).eval({x: [1.0, 2.0]}), (2 * x).eval({"x": [3.0]})
         (array([2., 4.], dtype=float32), array([6.], dtype=float32))
         """
-        return ABOVE["eval"](self, values, mode)
+        return above("eval", self, values, mode)
 
     def __copy__(self) -> Expr:
         return self

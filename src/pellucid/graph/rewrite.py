@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.above import above
 from pellucid.graph.errors import RewriteError
 from pellucid.graph.evaluate import evaluate
-from pellucid.graph.expr import ABOVE, Constant, Expr, constant
+from pellucid.graph.expr import Constant, Expr, constant
 from pellucid.graph.op import Body, Op
 from pellucid.graph.phases import chosen
 from pellucid.graph.rule import FOLD, Rule, glance
@@ -57,11 +58,11 @@ class Journal:
     """What was rewritten, each with the number of steps that stood in the journal before."""
 
     def __str__(self) -> str:
-        told: str = ABOVE["journal_text"](self)
+        told: str = above("journal_text", self)
         return told
 
     def _repr_html_(self) -> str:
-        told: str = ABOVE["journal_html"](self)
+        told: str = above("journal_html", self)
         return told
 
     def check(self, values: Mapping[Any, Any] | None = None) -> Any:
@@ -82,7 +83,7 @@ class Journal:
         InputError, ShapeError
             If an input has no value, or one of another shape.
         """
-        return ABOVE["journal_check"](self, values)
+        return above("journal_check", self, values)
 
     def __len__(self) -> int:
         return len(self.steps)

@@ -27,9 +27,6 @@ COMPARE, LOGIC, ADD, DIVIDE, MULTIPLY, NEGATE, POWER, ATOM = 10, 20, 30, 39, 40,
 BIG, JUXTAPOSE = 35, 45
 r"""In LaTeX a big operator reaches over the product behind it, and matrices side by side bind tighter than \odot."""
 
-FORMS: dict[str, Callable[[Expr], str]] = {}
-"""Forms of an expression that are written elsewhere, by name: ``"latex"``, for which notebooks ask."""
-
 
 class Notation(Protocol):
     """How leaves and ops are written."""

@@ -10,6 +10,7 @@ from pellucid.graph.expr import Expr
 from pellucid.show.canvas import FAINT, INK, PALETTE, new_figure
 from pellucid.show.layout import Layout, Spot, arrange
 from pellucid.show.nodes import Node, nodes_of
+from pellucid.show.notes import notes_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,7 +30,13 @@ MEANINGS = {"input": "input", "shared": "shared variable", "constant": "constant
 
 
 def draw_graph(
-    expr: Expr | Sequence[Expr], names: Mapping[Any, str] | None = None, title: str = "", limit: int = 60
+    expr: Expr | Sequence[Expr],
+    names: Mapping[Any, str] | None = None,
+    title: str = "",
+    limit: int = 60,
+    *,
+    sizes: Mapping[str, int] | None = None,
+    values: Mapping[Any, Any] | None = None,
 ) -> Figure:
     """Draw a graph from its leaves at the top to its results at the bottom.
 
@@ -45,6 +52,10 @@ def draw_graph(
         Stands above the picture.
     limit : int
         How many boxes there may be.
+    sizes : mapping from str to int, optional
+        The sizes that names stand for; with them, each box tells its arithmetic operations.
+    values : mapping from Expr or str to array, optional
+        Values for the inputs; with them, each box tells its value.
 
     Returns
     -------
@@ -64,7 +75,8 @@ def draw_graph(
     >>> figure.axes[0].get_title(loc="left")
     'A sum'
     """
-    nodes = nodes_of(expr, names, limit)
+    outputs = [expr] if isinstance(expr, Expr) else list(expr)
+    nodes = nodes_of(outputs, names, limit, notes_of(outputs, sizes, values))
     layout = arrange(nodes, box_width)
     width = max(s.x + s.width / 2 for row in layout.layers for s in row)
     height = STEP * (len(layout.layers) - 1) + HEIGHT

@@ -7,6 +7,7 @@ from typing import Any
 
 from pellucid.graph.expr import Expr
 from pellucid.show.nodes import Node, nodes_of
+from pellucid.show.notes import notes_of
 
 BOXES = {
     "input": '(["{0}"])',
@@ -24,7 +25,14 @@ STYLES = {
 }
 
 
-def mermaid(expr: Expr | Sequence[Expr], names: Mapping[Any, str] | None = None, limit: int = 200) -> str:
+def mermaid(
+    expr: Expr | Sequence[Expr],
+    names: Mapping[Any, str] | None = None,
+    limit: int = 200,
+    *,
+    sizes: Mapping[str, int] | None = None,
+    values: Mapping[Any, Any] | None = None,
+) -> str:
     """Write a graph as a Mermaid flowchart: one box for every expression, with its dtype and shape.
 
     Parameters
@@ -35,6 +43,10 @@ def mermaid(expr: Expr | Sequence[Expr], names: Mapping[Any, str] | None = None,
         Names for expressions in between.
     limit : int
         How many boxes there may be.
+    sizes : mapping from str to int, optional
+        The sizes that names stand for; with them, each box tells its arithmetic operations.
+    values : mapping from Expr or str to array, optional
+        Values for the inputs; with them, each box tells its value.
 
     Returns
     -------
@@ -60,7 +72,8 @@ def mermaid(expr: Expr | Sequence[Expr], names: Mapping[Any, str] | None = None,
         classDef constant fill:#eeeeee,stroke:#999999
         classDef result fill:#d2ebe2,stroke:#009E73
     """
-    nodes = nodes_of(expr, names, limit)
+    outputs = [expr] if isinstance(expr, Expr) else list(expr)
+    nodes = nodes_of(outputs, names, limit, notes_of(outputs, sizes, values))
     ids = {node: f"n{number}" for number, node in enumerate(nodes)}
     lines = ["flowchart TD"]
     for node in nodes:

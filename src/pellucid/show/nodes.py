@@ -44,7 +44,7 @@ class Node:
     label : str
         What it is or does.
     type : str
-        Its dtype and shape; empty for a number.
+        Its dtype and shape, what it costs and its value, where these are told; empty for a number.
     parents : list of Node
         What it is made of, in order; one that stands twice in it is here twice.
     """
@@ -56,7 +56,10 @@ class Node:
 
 
 def nodes_of(
-    expr: Expr | Sequence[Expr], names: Mapping[Any, str] | None = None, limit: int | None = None
+    expr: Expr | Sequence[Expr],
+    names: Mapping[Any, str] | None = None,
+    limit: int | None = None,
+    notes: Mapping[Expr, Sequence[str]] | None = None,
 ) -> list[Node]:
     """Return the nodes of a picture, each after its parents.
 
@@ -69,7 +72,7 @@ def nodes_of(
         If there are more than ``limit``.
     """
     results = [expr] if isinstance(expr, Expr) else list(expr)
-    final, names = set(results), names or {}
+    final, names, notes = set(results), names or {}, notes or {}
     drawn: dict[Expr, Node] = {}
     nodes: list[Node] = []
 
@@ -80,8 +83,8 @@ def nodes_of(
     for e in topological(results):
         if is_number(e) and e not in final:
             continue
-        parents = [add(make(i, [], names, final)) if is_number(i) else drawn[i] for i in e.inputs]
-        drawn[e] = add(make(e, parents, names, final))
+        parents = [add(make(i, [], names, final, {})) if is_number(i) else drawn[i] for i in e.inputs]
+        drawn[e] = add(make(e, parents, names, final, notes))
     if limit is not None and len(nodes) > limit:
         raise ValueError(
             f"Expected a graph of at most {limit} nodes, which a person can read. Received: {len(nodes)}. "
@@ -95,13 +98,21 @@ def is_number(e: Expr) -> bool:
     return isinstance(e, Constant) and e.value.ndim == 0
 
 
-def make(e: Expr, parents: list[Node], names: Mapping[Any, str], final: set[Expr]) -> Node:
+def make(
+    e: Expr,
+    parents: list[Node],
+    names: Mapping[Any, str],
+    final: set[Expr],
+    notes: Mapping[Expr, Sequence[str]],
+) -> Node:
     """Return the node of one expression."""
     kind = "result" if e in final and e.op is not None else kind_of(e)
     label = op_label(e) if e.op is not None else text(e)
-    if e in names:
-        label = f"{names[e]} = {label}" if e.op is not None else names[e]
-    return Node(kind, label, "" if is_number(e) else type_text(e), parents)
+    name = names.get(e) or (e.name if e.op is not None else None)
+    if name:
+        label = f"{name} = {label}" if e.op is not None else name
+    told = [*([] if is_number(e) else [type_text(e)]), *notes.get(e, ())]
+    return Node(kind, label, " ".join(told), parents)
 
 
 def kind_of(e: Expr) -> str:
