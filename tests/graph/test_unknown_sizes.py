@@ -36,6 +36,16 @@ def test_an_unknown_size_that_is_one_after_all_is_refused_where_it_meets_another
         f([1.0], [1.0, 2.0, 3.0])
 
 
+def test_stacks_of_matrices_do_not_broadcast_along_an_unknown_size() -> None:
+    x, z = pel.tensor3("x"), pel.tensor3("z")
+    for product in (x @ z, pel.solve(x, z), pel.cross(x, z)):
+        f = pel.function([x, z], product, mode="numpy")
+        with pytest.raises(
+            ShapeError, match="dimension -3 of x was unknown and is 1 here, where another operand has 2"
+        ):
+            f(np.ones((1, 3, 3)), np.ones((2, 3, 3)))
+
+
 def test_the_crossentropy_of_unknown_classes_has_its_gradient() -> None:
     y, z = pel.ivector("y"), pel.matrix("z")
     g = pel.grad(pel.sparse_crossentropy(y, z).sum(), z)

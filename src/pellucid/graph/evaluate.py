@@ -91,8 +91,8 @@ def compute(xp: Any, node: Expr, operands: list[Any]) -> Any:
     """Compute one expression from the values of its inputs, and hold the result against the type it was promised."""
     op = node.op
     assert op is not None
-    if op.elementwise and len(operands) > 1:
-        check_unknown_sizes(node, operands)
+    if op.core is not None and len(operands) > 1:
+        check_unknown_sizes(node, operands, op.core)
     settings = node.settings
     try:
         if xp is not np and op.xla is not None:
@@ -103,8 +103,8 @@ def compute(xp: Any, node: Expr, operands: list[Any]) -> Any:
         raise
     except np.linalg.LinAlgError as error:
         raise LinAlgError(
-            f"{node}{written_at(node)}: {error}. Where that cannot be helped, a small multiple of the identity added to "
-            "the matrix makes it regular: A + 1e-6 * pel.eye(n)"
+            f"{node}{written_at(node)}: {error}. Where that cannot be helped, a small multiple of the identity added "
+            "to the matrix makes it regular: A + 1e-6 * pel.eye(n)"
         ) from error
     except (ValueError, TypeError, IndexError) as error:
         shapes = ", ".join(shape_text(np.shape(o)) for o in operands)
@@ -128,10 +128,10 @@ def concrete(node: Expr, value: Any) -> tuple[Any, ...]:
     return tuple(size if isinstance(dim, str) else dim for dim, size in zip(node.shape, value.shape, strict=True))
 
 
-def check_unknown_sizes(node: Expr, operands: list[Any]) -> None:
+def check_unknown_sizes(node: Expr, operands: list[Any], core: int) -> None:
     """Refuse to broadcast along an unknown dimension: the gradient assumed that it is as long as the result."""
     for operand, value in zip(node.inputs, operands, strict=True):
-        for axis, dim in enumerate(reversed(operand.shape), start=1):
+        for axis, dim in enumerate(reversed(operand.shape[: max(0, operand.ndim - core)]), start=core + 1):
             size = np.shape(value)[-axis]
             if not isinstance(dim, Unknown) or size != 1:
                 continue

@@ -51,6 +51,7 @@ class Op:
     conditions: int = 0
     accepts: str = "biuf"
     promotes: bool = True
+    core: int | None = None
     commutative: bool = False
     folds: bool = True
     inference: Function | None = None
@@ -109,6 +110,8 @@ class Op:
                 f"is {shape.left} in one and {shape.right} in another. Sizes must be equal, or 1"
             )
         dtype = self.result(dict(settings)) if callable(self.result) else self.result
+        if dtype is None and shape == inputs[-1].types[0].shape:
+            return inputs[-1].types[0]
         return Type(shape, np.dtype(dtype) if dtype is not None else inputs[-1].dtype)
 
     def written(self, inputs: Sequence[Any], settings: Settings | Mapping[str, Any] = ()) -> str:
@@ -145,6 +148,8 @@ class Op:
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         """Tell operands from settings, as the signature has them."""
+        if not kwargs and len(args) == len(self.operands) and not self.variadic:
+            return list(args), {}
         count = len(args) if self.variadic else len(self.operands)
         operands, extra = list(args[:count]), args[count:]
         settings = dict(zip(self.defaults, extra, strict=False))
@@ -183,6 +188,7 @@ def op(
     conditions: int = 0,
     accepts: str = "biuf",
     promotes: bool | None = None,
+    core: int | None = None,
     commutative: bool = False,
     folds: bool = True,
     inference: Function | None = None,
@@ -235,6 +241,8 @@ def op(
         integers "i" and "u", real numbers "f".
     promotes : bool, optional
         Whether operands are brought to a common dtype; true for elementwise ops unless said otherwise.
+    core : int, optional
+        How many last axes of each operand do not broadcast, where those before them do; an elementwise op has none.
     commutative : bool
         Whether the operands may be swapped.
     folds : bool
@@ -289,6 +297,7 @@ def op(
             conditions=conditions,
             accepts=accepts,
             promotes=(infer is None) if promotes is None else promotes,
+            core=0 if infer is None else core,
             commutative=commutative,
             folds=folds,
             inference=inference,

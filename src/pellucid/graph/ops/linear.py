@@ -78,6 +78,7 @@ def _examples(rng: np.random.Generator) -> list[Any]:
     precedence=DIVIDE,
     tex_precedence=JUXTAPOSE,
     promotes=True,
+    core=2,
     infer=lambda x, y: Type(product_shape(x, y), x.dtype),
     grad=_matmul_grad,
     examples=_examples,

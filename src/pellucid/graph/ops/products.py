@@ -123,6 +123,7 @@ def _cross_axis(x: Expr, y: Expr, axis: Any = -1) -> dict[str, Any]:
     precedence=ATOM,
     tex_precedence=MULTIPLY,
     promotes=True,
+    core=0,
     infer=_cross_type,
     normalize=_cross_axis,
     grad=lambda g, z, x, y, axis: (
