@@ -21,7 +21,7 @@ SOFTPLUS = [
     case("log(1 + exp(2 * x)) / 2", "softplus(2 * x) / 2", x=REAL),
     case("log(1 + exp(3 * x - 1))", "softplus(3 * x - 1)", x=REAL),
     case("log(1 + exp(x)) ** 2", "softplus(x) ** 2", x=FAR),
-    case("sqrt(log(1 + exp(x)))", "sqrt(softplus(x))", x=FAR),
+    case("sqrt(log(1 + exp(x)))", "sqrt(softplus(x))", x=FAR[1:]),
     case("log(1 + exp(-x ** 2))", "softplus(-x ** 2)", x=(-30, -5, -1, 0.5, 2, 8, 30)),
     case("log(2 + 2 * exp(x))", "log(2) + softplus(x)", x=(-1000, -20, 0, 3, 20, 1000)),
     case("log(1 + 3 * exp(x))", "softplus(x + log(3))", x=(-1000, -20, 0, 3, 20, 1000)),
@@ -29,7 +29,7 @@ SOFTPLUS = [
     case("log(1 + exp(x - y))", "softplus(x - y)", x=FAR, y=OTHER),
     case("tanh(log(1 + exp(x)))", "tanh(softplus(x))", x=FAR),
     case("x * tanh(log(1 + exp(x)))", "x * tanh(softplus(x))", x=FAR),
-    case("logaddexp(x, 0 * x)", "softplus(x)", x=FAR),
+    case("logaddexp(x, 0)", "softplus(x)", x=FAR),
 ]
 
 SIGMOID = [

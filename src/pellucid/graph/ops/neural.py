@@ -264,8 +264,7 @@ def log1m_softmax(xp: Any, x: Any, axis: Any = -1) -> Any:
     rest = xp.log(xp.sum(others, axis=axis, keepdims=True)) + (second - greatest)
     e = xp.exp(x - greatest)
     total = xp.sum(e, axis=axis, keepdims=True)
-    less = xp.log(xp.where(alone, xp.ones_like(x), total - e))
-    return xp.where(alone, rest, less) - xp.log(total)
+    return xp.where(alone, rest - xp.log(total), xp.log1p(-xp.where(alone, xp.zeros_like(x), e) / total))
 
 
 def _crossentropy_type(y: Expr, z: Expr) -> Type:

@@ -66,6 +66,11 @@ def subtract_negative(x: Any, y: Any) -> Any:
 
 
 @rule("algebra")
+def negative_minus(x: Any, y: Any) -> Any:
+    return (-x) - y, -(x + y)
+
+
+@rule("algebra")
 def multiply_negative(x: Any, y: Any) -> Any:
     return x * (-y), -(x * y)
 

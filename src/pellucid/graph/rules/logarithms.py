@@ -14,6 +14,7 @@ from pellucid.graph.ops.elementwise import absolute, power, sqrt, square
 from pellucid.graph.ops.exponentials import exp, exp2, expm1, log, log1p, log2, log10, logaddexp
 from pellucid.graph.ops.hyperbolic import arccosh, arcsinh, arctanh, cosh, sinh, tanh
 from pellucid.graph.ops.neural import sigmoid, softplus
+from pellucid.graph.ops.norms import vector_norm
 from pellucid.graph.ops.reductions import prod, sum
 from pellucid.graph.ops.special import erfc, log_ndtr, xlog1py, xlogy
 from pellucid.graph.ops.stable import exprel, log1mexp, log1prel, log_cosh, sech, tanh_slope
@@ -153,6 +154,12 @@ def log_of_power(x: Any, a: Number) -> Any:
     return log(power(x, a)), taken_down
 
 
+@rule("stabilize", examples=lambda rng: (scores(rng), (1,), True))
+def log_of_sum_of_squares(x: Any, axis: Any, keepdims: Any) -> Any:
+    squares = sum(square(x), axis=axis, keepdims=keepdims)
+    return log(squares), lambda x, axis, keepdims: 2 * log(vector_norm(x, axis, 2, keepdims))
+
+
 @rule("stabilize")
 def log_of_sqrt(x: Any) -> Any:
     return log(sqrt(x)), log(x) / 2
@@ -194,6 +201,24 @@ def log_of_one_multiple(a: Number, x: Any, y: Any) -> Any:
         return logaddexp(x + math.log(number(a)), y) if positive(a) else None
 
     return log(a * exp(x) + exp(y)), shifted
+
+
+@rule("stabilize", examples=lambda rng: (3.0, 0.5, scores(rng)))
+def log_of_number_and_multiple(a: Number, b: Number, x: Any) -> Any:
+    def shifted(a: Expr, b: Expr, x: Expr) -> Any:
+        if not (positive(a) and positive(b)):
+            return None
+        return softplus(x + math.log(number(b) / number(a))) + math.log(number(a))
+
+    return log(a + b * exp(x)), shifted
+
+
+@rule("stabilize", examples=_with_number)
+def log_of_number_and_exp(a: Number, x: Any) -> Any:
+    def shifted(a: Expr, x: Expr) -> Any:
+        return softplus(x - math.log(number(a))) + math.log(number(a)) if positive(a) and number(a) != 1 else None
+
+    return log(a + exp(x)), shifted
 
 
 @rule("stabilize", examples=opposites)

@@ -4,6 +4,7 @@ exponentials.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from pellucid.graph.expr import Expr
@@ -11,7 +12,7 @@ from pellucid.graph.ops.elementwise import square
 from pellucid.graph.ops.exponentials import exp, expm1, logaddexp
 from pellucid.graph.ops.hyperbolic import cosh, sinh, tanh
 from pellucid.graph.ops.neural import sigmoid, softplus
-from pellucid.graph.ops.stable import sech, softsign, tanh_slope
+from pellucid.graph.ops.stable import log_cosh, sech, sigmoid_slope, softsign, tanh_slope
 from pellucid.graph.pattern import Number
 from pellucid.graph.rule import rule
 from pellucid.graph.rules.facts import are_opposite, number, opposites, scores
@@ -40,6 +41,11 @@ def logistic(x: Any) -> Any:
 @rule("stabilize", examples=_one)
 def logistic_of_exp(x: Any) -> Any:
     return exp(x) / (1 + exp(x)), sigmoid(x)
+
+
+@rule("stabilize", examples=_one)
+def expm1_over_one_plus_exp(x: Any) -> Any:
+    return expm1(x) / (1 + exp(x)), tanh(x / 2)
 
 
 @rule("stabilize", examples=_two)
@@ -76,6 +82,11 @@ def exp_times_sigmoid_times(x: Any, y: Any, w: Any) -> Any:
 def exp_times_square_of_sigmoid(x: Any, y: Any) -> Any:
     product = exp(x) * square(sigmoid(y))
     return product, lambda x, y: sigmoid(x) * sigmoid(y) if are_opposite(x, y) else None
+
+
+@rule("stabilize", examples=opposites)
+def sigmoid_times_rest(x: Any, y: Any) -> Any:
+    return sigmoid(x) * sigmoid(y), lambda x, y: sigmoid_slope(x) if are_opposite(x, y) else None
 
 
 @rule("stabilize", examples=_one)
@@ -121,6 +132,12 @@ def softplus_difference(x: Any, y: Any) -> Any:
     return softplus(x) - softplus(y), lambda x, y: x if are_opposite(x, y) else None
 
 
+@rule("stabilize", examples=opposites)
+def sum_of_softplus(x: Any, y: Any) -> Any:
+    both = softplus(x) + softplus(y)
+    return both, lambda x, y: 2 * log_cosh(x / 2) + 2 * math.log(2) if are_opposite(x, y) else None
+
+
 @rule("stabilize", examples=lambda rng: (scores(rng), 0.0))
 def logaddexp_of_zero(x: Any, a: Number) -> Any:
     return logaddexp(x, a), lambda x, a: softplus(x) if number(a) == 0 else None
@@ -132,11 +149,6 @@ def logaddexp_of_zero(x: Any, a: Number) -> Any:
 @rule("stabilize", examples=_one)
 def sinh_over_cosh(x: Any) -> Any:
     return sinh(x) / cosh(x), tanh(x)
-
-
-@rule("stabilize", examples=_one)
-def expm1_over_one_plus_exp(x: Any) -> Any:
-    return expm1(x) / (1 + exp(x)), tanh(x / 2)
 
 
 @rule("stabilize", examples=_one)

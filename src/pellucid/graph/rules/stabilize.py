@@ -20,11 +20,7 @@ from pellucid.graph.ops.shapes import broadcast_like, expand_dims, size, squeeze
 from pellucid.graph.ops.stable import logsumexp_weighted
 from pellucid.graph.pattern import Number
 from pellucid.graph.rule import rule
-
-
-def scores(rng: Any) -> Any:
-    """Draw scores for the generated test of a rule."""
-    return rng.normal(size=(3, 4))
+from pellucid.graph.rules.facts import number, scores
 
 
 @rule("stabilize")
@@ -170,9 +166,15 @@ def weighted_sum_over_sum(w: Any, x: Any, axis: Any, keepdims: Any) -> Any:
 
 
 @rule("stabilize", examples=lambda rng: (scores(rng), rng.normal(size=3), (1,), False))
-def over_sum_of_exp(x: Any, y: Any, axis: Any, keepdims: Any) -> Any:
+def exp_over_sum_of_exp(x: Any, y: Any, axis: Any, keepdims: Any) -> Any:
     total = sum(exp(x), axis=axis, keepdims=keepdims)
-    return y / total, lambda x, y, axis, keepdims: y * exp(-logsumexp(x, axis, keepdims))
+    return exp(y) / total, lambda x, y, axis, keepdims: exp(y - logsumexp(x, axis, keepdims))
+
+
+@rule("stabilize", examples=lambda rng: (3.0, scores(rng), (1,), False))
+def number_over_sum_of_exp(a: Number, x: Any, axis: Any, keepdims: Any) -> Any:
+    total = sum(exp(x), axis=axis, keepdims=keepdims)
+    return a / total, lambda a, x, axis, keepdims: number(a) * exp(-logsumexp(x, axis, keepdims))
 
 
 @rule("stabilize", examples=lambda rng: (scores(rng), (1,)))
