@@ -147,8 +147,22 @@ def test_what_is_refused() -> None:
         pel.conv(x, w, dilation=4)
     with pytest.raises(ShapeError, match=r"Expected strides to be an integer of 1 or more, or 2 of them. Received"):
         pel.conv(x, w, strides=0)
-    with pytest.raises(ShapeError, match=r"Expected padding to be 'valid', 'same'.* Received: padding='full'"):
-        pel.conv(x, w, padding="full")
+    with pytest.raises(ShapeError, match=r"Expected padding to be 'valid', 'same'.* Received: padding='reflect'"):
+        pel.conv(x, w, padding="reflect")
+    with pytest.raises(ShapeError, match=r"'causal', the last of them for one axis alone.* Received: padding='causal'"):
+        pel.conv(x, w, padding="causal")
+    with pytest.raises(ShapeError, match=r"'valid', 'same', or \(before, after\).* Received: padding='full'"):
+        pel.max_pool(x, padding="full")
+    with pytest.raises(ShapeError, match=r"Expected padding to be .* Received: padding=\(1, 2, 3\)"):
+        pel.conv(x, w, padding=(1, 2, 3))
+    with pytest.raises(ShapeError, match=r"Expected padding to be .* Received: padding=-1"):
+        pel.conv(x, w, padding=-1)
+    with pytest.raises(ShapeError, match=r"is for 3 channels in each of 2 groups. Received: x, .* which has 3"):
+        pel.conv(x, w, groups=2)
+    with pytest.raises(ShapeError, match=r"the 4 channels that w makes do not divide into 3 groups"):
+        pel.conv(x, w, groups=3)
+    with pytest.raises(ShapeError, match=r"expected groups to be an integer of 1 or more. Received: groups=0"):
+        pel.conv(x, w, groups=0)
     with pytest.raises(ShapeError, match=r"padding='same' with strides=\(2, 2\) needs sizes that are known"):
         pel.conv(pel.tensor4("y", shape=("n", "h", "w", 3)), w, strides=2, padding="same")
     with pytest.raises(ShapeError, match=r"pooling: expected an input \(batch, ..., channels\). Received: m"):

@@ -25,7 +25,8 @@ from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.op import op
 from pellucid.graph.operators import call
-from pellucid.graph.ops.windows import as_tuple, counts_of, padded, padding_pairs, taps, window_count
+from pellucid.graph.ops.grouped import grouped_forward, grouped_kernel, grouped_parts, grouped_turned
+from pellucid.graph.ops.windows import as_tuple, counts_of, overlapped, padded, padding_pairs, taps, window_count
 from pellucid.graph.text import MULTIPLY
 from pellucid.graph.types import Type, shape_text, unify
 
@@ -46,7 +47,7 @@ def kernel_window(kernel: Expr) -> tuple[int, ...]:
     return window
 
 
-def conv_type(x: Expr, kernel: Expr, strides: Any, padding: Any, dilation: Any) -> Type:
+def conv_type(x: Expr, kernel: Expr, strides: Any, padding: Any, dilation: Any, groups: int) -> Type:
     """Return the type of a convolution."""
     spatial = [
         window_count(n, k, s, p, d, f"conv of {x} with {kernel}")
@@ -55,25 +56,41 @@ def conv_type(x: Expr, kernel: Expr, strides: Any, padding: Any, dilation: Any) 
     return Type((x.shape[0], *spatial, kernel.shape[-1]), x.dtype)
 
 
-def _conv_settings(x: Expr, kernel: Expr, strides: Any, padding: Any, dilation: Any) -> dict[str, Any]:
+WORDS = ("valid", "same", "full", "causal")
+
+
+def _conv_settings(x: Expr, kernel: Expr, strides: Any, padding: Any, dilation: Any, groups: Any = 1) -> dict[str, Any]:
     axes = x.ndim - 2
     if axes < 1 or kernel.ndim != x.ndim:
         raise ShapeError(
             "conv: expected an input (batch, ..., channels) and a kernel (..., channels in, channels out) of as many "
             f"axes. Received: {x} of shape {shape_text(x.shape)} and {kernel} of shape {shape_text(kernel.shape)}"
         )
-    if unify(x.shape[-1], kernel.shape[-2]) is None:
-        raise ShapeError(
-            f"conv: the kernel {kernel}, of shape {shape_text(kernel.shape)}, is for {kernel.shape[-2]} channels. "
-            f"Received: {x}, of shape {shape_text(x.shape)}, which has {x.shape[-1]}"
-        )
+    check_channels(x, kernel, groups)
     window = kernel_window(kernel)
     strides, dilation = as_tuple(strides, axes, "strides"), as_tuple(dilation, axes, "dilation")
     return {
         "strides": strides,
-        "padding": padding_pairs(padding, x.shape[1:-1], window, strides, dilation),
+        "padding": padding_pairs(padding, x.shape[1:-1], window, strides, dilation, WORDS),
         "dilation": dilation,
+        "groups": int(groups),
     }
+
+
+def check_channels(x: Expr, kernel: Expr, groups: Any) -> None:
+    """Refuse channels that a kernel is not made for, or that do not divide into groups."""
+    if not isinstance(groups, (int, np.integer)) or groups < 1:
+        raise ShapeError(f"conv: expected groups to be an integer of 1 or more. Received: groups={groups!r}")
+    channels, seen, made = x.shape[-1], kernel.shape[-2], kernel.shape[-1]
+    wanted = seen * int(groups) if isinstance(seen, int) else seen
+    if groups > 1 and isinstance(made, int) and made % groups:
+        raise ShapeError(f"conv: the {made} channels that {kernel} makes do not divide into {groups} groups")
+    if unify(channels, wanted) is None and (groups == 1 or isinstance(wanted, int)):
+        of_each = f" in each of {groups} groups" if groups > 1 else ""
+        raise ShapeError(
+            f"conv: the kernel {kernel}, of shape {shape_text(kernel.shape)}, is for {seen} channels{of_each}. "
+            f"Received: {x}, of shape {shape_text(x.shape)}, which has {channels}"
+        )
 
 
 def _conv_grad(g: Any, y: Any, x: Any, kernel: Any, **settings: Any) -> tuple[Any, Any]:
@@ -89,6 +106,8 @@ def _conv_examples(rng: np.random.Generator) -> list[Any]:
         ((x, kernel), strided),
         ((x, kernel), {"dilation": 2, "padding": ((1, 2), (0, 1))}),
         (line, {"padding": "same"}),
+        ((rng.normal(size=(2, 5, 4)), rng.normal(size=(3, 2, 6))), {"padding": "causal", "groups": 2}),
+        ((rng.normal(size=(2, 4, 4, 2)), rng.normal(size=(3, 2, 1, 4))), {"padding": "full", "groups": 2}),
     ]
 
 
@@ -97,29 +116,43 @@ def _conv_cost(node: Expr, size: Any) -> Any:
     return 2 * size(node) * size(kernel) / size(kernel, -1)
 
 
-def _conv_value(xp: Any, x: Any, kernel: Any, strides: Any, padding: Any, dilation: Any) -> Any:
+def _conv_value(xp: Any, x: Any, kernel: Any, strides: Any, padding: Any, dilation: Any, groups: int) -> Any:
     window = kernel.shape[:-2]
     counts = counts_of(x, window, strides, padding, dilation)
-    patches = xp.concatenate(list(taps(xp, padded(xp, x, padding), window, strides, dilation, counts)), axis=-1)
+    slices = list(taps(xp, padded(xp, x, padding), window, strides, dilation, counts))
+    if groups > 1:
+        return grouped_forward(xp, slices, kernel, groups)
+    patches = xp.concatenate(slices, axis=-1)
     flat = patches.reshape(-1, patches.shape[-1]) @ kernel.reshape(-1, kernel.shape[-1])
     return flat.reshape(x.shape[0], *counts, kernel.shape[-1])
 
 
-def _conv_xla(xp: Any, x: Any, kernel: Any, strides: Any, padding: Any, dilation: Any) -> Any:
+def _conv_xla(xp: Any, x: Any, kernel: Any, strides: Any, padding: Any, dilation: Any, groups: int) -> Any:
+    if _on_cpu():
+        return _conv_value(xp, x, kernel, strides, padding, dilation, groups)
+    return _lax_conv(x, kernel, strides, padding, dilation, (1,) * len(strides), groups)
+
+
+def _on_cpu() -> bool:
     import jax
 
-    if jax.default_backend() == "cpu":
-        return _conv_value(xp, x, kernel, strides, padding, dilation)
-    return _lax_conv(x, kernel, strides, padding, dilation, (1,) * len(strides))
+    return bool(jax.default_backend() == "cpu")
 
 
-def _lax_conv(x: Any, kernel: Any, strides: Any, padding: Any, dilation: Any, spread: Any) -> Any:
+def _lax_conv(x: Any, kernel: Any, strides: Any, padding: Any, dilation: Any, spread: Any, groups: int) -> Any:
     from jax import lax
 
     spatial = "DHW"[-(x.ndim - 2) :]
     layout = (f"N{spatial}C", f"{spatial}IO", f"N{spatial}C")
     return lax.conv_general_dilated(
-        x, kernel, strides, padding, lhs_dilation=spread, rhs_dilation=dilation, dimension_numbers=layout
+        x,
+        kernel,
+        strides,
+        padding,
+        lhs_dilation=spread,
+        rhs_dilation=dilation,
+        dimension_numbers=layout,
+        feature_group_count=groups,
     )
 
 
@@ -135,7 +168,9 @@ def _lax_conv(x: Any, kernel: Any, strides: Any, padding: Any, dilation: Any, sp
     examples=_conv_examples,
     cost=_conv_cost,
 )
-def conv(xp: Any, x: Any, kernel: Any, strides: Any = 1, padding: Any = "valid", dilation: Any = 1) -> Any:
+def conv(
+    xp: Any, x: Any, kernel: Any, strides: Any = 1, padding: Any = "valid", dilation: Any = 1, groups: Any = 1
+) -> Any:
     r"""Convolution as neural networks have it (a correlation), in one, two or three dimensions, channels last:
     :math:`y_{n,i,c} = \sum_{k,d} x_{n,\, s i + r k,\, d} \; w_{k,d,c}`.
 
@@ -143,12 +178,17 @@ def conv(xp: Any, x: Any, kernel: Any, strides: Any = 1, padding: Any = "valid",
     ----------
     x : Expr or array, shape (batch, ..., channels in)
         What is convolved.
-    kernel : Expr or array, shape (..., channels in, channels out)
+    kernel : Expr or array, shape (..., channels in / groups, channels out)
         With what.
     strides, dilation : int or tuple of int
         The step :math:`s` of the window and the step :math:`r` inside it.
-    padding : {"valid", "same"} or pairs of int
-        None, zeros so that the size is kept (divided by the strides), or so many before and after each axis.
+    padding : {"valid", "same", "full", "causal"} or pairs of int
+        No zeros; so many that the size is kept (divided by the strides); so many that every window counts which meets
+        the input; along one axis, so many in front that no window sees what comes after it; or so many before and
+        after each axis.
+    groups : int
+        Into how many groups the channels are divided, each of which sees only itself; as many groups as channels in
+        are a depthwise convolution.
 
     Returns
     -------
@@ -171,19 +211,37 @@ def conv(xp: Any, x: Any, kernel: Any, strides: Any = 1, padding: Any = "valid",
     ----------
     V. Dumoulin and F. Visin, A guide to convolution arithmetic for deep learning, arXiv:1603.07285.
     """
-    return _conv_value(xp, x, kernel, strides, padding, dilation)
+    return _conv_value(xp, x, kernel, strides, padding, dilation, groups)
 
 
-def _input_gradient_xla(xp: Any, g: Any, kernel: Any, like: Any, strides: Any, padding: Any, dilation: Any) -> Any:
+def spread_back(
+    xp: Any, g: Any, kernel: Any, sizes: Any, strides: Any, padding: Any, dilation: Any, groups: int
+) -> Any:
+    """Spread every window's gradient over the window, in an array of these sizes: the transpose of `conv`."""
+    window = kernel.shape[:-2]
+    if xp is not np and not (groups > 1 and kernel.shape[-2] == 1 and _on_cpu()):
+        return _spread_back_by_xla(xp, g, kernel, sizes, strides, padding, dilation, groups)
+    if groups > 1:
+        parts = grouped_parts(xp, g, kernel, groups)
+    else:
+        spread = g @ kernel.reshape(-1, kernel.shape[-1]).T
+        parts = xp.split(spread, math.prod(window), axis=-1)
+    return overlapped(xp, parts, sizes, window, strides, padding, dilation)
+
+
+def _spread_back_by_xla(
+    xp: Any, g: Any, kernel: Any, sizes: Any, strides: Any, padding: Any, dilation: Any, groups: int
+) -> Any:
     axes = range(len(strides))
-    turned = xp.swapaxes(xp.flip(kernel, axis=tuple(axes)), -1, -2)
+    turned = xp.flip(kernel, axis=tuple(axes))
+    turned = grouped_turned(xp, turned, groups) if groups > 1 else xp.swapaxes(turned, -1, -2)
     border = []
     for a in axes:
         reach = (kernel.shape[a] - 1) * dilation[a]
         low = reach - padding[a][0]
         grown = (g.shape[a + 1] - 1) * strides[a] + 1
-        border.append((low, like.shape[a + 1] + reach - grown - low))
-    return _lax_conv(g, turned, (1,) * len(strides), border, dilation, strides)
+        border.append((low, sizes[a] + reach - grown - low))
+    return _lax_conv(g, turned, (1,) * len(strides), border, dilation, strides, groups)
 
 
 def _input_gradient_grad(u: Any, y: Any, g: Any, kernel: Any, like: Any, **settings: Any) -> tuple[Any, Any, None]:
@@ -205,14 +263,13 @@ def _gradient_examples(of: str) -> Any:
 
 @op(
     promotes=True,
-    infer=lambda g, kernel, like, strides, padding, dilation: Type((g.shape[0], *like.shape[1:]), g.dtype),
+    infer=lambda g, kernel, like, **settings: Type((g.shape[0], *like.shape[1:]), g.dtype),
     grad=_input_gradient_grad,
-    xla=_input_gradient_xla,
     examples=_gradient_examples("input"),
     cost=lambda node, size: 2 * size(node.inputs[0]) * size(node.inputs[1]) / size(node.inputs[1], -1),
 )
 def conv_input_gradient(
-    xp: Any, g: Any, kernel: Any, like: Any, strides: Any = (), padding: Any = (), dilation: Any = ()
+    xp: Any, g: Any, kernel: Any, like: Any, strides: Any = (), padding: Any = (), dilation: Any = (), groups: Any = 1
 ) -> Any:
     r"""The gradient of a convolution with respect to its input: every window's gradient spread over the window.
 
@@ -224,7 +281,7 @@ def conv_input_gradient(
         The kernel.
     like : Expr, shape (batch, ..., channels in)
         The input, of which only the shape is used.
-    strides, padding, dilation : tuples
+    strides, padding, dilation, groups
         The convolution's, written out.
 
     Returns
@@ -239,25 +296,20 @@ def conv_input_gradient(
     >>> pel.grad(pel.conv(x, w).sum(), x).shape
     ('n', 8, 1)
     """
-    window = kernel.shape[:-2]
-    result = padded(xp, xp.zeros(like.shape, g.dtype), padding)
-    spread = g @ kernel.reshape(-1, kernel.shape[-1]).T
-    parts = xp.split(spread, math.prod(window), axis=-1)
-    for target, part in zip(taps(xp, result, window, strides, dilation, g.shape[1:-1]), parts, strict=True):
-        target += part
-    inner = [slice(a, result.shape[i + 1] - b) for i, (a, b) in enumerate(padding)]
-    return result[(slice(None), *inner, slice(None))]
+    return spread_back(xp, g, kernel, like.shape[1:-1], strides, padding, dilation, groups)
 
 
 def _kernel_gradient_grad(u: Any, y: Any, x: Any, g: Any, like: Any, **settings: Any) -> tuple[Any, Any, None]:
     return conv_input_gradient(g, u, x, **settings), conv(x, u, **settings), None
 
 
-def _kernel_gradient_xla(xp: Any, x: Any, g: Any, like: Any, strides: Any, padding: Any, dilation: Any) -> Any:
+def _kernel_gradient_xla(
+    xp: Any, x: Any, g: Any, like: Any, strides: Any, padding: Any, dilation: Any, groups: int
+) -> Any:
     window = like.shape[:-2]
-    plain = set(strides) == set(dilation) == {1}
+    plain = set(strides) == set(dilation) == {1} == {groups}
     if not plain or g.shape[-1] >= x.shape[-1]:
-        return _kernel_gradient_value(xp, x, g, like, strides, padding, dilation)
+        return _kernel_gradient_value(xp, x, g, like, strides, padding, dilation, groups)
     # Slices of the gradient are the smaller ones here; they meet the kernel's taps in reverse.
     x = padded(xp, x, padding)
     wide = padded(xp, g, tuple((k - 1, k - 1) for k in window))
@@ -267,22 +319,27 @@ def _kernel_gradient_xla(xp: Any, x: Any, g: Any, like: Any, strides: Any, paddi
     return xp.moveaxis(xp.flip(turned, axis=tuple(range(1, len(window) + 1))), 0, -2)
 
 
-def _kernel_gradient_value(xp: Any, x: Any, g: Any, like: Any, strides: Any, padding: Any, dilation: Any) -> Any:
+def _kernel_gradient_value(
+    xp: Any, x: Any, g: Any, like: Any, strides: Any, padding: Any, dilation: Any, groups: int
+) -> Any:
     window = like.shape[:-2]
-    patches = xp.concatenate(list(taps(xp, padded(xp, x, padding), window, strides, dilation, g.shape[1:-1])), axis=-1)
+    slices = list(taps(xp, padded(xp, x, padding), window, strides, dilation, g.shape[1:-1]))
+    if groups > 1:
+        return grouped_kernel(xp, slices, g, like.shape, groups)
+    patches = xp.concatenate(slices, axis=-1)
     return (patches.reshape(-1, patches.shape[-1]).T @ g.reshape(-1, g.shape[-1])).reshape(like.shape)
 
 
 @op(
     promotes=True,
-    infer=lambda x, g, like, strides, padding, dilation: Type(like.shape, g.dtype),
+    infer=lambda x, g, like, **settings: Type(like.shape, g.dtype),
     grad=_kernel_gradient_grad,
     xla=_kernel_gradient_xla,
     examples=_gradient_examples("kernel"),
     cost=lambda node, size: 2 * size(node.inputs[1]) * size(node) / size(node, -1),
 )
 def conv_kernel_gradient(
-    xp: Any, x: Any, g: Any, like: Any, strides: Any = (), padding: Any = (), dilation: Any = ()
+    xp: Any, x: Any, g: Any, like: Any, strides: Any = (), padding: Any = (), dilation: Any = (), groups: Any = 1
 ) -> Any:
     r"""The gradient of a convolution with respect to its kernel: every window times its gradient, summed.
 
@@ -294,7 +351,7 @@ def conv_kernel_gradient(
         The gradient with respect to the result.
     like : Expr, shape (..., channels in, channels out)
         The kernel, of which only the shape is used.
-    strides, padding, dilation : tuples
+    strides, padding, dilation, groups
         The convolution's, written out.
 
     Returns
@@ -309,4 +366,4 @@ def conv_kernel_gradient(
     >>> pel.grad(pel.conv(x, w).sum(), w).shape
     (3, 1, 4)
     """
-    return _kernel_gradient_value(xp, x, g, like, strides, padding, dilation)
+    return _kernel_gradient_value(xp, x, g, like, strides, padding, dilation, groups)

@@ -1,0 +1,116 @@
+r"""Images made larger or smaller: one product with a matrix of weights for each axis, which are known beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.errors import ShapeError, near_miss
+from pellucid.graph.expr import as_expr
+from pellucid.graph.op import public
+from pellucid.graph.operators import call
+from pellucid.graph.ops.windows import as_tuple
+from pellucid.graph.types import is_float, shape_text
+
+Array = np.ndarray[Any, Any]
+
+
+def _triangle(distance: Array) -> Array:
+    return np.maximum(0, 1 - distance)
+
+
+def _cubic(distance: Array) -> Array:
+    """Keys's cubic with a = -1/2."""
+    near = (1.5 * distance - 2.5) * distance * distance + 1
+    far = ((-0.5 * distance + 2.5) * distance - 4) * distance + 2
+    return np.where(distance < 1, near, np.where(distance < 2, far, 0))
+
+
+def _lanczos(radius: int) -> Any:
+    def kernel(distance: Array) -> Array:
+        return np.where(distance < radius, np.sinc(distance) * np.sinc(distance / radius), 0)
+
+    return kernel
+
+
+KERNELS = {"bilinear": _triangle, "bicubic": _cubic, "lanczos3": _lanczos(3), "lanczos5": _lanczos(5)}
+METHODS = ("nearest", *KERNELS)
+
+
+def weights_of(method: str, old: int, new: int, antialias: bool) -> Array:
+    """Return how much each old element weighs in each new one, shape (new, old), as float64.
+
+    A new element lies where its middle is among the middles of the old ones. Weights add up to 1.
+    """
+    step = old / new
+    middles = (np.arange(new) + 0.5) * step - 0.5
+    if method == "nearest":
+        return np.eye(old)[np.minimum(np.floor(middles + 0.5), old - 1).astype(int)]
+    width = max(step, 1) if antialias else 1
+    weights: Array = KERNELS[method](np.abs(middles[:, None] - np.arange(old)) / width)
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+@public
+def resize(images: Any, size: int | Sequence[int], interpolation: str = "bilinear", antialias: bool = False) -> Any:
+    r"""Images of another size, :math:`y = A \, x \, B^\top` with weights :math:`A` for the rows and :math:`B` for the
+    columns of every channel.
+
+    Parameters
+    ----------
+    images : Expr or array, shape (batch, ..., channels)
+        With one, two or three axes between, whose sizes are known; integers are taken as `config.floatx` unless the
+        method is ``"nearest"``.
+    size : int or sequence of int
+        The new size of each of these axes.
+    interpolation : {"bilinear", "nearest", "bicubic", "lanczos3", "lanczos5"}
+        How an element between others is made of them.
+    antialias : bool
+        Whether a smaller image takes the mean of what it leaves out, against moiré.
+
+    Returns
+    -------
+    Expr, shape (batch, ..., channels)
+        Of the new size.
+
+    Raises
+    ------
+    ShapeError
+        If a size is not known.
+    ValueError
+        For another method; the nearest is named.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.resize(pel.tensor4("x", shape=("n", 28, 28, 3)), (14, 56)).shape
+    ('n', 14, 56, 3)
+
+    References
+    ----------
+    R. G. Keys, Cubic convolution interpolation for digital image processing, IEEE Transactions on Acoustics, Speech,
+    and Signal Processing 29 (1981).
+    """
+    x = as_expr(images)
+    if interpolation not in METHODS:
+        raise ValueError(
+            f"Expected interpolation to be one of {', '.join(METHODS)}. Received: "
+            f"interpolation={interpolation!r}.{near_miss(interpolation, METHODS)}"
+        )
+    sizes = [d for d in x.shape[1:-1] if isinstance(d, int)]
+    if x.ndim < 3 or len(sizes) != x.ndim - 2 or 0 in sizes:
+        raise ShapeError(
+            "resize: expected images (batch, ..., channels) whose sizes are known. "
+            f"Received: {x} of shape {shape_text(x.shape)}"
+        )
+    if interpolation != "nearest" and not is_float(x.dtype):
+        x = call("cast", x, dtype=None)
+    for axis, (old, new) in enumerate(zip(sizes, as_tuple(size, len(sizes), "size"), strict=True), start=1):
+        weights = weights_of(interpolation, old, new, antialias)
+        if interpolation == "nearest":
+            x = call("take", x, weights.argmax(axis=1), axis=axis)
+        elif old != new:
+            x = call("moveaxis", call("moveaxis", x, axis, -1) @ weights.T.astype(x.dtype), -1, axis)
+    return x
