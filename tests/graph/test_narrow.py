@@ -42,9 +42,7 @@ def same(outputs: list[Expr], by_numpy: Any, by_xla: Any) -> list[Expr]:
 
 def two_chains() -> list[Expr]:
     """Write a loop of two states that know nothing of one another, and a result of each."""
-    made: list[Expr] = pel.scan(
-        lambda x, a, b: [pel.tanh(x + a @ W), b * 0.5 + 1, a * 2, b.sum()], X, [H, 2 * H]
-    )
+    made: list[Expr] = pel.scan(lambda x, a, b: [pel.tanh(x + a @ W), b * 0.5 + 1, a * 2, b.sum()], X, [H, 2 * H])
     return made
 
 
@@ -95,7 +93,7 @@ def test_the_last_state_and_its_gradient_share_one_loop() -> None:
 
 def test_loops_inside_a_step_are_narrowed_too(by_numpy: Any, by_xla: Any) -> None:
     def row(x: Expr, h: Expr) -> Expr:
-        sums, products = pel.scan(lambda e, s, p: [s + e, p * e], x, [h.sum(), W.sum()])
+        sums, _ = pel.scan(lambda e, s, p: [s + e, p * e], x, [h.sum(), W.sum()])
         return h * sums[-1]
 
     [fewer] = same([pel.scan(row, X, H)], by_numpy, by_xla)

@@ -9,7 +9,7 @@ import pytest
 
 import pellucid as pel
 from pellucid.graph.expr import Input
-from pellucid.graph.ops.random import threefry
+from pellucid.graph.ops.threefry import threefry
 
 WORDS = pel.constant(np.zeros((400, 50), bool))
 
@@ -37,7 +37,7 @@ def draws(seed: int = 3) -> tuple[pel.random.Generator, list[Any]]:
         rng.uniform(like=WORDS, dtype="float64"),
         rng.normal(like=WORDS),
         rng.normal(like=WORDS, dtype="float64"),
-        rng.bernoulli(like=WORDS, p=0.3),
+        rng.bernoulli(0.3, like=WORDS),
         rng.dropout(pel.ones_like(WORDS, dtype="float32"), 0.25),
     ]
     return rng, kinds
@@ -89,13 +89,13 @@ def test_a_seed_gives_the_same_numbers_again(by_numpy: Any) -> None:
     found = []
     for _ in range(2):
         rng = pel.random.Generator(2**40 + 5)
-        found.append(by_numpy([rng.normal((3,))], {rng.state: rng.state.get_value()})[0])
+        found.append(by_numpy([rng.normal(size=(3,))], {rng.state: rng.state.get_value()})[0])
     np.testing.assert_array_equal(*found)
 
 
 def test_a_function_draws_anew_at_every_call_and_can_be_set_back() -> None:
     rng = pel.random.Generator(7)
-    f = pel.function([], rng.uniform((4,)), mode="numpy")
+    f = pel.function([], rng.uniform(size=(4,)), mode="numpy")
     first, second = f(), f()
     assert (first != second).all()
     rng.seed(7)
@@ -110,7 +110,7 @@ def test_seeds_are_checked() -> None:
 
 def test_ranges_and_scales(by_numpy: Any) -> None:
     rng = pel.random.Generator(1)
-    u, z = rng.uniform((1000,), low=-2.0, high=4.0), rng.normal((1000,), loc=5.0, scale=0.1)
+    u, z = rng.uniform(-2.0, 4.0, (1000,)), rng.normal(5.0, 0.1, (1000,))
     found_u, found_z = by_numpy([u, z], {rng.state: rng.state.get_value()})
     assert found_u.dtype == found_z.dtype == np.float32
     assert -2 <= found_u.min() < -1.8
@@ -152,5 +152,5 @@ def test_dropout_of_nothing_keeps_everything(by_numpy: Any) -> None:
 def test_sizes_that_are_odd_empty_or_a_single_number(by_numpy: Any) -> None:
     rng = pel.random.Generator(0)
     shapes = [(), (1,), (3,), (0, 2), (3, 5)]
-    found = by_numpy([rng.normal(s) for s in shapes], {rng.state: rng.state.get_value()})
+    found = by_numpy([rng.normal(size=s) for s in shapes], {rng.state: rng.state.get_value()})
     assert [f.shape for f in found] == shapes

@@ -12,7 +12,7 @@ T. Chen, B. Xu, C. Zhang and C. Guestrin, Training Deep Nets with Sublinear Memo
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,7 +106,9 @@ def scan_grad(g: Any, node: Expr, *operands: Expr, **settings: Any) -> list[Any]
     arrived = g if len(node.types) > 1 else [g]
     if (settings["checkpoint"] or 1) > 1:
         wanted = list(dict.fromkeys(operands))
-        by_operand = dict(zip(wanted, pullback(segmented(operands, **settings), arrived, wanted, stop=wanted), strict=True))
+        by_operand = dict(
+            zip(wanted, pullback(segmented(operands, **settings), arrived, wanted, stop=wanted), strict=True)
+        )
         # An operand that stands twice is differentiated once, for both places.
         return [by_operand.pop(o, None) for o in operands]
     loop = OPS["scan_loop"].make(operands, {**settings, "kept": None})
@@ -118,7 +120,7 @@ def scan_grad(g: Any, node: Expr, *operands: Expr, **settings: Any) -> list[Any]
     if not made.body.outputs:
         return [None] * len(operands)
     seen = window(settings["truncate"], settings["reverse"], loop.shape[0])
-    source = {
+    source: dict[str, Callable[[int], Expr]] = {
         "gradient": lambda i: in_full(stacked_g[i], stacked[i]),
         "output": lambda i: stacked[i],
         "sequence": lambda i: xs[i],
@@ -137,19 +139,19 @@ def scan_grad(g: Any, node: Expr, *operands: Expr, **settings: Any) -> list[Any]
             "sequences": len(walked),
             "length": None,
             "reverse": not settings["reverse"],
-            "kept": tuple(range(count, len(made.body.outputs))),
+            "kept": None,
             "truncate": None,
             "checkpoint": settings["checkpoint"],
         },
     )
     found: dict[tuple[str, int], Any] = {}
-    for place, i in enumerate(made.returned):
+    for place, i in enumerate(made.returned, start=count):
         d = result(back, place)
         found["sequence", i] = d if seen is None else pullback([xs[i][seen]], [d], [xs[i]], stop=[xs[i]])[0]
-    for place, i in enumerate(made.carried, start=len(made.returned)):
+    for place, i in enumerate(made.carried, start=len(made.body.outputs)):
         d = result(back, place)
         found["state", i] = d if seen is None else until_start(d, stacked[0], settings["truncate"])
-    for place, i in enumerate(made.summed, start=len(made.returned) + len(made.carried)):
+    for place, i in enumerate(made.summed, start=len(made.body.outputs) + len(made.carried)):
         found["fixed", i] = result(back, place)
     counts = (("sequence", sequences), ("state", states), ("fixed", len(fixed)))
     return [found.get((kind, i)) for kind, n in counts for i in range(n)]
@@ -222,13 +224,13 @@ def segmented(operands: Sequence[Expr], **settings: Any) -> list[Expr]:
             **plain,
             "body": segment(body, each, tuple(sorted(plain.items()))),
             "length": None if xs else count,
-            "kept": tuple(range(states, states + len(kept))),
+            "kept": None,
             "checkpoint": 1,
         },
     )
-    stacked = [result(outer, i) for i in range(len(kept))]
+    stacked = [result(outer, states + i) for i in range(len(kept))]
     stacked = [call("reshape", s, (count * each, *s.shape[2:])) for s in stacked]
-    last = [result(outer, len(kept) + i) for i in range(states)]
+    last = [result(outer, states + len(kept) + i) for i in range(states)]
     if left:
         tail_settings = {**plain, "body": body, "checkpoint": 1, "length": None if xs else left}
         tail = OPS["scan_loop"].make((*[x[second] for x in xs], *last, *fixed), tail_settings)

@@ -166,13 +166,11 @@ def branch(xp: Any, predicate: Any, *operands: Any, then: Any = None, otherwise:
 
 
 @public
-def cond(
-    predicate: Any, then: Callable[..., Any], otherwise: Callable[..., Any], *operands: Any
-) -> Any:
+def cond(predicate: Any, then: Callable[..., Any], otherwise: Callable[..., Any], *operands: Any) -> Any:
     r"""Compute one of two graphs, :math:`f(x)` if a condition holds and :math:`g(x)` otherwise.
 
-    Only the branch that is taken is computed, and only its gradient: what a branch writes itself belongs to it, what was
-    written before is computed in any case. To choose for each element there is `where`, and for each row, `map`.
+    Only the branch that is taken is computed, and only its gradient: what a branch writes itself belongs to it, what
+    was written before is computed in any case. To choose for each element there is `where`, and for each row, `map`.
 
     Parameters
     ----------

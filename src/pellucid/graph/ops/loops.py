@@ -176,14 +176,13 @@ def write_loop(
     outputs = [*news, *results[len(starts) :]]
     flat = [place for of in states for place in of.values()]
     outer = border(made_from([*places, *flat], outputs), outputs)
-    kept = (*first[:-1], *range(len(news), len(outputs)))
+    newest = [*first[:-1], *range(len(news), len(outputs))]
     inits = [h for start, _ in starts for h in start.values()]
     operands = (*xs, *inits, *outer)
-    settings = {"states": len(flat), "sequences": len(xs), "length": length, "reverse": bool(reverse), "kept": kept}
+    settings = {"states": len(flat), "sequences": len(xs), "length": length, "reverse": bool(reverse)}
     cut = cuts(name, truncate, checkpoint, xs[0].shape[0] if xs else length)
-    made = scan_loop.op.make(operands, {"body": body_of([*places, *flat], outer, outputs), **settings, **cut})
-    stacked = [result(made, i) for i in range(len(kept))]
-    return Loop(stacked, [result(made, len(kept) + i) for i in first[:-1]], several)
+    made = scan_loop.op.make(operands, {"body": body_of([*places, *flat], outer, outputs), "kept": None, **settings, **cut})
+    return Loop([result(made, i) for i in newest], [result(made, len(outputs) + i) for i in first[:-1]], several)
 
 
 def walked(name: str, sequence: Any) -> list[Expr]:
@@ -231,7 +230,9 @@ def cuts(name: str, truncate: int | None, checkpoint: bool | int | None, steps: 
     if truncate is not None and (isinstance(truncate, bool) or truncate < 1):
         raise ValueError(f"{name}: expected truncate to be a number of steps, 1 or more. Received: truncate={truncate}")
     if checkpoint is not None and checkpoint is not True and checkpoint is not False and checkpoint < 1:
-        raise ValueError(f"{name}: expected checkpoint to be True or 1 or more steps. Received: checkpoint={checkpoint}")
+        raise ValueError(
+            f"{name}: expected checkpoint to be True or 1 or more steps. Received: checkpoint={checkpoint}"
+        )
     if not checkpoint:
         return {"truncate": truncate, "checkpoint": None}
     if truncate is not None:

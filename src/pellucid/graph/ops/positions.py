@@ -12,7 +12,10 @@ from pellucid.graph.types import Type, as_dtype, normalize_axis
 
 
 def _settings(x: Expr, axis: int, dtype: Any) -> dict[str, Any]:
-    return {"axis": normalize_axis(axis, x.ndim, "arange_like", x), "dtype": np.dtype("int64") if dtype is None else as_dtype(dtype)}
+    return {
+        "axis": normalize_axis(axis, x.ndim, "arange_like", x),
+        "dtype": np.dtype("int64") if dtype is None else as_dtype(dtype),
+    }
 
 
 @op(

@@ -1,4 +1,4 @@
-r"""Random numbers for expressions: a `Generator` with NumPy's names, one explicit seed, and a state that can be saved."""
+r"""Random numbers for expressions: a `Generator` with NumPy's names, one explicit seed, and a state to save."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class Generator:
         """Write a draw of the shape that was asked for, or that the parameters have together."""
         if size is None and any(isinstance(p, tuple) for p in parameters):
             raise TypeError(
-                f"A shape is given by name, size={parameters[0]}: parameters of the distribution come first, as in NumPy"
+                f"A shape is given by name, size={parameters[0]}: parameters of a distribution come first, as in NumPy"
             )
         exprs = [as_expr(p) for p in parameters if not isinstance(p, (int, float))]
         if like is None and (size is not None or not exprs):
@@ -125,9 +125,7 @@ class Generator:
         r"""Draw from the uniform distribution on :math:`[0, 1)`."""
         return self._draw("random_uniform", (), size, like, dtype)
 
-    def uniform(
-        self, low: Any = 0.0, high: Any = 1.0, size: Any = None, *, like: Any = None, dtype: Any = None
-    ) -> Any:
+    def uniform(self, low: Any = 0.0, high: Any = 1.0, size: Any = None, *, like: Any = None, dtype: Any = None) -> Any:
         r"""Draw from the uniform distribution on :math:`[a, b)`."""
         u = self._draw("random_uniform", (low, high), size, like, dtype)
         return moved(u, low, high if is_number(low, 0.0) else high - low)
@@ -136,9 +134,7 @@ class Generator:
         r"""Draw from the standard normal distribution :math:`\mathcal{N}(0, 1)`."""
         return self._draw("random_normal", (), size, like, dtype)
 
-    def normal(
-        self, loc: Any = 0.0, scale: Any = 1.0, size: Any = None, *, like: Any = None, dtype: Any = None
-    ) -> Any:
+    def normal(self, loc: Any = 0.0, scale: Any = 1.0, size: Any = None, *, like: Any = None, dtype: Any = None) -> Any:
         r"""Draw from the normal distribution, :math:`\mu + \sigma z` with :math:`z \sim \mathcal{N}(0, 1)`."""
         return moved(self._draw("random_normal", (loc, scale), size, like, dtype), loc, scale)
 
@@ -146,7 +142,8 @@ class Generator:
         self, loc: Any = 0.0, scale: Any = 1.0, size: Any = None, *, like: Any = None, dtype: Any = None
     ) -> Any:
         r"""Draw from the normal distribution within two standard deviations, :math:`|z| \le 2`, by its inverse
-        distribution function :math:`z = \sqrt 2 \operatorname{erf}^{-1}((2 u - 1) \operatorname{erf} \sqrt 2)`."""
+        distribution function :math:`z = \sqrt 2 \operatorname{erf}^{-1}((2 u - 1) \operatorname{erf} \sqrt 2)`.
+        """
         u = self._draw("random_uniform", (loc, scale), size, like, dtype)
         z = math.sqrt(2) * xp.erfinv((2 * u - 1) * math.erf(BOUND / math.sqrt(2)))
         return moved(xp.clip(z, -BOUND, BOUND), loc, scale)
@@ -155,9 +152,7 @@ class Generator:
         r"""Draw from the exponential distribution of mean :math:`\beta`, as :math:`-\beta \log(1 - u)`."""
         return moved(-xp.log1p(-self._draw("random_uniform", (scale,), size, like, dtype)), 0.0, scale)
 
-    def gumbel(
-        self, loc: Any = 0.0, scale: Any = 1.0, size: Any = None, *, like: Any = None, dtype: Any = None
-    ) -> Any:
+    def gumbel(self, loc: Any = 0.0, scale: Any = 1.0, size: Any = None, *, like: Any = None, dtype: Any = None) -> Any:
         r"""Draw from the Gumbel distribution, as :math:`\mu - \beta \log(-\log u)`."""
         u = opened(self._draw("random_uniform", (loc, scale), size, like, dtype))
         return moved(-xp.log(-xp.log(u)), loc, scale)
@@ -166,7 +161,8 @@ class Generator:
         self, loc: Any = 0.0, scale: Any = 1.0, size: Any = None, *, like: Any = None, dtype: Any = None
     ) -> Any:
         r"""Draw from the Laplace distribution, as
-        :math:`\mu - \beta \operatorname{sgn}(v) \log(1 - 2 |v|)` with :math:`v = u - 1/2`."""
+        :math:`\mu - \beta \operatorname{sgn}(v) \log(1 - 2 |v|)` with :math:`v = u - 1/2`.
+        """
         v = opened(self._draw("random_uniform", (loc, scale), size, like, dtype)) - 0.5
         return moved(-xp.sign(v) * xp.log1p(-2 * abs(v)), loc, scale)
 

@@ -209,11 +209,14 @@ def scan_loop(
     >>> pel.scan(lambda x_t, s: s + x_t, x, 0.0)
     scan(x, 0)[0]
     """
-    xs, state, fixed = operands[:sequences], operands[sequences : sequences + states], operands[sequences + states :]
+    xs, fixed = operands[:sequences], operands[sequences + states :]
+    state = list(operands[sequences : sequences + states])
     steps = len(xs[0]) if xs else length or 0
     outputs = [body.outputs[i] for i in kept]
     # What no step made has the sizes that are known.
-    results: list[Any] = [np.empty((steps, *(d if isinstance(d, int) else 0 for d in e.shape)), e.dtype) for e in outputs]
+    results: list[Any] = [
+        np.empty((steps, *(d if isinstance(d, int) else 0 for d in e.shape)), e.dtype) for e in outputs
+    ]
     for i, t in enumerate(reversed(range(steps)) if reverse else range(steps)):
         values = [*(x[t] for x in xs), *state, *fixed]
         new = evaluate(np, body.outputs, dict(zip(body.inputs, values, strict=True)))

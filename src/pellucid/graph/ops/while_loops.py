@@ -12,7 +12,6 @@ from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Expr, Input, as_expr, constant
 from pellucid.graph.inference import inference
 from pellucid.graph.op import Body, op, public, result
-from pellucid.graph.operators import call
 from pellucid.graph.ops.branches import check_condition, cond
 from pellucid.graph.ops.closing import as_list, body_of, border, made_from, placeholder, written
 from pellucid.graph.ops.loops import check_states, write_loop

@@ -1,0 +1,232 @@
+"""What random numbers are distributed as, against SciPy's distributions, and draws inside the steps of loops."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import pellucid as pel
+from pellucid.graph.errors import ShapeError
+from pellucid.graph.expr import Expr, Input
+
+SIZE = 20_000
+LEAST = 1e-3
+"""The probability below which a draw is not believed; seeds are fixed, so what passes once always passes."""
+
+
+def draw(by_numpy: Any, by_xla: Any, rng: Any, *made: Expr, exact: bool = False) -> list[Any]:
+    """Draw in both ways to run, and return the one after it has been held against the other."""
+    values = {rng.state: rng.get_state()}
+    found, again = by_numpy(list(made), values), by_xla(list(made), values)
+    for a, b in zip(found, again, strict=True):
+        np.testing.assert_allclose(a, b, rtol=0 if exact else 2e-5, atol=0 if exact else 1e-5)
+    return list(found)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("name", "given", "expected"),
+    [
+        ("random", {}, stats.uniform()),
+        ("uniform", {"low": -2.0, "high": 4.0}, stats.uniform(-2, 6)),
+        ("standard_normal", {}, stats.norm()),
+        ("normal", {"loc": 1.0, "scale": 3.0}, stats.norm(1, 3)),
+        ("truncated_normal", {"loc": 1.0, "scale": 3.0}, stats.truncnorm(-2, 2, 1, 3)),
+        ("exponential", {"scale": 3.0}, stats.expon(scale=3)),
+        ("gumbel", {"loc": 1.0, "scale": 2.0}, stats.gumbel_r(1, 2)),
+        ("laplace", {"loc": 1.0, "scale": 2.0}, stats.laplace(1, 2)),
+    ],
+)
+def test_distributions(name: str, given: Any, expected: Any, dtype: str, by_numpy: Any, by_xla: Any) -> None:
+    rng = pel.random.Generator(11)
+    [found] = draw(by_numpy, by_xla, rng, getattr(rng, name)(**given, size=SIZE, dtype=dtype))
+    assert found.dtype == dtype
+    assert np.isfinite(found).all()
+    assert stats.kstest(found, expected.cdf).pvalue > LEAST
+    error = 5 / SIZE**0.5
+    assert abs(found.mean() - expected.mean()) < error * expected.std()
+    assert abs(found.std() / expected.std() - 1) < 3 * error
+
+
+def test_integers_are_equally_likely(by_numpy: Any, by_xla: Any) -> None:
+    rng = pel.random.Generator(3)
+    made = [
+        rng.integers(7, size=SIZE),
+        rng.integers(-3, 4, SIZE, dtype="int32"),
+        rng.integers(-3, 3, SIZE, endpoint=True),
+    ]
+    found = draw(by_numpy, by_xla, rng, *made, exact=True)
+    assert [f.dtype.name for f in found] == ["int64", "int32", "int64"]
+    for f, low in zip(found, (0, -3, -3), strict=True):
+        assert stats.chisquare(np.bincount(f - low, minlength=7)).pvalue > LEAST
+
+
+def test_bernoulli_and_categorical(by_numpy: Any, by_xla: Any) -> None:
+    rng, p = pel.random.Generator(5), np.array([0.1, 0.0, 0.6, 0.3])
+    each = pel.constant(np.linspace(0, 1, 5))
+    made = [
+        rng.categorical(p=p, size=SIZE),
+        rng.categorical(np.log(p[[0, 2, 3]]), size=SIZE),
+        rng.categorical(p=np.tile(p, (SIZE, 1))),
+        rng.bernoulli(pel.broadcast_to(each, (SIZE, 5))),
+    ]
+    first, logits, rows, coins = draw(by_numpy, by_xla, rng, *made, exact=True)
+    assert first.shape == logits.shape == rows.shape == (SIZE,)
+    for f in (first, rows):
+        counts = np.bincount(f, minlength=4)
+        assert counts[1] == 0
+        assert stats.chisquare(counts[[0, 2, 3]], SIZE * p[[0, 2, 3]]).pvalue > LEAST
+    assert stats.chisquare(np.bincount(logits), SIZE * p[[0, 2, 3]]).pvalue > LEAST
+    np.testing.assert_allclose(coins.mean(0), np.linspace(0, 1, 5), atol=0.02)
+    assert coins.mean(0)[0] == 0
+    assert coins.mean(0)[4] == 1
+
+
+def test_permutations_are_equally_likely(by_xla: Any) -> None:
+    rng = pel.random.Generator(6)
+    made = pel.map(lambda i: rng.permutation(3) + 0 * i, pel.arange(3000))
+    [found] = by_xla([made], {rng.state: rng.get_state()})
+    np.testing.assert_array_equal(np.sort(found, axis=1), np.tile([0, 1, 2], (3000, 1)))
+    counts = np.unique(found @ [9, 3, 1], return_counts=True)[1]
+    assert len(counts) == 6
+    assert stats.chisquare(counts).pvalue > LEAST
+
+
+def test_permuting_an_axis_keeps_its_elements(by_numpy: Any, by_xla: Any) -> None:
+    rng, x = pel.random.Generator(6), Input("x", ("n", 20), "float64")
+    value = np.arange(100.0).reshape(5, 20)
+    rows, columns = rng.permutation(x), rng.shuffle(x, axis=1)
+    for run in (by_numpy, by_xla):
+        a, b = run([rows, columns], {x: value, rng.state: rng.get_state()})
+        np.testing.assert_array_equal(a[np.argsort(a[:, 0])], value)
+        np.testing.assert_array_equal(b[:, np.argsort(b[0])], value)
+        assert (b != value).any()
+
+
+def test_choices(by_numpy: Any, by_xla: Any) -> None:
+    rng, p = pel.random.Generator(8), np.array([0.5, 0.0, 0.2, 0.3])
+    letters = pel.constant(np.arange(10.0, 14.0))
+    made = [
+        rng.choice(4, SIZE),
+        rng.choice(letters, SIZE, p=p),
+        rng.choice(1000, (10, 50), replace=False),
+        rng.choice(letters, 3, replace=False, p=p),
+        rng.choice(letters),
+    ]
+    even, chosen, distinct, likely, one = draw(by_numpy, by_xla, rng, *made, exact=True)
+    assert stats.chisquare(np.bincount(even)).pvalue > LEAST
+    counts = np.bincount((chosen - 10).astype(int), minlength=4)
+    assert stats.chisquare(counts[[0, 2, 3]], SIZE * p[[0, 2, 3]]).pvalue > LEAST
+    assert len(np.unique(distinct)) == 500
+    assert sorted(likely) == [10, 12, 13]
+    assert one.shape == ()
+
+
+def test_choices_without_replacement_follow_their_probabilities(by_xla: Any) -> None:
+    rng, p = pel.random.Generator(8), np.array([0.5, 0.0, 0.2, 0.3])
+    made = pel.map(lambda i: rng.choice(4, 2, replace=False, p=p) + 0 * i, pel.arange(4000))
+    [pairs] = by_xla([made], {rng.state: rng.get_state()})
+    # The first is chosen by p, the second by p among the rest.
+    expected = [p[i] * p[j] / (1 - p[i]) for i in (0, 2, 3) for j in (0, 2, 3) if i != j]
+    seen = [((pairs[:, 0] == i) & (pairs[:, 1] == j)).sum() for i in (0, 2, 3) for j in (0, 2, 3) if i != j]
+    assert stats.chisquare(seen, 4000 * np.array(expected)).pvalue > LEAST
+
+
+def test_parameters_may_be_expressions_and_have_gradients(by_numpy: Any) -> None:
+    rng = pel.random.Generator(1)
+    loc, scale = Input("loc", (3,), "float64"), Input("scale", (), "float64")
+    z = rng.normal(loc, scale)
+    assert (z.shape, z.dtype) == ((3,), np.float64)
+    values = {loc: np.array([1.0, 2.0, 3.0]), scale: np.array(2.0), rng.state: rng.get_state()}
+    value, by_loc, by_scale = by_numpy([z, *pel.grad(z.sum(), [loc, scale])], values)
+    np.testing.assert_array_equal(by_loc, np.ones(3))
+    np.testing.assert_allclose(by_scale, ((value - values[loc]) / 2).sum())
+
+
+def test_spawned_generators_are_independent_and_reproducible(by_numpy: Any) -> None:
+    def states(seed: int) -> list[tuple[int, ...]]:
+        rng = pel.random.Generator(seed)
+        return [tuple(r.get_state().tolist()) for r in [rng, *rng.spawn(2), *rng.spawn(1)]]
+
+    assert states(1) == states(1)
+    assert len({*states(1), *states(2)}) == 8
+
+
+def test_a_state_is_saved_and_set() -> None:
+    rng = pel.random.Generator(7)
+    f = pel.function([], rng.random(3), mode="numpy")
+    f()
+    saved = rng.get_state()
+    expected = f()
+    f()
+    rng.set_state(saved)
+    np.testing.assert_array_equal(f(), expected)
+
+
+def test_draws_in_a_step_differ_and_are_those_of_the_gradient(by_numpy: Any, by_xla: Any) -> None:
+    rng, x = pel.random.Generator(2), Input("x", ("t", 50), "float64")
+    states = pel.scan(lambda x_t: rng.dropout(x_t, 0.5), x)
+    values = {x: np.ones((6, 50)), rng.state: rng.get_state()}
+    for run in (by_numpy, by_xla):
+        masks, gradient = run([states, pel.grad(states.sum(), x)], values)
+        np.testing.assert_array_equal(masks, gradient)
+        assert len(np.unique(masks, axis=0)) == 6
+    np.testing.assert_array_equal(by_numpy([pel.inference(states)], values)[0], values[x])
+
+
+@pytest.mark.parametrize("told", [{"reverse": True}, {"checkpoint": 3}])
+def test_draws_in_steps_do_not_depend_on_how_a_loop_is_run(told: Any, by_numpy: Any, by_xla: Any) -> None:
+    def grown(**told: Any) -> Expr:
+        made: Expr = pel.scan(lambda x, h: h + x * w * rng.random(dtype="float64"), x, 0 * w, **told)
+        rng.draws = 0
+        return pel.grad(made[0 if "reverse" in told else -1], w)
+
+    rng, w, x = pel.random.Generator(2), Input("w", (), "float64"), pel.ones(7, dtype="float64")
+    values = {w: np.array(1.0), rng.state: rng.get_state()}
+    found = [v for run in (by_numpy, by_xla) for v in run([grown(), grown(**told)], values)]
+    np.testing.assert_allclose(found, found[0], rtol=1e-12)
+
+
+def test_draws_in_nested_steps_all_differ(by_numpy: Any, by_xla: Any) -> None:
+    rng = pel.random.Generator(4)
+
+    def row(i: Expr) -> Any:
+        return pel.scan(lambda j: rng.random(dtype="float64") + 0 * (i + j), pel.zeros(5, dtype="float64"))
+
+    table = pel.scan(row, pel.zeros(4, dtype="float64"))
+    [found] = draw(by_numpy, by_xla, rng, table, exact=True)
+    assert len(np.unique(found)) == 20
+
+
+def test_draws_outside_a_step_are_the_same_at_every_step(by_numpy: Any) -> None:
+    rng = pel.random.Generator(4)
+    outside = rng.random(3)
+    made = pel.scan(lambda: outside + 0, length=5)
+    [found] = by_numpy([made], {rng.state: rng.get_state()})
+    assert len(np.unique(found, axis=0)) == 1
+
+
+@pytest.mark.parametrize(
+    ("write", "error", "message"),
+    [
+        (lambda rng: rng.normal((2, 3)), TypeError, r"A shape is given by name, size=\(2, 3\): parameters of a distr"),
+        (lambda rng: rng.bernoulli(1.5), ValueError, "bernoulli: expected a probability from 0 to 1. Received: p=1.5"),
+        (
+            lambda rng: rng.integers(3, 3),
+            ValueError,
+            r"integers: expected from 1 to 2\*\*53 numbers to draw from. Received: low=3, high=3",
+        ),
+        (lambda rng: rng.categorical(), TypeError, "categorical: expected logits or p, one of them"),
+        (
+            lambda rng: rng.choice(3, 4, replace=False),
+            ShapeError,
+            "choice: 4 cannot be chosen of 3 without replacement. Choose fewer, or replace=True",
+        ),
+    ],
+)
+def test_what_is_refused(write: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        write(pel.random.Generator(0))
