@@ -273,6 +273,14 @@ def test_mistakes_are_named(mistake: Callable[[], Any], message: str) -> None:
         mistake()
 
 
+def test_names_that_linalg_has_not() -> None:
+    with pytest.raises(AttributeError, match="pel.linalg has no 'choleski'. Did you mean 'cholesky'?"):
+        _ = pel.linalg.choleski
+    with pytest.raises(AttributeError, match="pel.linalg has no 'svd'. For what is not here, .* pel.from_jax"):
+        _ = pel.linalg.svd
+    assert all(getattr(pel.linalg, name) for name in pel.linalg.__all__)
+
+
 def test_half_precision_is_refused_where_no_library_has_it() -> None:
     with pytest.raises(DtypeError, match="inv: expected float32 or float64"):
         pel.inv(pel.matrix("A", shape=(2, 2), dtype="float16"))
