@@ -139,12 +139,16 @@ def cumprod(xp: Any, x: Any, axis: Any = None) -> Any:
     return xp.cumprod(x, axis=axis, dtype=accumulated(x.dtype))
 
 
+def _shift_tex(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
+    return [rf"\operatorname{{shift}}_{{{settings['steps']:+d}}}(", (operands[0], 0), ")"]
+
+
 def _shift_settings(x: Expr, axis: Any = 0, steps: Any = 1, fill: Any = 0) -> dict[str, Any]:
     return {"axis": normalize_axis(axis, x.ndim, "shift", x), "steps": int(steps), "fill": fill}
 
 
 @op(
-    tex=r"\operatorname{{shift}}({0:_})",
+    tex=_shift_tex,
     infer=lambda x, axis, steps, fill: x.type,
     normalize=_shift_settings,
     grad=lambda g, y, x, axis, steps, fill: call("shift", g, axis=axis, steps=-steps),

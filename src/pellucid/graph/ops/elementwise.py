@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.expr import Constant
+from pellucid.graph.expr import Constant, as_expr
 from pellucid.graph.op import also, op, public
 from pellucid.graph.operators import call
 from pellucid.graph.text import ADD, MULTIPLY, NEGATE, POWER, Piece
@@ -148,6 +148,19 @@ def negative(xp: Any, x: Any) -> Any:
     -x
     """
     return xp.negative(x)
+
+
+@public
+def positive(x: Any) -> Any:
+    r"""Every element as it is, :math:`+x`.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.positive(pel.vector("x"))
+    x
+    """
+    return as_expr(x)
 
 
 @also("absolute")

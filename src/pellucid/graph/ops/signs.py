@@ -8,6 +8,7 @@ import numpy as np
 
 from pellucid.graph.op import op
 from pellucid.graph.operators import call
+from pellucid.graph.text import MULTIPLY
 
 POSITIVE = (0.2, 3.0)
 
@@ -44,7 +45,7 @@ def _copysign_grad(g: Any, z: Any, x: Any, y: Any) -> Any:
 
 @op(
     tex=r"\left|{0:_}\right| \operatorname{{sign}}({1:_})",
-    tex_precedence=40,
+    tex_precedence=MULTIPLY,
     floats=True,
     domain=(POSITIVE, POSITIVE),
     edge=(0.0,),

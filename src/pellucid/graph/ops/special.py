@@ -12,7 +12,7 @@ from pellucid.graph.op import also, op, public
 from pellucid.graph.operators import call
 from pellucid.graph.ops.elementwise import polynomial
 from pellucid.graph.ops.exponentials import exp, log, log1p
-from pellucid.graph.text import Piece
+from pellucid.graph.text import MULTIPLY, Piece
 
 POSITIVE = (0.2, 3.0)
 SLOPE = 2 / math.sqrt(math.pi)
@@ -186,6 +186,7 @@ def _log_ndtr_grad(g: Any, y: Any, x: Any) -> Any:
 
 @op(
     tex=r"\log \Phi({0:_})",
+    tex_precedence=MULTIPLY,
     floats=True,
     edge=(0.0, 30.0, -1e4),
     xla=_log_ndtr_xla,
@@ -208,6 +209,7 @@ def log_ndtr(xp: Any, x: Any) -> Any:
 @also("lgamma")
 @op(
     tex=r"\log \Gamma({0:_})",
+    tex_precedence=MULTIPLY,
     floats=True,
     domain=POSITIVE,
     edge=(1e-20, 1.0, 1e20),
@@ -331,7 +333,7 @@ def _product_with_log(xp: Any, log_of: Callable[[Any], Any], x: Any, y: Any) -> 
 
 @op(
     tex=r"{0} \log({1:_})",
-    tex_precedence=40,
+    tex_precedence=MULTIPLY,
     floats=True,
     compound=True,
     domain=((-3, 3), POSITIVE),
@@ -352,7 +354,7 @@ def xlogy(xp: Any, x: Any, y: Any) -> Any:
 
 @op(
     tex=r"{0} \log(1 + {1:_})",
-    tex_precedence=40,
+    tex_precedence=MULTIPLY,
     floats=True,
     compound=True,
     domain=((-3, 3), (-0.8, 3.0)),

@@ -26,8 +26,7 @@ def _examples(rng: np.random.Generator) -> list[Any]:
 
 def _deviation(g: Any, x: Any, axis: tuple[int, ...], ddof: Any, keepdims: bool) -> Any:
     """Return how far each element is from the mean, divided by the degrees of freedom, times a gradient."""
-    freedom = exact_count(x, axis)
-    freedom = call("maximum", freedom - ddof, 0) if ddof else freedom
+    freedom = exact_count(x, axis) - ddof if ddof else exact_count(x, axis)
     return spread(g, x, axis, keepdims) * (x - mean(x, axis=axis, keepdims=True)) / freedom
 
 
