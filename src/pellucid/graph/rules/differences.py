@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from pellucid.graph.expr import Expr
+from pellucid.graph.ops.choosing import where
 from pellucid.graph.ops.elementwise import absolute, multiply, sqrt, square
 from pellucid.graph.ops.reductions import mean
 from pellucid.graph.ops.special import erf, erfc
@@ -88,13 +89,17 @@ def hypot_minus_one(x: Any) -> Any:
 
 @rule("stabilize", examples=_one)
 def hypot_minus_side(x: Any) -> Any:
-    return hypot(x, 1) - x, 1 / (hypot(x, 1) + absolute(x)) + (absolute(x) - x)
+    """On the side where both have one sign, the difference is the reciprocal of their sum."""
+    total = hypot(x, 1) + absolute(x)
+    return hypot(x, 1) - x, where(x > 0, 1 / total, total)
 
 
 @rule("stabilize", examples=_above)
 def side_minus_root(x: Any) -> Any:
+    """On the side where both have one sign, the difference is the reciprocal of their sum."""
     root = sqrt(square(x) - 1)
-    return x - root, 1 / (absolute(x) + root) - (absolute(x) - x)
+    total = absolute(x) + root
+    return x - root, where(x > 0, 1 / total, -total)
 
 
 # Fractions: one numerator over both denominators.
