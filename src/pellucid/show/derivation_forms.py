@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping
 from html import escape
 from typing import Any
 
-from pellucid.graph.expr import Expr, Input, Shared
+from pellucid.graph.expr import Input, Shared
 from pellucid.graph.gradient import hold
-from pellucid.graph.op import output
 from pellucid.graph.text import text
 from pellucid.graph.types import shape_text
 from pellucid.graph.walk import topological
@@ -17,9 +16,8 @@ from pellucid.show.derivation_rules import RuleUse
 from pellucid.show.given import array_text, figure, value_tex
 from pellucid.show.latex import latex
 from pellucid.show.letters import bar_tex, domain_tex, name_tex
-from pellucid.show.loop_results import LoopForms, results_used
+from pellucid.show.loop_results import Unfolding
 from pellucid.show.mathml import mathml
-from pellucid.show.readable import outer_of
 from pellucid.show.recurrences import Latex, Line, Plain, Style
 
 Names = Mapping[Any, str]
@@ -45,74 +43,31 @@ class Notes:
         self.derivation, self.style, self.name, self.bar = derivation, style, name, bar
         bars = {s.letter: bar(s.name) for s in derivation.steps}
         self.names: dict[Any, str] = {**{e: name(n) for e, n in derivation.names.items()}, **bars}
-        self.letters: dict[Expr, dict[str, str]] = {}
-        self.written: set[Line] = set()
-        self.asked: dict[Expr, list[int]] = {}
-        for step in derivation.steps:
-            for loop, places in results_used(step.gradient, derivation.names).items():
-                self.asked[loop] = [*self.asked.get(loop, []), *places]
-        self.used = {*self.names.values(), *(name(e.name) for e in letters_in([derivation.cost]) if e.name)}
         for e in topological([derivation.cost]):
             if e.op is not None and e.op.name == "cast" and e.inputs[0].op is None and e not in self.names:
                 self.names[e] = style.write(e.inputs[0], {})
+        leaves = [name(e.name) for e in letters_in([derivation.cost]) if e.name]
+        roots = [(step.gradient, self.names) for step in derivation.steps]
+        self.unfolding = Unfolding(style, roots, [*self.names.values(), *leaves], name)
 
     def definitions(self) -> list[Line]:
         """Write what every name stands for."""
         lines: list[Line] = []
         for e, name in self.derivation.definitions.items():
             body = e.inputs[0] if e.op is hold.op else e
-            lines += self.formula(
+            lines += self.unfolding.formula(
                 body, self.name(name), {other: n for other, n in self.names.items() if other is not e}
             )
         return lines
 
     def gradient(self, step: DerivationStep) -> list[Line]:
         """Write the gradient of one step."""
-        return self.formula(step.gradient, self.bar(step.name), self.names)
-
-    def formula(self, e: Expr, left: str, names: Names) -> list[Line]:
-        """Write what something is, and before it the lines of the loops in it."""
-        lines: list[Line] = []
-        inside = dict(names)
-        for loop, places in results_used(e, names).items():
-            stacked = any(output(loop, place) is e for place in places if place < len(loop.settings["body"].outputs))
-            forms = self.loop(loop, places, names, left if stacked else self.letter("g"))
-            lines += [line for line in forms.lines if line not in self.written]
-            self.written.update(forms.lines)
-            for place, written in forms.written.items():
-                alone = output(loop, place) is e or place not in forms.sums
-                inside[output(loop, place)] = written if alone else self.style.parenthesized(written)
-            if stacked:
-                return lines
-        return [*lines, (left, self.style.write(e, inside))]
-
-    def loop(self, loop: Expr, places: list[int], names: Names, state: str) -> LoopForms:
-        """Write a loop, with the same letters wherever one of its results is used."""
-        places = list(dict.fromkeys([*self.asked.get(loop, []), *places]))
-        letters = self.letters.setdefault(loop, {"state": state, "repeated": self.letter("delta")})
-        forms = LoopForms(loop, places, names, letters, self.style)
-        self.used |= {letter for letter in letters.values() if any(left.startswith(letter) for left, _ in forms.lines)}
-        return forms
-
-    def letter(self, wanted: str) -> str:
-        """Return a letter that stands for nothing yet."""
-        candidates = [wanted, *(f"{wanted}{number}" for number in range(1, len(self.used) + 2))]
-        return next(name for name in map(self.name, candidates) if name not in self.used)
+        return self.unfolding.formula(step.gradient, self.bar(step.name), self.names)
 
 
 def text_notes(derivation: Derivation) -> Notes:
     """Return the notes in Python's notation."""
-    return Notes(derivation, Plain(in_text), str, lambda name: f"{name}_bar")
-
-
-def in_text(e: Expr, names: Names) -> str:
-    """Write an expression in text, with outer products as NumPy writes them."""
-    outer: dict[Any, str] = {}
-    for node in topological([e]):
-        pair = outer_of(node)
-        if pair is not None:
-            outer[node] = f"outer({', '.join(text(p, 100, names) for p in pair)})"
-    return text(e, 200, {**outer, **names})
+    return Notes(derivation, Plain(lambda e, names: text(e, 200, names)), str, lambda name: f"{name}_bar")
 
 
 def latex_notes(derivation: Derivation) -> Notes:

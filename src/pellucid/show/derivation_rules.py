@@ -15,7 +15,6 @@ from pellucid.graph.op import OUTPUT, Body, Op
 from pellucid.graph.pullback import local_gradients
 from pellucid.graph.rewrite import simplify_all
 from pellucid.graph.types import is_float
-from pellucid.show.readable import readable
 
 LETTERS = "xyuvwrst"
 
@@ -72,7 +71,7 @@ def rule_of(node: Expr) -> RuleUse:
     g = Input(None, result.shape, result.dtype)
     names[g] = f"{names[result]}_bar"
     pairs = local_gradients(result, [g], {i for i in drawn if is_float(i.dtype)})
-    simple = [readable(e) for e in simplify_all([d for _, d in pairs])]
+    simple = simplify_all([d for _, d in pairs])
     gradients = [(letter, d) for (letter, _), d in zip(pairs, simple, strict=True)]
     return RuleUse(op, words_of(op), result, gradients, names)
 

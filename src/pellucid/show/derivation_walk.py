@@ -17,7 +17,7 @@ from pellucid.graph.release import release
 from pellucid.graph.rewrite import Journal, simplify_all
 from pellucid.graph.text import own_name
 from pellucid.graph.walk import topological
-from pellucid.show.readable import holds_loop, readable
+from pellucid.show.recurrences import is_loop
 
 LIGHT = frozenset(["negative", "multiply", "true_divide", "size", "cast", "expand_dims", "squeeze", "broadcast_like"])
 LIGHTEST = 4
@@ -100,7 +100,7 @@ def added(arrivals: Sequence[Arrival], forward: set[Expr]) -> Expr | None:
     for arrival in arrivals[1:]:
         total = total + arrival.gradient
     # The rewriter would open the step of a loop into forms that run faster and read worse.
-    return readable(total if holds_loop(total, forward) else simplify_all([total])[0])
+    return total if any(is_loop(e) and e not in forward for e in topological([total])) else simplify_all([total])[0]
 
 
 def lettered_gradient(gradient: Expr | None) -> tuple[Expr, Input]:

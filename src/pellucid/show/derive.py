@@ -98,7 +98,7 @@ def taken_names(path: Path, cost: Expr, wrt: Sequence[Expr], names: Mapping[Any,
             if name is not None:
                 taken[target] = name
     leaves = {e.name for e in path.order if e.op is None and e.name}
-    taken.setdefault(path.cost, "L" if "L" not in leaves else "cost")
+    taken[path.cost] = given.get(cost) or taken.get(path.cost) or ("L" if "L" not in leaves else "cost")
     return taken
 
 
@@ -127,16 +127,17 @@ def mentioned(path: Path, named: set[Expr]) -> set[Expr]:
         if e in seen or e in named or e.op is None or is_letter(e):
             continue
         seen.add(e)
-        if e in forward and e.op.name not in LIGHT and is_long(e):
+        if e in forward and e.op.name not in LIGHT and is_long(e, named | found):
             found.add(e)
         else:
             stack += e.inputs
     return found
 
 
-def is_long(e: Expr) -> bool:
-    """Tell whether an expression is made of more than one op, besides casts and their like."""
-    return sum(i.op is not None and i.op.name not in LIGHT for i in topological([e])) > 1
+def is_long(e: Expr, named: set[Expr]) -> bool:
+    """Tell whether an expression is made of more than one op, besides casts and their like, on what has a name."""
+    order = topological([e], stop=named)
+    return sum(i.op is not None and i.op.name not in LIGHT and i not in named for i in order) > 1
 
 
 def step_of(raw: Raw, names: Mapping[Expr, str], known: set[Op]) -> DerivationStep:

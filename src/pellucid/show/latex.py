@@ -12,8 +12,10 @@ from pellucid.graph.expr import Constant, Expr, Input, Shared
 from pellucid.graph.op import Op
 from pellucid.graph.pattern import Pattern
 from pellucid.graph.text import ADD, ATOM, Piece, fill, label_of, operands_of, own_name, render
+from pellucid.graph.walk import topological
 from pellucid.show.letters import array_tex, dimensions_tex, escaped, name_tex
-from pellucid.show.recurrences import last_states, loops_in, result_names, stacked_by, step_lines
+from pellucid.show.loop_results import Unfolding
+from pellucid.show.recurrences import Latex
 
 Names = Mapping[Any, str]
 
@@ -89,19 +91,20 @@ class LatexNotation:
             if isinstance(piece, str) or not isinstance(after, str) or after[:1] not in ("_", "^"):
                 result.append(piece)
                 continue
-            written = self.scripted(self.behind(piece[0]))
-            result += ["{", piece, "}"] if after[:1] in written else [piece]
+            inner = self.behind(piece[0])
+            bare = self.precedence(inner) >= piece[1]
+            result += ["{", piece, "}"] if bare and after[:1] in self.scripted(inner) else [piece]
         return result
 
     def scripted(self, node: Any) -> str:
-        """Return the text of an expression that may end in an index or exponent."""
+        """Return the text of an expression in which there may be an index or exponent."""
         label = self.label(node)
         if label is not None:
             return label
         if getattr(node, "op", None) is None:
             return self.leaf(node)[0]
-        last = op_pieces(node.op, operands_of(node), node.settings)[-1]
-        return last if isinstance(last, str) else ""
+        pieces = op_pieces(node.op, operands_of(node), node.settings)
+        return "".join(piece for piece in pieces if isinstance(piece, str))
 
     def parenthesize(self) -> tuple[str, str]:
         """Return the opening and the closing parenthesis."""
@@ -201,20 +204,16 @@ def latex_definitions(named: Mapping[str, Any] | Sequence[tuple[str, Any]], limi
     """
     pairs = list(named.items()) if isinstance(named, Mapping) else list(named)
     names: dict[Any, str] = {e: name_tex(name) for name, e in pairs}
+    leaves = [name_tex(e.name) for e in topological([e for _, e in pairs]) if e.name]
     lines: list[tuple[str, str]] = []
-    written: set[Expr] = set()
 
-    def write(e: Expr, known: Names) -> str:
-        return latex(e, {**last_states(e, known), **known}, limit)
+    def others(e: Expr) -> dict[Any, str]:
+        return {other: name for other, name in names.items() if other is not e}
 
+    style = Latex(lambda e, known: latex(e, known, limit))
+    unfolding = Unfolding(style, [(e, others(e)) for _, e in pairs], [*names.values(), *leaves], name_tex)
     for name, e in pairs:
-        for loop in loops_in([e]):
-            if loop not in written:
-                written.add(loop)
-                names.update(result_names(loop, names))
-                lines += step_lines(loop, names, write)
-        if e not in stacked_by(written):
-            lines.append((name_tex(name), write(e, {other: n for other, n in names.items() if other is not e})))
+        lines += unfolding.formula(e, name_tex(name), others(e))
     return "\\begin{split}\n" + " \\\\\n".join(f"{left} &= {right}" for left, right in lines) + "\n\\end{split}"
 
 

@@ -52,6 +52,8 @@ def name_tex(name: str) -> str:
     """
     if set(name) & set("\\{}^") and is_latex(name):
         return name
+    if re.fullmatch(r"-?[\d.]+", name):
+        return name
     head, *below = spelled(name).split("_")
     parts = re.fullmatch(r"([A-Za-z]+)(\d*)", head)
     if parts is None or not all(b.isalnum() for b in below):

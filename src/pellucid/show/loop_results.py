@@ -2,20 +2,84 @@ r"""What is taken from a loop, written as few lines as it needs: only the states
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pellucid.graph.expr import Expr
+from pellucid.graph.op import result
 from pellucid.graph.walk import topological
-from pellucid.show.readable import loop_result, readable
-from pellucid.show.recurrences import Line, Style, inside_names
+from pellucid.show.recurrences import Line, Style, inside_names, loop_result, output_of
 
 QUIET = frozenset(["expand_dims", "squeeze", "transpose", "cast"])
 """Ops that are too little to be given a name for."""
 
+Names = Mapping[Any, str]
+
+
+class Unfolding:
+    """Formulas in which loops are written as recurrences, each loop once and with the same letters throughout.
+
+    Parameters
+    ----------
+    style : Style
+        How they are written.
+    roots : iterable of (Expr, names)
+        All that will be written, so that what different formulas need of a loop is written together.
+    used : iterable of str
+        Names that are in use.
+    letter : function
+        Writes a letter in this style.
+    """
+
+    def __init__(
+        self, style: Style, roots: Iterable[tuple[Expr, Names]], used: Iterable[str], letter: Callable[[str], str]
+    ) -> None:
+        self.style, self.used, self.spelled = style, set(used), letter
+        self.letters: dict[Expr, dict[str, str]] = {}
+        self.written: set[Line] = set()
+        self.asked: dict[Expr, list[int]] = {}
+        for e, names in roots:
+            for loop, places in results_used(e, names).items():
+                self.asked[loop] = list(dict.fromkeys([*self.asked.get(loop, []), *places]))
+
+    def formula(self, e: Expr, left: str, names: Names) -> list[Line]:
+        """Write what something is, and before it the lines of the loops in it."""
+        lines: list[Line] = []
+        inside = dict(names)
+        whole = loop_result(e)
+        for loop, places in results_used(e, names).items():
+            own = {whole[1]: left} if whole is not None and whole[0] is loop else {}
+            forms = self.loop(loop, places, inside, own)
+            lines += [line for line in forms.lines if line not in self.written]
+            self.written.update(forms.lines)
+            for place in places:
+                made, alone = result(loop, place), result(loop, place) is e or place not in forms.sums
+                inside[made] = forms.written[place] if alone else self.style.parenthesized(forms.written[place])
+            if any(output_of(loop, place)[1] for place in own):
+                return lines
+        return [*lines, (left, self.style.write(e, inside))]
+
+    def loop(self, loop: Expr, places: list[int], names: Names, own: Mapping[int, str]) -> LoopForms:
+        """Write a loop, with the same letters wherever one of its results is used."""
+        wanted = list(dict.fromkeys([*self.asked.get(loop, []), *places]))
+        fixed = {p: name for p in wanted if (name := own.get(p) or names.get(result(loop, p))) is not None}
+        if loop not in self.letters:
+            reverse = loop.settings["reverse"]
+            self.letters[loop] = {"state": self.letter("g" if reverse else "h"), "output": self.letter("o")}
+            self.letters[loop]["repeated"] = self.letter("delta" if reverse else "a")
+        letters = self.letters[loop]
+        forms = LoopForms(loop, wanted, names, fixed, letters, self.style)
+        self.used |= {letter for letter in letters.values() if any(left.startswith(letter) for left, _ in forms.lines)}
+        return forms
+
+    def letter(self, wanted: str) -> str:
+        """Return a letter that stands for nothing yet."""
+        candidates = [wanted, *(f"{wanted}{number}" for number in range(1, len(self.used) + 2))]
+        return next(name for name in map(self.spelled, candidates) if name not in self.used)
+
 
 class LoopForms:
-    """The results of one loop that an expression uses, and the lines that define them.
+    """The results of one loop that are wanted, and the lines that define them.
 
     Parameters
     ----------
@@ -25,26 +89,33 @@ class LoopForms:
         The places of the results.
     names : mapping from Expr to str
         Names of expressions outside.
-    letters : dict from str to str
-        The letters for ``"state"`` and ``"repeated"`` expressions of the step.
+    fixed : mapping from int to str
+        The names that results have.
+    letters : mapping from str to str
+        The letters of states, of other outputs, and of what is repeated in a step.
     style : Style
         How it is written.
     """
 
     def __init__(
-        self, loop: Expr, wanted: list[int], names: Mapping[Any, str], letters: Mapping[str, str], style: Style
+        self,
+        loop: Expr,
+        wanted: list[int],
+        names: Names,
+        fixed: Mapping[int, str],
+        letters: Mapping[str, str],
+        style: Style,
     ) -> None:
-        self.loop, self.style, self.names = loop, style, names
-        self.body, self.count = loop.settings["body"], len(loop.settings["body"].outputs)
+        self.loop, self.style, self.names, self.letters = loop, style, names, letters
+        self.body, self.reverse = loop.settings["body"], loop.settings["reverse"]
         self.states, self.sequences = loop.settings["states"], loop.settings["sequences"]
-        self.reverse = loop.settings["reverse"]
-        self.formulas = [readable(e) for e in self.body.outputs]
-        self.places = {k: k if k < self.count else k - self.count for k in wanted}
-        self.sums = {
-            k: term for k, place in self.places.items() if k >= self.count and (term := self.term(place)) is not None
-        }
+        self.formulas = self.body.outputs
+        self.places = {k: output_of(loop, k) for k in wanted}
+        self.fixed = {self.places[k][0]: name for k, name in fixed.items() if self.places[k][1]}
+        sums = {k: self.term(place) for k, (place, stacked) in self.places.items() if not stacked}
+        self.sums = {k: term for k, term in sums.items() if term is not None}
         self.lines: list[Line] = []
-        self.written = self.write(letters)
+        self.written = self.write()
 
     def term(self, place: int) -> Expr | None:
         """Return what each step adds to a state that is nothing but a sum."""
@@ -59,39 +130,49 @@ class LoopForms:
     def needed(self) -> list[int]:
         """Return the states that what is wanted depends on, one through another."""
         found: dict[int, None] = {}
-        roots = [self.sums.get(k, self.formulas[place]) for k, place in self.places.items()]
-        found.update({place: None for k, place in self.places.items() if k not in self.sums})
+        roots = [self.sums.get(k, self.formulas[place]) for k, (place, _) in self.places.items()]
+        found.update({place: None for k, (place, _) in self.places.items() if k not in self.sums})
         while roots:
             inside = set(topological([roots.pop()]))
             for place in range(self.states):
                 if self.body.inputs[self.sequences + place] in inside and place not in found:
                     found[place] = None
                     roots.append(self.formulas[place])
-        return list(found)
+        return sorted(found)
 
-    def write(self, letters: Mapping[str, str]) -> dict[int, str]:
+    def results(self, needed: list[int]) -> dict[int, str]:
+        """Name the outputs that are needed: as they are called outside, or by a letter, with a number if need be."""
+        names: dict[int, str] = {}
+        for kind in ("state", "output"):
+            open_ones = [p for p in needed if (p < self.states) == (kind == "state") and p not in self.fixed]
+            for number, place in enumerate(open_ones, start=1):
+                letter = self.letters[kind]
+                names[place] = letter if len(open_ones) == 1 else self.style.numbered(letter, number)
+        return {**names, **{p: name for p, name in self.fixed.items() if p in needed}}
+
+    def write(self) -> dict[int, str]:
         """Write the lines, and return how each result that is wanted is written."""
         needed, index = self.needed(), self.style.index
-        results = {p: letters["state"] + (str(n) if len(needed) > 1 else "") for n, p in enumerate(needed, start=1)}
+        results = self.results(needed)
         inside = inside_names(self.loop, results, self.names, self.style)
-        roots = [*(self.formulas[p] for p in needed), *self.sums.values()]
-        for e in repeated(roots):
-            self.lines.append((index(letters["repeated"], "t"), self.style.write(e, inside)))
-            inside[e] = index(letters["repeated"], "t")
-        first = "T+1" if self.reverse else "0"
+        for e in repeated([*(self.formulas[p] for p in needed), *self.sums.values()]):
+            self.lines.append((index(self.letters["repeated"], "t"), self.style.write(e, inside)))
+            inside[e] = index(self.letters["repeated"], "t")
         for place in needed:
             if place < self.states:
                 start = self.loop.inputs[self.sequences + place]
                 begun = "0" if is_zero(start) else self.style.write(start, self.names)
-                self.lines.append((index(results[place], first), begun))
+                self.lines.append((index(results[place], "T+1" if self.reverse else "0"), begun))
+        for place in needed:
             self.lines.append((index(results[place], "t"), self.style.write(self.formulas[place], inside)))
+            # What a step returns first may be used by what it returns after.
+            inside.setdefault(self.formulas[place], index(results[place], "t"))
         written = {}
-        for k, place in self.places.items():
+        for k, (place, stacked) in self.places.items():
             if k in self.sums:
                 written[k] = self.style.total(self.style.write(self.sums[k], inside))
             else:
-                last = "1" if self.reverse else "T"
-                written[k] = results[place] if k < self.count else index(results[place], last)
+                written[k] = results[place] if stacked else index(results[place], "1" if self.reverse else "T")
         return written
 
 
@@ -114,13 +195,13 @@ def is_zero(e: Expr) -> bool:
     return (value is not None and not value.any()) or (e.op is not None and e.op.name in ("zeros_like", "zeros"))
 
 
-def results_used(expr: Expr, names: Mapping[Any, str]) -> dict[Expr, list[int]]:
+def results_used(expr: Expr, names: Names) -> dict[Expr, list[int]]:
     """Return the loops whose results stand in an expression outside what is named, with the places of the results."""
     found: dict[Expr, list[int]] = {}
     for e in topological([expr], stop=[n for n in names if n is not expr]):
-        result = loop_result(e)
-        if result is not None and (e not in names or e is expr):
-            places = found.setdefault(result[0], [])
-            if result[1] not in places:
-                places.append(result[1])
+        used = loop_result(e)
+        if used is not None and (e not in names or e is expr):
+            places = found.setdefault(used[0], [])
+            if used[1] not in places:
+                places.append(used[1])
     return found

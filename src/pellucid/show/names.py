@@ -9,7 +9,7 @@ from pellucid.graph.op import OUTPUT
 from pellucid.graph.text import own_name
 from pellucid.graph.types import is_float
 
-LINEAR = frozenset(["add", "subtract", "matmul", "conv", "dot", "einsum", "tensordot"])
+LINEAR = frozenset(["add", "subtract", "multiply", "matmul", "conv", "dot", "einsum", "tensordot"])
 LETTERS = {"softmax": "p", "sparse_crossentropy": "l"}
 
 

@@ -2,16 +2,13 @@ r"""Loops as recurrences: the step of a `scan` written as :math:`h_t = f(x_t, h_
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from pellucid.graph.expr import Expr
-from pellucid.graph.op import OUTPUT, Body, output
+from pellucid.graph.expr import Constant, Expr
+from pellucid.graph.op import OUTPUT
 from pellucid.graph.ops.indices import real_index
 from pellucid.graph.text import own_name
-from pellucid.graph.walk import topological
-from pellucid.show.letters import name_tex
 
 Write = Callable[[Expr, Mapping[Any, str]], str]
 Line = tuple[str, str]
@@ -29,74 +26,22 @@ def indexed(name: str, index: str) -> str:
     return f"{name[:-1]}, {index}}}" if "_{" in name and name.endswith("}") else f"{name}_{{{index}}}"
 
 
-def loops_in(outputs: Iterable[Expr]) -> list[Expr]:
-    """Return the scans in a graph, in the order in which they run."""
-    return [e for e in topological(outputs) if e.op is not None and isinstance(e.settings.get("body"), Body)]
+def is_loop(e: Expr) -> bool:
+    """Tell whether an expression is a loop whose step can be written as a recurrence."""
+    return e.op is not None and e.op.name == "scan_loop"
 
 
-def result_names(loop: Expr, names: Mapping[Any, str]) -> dict[Expr, str]:
-    """Name what a loop stacks: as given, or h (g for one that runs backwards, as gradients do), h1, ..., and o."""
-    body, states = loop.settings["body"], loop.settings["states"]
-    leaves = [name_tex(e.name) for e in topological([loop]) if e.name]
-    used, found = {*names.values(), *leaves}, {}
-    for place in range(len(body.outputs)):
-        stacked = output(loop, place)
-        letter = "o" if place >= states else "g" if loop.settings["reverse"] else "h"
-        found[stacked] = names.get(stacked) or fresh(letter, used)
-        used.add(found[stacked])
-    return found
+def loop_result(e: Expr) -> tuple[Expr, int] | None:
+    """Return the loop and the place of a result, if an expression is the result of a loop."""
+    if e.op is OUTPUT and is_loop(e.inputs[0]):
+        return e.inputs[0], e.settings["index"]
+    return (e, 0) if is_loop(e) and len(e.types) == 1 else None
 
 
-def fresh(letter: str, used: set[str]) -> str:
-    """Return a letter, with a number if need be, that is not in use."""
-    candidates = itertools.chain([letter], (name_tex(f"{letter}{number}") for number in itertools.count(1)))
-    return next(name for name in candidates if name not in used)
-
-
-def stacked_by(loops: Iterable[Expr]) -> set[Expr]:
-    """Return what loops stack, which their steps define."""
-    return {output(loop, place) for loop in loops for place in range(len(loop.settings["body"].outputs))}
-
-
-def last_states(e: Expr, names: Mapping[Any, str]) -> dict[Any, str]:
-    """Name the last states of loops in an expression after what the loops stack: h with the index T."""
-    found: dict[Any, str] = {}
-    for node in topological([e]):
-        if node.op is OUTPUT and isinstance(body := node.inputs[0].settings.get("body"), Body):
-            loop, place = node.inputs[0], node.settings["index"] - len(body.outputs)
-            if place >= 0 and output(loop, place) in names:
-                found[node] = indexed(names[output(loop, place)], "1" if loop.settings["reverse"] else "T")
-    return found
-
-
-def step_lines(loop: Expr, names: Mapping[Any, str], write: Write) -> list[Line]:
-    """Write the first states and one step of a loop.
-
-    Parameters
-    ----------
-    loop : Expr
-        The scan.
-    names : mapping from Expr to str
-        The names of expressions, those of `result_names` among them.
-    write : function
-        Writes an expression in terms of names.
-
-    Returns
-    -------
-    list of (str, str)
-        What is defined, and as what.
-    """
-    body, states, sequences = (loop.settings[key] for key in ("body", "states", "sequences"))
-    results = [names[output(loop, place)] for place in range(len(body.outputs))]
-    inside = inside_names(loop, dict(enumerate(results)), names, Latex(write))
-    starts = loop.inputs[sequences : sequences + states]
-    first = "T+1" if loop.settings["reverse"] else "0"
-    lines = [(indexed(r, first), write(e, names)) for r, e in zip(results, starts, strict=False)]
-    for result, e in zip(results, body.outputs, strict=True):
-        lines.append((indexed(result, "t"), write(e, inside)))
-        # What a step returns first may be used by what it returns after.
-        inside.setdefault(e, indexed(result, "t"))
-    return lines
+def output_of(loop: Expr, place: int) -> tuple[int, bool]:
+    """Return which output of a loop's step a result is made of, and whether it is that of all steps or of the last."""
+    kept = loop.settings["kept"]
+    return (kept[place], True) if place < len(kept) else (place - len(kept), False)
 
 
 def inside_names(loop: Expr, results: Mapping[int, str], names: Mapping[Any, str], style: Style) -> dict[Any, str]:
@@ -106,8 +51,7 @@ def inside_names(loop: Expr, results: Mapping[int, str], names: Mapping[Any, str
     inside: dict[Any, str] = {}
     for place, (inner, outer) in enumerate(zip(body.inputs, loop.inputs, strict=True)):
         if place < sequences:
-            source, index = shifted_from(outer)
-            inside[inner] = style.index(plain(source, names, style), index)
+            inside[inner] = element(*shifted_from(outer), names, style)
         elif place >= sequences + states:
             inside[inner] = plain(outer, names, style)
         elif place - sequences in results:
@@ -129,6 +73,20 @@ def shifted_from(outer: Expr) -> tuple[Expr, str]:
     return outer, "t"
 
 
+def element(e: Expr, index: str, names: Mapping[Any, str], style: Style, depth: int = 3) -> str:
+    """Write an element of a sequence: a name with an index, or an op on elements where it takes them one by one."""
+    same = e
+    while same.op is not None and same.op.name in ("broadcast_like", "broadcast_to"):
+        same = same.inputs[0]
+    if isinstance(same, Constant) and not same.ndim:
+        return style.write(same, names)
+    if e in names or own_name(e) or e.op is None or not e.op.elementwise or not depth:
+        return style.index(plain(e, names, style), index)
+    parts = {i: element(i, index, names, style, depth - 1) for i in e.inputs if i.ndim == e.ndim and i not in names}
+    parts.update({i: style.index(names[i], index) for i in e.inputs if i.ndim == e.ndim and i in names})
+    return style.parenthesized(style.write(e, {**names, **parts}))
+
+
 def plain(e: Expr, names: Mapping[Any, str], style: Style) -> str:
     """Write an expression that takes an index or stands in a product: by its name, or in parentheses."""
     written = style.write(e, names)
@@ -142,6 +100,9 @@ class Style(Protocol):
 
     def index(self, name: str, index: str) -> str:
         """Write an element of a sequence."""
+
+    def numbered(self, name: str, number: int) -> str:
+        """Write a letter with a number."""
 
     def parenthesized(self, written: str) -> str:
         """Write something in parentheses."""
@@ -159,6 +120,10 @@ class Latex:
     def index(self, name: str, index: str) -> str:
         """Write an element of a sequence."""
         return indexed(name, index)
+
+    def numbered(self, name: str, number: int) -> str:
+        """Write a letter with a number."""
+        return f"{name}_{{{number}}}"
 
     def parenthesized(self, written: str) -> str:
         """Write something in parentheses."""
@@ -178,6 +143,10 @@ class Plain:
     def index(self, name: str, index: str) -> str:
         """Write an element of a sequence."""
         return f"{name}[{index}]"
+
+    def numbered(self, name: str, number: int) -> str:
+        """Write a letter with a number."""
+        return f"{name}{number}"
 
     def parenthesized(self, written: str) -> str:
         """Write something in parentheses."""

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.expr import Constant, Expr
-from pellucid.graph.op import OUTPUT, Body, expand, output
+from pellucid.graph.op import OUTPUT, expand, result
 from pellucid.graph.text import own_name, text
 from pellucid.graph.walk import topological
 from pellucid.show.names import letter_of
+from pellucid.show.recurrences import loop_result, output_of
 from pellucid.show.why_causes import Cause, Index, cause_of
 
 SAME = frozenset(["cast", "hold", "stop_gradient"])
@@ -130,15 +131,15 @@ def opened(scene: Scene, expr: Expr, index: Index) -> tuple[Scene, Expr, Index] 
 
 def step_into(scene: Scene, expr: Expr, index: Index) -> tuple[Scene, Expr, Index] | None:
     """Return the expression inside the step of a loop that an element of its results was computed by."""
-    if expr.op is not OUTPUT or not isinstance(body := expr.inputs[0].settings.get("body"), Body):
+    found = loop_result(expr)
+    if found is None:
         return None
-    if "sequences" not in expr.inputs[0].settings:
-        return None
-    loop, place, count = expr.inputs[0], expr.settings["index"], len(body.outputs)
-    steps = len(scene.value(output(loop, 0)))
-    reverse = loop.settings["reverse"]
-    if place >= count:
-        place, index = place - count, (0 if reverse else steps - 1, *index)
+    loop, moved = wholly_kept(*found)
+    body, reverse = loop.settings["body"], loop.settings["reverse"]
+    place, stacked = output_of(loop, moved)
+    steps = len(scene.value(result(loop, 0)))
+    if not stacked:
+        index = (0 if reverse else steps - 1, *index)
     t, rest = index[0], index[1:]
     inner = Scene({}, scene.names, body.outputs)
     sequences, states = loop.settings["sequences"], loop.settings["states"]
@@ -148,10 +149,19 @@ def step_into(scene: Scene, expr: Expr, index: Index) -> tuple[Scene, Expr, Inde
             inner.outside[inside] = (scene, outer, (t,))
             inner.values[inside] = scene.value(outer)[t]
         elif number < sequences + states and 0 <= before < steps:
-            stacked = output(loop, number - sequences)
-            inner.outside[inside] = (scene, stacked, (before,))
-            inner.values[inside] = scene.value(stacked)[before]
+            states_of_all = result(loop, number - sequences)
+            inner.outside[inside] = (scene, states_of_all, (before,))
+            inner.values[inside] = scene.value(states_of_all)[before]
         else:
             inner.outside[inside] = (scene, outer, ())
             inner.values[inside] = scene.value(outer)
     return inner, body.outputs[place], rest
+
+
+def wholly_kept(loop: Expr, place: int) -> tuple[Expr, int]:
+    """Return a loop that keeps every output of every step, and where a result of the loop is in it."""
+    assert loop.op is not None
+    if loop.settings["kept"] == tuple(range(len(loop.settings["body"].outputs))) or loop.op.widen is None:
+        return loop, place
+    wider, places = loop.op.widen(loop)
+    return wider, places[place]

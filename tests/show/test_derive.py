@@ -1,0 +1,197 @@
+"""Derivations: what a step says is what the gradient does, and it reads as a textbook has it."""
+
+import numpy as np
+import pytest
+from latex2mathml.converter import convert
+
+import pellucid as pel
+from pellucid.graph.evaluate import evaluate
+from pellucid.graph.expr import Input
+from pellucid.graph.op import OPS, OUTPUT
+from pellucid.graph.types import is_float
+from pellucid.show.derivation_forms import rule_html, rule_text
+from pellucid.show.derivation_rules import rule_of
+
+
+def moons(rng):
+    X, y = pel.matrix("X", shape=("n", 2), dtype="float64"), pel.ivector("y", shape=("n",))
+    W1, b1 = pel.shared(rng.standard_normal((2, 3)), "W1"), pel.shared(np.zeros(3), "b1")
+    W2, b2 = pel.shared(rng.standard_normal((3, 2)), "W2"), pel.shared(np.zeros(2), "b2")
+    p = pel.softmax(pel.tanh(X @ W1 + b1) @ W2 + b2)
+    loss = pel.losses.sparse_categorical_crossentropy(y, p).sum() + 0.005 * ((W1**2).sum() + (W2**2).sum())
+    values = {"X": rng.standard_normal((5, 2)), "y": np.array([0, 1, 1, 0, 1], "int32")}
+    return loss, [W1, b1, W2, b2], values
+
+
+def adder(rng):
+    x, y = pel.matrix("x", (4, 2), "float64"), pel.matrix("y", (4, 1), "float64")
+    shapes = {"Wx": (2, 3), "Wh": (3, 3), "Wo": (3, 1)}
+    Wx, Wh, Wo = (pel.shared(rng.standard_normal(shape), name) for name, shape in shapes.items())
+    h = pel.scan(lambda x_t, h: pel.sigmoid(x_t @ Wx + h @ Wh), x, np.zeros(3))
+    o = pel.named("o", pel.sigmoid(h @ Wo))
+    error = pel.named("E", ((y - o) ** 2).sum() / 2)
+    return error, [Wx, Wh, Wo], {"x": rng.standard_normal((4, 2)), "y": rng.standard_normal((4, 1))}
+
+
+def test_the_moons_network_reads_as_in_a_textbook(rng):
+    loss, parameters, values = moons(rng)
+    derivation = pel.derive(loss, parameters, values)
+    assert derivation.latex().splitlines()[1:-1] == [
+        r"z_{1} &= X W_{1} + b_{1} \\",
+        r"h &= \tanh(z_{1}) \\",
+        r"z_{2} &= h W_{2} + b_{2} \\",
+        r"L &= \sum \left(-\log \operatorname{softmax}(z_{2})_{y}\right) + 0.005 \, "
+        r"\left(\sum W_{1}^2 + \sum W_{2}^2\right) \\",
+        r"\bar{z}_{2} &= \operatorname{softmax}(z_{2}) - \operatorname{onehot}(y) \\",
+        r"\bar{b}_{2} &= \sum_{n} \bar{z}_{2} \\",
+        r"\bar{W}_{2} &= 0.01 \, W_{2} + h^\top \bar{z}_{2} \\",
+        r"\bar{h} &= \bar{z}_{2} W_{2}^\top \\",
+        r"\bar{z}_{1} &= \bar{h} \odot \left(1 - h^2\right) \\",
+        r"\bar{b}_{1} &= \sum_{n} \bar{z}_{1} \\",
+        r"\bar{W}_{1} &= 0.01 \, W_{1} + X^\top \bar{z}_{1}",
+    ]
+    assert derivation.gap() < 1e-14
+    notes = {step.name: step.notes for step in derivation.steps}
+    assert notes["b1"] == ["b1 is repeated along n and its gradient is summed over it"]
+    assert notes["W1"] == ["2 paths lead here from the cost, and what arrives along them is added up"]
+
+
+def test_the_adder_reads_as_backpropagation_through_time(rng):
+    error, parameters, values = adder(rng)
+    derivation = pel.derive(error, parameters, values)
+    lines = derivation.latex().splitlines()
+    assert r"h_{t} &= \sigma(x_{t} W_{x} + h_{t-1} W_{h}) \\" in lines
+    assert lines[-6:-1] == [
+        r"\delta_{t} &= \left(\bar{h}_{t} + g_{t+1}\right) \odot h_{t} \odot \left(1 - h_{t}\right) \\",
+        r"g_{T+1} &= 0 \\",
+        r"g_{t} &= W_{h} \delta_{t} \\",
+        r"\bar{W}_{h} &= \sum_{t} h_{t-1} \otimes \delta_{t} \\",
+        r"\bar{W}_{x} &= \sum_{t} x_{t} \otimes \delta_{t}",
+    ]
+    assert "Wh_bar = sum over t of outer(h[t-1], delta[t])" in str(derivation)
+    assert derivation.gap() < 1e-12
+    # What the recurrence says, done by hand.
+    known = derivation.values(derivation.given)
+    h_bar = next(known[s.letter] for s in derivation.steps if s.name == "h")
+    h = next(s.value for s in derivation.steps if s.name == "h")
+    Wh, g, total = parameters[1].get_value(), np.zeros(3), np.zeros((3, 3))
+    for t in reversed(range(4)):
+        delta = (h_bar[t] + g) * (h[t] * (1 - h[t]))
+        total += np.outer(h[t - 1] if t else np.zeros(3), delta)
+        g = delta @ Wh.T
+    np.testing.assert_allclose(derivation.results[1].gradient_value, total)
+
+
+def test_steps_are_numbered_down_to_the_variable_with_their_numbers(rng):
+    loss, parameters, values = moons(rng)
+    written = str(pel.derive(loss, parameters[0], values))
+    assert written.startswith("The gradient of L with respect to W1 (2, 3)")
+    for line in (
+        "1.   z2_bar = softmax(z2) - one_hot(y, 2, dtype=float64)",
+        "2.   h_bar = z2_bar @ W2.T",
+        "     Matrix product: Z = X @ Y gives X_bar = Z_bar @ Y.T, Y_bar = X.T @ Z_bar",
+        "3.   z1_bar = h_bar * (1 - h ** 2)",
+        "     Hyperbolic tangent of every element: Y = tanh(X) gives X_bar = Y_bar * (1 - Y ** 2)",
+        "4.   W1_bar = 0.01 * W1 + X.T @ z1_bar",
+    ):
+        assert line in written.splitlines()
+    assert "W1_bar = [[" in written
+    assert "the steps give exactly what pel.grad gives" in written or "of its largest element" in written
+
+
+def test_names_are_kept_and_what_is_in_between_may_be_asked_for(rng):
+    loss, parameters, values = moons(rng)
+    W1, b1 = parameters[:2]
+    X = next(e for e in pel.ancestors(loss) if e.name == "X")
+    hidden = pel.tanh(X @ W1 + b1)
+    derivation = pel.derive(loss, [hidden, W1], values, names={hidden: "a", loss: "J"})
+    assert [s.name for s in derivation.steps] == ["z2", "a", "z1", "W1"]
+    assert "a = tanh(z1)" in str(derivation)
+    assert derivation.names[derivation.cost] == "J"
+    assert derivation.gap() < 1e-14
+
+
+def costs():
+    rng = np.random.default_rng(3)
+    x, w = pel.matrix("x", (3, 4), "float64"), pel.vector("w", (4,), "float64")
+    image, kernel = pel.tensor4("image", (2, 6, 6, 1), "float64"), pel.tensor4("kernel", (3, 3, 1, 2), "float64")
+    values = {x: rng.uniform(0.5, 2, (3, 4)), w: rng.uniform(0.5, 2, 4)}
+    pictures = {image: rng.standard_normal((2, 6, 6, 1)), kernel: rng.standard_normal((3, 3, 1, 2))}
+    yield "mean", (x * w).mean(), [x, w], values
+    yield "quotient", (x / w).sum() ** 2, [x, w], values
+    yield "softmax", (pel.softmax(x) * pel.log_softmax(x * w)).sum(), [w], values
+    yield "twice", (w @ w) * w.sum(), [w], values
+    yield "itself", w.sum(), [w], values
+    yield "parts", (x[1:, ::2] ** 3).sum() + x[0, 0], [x], values
+    yield "where", pel.where(x > w, x, w * 2).sum(), [x, w], values
+    yield "convolution", pel.max_pool(pel.relu(pel.conv(image, kernel))).sum(), [kernel], pictures
+    yield "loop", pel.scan(lambda x_t, s: pel.tanh(s * w + x_t), x, np.zeros(4))[-1].sum(), [x, w], values
+    yield "two loops", loops_on_loops(x, w), [w], values
+
+
+def loops_on_loops(x, w):
+    h = pel.scan(lambda x_t, s: pel.tanh(s * w + x_t), x, np.zeros(4))
+    return (pel.scan(lambda h_t, s: s + h_t * w, h, np.zeros(4)) ** 2).sum()
+
+
+@pytest.mark.parametrize(("cost", "wrt", "values"), [pytest.param(*c[1:], id=c[0]) for c in costs()])
+def test_the_steps_carried_out_one_by_one_give_the_gradient(cost, wrt, values):
+    derivation = pel.derive(cost, wrt, values)
+    assert derivation.gap() < 1e-12
+    expected = evaluate(np, list(pel.grad(cost, wrt)), values)
+    for step, true in zip(derivation.results, expected, strict=True):
+        np.testing.assert_allclose(np.broadcast_to(step.gradient_value, true.shape), true, rtol=1e-12)
+    assert str(derivation).count("_bar = ") >= len(wrt)
+    assert convert(derivation.latex()).startswith("<math")
+    assert "<ol" in derivation.html()
+
+
+@pytest.mark.parametrize("name", sorted(n for n, op in OPS.items() if op.grad is not None and op is not OUTPUT))
+def test_the_rule_of_every_op_can_be_shown(name, rng):
+    op = OPS[name]
+    if op.examples is not None:
+        operands, settings = op.examples(rng)[0]
+        inputs = [Input(f"x{i}", np.shape(o), np.asarray(o).dtype) for i, o in enumerate(operands)]
+    else:
+        settings = {}
+        dtypes = ["bool"] * op.conditions + ["float64"] * (len(op.operands) - op.conditions)
+        inputs = [Input(f"x{i}", (2, 3), dtype) for i, dtype in enumerate(dtypes)]
+    made = op.function(*inputs, **settings)
+    node = made[0].inputs[0] if isinstance(made, list) else made
+    rule = rule_of(node)
+    if rule.result is None:
+        assert rule.words.startswith("Backpropagation through time")
+        return
+    assert {x for x, _ in rule.gradients} <= {x for x in rule.result.inputs if is_float(x.dtype)}
+    assert " gives " in rule_text(rule)
+    assert "<math" in rule_html(rule)
+
+
+def test_pages_ask_no_network_and_large_arrays_are_summarized(rng):
+    loss, parameters, _ = moons(rng)
+    many = {"X": rng.standard_normal((300, 2)), "y": rng.integers(0, 2, 300).astype("int32")}
+    derivation = pel.derive(loss, parameters, many)
+    page = derivation.html()
+    assert "The gradient of L" in page
+    assert "http:" not in page.replace("http://www.w3.org/1998/Math/MathML", "")
+    assert "<script" not in page
+    assert "shape (300, 3), from " in str(derivation)
+    assert pel.derive(loss, parameters)._repr_latex_().startswith("$")
+    assert "Checked" not in str(pel.derive(loss, parameters))
+
+
+def test_mistakes_are_told(rng):
+    loss, parameters, values = moons(rng)
+    v = pel.vector("v")
+    with pytest.raises(pel.GradientError, match="that of a scalar"):
+        pel.derive(v * 2, v)
+    with pytest.raises(pel.DisconnectedError, match="does not depend on v"):
+        pel.derive(loss, v)
+    with pytest.raises(pel.InputError, match=r"no value was given for y.*Received one for 'Y'.*Give \{'y': array\}"):
+        pel.derive(loss, parameters, {"X": values["X"], "Y": values["y"]})
+    with pytest.raises(pel.ShapeError, match=r"X has shape .n, 2.. Received: a value of shape .5, 3."):
+        pel.derive(loss, parameters, {**values, "X": np.zeros((5, 3))})
+    with pytest.raises(pel.ShapeError, match=r"X has 2 dimensions.*Received: a value of shape .5,."):
+        pel.derive(loss, parameters, {**values, "X": np.zeros(5)})
+    with pytest.raises(ValueError, match=r"checked on numbers. Give them: pel.derive\(cost, wrt, values="):
+        pel.derive(loss, parameters).gap()

@@ -1,0 +1,106 @@
+"""Formulas stop at names, say what the names stand for, and write odd names as they are."""
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid.show import latex
+from pellucid.show.letters import dimensions_tex, domain_tex, name_tex
+
+X, W1, W2 = pel.matrix("X", shape=("n", 2)), pel.matrix("W1", shape=(2, 3)), pel.matrix("W2", shape=(3, 2))
+
+
+def network():
+    return pel.named("h", pel.tanh(X @ W1))
+
+
+def test_a_formula_stops_at_names_and_says_what_they_stand_for():
+    h = network()
+    p = pel.softmax(h @ W2)
+    assert str(p) == "softmax(h @ W2)"
+    assert str(h) == "tanh(X @ W1)"
+    assert str(pel.formula(p)).splitlines() == ["softmax(h @ W2)", "where h = tanh(X @ W1)"]
+    assert pel.formula(p).latex().splitlines()[1:-1] == [
+        r"& \operatorname{softmax}(h W_{2}) \\",
+        r"\text{where } &  \\",
+        r"h &= \tanh(X W_{1})",
+    ]
+    assert pel.formula(X @ W1).latex() == "X W_{1}"
+
+
+def test_names_inside_names_are_told_from_the_outside_in():
+    z = X @ W1
+    written = str(pel.formula(pel.softmax(pel.tanh(z) @ W2), names={pel.tanh(z): "a", z: "z"}))
+    assert written.splitlines() == ["softmax(a @ W2)", "where a = tanh(z)", "      z = X @ W1"]
+
+
+def test_a_name_changes_neither_value_nor_identity_nor_gradient():
+    y = pel.vector("y")
+    plain = pel.exp(y * 3)
+    before = str(pel.grad(plain.sum(), y))
+    assert pel.named("u", plain) is plain
+    assert pel.exp(y * 3) is plain
+    assert pel.function([y], plain + 1)([0.0]) == pytest.approx(2.0)
+    assert str(pel.grad(plain.sum(), y)) == before.replace("exp(3 * y)", "u").replace("exp(y * 3)", "u")
+
+
+def test_dimensions_are_told_if_wanted():
+    h = network()
+    lines = str(pel.formula(pel.softmax(h @ W2), shapes=True)).splitlines()
+    assert lines[1] == "where h = tanh(X @ W1)    float32 (n, 3)"
+    assert "  X: float32 (n, 2)" in lines
+    assert r"X &\in \mathbb{R}^{n \times 2}" in pel.formula(h, shapes=True).latex()
+    assert latex(X @ W1, shapes=True) == r"\underset{n \times 2}{X} \underset{2 \times 3}{W_{1}}"
+    assert latex(pel.scalar("a") + 1, shapes=True) == "a + 1"
+    assert domain_tex((), np.dtype("int32")) == r"\mathbb{Z}"
+    assert dimensions_tex(pel.matrix("A").shape) == r"? \times ?"
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("W_1", "W_{1}"),
+        ("h__2", r"\mathrm{h\_\_2}"),
+        ("loss%", r"\mathrm{loss\%}"),
+        ("größe", r"\mathrm{größe}"),
+        ("θ₁", r"\theta_{1}"),
+        ("Λ", r"\Lambda"),
+        ("a{b", r"\mathrm{a\{b}"),
+        ("x^", r"\mathrm{x\wedge }"),
+        ("learning rate", r"\mathrm{learning\ rate}"),
+        ("3", "3"),
+        ("h^{(1)}", "h^{(1)}"),
+    ],
+)
+def test_odd_names_are_written_as_they_are(name, written):
+    from latex2mathml.converter import convert
+
+    assert name_tex(name) == written
+    x = pel.vector(name)
+    assert convert(latex(pel.named(name, x * 2) ** 2 + x[0] ** 2)).startswith("<math")
+
+
+def test_pages_and_notebooks_ask_no_network():
+    f = pel.formula(pel.softmax(network() @ W2))
+    page = f.html("A <network>")
+    assert "A &lt;network&gt;" in page
+    assert "<math" in page
+    assert "http:" not in page.replace("http://www.w3.org/1998/Math/MathML", "")
+    assert f._repr_latex_().startswith("$")
+    assert f._repr_html_().startswith("<math")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        (lambda: pel.named(X @ W1, "h"), TypeError, r"name and then the expression.*Received: X @ W1"),
+        (lambda: pel.named("h", 3.0), TypeError, "Only an expression can be named.*Received: 3.0"),
+        (lambda: pel.named("h", X), TypeError, "Received: X, a input|Received: X, an input"),
+        (lambda: pel.named("c", pel.constant(2.0)), TypeError, "a constant; to name it, give names="),
+        (lambda: pel.formula(3.0), TypeError, r"pel.formula\(x \+ y\). Received: 3.0"),
+        (lambda: pel.formula(X @ W1, names={W2: "V"}), ValueError, "'V' is to name W2, which stands nowhere in it"),
+    ],
+)
+def test_mistakes_are_told(wrong, error, message):
+    with pytest.raises(error, match=message):
+        wrong()
