@@ -13,6 +13,7 @@ from typing import Any, overload
 
 import numpy as np
 
+from pellucid.graph.collecting import uncollected
 from pellucid.graph.errors import DisconnectedError, DtypeError, GradientError, ShapeError
 from pellucid.graph.expr import Expr, agree, as_expr, constant
 from pellucid.graph.op import OUTPUT, Op, op
@@ -121,6 +122,7 @@ def grad(
     return found[0] if isinstance(wrt, Expr) else found
 
 
+@uncollected()
 def differentiate(
     outputs: Sequence[Expr],
     cotangents: Sequence[Expr],

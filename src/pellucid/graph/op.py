@@ -430,6 +430,12 @@ class Body:
     def __hash__(self) -> int:
         return hash((self.inputs, self.outputs))
 
+    @property
+    def empty(self) -> list[np.ndarray[Any, Any]]:
+        """What each output is, stacked, if the graph never ran: of the sizes that are known."""
+        known = [tuple(d if isinstance(d, int) else 0 for d in e.shape) for e in self.outputs]
+        return [np.empty((0, *shape), e.dtype) for shape, e in zip(known, self.outputs, strict=True)]
+
     def __str__(self) -> str:
         return f"({', '.join(map(str, self.inputs))}) -> ({', '.join(map(str, self.outputs))})"
 
