@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.errors import DtypeError, ShapeError
-from pellucid.graph.evaluate import evaluate
+from pellucid.graph.evaluate import run_body
 from pellucid.graph.expr import Expr, Input, agree, as_expr, noting
 from pellucid.graph.inference import inference
 from pellucid.graph.op import Body, Fewer, op, public, result
@@ -34,9 +34,7 @@ def _cond_xla(xp: Any, predicate: Any, *operands: Any, then: Body, otherwise: Bo
     from jax import lax
 
     def branch(body: Body) -> Callable[..., Any]:
-        return lambda *values: tuple(
-            xp.asarray(v) for v in evaluate(xp, body.outputs, dict(zip(body.inputs, values, strict=True)))
-        )
+        return lambda *values: tuple(map(xp.asarray, run_body(xp, body, values)))
 
     given = tuple(map(xp.asarray, (predicate, *operands)))
     return one_or_all(lax.cond(given[0], branch(then), branch(otherwise), *given))
@@ -161,8 +159,7 @@ def branch(xp: Any, predicate: Any, *operands: Any, then: Any = None, otherwise:
     cond(x > 0, sqrt(x), -x)
     """
     body = then if predicate else otherwise
-    given = dict(zip(body.inputs, (predicate, *operands), strict=True))
-    return one_or_all(tuple(np.asarray(v) for v in evaluate(np, body.outputs, given)))
+    return one_or_all(tuple(np.asarray(v) for v in run_body(np, body, (predicate, *operands))))
 
 
 @public

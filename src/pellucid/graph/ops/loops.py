@@ -181,7 +181,9 @@ def write_loop(
     operands = (*xs, *inits, *outer)
     settings = {"states": len(flat), "sequences": len(xs), "length": length, "reverse": bool(reverse)}
     cut = cuts(name, truncate, checkpoint, xs[0].shape[0] if xs else length)
-    made = scan_loop.op.make(operands, {"body": body_of([*places, *flat], outer, outputs), "kept": None, **settings, **cut})
+    made = scan_loop.op.make(
+        operands, {"body": body_of([*places, *flat], outer, outputs), "kept": None, **settings, **cut}
+    )
     return Loop([result(made, i) for i in newest], [result(made, len(outputs) + i) for i in first[:-1]], several)
 
 

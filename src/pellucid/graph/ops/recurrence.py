@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.errors import ShapeError
-from pellucid.graph.evaluate import evaluate
+from pellucid.graph.evaluate import run_body
 from pellucid.graph.expr import Expr, Input
 from pellucid.graph.inference import inference
 from pellucid.graph.op import Body, Fewer, op
@@ -62,7 +62,7 @@ def _loop_xla(
     xs, state, fixed = operands[:sequences], operands[sequences : sequences + states], operands[sequences + states :]
 
     def step(carry: Any, x: Any) -> Any:
-        new = evaluate(xp, body.outputs, dict(zip(body.inputs, [*x, *carry, *fixed], strict=True)))
+        new = run_body(xp, body, [*x, *carry, *fixed])
         return tuple(new[:states]), tuple(new[i] for i in kept)
 
     carry, stacked = lax.scan(
@@ -212,16 +212,12 @@ def scan_loop(
     xs, fixed = operands[:sequences], operands[sequences + states :]
     state = list(operands[sequences : sequences + states])
     steps = len(xs[0]) if xs else length or 0
-    outputs = [body.outputs[i] for i in kept]
-    # What no step made has the sizes that are known.
-    results: list[Any] = [
-        np.empty((steps, *(d if isinstance(d, int) else 0 for d in e.shape)), e.dtype) for e in outputs
-    ]
+    empty = body.empty
+    results = [empty[k] for k in kept]
     for i, t in enumerate(reversed(range(steps)) if reverse else range(steps)):
-        values = [*(x[t] for x in xs), *state, *fixed]
-        new = evaluate(np, body.outputs, dict(zip(body.inputs, values, strict=True)))
+        new = run_body(np, body, [*[x[t] for x in xs], *state, *fixed])
         if i == 0:
-            results = [np.empty((steps, *np.shape(new[k])), e.dtype) for k, e in zip(kept, outputs, strict=True)]
+            results = [np.empty((steps, *np.shape(new[k])), empty[k].dtype) for k in kept]
         for stacked, k in zip(results, kept, strict=True):
             stacked[t] = new[k]
         state = new[:states]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.errors import GradientError, ShapeError
-from pellucid.graph.evaluate import evaluate
+from pellucid.graph.evaluate import run_body
 from pellucid.graph.expr import Expr, Input, as_expr, constant
 from pellucid.graph.inference import inference
 from pellucid.graph.op import Body, op, public, result
@@ -27,14 +27,13 @@ def _while_xla(xp: Any, *operands: Any, condition: Body, step: Body, states: int
 
     fixed = operands[states:]
 
-    def run(body: Body, state: Any) -> list[Any]:
-        return evaluate(xp, body.outputs, dict(zip(body.inputs, (*state, *fixed), strict=True)))
+    def holds(state: Any) -> Any:
+        return run_body(xp, condition, (*state, *fixed))[0]
 
-    first = tuple(map(xp.asarray, operands[:states]))
-    last = lax.while_loop(
-        lambda state: run(condition, state)[0], lambda state: tuple(map(xp.asarray, run(step, state))), first
-    )
-    return one_or_all(last)
+    def after(state: Any) -> Any:
+        return tuple(map(xp.asarray, run_body(xp, step, (*state, *fixed))))
+
+    return one_or_all(lax.while_loop(holds, after, tuple(map(xp.asarray, operands[:states]))))
 
 
 def _while_grad(g: Any, node: Expr, *operands: Expr, **settings: Any) -> list[Any]:
@@ -98,11 +97,8 @@ def while_steps(xp: Any, *operands: Any, condition: Any = None, step: Any = None
     """
     state, fixed = [np.asarray(s) for s in operands[:states]], operands[states:]
 
-    def run(body: Body) -> list[Any]:
-        return evaluate(np, body.outputs, dict(zip(body.inputs, (*state, *fixed), strict=True)))
-
-    while run(condition)[0]:
-        state = run(step)
+    while run_body(np, condition, (*state, *fixed))[0]:
+        state = run_body(np, step, (*state, *fixed))
     return one_or_all(tuple(np.asarray(s) for s in state))
 
 
