@@ -78,38 +78,3 @@ def heaviside(xp: Any, x: Any, y: Any) -> Any:
     array([0. , 0.5, 1. ], dtype=float32)
     """
     return xp.heaviside(x, y)
-
-
-def _not_infinite(x: Any, g: Any) -> Any:
-    return call("where", call("isfinite", x), g, np.zeros((), x.dtype))
-
-
-@op(
-    tex=r"\operatorname{{nan\_to\_num}}({0:_})",
-    edge=(np.nan, np.inf, -np.inf),
-    grad=lambda g, y, x, nan, posinf, neginf: _not_infinite(x, g),
-)
-def nan_to_num(xp: Any, x: Any, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
-    r"""Every element that is a number, with others in the place of what is not a number and of infinities.
-
-    Parameters
-    ----------
-    x : Expr, array or number
-        Of any shape.
-    nan : float
-        What takes the place of what is not a number.
-    posinf, neginf : float, optional
-        What takes the place of infinities: the greatest and the least number of the dtype without them.
-
-    Returns
-    -------
-    Expr
-        Of the shape and dtype of ``x``.
-
-    Examples
-    --------
-    >>> import pellucid as pel
-    >>> pel.function([], pel.nan_to_num([1.0, np.nan]))()
-    array([1., 0.], dtype=float32)
-    """
-    return xp.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
