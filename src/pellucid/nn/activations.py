@@ -11,10 +11,10 @@ from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.ops.choosing import minimum
 from pellucid.graph.ops.elementwise import absolute
 from pellucid.graph.ops.exponentials import exp, expm1
+from pellucid.graph.ops.gaussian import erf
 from pellucid.graph.ops.hyperbolic import tanh
 from pellucid.graph.ops.neural import leaky_relu, log_softmax, relu, sigmoid, softplus
 from pellucid.graph.ops.neural import softmax as stable_softmax
-from pellucid.graph.ops.special import erf
 from pellucid.nn.lookup import look_up
 
 Activation = Callable[[Expr], Expr]

@@ -8,8 +8,8 @@ from typing import Any
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.choosing import where
 from pellucid.graph.ops.elementwise import absolute, multiply, sqrt, square
+from pellucid.graph.ops.gaussian import erf, erfc
 from pellucid.graph.ops.reductions import mean
-from pellucid.graph.ops.special import erf, erfc
 from pellucid.graph.ops.statistics import var
 from pellucid.graph.ops.trigonometry import cos, hypot, sin, sinc, tan
 from pellucid.graph.pattern import Number

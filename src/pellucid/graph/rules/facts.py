@@ -9,11 +9,11 @@ import numpy as np
 from pellucid.graph.expr import Constant, Expr, Input
 from pellucid.graph.ops.elementwise import absolute, add, multiply, negative, sqrt, square, subtract
 from pellucid.graph.ops.exponentials import exp
+from pellucid.graph.ops.gaussian import erfc
 from pellucid.graph.ops.hyperbolic import cosh
 from pellucid.graph.ops.neural import sigmoid, softmax, softplus
 from pellucid.graph.ops.norms import vector_norm
 from pellucid.graph.ops.reductions import mean, sum
-from pellucid.graph.ops.special import erfc
 from pellucid.graph.ops.stable import sech, tanh_slope
 from pellucid.graph.rule import is_number
 

@@ -12,16 +12,26 @@ import numpy as np
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.elementwise import absolute, power, sqrt, square
 from pellucid.graph.ops.exponentials import exp, exp2, expm1, log, log1p, log2, log10, logaddexp
+from pellucid.graph.ops.gaussian import erfc, log_ndtr
 from pellucid.graph.ops.hyperbolic import arccosh, arcsinh, arctanh, cosh, sinh, tanh
 from pellucid.graph.ops.neural import sigmoid, softplus
 from pellucid.graph.ops.norms import vector_norm
 from pellucid.graph.ops.reductions import prod, sum
-from pellucid.graph.ops.special import erfc, log_ndtr, xlog1py, xlogy
+from pellucid.graph.ops.special import xlog1py, xlogy
 from pellucid.graph.ops.stable import exprel, log1mexp, log1prel, log_cosh, sech, tanh_slope
 from pellucid.graph.ops.trigonometry import hypot
 from pellucid.graph.pattern import Number
 from pellucid.graph.rule import rule
-from pellucid.graph.rules.facts import are_opposite, has_logarithm, never_negative, number, opposites, positive, scores, z
+from pellucid.graph.rules.facts import (
+    are_opposite,
+    has_logarithm,
+    never_negative,
+    number,
+    opposites,
+    positive,
+    scores,
+    z,
+)
 
 LOG_2 = math.log(2)
 
