@@ -15,7 +15,7 @@ import numpy as np
 
 from pellucid.graph.errors import InputError, LinAlgError, PellucidError, ShapeError
 from pellucid.graph.expr import Constant, Expr, agree
-from pellucid.graph.op import OUTPUT
+from pellucid.graph.op import OUTPUT, Body
 from pellucid.graph.places import place_text
 from pellucid.graph.types import Unknown, shape_text
 from pellucid.graph.walk import topological
@@ -85,6 +85,11 @@ def evaluate(xp: Any, outputs: Sequence[Expr], values: Mapping[Expr, Any], watch
         if watch is not None:
             watch(node, known[node])
     return [known[output] for output in outputs]
+
+
+def run_body(xp: Any, body: Body, values: Sequence[Any]) -> list[Any]:
+    """Compute the graph inside an op from the values of its placeholders."""
+    return evaluate(xp, body.outputs, dict(zip(body.inputs, values, strict=True)))
 
 
 def compute(xp: Any, node: Expr, operands: list[Any]) -> Any:
