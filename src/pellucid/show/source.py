@@ -10,6 +10,7 @@ import numpy as np
 from pellucid.graph.errors import InputError
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.types import is_float
+from pellucid.graph.release import release
 from pellucid.graph.walk import topological
 from pellucid.show.code import Names, Writer
 from pellucid.show.extract import Extract
@@ -84,7 +85,7 @@ class Script:
         self.defaults: dict[Input, Any] = {}
         self.updates: dict[Shared, Expr] = {}
         if isinstance(what, Expr) or (isinstance(what, (list, tuple)) and all(isinstance(e, Expr) for e in what)):
-            self.outputs = [what] if isinstance(what, Expr) else list(what)
+            self.outputs = release([what] if isinstance(what, Expr) else what)
             self.inputs = [n for n in topological(self.outputs) if isinstance(n, Input)]
             self.name = "compute"
         elif hasattr(what, "program"):
