@@ -274,9 +274,9 @@ def test_mistakes_are_named(mistake: Callable[[], Any], message: str) -> None:
 
 
 def test_names_that_linalg_has_not() -> None:
-    with pytest.raises(AttributeError, match="pel.linalg has no 'choleski'. Did you mean 'cholesky'?"):
+    with pytest.raises(AttributeError, match=r"pel.linalg has no 'choleski'. Did you mean 'cholesky'?"):
         _ = pel.linalg.choleski
-    with pytest.raises(AttributeError, match="pel.linalg has no 'svd'. For what is not here, .* pel.from_jax"):
+    with pytest.raises(AttributeError, match=r"pel.linalg has no 'svd'. For what is not here, .* pel.from_jax"):
         _ = pel.linalg.svd
     assert all(getattr(pel.linalg, name) for name in pel.linalg.__all__)
 
@@ -284,3 +284,28 @@ def test_names_that_linalg_has_not() -> None:
 def test_half_precision_is_refused_where_no_library_has_it() -> None:
     with pytest.raises(DtypeError, match="inv: expected float32 or float64"):
         pel.inv(pel.matrix("A", shape=(2, 2), dtype="float16"))
+
+
+M, T, U = pel.matrix("M", dtype="float64"), pel.tensor3("T", dtype="float64"), pel.vector("U", dtype="float64")
+OF_UNKNOWN_SIZES: list[Callable[[], Any]] = [
+    lambda: [pel.solve(M, U), pel.solve(T, U), pel.solve_triangular(M, T), pel.inv(T), pel.det(T), pel.slogdet(T)[1]],
+    lambda: [pel.cholesky(M @ M.T), pel.matrix_power(T, -3), pel.trace(T), pel.diag(U, 1)],
+    lambda: [pel.norm(T, axis=(0, 1)), pel.norm(M, 1), pel.diag(M, -1), pel.tril(T, 1), pel.rot90(T), pel.roll(T, 2)],
+    lambda: [pel.outer(M, U), pel.kron(U, U), pel.kron(M, M), pel.kron(U, T), pel.cross(T, U), pel.vdot(M, M)],
+    lambda: [pel.einsum("...ii,i->...", T, U), pel.tensordot(T, M, 2), pel.inner(T, M), pel.dot(M, T)],
+    lambda: [pel.matvec(T, M), pel.vecmat(M, T), pel.vecdot(T, U), pel.pad(T, 2, "wrap"), pel.tile(T, (2, 1, 1, 3))],
+    lambda: [pel.repeat(T, 2, 1), pel.repeat(T, 2), T.flatten(), pel.vstack([M, U]), pel.dstack([M, M])],
+    lambda: [pel.concatenate([M, U], axis=None), pel.column_stack([M, U]), *pel.split(T, [1, 2], 1)],
+    lambda: [*pel.broadcast_arrays(T, U)],
+]
+
+
+@pytest.mark.parametrize("write", OF_UNKNOWN_SIZES)
+def test_gradients_where_no_size_is_known(write: Callable[[], list[Expr]], by_numpy: Any) -> None:
+    values = {M: S, T: np.stack([S, S.T, S @ S.T]), U: V}
+    for result in write():
+        gradients = pel.grad((result * result).sum(), list(values), disconnected="zero")
+        found = by_numpy([result, *gradients], values)
+        for g, value in zip(found[1:], values.values(), strict=True):
+            assert g.shape == value.shape
+        assert any(np.any(g) for g in found[1:])

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import op
 from pellucid.graph.operators import call
 from pellucid.graph.ops.shapes import ravel, reduce_axes, reshaped
 from pellucid.graph.text import ATOM, MULTIPLY
-from pellucid.graph.types import Mismatch, Shape, Type, Unknown, broadcast, normalize_axis, shape_text, unify
+from pellucid.graph.types import Dim, Mismatch, Shape, Type, Unknown, broadcast, normalize_axis, shape_text, unify
 
 
 def _outer_grad(g: Any, z: Any, x: Any, y: Any) -> tuple[Any, Any]:
@@ -42,13 +44,54 @@ def outer(xp: Any, x: Any, y: Any) -> Any:
     return xp.outer(x, y)
 
 
-def _products(x: Shape, y: Shape) -> Shape:
-    """Multiply two shapes dimension by dimension, with -1 for a product of which a factor is not known."""
+def _aligned(x: Shape, y: Shape) -> tuple[Shape, Shape]:
+    """Put axes of length 1 before the shorter shape."""
     count = max(len(x), len(y))
-    pairs = zip((1,) * (count - len(x)) + x, (1,) * (count - len(y)) + y, strict=True)
-    return tuple(
-        n if m == 1 else m if n == 1 else m * n if isinstance(m, int) and isinstance(n, int) else -1 for m, n in pairs
-    )
+    return (1,) * (count - len(x)) + x, (1,) * (count - len(y)) + y
+
+
+def _kron_type(x: Expr, y: Expr) -> Type:
+    shape: list[Dim] = []
+    for m, n in zip(*_aligned(x.shape, y.shape), strict=True):
+        product = m * n if isinstance(m, int) and isinstance(n, int) else Unknown()
+        shape.append(n if m == 1 else m if n == 1 else product)
+    return Type(tuple(shape), x.dtype)
+
+
+def _blocks_of(x: Shape, y: Shape) -> tuple[Any, ...]:
+    return tuple(dim for pair in zip(*_aligned(x, y), strict=True) for dim in pair)
+
+
+@op(
+    promotes=False,
+    infer=lambda g, x, y: Type(_blocks_of(x.shape, y.shape), g.dtype),
+    grad=lambda u, b, g, x, y: (call("reshape_like", u, g), None, None),
+    examples=lambda rng: [((rng.normal(size=(4, 6)), np.zeros((2, 3)), np.zeros((2, 2))), {})],
+    cost=0,
+)
+def kron_blocks(xp: Any, g: Any, x: Any, y: Any) -> Any:
+    r"""A Kronecker product with the axes of both factors apart, in turn; of the factors only the shapes are used.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> x, y = pel.matrix("x", shape=(2, 3)), pel.matrix("y", shape=(4, 5))
+    >>> pel.kron_blocks(pel.kron(x, y), x, y).shape
+    (2, 4, 3, 5)
+    """
+    return xp.reshape(g, _blocks_of(x.shape, y.shape))
+
+
+def _kron_grad(g: Any, z: Any, x: Any, y: Any) -> list[Any]:
+    """Sum the blocks against one factor for the gradient by the other."""
+    places = set(range(2 * z.ndim))
+    of_x, of_y = ({2 * (z.ndim - e.ndim + a) + odd for a in range(e.ndim)} for e, odd in ((x, 0), (y, 1)))
+    blocks = kron_blocks(g, x, y)
+    gradients = []
+    for own, other, of_other in ((of_x, y, of_y), (of_y, x, of_x)):
+        factor = call("expand_dims", other, tuple(places - of_other))
+        gradients.append(call("sum", blocks * factor, axis=tuple(places - own)))
+    return gradients
 
 
 @op(
@@ -56,8 +99,8 @@ def _products(x: Shape, y: Shape) -> Shape:
     precedence=ATOM,
     tex_precedence=MULTIPLY,
     promotes=True,
-    compound=True,
-    infer=lambda x, y: Type(tuple(Unknown() if d == -1 else d for d in _products(x.shape, y.shape)), x.dtype),
+    infer=_kron_type,
+    grad=_kron_grad,
     examples=lambda rng: [
         ((rng.normal(size=(2, 3)), rng.normal(size=(2, 2))), {}),
         ((rng.normal(size=3), rng.normal(size=(2, 2))), {}),
@@ -86,13 +129,7 @@ def kron(xp: Any, x: Any, y: Any) -> Any:
     ----------
     C. F. Van Loan, The ubiquitous Kronecker product, Journal of Computational and Applied Mathematics 123 (2000).
     """
-    count = max(x.ndim, y.ndim)
-    own = {2 * (count - x.ndim + axis) for axis in range(x.ndim)}, {2 * (count - y.ndim + a) + 1 for a in range(y.ndim)}
-    wide_x, wide_y = (
-        xp.expand_dims(e, tuple(place for place in range(2 * count) if place not in places))
-        for e, places in zip((x, y), own, strict=True)
-    )
-    return xp.reshape(wide_x * wide_y, _products(x.shape, y.shape))
+    return xp.kron(x, y)
 
 
 def _cross_type(x: Expr, y: Expr, axis: int) -> Type:
