@@ -18,7 +18,8 @@ Array = np.ndarray[Any, Any]
 
 
 def _triangle(distance: Array) -> Array:
-    return np.maximum(0, 1 - distance)
+    weight: Array = np.maximum(0, 1 - distance)
+    return weight
 
 
 def _cubic(distance: Array) -> Array:
@@ -47,10 +48,12 @@ def weights_of(method: str, old: int, new: int, antialias: bool) -> Array:
     step = old / new
     middles = (np.arange(new) + 0.5) * step - 0.5
     if method == "nearest":
-        return np.eye(old)[np.minimum(np.floor(middles + 0.5), old - 1).astype(int)]
+        chosen: Array = np.eye(old)[np.minimum(np.floor(middles + 0.5), old - 1).astype(int)]
+        return chosen
     width = max(step, 1) if antialias else 1
     weights: Array = KERNELS[method](np.abs(middles[:, None] - np.arange(old)) / width)
-    return weights / weights.sum(axis=1, keepdims=True)
+    weights /= weights.sum(axis=1, keepdims=True)
+    return weights
 
 
 @public

@@ -14,7 +14,8 @@ import numpy as np
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import op
-from pellucid.graph.ops.convolution import conv, conv_kernel_gradient, kernel_window, spread_back
+from pellucid.graph.ops.convolution import conv, kernel_window
+from pellucid.graph.ops.convolution_gradients import conv_kernel_gradient, spread_back
 from pellucid.graph.ops.windows import WORDS, Pairs, as_tuple, explicit_pairs, no_padding
 from pellucid.graph.text import MULTIPLY
 from pellucid.graph.types import Dim, Type, Unknown, shape_text, unify
@@ -37,7 +38,7 @@ def _settings(
             f"conv_transpose: the kernel {kernel}, of shape {shape_text(kernel.shape)}, is for {kernel.shape[-1]} "
             f"channels. Received: {x}, of shape {shape_text(x.shape)}, which has {x.shape[-1]}"
         )
-    if not isinstance(groups, (int, np.integer)) or groups < 1 or _remainder(x.shape[-1], groups):
+    if not isinstance(groups, (int, np.integer)) or groups < 1 or _remainder(x.shape[-1], int(groups)):
         raise ShapeError(
             f"conv_transpose: expected groups into which {x.shape[-1]} channels divide. Received: groups={groups!r}"
         )
