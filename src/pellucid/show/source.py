@@ -9,8 +9,8 @@ import numpy as np
 
 from pellucid.graph.errors import InputError
 from pellucid.graph.expr import Expr, Input, Shared
-from pellucid.graph.types import is_float
 from pellucid.graph.release import release
+from pellucid.graph.types import is_float
 from pellucid.graph.walk import topological
 from pellucid.show.code import Names, Writer
 from pellucid.show.extract import Extract
