@@ -78,8 +78,8 @@ def compound(
     >>> x = pel.vector("x")
     >>> swish_of_this_page(x, beta=2.0)
     swish_of_this_page(x, beta=2.0)
-    >>> pel.expand(swish_of_this_page(x))
-    x * sigmoid(x)
+    >>> pel.expand(swish_of_this_page(x, beta=2.0))
+    x * sigmoid(2 * x)
     >>> pel.grad(swish_of_this_page(x).sum(), x)
     sigmoid(x) + x * (sigmoid(x) * (1 - sigmoid(x)))
     """

@@ -63,8 +63,8 @@ def from_jax(
     >>> y = bessel(x)
     >>> y, y.shape
     (i0(x), ('n',))
-    >>> pel.function([x], pel.grad(y.sum(), x))([0.0, 1.0])
-    array([0.       , 0.5651591], dtype=float32)
+    >>> pel.function([x], pel.grad(y.sum(), x))([1.0, 2.0])
+    array([0.5651591, 1.5906369], dtype=float32)
     """
     if not callable(function):
         raise TypeError(f"from_jax: expected a function of JAX. Received: {function!r}")

@@ -150,8 +150,8 @@ def scale_gradient(xp: Any, x: Any, factor: Any = 1.0) -> Any:
     --------
     >>> import pellucid as pel
     >>> x = pel.scalar("x")
-    >>> pel.grad(pel.scale_gradient(x, -1) ** 2, x)
-    -(2 * scale_gradient(x, factor=-1.0))
+    >>> pel.grad(5 * pel.scale_gradient(x, -1), x)
+    -5
 
     References
     ----------
