@@ -158,6 +158,14 @@ def test_draws_in_a_loop_of_unknown_length_differ(by_numpy: Any, by_xla: Any) ->
     assert len(set(a.tolist())) == 3
 
 
+def test_a_loop_of_unknown_length_is_made_ready_for_inference(by_numpy: Any) -> None:
+    rng = pel.random.Generator(5)
+    loop = pel.while_loop(lambda h: h.sum() < 100, lambda h: rng.dropout(2 * h, 0.1), X)
+    ready = pel.inference(loop)
+    assert rng.state in set(topological([loop])) - set(topological([ready]))
+    np.testing.assert_array_equal(by_numpy([ready], VALUES)[0], 64 * VALUES[X])
+
+
 def test_folds(by_numpy: Any, by_xla: Any, check_gradient: Any) -> None:
     def step(x: Expr, h: Expr) -> Expr:
         return pel.sin(h + x) * S

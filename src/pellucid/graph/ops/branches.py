@@ -41,13 +41,15 @@ def _cond_xla(xp: Any, predicate: Any, *operands: Any, then: Body, otherwise: Bo
 
 
 @functools.lru_cache(maxsize=256)
-def _backward(then: Body, otherwise: Body, arriving: tuple[int, ...]) -> tuple[Body, Body, tuple[int, ...]]:
+def _backward(
+    then: Body, otherwise: Body, arriving: tuple[tuple[int, Type], ...]
+) -> tuple[Body, Body, tuple[int, ...]]:
     """Make the branches of a choice's gradient, and say of which operands they are the gradients."""
-    given = [Input(f"g{i}", then.outputs[i].shape, then.outputs[i].dtype) for i in arriving]
+    given = [Input(f"g{i}", type.shape, type.dtype) for i, type in arriving]
     found = []
     for body in (then, otherwise):
         wanted = [e for e in body.inputs if is_float(e.dtype)]
-        d = pullback([body.outputs[i] for i in arriving], given, wanted)
+        d = pullback([body.outputs[i] for i, _ in arriving], given, wanted)
         found.append(dict(zip(wanted, d, strict=True)))
     inputs = zip(then.inputs, otherwise.inputs, strict=True)
     reached = [i for i, (a, b) in enumerate(inputs) if found[0].get(a) is not None or found[1].get(b) is not None]
@@ -65,12 +67,12 @@ def _backward(then: Body, otherwise: Body, arriving: tuple[int, ...]) -> tuple[B
 def _cond_grad(g: Any, node: Expr, *operands: Expr, then: Body, otherwise: Body) -> list[Any]:
     """Choose between the gradients of the branches, of which again one is computed."""
     arrived = g if len(node.types) > 1 else [g]
-    arriving = tuple(i for i, d in enumerate(arrived) if d is not None and is_float(node.types[i].dtype))
-    forward, backward, reached = _backward(then, otherwise, arriving)
+    given = {i: d for i, d in enumerate(arrived) if d is not None and is_float(node.types[i].dtype)}
+    # What arrives may be small; a branch writes it out, where it knows for what.
+    forward, backward, reached = _backward(then, otherwise, tuple((i, d.type) for i, d in given.items()))
     if not reached:
         return [None] * len(operands)
-    given = [in_full(arrived[i], result(node, i)) for i in arriving]
-    made = branch.op.make((*operands, *given), {"then": forward, "otherwise": backward})
+    made = branch.op.make((*operands, *given.values()), {"then": forward, "otherwise": backward})
     places = {i: place for place, i in enumerate(reached)}
     return [result(made, places[i]) if i in places else None for i in range(len(operands))]
 

@@ -45,11 +45,12 @@ def _while_grad(g: Any, node: Expr, *operands: Expr, **settings: Any) -> list[An
 
 
 def _while_inference(*operands: Expr, condition: Body, step: Body, states: int) -> Expr:
-    bodies = {
-        name: Body(body.inputs, tuple(inference(body.outputs)))
-        for name, body in (("condition", condition), ("step", step))
-    }
-    return while_steps.op.make(operands, {**bodies, "states": states})
+    outputs = {"condition": inference(condition.outputs), "step": inference(step.outputs)}
+    used = set(topological([*outputs["condition"], *outputs["step"]]))
+    places = [i for i, e in enumerate(step.inputs) if i < states or e in used]
+    inputs = tuple(step.inputs[i] for i in places)
+    bodies = {name: Body(inputs, tuple(made)) for name, made in outputs.items()}
+    return while_steps.op.make(tuple(operands[i] for i in places), {**bodies, "states": states})
 
 
 def _opened(operands: tuple[Any, ...], settings: Mapping[str, Any], key: str) -> list[Piece]:
