@@ -28,7 +28,7 @@ _HOMES = {
         "WrongGradientError",
         "WrongOpError",
     ],
-    "pellucid.graph.derivatives": ["hessian", "hessian_vector_product", "jacobian", "jvp", "vjp"],
+    "pellucid.graph.derivatives": ["hessian_vector_product", "jvp", "vjp"],
     "pellucid.graph.expr": ["Constant", "Expr", "Input", "Shared", "constant"],
     "pellucid.graph.gradient": ["grad"],
     "pellucid.graph.inference": ["inference"],
@@ -44,6 +44,7 @@ _HOMES = {
         "tensor4",
         "vector",
     ],
+    "pellucid.graph.jacobians": ["hessian", "jacobian"],
     "pellucid.graph.op": ["expand", "op"],
     "pellucid.graph.phases": ["phases"],
     "pellucid.graph.rewrite": ["Journal", "simplify"],
@@ -113,8 +114,8 @@ def _function(name: str) -> Any:
     functions = import_module("pellucid.graph").FUNCTIONS
     if name in functions:
         return functions[name]
-    near_miss = import_module("pellucid.graph.errors").near_miss
-    raise AttributeError(f"pellucid has no {name!r}.{near_miss(name, [*functions, *_HOME_OF, *_MODULES])}")
+    why_absent = import_module("pellucid.graph.absent").why_absent
+    raise AttributeError(f"pellucid has no {name!r}.{why_absent(name, [*functions, *_HOME_OF, *_MODULES])}")
 
 
 def __dir__() -> list[str]:

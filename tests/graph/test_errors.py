@@ -72,7 +72,6 @@ SHAPES: dict[str, tuple[Any, str]] = {
         lambda: B[1.5],
         r"b is indexed by integers, .* and arrays of integers. Received: 1.5",
     ),
-    "index by numbers": (lambda: X[B, Y], r"an index of X: expected integer indices. Received: b, which is float32"),
     "take_along_axis": (
         lambda: pel.take_along_axis(X, pel.imatrix("i", shape=("m", 1)), axis=1),
         r"take_along_axis: X of shape \(n, 3\) and indices i of shape \(m, 1\) must agree in all but axis 1",
@@ -87,6 +86,7 @@ SHAPES: dict[str, tuple[Any, str]] = {
 DTYPES: dict[str, tuple[Any, str]] = {
     "condition": (lambda: pel.where(X, X, 0), r"where: expected a boolean condition. Received: X, which is float32"),
     "boolean index": (lambda: X[X > 0], r"X cannot be indexed by the condition X > 0: .* Use pel.where"),
+    "index by numbers": (lambda: X[B, Y], r"an index of X: expected integer indices. Received: b, which is float32"),
     "float index": (lambda: pel.take(X, B), r"take: expected integer indices. Received: b, which is float32"),
     "one_hot": (lambda: pel.one_hot(B, 3), r"one_hot: expected integer indices. Received: b, which is float32"),
     "labels": (lambda: pel.sparse_crossentropy(B, X), r"sparse_crossentropy: expected integer indices. Received: b"),

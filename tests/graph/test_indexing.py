@@ -361,3 +361,21 @@ def test_an_index_that_is_computed_beyond_the_end_is_not_a_number(by_numpy: Any,
     assert np.isnan(by_xla([x[i + 1]], values)[0]).tolist() == [False, True]
     with pytest.raises(ShapeError, match="index 3 is out of bounds"):
         by_numpy([x[i + 1]], values)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda: np.nonzero(X), r"np.nonzero does not work .* every size must be known before. Use pel.where"),
+        (lambda: np.unique(X), r"np.unique does not work .* every size must be known before. Use pel.sort"),
+        (lambda: np.argwhere(X > 0), r"x.at\[condition\].set\(value\) to replace"),
+        (lambda: np.put(X, 0, 1.0), "Expressions never change. Use x = x.at"),
+        (lambda: np.add.at(X, 0, 1.0), r"np.add.at changes an array.*, as in x.at\[index\].add\(value\)"),
+        (lambda: X.__setitem__(0, 1.0), r"X cannot be assigned to.* Write x = x.at\[index\].set\(value\)"),
+    ],
+)
+def test_what_expressions_cannot_do_is_told_with_what_they_can(wrong: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        wrong()
+    with pytest.raises(AttributeError, match=r"pellucid has no 'unique'. How many there are is known only once"):
+        _ = pel.unique

@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pellucid.graph.errors import near_miss
+from pellucid.graph.absent import why_absent
 
 if TYPE_CHECKING:
     from pellucid.graph.expr import Expr
@@ -171,6 +171,12 @@ class Operators:
     def __getitem__(self, index: Any) -> Expr:
         return write("getitem", self, index)
 
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise TypeError(
+            f"{self} cannot be assigned to, because expressions never change. Write x = x.at[index].set(value), "
+            "or .add(value) for +="
+        )
+
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         return call_numpy(ufunc.__name__, method, inputs, kwargs)
 
@@ -196,7 +202,11 @@ def call_numpy(name: str, method: str, args: Sequence[Any], kwargs: dict[str, An
     """
     if name not in FUNCTIONS:
         raise TypeError(
-            f"np.{name} does not work on expressions: pellucid has no op of that name.{near_miss(name, FUNCTIONS)}"
+            f"np.{name} does not work on expressions: pellucid has no op of that name.{why_absent(name, FUNCTIONS)}"
+        )
+    if method == "at":
+        raise TypeError(
+            f"np.{name}.at changes an array, and expressions never change. Use x.at[index], as in x.at[index].add(value)"
         )
     if method != "__call__":
         raise TypeError(
