@@ -174,8 +174,8 @@ def test_a_deep_expression_is_told_in_brief(x):
 
 
 def test_what_simplification_made_is_traced_to_the_line_that_wrote_it(x):
-    naive = pel.log(1 + x)  # becomes log1p
+    naive = pel.log(1 + (x + x) / 2)  # becomes log1p(x)
     f = pel.function([x], naive.sum(), mode="guard")
     lines, _ = story(f, with_(-1))
     assert lines[0] == "log1p(x) became -inf"
-    assert "naive = pel.log(1 + x)" in lines[3]
+    assert "naive = pel.log(1 + (x + x) / 2)" in lines[3]

@@ -13,7 +13,7 @@ from pellucid.graph.above import above
 from pellucid.graph.errors import DtypeError, ShapeError
 from pellucid.graph.methods import Methods
 from pellucid.graph.operators import call
-from pellucid.graph.places import users_place
+from pellucid.graph.places import place_of_writing
 from pellucid.graph.types import Dim, Shape, Type, as_dtype, as_shape, common_dtype, is_float, shape_text, unify
 from pellucid.graph.values import as_array, fit
 
@@ -63,7 +63,7 @@ class Expr(Methods):
         self._settings = settings
         self.types = types
         self.name = name
-        self.origin = users_place()
+        self.origin = place_of_writing()
         self.settled: object = None
 
     @property

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import linecache
 import sys
+from contextvars import ContextVar
 from pathlib import Path
 
 Place = tuple[str, int]
 
+standing_for: ContextVar[Place | None] = ContextVar("standing_for", default=None)
+"""Where the expression was written that those stand for which are made now, as when one is simplified."""
+
 _PACKAGE = str(Path(__file__).resolve().parent.parent)
+
+
+def place_of_writing() -> Place | None:
+    """Return where an expression that is written now counts as written."""
+    return standing_for.get() or users_place()
 
 
 def users_place() -> Place | None:

@@ -14,6 +14,7 @@ from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Constant, Expr, constant
 from pellucid.graph.op import Body, Op
 from pellucid.graph.phases import chosen
+from pellucid.graph.places import standing_for
 from pellucid.graph.rule import FOLD, Rule, glance
 from pellucid.graph.text import text
 from pellucid.graph.walk import rebuild
@@ -133,7 +134,11 @@ class Rewriter:
             if pending:
                 stack.extend(reversed(pending))
                 continue
-            new = self.rewrite_one(node)
+            token = standing_for.set(node.origin)
+            try:
+                new = self.rewrite_one(node)
+            finally:
+                standing_for.reset(token)
             if new is None:
                 self.done[node] = node
                 node.settled = self.token

@@ -9,6 +9,7 @@ import numpy as np
 
 from pellucid.graph.errors import DtypeError, InputError, PellucidError, ShapeError
 from pellucid.graph.expr import Expr, Input, Shared, as_expr
+from pellucid.graph.places import standing_for
 from pellucid.graph.types import covers
 
 
@@ -50,7 +51,11 @@ def rebuild(node: Expr, inputs: Sequence[Expr]) -> Expr:
     """Return the same op with the same settings on other inputs."""
     if node.op is None or all(a is b for a, b in zip(inputs, node.inputs, strict=True)):
         return node
-    return node.op.make(tuple(inputs), dict(node._settings))
+    token = standing_for.set(node.origin)
+    try:
+        return node.op.make(tuple(inputs), dict(node._settings))
+    finally:
+        standing_for.reset(token)
 
 
 def replace_all(outputs: Sequence[Expr], replacements: Mapping[Expr, Expr]) -> list[Expr]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.errors import NonFiniteError
-from pellucid.graph.expr import Constant, Expr, Shared
+from pellucid.graph.expr import Constant, Shared
 from pellucid.graph.places import place_text
 from pellucid.run.history import History
 from pellucid.run.interpreter import NumpyProgram, in_order
@@ -73,7 +73,7 @@ def error_of(found: Finding, program: Program, step: int | None) -> NonFiniteErr
         lines.append(f"  first at {list(found.place)}{sample}; {many} nan or infinite")
     lines += [f"  from {line}" for line in dict.fromkeys(operand_lines(found))]
     if found.expr.op is not None and found.expr.origin:
-        lines.append(f"  written at {place_text(original(found.expr, program).origin or found.expr.origin)}")
+        lines.append(f"  written at {place_text(found.expr.origin)}")
     if found.passed_on:
         named = [brief(e) for e in found.passed_on[:MOST_PASSED_ON]]
         more = len(found.passed_on) - len(named)
@@ -122,20 +122,3 @@ def operand_lines(found: Finding) -> list[str]:
         else:
             lines += [f"{brief(source)}: {described(v)}" for v in parts(operand)]
     return lines
-
-
-def original(e: Expr, program: Program) -> Expr:
-    """Return the expression of the user's that simplification made this one of."""
-    for step in reversed(program.journal.steps):
-        if e in near(step.after) and e not in near(step.before):
-            e = step.before
-    return e
-
-
-def near(e: Expr, depth: int = 4) -> set[Expr]:
-    """Return an expression and what it is made of, a few levels deep: what one rule may have written."""
-    found = level = {e}
-    for _ in range(depth):
-        level = {i for outer in level for i in outer.inputs} - found
-        found = found | level
-    return found
