@@ -141,6 +141,23 @@ def test_an_op_without_a_gradient_is_named() -> None:
     del OPS["opaque_for_this_test"], FUNCTIONS["opaque_for_this_test"]
 
 
+def test_rules_that_return_numbers_or_too_few() -> None:
+    @op(name="number_for_this_test", grad=lambda g, y, x: 3.0)
+    def number(xp: Any, x: Any) -> Any:
+        return x
+
+    @op(name="one_for_this_test", grad=lambda g, y, a, b: g)
+    def one(xp: Any, a: Any, b: Any) -> Any:
+        return a * b
+
+    x = pel.vector("x")
+    assert str(pel.grad(number(x).sum(), x)) == "broadcast_like(3, x)"
+    with pytest.raises(GradientError, match=r"one expression, or None, for each of its 2 operands. Received: 1 from"):
+        pel.grad(one(x, x + 1).sum(), x)
+    for name in ("number_for_this_test", "one_for_this_test"):
+        del OPS[name], FUNCTIONS[name]
+
+
 @pytest.mark.parametrize(
     "shapes",
     [
@@ -280,6 +297,12 @@ def test_a_known_gradient_takes_the_place_of_what_would_be_worked_out(by_numpy: 
     by_x, by_y = by_numpy(pel.grad(cost, [x, y], known_grads={y: [1.0, 2.0, 3.0]}), {x: floats(3)})
     np.testing.assert_allclose(by_y, [1, 2, 3])
     np.testing.assert_allclose(by_x, by_y * (1 - np.tanh(floats(3)) ** 2) + 2 * floats(3))
+
+
+def test_a_known_gradient_of_the_cost_itself() -> None:
+    x = pel.vector("x")
+    cost = x.sum()
+    assert str(pel.grad(cost, [cost, x], known_grads={cost: 2.0})) == "[2, broadcast_like(2, x)]"
 
 
 def test_known_gradients_of_another_type_are_refused() -> None:

@@ -1,13 +1,12 @@
-r"""Derivatives of more than a scalar: products with the Jacobian from either side, the Jacobian, the Hessian.
+r"""Products of vectors with the Jacobian, from either side, and with the Hessian.
 
 All are made of one thing, the product :math:`u^\top J` of a vector with the Jacobian, which is what carrying gradients
 back computes (`pellucid.graph.pullback`). It is linear in :math:`u`, so differentiating it by :math:`u` gives the
-product from the other side, :math:`J v`; and it gives one row of the Jacobian for each unit vector.
+product from the other side, :math:`J v`. (`pellucid.graph.jacobians` has the matrices themselves.)
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, overload
 
@@ -15,7 +14,7 @@ from pellucid.graph.errors import GradientError
 from pellucid.graph.expr import Expr, Input
 from pellucid.graph.gradient import as_list, check_connected, check_real, differentiate, grad, of_the_type_of
 from pellucid.graph.operators import call
-from pellucid.graph.rewrite import simplify, simplify_all
+from pellucid.graph.rewrite import simplify_all
 from pellucid.graph.walk import replace_all
 
 Exprs = Expr | Sequence[Expr]
@@ -144,138 +143,6 @@ def jvp(outputs: Exprs, wrt: Exprs, tangents: Any, *, disconnected: str = "raise
     shapes = {u: call("zeros_like", y) for u, y in zip(places, results, strict=True)}
     found = simplify_all(replace_all(found, shapes))
     return one_or_all(found, outputs)
-
-
-def positions(x: Expr) -> Expr:
-    """Number the elements of an array, in order, along one axis, whose length may not be known yet."""
-    if all(isinstance(d, int) for d in x.shape):
-        made: Expr = call("arange", math.prod(d for d in x.shape if isinstance(d, int)))
-        return made
-    ones = call("ones_like", x, dtype="int32")
-    flat = ones if x.ndim == 1 else call("ravel", ones)
-    numbered: Expr = call("scan", lambda one, count: (count + one, count), flat, call("zeros", (), "int32"))[1]
-    return simplify(numbered)
-
-
-@overload
-def jacobian(output: Expr, wrt: Expr, *, disconnected: str = "raise") -> Expr: ...
-@overload
-def jacobian(output: Expr, wrt: Sequence[Expr], *, disconnected: str = "raise") -> list[Expr]: ...
-def jacobian(output: Expr, wrt: Exprs, *, disconnected: str = "raise") -> Expr | list[Expr]:
-    r"""Return all derivatives of all elements, :math:`J_{ij} = \partial y_i / \partial x_j`.
-
-    One row after the other: a `scan` carries each unit vector back. What does not depend on the row is computed once.
-
-    Parameters
-    ----------
-    output : Expr
-        What to differentiate, :math:`y`, of any shape and of real numbers.
-    wrt : Expr or sequence of Expr
-        What to differentiate with respect to, :math:`x`.
-    disconnected : {"raise", "zero"}
-        What to do about something that the output does not depend on.
-
-    Returns
-    -------
-    Expr or list of Expr
-        Of shape ``output.shape + wrt.shape``, for each ``wrt``.
-
-    Raises
-    ------
-    GradientError
-        If something is not of real numbers.
-    DisconnectedError
-        If the output does not depend on something, unless ``disconnected="zero"``.
-
-    Examples
-    --------
-    >>> import numpy as np, pellucid as pel
-    >>> x = pel.vector("x", shape=("n",))
-    >>> J = pel.jacobian(x**2, x)
-    >>> J.shape
-    ('n', 'n')
-    >>> pel.function([x], J)([1.0, 2.0])
-    array([[2., 0.],
-           [0., 4.]], dtype=float32)
-
-    References
-    ----------
-    A. Griewank and A. Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, chapter 3.
-    """
-    many = as_list(wrt)
-    check_real([output, *many], "pel.jacobian(output, wrt)")
-    check_connected([output], many, [], disconnected)
-    if output.ndim == 0:
-        return one_or_all(grad(output, many, disconnected="zero"), wrt)
-    place = Input("u", output.shape, output.dtype)
-    rows = differentiate([output], [place], many)
-    numbers = positions(output)
-    numbered = numbers if output.ndim == 1 else simplify(call("reshape_like", numbers, output))
-    number = Input("row", (), numbers.dtype)
-    unit = call("cast", call("equal", numbered, number), dtype=output.dtype)
-    every = replace_all(rows, {place: unit})
-    stacked = call("scan", lambda i: replace_all(every, {number: i}), numbers)
-    return one_or_all([unfolded(s, output, w) for s, w in zip(stacked, many, strict=True)], wrt)
-
-
-def unfolded(rows: Expr, output: Expr, wrt: Expr) -> Expr:
-    """Give rows, one for each element of the output, the axes of the output."""
-    if output.ndim == 1:
-        return rows
-    shape = (*output.shape, *wrt.shape)
-    made: Expr
-    if sum(isinstance(d, str) for d in shape) == 0:
-        made = call("reshape", rows, shape)
-    else:
-        outer = call("expand_dims", output, tuple(range(output.ndim, len(shape)))) if wrt.ndim else output
-        made = call("reshape_like", rows, call("zeros_like", outer) + call("zeros_like", wrt))
-    return made
-
-
-@overload
-def hessian(cost: Expr, wrt: Expr, *, disconnected: str = "raise") -> Expr: ...
-@overload
-def hessian(cost: Expr, wrt: Sequence[Expr], *, disconnected: str = "raise") -> list[list[Expr]]: ...
-def hessian(cost: Expr, wrt: Exprs, *, disconnected: str = "raise") -> Expr | list[list[Expr]]:
-    r"""Return all second derivatives of a scalar, :math:`H_{ij} = \partial^2 c / \partial x_i \, \partial x_j`.
-
-    Parameters
-    ----------
-    cost : Expr
-        A scalar of real numbers.
-    wrt : Expr or sequence of Expr
-        What to differentiate with respect to.
-    disconnected : {"raise", "zero"}
-        What to do about something that the cost does not depend on.
-
-    Returns
-    -------
-    Expr or list of list of Expr
-        For one ``wrt``, of shape ``wrt.shape + wrt.shape``; for several, the block of each pair.
-
-    Raises
-    ------
-    GradientError
-        If the cost is no scalar of real numbers.
-    DisconnectedError
-        If the cost does not depend on something, unless ``disconnected="zero"``.
-
-    Examples
-    --------
-    >>> import pellucid as pel
-    >>> x = pel.vector("x", shape=(2,))
-    >>> pel.function([x], pel.hessian(x[0] ** 2 * x[1], x))([1.0, 3.0])
-    array([[6., 2.],
-           [2., 0.]], dtype=float32)
-
-    References
-    ----------
-    A. Griewank and A. Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, chapter 5.
-    """
-    many = as_list(wrt)
-    gradients = grad(cost, many, disconnected=disconnected)
-    blocks = [jacobian(g, many, disconnected="zero") for g in gradients]
-    return blocks[0][0] if isinstance(wrt, Expr) else blocks
 
 
 @overload

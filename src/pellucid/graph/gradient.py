@@ -109,13 +109,13 @@ def grad(
         raise GradientError(
             "Expected a cost, or known_grads={expression: its gradient} to begin at. Received: neither of them"
         )
-    costs = [] if cost is None else [cost]
-    check_real([*costs, *many], "pel.grad(cost, wrt)")
+    check_real([*([] if cost is None else [cost]), *many], "pel.grad(cost, wrt)")
     if cost is not None and cost.ndim != 0:
         raise GradientError(
             f"The gradient is that of a scalar. Received: {cost}, of shape {shape_text(cost.shape)}; "
             "sum it or take its mean first"
         )
+    costs = [] if cost is None or cost in known else [cost]
     check_connected([*costs, *known], many, constants, disconnected)
     ones = [constant(1.0, c.dtype) for c in costs]
     found = differentiate([*costs, *known], [*ones, *known.values()], many, constants, known)

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from pellucid.graph.errors import GradientError
-from pellucid.graph.expr import Expr
+from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.op import OUTPUT, Op, symbolic
 from pellucid.graph.operators import call
 from pellucid.graph.types import covers, is_float
@@ -96,7 +96,7 @@ def local_gradients(node: Expr, arrived: list[Expr | None], reaches: set[Expr]) 
         g = call("broadcast_like", g, node)
     if op.grad is not None:
         result = op.grad(g, node, *node.inputs, **dict(node._settings))
-        gradients = result if isinstance(result, (tuple, list)) else [result]
+        gradients = as_gradients(result, node)
     elif op.compound:
         gradients = through_definition(op, node, arrived if len(node.types) > 1 else [g], reaches)
     else:
@@ -106,6 +106,17 @@ def local_gradients(node: Expr, arrived: list[Expr | None], reaches: set[Expr]) 
         for i, d in zip(node.inputs, gradients, strict=True)
         if d is not None and i in reaches
     ]
+
+
+def as_gradients(result: Any, node: Expr) -> list[Expr | None]:
+    """Hold what an op's rule returned against the op's operands: one gradient each."""
+    gradients = list(result) if isinstance(result, (tuple, list)) else [result]
+    if len(gradients) != len(node.inputs):
+        raise GradientError(
+            f"The gradient of {node} is one expression, or None, for each of its {len(node.inputs)} operands. "
+            f"Received: {len(gradients)} from its grad(g, y, *inputs)"
+        )
+    return [g if g is None else as_expr(g, i.dtype) for g, i in zip(gradients, node.inputs, strict=True)]
 
 
 def through_definition(op: Op, node: Expr, arrived: list[Expr | None], reaches: set[Expr]) -> list[Expr | None]:

@@ -64,7 +64,7 @@ def from_jax(
     >>> y, y.shape
     (i0(x), ('n',))
     >>> pel.function([x], pel.grad(y.sum(), x))([1.0, 2.0])
-    array([0.5651591, 1.5906369], dtype=float32)
+    array([0.56516, 1.59064], dtype=float32)
     """
     if not callable(function):
         raise TypeError(f"from_jax: expected a function of JAX. Received: {function!r}")
