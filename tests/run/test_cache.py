@@ -85,6 +85,25 @@ def test_a_folder_that_cannot_be_written_is_reported_once_and_nothing_else_happe
     assert pel.function([x], x + 3)(1.0) == 4
 
 
+@pytest.mark.skipif(os.name == "nt", reason="POSIX's permissions")
+def test_a_folder_that_everybody_may_write_into_is_not_trusted(folder):
+    folder.mkdir()
+    folder.chmod(0o777)
+    x = pel.scalar("x")
+    with pytest.warns(RuntimeWarning, match="everybody may write into it, and what lies there is run"):
+        assert pel.function([x], x + 1)(1.0) == 2
+    assert programs(folder) == []
+
+
+def test_a_program_for_another_device_is_not_kept(folder):
+    import jax
+
+    x = pel.scalar("x")
+    with jax.default_device(jax.devices()[0]):
+        assert pel.function([x], x + 1)(1.0) == 2
+    assert programs(folder) == []
+
+
 def test_a_full_disk_is_reported_and_the_program_runs(folder, monkeypatch):
     def full(**given):
         raise OSError("No space left on device")

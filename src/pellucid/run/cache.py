@@ -77,9 +77,11 @@ def compile_or_load(lowered: Any) -> Any:
         Ready to be called.
     """
     folder = usable(cache_directory())
-    text = "" if folder is None else lowered.as_text()
-    # A callback is an address in this process.
-    if folder is None or "callback" in text or jax().process_count() > 1:
+    # Programs are loaded onto the first device of a process that has all devices to itself.
+    if folder is None or jax().process_count() > 1 or jax().config.jax_default_device is not None:
+        return lowered.compile()
+    text = lowered.as_text()
+    if "callback" in text:  # an address in this process
         return lowered.compile()
     path = folder / f"{key(text)}{SUFFIX}"
     found = load(path, lowered)
@@ -99,6 +101,8 @@ def usable(folder: Path | None) -> Path | None:
         return None
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if os.name == "posix" and folder.stat().st_mode & 0o002:
+            raise PermissionError("everybody may write into it, and what lies there is run")
         with tempfile.TemporaryFile(dir=folder):
             return folder
     except OSError as error:
