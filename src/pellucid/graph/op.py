@@ -202,6 +202,9 @@ def op(
 ) -> Callable[[Function], Operation]:
     r"""Make an op of the function that computes its value.
 
+    An op of your own needs no more than it uses: a value, and a ``grad`` if it is to be differentiated. It takes the
+    place of an earlier one of yours of the same name. `check_op` gives it the tests that pellucid's own ops get.
+
     The function takes an array namespace ``xp`` (NumPy, ``jax.numpy``, or pellucid's own functions), the operands
     as positional arguments, and the settings as arguments with defaults. It is run as it is by the NumPy interpreter,
     by XLA unless ``xla`` is given, and by `expand`, for which ``xp`` is pellucid itself.
@@ -272,9 +275,14 @@ def op(
 
     Examples
     --------
-    >>> from pellucid.graph.ops import tanh
-    >>> tanh.op
-    <op tanh>
+    >>> import pellucid as pel
+    >>> @pel.op(grad=lambda g, y, x: g * (1 - y * y), tex=r"\tanh({0:_})")
+    ... def tanh_of_this_page(xp, x):
+    ...     return xp.tanh(x)
+    >>> x = pel.vector("x")
+    >>> pel.grad(tanh_of_this_page(x).sum(), x)
+    1 - tanh_of_this_page(x) ** 2
+    >>> pel.check_op(tanh_of_this_page)
     """
 
     def make(value: Function) -> Operation:
