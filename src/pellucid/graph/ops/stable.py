@@ -3,7 +3,6 @@ r"""Functions that formulas are rewritten into, because the formulas lose digits
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from pellucid.graph.expr import Expr, agree
 from pellucid.graph.op import op
 from pellucid.graph.operators import call
 from pellucid.graph.ops.exponentials import exp, expm1
-from pellucid.graph.ops.forms import axes_tex
+from pellucid.graph.ops.forms import axes_tex, function
 from pellucid.graph.ops.hyperbolic import tanh
 from pellucid.graph.ops.reductions import canonical, per_input, reduced, spread
 from pellucid.graph.text import ADD, BIG, MULTIPLY, Piece
@@ -73,47 +72,76 @@ def sech(xp: Any, x: Any) -> Any:
     return 2 * small / (1 + small * small)
 
 
+def _broadcast(xp: Any, value: Any, like: Any) -> Any:
+    """Give a value the shape it has together with another operand."""
+    return xp.broadcast_to(value, np.broadcast_shapes(np.shape(value), np.shape(like)))
+
+
 @op(
-    tex=r"1 - \tanh({0:_})^2",
+    tex=r"1 - {0:^}^2",
     tex_precedence=ADD,
-    text="1 - tanh({0:_}) ** 2",
+    text="1 - {0:^} ** 2",
     precedence=ADD,
     floats=True,
-    compound=True,
     edge=(0.0, 40.0, -40.0, 1e5),
-    grad=lambda g, y, x: g * (-2 * (y * tanh(x))),
+    grad=lambda g, z, y, x: (None, g * (-2 * (z * tanh(x)))),
     cost=16,
 )
-def tanh_slope(xp: Any, x: Any) -> Any:
-    r"""Derivative of the hyperbolic tangent, :math:`1 - \tanh(x)^2`, computed as :math:`4 e / (1 + e)^2` with
-    :math:`e = e^{-2|x|}`, which keeps its digits where the tangent is nearly 1.
+def tanh_slope(xp: Any, y: Any, x: Any) -> Any:
+    r"""Derivative of the hyperbolic tangent, :math:`1 - y^2` where :math:`y = \tanh x`, computed as
+    :math:`4 e / (1 + e)^2` with :math:`e = e^{-2|x|}`, which keeps its digits where :math:`y` is nearly 1.
+
+    Parameters
+    ----------
+    y : Expr
+        The hyperbolic tangent, for the sake of how the derivative is written.
+    x : Expr
+        What it is the hyperbolic tangent of.
+
+    Returns
+    -------
+    Expr
+        Of the broadcast shape.
 
     Examples
     --------
     >>> import pellucid as pel
     >>> x = pel.scalar("x")
-    >>> slope = pel.simplify(1 - pel.tanh(x) ** 2)
+    >>> slope = pel.grad(pel.tanh(x), x)
+    >>> slope
+    1 - tanh(x) ** 2
     >>> slope.eval({x: 12.0})
-    np.float32(1.5100539e-10)
+    np.float32(1.51005e-10)
     """
     small = xp.exp(-2 * xp.abs(x))
-    return 4 * small / xp.square(1 + small)
+    return _broadcast(xp, 4 * small / xp.square(1 + small), y)
 
 
 @op(
-    tex=r"\sigma({0:_}) (1 - \sigma({0:_}))",
+    tex=r"{0:^} (1 - {0:^})",
     tex_precedence=MULTIPLY,
-    text="sigmoid({0:_}) * (1 - sigmoid({0:_}))",
+    text="{0:^} * (1 - {0:^})",
     precedence=MULTIPLY,
     floats=True,
-    compound=True,
     edge=(0.0, 80.0, -80.0, 1e5),
-    grad=lambda g, y, x: -g * (y * tanh(x / 2)),
+    grad=lambda g, z, y, x: (None, -g * (z * tanh(x / 2))),
     cost=16,
 )
-def sigmoid_slope(xp: Any, x: Any) -> Any:
-    r"""Derivative of the logistic function, :math:`\sigma(x) (1 - \sigma(x))`, computed as :math:`e / (1 + e)^2` with
-    :math:`e = e^{-|x|}`, which keeps its digits where the function is nearly 1.
+def sigmoid_slope(xp: Any, y: Any, x: Any) -> Any:
+    r"""Derivative of the logistic function, :math:`y (1 - y)` where :math:`y = \sigma(x)`, computed as
+    :math:`e / (1 + e)^2` with :math:`e = e^{-|x|}`, which keeps its digits where :math:`y` is nearly 1.
+
+    Parameters
+    ----------
+    y : Expr
+        The logistic function, for the sake of how the derivative is written.
+    x : Expr
+        What it is the logistic function of.
+
+    Returns
+    -------
+    Expr
+        Of the broadcast shape.
 
     Examples
     --------
@@ -123,10 +151,10 @@ def sigmoid_slope(xp: Any, x: Any) -> Any:
     >>> slope
     sigmoid(x) * (1 - sigmoid(x))
     >>> slope.eval({x: 30.0})
-    np.float32(9.357623e-14)
+    np.float32(9.3576e-14)
     """
     small = xp.exp(-xp.abs(x))
-    return small / xp.square(1 + small)
+    return _broadcast(xp, small / xp.square(1 + small), y)
 
 
 @op(
@@ -175,71 +203,6 @@ def softsign(xp: Any, x: Any) -> Any:
     return x / (1 + xp.abs(x))
 
 
-def _near_zero(x: Any, radius: float, coefficients: Sequence[float], far: Callable[[Any], Any]) -> Any:
-    """Write a function as a series of powers near 0 and as a formula elsewhere."""
-    small = call("abs", x) < radius
-    near, away = call("where", small, x, np.zeros((), x.dtype)), call("where", small, np.ones((), x.dtype), x)
-    series: Any = coefficients[-1]
-    for coefficient in coefficients[-2::-1]:
-        series = coefficient + near * series
-    return call("where", small, series, far(away))
-
-
-def _exprel_grad(g: Any, y: Any, x: Any) -> Any:
-    series = [(k + 1) / math.factorial(k + 2) for k in range(14)]
-    return g * _near_zero(x, 0.5, series, lambda a: (exp(a) - exprel(a)) / a)
-
-
-@op(
-    tex=r"\frac{{e^{{{0:_}}} - 1}}{{{0:_}}}",
-    floats=True,
-    compound=True,
-    edge=(0.0, 1e-20, 1e-3, -1000.0),
-    grad=_exprel_grad,
-    cost=14,
-)
-def exprel(xp: Any, x: Any) -> Any:
-    r"""Relative exponential, :math:`(e^x - 1) / x`, which is 1 at 0.
-
-    Examples
-    --------
-    >>> import pellucid as pel
-    >>> x = pel.vector("x")
-    >>> pel.simplify((pel.exp(x) - 1) / x)
-    exprel(x)
-    """
-    zero = xp.equal(x, 0)
-    return xp.where(zero, xp.ones_like(x), xp.expm1(x) / xp.where(zero, xp.ones_like(x), x))
-
-
-def _log1prel_grad(g: Any, y: Any, x: Any) -> Any:
-    series = [(-1.0) ** (k + 1) * (k + 1) / (k + 2) for k in range(16)]
-    return g * _near_zero(x, 0.1, series, lambda a: (1 / (1 + a) - log1prel(a)) / a)
-
-
-@op(
-    tex=r"\frac{{\log(1 + {0:_})}}{{{0:_}}}",
-    floats=True,
-    compound=True,
-    domain=(-0.8, 3.0),
-    edge=(0.0, 1e-20, 1e-3, 1e30),
-    grad=_log1prel_grad,
-    cost=14,
-)
-def log1prel(xp: Any, x: Any) -> Any:
-    r"""Relative logarithm, :math:`\log(1 + x) / x`, which is 1 at 0.
-
-    Examples
-    --------
-    >>> import pellucid as pel
-    >>> x = pel.vector("x")
-    >>> pel.simplify(pel.log(1 + x) / x)
-    log1prel(x)
-    """
-    zero = xp.equal(x, 0)
-    return xp.where(zero, xp.ones_like(x), xp.log1p(x) / xp.where(zero, xp.ones_like(x), x))
-
-
 def _weighted_type(x: Expr, weights: Expr, axis: tuple[int, ...], keepdims: bool) -> Type:
     if not agree(weights.shape, x.shape):
         raise ShapeError(
@@ -266,6 +229,11 @@ def _weighted_tex(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
     return [rf"\log \sum{along} ", (operands[1], BIG), r" \, e^{", (operands[0], 0), "}"]
 
 
+def _weighted_text(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
+    opening, first, closing = function("logsumexp_weighted")(operands, settings)
+    return [opening, first, ", ", (operands[1], 0), closing]
+
+
 def _weighted_examples(rng: np.random.Generator) -> list[Any]:
     x, weights = rng.normal(size=(3, 4)), rng.uniform(0.5, 2, (3, 4))
     extreme = np.array([[1000.0, 0.0, -1000.0], [-1000.0, -1001.0, 5.0]])
@@ -278,6 +246,7 @@ def _weighted_examples(rng: np.random.Generator) -> list[Any]:
 
 @op(
     tex=_weighted_tex,
+    text=_weighted_text,
     tex_precedence=BIG,
     floats=True,
     promotes=True,

@@ -40,7 +40,6 @@ def multiply_one(x: Any) -> Any:
     return x * 1, x
 
 
-
 @rule("algebra")
 def divide_one(x: Any) -> Any:
     return x / 1, x
@@ -89,9 +88,6 @@ def collect_one_more(a: Number, x: Any) -> Any:
 @rule("algebra", examples=lambda rng: (3.0, 0.5, matrix(rng)))
 def collect_multiples(a: Number, b: Number, x: Any) -> Any:
     return a * x + b * x, (a + b) * x
-
-
-
 
 
 @rule("algebra")

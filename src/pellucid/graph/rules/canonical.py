@@ -12,7 +12,6 @@ from pellucid.graph.pattern import Number
 from pellucid.graph.rule import Rule, is_number, rule
 from pellucid.graph.rules.facts import exact_sum, number
 
-
 LARGEST = 1e6
 """Whole numbers up to here are exact, and read well."""
 

@@ -247,4 +247,3 @@ def mean_product_minus_product_of_means(x: Any, y: Any, axis: Any, keepdims: Any
 def mean_square_of_deviation(x: Any, axis: Any, keepdims: Any) -> Any:
     deviation = square(x - mean(x, axis=axis, keepdims=True))
     return mean(deviation, axis=axis, keepdims=keepdims), lambda x, axis, keepdims: var(x, axis, 0, keepdims)
-

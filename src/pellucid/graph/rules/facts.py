@@ -18,8 +18,7 @@ from pellucid.graph.ops.stable import sech, tanh_slope
 from pellucid.graph.rule import is_number
 
 NEVER_NEGATIVE = {
-    f.op
-    for f in (absolute, cosh, erfc, exp, sech, sigmoid, softmax, softplus, sqrt, square, tanh_slope, vector_norm)
+    f.op for f in (absolute, cosh, erfc, exp, sech, sigmoid, softmax, softplus, sqrt, square, tanh_slope, vector_norm)
 }
 WITH_A_LOGARITHM = {f.op for f in (cosh, erfc, exp, sech, sigmoid, softmax, square, tanh_slope)}
 

@@ -17,8 +17,9 @@ from pellucid.graph.ops.hyperbolic import arccosh, arcsinh, arctanh, cosh, sinh,
 from pellucid.graph.ops.neural import sigmoid, softplus
 from pellucid.graph.ops.norms import vector_norm
 from pellucid.graph.ops.reductions import prod, sum
+from pellucid.graph.ops.removable import exprel, log1prel
 from pellucid.graph.ops.special import xlog1py, xlogy
-from pellucid.graph.ops.stable import exprel, log1mexp, log1prel, log_cosh, sech, tanh_slope
+from pellucid.graph.ops.stable import log1mexp, log_cosh, sech, tanh_slope
 from pellucid.graph.ops.trigonometry import hypot
 from pellucid.graph.pattern import Number
 from pellucid.graph.rule import rule
@@ -344,7 +345,7 @@ def log_of_sech(x: Any) -> Any:
 
 @rule("stabilize", examples=lambda rng: (scores(rng),))
 def log_of_tanh_slope(x: Any) -> Any:
-    return log(tanh_slope(x)), -2 * log_cosh(x)
+    return log(tanh_slope(tanh(x), x)), -2 * log_cosh(x)
 
 
 @rule("stabilize", examples=_above)
@@ -380,4 +381,3 @@ def log_of_arctanh(x: Any) -> Any:
 @rule("stabilize", examples=_fraction)
 def difference_of_log1p(x: Any) -> Any:
     return log1p(x) - log1p(-x), 2 * arctanh(x)
-

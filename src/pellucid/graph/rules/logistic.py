@@ -86,7 +86,7 @@ def exp_times_square_of_sigmoid(x: Any, y: Any) -> Any:
 
 @rule("stabilize", examples=opposites)
 def sigmoid_times_rest(x: Any, y: Any) -> Any:
-    return sigmoid(x) * sigmoid(y), lambda x, y: sigmoid_slope(x) if are_opposite(x, y) else None
+    return sigmoid(x) * sigmoid(y), lambda x, y: sigmoid_slope(sigmoid(x), x) if are_opposite(x, y) else None
 
 
 @rule("stabilize", examples=_one)
@@ -168,7 +168,7 @@ def tanh_of_negative(x: Any) -> Any:
 
 @rule("stabilize", examples=_one)
 def one_minus_square_of_tanh(x: Any) -> Any:
-    return 1 - square(tanh(x)), tanh_slope(x)
+    return 1 - square(tanh(x)), tanh_slope(tanh(x), x)
 
 
 # Hyperbolic sine, cosine and secant.
@@ -210,4 +210,3 @@ def cosh_minus_one(x: Any) -> Any:
 @rule("stabilize", examples=lambda rng: (scores(rng),))
 def over_one_plus_abs(x: Any) -> Any:
     return x / (1 + abs(x)), softsign(x)
-

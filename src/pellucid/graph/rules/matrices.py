@@ -163,4 +163,3 @@ def trace_of_product(x: Any, y: Any) -> Any:
         return sum(x * transpose(y, SWAP)) if one_matrix(x, y) and x.dtype.kind == "f" else None
 
     return trace(matmul(x, y), offset=0, axis1=0, axis2=1), summed
-
