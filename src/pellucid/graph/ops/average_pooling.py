@@ -11,7 +11,7 @@ from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.op import op, public
 from pellucid.graph.operators import call
 from pellucid.graph.ops.pooling import pool_settings, pool_type
-from pellucid.graph.ops.windows import counts_of, overlapped, padded, taps
+from pellucid.graph.ops.windows import counts_of, overlapped, padded, taps, told
 from pellucid.graph.types import Type, is_float
 
 
@@ -26,6 +26,7 @@ def _examples(rng: np.random.Generator) -> list[Any]:
 
 @op(
     tex=r"\mathrm{{sum\_pool}}({0:_})",
+    text=told("sum_pool", padding=0),
     infer=pool_type,
     normalize=pool_settings,
     grad=lambda g, y, x, **settings: call("sum_pool_gradient", g, x, **settings),
@@ -72,6 +73,7 @@ def _gradient_examples(rng: np.random.Generator) -> list[Any]:
 
 
 @op(
+    text=told("sum_pool_gradient", padding=0),
     infer=lambda g, like, **settings: Type(like.shape, g.dtype),
     grad=lambda u, y, g, like, **settings: (sum_pool(u, **settings), None),
     examples=_gradient_examples,

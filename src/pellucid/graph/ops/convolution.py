@@ -25,8 +25,8 @@ from pellucid.graph.expr import Expr
 from pellucid.graph.op import op
 from pellucid.graph.operators import call
 from pellucid.graph.ops.grouped import grouped_forward
-from pellucid.graph.ops.windows import as_tuple, counts_of, padded, padding_pairs, taps, window_count
-from pellucid.graph.text import MULTIPLY, Piece, setting_text
+from pellucid.graph.ops.windows import as_tuple, counts_of, padded, padding_pairs, taps, told, window_count
+from pellucid.graph.text import MULTIPLY
 from pellucid.graph.types import Type, shape_text, unify
 
 
@@ -127,16 +127,6 @@ def _conv_value(xp: Any, x: Any, kernel: Any, strides: Any, padding: Any, dilati
     return flat.reshape(x.shape[0], *counts, kernel.shape[-1])
 
 
-def _conv_text(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
-    """Write a convolution with the settings that are not the usual ones."""
-    pieces: list[Piece] = ["conv(", (operands[0], 0), ", ", (operands[1], 0)]
-    for key, usual in (("strides", 1), ("padding", 0), ("dilation", 1), ("groups", 1)):
-        value = settings.get(key, usual)
-        if np.any(np.asarray(value) != usual) and value != "valid":
-            pieces.append(f", {key}={setting_text(value)}")
-    return [*pieces, ")"]
-
-
 def _conv_xla(xp: Any, x: Any, kernel: Any, strides: Any, padding: Any, dilation: Any, groups: int) -> Any:
     if on_cpu():
         return _conv_value(xp, x, kernel, strides, padding, dilation, groups)
@@ -169,7 +159,7 @@ def lax_conv(x: Any, kernel: Any, strides: Any, padding: Any, dilation: Any, spr
 
 
 @op(
-    text=_conv_text,
+    text=told("conv", strides=1, padding=0, dilation=1, groups=1),
     tex=r"{1:>} \ast {0:>}",
     tex_precedence=MULTIPLY,
     promotes=True,

@@ -13,7 +13,7 @@ from pellucid.graph.expr import as_expr
 from pellucid.graph.op import op
 from pellucid.graph.ops.convolution import conv, conv_examples, lax_conv, on_cpu
 from pellucid.graph.ops.grouped import grouped_kernel, grouped_parts, grouped_turned
-from pellucid.graph.ops.windows import overlapped, padded, taps
+from pellucid.graph.ops.windows import overlapped, padded, taps, told
 from pellucid.graph.types import Type
 
 
@@ -65,6 +65,7 @@ def _gradient_examples(of: str) -> Any:
 
 
 @op(
+    text=told("conv_input_gradient", strides=1, padding=0, dilation=1, groups=1),
     promotes=True,
     infer=lambda g, kernel, like, **settings: Type((g.shape[0], *like.shape[1:]), g.dtype),
     grad=_input_gradient_grad,
@@ -134,6 +135,7 @@ def _kernel_gradient_value(
 
 
 @op(
+    text=told("conv_kernel_gradient", strides=1, padding=0, dilation=1, groups=1),
     promotes=True,
     infer=lambda x, g, like, **settings: Type(like.shape, g.dtype),
     grad=_kernel_gradient_grad,

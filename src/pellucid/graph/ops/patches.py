@@ -12,7 +12,7 @@ from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.op import op, public
 from pellucid.graph.operators import call
-from pellucid.graph.ops.windows import as_tuple, counts_of, overlapped, padded, padding_pairs, taps, window_count
+from pellucid.graph.ops.windows import as_tuple, counts_of, overlapped, padded, padding_pairs, taps, told, window_count
 from pellucid.graph.types import Dim, Type, Unknown, normalize_axes, shape_text
 
 
@@ -53,6 +53,7 @@ def _examples(rng: np.random.Generator) -> list[Any]:
 
 @op(
     tex=r"\mathrm{{patches}}({0:_})",
+    text=told("extract_patches", dilation=1, padding=0),
     infer=_type,
     normalize=_settings,
     grad=lambda g, y, x, **settings: call("overlap_patches", g, x, **settings),
@@ -99,6 +100,7 @@ def _overlap_examples(rng: np.random.Generator) -> list[Any]:
 
 
 @op(
+    text=told("overlap_patches", dilation=1, padding=0),
     infer=lambda g, like, **settings: Type(like.shape, g.dtype),
     grad=lambda u, y, g, like, **settings: (extract_patches(u, **settings), None),
     examples=_overlap_examples,

@@ -72,6 +72,7 @@ def _form(sign: str) -> Text:
     def tex(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
         x, values, *arrays = operands
         place = index_pieces(settings.get("index") or [ARRAY] * len(arrays), arrays, r"\ast")
+        place = place if len(place) == 1 else ["[", *place, "]"]
         return [r"\left. ", (x, ATOM), r" \right|_{", *place, rf" {sign} ", (values, 0), "}"]
 
     return tex
@@ -201,7 +202,13 @@ def _stays(xp: Any, like: Any, indices: Sequence[Any], index: Index) -> Any:
     return last[numbers] == order.reshape(numbers.shape)
 
 
+def _stays_text(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
+    x, *arrays = operands
+    return ["stays_at(", (x, ATOM), "[", *index_pieces(settings.get("index") or [ARRAY] * len(arrays), arrays), "])"]
+
+
 @op(
+    text=_stays_text,
     infer=lambda like, *indices, index: Type(indexed(like, index, indices).shape, np.dtype(bool)),
     normalize=lambda like, *indices, index: array_settings(like, indices, index),
     differentiable=False,

@@ -14,7 +14,7 @@ from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.op import op
 from pellucid.graph.operators import call
-from pellucid.graph.ops.windows import as_tuple, counts_of, overlapped, padded, padding_pairs, taps, window_count
+from pellucid.graph.ops.windows import as_tuple, counts_of, overlapped, padded, padding_pairs, taps, told, window_count
 from pellucid.graph.types import Type, shape_text
 
 
@@ -58,6 +58,7 @@ def _lowest(x: Any) -> Any:
 
 @op(
     tex=r"\mathrm{{max\_pool}}({0:_})",
+    text=told("max_pool", padding=0),
     infer=pool_type,
     normalize=pool_settings,
     grad=lambda g, y, x, **settings: call("max_pool_gradient", g, y, x, **settings),
@@ -109,6 +110,7 @@ def _winners(xp: Any, y: Any, x: Any, pool_size: Any, strides: Any, padding: Any
 
 
 @op(
+    text=told("max_pool_gradient", padding=0),
     infer=lambda g, y, x, **settings: Type(x.shape, g.dtype),
     grad=lambda u, d, g, y, x, **settings: (call("max_pool_choose", u, y, x, **settings), None, None),
     examples=lambda rng: _pool_gradient_examples(rng, gradient=True),
@@ -157,6 +159,7 @@ def _pool_gradient_examples(rng: np.random.Generator, gradient: bool) -> list[An
 
 
 @op(
+    text=told("max_pool_choose", padding=0),
     infer=lambda u, y, x, **settings: Type(y.shape, u.dtype),
     grad=lambda g, c, u, y, x, **settings: (max_pool_gradient(g, y, x, **settings), None, None),
     examples=lambda rng: _pool_gradient_examples(rng, gradient=False),

@@ -2,25 +2,69 @@ r"""Values at fractions of the way through the sorted elements."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from pellucid.graph.expr import Expr, as_expr
-from pellucid.graph.op import public
-from pellucid.graph.operators import call
-from pellucid.graph.types import is_float, normalize_axes
+from pellucid.graph.expr import Expr
+from pellucid.graph.op import op, public
+from pellucid.graph.text import Piece
+from pellucid.graph.types import Type, normalize_axes
 
 
-@public
-def quantile(a: Any, q: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Any:
+def _settings(x: Expr, q: Any, axis: Any, keepdims: Any) -> dict[str, Any]:
+    fractions = np.asarray(q, dtype=float)
+    if not np.all((fractions >= 0) & (fractions <= 1)):
+        raise ValueError(f"quantile: expected fractions from 0 to 1. Received: q={q}")
+    return {
+        "q": as_tuples(fractions.tolist()),
+        "axis": normalize_axes(axis, x.ndim, "quantile", x),
+        "keepdims": bool(keepdims),
+    }
+
+
+def as_tuples(value: Any) -> Any:
+    """Write nested lists as nested tuples."""
+    return tuple(map(as_tuples, value)) if isinstance(value, (list, tuple)) else value
+
+
+def _type(x: Expr, q: Any, axis: tuple[int, ...], keepdims: bool) -> Type:
+    rest = [1 if a in axis else d for a, d in enumerate(x.shape) if keepdims or a not in axis]
+    return Type((*np.shape(q), *rest), x.dtype)
+
+
+def _tex(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
+    return [rf"Q_{{{settings.get('q')}}}(", (operands[0], 0), ")"]
+
+
+def _examples(rng: np.random.Generator) -> list[Any]:
+    x = rng.permutation(24).reshape(2, 3, 4) / 7.0 - 1.5
+    return [
+        ((x,), {"axis": 1}),
+        ((x,), {"q": [0.1, 0.7], "axis": (0, 2), "keepdims": True}),
+        ((x,), {"q": [[0.0], [1.0]]}),
+    ]
+
+
+@op(
+    tex=_tex,
+    promotes=True,
+    floats=True,
+    compound=True,
+    infer=_type,
+    normalize=_settings,
+    examples=_examples,
+    cost=lambda node, size: size(node.inputs[0]) * math.log2(2 + size(node.inputs[0])),
+)
+def quantile(xp: Any, x: Any, q: Any = 0.5, axis: Any = None, keepdims: Any = False) -> Any:
     r"""The value below which a fraction :math:`q` of the elements lies, between two neighbours in proportion:
     :math:`(1 - t)\, x_{(i)} + t\, x_{(i + 1)}` at :math:`i + t = q (n - 1)`, counted from 0.
 
     Parameters
     ----------
-    a : Expr or array
+    x : Expr or array
         Of real numbers; integers are taken as `config.floatx`.
     q : float, list or array
         Fractions from 0 to 1.
@@ -50,34 +94,21 @@ def quantile(a: Any, q: Any, axis: int | Sequence[int] | None = None, keepdims: 
     ----------
     R. J. Hyndman and Y. Fan, Sample quantiles in statistical packages, The American Statistician 50 (1996), type 7.
     """
-    fractions = np.asarray(q, dtype=float)
-    if not np.all((fractions >= 0) & (fractions <= 1)):
-        raise ValueError(f"quantile: expected fractions from 0 to 1. Received: q={q}")
-    x = as_expr(a)
-    x = x if is_float(x.dtype) else call("cast", x, dtype=None)
-    axes = normalize_axes(axis, x.ndim, "quantile", x)
-    others = [a for a in range(x.ndim) if a not in axes]
-    row = call("transpose", x, (*axes, *others)) if others else x
-    if len(axes) != 1:
-        row = call("reshape", row, (-1, *(x.shape[a] for a in others)))
-    found = _between(call("sort", row, axis=0), fractions)
-    found = call("where", call("any", call("isnan", row), axis=0), np.asarray(np.nan, x.dtype), found)
-    return call("expand_dims", found, tuple(a + fractions.ndim for a in axes)) if keepdims and axes else found
-
-
-def _between(row: Expr, fractions: np.ndarray[Any, Any]) -> Any:
-    """Take the elements at fractions of a sorted first axis, or the two beside each in proportion."""
-    length = row.shape[0]
-    steps = length - 1 if isinstance(length, int) else call("size", row, axis=0, dtype="float64") - 1.0
-    position = as_expr(np.float64(1.0)) * fractions * steps
-    lower = call("floor", position)
-    share = call("cast", position - lower, dtype=row.dtype)
-    share = call("reshape", share, (*fractions.shape, *[1] * (row.ndim - 1)))
-    below, above = (
-        call("take", row, call("cast", place, dtype="int64"), axis=0) for place in (lower, call("ceil", position))
-    )
+    fractions = np.asarray(q)
+    others = [a for a in range(x.ndim) if a not in axis]
+    row = xp.transpose(x, (*axis, *others))
+    if len(axis) != 1:
+        row = xp.reshape(row, (-1, *(x.shape[a] for a in others)))
+    position = fractions * (xp.size(row, 0) - 1)
+    lower = xp.floor(position)
+    share = xp.reshape((position - lower).astype(x.dtype), (*fractions.shape, *[1] * len(others)))
+    ordered = xp.sort(row, axis=0)
+    below, above = (xp.take(ordered, place.astype("int64"), axis=0) for place in (lower, xp.ceil(position)))
     # Where an element is met exactly nothing is mixed in, which might be infinite.
-    return below * (1 - share) + call("where", share > 0, above, np.zeros((), row.dtype)) * share
+    mixed_in = xp.where(share > 0, above, np.zeros((), x.dtype))
+    found = below * (1 - share) + mixed_in * share
+    found = xp.where(xp.any(xp.isnan(row), axis=0), np.asarray(np.nan, x.dtype), found)
+    return xp.expand_dims(found, tuple(a + fractions.ndim for a in axis)) if keepdims and axis else found
 
 
 @public

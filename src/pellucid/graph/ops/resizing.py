@@ -2,17 +2,15 @@ r"""Images made larger or smaller: one product with a matrix of weights for each
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from pellucid.graph.errors import ShapeError, near_miss
-from pellucid.graph.expr import as_expr
-from pellucid.graph.op import public
-from pellucid.graph.operators import call
+from pellucid.graph.expr import Expr
+from pellucid.graph.op import op
 from pellucid.graph.ops.windows import as_tuple
-from pellucid.graph.types import is_float, shape_text
+from pellucid.graph.types import Type, as_float, shape_text
 
 Array = np.ndarray[Any, Any]
 
@@ -56,8 +54,53 @@ def weights_of(method: str, old: int, new: int, antialias: bool) -> Array:
     return weights
 
 
-@public
-def resize(images: Any, size: int | Sequence[int], interpolation: str = "bilinear", antialias: bool = False) -> Any:
+def _settings(x: Expr, size: Any, interpolation: Any, antialias: Any) -> dict[str, Any]:
+    if interpolation not in METHODS:
+        raise ValueError(
+            f"Expected interpolation to be one of {', '.join(METHODS)}. Received: "
+            f"interpolation={interpolation!r}.{near_miss(interpolation, METHODS)}"
+        )
+    sizes = [d for d in x.shape[1:-1] if isinstance(d, int)]
+    if x.ndim < 3 or len(sizes) != x.ndim - 2 or 0 in sizes:
+        raise ShapeError(
+            "resize: expected images (batch, ..., channels) whose sizes are known. "
+            f"Received: {x} of shape {shape_text(x.shape)}"
+        )
+    return {
+        "size": as_tuple(size, len(sizes), "size"),
+        "interpolation": interpolation,
+        "antialias": bool(antialias),
+    }
+
+
+def _type(x: Expr, size: tuple[int, ...], interpolation: str, antialias: bool) -> Type:
+    return Type((x.shape[0], *size, x.shape[-1]), x.dtype if interpolation == "nearest" else as_float(x.dtype))
+
+
+def _examples(rng: np.random.Generator) -> list[Any]:
+    x = rng.normal(size=(2, 6, 5, 2))
+    return [
+        ((x,), {"size": (3, 7)}),
+        ((x,), {"size": (4, 5), "interpolation": "bicubic", "antialias": True}),
+        ((x,), {"size": 4, "interpolation": "nearest"}),
+        ((rng.integers(0, 9, (1, 4, 1)),), {"size": 2}),
+    ]
+
+
+def _cost(node: Expr, size: Any) -> Any:
+    longest = max(d for d in node.inputs[0].shape[1:-1] if isinstance(d, int))
+    return 2 * longest * (size(node) + size(node.inputs[0]))
+
+
+@op(
+    tex=r"\operatorname{{resize}}({0:_})",
+    compound=True,
+    infer=_type,
+    normalize=_settings,
+    examples=_examples,
+    cost=_cost,
+)
+def resize(xp: Any, images: Any, size: Any = None, interpolation: Any = "bilinear", antialias: Any = False) -> Any:
     r"""Images of another size, :math:`y = A \, x \, B^\top` with weights :math:`A` for the rows and :math:`B` for the
     columns of every channel.
 
@@ -96,24 +139,11 @@ def resize(images: Any, size: int | Sequence[int], interpolation: str = "bilinea
     R. G. Keys, Cubic convolution interpolation for digital image processing, IEEE Transactions on Acoustics, Speech,
     and Signal Processing 29 (1981).
     """
-    x = as_expr(images)
-    if interpolation not in METHODS:
-        raise ValueError(
-            f"Expected interpolation to be one of {', '.join(METHODS)}. Received: "
-            f"interpolation={interpolation!r}.{near_miss(interpolation, METHODS)}"
-        )
-    sizes = [d for d in x.shape[1:-1] if isinstance(d, int)]
-    if x.ndim < 3 or len(sizes) != x.ndim - 2 or 0 in sizes:
-        raise ShapeError(
-            "resize: expected images (batch, ..., channels) whose sizes are known. "
-            f"Received: {x} of shape {shape_text(x.shape)}"
-        )
-    if interpolation != "nearest" and not is_float(x.dtype):
-        x = call("cast", x, dtype=None)
-    for axis, (old, new) in enumerate(zip(sizes, as_tuple(size, len(sizes), "size"), strict=True), start=1):
+    x = images if interpolation == "nearest" else images.astype(as_float(images.dtype))
+    for axis, (old, new) in enumerate(zip(images.shape[1:-1], size, strict=True), start=1):
         weights = weights_of(interpolation, old, new, antialias)
         if interpolation == "nearest":
-            x = call("take", x, weights.argmax(axis=1), axis=axis)
+            x = xp.take(x, weights.argmax(axis=1), axis=axis)
         elif old != new:
-            x = call("moveaxis", call("moveaxis", x, axis, -1) @ weights.T.astype(x.dtype), -1, axis)
+            x = xp.moveaxis(xp.moveaxis(x, axis, -1) @ weights.T.astype(x.dtype), -1, axis)
     return x

@@ -16,7 +16,7 @@ from pellucid.graph.expr import Expr
 from pellucid.graph.op import op
 from pellucid.graph.ops.convolution import conv, kernel_window
 from pellucid.graph.ops.convolution_gradients import conv_kernel_gradient, spread_back
-from pellucid.graph.ops.windows import WORDS, Pairs, as_tuple, explicit_pairs, no_padding
+from pellucid.graph.ops.windows import WORDS, Pairs, as_tuple, explicit_pairs, no_padding, told
 from pellucid.graph.text import MULTIPLY
 from pellucid.graph.types import Dim, Type, Unknown, shape_text, unify
 
@@ -125,6 +125,7 @@ def _examples(rng: np.random.Generator) -> list[Any]:
 
 
 @op(
+    text=told("conv_transpose", strides=1, padding=0, output_padding=0, dilation=1, groups=1),
     tex=r"{1:>} \ast^\top {0:>}",
     tex_precedence=MULTIPLY,
     promotes=True,

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.errors import ShapeError
+from pellucid.graph.text import Piece, Text, setting_text
 from pellucid.graph.types import Dim, Shape, Unknown, shape_text
 
 Pairs = tuple[tuple[int, int], ...]
@@ -128,6 +129,24 @@ def counts_of(
     """Return how many windows fit along each axis of a value."""
     sizes = zip(x.shape[1:-1], window, strides, padding, dilation, strict=True)
     return tuple((n + sum(p) - (k - 1) * d - 1) // s + 1 for n, k, s, p, d in sizes)
+
+
+def told(name: str, **usual: Any) -> Text:
+    """Return how an op on windows is written: with the settings that are not the usual ones, and one number for all
+    axes where they are alike.
+    """
+
+    def text(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
+        pieces: list[Piece] = [f"{name}("]
+        for position, operand in enumerate(operands):
+            pieces += [", ", (operand, 0)] if position else [(operand, 0)]
+        for key, value in settings.items():
+            alike = value if isinstance(value, str) or len({*np.ravel(value)}) > 1 else np.ravel(value)[0]
+            if alike != usual.get(key):
+                pieces.append(f", {key}={setting_text(alike)}")
+        return [*pieces, ")"]
+
+    return text
 
 
 def overlapped(
