@@ -29,6 +29,8 @@ def arrange(
     InputError
         If there are too many, one is missing, given twice, or of a name that no input has.
     """
+    if len(args) == len(inputs) and not kwargs:
+        return list(args)
     names = [i.name for i in inputs]
     if len(args) > len(inputs):
         raise InputError(
