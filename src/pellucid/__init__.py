@@ -59,7 +59,7 @@ _HOMES = {
     "pellucid.show.derive": ["derive"],
     "pellucid.show.formula": ["formula"],
     "pellucid.run.wrapped": ["from_jax"],
-    "pellucid.show.latex": ["latex"],
+    "pellucid.show.tex": ["latex"],
     "pellucid.show.mermaid": ["mermaid"],
     "pellucid.show.why": ["why"],
     "pellucid.show.costs": ["cost"],
@@ -83,7 +83,7 @@ _ABOVE = {
     "journal_check": ("pellucid.show.journal_check", "check"),
     "journal_html": ("pellucid.show.journal", "as_html"),
     "journal_text": ("pellucid.show.journal", "as_text"),
-    "latex": ("pellucid.show.latex", "notebook"),
+    "latex": ("pellucid.show.tex", "notebook"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

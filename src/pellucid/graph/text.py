@@ -1,6 +1,6 @@
 """Expressions as one line of text, in Python's notation and with its precedence.
 
-The same walk writes LaTeX (`pellucid.show.latex`): a notation says how leaves and ops are written, and `render`
+The same walk writes LaTeX (`pellucid.show.tex`): a notation says how leaves and ops are written, and `render`
 does the rest. It goes from left to right with an explicit stack and stops at a limit, because the text of a graph
 with much sharing can be exponentially longer than the graph.
 """

@@ -9,7 +9,7 @@ _HOMES = {
     "pellucid.graph.text": ["text"],
     "pellucid.show.costs": ["Cost", "cost"],
     "pellucid.show.drawing": ["draw_graph"],
-    "pellucid.show.latex": ["latex", "latex_definitions"],
+    "pellucid.show.tex": ["latex", "latex_definitions"],
     "pellucid.show.machine": ["Machine", "this_machine"],
     "pellucid.show.mermaid": ["mermaid"],
 }

@@ -12,7 +12,7 @@ from pellucid.graph.rewrite import Journal, Step
 from pellucid.graph.rule import matches
 from pellucid.graph.text import text
 from pellucid.graph.walk import rebuild, topological
-from pellucid.show.latex import latex
+from pellucid.show.tex import latex
 from pellucid.show.mathml import mathml
 
 LARGEST_WHOLE, MOST_WHOLES = 300, 60

@@ -19,7 +19,7 @@ from pellucid.graph.types import is_float
 from pellucid.graph.walk import topological
 from pellucid.show.given import figure, given_values
 from pellucid.show.journal import assumed, bindings_of
-from pellucid.show.latex import latex
+from pellucid.show.tex import latex
 from pellucid.show.mathml import mathml
 
 TOLERANCE = {2: 1e-2, 4: 1e-5, 8: 1e-12}

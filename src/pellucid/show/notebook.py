@@ -7,7 +7,7 @@ from html import escape
 from pellucid.graph.expr import Expr
 from pellucid.graph.text import text
 from pellucid.graph.walk import topological
-from pellucid.show.latex import notebook
+from pellucid.show.tex import notebook
 from pellucid.show.mathml import mathml
 from pellucid.show.tree import tree
 

@@ -16,7 +16,7 @@ from pellucid.graph.op import OPS, Op
 from pellucid.graph.pattern import Pattern, hole
 from pellucid.graph.text import ADD, ATOM, text
 from pellucid.show.given import figure
-from pellucid.show.latex import latex
+from pellucid.show.tex import latex
 from pellucid.show.letters import name_tex
 from pellucid.show.mathml import mathml
 from pellucid.show.recurrences import indexed
