@@ -131,8 +131,8 @@ def test_the_step_of_a_scan_is_found(x):
     h = pel.scan(lambda s_t, h: pel.exp(h) * s_t, s, 1.0)
     lines, found = story(pel.function([s], h[-1], mode="guard"), np.ones(8, "float32"))
     assert lines[0].startswith("exp(")
-    assert lines[0].endswith("became inf, in step 3 of the loop inside the graph")
-    assert found.steps == (3,)
+    assert lines[0].endswith("became inf, in step 3 of scan")
+    assert found.steps == (("scan_loop", 3),)
     assert lines[-1].startswith("  and so reached scan(")
 
 
@@ -146,8 +146,19 @@ def test_the_step_of_a_scan_inside_a_scan_is_found():
     f = pel.function([s], pel.scan(outer, s, 0.0)[-1], mode="guard")
     assert f(np.ones(3, "float32")) == 3
     lines, found = story(f, np.array([1, 1, 0, 1], "float32"))
-    assert "in step 2 of the loop inside the graph, in step 0 of the loop inside the graph" in lines[0]
-    assert found.steps == (2, 0)
+    assert "in step 2 of scan, in step 0 of scan" in lines[0]
+    assert found.steps == (("scan_loop", 2), ("scan_loop", 0))
+
+
+def test_loops_of_unknown_length_and_branches_are_looked_into():
+    s = pel.scalar("s")
+    grow = pel.while_loop(lambda s: s < 1e30, lambda s: pel.exp(s), s)
+    lines, _ = story(pel.function([s], grow, mode="guard"), 1.0)
+    assert lines[0].endswith("became inf, in step 3 of while_loop")
+    choose = pel.function([s], pel.cond(s > 0, lambda: pel.log(s), lambda: pel.log(s - s)), mode="guard", rewrite=False)
+    assert choose(1.0) == 0
+    lines, _ = story(choose, -1.0)
+    assert lines[0] == "log(s - s) became -inf, in a branch of cond"
 
 
 def test_a_mask_inside_a_scan_is_no_alarm():

@@ -19,6 +19,9 @@ from pellucid.run.values import brief, described, parts
 MOST_PASSED_ON = 6
 """How many of the expressions that passed it on are named."""
 
+INSIDE = {"scan_loop": "step {} of scan", "while_steps": "step {} of while_loop", "branch": "a branch of cond"}
+"""What the steps of an op with a graph inside are called."""
+
 
 class GuardProgram(NumpyProgram):
     """A program that is interpreted, and refuses to make a nan or an infinity.
@@ -92,7 +95,7 @@ def error_of(found: Finding, program: Program, step: int | None) -> NonFiniteErr
 def heading(found: Finding, what: str, step: int | None) -> str:
     """Say what was made, by what, in which step."""
     where = "" if step is None else f" in step {step} of the loop (the first is 0)"
-    where += "".join(f", in step {inner} of the loop inside the graph" for inner in found.steps)
+    where += "".join(f", in {INSIDE.get(name, 'step {} of ' + name).format(number)}" for name, number in found.steps)
     e = found.expr
     if isinstance(e, Shared):
         return f"The shared variable {e} itself was {what} before{where or ' this call'}"

@@ -39,8 +39,8 @@ class Finding:
         The values of its inputs.
     passed_on : list of Expr
         What it went through from there to the results.
-    steps : tuple of int
-        Which step of a loop inside the graph it was, counted as they run, from the outermost loop to the innermost.
+    steps : tuple of (str, int)
+        In which step of which op with a graph inside it was, counted as they run, from the outermost to the innermost.
     """
 
     expr: Expr
@@ -48,7 +48,7 @@ class Finding:
     place: tuple[int, ...]
     operands: list[Any]
     passed_on: list[Expr]
-    steps: tuple[int, ...] = ()
+    steps: tuple[tuple[str, int], ...] = ()
 
 
 class Inspection:
@@ -148,7 +148,8 @@ class Inspection:
             for body, seen in last:
                 found = Inspection(body.outputs, in_order(body.outputs, seen), body.inputs).find()
                 if found is not None:
-                    raise FoundError(replace(found, steps=(counts[body] - 1, *found.steps)))
+                    step = (e.op.name if e.op is not None else "", counts[body] - 1)
+                    raise FoundError(replace(found, steps=(step, *found.steps)))
 
         def enter(outputs: Sequence[Expr], values: Mapping[Expr, Any]) -> Watch | None:
             body = next((b for b in bodies if same(b.outputs, outputs)), None)
