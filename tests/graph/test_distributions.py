@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 import pellucid as pel
-from pellucid.graph.errors import ShapeError
+from pellucid.graph.errors import DtypeError, ShapeError
 from pellucid.graph.expr import Expr, Input
 
 SIZE = 20_000
@@ -218,6 +218,32 @@ def test_draws_outside_a_step_are_the_same_at_every_step(by_numpy: Any) -> None:
             lambda rng: rng.integers(3, 3),
             ValueError,
             r"integers: expected from 1 to 2\*\*53 numbers to draw from. Received: low=3, high=3",
+        ),
+        (
+            lambda rng: rng.random(("n", 3)),
+            ShapeError,
+            r"Expected sizes of 0 or more to draw. Received: size=\('n', 3\). For the shape of an expression, .* like=",
+        ),
+        (lambda rng: rng.random(-1), ShapeError, "Expected sizes of 0 or more to draw. Received: size=-1"),
+        (
+            lambda rng: rng.integers(2.5),
+            DtypeError,
+            "integers: expected bounds that are integers. Received: low=0, high=2.5",
+        ),
+        (
+            lambda rng: rng.categorical(p=pel.vector("p"), size=3),
+            ShapeError,
+            r"To draw size=3, the number of classes must be known. Received: p, of shape \(\?,\); declare its shape",
+        ),
+        (
+            lambda rng: rng.categorical(p=pel.scalar("p")),
+            ShapeError,
+            "Expected the probabilities of all classes along the last axis. Received: p",
+        ),
+        (
+            lambda rng: rng.dropout(pel.ivector("i"), 0.5),
+            DtypeError,
+            "dropout: expected real numbers, which it scales. Received: i, which is int32; cast it first",
         ),
         (lambda rng: rng.categorical(), TypeError, "categorical: expected logits or p, one of them"),
         (

@@ -104,8 +104,15 @@ def test_a_function_draws_anew_at_every_call_and_can_be_set_back() -> None:
 
 
 def test_seeds_are_checked() -> None:
-    with pytest.raises(ValueError, match=r"Expected a seed from 0 to 2\*\*64 - 1. Received: seed=-1"):
-        pel.random.Generator(-1)
+    for seed in (-1, 2**64, 1.5, True):
+        with pytest.raises(ValueError, match=rf"Expected a seed from 0 to 2\*\*64 - 1. Received: seed={seed}"):
+            pel.random.Generator(seed)
+
+
+def test_draws_are_written_by_their_number_and_shape() -> None:
+    rng, x = pel.random.Generator(0), pel.matrix("x", shape=("n", 3))
+    assert str(2 * rng.normal(size=(2, 3)) + rng.uniform(size=3)) == "2 * normal_1((2, 3)) + uniform_2((3,))"
+    assert str(rng.normal(like=x)) == "normal_3((n, 3))"
 
 
 def test_ranges_and_scales(by_numpy: Any) -> None:

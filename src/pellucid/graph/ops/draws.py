@@ -9,14 +9,27 @@ every call of a function that draws.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from pellucid.graph.errors import DtypeError
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import op
 from pellucid.graph.ops.threefry import FOLD, derived, unit, words
-from pellucid.graph.types import Type, as_dtype
+from pellucid.graph.text import Piece, Text
+from pellucid.graph.types import Type, as_dtype, is_float, shape_text
+
+
+def _written(name: str) -> Text:
+    """Write a draw by its number and its shape: ``uniform_1((2, 3))``."""
+
+    def text(operands: tuple[Any, ...], settings: Mapping[str, Any]) -> list[Piece]:
+        like = operands[1]
+        return [f"{name}_{settings['stream']}({shape_text(like.shape) if isinstance(like, Expr) else '…'})"]
+
+    return text
 
 
 def _like(state: Expr, like: Expr, stream: int, dtype: Any) -> Type:
@@ -34,6 +47,7 @@ def _examples(rng: np.random.Generator) -> list[Any]:
 
 @op(
     tex=r"\mathcal{{U}}(0, 1)",
+    text=_written("uniform"),
     infer=_like,
     normalize=_settings,
     differentiable=False,
@@ -76,6 +90,7 @@ def random_uniform(xp: Any, state: Any, like: Any, stream: Any = 0, dtype: Any =
 
 @op(
     tex=r"\mathcal{{N}}(0, 1)",
+    text=_written("normal"),
     infer=_like,
     normalize=_settings,
     differentiable=False,
@@ -149,6 +164,11 @@ def _dropout_grad(g: Any, y: Any, x: Any, state: Any, rate: float, stream: int) 
 def _dropout_settings(x: Expr, state: Expr, rate: float, stream: int) -> dict[str, Any]:
     if not 0 <= rate < 1:
         raise ValueError(f"dropout: expected a rate from 0 up to but without 1. Received: rate={rate}")
+    if not is_float(x.dtype):
+        raise DtypeError(
+            f"dropout: expected real numbers, which it scales. Received: {x}, which is {x.dtype}; "
+            f"cast it first: pel.cast({x}, 'float32')"
+        )
     return {"rate": float(rate), "stream": int(stream)}
 
 

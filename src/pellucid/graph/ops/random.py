@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import ShapeError
+from pellucid.graph.errors import DtypeError, ShapeError
 from pellucid.graph.expr import Expr, Shared, as_expr, constant
 from pellucid.graph.op import symbolic as xp
 from pellucid.graph.ops.draws import dropout, fold_in
+from pellucid.graph.ops.parameters import as_size, asked_for, is_number, moved, opened
 from pellucid.graph.ops.stepping import counters
-from pellucid.graph.ops.threefry import SPAWN, derived, precision
-from pellucid.graph.types import as_dtype, common_dtype, is_float
+from pellucid.graph.ops.threefry import SPAWN, derived
+from pellucid.graph.types import as_dtype, is_float, shape_text
 
 BOUND = 2.0
 """How many standard deviations a truncated normal distribution reaches, as in Keras."""
@@ -61,8 +62,9 @@ class Generator:
 
     def seed(self, seed: int) -> None:
         """Begin again from a seed, at step 0."""
-        if not 0 <= seed < 2**64:
-            raise ValueError(f"Expected a seed from 0 to 2**64 - 1. Received: seed={seed}")
+        if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or not 0 <= seed < 2**64:
+            raise ValueError(f"Expected a seed from 0 to 2**64 - 1. Received: seed={seed!r}")
+        seed = int(seed)
         self.state.set_value(np.array([seed >> 32, seed & 0xFFFFFFFF, 0], np.uint32))
 
     def get_state(self) -> np.ndarray[Any, Any]:
@@ -108,17 +110,7 @@ class Generator:
 
     def _draw(self, op: str, parameters: Sequence[Any], size: Any, like: Any, dtype: Any = None) -> Any:
         """Write a draw of the shape that was asked for, or that the parameters have together."""
-        if size is None and any(isinstance(p, tuple) for p in parameters):
-            raise TypeError(
-                f"A shape is given by name, size={parameters[0]}: parameters of a distribution come first, as in NumPy"
-            )
-        exprs = [as_expr(p) for p in parameters if not isinstance(p, (int, float))]
-        if like is None and (size is not None or not exprs):
-            like = xp.zeros(() if size is None else size, dtype=bool)
-        elif like is None:
-            like = exprs[0] if len(exprs) == 1 or exprs[0] is exprs[1] else exprs[0] + exprs[1]
-        if dtype is None and any(is_float(e.dtype) for e in exprs):
-            dtype = common_dtype([e.dtype for e in exprs if is_float(e.dtype)], [])
+        like, dtype = asked_for(parameters, size, like, dtype)
         return getattr(xp, op)(self.current_state(), like, stream=self.next_stream(), dtype=dtype)
 
     def random(self, size: Any = None, *, like: Any = None, dtype: Any = None) -> Any:
@@ -197,6 +189,8 @@ class Generator:
             If there is nothing to draw from.
         """
         low, high = (0, low) if high is None else (low, high)
+        if any(is_float(as_expr(bound).dtype) for bound in (low, high) if not isinstance(bound, int)):
+            raise DtypeError(f"integers: expected bounds that are integers. Received: low={low}, high={high}")
         if isinstance(low, int) and isinstance(high, int) and not 0 < high + endpoint - low <= 2**53:
             raise ValueError(
                 f"integers: expected from 1 to 2**53 numbers to draw from. Received: low={low}, high={high}"
@@ -233,6 +227,13 @@ class Generator:
     def _noise(self, weights: Expr, size: Any) -> Any:
         """Draw from the exponential distribution, without zero, for every class of every draw."""
         real = weights.dtype if is_float(weights.dtype) else as_dtype(None)
+        if not weights.ndim:
+            raise ShapeError(f"Expected the probabilities of all classes along the last axis. Received: {weights}")
+        if size is not None and not isinstance(weights.shape[-1], int):
+            raise ShapeError(
+                f"To draw size={size}, the number of classes must be known. Received: {weights}, of shape "
+                f"{shape_text(weights.shape)}; declare its shape"
+            )
         shape = None if size is None else (*as_size(size), weights.shape[-1])
         return -xp.log(opened(self.random(shape, like=weights if size is None else None, dtype=real)))
 
@@ -296,24 +297,3 @@ class Generator:
     def _keys(self, x: Any, axis: int) -> Any:
         """Draw a number for every place along an axis."""
         return self.random(like=xp.arange_like(x, axis=axis), dtype="float64")
-
-
-def is_number(value: Any, number: float) -> bool:
-    """Tell whether a parameter is this number of Python's."""
-    return isinstance(value, (int, float)) and value == number
-
-
-def moved(z: Any, loc: Any, scale: Any) -> Any:
-    """Scale and shift what was drawn, without a word where there is nothing to do."""
-    scaled = z if is_number(scale, 1.0) else scale * z
-    return scaled if is_number(loc, 0.0) else loc + scaled
-
-
-def opened(u: Expr) -> Any:
-    """Keep zero out of a draw from [0, 1), by half a step of what is drawn, so that its logarithm is finite."""
-    return xp.maximum(u, 2.0 ** -(precision(u.dtype) + 1))
-
-
-def as_size(size: Any) -> tuple[int, ...]:
-    """Return a size as a shape, as NumPy reads it."""
-    return () if size is None else (int(size),) if isinstance(size, (int, np.integer)) else tuple(size)
