@@ -142,7 +142,7 @@ def test_an_op_that_breaks_its_own_rule_is_told() -> None:
         ShapeError, match=r"was to be float64 \(3,\) and came out as float64 \(2,\): .* breaks its own rule"
     ):
         evaluate(np, [liar(x)], {x: np.ones(2)})
-    with pytest.raises(ValueError, match="There is an op named 'tanh' already"):
+    with pytest.raises(ValueError, match="pellucid has a function named 'tanh' already"):
         op(name="tanh")(lambda xp, x: x)
     del OPS["liar_for_this_test"], FUNCTIONS["liar_for_this_test"]
 
