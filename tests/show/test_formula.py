@@ -87,6 +87,7 @@ def test_pages_and_notebooks_ask_no_network():
     assert "<math" in page
     assert "http:" not in page.replace("http://www.w3.org/1998/Math/MathML", "")
     assert f._repr_latex_().startswith("$")
+    assert r"h &= \tanh(X W_{1})" in f.expr._repr_latex_()
     assert f._repr_html_().startswith("<math")
 
 

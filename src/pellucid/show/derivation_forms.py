@@ -14,11 +14,11 @@ from pellucid.graph.walk import topological
 from pellucid.show.derivation import Derivation, DerivationStep, letters_in
 from pellucid.show.derivation_rules import RuleUse
 from pellucid.show.given import array_text, figure, value_tex
-from pellucid.show.tex import latex
 from pellucid.show.letters import bar_tex, domain_tex, name_tex
 from pellucid.show.loop_results import Unfolding
 from pellucid.show.mathml import mathml
 from pellucid.show.recurrences import Latex, Line, Plain, Style
+from pellucid.show.tex import latex
 
 Names = Mapping[Any, str]
 INDENT = "     "

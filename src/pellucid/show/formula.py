@@ -9,9 +9,9 @@ from pellucid.graph.errors import near_miss
 from pellucid.graph.expr import Constant, Expr
 from pellucid.graph.text import own_name, text
 from pellucid.graph.walk import topological
-from pellucid.show.tex import latex
 from pellucid.show.letters import domain_tex, name_tex
 from pellucid.show.mathml import mathml, page
+from pellucid.show.tex import latex
 
 Names = Mapping[Any, str]
 

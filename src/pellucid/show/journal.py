@@ -12,8 +12,8 @@ from pellucid.graph.rewrite import Journal, Step
 from pellucid.graph.rule import matches
 from pellucid.graph.text import text
 from pellucid.graph.walk import rebuild, topological
-from pellucid.show.tex import latex
 from pellucid.show.mathml import mathml
+from pellucid.show.tex import latex
 
 LARGEST_WHOLE, MOST_WHOLES = 300, 60
 """Of larger graphs, and after more steps, the whole is not written beside a step: it would be long, and take long."""
@@ -48,7 +48,7 @@ def bindings_of(step: Step) -> dict[str, Expr]:
 def changes_of_whole(journal: Journal) -> dict[int, Expr]:
     """Return for each step what the whole expression is after it, where the step changed a part of it."""
     found: dict[int, Expr] = {}
-    if len(journal.steps) > MOST_WHOLES:
+    if len(journal.steps) > MOST_WHOLES or not journal.starts:
         return found
     borders = [start for start, _ in journal.starts[1:]] + [len(journal.steps)]
     for (start, outputs), end in zip(journal.starts, borders, strict=True):

@@ -19,8 +19,8 @@ from pellucid.graph.types import is_float
 from pellucid.graph.walk import topological
 from pellucid.show.given import figure, given_values
 from pellucid.show.journal import assumed, bindings_of
-from pellucid.show.tex import latex
 from pellucid.show.mathml import mathml
+from pellucid.show.tex import latex
 
 TOLERANCE = {2: 1e-2, 4: 1e-5, 8: 1e-12}
 """How far two sides may differ by rounding, of the largest element, for so many bytes."""
@@ -238,29 +238,37 @@ COMPARISONS: dict[str, Any] = {
 def assumption(when: str, values: Mapping[str, Any]) -> Any:
     """Compute a rule's assumption where it is written in one of the usual ways, and None where it is not.
 
-    These are ``x > 0``, ``x, y > 0``, ``y is finite``, each with ``where c fails`` or without, and ``1 where x = 0``,
-    by which a rule says what it takes the value to be there.
+    These are ``x > 0``, ``x, y > 0``, ``y is finite`` and ``x is not singular``, each with ``where c fails`` or
+    ``where c holds`` or without; and ``1 where x = 0``, by which a rule says what it takes the value to be there.
 
     Examples
     --------
     >>> assumption("x > 0", {"x": np.array([1.0, -1.0])})
     array([ True, False])
     """
-    told = re.fullmatch(r"[-\d.]+ where (\w+) = ([-\d.]+)", when)
+    told = re.fullmatch(r"[-\d./ ]+ where (\w+) = ([-\d.]+)", when)
     if told is not None and told[1] in values:
         return np.not_equal(values[told[1]], float(told[2]))
-    main, _, condition = when.removesuffix(" fails").partition(" where ")
-    finite = re.fullmatch(r"(\w+) is finite", main)
-    compared = re.fullmatch(r"(\w+(?:, \w+)*) (>=|<=|>|<|!=|=) ([-\d.]+)", main)
-    if finite is not None and finite[1] in values:
-        holds = np.isfinite(values[finite[1]])
-    elif compared is not None and all(n in values for n in compared[1].split(", ")):
-        sides = [COMPARISONS[compared[2]](values[n], float(compared[3])) for n in compared[1].split(", ")]
-        holds = np.asarray(sides[0])
-        for side in sides[1:]:
-            holds = holds & side
-    else:
+    main, _, condition = when.partition(" where ")
+    name, _, verb = condition.partition(" ")
+    holds = plain_assumption(main, values)
+    if holds is None or (condition and (name not in values or verb not in ("fails", "holds"))):
         return None
-    if condition:
-        return (holds | values[condition]) if condition in values else None
+    if not condition:
+        return holds
+    return holds | (values[name] if verb == "fails" else ~values[name])
+
+
+def plain_assumption(when: str, values: Mapping[str, Any]) -> Any:
+    """Compute an assumption about some values wherever they are."""
+    described = re.fullmatch(r"(\w+) is (finite|not singular)", when)
+    if described is not None and described[1] in values:
+        value = values[described[1]]
+        return np.isfinite(value) if described[2] == "finite" else np.linalg.cond(value) < 1 / np.finfo(value.dtype).eps
+    compared = re.fullmatch(r"(\w+(?:, \w+)*) (>=|<=|>|<|!=|=) ([-\d.]+)", when)
+    if compared is None or not all(n in values for n in compared[1].split(", ")):
+        return None
+    holds = np.True_
+    for n in compared[1].split(", "):
+        holds = holds & COMPARISONS[compared[2]](values[n], float(compared[3]))
     return holds

@@ -218,5 +218,7 @@ def latex_definitions(named: Mapping[str, Any] | Sequence[tuple[str, Any]], limi
 
 
 def notebook(expr: Expr) -> str:
-    """Write an expression as notebooks want it, between dollars."""
-    return rf"$\displaystyle {latex(expr)}$"
+    """Write an expression as notebooks want it, between dollars, and what the names in it stand for."""
+    from pellucid.show.formula import Formula
+
+    return rf"$\displaystyle {Formula(expr).latex()}$"

@@ -42,6 +42,11 @@ class Why:
         self.depth = depth
         self.value: Any = np.asarray(self.scene.value(self.expr))[self.index]
 
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What tells one number from another: an expression in a loop has one for every step."""
+        return self.scene.path, self.expr, self.index
+
     @functools.cached_property
     def source(self) -> tuple[Scene, Expr, Index]:
         """Where its arithmetic stands: inside the step of a loop, in the definition of a compound op, or in itself."""
@@ -97,19 +102,19 @@ class Why:
         InputError
             If nothing of that name is behind the number.
         """
-        found: dict[tuple[Expr, Index], Why] = {}
+        found: dict[Any, Why] = {}
         met: set[str] = set()
-        seen: set[tuple[Expr, Index]] = set()
+        seen: set[Any] = set()
         stack: list[Why] = [self]
         while stack:
             w = stack.pop()
-            if (w.expr, w.index) in seen:
+            if w.key in seen:
                 continue
-            seen.add((w.expr, w.index))
+            seen.add(w.key)
             called = w.scene.names.get(w.expr) or own_name(w.expr) or (w.expr.name if w.expr.op is None else None)
             met |= {called} if called else set()
             if called == name and w is not self:
-                found[(w.expr, w.index)] = w
+                found[w.key] = w
             else:
                 stack += w.operands[::-1]
         if not found:

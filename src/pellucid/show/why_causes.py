@@ -213,17 +213,8 @@ def probed(node: Expr, index: Index, operands: Sequence[np.ndarray[Any, Any]]) -
 
     def attempt(position: int, part: Any, change: float) -> Any:
         left[0] -= 1
-        operand = operands[position]
-        if operand.dtype.kind == "b":
-            changed = operand.copy()
-            changed[part] = ~changed[part]
-        elif operand.dtype.kind in "iu":
-            changed = operand.copy()
-            changed[part] = changed[part] + (1 if change > 0 else -1)
-        else:
-            changed = operand.astype("float64")
-            changed[part] = change
         try:
+            changed = altered(operands[position], part, change)
             return element(node, [changed if p == position else o for p, o in enumerate(operands)], index)
         except REFUSALS:
             return None
@@ -238,6 +229,19 @@ def probed(node: Expr, index: Index, operands: Sequence[np.ndarray[Any, Any]]) -
             return None
         places += [(position, where) for where in itertools.product(*axes) if matters(position, where)]
     return places if left[0] >= 0 else None
+
+
+def altered(operand: np.ndarray[Any, Any], part: Any, change: float) -> np.ndarray[Any, Any]:
+    """Change a part of an operand: real numbers to different large ones, so that no two become alike."""
+    changed = operand.astype("float64") if is_float(operand.dtype) else operand.copy()
+    if operand.dtype.kind == "b":
+        changed[part] = ~changed[part]
+    elif operand.dtype.kind in "iu":
+        changed[part] = changed[part] + (1 if change > 0 else -1)
+    else:
+        shape = np.shape(changed[part])
+        changed[part] = change * (1 + np.arange(np.prod(shape, dtype=int)).reshape(shape))
+    return changed
 
 
 def along_axis(position: int, axis: int, shape: Sequence[int], matters: Any) -> list[int]:

@@ -6,20 +6,21 @@ LaTeX have their signs and parentheses from the ops' own templates.
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import Any, Protocol
 
 import numpy as np
 
 from pellucid.graph.expr import Constant, Expr, constant
-from pellucid.graph.op import OPS, Op
+from pellucid.graph.op import OPS, Body, Op
 from pellucid.graph.pattern import Pattern, hole
 from pellucid.graph.text import ADD, ATOM, text
 from pellucid.show.given import figure
-from pellucid.show.tex import latex
 from pellucid.show.letters import name_tex
 from pellucid.show.mathml import mathml
 from pellucid.show.recurrences import indexed
+from pellucid.show.tex import latex
 from pellucid.show.why import Why
 from pellucid.show.why_causes import Place, Term
 from pellucid.show.why_scene import is_visible
@@ -153,7 +154,8 @@ def written(w: Why, form: Form, context: str, level: int) -> Any:
         return (
             Pattern(expr.op, tuple(parts), expr.settings) if len(parts) == len(expr.inputs) else listed(expr.op, parts)
         )
-    return Pattern(expr.op, tuple(hole(scene.name(i)) for i in expr.inputs), {})
+    told = {key: value for key, value in expr.settings.items() if not isinstance(value, Body)}
+    return Pattern(expr.op, tuple(hole(scene.name(i)) for i in expr.inputs), told)
 
 
 def stops(w: Why, context: str, level: int) -> bool:
@@ -254,18 +256,17 @@ def lines_of(w: Why) -> list[str]:
 def as_text(w: Why) -> str:
     """Write a number and what is behind it, level by level, and what the letters stand for."""
     lines: list[str] = []
-    seen: set[tuple[Expr, Any]] = set()
-
+    seen: set[Any] = set()
     stack = [(w, 0)]
     while stack:
         one, level = stack.pop()
-        if (one.expr, one.index) in seen:
+        if one.key in seen:
             continue
-        seen.add((one.expr, one.index))
+        seen.add(one.key)
         lines += ["    " * level + line for line in lines_of(one)]
         if level + 1 < w.depth:
             stack += [(o, level + 1) for o in ends(one)[::-1]]
-    told = definitions(w)
+    told = definitions(w, "\n".join(lines))
     return "\n".join([*lines, *(f"  {'where' if n == 0 else '     '} {a} = {b}" for n, (a, b) in enumerate(told))])
 
 
@@ -279,16 +280,21 @@ def ends(w: Why) -> list[Why]:
             return super().number(w)
 
     arithmetic(w, Collected())
-    once = {(o.expr, o.index): o for o in found if o.kind != "given"}
+    once = {o.key: o for o in found if o.kind != "given"}
     return list(once.values())
 
 
-def definitions(w: Why) -> list[tuple[str, str]]:
-    """Say what the letters stand for that were given to expressions without a name."""
-    letters = w.scene.letters
-    pairs = sorted(letters.items(), key=lambda pair: pair[1])
-    names = {**w.scene.names, **letters}
-    return [(name, text(e, 60, {o: n for o, n in names.items() if o is not e})) for e, name in pairs]
+def definitions(w: Why, written: str) -> list[tuple[str, str]]:
+    """Say what the letters in a text stand for that were given to expressions without a name."""
+    letters = {name: e for e, name in w.scene.letters.items()}
+    told: dict[str, str] = {}
+    waiting = [written]
+    while waiting:
+        for word in re.findall(r"\w+", waiting.pop()):
+            if word in letters and word not in told:
+                told[word] = text(letters[word], 60, others(w, letters[word]))
+                waiting.append(told[word])
+    return sorted(told.items())
 
 
 def as_latex(w: Why) -> str:
@@ -311,7 +317,8 @@ def as_html(w: Why) -> str:
 
 def others(w: Why, e: Expr) -> dict[Any, str]:
     """Return the names of all expressions but one."""
-    return {o: n for o, n in {**w.scene.names, **w.scene.letters}.items() if o is not e}
+    known = {**w.scene.placeholders, **w.scene.names, **w.scene.letters}
+    return {o: n for o, n in known.items() if o is not e}
 
 
 def nested(w: Why, depth: int) -> str:

@@ -29,6 +29,9 @@ class Scene:
     def __init__(self, values: dict[Expr, Any], names: dict[Expr, str], roots: Sequence[Expr]) -> None:
         self.values, self.names = values, names
         self.letters: dict[Expr, str] = {}
+        self.placeholders: dict[Expr, str] = {}
+        self.path: tuple[Any, ...] = ()
+        self.steps: dict[tuple[Expr, int], Scene] = {}
         self.written = set(topological(roots))
         self.outside: dict[Expr, tuple[Scene, Expr, Index]] = {}
         self.causes: dict[tuple[Expr, Index], Cause] = {}
@@ -141,21 +144,33 @@ def step_into(scene: Scene, expr: Expr, index: Index) -> tuple[Scene, Expr, Inde
     if not stacked:
         index = (0 if reverse else steps - 1, *index)
     t, rest = index[0], index[1:]
+    if (loop, t) not in scene.steps:
+        scene.steps[loop, t] = step_of(scene, loop, t, steps)
+    return scene.steps[loop, t], body.outputs[place], rest
+
+
+def step_of(scene: Scene, loop: Expr, t: int, steps: int) -> Scene:
+    """Make the scene of one step of a loop."""
+    body, reverse = loop.settings["body"], loop.settings["reverse"]
     inner = Scene({}, scene.names, body.outputs)
+    inner.letters, inner.placeholders, inner.path = scene.letters, scene.placeholders, (*scene.path, loop, t)
     sequences, states = loop.settings["sequences"], loop.settings["states"]
     before = t + 1 if reverse else t - 1
     for number, (inside, outer) in enumerate(zip(body.inputs, loop.inputs, strict=True)):
         if number < sequences:
             inner.outside[inside] = (scene, outer, (t,))
+            scene.placeholders[inside] = f"{scene.name(outer)}[t]"
             inner.values[inside] = scene.value(outer)[t]
         elif number < sequences + states and 0 <= before < steps:
             states_of_all = result(loop, number - sequences)
             inner.outside[inside] = (scene, states_of_all, (before,))
+            scene.placeholders[inside] = f"{scene.name(states_of_all)}[{'t+1' if reverse else 't-1'}]"
             inner.values[inside] = scene.value(states_of_all)[before]
         else:
             inner.outside[inside] = (scene, outer, ())
+            scene.placeholders.setdefault(inside, scene.name(outer))
             inner.values[inside] = scene.value(outer)
-    return inner, body.outputs[place], rest
+    return inner
 
 
 def wholly_kept(loop: Expr, place: int) -> tuple[Expr, int]:
