@@ -7,8 +7,8 @@ from html import escape
 from pellucid.graph.expr import Expr
 from pellucid.graph.text import text
 from pellucid.graph.walk import topological
-from pellucid.show.tex import notebook
 from pellucid.show.mathml import mathml
+from pellucid.show.tex import notebook
 from pellucid.show.tree import tree
 
 LARGEST_FORMULA = 400
