@@ -80,6 +80,13 @@ def test_programs_let_go_of_them_inside_a_loop() -> None:
     np.testing.assert_allclose(pel.function([x], pel.grad(sums[-1], x))([1.0, 2.0, 3.0, 4.0]), [0, 0, 0, 1])
 
 
+def test_they_are_written_as_one_would_call_them() -> None:
+    x = pel.vector("x")
+    assert str(pel.clip_gradient(x + 1, -1, 1) * x) == "clip_gradient(x + 1, low=-1, high=1) * x"
+    assert str(pel.clip_gradient(x, high=0.5)) == "clip_gradient(x, high=0.5)"
+    assert str(pel.scale_gradient(x, -1)) == "scale_gradient(x, factor=-1)"
+
+
 def test_nothing_is_released_where_there_is_nothing() -> None:
     y = pel.tanh(pel.vector("x"))
     assert release([y])[0] is y

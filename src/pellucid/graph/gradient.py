@@ -156,7 +156,7 @@ def split(expressions: list[Expr], *counts: int) -> tuple[list[Expr], list[Expr]
     return expressions[:first], expressions[first : first + second], expressions[first + second :]
 
 
-@op(folds=False, precedence=ATOM, tex="{0}", text="{0}", grad=lambda g, y, x, tag: g, cost=0)
+@op(folds=False, precedence=ATOM, tex="{0:^}", text="{0:^}", grad=lambda g, y, x, tag: g, cost=0)
 def hold(xp: Any, x: Any, tag: int = 0) -> Any:
     """The value itself, before an expression that must survive simplification because it is differentiated by."""
     return x

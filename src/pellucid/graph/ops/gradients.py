@@ -14,10 +14,21 @@ from pellucid.graph.errors import GradientError
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import op
 from pellucid.graph.operators import call
+from pellucid.graph.text import Piece
 
 
 def _itself(x: Any, **settings: Any) -> Any:
     return x
+
+
+def _with_numbers(name: str, *keys: str) -> Any:
+    """Write the settings that are there as one would give them: ``clip_gradient(x, low=-1, high=1)``."""
+
+    def text(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
+        given = [f", {key}={settings[key]:g}" for key in keys if settings[key] is not None]
+        return [f"{name}(", (operands[0], 0), *given, ")"]
+
+    return text
 
 
 @op(tex=r"\operatorname{{stop}}({0:_})", differentiable=False, folds=False, release=_itself, cost=0)
@@ -73,7 +84,7 @@ def _clipped(g: Any, y: Any, x: Any, low: float | None, high: float | None) -> A
     normalize=_bounds,
     release=_itself,
     grad=_clipped,
-    tex="{0}",
+    text=_with_numbers("clip_gradient", "low", "high"),
     cost=0,
 )
 def clip_gradient(xp: Any, x: Any, low: Any = None, high: Any = None) -> Any:
@@ -121,7 +132,7 @@ def _factor(x: Expr, factor: Any = 1.0) -> dict[str, Any]:
     normalize=_factor,
     release=_itself,
     grad=lambda g, y, x, factor: g * factor,
-    tex="{0}",
+    text=_with_numbers("scale_gradient", "factor"),
     cost=0,
 )
 def scale_gradient(xp: Any, x: Any, factor: Any = 1.0) -> Any:
