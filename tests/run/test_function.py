@@ -217,6 +217,9 @@ def test_state_that_a_failed_run_has_lost_is_named_and_can_be_given_again(run, c
     f = pel.function([], w, updates={w: failing(2)(w + 1)})
     with pytest.raises(pel.StateError, match=r"new values of w were written over .* Give them values again with set_v"):
         run(f)
+    for again in (w.get_value, f, pel.function([], w + 1), pel.function([], w * 2, mode="numpy"), lambda: f.repeat(2)):
+        with pytest.raises(pel.StateError, match="values of w were written over the old ones, and they are lost"):
+            again()
     w.set_value(0.0)
     f()
     assert w.get_value() == 1

@@ -65,8 +65,8 @@ class XlaProgram:
     def call(self, args: list[Any]) -> list[Any]:
         """Run one step and return the outputs."""
         with x64():
-            compiled = self.compile("call", args, self.compile_step)
             try:
+                compiled = self.compile("call", args, self.compile_step)
                 with Uninterrupted():
                     outputs = self.advance(compiled, args)
                     # Copies, so that what the caller holds neither is read-only nor keeps a buffer from being donated.
@@ -84,22 +84,28 @@ class XlaProgram:
         return outputs
 
     def check_lost(self, error: Exception) -> None:
-        """Say which shared variables have lost their values when a run has failed."""
-        lost = [str(s) for s in self.program.updates if is_lost(s.storage)]
-        if lost:
-            raise StateError(
-                f"The run failed while new values of {', '.join(lost)} were written over the old ones, and they are "
-                f"lost: {str(error).splitlines()[0]}. Give them values again with set_value, from a copy or a saved "
-                "model. A function made with donate=False keeps the old values until a run has succeeded, at twice "
-                "the memory"
-            ) from error
+        """Say which shared variables have lost their values when a run has failed, or had before."""
+        shared = [s for s in [*self.program.updates, *self.program.read] if isinstance(s, Shared)]
+        lost = [s for s in shared if is_lost(s.storage)]
+        if not lost:
+            return
+        known = next((s.storage for s in lost if isinstance(s.storage, Lost)), None)
+        if known is None:
+            known = Lost(", ".join(map(str, lost)), str(error).splitlines()[0])
+        for s in lost:
+            s.storage = known
+        raise StateError(known.message) from error
 
     def run(self, args: list[Any], steps: int, walk: bool, history: History) -> Iterator[None]:
         """Run many steps as a compiled loop, in chunks, pausing after each to be watched."""
         if steps:
             with x64():
                 args = [jax().device_put(a) for a in args]
-                loop, capacity = self.compile("over" if walk else "repeat", args, self.compile_loop)
+                try:
+                    loop, capacity = self.compile("over" if walk else "repeat", args, self.compile_loop)
+                except Exception as error:
+                    self.check_lost(error)
+                    raise
         count = 1
         while history.steps < steps:
             count = min(count, capacity, steps - history.steps)
@@ -188,11 +194,25 @@ def on_device(shared: Shared) -> Any:
     return shared.storage
 
 
+class Lost:
+    """Stands where the value of a shared variable was, until another is set."""
+
+    def __init__(self, names: str, reason: str) -> None:
+        self.message = (
+            f"A run failed while new values of {names} were written over the old ones, and they are lost: {reason}. "
+            "Give them values again with set_value, from a copy or a saved model. A function made with donate=False "
+            "keeps the old values until a run has succeeded, at twice the memory"
+        )
+
+    def __array__(self, *given: Any, **settings: Any) -> Any:
+        raise StateError(self.message)
+
+
 def is_lost(storage: Any) -> bool:
     """Tell whether a value was given away, or is the result of a program that failed."""
     if isinstance(storage, np.ndarray):
         return False
-    if storage.is_deleted():
+    if isinstance(storage, Lost) or storage.is_deleted():
         return True
     try:
         storage.block_until_ready()
