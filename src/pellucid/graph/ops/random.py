@@ -53,14 +53,14 @@ class Generator:
     L. Devroye, Non-Uniform Random Variate Generation, Springer 1986, chapter II (inverse distribution functions).
     """
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: Any = 0) -> None:
         self.state = Shared(np.zeros(3, np.uint32), "state", trainable=False, regularizable=False)
         self.state.default_update = self.state + constant(np.array([0, 0, 1], np.uint32))
         self.draws = 0
         self.children = 0
         self.seed(seed)
 
-    def seed(self, seed: int) -> None:
+    def seed(self, seed: Any) -> None:
         """Begin again from a seed, at step 0."""
         if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or not 0 <= seed < 2**64:
             raise ValueError(f"Expected a seed from 0 to 2**64 - 1. Received: seed={seed!r}")
