@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import pellucid as pel
+from pellucid.graph.types import Type
 
 ONES = np.ones((4, 3), "float32")
 
@@ -124,6 +125,31 @@ def test_a_loop_says_its_step_and_keeps_the_steps_before_it(x):
     assert 1e37 < v.get_value() < np.inf
     lines, _ = story(pel.function([x], pel.log(x), mode="guard"), np.stack([ONES, ONES, with_(0)]), run="over")
     assert lines[0] == "log(x) became -inf in step 2 of the loop (the first is 0)"
+
+
+def test_a_sample_that_is_not_along_the_first_axis_is_named_by_its_size():
+    x = pel.tensor3("x", shape=(5, "n", 3))
+    lines, _ = story(
+        pel.function([x], pel.log(x).sum(), mode="guard"), with_(0, np.ones((5, 4, 3), "float32"), (1, 2, 0))
+    )
+    assert lines[1].startswith("  first at [1, 2, 0], which is n = 2; 1 of 60 elements")
+
+
+def test_an_op_with_several_results_is_named(x):
+    def two_for_this_test(xp, x):
+        """Return the sums along each axis of 1 / x."""
+        return (1 / x).sum(0), (1 / x).sum(1)
+
+    def types(x):
+        return Type((3,), x.dtype), Type(x.shape[:1], x.dtype)
+
+    first, second = pel.op(name="two_for_this_test", infer=types, differentiable=False)(two_for_this_test)(x)
+    lines, found = story(pel.function([x], [first, second], mode="guard"), with_(0))
+    assert lines[:2] == [
+        "two_for_this_test(x) became inf",
+        "  first at [1]; 1 of 3 elements are nan or infinite",
+    ]
+    assert len(found.passed_on) == 2
 
 
 def test_the_step_of_a_scan_is_found(x):

@@ -10,6 +10,7 @@ import numpy as np
 from pellucid.graph.errors import NonFiniteError
 from pellucid.graph.expr import Constant, Shared
 from pellucid.graph.places import place_text
+from pellucid.graph.types import Unknown
 from pellucid.run.history import History
 from pellucid.run.interpreter import NumpyProgram, in_order
 from pellucid.run.nonfinite import Finding, Inspection, bad_elements
@@ -106,10 +107,16 @@ def heading(found: Finding, what: str, step: int | None) -> str:
 
 
 def sample_text(found: Finding, program: Program) -> str:
-    """Say which sample it is, where the first axis is one that an input begins with."""
+    """Say which sample it is where the first axis is one that an input begins with, and what named sizes are there."""
     batches = {i.shape[0] for i in program.inputs if i.ndim and isinstance(i.shape[0], str)}
     e = found.expr
-    return f", which is sample {found.place[0]}" if e.ndim and e.shape[0] in batches else ""
+    if len(e.types) > 1:
+        return ""
+    if e.ndim and e.shape[0] in batches:
+        return f", which is sample {found.place[0]}"
+    named = zip(e.shape, found.place, strict=True)
+    places = [f"{dim} = {at}" for dim, at in named if isinstance(dim, str) and not isinstance(dim, Unknown)]
+    return f", which is {', '.join(places)}" if places else ""
 
 
 def operand_lines(found: Finding) -> list[str]:
