@@ -379,3 +379,11 @@ def test_what_expressions_cannot_do_is_told_with_what_they_can(wrong: Any, messa
         wrong()
     with pytest.raises(AttributeError, match=r"pellucid has no 'unique'. How many there are is known only once"):
         _ = pel.unique
+
+
+def test_a_known_index_beyond_the_end_of_an_axis_that_is_known_late_is_refused(by_numpy: Any, by_xla: Any) -> None:
+    x = pel.vector("x", shape=("n",))
+    for made in (x[np.array([0, -4])], x.at[np.array([3])].add(1.0)):
+        for run in (by_numpy, by_xla):
+            with pytest.raises(ShapeError, match="index (3|-4) is out of bounds"):
+                run([made], {x: np.ones(3, "float32")})

@@ -20,13 +20,14 @@ from pellucid.graph.ops.indices import (
     index_pieces,
     indexed,
     integer_indices,
+    is_known,
     real_index,
     traced_index,
     written_out,
 )
 from pellucid.graph.pattern import Pattern
 from pellucid.graph.text import ATOM, Piece
-from pellucid.graph.types import Type, normalize_axis, shape_text, unify
+from pellucid.graph.types import Type, broadcast_dims, normalize_axis, shape_text
 
 
 def _index_text(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
@@ -89,8 +90,8 @@ def _gather_grad(g: Any, y: Any, x: Any, *indices: Any, index: Index) -> list[An
 
 
 def _gather_xla(xp: Any, x: Any, *indices: Any, index: Index) -> Any:
-    check_positions(x, index)
-    return xp.asarray(x).at[traced_index(index, indices)].get(mode="fill")
+    places = xp.asarray(x).at[traced_index(x, index, indices)]
+    return places.get(mode="promise_in_bounds" if all(map(is_known, indices)) else "fill")
 
 
 @op(
@@ -208,7 +209,7 @@ def _along(x: Expr, indices: Expr, axis: int) -> Type:
     integer_indices(indices, "take_along_axis")
     shape = []
     for a, (d, e) in enumerate(zip(x.shape, indices.shape, strict=False)):
-        both = e if a == axis else unify(d, e)
+        both = e if a == axis else broadcast_dims(d, e)
         if both is None or x.ndim != indices.ndim:
             raise ShapeError(
                 f"take_along_axis: {x} of shape {shape_text(x.shape)} and indices {indices} of shape "
@@ -223,7 +224,11 @@ def _along(x: Expr, indices: Expr, axis: int) -> Type:
     infer=_along,
     normalize=lambda x, indices, axis: {"axis": normalize_axis(axis, x.ndim, "take_along_axis", x)},
     grad=lambda g, y, x, indices, axis: (call("untake_along_axis", g, indices, x, axis=axis), None),
-    examples=lambda rng: [((rng.normal(size=(3, 4)), np.array([[1], [0], [3]])), {"axis": 1})],
+    examples=lambda rng: [
+        ((rng.normal(size=(3, 4)), np.array([[1], [0], [3]])), {"axis": 1}),
+        ((rng.normal(size=(3, 4)), np.array([[2, 0]])), {"axis": -1}),
+        ((rng.normal(size=(1, 4)), np.array([[2, 0], [1, 1]])), {}),
+    ],
     cost=0,
 )
 def take_along_axis(xp: Any, x: Any, indices: Any, axis: Any = -1) -> Any:
@@ -239,23 +244,27 @@ def take_along_axis(xp: Any, x: Any, indices: Any, axis: Any = -1) -> Any:
     return xp.take_along_axis(x, indices, axis=axis)
 
 
-def _grid(xp: Any, indices: Any, axis: int) -> tuple[Any, ...]:
-    places = [
-        xp.arange(n).reshape([-1 if a == b else 1 for b in range(indices.ndim)]) for a, n in enumerate(indices.shape)
-    ]
-    places[axis] = indices
+def _grid(xp: Any, g: Any, indices: Any, like: Any, axis: int) -> tuple[Any, ...]:
+    """Return the index along each axis of where the elements of ``g`` belong."""
+    places = []
+    for a, n in enumerate(g.shape):
+        numbers = xp.arange(n) if like.shape[a] == n else xp.zeros(n, int)
+        places.append(indices if a == axis else numbers.reshape([-1 if a == b else 1 for b in range(g.ndim)]))
     return tuple(places)
 
 
 def _untake_along_xla(xp: Any, g: Any, indices: Any, like: Any, axis: int) -> Any:
-    return xp.zeros(like.shape, g.dtype).at[_grid(xp, indices, axis)].add(g)
+    return xp.zeros(like.shape, g.dtype).at[_grid(xp, g, indices, like, axis)].add(g)
 
 
 @op(
     infer=lambda g, indices, like, axis: Type(like.shape, g.dtype),
     xla=_untake_along_xla,
     grad=lambda u, y, g, indices, like, axis: (take_along_axis(u, indices, axis=axis), None, None),
-    examples=lambda rng: [((rng.normal(size=(3, 1)), np.array([[1], [0], [3]]), np.zeros((3, 4))), {"axis": 1})],
+    examples=lambda rng: [
+        ((rng.normal(size=(3, 1)), np.array([[1], [0], [3]]), np.zeros((3, 4))), {"axis": 1}),
+        ((rng.normal(size=(3, 2)), np.array([[2, 2]]), np.zeros((3, 4))), {"axis": 1}),
+    ],
     cost=lambda node, size: size(node.inputs[0]),
 )
 def untake_along_axis(xp: Any, g: Any, indices: Any, like: Any, axis: Any = -1) -> Any:
@@ -269,5 +278,5 @@ def untake_along_axis(xp: Any, g: Any, indices: Any, like: Any, axis: Any = -1) 
     ('n', 4)
     """
     result = xp.zeros(like.shape, g.dtype)
-    np.add.at(result, _grid(xp, indices, axis), g)
+    np.add.at(result, _grid(xp, g, indices, like, axis), g)
     return result

@@ -152,9 +152,22 @@ def real_index(index: Index, arrays: Sequence[Any] = ()) -> tuple[Any, ...]:
     return tuple(slice(*p) if isinstance(p, Slice) else next(left) if p is ARRAY else p for p in index)
 
 
-def traced_index(index: Index, arrays: Sequence[Any]) -> tuple[Any, ...]:
-    """Turn an index into what JAX takes, which counts negative indices from the end in the index's own dtype."""
+def traced_index(x: Any, index: Index, arrays: Sequence[Any]) -> tuple[Any, ...]:
+    """Turn an index into what JAX takes, which counts negative indices from the end in the index's own dtype, and knows
+    no index beyond the end: those that are constants are refused here.
+    """
+    check_positions(x, index)
+    for axis, array in zip(array_axes(index), arrays, strict=True):
+        size = x.shape[axis]
+        if is_known(array) and array.size and not (-size <= array.min() and array.max() < size):
+            wrong = array.max() if array.max() >= size else array.min()
+            raise IndexError(f"index {wrong} is out of bounds: axis {axis} has {size} elements")
     return real_index(index, [a.astype("int32") if a.dtype.itemsize < 4 else a for a in arrays])
+
+
+def is_known(array: Any) -> bool:
+    """Tell whether an index array is a constant of a program that is being compiled."""
+    return isinstance(array, np.ndarray)
 
 
 def array_axes(index: Index) -> list[int]:

@@ -119,8 +119,7 @@ def place_op(
 
 
 def _traced(xp: Any, x: Any, values: Any, indices: Sequence[Any], index: Index, method: str) -> Any:
-    check_positions(x, index)
-    places = xp.asarray(x).at[traced_index(index, indices)]
+    places = xp.asarray(x).at[traced_index(x, index, indices)]
     return getattr(places, method)(values)
 
 
@@ -191,7 +190,7 @@ def set_at(xp: Any, x: Any, values: Any, *indices: Any, index: Any = ()) -> Any:
 
 def _stays(xp: Any, like: Any, indices: Sequence[Any], index: Index) -> Any:
     """Tell of every value that is put into an array whether it stays, or is replaced by a later one."""
-    places = real_index(index, indices) if xp is np else traced_index(index, indices)
+    places = real_index(index, indices) if xp is np else traced_index(like, index, indices)
     numbers = xp.arange(like.size).reshape(like.shape)[places]
     order = xp.arange(numbers.size)
     last = xp.zeros(like.size, order.dtype)
