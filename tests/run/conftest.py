@@ -3,9 +3,12 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
+
+from pellucid.graph import FUNCTIONS
+from pellucid.graph.op import OPS
 
 
 def run_python(program: str, **environment: str) -> list[str]:
@@ -28,3 +31,13 @@ def run_python(program: str, **environment: str) -> list[str]:
 def python() -> Callable[..., list[str]]:
     """`run_python`, which keeps no compiled programs unless told where."""
     return run_python
+
+
+@pytest.fixture(autouse=True)
+def _ops_of_a_test_go_with_it() -> Iterator[None]:
+    """Take out of the registry what a test has put into it, for other tests walk through it."""
+    before = set(OPS)
+    yield
+    for name in set(OPS) - before:
+        del OPS[name]
+        FUNCTIONS.pop(name, None)
