@@ -119,7 +119,7 @@ def train(
 
     chosen = pel.ivector("chosen", shape=("n",))
     held = [pel.shared(d, i.name, dtype=i.dtype, trainable=False) for i, d in zip(inputs, data, strict=True)]
-    givens = {i: pel.take(d, chosen) for i, d in zip(inputs, held, strict=True)}
+    givens = {i: pel.take(d, chosen, axis=0) for i, d in zip(inputs, held, strict=True)}
     step = pel.function([chosen], loss, updates=optimizer.updates(loss), givens=givens)
     with (
         run.learning("training", "steps") as noted,
