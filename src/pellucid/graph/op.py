@@ -58,6 +58,7 @@ class Op:
     release: Function | None = None
     narrow: Callable[[Expr, Collection[int]], Fewer] | None = None
     widen: Callable[[Expr], Fewer] | None = None
+    behind: str = ""
     tex: Text | None = None
     text: Text | None = None
     precedence: int = ATOM
@@ -195,6 +196,7 @@ def op(
     release: Function | None = None,
     narrow: Callable[[Expr, Collection[int]], Fewer] | None = None,
     widen: Callable[[Expr], Fewer] | None = None,
+    behind: str = "",
     cost: Any = 1,
     domain: Any = (-3.0, 3.0),
     edge: tuple[Any, ...] = (),
@@ -258,6 +260,8 @@ def op(
     release : function, optional
         ``release(*inputs, **settings)`` returns what takes its place in a program, where there is nothing left to be
         differentiated: the operand of a `stop_gradient`, the definition of a named formula.
+    behind : str
+        The function through which a person writes it, or whose gradient it is part of, where nobody calls it by name.
     cost : number or function
         Arithmetic operations for each element of the result; or ``cost(node, size)`` for all of them, where ``size(e)``
         is the number of elements of an expression and ``size(e, axis)`` its length along an axis.
@@ -312,6 +316,7 @@ def op(
             release=release,
             narrow=narrow,
             widen=widen,
+            behind=behind,
             tex=tex,
             text=text,
             precedence=precedence,

@@ -78,6 +78,7 @@ def _gradient_examples(rng: np.random.Generator) -> list[Any]:
     grad=lambda u, y, g, like, **settings: (sum_pool(u, **settings), None),
     examples=_gradient_examples,
     cost=lambda node, size: size(node.inputs[0]) * math.prod(node.settings["pool_size"]),
+    behind="sum_pool",
 )
 def sum_pool_gradient(xp: Any, g: Any, like: Any, pool_size: Any = (), strides: Any = (), padding: Any = ()) -> Any:
     r"""The gradient of `sum_pool`: every window's gradient given to all that is in it.

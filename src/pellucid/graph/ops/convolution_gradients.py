@@ -71,6 +71,7 @@ def _gradient_examples(of: str) -> Any:
     grad=_input_gradient_grad,
     examples=_gradient_examples("input"),
     cost=lambda node, size: 2 * size(node.inputs[0]) * size(node.inputs[1]) / size(node.inputs[1], -1),
+    behind="conv",
 )
 def conv_input_gradient(
     xp: Any, g: Any, kernel: Any, like: Any, strides: Any = (), padding: Any = (), dilation: Any = (), groups: Any = 1
@@ -142,6 +143,7 @@ def _kernel_gradient_value(
     xla=_kernel_gradient_xla,
     examples=_gradient_examples("kernel"),
     cost=lambda node, size: 2 * size(node.inputs[1]) * size(node) / size(node, -1),
+    behind="conv",
 )
 def conv_kernel_gradient(
     xp: Any, x: Any, g: Any, like: Any, strides: Any = (), padding: Any = (), dilation: Any = (), groups: Any = 1

@@ -158,6 +158,7 @@ def _shift_settings(x: Expr, axis: Any = 0, steps: Any = 1, fill: Any = 0) -> di
         ((rng.normal(size=(3, 4)),), {"axis": 1, "steps": 9}),
     ],
     cost=0,
+    behind="cumprod",
 )
 def shift(xp: Any, x: Any, axis: Any = 0, steps: Any = 1, fill: Any = 0) -> Any:
     r"""Elements moved along an axis, :math:`y_i = x_{i - k}`, with one value in the places that nothing moves to.
@@ -231,6 +232,7 @@ def _recurrence_xla(xp: Any, a: Any, b: Any, axis: int, reverse: bool) -> Any:
         ((rng.normal(size=(2, 4)), rng.normal(size=(2, 4))), {"axis": 1, "reverse": True}),
     ],
     cost=2,
+    behind="cumprod",
 )
 def recurrence(xp: Any, a: Any, b: Any, axis: Any = 0, reverse: Any = False) -> Any:
     r"""A linear recurrence along an axis, :math:`y_i = a_i \, y_{i-1} + b_i`, which starts at 0.

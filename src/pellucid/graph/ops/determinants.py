@@ -57,6 +57,7 @@ def det(xp: Any, x: Any) -> Any:
     infer=lambda x: Type(square(x, "slogdet")[:-2], x.dtype),
     examples=matrix_examples,
     cost=cubic(2 / 3),
+    behind="slogdet",
 )
 def signdet(xp: Any, x: Any) -> Any:
     r"""Sign of the determinant of square matrices, :math:`\operatorname{sgn} \det A`; part of `slogdet`.
@@ -79,6 +80,7 @@ def signdet(xp: Any, x: Any) -> Any:
     grad=lambda g, y, x: _scaled_inverse(g, x),
     examples=matrix_examples,
     cost=cubic(2 / 3),
+    behind="slogdet",
 )
 def logabsdet(xp: Any, x: Any) -> Any:
     r"""Logarithm of the absolute value of the determinant, :math:`\log |\det A|`; part of `slogdet`.

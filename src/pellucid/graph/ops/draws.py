@@ -53,6 +53,7 @@ def _examples(rng: np.random.Generator) -> list[Any]:
     differentiable=False,
     examples=_examples,
     cost=lambda node, size: 100 * size(node),
+    behind="random.Generator",
 )
 def random_uniform(xp: Any, state: Any, like: Any, stream: Any = 0, dtype: Any = None) -> Any:
     r"""Random numbers from the uniform distribution on :math:`[0, 1)`, of the shape of ``like``.
@@ -96,6 +97,7 @@ def random_uniform(xp: Any, state: Any, like: Any, stream: Any = 0, dtype: Any =
     differentiable=False,
     examples=_examples,
     cost=lambda node, size: 130 * size(node),
+    behind="random.Generator",
 )
 def random_normal(xp: Any, state: Any, like: Any, stream: Any = 0, dtype: Any = None) -> Any:
     r"""Random numbers from the standard normal distribution, of the shape of ``like``, by Box and Muller's
@@ -129,6 +131,7 @@ def random_normal(xp: Any, state: Any, like: Any, stream: Any = 0, dtype: Any = 
     differentiable=False,
     examples=lambda rng: [((np.array([1, 2, 3], np.uint32), np.array(5, np.uint32)), {})],
     cost=100,
+    behind="random.Generator",
 )
 def fold_in(xp: Any, state: Any, number: Any) -> Any:
     r"""Another random state, made of one and a number: that of the number's own, independent stream.
@@ -180,6 +183,7 @@ def _dropout_settings(x: Expr, state: Expr, rate: float, stream: int) -> dict[st
     inference=lambda x, state, rate, stream: x,
     examples=lambda rng: [((rng.normal(size=(4, 5)), np.array([1, 2, 3], np.uint32)), {"rate": 0.5})],
     cost=lambda node, size: 102 * size(node),
+    behind="random.Generator",
 )
 def dropout(xp: Any, x: Any, state: Any, rate: Any = 0.5, stream: Any = 0) -> Any:
     r"""Elements set to zero at random while training, the rest scaled so that the mean stays:

@@ -112,6 +112,7 @@ def _tex(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
     grad=_grad,
     examples=_examples,
     cost=_cost,
+    behind="einsum",
 )
 def sum_of_products(xp: Any, *operands: Any, subscripts: Any = "") -> Any:
     r"""Sum of products in explicit index notation, :math:`y_{ik} = \sum_j x_{ij} z_{jk}` for ``"ij,jk->ik"``.

@@ -64,6 +64,7 @@ def unrepeated(g: Expr, y: Expr) -> Expr:
         ((rng.normal(size=(3, 4)),), {"index": slice(None, None, -1)}),
     ],
     cost=0,
+    behind="getitem",
 )
 def slice_(xp: Any, x: Any, index: Any = ()) -> Any:
     r"""A part of an array, by integers, slices, ``None`` and ``...``; what ``x[1:, 0]`` writes.
@@ -108,6 +109,7 @@ def _gather_xla(xp: Any, x: Any, *indices: Any, index: Index) -> Any:
         ((rng.normal(size=(2, 3, 4)), np.array([[2, 2]])), {"index": (None, ..., ARRAY, -1)}),
     ],
     cost=0,
+    behind="getitem",
 )
 def gather(xp: Any, x: Any, *indices: Any, index: Any = ()) -> Any:
     r"""A part of an array by index arrays, :math:`y_k = x_{i_k, j_k}`; what ``x[i, j]`` and ``x[:, i]`` write.
@@ -266,6 +268,7 @@ def _untake_along_xla(xp: Any, g: Any, indices: Any, like: Any, axis: int) -> An
         ((rng.normal(size=(3, 2)), np.array([[2, 2]]), np.zeros((3, 4))), {"axis": 1}),
     ],
     cost=lambda node, size: size(node.inputs[0]),
+    behind="take_along_axis",
 )
 def untake_along_axis(xp: Any, g: Any, indices: Any, like: Any, axis: Any = -1) -> Any:
     r"""Zeros of the shape of ``like`` with ``g`` added at one index each: the transpose of `take_along_axis`.

@@ -56,6 +56,7 @@ def _concatenate_grad(g: Any, y: Any, *parts: Any, axis: int) -> list[Any]:
     ],
     cost=0,
     tex=lambda operands, settings: [r"\left[", *[p for o in operands for p in ((o, 0), r";\, ")][:-1], r"\right]"],
+    behind="concatenate",
 )
 def join(xp: Any, *parts: Any, axis: Any = 0) -> Any:
     r"""Arrays put one behind the other along an axis; `concatenate` takes them in a sequence, as NumPy does.
@@ -84,6 +85,7 @@ def _part_grad(u: Any, y: Any, g: Any, *parts: Any, position: int, axis: int) ->
     grad=_part_grad,
     examples=lambda rng: [((rng.normal(size=(2, 5)), np.zeros((2, 3)), np.zeros((2, 2))), {"position": 1, "axis": 1})],
     cost=0,
+    behind="concatenate",
 )
 def part_like(xp: Any, x: Any, *parts: Any, position: Any = 0, axis: Any = 0) -> Any:
     r"""The part of a concatenation that came from one of its parts, of which only the shapes are used.

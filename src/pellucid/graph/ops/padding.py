@@ -175,6 +175,7 @@ def _gathered(xp: Any, x: Any, sources: Sequence[int], size: int, axis: int) -> 
         ((rng.normal(size=(2, 5, 9)),), {"pad_width": ((0, 1), (2, 0), (3, 3)), "mode": mode}) for mode in MODES
     ],
     cost=1,
+    behind="pad",
 )
 def unpad(xp: Any, x: Any, pad_width: Any = 0, mode: Any = "constant") -> Any:
     r"""The border of an array taken away, and added to the elements it was copied from: the transpose of `pad`.

@@ -105,6 +105,7 @@ def _overlap_examples(rng: np.random.Generator) -> list[Any]:
     grad=lambda u, y, g, like, **settings: (extract_patches(u, **settings), None),
     examples=_overlap_examples,
     cost=lambda node, size: size(node.inputs[0]),
+    behind="extract_patches",
 )
 def overlap_patches(
     xp: Any, g: Any, like: Any, size: Any = (), strides: Any = (), dilation: Any = (), padding: Any = ()

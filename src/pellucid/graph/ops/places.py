@@ -213,6 +213,7 @@ def _stays_text(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
     differentiable=False,
     examples=lambda rng: [((np.zeros((4, 3)), np.array([2, 0, 2])), {})],
     cost=lambda node, size: 3 * size(node),
+    behind="at",
 )
 def stays_at(xp: Any, like: Any, *indices: Any, index: Any = ()) -> Any:
     r"""Whether each of the values that are set in an array stays, or is replaced by a later one at the same index.

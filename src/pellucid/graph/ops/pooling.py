@@ -115,6 +115,7 @@ def _winners(xp: Any, y: Any, x: Any, pool_size: Any, strides: Any, padding: Any
     grad=lambda u, d, g, y, x, **settings: (call("max_pool_choose", u, y, x, **settings), None, None),
     examples=lambda rng: _pool_gradient_examples(rng, gradient=True),
     cost=lambda node, size: size(node.inputs[0]) * 3 * math.prod(node.settings["pool_size"]),
+    behind="max_pool",
 )
 def max_pool_gradient(
     xp: Any, g: Any, y: Any, x: Any, pool_size: Any = (), strides: Any = (), padding: Any = ()
@@ -164,6 +165,7 @@ def _pool_gradient_examples(rng: np.random.Generator, gradient: bool) -> list[An
     grad=lambda g, c, u, y, x, **settings: (max_pool_gradient(g, y, x, **settings), None, None),
     examples=lambda rng: _pool_gradient_examples(rng, gradient=False),
     cost=lambda node, size: size(node) * 3 * math.prod(node.settings["pool_size"]),
+    behind="max_pool",
 )
 def max_pool_choose(xp: Any, u: Any, y: Any, x: Any, pool_size: Any = (), strides: Any = (), padding: Any = ()) -> Any:
     r"""The elements of ``u`` where the windows of ``x`` have their greatest: the transpose of `max_pool_gradient`.

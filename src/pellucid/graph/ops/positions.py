@@ -23,6 +23,7 @@ def _settings(x: Expr, axis: int, dtype: Any) -> dict[str, Any]:
     normalize=_settings,
     differentiable=False,
     examples=lambda rng: [((np.zeros((3, 4)),), {"axis": 1}), ((np.zeros(5),), {"axis": -1, "dtype": "uint32"})],
+    behind="arange",
 )
 def arange_like(xp: Any, x: Any, axis: Any = 0, dtype: Any = None) -> Any:
     r"""The numbers :math:`0, 1, \ldots, n - 1` for the :math:`n` places of an array along an axis.

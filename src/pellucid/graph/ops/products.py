@@ -68,6 +68,7 @@ def _blocks_of(x: Shape, y: Shape) -> tuple[Any, ...]:
     grad=lambda u, b, g, x, y: (call("reshape_like", u, g), None, None),
     examples=lambda rng: [((rng.normal(size=(4, 6)), np.zeros((2, 3)), np.zeros((2, 2))), {})],
     cost=0,
+    behind="kron",
 )
 def kron_blocks(xp: Any, g: Any, x: Any, y: Any) -> Any:
     r"""A Kronecker product with the axes of both factors apart, in turn; of the factors only the shapes are used.

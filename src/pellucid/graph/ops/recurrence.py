@@ -184,6 +184,7 @@ def _tex(operands: tuple[Any, ...], settings: Mapping[str, Any]) -> list[Piece]:
     cost=0,
     tex=_tex,
     text=_text,
+    behind="scan",
 )
 def scan_loop(
     xp: Any,

@@ -46,6 +46,7 @@ def _repeat_text(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
         ((rng.normal(size=(2, 3)),), {"repeats": 3, "axis": 1}),
     ],
     cost=0,
+    behind="repeat",
 )
 def repeat_each(xp: Any, x: Any, repeats: Any = 1, axis: Any = 0) -> Any:
     r"""Each element equally often along an axis; `repeat` takes a number for each, too.
@@ -64,6 +65,7 @@ def repeat_each(xp: Any, x: Any, repeats: Any = 1, axis: Any = 0) -> Any:
     normalize=lambda x, repeats, axis: {"repeats": int(repeats), "axis": normalize_axis(axis, x.ndim, "repeat", x)},
     grad=lambda g, y, x, repeats, axis: repeat_each(g, repeats, axis),
     examples=lambda rng: [((rng.normal(size=(2, 6)),), {"repeats": 3, "axis": 1})],
+    behind="repeat",
 )
 def sum_repeated(xp: Any, x: Any, repeats: Any = 1, axis: Any = 0) -> Any:
     r"""Sums of so many neighbours along an axis: the transpose of `repeat_each`.
@@ -185,6 +187,7 @@ def tile(xp: Any, x: Any, reps: Any = 1) -> Any:
     normalize=_reps,
     grad=lambda g, y, x, reps: tile(g, reps),
     examples=lambda rng: [((rng.normal(size=(4, 3)),), {"reps": (2, 3)})],
+    behind="tile",
 )
 def sum_tiles(xp: Any, x: Any, reps: Any = 1) -> Any:
     r"""The sum of all the tiles of an array: the transpose of `tile`.

@@ -27,6 +27,7 @@ def _summed_like(x: Expr, like: Expr) -> Type:
         ((rng.normal(size=(2, 3)), np.zeros((2, 3))), {}),
     ],
     cost=lambda node, size: size(node.inputs[0]),
+    behind="broadcast_to",
 )
 def sum_like(xp: Any, x: Any, like: Any) -> Any:
     r"""The first summed over the axes along which the second would be repeated: the transpose of `broadcast_like`, for

@@ -147,6 +147,7 @@ def reshape(xp: Any, x: Any, shape: Any = ()) -> Any:
     grad=lambda g, y, x, like: (call("reshape_like", g, x), None),
     examples=lambda rng: [((_cube(rng), np.zeros((6, 4))), {})],
     cost=0,
+    behind="reshape",
 )
 def reshape_like(xp: Any, x: Any, like: Any) -> Any:
     r"""The elements of the first in the shape of the second.
@@ -245,6 +246,7 @@ def squeeze(xp: Any, x: Any, axis: Any = None) -> Any:
         ((np.array(2.0), np.zeros((2, 3))), {}),
     ],
     cost=0,
+    behind="broadcast_to",
 )
 def broadcast_like(xp: Any, x: Any, like: Any) -> Any:
     r"""The first repeated to the shape of the second, of which only the shape is used.

@@ -160,6 +160,7 @@ def _top_tex(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
     differentiable=False,
     examples=lambda rng: [((rng.normal(size=(3, 5)),), {"k": 2}), ((rng.integers(0, 3, (5, 2)),), {"k": 3, "axis": 0})],
     cost=lambda node, size: _comparisons(node, size),
+    behind="top_k",
 )
 def argtop_k(xp: Any, x: Any, k: Any = 1, axis: Any = -1) -> Any:
     r"""The indices of the ``k`` greatest elements along an axis, the greatest first, of equal ones the first, as int64.

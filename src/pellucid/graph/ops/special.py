@@ -102,6 +102,7 @@ def _polygamma_text(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
     xla=lambda xp, x, n: xla_value("polygamma")(xp, n, x),
     grad=lambda g, y, x, n: g * call("polygamma", n + 1, x),
     cost=50,
+    behind="polygamma",
 )
 def digamma_derivative(xp: Any, x: Any, n: Any = 1) -> Any:
     r"""Derivative of `digamma` of every element, taken ``n`` times, :math:`\psi^{(n)}(x)` with :math:`n \ge 1`.

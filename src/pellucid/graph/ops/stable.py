@@ -86,6 +86,7 @@ def _broadcast(xp: Any, value: Any, like: Any) -> Any:
     edge=(0.0, 40.0, -40.0, 1e5),
     grad=lambda g, z, y, x: (None, g * (-2 * (z * tanh(x)))),
     cost=16,
+    behind="tanh",
 )
 def tanh_slope(xp: Any, y: Any, x: Any) -> Any:
     r"""Derivative of the hyperbolic tangent, :math:`1 - y^2` where :math:`y = \tanh x`, computed as
@@ -126,6 +127,7 @@ def tanh_slope(xp: Any, y: Any, x: Any) -> Any:
     edge=(0.0, 80.0, -80.0, 1e5),
     grad=lambda g, z, y, x: (None, -g * (z * tanh(x / 2))),
     cost=16,
+    behind="sigmoid",
 )
 def sigmoid_slope(xp: Any, y: Any, x: Any) -> Any:
     r"""Derivative of the logistic function, :math:`y (1 - y)` where :math:`y = \sigma(x)`, computed as
@@ -256,6 +258,7 @@ def _weighted_examples(rng: np.random.Generator) -> list[Any]:
     grad=_weighted_grad,
     examples=_weighted_examples,
     cost=per_input(16),
+    behind="logsumexp",
 )
 def logsumexp_weighted(xp: Any, x: Any, weights: Any, axis: Any = None, keepdims: Any = False) -> Any:
     r"""Logarithm of a weighted sum of exponentials, :math:`\log \sum_i w_i e^{x_i}`, shifted by the greatest

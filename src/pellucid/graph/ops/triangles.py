@@ -118,6 +118,7 @@ def placed(xp: Any, x: Any, rows: int, columns: int, offset: int) -> Any:
         ((rng.normal(size=(3, 2)), np.zeros((3, 3, 2))), {"axis1": 2, "axis2": 1}),
     ],
     cost=0,
+    behind="diagonal",
 )
 def undiagonal(xp: Any, x: Any, like: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1) -> Any:
     r"""Zeros of the shape of ``like`` with ``x`` on a diagonal: the transpose of `diagonal`.
@@ -149,6 +150,7 @@ def _matrix_type(x: Expr, offset: int) -> Type:
     grad=lambda g, y, x, offset: diagonal(g, offset, -2, -1),
     examples=lambda rng: [((rng.normal(size=3),), {}), ((rng.normal(size=(2, 3)),), {"offset": -2})],
     cost=0,
+    behind="diag",
 )
 def diagonal_matrix(xp: Any, x: Any, offset: Any = 0) -> Any:
     r"""Square matrices of zeros with the last axis of ``x`` on a diagonal,
