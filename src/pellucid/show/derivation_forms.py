@@ -179,15 +179,17 @@ def step_html(step: DerivationStep, notes: Notes) -> str:
     parts += [f"<p class='note'>{note_html(note, step)}</p>" for note in step.notes]
     if step.gradient_value is not None:
         pairs = ((name_tex(step.name), step.value), (bar_tex(step.name), step.gradient_value))
-        shown = r", \qquad ".join(f"{name} = {value_tex(value)}" for name, value in pairs)
-        parts.append(f"<div class='numbers'>{mathml(shown)}</div>")
+        shown = [f"{name} = {value_tex(value)}" for name, value in pairs]
+        if not any(r"\text" in s for s in shown):
+            shown = [r", \qquad ".join(shown)]
+        parts.append(f"<div class='numbers'>{''.join(map(mathml, shown))}</div>")
     return "<li>" + "\n".join(parts) + "</li>"
 
 
 def note_html(note: str, step: DerivationStep) -> str:
     """Write a note, with the name that it begins with as mathematics."""
     if note.startswith(f"{step.name} "):
-        return mathml(name_tex(step.name), "inline") + escape(note.removeprefix(step.name))
+        return mathml(name_tex(step.name), "inline") + escape(note.removeprefix(step.name)) + "."
     return escape(note) + "."
 
 

@@ -123,7 +123,7 @@ def value_tex(value: Any, largest: int = 24) -> str:
     value = np.asarray(value)
     if value.ndim == 0:
         return figure_tex(value[()])
-    if value.ndim > 2 or not 0 < value.size <= largest or value.shape[-1] > 8:
+    if value.ndim > 2 or not 0 < value.size <= largest or value.shape[-1] > 8 or len(value) > 10:
         return rf"\text{{{array_text(value, 0)}}}"
     written = [digits_tex(f)[0] for f in figures(value)]
     width = value.shape[-1]
