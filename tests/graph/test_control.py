@@ -104,6 +104,15 @@ def test_choices_are_written_with_what_they_use() -> None:
     assert r"\begin{cases} \sqrt{s} & \text{if } s > 0" in pel.latex(y)
 
 
+def test_numbers_take_the_dtype_of_what_they_stand_beside(by_numpy: Any) -> None:
+    chosen, flag = pel.cond(S > 0, lambda: [0.0, True], lambda: [S, S < -1])
+    assert (chosen.dtype, flag.dtype) == (np.float64, bool)
+    sums, counts = pel.scan(lambda x, s, n: [s + x, n + 1], X, [0, pel.zeros((), dtype="int32")])
+    assert (sums.dtype, counts.dtype) == (np.float64, np.int32)
+    h, _ = pel.while_loop(lambda h, n: n < 3, lambda h, n: [h * S, n + 1], [S, 0])
+    assert by_numpy([sums[-1], h], VALUES) == [VALUES[X].sum(), pytest.approx(0.8**4)]
+
+
 def collatz(n: Expr) -> Any:
     """Count the steps to 1."""
     return pel.while_loop(
@@ -222,9 +231,9 @@ def test_map_over_several_sequences(by_numpy: Any, by_xla: Any, check_gradient: 
             r"cond: result 0 is float64 \(\) in then, s, and float64 \(4,\) in otherwise, x; both must be the same",
         ),
         (
-            lambda: pel.cond(S > 0, lambda: S, lambda: 0.0),
+            lambda: pel.cond(S > 0, lambda: S, lambda: pel.zeros(())),
             DtypeError,
-            r"cond: result 0 is float64 \(\) in then, s, and float32 \(\) in otherwise, 0; both must be the same. Cast",
+            r"cond: result 0 is float64 \(\) in then, s, and float32 \(\) in otherwise, .*; both must be the same",
         ),
         (
             lambda: pel.while_loop(lambda h: h > 0, lambda h: h.sum(), X),

@@ -15,7 +15,7 @@ from pellucid.graph.inference import inference
 from pellucid.graph.op import Body, Fewer, op, public, result
 from pellucid.graph.operators import call
 from pellucid.graph.ops.backpropagation import in_full
-from pellucid.graph.ops.closing import body_of, border, written
+from pellucid.graph.ops.closing import as_list, beside, body_of, border
 from pellucid.graph.ops.recurrence import one_or_all
 from pellucid.graph.pullback import pullback
 from pellucid.graph.text import Piece
@@ -149,7 +149,6 @@ def _example(rng: np.random.Generator) -> list[Any]:
     cost=0,
     tex=_tex,
     text=_text,
-    behind="cond",
 )
 def branch(xp: Any, predicate: Any, *operands: Any, then: Any = None, otherwise: Any = None) -> Any:
     r"""The op behind `cond`: a condition, and what either branch uses from outside.
@@ -203,12 +202,17 @@ def cond(predicate: Any, then: Callable[..., Any], otherwise: Callable[..., Any]
     """
     condition, given = as_expr(predicate), [as_expr(o) for o in operands]
     check_condition("cond", condition)
-    with noting() as first:
-        (yes, several), (places_yes) = written(then, *given), first
-    with noting() as second:
-        (no, also), (places_no) = written(otherwise, *given), second
-    check_branches(yes, no, several == also)
-    outer = [e for e in dict.fromkeys([*border(places_yes, yes), *border(places_no, no)]) if e is not condition]
+    with noting() as inside_then:
+        first = then(*given)
+    with noting() as inside_otherwise:
+        second = otherwise(*given)
+    several = isinstance(first, (list, tuple))
+    check_count(as_list(first), as_list(second), several == isinstance(second, (list, tuple)))
+    pairs = list(zip(as_list(first), as_list(second), strict=True))
+    yes, no = [beside(a, [b]) for a, b in pairs], [beside(b, [a]) for a, b in pairs]
+    check_types(yes, no)
+    outside = [*border(inside_then, yes), *border(inside_otherwise, no)]
+    outer = [e for e in dict.fromkeys(outside) if e is not condition]
     bodies = {"then": body_of((), [condition, *outer], yes), "otherwise": body_of((), [condition, *outer], no)}
     made = branch.op.make((condition, *outer), bodies)
     results = [result(made, i) for i in range(len(yes))]
@@ -229,13 +233,17 @@ def check_condition(name: str, condition: Expr) -> None:
         )
 
 
-def check_branches(then: Sequence[Expr], otherwise: Sequence[Expr], alike: bool) -> None:
-    """Refuse branches that do not return the same kind of thing."""
+def check_count(then: Sequence[Any], otherwise: Sequence[Any], alike: bool) -> None:
+    """Refuse branches that do not return as many results."""
     if not alike or len(then) != len(otherwise):
         raise ShapeError(
             f"cond: both branches must return as many results. Received: {len(then)} from then and {len(otherwise)} "
             "from otherwise, each as one expression or as a list"
         )
+
+
+def check_types(then: Sequence[Expr], otherwise: Sequence[Expr]) -> None:
+    """Refuse branches whose results are of different types."""
     for i, (a, b) in enumerate(zip(then, otherwise, strict=True)):
         if a.dtype != b.dtype or not agree(a.shape, b.shape):
             raise (ShapeError if a.dtype == b.dtype else DtypeError)(

@@ -7,6 +7,7 @@ from typing import Any
 
 from pellucid.graph.expr import Constant, Expr, Input, as_expr
 from pellucid.graph.op import Body
+from pellucid.graph.types import common_dtype, is_float
 from pellucid.graph.walk import replace_all, topological
 
 
@@ -20,10 +21,17 @@ def as_list(value: Any) -> list[Any]:
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
+def beside(value: Any, others: Iterable[Any]) -> Expr:
+    """Make a value an expression; a Python number takes the dtype of the real numbers it stands beside."""
+    reals = [o.dtype for o in others if isinstance(o, Expr) and is_float(o.dtype)]
+    return as_expr(value, common_dtype(reals) if type(value) in (int, float) and reals else None)
+
+
 def written(function: Callable[..., Any], *arguments: Any) -> tuple[list[Expr], bool]:
     """Call a user's function on expressions; return the expressions it makes, and whether they were several."""
     returned = function(*arguments)
-    return [as_expr(r) for r in as_list(returned)], isinstance(returned, (list, tuple))
+    results = as_list(returned)
+    return [beside(r, arguments) for r in results], isinstance(returned, (list, tuple))
 
 
 def made_from(places: Iterable[Expr], results: Sequence[Expr]) -> set[Expr]:

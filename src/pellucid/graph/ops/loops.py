@@ -12,7 +12,7 @@ from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, Input, agree, as_expr
 from pellucid.graph.op import public, result
 from pellucid.graph.operators import call
-from pellucid.graph.ops.closing import as_list, body_of, border, made_from, placeholder, written
+from pellucid.graph.ops.closing import as_list, beside, body_of, border, made_from, placeholder, written
 from pellucid.graph.ops.recurrence import scan_loop
 from pellucid.graph.ops.stepping import stepping
 from pellucid.graph.types import Dim
@@ -95,7 +95,8 @@ def scan(
     sequences : Expr, Taps or sequence of these
         Walked along their first axis. `taps` gives a step several elements.
     init : Expr, number, Taps or sequence of these
-        The first states; a state keeps its shape and dtype. `taps` gives a step several earlier states.
+        The first states; a state keeps its shape and dtype, and a Python number takes that of the real numbers beside
+        it. `taps` gives a step several earlier states.
     non_sequences : Expr or sequence of Expr
         What every step gets alike, after the rest; what it finds outside by itself need not stand here.
     length : int, optional
@@ -153,7 +154,7 @@ def write_loop(
 ) -> Loop:
     """Call a step on placeholders and make a loop of what it returns; ``name`` is what the messages call it."""
     xs = [x for s in as_list(sequences) for x in walked(name, s)]
-    starts = [first_states(name, h) for h in as_list(init)]
+    starts = [first_states(name, h, [*xs, *as_list(init)]) for h in as_list(init)]
     number = next(_numbers)
     if not xs and length is None:
         raise ShapeError(f"{name}: without a sequence, say how many steps: length=...")
@@ -198,10 +199,10 @@ def walked(name: str, sequence: Any) -> list[Expr]:
     return [x[lag - low : (lag - high) or None] for lag in sequence.lags]
 
 
-def first_states(name: str, init: Any) -> tuple[dict[int, Expr], tuple[int, ...]]:
+def first_states(name: str, init: Any, others: Sequence[Any]) -> tuple[dict[int, Expr], tuple[int, ...]]:
     """Return the first states by how long before the first step they lie, and which of them a step gets."""
     if not isinstance(init, Taps):
-        return {-1: as_expr(init)}, (-1,)
+        return {-1: beside(init, others)}, (-1,)
     value, depth = init.value, -min(init.lags)
     if max(init.lags) >= 0:
         raise ValueError(f"{name}: states lie before the step. Received: taps of a state with lags {list(init.lags)}")

@@ -13,7 +13,7 @@ from pellucid.graph.expr import Expr, Input, as_expr, constant
 from pellucid.graph.inference import inference
 from pellucid.graph.op import Body, op, public, result
 from pellucid.graph.ops.branches import check_condition, cond
-from pellucid.graph.ops.closing import as_list, body_of, border, made_from, placeholder, written
+from pellucid.graph.ops.closing import as_list, beside, body_of, border, made_from, placeholder, written
 from pellucid.graph.ops.loops import check_states, write_loop
 from pellucid.graph.ops.recurrence import one_or_all
 from pellucid.graph.ops.stepping import stepping
@@ -85,7 +85,6 @@ def _example(rng: np.random.Generator) -> list[Any]:
     cost=0,
     tex=lambda operands, settings: [r"\operatorname{while}(", *_pieces(operands, settings)],
     text=lambda operands, settings: ["while_loop(", *_pieces(operands, settings)],
-    behind="while_loop",
 )
 def while_steps(xp: Any, *operands: Any, condition: Any = None, step: Any = None, states: Any = 0) -> Any:
     r"""The op behind `while_loop`: its operands are the first states, and what every step uses alike.
@@ -146,7 +145,7 @@ def while_loop(
     """
     if maximum is not None:
         return bounded(condition, step, init, maximum)
-    inits = [as_expr(h) for h in as_list(init)]
+    inits = [beside(h, as_list(init)) for h in as_list(init)]
     states = [placeholder(h.name or f"h{i}" * (len(inits) > 1) or "h", h) for i, h in enumerate(inits)]
     counter = Input("t", (), "uint32")
     with stepping(counter):
@@ -189,7 +188,7 @@ def bounded(condition: Callable[..., Any], step: Callable[..., Any], init: Any, 
 
         return [going, *cond(going, run, lambda: list(state))]
 
-    going, *inits = [constant(np.array(True)), *map(as_expr, as_list(init))]
+    going, *inits = [constant(np.array(True)), *[beside(h, as_list(init)) for h in as_list(init)]]
     loop = write_loop("while_loop", once, (), [going, *inits], length=maximum)
     return loop.last[1:] if several[0] else loop.last[1]
 
