@@ -115,6 +115,7 @@ def place_op(
         grad=lambda g, y, x, values, *indices, index: [*grad(g, y, x, values, indices, index), *[None] * len(indices)],
         examples=_cases,
         cost=lambda node, size: size(node.inputs[1]),
+        behind="at",
     )
 
 
