@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from pellucid.graph.places import place_text, users_place
+
+if TYPE_CHECKING:
+    from pellucid.graph.expr import Expr
+
+LONGEST = 60
+"""How many characters of an expression stand in a message."""
+
+
+MOST_OPERANDS = 4
+"""How many operands an error tells of."""
 
 
 class PellucidError(Exception):
@@ -16,18 +26,50 @@ class PellucidError(Exception):
 
     def __init__(self, *args: object) -> None:
         super().__init__(*args)
-        place = users_place()
-        if place is not None:
-            self.add_note(f"  at {place_text(place)}")
+        self.place = users_place()
         self.tells_operands = False
+        if self.place is not None:
+            self.add_note(f"  at {place_text(self.place)}")
 
-    def about(self, operands: Sequence[Any]) -> None:
-        """Add what the operands are that did not fit, and where each was written."""
-        if not self.tells_operands:
-            self.tells_operands = True
-            for operand in dict.fromkeys(operands):
-                where = f", written at {place_text(operand.origin)}" if operand.origin else ""
-                self.add_note(f"  {operand} is {operand.type}{where}")
+    def about(self, operands: Iterable[Expr]) -> Self:
+        """Add what the operands are that did not fit, and where each was written, if not here."""
+        if self.tells_operands:
+            return self
+        self.tells_operands = True
+        told = [e for e in dict.fromkeys(operands) if e.op is not None or e.name is not None]
+        for e in told[:MOST_OPERANDS]:
+            elsewhere = e.origin is not None and e.origin != self.place
+            written = f", written at {place_text(e.origin)}" if elsewhere and e.origin is not None else ""
+            self.add_note(f"  {brief(e)} is {e.type}{written}")
+        return self
+
+
+def brief(e: Expr) -> str:
+    """Write an expression for a message: its name, or the beginning of its formula.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> x = pel.vector("x")
+    >>> brief(pel.tanh(x)), brief(sum([x**i for i in range(9)]))
+    ('tanh(x)', '0 + x ** 0 + x ** 1 + x ** 2 + x ** 3 + x ** 4 + x ** 5 + x…')
+    """
+    from pellucid.graph.text import text
+
+    written = text(e, limit=LONGEST)
+    return written if len(written) <= LONGEST else written[: LONGEST - 1] + "…"
+
+
+class UseError(PellucidError, TypeError):
+    """A use that an expression has no answer to, or arguments that a function does not take."""
+
+
+class OptionError(PellucidError, ValueError):
+    """A setting out of its range, or a word that is none of those expected."""
+
+
+class NoSuchNameError(PellucidError, AttributeError):
+    """A name that is not there; the nearest that is there is in the message."""
 
 
 class ShapeError(PellucidError, ValueError):
@@ -100,3 +142,7 @@ def near_miss(name: str, candidates: Iterable[str]) -> str:
     """
     close = difflib.get_close_matches(name, list(candidates), n=1)
     return f" Did you mean {close[0]!r}?" if close else ""
+
+
+for _kind in (*PellucidError.__subclasses__(), *GradientError.__subclasses__(), PellucidError, PrecisionWarning):
+    _kind.__module__ = "pellucid"  # where users find it, and what a traceback says

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pellucid.graph.errors import DtypeError, PrecisionWarning
 from pellucid.graph.operators import Operators
+from pellucid.graph.places import calls_to_user
 from pellucid.graph.types import as_dtype, is_float
 
 
@@ -56,15 +55,6 @@ def regular(value: Any) -> np.ndarray[Any, Any]:
         raise DtypeError(f"Expected numbers, in rows of equal length. Received: {value!r}") from error
 
 
-def depth_of_user() -> int:
-    """Return how many calls up the line outside pellucid stands, so that a warning can name it."""
-    package = str(Path(__file__).parent.parent)
-    depth, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(package):
-        depth, frame = depth + 1, frame.f_back
-    return depth
-
-
 def fit(value: Any, dtype: np.dtype[Any], who: str) -> np.ndarray[Any, Any]:
     """Cast a value to a dtype, and say so if that changes it.
 
@@ -107,6 +97,6 @@ def fit(value: Any, dtype: np.dtype[Any], who: str) -> np.ndarray[Any, Any]:
             f"{who} is {dtype} and received {array.dtype} values, which were rounded. Give it {dtype} values, "
             f"or declare it with dtype={str(array.dtype)!r}",
             PrecisionWarning,
-            stacklevel=depth_of_user(),
+            stacklevel=calls_to_user(),
         )
     return result
