@@ -102,6 +102,8 @@ def test_choices_are_written_with_what_they_use() -> None:
     y = pel.cond(s > 0, lambda: pel.sqrt(s), lambda: -s)
     assert str(y) == "cond(s > 0, sqrt(s), -s)"
     assert r"\begin{cases} \sqrt{s} & \text{if } s > 0" in pel.latex(y)
+    both = pel.cond(s > 0, lambda: [pel.sqrt(s), s], lambda: [s, -s])
+    assert r"\begin{cases} \left[ \sqrt{s}, s \right] &" in pel.latex(both[0])
 
 
 def test_numbers_take_the_dtype_of_what_they_stand_beside(by_numpy: Any) -> None:

@@ -106,13 +106,13 @@ def _cond_inference(*operands: Expr, then: Body, otherwise: Body) -> Expr:
     return _tightened(operands, *bodies)
 
 
-def _opened(operands: tuple[Any, ...], body: Body | None) -> list[Piece]:
+def _opened(operands: tuple[Any, ...], body: Body | None, brackets: tuple[str, str] = ("[", "]")) -> list[Piece]:
     """Write what a branch returns, in terms of what it uses from outside."""
     if body is None or not all(isinstance(o, Expr) for o in operands):
         return ["…"]
     outputs = replace_all(body.outputs, dict(zip(body.inputs, operands, strict=True)))
     pieces: list[Piece] = [p for e in outputs for p in (", ", (e, 0))][1:]
-    return pieces if len(outputs) == 1 else ["[", *pieces, "]"]
+    return pieces if len(outputs) == 1 else [brackets[0], *pieces, brackets[1]]
 
 
 def _text(operands: tuple[Any, ...], settings: Mapping[str, Any]) -> list[Piece]:
@@ -121,7 +121,8 @@ def _text(operands: tuple[Any, ...], settings: Mapping[str, Any]) -> list[Piece]
 
 
 def _tex(operands: tuple[Any, ...], settings: Mapping[str, Any]) -> list[Piece]:
-    then, otherwise = (_opened(operands, settings.get(key)) for key in ("then", "otherwise"))
+    brackets = (r"\left[ ", r" \right]")
+    then, otherwise = (_opened(operands, settings.get(key), brackets) for key in ("then", "otherwise"))
     condition: list[Piece] = [r" & \text{if } ", (operands[0], 0)]
     return [r"\begin{cases} ", *then, *condition, r" \\ ", *otherwise, r" & \text{otherwise} \end{cases}"]
 
