@@ -14,7 +14,7 @@ from pellucid.model.errors import ModelError, TrainingWarning
 from pellucid.model.history import History
 from pellucid.model.progress import display
 from pellucid.model.walk import Passage, Walk
-from pellucid.run.function import Interrupted
+from pellucid.run.interrupts import Interrupted
 
 Array = np.ndarray[Any, Any]
 

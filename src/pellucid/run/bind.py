@@ -113,3 +113,10 @@ def misfit(declared: Input, shape: tuple[int, ...], lead: int) -> str:
     steps = ", and one axis for the steps before it" if lead else ""
     expected = f"{declared} has shape {shape_text(declared.shape)}{steps}"
     return f"{expected}. Received: a value of shape {shape_text(shape)}"
+
+
+def checked_steps(steps: Any) -> int:
+    """Refuse what is no number of steps."""
+    if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 0:
+        raise InputError(f"Expected a number of steps of 0 or more. Received: steps={steps!r}")
+    return int(steps)

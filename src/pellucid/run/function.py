@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from pellucid.graph.errors import InputError, near_miss
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.rewrite import Journal
 from pellucid.graph.types import shape_text
-from pellucid.run.bind import arrange, bind
+from pellucid.run.bind import arrange, bind, checked_steps
 from pellucid.run.copying import swapped, without_updates
 from pellucid.run.guard import GuardProgram
 from pellucid.run.history import History
 from pellucid.run.interpreter import NumpyProgram
+from pellucid.run.interrupts import Interrupted
 from pellucid.run.program import Program
 from pellucid.run.values import Values
 from pellucid.run.xla import XlaProgram
@@ -27,23 +26,6 @@ MODES: dict[str, Any] = {"xla": XlaProgram, "numpy": NumpyProgram, "guard": Guar
 
 Progress = Callable[[int, int, Any], None]
 Outputs = Expr | Sequence[Any] | Mapping[str, Any] | None
-
-
-class Interrupted(KeyboardInterrupt):
-    """Ctrl-C during a loop. Shared variables keep what the finished steps made of them.
-
-    Attributes
-    ----------
-    history : array, list or dict
-        The outputs of the finished steps, as the loop would have returned them.
-    steps : int
-        How many steps were finished.
-    """
-
-    def __init__(self, history: Any, steps: int) -> None:
-        super().__init__(f"stopped after {steps} steps")
-        self.history = history
-        self.steps = steps
 
 
 class Function:
@@ -320,10 +302,3 @@ class Function:
         if isinstance(self._structure, Mapping):
             return dict(zip(self._structure, outputs, strict=True))
         return outputs if isinstance(self._structure, (list, tuple)) else outputs[0]
-
-
-def checked_steps(steps: Any) -> int:
-    """Refuse what is no number of steps."""
-    if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 0:
-        raise InputError(f"Expected a number of steps of 0 or more. Received: steps={steps!r}")
-    return int(steps)

@@ -1,4 +1,4 @@
-"""Ctrl-C held back while the state of a program is between two steps."""
+"""Ctrl-C: held back while the state of a program is between two steps, and then told with what was finished."""
 
 from __future__ import annotations
 
@@ -38,3 +38,20 @@ class Uninterrupted:
         signal.signal(signal.SIGINT, self.handler)
         if self.heard is not None:
             self.handler(*self.heard)
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C during a loop. Shared variables keep what the finished steps made of them.
+
+    Attributes
+    ----------
+    history : array, list or dict
+        The outputs of the finished steps, as the loop would have returned them.
+    steps : int
+        How many steps were finished.
+    """
+
+    def __init__(self, history: Any, steps: int) -> None:
+        super().__init__(f"stopped after {steps} steps")
+        self.history = history
+        self.steps = steps
