@@ -28,6 +28,7 @@ def sample(
         total = sum(1 for _ in run.track(range(passes), "adding"))
     run.figure("curve", "A curve", learning_curves({"line": [1.0, 0.5]}), reading="A line that falls & falls.")
     run.text("words", "A text", "a < b")
+    run.page("proof", "A page", "<html><body>\n<h1>Proof</h1>\n<p>It follows.</p></body></html>")
     return Outcome(Score("share", 0.75), Score("chance", 0.5), {"total": total, "worst": float("nan")}, ["all well"])
 
 

@@ -29,6 +29,7 @@ def test_a_short_run_works(sums: int, tmp_path: Path) -> None:
     assert record.measures["chance"] == 1 / 16
     assert record.baseline is not None
     assert record.baseline.label == "exact by the untrained network"
+    assert "Backpropagation through time" in (tmp_path / "derivation.html").read_text(encoding="utf-8")
 
 
 def test_a_sum_is_written_as_one_writes_it() -> None:

@@ -25,7 +25,7 @@ def test_a_finished_run_leaves_a_record_of_everything(experiments: dict[str, Exp
     assert 0 <= written["timings"]["adding"] <= written["seconds"]
     assert written["versions"]["numpy"] == np.__version__
     assert written["machine"]["cores"] >= 1
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["curve.png", "record.json", "words.txt"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["curve.png", "proof.html", "record.json", "words.txt"]
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "words.txt").read_text() == "a < b\n"
 

@@ -42,6 +42,9 @@ def test_a_short_run_works_in_either_dtype(dtype: str, tmp_path: Path) -> None:
         "last-passes.png",
     }
     assert "softmax(tanh(X @ W1 + b1) @ W2 + b2) - one_hot(y" in (tmp_path / "program.txt").read_text()
+    derivation = (tmp_path / "derivation.html").read_text(encoding="utf-8")
+    assert derivation.count("<li>") == 7
+    assert "Checked on these values" in derivation
 
 
 def test_a_single_pass_is_a_run(tmp_path: Path) -> None:

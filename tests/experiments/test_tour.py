@@ -53,6 +53,7 @@ def test_the_page_tells_everything_and_escapes_it(experiments: dict[str, Experim
     assert "Something small that &lt;works&gt;" in text
     assert "It adds <code>passes</code> ones. That is all." in text
     assert "<pre>a &lt; b\n</pre>" in text
+    assert '<details class="derivation"><summary>A page</summary>\n<p>It follows.</p></details>' in text
     assert "<math" in text
     assert "<b>0.75</b>" in text
     assert "width:75.0%" in text

@@ -35,10 +35,18 @@ class Network:
         h = pel.scan(lambda x_t, h: pel.sigmoid(x_t @ Wx + h @ Wh), x, np.zeros(len(start.Wh), dtype))
         o = pel.sigmoid(h @ Wo)
         error = ((y - o) ** 2).sum() / 2
+        self.error, self.names = error, {error: "E", o: "o", h: "h"}
         updates = pel.optimizers.SGD(rate).updates(error)
         self.step = pel.function([x, y], o[:, 0] > 0.5, updates=updates)
         self.answer = pel.function([x], o[:, 0] > 0.5)
         self.states = pel.function([x], h)
+
+    def derivation(self, inputs: NDArray[Any], targets: NDArray[Any]) -> str:
+        """Return a page on which backpropagation through time is derived, with the numbers of one sum."""
+        import pellucid as pel
+
+        derivation = pel.derive(self.error, self.parameters, {"x": inputs, "y": targets}, names=self.names)
+        return derivation.html("Backpropagation through time, step by step")
 
     def gap(self, other: by_hand.Parameters) -> float:
         """Return the largest difference between its weights and those of another."""
@@ -86,6 +94,11 @@ def adder(
         weights, answers, _ = by_hand.train(inputs, targets, hidden, rate, run.seed, note)
 
     network = Network(start, bits, rate)
+    run.page(
+        "derivation",
+        "Backpropagation through time, derived step by step, with the numbers of the first sum",
+        network.derivation(inputs[0], targets[0]),
+    )
     last = inputs[-min(sums, 1000) :]
     untrained = float(exact(np.array([network.answer(x) for x in last]), true[-len(last) :]).mean())
     looked_at, carries = last[-200:], carried(last[-200:])

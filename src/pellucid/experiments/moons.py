@@ -32,14 +32,23 @@ class Network:
         self.X = pel.matrix("X", shape=("n", 2), dtype=start.W1.dtype)
         self.y = pel.ivector("y", shape=("n",))
         W1, b1, W2, b2 = self.parameters = [pel.shared(value, name) for name, value in start._asdict().items()]
-        p = pel.softmax(pel.tanh(self.X @ W1 + b1) @ W2 + b2)
+        hidden = pel.tanh(self.X @ W1 + b1)
+        p = pel.softmax(hidden @ W2 + b2)
         surprise = pel.losses.sparse_categorical_crossentropy(self.y, p)
         loss = surprise.sum() + strength / 2 * ((W1**2).sum() + (W2**2).sum())
         self.slopes = pel.grad(loss, self.parameters)
+        self.objective, self.names = loss, {hidden: "a1", self.X @ W1 + b1: "z1", hidden @ W2 + b2: "z2"}
         updates = pel.optimizers.SGD(rate).updates(loss, self.parameters)
         self.step = pel.function([self.X, self.y], loss, updates=updates)
         self.loss = pel.function([self.X, self.y], loss)
         self.probabilities = pel.function([self.X], p)
+
+    def derivation(self, X: NDArray[Any], y: NDArray[Any]) -> str:
+        """Return a page on which the gradient is derived, with the numbers of some points."""
+        import pellucid as pel
+
+        derivation = pel.derive(self.objective, self.parameters, {self.X: X, self.y: y}, names=self.names)
+        return derivation.html("The gradient of the network, step by step")
 
     def accuracy(self, X: NDArray[Any], y: NDArray[Any]) -> float:
         """Return the share of points whose class is the more probable one."""
@@ -110,6 +119,11 @@ def moons(
 
         _, hand = by_hand.train(X, y, hidden, passes, rate, strength, run.seed, progress=follow)
     network = Network(start, rate, strength)
+    run.page(
+        "derivation",
+        "The gradient, derived step by step, with the numbers of four points before training",
+        network.derivation(X[:4], y[:4]),
+    )
     graph, curvature, seconds = descend(run, network, X, y, passes)
 
     ratio = hand_clock.seconds / seconds

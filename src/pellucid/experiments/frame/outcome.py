@@ -60,7 +60,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Text:
-    """A saved text: its file and its caption."""
+    """A saved text, plain or a page of HTML: its file and its caption."""
 
     file: str
     caption: str

@@ -82,6 +82,13 @@ class Run:
         self.texts.append(Text(path.name, caption))
         return path
 
+    def page(self, name: str, caption: str, page: str) -> Path:
+        """Save ``page``, in HTML, as ``name``.html with its caption and return its path."""
+        path = self._new_file(name, ".html")
+        write_atomically(path, page)
+        self.texts.append(Text(path.name, caption))
+        return path
+
     @contextmanager
     def progress(self, label: str, total: float) -> Iterator[Callable[..., None]]:
         """Show how far a part is; the value is a function: ``advance()`` is one step, ``advance(100)`` a hundred."""

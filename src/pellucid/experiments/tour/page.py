@@ -164,6 +164,9 @@ def _picture(picture: Picture, content: bytes) -> str:
 
 
 def _text(text: Text, content: str) -> str:
+    if text.file.endswith(".html"):
+        body = content.partition("<body>")[2].partition("</body>")[0].partition("</h1>")[2]
+        return f'<details class="derivation"><summary>{_prose(text.caption)}</summary>{body}</details>'
     return f"<figure><pre>{escape(content)}</pre><figcaption><b>{_prose(text.caption)}</b></figcaption></figure>"
 
 
