@@ -46,7 +46,8 @@ class Network:
         import pellucid as pel
 
         derivation = pel.derive(self.error, self.parameters, {"x": inputs, "y": targets}, names=self.names)
-        return derivation.html("Backpropagation through time, step by step")
+        page: str = derivation.html("Backpropagation through time, step by step")
+        return page
 
     def gap(self, other: by_hand.Parameters) -> float:
         """Return the largest difference between its weights and those of another."""

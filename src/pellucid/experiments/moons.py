@@ -48,7 +48,8 @@ class Network:
         import pellucid as pel
 
         derivation = pel.derive(self.objective, self.parameters, {self.X: X, self.y: y}, names=self.names)
-        return derivation.html("The gradient of the network, step by step")
+        page: str = derivation.html("The gradient of the network, step by step")
+        return page
 
     def accuracy(self, X: NDArray[Any], y: NDArray[Any]) -> float:
         """Return the share of points whose class is the more probable one."""
