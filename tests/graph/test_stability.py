@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
+from stability import CASES, FAMILIES
+from stability.exact import ALLOWED, Formula, truth
+from stability.ours import compiled, results
 
 import pellucid as pel
+from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Expr, Input
-from pellucid.graph.rewrite import simplify
+from pellucid.graph.rewrite import simplify, simplify_all
 
 Z = Input("z", (3,))
 ROWS_AT_THE_EDGE = [[1000, 0], [0, 1000], [-1000, 0], [0, -1000], [500, -500], [0, 0]]
@@ -184,3 +189,67 @@ def test_small_numbers_keep_their_digits(run: Any) -> None:
     tiny = np.array([1e-20, 1e-10], "float32")
     for f in (pel.log(1 + X), pel.exp(X) - 1):
         np.testing.assert_array_equal(run([simplify(f)], {X: tiny})[0], tiny)
+
+
+def interpreted(inputs: list[Any], outputs: list[Any], values: list[Any]) -> list[Any]:
+    """Run simplified expressions node by node; a number that leaves the range on the way is no error."""
+    with np.errstate(all="ignore"):
+        return evaluate(np, simplify_all(outputs), dict(zip(inputs, values, strict=True)))
+
+
+def interpreted_plainly(inputs: list[Any], outputs: list[Any], values: list[Any]) -> list[Any]:
+    """Run expressions as they stand."""
+    with np.errstate(all="ignore"):
+        return evaluate(np, outputs, dict(zip(inputs, values, strict=True)))
+
+
+def test_the_table_has_many_rows_and_none_twice() -> None:
+    assert len(CASES) >= 300
+    assert len({row.formula for row in CASES}) == len(CASES)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "run"),
+    [
+        ("float32", compiled),
+        ("float32", interpreted),
+        pytest.param("float64", compiled, marks=pytest.mark.slow),
+        ("float64", interpreted),
+    ],
+)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_naive_formulas_are_exact_in_value_and_gradient(family: str, run: Any, dtype: str) -> None:
+    """Hold values and gradients against mpmath's: finite where those are, and right where well conditioned."""
+    rows = FAMILIES[family]
+    wrong = []
+    for row, (value, gradient) in zip(rows, results(rows, dtype, run), strict=True):
+        of_value, of_gradient = truth(row)
+        assert of_value.finite, f"{row.formula} is to be asked only where it is finite"
+        errors = of_value.error(value, dtype), of_gradient.error(gradient, dtype)
+        if max(errors) > ALLOWED[dtype]:
+            wrong.append(f"{row.formula}: relative error {errors[0]:.1e} of the value, {errors[1]:.1e} of the gradient")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_second_formulas_are_the_same_functions(family: str) -> None:
+    """Hold the form that 50 digits suffice for against the naive one with 500, where that has a value."""
+    for row in (row for row in FAMILIES[family] if row.exact):
+        with mpmath.workdps(500):
+            naive = Formula(row, 500, row.formula)
+            try:
+                value = naive.value(naive.at).astype("float64")
+            except ZeroDivisionError:  # in a branch that is not chosen
+                continue
+        exact = truth(row)[0].value.astype("float64")
+        known = np.isfinite(value)
+        assert known.any()
+        np.testing.assert_allclose(value[known], exact[known], rtol=1e-14, atol=1e-60, err_msg=row.formula)
+
+
+def test_without_the_stable_forms_most_of_the_table_is_wrong() -> None:
+    """Show that the table is hard: as they stand, without any rewriting, most formulas fail somewhere."""
+    rows = FAMILIES["hyperbolic"]
+    plain = results(rows, "float32", interpreted_plainly)
+    values = [truth(row)[0].error(value, "float32") for row, (value, _) in zip(rows, plain, strict=True)]
+    assert sum(error > ALLOWED["float32"] for error in values) > len(rows) / 2

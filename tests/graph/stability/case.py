@@ -16,7 +16,7 @@ Points = Sequence[Any]
 class Case:
     """One formula and its hard points.
 
-    The formula is text, so that pellucid, PyTorch, JAX, PyTensor and mpmath all read the same one. Its names are NumPy's.
+    The formula is text with NumPy's names, so that pellucid, PyTorch, JAX, PyTensor and mpmath all read the same one.
 
     Attributes
     ----------

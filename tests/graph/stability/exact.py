@@ -64,10 +64,11 @@ def _log_softmax(x: Array, axis: int = -1) -> Array:
     return x - _logsumexp(x, axis, True)
 
 
+SAME = ("exp", "log1p", "expm1", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", "erf", "erfc", "hypot")
+"""Functions that mpmath calls by NumPy's names."""
+
 FUNCTIONS: dict[str, Any] = {
-    name: elementwise(getattr(mpmath, name))
-    for name in "exp log1p expm1 sqrt sin cos tan sinh cosh tanh erf erfc atan asinh acosh atanh hypot".split()
-} | {
+    **{name: elementwise(getattr(mpmath, name)) for name in (*SAME, "asinh", "acosh", "atanh")},
     "log": elementwise(_log),
     "log2": elementwise(lambda x: _log(x) / mpmath.log(2)),
     "log10": elementwise(lambda x: _log(x) / mpmath.log(10)),
@@ -100,8 +101,7 @@ FUNCTIONS: dict[str, Any] = {
     ),
     "expand_dims": np.expand_dims,
 }
-FUNCTIONS |= {"arctan": FUNCTIONS["atan"], "arcsinh": FUNCTIONS["asinh"], "arccosh": FUNCTIONS["acosh"]}
-FUNCTIONS |= {"arctanh": FUNCTIONS["atanh"]}
+FUNCTIONS |= {"arc" + name[1:]: FUNCTIONS[name] for name in ("asinh", "acosh", "atanh")}
 
 as_numbers = np.frompyfunc(lambda x: mpmath.mpf(float(x)), 1, 1)
 

@@ -45,7 +45,8 @@ SOFTMAX = [
     case("softmax(x, axis=-1)", "softmax(x)", x=ROWS),
     case("exp(x) * (1 / sum(exp(x), axis=-1, keepdims=True))", "softmax(x)", x=ROWS),
     case("exp(x) / expand_dims(sum(exp(x), axis=-1), -1)", "softmax(x)", x=ROWS),
-    case("exp(x - max(x, axis=-1, keepdims=True)) / sum(exp(x - max(x, axis=-1, keepdims=True)), axis=-1, keepdims=True)",
+    case("exp(x - max(x, axis=-1, keepdims=True)) / "
+         "sum(exp(x - max(x, axis=-1, keepdims=True)), axis=-1, keepdims=True)",
          "softmax(x)", x=(ROWS[0], ROWS[1], ROWS[4], ROWS[5], ROWS[6])),
     case("exp(x - log(sum(exp(x), axis=-1, keepdims=True)))", "softmax(x)", x=ROWS),
     case("exp(-x) / sum(exp(-x), axis=-1, keepdims=True)", "softmax(-x)", x=ROWS),
@@ -66,7 +67,8 @@ LOG_SOFTMAX = [
     case("log(softmax(x, axis=-1))", "log_softmax(x)", x=ROWS),
     case("x - log(sum(exp(x), axis=-1, keepdims=True))", "log_softmax(x)", x=ROWS),
     case("-log(sum(exp(x), axis=-1, keepdims=True) / exp(x))", "log_softmax(x)", x=ROWS),
-    case("log(exp(x - max(x, axis=-1, keepdims=True)) / sum(exp(x - max(x, axis=-1, keepdims=True)), axis=-1, keepdims=True))",
+    case("log(exp(x - max(x, axis=-1, keepdims=True)) / "
+         "sum(exp(x - max(x, axis=-1, keepdims=True)), axis=-1, keepdims=True))",
          "log_softmax(x)", x=(ROWS[0], ROWS[1], ROWS[4], ROWS[5], ROWS[6])),
     case("log(exp(x)) - log(sum(exp(x), axis=-1, keepdims=True))", "log_softmax(x)", x=ROWS),
     case("log(softmax(x, axis=-1) ** 2)", "2 * log_softmax(x)", x=ROWS),
