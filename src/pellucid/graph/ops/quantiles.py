@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import op, public
 from pellucid.graph.text import Piece
@@ -17,10 +18,11 @@ from pellucid.graph.types import Type, normalize_axes
 def _settings(x: Expr, q: Any, axis: Any, keepdims: Any) -> dict[str, Any]:
     fractions = np.asarray(q, dtype=float)
     if not np.all((fractions >= 0) & (fractions <= 1)):
-        raise ValueError(f"quantile: expected fractions from 0 to 1. Received: q={q}")
+        raise OptionError(f"quantile: expected fractions from 0 to 1. Received: q={q}")
+    axes = normalize_axes(axis, x.ndim, "quantile", x)
     return {
         "q": as_tuples(fractions.tolist()),
-        "axis": normalize_axes(axis, x.ndim, "quantile", x),
+        "axis": axes[0] if len(axes) == 1 else axes,
         "keepdims": bool(keepdims),
     }
 
@@ -30,8 +32,9 @@ def as_tuples(value: Any) -> Any:
     return tuple(map(as_tuples, value)) if isinstance(value, (list, tuple)) else value
 
 
-def _type(x: Expr, q: Any, axis: tuple[int, ...], keepdims: bool) -> Type:
-    rest = [1 if a in axis else d for a, d in enumerate(x.shape) if keepdims or a not in axis]
+def _type(x: Expr, q: Any, axis: int | tuple[int, ...], keepdims: bool) -> Type:
+    axes = (axis,) if isinstance(axis, int) else axis
+    rest = [1 if a in axes else d for a, d in enumerate(x.shape) if keepdims or a not in axes]
     return Type((*np.shape(q), *rest), x.dtype)
 
 
@@ -94,10 +97,10 @@ def quantile(xp: Any, x: Any, q: Any = 0.5, axis: Any = None, keepdims: Any = Fa
     ----------
     R. J. Hyndman and Y. Fan, Sample quantiles in statistical packages, The American Statistician 50 (1996), type 7.
     """
-    fractions = np.asarray(q)
-    others = [a for a in range(x.ndim) if a not in axis]
-    row = xp.transpose(x, (*axis, *others))
-    if len(axis) != 1:
+    fractions, axes = np.asarray(q), (axis,) if isinstance(axis, int) else axis
+    others = [a for a in range(x.ndim) if a not in axes]
+    row = xp.transpose(x, (*axes, *others))
+    if len(axes) != 1:
         row = xp.reshape(row, (-1, *(x.shape[a] for a in others)))
     position = fractions * (xp.size(row, 0) - 1)
     lower = xp.floor(position)
@@ -108,7 +111,7 @@ def quantile(xp: Any, x: Any, q: Any = 0.5, axis: Any = None, keepdims: Any = Fa
     mixed_in = xp.where(share > 0, above, np.zeros((), x.dtype))
     found = below * (1 - share) + mixed_in * share
     found = xp.where(xp.any(xp.isnan(row), axis=0), np.asarray(np.nan, x.dtype), found)
-    return xp.expand_dims(found, tuple(a + fractions.ndim for a in axis)) if keepdims and axis else found
+    return xp.expand_dims(found, tuple(a + fractions.ndim for a in axes)) if keepdims and axes else found
 
 
 @public

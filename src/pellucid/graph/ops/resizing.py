@@ -2,40 +2,36 @@ r"""Images made larger or smaller: one product with a matrix of weights for each
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import ShapeError, near_miss
-from pellucid.graph.expr import Expr
-from pellucid.graph.op import op
-from pellucid.graph.ops.windows import as_tuple
-from pellucid.graph.types import Type, as_float, shape_text
+from pellucid.graph.errors import OptionError, ShapeError, near_miss
+from pellucid.graph.expr import Expr, as_expr
+from pellucid.graph.op import op, public
+from pellucid.graph.operators import call
+from pellucid.graph.ops.windows import as_tuple, told
+from pellucid.graph.types import Type, shape_text
 
 Array = np.ndarray[Any, Any]
 
 
-def _triangle(distance: Array) -> Array:
-    weight: Array = np.maximum(0, 1 - distance)
+METHODS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
+
+
+def kernel_of(method: str, distance: Array) -> Array:
+    """Return how much an element weighs at a distance; the cubic is Keys's with a = -1/2."""
+    if method == "bilinear":
+        weight: Array = np.maximum(0, 1 - distance)
+    elif method == "bicubic":
+        near = (1.5 * distance - 2.5) * distance * distance + 1
+        far = ((-0.5 * distance + 2.5) * distance - 4) * distance + 2
+        weight = np.where(distance < 1, near, np.where(distance < 2, far, 0))
+    else:
+        radius = int(method[-1])
+        weight = np.where(distance < radius, np.sinc(distance) * np.sinc(distance / radius), 0)
     return weight
-
-
-def _cubic(distance: Array) -> Array:
-    """Keys's cubic with a = -1/2."""
-    near = (1.5 * distance - 2.5) * distance * distance + 1
-    far = ((-0.5 * distance + 2.5) * distance - 4) * distance + 2
-    return np.where(distance < 1, near, np.where(distance < 2, far, 0))
-
-
-def _lanczos(radius: int) -> Any:
-    def kernel(distance: Array) -> Array:
-        return np.where(distance < radius, np.sinc(distance) * np.sinc(distance / radius), 0)
-
-    return kernel
-
-
-KERNELS = {"bilinear": _triangle, "bicubic": _cubic, "lanczos3": _lanczos(3), "lanczos5": _lanczos(5)}
-METHODS = ("nearest", *KERNELS)
 
 
 def weights_of(method: str, old: int, new: int, antialias: bool) -> Array:
@@ -45,27 +41,14 @@ def weights_of(method: str, old: int, new: int, antialias: bool) -> Array:
     """
     step = old / new
     middles = (np.arange(new) + 0.5) * step - 0.5
-    if method == "nearest":
-        chosen: Array = np.eye(old)[np.minimum(np.floor(middles + 0.5), old - 1).astype(int)]
-        return chosen
     width = max(step, 1) if antialias else 1
-    weights: Array = KERNELS[method](np.abs(middles[:, None] - np.arange(old)) / width)
+    weights = kernel_of(method, np.abs(middles[:, None] - np.arange(old)) / width)
     weights /= weights.sum(axis=1, keepdims=True)
     return weights
 
 
 def _settings(x: Expr, size: Any, interpolation: Any, antialias: Any) -> dict[str, Any]:
-    if interpolation not in METHODS:
-        raise ValueError(
-            f"Expected interpolation to be one of {', '.join(METHODS)}. Received: "
-            f"interpolation={interpolation!r}.{near_miss(interpolation, METHODS)}"
-        )
-    sizes = [d for d in x.shape[1:-1] if isinstance(d, int)]
-    if x.ndim < 3 or len(sizes) != x.ndim - 2 or 0 in sizes:
-        raise ShapeError(
-            "resize: expected images (batch, ..., channels) whose sizes are known. "
-            f"Received: {x} of shape {shape_text(x.shape)}"
-        )
+    sizes = sizes_of(x)
     return {
         "size": as_tuple(size, len(sizes), "size"),
         "interpolation": interpolation,
@@ -73,8 +56,15 @@ def _settings(x: Expr, size: Any, interpolation: Any, antialias: Any) -> dict[st
     }
 
 
-def _type(x: Expr, size: tuple[int, ...], interpolation: str, antialias: bool) -> Type:
-    return Type((x.shape[0], *size, x.shape[-1]), x.dtype if interpolation == "nearest" else as_float(x.dtype))
+def sizes_of(x: Expr) -> list[int]:
+    """Return the sizes of the axes between the first and the last, which must be known."""
+    sizes = [d for d in x.shape[1:-1] if isinstance(d, int)]
+    if x.ndim < 3 or len(sizes) != x.ndim - 2 or 0 in sizes:
+        raise ShapeError(
+            "resize: expected images (batch, ..., channels) whose sizes are known. "
+            f"Received: {x} of shape {shape_text(x.shape)}"
+        )
+    return sizes
 
 
 def _examples(rng: np.random.Generator) -> list[Any]:
@@ -82,8 +72,7 @@ def _examples(rng: np.random.Generator) -> list[Any]:
     return [
         ((x,), {"size": (3, 7)}),
         ((x,), {"size": (4, 5), "interpolation": "bicubic", "antialias": True}),
-        ((x,), {"size": 4, "interpolation": "nearest"}),
-        ((rng.integers(0, 9, (1, 4, 1)),), {"size": 2}),
+        ((x,), {"size": (5, 4), "interpolation": "lanczos3"}),
     ]
 
 
@@ -94,13 +83,34 @@ def _cost(node: Expr, size: Any) -> Any:
 
 @op(
     tex=r"\operatorname{{resize}}({0:_})",
+    text=told("resize", interpolation="bilinear", antialias=False),
     compound=True,
-    infer=_type,
+    promotes=True,
+    floats=True,
+    infer=lambda x, size, **settings: Type((x.shape[0], *size, x.shape[-1]), x.dtype),
     normalize=_settings,
     examples=_examples,
     cost=_cost,
 )
-def resize(xp: Any, images: Any, size: Any = None, interpolation: Any = "bilinear", antialias: Any = False) -> Any:
+def resample(xp: Any, images: Any, size: Any = None, interpolation: Any = "bilinear", antialias: Any = False) -> Any:
+    r"""Images of another size by one matrix of weights for each axis; `resize` is this, or takes the nearest elements.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.resample(pel.tensor3("x", shape=("n", 28, 3)), 14).shape
+    ('n', 14, 3)
+    """
+    x = images
+    for axis, (old, new) in enumerate(zip(images.shape[1:-1], size, strict=True), start=1):
+        if old != new:
+            weights = weights_of(interpolation, old, new, antialias).T.astype(x.dtype)
+            x = xp.moveaxis(xp.moveaxis(x, axis, -1) @ weights, -1, axis)
+    return x
+
+
+@public
+def resize(images: Any, size: int | Sequence[int], interpolation: str = "bilinear", antialias: bool = False) -> Any:
     r"""Images of another size, :math:`y = A \, x \, B^\top` with weights :math:`A` for the rows and :math:`B` for the
     columns of every channel.
 
@@ -139,11 +149,16 @@ def resize(xp: Any, images: Any, size: Any = None, interpolation: Any = "bilinea
     R. G. Keys, Cubic convolution interpolation for digital image processing, IEEE Transactions on Acoustics, Speech,
     and Signal Processing 29 (1981).
     """
-    x = images if interpolation == "nearest" else images.astype(as_float(images.dtype))
-    for axis, (old, new) in enumerate(zip(images.shape[1:-1], size, strict=True), start=1):
-        weights = weights_of(interpolation, old, new, antialias)
-        if interpolation == "nearest":
-            x = xp.take(x, weights.argmax(axis=1), axis=axis)
-        elif old != new:
-            x = xp.moveaxis(xp.moveaxis(x, axis, -1) @ weights.T.astype(x.dtype), -1, axis)
+    if interpolation not in METHODS:
+        raise OptionError(
+            f"Expected interpolation to be one of {', '.join(METHODS)}. Received: "
+            f"interpolation={interpolation!r}.{near_miss(interpolation, METHODS)}"
+        )
+    if interpolation != "nearest":
+        return resample(images, size=size, interpolation=interpolation, antialias=antialias)
+    x = as_expr(images)
+    sizes = sizes_of(x)
+    for axis, (old, new) in enumerate(zip(sizes, as_tuple(size, len(sizes), "size"), strict=True), start=1):
+        middles = (np.arange(new) + 0.5) * (old / new)
+        x = call("take", x, np.minimum(middles.astype(int), old - 1), axis=axis)
     return x
