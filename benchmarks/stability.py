@@ -5,10 +5,11 @@
     python benchmarks/stability.py --only "softmax" --libraries pellucid torch
 
 The rows are those of ``tests/graph/stability``, which were chosen because they are hard. Each library evaluates each
-formula as it is written, and its gradient, in the way it is usually run: pellucid, JAX and PyTensor compile, PyTorch does
-not. Both are held against mpmath's values to 50 digits at all points of the row. A cell holds the greatest relative error
-of the value and of the gradient, with what rounding the inputs could do forgiven; "nan" where a result is not finite and
-the true one is; "-" where the library lacks a function. A row is right if both errors are below the bound of the dtype.
+formula as it is written, and its gradient, in the way it is usually run: pellucid, JAX and PyTensor compile, PyTorch
+does not. Both are held against mpmath's values to 50 digits at all points of the row. A cell holds the greatest
+relative error of the value and of the gradient, with what rounding the inputs could do forgiven; "nan" where a result
+is not finite and the true one is; "-" where the library lacks a function. A row is right if both errors are below the
+bound of the dtype.
 """
 
 from __future__ import annotations

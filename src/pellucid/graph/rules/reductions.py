@@ -66,8 +66,17 @@ max_of_transpose = _of_transpose(max_, "max_of_transpose")
 min_of_transpose = _of_transpose(min_, "min_of_transpose")
 
 
+def modest(a: Expr) -> bool:
+    """Tell whether a factor is so near 1 that a sum can hardly leave the range because it is taken out."""
+    return bool(a.dtype.kind == "f" and 1e-6 <= abs(number(a)) <= 1e6)
+
+
 def _linear(rng: Any) -> Any:
     return 3.0, scores(rng), (1,), True
+
+
+def _part(rng: Any) -> Any:
+    return scores(rng), 3.0, (1,), True
 
 
 @rule("reductions", examples=lambda rng: (scores(rng), (1,), True))
@@ -80,30 +89,36 @@ def mean_negative(x: Any, axis: Any, keepdims: Any) -> Any:
     return mean(-x, axis=axis, keepdims=keepdims), -mean(x, axis=axis, keepdims=keepdims)
 
 
-@rule("reductions", examples=_linear)
+@rule("reductions", when="the sum of x stays in range", examples=_linear)
 def sum_of_multiple(a: Number, x: Any, axis: Any, keepdims: Any) -> Any:
     def outside(a: Expr, x: Expr, axis: Any, keepdims: bool) -> Any:
-        return number(a) * sum(x, axis, keepdims) if x.dtype.kind == "f" else None
+        return number(a) * sum(x, axis, keepdims) if modest(a) else None
 
     return sum(a * x, axis=axis, keepdims=keepdims), outside
 
 
-@rule("reductions", examples=_linear)
+@rule("reductions", when="the sum of x stays in range", examples=_linear)
 def mean_of_multiple(a: Number, x: Any, axis: Any, keepdims: Any) -> Any:
     def outside(a: Expr, x: Expr, axis: Any, keepdims: bool) -> Any:
-        return number(a) * mean(x, axis, keepdims) if x.dtype.kind == "f" else None
+        return number(a) * mean(x, axis, keepdims) if modest(a) else None
 
     return mean(a * x, axis=axis, keepdims=keepdims), outside
 
 
-@rule("reductions", examples=lambda rng: (scores(rng), 3.0, (1,), True))
+@rule("reductions", when="the sum of x stays in range", examples=_part)
 def sum_of_part(x: Any, a: Number, axis: Any, keepdims: Any) -> Any:
-    return sum(x / a, axis=axis, keepdims=keepdims), sum(x, axis=axis, keepdims=keepdims) / a
+    def outside(x: Expr, a: Expr, axis: Any, keepdims: bool) -> Any:
+        return sum(x, axis, keepdims) / number(a) if modest(a) else None
+
+    return sum(x / a, axis=axis, keepdims=keepdims), outside
 
 
-@rule("reductions", examples=lambda rng: (scores(rng), 3.0, (1,), True))
+@rule("reductions", when="the sum of x stays in range", examples=_part)
 def mean_of_part(x: Any, a: Number, axis: Any, keepdims: Any) -> Any:
-    return mean(x / a, axis=axis, keepdims=keepdims), mean(x, axis=axis, keepdims=keepdims) / a
+    def outside(x: Expr, a: Expr, axis: Any, keepdims: bool) -> Any:
+        return mean(x, axis, keepdims) / number(a) if modest(a) else None
+
+    return mean(x / a, axis=axis, keepdims=keepdims), outside
 
 
 @rule("reductions", examples=_linear)
