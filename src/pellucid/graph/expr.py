@@ -206,7 +206,7 @@ class Shared(Expr):
     array([0.2, 0.7], dtype=float32)
     """
 
-    __slots__ = ("default_update", "regularizable", "storage", "trainable")
+    __slots__ = ("constraint", "default_update", "learns", "regularizable", "storage", "trainable")
 
     def __init__(
         self,
@@ -222,7 +222,9 @@ class Shared(Expr):
         self.storage: Any = array
         self.trainable = trainable
         self.regularizable = regularizable
+        self.learns = trainable
         self.default_update: Expr | None = None
+        self.constraint: Callable[[Any], Any] | None = None
 
     def get_value(self) -> np.ndarray[Any, Any]:
         """Return a copy of the value as a NumPy array."""

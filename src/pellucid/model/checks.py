@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import ShapeError
+from pellucid.graph.errors import OptionError, ShapeError
 from pellucid.graph.expr import Expr, agree
 from pellucid.graph.operators import Operators
 from pellucid.graph.types import is_float, shape_text
@@ -197,5 +197,5 @@ def same_length(x: Array, y: Array, names: tuple[str, str]) -> None:
 def positive(name: str, value: Any) -> int:
     """Return a count, or say that it must be one."""
     if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"Expected {name} to be an integer of 1 or more. Received: {name}={value!r}")
+        raise OptionError(f"Expected {name} to be an integer of 1 or more. Received: {name}={value!r}")
     return int(value)

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, Input
 from pellucid.graph.inference import inference
-from pellucid.graph.types import Dim, shape_text
+from pellucid.graph.types import Dim
 from pellucid.model import checks
 from pellucid.model.errors import ModelError
 from pellucid.model.fit import Part, Plan, split, train
@@ -297,7 +296,7 @@ class Model(Layer):
     def get_weights(self) -> list[Array]:
         """Return copies of the values of all parameters, in order."""
         self.checked_stages()
-        return [p.get_value() for p in self.parameters]
+        return super().get_weights()
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Put values in the place of all parameters, in order.
@@ -308,13 +307,4 @@ class Model(Layer):
             If there are more or fewer, or one has another shape; all parameters are as before then.
         """
         self.checked_stages()
-        if len(weights) != len(self.parameters):
-            raise ModelError(f"{self.name} has {len(self.parameters)} parameters. Received: {len(weights)} arrays")
-        for parameter, value in zip(self.parameters, weights, strict=True):
-            if np.shape(value) != parameter.shape:
-                raise ShapeError(
-                    f"{parameter} has shape {shape_text(parameter.shape)}. "
-                    f"Received: a value of shape {shape_text(np.shape(value))}"
-                )
-        for parameter, value in zip(self.parameters, weights, strict=True):
-            parameter.set_value(value)
+        super().set_weights(weights)

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from pellucid.graph.errors import OptionError
+
 VERBOSITIES = ("auto", 0, 1, 2)
 
 
@@ -42,7 +44,7 @@ def display(verbose: Any, epochs: int, steps: int) -> Display:
         For any other value.
     """
     if verbose not in VERBOSITIES:
-        raise ValueError(f"Expected verbose to be 'auto', 0, 1 or 2. Received: verbose={verbose!r}")
+        raise OptionError(f"Expected verbose to be 'auto', 0, 1 or 2. Received: verbose={verbose!r}")
     watched = sys.stderr.isatty() or "ipykernel" in sys.modules
     if verbose == "auto":
         verbose = int(watched)

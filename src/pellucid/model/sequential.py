@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pellucid.graph.errors import ShapeError
+from pellucid.graph.errors import ShapeError, UseError
 from pellucid.graph.expr import Expr
 from pellucid.graph.types import Dim
 from pellucid.model.errors import ModelError
@@ -84,7 +84,7 @@ class Sequential(Model):
             way_out = (
                 f"write {layer.__name__}(...)" if isinstance(layer, type) else "nn.Activation(f) makes a function one"
             )
-            raise TypeError(f"{self.name}: expected a layer. Received: {layer!r}; {way_out}")
+            raise UseError(f"{self.name}: expected a layer. Received: {layer!r}; {way_out}")
         if self.stages:
             self.stages.append(self.after(self.stages[-1], layer))
         self.layers.append(layer)
@@ -104,9 +104,9 @@ class Sequential(Model):
 
     def after(self, x: Expr, layer: Layer) -> Expr:
         """Call a layer, and count its parameters among the model's."""
-        result = layer(x)
-        known = set(self.parameters)
-        self.parameters += [p for p in layer.parameters if p not in known]
+        result: Expr = layer(x)
+        if layer not in self.parts:
+            self.inner(layer)
         return result
 
     def on(self, shape: Sequence[Dim], dtype: Any = None) -> None:

@@ -154,7 +154,7 @@ class Writer:
         self.extract.add(op.name, op.value)
         self.names.taken.add(op.name)
         keywords = [
-            ast.keyword(name, self.setting(value))
+            ast.keyword(name, self.setting(value, op))
             for name, value in node.settings.items()
             if isinstance(value, Body) or value != op.defaults.get(name, ...)
         ]
@@ -163,10 +163,11 @@ class Writer:
                 word.value = word.value.elts[0]
         return ast.Call(variable(op.name), operands, keywords)
 
-    def setting(self, value: Any) -> ast.expr:
-        """Write a setting."""
+    def setting(self, value: Any, op: Op | None = None) -> ast.expr:
+        """Write a setting; a graph inside an op becomes a function."""
         if isinstance(value, Body):
-            return variable(self.body(value))
+            assert op is not None
+            return variable(self.body(value, ".empty" in self.extract.parts[op.name]))
         if isinstance(value, tuple) and not hasattr(value, "_fields"):
             return tuple_of([self.setting(v) for v in value])
         if type(value).__module__.startswith("pellucid") and not isinstance(value, str):
@@ -184,7 +185,7 @@ class Writer:
         self.extract.instance(name, value)
         return variable(name)
 
-    def body(self, body: Body) -> str:
+    def body(self, body: Body, wants_empty: bool) -> str:
         """Write the graph inside an op as a function, and return its name."""
         inner = Writer(self.extract, self.names)
         name = self.names.fresh("step_1")
@@ -192,7 +193,9 @@ class Writer:
         results = inner.write(body.outputs, {})
         self.constants += inner.constants
         lines = [*inner.lines, f"return [{', '.join(results)}]"]
-        self.lines += [f"def {name}({', '.join(parameters)}):", *["    " + line for line in lines]]
+        self.lines += [f"def {name}({', '.join(parameters)}):", *["    " + line for line in lines], ""]
+        empty = ", ".join(f"np.empty({e.shape}, {e.dtype.name!r})" for e in body.empty)
+        self.lines += [f"{name}.empty = [{empty}]"] if wants_empty else []
         return name
 
 

@@ -77,6 +77,9 @@ class ForNumpy(ast.NodeTransformer):
         """Leave the namespace out of calls to functions that are written without it."""
         given = bool(node.args) and isinstance(node.args[0], ast.Name) and node.args[0].id == NAMESPACE
         function = node.func
+        if isinstance(function, ast.Name) and function.id == "run_body":
+            # In a script, the graph inside an op is a function.
+            return self.generic_visit(ast.Call(node.args[1], [ast.Starred(node.args[2], ast.Load())], []))  # type: ignore[return-value]
         if isinstance(function, ast.Attribute) and ast.unparse(function).endswith(".op.value"):
             # An op's own value, which stands in the script under the op's name.
             function = node.func = function.value.value  # type: ignore[attr-defined]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, Shared, as_expr
 from pellucid.graph.types import as_float, shape_text, unify
+from pellucid.nn.masks import mask_of, masked
 from pellucid.nn.regularizers import Penalty
 
 _counters: dict[str, Iterator[int]] = defaultdict(itertools.count)
@@ -46,39 +48,142 @@ class Layer:
     Attributes
     ----------
     parameters : list of Shared
-        In the order in which they were made; empty before the first call.
+        Its own and those of the layers inside it, in the order in which they were made; empty before the first call.
+    trainable : bool
+        Whether an optimizer may change the parameters; set it to False to freeze them.
+    config : dict
+        The arguments it was made with.
     built : bool
         Whether it was called.
+
+    Examples
+    --------
+    >>> class Scale(Layer):
+    ...     def build(self, x):
+    ...         self.factor = self.parameter("factor", x.shape[-1:], np.ones, x)
+    ...
+    ...     def call(self, x):
+    ...         return self.factor * x
+    >>> Scale(name="scale")(pel.matrix("x", shape=("n", 3)))
+    scale/factor * x
     """
 
     ndim: int | None = None
     """How many axes the input has, the batch's among them, where only one number will do."""
 
+    merges = False
+    """Whether the layer is called on a list of expressions."""
+
+    takes_mask = False
+    """Whether `call` has a keyword ``mask``, which is given the mask of the input."""
+
+    keeps_mask = True
+    """Whether the steps of the result are those of the input, so that they have the same mask."""
+
+    config: dict[str, Any]
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Remember the arguments."""
+        made = super().__new__(cls)
+        try:
+            bound = inspect.signature(cls.__init__).bind(made, *args, **kwargs)
+        except TypeError:
+            made.config = {}  # the call of __init__ that follows says what is wrong
+        else:
+            bound.apply_defaults()
+            made.config = dict(list(bound.arguments.items())[1:])
+        return made
+
     def __init__(self, name: str | None = None) -> None:
         self.name = automatic_name(type(self).__name__) if name is None else name
-        self.parameters: list[Shared] = []
+        self.parts: list[Shared | Layer] = []
         self.built = False
         self.features: int | None = None
+        self._trainable = True
         self._penalties: list[tuple[Shared, Penalty]] = []
 
-    def __call__(self, x: Any) -> Expr:
-        """Write the layer into the graph, on an expression."""
-        x = as_expr(x)
+    def __call__(self, inputs: Any, *, mask: Any = None, **named: Any) -> Any:
+        """Write the layer into the graph, on an expression, or on a list of them if it merges.
+
+        ``mask`` says which steps of a sequence count, where the expression does not say so itself; other keywords are
+        those of the layer's `call`.
+        """
+        x: Any = [as_expr(i) for i in inputs] if self.merges and isinstance(inputs, (list, tuple)) else as_expr(inputs)
         self.check(x)
+        first = x[0] if isinstance(x, list) else x
+        found = as_expr(mask) if mask is not None else mask_of(first)
         if not self.built:
             self.build(x)
             self.built = True
-        return self.call(x)
+            self.trainable = self._trainable
+        if self.takes_mask:
+            named["mask"] = found
+        result = self.call(x, **named)
+        if found is not None and self.keeps_mask and isinstance(result, Expr) and result.ndim >= 2:
+            result = masked(result, found)
+        return result
 
-    def build(self, x: Expr) -> None:
+    def build(self, x: Any) -> None:
         """Make the parameters for inputs like this one."""
 
-    def call(self, x: Expr) -> Expr:
+    def call(self, x: Any) -> Any:
         """Return the layer's formula on an expression."""
         raise NotImplementedError(f"{type(self).__name__} does not say what it computes")
 
-    def check(self, x: Expr) -> None:
+    @property
+    def parameters(self) -> list[Shared]:
+        """Its own parameters and those of the layers inside it, in the order in which they were made."""
+        found = [p for part in self.parts for p in (part.parameters if isinstance(part, Layer) else [part])]
+        return list(dict.fromkeys(found))
+
+    @property
+    def trainable(self) -> bool:
+        """Whether an optimizer may change the parameters."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+        for part in self.parts:
+            if isinstance(part, Layer):
+                part.trainable = value
+            elif part.learns:
+                part.trainable = bool(value)
+
+    def get_weights(self) -> list[np.ndarray[Any, Any]]:
+        """Return copies of the values of all parameters."""
+        return [p.get_value() for p in self.parameters]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Replace the values of all parameters, which must be as many and of the same shapes.
+
+        Raises
+        ------
+        ShapeError, DtypeError
+            If they are not; then nothing is changed.
+        """
+        parameters = self.parameters
+        if len(weights) != len(parameters):
+            raise ShapeError(
+                f"{self.name} has {len(parameters)} parameters. Received: values for {len(weights)}"
+                + ("" if self.built else "; it has none before it is called")
+            )
+        for p, value in zip(parameters, weights, strict=True):
+            if np.shape(value) != p.shape:
+                raise ShapeError(
+                    f"{p} has shape {shape_text(p.shape)}. Received: a value of shape {shape_text(np.shape(value))}"
+                )
+        for p, value in zip(parameters, weights, strict=True):
+            p.set_value(value)
+
+    def clone(self, **changes: Any) -> Any:
+        """Return a new layer of the same kind, made with the same arguments except for some; it shares nothing."""
+        return type(self)(**{**self.config, "name": None, **changes})
+
+    def check(self, x: Any) -> None:
         """Refuse an input that does not fit, in the layer's name."""
+        if isinstance(x, list):
+            return
         if self.ndim is not None and x.ndim != self.ndim:
             raise ShapeError(
                 f"{self.name}: expected an input of {self.ndim} axes. Received: {x}, of shape {shape_text(x.shape)}"
@@ -89,6 +194,11 @@ class Layer:
                 f"Received: {x}, of shape {shape_text(x.shape)}; a layer that is called again shares its parameters, "
                 "so make another layer"
             )
+
+    def inner(self, layer: Any) -> Any:
+        """Take a layer for a part of this one, whose parameters are then this one's too."""
+        self.parts.append(layer)
+        return layer
 
     def expect_features(self, x: Expr) -> int:
         """Return the length of the last axis, which every later input must share."""
@@ -109,23 +219,32 @@ class Layer:
         like: Expr,
         regularizer: Penalty | None = None,
         regularizable: bool = True,
+        *,
+        constraint: Callable[[Any], Any] | None = None,
+        trainable: bool = True,
     ) -> Shared:
-        """Make a parameter of the layer, of the input's dtype if that is of real numbers and else `config.floatx`."""
+        """Make a parameter of the layer, of the input's dtype if that is of real numbers and else `config.floatx`.
+
+        What is not ``trainable`` no optimizer ever changes, such as a running mean. A ``constraint`` is put on what an
+        optimizer makes of it.
+        """
         value = initializer(shape, dtype=as_float(like.dtype))
         if np.shape(value) != shape:
             raise ShapeError(
                 f"{self.name}: its {name} has shape {shape_text(shape)}. Received: a value of shape "
                 f"{shape_text(np.shape(value))} from the initializer {initializer!r}"
             )
-        made = Shared(value, f"{self.name}/{name}", regularizable=regularizable)
-        self.parameters.append(made)
+        made = Shared(value, f"{self.name}/{name}", trainable=trainable, regularizable=regularizable and trainable)
+        made.constraint = constraint
+        self.parts.append(made)
         if regularizer is not None:
             self._penalties.append((made, regularizer))
         return made
 
     def regularization(self) -> Any:
         """Return what its regularizers make of this layer's parameters, to be added to a loss: a scalar, or 0.0."""
-        return sum((penalty(parameter) for parameter, penalty in self._penalties), 0.0)
+        inside = [part.regularization() for part in self.parts if isinstance(part, Layer)]
+        return sum([*(penalty(parameter) for parameter, penalty in self._penalties), *inside], 0.0)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"

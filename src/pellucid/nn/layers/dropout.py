@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.random import Generator
 from pellucid.nn.dtypes import as_real
@@ -49,7 +50,7 @@ class Dropout(Layer):
     def __init__(self, rate: float, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(name)
         if not 0 <= rate < 1:
-            raise ValueError(f"{self.name}: expected a rate from 0 up to but without 1. Received: rate={rate!r}")
+            raise OptionError(f"{self.name}: expected a rate from 0 up to but without 1. Received: rate={rate!r}")
         self.rate = float(rate)
         self.generator = Generator(next_seed() if seed is None else as_seed(seed))
         self.generator.state.name = f"{self.name}/state"
