@@ -45,6 +45,8 @@ def written_out(x: Expr, index: Any) -> tuple[Index, list[Expr]]:
     ShapeError, DtypeError
         For too many parts, a condition whose size is not known, or what is no index.
     """
+    if type(index) is tuple and _is_written_out(x, index):
+        return index, []
     given = list(index) if isinstance(index, tuple) and not isinstance(index, Slice) else [index]
     parts = [_readable(x, part) for part in given]
     used = sum(_axes_taken(part) for part in parts)
@@ -69,6 +71,12 @@ def written_out(x: Expr, index: Any) -> tuple[Index, list[Expr]]:
         arrays += found
         axis += _axes_taken(part)
     return tuple(result), arrays
+
+
+def _is_written_out(x: Expr, index: tuple[Any, ...]) -> bool:
+    return sum(p is not None for p in index) == x.ndim and all(
+        p is None or p is ARRAY or type(p) is int or type(p) is Slice for p in index
+    )
 
 
 def _check_empty_gap(x: Expr, parts: Sequence[Any], gap: int, width: int) -> None:
