@@ -53,6 +53,7 @@ _HOMES = {
     "pellucid.graph.rewrite": ["Journal", "simplify"],
     "pellucid.graph.rule": ["rule"],
     "pellucid.graph.verify": ["verify_grad"],
+    "pellucid.graph.updates": ["updates_of"],
     "pellucid.graph.walk": ["ancestors", "parameters", "replace"],
     "pellucid.model.errors": ["ModelError", "TrainingWarning"],
     "pellucid.model.sequential": ["Sequential"],

@@ -14,7 +14,15 @@ from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
 
-from pellucid.graph.errors import DtypeError, PellucidError, ShapeError, near_miss
+from pellucid.graph.errors import (
+    DtypeError,
+    NoSuchNameError,
+    OptionError,
+    PellucidError,
+    ShapeError,
+    UseError,
+    near_miss,
+)
 from pellucid.graph.expr import Expr, Settings, as_expr, freeze, intern, promote
 from pellucid.graph.operators import FUNCTIONS
 from pellucid.graph.pattern import Pattern
@@ -56,6 +64,7 @@ class Op:
     folds: bool = True
     inference: Function | None = None
     release: Function | None = None
+    updates: Function | None = None
     narrow: Callable[[Expr, Collection[int]], Fewer] | None = None
     widen: Callable[[Expr], Fewer] | None = None
     behind: str = ""
@@ -155,7 +164,7 @@ class Op:
         operands, extra = list(args[:count]), args[count:]
         settings = dict(zip(self.defaults, extra, strict=False))
         if len(extra) > len(self.defaults):
-            raise TypeError(f"{self.name} takes at most {count + len(self.defaults)} arguments. Received: {len(args)}")
+            raise UseError(f"{self.name} takes at most {count + len(self.defaults)} arguments. Received: {len(args)}")
         for key, value in kwargs.items():
             if not self.variadic and key in self.operands and self.operands.index(key) == len(operands):
                 operands.append(value)
@@ -163,11 +172,11 @@ class Op:
                 settings[key] = value
             else:
                 problem = "twice the argument" if key in self.defaults or key in self.operands else "no argument named"
-                raise TypeError(
+                raise UseError(
                     f"{self.name} takes {problem} {key!r}.{near_miss(key, [*self.operands, *self.defaults])}"
                 )
         if len(operands) < count:
-            raise TypeError(f"{self.name} needs {', '.join(self.operands)}. Received: {len(operands)} of these {count}")
+            raise UseError(f"{self.name} needs {', '.join(self.operands)}. Received: {len(operands)} of these {count}")
         return operands, settings
 
 
@@ -194,6 +203,7 @@ def op(
     folds: bool = True,
     inference: Function | None = None,
     release: Function | None = None,
+    updates: Function | None = None,
     narrow: Callable[[Expr, Collection[int]], Fewer] | None = None,
     widen: Callable[[Expr], Fewer] | None = None,
     behind: str = "",
@@ -260,6 +270,9 @@ def op(
     release : function, optional
         ``release(*inputs, **settings)`` returns what takes its place in a program, where there is nothing left to be
         differentiated: the operand of a `stop_gradient`, the definition of a named formula.
+    updates : function, optional
+        ``updates(*inputs, **settings)`` returns pairs of an input and its new value, for inputs that training keeps up
+        to date by itself, such as running means; see `pellucid.updates_of`.
     behind : str
         The function through which a person writes it, or whose gradient it is part of, where nobody calls it by name.
     cost : number or function
@@ -314,6 +327,7 @@ def op(
             folds=folds,
             inference=inference,
             release=release,
+            updates=updates,
             narrow=narrow,
             widen=widen,
             behind=behind,
@@ -348,7 +362,7 @@ def register(record: Op) -> Operation:
     """
     known = FUNCTIONS.get(record.name)
     if known is not None and (is_built_in(known) or is_built_in(record.value)):
-        raise ValueError(
+        raise OptionError(
             f"pellucid has a function named {record.name!r} already. Give yours another name, with name='...'"
         )
     made = function_of(record)
@@ -462,7 +476,7 @@ class Namespace:
         try:
             return FUNCTIONS[name]
         except KeyError:
-            raise AttributeError(f"pellucid has no function named {name!r}.{near_miss(name, FUNCTIONS)}") from None
+            raise NoSuchNameError(f"pellucid has no function named {name!r}.{near_miss(name, FUNCTIONS)}") from None
 
 
 symbolic = Namespace()

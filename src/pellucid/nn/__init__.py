@@ -1,6 +1,6 @@
 """Level 2: layers, and what trains them. A layer is an expression with parameters; it knows only the graph."""
 
-from pellucid.graph.errors import near_miss
+from pellucid.graph.errors import NoSuchNameError, near_miss
 from pellucid.nn import activations, initializers, layers, losses, metrics, optimizers, regularizers
 from pellucid.nn.layers import (
     Activation,
@@ -14,6 +14,7 @@ from pellucid.nn.layers import (
     Reshape,
     SimpleRNN,
 )
+from pellucid.nn.masks import mask_of
 from pellucid.nn.randomness import set_random_seed
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "initializers",
     "layers",
     "losses",
+    "mask_of",
     "metrics",
     "optimizers",
     "regularizers",
@@ -39,4 +41,4 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    raise AttributeError(f"pellucid.nn has no {name!r}.{near_miss(name, __all__)}")
+    raise NoSuchNameError(f"pellucid.nn has no {name!r}.{near_miss(name, __all__)}")

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import ShapeError
+from pellucid.graph.errors import OptionError, ShapeError
 from pellucid.graph.types import as_dtype
 from pellucid.nn.lookup import look_up
 from pellucid.nn.randomness import weight_generator
@@ -164,11 +164,11 @@ class VarianceScaling(Initializer):
         seed: int | None = None,
     ) -> None:
         if scale <= 0:
-            raise ValueError(f"Expected a scale above 0. Received: scale={scale}")
+            raise OptionError(f"Expected a scale above 0. Received: scale={scale}")
         if mode not in self.MODES:
-            raise ValueError(f"Expected a mode out of {self.MODES}. Received: mode={mode!r}")
+            raise OptionError(f"Expected a mode out of {self.MODES}. Received: mode={mode!r}")
         if distribution not in self.DISTRIBUTIONS:
-            raise ValueError(
+            raise OptionError(
                 f"Expected a distribution out of {self.DISTRIBUTIONS}. Received: distribution={distribution!r}"
             )
         self.scale, self.mode, self.distribution, self.seed = scale, mode, distribution, seed

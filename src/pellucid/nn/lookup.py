@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pellucid.graph.errors import near_miss
+from pellucid.graph.errors import OptionError, UseError, near_miss
 
 
 def look_up(kind: str, identifier: Any, known: Mapping[str, Callable[..., Any]]) -> Callable[..., Any]:
@@ -20,11 +20,11 @@ def look_up(kind: str, identifier: Any, known: Mapping[str, Callable[..., Any]])
     """
     if isinstance(identifier, str):
         if identifier not in known:
-            raise ValueError(
+            raise OptionError(
                 f"There is no {kind} named {identifier!r}.{near_miss(identifier, known)} "
                 f"Known: {', '.join(sorted(known))}"
             )
         return known[identifier]
     if not callable(identifier):
-        raise TypeError(f"Expected a name or a function for the {kind}. Received: {identifier!r}")
+        raise UseError(f"Expected a name or a function for the {kind}. Received: {identifier!r}")
     return identifier  # type: ignore[no-any-return]

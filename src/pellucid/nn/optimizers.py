@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import GradientError
+from pellucid.graph.errors import GradientError, OptionError, UseError
 from pellucid.graph.expr import Expr, Shared
 from pellucid.graph.gradient import grad
 from pellucid.graph.ops.elementwise import sqrt, square
 from pellucid.graph.types import shape_text
+from pellucid.graph.updates import updates_of
 from pellucid.graph.walk import parameters as parameters_of
 from pellucid.nn.dtypes import to_dtype
 from pellucid.nn.lookup import look_up
@@ -43,7 +44,7 @@ class Optimizer:
         if not isinstance(learning_rate, Expr):
             learning_rate = number("learning_rate", learning_rate, low=0.0)
         elif learning_rate.ndim:
-            raise ValueError(
+            raise OptionError(
                 f"Expected one learning rate. Received: {learning_rate}, of shape {shape_text(learning_rate.shape)}"
             )
         self.learning_rate = learning_rate
@@ -63,7 +64,7 @@ class Optimizer:
         Returns
         -------
         dict from Shared to Expr
-            For ``pel.function(..., updates=...)``. Asked again, the optimizer goes on from what it remembers.
+            For ``pel.function(..., updates=...)``, with those of `pellucid.updates_of` the loss. Asked again, the optimizer goes on from what it remembers.
 
         Raises
         ------
@@ -82,7 +83,7 @@ class Optimizer:
         for parameter, gradient in zip(chosen, grad(loss, chosen), strict=True):
             result.update(self.step(parameter, gradient, self.rate(parameter)))
         result.update(self.advance())
-        return result
+        return {**updates_of(loss), **result}
 
     def step(self, parameter: Shared, gradient: Expr, rate: Any) -> Updates:
         """Return the updates that belong to one parameter."""
@@ -119,7 +120,7 @@ def number(name: str, value: Any, low: float, below: float | None = None) -> flo
     real = float(value) if given else math.nan
     if not low <= real < (math.inf if below is None else below):
         wanted = f"of {low:g} or more" if below is None else f"from {low:g} up to but without {below:g}"
-        raise ValueError(f"Expected {name} to be a number {wanted}. Received: {name}={value!r}")
+        raise OptionError(f"Expected {name} to be a number {wanted}. Received: {name}={value!r}")
     return real
 
 
@@ -178,7 +179,7 @@ class SGD(Optimizer):
         self.momentum = number("momentum", momentum, low=0.0, below=1.0)
         self.nesterov = bool(nesterov)
         if nesterov and not momentum:
-            raise ValueError(
+            raise OptionError(
                 "nesterov=True looks ahead along the momentum. Received: momentum=0.0; give it one, such as 0.9"
             )
 
@@ -282,5 +283,5 @@ def get(identifier: Any) -> Optimizer:
     if isinstance(identifier, Optimizer):
         return identifier
     if not isinstance(identifier, str):
-        raise TypeError(f"Expected the name of an optimizer, or one such as SGD(0.01). Received: {identifier!r}")
+        raise UseError(f"Expected the name of an optimizer, or one such as SGD(0.01). Received: {identifier!r}")
     return look_up("optimizer", identifier.lower(), NAMED)()  # type: ignore[no-any-return]

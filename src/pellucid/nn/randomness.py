@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.errors import OptionError
+
 SEED = 0
 
 
@@ -52,7 +54,7 @@ def set_random_seed(seed: int) -> None:
 def as_seed(seed: Any) -> int:
     """Return a seed, or say what it must be."""
     if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or seed < 0:
-        raise ValueError(f"Expected a seed that is an integer of 0 or more. Received: seed={seed!r}")
+        raise OptionError(f"Expected a seed that is an integer of 0 or more. Received: seed={seed!r}")
     return int(seed)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from pellucid.graph.errors import OptionError, UseError
 from pellucid.graph.expr import Expr, Shared, as_expr, constant
 from pellucid.graph.ops.elementwise import absolute, square
 from pellucid.graph.ops.reductions import sum
@@ -54,7 +55,7 @@ def l2(x: Expr | Sequence[Expr]) -> Expr:
 def _total(x: Expr | Sequence[Expr], penalty: Penalty, name: str) -> Expr:
     """Add up the penalties of what may be regularized."""
     if isinstance(x, (int, float)):
-        raise TypeError(
+        raise UseError(
             f"{name} takes an expression or a list of them, such as pel.parameters(p). Received: {x}; "
             f"for a strength, write {name.upper()}({x}), or {x} * {name}(...)"
         )
@@ -79,7 +80,7 @@ class L1L2:
     def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
         for name, strength in (("l1", l1), ("l2", l2)):
             if not strength >= 0:
-                raise ValueError(f"Expected a strength of 0 or more. Received: {name}={strength!r}")
+                raise OptionError(f"Expected a strength of 0 or more. Received: {name}={strength!r}")
         self.l1, self.l2 = float(l1), float(l2)
 
     def __call__(self, x: Expr) -> Expr:
