@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from cyclopts import App
 from cyclopts.exceptions import CycloptsError
 
+from pellucid.cli.reference import reference
 from pellucid.cli.run import run
 from pellucid.cli.tour import tour
 from pellucid.experiments.frame.definition import reason
@@ -27,6 +28,7 @@ Start with one of these:
     pellucid run moons --list                what can be set in it
     pellucid run moons --set passes=1000     set it
     pellucid tour                            run them all, and make a page
+    pellucid reference softmax               formula, gradient and example of an op
 
 Exit status: 0 well, 1 a run or its data failed, 2 wrongly asked, 130 Ctrl-C.
 With --debug (or PELLUCID_DEBUG=1 set), an error shows where it came from.
@@ -37,6 +39,7 @@ app = App(
 )
 app.command(run)
 app.command(tour)
+app.command(reference)
 
 
 def command(words: Sequence[str]) -> int:

@@ -14,7 +14,7 @@ from typing import Any, overload
 import numpy as np
 
 from pellucid.graph.collecting import uncollected
-from pellucid.graph.errors import DisconnectedError, DtypeError, GradientError, ShapeError
+from pellucid.graph.errors import DisconnectedError, DtypeError, GradientError, OptionError, ShapeError
 from pellucid.graph.expr import Expr, agree, as_expr, constant
 from pellucid.graph.op import OUTPUT, Op, op
 from pellucid.graph.operators import call
@@ -156,9 +156,18 @@ def split(expressions: list[Expr], *counts: int) -> tuple[list[Expr], list[Expr]
     return expressions[:first], expressions[first : first + second], expressions[first + second :]
 
 
-@op(folds=False, precedence=ATOM, tex="{0:^}", text="{0:^}", grad=lambda g, y, x, tag: g, cost=0)
+@op(folds=False, precedence=ATOM, tex="{0:^}", text="{0:^}", grad=lambda g, y, x, tag: g, cost=0, behind="grad")
 def hold(xp: Any, x: Any, tag: int = 0) -> Any:
-    """The value itself, before an expression that must survive simplification because it is differentiated by."""
+    """The value itself, before an expression that must survive simplification because it is differentiated by.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> x = pel.scalar("x")
+    >>> y = pel.log(x)
+    >>> pel.grad(pel.exp(y), y)
+    exp(log(x))
+    """
     return x
 
 
@@ -219,7 +228,7 @@ def check_connected(
 ) -> None:
     """Refuse what a cost does not depend on, unless zeros are asked for."""
     if disconnected not in ("raise", "zero"):
-        raise ValueError(f"Expected disconnected to be 'raise' or 'zero'. Received: disconnected={disconnected!r}")
+        raise OptionError(f"Expected disconnected to be 'raise' or 'zero'. Received: disconnected={disconnected!r}")
     inside = set(topological(starts))
     for e in constants:
         if not isinstance(e, Expr) or e not in inside:

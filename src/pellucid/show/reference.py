@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph import linalg, ops
+from pellucid.graph import linalg
 from pellucid.graph.errors import near_miss
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import OPS, Op, is_built_in
 from pellucid.graph.operators import FUNCTIONS
 from pellucid.graph.types import KINDS
-from pellucid.show.reference_docstring import Docstring, Described, read
+from pellucid.show.reference_docstring import Described, Docstring, read
 from pellucid.show.reference_letters import Letters, on_letters
 
 Function = Callable[..., Any]
@@ -46,8 +46,8 @@ class Entry:
     ----------
     name, signature : str
         How it is called; ``pel.`` stands before the name.
-    family : str
-        The file that it is written in.
+    module : str
+        The module that it is written in.
     doc : Docstring
         What its docstring says.
     aliases : list of str
@@ -66,7 +66,7 @@ class Entry:
 
     name: str
     signature: str
-    family: str
+    module: str
     doc: Docstring
     aliases: list[str] = field(default_factory=list)
     behind: str = ""
@@ -80,7 +80,12 @@ class Entry:
     @property
     def anchor(self) -> str:
         """What a link to it ends in."""
-        return self.name.replace(".", "-").lower() if self.name.islower() else "class-" + self.name.replace(".", "-")
+        return f"pel.{self.name}"
+
+    @property
+    def family(self) -> str:
+        """The file that it is written in."""
+        return self.module.rpartition(".")[2]
 
 
 @dataclass
@@ -101,7 +106,7 @@ def entry_of(name: str, names: list[str]) -> Entry:
     """Gather what is known of a function on expressions."""
     function, op = FUNCTIONS[name], OPS.get(name)
     doc = read(function.__doc__)
-    entry = Entry(name, signature_of(function), family_of(function), doc, other_names(name, names))
+    entry = Entry(name, signature_of(function), function.__module__, doc, other_names(name, names))
     if op is None:
         entry.gradient = "through the ops it is written in."
         return entry
@@ -117,11 +122,6 @@ def signature_of(function: Function) -> str:
     signature = inspect.signature(function)
     plain = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
     return str(signature.replace(parameters=plain, return_annotation=signature.empty))
-
-
-def family_of(function: Function) -> str:
-    """Return the file that a function is written in."""
-    return function.__module__.rpartition(".")[2]
 
 
 def other_names(name: str, names: list[str]) -> list[str]:
@@ -142,12 +142,12 @@ def accepted(op: Op) -> str:
 
 
 def entries() -> dict[str, Entry]:
-    """Return an entry for every op and public function of pellucid, by name.
+    r"""Return an entry for every op and public function of pellucid, by name.
 
     Examples
     --------
-    >>> entries()["tanh"].letters.gradients
-    ['\\\\bar{x} = \\\\bar{y} \\\\odot \\\\left(1 - y^2\\\\right)']
+    >>> print(*entries()["tanh"].letters.gradients)
+    \bar{x} = \bar{y} \odot \left(1 - y^2\right)
     """
     names: dict[Function, list[str]] = {}
     for name, function in FUNCTIONS.items():
@@ -168,7 +168,9 @@ def families(found: Mapping[str, Entry]) -> dict[str, list[Family]]:
     named = {n for names in chapters.values() for n in names}
     chapters["Further functions"] = [n for n in by_family if n not in named]
     return {
-        title: [Family(n, introduction(n), by_family[n]) for n in names] for title, names in chapters.items() if names
+        title: [Family(n, introduction(by_family[n][0].module), by_family[n]) for n in names]
+        for title, names in chapters.items()
+        if names
     }
 
 
@@ -177,14 +179,14 @@ def behind(found: Mapping[str, Entry]) -> list[Entry]:
     return [entry for entry in found.values() if entry.behind]
 
 
-def introduction(family: str) -> str:
-    """Return the first paragraph of a file's docstring."""
-    return read(sys.modules[f"{ops.__name__}.{family}"].__doc__).sentence
+def introduction(module: str) -> str:
+    """Return the first paragraph of a module's docstring."""
+    return read(sys.modules[module].__doc__).sentence
 
 
 def class_or_function(name: str, what: Any) -> Entry:
     """Gather what is known of a public name that is no function on expressions."""
-    entry = Entry(name, signature_of(what), family_of(what), read(what.__doc__))
+    entry = Entry(name, signature_of(what), what.__module__, read(what.__doc__))
     if inspect.isclass(what):
         for key, member in vars(what).items():
             said = inspect.getdoc(member) if callable(member) or isinstance(member, property) else None
@@ -200,7 +202,7 @@ def further(homes: Mapping[str, list[str]]) -> dict[str, Entry]:
     for home, names in homes.items():
         module = importlib.import_module(home)
         for name in names:
-            what = getattr(module, name)
+            what = getattr(module, name.rpartition(".")[2])
             error = inspect.isclass(what) and issubclass(what, (Exception, Warning))
             if callable(what) and not error:
                 found[name] = class_or_function(name, what)

@@ -158,7 +158,7 @@ def cost_of(op: Op, node: Expr) -> str:
     --------
     >>> import pellucid as pel
     >>> cost_of(pel.matmul.op, pel.matmul(pel.matrix("x", shape=("n", "m")), pel.matrix("y", shape=("m", "k"))))
-    ':math:`2 \\, n \\, k \\, m` operations, of :math:`n \\times m` and :math:`m \\times k`'
+    ':math:`2 \\, m \\, n \\, k` operations, of :math:`n \\times m` and :math:`m \\times k`'
     """
     if not callable(op.cost):
         return "none" if op.cost == 0 else f"{op.cost:g} operation{'s' * (op.cost != 1)} for each element of the result"
