@@ -23,8 +23,8 @@ def updates_of(expr: Expr | Sequence[Expr]) -> dict[Shared, Expr]:
     Returns
     -------
     dict from Shared to Expr
-        For ``pel.function(..., updates=...)``. A variable that two ops keep up to date gets the one's value and then the
-        other's.
+        For ``pel.function(..., updates=...)``. A variable that two ops keep up to date gets the one's value and
+        then the other's.
 
     Examples
     --------

@@ -64,7 +64,8 @@ class Optimizer:
         Returns
         -------
         dict from Shared to Expr
-            For ``pel.function(..., updates=...)``, with those of `pellucid.updates_of` the loss. Asked again, the optimizer goes on from what it remembers.
+            For ``pel.function(..., updates=...)``, with those that `pellucid.updates_of` finds in the loss. Asked again,
+            the optimizer goes on from what it remembers.
 
         Raises
         ------
