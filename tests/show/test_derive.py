@@ -126,6 +126,12 @@ def costs():
     yield "where", pel.where(x > w, x, w * 2).sum(), [x, w], values
     yield "convolution", pel.max_pool(pel.relu(pel.conv(image, kernel))).sum(), [kernel], pictures
     yield "loop", pel.scan(lambda x_t, s: pel.tanh(s * w + x_t), x, np.zeros(4))[-1].sum(), [x, w], values
+    yield (
+        "checkpoints",
+        (pel.scan(lambda a, s: pel.tanh(s * w + a), x, np.zeros(4), checkpoint=2) ** 2).sum(),
+        [w],
+        values,
+    )
     yield "two loops", loops_on_loops(x, w), [w], values
 
 
@@ -178,6 +184,21 @@ def test_pages_ask_no_network_and_large_arrays_are_summarized(rng):
     assert "shape (300, 3), from " in str(derivation)
     assert pel.derive(loss, parameters)._repr_latex_().startswith("$")
     assert "Checked" not in str(pel.derive(loss, parameters))
+
+
+def test_checkpoints_do_not_show():
+    x, w = pel.vector("x", (6,), "float64"), pel.scalar("w", "float64")
+    plain, marked = (pel.scan(lambda a, s: pel.tanh(a + w * s), x, np.array(0.0), checkpoint=c) for c in (None, 2))
+    assert str(pel.derive(plain.sum(), w)) == str(pel.derive(marked.sum(), w))
+
+
+def test_long_chains_are_derived():
+    e = x = pel.vector("x", (3,), "float64")
+    for _ in range(300):
+        e = pel.tanh(e * 1.01)
+    derivation = pel.derive(e.sum(), x, {"x": np.ones(3)})
+    assert len(derivation.steps) == 301
+    assert derivation.gap() < 1e-12
 
 
 def test_mistakes_are_told(rng):

@@ -98,7 +98,8 @@ class Derivation:
         known: dict[Expr, Any] = dict(given)
         for step in self.steps:
             with np.errstate(all="ignore"):
-                [known[step.letter]] = evaluate(np, [step.gradient], known)
+                # What a step computes is kept, so that of a long chain each link is computed once.
+                [known[step.letter]] = evaluate(np, [step.gradient], known, known.__setitem__)
         return known
 
     def gap(self) -> float:

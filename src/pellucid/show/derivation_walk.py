@@ -16,7 +16,7 @@ from pellucid.graph.pullback import local_gradients, reaching
 from pellucid.graph.release import release
 from pellucid.graph.rewrite import Journal, simplify_all
 from pellucid.graph.text import own_name
-from pellucid.graph.walk import topological
+from pellucid.graph.walk import rebuild, topological
 from pellucid.show.recurrences import is_loop
 
 LIGHT = frozenset(["negative", "multiply", "true_divide", "size", "cast", "expand_dims", "squeeze", "broadcast_like"])
@@ -55,6 +55,7 @@ class Path:
 
 def prepare(cost: Expr, wrt: Sequence[Expr]) -> Path:
     """Rewrite a cost as `grad` does before it differentiates, keeping what is differentiated by."""
+    cost, *wrt = without_checkpoints([cost, *wrt])
     held, _ = hold_all([cost], wrt)
     journal = Journal()
     opened = release([held.get(cost, cost)], needs_opening)
@@ -63,6 +64,17 @@ def prepare(cost: Expr, wrt: Sequence[Expr]) -> Path:
     tagged = {node.settings["tag"]: node for node in order if node.op is hold.op}
     targets = [tagged.get(e.settings["tag"], e) if (e := held.get(w, w)).op is hold.op else e for w in wrt]
     return Path(simple, targets, journal, order)
+
+
+def without_checkpoints(expressions: Sequence[Expr]) -> list[Expr]:
+    """Return the same values of loops that keep every state: checkpoints save memory and would fill a page."""
+    done: dict[Expr, Expr] = {}
+    for node in topological(expressions):
+        same = rebuild(node, [done[i] for i in node.inputs])
+        if is_loop(same) and same.op is not None and same.settings["checkpoint"]:
+            same = same.op.make(same.inputs, {**same.settings, "checkpoint": None})
+        done[node] = same
+    return [done[e] for e in expressions]
 
 
 def walk_back(path: Path) -> None:

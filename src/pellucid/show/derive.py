@@ -127,17 +127,22 @@ def mentioned(path: Path, named: set[Expr]) -> set[Expr]:
         if e in seen or e in named or e.op is None or is_letter(e):
             continue
         seen.add(e)
-        if e in forward and e.op.name not in LIGHT and is_long(e, named | found):
+        if e in forward and e.op.name not in LIGHT and is_long(e, named, found):
             found.add(e)
         else:
             stack += e.inputs
     return found
 
 
-def is_long(e: Expr, named: set[Expr]) -> bool:
+def is_long(e: Expr, *named: set[Expr]) -> bool:
     """Tell whether an expression is made of more than one op, besides casts and their like, on what has a name."""
-    order = topological([e], stop=named)
-    return sum(i.op is not None and i.op.name not in LIGHT and i not in named for i in order) > 1
+    stack, ops = [e], 0
+    while stack and ops < 2:
+        i = stack.pop()
+        if i.op is not None and not any(i in some for some in named):
+            ops += i.op.name not in LIGHT
+            stack += i.inputs
+    return ops > 1
 
 
 def step_of(raw: Raw, names: Mapping[Expr, str], known: set[Op]) -> DerivationStep:

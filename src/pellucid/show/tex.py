@@ -3,7 +3,7 @@ r"""Expressions as LaTeX, in one formula or line by line with names."""
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,22 @@ Names = Mapping[Any, str]
 
 PASSES_ON = frozenset({"{0}", "{0:_}"})
 """Templates of ops that mathematics does not write, such as a cast: their operand stands for them."""
+
+
+class InTex(Mapping[Any, str]):
+    """Names as LaTeX has them, each written when it is met: of very many names a formula holds few."""
+
+    def __init__(self, names: Names) -> None:
+        self.names = names
+
+    def __getitem__(self, e: Any) -> str:
+        return name_tex(self.names[e])
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
 
 
 class LatexNotation:
@@ -170,7 +186,7 @@ def latex(expr: Any, names: Names | None = None, limit: int = 300, shapes: bool 
     >>> print(latex(pel.tanh(X @ W1 + b1) ** 2 / 2))
     \frac{\tanh(X W_{1} + b_{1})^{2}}{2}
     """
-    known = {e: name_tex(n) for e, n in (names or {}).items()}
+    known = InTex(names or {})
     return render(expr, LatexNotation(known, limit, shapes), sys.maxsize, known)
 
 
