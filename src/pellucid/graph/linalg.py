@@ -3,7 +3,7 @@ r"""Linear algebra under the names of ``np.linalg``: the same functions as the f
 ``trace`` and ``diagonal`` alone are different ones, as they are in NumPy: here they take the last two axes.
 """
 
-from pellucid.graph.errors import LinAlgError, near_miss
+from pellucid.graph.errors import LinAlgError, NoSuchNameError, near_miss
 from pellucid.graph.ops.arranging import matrix_transpose
 from pellucid.graph.ops.contractions import tensordot
 from pellucid.graph.ops.determinants import det, slogdet
@@ -41,4 +41,4 @@ def __getattr__(name: str) -> object:
     if name.startswith("__"):
         raise AttributeError(name)
     hint = near_miss(name, __all__) or " For what is not here, wrap a function of JAX with pel.from_jax."
-    raise AttributeError(f"pel.linalg has no {name!r}.{hint}")
+    raise NoSuchNameError(f"pel.linalg has no {name!r}.{hint}")

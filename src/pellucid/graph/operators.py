@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pellucid.graph.absent import why_absent
+from pellucid.graph.errors import UseError
 
 if TYPE_CHECKING:
     from pellucid.graph.expr import Expr
@@ -172,7 +173,7 @@ class Operators:
         return write("getitem", self, index)
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        raise TypeError(
+        raise UseError(
             f"{self} cannot be assigned to, because expressions never change. Write x = x.at[index].set(value), "
             "or .add(value) for +="
         )
@@ -185,7 +186,7 @@ class Operators:
         return call_numpy(of_matrices or func.__name__, "__call__", args, kwargs)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
-        raise TypeError(
+        raise UseError(
             f"{self} is an expression and has no value yet, so it cannot become a NumPy array. "
             "Compile it with pel.function([...], expression), or use a function of pellucid or NumPy that takes "
             "expressions."
@@ -201,22 +202,23 @@ def call_numpy(name: str, method: str, args: Sequence[Any], kwargs: dict[str, An
         If pellucid has no function of that name, or NumPy asks for something that only values can do.
     """
     if name not in FUNCTIONS:
-        raise TypeError(
+        raise UseError(
             f"np.{name} does not work on expressions: pellucid has no op of that name.{why_absent(name, FUNCTIONS)}"
         )
     if method == "at":
-        raise TypeError(
-            f"np.{name}.at changes an array, and expressions never change. Use x.at[index], as in x.at[index].add(value)"
+        raise UseError(
+            f"np.{name}.at changes an array, and expressions never change. Use x.at[index], as in "
+            "x.at[index].add(value)"
         )
     if method != "__call__":
-        raise TypeError(
+        raise UseError(
             f"np.{name}.{method} does not work on expressions. Use pel.sum, pel.prod, pel.max and their kin instead."
         )
     taken = inspect.signature(FUNCTIONS[name]).parameters
     ours = {key: value for key, value in kwargs.items() if key in taken or key not in ("out", "where", "dtype")}
     unwanted = {key for key, value in kwargs.items() if value is not None and key not in ours}
     if unwanted:
-        raise TypeError(
+        raise UseError(
             f"np.{name} on an expression takes no {', '.join(sorted(unwanted))}: expressions are immutable. "
             "Use pel.where or pel.cast."
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pellucid.graph.errors import near_miss
+from pellucid.graph.errors import OptionError, near_miss
 from pellucid.graph.rule import RULES, Rule
 
 PHASES = {
@@ -72,5 +72,5 @@ def as_names(names: Iterable[str], known: Iterable[str]) -> set[str]:
     unknown = sorted(wanted - set(known))
     if unknown:
         hint = near_miss(unknown[0], known)
-        raise ValueError(f"Expected families of rules out of {sorted(known)}. Received: {unknown}.{hint}")
+        raise OptionError(f"Expected families of rules out of {sorted(known)}. Received: {unknown}.{hint}")
     return wanted

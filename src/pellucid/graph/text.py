@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Constant, Expr, Input, Shared
 from pellucid.graph.pattern import Pattern
 from pellucid.graph.types import Type
@@ -146,14 +147,14 @@ def named(name: Any, expr: Any) -> Any:
     (tanh(2 * x), h * (1 - h))
     """
     if not isinstance(name, str) or not name.strip():
-        raise TypeError(f"Expected a name and then the expression: pel.named('h', x + y). Received: {name!r} first")
+        raise UseError(f"Expected a name and then the expression: pel.named('h', x + y). Received: {name!r} first")
     if not isinstance(expr, Expr):
-        raise TypeError(f"Only an expression can be named: pel.named({name!r}, x + y). Received: {expr!r}")
+        raise UseError(f"Only an expression can be named: pel.named({name!r}, x + y). Received: {expr!r}")
     if expr.op is None:
         hint = (
             "give names={...} to what writes it" if isinstance(expr, Constant) else f"write pel.vector({name!r}), say"
         )
-        raise TypeError(
+        raise UseError(
             f"pel.named names what is computed from other expressions. Received: {expr}, a "
             f"{type(expr).__name__.lower()}; to name it, {hint}"
         )

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import near_miss
+from pellucid.graph.errors import OptionError, near_miss
 from pellucid.graph.evaluate import compute
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import OUTPUT
@@ -26,9 +26,9 @@ def measured(program: Program, args: list[Any], by: str, repeats: int, whole: bo
     """Time every expression of a program alone, and the whole if asked; see `Function.profile`."""
     timers: dict[str, Callable[[Expr, Mapping[Expr, Any]], Callable[[], Any]]] = {"numpy": in_numpy, "xla": in_xla}
     if by not in timers:
-        raise ValueError(f"Expected by to be 'numpy' or 'xla'. Received: by={by!r}.{near_miss(by, timers)}")
+        raise OptionError(f"Expected by to be 'numpy' or 'xla'. Received: by={by!r}.{near_miss(by, timers)}")
     if repeats < 1:
-        raise ValueError(f"Expected 1 repetition or more. Received: repeats={repeats}")
+        raise OptionError(f"Expected 1 repetition or more. Received: repeats={repeats}")
     values = NumpyProgram(program).values(args)
     with np.errstate(all="ignore"), x64():
         nodes = [e for e in values if e.op is not None and e.op is not OUTPUT]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from pellucid.graph.errors import near_miss
+from pellucid.graph.errors import OptionError, near_miss
 from pellucid.graph.expr import Expr
 from pellucid.graph.text import text
 
@@ -132,7 +132,7 @@ class Profile:
             With the same rows.
         """
         if by not in COLUMNS:
-            raise ValueError(f"Expected one of {COLUMNS}. Received: by={by!r}.{near_miss(by, COLUMNS)}")
+            raise OptionError(f"Expected one of {COLUMNS}. Received: by={by!r}.{near_miss(by, COLUMNS)}")
         sign = 1 if by == "order" else -1
         return replace(self, rows=sorted(self.rows, key=lambda row: sign * getattr(row, by)))
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.compound import after_namespace, check_plain
-from pellucid.graph.errors import DtypeError, GradientError, ShapeError
+from pellucid.graph.errors import DtypeError, GradientError, ShapeError, UseError
 from pellucid.graph.expr import Expr, freeze
 from pellucid.graph.op import Function, Op, Operation, function_of, output
 from pellucid.graph.operators import call
@@ -67,7 +67,7 @@ def from_jax(
     array([0.5652, 1.5906], dtype=float32)
     """
     if not callable(function):
-        raise TypeError(f"from_jax: expected a function of JAX. Received: {function!r}")
+        raise UseError(f"from_jax: expected a function of JAX. Received: {function!r}")
     known = name or str(getattr(function, "__name__", ""))
     return function_of(Wrapped(function, known if known.isidentifier() else "from_jax").record(tex, text))
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Constant, Expr, Input, Shared
 from pellucid.graph.op import Body
 from pellucid.graph.text import setting_text, text
@@ -86,7 +87,7 @@ def nodes_of(
         parents = [add(make(i, [], names, final, {})) if is_number(i) else drawn[i] for i in e.inputs]
         drawn[e] = add(make(e, parents, names, final, notes))
     if limit is not None and len(nodes) > limit:
-        raise ValueError(
+        raise OptionError(
             f"Expected a graph of at most {limit} nodes, which a person can read. Received: {len(nodes)}. "
             "Draw a part of it, or raise limit"
         )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pellucid.graph.errors import OptionError
 from pellucid.show.canvas import (
     INK,
     MARKERS,
@@ -342,7 +343,9 @@ def _draw_boundary(
 def _points(X: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
     points, classes = np.asarray(X), np.asarray(y)
     if points.ndim != 2 or points.shape[1] != 2 or classes.shape != points.shape[:1]:
-        raise ValueError(f"expected X of shape (n, 2) and y of shape (n,); received {points.shape} and {classes.shape}")
+        raise OptionError(
+            f"expected X of shape (n, 2) and y of shape (n,); received {points.shape} and {classes.shape}"
+        )
     return points.astype(points.dtype if points.dtype.kind == "f" else float), classes.astype(int)
 
 

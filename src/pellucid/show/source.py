@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import InputError
+from pellucid.graph.errors import InputError, UseError
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.release import release
 from pellucid.graph.types import is_float
@@ -94,7 +94,7 @@ class Script:
             self.inputs = list(what.program.inputs)
             self.name = "step" if self.updates else "compute"
         else:
-            raise TypeError(f"source writes an expression, a list of them or a function. Received: {what!r}")
+            raise UseError(f"source writes an expression, a list of them or a function. Received: {what!r}")
         self.extract = Extract()
         self.names = Names([self.name, "i"])
         self.writer = Writer(self.extract, self.names)

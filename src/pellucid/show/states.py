@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from pellucid.graph.errors import OptionError
 from pellucid.show.canvas import colour_scale, new_figure, plain_axes
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def hidden_states(states: ArrayLike, steps: Sequence[str], title: str = "") -> "
     """
     values = np.asarray(states, dtype=float)
     if values.ndim != 2 or len(steps) != len(values):
-        raise ValueError(
+        raise OptionError(
             f"expected states of shape (steps, units) and as many steps; received {values.shape}, {len(steps)}"
         )
     figure = new_figure(2.0 + 0.55 * len(values), 1.4 + 0.2 * values.shape[1])

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import ShapeError
+from pellucid.graph.errors import ShapeError, UseError
 from pellucid.graph.expr import Constant, Expr, as_expr, constant
 from pellucid.graph.op import public
 from pellucid.graph.operators import call
@@ -171,7 +171,7 @@ def known(make: Callable[..., Any], *arguments: Any, dtype: Any = None, **settin
     """
     for argument in (*arguments, *settings.values()):
         if isinstance(argument, (Expr, str)):
-            raise TypeError(
+            raise UseError(
                 f"{make.__name__}: expected numbers, which decide what the result looks like. Received: {argument}, "
                 "whose value is not known until it runs. For the places along an axis of an expression use arange_like"
             )

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import ShapeError
+from pellucid.graph.errors import OptionError, ShapeError
 from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.op import also, op, public
 from pellucid.graph.operators import call
@@ -308,7 +308,7 @@ def diff(x: Any, n: int = 1, axis: int = -1) -> Any:
     array([3., 5.], dtype=float32)
     """
     if n < 0:
-        raise ValueError(f"diff: expected how many times, 0 or more. Received: n={n}")
+        raise OptionError(f"diff: expected how many times, 0 or more. Received: n={n}")
     x = as_expr(x)
     lead = (slice(None),) * normalize_axis(axis, x.ndim, "diff", x)
     for _ in range(n):

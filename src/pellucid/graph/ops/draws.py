@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import DtypeError
+from pellucid.graph.errors import DtypeError, OptionError
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import op
 from pellucid.graph.ops.threefry import FOLD, derived, unit, words
@@ -166,7 +166,7 @@ def _dropout_grad(g: Any, y: Any, x: Any, state: Any, rate: float, stream: int) 
 
 def _dropout_settings(x: Expr, state: Expr, rate: float, stream: int) -> dict[str, Any]:
     if not 0 <= rate < 1:
-        raise ValueError(f"dropout: expected a rate from 0 up to but without 1. Received: rate={rate}")
+        raise OptionError(f"dropout: expected a rate from 0 up to but without 1. Received: rate={rate}")
     if not is_float(x.dtype):
         raise DtypeError(
             f"dropout: expected real numbers, which it scales. Received: {x}, which is {x.dtype}; "

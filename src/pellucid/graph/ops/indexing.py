@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import ShapeError
+from pellucid.graph.errors import OptionError, ShapeError
 from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.op import op, public
 from pellucid.graph.operators import call
@@ -162,7 +162,7 @@ def within(indices: Any, x: Any, axis: int, mode: str) -> Any:
         For another mode.
     """
     if mode not in MODES:
-        raise ValueError(f"Expected mode to be 'raise', 'clip' or 'wrap'. Received: mode={mode!r}")
+        raise OptionError(f"Expected mode to be 'raise', 'clip' or 'wrap'. Received: mode={mode!r}")
     if mode == "raise":
         return indices
     length = call("size", x, axis=axis, dtype=indices.dtype)

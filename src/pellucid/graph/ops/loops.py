@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pellucid.graph.errors import ShapeError
+from pellucid.graph.errors import OptionError, ShapeError
 from pellucid.graph.expr import Expr, Input, agree, as_expr
 from pellucid.graph.op import public, result
 from pellucid.graph.operators import call
@@ -56,7 +56,7 @@ def taps(value: Any, lags: Sequence[int]) -> Taps:
     """
     told = tuple(int(lag) for lag in lags)
     if not told or len(set(told)) < len(told):
-        raise ValueError(f"taps: expected lags, each once, such as [-2, -1]. Received: lags={list(lags)}")
+        raise OptionError(f"taps: expected lags, each once, such as [-2, -1]. Received: lags={list(lags)}")
     return Taps(as_expr(value), told)
 
 
@@ -205,7 +205,7 @@ def first_states(name: str, init: Any, others: Sequence[Any]) -> tuple[dict[int,
         return {-1: beside(init, others)}, (-1,)
     value, depth = init.value, -min(init.lags)
     if max(init.lags) >= 0:
-        raise ValueError(f"{name}: states lie before the step. Received: taps of a state with lags {list(init.lags)}")
+        raise OptionError(f"{name}: states lie before the step. Received: taps of a state with lags {list(init.lags)}")
     if not value.ndim or not agree(value.shape[:1], (depth,)):
         raise ShapeError(
             f"{name}: lags {list(init.lags)} need {depth} first states along the first axis, the oldest first. "
@@ -231,15 +231,17 @@ def check_states(name: str, starts: Sequence[Expr], results: Sequence[Expr]) -> 
 def cuts(name: str, truncate: int | None, checkpoint: bool | int | None, steps: Dim | None) -> dict[str, int | None]:
     """Check how a gradient is cut short or computed again, and settle how many steps a segment has."""
     if truncate is not None and (isinstance(truncate, bool) or truncate < 1):
-        raise ValueError(f"{name}: expected truncate to be a number of steps, 1 or more. Received: truncate={truncate}")
+        raise OptionError(
+            f"{name}: expected truncate to be a number of steps, 1 or more. Received: truncate={truncate}"
+        )
     if checkpoint is not None and checkpoint is not True and checkpoint is not False and checkpoint < 1:
-        raise ValueError(
+        raise OptionError(
             f"{name}: expected checkpoint to be True or 1 or more steps. Received: checkpoint={checkpoint}"
         )
     if not checkpoint:
         return {"truncate": truncate, "checkpoint": None}
     if truncate is not None:
-        raise ValueError(f"{name}: truncate and checkpoint exclude each other; a truncated gradient is short already")
+        raise OptionError(f"{name}: truncate and checkpoint exclude each other; a truncated gradient is short already")
     if not isinstance(steps, int) and (checkpoint is True or checkpoint > 1):
         raise ShapeError(
             f"{name}: checkpoints need to know the number of steps, which is {steps}. Declare the length of the "

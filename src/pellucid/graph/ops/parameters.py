@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import ShapeError
+from pellucid.graph.errors import ShapeError, UseError
 from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.op import symbolic as xp
 from pellucid.graph.ops.threefry import precision
@@ -17,7 +17,7 @@ from pellucid.graph.types import common_dtype, is_float
 def asked_for(parameters: Sequence[Any], size: Any, like: Any, dtype: Any) -> tuple[Any, Any]:
     """Return an expression of the shape that was asked for, or that parameters have together, and the dtype."""
     if size is None and any(isinstance(p, tuple) for p in parameters):
-        raise TypeError(
+        raise UseError(
             f"A shape is given by name, size={parameters[0]}: parameters of a distribution come first, as in NumPy"
         )
     exprs = [as_expr(p) for p in parameters if not isinstance(p, (int, float))]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import DtypeError, ShapeError
+from pellucid.graph.errors import DtypeError, OptionError, ShapeError, UseError
 from pellucid.graph.expr import Expr, Shared, as_expr, constant
 from pellucid.graph.op import symbolic as xp
 from pellucid.graph.ops.draws import dropout, fold_in
@@ -63,7 +63,7 @@ class Generator:
     def seed(self, seed: Any) -> None:
         """Begin again from a seed, at step 0."""
         if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or not 0 <= seed < 2**64:
-            raise ValueError(f"Expected a seed from 0 to 2**64 - 1. Received: seed={seed!r}")
+            raise OptionError(f"Expected a seed from 0 to 2**64 - 1. Received: seed={seed!r}")
         seed = int(seed)
         self.state.set_value(np.array([seed >> 32, seed & 0xFFFFFFFF, 0], np.uint32))
 
@@ -167,7 +167,7 @@ class Generator:
             If :math:`p` is a number that is no probability.
         """
         if isinstance(p, (int, float)) and not 0 <= p <= 1:
-            raise ValueError(f"bernoulli: expected a probability from 0 to 1. Received: p={p}")
+            raise OptionError(f"bernoulli: expected a probability from 0 to 1. Received: p={p}")
         return self._draw("random_uniform", (p,), size, like) < p
 
     def integers(
@@ -192,7 +192,7 @@ class Generator:
         if any(is_float(as_expr(bound).dtype) for bound in (low, high) if not isinstance(bound, int)):
             raise DtypeError(f"integers: expected bounds that are integers. Received: low={low}, high={high}")
         if isinstance(low, int) and isinstance(high, int) and not 0 < high + endpoint - low <= 2**53:
-            raise ValueError(
+            raise OptionError(
                 f"integers: expected from 1 to 2**53 numbers to draw from. Received: low={low}, high={high}"
             )
         span = (high + 1 if endpoint else high) - low
@@ -218,7 +218,7 @@ class Generator:
         Expr of int64
         """
         if (logits is None) == (p is None):
-            raise TypeError("categorical: expected logits or p, one of them")
+            raise UseError("categorical: expected logits or p, one of them")
         weights = as_expr(p if logits is None else logits)
         noise = self._noise(weights, size)
         scores = weights / noise if logits is None else weights - xp.log(noise)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import ShapeError
+from pellucid.graph.errors import OptionError, ShapeError
 from pellucid.graph.expr import Expr, as_expr, promote
 from pellucid.graph.op import public
 from pellucid.graph.operators import call
@@ -145,7 +145,7 @@ def meshgrid(*xi: Any, indexing: str = "xy", sparse: bool = False) -> list[Any]:
            [1, 1, 1]])]
     """
     if indexing not in ("xy", "ij"):
-        raise ValueError(f"meshgrid: expected indexing to be 'xy' or 'ij'. Received: indexing={indexing!r}")
+        raise OptionError(f"meshgrid: expected indexing to be 'xy' or 'ij'. Received: indexing={indexing!r}")
     places = list(range(len(xi)))
     if indexing == "xy":
         places[:2] = places[:2][::-1]

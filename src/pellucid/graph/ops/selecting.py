@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import DtypeError, ShapeError
+from pellucid.graph.errors import DtypeError, OptionError, ShapeError
 from pellucid.graph.expr import Constant, Expr, as_expr
 from pellucid.graph.op import op, public
 from pellucid.graph.operators import call
@@ -146,7 +146,7 @@ def _search_settings(a: Expr, v: Expr, side: str) -> dict[str, Any]:
     if isinstance(a, Constant) and not bool(np.all(a.value[:-1] <= a.value[1:])):
         raise ShapeError(f"searchsorted: expected numbers in ascending order. Received: {a}")
     if side not in SIDES:
-        raise ValueError(f"Expected side to be 'left' or 'right'. Received: side={side!r}")
+        raise OptionError(f"Expected side to be 'left' or 'right'. Received: side={side!r}")
     return {"side": side}
 
 

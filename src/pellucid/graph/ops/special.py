@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.errors import OptionError
 from pellucid.graph.op import also, op, public
 from pellucid.graph.operators import call
 from pellucid.graph.ops.exponentials import log, log1p
@@ -144,7 +145,7 @@ def polygamma(n: int, x: Any) -> Any:
     np.float32(1.644934)
     """
     if n < 0:
-        raise ValueError(f"polygamma: expected how many derivatives, 0 or more. Received: n={n}")
+        raise OptionError(f"polygamma: expected how many derivatives, 0 or more. Received: n={n}")
     return digamma(x) if n == 0 else digamma_derivative(x, n=n)
 
 
