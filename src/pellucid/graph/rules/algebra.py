@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.expr import Expr
 from pellucid.graph.ops.elementwise import absolute, negative, power, sqrt, square
 from pellucid.graph.ops.exponentials import exp, log
 from pellucid.graph.ops.shapes import broadcast_like
 from pellucid.graph.pattern import Number
 from pellucid.graph.rule import rule
 from pellucid.graph.rules.facts import never_negative, z
-from pellucid.graph.types import covers
+from pellucid.graph.types import broadcast
 
 
 def matrix(rng: Any) -> Any:
@@ -172,7 +173,11 @@ def square_of_abs(x: Any) -> Any:
 
 @rule("algebra", when="y is finite")
 def add_then_subtract(x: Any, y: Any) -> Any:
-    return (x + y) - y, lambda x, y: x if covers(x.shape, y.shape) else broadcast_like(x, y)
+    def left(x: Expr, y: Expr) -> Any:
+        shape = broadcast([x.shape, y.shape])
+        return x if shape == x.shape else broadcast_like(x, y) if shape == y.shape else None
+
+    return (x + y) - y, left
 
 
 @rule("algebra", when="x is finite")
