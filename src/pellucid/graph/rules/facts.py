@@ -72,7 +72,8 @@ def negated(e: Expr) -> Expr:
     if e.op is subtract.op:
         return e.inputs[1] - e.inputs[0]
     if e.op is multiply.op and is_number(e.inputs[0]):
-        return -number(e.inputs[0]) * e.inputs[1]
+        opposite: Expr = -number(e.inputs[0]) * e.inputs[1]
+        return opposite
     return -e
 
 

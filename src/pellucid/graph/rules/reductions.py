@@ -159,7 +159,7 @@ def mean_of_repeated(x: Any, y: Any, axis: Any) -> Any:
 def sum_over_count(x: Any, a: Number, axis: Any, keepdims: Any) -> Any:
     def averaged(x: Expr, a: Expr, axis: Any, keepdims: bool) -> Any:
         sizes = [x.shape[i] for i in axis]
-        counted = sizes and all(isinstance(s, int) for s in sizes) and number(a) == math.prod(sizes)  # type: ignore[arg-type]
+        counted = sizes and all(isinstance(s, int) for s in sizes) and number(a) == math.prod(sizes)
         return mean(x, axis, keepdims) if counted and x.dtype.kind == "f" else None
 
     return sum(x, axis=axis, keepdims=keepdims) / a, averaged
