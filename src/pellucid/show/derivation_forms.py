@@ -8,7 +8,7 @@ from typing import Any
 
 from pellucid.graph.expr import Input, Shared
 from pellucid.graph.gradient import hold
-from pellucid.graph.text import text
+from pellucid.graph.text import COMPARE, text
 from pellucid.graph.types import shape_text
 from pellucid.graph.walk import topological
 from pellucid.show.derivation import Derivation, DerivationStep, letters_in
@@ -197,8 +197,18 @@ def rule_html(rule: RuleUse) -> str:
     """Write a rule in one line."""
     if rule.result is None:
         return escape(rule.words) + "."
+    forward, back = rule_tex(rule)
+    follows = mathml(r", \quad ".join(back), "inline")
+    return f"{escape(rule.words)}: from {mathml(forward, 'inline')} follows {follows}"
+
+
+def rule_tex(rule: RuleUse) -> tuple[str, list[str]]:
+    """Write an op on letters, and the gradient with respect to each of them."""
+    assert rule.result is not None
     g = {e: bar_tex(name.removesuffix("_bar")) if name.endswith("_bar") else name for e, name in rule.names.items()}
     others = {e: name for e, name in g.items() if e is not rule.result}
-    forward = f"{g[rule.result]} = {latex(rule.result, others)}"
-    back = r", \quad ".join(f"{bar_tex(g[x])} = {latex(d, g)}" for x, d in rule.gradients)
-    return f"{escape(rule.words)}: from {mathml(forward, 'inline')} follows {mathml(back, 'inline')}"
+    written = latex(rule.result, others)
+    if rule.op.precedence <= COMPARE:
+        written = rf"\left({written}\right)"
+    forward = f"{name_tex(g[rule.result])} = {written}"
+    return forward, [f"{bar_tex(g[x])} = {latex(d, g)}" for x, d in rule.gradients]

@@ -54,26 +54,31 @@ def rules_of(nodes: Sequence[Expr], known: set[Op]) -> list[RuleUse]:
     return found
 
 
-def rule_of(node: Expr) -> RuleUse:
+def rule_of(node: Expr, letters: Sequence[str] = LETTERS) -> RuleUse:
     """Apply an op's gradient to letters of the shapes that its operands have here."""
     op = node.op
     assert op is not None
     if len(node.types) > 1 or any(isinstance(v, Body) for v in node.settings.values()):
         return RuleUse(op, "Backpropagation through time: the gradient of a step, from the last step to the first")
-    letters = iter(LETTERS)
-    operands = tuple(i if isinstance(i, Constant) else Input(next(letters, "a"), i.shape, i.dtype) for i in node.inputs)
+    left = iter(letters)
+    operands = tuple(i if isinstance(i, Constant) else Input(next(left, "a"), i.shape, i.dtype) for i in node.inputs)
     drawn = [i for i in operands if not isinstance(i, Constant)]
     # In a formula of two operands y is the second of them.
-    whole = "y" if len(drawn) == 1 else "z"
-    names: dict[Expr, str] = {i: str(i.name).upper() if i.ndim > 1 else str(i.name) for i in drawn}
+    whole = "z" if any(i.name == "y" for i in drawn) else "y"
+    names: dict[Expr, str] = {i: capital(str(i.name), i.ndim) for i in drawn}
     result = op.make(operands, node.settings)
-    names[result] = whole.upper() if node.ndim > 1 else whole
+    names[result] = capital(whole, node.ndim)
     g = Input(None, result.shape, result.dtype)
     names[g] = f"{names[result]}_bar"
     pairs = local_gradients(result, [g], {i for i in drawn if is_float(i.dtype)})
     simple = simplify_all([d for _, d in pairs])
     gradients = [(letter, d) for (letter, _), d in zip(pairs, simple, strict=True)]
     return RuleUse(op, words_of(op), result, gradients, names)
+
+
+def capital(letter: str, ndim: int) -> str:
+    """Write the letter of a matrix as a capital one."""
+    return letter.upper() if ndim > 1 and len(letter) == 1 else letter
 
 
 def words_of(op: Op) -> str:

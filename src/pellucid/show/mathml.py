@@ -73,8 +73,8 @@ def mathml(latex: str, display: str = "block") -> str:
     return markup.replace("&#x000AF;", "&#x0203E;")
 
 
-def page(title: str, body: str) -> str:
-    """Return a page of HTML that holds its style and asks no network.
+def page(title: str, body: str, style: str = "") -> str:
+    """Return a page of HTML that holds its style, and more of it if given, and asks no network.
 
     Examples
     --------
@@ -88,7 +88,7 @@ def page(title: str, body: str) -> str:
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(title)}</title>
-<style>{STYLE}</style>
+<style>{STYLE}{style}</style>
 </head>
 <body>
 <h1>{escape(title)}</h1>
