@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Constant, Expr, Input, constant
 from pellucid.graph.operators import FUNCTIONS
 from pellucid.graph.pattern import Pattern, hole
+from pellucid.graph.phases import PHASES
 from pellucid.graph.rewrite import Journal, Rewriter, simplify, simplify_all
 from pellucid.graph.rule import FOLD, RULES, Rule, fill_holes
 from pellucid.graph.walk import topological
@@ -300,3 +302,69 @@ def test_outputs_simplified_together_share_what_they_share() -> None:
     a, b = simplify_all([pel.tanh(x + 0) * 1, pel.tanh(x) + 0])
     assert a is b
     assert not any(isinstance(n, Constant) for n in topological([a]))
+
+
+def test_families_can_be_left_out_one_by_one() -> None:
+    x = pel.vector("x")
+    e = pel.log(1 + pel.exp(x)) + 0
+    assert str(simplify(e, without=["stabilize"])) == "log(1 + exp(x))"
+    assert str(simplify(e, without="algebra")) == "softplus(x) + 0"
+    assert simplify(e, without=list(PHASES)) is e
+    with pytest.raises(ValueError, match=r"Received: \['reduction'\]\. Did you mean 'reductions'\?"):
+        simplify(e, without=["reduction"])
+
+
+@pytest.mark.parametrize("family", PHASES)
+def test_every_phase_has_rules_and_settles_alone(family: str) -> None:
+    assert pel.phases()[family]
+    for build in ZOO:
+        once = simplify(build(X, Y), families=[family])
+        assert simplify(once, families=[family]) is once
+
+
+def test_phases_are_listed_with_their_rules() -> None:
+    found = pel.phases()
+    assert [name for name in PHASES if name in found] == list(found)
+    assert sum(map(len, found.values())) == len(RULES)
+    assert RULES["log_sigmoid"] in set(found["stabilize"])
+    assert re.search(r"stabilize +\d+ rules: forms that neither overflow", str(found))
+
+
+A, B = Input("A", (3, 3), "float64"), Input("B", (3, 3), "float64")
+V = Input("v", (3,), "float64")
+FORMS = {
+    "3 * 2 * x": (lambda: 3 * (X * 2), "6 * x"),
+    "negative multiple": (lambda: -(2 * X), "-2 * x"),
+    "negative difference": (lambda: -(X - S), "s - x"),
+    "numbers of a sum": (lambda: (1 + X) - 3 + 5, "3 + x"),
+    "nothing left of the numbers": (lambda: 1 - (1 - X), "x"),
+    "numbers that do not add up exactly": (lambda: 1e-20 + (1 + X), "1e-20 + (1 + x)"),
+    "quotient of numbers": (lambda: (6 * X) / 3, "2 * x"),
+    "quotient that is not whole": (lambda: (2 * X) / 3, "2 * x / 3"),
+    "sum of sums": (lambda: X.sum(axis=0).sum(), "x.sum()"),
+    "mean of means": (lambda: X.mean(axis=1).mean(), "x.mean()"),
+    "greatest of greatest": (lambda: X.max(axis=0).max(axis=0), "x.max()"),
+    "number out of a sum": (lambda: (3 * X).sum(axis=1), "3 * x.sum(axis=1)"),
+    "number out of a maximum": (lambda: (2 * X).max(), "2 * x.max()"),
+    "maximum of a negative": (lambda: (-X).max(), "-x.min()"),
+    "sum of a transpose": (lambda: X.T.sum(), "x.sum()"),
+    "sum over count": (lambda: X.sum(axis=1) / 4, "x.mean(axis=1)"),
+    "repeated number": (lambda: pel.broadcast_like(S, X).sum(), "12 * s"),
+    "product of transposes": (lambda: (A.T @ B.T).T, "B @ A"),
+    "identity": (lambda: A @ pel.eye(3, dtype="float64"), "A"),
+    "vector first": (lambda: (A @ B) @ V, "A @ (B @ v)"),
+    "inverse times": (lambda: pel.inv(A) @ V, "solve(A, v)"),
+    "inverse of inverse": (lambda: pel.inv(pel.inv(A)), "A"),
+    "log det": (lambda: pel.log(pel.abs(pel.det(A @ B))), "logabsdet(A) + logabsdet(B)"),
+    "det of inverse": (lambda: pel.det(pel.inv(A)), "1 / det(A)"),
+    "trace of a product": (lambda: pel.trace(A @ B), "(A * B.T).sum()"),
+    "chosen twice": (lambda: pel.where(X > 0, pel.where(X > 0, X, S), X), "x"),
+    "derivative of tanh": (lambda: pel.grad(pel.tanh(S), S), "1 - tanh(s) ** 2"),
+    "derivative of sigmoid": (lambda: pel.grad(pel.sigmoid(S), S), "sigmoid(s) * (1 - sigmoid(s))"),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_forms_read_as_expected(form: str) -> None:
+    build, written = FORMS[form]
+    assert str(simplify(build())) == written

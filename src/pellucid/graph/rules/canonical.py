@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.expr import Expr
+from pellucid.graph.expr import Expr, constant
 from pellucid.graph.ops.elementwise import multiply, negative
 from pellucid.graph.pattern import Number
 from pellucid.graph.rule import Rule, is_number, rule
@@ -38,7 +38,7 @@ def safe_product(a: Expr, b: Expr) -> bool:
 
 @rule("canonical", examples=two_numbers)
 def multiply_numbers(a: Number, b: Number, x: Any) -> Any:
-    return a * (b * x), lambda a, b, x: (a * b) * x if safe_product(a, b) else None
+    return a * (b * x), lambda a, b, x: constant(a.value * b.value) * x if safe_product(a, b) else None
 
 
 @rule("canonical", examples=lambda rng: (matrix(rng), 3.0, matrix(rng)))
