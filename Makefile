@@ -12,7 +12,7 @@ INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
-.PHONY: tour test slow lint format clean
+.PHONY: tour test slow peers lint format clean
 
 tour: $(INSTALLED)
 	$(BIN)/pellucid tour
@@ -22,6 +22,10 @@ test: lint
 
 slow: $(INSTALLED_DEV)
 	$(BIN)/pytest -m slow --timeout=1800
+
+peers: $(INSTALLED_DEV)
+	$(INSTALL) ".[dev,peers]"
+	KERAS_BACKEND=jax $(BIN)/pytest -m peer
 
 lint: $(INSTALLED_DEV)
 	$(BIN)/ruff format --check

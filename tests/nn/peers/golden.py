@@ -1,7 +1,7 @@
 """Write the golden values of families of cases, as Keras computes them: ``python tests/nn/peers/golden.py optimizers``.
 
-A family is a file ``FAMILY.py`` beside this one with ``CASES``, a dict by name, and ``by_keras(case)``, which returns arrays
-by name.
+A family is a file ``FAMILY.py`` beside this one with ``CASES``, a dict by name, and ``by_keras(name)``, which returns
+arrays by name.
 """
 
 from __future__ import annotations
