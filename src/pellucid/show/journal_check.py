@@ -238,8 +238,9 @@ COMPARISONS: dict[str, Any] = {
 def assumption(when: str, values: Mapping[str, Any]) -> Any:
     """Compute a rule's assumption where it is written in one of the usual ways, and None where it is not.
 
-    These are ``x > 0``, ``x, y > 0``, ``y is finite`` and ``x is not singular``, each with ``where c fails`` or
-    ``where c holds`` or without; and ``1 where x = 0``, by which a rule says what it takes the value to be there.
+    These are ``x > 0``, ``x, y > 0``, ``y is finite``, ``x is not singular`` and ``the sum of x stays in range``, each
+    with ``where c fails`` or ``where c holds`` or without; and ``1 where x = 0``, by which a rule says what it takes
+    the value to be there.
 
     Examples
     --------
@@ -265,6 +266,10 @@ def plain_assumption(when: str, values: Mapping[str, Any]) -> Any:
     if described is not None and described[1] in values:
         value = values[described[1]]
         return np.isfinite(value) if described[2] == "finite" else np.linalg.cond(value) < 1 / np.finfo(value.dtype).eps
+    summed = re.fullmatch(r"the sum of (\w+) stays in range", when)
+    if summed is not None and summed[1] in values:
+        with np.errstate(over="ignore"):
+            return np.isfinite(np.sum(values[summed[1]]))
     compared = re.fullmatch(r"(\w+(?:, \w+)*) (>=|<=|>|<|!=|=) ([-\d.]+)", when)
     if compared is None or not all(n in values for n in compared[1].split(", ")):
         return None
