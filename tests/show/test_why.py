@@ -31,6 +31,11 @@ def test_an_element_of_a_layer_is_a_sum_of_products():
     )
 
 
+def test_positions_are_told_from_the_index_of_a_name():
+    W2 = pel.shared([[1.0], [2.0]], "W2")
+    assert r"X_{0, 0} \, (W_{2})_{0, 0} + X_{0, 1} \, (W_{2})_{1, 0}" in pel.why(X @ W2, (0, 0), DATA).latex()
+
+
 def test_levels_open_into_one_another():
     p = pel.softmax(pel.tanh(X @ W) @ W + b)
     w = pel.why(p, (1, 0), DATA, depth=3)

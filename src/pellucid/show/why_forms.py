@@ -120,7 +120,11 @@ def short(value: Any, digits: int = 4) -> Constant:
 def tex_name(w: Why) -> str:
     """Write the name of an element in LaTeX."""
     name = name_tex(w.scene.name(w.expr))
-    return indexed(name, ", ".join(map(str, w.index))) if w.index else name
+    index = ", ".join(map(str, w.index))
+    if not index:
+        return name
+    # The 2 of W with index 2 is no position.
+    return rf"({name})_{{{index}}}" if "_" in name else indexed(name, index)
 
 
 def arithmetic(w: Why, form: Form) -> Any:
