@@ -179,7 +179,7 @@ def _flipped(x: Expr, axis: Any = None) -> dict[str, Any]:
     cost=0,
 )
 def flip(xp: Any, x: Any, axis: Any = None) -> Any:
-    r"""The elements in reverse order along axes.
+    r"""The elements in reverse order along axes, :math:`y_i = x_{n - 1 - i}`.
 
     Examples
     --------

@@ -19,7 +19,7 @@ BITS, INTEGERS = "biu", "iu"
     commutative=True,
 )
 def bitwise_and(xp: Any, x: Any, y: Any) -> Any:
-    r"""Bits that are set in both of every pair of integers; of booleans, whether both hold.
+    r"""Bits that are set in both of every pair of integers, :math:`x \mathbin{\&} y`; of booleans, whether both hold.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def bitwise_and(xp: Any, x: Any, y: Any) -> Any:
     commutative=True,
 )
 def bitwise_or(xp: Any, x: Any, y: Any) -> Any:
-    r"""Bits that are set in either of every pair of integers; of booleans, whether either holds.
+    r"""Bits that are set in either of every pair of integers, :math:`x \mid y`; of booleans, whether either holds.
 
     Examples
     --------
@@ -74,7 +74,7 @@ def bitwise_or(xp: Any, x: Any, y: Any) -> Any:
     commutative=True,
 )
 def bitwise_xor(xp: Any, x: Any, y: Any) -> Any:
-    r"""Bits that are set in just one of every pair of integers; of booleans, whether just one holds.
+    r"""Bits that are set in one alone of every two integers, :math:`x \oplus y`; of booleans, whether one alone holds.
 
     Examples
     --------

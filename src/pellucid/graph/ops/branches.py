@@ -150,6 +150,7 @@ def _example(rng: np.random.Generator) -> list[Any]:
     cost=0,
     tex=_tex,
     text=_text,
+    behind="cond",
 )
 def branch(xp: Any, predicate: Any, *operands: Any, then: Any = None, otherwise: Any = None) -> Any:
     r"""The op behind `cond`: a condition, and what either branch uses from outside.

@@ -63,7 +63,7 @@ def _first_wins_or_is_alone(chooses: str) -> Any:
     grad=_first_wins_or_is_alone("greater_equal"),
 )
 def fmax(xp: Any, x: Any, y: Any) -> Any:
-    r"""Greater of every pair of elements, the other one where one is not a number.
+    r"""Greater of every pair of elements, :math:`\max(x, y)`, the other one where one is not a number.
 
     Examples
     --------
@@ -81,7 +81,7 @@ def fmax(xp: Any, x: Any, y: Any) -> Any:
     grad=_first_wins_or_is_alone("less_equal"),
 )
 def fmin(xp: Any, x: Any, y: Any) -> Any:
-    r"""Lesser of every pair of elements, the other one where one is not a number.
+    r"""Lesser of every pair of elements, :math:`\min(x, y)`, the other one where one is not a number.
 
     Examples
     --------
@@ -198,7 +198,7 @@ def _not_infinite(x: Any, g: Any) -> Any:
     grad=lambda g, y, x, nan, posinf, neginf: _not_infinite(x, g),
 )
 def nan_to_num(xp: Any, x: Any, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
-    r"""Every element that is a number, with others in the place of what is not a number and of infinities.
+    r"""Every element that is a number, :math:`y = x`; others in the place of what is not a number and of infinities.
 
     Parameters
     ----------

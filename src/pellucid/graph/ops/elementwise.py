@@ -244,7 +244,7 @@ def _cast_grad(g: Any, y: Any, x: Any, dtype: Any) -> Any:
     cost=0,
 )
 def cast(xp: Any, x: Any, dtype: Any = None) -> Any:
-    r"""The same numbers in another dtype; `config.floatx` without one. Real numbers lose their fraction in integers.
+    r"""The same numbers in another dtype, :math:`y = x`; `config.floatx` without one. In integers they lose their fraction.
 
     Examples
     --------

@@ -143,7 +143,14 @@ def gather(xp: Any, x: Any, *indices: Any, index: Any = ()) -> Any:
 
 @public
 def getitem(x: Any, index: Any) -> Any:
-    r"""What ``x[index]`` means: a part by integers, slices, ``None``, ``...`` and arrays of integers."""
+    r"""What ``x[index]`` means: a part by integers, slices, ``None``, ``...`` and arrays of integers.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> pel.matrix("x")[0, ::2]
+    x[0, ::2]
+    """
     if isinstance(x, Pattern):
         return slice_(x, index)
     parts, arrays = written_out(x, index)

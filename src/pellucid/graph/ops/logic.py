@@ -160,7 +160,7 @@ def logical_not(xp: Any, x: Any) -> Any:
     commutative=True,
 )
 def logical_xor(xp: Any, x: Any, y: Any) -> Any:
-    r"""Whether just one of every pair holds; a number holds if it is not 0.
+    r"""Whether one alone of every pair holds, :math:`(x \vee y) \wedge \neg (x \wedge y)`; a number does if not 0.
 
     Examples
     --------
@@ -174,7 +174,7 @@ def logical_xor(xp: Any, x: Any, y: Any) -> Any:
 
 @op(tex=r"\operatorname{{isnan}}({0:_})", result=BOOL, differentiable=False)
 def isnan(xp: Any, x: Any) -> Any:
-    r"""Whether an element is not a number.
+    r"""Whether an element is not a number, which alone is unlike itself, :math:`x \ne x`.
 
     Examples
     --------
@@ -187,7 +187,7 @@ def isnan(xp: Any, x: Any) -> Any:
 
 @op(tex=r"\operatorname{{isfinite}}({0:_})", result=BOOL, differentiable=False)
 def isfinite(xp: Any, x: Any) -> Any:
-    r"""Whether an element is a number, and not infinite.
+    r"""Whether an element is a number, and not infinite, :math:`|x| < \infty`.
 
     Examples
     --------

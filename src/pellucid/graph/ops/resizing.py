@@ -91,9 +91,10 @@ def _cost(node: Expr, size: Any) -> Any:
     normalize=_settings,
     examples=_examples,
     cost=_cost,
+    behind="resize",
 )
 def resample(xp: Any, images: Any, size: Any = None, interpolation: Any = "bilinear", antialias: Any = False) -> Any:
-    r"""Images of another size by one matrix of weights for each axis; `resize` is this, or takes the nearest elements.
+    r"""Images of another size by one matrix of weights for each axis, :math:`A x B^\top`; `resize` is this, or a choice.
 
     Examples
     --------

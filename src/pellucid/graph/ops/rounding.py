@@ -116,7 +116,7 @@ def ceil(xp: Any, x: Any) -> Any:
 @also("fix")
 @op(tex=r"\operatorname{{trunc}}({0:_})", differentiable=False)
 def trunc(xp: Any, x: Any) -> Any:
-    r"""Every element without its fraction: the nearest integer towards 0.
+    r"""Every element without its fraction, :math:`\operatorname{sign}(x) \lfloor |x| \rfloor`: the nearest towards 0.
 
     Examples
     --------
@@ -129,7 +129,7 @@ def trunc(xp: Any, x: Any) -> Any:
 
 @op(tex=r"\operatorname{{rint}}({0:_})", floats=True, differentiable=False)
 def rint(xp: Any, x: Any) -> Any:
-    r"""Nearest integer to every element, as a real number; halves go to the even one.
+    r"""Nearest integer to every element, :math:`|y - x| \le \frac{1}{2}`, as a real number; halves go to the even one.
 
     Examples
     --------

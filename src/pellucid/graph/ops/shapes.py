@@ -113,7 +113,7 @@ def _reshape_text(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
     cost=0,
 )
 def reshape(xp: Any, x: Any, shape: Any = ()) -> Any:
-    r"""Another shape for the same elements in the same order.
+    r"""Another shape for the same elements in the same order, as :math:`y_{i n + j} = x_{ij}` for :math:`n` columns.
 
     Parameters
     ----------
@@ -196,7 +196,7 @@ def _expanded(x: Expr, axis: tuple[int, ...]) -> Type:
     cost=0,
 )
 def expand_dims(xp: Any, x: Any, axis: Any = 0) -> Any:
-    r"""New axes of length 1, at the places they will have.
+    r"""New axes of length 1, at the places they will have, :math:`y_{i1j} = x_{ij}`.
 
     Examples
     --------
@@ -226,7 +226,7 @@ def _squeezed_axes(x: Expr, axis: Any = None) -> dict[str, Any]:
     cost=0,
 )
 def squeeze(xp: Any, x: Any, axis: Any = None) -> Any:
-    r"""Axes of length 1 taken away, all that are known to be without ``axis``.
+    r"""Axes of length 1 taken away, :math:`y_{ij} = x_{i1j}`, all that are known to be without ``axis``.
 
     Examples
     --------
@@ -301,7 +301,7 @@ def _target(x: Expr, shape: Any) -> dict[str, Any]:
     cost=0,
 )
 def broadcast_to(xp: Any, x: Any, shape: Any = ()) -> Any:
-    r"""The same elements repeated to a larger shape.
+    r"""The same elements repeated to a larger shape, :math:`y_{ij} = x_j` or :math:`y_{ij} = x_{i1}`.
 
     Examples
     --------
@@ -348,7 +348,7 @@ def _size_text(operands: tuple[Any, ...], settings: Any) -> list[Any]:
     cost=0,
 )
 def size(xp: Any, x: Any, axis: Any = None, dtype: Any = None) -> Any:
-    r"""The number of elements along axes, as int64 unless another dtype is asked for.
+    r"""The number of elements along axes, :math:`n_1 n_2 \cdots`, as int64 unless another dtype is asked for.
 
     Examples
     --------

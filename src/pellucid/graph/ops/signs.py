@@ -69,7 +69,7 @@ def _heaviside_grad(g: Any, z: Any, x: Any, y: Any) -> Any:
 
 @op(tex=r"\operatorname{{H}}({0:_}, {1:_})", floats=True, edge=(0.0,), grad=_heaviside_grad)
 def heaviside(xp: Any, x: Any, y: Any) -> Any:
-    r"""Step of every element: 0 below 0, 1 above, and the second element at 0.
+    r"""Step of every element, 0 where :math:`x < 0`, 1 where :math:`x > 0`, and the second element at 0.
 
     Examples
     --------

@@ -85,6 +85,7 @@ def _example(rng: np.random.Generator) -> list[Any]:
     cost=0,
     tex=lambda operands, settings: [r"\operatorname{while}(", *_pieces(operands, settings)],
     text=lambda operands, settings: ["while_loop(", *_pieces(operands, settings)],
+    behind="while_loop",
 )
 def while_steps(xp: Any, *operands: Any, condition: Any = None, step: Any = None, states: Any = 0) -> Any:
     r"""The op behind `while_loop`: its operands are the first states, and what every step uses alike.
