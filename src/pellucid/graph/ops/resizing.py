@@ -94,7 +94,7 @@ def _cost(node: Expr, size: Any) -> Any:
     behind="resize",
 )
 def resample(xp: Any, images: Any, size: Any = None, interpolation: Any = "bilinear", antialias: Any = False) -> Any:
-    r"""Images of another size by one matrix of weights for each axis, :math:`A x B^\top`; `resize` is this, or a choice.
+    r"""Images of another size by a matrix of weights for each axis, :math:`A x B^\top`; `resize` writes it.
 
     Examples
     --------
