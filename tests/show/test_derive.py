@@ -95,6 +95,9 @@ def test_steps_are_numbered_down_to_the_variable_with_their_numbers(rng):
         "4.   W1_bar = 0.01 * W1 + X.T @ z1_bar",
     ):
         assert line in written.splitlines()
+    assert (
+        "  W1_bar = 0.01 * W1 + X.T @ (((softmax(z2) - one_hot(y, 2, dtype=float64)) @ W2.T) * (1 - h ** 2))" in written
+    )
     assert "W1_bar = [[" in written
     assert "the steps give exactly what pel.grad gives" in written or "of its largest element" in written
 

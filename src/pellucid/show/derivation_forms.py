@@ -15,7 +15,7 @@ from pellucid.show.derivation import Derivation, DerivationStep, letters_in
 from pellucid.show.derivation_rules import RuleUse
 from pellucid.show.given import array_text, figure, value_tex
 from pellucid.show.letters import bar_tex, domain_tex, name_tex
-from pellucid.show.loop_results import Unfolding
+from pellucid.show.loop_results import Unfolding, results_used
 from pellucid.show.mathml import mathml
 from pellucid.show.recurrences import Latex, Line, Plain, Style
 from pellucid.show.tex import latex
@@ -64,6 +64,16 @@ class Notes:
         """Write the gradient of one step."""
         return self.unfolding.formula(step.gradient, self.bar(step.name), self.names)
 
+    def altogether(self) -> list[Line]:
+        """Write what `grad` returns, where it is more than the last step; a loop is best left in steps."""
+        pairs = zip(self.derivation.results, self.derivation.gradients, strict=True)
+        letters = {s.letter for s in self.derivation.steps}
+        return [
+            (self.bar(step.name), self.style.write(gradient, self.names))
+            for step, gradient in pairs
+            if letters & set(topological([step.gradient])) and not results_used(gradient, self.names)
+        ]
+
 
 def text_notes(derivation: Derivation) -> Notes:
     """Return the notes in Python's notation."""
@@ -88,7 +98,9 @@ def as_text(derivation: Derivation) -> str:
         lines += [f"{INDENT}{rule_text(rule)}" for rule in step.rules]
         lines += [f"{INDENT}({note})" for note in step.notes]
         lines += [f"{INDENT}{name} = {shown}" for name, shown in numbers(step)]
-    return "\n".join([*lines, *checked(derivation)])
+    whole = [f"  {left} = {right}" for left, right in notes.altogether()]
+    told = ["", "Altogether, as pel.grad returns it:", *whole] if whole else []
+    return "\n".join([*lines, *told, *checked(derivation)])
 
 
 def rule_text(rule: RuleUse) -> str:
@@ -146,6 +158,9 @@ def as_html(derivation: Derivation) -> str:
         f"below it: {mathml(bar, 'inline')}.</p>"
     )
     parts.append("<ol class='steps'>\n" + "\n".join(step_html(step, notes) for step in derivation.steps) + "\n</ol>")
+    whole = notes.altogether()
+    if whole:
+        parts.append(f"<h2>Altogether</h2>\n{mathml(split(whole))}")
     parts += [f"<p class='note'>{escape(line)}</p>" for line in checked(derivation) if line]
     return "\n".join(parts)
 
