@@ -282,8 +282,3 @@ def cast_there_and_back(x: Any, wide: Any, narrow: Any) -> Any:
         return x if x.dtype == narrow and np.can_cast(narrow, wide, "safe") else None
 
     return cast(cast(x, dtype=wide), dtype=narrow), back
-
-
-@rule("shapes", examples=lambda rng: (np.array(2.0), np.dtype("float32")))
-def cast_number(x: Any, dtype: Any) -> Any:
-    return cast(x, dtype=dtype), lambda x, dtype: constant(x.value.astype(dtype)) if isinstance(x, Constant) else None
