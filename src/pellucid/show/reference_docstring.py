@@ -6,12 +6,12 @@ import inspect
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 SPAN = re.compile(r":math:`(?P<math>[^`]*)`|``(?P<code>[^`]+)``|`(?P<name>[^`]+)`|\*(?P<stress>[^*\s][^*]*)\*")
 
 
-class Described(NamedTuple):
+@dataclass(frozen=True)
+class Described:
     """A parameter, a result or an error: its name, its type, and what is said of it."""
 
     name: str

@@ -44,7 +44,7 @@ def facts(entry: Entry) -> list[Fact]:
 
 def line(described: Described, typed: bool = False) -> str:
     """Write a parameter, a result or an error in one line."""
-    name, kind, about = described
+    name, kind, about = described.name, described.type, described.about
     if typed and not kind:
         return f"{about} ({name})" if about else name
     return f"``{name}``" + (f" ({kind})" if kind else "") + (f": {about}" if about else "")

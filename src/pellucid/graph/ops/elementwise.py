@@ -244,7 +244,7 @@ def _cast_grad(g: Any, y: Any, x: Any, dtype: Any) -> Any:
     cost=0,
 )
 def cast(xp: Any, x: Any, dtype: Any = None) -> Any:
-    r"""The same numbers in another dtype, :math:`y = x`; `config.floatx` without one. In integers they lose their fraction.
+    r"""The same numbers in another dtype, :math:`y = x`; `config.floatx` without one. Integers have no fraction.
 
     Examples
     --------
