@@ -72,7 +72,7 @@ def test_an_unknown_dimension_that_turns_out_to_be_one_is_refused_when_it_runs(b
     values = {x: np.ones(1, "float32"), y: np.ones(3, "float32")}
     with pytest.raises(ShapeError, match=r"dimension -1 of x was unknown and is 1 here, where another operand has 3"):
         by_numpy([x + y], values)
-    with pytest.raises(ShapeError, match=r"x \+ y .*test_types.py.*operands of shapes \(2,\), \(3,\)"):
+    with pytest.raises(ShapeError, match=r"x \+ y: shapes \(2,\) and \(3,\) do not broadcast"):
         by_numpy([x + y], {**values, x: np.ones(2, "float32")})
 
 

@@ -147,7 +147,7 @@ def test_gradients_are_right(
         ),
         (
             lambda: losses.mean_squared_error(COLUMNS, pel.matrix("p", shape=("n", 2))),
-            r"mean_squared_error: .* Received: y_true=t of shape \(n, 3\) and y_pred=p of shape \(n, 2\)$",
+            r"mean_squared_error: .* Received: y_true=t of shape \(n, 3\) and y_pred=p of shape \(n, 2\)\n",
         ),
         (
             lambda: losses.sparse_categorical_crossentropy(COLUMNS, SCORES),

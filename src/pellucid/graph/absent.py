@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from pellucid.graph.errors import near_miss
 
@@ -20,6 +21,50 @@ ABSENT: dict[str, str] = {
     **dict.fromkeys(("put", "place", "putmask", "copyto", "fill_diagonal"), _CHANGES),
 }
 """Why there is no function of this name."""
+
+RUN = "Use pel.function([...], expression), or expression.eval({input: value})."
+"""How an expression comes to have a value."""
+
+FLOAT = f"Write pel.sin(x) for math.sin(x). {RUN}"
+"""What to write for the functions of Python's math."""
+
+_BACKWARD = "The gradient is an expression of its own: pel.grad(cost, wrt)."
+_KEEPS = "Only shared variables (pel.shared) keep a value. Write updates={w: w + 1} in pel.function, for w += 1."
+_NO_VALUE = "An expression has no value until it runs. " + RUN
+
+ELSEWHERE: dict[str, str] = {
+    **dict.fromkeys(("item", "numpy", "tolist", "data", "value", "cpu"), _NO_VALUE),
+    **dict.fromkeys(("get_value", "set_value"), _KEEPS),
+    **dict.fromkeys(("backward", "grad"), _BACKWARD),
+    "detach": "Write pel.stop_gradient(x).",
+    "dim": "The number of axes is x.ndim.",
+    "permute": "Write x.transpose(1, 0), say.",
+    "unsqueeze": "Write pel.expand_dims(x, axis).",
+    "view": "Write x.reshape(shape).",
+}
+"""What arrays have in other libraries, and what to write here."""
+
+
+def why_no_method(name: str, functions: Iterable[str], methods: Iterable[str]) -> str:
+    """Return a sentence that begins with a space: what to write in the place of an attribute that is not there."""
+    if name in ELSEWHERE:
+        return f" {ELSEWHERE[name]}"
+    if name in functions:
+        return f" It is a function: pel.{name}(x)."
+    return near_miss(name, (m for m in methods if not m.startswith("_"))) or why_absent(name, functions)
+
+
+def instead_of_truth(e: Any) -> str:
+    """Return what to write where Python asks whether an expression holds."""
+    if getattr(e.op, "name", None) in ("equal", "not_equal"):
+        return (
+            "Whether two expressions are the same one is `a is b`, and for a list any(e is x for e in a_list); "
+            "to choose by their values, use pel.where(condition, a, b)."
+        )
+    return (
+        "Use pel.where(condition, a, b) or pel.cond to choose by it; pel.maximum(x, y) for max(x, y); "
+        "(x > 0) & (x < 1) for 0 < x < 1; &, | and ~ for and, or and not."
+    )
 
 
 def why_absent(name: str, known: Iterable[str]) -> str:

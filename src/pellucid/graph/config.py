@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+from pellucid.graph.errors import NoSuchNameError, OptionError, near_miss
+
+FLOATS = ("float32", "float64", "float16", "bfloat16")
+"""The dtypes that Python numbers may become."""
 
 
 @dataclass
@@ -17,6 +23,13 @@ class Config:
     """
 
     floatx: str = "float32"
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in self.__dataclass_fields__:
+            raise NoSuchNameError(f"pel.config has no {name!r}.{near_miss(name, self.__dataclass_fields__)}")
+        if value not in FLOATS:
+            raise OptionError(f"Expected {name} to be one of {', '.join(FLOATS)}. Received: {value!r}")
+        super().__setattr__(name, value)
 
 
 config = Config()

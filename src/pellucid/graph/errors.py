@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -44,7 +44,7 @@ class PellucidError(Exception):
         return self
 
 
-def brief(e: Expr) -> str:
+def brief(e: Any) -> str:
     """Write an expression for a message: its name, or the beginning of its formula.
 
     Examples

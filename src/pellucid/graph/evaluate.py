@@ -13,10 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import InputError, LinAlgError, PellucidError, ShapeError
-from pellucid.graph.expr import Constant, Expr, agree
+from pellucid.graph.errors import InputError, LinAlgError, PellucidError, ShapeError, brief
+from pellucid.graph.expr import Constant, Expr, Input, agree
 from pellucid.graph.op import OUTPUT, Body
-from pellucid.graph.places import place_text
 from pellucid.graph.types import Unknown, shape_text
 from pellucid.graph.walk import topological
 
@@ -80,7 +79,7 @@ def evaluate(xp: Any, outputs: Sequence[Expr], values: Mapping[Expr, Any], watch
             known[node] = node.value
             continue
         if node.op is None:
-            raise InputError(f"{node} is needed and has no value")
+            raise InputError(f"{node} is needed and has no value").about([node])
         known[node] = compute(xp, node, [known[i] for i in node.inputs])
         if watch is not None:
             watch(node, known[node])
@@ -108,21 +107,20 @@ def compute(xp: Any, node: Expr, operands: list[Any]) -> Any:
         raise
     except np.linalg.LinAlgError as error:
         raise LinAlgError(
-            f"{node}{written_at(node)}: {error}. Where that cannot be helped, a small multiple of the identity added "
+            f"{brief(node)}: {error}. Where that cannot be helped, a small multiple of the identity added "
             "to the matrix makes it regular: A + 1e-6 * pel.eye(n)"
-        ) from error
+        ).about([node]) from error
     except (ValueError, TypeError, IndexError) as error:
-        shapes = ", ".join(shape_text(np.shape(o)) for o in operands)
-        raise ShapeError(f"{node}{written_at(node)}: {error} (operands of shapes {shapes})") from error
+        raise ShapeError(misfit(node, operands) or f"{brief(node)}: {error}").about([node, *node.inputs]) from error
     if len(node.types) > 1 or op is OUTPUT:
         return value
     if xp is np:
         value = np.asarray(value)
     if value.dtype != node.dtype or not agree(value.shape, concrete(node, value)):
         raise ShapeError(
-            f"{node}{written_at(node)} was to be {node.type} and came out as {value.dtype} {shape_text(value.shape)}: "
+            f"{brief(node)} was to be {node.type} and came out as {value.dtype} {shape_text(value.shape)}: "
             "an unknown size does not fit, or the op breaks its own rule"
-        )
+        ).about([node, *node.inputs])
     return value
 
 
@@ -143,11 +141,21 @@ def check_unknown_sizes(node: Expr, operands: list[Any], core: int) -> None:
             others = {np.shape(v)[-axis] for v in operands if np.ndim(v) >= axis}
             if others != {1}:
                 raise ShapeError(
-                    f"{node}{written_at(node)}: dimension {-axis} of {operand} was unknown and is 1 here, where "
-                    f"another operand has {max(others)}. If it is meant to broadcast, declare it: shape=(..., 1, ...)"
-                )
+                    f"{brief(node)}: dimension {-axis} of {brief(operand)} was unknown and is 1 here, where another "
+                    f"operand has {max(others)}. If it is meant to broadcast, declare it: shape=(..., 1, ...)"
+                ).about([node, *node.inputs])
 
 
-def written_at(node: Expr) -> str:
-    """Say where an expression was written."""
-    return f" (written at {place_text(node.origin)})" if node.origin else ""
+def misfit(node: Expr, operands: list[Any]) -> str:
+    """Say what does not fit now that all sizes are known, in the words of the op's own rule if it can tell."""
+    op, shapes = node.op, [np.shape(o) for o in operands]
+    assert op is not None
+    if any(0 in shape for shape in shapes):
+        given = " and ".join(map(shape_text, shapes))
+        return f"{brief(node)}: there is nothing to compute it from. Received: empty data, of shape {given}"
+    known = [Input(brief(i), shape, i.dtype) for i, shape in zip(node.inputs, shapes, strict=True)]
+    try:
+        op.types_of(tuple(known), node._settings)
+    except ShapeError as error:
+        return str(error)
+    return ""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.graph.above import above
-from pellucid.graph.errors import DtypeError, ShapeError
+from pellucid.graph.errors import DtypeError, ShapeError, UseError, brief
 from pellucid.graph.methods import Methods
 from pellucid.graph.operators import call
 from pellucid.graph.places import place_of_writing
@@ -81,6 +81,10 @@ class Expr(Methods):
         """The dimensions: integers, names, or unknown."""
         return self.types[0].shape
 
+    @shape.setter
+    def shape(self, shape: object) -> None:
+        raise UseError(f"The shape of {brief(self)} never changes. Write x = x.reshape(shape)").about([self])
+
     @property
     def dtype(self) -> np.dtype[Any]:
         """NumPy's dtype of the value."""
@@ -138,20 +142,20 @@ class Expr(Methods):
         return self
 
     def __reduce__(self) -> Any:
-        raise TypeError(f"The expression {self} cannot be pickled, because what it is depends on which object it is.")
-
-    def __bool__(self) -> bool:
-        raise TypeError(
-            f"The truth value of the expression {self} is not known until it runs. "
-            "Use pel.where(condition, a, b) to choose by it, or `is` to compare expressions themselves."
+        raise UseError(
+            f"The expression {brief(self)} cannot be pickled, because what it is depends on which object it is. "
+            "Save the values of its shared variables"
         )
 
     def __len__(self) -> int:
-        if self.ndim and isinstance(self.shape[0], int):
+        if not self.ndim:
+            raise UseError(f"{brief(self)} is one number, which has no length and no elements").about([self])
+        if isinstance(self.shape[0], int):
             return self.shape[0]
-        raise TypeError(
-            f"The length of {self}, of shape {shape_text(self.shape)}, is not known while the graph is built."
-        )
+        raise UseError(
+            f"The length of {brief(self)}, of shape {shape_text(self.shape)}, is not known until it runs. Declare it, "
+            "as in shape=(3,); take the mean with .mean(); go through the elements with pel.map or pel.scan"
+        ).about([self])
 
     def __iter__(self) -> Iterator[Expr]:
         return (self[i] for i in range(len(self)))
@@ -171,7 +175,7 @@ class Input(Expr):
 
     def __init__(self, name: str | None = None, shape: Sequence[Dim | None] = (), dtype: Any = None) -> None:
         if name is not None and not isinstance(name, str):
-            raise TypeError(f"Expected the name of an input first, as in pel.vector('x'). Received: {name!r}")
+            raise UseError(f"Expected the name of an input first, as in pel.vector('x'). Received: {name!r}")
         super().__init__(None, (), (), (Type(as_shape(shape), as_dtype(dtype)),), name)
 
 
@@ -247,7 +251,7 @@ class Shared(Expr):
         if array.shape != self.shape:
             raise ShapeError(
                 f"{self} has shape {shape_text(self.shape)}. Received: a value of shape {shape_text(array.shape)}"
-            )
+            ).about([self])
         self.storage = array.copy()
 
 
@@ -330,7 +334,9 @@ def promote(operands: Sequence[Any], to_float: bool = False) -> list[Expr]:
     try:
         same = [as_expr(o, dtype if _is_weak(o) else None) for o in operands]
     except DtypeError as error:
-        raise DtypeError(f"{error}, in an expression of {', '.join(str(e) for e in strong)}") from error
+        raise DtypeError(
+            f"{error}, in an expression of {', '.join(brief(e) for e in strong)}. Cast one to a wider dtype first"
+        ).about(strong) from error
     return [e if e.dtype == dtype else call("cast", e, dtype=dtype) for e in same]
 
 

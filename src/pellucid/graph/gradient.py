@@ -14,7 +14,7 @@ from typing import Any, overload
 import numpy as np
 
 from pellucid.graph.collecting import uncollected
-from pellucid.graph.errors import DisconnectedError, DtypeError, GradientError, OptionError, ShapeError
+from pellucid.graph.errors import DisconnectedError, DtypeError, GradientError, OptionError, ShapeError, brief
 from pellucid.graph.expr import Expr, agree, as_expr, constant
 from pellucid.graph.op import OUTPUT, Op, op
 from pellucid.graph.operators import call
@@ -112,9 +112,9 @@ def grad(
     check_real([*([] if cost is None else [cost]), *many], "pel.grad(cost, wrt)")
     if cost is not None and cost.ndim != 0:
         raise GradientError(
-            f"The gradient is that of a scalar. Received: {cost}, of shape {shape_text(cost.shape)}; "
+            f"The gradient is that of a scalar. Received: {brief(cost)}, of shape {shape_text(cost.shape)}; "
             "sum it or take its mean first"
-        )
+        ).about([cost])
     costs = [] if cost is None or cost in known else [cost]
     check_connected([*costs, *known], many, constants, disconnected)
     ones = [constant(1.0, c.dtype) for c in costs]
@@ -213,14 +213,14 @@ def as_list(expressions: Any) -> list[Any]:
 
 def check_real(expressions: Sequence[Any], usage: str) -> None:
     """Refuse what has no gradient."""
-    if not all(isinstance(e, Expr) for e in expressions):
-        raise GradientError(f"Expected expressions: {usage}. Received a value, which has no gradient")
     for e in expressions:
+        if not isinstance(e, Expr):
+            raise GradientError(f"Expected expressions: {usage}. Received: {e!r}, which has no gradient")
         if not is_float(e.dtype):
             raise GradientError(
-                f"A gradient needs real numbers. Received: {e}, which is {e.dtype}; "
+                f"A gradient needs real numbers. Received: {brief(e)}, which is {e.dtype}; "
                 "declare it with dtype='float32', or cast it"
-            )
+            ).about([e])
 
 
 def check_connected(
@@ -237,8 +237,26 @@ def check_connected(
     for w in wrt:
         if w not in depends and disconnected == "raise":
             raise DisconnectedError(
-                f"The cost {starts[0]} does not depend on {w}. If that is meant, pass disconnected='zero'"
-            )
+                f"The cost {brief(starts[0])} does not depend on {brief(w)}. If that is meant, pass disconnected='zero'"
+            ).about([*starts, w])
+    if disconnected == "raise":
+        check_real_path(starts, wrt, depends)
+
+
+def check_real_path(starts: Sequence[Expr], wrt: Sequence[Expr], depends: set[Expr]) -> None:
+    """Refuse what a cost depends on through comparisons, indices and other counts alone: all slopes would be 0."""
+    steps = {e for e in depends if not any(is_float(t.dtype) for t in e.types)}
+    if not steps:
+        return
+    real = set(topological(starts, stop=steps))
+    for w in wrt:
+        if w not in real:
+            through = next(e for e in topological(starts) if e in steps and w in set(topological([e])))
+            raise DisconnectedError(
+                f"The cost {brief(starts[0])} depends on {brief(w)} only through {brief(through)}, which is "
+                f"{through.dtype} and has no slope. Train with a smooth cost, such as a crossentropy; if zeros are "
+                "meant, pass disconnected='zero'"
+            ).about([*starts, through])
 
 
 def known_cotangents(known: Any) -> dict[Expr, Expr]:

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from pellucid.graph.operators import Operators, call, write
+from pellucid.graph.absent import FLOAT, RUN, instead_of_truth, why_no_method
+from pellucid.graph.errors import NoSuchNameError, UseError, brief
+from pellucid.graph.operators import FUNCTIONS, Operators, call, write
 
 if TYPE_CHECKING:
     from pellucid.graph.expr import Expr
@@ -18,6 +20,31 @@ class Methods(Operators):
     """What can be asked of an expression as it can of an array."""
 
     __slots__ = ()
+
+    def __bool__(self) -> bool:
+        raise UseError(f"The truth value of {brief(self)} is not known until it runs. {instead_of_truth(self)}")
+
+    def __float__(self) -> float:
+        raise UseError(f"{brief(self)} is no number until it runs, so float() and math cannot take it. {FLOAT}")
+
+    def __int__(self) -> int:
+        raise UseError(f"{brief(self)} is no number until it runs, so int() cannot take it. {RUN}")
+
+    def __index__(self) -> int:
+        raise UseError(
+            f"{brief(self)} is no integer until it runs, so Python cannot count or index by it. Use an array, as in "
+            "pel.constant(a_list)[i], or pel.scan for a loop"
+        )
+
+    def __format__(self, form: str) -> str:
+        if not form:
+            return str(self)
+        raise UseError(f"{brief(self)} is no number until it runs, so it cannot be written as {form!r}. {RUN}")
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name in type(self).__slots__:
+            raise AttributeError(name)
+        raise NoSuchNameError(f"{brief(self)} has no {name!r}.{why_no_method(name, FUNCTIONS, dir(type(self)))}")
 
     @property
     def T(self) -> Expr:

@@ -21,6 +21,7 @@ from pellucid.graph.errors import (
     PellucidError,
     ShapeError,
     UseError,
+    brief,
     near_miss,
 )
 from pellucid.graph.expr import Expr, Settings, as_expr, freeze, intern, promote
@@ -118,6 +119,8 @@ class Op:
             raise ShapeError(
                 f"{self.written(inputs, settings)}: shapes {shapes} do not broadcast, because dimension {shape.axis} "
                 f"is {shape.left} in one and {shape.right} in another. Sizes must be equal, or 1"
+                + "; if they are, give both the same name"
+                * isinstance(shape.left, str)
             )
         dtype = self.result(dict(settings)) if callable(self.result) else self.result
         if dtype is None and shape == inputs[-1].types[0].shape:
@@ -139,10 +142,11 @@ class Op:
         for condition in head:
             if condition.dtype != np.dtype(bool):
                 raise DtypeError(
-                    f"{self.name}: expected a boolean condition. Received: {condition}, which is {condition.dtype}"
-                )
+                    f"{self.name}: expected a boolean condition. Received: {brief(condition)}, which is "
+                    f"{condition.dtype}; compare it, as in x > 0"
+                ).about([condition])
         if len(self.accepts) < len(KINDS) and any(kind(e.dtype) not in self.accepts for e in tail):
-            raise DtypeError(self.refusal(rest))
+            raise DtypeError(self.refusal(rest)).about(tail)
         node = self.of_promoted((*head, *tail), {**self.defaults, **settings})
         return node if len(node.types) == 1 else [output(node, i) for i in range(len(node.types))]
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.config import config
-from pellucid.graph.errors import DtypeError, ShapeError
+from pellucid.graph.errors import DtypeError, ShapeError, near_miss
 
 Dim = int | str
 Shape = tuple[Dim, ...]
@@ -175,6 +175,9 @@ def is_float(dtype: np.dtype[Any]) -> bool:
     return dtype.kind == "f" or (dtype.kind == "V" and dtype.name.startswith(("bfloat", "float")))
 
 
+KNOWN = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint32", "float16", "float32", "float64", "bfloat16")
+"""Names of dtypes, for whoever misspelt one."""
+
 KINDS = {"b": "booleans", "i": "integers", "u": "integers", "f": "real numbers"}
 """What dtypes hold, by NumPy's letters for their kinds."""
 
@@ -206,7 +209,8 @@ def as_dtype(dtype: Any) -> np.dtype[Any]:
     try:
         result = np.dtype(config.floatx if dtype is None else dtype)
     except TypeError as error:
-        raise DtypeError(f"Expected a dtype such as 'float32' or 'int32'. Received: dtype={dtype!r}") from error
+        hint = near_miss(dtype, KNOWN) if isinstance(dtype, str) else ""
+        raise DtypeError(f"Expected a dtype such as 'float32' or 'int32'. Received: dtype={dtype!r}.{hint}") from error
     if result.kind not in "biuf" and not is_float(result):
         raise DtypeError(f"Expected a dtype of real numbers, integers or booleans. Received: dtype={dtype!r}")
     return result

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import reprlib
 import warnings
 from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import DtypeError, PrecisionWarning
+from pellucid.graph.errors import DtypeError, PrecisionWarning, brief
 from pellucid.graph.operators import Operators
 from pellucid.graph.places import calls_to_user
 from pellucid.graph.types import as_dtype, is_float
@@ -22,7 +23,10 @@ def as_array(value: Any, dtype: Any = None) -> np.ndarray[Any, Any]:
         If it holds something other than real numbers, integers or booleans, or numbers that the dtype cannot hold.
     """
     if isinstance(value, Operators):
-        raise DtypeError(f"Expected a value. Received: the expression {value}, which has none until it runs")
+        raise DtypeError(
+            f"Expected a value. Received: the expression {brief(value)}, which has none until it runs. Run it first, "
+            "or put it in the place of an input with pel.function(..., givens={input: expression})"
+        )
     array = regular(value)
     if (
         dtype is None
@@ -32,7 +36,7 @@ def as_array(value: Any, dtype: Any = None) -> np.ndarray[Any, Any]:
     ):
         dtype = as_dtype(None)
     if array.dtype.kind not in "biuf" and not is_float(array.dtype):
-        raise DtypeError(f"Expected numbers. Received: {value!r}, of dtype {array.dtype}")
+        raise DtypeError(f"Expected real numbers. Received: {reprlib.repr(value)}, of dtype {array.dtype}")
     return array if dtype is None else _cast(array, as_dtype(dtype))
 
 
@@ -52,7 +56,7 @@ def regular(value: Any) -> np.ndarray[Any, Any]:
         array = np.asarray(value)
         return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
     except ValueError as error:
-        raise DtypeError(f"Expected numbers, in rows of equal length. Received: {value!r}") from error
+        raise DtypeError(f"Expected numbers, in rows of equal length. Received: {reprlib.repr(value)}") from error
 
 
 def fit(value: Any, dtype: np.dtype[Any], who: str) -> np.ndarray[Any, Any]:
@@ -82,7 +86,7 @@ def fit(value: Any, dtype: np.dtype[Any], who: str) -> np.ndarray[Any, Any]:
         If some number does not fit.
     """
     own = isinstance(value, (np.ndarray, np.generic)) or hasattr(value, "__array__")
-    array = regular(value)
+    array = as_array(value) if isinstance(value, Operators) else regular(value)
     if array.dtype == dtype:
         return array
     as_array(value)
@@ -91,7 +95,11 @@ def fit(value: Any, dtype: np.dtype[Any], who: str) -> np.ndarray[Any, Any]:
     if np.can_cast(array.dtype, dtype, "safe") or np.array_equal(result, array, equal_nan=is_float(array.dtype)):
         return result
     if not is_float(dtype):
-        raise DtypeError(f"{who} is {dtype}. Received: {array.dtype} values that {dtype} cannot hold")
+        wrong = array[result != array].ravel()[0]
+        raise DtypeError(
+            f"{who} is {dtype}. Received: {array.dtype} values that {dtype} cannot hold, such as {wrong}; round them "
+            f"with np.round, or declare {who} with another dtype"
+        )
     if own:
         warnings.warn(
             f"{who} is {dtype} and received {array.dtype} values, which were rounded. Give it {dtype} values, "

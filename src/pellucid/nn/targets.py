@@ -31,7 +31,7 @@ def columns(y_true: Any, y_pred: Any, who: str) -> tuple[Expr, Expr]:
             f"{who}: expected y_true to have the shape of y_pred. Received: y_true={y_true} of shape "
             f"{shape_text(y_true.shape)} and y_pred={y_pred} of shape {shape_text(y_pred.shape)}"
             f"{_how_to_encode(y_true, y_pred)}"
-        )
+        ).about([y_true, y_pred])
     y_pred = as_real(y_pred)
     return to_dtype(y_true, y_pred.dtype), y_pred
 
@@ -56,12 +56,12 @@ def labels(y_true: Any, y_pred: Any, who: str) -> tuple[Expr, Expr]:
             f"{who}: expected y_pred to have one more axis than y_true, for the classes. Received: y_true={y_true} of "
             f"shape {shape_text(y_true.shape)} and y_pred={y_pred} of shape {shape_text(y_pred.shape)}; "
             "for one-hot columns use categorical_crossentropy or categorical_accuracy"
-        )
+        ).about([y_true, y_pred])
     if y_true.dtype.kind not in "iu":
         raise DtypeError(
             f"{who}: expected integer labels. Received: y_true={y_true}, which is {y_true.dtype}; "
             "declare it with dtype='int32', or cast it with .astype('int32')"
-        )
+        ).about([y_true])
     return y_true, y_pred
 
 

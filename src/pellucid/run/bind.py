@@ -93,19 +93,21 @@ def bind(inputs: Sequence[Input], values: Sequence[Any], lead: int = 0) -> list[
 def check_shape(declared: Input, shape: tuple[int, ...], lead: int, sizes: dict[str, tuple[int, Input]]) -> None:
     """Hold one value's shape against the input's, and its named sizes against those of the others."""
     if len(shape) != lead + declared.ndim:
-        raise ShapeError(misfit(declared, shape, lead))
+        raise ShapeError(misfit(declared, shape, lead)).about([declared])
     for axis, dim in enumerate(declared.shape, start=lead):
         size = shape[axis]
         if isinstance(dim, int):
             if dim != size:
-                raise ShapeError(f"{misfit(declared, shape, lead)}, where dimension {axis} is {size} and not {dim}")
+                raise ShapeError(
+                    f"{misfit(declared, shape, lead)}, where dimension {axis} is {size} and not {dim}"
+                ).about([declared])
             continue
         known, other = sizes.setdefault(dim, (size, declared))
         if known != size:
             raise ShapeError(
                 f"One name is one size, and {dim} is {known} in {other} and {size} in {declared}. "
                 f"Received: a value of shape {shape_text(shape)}"
-            )
+            ).about([other, declared])
 
 
 def misfit(declared: Input, shape: tuple[int, ...], lead: int) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import InputError
+from pellucid.graph.errors import InputError, brief
 from pellucid.graph.expr import Expr, Input
 from pellucid.graph.ops.indices import array_axes
 from pellucid.graph.types import Dim
@@ -59,11 +59,12 @@ class Bound:
         """
         array = np.asarray(value)
         if array.size and (array.min() < self.low or array.max() > self.high):
+            from_one = array.max() == self.high + 1 and array.min() > 0
             wrong = array.min() if array.min() < self.low else array.max()
             raise InputError(
-                f"{given} must lie from {self.low} to {self.high}, because it says which in {self.user}. "
-                f"Received: {wrong}"
-            )
+                f"{given} must lie from {self.low} to {self.high}, because it says which in {brief(self.user)}. "
+                f"Received: {wrong}" + "; counting begins at 0, so subtract 1 if the data begin at 1" * from_one
+            ).about([given, self.user])
 
 
 def bounds_of(outputs: Sequence[Expr]) -> dict[Input, Bound]:

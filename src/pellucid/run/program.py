@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pellucid.graph.errors import DtypeError, InputError, PellucidError, ShapeError
+from pellucid.graph.errors import DtypeError, InputError, ShapeError, brief
 from pellucid.graph.evaluate import Watch, evaluate
 from pellucid.graph.expr import Constant, Expr, Input, Shared, agree, as_expr
 from pellucid.graph.narrow import narrow
@@ -142,28 +142,38 @@ def checked_inputs(inputs: Any) -> list[Input]:
     for i in listed:
         if not isinstance(i, Input):
             raise InputError(
-                f"The inputs of a function are made with pel.vector, pel.matrix and their kin. "
-                f"Received: {i!r}, a {type(i).__name__}"
+                f"The inputs of a function are made with pel.vector, pel.matrix and their kin. Received: "
+                f"{brief(i) if isinstance(i, Expr) else repr(i)}, {not_an_input(i)}"
             )
     if len(set(listed)) != len(listed):
         raise InputError(f"An input stands twice in the inputs of a function. Received: {listed}")
     return listed
 
 
+def not_an_input(given: Any) -> str:
+    """Say what was given in the place of an input, and what to do about it."""
+    if isinstance(given, Shared):
+        return "a shared variable; it needs no place among the inputs, because it has a value of its own"
+    if isinstance(given, Expr):
+        return "an expression; list the inputs that it depends on, or replace it with givens={expression: input}"
+    return f"a {type(given).__name__}"
+
+
 def checked_update(target: Any, value: Any) -> Expr:
     """Refuse an update that would change a shared variable's shape or dtype."""
     if not isinstance(target, Shared):
-        raise PellucidError(f"Only shared variables are updated. Received: an update of {target!r}")
+        raise InputError(f"Only shared variables (pel.shared) are updated. Received: an update of {target!r}")
     new = as_expr(value, target.dtype if has_no_dtype(value) else None)
     if not agree(new.shape, target.shape):
         raise ShapeError(
-            f"The update of {target}, of shape {shape_text(target.shape)}, has shape {shape_text(new.shape)}: {new}"
-        )
+            f"The update of {target}, of shape {shape_text(target.shape)}, has shape {shape_text(new.shape)}: "
+            f"{brief(new)}. Sum it or take its mean, or give {target} that shape"
+        ).about([target, new])
     if new.dtype != target.dtype:
         raise DtypeError(
-            f"The update of {target}, which is {target.dtype}, is {new.dtype}: {new}. "
+            f"The update of {target}, which is {target.dtype}, is {new.dtype}: {brief(new)}. "
             f"Make {target} {new.dtype}, or write pel.cast(update, {str(target.dtype)!r}) if losing precision is meant"
-        )
+        ).about([target, new])
     return new
 
 
@@ -186,9 +196,9 @@ def check_inputs(inputs: Sequence[Input], outputs: Sequence[Expr], unused: str) 
     if missing:
         needs = next((n for n in topological(outputs) if any(i is missing[0] for i in n.inputs)), missing[0])
         raise InputError(
-            f"The function needs {', '.join(map(str, missing))}, used in {needs}: "
+            f"The function needs {', '.join(map(str, missing))}, used in {brief(needs)}: "
             "put it into the list of inputs, or give it with givens"
-        )
+        ).about([*missing[:2], needs])
     idle = [str(i) for i in inputs if i not in reached]
     if idle and unused == "raise":
         raise InputError(

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import DtypeError, ShapeError
+from pellucid.graph.errors import DtypeError, ShapeError, UseError
 from pellucid.graph.evaluate import run_body
 from pellucid.graph.expr import Expr, Input, agree, as_expr, noting
 from pellucid.graph.inference import inference
@@ -204,6 +204,9 @@ def cond(predicate: Any, then: Callable[..., Any], otherwise: Callable[..., Any]
     """
     condition, given = as_expr(predicate), [as_expr(o) for o in operands]
     check_condition("cond", condition)
+    for name, made in (("then", then), ("otherwise", otherwise)):
+        if not callable(made):
+            raise UseError(f"cond: expected {name} to be a function, as in lambda: x. Received: {made!r}")
     with noting() as inside_then:
         first = then(*given)
     with noting() as inside_otherwise:

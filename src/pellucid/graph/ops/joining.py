@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.errors import ShapeError
-from pellucid.graph.expr import Expr, as_expr
+from pellucid.graph.expr import Expr, agree, as_expr
 from pellucid.graph.op import op, public
 from pellucid.graph.operators import call
 from pellucid.graph.ops.axes import atleast_1d, atleast_2d, atleast_3d
@@ -173,7 +173,10 @@ def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
     >>> pel.stack([pel.vector("x", shape=(2,)), pel.vector("y", shape=(2,))]).shape
     (2, 2)
     """
-    return join(*[expand_dims(a, axis) for a in _several(arrays, "stack")], axis=axis)
+    parts = _several(arrays, "stack")
+    if not all(agree(p.shape, parts[0].shape) for p in parts):
+        raise ShapeError(f"stack: shapes {' and '.join(shape_text(p.shape) for p in parts)} must be equal").about(parts)
+    return join(*[expand_dims(a, axis) for a in parts], axis=axis)
 
 
 @public
