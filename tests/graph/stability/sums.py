@@ -37,6 +37,7 @@ LOG_SUM = [
     case("log(0.5 * exp(-(x - 1) ** 2 / 2) + 0.5 * exp(-(x + 1) ** 2 / 2))",
          "logaddexp(-(x - 1) ** 2 / 2, -(x + 1) ** 2 / 2) - log(2)", x=(-100, -30, -2, 0, 0.5, 40, 1000)),
     case("log(exp(x) - exp(y))", "x + log1mexp(y - x)", x=ABOVE, y=BELOW),
+    case("log(1e-6 + sum(exp(x), axis=-1))", "logaddexp(logsumexp(x), log(1e-6))", x=ROWS),
     case("sqrt(exp(x) + exp(y))", "exp(logaddexp(x, y) / 2)", x=(-3, 80, 0), y=(-80, 1, 0)),
 ]  # fmt: skip
 
@@ -102,6 +103,12 @@ CROSSENTROPY = [
     case("-sum((1 - softmax(x, axis=-1)) ** 2 * t * log(softmax(x, axis=-1)), axis=-1)",
          "-sum((1 - softmax(x)) ** 2 * t * log_softmax(x), axis=-1)", x=(ROWS[0], ROWS[5], ROWS[2]),
          given={"t": ((0, 1, 0), (0, 1, 0), (0, 0, 1))}),
+    case("-sum(t * log(clip(softmax(x, axis=-1), 1e-7, 1)), axis=-1)",
+         "-sum(t * log(clip(softmax(x), 1e-7, 1)), axis=-1)", x=ROWS[1:], given={"t": HOT[1:]}),
+    case("-sum(t * log(softmax(x, axis=-1) + 1e-7), axis=-1)", "-sum(t * log(softmax(x) + 1e-7), axis=-1)",
+         x=ROWS, given={"t": HOT}),
+    case("-sum(t * log(exp(x) / sum(exp(x), axis=-1, keepdims=True) + 1e-7), axis=-1)",
+         "-sum(t * log(softmax(x) + 1e-7), axis=-1)", x=ROWS, given={"t": HOT}),
     case("-mean(log(softmax(x, axis=-1)), axis=-1)", "-mean(log_softmax(x), axis=-1)", x=ROWS),
 ]  # fmt: skip
 

@@ -6,12 +6,13 @@ The identities are those of the references in `logsumexp`, `log_softmax` and `so
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from pellucid.graph.expr import Expr, Input
-from pellucid.graph.ops.exponentials import exp, expm1, log, log1p
+from pellucid.graph.ops.exponentials import exp, expm1, log, log1p, logaddexp
 from pellucid.graph.ops.indexing import gather, slice_, take_along_axis
 from pellucid.graph.ops.indices import ARRAY, WHOLE, Slice
 from pellucid.graph.ops.neural import log1m_softmax, log_softmax, sigmoid, softmax, softplus, sparse_crossentropy
@@ -20,7 +21,7 @@ from pellucid.graph.ops.shapes import broadcast_like, expand_dims, size, squeeze
 from pellucid.graph.ops.stable import logsumexp_weighted
 from pellucid.graph.pattern import Number
 from pellucid.graph.rule import rule
-from pellucid.graph.rules.facts import number, scores
+from pellucid.graph.rules.facts import number, positive, scores
 
 
 @rule("stabilize")
@@ -175,6 +176,22 @@ def exp_over_sum_of_exp(x: Any, y: Any, axis: Any, keepdims: Any) -> Any:
 def number_over_sum_of_exp(a: Number, x: Any, axis: Any, keepdims: Any) -> Any:
     total = sum(exp(x), axis=axis, keepdims=keepdims)
     return a / total, lambda a, x, axis, keepdims: number(a) * exp(-logsumexp(x, axis, keepdims))
+
+
+@rule("stabilize", examples=lambda rng: (0.5, scores(rng), (1,), False))
+def log_of_number_and_sum_of_exp(a: Number, x: Any, axis: Any, keepdims: Any) -> Any:
+    def joined(a: Expr, x: Expr, axis: Any, keepdims: bool) -> Any:
+        return logaddexp(logsumexp(x, axis, keepdims), math.log(number(a))) if positive(a) else None
+
+    return log(a + sum(exp(x), axis=axis, keepdims=keepdims)), joined
+
+
+@rule("stabilize", examples=lambda rng: (0.5, scores(rng), scores(rng), (1,), True))
+def exp_over_number_and_sum_of_exp(a: Number, x: Any, y: Any, axis: Any, keepdims: Any) -> Any:
+    def joined(a: Expr, x: Expr, y: Expr, axis: Any, keepdims: bool) -> Any:
+        return exp(y - logaddexp(logsumexp(x, axis, keepdims), math.log(number(a)))) if positive(a) else None
+
+    return exp(y) / (a + sum(exp(x), axis=axis, keepdims=keepdims)), joined
 
 
 @rule("stabilize", examples=lambda rng: (scores(rng), (1,)))
