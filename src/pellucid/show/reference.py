@@ -54,6 +54,8 @@ class Entry:
         Under which other names, as which method, and as which function of NumPy it is reached.
     behind : str
         The function that a person calls in its place.
+    helpers : list of str
+        The ops that stand behind it.
     letters : Letters
         For an op: its formula, gradient and cost on letters.
     gradient : str
@@ -70,6 +72,7 @@ class Entry:
     doc: Docstring
     aliases: list[str] = field(default_factory=list)
     behind: str = ""
+    helpers: list[str] = field(default_factory=list)
     letters: Letters = field(default_factory=Letters)
     gradient: str = ""
     accepts: str = ""
@@ -155,7 +158,11 @@ def entries() -> dict[str, Entry]:
             names.setdefault(function, []).append(name)
     # The name in the code is the function's own; the others are further names.
     own = {f: next((n for n in told if n == f.__name__.rstrip("_")), told[0]) for f, told in names.items()}
-    return {name: entry_of(name, names[function]) for function, name in own.items()}
+    found = {name: entry_of(name, names[function]) for function, name in own.items()}
+    for name, entry in found.items():
+        if entry.behind in found:
+            found[entry.behind].helpers.append(name)
+    return found
 
 
 def families(found: Mapping[str, Entry]) -> dict[str, list[Family]]:

@@ -31,6 +31,7 @@ def facts(entry: Entry) -> list[Fact]:
         Fact("Gradient", gradients),
         Fact("Dtypes", [dtypes]),
         Fact("Cost", [entry.cost]),
+        Fact("Ops behind it", [", ".join(f"`{name}`" for name in entry.helpers)]),
         Fact("Stands behind", [f"`{entry.behind}`"] if entry.behind else []),
         Fact("Also", [", ".join(f"``{alias}``" for alias in entry.aliases)]),
         Fact("Parameters", [line(d) for d in doc.parameters]),

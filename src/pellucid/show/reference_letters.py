@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -178,6 +179,13 @@ def cost_of(op: Op, node: Expr) -> str:
         return "depends on the lengths, see `cost`"
     if not isinstance(counted, Expr) and counted == 0:
         return "none"
-    told = f":math:`{latex(simplify(counted))}`" if isinstance(counted, Expr) else f"{counted:,.0f}"
+    told = f":math:`{shortened(latex(simplify(counted)))}`" if isinstance(counted, Expr) else f"{counted:,.0f}"
     sizes = [f":math:`{dimensions_tex(i.shape)}`" for i in node.inputs if i.shape]
-    return f"{told} operations, of {', '.join(sizes[:-1])}{' and ' * (len(sizes) > 1)}{sizes[-1]}"
+    result = tuple(str(letters[d].name) if isinstance(d, Unknown) and d in letters else d for d in node.shape)
+    becomes = f" that become :math:`{dimensions_tex(result)}`" if result != node.shape else ""
+    return f"{told} operations, of {', '.join(sizes[:-1])}{' and ' * (len(sizes) > 1)}{sizes[-1]}{becomes}"
+
+
+def shortened(latex: str) -> str:
+    """Write the numbers in a formula with three digits."""
+    return re.sub(r"\d+\.\d+", lambda found: f"{float(found[0]):.3g}", latex)

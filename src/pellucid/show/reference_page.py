@@ -43,6 +43,7 @@ dl { display: grid; grid-template-columns: 7.5rem 1fr; gap: .25rem .8rem; margin
 dt { color: #55555c; }
 dd { margin: 0; overflow-x: auto; overflow-y: hidden; }
 dd div { margin: 0 0 .2rem; }
+dd math { math-style: normal; }
 code { font: .86em ui-monospace, Consolas, monospace; }
 a { color: #1d4f91; text-decoration: none; }
 a:hover { text-decoration: underline; }

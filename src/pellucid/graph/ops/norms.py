@@ -112,7 +112,7 @@ def _examples(rng: np.random.Generator) -> list[Any]:
     cost=lambda node, size: 4 * size(node.inputs[0]),
 )
 def vector_norm(xp: Any, x: Any, axis: Any = None, ord: Any = 2, keepdims: Any = False) -> Any:
-    r"""Length of vectors, :math:`\lVert x \rVert_p = \left(\sum_i |x_i|^p\right)^{1/p}`.
+    r"""Length of vectors, :math:`\left\| x \right\|_p = \left(\sum_i |x_i|^p\right)^{1/p}`.
 
     Elements are divided by the largest one before they are raised to a power, so that nothing overflows on the way.
     The gradient is 0 where the norm is 0.
@@ -213,7 +213,7 @@ def matrix_norm(x: Any, ord: Any = "fro", keepdims: bool = False, axis: Sequence
 
 @public
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
-    r"""Length of vectors or size of matrices, :math:`\lVert x \rVert`, as ``np.linalg.norm`` tells them apart.
+    r"""Length of vectors or size of matrices, :math:`\left\| x \right\|`, as ``np.linalg.norm`` tells them apart.
 
     Parameters
     ----------
