@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import ShapeError
+from pellucid.graph.errors import OptionError, PellucidError, ShapeError, UseError, brief
 from pellucid.graph.expr import Expr, Shared, as_expr
 from pellucid.graph.types import as_float, shape_text, unify
 from pellucid.nn.masks import mask_of, masked
@@ -109,9 +109,16 @@ class Layer:
         those of the layer's `call`.
         """
         x: Any = [as_expr(i) for i in inputs] if self.merges and isinstance(inputs, (list, tuple)) else as_expr(inputs)
+        try:
+            return self.written(x, None if mask is None else as_expr(mask), named)
+        except PellucidError as error:
+            error.add_note(f"  in the layer {self.name}, a {type(self).__name__}")
+            raise
+
+    def written(self, x: Any, mask: Expr | None, named: dict[str, Any]) -> Any:
+        """Write the formula, after the parameters are made at the first call."""
         self.check(x)
-        first = x[0] if isinstance(x, list) else x
-        found = as_expr(mask) if mask is not None else mask_of(first)
+        found = mask_of(x[0] if isinstance(x, list) else x) if mask is None else mask
         if not self.built:
             self.build(x)
             self.built = True
@@ -186,8 +193,9 @@ class Layer:
             return
         if self.ndim is not None and x.ndim != self.ndim:
             raise ShapeError(
-                f"{self.name}: expected an input of {self.ndim} axes. Received: {x}, of shape {shape_text(x.shape)}"
-            )
+                f"{self.name}: expected an input of {self.ndim} axes. Received: {brief(x)}, of shape "
+                f"{shape_text(x.shape)}; reshape it, such as with nn.Reshape or x.reshape(shape)"
+            ).about([x])
         if self.features is not None and (not x.ndim or unify(x.shape[-1], self.features) is None):
             raise ShapeError(
                 f"{self.name}: its parameters were made for inputs whose last axis is {self.features}. "
@@ -252,6 +260,11 @@ class Layer:
 
 def positive(layer: str, name: str, value: Any) -> int:
     """Return a number of units, or say that it must be one."""
+    if isinstance(value, Expr):
+        raise UseError(
+            f"{layer}: expected {name} to be an integer. Received: the expression {brief(value)}; make the layer and "
+            "then call it, as in Dense(3)(x)"
+        )
     if not hasattr(value, "__index__") or isinstance(value, bool) or int(value) < 1:
-        raise ValueError(f"{layer}: expected {name} to be an integer of 1 or more. Received: {name}={value!r}")
+        raise OptionError(f"{layer}: expected {name} to be an integer of 1 or more. Received: {name}={value!r}")
     return int(value)
