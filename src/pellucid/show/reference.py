@@ -24,7 +24,7 @@ Function = Callable[..., Any]
 
 CHAPTERS = {
     "Every element": "elementwise exponentials trigonometry hyperbolic rounding signs choosing logic bits",
-    "Named functions of neural networks": "neural stable gradients removable",
+    "Named functions of neural networks": "neural stable gradients removable masking stages",
     "Special functions": "gaussian special",
     "Along axes": "reductions statistics cumulative sorting quantiles",
     "Linear algebra": "linear products contractions einsum systems determinants norms triangles",
@@ -132,7 +132,12 @@ def other_names(name: str, names: list[str]) -> list[str]:
     found = [f"pel.{other}" for other in names if other != name]
     found += [f"pel.linalg.{name}"] if name in linalg.__all__ and getattr(linalg, name) is FUNCTIONS[name] else []
     found += [f"x.{name}"] if callable(getattr(Expr, name, None)) else []
-    return found + ([f"np.{name}"] if callable(getattr(np, name, None)) else [])
+    return found + ([f"np.{name}"] if asks_its_operands(getattr(np, name, None)) else [])
+
+
+def asks_its_operands(function: Any) -> bool:
+    """Tell whether a function of NumPy leaves the work to operands that know better, as expressions do."""
+    return isinstance(function, np.ufunc | type(np.concatenate))
 
 
 def accepted(op: Op) -> str:

@@ -168,7 +168,7 @@ def html(found: Mapping[str, Entry], more: Mapping[str, Entry]) -> str:
     chapters = families(found)
     parts = [f"<p>{write(text)}</p>" for text in INTRODUCTION]
     index = {chapter: [e for family in members for e in family.entries] for chapter, members in chapters.items()}
-    index[FURTHER] = list(more.values())
+    index |= {FURTHER: list(more.values()), BEHIND: behind(found), RULES: []}
     parts.append(f"<nav>{''.join(html_links(chapter, entries, write) for chapter, entries in index.items())}</nav>")
     for chapter, members in chapters.items():
         parts.append(f'<h2 id="{slug(chapter)}">{escape(chapter)}</h2>')
