@@ -32,6 +32,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "experiments": EVERYTHING,
     "cli": EVERYTHING,
     "pellucid": EVERYTHING,
+    # Second names of files in nn.
+    "losses": {"nn"},
+    "optimizers": {"nn"},
 }
 # What a package may import only inside a function, when it is called for.
 MAY_IMPORT_LATE = {"show": {"run"}, "nn": {"run"}}

@@ -8,20 +8,28 @@ what the programs say now: read the difference before it is committed.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import linecache
 import re
 import tempfile
 import traceback
 import warnings
+from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
 
 import pellucid as pel
+from pellucid.graph.ops import loops
+from pellucid.nn.layers import base
 
 TABLE = Path(__file__).with_name("wrong_programs.md")
-ROW = re.compile(r"^### (?P<title>[^\n]+)\n\n```python\n(?P<program>.*?)```\n\n```text\n(?P<told>.*?)```\n", re.M | re.S)
+ROW = re.compile(
+    r"^### (?P<title>[^\n]+)\n\n```python\n(?P<program>.*?)```\n\n```text\n(?P<told>.*?)```\n", re.M | re.S
+)
 PROGRAMS = {row["title"]: (row["program"], row["told"]) for row in ROW.finditer(TABLE.read_text())}
 
 
@@ -30,7 +38,7 @@ def told_by(program: str) -> str:
     file = str(Path("program.py").absolute())
     Path(file).write_text(program)
     linecache.checkcache(file)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), first_names():
         warnings.simplefilter("error")
         warnings.simplefilter("always", pel.PrecisionWarning)
         warnings.showwarning = raised
@@ -39,6 +47,14 @@ def told_by(program: str) -> str:
         except Exception as error:
             return "".join(traceback.format_exception_only(error))
     return "nothing\n"
+
+
+@contextlib.contextmanager
+def first_names() -> Iterator[None]:
+    """Have layers and loops named as in a process of their own, whatever ran before."""
+    counters = mock.patch.object(base, "_counters", defaultdict(itertools.count))
+    with counters, mock.patch.object(loops, "_numbers", itertools.count()):
+        yield
 
 
 def raised(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object) -> None:

@@ -120,7 +120,8 @@ def _function(name: str) -> Any:
     if name in functions:
         return functions[name]
     why_absent = import_module("pellucid.graph.absent").why_absent
-    raise AttributeError(f"pellucid has no {name!r}.{why_absent(name, [*functions, *_HOME_OF, *_MODULES])}")
+    no_such_name = import_module("pellucid.graph.errors").NoSuchNameError
+    raise no_such_name(f"pellucid has no {name!r}.{why_absent(name, [*functions, *_HOME_OF, *_MODULES])}")
 
 
 def __dir__() -> list[str]:

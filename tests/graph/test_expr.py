@@ -165,9 +165,7 @@ def test_numpy_functions_that_do_not_exist_here_are_named() -> None:
 
 
 def test_a_truth_value_is_refused() -> None:
-    with pytest.raises(
-        TypeError, match=r"The truth value of x > 2 is not known until it runs. Use pel.where"
-    ):
+    with pytest.raises(TypeError, match=r"The truth value of x > 2 is not known until it runs. Use pel.where"):
         bool(X > 2)
     with pytest.raises(TypeError, match="pattern p has no truth value"):
         bool(hole("p"))
@@ -283,7 +281,7 @@ def test_arguments_by_name_and_misspelt() -> None:
         pel.softmax(X, 1, axis=1)
     with pytest.raises(TypeError, match=r"add needs x, y. Received: 1 of these 2"):
         pel.add(X)
-    with pytest.raises(TypeError, match=r"tanh takes at most 1 arguments. Received: 2"):
+    with pytest.raises(TypeError, match=r"tanh takes no more than \(x\). Received: 2 arguments"):
         pel.tanh(X, Y)
     with pytest.raises(AttributeError, match=r"pellucid has no 'sofmax'. Did you mean 'softmax'\?"):
         _ = pel.sofmax

@@ -144,5 +144,30 @@ def near_miss(name: str, candidates: Iterable[str]) -> str:
     return f" Did you mean {close[0]!r}?" if close else ""
 
 
+def tell_near_misses(module: dict[str, Any], known_as: str, instead: str = "") -> None:
+    """Have a module tell of a misspelt name the nearest one that it defines.
+
+    It gets its ``__getattr__`` here, where no type checker sees it, for that would take any name for a right one.
+
+    Parameters
+    ----------
+    module : dict from str to object
+        Its ``globals()``.
+    known_as : str
+        What users call it.
+    instead : str
+        What to do, where no name is near.
+    """
+
+    def missing(name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        own = [n for n, v in module.items() if str(getattr(v, "__module__", "")).startswith(module["__name__"])]
+        hint = near_miss(name, [n for n in own if not n.startswith("_")])
+        raise NoSuchNameError(f"{known_as} has no {name!r}.{hint or instead}")
+
+    module["__getattr__"] = missing
+
+
 for _kind in (*PellucidError.__subclasses__(), *GradientError.__subclasses__(), PellucidError, PrecisionWarning):
     _kind.__module__ = "pellucid"  # where users find it, and what a traceback says

@@ -41,10 +41,12 @@ class Methods(Operators):
             return str(self)
         raise UseError(f"{brief(self)} is no number until it runs, so it cannot be written as {form!r}. {RUN}")
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or name in type(self).__slots__:
-            raise AttributeError(name)
-        raise NoSuchNameError(f"{brief(self)} has no {name!r}.{why_no_method(name, FUNCTIONS, dir(type(self)))}")
+    if not TYPE_CHECKING:  # a type checker is to find misspelt names by itself
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("_") or name in type(self).__slots__:
+                raise AttributeError(name)
+            raise NoSuchNameError(f"{brief(self)} has no {name!r}.{why_no_method(name, FUNCTIONS, dir(type(self)))}")
 
     @property
     def T(self) -> Expr:

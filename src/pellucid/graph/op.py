@@ -168,7 +168,8 @@ class Op:
         operands, extra = list(args[:count]), args[count:]
         settings = dict(zip(self.defaults, extra, strict=False))
         if len(extra) > len(self.defaults):
-            raise UseError(f"{self.name} takes at most {count + len(self.defaults)} arguments. Received: {len(args)}")
+            taken = ", ".join([*self.operands, *self.defaults])
+            raise UseError(f"{self.name} takes no more than ({taken}). Received: {len(args)} arguments")
         for key, value in kwargs.items():
             if not self.variadic and key in self.operands and self.operands.index(key) == len(operands):
                 operands.append(value)

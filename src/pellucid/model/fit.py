@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.errors import OptionError
 from pellucid.model.errors import ModelError, TrainingWarning
 from pellucid.model.history import History
 from pellucid.model.progress import display
@@ -113,7 +114,7 @@ def warn_of_no_number(passage: Passage, epoch: int, history: History) -> None:
 def split(x: Array, y: Array, share: Any) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     """Keep the last part of the data for validation, as Keras does, before anything is shuffled."""
     if not isinstance(share, (int, float)) or not 0 <= share < 1:
-        raise ValueError(f"Expected validation_split from 0 up to but without 1. Received: validation_split={share!r}")
+        raise OptionError(f"Expected validation_split from 0 up to but without 1. Received: validation_split={share!r}")
     kept = int(len(x) * (1 - share))
     if share and not 0 < kept < len(x):
         raise ModelError(

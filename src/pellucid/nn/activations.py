@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from pellucid.graph.errors import ShapeError
+from pellucid.graph.errors import ShapeError, tell_near_misses
 from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.ops.choosing import minimum
 from pellucid.graph.ops.elementwise import absolute
@@ -173,3 +173,6 @@ def get(identifier: str | Activation | None) -> Activation:
     tanh(x)
     """
     return linear if identifier is None else look_up("activation", identifier, NAMED)
+
+
+tell_near_misses(globals(), "nn.activations")

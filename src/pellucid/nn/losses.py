@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from pellucid.graph.errors import tell_near_misses
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.elementwise import absolute, square
 from pellucid.graph.ops.exponentials import log
@@ -212,3 +213,6 @@ def get(identifier: str | Loss) -> Loss:
     'mean_squared_error'
     """
     return look_up("loss", identifier, NAMED)
+
+
+tell_near_misses(globals(), "pel.losses")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from pellucid.graph.errors import tell_near_misses
 from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.ops.elementwise import cast
 from pellucid.graph.ops.logic import equal
@@ -155,3 +156,6 @@ def get(identifier: str | Metric) -> Metric:
     'accuracy'
     """
     return look_up("metric", identifier, NAMED)
+
+
+tell_near_misses(globals(), "nn.metrics")

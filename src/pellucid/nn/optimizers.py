@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import GradientError, OptionError, UseError
+from pellucid.graph.errors import GradientError, OptionError, UseError, tell_near_misses
 from pellucid.graph.expr import Expr, Shared
 from pellucid.graph.gradient import grad
 from pellucid.graph.ops.elementwise import sqrt, square
@@ -51,14 +51,14 @@ class Optimizer:
         self.state: list[Shared] = []
         self._slots: dict[tuple[Shared | None, str], Shared] = {}
 
-    def updates(self, loss: Expr, parameters: Sequence[Shared] | None = None) -> Updates:
+    def updates(self, loss: Expr, parameters: Shared | Sequence[Shared] | None = None) -> Updates:
         """Return the new value of every parameter, and of what the optimizer remembers, after one step.
 
         Parameters
         ----------
         loss : Expr
             A scalar, to be made smaller.
-        parameters : sequence of Shared, optional
+        parameters : Shared or sequence of Shared, optional
             What may be changed; without it, every trainable shared variable the loss depends on.
 
         Returns
@@ -78,7 +78,8 @@ class Optimizer:
         >>> SGD(0.5).updates(w**2)
         {w: w - 0.5 * (2 * w)}
         """
-        chosen = parameters_of(loss) if parameters is None else list(parameters)
+        listed = [parameters] if isinstance(parameters, Expr) else parameters
+        chosen = parameters_of(loss) if listed is None else list(listed)
         check(loss, chosen)
         result: Updates = {}
         for parameter, gradient in zip(chosen, grad(loss, chosen), strict=True):
@@ -286,3 +287,6 @@ def get(identifier: Any) -> Optimizer:
     if not isinstance(identifier, str):
         raise UseError(f"Expected the name of an optimizer, or one such as SGD(0.01). Received: {identifier!r}")
     return look_up("optimizer", identifier.lower(), NAMED)()  # type: ignore[no-any-return]
+
+
+tell_near_misses(globals(), "pel.optimizers")

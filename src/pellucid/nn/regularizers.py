@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pellucid.graph.errors import OptionError, UseError
+from pellucid.graph.errors import OptionError, UseError, tell_near_misses
 from pellucid.graph.expr import Expr, Shared, as_expr, constant
 from pellucid.graph.ops.elementwise import absolute, square
 from pellucid.graph.ops.reductions import sum
@@ -121,3 +121,6 @@ def get(identifier: str | Penalty | None) -> Penalty | None:
         return None
     found = look_up("regularizer", identifier, NAMED)
     return found() if isinstance(found, type) else found
+
+
+tell_near_misses(globals(), "nn.regularizers")

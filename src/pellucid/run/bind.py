@@ -50,11 +50,12 @@ def arrange(
         for position, i in enumerate(inputs):
             if position not in values and i in defaults:
                 values[position] = np.broadcast_to(defaults[i], (*length, *defaults[i].shape))
-    missing = [str(i) for p, i in enumerate(inputs) if p not in values]
+    missing = [i for p, i in enumerate(inputs) if p not in values]
     if missing:
+        wanted = ", ".join(map(str, missing))
         raise InputError(
-            f"The function needs a value for {', '.join(missing)}. Received: {len(values)} of {len(inputs)} inputs"
-        )
+            f"The function needs a value for {wanted}. Received: {len(values)} of {len(inputs)} inputs"
+        ).about(missing)
     return [values[p] for p in range(len(inputs))]
 
 

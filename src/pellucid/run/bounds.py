@@ -59,7 +59,7 @@ class Bound:
         """
         array = np.asarray(value)
         if array.size and (array.min() < self.low or array.max() > self.high):
-            from_one = array.max() == self.high + 1 and array.min() > 0
+            from_one = bool(array.max() == self.high + 1 and array.min() > 0)
             wrong = array.min() if array.min() < self.low else array.max()
             raise InputError(
                 f"{given} must lie from {self.low} to {self.high}, because it says which in {brief(self.user)}. "

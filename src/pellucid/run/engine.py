@@ -7,8 +7,12 @@ import functools
 import importlib
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
+
+from pellucid.graph.errors import PellucidError
 
 SMALL_LOOPS = "xla_cpu_small_while_loop_byte_threshold"
 SMALL_LOOP_BYTES = 131072
@@ -46,6 +50,16 @@ def started() -> tuple[ModuleType, str]:
         else:
             os.environ["XLA_FLAGS"] = before
     return found, flags
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Take JAX's notes about its own frames from pellucid's errors on their way through JAX."""
+    try:
+        yield
+    except PellucidError as error:
+        error.__notes__ = [note for note in error.__notes__ if "JAX has removed" not in note]
+        raise
 
 
 def prepare_memory() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pellucid.graph.errors import InputError, near_miss
+from pellucid.graph.errors import InputError, OptionError, UseError, near_miss
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.rewrite import Journal
 from pellucid.graph.types import shape_text
@@ -46,7 +46,7 @@ class Function:
         self, program: Program, structure: Outputs, mode: str, defaults: Mapping[Input, Any] | None = None
     ) -> None:
         if mode not in MODES:
-            raise ValueError(
+            raise OptionError(
                 f"Expected a mode out of {sorted(MODES)}. Received: mode={mode!r}.{near_miss(mode, MODES)}"
             )
         self.program = program
@@ -87,7 +87,7 @@ class Function:
         return f"{given}: {given.type} = {default if default.ndim == 0 else 'array ' + shape_text(default.shape)}"
 
     def __reduce__(self) -> Any:
-        raise TypeError(
+        raise UseError(
             "A function cannot be pickled or copied by Python: it is a compiled program, and its shared variables live "
             "in this process. Use its own copy(), or save the values of its shared variables"
         )

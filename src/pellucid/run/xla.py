@@ -11,7 +11,7 @@ import numpy as np
 from pellucid.graph.errors import StateError
 from pellucid.graph.expr import Constant, Shared
 from pellucid.run.cache import compile_or_load
-from pellucid.run.engine import jax, x64
+from pellucid.run.engine import jax, plain_errors, x64
 from pellucid.run.history import History, Shapes
 from pellucid.run.interrupts import Uninterrupted
 from pellucid.run.program import Program
@@ -144,7 +144,8 @@ class XlaProgram:
         key = (kind, tuple((a.shape, a.dtype) for a in args))
         if key not in self.compiled:
             start = time.perf_counter()
-            self.compiled[key] = compiler(kind, args)
+            with plain_errors():
+                self.compiled[key] = compiler(kind, args)
             self.compile_seconds += time.perf_counter() - start
         return self.compiled[key]
 

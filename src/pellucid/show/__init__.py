@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from pellucid.graph.errors import NoSuchNameError
+from pellucid.graph.errors import NoSuchNameError, near_miss
 
 _HOMES = {
     "pellucid.graph.text": ["text"],
@@ -21,7 +21,7 @@ __all__ = sorted(_HOME_OF)  # noqa: PLE0605
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME_OF:
-        raise NoSuchNameError(f"pellucid.show has no {name!r}. It has: {', '.join(__all__)}")
+        raise NoSuchNameError(f"pellucid.show has no {name!r}.{near_miss(name, __all__)} It has: {', '.join(__all__)}")
     found = getattr(import_module(_HOME_OF[name]), name)
     globals()[name] = found
     return found

@@ -204,9 +204,9 @@ def cond(predicate: Any, then: Callable[..., Any], otherwise: Callable[..., Any]
     """
     condition, given = as_expr(predicate), [as_expr(o) for o in operands]
     check_condition("cond", condition)
-    for name, made in (("then", then), ("otherwise", otherwise)):
-        if not callable(made):
-            raise UseError(f"cond: expected {name} to be a function, as in lambda: x. Received: {made!r}")
+    for name, way in (("then", then), ("otherwise", otherwise)):
+        if not callable(way):
+            raise UseError(f"cond: expected {name} to be a function, as in lambda: x. Received: {way!r}")
     with noting() as inside_then:
         first = then(*given)
     with noting() as inside_otherwise:

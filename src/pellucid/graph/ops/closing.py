@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Constant, Expr, Input, as_expr
 from pellucid.graph.op import Body
 from pellucid.graph.types import common_dtype, is_float
@@ -29,9 +31,27 @@ def beside(value: Any, others: Iterable[Any]) -> Expr:
 
 def written(function: Callable[..., Any], *arguments: Any) -> tuple[list[Expr], bool]:
     """Call a user's function on expressions; return the expressions it makes, and whether they were several."""
+    check_takes(function, arguments)
     returned = function(*arguments)
     results = as_list(returned)
     return [beside(r, arguments) for r in results], isinstance(returned, (list, tuple))
+
+
+def check_takes(function: Any, arguments: Sequence[Any]) -> None:
+    """Refuse what is no function of so many arguments, before Python does so in words of its own."""
+    if not callable(function):
+        raise UseError(f"Expected a function from expressions to expressions. Received: {function!r}")
+    try:
+        signature = inspect.signature(function)
+    except ValueError:
+        return  # one written in C may have none
+    try:
+        signature.bind(*arguments)
+    except TypeError:
+        raise UseError(
+            f"Expected a function of {len(arguments)}: the elements of the sequences, the states, and what stays the "
+            f"same, as far as there are any, in this order. Received: one of {signature}"
+        ) from None
 
 
 def made_from(places: Iterable[Expr], results: Sequence[Expr]) -> set[Expr]:

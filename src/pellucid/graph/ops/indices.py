@@ -51,7 +51,7 @@ def written_out(x: Expr, index: Any) -> tuple[Index, list[Expr]]:
     parts = [_readable(x, part) for part in given]
     used = sum(_axes_taken(part) for part in parts)
     if used > x.ndim:
-        raise ShapeError(f"{x} has {x.ndim} dimension{'s' * (x.ndim != 1)}. Received: an index of {used}")
+        raise ShapeError(f"{x} has {x.ndim} dimension{'s' * (x.ndim != 1)}. Received: an index of {used}").about([x])
     gaps = [place for place, part in enumerate(parts) if part is Ellipsis] or [len(parts)]
     if len(gaps) > 1:
         raise ShapeError(f"{x}: an index has at most one '...'. Received: {len(gaps)}")
@@ -235,7 +235,10 @@ def _check_within(x: Expr, least: int, greatest: int, axis: int) -> None:
     dim = x.shape[axis]
     if isinstance(dim, int) and not (-dim <= least and greatest < dim):
         wrong = greatest if greatest >= dim else least
-        raise ShapeError(f"{x}, of shape {shape_text(x.shape)}, has no index {wrong} in axis {axis}")
+        raise ShapeError(
+            f"{x}, of shape {shape_text(x.shape)}, has no index {wrong} in axis {axis}; counting begins at 0, and -1 "
+            "is the last"
+        ).about([x])
 
 
 def index_pieces(index: Any, arrays: Sequence[Any], none: str = "None") -> list[Piece]:

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pellucid.graph.errors import DtypeError, OptionError, ShapeError, UseError
+from pellucid.graph.errors import (
+    DtypeError,
+    NoSuchNameError,
+    OptionError,
+    ShapeError,
+    UseError,
+    near_miss,
+    tell_near_misses,
+)
 from pellucid.graph.expr import Expr, Shared, as_expr, constant
 from pellucid.graph.op import symbolic as xp
 from pellucid.graph.ops.draws import dropout, fold_in
@@ -59,6 +67,13 @@ class Generator:
         self.draws = 0
         self.children = 0
         self.seed(seed)
+
+    if not TYPE_CHECKING:  # a type checker is to find misspelt names by itself
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("_") or name in ("state", "draws", "children"):
+                raise AttributeError(name)
+            raise NoSuchNameError(f"A pel.random.Generator has no {name!r}.{near_miss(name, dir(type(self)))}")
 
     def seed(self, seed: Any) -> None:
         """Begin again from a seed, at step 0."""
@@ -297,3 +312,8 @@ class Generator:
     def _keys(self, x: Any, axis: int) -> Any:
         """Draw a number for every place along an axis."""
         return self.random(like=xp.arange_like(x, axis=axis), dtype="float64")
+
+
+tell_near_misses(
+    globals(), "pel.random", " A generator draws: rng = pel.random.Generator(seed), and then rng.normal(size=(3,)), say"
+)

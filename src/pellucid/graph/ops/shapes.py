@@ -58,7 +58,8 @@ def reshaped(x: Expr, shape: Shape) -> Shape:
     if -1 not in shape:
         if settled and known != asked:
             raise ShapeError(
-                f"reshape: {x}, of shape {shape_text(x.shape)}, has not the elements of shape {shape_text(shape)}"
+                f"reshape: {x}, of shape {shape_text(x.shape)}, has not the elements of shape {shape_text(shape)}; -1 "
+                "stands for one size that is worked out"
             )
         return shape
     rest: Dim = Unknown()
