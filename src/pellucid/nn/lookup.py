@@ -11,6 +11,8 @@ from pellucid.graph.errors import OptionError, UseError, near_miss
 def look_up(kind: str, identifier: Any, known: Mapping[str, Callable[..., Any]]) -> Callable[..., Any]:
     """Return what a name stands for, or what was given if it can be called.
 
+    A name may also be spelt as the class of that name is: ``"GlorotUniform"`` is ``"glorot_uniform"``.
+
     Raises
     ------
     ValueError
@@ -19,12 +21,27 @@ def look_up(kind: str, identifier: Any, known: Mapping[str, Callable[..., Any]])
         For anything else that cannot be called.
     """
     if isinstance(identifier, str):
-        if identifier not in known:
-            raise OptionError(
-                f"There is no {kind} named {identifier!r}.{near_miss(identifier, known)} "
-                f"Known: {', '.join(sorted(known))}"
-            )
-        return known[identifier]
+        if identifier in known:
+            return known[identifier]
+        if not identifier.islower():
+            spelt = {bare(name): name for name in known}
+            if bare(identifier) in spelt:
+                return known[spelt[bare(identifier)]]
+        raise OptionError(
+            f"There is no {kind} named {identifier!r}.{near_miss(identifier, known)} "
+            f"Known: {', '.join(sorted(known))}"
+        )
     if not callable(identifier):
         raise UseError(f"Expected a name or a function for the {kind}. Received: {identifier!r}")
     return identifier  # type: ignore[no-any-return]
+
+
+def bare(name: str) -> str:
+    """Return a name without what tells the spelling of a class from that of a function.
+
+    Examples
+    --------
+    >>> bare("HeNormal") == bare("he_normal")
+    True
+    """
+    return name.replace("_", "").lower()
