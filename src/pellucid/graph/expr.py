@@ -101,10 +101,10 @@ class Expr(Methods):
         return text(self)
 
     def _repr_latex_(self) -> str:
-        return above("latex", self)
+        return str(above("latex", self))
 
     def _repr_html_(self) -> str:
-        return above("html", self)
+        return str(above("html", self))
 
     def eval(self, values: Mapping[Any, Any] | None = None, *, mode: str = "xla") -> Any:
         """Return the value for given values of what it depends on; what is compiled is kept for the next time.
