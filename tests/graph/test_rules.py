@@ -17,6 +17,7 @@ from pellucid.graph.expr import Constant, Expr, Input, constant
 from pellucid.graph.operators import FUNCTIONS
 from pellucid.graph.pattern import Pattern, hole
 from pellucid.graph.phases import PHASES
+from pellucid.graph.pullback import pullback
 from pellucid.graph.rewrite import Journal, Rewriter, simplify, simplify_all
 from pellucid.graph.rule import FOLD, RULES, Rule, fill_holes
 from pellucid.graph.walk import topological
@@ -275,6 +276,21 @@ def test_simplified_graphs_are_no_worse_than_naive_ones(e: Expr) -> None:
         known = np.isfinite(naive) & np.isfinite(exact) & (np.abs(exact - also) <= 1e-10 * np.abs(exact))
         gap, naive_gap = np.abs(simple - exact)[known], np.abs(naive - exact)[known]
     assert np.all(gap <= 1e-4 * np.abs(exact[known]) + 100 * naive_gap + 1e-30), f"{e} became {simplify(e)}"
+
+
+@settings(max_examples=200)
+@given(expressions())
+def test_gradients_of_simplified_graphs_are_those_of_naive_ones(e: Expr) -> None:
+    """Differentiate the graph as it stands, and as `grad` does; compare where the naive gradient is a number."""
+    cost = e.sum()
+    if X not in set(topological([cost])):
+        return
+    [naive] = pullback([cost], [constant(np.ones(()))], [X])
+    with np.errstate(all="ignore"):
+        before = evaluate(np, [pel.broadcast_like(0.0 if naive is None else naive, X)], VALUES)[0]
+        after = evaluate(np, [pel.grad(cost, X)], VALUES)[0]
+    (_, most), finite = magnitude(cost), np.isfinite(before)
+    np.testing.assert_allclose(after[finite], before[finite], rtol=1e-6, atol=1e-10 * most)
 
 
 ZOO = [
