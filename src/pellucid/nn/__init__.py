@@ -1,7 +1,7 @@
 """Level 2: layers, and what trains them. A layer is an expression with parameters; it knows only the graph."""
 
 from pellucid.graph.errors import NoSuchNameError, near_miss
-from pellucid.nn import activations, initializers, layers, losses, metrics, optimizers, regularizers
+from pellucid.nn import activations, constraints, initializers, layers, losses, metrics, optimizers, regularizers
 from pellucid.nn.layers import (
     Activation,
     Conv2D,
@@ -29,6 +29,7 @@ __all__ = [
     "Reshape",
     "SimpleRNN",
     "activations",
+    "constraints",
     "initializers",
     "layers",
     "losses",

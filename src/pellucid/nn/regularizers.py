@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pellucid.graph.errors import OptionError, UseError, tell_near_misses
+from pellucid.graph.errors import OptionError, ShapeError, UseError, tell_near_misses
 from pellucid.graph.expr import Expr, Shared, as_expr, constant
 from pellucid.graph.ops.elementwise import absolute, square
+from pellucid.graph.ops.creation import eye
+from pellucid.graph.ops.norms import divide_no_nan, vector_norm
 from pellucid.graph.ops.reductions import sum
+from pellucid.graph.types import shape_text
 from pellucid.nn.lookup import look_up
 
 Penalty = Callable[[Expr], Expr]
@@ -78,10 +81,7 @@ class L1L2:
     """
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
-        for name, strength in (("l1", l1), ("l2", l2)):
-            if not strength >= 0:
-                raise OptionError(f"Expected a strength of 0 or more. Received: {name}={strength!r}")
-        self.l1, self.l2 = float(l1), float(l2)
+        self.l1, self.l2 = _strength("l1", l1), _strength("l2", l2)
 
     def __call__(self, x: Expr) -> Expr:
         """Return the penalty of an expression, a scalar."""
@@ -106,7 +106,67 @@ class L2(L1L2):
         super().__init__(l2=l2)
 
 
-NAMED: dict[str, Callable[..., Any]] = {"l1": L1, "l2": L2}
+class OrthogonalRegularizer:
+    r"""The penalty on vectors that are not at right angles: a factor times the mean of :math:`|\cos|` of the angles
+    between every two rows, :math:`\frac{f}{n (n - 1)} \sum_{i \ne j} |\hat w_i \cdot \hat w_j|`.
+
+    Parameters
+    ----------
+    factor : float
+        :math:`f`.
+    mode : {"rows", "columns"}
+        Which vectors; the columns of a Dense's kernel are its units.
+
+    Raises
+    ------
+    ValueError
+        For another mode or a factor below 0.
+    ShapeError
+        When it is called on something that is no matrix.
+
+    Examples
+    --------
+    >>> w = pel.constant([[1.0, 0.0], [1.0, 1.0]])
+    >>> print(pel.function([], OrthogonalRegularizer(1.0)(w))())
+    0.70710677
+    """
+
+    def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
+        if mode not in ("rows", "columns"):
+            raise OptionError(f"Expected a mode out of ('rows', 'columns'). Received: mode={mode!r}")
+        self.factor, self.mode = _strength("factor", factor), mode
+
+    def __call__(self, x: Expr) -> Expr:
+        """Return the penalty of a matrix, a scalar."""
+        count = x.shape[0 if self.mode == "rows" else 1] if x.ndim == 2 else None
+        if not isinstance(count, int):
+            raise ShapeError(
+                "OrthogonalRegularizer takes a matrix of known size. "
+                f"Received: {x}, of shape {shape_text(x.shape)}; reshape a kernel to (-1, units) first"
+            )
+        rows = x if self.mode == "rows" else x.T
+        unit = divide_no_nan(rows, vector_norm(rows, axis=1, keepdims=True))
+        apart = (unit @ unit.T) * (1 - eye(count, dtype=x.dtype))
+        result: Expr = self.factor / max(count * (count - 1), 1) * sum(absolute(apart))
+        return result
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(factor={self.factor}, mode={self.mode!r})"
+
+
+def _strength(name: str, value: Any) -> float:
+    """Return a strength, or say that it must be one."""
+    if not value >= 0 or value == float("inf"):
+        raise OptionError(f"Expected a strength of 0 or more. Received: {name}={value!r}")
+    return float(value)
+
+
+NAMED: dict[str, Callable[..., Any]] = {
+    "l1": L1,
+    "l1_l2": L1L2,
+    "l2": L2,
+    "orthogonal_regularizer": OrthogonalRegularizer,
+}
 
 
 def get(identifier: str | Penalty | None) -> Penalty | None:
