@@ -24,7 +24,7 @@ Function = Callable[..., Any]
 
 CHAPTERS = {
     "Every element": "elementwise exponentials trigonometry hyperbolic rounding signs choosing logic bits",
-    "Named functions of neural networks": "neural stable gradients removable masking stages",
+    "Named functions of neural networks": "neural normalization batch_normalization stable gradients removable masking stages",
     "Special functions": "gaussian special",
     "Along axes": "reductions statistics cumulative sorting quantiles",
     "Linear algebra": "linear products contractions einsum systems determinants norms triangles",
