@@ -2,23 +2,79 @@
 
 from pellucid.nn.layers.activation import Activation
 from pellucid.nn.layers.base import Layer
-from pellucid.nn.layers.convolution import Conv2D
+from pellucid.nn.layers.convolution import Conv1D, Conv2D, Conv3D
+from pellucid.nn.layers.convolution_transpose import Conv1DTranspose, Conv2DTranspose, Conv3DTranspose
 from pellucid.nn.layers.dense import Dense
+from pellucid.nn.layers.depthwise import DepthwiseConv1D, DepthwiseConv2D
 from pellucid.nn.layers.dropout import Dropout
+from pellucid.nn.layers.global_pooling import (
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalAveragePooling3D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
+    GlobalMaxPooling3D,
+)
 from pellucid.nn.layers.input import Input
-from pellucid.nn.layers.pooling import MaxPooling2D
-from pellucid.nn.layers.recurrent import SimpleRNN
+from pellucid.nn.layers.padding import Cropping1D, Cropping2D, Cropping3D, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D
+from pellucid.nn.layers.pooling import (
+    AveragePooling1D,
+    AveragePooling2D,
+    AveragePooling3D,
+    MaxPooling1D,
+    MaxPooling2D,
+    MaxPooling3D,
+)
+from pellucid.nn.layers.recurrent import RNN
+from pellucid.nn.layers.recurrent_gates import GRU, LSTM
+from pellucid.nn.layers.recurrent_units import SimpleRNN
+from pellucid.nn.layers.resizing import CenterCrop, Resizing, UpSampling1D, UpSampling2D, UpSampling3D
+from pellucid.nn.layers.separable import SeparableConv1D, SeparableConv2D
 from pellucid.nn.layers.shape import Flatten, Reshape
 
 __all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
     "Activation",
+    "AveragePooling1D",
+    "AveragePooling2D",
+    "AveragePooling3D",
+    "CenterCrop",
+    "Conv1D",
+    "Conv1DTranspose",
     "Conv2D",
+    "Conv2DTranspose",
+    "Conv3D",
+    "Conv3DTranspose",
+    "Cropping1D",
+    "Cropping2D",
+    "Cropping3D",
     "Dense",
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
     "Dropout",
     "Flatten",
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalAveragePooling3D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
+    "GlobalMaxPooling3D",
     "Input",
     "Layer",
+    "MaxPooling1D",
     "MaxPooling2D",
+    "MaxPooling3D",
     "Reshape",
+    "Resizing",
+    "SeparableConv1D",
+    "SeparableConv2D",
     "SimpleRNN",
+    "UpSampling1D",
+    "UpSampling2D",
+    "UpSampling3D",
+    "ZeroPadding1D",
+    "ZeroPadding2D",
+    "ZeroPadding3D",
 ]
