@@ -45,6 +45,10 @@ ELSEWHERE: dict[str, str] = {
 """What arrays have in other libraries, and what to write here."""
 
 
+SYNONYMS = {"dim": "axis", "axes": "axis", "keepdim": "keepdims", "descend": "descending", "size": "shape"}
+"""What other libraries call an argument, and what NumPy calls it."""
+
+
 def why_no_method(name: str, functions: Iterable[str], methods: Iterable[str]) -> str:
     """Return a sentence that begins with a space: what to write in the place of an attribute that is not there."""
     if name in ELSEWHERE:

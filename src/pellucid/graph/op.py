@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
 
+from pellucid.graph.absent import SYNONYMS
 from pellucid.graph.errors import (
     DtypeError,
     NoSuchNameError,
@@ -170,16 +171,17 @@ class Op:
         if len(extra) > len(self.defaults):
             taken = ", ".join([*self.operands, *self.defaults])
             raise UseError(f"{self.name} takes no more than ({taken}). Received: {len(args)} arguments")
+        open_operands = () if self.variadic else self.operands[len(operands) :]
         for key, value in kwargs.items():
-            if not self.variadic and key in self.operands and self.operands.index(key) == len(operands):
-                operands.append(value)
-            elif key in self.defaults and key not in settings:
+            if key in self.defaults and key not in settings:
                 settings[key] = value
-            else:
-                problem = "twice the argument" if key in self.defaults or key in self.operands else "no argument named"
-                raise UseError(
-                    f"{self.name} takes {problem} {key!r}.{near_miss(key, [*self.operands, *self.defaults])}"
-                )
+            elif key not in open_operands:
+                names = [*self.operands, *self.defaults]
+                if key in names:
+                    raise UseError(f"{self.name} is given its argument {key!r} twice")
+                hint = near_miss(SYNONYMS.get(key, key), names)
+                raise UseError(f"{self.name} takes no argument named {key!r}.{hint}")
+        operands += [kwargs[name] for name in open_operands if name in kwargs]
         if len(operands) < count:
             raise UseError(f"{self.name} needs {', '.join(self.operands)}. Received: {len(operands)} of these {count}")
         return operands, settings

@@ -38,10 +38,7 @@ def arrange(
         )
     values: dict[int, Any] = dict(enumerate(args))
     for name, value in kwargs.items():
-        if names.count(name) != 1:
-            kind = "no input" if name not in names else "several inputs"
-            raise InputError(f"The function has {kind} named {name!r}.{near_miss(name, [n for n in names if n])}")
-        position = names.index(name)
+        position = position_of(name, names)
         if position in values:
             raise InputError(f"The input {name!r} was given twice, by position and by name")
         values[position] = value
@@ -57,6 +54,15 @@ def arrange(
             f"The function needs a value for {wanted}. Received: {len(values)} of {len(inputs)} inputs"
         ).about(missing)
     return [values[p] for p in range(len(inputs))]
+
+
+def position_of(name: str, names: Sequence[str | None]) -> int:
+    """Return which input has a name, or say that none has, or several."""
+    if names.count(name) > 1:
+        raise InputError(f"The function has several inputs named {name!r}. Give them by position")
+    if name not in names:
+        raise InputError(f"The function has no input named {name!r}.{near_miss(name, [n for n in names if n])}")
+    return names.index(name)
 
 
 def bind(inputs: Sequence[Input], values: Sequence[Any], lead: int = 0) -> list[Any]:

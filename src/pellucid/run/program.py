@@ -156,7 +156,7 @@ def not_an_input(given: Any) -> str:
         return "a shared variable; it needs no place among the inputs, because it has a value of its own"
     if isinstance(given, Expr):
         return "an expression; list the inputs that it depends on, or replace it with givens={expression: input}"
-    return f"a {type(given).__name__}"
+    return f"a {type(given).__name__}; x = pel.vector('x') makes an input, and [x] lists it"
 
 
 def checked_update(target: Any, value: Any) -> Expr:
