@@ -59,6 +59,7 @@ _HOMES = {
     "pellucid.model.sequential": ["Sequential"],
     "pellucid.run.build": ["function"],
     "pellucid.run.check": ["check_op"],
+    "pellucid.nn.lint": ["lint"],
     "pellucid.run.function": ["Function"],
     "pellucid.run.interrupts": ["Interrupted"],
     "pellucid.show.derive": ["derive"],

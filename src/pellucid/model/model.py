@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.expr import Expr, Input
+from pellucid.graph.expr import Expr, Input, as_expr
 from pellucid.graph.inference import inference
 from pellucid.graph.types import Dim
 from pellucid.model import checks
@@ -281,6 +281,14 @@ class Model(Layer):
         if key not in self._objectives:
             self._objectives[key] = Objective(self.inputs[0], self.outputs[0], self.regularization(), self.goal, *key)
         return Part(self._objectives[key].walk(x, y, training), x, y)
+
+    def loss_to_lint(self) -> Expr:
+        """Return the training loss as an expression of the model's input and targets ``y``, for `pellucid.lint`."""
+        [x], [output], goal = self.inputs, self.outputs, self.goal
+        takes_labels = checks.RANGES.get(goal.loss) is checks.check_labels
+        shape, dtype = ((), "int32") if takes_labels else (output.shape[1:], output.dtype)
+        loss: Expr = as_expr(goal.loss(Input("y", (x.shape[0], *shape), dtype), output)).mean()
+        return loss + self.regularization()
 
     def summary(self) -> None:
         """Print the layers, the shapes of what they put out, their parameters, and their operations for one sample.

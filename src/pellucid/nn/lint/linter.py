@@ -1,0 +1,153 @@
+"""`lint`: what to look at, and all checks on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.errors import InputError, near_miss
+from pellucid.graph.expr import Expr, Input, Shared
+from pellucid.graph.inference import inference
+from pellucid.graph.types import shape_text
+from pellucid.graph.walk import topological
+from pellucid.nn.lint.data import MOST_SAMPLES, check_data
+from pellucid.nn.lint.findings import Finding, Findings
+from pellucid.nn.lint.graph import Graph
+from pellucid.nn.lint.structure import STRUCTURE
+
+
+def lint(
+    what: Any,
+    values: Mapping[Any, Any] | None = None,
+    *,
+    parameters: Sequence[Shared] | None = None,
+    training: bool = True,
+) -> Findings:
+    """Look for mistakes in a network, on its graph: nothing is trained, and without values nothing is computed.
+
+    Parameters
+    ----------
+    what : Expr, sequence of Expr, Function or compiled model
+        A loss, or predictions. Of a function, what it computes; one that updates no parameter is held to be for
+        inference.
+    values : mapping from Input or name to array, optional
+        Data for the inputs, of which some samples are looked at: scales, labels and the first loss are checked too. For
+        a model, ``{"x": x_train, "y": y_train}``.
+    parameters : sequence of Shared, optional
+        What should be learned; one that the loss does not reach is a finding. A model knows its own.
+    training : bool
+        Whether it is what is trained; False for predictions, in which nothing may be random.
+
+    Returns
+    -------
+    Findings
+        A sequence, empty for a sound network. Each finding tells what is wrong, where it was written, why it hurts, and
+        what to write instead.
+
+    Raises
+    ------
+    InputError
+        If a value belongs to no input.
+    TypeError
+        If it is nothing that can be looked at.
+
+    Examples
+    --------
+    >>> x, y = pel.matrix("x", shape=("n", 4)), pel.ivector("y", shape=("n",))
+    >>> p = pel.nn.Dense(3, activation="softmax")(x)
+    >>> pel.lint(pel.losses.sparse_categorical_crossentropy(y, p).mean())
+    No mistake was found.
+    >>> [f.name for f in pel.lint(pel.losses.sparse_categorical_crossentropy(y, pel.softmax(p)).mean())]
+    ['softmax twice']
+    """
+    outputs, owned = target(what)
+    if hasattr(what, "program"):
+        training = training and any(s.trainable for s in what.program.updates)
+    graph = Graph(outputs)
+    found = [f for check in STRUCTURE for f in check(graph)]
+    found += unreached(graph, owned if parameters is None else parameters)
+    if not training:
+        found += still_training(graph)
+    if values is not None:
+        renamed = {
+            what.inputs[0] if key == "x" and hasattr(what, "loss_to_lint") else key: v for key, v in values.items()
+        }
+        found += check_data(graph, given(graph, renamed))
+    return Findings(distinct(found))
+
+
+def target(what: Any) -> tuple[list[Expr], Sequence[Shared]]:
+    """Return the graph that is looked at, and the parameters that should be learned."""
+    if isinstance(what, Expr):
+        return [what], ()
+    if hasattr(what, "program"):
+        return [*what.program.outputs, *what.program.updates.values()], ()
+    if hasattr(what, "loss_to_lint"):
+        loss: Expr = what.loss_to_lint()
+        return [loss], [p for p in what.parameters if p.trainable]
+    if isinstance(what, (list, tuple)) and what and all(isinstance(e, Expr) for e in what):
+        return list(what), ()
+    raise TypeError(f"lint looks at a loss, predictions, a function or a compiled model. Received: {what!r}")
+
+
+def given(graph: Graph, values: Mapping[Any, Any]) -> dict[Expr, np.ndarray[Any, Any]]:
+    """Return some samples of the data, by input."""
+    inputs = [e for e in graph.order if isinstance(e, Input)]
+    found: dict[Expr, np.ndarray[Any, Any]] = {}
+    for key, value in values.items():
+        alike = [i for i in inputs if i is key or (isinstance(key, str) and i.name == key)]
+        if len(alike) != 1:
+            names = [i.name or "" for i in inputs]
+            told = f"{near_miss(str(key), names)} Inputs: {', '.join(names)}"
+            raise InputError(f"lint: there is no one input {key!r}.{told}")
+        array = np.asarray(value)
+        if array.ndim != alike[0].ndim:
+            raise InputError(
+                f"lint: {alike[0]} has shape {shape_text(alike[0].shape)}. Received: a value of shape "
+                f"{shape_text(array.shape)}"
+            )
+        found[alike[0]] = (array[:MOST_SAMPLES] if array.ndim else array).astype(alike[0].dtype)
+    return found
+
+
+def unreached(graph: Graph, parameters: Sequence[Shared]) -> Iterator[Finding]:
+    """Find parameters that the loss does not depend on."""
+    reached = set(graph.order)
+    for p in parameters:
+        if p not in reached:
+            yield Finding(
+                "parameter that the loss does not reach",
+                p,
+                f"nothing in the loss depends on {p}",
+                "it keeps its first value whatever the data are: part of the network does nothing",
+                "use what the layer returns, or leave the layer out",
+            )
+
+
+def still_training(graph: Graph) -> Iterator[Finding]:
+    """Find what behaves as in training where nothing is trained."""
+    for e in graph.order:
+        if e.op is not None and e.op.inference is not None and inference(e) is not e and not has_loop(e):
+            yield Finding(
+                f"{e.op.name} left in an inference graph",
+                e,
+                f"{e.op.name} behaves as in training",
+                "predictions are random, or depend on the other samples of the batch",
+                "compile pel.inference(predictions) instead",
+            )
+
+
+def has_loop(e: Expr) -> bool:
+    """Tell whether an expression is a loop, which is turned to inference from inside."""
+    return any(hasattr(value, "outputs") for value in e.settings.values())
+
+
+def distinct(found: Sequence[Finding]) -> list[Finding]:
+    """Return each mistake once, in the order of the graph."""
+    first: dict[tuple[str, Expr], Finding] = {}
+    for f in found:
+        first.setdefault((f.name, f.where), f)
+    place = {e: n for n, e in enumerate(topological([f.where for f in found]))}
+    return sorted(first.values(), key=lambda f: place[f.where])
