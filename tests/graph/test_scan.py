@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import pellucid as pel
-from pellucid.graph.errors import ShapeError
+from pellucid.graph.errors import DtypeError, ShapeError
 from pellucid.graph.expr import Expr, Input
 from pellucid.graph.rewrite import simplify
 from pellucid.graph.walk import topological
@@ -178,7 +178,7 @@ def test_what_is_refused() -> None:
     with pytest.raises(ShapeError, match=r"state 0 begins as float64 \(3,\) and the step makes it float64 \(\); both"):
         pel.scan(lambda x, h: h.sum(), X, H)
     with pytest.raises(
-        ShapeError, match=r"state 0 begins as float32 \(3,\) and the step makes it float64 \(3,\); both"
+        DtypeError, match=r"state 0 begins as float32 \(3,\) and the step makes it float64 \(3,\); both"
     ):
         pel.scan(lambda x, h: h + x, X, pel.zeros(3))
     other = Input("y", ("u", 3), "float64")

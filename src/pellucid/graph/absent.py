@@ -22,7 +22,7 @@ ABSENT: dict[str, str] = {
 }
 """Why there is no function of this name."""
 
-RUN = "Use pel.function([...], expression), or expression.eval({input: value})."
+RUN = "For its value, use pel.function([...], expression), or expression.eval({input: value})."
 """How an expression comes to have a value."""
 
 FLOAT = f"Write pel.sin(x) for math.sin(x). {RUN}"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import DtypeError, ShapeError, UseError
+from pellucid.graph.errors import DtypeError, ShapeError, UseError, brief
 from pellucid.graph.evaluate import run_body
 from pellucid.graph.expr import Expr, Input, agree, as_expr, noting
 from pellucid.graph.inference import inference
@@ -252,6 +252,6 @@ def check_types(then: Sequence[Expr], otherwise: Sequence[Expr]) -> None:
     for i, (a, b) in enumerate(zip(then, otherwise, strict=True)):
         if a.dtype != b.dtype or not agree(a.shape, b.shape):
             raise (ShapeError if a.dtype == b.dtype else DtypeError)(
-                f"cond: result {i} is {a.type} in then, {a}, and {b.type} in otherwise, {b}; both must be the same. "
-                "Cast or reshape one of them"
-            )
+                f"cond: result {i} is {a.type} in then, {brief(a)}, and {b.type} in otherwise, {brief(b)}; both must "
+                "be the same. Cast or reshape one of them"
+            ).about([a, b])

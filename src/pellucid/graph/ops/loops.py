@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pellucid.graph.errors import OptionError, ShapeError
+from pellucid.graph.errors import DtypeError, OptionError, ShapeError
 from pellucid.graph.expr import Expr, Input, agree, as_expr
 from pellucid.graph.op import public, result
 from pellucid.graph.operators import call
@@ -222,10 +222,10 @@ def check_states(name: str, starts: Sequence[Expr], results: Sequence[Expr]) -> 
         )
     for i, (h, new) in enumerate(zip(starts, results, strict=False)):
         if not agree(new.shape, h.shape) or new.dtype != h.dtype:
-            raise ShapeError(
+            raise (ShapeError if new.dtype == h.dtype else DtypeError)(
                 f"{name}: state {i} begins as {h.type} and the step makes it {new.type}; both must be the same. "
                 "Cast or reshape one of them"
-            )
+            ).about([h, new])
 
 
 def cuts(name: str, truncate: int | None, checkpoint: bool | int | None, steps: Dim | None) -> dict[str, int | None]:
