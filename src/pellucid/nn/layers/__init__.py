@@ -7,6 +7,7 @@ from pellucid.nn.layers.convolution_transpose import Conv1DTranspose, Conv2DTran
 from pellucid.nn.layers.dense import Dense
 from pellucid.nn.layers.depthwise import DepthwiseConv1D, DepthwiseConv2D
 from pellucid.nn.layers.dropout import Dropout
+from pellucid.nn.layers.embedding import Embedding
 from pellucid.nn.layers.global_pooling import (
     GlobalAveragePooling1D,
     GlobalAveragePooling2D,
@@ -16,6 +17,7 @@ from pellucid.nn.layers.global_pooling import (
     GlobalMaxPooling3D,
 )
 from pellucid.nn.layers.input import Input
+from pellucid.nn.layers.masking import Masking
 from pellucid.nn.layers.padding import Cropping1D, Cropping2D, Cropping3D, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D
 from pellucid.nn.layers.pooling import (
     AveragePooling1D,
@@ -31,6 +33,7 @@ from pellucid.nn.layers.recurrent_units import SimpleRNN
 from pellucid.nn.layers.resizing import CenterCrop, Resizing, UpSampling1D, UpSampling2D, UpSampling3D
 from pellucid.nn.layers.separable import SeparableConv1D, SeparableConv2D
 from pellucid.nn.layers.shape import Flatten, Reshape
+from pellucid.nn.layers.wrappers import Bidirectional, TimeDistributed
 
 __all__ = [
     "GRU",
@@ -40,6 +43,7 @@ __all__ = [
     "AveragePooling1D",
     "AveragePooling2D",
     "AveragePooling3D",
+    "Bidirectional",
     "CenterCrop",
     "Conv1D",
     "Conv1DTranspose",
@@ -54,6 +58,7 @@ __all__ = [
     "DepthwiseConv1D",
     "DepthwiseConv2D",
     "Dropout",
+    "Embedding",
     "Flatten",
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
@@ -63,6 +68,7 @@ __all__ = [
     "GlobalMaxPooling3D",
     "Input",
     "Layer",
+    "Masking",
     "MaxPooling1D",
     "MaxPooling2D",
     "MaxPooling3D",
@@ -71,6 +77,7 @@ __all__ = [
     "SeparableConv1D",
     "SeparableConv2D",
     "SimpleRNN",
+    "TimeDistributed",
     "UpSampling1D",
     "UpSampling2D",
     "UpSampling3D",

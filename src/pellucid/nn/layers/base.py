@@ -185,7 +185,8 @@ class Layer:
 
     def clone(self, **changes: Any) -> Any:
         """Return a new layer of the same kind, made with the same arguments except for some; it shares nothing."""
-        return type(self)(**{**self.config, "name": None, **changes})
+        made = {key: value.clone() if isinstance(value, Layer) else value for key, value in self.config.items()}
+        return type(self)(**{**made, "name": None, **changes})
 
     def check(self, x: Any) -> None:
         """Refuse an input that does not fit, in the layer's name."""

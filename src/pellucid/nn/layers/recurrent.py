@@ -1,110 +1,232 @@
-"""Units that see what they said the step before."""
+"""The loop that every recurrent layer is, on `pellucid.scan`, and `RNN`, which runs a step of the user's along it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from pellucid.graph.expr import Expr
+from pellucid.graph.errors import ShapeError, UseError
+from pellucid.graph.expr import Expr, agree, as_expr
 from pellucid.graph.ops.arranging import flip, swapaxes
+from pellucid.graph.ops.choosing import where
 from pellucid.graph.ops.creation import zeros_like
 from pellucid.graph.ops.loops import scan
-from pellucid.nn import activations, initializers, regularizers
-from pellucid.nn.dtypes import as_real
+from pellucid.graph.ops.repeating import repeat
+from pellucid.graph.ops.shapes import expand_dims
+from pellucid.graph.types import shape_text
+from pellucid.nn.dtypes import as_real, to_dtype
 from pellucid.nn.layers.base import Layer, positive
+from pellucid.nn.masks import masked
+
+States = list[Expr]
+Step = Callable[[Expr, States], tuple[Expr, States]]
+"""From an element of the sequence and the states before it to what is said of it and the new states."""
 
 
-class SimpleRNN(Layer):
-    r"""Units that see a sequence step by step, and what they said the step before,
-    :math:`h_t = a(x_t W + h_{t-1} U + b)` with :math:`h_0 = 0`.
+class Recurrent(Layer):
+    r"""A layer that walks along a sequence, :math:`(y_t, s_t) = f(x_t, s_{t-1})`.
+
+    Where a mask leaves a step out, the states stay as they are, and what was said before is said again (or zeros, with
+    ``zero_output_for_mask``). A state that is to outlive a call is an expression, not a hidden variable: the last
+    states of one call, which ``return_state`` gives, are the ``initial_state`` of another.
 
     Parameters
     ----------
-    units : int
-        How many.
-    activation : str or function, optional
-        :math:`a`.
-    use_bias : bool
-        Whether there is a :math:`b`, which no regularizer over a list touches.
-    kernel_initializer, recurrent_initializer, bias_initializer : str or function
-        The first values of :math:`W`, :math:`U` and :math:`b`; see `pellucid.nn.initializers`.
-    kernel_regularizer, recurrent_regularizer, bias_regularizer : str or function, optional
-        Penalties that `regularization` adds up.
     return_sequences : bool
-        Whether the result is every :math:`h_t`, of shape (batch, time, units), or the last, (batch, units).
+        Whether the result is every :math:`y_t`, of shape (batch, time, features), or the last, (batch, features).
+    return_state : bool
+        Whether the last states come along: a tuple of the result and each of them.
     go_backwards : bool
-        Whether to walk from the end to the beginning; the states then come in the order of that walk.
+        Whether to walk from the end to the beginning; results, and their mask, come in the order of that walk.
+    zero_output_for_mask : bool
+        Whether a sequence of results has zeros where a mask leaves a step out.
+    checkpoint : bool or int, optional
+        For the gradient, keep the states of every so many steps alone; see `pellucid.scan`.
     name : str, optional
-        Without it ``simple_rnn``, ``simple_rnn_1`` and so on.
-
-    Raises
-    ------
-    ShapeError
-        If the input is no (batch, time, features), or has other features than at the first call.
-
-    Examples
-    --------
-    >>> x = pel.tensor3("x", shape=("n", 8, 2))
-    >>> SimpleRNN(16)(x).shape, SimpleRNN(16, return_sequences=True)(x).shape
-    (('n', 16), ('n', 8, 16))
-
-    References
-    ----------
-    J. L. Elman, Finding Structure in Time, Cognitive Science 14 (1990).
+        Without it that of the class with a number.
     """
 
     ndim = 3
+    takes_mask = True
+    keeps_mask = False  # `call` hangs it on by itself, in the order of the walk
 
     def __init__(
         self,
-        units: int,
-        activation: str | activations.Activation | None = "tanh",
-        use_bias: bool = True,
-        kernel_initializer: str | Callable[..., Any] = "glorot_uniform",
-        recurrent_initializer: str | Callable[..., Any] = "orthogonal",
-        bias_initializer: str | Callable[..., Any] = "zeros",
-        kernel_regularizer: str | regularizers.Penalty | None = None,
-        recurrent_regularizer: str | regularizers.Penalty | None = None,
-        bias_regularizer: str | regularizers.Penalty | None = None,
         return_sequences: bool = False,
+        return_state: bool = False,
         go_backwards: bool = False,
+        zero_output_for_mask: bool = False,
+        checkpoint: bool | int | None = None,
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        self.units = positive(self.name, "units", units)
-        self.activation = activations.get(activation)
-        self.use_bias = use_bias
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.recurrent_initializer = initializers.get(recurrent_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.recurrent_regularizer = regularizers.get(recurrent_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
         self.return_sequences = return_sequences
+        self.return_state = return_state
         self.go_backwards = go_backwards
+        self.zero_output_for_mask = zero_output_for_mask
+        self.checkpoint = checkpoint
+
+    @property
+    def state_sizes(self) -> list[int]:
+        """How many numbers each state has for a sample."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what it remembers")
+
+    def sequence(self, x: Expr) -> Expr:
+        """Return what the steps are given, (time, batch, features): all that needs no state is done here, at once."""
+        return swapaxes(x, 0, 1)  # type: ignore[no-any-return]
+
+    def step_from(self, states: States) -> Step:
+        """Return the step of a walk that begins with these states."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what it does at a step")
+
+    def call(self, x: Expr, initial_state: Any = None, mask: Expr | None = None) -> Any:
+        """Return what is said last, or at every step, and perhaps the last states."""
+        sequence = self.sequence(as_real(x))
+        states = self.first_states(sequence, initial_state)
+        step, walked, begun = self.step_from(states), [sequence], states
+        if mask is None:
+            loop = told_by(step)
+        else:
+            walked.append(swapaxes(masked(x, mask).inputs[1], 0, 1))
+            loop, begun = self.passing_over(step, sequence[0], states)
+        made = scan(loop, walked, begun, reverse=self.go_backwards, checkpoint=self.checkpoint)
+        made = made if isinstance(made, list) else [made]
+        said, last = made[len(states)] if len(made) > len(states) else made[0], 0 if self.go_backwards else -1
+        result = self.in_order(said, mask) if self.return_sequences else said[last]
+        return (result, *(state[last] for state in made[: len(states)])) if self.return_state else result
+
+    def in_order(self, said: Expr, mask: Expr | None) -> Expr:
+        """Return what was said at every step, (batch, time, features), and its mask, in the order of the walk."""
+        result = swapaxes(flip(said, axis=0) if self.go_backwards else said, 0, 1)
+        if mask is not None:
+            result = masked(result, flip(mask, axis=1) if self.go_backwards else mask)
+        return result  # type: ignore[no-any-return]
+
+    def first_states(self, sequence: Expr, given: Any) -> States:
+        """Return the states to begin with: those that were given, or zeros."""
+        sizes, batch = self.state_sizes, sequence.shape[1]
+        if given is None:
+            return [zeros_like(repeat(sequence[0, :, :1], size, axis=1)) for size in sizes]
+        states = [as_expr(s) for s in (given if isinstance(given, (list, tuple)) else [given])]
+        shapes = [(batch, size) for size in sizes]
+        if len(states) != len(shapes) or not all(map(agree, [s.shape for s in states], shapes)):
+            raise ShapeError(
+                f"{self.name}: expected an initial_state of {', '.join(map(shape_text, shapes))}. Received: "
+                + ", ".join(f"{s}, of shape {shape_text(s.shape)}" for s in states)
+            )
+        return [to_dtype(s, sequence.dtype) for s in states]
+
+    def passing_over(self, step: Step, first: Expr, states: States) -> tuple[Callable[..., States], States]:
+        """Return the step that passes over what a mask leaves out, and the states it begins with."""
+        count, zeros = len(states), self.zero_output_for_mask and self.return_sequences
+        said, new = step(first, states)
+        # What is said again must be remembered, unless it is a state.
+        remembered = [] if zeros or said is new[0] else [zeros_like(said)]
+
+        def passing(x_t: Expr, counts: Expr, *before: Expr) -> States:
+            def chosen(a: Expr, b: Any) -> Expr:
+                return where(expand_dims(counts, tuple(range(1, a.ndim))), a, b)  # type: ignore[no-any-return]
+
+            said, new = step(x_t, list(before[:count]))
+            kept = [chosen(n, b) for n, b in zip(new, before, strict=False)]
+            if zeros:
+                return [*kept, chosen(said, 0)]
+            return [*kept, *(chosen(said, again) for again in before[count:])]
+
+        return passing, [*states, *remembered]
+
+
+def told_by(step: Step) -> Callable[..., States]:
+    """Return the step of a loop: to the new states it adds what is said, unless that is the first of them."""
+
+    def told(x_t: Expr, *states: Expr) -> States:
+        said, new = step(x_t, list(states))
+        return new if said is new[0] else [*new, said]
+
+    return told
+
+
+class RNN(Recurrent):
+    r"""A cell of your own along a sequence, :math:`(y_t, s_t) = f(x_t, s_{t-1})` with :math:`s_0 = 0`.
+
+    Parameters
+    ----------
+    cell : Layer
+        It has a ``state_size``, an integer or one for each state, and its ``call(x_t, states)`` takes an element
+        (batch, features) and a list of states (batch, size), and returns what it says and the new states.
+    return_sequences : bool
+        Whether the result is every :math:`y_t`, of shape (batch, time, ...), or the last, (batch, ...).
+    return_state : bool
+        Whether the last states come along: a tuple of the result and each of them.
+    go_backwards : bool
+        Whether to walk from the end to the beginning; results come in the order of that walk.
+    zero_output_for_mask : bool
+        Whether a sequence of results has zeros where a mask leaves a step out, instead of what was said before.
+    checkpoint : bool or int, optional
+        For the gradient, keep the states of every so many steps alone; see `pellucid.scan`.
+    name : str, optional
+        Without it ``rnn``, ``rnn_1`` and so on.
+
+    Raises
+    ------
+    TypeError
+        If the cell is none, or returns something else.
+    ShapeError
+        If the input is no (batch, time, features), or an initial state does not fit.
+
+    Examples
+    --------
+    >>> class Average(Layer):
+    ...     state_size = 2
+    ...
+    ...     def call(self, x_t, states):
+    ...         mean = 0.9 * states[0] + 0.1 * x_t
+    ...         return mean, [mean]
+    >>> RNN(Average())(pel.tensor3("x", shape=("n", 8, 2))).shape
+    ('n', 2)
+    """
+
+    def __init__(
+        self,
+        cell: Any,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        zero_output_for_mask: bool = False,
+        checkpoint: bool | int | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(return_sequences, return_state, go_backwards, zero_output_for_mask, checkpoint, name)
+        if not isinstance(cell, Layer) or not hasattr(cell, "state_size"):
+            raise UseError(
+                f"{self.name}: expected a cell, which is a Layer with a state_size and a call(x_t, states). "
+                f"Received: cell={cell!r}"
+            )
+        self.cell = self.inner(cell)
+
+    @property
+    def state_sizes(self) -> list[int]:
+        """What the cell says of its states."""
+        sizes = self.cell.state_size
+        return [positive(self.name, "state_size", n) for n in (sizes if isinstance(sizes, (list, tuple)) else [sizes])]
 
     def build(self, x: Expr) -> None:
-        """Make the two kernels and the bias."""
-        features, units = self.expect_features(x), self.units
-        self.kernel = self.parameter("kernel", (features, units), self.kernel_initializer, x, self.kernel_regularizer)
-        self.recurrent_kernel = self.parameter(
-            "recurrent_kernel", (units, units), self.recurrent_initializer, x, self.recurrent_regularizer
-        )
-        if self.use_bias:
-            self.bias = self.parameter("bias", (units,), self.bias_initializer, x, self.bias_regularizer, False)
+        """Let the cell make its parameters."""
+        if not self.cell.built:
+            self.cell.build(x[:, 0])
+            self.cell.built = True
 
-    def call(self, x: Expr) -> Expr:
-        r"""Return the last :math:`h_t`, or all of them."""
-        # What does not depend on the step before is one product for all steps, outside the loop.
-        seen = swapaxes(as_real(x), 0, 1) @ self.kernel
-        seen = seen + self.bias if self.use_bias else seen
-        states: Expr = scan(
-            lambda x_t, h: self.activation(x_t + h @ self.recurrent_kernel),
-            seen,
-            zeros_like(seen[0]),
-            reverse=self.go_backwards,
-        )
-        if not self.return_sequences:
-            return states[0 if self.go_backwards else -1]
-        walked: Expr = swapaxes(flip(states, axis=0) if self.go_backwards else states, 0, 1)
-        return walked
+    def step_from(self, states: States) -> Step:
+        """Return the cell's call."""
+
+        def step(x_t: Expr, before: States) -> tuple[Expr, States]:
+            told = self.cell.call(x_t, before)
+            if not isinstance(told, (list, tuple)) or len(told) != 2:
+                raise UseError(
+                    f"{self.name}: expected {self.cell.name} to return what it says and the new states. "
+                    f"Received: {told!r}"
+                )
+            said, new = told
+            return said, list(new) if isinstance(new, (list, tuple)) else [new]
+
+        return step
