@@ -86,22 +86,26 @@ def _batch_grad(
     return [(g - weight * (middle(g) + y * middle(g * y))) / deviation, *nothing]
 
 
+def _in_dtype_of(like: Expr, e: Expr) -> Expr:
+    return e if e.dtype == like.dtype else symbolic.cast(e, like.dtype)  # type: ignore[no-any-return]
+
+
 def _batch_updates(
     x: Expr, mean: Expr, variance: Expr, *mask: Expr, axis: int, momentum: float, epsilon: float
 ) -> list[tuple[Expr, Expr]]:
     of_batch = _moments(symbolic, x, mask, axis, keepdims=False)
     return [
-        (moving, momentum * moving + (1 - momentum) * symbolic.cast(now, moving.dtype))
+        (moving, momentum * moving + (1 - momentum) * _in_dtype_of(moving, now))
         for moving, now in zip((mean, variance), of_batch, strict=True)
     ]
 
 
-def _with_moving(x: Expr, mean: Expr, variance: Expr, *mask: Expr, axis: int, momentum: float, epsilon: float) -> Any:
+def with_averages(x: Expr, mean: Expr, variance: Expr, *mask: Expr, axis: int, momentum: float, epsilon: float) -> Any:
     """Return what stands there once training is over: the same formula with the moving mean and variance."""
-    last = axis == x.ndim - 1
-    alike = [symbolic.cast(m, x.dtype) for m in (mean, variance)]
-    wide = alike if last else [symbolic.expand_dims(m, axis=tuple(range(1, x.ndim - axis))) for m in alike]
-    return scaled(symbolic, x, *wide, epsilon)
+    behind = tuple(range(1, x.ndim - axis))
+    alike = [_in_dtype_of(x, m) for m in (mean, variance)]
+    wide_mean, wide_variance = [symbolic.expand_dims(m, axis=behind) if behind else m for m in alike]
+    return scaled(symbolic, x, wide_mean, wide_variance, epsilon)
 
 
 def _batch_text(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
@@ -129,7 +133,7 @@ def _batches(rng: np.random.Generator) -> list[Any]:
     infer=lambda x, *others, **settings: x.type,
     normalize=_batch_settings,
     grad=_batch_grad,
-    inference=_with_moving,
+    inference=with_averages,
     updates=_batch_updates,
     examples=_batches,
     cost=per_input(8),
@@ -185,4 +189,5 @@ def batch_normalization(
     S. Ioffe and C. Szegedy, Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate
     Shift, ICML 2015.
     """
-    return scaled(xp, x, *_moments(xp, x, mask, axis), epsilon)
+    mean, variance = _moments(xp, x, mask, axis)
+    return scaled(xp, x, mean, variance, epsilon)

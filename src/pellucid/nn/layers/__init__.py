@@ -2,11 +2,12 @@
 
 from pellucid.nn.layers.activation import Activation
 from pellucid.nn.layers.base import Layer
+from pellucid.nn.layers.batch_normalization import BatchNormalization
 from pellucid.nn.layers.convolution import Conv1D, Conv2D, Conv3D
 from pellucid.nn.layers.convolution_transpose import Conv1DTranspose, Conv2DTranspose, Conv3DTranspose
 from pellucid.nn.layers.dense import Dense
 from pellucid.nn.layers.depthwise import DepthwiseConv1D, DepthwiseConv2D
-from pellucid.nn.layers.dropout import Dropout
+from pellucid.nn.layers.dropout import AlphaDropout, Dropout, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D
 from pellucid.nn.layers.embedding import Embedding
 from pellucid.nn.layers.global_pooling import (
     GlobalAveragePooling1D,
@@ -18,6 +19,14 @@ from pellucid.nn.layers.global_pooling import (
 )
 from pellucid.nn.layers.input import Input
 from pellucid.nn.layers.masking import Masking
+from pellucid.nn.layers.noise import GaussianDropout, GaussianNoise
+from pellucid.nn.layers.normalization import (
+    GroupNormalization,
+    LayerNormalization,
+    LocalResponseNormalization,
+    RMSNormalization,
+    UnitNormalization,
+)
 from pellucid.nn.layers.padding import Cropping1D, Cropping2D, Cropping3D, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D
 from pellucid.nn.layers.pooling import (
     AveragePooling1D,
@@ -40,9 +49,11 @@ __all__ = [
     "LSTM",
     "RNN",
     "Activation",
+    "AlphaDropout",
     "AveragePooling1D",
     "AveragePooling2D",
     "AveragePooling3D",
+    "BatchNormalization",
     "Bidirectional",
     "CenterCrop",
     "Conv1D",
@@ -60,24 +71,34 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "GaussianDropout",
+    "GaussianNoise",
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
     "GlobalAveragePooling3D",
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
+    "GroupNormalization",
     "Input",
     "Layer",
+    "LayerNormalization",
+    "LocalResponseNormalization",
     "Masking",
     "MaxPooling1D",
     "MaxPooling2D",
     "MaxPooling3D",
+    "RMSNormalization",
     "Reshape",
     "Resizing",
     "SeparableConv1D",
     "SeparableConv2D",
     "SimpleRNN",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "SpatialDropout3D",
     "TimeDistributed",
+    "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",
     "UpSampling3D",

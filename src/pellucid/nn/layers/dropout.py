@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from pellucid.graph.errors import OptionError
+from collections.abc import Sequence
+
 from pellucid.graph.expr import Expr
-from pellucid.graph.ops.random import Generator
+from pellucid.graph.ops.choosing import where
+from pellucid.graph.ops.creation import ones_like
+from pellucid.graph.ops.stages import training_only
 from pellucid.nn.dtypes import as_real
-from pellucid.nn.layers.base import Layer
-from pellucid.nn.randomness import as_seed, next_seed
+from pellucid.nn.layers.noise import Noise
 
 
-class Dropout(Layer):
+class Dropout(Noise):
     r"""Values set to zero at random while training, :math:`x \, m / (1 - r)` with :math:`P(m = 0) = r`.
 
     `pellucid.inference` takes it out of a graph. Each layer has a stream of random numbers of its own,
@@ -20,6 +22,9 @@ class Dropout(Layer):
     ----------
     rate : float
         :math:`r`, from 0 up to but without 1.
+    noise_shape : sequence of int or None, optional
+        The shape of :math:`m`, with 1 for an axis along which all values stay or go together, and None for as long as
+        the input.
     seed : int, optional
         Of the stream; without it one that follows from `pellucid.nn.set_random_seed`.
     name : str, optional
@@ -34,6 +39,8 @@ class Dropout(Layer):
     ------
     ValueError
         For a rate out of range.
+    ShapeError
+        For a noise shape that does not fit.
 
     Examples
     --------
@@ -47,17 +54,142 @@ class Dropout(Layer):
     Neural Networks from Overfitting, JMLR 15 (2014).
     """
 
-    def __init__(self, rate: float, seed: int | None = None, name: str | None = None) -> None:
-        super().__init__(name)
-        if not 0 <= rate < 1:
-            raise OptionError(f"{self.name}: expected a rate from 0 up to but without 1. Received: rate={rate!r}")
-        self.rate = float(rate)
-        self.generator = Generator(next_seed() if seed is None else as_seed(seed))
-        self.generator.state.name = f"{self.name}/state"
+    def __init__(
+        self,
+        rate: float,
+        noise_shape: Sequence[int | None] | None = None,
+        seed: int | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(seed, name)
+        self.rate = self.rate_of(rate)
+        self.noise_shape = noise_shape
 
     def call(self, x: Expr) -> Expr:
         """Return the input with values left out, or as it is at rate 0."""
         if not self.rate:
             return x
-        dropped: Expr = self.generator.dropout(as_real(x), self.rate)
+        x = as_real(x)
+        like = self.shared_along(x, self.noise_shape)
+        dropped: Expr = (
+            self.generator.dropout(x, self.rate)
+            if like is x
+            else training_only(x * self.generator.dropout(ones_like(like), self.rate), x)
+        )
+        return dropped
+
+
+class _SpatialDropout(Dropout):
+    def __init__(self, rate: float, seed: int | None = None, name: str | None = None) -> None:
+        super().__init__(rate, None, seed, name)
+
+    def shared_along(self, x: Expr, noise_shape: Sequence[int | None] | None) -> Expr:
+        """Return an expression with length 1 along all axes but those of samples and channels."""
+        return super().shared_along(x, (None, *[1] * (x.ndim - 2), None))
+
+
+class SpatialDropout1D(_SpatialDropout):
+    """Whole channels of a sequence set to zero at random while training: `Dropout` with all steps of a channel
+    together, :math:`m_{tc} = m_c`.
+
+    Parameters
+    ----------
+    rate : float
+        How likely a channel is left out, from 0 up to but without 1.
+    seed : int, optional
+        Of the stream of random numbers.
+    name : str, optional
+        Without it ``spatial_dropout1d`` and so on.
+
+    Examples
+    --------
+    >>> pel.inference(SpatialDropout1D(0.5)(pel.tensor3("x")))
+    x
+
+    References
+    ----------
+    J. Tompson, R. Goroshin, A. Jain, Y. LeCun and C. Bregler, Efficient Object Localization Using Convolutional
+    Networks, CVPR 2015.
+    """
+
+    ndim = 3
+
+
+class SpatialDropout2D(_SpatialDropout):
+    """Whole channels of an image set to zero at random while training, :math:`m_{ijc} = m_c`; see `SpatialDropout1D`.
+
+    Examples
+    --------
+    >>> pel.inference(SpatialDropout2D(0.5)(pel.tensor4("x")))
+    x
+    """
+
+    ndim = 4
+
+
+class SpatialDropout3D(_SpatialDropout):
+    """Whole channels of a volume set to zero at random while training, :math:`m_{ijkc} = m_c`; see
+    `SpatialDropout1D`.
+
+    Examples
+    --------
+    >>> pel.inference(SpatialDropout3D(0.5)(pel.tensor("x", (None,) * 5)))
+    x
+    """
+
+    ndim = 5
+
+
+class AlphaDropout(Noise):
+    r"""Values set to :math:`\alpha' = -\lambda \alpha` at random while training, then scaled and shifted so that mean 0
+    and variance 1 stay what they are: the dropout for ``selu``, :math:`a (x m + \alpha' (1 - m)) + b`.
+
+    Here :math:`a = ((1 - r)(1 + r \alpha'^2))^{-1/2}` and :math:`b = -a \alpha' r`, with :math:`P(m = 0) = r`.
+
+    Parameters
+    ----------
+    rate : float
+        :math:`r`, from 0 up to but without 1.
+    noise_shape : sequence of int or None, optional
+        The shape of :math:`m`, as for `Dropout`.
+    seed : int, optional
+        Of the stream of random numbers.
+    name : str, optional
+        Without it ``alpha_dropout`` and so on.
+
+    Raises
+    ------
+    ValueError
+        For a rate out of range.
+
+    Examples
+    --------
+    >>> pel.inference(AlphaDropout(0.5)(pel.matrix("x")))
+    x
+
+    References
+    ----------
+    G. Klambauer, T. Unterthiner, A. Mayr and S. Hochreiter, Self-Normalizing Neural Networks, NeurIPS 2017.
+    """
+
+    def __init__(
+        self,
+        rate: float,
+        noise_shape: Sequence[int | None] | None = None,
+        seed: int | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(seed, name)
+        self.rate = self.rate_of(rate)
+        self.noise_shape = noise_shape
+
+    def call(self, x: Expr) -> Expr:
+        """Return the input with values replaced, or as it is at rate 0."""
+        if not self.rate:
+            return x
+        x = as_real(x)
+        floor = -1.0507009873554805 * 1.6732632423543772
+        scale = ((1 - self.rate) * (1 + self.rate * floor**2)) ** -0.5
+        kept = self.generator.bernoulli(1 - self.rate, like=self.shared_along(x, self.noise_shape))
+        dropped: Expr = training_only(scale * where(kept, x, floor) - scale * floor * self.rate, x)
         return dropped
