@@ -53,6 +53,7 @@ _HOMES = {
     "pellucid.graph.rewrite": ["Journal", "simplify"],
     "pellucid.graph.rule": ["rule"],
     "pellucid.graph.verify": ["verify_grad"],
+    "pellucid.graph.precision": ["mixed_precision"],
     "pellucid.graph.updates": ["updates_of"],
     "pellucid.graph.walk": ["ancestors", "parameters", "replace"],
     "pellucid.model.errors": ["ModelError", "TrainingWarning"],
@@ -81,6 +82,7 @@ _MODULES = {
     "nn": "pellucid.nn",
     "optimizers": "pellucid.nn.optimizers",
     "random": "pellucid.graph.ops.random",
+    "schedules": "pellucid.nn.schedules",
     "show": "pellucid.show",
 }
 _ABOVE = {

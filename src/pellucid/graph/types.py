@@ -206,6 +206,8 @@ def as_dtype(dtype: Any) -> np.dtype[Any]:
     DtypeError
         For what NumPy does not take as a number's dtype.
     """
+    if isinstance(dtype, str) and dtype.startswith("bfloat"):
+        import ml_dtypes  # noqa: F401 - NumPy knows the name once this is there
     try:
         result = np.dtype(config.floatx if dtype is None else dtype)
     except TypeError as error:

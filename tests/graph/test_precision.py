@@ -1,0 +1,85 @@
+"""Mixed precision: what is computed in few digits, what is not, and that it trains."""
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid import nn
+from pellucid.graph.walk import topological
+
+
+def dtypes(expr):
+    return {e.op.name: str(e.dtype) for e in topological([expr]) if e.op is not None and e.op.name != "cast"}
+
+
+def network():
+    x, y = pel.matrix("x", shape=("n", 8)), pel.ivector("y", shape=("n",))
+    nn.set_random_seed(0)
+    p = nn.Dense(3, activation="softmax")(nn.Dense(32, activation="relu")(x))
+    return x, y, p, pel.losses.sparse_categorical_crossentropy(y, p).mean()
+
+
+def test_products_are_in_few_digits_and_sums_in_many():
+    _, _, _, loss = network()
+    found = dtypes(pel.mixed_precision(loss))
+    assert {name: found[name] for name in ("matmul", "relu", "add")} == dict.fromkeys(
+        ("matmul", "relu", "add"), "bfloat16"
+    )
+    assert {name: found[name] for name in ("softmax", "log", "mean")} == dict.fromkeys(
+        ("softmax", "log", "mean"), "float32"
+    )
+    assert pel.mixed_precision(loss).dtype == np.float32
+
+
+def test_values_are_near_and_not_the_same():
+    x, _, p, _ = network()
+    values = np.random.default_rng(0).normal(size=(50, 8)).astype("float32")
+    exact, mixed = pel.function([x], [p, pel.mixed_precision(p)])(values)
+    assert 0 < abs(exact - mixed).max() < 0.02
+    assert mixed.dtype == np.float32
+
+
+def test_parameters_and_gradients_keep_their_dtype_and_it_trains():
+    x, y, _, loss = network()
+    mixed = pel.mixed_precision(loss)
+    parameters = pel.parameters(mixed)
+    assert all(g.dtype == np.float32 for g in pel.grad(mixed, parameters))
+    assert any(str(e.dtype) == "bfloat16" for g in pel.grad(mixed, parameters) for e in topological([g]))
+    step = pel.function([x, y], mixed, updates=nn.optimizers.Adam(0.01).updates(mixed))
+    rng = np.random.default_rng(0)
+    data = rng.normal(size=(200, 8)).astype("float32")
+    labels = data[:, :3].argmax(1).astype("int32")
+    history = step.repeat(200, data, labels)
+    assert history[-1] < 0.3 < history[0]
+
+
+def test_the_step_of_a_loop_is_rewritten_and_its_states_are_not():
+    x = pel.tensor3("x", shape=("n", 5, 3))
+    h = nn.SimpleRNN(4)(x)
+    mixed = pel.mixed_precision(h)
+    values = np.random.default_rng(1).normal(size=(2, 5, 3)).astype("float32")
+    a, b = pel.function([x], [h, mixed])(values)
+    np.testing.assert_allclose(a, b, atol=0.02)
+    assert (a != b).any()
+    assert mixed.dtype == np.float32
+
+
+def test_float16_is_few_digits_too_and_float32_is_not():
+    x = pel.matrix("x")
+    assert "float16" in str(pel.mixed_precision(x @ x, "float16"))
+    with pytest.raises(pel.DtypeError, match=r"of 16 bits, 'bfloat16' or 'float16'\. Received: dtype='float32'"):
+        pel.mixed_precision(x @ x, "float32")
+
+
+def test_several_expressions_are_rewritten_together():
+    _, _, p, loss = network()
+    first, second = pel.mixed_precision([p, loss])
+    assert first is pel.mixed_precision(p)
+    assert second is pel.mixed_precision(loss)
+
+
+def test_integers_and_conditions_stay():
+    x, i = pel.matrix("x", shape=("n", 3)), pel.ivector("i", shape=("n",))
+    e = pel.where(i > 0, (x @ x.T).sum(1), 0.0)
+    assert pel.mixed_precision(e).dtype == np.float32
+    assert pel.mixed_precision(i + 1) is i + 1
