@@ -2,6 +2,7 @@
 
 from pellucid.graph.operators import FUNCTIONS
 from pellucid.graph.ops import (
+    affine,
     arranging,
     at,
     average_pooling,
@@ -68,6 +69,7 @@ from pellucid.graph.ops import (
 )
 
 __all__ = [
+    "affine",
     "arranging",
     "axes",
     "at",

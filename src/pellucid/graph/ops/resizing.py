@@ -56,12 +56,12 @@ def _settings(x: Expr, size: Any, interpolation: Any, antialias: Any) -> dict[st
     }
 
 
-def sizes_of(x: Expr) -> list[int]:
+def sizes_of(x: Expr, what: str = "resize") -> list[int]:
     """Return the sizes of the axes between the first and the last, which must be known."""
     sizes = [d for d in x.shape[1:-1] if isinstance(d, int)]
     if x.ndim < 3 or len(sizes) != x.ndim - 2 or 0 in sizes:
         raise ShapeError(
-            "resize: expected images (batch, ..., channels) whose sizes are known. "
+            f"{what}: expected images (batch, ..., channels) whose sizes are known. "
             f"Received: {x} of shape {shape_text(x.shape)}"
         )
     return sizes
