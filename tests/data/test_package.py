@@ -25,5 +25,5 @@ def test_no_room_hides_a_name() -> None:
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match=r"'pellucid\.data' has no attribute 'imagenet'"):
+    with pytest.raises(AttributeError, match=r"pel\.data has no 'imagenet'"):
         data.imagenet  # noqa: B018

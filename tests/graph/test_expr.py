@@ -109,6 +109,7 @@ def test_unary_operators() -> None:
     assert str(-X) == "-x"
     assert +X is X
     assert str(abs(X)) == "abs(x)"
+    assert round(X, 2) is pel.round(X, 2)
     assert str(~(X > 1)) == "~(x > 1)"
 
 

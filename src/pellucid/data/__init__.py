@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from pellucid.graph.errors import NoSuchNameError, near_miss
+
 if TYPE_CHECKING:
     from pellucid.data.addition import binary_addition, from_bits, to_bits
     from pellucid.data.digit_folder import write_digit_folder
@@ -57,7 +59,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Import a public name on its first use."""
     if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise NoSuchNameError(f"pel.data has no {name!r}.{near_miss(name, _HOMES)}")
     value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
     globals()[name] = value
     return value

@@ -115,6 +115,9 @@ class Operators:
     def __abs__(self) -> Expr:
         return write("abs", self)
 
+    def __round__(self, ndigits: int | None = None) -> Expr:
+        return write("round", self, decimals=ndigits or 0)
+
     def __and__(self, other: Any) -> Expr:
         return combine("logical_and", "bitwise_and", self, other)
 

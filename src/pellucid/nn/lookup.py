@@ -16,7 +16,7 @@ def look_up(kind: str, identifier: Any, known: Mapping[str, Callable[..., Any]])
     Raises
     ------
     ValueError
-        For a name that nothing has; the message names all there are, and the nearest.
+        For a name that nothing has; the message names the nearest, or all there are.
     TypeError
         For anything else that cannot be called.
     """
@@ -27,10 +27,8 @@ def look_up(kind: str, identifier: Any, known: Mapping[str, Callable[..., Any]])
             spelt = {bare(name): name for name in known}
             if bare(identifier) in spelt:
                 return known[spelt[bare(identifier)]]
-        raise OptionError(
-            f"There is no {kind} named {identifier!r}.{near_miss(identifier, known)} "
-            f"Known: {', '.join(sorted(known))}"
-        )
+        hint = near_miss(identifier, known) or f" Known: {', '.join(sorted(known))}"
+        raise OptionError(f"There is no {kind} named {identifier!r}.{hint}")
     if not callable(identifier):
         raise UseError(f"Expected a name or a function for the {kind}. Received: {identifier!r}")
     return identifier  # type: ignore[no-any-return]
