@@ -33,3 +33,11 @@ def save(family: str, values: dict[str, Values]) -> None:
     GOLDEN.mkdir(exist_ok=True)
     arrays = {f"{case}|{name}": array for case, found in values.items() for name, array in found.items()}
     np.savez_compressed(GOLDEN / f"{family}.npz", **arrays)
+
+
+def compare(found: Values, wanted: Values, tolerance: float = 1e-5) -> None:
+    """Hold the arrays of a case against those of the other side, relatively and absolutely."""
+    assert set(found) == set(wanted)
+    for name, value in wanted.items():
+        assert np.asarray(found[name]).dtype == value.dtype, name
+        np.testing.assert_allclose(found[name], value, rtol=tolerance, atol=tolerance, err_msg=name)

@@ -1,0 +1,143 @@
+r"""Activations that let through what is positive and bend smoothly, or nearly so, where the rest begins."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from pellucid.graph.expr import as_expr
+from pellucid.graph.ops.choosing import clip, minimum, where
+from pellucid.graph.ops.elementwise import sqrt, square
+from pellucid.graph.ops.exponentials import expm1
+from pellucid.graph.ops.gaussian import erfc
+from pellucid.graph.ops.hyperbolic import tanh
+from pellucid.graph.ops.neural import relu, sigmoid, softplus
+
+
+def elu(x: Any, alpha: float = 1.0) -> Any:
+    r"""Exponential linear unit, :math:`\max(x, 0) + \alpha \, (e^{\min(x, 0)} - 1)`.
+
+    Examples
+    --------
+    >>> elu(pel.vector("x"))
+    relu(x) + expm1(minimum(x, 0))
+
+    References
+    ----------
+    D.-A. Clevert, T. Unterthiner and S. Hochreiter, Fast and Accurate Deep Network Learning by Exponential Linear
+    Units, ICLR 2016.
+    """
+    negative = expm1(minimum(x, 0))
+    return relu(x) + (negative if alpha == 1 else alpha * negative)
+
+
+def celu(x: Any, alpha: float = 1.0) -> Any:
+    r"""Exponential linear unit whose slope has no step, :math:`\max(x, 0) + \alpha \, (e^{\min(x, 0) / \alpha} - 1)`.
+
+    Examples
+    --------
+    >>> celu(pel.vector("x"), alpha=2.0)
+    relu(x) + 2 * expm1(minimum(x, 0) / 2)
+
+    References
+    ----------
+    J. T. Barron, Continuously Differentiable Exponential Linear Units, arXiv:1704.07483.
+    """
+    return relu(x) + alpha * expm1(minimum(x, 0) / alpha)
+
+
+def selu(x: Any) -> Any:
+    r"""Exponential linear unit that keeps mean 0 and variance 1 from layer to layer,
+    :math:`\lambda \operatorname{elu}(x)` with :math:`\alpha = 1.673` and :math:`\lambda = 1.051`.
+
+    Examples
+    --------
+    >>> print(pel.function([], selu(pel.constant(1.0)))())
+    1.050701
+
+    References
+    ----------
+    G. Klambauer, T. Unterthiner, A. Mayr and S. Hochreiter, Self-Normalizing Neural Networks, NeurIPS 2017.
+    """
+    return 1.05070098735548 * elu(x, alpha=1.67326324235437)
+
+
+def gelu(x: Any, approximate: bool = False) -> Any:
+    r"""Gaussian error linear unit, :math:`x \, \Phi(x) = \frac{x}{2} \operatorname{erfc}(-x / \sqrt{2})`.
+
+    Parameters
+    ----------
+    x : Expr
+        Of any shape.
+    approximate : bool
+        Whether :math:`\Phi(x)` is taken to be
+        :math:`\frac{1}{2} (1 + \tanh(\sqrt{2 / \pi} \, (x + 0.044715 \, x^3)))`.
+
+    Examples
+    --------
+    >>> print(pel.function([], gelu(pel.constant(1.0)))())
+    0.8413447
+
+    References
+    ----------
+    D. Hendrycks and K. Gimpel, Gaussian Error Linear Units, arXiv:1606.08415.
+    """
+    if approximate:
+        return 0.5 * x * (1 + tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+    return 0.5 * x * erfc(-x / math.sqrt(2))
+
+
+def silu(x: Any) -> Any:
+    r"""Sigmoid linear unit (swish), :math:`x \, \sigma(x)`.
+
+    Examples
+    --------
+    >>> silu(pel.vector("x"))
+    x * sigmoid(x)
+
+    References
+    ----------
+    P. Ramachandran, B. Zoph and Q. V. Le, Searching for Activation Functions, arXiv:1710.05941.
+    """
+    return x * sigmoid(x)
+
+
+def mish(x: Any) -> Any:
+    r"""A smooth ramp, :math:`x \tanh(\operatorname{softplus}(x))`.
+
+    Examples
+    --------
+    >>> mish(pel.vector("x"))
+    x * tanh(softplus(x))
+
+    References
+    ----------
+    D. Misra, Mish: A Self Regularized Non-Monotonic Activation Function, BMVC 2020.
+    """
+    return x * tanh(softplus(x))
+
+
+def squareplus(x: Any, b: float = 4) -> Any:
+    r"""A smooth ramp without exponentials, :math:`\frac{1}{2} (x + \sqrt{x^2 + b})`.
+
+    Examples
+    --------
+    >>> squareplus(pel.vector("x"))
+    0.5 * (x + sqrt(x ** 2 + 4))
+
+    References
+    ----------
+    J. T. Barron, Squareplus: A Softplus-Like Algebraic Rectifier, arXiv:2112.11687.
+    """
+    return 0.5 * (x + sqrt(square(x) + b))
+
+
+def sparse_plus(x: Any) -> Any:
+    r"""A ramp with a rounded corner: 0 up to -1, :math:`\frac{1}{4} (x + 1)^2` between, and :math:`x` from 1 on.
+
+    Examples
+    --------
+    >>> pel.function([], sparse_plus(pel.constant([-2.0, 0.0, 3.0])))()
+    array([0.  , 0.25, 3.  ], dtype=float32)
+    """
+    return where(as_expr(x) >= 1, x, square(clip(x, -1, 1) + 1) / 4)

@@ -1,0 +1,99 @@
+"""Activations are their formulas, agree with Keras, and are finite far out."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid.nn import activations
+from tests.nn.peers import activations as peers
+from tests.nn.peers import store
+
+GOLDEN = store.load("activations")
+
+FAR = np.array([[1000.0, -1000.0], [0.0, 0.0]], "float32")
+
+
+@pytest.mark.parametrize("case", peers.CASES)
+def test_they_agree_with_keras(case: str) -> None:
+    store.compare(peers.by_pellucid(case), GOLDEN[case])
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("case", peers.CASES)
+def test_the_golden_values_are_those_of_keras(case: str) -> None:
+    pytest.importorskip("keras")
+    store.compare(peers.by_keras(case), GOLDEN[case])
+
+
+def test_every_activation_has_a_case() -> None:
+    with_case = {activations.get(name) for name, _ in peers.CASES.values() if name != "threshold"}
+    assert set(activations.NAMED.values()) - with_case == {activations.sparsemax}
+
+
+@pytest.mark.parametrize("axis", [-1, 0])
+def test_a_sparsemax_is_the_nearest_point_of_the_simplex(rng: np.random.Generator, axis: int) -> None:
+    scores = 2 * rng.normal(size=(6, 6))
+    x = pel.tensor("x", (6, 6), "float64")
+    y = activations.sparsemax(x, axis=axis)
+    found, gradient = pel.function([x], [y, pel.grad((y * np.arange(6.0)).sum(), x)])(scores)
+    rows, pulls = (
+        (found, np.tile(np.arange(6.0), (6, 1))) if axis else (found.T, np.repeat(np.arange(6.0)[:, None], 6, 1))
+    )
+    for row, z, pulled, g in zip(
+        rows, scores if axis else scores.T, gradient if axis else gradient.T, pulls, strict=True
+    ):
+        support = row > 0
+        tau = (z[support].sum() - 1) / support.sum()
+        np.testing.assert_allclose(row, np.maximum(z - tau, 0), atol=1e-12)
+        assert row.sum() == pytest.approx(1)
+        np.testing.assert_allclose(pulled, np.where(support, g - g[support].mean(), 0), atol=1e-12)
+
+
+@pytest.mark.parametrize("name", sorted(activations.NAMED))
+@pytest.mark.parametrize("mode", ["numpy", "xla"])
+def test_value_and_gradient_are_finite_far_out_and_keep_the_dtype(name: str, mode: str) -> None:
+    x = pel.matrix("x", shape=("n", 2))
+    y = activations.get(name)(x)
+    far = np.minimum(FAR, 80) if name == "exponential" else FAR
+    for value in pel.function([x], [y, pel.grad(y.sum(), x)], mode=mode)(far):
+        assert value.dtype == np.float32
+        assert np.isfinite(value).all()
+
+
+@pytest.mark.parametrize("name", sorted(activations.NAMED))
+def test_in_double_precision(rng: np.random.Generator, name: str) -> None:
+    value = rng.normal(size=(3, 4))
+    wide, narrow = pel.tensor("x", (3, 4), "float64"), pel.tensor("x", (3, 4))
+    found = pel.function([wide], activations.get(name)(wide))(value)
+    assert found.dtype == np.float64
+    wanted = pel.function([narrow], activations.get(name)(narrow))(value.astype("float32"))
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_no_activation_and_one_of_ones_own() -> None:
+    x = pel.matrix("x")
+    assert activations.get(None)(x) is x
+    assert activations.get(pel.tanh)(x) is pel.tanh(x)
+
+
+Z = pel.matrix("z", shape=("n", 3))
+
+
+@pytest.mark.parametrize(
+    ("write", "error", "message"),
+    [
+        (lambda: activations.get("rellu"), ValueError, "no activation named 'rellu'. Did you mean 'relu'"),
+        (lambda: activations.get(3), TypeError, "Expected a name or a function for the activation. Received: 3"),  # type: ignore[arg-type]
+        (lambda: activations.relu(Z, negative_slope=-1.0), ValueError, "expected negative_slope to be 0 or more"),
+        (lambda: activations.relu(Z, max_value=-1.0), ValueError, "expected max_value to be 0 or more"),
+        (lambda: activations.glu(Z), ValueError, r"glu: expected an axis of even length. Received: z, of shape"),
+        (lambda: activations.glu(Z, axis=0), ValueError, "glu: expected an axis 0 of known length"),
+        (lambda: activations.sparsemax(Z, axis=2), ValueError, "sparsemax: expected an axis 2 of known length"),
+        (lambda: activations.softmax(Z[:, :1]), ValueError, "A softmax of one element is always 1"),
+    ],
+)
+def test_what_does_not_fit_is_refused(write: Any, error: Any, message: str) -> None:
+    with pytest.raises(error, match=message):
+        write()

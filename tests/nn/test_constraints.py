@@ -1,0 +1,63 @@
+"""Constraints return what is allowed, and are put on what an optimizer makes of a parameter."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid.nn import constraints
+from tests.nn.peers import constraints as peers
+from tests.nn.peers import store
+
+GOLDEN = store.load("constraints")
+
+
+@pytest.mark.parametrize("case", peers.CASES)
+def test_they_agree_with_keras(case: str) -> None:
+    store.compare(peers.by_pellucid(case), GOLDEN[case])
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("case", peers.CASES)
+def test_the_golden_values_are_those_of_keras(case: str) -> None:
+    pytest.importorskip("keras")
+    store.compare(peers.by_keras(case), GOLDEN[case])
+
+
+@pytest.mark.parametrize("name", sorted(constraints.NAMED))
+def test_what_is_allowed_is_left_as_it_is(rng: np.random.Generator, name: str) -> None:
+    constraint = constraints.get(name)
+    assert constraint is not None
+    w = pel.shared(rng.normal(size=(4, 3)).astype("float32"), "w")
+    once, twice = pel.function([], [constraint(w), constraint(constraint(w))])()
+    np.testing.assert_allclose(once, twice, rtol=1e-6)
+    assert once.dtype == np.float32
+
+
+@pytest.mark.parametrize("name", sorted(constraints.NAMED))
+def test_zeros_stay_finite(name: str) -> None:
+    constraint = constraints.get(name)
+    assert constraint is not None
+    assert not pel.function([], constraint(pel.constant(np.zeros((2, 2)))))().any()
+
+
+def test_no_constraint_and_one_of_ones_own() -> None:
+    assert constraints.get(None) is None
+    assert constraints.get(pel.relu) is pel.relu
+    assert repr(constraints.get("UnitNorm")) == "UnitNorm(axis=0)"
+
+
+@pytest.mark.parametrize(
+    ("write", "error", "message"),
+    [
+        (lambda: constraints.get("maxnrm"), ValueError, "no constraint named 'maxnrm'. Did you mean 'max_norm'"),
+        (lambda: constraints.MaxNorm(0), ValueError, "Expected a max_value above 0. Received: max_value=0"),
+        (lambda: constraints.MinMaxNorm(2.0, 1.0), ValueError, "Received: min_value=2.0, max_value=1.0"),
+        (lambda: constraints.MinMaxNorm(rate=0.0), ValueError, "a rate above 0 and at most 1. Received: rate=0.0"),
+        (lambda: constraints.Constraint()(1.0), NotImplementedError, "Constraint does not say what it allows"),
+    ],
+)
+def test_what_is_out_of_range_is_refused(write: Any, error: Any, message: str) -> None:
+    with pytest.raises(error, match=message):
+        write()

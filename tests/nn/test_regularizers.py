@@ -1,0 +1,67 @@
+"""Penalties are their formulas, and leave biases alone where they are told to."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid.nn import regularizers
+from tests.nn.peers import regularizers as peers
+from tests.nn.peers import store
+
+GOLDEN = store.load("regularizers")
+
+
+@pytest.mark.parametrize("case", peers.CASES)
+def test_they_agree_with_keras(case: str) -> None:
+    store.compare(peers.by_pellucid(case), GOLDEN[case])
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("case", peers.CASES)
+def test_the_golden_values_are_those_of_keras(case: str) -> None:
+    pytest.importorskip("keras")
+    store.compare(peers.by_keras(case), GOLDEN[case])
+
+
+def test_penalties_leave_biases_alone() -> None:
+    W, b = pel.shared([1.0, -2.0], "W"), pel.shared([10.0], "b", regularizable=False)
+    value = pel.function([], [regularizers.l2([W, b]), regularizers.l2(b), regularizers.l1([W, b, W * 2])])()
+    assert [float(v) for v in value] == [5, 100, 9]
+    assert pel.function([], regularizers.l2([b]))() == 0
+
+
+def test_strengths_are_factors() -> None:
+    w = pel.shared([1.0, -2.0], "w")
+    for regularizer, value in [
+        (regularizers.L1(), 0.03),
+        (regularizers.L2(0.5), 2.5),
+        (regularizers.L1L2(1.0, 0.5), 5.5),
+        (regularizers.L1L2(), 0.0),
+    ]:
+        assert pel.function([], regularizer(w))() == pytest.approx(value)
+    assert repr(regularizers.get("l1")) == "L1(l1=0.01)"
+    assert regularizers.get(None) is None
+
+
+@pytest.mark.parametrize(
+    ("write", "error", "message"),
+    [
+        (lambda: regularizers.l2(0.01), TypeError, r"l2 takes an expression .* write L2\(0.01\)"),  # type: ignore[arg-type]
+        (lambda: regularizers.OrthogonalRegularizer(mode="row"), ValueError, "a mode out of .* Received: mode='row'"),
+        (lambda: regularizers.OrthogonalRegularizer()(pel.vector("w")), ValueError, "takes a matrix of known size"),
+        (lambda: regularizers.L1(float("nan")), ValueError, "Expected a strength of 0 or more. Received: l1=nan"),
+        (lambda: regularizers.L2(-1), ValueError, "Expected a strength of 0 or more. Received: l2=-1"),
+        (lambda: regularizers.get("l22"), ValueError, "no regularizer named 'l22'. Did you mean 'l2'"),
+    ],
+)
+def test_what_is_no_penalty_is_refused(write: Any, error: Any, message: str) -> None:
+    with pytest.raises(error, match=message):
+        write()
+
+
+def test_vectors_at_right_angles_cost_nothing() -> None:
+    orthogonal = pel.constant(np.diag([1.0, 2.0, 3.0]))
+    assert pel.function([], regularizers.OrthogonalRegularizer()(orthogonal))() == 0
+    assert pel.function([], regularizers.OrthogonalRegularizer()(pel.constant(np.ones((1, 3)))))() == 0
