@@ -219,3 +219,11 @@ def test_mistakes_are_told(rng):
         pel.derive(loss, parameters, {**values, "X": np.zeros(5)})
     with pytest.raises(ValueError, match=r"checked on numbers. Give them: pel.derive\(cost, wrt, values="):
         pel.derive(loss, parameters).gap()
+
+
+def test_a_gradient_that_nothing_reaches_is_a_step_of_zero() -> None:
+    x = pel.vector("x")
+    derivation = pel.derive((2 * pel.round(x)).sum(), x, {x: [1.0, 2.5]})
+    assert [(s.name, str(s.gradient)) for s in derivation.steps] == [("x", "0")]
+    assert "no gradient reaches x" in str(derivation)
+    assert "exactly what pel.grad gives" in str(derivation)

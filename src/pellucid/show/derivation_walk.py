@@ -102,6 +102,10 @@ def walk_back(path: Path) -> None:
             slots = arrived.setdefault(target, [[] for _ in target.types])
             place = node.settings["index"] if node.op is OUTPUT else 0
             slots[place].append(Arrival(g, (*through, node)))
+    stepped = {step.expr for step in path.steps}
+    for target in dict.fromkeys(path.targets):
+        if target not in stepped:
+            path.steps.append(Raw(target, [], *lettered_gradient(constant(0.0, target.dtype))))
 
 
 def added(arrivals: Sequence[Arrival], forward: set[Expr]) -> Expr | None:

@@ -155,6 +155,8 @@ def step_of(raw: Raw, names: Mapping[Expr, str], known: set[Op]) -> DerivationSt
         note = broadcast_note(nodes[-1], raw.expr) if nodes else None
         if note and f"{name} {note}" not in notes:
             notes.append(f"{name} {note}")
+    if not through:
+        notes.append(f"no gradient reaches {name}: every path to it goes through an op whose derivative is zero")
     if len(through) > 1:
         notes.append(f"{len(through)} paths lead here from the cost, and what arrives along them is added up")
     return DerivationStep(name, raw.expr, raw.gradient, raw.letter, rules, through, notes)
