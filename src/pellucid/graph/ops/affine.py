@@ -91,14 +91,12 @@ def _taken(xp: Any, flat: Any, places: list[Any], sizes: list[int], fill_mode: s
 
 
 def _examples(rng: np.random.Generator) -> list[Any]:
-    images, turn = rng.normal(size=(3, 4, 5, 2)), np.array([[0.81, -0.57, 1.3173], [0.63, 0.72, -1.1319]])
-    each = turn + rng.normal(scale=0.1, size=(3, 2, 3))
+    turn = np.array([[0.81, -0.57, 1.3173], [0.63, 0.72, -1.1319]]) + rng.normal(scale=0.1, size=(3, 2, 3))
+    sequences, stretch = rng.normal(size=(3, 5, 2)), np.array([[1.23, -0.717]])
     return [
-        ((images, each), {}),
-        ((images, turn), {"fill_mode": "reflect"}),
-        ((images, each), {"fill_mode": "wrap"}),
-        ((images, turn), {"fill_value": 2.5, "interpolation": "nearest"}),
-        ((rng.normal(size=(2, 5, 1)), np.array([[1.23, -0.717]])), {"fill_mode": "nearest"}),
+        ((rng.normal(size=(3, 4, 5, 2)), turn), {"fill_mode": "reflect"}),
+        ((sequences, stretch), {"fill_value": 2.5}),
+        ((sequences, stretch), {"fill_mode": "wrap", "interpolation": "nearest"}),
     ]
 
 
