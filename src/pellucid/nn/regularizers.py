@@ -7,8 +7,8 @@ from typing import Any
 
 from pellucid.graph.errors import OptionError, ShapeError, UseError, tell_near_misses
 from pellucid.graph.expr import Expr, Shared, as_expr, constant
-from pellucid.graph.ops.elementwise import absolute, square
 from pellucid.graph.ops.creation import eye
+from pellucid.graph.ops.elementwise import absolute, square
 from pellucid.graph.ops.norms import divide_no_nan, vector_norm
 from pellucid.graph.ops.reductions import sum
 from pellucid.graph.types import shape_text
