@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.errors import OptionError
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Constant, Expr, Shared
 from pellucid.graph.rewrite import Journal
@@ -111,7 +112,7 @@ class Derivation:
             If the derivation was made without values.
         """
         if self.given is None:
-            raise ValueError("The steps are checked on numbers. Give them: pel.derive(cost, wrt, values={...})")
+            raise OptionError("The steps are checked on numbers. Give them: pel.derive(cost, wrt, values={...})")
         known = self.values(self.given)
         largest = 0.0
         for step, gradient in zip(self.results, self.gradients, strict=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pellucid.graph.errors import near_miss
+from pellucid.graph.errors import OptionError, UseError, near_miss
 from pellucid.graph.expr import Constant, Expr
 from pellucid.graph.text import own_name, text
 from pellucid.graph.walk import topological
@@ -121,12 +121,12 @@ def formula(expr: Expr, names: Names | None = None, shapes: bool = False) -> For
     where h = tanh(X @ W1)
     """
     if not isinstance(expr, Expr):
-        raise TypeError(f"Expected an expression: pel.formula(x + y). Received: {expr!r}")
+        raise UseError(f"Expected an expression: pel.formula(x + y). Received: {expr!r}")
     inside = set(topological([expr]))
     for e, name in (names or {}).items():
         if e not in inside:
             known = [own_name(i) or text(i, 20) for i in inside]
-            raise ValueError(f"{name!r} is to name {text(e, 40)}, which stands nowhere in it.{near_miss(name, known)}")
+            raise OptionError(f"{name!r} is to name {text(e, 40)}, which stands nowhere in it.{near_miss(name, known)}")
     return Formula(expr, names, shapes)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import InputError, ShapeError, near_miss
+from pellucid.graph.errors import InputError, ShapeError, UseError, near_miss
 from pellucid.graph.expr import Constant, Expr
 from pellucid.graph.text import own_name, text
 from pellucid.graph.types import shape_text
@@ -207,9 +207,9 @@ def why(
       where z = X @ W + b
     """
     if not isinstance(expr, Expr):
-        raise TypeError(f"Expected an expression: pel.why(x + y, index, inputs). Received: {expr!r}")
+        raise UseError(f"Expected an expression: pel.why(x + y, index, inputs). Received: {expr!r}")
     if len(expr.types) > 1:
-        raise TypeError(f"Expected one result of {expr}, which has {len(expr.types)}")
+        raise UseError(f"Expected one result of {expr}, which has {len(expr.types)}")
     values: dict[Expr, Any] = dict(given_values([expr], inputs, "pel.why"))
     scene = Scene(values, dict(names or {}), [expr])
     return Why(scene, expr, checked_index(index, scene.value(expr), expr), depth)
@@ -219,7 +219,7 @@ def checked_index(index: Any, value: np.ndarray[Any, Any], expr: Expr) -> Index:
     """Hold an index against a value, and count it from the front."""
     parts = (index,) if isinstance(index, (int, np.integer)) else tuple(index)
     if not all(isinstance(part, (int, np.integer)) and not isinstance(part, bool) for part in parts):
-        raise TypeError(f"Expected an index of one number, integers such as (2, 1). Received: {index!r}")
+        raise UseError(f"Expected an index of one number, integers such as (2, 1). Received: {index!r}")
     if len(parts) != value.ndim:
         raise ShapeError(
             f"{text(expr, 60)} has shape {shape_text(value.shape)} here, so that an element has {value.ndim} "
