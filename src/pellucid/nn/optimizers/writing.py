@@ -1,0 +1,52 @@
+"""An optimizer as the formula it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from pellucid.graph.expr import Expr, Input, Shared
+from pellucid.graph.text import text
+from pellucid.graph.walk import topological
+from pellucid.nn.dtypes import to_dtype
+
+if TYPE_CHECKING:
+    from pellucid.nn.optimizers.base import Optimizer
+
+
+def written(optimizer: Optimizer, w: Shared, g: Input, updates: Mapping[Shared, Expr]) -> str:
+    """Write what becomes of what is remembered and of a parameter w with the gradient g, a line each.
+
+    What is new bears a prime in the lines below its own, and t is the number of the step, from 1.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Whose updates they are, of this one parameter.
+    w, g : Shared and Input
+        The parameter and what stands for its gradient.
+    updates : dict from Shared to Expr
+        What is to be written.
+
+    Returns
+    -------
+    str
+        As many lines as there are updates, and one for t where it occurs.
+    """
+    used = set(topological(list(updates.values())))
+    names: dict[Expr, str] = {target: str(target.name).removeprefix("w/") for target in updates}
+    lines = []
+    if optimizer.counts:
+        names[to_dtype(optimizer.iterations, optimizer.time(w).dtype)] = "iterations"
+        if optimizer.time(w) in used:
+            lines.append(f"t = {text(optimizer.steps_made + 1, names=names)}")
+            names[optimizer.time(w)] = "t"
+    last: dict[Shared, int] = {w: 1}
+    if optimizer.counts:
+        last[optimizer.iterations] = 3
+    if optimizer.averages and not optimizer.options["ema_overwrite_frequency"]:
+        last[optimizer.averages[w]] = 2
+    for target in sorted(updates, key=lambda target: last.get(target, 0)):
+        lines.append(f"{names[target]} ← {text(updates[target], names=names)}")
+        names[updates[target]] = f"{names[target]}′"
+    return "\n".join(lines)
