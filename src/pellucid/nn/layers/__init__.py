@@ -19,6 +19,7 @@ from pellucid.nn.layers.global_pooling import (
 )
 from pellucid.nn.layers.input import Input
 from pellucid.nn.layers.masking import Masking
+from pellucid.nn.layers.merging import Add, Average, Concatenate, Dot, Maximum, Minimum, Multiply, Subtract
 from pellucid.nn.layers.noise import GaussianDropout, GaussianNoise
 from pellucid.nn.layers.normalization import (
     GroupNormalization,
@@ -49,13 +50,16 @@ __all__ = [
     "LSTM",
     "RNN",
     "Activation",
+    "Add",
     "AlphaDropout",
+    "Average",
     "AveragePooling1D",
     "AveragePooling2D",
     "AveragePooling3D",
     "BatchNormalization",
     "Bidirectional",
     "CenterCrop",
+    "Concatenate",
     "Conv1D",
     "Conv1DTranspose",
     "Conv2D",
@@ -68,6 +72,7 @@ __all__ = [
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
+    "Dot",
     "Dropout",
     "Embedding",
     "Flatten",
@@ -88,6 +93,9 @@ __all__ = [
     "MaxPooling1D",
     "MaxPooling2D",
     "MaxPooling3D",
+    "Maximum",
+    "Minimum",
+    "Multiply",
     "RMSNormalization",
     "Reshape",
     "Resizing",
@@ -97,6 +105,7 @@ __all__ = [
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
+    "Subtract",
     "TimeDistributed",
     "UnitNormalization",
     "UpSampling1D",
