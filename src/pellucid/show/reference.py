@@ -24,7 +24,8 @@ Function = Callable[..., Any]
 
 CHAPTERS = {
     "Every element": "elementwise exponentials trigonometry hyperbolic rounding signs choosing logic bits",
-    "Named functions of neural networks": "neural normalization batch_normalization stable gradients removable masking stages",
+    "Named functions of neural networks": "neural stable gradients removable masking stages",
+    "Normalization and attention": "normalization batch_normalization attention",
     "Special functions": "gaussian special",
     "Along axes": "reductions statistics cumulative sorting quantiles",
     "Linear algebra": "linear products contractions einsum systems determinants norms triangles",
