@@ -90,6 +90,14 @@ def test_operands_are_told_briefly() -> None:
     assert max(map(len, notes)) < 300
 
 
+def test_a_message_about_a_long_expression_is_short() -> None:
+    X = pel.matrix("X", shape=(3, 3))
+    deep = sum((X**i for i in range(2, 80)), X)
+    with pytest.raises(pel.ShapeError, match=r"…, of shape \(3, 3\), and W, of shape \(2, 2\)") as caught:
+        deep @ pel.matrix("W", shape=(2, 2))
+    assert len(str(caught.value)) < 400
+
+
 def test_an_error_says_one_thing_and_its_notes_say_where() -> None:
     with pytest.raises(pel.DtypeError) as caught:
         pel.where(pel.vector("x"), 1, 0)

@@ -25,7 +25,7 @@ from pellucid.graph.errors import (
     brief,
     near_miss,
 )
-from pellucid.graph.expr import Expr, Settings, as_expr, freeze, intern, promote
+from pellucid.graph.expr import Expr, Input, Settings, as_expr, freeze, intern, promote
 from pellucid.graph.operators import FUNCTIONS
 from pellucid.graph.pattern import Pattern
 from pellucid.graph.text import ATOM, Text, text
@@ -33,6 +33,9 @@ from pellucid.graph.types import KINDS, Mismatch, Type, broadcast, is_float, kin
 
 OPS: dict[str, Op] = {}
 """Every op by its name."""
+
+LONGEST_MESSAGE = 400
+"""A message of more characters is made once more, of operands that are written briefly."""
 
 Function = Callable[..., Any]
 Named = TypeVar("Named", bound=Callable[..., Any])
@@ -97,13 +100,23 @@ class Op:
     def of_promoted(self, inputs: tuple[Expr, ...], settings: dict[str, Any]) -> Expr:
         """Return this op on inputs that have their common dtype already."""
         try:
-            if self.normalize is not None:
-                settings = self.normalize(*inputs, **settings)
-            frozen = freeze(settings)
-            return intern(self, inputs, frozen, lambda: self.types_of(inputs, frozen))
+            return self.interned(inputs, settings)
         except PellucidError as error:
-            error.about(inputs)
-            raise
+            told = error.about(inputs)
+            if len(str(error)) <= LONGEST_MESSAGE:
+                raise
+        try:
+            self.interned(tuple(Input(brief(i), i.shape, i.dtype) for i in inputs), settings)
+        except PellucidError as error:
+            told = error.about(inputs)
+        raise told
+
+    def interned(self, inputs: tuple[Expr, ...], settings: dict[str, Any]) -> Expr:
+        """Return the one expression that is this op on these inputs."""
+        if self.normalize is not None:
+            settings = self.normalize(*inputs, **settings)
+        frozen = freeze(settings)
+        return intern(self, inputs, frozen, lambda: self.types_of(inputs, frozen))
 
     def types_of(self, inputs: tuple[Expr, ...], settings: Settings) -> tuple[Type, ...]:
         """Infer the types of the results."""
@@ -130,7 +143,9 @@ class Op:
 
     def written(self, inputs: Sequence[Any], settings: Settings | Mapping[str, Any] = ()) -> str:
         """Write this op on these operands, for a message about an expression that cannot be made."""
-        return text(Pattern(self, tuple(inputs), dict(settings)), limit=60)
+        beginnings = {i: brief(i) for i in inputs if isinstance(i, Expr) and i.op is not None}
+        long = {i: f"({beginning})" for i, beginning in beginnings.items() if beginning.endswith("…")}
+        return text(Pattern(self, tuple(inputs), dict(settings)), limit=200, names=long)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Write this op into a graph (or into a pattern)."""
