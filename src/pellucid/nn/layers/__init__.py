@@ -37,9 +37,12 @@ from pellucid.nn.layers.pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
+from pellucid.nn.layers.random_affine import RandomRotation, RandomTranslation, RandomZoom
+from pellucid.nn.layers.random_images import RandomBrightness, RandomContrast, RandomCrop, RandomFlip
 from pellucid.nn.layers.recurrent import RNN
 from pellucid.nn.layers.recurrent_gates import GRU, LSTM
 from pellucid.nn.layers.recurrent_units import SimpleRNN
+from pellucid.nn.layers.rescaling import Normalization, Rescaling
 from pellucid.nn.layers.resizing import CenterCrop, Resizing, UpSampling1D, UpSampling2D, UpSampling3D
 from pellucid.nn.layers.separable import SeparableConv1D, SeparableConv2D
 from pellucid.nn.layers.shape import Flatten, Reshape
@@ -96,7 +99,16 @@ __all__ = [
     "Maximum",
     "Minimum",
     "Multiply",
+    "Normalization",
     "RMSNormalization",
+    "RandomBrightness",
+    "RandomContrast",
+    "RandomCrop",
+    "RandomFlip",
+    "RandomRotation",
+    "RandomTranslation",
+    "RandomZoom",
+    "Rescaling",
     "Reshape",
     "Resizing",
     "SeparableConv1D",

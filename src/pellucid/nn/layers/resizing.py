@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from pellucid.graph.errors import UseError
@@ -122,11 +124,12 @@ class ToSize(Windowed):
     """What layers share that return images of a given size."""
 
     ndim = 4
+    height: int
+    width: int
 
-    def __init__(self, height: int, width: int, name: str | None = None) -> None:
-        super().__init__(name)
-        self.height = positive(self.name, "height", height)
-        self.width = positive(self.name, "width", width)
+    def two_sizes(self, height: Any, width: Any) -> tuple[int, int]:
+        """Return the height and the width, or say what they must be."""
+        return positive(self.name, "height", height), positive(self.name, "width", width)
 
     def fitting(self, height: int, width: int) -> tuple[int, int]:
         """Return how large the image of a size would be that has the wanted ratio, once by its width and once by its
@@ -200,7 +203,8 @@ class Resizing(ToSize):
         antialias: bool = False,
         name: str | None = None,
     ) -> None:
-        super().__init__(height, width, name)
+        super().__init__(name)
+        self.height, self.width = self.two_sizes(height, width)
         self.interpolation = self.one_of("interpolation", interpolation, METHODS)
         if crop_to_aspect_ratio and pad_to_aspect_ratio:
             raise UseError(f"{self.name}: expected one of crop_to_aspect_ratio and pad_to_aspect_ratio, not both")
@@ -252,6 +256,10 @@ class CenterCrop(ToSize):
     >>> CenterCrop(24, 24)(pel.tensor4("x", shape=("n", 32, 28, 3))).shape
     ('n', 24, 24, 3)
     """
+
+    def __init__(self, height: int, width: int, name: str | None = None) -> None:
+        super().__init__(name)
+        self.height, self.width = self.two_sizes(height, width)
 
     def call(self, x: Expr) -> Expr:
         """Return the middle of the images."""
