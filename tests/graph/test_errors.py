@@ -12,8 +12,10 @@ import pellucid as pel
 from pellucid.graph.errors import DtypeError, InputError, PrecisionWarning, ShapeError, near_miss
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Expr, Input
-from pellucid.graph.op import OPS, op, symbolic
+from pellucid.graph.op import op
+from pellucid.graph.opening import symbolic
 from pellucid.graph.operators import FUNCTIONS
+from pellucid.graph.record import OPS
 from pellucid.graph.types import Type
 
 X = pel.matrix("X", shape=("n", 3))

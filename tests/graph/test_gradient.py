@@ -11,8 +11,9 @@ import pytest
 import pellucid as pel
 from pellucid.graph.errors import DisconnectedError, DtypeError, GradientError, ShapeError
 from pellucid.graph.expr import Expr, Input, Shared
-from pellucid.graph.op import OPS, op
+from pellucid.graph.op import op
 from pellucid.graph.operators import FUNCTIONS
+from pellucid.graph.record import OPS
 from pellucid.graph.walk import topological
 
 

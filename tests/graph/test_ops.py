@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 
 from pellucid.graph import ops
+from pellucid.graph.body import Body
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, Input
 from pellucid.graph.gradient import grad
-from pellucid.graph.op import OPS, Body, Op, expand
+from pellucid.graph.opening import expand
+from pellucid.graph.record import OPS, Op
 from pellucid.graph.text import ATOM, PythonNotation, fill, operands_of, render, text
 from pellucid.graph.types import is_float
 from pellucid.graph.walk import replace_all

@@ -11,8 +11,8 @@ import pytest
 import pellucid as pel
 from pellucid.graph.errors import GradientError, WrongGradientError
 from pellucid.graph.expr import Input
-from pellucid.graph.op import OPS
 from pellucid.graph.operators import FUNCTIONS
+from pellucid.graph.record import OPS
 
 
 @pytest.fixture(autouse=True)

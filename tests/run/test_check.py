@@ -10,8 +10,8 @@ import pytest
 
 import pellucid as pel
 from pellucid.graph.errors import PellucidError, ShapeError, WrongGradientError, WrongOpError
-from pellucid.graph.op import OPS
 from pellucid.graph.operators import FUNCTIONS
+from pellucid.graph.record import OPS
 
 
 @pytest.fixture(autouse=True)

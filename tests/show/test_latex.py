@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pellucid as pel
-from pellucid.graph.op import OPS
 from pellucid.graph.pattern import hole
+from pellucid.graph.record import OPS
 from pellucid.show import latex, latex_definitions
 from pellucid.show.letters import name_tex
 

@@ -14,10 +14,9 @@ import pellucid as pel
 from pellucid.byhand import moons as by_hand
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Input
-from pellucid.graph.op import OPS, Op
+from pellucid.graph.record import OPS, Op
 from pellucid.graph.types import is_float
 from pellucid.show.source import source
-
 
 SLOPES = {"tanh_slope": pel.tanh, "sigmoid_slope": pel.sigmoid}
 

@@ -15,10 +15,13 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.body import Body
 from pellucid.graph.errors import PellucidError
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Constant, Expr, Input, Settings, freeze
-from pellucid.graph.op import Body, Function, Op, Operation, register, symbolic
+from pellucid.graph.op import Operation, register
+from pellucid.graph.opening import symbolic
+from pellucid.graph.record import Function, Op
 from pellucid.graph.release import release
 from pellucid.graph.rewrite import simplify_all
 from pellucid.graph.text import ATOM, Text

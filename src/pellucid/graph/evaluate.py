@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.body import Body
 from pellucid.graph.errors import InputError, LinAlgError, PellucidError, ShapeError, brief
 from pellucid.graph.expr import Constant, Expr, Input, agree
-from pellucid.graph.op import OUTPUT, Body
+from pellucid.graph.record import OUTPUT
 from pellucid.graph.types import Unknown, shape_text
 from pellucid.graph.walk import topological
 

@@ -18,7 +18,7 @@ from pellucid.graph.types import Dim, Shape, Type, as_dtype, as_shape, common_dt
 from pellucid.graph.values import as_array, fit
 
 if TYPE_CHECKING:
-    from pellucid.graph.op import Op
+    from pellucid.graph.record import Op
 
 Settings = tuple[tuple[str, Any], ...]
 

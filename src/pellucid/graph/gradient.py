@@ -16,9 +16,10 @@ import numpy as np
 from pellucid.graph.collecting import uncollected
 from pellucid.graph.errors import DisconnectedError, DtypeError, GradientError, OptionError, ShapeError, brief
 from pellucid.graph.expr import Expr, agree, as_expr, constant
-from pellucid.graph.op import OUTPUT, Op, op
+from pellucid.graph.op import op
 from pellucid.graph.operators import call
 from pellucid.graph.pullback import pullback
+from pellucid.graph.record import OUTPUT, Op
 from pellucid.graph.release import release
 from pellucid.graph.rewrite import simplify_all
 from pellucid.graph.text import ATOM

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pellucid.graph.body import Body
 from pellucid.graph.expr import Expr
-from pellucid.graph.op import OUTPUT, Body, Fewer, result
+from pellucid.graph.record import OUTPUT, Fewer, result
 from pellucid.graph.walk import rebuild, topological
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pellucid.graph.operators import Operators
 
 if TYPE_CHECKING:
-    from pellucid.graph.op import Op
+    from pellucid.graph.record import Op
 
 
 class Pattern(Operators):

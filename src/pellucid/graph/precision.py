@@ -7,10 +7,11 @@ from typing import Any, overload
 
 import numpy as np
 
+from pellucid.graph.body import Body
 from pellucid.graph.errors import DtypeError
 from pellucid.graph.expr import Constant, Expr, Shared
-from pellucid.graph.op import OUTPUT, Body
 from pellucid.graph.operators import call
+from pellucid.graph.record import OUTPUT
 from pellucid.graph.types import as_dtype, is_float
 from pellucid.graph.walk import topological
 

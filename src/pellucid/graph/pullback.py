@@ -13,8 +13,9 @@ from typing import Any
 
 from pellucid.graph.errors import GradientError
 from pellucid.graph.expr import Expr, as_expr
-from pellucid.graph.op import OUTPUT, Op, symbolic
+from pellucid.graph.opening import symbolic
 from pellucid.graph.operators import call
+from pellucid.graph.record import OUTPUT, Op
 from pellucid.graph.types import covers, is_float
 from pellucid.graph.walk import topological
 

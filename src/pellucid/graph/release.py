@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from pellucid.graph.body import Body
 from pellucid.graph.expr import Expr
-from pellucid.graph.op import OUTPUT, Body, Op
+from pellucid.graph.record import OUTPUT, Op
 from pellucid.graph.walk import rebuild, topological
 
 Which = Callable[[Op], bool]

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.above import above
+from pellucid.graph.body import Body
 from pellucid.graph.errors import RewriteError
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Constant, Expr, constant
-from pellucid.graph.op import Body, Op
 from pellucid.graph.phases import chosen
 from pellucid.graph.places import standing_for
+from pellucid.graph.record import Op
 from pellucid.graph.rule import FOLD, Rule, glance
 from pellucid.graph.text import text
 from pellucid.graph.walk import rebuild

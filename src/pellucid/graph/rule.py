@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from pellucid.graph.expr import Constant, Expr, as_expr
-from pellucid.graph.op import Op
 from pellucid.graph.operators import call
 from pellucid.graph.pattern import Pattern, hole
+from pellucid.graph.record import Op
 from pellucid.graph.text import text
 from pellucid.graph.types import covers
 
@@ -205,25 +205,31 @@ def plausible(part: Any, operand: Expr) -> bool:
 
 def matches(pattern: Any, node: Any, bindings: Bindings) -> Iterable[Bindings]:
     """Yield every way in which an expression fits a pattern, with what the holes stand for."""
-    if isinstance(pattern, Pattern) and pattern.op is None:
-        assert pattern.name is not None
-        bound = bindings.get(pattern.name)
-        if bound is None:
-            if not pattern.number or is_number(node):
-                yield {**bindings, pattern.name: node}
-        elif bound is node:
-            yield bindings
-        return
     if not isinstance(pattern, Pattern):
         if isinstance(node, Constant) and node.value.ndim == 0 and node.value[()] == pattern:
             yield bindings
-        return
-    if node.op is not pattern.op or len(node.inputs) != len(pattern.operands):
-        return
+    elif pattern.op is None:
+        yield from matches_hole(pattern, node, bindings)
+    elif node.op is pattern.op and len(node.inputs) == len(pattern.operands):
+        yield from matches_op(pattern, node, bindings)
+
+
+def matches_hole(hole: Pattern, node: Any, bindings: Bindings) -> Iterable[Bindings]:
+    """Let a hole stand for an expression, if it does not stand for another one already."""
+    assert hole.name is not None
+    bound = bindings.get(hole.name)
+    if bound is node:
+        yield bindings
+    elif bound is None and (not hole.number or is_number(node)):
+        yield {**bindings, hole.name: node}
+
+
+def matches_op(pattern: Pattern, node: Any, bindings: Bindings) -> Iterable[Bindings]:
+    """Match the settings of an op, and its operands, in either order where that makes no difference."""
     bound_settings = match_settings(pattern.settings, node.settings, bindings)
     if bound_settings is None:
         return
-    orders = [node.inputs, node.inputs[::-1]] if pattern.op is not None and pattern.op.commutative else [node.inputs]
+    orders = [node.inputs, node.inputs[::-1]] if node.op.commutative else [node.inputs]
     for inputs in orders:
         if not all(map(plausible, pattern.operands, inputs)):
             continue

@@ -11,7 +11,7 @@ from pellucid.graph.errors import PellucidError, WrongOpError
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Expr, Input
 from pellucid.graph.gradient import grad
-from pellucid.graph.op import Op
+from pellucid.graph.record import Op
 from pellucid.graph.types import is_float
 from pellucid.graph.verify import verify_grad
 from pellucid.run.engine import jax, x64

@@ -13,7 +13,7 @@ import numpy as np
 from pellucid.graph.errors import OptionError, near_miss
 from pellucid.graph.evaluate import compute
 from pellucid.graph.expr import Expr
-from pellucid.graph.op import OUTPUT
+from pellucid.graph.record import OUTPUT
 from pellucid.run.engine import jax, x64
 from pellucid.run.interpreter import NumpyProgram
 from pellucid.run.profile import Profile, Row, Whole

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.body import Body
 from pellucid.graph.evaluate import Watch, compute, watching_bodies
 from pellucid.graph.expr import Constant, Expr
-from pellucid.graph.op import Body
 from pellucid.graph.types import is_float
 from pellucid.run.interpreter import in_order
 from pellucid.run.values import parts

@@ -17,8 +17,9 @@ import numpy as np
 from pellucid.graph.compound import after_namespace, check_plain
 from pellucid.graph.errors import DtypeError, GradientError, ShapeError, UseError
 from pellucid.graph.expr import Expr, freeze
-from pellucid.graph.op import Function, Op, Operation, function_of, output
+from pellucid.graph.op import Operation, function_of
 from pellucid.graph.operators import call
+from pellucid.graph.record import Function, Op, output
 from pellucid.graph.text import ATOM, Text
 from pellucid.graph.types import Dim, Type, Unknown, covers, is_float, shape_text
 from pellucid.run.engine import jax, x64

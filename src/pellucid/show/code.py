@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.body import Body
 from pellucid.graph.expr import Constant, Expr
-from pellucid.graph.op import Body, Op
+from pellucid.graph.record import Op
 from pellucid.graph.text import PythonNotation, render
 from pellucid.graph.types import shape_text
 from pellucid.graph.walk import topological

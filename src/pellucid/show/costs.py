@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from pellucid.graph.body import Body
 from pellucid.graph.expr import Expr
-from pellucid.graph.op import OUTPUT, Body
+from pellucid.graph.record import OUTPUT
 from pellucid.graph.text import text
 from pellucid.graph.walk import topological
 from pellucid.show.machine import Machine, duration, this_machine

@@ -10,9 +10,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from pellucid.graph.body import Body
 from pellucid.graph.expr import Constant, Expr, Input
-from pellucid.graph.op import OUTPUT, Body, Op
 from pellucid.graph.pullback import local_gradients
+from pellucid.graph.record import OUTPUT, Op
 from pellucid.graph.rewrite import simplify_all
 from pellucid.graph.types import is_float
 

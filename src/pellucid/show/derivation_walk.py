@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from pellucid.graph.expr import Constant, Expr, Input, constant
 from pellucid.graph.gradient import hold, hold_all, needs_opening
-from pellucid.graph.op import OUTPUT
 from pellucid.graph.pullback import local_gradients, reaching
+from pellucid.graph.record import OUTPUT
 from pellucid.graph.release import release
 from pellucid.graph.rewrite import Journal, simplify_all
 from pellucid.graph.text import own_name

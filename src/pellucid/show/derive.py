@@ -10,7 +10,7 @@ import numpy as np
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Constant, Expr
 from pellucid.graph.gradient import grad, hold
-from pellucid.graph.op import Op
+from pellucid.graph.record import Op
 from pellucid.graph.rewrite import simplify_all
 from pellucid.graph.text import own_name
 from pellucid.graph.walk import topological

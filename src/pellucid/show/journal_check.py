@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.body import Body
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Constant, Expr, Shared
-from pellucid.graph.op import Body
 from pellucid.graph.rewrite import Journal, Step
 from pellucid.graph.text import text
 from pellucid.graph.types import is_float

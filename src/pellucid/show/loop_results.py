@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pellucid.graph.expr import Expr
-from pellucid.graph.op import result
+from pellucid.graph.record import result
 from pellucid.graph.walk import topological
 from pellucid.show.recurrences import Line, Style, inside_names, loop_result, output_of
 

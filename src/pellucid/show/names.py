@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from pellucid.graph.expr import Constant, Expr
-from pellucid.graph.op import OUTPUT
+from pellucid.graph.record import OUTPUT
 from pellucid.graph.text import own_name
 from pellucid.graph.types import is_float
 

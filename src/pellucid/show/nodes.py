@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.body import Body
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Constant, Expr, Input, Shared
-from pellucid.graph.op import Body
 from pellucid.graph.text import setting_text, text
 from pellucid.graph.types import Unknown
 from pellucid.graph.walk import topological

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from pellucid.graph.expr import Constant, Expr
-from pellucid.graph.op import OUTPUT
 from pellucid.graph.ops.indices import real_index
+from pellucid.graph.record import OUTPUT
 from pellucid.graph.text import own_name
 
 Write = Callable[[Expr, Mapping[Any, str]], str]

@@ -14,8 +14,9 @@ import numpy as np
 from pellucid.graph import linalg
 from pellucid.graph.errors import near_miss
 from pellucid.graph.expr import Expr
-from pellucid.graph.op import OPS, Op, is_built_in
+from pellucid.graph.op import is_built_in
 from pellucid.graph.operators import FUNCTIONS
+from pellucid.graph.record import OPS, Op
 from pellucid.graph.types import KINDS
 from pellucid.show.reference_docstring import Described, Docstring, read
 from pellucid.show.reference_letters import Letters, on_letters

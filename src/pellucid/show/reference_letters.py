@@ -12,7 +12,8 @@ import numpy as np
 
 from pellucid.graph.errors import PellucidError
 from pellucid.graph.expr import Expr, Input
-from pellucid.graph.op import Op, expand
+from pellucid.graph.opening import expand
+from pellucid.graph.record import Op
 from pellucid.graph.rewrite import simplify
 from pellucid.graph.text import text
 from pellucid.graph.types import KINDS, Unknown, is_float

@@ -7,7 +7,7 @@ from typing import Any
 
 from pellucid.graph.errors import ShapeError, near_miss
 from pellucid.graph.expr import Expr, Input
-from pellucid.graph.op import OUTPUT
+from pellucid.graph.record import OUTPUT
 from pellucid.graph.types import Dim, Shape, Unknown
 from pellucid.graph.walk import topological
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.expr import Constant, Expr, Input, Shared
-from pellucid.graph.op import Op
 from pellucid.graph.pattern import Pattern
+from pellucid.graph.record import Op
 from pellucid.graph.text import ADD, ATOM, Piece, fill, label_of, operands_of, own_name, render
 from pellucid.graph.walk import topological
 from pellucid.show.letters import array_tex, dimensions_tex, escaped, name_tex

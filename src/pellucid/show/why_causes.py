@@ -18,8 +18,8 @@ import numpy as np
 from pellucid.graph.errors import PellucidError
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Expr, Input
-from pellucid.graph.op import OUTPUT
 from pellucid.graph.pullback import local_gradients
+from pellucid.graph.record import OUTPUT
 from pellucid.graph.types import is_float
 
 Index = tuple[int, ...]

@@ -12,9 +12,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from pellucid.graph.body import Body
 from pellucid.graph.expr import Constant, Expr, constant
-from pellucid.graph.op import OPS, Body, Op
 from pellucid.graph.pattern import Pattern, hole
+from pellucid.graph.record import OPS, Op
 from pellucid.graph.text import ADD, ATOM, text
 from pellucid.show.given import figure
 from pellucid.show.letters import name_tex

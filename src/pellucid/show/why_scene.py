@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.expr import Constant, Expr
-from pellucid.graph.op import OUTPUT, expand, result
+from pellucid.graph.opening import expand
+from pellucid.graph.record import OUTPUT, result
 from pellucid.graph.text import own_name, text
 from pellucid.graph.walk import topological
 from pellucid.show.names import letter_of

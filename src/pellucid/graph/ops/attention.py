@@ -10,7 +10,8 @@ import numpy as np
 
 from pellucid.graph.errors import ShapeError, brief
 from pellucid.graph.expr import Expr
-from pellucid.graph.op import op, symbolic
+from pellucid.graph.op import op
+from pellucid.graph.opening import symbolic
 from pellucid.graph.ops.einsum import sizes_of_indices, split_subscripts
 from pellucid.graph.ops.neural import softmax
 from pellucid.graph.text import JUXTAPOSE, Piece
@@ -155,7 +156,7 @@ def _heads(rng: np.random.Generator) -> list[Any]:
     examples=_heads,
     cost=lambda node, size: (2 * size(node.inputs[0], -1) + 14) * size(node),
 )
-def attention_weights(xp: Any, query: Any, key: Any, *mask: Any, axes: Any = 1) -> Any:
+def attention_weights(xp: Any, query: Any, key: Any, *mask: Any, axes: Any = (1,)) -> Any:
     r"""How much each query attends to each key, :math:`\operatorname{softmax}(Q K^\top / \sqrt d)`, head by head.
 
     Parameters
@@ -205,7 +206,7 @@ def attention_weights(xp: Any, query: Any, key: Any, *mask: Any, axes: Any = 1) 
     ],
     cost=lambda node, size: 2 * size(node.inputs[0]) * size(node.inputs[1], -1),
 )
-def attended(xp: Any, weights: Any, value: Any, axes: Any = 1) -> Any:
+def attended(xp: Any, weights: Any, value: Any, axes: Any = (1,)) -> Any:
     r"""Averages of values by the weights of `attention_weights`, :math:`A V`, head by head.
 
     Parameters

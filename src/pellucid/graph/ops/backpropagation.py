@@ -16,10 +16,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pellucid.graph.body import Body
 from pellucid.graph.expr import Expr, Input
-from pellucid.graph.op import OPS, Body, result
 from pellucid.graph.operators import call
 from pellucid.graph.pullback import pullback
+from pellucid.graph.record import OPS, result
 from pellucid.graph.types import covers, is_float
 from pellucid.graph.walk import replace_all, topological
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from pellucid.graph.errors import DtypeError, OptionError, ShapeError, brief
 from pellucid.graph.expr import Expr
-from pellucid.graph.op import op, symbolic
+from pellucid.graph.op import op
+from pellucid.graph.opening import symbolic
 from pellucid.graph.ops.normalization import greater_than_zero, scaled, standardize_grad
 from pellucid.graph.ops.reductions import per_input
 from pellucid.graph.text import Piece
@@ -87,7 +88,7 @@ def _batch_grad(
 
 
 def _in_dtype_of(like: Expr, e: Expr) -> Expr:
-    return e if e.dtype == like.dtype else symbolic.cast(e, like.dtype)  # type: ignore[no-any-return]
+    return e if e.dtype == like.dtype else symbolic.cast(e, like.dtype)
 
 
 def _batch_updates(

@@ -8,16 +8,18 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.body import Body
 from pellucid.graph.errors import DtypeError, ShapeError, UseError, brief
 from pellucid.graph.evaluate import run_body
 from pellucid.graph.expr import Expr, Input, agree, as_expr, noting
 from pellucid.graph.inference import inference
-from pellucid.graph.op import Body, Fewer, op, public, result
+from pellucid.graph.op import op, public
 from pellucid.graph.operators import call
 from pellucid.graph.ops.backpropagation import in_full
 from pellucid.graph.ops.closing import as_list, beside, body_of, border
 from pellucid.graph.ops.recurrence import one_or_all
 from pellucid.graph.pullback import pullback
+from pellucid.graph.record import Fewer, result
 from pellucid.graph.text import Piece
 from pellucid.graph.types import Type, is_float, unify
 from pellucid.graph.walk import replace_all, topological

@@ -6,9 +6,9 @@ import inspect
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from pellucid.graph.body import Body
 from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Constant, Expr, Input, as_expr
-from pellucid.graph.op import Body
 from pellucid.graph.types import common_dtype, is_float
 from pellucid.graph.walk import replace_all, topological
 

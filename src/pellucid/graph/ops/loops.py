@@ -10,11 +10,12 @@ from typing import Any
 
 from pellucid.graph.errors import DtypeError, OptionError, ShapeError
 from pellucid.graph.expr import Expr, Input, agree, as_expr
-from pellucid.graph.op import public, result
+from pellucid.graph.op import public
 from pellucid.graph.operators import call
 from pellucid.graph.ops.closing import as_list, beside, body_of, border, made_from, placeholder, written
 from pellucid.graph.ops.recurrence import scan_loop
 from pellucid.graph.ops.stepping import stepping
+from pellucid.graph.record import result
 from pellucid.graph.types import Dim
 from pellucid.graph.walk import topological
 

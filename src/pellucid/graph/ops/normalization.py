@@ -8,7 +8,8 @@ import numpy as np
 
 from pellucid.graph.errors import OptionError, ShapeError, brief
 from pellucid.graph.expr import Expr
-from pellucid.graph.op import op, symbolic
+from pellucid.graph.op import op
+from pellucid.graph.opening import symbolic
 from pellucid.graph.ops.forms import along
 from pellucid.graph.ops.reductions import per_input
 from pellucid.graph.types import normalize_axes, shape_text

@@ -9,7 +9,7 @@ import numpy as np
 
 from pellucid.graph.errors import ShapeError, UseError
 from pellucid.graph.expr import Expr, as_expr
-from pellucid.graph.op import symbolic as xp
+from pellucid.graph.opening import symbolic as xp
 from pellucid.graph.ops.threefry import precision
 from pellucid.graph.types import common_dtype, is_float
 

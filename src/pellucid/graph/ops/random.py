@@ -18,7 +18,7 @@ from pellucid.graph.errors import (
     tell_near_misses,
 )
 from pellucid.graph.expr import Expr, Shared, as_expr, constant
-from pellucid.graph.op import symbolic as xp
+from pellucid.graph.opening import symbolic as xp
 from pellucid.graph.ops.draws import dropout, fold_in
 from pellucid.graph.ops.parameters import as_size, asked_for, is_number, moved, opened
 from pellucid.graph.ops.stepping import counters

@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.body import Body
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.evaluate import run_body
 from pellucid.graph.expr import Expr, Input
 from pellucid.graph.inference import inference
-from pellucid.graph.op import Body, Fewer, op
+from pellucid.graph.op import op
 from pellucid.graph.operators import call
 from pellucid.graph.ops.backpropagation import scan_grad
+from pellucid.graph.record import Fewer
 from pellucid.graph.text import Piece
 from pellucid.graph.types import Dim, Type, unify
 from pellucid.graph.walk import topological

@@ -7,13 +7,16 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.expr import Constant, Expr, Input
-from pellucid.graph.ops.elementwise import absolute, add, multiply, negative, sqrt, square, subtract
+from pellucid.graph.ops.arranging import transpose
+from pellucid.graph.ops.elementwise import absolute, add, multiply, negative, power, sqrt, square, subtract
 from pellucid.graph.ops.exponentials import exp
 from pellucid.graph.ops.gaussian import erfc
 from pellucid.graph.ops.hyperbolic import cosh
+from pellucid.graph.ops.indexing import gather, slice_, take_along_axis
 from pellucid.graph.ops.neural import sigmoid, softmax, softplus
 from pellucid.graph.ops.norms import vector_norm
 from pellucid.graph.ops.reductions import mean, sum
+from pellucid.graph.ops.shapes import expand_dims, reshape, squeeze
 from pellucid.graph.ops.stable import sech, tanh_slope
 from pellucid.graph.rule import is_number
 
@@ -21,6 +24,12 @@ NEVER_NEGATIVE = {
     f.op for f in (absolute, cosh, erfc, exp, sech, sigmoid, softmax, softplus, sqrt, square, tanh_slope, vector_norm)
 }
 WITH_A_LOGARITHM = {f.op for f in (cosh, erfc, exp, sech, sigmoid, softmax, square, tanh_slope)}
+
+SATURATING = {sigmoid.op, softmax.op}
+"""Ops whose results come so near to 0 that their logarithm is lost, and has a form of its own."""
+
+MOVING = {f.op for f in (expand_dims, squeeze, transpose, reshape, slice_, gather, take_along_axis)}
+"""Ops whose result is elements of their first operand, unchanged."""
 
 
 def z() -> Expr:
@@ -52,12 +61,24 @@ def positive(e: Expr) -> bool:
 
 def never_negative(e: Expr) -> bool:
     """Tell whether an expression is at least 0 whatever its inputs are."""
-    return positive(e) or e.op in NEVER_NEGATIVE
+    return positive(e) or e.op in NEVER_NEGATIVE or saturates(e) or is_power_of_saturating(e)
+
+
+def saturates(e: Expr) -> bool:
+    """Tell whether an expression is elements of a softmax or a sigmoid."""
+    while e.op in MOVING:
+        e = e.inputs[0]
+    return e.op in SATURATING
+
+
+def is_power_of_saturating(e: Expr) -> bool:
+    """Tell whether an expression is a power of elements of a softmax or a sigmoid."""
+    return e.op is power.op and saturates(e.inputs[0])
 
 
 def has_logarithm(e: Expr) -> bool:
     """Tell whether the logarithm of an expression has a form of its own."""
-    if e.op in WITH_A_LOGARITHM:
+    if e.op in WITH_A_LOGARITHM or saturates(e) or is_power_of_saturating(e):
         return True
     terms = e.inputs if e.op in (add.op, sum.op, mean.op) else ()
     return any(t.op is exp.op or (t.op is multiply.op and t.inputs[1].op is exp.op) for t in terms)

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.expr import Expr, constant
-from pellucid.graph.op import OUTPUT, result
 from pellucid.graph.ops.indexing import slice_
 from pellucid.graph.ops.loops import scan
 from pellucid.graph.ops.recurrence import scan_loop
 from pellucid.graph.pattern import Pattern
+from pellucid.graph.record import OUTPUT, result
 from pellucid.graph.rule import rule
 
 

@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.expr import Expr, Input
+from pellucid.graph.expr import Expr
 from pellucid.graph.ops.exponentials import exp, expm1, log, log1p, logaddexp
-from pellucid.graph.ops.indexing import gather, slice_, take_along_axis
-from pellucid.graph.ops.indices import ARRAY, WHOLE, Slice
+from pellucid.graph.ops.indexing import take_along_axis
 from pellucid.graph.ops.neural import log1m_softmax, log_softmax, sigmoid, softmax, softplus, sparse_crossentropy
 from pellucid.graph.ops.reductions import logsumexp, max_, mean, sum
 from pellucid.graph.ops.shapes import broadcast_like, expand_dims, size, squeeze
@@ -89,11 +88,6 @@ def log_of_chosen(x: Any, i: Any, axis: Any, along: Any) -> Any:
     return pattern, lambda x, i, axis, along: take_along_axis(log_softmax(x, axis), i, axis=along)
 
 
-@rule("stabilize", examples=lambda rng: (rng.uniform(1, 2, (3, 1)), (1,)))
-def log_of_squeezed(x: Any, axis: Any) -> Any:
-    return log(squeeze(x, axis=axis)), lambda x, axis: squeeze(log(x), axis=axis)
-
-
 @rule("stabilize", examples=lambda rng: (scores(rng), np.array([1, 0, 3]), (1,), (1,), 1, (1,)))
 def crossentropy_of_chosen(x: Any, y: Any, new: Any, axis: Any, along: Any, taken: Any) -> Any:
     def crossentropy(x: Expr, y: Expr, new: Any, axis: Any, along: int, taken: Any) -> Expr | None:
@@ -102,41 +96,6 @@ def crossentropy_of_chosen(x: Any, y: Any, new: Any, axis: Any, along: Any, take
 
     chosen = take_along_axis(log_softmax(x, axis=axis), expand_dims(y, axis=new), axis=along)
     return squeeze(chosen, axis=taken), crossentropy
-
-
-SATURATING = {softmax.op, sigmoid.op}
-"""Ops of which the logarithm has a form of its own, so that it is taken before a part is chosen."""
-
-
-@rule("stabilize", examples=lambda rng: (softmax(Input("z", (3, 4), "float64")), (Slice(None, None, None), 1)))
-def log_of_part(p: Any, index: Any) -> Any:
-    return log(slice_(p, index=index)), lambda p, index: slice_(log(p), index) if p.op in SATURATING else None
-
-
-@rule("stabilize", examples=lambda rng: (softmax(Input("z", (3, 4), "float64")), (Slice(None, None, None), 1)))
-def log_of_rest_of_part(p: Any, index: Any) -> Any:
-    return log(1 - slice_(p, index=index)), lambda p, index: slice_(log(1 - p), index) if p.op in SATURATING else None
-
-
-@rule("stabilize", examples=lambda rng: (softmax(Input("z", (3, 4), "float64")), np.array([2, 0]), (ARRAY, WHOLE)))
-def log_of_gathered(p: Any, i: Any, index: Any) -> Any:
-    chosen = log(gather(p, i, index=index))
-    return chosen, lambda p, i, index: gather(log(p), i, index=index) if p.op in SATURATING else None
-
-
-@rule(
-    "stabilize",
-    examples=lambda rng: (softmax(Input("z", (3, 4), "float64")), np.array([2, 0]), np.array([1, 3]), (ARRAY, ARRAY)),
-)
-def log_of_gathered_pairs(p: Any, i: Any, j: Any, index: Any) -> Any:
-    chosen = log(gather(p, i, j, index=index))
-    return chosen, lambda p, i, j, index: gather(log(p), i, j, index=index) if p.op in SATURATING else None
-
-
-@rule("stabilize", examples=lambda rng: (sigmoid(Input("z", (3, 4), "float64")), np.array([[1], [0], [3]]), 1))
-def log_of_taken_along(p: Any, i: Any, axis: Any) -> Any:
-    chosen = log(take_along_axis(p, i, axis=axis))
-    return chosen, lambda p, i, axis: take_along_axis(log(p), i, axis) if p.op in SATURATING else None
 
 
 @rule("stabilize", examples=lambda rng: (scores(rng), (1,), True))
