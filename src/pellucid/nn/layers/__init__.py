@@ -1,6 +1,7 @@
 """Layers: objects called on expressions, one family a file."""
 
 from pellucid.nn.layers.activation import Activation
+from pellucid.nn.layers.attention import AdditiveAttention, Attention
 from pellucid.nn.layers.base import Layer
 from pellucid.nn.layers.batch_normalization import BatchNormalization
 from pellucid.nn.layers.convolution import Conv1D, Conv2D, Conv3D
@@ -20,6 +21,7 @@ from pellucid.nn.layers.global_pooling import (
 from pellucid.nn.layers.input import Input
 from pellucid.nn.layers.masking import Masking
 from pellucid.nn.layers.merging import Add, Average, Concatenate, Dot, Maximum, Minimum, Multiply, Subtract
+from pellucid.nn.layers.multi_head_attention import GroupedQueryAttention, MultiHeadAttention
 from pellucid.nn.layers.noise import GaussianDropout, GaussianNoise
 from pellucid.nn.layers.normalization import (
     GroupNormalization,
@@ -54,7 +56,9 @@ __all__ = [
     "RNN",
     "Activation",
     "Add",
+    "AdditiveAttention",
     "AlphaDropout",
+    "Attention",
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",
@@ -88,6 +92,7 @@ __all__ = [
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
     "GroupNormalization",
+    "GroupedQueryAttention",
     "Input",
     "Layer",
     "LayerNormalization",
@@ -98,6 +103,7 @@ __all__ = [
     "MaxPooling3D",
     "Maximum",
     "Minimum",
+    "MultiHeadAttention",
     "Multiply",
     "Normalization",
     "RMSNormalization",
