@@ -1,5 +1,8 @@
-"""The recurrent layer is its loop, written out in NumPy."""
+"""Recurrent layers are their loops, written out in NumPy, and what Keras computes."""
 
+import re
+import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -7,52 +10,160 @@ import pytest
 
 import pellucid as pel
 from pellucid import nn
+from tests.nn.peers import recurrent as peers
+from tests.nn.peers import store
+
+GOLDEN = store.load("recurrent")
+COMPILED = [name for name in peers.CASES if name.endswith(("all backwards", ": None", "layers, masked"))]
+KINDS = [nn.SimpleRNN, nn.LSTM, nn.GRU]
+MASK = np.array([[True] * 5, [False, True, False, True, True], [True, True, True, False, False]])
 
 
-def by_hand(layer: Any, x: Any, backwards: bool) -> Any:
-    """Return every state in the order in which it was reached, (batch, time, units)."""
-    W, U, b = (p.get_value() for p in layer.parameters)
-    h = np.zeros((len(x), layer.units), x.dtype)
-    states = []
-    for t in reversed(range(x.shape[1])) if backwards else range(x.shape[1]):
-        h = np.tanh(x[:, t] @ W + h @ U + b)
-        states.append(h)
-    return np.stack(states, axis=1)
+@pytest.mark.parametrize("case", peers.CASES)
+def test_they_agree_with_keras(case: str) -> None:
+    store.compare(peers.by_pellucid(case, "numpy"), GOLDEN[case])
+
+
+@pytest.mark.parametrize("case", COMPILED)
+def test_they_agree_with_keras_when_compiled(case: str) -> None:
+    store.compare(peers.by_pellucid(case, "xla"), GOLDEN[case])
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("case", peers.CASES)
+def test_the_golden_values_are_those_of_keras(case: str) -> None:
+    pytest.importorskip("keras")
+    store.compare(peers.by_keras(case), GOLDEN[case])
+
+
+def sigmoid(x: Any) -> Any:
+    return 1 / (1 + np.exp(-x))
+
+
+def simple(W: Any, U: Any, b: Any) -> Callable[..., Any]:
+    return lambda x, h: (np.tanh(x @ W + h @ U + b),)
+
+
+def lstm(W: Any, U: Any, b: Any) -> Callable[..., Any]:
+    def step(x: Any, h: Any, c: Any) -> Any:
+        i, f, new, o = np.split(x @ W + h @ U + b, 4, axis=-1)
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(new)
+        return sigmoid(o) * np.tanh(c), c
+
+    return step
+
+
+def gru(W: Any, U: Any, b: Any) -> Callable[..., Any]:
+    def step(x: Any, h: Any) -> Any:
+        (xz, xr, xh), (hz, hr, hh) = np.split(x @ W + b[0], 3, axis=-1), np.split(h @ U + b[1], 3, axis=-1)
+        z = sigmoid(xz + hz)
+        return (z * h + (1 - z) * np.tanh(xh + sigmoid(xr + hr) * hh),)
+
+    return step
+
+
+STEPS = {nn.SimpleRNN: simple, nn.LSTM: lstm, nn.GRU: gru}
+
+
+def by_hand(layer: Any, x: Any, mask: Any = None) -> tuple[Any, Any]:
+    """Return every output in the order in which it was reached, (batch, time, units), and the last states."""
+    step = STEPS[type(layer)](*layer.get_weights())
+    states = [np.zeros((len(x), layer.units), x.dtype)] * layer.states
+    outputs = []
+    for t in reversed(range(x.shape[1])) if layer.go_backwards else range(x.shape[1]):
+        new = step(x[:, t], *states)
+        if mask is not None:
+            new = [np.where(mask[:, t, None], n, s) for n, s in zip(new, states, strict=True)]
+        states = list(new)
+        outputs.append(states[0])
+    return np.stack(outputs, axis=1), states
 
 
 @pytest.mark.parametrize("mode", ["numpy", "xla"])
 @pytest.mark.parametrize("backwards", [False, True])
-@pytest.mark.parametrize("every", [False, True])
-def test_it_is_its_loop(rng: np.random.Generator, mode: str, backwards: bool, every: bool) -> None:
-    x = pel.tensor3("x", shape=("n", "t", 2))
-    layer = nn.SimpleRNN(4, bias_initializer="random_normal", return_sequences=every, go_backwards=backwards)
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_is_its_loop(rng: np.random.Generator, mode: str, kind: Any, backwards: bool, masked: bool) -> None:
+    x, mask = pel.tensor3("x", shape=("n", "t", 2)), pel.tensor("mask", ("n", "t"), "bool")
+    layer = kind(4, bias_initializer="random_normal", return_sequences=True, return_state=True, go_backwards=backwards)
+    results = layer(x, **({"mask": mask} if masked else {}))
     value = rng.normal(size=(3, 5, 2)).astype("float32")
-    result = pel.function([x], layer(x), mode=mode)(value)
-    states = by_hand(layer, value, backwards)
-    assert result.dtype == np.float32
-    np.testing.assert_allclose(result, states if every else states[:, -1], rtol=1e-4, atol=1e-6)
+    found = pel.function([x, *([mask] if masked else [])], results, mode=mode)(value, *([MASK] if masked else []))
+    outputs, states = by_hand(layer, value, MASK if masked else None)
+    assert {f.dtype for f in found} == {np.dtype("float32")}
+    for result, wanted in zip(found, [outputs, *states], strict=True):
+        np.testing.assert_allclose(result, wanted, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("every", [False, True])
-@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_result_is_the_last(rng: np.random.Generator, kind: Any) -> None:
+    x = pel.tensor3("x", shape=(None, 5, 2))
+    layer = kind(4)
+    value = rng.normal(size=(3, 5, 2)).astype("float32")
+    result = pel.function([x], layer(x), mode="numpy")(value)
+    np.testing.assert_allclose(result, by_hand(layer, value)[0][:, -1], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("settings", [{}, {"go_backwards": True, "return_sequences": True}])
+@pytest.mark.parametrize("kind", KINDS)
 def test_backpropagation_through_time(
-    rng: np.random.Generator, check_gradients: Any, every: bool, backwards: bool
+    rng: np.random.Generator, check_gradients: Any, kind: Any, settings: dict[str, Any]
 ) -> None:
     x = pel.tensor("x", ("n", 4, 2), "float64")
-    layer = nn.SimpleRNN(3, return_sequences=every, go_backwards=backwards, recurrent_regularizer="l2")
-    h = layer(x)
-    weights = rng.normal(size=h.shape[1:])
-    loss = (h * weights).sum() + layer.regularization()
+    layer = kind(2, recurrent_regularizer="l2", **settings)
+    h = layer(pel.masked(x, (x > -0.5).all(axis=2)))
+    loss = (h * rng.normal(size=h.shape[1:])).sum() + layer.regularization()
     check_gradients(loss, layer.parameters, [x], [rng.normal(size=(2, 4, 2))])
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_checkpoints_change_nothing(rng: np.random.Generator, kind: Any) -> None:
+    x = pel.tensor("x", (2, 7, 2), "float64")
+    layer = kind(3)
+    other = kind(3, checkpoint=True)
+    plain, saving = (pel.grad((made(x) ** 2).sum(), made.parameters) for made in (layer, other))
+    other.set_weights(layer.get_weights())
+    found = pel.function([x], [*plain, *saving], mode="numpy")(rng.normal(size=(2, 7, 2)))
+    for a, b in zip(found[:3], found[3:], strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-10)
+
+
+def test_a_thousand_steps_compile_as_ten_do(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PELLUCID_CACHE", "0")
+
+    def seconds(steps: int) -> float:
+        x = pel.tensor3("x", shape=("n", steps, 2))
+        layer = nn.LSTM(8)
+        loss = (layer(x) ** 2).mean()
+        start = time.process_time()
+        train = pel.function([x], loss, updates=nn.optimizers.SGD(0.1).updates(loss))
+        first = train(rng.normal(size=(4, steps, 2)).astype("float32"))
+        assert np.isfinite(first)
+        return time.process_time() - start
+
+    seconds(3)  # what is done once in a process
+    short, long = seconds(10), seconds(1000)
+    assert long < 1.5 * short + 0.5
+
+
 def test_it_begins_as_keras_does() -> None:
-    layer = nn.SimpleRNN(8)
+    for kind, gates in ((nn.SimpleRNN, 1), (nn.LSTM, 4), (nn.GRU, 3)):
+        layer = kind(8)
+        layer(pel.tensor3("x", shape=("n", 3, 2)))
+        U = layer.recurrent_kernel.get_value()
+        assert U.shape == (8, 8 * gates)
+        np.testing.assert_allclose(U @ U.T, np.eye(8), atol=1e-5)
+        assert [p.name for p in layer.parameters] == [
+            f"{layer.name}/{k}" for k in ("kernel", "recurrent_kernel", "bias")
+        ]
+        ones = layer.bias.get_value() != 0
+        assert ones.any() == (kind is nn.LSTM)
+    layer = nn.LSTM(2)
     layer(pel.tensor3("x", shape=("n", 3, 2)))
-    U = layer.recurrent_kernel.get_value()
-    np.testing.assert_allclose(U @ U.T, np.eye(8), atol=1e-5)
+    assert layer.bias.get_value().tolist() == [0, 0, 1, 1, 0, 0, 0, 0]
+    layer = nn.LSTM(2, unit_forget_bias=False)
+    layer(pel.tensor3("x", shape=("n", 3, 2)))
     assert not layer.bias.get_value().any()
-    assert [p.name for p in layer.parameters] == [f"{layer.name}/{k}" for k in ("kernel", "recurrent_kernel", "bias")]
 
 
 def test_without_bias_or_activation(rng: np.random.Generator) -> None:
@@ -62,3 +173,162 @@ def test_without_bias_or_activation(rng: np.random.Generator) -> None:
     result = pel.function([x], layer(x))(value)
     W, U = (p.get_value() for p in layer.parameters)
     np.testing.assert_allclose(result, value[:, 1] @ W + value[:, 0] @ W @ U, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_constraints_hold_after_a_step(rng: np.random.Generator, kind: Any) -> None:
+    x = pel.tensor3("x", shape=("n", 3, 2))
+    layer = kind(2, kernel_constraint="non_neg", recurrent_constraint="non_neg", bias_constraint="non_neg")
+    loss = layer(x).sum()
+    step = pel.function([x], loss, updates=nn.optimizers.SGD(0.1).updates(loss), mode="numpy")
+    step(rng.normal(size=(4, 3, 2)).astype("float32"))
+    assert all((value >= 0).all() for value in layer.get_weights())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_dropped_is_dropped_at_every_step(kind: Any) -> None:
+    x = pel.tensor3("x", shape=("n", 6, 3))
+    layer = kind(3, dropout=0.5, kernel_initializer="ones", recurrent_initializer="zeros", seed=1)
+    layer(x)
+    seen = layer.sequence(x)
+    f = pel.function([x], seen)
+    first, second = f(np.ones((8, 6, 3), "float32")), f(np.ones((8, 6, 3), "float32"))
+    assert (first == first[:1]).all()
+    assert len(np.unique(first[0, :, 0])) > 1
+    assert (first != second).any()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_was_said_is_dropped_alike_at_every_step(rng: np.random.Generator, kind: Any) -> None:
+    x = pel.tensor3("x", shape=("n", 6, 2))
+    layer = kind(3, recurrent_dropout=0.5, dropout=0.25)
+    plain = kind(3)
+    trained, told, wanted = layer(x), pel.inference(layer(x)), plain(x)
+    plain.set_weights(layer.get_weights())
+    value = rng.normal(size=(4, 6, 2)).astype("float32")
+    f = pel.function([x], [trained, told, wanted], mode="numpy")
+    (a, b, c), (d, _, _) = f(value), f(value)
+    np.testing.assert_allclose(b, c, rtol=1e-5, atol=1e-6)
+    assert (a != b).any()
+    assert (a != d).any()
+
+
+def test_units_that_hear_nothing_of_what_they_said_are_alone_in_it() -> None:
+    x = pel.tensor3("x", shape=("n", 4, 1))
+    layer = nn.SimpleRNN(
+        50, activation=None, recurrent_dropout=0.5, kernel_initializer="ones", recurrent_initializer="identity", seed=2
+    )
+    result = pel.function([x], layer(x))(np.ones((1, 4, 1), "float32"))
+    # Each unit hears either nothing, at all steps, or twice what it said, at all steps.
+    assert sorted(np.unique(result)) == [1, 15]
+
+
+class Mean(nn.Layer):
+    """A cell that says something else than it remembers."""
+
+    state_size = (2, 2)
+
+    def build(self, x: Any) -> None:
+        self.gain = self.parameter("gain", (3,), np.ones, x)
+
+    def call(self, x_t: Any, states: Any) -> Any:
+        total, count = states[0] + x_t, states[1] + 1
+        return pel.concatenate([total / count, total[:, :1]], axis=1) * self.gain, [total, count]
+
+
+@pytest.mark.parametrize("mode", ["numpy", "xla"])
+@pytest.mark.parametrize("zeros", [False, True])
+def test_a_cell_of_ones_own(rng: np.random.Generator, mode: str, zeros: bool) -> None:
+    x, mask = pel.tensor3("x", shape=("n", 5, 2)), pel.tensor("mask", ("n", 5), "bool")
+    layer = nn.RNN(Mean(name="mean"), return_sequences=True, return_state=True, zero_output_for_mask=zeros)
+    value = rng.normal(size=(3, 5, 2)).astype("float32")
+    said, total, count = pel.function([x, mask], layer(x, mask=mask), mode=mode)(value, MASK)
+    assert [p.name for p in layer.parameters] == ["mean/gain"]
+    np.testing.assert_allclose(total, (value * MASK[..., None]).sum(axis=1), rtol=1e-5)
+    np.testing.assert_array_equal(count[:, 0], MASK.sum(axis=1))
+    np.testing.assert_allclose(said[0, -1, :2], value[0].mean(axis=0), rtol=1e-5)
+    assert not said[1, 0].any()  # nothing was said before
+    np.testing.assert_array_equal(said[1, 2], np.zeros(3) if zeros else said[1, 1])
+    np.testing.assert_array_equal(said[2, 4], np.zeros(3) if zeros else said[2, 2])
+    result = pel.function([x, mask], nn.RNN(layer.cell)(x, mask=mask), mode=mode)(value, MASK)
+    np.testing.assert_array_equal(result[2], said[2, 2])
+
+
+def test_a_cell_with_one_state_may_return_it_alone(rng: np.random.Generator) -> None:
+    class Total(nn.Layer):
+        state_size = 2
+
+        def call(self, x_t: Any, states: Any) -> Any:
+            total = states[0] + x_t
+            return total, total
+
+    x = pel.tensor3("x", shape=("n", 5, 2))
+    value = rng.normal(size=(3, 5, 2)).astype("float32")
+    layer = nn.RNN(Total())
+    np.testing.assert_allclose(pel.function([x], layer(x))(value), value.sum(axis=1), rtol=1e-5, atol=1e-6)
+    assert layer.clone().cell is not layer.cell
+
+
+def test_the_mask_goes_along() -> None:
+    x = pel.tensor3("x", shape=("n", 5, 2))
+    given = pel.masked(x, (x != 0).any(axis=2))
+    for settings in ({"return_sequences": True}, {"return_sequences": True, "return_state": True}):
+        found = nn.LSTM(3, **settings)(given)
+        assert nn.mask_of(found[0] if isinstance(found, tuple) else found) is nn.mask_of(given)
+    turned = nn.mask_of(nn.GRU(3, return_sequences=True, go_backwards=True)(given))
+    assert turned is pel.flip(nn.mask_of(given), axis=1)
+    assert nn.mask_of(nn.GRU(3)(given)) is None
+
+
+@pytest.mark.parametrize("dtype", ["float64", "bfloat16", "uint8"])
+def test_other_dtypes(dtype: str) -> None:
+    x = pel.tensor("x", ("n", 3, 2), dtype)
+    y = nn.LSTM(4)(x)
+    assert y.dtype == ("float32" if dtype == "uint8" else dtype)
+    assert pel.function([x], y)(np.ones((2, 3, 2), dtype)).dtype == y.dtype
+
+
+def test_a_second_call_shares_the_parameters_and_may_be_of_another_dtype() -> None:
+    layer = nn.GRU(3)
+    layer(pel.tensor3("x", shape=("n", 4, 2)))
+    before = layer.parameters
+    assert layer(pel.tensor("y", ("n", 7, 2), "float64")).dtype == np.float64
+    assert layer.parameters == before
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda x: nn.LSTM(0), "lstm: expected units to be an integer of 1 or more. Received: units=0"),
+        (lambda x: nn.GRU(2, name="g", dropout=1.5), "g/dropout: expected a rate from 0 up to but without 1"),
+        (lambda x: nn.GRU(2, name="g")(x[0]), "g: expected an input of 3 axes. Received: x[0]"),
+        (
+            lambda x: nn.LSTM(2, name="l")(x, initial_state=x[:, 0]),
+            "l: expected an initial_state of (n, 2), (n, 2). Received: x[:, 0], of shape (n, 3)",
+        ),
+        (
+            lambda x: nn.GRU(2, name="g")(x, initial_state=[x[:, 0]]),
+            "g: expected an initial_state of (n, 2). Received: x[:, 0], of shape (n, 3)",
+        ),
+        (lambda x: nn.GRU(2)(x, mask=x), "A mask says of every sample which steps count"),
+        (lambda x: nn.RNN(3, name="r"), "r: expected a cell, which is a Layer with a state_size"),
+        (lambda x: nn.RNN(Bare(), name="r")(x), "r: expected bare to return what it says and the new states"),
+        (lambda x: nn.GRU(2, kernel_constraint="nonneg"), "There is no constraint named 'nonneg'. Did you mean"),
+    ],
+)
+def test_what_does_not_fit_is_said(make: Any, message: str) -> None:
+    class_named = re.sub(r"^lstm", r"lstm(_\\d+)?", re.escape(message))
+    with pytest.raises((ValueError, TypeError), match=class_named):
+        make(pel.tensor3("x", shape=("n", 4, 3)))
+
+
+class Bare(nn.Layer):
+    """A cell that returns no states."""
+
+    state_size = 3
+
+    def __init__(self) -> None:
+        super().__init__("bare")
+
+    def call(self, x_t: Any, states: Any) -> Any:
+        return x_t

@@ -92,4 +92,4 @@ class Embedding(Layer):
     def call(self, x: Expr) -> Expr:
         """Return :math:`E_x`."""
         vectors: Expr = self.embeddings[x]
-        return masked(vectors, x != 0) if self.mask_zero else vectors  # type: ignore[no-any-return]
+        return masked(vectors, x != 0) if self.mask_zero else vectors

@@ -108,14 +108,23 @@ class Bidirectional(Layer):
                     f"Received: {getattr(ahead, name)} and {getattr(back, name)}"
                 )
 
+    def divided(self, states: Any) -> tuple[Any, Any]:
+        """Return the first states of the one and of the other, if there are any."""
+        if states is None:
+            return None, None
+        count, both = len(self.forward_layer.state_sizes), len(self.backward_layer.state_sizes)
+        if not isinstance(states, (list, tuple)) or len(states) != count + both:
+            raise ShapeError(
+                f"{self.name}: expected an initial_state of the states of the forward layer and then those of the "
+                f"backward layer, {count} and {both}. Received: {states}"
+            )
+        return states[:count], states[count:]
+
     def call(self, x: Expr, initial_state: Any = None, mask: Expr | None = None) -> Any:
         """Return what both say together, and perhaps the last states, those of the forward layer first."""
-        given = [None, None]
-        if initial_state is not None:
-            half = len(list(initial_state)) // 2
-            given = [initial_state[:half], initial_state[half:]]
-        ahead = self.forward_layer(x, initial_state=given[0], mask=mask)
-        back = self.backward_layer(x, initial_state=given[1], mask=mask)
+        first, second = self.divided(initial_state)
+        ahead = self.forward_layer(x, initial_state=first, mask=mask)
+        back = self.backward_layer(x, initial_state=second, mask=mask)
         states: tuple[Expr, ...] = ()
         if self.forward_layer.return_state:
             (ahead, *ahead_states), (back, *back_states) = ahead, back

@@ -1,0 +1,88 @@
+"""Words as vectors, and steps that do not count; that they agree with Keras is held in test_recurrent.py."""
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid import nn
+
+WORDS = np.array([[1, 3, 0], [3, 3, 0]], "int32")
+
+
+@pytest.mark.parametrize("mode", ["numpy", "xla"])
+@pytest.mark.parametrize("dtype", ["int32", "uint8", "int64"])
+def test_an_embedding_takes_rows_and_its_gradient_adds_to_them(mode: str, dtype: str) -> None:
+    words = pel.tensor("words", ("n", None), dtype)
+    layer = nn.Embedding(4, 2)
+    y = layer(words)
+    value, gradient = pel.function([words], [y, pel.grad(y.sum(), layer.embeddings)], mode=mode)(WORDS.astype(dtype))
+    np.testing.assert_array_equal(value, layer.embeddings.get_value()[WORDS])
+    np.testing.assert_array_equal(gradient, np.bincount(WORDS.ravel(), minlength=4)[:, None] * np.ones(2))
+    assert value.dtype == np.float32
+
+
+@pytest.mark.parametrize("mode", ["numpy", "xla"])
+def test_a_word_that_is_none_is_refused(mode: str) -> None:
+    words = pel.tensor("words", ("n", 3), "int32")
+    f = pel.function([words], nn.Embedding(4, 2, name="e")(words), mode=mode)
+    with pytest.raises(ValueError, match="words must lie from -4 to 3, because it says which in e/embeddings"):
+        f(WORDS + 1)
+
+
+def test_zeros_fill_up() -> None:
+    words = pel.tensor("words", ("n", 3), "int32")
+    layer = nn.Embedding(4, 2, mask_zero=True)
+    assert nn.mask_of(layer(words)) is (words != 0)
+    assert nn.mask_of(nn.Embedding(4, 2)(words)) is None
+
+
+def test_what_an_embedding_is_held_to() -> None:
+    words = pel.tensor("words", ("n", 3), "int32")
+    layer = nn.Embedding(4, 2, "ones", embeddings_regularizer="l2", embeddings_constraint="unit_norm")
+    loss = layer(words).sum() + layer.regularization()
+    assert float(pel.function([], layer.regularization())()) == pytest.approx(0.08)
+    pel.function([words], loss, updates=nn.optimizers.SGD(0.1).updates(loss))(WORDS)
+    np.testing.assert_allclose(np.linalg.norm(layer.embeddings.get_value(), axis=0), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("mode", ["numpy", "xla"])
+def test_steps_of_one_value_do_not_count(mode: str) -> None:
+    x = pel.tensor3("x", shape=("n", 3, 2))
+    y = nn.Masking(-1.0)(x)
+    value = np.array([[[1, -1], [-1, -1], [0, 0]]], "float32")
+    found, mask = pel.function([x], [y, nn.mask_of(y)], mode=mode)(value)
+    np.testing.assert_array_equal(mask, [[True, False, True]])
+    np.testing.assert_array_equal(found, [[[1, -1], [0, 0], [0, 0]]])
+
+
+def test_a_longer_padding_changes_nothing(rng: np.random.Generator) -> None:
+    words = pel.tensor("words", ("n", "t"), "int32")
+    layers = [nn.Embedding(4, 2, mask_zero=True), nn.Bidirectional(nn.GRU(3, return_sequences=True)), nn.LSTM(2)]
+    y = words
+    for layer in layers:
+        y = layer(y)
+    f = pel.function([words], y, mode="numpy")
+    np.testing.assert_allclose(f(np.pad(WORDS, ((0, 0), (0, 3)))), f(WORDS[:, :2]), rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: nn.Embedding(0, 2, name="e"), "e: expected input_dim to be an integer of 1 or more"),
+        (lambda: nn.Embedding(3, 2.5, name="e"), "e: expected output_dim to be an integer of 1 or more"),
+        (
+            lambda: nn.Embedding(3, 2, name="e")(pel.matrix("x")),
+            "e: expected integers from 0 to 2. Received: x, which is float32",
+        ),
+        (
+            lambda: nn.Masking(name="m")(pel.matrix("x", shape=("n", 3))),
+            "m: expected an input (batch, time, features). Received: x, of shape (n, 3)",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_said(make: Any, message: str) -> None:
+    with pytest.raises((ValueError, TypeError), match=re.escape(message)):
+        make()
