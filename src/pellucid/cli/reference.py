@@ -140,11 +140,36 @@ def plain_math(latex: str) -> str:
         code = convert_symbol(found[0])
         return chr(int(code, 16)) if code else found[0]
 
-    words = re.sub(r"\\(?:operatorname|mathrm|mathit|text)\{([^{}]*)\}", r"\1", latex)
+    words = re.sub(r"\\(?:operatorname|mathrm|mathit|text)\{([^{}]*)\}", r"\1", without_fractions(latex))
     signs = re.sub(r"\\[A-Za-z]+", sign, words.replace(r"\left", "").replace(r"\right", ""))
     return re.sub(
         r"\\(?=(?:log|exp|max|min|sin|cos|tan|sinh|cosh|tanh|det|arcsin|arccos|arctan)\b)", "", signs
     ).replace(r"\, ", "")
+
+
+def without_fractions(latex: str) -> str:
+    r"""Write fractions in one line.
+
+    Examples
+    --------
+    >>> without_fractions(r"\frac{e^{x}}{1 + e^{x}} + 1")
+    '(e^{x}) / (1 + e^{x}) + 1'
+    """
+    while (start := latex.rfind(r"\frac{")) >= 0:
+        upper, middle = braced(latex, start + len(r"\frac"))
+        lower, end = braced(latex, middle)
+        latex = f"{latex[:start]}({upper}) / ({lower}){latex[end:]}"
+    return latex
+
+
+def braced(latex: str, start: int) -> tuple[str, int]:
+    """Return what stands in braces, and where it ends."""
+    depth = 0
+    for place in range(start, len(latex)):
+        depth += {"{": 1, "}": -1}.get(latex[place], 0)
+        if depth == 0:
+            return latex[start + 1 : place], place + 1
+    return latex[start + 1 :], len(latex)
 
 
 def _wrapped(text: str, label: str = "") -> list[str]:
