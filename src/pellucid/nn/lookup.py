@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -32,6 +33,18 @@ def look_up(kind: str, identifier: Any, known: Mapping[str, Callable[..., Any]])
     if not callable(identifier):
         raise UseError(f"Expected a name or a function for the {kind}. Received: {identifier!r}")
     return identifier  # type: ignore[no-any-return]
+
+
+def snake_case(name: str) -> str:
+    """Return the name of a class as that of a function or a thing.
+
+    Examples
+    --------
+    >>> snake_case("MeanSquaredError"), snake_case("MyLayer2D")
+    ('mean_squared_error', 'my_layer2d')
+    """
+    words = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
 
 
 def bare(name: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from pellucid.graph.errors import DtypeError, ShapeError
 from pellucid.graph.expr import Expr, agree, as_expr
+from pellucid.graph.ops.arranging import moveaxis
 from pellucid.graph.ops.shapes import expand_dims, squeeze
 from pellucid.graph.types import is_float, shape_text
 from pellucid.nn.dtypes import as_real, to_dtype
@@ -36,10 +37,11 @@ def columns(y_true: Any, y_pred: Any, who: str) -> tuple[Expr, Expr]:
     return to_dtype(y_true, y_pred.dtype), y_pred
 
 
-def labels(y_true: Any, y_pred: Any, who: str) -> tuple[Expr, Expr]:
+def labels(y_true: Any, y_pred: Any, who: str, axis: int = -1) -> tuple[Expr, Expr]:
     """Return integer labels of shape ``(...)`` and predictions of shape ``(..., classes)``.
 
-    Labels may also be written ``(..., 1)``.
+    Labels may also be written ``(..., 1)``. Predictions whose classes lie along another axis are given so that they
+    lie along the last.
 
     Raises
     ------
@@ -49,8 +51,10 @@ def labels(y_true: Any, y_pred: Any, who: str) -> tuple[Expr, Expr]:
         If the shapes do not belong together.
     """
     y_true, y_pred = as_expr(y_true), as_expr(y_pred)
-    if y_true.ndim == y_pred.ndim and y_true.ndim and y_true.shape[-1] == 1:
-        y_true = squeeze(y_true, axis=-1)
+    if y_true.ndim == y_pred.ndim and -y_true.ndim <= axis < y_true.ndim and y_true.shape[axis] == 1:
+        y_true = squeeze(y_true, axis=axis)
+    if axis != -1:
+        y_pred = moveaxis(y_pred, axis, -1)
     if not y_pred.ndim or not agree(y_true.shape, y_pred.shape[:-1]):
         raise ShapeError(
             f"{who}: expected y_pred to have one more axis than y_true, for the classes. Received: y_true={y_true} of "

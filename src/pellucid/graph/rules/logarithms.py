@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.expr import Expr
+from pellucid.graph.expr import Expr, Input
 from pellucid.graph.ops.elementwise import absolute, power, sqrt, square
 from pellucid.graph.ops.exponentials import exp, exp2, expm1, log, log1p, log2, log10, logaddexp
 from pellucid.graph.ops.gaussian import erfc, log_ndtr
 from pellucid.graph.ops.hyperbolic import arccosh, arcsinh, arctanh, cosh, sinh, tanh
-from pellucid.graph.ops.neural import sigmoid, softplus
+from pellucid.graph.ops.neural import sigmoid, softmax, softplus
 from pellucid.graph.ops.norms import vector_norm
 from pellucid.graph.ops.reductions import prod, sum
 from pellucid.graph.ops.removable import exprel, log1prel
@@ -250,6 +250,11 @@ def log1p_over(x: Any) -> Any:
 @rule("stabilize", when="0 where x = 0")
 def product_with_own_log(x: Any) -> Any:
     return x * log(x), xlogy(x, x)
+
+
+@rule("stabilize", examples=lambda rng: (scores(rng), sigmoid(Input("z", (3, 4), "float64"))))
+def product_with_finite_log(x: Any, y: Any) -> Any:
+    return xlogy(x, y), lambda x, y: x * log(y) if y.op in (exp.op, sigmoid.op, softmax.op) else None
 
 
 @rule("stabilize", when="0 where x = 1", examples=_fraction)

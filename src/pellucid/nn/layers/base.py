@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import itertools
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 from pellucid.graph.errors import OptionError, PellucidError, ShapeError, UseError, brief
 from pellucid.graph.expr import Expr, Shared, as_expr
 from pellucid.graph.types import as_float, shape_text, unify
+from pellucid.nn.lookup import snake_case
 from pellucid.nn.masks import mask_of, masked
 from pellucid.nn.regularizers import Penalty
 
@@ -28,8 +28,7 @@ def automatic_name(kind: str) -> str:
     >>> automatic_name("MyLayer2D"), automatic_name("MyLayer2D")
     ('my_layer2d', 'my_layer2d_1')
     """
-    snake = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", kind)
-    snake = re.sub(r"([a-z])([A-Z])", r"\1_\2", snake).lower()
+    snake = snake_case(kind)
     number = next(_counters[snake])
     return f"{snake}_{number}" if number else snake
 

@@ -1,32 +1,24 @@
-r"""Losses: how far predictions are from what is wanted, one value a sample; take their mean or sum to train.
-
-They are written as the formulas stand in books, and no probability is clipped. What keeps them finite is that a
-graph is rewritten before it is differentiated: :math:`\log \operatorname{softmax}(z)`, :math:`\log (1 - \sigma(z))` and
-their kin become forms that neither overflow nor lose digits, so that the crossentropy of a softmax or sigmoid is
-right at any score, and so is its gradient.
-"""
+r"""Crossentropies: the surprise at what is, to one who believes what is predicted."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from pellucid.graph.errors import tell_near_misses
+from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr
-from pellucid.graph.ops.elementwise import absolute, square
+from pellucid.graph.ops.choosing import where
 from pellucid.graph.ops.exponentials import log
 from pellucid.graph.ops.indexing import take_along_axis
 from pellucid.graph.ops.neural import sigmoid
 from pellucid.graph.ops.reductions import mean, sum
-from pellucid.graph.ops.shapes import expand_dims, squeeze
+from pellucid.graph.ops.shapes import expand_dims, size, squeeze
 from pellucid.nn.activations import softmax
-from pellucid.nn.lookup import look_up
 from pellucid.nn.targets import columns, labels
 
-Loss = Callable[[Any, Any], Expr]
 
-
-def sparse_categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False) -> Expr:
+def sparse_categorical_crossentropy(
+    y_true: Any, y_pred: Any, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
+) -> Expr:
     r"""Crossentropy of integer labels and probabilities, :math:`-\log p_y`.
 
     Parameters
@@ -37,6 +29,11 @@ def sparse_categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool 
         Probabilities, or with ``from_logits`` the scores whose softmax they are.
     from_logits : bool
         Which of the two.
+    ignore_class : int, optional
+        A label whose loss is 0, such as that of pixels nobody named; see `SparseCategoricalCrossentropy` for a mean
+        that leaves them out.
+    axis : int
+        Where the classes lie.
 
     Returns
     -------
@@ -58,14 +55,18 @@ def sparse_categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool 
     ----------
     C. M. Bishop, Pattern Recognition and Machine Learning, Springer 2006, section 4.3.4.
     """
-    y_true, y_pred = labels(y_true, y_pred, "sparse_categorical_crossentropy")
+    y_true, y_pred = labels(y_true, y_pred, "sparse_categorical_crossentropy", axis)
     p = softmax(y_pred) if from_logits else y_pred
-    chosen = take_along_axis(p, expand_dims(y_true, -1), axis=-1)
+    kept = None if ignore_class is None else y_true != ignore_class
+    named = y_true if kept is None else where(kept, y_true, 0)
+    chosen = take_along_axis(p, expand_dims(named, -1), axis=-1)
     result: Expr = -squeeze(log(chosen), axis=-1)
-    return result
+    return result if kept is None else where(kept, result, 0)
 
 
-def categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False) -> Expr:
+def categorical_crossentropy(
+    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+) -> Expr:
     r"""Crossentropy of two distributions, :math:`-\sum_k t_k \log p_k`.
 
     Probabilities are taken as they are; Keras divides them by their sum first, which changes nothing after a softmax.
@@ -78,6 +79,10 @@ def categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False
         Probabilities :math:`p`, or with ``from_logits`` the scores whose softmax they are.
     from_logits : bool
         Which of the two.
+    label_smoothing : float
+        :math:`s`, from 0 to 1: the targets become :math:`t (1 - s) + s / k` for :math:`k` classes.
+    axis : int
+        Where the classes lie.
 
     Returns
     -------
@@ -88,6 +93,8 @@ def categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False
     ------
     ShapeError
         If the shapes differ.
+    ValueError
+        If the smoothing is out of its range.
 
     Examples
     --------
@@ -100,11 +107,14 @@ def categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False
     C. M. Bishop, Pattern Recognition and Machine Learning, Springer 2006, section 4.3.4.
     """
     y_true, y_pred = columns(y_true, y_pred, "categorical_crossentropy")
-    result: Expr = -sum(y_true * log(softmax(y_pred) if from_logits else y_pred), axis=-1)
+    t = smoothed(y_true, label_smoothing, axis)
+    result: Expr = -sum(t * log(softmax(y_pred, axis=axis) if from_logits else y_pred), axis=axis)
     return result
 
 
-def binary_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False) -> Expr:
+def binary_crossentropy(
+    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+) -> Expr:
     r"""Crossentropy of yes-or-no columns, :math:`-\frac{1}{k} \sum_k t_k \log p_k + (1 - t_k) \log (1 - p_k)`.
 
     Parameters
@@ -115,6 +125,10 @@ def binary_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False) -> 
         Probabilities :math:`p`, or with ``from_logits`` the scores whose sigmoid they are.
     from_logits : bool
         Which of the two.
+    label_smoothing : float
+        :math:`s`, from 0 to 1: the targets become :math:`t (1 - s) + s / 2`.
+    axis : int
+        Along which the mean is taken.
 
     Returns
     -------
@@ -125,6 +139,8 @@ def binary_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False) -> 
     ------
     ShapeError
         If the shapes differ; labels for two columns must be one-hot.
+    ValueError
+        If the smoothing is out of its range.
 
     Examples
     --------
@@ -139,17 +155,23 @@ def binary_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False) -> 
     """
     y_true, y_pred = columns(y_true, y_pred, "binary_crossentropy")
     p = sigmoid(y_pred) if from_logits else y_pred
-    result: Expr = -mean(y_true * log(p) + (1 - y_true) * log(1 - p), axis=-1)
+    t = smoothed(y_true, label_smoothing)
+    result: Expr = -mean(t * log(p) + (1 - t) * log(1 - p), axis=axis)
     return result
 
 
-def mean_squared_error(y_true: Any, y_pred: Any) -> Expr:
-    r"""Mean of squared differences, :math:`\frac{1}{k} \sum_k (t_k - y_k)^2`.
+def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float = 0.5) -> Expr:
+    r"""A loss between the crossentropy (:math:`q \to 0`) and the absolute error (:math:`q = 1`), for labels that may be
+    wrong: :math:`(1 - p_y^q) / q`.
 
     Parameters
     ----------
-    y_true, y_pred : Expr, shape (..., columns) or (n,)
-        What is wanted and what is predicted.
+    y_true : Expr of integers, shape (...) or (..., 1)
+        The classes, from 0.
+    y_pred : Expr, shape (..., classes)
+        Probabilities.
+    q : float
+        Above 0 and at most 1.
 
     Returns
     -------
@@ -158,61 +180,34 @@ def mean_squared_error(y_true: Any, y_pred: Any) -> Expr:
 
     Raises
     ------
-    ShapeError
-        If the shapes differ.
-
-    Examples
-    --------
-    >>> t, y = pel.matrix("t", shape=("n", 2)), pel.matrix("y", shape=("n", 2))
-    >>> mean_squared_error(t, y)
-    ((t - y) ** 2).mean(axis=1)
-    """
-    y_true, y_pred = columns(y_true, y_pred, "mean_squared_error")
-    result: Expr = mean(square(y_true - y_pred), axis=-1)
-    return result
-
-
-def mean_absolute_error(y_true: Any, y_pred: Any) -> Expr:
-    r"""Mean of absolute differences, :math:`\frac{1}{k} \sum_k |t_k - y_k|`.
-
-    Parameters and result are those of `mean_squared_error`.
-
-    Examples
-    --------
-    >>> t, y = pel.matrix("t", shape=("n", 2)), pel.matrix("y", shape=("n", 2))
-    >>> mean_absolute_error(t, y)
-    abs(t - y).mean(axis=1)
-    """
-    y_true, y_pred = columns(y_true, y_pred, "mean_absolute_error")
-    result: Expr = mean(absolute(y_true - y_pred), axis=-1)
-    return result
-
-
-NAMED: dict[str, Loss] = {
-    "binary_crossentropy": binary_crossentropy,
-    "categorical_crossentropy": categorical_crossentropy,
-    "mae": mean_absolute_error,
-    "mean_absolute_error": mean_absolute_error,
-    "mean_squared_error": mean_squared_error,
-    "mse": mean_squared_error,
-    "sparse_categorical_crossentropy": sparse_categorical_crossentropy,
-}
-
-
-def get(identifier: str | Loss) -> Loss:
-    """Return the loss of a name, or the function that was given.
-
-    Raises
-    ------
     ValueError
-        For an unknown name; the nearest is named.
+        If ``q`` is out of its range.
 
     Examples
     --------
-    >>> get("mse").__name__
-    'mean_squared_error'
+    >>> y, p = pel.ivector("y", shape=("n",)), pel.matrix("p", shape=("n", 3))
+    >>> pel.function([y, p], categorical_generalized_cross_entropy(y, p))([1], [[0.25, 0.25, 0.5]])
+    array([1.], dtype=float32)
+
+    References
+    ----------
+    Z. Zhang and M. Sabuncu, Generalized Cross Entropy Loss for Training Deep Neural Networks with Noisy Labels,
+    NeurIPS 2018.
     """
-    return look_up("loss", identifier, NAMED)
+    if not 0 < q <= 1:
+        raise OptionError(f"categorical_generalized_cross_entropy: expected 0 < q <= 1. Received: q={q!r}")
+    y_true, y_pred = labels(y_true, y_pred, "categorical_generalized_cross_entropy")
+    p = squeeze(take_along_axis(y_pred, expand_dims(y_true, -1), axis=-1), axis=-1)
+    result: Expr = (1 - p**q) / q
+    return result
 
 
-tell_near_misses(globals(), "pel.losses")
+def smoothed(t: Expr, share: float, axis: int | None = None) -> Expr:
+    """Return targets of which a share is dealt out evenly, to the classes along an axis or to yes and no."""
+    if not 0 <= share <= 1:
+        raise OptionError(f"Expected a label_smoothing from 0 to 1. Received: label_smoothing={share!r}")
+    if not share:
+        return t
+    count = 2 if axis is None else t.shape[axis]
+    result: Expr = t * (1 - share) + share / (count if isinstance(count, int) else size(t, axis=axis, dtype=t.dtype))
+    return result

@@ -1,0 +1,187 @@
+r"""Losses of margins: nothing once the right side is chosen clearly enough, and in proportion before that."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.expr import Expr
+from pellucid.graph.ops.choosing import where
+from pellucid.graph.ops.elementwise import square
+from pellucid.graph.ops.indexing import take_along_axis
+from pellucid.graph.ops.logic import all_, equal
+from pellucid.graph.ops.neural import relu
+from pellucid.graph.ops.positions import arange_like
+from pellucid.graph.ops.reductions import max_, mean, sum
+from pellucid.graph.ops.shapes import expand_dims, squeeze
+from pellucid.graph.ops.special import logit
+from pellucid.nn.targets import columns, labels
+
+
+def hinge(y_true: Any, y_pred: Any) -> Expr:
+    r"""Mean of what is missing to a margin of 1, :math:`\frac{1}{k} \sum_k \max(1 - t_k y_k, 0)`.
+
+    Parameters
+    ----------
+    y_true : Expr, shape (..., columns) or (n,)
+        :math:`t`, -1 and 1; where all are 0 or 1, they are taken for that.
+    y_pred : Expr, shape (..., columns) or (n,)
+        Scores :math:`y`.
+
+    Returns
+    -------
+    Expr, shape (...)
+        One value a sample.
+
+    Raises
+    ------
+    ShapeError
+        If the shapes differ.
+
+    Examples
+    --------
+    >>> t, y = pel.vector("t", shape=("n",)), pel.vector("y", shape=("n",))
+    >>> pel.function([t, y], hinge(t, y))([1.0, -1.0], [0.25, -3.0])
+    array([0.75, 0.  ], dtype=float32)
+
+    References
+    ----------
+    C. Cortes and V. Vapnik, Support-Vector Networks, Machine Learning 20, 1995.
+    """
+    y_true, y_pred = columns(y_true, y_pred, "hinge")
+    result: Expr = mean(relu(1 - signs(y_true) * y_pred), axis=-1)
+    return result
+
+
+def squared_hinge(y_true: Any, y_pred: Any) -> Expr:
+    r"""Mean of squares of what is missing to a margin of 1, :math:`\frac{1}{k} \sum_k \max(1 - t_k y_k, 0)^2`.
+
+    Parameters and result are those of `hinge`.
+
+    Examples
+    --------
+    >>> t, y = pel.vector("t", shape=("n",)), pel.vector("y", shape=("n",))
+    >>> pel.function([t, y], squared_hinge(t, y))([1.0, -1.0], [0.5, -3.0])
+    array([0.25, 0.  ], dtype=float32)
+    """
+    y_true, y_pred = columns(y_true, y_pred, "squared_hinge")
+    result: Expr = mean(square(relu(1 - signs(y_true) * y_pred)), axis=-1)
+    return result
+
+
+def signs(t: Expr) -> Expr:
+    """Return targets of 0 and 1 as -1 and 1, and others as they are."""
+    result: Expr = where(all_(equal(t, 0) | equal(t, 1)), 2 * t - 1, t)
+    return result
+
+
+def binary_hinge(y_true: Any, y_pred: Any, delta: float = 1.0, log_odds: bool = True) -> Expr:
+    r"""Mean of what is missing to a margin, :math:`\frac{1}{k} \sum_k \max(\delta - (2 t_k - 1) y_k, 0)`, as Lasagne
+    has it.
+
+    Parameters
+    ----------
+    y_true : Expr, shape (..., columns) or (n,)
+        :math:`t`, 0 and 1.
+    y_pred : Expr, shape (..., columns) or (n,)
+        Scores :math:`y`, or probabilities whose log-odds they are if not ``log_odds``.
+    delta : float
+        The margin :math:`\delta`.
+    log_odds : bool
+        Which of the two.
+
+    Returns
+    -------
+    Expr, shape (...)
+        One value a sample.
+
+    Raises
+    ------
+    ShapeError
+        If the shapes differ.
+
+    Examples
+    --------
+    >>> t, y = pel.vector("t", shape=("n",)), pel.vector("y", shape=("n",))
+    >>> pel.function([t, y], binary_hinge(t, y))([1.0, 0.0], [0.25, -3.0])
+    array([0.75, 0.  ], dtype=float32)
+    """
+    y_true, y_pred = columns(y_true, y_pred, "binary_hinge")
+    score = y_pred if log_odds else logit(y_pred)
+    result: Expr = mean(relu(delta - (2 * y_true - 1) * score), axis=-1)
+    return result
+
+
+def categorical_hinge(y_true: Any, y_pred: Any) -> Expr:
+    r"""What the score of the right class is short of being 1 above the others' (or above 0):
+    :math:`\max(\max_k (1 - t_k) y_k - \sum_k t_k y_k + 1, 0)`.
+
+    Parameters
+    ----------
+    y_true : Expr, shape (..., classes)
+        One-hot columns :math:`t`.
+    y_pred : Expr, shape (..., classes)
+        Scores :math:`y`.
+
+    Returns
+    -------
+    Expr, shape (...)
+        One value a sample.
+
+    Raises
+    ------
+    ShapeError
+        If the shapes differ.
+
+    Examples
+    --------
+    >>> t, y = pel.matrix("t", shape=("n", 3)), pel.matrix("y", shape=("n", 3))
+    >>> pel.function([t, y], categorical_hinge(t, y))([[0.0, 1.0, 0.0]], [[0.5, 1.0, 0.0]])
+    array([0.5], dtype=float32)
+    """
+    y_true, y_pred = columns(y_true, y_pred, "categorical_hinge")
+    wrong, right = max_((1 - y_true) * y_pred, axis=-1), sum(y_true * y_pred, axis=-1)
+    result: Expr = relu(wrong - right + 1)
+    return result
+
+
+def multiclass_hinge(y_true: Any, y_pred: Any, delta: float = 1.0) -> Expr:
+    r"""What the score of the right class is short of being a margin above the greatest of the others,
+    :math:`\max(\max_{k \ne y} s_k - s_y + \delta, 0)`, as Lasagne has it.
+
+    Parameters
+    ----------
+    y_true : Expr of integers, shape (...) or (..., 1)
+        The classes, from 0.
+    y_pred : Expr, shape (..., classes)
+        Scores :math:`s`.
+    delta : float
+        The margin :math:`\delta`.
+
+    Returns
+    -------
+    Expr, shape (...)
+        One value a sample.
+
+    Raises
+    ------
+    ShapeError, DtypeError
+        If shapes do not belong together, or labels are no integers.
+
+    Examples
+    --------
+    >>> y, s = pel.ivector("y", shape=("n",)), pel.matrix("s", shape=("n", 3))
+    >>> pel.function([y, s], multiclass_hinge(y, s))([1], [[-3.0, -1.0, -1.5]])
+    array([0.5], dtype=float32)
+
+    References
+    ----------
+    K. Crammer and Y. Singer, On the Algorithmic Implementation of Multiclass Kernel-based Vector Machines, JMLR 2001.
+    """
+    y_true, y_pred = labels(y_true, y_pred, "multiclass_hinge")
+    label = expand_dims(y_true, -1)
+    right = squeeze(take_along_axis(y_pred, label, axis=-1), axis=-1)
+    others = where(equal(arange_like(y_pred, axis=-1), label), np.asarray(-np.inf, y_pred.dtype), y_pred)
+    result: Expr = relu(max_(others, axis=-1) - right + delta)
+    return result

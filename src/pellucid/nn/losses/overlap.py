@@ -1,0 +1,94 @@
+r"""Losses of areas: how little what is predicted and what is wanted overlap."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pellucid.graph.expr import Expr
+from pellucid.graph.ops.reductions import sum
+from pellucid.nn.targets import columns
+
+EPSILON = 1e-7
+"""What keeps the ratio of two empty areas a number."""
+
+Axis = int | tuple[int, ...] | None
+
+
+def dice(y_true: Any, y_pred: Any, axis: Axis = None) -> Expr:
+    r"""One less the Dice coefficient, :math:`1 - 2 \sum t p / (\sum t + \sum p)`.
+
+    Parameters
+    ----------
+    y_true, y_pred : Expr, of the same shape
+        What is wanted and what is predicted, from 0 to 1.
+    axis : int or tuple of int, optional
+        Along which areas are added up; over all axes without it, the batch's too, and the result is one number.
+
+    Returns
+    -------
+    Expr
+        Of the other axes, from 0 to 1.
+
+    Raises
+    ------
+    ShapeError
+        If the shapes differ.
+
+    Examples
+    --------
+    >>> t, p = pel.matrix("t", shape=("n", 3)), pel.matrix("p", shape=("n", 3))
+    >>> pel.function([t, p], dice(t, p, axis=1))([[1.0, 1.0, 0.0]], [[1.0, 0.0, 1.0]])
+    array([0.5], dtype=float32)
+
+    References
+    ----------
+    F. Milletari, N. Navab and S.-A. Ahmadi, V-Net: Fully Convolutional Neural Networks for Volumetric Medical Image
+    Segmentation, 3DV 2016.
+    """
+    y_true, y_pred = columns(y_true, y_pred, "dice")
+    both = sum(y_true * y_pred, axis=axis)
+    result: Expr = 1 - 2 * both / (sum(y_true, axis=axis) + sum(y_pred, axis=axis) + EPSILON)
+    return result
+
+
+def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: Axis = None) -> Expr:
+    r"""One less the Tversky index,
+    :math:`1 - \sum t p / (\sum t p + \alpha \sum t (1 - p) + \beta \sum (1 - t) p)`.
+
+    Parameters
+    ----------
+    y_true, y_pred : Expr, of the same shape
+        What is wanted and what is predicted, from 0 to 1.
+    alpha : float
+        :math:`\alpha`, the weight of what was missed, as Keras computes it.
+    beta : float
+        :math:`\beta`, the weight of what was predicted and not wanted. With 1/2 for both it is `dice`.
+    axis : int or tuple of int, optional
+        As for `dice`.
+
+    Returns
+    -------
+    Expr
+        Of the other axes, from 0 to 1.
+
+    Raises
+    ------
+    ShapeError
+        If the shapes differ.
+
+    Examples
+    --------
+    >>> t, p = pel.matrix("t", shape=("n", 3)), pel.matrix("p", shape=("n", 3))
+    >>> pel.function([t, p], tversky(t, p, alpha=1.0, axis=1))([[1.0, 1.0, 0.0]], [[1.0, 0.0, 1.0]])
+    array([0.6], dtype=float32)
+
+    References
+    ----------
+    S. S. M. Salehi, D. Erdogmus and A. Gholipour, Tversky loss function for image segmentation using 3D fully
+    convolutional deep networks, MLMI 2017.
+    """
+    y_true, y_pred = columns(y_true, y_pred, "tversky")
+    both = sum(y_true * y_pred, axis=axis)
+    missed, extra = sum(y_true * (1 - y_pred), axis=axis), sum((1 - y_true) * y_pred, axis=axis)
+    result: Expr = 1 - both / (both + alpha * missed + beta * extra + EPSILON)
+    return result

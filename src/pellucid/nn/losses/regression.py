@@ -1,0 +1,193 @@
+r"""Losses of numbers: how far predictions are off."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pellucid.graph.errors import OptionError
+from pellucid.graph.expr import Expr
+from pellucid.graph.ops import stable
+from pellucid.graph.ops.choosing import maximum, where
+from pellucid.graph.ops.elementwise import absolute, square
+from pellucid.graph.ops.exponentials import log1p
+from pellucid.graph.ops.norms import divide_no_nan, vector_norm
+from pellucid.graph.ops.reductions import mean, sum
+from pellucid.nn.targets import columns
+
+SMALLEST_TARGET = 1e-7
+"""What a percentage is taken of, where a target is nearer to 0."""
+
+
+def mean_squared_error(y_true: Any, y_pred: Any) -> Expr:
+    r"""Mean of squared differences, :math:`\frac{1}{k} \sum_k (t_k - y_k)^2`.
+
+    Parameters
+    ----------
+    y_true, y_pred : Expr, shape (..., columns) or (n,)
+        What is wanted and what is predicted.
+
+    Returns
+    -------
+    Expr, shape (...)
+        One value a sample.
+
+    Raises
+    ------
+    ShapeError
+        If the shapes differ.
+
+    Examples
+    --------
+    >>> t, y = pel.matrix("t", shape=("n", 2)), pel.matrix("y", shape=("n", 2))
+    >>> mean_squared_error(t, y)
+    ((t - y) ** 2).mean(axis=1)
+    """
+    y_true, y_pred = columns(y_true, y_pred, "mean_squared_error")
+    result: Expr = mean(square(y_true - y_pred), axis=-1)
+    return result
+
+
+def mean_absolute_error(y_true: Any, y_pred: Any) -> Expr:
+    r"""Mean of absolute differences, :math:`\frac{1}{k} \sum_k |t_k - y_k|`.
+
+    Parameters and result are those of `mean_squared_error`.
+
+    Examples
+    --------
+    >>> t, y = pel.matrix("t", shape=("n", 2)), pel.matrix("y", shape=("n", 2))
+    >>> mean_absolute_error(t, y)
+    abs(t - y).mean(axis=1)
+    """
+    y_true, y_pred = columns(y_true, y_pred, "mean_absolute_error")
+    result: Expr = mean(absolute(y_true - y_pred), axis=-1)
+    return result
+
+
+def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Expr:
+    r"""Mean of absolute differences in hundredths of the target,
+    :math:`\frac{100}{k} \sum_k |t_k - y_k| / \max(|t_k|, 10^{-7})`.
+
+    Parameters and result are those of `mean_squared_error`.
+
+    Examples
+    --------
+    >>> t, y = pel.matrix("t", shape=("n", 2)), pel.matrix("y", shape=("n", 2))
+    >>> pel.function([t, y], mean_absolute_percentage_error(t, y))([[1.0, 2.0]], [[1.5, 1.0]])
+    array([50.], dtype=float32)
+    """
+    y_true, y_pred = columns(y_true, y_pred, "mean_absolute_percentage_error")
+    result: Expr = 100 * mean(absolute(y_true - y_pred) / maximum(absolute(y_true), SMALLEST_TARGET), axis=-1)
+    return result
+
+
+def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Expr:
+    r"""Mean of squared differences of logarithms,
+    :math:`\frac{1}{k} \sum_k (\log(1 + t_k) - \log(1 + y_k))^2`, with what is below 0 taken as 0.
+
+    Parameters and result are those of `mean_squared_error`.
+
+    Examples
+    --------
+    >>> t, y = pel.matrix("t", shape=("n", 2)), pel.matrix("y", shape=("n", 2))
+    >>> mean_squared_logarithmic_error(t, y)
+    ((log1p(maximum(t, 0)) - log1p(maximum(y, 0))) ** 2).mean(axis=1)
+    """
+    y_true, y_pred = columns(y_true, y_pred, "mean_squared_logarithmic_error")
+    result: Expr = mean(square(log1p(maximum(y_true, 0)) - log1p(maximum(y_pred, 0))), axis=-1)
+    return result
+
+
+def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Expr:
+    r"""Mean of errors that count squared up to a size and in proportion beyond, :math:`e^2 / 2` where
+    :math:`|e| \le \delta` and :math:`\delta |e| - \delta^2 / 2` elsewhere, with :math:`e = y - t`.
+
+    Parameters
+    ----------
+    y_true, y_pred : Expr, shape (..., columns) or (n,)
+        What is wanted and what is predicted.
+    delta : float
+        :math:`\delta`, above 0.
+
+    Returns
+    -------
+    Expr, shape (...)
+        One value a sample.
+
+    Raises
+    ------
+    ShapeError
+        If the shapes differ.
+    ValueError
+        If ``delta`` is out of its range.
+
+    Examples
+    --------
+    >>> t, y = pel.vector("t", shape=("n",)), pel.vector("y", shape=("n",))
+    >>> pel.function([t, y], huber(t, y))([0.0, 0.0], [0.5, 3.0])
+    array([0.125, 2.5  ], dtype=float32)
+
+    References
+    ----------
+    P. J. Huber, Robust Estimation of a Location Parameter, Annals of Mathematical Statistics 35, 1964.
+    """
+    if not delta > 0:
+        raise OptionError(f"huber: expected delta above 0. Received: delta={delta!r}")
+    y_true, y_pred = columns(y_true, y_pred, "huber")
+    error = absolute(y_pred - y_true)
+    result: Expr = mean(where(error <= delta, 0.5 * square(error), delta * error - 0.5 * delta**2), axis=-1)
+    return result
+
+
+def log_cosh(y_true: Any, y_pred: Any) -> Expr:
+    r"""Mean of :math:`\log \cosh(y_k - t_k)`: about half the squared error where it is small, the absolute one less
+    :math:`\log 2` where it is large.
+
+    Parameters and result are those of `mean_squared_error`.
+
+    Examples
+    --------
+    >>> t, y = pel.matrix("t", shape=("n", 2)), pel.matrix("y", shape=("n", 2))
+    >>> log_cosh(t, y)
+    log_cosh(y - t).mean(axis=1)
+    """
+    y_true, y_pred = columns(y_true, y_pred, "log_cosh")
+    result: Expr = mean(stable.log_cosh(y_pred - y_true), axis=-1)
+    return result
+
+
+def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Expr:
+    r"""The cosine of the angle between what is wanted and what is predicted, with a minus sign, so that less is better:
+    :math:`-\frac{t \cdot y}{\left\| t \right\| \left\| y \right\|}`, and 0 where either is 0.
+
+    Parameters
+    ----------
+    y_true, y_pred : Expr, shape (..., columns)
+        What is wanted and what is predicted.
+    axis : int
+        Along which the vectors lie.
+
+    Returns
+    -------
+    Expr, shape (...)
+        From -1, the same direction, to 1.
+
+    Raises
+    ------
+    ShapeError
+        If the shapes differ.
+
+    Examples
+    --------
+    >>> t, y = pel.matrix("t", shape=("n", 2)), pel.matrix("y", shape=("n", 2))
+    >>> pel.function([t, y], cosine_similarity(t, y))([[1.0, 0.0]], [[3.0, 0.0]])
+    array([-1.], dtype=float32)
+    """
+    y_true, y_pred = columns(y_true, y_pred, "cosine_similarity")
+    result: Expr = -sum(unit(y_true, axis) * unit(y_pred, axis), axis=axis)
+    return result
+
+
+def unit(x: Expr, axis: int) -> Expr:
+    """Return the vectors along an axis with length 1; zeros stay zeros."""
+    result: Expr = divide_no_nan(x, vector_norm(x, axis=axis, keepdims=True))
+    return result
