@@ -13,6 +13,7 @@ from pellucid.graph.expr import Expr
 from pellucid.graph.op import op
 from pellucid.graph.opening import symbolic
 from pellucid.graph.ops.einsum import sizes_of_indices, split_subscripts
+from pellucid.graph.ops.forms import along
 from pellucid.graph.ops.neural import softmax
 from pellucid.graph.text import JUXTAPOSE, Piece
 from pellucid.graph.types import Type, broadcast, normalize_axes, shape_text
@@ -25,6 +26,11 @@ def _softmax_of_some(xp: Any, x: Any, mask: Any, axis: Any) -> Any:
     e = xp.where(mask, xp.exp(xp.where(mask, x, top) - top), xp.zeros_like(x))
     # The greatest exponential is 1, so the sum is less only where nothing counts, and then it is 0.
     return e / xp.maximum(xp.sum(e, axis=axis, keepdims=True), 1)
+
+
+def _masked_text(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
+    scores = along("")((operands[1],), settings)
+    return ["masked_softmax(", (operands[0], 0), ", ", *scores[1:]]
 
 
 def _softmax_type(mask: Expr, x: Expr, axis: tuple[int, ...]) -> Type:
@@ -43,6 +49,7 @@ def _fits(name: str, mask: Expr, shape: Any, result: Type) -> Type:
 
 @op(
     tex=r"\operatorname{{softmax}}({1:_} \mid {0:_})",
+    text=_masked_text,
     floats=True,
     promotes=True,
     conditions=1,

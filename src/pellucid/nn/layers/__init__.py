@@ -1,9 +1,11 @@
 """Layers: objects called on expressions, one family a file."""
 
 from pellucid.nn.layers.activation import Activation
+from pellucid.nn.layers.activation_layers import ELU, LeakyReLU, PReLU, ReLU
 from pellucid.nn.layers.attention import AdditiveAttention, Attention
 from pellucid.nn.layers.base import Layer
 from pellucid.nn.layers.batch_normalization import BatchNormalization
+from pellucid.nn.layers.competing import Maxout, Softmax
 from pellucid.nn.layers.convolution import Conv1D, Conv2D, Conv3D
 from pellucid.nn.layers.convolution_transpose import Conv1DTranspose, Conv2DTranspose, Conv3DTranspose
 from pellucid.nn.layers.dense import Dense
@@ -19,6 +21,7 @@ from pellucid.nn.layers.global_pooling import (
     GlobalMaxPooling3D,
 )
 from pellucid.nn.layers.input import Input
+from pellucid.nn.layers.lambda_layer import Lambda
 from pellucid.nn.layers.masking import Masking
 from pellucid.nn.layers.merging import Add, Average, Concatenate, Dot, Maximum, Minimum, Multiply, Subtract
 from pellucid.nn.layers.multi_head_attention import GroupedQueryAttention, MultiHeadAttention
@@ -48,9 +51,11 @@ from pellucid.nn.layers.rescaling import Normalization, Rescaling
 from pellucid.nn.layers.resizing import CenterCrop, Resizing, UpSampling1D, UpSampling2D, UpSampling3D
 from pellucid.nn.layers.separable import SeparableConv1D, SeparableConv2D
 from pellucid.nn.layers.shape import Flatten, Reshape
+from pellucid.nn.layers.shaping import Identity, Permute, RepeatVector
 from pellucid.nn.layers.wrappers import Bidirectional, TimeDistributed
 
 __all__ = [
+    "ELU",
     "GRU",
     "LSTM",
     "RNN",
@@ -93,19 +98,25 @@ __all__ = [
     "GlobalMaxPooling3D",
     "GroupNormalization",
     "GroupedQueryAttention",
+    "Identity",
     "Input",
+    "Lambda",
     "Layer",
     "LayerNormalization",
+    "LeakyReLU",
     "LocalResponseNormalization",
     "Masking",
     "MaxPooling1D",
     "MaxPooling2D",
     "MaxPooling3D",
     "Maximum",
+    "Maxout",
     "Minimum",
     "MultiHeadAttention",
     "Multiply",
     "Normalization",
+    "PReLU",
+    "Permute",
     "RMSNormalization",
     "RandomBrightness",
     "RandomContrast",
@@ -114,12 +125,15 @@ __all__ = [
     "RandomRotation",
     "RandomTranslation",
     "RandomZoom",
+    "ReLU",
+    "RepeatVector",
     "Rescaling",
     "Reshape",
     "Resizing",
     "SeparableConv1D",
     "SeparableConv2D",
     "SimpleRNN",
+    "Softmax",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
