@@ -136,6 +136,12 @@ def test_dtypes_are_checked() -> None:
     assert common_dtype([], [True]).kind == "b"
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32", "float64"])
+@pytest.mark.parametrize("weak", [[], [True], [2], [0.5]])
+def test_a_python_number_never_widens_real_numbers(dtype: str, weak: list[Any]) -> None:
+    assert common_dtype([as_dtype(dtype)], weak) == as_dtype(dtype)
+
+
 def test_axes() -> None:
     assert normalize_axis(-1, 3, "f") == 2
     assert normalize_axes((2, -3), 3, "f") == (0, 2)

@@ -1,4 +1,4 @@
-"""Optimizers step as Keras's formulas say, stay in the parameter's dtype, and go on from what they remember."""
+"""Optimizers step as Keras's do, stay in the parameter's dtype, and go on from what they remember."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +8,12 @@ import pytest
 
 import pellucid as pel
 from pellucid import nn, optimizers
-from pellucid.nn.optimizers import SGD, Adam
+from pellucid.nn.optimizers import NAMED, SGD, Adafactor, Adam, AdamW, Ftrl, Lion
+from pellucid.nn.schedules import ExponentialDecay
+from tests.nn.peers import optimizers as peers
+from tests.nn.peers import store
+
+GOLDEN = store.load("optimizers")
 
 START = np.array([1.0, -2.0, 3.0])
 CURVATURE = np.array([1.0, 4.0, 0.5])
@@ -68,6 +73,27 @@ def test_steps_are_those_of_the_formula(make: Any, wanted: Any, mode: str, dtype
     np.testing.assert_allclose(w.get_value(), wanted(10), rtol=tolerance, atol=tolerance)
     assert all(s.dtype in (dtype, np.int64) for s in optimizer.state)
     assert all(new.dtype == old.dtype for old, new in updates.items())
+
+
+@pytest.mark.parametrize("case", peers.CASES)
+def test_they_agree_with_keras(case: str) -> None:
+    found = peers.by_pellucid(case)
+    # Keras rounds the exponent of Adafactor's beta to float32.
+    exact = 1e-7 if case.startswith("Adafactor") else 1e-11
+    for dtype, tolerance in (("float32", 1e-5), ("float64", exact)):
+        ours, wanted = ({k: v for k, v in values.items() if k.startswith(dtype)} for values in (found, GOLDEN[case]))
+        store.compare(ours, wanted, tolerance)
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("case", peers.CASES)
+def test_the_golden_values_are_those_of_keras(case: str) -> None:
+    pytest.importorskip("keras")
+    store.compare(peers.by_keras(case), GOLDEN[case])
+
+
+def test_every_optimizer_has_a_case() -> None:
+    assert {name.lower() for name, _ in peers.CASES.values()} == set(NAMED)
 
 
 def test_golden_steps() -> None:
@@ -154,7 +180,214 @@ def test_names() -> None:
     assert repr(Adam()) == "Adam(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-07, amsgrad=False)"
 
 
+FORMULAS = {
+    "sgd": "w ← w - 0.5 * g",
+    "lion": "m ← 0.99 * m + 0.01 * g\nw ← w - 0.5 * sign(0.9 * m + 0.1 * g)",
+    "adagrad": "accumulator ← accumulator + g ** 2\nw ← w - 0.5 * g / sqrt(accumulator′ + 1e-07)",
+    "rmsprop": "velocity ← 0.9 * velocity + 0.1 * g ** 2\nw ← w - 0.5 * g / sqrt(velocity′ + 1e-07)",
+    "adamax": "t = iterations + 1\nm ← m + 0.1 * (g - m)\nu ← maximum(0.999 * u, abs(g))\n"
+    "w ← w - 0.5 / (1 - 0.9 ** t) * m′ / (u′ + 1e-07)\niterations ← iterations + 1",
+}
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_an_optimizer_prints_its_formula(name: str) -> None:
+    assert str(NAMED[name](0.5)) == FORMULAS[name]
+
+
+def test_the_printed_formula_has_the_options_in_it() -> None:
+    assert str(SGD(0.5, clipvalue=2, weight_decay=0.1)) == "w ← w - 0.05 * w - 0.5 * clip(g, -2, 2)"
+    assert str(SGD(0.5, use_ema=True)) == (
+        "w ← w - 0.5 * g\naverage ← where(iterations == 0, w′, 0.99 * average + 0.01 * w′)\niterations ← iterations + 1"
+    )
+    assert str(SGD(0.5, gradient_accumulation_steps=4)) == (
+        "gradient ← where((iterations + 1) % 4 == 0, 0, gradient + g)\n"
+        "w ← where((iterations + 1) % 4 == 0, w - 0.5 * ((gradient + g) / 4), w)\niterations ← iterations + 1"
+    )
+    assert str(SGD(ExponentialDecay(0.5, 10, 0.9), multipliers={"b": 2})) == (
+        "w ← w - 0.5 * 0.9 ** (iterations / 10) * g\niterations ← iterations + 1"
+    )
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+@pytest.mark.parametrize("name", NAMED)
+def test_every_dtype_is_kept_and_every_step_finite(name: str, dtype: str) -> None:
+    w = pel.shared(np.ones((2, 3), dtype), "w")
+    settings = {"epsilon_1": 1e-7} if name == "adafactor" else {}
+    options = {"clipnorm": 1.0, "weight_decay": 0.1, "use_ema": True, "ema_overwrite_frequency": 2}
+    schedule = ExponentialDecay(0.1, 10, 0.9)
+    optimizer = NAMED[name](schedule, gradient_accumulation_steps=2, **{**settings, **options})
+    updates = optimizer.updates((w**2).mean())
+    assert all(new.dtype == old.dtype for old, new in updates.items())
+    assert {s.dtype for s in optimizer.state} <= {np.dtype(dtype), np.dtype("float32"), np.dtype("int64")}
+    step = pel.function([], updates=updates, mode="numpy")
+    for _ in range(4):
+        step()
+    assert np.isfinite(w.get_value()).all()
+    assert (w.get_value() < 1).all()
+
+
+def test_steps_are_counted_past_what_a_small_dtype_can_count() -> None:
+    w = pel.shared(np.ones(2), "w", dtype="bfloat16")
+    optimizer = Adam(0.5)
+    step = pel.function([], updates=optimizer.updates(w.sum()), mode="numpy")
+    optimizer.iterations.set_value(1000)
+    step()
+    assert np.isfinite(w.get_value().astype("float32")).all()
+    assert optimizer.iterations.get_value() == 1001
+
+
+@pytest.mark.parametrize(
+    "rate", [0.25, np.float32(0.25), pel.shared(0.25, "rate"), pel.shared(0.5) / 2, lambda step: 0.25 + 0 * step]
+)
+def test_the_rate_is_the_same_however_it_is_given(rate: Any) -> None:
+    w, loss = quadratic("float64")
+    step = pel.function([], updates=Adam(rate).updates(loss, [w]), mode="numpy")
+    for _ in range(3):
+        step()
+    plain, same = quadratic("float64")
+    step = pel.function([], updates=Adam(0.25).updates(same, plain), mode="numpy")
+    for _ in range(3):
+        step()
+    np.testing.assert_allclose(w.get_value(), plain.get_value(), rtol=1e-12)
+
+
+def test_the_learning_rate_of_a_compiled_program_is_set_through_its_shared_variable() -> None:
+    w, rate = pel.shared(1.0, "w"), pel.shared(0.5, "rate")
+    optimizer = SGD(rate)
+    step = pel.function([], updates=optimizer.updates(w * 1.0, [w]))
+    optimizer.learning_rate = 0.25
+    assert optimizer.learning_rate is rate
+    step()
+    assert w.get_value() == 0.75
+    plain = SGD(0.5)
+    plain.learning_rate = 0.125
+    assert str(plain.updates(w * 1.0, [w])) == "{w: w - 0.125}" or plain.learning_rate == 0.125
+    with pytest.raises(ValueError, match="learning_rate=-1"):
+        plain.learning_rate = -1
+
+
+def test_what_is_remembered_is_saved_and_restored_by_name_or_in_order() -> None:
+    def trained(steps: int) -> Any:
+        w, loss = quadratic("float32")
+        optimizer = Adam(0.1)
+        step = pel.function([], updates=optimizer.updates(loss), mode="numpy")
+        for _ in range(steps):
+            step()
+        return w, optimizer, step
+
+    w, optimizer, step = trained(3)
+    saved, weights = optimizer.get_state(), w.get_value()
+    assert sorted(saved) == ["iterations", "w/m", "w/v"]
+    step()
+    for form in (saved, [saved[str(s.name)] for s in optimizer.state]):
+        v, other, again = trained(0)
+        v.set_value(weights)
+        other.set_state(form)
+        again()
+        np.testing.assert_array_equal(v.get_value(), w.get_value())
+    before = optimizer.get_state()
+    with pytest.raises(pel.ShapeError):
+        optimizer.set_state({**saved, "w/v": np.zeros(5, "float32")})
+    assert all((value == before[name]).all() for name, value in optimizer.get_state().items())
+
+
+def test_parameters_of_one_name_or_none_are_remembered_apart() -> None:
+    parameters = [pel.shared(1.0, "w"), pel.shared(2.0, "w"), pel.shared(3.0), pel.shared(4.0)]
+    optimizer = SGD(momentum=0.5)
+    optimizer.updates(sum(p**2 for p in parameters), parameters)
+    assert sorted(optimizer.get_state()) == ["momentum", "momentum_1", "w/momentum", "w/momentum_1"]
+
+
+def test_biases_do_not_decay() -> None:
+    w, b = pel.shared(1.0, "w"), pel.shared(1.0, "b", regularizable=False)
+    updates = AdamW(0.0, weight_decay=0.5).updates(w * b)
+    assert "0 * w" in str(updates[w])
+    plain = SGD(0.5, weight_decay=0.5).updates(w + b)
+    values = pel.function([], [plain[w], plain[b]])()
+    assert [float(v) for v in values] == [0.25, 0.5]
+
+
+def test_averages_can_stand_in_the_place_of_parameters() -> None:
+    w, x = pel.shared(4.0, "w"), pel.scalar("x")
+    optimizer = SGD(0.25, use_ema=True, ema_momentum=0.5)
+    step = pel.function([], updates=optimizer.updates(w**2))
+    for _ in range(3):
+        step()  # w is 2, 1, 0.5, and its average 2, 1.5, 1
+    predict = pel.function([x], pel.replace(w * x, optimizer.averages))
+    assert predict(3.0) == 3.0
+    assert w.get_value() == 0.5
+    optimizer.finalize_variable_values([])
+    assert w.get_value() == 0.5
+    optimizer.finalize_variable_values()
+    assert w.get_value() == 1.0
+
+
+def test_averages_are_of_what_a_constraint_allows() -> None:
+    w = pel.shared(0.25, "w")
+    w.constraint = lambda value: pel.maximum(value, 0)
+    optimizer = SGD(1.0, use_ema=True, ema_momentum=0.5)
+    step = pel.function([], updates=optimizer.updates(w * 1.0, [w]))
+    step()
+    step()
+    assert w.get_value() == 0
+    assert optimizer.averages[w].get_value() == 0
+
+
+def test_a_learning_rate_may_be_multiplied_for_a_parameter() -> None:
+    w, b, c = pel.shared(1.0, "w"), pel.shared(1.0, "b"), pel.shared(1.0, "c")
+    for rate in (0.25, pel.shared(0.25, "rate", trainable=False)):
+        updates = SGD(rate, multipliers={b: 2, "c": 0}).updates(w + b + c, [w, b, c])
+        assert [float(v) for v in pel.function([], [updates[p] for p in (w, b, c)])()] == [0.75, 0.5, 1.0]
+
+
+def test_gradients_made_elsewhere_can_be_applied() -> None:
+    w, g = pel.shared([1.0, 2.0], "w"), pel.vector("g")
+    pel.function([g], updates=SGD(0.5).apply([g], [w]))([2.0, 4.0])
+    assert w.get_value().tolist() == [0.0, 0.0]
+
+
+def test_gradients_are_gathered_as_if_the_batch_were_larger(rng: np.random.Generator) -> None:
+    x = pel.vector("x", shape=("n",))
+    points = rng.normal(size=12).astype("float32")
+    values = []
+    for steps, batches in ((None, [points]), (3, np.split(points, 3))):
+        w = pel.shared(2.0, "w")
+        optimizer = SGD(0.1, momentum=0.5, gradient_accumulation_steps=steps)
+        step = pel.function([x], updates=optimizer.updates(((w - x) ** 2).mean()), mode="numpy")
+        for batch in [*batches, *batches]:
+            step(batch)
+        values.append(w.get_value())
+    assert values[0] == pytest.approx(values[1], rel=1e-6)
+
+
+def test_a_clipped_gradient_that_is_zero_stays_zero() -> None:
+    w = pel.shared([1.0, 1.0], "w")
+    for options in ({"clipnorm": 1.0}, {"global_clipnorm": 1.0}):
+        updates = SGD(0.5, **options).updates((0 * w).sum(), [w])
+        assert pel.function([], updates[w])().tolist() == [1.0, 1.0]
+
+
+def test_the_arguments_are_remembered() -> None:
+    made = AdamW(0.1, weight_decay=0.2, clipnorm=1.0)
+    assert made.config == {
+        "learning_rate": 0.1, "weight_decay": 0.2, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7, "amsgrad": False,
+        "clipnorm": 1.0,
+    }  # fmt: skip
+    assert AdamW(**made.config).config == made.config
+    assert repr(SGD(ExponentialDecay(0.1, 10, 0.5), clipvalue=1.0)) == (
+        "SGD(learning_rate=ExponentialDecay(initial_learning_rate=0.1, decay_steps=10, decay_rate=0.5, "
+        "staircase=False), momentum=0.0, nesterov=False, clipvalue=1.0)"
+    )
+
+
 W = pel.shared([1.0], "W")
+
+
+def remembering() -> Any:
+    optimizer = SGD(momentum=0.5)
+    optimizer.updates(W.sum())
+    return optimizer
 
 
 @pytest.mark.parametrize(
@@ -168,6 +401,24 @@ W = pel.shared([1.0], "W")
         (lambda: SGD(nesterov=True), ValueError, "nesterov=True looks ahead along the momentum"),
         (lambda: Adam(beta_2=1.5), ValueError, "Expected beta_2"),
         (lambda: Adam(epsilon=-1), ValueError, "Expected epsilon"),
+        (lambda: SGD(momentm=0.9), TypeError, "SGD takes no argument 'momentm'. Did you mean 'momentum'"),
+        (lambda: Adam(clipnrm=0.9), TypeError, "Adam takes no argument 'clipnrm'. Did you mean 'clipnorm'"),
+        (lambda: AdamW(weight_decay=None), ValueError, "AdamW is Adam with weight_decay"),
+        (lambda: SGD(weight_decay=-1), ValueError, "Expected weight_decay"),
+        (lambda: SGD(clipnorm=0), ValueError, "Expected clipnorm to be a number above 0. Received: clipnorm=0"),
+        (lambda: SGD(clipnorm=1, clipvalue=1), ValueError, "clipped in one way at a time. .*clipnorm and clipvalue"),
+        (lambda: SGD(use_ema=True, ema_momentum=2), ValueError, "Expected ema_momentum to be from 0 to 1"),
+        (lambda: SGD(ema_overwrite_frequency=2), ValueError, "Give use_ema=True too"),
+        (lambda: SGD(gradient_accumulation_steps=1), ValueError, "gradient_accumulation_steps to be an integer of 2"),
+        (lambda: SGD(multipliers=2), TypeError, "Expected multipliers by parameter or by name"),
+        (lambda: SGD(multipliers={"b": -1}), ValueError, "Expected the multiplier of b to be a number of 0 or more"),
+        (lambda: SGD(multipliers={"V": 1}).updates(W.sum()), TypeError, "multipliers: V is none of the parameters"),
+        (lambda: Lion(beta_1=1), ValueError, "Expected beta_1"),
+        (lambda: Ftrl(learning_rate_power=1), ValueError, "Expected learning_rate_power to be 0 or less"),
+        (lambda: Adafactor(beta_2_decay=0), ValueError, "Expected beta_2_decay to be below 0"),
+        (lambda: SGD().set_state([1]), pel.ShapeError, "remembers 0 values.* nothing before its updates"),
+        (lambda: remembering().set_state({"W/momentm": 1}), AttributeError, "Did you mean 'W/momentum'"),
+        (lambda: remembering().set_state({}), AttributeError, "SGD also remembers W/momentum, which is missing"),
         (lambda: SGD().updates(W), pel.GradientError, r"Expected a loss that is one number.*loss.mean\(\)"),
         (lambda: SGD().updates(pel.scalar("x")), pel.GradientError, "There is nothing to train"),
         (lambda: SGD().updates(W.sum(), [pel.scalar("x")]), pel.GradientError, "Expected parameters to be shared"),

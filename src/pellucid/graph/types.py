@@ -164,10 +164,10 @@ def common_dtype(strong: Sequence[np.dtype[Any]], weak: Sequence[bool | int | fl
     """
     if not strong:
         return np.dtype(bool) if weak and all(isinstance(w, bool) for w in weak) else np.dtype(config.floatx)
+    if any(is_float(d) for d in strong):
+        return np.result_type(*strong)  # NumPy does not know that Python's floats are weak for bfloat16 too
     result = np.result_type(*strong, *weak)
-    if is_float(result) and not any(is_float(d) for d in strong):
-        return np.dtype(config.floatx)
-    return result
+    return np.dtype(config.floatx) if is_float(result) else result
 
 
 def is_float(dtype: np.dtype[Any]) -> bool:

@@ -1,0 +1,155 @@
+"""Optimizers: ten steps down a noisy bowl, in float32 and float64, from one setting to the next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tests.nn.peers.store import Values, numbers
+
+CASES: dict[str, tuple[str, dict[str, Any]]] = {
+    "SGD": ("SGD", {}),
+    "SGD, momentum": ("SGD", {"momentum": 0.9}),
+    "SGD, nesterov": ("SGD", {"momentum": 0.9, "nesterov": True}),
+    "Adadelta": ("Adadelta", {"learning_rate": 1.0}),
+    "Adadelta, settings": ("Adadelta", {"learning_rate": 2.0, "rho": 0.8, "epsilon": 1e-4}),
+    "Adagrad": ("Adagrad", {"learning_rate": 0.1}),
+    "Adagrad, settings": ("Adagrad", {"learning_rate": 0.1, "initial_accumulator_value": 1.0, "epsilon": 1e-3}),
+    "RMSprop": ("RMSprop", {"learning_rate": 0.1}),
+    "RMSprop, all": ("RMSprop", {"learning_rate": 0.05, "rho": 0.8, "momentum": 0.7, "centered": True}),
+    "Adam": ("Adam", {"learning_rate": 0.1}),
+    "Adam, settings": ("Adam", {"learning_rate": 0.1, "beta_1": 0.7, "beta_2": 0.8, "epsilon": 1e-3}),
+    "AMSGrad": ("Adam", {"learning_rate": 0.1, "beta_2": 0.5, "amsgrad": True}),
+    "AdamW": ("AdamW", {"learning_rate": 0.1}),
+    "AdamW, settings": ("AdamW", {"learning_rate": 0.1, "weight_decay": 0.5, "amsgrad": True}),
+    "Adamax": ("Adamax", {"learning_rate": 0.1}),
+    "Adamax, settings": ("Adamax", {"learning_rate": 0.1, "beta_1": 0.7, "beta_2": 0.8}),
+    "Nadam": ("Nadam", {"learning_rate": 0.1}),
+    "Nadam, settings": ("Nadam", {"learning_rate": 0.1, "beta_1": 0.7, "beta_2": 0.8}),
+    "Lamb": ("Lamb", {"learning_rate": 0.1}),
+    "Lion": ("Lion", {"learning_rate": 0.1}),
+    "Lion, settings": ("Lion", {"learning_rate": 0.1, "beta_1": 0.6, "beta_2": 0.8}),
+    "Adafactor": ("Adafactor", {"learning_rate": 0.1}),
+    "Adafactor, settings": ("Adafactor", {"learning_rate": 0.5, "beta_2_decay": -0.5, "clip_threshold": 0.5}),
+    "Ftrl": ("Ftrl", {"learning_rate": 0.1}),
+    "Ftrl, settings": (
+        "Ftrl",
+        {
+            "learning_rate": 0.1,
+            "learning_rate_power": -0.7,
+            "l1_regularization_strength": 0.1,
+            "l2_regularization_strength": 0.2,
+            "l2_shrinkage_regularization_strength": 0.3,
+            "beta": 0.5,
+        },
+    ),
+    "clipvalue": ("SGD", {"learning_rate": 0.1, "clipvalue": 0.5}),
+    "clipnorm": ("Adam", {"learning_rate": 0.1, "clipnorm": 0.8}),
+    "global_clipnorm": ("SGD", {"learning_rate": 0.1, "global_clipnorm": 1.5}),
+    "weight_decay": ("SGD", {"learning_rate": 0.1, "momentum": 0.5, "weight_decay": 0.3}),
+    "weight_decay where the step uses the weights": ("Lamb", {"learning_rate": 0.1, "weight_decay": 0.3}),
+    "averages": ("Adam", {"learning_rate": 0.1, "use_ema": True, "ema_momentum": 0.7}),
+    "averages put in place": (
+        "SGD",
+        {"learning_rate": 0.1, "use_ema": True, "ema_momentum": 0.7, "ema_overwrite_frequency": 3},
+    ),
+    "accumulation": ("Adam", {"learning_rate": 0.1, "gradient_accumulation_steps": 3}),
+    "accumulation with everything": (
+        "Nadam",
+        {
+            "learning_rate": 0.1,
+            "gradient_accumulation_steps": 2,
+            "clipnorm": 0.8,
+            "weight_decay": 0.1,
+            "use_ema": True,
+            "ema_momentum": 0.7,
+        },
+    ),
+    "schedule": ("SGD", {"learning_rate": ("ExponentialDecay", (0.3, 2, 0.5))}),
+    "schedule, decay": ("AdamW", {"learning_rate": ("InverseTimeDecay", (0.3, 2, 0.5)), "weight_decay": 0.2}),
+    "schedule, accumulation": (
+        "Adam",
+        {"learning_rate": ("ExponentialDecay", (0.3, 2, 0.5)), "gradient_accumulation_steps": 2},
+    ),
+    "constraint": ("SGD", {"learning_rate": 0.2, "momentum": 0.5}),
+}
+
+STEPS, KEPT = 10, (0, 1, 2, 5, 9)
+SHAPES = {"W": (3, 2), "b": (2,)}
+DTYPES = ("float32", "float64")
+
+
+def given(case: str, dtype: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Return where a case starts, how its bowl is curved, and the noise of every step."""
+    start = {name: numbers(f"{case} {name}", shape).astype(dtype) for name, shape in SHAPES.items()}
+    curve = {name: np.square(numbers(f"{case} c {name}", shape)).astype(dtype) for name, shape in SHAPES.items()}
+    noise = {name: numbers(f"{case} n {name}", (STEPS, *shape)).astype(dtype) for name, shape in SHAPES.items()}
+    return start, curve, noise
+
+
+def arguments(settings: dict[str, Any], schedules: Any) -> dict[str, Any]:
+    """Return the settings with the schedule that they describe."""
+    rate = settings.get("learning_rate")
+    if not isinstance(rate, tuple):
+        return settings
+    return {**settings, "learning_rate": getattr(schedules, rate[0])(*rate[1])}
+
+
+def by_keras(case: str) -> Values:
+    """Compute a case by Keras on JAX."""
+    import jax
+    import keras
+
+    name, settings = CASES[case]
+    result: Values = {}
+    usual = keras.config.floatx()
+    try:
+        for dtype in DTYPES:
+            with jax.enable_x64(dtype == "float64"):
+                keras.config.set_floatx(dtype)
+                start, curve, noise = given(case, dtype)
+                bound = keras.constraints.NonNeg() if case == "constraint" else None
+                variables = {k: keras.Variable(v, dtype=dtype, name=k) for k, v in start.items()}
+                variables["W"].constraint = bound
+                optimizer = getattr(keras.optimizers, name)(**arguments(settings, keras.optimizers.schedules))
+                path = []
+                for i in range(STEPS):
+                    now = {k: np.asarray(v.value) for k, v in variables.items()}
+                    optimizer.apply([curve[k] * now[k] + noise[k][i] for k in now], list(variables.values()))
+                    path.append({k: np.asarray(v.value) for k, v in variables.items()})
+                for k in start:
+                    result[f"{dtype} {k}"] = np.stack([path[i][k] for i in KEPT])
+                if settings.get("use_ema"):
+                    averages = optimizer._model_variables_moving_average
+                    result |= {f"{dtype} mean {k}": np.asarray(a.value) for k, a in zip(start, averages, strict=True)}
+    finally:
+        keras.config.set_floatx(usual)
+    return result
+
+
+def by_pellucid(case: str) -> Values:
+    """Compute a case by pellucid, compiled in float32 and interpreted in float64."""
+    import pellucid as pel
+
+    name, settings = CASES[case]
+    result: Values = {}
+    for dtype in DTYPES:
+        start, curve, noise = given(case, dtype)
+        weights = {k: pel.shared(v, k) for k, v in start.items()}
+        if case == "constraint":
+            weights["W"].constraint = pel.nn.constraints.NonNeg()
+        added = {k: pel.tensor(f"n{k}", v.shape, dtype) for k, v in start.items()}
+        loss = sum((w * (curve[k] / 2 * w + added[k])).sum() for k, w in weights.items())
+        optimizer = getattr(pel.optimizers, name)(**arguments(settings, pel.schedules))
+        updates = optimizer.updates(loss, list(weights.values()))
+        step = pel.function(list(added.values()), updates=updates, mode="xla" if dtype == "float32" else "numpy")
+        path = []
+        for i in range(STEPS):
+            step(*[n[i] for n in noise.values()])
+            path.append({k: w.get_value() for k, w in weights.items()})
+        for k in start:
+            result[f"{dtype} {k}"] = np.stack([path[i][k] for i in KEPT])
+            if settings.get("use_ema"):
+                result[f"{dtype} mean {k}"] = optimizer.averages[weights[k]].get_value()
+    return result
