@@ -110,4 +110,20 @@ CROSSENTROPY = [
          x=(-1000, -3, 0, 2, -1), y=(3, 1, 0, -1000, -1)),
 ]  # fmt: skip
 
-CASES = [*SOFTPLUS, *SIGMOID, *LOG_SIGMOID, *CROSSENTROPY]
+MOVED = [
+    case(f"-(t * log({p}) + (1 - t) * log(1 - {p}))", "t * softplus(-x) + (1 - t) * softplus(x)",
+         x=FAR, given={"t": LABEL})
+    for p in ("expand_dims(sigmoid(x), -1)[..., 0]", "expand_dims(sigmoid(expand_dims(x, -1))[..., 0], 0).T[..., 0]",
+              "sigmoid(x).reshape(1, -1)[0]", "sigmoid(x).reshape(-1, 1).T.reshape(-1)")
+] + [
+    case("-t * log(sigmoid(x)) - (1 - t) * log1p(-sigmoid(x))", "t * softplus(-x) + (1 - t) * softplus(x)",
+         x=FAR, given={"t": LABEL}),
+    case("-log(where(t > 0.5, sigmoid(x), 1 - sigmoid(x)))", "where(t > 0.5, softplus(-x), softplus(x))",
+         x=FAR, given={"t": LABEL}),
+    case("-log(sigmoid(x) ** t * (1 - sigmoid(x)) ** (1 - t))", "t * softplus(-x) + (1 - t) * softplus(x)",
+         x=FAR, given={"t": LABEL}),
+    case("log2(sigmoid(x))", "-softplus(-x) / log(2)", x=FAR),
+    case("log10(1 - sigmoid(x))", "-softplus(x) / log(10)", x=FAR),
+]  # fmt: skip
+
+CASES = [*SOFTPLUS, *SIGMOID, *LOG_SIGMOID, *CROSSENTROPY, *MOVED]
