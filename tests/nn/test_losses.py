@@ -7,7 +7,10 @@ import pytest
 
 import pellucid as pel
 from pellucid import losses, nn
+from tests.nn.peers import losses as peers
+from tests.nn.peers import store
 
+GOLDEN = store.load("losses")
 LABELS = pel.ivector("y", shape=("n",))
 COLUMNS = pel.matrix("t", shape=("n", 3))
 SCORES = pel.matrix("z", shape=("n", 3))
@@ -16,6 +19,18 @@ SCORES = pel.matrix("z", shape=("n", 3))
 def softmax(z: Any) -> Any:
     e = np.exp(z - z.max(axis=-1, keepdims=True))
     return e / e.sum(axis=-1, keepdims=True)
+
+
+@pytest.mark.parametrize("case", peers.CASES)
+def test_they_agree_with_keras(case: str) -> None:
+    store.compare(peers.by_pellucid(case), GOLDEN[case])
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("case", peers.CASES)
+def test_the_golden_values_are_those_of_keras(case: str) -> None:
+    pytest.importorskip("keras")
+    store.compare(peers.by_keras(case), GOLDEN[case])
 
 
 @pytest.fixture

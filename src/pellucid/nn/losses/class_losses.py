@@ -23,9 +23,9 @@ class BinaryCrossentropy(Loss):
 
     Examples
     --------
-    >>> t, z = pel.vector("t", shape=("n",)), pel.vector("z", shape=("n",))
-    >>> loss = BinaryCrossentropy(from_logits=True)(t, z, sample_weight=[1.0, 2.0])
-    >>> pel.function([t, z], loss)([0.0, 1.0], [0.0, 0.0])
+    >>> t, z, w = (pel.vector(name, shape=("n",)) for name in "tzw")
+    >>> loss = BinaryCrossentropy(from_logits=True)(t, z, sample_weight=w)
+    >>> pel.function([t, z, w], loss)([0.0, 1.0], [0.0, 0.0], [1.0, 2.0])
     np.float32(1.0397208)
     """
 

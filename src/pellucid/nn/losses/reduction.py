@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.errors import OptionError, ShapeError
-from pellucid.graph.expr import Expr, as_expr
+from pellucid.graph.expr import Expr, agree, as_expr
 from pellucid.graph.ops.elementwise import cast
 from pellucid.graph.ops.indexing import take
 from pellucid.graph.ops.norms import divide_no_nan
 from pellucid.graph.ops.reductions import argmax, mean, sum
-from pellucid.graph.ops.shapes import broadcast_like, expand_dims, size, squeeze
-from pellucid.graph.types import is_float, shape_text, unify
+from pellucid.graph.ops.shapes import broadcast_like, expand_dims, squeeze
+from pellucid.graph.types import is_float, shape_text
 from pellucid.nn.dtypes import to_dtype
 
 REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none", None)
@@ -71,7 +71,7 @@ def reduce_values(
     counted = None if mask is None else along(mask, values, "mask")
     if counted is not None:
         weight = counted if weight is None else weight * counted
-    weighted = values if weight is None else weight * values
+    weighted: Expr = values if weight is None else weight * values
     if check_reduction(reduction) in ("none", None):
         return weighted
     total: Expr = sum(weighted)
@@ -79,9 +79,7 @@ def reduce_values(
         return total
     if reduction == "mean_with_sample_weight" and weight is not None:
         counted = weight
-    if counted is None:
-        return total / size(values, dtype=values.dtype) if weight is not None else mean(values)
-    result: Expr = divide_no_nan(total, sum(counted))
+    result: Expr = mean(weighted) if counted is None else divide_no_nan(total, sum(counted))
     return result
 
 
@@ -90,14 +88,15 @@ def along(weight: Any, values: Expr, what: str) -> Expr:
     weight = to_dtype(as_expr(weight), values.dtype)
     if weight.ndim == values.ndim + 1 and weight.shape[-1] == 1:
         weight = squeeze(weight, axis=-1)
-    if weight.ndim > values.ndim or any(unify(a, b) is None for a, b in zip(weight.shape, values.shape, strict=False)):
+    if weight.ndim > values.ndim or not agree(weight.shape, values.shape[: weight.ndim]):
         raise ShapeError(
             f"Expected {what} to have the shape of the values, one for each sample, or of their first axes. Received: "
             f"{weight} of shape {shape_text(weight.shape)}, for values of shape {shape_text(values.shape)}"
         ).about([weight, values])
     while weight.ndim < values.ndim:
         weight = expand_dims(weight, -1)
-    return weight if weight.shape == values.shape else broadcast_like(weight, values)
+    result: Expr = weight if weight.shape == values.shape else broadcast_like(weight, values)
+    return result
 
 
 def class_weight(y_true: Any, weights: Mapping[int, float] | Sequence[float]) -> Expr:
