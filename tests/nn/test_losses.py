@@ -189,3 +189,125 @@ def test_a_loss_may_be_a_function() -> None:
     assert losses.get(losses.mean_squared_error) is losses.mean_squared_error
     with pytest.raises(TypeError, match=r"Expected a name or a function for the loss. Received: 3"):
         losses.get(3)  # type: ignore[arg-type]
+
+
+SATURATED = np.array([[1000.0, -1000.0, 0.0], [-50.0, 60.0, 60.0], [0.0, 0.0, 0.0], [3e4, 3e4, -3e4]], "float32")
+
+
+@pytest.mark.parametrize(
+    ("loss", "activation", "settings"),
+    [
+        (losses.BinaryCrossentropy, "sigmoid", {"label_smoothing": 0.1}),
+        (losses.BinaryFocalCrossentropy, "sigmoid", {}),
+        (losses.CategoricalCrossentropy, "softmax", {"label_smoothing": 0.1}),
+        (losses.CategoricalFocalCrossentropy, "softmax", {}),
+        (losses.SparseCategoricalCrossentropy, "softmax", {"ignore_class": 2}),
+    ],
+)
+@pytest.mark.parametrize("mode", ["numpy", "xla"])
+def test_probabilities_are_as_good_as_logits(loss: Any, activation: str, settings: Any, mode: str) -> None:
+    sparse = loss is losses.SparseCategoricalCrossentropy
+    y = LABELS if sparse else COLUMNS
+    made = [
+        loss(**settings)(y, nn.activations.get(activation)(SCORES)),
+        loss(from_logits=True, **settings)(y, SCORES),
+    ]
+    results = pel.function([y, SCORES], [*made, *(pel.grad(e, SCORES) for e in made)], mode=mode)
+    labels = np.array([1, 0, 2, 2], "int32")
+    by_p, by_z, g_p, g_z = results(labels if sparse else np.eye(3, dtype="float32")[labels], SATURATED)
+    assert np.isfinite(by_p)
+    assert np.isfinite(g_p).all()
+    assert by_p == by_z
+    np.testing.assert_array_equal(g_p, g_z)
+
+
+def test_what_is_ignored_leaves_the_mean_and_has_no_gradient() -> None:
+    loss = losses.SparseCategoricalCrossentropy(ignore_class=-1)(LABELS, pel.softmax(SCORES))
+    f = pel.function([LABELS, SCORES], [loss, pel.grad(loss, SCORES)])
+    z = np.array([[0.0, 0.0, 0.0], [9.0, -9.0, 3.0]], "float32")
+    value, gradient = f(np.array([0, -1], "int32"), z)
+    assert value == pytest.approx(np.log(3))
+    assert not gradient[1].any()
+    assert f(np.array([-1, -1], "int32"), z)[0] == 0
+
+
+def test_counts_of_zero_where_none_are_expected() -> None:
+    t, y = pel.vector("t", shape=("n",)), pel.vector("y", shape=("n",))
+    loss = losses.poisson(t, pel.relu(y))
+    assert pel.function([t, y], loss)([0.0, 1.0], [-1.0, 1.0]).tolist() == [0, 1]
+    loss = losses.poisson(t, pel.exp(y))
+    assert pel.function([t, y], loss)([2.0], [-200.0]).tolist() == [400]
+
+
+def test_lasagnes_hinges(rng: np.random.Generator) -> None:
+    scores, labels = rng.normal(size=(6, 3)).astype("float32"), np.array([0, 1, 2, 2, 1, 0], "int32")
+    hot = np.eye(3)[labels]
+    found = pel.function([LABELS, SCORES], losses.multiclass_hinge(LABELS, SCORES, delta=0.7))(labels, scores)
+    wrong = np.where(hot == 1, -np.inf, scores).max(-1)
+    np.testing.assert_allclose(found, np.maximum(wrong - scores[hot == 1] + 0.7, 0), rtol=1e-5)
+    p = pel.sigmoid(SCORES)
+    both = [losses.binary_hinge(COLUMNS, SCORES, 0.7), losses.binary_hinge(COLUMNS, p, 0.7, log_odds=False)]
+    wanted = np.maximum(0.7 - (2 * hot - 1) * scores, 0).mean(-1)
+    for value in pel.function([COLUMNS, SCORES], both)(hot.astype("float32"), scores):
+        np.testing.assert_allclose(value, wanted, rtol=1e-5)
+
+
+def test_aggregate() -> None:
+    v, w = pel.constant([1.0, 2.0, 6.0]), pel.constant([1.0, 1.0, 2.0])
+    made = [losses.aggregate(v), losses.aggregate(v, w, "sum"), losses.aggregate(v, w, mode="normalized_sum")]
+    assert [float(x) for x in pel.function([], made)()] == [3, 15, 3.75]
+
+
+def test_class_weights_as_labels_and_as_columns() -> None:
+    labels = np.array([0, 2, 1], "int32")
+    for weights in ([1.0, 2.0, 4.0], {1: 2.0, 2: 4.0}):
+        y = pel.function([LABELS], losses.class_weight(LABELS, weights))(labels)
+        t = pel.function([COLUMNS], losses.class_weight(COLUMNS, weights))(np.eye(3, dtype="float32")[labels])
+        assert y.tolist() == t.tolist() == [1, 4, 2]
+        assert y.dtype == np.float32
+
+
+def test_a_loss_of_ones_own_and_how_losses_are_written() -> None:
+    class Cubes(losses.Loss):
+        def call(self, y_true: Any, y_pred: Any) -> Any:
+            return (abs(y_true - y_pred) ** 3).mean(axis=-1)
+
+    assert Cubes().name == "cubes"
+    assert Cubes(reduction=None)(COLUMNS, SCORES).shape == ("n",)
+    assert repr(losses.Huber(2.0, reduction="sum")) == "Huber(delta=2.0, reduction='sum')"
+    assert losses.MeanSquaredError().name == "mean_squared_error"
+    with pytest.raises(NotImplementedError, match="Loss does not say what it computes"):
+        losses.Loss()(COLUMNS, SCORES)
+
+
+def test_every_loss_has_a_case() -> None:
+    objects = {v for v in vars(losses).values() if isinstance(v, type) and issubclass(v, losses.Loss)}
+    assert {case.name for case in peers.CASES.values()} == {v.__name__ for v in objects} - {"Loss"}
+    assert losses.get("MeanSquaredError") is losses.get("mse")
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (lambda: losses.MeanSquaredError("average"), "Expected a reduction out of .* Received: reduction='average'"),
+        (
+            lambda: losses.MeanSquaredError()(COLUMNS, SCORES, pel.vector("w", shape=("m",))),
+            r"Expected sample_weight to have the shape of the values.* Received: w of shape \(m,\)",
+        ),
+        (lambda: losses.huber(COLUMNS, SCORES, 0.0), "huber: expected delta above 0. Received: delta=0.0"),
+        (
+            lambda: losses.categorical_crossentropy(COLUMNS, SCORES, label_smoothing=1.5),
+            "Expected a label_smoothing from 0 to 1. Received: label_smoothing=1.5",
+        ),
+        (
+            lambda: losses.categorical_generalized_cross_entropy(LABELS, SCORES, q=0.0),
+            "expected 0 < q <= 1. Received: q=0.0",
+        ),
+        (lambda: losses.aggregate(SCORES, mode="max"), "Expected a mode out of .* Received: mode='max'"),
+        (lambda: losses.aggregate(SCORES, mode="normalized_sum"), "divided by the sum of the weights"),
+        (lambda: losses.class_weight(LABELS, {}), "Expected the weights of classes from 0 on"),
+    ],
+)
+def test_settings_out_of_range_are_refused(write: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        write()

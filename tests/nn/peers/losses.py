@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,10 +12,10 @@ from tests.nn.peers.store import Values, numbers
 
 
 class Case(NamedTuple):
-    """A class of Keras's losses, its settings, what the targets and predictions are, and what the loss is called with."""
+    """A class of Keras's losses, its settings, what targets and predictions are, and what it is called with."""
 
     name: str
-    settings: dict[str, Any] = {}
+    settings: Mapping[str, Any] = MappingProxyType({})
     targets: str = "numbers"
     predictions: str = "numbers"
     shape: tuple[int, ...] = (4, 3)
@@ -146,5 +148,5 @@ def by_pellucid(name: str) -> Values:
         p = pel.masked(p, inputs["m"])
     loss = getattr(pel.nn.losses, case.name)(**case.settings)(inputs["t"], p, inputs.get("w"))
     results = [loss, pel.grad(loss.sum(), inputs["z"])]
-    value, gradient = pel.function(list(inputs.values()), results)(*(values[k] for k in inputs))
+    value, gradient = pel.function(list(inputs.values()), results, mode="numpy")(*(values[k] for k in inputs))
     return {"value": value, "gradient": gradient}

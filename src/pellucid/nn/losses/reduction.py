@@ -86,7 +86,7 @@ def reduce_values(
 def along(weight: Any, values: Expr, what: str) -> Expr:
     """Return weights of samples, or of steps, as one for each value."""
     weight = to_dtype(as_expr(weight), values.dtype)
-    if weight.ndim == values.ndim + 1 and weight.shape[-1] == 1:
+    while weight.ndim > 1 and weight.shape[-1] == 1:
         weight = squeeze(weight, axis=-1)
     if weight.ndim > values.ndim or not agree(weight.shape, values.shape[: weight.ndim]):
         raise ShapeError(
