@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pellucid.graph.errors import ShapeError, UseError
-from pellucid.graph.expr import Expr, agree, as_expr
+from pellucid.graph.expr import Expr, Input, agree, as_expr
 from pellucid.graph.ops.arranging import flip, swapaxes
 from pellucid.graph.ops.choosing import where
 from pellucid.graph.ops.creation import zeros_like
@@ -19,8 +20,40 @@ from pellucid.nn.layers.base import Layer, positive
 from pellucid.nn.masks import masked
 
 States = list[Expr]
-Step = Callable[[Expr, States], tuple[Expr, States]]
-"""From an element of the sequence and the states before it to what is said of it and the new states."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a step tells.
+
+    Attributes
+    ----------
+    said : Expr
+        Its result.
+    states : list of Expr
+        The new states.
+    kept : sequence of Expr
+        What its gradient need not compute again.
+    """
+
+    said: Expr
+    states: States
+    kept: Sequence[Expr] = ()
+
+    @property
+    def place(self) -> int:
+        """Where the result stands among what a loop keeps of every step: it may be one of the states."""
+        return next((i for i, state in enumerate(self.states) if state is self.said), len(self.states))
+
+    @property
+    def results(self) -> list[Expr]:
+        """The states, the result unless it is one of them, and what is kept besides."""
+        told = [*self.states, self.said][: max(self.place + 1, len(self.states))]
+        return [*told, *(e for e in dict.fromkeys(self.kept) if e not in set(told))]
+
+
+Step = Callable[[Expr, States], Told]
+"""From an element of the sequence and the states before it."""
 
 
 class Recurrent(Layer):
@@ -83,17 +116,43 @@ class Recurrent(Layer):
         """Return what is said last, or at every step, and perhaps the last states."""
         sequence = self.sequence(as_real(x))
         states = self.first_states(sequence, initial_state)
-        step, walked, begun = self.step_from(states), [sequence], states
-        if mask is None:
-            loop = told_by(step)
-        else:
+        step, count = self.step_from(states), len(states)
+        walked, begun = [sequence], states
+        place = step(like(sequence[0]), [like(s) for s in states]).place
+        if mask is not None:
             walked.append(swapaxes(masked(x, mask).inputs[1], 0, 1))
-            loop, begun = self.passing_over(step, sequence[0], states)
+            if self.says_zeros:
+                place = count
+            elif place == count:  # what is said again must be remembered, unless it is a state
+                begun = [*states, zeros_like(step(sequence[0], states).said)]
+
+        def loop(x_t: Expr, *given: Expr) -> list[Expr]:
+            told = step(x_t, list(given[-len(begun) :][:count]))
+            return (told if mask is None else self.passed_over(told, *given)).results
+
         made = scan(loop, walked, begun, reverse=self.go_backwards, checkpoint=self.checkpoint)
-        made = made if isinstance(made, list) else [made]
-        said, last = made[len(states)] if len(made) > len(states) else made[0], 0 if self.go_backwards else -1
-        result = self.in_order(said, mask) if self.return_sequences else said[last]
-        return (result, *(state[last] for state in made[: len(states)])) if self.return_state else result
+        made, last = made if isinstance(made, list) else [made], 0 if self.go_backwards else -1
+        result = self.in_order(made[place], mask) if self.return_sequences else made[place][last]
+        return (result, *(state[last] for state in made[:count])) if self.return_state else result
+
+    @property
+    def says_zeros(self) -> bool:
+        """Whether zeros are said where a mask leaves a step out."""
+        return self.zero_output_for_mask and self.return_sequences
+
+    def passed_over(self, told: Told, counts: Expr, *before: Expr) -> Told:
+        """Return what a step tells where it counts, and else the states as they were and what was said before."""
+
+        def chosen(new: Expr, old: Any) -> Expr:
+            return where(expand_dims(counts, tuple(range(1, new.ndim))), new, old)  # type: ignore[no-any-return]
+
+        states = [chosen(new, old) for new, old in zip(told.states, before, strict=False)]
+        if self.says_zeros:
+            return Told(chosen(told.said, 0), states, told.kept)
+        if told.place < len(states):
+            return Told(states[told.place], states, told.kept)
+        said = chosen(told.said, before[-1])
+        return Told(said, [*states, said], told.kept)
 
     def in_order(self, said: Expr, mask: Expr | None) -> Expr:
         """Return what was said at every step, (batch, time, features), and its mask, in the order of the walk."""
@@ -116,34 +175,10 @@ class Recurrent(Layer):
             )
         return [to_dtype(s, sequence.dtype) for s in states]
 
-    def passing_over(self, step: Step, first: Expr, states: States) -> tuple[Callable[..., States], States]:
-        """Return the step that passes over what a mask leaves out, and the states it begins with."""
-        count, zeros = len(states), self.zero_output_for_mask and self.return_sequences
-        said, new = step(first, states)
-        # What is said again must be remembered, unless it is a state.
-        remembered = [] if zeros or said is new[0] else [zeros_like(said)]
 
-        def passing(x_t: Expr, counts: Expr, *before: Expr) -> States:
-            def chosen(a: Expr, b: Any) -> Expr:
-                return where(expand_dims(counts, tuple(range(1, a.ndim))), a, b)  # type: ignore[no-any-return]
-
-            said, new = step(x_t, list(before[:count]))
-            kept = [chosen(n, b) for n, b in zip(new, before, strict=False)]
-            if zeros:
-                return [*kept, chosen(said, 0)]
-            return [*kept, *(chosen(said, again) for again in before[count:])]
-
-        return passing, [*states, *remembered]
-
-
-def told_by(step: Step) -> Callable[..., States]:
-    """Return the step of a loop: to the new states it adds what is said, unless that is the first of them."""
-
-    def told(x_t: Expr, *states: Expr) -> States:
-        said, new = step(x_t, list(states))
-        return new if said is new[0] else [*new, said]
-
-    return told
+def like(e: Expr) -> Expr:
+    """Return a stand-in, to see what a step makes of such an expression."""
+    return Input(e.name or "e", e.shape, e.dtype)
 
 
 class RNN(Recurrent):
@@ -219,7 +254,7 @@ class RNN(Recurrent):
     def step_from(self, states: States) -> Step:
         """Return the cell's call."""
 
-        def step(x_t: Expr, before: States) -> tuple[Expr, States]:
+        def step(x_t: Expr, before: States) -> Told:
             told = self.cell.call(x_t, before)
             if not isinstance(told, (list, tuple)) or len(told) != 2:
                 raise UseError(
@@ -227,6 +262,6 @@ class RNN(Recurrent):
                     f"Received: {told!r}"
                 )
             said, new = told
-            return said, list(new) if isinstance(new, (list, tuple)) else [new]
+            return Told(said, list(new) if isinstance(new, (list, tuple)) else [new])
 
         return step

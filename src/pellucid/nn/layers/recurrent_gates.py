@@ -10,7 +10,7 @@ import numpy as np
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.splitting import split
 from pellucid.nn import activations
-from pellucid.nn.layers.recurrent import States
+from pellucid.nn.layers.recurrent import States, Told
 from pellucid.nn.layers.recurrent_units import Constraint, Initializer, Regularizer, Units
 
 
@@ -141,13 +141,14 @@ class LSTM(Units):
 
         return (width,), start
 
-    def step(self, x_t: Expr, before: States, heard: Expr) -> tuple[Expr, States]:
+    def step(self, x_t: Expr, before: States, heard: Expr) -> Told:
         r"""Return :math:`h_t`, and with it :math:`c_t`."""
         parts = split(x_t + heard @ self.recurrent_kernel, self.gates, axis=-1)
         i, f, o = (self.recurrent_activation(parts[gate]) for gate in (0, 1, 3))
-        c = f * before[1] + i * self.activation(parts[2])
+        new = self.activation(parts[2])
+        c = f * before[1] + i * new
         h = o * self.activation(c)
-        return h, [h, c]
+        return Told(h, [h, c], [i, f, new, o])
 
 
 class GRU(Units):
@@ -273,15 +274,15 @@ class GRU(Units):
         """Return the bias of what the units see."""
         return self.bias[0] if self.reset_after else self.bias
 
-    def step(self, x_t: Expr, before: States, heard: Expr) -> tuple[Expr, States]:
+    def step(self, x_t: Expr, before: States, heard: Expr) -> Told:
         r"""Return :math:`h_t`."""
         both, U = 2 * self.units, self.recurrent_kernel
-        if self.reset_after:
-            inner = heard @ U + self.bias[1] if self.use_bias else heard @ U
-            z, r = split(self.recurrent_activation(x_t[:, :both] + inner[:, :both]), 2, axis=-1)
-            new = self.activation(x_t[:, both:] + r * inner[:, both:])
-        else:
-            z, r = split(self.recurrent_activation(x_t[:, :both] + heard @ U[:, :both]), 2, axis=-1)
-            new = self.activation(x_t[:, both:] + (r * heard) @ U[:, both:])
+        inner = heard @ (U if self.reset_after else U[:, :both])
+        if self.reset_after and self.use_bias:
+            inner = inner + self.bias[1]
+        x_z, x_r, x_h = split(x_t, 3, axis=-1)
+        h_z, h_r, *h_h = split(inner, 3 if self.reset_after else 2, axis=-1)
+        z, r = self.recurrent_activation(x_z + h_z), self.recurrent_activation(x_r + h_r)
+        new = self.activation(x_h + (r * h_h[0] if self.reset_after else (r * heard) @ U[:, both:]))
         h = z * before[0] + (1 - z) * new
-        return h, [h]
+        return Told(h, [h], [z, r, new, *h_h])

@@ -11,7 +11,7 @@ from pellucid.graph.ops.creation import ones_like
 from pellucid.nn import activations, constraints, initializers, regularizers
 from pellucid.nn.layers.base import positive
 from pellucid.nn.layers.dropout import Dropout
-from pellucid.nn.layers.recurrent import Recurrent, States, Step
+from pellucid.nn.layers.recurrent import Recurrent, States, Step, Told
 
 Initializer = str | Callable[..., Any]
 Regularizer = str | regularizers.Penalty | None
@@ -107,7 +107,7 @@ class Units(Recurrent):
         kept = self.recurrent_dropout(ones_like(states[0]))
         return lambda x_t, before: self.step(x_t, before, kept * before[0])
 
-    def step(self, x_t: Expr, before: States, heard: Expr) -> tuple[Expr, States]:
+    def step(self, x_t: Expr, before: States, heard: Expr) -> Told:
         """Return what the units say and their new states, where ``heard`` is what they hear of what they said."""
         raise NotImplementedError(f"{type(self).__name__} does not say what it does at a step")
 
@@ -208,7 +208,7 @@ class SimpleRNN(Units):
             name=name,
         )
 
-    def step(self, x_t: Expr, before: States, heard: Expr) -> tuple[Expr, States]:
+    def step(self, x_t: Expr, before: States, heard: Expr) -> Told:
         r"""Return :math:`a(x_t W + h_{t-1} U + b)`."""
         h = self.activation(x_t + heard @ self.recurrent_kernel)
-        return h, [h]
+        return Told(h, [h], [h])
