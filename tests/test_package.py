@@ -35,6 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Second names of files in nn.
     "losses": {"nn"},
     "optimizers": {"nn"},
+    "schedules": {"nn"},
 }
 # What a package may import only inside a function, when it is called for.
 MAY_IMPORT_LATE = {"show": {"run"}, "nn": {"run"}}

@@ -262,7 +262,7 @@ def test_the_learning_rate_of_a_compiled_program_is_set_through_its_shared_varia
     assert w.get_value() == 0.75
     plain = SGD(0.5)
     plain.learning_rate = 0.125
-    assert str(plain.updates(w * 1.0, [w])) == "{w: w - 0.125}" or plain.learning_rate == 0.125
+    assert str(plain) == "w ← w - 0.125 * g"
     with pytest.raises(ValueError, match="learning_rate=-1"):
         plain.learning_rate = -1
 
@@ -301,10 +301,8 @@ def test_parameters_of_one_name_or_none_are_remembered_apart() -> None:
 
 def test_biases_do_not_decay() -> None:
     w, b = pel.shared(1.0, "w"), pel.shared(1.0, "b", regularizable=False)
-    updates = AdamW(0.0, weight_decay=0.5).updates(w * b)
-    assert "0 * w" in str(updates[w])
-    plain = SGD(0.5, weight_decay=0.5).updates(w + b)
-    values = pel.function([], [plain[w], plain[b]])()
+    updates = SGD(0.5, weight_decay=0.5).updates(w + b)
+    values = pel.function([], [updates[w], updates[b]])()
     assert [float(v) for v in values] == [0.25, 0.5]
 
 

@@ -1,6 +1,7 @@
 """Schedules have the rates of Keras and Caffe, as numbers and as expressions, and say what they are."""
 
 import math
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -144,7 +145,7 @@ def test_a_schedule_of_ones_own() -> None:
 
 
 def test_where_they_are_found() -> None:
-    assert pel.schedules is pel.nn.schedules is pel.optimizers.schedules
+    assert pel.schedules is pel.nn.schedules is pel.optimizers.schedules is import_module("pellucid.schedules")
     with pytest.raises(AttributeError, match="Did you mean 'CosineDecay'"):
         _ = pel.schedules.CosinDecay
 
