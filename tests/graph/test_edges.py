@@ -75,7 +75,7 @@ def test_a_gradient_by_a_constant_expression() -> None:
 @pytest.mark.parametrize("mode", ["numpy", "xla"])
 def test_a_position_beyond_the_end_is_refused(mode: str) -> None:
     x = pel.vector("x")
-    with pytest.raises(ShapeError, match=r"x\[5\].*index 5 is out of bounds: axis 0 has 2 elements"):
+    with pytest.raises(ShapeError, match=r"x, of shape \(2,\), has no index 5 in axis 0"):
         pel.function([x], x[5], mode=mode)([0.5, 1.0])
 
 

@@ -268,11 +268,12 @@ def _untake_along_xla(xp: Any, g: Any, indices: Any, like: Any, axis: int) -> An
 
 @op(
     infer=lambda g, indices, like, axis: Type(like.shape, g.dtype),
+    normalize=lambda g, indices, like, axis: {"axis": axis % like.ndim},
     xla=_untake_along_xla,
     grad=lambda u, y, g, indices, like, axis: (take_along_axis(u, indices, axis=axis), None, None),
     examples=lambda rng: [
         ((rng.normal(size=(3, 1)), np.array([[1], [0], [3]]), np.zeros((3, 4))), {"axis": 1}),
-        ((rng.normal(size=(3, 2)), np.array([[2, 2]]), np.zeros((3, 4))), {"axis": 1}),
+        ((rng.normal(size=(3, 2)), np.array([[2, 2]]), np.zeros((3, 4))), {"axis": -1}),
     ],
     cost=lambda node, size: size(node.inputs[0]),
     behind="take_along_axis",
