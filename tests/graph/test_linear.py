@@ -221,7 +221,7 @@ def test_latex_reads_like_a_textbook() -> None:
 def test_singular_matrices_stop_the_interpreter_and_are_nan_or_inf_in_xla(by_numpy: Any, by_xla: Any) -> None:
     x = Input("x", (2, 2), "float64")
     for y, problem in [(pel.inv(x), "Singular"), (pel.solve(x, x[0]), "Singular"), (pel.cholesky(-x), "positive def")]:
-        with pytest.raises(LinAlgError, match=rf"(?s){re.escape(str(y))}: {problem}.*identity.*test_linear.py:\d+"):
+        with pytest.raises(LinAlgError, match=rf"(?s){re.escape(str(y))}: .*{problem}.*identity.*test_linear.py:\d+"):
             by_numpy([y], {x: np.ones((2, 2))})
         assert not np.isfinite(by_xla([y], {x: np.ones((2, 2))})[0]).all()
     assert issubclass(LinAlgError, np.linalg.LinAlgError)
