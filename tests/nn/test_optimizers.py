@@ -81,8 +81,16 @@ def test_they_agree_with_keras(case: str) -> None:
     # Keras rounds the exponent of Adafactor's beta to float32.
     exact = 1e-7 if case.startswith("Adafactor") else 1e-11
     for dtype, tolerance in (("float32", 1e-5), ("float64", exact)):
-        ours, wanted = ({k: v for k, v in values.items() if k.startswith(dtype)} for values in (found, GOLDEN[case]))
-        store.compare(ours, wanted, tolerance)
+        store.compare(only(dtype, found), only(dtype, GOLDEN[case]), tolerance)
+
+
+def only(dtype: str, values: store.Values) -> store.Values:
+    return {name: value for name, value in values.items() if name.startswith(dtype)}
+
+
+def test_they_agree_with_keras_when_compiled() -> None:
+    for case, found in peers.all_compiled("float32").items():
+        store.compare(found, only("float32", GOLDEN[case]))
 
 
 @pytest.mark.peer

@@ -128,28 +128,65 @@ def by_keras(case: str) -> Values:
     return result
 
 
+class Descent:
+    """A case written by pellucid: its parameters, its noise, and the updates of a step."""
+
+    def __init__(self, case: str, dtype: str) -> None:
+        import pellucid as pel
+
+        name, settings = CASES[case]
+        start, curve, self.noise = given(case, dtype)
+        self.weights = {k: pel.shared(v, k) for k, v in start.items()}
+        if case == "constraint":
+            self.weights["W"].constraint = pel.nn.constraints.NonNeg()
+        self.inputs = {k: pel.tensor(f"noise of {k}", v.shape, dtype) for k, v in start.items()}
+        loss = sum((w * (curve[k] / 2 * w + self.inputs[k])).sum() for k, w in self.weights.items())
+        self.optimizer = getattr(pel.optimizers, name)(**arguments(settings, pel.schedules))
+        self.updates = self.optimizer.updates(loss, list(self.weights.values()))
+        self.path: list[dict[str, Any]] = []
+
+    def noise_of(self, step: int) -> list[Any]:
+        """Return the values of the inputs in a step."""
+        return [values[step] for values in self.noise.values()]
+
+    def note(self) -> None:
+        """Remember where the parameters are."""
+        self.path.append({k: w.get_value() for k, w in self.weights.items()})
+
+    def values(self) -> Values:
+        """Return the way that the parameters went, and where their averages are."""
+        result = {k: np.stack([self.path[i][k] for i in KEPT]) for k in self.weights}
+        averages = self.optimizer.averages
+        return result | {f"mean {k}": averages[w].get_value() for k, w in self.weights.items() if averages}
+
+
 def by_pellucid(case: str) -> Values:
-    """Compute a case by pellucid, compiled in float32 and interpreted in float64."""
+    """Compute a case by pellucid, interpreted."""
     import pellucid as pel
 
-    name, settings = CASES[case]
     result: Values = {}
     for dtype in DTYPES:
-        start, curve, noise = given(case, dtype)
-        weights = {k: pel.shared(v, k) for k, v in start.items()}
-        if case == "constraint":
-            weights["W"].constraint = pel.nn.constraints.NonNeg()
-        added = {k: pel.tensor(f"n{k}", v.shape, dtype) for k, v in start.items()}
-        loss = sum((w * (curve[k] / 2 * w + added[k])).sum() for k, w in weights.items())
-        optimizer = getattr(pel.optimizers, name)(**arguments(settings, pel.schedules))
-        updates = optimizer.updates(loss, list(weights.values()))
-        step = pel.function(list(added.values()), updates=updates, mode="xla" if dtype == "float32" else "numpy")
-        path = []
+        descent = Descent(case, dtype)
+        step = pel.function(list(descent.inputs.values()), updates=descent.updates, mode="numpy")
         for i in range(STEPS):
-            step(*[n[i] for n in noise.values()])
-            path.append({k: w.get_value() for k, w in weights.items()})
-        for k in start:
-            result[f"{dtype} {k}"] = np.stack([path[i][k] for i in KEPT])
-            if settings.get("use_ema"):
-                result[f"{dtype} mean {k}"] = optimizer.averages[weights[k]].get_value()
+            step(*descent.noise_of(i))
+            descent.note()
+        result |= {f"{dtype} {name}": value for name, value in descent.values().items()}
     return result
+
+
+def all_compiled(dtype: str) -> dict[str, Values]:
+    """Compute all cases by pellucid, in one compiled program."""
+    import pellucid as pel
+
+    descents = {case: Descent(case, dtype) for case in CASES}
+    inputs = [i for descent in descents.values() for i in descent.inputs.values()]
+    step = pel.function(inputs, updates=[u for descent in descents.values() for u in descent.updates.items()])
+    for i in range(STEPS):
+        step(*[noise for descent in descents.values() for noise in descent.noise_of(i)])
+        for descent in descents.values():
+            descent.note()
+    return {
+        case: {f"{dtype} {name}": value for name, value in descent.values().items()}
+        for case, descent in descents.items()
+    }

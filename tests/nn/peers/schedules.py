@@ -66,5 +66,5 @@ def by_pellucid(case: str) -> Values:
     name, values, named = CASES[case]
     schedule = getattr(pel.schedules, name)(*values, **named)
     step = pel.iscalar("step")
-    rate = pel.function([step], schedule(step))
+    rate = pel.function([step], schedule(step), mode="numpy")
     return {"rates": np.array([rate(s) for s in STEPS.astype("int32")])}
