@@ -212,6 +212,10 @@ def test_the_printed_formula_has_the_options_in_it() -> None:
         "gradient ← where((iterations + 1) % 4 == 0, 0, gradient + g)\n"
         "w ← where((iterations + 1) % 4 == 0, w - 0.5 * ((gradient + g) / 4), w)\niterations ← iterations + 1"
     )
+    assert str(SGD(0.5, momentum=0.5, gradient_accumulation_steps=2)).splitlines()[2:] == [
+        "w ← where((iterations + 1) % 2 == 0, w + momentum′, w)",
+        "iterations ← iterations + 1",
+    ]
     assert str(SGD(ExponentialDecay(0.5, 10, 0.9), multipliers={"b": 2})) == (
         "w ← w - 0.5 * 0.9 ** (iterations / 10) * g\niterations ← iterations + 1"
     )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pellucid.graph.expr import Expr, Input, Shared
+from pellucid.graph.ops.choosing import where
 from pellucid.graph.text import text
 from pellucid.graph.walk import topological
 from pellucid.nn.dtypes import to_dtype
@@ -47,6 +48,9 @@ def written(optimizer: Optimizer, w: Shared, g: Input, updates: Mapping[Shared, 
     if optimizer.averages and not optimizer.options["ema_overwrite_frequency"]:
         last[optimizer.averages[w]] = 2
     for target in sorted(updates, key=lambda target: last.get(target, 0)):
-        lines.append(f"{names[target]} ← {text(updates[target], names=names)}")
-        names[updates[target]] = f"{names[target]}′"
+        new = updates[target]
+        lines.append(f"{names[target]} ← {text(new, names=names)}")
+        names[new] = f"{names[target]}′"
+        if new.op is where.op and new.inputs[2] is target:  # in the branch that is taken, what is new is this
+            names[new.inputs[1]] = names[new]
     return "\n".join(lines)
