@@ -1,21 +1,19 @@
-r"""Metrics: what a person wants to know of a model, one value a sample; their mean is the figure."""
+r"""Accuracies: the share of what is right."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from pellucid.graph.errors import tell_near_misses
+from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.ops.elementwise import cast
+from pellucid.graph.ops.indexing import take_along_axis
 from pellucid.graph.ops.logic import equal
-from pellucid.graph.ops.reductions import argmax, mean
+from pellucid.graph.ops.reductions import argmax, mean, sum
+from pellucid.graph.ops.shapes import expand_dims
 from pellucid.graph.types import as_float
-from pellucid.nn import losses
-from pellucid.nn.lookup import look_up
+from pellucid.nn.metrics.base import MeanOf
 from pellucid.nn.targets import columns, labels
-
-Metric = Callable[[Any, Any], Expr]
 
 
 def accuracy(y_true: Any, y_pred: Any) -> Expr:
@@ -132,30 +130,107 @@ def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Expr:
     return result
 
 
-NAMED: dict[str, Metric] = {
-    **losses.NAMED,
-    "acc": accuracy,
-    "accuracy": accuracy,
-    "binary_accuracy": binary_accuracy,
-    "categorical_accuracy": categorical_accuracy,
-    "sparse_categorical_accuracy": sparse_categorical_accuracy,
-}
+def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Expr:
+    r"""Whether the label is among the ``k`` greatest columns, :math:`[\#\{j : p_j > p_y\} < k]`.
 
+    Parameters
+    ----------
+    y_true : Expr of integers, shape (...) or (..., 1)
+        Classes, from 0.
+    y_pred : Expr, shape (..., classes)
+        Probabilities or scores.
+    k : int
+        How many count, 1 or more.
 
-def get(identifier: str | Metric) -> Metric:
-    """Return the metric of a name, the losses among them, or the function that was given.
+    Returns
+    -------
+    Expr, shape (...)
+        1 or 0.
 
     Raises
     ------
     ValueError
-        For an unknown name; the nearest is named.
+        If ``k`` is below 1.
 
     Examples
     --------
-    >>> get("acc").__name__
-    'accuracy'
+    >>> y, p = pel.ivector("y", shape=("n",)), pel.matrix("p", shape=("n", 3))
+    >>> pel.function([y, p], sparse_top_k_categorical_accuracy(y, p, k=2))([0, 2], [[0.3, 0.1, 0.6]] * 2)
+    array([1., 1.], dtype=float32)
     """
-    return look_up("metric", identifier, NAMED)
+    if not k >= 1:
+        raise OptionError(f"top_k_categorical_accuracy: expected k to be 1 or more. Received: k={k!r}")
+    y_true, y_pred = labels(y_true, y_pred, "sparse_top_k_categorical_accuracy")
+    chosen = take_along_axis(y_pred, expand_dims(y_true, -1), axis=-1)
+    greater = sum(cast(y_pred > chosen, dtype=as_float(y_pred.dtype)), axis=-1)
+    result: Expr = cast(greater < k, dtype=as_float(y_pred.dtype))
+    return result
 
 
-tell_near_misses(globals(), "nn.metrics")
+def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Expr:
+    r"""Whether the column wanted is among the ``k`` greatest; see `sparse_top_k_categorical_accuracy`.
+
+    Parameters
+    ----------
+    y_true : Expr, shape (..., classes)
+        One-hot columns.
+    y_pred : Expr, shape (..., classes)
+        Probabilities or scores.
+    k : int
+        How many count, 1 or more.
+
+    Returns
+    -------
+    Expr, shape (...)
+        1 or 0.
+
+    Examples
+    --------
+    >>> t, p = pel.matrix("t", shape=("n", 3)), pel.matrix("p", shape=("n", 3))
+    >>> top_k_categorical_accuracy(t, p, k=2).shape
+    ('n',)
+    """
+    y_true, y_pred = columns(y_true, y_pred, "top_k_categorical_accuracy")
+    return sparse_top_k_categorical_accuracy(argmax(y_true, axis=-1), y_pred, k)
+
+
+class Accuracy(MeanOf):
+    r"""Mean of `accuracy`, which goes by the shapes; Keras's class of this name compares labels with labels."""
+
+    def __init__(self, name: str | None = None) -> None:
+        super().__init__(accuracy, name)
+
+
+class BinaryAccuracy(MeanOf):
+    r"""Mean of `binary_accuracy`."""
+
+    def __init__(self, name: str | None = None, threshold: float = 0.5) -> None:
+        super().__init__(binary_accuracy, name, threshold=threshold)
+
+
+class CategoricalAccuracy(MeanOf):
+    r"""Mean of `categorical_accuracy`."""
+
+    def __init__(self, name: str | None = None) -> None:
+        super().__init__(categorical_accuracy, name)
+
+
+class SparseCategoricalAccuracy(MeanOf):
+    r"""Mean of `sparse_categorical_accuracy`."""
+
+    def __init__(self, name: str | None = None) -> None:
+        super().__init__(sparse_categorical_accuracy, name)
+
+
+class TopKCategoricalAccuracy(MeanOf):
+    r"""Mean of `top_k_categorical_accuracy`."""
+
+    def __init__(self, k: int = 5, name: str | None = None) -> None:
+        super().__init__(top_k_categorical_accuracy, name, k=k)
+
+
+class SparseTopKCategoricalAccuracy(MeanOf):
+    r"""Mean of `sparse_top_k_categorical_accuracy`."""
+
+    def __init__(self, k: int = 5, name: str | None = None) -> None:
+        super().__init__(sparse_top_k_categorical_accuracy, name, k=k)

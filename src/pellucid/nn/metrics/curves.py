@@ -1,0 +1,209 @@
+r"""Figures of the curves that a threshold draws as it moves from 0 to 1."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from pellucid.graph.errors import OptionError
+from pellucid.graph.expr import Expr
+from pellucid.graph.ops.choosing import maximum, minimum, where
+from pellucid.graph.ops.exponentials import log
+from pellucid.graph.ops.neural import sigmoid
+from pellucid.graph.ops.norms import divide_no_nan
+from pellucid.graph.ops.reductions import max_, sum
+from pellucid.nn.metrics.base import Sums
+from pellucid.nn.metrics.counts import AtThresholds, precision, recall, specificity
+
+EDGE = 1e-7
+"""How far the outermost thresholds lie outside of 0 and 1, so that all is yes at the first and nothing at the last."""
+
+
+class AUC(AtThresholds):
+    r"""Area under a curve: of the share of yes that is found over the share of no that is not (ROC), or of the precision
+    over the recall (PR), approximated at thresholds.
+
+    Parameters
+    ----------
+    num_thresholds : int
+        At how many, evenly from 0 to 1; 2 or more.
+    curve : {"ROC", "PR"}
+        Which curve.
+    summation_method : {"interpolation", "minoring", "majoring"}
+        Between thresholds the curve is a straight line (or for PR what Davis and Goadrich put in its place), the lower
+        of its ends or the higher.
+    name : str, optional
+        Under which a history keeps it.
+    thresholds : sequence of float, optional
+        Others than the even ones, between 0 and 1.
+    from_logits : bool
+        Whether scores are given, whose sigmoid the probabilities are.
+
+    Raises
+    ------
+    ValueError
+        For another curve or method, or too few thresholds.
+
+    Examples
+    --------
+    >>> t, p = pel.vector("t", shape=("n",)), pel.vector("p", shape=("n",))
+    >>> pel.function([t, p], AUC(num_thresholds=3)(t, p))([0.0, 0.0, 1.0, 1.0], [0.0, 0.5, 0.3, 0.9])
+    np.float32(0.75)
+
+    References
+    ----------
+    J. Davis and M. Goadrich, The Relationship Between Precision-Recall and ROC Curves, ICML 2006.
+    """
+
+    CURVES = ("ROC", "PR")
+    METHODS = ("interpolation", "minoring", "majoring")
+
+    def __init__(
+        self,
+        num_thresholds: int = 200,
+        curve: str = "ROC",
+        summation_method: str = "interpolation",
+        name: str | None = None,
+        thresholds: Sequence[float] | None = None,
+        from_logits: bool = False,
+    ) -> None:
+        inner = np.linspace(0, 1, max(num_thresholds, 2))[1:-1] if thresholds is None else np.sort(thresholds)
+        super().__init__(inner if len(inner) else None, name=name)
+        if num_thresholds < 2:
+            raise OptionError(f"AUC: expected 2 thresholds or more. Received: num_thresholds={num_thresholds}")
+        if curve.upper() not in self.CURVES:
+            raise OptionError(f"AUC: expected a curve out of {self.CURVES}. Received: curve={curve!r}")
+        if summation_method not in self.METHODS:
+            raise OptionError(
+                f"AUC: expected a method out of {self.METHODS}. Received: summation_method={summation_method!r}"
+            )
+        self.thresholds = np.array([-EDGE, *inner, 1 + EDGE])
+        self.curve, self.summation_method, self.from_logits = curve.upper(), summation_method, from_logits
+
+    def updates(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Sums:
+        """Return the counts of a batch at every threshold, weighted."""
+        return super().updates(y_true, sigmoid(y_pred) if self.from_logits else y_pred, sample_weight)
+
+    def result(self, sums: Mapping[str, Expr]) -> Expr:
+        """Return the area."""
+        if self.curve == "PR" and self.summation_method == "interpolation":
+            return interpolated(sums)
+        wrong = divide_no_nan(sums["false_positives"], sums["false_positives"] + sums["true_negatives"])
+        x, y = (wrong, recall(sums)) if self.curve == "ROC" else (recall(sums), precision(sums))
+        left, right = y[:-1], y[1:]
+        heights = {
+            "interpolation": (left + right) / 2,
+            "minoring": minimum(left, right),
+            "majoring": maximum(left, right),
+        }
+        result: Expr = sum((x[:-1] - x[1:]) * heights[self.summation_method])
+        return result
+
+
+def interpolated(sums: Mapping[str, Expr]) -> Expr:
+    """Return the area under precision over recall, where right and wrong grow in proportion between thresholds."""
+    right = sums["true_positives"]
+    said = right + sums["false_positives"]
+    more_right, more_said = right[:-1] - right[1:], maximum(said[:-1] - said[1:], 0)
+    slope = divide_no_nan(more_right, more_said)
+    start = right[1:] - slope * said[1:]
+    both = (said[:-1] > 0) & (said[1:] > 0)
+    ratio = where(both, divide_no_nan(said[:-1], maximum(said[1:], 0)), 1)
+    of_yes = maximum(right[1:] + sums["false_negatives"][1:], 0)
+    result: Expr = sum(divide_no_nan(slope * (more_right + start * log(ratio)), of_yes))
+    return result
+
+
+class BestWhere(AtThresholds):
+    """The greatest that one share gets at any threshold at which another is great enough."""
+
+    of: ClassVar[Callable[[Mapping[str, Expr]], Any]]
+    given: ClassVar[Callable[[Mapping[str, Expr]], Any]]
+
+    def __init__(self, least: float, num_thresholds: int = 200, class_id: int | None = None, name: str | None = None):
+        if not 0 <= least <= 1:
+            raise OptionError(f"{type(self).__name__}: expected a share from 0 to 1. Received: {least!r}")
+        if num_thresholds < 1:
+            raise OptionError(f"{type(self).__name__}: expected 1 threshold or more. Received: {num_thresholds}")
+        super().__init__(
+            np.linspace(0, 1, num_thresholds) if num_thresholds > 1 else None, class_id=class_id, name=name
+        )
+        self.least = least
+
+    def result(self, sums: Mapping[str, Expr]) -> Expr:
+        """Return the greatest, 0 where the other is great enough nowhere."""
+        kind = type(self)
+        result: Expr = max_(where(kind.given(sums) >= self.least, kind.of(sums), 0))
+        return result
+
+
+class SensitivityAtSpecificity(BestWhere):
+    r"""The greatest recall where the share of no that is said to be is at least so much.
+
+    Parameters
+    ----------
+    specificity : float
+        That share.
+    num_thresholds : int
+        How many thresholds, evenly from 0 to 1.
+    class_id : int, optional
+        The one column that counts.
+    name : str, optional
+        Under which a history keeps it.
+
+    Raises
+    ------
+    ValueError
+        If one is out of its range.
+
+    Examples
+    --------
+    >>> t, p = pel.vector("t", shape=("n",)), pel.vector("p", shape=("n",))
+    >>> f = pel.function([t, p], SensitivityAtSpecificity(0.5)(t, p))
+    >>> f([0.0, 0.0, 0.0, 1.0, 1.0], [0.0, 0.3, 0.8, 0.3, 0.8])
+    np.float32(0.5)
+    """
+
+    of, given = staticmethod(recall), staticmethod(specificity)
+
+    def __init__(
+        self, specificity: float, num_thresholds: int = 200, class_id: int | None = None, name: str | None = None
+    ) -> None:
+        super().__init__(specificity, num_thresholds, class_id, name)
+
+
+class SpecificityAtSensitivity(BestWhere):
+    r"""The greatest share of no that is said to be where the recall is at least so much; see
+    `SensitivityAtSpecificity`.
+    """
+
+    of, given = staticmethod(specificity), staticmethod(recall)
+
+    def __init__(
+        self, sensitivity: float, num_thresholds: int = 200, class_id: int | None = None, name: str | None = None
+    ) -> None:
+        super().__init__(sensitivity, num_thresholds, class_id, name)
+
+
+class PrecisionAtRecall(BestWhere):
+    r"""The greatest precision where the recall is at least so much; see `SensitivityAtSpecificity`."""
+
+    of, given = staticmethod(precision), staticmethod(recall)
+
+    def __init__(
+        self, recall: float, num_thresholds: int = 200, class_id: int | None = None, name: str | None = None
+    ) -> None:
+        super().__init__(recall, num_thresholds, class_id, name)
+
+
+class RecallAtPrecision(BestWhere):
+    r"""The greatest recall where the precision is at least so much; see `SensitivityAtSpecificity`."""
+
+    of, given = staticmethod(recall), staticmethod(precision)
+
+    def __init__(
+        self, precision: float, num_thresholds: int = 200, class_id: int | None = None, name: str | None = None
+    ) -> None:
+        super().__init__(precision, num_thresholds, class_id, name)
