@@ -18,7 +18,7 @@ from pellucid.graph.places import standing_for
 from pellucid.graph.record import Op
 from pellucid.graph.rule import FOLD, Rule, glance
 from pellucid.graph.text import text
-from pellucid.graph.walk import rebuild
+from pellucid.graph.walk import named_like, rebuild
 
 MOST_REWRITES_OF_ONE = 200
 """How often one expression may be rewritten before the rules are said not to settle."""
@@ -227,13 +227,6 @@ class Rewriter:
             names.append(f"{fired[0].name}: {text(node, 30)} → {text(fired[1], 30)}")
             node = fired[1]
         return "; ".join(names) or "none of a single rule"
-
-
-def named_like(before: Expr, after: Expr) -> Expr:
-    """Hand the name of an expression on to the form it was rewritten into, which has the same value."""
-    if before.name is not None and after.name is None and after.op is not None:
-        after.name = before.name
-    return after
 
 
 def simplify_all(

@@ -58,7 +58,14 @@ def rebuild(node: Expr, inputs: Sequence[Expr]) -> Expr:
         standing_for.reset(token)
 
 
-def replace_all(outputs: Sequence[Expr], replacements: Mapping[Expr, Expr]) -> list[Expr]:
+def named_like(before: Expr, after: Expr) -> Expr:
+    """Hand the name of an expression on to the form it was rewritten into, which has the same value."""
+    if before.name is not None and after.name is None and after.op is not None:
+        after.name = before.name
+    return after
+
+
+def replace_all(outputs: Sequence[Expr], replacements: Mapping[Expr, Expr], *, names: bool = False) -> list[Expr]:
     """Return the outputs with some expressions in them replaced by others.
 
     Parameters
@@ -67,6 +74,8 @@ def replace_all(outputs: Sequence[Expr], replacements: Mapping[Expr, Expr]) -> l
         What to rewrite.
     replacements : mapping from Expr to Expr
         What takes the place of what. A replacement is not itself rewritten.
+    names : bool
+        Whether the new expressions have the names of the old, where they stand for the same values.
 
     Returns
     -------
@@ -76,6 +85,8 @@ def replace_all(outputs: Sequence[Expr], replacements: Mapping[Expr, Expr]) -> l
     done: dict[Expr, Expr] = {}
     for node in topological(outputs, stop=replacements):
         done[node] = replacements[node] if node in replacements else rebuild(node, [done[i] for i in node.inputs])
+        if names:
+            named_like(node, done[node])
     return [done[output] for output in outputs]
 
 

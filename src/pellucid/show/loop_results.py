@@ -2,11 +2,12 @@ r"""What is taken from a loop, written as few lines as it needs: only the states
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any
 
 from pellucid.graph.expr import Expr
 from pellucid.graph.record import result
+from pellucid.graph.text import own_name
 from pellucid.graph.walk import topological
 from pellucid.show.recurrences import Line, Style, inside_names, loop_result, output_of
 
@@ -35,7 +36,7 @@ class Unfolding:
         self, style: Style, roots: Iterable[tuple[Expr, Names]], used: Iterable[str], letter: Callable[[str], str]
     ) -> None:
         self.style, self.used, self.spelled = style, set(used), letter
-        self.letters: dict[Expr, dict[str, str]] = {}
+        self.letters: dict[Expr, dict[Any, str]] = {}
         self.written: set[Line] = set()
         self.asked: dict[Expr, list[int]] = {}
         for e, names in roots:
@@ -65,7 +66,16 @@ class Unfolding:
         fixed = {p: name for p in wanted if (name := own.get(p) or names.get(result(loop, p))) is not None}
         if loop not in self.letters:
             reverse = loop.settings["reverse"]
-            self.letters[loop] = {"state": self.letter("g" if reverse else "h"), "output": self.letter("o")}
+            own_names = {}
+            for e in topological(loop.settings["body"].outputs):
+                if (name := own_name(e)) is not None:
+                    own_names[e] = self.letter(name)
+                    self.used.add(own_names[e])
+            self.letters[loop] = {
+                **own_names,
+                "state": self.letter("g" if reverse else "h"),
+                "output": self.letter("o"),
+            }
             self.letters[loop]["repeated"] = self.letter("delta" if reverse else "a")
         letters = self.letters[loop]
         forms = LoopForms(loop, wanted, names, fixed, letters, self.style)
@@ -91,8 +101,8 @@ class LoopForms:
         Names of expressions outside.
     fixed : mapping from int to str
         The names that results have.
-    letters : mapping from str to str
-        The letters of states, of other outputs, and of what is repeated in a step.
+    letters : mapping to str
+        The letters of states, of other outputs, of what is repeated in a step, and of expressions that have a name.
     style : Style
         How it is written.
     """
@@ -103,7 +113,7 @@ class LoopForms:
         wanted: list[int],
         names: Names,
         fixed: Mapping[int, str],
-        letters: Mapping[str, str],
+        letters: Mapping[Any, str],
         style: Style,
     ) -> None:
         self.loop, self.style, self.names, self.letters = loop, style, names, letters
@@ -142,31 +152,46 @@ class LoopForms:
 
     def results(self, needed: list[int]) -> dict[int, str]:
         """Name the outputs that are needed: as they are called outside, or by a letter, with a number if need be."""
-        names: dict[int, str] = {}
+        names = {p: self.letters[self.formulas[p]] for p in needed if self.formulas[p] in self.letters}
         for kind in ("state", "output"):
-            open_ones = [p for p in needed if (p < self.states) == (kind == "state") and p not in self.fixed]
+            open_ones = [p for p in needed if (p < self.states) == (kind == "state") and p not in {*names, *self.fixed}]
             for number, place in enumerate(open_ones, start=1):
                 letter = self.letters[kind]
                 names[place] = letter if len(open_ones) == 1 else self.style.numbered(letter, number)
         return {**names, **{p: name for p, name in self.fixed.items() if p in needed}}
+
+    def defined(self, needed: list[int], results: Mapping[int, str]) -> list[tuple[Expr, str]]:
+        """Return what has a line of its own in a step: outputs, what has a name, and what is repeated, in order."""
+        # States last, so that what they are made of comes in the order in which the step returns it.
+        places = sorted(needed, key=lambda p: p < self.states)
+        roots = [*(self.formulas[p] for p in places), *self.sums.values()]
+        found: dict[Expr, list[str]] = {}
+        for place in needed:
+            found.setdefault(self.formulas[place], []).append(results[place])
+        order = topological(roots)
+        found.update({e: [self.letters[e]] for e in order if e in self.letters and e not in found})
+        for e in repeated(roots, self.letters):
+            found.setdefault(e, []).insert(0, self.letters["repeated"])
+        return [(e, name) for e in order for name in found.get(e, [])]
 
     def write(self) -> dict[int, str]:
         """Write the lines, and return how each result that is wanted is written."""
         needed, index = self.needed(), self.style.index
         results = self.results(needed)
         inside = inside_names(self.loop, results, self.names, self.style)
-        for e in repeated([*(self.formulas[p] for p in needed), *self.sums.values()]):
-            self.lines.append((index(self.letters["repeated"], "t"), self.style.write(e, inside)))
-            inside[e] = index(self.letters["repeated"], "t")
+        steps: list[Line] = []
+        for e, name in self.defined(needed, results):
+            steps.append((index(name, "t"), self.style.write(e, inside)))
+            inside.setdefault(e, index(name, "t"))
+        # What the states are made of may stand before what they begin with.
+        ahead = sum(left == index(self.letters["repeated"], "t") for left, _ in steps[:1])
+        self.lines += steps[:ahead]
         for place in needed:
             if place < self.states:
                 start = self.loop.inputs[self.sequences + place]
                 begun = "0" if is_zero(start) else self.style.write(start, self.names)
                 self.lines.append((index(results[place], "T+1" if self.reverse else "0"), begun))
-        for place in needed:
-            self.lines.append((index(results[place], "t"), self.style.write(self.formulas[place], inside)))
-            # What a step returns first may be used by what it returns after.
-            inside.setdefault(self.formulas[place], index(results[place], "t"))
+        self.lines += steps[ahead:]
         written = {}
         for k, (place, stacked) in self.places.items():
             if k in self.sums:
@@ -176,15 +201,15 @@ class LoopForms:
         return written
 
 
-def repeated(roots: list[Expr]) -> list[Expr]:
-    """Return the largest expression that stands at several places of a step, if there is one."""
+def repeated(roots: list[Expr], known: Container[Any]) -> list[Expr]:
+    """Return the largest expression that stands at several places of a step and is not known, if there is one."""
     uses: dict[Expr, int] = {}
     order = topological(roots)
     for e in [*order, None]:
         for i in set(roots if e is None else e.inputs):
             uses[i] = uses.get(i, 0) + 1
     often = [e for e in order if uses.get(e, 0) > 1 and e.op is not None and e.op.name not in QUIET and e.inputs]
-    return often[-1:]
+    return [e for e in often if e not in known][-1:]
 
 
 def is_zero(e: Expr) -> bool:

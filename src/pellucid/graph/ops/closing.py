@@ -79,4 +79,4 @@ def border(inside: set[Expr], results: Sequence[Expr]) -> list[Expr]:
 def body_of(places: Sequence[Expr], outer: Sequence[Expr], results: Sequence[Expr]) -> Body:
     """Make a body whose placeholders are places of its own, and then one for each expression from outside."""
     held: dict[Expr, Expr] = {e: Input(e.name or f"w{i}", e.shape, e.dtype) for i, e in enumerate(outer)}
-    return Body((*places, *held.values()), tuple(replace_all(results, held)))
+    return Body((*places, *held.values()), tuple(replace_all(results, held, names=True)))

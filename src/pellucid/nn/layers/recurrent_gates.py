@@ -9,6 +9,7 @@ import numpy as np
 
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.splitting import split
+from pellucid.graph.text import named
 from pellucid.nn import activations
 from pellucid.nn.layers.recurrent import States, Told
 from pellucid.nn.layers.recurrent_units import Constraint, Initializer, Regularizer, Units
@@ -19,10 +20,10 @@ class LSTM(Units):
     :math:`f` and an output gate :math:`o`,
 
     .. math::
-        c_t = f_t \, c_{t-1} + i_t \, a(x_t W_c + h_{t-1} U_c + b_c), \quad h_t = o_t \, a(c_t), \quad
-        i_t = \sigma(x_t W_i + h_{t-1} U_i + b_i)
+        c_t = f_t \, c_{t-1} + i_t \, n_t, \quad h_t = o_t \, a(c_t), \quad
+        n_t = a(x_t W_n + h_{t-1} U_n + b_n), \quad i_t = \sigma(x_t W_i + h_{t-1} U_i + b_i)
 
-    and likewise :math:`f_t` and :math:`o_t`. Kernels and bias hold :math:`i, f, c, o` side by side, as Keras's do.
+    and likewise :math:`f_t` and :math:`o_t`. Kernels and bias hold :math:`i, f, n, o` side by side, as Keras's do.
 
     Parameters
     ----------
@@ -144,11 +145,11 @@ class LSTM(Units):
     def step(self, x_t: Expr, before: States, heard: Expr) -> Told:
         r"""Return :math:`h_t`, and with it :math:`c_t`."""
         parts = split(x_t + heard @ self.recurrent_kernel, self.gates, axis=-1)
-        i, f, o = (self.recurrent_activation(parts[gate]) for gate in (0, 1, 3))
-        new = self.activation(parts[2])
-        c = f * before[1] + i * new
-        h = o * self.activation(c)
-        return Told(h, [h, c], [i, f, new, o])
+        i, f, o = (named(name, self.recurrent_activation(parts[gate])) for name, gate in (("i", 0), ("f", 1), ("o", 3)))
+        n = named("n", self.activation(parts[2]))
+        c = named("c", f * before[1] + i * n)
+        h = named("h", o * self.activation(c))
+        return Told(h, [h, c], [i, f, n, o])
 
 
 class GRU(Units):
@@ -156,10 +157,10 @@ class GRU(Units):
     much of it the new depends on,
 
     .. math::
-        h_t = z_t \, h_{t-1} + (1 - z_t) \, a(x_t W_h + b_h + r_t \, (h_{t-1} U_h + b'_h)), \quad
+        h_t = n_t + z_t \, (h_{t-1} - n_t), \quad n_t = a(x_t W_n + b_n + r_t \, (h_{t-1} U_n + b'_n)), \quad
         z_t = \sigma(x_t W_z + b_z + h_{t-1} U_z + b'_z)
 
-    and likewise :math:`r_t`. Kernels and bias hold :math:`z, r, h` side by side, as Keras's do.
+    and likewise :math:`r_t`. Kernels and bias hold :math:`z, r, n` side by side, as Keras's do.
 
     Parameters
     ----------
@@ -191,7 +192,7 @@ class GRU(Units):
         Whether to walk from the end to the beginning; results come in the order of that walk.
     reset_after : bool
         Whether the reset gate comes after the product, as above; else the new is
-        :math:`a(x_t W_h + b_h + (r_t \, h_{t-1}) U_h)`, and there is no :math:`b'`.
+        :math:`a(x_t W_n + b_n + (r_t \, h_{t-1}) U_n)`, and there is no :math:`b'`.
     zero_output_for_mask : bool
         Whether a sequence of results has zeros where a mask leaves a step out, instead of what was said before.
     checkpoint : bool or int, optional
@@ -282,7 +283,9 @@ class GRU(Units):
             inner = inner + self.bias[1]
         x_z, x_r, x_h = split(x_t, 3, axis=-1)
         h_z, h_r, *h_h = split(inner, 3 if self.reset_after else 2, axis=-1)
-        z, r = self.recurrent_activation(x_z + h_z), self.recurrent_activation(x_r + h_r)
-        new = self.activation(x_h + (r * h_h[0] if self.reset_after else (r * heard) @ U[:, both:]))
-        h = z * before[0] + (1 - z) * new
-        return Told(h, [h], [z, r, new, *h_h])
+        z = named("z", self.recurrent_activation(x_z + h_z))
+        r = named("r", self.recurrent_activation(x_r + h_r))
+        again = r * named("m", h_h[0]) if self.reset_after else (r * heard) @ U[:, both:]
+        n = named("n", self.activation(x_h + again))
+        h = named("h", n + z * (before[0] - n))
+        return Told(h, [h], [z, r, n, *h_h])

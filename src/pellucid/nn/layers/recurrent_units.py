@@ -8,6 +8,7 @@ from typing import Any
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.arranging import swapaxes
 from pellucid.graph.ops.creation import ones_like
+from pellucid.graph.text import named
 from pellucid.nn import activations, constraints, initializers, regularizers
 from pellucid.nn.layers.base import positive
 from pellucid.nn.layers.dropout import Dropout
@@ -210,5 +211,5 @@ class SimpleRNN(Units):
 
     def step(self, x_t: Expr, before: States, heard: Expr) -> Told:
         r"""Return :math:`a(x_t W + h_{t-1} U + b)`."""
-        h = self.activation(x_t + heard @ self.recurrent_kernel)
+        h = named("h", self.activation(x_t + heard @ self.recurrent_kernel))
         return Told(h, [h], [h])
