@@ -184,7 +184,7 @@ class Normalization(Layer):
             raise ShapeError(f"{self.name}: expected data to adapt to. Received: nothing")
         self.first = {"mean": mean, "variance": squares / count}
         if self.built:
-            self.set_weights([self.first["mean"], self.first["variance"]])
+            self.set_weights([self.first[name].astype(self.mean.dtype) for name in ("mean", "variance")])
 
 
 def batches_of(data: Any) -> Iterable[Any]:
