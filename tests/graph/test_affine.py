@@ -48,7 +48,7 @@ X = pel.tensor4("x", shape=("n", 4, 5, 1))
         (lambda: pel.affine_transform(X, np.eye(2, 3), fill_mode="mirror"), "expected fill_mode to be one of 'const"),
         (
             lambda: pel.affine_transform(pel.tensor4("t"), np.eye(2, 3)),
-            "affine_transform: expected images .* are known",
+            "affine_transform: expected images .* known",
         ),
     ],
 )
