@@ -9,7 +9,6 @@ import pytest
 import pellucid as pel
 from pellucid import nn, optimizers
 from pellucid.nn.optimizers import NAMED, SGD, Adafactor, Adam, AdamW, Ftrl, Lion
-from pellucid.nn.schedules import ExponentialDecay
 from tests.nn.peers import optimizers as peers
 from tests.nn.peers import store
 
@@ -203,42 +202,6 @@ def test_an_optimizer_prints_its_formula(name: str) -> None:
     assert str(NAMED[name](0.5)) == FORMULAS[name]
 
 
-def test_the_printed_formula_has_the_options_in_it() -> None:
-    assert str(SGD(0.5, clipvalue=2, weight_decay=0.1)) == "w ← w - 0.05 * w - 0.5 * clip(g, -2, 2)"
-    assert str(SGD(0.5, use_ema=True)) == (
-        "w ← w - 0.5 * g\naverage ← where(iterations == 0, w′, 0.99 * average + 0.01 * w′)\niterations ← iterations + 1"
-    )
-    assert str(SGD(0.5, gradient_accumulation_steps=4)) == (
-        "gradient ← where((iterations + 1) % 4 == 0, 0, gradient + g)\n"
-        "w ← where((iterations + 1) % 4 == 0, w - 0.5 * ((gradient + g) / 4), w)\niterations ← iterations + 1"
-    )
-    assert str(SGD(0.5, momentum=0.5, gradient_accumulation_steps=2)).splitlines()[2:] == [
-        "w ← where((iterations + 1) % 2 == 0, w + momentum′, w)",
-        "iterations ← iterations + 1",
-    ]
-    assert str(SGD(ExponentialDecay(0.5, 10, 0.9), multipliers={"b": 2})) == (
-        "w ← w - 0.5 * 0.9 ** (iterations / 10) * g\niterations ← iterations + 1"
-    )
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
-@pytest.mark.parametrize("name", NAMED)
-def test_every_dtype_is_kept_and_every_step_finite(name: str, dtype: str) -> None:
-    w = pel.shared(np.ones((2, 3), dtype), "w")
-    settings = {"epsilon_1": 1e-7} if name == "adafactor" else {}
-    options = {"clipnorm": 1.0, "weight_decay": 0.1, "use_ema": True, "ema_overwrite_frequency": 2}
-    schedule = ExponentialDecay(0.1, 10, 0.9)
-    optimizer = NAMED[name](schedule, gradient_accumulation_steps=2, **{**settings, **options})
-    updates = optimizer.updates((w**2).mean())
-    assert all(new.dtype == old.dtype for old, new in updates.items())
-    assert {s.dtype for s in optimizer.state} <= {np.dtype(dtype), np.dtype("float32"), np.dtype("int64")}
-    step = pel.function([], updates=updates, mode="numpy")
-    for _ in range(4):
-        step()
-    assert np.isfinite(w.get_value()).all()
-    assert (w.get_value() < 1).all()
-
-
 def test_steps_are_counted_past_what_a_small_dtype_can_count() -> None:
     w = pel.shared(np.ones(2), "w", dtype="bfloat16")
     optimizer = Adam(0.5)
@@ -302,93 +265,6 @@ def test_what_is_remembered_is_saved_and_restored_by_name_or_in_order() -> None:
     with pytest.raises(pel.ShapeError):
         optimizer.set_state({**saved, "w/v": np.zeros(5, "float32")})
     assert all((value == before[name]).all() for name, value in optimizer.get_state().items())
-
-
-def test_parameters_of_one_name_or_none_are_remembered_apart() -> None:
-    parameters = [pel.shared(1.0, "w"), pel.shared(2.0, "w"), pel.shared(3.0), pel.shared(4.0)]
-    optimizer = SGD(momentum=0.5)
-    optimizer.updates(sum(p**2 for p in parameters), parameters)
-    assert sorted(optimizer.get_state()) == ["momentum", "momentum_1", "w/momentum", "w/momentum_1"]
-
-
-def test_biases_do_not_decay() -> None:
-    w, b = pel.shared(1.0, "w"), pel.shared(1.0, "b", regularizable=False)
-    updates = SGD(0.5, weight_decay=0.5).updates(w + b)
-    values = pel.function([], [updates[w], updates[b]])()
-    assert [float(v) for v in values] == [0.25, 0.5]
-
-
-def test_averages_can_stand_in_the_place_of_parameters() -> None:
-    w, x = pel.shared(4.0, "w"), pel.scalar("x")
-    optimizer = SGD(0.25, use_ema=True, ema_momentum=0.5)
-    step = pel.function([], updates=optimizer.updates(w**2))
-    for _ in range(3):
-        step()  # w is 2, 1, 0.5, and its average 2, 1.5, 1
-    predict = pel.function([x], pel.replace(w * x, optimizer.averages))
-    assert predict(3.0) == 3.0
-    assert w.get_value() == 0.5
-    optimizer.finalize_variable_values([])
-    assert w.get_value() == 0.5
-    optimizer.finalize_variable_values()
-    assert w.get_value() == 1.0
-
-
-def test_averages_are_of_what_a_constraint_allows() -> None:
-    w = pel.shared(0.25, "w")
-    w.constraint = lambda value: pel.maximum(value, 0)
-    optimizer = SGD(1.0, use_ema=True, ema_momentum=0.5)
-    step = pel.function([], updates=optimizer.updates(w * 1.0, [w]))
-    step()
-    step()
-    assert w.get_value() == 0
-    assert optimizer.averages[w].get_value() == 0
-
-
-def test_a_learning_rate_may_be_multiplied_for_a_parameter() -> None:
-    w, b, c = pel.shared(1.0, "w"), pel.shared(1.0, "b"), pel.shared(1.0, "c")
-    for rate in (0.25, pel.shared(0.25, "rate", trainable=False)):
-        updates = SGD(rate, multipliers={b: 2, "c": 0}).updates(w + b + c, [w, b, c])
-        assert [float(v) for v in pel.function([], [updates[p] for p in (w, b, c)])()] == [0.75, 0.5, 1.0]
-
-
-def test_gradients_made_elsewhere_can_be_applied() -> None:
-    w, g = pel.shared([1.0, 2.0], "w"), pel.vector("g")
-    pel.function([g], updates=SGD(0.5).apply([g], [w]))([2.0, 4.0])
-    assert w.get_value().tolist() == [0.0, 0.0]
-
-
-def test_gradients_are_gathered_as_if_the_batch_were_larger(rng: np.random.Generator) -> None:
-    x = pel.vector("x", shape=("n",))
-    points = rng.normal(size=12).astype("float32")
-    values = []
-    for steps, batches in ((None, [points]), (3, np.split(points, 3))):
-        w = pel.shared(2.0, "w")
-        optimizer = SGD(0.1, momentum=0.5, gradient_accumulation_steps=steps)
-        step = pel.function([x], updates=optimizer.updates(((w - x) ** 2).mean()), mode="numpy")
-        for batch in [*batches, *batches]:
-            step(batch)
-        values.append(w.get_value())
-    assert values[0] == pytest.approx(values[1], rel=1e-6)
-
-
-def test_a_clipped_gradient_that_is_zero_stays_zero() -> None:
-    w = pel.shared([1.0, 1.0], "w")
-    for options in ({"clipnorm": 1.0}, {"global_clipnorm": 1.0}):
-        updates = SGD(0.5, **options).updates((0 * w).sum(), [w])
-        assert pel.function([], updates[w])().tolist() == [1.0, 1.0]
-
-
-def test_the_arguments_are_remembered() -> None:
-    made = AdamW(0.1, weight_decay=0.2, clipnorm=1.0)
-    assert made.config == {
-        "learning_rate": 0.1, "weight_decay": 0.2, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7, "amsgrad": False,
-        "clipnorm": 1.0,
-    }  # fmt: skip
-    assert AdamW(**made.config).config == made.config
-    assert repr(SGD(ExponentialDecay(0.1, 10, 0.5), clipvalue=1.0)) == (
-        "SGD(learning_rate=ExponentialDecay(initial_learning_rate=0.1, decay_steps=10, decay_rate=0.5, "
-        "staircase=False), momentum=0.0, nesterov=False, clipvalue=1.0)"
-    )
 
 
 W = pel.shared([1.0], "W")
