@@ -1,6 +1,7 @@
 """What tests and docstring examples share: no window opens, no file is left behind."""
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,9 @@ import pytest
 os.environ["MPLBACKEND"] = "Agg"
 os.environ["PELLUCID_CACHE"] = "0"  # programs are compiled anew, so that no test depends on what ran before it
 
+# Second names of modules, which pytest would import as modules of their own.
+collect_ignore = [f"src/pellucid/{name}.py" for name in ("losses", "optimizers", "schedules")]
+
 
 @pytest.fixture(autouse=True)
 def _examples_see_pellucid(
@@ -16,10 +20,17 @@ def _examples_see_pellucid(
     doctest_namespace: dict[str, Any],
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Give docstring examples `np` and `pel`, and an empty folder to write in."""
-    if isinstance(request.node, pytest.DoctestItem):
-        import pellucid as pel
+) -> Iterator[None]:
+    """Give docstring examples `np` and `pel`, and an empty folder to write in; ops they make leave with them."""
+    if not isinstance(request.node, pytest.DoctestItem):
+        yield
+        return
+    import pellucid as pel
+    from pellucid.graph.operators import FUNCTIONS
 
-        doctest_namespace.update(np=np, pel=pel)
-        monkeypatch.chdir(tmp_path_factory.mktemp("example"))
+    doctest_namespace.update(np=np, pel=pel)
+    monkeypatch.chdir(tmp_path_factory.mktemp("example"))
+    before = set(FUNCTIONS)
+    yield
+    for name in set(FUNCTIONS) - before:
+        del FUNCTIONS[name]

@@ -23,7 +23,7 @@ def test_not_compiled(data: Data) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({}, r"compile needs a loss. Known: binary_crossentropy"),
+        ({}, r"compile needs a loss. Known: bce, binary_crossentropy"),
         ({"loss": "binary_crosentropy"}, r"no loss named 'binary_crosentropy'.* Did you mean 'binary_crossentropy'"),
         ({"loss": "mse", "metrics": ["acuracy"]}, r"no metric named 'acuracy'.* Did you mean 'accuracy'"),
         ({"loss": "mse", "optimizer": "adm"}, r"no optimizer named 'adm'.* Did you mean 'adam'"),

@@ -57,13 +57,19 @@ class Row:
 
 LAYERS: dict[str, Row] = {
     "Activation": Row(lambda: nn.Activation("tanh"), ((4,),)),
+    "Bidirectional": Row(lambda: nn.Bidirectional(nn.SimpleRNN(2)), ((4, 2),), wrong=(4, 3)),
     "Conv2D": Row(lambda: nn.Conv2D(3, 2, padding="same", activation="tanh"), ((5, 4, 2),), wrong=(5, 4, 3)),
     "Dense": Row(lambda: nn.Dense(3, activation="tanh"), ((4,),), wrong=(5,)),
     "Dropout": Row(lambda: nn.Dropout(0.5), ((4,),), draws=True),
+    "Embedding": Row(lambda: nn.Embedding(5, 3), ((4,),), integers=5),
     "Flatten": Row(nn.Flatten, ((3, 2),)),
+    "GRU": Row(lambda: nn.GRU(2, return_sequences=True), ((4, 2),), wrong=(4, 3)),
+    "LSTM": Row(lambda: nn.LSTM(2, dropout=0.5, recurrent_dropout=0.5), ((4, 2),), draws=True, wrong=(4, 3)),
+    "Masking": Row(nn.Masking, ((4, 2),), wrong=(4,)),
     "MaxPooling2D": Row(lambda: nn.MaxPooling2D(2), ((4, 4, 2),), wrong=(4,)),
     "Reshape": Row(lambda: nn.Reshape((3, 2)), ((6,),), wrong=(7,)),
     "SimpleRNN": Row(lambda: nn.SimpleRNN(3, return_sequences=True), ((4, 2),), wrong=(4, 3)),
+    "TimeDistributed": Row(lambda: nn.TimeDistributed(nn.Dense(3)), ((4, 2),), wrong=(4,)),
 }
 NAMES = sorted(LAYERS)
 
@@ -120,8 +126,9 @@ def test_numpy_and_xla_agree(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_gradient_is_that_of_finite_differences(name: str) -> None:
+def test_the_gradient_is_that_of_finite_differences(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     row = LAYERS[name]
+    monkeypatch.setattr(pel.config, "floatx", "float64")
     layer, given = row.make(), inputs(row, None, "float64")
     output = pel.inference(called(layer, given, row))
     wrt = [e for e in (*given, *layer.parameters) if is_float(e.dtype) and e in set(pel.ancestors(output))]

@@ -284,13 +284,19 @@ def test_an_input_that_simplifies_away_is_still_an_input():
             lambda x, y, w: pel.function([x, x], x),
             r"An input stands twice in the inputs of a function\. Received: \[x,",
         ),
-        (lambda x, y, w: pel.function([w], w), r"The inputs of a function are made with .* Received: w, a shared variable"),
+        (
+            lambda x, y, w: pel.function([w], w),
+            r"The inputs of a function are made with .* Received: w, a shared variable",
+        ),
         (lambda x, y, w: pel.function([x], x, on_unused_input="warn"), r"to be 'raise' or 'ignore'\. Received: 'warn'"),
         (
             lambda x, y, w: pel.function([x], x, mode="xlaa"),
             r"Expected a mode out of .*mode='xlaa'\. Did you mean 'xla'",
         ),
-        (lambda x, y, w: pel.function([], updates={x: w}), r"Only shared variables \(pel.shared\) are updated\. Received: .* of x"),
+        (
+            lambda x, y, w: pel.function([], updates={x: w}),
+            r"Only shared variables \(pel.shared\) are updated\. Received: .* of x",
+        ),
         (
             lambda x, y, w: pel.function([], updates={w: w[:1]}),
             r"The update of w, of shape \(2,\), has shape \(1,\): w",

@@ -148,9 +148,9 @@ def test_a_function_of_a_dictionary_gives_one() -> None:
 def test_what_cannot_be_written_is_refused() -> None:
     x = pel.scalar("x")
     w = pel.shared(0.0, "w")
-    with pytest.raises(TypeError, match="source writes an expression, a list of them or a function. Received: 3"):
+    with pytest.raises(TypeError, match=r"source writes an expression, a list of them or a function\. Received: 3"):
         source(3)
-    with pytest.raises(pel.InputError, match="expected numbers of updates of 0 or more. Received: after=-1"):
+    with pytest.raises(pel.InputError, match=r"expected numbers of updates of 0 or more\. Received: after=-1"):
         source(x, after=-1)
     with pytest.raises(pel.InputError, match="a script that runs needs values for the inputs"):
         source(pel.function([x], updates={w: w + x}), after=10)

@@ -1,6 +1,6 @@
 """Expressions as trees, and what a notebook shows of them."""
 
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
@@ -57,7 +57,7 @@ def test_a_value_that_is_missing_is_asked_for(values):
 def test_a_notebook_shows_a_formula_and_a_tree_without_script_or_network():
     X, W = pel.matrix("X<b>", shape=("n", 2)), pel.shared([[1.0], [2.0]], "W")
     for shown in (expression_html(pel.tanh(X @ W)), pel.tanh(X @ W)._repr_html_(), X._repr_html_()):
-        root = ElementTree.fromstring(shown.replace("&nbsp;", " "))
+        root = ET.fromstring(shown.replace("&nbsp;", " "))
         assert root.find(".//math") is not None or root.find(".//{*}math") is not None
         assert "<script" not in shown
         assert "http" not in shown.replace("http://www.w3.org/1998/Math/MathML", "")

@@ -287,8 +287,9 @@ class Model(Layer):
         [x], [output], goal = self.inputs, self.outputs, self.goal
         takes_labels = checks.RANGES.get(goal.loss) is checks.check_labels
         shape, dtype = ((), "int32") if takes_labels else (output.shape[1:], output.dtype)
-        loss: Expr = as_expr(goal.loss(Input("y", (x.shape[0], *shape), dtype), output)).mean()
-        return loss + self.regularization()
+        losses = as_expr(goal.loss(Input("y", (x.shape[0], *shape), dtype), output))
+        loss: Expr = losses.mean() + self.regularization()
+        return loss
 
     def summary(self) -> None:
         """Print the layers, the shapes of what they put out, their parameters, and their operations for one sample.

@@ -89,10 +89,11 @@ class ForNumpy(ast.NodeTransformer):
         return self.generic_visit(node)  # type: ignore[return-value]
 
     def visit_Compare(self, node: ast.Compare) -> ast.expr:
-        """Decide whether the namespace is NumPy."""
+        """Decide whether the namespace is NumPy, or pellucid's own."""
         both = [node.left, *node.comparators]
-        if all(isinstance(e, ast.Name) and e.id in (NAMESPACE, "np") for e in both):
-            return ast.Constant(isinstance(node.ops[0], (ast.Is, ast.Eq)))
+        names = [e.id for e in both if isinstance(e, ast.Name) and e.id in (NAMESPACE, "np", "symbolic")]
+        if len(names) == len(both):
+            return ast.Constant(("symbolic" not in names) == isinstance(node.ops[0], (ast.Is, ast.Eq)))
         return self.generic_visit(node)  # type: ignore[return-value]
 
     def visit_If(self, node: ast.If) -> Any:

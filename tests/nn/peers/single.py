@@ -64,5 +64,6 @@ def by_pellucid(key: str, case: Case) -> Values:
     result = pel.function([x], y, mode="numpy")(value)
     slopes = pel.grad((y * numbers(f"{key} g", result.shape)).sum(), [x, *pel.parameters(y)])
     return {"y": result} | {
-        f"d{i}": slope for i, slope in enumerate(pel.function([x], slopes, mode="numpy", on_unused_input="ignore")(value))
+        f"d{i}": slope
+        for i, slope in enumerate(pel.function([x], slopes, mode="numpy", on_unused_input="ignore")(value))
     }

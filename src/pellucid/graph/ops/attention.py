@@ -187,7 +187,7 @@ def attention_weights(xp: Any, query: Any, key: Any, *mask: Any, axes: Any = (1,
     >>> import pellucid as pel
     >>> q, k = pel.tensor4("q", shape=("n", 3, 2, 4)), pel.tensor4("k", shape=("n", 5, 2, 4))
     >>> pel.expand(pel.attention_weights(q, k))
-    softmax(einsum('abcd,aecd->acbe', 0.5 * q, k))
+    softmax(einsum('abcd,aecd->acbe', q * 0.5, k))
 
     References
     ----------

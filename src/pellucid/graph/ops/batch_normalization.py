@@ -178,7 +178,7 @@ def batch_normalization(
     Examples
     --------
     >>> import pellucid as pel
-    >>> x, m, v = pel.matrix("x", shape=("n", 3)), pel.shared(np.zeros(3), "m"), pel.shared(np.ones(3), "v")
+    >>> x, m, v = pel.matrix("x", shape=("n", 3)), pel.shared([0.0] * 3, "m"), pel.shared([1.0] * 3, "v")
     >>> y = pel.batch_normalization(x, m, v)
     >>> pel.inference(y)
     (x - m) / sqrt(v + 0.001)

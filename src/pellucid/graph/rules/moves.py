@@ -157,6 +157,6 @@ def log10_of_saturating(p: Any) -> Any:
     return log10(p), lambda p: log(p) / math.log(10) if saturates(p) else None
 
 
-@rule("stabilize", when="log(1 - p) is finite", examples=lambda rng: (rng.uniform(0, 1, (3, 4)), _p()))
+@rule("stabilize", when="p < 1", examples=lambda rng: (rng.uniform(0, 1, (3, 4)), _p()))
 def xlog1py_of_saturating(t: Any, p: Any) -> Any:
     return xlog1py(t, -p), lambda t, p: t * log(1 - p) if saturates(p) else None

@@ -7,6 +7,7 @@ from typing import Any
 
 from pellucid.graph.errors import ShapeError, brief
 from pellucid.graph.expr import Expr
+from pellucid.graph.ops import neural
 from pellucid.graph.ops.attention import masked_softmax
 from pellucid.graph.types import normalize_axis, shape_text
 from pellucid.nn import activations
@@ -51,7 +52,8 @@ class Softmax(Layer):
         """Return the probabilities."""
         of_steps = mask is not None and mask is mask_of(x)
         if mask is None or (of_steps and mask.ndim != x.ndim):
-            result: Expr = activations.softmax(x, axis=self.axis)
+            over = activations.softmax if isinstance(self.axis, int) else neural.softmax
+            result: Expr = over(x, axis=self.axis)
         else:
             result = masked_softmax(mask, x, axis=self.axis)
         return result if mask is None or not of_steps else masked(result, mask)

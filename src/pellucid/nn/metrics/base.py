@@ -81,9 +81,9 @@ class Metric:
         """Return the figure that the sums make."""
         raise NotImplementedError(f"{type(self).__name__} does not say what it makes of its sums")
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Expr:
-        """Return the metric of one batch alone."""
-        return self.result(self.updates(y_true, y_pred, sample_weight))
+    def __call__(self, *args: Any, **kwargs: Any) -> Expr:
+        """Return the metric of one batch alone; it takes what `updates` takes."""
+        return self.result(self.updates(*args, **kwargs))
 
     def running(self, *args: Any, **kwargs: Any) -> Running:
         """Return the metric as one that goes on from batch to batch, with sums that begin at 0.
@@ -126,31 +126,26 @@ class Mean(Metric):
 
     def updates(self, values: Any, sample_weight: Any = None) -> Sums:
         """Return the sum of the values, weighted, and of the weights."""
-        values = as_real(as_expr(values))
-        if sample_weight is None:
-            return {"total": sum(values), "count": size(values, dtype=values.dtype)}
-        weight = along(sample_weight, values, "sample_weight")
-        return {"total": sum(weight * values), "count": sum(weight)}
+        return total_and_count(values, sample_weight)
 
     def result(self, sums: Mapping[str, Expr]) -> Expr:
         """Return the mean, 0 of nothing."""
-        mean: Expr = divide_no_nan(sums["total"], sums["count"])
-        return mean
+        return ratio(sums)
 
 
-class Sum(Mean):
+class Sum(Metric):
     r"""Sum of values, :math:`\sum_i w_i v_i`; see `Mean`."""
 
     def updates(self, values: Any, sample_weight: Any = None) -> Sums:
         """Return the sum of the values, weighted."""
-        return {"total": super().updates(values, sample_weight)["total"]}
+        return {"total": total_and_count(values, sample_weight)["total"]}
 
     def result(self, sums: Mapping[str, Expr]) -> Expr:
         """Return the sum."""
         return sums["total"]
 
 
-class MeanOf(Mean):
+class MeanOf(Metric):
     r"""Mean over samples of a function of targets and predictions; steps that a mask leaves out do not count.
 
     Parameters
@@ -177,7 +172,26 @@ class MeanOf(Mean):
     def updates(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Sums:
         """Return the sum of the values of all samples, weighted, and of the weights."""
         values = as_real(as_expr(self.of(y_true, y_pred, **self.settings)))
-        return super().updates(values, weight_of(y_pred, sample_weight) if values.ndim else None)
+        return total_and_count(values, weight_of(y_pred, sample_weight) if values.ndim else None)
+
+    def result(self, sums: Mapping[str, Expr]) -> Expr:
+        """Return the mean, 0 of nothing."""
+        return ratio(sums)
+
+
+def total_and_count(values: Any, sample_weight: Any = None) -> Sums:
+    """Return the sum of values, weighted, and of the weights."""
+    values = as_real(as_expr(values))
+    if sample_weight is None:
+        return {"total": sum(values), "count": size(values, dtype=values.dtype)}
+    weight = along(sample_weight, values, "sample_weight")
+    return {"total": sum(weight * values), "count": sum(weight)}
+
+
+def ratio(sums: Mapping[str, Expr]) -> Expr:
+    """Return the mean that a total and a count make, 0 of nothing."""
+    mean: Expr = divide_no_nan(sums["total"], sums["count"])
+    return mean
 
 
 def weight_of(y_pred: Any, sample_weight: Any = None) -> Expr | None:

@@ -17,6 +17,7 @@ from pellucid.graph.ops.selecting import one_hot
 from pellucid.graph.ops.shapes import expand_dims, ravel
 from pellucid.graph.ops.triangles import diagonal
 from pellucid.graph.types import is_float
+from pellucid.nn.dtypes import to_dtype
 from pellucid.nn.losses.reduction import along
 from pellucid.nn.metrics.base import Metric, Sums, weight_of
 
@@ -79,10 +80,8 @@ class ConfusionMatrix(Metric):
 
     def classes(self, y: Any, sparse: bool) -> Expr:
         """Return labels as integers."""
-        y = as_expr(y)
-        if not sparse:
-            y = argmax(y, axis=self.axis)
-        return cast(y, dtype=np.int32) if is_float(y.dtype) else y
+        classes: Expr = as_expr(y) if sparse else argmax(y, axis=self.axis)
+        return to_dtype(classes, np.dtype(np.int32)) if is_float(classes.dtype) else classes
 
     def result(self, sums: Mapping[str, Expr]) -> Expr:
         """Return the matrix."""
@@ -90,8 +89,8 @@ class ConfusionMatrix(Metric):
 
 
 class IoU(ConfusionMatrix):
-    r"""Intersection over union, :math:`\mathrm{TP} / (\mathrm{TP} + \mathrm{FP} + \mathrm{FN})`, the mean over some classes;
-    those that are neither wanted nor predicted are left out.
+    r"""Intersection over union, :math:`\mathrm{TP} / (\mathrm{TP} + \mathrm{FP} + \mathrm{FN})`, the mean over some
+    classes; those that are neither wanted nor predicted are left out.
 
     Parameters
     ----------

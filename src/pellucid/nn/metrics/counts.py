@@ -48,7 +48,7 @@ class AtThresholds(Metric):
         Which counts are added up.
     """
 
-    counted = ("true_positives", "false_positives", "true_negatives", "false_negatives")
+    counted: tuple[str, ...] = ("true_positives", "false_positives", "true_negatives", "false_negatives")
 
     def __init__(
         self,
@@ -78,7 +78,8 @@ class AtThresholds(Metric):
     def result(self, sums: Mapping[str, Expr]) -> Expr:
         """Return the figure, one for each threshold, or a number for one."""
         value = self.share(sums)
-        return value[0] if len(self.thresholds) == 1 else value
+        result: Expr = value[0] if len(self.thresholds) == 1 else value
+        return result
 
     def share(self, sums: Mapping[str, Expr]) -> Any:
         """Return the figure, one for each threshold: the only count there is, if no kind says otherwise."""
@@ -142,8 +143,8 @@ class FalseNegatives(OneCount):
 
 
 class Precision(AtThresholds):
-    r"""The share of what is said to be yes that is, :math:`\mathrm{TP} / (\mathrm{TP} + \mathrm{FP})`, 0 where nothing is
-    said to be.
+    r"""The share of what is said to be yes that is, :math:`\mathrm{TP} / (\mathrm{TP} + \mathrm{FP})`, 0 where nothing
+    is said to be.
 
     Parameters are those of `AtThresholds`.
 
@@ -162,7 +163,8 @@ class Precision(AtThresholds):
 
 
 class Recall(AtThresholds):
-    r"""The share of what is yes that is said to be, :math:`\mathrm{TP} / (\mathrm{TP} + \mathrm{FN})`, 0 where nothing is.
+    r"""The share of what is yes that is said to be, :math:`\mathrm{TP} / (\mathrm{TP} + \mathrm{FN})`, 0 where nothing
+    is.
 
     Parameters are those of `AtThresholds`.
 

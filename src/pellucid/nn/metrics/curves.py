@@ -2,8 +2,8 @@ r"""Figures of the curves that a threshold draws as it moves from 0 to 1."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -22,8 +22,8 @@ EDGE = 1e-7
 
 
 class AUC(AtThresholds):
-    r"""Area under a curve: of the share of yes that is found over the share of no that is not (ROC), or of the precision
-    over the recall (PR), approximated at thresholds.
+    r"""Area under a curve: the share of yes that is found over the share of no that is not (ROC), or the precision over
+    the recall (PR), approximated at thresholds.
 
     Parameters
     ----------
@@ -69,8 +69,6 @@ class AUC(AtThresholds):
         thresholds: Sequence[float] | None = None,
         from_logits: bool = False,
     ) -> None:
-        inner = np.linspace(0, 1, max(num_thresholds, 2))[1:-1] if thresholds is None else np.sort(thresholds)
-        super().__init__(inner if len(inner) else None, name=name)
         if num_thresholds < 2:
             raise OptionError(f"AUC: expected 2 thresholds or more. Received: num_thresholds={num_thresholds}")
         if curve.upper() not in self.CURVES:
@@ -79,6 +77,9 @@ class AUC(AtThresholds):
             raise OptionError(
                 f"AUC: expected a method out of {self.METHODS}. Received: summation_method={summation_method!r}"
             )
+        even = np.linspace(0, 1, num_thresholds)[1:-1].tolist()
+        inner = even if thresholds is None else sorted(thresholds)
+        super().__init__(inner or None, name=name)
         self.thresholds = np.array([-EDGE, *inner, 1 + EDGE])
         self.curve, self.summation_method, self.from_logits = curve.upper(), summation_method, from_logits
 
@@ -119,23 +120,23 @@ def interpolated(sums: Mapping[str, Expr]) -> Expr:
 class BestWhere(AtThresholds):
     """The greatest that one share gets at any threshold at which another is great enough."""
 
-    of: ClassVar[Callable[[Mapping[str, Expr]], Any]]
-    given: ClassVar[Callable[[Mapping[str, Expr]], Any]]
-
-    def __init__(self, least: float, num_thresholds: int = 200, class_id: int | None = None, name: str | None = None):
-        if not 0 <= least <= 1:
-            raise OptionError(f"{type(self).__name__}: expected a share from 0 to 1. Received: {least!r}")
+    def __init__(self, least: float, num_thresholds: int, class_id: int | None, name: str | None) -> None:
         if num_thresholds < 1:
             raise OptionError(f"{type(self).__name__}: expected 1 threshold or more. Received: {num_thresholds}")
-        super().__init__(
-            np.linspace(0, 1, num_thresholds) if num_thresholds > 1 else None, class_id=class_id, name=name
-        )
+        if not 0 <= least <= 1:
+            raise OptionError(f"{type(self).__name__}: expected a share from 0 to 1. Received: {least!r}")
+        even = np.linspace(0, 1, num_thresholds).tolist() if num_thresholds > 1 else None
+        super().__init__(even, class_id=class_id, name=name)
         self.least = least
+
+    def shares(self, sums: Mapping[str, Expr]) -> tuple[Any, Any]:
+        """Return what is to be great and what must be great enough, at every threshold."""
+        raise NotImplementedError
 
     def result(self, sums: Mapping[str, Expr]) -> Expr:
         """Return the greatest, 0 where the other is great enough nowhere."""
-        kind = type(self)
-        result: Expr = max_(where(kind.given(sums) >= self.least, kind.of(sums), 0))
+        wanted, given = self.shares(sums)
+        result: Expr = max_(where(given >= self.least, wanted, 0))
         return result
 
 
@@ -166,12 +167,14 @@ class SensitivityAtSpecificity(BestWhere):
     np.float32(0.5)
     """
 
-    of, given = staticmethod(recall), staticmethod(specificity)
-
     def __init__(
         self, specificity: float, num_thresholds: int = 200, class_id: int | None = None, name: str | None = None
     ) -> None:
         super().__init__(specificity, num_thresholds, class_id, name)
+
+    def shares(self, sums: Mapping[str, Expr]) -> tuple[Any, Any]:
+        """Return recall and specificity."""
+        return recall(sums), specificity(sums)
 
 
 class SpecificityAtSensitivity(BestWhere):
@@ -179,31 +182,41 @@ class SpecificityAtSensitivity(BestWhere):
     `SensitivityAtSpecificity`.
     """
 
-    of, given = staticmethod(specificity), staticmethod(recall)
-
     def __init__(
         self, sensitivity: float, num_thresholds: int = 200, class_id: int | None = None, name: str | None = None
     ) -> None:
         super().__init__(sensitivity, num_thresholds, class_id, name)
 
+    def shares(self, sums: Mapping[str, Expr]) -> tuple[Any, Any]:
+        """Return specificity and recall."""
+        return specificity(sums), recall(sums)
+
 
 class PrecisionAtRecall(BestWhere):
-    r"""The greatest precision where the recall is at least so much; see `SensitivityAtSpecificity`."""
-
-    of, given = staticmethod(precision), staticmethod(recall)
+    r"""The greatest precision where the recall is at least so much; see
+    `SensitivityAtSpecificity`.
+    """
 
     def __init__(
         self, recall: float, num_thresholds: int = 200, class_id: int | None = None, name: str | None = None
     ) -> None:
         super().__init__(recall, num_thresholds, class_id, name)
 
+    def shares(self, sums: Mapping[str, Expr]) -> tuple[Any, Any]:
+        """Return precision and recall."""
+        return precision(sums), recall(sums)
+
 
 class RecallAtPrecision(BestWhere):
-    r"""The greatest recall where the precision is at least so much; see `SensitivityAtSpecificity`."""
-
-    of, given = staticmethod(recall), staticmethod(precision)
+    r"""The greatest recall where the precision is at least so much; see
+    `SensitivityAtSpecificity`.
+    """
 
     def __init__(
         self, precision: float, num_thresholds: int = 200, class_id: int | None = None, name: str | None = None
     ) -> None:
         super().__init__(precision, num_thresholds, class_id, name)
+
+    def shares(self, sums: Mapping[str, Expr]) -> tuple[Any, Any]:
+        """Return recall and precision."""
+        return recall(sums), precision(sums)

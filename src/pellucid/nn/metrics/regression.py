@@ -13,11 +13,11 @@ from pellucid.graph.ops.elementwise import sqrt, square
 from pellucid.graph.ops.norms import divide_no_nan
 from pellucid.graph.ops.reductions import mean, sum
 from pellucid.nn.losses.reduction import along
-from pellucid.nn.metrics.base import Mean, Metric, Sums, weight_of
+from pellucid.nn.metrics.base import Metric, Sums, ratio, total_and_count, weight_of
 from pellucid.nn.targets import columns
 
 
-class RootMeanSquaredError(Mean):
+class RootMeanSquaredError(Metric):
     r"""Root of the mean of squared differences, :math:`\sqrt{\frac{1}{n} \sum_i (t_i - y_i)^2}`.
 
     Examples
@@ -31,11 +31,11 @@ class RootMeanSquaredError(Mean):
         """Return the sum of the squares, weighted, and of the weights."""
         weight = weight_of(y_pred, sample_weight)
         y_true, y_pred = columns(y_true, y_pred, self.name)
-        return super().updates(square(y_pred - y_true), weight)
+        return total_and_count(square(y_pred - y_true), weight)
 
     def result(self, sums: Mapping[str, Expr]) -> Expr:
         """Return the root."""
-        result: Expr = sqrt(super().result(sums))
+        result: Expr = sqrt(ratio(sums))
         return result
 
 
