@@ -57,6 +57,7 @@ _HOMES = {
     "pellucid.graph.precision": ["mixed_precision"],
     "pellucid.graph.updates": ["updates_of"],
     "pellucid.graph.walk": ["ancestors", "parameters", "replace"],
+    "pellucid.model.explain": ["explain"],
     "pellucid.model.errors": ["ModelError", "TrainingWarning"],
     "pellucid.model.sequential": ["Sequential"],
     "pellucid.run.build": ["function"],

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pellucid.data.files import write_atomically
 from pellucid.experiments.frame import Experiment, Outcome, Run, UsageError, experiment, new_folder, perform
-from pellucid.experiments.frame.record import as_json, write_atomically
+from pellucid.experiments.frame.record import as_json
 from pellucid.show.plots import learning_curves
 
 

@@ -302,6 +302,18 @@ class Model(Layer):
         self.checked_stages()
         print(table(self))
 
+    def explain(self) -> Any:
+        """Return the model as the formulas it is, with its loss, its update and what inference changes; see `explain`.
+
+        Returns
+        -------
+        Explanation
+            Printed as text, shown as mathematics in a notebook, saved by ``save("model.html")``.
+        """
+        from pellucid.model.explain import explain
+
+        return explain(self)
+
     def get_weights(self) -> list[Array]:
         """Return copies of the values of all parameters, in order."""
         self.checked_stages()

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pellucid.data.files import write_atomically
 from pellucid.experiments.frame.outcome import Picture, Text
-from pellucid.experiments.frame.record import write_atomically
 from pellucid.experiments.frame.unfinished import Curve, noting
 
 if TYPE_CHECKING:

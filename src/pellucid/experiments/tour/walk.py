@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pellucid.data.files import write_atomically
 from pellucid.experiments.frame import Experiment, Record, UsageError, perform
 from pellucid.experiments.frame.folder import not_writable
-from pellucid.experiments.frame.record import write_atomically
 from pellucid.experiments.tour.page import GENERATOR, Section, render
 
 if TYPE_CHECKING:

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from pellucid.nn.optimizers.base import Optimizer
 
 
+Line = tuple[str, Expr, dict[Expr, str], str]
+"""What is replaced or defined, by what, with the names that are known by then, and the sign between them."""
+
+
 def written(optimizer: Optimizer, w: Shared, g: Input, updates: Mapping[Shared, Expr]) -> str:
     """Write what becomes of what is remembered and of a parameter w with the gradient g, a line each.
 
@@ -34,13 +38,19 @@ def written(optimizer: Optimizer, w: Shared, g: Input, updates: Mapping[Shared, 
     str
         As many lines as there are updates, and one for t where it occurs.
     """
+    found = lines(optimizer, w, g, updates)
+    return "\n".join(f"{target} {sign} {text(new, names=names)}" for target, new, names, sign in found)
+
+
+def lines(optimizer: Optimizer, w: Shared, g: Input, updates: Mapping[Shared, Expr]) -> list[Line]:
+    """Return the lines of `written` as expressions, for any notation."""
     used = set(topological(list(updates.values())))
     names: dict[Expr, str] = {target: str(target.name).removeprefix("w/") for target in updates}
-    lines = []
+    found: list[Line] = []
     if optimizer.counts:
         names[to_dtype(optimizer.iterations, optimizer.time(w).dtype)] = "iterations"
         if optimizer.time(w) in used:
-            lines.append(f"t = {text(optimizer.steps_made + 1, names=names)}")
+            found.append(("t", optimizer.steps_made + 1, dict(names), "="))
             names[optimizer.time(w)] = "t"
     last: dict[Shared, int] = {w: 1}
     if optimizer.counts:
@@ -49,8 +59,8 @@ def written(optimizer: Optimizer, w: Shared, g: Input, updates: Mapping[Shared, 
         last[optimizer.averages[w]] = 2
     for target in sorted(updates, key=lambda target: last.get(target, 0)):
         new = updates[target]
-        lines.append(f"{names[target]} ← {text(new, names=names)}")
+        found.append((names[target], new, dict(names), "←"))
         names[new] = f"{names[target]}′"
         if new.op is where.op and new.inputs[2] is target:  # in the branch that is taken, what is new is this
             names[new.inputs[1]] = names[new]
-    return "\n".join(lines)
+    return found
