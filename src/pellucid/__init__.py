@@ -27,6 +27,7 @@ _HOMES = {
         "RewriteError",
         "ShapeError",
         "StateError",
+        "StorageError",
         "UseError",
         "WrongGradientError",
         "WrongOpError",

@@ -116,6 +116,10 @@ class StateError(PellucidError, RuntimeError):
     """Shared variables whose values are gone, because a run failed that was writing over them."""
 
 
+class StorageError(PellucidError, ValueError):
+    """A graph that cannot be written as data, or data or a file that is no graph, damaged, or from somewhere else."""
+
+
 class PrecisionWarning(UserWarning):
     """A value was rounded to fit the dtype of the input it was given to."""
 
