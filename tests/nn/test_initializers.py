@@ -8,9 +8,58 @@ import pytest
 
 from pellucid import nn
 from pellucid.nn import initializers
+from tests.nn.peers import initializers as peers
+from tests.nn.peers import store
 
+GOLDEN = store.load("initializers")
 SHAPE = (3, 3, 40, 60)  # a kernel: 360 values enter a unit, 540 leave it
 FAN_IN, FAN_OUT, FAN_AVERAGE = 360, 540, 450
+
+
+def compare(found: store.Values, wanted: store.Values) -> None:
+    """Hold numbers and scales together exactly, and draws by Kolmogorov's and Smirnov's distance, one in a thousand."""
+    exact = [{key: value for key, value in values.items() if key != "quantiles"} for values in (found, wanted)]
+    store.compare(*exact)
+    many = peers.MATRICES if "grams" in found else math.prod(peers.MANY)
+    for ours, theirs in zip(*(columns_of_quantiles(values) for values in (found, wanted)), strict=True):
+        assert distance(ours, theirs) < 1.95 * math.sqrt(2 / many)
+
+
+def columns_of_quantiles(values: store.Values) -> Any:
+    return values["quantiles"].reshape(len(peers.LEVELS), -1).T if "quantiles" in values else ()
+
+
+def distance(ours: Any, theirs: Any) -> Any:
+    return np.abs(np.interp(theirs, ours, peers.LEVELS) - peers.LEVELS).max()
+
+
+@pytest.mark.parametrize("case", peers.CASES)
+def test_they_agree_with_keras(case: str) -> None:
+    compare(peers.by_pellucid(case), GOLDEN[case])
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("case", peers.CASES)
+def test_the_golden_values_are_those_of_keras(case: str) -> None:
+    pytest.importorskip("keras")
+    compare(peers.by_keras(case), GOLDEN[case])
+
+
+def test_a_wider_spread_would_not_agree() -> None:
+    found = peers.by_pellucid("HeNormal")
+    with pytest.raises(AssertionError):
+        compare({**found, "quantiles": 1.05 * found["quantiles"]}, GOLDEN["HeNormal"])
+    with pytest.raises(AssertionError):
+        compare({**found, "scale": 1.0001 * found["scale"]}, GOLDEN["HeNormal"])
+
+
+def test_a_sparse_matrix_is_lasagnes(rng: np.random.Generator) -> None:
+    values = initializers.Sparse(sparsity=0.3, std=0.2, seed=1)((50, 400))
+    assert (np.count_nonzero(values, axis=0) == 15).all()
+    assert np.abs(np.count_nonzero(values, axis=1) - 120).max() < 5 * math.sqrt(400 * 0.3 * 0.7)  # no row is preferred
+    drawn = np.quantile(values[values != 0], peers.LEVELS)
+    normal = np.quantile(0.2 * rng.standard_normal(6000), peers.LEVELS)
+    assert distance(drawn, normal) < 1.95 * math.sqrt(2 / 6000)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Metrics count what is right, one value a sample."""
+"""Metrics agree with Keras over batches, with weights and masks; accuracies count what is right, one value a sample."""
 
 from typing import Any
 
@@ -6,9 +6,24 @@ import numpy as np
 import pytest
 
 import pellucid as pel
-from pellucid.nn import metrics
+from pellucid.nn import losses, metrics
+from tests.nn.peers import metrics as peers
+from tests.nn.peers import store
 
+GOLDEN = store.load("metrics")
 P = np.array([[0.7, 0.2, 0.1], [0.1, 0.5, 0.4], [0.3, 0.3, 0.4]], "float32")
+
+
+@pytest.mark.parametrize("case", peers.CASES)
+def test_they_agree_with_keras(case: str) -> None:
+    store.compare(peers.by_pellucid(case), GOLDEN[case])
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("case", peers.CASES)
+def test_the_golden_values_are_those_of_keras(case: str) -> None:
+    pytest.importorskip("keras")
+    store.compare(peers.by_keras(case), GOLDEN[case])
 
 
 @pytest.mark.parametrize("mode", ["numpy", "xla"])
@@ -17,9 +32,11 @@ def test_accuracy_goes_by_the_shapes(mode: str) -> None:
     y, column, hot = pel.ivector("y", shape=("n",)), pel.imatrix("y", shape=("n", 1)), pel.matrix("y", shape=("n", 3))
     labels = np.array([0, 2, 2], "int32")
     for target, value in ((y, labels), (column, labels[:, None]), (hot, np.eye(3, dtype="float32")[labels])):
-        result = pel.function([target, p], metrics.accuracy(target, p), mode=mode)(value, P)
+        made = [metrics.accuracy(target, p), metrics.Accuracy()(target, p)]
+        result, mean = pel.function([target, p], made, mode=mode)(value, P)
         assert result.dtype == np.float32
         assert result.tolist() == [1, 0, 1]
+        assert mean == pytest.approx(2 / 3)
 
 
 @pytest.mark.parametrize("mode", ["numpy", "xla"])
@@ -35,6 +52,41 @@ def test_binary_accuracy_is_a_mean_over_columns() -> None:
     t, p = pel.matrix("t", shape=("n", 2)), pel.matrix("p", shape=("n", 2))
     f = pel.function([t, p], metrics.binary_accuracy(t, p, threshold=0.25))
     assert f([[1, 0], [1, 1]], [[0.3, 0.3], [0.9, 0.9]]).tolist() == [0.5, 1]
+
+
+def test_a_mean_and_a_sum_of_values_go_on_and_begin_anew() -> None:
+    v, w = pel.vector("v", shape=("n",)), pel.vector("w", shape=("n",))
+    mean, total = metrics.Mean().running(v, w), metrics.Sum().running(v, w)
+    step = pel.function([v, w], [mean.result, total.result], updates={**mean.updates, **total.updates})
+    assert [float(x) for x in step([1.0, 4.0], [1.0, 2.0])] == [3, 9]
+    assert [float(x) for x in step([3.0], [3.0])] == [3, 18]
+    mean.reset()
+    assert [float(x) for x in step([5.0], [2.0])] == [5, 28]
+
+
+def test_what_a_loss_ignores_its_metric_ignores(rng: np.random.Generator) -> None:
+    y, z, w = pel.imatrix("y", shape=("n", 3)), pel.tensor("z", ("n", 3, 4)), pel.vector("w", shape=("n",))
+    settings: dict[str, Any] = {"from_logits": True, "ignore_class": 2}
+    metric = metrics.SparseCategoricalCrossentropy(**settings)
+    loss = losses.SparseCategoricalCrossentropy(**settings)
+    weighted = losses.SparseCategoricalCrossentropy(reduction="mean_with_sample_weight", **settings)
+    both = [metric(y, z), loss(y, z), metric(y, z, w), weighted(y, z, w)]
+    values = rng.integers(0, 4, (5, 3)).astype("int32"), rng.normal(size=(5, 3, 4)), rng.random(5)
+    found = pel.function([y, z, w], both)(values[0], *(v.astype("float32") for v in values[1:]))
+    assert found[0] == pytest.approx(found[1], rel=1e-6)
+    assert found[2] == pytest.approx(found[3], rel=1e-6)
+    assert found[0] != pytest.approx(found[2], rel=1e-3)
+
+
+def test_a_confusion_matrix_and_an_area_are_counts_of_pairs(rng: np.random.Generator) -> None:
+    y, q, t, p = pel.ivector("y", shape=("n",)), pel.ivector("q", shape=("n",)), pel.vector("t"), pel.vector("p")
+    named, said = rng.integers(0, 3, (2, 50)).astype("int32")
+    scores, yes = (rng.permutation(50) / 50 + 0.005).astype("float32"), named > 0
+    made = [metrics.ConfusionMatrix(3)(y, q), metrics.AUC(thresholds=np.arange(0.01, 1, 0.02).tolist())(t, p)]
+    table, area = pel.function([y, q, t, p], made, mode="numpy")(named, said, yes.astype("float32"), scores)
+    for i, j in np.ndindex(3, 3):
+        assert table[i, j] == np.sum((named == i) & (said == j))
+    assert area == pytest.approx(np.mean(scores[yes][:, None] > scores[~yes]), rel=1e-5)
 
 
 def test_losses_are_metrics_too() -> None:

@@ -14,6 +14,17 @@ from pellucid.graph.ops.choosing import clip, maximum, minimum
 from pellucid.graph.ops.norms import divide_no_nan, vector_norm
 from pellucid.nn.lookup import look_up
 
+__all__ = [
+    "NAMED",
+    "Constraint",
+    "ConstraintFunction",
+    "MaxNorm",
+    "MinMaxNorm",
+    "NonNeg",
+    "UnitNorm",
+    "get",
+]
+
 Axis = int | tuple[int, ...]
 ConstraintFunction = Callable[[Any], Any]
 

@@ -14,6 +14,18 @@ from pellucid.graph.ops.reductions import sum
 from pellucid.graph.types import shape_text
 from pellucid.nn.lookup import look_up
 
+__all__ = [
+    "L1",
+    "L1L2",
+    "L2",
+    "NAMED",
+    "OrthogonalRegularizer",
+    "Penalty",
+    "get",
+    "l1",
+    "l2",
+]
+
 Penalty = Callable[[Expr], Expr]
 
 

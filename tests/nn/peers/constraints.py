@@ -1,4 +1,4 @@
-"""Constraints: the values that are allowed."""
+"""Constraints: the values that are allowed, and gradients of a random projection."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ def given(case: str) -> Any:
 
 def by_keras(case: str) -> Values:
     """Compute a case by Keras on JAX."""
+    import jax
     import keras
-    import numpy as np
 
     name, settings = CASES[case]
-    return {"value": np.asarray(getattr(keras.constraints, name)(**settings)(given(case)))}
+    value, pull = jax.vjp(getattr(keras.constraints, name)(**settings), given(case))
+    return {"value": value, "gradient": pull(numbers(f"{case} g", value.shape))[0]}
 
 
 def by_pellucid(case: str) -> Values:
@@ -36,4 +37,7 @@ def by_pellucid(case: str) -> Values:
     import pellucid as pel
 
     name, settings = CASES[case]
-    return {"value": pel.function([], getattr(pel.nn.constraints, name)(**settings)(pel.shared(given(case), "w")))()}
+    w = pel.shared(given(case), "w")
+    value = getattr(pel.nn.constraints, name)(**settings)(w)
+    gradient = pel.grad((value * numbers(f"{case} g", w.shape)).sum(), w)
+    return dict(zip(("value", "gradient"), pel.function([], [value, gradient], mode="numpy")(), strict=True))

@@ -12,13 +12,14 @@ from tests.nn.peers.store import Values, numbers
 
 
 class Case(NamedTuple):
-    """A class of Keras's metrics, its settings, and what targets and predictions are."""
+    """A class of Keras's metrics, its settings, what targets and predictions are, and whether steps are masked."""
 
     name: str
     settings: Mapping[str, Any] = MappingProxyType({})
     targets: str = "numbers"
     predictions: str = "numbers"
     shape: tuple[int, ...] = (3,)
+    mask: bool = False
 
 
 FOUR, LOW = {"thresholds": [0.1, 0.4, 0.7]}, {"num_thresholds": 11}
@@ -45,6 +46,9 @@ CASES: dict[str, Case] = {
     "categorical crossentropy": Case("CategoricalCrossentropy", {"label_smoothing": 0.1}, "one-hot", "distribution"),
     "sparse crossentropy": Case("SparseCategoricalCrossentropy", {"from_logits": True}, "labels"),
     "pearson": Case("PearsonCorrelation", shape=(5,)),
+    "concordance": Case("ConcordanceCorrelation", shape=(5,)),
+    "mse, masked": Case("MeanSquaredError", shape=(4, 2), mask=True),
+    "sparse accuracy, masked": Case("SparseCategoricalAccuracy", {}, "labels", shape=(4, 3), mask=True),
     "r2": Case("R2Score"),
     "r2 of columns": Case("R2Score", {"class_aggregation": None}),
     "r2, by variance": Case("R2Score", {"class_aggregation": "variance_weighted_average"}),
@@ -97,18 +101,17 @@ def drawn(key: str, kind: str, shape: tuple[int, ...]) -> np.ndarray:
     return kinds[kind]
 
 
-def batches(name: str) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Return targets, predictions and weights of two batches."""
+def batches(name: str) -> list[dict[str, np.ndarray]]:
+    """Return targets, predictions, weights and masks of two batches."""
     case = CASES[name]
     found = []
     for i, count in enumerate((7, 4)):
         shape = (count, *case.shape)
-        weights = np.abs(numbers(f"{name} w{i}", (count,)))
+        weights = np.abs(numbers(f"{name} w{i}", shape[:2] if case.mask else shape[:1]))
         if case.name in WHOLE:
             weights = np.ceil(weights).astype("int32")
-        found.append(
-            (drawn(f"{name} t{i}", case.targets, shape), drawn(f"{name} p{i}", case.predictions, shape), weights)
-        )
+        t, p = drawn(f"{name} t{i}", case.targets, shape), drawn(f"{name} p{i}", case.predictions, shape)
+        found.append({"t": t, "p": p, "w": weights, "m": numbers(f"{name} m{i}", shape[:2]) > -0.5})
     return found
 
 
@@ -120,8 +123,11 @@ def by_keras(name: str) -> Values:
     found: Values = {}
     for kind in ("plain", "weighted"):
         metric = getattr(keras.metrics, case.name)(**case.settings)
-        for i, (t, p, w) in enumerate(batches(name)):
-            metric.update_state(t, p, sample_weight=w if kind == "weighted" else None)
+        for i, batch in enumerate(batches(name)):
+            p = keras.ops.convert_to_tensor(batch["p"])
+            if case.mask:
+                keras.src.backend.set_keras_mask(p, batch["m"])
+            metric.update_state(batch["t"], p, sample_weight=batch["w"] if kind == "weighted" else None)
             found[f"{kind} {i}"] = np.asarray(metric.result(), "float32")
     return found
 
@@ -131,14 +137,14 @@ def by_pellucid(name: str) -> Values:
     import pellucid as pel
 
     case = CASES[name]
-    first = dict(zip(("t", "p", "w"), batches(name)[0], strict=True))
-    t, p, w = (pel.tensor(k, ("n", *v.shape[1:]), v.dtype) for k, v in first.items())
+    inputs = {k: pel.tensor(k, ("n", *v.shape[1:]), v.dtype) for k, v in batches(name)[0].items()}
+    p = pel.masked(inputs["p"], inputs["m"]) if case.mask else inputs["p"]
     found: Values = {}
     for kind in ("plain", "weighted"):
         metric = getattr(pel.nn.metrics, case.name)(**case.settings)
-        inputs, weight = ([t, p, w], w) if kind == "weighted" else ([t, p], None)
-        running = metric.running(t, p, weight)
-        step = pel.function(inputs, running.result, updates=running.updates, mode="numpy")
-        for i, values in enumerate(batches(name)):
-            found[f"{kind} {i}"] = step(*values[: len(inputs)])
+        running = metric.running(inputs["t"], p, inputs["w"] if kind == "weighted" else None)
+        used = [k for k in inputs if k in "tp" or (k == "w" and kind == "weighted") or (k == "m" and case.mask)]
+        step = pel.function([inputs[k] for k in used], running.result, updates=running.updates, mode="numpy")
+        for i, batch in enumerate(batches(name)):
+            found[f"{kind} {i}"] = step(*(batch[k] for k in used))
     return found

@@ -107,7 +107,7 @@ def counts(y_true: Expr, y_pred: Expr, thresholds: np.ndarray[Any, Any], weight:
 def only_top(y_pred: Expr, k: int) -> Expr:
     """Return the predictions with minus infinity in the place of all but the greatest of each sample."""
     chosen = sum(one_hot(argtop_k(y_pred, k=k, axis=-1), y_pred.shape[-1], dtype=y_pred.dtype), axis=-2)
-    result: Expr = where(chosen > 0, y_pred, np.asarray(-1e10, y_pred.dtype))
+    result: Expr = where(chosen > 0, y_pred, np.asarray(-np.inf, y_pred.dtype))
     return result
 
 

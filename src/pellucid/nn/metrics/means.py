@@ -9,6 +9,7 @@ from pellucid.graph.ops.elementwise import square
 from pellucid.graph.ops.norms import divide_no_nan
 from pellucid.graph.ops.reductions import mean
 from pellucid.nn import losses
+from pellucid.nn.dtypes import as_real, to_dtype
 from pellucid.nn.losses import (
     binary_crossentropy,
     categorical_crossentropy,
@@ -24,8 +25,9 @@ from pellucid.nn.losses import (
     sparse_categorical_crossentropy,
     squared_hinge,
 )
-from pellucid.nn.metrics.base import MeanOf
-from pellucid.nn.targets import columns
+from pellucid.nn.losses.reduction import along
+from pellucid.nn.metrics.base import MeanOf, Sums
+from pellucid.nn.targets import columns, labels
 
 
 class MeanSquaredError(MeanOf):
@@ -117,10 +119,25 @@ class CategoricalCrossentropy(MeanOf):
 
 
 class SparseCategoricalCrossentropy(MeanOf):
-    r"""Mean of `sparse_categorical_crossentropy`."""
+    r"""Mean of `sparse_categorical_crossentropy`; samples of the class that is ignored leave it, as they do the loss.
 
-    def __init__(self, name: str | None = None, from_logits: bool = False, axis: int = -1) -> None:
-        super().__init__(sparse_categorical_crossentropy, name, from_logits=from_logits, axis=axis)
+    Keras counts them as 0 where no weights are given.
+    """
+
+    def __init__(
+        self, name: str | None = None, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
+    ) -> None:
+        settings = {"from_logits": from_logits, "ignore_class": ignore_class, "axis": axis}
+        super().__init__(sparse_categorical_crossentropy, name, **settings)
+
+    def updates(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Sums:
+        """Return the sum of the values of what is not ignored, weighted, and of the weights."""
+        ignored = self.settings["ignore_class"]
+        if ignored is not None:
+            classes, scores = labels(y_true, y_pred, self.name, self.settings["axis"])
+            kept = to_dtype(classes != ignored, as_real(scores).dtype)
+            sample_weight = kept if sample_weight is None else along(sample_weight, kept, "sample_weight") * kept
+        return super().updates(y_true, y_pred, sample_weight)
 
 
 def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Expr:
