@@ -16,14 +16,15 @@ import pytest
 import pellucid
 
 ROOT = Path(pellucid.__file__).parent
-HEAVY = {"jax", "jaxlib", "matplotlib", "PIL", "scipy", "sklearn"}
+HEAVY = {"jax", "jaxlib", "matplotlib", "PIL", "safetensors", "scipy", "sklearn"}
 
 # Imports run downwards only: the packages each package may import.
-MODEL_DOWN = {"graph", "run", "show", "nn", "model", "data"}
+MODEL_DOWN = {"graph", "run", "saving", "show", "nn", "model", "data"}
 EVERYTHING = {*MODEL_DOWN, "byhand", "experiments", "cli", "pellucid"}
 MAY_IMPORT: dict[str, set[str]] = {
     "graph": set(),
     "run": {"graph"},
+    "saving": {"graph", "nn"},
     "show": {"graph"},
     "nn": {"graph"},
     "data": {"graph"},

@@ -66,6 +66,7 @@ _HOMES = {
     "pellucid.nn.lint": ["lint"],
     "pellucid.run.function": ["Function"],
     "pellucid.run.interrupts": ["Interrupted"],
+    "pellucid.saving.expressions": ["load", "save"],
     "pellucid.show.derive": ["derive"],
     "pellucid.show.formula": ["formula"],
     "pellucid.run.wrapped": ["from_jax"],
