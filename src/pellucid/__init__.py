@@ -59,6 +59,8 @@ _HOMES = {
     "pellucid.graph.updates": ["updates_of"],
     "pellucid.graph.walk": ["ancestors", "parameters", "replace"],
     "pellucid.model.explain": ["explain"],
+    "pellucid.interop.onnx.errors": ["OnnxError"],
+    "pellucid.interop.onnx.exporting": ["to_onnx"],
     "pellucid.model.errors": ["ModelError", "TrainingWarning"],
     "pellucid.model.sequential": ["Sequential"],
     "pellucid.run.build": ["function"],

@@ -1,0 +1,1 @@
+"""Models and expressions to and from ONNX files."""

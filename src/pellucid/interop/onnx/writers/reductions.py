@@ -1,0 +1,89 @@
+"""Functions that take axes together, and those that go along one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pellucid.graph.expr import Expr
+from pellucid.interop.onnx.pairs import REDUCTIONS
+from pellucid.interop.onnx.writer import Writer, writes
+
+
+def in_dtype(w: Writer, e: Expr, x: str) -> str:
+    """Return an operand in the dtype of the result, where that is another one."""
+    return x if e.inputs[0].dtype == e.dtype else w.cast(x, e.dtype)
+
+
+@writes(*REDUCTIONS)
+def reduced(w: Writer, e: Expr, x: str) -> Any:
+    """One node, with its axes as an input."""
+    assert e.op is not None
+    axes, x = e.settings["axis"], in_dtype(w, e, x)
+    if not axes:
+        return w.node("Identity", x)
+    return w.node(REDUCTIONS[e.op.name], x, w.ints(axes), keepdims=int(e.settings["keepdims"]))
+
+
+@writes("any", "all")
+def truths(w: Writer, e: Expr, x: str) -> Any:
+    """The greatest or the least of 0 and 1."""
+    assert e.op is not None
+    kind = "ReduceMax" if e.op.name == "any" else "ReduceMin"
+    truth = x if e.inputs[0].dtype == bool else w.cast(x, "bool")
+    number = w.cast(truth, "int32")
+    axes = e.settings["axis"]
+    found = w.node(kind, number, w.ints(axes), keepdims=int(e.settings["keepdims"])) if axes else number
+    return w.cast(found, "bool")
+
+
+@writes("argmax", "argmin")
+def places(w: Writer, e: Expr, x: str) -> Any:
+    """ArgMax and ArgMin, of all elements in a row where no axis is named."""
+    assert e.op is not None
+    axis, keepdims = e.settings["axis"], e.settings["keepdims"]
+    x = w.cast(x, "int32") if e.inputs[0].dtype == bool else x
+    kind = "ArgMax" if e.op.name == "argmax" else "ArgMin"
+    if axis is not None:
+        return w.node(kind, x, axis=axis, keepdims=int(keepdims))
+    place = w.node(kind, w.node("Reshape", x, w.ints([-1])), axis=0, keepdims=0)
+    return w.node("Reshape", place, w.ints([1] * e.inputs[0].ndim)) if keepdims else place
+
+
+@writes("cumsum")
+def cumsum(w: Writer, e: Expr, x: str) -> Any:
+    """CumSum."""
+    axis, x = e.settings["axis"], in_dtype(w, e, x)
+    if axis is None:
+        axis, x = 0, w.node("Reshape", x, w.ints([-1]))
+    return w.node("CumSum", x, w.constant(axis, "int64"))
+
+
+@writes("softmax", "log_softmax")
+def softmax(w: Writer, e: Expr, x: str) -> Any:
+    """Softmax along one axis; along several, they are made one first."""
+    assert e.op is not None
+    kind = "Softmax" if e.op.name == "softmax" else "LogSoftmax"
+    axes, ndim = e.settings["axis"], e.ndim
+    if len(axes) == 1:
+        return w.node(kind, x, axis=axes[0])
+    rest = [a for a in range(ndim) if a not in axes]
+    order = [*rest, *axes]
+    turned = w.node("Transpose", x, perm=order)
+    # A size of 0 stands for that of the same place before.
+    row = w.node("Reshape", turned, w.ints([0] * len(rest) + [-1]))
+    back = w.node("Reshape", w.node(kind, row, axis=len(rest)), w.node("Shape", turned))
+    return w.node("Transpose", back, perm=[order.index(a) for a in range(ndim)])
+
+
+@writes("standardize")
+def standardize(w: Writer, e: Expr, x: str) -> Any:
+    """LayerNormalization with a scale of 1 over the last axes; over others, these are brought to the end."""
+    axes, ndim = list(e.settings["axis"]), e.ndim
+    rest = [a for a in range(ndim) if a not in axes]
+    order = [*rest, *axes]
+    turned = x if order == list(range(ndim)) else w.node("Transpose", x, perm=order)
+    sizes = tuple(e.shape[a] for a in axes)
+    one = w.constant(1, e.dtype)
+    scale = one if not sizes else w.node("Expand", one, w.shape(sizes))
+    made = w.node("LayerNormalization", turned, scale, axis=len(rest), epsilon=float(e.settings["epsilon"]))
+    return made if turned == x else w.node("Transpose", made, perm=[order.index(a) for a in range(ndim)])

@@ -1,0 +1,53 @@
+"""Orders of elements, and what is looked up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pellucid.graph.expr import Expr
+from pellucid.interop.onnx.writer import Writer, writes
+
+
+@writes("argsort", "sort", "argtop_k")
+def ordered(w: Writer, e: Expr, x: str) -> Any:
+    """TopK of some or all; equal elements keep their order."""
+    assert e.op is not None
+    axis, truths = e.settings["axis"], e.inputs[0].dtype.kind == "b"
+    x = w.cast(x, "int32") if truths else x
+    if axis is None:
+        axis, x = 0, w.node("Reshape", x, w.ints([-1]))
+    top = e.op.name == "argtop_k"
+    count = w.ints([e.settings["k"]]) if top else w.node("Shape", x, start=axis, end=axis + 1)
+    largest = top or e.settings["descending"]
+    values, indices = w.node("TopK", x, count, axis=axis, largest=int(largest), sorted=1, outputs=2)
+    if e.op.name != "sort":
+        return indices
+    return w.cast(values, "bool") if truths else values
+
+
+@writes("one_hot")
+def one_hot(w: Writer, e: Expr, x: str) -> Any:
+    """A comparison with all numbers; an index that is none of them is a row of zeros."""
+    (indices,) = e.inputs
+    numbers = w.constant(range(e.settings["num_classes"]), indices.dtype)
+    return w.cast(w.node("Equal", w.node("Unsqueeze", x, w.ints([-1])), numbers), e.dtype)
+
+
+@writes("searchsorted")
+def searchsorted(w: Writer, e: Expr, row: str, x: str) -> Any:
+    """How many elements of the row are smaller, or no greater."""
+    kind = "Less" if e.settings["side"] == "left" else "LessOrEqual"
+    before = w.node(kind, row, w.node("Unsqueeze", x, w.ints([-1])))
+    return w.node("ReduceSum", w.cast(before, "int64"), w.ints([-1]), keepdims=0)
+
+
+@writes("sum_of_products")
+def einsum(w: Writer, e: Expr, *operands: str) -> Any:
+    """Einsum."""
+    return w.node("Einsum", *operands, equation=e.settings["subscripts"])
+
+
+@writes("det")
+def det(w: Writer, e: Expr, x: str) -> Any:
+    """Det."""
+    return w.node("Det", x)

@@ -1,0 +1,65 @@
+"""Every op of the registry, exported and run by ONNX Runtime, or refused for a reason."""
+
+import numpy as np
+import pytest
+from tests_of_onnx import session
+
+from pellucid.graph.evaluate import evaluate
+from pellucid.graph.expr import Input
+from pellucid.graph.record import OPS, OUTPUT, result
+from pellucid.interop.onnx import writers  # noqa: F401 - fills the table
+from pellucid.interop.onnx.definitions import DEFINITIONS
+from pellucid.interop.onnx.errors import OnnxError
+from pellucid.interop.onnx.exporting import written
+from pellucid.interop.onnx.writer import REFUSED, WRITERS
+from pellucid.run.check import drawn
+
+BUILT_IN = [name for name, op in OPS.items() if op is not OUTPUT]
+BODIES = ("scan_loop", "branch", "while_steps")
+INTEGERS = "left_shift", "right_shift", "bitwise_and", "bitwise_or", "bitwise_xor", "invert"
+
+
+def operands_of(name):
+    """Operands and settings of an op, real numbers in float32 where the op carries no graph of float64."""
+    op, rng = OPS[name], np.random.default_rng(0)
+    if name in INTEGERS:
+        cases = [([rng.integers(0, 9, (3, 4)).astype("int32") for _ in op.operands], {})]
+    else:
+        cases = drawn(op.function, op, {"dtype": "int32"} if name == "cast" else {})
+    narrow = {} if name in BODIES else {np.dtype("float64"): "float32"}
+    for values, settings in cases:
+        arrays = [np.asarray(v) for v in values]
+        yield [a.astype(narrow.get(a.dtype, a.dtype)) for a in arrays], settings
+
+
+@pytest.mark.parametrize("name", [n for n in BUILT_IN if n not in REFUSED])
+def test_onnx_runtime_computes_what_the_interpreter_does(name):
+    op = OPS[name]
+    for arrays, settings in operands_of(name):
+        inputs = [Input(f"x{i}", a.shape, a.dtype) for i, a in enumerate(arrays)]
+        made = op.make(tuple(inputs), {**op.defaults, **settings})
+        outputs = [made] if len(made.types) == 1 else [result(made, i) for i in range(len(made.types))]
+        wanted = evaluate(np, outputs, dict(zip(inputs, arrays, strict=True)))
+        model = written({f"y{i}": o for i, o in enumerate(outputs)}, inputs, name, "")
+        found = session(model).run(None, {i.name: a for i, a in zip(inputs, arrays, strict=True)})
+        for value, right in zip(found, wanted, strict=True):
+            assert value.dtype == right.dtype
+            assert value.shape == right.shape
+            np.testing.assert_allclose(value.astype(float), right.astype(float), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", sorted(REFUSED))
+def test_what_onnx_cannot_express_is_refused_with_its_place(name):
+    op = OPS[name]
+    (values, settings) = next(iter(operands_of(name)))
+    inputs = [Input(f"x{i}", a.shape, a.dtype) for i, a in enumerate(values)]
+    made = op.make(tuple(inputs), {**op.defaults, **settings})
+    with pytest.raises(OnnxError, match=rf"{name} cannot be exported, written at .*test_onnx_ops.py:\d+") as caught:
+        written({"y": made}, inputs, "g", "")
+    assert str(caught.value).endswith(REFUSED[name])
+
+
+def test_the_tables_name_ops_that_there_are_and_none_twice():
+    tables = [set(WRITERS), set(DEFINITIONS), set(REFUSED)]
+    assert set.union(*tables) <= set(OPS)
+    assert sum(map(len, tables)) == len(set.union(*tables))
