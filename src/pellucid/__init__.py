@@ -93,6 +93,7 @@ _MODULES = {
 }
 _ABOVE = {
     "eval": ("pellucid.run.once", "value_of"),
+    "function_html": ("pellucid.show.notebook", "function_html"),
     "html": ("pellucid.show.notebook", "expression_html"),
     "journal_check": ("pellucid.show.journal_check", "check"),
     "journal_html": ("pellucid.show.journal", "as_html"),

@@ -160,3 +160,22 @@ def test_a_name_may_be_near():
     rate = pel.scalar("rate")
     with pytest.raises(pel.InputError, match=r"no input named 'rat'\. Did you mean 'rate'"):
         (2 * rate).eval({"rat": 1.0})
+
+
+def test_values_are_told_by_name_and_shown_in_notebooks():
+    x = pel.vector("x")
+    h = pel.named("h_values", pel.tanh(x))
+    values = pel.function([x], h.sum()).values([0.0, 1.0])
+    assert str(values).splitlines()[1] == "h_values = tanh(x)  [0.        0.7615942]"
+    assert "<td><code>h_values = tanh(x)</code></td>" in values._repr_html_()
+
+
+def test_a_function_is_shown_by_its_formulas():
+    x, w = pel.vector("x"), pel.shared(1.0, "w")
+    step = pel.function([x], (w * x).sum(), updates={w: 0.5 * w})
+    page = step._repr_html_()
+    assert "<code>function of (x: float32 (?,)) in mode &#x27;xla&#x27;</code>" in page
+    assert page.count("<mtr>") == 2
+    assert page.count("&#x02190;") == 1
+    assert "<math" not in pel.function([x], sum(x**i for i in range(300)))._repr_html_()
+    assert "<math" not in pel.function([])._repr_html_()

@@ -317,7 +317,7 @@ def test_an_input_that_simplifies_away_is_still_an_input():
         ),
         (
             lambda x, y, w: pel.function([], w, givens={"w": w}),
-            r"givens: expressions are replaced\. Received: 'w', a st",
+            r"givens: expressions are replaced\. Received: 'w', of type st",
         ),
     ],
 )

@@ -51,6 +51,20 @@ def test_a_table_can_be_printed():
     ]
 
 
+def test_parameters_are_counted_where_they_are_used_and_once_in_sum():
+    U = pel.shared([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], "U")
+    c = cost((X @ U).sum() + (U**2).sum(), {"n": 1000})
+    assert [r.parameters for r in c] == [6, 0, 6, 0, 0]
+    assert c.parameters == 6
+    assert str(c).splitlines()[::5] == [
+        "     operations  elements  bytes  parameters  expression",
+        "[5]           1         1      4           0  [2] + [4]",
+    ]
+    page = c._repr_html_()
+    assert "<th style='text-align: right'>parameters</th>" in page
+    assert f"<p>{c.memory()}</p>" in page
+
+
 @pytest.mark.parametrize(
     ("expr", "sizes", "message"),
     [

@@ -56,6 +56,19 @@ def test_the_moons_network_reads_as_in_a_textbook(rng):
     assert notes["W1"] == ["2 paths lead here from the cost, and what arrives along them is added up"]
 
 
+def test_what_has_a_name_and_stands_in_gradients_alone_is_told_too():
+    scores, y = pel.matrix("z", shape=("n", 3)), pel.ivector("y", shape=("n",))
+    p = pel.named("p_derived", pel.softmax(scores * 2))
+    derivation = pel.derive(pel.losses.sparse_categorical_crossentropy(y, p).sum(), scores)
+    lines = str(derivation).splitlines()
+    [definition] = [number for number, line in enumerate(lines) if line.strip().startswith("p_derived = softmax(")]
+    [use] = [number for number, line in enumerate(lines) if "_bar = p_derived - one_hot(y, 3)" in line]
+    assert definition < use
+    # By which one differentiates is held, and has its name where it stands behind the hold.
+    held = str(pel.derive(pel.losses.sparse_categorical_crossentropy(y, p).sum(), [p, scores]))
+    assert "softmax(" not in held.split("1.", 1)[1].replace("Y = softmax(X)", "")
+
+
 def test_the_adder_reads_as_backpropagation_through_time(rng):
     error, parameters, values = adder(rng)
     derivation = pel.derive(error, parameters, values)

@@ -34,6 +34,28 @@ def test_names_inside_names_are_told_from_the_outside_in():
     assert written.splitlines() == ["softmax(a @ W2)", "where a = tanh(z)", "      z = X @ W1"]
 
 
+def test_the_whole_is_told_by_its_name_if_it_has_one():
+    E = pel.named("E_formula", (network() ** 2).sum())
+    assert str(pel.formula(E)).splitlines() == ["E_formula = (h ** 2).sum()", "where h = tanh(X @ W1)"]
+    assert pel.formula(E).latex().splitlines()[1] == r"E_{\mathrm{formula}} &= \sum h^{2} \\"
+    assert pel.formula(network()).latex() == r"h = \tanh(X W_{1})"
+
+
+def test_a_loop_is_told_as_its_recurrence():
+    x, w = pel.vector("x"), pel.scalar("w")
+    states = pel.scan(lambda x_t, h: pel.tanh(w * h + x_t), x, 0.0)
+    recurrence = ["h[0] = 0", "h[t] = tanh(w * h[t-1] + x[t])"]
+    assert str(pel.formula(states)).splitlines() == recurrence
+    assert str(pel.formula(states[-1] ** 2)).splitlines() == [
+        "h[-1] ** 2",
+        f"where {recurrence[0]}",
+        f"      {recurrence[1]}",
+    ]
+    told = str(pel.formula((states**2).sum(), {states: "s"}, shapes=True)).splitlines()
+    assert told[:3] == ["(s ** 2).sum()", "where s[0] = 0", "      s[t] = tanh(w * s[t-1] + x[t])    float32 (?,)"]
+    assert pel.formula(states).latex().splitlines()[1:3] == [r"h_{0} &= 0 \\", r"h_{t} &= \tanh(w \, h_{t-1} + x_{t})"]
+
+
 def test_a_name_changes_neither_value_nor_identity_nor_gradient():
     y = pel.vector("y")
     plain = pel.exp(y * 3)

@@ -110,3 +110,28 @@ def test_mermaid_keeps_its_own_signs_out_of_the_text():
     x = pel.vector('a "quoted" #1')
     assert '(["a #quot;quoted#quot; #35;1<br/>' in mermaid(x > 0)
     assert '("#gt;<br/>bool (?,)"):::result' in mermaid(x > 0)
+
+
+def test_a_notebook_that_knows_mermaid_draws_it_and_a_function_has_a_graph_too():
+    x, w = pel.vector("x", shape=(3,)), pel.shared([1.0, 2.0, 3.0], "w")
+    step = pel.function([x], (x * w).sum(), updates={w: w - x})
+    written = mermaid(step)
+    assert written == mermaid([*step.program.outputs, *step.program.updates.values()])
+    assert written._repr_mimebundle_()["text/vnd.mermaid"] == written
+    assert str(pel.tree(step)).count("[1]") == 0
+    assert "w" in str(pel.tree(step))
+    assert draw_graph(step).axes
+
+
+@pytest.mark.parametrize(
+    "show", [pel.tree, pel.cost, mermaid, draw_graph, pel.ancestors, pel.inference, pel.parameters]
+)
+def test_what_is_no_expression_is_refused(show):
+    with pytest.raises(pel.UseError, match=r"expected an expression, or several\. Received: 3, of type int"):
+        show([3])
+
+
+@pytest.mark.parametrize(("show", "name"), [(pel.simplify, "simplify"), (pel.expand, "expand")])
+def test_what_is_no_expression_is_not_rewritten(show, name):
+    with pytest.raises(pel.UseError, match=rf"Expected an expression: pel\.{name}\(.*Received: 3"):
+        show(3)

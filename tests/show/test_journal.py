@@ -30,6 +30,13 @@ def test_steps_are_grouped_by_phase_and_numbered_as_they_were_made():
     assert str(pel.Journal()) == ""
 
 
+def test_what_is_written_alike_before_and_after_is_told_by_its_op():
+    journal = rewritten(x**2)
+    assert str(journal).splitlines() == ["algebra", "   1  power_two: power(x, 2)  →  square(x)"]
+    assert "<code>power(x, 2)</code>" in journal._repr_html_()
+    assert journal.check({"x": [3.0]}).table()[1][2:4] == ["power(x, 2)", "square(x)"]
+
+
 def test_an_assumption_is_told_of_what_the_rule_was_applied_to():
     assert "(when sin(y) > 0)" in str(rewritten(pel.exp(pel.log(pel.sin(y)))))
 

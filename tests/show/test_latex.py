@@ -12,6 +12,7 @@ from pellucid.graph.pattern import hole
 from pellucid.graph.record import OPS
 from pellucid.show import latex, latex_definitions
 from pellucid.show.letters import name_tex
+from pellucid.show.mathml import mathml
 
 x, y, n = pel.vector("x", shape=("n",)), pel.vector("y", shape=("n",)), pel.scalar("alpha")
 X, W = pel.matrix("X", shape=("n", 2)), pel.matrix("W1", shape=(2, 2))
@@ -211,3 +212,33 @@ def check_balance(written):
     assert written.count(r"\left") == written.count(r"\right")
     assert written.count(r"\begin") == written.count(r"\end")
     assert not re.search(r"_\{[^{}]*\}_|\^\{[^{}]*\}\^|\^\\top\^", written)
+
+
+@pytest.mark.parametrize(
+    ("tex", "written"),
+    [
+        (r"\log \operatorname{softmax}(z)", '<mi>log</mi><mspace width="0.167em"></mspace><mi>softmax</mi><mo'),
+        (r"p - \operatorname{onehot}(y)", "<mo>&#x02212;</mo><mi>onehot</mi><mo"),
+        (r"2 \operatorname{erf}^{-1} x", '<mn>2</mn><mspace width="0.167em"></mspace><msup><mi>erf</mi>'),
+        (r"x = -y", '<mo form="prefix">&#x02212;</mo><mi>y</mi>'),
+        (r"\left(-x\right)", '<mo form="prefix">&#x02212;</mo><mi>x</mi>'),
+        (r"|x| - y", '<mo stretchy="false">&#x0007C;</mo><mo>&#x02212;</mo><mi>y</mi>'),
+        (r"(x) - y", '<mo stretchy="false">&#x00029;</mo><mo>&#x02212;</mo><mi>y</mi>'),
+        (r"\sum \log x", '<mo>&#x02211;</mo><mi>log</mi><mspace width="0.167em"></mspace><mi>x</mi>'),
+    ],
+)
+def test_functions_and_signs_stand_apart_as_in_print(tex, written):
+    assert written in mathml(tex)
+
+
+@pytest.mark.parametrize(
+    ("write", "wrong", "message"),
+    [
+        (pel.latex, "x", r"latex: expected an expression\. Received: 'x', of type str"),
+        (pel.text, "x", r"text: expected an expression\. Received: 'x', of type str"),
+        (pel.latex, pel.formula(pel.vector("x") + 1), r"of type Formula; it has latex\(\) of its own"),
+    ],
+)
+def test_what_is_no_expression_is_not_written(write, wrong, message):
+    with pytest.raises(pel.UseError, match=message):
+        write(wrong)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import overload
 
 from pellucid.graph.expr import Expr
-from pellucid.graph.walk import rebuild, topological
+from pellucid.graph.walk import listed, rebuild, topological
 
 
 @overload
@@ -33,7 +33,7 @@ def inference(expr: Expr | Sequence[Expr]) -> Expr | list[Expr]:
     >>> pel.inference(pel.tanh(rng.dropout(x, 0.5)))
     tanh(x)
     """
-    outputs = [expr] if isinstance(expr, Expr) else list(expr)
+    outputs = listed(expr, "inference")
     done: dict[Expr, Expr] = {}
     for node in topological(outputs):
         new = [done[i] for i in node.inputs]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pellucid.graph.errors import NoSuchNameError, near_miss
+from pellucid.graph.errors import NoSuchNameError, UseError, near_miss
 from pellucid.graph.expr import Expr
 from pellucid.graph.operators import FUNCTIONS
 from pellucid.graph.record import OUTPUT, Function
@@ -45,6 +45,8 @@ def expand(expr: Expr) -> Expr:
     >>> pel.expand(pel.softplus(pel.vector("x")))
     maximum(x, 0) + log1p(exp(-abs(x)))
     """
+    if not isinstance(expr, Expr):
+        raise UseError(f"Expected an expression: pel.expand(pel.softmax(x)). Received: {expr!r}")
     node = expr.inputs[0] if expr.op is OUTPUT else expr
     if node.op is None or not node.op.compound:
         return expr

@@ -13,7 +13,7 @@ from pellucid.graph.expr import Constant, Expr, Shared
 from pellucid.graph.operators import call
 from pellucid.graph.record import OUTPUT
 from pellucid.graph.types import as_dtype, is_float
-from pellucid.graph.walk import topological
+from pellucid.graph.walk import listed, topological
 
 PRODUCTS = frozenset(
     ["matmul", "conv", "conv_input_gradient", "conv_kernel_gradient", "sum_of_products", "outer", "tensordot"]
@@ -86,7 +86,7 @@ def mixed_precision(expr: Expr | Sequence[Expr], dtype: Any = "bfloat16") -> Exp
     few = as_dtype(dtype)
     if few.itemsize != 2 or not is_float(few):
         raise DtypeError(f"Expected a dtype of 16 bits, 'bfloat16' or 'float16'. Received: dtype={dtype!r}")
-    outputs = [expr] if isinstance(expr, Expr) else list(expr)
+    outputs = listed(expr, "mixed_precision")
     found = lowered(outputs, few)
     return found[0] if isinstance(expr, Expr) else found
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from pellucid.graph.above import above
 from pellucid.graph.body import Body
-from pellucid.graph.errors import RewriteError
+from pellucid.graph.errors import RewriteError, UseError
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Constant, Expr, constant
 from pellucid.graph.phases import chosen
@@ -280,4 +280,6 @@ def simplify(
     >>> pel.simplify(pel.log(1 + pel.exp(x)) + 0, without=["stabilize"])
     log(1 + exp(x))
     """
+    if not isinstance(expr, Expr):
+        raise UseError(f"Expected an expression: pel.simplify(x + y). Received: {expr!r}")
     return simplify_all([expr], journal=journal, families=families, without=without)[0]

@@ -276,7 +276,15 @@ def text(node: Any, limit: int = 500, names: Mapping[Any, str] | None = None) ->
     >>> text(-(x - (y - 1)) / 2)
     '-(x - (y - 1)) / 2'
     """
-    return render(node, PythonNotation(), limit, names)
+    return render(checked(node, "text"), PythonNotation(), limit, names)
+
+
+def checked(node: Any, who: str) -> Any:
+    """Return what is to be written, refusing what is neither an expression nor numbers."""
+    if isinstance(node, (Expr, Pattern)) or np.asarray(node).dtype.kind in "biufV":
+        return node
+    own = f"; it has {who}() of its own" if hasattr(node, who) else ""
+    raise UseError(f"{who}: expected an expression. Received: {node!r}, of type {type(node).__name__}{own}")
 
 
 Text = str | Callable[[tuple[Any, ...], Mapping[str, Any]], list[Piece]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pellucid.graph.expr import Expr, Shared
-from pellucid.graph.walk import replace_all, topological
+from pellucid.graph.walk import listed, replace_all, topological
 
 
 def updates_of(expr: Expr | Sequence[Expr]) -> dict[Shared, Expr]:
@@ -33,7 +33,7 @@ def updates_of(expr: Expr | Sequence[Expr]) -> dict[Shared, Expr]:
     {}
     """
     found: dict[Shared, Expr] = {}
-    for node in topological([expr] if isinstance(expr, Expr) else list(expr)):
+    for node in topological(listed(expr, "updates_of")):
         if node.op is not None and node.op.updates is not None:
             for target, value in node.op.updates(*node.inputs, **node.settings):
                 if isinstance(target, Shared):

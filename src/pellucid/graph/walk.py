@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import DtypeError, InputError, PellucidError, ShapeError
+from pellucid.graph.errors import DtypeError, InputError, ShapeError, UseError
 from pellucid.graph.expr import Expr, Input, Shared, as_expr
 from pellucid.graph.places import standing_for
 from pellucid.graph.types import covers
@@ -45,6 +45,15 @@ def topological(outputs: Iterable[Expr], stop: Iterable[Expr] = ()) -> list[Expr
         done.add(node)
         order.append(node)
     return order
+
+
+def listed(what: Any, who: str) -> list[Expr]:
+    """Return one expression or several as a list, refusing what is none; ``who`` asks."""
+    found = [what] if isinstance(what, Expr) or not isinstance(what, Iterable) else list(what)
+    for e in found:
+        if not isinstance(e, Expr):
+            raise UseError(f"{who}: expected an expression, or several. Received: {e!r}, of type {type(e).__name__}")
+    return found
 
 
 def rebuild(node: Expr, inputs: Sequence[Expr]) -> Expr:
@@ -115,7 +124,7 @@ def ancestors(expr: Expr | Sequence[Expr], blockers: Iterable[Expr] = ()) -> lis
     >>> pel.ancestors(h.sum(), blockers=[h])
     [x * W, (x * W).sum()]
     """
-    return topological([expr] if isinstance(expr, Expr) else expr, stop=blockers)
+    return topological(listed(expr, "ancestors"), stop=blockers)
 
 
 def replace(expr: Any, replacements: Mapping[Expr, Any]) -> Any:
@@ -147,7 +156,9 @@ def replace(expr: Any, replacements: Mapping[Expr, Any]) -> Any:
     >>> pel.replace(pel.exp(x) + x, {x: 2 * y})
     exp(2 * y) + 2 * y
     """
-    outputs = [expr] if isinstance(expr, Expr) else list(expr)
+    outputs = listed(expr, "replace")
+    if not isinstance(replacements, Mapping):
+        raise UseError(f"replace: expected what takes the place of what, as {{x: 2 * y}}. Received: {replacements!r}")
     checked = {target: replacement(target, value, "replace") for target, value in replacements.items()}
     reached = set(topological(outputs))
     idle = [str(target) for target in checked if target not in reached]
@@ -160,7 +171,7 @@ def replace(expr: Any, replacements: Mapping[Expr, Any]) -> Any:
 def replacement(target: Any, value: Any, who: str) -> Expr:
     """Return what is to take the place of an expression, refusing what is of another type."""
     if not isinstance(target, Expr):
-        raise PellucidError(f"{who}: expressions are replaced. Received: {target!r}, a {type(target).__name__}")
+        raise UseError(f"{who}: expressions are replaced. Received: {target!r}, of type {type(target).__name__}")
     new = as_expr(value, target.dtype if has_no_dtype(value) else None)
     if not covers(new.shape, target.shape) or new.dtype != target.dtype:
         kind = DtypeError if new.dtype != target.dtype else ShapeError
@@ -208,7 +219,7 @@ def parameters(
     >>> pel.parameters(y), pel.parameters(y, regularizable=True)
     ([W, b], [W])
     """
-    found = shared_of([expr] if isinstance(expr, Expr) else expr)
+    found = shared_of(listed(expr, "parameters"))
     return [
         p
         for p in found

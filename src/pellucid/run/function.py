@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pellucid.graph.above import above
 from pellucid.graph.errors import InputError, OptionError, UseError, near_miss
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.rewrite import Journal
@@ -78,6 +79,9 @@ class Function:
         lines += [f"  returns {o}: {o.type}" for o in self.program.outputs]
         lines += [f"  updates {s} := {e}: {s.type}" for s, e in self.program.updates.items()]
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return str(above("function_html", self))
 
     def described(self, given: Input) -> str:
         """Write an input with its type and default."""

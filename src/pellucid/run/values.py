@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -29,13 +30,21 @@ class Values(dict[Expr, Any]):
         )
 
     def __str__(self) -> str:
-        names = [brief(e) for e in self]
-        width = max(map(len, names), default=0)
-        return "\n".join(f"{name:<{width}}  {value_text(v)}" for name, v in zip(names, self.values(), strict=True))
+        width = max((len(name) for name, _ in self.cells()), default=0)
+        return "\n".join(f"{name:<{width}}  {value}" for name, value in self.cells())
+
+    def _repr_html_(self) -> str:
+        rows = [f"<tr><td><code>{escape(n)}</code></td><td><code>{escape(v)}</code></td></tr>" for n, v in self.cells()]
+        return f"<table>{''.join(rows)}</table>"
+
+    def cells(self) -> list[tuple[str, str]]:
+        """Write each expression, after its name if it has one, and its value."""
+        return [(brief(e), value_text(value)) for e, value in self.items()]
 
 
 def brief(e: Expr) -> str:
     """Write an expression in full if it is short, or else with what lies deep inside it left out."""
+    named = f"{e.name} = " if e.op is not None and e.name else ""
     written = text(e, LONGEST)
     for depth in (4, 3, 2, 1):
         if len(written) <= LONGEST:
@@ -45,7 +54,7 @@ def brief(e: Expr) -> str:
             level = {i for outer in level for i in outer.inputs}
             hidden = {i for i in level if i.op is not None}
         written = text(e, LONGEST, dict.fromkeys(hidden - {e}, "…"))
-    return written
+    return named + written
 
 
 def parts(value: Any) -> list[Any]:

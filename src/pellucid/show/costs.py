@@ -1,17 +1,19 @@
-"""What a graph costs before it runs: arithmetic operations, bytes and memory, and the time that a roofline predicts."""
+"""What a graph costs before it runs: operations, bytes, memory, parameters, and the time that a roofline predicts."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any, NamedTuple
 
 from pellucid.graph.body import Body
-from pellucid.graph.expr import Expr
+from pellucid.graph.expr import Expr, Shared
 from pellucid.graph.record import OUTPUT
 from pellucid.graph.text import text
 from pellucid.graph.walk import topological
+from pellucid.show.given import outputs_of
 from pellucid.show.machine import Machine, duration, this_machine
 from pellucid.show.sizes import Sizes, check_names, shapes_of
 
@@ -34,6 +36,8 @@ class Row(NamedTuple):
         Bytes of the result.
     moved : int
         Bytes that are read and written to compute it, if it is computed on its own.
+    parameters : int
+        Numbers in the shared variables that it is computed from directly.
     """
 
     expr: Expr
@@ -41,6 +45,7 @@ class Row(NamedTuple):
     elements: int
     bytes: int
     moved: int
+    parameters: int
 
 
 @dataclass(frozen=True)
@@ -57,12 +62,15 @@ class Cost:
         The most bytes that results take at once, if each is let go of after its last use.
     outputs : int
         Bytes of what is computed in the end.
+    parameters : int
+        Numbers in all shared variables, each counted once.
     """
 
     rows: list[Row]
     leaves: int
     peak: int
     outputs: int
+    parameters: int
 
     @property
     def operations(self) -> int:
@@ -93,21 +101,40 @@ class Cost:
     def __str__(self) -> str:
         return self.table()
 
+    __repr__ = __str__
+
     def table(self, machine: Machine | None = None) -> str:
-        """Write the table, with a column of times if a machine is given."""
-        numbers = {r.expr: f"[{number}]" for number, r in enumerate(self.rows, start=1)}
-        cells = [("", "operations", "elements", "bytes", *(["time"] if machine else []), "expression")]
-        for r in self.rows:
-            written = text(r.expr, 30, {e: n for e, n in numbers.items() if e is not r.expr})
-            time = [duration(machine.seconds(r.operations, r.moved))] if machine else []
-            counts = (f"{r.operations:,}", f"{r.elements:,}", f"{r.bytes:,}")
-            cells.append((numbers[r.expr], *counts, *time, written))
-        total = [duration(self.seconds(machine))] if machine else []
-        cells.append(("", f"{self.operations:,}", f"{self.elements:,}", f"{self.bytes:,}", *total, "in all"))
+        """Write the table, with a column of times if a machine is given, and of parameters if there are any."""
+        cells = self.cells(machine)
         widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]) - 1)]
         return "\n".join(
             "  ".join([*(c.rjust(w) for c, w in zip(line, widths, strict=False)), line[-1]]) for line in cells
         )
+
+    def cells(self, machine: Machine | None = None) -> list[list[str]]:
+        """Return the table as texts, its heading first and its sums last."""
+        numbers = {r.expr: f"[{number}]" for number, r in enumerate(self.rows, start=1)}
+        columns = ["operations", "elements", "bytes", *["parameters"] * bool(self.parameters)]
+        lines = [["", *columns, *["time"] * bool(machine), "expression"]]
+        for r in self.rows:
+            written = text(r.expr, 30, {e: n for e, n in numbers.items() if e is not r.expr})
+            time = [duration(machine.seconds(r.operations, r.moved))] if machine else []
+            lines.append([numbers[r.expr], *(f"{getattr(r, c):,}" for c in columns), *time, written])
+        total = [duration(self.seconds(machine))] if machine else []
+        return [*lines, ["", *(f"{getattr(self, c):,}" for c in columns), *total, "in all"]]
+
+    def memory(self) -> str:
+        """Say what it takes of memory."""
+        return f"Memory: {self.leaves:,} bytes for what is given, {self.peak:,} at most for results at once."
+
+    def _repr_html_(self) -> str:
+        head, *body = self.cells()
+        aligned = ["right"] * (len(head) - 1) + ["left"]
+        rows = [
+            "".join(f"<{tag} style='text-align: {a}'>{escape(c)}</{tag}>" for a, c in zip(aligned, line, strict=True))
+            for tag, line in [("th", head), *(("td", line) for line in body)]
+        ]
+        return "<table>" + "".join(f"<tr>{row}</tr>" for row in rows) + f"</table><p>{self.memory()}</p>"
 
     def seconds(self, machine: Machine | None = None) -> float:
         r"""Predict how long it takes if every expression is computed on its own, by the roofline
@@ -143,7 +170,7 @@ class Cost:
                 self.table(machine),
                 f"On {machine}: from {duration(self.fused_seconds(machine))}, if all of it is fused, to "
                 f"{duration(self.seconds(machine))}, if none is.",
-                f"Memory: {self.leaves:,} bytes for what is given, {self.peak:,} at most for results at once.",
+                self.memory(),
             ]
         )
 
@@ -164,7 +191,8 @@ def cost(what: Any, sizes: Mapping[str, int] | None = None) -> Cost:
     Returns
     -------
     Cost
-        A table; print it (``[1]`` is what row 1 computes), walk its rows, ask for its sums, or `Cost.predict` the time.
+        A table; print it (``[1]`` is what row 1 computes), walk its rows, ask for its sums (``operations``, ``bytes``,
+        ``peak``, ``parameters``), or `Cost.predict` the time.
 
     Raises
     ------
@@ -186,19 +214,13 @@ def cost(what: Any, sizes: Mapping[str, int] | None = None) -> Cost:
     >>> c.seconds() >= c.fused_seconds() > 0
     True
     """
-    outputs = outputs_of(what)
+    outputs = outputs_of(what, "cost")
     check_names(sizes or {}, outputs)
     leaves, peak = memory(outputs, sizes or {})
-    shapes = shapes_of(topological(outputs), sizes or {}, {})
+    order = topological(outputs)
+    shapes = shapes_of(order, sizes or {}, {})
     made = sum(bytes_of(e, shapes) for e in dict.fromkeys(outputs))
-    return Cost(rows(outputs, sizes or {}, {}), leaves, peak, made)
-
-
-def outputs_of(what: Any) -> list[Expr]:
-    """Return what an expression, several, or a function compute."""
-    if hasattr(what, "program"):
-        return [*what.program.outputs, *what.program.updates.values()]
-    return [what] if isinstance(what, Expr) else list(what)
+    return Cost(rows(outputs, sizes or {}, {}), leaves, peak, made, parameters_in(order, shapes))
 
 
 def rows(outputs: Sequence[Expr], sizes: Mapping[str, int], given: Mapping[Expr, Sizes]) -> list[Row]:
@@ -220,7 +242,13 @@ def row(e: Expr, shapes: Mapping[Expr, list[Sizes]], sizes: Mapping[str, int]) -
     bodies = [steps_cost(e, body, shapes, sizes) for body in e.settings.values() if isinstance(body, Body)]
     spent += steps_of(e, shapes) * max(bodies, default=0)
     moved = 0 if e.op.name in VIEWS else bytes_of(e, shapes) + sum(bytes_of(i, shapes) for i in dict.fromkeys(e.inputs))
-    return Row(e, spent, sum(map(math.prod, shapes[e])), bytes_of(e, shapes), moved)
+    numbers = sum(map(math.prod, shapes[e]))
+    return Row(e, spent, numbers, bytes_of(e, shapes), moved, parameters_in(dict.fromkeys(e.inputs), shapes))
+
+
+def parameters_in(expressions: Iterable[Expr], shapes: Mapping[Expr, list[Sizes]]) -> int:
+    """Count the numbers in the shared variables among expressions."""
+    return sum(math.prod(shapes[e][0]) for e in expressions if isinstance(e, Shared))
 
 
 def bytes_of(e: Expr, shapes: Mapping[Expr, list[Sizes]]) -> int:

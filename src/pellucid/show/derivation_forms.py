@@ -56,7 +56,7 @@ class Notes:
         for e, name in self.derivation.definitions.items():
             body = e.inputs[0] if e.op is hold.op else e
             lines += self.unfolding.formula(
-                body, self.name(name), {other: n for other, n in self.names.items() if other is not e}
+                body, self.name(name), {o: n for o, n in self.names.items() if o is not e and o is not body}
             )
         return lines
 

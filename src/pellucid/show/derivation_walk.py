@@ -81,6 +81,7 @@ def walk_back(path: Path) -> None:
     """Go from the cost to the targets, and note a step wherever a gradient is worth a letter."""
     targets, forward = set(path.targets), set(path.order)
     reaches = reaching(path.order, targets, set())
+    held = {e.inputs[0] for e in path.order if e.op is hold.op}
     arrived: dict[Expr, list[list[Arrival]]] = {path.cost: [[Arrival(constant(1.0, path.cost.dtype), ())]]}
     for node in reversed(path.order):
         if node not in arrived or node not in reaches:
@@ -91,7 +92,8 @@ def walk_back(path: Path) -> None:
             total = added(arrivals, forward)
             incoming.append(total)
             through += tuple(e for a in arrivals for e in a.through)
-        worth = node in targets or own_name(node) is not None or not is_light(incoming[0])
+        named = own_name(node) is not None and node not in held
+        worth = node in targets or named or not is_light(incoming[0])
         if len(node.types) == 1 and worth:
             step = Raw(node, arrived[node][0], *lettered_gradient(incoming[0]))
             path.steps.append(step)

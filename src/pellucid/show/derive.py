@@ -77,10 +77,10 @@ def derive(
     walk_back(path)
     taken = taken_names(path, cost, many, names or {})
     definitions = name_all(path, taken)
-    steps = [step_of(raw, definitions, known) for known in [set[Op]()] for raw in path.steps]
-    derivation = Derivation(
-        path.cost, many, gradients, steps, definitions, path.journal, dict(definitions), None, path.targets
-    )
+    told = set[Op]()
+    steps = [step_of(raw, definitions, told) for raw in path.steps]
+    known = {**definitions, **{e.inputs[0]: name for e, name in definitions.items() if e.op is hold.op}}
+    derivation = Derivation(path.cost, many, gradients, steps, definitions, path.journal, known, None, path.targets)
     if values is not None:
         put_values(derivation, given_values([path.cost, *derivation.gradients], values, "pel.derive"))
     return derivation
@@ -106,9 +106,22 @@ def name_all(path: Path, taken: Mapping[Expr, str]) -> dict[Expr, str]:
     """Name every expression that the derivation speaks of, in the order of computation."""
     wanted = {path.cost, *(s.expr for s in path.steps), *(e for e in taken if e in set(path.order))}
     wanted |= mentioned(path, wanted)
-    order = [e for e in path.order if e in wanted and e.op is not None and e not in inner_holds(path)]
+    beside = named_beside(path, taken)
+    wanted |= beside.keys()
+    inner = inner_holds(path)
+    order = [e for e in topological([*beside, path.cost]) if e in wanted and e.op is not None and e not in inner]
     leaves = [e for e in path.order if e.op is None and not isinstance(e, Constant)]
-    return lettered(order, taken, leaves)
+    return lettered(order, {**beside, **taken}, leaves)
+
+
+def named_beside(path: Path, taken: Mapping[Expr, str]) -> dict[Expr, str]:
+    """Return what has a name and stands in gradients alone: probabilities, where the cost is made of their scores."""
+    forward, found = set(path.order), {}
+    for e in topological([s.gradient for s in path.steps], stop=forward):
+        name = taken.get(e) or own_name(e)
+        if name is not None and e.op is not None and e not in forward and not any(map(is_letter, topological([e]))):
+            found[e] = name
+    return found
 
 
 def inner_holds(path: Path) -> set[Expr]:

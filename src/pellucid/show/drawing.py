@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from pellucid.graph.expr import Expr
 from pellucid.show.canvas import FAINT, INK, PALETTE, new_figure
+from pellucid.show.given import outputs_of
 from pellucid.show.layout import Layout, Spot, arrange
 from pellucid.show.nodes import Node, nodes_of
 from pellucid.show.notes import notes_of
@@ -30,7 +30,7 @@ MEANINGS = {"input": "input", "shared": "shared variable", "constant": "constant
 
 
 def draw_graph(
-    expr: Expr | Sequence[Expr],
+    expr: Any,
     names: Mapping[Any, str] | None = None,
     title: str = "",
     limit: int = 60,
@@ -44,7 +44,7 @@ def draw_graph(
 
     Parameters
     ----------
-    expr : Expr or sequence of Expr
+    expr : Expr, sequence of Expr, or Function
         What to draw.
     names : mapping from Expr to str, optional
         Names for expressions in between.
@@ -75,7 +75,7 @@ def draw_graph(
     >>> figure.axes[0].get_title(loc="left")
     'A sum'
     """
-    outputs = [expr] if isinstance(expr, Expr) else list(expr)
+    outputs = outputs_of(expr, "draw_graph")
     nodes = nodes_of(outputs, names, limit, notes_of(outputs, sizes, values))
     layout = arrange(nodes, box_width)
     width = max(s.x + s.width / 2 for row in layout.layers for s in row)

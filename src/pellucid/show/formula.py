@@ -2,7 +2,7 @@ r"""A whole formula: what an expression is, and what each name in it stands for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pellucid.graph.errors import OptionError, UseError, near_miss
@@ -10,7 +10,9 @@ from pellucid.graph.expr import Constant, Expr
 from pellucid.graph.text import own_name, text
 from pellucid.graph.walk import topological
 from pellucid.show.letters import domain_tex, name_tex
+from pellucid.show.loop_results import Unfolding
 from pellucid.show.mathml import mathml, page
+from pellucid.show.recurrences import Latex, Line, Plain, Style, loop_result
 from pellucid.show.tex import latex
 
 Names = Mapping[Any, str]
@@ -34,24 +36,38 @@ class Formula:
         used = used_names(expr, self.names)
         self.named = {e: used[e] for e in reversed(topological([expr])) if e in used}
 
-    def definition(self, e: Expr, write: Any) -> str:
-        """Write an expression in terms of the names of the others."""
-        own = {other: name for other, name in self.named.items() if other is not e}
-        written: str = write(e, {**self.names, **own} if e.op is None else {**without(self.names, e), **own})
-        return written
-
     @property
     def letters(self) -> list[Expr]:
         """The inputs and shared variables, in the order in which the formula meets them."""
         return [e for e in topological([self.expr]) if e.op is None and not isinstance(e, Constant)]
 
+    def lines(self, style: Style, spelled: Callable[[str], str]) -> tuple[list[Line], list[tuple[Line, Expr | None]]]:
+        """Write the whole, and what each name stands for, with the expression that the line is of.
+
+        A loop is written as its recurrence, in several lines. The whole has no left side if it has no name.
+        """
+        names = {e: spelled(name) for e, name in {**self.names, **self.named}.items()}
+        roots = {e: without(names, e) if e.op is not None else names for e in (self.expr, *self.named)}
+        used = [*names.values(), *(spelled(e.name) for e in self.letters if e.name)]
+        unfolding = Unfolding(style, roots.items(), used, spelled)
+        name = None if self.expr.op is None else self.names.get(self.expr, own_name(self.expr))
+        own = spelled(name) if name else unfolding.letter("h") if loop_result(self.expr) else ""
+        whole = unfolding.formula(self.expr, own, roots[self.expr])
+        inside = whole[:-1] if whole[-1][0] == own else []
+        del whole[: len(inside)]
+        defined: list[tuple[Line, Expr | None]] = [(line, None) for line in inside]
+        for e in self.named:
+            *before, last = unfolding.formula(e, names[e], roots[e])
+            defined += [*((line, None) for line in before), (last, e)]
+        return whole, defined
+
     def __str__(self) -> str:
-        lines = [self.definition(self.expr, lambda e, names: text(e, names=names))]
-        defined = [(n, self.definition(e, lambda e, names: text(e, names=names)), e) for e, n in self.named.items()]
-        width = max((len(f"{n} = {d}") for n, d, _ in defined), default=0)
-        for place, (name, definition, e) in enumerate(defined):
-            line = f"{'where ' if place == 0 else '      '}{name} = {definition}"
-            lines.append(f"{line:{width + 6}}    {e.type}" if self.shapes else line)
+        whole, defined = self.lines(Plain(lambda e, names: text(e, names=names)), str)
+        lines = [f"{left} = {right}" if left else right for left, right in whole]
+        width = max((len(f"{left} = {right}") for (left, right), _ in defined), default=0)
+        for place, ((left, right), e) in enumerate(defined):
+            line = f"{'where ' if place == 0 else '      '}{left} = {right}"
+            lines.append(f"{line:{width + 6}}    {e.type}" if self.shapes and e is not None else line)
         if self.shapes:
             lines += [f"  {text(e)}: {e.type}" for e in self.letters]
         return "\n".join(lines)
@@ -60,21 +76,19 @@ class Formula:
 
     def latex(self) -> str:
         """Return the formula as a ``split`` block, for mathematics mode."""
+        whole, defined = self.lines(Latex(lambda e, names: latex(e, names)), name_tex)
+        shown = [f"{left} &= {right}{self.domain(e)}" for (left, right), e in defined]
+        if self.shapes:
+            shown += [rf"{name_tex(text(e))} &\in {domain_tex(e.shape, e.dtype)}" for e in self.letters]
+        if not shown and len(whole) == 1:
+            return " = ".join(filter(None, whole[0]))
+        lines = [f"{left} &= {right}" if left else f"& {right}" for left, right in whole]
+        told = [r"\text{where } & ", *shown] if shown else []
+        return "\\begin{split}\n" + " \\\\\n".join([*lines, *told]) + "\n\\end{split}"
 
-        def write(e: Expr, names: Names) -> str:
-            return latex(e, names)
-
-        main = self.definition(self.expr, write)
-        lines = [f"{name_tex(name)} &= {self.definition(e, write)}" + self.domain(e) for e, name in self.named.items()]
-        letters = [rf"{name_tex(text(e))} &\in {domain_tex(e.shape, e.dtype)}" for e in self.letters]
-        shown = lines + letters if self.shapes else lines
-        if not shown:
-            return main
-        return "\\begin{split}\n" + " \\\\\n".join([f"& {main}", r"\text{where } & ", *shown]) + "\n\\end{split}"
-
-    def domain(self, e: Expr) -> str:
+    def domain(self, e: Expr | None) -> str:
         """Write where the values of a named expression lie, if dimensions are wanted."""
-        return rf" \quad \in {domain_tex(e.shape, e.dtype)}" if self.shapes else ""
+        return rf" \quad \in {domain_tex(e.shape, e.dtype)}" if self.shapes and e is not None else ""
 
     def _repr_latex_(self) -> str:
         return rf"$\displaystyle {self.latex()}$"

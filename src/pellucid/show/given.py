@@ -11,10 +11,17 @@ from pellucid.graph.errors import InputError, ShapeError, near_miss
 from pellucid.graph.expr import Constant, Expr, Shared, agree
 from pellucid.graph.types import shape_text
 from pellucid.graph.values import fit
-from pellucid.graph.walk import topological
+from pellucid.graph.walk import listed, topological
 from pellucid.show.letters import digits_tex
 
 Values = Mapping[Any, Any]
+
+
+def outputs_of(what: Any, who: str) -> list[Expr]:
+    """Return what an expression, several, or a function compute, the new values of shared variables included."""
+    if hasattr(what, "program"):
+        return [*what.program.outputs, *what.program.updates.values()]
+    return listed(what, who)
 
 
 def given_values(outputs: Sequence[Expr], values: Values | None, who: str) -> dict[Expr, np.ndarray[Any, Any]]:

@@ -26,11 +26,33 @@ def as_text(journal: Journal) -> str:
     for number, step in enumerate(journal.steps, start=1):
         when = f"   (when {assumed(step)})" if step.rule.when else ""
         lines = families.setdefault(step.rule.family, [])
-        lines.append(f"{number:4}  {step.rule.name}: {text(step.before, 60)}  →  {text(step.after, 60)}{when}")
+        before, after = sides(step)
+        lines.append(f"{number:4}  {step.rule.name}: {before}  →  {after}{when}")
         whole = wholes.get(number - 1)
-        if whole is not None:
+        if whole is not None and text(step.before, 60) != text(step.after, 60):
             lines.append(f"      so that the whole is {text(whole, 60, {step.after: f'⟦{text(step.after, 30)}⟧'})}")
     return "\n".join("\n".join([family, *lines]) for family, lines in families.items())
+
+
+def sides(step: Step, limit: int = 60) -> tuple[str, str]:
+    """Write what stood there and what took its place: as calls of ops, if both are written alike."""
+    before, after = text(step.before, limit), text(step.after, limit)
+    return (before, after) if before != after else (call(step.before), call(step.after))
+
+
+def sides_html(step: Step) -> tuple[str, str]:
+    """Write the same as formulas in HTML."""
+    alike = text(step.before, 60) == text(step.after, 60)
+    before, after = (
+        f"<code>{escape(call(e))}</code>" if alike else mathml(latex(e, limit=40), "inline")
+        for e in (step.before, step.after)
+    )
+    return before, after
+
+
+def call(e: Expr) -> str:
+    """Write an op on its operands by its name."""
+    return f"{e.op.name}({', '.join(text(i, 30) for i in e.inputs)})" if e.op is not None else text(e)
 
 
 def assumed(step: Step) -> str:
@@ -93,7 +115,8 @@ def as_html(journal: Journal) -> str:
     """Write a journal as a table."""
     rows = ["<tr><th></th><th>phase</th><th>rule</th><th>before</th><th>after</th><th>assumes</th></tr>"]
     for number, step in enumerate(journal.steps, start=1):
-        sides = [mathml(latex(e, limit=40), "inline") for e in (step.before, step.after)]
         told = [str(number), escape(step.rule.family), escape(step.rule.name.replace("_", " "))]
-        rows.append("<tr>" + "".join(f"<td>{c}</td>" for c in [*told, *sides, escape(assumed(step))]) + "</tr>")
+        rows.append(
+            "<tr>" + "".join(f"<td>{c}</td>" for c in [*told, *sides_html(step), escape(assumed(step))]) + "</tr>"
+        )
     return "<table>" + "\n".join(rows) + "</table>"

@@ -14,13 +14,10 @@ from pellucid.graph.body import Body
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Constant, Expr, Shared
 from pellucid.graph.rewrite import Journal, Step
-from pellucid.graph.text import text
 from pellucid.graph.types import is_float
 from pellucid.graph.walk import topological
 from pellucid.show.given import figure, given_values
-from pellucid.show.journal import assumed, bindings_of
-from pellucid.show.mathml import mathml
-from pellucid.show.tex import latex
+from pellucid.show.journal import assumed, bindings_of, sides, sides_html
 
 TOLERANCE = {2: 1e-2, 4: 1e-5, 8: 1e-12}
 """How far two sides may differ by rounding, of the largest element, for so many bytes."""
@@ -99,8 +96,7 @@ class JournalCheck:
                 [
                     str(number),
                     f"{row.step.rule.family}/{row.step.rule.name}",
-                    text(row.step.before, 30),
-                    text(row.step.after, 30),
+                    *sides(row.step, 30),
                     *("" if n is None else figure(n, 2) for n in numbers),
                     row.verdict,
                 ]
@@ -123,7 +119,7 @@ class JournalCheck:
         parts = ["<tr>" + "".join(f"<th>{escape(c)}</th>" for c in head) + "</tr>"]
         for row, cells in zip(self.rows, rows, strict=True):
             shown = [escape(c) for c in cells]
-            shown[2], shown[3] = (mathml(latex(e, limit=40), "inline") for e in (row.step.before, row.step.after))
+            shown[2], shown[3] = sides_html(row.step)
             kind = "" if row.agrees and not row.broken else ' class="wrong"'
             parts.append(f"<tr{kind}>" + "".join(f"<td>{c}</td>" for c in shown) + "</tr>")
         return "<table>" + "\n".join(parts) + "</table>"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from pellucid.graph.expr import Expr
+from pellucid.show.given import outputs_of
 from pellucid.show.nodes import Node, nodes_of
 from pellucid.show.notes import notes_of
 
@@ -25,19 +25,28 @@ STYLES = {
 }
 
 
+class Mermaid(str):
+    """A flowchart as text, which notebooks that know Mermaid draw."""
+
+    __slots__ = ()
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/vnd.mermaid": str(self), "text/plain": str(self)}
+
+
 def mermaid(
-    expr: Expr | Sequence[Expr],
+    expr: Any,
     names: Mapping[Any, str] | None = None,
     limit: int = 200,
     *,
     sizes: Mapping[str, int] | None = None,
     values: Mapping[Any, Any] | None = None,
-) -> str:
+) -> Mermaid:
     """Write a graph as a Mermaid flowchart: one box for every expression, with its dtype and shape.
 
     Parameters
     ----------
-    expr : Expr or sequence of Expr
+    expr : Expr, sequence of Expr, or Function
         What to draw, down to inputs, shared variables and constants.
     names : mapping from Expr to str, optional
         Names for expressions in between.
@@ -51,7 +60,7 @@ def mermaid(
     Returns
     -------
     str
-        For a Markdown block of the language ``mermaid``.
+        For a Markdown block of the language ``mermaid``, or ``mo.mermaid`` in marimo; JupyterLab draws it by itself.
 
     Raises
     ------
@@ -72,7 +81,7 @@ def mermaid(
         classDef constant fill:#eeeeee,stroke:#999999
         classDef result fill:#d2ebe2,stroke:#009E73
     """
-    outputs = [expr] if isinstance(expr, Expr) else list(expr)
+    outputs = outputs_of(expr, "mermaid")
     nodes = nodes_of(outputs, names, limit, notes_of(outputs, sizes, values))
     ids = {node: f"n{number}" for number, node in enumerate(nodes)}
     lines = ["flowchart TD"]
@@ -81,7 +90,7 @@ def mermaid(
         lines += [f"    {ids[parent]} --> {ids[node]}" for parent in node.parents]
     used = {node.kind for node in nodes}
     lines += [f"    classDef {kind} {style}" for kind, style in STYLES.items() if kind in used]
-    return "\n".join(lines)
+    return Mermaid("\n".join(lines))
 
 
 def label(node: Node) -> str:

@@ -1,14 +1,16 @@
-"""An expression as a notebook shows it: its formula, and the tree below it to be unfolded."""
+"""Expressions and functions as a notebook shows them: formulas, and what is below them to be unfolded."""
 
 from __future__ import annotations
 
 from html import escape
+from typing import Any
 
 from pellucid.graph.expr import Expr
 from pellucid.graph.text import text
 from pellucid.graph.walk import topological
+from pellucid.show.letters import name_tex
 from pellucid.show.mathml import mathml
-from pellucid.show.tex import notebook
+from pellucid.show.tex import latex, notebook
 from pellucid.show.tree import tree
 
 LARGEST_FORMULA = 400
@@ -41,3 +43,34 @@ def expression_html(expr: Expr) -> str:
     if expr.op is None:
         return f"<div>{formula}{told}</div>"
     return f"<div>{formula}<details><summary>{told}</summary>{tree(expr)._repr_html_()}</details></div>"
+
+
+def function_html(function: Any) -> str:
+    r"""Write a function in HTML: what it is given, what it returns, and its updates as :math:`w \leftarrow f(w)`.
+
+    Parameters
+    ----------
+    function : Function
+        What to show.
+
+    Returns
+    -------
+    str
+        A line of text, and formulas in MathML; text where the graph is large.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> w = pel.shared(1.0, "w")
+    >>> page = function_html(pel.function([], w, updates={w: 2 * w}))
+    >>> "function of ()" in page, "<math" in page, "&#x02190;" in page
+    (True, True, True)
+    """
+    head, *told = str(function).splitlines()
+    program = function.program
+    if len(topological([*program.outputs, *program.updates.values()])) > LARGEST_FORMULA:
+        return f"<pre>{escape(str(function))}</pre>"
+    lines = [rf"\text{{returns }} & {latex(e)}" for e in program.outputs]
+    lines += [rf"{name_tex(text(s))} &\leftarrow {latex(e)}" for s, e in program.updates.items()]
+    formulas = "\\begin{split}\n" + " \\\\\n".join(lines) + "\n\\end{split}"
+    return f"<div><code>{escape(head)}</code>{mathml(formulas) if told else ''}</div>"

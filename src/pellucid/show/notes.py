@@ -40,7 +40,7 @@ def notes_of(outputs: Sequence[Expr], sizes: Mapping[str, int] | None, values: M
     if sizes is not None:
         check_names(sizes, outputs)
         for row in rows(outputs, sizes, {}):
-            notes.setdefault(row.expr, []).append(f"{row.operations:,} operations")
+            notes.setdefault(row.expr, []).append(f"{row.operations:,} operation{'s' * (row.operations != 1)}")
     if values is not None:
         given: dict[Expr, Any] = dict(given_values(outputs, values, "values"))
         found = dict(given)

@@ -11,7 +11,7 @@ import numpy as np
 from pellucid.graph.expr import Constant, Expr, Input, Shared
 from pellucid.graph.pattern import Pattern
 from pellucid.graph.record import Op
-from pellucid.graph.text import ADD, ATOM, Piece, fill, label_of, operands_of, own_name, render
+from pellucid.graph.text import ADD, ATOM, Piece, checked, fill, label_of, operands_of, own_name, render
 from pellucid.graph.walk import topological
 from pellucid.show.letters import array_tex, dimensions_tex, escaped, name_tex
 from pellucid.show.loop_results import Unfolding
@@ -187,7 +187,7 @@ def latex(expr: Any, names: Names | None = None, limit: int = 300, shapes: bool 
     \frac{\tanh(X W_{1} + b_{1})^{2}}{2}
     """
     known = InTex(names or {})
-    return render(expr, LatexNotation(known, limit, shapes), sys.maxsize, known)
+    return render(checked(expr, "latex"), LatexNotation(known, limit, shapes), sys.maxsize, known)
 
 
 def latex_definitions(named: Mapping[str, Any] | Sequence[tuple[str, Any]], limit: int = 300) -> str:

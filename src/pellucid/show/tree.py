@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from pellucid.graph.expr import Expr
 from pellucid.graph.text import text
 from pellucid.graph.walk import topological
+from pellucid.show.given import outputs_of
 from pellucid.show.nodes import is_number, op_label, type_text
 from pellucid.show.notes import notes_of
 
@@ -93,7 +94,7 @@ class Tree:
 
 
 def tree(
-    expr: Expr | Sequence[Expr],
+    expr: Any,
     *,
     sizes: Mapping[str, int] | None = None,
     values: Mapping[Any, Any] | None = None,
@@ -104,7 +105,7 @@ def tree(
 
     Parameters
     ----------
-    expr : Expr or sequence of Expr
+    expr : Expr, sequence of Expr, or Function
         What to show.
     sizes : mapping from str to int, optional
         The sizes that names stand for, such as ``{"n": 128}``; with them, each line tells its arithmetic operations.
@@ -135,7 +136,7 @@ def tree(
        ├─ x  float32 (2,)  = [1 1]
        └─ W  float32 (2,)  = [0.2 0.7]
     """
-    outputs = [expr] if isinstance(expr, Expr) else list(expr)
+    outputs = outputs_of(expr, "tree")
     notes = notes_of(outputs, sizes, values)
     order = topological(outputs)
     uses = Counter(i for e in order for i in e.inputs)

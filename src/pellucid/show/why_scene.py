@@ -69,8 +69,8 @@ class Scene:
 
     def new_letter(self, expr: Expr) -> str:
         """Give an expression a letter that stands for nothing yet."""
-        leaves = {e.name for e in self.written if e.op is None}
-        taken, letter = {*self.names.values(), *self.letters.values(), *leaves}, letter_of(expr)
+        standing = {e.name if e.op is None else own_name(e) for e in self.written}
+        taken, letter = {*self.names.values(), *self.letters.values(), *standing}, letter_of(expr)
         candidates = (f"{letter}{number or ''}" for number in itertools.count())
         self.letters[expr] = next(name for name in candidates if name not in taken)
         return self.letters[expr]

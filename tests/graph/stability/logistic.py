@@ -114,7 +114,7 @@ MOVED = [
     case(f"-(t * log({p}) + (1 - t) * log(1 - {p}))", "t * softplus(-x) + (1 - t) * softplus(x)",
          x=FAR, given={"t": LABEL})
     for p in ("expand_dims(sigmoid(x), -1)[..., 0]", "expand_dims(sigmoid(expand_dims(x, -1))[..., 0], 0).T[..., 0]",
-              "sigmoid(x).reshape(1, -1)[0]", "sigmoid(x).reshape(-1, 1).T.reshape(-1)")
+              "sigmoid(x).reshape((1, -1))[0]", "sigmoid(x).reshape((-1, 1)).T.reshape((-1,))")
 ] + [
     case("-t * log(sigmoid(x)) - (1 - t) * log1p(-sigmoid(x))", "t * softplus(-x) + (1 - t) * softplus(x)",
          x=FAR, given={"t": LABEL}),
