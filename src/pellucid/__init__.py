@@ -62,6 +62,7 @@ _HOMES = {
     "pellucid.interop.onnx.errors": ["OnnxError"],
     "pellucid.interop.onnx.exporting": ["to_onnx"],
     "pellucid.model.errors": ["ModelError", "TrainingWarning"],
+    "pellucid.model.saving": ["load_model"],
     "pellucid.model.sequential": ["Sequential"],
     "pellucid.run.build": ["function"],
     "pellucid.run.check": ["check_op"],

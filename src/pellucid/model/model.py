@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from pellucid.model.fit import Part, Plan, split, train
 from pellucid.model.history import History
 from pellucid.model.objective import Goal, Objective, make_goal
 from pellucid.model.progress import written
+from pellucid.model.saving import save_model
 from pellucid.model.summary import table
 from pellucid.nn.layers import Layer
 from pellucid.nn.randomness import as_seed, next_seed
@@ -41,6 +42,9 @@ class Model(Layer):
     history : History or None
         What the last `fit` measured.
     """
+
+    unsaved: ClassVar[Mapping[str, Callable[[], Any]]] = {"_objectives": dict, "_predictors": dict}
+    """What a file leaves out, for it was compiled, and what it begins as when the model is loaded."""
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(name)
@@ -329,3 +333,21 @@ class Model(Layer):
         """
         self.checked_stages()
         super().set_weights(weights)
+
+    def save(self, path: Any) -> None:
+        """Save the model in one file, from which `pellucid.load_model` makes it again.
+
+        The file holds the graph, all values, the layers with their settings and names, what the model was compiled for,
+        what the optimizer remembers, the states of random streams, and the history. It holds no code.
+
+        Parameters
+        ----------
+        path : str or path
+            Such as ``"cats.pel"``. The file is a safetensors file; an older one is replaced once the new one is whole.
+
+        Raises
+        ------
+        StorageError
+            For what cannot be written, such as an op that is not registered. No file is written then.
+        """
+        save_model(self, path)

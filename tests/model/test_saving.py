@@ -1,0 +1,185 @@
+"""A model in a file: it predicts and trains with the same bits, and nothing damaged is taken for one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import pellucid as pel
+from pellucid import nn
+from pellucid.saving import container
+
+Data = tuple[np.ndarray, np.ndarray]
+Make = Callable[..., pel.Sequential]
+
+
+def same_bits(a: Any, b: Any) -> bool:
+    """Tell whether two models have the same parameters and the same memory of them, bit by bit."""
+    pairs = zip([*a.parameters, *a.goal.optimizer.state], [*b.parameters, *b.goal.optimizer.state], strict=True)
+    return all(p.name == q.name and p.get_value().tobytes() == q.get_value().tobytes() for p, q in pairs)
+
+
+KINDS: dict[str, tuple[tuple[int, ...], list[Callable[[], Any]]]] = {
+    "dense": (
+        (6,),
+        [
+            lambda: nn.Dense(4, "relu", kernel_regularizer=nn.regularizers.L2(0.01), name="hidden"),
+            lambda: nn.Dropout(0.5),
+            lambda: nn.BatchNormalization(),
+        ],
+    ),
+    "convolutional": ((6, 6, 1), [lambda: nn.Conv2D(2, 3), lambda: nn.MaxPooling2D(2), nn.Flatten]),
+    "recurrent": ((4, 3), [lambda: nn.LSTM(2, return_sequences=True), lambda: nn.Bidirectional(nn.GRU(2))]),
+    "nested": ((6,), [lambda: pel.Sequential([nn.Dense(3, "tanh"), nn.GaussianNoise(0.1)]), lambda: nn.Dense(3)]),
+}
+
+
+@pytest.mark.parametrize("kind", ["dense", *(pytest.param(k, marks=pytest.mark.slow) for k in KINDS if k != "dense")])
+def test_a_loaded_model_predicts_and_trains_with_the_same_bits(kind: str, tmp_path: Path) -> None:
+    shape, makers = KINDS[kind]
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(24, *shape)).astype("float32"), rng.integers(0, 2, 24)
+    model = pel.Sequential([nn.Input(shape), *(make() for make in makers), nn.Dense(2, "softmax")], name=kind)
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.fit(x, y, batch_size=8, epochs=2, seed=1, verbose=0)
+
+    model.save(tmp_path / "model.pel")
+    again = pel.load_model(tmp_path / "model.pel")
+    assert type(again) is pel.Sequential
+    assert again.name == kind
+    assert [repr(layer) for layer in again.layers] == [repr(layer) for layer in model.layers]
+    assert again.history.history == model.history.history
+    assert str(again.outputs) == str(model.outputs)
+    assert again.predict(x).tobytes() == model.predict(x).tobytes()
+    assert again.evaluate(x, y) == model.evaluate(x, y)
+    assert same_bits(again, model)
+    before = model.get_weights()
+    after = [m.fit(x, y, batch_size=8, epochs=2, seed=2, verbose=0).history for m in (model, again)]
+    assert after[0] == after[1]
+    assert same_bits(again, model)
+    assert any((a != b).any() for a, b in zip(before, model.get_weights(), strict=True))
+
+
+def test_it_is_shown_as_before(make: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = make(dropout=0.2)
+    model.save(tmp_path / "model.pel")
+    again = pel.load_model(tmp_path / "model.pel")
+    for shown in (model, again):
+        shown.summary()
+    told = capsys.readouterr().out
+    assert told[: len(told) // 2] == told[len(told) // 2 :]
+    assert repr(again.goal.optimizer) == repr(model.goal.optimizer)
+
+
+def test_in_another_process_it_goes_on_with_the_same_bits(make: Make, data: Data, tmp_path: Path) -> None:
+    x, y = data
+    model = make(dropout=0.5, optimizer="adam")
+    model.fit(x, y, epochs=1, seed=1, verbose=0)
+    model.save(tmp_path / "model.pel")
+    np.savez(tmp_path / "data.npz", x=x, y=y)
+    program = (
+        "import numpy as np, pellucid as pel; d = np.load('data.npz'); m = pel.load_model('model.pel');"
+        "m.fit(d['x'], d['y'], epochs=2, seed=5, verbose=0); m.save('after.pel')"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=tmp_path)
+    model.fit(x, y, epochs=2, seed=5, verbose=0)
+    assert same_bits(pel.load_model(tmp_path / "after.pel"), model)
+
+
+class Scale(nn.Layer):
+    """A layer of one's own."""
+
+    def build(self, x: Any) -> None:
+        self.factor = self.parameter("factor", x.shape[-1:], np.ones, x)
+
+    def call(self, x: Any) -> Any:
+        return self.factor * x
+
+
+def off(y_true: Any, y_pred: Any) -> Any:
+    """A loss of one's own."""
+    return ((y_true - y_pred) ** 4).mean(axis=-1)
+
+
+def test_without_ones_own_code_it_predicts_and_says_what_it_lacks(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(8, 2)).astype("float32")
+    model = pel.Sequential([nn.Input((2,)), Scale(name="scale"), nn.Lambda(lambda e: e * 3, name="three"), nn.Dense(1)])
+    model.compile("sgd", off)
+    model.fit(x, x[:, :1], verbose=0)
+    path = tmp_path / "model.pel"
+    model.save(path)
+
+    bare = pel.load_model(path)
+    assert bare.predict(x).tobytes() == model.predict(x).tobytes()
+    bare.summary()
+    with pytest.raises(pel.StorageError, match=r"off is code of your own.*custom_objects=\{'off': off\}"):
+        bare.fit(x, x[:, :1], verbose=0)
+    with pytest.raises(pel.StorageError, match="Scale is code of your own"):
+        bare(pel.matrix("x", ("n", 2)))
+    bare.compile("sgd", "mse")
+    bare.fit(x, x[:, :1], verbose=0)
+
+    whole = pel.load_model(path, custom_objects={"off": off, "Scale": Scale})
+    assert type(whole.layers[0]) is Scale
+    for m in (model, whole):
+        m.fit(x, x[:, :1], seed=3, verbose=0)
+    assert same_bits(model, whole)
+
+
+def test_a_model_that_is_not_built_or_compiled_comes_back_so(tmp_path: Path) -> None:
+    pel.Sequential([nn.Dense(2)]).save(tmp_path / "bare.pel")
+    again = pel.load_model(tmp_path / "bare.pel")
+    with pytest.raises(pel.ModelError, match="is not built"):
+        again.get_weights()
+    with pytest.raises(pel.ModelError, match="is not compiled"):
+        again.fit(np.ones((2, 2)), np.ones(2))
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a small model."""
+    path = tmp_path_factory.mktemp("models") / "model.pel"
+    model = pel.Sequential([nn.Input((2,)), nn.Dense(3, "tanh"), nn.Dropout(0.5), nn.Dense(1)])
+    model.compile("adam", "mse")
+    model.save(path)
+    return path
+
+
+@settings(
+    max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.data())
+def test_flipped_or_cut_it_is_refused(saved: Path, data: Any) -> None:
+    content, other = bytearray(saved.read_bytes()), saved.with_name("damaged.pel")
+    place = data.draw(st.integers(0, len(content) - 1))
+    if data.draw(st.booleans()):
+        del content[place:]
+    else:
+        content[place] ^= data.draw(st.integers(1, 255))
+    other.write_bytes(content)
+    with pytest.raises(pel.StorageError, match=r"damaged.pel is not read: it"):
+        pel.load_model(other)
+
+
+def test_what_is_no_model_is_refused(saved: Path, tmp_path: Path) -> None:
+    pel.save(tmp_path / "e.pel", pel.vector("x"))
+    with pytest.raises(pel.StorageError, match=r"holds expressions. Received: a call for a model; pel.load reads it"):
+        pel.load_model(tmp_path / "e.pel")
+    data, arrays = container.read(saved, "a model")
+    for changes, message in (
+        ({"model": 3}, "Expected a model. Received: int"),
+        ({"model": {"object": 1}}, "Expected a model. Received: "),
+        ({"objects": [{"class": "os:system", "state": {}}]}, "pellucid has no class 'os:system'"),
+        ({"graph": None}, "Expected a graph as data"),
+    ):
+        container.write(tmp_path / "wrong.pel", "a model", {**data, "checksum": container.NOTHING, **changes}, arrays)
+        with pytest.raises(pel.StorageError, match=f"wrong.pel is not read: {message}"):
+            pel.load_model(tmp_path / "wrong.pel")
