@@ -61,6 +61,7 @@ _HOMES = {
     "pellucid.model.explain": ["explain"],
     "pellucid.interop.onnx.errors": ["OnnxError"],
     "pellucid.interop.onnx.exporting": ["to_onnx"],
+    "pellucid.model.peel": ["from_toml", "peel"],
     "pellucid.model.errors": ["ModelError", "TrainingWarning"],
     "pellucid.model.saving": ["load_model"],
     "pellucid.model.sequential": ["Sequential"],

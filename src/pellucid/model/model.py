@@ -41,6 +41,8 @@ class Model(Layer):
         The input and what becomes of it, while training; `pellucid.inference` makes it what it is afterwards.
     history : History or None
         What the last `fit` measured.
+    training : dict
+        Arguments for `fit`, of a model that was read by `pellucid.from_toml`.
     """
 
     unsaved: ClassVar[Mapping[str, Callable[[], Any]]] = {"_objectives": dict, "_predictors": dict}
@@ -51,6 +53,7 @@ class Model(Layer):
         self.layers: list[Layer] = []
         self.stages: list[Expr] = []
         self.history: History | None = None
+        self.training: dict[str, Any] = {}
         self._goal: Goal | None = None
         self._objectives: dict[Any, Objective] = {}
         self._predictors: dict[Any, Function] = {}
@@ -317,6 +320,12 @@ class Model(Layer):
         from pellucid.model.explain import explain
 
         return explain(self)
+
+    def peel(self, level: str | int, x: Any = None, y: Any = None, **options: Any) -> str:
+        """Return the same network as a program of another level; see `pellucid.peel`, which takes the same."""
+        from pellucid.model.peel import peel
+
+        return peel(self, level, x, y, **options)
 
     def get_weights(self) -> list[Array]:
         """Return copies of the values of all parameters, in order."""

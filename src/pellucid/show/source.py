@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ from pellucid.graph.walk import topological
 from pellucid.show.code import Names, Writer
 from pellucid.show.extract import Extract
 from pellucid.show.literals import array_source
+
+MOST_AT_ONCE = 4
+"""So many variables are replaced in one line."""
 
 
 def source(what: Any, *args: Any, after: int | Sequence[int] = 0, **kwargs: Any) -> str:
@@ -114,9 +118,7 @@ class Script:
         state = {s: self.writer.leaf(s, s.name or "w") for s in shared}
         body = self.body(state)
         run = [] if values is None else self.main(parameters, values, points)
-        first = [
-            f"{name} = {array_source(np.asarray(s.get_value()), self.extract.imports)}" for s, name in state.items()
-        ]
+        first = [self.assignment(name, s.get_value()) for s, name in state.items()]
         blocks = [
             [*self.extract.imports, *self.blank(first), *first],
             *[[part] for part in self.writer.constants],
@@ -142,8 +144,9 @@ class Script:
             wanted.setdefault(self.outputs[0], self.outputs[0].name or "result")
         results = self.writer.write([*self.outputs, *self.updates.values()], wanted)
         outputs, new = results[: len(self.outputs)], results[len(self.outputs) :]
-        changed = ", ".join(state[s] for s in self.updates)
-        lines = [f"global {changed}"] if changed else []
+        targets = [state[s] for s in self.updates]
+        changed = ", ".join(targets)
+        lines = [f"global {line.rstrip(',')}" for line in wrap(changed, 100)]
         lines += self.writer.lines
         returned = self.returned(outputs) if outputs else "None"
         if changed and outputs and returned not in self.names.taken - set(state.values()):
@@ -151,7 +154,11 @@ class Script:
             kept = self.names.fresh("result")
             lines.append(f"{kept} = {returned}")
             returned = kept
-        lines += [f"{changed} = {', '.join(new)}"] if changed else []
+        apart = len(new) > MOST_AT_ONCE and len(set(new)) == len(new) and not set(new) & set(state.values())
+        if apart and all(name.isidentifier() for name in new):
+            lines += [f"{target} = {name}" for target, name in zip(targets, new, strict=True)]
+        elif changed:
+            lines.append(f"{changed} = {', '.join(new)}")
         return lines + ([f"return {returned}"] if outputs else [])
 
     def returned(self, outputs: list[str]) -> str:
