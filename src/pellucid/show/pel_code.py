@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
+from pellucid.graph import FUNCTIONS
 from pellucid.graph.body import Body
 from pellucid.graph.errors import PellucidError, UseError
-from pellucid.graph.expr import Constant, Expr
+from pellucid.graph.expr import Constant, Expr, constant
 from pellucid.graph.record import OUTPUT, Op
 from pellucid.graph.text import PythonNotation, render
 from pellucid.show.code import PLACES, Names, Substitution, Writer
@@ -164,8 +166,7 @@ def setting(value: Any) -> ast.expr:
 
 def gives(form: ast.expr, node: Expr, given: Mapping[str, Any]) -> bool:
     """Tell whether code, run on what its places stand for, gives an expression again."""
-    import pellucid as pel
-
+    pel = SimpleNamespace(**FUNCTIONS, constant=constant)
     try:
         code = compile(ast.fix_missing_locations(ast.Expression(form)), "form", "eval")
         made = eval(code, {"pel": pel, "np": np, **given})
