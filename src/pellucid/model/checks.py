@@ -122,13 +122,20 @@ def targets(value: Any, output: Expr, loss: Callable[..., Any], name: str) -> Ar
     array = as_data(value, name)
     dtype = target_dtype(array, output)
     array = finite(narrowed(array, dtype, name), name)
-    kind = loss.func if isinstance(loss, functools.partial) else loss
+    kind = formula(loss)
     check = RANGES.get(kind)
     if kind in COLUMNS:
         check_columns(array, output, getattr(kind, "__name__", "the loss"), name)
     if check is not None:
         check(array, output, getattr(kind, "__name__", "the loss"), name)
     return array
+
+
+def formula(loss: Any) -> Any:
+    """Return the function that a loss computes, of a loss that is one with settings."""
+    if isinstance(loss, losses.Loss):
+        return type(loss).function or loss
+    return loss.func if isinstance(loss, functools.partial) else loss
 
 
 def target_dtype(array: Array, output: Expr) -> np.dtype[Any]:

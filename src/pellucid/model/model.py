@@ -290,9 +290,15 @@ class Model(Layer):
         return Part(self._objectives[key].walk(x, y, training), x, y)
 
     def loss_to_lint(self) -> Expr:
-        """Return the training loss as an expression of the model's input and targets ``y``, for `pellucid.lint`."""
-        [x], [output], goal = self.inputs, self.outputs, self.goal
-        takes_labels = checks.RANGES.get(goal.loss) is checks.check_labels
+        """Return the training loss as an expression of the model's input and targets ``y``, for `pellucid.lint`.
+
+        Of a model that is not compiled, its predictions.
+        """
+        [x], [output] = self.inputs, self.outputs
+        if self._goal is None:
+            return output
+        goal = self._goal
+        takes_labels = checks.RANGES.get(checks.formula(goal.loss)) is checks.check_labels
         shape, dtype = ((), "int32") if takes_labels else (output.shape[1:], output.dtype)
         losses = as_expr(goal.loss(Input("y", (x.shape[0], *shape), dtype), output))
         loss: Expr = losses.mean() + self.regularization()

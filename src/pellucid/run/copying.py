@@ -15,11 +15,11 @@ from pellucid.run.program import Program, only_read
 def swapped(program: Program, swap: Mapping[Any, Any]) -> Program:
     """Return a program with other shared variables in the place of some, in the same order."""
     check_swap(program, swap)
-    results = replace_all(program.results, swap)
-    outputs, new = results[: len(program.outputs)], results[len(program.outputs) :]
+    results, count = replace_all([*program.results, *program.written], swap), len(program.outputs)
+    outputs, new, written = results[:count], results[count : len(results) - count], results[len(results) - count :]
     updates = dict(zip([swap.get(s, s) for s in program.updates], new, strict=True))
     read = [swap.get(e, e) for e in program.read]
-    return replace(program, outputs=outputs, updates=updates, read=read)
+    return replace(program, outputs=outputs, written=written, updates=updates, read=read)
 
 
 def without_updates(program: Program) -> Program:

@@ -31,6 +31,8 @@ class Program:
         What is given at every call.
     outputs : list of Expr
         What is returned.
+    written : list of Expr
+        The same, as it was before it was rewritten.
     updates : dict from Shared to Expr
         What takes the place of each shared variable's value after a call.
     read : list of Shared or Constant
@@ -43,6 +45,7 @@ class Program:
 
     inputs: list[Input]
     outputs: list[Expr]
+    written: list[Expr] = field(repr=False)
     updates: dict[Shared, Expr]
     read: list[Shared | Constant]
     journal: Journal = field(repr=False)
@@ -119,12 +122,12 @@ def make_program(
             new_values[node] = node.default_update
             everything.append(node.default_update)
     check_inputs(listed, everything, unused)
-    journal = Journal()
+    journal, written = Journal(), everything[: len(outputs)]
     if rewrite is not False:
         families = None if rewrite is True else rewrite
         everything = narrow(simplify_all(release(everything), journal=journal, families=families))
     final = dict(zip(new_values, everything[len(outputs) :], strict=True))
-    return Program(listed, everything[: len(outputs)], final, only_read(everything, final), journal, donate)
+    return Program(listed, everything[: len(outputs)], written, final, only_read(everything, final), journal, donate)
 
 
 def only_read(results: Sequence[Expr], written: Mapping[Shared, Expr]) -> list[Shared | Constant]:

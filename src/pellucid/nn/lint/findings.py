@@ -11,6 +11,24 @@ from pellucid.graph.expr import Expr
 from pellucid.graph.places import place_text
 from pellucid.graph.text import text
 
+DEPTH = 5
+"""How deep an expression is written in which something is found."""
+
+
+def near(e: Expr) -> str:
+    """Write an expression with an ellipsis in the place of what lies deep inside of it.
+
+    Examples
+    --------
+    >>> near(pel.exp(pel.exp(pel.exp(pel.exp(pel.exp(pel.exp(pel.exp(pel.scalar("x")))))))))
+    'exp(exp(exp(exp(exp(…)))))'
+    """
+    seen, level = {e}, [e]
+    for _ in range(DEPTH):
+        level = [i for i in dict.fromkeys(i for outer in level for i in outer.inputs) if i not in seen]
+        seen.update(level)
+    return text(e, 60, {inner: "…" for inner in level if inner.op is not None})
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -38,7 +56,7 @@ class Finding:
         return place_text(self.where.origin) if self.where.origin else ""
 
     def __str__(self) -> str:
-        lines = [f"{self.name}: {self.what}", f"  in  {text(self.where, 60)}"]
+        lines = [f"{self.name}: {self.what}", f"  in  {near(self.where)}"]
         lines += [f"  at  {self.place}"] if self.place else []
         return "\n".join([*lines, f"  why {self.why}", f"  fix {self.fix}"])
 
@@ -69,7 +87,7 @@ class Findings(Sequence[Finding]):
 
     def _repr_html_(self) -> str:
         cells = [
-            f"<tr><td><b>{escape(f.name)}</b></td><td>{escape(f.what)}<br><code>{escape(text(f.where, 60))}</code>"
+            f"<tr><td><b>{escape(f.name)}</b></td><td>{escape(f.what)}<br><code>{escape(near(f.where))}</code>"
             f"<br><small>{escape(f.place)}</small></td><td>{escape(f.why)}</td><td>{escape(f.fix)}</td></tr>"
             for f in self.found
         ]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from pellucid.graph.expr import Constant, Expr, Shared
 from pellucid.graph.walk import topological
@@ -16,6 +18,10 @@ TRANSPARENT = frozenset(
 
 LINEAR = TRANSPARENT | {"dropout", "transpose", "slice"}
 """Ops that leave a chain linear, beside products with parameters and sums."""
+
+
+Array = np.ndarray[Any, Any]
+Values = Mapping[Expr, Array]
 
 
 class Crossentropy(NamedTuple):
@@ -40,10 +46,10 @@ class Crossentropy(NamedTuple):
 
 
 class Graph:
-    """A loss or prediction, as the checks see it."""
+    """A loss or prediction, as the checks see it, with what is known of the values of inputs."""
 
-    def __init__(self, outputs: Sequence[Expr]) -> None:
-        self.outputs = list(outputs)
+    def __init__(self, outputs: Sequence[Expr], values: Values | None = None) -> None:
+        self.outputs, self.values = list(outputs), dict(values or {})
         self.order = topological(outputs)
         self.users: dict[Expr, list[Expr]] = {}
         for e in self.order:
@@ -53,6 +59,17 @@ class Graph:
     def ops(self, *names: str) -> Iterator[Expr]:
         """Return the expressions of some ops."""
         return (e for e in self.order if is_op(e, *names))
+
+    def only_for(self, e: Expr, user: Expr) -> bool:
+        """Tell whether an expression is used for another alone, in whatever form."""
+        waiting, reached = [e], False
+        while waiting:
+            for u in self.users.get(waiting.pop(), []):
+                if u is not user and not (u.op is not None and u.op.name in LINEAR):
+                    return False
+                reached = reached or u is user
+                waiting += [] if u is user else [u]
+        return reached
 
     @cached_property
     def learned(self) -> set[Expr]:
@@ -85,7 +102,7 @@ class Graph:
             if not is_op(product, "multiply"):
                 continue
             [labels] = [i for i in product.inputs if i is not log] or [log]
-            if labels in self.learned or isinstance(labels, Constant) or is_complement(p):
+            if labels in self.learned or not labels.ndim or isinstance(labels, Constant) or is_complement(p):
                 continue
             if any(is_complement(probabilities(o.inputs[0]), p) for o in self.ops("log") if o in self.learned):
                 yield Crossentropy("binary", log, p, labels)
@@ -159,23 +176,31 @@ def is_probability(e: Expr) -> bool:
 
 def is_share(e: Expr) -> bool:
     """Tell whether a quotient divides something by its own sum."""
-    part, whole = e.inputs
-    return is_op(through(whole), "sum") and through(through(whole).inputs[0]) is through(part)
+    part, whole = e.inputs[0], through(e.inputs[1])
+    if is_op(whole, "add"):
+        return any(through(i) is through(part) for i in whole.inputs)
+    return is_op(whole, "sum") and through(whole.inputs[0]) is through(part)
 
 
-def before_linear(e: Expr) -> Expr | None:
-    """Return the product with a parameter that an expression is, if only sums and changes of form stand before it."""
-    while e.op is not None:
-        name = e.op.name
-        if name == "matmul":
-            return e if isinstance(through(e.inputs[1]), Shared) else None
-        if name == "add":
+def kernel(e: Expr) -> Shared | None:
+    """Return the matrix of parameters that a product is with, as that of a Dense is, or None for anything else."""
+    matrix = through(e.inputs[1]) if is_op(e, "matmul") else None
+    return matrix if isinstance(matrix, Shared) and matrix.ndim == 2 else None
+
+
+def linear_chain(e: Expr) -> list[Expr]:
+    """Return what leads back from an expression to a product with a matrix of parameters, the product last.
+
+    Only sums with parameters and changes of form stand in between; it is empty where there is no such product.
+    """
+    chain = [e]
+    while e.op is not None and kernel(e) is None:
+        if is_op(e, "add"):
             others = [i for i in e.inputs if not isinstance(through(i), (Shared, Constant))]
-            if len(others) != 1:
-                return None
-            e = others[0]
-        elif name in LINEAR:
-            e = e.inputs[0]
         else:
-            return None
-    return None
+            others = [e.inputs[0]] if e.op.name in LINEAR else []
+        if len(others) != 1:
+            return []
+        [e] = others
+        chain.append(e)
+    return chain if e.op is not None else []

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import InputError, near_miss
+from pellucid.graph.errors import InputError, UseError, near_miss
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.inference import inference
-from pellucid.graph.types import shape_text
+from pellucid.graph.types import is_float, shape_text
 from pellucid.graph.walk import topological
 from pellucid.nn.lint.data import MOST_SAMPLES, check_data
 from pellucid.nn.lint.findings import Finding, Findings
-from pellucid.nn.lint.graph import Graph
+from pellucid.nn.lint.graph import Array, Graph, is_op, through
 from pellucid.nn.lint.structure import STRUCTURE
 
 
@@ -29,9 +29,9 @@ def lint(
 
     Parameters
     ----------
-    what : Expr, sequence of Expr, Function or compiled model
-        A loss, or predictions. Of a function, what it computes; one that updates no parameter is held to be for
-        inference.
+    what : Expr, sequence of Expr, Function or model
+        A loss, or predictions. Of a function, what it returns; one that updates no parameter is held to be for
+        inference. Of a compiled model, its loss; of another, its predictions.
     values : mapping from Input or name to array, optional
         Data for the inputs, of which some samples are looked at: scales, labels and the first loss are checked too. For
         a model, ``{"x": x_train, "y": y_train}``.
@@ -50,7 +50,7 @@ def lint(
     ------
     InputError
         If a value belongs to no input.
-    TypeError
+    UseError
         If it is nothing that can be looked at.
 
     Examples
@@ -66,16 +66,15 @@ def lint(
     if hasattr(what, "program"):
         training = training and any(s.trainable for s in what.program.updates)
     graph = Graph(outputs)
+    if values is not None:
+        first = {"x": what.inputs[0]} if hasattr(what, "loss_to_lint") else {}
+        known = given(graph, {first.get(key, key): value for key, value in values.items()})
+        graph = Graph(outputs, known)
     found = [f for check in STRUCTURE for f in check(graph)]
     found += unreached(graph, owned if parameters is None else parameters)
     if not training:
         found += still_training(graph)
-    if values is not None:
-        renamed = {
-            what.inputs[0] if key == "x" and hasattr(what, "loss_to_lint") else key: v for key, v in values.items()
-        }
-        found += check_data(graph, given(graph, renamed))
-    return Findings(distinct(found))
+    return Findings(distinct([*found, *check_data(graph)]))
 
 
 def target(what: Any) -> tuple[list[Expr], Sequence[Shared]]:
@@ -83,38 +82,51 @@ def target(what: Any) -> tuple[list[Expr], Sequence[Shared]]:
     if isinstance(what, Expr):
         return [what], ()
     if hasattr(what, "program"):
-        return [*what.program.outputs, *what.program.updates.values()], ()
+        if not what.program.written:
+            raise UseError(
+                "lint looks at what a function returns, and this one returns nothing: make it return the loss, or give "
+                "the loss to lint"
+            )
+        return what.program.written, ()
     if hasattr(what, "loss_to_lint"):
         loss: Expr = what.loss_to_lint()
         return [loss], [p for p in what.parameters if p.trainable]
     if isinstance(what, (list, tuple)) and what and all(isinstance(e, Expr) for e in what):
         return list(what), ()
-    raise TypeError(f"lint looks at a loss, predictions, a function or a compiled model. Received: {what!r}")
+    raise UseError(f"lint looks at a loss, predictions, a function or a model. Received: {what!r}")
 
 
-def given(graph: Graph, values: Mapping[Any, Any]) -> dict[Expr, np.ndarray[Any, Any]]:
-    """Return some samples of the data, by input."""
+def given(graph: Graph, values: Mapping[Any, Any]) -> dict[Expr, Array]:
+    """Return some samples of the data, by input; labels of another shape are a mistake to be told of, no wrong use."""
     inputs = [e for e in graph.order if isinstance(e, Input)]
-    found: dict[Expr, np.ndarray[Any, Any]] = {}
+    wanted = {through(site.labels) for site in graph.crossentropies}
+    found: dict[Expr, Array] = {}
     for key, value in values.items():
         alike = [i for i in inputs if i is key or (isinstance(key, str) and i.name == key)]
         if len(alike) != 1:
             names = [i.name or "" for i in inputs]
             told = f"{near_miss(str(key), names)} Inputs: {', '.join(names)}"
             raise InputError(f"lint: there is no one input {key!r}.{told}")
-        array = np.asarray(value)
-        if array.ndim != alike[0].ndim:
+        [source], array = alike, np.asarray(value)[:MOST_SAMPLES] if np.ndim(value) else np.asarray(value)
+        if source in wanted:
+            found[source] = (
+                array if array.ndim != source.ndim or array.dtype.kind == "f" else array.astype(source.dtype)
+            )
+        elif array.ndim != source.ndim:
             raise InputError(
-                f"lint: {alike[0]} has shape {shape_text(alike[0].shape)}. Received: a value of shape "
+                f"lint: {source} has shape {shape_text(source.shape)}. Received: a value of shape "
                 f"{shape_text(array.shape)}"
             )
-        found[alike[0]] = (array[:MOST_SAMPLES] if array.ndim else array).astype(alike[0].dtype)
+        else:
+            found[source] = array.astype(source.dtype)
     return found
 
 
 def unreached(graph: Graph, parameters: Sequence[Shared]) -> Iterator[Finding]:
-    """Find parameters that the loss does not depend on."""
+    """Find parameters that the loss does not depend on, or only through what has no slope."""
     reached = set(graph.order)
+    flat = {e for e in graph.order if is_op(e, "stop_gradient") or not any(is_float(t.dtype) for t in e.types)}
+    sloped = set(topological(graph.outputs, stop=flat))
     for p in parameters:
         if p not in reached:
             yield Finding(
@@ -123,6 +135,16 @@ def unreached(graph: Graph, parameters: Sequence[Shared]) -> Iterator[Finding]:
                 f"nothing in the loss depends on {p}",
                 "it keeps its first value whatever the data are: part of the network does nothing",
                 "use what the layer returns, or leave the layer out",
+            )
+        elif p not in sloped:
+            where = next(e for e in graph.order if e in flat and p in set(topological([e])))
+            yield Finding(
+                "parameter that the loss does not reach",
+                where,
+                f"the loss depends on {p} only through {where.op and where.op.name}, which has no slope",
+                "a gradient does not pass it, so the parameter keeps its first value",
+                "train with a smooth loss, such as a crossentropy of the probabilities, and keep counts of what is "
+                "right as metrics",
             )
 
 
@@ -134,7 +156,9 @@ def still_training(graph: Graph) -> Iterator[Finding]:
                 f"{e.op.name} left in an inference graph",
                 e,
                 f"{e.op.name} behaves as in training",
-                "predictions are random, or depend on the other samples of the batch",
+                "a prediction depends on the other samples of its batch"
+                if is_op(e, "batch_normalization")
+                else "predictions are random: the same sample is answered in another way each time",
                 "compile pel.inference(predictions) instead",
             )
 
@@ -146,8 +170,8 @@ def has_loop(e: Expr) -> bool:
 
 def distinct(found: Sequence[Finding]) -> list[Finding]:
     """Return each mistake once, in the order of the graph."""
-    first: dict[tuple[str, Expr], Finding] = {}
+    first: dict[tuple[str, Expr, str], Finding] = {}
     for f in found:
-        first.setdefault((f.name, f.where), f)
+        first.setdefault((f.name, f.where, f.what), f)
     place = {e: n for n, e in enumerate(topological([f.where for f in found]))}
     return sorted(first.values(), key=lambda f: place[f.where])

@@ -1,0 +1,366 @@
+"""Sound networks of many kinds, each a loss with data for its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import pellucid as pel
+from pellucid import nn
+from pellucid.graph.expr import Expr
+
+L = pel.losses
+Dense, Conv = nn.Dense, nn.Conv2D
+rng = np.random.default_rng(0)
+N = 32
+X = rng.normal(size=(N, 4)).astype("float32")
+IMAGES = rng.random((N, 8, 8, 1)).astype("float32")
+SEQUENCES = rng.normal(size=(N, 6, 4)).astype("float32")
+WORDS = rng.integers(1, 20, (N, 6)).astype("int32")
+Y = rng.integers(0, 3, N).astype("int32")
+ONE_HOT = np.eye(3, dtype="float32")[Y]
+BITS = rng.integers(0, 2, (N, 1)).astype("float32")
+NUMBERS = rng.normal(size=(N, 1)).astype("float32")
+
+Made = tuple[Expr, dict[str, Any]]
+SOUND: list[Callable[[], Made]] = []
+
+
+def sound(make: Callable[[], Made]) -> Callable[[], Made]:
+    """Keep a network that has no mistake."""
+    SOUND.append(make)
+    return make
+
+
+def features(name: str = "x") -> Expr:
+    return pel.matrix(name, shape=("n", 4))
+
+
+def images(dtype: str = "float32") -> Expr:
+    return pel.tensor4("x", shape=("n", 8, 8, 1), dtype=dtype)
+
+
+def sequences() -> Expr:
+    return pel.tensor3("x", shape=("n", 6, 4))
+
+
+def words(name: str = "x") -> Expr:
+    return pel.tensor(name, ("n", 6), "int32")
+
+
+def column(name: str = "t", count: int = 1) -> Expr:
+    return pel.matrix(name, shape=("n", count))
+
+
+def classified(h: Expr, values: Any) -> Made:
+    """Put a softmax and the crossentropy of three classes behind what was made of the input x."""
+    y = pel.ivector("y", shape=("n",))
+    p = Dense(3, activation="softmax")(h)
+    return L.sparse_categorical_crossentropy(y, p).mean(), {"x": values, "y": Y}
+
+
+def row(h: Any, *layers: Any) -> Any:
+    for layer in layers:
+        h = layer(h)
+    return h
+
+
+@sound
+def softmax_regression() -> Made:
+    return classified(features(), X)
+
+
+@sound
+def perceptron() -> Made:
+    h = row(features(), Dense(16, activation="relu"), nn.Dropout(0.3), Dense(16, activation="tanh"))
+    return classified(h, X)
+
+
+@sound
+def scores() -> Made:
+    y = pel.ivector("y", shape=("n",))
+    z = row(features(), Dense(16), nn.LeakyReLU(), Dense(3))
+    return L.SparseCategoricalCrossentropy(from_logits=True)(y, z), {"x": X, "y": Y}
+
+
+@sound
+def normalized() -> Made:
+    return classified(row(features(), Dense(8, use_bias=False), nn.BatchNormalization(), nn.ReLU()), X)
+
+
+@sound
+def rows_normalized_after_a_bias() -> Made:
+    return classified(row(features(), Dense(8), nn.LayerNormalization(), nn.ReLU()), X)
+
+
+@sound
+def convolutional() -> Made:
+    h = row(images(), Conv(4, 3, activation="relu"), nn.MaxPooling2D(2), nn.Flatten(), Dense(8, activation="relu"))
+    return classified(h, IMAGES)
+
+
+@sound
+def convolutions_in_a_row() -> Made:
+    h = row(images(), Conv(4, 3, padding="same"), Conv(4, 3, activation="relu"), nn.Flatten())
+    return classified(h, IMAGES)
+
+
+@sound
+def separable() -> Made:
+    h = row(images(), nn.SeparableConv2D(8, 3, activation="relu"), nn.DepthwiseConv2D(3), nn.LayerNormalization())
+    return classified(row(h, nn.ReLU(), nn.GlobalMaxPooling2D()), IMAGES)
+
+
+@sound
+def groups_normalized_after_a_bias() -> Made:
+    h = row(images(), Conv(8, 3), nn.GroupNormalization(4), nn.ReLU(), nn.GlobalAveragePooling2D())
+    return classified(h, IMAGES)
+
+
+@sound
+def residual() -> Made:
+    h = Conv(8, 3, padding="same", activation="relu")(images())
+    for _ in range(2):
+        r = row(h, Conv(8, 3, padding="same", use_bias=False), nn.BatchNormalization(), nn.ReLU())
+        r = row(r, Conv(8, 3, padding="same", use_bias=False), nn.BatchNormalization())
+        h = nn.ReLU()(nn.Add()([h, r]))
+    return classified(nn.GlobalAveragePooling2D()(h), IMAGES)
+
+
+@sound
+def residual_normalized_first() -> Made:
+    h = Conv(8, 3, padding="same")(images())  # its bias goes past the normalization, along the shortcut
+    r = row(h, nn.BatchNormalization(), nn.ReLU(), Conv(8, 3, padding="same"))
+    return classified(row(h + r, nn.BatchNormalization(), nn.ReLU(), nn.GlobalAveragePooling2D()), IMAGES)
+
+
+@sound
+def squeeze_and_excite() -> Made:
+    h = Conv(8, 3, activation="relu")(images())
+    gate = row(h, nn.GlobalAveragePooling2D(), Dense(2, activation="relu"), Dense(8, activation="sigmoid"))
+    return classified(nn.GlobalAveragePooling2D()(h * gate.reshape((-1, 1, 1, 8))), IMAGES)
+
+
+@sound
+def bytes_scaled_by_hand() -> Made:
+    h = row(images("uint8") / 255, Conv(4, 3, activation="relu"), nn.Flatten())
+    return classified(h, (255 * IMAGES).astype("uint8"))
+
+
+@sound
+def bytes_scaled_by_a_layer() -> Made:
+    return classified(row(images(), nn.Rescaling(1 / 255), Conv(4, 3, activation="relu"), nn.Flatten()), 255 * IMAGES)
+
+
+@sound
+def recurrent() -> Made:
+    return classified(nn.SimpleRNN(8)(sequences()), SEQUENCES)
+
+
+@sound
+def two_lstms() -> Made:
+    return classified(row(sequences(), nn.LSTM(8, return_sequences=True), nn.LSTM(8)), SEQUENCES)
+
+
+@sound
+def both_directions() -> Made:
+    return classified(row(sequences(), nn.Masking(), nn.Bidirectional(nn.GRU(8))), SEQUENCES)
+
+
+@sound
+def tagger() -> Made:
+    p = row(words(), nn.Embedding(20, 5, mask_zero=True), nn.LSTM(8, return_sequences=True))
+    p = nn.TimeDistributed(Dense(3, activation="softmax"))(p)
+    return L.SparseCategoricalCrossentropy()(pel.tensor("y", ("n", 6), "int32"), p), {"x": WORDS, "y": WORDS % 3}
+
+
+@sound
+def translator() -> Made:
+    _, h, c = nn.LSTM(8, return_state=True)(nn.Embedding(20, 6)(words()))
+    d = nn.LSTM(8, return_sequences=True)(nn.Embedding(20, 6)(words("before")), initial_state=[h, c])
+    y = pel.tensor("y", ("n", 6), "int32")
+    loss = L.sparse_categorical_crossentropy(y, Dense(20, activation="softmax")(d)).mean()
+    return loss, {"x": WORDS, "before": WORDS, "y": WORDS}
+
+
+@sound
+def bag_of_words() -> Made:
+    return classified(row(words(), nn.Embedding(20, 8), nn.GlobalAveragePooling1D()), WORDS)
+
+
+@sound
+def transformer() -> Made:
+    h = nn.Embedding(20, 8)(words())
+    h = nn.LayerNormalization()(h + nn.Dropout(0.1)(nn.MultiHeadAttention(2, 4)(h, h)))
+    h = nn.LayerNormalization()(h + row(h, Dense(16, activation="gelu"), Dense(8)))
+    return classified(h.mean(1), WORDS)
+
+
+@sound
+def attention_by_hand() -> Made:
+    x = sequences()
+    q, k, v = (Dense(4, use_bias=False)(x) for _ in range(3))
+    return classified((pel.softmax(q @ pel.swapaxes(k, 1, 2) / 2) @ v).mean(1), SEQUENCES)
+
+
+@sound
+def autoencoder() -> Made:
+    x = features()
+    code = row(x, Dense(16, activation="relu"), Dense(2))
+    return L.mean_squared_error(x, row(code, Dense(16, activation="relu"), Dense(4))).mean(), {"x": X}
+
+
+@sound
+def autoencoder_of_pixels() -> Made:
+    x = pel.matrix("x", shape=("n", 64))
+    made = row(x, Dense(8, activation="relu"), Dense(64, activation="sigmoid"))
+    loss = L.binary_crossentropy(x, made).mean() + L.mean_squared_error(x, made).mean()
+    return loss, {"x": IMAGES.reshape(N, 64)}
+
+
+@sound
+def principal_components() -> Made:
+    x = pel.matrix("x", shape=("n", 64))
+    return L.mean_squared_error(x, row(x, Dense(8), Dense(64))).mean(), {"x": IMAGES.reshape(N, 64)}
+
+
+@sound
+def variational() -> Made:
+    x, draws = pel.matrix("x", shape=(N, 64)), pel.random.Generator(0)
+    h = Dense(16, activation="relu")(x)
+    mean, log_variance = Dense(2)(h), Dense(2)(h)
+    code = mean + pel.exp(log_variance / 2) * draws.normal(size=(N, 2))
+    p = row(code, Dense(16, activation="relu"), Dense(64, activation="sigmoid"))
+    apart = (pel.exp(log_variance) + mean**2 - 1 - log_variance).sum(-1) / 2
+    return (64 * L.binary_crossentropy(x, p) + apart).mean(), {"x": IMAGES.reshape(N, 64)}
+
+
+@sound
+def siamese() -> Made:
+    first, second = Dense(8, activation="relu"), Dense(4)
+    a, b = (row(features(name), first, second) for name in ("a", "b"))
+    p = Dense(1, activation="sigmoid")(abs(a - b))
+    return L.binary_crossentropy(column(), p).mean(), {"a": X, "b": X[::-1], "t": BITS}
+
+
+@sound
+def adversaries() -> Made:
+    judge = [Dense(8, activation="leaky_relu"), Dense(1, activation="sigmoid")]
+    made = row(pel.matrix("z", shape=("n", 2)), Dense(8, activation="relu"), Dense(4))
+    loss = -(pel.log(row(features(), *judge)) + pel.log(1 - row(made, *judge))).mean()
+    return loss, {"x": X, "z": X[:, :2]}
+
+
+@sound
+def regression() -> Made:
+    y = row(features(), nn.BatchNormalization(), Dense(16, activation="relu"), Dense(1))
+    return L.huber(column(), y).mean(), {"x": X, "t": NUMBERS}
+
+
+def regression_of_shares() -> Made:
+    y = row(features(), Dense(8, activation="tanh"), Dense(1, activation="sigmoid"))
+    return L.mean_squared_error(column(), y).mean(), {"x": X, "t": 1 / (1 + np.exp(-NUMBERS))}
+
+
+@sound
+def counts() -> Made:
+    rate = row(features(), Dense(8, activation="relu"), Dense(1, activation="exponential"))
+    return (rate - column() * pel.log(rate)).mean(), {"x": X, "t": np.round(abs(NUMBERS))}
+
+
+@sound
+def spread() -> Made:
+    x, t = features(), column()
+    mean, deviation = Dense(1)(x), Dense(1, activation="softplus")(x)
+    return (pel.log(deviation) + (t - mean) ** 2 / (2 * deviation**2)).mean(), {"x": X, "t": NUMBERS}
+
+
+@sound
+def margins() -> Made:
+    return L.hinge(column(), Dense(1)(features())).mean(), {"x": X, "t": 2 * BITS - 1}
+
+
+@sound
+def yes_or_no() -> Made:
+    p = row(features(), Dense(8, activation="relu"), Dense(1, activation="sigmoid"))
+    return L.binary_focal_crossentropy(column(), p).mean() + L.binary_crossentropy(column(), p).mean(), {"x": X}
+
+
+@sound
+def several_labels_at_once() -> Made:
+    p = row(features(), Dense(16, activation="relu"), Dense(3, activation="sigmoid"))
+    return L.binary_crossentropy(column("t", 3), p).mean(), {"x": X, "t": (ONE_HOT + ONE_HOT[::-1] > 0) * np.float32(1)}
+
+
+@sound
+def smoothed_labels() -> Made:
+    p = Dense(3, activation="softmax")(features())
+    return L.CategoricalCrossentropy(label_smoothing=0.1)(column("t", 3), p), {"x": X, "t": ONE_HOT}
+
+
+@sound
+def two_heads() -> Made:
+    h = Dense(16, activation="relu")(features())
+    loss, values = classified(h, X)
+    return loss + L.mean_squared_error(column(), Dense(1)(h)).mean(), {**values, "t": NUMBERS}
+
+
+@sound
+def neighbouring_words() -> Made:
+    a, b = pel.ivector("a", shape=("n",)), pel.ivector("b", shape=("n",))
+    score = (nn.Embedding(20, 8)(a) * nn.Embedding(20, 8)(b)).sum(-1, keepdims=True)
+    loss = L.binary_crossentropy(column(), score, from_logits=True).mean()
+    return loss, {"a": WORDS[:, 0], "b": WORDS[:, 1], "t": BITS}
+
+
+@sound
+def segmentation() -> Made:
+    t = pel.tensor("t", ("n", 8, 8, 1))
+    h = row(images(), Conv(4, 3, padding="same", activation="relu"), nn.MaxPooling2D(2))
+    p = nn.Conv2DTranspose(1, 2, strides=2, activation="sigmoid")(h)
+    return L.Dice()(t, p) + L.BinaryCrossentropy()(t, p), {"x": IMAGES, "t": (IMAGES > 0.5).astype("float32")}
+
+
+@sound
+def experts() -> Made:
+    x, y = features(), pel.ivector("y", shape=("n",))
+    share = Dense(2, activation="softmax")(x)
+    p = sum(share[:, i : i + 1] * Dense(3, activation="softmax")(x) for i in range(2))
+    return L.sparse_categorical_crossentropy(y, p).mean(), {"x": X, "y": Y}
+
+
+@sound
+def ensemble() -> Made:
+    x, y = features(), pel.ivector("y", shape=("n",))
+    p = (Dense(3, activation="softmax")(x) + Dense(3, activation="softmax")(x)) / 2
+    return L.sparse_categorical_crossentropy(y, p).mean(), {"x": X, "y": Y}
+
+
+@sound
+def reinforced() -> Made:
+    action, gain = pel.ivector("action", shape=("n",)), pel.vector("gain", shape=("n",))
+    p = row(features(), Dense(8, activation="tanh"), Dense(3, activation="softmax"))
+    surprise = -pel.log(p[pel.arange_like(action, 0), action])
+    entropy = -(p * pel.log(p)).sum(-1)
+    return (gain * surprise - 0.01 * entropy).mean(), {"x": X, "action": Y, "gain": NUMBERS[:, 0]}
+
+
+@sound
+def tied() -> Made:
+    layer = Dense(4, activation="tanh")
+    return classified(row(features(), layer, layer), X)
+
+
+@sound
+def clipped() -> Made:
+    p = pel.clip(Dense(3, activation="softmax")(features()), 1e-7, 1)
+    return -(column("t", 3) * pel.log(p)).sum(-1).mean(), {"x": X, "t": ONE_HOT}
+
+
+@sound
+def decaying_weights() -> Made:
+    h = Dense(8, activation="relu", kernel_regularizer="l2")
+    loss, values = classified(h(features()), X)
+    return loss + 0.01 * nn.regularizers.l2(pel.parameters(loss)), values
