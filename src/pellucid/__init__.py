@@ -102,6 +102,8 @@ _ABOVE = {
     "journal_text": ("pellucid.show.journal", "as_text"),
     "latex": ("pellucid.show.tex", "notebook"),
 }
+_PARTS = ("pellucid.nn", "pellucid.data", "pellucid.show", "pellucid.graph.linalg", "pellucid.graph.ops.random")
+"""Where what is found by a name of its own lies."""
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 
@@ -133,8 +135,18 @@ def _function(name: str) -> Any:
         return functions[name]
     why_absent = import_module("pellucid.graph.absent").why_absent
     no_such_name = import_module("pellucid.graph.errors").NoSuchNameError
-    raise no_such_name(f"pellucid has no {name!r}.{why_absent(name, [*functions, *_HOME_OF, *_MODULES])}")
+    hint = _elsewhere(name) or why_absent(name, [*functions, *_HOME_OF, *_MODULES])
+    raise no_such_name(f"pellucid has no {name!r}.{hint}")
+
+
+def _elsewhere(name: str) -> str:
+    """Return a sentence that begins with a space: in which part of pellucid there is something of this name."""
+    for part in (*_MODULES, "nn.activations", "nn.metrics", "nn.initializers", "nn.regularizers"):
+        found = getattr(import_module(f"pellucid.{part}" if part.startswith("nn.") else _MODULES[part]), name, None)
+        if callable(found) and name[0] != "_" and found.__module__.startswith(_PARTS):
+            return f" It is pel.{part}.{name}."
+    return ""
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME_OF, *_MODULES, *import_module("pellucid.graph").FUNCTIONS})
+    return sorted({"__version__", *_HOME_OF, *_MODULES, *import_module("pellucid.graph").FUNCTIONS})

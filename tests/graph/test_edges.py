@@ -122,3 +122,22 @@ def test_the_gradient_of_a_loop_over_nothing_is_nothing() -> None:
     h = pel.scan(lambda x_t, s: pel.tanh(x_t + w * s), x, pel.zeros(3))
     f = pel.function([x], pel.grad((h**2).sum(), w), mode="numpy")
     np.testing.assert_array_equal(f(np.zeros((0, 3), "float32")), np.zeros(3))
+
+
+@pytest.mark.parametrize("mode", ["numpy", "xla"])
+@pytest.mark.filterwarnings("ignore:divide by zero:RuntimeWarning")
+@pytest.mark.parametrize("dtype", ["int32", "uint8"])
+def test_an_integer_divided_by_zero_is_zero(mode: str, dtype: str) -> None:
+    i, j = pel.vector("i", dtype=dtype), pel.vector("j", dtype=dtype)
+    quotients = pel.function([i, j], [i // j, i % j, i // 0], mode=mode)
+    given = np.array([7, 5, 0], dtype), np.array([0, 2, 0], dtype)
+    np.testing.assert_array_equal(quotients(*given), [[0, 2, 0], [0, 1, 0], [0, 0, 0]])
+
+
+def test_integers_to_negative_powers_are_refused_where_they_are_written() -> None:
+    i = pel.ivector("i")
+    with pytest.raises(
+        DtypeError, match=r"i \*\* -1: expected integers to the power of 0 or more\..*'float32'\) \*\* -1"
+    ):
+        i**-1
+    assert (i**-1.0).dtype == np.float32

@@ -174,6 +174,27 @@ def test_shared_values_that_do_not_fit() -> None:
     assert labels.get_value().dtype == np.int32
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("Dense", "It is pel.nn.Dense."),
+        ("gelu", "It is pel.nn.activations.gelu."),
+        ("Adam", "It is pel.optimizers.Adam."),
+        ("mean_squared_error", "It is pel.losses.mean_squared_error."),
+        ("moons", "It is pel.data.moons."),
+        ("flatten", "Write x.flatten() or pel.ravel(x)."),
+        ("nanmean", "Replace what is nan first, with pel.nan_to_num(x)"),
+        ("near_miss", ""),
+    ],
+)
+def test_what_is_elsewhere_is_pointed_to(name: str, told: str) -> None:
+    with pytest.raises(pel.PellucidError) as error:
+        getattr(pel, name)
+    assert str(error.value).removeprefix(f"pellucid has no {name!r}.").strip().startswith(told)
+    assert bool(told) == str(error.value).startswith(f"pellucid has no {name!r}. ")
+    assert "import_module" not in dir(pel)
+
+
 def test_near_misses() -> None:
     assert near_miss("sofmax", ["softmax"]) == " Did you mean 'softmax'?"
     assert near_miss("quux", ["softmax"]) == ""

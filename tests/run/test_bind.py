@@ -27,7 +27,7 @@ y = np.ones(3, "int32")
         ((X.T, y), {}, r"X has shape \(n, 2\)\. Received: a value of shape \(2, 3\), where dimension 1 is 3 and not 2"),
         ((X, y[:2]), {}, r"One name is one size, and n is 3 in X and 2 in y\. Received: a value of shape \(2,\)"),
         ((X, y / 2), {}, r"y is int32\. Received: float64 values that int32 cannot hold"),
-        (("XX", y), {}, r"Expected real numbers\. Received: 'XX'"),
+        (("XX", y), {}, r"X: expected real numbers\. Received: 'XX'"),
         ((X, pel.vector("v")), {}, r"the expression v, which has none until it runs"),
     ],
 )

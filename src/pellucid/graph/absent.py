@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from pellucid.graph.errors import near_miss
+from pellucid.graph.errors import brief, near_miss
 
 _SIZE = "How many there are is known only once there are data, and every size must be known before. "
 _CHOOSE = "Use pel.where(condition, x, other) to choose, or x.at[condition].set(value) to replace."
@@ -18,6 +18,15 @@ ABSENT: dict[str, str] = {
         ("unique", "unique_all", "unique_counts", "unique_inverse", "unique_values", "intersect1d", "setdiff1d"),
         _SIZE + _SORTED,
     ),
+    **dict.fromkeys(
+        ("nansum", "nanmean", "nanprod", "nanmax", "nanmin", "nanvar", "nanstd"),
+        "Replace what is nan first, with pel.nan_to_num(x) or pel.where(pel.isnan(x), other, x).",
+    ),
+    **dict.fromkeys(("empty", "empty_like"), "Expressions are never without a value. Use pel.zeros or pel.zeros_like."),
+    "flatten": "Write x.flatten() or pel.ravel(x).",
+    "switch": "Write pel.where(condition, a, b), or pel.cond, which computes one branch alone.",
+    "placeholder": "Inputs are made with pel.scalar, pel.vector, pel.matrix and pel.tensor.",
+    "variable": "What keeps a value is made with pel.shared(value, name).",
     **dict.fromkeys(("put", "place", "putmask", "copyto", "fill_diagonal"), _CHANGES),
 }
 """Why there is no function of this name."""
@@ -25,7 +34,7 @@ ABSENT: dict[str, str] = {
 RUN = "For its value, use pel.function([...], expression), or expression.eval({input: value})."
 """How an expression comes to have a value."""
 
-FLOAT = f"Write pel.sin(x) for math.sin(x). {RUN}"
+FLOAT = "Write pel.sin(x) for math.sin(x). "
 """What to write for the functions of Python's math."""
 
 _BACKWARD = "The gradient is an expression of its own: pel.grad(cost, wrt)."
@@ -56,6 +65,17 @@ def why_no_method(name: str, functions: Iterable[str], methods: Iterable[str]) -
     if name in functions:
         return f" It is a function: pel.{name}(x)."
     return near_miss(name, (m for m in methods if not m.startswith("_"))) or why_absent(name, functions)
+
+
+def instead_of_number(e: Any, use: str) -> str:
+    """Say that an expression is no number that Python could use, and where there is one."""
+    hint = FLOAT if "math" in use else ""
+    kind, written = type(e).__name__, brief(e)
+    if kind == "Shared":
+        return f"{written} is a shared variable and no number, so {use}. {hint}The value it has now is get_value()"
+    if kind == "Constant":
+        return f"{written} is an expression and no number, so {use}. {hint}Its number is its attribute value"
+    return f"{written} is no number until it runs, so {use}. {hint}{RUN}"
 
 
 def instead_of_truth(e: Any) -> str:

@@ -154,7 +154,8 @@ class Expr(Methods):
             return self.shape[0]
         raise UseError(
             f"The length of {brief(self)}, of shape {shape_text(self.shape)}, is not known until it runs. Declare it, "
-            "as in shape=(3,); write x.sum() or x.mean(); go through the elements with pel.map or pel.scan"
+            "as in shape=(3,); write x.mean() for x.sum() / len(x), and pel.size(x, 0) for len(x); go through the "
+            "elements with pel.map or pel.scan"
         ).about([self])
 
     def __iter__(self) -> Iterator[Expr]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from pellucid.graph.absent import FLOAT, RUN, instead_of_truth, why_no_method
+from pellucid.graph.absent import instead_of_number, instead_of_truth, why_no_method
 from pellucid.graph.errors import NoSuchNameError, UseError, brief
 from pellucid.graph.operators import FUNCTIONS, Operators, call, write
 
@@ -25,10 +25,10 @@ class Methods(Operators):
         raise UseError(f"The truth value of {brief(self)} is not known until it runs. {instead_of_truth(self)}")
 
     def __float__(self) -> float:
-        raise UseError(f"{brief(self)} is no number until it runs, so float() and math cannot take it. {FLOAT}")
+        raise UseError(instead_of_number(self, "float() and math cannot take it"))
 
     def __int__(self) -> int:
-        raise UseError(f"{brief(self)} is no number until it runs, so int() cannot take it. {RUN}")
+        raise UseError(instead_of_number(self, "int() cannot take it"))
 
     def __index__(self) -> int:
         raise UseError(
@@ -39,7 +39,7 @@ class Methods(Operators):
     def __format__(self, form: str) -> str:
         if not form:
             return str(self)
-        raise UseError(f"{brief(self)} is no number until it runs, so it cannot be written as {form!r}. {RUN}")
+        raise UseError(instead_of_number(self, f"it cannot be written as {form!r}"))
 
     if not TYPE_CHECKING:  # a type checker is to find misspelt names by itself
 
@@ -63,57 +63,59 @@ class Methods(Operators):
         """Places to be replaced, as in ``x.at[i].set(value)``; see `pellucid.at`."""
         return call("at", self)
 
-    def sum(self, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Expr:
+    # What else is given to a method is told of by the op, which knows what it takes.
+
+    def sum(self, axis: int | Sequence[int] | None = None, keepdims: bool = False, **wrong: Any) -> Expr:
         """Sum over axes; see `pellucid.sum`."""
-        return write("sum", self, axis=axis, keepdims=keepdims)
+        return write("sum", self, axis=axis, keepdims=keepdims, **wrong)
 
-    def mean(self, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Expr:
+    def mean(self, axis: int | Sequence[int] | None = None, keepdims: bool = False, **wrong: Any) -> Expr:
         """Mean over axes; see `pellucid.mean`."""
-        return write("mean", self, axis=axis, keepdims=keepdims)
+        return write("mean", self, axis=axis, keepdims=keepdims, **wrong)
 
-    def max(self, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Expr:
+    def max(self, axis: int | Sequence[int] | None = None, keepdims: bool = False, **wrong: Any) -> Expr:
         """Greatest element over axes; see `pellucid.max`."""
-        return write("max", self, axis=axis, keepdims=keepdims)
+        return write("max", self, axis=axis, keepdims=keepdims, **wrong)
 
-    def min(self, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Expr:
+    def min(self, axis: int | Sequence[int] | None = None, keepdims: bool = False, **wrong: Any) -> Expr:
         """Least element over axes; see `pellucid.min`."""
-        return write("min", self, axis=axis, keepdims=keepdims)
+        return write("min", self, axis=axis, keepdims=keepdims, **wrong)
 
-    def prod(self, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Expr:
+    def prod(self, axis: int | Sequence[int] | None = None, keepdims: bool = False, **wrong: Any) -> Expr:
         """Product over axes; see `pellucid.prod`."""
-        return write("prod", self, axis=axis, keepdims=keepdims)
+        return write("prod", self, axis=axis, keepdims=keepdims, **wrong)
 
-    def var(self, axis: int | Sequence[int] | None = None, ddof: int = 0, keepdims: bool = False) -> Expr:
+    def var(self, axis: int | Sequence[int] | None = None, ddof: int = 0, keepdims: bool = False, **wrong: Any) -> Expr:
         """Variance over axes; see `pellucid.var`."""
-        return write("var", self, axis=axis, ddof=ddof, keepdims=keepdims)
+        return write("var", self, axis=axis, ddof=ddof, keepdims=keepdims, **wrong)
 
-    def std(self, axis: int | Sequence[int] | None = None, ddof: int = 0, keepdims: bool = False) -> Expr:
+    def std(self, axis: int | Sequence[int] | None = None, ddof: int = 0, keepdims: bool = False, **wrong: Any) -> Expr:
         """Standard deviation over axes; see `pellucid.std`."""
-        return write("std", self, axis=axis, ddof=ddof, keepdims=keepdims)
+        return write("std", self, axis=axis, ddof=ddof, keepdims=keepdims, **wrong)
 
-    def any(self, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Expr:
+    def any(self, axis: int | Sequence[int] | None = None, keepdims: bool = False, **wrong: Any) -> Expr:
         """Whether some element holds; see `pellucid.any`."""
-        return write("any", self, axis=axis, keepdims=keepdims)
+        return write("any", self, axis=axis, keepdims=keepdims, **wrong)
 
-    def all(self, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Expr:
+    def all(self, axis: int | Sequence[int] | None = None, keepdims: bool = False, **wrong: Any) -> Expr:
         """Whether every element holds; see `pellucid.all`."""
-        return write("all", self, axis=axis, keepdims=keepdims)
+        return write("all", self, axis=axis, keepdims=keepdims, **wrong)
 
-    def argmax(self, axis: int | None = None, keepdims: bool = False) -> Expr:
+    def argmax(self, axis: int | None = None, keepdims: bool = False, **wrong: Any) -> Expr:
         """Index of the greatest element; see `pellucid.argmax`."""
-        return write("argmax", self, axis=axis, keepdims=keepdims)
+        return write("argmax", self, axis=axis, keepdims=keepdims, **wrong)
 
-    def argmin(self, axis: int | None = None, keepdims: bool = False) -> Expr:
+    def argmin(self, axis: int | None = None, keepdims: bool = False, **wrong: Any) -> Expr:
         """Index of the least element; see `pellucid.argmin`."""
-        return write("argmin", self, axis=axis, keepdims=keepdims)
+        return write("argmin", self, axis=axis, keepdims=keepdims, **wrong)
 
-    def cumsum(self, axis: int | None = None) -> Expr:
+    def cumsum(self, axis: int | None = None, **wrong: Any) -> Expr:
         """Sums of all elements up to each; see `pellucid.cumsum`."""
-        return write("cumsum", self, axis=axis)
+        return write("cumsum", self, axis=axis, **wrong)
 
-    def cumprod(self, axis: int | None = None) -> Expr:
+    def cumprod(self, axis: int | None = None, **wrong: Any) -> Expr:
         """Products of all elements up to each; see `pellucid.cumprod`."""
-        return write("cumprod", self, axis=axis)
+        return write("cumprod", self, axis=axis, **wrong)
 
     def clip(self, min: Any = None, max: Any = None) -> Expr:
         """Bring every element between two bounds; see `pellucid.clip`."""

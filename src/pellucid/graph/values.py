@@ -14,7 +14,7 @@ from pellucid.graph.places import calls_to_user
 from pellucid.graph.types import as_dtype, is_float
 
 
-def as_array(value: Any, dtype: Any = None) -> np.ndarray[Any, Any]:
+def as_array(value: Any, dtype: Any = None, who: str = "") -> np.ndarray[Any, Any]:
     """Turn a user's value into an array: NumPy arrays keep their dtype, Python numbers and lists are `config.floatx`.
 
     Raises
@@ -36,7 +36,9 @@ def as_array(value: Any, dtype: Any = None) -> np.ndarray[Any, Any]:
     ):
         dtype = as_dtype(None)
     if array.dtype.kind not in "biuf" and not is_float(array.dtype):
-        raise DtypeError(f"Expected real numbers. Received: {reprlib.repr(value)}, of dtype {array.dtype}")
+        wanted = f"{who}: expected real numbers" if who else "Expected real numbers"
+        fix = "; text becomes numbers by np.asarray(text, 'float32')" * spells_numbers(array)
+        raise DtypeError(f"{wanted}. Received: {reprlib.repr(value)}, of dtype {array.dtype}{fix}")
     return array if dtype is None else _cast(array, as_dtype(dtype))
 
 
@@ -48,6 +50,14 @@ def _cast(array: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> np.ndarray[Any, 
     if not np.array_equal(result, array):
         raise DtypeError(f"{dtype} cannot hold {array.ravel()[:5].tolist()}{'...' if array.size > 5 else ''}")
     return result
+
+
+def spells_numbers(array: np.ndarray[Any, Any]) -> bool:
+    """Tell whether an array is of text that says numbers."""
+    try:
+        return array.dtype.kind in "US" and array.astype("float64").size > 0
+    except ValueError:
+        return False
 
 
 def regular(value: Any) -> np.ndarray[Any, Any]:
@@ -89,7 +99,7 @@ def fit(value: Any, dtype: np.dtype[Any], who: str) -> np.ndarray[Any, Any]:
     array = as_array(value) if isinstance(value, Operators) else regular(value)
     if array.dtype == dtype:
         return array
-    as_array(value)
+    as_array(value, who=who)
     with np.errstate(all="ignore"):
         result = array.astype(dtype)
     if np.can_cast(array.dtype, dtype, "safe") or np.array_equal(result, array, equal_nan=is_float(array.dtype)):

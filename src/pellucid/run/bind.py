@@ -34,7 +34,7 @@ def arrange(
     names = [i.name for i in inputs]
     if len(args) > len(inputs):
         raise InputError(
-            f"The function takes {len(inputs)} inputs ({', '.join(map(str, inputs))}). Received: {len(args)}"
+            f"The function takes {counted(len(inputs), 'input')} ({', '.join(map(str, inputs))}). Received: {len(args)}"
         )
     values: dict[int, Any] = dict(enumerate(args))
     for name, value in kwargs.items():
@@ -51,7 +51,7 @@ def arrange(
     if missing:
         wanted = ", ".join(map(str, missing))
         raise InputError(
-            f"The function needs a value for {wanted}. Received: {len(values)} of {len(inputs)} inputs"
+            f"The function needs a value for {wanted}. Received: {len(values)} of {counted(len(inputs), 'input')}"
         ).about(missing)
     return [values[p] for p in range(len(inputs))]
 
@@ -61,8 +61,21 @@ def position_of(name: str, names: Sequence[str | None]) -> int:
     if names.count(name) > 1:
         raise InputError(f"The function has several inputs named {name!r}. Give them by position")
     if name not in names:
-        raise InputError(f"The function has no input named {name!r}.{near_miss(name, [n for n in names if n])}")
+        known = [n for n in names if n]
+        hint = near_miss(name, known) or f" It has: {', '.join(known) or 'none with a name'}"
+        raise InputError(f"The function has no input named {name!r}.{hint}")
     return names.index(name)
+
+
+def counted(number: int, what: str) -> str:
+    """Write a number of things.
+
+    Examples
+    --------
+    >>> counted(1, "input"), counted(2, "input")
+    ('1 input', '2 inputs')
+    """
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def bind(inputs: Sequence[Input], values: Sequence[Any], lead: int = 0) -> list[Any]:

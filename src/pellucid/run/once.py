@@ -30,7 +30,7 @@ def value_of(expr: Expr, values: Mapping[Any, Any] | None = None, mode: str = "x
         )
     idle = [str(e) for e in given if places.get(e, e) not in needed]
     if idle:
-        raise InputError(f"eval: {', '.join(idle)} stands nowhere in {expr}")
+        raise InputError(f"eval: {', '.join(idle)} stands nowhere in {expr}; leave it out")
     return f(*[found[i] for i in f.program.inputs])
 
 
@@ -42,7 +42,9 @@ def as_key(expr: Expr, key: Any) -> Expr:
     named = [i for i in inputs if i.name == key]
     if len(named) != 1:
         kind = "several inputs" if named else "no input"
-        raise InputError(f"eval: {expr} has {kind} named {key!r}.{near_miss(str(key), [i.name or '' for i in inputs])}")
+        known = [i.name for i in inputs if i.name]
+        hint = near_miss(str(key), known) or f" It has: {', '.join(known) or 'none with a name'}"
+        raise InputError(f"eval: {expr} has {kind} named {key!r}.{hint}")
     return named[0]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.errors import DtypeError, brief
 from pellucid.graph.expr import Constant, as_expr
 from pellucid.graph.op import also, op, public
 from pellucid.graph.operators import call
@@ -103,6 +104,16 @@ def _power_grad(g: Any, z: Any, x: Any, y: Any) -> Any:
     return g * slope, g * z * call("where", x > 0, call("log", safe), zero)
 
 
+def _refuse_negative_powers(x: Any, y: Any) -> dict[str, Any]:
+    integers = x.dtype.kind in "iu" and y.dtype.kind in "iu"
+    if integers and isinstance(y, Constant) and (y.value < 0).any():
+        raise DtypeError(
+            f"{brief(x)} ** {brief(y)}: expected integers to the power of 0 or more. Received: {brief(x)}, which is "
+            f"{x.dtype}; make a real number of it first: pel.cast({brief(x)}, 'float32') ** {brief(y)}"
+        ).about([x])
+    return {}
+
+
 @also("pow")
 @op(
     tex=r"{0:^}^{{{1:_}}}",
@@ -111,6 +122,7 @@ def _power_grad(g: Any, z: Any, x: Any, y: Any) -> Any:
     accepts=NUMBERS,
     domain=(POSITIVE, (-3, 3)),
     grad=_power_grad,
+    normalize=_refuse_negative_powers,
 )
 def power(xp: Any, x: Any, y: Any) -> Any:
     r"""First element to the power of the second, :math:`x^y`.
@@ -245,6 +257,10 @@ def _cast_grad(g: Any, y: Any, x: Any, dtype: Any) -> Any:
 )
 def cast(xp: Any, x: Any, dtype: Any = None) -> Any:
     r"""The same numbers in another dtype, :math:`y = x`; `config.floatx` without one. Integers have no fraction.
+
+    Which integer stands for a nan, an infinity or a number beyond the range of the dtype is not defined: NumPy and XLA
+    choose different ones. Say what is meant first, as in ``pel.cast(pel.clip(pel.nan_to_num(x), 0, 255), "uint8")``;
+    ``mode="guard"`` stops at a nan before it is cast.
 
     Examples
     --------

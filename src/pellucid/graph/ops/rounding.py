@@ -13,6 +13,12 @@ POSITIVE = (0.2, 3.0)
 NUMBERS = "iuf"
 
 
+def _floor_divide_xla(xp: Any, x: Any, y: Any) -> Any:
+    quotient = xp.floor_divide(x, y)
+    # NumPy's integers divided by 0 are 0; those of the processor may be anything.
+    return quotient if is_float(quotient.dtype) else xp.where(y == 0, xp.zeros((), quotient.dtype), quotient)
+
+
 @op(
     tex=r"\left\lfloor \frac{{{0:_}}}{{{1:_}}} \right\rfloor",
     tex_precedence=ATOM,
@@ -21,9 +27,11 @@ NUMBERS = "iuf"
     accepts=NUMBERS,
     differentiable=False,
     domain=((-3, 3), POSITIVE),
+    xla=_floor_divide_xla,
 )
 def floor_divide(xp: Any, x: Any, y: Any) -> Any:
-    r"""Largest integer not above the quotient, :math:`\lfloor x / y \rfloor`.
+    r"""Largest integer not above the quotient, :math:`\lfloor x / y \rfloor`; an integer divided by 0 gives 0, as in
+    NumPy.
 
     Examples
     --------
