@@ -65,6 +65,7 @@ _HOMES = {
     "pellucid.model.errors": ["ModelError", "TrainingWarning"],
     "pellucid.model.saving": ["load_model"],
     "pellucid.model.sequential": ["Sequential"],
+    "pellucid.run.batched": ["batched"],
     "pellucid.run.build": ["function"],
     "pellucid.run.check": ["check_op"],
     "pellucid.nn.lint": ["lint"],
