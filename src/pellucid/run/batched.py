@@ -130,6 +130,7 @@ def batched(f: Function, places: Mapping[Any, Any]) -> Function:
         BatchedProgram(
             inputs=[places.get(i, i) for i in one.inputs],
             outputs=one.outputs,
+            written=one.written,
             updates={places[s]: new for s, new in one.updates.items()},
             read=[places.get(e, e) for e in one.read],
             journal=one.journal,
