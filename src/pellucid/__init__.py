@@ -62,6 +62,7 @@ _HOMES = {
     "pellucid.interop.onnx.errors": ["OnnxError"],
     "pellucid.interop.onnx.exporting": ["to_onnx"],
     "pellucid.model.peel": ["from_toml", "peel"],
+    "pellucid.model.prove": ["prove"],
     "pellucid.model.errors": ["ModelError", "TrainingWarning"],
     "pellucid.model.saving": ["load_model"],
     "pellucid.model.sequential": ["Sequential"],

@@ -59,6 +59,7 @@ class Code:
         value = np.asarray(shared.get_value())
         if shared.default_update is not None:
             self.declared.append(f"{name} = pel.random.Generator(0).state")
+            self.declared.append(f"{name}.name = {spelt(shared.name or name, 'name')}")
             self.declared.append(f"{name}.set_value({array_source(value, self.imports, len(name) + 11)})")
             return name
         start = f"{name} = pel.shared("
