@@ -6,10 +6,12 @@ which then draws the same values at every call.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from pellucid.graph.errors import tell_near_misses
+from pellucid.graph.expr import Expr
 from pellucid.nn.initializers.base import Initializer
 from pellucid.nn.initializers.constants import Constant, Identity, Ones, Zeros
 from pellucid.nn.initializers.matrices import Orthogonal, Sparse
@@ -69,13 +71,15 @@ NAMED: dict[str, type[Initializer]] = {
 }
 
 
-def get(identifier: str | Callable[..., Any]) -> Callable[..., Any]:
-    """Return the initializer of a name, with its defaults.
+def get(identifier: Any) -> Any:
+    """Return the initializer of a name, with its defaults, or what else a parameter may begin with.
 
     Parameters
     ----------
-    identifier : str or function
-        A name, or anything that is called as ``initializer(shape, dtype=...)`` and returns an array.
+    identifier : str, function, number, array or Expr
+        A name; anything that is called as ``initializer(shape, dtype=...)`` and returns an array; a number or an array,
+        which becomes a `Constant`; a shared variable or an expression, which is returned as it is, for a layer then
+        takes it in the place of a parameter of its own.
 
     Returns
     -------
@@ -91,7 +95,15 @@ def get(identifier: str | Callable[..., Any]) -> Callable[..., Any]:
     --------
     >>> get("random_uniform")
     RandomUniform(minval=-0.05, maxval=0.05, seed=None)
+    >>> encode = pel.nn.Dense(2, name="encode")
+    >>> h = encode(pel.matrix("x", shape=("n", 5)))
+    >>> pel.nn.Dense(5, use_bias=False, kernel_initializer=encode.kernel.T)(h)
+    (x @ encode/kernel + encode/bias) @ encode/kernel.T
     """
+    if isinstance(identifier, Expr):
+        return identifier
+    if isinstance(identifier, (int, float, list, np.ndarray, np.generic)) and not isinstance(identifier, bool):
+        return Constant(identifier)
     found = look_up("initializer", identifier, NAMED)
     return found() if isinstance(found, type) else found
 

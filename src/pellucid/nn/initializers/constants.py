@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from pellucid.graph.errors import ShapeError
@@ -10,20 +12,38 @@ from pellucid.nn.initializers.base import Array, Initializer
 
 
 class Constant(Initializer):
-    """Every element the same number.
+    """Every element the same number, or each the one that is given.
+
+    Parameters
+    ----------
+    value : float or array
+        The number; or an array of the shape of the parameter.
+
+    Raises
+    ------
+    ShapeError
+        If an array has another shape than the parameter.
 
     Examples
     --------
     >>> Constant(0.1)((2,))
     array([0.1, 0.1], dtype=float32)
+    >>> Constant([1.0, 2.0])((2,))
+    array([1., 2.], dtype=float32)
     """
 
-    def __init__(self, value: float = 0.0) -> None:
+    def __init__(self, value: Any = 0.0) -> None:
         self.value = value
 
     def draw(self, shape: tuple[int, ...]) -> Array:
-        """Return an array of the number."""
-        return np.full(shape, self.value, np.float64)
+        """Return an array of the number, or the array."""
+        value = np.array(self.value)
+        if value.ndim and value.shape != shape:
+            raise ShapeError(
+                f"Expected an array of the shape of the parameter, {shape_text(shape)}. Received: one of shape "
+                f"{shape_text(value.shape)}"
+            )
+        return value if value.ndim else np.full(shape, self.value, np.float64)
 
 
 class Zeros(Initializer):

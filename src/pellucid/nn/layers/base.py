@@ -13,6 +13,7 @@ import numpy as np
 from pellucid.graph.errors import OptionError, PellucidError, ShapeError, UseError, brief
 from pellucid.graph.expr import Expr, Shared, as_expr
 from pellucid.graph.types import as_float, shape_text, unify
+from pellucid.graph.walk import topological
 from pellucid.nn.lookup import snake_case
 from pellucid.nn.masks import mask_of, masked
 from pellucid.nn.regularizers import Penalty
@@ -223,7 +224,7 @@ class Layer:
         self,
         name: str,
         shape: tuple[int, ...],
-        initializer: Callable[..., Any],
+        initializer: Any,
         like: Expr,
         regularizer: Penalty | None = None,
         regularizable: bool = True,
@@ -234,20 +235,26 @@ class Layer:
         """Make a parameter of the layer, of the input's dtype if that is of real numbers and else `config.floatx`.
 
         What is not ``trainable`` no optimizer ever changes, such as a running mean. A ``constraint`` is put on what an
-        optimizer makes of it.
+        optimizer makes of it. An expression in the place of the initializer, such as the parameter of another layer, is
+        taken as it is.
         """
-        value = initializer(shape, dtype=as_float(like.dtype))
-        if np.shape(value) != shape:
+        dtype = as_float(like.dtype)
+        value = initializer if isinstance(initializer, Expr) else np.asarray(initializer(shape, dtype=dtype))
+        if value.shape != shape:
             raise ShapeError(
                 f"{self.name}: its {name} has shape {shape_text(shape)}. Received: a value of shape "
-                f"{shape_text(np.shape(value))} from the initializer {initializer!r}"
+                f"{shape_text(value.shape)} from the initializer {initializer!r}"
             )
-        made = Shared(value, f"{self.name}/{name}", trainable=trainable, regularizable=regularizable and trainable)
-        made.constraint = constraint
-        self.parts.append(made)
+        if isinstance(value, Expr):
+            made: Any = value
+            self.parts += [p for p in topological([made]) if isinstance(p, Shared)]
+        else:
+            made = Shared(value, f"{self.name}/{name}", trainable=trainable, regularizable=regularizable and trainable)
+            made.constraint = constraint
+            self.parts.append(made)
         if regularizer is not None:
             self._penalties.append((made, regularizer))
-        return made
+        return made  # type: ignore[no-any-return]
 
     def regularization(self) -> Any:
         """Return what its regularizers make of this layer's parameters, to be added to a loss: a scalar, or 0.0."""
