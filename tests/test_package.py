@@ -16,7 +16,7 @@ import pytest
 import pellucid
 
 ROOT = Path(pellucid.__file__).parent
-HEAVY = {"jax", "jaxlib", "matplotlib", "onnx", "onnxruntime", "PIL", "safetensors", "scipy", "sklearn"}
+HEAVY = {"jax", "jaxlib", "matplotlib", "onnx", "onnxruntime", "PIL", "safetensors", "scipy", "sklearn", "tensorboard"}
 
 # Imports run downwards only: the packages each package may import.
 MODEL_DOWN = {"graph", "run", "saving", "show", "nn", "model", "data"}

@@ -94,6 +94,7 @@ _MODULES = {
     "random": "pellucid.graph.ops.random",
     "schedules": "pellucid.nn.schedules",
     "show": "pellucid.show",
+    "tensorboard": "pellucid.interop.tensorboard",
 }
 _ABOVE = {
     "eval": ("pellucid.run.once", "value_of"),

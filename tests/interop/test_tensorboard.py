@@ -1,0 +1,176 @@
+"""Event files, read back by TensorBoard's own reader."""
+
+import io
+import sys
+
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.compat.proto.graph_pb2 import GraphDef
+from tensorboard.plugins.hparams import metadata as hparams
+from tensorboard.util import tensor_util
+
+import pellucid as pel
+from pellucid import nn
+from pellucid.interop.tensorboard import EventWriter
+from pellucid.interop.tensorboard.package import tensorboard
+
+
+def read(folder) -> EventAccumulator:
+    found = EventAccumulator(str(folder), size_guidance={"tensors": 0})
+    found.Reload()
+    return found
+
+
+def tensors(found, name):
+    return [(e.step, tensor_util.make_ndarray(e.tensor_proto)) for e in found.Tensors(name)]
+
+
+def plugin(found, name):
+    return found.SummaryMetadata(name).plugin_data.plugin_name
+
+
+def test_scalars_are_read_as_they_were_written(tmp_path):
+    with EventWriter(tmp_path) as writer:
+        for step, loss in enumerate([1.0, 0.5, float("nan")]):
+            writer.scalars({"epoch/loss": loss, "epoch/accuracy": np.float32(step / 2)}, step)
+    found = read(tmp_path)
+    steps, values = zip(*tensors(found, "epoch/loss"), strict=True)
+    assert steps == (0, 1, 2)
+    np.testing.assert_array_equal(np.array(values), np.array([1.0, 0.5, np.nan], np.float32))
+    assert plugin(found, "epoch/accuracy") == "scalars"
+
+
+def test_a_histogram_counts_every_finite_number(tmp_path):
+    numbers = np.array([[0.0, 1.0, 1.0], [2.0, np.inf, np.nan]])
+    with EventWriter(tmp_path) as writer:
+        writer.histogram("weights", numbers, 7, buckets=4)
+        writer.histogram("same", np.full(5, 3.0), 7)
+        writer.histogram("none", [np.nan], 7)
+    found = read(tmp_path)
+    ((step, rows),) = tensors(found, "weights")
+    assert step == 7
+    np.testing.assert_allclose(rows, [[0, 0.5, 1], [0.5, 1, 0], [1, 1.5, 2], [1.5, 2, 1]])
+    assert tensors(found, "same")[0][1][:, 2].sum() == 5
+    assert tensors(found, "none")[0][1].shape == (0, 3)
+    assert plugin(found, "weights") == "histograms"
+
+
+def test_images_are_pngs(tmp_path):
+    from PIL import Image
+
+    grey = np.linspace(0, 1, 12).reshape(3, 4)
+    coloured = np.random.default_rng(0).integers(0, 256, (5, 2, 2, 3), dtype=np.uint8)
+    with EventWriter(tmp_path) as writer:
+        writer.image("grey", grey, 0)
+        writer.image("coloured", coloured, 1, most=2)
+    found = read(tmp_path)
+    ((_, parts),) = tensors(found, "grey")
+    assert parts[:2].tolist() == [b"4", b"3"]
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(parts[2]))), np.round(grey * 255))
+    ((_, parts),) = tensors(found, "coloured")
+    assert len(parts) == 2 + 2
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(parts[3]))), coloured[1])
+    assert plugin(found, "grey") == "images"
+
+
+def test_words_and_pictures(tmp_path):
+    from pellucid.show.plots import learning_curves
+
+    with EventWriter(tmp_path) as writer:
+        writer.text("note", "**bold**, and ü")
+        writer.figure("curves", learning_curves({"loss": [1.0, 0.5]}), 3)
+    found = read(tmp_path)
+    assert tensors(found, "note")[0][1].item().decode() == "**bold**, and ü"
+    width, height = (int(n) for n in tensors(found, "curves")[0][1][:2])
+    assert width > height > 100
+
+
+def test_a_model_is_drawn_with_a_box_for_each_layer(tmp_path):
+    layers = [nn.Input((2,)), nn.Dense(3, "tanh", name="hidden"), nn.Dropout(0.5, name="drop"), nn.Dense(1, name="out")]
+    with EventWriter(tmp_path) as writer:
+        writer.graph(pel.Sequential(layers))
+    graph = GraphDef.FromString(read(tmp_path).Graph().SerializeToString())
+    nodes = {node.name: node for node in graph.node}
+    assert {"hidden/kernel", "hidden/bias", "hidden/matmul", "hidden/tanh", "out/add"} <= set(nodes)
+    assert {node.split("/")[0] for node in nodes if "/" in node} == {"hidden", "drop", "out"}
+    assert list(nodes["hidden/matmul"].input)[1] == "hidden/kernel"
+    assert nodes["hidden/kernel"].op == "Variable"
+    assert [d.size for d in nodes["hidden/tanh"].attr["_output_shapes"].list.shape[0].dim] == [-1, 3]
+    assert all(source in nodes for node in graph.node for source in node.input)
+
+
+def test_an_expression_is_drawn_too(tmp_path):
+    x, y = pel.vector("x"), pel.vector("a b")
+    with EventWriter(tmp_path) as writer:
+        writer.graph([pel.tanh(x) + pel.tanh(y), (x * 2).sum()])
+    names = [node.name for node in read(tmp_path).Graph().node]
+    assert {"x", "a_b", "tanh", "tanh_1", "sum"} <= set(names)
+    assert len(set(names)) == len(names)
+
+
+def test_hyperparameters_begin_and_end_a_session(tmp_path):
+    settings = {"rate": 0.1, "hidden": np.int64(3), "nesterov": True, "activation": "tanh", "sizes": (1, 2)}
+    with EventWriter(tmp_path / "run") as writer:
+        writer.hyperparameters(settings)
+        with pytest.raises(pel.UseError, match="written once"):
+            writer.hyperparameters(settings)
+    found = read(tmp_path / "run")
+    content = found.SummaryMetadata(hparams.SESSION_START_INFO_TAG).plugin_data.content
+    start = hparams.parse_session_start_info_plugin_data(content)
+    assert start.hparams["rate"].number_value == 0.1
+    assert start.hparams["hidden"].number_value == 3
+    assert start.hparams["nesterov"].bool_value is True
+    assert start.hparams["sizes"].string_value == "(1, 2)"
+    assert start.group_name == "run"
+    content = found.SummaryMetadata(hparams.SESSION_END_INFO_TAG).plugin_data.content
+    assert hparams.parse_session_end_info_plugin_data(content).status == tensorboard().Status.Value("STATUS_SUCCESS")
+
+
+def test_a_run_that_fails_is_noted_as_such(tmp_path):
+    def broken():
+        with EventWriter(tmp_path) as writer:
+            writer.hyperparameters({"rate": 1.0})
+            writer.scalar("loss", 3.0, 0)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        broken()
+    found = read(tmp_path)
+    content = found.SummaryMetadata(hparams.SESSION_END_INFO_TAG).plugin_data.content
+    assert hparams.parse_session_end_info_plugin_data(content).status == tensorboard().Status.Value("STATUS_FAILURE")
+    assert len(tensors(found, "loss")) == 1
+
+
+def test_what_was_flushed_can_be_read_while_the_run_goes_on(tmp_path):
+    writer = EventWriter(tmp_path)
+    writer.scalar("loss", 1.0, 0)
+    writer.flush()
+    assert len(tensors(read(tmp_path), "loss")) == 1
+    writer.close()
+    writer.close()
+    with pytest.raises(pel.UseError, match=r"is closed. Make another EventWriter"):
+        writer.scalar("loss", 1.0, 1)
+
+
+def test_what_does_not_fit_is_refused(tmp_path):
+    with EventWriter(tmp_path) as writer:
+        with pytest.raises(pel.ShapeError, match=r"loss: expected one number. Received: an array of shape \(2,\)"):
+            writer.scalar("loss", [1.0, 2.0], 0)
+        with pytest.raises(pel.ShapeError, match=r"img: expected images of shape .* Received: shape \(2, 2, 5\)"):
+            writer.image("img", np.zeros((2, 2, 5)), 0)
+        with pytest.raises(pel.OptionError, match=r"Expected a name, .* Received: ''"):
+            writer.scalar("", 1.0, 0)
+        with pytest.raises(pel.OptionError, match=r"loss: expected a step that is an integer. Received: step=0.5"):
+            writer.scalar("loss", 1.0, 0.5)
+        with pytest.raises(pel.OptionError, match="buckets of 1 or more"):
+            writer.histogram("w", [1.0], 0, buckets=0)
+        with pytest.raises(pel.UseError, match=r"a model or expressions to draw the graph of. Received: 3"):
+            writer.graph(3)
+
+
+def test_without_tensorboard_it_is_said_how_to_get_it(tmp_path, monkeypatch):
+    tensorboard.cache_clear()
+    monkeypatch.setitem(sys.modules, "tensorboard.compat.proto.event_pb2", None)
+    with pytest.raises(pel.UseError, match=r"pip install 'pellucid\[tensorboard\]'"):
+        EventWriter(tmp_path)
