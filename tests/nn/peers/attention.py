@@ -21,7 +21,7 @@ GROUPS = {"head_dim": 3, "num_query_heads": 4, "num_key_value_heads": 2}
 
 def heads(*shapes: tuple[int, ...], settings: Any = HEADS, **more: Any) -> Case:
     """Return a case of attention with heads."""
-    name = "GroupedQueryAttention" if "head_dim" in settings else "MultiHeadAttention"
+    name = "GroupQueryAttention" if "head_dim" in settings else "MultiHeadAttention"
     return Case(name, shapes, settings, spread=True, **more)
 
 

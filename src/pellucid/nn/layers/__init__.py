@@ -24,7 +24,7 @@ from pellucid.nn.layers.input import Input
 from pellucid.nn.layers.lambda_layer import Lambda
 from pellucid.nn.layers.masking import Masking
 from pellucid.nn.layers.merging import Add, Average, Concatenate, Dot, Maximum, Minimum, Multiply, Subtract
-from pellucid.nn.layers.multi_head_attention import GroupedQueryAttention, MultiHeadAttention
+from pellucid.nn.layers.multi_head_attention import GroupQueryAttention, MultiHeadAttention
 from pellucid.nn.layers.noise import GaussianDropout, GaussianNoise
 from pellucid.nn.layers.normalization import (
     GroupNormalization,
@@ -97,7 +97,7 @@ __all__ = [
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
     "GroupNormalization",
-    "GroupedQueryAttention",
+    "GroupQueryAttention",
     "Identity",
     "Input",
     "Lambda",

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from pellucid.graph.errors import OptionError, PellucidError, ShapeError, UseErr
 from pellucid.graph.expr import Expr, Shared, as_expr
 from pellucid.graph.types import as_float, shape_text, unify
 from pellucid.graph.walk import topological
+from pellucid.nn.layers.arguments import Arguments, bound
 from pellucid.nn.lookup import snake_case
 from pellucid.nn.masks import mask_of, masked
 from pellucid.nn.regularizers import Penalty
@@ -81,18 +81,17 @@ class Layer:
     """Whether the steps of the result are those of the input, so that they have the same mask."""
 
     config: dict[str, Any]
+    __signature__ = Arguments()
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        """Remember the arguments."""
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Remember the arguments, once they are those that the class takes."""
         made = super().__new__(cls)
-        try:
-            bound = inspect.signature(cls.__init__).bind(made, *args, **kwargs)
-        except TypeError:
-            made.config = {}  # the call of __init__ that follows says what is wrong
-        else:
-            bound.apply_defaults()
-            made.config = dict(list(bound.arguments.items())[1:])
+        made.config = bound(cls, cls.__signature__, args, kwargs)
         return made
+
+    def __getnewargs_ex__(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return what `__new__` is given where a copy is made."""
+        return (), self.config
 
     def __init__(self, name: str | None = None) -> None:
         self.name = automatic_name(type(self).__name__) if name is None else name

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pellucid.graph.expr import Expr
-from pellucid.nn import activations, initializers, regularizers
+from pellucid.nn import activations, constraints, initializers, regularizers
 from pellucid.nn.dtypes import as_real
 from pellucid.nn.layers.base import Layer, positive
 
@@ -26,6 +26,8 @@ class Dense(Layer):
         The first values of :math:`W` and :math:`b`; see `pellucid.nn.initializers`.
     kernel_regularizer, bias_regularizer : str or function, optional
         Penalties that `regularization` adds up.
+    kernel_constraint, bias_constraint : str or function, optional
+        What an optimizer's new values are put under; see `pellucid.nn.constraints`.
     name : str, optional
         Without it ``dense``, ``dense_1`` and so on.
 
@@ -53,6 +55,8 @@ class Dense(Layer):
         bias_initializer: str | Callable[..., Any] = "zeros",
         kernel_regularizer: str | regularizers.Penalty | None = None,
         bias_regularizer: str | regularizers.Penalty | None = None,
+        kernel_constraint: str | constraints.ConstraintFunction | None = None,
+        bias_constraint: str | constraints.ConstraintFunction | None = None,
         name: str | None = None,
     ) -> None:
         super().__init__(name)
@@ -63,13 +67,25 @@ class Dense(Layer):
         self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
 
     def build(self, x: Expr) -> None:
         """Make the kernel and the bias."""
         shape = (self.expect_features(x), self.units)
-        self.kernel = self.parameter("kernel", shape, self.kernel_initializer, x, self.kernel_regularizer)
+        self.kernel = self.parameter(
+            "kernel", shape, self.kernel_initializer, x, self.kernel_regularizer, constraint=self.kernel_constraint
+        )
         if self.use_bias:
-            self.bias = self.parameter("bias", (self.units,), self.bias_initializer, x, self.bias_regularizer, False)
+            self.bias = self.parameter(
+                "bias",
+                (self.units,),
+                self.bias_initializer,
+                x,
+                self.bias_regularizer,
+                False,
+                constraint=self.bias_constraint,
+            )
 
     def call(self, x: Expr) -> Expr:
         """Return :math:`a(x W + b)`."""

@@ -205,7 +205,7 @@ class MultiHeadAttention(Layer):
         return result if mask is None else masked(result, mask), weights
 
 
-class GroupedQueryAttention(MultiHeadAttention):
+class GroupQueryAttention(MultiHeadAttention):
     r"""Attention in which several heads of queries share one head of keys and values; see `MultiHeadAttention`.
 
     Parameters
@@ -239,7 +239,7 @@ class GroupedQueryAttention(MultiHeadAttention):
     Examples
     --------
     >>> x = pel.tensor3("x", shape=("n", 5, 6))
-    >>> GroupedQueryAttention(head_dim=3, num_query_heads=4, num_key_value_heads=2)(x, x).shape
+    >>> GroupQueryAttention(head_dim=3, num_query_heads=4, num_key_value_heads=2)(x, x).shape
     ('n', 5, 6)
 
     References

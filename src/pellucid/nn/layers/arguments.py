@@ -1,0 +1,71 @@
+"""What a layer is made with: remembered for clones and files, and told apart from what another library takes."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pellucid.graph.errors import UseError, near_miss
+
+ELSEWHERE: dict[str, str] = {
+    "activity_regularizer": "Add it to the loss: loss + nn.regularizers.L2(0.01)(layer(x)).",
+    "batch_input_shape": "Begin the model with nn.Input(shape).",
+    "data_format": "Channels are the last axis; x.transpose(0, 2, 3, 1) brings them there.",
+    "dtype": "A layer computes in the dtype of its input: nn.Input(shape, dtype), or x.astype(dtype).",
+    "input_dim": "Begin the model with nn.Input(shape).",
+    "input_length": "Begin the model with nn.Input(shape).",
+    "input_shape": "Begin the model with nn.Input(shape).",
+    "stateful": "Hand the states on: return_state=True, and initial_state= at the next call.",
+    "trainable": "Write layer.trainable = False.",
+    "unroll": "A loop is compiled as one step, however many there are.",
+    "weights": "Write layer.set_weights(values) after the first call.",
+}
+"""What layers take in other libraries, and what to write here."""
+
+
+class Arguments:
+    """The signature of a class: that of its `__init__`, and nothing of an object, which is called on expressions."""
+
+    def __get__(self, made: Any, cls: type) -> inspect.Signature:
+        """Return it without ``self``."""
+        if made is not None:
+            raise AttributeError("__signature__")
+        whole = inspect.signature(cls.__init__)  # type: ignore[misc]
+        return whole.replace(parameters=list(whole.parameters.values())[1:])
+
+
+def bound(cls: type, signature: inspect.Signature, args: Sequence[Any], named: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments by name, with their defaults.
+
+    Raises
+    ------
+    TypeError
+        For a name that the class does not take, too many arguments, or one that is lacking.
+    """
+    try:
+        found = signature.bind(*args, **named)
+    except TypeError:
+        raise UseError(why_not(cls.__name__, signature, args, named)) from None
+    found.apply_defaults()
+    return dict(found.arguments)
+
+
+def why_not(name: str, signature: inspect.Signature, args: Sequence[Any], named: Mapping[str, Any]) -> str:
+    """Say which argument is wrong, and what to write."""
+    known = list(signature.parameters)
+    for key in named:
+        if key not in known:
+            instead = f" {ELSEWHERE[key]}" if key in ELSEWHERE else near_miss(key, known)
+            return f"{name} takes no argument {key!r}.{instead or ' It takes: ' + ', '.join(known)}"
+    if len(args) > len(known):
+        return f"{name} takes {len(known)} at most: {', '.join(known)}. Received: {len(args)}"
+    for key in known[: len(args)]:
+        if key in named:
+            return f"{name}: expected one value for {key}. Received: two, by its place and by its name"
+    lacking = [
+        key
+        for key, parameter in signature.parameters.items()
+        if parameter.default is parameter.empty and key not in named and key not in known[: len(args)]
+    ]
+    return f"{name}: expected {' and '.join(lacking)}. Received: nothing for {'it' if len(lacking) == 1 else 'them'}"
