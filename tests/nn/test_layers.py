@@ -109,6 +109,17 @@ def test_activation_is_a_layer(rng: np.random.Generator, mode: str) -> None:
     assert nn.Activation(lambda e: e + 1)(x) is x + 1
 
 
+@pytest.mark.parametrize("axis", [1, -1])
+def test_maxout_is_the_greatest_of_its_pieces(rng: np.random.Generator, axis: int) -> None:
+    x = pel.tensor3("x", shape=("n", 6, 6))
+    value = rng.normal(size=(2, 6, 6)).astype("float32")
+    y = nn.Maxout(3, axis)(x)
+    result, slope = pel.function([x], [y, pel.grad(y.sum(), x)], mode="numpy")(value)
+    greatest = [piece.max(axis) for piece in np.split(value, 2, axis)]
+    np.testing.assert_array_equal(result, np.stack(greatest, axis))
+    np.testing.assert_array_equal(slope, np.isin(value, greatest))
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_dropout_leaves_out_a_share_and_keeps_the_mean(mode: str) -> None:
     x = pel.matrix("x", shape=("n", 100))

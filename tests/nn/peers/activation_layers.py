@@ -28,6 +28,10 @@ CASES: dict[str, Case] = {
     "permute": Case("Permute", IMAGE, {"dims": (3, 1, 2)}),
     "repeat": Case("RepeatVector", ROWS, {"n": 4}),
     "identity": Case("Identity", LINE),
+    "any": Case("Activation", LINE, {"activation": "silu"}),
+    "flat": Case("Flatten", IMAGE),
+    "shape": Case("Reshape", LINE, {"target_shape": (2, -1)}),
+    "function": Case("Lambda", ROWS, {"function": lambda x: x * x - 2 * x}),
 }
 
 

@@ -27,7 +27,11 @@ def heads(*shapes: tuple[int, ...], settings: Any = HEADS, **more: Any) -> Case:
 
 CASES: dict[str, Case] = {
     "heads": heads(QUERY, VALUE),
-    "heads, key": heads(QUERY, VALUE, KEY, settings={**HEADS, "value_dim": 2, "use_bias": False}),
+    "heads, key": heads(QUERY, VALUE, KEY, settings={**HEADS, "use_bias": False}),
+    # Without the scores, Keras on JAX cannot have values of another length than keys.
+    "heads, short values": heads(
+        QUERY, VALUE, settings={**HEADS, "value_dim": 2}, keywords={"return_attention_scores": True}
+    ),
     "heads, output": heads(QUERY, VALUE, settings={**HEADS, "output_shape": 5}),
     "heads, scores": heads(QUERY, VALUE, keywords={"return_attention_scores": True}),
     "heads, causal": heads(VALUE, VALUE, keywords={"use_causal_mask": True}),

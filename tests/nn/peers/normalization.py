@@ -1,10 +1,10 @@
-"""Normalization, in training with the averages that follow, and after it."""
+"""Normalization, in training with the averages that follow, and after it; by PyTorch what Keras has not."""
 
 from __future__ import annotations
 
 from tests.nn.peers import several
 from tests.nn.peers.several import Case
-from tests.nn.peers.store import Values
+from tests.nn.peers.store import Values, numbers
 
 ROWS, LINE, IMAGE = ((5, 3),), ((3, 4, 3),), ((3, 4, 5, 6),)
 MASK = [[True, True, False, True], [False, True, True, True], [True, False, False, False]]
@@ -29,14 +29,30 @@ CASES: dict[str, Case] = {
     "groups, instance": Case("GroupNormalization", IMAGE, {"groups": -1}),
     "rms": Case("RMSNormalization", LINE),
     "rms, axes": Case("RMSNormalization", IMAGE, {"axis": [2, 3], "epsilon": 0.1}),
+    "local response": Case("LocalResponseNormalization", IMAGE, {"alpha": 0.4, "k": 1.5, "beta": 0.6, "n": 3}),
+    "local response, line": Case("LocalResponseNormalization", LINE),
     "unit": Case("UnitNormalization", LINE),
     "unit, axes": Case("UnitNormalization", IMAGE, {"axis": [1, 3]}),
 }
 
 
 def by_keras(key: str) -> Values:
-    """Compute a case by Keras."""
+    """Compute a case by Keras, or by PyTorch what Keras has not."""
+    if CASES[key].name == "LocalResponseNormalization":
+        return by_torch(key, **{"alpha": 1e-4, "beta": 0.75, "k": 2.0, "n": 5, **CASES[key].settings})
     return several.by_keras(key, CASES[key])
+
+
+def by_torch(key: str, alpha: float, beta: float, k: float, n: int) -> Values:
+    """Compute by PyTorch, which divides alpha by the number of channels that count."""
+    import torch
+
+    [value] = several.given(key, CASES[key])
+    x = torch.tensor(value, requires_grad=True)
+    y = torch.nn.functional.local_response_norm(x.movedim(-1, 1), n, alpha * n, beta, k).movedim(1, -1)
+    (y * torch.tensor(numbers(f"{key} g0", value.shape))).sum().backward()
+    assert x.grad is not None
+    return {"y0": y.detach().numpy(), "d0": x.grad.numpy()}
 
 
 def by_pellucid(key: str) -> Values:

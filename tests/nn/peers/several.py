@@ -115,6 +115,6 @@ def by_pellucid(key: str, case: Case) -> Values:
     projected = sum((y * numbers(f"{key} g{i}", (case.shapes[0][0], *y.shape[1:]))).sum() for i, y in enumerate(ys))
     slopes = pel.grad(projected, [*x, *[p for p in layer.parameters if p.learns]])
     kept = list(pel.updates_of(ys).values())
-    found = pel.function(x, [*ys, *slopes, *kept])(*values)
+    found = pel.function(x, [*ys, *slopes, *kept], mode="numpy")(*values)
     names = [f"{kind}{i}" for kind, some in (("y", ys), ("d", slopes), ("kept", kept)) for i in range(len(some))]
     return dict(zip(names, found, strict=True))
