@@ -85,7 +85,10 @@ X = pel.tensor4("x", shape=("n", 8, 8, 3))
             "^c: expected padding to be one of 'valid', 'same'. Received: padding='sam'. Did you mean 'same'",
         ),
         (lambda: nn.Conv2D(2, 3, padding="causal", name="c"), "^c: expected padding to be one of 'valid', 'same'. "),
-        (lambda: nn.Conv2D(3, 3, groups=2, name="c"), "^c: filters=3 do not divide into groups=2"),
+        (
+            lambda: nn.Conv2D(3, 3, groups=2, name="c"),
+            "^c: expected filters to be a multiple of groups. Received: filters=3, groups=2",
+        ),
         (lambda: nn.Conv2D(4, 3, groups=2, name="c")(X), "^c: the 3 channels of x do not divide into groups=2"),
         (lambda: nn.Conv1D(4, 3, name="c")(X), "^c: expected an input of 3 axes. Received: x"),
         (lambda: nn.DepthwiseConv2D(3, depth_multiplier=0, name="c"), "^c: expected depth_multiplier to be an integer"),

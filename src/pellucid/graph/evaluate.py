@@ -102,6 +102,8 @@ def compute(xp: Any, node: Expr, operands: list[Any]) -> Any:
     try:
         if xp is not np and op.xla is not None:
             value = op.xla(xp, *operands, **settings)
+        elif xp is np and any(i.dtype.kind == "V" for i in node.inputs) and not holds_graph(node):
+            value = in_more_digits(node, operands)
         else:
             value = op.value(xp, *operands, **settings)
     except PellucidError:
@@ -123,6 +125,21 @@ def compute(xp: Any, node: Expr, operands: list[Any]) -> Any:
             "an unknown size does not fit, or the op breaks its own rule"
         ).about([node, *node.inputs])
     return value
+
+
+def holds_graph(node: Expr) -> bool:
+    """Tell whether an op takes values as they are: it computes a graph with them, or takes one of several results."""
+    return node.op is OUTPUT or any(isinstance(setting, Body) for setting in node.settings.values())
+
+
+def in_more_digits(node: Expr, operands: list[Any]) -> Any:
+    """Compute an op on bfloat16 in float32 and round the result: NumPy has no products of it, and XLA adds up so."""
+    assert node.op is not None
+    wide = [o.astype(np.float32) if i.dtype.kind == "V" else o for i, o in zip(node.inputs, operands, strict=True)]
+    value = node.op.value(np, *wide, **node.settings)
+    if len(node.types) > 1:
+        return tuple(np.asarray(v).astype(t.dtype) for v, t in zip(value, node.types, strict=True))
+    return np.asarray(value).astype(node.dtype)
 
 
 def concrete(node: Expr, value: Any) -> tuple[Any, ...]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pellucid.graph.errors import OptionError, ShapeError, brief
+from pellucid.graph.errors import ShapeError, brief
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.neural import leaky_relu, relu
 from pellucid.graph.types import normalize_axis, shape_text
 from pellucid.nn import activations, constraints, initializers, regularizers
 from pellucid.nn.dtypes import as_real
 from pellucid.nn.layers.base import Layer
+from pellucid.nn.layers.settings import real, some_axes
 
 
 class ReLU(Layer):
@@ -53,8 +54,8 @@ class ReLU(Layer):
     ) -> None:
         super().__init__(name)
         for what, value in (("max_value", max_value), ("negative_slope", negative_slope), ("threshold", threshold)):
-            if value is not None and not value >= 0:
-                raise OptionError(f"{self.name}: expected {what} to be 0 or more. Received: {what}={value!r}")
+            if value is not None:
+                real(self.name, what, value, 0)
         self.max_value, self.negative_slope, self.threshold = max_value, negative_slope, threshold
 
     def call(self, x: Expr) -> Expr:
@@ -90,11 +91,7 @@ class LeakyReLU(Layer):
 
     def __init__(self, negative_slope: float = 0.3, name: str | None = None) -> None:
         super().__init__(name)
-        if not negative_slope >= 0:
-            raise OptionError(
-                f"{self.name}: expected negative_slope to be 0 or more. Received: negative_slope={negative_slope!r}"
-            )
-        self.negative_slope = float(negative_slope)
+        self.negative_slope = real(self.name, "negative_slope", negative_slope, 0)
 
     def call(self, x: Expr) -> Expr:
         """Return the rectified input."""
@@ -145,7 +142,8 @@ class PReLU(Layer):
         self.alpha_initializer = initializers.get(alpha_initializer)
         self.alpha_regularizer = regularizers.get(alpha_regularizer)
         self.alpha_constraint = constraints.get(alpha_constraint)
-        self.shared_axes = (shared_axes,) if isinstance(shared_axes, int) else tuple(shared_axes or ())
+        shared = () if shared_axes is None else some_axes(self.name, "shared_axes", shared_axes)
+        self.shared_axes = (shared,) if isinstance(shared, int) else shared
 
     def build(self, x: Expr) -> None:
         """Make the slopes."""
@@ -203,7 +201,7 @@ class ELU(Layer):
 
     def __init__(self, alpha: float = 1.0, name: str | None = None) -> None:
         super().__init__(name)
-        self.alpha = float(alpha)
+        self.alpha = real(self.name, "alpha", alpha)
 
     def call(self, x: Expr) -> Expr:
         """Return the activation of the input."""

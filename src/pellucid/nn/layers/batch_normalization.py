@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.batch_normalization import batch_normalization, with_averages
 from pellucid.nn import constraints, initializers, regularizers
 from pellucid.nn.dtypes import as_real
 from pellucid.nn.layers.scaling import Scaled
+from pellucid.nn.layers.settings import real
 
 
 class BatchNormalization(Scaled):
@@ -97,9 +97,7 @@ class BatchNormalization(Scaled):
             gamma_constraint,
             name,
         )
-        if not 0 <= momentum <= 1:
-            raise OptionError(f"{self.name}: expected a momentum from 0 to 1. Received: momentum={momentum!r}")
-        self.momentum = float(momentum)
+        self.momentum = real(self.name, "momentum", momentum, 0, 1)
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
 

@@ -12,6 +12,7 @@ from pellucid.graph.ops.attention import masked_softmax
 from pellucid.graph.types import normalize_axis, shape_text
 from pellucid.nn import activations
 from pellucid.nn.layers.base import Layer, positive
+from pellucid.nn.layers.settings import one_axis, some_axes
 from pellucid.nn.masks import mask_of, masked
 
 
@@ -46,7 +47,7 @@ class Softmax(Layer):
 
     def __init__(self, axis: int | Sequence[int] = -1, name: str | None = None) -> None:
         super().__init__(name)
-        self.axis: Any = axis if isinstance(axis, int) else tuple(axis)
+        self.axis: Any = some_axes(self.name, "axis", axis)
 
     def call(self, x: Expr, mask: Expr | None = None) -> Expr:
         """Return the probabilities."""
@@ -90,7 +91,7 @@ class Maxout(Layer):
     def __init__(self, num_pieces: int, axis: int = -1, name: str | None = None) -> None:
         super().__init__(name)
         self.num_pieces = positive(self.name, "num_pieces", num_pieces)
-        self.axis = axis
+        self.axis = one_axis(self.name, "axis", axis)
 
     def call(self, x: Expr) -> Expr:
         """Return the greatest of every piece."""

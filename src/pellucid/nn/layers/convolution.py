@@ -132,7 +132,10 @@ class Conv(Convolution):
         self.filters = positive(self.name, "filters", filters)
         self.groups = positive(self.name, "groups", groups)
         if self.filters % self.groups:
-            raise ShapeError(f"{self.name}: filters={filters} do not divide into groups={groups}")
+            raise ShapeError(
+                f"{self.name}: expected filters to be a multiple of groups. Received: filters={filters}, "
+                f"groups={groups}"
+            )
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)

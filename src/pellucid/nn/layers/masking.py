@@ -10,6 +10,7 @@ from pellucid.graph.ops.choosing import where
 from pellucid.graph.ops.shapes import expand_dims
 from pellucid.graph.types import shape_text
 from pellucid.nn.layers.base import Layer
+from pellucid.nn.layers.settings import real
 from pellucid.nn.masks import masked
 
 
@@ -42,7 +43,7 @@ class Masking(Layer):
 
     def __init__(self, mask_value: float = 0.0, name: str | None = None) -> None:
         super().__init__(name)
-        self.mask_value = mask_value
+        self.mask_value = real(self.name, "mask_value", mask_value)
 
     def check(self, x: Any) -> None:
         """Refuse what is no sequence of vectors."""

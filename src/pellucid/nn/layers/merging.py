@@ -18,6 +18,7 @@ from pellucid.graph.ops.shapes import expand_dims
 from pellucid.graph.types import Mismatch, broadcast, normalize_axis, shape_text, unify
 from pellucid.nn.dtypes import as_real
 from pellucid.nn.layers.base import Layer
+from pellucid.nn.layers.settings import one_axis, some_axes
 from pellucid.nn.masks import mask_of, masked
 
 
@@ -246,9 +247,9 @@ class Concatenate(Merge):
 
     def __init__(self, axis: int = -1, name: str | None = None) -> None:
         super().__init__(name)
-        if axis == 0:
+        self.axis = one_axis(self.name, "axis", axis)
+        if not self.axis:
             raise OptionError(f"{self.name}: expected an axis other than the batch's, 0. Received: axis={axis!r}")
-        self.axis = axis
 
     def call(self, x: list[Expr]) -> Expr:
         """Return the expressions one after another."""
@@ -300,7 +301,8 @@ class Dot(Merge):
 
     def __init__(self, axes: int | Sequence[int], normalize: bool = False, name: str | None = None) -> None:
         super().__init__(name)
-        pair = (axes, axes) if isinstance(axes, int) else tuple(axes)
+        found = some_axes(self.name, "axes", axes)
+        pair = (found, found) if isinstance(found, int) else found
         if len(pair) != 2 or not all(pair):
             raise OptionError(
                 f"{self.name}: expected an axis, or one for each of two expressions, but 0, the batch's. "

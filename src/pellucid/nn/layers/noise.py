@@ -13,6 +13,7 @@ from pellucid.graph.ops.stages import training_only
 from pellucid.graph.types import shape_text
 from pellucid.nn.dtypes import as_real
 from pellucid.nn.layers.base import Layer
+from pellucid.nn.layers.settings import real
 from pellucid.nn.randomness import as_seed, next_seed
 
 
@@ -39,7 +40,7 @@ class Noise(Layer):
 
     def rate_of(self, rate: Any) -> float:
         """Return a rate as a float, or say what it must be."""
-        if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate < 1:
+        if not isinstance(rate, (int, float)) or isinstance(rate, bool) or not 0 <= rate < 1:
             raise OptionError(f"{self.name}: expected a rate from 0 up to but without 1. Received: rate={rate!r}")
         return float(rate)
 
@@ -132,9 +133,7 @@ class GaussianNoise(Noise):
 
     def __init__(self, stddev: float, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(seed, name)
-        if not stddev >= 0:
-            raise OptionError(f"{self.name}: expected a stddev of 0 or more. Received: stddev={stddev!r}")
-        self.stddev = float(stddev)
+        self.stddev = real(self.name, "stddev", stddev, 0)
 
     def call(self, x: Expr) -> Expr:
         """Return the input plus noise of mean 0, or as it is without noise."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pellucid.graph.errors import ShapeError, brief
+from pellucid.graph.errors import OptionError, ShapeError, brief
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.choosing import maximum
 from pellucid.graph.ops.normalization import local_response_normalization, rms_normalize, standardize
@@ -15,6 +15,7 @@ from pellucid.nn import constraints, regularizers
 from pellucid.nn.dtypes import as_real
 from pellucid.nn.layers.base import Layer, positive
 from pellucid.nn.layers.scaling import Scaled
+from pellucid.nn.layers.settings import integer, real, some_axes
 
 
 class LayerNormalization(Scaled):
@@ -235,13 +236,12 @@ class UnitNormalization(Layer):
 
     def __init__(self, axis: int | Sequence[int] = -1, name: str | None = None) -> None:
         super().__init__(name)
-        self.axis = axis
+        self.axis = some_axes(self.name, "axis", axis)
 
     def call(self, x: Expr) -> Expr:
         """Return the vectors divided by their lengths."""
-        axis = self.axis if isinstance(self.axis, int) else tuple(self.axis)
         x = as_real(x)
-        unit: Expr = x / maximum(vector_norm(x, axis=axis, keepdims=True), 1e-12)
+        unit: Expr = x / maximum(vector_norm(x, axis=self.axis, keepdims=True), 1e-12)
         return unit
 
 
@@ -280,7 +280,10 @@ class LocalResponseNormalization(Layer):
         self, alpha: float = 1e-4, k: float = 2.0, beta: float = 0.75, n: int = 5, name: str | None = None
     ) -> None:
         super().__init__(name)
-        self.alpha, self.k, self.beta, self.n = alpha, k, beta, n
+        self.alpha, self.k, self.beta = (real(self.name, *w) for w in (("alpha", alpha), ("k", k), ("beta", beta)))
+        if not integer(n) or n < 1 or not n % 2:
+            raise OptionError(f"{self.name}: expected n to be an odd number of channels. Received: n={n!r}")
+        self.n = int(n)
 
     def call(self, x: Expr) -> Expr:
         """Return the values divided by the strength around them."""

@@ -15,6 +15,7 @@ from pellucid.graph.ops.elementwise import sqrt
 from pellucid.graph.types import normalize_axes, shape_text
 from pellucid.nn.dtypes import as_real
 from pellucid.nn.layers.base import Layer
+from pellucid.nn.layers.settings import numbers, some_axes
 
 EPSILON = 1e-7
 """What a standard deviation is at least, as in Keras, so that what never changes can be divided by it."""
@@ -49,13 +50,13 @@ class Rescaling(Layer):
 
     def __init__(self, scale: Any, offset: Any = 0.0, name: str | None = None) -> None:
         super().__init__(name)
-        self.scale = scale
-        self.offset = offset
+        self.scale = numbers(self.name, "scale", scale)
+        self.offset = numbers(self.name, "offset", offset)
 
     def call(self, x: Expr) -> Expr:
         """Return the values in the new range."""
         x = as_real(x)
-        scale, offset = (np.asarray(value, x.dtype) for value in (self.scale, self.offset))
+        scale, offset = (value.astype(x.dtype) for value in (self.scale, self.offset))
         scaled: Expr = x * scale
         return scaled + offset if offset.any() else scaled
 
@@ -110,11 +111,12 @@ class Normalization(Layer):
             raise UseError(
                 f"{self.name}: expected mean and variance, or neither. Received: mean={mean}, variance={variance}"
             )
-        self.axis = () if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
+        kept = () if axis is None else some_axes(self.name, "axis", axis)
+        self.axis = (kept,) if isinstance(kept, int) else kept
         self.invert = invert
         self.first: dict[str, Array] = {
-            "mean": np.asarray(0.0 if mean is None else mean),
-            "variance": np.asarray(1.0 if variance is None else variance),
+            "mean": numbers(self.name, "mean", 0.0 if mean is None else mean),
+            "variance": numbers(self.name, "variance", 1.0 if variance is None else variance, 0),
         }
 
     def kept(self, ndim: int) -> tuple[int, ...]:

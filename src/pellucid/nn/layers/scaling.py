@@ -10,6 +10,7 @@ from pellucid.graph.expr import Expr
 from pellucid.graph.types import normalize_axes, shape_text, unify
 from pellucid.nn import constraints, initializers, regularizers
 from pellucid.nn.layers.base import Layer
+from pellucid.nn.layers.settings import real, some_axes
 
 
 class Scaled(Layer):
@@ -48,8 +49,8 @@ class Scaled(Layer):
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        self.axis = axis
-        if not epsilon > 0:
+        self.axis = some_axes(self.name, "axis", axis)
+        if not real(self.name, "epsilon", epsilon) > 0:
             raise OptionError(f"{self.name}: expected an epsilon greater than 0. Received: epsilon={epsilon!r}")
         self.epsilon = float(epsilon)
         self.center, self.scale = center, scale

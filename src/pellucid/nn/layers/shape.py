@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from pellucid.graph.errors import ShapeError
+from pellucid.graph.errors import OptionError, ShapeError
 from pellucid.graph.expr import Expr
 from pellucid.graph.types import shape_text
 from pellucid.nn.layers.base import Layer
+from pellucid.nn.layers.settings import integer
 
 
 class Flatten(Layer):
@@ -57,7 +59,13 @@ class Reshape(Layer):
 
     def __init__(self, target_shape: Sequence[int], name: str | None = None) -> None:
         super().__init__(name)
-        self.target_shape = tuple(target_shape)
+        sizes: list[Any] = list(target_shape) if isinstance(target_shape, (tuple, list)) else [None]
+        if not all(integer(size) and size >= -1 for size in sizes) or sizes.count(-1) > 1:
+            raise OptionError(
+                f"{self.name}: expected target_shape to be the sizes of a sample's axes, at most one of them -1. "
+                f"Received: target_shape={target_shape!r}"
+            )
+        self.target_shape = tuple(int(size) for size in sizes)
 
     def call(self, x: Expr) -> Expr:
         """Return the values in the new shape."""
