@@ -14,7 +14,7 @@ PAGES = [ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.m
 
 def test_every_example_stands_in_the_code() -> None:
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), flags=re.DOTALL)
-    code = "\n".join(path.read_text("utf-8") for path in SOURCE.rglob("*.py"))
+    code = "\n".join(path.read_text("utf-8") for home in (SOURCE, ROOT / "tests") for path in home.rglob("*.py"))
     assert blocks
     assert [block for block in blocks if block not in code] == []
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 import pellucid as pel
 from pellucid import nn
 from pellucid.nn.layers.base import Layer
@@ -36,6 +38,9 @@ class Row:
         Keywords of the call.
     masked : bool
         Whether a mask of steps hangs on the first input.
+    formula : function or None
+        In NumPy, from the inputs and the weights to what the layer is after training; needed of a layer that has no
+        case in `peers`.
     """
 
     make: Callable[[], Layer]
@@ -46,6 +51,7 @@ class Row:
     integers: int | None = None
     named: dict[str, Any] = field(default_factory=dict)
     masked: bool = False
+    formula: Callable[..., Any] | None = None
 
     @property
     def shapes(self) -> list[Shape]:
@@ -97,10 +103,29 @@ LAYERS: dict[str, Row] = {
     "PReLU, shared": Row(lambda: nn.PReLU(shared_axes=[1]), LINE, wrong=(5, 3), refused={"shared_axes": "all"}),
     "ELU": Row(nn.ELU, ROW, refused={"alpha": "one"}),
     "Softmax": Row(nn.Softmax, ROW, refused={"axis": "last"}),
-    "Maxout": Row(lambda: nn.Maxout(2), ROW, wrong=(5,), refused={"num_pieces": 0}),
+    "Maxout": Row(
+        lambda: nn.Maxout(2),
+        ROW,
+        wrong=(5,),
+        refused={"num_pieces": 0},
+        formula=lambda x: np.maximum(x[:, ::2], x[:, 1::2]),
+    ),
+    "Maxout, axis": Row(
+        lambda: nn.Maxout(3, 1),
+        (6, 2),
+        wrong=(5, 2),
+        refused={"axis": "first"},
+        formula=lambda x: np.stack([x[:, :3].max(1), x[:, 3:].max(1)], 1),
+    ),
     "Identity": Row(nn.Identity, ROW),
-    "Lambda": Row(lambda: nn.Lambda(scaled), ROW, wrong=(5,), refused={"function": 3}),
-    "Gated": Row(Gated, ROW),
+    "Lambda": Row(
+        lambda: nn.Lambda(scaled),
+        ROW,
+        wrong=(5,),
+        refused={"function": 3},
+        formula=lambda x, scale: np.tanh(x) * scale,
+    ),
+    "Gated": Row(Gated, ROW, formula=lambda x, slope: x[:, :2] / (1 + np.exp(-slope * x[:, 2:]))),
     "Dense": Row(lambda: nn.Dense(3, activation="tanh"), ROW, wrong=(5,), refused={"units": 0}),
     "Dense, sequence": Row(lambda: nn.Dense(3, use_bias=False), LINE, wrong=(5, 3), refused={"units": 1.5}),
     "Embedding": Row(lambda: nn.Embedding(5, 3), ROW, integers=5, refused={"input_dim": 0}),
@@ -218,7 +243,13 @@ LAYERS: dict[str, Row] = {
         wrong=(5, 3),
         refused={"recurrent_dropout": -1},
     ),
-    "RNN": Row(lambda: nn.RNN(Total(), return_sequences=True), LINE, wrong=ROW, refused={"cell": 3}),
+    "RNN": Row(
+        lambda: nn.RNN(Total(), return_sequences=True),
+        LINE,
+        wrong=ROW,
+        refused={"cell": 3},
+        formula=lambda x, gain: np.cumsum(gain * np.tanh(x), axis=1),
+    ),
     "Bidirectional": Row(
         lambda: nn.Bidirectional(nn.SimpleRNN(2)), LINE, wrong=(5, 3), masked=True, refused={"merge_mode": "add"}
     ),

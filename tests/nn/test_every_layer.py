@@ -1,14 +1,15 @@
 """One helper runs a layer through everything; each layer is one row of the table in `layer_rows.py`.
 
 What is checked: that every exported layer has a row; the shape with a named and an unknown batch; values and gradients
-by NumPy and by XLA, in training and after it, and in mixed precision; gradients by finite differences; the inference
-form; float64 and bfloat16; shared use, a clone, freezing, weights replaced; saving and loading; LaTeX and text; and
-messages for inputs and settings that do not fit.
+by NumPy and by XLA, in training and after it, and in mixed precision; its formula in NumPy where the row has it;
+gradients by finite differences; the inference form; float64 and bfloat16; shared use, a clone, freezing, weights
+replaced; saving and loading; LaTeX and text; and messages for inputs and settings that do not fit.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -101,12 +102,27 @@ def run(given: list[Expr], outputs: list[Expr], values: list[np.ndarray], mode: 
     return list(found)
 
 
-def test_every_exported_layer_has_a_row() -> None:
-    made = {type(row.make()).__name__ for row in LAYERS.values()}
-    assert set(nn.layers.__all__) - {"Input", "Layer"} - made == set()
-    assert {name for name in dir(nn) if isinstance(getattr(nn, name), type)} - {"NoSuchNameError"} == set(
-        nn.layers.__all__
-    )
+def without_row() -> set[str]:
+    """Return the names of exported layers that no row makes."""
+    return set(nn.layers.NAMED) - {type(row.make()).__name__ for row in LAYERS.values()} - {"Input", "Layer"}
+
+
+def test_every_exported_layer_has_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert without_row() == set()
+    monkeypatch.setitem(nn.layers.NAMED, "Bent", nn.Layer)
+    assert without_row() == {"Bent"}
+
+
+def test_every_layer_is_exported_that_its_file_exports() -> None:
+    found = set()
+    for file in Path(nn.layers.__file__).parent.glob("*.py"):
+        module = importlib.import_module(f"pellucid.nn.layers.{file.stem}") if file.stem != "__init__" else nn.layers
+        found |= {getattr(module, name) for name in getattr(module, "__all__", ())}
+    assert found == set(nn.layers.NAMED.values())
+    for name, layer in nn.layers.NAMED.items():
+        assert layer.__name__ == name
+        assert getattr(nn, name) is layer
+        assert name in nn.__all__
 
 
 @ROWS
@@ -128,6 +144,9 @@ def test_numpy_and_xla_agree_on_value_gradient_and_mixed_precision(row: Row) -> 
     for value, e, named in zip(found[: len(trained)], trained, called(layer, inputs(row, "n"), row), strict=True):
         assert named.shape == ("n", *value.shape[1:]) == ("n", *e.shape[1:])
         assert value.shape[0] == BATCH
+    if row.formula is not None:
+        exactly = row.formula(*data(row), *layer.get_weights())
+        np.testing.assert_allclose(found[len(trained)], exactly, rtol=1e-5, atol=1e-6)
     few, full = found[len(found) - len(mixed) :], found[len(trained) : 2 * len(trained)]
     for value, exact in zip(few, full, strict=True):
         np.testing.assert_allclose(value, exact, rtol=0.05, atol=0.05)

@@ -1,8 +1,7 @@
-"""Every layer that is exported agrees with Keras, or with PyTorch or its formula where Keras has none of its name."""
+"""Every exported layer agrees with Keras, with PyTorch where Keras has none of its name, or with its formula."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 
 from pellucid import nn
+from tests.nn.layer_rows import LAYERS
 from tests.nn.peers import (
     activation_layers,
     attention,
@@ -44,12 +44,6 @@ HELD_ELSEWHERE: dict[str, ModuleType] = {
 CASES = [(family, case) for family, module in FAMILIES.items() for case in module.CASES]
 GOLDEN = {family: store.load(family) for family in FAMILIES}
 
-ELSEWHERE: dict[str, str] = {
-    "Maxout": "test_layers.py::test_maxout_is_the_greatest_of_its_pieces",
-    "RNN": "test_recurrent.py::test_a_cell_of_ones_own",
-}
-"""What Keras has not, or has otherwise: the test that holds it against something else."""
-
 
 @pytest.mark.parametrize(("family", "case"), CASES)
 def test_value_and_gradients_are_those_of_keras(family: str, case: str) -> None:
@@ -79,30 +73,25 @@ def held() -> set[str]:
     return {name for module in modules for case in module.CASES.values() for name in names(case)}
 
 
-def exported() -> set[str]:
-    """Return the names of all layers, without what they are made of and the input, which computes nothing."""
-    return set(nn.layers.__all__) - {"Input", "Layer"}
+def without_agreement() -> set[str]:
+    """Return the names of exported layers that agree with nothing; the input computes nothing."""
+    by_formula = {type(row.make()).__name__ for row in LAYERS.values() if row.formula is not None}
+    return set(nn.layers.NAMED) - held() - by_formula - {"Input", "Layer"}
 
 
-def test_every_layer_agrees_with_something() -> None:
-    assert exported() - held() - set(ELSEWHERE) == set()
-    assert set(ELSEWHERE) & held() == set()
-    for family, module in (FAMILIES | {m.__name__.rsplit(".")[-1]: m for m in HELD_ELSEWHERE.values()}).items():
-        assert set(store.load(family)) == set(module.CASES)
-    for file in HELD_ELSEWHERE:
-        source = (HERE / file).read_text()
-        assert source.count("store.compare(") >= 2
-        assert "@pytest.mark.peer" in source
+def test_every_layer_agrees_with_something(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert without_agreement() == set()
+    monkeypatch.setitem(nn.layers.NAMED, "Bent", nn.Layer)
+    assert without_agreement() == {"Bent"}
 
 
-def test_a_layer_that_agrees_with_nothing_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nn.layers, "__all__", [*nn.layers.__all__, "Bent"])
-    assert exported() - held() - set(ELSEWHERE) == {"Bent"}
+@pytest.mark.parametrize("module", [*FAMILIES.values(), *HELD_ELSEWHERE.values()])
+def test_every_case_has_golden_values(module: ModuleType) -> None:
+    assert set(store.load(module.__name__.rsplit(".")[-1])) == set(module.CASES)
 
 
-@pytest.mark.parametrize("name", ELSEWHERE)
-def test_what_keras_has_not_is_held_against_something_else(name: str) -> None:
-    file, test = ELSEWHERE[name].split("::")
+@pytest.mark.parametrize("file", HELD_ELSEWHERE)
+def test_families_elsewhere_are_compared_twice(file: str) -> None:
     source = (HERE / file).read_text()
-    body = source.split(f"\ndef {test}(")[1].split("\ndef ")[0]
-    assert re.search(rf"\bnn\.{name}\(", body)
+    assert source.count("store.compare(") >= 2
+    assert "@pytest.mark.peer" in source

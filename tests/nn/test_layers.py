@@ -1,5 +1,7 @@
 """Every layer is its formula, in both modes; it shares its parameters, and says in its own name what does not fit."""
 
+import copy
+import inspect
 import re
 from typing import Any
 
@@ -107,17 +109,6 @@ def test_activation_is_a_layer(rng: np.random.Generator, mode: str) -> None:
         run([x], nn.Activation("leaky_relu")(x), [value], mode), np.where(value > 0, value, np.float32(0.2) * value)
     )
     assert nn.Activation(lambda e: e + 1)(x) is x + 1
-
-
-@pytest.mark.parametrize("axis", [1, -1])
-def test_maxout_is_the_greatest_of_its_pieces(rng: np.random.Generator, axis: int) -> None:
-    x = pel.tensor3("x", shape=("n", 6, 6))
-    value = rng.normal(size=(2, 6, 6)).astype("float32")
-    y = nn.Maxout(3, axis)(x)
-    result, slope = pel.function([x], [y, pel.grad(y.sum(), x)], mode="numpy")(value)
-    greatest = [piece.max(axis) for piece in np.split(value, 2, axis)]
-    np.testing.assert_array_equal(result, np.stack(greatest, axis))
-    np.testing.assert_array_equal(slope, np.isin(value, greatest))
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -295,3 +286,40 @@ def test_a_misspelt_layer_has_its_near_miss() -> None:
     misspelt = "Dens"
     with pytest.raises(AttributeError, match=r"pellucid\.nn has no 'Dens'\. Did you mean 'Dense'\?"):
         getattr(nn, misspelt)
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (lambda: nn.Dense(3, activaton="relu"), "^Dense takes no argument 'activaton'. Did you mean 'activation'"),
+        (lambda: nn.Dense(3, dtype="float64"), "'dtype'. A layer computes in the dtype of its input: nn.Input"),
+        (lambda: nn.Conv2D(2, 3, data_format="channels_first"), r"'data_format'. Channels are the last axis; x.transp"),
+        (lambda: nn.Dense(3, trainable=False), r"'trainable'. Write layer.trainable = False"),
+        (lambda: nn.Dense(), "^Dense: expected units. Received: nothing for it"),
+        (lambda: nn.Conv2D(), "^Conv2D: expected filters and kernel_size. Received: nothing for them"),
+        (lambda: nn.Flatten("a", "b"), "^Flatten takes 1 at most: name. Received: 2"),
+        (lambda: nn.Flatten(input_shape=(2,)), r"'input_shape'. Begin the model with nn.Input\(shape\)"),
+        (lambda: nn.Identity(steps=3), "^Identity takes no argument 'steps'. It takes: name"),
+        (lambda: nn.Dense(3, units=3), "^Dense: expected one value for units. Received: two, by its place and by its"),
+    ],
+)
+def test_arguments_that_a_layer_does_not_take_are_told(write: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        write()
+
+
+def test_a_layer_shows_what_it_takes_and_can_be_copied() -> None:
+    assert str(inspect.signature(nn.Flatten)).startswith("(name:")
+    assert list(inspect.signature(nn.Dropout).parameters) == ["rate", "noise_shape", "seed", "name"]
+    assert "inputs" in inspect.signature(nn.Flatten()).parameters
+    layer = copy.deepcopy(nn.Dense(3, activation="relu", name="a"))
+    assert layer.config == nn.Dense(3, activation="relu", name="a").config
+
+
+def test_constraints_of_dense_hold_after_a_step() -> None:
+    layer = nn.Dense(3, kernel_constraint="non_neg", bias_constraint=nn.constraints.MaxNorm(0.1))
+    loss = -(layer(X) ** 2).sum() - 10 * layer(X).sum()
+    step = pel.function([X], loss, updates=nn.optimizers.SGD(0.1).updates(-loss), mode="numpy")
+    step(np.ones((2, 4), "float32"))
+    assert (layer.kernel.get_value() >= 0).all()
+    assert np.linalg.norm(layer.bias.get_value()) == pytest.approx(0.1, rel=1e-5)

@@ -6,6 +6,8 @@ from pellucid.graph.expr import Expr
 from pellucid.nn import activations
 from pellucid.nn.layers.base import Layer
 
+__all__ = ["Activation"]
+
 
 class Activation(Layer):
     r"""An activation as a layer of its own, :math:`a(x)`.

@@ -14,6 +14,8 @@ from pellucid.nn.dtypes import as_real
 from pellucid.nn.layers.base import Layer
 from pellucid.nn.layers.settings import real, some_axes
 
+__all__ = ["ReLU", "LeakyReLU", "PReLU", "ELU"]
+
 
 class ReLU(Layer):
     r"""Rectifier with a slope, a threshold and a greatest value: :math:`c` where :math:`x \ge c`, :math:`x` between

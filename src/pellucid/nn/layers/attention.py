@@ -22,6 +22,8 @@ from pellucid.nn.layers.base import Layer
 from pellucid.nn.layers.dropout import Dropout
 from pellucid.nn.masks import masked
 
+__all__ = ["Attention", "AdditiveAttention"]
+
 
 class Attention(Layer):
     r"""Averages of values, weighted by how well their keys fit a query, :math:`\operatorname{softmax}(Q K^\top) V`.

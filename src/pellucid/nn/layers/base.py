@@ -18,6 +18,8 @@ from pellucid.nn.lookup import snake_case
 from pellucid.nn.masks import mask_of, masked
 from pellucid.nn.regularizers import Penalty
 
+__all__ = ["Layer"]
+
 _counters: dict[str, Iterator[int]] = defaultdict(itertools.count)
 
 

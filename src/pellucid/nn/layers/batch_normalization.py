@@ -12,6 +12,8 @@ from pellucid.nn.dtypes import as_real
 from pellucid.nn.layers.scaling import Scaled
 from pellucid.nn.layers.settings import real
 
+__all__ = ["BatchNormalization"]
+
 
 class BatchNormalization(Scaled):
     r"""Features in units of their standard deviation over the batch,

@@ -15,6 +15,8 @@ from pellucid.nn.layers.base import Layer, positive
 from pellucid.nn.layers.settings import one_axis, some_axes
 from pellucid.nn.masks import mask_of, masked
 
+__all__ = ["Softmax", "Maxout"]
+
 
 class Softmax(Layer):
     r"""Exponentials that sum to 1, :math:`e^{x_i} / \sum_j e^{x_j}`, over the places that a mask lets count.

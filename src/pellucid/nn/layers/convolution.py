@@ -13,6 +13,8 @@ from pellucid.nn.dtypes import as_real
 from pellucid.nn.layers.base import positive
 from pellucid.nn.layers.windows import Sizes, Windowed
 
+__all__ = ["Conv1D", "Conv2D", "Conv3D"]
+
 Named = str | Callable[..., Any]
 
 

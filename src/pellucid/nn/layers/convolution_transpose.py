@@ -10,6 +10,8 @@ from pellucid.nn.layers.base import positive
 from pellucid.nn.layers.convolution import Convolution, Named
 from pellucid.nn.layers.windows import Sizes
 
+__all__ = ["Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose"]
+
 
 class ConvTranspose(Convolution):
     r"""Units that paint a window around every place, :math:`a(x \ast^\top W + b)`, channels last, where windows overlap

@@ -10,6 +10,8 @@ from pellucid.nn import activations, constraints, initializers, regularizers
 from pellucid.nn.dtypes import as_real
 from pellucid.nn.layers.base import Layer, positive
 
+__all__ = ["Dense"]
+
 
 class Dense(Layer):
     r"""Units that see every feature, :math:`a(x W + b)`, with :math:`W` of shape (features, units).

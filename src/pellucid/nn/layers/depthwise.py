@@ -13,6 +13,8 @@ from pellucid.nn.layers.base import positive
 from pellucid.nn.layers.convolution import Convolution, Named
 from pellucid.nn.layers.windows import Sizes
 
+__all__ = ["DepthwiseConv1D", "DepthwiseConv2D"]
+
 
 class ChannelByChannel(Convolution):
     """What `DepthwiseConv` and `SeparableConv` share: a kernel for each channel, which sees no other one."""

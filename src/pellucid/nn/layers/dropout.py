@@ -11,6 +11,8 @@ from pellucid.graph.ops.stages import training_only
 from pellucid.nn.dtypes import as_real
 from pellucid.nn.layers.noise import Noise
 
+__all__ = ["Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "AlphaDropout"]
+
 
 class Dropout(Noise):
     r"""Values set to zero at random while training, :math:`x \, m / (1 - r)` with :math:`P(m = 0) = r`.

@@ -11,6 +11,8 @@ from pellucid.nn import constraints, initializers, regularizers
 from pellucid.nn.layers.base import Layer, positive
 from pellucid.nn.masks import masked
 
+__all__ = ["Embedding"]
+
 
 class Embedding(Layer):
     r"""A vector for each of so many words, :math:`E_{x}`: the rows of :math:`E` that the integers :math:`x` name.

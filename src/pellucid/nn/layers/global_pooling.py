@@ -11,6 +11,15 @@ from pellucid.graph.ops.shapes import expand_dims
 from pellucid.nn.dtypes import as_real, to_dtype
 from pellucid.nn.layers.windows import Windowed
 
+__all__ = [
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
+    "GlobalMaxPooling3D",
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalAveragePooling3D",
+]
+
 
 class GlobalPooling(Windowed):
     """What all global pooling shares.

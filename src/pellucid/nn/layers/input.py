@@ -9,6 +9,8 @@ from pellucid.graph.expr import Input as GraphInput
 from pellucid.graph.types import Dim, as_dtype, as_shape
 from pellucid.nn.layers.base import automatic_name
 
+__all__ = ["Input"]
+
 
 class Input:
     """What one sample looks like; the model adds the batch in front.

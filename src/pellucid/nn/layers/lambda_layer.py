@@ -10,6 +10,8 @@ from pellucid.graph.expr import Expr, Shared, as_expr
 from pellucid.graph.walk import replace_all, topological
 from pellucid.nn.layers.base import Layer
 
+__all__ = ["Lambda"]
+
 
 class Lambda(Layer):
     """A function of expressions as a layer, :math:`f(x)`, so that it has a name and stands in summaries.

@@ -13,6 +13,8 @@ from pellucid.nn.layers.base import Layer
 from pellucid.nn.layers.settings import real
 from pellucid.nn.masks import masked
 
+__all__ = ["Masking"]
+
 
 class Masking(Layer):
     r"""A sequence of which the steps that are nothing but :math:`v` do not count:

@@ -21,6 +21,8 @@ from pellucid.nn.layers.base import Layer
 from pellucid.nn.layers.settings import one_axis, some_axes
 from pellucid.nn.masks import mask_of, masked
 
+__all__ = ["Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot"]
+
 
 class Merge(Layer):
     """A layer that is called on a list of expressions.

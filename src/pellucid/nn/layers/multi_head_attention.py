@@ -17,6 +17,8 @@ from pellucid.nn.layers.base import Layer, positive
 from pellucid.nn.layers.dropout import Dropout
 from pellucid.nn.masks import masked
 
+__all__ = ["MultiHeadAttention", "GroupQueryAttention"]
+
 
 class MultiHeadAttention(Layer):
     r"""Averages of values, weighted by how well their keys fit a query, with several heads side by side:

@@ -16,6 +16,8 @@ from pellucid.nn.layers.base import Layer
 from pellucid.nn.layers.settings import real
 from pellucid.nn.randomness import as_seed, next_seed
 
+__all__ = ["GaussianDropout", "GaussianNoise"]
+
 
 class Noise(Layer):
     """A layer with a stream of random numbers of its own, which moves on at every step of training.

@@ -17,6 +17,14 @@ from pellucid.nn.layers.base import Layer, positive
 from pellucid.nn.layers.scaling import Scaled
 from pellucid.nn.layers.settings import integer, real, some_axes
 
+__all__ = [
+    "LayerNormalization",
+    "GroupNormalization",
+    "RMSNormalization",
+    "UnitNormalization",
+    "LocalResponseNormalization",
+]
+
 
 class LayerNormalization(Scaled):
     r"""Features in units of their standard deviation within a sample,

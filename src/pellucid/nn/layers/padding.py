@@ -10,6 +10,8 @@ from pellucid.graph.ops.padding import pad
 from pellucid.graph.types import shape_text
 from pellucid.nn.layers.windows import Windowed
 
+__all__ = ["ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D", "Cropping1D", "Cropping2D", "Cropping3D"]
+
 
 class ZeroPadding(Windowed):
     """Zeros around an array; see `ZeroPadding2D`."""

@@ -7,6 +7,8 @@ from pellucid.graph.ops.average_pooling import average_pool
 from pellucid.graph.ops.pooling import max_pool
 from pellucid.nn.layers.windows import Sizes, Windowed
 
+__all__ = ["MaxPooling1D", "MaxPooling2D", "MaxPooling3D", "AveragePooling1D", "AveragePooling2D", "AveragePooling3D"]
+
 
 class Pooling(Windowed):
     """What all pooling over windows shares: how windows move.

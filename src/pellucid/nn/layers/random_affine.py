@@ -13,6 +13,8 @@ from pellucid.graph.ops.joining import stack
 from pellucid.graph.ops.trigonometry import cos, sin
 from pellucid.nn.layers.random_images import RandomImages
 
+__all__ = ["RandomRotation", "RandomZoom", "RandomTranslation"]
+
 
 class RandomAffine(RandomImages):
     """Images sampled where a random affine map sends each place; a subclass says in `places` which map.

@@ -18,6 +18,8 @@ from pellucid.nn.layers.noise import Noise
 from pellucid.nn.layers.resizing import ToSize
 from pellucid.nn.layers.windows import Windowed
 
+__all__ = ["RandomFlip", "RandomCrop", "RandomContrast", "RandomBrightness"]
+
 
 class RandomImages(Noise, Windowed):
     """Images that are changed at random while training; a subclass says in `changed` how.

@@ -19,6 +19,8 @@ from pellucid.nn.dtypes import as_real, to_dtype
 from pellucid.nn.layers.base import Layer, positive
 from pellucid.nn.masks import masked
 
+__all__ = ["RNN"]
+
 States = list[Expr]
 
 

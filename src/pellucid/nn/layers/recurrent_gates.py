@@ -14,6 +14,8 @@ from pellucid.nn import activations
 from pellucid.nn.layers.recurrent import States, Told
 from pellucid.nn.layers.recurrent_units import Constraint, Initializer, Regularizer, Units
 
+__all__ = ["LSTM", "GRU"]
+
 
 class LSTM(Units):
     r"""Units with a memory :math:`c` that gates write to, keep and read: an input gate :math:`i`, a forget gate

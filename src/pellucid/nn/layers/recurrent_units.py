@@ -14,6 +14,8 @@ from pellucid.nn.layers.base import positive
 from pellucid.nn.layers.dropout import Dropout
 from pellucid.nn.layers.recurrent import Recurrent, States, Step, Told
 
+__all__ = ["SimpleRNN"]
+
 Initializer = str | Callable[..., Any]
 Regularizer = str | regularizers.Penalty | None
 Constraint = str | constraints.ConstraintFunction | None

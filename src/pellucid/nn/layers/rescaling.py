@@ -17,6 +17,8 @@ from pellucid.nn.dtypes import as_real
 from pellucid.nn.layers.base import Layer
 from pellucid.nn.layers.settings import numbers, some_axes
 
+__all__ = ["Rescaling", "Normalization"]
+
 EPSILON = 1e-7
 """What a standard deviation is at least, as in Keras, so that what never changes can be divided by it."""
 

@@ -18,6 +18,8 @@ from pellucid.nn.dtypes import as_real, to_dtype
 from pellucid.nn.layers.base import positive
 from pellucid.nn.layers.windows import Sizes, Windowed
 
+__all__ = ["UpSampling1D", "UpSampling2D", "UpSampling3D", "Resizing", "CenterCrop"]
+
 
 class UpSampling(Windowed):
     """Every element several times along each axis; see `UpSampling2D`."""

@@ -10,6 +10,8 @@ from pellucid.nn.layers.convolution import Named
 from pellucid.nn.layers.depthwise import ChannelByChannel
 from pellucid.nn.layers.windows import Sizes
 
+__all__ = ["SeparableConv1D", "SeparableConv2D"]
+
 
 class SeparableConv(ChannelByChannel):
     r"""Units that mix what each channel has in a window, :math:`a((x_c \ast D_{c m}) \, P + b)`, channels last: what

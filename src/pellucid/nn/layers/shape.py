@@ -11,6 +11,8 @@ from pellucid.graph.types import shape_text
 from pellucid.nn.layers.base import Layer
 from pellucid.nn.layers.settings import integer
 
+__all__ = ["Flatten", "Reshape"]
+
 
 class Flatten(Layer):
     """All values of a sample along one axis: (batch, rows, columns, channels) becomes (batch, features).

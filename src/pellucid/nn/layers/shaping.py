@@ -12,6 +12,8 @@ from pellucid.graph.ops.shapes import expand_dims
 from pellucid.graph.types import shape_text
 from pellucid.nn.layers.base import Layer, positive
 
+__all__ = ["Permute", "RepeatVector", "Identity"]
+
 
 class Permute(Layer):
     """The axes of every sample in another order, :math:`y_{nji} = x_{nij}` for ``(2, 1)``.

@@ -15,6 +15,8 @@ from pellucid.nn.layers.base import Layer
 from pellucid.nn.layers.recurrent import Recurrent
 from pellucid.nn.masks import masked
 
+__all__ = ["Bidirectional", "TimeDistributed"]
+
 MERGES: dict[str, Callable[[Expr, Expr], Any]] = {
     "concat": lambda a, b: concatenate([a, b], axis=-1),
     "sum": lambda a, b: a + b,
