@@ -118,7 +118,7 @@ MERGING = [nn.Add, nn.Average, nn.Concatenate, nn.Maximum, nn.Minimum, nn.Multip
 ATTENDING = [
     lambda x, y: nn.MultiHeadAttention(2, 3)(x, y),
     lambda x, y: nn.MultiHeadAttention(2, 3)(x, x, use_causal_mask=True),
-    lambda x, y: nn.GroupedQueryAttention(3, 4, 2)(x, y),
+    lambda x, y: nn.GroupQueryAttention(3, 4, 2)(x, y),
     lambda x, y: nn.Attention()([x, y]),
     lambda x, y: nn.AdditiveAttention()([x, y]),
 ]

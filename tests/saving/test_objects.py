@@ -32,7 +32,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "Activation": {"activation": "gelu"}, "Maxout": {"num_pieces": 2}, "Dense": {"units": 3, "activation": "relu"},
     "Embedding": {"input_dim": 5, "output_dim": 2}, "Dot": {"axes": -1},
     "MultiHeadAttention": {"num_heads": 2, "key_dim": 3}, "GroupNormalization": {"groups": 2},
-    "GroupedQueryAttention": {"head_dim": 2, "num_query_heads": 2, "num_key_value_heads": 1},
+    "GroupQueryAttention": {"head_dim": 2, "num_query_heads": 2, "num_key_value_heads": 1},
     "Rescaling": {"scale": 0.5}, "Reshape": {"target_shape": (-1,)}, "Permute": {"dims": (2, 1)},
     "RepeatVector": {"n": 2}, "Lambda": {"function": pel.tanh}, "GaussianNoise": {"stddev": 0.1},
 }  # fmt: skip

@@ -154,7 +154,7 @@ class ObjectReader:
         """Return an object of a class that has no attributes yet."""
         kind = self.class_(data)
         try:
-            return kind.__new__(kind)  # type: ignore[call-overload]
+            return object.__new__(kind)
         except TypeError as error:
             raise StorageError(f"There can be no {kind.__name__}: {error}") from error
 

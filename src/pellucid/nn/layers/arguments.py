@@ -68,4 +68,5 @@ def why_not(name: str, signature: inspect.Signature, args: Sequence[Any], named:
         for key, parameter in signature.parameters.items()
         if parameter.default is parameter.empty and key not in named and key not in known[: len(args)]
     ]
-    return f"{name}: expected {' and '.join(lacking)}. Received: nothing for {'it' if len(lacking) == 1 else 'them'}"
+    wanted = " and ".join(filter(None, [", ".join(lacking[:-1]), lacking[-1]]))
+    return f"{name}: expected {wanted}. Received: nothing for {'it' if len(lacking) == 1 else 'them'}"
