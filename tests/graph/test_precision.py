@@ -5,6 +5,8 @@ import pytest
 
 import pellucid as pel
 from pellucid import nn
+from pellucid.graph import precision
+from pellucid.graph.op import OPS
 from pellucid.graph.walk import topological
 
 
@@ -83,3 +85,41 @@ def test_integers_and_conditions_stay():
     e = pel.where(i > 0, (x @ x.T).sum(1), 0.0)
     assert pel.mixed_precision(e).dtype == np.float32
     assert pel.mixed_precision(i + 1) is i + 1
+
+
+def test_every_name_in_the_tables_is_an_op():
+    assert set(OPS) >= (precision.PRODUCTS | precision.FOLLOWS | precision.OPENED)
+
+
+def test_products_in_attention_and_transposed_convolutions_are_in_few_digits_too():
+    x, image = pel.tensor3("x", shape=("n", 5, 4)), pel.tensor4("image", shape=("n", 4, 4, 2))
+    found = dtypes(pel.mixed_precision(nn.MultiHeadAttention(2, 3)(x, x)))
+    assert (found["sum_of_products"], found["softmax"]) == ("bfloat16", "float32")
+    assert not set(found) & precision.OPENED
+    assert dtypes(pel.mixed_precision(nn.Conv2DTranspose(2, 2)(image)))["conv_transpose"] == "bfloat16"
+
+
+def test_a_mean_is_subtracted_in_many_digits():
+    x = pel.matrix("x", shape=("n", 3))
+    normal = nn.BatchNormalization(scale=False, center=False, epsilon=1e-6)
+    y = pel.inference(normal(nn.Dense(1, use_bias=False, kernel_initializer="ones")(x)))
+    normal.moving_mean.set_value([1000.0])
+    value = pel.function([x], pel.mixed_precision(y))([[500.0, 504.0, 0.0]])
+    assert value == pytest.approx(4, rel=0.01)  # 1004 is a number of few digits, and so is 500
+
+
+@pytest.mark.parametrize(
+    ("dtype", "scale", "off"), [("bfloat16", None, 0.02), ("float16", None, 1), ("float16", 2.0**15, 0.01)]
+)
+def test_small_gradients_vanish_in_float16_alone_and_a_scaled_loss_keeps_them(dtype, scale, off):
+    rng = np.random.default_rng(0)
+    x, t = pel.matrix("x", shape=("n", 8)), pel.matrix("t", shape=("n", 1))
+    hidden, out = nn.Dense(16, activation="tanh", kernel_initializer="zeros"), nn.Dense(1)
+    loss = 1e-6 * ((out(hidden(x)) - t) ** 2).mean()
+    steps = []
+    for cost, factor in ((loss, None), (pel.mixed_precision(loss, dtype), scale)):
+        steps.append(nn.optimizers.SGD(1.0, loss_scale_factor=factor).updates(cost)[hidden.kernel])
+    exact, found = pel.function([x, t], steps)(*(rng.normal(size=(64, k)).astype("float32") for k in (8, 1)))
+    error = abs(found - exact).max() / abs(exact).max()
+    assert error < off if off < 1 else error > 0.5
+    assert ((found == 0).mean() > 0.5) == (off == 1)

@@ -21,6 +21,7 @@ def test_the_printed_formula_has_the_options_in_it() -> None:
         "w ← where((iterations + 1) % 2 == 0, w + momentum′, w)",
         "iterations ← iterations + 1",
     ]
+    assert str(SGD(0.5, loss_scale_factor=1024)) == "w ← w - 0.5 * (g / 1024)"
     assert str(SGD(ExponentialDecay(0.5, 10, 0.9), multipliers={"b": 2})) == (
         "w ← w - 0.5 * 0.9 ** (iterations / 10) * g\niterations ← iterations + 1"
     )

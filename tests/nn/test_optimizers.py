@@ -296,6 +296,11 @@ def remembering() -> Any:
         (lambda: SGD(use_ema=True, ema_momentum=2), ValueError, "Expected ema_momentum to be from 0 to 1"),
         (lambda: SGD(ema_overwrite_frequency=2), ValueError, "Give use_ema=True too"),
         (lambda: SGD(gradient_accumulation_steps=1), ValueError, "gradient_accumulation_steps to be an integer of 2"),
+        (
+            lambda: SGD(loss_scale_factor=0),
+            ValueError,
+            "loss_scale_factor to be a number above 0. Received: loss_scale",
+        ),
         (lambda: SGD(multipliers=2), TypeError, "Expected multipliers by parameter or by name"),
         (lambda: SGD(multipliers={"b": -1}), ValueError, "Expected the multiplier of b to be a number of 0 or more"),
         (lambda: SGD(multipliers={"V": 1}).updates(W.sum()), TypeError, "multipliers: V is none of the parameters"),

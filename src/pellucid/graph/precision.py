@@ -10,15 +10,19 @@ import numpy as np
 from pellucid.graph.body import Body
 from pellucid.graph.errors import DtypeError
 from pellucid.graph.expr import Constant, Expr, Shared
+from pellucid.graph.opening import expand
 from pellucid.graph.operators import call
 from pellucid.graph.record import OUTPUT
 from pellucid.graph.types import as_dtype, is_float
-from pellucid.graph.walk import listed, topological
+from pellucid.graph.walk import listed, rebuild, topological
 
 PRODUCTS = frozenset(
-    ["matmul", "conv", "conv_input_gradient", "conv_kernel_gradient", "sum_of_products", "outer", "tensordot"]
+    ["matmul", "conv", "conv_input_gradient", "conv_kernel_gradient", "conv_transpose", "sum_of_products", "outer"]
 )
 """Ops that are computed in few digits: they take nearly all the time, and add up in many digits inside."""
+
+OPENED = frozenset(["attention_weights", "attended"])
+"""Formulas that are opened, because there are products in them and more."""
 
 FOLLOWS = frozenset(
     [
@@ -35,7 +39,7 @@ FOLLOWS = frozenset(
             "leaky_relu",
             "tanh",
         ),
-        *("sigmoid", "elu", "gelu", "silu", "selu", "masked", "dropout", "abs", "square"),
+        *("sigmoid", "softsign", "masked", "dropout", "abs", "square"),
         *("reshape", "reshape_like", "expand_dims", "squeeze", "transpose", "broadcast_to", "broadcast_like"),
         *("slice", "join", "flip", "pad", "max_pool", "gather", "stop_gradient", "hold"),
     ]
@@ -54,13 +58,17 @@ def mixed_precision(expr: Expr | Sequence[Expr], dtype: Any = "bfloat16") -> Exp
     Parameters, and so their gradients and updates, stay as they are. Sums, means, exponentials, logarithms, softmaxes
     and norms are computed in the dtype of the graph.
 
+    ``"bfloat16"`` reaches as far as float32, from 1e-38 to 3e38, so small gradients do not vanish in it and the loss
+    needs no scaling. ``"float16"`` ends at 6e-8 and at 65504: there, give the optimizer a ``loss_scale_factor``, such
+    as ``2.0**15``.
+
     Parameters
     ----------
     expr : Expr or sequence of Expr
         A loss or predictions, of float32 or float64. Differentiate what comes back, and the gradient is computed the
         same way.
     dtype : dtype
-        The few digits: ``"bfloat16"``, or ``"float16"``, whose range is small.
+        The few digits: ``"bfloat16"`` or ``"float16"``.
 
     Returns
     -------
@@ -93,6 +101,7 @@ def mixed_precision(expr: Expr | Sequence[Expr], dtype: Any = "bfloat16") -> Exp
 
 def lowered(outputs: Sequence[Expr], few: np.dtype[Any]) -> list[Expr]:
     """Rewrite expressions; each result has the dtype it had."""
+    outputs = opened(outputs)
     done: dict[Expr, Expr] = {}
     for node in topological(outputs):
         new = [done[i] for i in node.inputs]
@@ -111,14 +120,27 @@ def lowered(outputs: Sequence[Expr], few: np.dtype[Any]) -> list[Expr]:
     return [to(done[output], output.dtype) for output in outputs]
 
 
+def opened(outputs: Sequence[Expr]) -> list[Expr]:
+    """Open the formulas that have products in them."""
+    done: dict[Expr, Expr] = {}
+    for node in topological(outputs):
+        new = rebuild(node, [done[i] for i in node.inputs])
+        done[node] = expand(new) if new.op is not None and new.op.name in OPENED else new
+    return [done[output] for output in outputs]
+
+
 def lowered_body(body: Body, few: np.dtype[Any]) -> Body:
     """Rewrite the graph inside an op, whose states must keep their dtypes."""
     return Body(body.inputs, tuple(lowered(body.outputs, few)))
 
 
 def bends(e: Expr, few: np.dtype[Any]) -> bool:
-    """Tell whether an operand may be taken in few digits: it is so already, is given as it is, or is no real number."""
-    return e.dtype == few or isinstance(e, (Shared, Constant)) or not is_float(e.dtype)
+    """Tell whether an operand may be taken in few digits: it is so already, is given as it is, or is no real number.
+
+    A shared variable that is not learned is not, for what it is may be a mean that is subtracted.
+    """
+    given = isinstance(e, Constant) or (isinstance(e, Shared) and e.learns)
+    return e.dtype == few or given or not is_float(e.dtype)
 
 
 def to(e: Expr, dtype: np.dtype[Any]) -> Expr:

@@ -66,6 +66,10 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
             "ema_momentum": 0.7,
         },
     ),
+    "loss_scale_factor": (
+        "SGD",
+        {"learning_rate": 0.1, "momentum": 0.5, "loss_scale_factor": 512.0, "gradient_accumulation_steps": 2},
+    ),
     "schedule": ("SGD", {"learning_rate": ("ExponentialDecay", (0.3, 2, 0.5))}),
     "schedule, decay": ("AdamW", {"learning_rate": ("InverseTimeDecay", (0.3, 2, 0.5)), "weight_decay": 0.2}),
     "schedule, accumulation": (
@@ -113,10 +117,11 @@ def by_keras(case: str) -> Values:
                 variables = {k: keras.Variable(v, dtype=dtype, name=k) for k, v in start.items()}
                 variables["W"].constraint = bound
                 optimizer = getattr(keras.optimizers, name)(**arguments(settings, keras.optimizers.schedules))
-                path = []
+                path, scale = [], np.asarray(settings.get("loss_scale_factor", 1.0), dtype)
                 for i in range(STEPS):
                     now = {k: np.asarray(v.value) for k, v in variables.items()}
-                    optimizer.apply([curve[k] * now[k] + noise[k][i] for k in now], list(variables.values()))
+                    gradients = [scale * (curve[k] * now[k] + noise[k][i]) for k in now]
+                    optimizer.apply(gradients, list(variables.values()))
                     path.append({k: np.asarray(v.value) for k, v in variables.items()})
                 for k in start:
                     result[f"{dtype} {k}"] = np.stack([path[i][k] for i in KEPT])

@@ -59,6 +59,9 @@ class Optimizer(Memory):
         After how many steps each time the parameters are replaced by their averages.
     gradient_accumulation_steps : int, optional
         How many gradients are averaged to make one step of; in between, nothing but their sum changes.
+    loss_scale_factor : float, optional
+        By what the loss is multiplied before its gradient is taken, and the gradient divided again, so that small
+        gradients do not vanish in float16; see `pellucid.mixed_precision`.
     multipliers : mapping from Shared or str to float, optional
         By what the learning rate is multiplied for a parameter, given itself or by its name (Caffe's ``lr_mult``).
 
@@ -142,7 +145,9 @@ class Optimizer(Memory):
         listed = [parameters] if isinstance(parameters, Expr) else parameters
         chosen = parameters_of(loss) if listed is None else list(listed)
         check(loss, chosen)
-        return {**updates_of(loss), **self.apply(grad(loss, chosen), chosen)}
+        scale = self.options["loss_scale_factor"]
+        gradients = grad(loss if scale is None else scale * loss, chosen)
+        return {**updates_of(loss), **self.apply(gradients, chosen)}
 
     def apply(self, gradients: Sequence[Expr], parameters: Sequence[Shared]) -> Updates:
         """Return what `updates` does, from gradients that were made in another way.
@@ -150,7 +155,7 @@ class Optimizer(Memory):
         Parameters
         ----------
         gradients : sequence of Expr
-            One for each parameter, of its shape and dtype.
+            One for each parameter, of its shape and dtype; with a ``loss_scale_factor``, of the scaled loss.
         parameters : sequence of Shared
             What is to be changed.
 
@@ -165,8 +170,10 @@ class Optimizer(Memory):
         >>> pel.optimizers.SGD(0.5).apply([g], [w])
         {w: w - 0.5 * g}
         """
-        steps = self.options["gradient_accumulation_steps"]
+        steps, scale = self.options["gradient_accumulation_steps"], self.options["loss_scale_factor"]
         sums: Updates = {}
+        if scale is not None:
+            gradients = [g / scale for g in gradients]
         if steps:
             gathered = [(self.slot("gradient", p), g) for p, g in zip(parameters, gradients, strict=True)]
             due = (self.iterations + 1) % steps == 0

@@ -25,6 +25,7 @@ class Options(TypedDict, total=False):
     ema_momentum: float
     ema_overwrite_frequency: int | None
     gradient_accumulation_steps: int | None
+    loss_scale_factor: float | None
     multipliers: Mapping[Shared | str, float] | None
 
 
@@ -37,6 +38,7 @@ DEFAULTS: Options = {
     "ema_momentum": 0.99,
     "ema_overwrite_frequency": None,
     "gradient_accumulation_steps": None,
+    "loss_scale_factor": None,
     "multipliers": None,
 }
 
@@ -65,6 +67,8 @@ def checked(options: Options) -> Options:
         number("weight_decay", result["weight_decay"], low=0.0)
     if result["gradient_accumulation_steps"] is not None:
         count("gradient_accumulation_steps", result["gradient_accumulation_steps"], least=2)
+    if result["loss_scale_factor"] is not None:
+        positive_number("loss_scale_factor", result["loss_scale_factor"])
     check_averages(result)
     if result["multipliers"] is not None:
         if not isinstance(result["multipliers"], Mapping):
