@@ -86,6 +86,7 @@ _HOMES = {
 }
 _MODULES = {
     "byhand": "pellucid.byhand",
+    "callbacks": "pellucid.model.callbacks",
     "data": "pellucid.data",
     "linalg": "pellucid.graph.linalg",
     "losses": "pellucid.nn.losses",

@@ -8,7 +8,7 @@ import pytest
 
 from pellucid.experiments.frame import perform
 from pellucid.experiments.frame.registry import find
-from pellucid.model.history import History
+from pellucid.model.callbacks.history import History
 
 
 class Presser:

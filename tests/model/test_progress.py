@@ -10,7 +10,7 @@ import pytest
 
 import pellucid as pel
 from pellucid.model import progress
-from pellucid.model.history import History
+from pellucid.model.callbacks.history import History
 
 Data = tuple[np.ndarray, np.ndarray]
 Make = Callable[..., pel.Sequential]

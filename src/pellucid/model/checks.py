@@ -108,7 +108,7 @@ def finite(array: Array, name: str) -> Array:
     return array
 
 
-def targets(value: Any, output: Expr, loss: Callable[..., Any], name: str) -> Array:
+def targets(value: Any, output: Expr, loss: Any, name: str) -> Array:
     """Return what is wanted, for the model's output, or say why it does not fit the loss.
 
     Integers and booleans are labels, int32; real numbers take the output's dtype.
@@ -123,7 +123,7 @@ def targets(value: Any, output: Expr, loss: Callable[..., Any], name: str) -> Ar
     dtype = target_dtype(array, output)
     array = finite(narrowed(array, dtype, name), name)
     kind = formula(loss)
-    check = RANGES.get(kind)
+    check = RANGES.get(kind) if allowed_range(loss) else None
     if kind in COLUMNS:
         check_columns(array, output, getattr(kind, "__name__", "the loss"), name)
     if check is not None:
@@ -131,8 +131,13 @@ def targets(value: Any, output: Expr, loss: Callable[..., Any], name: str) -> Ar
     return array
 
 
+def allowed_range(loss: Any) -> bool:
+    """Tell whether the loss wants what `RANGES` says: not where it leaves a class out."""
+    return not isinstance(loss, losses.Loss) or loss.settings.get("ignore_class") is None
+
+
 def formula(loss: Any) -> Any:
-    """Return the function that a loss computes, of a loss that is one with settings."""
+    """Return the function that a loss is, whatever its settings."""
     if isinstance(loss, losses.Loss):
         return type(loss).function or loss
     return loss.func if isinstance(loss, functools.partial) else loss
@@ -193,16 +198,22 @@ RANGES: dict[Callable[..., Any], Callable[[Array, Expr, str, str], None]] = {
 """What a loss wants of the numbers themselves."""
 
 
-def same_length(x: Array, y: Array, names: tuple[str, str]) -> None:
-    """Refuse samples and targets that do not belong together."""
-    if len(x) != len(y):
-        raise ModelError(
-            f"Expected a target for every sample. Received: {len(x)} in {names[0]} and {len(y)} in {names[1]}"
-        )
-
-
 def positive(name: str, value: Any) -> int:
     """Return a count, or say that it must be one."""
     if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
         raise OptionError(f"Expected {name} to be an integer of 1 or more. Received: {name}={value!r}")
     return int(value)
+
+
+def whole(name: str, value: Any) -> int:
+    """Return a count that may be 0, or say that it must be one."""
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 0:
+        raise OptionError(f"Expected {name} to be an integer of 0 or more. Received: {name}={value!r}")
+    return int(value)
+
+
+def frequency(value: Any) -> int | frozenset[int]:
+    """Return after how many epochs, or after which, counted from 1."""
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return frozenset(positive("validation_freq", each) for each in value)
+    return positive("validation_freq", value)

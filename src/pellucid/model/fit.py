@@ -1,124 +1,270 @@
-"""The training loop: epochs over a compiled walk, with what a person sees and what is kept if it is stopped."""
+"""The training loop: epochs over compiled programs, with who is told of them and what is kept if they are stopped."""
 
 from __future__ import annotations
 
-import time
 import warnings
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Collection
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pellucid.graph.errors import OptionError
+from pellucid.graph.places import calls_to_user
+from pellucid.model.callbacks.base import Callbacks, Logs, listed
+from pellucid.model.callbacks.history import History
 from pellucid.model.errors import ModelError, TrainingWarning
-from pellucid.model.history import History
+from pellucid.model.measures import Tally
 from pellucid.model.progress import display
-from pellucid.model.walk import Passage, Walk
-from pellucid.run.interrupts import Interrupted
+from pellucid.model.run import Run
+from pellucid.model.samples import Samples
+from pellucid.model.sources import MANY, Source
+from pellucid.model.walk import Outputs
+from pellucid.run.interrupts import Interrupted, Uninterrupted
+
+if TYPE_CHECKING:
+    from pellucid.model.model import Model
 
 Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
-class Part:
-    """Samples and targets, and the walk that goes over them."""
-
-    walk: Walk
-    x: Array
-    y: Array
-
-    def __len__(self) -> int:
-        return len(self.x)
-
-    def held(self) -> AbstractContextManager[Walk]:
-        """Hold the data on the device."""
-        return self.walk.over(self.x, self.y)
-
-    def measure(self, batch_size: int) -> dict[str, float]:
-        """Return the means over all samples, for a walk that does not train and data that are held."""
-        return self.walk.run(np.arange(len(self)), min(batch_size, len(self))).means()
-
-
-@dataclass(frozen=True)
 class Plan:
-    """How to train."""
+    """How to train.
 
-    batch_size: int
+    Attributes
+    ----------
+    epochs, initial_epoch : int
+        Where it ends and begins.
+    seed : int
+        Of the orders.
+    verbose
+        What is shown.
+    validation_freq : int or collection of int
+        After every how many epochs it is validated, or after which, counted from 1.
+    """
+
     epochs: int
-    shuffle: bool
+    initial_epoch: int
     seed: int
     verbose: Any
+    validation_freq: int | Collection[int]
+
+    def validates(self, epoch: int) -> bool:
+        """Tell whether an epoch, counted from 0, is followed by validation."""
+        every = self.validation_freq
+        return (epoch + 1) % every == 0 if isinstance(every, int) else epoch + 1 in every
 
 
-def order_of(plan: Plan, epoch: int, count: int) -> Array:
-    """Return the order in which an epoch takes the samples, a function of seed and epoch: any can be taken up again.
+class Training:
+    """One run of `Model.fit`.
 
-    Examples
-    --------
-    >>> plan = Plan(batch_size=32, epochs=5, shuffle=True, seed=7, verbose=0)
-    >>> bool((order_of(plan, 3, 100) == order_of(plan, 3, 100)).all())
-    True
+    Parameters
+    ----------
+    model : Model
+        Who is trained.
+    plan : Plan
+        How.
+    source, validation : Source
+        On what, and on what it is measured after epochs.
+    callbacks : list of Callback
+        Who is told; a `History` is added unless there is one.
     """
-    return np.random.default_rng([plan.seed, epoch]).permutation(count) if plan.shuffle else np.arange(count)
+
+    def __init__(self, model: Model, plan: Plan, source: Source, validation: Source | None, callbacks: Any) -> None:
+        self.model, self.plan, self.source, self.validation = model, plan, source, validation
+        given = listed(callbacks)
+        self.history = next((c for c in given if isinstance(c, History)), None) or History()
+        names = [*source.measures, *(f"val_{name}" for name in (validation.measures if validation else ()))]
+        params = {"epochs": plan.epochs, "steps": source.steps, "verbose": plan.verbose, "metrics": names}
+        model.history, model.stop_training = self.history, False
+        model.run = Run(plan.seed, plan.initial_epoch, 0, model.run.step, Tally(source.measures))
+        self.screen = display(plan.verbose, plan.epochs, source.steps)
+        self.callbacks = Callbacks([*given, *([] if self.history in given else [self.history])], model, params)
+        self.others = Callbacks([c for c in given if not isinstance(c, History)], model, params)
+        self.warned = False
+        self.latest: Logs = {}
+
+    @property
+    def run(self) -> Run:
+        """Where it stands."""
+        return self.model.run
+
+    def train(self) -> History:
+        """Run all epochs.
+
+        Raises
+        ------
+        Interrupted
+            On Ctrl-C; weights, history and `Model.run` keep what was reached.
+        """
+        before = self.run.step
+        try:
+            with self.screen, self.source.held(), self.validation.held() if self.validation else nullcontext():
+                self.callbacks("on_train_begin", {})
+                logs: Logs = {}
+                while self.run.epoch < self.plan.epochs and not self.model.stop_training:
+                    logs = self.epochs(self.together())
+                self.callbacks("on_train_end", logs)
+        except KeyboardInterrupt:
+            if self.run.batch and self.run.batch == self.source.steps:
+                self.pass_on([self.run.tally.results()])
+            raise Interrupted(self.history, self.run.step - before) from None
+        return self.history
+
+    def together(self) -> int:
+        """Return how many epochs may run before anybody has to be asked."""
+        watched = self.others.watch("on_epoch_begin", "on_epoch_end")
+        watched = watched or any(c.batch_interval is not None for c in self.others.each)
+        if watched or self.run.batch or self.source.together == 1:
+            return 1
+        count = min(self.source.together, self.plan.epochs - self.run.epoch)
+        if self.validation is not None:
+            following = range(self.run.epoch, self.run.epoch + count)
+            count = next((n for n, epoch in enumerate(following, 1) if self.plan.validates(epoch)), count)
+        return count
+
+    def epochs(self, count: int) -> Logs:
+        """Run an epoch, or what is left of it, or several of which nobody is told before they are done.
+
+        Returned is what the last one came to.
+        """
+        run, begun = self.run, self.run.batch
+        last = run.epoch + count - 1
+        if not run.batch:
+            run.tally.reset()
+        self.callbacks("on_epoch_begin", run.epoch, {})
+        cut = any(c.batch_interval for c in self.callbacks.each)
+        for outputs, sizes in self.source.chunks(run.seed, run.epoch, run.batch, self.limit if cut else None, count):
+            first, place = run.epoch, (run.epoch, run.batch)
+            with Uninterrupted():
+                run.step += len(sizes)
+                self.add(outputs, sizes, last)
+            self.warn_of_no_number(outputs["loss"], *place)
+            for number in range(first, run.epoch):
+                self.screen.epoch(number, *self.history.row(number - run.epoch))
+            logs = run.tally.results() if run.batch else self.latest
+            self.screen.step(run.epoch, run.batch, logs)
+            self.callbacks.batch_end(run.batch - 1, run.step, logs)
+            if self.model.stop_training:
+                break
+        if not run.batch:
+            raise ModelError(
+                f"Epoch {run.epoch + 1} had no batches: the iterator is at its end. Give steps_per_epoch, or an "
+                "iterable that begins anew in every epoch, such as a list, or an object whose __iter__ is a generator"
+            )
+        self.warn_of_few(begun)
+        return self.finished()
+
+    def add(self, outputs: Outputs, sizes: Array, last: int) -> None:
+        """Enter the steps of a chunk, which may go over the ends of several epochs, but not over that of the last."""
+        run, start, end = self.run, 0, len(sizes)
+        steps = self.source.steps
+        while steps and run.epoch < last and end - start >= steps - run.batch:
+            # A whole number of epochs at once, unless one was begun before.
+            count = min(last - run.epoch, (end - start) // steps) if not run.batch else 1
+            stop = start + (count * steps if not run.batch else steps - run.batch)
+            part = {name: values[start:stop] for name, values in outputs.items()}
+            if run.batch:
+                run.tally.add(part, sizes[start:stop])
+                self.pass_on([run.tally.results()])
+            else:
+                self.pass_on(run.tally.of_epochs(part, sizes[start:stop], steps))
+            start = stop
+        if start < end:
+            run.tally.add({name: values[start:] for name, values in outputs.items()}, sizes[start:])
+            run.batch += end - start
+
+    def pass_on(self, results: list[Logs]) -> None:
+        """Enter epochs into the history of which nobody else is told."""
+        self.history.extend(self.run.epoch, results)
+        self.run.epoch += len(results)
+        self.run.batch = 0
+        self.run.tally.reset()
+        self.latest = results[-1]
+
+    def limit(self) -> int:
+        """Tell those who want to know that a batch begins, and return how many steps may run before anybody is due."""
+        self.callbacks.batch_begin(self.run.batch)
+        return self.callbacks.steps_until_due(self.run.step) or MANY
+
+    def finished(self) -> Logs:
+        """Validate after an epoch, tell everybody, and return what it came to."""
+        number = self.run.epoch
+        logs = dict(self.run.tally.results())
+        if self.validation is not None and self.plan.validates(number):
+            found = measured(self.validation, self.callbacks)
+            logs |= {f"val_{name}": value for name, value in found.items()}
+        self.run.epoch, self.run.batch = number + 1, 0
+        self.callbacks("on_epoch_end", number, logs)
+        self.screen.epoch(number, logs, self.history.seconds[-1])
+        return logs
+
+    def warn_of_no_number(self, losses: Array, epoch: int, batch: int) -> None:
+        """Say so when the loss is no longer a number, for the first time."""
+        finite = np.isfinite(losses)
+        if self.warned or finite.all():
+            return
+        self.warned = True
+        first, steps = int(np.argmin(finite)), self.source.steps
+        step = batch + first
+        epoch, step = (epoch + step // steps, step % steps) if steps else (epoch, step)
+        warnings.warn(
+            f"The loss became {losses[first]} in step {step + 1}{f' of {steps}' if steps else ''} of epoch "
+            f"{epoch + 1}, and what is learned from it is of no use. A smaller learning rate, or data brought to the "
+            "range of about -1 to 1, is the usual cure",
+            TrainingWarning,
+            stacklevel=calls_to_user(),
+        )
+
+    def warn_of_few(self, begun: int) -> None:
+        """Say so and stop where an iterator ended before the epoch did."""
+        run, steps = self.run, self.source.steps
+        if steps is None or run.batch >= steps or self.model.stop_training:
+            return
+        self.model.stop_training = True
+        warnings.warn(
+            f"The iterator ended after {run.batch - begun} of {steps} batches of epoch {run.epoch + 1}, and training "
+            "ends with it. Let it yield steps_per_epoch * epochs batches, or ask for fewer",
+            TrainingWarning,
+            stacklevel=calls_to_user(),
+        )
 
 
-def train(plan: Plan, training: Part, validation: Part | None, history: History) -> None:
-    """Run all epochs, entering each into the history as it is finished.
+def measured(source: Source, callbacks: Callbacks) -> Logs:
+    """Return the measures of data on which nothing is trained, and tell callbacks of it."""
+    tally, done = Tally(source.measures), 0
+    callbacks("on_test_begin", {})
+    watched = callbacks.watch("on_test_batch_begin", "on_test_batch_end")
 
-    Raises
-    ------
-    Interrupted
-        On Ctrl-C; weights and history keep what was reached.
-    """
-    batch_size = min(plan.batch_size, len(training))
-    steps = -(-len(training) // batch_size)
-    finished = 0
-    screen = display(plan.verbose, plan.epochs, steps)
-    try:
-        with screen, training.held(), validation.held() if validation else nullcontext():
-            for epoch in range(plan.epochs):
-                start = time.perf_counter()
-                passage = training.walk.run(
-                    order_of(plan, epoch, len(training)),
-                    batch_size,
-                    lambda done, steps, latest, epoch=epoch: screen.step(epoch, done, latest),
-                )
-                finished += steps
-                measures = passage.means()
-                if validation is not None:
-                    measures |= {f"val_{name}": value for name, value in validation.measure(plan.batch_size).items()}
-                warn_of_no_number(passage, epoch, history)
-                seconds = time.perf_counter() - start
-                history.append(measures, seconds)
-                screen.epoch(epoch, measures, seconds)
-    except KeyboardInterrupt as stop:
-        raise Interrupted(history, finished + getattr(stop, "steps", 0)) from None
+    def limit() -> int:
+        callbacks("on_test_batch_begin", done, {})
+        return 1
+
+    for outputs, sizes in source.chunks(0, 0, 0, limit if watched else None):
+        tally.add(outputs, sizes)
+        done += len(sizes)
+        if watched:
+            callbacks("on_test_batch_end", done - 1, tally.results())
+    if not done:
+        raise ModelError("There is nothing to measure: the iterator is at its end")
+    results = tally.results()
+    callbacks("on_test_end", results)
+    return results
 
 
-def warn_of_no_number(passage: Passage, epoch: int, history: History) -> None:
-    """Say so when the loss is no longer a number, for the first time."""
-    finite = np.isfinite(passage.steps["loss"])
-    if finite.all() or not np.isfinite(history.history.get("loss", [])).all():
-        return
-    step = int(np.argmin(finite))
-    warnings.warn(
-        f"The loss became {passage.steps['loss'][step]} in step {step + 1} of {len(finite)} of epoch {epoch + 1}, and "
-        "what is learned from it is of no use. A smaller learning rate, or data brought to the range of about -1 to 1, "
-        "is the usual cure",
-        TrainingWarning,
-        stacklevel=4,
-    )
-
-
-def split(x: Array, y: Array, share: Any) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+def split(samples: Samples, share: Any) -> tuple[Samples, Samples | None]:
     """Keep the last part of the data for validation, as Keras does, before anything is shuffled."""
     if not isinstance(share, (int, float)) or not 0 <= share < 1:
         raise OptionError(f"Expected validation_split from 0 up to but without 1. Received: validation_split={share!r}")
-    kept = int(len(x) * (1 - share))
-    if share and not 0 < kept < len(x):
+    count = len(samples)
+    kept = int(count * (1 - share))
+    if not share:
+        return samples, None
+    if not 0 < kept < count:
         raise ModelError(
-            f"validation_split={share} of {len(x)} samples leaves {kept} to train on and {len(x) - kept} to validate "
+            f"validation_split={share} of {count} samples leaves {kept} to train on and {count - kept} to validate "
             "on. Both need one at least"
         )
-    return (x[:kept], y[:kept]), (x[kept:], y[kept:])
+    return samples.between(0, kept), samples.between(kept, count)

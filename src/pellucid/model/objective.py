@@ -1,108 +1,157 @@
-"""What a model is trained for: its loss and metrics as expressions, and the steps that make the loss smaller."""
+"""What a model is trained for, as expressions, and the steps that make its loss smaller."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from pellucid.graph.expr import Expr, Input, as_expr
+import numpy as np
+
+from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.inference import inference
 from pellucid.graph.types import Dim
-from pellucid.model.errors import ModelError
-from pellucid.model.walk import Walk
-from pellucid.nn import losses, metrics, optimizers
+from pellucid.model.goal import Goal
+from pellucid.model.measures import Measure, loss_value, mean_measure, metric_measure
+from pellucid.model.walk import Flow, Walk
 
-Measure = Callable[[Any, Any], Any]
+MOST_PROGRAMS = 8
+"""How many compiled passes are kept: those over training and validation data, and a few more."""
 
-MOST_WALKS = 8
-"""How many compiled walks are kept: those over training and validation data, and a few more."""
+Made = TypeVar("Made", Walk, Flow)
+
+Kind = tuple[Sequence[Dim], np.dtype[Any]] | None
+"""Shape and dtype of what is given for one sample; None where nothing is."""
 
 
 @dataclass(frozen=True)
-class Goal:
-    """What `Sequential.compile` was told.
+class Written:
+    """A model as it is written now, ready to be trained.
 
     Attributes
     ----------
-    optimizer : Optimizer
-        What turns gradients into updates.
-    loss : function
-        ``loss(y_true, y_pred)``, one value a sample.
-    metrics : dict from str to function
-        What else is measured, by the names under which a history keeps it.
+    inputs, outputs : list of Expr
+        From where to where.
+    names : list of str
+        Those of the outputs.
+    penalty : Expr or float
+        What the layers' regularizers add to the loss.
+    parameters : list of Shared
+        What may be changed.
     """
 
-    optimizer: optimizers.Optimizer
-    loss: Measure
-    metrics: Mapping[str, Measure]
-
-
-def make_goal(optimizer: Any, loss: Any, measured: Sequence[Any]) -> Goal:
-    """Look up what is named, and refuse what is neither a name nor a function."""
-    if loss is None:
-        raise ModelError(
-            f"compile needs a loss. Known: {', '.join(sorted(losses.NAMED))}; or a function of (y_true, y_pred)"
-        )
-    if not isinstance(measured, (list, tuple)):
-        raise ModelError(f"Expected metrics to be a list. Received: metrics={measured!r}; write metrics=[{measured!r}]")
-    found: dict[str, Measure] = {}
-    for metric in measured:
-        function = metrics.get(metric)
-        name = metric if isinstance(metric, str) else getattr(metric, "__name__", type(metric).__name__)
-        if name in found or name == "loss":
-            raise ModelError(f"Two measures are named {name!r}; give the function another __name__")
-        found[name] = function
-    return Goal(optimizers.get(optimizer), losses.get(loss), found)
+    inputs: list[Expr]
+    outputs: list[Expr]
+    names: list[str]
+    penalty: Any
+    parameters: list[Shared]
 
 
 class Objective:
-    """A goal written out for one model and one kind of target.
+    """A goal written out for one model and one kind of targets and weights.
 
     Parameters
     ----------
-    x, output : Expr
-        The model, from its input to its output.
-    penalty : Expr or float
-        What the layers' regularizers add to the loss.
+    model : Written
+        The model.
     goal : Goal
         What to train for.
-    shape, dtype
-        Of one target.
+    targets, weights : list of (shape, dtype) or None
+        Of one sample, for every output.
 
     Attributes
     ----------
-    y : Input
-        The targets of a batch.
-    training, evaluation : dict from str to Expr
-        ``"loss"`` and the metrics, means over a batch, while training and after it.
-    updates : dict from Shared to Expr
-        What one step changes.
+    given : list of Expr
+        What a batch holds: the inputs, then the targets, then the weights that there are.
+    training, evaluation : dict from str to Measure
+        ``"loss"``, the losses of several outputs, and the metrics, while training and after it.
     """
 
-    def __init__(self, x: Expr, output: Expr, penalty: Any, goal: Goal, shape: Sequence[Dim], dtype: Any) -> None:
-        self.x = x
-        self.y = Input("y", (x.shape[0], *shape), dtype)
-        self.goal = goal
-        self.training = self.measures(output, penalty)
-        self.evaluation = self.measures(inference(output), penalty)
-        self.updates = goal.optimizer.updates(self.training["loss"])
-        self.walks: dict[Any, Walk] = {}
+    def __init__(self, model: Written, goal: Goal, targets: Sequence[Kind], weights: Sequence[Kind]) -> None:
+        self.model, self.goals = model, goal.of(model.names)
+        self.y, self.w = self.inputs("y", targets), self.inputs("weight", weights)
+        self.given: list[Expr] = [*model.inputs, *(e for e in (*self.y, *self.w) if e is not None)]
+        self.training = self.measures(model.outputs)
+        self.evaluation = self.measures(inference(model.outputs))
+        self.optimizer = goal.optimizer
+        self.programs: dict[Any, Any] = {}
 
-    def measures(self, output: Expr, penalty: Any) -> dict[str, Expr]:
-        """Return the loss, penalty included, and the metrics, each one number a batch."""
-        loss = as_expr(self.goal.loss(self.y, output)).mean()
-        result = {"loss": loss + penalty if isinstance(penalty, Expr) else loss}
-        for name, metric in self.goal.metrics.items():
-            result[name] = as_expr(metric(self.y, output)).mean()
-        return result
+    @functools.cached_property
+    def updates(self) -> dict[Shared, Expr]:
+        """What one step changes."""
+        return self.optimizer.updates(self.loss, self.model.parameters)
 
-    def walk(self, x: Any, y: Any, training: bool) -> Walk:
-        """Return the compiled walk over data of these shapes, made at the first call."""
-        key = (training, x.shape, x.dtype, y.shape, y.dtype)
-        if key not in self.walks:
-            if len(self.walks) == MOST_WALKS:
-                del self.walks[next(iter(self.walks))]
-            measures, updates = (self.training, self.updates) if training else (self.evaluation, {})
-            self.walks[key] = Walk(measures, updates, {self.x: x, self.y: y})
-        return self.walks[key]
+    def inputs(self, what: str, kinds: Sequence[Kind]) -> list[Input | None]:
+        """Return inputs of the graph for what is given for each output."""
+        batch, single = self.model.inputs[0].shape[0], len(self.goals) == 1
+        return [
+            None if kind is None else Input(what if single else f"{what} of {goal.name}", (batch, *kind[0]), kind[1])
+            for goal, kind in zip(self.goals, kinds, strict=True)
+        ]
+
+    @property
+    def loss(self) -> Expr:
+        """The scalar that is made small."""
+        return self.training["loss"].outputs["loss"]
+
+    def measures(self, outputs: Sequence[Expr]) -> dict[str, Measure]:
+        """Return the loss, penalty included, and whatever else is measured."""
+        total: Any = None
+        losses: dict[str, Measure] = {}
+        rest: dict[str, Measure] = {}
+        single = len(outputs) == 1
+        for goal, y, weight, output in zip(self.goals, self.y, self.w, outputs, strict=True):
+            if y is None:
+                continue
+            if goal.loss is not None:
+                loss = loss_value(goal.loss, y, output, weight)
+                if not single:
+                    losses[f"{goal.name}_loss"] = mean_measure(f"{goal.name}_loss", loss)
+                counted = loss if goal.loss_weight == 1.0 else goal.loss_weight * loss
+                total = counted if total is None else total + counted
+            prefix = "" if single else f"{goal.name}_"
+            for name, metric in goal.metrics.items():
+                rest[prefix + name] = metric_measure(prefix + name, metric, y, output, None)
+            for name, metric in goal.weighted_metrics.items():
+                rest[prefix + name] = metric_measure(prefix + name, metric, y, output, weight)
+        if isinstance(self.model.penalty, Expr):
+            total = total + self.model.penalty
+        return {"loss": mean_measure("loss", total), **losses, **rest}
+
+    def measured(self, training: bool) -> dict[str, Measure]:
+        """Return the measures of training, or those of a model that is done with it."""
+        return self.training if training else self.evaluation
+
+    def outputs(self, training: bool) -> dict[str, Expr]:
+        """Return what a step puts out, by name."""
+        return {key: e for measure in self.measured(training).values() for key, e in measure.outputs.items()}
+
+    def walk(self, arrays: Sequence[Any], training: bool) -> Walk:
+        """Return the compiled passes over data of these shapes, made at the first call."""
+        return self.kept(
+            (training, *((a.shape, a.dtype) for a in arrays)),
+            lambda: Walk(
+                self.outputs(training),
+                self.updates if training else {},
+                dict(zip(self.given, arrays, strict=True)),
+            ),
+        )
+
+    def flow(self, dtypes: Sequence[Any], training: bool) -> Flow:
+        """Return the compiled steps over batches of these dtypes that are handed in, made at the first call."""
+        return self.kept(
+            (training, *dtypes),
+            lambda: Flow(
+                self.outputs(training), self.updates if training else {}, dict(zip(self.given, dtypes, strict=True))
+            ),
+        )
+
+    def kept(self, key: Any, make: Callable[[], Made]) -> Made:
+        """Return what was made before under a key, or make it, and keep no more than a few."""
+        if key not in self.programs:
+            if len(self.programs) == MOST_PROGRAMS:
+                del self.programs[next(iter(self.programs))]
+            self.programs[key] = make()
+        made: Made = self.programs[key]
+        return made

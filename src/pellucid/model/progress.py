@@ -26,7 +26,7 @@ class Display(Protocol):
         """Show what an epoch came to."""
 
 
-def display(verbose: Any, epochs: int, steps: int) -> Display:
+def display(verbose: Any, epochs: int, steps: int | None) -> Display:
     """Choose how a training run is shown.
 
     Parameters
@@ -102,7 +102,7 @@ class Lines(Silence):
 class Bar(Silence):
     """A bar over all epochs with the time left, and above it a line for each finished one."""
 
-    def __init__(self, epochs: int, steps: int) -> None:
+    def __init__(self, epochs: int, steps: int | None) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -115,7 +115,7 @@ class Bar(Silence):
             console=Console(stderr=True),
             transient=True,
         )
-        self.task = self.progress.add_task(self.title(0), total=epochs * steps, measures="compiling")
+        self.task = self.progress.add_task(self.title(0), total=epochs * steps if steps else None, measures="compiling")
 
     def title(self, epoch: int) -> str:
         """Say which epoch it is."""
@@ -134,14 +134,14 @@ class Bar(Silence):
         """Move the bar."""
         self.progress.update(
             self.task,
-            completed=epoch * self.steps + done,
+            completed=epoch * (self.steps or 0) + done,
             description=self.title(epoch),
             measures=written(latest),
         )
 
     def epoch(self, epoch: int, measures: Mapping[str, float], seconds: float) -> None:
         """Print the line of a finished epoch above the bar."""
-        self.progress.update(self.task, completed=(epoch + 1) * self.steps)
+        self.progress.update(self.task, completed=(epoch + 1) * (self.steps or 0))
         self.progress.console.print(
             line(epoch, self.epochs, measures, seconds), highlight=False, markup=False, soft_wrap=True
         )

@@ -90,6 +90,10 @@ class Sequential(Model):
         self.layers.append(layer)
         self.forget()
 
+    def names_to_compile(self) -> list[str]:
+        """Return the name of the one output, which it has before it is built."""
+        return self.output_names
+
     def last(self) -> str:
         """Name what stands last."""
         return repr(self.layers[-1]) if self.layers else str(self.stages[-1])

@@ -1,96 +1,95 @@
-"""A pass over data as a compiled loop: the data stay on the device, and each step is told which samples to take."""
+"""A pass over data as a compiled loop: over arrays that stay on the device, or over batches that are handed in."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.run.build import function
+from pellucid.run.engine import jax, x64
 
 Array = np.ndarray[Any, Any]
-
-
-@dataclass(frozen=True)
-class Passage:
-    """What one pass measured.
-
-    Attributes
-    ----------
-    steps : dict from str to array
-        The mean over the batch of every measure at every step.
-    sizes : array of int
-        How many samples each step had.
-    """
-
-    steps: dict[str, Array]
-    sizes: Array
-
-    def means(self) -> dict[str, float]:
-        """Return the mean of every measure over all samples, however they were dealt out.
-
-        Examples
-        --------
-        >>> Passage({"loss": np.array([1.0, 4.0])}, np.array([2, 1])).means()
-        {'loss': 2.0}
-        """
-        weights = self.sizes / self.sizes.sum()
-        return {name: float(np.dot(values.astype(np.float64), weights)) for name, values in self.steps.items()}
+Outputs = dict[str, Array]
+Limit = Callable[[], int] | None
 
 
 class Walk:
-    """Measures, and updates if it trains, compiled for data of certain shapes.
+    """A step compiled for arrays that lie on the device, each told which samples to take.
 
     Parameters
     ----------
-    measures : dict from str to Expr
-        Scalars, in terms of the inputs that the data are for.
+    outputs : dict from str to Expr
+        What a step puts out, in terms of the inputs that the data are for.
     updates : dict from Shared to Expr
-        What a step changes.
+        What it changes.
     data : dict from Expr to array
         For every input, samples along the first axis, in the input's dtype or a narrower one.
     """
 
-    def __init__(
-        self, measures: Mapping[str, Expr], updates: Mapping[Shared, Expr], data: Mapping[Expr, Array]
-    ) -> None:
-        self.data = {
-            given: Shared(array, f"all {given}", trainable=False, regularizable=False) for given, array in data.items()
-        }
-        batch = next(iter(data)).shape[0]
-        index = Input("index", (batch,), np.int32)
-        picked = {given: shared[index].astype(given.dtype) for given, shared in self.data.items()}
-        self.function = function([index], dict(measures), updates=updates, givens=picked)
+    def __init__(self, outputs: Mapping[str, Expr], updates: Mapping[Shared, Expr], data: Mapping[Expr, Array]) -> None:
+        self.data = [Shared(array, f"all {e}", trainable=False, regularizable=False) for e, array in data.items()]
+        index = Input("index", (next(iter(data)).shape[0],), np.int32)
+        picked = {e: shared[index].astype(e.dtype) for e, shared in zip(data, self.data, strict=True)}
+        self.function = function([index], dict(outputs), updates=updates, givens=picked, on_unused_input="ignore")
 
     @contextmanager
-    def over(self, *arrays: Array) -> Iterator[Walk]:
+    def over(self, arrays: Sequence[Array]) -> Iterator[None]:
         """Hold the data on the device while the walk is in use."""
-        for shared, array in zip(self.data.values(), arrays, strict=True):
+        for shared, array in zip(self.data, arrays, strict=True):
             shared.storage = array
         try:
-            yield self
+            yield
         finally:
-            for shared in self.data.values():
+            for shared in self.data:
                 shared.storage = np.empty(0, shared.dtype)
 
-    def run(self, order: Array, batch_size: int, progress: Callable[..., None] | None = None) -> Passage:
-        """Take the samples in an order, so many a step; what is left over makes a last, smaller step.
+    def steps(self, batches: Array, first: int, steps: int, limit: Limit = None) -> Iterator[Outputs]:
+        """Run steps of whole batches, from one of them on, and hand out what each chunk of them put out.
 
-        Raises
-        ------
-        Interrupted
-            On Ctrl-C in the loop; shared variables keep what the finished steps made of them.
+        ``batches`` has a row of indices for each step, and perhaps more.
         """
-        whole = len(order) // batch_size
-        rest = len(order) - whole * batch_size
-        order = order.astype(np.int32)
-        batches = order[: whole * batch_size].reshape(whole, batch_size)
-        steps = self.function.over(batches, progress=progress)
-        if rest:
-            last = self.function(order[-rest:])
-            steps = {name: np.append(values, last[name]) for name, values in steps.items()}
-        return Passage(steps, np.array([batch_size] * whole + [rest] * bool(rest)))
+        yield from self.function.chunks(self.function.bound([batches], {}, walk=True), steps, True, first, limit)
+
+    def last(self, batch: Array) -> Outputs:
+        """Run the last step, which has fewer samples."""
+        return {name: np.asarray(value)[None] for name, value in self.function(batch).items()}
+
+
+class Flow:
+    """A step compiled for batches that are handed in.
+
+    Parameters
+    ----------
+    outputs, updates
+        As for `Walk`.
+    data : dict from Expr to dtype
+        The dtype in which each input comes; it is cast in the program.
+    """
+
+    def __init__(self, outputs: Mapping[str, Expr], updates: Mapping[Shared, Expr], data: Mapping[Expr, Any]) -> None:
+        raw = [Input(e.name, e.shape, dtype) for e, dtype in data.items()]
+        cast = {given: r.astype(given.dtype) for given, r in zip(data, raw, strict=True)}
+        self.function = function(raw, dict(outputs), updates=updates, givens=cast, on_unused_input="ignore")
+        self.held: list[Any] = []
+
+    def steps(self, stacked: Sequence[Array], count: int) -> Iterator[Outputs]:
+        """Run so many of the batches that are stacked along a new first axis."""
+        yield from self.function.chunks(self.function.bound(list(stacked), {}, walk=True), count, True)
+
+    @contextmanager
+    def over(self, arrays: Sequence[Array]) -> Iterator[None]:
+        """Hold a batch on the device that is met again and again."""
+        with x64():
+            self.held = [jax().device_put(a) for a in arrays]
+        try:
+            yield
+        finally:
+            self.held = []
+
+    def again(self, first: int, steps: int, limit: Limit = None) -> Iterator[Outputs]:
+        """Run steps of the batch that is held, from one of them on."""
+        yield from self.function.chunks(self.function.bound(self.held, {}), steps, False, first, limit)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pellucid.graph.above import above
@@ -298,6 +298,44 @@ class Function:
             return whole()
         except KeyboardInterrupt:
             raise Interrupted(whole(), history.steps) from None
+
+    def chunks(
+        self, values: list[Any], steps: int, walk: bool, first: int = 0, limit: Callable[[], int] | None = None
+    ) -> Iterator[Any]:
+        """Run a loop from one of its steps on, and hand out the outputs of each chunk as it is finished.
+
+        Parameters
+        ----------
+        values : list of array
+            The inputs, as `bound` returns them; to walk, their first axis may be longer than there are steps.
+        steps : int
+            Where the loop ends.
+        walk : bool
+            Whether each step gets its own of every input.
+        first : int
+            Where it begins.
+        limit : function, optional
+            Asked before every chunk how many steps it may have.
+
+        Yields
+        ------
+        array, list or dict
+            The outputs of the steps of a chunk, stacked along a new first axis; None for a function without outputs.
+
+        Raises
+        ------
+        Interrupted
+            On Ctrl-C, with the outputs of the steps that were finished since the last chunk was handed out.
+        """
+        history = History(len(self.program.outputs), first)
+        told = first
+        try:
+            for _ in self.backend.run(values, steps, walk, history, limit):
+                told = history.steps
+                yield self.shape_outputs(history.take())
+        except KeyboardInterrupt:
+            new = history.steps - told
+            raise Interrupted(self.shape_outputs(history.take()) if new else None, new) from None
 
     def shape_outputs(self, outputs: list[Any]) -> Any:
         """Return outputs as they were asked for: one, a list, a dict, or none."""

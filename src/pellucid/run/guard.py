@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -51,11 +51,13 @@ class GuardProgram(NumpyProgram):
             raise error_of(found, self.program, None if self.history is None else self.history.steps)
         return results
 
-    def run(self, args: list[Any], steps: int, walk: bool, history: History) -> Iterator[None]:
+    def run(
+        self, args: list[Any], steps: int, walk: bool, history: History, limit: Callable[[], int] | None = None
+    ) -> Iterator[None]:
         """Run many steps one after the other, knowing which one it is."""
         self.history = history
         try:
-            yield from super().run(args, steps, walk, history)
+            yield from super().run(args, steps, walk, history, limit)
         finally:
             self.history = None
 

@@ -19,12 +19,12 @@ class History:
     chunks : list of list of array
         For every output, the arrays of the chunks, with the steps along their first axis.
     steps : int
-        How many steps have finished.
+        How many steps have finished; a loop that is entered in its middle begins with more than 0.
     """
 
-    def __init__(self, outputs: int) -> None:
+    def __init__(self, outputs: int, steps: int = 0) -> None:
         self.chunks: list[list[np.ndarray[Any, Any]]] = [[] for _ in range(outputs)]
-        self.steps = 0
+        self.steps = steps
 
     def append(self, count: int, outputs: Sequence[np.ndarray[Any, Any]]) -> None:
         """Add the outputs of the next ``count`` steps."""
@@ -35,6 +35,12 @@ class History:
     def latest(self) -> list[Any]:
         """Return the outputs of the last step."""
         return [chunks[-1][-1] for chunks in self.chunks]
+
+    def take(self) -> list[np.ndarray[Any, Any]]:
+        """Return the outputs of the steps since they were last taken, and keep them no longer."""
+        taken = [np.concatenate(chunks) if len(chunks) > 1 else chunks[0] for chunks in self.chunks]
+        self.chunks = [[] for _ in taken]
+        return taken
 
     def whole(self, shapes: Callable[[], Shapes]) -> list[np.ndarray[Any, Any]]:
         """Return the outputs of all steps, stacked; ``shapes`` is asked where there were none."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -61,17 +61,21 @@ class NumpyProgram:
             self.program.keep(new)
         return outputs
 
-    def run(self, args: list[Any], steps: int, walk: bool, history: History) -> Iterator[None]:
-        """Run many steps one after the other, pausing now and then to be watched."""
+    def run(
+        self, args: list[Any], steps: int, walk: bool, history: History, limit: Callable[[], int] | None = None
+    ) -> Iterator[None]:
+        """Run many steps one after the other, pausing now and then to be watched, and where ``limit`` says so."""
         start = time.perf_counter()
-        for i in range(steps):
+        pause = history.steps + limit() if limit else steps
+        for i in range(history.steps, steps):
             outputs, new = self.step([a[i] for a in args] if walk else args)
             with Uninterrupted():
                 self.program.keep(new)
                 history.append(1, [o[None] for o in outputs])
-            if i + 1 == steps or time.perf_counter() - start > REPORT_SECONDS:
+            if i + 1 in (steps, pause) or time.perf_counter() - start > REPORT_SECONDS:
                 yield
                 start = time.perf_counter()
+                pause = i + 1 + limit() if limit and i + 1 < steps else steps
 
     def shapes(self, args: list[Any], walk: bool) -> Shapes:
         """Return shape and dtype of every output of one step."""

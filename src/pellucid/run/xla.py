@@ -38,6 +38,7 @@ class XlaProgram:
         self.donated = (0,) if program.donate else ()
         self.compiled: dict[Any, Any] = {}
         self.constants: dict[Constant, Any] = {}
+        self.paces: dict[Any, int] = {}
 
     def step(self, written: list[Any], read: list[Any], args: list[Any]) -> tuple[list[Any], list[Any]]:
         """Trace one step."""
@@ -96,23 +97,32 @@ class XlaProgram:
             s.storage = known
         raise StateError(known.message) from error
 
-    def run(self, args: list[Any], steps: int, walk: bool, history: History) -> Iterator[None]:
-        """Run many steps as a compiled loop, in chunks, pausing after each to be watched."""
-        if steps:
+    def run(
+        self, args: list[Any], steps: int, walk: bool, history: History, limit: Callable[[], int] | None = None
+    ) -> Iterator[None]:
+        """Run many steps as a compiled loop, in chunks, pausing after each to be watched.
+
+        Before each chunk, ``limit`` says how many steps it may have. A loop that ran before begins at its old pace.
+        """
+        kind = "over" if walk else "repeat"
+        if history.steps < steps:
             with x64():
                 args = [jax().device_put(a) for a in args]
                 try:
-                    loop, capacity = self.compile("over" if walk else "repeat", args, self.compile_loop)
+                    loop, capacity = self.compile(kind, args, self.compile_loop)
                 except Exception as error:
                     self.check_lost(error)
                     raise
-        count = 1
+        key = self.key(kind, args)
         while history.steps < steps:
-            count = min(count, capacity, steps - history.steps)
+            pace = self.paces.get(key, 1)
+            count = min(pace, capacity, steps - history.steps, *([limit()] if limit else []))
             start = time.perf_counter()
             self.run_chunk(loop, args, count, history)
             seconds = time.perf_counter() - start
-            count = max(1, int(count * min(8.0, CHUNK_SECONDS / max(seconds, 1e-9))))
+            fitting = int(count * min(8.0, CHUNK_SECONDS / max(seconds, 1e-9)))
+            # A chunk that was cut short tells little of how long a whole one takes, unless it was too long itself.
+            self.paces[key] = max(1, fitting if count == pace or fitting < count else max(pace, fitting))
             yield
 
     def run_chunk(self, loop: Compiled, args: list[Any], count: int, history: History) -> None:
@@ -141,13 +151,17 @@ class XlaProgram:
 
     def compile(self, kind: str, args: list[Any], compiler: Callable[[str, list[Any]], Any]) -> Any:
         """Return what was compiled for arguments of these shapes, compiling it the first time."""
-        key = (kind, tuple((a.shape, a.dtype) for a in args))
+        key = self.key(kind, args)
         if key not in self.compiled:
             start = time.perf_counter()
             with plain_errors():
                 self.compiled[key] = compiler(kind, args)
             self.compile_seconds += time.perf_counter() - start
         return self.compiled[key]
+
+    def key(self, kind: str, args: list[Any]) -> Any:
+        """Return what a compiled program is kept under."""
+        return kind, tuple((a.shape, a.dtype) for a in args)
 
     def compile_step(self, kind: str, args: list[Any]) -> Compiled:
         """Compile one step; one of very many expressions in segments."""

@@ -54,8 +54,9 @@ def checked(model: Model) -> Model:
 def goal_table(model: Model) -> dict[str, Any]:
     """Return what a model was compiled with, as plain values."""
     goal = model.goal
+    [wanted] = goal.of(model.output_names)
     return {
         "optimizer": plain(goal.optimizer, "optimizer", model.name),
         "loss": plain(goal.loss, "loss", model.name),
-        "metrics": [plain(metric, "metrics", model.name) for metric in goal.metrics.values()],
+        "metrics": [plain(metric, "metrics", model.name) for metric in wanted.metrics.values()],
     }

@@ -97,7 +97,8 @@ class Optimizer(Memory):
     @property
     def learning_rate(self) -> Rate:
         """The learning rate. A number put in the place of a shared variable's becomes its value, in programs too."""
-        return self._rate
+        held = self.slots.get((None, "learning_rate"))
+        return float(held.get_value()) if held is not None and held is self._rate else self._rate
 
     @learning_rate.setter
     def learning_rate(self, value: Rate) -> None:
@@ -106,6 +107,23 @@ class Optimizer(Memory):
             self._rate.set_value(rate)
         else:
             self._rate = rate
+
+    def hold_rate(self) -> None:
+        """Keep a learning rate that is a number in a shared variable, so that it can be changed in compiled programs.
+
+        Examples
+        --------
+        >>> w, optimizer = pel.shared(1.0, "w"), pel.optimizers.SGD(0.5)
+        >>> optimizer.hold_rate()
+        >>> step = pel.function([], updates=optimizer.updates(w))
+        >>> step()
+        >>> optimizer.learning_rate = 0.25
+        >>> step()
+        >>> float(w.get_value()), optimizer.learning_rate
+        (0.25, 0.25)
+        """
+        if isinstance(self._rate, float):
+            self._rate = self.slot("learning_rate", dtype=np.float64, fill=self._rate)
 
     @property
     def config(self) -> dict[str, Any]:

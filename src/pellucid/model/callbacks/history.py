@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from typing import Any
+
+from pellucid.model.callbacks.base import Callback, Logs
 
 
-@dataclass
-class History:
-    """The measures of every finished epoch, as `Sequential.fit` returns them.
+class History(Callback):
+    """The measures of every finished epoch, as `Model.fit` returns them; a callback that every run has.
 
     Attributes
     ----------
@@ -17,7 +19,9 @@ class History:
         The mean over the samples of ``"loss"`` and of every metric, one number an epoch; those of the validation
         data begin with ``"val_"``.
     epoch : list of int
-        The numbers of the finished epochs, from 0.
+        The numbers of the finished epochs; the first is 0, or the ``initial_epoch``.
+    rows : list of dict
+        The same, an epoch each; one without validation has no measures of it.
     seconds : list of float
         How long each epoch took, compiling included.
 
@@ -33,16 +37,39 @@ class History:
       loss  0.7 -> 0.5  (least 0.5 in epoch 2)
     """
 
-    history: dict[str, list[float]] = field(default_factory=dict)
-    epoch: list[int] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.history: dict[str, list[Any]] = {}
+        self.rows: list[dict[str, Any]] = []
+        self.epoch: list[int] = []
+        self.seconds: list[float] = []
+        self.clock = time.perf_counter()
 
-    def append(self, measures: Mapping[str, float], seconds: float) -> None:
+    def append(self, measures: Mapping[str, Any], seconds: float, epoch: int | None = None) -> None:
         """Enter the measures of one more finished epoch."""
         for name, value in measures.items():
             self.history.setdefault(name, []).append(value)
-        self.epoch.append(len(self.epoch))
+        self.rows.append(dict(measures))
+        self.epoch.append(len(self.epoch) if epoch is None else epoch)
         self.seconds.append(seconds)
+
+    def extend(self, first: int, results: Sequence[Mapping[str, Any]]) -> None:
+        """Enter several epochs, from a number on, which took equally long."""
+        now = time.perf_counter()
+        for number, measures in enumerate(results, first):
+            self.append(measures, (now - self.clock) / len(results), number)
+        self.clock = now
+
+    def row(self, place: int) -> tuple[dict[str, Any], float]:
+        """Return the measures of one of the finished epochs, and how long it took."""
+        return self.rows[place], self.seconds[place]
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Look at the clock."""
+        self.clock = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Enter a finished epoch."""
+        self.extend(epoch, [logs or {}])
 
     def __str__(self) -> str:
         count = len(self.epoch)

@@ -1,0 +1,378 @@
+"""What a model does with data: it is compiled for a goal, fitted, evaluated, and asked for predictions, as in Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pellucid.graph.errors import OptionError
+from pellucid.graph.expr import Expr
+from pellucid.model import checks
+from pellucid.model.callbacks.base import Callbacks
+from pellucid.model.callbacks.history import History
+from pellucid.model.errors import ModelError
+from pellucid.model.fit import Plan, Training, measured, split
+from pellucid.model.goal import Goal, make_goal
+from pellucid.model.measures import Tally
+from pellucid.model.objective import Objective, Written
+from pellucid.model.predicting import Predicting
+from pellucid.model.prefetch import is_stream
+from pellucid.model.progress import written
+from pellucid.model.run import Run
+from pellucid.model.samples import Samples, samples_of
+from pellucid.model.sources import InMemory, Source, Streamed
+from pellucid.nn.randomness import as_seed, next_seed
+
+if TYPE_CHECKING:
+    from pellucid.model.model import Model
+    from pellucid.run.function import Function
+
+BATCH = 32
+"""Samples a step, where nothing is said."""
+
+
+class Trainable(Predicting):
+    """The side of a `Model` that meets data.
+
+    Attributes
+    ----------
+    history : History or None
+        What the last `fit` measured.
+    run : Run
+        Where the run of `fit` stands that is under way, or was the last.
+    stop_training : bool
+        Set it to True, in a callback, to end training after the batch or epoch at hand.
+    """
+
+    history: History | None
+    run: Run
+    stop_training: bool
+
+    def begin_training(self) -> None:
+        """Know of no goal yet."""
+        self.history = None
+        self.stop_training = False
+        self.run = Run(0, 0, 0, 0, Tally({}))
+        self._goal: Goal | None = None
+        self._objectives: dict[Any, Objective] = {}
+        self._latest: Objective | None = None
+        self._predictors: dict[Any, Function] = {}
+
+    def forget(self) -> None:
+        """Drop what was compiled for an earlier form of the model."""
+        self._objectives.clear()
+        self._latest = None
+        self._predictors.clear()
+
+    @property
+    def step(self) -> int:
+        """How many steps of training were made since the model was compiled."""
+        return self.run.step
+
+    def compile(
+        self: Any,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+    ) -> None:
+        """Say what the model is trained for, and how.
+
+        Parameters
+        ----------
+        optimizer : str or Optimizer
+            A name stands for the optimizer with its defaults. A learning rate that is a number becomes a shared
+            variable: ``model.optimizer.learning_rate = 0.01`` takes effect without compiling again.
+        loss : str, function or Loss
+            ``loss(y_true, y_pred)``, one value a sample; what is made small is its mean over a batch and the layers'
+            regularization. For several outputs a list, or a dict by their names; an output without one is None.
+        loss_weights : list or dict of float, optional
+            What the losses of several outputs are multiplied by in their sum.
+        metrics : list of str, function or Metric, optional
+            What else is measured. ``"accuracy"`` is the one that fits the shapes. For several outputs, a list of lists
+            or a dict.
+        weighted_metrics : list, optional
+            The same, with every sample counted by its weight.
+
+        Raises
+        ------
+        ValueError
+            For an unknown name; the nearest is named.
+        """
+        goal = make_goal(optimizer, loss, loss_weights, metrics, weighted_metrics)
+        names = self.names_to_compile()
+        if names is not None:
+            goal.of(names)
+        self._goal = goal
+        self._objectives.clear()
+        self._latest = None
+        self.run = Run(0, 0, 0, 0, Tally({}))
+
+    @property
+    def goal(self: Any) -> Goal:
+        """What the model was compiled for."""
+        if self._goal is None:
+            raise ModelError(f"{self.name} is not compiled. Call model.compile(optimizer, loss, metrics=[...]) first")
+        return self._goal  # type: ignore[no-any-return]
+
+    @property
+    def optimizer(self) -> Any:
+        """The optimizer that the model was compiled with."""
+        return self.goal.optimizer
+
+    def fit(
+        self: Any,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Mapping[Any, Any] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | Collection[int] = 1,
+        *,
+        seed: int | None = None,
+    ) -> History:
+        """Train on data. Those in memory are walked by compiled loops of many steps, every epoch in a new order.
+
+        They stay on the device as they are, bytes as bytes, and each batch is cast where it is used. Batches from an
+        iterable are fetched in the background while the device computes, and run several at once.
+
+        Parameters
+        ----------
+        x : array, or a list or dict of arrays, or an iterable
+            Finite numbers, samples along the first axis; float64 is rounded to the model's float32. A list or dict is
+            for several inputs. An iterable yields batches ``(x, y)`` or ``(x, y, sample_weight)``.
+        y : array, or a list or dict of arrays
+            What is wanted: labels (integers), or columns of real numbers; None where ``x`` is an iterable.
+        batch_size : int, optional
+            Samples a step, 32 without it. What is left over makes a last, smaller step.
+        epochs : int
+            The number of the last epoch, counted from 1.
+        verbose : {"auto", 0, 1, 2}
+            0 shows nothing, 1 a bar with a line an epoch, 2 one line an epoch; ``"auto"`` is 1 on a terminal or in a
+            notebook and 0 elsewhere.
+        callbacks : list of Callback, optional
+            Who is told of what happens; see `pellucid.callbacks`.
+        validation_split : float
+            The share of the samples, from their end, that is only measured after each epoch.
+        validation_data : (x, y), (x, y, sample_weight) or iterable, optional
+            Other samples that are only measured.
+        shuffle : bool
+            Whether each epoch has an order of its own.
+        class_weight : dict from int to float, optional
+            What samples weigh by their class; 1 for a class that is left out. For several outputs, dicts by name.
+        sample_weight : array, or a list or dict of arrays, optional
+            What each sample weighs in the loss and in the weighted metrics.
+        initial_epoch : int
+            How many epochs were done before, by a run of the same seed; it goes on as if it had never stopped.
+        steps_per_epoch : int, optional
+            How many batches make an epoch, where not all are to be met or an iterator has no end.
+        validation_steps : int, optional
+            The same of the validation data.
+        validation_batch_size : int, optional
+            Samples a step of validation, ``batch_size`` without it; it changes nothing but speed.
+        validation_freq : int or collection of int
+            After every how many epochs it is validated, or after which ones, counted from 1.
+        seed : int, optional
+            Of the orders; without it one that follows from `pellucid.nn.set_random_seed`.
+
+        Returns
+        -------
+        History
+            The loss and metrics of every epoch, means over the samples as they were met while training; those of the
+            validation data, after it, begin with ``"val_"``.
+
+        Raises
+        ------
+        ModelError, ShapeError
+            If the model is not compiled, or the data do not fit it; nothing was trained then.
+        Interrupted
+            On Ctrl-C, a `KeyboardInterrupt`: weights stay as they are by then, and `history` has the finished epochs.
+
+        Warns
+        -----
+        TrainingWarning
+            Once, if the loss is no longer a number; and if an iterator ends before the last epoch.
+        """
+        self.goal  # noqa: B018  (says that the model is not compiled)
+        size = checks.positive("batch_size", BATCH if batch_size is None else batch_size)
+        plan = Plan(
+            checks.positive("epochs", epochs),
+            checks.whole("initial_epoch", initial_epoch),
+            next_seed() if seed is None else as_seed(seed),
+            verbose,
+            checks.frequency(validation_freq),
+        )
+        steps = None if steps_per_epoch is None else checks.positive("steps_per_epoch", steps_per_epoch)
+        held_out: Samples | None = None
+        if is_stream(x):
+            refuse_beside_stream(y=y, sample_weight=sample_weight, validation_split=validation_split or None)
+            source: Source = Streamed(self, x, True, steps, class_weight)
+        else:
+            samples, held_out = split(samples_of(self, x, y, sample_weight, class_weight), validation_split)
+            source = InMemory(self.objective(samples), samples, size, True, bool(shuffle), steps)
+        if held_out is not None and validation_data is not None:
+            raise ModelError("Give either validation_split or validation_data. Received: both")
+        validation = None
+        measured_size = checks.positive("validation_batch_size", validation_batch_size or size)
+        if held_out is not None:
+            validation = InMemory(self.objective(held_out), held_out, measured_size, False, steps=validation_steps)
+        elif validation_data is not None:
+            validation = self.validation_source(validation_data, measured_size, validation_steps)
+        return Training(self, plan, source, validation, callbacks).train()
+
+    def validation_source(self: Any, data: Any, size: int, steps: int | None) -> Source:
+        """Return what to validate on."""
+        if is_stream(data):
+            return Streamed(self, data, False, steps, prefix="validation ")
+        if not isinstance(data, (list, tuple)) or len(data) not in (2, 3):
+            raise ModelError(
+                "Expected validation_data to be a pair (x, y), or (x, y, sample_weight), or an iterable of batches. "
+                f"Received: {type(data).__name__}"
+            )
+        x, y, w = (*data, None)[:3]
+        samples = samples_of(self, x, y, w, prefix="validation ")
+        return InMemory(self.objective(samples), samples, size, False, steps=steps)
+
+    def evaluate(
+        self: Any,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = 0,
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Measure the loss and the metrics on data, as the model is after training.
+
+        Parameters
+        ----------
+        x, y, sample_weight
+            As for `fit`.
+        batch_size : int, optional
+            Samples a step, 32 without it; it changes nothing but speed.
+        verbose : {0, 1, 2}
+            Whether the measures are printed.
+        steps : int, optional
+            How many batches are measured, where not all are.
+        callbacks : list of Callback, optional
+            Who is told.
+        return_dict : bool
+            Whether the measures are returned by name.
+
+        Returns
+        -------
+        list of float, float or dict
+            The loss and the metrics, means over the samples; the loss alone where there are no metrics.
+
+        Raises
+        ------
+        ModelError, ShapeError
+            If the model is not compiled, or the data do not fit it.
+        """
+        size = checks.positive("batch_size", BATCH if batch_size is None else batch_size)
+        if is_stream(x):
+            refuse_beside_stream(y=y, sample_weight=sample_weight)
+            source: Source = Streamed(self, x, False, steps)
+        else:
+            samples = samples_of(self, x, y, sample_weight)
+            source = InMemory(self.objective(samples), samples, size, False, steps=steps)
+        params = {"epochs": 1, "steps": source.steps, "verbose": verbose, "metrics": list(source.measures)}
+        with source.held():
+            measures = measured(source, Callbacks(callbacks, self, params))
+        if verbose:
+            print(written(measures))
+        return as_asked(measures, return_dict)
+
+    def train_on_batch(
+        self: Any, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
+    ) -> Any:
+        """Make one step of training on one batch, and return its loss and metrics, as they were before the step.
+
+        Parameters are those of `fit`; nothing is shuffled, and no callback is called.
+        """
+        samples = samples_of(self, x, y, sample_weight, class_weight)
+        measures = one_batch(self.objective(samples), samples, training=True)
+        self.run.step += 1
+        return as_asked(measures, return_dict)
+
+    def test_on_batch(self: Any, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
+        """Return the loss and the metrics of one batch, as the model is after training; see `evaluate`."""
+        samples = samples_of(self, x, y, sample_weight)
+        return as_asked(one_batch(self.objective(samples), samples, training=False), return_dict)
+
+    def checked(self: Any, x: Any, y: Any) -> list[Any]:
+        """Return samples and targets as the arrays that `fit` takes, held against the model and its losses."""
+        return samples_of(self, x, y).arrays
+
+    def objective(self: Any, samples: Samples) -> Objective:
+        """Return the goal written out for data of these kinds, and for the parameters that are not frozen now."""
+        model: Model = self
+        learning = model.trainable_parameters
+        key = (tuple(samples.targets), tuple(samples.weights), tuple(map(id, learning)))
+        if key not in self._objectives:
+            now = Written(model.inputs, model.outputs, model.output_names, model.regularization(), learning)
+            self._objectives[key] = Objective(now, self.goal, samples.targets, samples.weights)
+        latest: Objective = self._objectives[key]
+        self._latest = latest
+        return latest
+
+    def written_losses(self) -> list[Expr]:
+        """Return the training loss that was written last, if any was."""
+        return [] if self._latest is None else [self._latest.loss]
+
+    def loss_to_lint(self: Any) -> Expr:
+        """Return the training loss as an expression of the model's inputs and targets ``y``, for `pellucid.lint`.
+
+        Of a model that is not compiled, its predictions.
+        """
+        if self._goal is None:
+            first: Expr = self.outputs[0]
+            return first
+        targets = []
+        for goal, output in zip(self.goal.of(self.output_names), self.outputs, strict=True):
+            takes_labels = checks.RANGES.get(checks.formula(goal.loss)) is checks.check_labels
+            kind = ((), np.dtype(np.int32)) if takes_labels else (output.shape[1:], output.dtype)
+            targets.append(kind if goal.wants_targets else None)
+        now = Written(self.inputs, self.outputs, self.output_names, self.regularization(), self.trainable_parameters)
+        return Objective(now, self.goal, targets, [None] * len(targets)).loss
+
+
+def one_batch(objective: Objective, samples: Samples, training: bool) -> dict[str, Any]:
+    """Run one step over a batch that is handed in."""
+    flow = objective.flow([a.dtype for a in samples.arrays], training)
+    tally = Tally(objective.measured(training))
+    for outputs in flow.steps([a[None] for a in samples.arrays], 1):
+        tally.add(outputs, np.array([len(samples)]))
+    return tally.results()
+
+
+def as_asked(measures: dict[str, Any], by_name: bool) -> Any:
+    """Return measures by name, or in a list, or the loss alone where there is nothing else."""
+    if by_name:
+        return measures
+    return list(measures.values()) if len(measures) > 1 else measures["loss"]
+
+
+def refuse_beside_stream(**given: Any) -> None:
+    """Refuse what an iterable of batches brings by itself."""
+    for name, value in given.items():
+        if value is not None:
+            raise OptionError(
+                f"x yields batches (x, y) or (x, y, sample_weight), so {name} cannot be given beside it. "
+                f"Received: {name} of type {type(value).__name__}"
+            )
