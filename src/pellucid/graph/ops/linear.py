@@ -108,7 +108,8 @@ def matmul(xp: Any, x: Any, y: Any) -> Any:
     >>> pel.matrix("X", shape=("n", 2)) @ pel.matrix("W", shape=(2, 3))
     X @ W
     """
-    return xp.matmul(x, y)
+    # NumPy adds up numbers of two bytes that it does not know, bfloat16, in float32, and may leave them so.
+    return xp.matmul(x, y).astype(x.dtype)
 
 
 @public
