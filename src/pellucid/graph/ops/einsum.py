@@ -126,8 +126,7 @@ def sum_of_products(xp: Any, *operands: Any, subscripts: Any = "") -> Any:
     einsum('ij,jk->ik', A, B)
     """
     sizes_of_indices(subscripts, [x.shape for x in operands])
-    # NumPy adds up numbers of two bytes that it does not know, bfloat16, in float32, and leaves them so.
-    return xp.einsum(subscripts, *operands, optimize=True).astype(operands[0].dtype)
+    return xp.einsum(subscripts, *operands, optimize=True)
 
 
 @public
