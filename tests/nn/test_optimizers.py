@@ -190,6 +190,9 @@ def test_names() -> None:
 FORMULAS = {
     "sgd": "w ← w - 0.5 * g",
     "lion": "m ← 0.99 * m + 0.01 * g\nw ← w - 0.5 * sign(0.9 * m + 0.1 * g)",
+    "ftrl": "accumulator ← accumulator + g ** 2\n"
+    "linear ← linear + g - (sqrt(accumulator′) - sqrt(accumulator)) / 0.5 * w\n"
+    "w ← -(linear′ / (sqrt(accumulator′) / 0.5))",
     "adagrad": "accumulator ← accumulator + g ** 2\nw ← w - 0.5 * g / sqrt(accumulator′ + 1e-07)",
     "rmsprop": "velocity ← 0.9 * velocity + 0.1 * g ** 2\nw ← w - 0.5 * g / sqrt(velocity′ + 1e-07)",
     "adamax": "t = iterations + 1\nm ← m + 0.1 * (g - m)\nu ← maximum(0.999 * u, abs(g))\n"

@@ -83,7 +83,9 @@ FORMULAS: dict[str, Any] = {
     "0.1 * (1 + 0.01 * step) ** (-0.75)": InverseDecay(0.1, 0.01, 0.75),
     "0.1 / (1 + 0.5 * floor(step / 10))": InverseTimeDecay(0.1, 10, 0.5, staircase=True),
     "where(step <= 10, 1, where(step <= 15, 0.5, 0.1))": PiecewiseConstantDecay([10, 15], [1.0, 0.5, 0.1]),
-    "where(step < 5, 0 + (0.1 - 0) * (step / 5), 0.1)": WarmUp(0.1, 5),
+    "where(step < 5, 0.1 * (step / 5), 0.1)": WarmUp(0.1, 5),
+    "0.1 * (0.5 * (1 + cos(3.1415927 * minimum(step / 100, 1))))": CosineDecay(0.1, 100),
+    "0.1 * (1 - minimum(step / 50, 1))": PolynomialDecay(0.1, 50, 0.0),
 }
 
 

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.ops.choosing import where
+from pellucid.graph.rewrite import simplify_all
 from pellucid.graph.text import text
 from pellucid.graph.walk import topological
 from pellucid.nn.dtypes import to_dtype
+from pellucid.nn.schedules.base import SHORTER
 
 if TYPE_CHECKING:
     from pellucid.nn.optimizers.base import Optimizer
@@ -43,7 +45,8 @@ def written(optimizer: Optimizer, w: Shared, g: Input, updates: Mapping[Shared, 
 
 
 def lines(optimizer: Optimizer, w: Shared, g: Input, updates: Mapping[Shared, Expr]) -> list[Line]:
-    """Return the lines of `written` as expressions, for any notation."""
+    """Return the lines of `written` as expressions, for any notation, without factors of 1 and the like."""
+    updates = dict(zip(updates, simplify_all(list(updates.values()), families=SHORTER), strict=True))
     used = set(topological(list(updates.values())))
     names: dict[Expr, str] = {target: str(target.name).removeprefix("w/") for target in updates}
     found: list[Line] = []

@@ -10,8 +10,12 @@ import numpy as np
 from pellucid.graph.errors import UseError
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Expr, Input, as_expr
+from pellucid.graph.rewrite import simplify
 from pellucid.nn.dtypes import as_real
 from pellucid.nn.limits import number
+
+SHORTER = ("fold", "algebra")
+"""The families of rules that leave out of a printed formula what changes nothing, such as a factor of 1."""
 
 
 class Schedule:
@@ -52,7 +56,7 @@ class Schedule:
         return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
 
     def __str__(self) -> str:
-        return str(self(Input("step", (), None)))
+        return str(simplify(self(Input("step", (), None)), families=SHORTER))
 
 
 class Constant(Schedule):
