@@ -52,6 +52,8 @@ CASES: dict[str, Case] = {
     "r2": Case("R2Score"),
     "r2 of columns": Case("R2Score", {"class_aggregation": None}),
     "r2, by variance": Case("R2Score", {"class_aggregation": "variance_weighted_average"}),
+    "r2, adjusted": Case("R2Score", {"num_regressors": 2}, shape=(1,)),
+    "r2, adjusted for too many": Case("R2Score", {"num_regressors": 6}, shape=(1,)),
     "true positives": Case("TruePositives", FOUR, "bits", "fractions", (1,)),
     "false positives": Case("FalsePositives", {}, "bits", "fractions", (1,)),
     "true negatives": Case("TrueNegatives", {}, "bits", "fractions"),
@@ -72,6 +74,11 @@ CASES: dict[str, Case] = {
     "auc of logits": Case("AUC", {"from_logits": True, **LOW}, "bits", shape=(1,)),
     "pr": Case("AUC", {"curve": "PR", **LOW}, "bits", "fractions", (1,)),
     "pr, majoring": Case("AUC", {"curve": "PR", "summation_method": "majoring", **LOW}, "bits", "fractions", (1,)),
+    "auc, label by label": Case("AUC", {"multi_label": True, **LOW}, "bits", "fractions"),
+    "pr, label by label, weighted": Case(
+        "AUC", {"multi_label": True, "label_weights": [1.0, 0.0, 2.0], "curve": "PR", **LOW}, "bits", "fractions"
+    ),
+    "auc, weighted labels": Case("AUC", {"label_weights": [1.0, 0.0, 2.0], **LOW}, "bits", "fractions"),
     "f1": Case("F1Score", {}, "one-hot", "fractions"),
     "f1, macro": Case("F1Score", {"average": "macro", "threshold": 0.5}, "bits", "fractions"),
     "f beta, micro": Case("FBetaScore", {"average": "micro", "beta": 2.0, "threshold": 0.5}, "bits", "fractions"),

@@ -10,11 +10,12 @@ import numpy as np
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.choosing import where
+from pellucid.graph.ops.einsum import einsum
 from pellucid.graph.ops.elementwise import cast
 from pellucid.graph.ops.norms import divide_no_nan
 from pellucid.graph.ops.reductions import sum
 from pellucid.graph.ops.selecting import one_hot
-from pellucid.graph.ops.shapes import expand_dims, ravel
+from pellucid.graph.ops.shapes import expand_dims, reshape
 from pellucid.graph.ops.sorting import argtop_k
 from pellucid.nn.losses.reduction import along
 from pellucid.nn.metrics.base import Metric, Sums, weight_of
@@ -46,8 +47,11 @@ class AtThresholds(Metric):
     ----------
     counted : tuple of str
         Which counts are added up.
+    by_label : bool
+        Whether the columns of a sample are counted apart.
     """
 
+    by_label = False
     counted: tuple[str, ...] = ("true_positives", "false_positives", "true_negatives", "false_negatives")
 
     def __init__(
@@ -72,7 +76,7 @@ class AtThresholds(Metric):
             y_pred = only_top(y_pred, self.top_k)
         if self.class_id is not None:
             y_true, y_pred = (e[..., self.class_id : self.class_id + 1] for e in (y_true, y_pred))
-        found = counts(y_true, y_pred, self.thresholds, weight)
+        found = counts(y_true, y_pred, self.thresholds, weight, self.by_label)
         return {name: found[name] for name in self.counted}
 
     def result(self, sums: Mapping[str, Expr]) -> Expr:
@@ -86,22 +90,26 @@ class AtThresholds(Metric):
         return sums[self.counted[0]]
 
 
-def counts(y_true: Expr, y_pred: Expr, thresholds: np.ndarray[Any, Any], weight: Expr | None) -> Sums:
-    """Return the sums of the weights of right and wrong, yes and no, at every threshold."""
+def counts(
+    y_true: Expr, y_pred: Expr, thresholds: np.ndarray[Any, Any], weight: Expr | None, by_label: bool = False
+) -> Sums:
+    """Return the sums of the weights of right and wrong, yes and no, at every threshold, and there for each column."""
     dtype = y_pred.dtype
     yes = cast(y_true != 0, dtype=dtype)
     no = 1 - yes
     if weight is not None:
         each = along(weight, y_pred, "sample_weight")
         yes, no = each * yes, each * no
-    said = cast(expand_dims(ravel(y_pred), 1) > thresholds.astype(dtype), dtype=dtype)
-    right, wrong = ravel(yes) @ said, ravel(no) @ said
-    return {
+    yes, no, scores = (reshape(e, (-1, y_pred.shape[-1] if by_label else 1)) for e in (yes, no, y_pred))
+    said = cast(expand_dims(scores, -1) > thresholds.astype(dtype), dtype=dtype)
+    right, wrong = (einsum("nl,nlt->tl", e, said) for e in (yes, no))
+    found = {
         "true_positives": right,
         "false_positives": wrong,
-        "true_negatives": sum(no) - wrong,
-        "false_negatives": sum(yes) - right,
+        "true_negatives": sum(no, axis=0) - wrong,
+        "false_negatives": sum(yes, axis=0) - right,
     }
+    return found if by_label else {name: value[:, 0] for name, value in found.items()}
 
 
 def only_top(y_pred: Expr, k: int) -> Expr:

@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.errors import OptionError
-from pellucid.graph.expr import Expr
+from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.ops.choosing import maximum, minimum, where
+from pellucid.graph.ops.creation import ones_like
 from pellucid.graph.ops.exponentials import log
 from pellucid.graph.ops.neural import sigmoid
 from pellucid.graph.ops.norms import divide_no_nan
-from pellucid.graph.ops.reductions import max_, sum
+from pellucid.graph.ops.reductions import max_, mean, sum
+from pellucid.graph.ops.statistics import average
+from pellucid.nn.losses.reduction import along
 from pellucid.nn.metrics.base import Sums
 from pellucid.nn.metrics.counts import AtThresholds, precision, recall, specificity
 
@@ -38,13 +41,17 @@ class AUC(AtThresholds):
         Under which a history keeps it.
     thresholds : sequence of float, optional
         Others than the even ones, between 0 and 1.
+    multi_label : bool
+        Whether the columns have curves of their own, of whose areas the mean is taken; else all columns make one curve.
+    label_weights : sequence of float, optional
+        What each column weighs.
     from_logits : bool
         Whether scores are given, whose sigmoid the probabilities are.
 
     Raises
     ------
     ValueError
-        For another curve or method, or too few thresholds.
+        For another curve or method, too few thresholds, or weights below 0.
 
     Examples
     --------
@@ -67,6 +74,8 @@ class AUC(AtThresholds):
         summation_method: str = "interpolation",
         name: str | None = None,
         thresholds: Sequence[float] | None = None,
+        multi_label: bool = False,
+        label_weights: Sequence[float] | None = None,
         from_logits: bool = False,
     ) -> None:
         if num_thresholds < 2:
@@ -82,13 +91,29 @@ class AUC(AtThresholds):
         super().__init__(inner or None, name=name)
         self.thresholds = np.array([-EDGE, *inner, 1 + EDGE])
         self.curve, self.summation_method, self.from_logits = curve.upper(), summation_method, from_logits
+        self.by_label = self.multi_label = bool(multi_label)
+        self.label_weights = None if label_weights is None else np.asarray(label_weights, np.float32)
+        if self.label_weights is not None and not (self.label_weights >= 0).all():
+            raise OptionError(f"AUC: expected label_weights of 0 or more. Received: label_weights={label_weights!r}")
 
     def updates(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Sums:
         """Return the counts of a batch at every threshold, weighted."""
+        if self.label_weights is not None and not self.multi_label:
+            y_pred = as_expr(y_pred)
+            each = ones_like(y_pred) if sample_weight is None else along(sample_weight, y_pred, "sample_weight")
+            sample_weight = each * self.label_weights
         return super().updates(y_true, sigmoid(y_pred) if self.from_logits else y_pred, sample_weight)
 
     def result(self, sums: Mapping[str, Expr]) -> Expr:
-        """Return the area."""
+        """Return the area, or the mean of those of all columns."""
+        areas = self.areas(sums)
+        if not self.multi_label:
+            return areas
+        result: Expr = mean(areas) if self.label_weights is None else average(areas, weights=self.label_weights)
+        return result
+
+    def areas(self, sums: Mapping[str, Expr]) -> Expr:
+        """Return the area, of each column if they have curves of their own."""
         if self.curve == "PR" and self.summation_method == "interpolation":
             return interpolated(sums)
         wrong = divide_no_nan(sums["false_positives"], sums["false_positives"] + sums["true_negatives"])
@@ -99,8 +124,8 @@ class AUC(AtThresholds):
             "minoring": minimum(left, right),
             "majoring": maximum(left, right),
         }
-        result: Expr = sum((x[:-1] - x[1:]) * heights[self.summation_method])
-        return result
+        areas: Expr = sum((x[:-1] - x[1:]) * heights[self.summation_method], axis=0)
+        return areas
 
 
 def interpolated(sums: Mapping[str, Expr]) -> Expr:
@@ -113,7 +138,7 @@ def interpolated(sums: Mapping[str, Expr]) -> Expr:
     both = (said[:-1] > 0) & (said[1:] > 0)
     ratio = where(both, divide_no_nan(said[:-1], maximum(said[1:], 0)), 1)
     of_yes = maximum(right[1:] + sums["false_negatives"][1:], 0)
-    result: Expr = sum(divide_no_nan(slope * (more_right + start * log(ratio)), of_yes))
+    result: Expr = sum(divide_no_nan(slope * (more_right + start * log(ratio)), of_yes), axis=0)
     return result
 
 

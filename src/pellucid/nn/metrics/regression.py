@@ -12,6 +12,7 @@ from pellucid.graph.ops.creation import ones_like
 from pellucid.graph.ops.elementwise import sqrt, square
 from pellucid.graph.ops.norms import divide_no_nan
 from pellucid.graph.ops.reductions import mean, sum
+from pellucid.nn.limits import count
 from pellucid.nn.losses.reduction import along
 from pellucid.nn.metrics.base import Metric, Sums, ratio, total_and_count, weight_of
 from pellucid.nn.targets import columns
@@ -46,6 +47,9 @@ class R2Score(Metric):
     ----------
     class_aggregation : {"uniform_average", "variance_weighted_average", None}
         Of the columns: their mean, the mean weighted by their spread, or one score for each.
+    num_regressors : int
+        How many numbers :math:`p` the predictions are made from. If given, the score is put right for chance,
+        :math:`1 - (1 - R^2) (n - 1) / (n - p - 1)`, of :math:`n` samples, as long as that can be.
     name : str, optional
         Under which a history keeps it.
 
@@ -63,7 +67,9 @@ class R2Score(Metric):
 
     AGGREGATIONS = ("uniform_average", "variance_weighted_average", None)
 
-    def __init__(self, class_aggregation: str | None = "uniform_average", name: str | None = None) -> None:
+    def __init__(
+        self, class_aggregation: str | None = "uniform_average", num_regressors: int = 0, name: str | None = None
+    ) -> None:
         super().__init__("r2_score" if name is None else name)
         if class_aggregation not in self.AGGREGATIONS:
             raise OptionError(
@@ -71,6 +77,7 @@ class R2Score(Metric):
                 f"Received: class_aggregation={class_aggregation!r}"
             )
         self.class_aggregation = class_aggregation
+        self.num_regressors = count("num_regressors", num_regressors, least=0)
 
     def updates(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Sums:
         """Return what each column adds up to, weighted."""
@@ -83,10 +90,20 @@ class R2Score(Metric):
             "squares": sum(each * square(y_true), axis=axes),
             "residual": sum(each * square(y_true - y_pred), axis=axes),
             "count": sum(each, axis=axes),
+            "samples": sum(ones_like(y_pred[..., 0])),
         }
 
     def result(self, sums: Mapping[str, Expr]) -> Expr:
         """Return the score, one for each column if none is averaged."""
+        score = self.share(sums)
+        left = sums["samples"] - self.num_regressors - 1
+        if not self.num_regressors:
+            return score
+        result: Expr = where(left > 0, 1 - divide_no_nan((1 - score) * (sums["samples"] - 1), left), score)
+        return result
+
+    def share(self, sums: Mapping[str, Expr]) -> Expr:
+        """Return how much of the spread is explained."""
         spread = sums["squares"] - sums["total"] * divide_no_nan(sums["total"], sums["count"])
         # Of targets that are all the same nothing can be explained: 0 then, as in Keras.
         scores: Expr = where(spread > 0, 1 - divide_no_nan(sums["residual"], spread), 0)
