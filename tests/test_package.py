@@ -16,7 +16,10 @@ import pytest
 import pellucid
 
 ROOT = Path(pellucid.__file__).parent
-HEAVY = {"jax", "jaxlib", "matplotlib", "onnx", "onnxruntime", "PIL", "safetensors", "scipy", "sklearn", "tensorboard"}
+HEAVY = {
+    "h5py", "jax", "jaxlib", "matplotlib", "onnx", "onnxruntime", "PIL", "safetensors", "scipy", "sklearn",
+    "tensorboard",
+}  # fmt: skip
 
 # Imports run downwards only: the packages each package may import.
 MODEL_DOWN = {"graph", "run", "saving", "show", "nn", "model", "data"}

@@ -183,3 +183,64 @@ def test_what_is_no_model_is_refused(saved: Path, tmp_path: Path) -> None:
         container.write(tmp_path / "wrong.pel", "a model", {**data, "checksum": container.NOTHING, **changes}, arrays)
         with pytest.raises(pel.StorageError, match=f"wrong.pel is not read: {message}"):
             pel.load_model(tmp_path / "wrong.pel")
+
+
+@pytest.mark.parametrize("name", ["w.npz", "w.safetensors", "w.pel", "w.weights.h5", "w.keras"])
+def test_weights_alone_go_into_another_model_of_the_same_layers(name: str, make: Make, tmp_path: Path) -> None:
+    one, other = make(), make()
+    one.set_weights([w + 1 for w in one.get_weights()])
+    path = tmp_path / name
+    (one.save if name == "w.pel" else one.save_weights)(path)
+    if name == "w.npz":
+        with np.load(path) as stored:
+            assert stored.files == ["dense/kernel", "dense/bias", "dense_1/kernel", "dense_1/bias"]
+    other.load_weights(path)
+    assert all((a == b).all() for a, b in zip(one.get_weights(), other.get_weights(), strict=True))
+
+
+@pytest.mark.parametrize("name", ["w.npz", "w.safetensors"])
+def test_weights_that_do_not_fit_are_named(name: str, make: Make, tmp_path: Path) -> None:
+    path, model = tmp_path / name, make()
+    model.save_weights(path)
+    for layers, message in (
+        ([nn.Dense(5), nn.Dense(2)], r"dense/kernel has shape \(2, 5\). Received: \(2, 4\), in .*w\."),
+        (
+            [nn.Dense(4)],
+            "has values for dense_1/bias, dense_1/kernel, which the model has not. Did you mean 'dense/bias",
+        ),
+        (
+            [nn.Dense(4, name="a"), nn.Dense(2)],
+            "has no value for a/kernel, a/bias.* It has dense_1/bias, dense_1/kernel",
+        ),
+    ):
+        other = pel.Sequential([nn.Input((2,)), *layers])
+        before = other.get_weights()
+        with pytest.raises(pel.StorageError, match=message):
+            other.load_weights(path)
+        assert all((a == b).all() for a, b in zip(before, other.get_weights(), strict=True))
+    content = path.read_bytes()
+    for wrong in (b"", b"hello", content[:-9], content[:3] + b"\xff" * 9 + content[12:]):
+        path.write_bytes(wrong)
+        with pytest.raises(pel.StorageError, match="is not read"):
+            model.load_weights(path)
+
+
+def test_no_pickle_is_read_and_no_other_ending_taken(make: Make, tmp_path: Path) -> None:
+    np.savez(tmp_path / "evil.npz", **{"dense/kernel": np.array([print], dtype=object)})
+    np.save(tmp_path / "one.npy", np.ones(3))
+    (tmp_path / "one.npy").rename(tmp_path / "one.npz")
+    model = make()
+    with pytest.raises(pel.StorageError, match="pellucid reads no pickle"):
+        model.load_weights(tmp_path / "evil.npz")
+    with pytest.raises(pel.StorageError, match="holds one array"):
+        model.load_weights(tmp_path / "one.npz")
+    with pytest.raises(ValueError, match=r"ends with .npz, .safetensors, .keras, .weights.h5. Received: 'w.txt'"):
+        model.save_weights("w.txt")
+    with pytest.raises(pel.ModelError, match="is not built"):
+        pel.Sequential([nn.Dense(2)]).save_weights("w.npz")
+    half = pel.Sequential([nn.Input((2,), dtype="bfloat16"), nn.Dense(2)])
+    with pytest.raises(pel.StorageError, match=r"no dtype bfloat16, which dense/kernel has. Write a .safetensors"):
+        half.save_weights(tmp_path / "half.npz")
+    half.save_weights(tmp_path / "half.safetensors")
+    half.load_weights(tmp_path / "half.safetensors")
+    assert half.get_weights()[0].dtype == "bfloat16"

@@ -81,8 +81,8 @@ class Training:
         model.history, model.stop_training = self.history, False
         model.run = Run(plan.seed, plan.initial_epoch, 0, model.run.step, Tally(source.measures))
         self.screen = display(plan.verbose, plan.epochs, source.steps)
-        self.callbacks = Callbacks([*given, *([] if self.history in given else [self.history])], model, params)
         self.others = Callbacks([c for c in given if not isinstance(c, History)], model, params)
+        self.callbacks = Callbacks([*given, *([] if self.history in given else [self.history])], model, params)
         self.warned = False
         self.latest: Logs = {}
 

@@ -11,7 +11,7 @@ from pellucid.graph.expr import Expr, Shared
 from pellucid.graph.types import Dim
 from pellucid.graph.walk import parameters as parameters_of
 from pellucid.model.errors import ModelError
-from pellucid.model.saving import save_model
+from pellucid.model.saving import load_weights, save_model, save_weights
 from pellucid.model.state import parameter_paths, state_of
 from pellucid.model.summary import table
 from pellucid.model.training import Trainable
@@ -196,3 +196,51 @@ class Model(Trainable, Layer):
             For what cannot be written, such as an op that is not registered. No file is written then.
         """
         save_model(self, path)
+
+    def save_weights(self, path: Any) -> None:
+        """Save the values of all parameters, without the model.
+
+        Parameters
+        ----------
+        path : str or path
+            How it ends says what file it is: ``.npz`` and ``.safetensors`` hold arrays by the paths of the parameters,
+            such as ``"dense_1/kernel"``; ``.weights.h5`` and ``.keras`` are for ``load_weights`` of the same model in
+            Keras 3, and need h5py. An older file is replaced once the new one is whole.
+
+        Raises
+        ------
+        ValueError
+            For another ending.
+        ModelError
+            If the model is not built.
+        """
+        self.checked_stages()
+        save_weights(self, path)
+
+    def load_weights(self, path: Any) -> None:
+        """Load the values of all parameters, which a model of the same layers saved, in pellucid or in Keras 3.
+
+        Parameters
+        ----------
+        path : str or path
+            A file as `save_weights` writes them, a ``.keras`` file, or the ``.pel`` file of a model.
+
+        Raises
+        ------
+        StorageError
+            For a file that is damaged or foreign, and for values that do not fit: the layer, the shape it has and the
+            shape in the file are named. All parameters are as before then.
+        ModelError
+            If the model is not built.
+
+        Examples
+        --------
+        >>> from pellucid import nn
+        >>> one, other = (pel.Sequential([nn.Input((2,)), nn.Dense(3)]) for _ in range(2))
+        >>> one.save_weights("line.npz")
+        >>> other.load_weights("line.npz")
+        >>> bool((other.get_weights()[0] == one.get_weights()[0]).all())
+        True
+        """
+        self.checked_stages()
+        load_weights(self, path)

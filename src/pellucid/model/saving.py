@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from pellucid.graph.errors import StorageError
 from pellucid.graph.storage import Reader, Writer
 from pellucid.saving.container import read, write
+from pellucid.saving.keras import read_keras, write_keras
 from pellucid.saving.objects import ObjectReader, ObjectWriter
+from pellucid.saving.weights import SUFFIXES, check_suffix, put, read_arrays, write_arrays
 
 if TYPE_CHECKING:
     from pellucid.model.model import Model
@@ -22,6 +24,27 @@ def save_model(model: Model, path: Any) -> None:
     objects = ObjectWriter(writer)
     root = objects.add(model)
     write(path, KIND, {"graph": writer.data(), "objects": objects.objects, "model": root}, writer.arrays)
+
+
+def save_weights(model: Model, path: Any) -> None:
+    """Write the values of a model's parameters; see `Model.save_weights`."""
+    file = check_suffix(path)
+    if file.suffix in (".keras", ".h5"):
+        write_keras(file, model)
+    else:
+        write_arrays(file, model.paths())
+
+
+def load_weights(model: Model, path: Any) -> None:
+    """Read the values of a model's parameters; see `Model.load_weights`."""
+    file = check_suffix(path, (*SUFFIXES, ".pel"))
+    if file.suffix in (".keras", ".h5"):
+        read_keras(file, model)
+    elif file.suffix == ".pel":
+        other = load_model(file)
+        put(model.paths(), {key: p.get_value() for key, p in other.paths().items()}, file)
+    else:
+        put(model.paths(), read_arrays(file), file)
 
 
 def load_model(path: Any, custom_objects: Mapping[str, Any] | None = None) -> Model:

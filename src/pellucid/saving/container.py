@@ -66,7 +66,7 @@ def write(path: Any, kind: str, data: Mapping[str, Any], arrays: Mapping[str, Ar
     """
     from safetensors.numpy import save
 
-    told = {"checksum": NOTHING, "format": FORMAT, "kind": kind, "version": version(), **data}
+    told = {"checksum": NOTHING, "format": FORMAT, "kind": kind, "version": version(), "arrays": list(arrays), **data}
     text = json.dumps(told, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     values = {key: np.array(value, order="C", copy=True) for key, value in arrays.items()}
     made = save(values, metadata={"pellucid": text})
@@ -123,7 +123,7 @@ def read(path: Any, kind: str) -> tuple[dict[str, Any], dict[str, Array]]:
         blank = content[:start] + NOTHING.encode() + content[start + len(NOTHING) :]
         if hashlib.sha256(blank).hexdigest() != data["checksum"]:
             raise StorageError("it is damaged: its content does not have the checksum that was written")
-        arrays = arrays_of(content)
+        arrays = in_order(data.get("arrays"), arrays_of(content))
     except StorageError as error:
         raise StorageError(f"{path} is not read: {error}") from error
     except RecursionError as error:
@@ -153,6 +153,13 @@ def whole(path: Path) -> bytes:
             some = "it is cut off: it lacks" if missing < 0 else "there is something behind its end:"
             raise StorageError(f"{some} {abs(missing)} bytes")
         return begin + file.read()
+
+
+def in_order(names: Any, arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """Return arrays in the order in which they were given, which safetensors does not keep."""
+    if not isinstance(names, list) or set(map(str, names)) != set(arrays):
+        raise StorageError("its metadata are damaged: they name other arrays than there are")
+    return {name: arrays[name] for name in names}
 
 
 READERS = {

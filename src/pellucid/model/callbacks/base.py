@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pellucid.graph.errors import UseError
 
@@ -42,6 +42,11 @@ class Callback:
 
     model: Model
     params: Mapping[str, Any]
+    company: Sequence[Callback] = ()
+    """All callbacks of the run, itself among them."""
+
+    comes_last: ClassVar[bool] = False
+    """Whether it is called after all others that do not say so too."""
 
     @property
     def batch_interval(self) -> int | None:
@@ -134,9 +139,10 @@ class Callbacks:
     """
 
     def __init__(self, callbacks: Any, model: Model, params: Mapping[str, Any]) -> None:
-        self.each = listed(callbacks)
+        self.each = sorted(listed(callbacks), key=lambda c: c.comes_last)
         self.model = model
         for callback in self.each:
+            callback.company = self.each
             callback.set_params(params)
             callback.set_model(model)
         # A callback may set attributes of its own to functions, so this is looked up when a run begins.

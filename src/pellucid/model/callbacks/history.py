@@ -7,6 +7,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from pellucid.model.callbacks.base import Callback, Logs
 
 
@@ -71,6 +73,19 @@ class History(Callback):
         """Enter a finished epoch."""
         self.extend(epoch, [logs or {}])
 
+    def get_state(self) -> dict[str, Any]:
+        """Return all of it as arrays."""
+        rows = {f"rows/{i}/{name}": np.asarray(v) for i, row in enumerate(self.rows) for name, v in row.items()}
+        return {"epoch": np.array(self.epoch, np.int64), "seconds": np.array(self.seconds, np.float64), **rows}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on after the epochs that `get_state` returned."""
+        self.history, self.rows, self.epoch, self.seconds = {}, [], [], []
+        for i, (epoch, seconds) in enumerate(zip(state["epoch"], state["seconds"], strict=True)):
+            prefix = f"rows/{i}/"
+            row = {name.removeprefix(prefix): v for name, v in state.items() if name.startswith(prefix)}
+            self.append({name: as_measured(v) for name, v in row.items()}, float(seconds), int(epoch))
+
     def __str__(self) -> str:
         count = len(self.epoch)
         if not count:
@@ -80,6 +95,11 @@ class History(Callback):
         for name, values in self.history.items():
             lines.append(f"  {name:<{width}}  {values[0]:.4g} -> {values[-1]:.4g}{best(name, values)}")
         return "\n".join(lines)
+
+
+def as_measured(value: Any) -> Any:
+    """Return a measure from an array: Python's number where it can have been one."""
+    return value.item() if value.dtype in (np.float64, np.int64, bool) and not value.ndim else value[()]
 
 
 def best(name: str, values: Sequence[float]) -> str:

@@ -1,0 +1,251 @@
+"""Runs that end at any moment go on to the same bits; checkpoints are written when they should be."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid import callbacks, nn
+
+PROGRAM = """
+import sys, numpy as np, pellucid as pel
+from pellucid import callbacks, nn
+from tests_of_backup import make, train, digest
+print(digest(train("backup", epochs=int(sys.argv[1]), save_freq=7)), flush=True)
+"""
+
+
+def make(rate: float = 0.02) -> pel.Sequential:
+    """Make a model that draws, normalizes and remembers."""
+    nn.set_random_seed(1)
+    model = pel.Sequential(
+        [nn.Input((4,)), nn.Dense(16, "tanh"), nn.Dropout(0.3), nn.BatchNormalization(), nn.Dense(3, "softmax")]
+    )
+    model.compile(pel.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def data() -> tuple[np.ndarray, np.ndarray]:
+    """Return samples that make 11 batches of 16 and a smaller one."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(183, 4)).astype("float32")
+    return x, (x.sum(axis=1) > 0).astype("int32") + (x[:, 0] > 1)
+
+
+def train(folder: Any = None, epochs: int = 6, save_freq: Any = 7, more: Any = (), **given: Any) -> pel.Sequential:
+    """Train a model, from a backup if there is one, with callbacks that change what it does."""
+    model, (x, y) = make(), data()
+    settings = {"batch_size": 16, "epochs": epochs, "validation_split": 0.1, "seed": 5, "verbose": 0, **given}
+    called: list[Any] = [
+        callbacks.ReduceLROnPlateau("loss", factor=0.7, patience=1, min_delta=0.05),
+        callbacks.EarlyStopping("val_loss", patience=100, restore_best_weights=True),
+        *more,
+    ]
+    if folder is not None:
+        called.insert(0, callbacks.BackupAndRestore(folder, save_freq))
+    model.fit(x, y, callbacks=called, **settings)
+    return model
+
+
+def digest(model: pel.Sequential) -> str:
+    """Return what all bits of a trained model come to, its history included."""
+    told = hashlib.sha256()
+    for path, value in model.state().items():
+        told.update(path.encode() + value.get_value().tobytes())
+    told.update(repr((model.history.epoch, model.history.history)).encode())
+    return told.hexdigest()
+
+
+class Fall(callbacks.Callback):
+    """Ends the process, as far as a test can, after so many steps of its own."""
+
+    def __init__(self, after: int) -> None:
+        self.left = after
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.left -= 1
+        if not self.left:
+            raise RuntimeError("the lights went out")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep compiled programs for the tests of this file, whose models are alike."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PELLUCID_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="module")
+def whole(_cache: None) -> str:
+    """What a run comes to that nothing stops."""
+    return digest(train())
+
+
+@pytest.mark.parametrize("save_freq", ["epoch", 7])
+def test_a_run_that_falls_again_and_again_ends_with_the_same_bits(save_freq: Any, whole: str, tmp_path: Path) -> None:
+    rng, falls = np.random.default_rng(len(str(save_freq))), 0
+    while True:
+        try:
+            model = train(tmp_path / "backup", save_freq=save_freq, more=[Fall(int(rng.integers(20, 40)))])
+            break
+        except RuntimeError:
+            falls += 1
+    assert falls >= 2
+    assert digest(model) == whole
+    assert list((tmp_path / "backup").iterdir()) == []  # it is deleted once training is done
+
+
+def test_a_backup_changes_nothing_and_needs_no_seed(whole: str, tmp_path: Path) -> None:
+    assert digest(train(tmp_path / "other", save_freq=5)) == whole
+    with pytest.raises(RuntimeError):
+        train(tmp_path / "backup", more=[Fall(40)])
+    assert digest(train(tmp_path / "backup", seed=None)) == whole  # the seed is in the file
+
+
+def test_a_backup_of_another_run_is_refused(tmp_path: Path) -> None:
+    keep = tmp_path / "backup"
+    with pytest.raises(RuntimeError):
+        train(keep, save_freq=5, more=[Fall(20)])
+    file = keep / "training.pel"
+    content = file.read_bytes()
+    with pytest.raises(
+        pel.StorageError, match=r"not of this run: an epoch has 6 steps, and had 11. Delete .*backup to"
+    ):
+        train(keep, batch_size=30)
+    x, y = data()
+    for layers, message in (
+        ([nn.Dense(3)], "batch_normalization/beta is in the file alone"),
+        (
+            [nn.Dense(9), nn.Dropout(0.3), nn.BatchNormalization(), nn.Dense(3)],
+            r"is float32 \(9,\), and was float32 \(16,",
+        ),
+    ):
+        other = pel.Sequential([nn.Input((4,)), *layers])
+        other.compile(pel.optimizers.Adam(0.1), "mse")
+        before = other.get_weights()
+        with pytest.raises(pel.StorageError, match=message):
+            other.fit(x[:164], np.eye(3)[y[:164]], 16, verbose=0, callbacks=[callbacks.BackupAndRestore(keep)])
+        assert all((a == b).all() for a, b in zip(before, other.get_weights(), strict=True))
+    file.write_bytes(content[:-1])
+    with pytest.raises(
+        pel.StorageError, match=r"training.pel is not read: it is cut off.*Delete .*backup to begin anew"
+    ):
+        train(keep)
+
+
+def test_the_file_before_the_last_is_taken_if_the_last_is_damaged(whole: str, tmp_path: Path) -> None:
+    keep = callbacks.BackupAndRestore(tmp_path, save_freq=5, double_checkpoint=True)
+    with pytest.raises(RuntimeError):
+        train(more=[keep, Fall(33)])
+    assert {path.name for path in tmp_path.iterdir()} == {"training.pel", "training-before.pel"}
+    (tmp_path / "training.pel").write_bytes(b"damaged")
+    assert digest(train(more=[keep])) == whole
+
+
+def fitted(checkpoint: callbacks.Callback, values: Any = None, epochs: int = 3) -> pel.Sequential:
+    """Fit a model of one weight, whose loss is what a schedule makes of it."""
+    model = pel.Sequential([nn.Input((1,)), nn.Dense(1, use_bias=False, kernel_initializer="ones")])
+    model.compile(pel.optimizers.SGD(0.0), "mse")
+    more = (
+        [callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(loss=values[epoch]))] if values else []
+    )
+    model.fit(np.ones((8, 1)), np.zeros(8), 2, epochs, verbose=0, callbacks=[*more, checkpoint])
+    return model
+
+
+def names(folder: Path) -> list[str]:
+    """Return what is in a folder."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*.*"))
+
+
+def test_checkpoints_are_written_when_they_should_be(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fitted(callbacks.ModelCheckpoint(tmp_path / "every" / "m-{epoch:02}-{loss:.1f}.pel"))
+    assert names(tmp_path / "every") == ["m-01-1.0.pel", "m-02-1.0.pel", "m-03-1.0.pel"]
+    best = callbacks.ModelCheckpoint(tmp_path / "best-{epoch}.npz", "loss", 1, True, True)
+    fitted(best, values=[3.0, 5.0, 2.0])
+    assert names(tmp_path)[:2] == ["best-1.npz", "best-3.npz"]
+    assert best.best == 2.0
+    assert capsys.readouterr().out == (
+        f"Epoch 1, whose loss is 3, the best so far: saved in {tmp_path / 'best-1.npz'}\n"
+        f"Epoch 3, whose loss is 2, the best so far: saved in {tmp_path / 'best-3.npz'}\n"
+    )
+    fitted(callbacks.ModelCheckpoint(tmp_path / "b" / "{epoch}-{batch}.pel", save_freq=3))  # an epoch has 4 batches
+    assert names(tmp_path / "b") == ["1-3.pel", "2-2.pel", "3-1.pel", "3-4.pel"]
+    late = callbacks.ModelCheckpoint(tmp_path / "l.pel", "loss", save_best_only=True, initial_value_threshold=2.5)
+    fitted(late, values=[3.0, 2.6, 2.0])
+    assert pel.load_model(tmp_path / "l.pel").history.epoch == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"filepath": "m.h5"}, r"ends with .pel. Received: 'm.h5'"),
+        ({"filepath": "m.pel", "save_weights_only": True}, r"ends with .npz, .safetensors, .keras, .weights.h5"),
+        (
+            {"filepath": "m.pel", "save_freq": "batch"},
+            "save_freq to be 'epoch' or a number of batches. Received: save_f",
+        ),
+        ({"filepath": "m.pel", "save_freq": 0}, "Expected save_freq to be an integer of 1 or more"),
+        ({"filepath": "m.pel", "mode": "most"}, "expected a mode out of"),
+        ({"filepath": "{epok}.pel"}, "nothing fills {epok} in '{epok}.pel'. Did you mean 'epoch'"),
+        ({"filepath": "{batch}.pel"}, "nothing fills {batch} in"),
+        ({"filepath": "m.pel", "save_best_only": True}, "there is no measure 'val_loss'"),
+    ],
+)
+def test_a_checkpoint_that_cannot_be_is_refused(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        fitted(callbacks.ModelCheckpoint(**given))
+
+
+def killed_runs(folder: Path, times: int, epochs: int) -> list[int]:
+    """Kill a training process at random moments, and then let it end; return what was in the file at each kill."""
+    here = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), *sys.path])}
+    (folder / "tests_of_backup.py").write_text(Path(__file__).read_text("utf-8"), "utf-8")
+    rng, sizes = np.random.default_rng(0), []
+    backup = folder / "backup" / "training.pel"
+    for _ in range(times):
+        before = backup.read_bytes() if backup.exists() else b""
+        command = [sys.executable, "-c", PROGRAM, str(epochs)]
+        with subprocess.Popen(command, cwd=folder, env=here, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            while process.poll() is None and (not backup.exists() or backup.read_bytes() == before):
+                time.sleep(0.005)
+            time.sleep(float(rng.uniform(0, 0.3)))
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            assert process.returncode == -signal.SIGKILL, process.communicate()[1].decode()
+        sizes.append(int(pel.saving.container.read(backup, "a training state")[1]["run/step"]))
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(epochs)], cwd=folder, env=here, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    (folder / "digest").write_text(done.stdout.strip())
+    return sizes
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_killed_at_random_moments_it_ends_with_the_same_bits(tmp_path: Path) -> None:
+    steps = killed_runs(tmp_path, times=2, epochs=600)
+    assert steps == sorted(set(steps))
+    assert (tmp_path / "digest").read_text() == digest(train(epochs=600))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_killed_twenty_times_it_ends_with_the_same_bits(tmp_path: Path) -> None:
+    steps = killed_runs(tmp_path, times=20, epochs=8000)
+    assert len(steps) == 20
+    assert steps == sorted(set(steps))
+    assert (tmp_path / "digest").read_text() == digest(train(epochs=8000))

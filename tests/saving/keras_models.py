@@ -1,0 +1,99 @@
+"""Models that Keras and pellucid write alike, and the golden files of them.
+
+Keras 3 writes the files: ``KERAS_BACKEND=jax python tests/saving/keras_models.py``, in an environment that has it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+FOLDER = Path(__file__).parent / "golden"
+
+
+def convolutional(L: Any, inner: Any) -> list[Any]:
+    """Return layers of most kinds, by the names that both have for them; ``inner`` makes a model of layers."""
+    return [
+        L.Conv2D(3, 3, name="see"), L.BatchNormalization(), L.DepthwiseConv2D(2),
+        L.SeparableConv2D(2, 2, activation="relu"), L.Conv2DTranspose(2, 2), L.MaxPooling2D((1, 1)), L.PReLU(),
+        L.LayerNormalization(), L.Reshape((-1, 2)), L.Conv1D(4, 2, padding="causal"),
+        inner([L.Dense(3, activation="gelu"), L.Dense(2)]), L.Dropout(0.5), L.Flatten(),
+        L.Dense(2, activation="softmax"),
+    ]  # fmt: skip
+
+
+def recurrent(L: Any, inner: Any) -> list[Any]:
+    """Return recurrent layers and those that wrap them."""
+    return [
+        L.Embedding(7, 4), L.LSTM(4, return_sequences=True, dropout=0.2), L.GRU(3, return_sequences=True),
+        L.Bidirectional(L.GRU(2, return_sequences=True, reset_after=False)),
+        L.Bidirectional(L.LSTM(2, return_sequences=True)),
+        L.TimeDistributed(L.Dense(3, activation="tanh")), L.GroupNormalization(3), L.SimpleRNN(2, use_bias=False),
+        L.Dense(1),
+    ]  # fmt: skip
+
+
+MODELS: dict[str, tuple[tuple[int, ...], Any]] = {
+    "convolutional": ((8, 6, 2), convolutional),
+    "recurrent": ((6,), recurrent),
+}
+
+
+def samples(name: str) -> np.ndarray:
+    """Return what a model is tried on."""
+    rng = np.random.default_rng(0)
+    shape = (3, *MODELS[name][0])
+    return (
+        rng.integers(0, 7, shape).astype("int32") if name == "recurrent" else rng.normal(size=shape).astype("float32")
+    )
+
+
+def attention(L: Any) -> tuple[Any, ...]:
+    """Return layers that a model with two branches calls."""
+    return L.MultiHeadAttention(2, 3), L.Dense(4, name="B"), L.Dense(4, name="A"), L.GroupQueryAttention(2, 4, 2)
+
+
+def make(name: str) -> Any:
+    """Return Keras's model, with values that are not those of the beginning."""
+    import keras
+
+    shape, layers = MODELS[name]
+    given = keras.Input(shape, dtype="int32" if name == "recurrent" else "float32")
+    model = keras.Sequential([given, *layers(keras.layers, keras.Sequential)])
+    return shaken(model)
+
+
+def make_attention() -> Any:
+    """Return Keras's model of two branches, the later one called first."""
+    import keras
+
+    x = keras.Input((5, 4))
+    attend, b, a, group = attention(keras.layers)
+    joined = keras.layers.Add()([a(x), b(x)])
+    return shaken(keras.Model(x, group(attend(joined, joined), x)))
+
+
+def shaken(model: Any) -> Any:
+    """Give every weight values of its own, moving means and variances among them."""
+    rng = np.random.default_rng(1)
+    for variable in model.weights:
+        value = rng.normal(0, 0.5, variable.shape)
+        variable.assign(abs(value) + 0.5 if variable.name == "moving_variance" else value)
+    return model
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True)
+    for name in MODELS:
+        made = make(name)
+        made.save(FOLDER / f"{name}.keras")
+        np.save(FOLDER / f"{name}.npy", made.predict(samples(name), verbose=0))
+    made = make_attention()
+    made.compile("adam", "mse")
+    x = np.random.default_rng(0).normal(size=(3, 5, 4)).astype("float32")
+    made.fit(x, x, verbose=0)
+    made.save(FOLDER / "attention.keras")
+    made.save_weights(FOLDER / "attention.weights.h5")
+    np.savez(FOLDER / "attention.npz", x=x, y=made.predict(x, verbose=0))

@@ -1,0 +1,182 @@
+"""Weights of Keras 3: files that it wrote give the same predictions, and what does not fit is named."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid import nn
+from pellucid.nn.layers import Layer
+from pellucid.saving.keras import read_keras, write_keras
+
+h5py = pytest.importorskip("h5py")
+PLACE = Path(__file__).with_name("keras_models.py")
+keras_models: Any = importlib.util.module_from_spec(
+    spec := importlib.util.spec_from_file_location("keras_models", PLACE)
+)
+spec.loader.exec_module(keras_models)
+GOLDEN = keras_models.FOLDER
+
+
+def sequential(name: str) -> pel.Sequential:
+    """Make pellucid's model of one of the golden files."""
+    shape, layers = keras_models.MODELS[name]
+    given = nn.Input(shape, dtype="int32" if name == "recurrent" else "float32")
+    return pel.Sequential([given, *layers(nn, pel.Sequential)])
+
+
+class Branches(Layer):
+    """A model of two branches, the later one called first."""
+
+    def build(self, x: Any) -> None:
+        attend, b, a, group = keras_models.attention(nn)
+        self.layers = [self.inner(layer) for layer in (attend, b, a, group)]
+
+    def call(self, x: Any) -> Any:
+        attend, b, a, group = self.layers
+        joined = a(x) + b(x)
+        return group([attend([joined, joined]), x])
+
+
+@pytest.mark.parametrize("name", keras_models.MODELS)
+def test_a_model_with_the_weights_of_keras_predicts_as_it_does(name: str) -> None:
+    model = sequential(name)
+    read_keras(GOLDEN / f"{name}.keras", model)
+    expected = np.load(GOLDEN / f"{name}.npy")
+    x = keras_models.samples(name)
+    predicted = pel.function(model.inputs, pel.inference(model.outputs[0]), mode="numpy")(x)
+    np.testing.assert_allclose(predicted, expected, rtol=2e-5, atol=2e-6)
+    assert np.ptp(expected) > 1e-3
+
+
+@pytest.mark.parametrize("file", ["attention.keras", "attention.weights.h5"])
+def test_layers_are_found_by_the_names_they_were_given(file: str) -> None:
+    model, x = Branches(), pel.tensor("x", ("n", 5, 4))
+    output = model(x)
+    read_keras(GOLDEN / file, model)
+    with np.load(GOLDEN / "attention.npz") as told:
+        predicted = pel.function([x], output, mode="numpy")(told["x"])
+        np.testing.assert_allclose(predicted, told["y"], rtol=2e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("file", ["a.keras", "a.weights.h5"])
+def test_what_is_written_is_read(file: str, tmp_path: Path) -> None:
+    one, other = sequential("recurrent"), sequential("recurrent")
+    write_keras(tmp_path / file, one)
+    read_keras(tmp_path / file, other)
+    for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def refused(path: Path, model: Any, message: str) -> None:
+    """See that a file is refused and nothing is changed."""
+    before = model.get_weights()
+    with pytest.raises(pel.StorageError, match=message):
+        read_keras(path, model)
+    assert all((a == b).all() for a, b in zip(before, model.get_weights(), strict=True))
+
+
+def test_what_does_not_fit_is_named_with_its_shapes(tmp_path: Path) -> None:
+    path = tmp_path / "cats.keras"
+    write_keras(path, pel.Sequential([nn.Input((4,)), nn.Dense(3), nn.Dense(2)]))
+    wide = pel.Sequential([nn.Input((4,)), nn.Dense(3), nn.Dense(5, name="out")])
+    refused(
+        path,
+        wide,
+        r"cats.keras is not read: out/kernel has shape \(3, 5\). Received: a value of shape \(3, 2\), at lay",
+    )
+    deep = pel.Sequential([nn.Input((4,)), nn.Dense(3), nn.Dense(2), nn.Dense(2, name="third")])
+    refused(path, deep, r"third/kernel, of shape \(2, 2\), has no value in it, at layers/dense_2/vars/0")
+    short = pel.Sequential([nn.Input((4,)), nn.Dense(3)])
+    refused(
+        path, short, r"it has weights that the model has not: layers/dense_1/vars/0, of shape \(3, 2\), layers/dense_1/"
+    )
+    other = pel.Sequential([nn.Input((8, 6, 2)), nn.Conv2D(3, 3, name="see")])
+    refused(
+        GOLDEN / "recurrent.keras",
+        other,
+        r"see/kernel, of shape \(3, 3, 2, 3\), has no value in it, at layers/conv2d/vars/0",
+    )
+    refused(
+        GOLDEN / "convolutional.keras",
+        other,
+        "it has weights that the model has not: .*which is Keras's layer 'dense",
+    )
+
+
+def test_files_from_elsewhere_are_refused(tmp_path: Path) -> None:
+    model, path = pel.Sequential([nn.Input((4,)), nn.Dense(3)]), tmp_path / "x.keras"
+    write_keras(path, model)
+    content = path.read_bytes()
+    for wrong, reason in ((b"", "it is damaged"), (b"hello", "it is damaged"), (content[:-30], "it is damaged")):
+        path.write_bytes(wrong)
+        refused(path, model, reason)
+    for place in range(0, len(content), 97):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 255]) + content[place + 1 :])
+        with contextlib.suppress(pel.StorageError):
+            read_keras(path, model)  # a zip archive has bytes that say nothing
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("other", "")
+    refused(path, model, "it is no file of Keras 3: there is no model.weights.h5 in it")
+    with pytest.raises(FileNotFoundError):
+        read_keras(tmp_path / "nowhere.keras", model)
+
+
+def test_a_file_leads_nowhere_else_and_is_no_larger_than_it_can_be(tmp_path: Path) -> None:
+    model, path = pel.Sequential([nn.Input((4,)), nn.Dense(3)]), tmp_path / "x.weights.h5"
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"x" * 48)
+    with h5py.File(path, "w") as file:
+        file["layers/dense/vars/0"] = h5py.ExternalLink("other.h5", "/a")
+    refused(path, model, "layers/dense/vars/0 is a link to elsewhere, which Keras never writes")
+    with h5py.File(path, "w") as file:
+        file["layers/dense/vars/1"] = np.zeros(3, "float32")
+        file.create_dataset("layers/dense/vars/0", (4, 3), "float32", external=[(str(secret), 0, 48)])
+    refused(path, model, "layers/dense/vars/0 is no array of numbers within the file")
+    with h5py.File(path, "w") as file:
+        file["layers/dense/vars/1"] = np.zeros(3, "float32")
+        file.create_dataset("layers/dense/vars/0", (2**20, 2**20, 2**10), "float32")
+    refused(path, model, r"dense.*/kernel has shape \(4, 3\). Received: a value of shape \(1048576, 1048576, 1024\)")
+    path = tmp_path / "x.keras"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("model.weights.h5", bytes(101_000_000))
+    refused(path, model, "its weights take 101000000 bytes, more than .* and any optimizer of it can need")
+
+
+READ_ALL = """
+import keras_models as k, numpy as np
+for name in k.MODELS:
+    made = k.make(name)
+    np.save(f"{name}.npy", made.predict(k.samples(name), verbose=0))
+    for suffix in (".keras", ".weights.h5"):
+        made.set_weights([w * 0 for w in made.get_weights()])
+        made.load_weights(name + suffix)
+        np.save(f"{name}{suffix}.npy", made.predict(k.samples(name), verbose=0))
+"""
+
+
+@pytest.mark.peer
+@pytest.mark.timeout(600)
+def test_keras_reads_what_is_written_and_predicts_what_it_did(tmp_path: Path) -> None:
+    pytest.importorskip("keras")
+    shutil.copy(PLACE, tmp_path)
+    for name in keras_models.MODELS:
+        model = sequential(name)
+        read_keras(GOLDEN / f"{name}.keras", model)
+        for suffix in (".keras", ".weights.h5"):
+            write_keras(tmp_path / f"{name}{suffix}", model)
+    subprocess.run([sys.executable, "-c", READ_ALL], check=True, cwd=tmp_path)
+    for name in keras_models.MODELS:
+        golden = np.load(GOLDEN / f"{name}.npy")
+        for suffix in ("", ".keras", ".weights.h5"):
+            np.testing.assert_allclose(np.load(tmp_path / f"{name}{suffix}.npy"), golden, rtol=1e-5, atol=1e-6)
