@@ -61,6 +61,7 @@ _HOMES = {
     "pellucid.model.explain": ["explain"],
     "pellucid.interop.onnx.errors": ["OnnxError"],
     "pellucid.interop.onnx.exporting": ["to_onnx"],
+    "pellucid.interop.onnx.importing": ["from_onnx"],
     "pellucid.model.peel": ["from_toml", "peel"],
     "pellucid.model.prove": ["prove"],
     "pellucid.model.errors": ["ModelError", "TrainingWarning"],

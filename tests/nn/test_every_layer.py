@@ -159,7 +159,7 @@ def test_mixed_precision_reaches_its_products_and_leaves_its_parameters(row: Row
     products = [e for e in inside(told) if e.op is not None and e.op.name in PRODUCTS]
     mixed = pel.mixed_precision(told)
     few = [e for e in inside(mixed) if e.op is not None and e.op.name in PRODUCTS]
-    assert len(few) == len(products)
+    assert len(few) >= len(products)  # attention opens into products
     assert {str(e.dtype) for e in few} <= {"bfloat16"}
     assert [e.type for e in mixed] == [e.type for e in told]
     assert set(pel.parameters(mixed)) == set(pel.parameters(told))

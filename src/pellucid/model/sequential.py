@@ -58,6 +58,7 @@ class Sequential(Model):
 
     def __init__(self, layers: Iterable[Layer | Input] = (), name: str | None = None) -> None:
         super().__init__(name)
+        self.config["layers"] = []
         for layer in layers:
             self.add(layer)
 
@@ -79,6 +80,7 @@ class Sequential(Model):
             if self.layers or self.stages:
                 raise ModelError(f"{self.name}: nn.Input stands first and once. Received: {layer} after {self.last()}")
             self.begin(layer)
+            self.config["layers"].append(layer)
             return
         if not isinstance(layer, Layer):
             way_out = (
@@ -88,6 +90,7 @@ class Sequential(Model):
         if self.stages:
             self.stages.append(self.after(self.stages[-1], layer))
         self.layers.append(layer)
+        self.config["layers"].append(layer)
         self.forget()
 
     def names_to_compile(self) -> list[str]:

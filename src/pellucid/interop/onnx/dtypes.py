@@ -23,6 +23,10 @@ NAMES = {
     "uint32": "UINT32",
     "uint64": "UINT64",
     "bool": "BOOL",
+    "float8_e4m3fn": "FLOAT8E4M3FN",
+    "float8_e4m3fnuz": "FLOAT8E4M3FNUZ",
+    "float8_e5m2": "FLOAT8E5M2",
+    "float8_e5m2fnuz": "FLOAT8E5M2FNUZ",
 }
 """What ONNX calls each dtype that pellucid has."""
 

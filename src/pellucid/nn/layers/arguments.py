@@ -23,6 +23,12 @@ ELSEWHERE: dict[str, str] = {
 }
 """What layers take in other libraries, and what to write here."""
 
+IN_CALLS: dict[str, str] = {
+    "training": "A graph is that of training until pel.inference(y) makes it the other one.",
+    "initial_states": "It is initial_state.",
+}
+"""What calls of layers take in other libraries, and what to write here."""
+
 
 class Arguments:
     """The signature of a class: that of its `__init__`, and nothing of an object, which is called on expressions."""
@@ -48,7 +54,59 @@ def bound(cls: type, signature: inspect.Signature, args: Sequence[Any], named: M
     except TypeError:
         raise UseError(why_not(cls.__name__, signature, args, named)) from None
     found.apply_defaults()
-    return dict(found.arguments)
+    arguments = dict(found.arguments)
+    for key, parameter in signature.parameters.items():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            arguments |= arguments.pop(key)
+    return arguments
+
+
+def given_again(signature: inspect.Signature, arguments: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return arguments by place and by name, as a call has them; a name that the signature has not goes by name."""
+    named = {key: value for key, value in arguments.items() if key in signature.parameters}
+    more = {key: value for key, value in arguments.items() if key not in named}
+    found = inspect.BoundArguments(signature, named)
+    return found.args, {**found.kwargs, **more}
+
+
+def takes(signature: inspect.Signature, name: str) -> bool:
+    """Tell whether something can be called with a keyword of this name."""
+    return name in signature.parameters or any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
+
+
+def check_call(layer: str, call: Any, named: Mapping[str, Any]) -> None:
+    """Refuse keywords that a layer's `call` does not take.
+
+    Raises
+    ------
+    TypeError
+        For such a keyword; the nearest is named.
+    """
+    signature = inspect.signature(call)
+    for key in named:
+        if not takes(signature, key):
+            known = [*list(signature.parameters)[1:], "mask"]
+            instead = f" {IN_CALLS[key]}" if key in IN_CALLS else near_miss(key, known)
+            told = instead or f" It takes: {', '.join(dict.fromkeys(known))}"
+            raise UseError(f"{layer}: its call takes no argument {key!r}.{told}")
+
+
+def check_class(layer: Any) -> None:
+    """Refuse a class of one's own that is written for another library, or did not begin as layers do.
+
+    Raises
+    ------
+    TypeError
+        If its ``__init__`` did not call that of `Layer`, or its `call` waits to be told about training.
+    """
+    kind = type(layer).__name__
+    if "parts" not in vars(layer):
+        raise UseError(f"{kind}: expected its __init__ to begin with super().__init__(name)")
+    if "training" in inspect.signature(layer.call).parameters:
+        raise UseError(
+            f"{layer.name}: expected a call without training, which no layer is told. Write "
+            "pel.training_only(while_training, afterwards) where the two differ"
+        )
 
 
 def why_not(name: str, signature: inspect.Signature, args: Sequence[Any], named: Mapping[str, Any]) -> str:

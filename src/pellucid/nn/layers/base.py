@@ -9,11 +9,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from pellucid.graph.errors import OptionError, PellucidError, ShapeError, UseError, brief
+from pellucid.graph.errors import PellucidError, ShapeError, UseError, brief
 from pellucid.graph.expr import Expr, Shared, as_expr
 from pellucid.graph.types import as_float, shape_text, unify
 from pellucid.graph.walk import topological
-from pellucid.nn.layers.arguments import Arguments, bound
+from pellucid.nn.layers.arguments import Arguments, bound, check_call, check_class, given_again, takes
+from pellucid.nn.layers.parts import attributes, cloned
 from pellucid.nn.lookup import snake_case
 from pellucid.nn.masks import mask_of, masked
 from pellucid.nn.regularizers import Penalty
@@ -93,7 +94,7 @@ class Layer:
 
     def __getnewargs_ex__(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Return what `__new__` is given where a copy is made."""
-        return (), self.config
+        return given_again(type(self).__signature__, self.config)
 
     def __init__(self, name: str | None = None) -> None:
         self.name = automatic_name(type(self).__name__) if name is None else name
@@ -103,33 +104,58 @@ class Layer:
         self._trainable = True
         self._penalties: list[tuple[Shared, Penalty]] = []
 
-    def __call__(self, inputs: Any, *, mask: Any = None, **named: Any) -> Any:
+    def __call__(self, inputs: Any, *more: Any, mask: Any = None, **named: Any) -> Any:
         """Write the layer into the graph, on an expression, or on a list of them if it merges.
 
         ``mask`` says which steps of a sequence count, where the expression does not say so itself; other keywords are
         those of the layer's `call`.
         """
-        x: Any = [as_expr(i) for i in inputs] if self.merges and isinstance(inputs, (list, tuple)) else as_expr(inputs)
+        check_class(self)
         try:
+            check_call(self.name, self.call, named)
+            x = self.taken([inputs, *more] if more else inputs)
             return self.written(x, None if mask is None else as_expr(mask), named)
         except PellucidError as error:
-            error.add_note(f"  in the layer {self.name}, a {type(self).__name__}")
+            error.add_note(f"  in the layer {self.name} ({type(self).__name__})")
             raise
+
+    def taken(self, inputs: Any) -> Any:
+        """Return what the layer is called on as an expression, or as a list of them if it merges."""
+        several = isinstance(inputs, (list, tuple))
+        if several and self.merges:
+            return [as_expr(i) for i in inputs]
+        if several and any(isinstance(i, Expr) for i in inputs):
+            raise UseError(
+                f"{self.name}: expected one expression. Received: {', '.join(map(brief, inputs))}; "
+                "a layer that merges, such as nn.Concatenate()([a, b]), makes one of several"
+            )
+        return as_expr(inputs)
 
     def written(self, x: Any, mask: Expr | None, named: dict[str, Any]) -> Any:
         """Write the formula, after the parameters are made at the first call."""
         self.check(x)
         found = mask_of(x[0] if isinstance(x, list) else x) if mask is None else mask
-        if not self.built:
-            self.build(x)
-            self.built = True
-            self.trainable = self._trainable
+        self.ready(x)
         if self.takes_mask:
             named["mask"] = found
         result = self.call(x, **named)
+        if result is None:
+            raise UseError(f"{self.name}: expected its call to return an expression. Received: None")
         if found is not None and self.keeps_mask and isinstance(result, Expr) and result.ndim >= 2:
             result = masked(result, found)
         return result
+
+    def ready(self, x: Any) -> None:
+        """Make the parameters at the first call; layers and shared variables that are attributes are parts."""
+        if not self.built:
+            self.build(x)
+            known = set(self.parts)
+            for name, part in attributes(self):
+                part.name = part.name or f"{self.name}/{name}"
+                self.parts += [] if part in known else [part]
+                known.add(part)
+            self.built = True
+            self.trainable = self._trainable
 
     def build(self, x: Any) -> None:
         """Make the parameters for inputs like this one."""
@@ -185,9 +211,14 @@ class Layer:
             p.set_value(value)
 
     def clone(self, **changes: Any) -> Any:
-        """Return a new layer of the same kind, made with the same arguments except for some; it shares nothing."""
-        made = {key: value.clone() if isinstance(value, Layer) else value for key, value in self.config.items()}
-        return type(self)(**{**made, "name": None, **changes})
+        """Return a new layer of the same kind, made with the same arguments except for some; it shares nothing.
+
+        Layers among the arguments are cloned too, one that is there twice once.
+        """
+        signature = type(self).__signature__
+        fresh = {"name": None} if takes(signature, "name") else {}
+        args, named = given_again(signature, {**cloned(self.config, {}), **fresh, **changes})
+        return type(self)(*args, **named)
 
     def check(self, x: Any) -> None:
         """Refuse an input that does not fit, in the layer's name."""
@@ -264,15 +295,3 @@ class Layer:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
-
-
-def positive(layer: str, name: str, value: Any) -> int:
-    """Return a number of units, or say that it must be one."""
-    if isinstance(value, Expr):
-        raise UseError(
-            f"{layer}: expected {name} to be an integer. Received: the expression {brief(value)}; make the layer and "
-            "then call it, as in Dense(3)(x)"
-        )
-    if not hasattr(value, "__index__") or isinstance(value, bool) or int(value) < 1:
-        raise OptionError(f"{layer}: expected {name} to be an integer of 1 or more. Received: {name}={value!r}")
-    return int(value)

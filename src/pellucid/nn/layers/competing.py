@@ -11,8 +11,8 @@ from pellucid.graph.ops import neural
 from pellucid.graph.ops.attention import masked_softmax
 from pellucid.graph.types import normalize_axis, shape_text
 from pellucid.nn import activations
-from pellucid.nn.layers.base import Layer, positive
-from pellucid.nn.layers.settings import one_axis, some_axes
+from pellucid.nn.layers.base import Layer
+from pellucid.nn.layers.settings import one_axis, positive, some_axes
 from pellucid.nn.masks import mask_of, masked
 
 __all__ = ["Softmax", "Maxout"]

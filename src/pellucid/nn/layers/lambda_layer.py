@@ -54,15 +54,17 @@ class Lambda(Layer):
         self.function = function
         self.arguments = dict(arguments or {})
 
-    def __call__(self, inputs: Any, *, mask: Any = None, **named: Any) -> Any:
+    def __call__(self, inputs: Any, *more: Any, mask: Any = None, **named: Any) -> Any:
         """Write the function into the graph, on an expression or on a list of them."""
-        self.merges = isinstance(inputs, (list, tuple))
-        return super().__call__(inputs, mask=mask, **named)
+        self.merges = bool(more) or isinstance(inputs, (list, tuple))
+        return super().__call__(inputs, *more, mask=mask, **named)
 
     def call(self, x: Any) -> Any:
         """Return what the function makes of the input."""
         first = not self.parts
         returned = self.function(x, **self.arguments)
+        if returned is None:
+            raise UseError(f"{self.name}: expected its function to return an expression. Received: None")
         results = [as_expr(e) for e in (returned if isinstance(returned, (list, tuple)) else [returned])]
         used = self.used(results, x if isinstance(x, list) else [x])
         if first:

@@ -13,8 +13,9 @@ from pellucid.graph.ops.repeating import repeat
 from pellucid.graph.types import normalize_axes, shape_text, unify
 from pellucid.nn import constraints, initializers, regularizers
 from pellucid.nn.layers.attention_masks import allowed_pairs
-from pellucid.nn.layers.base import Layer, positive
+from pellucid.nn.layers.base import Layer
 from pellucid.nn.layers.dropout import Dropout
+from pellucid.nn.layers.settings import positive
 from pellucid.nn.masks import masked
 
 __all__ = ["MultiHeadAttention", "GroupQueryAttention"]

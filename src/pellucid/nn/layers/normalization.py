@@ -13,9 +13,9 @@ from pellucid.graph.ops.norms import vector_norm
 from pellucid.graph.types import shape_text
 from pellucid.nn import constraints, regularizers
 from pellucid.nn.dtypes import as_real
-from pellucid.nn.layers.base import Layer, positive
+from pellucid.nn.layers.base import Layer
 from pellucid.nn.layers.scaling import Scaled
-from pellucid.nn.layers.settings import integer, real, some_axes
+from pellucid.nn.layers.settings import integer, positive, real, some_axes
 
 __all__ = [
     "LayerNormalization",

@@ -16,7 +16,8 @@ from pellucid.graph.ops.repeating import repeat
 from pellucid.graph.ops.shapes import expand_dims
 from pellucid.graph.types import shape_text
 from pellucid.nn.dtypes import as_real, to_dtype
-from pellucid.nn.layers.base import Layer, positive
+from pellucid.nn.layers.base import Layer
+from pellucid.nn.layers.settings import positive
 from pellucid.nn.masks import masked
 
 __all__ = ["RNN"]
@@ -249,9 +250,7 @@ class RNN(Recurrent):
 
     def build(self, x: Expr) -> None:
         """Let the cell make its parameters."""
-        if not self.cell.built:
-            self.cell.build(x[:, 0])
-            self.cell.built = True
+        self.cell.ready(x[:, 0])
 
     def step_from(self, states: States) -> Step:
         """Return the cell's call."""

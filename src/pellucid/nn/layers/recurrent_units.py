@@ -10,9 +10,9 @@ from pellucid.graph.ops.arranging import swapaxes
 from pellucid.graph.ops.creation import ones_like
 from pellucid.graph.text import named
 from pellucid.nn import activations, constraints, initializers, regularizers
-from pellucid.nn.layers.base import positive
 from pellucid.nn.layers.dropout import Dropout
 from pellucid.nn.layers.recurrent import Recurrent, States, Step, Told
+from pellucid.nn.layers.settings import positive
 
 __all__ = ["SimpleRNN"]
 

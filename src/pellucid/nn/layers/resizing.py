@@ -15,7 +15,7 @@ from pellucid.graph.ops.resizing import METHODS, resize
 from pellucid.graph.ops.rounding import round_
 from pellucid.graph.types import is_float
 from pellucid.nn.dtypes import as_real, to_dtype
-from pellucid.nn.layers.base import positive
+from pellucid.nn.layers.settings import positive
 from pellucid.nn.layers.windows import Sizes, Windowed
 
 __all__ = ["UpSampling1D", "UpSampling2D", "UpSampling3D", "Resizing", "CenterCrop"]

@@ -71,7 +71,7 @@ class Scaled(Layer):
         lengths = tuple(x.shape[a] for a in self.axes(x))
         if not all(isinstance(length, int) for length in lengths):
             raise ShapeError(
-                f"{self.name}: expected an input of a known length along axis {shape_text(self.axes(x))[1:-1]}. "
+                f"{self.name}: expected an input of a known length along axis {listed(self.axes(x))}. "
                 f"Received: {brief(x)}, of shape {shape_text(x.shape)}"
             ).about([x])
         self.lengths = tuple(int(length) for length in lengths if isinstance(length, int))
@@ -100,8 +100,8 @@ class Scaled(Layer):
         super().check(x)
         if self.built and any(unify(x.shape[a], n) is None for a, n in zip(self.axes(x), self.lengths, strict=True)):
             raise ShapeError(
-                f"{self.name}: its parameters were made for inputs of length {shape_text(self.lengths)[1:-1]} along "
-                f"axis {shape_text(self.axes(x))[1:-1]}. Received: {brief(x)}, of shape {shape_text(x.shape)}; a layer "
+                f"{self.name}: its parameters were made for inputs of length {listed(self.lengths)} along "
+                f"axis {listed(self.axes(x))}. Received: {brief(x)}, of shape {shape_text(x.shape)}; a layer "
                 "that is called again shares its parameters, so make another layer"
             ).about([x])
 
@@ -110,6 +110,11 @@ class Scaled(Layer):
         if self.scale:
             y = along(self.gamma, y, self.axes(y)) * y
         return y + along(self.beta, y, self.axes(y)) if self.center else y
+
+
+def listed(numbers: Sequence[int]) -> str:
+    """Write numbers for a message."""
+    return ", ".join(map(str, numbers))
 
 
 def along(parameter: Expr, y: Expr, axes: Sequence[int]) -> Expr:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import OptionError
+from pellucid.graph.errors import OptionError, UseError, brief
+from pellucid.graph.expr import Expr
 
 
 def real(layer: str, what: str, value: Any, low: float = -math.inf, high: float = math.inf) -> float:
@@ -77,3 +78,15 @@ def numbers(layer: str, what: str, value: Any, low: float = -math.inf) -> np.nda
     raise OptionError(
         f"{layer}: expected {what} to be a number{least}, or an array of them. Received: {what}={value!r}"
     )
+
+
+def positive(layer: str, name: str, value: Any) -> int:
+    """Return a number of units, or say that it must be one."""
+    if isinstance(value, Expr):
+        raise UseError(
+            f"{layer}: expected {name} to be an integer. Received: the expression {brief(value)}; make the layer and "
+            "then call it, as in Dense(3)(x)"
+        )
+    if not hasattr(value, "__index__") or isinstance(value, bool) or int(value) < 1:
+        raise OptionError(f"{layer}: expected {name} to be an integer of 1 or more. Received: {name}={value!r}")
+    return int(value)

@@ -10,7 +10,8 @@ from pellucid.graph.ops.arranging import transpose
 from pellucid.graph.ops.repeating import repeat
 from pellucid.graph.ops.shapes import expand_dims
 from pellucid.graph.types import shape_text
-from pellucid.nn.layers.base import Layer, positive
+from pellucid.nn.layers.base import Layer
+from pellucid.nn.layers.settings import positive
 
 __all__ = ["Permute", "RepeatVector", "Identity"]
 

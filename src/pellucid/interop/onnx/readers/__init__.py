@@ -1,0 +1,43 @@
+"""How each operator of ONNX is read, one family a file."""
+
+from pellucid.interop.onnx.readers import (
+    activations,
+    control,
+    convolution,
+    elementwise,
+    indexing,
+    joining,
+    making,
+    normalization,
+    pooling,
+    products,
+    quantization,
+    recurrent,
+    reductions,
+    resizing,
+    sampling,
+    scattering,
+    shapes,
+    spectra,
+)
+
+__all__ = [
+    "activations",
+    "control",
+    "convolution",
+    "elementwise",
+    "indexing",
+    "joining",
+    "making",
+    "normalization",
+    "pooling",
+    "products",
+    "quantization",
+    "recurrent",
+    "reductions",
+    "resizing",
+    "sampling",
+    "scattering",
+    "shapes",
+    "spectra",
+]

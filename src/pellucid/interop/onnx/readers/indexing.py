@@ -1,0 +1,113 @@
+"""Parts of arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.expr import Constant, Expr, constant
+from pellucid.graph.opening import symbolic as P
+from pellucid.graph.ops.indexing import gather as gather_op
+from pellucid.graph.ops.indices import ARRAY, WHOLE
+from pellucid.interop.onnx.reader import Node, reads
+
+
+@reads("Slice")
+def slice_(n: Node, x: Expr, *ends: Expr | None) -> Any:
+    """Parts between ends, in steps."""
+    if n.opset < 10:
+        starts, stops = n.needs("starts"), n.needs("ends")
+        axes, steps = np.asarray(n.get("axes", range(len(starts)))), np.ones(len(starts), int)
+    else:
+        starts, stops = n.known(1).ravel(), n.known(2).ravel()
+        axes = n.known(3, np.arange(len(starts))).ravel()
+        steps = n.known(4, np.ones(len(starts), int)).ravel()
+    index: list[Any] = [slice(None)] * x.ndim
+    for start, stop, axis, step in zip(starts, stops, axes, steps, strict=True):
+        index[int(axis) % x.ndim] = cut(int(start), int(stop), int(step), x.shape[int(axis) % x.ndim])
+    return x[tuple(index)]
+
+
+def cut(start: int, stop: int, step: int, size: Any) -> slice:
+    """Return ONNX's ends as Python's, which stand for nothing where they are beyond an axis."""
+    far = 2**31 - 1
+    if isinstance(size, int):
+        found = slice(start, None if step < 0 and stop < -size else stop, step).indices(size)
+        return slice(found[0], None if found[1] < 0 else found[1], step)
+    first = None if (step > 0 and start == 0) or (step < 0 and start >= far) else start
+    last = None if (step > 0 and stop >= far) or (step < 0 and stop <= -far) else stop
+    return slice(first, last, None if step == 1 else step)
+
+
+@reads("Gather")
+def gather(n: Node, x: Expr, indices: Expr) -> Any:
+    """What indices say, along an axis."""
+    axis = int(n.get("axis", 0)) % x.ndim
+    if isinstance(indices, Constant) and indices.ndim == 0:
+        return x[(*(slice(None),) * axis, int(indices.value))]
+    return P.take(x, indices, axis=axis)
+
+
+@reads("GatherElements")
+def gather_elements(n: Node, x: Expr, indices: Expr) -> Any:
+    """One element for each index; the other axes may be shorter than those of the data."""
+    axis = int(n.get("axis", 0)) % x.ndim
+    return P.take_along_axis(fitted(x, indices, axis), indices, axis=axis)
+
+
+def fitted(x: Expr, indices: Expr, axis: int) -> Any:
+    """Cut the other axes to the size that the indices have."""
+    index: list[Any] = [slice(None)] * x.ndim
+    for a, (m, k) in enumerate(zip(x.shape, indices.shape, strict=True)):
+        if a != axis and isinstance(m, int) and isinstance(k, int) and k < m:
+            index[a] = slice(0, k)
+    return x[tuple(index)]
+
+
+@reads("GatherND")
+def gather_nd(n: Node, x: Expr, indices: Expr) -> Any:
+    """Parts at rows of indices, for each element of a batch by itself."""
+    batch = int(n.get("batch_dims", 0))
+    depth = indices.shape[-1]
+    if not isinstance(depth, int):
+        raise n.error(f"how many indices a part has is not known: {indices.type}")
+    columns = [indices[..., i] for i in range(depth)]
+    # Each axis of the batch goes along with itself.
+    own = []
+    for axis in range(batch):
+        numbers = P.arange_like(x, axis=axis, dtype="int64")
+        own.append(P.expand_dims(numbers, axis=tuple(a for a in range(indices.ndim - 1) if a != axis)))
+    rest = (WHOLE,) * (x.ndim - batch - depth)
+    return gather_op(x, *own, *columns, index=(ARRAY,) * (batch + depth) + rest)
+
+
+@reads("TopK")
+def top_k(n: Node, x: Expr, k: Expr | None = None) -> Any:
+    """The greatest or the least, in order, and where they are."""
+    count = int(n.needs("k")) if n.opset < 10 else int(n.known(1).ravel()[0])
+    axis = int(n.get("axis", -1)) % x.ndim
+    order = P.argsort(x, axis=axis, descending=bool(n.get("largest", 1)))
+    places = order[(*(slice(None),) * axis, slice(0, count))]
+    return [P.take_along_axis(x, places, axis=axis), places]
+
+
+@reads("NonZero")
+def non_zero(n: Node, x: Expr) -> Any:
+    """Where a value that is known is not zero."""
+    return constant(np.array(np.nonzero(n.known(0)), np.int64))
+
+
+@reads("Unique")
+def unique(n: Node, x: Expr) -> Any:
+    """The different elements of a value that is known."""
+    values, axis = n.known(0), n.get("axis")
+    found = np.unique(values, return_index=True, return_inverse=True, return_counts=True, axis=axis)
+    kept, first, back, counts = found
+    back = back.ravel()
+    if not n.get("sorted", 1):
+        order = np.argsort(first)
+        kept = np.take(kept, order, axis=axis or 0)
+        first, counts = first[order], counts[order]
+        back = np.argsort(order)[back]
+    return [constant(kept), *(constant(a.astype(np.int64)) for a in (first, back, counts))]

@@ -1,0 +1,198 @@
+"""A layer of one's own is a function of expressions or a class of a few lines, and is like the rest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid import nn
+
+X = pel.matrix("x", shape=("n", 3))
+DATA = np.random.default_rng(0).normal(size=(6, 3)).astype("float32")
+
+
+class Block(nn.Layer):
+    """Layers that are attributes are parts."""
+
+    def __init__(self, units: int, name: str | None = None) -> None:
+        super().__init__(name)
+        self.wide = nn.Dense(units, activation="relu", kernel_regularizer="l2")
+        self.back = [nn.Dense(3), nn.Dropout(0.5)]
+        self.gain = pel.shared([2.0, 2.0, 2.0])
+
+    def call(self, x: Any) -> Any:
+        dense, dropout = self.back
+        return x + self.gain * dropout(dense(self.wide(x)))
+
+
+class Power(nn.Layer):
+    """As classes are written for Keras: settings of all layers are handed on."""
+
+    def __init__(self, exponent: float = 2.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.exponent = exponent
+
+    def call(self, x: Any) -> Any:
+        return pel.absolute(x) ** self.exponent
+
+
+class Sums(nn.Layer):
+    """Settings by their places, and no name."""
+
+    def __init__(self, *weights: float) -> None:
+        super().__init__()
+        self.weights = weights
+
+    def call(self, x: Any) -> Any:
+        return sum(w * x for w in self.weights)
+
+
+def scaled(x: Any, by: float = 1.0) -> Any:
+    return by * pel.tanh(x) * pel.shared([1.0, 2.0, 3.0], "scale")
+
+
+def model() -> Any:
+    layers = [nn.Lambda(scaled, arguments={"by": 0.5}), Block(4), Power(1.5), nn.Dense(2, activation="softmax")]
+    return pel.Sequential([nn.Input((3,)), *layers])
+
+
+def test_a_function_is_a_layer() -> None:
+    layer = nn.Lambda(scaled, arguments={"by": 2.0}, name="mine")
+    y = layer(X)
+    np.testing.assert_allclose(pel.function([X], y)(DATA), 2 * np.tanh(DATA) * [1, 2, 3], rtol=1e-5)
+    assert layer(X) is y
+    assert [p.name for p in layer.parameters] == ["scale"]
+    assert nn.Lambda(np.tanh)(X) is pel.tanh(X)
+    assert nn.Lambda(lambda pair: pair[0] * pair[1])([X, y]) is X * y
+    two = nn.Lambda(lambda x: (x + 1, x - 1))(X)
+    assert two[0] is X + 1
+    dense = nn.Dense(3)
+    around = nn.Lambda(lambda x: x + dense(x))
+    assert around(X) is X + dense(X)
+    assert around.parameters == dense.parameters
+
+
+def test_what_is_an_attribute_is_a_part() -> None:
+    block = Block(4, name="block")
+    y = block(X)
+    names = [p.name.split("/")[-1] for p in block.parameters]
+    assert names == ["kernel", "bias", "kernel", "bias", "gain"]
+    assert set(block.parameters) == set(pel.parameters(y))
+    penalty = float(pel.function([], block.regularization())())
+    assert penalty == pytest.approx(0.01 * (block.wide.kernel.get_value() ** 2).sum(), rel=1e-5)
+    block.trainable = False
+    assert pel.parameters(y, trainable=True) == []
+    frozen = Block(4)
+    frozen.trainable = False
+    assert pel.parameters(frozen(X), trainable=True) == []
+
+
+def test_clones_are_made_with_the_same_arguments_and_share_nothing() -> None:
+    assert Power(3.0, name="p").config == {"exponent": 3.0, "name": "p"}
+    assert Power(3.0, name="p").clone().exponent == 3
+    assert Power(3.0).clone(name="q", exponent=4.0).name == "q"
+    assert Sums(1.0, 2.0).clone().weights == (1, 2)
+    block = Block(4)
+    other = block.clone()
+    block(X), other(X)
+    assert not set(block.parameters) & set(other.parameters)
+
+
+def test_a_model_is_cloned_with_all_its_layers() -> None:
+    shared = nn.Dense(3, activation="tanh")
+    first = pel.Sequential([nn.Input((3,)), shared, shared])
+    first.add(nn.Dense(2))
+    second = first.clone()
+    assert second.layers[0] is second.layers[1]
+    assert len(second.layers) == 3
+    assert not set(first.parameters) & set(second.parameters)
+    second.set_weights(first.get_weights())
+    np.testing.assert_array_equal(first.predict(DATA), second.predict(DATA))
+    outer = pel.Sequential([first, nn.Dense(1)])
+    assert outer.clone().layers[0].layers[0] is not shared
+
+
+def test_they_are_in_summary_and_explanation_and_train(capsys: pytest.CaptureFixture[str]) -> None:
+    mine = model()
+    mine.summary()
+    told = capsys.readouterr().out
+    assert all(f"({kind})" in told for kind in ("Lambda", "Block", "Power"))
+    assert f"{4 * 4 + 15 + 3 + 3 + 8:,} parameters" in told
+    explained = str(mine.explain())
+    assert "h1 = 0.5 * tanh(x) * scale1" in explained
+    assert "(Block)" in explained
+    mine.compile(nn.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+    before = mine.get_weights()
+    mine.fit(DATA, (DATA[:, 0] > 0).astype("int32"), verbose=0)
+    assert all((a != b).any() for a, b in zip(before, mine.get_weights(), strict=True))
+
+
+def test_they_are_saved_with_and_without_their_code(tmp_path: Path) -> None:
+    mine = model()
+    expected = mine.predict(DATA)
+    mine.save(tmp_path / "mine.pel")
+    without, by = pel.load_model(tmp_path / "mine.pel"), {"Block": Block, "Power": Power, "scaled": scaled}
+    within = pel.load_model(tmp_path / "mine.pel", custom_objects=by)
+    np.testing.assert_array_equal(without.predict(DATA), expected)
+    np.testing.assert_array_equal(within.predict(DATA), expected)
+    assert isinstance(within.layers[1], Block)
+
+
+class Told(nn.Layer):
+    def call(self, x: Any, training: bool = False) -> Any:
+        return x
+
+
+class Headless(nn.Layer):
+    def __init__(self) -> None:
+        self.rate = 3
+
+    def call(self, x: Any) -> Any:
+        return x
+
+
+class Silent(nn.Layer):
+    def call(self, x: Any) -> Any:
+        self.result = x
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (lambda: Told(name="t")(X), "^t: expected a call without training, .*pel.training_only"),
+        (lambda: Headless()(X), r"^Headless: expected its __init__ to begin with super\(\).__init__\(name\)"),
+        (lambda: Silent(name="s")(X), "^s: expected its call to return an expression. Received: None"),
+        (lambda: nn.Lambda(lambda x: None, name="l")(X), "^l: expected its function to return an expression. Received"),
+        (lambda: nn.Lambda("tanh", name="l"), "^l: expected a function of an expression. Received: 'tanh'"),
+        (lambda: nn.Dropout(0.5, name="d")(X, training=True), "^d: its call takes no argument 'training'. A graph is"),
+        (lambda: nn.LSTM(2, name="l")(X, initial_states=[]), "no argument 'initial_states'. It is initial_state"),
+        (lambda: nn.MultiHeadAttention(1, 2)(X, X, use_causl_mask=True), "Did you mean 'use_causal_mask'"),
+        (lambda: nn.Dense(2, name="d")(X, axis=1), "^d: its call takes no argument 'axis'. It takes: mask"),
+        (lambda: nn.Dense(2, name="d")([X, X]), r"^d: expected one expression. Received: x, x; .*nn.Concatenate\(\)"),
+        (lambda: nn.Dense(2, name="d")(X, X), "^d: expected one expression. Received: x, x; a layer that merges"),
+        (lambda: Power(2.0, nme="p"), "^Layer takes no argument 'nme'|unexpected keyword argument 'nme'"),
+    ],
+)
+def test_what_cannot_be_a_layer_or_a_call_is_told(write: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        write()
+
+
+def test_a_function_that_makes_other_parameters_is_told() -> None:
+    shapes = iter([3, 1])
+    layer = nn.Lambda(lambda x: x * pel.shared(np.ones(next(shapes), "float32"), "w"), name="l")
+    layer(X)
+    with pytest.raises(
+        pel.UseError, match=r"^l: expected its function to make the parameters of its first call, \[w\]"
+    ):
+        layer(X)
+
+
+def test_messages_name_the_layer_once() -> None:
+    with pytest.raises(pel.ShapeError) as caught:
+        nn.Dense(2, name="d")(pel.matrix("y"))
+    assert "  in the layer d (Dense)" in caught.value.__notes__
