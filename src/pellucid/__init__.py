@@ -66,6 +66,7 @@ _HOMES = {
     "pellucid.model.prove": ["prove"],
     "pellucid.model.errors": ["ModelError", "TrainingWarning"],
     "pellucid.model.saving": ["load_model"],
+    "pellucid.model.verify": ["verify"],
     "pellucid.model.sequential": ["Sequential"],
     "pellucid.run.batched": ["batched"],
     "pellucid.run.build": ["function"],

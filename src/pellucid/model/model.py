@@ -163,6 +163,12 @@ class Model(Trainable, Layer):
 
         return peel(self, level, x, y, **options)
 
+    def verify(self, against: str = "keras", x: Any = None, y: Any = None, **options: Any) -> Any:
+        """Compare with the same network in another framework; see `pellucid.verify`, which takes the same."""
+        from pellucid.model.verify import verify
+
+        return verify(self, against, x, y, **options)
+
     def get_weights(self) -> list[Array]:
         """Return copies of the values of all parameters, in order."""
         self.checked_stages()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from pellucid.nn.randomness import as_seed
 
 FACTOR = 100
 """How many times what the last bit does two trainings may differ."""
+
+Report = TypeVar("Report", bound=Proof)
 
 MEASURED = (
     f"A difference is allowed up to {FACTOR} times what rounding does: in a third training the last bit of every "
@@ -100,14 +102,23 @@ def prove(
 class Comparison:
     """Two sides in step, and a third that shows what rounding does."""
 
-    def __init__(self, first: Side, second: Side, seed: int, tolerance: float | None) -> None:
+    def __init__(
+        self,
+        first: Side,
+        second: Side,
+        seed: int,
+        tolerance: float | None,
+        pairs: Mapping[str, str] | None = None,
+    ) -> None:
         self.first, self.second = first, second
         self.tolerance = tolerance
         self.rng = np.random.default_rng(seed)
         self.start = first.tensors(), second.tensors()
-        self.pairs, self.alone = matched(*self.start, (first.title, second.title))
+        self.pairs, self.alone = (
+            matched(*self.start, (first.title, second.title)) if pairs is None else (dict(pairs), [])
+        )
 
-    def run(self, batches: Sequence[Sequence[Array]]) -> Proof:
+    def run(self, batches: Sequence[Sequence[Array]], report: type[Report] = Proof) -> Report:  # type: ignore[assignment]
         """Make all steps, and leave both sides as they were."""
         mine, theirs = self.start
         shadow = mine
@@ -129,7 +140,7 @@ class Comparison:
             for side, start in ((self.first, self.start[0]), (self.second, self.start[1])):
                 restore(side, start)
         differences = {name: np.array([gap[name] for gap in gaps]) for name in gaps[0]}
-        return Proof(
+        return report(
             (self.first.title, self.second.title),
             numbers(losses),
             differences,

@@ -1,0 +1,110 @@
+"""Models beside their twins in other frameworks: they agree, a planted fault is found, and what is lacking is named."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid import nn
+from pellucid.model.verify import verify as verifying
+from pellucid.model.verify.still import still
+from tests.model.workshop import NETWORKS
+
+NATIVE = ["torch", "tensorflow"]
+
+
+def test_random_parts_are_at_rest_and_nothing_else() -> None:
+    x = pel.matrix("x", shape=("n", 3))
+    norm = nn.BatchNormalization(name="norm")
+    network = norm(nn.GaussianNoise(0.1)(nn.Dropout(0.5)(pel.tanh(x))))
+    assert still([network])[0] is norm(pel.tanh(x))
+    assert still([network])[0] is not pel.inference(network)
+
+
+def test_what_cannot_be_verified_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, x, _ = NETWORKS["moons"]()
+    with pytest.raises(
+        pel.OptionError, match=r"verified against 'keras', 'torch', 'tensorflow'\. Did you mean 'torch'\?"
+    ):
+        model.verify("pytorch")
+    with pytest.raises(pel.ModelError, match=r"Give x and y or neither\. Received: x alone"):
+        model.verify("keras", x)
+    monkeypatch.setitem(verifying.__globals__, "find_spec", lambda name: None)
+    with pytest.raises(
+        pel.ModelError, match=r"keras is not installed\. pip install keras installs it; others are torch"
+    ):
+        model.verify("keras")
+
+
+@pytest.mark.peer
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("name", "against"),
+    [*((n, f) for n in NETWORKS for f in NATIVE), *((n, "keras") for n in ("moons", "conv32", "images-cnn", "adder"))],
+)
+def test_every_network_of_the_workshop_agrees_with_its_twins(name: str, against: str) -> None:
+    nn.set_random_seed(0)
+    model, x, y = NETWORKS[name]()
+    before = model.get_weights()
+    found = model.verify(against, x, y, steps=2, batch_size=4)
+    assert found, found
+    assert {"output", "loss", *(f"gradient of {p.name}" for p in model.parameters if p.trainable)} <= set(
+        found.differences
+    )
+    assert max(d.max() for d in found.differences.values()) < 1e-4
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+LAYERS: dict[str, tuple[tuple[int, ...], list[Any]]] = {
+    "lstm": ((5, 3), [lambda: nn.LSTM(4, return_sequences=True), lambda: nn.LSTM(3, go_backwards=True)]),
+    "gru": ((5, 3), [lambda: nn.GRU(4)]),
+    "same": ((7, 6, 2), [lambda: nn.Conv2D(3, (3, 2), strides=2, padding="same", activation="gelu"), nn.Flatten]),
+    "groups": ((7, 6, 2), [lambda: nn.Conv2D(4, 3, dilation_rate=2, groups=2), nn.GlobalAveragePooling2D]),
+    "pools": ((7, 2), [lambda: nn.MaxPooling1D(3, 2, padding="same"), nn.AveragePooling1D, nn.GlobalMaxPooling1D]),
+    "norms": ((4, 3), [nn.BatchNormalization, lambda: nn.Activation("elu"), nn.LayerNormalization, nn.Flatten]),
+}
+
+
+@pytest.mark.peer
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("against", ["keras", *NATIVE])
+@pytest.mark.parametrize("case", LAYERS)
+def test_layers_agree_with_their_twins(case: str, against: str) -> None:
+    nn.set_random_seed(0)
+    shape, layers = LAYERS[case]
+    model = pel.Sequential([nn.Input(shape), *(layer() for layer in layers), nn.Dense(2)])
+    model.compile(nn.optimizers.Adam(0.01), "mse")
+    found = model.verify(against, steps=2)
+    assert found, found
+
+
+@pytest.mark.peer
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("against", NATIVE)
+def test_a_planted_fault_is_found_in_its_tensor(against: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pellucid.model.verify import formulas
+
+    dense = formulas.FORMULAS["Dense"]
+    monkeypatch.setitem(formulas.FORMULAS, "Dense", lambda f, layer, w, x: dense(f, layer, w, x) * (1 + 1e-3))
+    model, x, y = NETWORKS["logistic"]()
+    found = model.verify(against, x, y)
+    assert not found
+    assert found.largest("gradient of line/kernel").difference > 1e-4
+    assert "part at step 1" in str(found)
+
+
+@pytest.mark.peer
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("against", ["keras", *NATIVE])
+def test_what_a_framework_lacks_is_named(against: str) -> None:
+    model = pel.Sequential(
+        [nn.Input((4,)), nn.Maxout(2, name="most"), nn.Dense(1, activation=lambda x: x**2, name="odd")]
+    )
+    model.compile(nn.optimizers.Lion(), "mse")
+    names = "most, a Maxout .*; odd, a Dense" if against == "keras" else "most, a Maxout .*; its optimizer"
+    with pytest.raises(pel.ModelError, match=f"has no twin in .*: nothing there corresponds to {names}"):
+        model.verify(against)
