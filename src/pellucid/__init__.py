@@ -59,6 +59,8 @@ _HOMES = {
     "pellucid.graph.updates": ["updates_of"],
     "pellucid.graph.walk": ["ancestors", "parameters", "replace"],
     "pellucid.model.explain": ["explain"],
+    "pellucid.interop.estimators.classifier": ["Classifier"],
+    "pellucid.interop.estimators.regressor": ["Regressor"],
     "pellucid.interop.onnx.errors": ["OnnxError"],
     "pellucid.interop.onnx.exporting": ["to_onnx"],
     "pellucid.interop.onnx.importing": ["from_onnx"],

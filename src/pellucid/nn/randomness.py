@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -49,6 +51,18 @@ def set_random_seed(seed: int) -> None:
     """
     global _streams
     _streams = _Streams(as_seed(seed))
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Draw from a seed meanwhile, as after `set_random_seed`, and go on afterwards where things stood before."""
+    global _streams
+    before = _streams
+    set_random_seed(seed)
+    try:
+        yield
+    finally:
+        _streams = before
 
 
 def as_seed(seed: Any) -> int:

@@ -1,0 +1,212 @@
+"""Networks as estimators of scikit-learn: its own checks, and what people do with estimators."""
+
+import functools
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import check_estimator, estimator_checks_generator
+
+import pellucid as pel
+from pellucid import nn
+from pellucid.data import moons
+from pellucid.interop.estimators import networks
+
+QUICK = {
+    "check_classifiers_one_label_sample_weights",
+    "check_dict_unchanged",
+    "check_estimators_pickle",
+    "check_estimators_unfitted",
+    "check_fit2d_1sample",
+    "check_fit_idempotent",
+    "check_no_attributes_set_in_init",
+    "check_parameters_default_constructible",
+    "check_regressor_multioutput",
+    "check_sample_weight_equivalence_on_dense_data",
+}
+"""The checks of scikit-learn that run at every change; all of them run with the slow ones."""
+
+X, Y = moons(80, seed=0)
+small = functools.partial(pel.Classifier, 8, "tanh", learning_rate=0.05, epochs=60, random_state=0)
+
+
+def name_of(check):
+    return (check.func if isinstance(check, functools.partial) else check).__name__
+
+
+@pytest.mark.parametrize("made", [pel.Classifier, pel.Regressor])
+def test_the_quick_ones_of_scikit_learns_checks_pass(made):
+    found = [(e, check) for e, check in estimator_checks_generator(made(4, epochs=20)) if name_of(check) in QUICK]
+    assert len({name_of(check) for _, check in found}) >= len(QUICK) - 1  # some are for one of the two alone
+    for estimator, check in found:
+        check(estimator)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("made", [pel.Classifier, pel.Regressor])
+def test_all_of_scikit_learns_checks_pass(made):
+    """With no expected failures; skipped are those that want pandas or SciPy's array interface, where there is none."""
+    logs = check_estimator(made(), on_skip=None, on_fail=None)
+    assert [log["check_name"] for log in logs if log["status"] in ("failed", "xfail")] == []
+    skipped = {log["check_name"] for log in logs if log["status"] == "skipped"}
+    assert skipped <= {
+        "check_array_api_input",
+        "check_classifier_data_not_an_array",
+        "check_regressor_data_not_an_array",
+        "check_sample_weights_pandas_series",
+    }
+    assert sum(log["status"] == "passed" for log in logs) > 40
+
+
+def test_a_search_over_numbers_compiles_one_network():
+    networks._kept.clear()
+    network = make_pipeline(StandardScaler(), small(epochs=5))
+    grid = {"classifier__alpha": [0.0, 0.01], "classifier__learning_rate": [0.01, 0.1]}
+    search = GridSearchCV(network, grid, cv=2).fit(X, Y)
+    assert len(networks._kept) == 1
+    assert set(search.best_params_) == set(grid)
+    assert search.predict(X).shape == (80,)
+    (kept,) = networks._kept.values()
+    (objective,) = kept.model._objectives.values()
+    assert len(objective.programs) == 1
+    (program,) = objective.programs.values()
+    assert len(program.function.backend.compiled) == 2  # for the halves, and for all points at the end
+
+
+def test_accuracy_in_cross_validation():
+    assert cross_val_score(small(), X, Y, cv=3).mean() > 0.85
+
+
+def test_what_was_fitted_pickles_and_a_clone_is_not_fitted():
+    network = small().fit(X, Y)
+    loaded = pickle.loads(pickle.dumps(network))
+    np.testing.assert_array_equal(loaded.predict_proba(X), network.predict_proba(X))
+    np.testing.assert_allclose(network.predict_proba(X).sum(axis=1), 1, rtol=1e-6)
+    copy = clone(network)
+    assert not hasattr(copy, "state_")
+    assert copy.get_params() == network.get_params()
+
+
+def test_two_estimators_of_one_form_keep_apart():
+    first, second = small(epochs=10).fit(X, Y), small(epochs=10, random_state=1)
+    before = first.predict_proba(X)
+    second.fit(X, 1 - Y)
+    np.testing.assert_array_equal(first.predict_proba(X), before)
+    assert not np.allclose(second.predict_proba(X), before)
+
+
+def test_classes_may_have_names():
+    names = np.array(["left", "right"])[Y]
+    network = small().fit(X, names)
+    assert network.classes_.tolist() == ["left", "right"]
+    assert set(network.predict(X)) == {"left", "right"}
+    assert network.score(X, names) > 0.85
+
+
+def test_weights_count_like_repeated_samples_and_classes():
+    repeated = np.repeat(np.arange(80), 1 + 2 * Y)
+    by_class = small(epochs=15, class_weight={1: 3.0}).fit(X, Y)
+    by_sample = small(epochs=15).fit(X, Y, sample_weight=1 + 2 * Y)
+    by_hand = small(epochs=15).fit(X[repeated], Y[repeated])
+    np.testing.assert_allclose(by_class.predict_proba(X), by_sample.predict_proba(X), rtol=1e-5)
+    np.testing.assert_allclose(by_class.predict_proba(X), by_hand.predict_proba(X), rtol=1e-3)
+
+
+def test_partial_fit_goes_on_where_it_was():
+    whole = small(epochs=3).fit(X, Y)
+    parts = small()
+    for _ in range(3):
+        parts.partial_fit(X, Y, classes=[0, 1])
+    assert parts.n_iter_ == 3
+    np.testing.assert_allclose(parts.history_["loss"], whole.history_["loss"], rtol=1e-5)
+    np.testing.assert_allclose(parts.predict_proba(X), whole.predict_proba(X), rtol=1e-4, atol=1e-6)
+    with pytest.raises(ValueError, match=r"y to hold the classes \[0 1\]. Received: .*5.* besides"):
+        parts.partial_fit(X[:2], [0, 5])
+    with pytest.raises(ValueError, match="classes to be those of the first call"):
+        parts.partial_fit(X, Y, classes=[0, 1, 2])
+
+
+def test_early_stopping_holds_samples_out_and_keeps_the_best_weights():
+    network = small(epochs=500, early_stopping=True, n_iter_no_change=3, learning_rate=0.3).fit(X, Y)
+    losses = network.history_["val_loss"]
+    assert network.n_iter_ == len(losses) < 500
+    assert len(losses) - 1 - int(np.argmin(losses)) == 3
+
+
+def test_batches_are_smaller_than_the_data_where_that_is_asked_for():
+    assert small(epochs=30, batch_size=16).fit(X, Y).score(X, Y) > 0.85
+
+
+def test_it_computes_in_the_dtype_of_the_samples():
+    assert small(epochs=2).fit(X.astype("f8"), Y).predict_proba(X.astype("f8")).dtype == np.float64
+    assert small(epochs=2).fit(X.astype("f4"), Y).predict_proba(X.astype("f4")).dtype == np.float32
+
+
+def test_the_network_is_a_model():
+    network = small(epochs=3).fit(X, Y)
+    np.testing.assert_allclose(network.model_.predict(X), network.predict_proba(X), rtol=1e-5)
+
+
+def test_a_regressor_learns_several_numbers():
+    x = np.linspace(-1, 1, 60)[:, None]
+    y = np.concatenate([np.sin(3 * x), x**2], axis=1)
+    network = pel.Regressor(16, "tanh", learning_rate=0.02, epochs=300, random_state=0).fit(x, y)
+    assert network.predict(x).shape == (60, 2)
+    assert network.score(x, y) > 0.9
+    far = TransformedTargetRegressor(clone(network), transformer=StandardScaler()).fit(x, 1e4 + 1e3 * y[:, 0])
+    assert far.score(x, 1e4 + 1e3 * y[:, 0]) > 0.9
+
+
+def test_an_optimizer_may_be_given_whole():
+    network = small(epochs=30, optimizer=nn.optimizers.SGD(0.5, momentum=0.9), learning_rate=None).fit(X, Y)
+    assert network.score(X, Y) > 0.8
+    decaying = nn.optimizers.SGD(nn.schedules.ExponentialDecay(0.5, 100, 0.5))
+    assert small(epochs=2, optimizer=decaying, learning_rate=None).fit(X, Y).n_iter_ == 2
+    with pytest.raises(ValueError, match="has a schedule for its learning rate"):
+        small(optimizer=decaying).fit(X, Y)
+
+
+def own(n_features, loss="binary_crossentropy", last="sigmoid", units=1):
+    model = pel.Sequential([nn.Input((n_features,)), nn.Dense(6, activation="tanh"), nn.Dense(units, activation=last)])
+    model.compile(nn.optimizers.SGD(1.0), loss=loss)
+    return model
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        own,
+        functools.partial(own, loss="categorical_crossentropy", last="softmax", units=2),
+        functools.partial(own, loss="sparse_categorical_crossentropy", last="softmax", units=2),
+    ],
+)
+def test_a_function_may_make_the_model(build):
+    network = pel.Classifier(model=build, epochs=150, random_state=0).fit(X, Y)
+    assert network.score(X, Y) > 0.8
+    loaded = pickle.loads(pickle.dumps(network))
+    np.testing.assert_allclose(loaded.predict_proba(X), network.predict_proba(X), rtol=1e-6)
+
+
+def test_what_does_not_fit_is_said():
+    with pytest.raises(ValueError, match="so alpha says nothing"):
+        pel.Classifier(model=own, alpha=1.0).fit(X, Y)
+    with pytest.raises(pel.ModelError, match=r"for each of 3 classes. Received: one that puts out 1 columns"):
+        pel.Classifier(model=own).fit(X, np.arange(80) % 3)
+    with pytest.raises(pel.ModelError, match=r"puts out 2 columns, as y has. Received: one that puts out 1"):
+        pel.Regressor(model=functools.partial(own, loss="mse")).fit(X, np.zeros((80, 2)))
+    with pytest.raises(TypeError, match=r"Expected model to return a compiled Model. Received: None"):
+        pel.Classifier(model=lambda: None).fit(X, Y)
+    with pytest.raises(ValueError, match="hidden_layer_sizes to be an integer of 1 or more"):
+        pel.Classifier((3, 0)).fit(X, Y)
+    with pytest.raises(ValueError, match=r"alpha to be a number of 0 or more. Received: alpha=-1"):
+        pel.Classifier(alpha=-1).fit(X, Y)
+    with pytest.raises(ValueError, match="one at least is above 0"):
+        pel.Classifier(class_weight={0: 0.0, 1: 0.0}).fit(X, Y)
+    with pytest.raises(ValueError, match=r"Did you mean 'adam'\?"):
+        pel.Classifier(optimizer="adamm").fit(X, Y)
