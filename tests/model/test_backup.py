@@ -129,7 +129,7 @@ def test_a_backup_of_another_run_is_refused(tmp_path: Path) -> None:
         ([nn.Dense(3)], "batch_normalization/beta is in the file alone"),
         (
             [nn.Dense(9), nn.Dropout(0.3), nn.BatchNormalization(), nn.Dense(3)],
-            r"is float32 \(9,\), and was float32 \(16,",
+            r"is float32 \(9, 3\), and was float32 \(16, 3\)",
         ),
     ):
         other = pel.Sequential([nn.Input((4,)), *layers])

@@ -108,7 +108,7 @@ class Places:
 
 def paths_of_parts(layer: Layer, path: str) -> Iterator[tuple[str, Shared]]:
     """Go through what a layer made itself."""
-    for number, part in enumerate(layer.parts):
+    for number, part in enumerate(p for p in layer.parts if isinstance(p, Shared) or p.parameters):
         if not isinstance(part, Shared):
             raise StorageError(
                 f"{layer.name}: it is not known where Keras keeps the weights of layers inside a {type(layer).__name__}"
