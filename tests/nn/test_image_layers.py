@@ -57,6 +57,13 @@ def test_every_step_and_every_image_has_draws_of_its_own(name: str) -> None:
     assert differ != (name == "RandomCrop")  # which has one place for the whole batch
 
 
+@pytest.mark.parametrize("name", ["RandomBrightness", "RandomContrast", "RandomFlip"])
+def test_images_may_be_of_any_size(name: str) -> None:
+    x = pel.tensor("x", ("n", None, None, 3))
+    found = [pel.function([e], RANDOM[name](seed=3)(e), mode="numpy")(value()) for e in (x, X)]
+    np.testing.assert_array_equal(*found)
+
+
 @pytest.mark.parametrize("name", sorted(set(RANDOM) - {"RandomCrop"}))
 def test_afterwards_they_are_not_there(name: str) -> None:
     assert pel.inference(RANDOM[name]()(X)) is X

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import OptionError, ShapeError, UseError, brief
+from pellucid.graph.errors import ShapeError, UseError, brief
 from pellucid.graph.expr import Expr, promote
 from pellucid.graph.ops.arranging import swapaxes
 from pellucid.graph.ops.attention import masked_softmax
@@ -20,6 +20,7 @@ from pellucid.nn import initializers
 from pellucid.nn.layers.attention_masks import allowed_pairs
 from pellucid.nn.layers.base import Layer
 from pellucid.nn.layers.dropout import Dropout
+from pellucid.nn.layers.settings import one_of
 from pellucid.nn.masks import masked
 
 __all__ = ["Attention", "AdditiveAttention"]
@@ -75,11 +76,8 @@ class Attention(Layer):
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        if score_mode not in ("dot", "concat"):
-            raise OptionError(
-                f"{self.name}: expected score_mode 'dot' or 'concat'. Received: score_mode={score_mode!r}"
-            )
-        self.use_scale, self.score_mode = bool(use_scale), score_mode
+        self.use_scale = bool(use_scale)
+        self.score_mode = one_of(self.name, "score_mode", score_mode, ("dot", "concat"))
         self.dropout = self.inner(Dropout(dropout, seed=seed, name=f"{self.name}/dropout"))
 
     def check(self, x: Any) -> None:

@@ -15,7 +15,7 @@ from pellucid.graph.ops.einsum import einsum
 from pellucid.graph.ops.joining import concatenate
 from pellucid.graph.ops.norms import vector_norm
 from pellucid.graph.ops.shapes import expand_dims
-from pellucid.graph.types import Mismatch, broadcast, normalize_axis, shape_text, unify
+from pellucid.graph.types import Mismatch, broadcast, is_float, normalize_axis, shape_text, unify
 from pellucid.nn.dtypes import as_real
 from pellucid.nn.layers.base import Layer
 from pellucid.nn.layers.settings import one_axis, some_axes
@@ -64,6 +64,7 @@ class Elementwise(Merge):
         most = max(e.ndim for e in x)
         if not all(e.ndim for e in x):
             raise self.refusal(x, "expected inputs (batch, ...), not single numbers")
+        x = [as_real(e) for e in x] if any(is_float(e.dtype) for e in x) else x
         alike = [e if e.ndim == most else expand_dims(e, axis=tuple(range(1, 1 + most - e.ndim))) for e in x]
         shape = broadcast([e.shape for e in alike])
         if isinstance(shape, Mismatch):

@@ -15,7 +15,7 @@ from pellucid.nn import constraints, initializers, regularizers
 from pellucid.nn.layers.attention_masks import allowed_pairs
 from pellucid.nn.layers.base import Layer
 from pellucid.nn.layers.dropout import Dropout
-from pellucid.nn.layers.settings import positive
+from pellucid.nn.layers.settings import positive, some_axes
 from pellucid.nn.masks import masked
 
 __all__ = ["MultiHeadAttention", "GroupQueryAttention"]
@@ -103,7 +103,7 @@ class MultiHeadAttention(Layer):
         self.use_bias = use_bias
         wanted = () if output_shape is None else output_shape if isinstance(output_shape, Sequence) else (output_shape,)
         self.output_shape = tuple(positive(self.name, "output_shape", size) for size in wanted)
-        self.attention_axes = attention_axes
+        self.attention_axes = None if attention_axes is None else some_axes(self.name, "attention_axes", attention_axes)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
@@ -195,6 +195,11 @@ class MultiHeadAttention(Layer):
         query, value, key = inputs[0], inputs[1], inputs[-1]
         asked = range(1, query.ndim - 1) if self.attention_axes is None else self.attention_axes
         axes = tuple(sorted(normalize_axes(asked, query.ndim, self.name, query)))
+        if 0 in axes or query.ndim - 1 in axes:
+            raise OptionError(
+                f"{self.name}: expected attention_axes between the batch and the features. Received: "
+                f"attention_axes={self.attention_axes}, for {brief(query)}, of shape {shape_text(query.shape)}"
+            )
         others = query.ndim - 1 - len(axes)
         allowed = allowed_pairs(self.name, x[0], x[1:], attention_mask, use_causal_mask, axes, others)
         heads = [self.project(part, e) for part, e in (("query", query), ("key", key), ("value", value))]

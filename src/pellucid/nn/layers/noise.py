@@ -9,6 +9,7 @@ from typing import Any
 from pellucid.graph.errors import OptionError, ShapeError, brief
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.random import Generator
+from pellucid.graph.ops.shapes import expand_dims
 from pellucid.graph.ops.stages import training_only
 from pellucid.graph.types import shape_text
 from pellucid.nn.dtypes import as_real
@@ -59,8 +60,15 @@ class Noise(Layer):
                 f"{self.name}: expected a noise_shape with 1, None or the length for each axis of {brief(x)}, of shape "
                 f"{shape_text(x.shape)}. Received: noise_shape={tuple(noise_shape)}"
             ).about([x])
-        first: Expr = x[tuple(slice(0, 1) if n == 1 else slice(None) for n in noise_shape)]
-        return first
+        return first_along(x, [axis for axis, n in enumerate(noise_shape) if n == 1])
+
+
+def first_along(x: Expr, axes: Sequence[int]) -> Expr:
+    """Return the first elements along some axes, whose length is then 1 even if it was unknown."""
+    if not axes:
+        return x
+    first: Expr = expand_dims(x[tuple(0 if axis in axes else slice(None) for axis in range(x.ndim))], axis=tuple(axes))
+    return first
 
 
 class GaussianDropout(Noise):

@@ -14,7 +14,7 @@ from pellucid.graph.ops.reductions import mean
 from pellucid.graph.ops.resizing import resize
 from pellucid.graph.ops.stages import training_only
 from pellucid.nn.dtypes import as_real
-from pellucid.nn.layers.noise import Noise
+from pellucid.nn.layers.noise import Noise, first_along
 from pellucid.nn.layers.resizing import ToSize
 from pellucid.nn.layers.windows import Windowed
 
@@ -51,7 +51,7 @@ class RandomImages(Noise, Windowed):
 
     def for_each(self, x: Expr, low: float, high: float) -> Expr:
         """Draw a number for each image, of shape (batch, 1, 1, 1)."""
-        drawn: Expr = self.generator.uniform(low, high, like=x[:, :1, :1, :1], dtype=x.dtype)
+        drawn: Expr = self.generator.uniform(low, high, like=first_along(x, (1, 2, 3)), dtype=x.dtype)
         return drawn
 
     def value_range_of(self, value_range: Any) -> tuple[float, float]:

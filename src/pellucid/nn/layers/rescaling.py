@@ -175,7 +175,7 @@ class Normalization(Layer):
         """
         count, mean, squares = 0, np.zeros(()), np.zeros(())
         for batch in [data] if hasattr(data, "shape") else batches_of(data):
-            values = np.asarray(batch, np.float64)
+            values = numbers(self.name, "data", batch).astype(np.float64)
             over = tuple(a for a in range(values.ndim) if a not in self.kept(values.ndim))
             more = math.prod(values.shape[a] for a in over)
             if not more:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import OptionError, UseError, brief
+from pellucid.graph.errors import OptionError, UseError, brief, near_miss
 from pellucid.graph.expr import Expr
 
 
@@ -77,6 +78,22 @@ def numbers(layer: str, what: str, value: Any, low: float = -math.inf) -> np.nda
     least = "" if low == -math.inf else f" of {low:g} or more"
     raise OptionError(
         f"{layer}: expected {what} to be a number{least}, or an array of them. Received: {what}={value!r}"
+    )
+
+
+def one_of(layer: str, what: str, value: Any, known: Sequence[str]) -> str:
+    """Return one of several words, or say which there are.
+
+    Examples
+    --------
+    >>> one_of("conv2d", "padding", "same", ("valid", "same"))
+    'same'
+    """
+    if value in known:
+        return str(value)
+    raise OptionError(
+        f"{layer}: expected {what} to be one of {', '.join(map(repr, known))}. "
+        f"Received: {what}={value!r}.{near_miss(str(value), known)}"
     )
 
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import OptionError, ShapeError, near_miss
+from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr
 from pellucid.graph.types import shape_text
 from pellucid.nn.layers.base import Layer
+from pellucid.nn.layers.settings import one_of
 
 Sizes = int | Sequence[int]
 
@@ -58,12 +59,7 @@ class Windowed(Layer):
 
     def one_of(self, what: str, value: Any, known: Sequence[str]) -> str:
         """Return one of several words, or say which there are."""
-        if value not in known:
-            raise OptionError(
-                f"{self.name}: expected {what} to be one of {', '.join(map(repr, known))}. "
-                f"Received: {what}={value!r}.{near_miss(str(value), known)}"
-            )
-        return str(value)
+        return one_of(self.name, what, value, known)
 
     def known_sizes(self, x: Expr) -> list[int]:
         """Return how long the axes between the batch and the channels are, or say that it must be known."""

@@ -1,0 +1,135 @@
+"""Layers that are random while training: what is drawn, along which axes it is shared, and that it ends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid import nn
+
+X = pel.matrix("x", shape=("n", 50))
+MANY = (400, 50)
+
+
+def drawn(layer: Any, value: Any, steps: int = 1) -> list[np.ndarray]:
+    """Return what a layer makes of a value at its first steps."""
+    x = pel.tensor("x", shape=("n", *value.shape[1:]))
+    f = pel.function([x], layer(x), mode="numpy")
+    return [f(value) for _ in range(steps)]
+
+
+def test_a_share_is_dropped_and_the_mean_is_kept() -> None:
+    [found] = drawn(nn.Dropout(0.3, seed=1), np.ones(MANY, "float32"))
+    assert sorted(np.unique(found)) == pytest.approx([0, 1 / 0.7])
+    assert (found == 0).mean() == pytest.approx(0.3, abs=0.01)
+
+
+def test_noise_that_multiplies_has_the_variance_of_dropout() -> None:
+    [found] = drawn(nn.GaussianDropout(0.3, seed=1), np.ones(MANY, "float32"))
+    assert found.mean() == pytest.approx(1, abs=0.02)
+    assert found.var() == pytest.approx(0.3 / 0.7, rel=0.03)
+
+
+def test_noise_that_is_added_is_normal() -> None:
+    [found] = drawn(nn.GaussianNoise(2.0, seed=1), np.full(MANY, 5, "float32"))
+    noise = (found - 5) / 2
+    assert noise.mean() == pytest.approx(0, abs=0.02)
+    assert noise.std() == pytest.approx(1, rel=0.02)
+    assert (noise**4).mean() == pytest.approx(3, rel=0.1)
+    assert np.quantile(noise, 0.975) == pytest.approx(1.96, abs=0.05)
+
+
+def test_alpha_dropout_keeps_mean_and_variance() -> None:
+    value = np.random.default_rng(0).normal(size=MANY).astype("float32")
+    [found] = drawn(nn.AlphaDropout(0.2, seed=1), value)
+    assert found.mean() == pytest.approx(0, abs=0.03)
+    assert found.std() == pytest.approx(1, rel=0.03)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "shared"),
+    [
+        (nn.SpatialDropout1D(0.5, seed=1), (20, 6, 30), (1,)),
+        (nn.SpatialDropout2D(0.5, seed=1), (20, 3, 4, 30), (1, 2)),
+        (nn.SpatialDropout3D(0.5, seed=1), (20, 2, 3, 2, 30), (1, 2, 3)),
+        (nn.Dropout(0.5, noise_shape=(None, 1, 30), seed=1), (20, 6, 30), (1,)),
+        (nn.Dropout(0.5, noise_shape=(1, None, None), seed=1), (20, 6, 30), (0,)),
+        (nn.AlphaDropout(0.5, noise_shape=(None, None, 1), seed=1), (20, 30, 6), (2,)),
+    ],
+)
+def test_what_is_shared_is_drawn_once(layer: Any, shape: Any, shared: Any) -> None:
+    [found] = drawn(layer, np.ones(shape, "float32"))
+    once = (
+        found.take([0], axis=shared[0])
+        if len(shared) == 1
+        else found[tuple(slice(0, 1) if a in shared else slice(None) for a in range(found.ndim))]
+    )
+    np.testing.assert_array_equal(found, np.broadcast_to(once, shape))
+    assert (once == once.max()).mean() == pytest.approx(0.5, abs=0.15)
+
+
+@pytest.mark.parametrize("layer", [nn.SpatialDropout1D(0.5, seed=1), nn.Dropout(0.5, (None, 1, None), seed=1)])
+def test_what_is_shared_may_be_of_any_length(layer: Any) -> None:
+    x = pel.tensor("x", (None, None, 30))
+    found = pel.function([x], layer(x), mode="numpy")(np.ones((20, 6, 30), "float32"))
+    np.testing.assert_array_equal(found, np.broadcast_to(found[:, :1], found.shape))
+    assert set(np.unique(found)) == {0, 2}
+
+
+KINDS: dict[str, Any] = {
+    "Dropout": lambda **more: nn.Dropout(0.5, **more),
+    "AlphaDropout": lambda **more: nn.AlphaDropout(0.5, **more),
+    "GaussianDropout": lambda **more: nn.GaussianDropout(0.5, **more),
+    "GaussianNoise": lambda **more: nn.GaussianNoise(0.5, **more),
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_it_ends_with_training_and_begins_with_its_seed(name: str) -> None:
+    value = np.ones((3, 50), "float32")
+    first, second = drawn(KINDS[name](seed=5), value, steps=2)
+    assert (first != second).any()
+    np.testing.assert_array_equal(drawn(KINDS[name](seed=5), value)[0], first)
+    assert (drawn(KINDS[name](seed=6), value)[0] != first).any()
+    assert pel.inference(KINDS[name]()(X)) is X
+    assert pel.inference(nn.Dense(2, name="d")(KINDS[name]()(X))).inputs[0].inputs[0] is X
+
+
+def test_without_noise_nothing_is_written() -> None:
+    for layer in (nn.Dropout(0), nn.AlphaDropout(0.0), nn.GaussianDropout(0), nn.GaussianNoise(0)):
+        assert layer(X) is X
+
+
+def test_a_function_says_which_streams_move_on() -> None:
+    layer = nn.Dropout(0.5, name="drop")
+    report = str(pel.function([X], layer(X)))
+    assert "drop/state" in report
+    assert "drop/state" not in str(pel.function([X], pel.inference(layer(X))))
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (lambda: nn.Dropout(1.0, name="d"), "^d: expected a rate from 0 up to but without 1. Received: rate=1.0"),
+        (
+            lambda: nn.AlphaDropout("half", name="d"),
+            "^d: expected a rate from 0 up to but without 1. Received: rate='h",
+        ),
+        (
+            lambda: nn.GaussianNoise(-1, name="g"),
+            "^g: expected stddev to be a number of 0 or more. Received: stddev=-1",
+        ),
+        (lambda: nn.Dropout(0.5, seed=1.5), "^Expected a seed that is an integer of 0 or more. Received: seed=1.5"),
+        (
+            lambda: nn.Dropout(0.5, noise_shape=(3, 1, 1), name="d")(X),
+            "^d: expected a noise_shape with 1, None or the length for each axis of x",
+        ),
+        (lambda: nn.SpatialDropout2D(0.5, name="s")(X), "^s: expected an input of 4 axes"),
+    ],
+)
+def test_what_does_not_fit_is_told(write: Any, message: str) -> None:
+    with pytest.raises((ValueError, TypeError), match=message):
+        write()

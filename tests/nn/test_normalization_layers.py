@@ -1,0 +1,161 @@
+"""Statistics of a batch are explicit updates: in the graph, in a function's report, and nowhere else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid import nn
+from pellucid.nn.optimizers import SGD
+
+X = pel.matrix("x", shape=("n", 3))
+S = pel.tensor3("s", shape=("n", 4, 3))
+
+
+@pytest.fixture
+def value(rng: np.random.Generator) -> Any:
+    return (rng.normal(size=(200, 3)) * [1, 2, 5] + [0, 3, -1]).astype("float32")
+
+
+def test_the_averages_are_updates_that_can_be_read() -> None:
+    layer = nn.BatchNormalization(momentum=0.9, name="bn")
+    y = layer(X)
+    assert str(pel.updates_of(y)) == (
+        "{bn/moving_mean: 0.9 * bn/moving_mean + 0.1 * x.mean(axis=0), "
+        "bn/moving_variance: 0.9 * bn/moving_variance + 0.1 * x.var(axis=0)}"
+    )
+    loss = (y**2).mean()
+    updates = SGD(0.1).updates(loss)
+    assert [p.name for p in updates] == ["bn/moving_mean", "bn/moving_variance", "bn/gamma", "bn/beta"]
+    report = str(pel.function([X], loss, updates=updates))
+    assert "updates bn/moving_mean := 0.9 * bn/moving_mean + 0.1 * x.mean(axis=0): float32 (3,)" in report
+    assert "updates" not in str(pel.function([X], loss))
+    assert str(pel.inference(y)) == "bn/gamma * ((x - bn/moving_mean) / sqrt(bn/moving_variance + 0.001)) + bn/beta"
+
+
+@pytest.mark.parametrize("mode", ["numpy", "xla"])
+def test_looking_changes_nothing_and_training_follows(value: Any, mode: str) -> None:
+    layer = nn.BatchNormalization(momentum=0.5)
+    y = layer(X)
+    pel.function([X], y, mode=mode)(value)
+    assert layer.moving_mean.get_value().tolist() == [0, 0, 0]
+    step = pel.function([X], y, updates=pel.updates_of(y), mode=mode)
+    for _ in range(20):
+        trained = step(value)
+    np.testing.assert_allclose(layer.moving_mean.get_value(), value.mean(0), rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(layer.moving_variance.get_value(), value.var(0), rtol=1e-3)
+    np.testing.assert_allclose(trained.mean(0), 0, atol=1e-5)
+    np.testing.assert_allclose(trained.std(0), 1, rtol=1e-3)
+    told = pel.function([X], pel.inference(y), mode=mode)
+    np.testing.assert_allclose(told(value), trained, rtol=1e-2, atol=1e-3)
+    np.testing.assert_allclose(
+        told(value[:1]), told(value)[:1], rtol=1e-5
+    )  # one sample alone is what it is among others
+
+
+def test_a_frozen_one_is_the_formula_of_inference() -> None:
+    layer = nn.BatchNormalization()
+    y = layer(X)
+    layer.trainable = False
+    assert layer(X) is pel.inference(y)
+    assert pel.updates_of(layer(X)) == {}
+    layer.trainable = True
+    assert layer(X) is y
+
+
+def test_called_twice_it_follows_one_batch_and_then_the_other(value: Any) -> None:
+    layer, other = nn.BatchNormalization(momentum=0.5), pel.matrix("other", shape=("m", 3))
+    both = [layer(X), layer(other)]
+    step = pel.function([X, other], both, updates=pel.updates_of(both), mode="numpy")
+    step(value, value[:7])
+    wanted = 0.5 * (0.5 * value.mean(0)) + 0.5 * value[:7].mean(0)
+    np.testing.assert_allclose(layer.moving_mean.get_value(), wanted, rtol=1e-4, atol=1e-6)
+
+
+def test_what_does_not_count_is_in_no_average(rng: np.random.Generator) -> None:
+    mask = pel.tensor("mask", ("n", 4), "bool")
+    layer = nn.BatchNormalization(momentum=0.0)
+    y = layer(pel.masked(S, mask))
+    value, counts = rng.normal(size=(5, 4, 3)).astype("float32"), rng.random((5, 4)) > 0.4
+    assert nn.mask_of(y) is mask
+    pel.function([S, mask], y, updates=pel.updates_of(y), mode="numpy")(value, counts)
+    np.testing.assert_allclose(layer.moving_mean.get_value(), value[counts].mean(0), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(layer.moving_variance.get_value(), value[counts].var(0), rtol=1e-4)
+
+
+LAYERS: dict[str, Any] = {
+    "BatchNormalization": nn.BatchNormalization,
+    "LayerNormalization": nn.LayerNormalization,
+    "GroupNormalization": lambda: nn.GroupNormalization(3),
+    "RMSNormalization": nn.RMSNormalization,
+    "UnitNormalization": nn.UnitNormalization,
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_values_that_do_not_vary_are_finite(name: str) -> None:
+    y = LAYERS[name]()(X)
+    found = pel.function([X], [y, pel.grad((y**2).sum(), X)], mode="numpy")(np.zeros((2, 3), "float32"))
+    assert all(np.isfinite(f).all() for f in found)
+
+
+def test_an_instance_is_a_group_of_one_channel(rng: np.random.Generator) -> None:
+    x, value = pel.tensor4("x", shape=("n", 4, 5, 3)), rng.normal(size=(2, 4, 5, 3)).astype("float32")
+    result = pel.function([x], nn.GroupNormalization(-1)(x), mode="numpy")(value)
+    wanted = (value - value.mean((1, 2), keepdims=True)) / np.sqrt(value.var((1, 2), keepdims=True) + 1e-3)
+    np.testing.assert_allclose(result, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_a_normalization_sees_batches_as_it_sees_the_whole(value: Any) -> None:
+    whole, parts = nn.Normalization(), nn.Normalization()
+    whole.adapt(value)
+    parts.adapt([value[:3], value[3:90], value[90:]])
+    found = pel.function([X], [whole(X), parts(X)], mode="numpy")(value)
+    np.testing.assert_allclose(found[0], (value - value.mean(0)) / value.std(0), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-4, atol=1e-5)
+    assert whole.parameters
+    assert not any(p.trainable or p.regularizable for p in whole.parameters)
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (lambda: nn.BatchNormalization(momentum=2, name="b"), "^b: expected momentum to be a number from 0 to 1. Rec"),
+        (lambda: nn.BatchNormalization(epsilon=0, name="b"), "^b: expected an epsilon greater than 0. Received: eps"),
+        (
+            lambda: nn.BatchNormalization(name="b")(pel.matrix("y")),
+            r"^b: expected an input of a known length along axis 1. Received: y, of shape \(\?, \?\)",
+        ),
+        (lambda: nn.LayerNormalization(axis=[1, 1], name="l")(X), "an axis is named twice"),
+        (lambda: nn.LayerNormalization(axis=5, name="l")(X), "^l of x: expected an axis from -2 to 1"),
+        (lambda: nn.GroupNormalization(2, name="g")(X), "^g: expected channels that 2 groups can share"),
+        (lambda: nn.LocalResponseNormalization(n=4, name="l"), "^l: expected n to be an odd number of channels"),
+        (lambda: nn.Normalization(mean=1.0, name="n"), "^n: expected mean and variance, or neither. Received: mean=1"),
+        (lambda: nn.Normalization(mean=0, variance=-1, name="n"), "^n: expected variance to be a number of 0 or more"),
+        (lambda: nn.Normalization(name="n").adapt([]), "^n: expected data to adapt to. Received: nothing"),
+        (lambda: nn.Normalization(name="n").adapt(["abc"]), "^n: expected data to be a number, or an array of them"),
+        (lambda: nn.Normalization(name="n").adapt(3), "^Expected an array to adapt to, or batches of it"),
+    ],
+)
+def test_what_does_not_fit_is_told(write: Any, message: str) -> None:
+    with pytest.raises((ValueError, TypeError), match=message):
+        write()
+
+
+def test_other_features_are_refused() -> None:
+    layer = nn.LayerNormalization(name="l")
+    layer(X)
+    with pytest.raises(
+        pel.ShapeError, match=r"^l: its parameters were made for inputs of length 3 along axis 1. Received"
+    ):
+        layer(pel.matrix("y", shape=("n", 4)))
+
+
+def test_a_mean_of_other_features_is_refused() -> None:
+    layer = nn.Normalization(name="n")
+    layer.adapt(np.ones((3, 5)))
+    with pytest.raises(pel.ShapeError, match=r"^n: expected a mean of shape \(3,\), .* Received: one of shape \(5,\)"):
+        layer(X)
