@@ -181,6 +181,8 @@ def test_what_does_not_belong_together_is_refused(write: Any, message: str) -> N
 
 
 def test_labels_must_be_integers() -> None:
+    with pytest.raises(pel.DtypeError, match=r"ctc: expected integer labels. Received: t, which is float32"):
+        losses.ctc(COLUMNS, pel.tensor3("z", shape=("n", 4, 3)))
     with pytest.raises(pel.DtypeError, match=r"expected integer labels. Received: y_true=v, which is float32"):
         losses.sparse_categorical_crossentropy(pel.vector("v", shape=("n",)), SCORES)
 
@@ -252,6 +254,31 @@ def test_lasagnes_hinges(rng: np.random.Generator) -> None:
         np.testing.assert_allclose(value, wanted, rtol=1e-5)
 
 
+def test_a_sequence_is_as_probable_as_all_its_ways_together(rng: np.random.Generator) -> None:
+    y, z = pel.imatrix("y", shape=("n", 2)), pel.tensor3("z", shape=("n", 4, 3))
+    scores = rng.normal(size=(1, 4, 3)).astype("float32")
+    p = np.exp(scores[0]) / np.exp(scores[0]).sum(-1, keepdims=True)
+    by_labels: dict[tuple[int, ...], float] = {}
+    for way in np.ndindex(3, 3, 3, 3):
+        kept = tuple(c for c, before in zip(way, (-1, *way), strict=False) if c not in (before, 0))
+        by_labels[kept] = by_labels.get(kept, 0.0) + float(np.prod([p[t, c] for t, c in enumerate(way)]))
+    loss = pel.function([y, z], losses.ctc(y, z), mode="numpy")
+    for labels in ([1, 2], [1, 1], [2, 0], [0, 0]):
+        told = tuple(c for c in labels if c)
+        assert loss(np.array([labels], "int32"), scores) == pytest.approx(-np.log(by_labels[told]), rel=1e-5)
+    short = pel.function([y, z], losses.ctc(y, z[:, :1]), mode="numpy")
+    assert short(np.array([[1, 2]], "int32"), scores) > 1e29
+
+
+def test_a_circle_loss_leaves_out_who_is_alone_in_a_class() -> None:
+    y, x = pel.ivector("y", shape=("n",)), pel.matrix("x", shape=("n", 2))
+    both = [losses.Circle()(y, x), losses.Circle(reduction="sum")(y, x), pel.grad(losses.Circle()(y, x), x)]
+    places = np.array([[1, 0], [1, 0], [-1, 0], [0, 1], [0, -1]], "float32")
+    mean, total, slope = pel.function([y, x], both, mode="numpy")(np.array([0, 0, 1, 2, 2], "int32"), places)
+    assert mean == pytest.approx(total / 4, rel=1e-6)  # of the third there is nothing to say
+    assert np.isfinite(slope).all()
+
+
 def test_aggregate() -> None:
     v, w = pel.constant([1.0, 2.0, 6.0]), pel.constant([1.0, 1.0, 2.0])
     made = [losses.aggregate(v), losses.aggregate(v, w, "sum"), losses.aggregate(v, w, mode="normalized_sum")]
@@ -303,6 +330,15 @@ def test_every_loss_has_a_case() -> None:
             lambda: losses.categorical_generalized_cross_entropy(LABELS, SCORES, q=0.0),
             "expected 0 < q <= 1. Received: q=0.0",
         ),
+        (
+            lambda: losses.ctc(LABELS, SCORES),
+            r"ctc: expected y_true of shape \(batch, labels\) and .* Received: y_true=y of shape \(n,\)",
+        ),
+        (
+            lambda: losses.ctc(pel.imatrix("y"), pel.tensor3("z", shape=("n", 4, 3))),
+            "ctc: expected a known number of labels",
+        ),
+        (lambda: losses.circle(LABELS, SCORES, margin=-1), "Expected margin to be a number of 0 or more"),
         (lambda: losses.aggregate(SCORES, mode="max"), "Expected a mode out of .* Received: mode='max'"),
         (lambda: losses.aggregate(SCORES, mode="normalized_sum"), "divided by the sum of the weights"),
         (lambda: losses.class_weight(LABELS, {}), "Expected the weights of classes from 0 on"),

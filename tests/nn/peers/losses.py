@@ -69,6 +69,12 @@ CASES: dict[str, Case] = {
     "dice": Case("Dice", {}, "bits", "sigmoid"),
     "dice along axes": Case("Dice", {"axis": (1, 2)}, "bits", "sigmoid", (3, 2, 4)),
     "tversky": Case("Tversky", {"alpha": 0.3, "beta": 0.6}, "bits", "sigmoid"),
+    "circle": Case("Circle", {"gamma": 5.0}, "labels", "unit", (6, 3)),
+    "circle, itself included, each": Case(
+        "Circle", {"remove_diagonal": False, "margin": 0.2, "gamma": 3.0, "reduction": "none"}, "labels", "unit", (6, 3)
+    ),
+    "ctc": Case("CTC", {}, "sequences", shape=(4, 9, 5)),
+    "ctc, each": Case("CTC", {"reduction": "none"}, "sequences", shape=(3, 6, 4)),
     "mse, summed": Case("MeanSquaredError", {"reduction": "sum"}),
     "mse, weighted": Case("MeanSquaredError", weights=(4,)),
     "mse, weighted, by the weights": Case("MeanSquaredError", {"reduction": "mean_with_sample_weight"}, weights=(4,)),
@@ -90,6 +96,10 @@ def targets(name: str) -> np.ndarray:
     raw = numbers(f"{name} t", case.shape)
     if case.targets == "labels":
         return np.argmax(raw, axis=-1).astype("int32")
+    if case.targets == "sequences":
+        found = np.argmax(raw, axis=-1)[:, :3].astype("int32") + 1
+        found[:, 1] = np.minimum(found[:, 0], case.shape[-1] - 1)  # what repeats needs a blank between
+        return np.minimum(found, case.shape[-1] - 1) * (np.arange(3) < [[3], [1], [2], [3]][: case.shape[0]])
     kinds = {
         "numbers": raw,
         "counts": np.round(2 * np.abs(raw)),
@@ -121,6 +131,7 @@ def by_keras(name: str) -> Values:
         "positive": keras.ops.exp,
         "softmax": keras.ops.softmax,
         "sigmoid": keras.ops.sigmoid,
+        "unit": lambda z: keras.ops.normalize(z, axis=-1),
     }
     loss = getattr(keras.losses, case.name)(**case.settings)
 
@@ -140,7 +151,13 @@ def by_pellucid(name: str) -> Values:
     import pellucid as pel
 
     case = CASES[name]
-    makes = {"numbers": lambda z: z, "positive": pel.exp, "softmax": pel.softmax, "sigmoid": pel.sigmoid}
+    makes = {
+        "numbers": lambda z: z,
+        "positive": pel.exp,
+        "softmax": pel.softmax,
+        "sigmoid": pel.sigmoid,
+        "unit": pel.nn.UnitNormalization(),
+    }
     values = dict(zip(("t", "z", "w", "m"), (targets(name), *given(name)), strict=True))
     inputs = {k: pel.tensor(k, ("n", *v.shape[1:]), v.dtype) for k, v in values.items() if v is not None}
     p = makes[case.predictions](inputs["z"])

@@ -18,11 +18,13 @@ from pellucid.nn.losses.base import (
     Loss,
 )
 from pellucid.nn.losses.class_losses import (
+    CTC,
     BinaryCrossentropy,
     BinaryFocalCrossentropy,
     CategoricalCrossentropy,
     CategoricalFocalCrossentropy,
     CategoricalGeneralizedCrossEntropy,
+    Circle,
     Dice,
     SparseCategoricalCrossentropy,
     Tversky,
@@ -80,14 +82,18 @@ from pellucid.nn.losses.regression import (
     mean_squared_error,
     mean_squared_logarithmic_error,
 )
+from pellucid.nn.losses.sequences import ctc
+from pellucid.nn.losses.similarity import circle
 
 __all__ = [
+    "CTC",
     "BinaryCrossentropy",
     "BinaryFocalCrossentropy",
     "CategoricalCrossentropy",
     "CategoricalFocalCrossentropy",
     "CategoricalGeneralizedCrossEntropy",
     "CategoricalHinge",
+    "Circle",
     "CosineSimilarity",
     "Dice",
     "Hinge",
@@ -113,8 +119,10 @@ __all__ = [
     "categorical_focal_crossentropy",
     "categorical_generalized_cross_entropy",
     "categorical_hinge",
+    "circle",
     "class_weight",
     "cosine_similarity",
+    "ctc",
     "dice",
     "get",
     "hinge",
@@ -144,7 +152,9 @@ NAMED: dict[str, LossFunction] = {
     "categorical_focal_crossentropy": categorical_focal_crossentropy,
     "categorical_generalized_cross_entropy": categorical_generalized_cross_entropy,
     "categorical_hinge": categorical_hinge,
+    "circle": circle,
     "cosine_similarity": cosine_similarity,
+    "ctc": ctc,
     "dice": dice,
     "hinge": hinge,
     "huber": huber,

@@ -15,6 +15,8 @@ from pellucid.nn.losses.crossentropy import (
 )
 from pellucid.nn.losses.focal import binary_focal_crossentropy, categorical_focal_crossentropy
 from pellucid.nn.losses.overlap import Axis, dice, tversky
+from pellucid.nn.losses.sequences import ctc
+from pellucid.nn.losses.similarity import circle
 from pellucid.nn.targets import labels
 
 
@@ -183,3 +185,33 @@ class Tversky(Loss):
         axis: Axis = None,
     ) -> None:
         super().__init__(reduction, name, alpha=alpha, beta=beta, axis=axis)
+
+
+class CTC(Loss):
+    r"""`ctc` as one number."""
+
+    function = staticmethod(ctc)
+
+    def __init__(self, reduction: str | None = MEAN, name: str | None = None) -> None:
+        super().__init__(reduction, name)
+
+
+class Circle(Loss):
+    r"""`circle` as one number, in whose mean only the samples stand of which there is something to say."""
+
+    function = staticmethod(circle)
+
+    def __init__(
+        self,
+        gamma: float = 80.0,
+        margin: float = 0.4,
+        remove_diagonal: bool = True,
+        reduction: str | None = MEAN,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(reduction, name, gamma=gamma, margin=margin, remove_diagonal=remove_diagonal)
+
+    def mask(self, y_true: Any, y_pred: Any) -> Expr | None:
+        """Return which samples count: those whose loss is not 0."""
+        counted: Expr = self.call(y_true, y_pred) > 0
+        return counted
