@@ -81,6 +81,10 @@ def _slice(node: Any, row: Any, *ends: Any) -> Any:
     return row[slice(int(ends[0].ravel()[0]), int(ends[1].ravel()[0]), step)]
 
 
+def _reshape(node: Any, row: Any, shape: Any = None) -> Any:
+    return None if shape is None else np.asarray(row, object).reshape([int(d) for d in shape.ravel()])
+
+
 def _unsqueeze(node: Any, row: Any, *_: Any) -> Any:
     return np.asarray(row, object).reshape(1) if row.ndim == 0 else None
 
@@ -117,6 +121,7 @@ FOLLOWED: dict[str, Any] = {
     "Gather": _gather,
     "Concat": _concat,
     "Slice": _slice,
+    "Reshape": _reshape,
     "Unsqueeze": _unsqueeze,
     "Squeeze": _squeeze,
     "Cast": lambda node, row: row,

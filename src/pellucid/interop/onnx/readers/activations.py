@@ -26,7 +26,9 @@ def leaky_relu(n: Node, x: Expr) -> Any:
 
 @reads("PRelu")
 def prelu(n: Node, x: Expr, slope: Expr) -> Any:
-    """A slope on the left that is learned."""
+    """A slope on the left that is learned; in old files, one for each channel."""
+    if n.opset < 7 and slope.ndim == 1 and slope.shape != (1,) and x.ndim > 2:
+        slope = P.expand_dims(slope, axis=tuple(range(1, x.ndim - 1)))
     return P.where(x < like(x, 0), slope * x, x)
 
 

@@ -34,6 +34,8 @@ def cut(start: int, stop: int, step: int, size: Any) -> slice:
     far = 2**31 - 1
     if isinstance(size, int):
         found = slice(start, None if step < 0 and stop < -size else stop, step).indices(size)
+        if step == 1:
+            return slice(found[0] or None, None if found[1] == size else found[1])
         return slice(found[0], None if found[1] < 0 else found[1], step)
     first = None if (step > 0 and start == 0) or (step < 0 and start >= far) else start
     last = None if (step > 0 and stop >= far) or (step < 0 and stop <= -far) else stop

@@ -116,12 +116,17 @@ def run(n: Node, cell: Cell, x: Expr, step: Callable[[int], Callable[..., list[A
         loop = loop if isinstance(loop, list) else [loop]
         everything.append(loop[0] if counts is None else loop[-1])
         last.append([loop[i][0 if backwards else -1] for i in range(states)])
-    y = P.stack(everything, axis=1)
-    finals = [P.stack([own[i] for own in last], axis=0) for i in range(states)]
+    y = together(everything, 1)
+    finals = [together([own[i] for own in last], 0) for i in range(states)]
     if n.get("layout", 0):
         y = P.transpose(y, (2, 0, 1, 3))
         finals = [P.swapaxes(h, 0, 1) for h in finals]
     return [y, *finals]
+
+
+def together(parts: list[Any], axis: int) -> Any:
+    """Put the directions side by side; a single one is not joined."""
+    return P.stack(parts, axis=axis) if len(parts) > 1 else P.expand_dims(parts[0], axis=axis)
 
 
 def known(x: Expr) -> bool:

@@ -89,32 +89,34 @@ class Sizes:
         at_scales = 1 if upsample else 2
         told = n.get("scales") if "scales" in n.attributes else n.known(at_scales, []).ravel()
         olds = [x.shape[a] for a in self.axes]
-        if any(not isinstance(d, int) for d in olds) and not len(told):
-            raise n.error(f"the sizes of what is resized are not known: {x.type}")
         if len(told):
             self.scales = [float(s) for s in told]
             self.sizes = [
                 int(np.floor(d * s)) if isinstance(d, int) else d for d, s in zip(olds, self.scales, strict=True)
             ]
         else:
-            self.sizes, self.scales = self.by_sizes(n, [int(d) for d in olds])
+            self.sizes, self.scales = self.by_sizes(n, x, olds)
         self.lengths = [d * s if isinstance(d, int) else 0 for d, s in zip(olds, self.scales, strict=True)]
         if not len(told):
-            self.lengths = [float(s) for s in self.sizes]
+            self.lengths = [0.0 if isinstance(s, str) else float(s) for s in self.sizes]
         roi = n.known(1, []).ravel() if not upsample else np.array([])
         whole = len(roi) != 2 * len(self.axes)
         half = len(self.axes)
         self.roi = [(0.0, 1.0) if whole else (float(roi[i]), float(roi[i + half])) for i in range(half)]
 
-    def by_sizes(self, n: Node, olds: list[int]) -> tuple[list[Any], list[float]]:
-        """Return sizes and scales from told sizes, perhaps with one scale for all."""
-        sizes = [int(s) for s in n.known(3).ravel()]
-        scales = [new / old for new, old in zip(sizes, olds, strict=True)]
+    def by_sizes(self, n: Node, x: Expr, olds: list[Any]) -> tuple[list[Any], list[float]]:
+        """Return sizes and scales from told sizes, perhaps with one scale for all; a name stands for what it is."""
+        sizes = [s if isinstance(s, str) else int(s) for s in n.sizes(3).ravel()]
+        scales = []
+        for new, old in zip(sizes, olds, strict=True):
+            if new != old and not (isinstance(new, int) and isinstance(old, int)):
+                raise n.error(f"the sizes of what is resized are not known: {x.type} to {sizes}")
+            scales.append(1.0 if new == old else float(new) / float(old))
         policy = n.get("keep_aspect_ratio_policy", "stretch")
         if policy != "stretch":
             scale = min(scales) if policy == "not_larger" else max(scales)
             scales = [scale] * len(scales)
-            sizes = [int(np.floor(scale * old + 0.5)) for old in olds]
+            sizes = [int(np.floor(scale * int(old) + 0.5)) for old in olds]
         return sizes, scales
 
 

@@ -59,8 +59,12 @@ def known(shape: Any) -> bool:
 
 @reads("Squeeze")
 def squeeze(n: Node, x: Expr, axes: Expr | None = None) -> Any:
-    """Axes of length 1 taken away."""
-    return P.squeeze(x, axis=n.axes())
+    """Axes of length 1 taken away; those that were put in before, if they are the same."""
+    axes = n.axes()
+    own = x.op is not None and x.op.name == "expand_dims" and axes is not None
+    if own and tuple(sorted(a % x.ndim for a in axes)) == x.settings["axis"]:
+        return x.inputs[0]
+    return P.squeeze(x, axis=axes)
 
 
 @reads("Unsqueeze")
