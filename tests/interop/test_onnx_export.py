@@ -9,6 +9,8 @@ from tests_of_onnx import session
 import pellucid as pel
 from pellucid import nn
 
+KINDS = ("kernel", "bias")
+
 
 def kinds_of(model):
     return [node.op_type for node in model.graph.node if node.op_type != "Constant"]
@@ -46,6 +48,15 @@ def test_the_model_of_three_layers():
     (found,) = session(written).run(None, {written.graph.input[0].name: x})
     np.testing.assert_allclose(found, model.predict(x), rtol=1e-5, atol=1e-5)
     assert written.graph.name == "cats"
+    assert {t.name for t in written.graph.initializer} == {f"dense{i}/{p}" for i in ("", "_1", "_2") for p in KINDS}
+
+
+def test_a_model_exports_itself(tmp_path):
+    model = pel.Sequential([nn.Input((3,)), nn.Dense(2)], name="line")
+    model.export(tmp_path / "line.onnx", description="A line.")
+    assert onnx.load(tmp_path / "line.onnx").doc_string == "A line."
+    with pytest.raises(pel.ModelError, match=r"line: expected format='onnx', .* Received: 'tflite'"):
+        model.export(tmp_path / "line.onnx", format="tflite")
 
 
 def test_the_binary_adder():

@@ -203,6 +203,39 @@ class Model(Trainable, Layer):
         """
         save_model(self, path)
 
+    def export(self, path: Any, format: str = "onnx", *, description: str = "") -> None:
+        """Write what the model predicts with as a file for other programs; see `pellucid.to_onnx`.
+
+        Parameters
+        ----------
+        path : str or path
+            Such as ``"cats.onnx"``. An older file is replaced once the new one is whole.
+        format : {"onnx"}
+            Which kind of file.
+        description : str
+            What the file says of itself.
+
+        Raises
+        ------
+        ModelError
+            For another format, or a model that is not built.
+        OnnxError
+            For a part that ONNX cannot express.
+
+        Examples
+        --------
+        >>> from pellucid import nn
+        >>> model = pel.Sequential([nn.Input((2,)), nn.Dense(3)])
+        >>> model.export("line.onnx")
+        >>> pel.from_onnx("line.onnx").parameters
+        {'dense/kernel': dense/kernel, 'dense/bias': dense/bias}
+        """
+        from pellucid.interop.onnx.exporting import to_onnx
+
+        if format != "onnx":
+            raise ModelError(f"{self.name}: expected format='onnx', the one that can be written. Received: {format!r}")
+        to_onnx(self, path, description=description)
+
     def save_weights(self, path: Any) -> None:
         """Save the values of all parameters, without the model.
 

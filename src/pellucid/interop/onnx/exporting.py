@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.graph.errors import UseError, brief
-from pellucid.graph.expr import Expr, Input
+from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.inference import inference
 from pellucid.graph.narrow import narrow
 from pellucid.graph.release import release
@@ -76,32 +76,33 @@ def to_onnx(
     ----------
     Open Neural Network Exchange, operator schemas, https://onnx.ai/onnx/operators/.
     """
-    outputs, found, title = parts_of(model)
+    outputs, found, title, paths = parts_of(model)
     given = list(inputs if inputs is not None else found)
     results = narrow(simplify_all(release(inference(list(outputs.values())))))
     check_inputs(given, results)
-    made = written(dict(zip(outputs, results, strict=True)), given, name or title, description)
+    made = written(dict(zip(outputs, results, strict=True)), given, name or title, description, paths)
     if path is not None:
         save(made, Path(path))
     return made
 
 
-def parts_of(model: Any) -> tuple[dict[str, Expr], list[Any], str]:
-    """Return the outputs by name, the inputs, and the name of what is exported."""
+def parts_of(model: Any) -> tuple[dict[str, Expr], list[Any], str, dict[Shared, str]]:
+    """Return the outputs by name, the inputs, the name of what is exported, and how a model calls its parameters."""
     if isinstance(model, Expr):
-        return {model.name or "output": model}, inputs_of([model]), "pellucid"
+        return {model.name or "output": model}, inputs_of([model]), "pellucid", {}
     if isinstance(model, Mapping):
         outputs = {str(key): value for key, value in model.items()}
     elif isinstance(model, (list, tuple)):
         outputs = named(list(model))
-    elif hasattr(model, "inputs") and hasattr(model, "outputs"):
-        return named(list(model.outputs)), list(model.inputs), str(model.name)
+    elif hasattr(model, "inputs") and hasattr(model, "state"):
+        names = dict(zip(model.output_names, model.outputs, strict=True))
+        return names, list(model.inputs), str(model.name), {shared: path for path, shared in model.state().items()}
     else:
         raise UseError(f"to_onnx: expected a model, an expression, or several of them. Received: {model!r}")
     for value in outputs.values():
         if not isinstance(value, Expr):
             raise UseError(f"to_onnx: expected expressions. Received: {value!r}, a {type(value).__name__}")
-    return outputs, inputs_of(outputs.values()), "pellucid"
+    return outputs, inputs_of(outputs.values()), "pellucid", {}
 
 
 def named(outputs: Sequence[Any]) -> dict[str, Any]:
@@ -125,14 +126,20 @@ def check_inputs(given: Sequence[Any], results: Sequence[Expr]) -> None:
         )
 
 
-def written(outputs: Mapping[str, Expr], inputs: Sequence[Input], name: str, description: str) -> Any:
+def written(
+    outputs: Mapping[str, Expr],
+    inputs: Sequence[Input],
+    name: str = "graph",
+    description: str = "",
+    paths: Mapping[Shared, str] | None = None,
+) -> Any:
     """Write simplified expressions into a file's message, and have it checked."""
     import onnx
     from onnx import helper
 
     from pellucid.interop.onnx import writers  # noqa: F401 - fills the table
 
-    w = Writer()
+    w = Writer(paths=paths)
     for key in outputs:
         w.names.fresh(key)  # nothing inside may take the name of an output
     for place, i in enumerate(inputs):

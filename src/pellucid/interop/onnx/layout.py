@@ -44,6 +44,8 @@ def settled(outputs: Sequence[Expr]) -> list[Expr]:
 
 def moved_on(node: Expr, inputs: Sequence[Expr]) -> Any:
     """Return an elementwise op on what was transposed, transposed after it; None where that cannot be."""
+    if node.op is not None and node.op.name in ("join", *REDUCED):
+        return moved_axis(node, inputs)
     if node.op is None or not node.op.elementwise or node.ndim < 2:
         return None
     orders = {i.settings["axes"] for i in inputs if i.op is transpose.op and i.ndim == node.ndim}
@@ -54,6 +56,26 @@ def moved_on(node: Expr, inputs: Sequence[Expr]) -> Any:
     if any(o is None for o in operands):
         return None
     return turned(rebuild(node, operands), order)  # type: ignore[arg-type]
+
+
+REDUCED = ("sum", "mean", "max", "min", "prod", "logsumexp")
+
+
+def moved_axis(node: Expr, inputs: Sequence[Expr]) -> Any:
+    """Return a joining or a reduction of what was transposed, with its axes where they were before."""
+    orders = {i.settings["axes"] if i.op is transpose.op else None for i in inputs}
+    order = next(iter(orders))
+    if len(orders) != 1 or order is None or node.op is None:
+        return None
+    operands, settings = tuple(i.inputs[0] for i in inputs), node.settings
+    if node.op.name == "join":
+        return turned(node.op.make(operands, {"axis": order[settings["axis"]]}), order)
+    made = node.op.make(operands, {**settings, "axis": tuple(sorted(order[a] for a in settings["axis"]))})
+    if settings["keepdims"]:
+        return turned(made, order)
+    # What is left keeps its order among itself.
+    left = [order[a] for a in range(len(order)) if a not in settings["axis"]]
+    return turned(made, [sorted(left).index(a) for a in left])
 
 
 def before(e: Expr, order: tuple[int, ...], ndim: int) -> Expr | None:

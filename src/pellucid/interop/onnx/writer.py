@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -78,7 +78,7 @@ class Writer:
         For a size known by name, a value and the axis that has it.
     """
 
-    def __init__(self, outer: Writer | None = None) -> None:
+    def __init__(self, outer: Writer | None = None, paths: Mapping[Shared, str] | None = None) -> None:
         self.outer = outer
         self.root: Writer = self if outer is None else outer.root
         self.nodes: list[Any] = []
@@ -89,6 +89,7 @@ class Writer:
         self.sizes: dict[str, tuple[str, int]] = {}
         self.scopes: dict[Expr, str] = {}
         self.scope = ""
+        self.paths: Mapping[Shared, str] = paths or {}
         if outer is None:
             self.names = Names()
             self.constants: dict[Any, str] = {}
@@ -248,14 +249,18 @@ class Writer:
     def scope_of(self, operands: Sequence[Expr]) -> str:
         """Return the layer a node belongs to: that of its parameters, or else of what it works on."""
         for i in operands:
-            if isinstance(i, Shared) and i.name and "/" in i.name:
-                return i.name.rpartition("/")[0]
+            if isinstance(i, Shared) and "/" in self.called(i):
+                return self.called(i).rpartition("/")[0]
         return next((s for i in operands if (s := self.scopes.get(i, ""))), "")
+
+    def called(self, shared: Shared) -> str:
+        """Return what a shared variable is called: by its path in a model, or by its own name."""
+        return self.root.paths.get(shared, shared.name or "parameter")
 
     def parameter(self, shared: Shared) -> str:
         """Write a shared variable as an initializer of its name."""
         if shared not in self.values:
-            name = self.names.fresh(shared.name or "parameter")
+            name = self.names.fresh(self.called(shared))
             self.initializers.append(tensor(shared.get_value(), name, shared))
             self.values[shared] = name
         found: str = self.values[shared]

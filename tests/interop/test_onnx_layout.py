@@ -1,0 +1,33 @@
+"""Transposes move on through what does not mind, and the value stays the same."""
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid.graph.evaluate import evaluate
+from pellucid.interop.onnx.layout import channels_first, channels_last, settled
+
+
+@pytest.mark.parametrize(
+    ("write", "wanted"),
+    [
+        (lambda x, y: pel.tanh(channels_first(x)), "tanh(x).transpose(0, 3, 1, 2)"),
+        (lambda x, y: channels_last(pel.tanh(channels_first(x)) * 2), "tanh(x) * 2"),
+        (lambda x, y: channels_first(x) + channels_first(y), "(x + y).transpose(0, 3, 1, 2)"),
+        (lambda x, y: pel.concatenate([channels_first(x), channels_first(y)], axis=1), "join(x, y, axis=3).transpose(0, 3, 1, 2)"),
+        (lambda x, y: channels_first(x).mean(axis=(2, 3)), "x.mean(axis=(1, 2))"),
+        (lambda x, y: channels_first(x).max(axis=(2, 3), keepdims=True), "x.max(axis=(1, 2), keepdims=True).transpose(0, 3, 1, 2)"),
+        (lambda x, y: channels_first(x).sum(axis=0), "x.sum(axis=0).transpose(2, 0, 1)"),
+        (lambda x, y: channels_first(x) + pel.constant(np.ones((1, 4, 1, 1), "float32")), None),
+        (lambda x, y: channels_first(x) + y.reshape(2, 4, 3, 5), "x.transpose(0, 3, 1, 2) + y.reshape(2, 4, 3, 5)"),
+    ],
+)  # fmt: skip
+def test_transposes_move_on(write, wanted):
+    rng = np.random.default_rng(0)
+    x, y = pel.tensor4("x", shape=(2, 3, 5, 4)), pel.tensor4("y", shape=(2, 3, 5, 4))
+    values = {i: rng.normal(size=i.shape).astype("float32") for i in (x, y)}
+    before = write(x, y)
+    (after,) = settled([before])
+    assert wanted is None or str(after) == wanted
+    assert after.type == before.type
+    np.testing.assert_array_equal(*evaluate(np, [before, after], values))
