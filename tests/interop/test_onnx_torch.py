@@ -1,4 +1,4 @@
-"""Networks that PyTorch exported compute here what they compute there, for other batches than they were exported with."""
+"""Networks that PyTorch exported compute here what they compute there, for other sizes of the batch too."""
 
 import io
 
