@@ -58,6 +58,7 @@ _HOMES = {
     "pellucid.graph.precision": ["mixed_precision"],
     "pellucid.graph.updates": ["updates_of"],
     "pellucid.graph.walk": ["ancestors", "parameters", "replace"],
+    "pellucid.model.doctor": ["doctor"],
     "pellucid.model.explain": ["explain"],
     "pellucid.interop.estimators.classifier": ["Classifier"],
     "pellucid.interop.estimators.regressor": ["Regressor"],
