@@ -110,6 +110,8 @@ _ABOVE = {
     "journal_html": ("pellucid.show.journal", "as_html"),
     "journal_text": ("pellucid.show.journal", "as_text"),
     "latex": ("pellucid.show.tex", "notebook"),
+    "optimizer_html": ("pellucid.model.explain.forms", "optimizer_html"),
+    "optimizer_latex": ("pellucid.model.explain.forms", "optimizer_latex"),
 }
 _PARTS = ("pellucid.nn", "pellucid.data", "pellucid.show", "pellucid.graph.linalg", "pellucid.graph.ops.random")
 """Where what is found by a name of its own lies."""

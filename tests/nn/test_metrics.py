@@ -20,7 +20,9 @@ def test_they_agree_with_keras(case: str) -> None:
 
 
 @pytest.mark.peer
-@pytest.mark.filterwarnings("ignore:Explicitly requested dtype int64:UserWarning")  # Keras's own, of confusion matrices
+@pytest.mark.filterwarnings(
+    "ignore:Explicitly requested dtype int64", "ignore:.*Falling back to standard R2"
+)  # Keras's
 @pytest.mark.parametrize("case", peers.CASES)
 def test_the_golden_values_are_those_of_keras(case: str) -> None:
     pytest.importorskip("keras")

@@ -27,6 +27,19 @@ def test_the_printed_formula_has_the_options_in_it() -> None:
     )
 
 
+def test_a_notebook_shows_the_formula() -> None:
+    assert SGD(0.5, momentum=0.9)._repr_latex_() == (
+        r"$\displaystyle \begin{split}" "\n"
+        r"\mathit{momentum} &\leftarrow 0.9 \, \mathit{momentum} - 0.5 \, g \\" "\n"
+        r"w &\leftarrow w + \mathit{momentum}^{\prime}" "\n"
+        r"\end{split}$"
+    )  # fmt: skip
+    assert all("<math" in NAMED[name]()._repr_html_() for name in ("adam", "ftrl"))
+    schedule = ExponentialDecay(0.5, 10, 0.9)
+    assert schedule._repr_latex_() == r"$\displaystyle 0.5 \, 0.9^{\frac{\mathit{step}}{10}}$"
+    assert "<math" in schedule._repr_html_()
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
 @pytest.mark.parametrize("name", NAMED)
 def test_every_dtype_is_kept_and_every_step_finite(name: str, dtype: str) -> None:

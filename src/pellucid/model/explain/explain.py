@@ -17,8 +17,7 @@ from pellucid.model.explain.letters import Letters
 from pellucid.model.model import Model
 from pellucid.model.steps import Step, as_tuple, steps_of
 from pellucid.nn.layers import Layer
-from pellucid.nn.optimizers import Optimizer
-from pellucid.nn.optimizers.writing import lines
+from pellucid.nn.optimizers.writing import formula
 from pellucid.show.costs import cost
 
 
@@ -98,7 +97,7 @@ def of_model(model: Model) -> Explanation:
         explained.parts,
         [("L", simplify(shown))],
         [name, *told],
-        updates_of(optimizer),
+        [Update(*line) for line in formula(optimizer)],
     )
 
 
@@ -170,10 +169,3 @@ def of_function(function: Any) -> Explanation:
     explained = of_expressions("Function", [*outputs, *updates.values()], names)
     parts = [replace(p, title=title) for title, p in zip(titles, explained.parts, strict=True)]
     return Explanation("Function", explained.inputs, parts)
-
-
-def updates_of(optimizer: Optimizer) -> list[Update]:
-    """Return how an optimizer changes a parameter w with the gradient g."""
-    config = {key: value for key, value in optimizer.config.items() if key != "multipliers"}
-    w, g, fresh = Shared(0.0, "w"), Input("g", (), None), type(optimizer)(**config)
-    return [Update(*line) for line in lines(fresh, w, g, fresh.apply([g], [w]))]

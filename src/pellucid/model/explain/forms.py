@@ -10,6 +10,7 @@ from pellucid.graph.expr import Expr, Input
 from pellucid.graph.text import text
 from pellucid.graph.types import shape_text
 from pellucid.model.explain.explanation import Explanation, Part, Update
+from pellucid.nn.optimizers.writing import formula
 from pellucid.show.letters import domain_tex, name_tex
 from pellucid.show.loop_results import Unfolding
 from pellucid.show.mathml import mathml
@@ -135,6 +136,24 @@ def update_tex(update: Update) -> str:
     names = {e: primed(name) for e, name in update.names.items()}
     sign = r"\leftarrow" if update.sign == "←" else "="
     return rf"{name_tex(update.target)} &{sign} {latex(update.new, names, LIMIT)}"
+
+
+def optimizer_latex(optimizer: Any) -> str:
+    r"""Write an optimizer in LaTeX, for a notebook: what becomes of what it remembers, and of a parameter.
+
+    Examples
+    --------
+    >>> print(optimizer_latex(pel.optimizers.SGD(0.5)))
+    $\displaystyle \begin{split}
+    w &\leftarrow w - 0.5 \, g
+    \end{split}$
+    """
+    return rf"$\displaystyle {split([update_tex(Update(*line)) for line in formula(optimizer)])}$"
+
+
+def optimizer_html(optimizer: Any) -> str:
+    """Write an optimizer in HTML, without a script and without a network."""
+    return mathml(split([update_tex(Update(*line)) for line in formula(optimizer)]))
 
 
 def primed(name: str) -> str:

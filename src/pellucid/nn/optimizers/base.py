@@ -24,12 +24,12 @@ from pellucid.nn.dtypes import to_dtype
 from pellucid.nn.optimizers.clipping import clip
 from pellucid.nn.optimizers.memory import Memory
 from pellucid.nn.optimizers.options import DEFAULTS, Options, Rate, checked, checked_rate
-from pellucid.nn.optimizers.writing import written
+from pellucid.nn.optimizers.writing import Written
 
 Updates = dict[Shared, Expr]
 
 
-class Optimizer(Memory):
+class Optimizer(Memory, Written):
     r"""What turns gradients into updates. A new one says how a `step` is made, and keeps what it must with `slot`.
 
     Every optimizer takes these options besides its own. In one step, gradients are gathered, then clipped; the weights
@@ -272,12 +272,6 @@ class Optimizer(Memory):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in self.config.items())})"
-
-    def __str__(self) -> str:
-        """Write the formula: what becomes of what is remembered, and of a parameter w with the gradient g."""
-        config = {key: value for key, value in self.config.items() if key != "multipliers"}
-        w, g, fresh = Shared(0.0, "w"), Input("g", (), None), type(self)(**config)
-        return written(fresh, w, g, fresh.apply([g], [w]))
 
 
 def wide(parameter: Shared) -> Any:

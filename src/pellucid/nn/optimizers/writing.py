@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from pellucid.graph.above import above
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.ops.choosing import where
 from pellucid.graph.rewrite import simplify_all
@@ -21,31 +22,36 @@ Line = tuple[str, Expr, dict[Expr, str], str]
 """What is replaced or defined, by what, with the names that are known by then, and the sign between them."""
 
 
-def written(optimizer: Optimizer, w: Shared, g: Input, updates: Mapping[Shared, Expr]) -> str:
-    """Write what becomes of what is remembered and of a parameter w with the gradient g, a line each.
+class Written:
+    """What an optimizer is to read: the formula of what becomes of what it remembers, and of a parameter.
 
-    What is new bears a prime in the lines below its own, and t is the number of the step, from 1.
-
-    Parameters
-    ----------
-    optimizer : Optimizer
-        Whose updates they are, of this one parameter.
-    w, g : Shared and Input
-        The parameter and what stands for its gradient.
-    updates : dict from Shared to Expr
-        What is to be written.
-
-    Returns
-    -------
-    str
-        As many lines as there are updates, and one for t where it occurs.
+    The parameter is w and its gradient g. What is new bears a prime in the lines below its own, and t is the number of
+    the step, from 1.
     """
-    found = lines(optimizer, w, g, updates)
-    return "\n".join(f"{target} {sign} {text(new, names=names)}" for target, new, names, sign in found)
+
+    def __str__(self) -> str:
+        found = formula(self)  # type: ignore[arg-type]
+        return "\n".join(f"{target} {sign} {text(new, names=names)}" for target, new, names, sign in found)
+
+    def _repr_latex_(self) -> str:
+        return str(above("optimizer_latex", self))
+
+    def _repr_html_(self) -> str:
+        return str(above("optimizer_html", self))
 
 
-def lines(optimizer: Optimizer, w: Shared, g: Input, updates: Mapping[Shared, Expr]) -> list[Line]:
-    """Return the lines of `written` as expressions, for any notation, without factors of 1 and the like."""
+def formula(optimizer: Optimizer) -> list[Line]:
+    """Return how an optimizer of this kind, with these settings, changes a parameter w by its gradient g, line by line.
+
+    There are as many lines as there are updates, and one for t where it occurs.
+    """
+    config = {key: value for key, value in optimizer.config.items() if key != "multipliers"}
+    w, g, fresh = Shared(0.0, "w"), Input("g", (), None), type(optimizer)(**config)
+    return lines(fresh, w, fresh.apply([g], [w]))
+
+
+def lines(optimizer: Optimizer, w: Shared, updates: Mapping[Shared, Expr]) -> list[Line]:
+    """Return the lines of updates as expressions, for any notation, without factors of 1 and the like."""
     updates = dict(zip(updates, simplify_all(list(updates.values()), families=SHORTER), strict=True))
     used = set(topological(list(updates.values())))
     names: dict[Expr, str] = {target: str(target.name).removeprefix("w/") for target in updates}

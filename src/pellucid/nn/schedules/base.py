@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.above import above
 from pellucid.graph.errors import UseError
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Expr, Input, as_expr
@@ -56,7 +57,17 @@ class Schedule:
         return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
 
     def __str__(self) -> str:
-        return str(simplify(self(Input("step", (), None)), families=SHORTER))
+        return str(self.rate_of_step())
+
+    def _repr_latex_(self) -> str:
+        return str(above("latex", self.rate_of_step()))
+
+    def _repr_html_(self) -> str:
+        return str(above("html", self.rate_of_step()))
+
+    def rate_of_step(self) -> Expr:
+        """Return its formula, in an input named step."""
+        return simplify(self(Input("step", (), None)), families=SHORTER)
 
 
 class Constant(Schedule):
