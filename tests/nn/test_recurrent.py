@@ -65,10 +65,10 @@ def gru(W: Any, U: Any, b: Any) -> Callable[..., Any]:
 STEPS = {nn.SimpleRNN: simple, nn.LSTM: lstm, nn.GRU: gru}
 
 
-def by_hand(layer: Any, x: Any, mask: Any = None) -> tuple[Any, Any]:
+def by_hand(layer: Any, x: Any, mask: Any = None, states: Any = None) -> tuple[Any, Any]:
     """Return every output in the order in which it was reached, (batch, time, units), and the last states."""
     step = STEPS[type(layer)](*layer.get_weights())
-    states = [np.zeros((len(x), layer.units), x.dtype)] * layer.states
+    states = [np.zeros((len(x), layer.units), x.dtype)] * layer.states if states is None else states
     outputs = []
     for t in reversed(range(x.shape[1])) if layer.go_backwards else range(x.shape[1]):
         new = step(x[:, t], *states)
@@ -125,21 +125,54 @@ def test_checkpoints_change_nothing(rng: np.random.Generator, kind: Any) -> None
         np.testing.assert_allclose(a, b, rtol=1e-10)
 
 
-def test_a_thousand_steps_compile_as_ten_do(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+WALKS: dict[str, Callable[[], Any]] = {
+    "SimpleRNN": lambda: nn.SimpleRNN(8),
+    "LSTM": lambda: nn.LSTM(8),
+    "GRU": lambda: nn.GRU(8),
+    "Bidirectional": lambda: nn.Bidirectional(nn.LSTM(8)),
+}
+
+
+@pytest.mark.parametrize("name", ["LSTM", *(pytest.param(n, marks=pytest.mark.slow) for n in WALKS if n != "LSTM")])
+def test_a_thousand_steps_compile_as_ten_do_and_train(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     monkeypatch.setenv("PELLUCID_CACHE", "0")
 
     def seconds(steps: int) -> float:
         x = pel.tensor3("x", shape=("n", steps, 2))
-        layer = nn.LSTM(8)
-        loss = (layer(x) ** 2).mean()
+        loss = ((WALKS[name]()(pel.masked(x, x[:, :, 0] > -1)) - 0.5) ** 2).mean()
+        values = rng.normal(size=(4, steps, 2)).astype("float32")
         start = time.process_time()
-        train = pel.function([x], loss, updates=nn.optimizers.SGD(0.1).updates(loss))
-        first = train(rng.normal(size=(4, steps, 2)).astype("float32"))
-        assert np.isfinite(first)
-        return time.process_time() - start
+        train = pel.function([x], loss, updates=nn.optimizers.SGD(0.5).updates(loss))
+        first = train(values)
+        spent = time.process_time() - start
+        losses = [train(values) for _ in range(10)]
+        assert np.isfinite(losses).all()
+        assert losses[-1] < 0.9 * first
+        return spent
 
     short, long = seconds(10), seconds(1000)
     assert long < 1.5 * short + 0.5
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_both_directions_begun_anywhere_are_two_loops(rng: np.random.Generator, masked: bool) -> None:
+    x, mask = pel.tensor3("x", shape=("n", "t", 2)), pel.tensor("mask", ("n", "t"), "bool")
+    begun = [pel.matrix(f"s{i}", shape=("n", 4)) for i in range(4)]
+    layer = nn.Bidirectional(nn.LSTM(4, return_sequences=True, return_state=True), merge_mode=None)
+    results = layer(x, initial_state=begun, **({"mask": mask} if masked else {}))
+    value = rng.normal(size=(3, 5, 2)).astype("float32")
+    states = [rng.normal(size=(3, 4)).astype("float32") for _ in begun]
+    counts = MASK if masked else np.ones_like(MASK)
+    inputs = [x, *begun, *([mask] if masked else [])]
+    found = pel.function(inputs, results, mode="numpy")(value, *states, *([MASK] if masked else []))
+    for way, part, first in ((0, layer.forward_layer, states[:2]), (1, layer.backward_layer, states[2:])):
+        outputs, last = by_hand(part, value, counts, first)
+        in_order = np.where(counts[:, :, None], outputs[:, ::-1] if way else outputs, 0)  # what does not count says 0
+        np.testing.assert_allclose(found[way], in_order, rtol=1e-4, atol=1e-6)
+        for state, wanted in zip(found[2 + 2 * way : 4 + 2 * way], last, strict=True):
+            np.testing.assert_allclose(state, wanted, rtol=1e-4, atol=1e-6)
 
 
 def test_it_begins_as_keras_does() -> None:
