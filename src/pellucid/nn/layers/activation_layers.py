@@ -18,8 +18,8 @@ __all__ = ["ReLU", "LeakyReLU", "PReLU", "ELU"]
 
 
 class ReLU(Layer):
-    r"""Rectifier with a slope, a threshold and a greatest value: :math:`c` where :math:`x \ge c`, :math:`x` between
-    :math:`\theta` and :math:`c`, and :math:`a (x - \theta)` below.
+    r"""Rectifier of values of any shape, with a slope, a threshold and a greatest value: :math:`c` where
+    :math:`x \ge c`, :math:`x` between :math:`\theta` and :math:`c`, and :math:`a (x - \theta)` below.
 
     Parameters
     ----------

@@ -41,7 +41,8 @@ class Layer:
     """A function on expressions that brings its own parameters.
 
     A new layer says what it is in `call`, and makes its parameters in `build`, which runs at the first call only: a
-    layer that is called again uses them again.
+    layer that is called again uses them again. Layers and shared variables that are attributes of it, or in lists that
+    are, are parts of it: they are trained, saved and frozen with it.
 
     Parameters
     ----------

@@ -47,6 +47,11 @@ class Dense(Layer):
     tanh(x @ hidden/kernel + hidden/bias)
     >>> layer(x).shape, layer.parameters
     (('n', 3), [hidden/kernel, hidden/bias])
+
+    References
+    ----------
+    F. Rosenblatt, The Perceptron: A Probabilistic Model for Information Storage and Organization in the Brain,
+    Psychological Review 65 (1958).
     """
 
     def __init__(

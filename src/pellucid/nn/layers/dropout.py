@@ -103,6 +103,13 @@ class SpatialDropout1D(_SpatialDropout):
     name : str, optional
         Without it ``spatial_dropout1d`` and so on.
 
+    Raises
+    ------
+    ShapeError
+        If the input is no (batch, steps, channels).
+    ValueError
+        For a rate out of range.
+
     Examples
     --------
     >>> pel.inference(SpatialDropout1D(0.5)(pel.tensor3("x")))
@@ -120,6 +127,22 @@ class SpatialDropout1D(_SpatialDropout):
 class SpatialDropout2D(_SpatialDropout):
     """Whole channels of an image set to zero at random while training, :math:`m_{ijc} = m_c`; see `SpatialDropout1D`.
 
+    Parameters
+    ----------
+    rate : float
+        How likely a channel is left out, from 0 up to but without 1.
+    seed : int, optional
+        Of the stream of random numbers.
+    name : str, optional
+        Without it ``spatial_dropout2d`` and so on.
+
+    Raises
+    ------
+    ShapeError
+        If the input is no (batch, rows, columns, channels).
+    ValueError
+        For a rate out of range.
+
     Examples
     --------
     >>> pel.inference(SpatialDropout2D(0.5)(pel.tensor4("x")))
@@ -132,6 +155,22 @@ class SpatialDropout2D(_SpatialDropout):
 class SpatialDropout3D(_SpatialDropout):
     """Whole channels of a volume set to zero at random while training, :math:`m_{ijkc} = m_c`; see
     `SpatialDropout1D`.
+
+    Parameters
+    ----------
+    rate : float
+        How likely a channel is left out, from 0 up to but without 1.
+    seed : int, optional
+        Of the stream of random numbers.
+    name : str, optional
+        Without it ``spatial_dropout3d`` and so on.
+
+    Raises
+    ------
+    ShapeError
+        If the input is no (batch, planes, rows, columns, channels).
+    ValueError
+        For a rate out of range.
 
     Examples
     --------

@@ -157,6 +157,10 @@ class GlobalAveragePooling1D(GlobalAveragePooling):
     --------
     >>> GlobalAveragePooling1D()(pel.tensor3("x", shape=("n", "t", 8))).shape
     ('n', 8)
+
+    References
+    ----------
+    M. Lin, Q. Chen and S. Yan, Network In Network, ICLR 2014.
     """
 
     ndim = 3
@@ -217,6 +221,10 @@ class GlobalAveragePooling3D(GlobalAveragePooling):
     --------
     >>> GlobalAveragePooling3D()(pel.tensor("x", shape=("n", 4, 7, 7, 16))).shape
     ('n', 16)
+
+    References
+    ----------
+    M. Lin, Q. Chen and S. Yan, Network In Network, ICLR 2014.
     """
 
     ndim = 5

@@ -95,6 +95,10 @@ class Add(Elementwise):
     --------
     >>> Add()([pel.matrix("x", shape=("n", 3)), pel.matrix("y", shape=("n", 3))])
     x + y
+
+    References
+    ----------
+    K. He, X. Zhang, S. Ren and J. Sun, Deep Residual Learning for Image Recognition, CVPR 2016 (around layers).
     """
 
     def merge(self, x: list[Expr]) -> Expr:

@@ -236,6 +236,11 @@ class UnitNormalization(Layer):
     name : str, optional
         Without it ``unit_normalization``, ``unit_normalization_1`` and so on.
 
+    Raises
+    ------
+    ValueError
+        For what is no axis.
+
     Examples
     --------
     >>> UnitNormalization()(pel.matrix("x"))

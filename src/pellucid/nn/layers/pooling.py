@@ -69,6 +69,10 @@ class MaxPooling1D(MaxPooling):
     --------
     >>> MaxPooling1D(2)(pel.tensor3("x", shape=("n", 9, 4))).shape
     ('n', 4, 4)
+
+    References
+    ----------
+    M. Riesenhuber and T. Poggio, Hierarchical Models of Object Recognition in Cortex, Nature Neuroscience 2 (1999).
     """
 
     ndim = 3
@@ -97,6 +101,10 @@ class MaxPooling2D(MaxPooling):
     --------
     >>> MaxPooling2D(3, strides=2)(pel.tensor4("x", shape=("n", 28, 28, 32))).shape
     ('n', 13, 13, 32)
+
+    References
+    ----------
+    M. Riesenhuber and T. Poggio, Hierarchical Models of Object Recognition in Cortex, Nature Neuroscience 2 (1999).
     """
 
     ndim = 4
@@ -119,6 +127,10 @@ class MaxPooling3D(MaxPooling):
     --------
     >>> MaxPooling3D((1, 2, 2))(pel.tensor("x", shape=("n", 8, 8, 8, 4))).shape
     ('n', 8, 4, 4, 4)
+
+    References
+    ----------
+    M. Riesenhuber and T. Poggio, Hierarchical Models of Object Recognition in Cortex, Nature Neuroscience 2 (1999).
     """
 
     ndim = 5
@@ -141,6 +153,11 @@ class AveragePooling1D(AveragePooling):
     --------
     >>> AveragePooling1D(3, strides=2, padding="same")(pel.tensor3("x", shape=("n", 9, 4))).shape
     ('n', 5, 4)
+
+    References
+    ----------
+    Y. LeCun, L. Bottou, Y. Bengio and P. Haffner, Gradient-Based Learning Applied to Document Recognition,
+    Proceedings of the IEEE 86 (1998).
     """
 
     ndim = 3
@@ -169,6 +186,11 @@ class AveragePooling2D(AveragePooling):
     --------
     >>> AveragePooling2D()(pel.tensor4("x", shape=("n", 28, 28, 32))).shape
     ('n', 14, 14, 32)
+
+    References
+    ----------
+    Y. LeCun, L. Bottou, Y. Bengio and P. Haffner, Gradient-Based Learning Applied to Document Recognition,
+    Proceedings of the IEEE 86 (1998).
     """
 
     ndim = 4
@@ -191,6 +213,11 @@ class AveragePooling3D(AveragePooling):
     --------
     >>> AveragePooling3D(2)(pel.tensor("x", shape=("n", 8, 8, 8, 4))).shape
     ('n', 4, 4, 4, 4)
+
+    References
+    ----------
+    Y. LeCun, L. Bottou, Y. Bengio and P. Haffner, Gradient-Based Learning Applied to Document Recognition,
+    Proceedings of the IEEE 86 (1998).
     """
 
     ndim = 5

@@ -111,8 +111,9 @@ class RandomFlip(RandomImages):
 
 
 class RandomCrop(RandomImages, ToSize):
-    r"""A part of images at a random place while training, the same for all images of a batch; afterwards the largest
-    part in the middle that has the same ratio of width to height, resized.
+    r"""A part of images at a random place while training, :math:`y_{ij} = x_{i + r, j + c}` with :math:`r, c` drawn
+    once for all images of a batch; afterwards the largest part in the middle that has the same ratio of width to
+    height, resized.
 
     Parameters
     ----------

@@ -15,7 +15,13 @@ __all__ = ["Flatten", "Reshape"]
 
 
 class Flatten(Layer):
-    """All values of a sample along one axis: (batch, rows, columns, channels) becomes (batch, features).
+    r"""All values of a sample along one axis, :math:`y_{n, (iC + j)D + k} = x_{nijk}` from (batch, rows, columns,
+    channels) to (batch, features).
+
+    Parameters
+    ----------
+    name : str, optional
+        Without it ``flatten``, ``flatten_1`` and so on.
 
     Raises
     ------
@@ -39,7 +45,8 @@ class Flatten(Layer):
 
 
 class Reshape(Layer):
-    """The values of every sample in another shape.
+    r"""The values of every sample in another shape, in the same order: from (batch, :math:`d_1, d_2, \dots`) to (batch,
+    :math:`e_1, e_2, \dots`) with :math:`\prod_i d_i = \prod_i e_i`.
 
     Parameters
     ----------
@@ -52,6 +59,8 @@ class Reshape(Layer):
     ------
     ShapeError
         If the values do not fit.
+    ValueError
+        For what are no sizes.
 
     Examples
     --------
