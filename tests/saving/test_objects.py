@@ -14,9 +14,10 @@ import pytest
 import pellucid as pel
 from pellucid import nn
 from pellucid.graph.storage import Reader, Writer
-from pellucid.nn import layers
 from pellucid.nn.layers import Layer
 from pellucid.saving.objects import ObjectReader, ObjectWriter
+from tests.nn import layer_rows
+from tests.nn.layer_trial import called, inputs
 
 
 def through_data(value: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
@@ -28,71 +29,21 @@ def through_data(value: Any, custom_objects: Mapping[str, Any] | None = None) ->
     return ObjectReader(data[1], Reader(data[0], writer.arrays), custom_objects).value(data[2])
 
 
-GIVEN: dict[str, dict[str, Any]] = {
-    "Activation": {"activation": "gelu"}, "Maxout": {"num_pieces": 2}, "Dense": {"units": 3, "activation": "relu"},
-    "Embedding": {"input_dim": 5, "output_dim": 2}, "Dot": {"axes": -1},
-    "MultiHeadAttention": {"num_heads": 2, "key_dim": 3}, "GroupNormalization": {"groups": 2},
-    "GroupQueryAttention": {"head_dim": 2, "num_query_heads": 2, "num_key_value_heads": 1},
-    "Rescaling": {"scale": 0.5}, "Reshape": {"target_shape": (-1,)}, "Permute": {"dims": (2, 1)},
-    "RepeatVector": {"n": 2}, "Lambda": {"function": pel.tanh}, "GaussianNoise": {"stddev": 0.1},
-}  # fmt: skip
-"""How layers are made that a rule does not make."""
-
-USUAL = {
-    "filters": 4, "kernel_size": 2, "rate": 0.5, "units": 3, "height": 2, "width": 2, "factor": 0.1,
-    "height_factor": 0.1, "width_factor": 0.1,
-}  # fmt: skip
-
-CLASSES = {
-    name: kind
-    for name, kind in vars(layers).items()
-    if inspect.isclass(kind) and issubclass(kind, Layer) and kind is not Layer
-}
+OWN = {"Gated": layer_rows.Gated, "Total": layer_rows.Total, "scaled": layer_rows.scaled}
 
 
-class Cell(Layer):
-    """A cell of one's own, which adds up."""
-
-    state_size = 4
-
-    def call(self, x: Any, states: Any) -> Any:
-        total = states[0] + x
-        return total, [total]
-
-
-def made(name: str) -> Layer:
-    """Make a layer of a class."""
-    kind = CLASSES[name]
-    if name == "RNN":
-        return nn.RNN(Cell(name="cell"))
-    if name in ("Bidirectional", "TimeDistributed"):
-        return kind(nn.GRU(2) if name == "Bidirectional" else nn.Dense(2))
-    needed = [p.name for p in inspect.signature(kind).parameters.values() if p.default is p.empty]
-    return kind(**{**{p: USUAL[p] for p in needed if p in USUAL}, **GIVEN.get(name, {})})
-
-
-def given_to(layer: Layer) -> list[Any]:
-    """Return what a layer may be called on."""
-    if isinstance(layer, nn.Embedding):
-        return [pel.tensor("x", ("n", 4), "int32")]
-    if layer.merges:
-        return [[pel.tensor(f"x{i}", ("n", 4, 4)) for i in range(2)]]
-    return [pel.tensor("x", ("n", *(4,) * ((layer.ndim or 3) - 1)))]
-
-
-@pytest.mark.parametrize("name", sorted(CLASSES))
-def test_every_layer_writes_the_same_formula_again(name: str) -> None:
-    layer = made(name)
-    [x] = given_to(layer)
-    before = layer(x)
-    back = through_data(layer, {"Cell": Cell})
+@pytest.mark.parametrize("row", layer_rows.LAYERS.values(), ids=layer_rows.LAYERS)
+def test_every_layer_writes_the_same_formula_again(row: layer_rows.Row) -> None:
+    layer, x = row.make(), inputs(row, "n")
+    before = called(layer, x, row)
+    back = through_data(layer, OWN)
     assert type(back) is type(layer)
     assert (back.name, back.built, repr(back)) == (layer.name, True, repr(layer))
     assert [p.name for p in back.parameters] == [p.name for p in layer.parameters]
     for a, b in zip(back.parameters, layer.parameters, strict=True):
         assert a is not b
         np.testing.assert_array_equal(a.get_value(), b.get_value())
-    after, again = back(x), layer(x)  # draws of a second call have other numbers than those of the first
+    after, again = called(back, x, row), called(layer, x, row)  # a second call draws other numbers than the first
     assert str(after) == str(again)
     assert str(pel.inference(after)) == str(pel.inference(before))
     assert set(back.config) == set(layer.config)
