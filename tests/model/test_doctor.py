@@ -118,7 +118,7 @@ def test_a_curvature_beyond_the_step_is_found_and_measured_right() -> None:
     x = np.random.default_rng(0).normal(size=(64, 3)).astype("float32") * np.array([1, 1, 8], "float32")
     model = pel.Sequential([nn.Input((3,)), nn.Dense(1, use_bias=False, name="line")])
     model.compile(nn.optimizers.SGD(0.06, momentum=0.5), "mse")
-    model.layers[0].set_weights([np.array([[0.9], [0.0], [0.0]])])
+    model.layers[0].set_weights([np.array([[0.9], [0.0], [0.0]], "float32")])
     found = pel.doctor(model, x, x[:, :1])
     wanted = np.linalg.eigvalsh(2 * x.T.astype("float64") @ x / len(x))[-1]
     assert found.eigenvalue == pytest.approx(wanted, rel=1e-4)
