@@ -67,6 +67,8 @@ _HOMES = {
     "pellucid.interop.onnx.importing": ["from_onnx"],
     "pellucid.model.peel": ["from_toml", "peel"],
     "pellucid.model.prove": ["prove"],
+    "pellucid.model.cloning": ["clone_model"],
+    "pellucid.model.model": ["Model"],
     "pellucid.model.errors": ["ModelError", "TrainingWarning"],
     "pellucid.model.saving": ["load_model"],
     "pellucid.model.verify": ["verify"],

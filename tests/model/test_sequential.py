@@ -139,9 +139,9 @@ def test_what_is_no_layer() -> None:
 
 
 def test_an_input_stands_first_and_once() -> None:
-    with pytest.raises(ModelError, match=r"nn.Input stands first and once. Received: <Input .*> after <Dense"):
+    with pytest.raises(ModelError, match=r"nn.Input stands first and once. Received: input_layer.* after <Dense"):
         pel.Sequential([nn.Dense(2), nn.Input((3,))])
-    with pytest.raises(ModelError, match=r"Received: <Input .*> after one"):
+    with pytest.raises(ModelError, match=r"Received: input_layer.* after one"):
         pel.Sequential([nn.Input((3,), name="one"), nn.Input((3,))])
 
 

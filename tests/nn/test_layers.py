@@ -206,10 +206,9 @@ def test_the_batch_may_be_unknown(rng: np.random.Generator) -> None:
 
 def test_an_input_says_what_a_sample_is() -> None:
     image = nn.Input((8, 8, 3), dtype="uint8", name="image")
-    assert (image.shape, image.dtype, image.name) == ((8, 8, 3), np.uint8, "image")
-    x = image.expression()
-    assert (x.shape, x.dtype, x.name) == (("n", 8, 8, 3), np.uint8, "image")
-    assert nn.Input((None, 2)).expression(5).shape[0] == 5
+    assert (image.shape, image.dtype, image.name) == (("n", 8, 8, 3), np.uint8, "image")
+    assert nn.Flatten()(image).shape == ("n", 192)
+    assert nn.Input((None, 2), batch_size=5).shape[0] == 5
 
 
 def test_a_regularizer_adds_what_it_says() -> None:

@@ -41,9 +41,11 @@ class Expr(Methods):
         Shape and dtype (`shape`, `dtype` and `ndim` are shortcuts).
     origin : tuple of (str, int) or None
         The file and line where it was first written.
+    calls : tuple
+        The calls of layers that wrote it, each with the place of the expression among their results.
     """
 
-    __slots__ = ("__weakref__", "_settings", "inputs", "name", "op", "origin", "settled", "types")
+    __slots__ = ("__weakref__", "_settings", "calls", "inputs", "name", "op", "origin", "settled", "types")
 
     op: Op | None
     inputs: tuple[Expr, ...]
@@ -65,6 +67,7 @@ class Expr(Methods):
         self.name = name
         self.origin = place_of_writing()
         self.settled: object = None
+        self.calls: tuple[tuple[Any, int], ...] = ()
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import numpy as np
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.inference import inference
 from pellucid.graph.types import Dim
+from pellucid.graph.walk import shared_of
 from pellucid.model.goal import Goal
 from pellucid.model.measures import Measure, loss_value, mean_measure, metric_measure
 from pellucid.model.walk import Flow, Walk
@@ -79,8 +80,9 @@ class Objective:
 
     @functools.cached_property
     def updates(self) -> dict[Shared, Expr]:
-        """What one step changes."""
-        return self.optimizer.updates(self.loss, self.model.parameters)
+        """What one step changes: what may be changed, as far as the loss depends on it."""
+        learning = set(self.model.parameters)
+        return self.optimizer.updates(self.loss, [p for p in shared_of([self.loss]) if p in learning])
 
     def inputs(self, what: str, kinds: Sequence[Kind]) -> list[Input | None]:
         """Return inputs of the graph for what is given for each output."""

@@ -7,10 +7,13 @@ from typing import Any
 
 from pellucid.graph.errors import ShapeError, UseError
 from pellucid.graph.expr import Expr
+from pellucid.graph.expr import Input as GraphInput
 from pellucid.graph.types import Dim
+from pellucid.model.connections import Connections, Place
 from pellucid.model.errors import ModelError
 from pellucid.model.model import Model
 from pellucid.nn.layers import Input, Layer
+from pellucid.nn.layers.calls import Call
 
 
 class Sequential(Model):
@@ -57,10 +60,26 @@ class Sequential(Model):
     """
 
     def __init__(self, layers: Iterable[Layer | Input] = (), name: str | None = None) -> None:
-        super().__init__(name)
+        self.begin(name)
+        self._layers: list[Layer] = []
+        self._stages: list[Expr] = []
         self.config["layers"] = []
         for layer in layers:
             self.add(layer)
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, without the input."""
+        return self._layers
+
+    @property
+    def output_names(self) -> list[str]:
+        """What the output is called: as the last layer is."""
+        return [self._layers[-1].name if self._layers else self.name]
+
+    def names_to_compile(self) -> list[str]:
+        """Return the name of the one output, which it has before it is built."""
+        return self.output_names
 
     def add(self, layer: Layer | Input) -> None:
         """Put another layer after the last one.
@@ -76,10 +95,10 @@ class Sequential(Model):
         ShapeError
             If the layer does not fit the one before it.
         """
-        if isinstance(layer, Input):
-            if self.layers or self.stages:
+        if isinstance(layer, GraphInput):
+            if self._layers or self._stages:
                 raise ModelError(f"{self.name}: nn.Input stands first and once. Received: {layer} after {self.last()}")
-            self.begin(layer)
+            self.build_on(layer)
             self.config["layers"].append(layer)
             return
         if not isinstance(layer, Layer):
@@ -87,38 +106,62 @@ class Sequential(Model):
                 f"write {layer.__name__}(...)" if isinstance(layer, type) else "nn.Activation(f) makes a function one"
             )
             raise UseError(f"{self.name}: expected a layer. Received: {layer!r}; {way_out}")
-        if self.stages:
-            self.stages.append(self.after(self.stages[-1], layer))
-        self.layers.append(layer)
+        if self._stages:
+            stages = [*self._stages, layer(self._stages[-1])]
+            self._layers.append(layer)
+            self.take(stages)
+        else:
+            self._layers.append(layer)
         self.config["layers"].append(layer)
         self.forget()
 
-    def names_to_compile(self) -> list[str]:
-        """Return the name of the one output, which it has before it is built."""
-        return self.output_names
+    def pop(self) -> Layer:
+        """Take the last layer away and return it.
+
+        Raises
+        ------
+        ModelError
+            If there is none.
+        """
+        if not self._layers:
+            raise ModelError(f"{self.name} has no layers")
+        layer = self._layers.pop()
+        self.config["layers"].pop()
+        if layer not in self._layers:
+            self.parts = [part for part in self.parts if part is not layer]
+        if self._stages:
+            self.take(self._stages[:-1])
+        self.forget()
+        return layer
 
     def last(self) -> str:
         """Name what stands last."""
-        return repr(self.layers[-1]) if self.layers else str(self.stages[-1])
+        return repr(self._layers[-1]) if self._layers else str(self._stages[-1])
 
-    def begin(self, given: Input) -> None:
-        """Build the layers there are, for samples of this kind."""
-        stages: list[Expr] = [given.expression()]
-        for layer in self.layers:
-            stages.append(self.after(stages[-1], layer))
-        self.stages = stages
-        self.built = True
+    def build_on(self, given: Expr) -> None:
+        """Build the layers there are, on an input of the graph."""
+        stages: list[Expr] = [given]
+        for layer in self._layers:
+            stages.append(layer(stages[-1]))
+        self.take(stages)
 
-    def after(self, x: Expr, layer: Layer) -> Expr:
-        """Call a layer, and count its parameters among the model's."""
-        result: Expr = layer(x)
-        if layer not in self.parts:
-            self.inner(layer)
-        return result
+    def take(self, stages: list[Expr]) -> None:
+        """Take the input and what each layer makes of it for the model's inside."""
+        self._stages = stages
+        calls = [Call(layer, before, {}) for layer, before in zip(self._layers, stages, strict=False)]
+        places = [Place(call, {0: made}) for call, made in zip(calls, stages[1:], strict=True)]
+        self.connect(Connections(stages[:1], stages[-1:], places, []))
+
+    def rewrite(self, before: Connections) -> None:
+        """Call the layers anew."""
+        self.build_on(before.inputs[0])
 
     def on(self, shape: Sequence[Dim], dtype: Any = None) -> None:
         """Build the layers for samples of this shape."""
-        self.begin(Input(shape, dtype))
+        self.build_on(Input(shape, dtype))
+
+    def check(self, x: Any) -> None:
+        """Let the layers say what does not fit."""
 
     def build(self, x: Expr) -> None:
         """Make the parameters for inputs like this one."""
@@ -128,13 +171,13 @@ class Sequential(Model):
 
     def call(self, x: Expr) -> Expr:
         """Return what the layers make of an expression, one after the other."""
-        for layer in self.layers:
+        for layer in self._layers:
             x = layer(x)
         return x
 
     def regularization(self) -> Any:
         """Return what the regularizers of all layers add to a loss: a scalar, or 0.0."""
-        return sum((layer.regularization() for layer in dict.fromkeys(self.layers)), 0.0)
+        return sum((layer.regularization() for layer in dict.fromkeys(self._layers)), 0.0)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.name}: {', '.join(layer.name for layer in self.layers) or 'no layers'}>"
+        return f"<{type(self).__name__} {self.name}: {', '.join(layer.name for layer in self._layers) or 'no layers'}>"

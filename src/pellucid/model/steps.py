@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 from pellucid.graph.expr import Expr, Input, Shared, as_expr
@@ -32,9 +31,7 @@ def steps_of(model: Model) -> list[Step]:
     ModelError
         If the model is not built.
     """
-    stages = model.checked_stages()
-    calls = zip(model.layers, pairwise(stages), strict=True)
-    return [Step(layer, (before,), (after,)) for layer, (before, after) in calls]
+    return [Step(p.layer, tuple(p.call.given()), tuple(p.outputs)) for p in model.connections.places]
 
 
 def as_tuple(value: Any) -> tuple[Expr, ...]:

@@ -323,7 +323,12 @@ class Trainable(Predicting):
         """Return the goal written out for data of these kinds, and for the parameters that are not frozen now."""
         model: Model = self
         learning = model.trainable_parameters
-        key = (tuple(samples.targets), tuple(samples.weights), tuple(map(id, learning)))
+        key = (
+            tuple(samples.targets),
+            tuple(samples.weights),
+            tuple(map(id, learning)),
+            tuple(map(id, model.outputs)),
+        )
         if key not in self._objectives:
             now = Written(model.inputs, model.outputs, model.output_names, model.regularization(), learning)
             self._objectives[key] = Objective(now, self.goal, samples.targets, samples.weights)

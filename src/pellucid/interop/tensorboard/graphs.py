@@ -63,11 +63,9 @@ def outputs_and_scopes(shown: Any) -> tuple[list[Expr], dict[Expr, str]]:
     """Return the outputs of what is shown, and in which box each expression belongs."""
     if isinstance(shown, Model):
         scopes: dict[Expr, str] = {}
-        stages = shown.checked_stages()
-        if len(stages) == len(shown.layers) + 1:
-            for layer, stage in zip(shown.layers, stages[1:], strict=True):
-                for e in topological([stage], stop=scopes):
-                    scopes.setdefault(e, layer.name)
+        for place in shown.connections.places:
+            for e in topological(place.outputs, stop=scopes):
+                scopes.setdefault(e, place.layer.name)
         return list(shown.outputs), scopes
     listed = [shown] if isinstance(shown, Expr) else list(shown) if isinstance(shown, Sequence) else []
     if not listed or not all(isinstance(e, Expr) for e in listed):

@@ -45,7 +45,7 @@ def layers_code(model: Model, settings: Settings) -> str:
 
 def checked(model: Model) -> Model:
     """Return a model that can be written as layers one after the other."""
-    model.checked_stages()
+    model.connections  # noqa: B018  (says that the model is not built)
     if not isinstance(model, Sequential):
         raise ModelError(f"{model.name} is a {type(model).__name__}, and only a Sequential is written as layers yet")
     return model

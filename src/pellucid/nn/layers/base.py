@@ -14,6 +14,7 @@ from pellucid.graph.expr import Expr, Shared, as_expr
 from pellucid.graph.types import as_float, shape_text, unify
 from pellucid.graph.walk import topological
 from pellucid.nn.layers.arguments import Arguments, bound, check_call, check_class, given_again, takes
+from pellucid.nn.layers.calls import Call, inside_a_layer, note
 from pellucid.nn.layers.parts import attributes, cloned
 from pellucid.nn.lookup import snake_case
 from pellucid.nn.masks import mask_of, masked
@@ -81,6 +82,9 @@ class Layer:
     takes_mask = False
     """Whether `call` has a keyword ``mask``, which is given the mask of the input."""
 
+    differs_when_frozen = False
+    """Whether its formula is another one while it is not trainable."""
+
     keeps_mask = True
     """Whether the steps of the result are those of the input, so that they have the same mask."""
 
@@ -115,10 +119,15 @@ class Layer:
         try:
             check_call(self.name, self.call, named)
             x = self.taken([inputs, *more] if more else inputs)
-            return self.written(x, None if mask is None else as_expr(mask), named)
+            call = Call(self, x, {**named} if mask is None else {**named, "mask": mask})
+            with inside_a_layer() as is_part:
+                result = self.written(x, None if mask is None else as_expr(mask), named)
         except PellucidError as error:
             error.add_note(f"  in the layer {self.name} ({type(self).__name__})")
             raise
+        if not is_part:
+            note(call, result)
+        return result
 
     def taken(self, inputs: Any) -> Any:
         """Return what the layer is called on as an expression, or as a list of them if it merges."""

@@ -69,6 +69,8 @@ class BatchNormalization(Scaled):
 
     takes_mask = True
 
+    differs_when_frozen = True
+
     def __init__(
         self,
         axis: int = -1,

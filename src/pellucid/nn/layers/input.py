@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from pellucid.graph.expr import Input as GraphInput
-from pellucid.graph.types import Dim, as_dtype, as_shape
+from pellucid.graph.types import Dim
 from pellucid.nn.layers.base import automatic_name
 
 __all__ = ["Input"]
 
 
-class Input:
-    """What one sample looks like; the model adds the batch in front.
+class Input(GraphInput):
+    """A batch of samples that a model is given: an input of the graph, with the batch in front.
+
+    Layers are called on it, and it stands at the head of a `Sequential`.
 
     Parameters
     ----------
@@ -23,6 +25,8 @@ class Input:
         `config.floatx` without it.
     name : str, optional
         What it is called on the page.
+    batch_size : int, str or None
+        The size of the batch, or its name.
 
     Raises
     ------
@@ -32,18 +36,18 @@ class Input:
     Examples
     --------
     >>> image = Input((32, 32, 3), name="image")
-    >>> image.shape, image.expression().shape
-    ((32, 32, 3), ('n', 32, 32, 3))
+    >>> image, image.shape
+    (image, ('n', 32, 32, 3))
     """
 
-    def __init__(self, shape: Sequence[Dim | None], dtype: Any = None, name: str | None = None) -> None:
-        self.shape = as_shape(shape)
-        self.dtype = as_dtype(dtype)
-        self.name = automatic_name("InputLayer") if name is None else name
+    __slots__ = ()
 
-    def expression(self, batch: Dim | None = "n") -> GraphInput:
-        """Return an input of the graph for a batch of such samples."""
-        return GraphInput(self.name, (batch, *self.shape), self.dtype)
-
-    def __repr__(self) -> str:
-        return f"<Input {self.name} {self.shape}>"
+    def __init__(
+        self,
+        shape: Sequence[Dim | None],
+        dtype: Any = None,
+        name: str | None = None,
+        batch_size: Dim | None = "n",
+    ) -> None:
+        sample = [shape] if isinstance(shape, (int, str)) or shape is None else list(shape)
+        super().__init__(automatic_name("InputLayer") if name is None else name, (batch_size, *sample), dtype)

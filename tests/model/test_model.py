@@ -1,0 +1,256 @@
+"""Models of any graph: several inputs and outputs, layers found by walking it, nested, shared, frozen and cloned."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid import nn
+from pellucid.model.errors import ModelError
+from pellucid.nn.optimizers import SGD
+
+
+def two_by_two(rate: float = 0.0) -> pel.Model:
+    """Two inputs, a shared layer, a sum in between, two outputs."""
+    nn.set_random_seed(5)
+    left, right = nn.Input((3,), name="left"), nn.Input((3,), name="right")
+    shared = nn.Dense(4, activation="tanh", name="shared")
+    h = nn.Dropout(rate, name="drop")(shared(left) + shared(right))
+    kind = nn.Dense(3, activation="softmax", name="kind")(h)
+    size = nn.Dense(1, name="size", kernel_regularizer=nn.regularizers.L2(0.1))(h)
+    return pel.Model([left, right], [kind, size])
+
+
+@pytest.fixture
+def data(rng: np.random.Generator) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    x = [rng.normal(size=(40, 3)).astype("float32") for _ in range(2)]
+    return x, [rng.integers(0, 3, 40), rng.normal(size=(40, 1)).astype("float32")]
+
+
+Data = tuple[list[np.ndarray], list[np.ndarray]]
+
+
+def test_the_inside_is_found_by_walking_the_graph() -> None:
+    model = two_by_two()
+    assert [layer.name for layer in model.layers] == ["shared", "drop", "kind", "size"]
+    assert (model.input_names, model.output_names) == (["left", "right"], ["kind", "size"])
+    assert [p.name for p in model.parameters] == [
+        f"{name}/{part}" for name in ("shared", "kind", "size") for part in ("kernel", "bias")
+    ]
+    assert len(model.connections.places) == 5
+    assert model.get_layer("kind") is model.get_layer(index=2) is model.layers[2]
+    assert model.get_layer("shared").built
+    assert list(model.paths()) == [str(p.name) for p in model.parameters]
+
+
+def test_several_outputs_are_measured_as_they_should(data: Data) -> None:
+    model, (x, y) = two_by_two(), data
+    model.compile(
+        SGD(0.0),
+        loss={"kind": "sparse_categorical_crossentropy", "size": "mse"},
+        loss_weights={"size": 0.5},
+        metrics={"kind": ["accuracy"], "size": ["mae"]},
+    )
+    found = model.evaluate(x, dict(zip(["kind", "size"], y, strict=True)), return_dict=True)
+    p, v = model.predict({"right": x[1], "left": x[0]})
+    kind = -np.log(p[np.arange(40), y[0]]).mean()
+    size = np.square(v - y[1]).mean()
+    penalty = 0.1 * np.square(model.get_layer("size").get_weights()[0]).sum()
+    wanted = {
+        "loss": kind + 0.5 * size + penalty,
+        "kind_loss": kind,
+        "size_loss": size,
+        "kind_accuracy": (p.argmax(1) == y[0]).mean(),
+        "size_mae": np.abs(v - y[1]).mean(),
+    }
+    assert found == pytest.approx(wanted, rel=1e-5)
+    history = model.fit(x, y, batch_size=16, validation_data=(x, y), seed=0).history
+    assert list(history) == [*wanted, *(f"val_{name}" for name in wanted)]
+    assert [history[name][0] for name in wanted] == pytest.approx(list(wanted.values()), rel=1e-5)
+
+
+def test_an_output_may_be_left_alone(data: Data) -> None:
+    model, (x, y) = two_by_two(), data
+    model.compile(SGD(0.1), loss=[None, "mse"])
+    before = model.get_layer("kind").get_weights()[0]
+    assert list(model.fit(x, [None, y[1]]).history) == ["loss", "size_loss"]
+    np.testing.assert_array_equal(before, model.get_layer("kind").get_weights()[0])
+    with pytest.raises(ModelError, match=r"y\['kind'\] was given, and the output kind has neither a loss nor a metric"):
+        model.fit(x, y)
+
+
+def test_fit_is_the_step_of_its_expressions(data: Data) -> None:
+    model, other, (x, y) = two_by_two(0.2), two_by_two(0.2), data
+    model.compile(SGD(0.2), ["sparse_categorical_crossentropy", "mse"])
+    model.fit(x, y, batch_size=8, epochs=2, shuffle=False)
+    left, right = other.inputs
+    t, v = pel.ivector("t", shape=("n",)), pel.matrix("v", shape=("n", 1))
+    loss = (
+        pel.losses.sparse_categorical_crossentropy(t, other.outputs[0]).mean()
+        + pel.losses.mean_squared_error(v, other.outputs[1]).mean()
+        + other.regularization()
+    )
+    step = pel.function([left, right, t, v], loss, updates=SGD(0.2).updates(loss))
+    batches = [a.reshape(5, 8, *a.shape[1:]) for a in (*x, *y)]
+    for _ in range(2):
+        step.over(*batches)
+    for a, b in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
+
+
+def test_a_model_is_a_layer(data: Data) -> None:
+    inner, x = two_by_two(), data[0]
+    a, b = nn.Input((3,), name="a"), nn.Input((3,), name="b")
+    kind, size = inner({"right": b, "left": a})
+    outer = pel.Model({"one": a, "two": b}, {"both": nn.Concatenate()([kind, size]), "kind": kind})
+    assert [layer.name for layer in outer.layers] == [inner.name, outer.layers[1].name]
+    assert outer.parameters == inner.parameters
+    found = outer.predict({"one": x[0], "two": x[1]})
+    assert list(found) == ["both", "kind"] == outer.output_names
+    np.testing.assert_array_equal(found["kind"], inner.predict(x)[0])
+    assert next(iter(outer.paths())) == "model/shared/kernel"
+
+
+def test_variables_of_ones_own_are_parameters(rng: np.random.Generator) -> None:
+    x = pel.matrix("x", shape=("n", 2))
+    w = pel.shared(rng.normal(size=(2, 3)).astype("float32"), "w")
+    layer = nn.Dense(2, use_bias=False, name="out")
+    h = layer(pel.tanh(x @ w))
+    model = pel.Model(x, h @ layer.kernel.T)
+    assert [p.name for p in model.parameters] == ["out/kernel", "w"]
+    clone = model.clone(weights=True)
+    assert [p.name for p in clone.paths().values()] == [f"{clone.layers[0].name}/kernel", "w"]
+    assert not set(clone.parameters) & set(model.parameters)
+    values = rng.normal(size=(5, 2)).astype("float32")
+    np.testing.assert_array_equal(clone.predict(values), model.predict(values))
+    model.compile(SGD(0.1), "mse")
+    model.fit(values, np.zeros((5, 3)))
+    assert not np.array_equal(clone.get_weights()[1], w.get_value())
+
+
+def test_clones_share_nothing_and_train_alike(data: Data) -> None:
+    model, (x, y) = two_by_two(0.3), data
+    clone, fresh = model.clone(weights=True), pel.clone_model(model)
+    assert not np.array_equal(fresh.get_weights()[0], model.get_weights()[0])
+    assert list(clone.state()) == list(model.state())
+    for each in (model, clone):
+        each.compile(SGD(0.2), ["sparse_categorical_crossentropy", "mse"])
+        each.fit(x, y, batch_size=16, seed=1)
+    for a, b in zip(model.get_weights(), clone.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_freezing_after_compile_is_honoured(rng: np.random.Generator) -> None:
+    x = rng.normal(size=(20, 2)).astype("float32")
+    norm, first = nn.BatchNormalization(), nn.Dense(3)
+    model = pel.Sequential([nn.Input((2,)), first, norm, nn.Dense(1)])
+    model.compile(SGD(0.1), "mse")
+    model.fit(x, x[:, 0])
+    before = [layer.get_weights() for layer in model.layers]
+    first.trainable = norm.trainable = False
+    model.fit(x, x[:, 0])
+    after = [layer.get_weights() for layer in model.layers]
+    for layer in (0, 1):  # the running means of a frozen normalization stay too
+        for a, b in zip(before[layer], after[layer], strict=True):
+            np.testing.assert_array_equal(a, b)
+    assert not np.array_equal(before[2][0], after[2][0])
+    model.trainable = True
+    model.fit(x, x[:, 0])
+    assert not np.array_equal(after[0][0], first.get_weights()[0])
+    assert not np.array_equal(after[1][2], norm.get_weights()[2])
+
+
+def test_layers_that_change_nothing_are_found() -> None:
+    x = pel.matrix("x", shape=("n", 2))
+    h = nn.Dense(2, name="d")(x)
+    model = pel.Model(x, nn.Activation("linear", name="last")(nn.Dropout(0.0, name="none")(h)))
+    assert [layer.name for layer in model.layers] == ["d", "none", "last"]
+    assert model.output_names == ["last"]
+    assert model(pel.matrix("z", shape=("m", 2))).shape == ("m", 2)
+
+
+def test_several_results_and_keywords_of_layers(rng: np.random.Generator) -> None:
+    nn.set_random_seed(1)
+    x = nn.Input((4, 2), name="x")
+    sequence, state = nn.SimpleRNN(3, return_sequences=True, return_state=True, name="encoder")(x)
+    again = nn.SimpleRNN(3, name="decoder")(sequence, initial_state=[state])
+    model = pel.Model(x, again)
+    assert [layer.name for layer in model.layers] == ["encoder", "decoder"]
+    other = model.clone(weights=True)
+    values = rng.normal(size=(3, 4, 2)).astype("float32")
+    np.testing.assert_array_equal(other.predict(values), model.predict(values))
+
+
+def test_a_chain_of_many_layers_is_walked_without_recursion() -> None:
+    x = h = pel.matrix("x", shape=("n", 1))
+    for _ in range(3000):
+        h = h + 1
+    layer = nn.Activation("tanh", name="t")
+    model = pel.Model(x, layer(h))
+    assert model.layers == [layer]
+    assert model(pel.matrix("z", shape=("m", 1))).shape == ("m", 1)
+
+
+def test_summary_shows_connections(capsys: pytest.CaptureFixture[str]) -> None:
+    two_by_two().summary()
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "layer output parameters operations from" in lines
+    assert "left float32 (n, 3)" in lines
+    assert [line.split()[-1] for line in lines if "(D" in line] == ["left", "right", "shared", "drop", "drop"]
+    assert any(line.startswith("kind (Dense) float32 (n, 3) 15 ") for line in lines)
+    assert lines[-1].startswith("36 parameters, 144 bytes")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda x, y: pel.Model(x, x + y), r"its outputs depend on y, which is none of its inputs, x"),
+        (lambda x, y: pel.Model([x, pel.scalar("s")], x), r"inputs whose first axis is the batch.*x \(n, 2\), s \(\)"),
+        (lambda x, y: pel.Model(x, [x, 3]), r"expected outputs to be an expression, or a list or a dict.* Received: 3"),
+        (lambda x, y: pel.Model([], x), r"expected inputs to be an expression, or a list.* Received: \[\]"),
+        (lambda x, y: two_by_two()(x), r"expected 2 inputs, left, right. Received: 1"),
+        (lambda x, y: two_by_two()([x, y]), r"expected left of shape \(n, 3\). Received: x, of shape \(n, 2\)"),
+        (lambda x, y: two_by_two()({"left": x, "rigth": y}), r"there is no input 'rigth'.* Did you mean 'right'"),
+        (lambda x, y: two_by_two()({"left": x}), r"nothing was given for the input right"),
+        (lambda x, y: two_by_two().get_layer("knd"), r"has no layer 'knd'.* Did you mean 'kind'"),
+        (lambda x, y: two_by_two().get_layer(index=9), r"has 4 layers, from 0. Received: index=9"),
+        (lambda x, y: two_by_two().get_layer(), r"give the name of a layer, or its index"),
+    ],
+)
+def test_what_is_no_model(make: Any, message: str) -> None:
+    x, y = (pel.matrix(name, shape=("n", 2)) for name in "xy")
+    with pytest.raises((ValueError, TypeError), match=message):
+        make(x, y)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"loss": {"knd": "mse"}}, r"loss: there is no output 'knd'.* Did you mean 'kind'.*Outputs: kind, size"),
+        ({"loss": ["mse"]}, r"loss: expected one for each of the 2 outputs, kind, size. Received: 1"),
+        ({"loss": "mse", "metrics": ["acc"]}, r"metrics: expected one for each of the 2 outputs"),
+        ({"loss": [None, None]}, r"Expected a loss for one output at least. Received: none"),
+        ({"loss": "mse", "loss_weights": 3}, r"loss_weights: expected a dict or a list with one for each.*Received: 3"),
+    ],
+)
+def test_what_compile_refuses(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        two_by_two().compile("sgd", **settings)
+
+
+def test_data_that_do_not_fit(data: Data) -> None:
+    model, (x, y) = two_by_two(), data
+    model.compile("sgd", ["sparse_categorical_crossentropy", "mse"])
+    with pytest.raises(ModelError, match=r"Expected x to be a list or a dict with one for each input: left, right"):
+        model.fit(x[0], y)
+    with pytest.raises(
+        ModelError, match=r"expected as many samples for every input. Received: 40 in left, 39 in right"
+    ):
+        model.fit([x[0], x[1][1:]], y)
+    with pytest.raises(ModelError, match=r"target for every sample. Received: 40 in x and 39 in y\['size'\]"):
+        model.fit(x, [y[0], y[1][1:]])
+    with pytest.raises(ModelError, match=r"Expected y\['size'\] to be what is wanted of each sample. Received: None"):
+        model.fit(x, {"kind": y[0]})
+    with pytest.raises(pel.ShapeError, match=r"Received: x\['right'\] of shape \(40, 2\)"):
+        model.predict([x[0], x[1][:, :2]])
