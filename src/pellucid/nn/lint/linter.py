@@ -17,6 +17,8 @@ from pellucid.nn.lint.findings import Finding, Findings
 from pellucid.nn.lint.graph import Array, Graph, is_op, through
 from pellucid.nn.lint.structure import STRUCTURE
 
+UNREACHED = "parameter that the loss does not reach"
+
 
 def lint(
     what: Any,
@@ -127,25 +129,28 @@ def unreached(graph: Graph, parameters: Sequence[Shared]) -> Iterator[Finding]:
     reached = set(graph.order)
     flat = {e for e in graph.order if is_op(e, "stop_gradient") or not any(is_float(t.dtype) for t in e.types)}
     sloped = set(topological(graph.outputs, stop=flat))
+    behind: dict[Expr, list[Shared]] = {}
     for p in parameters:
         if p not in reached:
             yield Finding(
-                "parameter that the loss does not reach",
+                UNREACHED,
                 p,
                 f"nothing in the loss depends on {p}",
                 "it keeps its first value whatever the data are: part of the network does nothing",
                 "use what the layer returns, or leave the layer out",
             )
         elif p not in sloped:
-            where = next(e for e in graph.order if e in flat and p in set(topological([e])))
-            yield Finding(
-                "parameter that the loss does not reach",
-                where,
-                f"the loss depends on {p} only through {where.op and where.op.name}, which has no slope",
-                "a gradient does not pass it, so the parameter keeps its first value",
-                "train with a smooth loss, such as a crossentropy of the probabilities, and keep counts of what is "
-                "right as metrics",
-            )
+            behind.setdefault(next(e for e in graph.order if e in flat and p in set(topological([e]))), []).append(p)
+    for where, hidden in behind.items():
+        yield Finding(
+            UNREACHED,
+            where,
+            f"the loss depends on {', '.join(map(str, hidden))} only through {where.op and where.op.name}, which has "
+            "no slope",
+            "a gradient does not pass it, so what is behind it keeps its first value",
+            "train with a smooth loss, such as a crossentropy of probabilities, and keep counts of what is right as "
+            "metrics",
+        )
 
 
 def still_training(graph: Graph) -> Iterator[Finding]:

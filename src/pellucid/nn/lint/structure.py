@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from pellucid.graph.expr import Expr, Input, Shared
+from pellucid.graph.expr import Constant, Expr, Input, Shared
 from pellucid.nn.lint.findings import Finding
 from pellucid.nn.lint.graph import Graph, is_op, kernel, linear_chain, through
 from pellucid.nn.lint.scores import (
@@ -84,29 +84,49 @@ def keeps_features(e: Expr) -> bool:
 
 
 def bytes_unscaled(graph: Graph) -> Iterator[Finding]:
-    """Find bytes that go into a product as they are."""
+    """Find bytes that go into a product as they are, or moved only."""
     for e in graph.order:
         if isinstance(e, Input) and e.dtype == "uint8":
-            for product in meets(graph, e):
+            for product in meets(graph, e, moved=True):
                 yield unscaled(e, product, "its bytes, from 0 to 255,")
 
 
-def meets(graph: Graph, source: Expr) -> list[Expr]:
-    """Return the products and convolutions that something goes into as it is."""
+def meets(graph: Graph, source: Expr, moved: bool = False) -> list[Expr]:
+    """Return the products and convolutions that something goes into as it is, or if it may be moved, less a number."""
     found, waiting, seen = [], [source], {source}
     while waiting:
         for user in graph.users.get(waiting.pop(), []):
             if is_op(user, "matmul", "conv") and user.inputs[0] in seen:
                 found.append(user)
-            elif user not in seen and user.op is not None and user.op.name in LOOKS:
+            elif user not in seen and (is_op(user, *LOOKS) or (moved and is_move(user))):
                 seen.add(user)
                 waiting.append(user)
     return found
 
 
+def is_move(e: Expr) -> bool:
+    """Tell whether an expression is another and a number that is added or subtracted."""
+    return is_op(e, "add", "subtract") and any(isinstance(i, Constant) for i in e.inputs)
+
+
 BYTES = "divide it by 255, or put nn.Rescaling(1 / 255) first"
 
-LOOKS = frozenset(["cast", "reshape", "reshape_like", "expand_dims", "squeeze", "transpose", "dropout", "flip", "pad"])
+LOOKS = (
+    *(
+        "cast",
+        "reshape",
+        "reshape_like",
+        "expand_dims",
+        "squeeze",
+        "transpose",
+        "slice",
+        "join",
+        "pad",
+        "flip",
+        "where",
+    ),
+    *("masked", "dropout", "training_only", "max_pool"),
+)
 """What leaves the scale of numbers as it is."""
 
 
