@@ -73,6 +73,7 @@ _HOMES = {
     "pellucid.model.saving": ["load_model"],
     "pellucid.model.verify": ["verify"],
     "pellucid.model.sequential": ["Sequential"],
+    "pellucid.model.sweeps.sweep": ["sweep"],
     "pellucid.run.batched": ["batched"],
     "pellucid.run.build": ["function"],
     "pellucid.run.check": ["check_op"],

@@ -109,9 +109,10 @@ class Ragged:
         self.zeros.add(made)
         return made
 
-    def masked_everywhere(self, e: Expr) -> Expr:
-        """Return an expression with zeros beyond all its sizes."""
-        axes = list(self.axes_of(e))
+    def masked_like(self, e: Expr, like: Expr) -> Expr:
+        """Return an expression with zeros beyond the sizes of another one, of which it is to take the place."""
+        axes = list(self.axes_of(like))
+        self.axes.setdefault(e, self.axes_of(like))
         return self.mask(e, axes) if axes else e
 
 

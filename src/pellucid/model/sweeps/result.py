@@ -1,0 +1,210 @@
+"""What a sweep came to: a table, curves, the best model, a picture, and a reading in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pellucid.graph.errors import NoSuchNameError, OptionError, near_miss
+from pellucid.model.direction import better_when_great
+from pellucid.model.model import Model
+from pellucid.model.sweeps.reading import distinct, read
+from pellucid.model.sweeps.runs import Run
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Array = np.ndarray[Any, Any]
+
+SHOWN = 12
+"""How many runs are printed, the best first."""
+
+
+class Sweep:
+    """The runs of a sweep, in the order of the settings, and what they measured.
+
+    Attributes
+    ----------
+    runs : list of Run
+        Each with its settings, its seed, the number of its subsample, and its trained model.
+    curves : dict from str to array, shape (runs, epochs)
+        The loss and the metrics of every epoch; those of validation data begin with ``"val_"``.
+    programs : int
+        How many compiled programs trained them.
+    monitor : str
+        The measure that says which run is best.
+    """
+
+    def __init__(self, runs: Sequence[Run], programs: int, monitor: str) -> None:
+        self.runs: list[Run] = []
+        self.curves: dict[str, Array] = {}
+        self.seconds = np.empty(0)
+        self.programs = programs
+        self.monitor = monitor
+        self._all = list(runs)
+        self._finished: dict[int, tuple[dict[str, Array], float]] = {}
+
+    def finish(self, numbers: Sequence[int], curves: dict[str, Array], seconds: float) -> None:
+        """Enter runs that were trained together, and the seconds that they took."""
+        for place, number in enumerate(numbers):
+            own = {name: values[place] for name, values in curves.items()}
+            self._finished[number] = own, seconds / len(numbers)
+        done = sorted(self._finished)
+        self.runs = [self._all[i] for i in done]
+        self.curves = {name: np.stack([self._finished[i][0][name] for i in done]) for name in curves}
+        self.seconds = np.array([self._finished[i][1] for i in done])
+
+    def __len__(self) -> int:
+        return len(self.runs)
+
+    @property
+    def settings(self) -> dict[str, Array]:
+        """The settings of all runs, one column each, with the seeds, and the numbers of the subsamples if there are."""
+        columns: dict[str, list[Any]] = {name: [run.settings[name] for run in self.runs] for name in self.names}
+        columns["seed"] = [run.seed for run in self.runs]
+        if any(run.subsample is not None for run in self.runs):
+            columns["rows"] = [run.subsample for run in self.runs]
+        return {name: column_of(values) for name, values in columns.items()}
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the settings."""
+        return list(self._all[0].settings)
+
+    @property
+    def table(self) -> dict[str, Array]:
+        """One row a run: its settings, the last and the best of every measure, and seconds, shared among a program's.
+
+        A dict from the name of a column to its values, of which ``pandas.DataFrame(sweep.table)`` makes a frame.
+        """
+        columns = self.settings
+        for name, values in self.curves.items():
+            columns[name] = values[:, -1]
+            columns[f"best_{name}"] = best_of(name, values)
+        columns["seconds"] = self.seconds
+        return columns
+
+    @property
+    def ranking(self) -> Array:
+        """The numbers of the runs, the best first; those that ended with no number come last."""
+        last = self.curves[self.monitor][:, -1]
+        return np.argsort(-last if is_greater_better(self.monitor) else last, kind="stable")
+
+    @property
+    def best(self) -> int:
+        """The number of the run that ended best."""
+        return int(self.ranking[0])
+
+    def model(self, run: Any = None) -> Model:
+        """Return the trained model of a run, the best one's without a number.
+
+        Parameters
+        ----------
+        run : int, optional
+            Its row in the table.
+
+        Returns
+        -------
+        Model
+            Ready to predict, to be evaluated, saved, or fitted further.
+        """
+        number = self.best if run is None else run
+        if not isinstance(number, (int, np.integer)) or not -len(self) <= number < len(self):
+            raise OptionError(f"Expected the number of a run, from 0 to {len(self) - 1}. Received: run={run!r}")
+        return self.runs[number].model
+
+    @property
+    def reading(self) -> str:
+        """What the sweep tells, in words."""
+        last = self.curves[self.monitor][:, -1]
+        return read(self.settings, last, self.monitor, self.best, is_greater_better(self.monitor), self.programs_text)
+
+    @property
+    def programs_text(self) -> str:
+        """How many programs there were, in words."""
+        return f"{self.programs} compiled program{'s' * (self.programs != 1)}"
+
+    def plot(self, across: str | None = None, measures: Sequence[str] = ()) -> Figure:
+        """Draw how the runs ended over one of the settings, and below it the mean curves of its values.
+
+        Parameters
+        ----------
+        across : str, optional
+            The setting along the axis; without it the first one that has several values.
+        measures : sequence of str
+            What is drawn; without it the measure that says which run is best, and its counterpart on the training
+            data where it is of the validation data.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            The picture; `reading` tells it in words.
+
+        Raises
+        ------
+        NoSuchNameError
+            For a setting or a measure that there is not; the nearest is named.
+        """
+        from pellucid.show.sweeps import runs_over
+
+        settings = self.settings
+        several = [name for name, column in settings.items() if len(distinct(column)) > 1]
+        chosen = (several or list(settings))[0] if across is None else across
+        shown = list(measures) or [self.monitor, *[self.monitor[4:]] * self.monitor.startswith("val_")]
+        for kind, name, known in (("setting", chosen, settings), *(("measure", m, self.curves) for m in shown)):
+            if name not in known:
+                raise NoSuchNameError(
+                    f"sweep: there is no {kind} {name!r}.{near_miss(name, known)} There are: {', '.join(known)}"
+                )
+        column = settings[chosen]
+        if column.dtype.kind == "O":
+            column = np.array([str(value) for value in column])
+        ends = {name: self.curves[name][:, -1] for name in shown}
+        common = shown[0].removeprefix("val_")
+        return runs_over(chosen, column, ends, self.curves[shown[0]], common, f"{len(self)} runs over {chosen}")
+
+    def __str__(self) -> str:
+        if not self.runs:
+            return "a sweep of which no run was finished"
+        columns = self.table
+        order = self.ranking[:SHOWN]
+        header = ["run", *columns]
+        rows = [[str(i), *(cell(column[i]) for column in columns.values())] for i in order]
+        widths = [max(len(row[k]) for row in (header, *rows)) for k in range(len(header))]
+        lines = ["  ".join(f"{c:>{w}}" for c, w in zip(row, widths, strict=True)) for row in (header, *rows)]
+        if len(order) < len(self):
+            lines.append(f"and {len(self) - len(order)} more, in sweep.table")
+        return "\n".join([*lines, self.reading])
+
+    def __repr__(self) -> str:
+        return f"<Sweep of {len(self)} runs over {', '.join(self.names) or 'seeds'}>"
+
+
+def cell(value: Any) -> str:
+    """Write a value of the table."""
+    return f"{value:.4g}" if isinstance(value, (float, np.floating)) else str(value)
+
+
+def column_of(values: Sequence[Any]) -> Array:
+    """Return a column as an array, of objects where they are no numbers, words or truths."""
+    if all(isinstance(v, (bool, int, float, str)) for v in values) and len({type(v) for v in values}) == 1:
+        return np.array(values)
+    if all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values):
+        return np.array(values, float)
+    column = np.empty(len(values), object)
+    column[:] = values
+    return column
+
+
+def is_greater_better(name: str) -> bool:
+    """Tell whether a measure is the better the greater it is; one of which nobody knows is taken for an error."""
+    return bool(better_when_great(name))
+
+
+def best_of(name: str, values: Array) -> Array:
+    """Return the best value of every run over its epochs; NaN where there was none."""
+    numbers = np.where(np.isfinite(values), values, -np.inf if is_greater_better(name) else np.inf)
+    found = numbers.max(axis=1) if is_greater_better(name) else numbers.min(axis=1)
+    return np.where(np.isfinite(found), found, np.nan)

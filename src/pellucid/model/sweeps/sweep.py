@@ -1,0 +1,166 @@
+"""`pel.sweep`: many runs of like models, trained as few programs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.errors import NoSuchNameError, OptionError, near_miss
+from pellucid.graph.types import shape_text
+from pellucid.model import checks
+from pellucid.model.errors import ModelError
+from pellucid.model.progress import display
+from pellucid.model.samples import Samples, samples_of
+from pellucid.model.sweeps.groups import Group, grouped
+from pellucid.model.sweeps.result import Sweep
+from pellucid.model.sweeps.runs import Run, make_runs
+from pellucid.model.sweeps.training import Team
+from pellucid.model.training import BATCH
+from pellucid.run.interrupts import Interrupted
+
+Array = np.ndarray[Any, Any]
+
+
+def sweep(
+    build: Callable[..., Any],
+    x: Any,
+    y: Any,
+    *,
+    batch_size: int | None = None,
+    epochs: int = 1,
+    validation_data: tuple[Any, Any] | None = None,
+    shuffle: bool = True,
+    seed: Any = 0,
+    rows: Any = None,
+    monitor: str | None = None,
+    verbose: Any = "auto",
+    **settings: Any,
+) -> Sweep:
+    """Train a model for every combination of settings, seeds and subsamples, as few compiled programs.
+
+    Each run comes to what the same model comes to when it is fitted alone, up to rounding:
+    ``nn.set_random_seed(seed); model = build(...); model.fit(x[rows], y[rows], seed=seed, ...)``. What differs from
+    run to run is found by comparing their graphs. Numbers, such as a learning rate or a strength, and first values are
+    a further axis of one program. So are widths: narrow layers are padded, and masks see to it that what is padded
+    neither acts nor learns. What changes the graph itself, such as another activation, makes another program.
+
+    Parameters
+    ----------
+    build : function
+        From settings to a compiled model. It is given ``seed`` as well if it has a parameter of that name.
+    x : array, shape (samples, ...)
+        As for `Sequential.fit`.
+    y : array, shape (samples, ...)
+        What is wanted.
+    batch_size, epochs, validation_data, shuffle
+        As for `Sequential.fit`.
+    seed : int or several
+        Of the first weights and of the orders.
+    rows : sequence of arrays of int, optional
+        Subsamples: the numbers of the samples that a run learns from; every combination runs on each.
+    monitor : str, optional
+        The measure that the best run has least of, if it is a loss or an error, or else most of, at its end;
+        ``"val_loss"`` where there are validation data, and else ``"loss"``.
+    verbose : {"auto", 0, 1}
+        Whether a bar is shown; ``"auto"`` shows one on a terminal or in a notebook.
+    **settings
+        What ``build`` is given: a value, or several in a list, tuple, range or array.
+
+    Returns
+    -------
+    Sweep
+        Its ``table``, ``curves``, ``best`` run and ``model``, a picture by ``plot()``, and a reading in words.
+
+    Raises
+    ------
+    OptionError, UseError
+        If ``build`` does not take a setting, or there are no values.
+    ModelError, ShapeError
+        If ``build`` returns no compiled model, or the data do not fit it; nothing was trained then.
+    Interrupted
+        On Ctrl-C; its ``history`` is the sweep of the runs that were finished.
+
+    Examples
+    --------
+    >>> from pellucid import nn
+    >>> def build(hidden, rate):
+    ...     layers = [nn.Input((2,)), nn.Dense(hidden, activation="tanh"), nn.Dense(2, activation="softmax")]
+    ...     model = pel.Sequential(layers)
+    ...     model.compile(nn.optimizers.SGD(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    ...     return model
+    >>> x, y = pel.data.moons(100)
+    >>> found = pel.sweep(build, x, y, hidden=[1, 3, 8], rate=[0.1, 0.5], seed=range(5), epochs=30)
+    >>> len(found), found.programs
+    (30, 1)
+    >>> list(found.table)
+    ['hidden', 'rate', 'seed', 'loss', 'best_loss', 'accuracy', 'best_accuracy', 'seconds']
+    >>> found.model().predict(x[:2]).shape
+    (2, 2)
+    """
+    size = checks.positive("batch_size", BATCH if batch_size is None else batch_size)
+    count = checks.positive("epochs", epochs)
+    drawn = None if rows is None else checked_rows(rows, x)
+    runs = make_runs(build, settings, seed, drawn, x, y)
+    groups = grouped(runs, float(np.mean([len(run) for run in runs])) * count)
+    found = Sweep(runs, len(groups), monitor_of(monitor, groups, validation_data is not None))
+    kinds = {id(run.samples): run for run in runs}
+    held_out = {kind: validation_of(run, validation_data) for kind, run in kinds.items()}
+    with display(verbose, len(groups), count) as screen:
+        try:
+            for number, group in enumerate(groups):
+                team = Team(group, held_out[id(group.runs[0].samples)], size, count, bool(shuffle))
+                curves, seconds = team.train(partial(screen.step, number, latest={}))
+                team.put_back()
+                found.finish(group.numbers, curves, seconds)
+        except KeyboardInterrupt as stop:
+            raise Interrupted(found, getattr(stop, "steps", 0)) from None
+    return found
+
+
+def validation_of(run: Run, data: Any) -> Samples | None:
+    """Return what a run is measured on besides."""
+    if data is None:
+        return None
+    if not isinstance(data, (list, tuple)) or len(data) != 2:
+        raise ModelError(f"Expected validation_data to be a pair (x, y). Received: {type(data).__name__}")
+    return samples_of(run.model, data[0], data[1], prefix="validation ")
+
+
+def monitor_of(name: str | None, groups: Sequence[Group], validated: bool) -> str:
+    """Return what runs are judged by, or say that it is not measured."""
+    training = [set(group.members[0].objective.training) for group in groups]
+    known = sorted(set.intersection(*training))
+    known += [f"val_{each}" for each in known] * validated
+    chosen = name or ("val_loss" if validated else "loss")
+    if chosen not in known:
+        raise NoSuchNameError(
+            f"sweep: nothing is measured that is named {chosen!r}.{near_miss(chosen, known)} "
+            f"Measured: {', '.join(known)}"
+        )
+    return chosen
+
+
+def checked_rows(rows: Any, x: Any) -> list[Array]:
+    """Return the subsamples as arrays of row numbers, or say what they must be."""
+    first = next(iter(x.values())) if isinstance(x, Mapping) else x[0] if isinstance(x, list) else x
+    count = len(checks.as_data(first if isinstance(first, np.ndarray) else x, "x"))
+    found = [np.asarray(each) for each in rows]
+    for number, each in enumerate(found):
+        if each.ndim != 1 or not len(each) or each.dtype.kind not in "iu":
+            raise OptionError(
+                f"sweep: expected rows to be subsamples, each a list of row numbers. Received: {each.dtype} values of "
+                f"shape {shape_text(each.shape)} in rows[{number}]; np.flatnonzero makes numbers of conditions"
+            )
+        if each.min() < 0 or each.max() >= count:
+            raise OptionError(
+                f"sweep: expected rows from 0 to {count - 1}, for x has {count} samples. Received: rows[{number}] from "
+                f"{each.min()} to {each.max()}"
+            )
+    if not found:
+        raise OptionError(
+            "sweep: expected at least one subsample. Received: rows=[]; leave rows out to use all samples"
+        )
+    return found

@@ -1,0 +1,191 @@
+"""A group of runs trained as one program: the steps of one model, over leaves that hold the values of all."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.alike import own_part
+from pellucid.graph.expr import Expr, Input, Shared
+from pellucid.model.measures import Measure
+from pellucid.model.run import order_of
+from pellucid.model.samples import Samples
+from pellucid.model.sweeps.groups import Group
+from pellucid.model.walk import Flow, Walk
+from pellucid.run.batched import batched
+from pellucid.run.function import Function
+
+Array = np.ndarray[Any, Any]
+Outputs = dict[str, Array]
+Curves = dict[str, Array]
+
+INDEX_BYTES = 2**25
+"""How much the numbers of the samples may take that are handed to a program at once."""
+
+
+class Team:
+    """The runs of a group with their values, and the programs that train and measure them.
+
+    Parameters
+    ----------
+    group : Group
+        The runs.
+    validation : Samples or None
+        What is only measured.
+    batch_size, epochs, shuffle
+        How they are trained.
+    """
+
+    def __init__(self, group: Group, validation: Samples | None, batch_size: int, epochs: int, shuffle: bool) -> None:
+        self.group, self.epochs, self.shuffle = group, epochs, shuffle
+        self.samples, self.validation = group.runs[0].samples, validation
+        self.many = {
+            leaf: Shared(group.merging.values(leaf), leaf.name, trainable=False)
+            for leaf in (*group.merging.leaves, *group.merging.sizes)
+            if isinstance(leaf, Shared)
+        }
+        rows = [run.rows for run in group.runs if run.rows is not None]
+        self.rows = np.stack(rows) if rows else None
+        self.count = len(group.runs[0])
+        self.batch_size = min(batch_size, self.count)
+        self.whole, self.rest = divmod(self.count, self.batch_size)
+        self.measured_size = 0 if validation is None else min(batch_size, len(validation))
+
+    def places(self, f: Function) -> dict[Expr, Any]:
+        """Return which leaves of a function have a value for each member."""
+        known: set[Expr] = {*f.program.updates, *f.program.read}
+        return {leaf: many for leaf, many in self.many.items() if leaf in known}
+
+    def train(self, told: Callable[[int], None]) -> tuple[Curves, float]:
+        """Run all epochs; the curves have shape (members, epochs), and with them come the seconds it took."""
+        start = time.perf_counter()
+        run = self.all_at_once() if self.count == self.batch_size else self.in_batches()
+        measure = None if self.validation is None else self.measurer(self.validation)
+        together = 1 if measure is not None else self.together
+        sizes = np.array([self.batch_size] * self.whole + [self.rest] * bool(self.rest))
+        parts: list[Curves] = []
+        for first in range(0, self.epochs, together):
+            count = min(together, self.epochs - first)
+            outputs = run(first, count, lambda steps, first=first: told(first + steps // self.whole))
+            parts.append(self.figures(outputs, sizes, count, training=True))
+            if measure is not None:
+                parts[-1] |= {f"val_{name}": values for name, values in measure().items()}
+        curves = {name: np.concatenate([part[name] for part in parts], axis=1) for name in parts[0]}
+        return curves, time.perf_counter() - start
+
+    @property
+    def together(self) -> int:
+        """How many epochs may run at once: all, if no order has to be handed in."""
+        if self.count == self.batch_size:
+            return self.epochs
+        return 1 if self.rest else max(1, INDEX_BYTES // (len(self.group.runs) * self.count * 4))
+
+    def all_at_once(self) -> Callable[..., Outputs]:
+        """Return what runs epochs of one step on all samples; the order makes no difference then."""
+        arrays = self.samples.arrays
+        flow = Flow(
+            self.group.training,
+            self.group.updates,
+            {e: a.dtype for e, a in zip(self.group.given, arrays, strict=True)},
+        )
+        places = self.places(flow.function)
+        if self.rows is not None:
+            places |= {i: Input(i.name, ("members", *i.shape), i.dtype) for i in flow.function.program.inputs}
+            arrays = [a[self.rows] for a in arrays]
+        f = batched(flow.function, places)
+
+        def run(first: int, epochs: int, told: Callable[[int], None]) -> Outputs:
+            found: Outputs = f.repeat(epochs, *arrays, progress=lambda done, *_: told(done))
+            return found
+
+        return run
+
+    def in_batches(self) -> Callable[..., Outputs]:
+        """Return what runs epochs in which every member takes its samples in an order of its own."""
+        arrays = self.samples.arrays
+        walk = Walk(self.group.training, self.group.updates, dict(zip(self.group.given, arrays, strict=True)))
+        (index,) = walk.function.program.inputs
+        indices = Input("indices", ("members", *index.shape), index.dtype)
+        f = batched(walk.function, {**self.places(walk.function), index: indices})
+        for shared, array in zip(walk.data, arrays, strict=True):
+            shared.storage = array
+
+        def run(first: int, epochs: int, told: Callable[[int], None]) -> Outputs:
+            orders = self.orders(first, epochs)
+            batches = orders[:, :, : self.whole * self.batch_size]
+            batches = batches.reshape(epochs, len(self.group.runs), self.whole, self.batch_size).swapaxes(1, 2)
+            outputs: Outputs = f.over(batches.reshape(-1, *batches.shape[2:]), progress=lambda done, *_: told(done))
+            if self.rest:
+                last = f(orders[0, :, -self.rest :])
+                outputs = {name: np.concatenate([values, last[name][None]]) for name, values in outputs.items()}
+            return outputs
+
+        return run
+
+    def orders(self, first: int, epochs: int) -> Array:
+        """Return which samples the members take in some epochs: shape (epochs, members, samples)."""
+        found = np.empty((epochs, len(self.group.runs), self.count), np.int32)
+        for epoch in range(epochs):
+            made: dict[int, Array] = {}
+            for number, run in enumerate(self.group.runs):
+                if run.seed not in made:
+                    made[run.seed] = order_of(run.seed, first + epoch, self.count, self.shuffle)
+                found[epoch, number] = made[run.seed] if run.rows is None else run.rows[made[run.seed]]
+        return found
+
+    def measurer(self, samples: Samples) -> Callable[[], Curves]:
+        """Return what measures all members, as they are after training, on samples."""
+        walk = Walk(self.group.evaluation, {}, dict(zip(self.group.given, samples.arrays, strict=True)))
+        f = batched(walk.function, self.places(walk.function))
+        for shared, array in zip(walk.data, samples.arrays, strict=True):
+            shared.storage = array
+        whole, rest = divmod(len(samples), self.measured_size)
+        numbers = np.arange(len(samples), dtype=np.int32)
+        sizes = np.array([self.measured_size] * whole + [rest] * bool(rest))
+
+        def measure() -> Curves:
+            outputs: Outputs = f.over(numbers[: whole * self.measured_size].reshape(whole, self.measured_size))
+            if rest:
+                last = f(numbers[-rest:])
+                outputs = {name: np.concatenate([values, last[name][None]]) for name, values in outputs.items()}
+            return self.figures(outputs, sizes, 1, training=False)
+
+        return measure
+
+    def figures(self, outputs: Outputs, sizes: Array, epochs: int, training: bool) -> Curves:
+        """Return the figures of whole epochs, of shape (members, epochs), as `Tally` comes to them for one model."""
+        totals: Outputs = {}
+        measures: dict[str, Measure] = self.group.members[0].objective.measured(training)
+        for measure in measures.values():
+            for key in measure.outputs:
+                values = outputs[key].astype(np.float64)
+                values = values.reshape(epochs, len(sizes), *values.shape[1:])
+                if measure.result is None:
+                    values = values * sizes[:, None]
+                totals[key] = np.add.accumulate(values, axis=1)[:, -1]
+        return {
+            name: (totals[name] / sizes.sum()).T if measure.result is None else self.results(name, totals, training)
+            for name, measure in measures.items()
+        }
+
+    def results(self, name: str, totals: Outputs, training: bool) -> Array:
+        """Return a figure that is made of sums, of every member and epoch."""
+        rows = []
+        for number, member in enumerate(self.group.members):
+            measure = member.objective.measured(training)[name]
+            epochs = range(len(next(iter(totals.values()))))
+            rows.append([measure.of({k: totals[k][e, number] for k in measure.outputs}, 1.0) for e in epochs])
+        return np.array(rows)
+
+    def put_back(self) -> None:
+        """Give the models of the runs what they have learned, and their optimizers what they remember."""
+        for leaf, members in self.group.merging.leaves.items():
+            if not isinstance(leaf, Shared):
+                continue
+            values = self.many[leaf].get_value()
+            for value, own in zip(values, members, strict=True):
+                if isinstance(own, Shared):
+                    own.storage = own_part(value, own)
