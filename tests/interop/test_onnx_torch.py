@@ -8,14 +8,80 @@ import pytest
 import pellucid as pel
 
 pytestmark = pytest.mark.peer
+torch = pytest.importorskip("torch")
+nn, F = torch.nn, torch.nn.functional
+
+
+class Block(nn.Module):
+    def __init__(self, inner, outer, stride):
+        super().__init__()
+        self.one = nn.Sequential(nn.Conv2d(inner, outer, 3, stride, 1, bias=False), nn.BatchNorm2d(outer))
+        self.two = nn.Sequential(nn.Conv2d(outer, outer, 3, 1, 1, bias=False), nn.BatchNorm2d(outer))
+        self.short = nn.Conv2d(inner, outer, 1, stride, bias=False)
+
+    def forward(self, x):
+        return F.relu(self.two(F.relu(self.one(x))) + self.short(x))
+
+
+class Residual(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 8, 7, 2, 3), nn.MaxPool2d(3, 2, 1), Block(8, 8, 1), Block(8, 16, 2))
+        self.head = nn.Linear(16, 5)
+
+    def forward(self, x):
+        h = F.adaptive_avg_pool2d(self.body(x), 1)
+        return self.head(h.view(h.size(0), -1))
+
+
+class Recurrent(nn.Module):
+    def __init__(self, layer, ways=1):
+        super().__init__()
+        self.layer, self.head = layer, nn.Linear(6 * ways, 2)
+
+    def forward(self, x):
+        return self.head(self.layer(x)[0][:, -1])
+
+
+class Words(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embedding = nn.Embedding(20, 8)
+        self.encoder = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+
+    def forward(self, x):
+        return self.encoder(self.embedding(x)).mean(1)
+
+
+class Up(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.down, self.deep = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 16, 3, padding=1)
+        self.up, self.out = nn.ConvTranspose2d(16, 8, 2, 2), nn.Conv2d(16, 1, 1)
+
+    def forward(self, x):
+        a = F.gelu(self.down(x))
+        b = self.up(F.silu(self.deep(F.max_pool2d(a, 2))))
+        b = F.interpolate(b, size=a.shape[2:], mode="bilinear", align_corners=False)
+        return torch.sigmoid(self.out(torch.cat([a, b], 1)))
+
+
+def networks():
+    """Return each with the shape that it is given, and whether that is of words."""
+    torch.manual_seed(0)
+    return {
+        "residual": (Residual(), (2, 3, 32, 32), False),
+        "lstm": (Recurrent(nn.LSTM(4, 6, batch_first=True)), (2, 5, 4), False),
+        "gru": (Recurrent(nn.GRU(4, 6, batch_first=True, bidirectional=True), 2), (2, 5, 4), False),
+        "rnn": (Recurrent(nn.RNN(4, 6, batch_first=True)), (2, 5, 4), False),
+        "words": (Words(), (2, 7), True),
+        "up": (Up(), (2, 3, 16, 16), False),
+    }
 
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", ["residual", "lstm", "gru", "rnn", "words", "up"])
 def test_what_torch_exports_is_read(name):
-    torch = pytest.importorskip("torch")
-    from torch_networks import networks
-
     network, shape, words = networks()[name]
     network.eval()
 

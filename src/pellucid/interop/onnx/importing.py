@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import InputError, UseError, near_miss
+from pellucid.graph.errors import InputError, PellucidError, UseError, near_miss
 from pellucid.graph.expr import Expr, Input, Shared, as_expr, constant
 from pellucid.graph.types import Dim
 from pellucid.graph.values import fit
@@ -134,15 +135,15 @@ def from_onnx(
     model, name = loaded(file)
     check(model, name)
     graph = model.graph
-    reader = Reader(name, opset_of(model, name))
-    reader.functions = {(f.domain, f.name): f for f in model.functions}
-    reader.read_initializers(graph, trainable)
-    inputs = declared(graph, reader, dict(values or {}), dict(sizes or {}))
-    reader.given.update(inputs)
-    with reading():
+    reader = Reader(name, opset_of(model))
+    with reading(name):
+        reader.functions = {(f.domain, f.name): f for f in model.functions}
+        reader.read_initializers(graph, trainable)
+        inputs = declared(graph, reader, dict(values or {}), dict(sizes or {}))
+        reader.given.update(inputs)
         reader.read(graph.node)
-    outputs = {o.name: reader.value(o.name, _Output("output")) for o in graph.output}
-    return finished(model, name, inputs, outputs, reader.values)
+        outputs = {o.name: reader.value(o.name, _Output("output")) for o in graph.output}
+        return finished(model, name, inputs, outputs, reader.values)
 
 
 def finished(
@@ -155,7 +156,7 @@ def finished(
     tidy = dict(zip(named, settled(list(named.values())), strict=True))
     metadata = {
         "producer": f"{model.producer_name} {model.producer_version}".strip(),
-        "opset": str(opset_of(model, name)),
+        "opset": str(opset_of(model)),
         "description": model.doc_string,
         **{entry.key: entry.value for entry in model.metadata_props},
     }
@@ -164,9 +165,19 @@ def finished(
     return made
 
 
-def reading() -> Any:
-    """Return a context in which NumPy says nothing of infinities: they are the file's own."""
-    return np.errstate(all="ignore")
+@contextmanager
+def reading(name: str) -> Iterator[None]:
+    """Have NumPy say nothing of infinities, which are the file's own, and Python's errors be about the file.
+
+    A name in a damaged file may be no text, and a number anything.
+    """
+    try:
+        with np.errstate(all="ignore"):
+            yield
+    except PellucidError:
+        raise
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, MemoryError) as error:
+        raise OnnxError(f"{name} cannot be read; is it damaged? {type(error).__name__}: {error}") from error
 
 
 def loaded(file: Any) -> tuple[Any, str]:
@@ -207,14 +218,13 @@ def check(model: Any, name: str) -> None:
         onnx.checker.check_model(model)
     except onnx.checker.ValidationError as error:
         raise OnnxError(f"{name} does not pass ONNX's checker: {str(error).strip()}") from error
+    except (ValueError, RuntimeError) as error:  # such as for a complaint about a name that is no text
+        raise OnnxError(f"{name} does not pass ONNX's checker, and is damaged: {error}") from error
 
 
-def opset_of(model: Any, name: str) -> int:
-    """Return the version of ONNX's own operators that a model is written in."""
-    found = [o.version for o in model.opset_import if o.domain in ("", "ai.onnx")]
-    if not found:
-        return 1
-    return int(found[0])
+def opset_of(model: Any) -> int:
+    """Return the version of ONNX's own operators that a model is written in; it may use none of them."""
+    return next((int(o.version) for o in model.opset_import if o.domain in ("", "ai.onnx")), 1)
 
 
 def declared(graph: Any, reader: Reader, values: dict[str, Any], sizes: dict[str, int]) -> list[Input]:

@@ -208,7 +208,7 @@ class Reader:
             raise
         except PellucidError as error:
             raise node.error(str(error)) from error
-        except (ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError) as error:
+        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, MemoryError) as error:
             raise node.error(f"it cannot be read; is the file damaged? {type(error).__name__}: {error}") from error
         return results
 

@@ -38,13 +38,17 @@ def leaf_of(tensor: Any, file: str, trainable: bool) -> Expr:
     A file of pellucid's own says by itself what it is.
     """
     array = array_of(tensor, file)
-    tags = {entry.key: entry.value == "true" for entry in tensor.metadata_props if entry.key.startswith("pellucid.")}
-    if not tags and (not trainable or not is_float(array.dtype) or array.ndim == 0):
+    told = {entry.key.removeprefix("pellucid."): entry.value == "true" for entry in tensor.metadata_props}
+    tags = {key: told[key] for key in TAGS if key in told}
+    if not trainable or (not tags and (not is_float(array.dtype) or array.ndim == 0)):
         return constant(array)
-    named = {key.removeprefix("pellucid."): value for key, value in tags.items()}
     if not is_float(array.dtype):
-        named["trainable"] = False
-    return Shared(array, tensor.name, **named)
+        tags["trainable"] = False
+    return Shared(array, tensor.name, **tags)
+
+
+TAGS = ("trainable", "regularizable")
+"""What a file of pellucid's own says of each parameter."""
 
 
 def load_external(graph: Any, folder: Path | None, file: str) -> None:

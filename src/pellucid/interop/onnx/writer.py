@@ -15,6 +15,7 @@ from pellucid.graph.record import OUTPUT
 from pellucid.graph.types import Dim, Shape, Unknown
 from pellucid.interop.onnx.dtypes import element_type
 from pellucid.interop.onnx.errors import OnnxError
+from pellucid.interop.onnx.tensors import TAGS
 
 Write = Callable[..., Any]
 
@@ -291,7 +292,7 @@ def tensor(array: np.ndarray[Any, Any], name: str, shared: Shared | None = None)
 
     made = numpy_helper.from_array(np.ascontiguousarray(array) if array.ndim else array, name)
     if shared is not None:
-        for key in ("trainable", "regularizable"):
+        for key in TAGS:
             entry = made.metadata_props.add()
             entry.key, entry.value = f"pellucid.{key}", str(getattr(shared, key)).lower()
     return made

@@ -25,6 +25,8 @@ def split(n: Node, x: Expr, sizes: Expr | None = None) -> Any:
     told = n.get("split") if "split" in n.attributes else None if sizes is None else n.known(1)
     if told is None:
         count = int(n.get("num_outputs", len(n.outputs)))
+        if not 1 <= count <= len(n.outputs):
+            raise n.error(f"it is split into {count} parts, and has {len(n.outputs)} outputs")
         if not isinstance(size, int):
             raise n.error(f"it is split into {count} equal parts along an axis of size {size}, which is not known")
         length = -(-size // count)

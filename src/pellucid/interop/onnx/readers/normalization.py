@@ -104,12 +104,13 @@ def lrn(n: Node, x: Expr) -> Any:
     size = int(n.needs("size"))
     alpha, beta, bias = (float(np.float32(n.get(k, d))) for k, d in (("alpha", 1e-4), ("beta", 0.75), ("bias", 1.0)))
     squares = x * x
-    before, after = (size - 1) // 2, size - 1 - (size - 1) // 2
-    widths = [(0, 0), (before, after), *[(0, 0)] * (x.ndim - 2)]
-    padded, channels = P.pad(squares, widths), x.shape[1]
+    channels = x.shape[1]
     if not isinstance(channels, int):
         raise n.error(f"the number of channels is not known: {x.type}")
-    parts = [padded[:, i : i + channels] for i in range(size)]
+    # Beyond as many neighbours as there are channels, all are none.
+    before, after = (min(reach, channels) for reach in ((size - 1) // 2, size - 1 - (size - 1) // 2))
+    padded = P.pad(squares, [(0, 0), (before, after), *[(0, 0)] * (x.ndim - 2)])
+    parts = [padded[:, i : i + channels] for i in range(before + after + 1)]
     total = sum(parts[1:], parts[0])
     return x / (like(x, bias) + like(x, alpha / size) * total) ** like(x, beta)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from pellucid.graph.expr import Expr, constant
 from pellucid.graph.opening import symbolic as P
-from pellucid.interop.onnx.reader import Node, reads
+from pellucid.interop.onnx.reader import LARGEST_FOLDED, Node, reads
 
 Array = np.ndarray[Any, Any]
 
@@ -136,6 +136,8 @@ def resize(n: Node, x: Expr, *others: Any) -> Any:
             continue
         if not isinstance(old, int) or not isinstance(new, int):
             raise n.error(f"the size of axis {axis}, which is resized, is not known: {x.type}")
+        if not 0 <= new * old <= LARGEST_FOLDED:
+            raise n.error(f"axis {axis} is resized from {old} to {new}, which is too large")
         at = places(way, old, new, scale, begin, end, length)
         x = resized(n, x, axis, at, scale, mode, way)
     return x

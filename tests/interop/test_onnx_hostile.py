@@ -1,0 +1,206 @@
+"""Files from outside are hostile: what is damaged, or reaches out of its folder, is refused with a reason."""
+
+import random
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from tests_of_onnx import FLOAT, INT64, model_of, small
+
+import pellucid as pel
+from pellucid import nn
+
+
+def test_a_file_on_disk_with_its_weights_beside_it(tmp_path):
+    path = tmp_path / "model.onnx"
+    onnx.save(small(), path, save_as_external_data=True, location="weights.bin", size_threshold=0)
+    read = pel.from_onnx(path)
+    wanted = numpy_helper.to_array(small().graph.initializer[0])
+    np.testing.assert_array_equal(read.parameters["W"].get_value(), wanted)
+    (tmp_path / "weights.bin").unlink()
+    with pytest.raises(pel.OnnxError, match=r"model.onnx: the tensor 'W' lies in 'weights.bin', which is not there"):
+        pel.from_onnx(path)
+    with pytest.raises(pel.OnnxError, match=r"'W' lies in another file. Give from_onnx the path of the file"):
+        pel.from_onnx(path.read_bytes())
+
+
+@pytest.mark.parametrize("location", ["../secret.bin", "/etc/passwd", "inside/../../secret.bin", "link.bin", ""])
+def test_nothing_outside_of_the_folder_is_read(tmp_path, location):
+    (tmp_path / "secret.bin").write_bytes(bytes(48))
+    folder = tmp_path / "models"
+    folder.mkdir()
+    (folder / "link.bin").symlink_to(tmp_path / "secret.bin")
+    model = small()
+    tensor = model.graph.initializer[0]
+    tensor.ClearField("raw_data")
+    tensor.data_location = tensor.EXTERNAL
+    entry = tensor.external_data.add()
+    entry.key, entry.value = "location", location
+    (folder / "model.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(pel.OnnxError, match="outside of the model's folder; it is not read"):
+        pel.from_onnx(folder / "model.onnx")
+
+
+def external(folder, **told):
+    """Write a model whose first tensor is said to lie in another file, in a way of one's own."""
+    (folder / "weights.bin").write_bytes(bytes(48))
+    model = small()
+    tensor = model.graph.initializer[0]
+    tensor.ClearField("raw_data")
+    tensor.data_location = tensor.EXTERNAL
+    for key, value in {"location": "weights.bin", **told}.items():
+        entry = tensor.external_data.add()
+        entry.key, entry.value = key, value
+    (folder / "model.onnx").write_bytes(model.SerializeToString())
+    return folder / "model.onnx"
+
+
+def test_places_in_other_files_are_checked(tmp_path):
+    assert pel.from_onnx(external(tmp_path)).parameters["W"].shape == (4, 3)
+    with pytest.raises(
+        pel.OnnxError, match=r"needs 48 bytes; it is said to be 4000 at 0 of 'weights.bin', which has 48"
+    ):
+        pel.from_onnx(external(tmp_path, length="4000"))
+    with pytest.raises(pel.OnnxError, match="no readable place"):
+        pel.from_onnx(external(tmp_path, offset="many"))
+    with pytest.raises(pel.OnnxError, match="needs 48 bytes; it is said to be 58 at -10"):
+        pel.from_onnx(external(tmp_path, offset="-10"))
+
+
+def test_files_that_are_none_are_refused(tmp_path):
+    with pytest.raises(pel.OnnxError, match=r"there is no file '.*nothing.onnx'"):
+        pel.from_onnx(tmp_path / "nothing.onnx")
+    (tmp_path / "picture.onnx").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
+    with pytest.raises(pel.OnnxError, match=r"picture.onnx is no ONNX file"):
+        pel.from_onnx(tmp_path / "picture.onnx")
+    with pytest.raises(pel.OnnxError, match="the model is no ONNX file: it holds no graph"):
+        pel.from_onnx(b"")
+    whole = small().SerializeToString()
+    with pytest.raises(pel.OnnxError, match="the model is no ONNX file, or a damaged one"):
+        pel.from_onnx(whole[: len(whole) // 2])
+    with pytest.raises(pel.UseError, match=r"expected a path, bytes or an onnx.ModelProto. Received: 3"):
+        pel.from_onnx(3)
+
+
+def test_damaged_values_are_refused():
+    model = small()
+    model.graph.initializer[0].raw_data = bytes(12)
+    with pytest.raises(pel.OnnxError, match="W"):
+        pel.from_onnx(model)
+    model = small()
+    model.graph.initializer[0].dims[0] = -4
+    with pytest.raises(pel.OnnxError, match="W"):
+        pel.from_onnx(model)
+
+
+def test_graphs_that_run_in_a_circle_are_refused():
+    nodes = [helper.make_node("Relu", ["b"], ["a"]), helper.make_node("Relu", ["a"], ["b"])]
+    model = model_of(nodes, [("x", FLOAT, ["n"])], [("b", FLOAT, ["n"])])
+    with pytest.raises(pel.OnnxError, match=r"does not pass ONNX's checker: .*topologically sorted"):
+        pel.from_onnx(model)
+
+
+def test_functions_that_call_one_another_in_a_circle_are_refused():
+    opsets = [helper.make_opsetid("", 21), helper.make_opsetid("house", 1)]
+    body = [helper.make_node("Again", ["a"], ["r"], domain="house")]
+    again = helper.make_function("house", "Again", ["a"], ["r"], body, opsets)
+    nodes = [helper.make_node("Again", ["x"], ["y"], domain="house")]
+    model = model_of(nodes, [("x", FLOAT, ["n"])], [("y", FLOAT, ["n"])], functions=[again])
+    with pytest.raises(pel.OnnxError, match=r"more than 30 deep: they run in a circle|checker"):
+        pel.from_onnx(model)
+
+
+def test_unknown_operators_are_named_with_their_domain_and_node():
+    nodes = [helper.make_node("Magic", ["x"], ["y"], name="trick", domain="house")]
+    model = model_of(nodes, [("x", FLOAT, ["n"])], [("y", FLOAT, ["n"])])
+    with pytest.raises(
+        pel.OnnxError, match=r"node 'trick', Magic: the operator Magic of the domain 'house' \(version 21"
+    ):
+        pel.from_onnx(model)
+    nodes = [helper.make_node("NonMaxSuppression", ["x", "x"], ["y"])]
+    model = model_of(nodes, [("x", FLOAT, ["n", 2, 4])], [("y", INT64, ["m", 3])])
+    with pytest.raises(pel.OnnxError, match=r"node number 0 \('y'\), NonMaxSuppression: .* of the domain 'ai.onnx'"):
+        pel.from_onnx(model)
+
+
+def test_what_does_not_fit_names_the_node():
+    nodes = [helper.make_node("MatMul", ["x", "W"], ["y"], name="product")]
+    weights = {"W": np.ones((5, 2), "float32")}.items()
+    model = model_of(nodes, [("x", FLOAT, ["n", 3])], [("y", FLOAT, ["n", 2])], weights)
+    with pytest.raises(pel.OnnxError, match=r"'graph': node 'product', MatMul: .*3.*5"):
+        pel.from_onnx(model)
+    nodes = [helper.make_node("Conv", ["x", "W"], ["y"], strides=[1, 1, 1])]
+    weights = {"W": np.ones((5, 2, 3, 3), "float32")}.items()
+    model = model_of(nodes, [("x", FLOAT, ["n", 2, 8, 8])], [("y", FLOAT, ["n", 5, 6, 6])], weights)
+    with pytest.raises(pel.OnnxError, match=r"Conv: expected 2 numbers in strides. Received: \[1, 1, 1\]"):
+        pel.from_onnx(model)
+
+
+def test_other_types_are_refused():
+    nodes = [helper.make_node("Identity", ["x"], ["y"])]
+    model = model_of(nodes, [("x", TensorProto.STRING, ["n"])], [("y", TensorProto.STRING, ["n"])])
+    with pytest.raises(pel.OnnxError, match="the input 'x' holds elements of type STRING, which pellucid has not"):
+        pel.from_onnx(model)
+    model = model_of(nodes, [("x", FLOAT, None)], [("y", FLOAT, None)])
+    with pytest.raises(pel.OnnxError, match="does not pass ONNX's checker: Field 'shape' of 'type' is required"):
+        pel.from_onnx(model)
+
+
+def test_a_small_file_makes_no_large_array_while_it_is_read():
+    nodes = [helper.make_node("ConstantOfShape", ["shape"], ["y"])]
+    model = model_of(nodes, [], [("y", FLOAT, [None, None])], {"shape": np.array([10**6, 10**6])}.items())
+    assert pel.from_onnx(model).outputs[0].shape == (10**6, 10**6)
+    nodes = [helper.make_node("Range", ["a", "b", "c"], ["y"])]
+    ends = {"a": np.int64(0), "b": np.int64(10**12), "c": np.int64(1)}
+    model = model_of(nodes, [], [("y", INT64, [None])], ends.items())
+    with pytest.raises(pel.OnnxError, match="a range of 1000000000000 numbers is too long"):
+        pel.from_onnx(model)
+
+
+def test_whatever_byte_is_changed_the_error_is_of_its_own_kind():
+    x, c = pel.tensor4("x", shape=("n", 8, 8, 3)), pel.scalar("c")
+    h = nn.MaxPooling2D(2)(nn.BatchNormalization()(nn.Conv2D(4, 3, activation="relu")(x)))
+    loop = pel.while_loop(lambda h: h < 10, lambda h: h + 1, c)
+    sequence = pel.tensor3("s", shape=("n", "t", 4))
+    outputs = [nn.Dense(3)(nn.Flatten()(h)), nn.LSTM(3)(sequence), pel.cond(c > 0, lambda: c * 2, lambda: loop)]
+    files = [pel.to_onnx({"y": y}).SerializeToString() for y in outputs]
+    rng, refused = random.Random(0), 0
+    for _ in range(400):
+        data = bytearray(rng.choice(files))
+        place = rng.randrange(len(data))
+        if rng.random() < 0.7:
+            data[place] = rng.randrange(256)
+        else:
+            del data[place : place + rng.randrange(1, 9)]
+        try:
+            pel.from_onnx(bytes(data))
+        except pel.PellucidError:
+            refused += 1
+    assert refused > 200
+
+
+def test_whatever_number_is_changed_the_error_is_of_its_own_kind():
+    rng, refused = random.Random(0), 0
+    numbers = [-1, 0, 7, 10**6, 2**62, -(2**62)]
+    for _ in range(150):
+        nodes = [
+            helper.make_node("Conv", ["x", "K"], ["c"], pads=[1, 1, 1, 1], strides=[1, 1], dilations=[1, 1], group=1),
+            helper.make_node("LRN", ["c"], ["l"], size=3),
+            helper.make_node("MaxPool", ["l"], ["p"], kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1),
+            helper.make_node("Transpose", ["p"], ["t"], perm=[0, 2, 3, 1]),
+            helper.make_node("Split", ["t"], ["a", "b"], axis=3, num_outputs=2),
+            helper.make_node("Concat", ["a", "b"], ["y"], axis=-1),
+        ]
+        attribute = rng.choice([a for node in nodes for a in node.attribute])
+        if attribute.ints:
+            attribute.ints[rng.randrange(len(attribute.ints))] = rng.choice(numbers)
+        else:
+            attribute.i = rng.choice(numbers)
+        weights = {"K": np.ones((4, 3, 3, 3), "float32")}.items()
+        shape = ["n", 3, 3, 4]
+        try:
+            pel.from_onnx(model_of(nodes, [("x", FLOAT, ["n", 3, 6, 6])], [("y", FLOAT, shape)], weights))
+        except pel.PellucidError:
+            refused += 1
+    assert refused > 40
