@@ -172,10 +172,12 @@ def test_values_are_told_by_name_and_shown_in_notebooks():
 
 def test_a_function_is_shown_by_its_formulas():
     x, w = pel.vector("x"), pel.shared(1.0, "w")
-    step = pel.function([x], (w * x).sum(), updates={w: 0.5 * w})
+    h = pel.named("h_shown", pel.tanh(w * x))
+    step = pel.function([x], h.sum(), updates={w: 0.5 * w})
     page = step._repr_html_()
     assert "<code>function of (x: float32 (?,)) in mode &#x27;xla&#x27;</code>" in page
-    assert page.count("<mtr>") == 2
+    assert page.count("<mtr>") == 4
+    assert page.count(">where&#x000A0;<") == 1
     assert page.count("&#x02190;") == 1
     assert "<math" not in pel.function([x], sum(x**i for i in range(300)))._repr_html_()
     assert "<math" not in pel.function([])._repr_html_()

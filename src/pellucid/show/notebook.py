@@ -6,7 +6,7 @@ from html import escape
 from typing import Any
 
 from pellucid.graph.expr import Expr
-from pellucid.graph.text import text
+from pellucid.graph.text import own_name, text
 from pellucid.graph.walk import topological
 from pellucid.show.letters import name_tex
 from pellucid.show.mathml import mathml
@@ -68,9 +68,13 @@ def function_html(function: Any) -> str:
     """
     head, *told = str(function).splitlines()
     program = function.program
-    if len(topological([*program.outputs, *program.updates.values()])) > LARGEST_FORMULA:
+    made = [*program.outputs, *program.updates.values()]
+    order = topological(made)
+    if len(order) > LARGEST_FORMULA:
         return f"<pre>{escape(str(function))}</pre>"
     lines = [rf"\text{{returns }} & {latex(e)}" for e in program.outputs]
     lines += [rf"{name_tex(text(s))} &\leftarrow {latex(e)}" for s, e in program.updates.items()]
+    named = [e for e in reversed(order) if own_name(e) is not None and not any(e is m for m in made)]
+    lines += [r"\text{where } & "] * bool(named) + [f"{name_tex(own_name(e) or '')} &= {latex(e)}" for e in named]
     formulas = "\\begin{split}\n" + " \\\\\n".join(lines) + "\n\\end{split}"
     return f"<div><code>{escape(head)}</code>{mathml(formulas) if told else ''}</div>"
