@@ -235,7 +235,8 @@ def test_special_functions_are_scipy_s(run: Any) -> None:
     table.expected = [np.asarray(e, "float64") for e in table.expected]
     found = run(table.outputs, table.values)
     for label, a, b in zip(table.labels, found, table.expected, strict=True):
-        np.testing.assert_allclose(a, b, rtol=2e-11, atol=1e-300, err_msg=label)
+        cancelled = 4e-15 if label.startswith("gammaln") else 1e-300  # it is 0 at 1 and 2
+        np.testing.assert_allclose(a, b, rtol=2e-11, atol=cancelled, err_msg=label)
 
 
 def test_array_api_names_are_other_names_for_the_same_functions() -> None:

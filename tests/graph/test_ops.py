@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -139,7 +140,11 @@ def test_docstring(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_numpy_and_xla_agree_on_values_and_gradients(name: str, by_numpy: Any, by_xla: Any) -> None:
+@pytest.mark.parametrize(
+    "options", [pytest.param(None, id="quick"), pytest.param({}, marks=pytest.mark.slow, id="polished")]
+)
+def test_numpy_and_xla_agree_on_values_and_gradients(name: str, options: Any, by_numpy: Any, by_xla: Any) -> None:
+    compiled = by_xla if options is None else functools.partial(by_xla, options=options)
     outputs: list[Expr] = []
     values: dict[Expr, np.ndarray] = {}
     for case in cases(name):
@@ -147,7 +152,7 @@ def test_numpy_and_xla_agree_on_values_and_gradients(name: str, by_numpy: Any, b
             results, given = case.build(dtype)
             outputs += [*results, *gradients(results, given)]
             values |= given
-    for output, a, b in zip(outputs, by_numpy(outputs, values), by_xla(outputs, values), strict=True):
+    for output, a, b in zip(outputs, by_numpy(outputs, values), compiled(outputs, values), strict=True):
         assert a.dtype == b.dtype == output.dtype
         assert a.shape == b.shape == output.shape
         exact = not is_float(output.dtype)

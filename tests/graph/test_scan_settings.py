@@ -222,6 +222,11 @@ def test_gradients_asked_for_one_by_one_are_one_loop() -> None:
             "checkpoints need to know the number of steps, which is t. Declare the length of the sequences, or write "
             "checkpoint=1, which keeps all states",
         ),
+        (
+            lambda x, h: pel.scan(lambda x, h: h + x, pel.vector("u"), 0.0, checkpoint=True),
+            ShapeError,
+            "checkpoints need to know the number of steps, which is unknown. Declare the length",
+        ),
     ],
 )
 def test_what_is_refused(write: Any, error: type[Exception], message: str) -> None:

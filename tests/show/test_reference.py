@@ -10,7 +10,7 @@ import pytest
 
 import pellucid as pel
 from pellucid.cli import main
-from pellucid.cli.reference import as_text, page, plain_math
+from pellucid.cli.reference import as_text, plain_math
 from pellucid.graph.op import is_built_in
 from pellucid.graph.operators import FUNCTIONS
 from pellucid.graph.record import OPS
@@ -119,8 +119,18 @@ def test_rules_are_listed_by_phase() -> None:
     assert (first.before, first.after, first.when) == ("log(sigmoid(x))", "-softplus(-x)", "")
 
 
-def test_the_page_of_html_stands_alone_and_its_links_lead_somewhere() -> None:
-    html = page(".html")
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Have the command write the pages, once for all tests that read them."""
+    folder = tmp_path_factory.mktemp("reference")
+    paths = {ending: folder / "new" / f"reference{ending}" for ending in (".html", ".md")}
+    assert [main(["reference", "--out", str(path)]) for path in paths.values()] == [0, 0]
+    return {ending: path.read_text(encoding="utf-8") for ending, path in paths.items()}
+
+
+def test_the_page_of_html_stands_alone_and_its_links_lead_somewhere(pages: dict[str, str]) -> None:
+    html = pages[".html"]
+    assert html.startswith("<!doctype html>")
     assert "default-src 'none'" in html
     assert not re.search(r"<script|src=|https?://(?!www\.w3\.org)", html)
     ids = re.findall(r'id="([^"]+)"', html)
@@ -129,13 +139,13 @@ def test_the_page_of_html_stands_alone_and_its_links_lead_somewhere() -> None:
     assert html.count("<article") == html.count("</article>") > len(FOUND)
 
 
-def test_the_committed_page_is_up_to_date() -> None:
+def test_the_committed_page_is_up_to_date(pages: dict[str, str]) -> None:
     committed = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
-    assert committed == page(".md"), "Write it anew: pellucid reference --out docs/reference.md"
+    assert committed == pages[".md"], "Write it anew: pellucid reference --out docs/reference.md"
 
 
-def test_the_links_of_the_markdown_lead_somewhere() -> None:
-    text = page(".md")
+def test_the_links_of_the_markdown_lead_somewhere(pages: dict[str, str]) -> None:
+    text = pages[".md"]
     assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= set(re.findall(r'<a id="([^"]+)">', text))
 
 
@@ -161,12 +171,7 @@ def test_json_holds_what_the_page_holds(capsys: Output) -> None:
     assert grad["doc"]["parameters"][0]["name"] == "cost"
 
 
-def test_pages_are_written_by_the_ending_of_their_name(
-    tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert main(["reference", "--out", "pages/reference.html"]) == 0
-    assert (tmp_path / "pages" / "reference.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+def test_pages_are_written_by_the_ending_of_their_name(capsys: Output) -> None:
     assert main(["reference", "--out", "reference.pdf"]) == 2
     assert main(["reference", "softmax", "--out", "reference.md"]) == 2
     assert main(["reference", "sofmax"]) == 2

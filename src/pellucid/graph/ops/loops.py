@@ -16,7 +16,7 @@ from pellucid.graph.ops.closing import as_list, beside, body_of, border, made_fr
 from pellucid.graph.ops.recurrence import scan_loop
 from pellucid.graph.ops.stepping import stepping
 from pellucid.graph.record import result
-from pellucid.graph.types import Dim
+from pellucid.graph.types import Dim, Unknown
 from pellucid.graph.walk import topological
 
 _numbers = itertools.count(1)
@@ -244,8 +244,9 @@ def cuts(name: str, truncate: int | None, checkpoint: bool | int | None, steps: 
     if truncate is not None:
         raise OptionError(f"{name}: truncate and checkpoint exclude each other; a truncated gradient is short already")
     if not isinstance(steps, int) and (checkpoint is True or checkpoint > 1):
+        named = "unknown" if isinstance(steps, Unknown) else steps
         raise ShapeError(
-            f"{name}: checkpoints need to know the number of steps, which is {steps}. Declare the length of the "
+            f"{name}: checkpoints need to know the number of steps, which is {named}. Declare the length of the "
             "sequences, or write checkpoint=1, which keeps all states and nothing else"
         )
     if not isinstance(steps, int):
