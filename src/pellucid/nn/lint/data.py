@@ -140,7 +140,7 @@ def first_loss(site: Crossentropy, values: Values) -> Iterator[Finding]:
             "above 0",
             "look for nan in the data; pel.function(inputs, loss, mode='guard') names the expression where it begins",
         )
-    elif found > 1.6 * expected + 0.5:
+    elif found > 2 * expected + 1:
         yield Finding(
             FIRST_LOSS,
             site.log,
