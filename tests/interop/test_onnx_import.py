@@ -47,6 +47,19 @@ def test_it_is_called_on_expressions_and_trained_further():
     np.testing.assert_allclose(found, pel.function([x], p, mode="numpy")(data), rtol=1e-5, atol=1e-5)
 
 
+def test_a_part_of_a_file_becomes_a_model_that_is_fitted():
+    body = pel.from_onnx(small())
+    model = pel.Model(body.inputs, nn.Dense(2, activation="softmax")(body["h"]), name="transferred")
+    model.compile(pel.optimizers.Adam(0.05), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    x = np.random.default_rng(0).normal(size=(96, 3)).astype("float32")
+    model.fit(x, (x[:, 0] > 0).astype("int32"), epochs=15, verbose=0)
+    assert model.history.history["accuracy"][-1] > 0.9
+    read = pel.from_onnx(pel.to_onnx(model))
+    assert set(read.parameters) == {"W", "b", "dense/kernel", "dense/bias"}
+    f = pel.function(read.inputs, read.outputs[0], mode="numpy")
+    np.testing.assert_allclose(f(x), model.predict(x), rtol=1e-5, atol=1e-5)
+
+
 def test_an_image_network_is_turned_at_the_border_alone():
     rng = np.random.default_rng(0)
     nodes = [
