@@ -22,7 +22,7 @@ def folder(tmp_path, monkeypatch):
 def run(start=1.0):
     """Run a new function of the same graph, with state that is donated."""
     x, w = pel.vector("x"), pel.shared(np.full(3, start, "float32"), "w")
-    f = pel.function([x], (w * x).sum(), updates={w: w + pel.tanh(x)})
+    f = pel.function([x], (w * x).sum(), updates={w: w + pel.tanh(x)}, mode="xla")
     first = f(np.ones(3, "float32"))
     old = w.storage
     again = f.repeat(2, np.zeros(3, "float32"))
@@ -166,7 +166,7 @@ import pellucid as pel
 from pellucid.run import cache
 cache.SHORTEST_SECONDS = 0.0
 w = pel.shared(1.0, "w")
-print(pel.function([], w, updates={w: 2 * w}).repeat(3).tolist())
+print(pel.function([], w, updates={w: 2 * w}, mode="xla").repeat(3).tolist())
 """
 
 

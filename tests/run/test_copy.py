@@ -175,7 +175,7 @@ def test_a_function_is_shown_by_its_formulas():
     h = pel.named("h_shown", pel.tanh(w * x))
     step = pel.function([x], h.sum(), updates={w: 0.5 * w})
     page = step._repr_html_()
-    assert "<code>function of (x: float32 (?,)) in mode &#x27;xla&#x27;</code>" in page
+    assert "<code>function of (x: float32 (?,)) in mode &#x27;auto&#x27;</code>" in page
     assert page.count("<mtr>") == 4
     assert page.count(">where&#x000A0;<") == 1
     assert page.count("&#x02190;") == 1

@@ -9,7 +9,7 @@ SMALL = "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=131
 LOOP = """
 import pellucid as pel
 w = pel.shared(1.0, "w")
-print(pel.function([], w, updates={w: 2 * w}).repeat(3).tolist())
+print(pel.function([], w, updates={w: 2 * w}, mode="xla").repeat(3).tolist())
 """
 
 
@@ -78,7 +78,7 @@ LEAK = """
 import jax, jax.numpy as jnp, numpy as np, pellucid as pel
 w = pel.shared(np.float64(1.0), "w")
 seen = []
-f = pel.function([], w, updates={w: 2 * w})
+f = pel.function([], w, updates={w: 2 * w}, mode="xla")
 look = lambda *told: seen.append(str(jnp.asarray(1.0).dtype))
 look(); f(); look(); f.repeat(3, progress=look); f.repeat(0); look()
 print(f().dtype, set(seen), jax.config.jax_enable_x64)

@@ -250,7 +250,7 @@ def test_a_function_says_what_it_does():
     x, w = pel.vector("x"), pel.shared(0.0, "w")
     f = pel.function([x], (x + 1).sum(), updates={w: w + 1})
     assert str(f).splitlines() == [
-        "function of (x: float32 (?,)) in mode 'xla'",
+        "function of (x: float32 (?,)) in mode 'auto'",
         "  returns (x + 1).sum(): float32 ()",
         "  updates w := w + 1: float32 ()",
     ]

@@ -109,14 +109,14 @@ class Expr(Methods):
     def _repr_html_(self) -> str:
         return str(above("html", self))
 
-    def eval(self, values: Mapping[Any, Any] | None = None, *, mode: str = "xla") -> Any:
+    def eval(self, values: Mapping[Any, Any] | None = None, *, mode: str = "auto") -> Any:
         """Return the value for given values of what it depends on; what is compiled is kept for the next time.
 
         Parameters
         ----------
         values : dict from Expr or name to array or number
             A value for every input, by the input or by its name; or for any expression in between.
-        mode : {"xla", "numpy", "guard"}
+        mode : {"auto", "xla", "native", "numpy", "guard"}
             How to run it; see `pellucid.function`.
 
         Returns

@@ -32,7 +32,7 @@ def function(
     updates: Mapping[Shared, Any] | Sequence[tuple[Shared, Any]] | None = None,
     givens: Mapping[Expr, Any] | Sequence[tuple[Expr, Any]] | None = None,
     defaults: Mapping[Input, Any] | None = None,
-    mode: str = "xla",
+    mode: str = "auto",
     rewrite: bool | str | Iterable[str] = True,
     on_unused_input: str = "raise",
     donate: bool = True,
@@ -51,8 +51,10 @@ def function(
         What is put in the place of what before anything else.
     defaults : dict from Input to array or number, optional
         What inputs are where a call does not give them. In `Function.over`, a default is the same at every step.
-    mode : {"xla", "numpy", "guard"}
-        Compiled, or interpreted node by node, or interpreted and stopped at the first nan or inf, with its story.
+    mode : {"auto", "xla", "native", "numpy", "guard"}
+        Compiled by XLA, or from C, or by whichever is quicker: loops of small steps from C where the machine has a
+        compiler, and everything else by XLA; or interpreted node by node, or interpreted and stopped at the first nan
+        or inf, with its story.
     rewrite : bool, str or names of phases
         Whether the graph is simplified first, or the phases that do it (``pel.phases()`` lists them;
         ``pel.phases().keys() - {"stabilize"}`` are all but one). Leave it on but to see what happens without.

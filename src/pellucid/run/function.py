@@ -16,6 +16,7 @@ from pellucid.run.guard import GuardProgram
 from pellucid.run.history import History
 from pellucid.run.interpreter import NumpyProgram
 from pellucid.run.interrupts import Interrupted
+from pellucid.run.native.program import AutoProgram, NativeProgram
 from pellucid.run.program import Program
 from pellucid.run.values import Values
 from pellucid.run.xla import XlaProgram
@@ -23,7 +24,15 @@ from pellucid.run.xla import XlaProgram
 if TYPE_CHECKING:
     from pellucid.run.profile import Profile
 
-MODES: dict[str, Any] = {"xla": XlaProgram, "numpy": NumpyProgram, "guard": GuardProgram}
+MODES: dict[str, Any] = {
+    "auto": AutoProgram,
+    "xla": XlaProgram,
+    "native": NativeProgram,
+    "numpy": NumpyProgram,
+    "guard": GuardProgram,
+}
+
+COMPILED = ("auto", "xla", "native")
 
 Progress = Callable[[int, int, Any], None]
 Outputs = Expr | Sequence[Any] | Mapping[str, Any] | None
@@ -38,7 +47,7 @@ class Function:
         The simplified graph: ``program.outputs``, ``program.updates`` (those that random streams add included), and
         ``program.journal``, which tells how it was rewritten.
     mode : str
-        ``"xla"``, ``"numpy"`` or ``"guard"``.
+        ``"auto"``, ``"xla"``, ``"native"``, ``"numpy"`` or ``"guard"``.
     defaults : dict from Input to array
         What inputs are that are not given.
     """
@@ -191,7 +200,7 @@ class Function:
             What takes the place of which shared variable, as read and as updated. Others are used by both functions.
         delete_updates : bool
             Whether to leave the updates out, those of random streams included, so that a call changes nothing.
-        mode : {"xla", "numpy", "guard"}, optional
+        mode : {"auto", "xla", "native", "numpy", "guard"}, optional
             Another mode, such as ``"guard"`` to find out where a nan comes from.
 
         Returns
@@ -211,14 +220,14 @@ class Function:
         >>> f = pel.function([], a, updates={a: 2 * a})
         >>> g = f.copy(swap={a: b})
         >>> f(), f(), g(), g(), g.copy(delete_updates=True)
-        (np.float32(1.0), np.float32(2.0), np.float32(10.0), np.float32(20.0), function of () in mode 'xla'
+        (np.float32(1.0), np.float32(2.0), np.float32(10.0), np.float32(20.0), function of () in mode 'auto'
           returns b: float32 ())
         """
         program = swapped(self.program, swap) if swap else self.program
         made = Function(
             without_updates(program) if delete_updates else program, self._structure, mode or self.mode, self.defaults
         )
-        if made.mode == self.mode == "xla" and not delete_updates:
+        if made.mode == self.mode in COMPILED and not delete_updates:
             made.backend.compiled = self.backend.compiled
         return made
 
@@ -282,7 +291,7 @@ class Function:
         """
         from pellucid.run.measure import measured
 
-        return measured(self.program, self.bound(args, kwargs), by, repeats, whole=self.mode == "xla")
+        return measured(self.program, self.bound(args, kwargs), by, repeats, whole=self.mode in COMPILED)
 
     def loop(self, values: list[Any], steps: int, walk: bool, progress: Progress | None) -> Any:
         """Run a loop and gather its outputs."""

@@ -16,7 +16,7 @@ MOST_KEPT = 64
 """How many functions are kept; they keep their expressions."""
 
 
-def value_of(expr: Expr, values: Mapping[Any, Any] | None = None, mode: str = "xla") -> Any:
+def value_of(expr: Expr, values: Mapping[Any, Any] | None = None, mode: str = "auto") -> Any:
     """Return the value of an expression; see `Expr.eval`."""
     given = {as_key(expr, key): value for key, value in (values or {}).items()}
     f, places = kept(expr, tuple(e for e in given if not isinstance(e, Input)), mode)

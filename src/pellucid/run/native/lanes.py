@@ -1,0 +1,314 @@
+"""A batch as the lanes of vector registers: every sample goes through the whole network in one turn of a loop.
+
+All values that belong to one sample are numbers of their own in that loop, so nothing of a batch lies in memory between
+the operations of a step; what is summed over the batch is summed in registers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pellucid.run.native.elements import is_pointwise, literal, type_of, written
+from pellucid.run.native.equations import Equation, Value
+from pellucid.run.native.lane_axes import Axes, NoLanes
+from pellucid.run.native.plain import REDUCTIONS, Plain, joined, start_of
+from pellucid.run.native.products import Product
+from pellucid.run.native.views import default_fill, linear
+
+Elements = np.ndarray[Any, Any]
+
+COMBINED = {"reduce_sum": "+", "reduce_prod": "*", "reduce_max": "max", "reduce_min": "min"}
+
+
+class Lanes:
+    """Writes what is computed sample by sample, as loops over samples.
+
+    Parameters
+    ----------
+    plain : Plain
+        Writes everything else, and says where it lies.
+    axes : Axes
+        Where the samples lie.
+    """
+
+    def __init__(self, plain: Plain, axes: Axes) -> None:
+        self.plain = plain
+        self.axes = axes
+        self.elements: dict[Value, Elements] = {}
+        self.body: list[str] = []
+        self.sums: list[tuple[str, str, Equation]] = []
+        self.after: list[str] = []
+
+    def loop(self, equations: Sequence[Equation], later: set[Value], whole: set[Value]) -> None:
+        """Write a loop over all samples.
+
+        Parameters
+        ----------
+        equations : sequence of Equation
+            What is computed for each.
+        later : set of Value
+            What later loops need: each number of it gets an array of its own.
+        whole : set of Value
+            What is needed as an array like any other.
+        """
+        text = self.plain.text
+        self.body, self.sums, self.after = [], [], []
+        known = set(self.elements)
+        for e in equations:
+            self.write(e)
+        stores = []
+        for e in equations:
+            value = e.result
+            if value in whole:
+                stores += self.stored(value)
+        kept = {e.result: self.elements[e.result] for e in equations if e.result in later}
+        names: dict[Value, Elements] = {}
+        for value, elements in kept.items():
+            names[value], lines = self.handed_on(value, elements)
+            stores += lines
+        for name, start, e in self.sums:
+            text.add(f"{type_of(e.result.dtype)} {name} = {start};")
+        for word in dict.fromkeys(COMBINED.get(e.name, "+") for _, _, e in self.sums):
+            assert word
+        clauses = [
+            f"reduction({word}:{', '.join(n for n, _, e in self.sums if COMBINED.get(e.name, '+') == word)})"
+            for word in dict.fromkeys(COMBINED.get(e.name, "+") for _, _, e in self.sums)
+        ]
+        text.add(f"#pragma omp simd {' '.join(clauses)}")
+        text.add(f"for (int64_t l = 0; l < {self.axes.padded}; l++) {{")
+        text.depth += 1
+        for line in [*self.body, *stores]:
+            text.add(line)
+        text.depth -= 1
+        text.add("}")
+        for line in self.after:
+            text.add(line)
+        for value in set(self.elements) - known:
+            del self.elements[value]
+        self.elements.update(names)
+
+    def handed_on(self, value: Value, elements: Elements) -> tuple[Elements, list[str]]:
+        """Give each number of a sample an array, over all samples, and return how it is read and written."""
+        found, lines = np.empty_like(elements), []
+        for k, place in enumerate(np.ndindex(elements.shape)):
+            name = f"{value.name}_l{k}"
+            self.plain.scratch += self.axes.padded * value.dtype.itemsize
+            self.plain.text.add(f"{type_of(value.dtype)} {name}[{self.axes.padded}] __attribute__((aligned(64)));")
+            found[place] = f"{name}[l]"
+            lines.append(f"{name}[l] = {elements[place]};")
+        return found, lines
+
+    def column(self, value: Value, axis: int) -> Elements:
+        """Copy what lies in an array so that neighbouring samples are neighbours, and fill up with zeros."""
+        elements, text = self.read(value, axis), self.plain.text
+        found, lines = self.handed_on(value, elements)
+        text.add(f"for (int64_t l = 0; l < {self.axes.count}; l++) {{ {' '.join(lines)} }}")
+        if self.axes.padded != self.axes.count:
+            zeros = " ".join(f"{name} = 0;" for name in found.ravel())
+            text.add(f"for (int64_t l = {self.axes.count}; l < {self.axes.padded}; l++) {{ {zeros} }}")
+        return found
+
+    def stored(self, value: Value) -> list[str]:
+        """Put a value into an array, row after row."""
+        name = self.plain.array(value, value.size // self.axes.count * self.axes.padded)
+        axis, elements = self.axes.of[value], self.elements[value]
+        lines = []
+        for place in np.ndindex(elements.shape):
+            indices = ["l" if a == axis else str(i) for a, i in enumerate(place)]
+            lines.append(f"{name}[{linear(value.shape, indices)}] = {elements[place]};")
+        return lines
+
+    def read(self, value: Value, axis: int | None) -> Elements:
+        """Return the elements of a value outside of the samples; along ``axis`` there is one for each of them."""
+        shape = tuple(1 if a == axis else n for a, n in enumerate(value.shape))
+        found = np.empty(shape, object)
+        for place in np.ndindex(shape):
+            indices = ["l" if a == axis else str(i) for a, i in enumerate(place)]
+            found[place] = self.plain.at(value, indices)
+        return found
+
+    def of(self, value: Value, axis: int | None = None) -> Elements:
+        """Return the numbers that a sample meets in a value."""
+        if value in self.elements:
+            return self.elements[value]
+        if axis is not None and 0 <= axis < value.ndim and value.shape[axis] == self.axes.count:
+            return self.column(value, axis)
+        return self.read(value, None)
+
+    def named(self, e: Equation, elements: Elements) -> None:
+        """Give the numbers that an equation makes names."""
+        kind = "_Bool" if e.result.dtype.kind == "b" else type_of(e.result.dtype)
+        found = np.empty_like(elements)
+        for k, place in enumerate(np.ndindex(elements.shape)):
+            found[place] = f"{e.result.name}_{k}"
+            self.body.append(f"const {kind} {found[place]} = {elements[place]};")
+        self.elements[e.result] = found
+
+    def write(self, e: Equation) -> None:
+        """Write an equation for one sample."""
+        if is_pointwise(e):
+            axis = self.axes.of[e.result]
+            shape = tuple(1 if a == axis else n for a, n in enumerate(e.result.shape))
+            parts = [np.broadcast_to(self.of(x, axis - e.result.ndim + x.ndim), shape) for x in e.inputs]
+            made = np.empty(shape, object)
+            for place in np.ndindex(shape):
+                made[place] = written(e, [str(p[place]) for p in parts])
+            self.named(e, made)
+        elif e.name in REDUCTIONS:
+            self.reduce(e)
+        elif e.name == "dot_general":
+            self.dot(e)
+        elif e.name == "gather":
+            self.gather(e)
+        elif e.name in ("argmax", "argmin"):
+            self.extreme(e)
+        else:
+            self.elements[e.result] = self.moved(e)
+
+    def moved(self, e: Equation) -> Elements:
+        """Return the numbers of what only moves them."""
+        axis = self.axes.of[e.result]
+        shape = tuple(1 if a == axis else n for a, n in enumerate(e.result.shape))
+        x = self.of(e.inputs[0])
+        if e.name == "broadcast_in_dim":
+            wide = [1] * e.result.ndim
+            for n, d in zip(x.shape, e.params["broadcast_dimensions"], strict=True):
+                wide[d] = n
+            return np.broadcast_to(x.reshape(wide), shape)
+        if e.name in ("reshape", "squeeze"):
+            return x.reshape(shape)
+        if e.name == "transpose":
+            return x.transpose(e.params["permutation"])
+        if e.name == "rev":
+            return np.flip(x, e.params["dimensions"])
+        if e.name == "slice":
+            ends = [
+                (0, 1, 1) if a == axis else span
+                for a, span in enumerate(
+                    zip(
+                        e.params["start_indices"],
+                        e.params["limit_indices"],
+                        e.params["strides"] or (1,) * x.ndim,
+                        strict=True,
+                    )
+                )
+            ]
+            return x[tuple(slice(*span) for span in ends)]
+        parts = []
+        for part in e.inputs:
+            elements = self.of(part, axis)
+            parts.append(np.broadcast_to(elements, tuple(1 if a == axis else n for a, n in enumerate(part.shape))))
+        return np.concatenate(parts, axis=e.params["dimension"])
+
+    def reduce(self, e: Equation) -> None:
+        """Write a sum and its kin, within samples or over them."""
+        x, over = self.of(e.inputs[0]), tuple(e.params["axes"])
+        kept = [a for a in range(x.ndim) if a not in over]
+        rows = x.transpose([*kept, *over]).reshape(*[x.shape[a] for a in kept], -1)
+        made = np.empty(rows.shape[:-1], object)
+        for place in np.ndindex(made.shape):
+            made[place] = self.row(e, list(rows[place]))
+        if e.result in self.axes.of:
+            self.named(e, made)
+        else:
+            self.summed(e, made)
+
+    def row(self, e: Equation, elements: Sequence[str]) -> str:
+        """Write a reduction of some numbers."""
+        operation = REDUCTIONS[e.name][0]
+        if operation in "><":
+            total = elements[0]
+            for element in elements[1:]:
+                name = self.plain.text.fresh("t")
+                self.body.append(f"const {type_of(e.result.dtype)} {name} = {joined(e, total, element)};")
+                total = name
+            return total
+        return f" {operation} ".join(elements)
+
+    def summed(self, e: Equation, made: Elements) -> None:
+        """Write numbers that are added up over all samples."""
+        if e.name in ("reduce_max", "reduce_min") and e.result.dtype.kind == "f":
+            raise NoLanes("the greatest of all samples would hide a nan")
+        name = self.plain.array(e.result)
+        start = literal(0, e.result.dtype) if e.name == "dot_general" else start_of(e)
+        for k, place in enumerate(np.ndindex(made.shape)):
+            total = f"{e.result.name}_s{k}"
+            self.sums.append((total, start, e))
+            word = COMBINED.get(e.name, "+")
+            new = f"{total} {word} ({made[place]})" if word in "+*" else joined(e, total, str(made[place]))
+            live = "" if self.axes.padded == self.axes.count else f"l >= {self.axes.count} ? {total} : "
+            self.body.append(f"{total} = {live}{new};")
+            self.after.append(f"{name}[{k}] = {total};")
+
+    def dot(self, e: Equation) -> None:
+        """Write a product, whose sums are within samples or over them."""
+        p = Product.of(e)
+        sides = []
+        for x, of, other, others in (
+            (p.left, p.left_axes, p.right, p.right_axes),
+            (p.right, p.right_axes, p.left, p.left_axes),
+        ):
+            axis = None
+            if x not in self.axes.of:
+                for kind in ("batch", "sum"):
+                    if self.axes.of[other] in others[kind]:
+                        axis = of[kind][others[kind].index(self.axes.of[other])]
+            elements = self.of(x, axis)
+            elements = elements.transpose([*of["batch"], *of["free"], *of["sum"]])
+            batch, free = len(of["batch"]), len(of["free"])
+            sides.append(elements.reshape((*elements.shape[: batch + free], -1)))
+        left, right = sides
+        batch = len(p.left_axes["batch"])
+        made = np.empty((*left.shape[:-1], *right.shape[batch:-1]), object)
+        for place in np.ndindex(made.shape):
+            b, m, n = place[:batch], place[batch : left.ndim - 1], place[left.ndim - 1 :]
+            terms = zip(left[(*b, *m)], right[(*b, *n)], strict=True)
+            made[place] = " + ".join(f"{x} * {y}" for x, y in terms)
+        if e.result in self.axes.of:
+            self.named(e, made)
+        else:
+            self.summed(e, made)
+
+    def gather(self, e: Equation) -> None:
+        """Write a look into the numbers of a sample, as a choice among all of them."""
+        x, where = e.inputs
+        [axis] = e.params["dimension_numbers"].start_index_map
+        elements = np.moveaxis(self.of(x), axis, -1)
+        index = self.of(where)[..., 0]
+        sides = e.params["dimension_numbers"].start_indices_batching_dims
+        fill = e.params["fill_value"]
+        filler = literal(default_fill(x.dtype) if fill is None else fill, x.dtype)
+        if "FILL" not in str(e.params["mode"]):
+            raise NoLanes("an index is moved into its range")
+        made = np.empty(index.shape, object)
+        for place in np.ndindex(index.shape):
+            row = elements[tuple(min(place[s], n - 1) for s, n in zip(sides, elements.shape[:-1], strict=True))]
+            text = filler
+            for k in range(len(row) - 1, -1, -1):
+                text = f"({index[place]} == {k} ? {row[k]} : {text})"
+            made[place] = text
+        self.named(
+            e, made.reshape(tuple(1 if a == self.axes.of[e.result] else n for a, n in enumerate(e.result.shape)))
+        )
+
+    def extreme(self, e: Equation) -> None:
+        """Write which of the numbers of a sample is the greatest or the least."""
+        [axis] = e.params["axes"]
+        rows = np.moveaxis(self.of(e.inputs[0]), axis, -1)
+        sign, real = (">" if e.name == "argmax" else "<"), e.inputs[0].dtype.kind == "f"
+        kind, whole = type_of(e.inputs[0].dtype), type_of(e.result.dtype)
+        made = np.empty(rows.shape[:-1], object)
+        for place in np.ndindex(made.shape):
+            best, at = rows[place][0], "0"
+            for k, element in enumerate(rows[place][1:], 1):
+                better, next_best, next_at = (self.plain.text.fresh("t") for _ in range(3))
+                nan = f" || ({element} != {element} && {best} == {best})" if real else ""
+                self.body.append(f"const _Bool {better} = {element} {sign} {best}{nan};")
+                self.body.append(f"const {kind} {next_best} = {better} ? {element} : {best};")
+                self.body.append(f"const {whole} {next_at} = {better} ? {k} : {at};")
+                best, at = next_best, next_at
+            made[place] = at
+        self.named(e, made)

@@ -1,0 +1,246 @@
+"""What every program begins with: functions that work on whole vectors, and conversions."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+OF_VECTORS = (
+    "exp2",
+    "sin",
+    "cos",
+    "tan",
+    "asin",
+    "acos",
+    "atan",
+    "sinh",
+    "cosh",
+    "asinh",
+    "acosh",
+    "atanh",
+    "erf",
+    "erfc",
+)
+"""Functions of one number that glibc has for whole vectors; those of `OWN` need no call at all."""
+
+OWN = {
+    "exp": "exponential",
+    "log": "logarithm",
+    "log1p": "logarithm1p",
+    "expm1": "exponentialm1",
+    "tanh": "tangent",
+}
+"""Functions that ``mathematics.c`` writes out, by their names in C."""
+
+POLYNOMIALS = {
+    "float": {
+        "exp": (
+            "0x1.0000000000000p-1",
+            "0x1.5554d80000000p-3",
+            "0x1.5554b20000000p-5",
+            "0x1.1210700000000p-7",
+            "0x1.6d7c4a0000000p-10",
+        ),
+        "log": (
+            "0x1.55557a0000000p-1",
+            "0x1.995e8c0000000p-2",
+            "0x1.31e82a0000000p-2",
+        ),
+        "tanh": (
+            "-0x1.55554c0000000p-2",
+            "0x1.110d3c0000000p-3",
+            "-0x1.b92bba0000000p-5",
+            "0x1.59568a0000000p-6",
+            "-0x1.9bba740000000p-8",
+        ),
+    },
+    "double": {
+        "exp": (
+            "0x1.0000000000001p-1",
+            "0x1.5555555555558p-3",
+            "0x1.5555555553b6bp-5",
+            "0x1.111111110f5f5p-7",
+            "0x1.6c16c1794e8ecp-10",
+            "0x1.a01a01b104d90p-13",
+            "0x1.a019b62086d6dp-16",
+            "0x1.71ddf3fba2996p-19",
+            "0x1.2894f6a117be2p-22",
+            "0x1.af683e37b6ad6p-26",
+        ),
+        "log": (
+            "0x1.5555555555593p-1",
+            "0x1.999999997f9fbp-2",
+            "0x1.249249422a27cp-2",
+            "0x1.c71c51d7dde50p-3",
+            "0x1.746649ade0be5p-3",
+            "0x1.39a0959cf2f47p-3",
+            "0x1.2f117f7cd4481p-3",
+        ),
+        "tanh": (
+            "-0x1.55555555554a4p-2",
+            "0x1.1111111103075p-3",
+            "-0x1.ba1ba1adc139ap-5",
+            "0x1.664f45d0ca04cp-6",
+            "-0x1.226ddea8b998fp-7",
+            "0x1.d6c647d13a36bp-9",
+            "-0x1.7cf54a1e1d2aap-10",
+            "0x1.2fab523388b7bp-11",
+            "-0x1.b940cb955df9fp-13",
+            "0x1.ac9384340df12p-15",
+        ),
+    },
+}
+"""Coefficients, from the constant on, of the polynomials that come nearest to (e^r - 1 - r) / r^2 for
+|r| <= log(2) / 2, to (log((1 + s) / (1 - s)) - 2 s) / s^3 in s^2 for |s| <= 0.1717, and to (tanh(x) - x) / x^3
+in x^2 for |x| <= 0.55, by Remez's exchange with 60 digits."""
+
+KINDS = {
+    "float": {
+        "REAL": "float",
+        "WHOLE": "int32_t",
+        "UWHOLE": "uint32_t",
+        "F(name)": "name##f",
+        "BIAS": "127",
+        "FRACTION": "23",
+        "ROOT": "0x3f3504f3",
+        "LEAST": "-104.0f",
+        "MOST": "0x1.62e42ep+6f",
+        "SMALLEST": "0x1p-126f",
+        "LARGEST": "0x1.fffffep+127f",
+        "LIFT": "0x1p25f",
+        "LIFTED": "25",
+        "LOG2_HIGH": "0x1.62e4p-1f",
+        "LOG2_LOW": "0x1.7f7d1cp-20f",
+    },
+    "double": {
+        "REAL": "double",
+        "WHOLE": "int64_t",
+        "UWHOLE": "uint64_t",
+        "F(name)": "name",
+        "BIAS": "1023",
+        "FRACTION": "52",
+        "ROOT": "0x3fe6a09e667f3bcd",
+        "LEAST": "-746.0",
+        "MOST": "0x1.62e42fefa39efp+9",
+        "SMALLEST": "0x1p-1022",
+        "LARGEST": "0x1.fffffffffffffp+1023",
+        "LIFT": "0x1p54",
+        "LIFTED": "54",
+        "LOG2_HIGH": "0x1.62e42feep-1",
+        "LOG2_LOW": "0x1.a39ef35793c76p-33",
+    },
+}
+"""What ``mathematics.c`` is told of the two kinds of real numbers."""
+
+
+def polynomial(coefficients: tuple[str, ...], kind: str) -> str:
+    """Write a polynomial by Horner's rule.
+
+    Examples
+    --------
+    >>> polynomial(("0x1p-1", "0x1p-3"), "float")
+    'fmaf(0x1p-3f, x, 0x1p-1f)'
+    """
+    end, fma = ("f", "fmaf") if kind == "float" else ("", "fma")
+    text = coefficients[-1] + end
+    for c in coefficients[-2::-1]:
+        text = f"{fma}({text}, x, {c}{end})"
+    return text
+
+
+def _included(kind: str) -> str:
+    told = dict(KINDS[kind])
+    told |= {f"{name.upper()}_POLYNOMIAL(x)": polynomial(c, kind) for name, c in POLYNOMIALS[kind].items()}
+    names = [name.partition("(")[0] for name in told]
+    text = Path(__file__).with_name("mathematics.c").read_text("utf-8")
+    return "\n".join([*(f"#define {k} {v}" for k, v in told.items()), text, *(f"#undef {name}" for name in names)])
+
+
+def _declared() -> str:
+    lines = [f"ON_VECTORS float {n}f(float); ON_VECTORS double {n}(double);" for n in OF_VECTORS]
+    two = [f"ON_VECTORS float {n}f(float, float); ON_VECTORS double {n}(double, double);" for n in ("pow", "atan2")]
+    return "\n".join(lines + two)
+
+
+def _vectors() -> str:
+    return "\n".join(
+        f"typedef {kind} {kind}_x{n} __attribute__((vector_size({n * size}), aligned({size}), may_alias));"
+        for kind, size in (("float", 4), ("double", 8))
+        for n in (1, 2, 4, 8, 16)
+        if n * size <= 64
+    )
+
+
+def _arithmetic(c: str, name: str) -> list[str]:
+    """Write what names its operands more than once, for one type: nan wins, and division by 0 is XLA's."""
+    lines = [
+        f"static inline {c} greater_{name}({c} x, {c} y) {{ return x > y || x != x ? x : y; }}",
+        f"static inline {c} lesser_{name}({c} x, {c} y) {{ return x < y || x != x ? x : y; }}",
+        f"static inline {c} square_{name}({c} x) {{ return x * x; }}",
+        f"static inline {c} power_{name}({c} x, int n) {{ {c} y = n & 1 ? x : 1; "
+        "while (n >>= 1) { x *= x; if (n & 1) y *= x; } return y; }",
+        f"static inline {c} sign_{name}({c} x) {{ return x > 0 ? 1 : x < 0 ? -1 : x; }}",
+    ]
+    if c in ("float", "double"):
+        return lines
+    signed = not c.startswith("u")
+    return [
+        *lines,
+        f"static inline {c} absolute_{name}({c} x) {{ return x < 0 ? -x : x; }}",
+        f"static inline {c} quotient_{name}({c} x, {c} y) {{ return y == 0 ? -1 : "
+        f"{'y == -1 ? -x : ' if signed else ''}x / y; }}",
+        f"static inline {c} remainder_{name}({c} x, {c} y) {{ return y == 0 ? x : "
+        f"{'y == -1 ? 0 : ' if signed else ''}x % y; }}",
+    ]
+
+
+def _conversions() -> str:
+    lines = []
+    for bits in (8, 16, 32, 64):
+        for sign, least, most in (("", f"INT{bits}_MIN", f"INT{bits}_MAX"), ("u", "0", f"UINT{bits}_MAX")):
+            kind = f"{sign}int{bits}"
+            lines.append(
+                f"static inline {kind}_t to_{kind}(double x) {{ return x != x ? 0 : x <= (double){least} ? {least} : "
+                f"x >= (double){most} ? {most} : ({kind}_t)x; }}"
+            )
+    for real, whole in (("float", 32), ("double", 64)):
+        name = f"float{whole}"
+        for sign in ("", "u"):
+            kind = f"{sign}int{whole}"
+            lines.append(
+                f"static inline {kind}_t bits_{name}_{kind}({real} x) "
+                f"{{ {kind}_t y; memcpy(&y, &x, sizeof y); return y; }}\n"
+                f"static inline {real} bits_{kind}_{name}({kind}_t x) "
+                f"{{ {real} y; memcpy(&y, &x, sizeof y); return y; }}"
+            )
+    for bits in (8, 16, 32, 64):
+        lines += _arithmetic(f"int{bits}_t", f"int{bits}") + _arithmetic(f"uint{bits}_t", f"uint{bits}")
+    lines += _arithmetic("float", "float32") + _arithmetic("double", "float64") + _arithmetic("uint8_t", "bool")
+    for bits in (8, 16, 32, 64):
+        lines.append(
+            f"static inline int{bits}_t bits_uint{bits}_int{bits}(uint{bits}_t x) {{ return (int{bits}_t)x; }}"
+        )
+        lines.append(
+            f"static inline uint{bits}_t bits_int{bits}_uint{bits}(int{bits}_t x) {{ return (uint{bits}_t)x; }}"
+        )
+    return "\n".join(lines)
+
+
+@functools.cache
+def preamble() -> str:
+    """Return the text that stands above every program."""
+    return f"""
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+#if defined(__GLIBC__) && defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+/* USE_MVEC */
+#define ON_VECTORS extern __attribute__((simd("notinbranch"), const, nothrow))
+{_declared()}
+#endif
+{_vectors()}
+{_conversions()}
+static inline int64_t clamped(int64_t x, int64_t most) {{ return x < 0 ? 0 : x > most ? most : x; }}
+{_included("float")}
+{_included("double")}
+""".strip()

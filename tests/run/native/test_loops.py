@@ -1,0 +1,170 @@
+"""Loops compiled from C do what the interpreter does: states, batches, samples as lanes, draws, and what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid import nn
+from pellucid.graph.expr import Shared
+from pellucid.run.function import Function
+from pellucid.run.native import compiler as compilers
+from pellucid.run.native.compiler import compiler
+from pellucid.run.native.mathematics import OWN
+from pellucid.run.native.program import NativeStep
+
+pytestmark = pytest.mark.skipif(compiler() is None, reason="needs a C compiler")
+
+
+def in_mode(f: Function, mode: str) -> tuple[Function, list[Shared]]:
+    """Return the same function in another mode, on copies of its shared variables."""
+    own = {s: pel.shared(s.get_value(), str(s.name)) for s in f.program.updates}
+    return f.copy(swap=own, mode=mode), list(own.values())
+
+
+def compared(f: Function, steps: int, *args: Any, walk: bool = False, tolerance: float = 1e-12) -> str:
+    """Run a function from C and by the interpreter, compare every output and the state, and return the C."""
+    ran = []
+    for mode in ("native", "numpy"):
+        g, state = in_mode(f, mode)
+        outputs = g.over(*args) if walk else g.repeat(steps, *args)
+        ran.append([*(outputs if isinstance(outputs, (list, tuple)) else [outputs]), *(s.get_value() for s in state)])
+        if mode == "native":
+            [step] = [c for c in g.backend.compiled.values() if isinstance(c, NativeStep)]
+    for ours, theirs in zip(*ran, strict=True):
+        assert ours.dtype == theirs.dtype
+        np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance)
+    return step.code
+
+
+def network(rows: int, dtype: str = "float64", walk: bool = False) -> tuple[Function, list[np.ndarray]]:
+    """Return a step of two layers with everything that a batch meets: sums over it, looks into it, and statistics."""
+    rng = np.random.default_rng(0)
+    X, y = pel.matrix("X", shape=("n", 2), dtype=dtype), pel.ivector("y", shape=("n",))
+    W, b, V = (pel.shared(rng.normal(size=s).astype(dtype), n) for s, n in (((2, 3), "W"), ((3,), "b"), ((5, 4), "V")))
+    h = pel.tanh(pel.standardize(X @ W, axis=0) + b)
+    p = pel.softmax(pel.concatenate([h, X], axis=1) @ V)
+    loss = pel.losses.sparse_categorical_crossentropy(y, p).mean() + 0.01 * (W**2).sum()
+    outputs = [loss, p.argmax(axis=-1), h]
+    f = pel.function([X, y], outputs, updates=pel.optimizers.Adam(0.05).updates(loss))
+    batches = (5,) if walk else ()
+    return f, [rng.normal(size=(*batches, rows, 2)).astype(dtype), rng.integers(0, 4, (*batches, rows)).astype("int32")]
+
+
+@pytest.mark.parametrize("rows", [16, 23])
+def test_samples_are_lanes(rows: int) -> None:
+    f, data = network(rows)
+    code = compared(f, 7, *data)
+    assert f"l < {-(-rows // 16) * 16}; l++" in code
+    assert "simd reduction(+:" in code
+
+
+def test_few_samples_are_arrays() -> None:
+    f, data = network(6)
+    assert "int64_t l = 0" not in compared(f, 7, *data)
+
+
+def test_each_step_has_a_batch_of_its_own() -> None:
+    f, data = network(20, walk=True)
+    assert "; l++" in compared(f, 5, *data, walk=True)
+    f, data = network(20, "float32", walk=True)
+    compared(f, 5, *data, walk=True, tolerance=3e-5)
+
+
+def test_states_change_places_and_outputs_are_of_old_values() -> None:
+    a, b, c = pel.shared([1.0, 2.0], "a"), pel.shared([3.0, 5.0], "b"), pel.shared(7, "c")
+    compared(pel.function([], [a, b + 1, c], updates={a: b, b: a + b, c: c + 1}), 9)
+
+
+def test_loops_branches_and_draws_inside_a_step() -> None:
+    x, w, rng = pel.matrix("x", shape=(5, 3), dtype="float64"), pel.shared(np.eye(3), "w"), pel.random.Generator(0)
+    h, _ = pel.scan(lambda x_t, h, c: (pel.tanh(x_t @ w + c), 0.5 * c + h), x, [np.zeros(3), np.ones(3)])
+    n = pel.while_loop(lambda i: i < 20, lambda i: i + 3, 1)
+    loss = pel.cond(h.sum() > 0, lambda: (h**2).sum(), lambda: (h * pel.sigmoid(h)).sum()) + n + rng.uniform()
+    f = pel.function([x], loss, updates={w: w - 0.1 * pel.grad(loss, w)})
+    compared(f, 6, np.random.default_rng(1).normal(size=(5, 3)), tolerance=1e-6)
+
+
+def test_a_layer_reads_rows_by_number() -> None:
+    table = nn.Embedding(9, 4)
+    i, t = pel.imatrix("i", shape=("n", 3)), pel.matrix("t", shape=("n", 2))
+    loss = ((nn.Dense(2)(table(i).mean(axis=1)) - t) ** 2).mean()
+    f = pel.function([i, t], loss, updates=pel.optimizers.SGD(0.1, momentum=0.9).updates(loss))
+    rng = np.random.default_rng(0)
+    compared(
+        f, 8, rng.integers(0, 9, (6, 3)).astype("int32"), rng.normal(size=(6, 2)).astype("float32"), tolerance=1e-5
+    )
+
+
+@pytest.mark.parametrize(("shape", "other"), [((9, 40), (40, 10)), ((1, 33), (33, 26)), ((12, 5), (5, 70))])
+def test_products_of_all_sizes(shape: tuple[int, int], other: tuple[int, int]) -> None:
+    rng = np.random.default_rng(0)
+    A, B = pel.shared(rng.normal(size=shape), "A"), pel.shared(rng.normal(size=other), "B")
+    loss = ((A @ B) ** 2).sum() / 2 + pel.tanh(A @ B).sum()
+    compared(pel.function([], loss, updates=pel.optimizers.SGD(1e-3).updates(loss)), 4)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_elementary_functions_are_exact_to_three_ulps(dtype: str) -> None:
+    rng, limits = np.random.default_rng(0), np.finfo(dtype)
+    wide = 88 if dtype == "float32" else 709
+    near = rng.normal(size=4000) * 10.0 ** rng.uniform(-6, 1, 4000)
+    values = {
+        "exp": np.concatenate([near, rng.uniform(-wide, wide, 4000), [0, np.inf, -np.inf, 1000, -1000]]),
+        "expm1": np.concatenate([near, rng.uniform(-wide, wide, 2000), [0, np.inf, -np.inf]]),
+        "log": np.concatenate([10.0 ** rng.uniform(-37, 37, 4000), rng.uniform(0.5, 2, 4000), [0, 1, np.inf, -1.0]]),
+        "log1p": np.concatenate([np.abs(near), rng.uniform(-0.99, 1, 2000), [0, -1, np.inf]]),
+        "tanh": np.concatenate([near, rng.uniform(-20, 20, 2000), [0, np.inf, -np.inf]]),
+    }
+    assert set(values) == set(OWN)
+    inputs = [pel.vector(name, dtype=dtype) for name in values]
+    f = pel.function(inputs, [getattr(pel, str(i.name))(i) for i in inputs], mode="native")
+    given = [np.append(v, np.nan).astype(dtype) for v in values.values()]
+    for name, found, x in zip(values, f(*given), given, strict=True):
+        with np.errstate(all="ignore"):
+            exact = getattr(np, name)(x.astype(np.longdouble)).astype(dtype)
+        same = (found == exact) | (np.isnan(found) & np.isnan(exact))
+        error = np.abs(found[~same].astype(np.longdouble) - exact[~same]) / np.maximum(
+            np.spacing(np.abs(exact[~same])), limits.tiny
+        )
+        assert error.max(initial=0) <= 3, (name, x[~same][error.argmax()])
+
+
+def test_small_loops_are_native_by_themselves_and_large_ones_are_not() -> None:
+    w, big = pel.shared(1.0, "w"), pel.shared(np.ones((600, 600), "float32"), "big")
+    f, g = pel.function([], w, updates={w: 0.5 * w}), pel.function([], big.sum(), updates={big: 0.5 * big})
+    assert f.repeat(3).tolist() == [1, 0.5, 0.25]
+    assert [type(c) for c in f.backend.compiled.values()] == [NativeStep]
+    assert g.repeat(2).tolist() == [360000, 180000]
+    assert None in g.backend.compiled.values()
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (lambda x: pel.sort(x), r"not written as C: it has sort in it\. Take mode='auto'"),
+        (lambda x: pel.cast(x, "bfloat16"), "it computes with bfloat16"),
+        (lambda x: pel.outer(x, x) @ pel.outer(x, x), "its products take .* operations a step"),
+        (lambda x: sum((pel.sin(k * x).sum() for k in range(1000)), 0.0), "it has .* expressions"),
+    ],
+)
+def test_what_is_not_written_as_c_is_refused(write: Any, message: str) -> None:
+    x = pel.vector("x")
+    with pytest.raises(pel.UseError, match=message):
+        pel.function([x], write(x), mode="native").repeat(2, np.ones(400, "float32"))
+
+
+def test_without_a_compiler_everything_is_left_to_xla(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("CC", raising=False)
+    compilers.compiler.cache_clear()
+    try:
+        w = pel.shared(1.0, "w")
+        assert pel.function([], w, updates={w: 0.5 * w}).repeat(3).tolist() == [1, 0.5, 0.25]
+        with pytest.raises(pel.UseError, match="there is no C compiler on this machine"):
+            pel.function([], w, mode="native")()
+    finally:
+        compilers.compiler.cache_clear()
