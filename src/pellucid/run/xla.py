@@ -113,12 +113,30 @@ class XlaProgram:
                 except Exception as error:
                     self.check_lost(error)
                     raise
-        key = self.key(kind, args)
+            yield from self.paced(
+                self.key(kind, args),
+                steps,
+                history,
+                capacity,
+                limit,
+                lambda count: self.run_chunk(loop, args, count, history),
+            )
+
+    def paced(
+        self,
+        key: Any,
+        steps: int,
+        history: History,
+        capacity: int,
+        limit: Callable[[], int] | None,
+        chunk: Callable[[int], None],
+    ) -> Iterator[None]:
+        """Run chunks of as many steps as take about `CHUNK_SECONDS`, pausing after each."""
         while history.steps < steps:
             pace = self.paces.get(key, 1)
             count = min(pace, capacity, steps - history.steps, *([limit()] if limit else []))
             start = time.perf_counter()
-            self.run_chunk(loop, args, count, history)
+            chunk(count)
             seconds = time.perf_counter() - start
             fitting = int(count * min(8.0, CHUNK_SECONDS / max(seconds, 1e-9)))
             # A chunk that was cut short tells little of how long a whole one takes, unless it was too long itself.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from pellucid.run.native.compiler import compiler, library
 from pellucid.run.native.equations import equations_of
 from pellucid.run.native.errors import NotNative
 from pellucid.run.native.source import MOST_BYTES, Signature, source
-from pellucid.run.xla import CHUNK_SECONDS, HISTORY_BYTES, LONGEST_CHUNK, XlaProgram
+from pellucid.run.xla import HISTORY_BYTES, LONGEST_CHUNK, XlaProgram
 
 LARGEST = 3000
 """Of how many expressions a step may be made before C is not tried."""
@@ -66,7 +66,7 @@ class AutoProgram(XlaProgram):
 
     def native(self, args: list[Any], walk: bool) -> NativeStep | None:
         """Return what was compiled from C for arguments of these shapes, or None where XLA is better."""
-        key = ("native", walk, tuple((a.shape[walk:], a.dtype) for a in args))
+        key = self.native_key(args, walk)
         if key not in self.compiled:
             start = time.perf_counter()
             try:
@@ -80,6 +80,10 @@ class AutoProgram(XlaProgram):
             self.compile_seconds += time.perf_counter() - start
         found: NativeStep | None = self.compiled[key]
         return found
+
+    def native_key(self, args: list[Any], walk: bool) -> Any:
+        """Return what tells loops apart: the shapes of what one step is given."""
+        return ("native", walk, tuple((a.shape[walk:], a.dtype) for a in args))
 
     def refuse(self, args: list[Any], walk: bool) -> None:
         """Leave to XLA what is certainly too large, before it is traced."""
@@ -99,21 +103,20 @@ class AutoProgram(XlaProgram):
         """Return what takes the place of a program that is not written as C: nothing, and XLA has it."""
         return None
 
-    def run(self, args: list[Any], steps: int, walk: bool, history: History) -> Iterator[None]:
+    def run(
+        self, args: list[Any], steps: int, walk: bool, history: History, limit: Callable[[], int] | None = None
+    ) -> Iterator[None]:
         """Run many steps in chunks, pausing after each to be watched."""
-        native = self.native(args, walk) if steps else None
+        native = self.native(args, walk) if history.steps < steps else None
         if native is None:
-            yield from super().run(args, steps, walk, history)
+            yield from super().run(args, steps, walk, history, limit)
             return
-        args = [np.asarray(a, order="C") for a in args]
-        count = 1
-        while history.steps < steps:
-            count = min(count, native.capacity, steps - history.steps)
-            start = time.perf_counter()
-            history.append(count, self.advanced(native, args, history.steps, count))
-            seconds = time.perf_counter() - start
-            count = max(1, int(count * min(64.0, CHUNK_SECONDS / max(seconds, 1e-9))))
-            yield
+        whole = [np.asarray(a, order="C") for a in args]
+
+        def chunk(count: int) -> None:
+            history.append(count, self.advanced(native, whole, history.steps, count))
+
+        yield from self.paced(self.native_key(args, walk), steps, history, native.capacity, limit, chunk)
 
     def advanced(self, native: NativeStep, args: list[Any], first: int, count: int) -> list[Any]:
         """Run some steps, keep the state they come to, and return their outputs."""
