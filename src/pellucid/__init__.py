@@ -69,6 +69,7 @@ _HOMES = {
     "pellucid.model.prove": ["prove"],
     "pellucid.model.cloning": ["clone_model"],
     "pellucid.model.model": ["Model"],
+    "pellucid.model.comparing": ["compare"],
     "pellucid.model.errors": ["ModelError", "TrainingWarning"],
     "pellucid.model.saving": ["load_model"],
     "pellucid.model.verify": ["verify"],

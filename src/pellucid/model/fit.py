@@ -17,6 +17,7 @@ from pellucid.model.callbacks.history import History
 from pellucid.model.errors import ModelError, TrainingWarning
 from pellucid.model.measures import Tally
 from pellucid.model.progress import display
+from pellucid.model.recording import Recording
 from pellucid.model.run import Run
 from pellucid.model.samples import Samples
 from pellucid.model.sources import MANY, Source
@@ -83,6 +84,7 @@ class Training:
         self.screen = display(plan.verbose, plan.epochs, source.steps)
         self.others = Callbacks([c for c in given if not isinstance(c, History)], model, params)
         self.callbacks = Callbacks([*given, *([] if self.history in given else [self.history])], model, params)
+        self.recording = self.history.recording = Recording(self, self.history.snapshot_megabytes * 2**20)
         self.warned = False
         self.latest: Logs = {}
 
@@ -103,10 +105,13 @@ class Training:
         try:
             with self.screen, self.source.held(), self.validation.held() if self.validation else nullcontext():
                 self.callbacks("on_train_begin", {})
+                self.recording.start()
                 logs: Logs = {}
                 while self.run.epoch < self.plan.epochs and not self.model.stop_training:
                     logs = self.epochs(self.together())
+                    self.recording.after_steps()
                 self.callbacks("on_train_end", logs)
+                self.recording.after_steps()
         except KeyboardInterrupt:
             if self.run.batch and self.run.batch == self.source.steps:
                 self.pass_on([self.run.tally.results()])
@@ -135,6 +140,7 @@ class Training:
         if not run.batch:
             run.tally.reset()
         self.callbacks("on_epoch_begin", run.epoch, {})
+        self.recording.after_steps()
         cut = any(c.batch_interval for c in self.callbacks.each)
         for outputs, sizes in self.source.chunks(run.seed, run.epoch, run.batch, self.limit if cut else None, count):
             first, place = run.epoch, (run.epoch, run.batch)
@@ -147,6 +153,7 @@ class Training:
             logs = run.tally.results() if run.batch else self.latest
             self.screen.step(run.epoch, run.batch, logs)
             self.callbacks.batch_end(run.batch - 1, run.step, logs)
+            self.recording.after_steps()
             if self.model.stop_training:
                 break
         if not run.batch:
@@ -187,6 +194,7 @@ class Training:
     def limit(self) -> int:
         """Tell those who want to know that a batch begins, and return how many steps may run before anybody is due."""
         self.callbacks.batch_begin(self.run.batch)
+        self.recording.after_steps()
         return self.callbacks.steps_until_due(self.run.step) or MANY
 
     def finished(self) -> Logs:

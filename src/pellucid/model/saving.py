@@ -26,6 +26,16 @@ def save_model(model: Model, path: Any) -> None:
     write(path, KIND, {"graph": writer.data(), "objects": objects.objects, "model": root}, writer.arrays)
 
 
+def copied(model: Model) -> Model:
+    """Return a model that is as this one and shares nothing with it, the user's own code excepted."""
+    writer = Writer()
+    objects = ObjectWriter(writer)
+    root = objects.add(model)
+    reader = Reader(writer.data(), writer.arrays)
+    made: Model = ObjectReader(objects.objects, reader, objects.custom).value(root)
+    return made
+
+
 def save_weights(model: Model, path: Any) -> None:
     """Write the values of a model's parameters; see `Model.save_weights`."""
     file = check_suffix(path)

@@ -32,11 +32,14 @@ class ObjectWriter:
     ----------
     objects : list of dict
         One for each object: its class and its attributes.
+    custom : dict from str to class or function
+        What is the user's own, by the names under which it is written.
     """
 
     def __init__(self, writer: Writer) -> None:
         self.writer = writer
         self.objects: list[dict[str, Any]] = []
+        self.custom: dict[str, Any] = {}
         self.places: dict[int, int] = {}
         self.kept: list[Any] = []
 
@@ -66,7 +69,15 @@ class ObjectWriter:
         if name is not None:
             return name
         base = next((b for b in kind.__mro__[1:] if b is not object and name_of(b) is not None), None)
-        return {"custom": kind.__name__, "base": None if base is None else name_of(base)}
+        return {"custom": self.own_name(kind), "base": None if base is None else name_of(base)}
+
+    def own_name(self, thing: Any) -> str:
+        """Return the name of a class or function of the user's own, with a number if two have the same."""
+        name, number = str(thing.__name__), 1
+        while self.custom.setdefault(name, thing) is not thing:
+            number += 1
+            name = f"{thing.__name__}#{number}"
+        return name
 
     def value(self, value: Any) -> Any:
         """Return a value as data, in which objects stand by their places in the table."""
@@ -105,7 +116,7 @@ class ObjectWriter:
             name = name_of(value)
             if name is None and value.__module__.startswith("pellucid."):
                 raise StorageError(f"It is {value.__qualname__}, a function inside pellucid that no name leads to")
-            return {"custom": value.__name__} if name is None else {"function": name}
+            return {"custom": self.own_name(value)} if name is None else {"function": name}
         if isinstance(value, (types.MethodType, types.BuiltinFunctionType, types.ModuleType, types.GeneratorType)):
             raise StorageError(f"Expected a value, a function or an object. Received: {value!r:.100}")
         if id(value) not in self.places:

@@ -40,6 +40,9 @@ class Callback:
     1 ['loss']
     """
 
+    unsaved: ClassVar[Mapping[str, Callable[[], Any]]] = {"model": lambda: None, "params": dict, "company": tuple}
+    """What the file of a model leaves out of its callbacks."""
+
     model: Model
     params: Mapping[str, Any]
     company: Sequence[Callback] = ()
