@@ -209,11 +209,18 @@ class Recording:
                 self.state[path].set_value(value)
 
     def walk(self, run: Run, step: int) -> None:
-        """Make steps until so many are made."""
+        """Make steps until so many are made; epochs that end before are run together where the data allow it."""
+        steps = self.source.steps or 1  # data in memory always have some
         while run.step < step:
-            if run.batch == self.source.steps:
+            if run.batch == steps:
                 run.epoch, run.batch = run.epoch + 1, 0
                 run.tally.reset()
+            whole = 0 if run.batch else min(self.source.together, (step - run.step - 1) // steps)
+            if whole > 1:
+                for _ in self.source.chunks(run.seed, run.epoch, epochs=whole):
+                    pass
+                run.epoch, run.step = run.epoch + whole, run.step + whole * steps
+                continue
             for outputs, sizes in self.source.chunks(run.seed, run.epoch, run.batch, lambda: step - run.step):
                 run.tally.add(outputs, sizes)
                 run.batch += len(sizes)

@@ -67,8 +67,8 @@ def stream_paths(model: Model, expressions: Iterable[Expr]) -> dict[str, Shared]
     """Return the states of random streams that expressions draw from, by the layers whose they are."""
     owners: dict[Shared, str] = {}
     for path, part in parts_of(model):
-        generator = getattr(part, "generator", None)
-        if isinstance(part, Layer) and generator is not None:
+        generator = getattr(part, "generator", None) if isinstance(part, Layer) else None
+        if generator is not None:
             owners.setdefault(generator.state, f"{path}/random")
     names = Names()
     streams = [s for s in shared_of(expressions) if s.default_update is not None]
