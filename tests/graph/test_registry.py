@@ -49,6 +49,8 @@ def lacks_in_use(op: Op) -> Iterator[str]:
     if not written:
         yield "a type for what it is tested on: a shape rule, infer=..., that takes its examples, or a domain"
         return
+    if not op.edge and is_function(op):
+        yield "edges: edge=(...), the numbers at which value and gradient are hard and must be finite"
     yield from lacks_a_gradient(op, written)
     for node in written:
         if not tex_parses(node):
@@ -56,6 +58,11 @@ def lacks_in_use(op: Op) -> Iterator[str]:
             break
     if not all(is_cost(op, node) for node in written):
         yield "a cost: a number, or cost(node, size), that is finite and not negative"
+
+
+def is_function(op: Op) -> bool:
+    """Tell whether an op is a function of real numbers, which overflows, cancels or divides by 0 somewhere."""
+    return op.elementwise and "f" in op.accepts and isinstance(op.cost, int) and op.cost > 1
 
 
 def lacks_a_gradient(op: Op, written: list[Expr]) -> Iterator[str]:
@@ -178,6 +185,7 @@ def refuse(x: Expr) -> Type:
         ({"infer": refuse, **EXAMPLE}, "a shape rule"),
         ({"tex": r"\frac{{{0}"}, "LaTeX that parses"),
         ({"tex": r"\twice {0}"}, "LaTeX that parses"),
+        ({"cost": 12}, "edges"),
         ({"cost": -1}, "a cost"),
         ({"cost": lambda node, size: math.inf}, "a cost"),
         ({"cost": None}, "a cost"),

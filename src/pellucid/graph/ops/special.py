@@ -171,6 +171,7 @@ def _product_with_log(xp: Any, log_of: Callable[[Any], Any], x: Any, y: Any) -> 
     floats=True,
     compound=True,
     domain=((-3, 3), POSITIVE),
+    edge=(1e-20, 1.0, 1e20),
     grad=_times_log(log, lambda y: y),
     cost=12,
 )
@@ -192,6 +193,7 @@ def xlogy(xp: Any, x: Any, y: Any) -> Any:
     floats=True,
     compound=True,
     domain=((-3, 3), (-0.8, 3.0)),
+    edge=(0.0, 1e-20, 1e20),
     grad=_times_log(log1p, lambda y: 1 + y),
     cost=14,
 )
