@@ -59,7 +59,7 @@ def runs_over(
     name = up or next(iter(ends))
     plain_axes(above, setting, name, title)
     _draw_ends(above, column, levels, places, ends)
-    plain_axes(below, "epoch", name)
+    plain_axes(below, "epoch", next(iter(ends)))
     _draw_curves(below, column, levels, np.asarray(curves, float))
     return figure
 
