@@ -30,7 +30,13 @@ def test_the_golden_values_are_those_of_keras(case: str) -> None:
 
 def test_every_activation_has_a_case() -> None:
     with_case = {activations.get(name) for name, _ in peers.CASES.values() if name != "threshold"}
-    assert set(activations.NAMED.values()) - with_case == {activations.sparsemax}
+    assert set(activations.NAMED.values()) - with_case == {activations.sparsemax, activations.scaled_tanh}
+
+
+def test_a_scaled_tanh_is_lasagnes(rng: np.random.Generator) -> None:
+    value, x = rng.normal(size=(3, 4)), pel.tensor("x", (3, 4), "float64")
+    found = pel.function([x], [activations.scaled_tanh(x, 0.5, 2.0), activations.scaled_tanh(x)], mode="numpy")(value)
+    np.testing.assert_allclose(found, [2 * np.tanh(value / 2), 1.7159 * np.tanh(2 * value / 3)], rtol=1e-12)
 
 
 @pytest.mark.parametrize("axis", [1, 0])

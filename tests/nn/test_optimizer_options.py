@@ -40,10 +40,10 @@ def test_a_notebook_shows_the_formula() -> None:
     assert "<math" in schedule._repr_html_()
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
 @pytest.mark.parametrize("name", NAMED)
 def test_every_dtype_is_kept_and_every_step_finite(name: str, dtype: str) -> None:
-    w = pel.shared(np.ones((2, 3), dtype), "w")
+    w = pel.shared(np.ones((2, 3)), "w", dtype=dtype)
     settings = {"epsilon_1": 1e-7} if name == "adafactor" else {}
     options = {"clipnorm": 1.0, "weight_decay": 0.1, "use_ema": True, "ema_overwrite_frequency": 2}
     schedule = ExponentialDecay(0.1, 10, 0.9)

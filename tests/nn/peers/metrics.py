@@ -24,6 +24,7 @@ class Case(NamedTuple):
 
 FOUR, LOW = {"thresholds": [0.1, 0.4, 0.7]}, {"num_thresholds": 11}
 CASES: dict[str, Case] = {
+    "accuracy of labels": Case("Accuracy", {}, "labels", "labels"),
     "binary accuracy": Case("BinaryAccuracy", {"threshold": 0.4}, "bits", "fractions", (1,)),
     "binary accuracy of columns": Case("BinaryAccuracy", {}, "bits", "fractions"),
     "categorical accuracy": Case("CategoricalAccuracy", {}, "one-hot"),

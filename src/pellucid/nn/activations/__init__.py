@@ -18,6 +18,7 @@ from pellucid.nn.activations.sigmoids import (
     hard_silu,
     hard_tanh,
     log_sigmoid,
+    scaled_tanh,
     sparse_sigmoid,
     tanh_shrink,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "mish",
     "relu",
     "relu6",
+    "scaled_tanh",
     "selu",
     "sigmoid",
     "silu",
@@ -92,6 +94,7 @@ NAMED: dict[str, Callable[..., Any]] = {
     "mish": mish,
     "relu": relu,
     "relu6": relu6,
+    "scaled_tanh": scaled_tanh,
     "selu": selu,
     "sigmoid": sigmoid,
     "silu": silu,

@@ -78,3 +78,31 @@ def tanh_shrink(x: Any) -> Any:
     x - tanh(x)
     """
     return x - tanh(x)
+
+
+def scaled_tanh(x: Any, scale_in: float = 2 / 3, scale_out: float = 1.7159) -> Any:
+    r"""Hyperbolic tangent of another size, :math:`b \tanh(a x)`; with the usual :math:`a` and :math:`b` it is about 1 at 1.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Of any shape.
+    scale_in, scale_out : float
+        :math:`a` and :math:`b`; Lasagne's are 1, these are LeCun's.
+
+    Returns
+    -------
+    Expr
+        Of the shape of ``x``.
+
+    Examples
+    --------
+    >>> x = pel.vector("x")
+    >>> pel.function([x], scaled_tanh(x))([-1.0, 0.0, 1.0]).round(3)
+    array([-1.,  0.,  1.], dtype=float32)
+
+    References
+    ----------
+    Y. LeCun, L. Bottou, G. B. Orr and K.-R. Müller, Efficient BackProp, 1998.
+    """
+    return scale_out * tanh(scale_in * x)

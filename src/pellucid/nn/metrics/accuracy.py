@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pellucid.graph.errors import OptionError
-from pellucid.graph.expr import Expr, as_expr
+from pellucid.graph.expr import Expr, agree, as_expr
 from pellucid.graph.ops.elementwise import cast
 from pellucid.graph.ops.indexing import take_along_axis
 from pellucid.graph.ops.logic import equal
@@ -20,7 +20,7 @@ def accuracy(y_true: Any, y_pred: Any) -> Expr:
     r"""Share of predictions that are right, :math:`[\hat{y} = y]`, by what the shapes say, as Keras has it.
 
     One column is binary (`binary_accuracy`); columns and integer labels are `sparse_categorical_accuracy`; columns
-    and as many columns are `categorical_accuracy`.
+    and as many columns are `categorical_accuracy`. Integers that are predicted are right where they are what is wanted.
 
     Parameters
     ----------
@@ -41,6 +41,8 @@ def accuracy(y_true: Any, y_pred: Any) -> Expr:
     np.float32(0.5)
     """
     y_true, y_pred = as_expr(y_true), as_expr(y_pred)
+    if y_pred.dtype.kind in "iub" and agree(y_true.shape, y_pred.shape):
+        return cast(equal(y_true, y_pred), dtype=as_float(y_pred.dtype))  # type: ignore[no-any-return]
     if y_pred.ndim <= 1 or y_pred.shape[-1] == 1:
         return binary_accuracy(y_true, y_pred)
     if y_true.ndim < y_pred.ndim or y_true.shape[-1] == 1:
@@ -195,7 +197,7 @@ def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Expr:
 
 
 class Accuracy(MeanOf):
-    r"""Mean of `accuracy`, which goes by the shapes; Keras's class of this name compares labels with labels."""
+    r"""Mean of `accuracy`, which goes by the shapes; Keras's class of this name only compares labels with labels."""
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(accuracy, name)
