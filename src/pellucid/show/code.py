@@ -6,6 +6,7 @@ import ast
 import copy
 import functools
 import inspect
+import itertools
 import keyword
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -21,6 +22,7 @@ from pellucid.graph.types import shape_text
 from pellucid.graph.walk import topological
 from pellucid.show.extract import Extract, definition, global_names, home_of, single_expression
 from pellucid.show.literals import array_source, attribute, literal, number, tuple_of, variable
+from pellucid.show.names import letter_of
 
 WIDTH = 88
 """An expression that is longer than this gets a name."""
@@ -43,6 +45,12 @@ class Names:
         while name in self.taken:
             number += 1
             name = f"{base}_{number}"
+        self.taken.add(name)
+        return name
+
+    def numbered(self, letter: str) -> str:
+        """Return a letter with the first number with which it is not taken: h1, h2."""
+        name = next(n for n in (f"{letter}{number}" for number in itertools.count(1)) if n not in self.taken)
         self.taken.add(name)
         return name
 
@@ -104,7 +112,7 @@ class Writer:
                 self.known[node] = tree
                 continue
             assert node.op is not None
-            target = self.names.fresh(name or f"{node.op.name}_1")
+            target = self.names.fresh(name) if name else self.names.numbered(letter_of(node))
             comment = f"  # {shape_text(node.shape)}" if len(node.types) == 1 and node.ndim else ""
             self.lines.append(f"{target} = {shown}{comment}")
             self.known[node] = variable(target)
