@@ -81,7 +81,7 @@ def tanh_shrink(x: Any) -> Any:
 
 
 def scaled_tanh(x: Any, scale_in: float = 2 / 3, scale_out: float = 1.7159) -> Any:
-    r"""Hyperbolic tangent of another size, :math:`b \tanh(a x)`; with the usual :math:`a` and :math:`b` it is about 1 at 1.
+    r"""Hyperbolic tangent of another size, :math:`b \tanh(a x)`; with the usual :math:`a` and :math:`b` about 1 at 1.
 
     Parameters
     ----------
