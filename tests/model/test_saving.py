@@ -244,3 +244,26 @@ def test_no_pickle_is_read_and_no_other_ending_taken(make: Make, tmp_path: Path)
     half.save_weights(tmp_path / "half.safetensors")
     half.load_weights(tmp_path / "half.safetensors")
     assert half.get_weights()[0].dtype == "bfloat16"
+
+
+def test_a_graph_of_layers_comes_back_with_what_is_shared_and_what_stands_between(tmp_path: Path) -> None:
+    a, b = nn.Input((6,), name="a"), nn.Input((3,), name="b")
+    shared, scale = nn.Dense(4, "tanh", name="shared"), pel.shared(np.float32(2.0), "scale")
+    h = nn.Dropout(0.5)(shared(a[:, :3]) + shared(b))
+    model = pel.Model([a, b], {"kind": nn.Dense(3, "softmax", name="kind")(h * scale), "size": nn.Dense(1)(h)})
+    model.compile("sgd", {"kind": "sparse_categorical_crossentropy", "size": "mse"})
+    rng = np.random.default_rng(0)
+    x = {"a": rng.normal(size=(9, 6)).astype("float32"), "b": rng.normal(size=(9, 3)).astype("float32")}
+    y = {"kind": rng.integers(0, 3, 9), "size": rng.normal(size=(9, 1)).astype("float32")}
+    model.save(tmp_path / "graph.pel")
+    again = pel.load_model(tmp_path / "graph.pel")
+    for m in (model, again):
+        m.fit(x, y, batch_size=3, epochs=2, seed=1, verbose=0)
+    assert same_bits(model, again)
+    assert model.history.history == again.history.history
+    assert again.layers.count(again.layers[0]) == 1
+    assert [p.name for p in again.parameters] == [p.name for p in model.parameters]
+    part = pel.Model(again.inputs, again.stages[-2])  # a model is made of a part of one that was read
+    assert [layer.name for layer in part.layers] == ["shared", again.layers[1].name, "kind"]
+    before, after = model.predict(x), again.predict(x)
+    assert all(before[name].tobytes() == after[name].tobytes() for name in ("kind", "size"))

@@ -50,9 +50,28 @@ def samples(name: str) -> np.ndarray:
     )
 
 
-def attention(L: Any) -> tuple[Any, ...]:
-    """Return layers that a model with two branches calls."""
-    return L.MultiHeadAttention(2, 3), L.Dense(4, name="B"), L.Dense(4, name="A"), L.GroupQueryAttention(2, 4, 2)
+def attention(L: Any, x: Any) -> Any:
+    """Call layers that attend, and two that are told apart by their names alone, the later one first."""
+    attend, b, a, group = (
+        L.MultiHeadAttention(2, 3),
+        L.Dense(4, name="B"),
+        L.Dense(4, name="A"),
+        L.GroupQueryAttention(2, 4, 2),
+    )
+    joined = L.Add()([a(x), b(x)])
+    return group(attend(joined, joined) if L.__name__.startswith("keras") else attend([joined, joined]), x)
+
+
+def tangled(L: Any, x: Any) -> Any:
+    """Call layers of one kind and shape, which nothing tells apart but where they stand."""
+    one, two, three, four, five = (L.Dense(4, activation="tanh") for _ in range(5))
+    a, b = two(x), one(x)
+    c = four(three(a * b + a))
+    d = five(b)
+    return L.Dense(4)(L.Concatenate()([d, one(c), a]))
+
+
+GRAPHS = {"attention": attention, "tangled": tangled}
 
 
 def make(name: str) -> Any:
@@ -65,14 +84,12 @@ def make(name: str) -> Any:
     return shaken(model)
 
 
-def make_attention() -> Any:
-    """Return Keras's model of two branches, the later one called first."""
+def make_graph(name: str) -> Any:
+    """Return Keras's model of several branches."""
     import keras
 
     x = keras.Input((5, 4))
-    attend, b, a, group = attention(keras.layers)
-    joined = keras.layers.Add()([a(x), b(x)])
-    return shaken(keras.Model(x, group(attend(joined, joined), x)))
+    return shaken(keras.Model(x, GRAPHS[name](keras.layers, x)))
 
 
 def shaken(model: Any) -> Any:
@@ -90,10 +107,11 @@ if __name__ == "__main__":
         made = make(name)
         made.save(FOLDER / f"{name}.keras")
         np.save(FOLDER / f"{name}.npy", made.predict(samples(name), verbose=0))
-    made = make_attention()
-    made.compile("adam", "mse")
     x = np.random.default_rng(0).normal(size=(3, 5, 4)).astype("float32")
-    made.fit(x, x, verbose=0)
-    made.save(FOLDER / "attention.keras")
-    made.save_weights(FOLDER / "attention.weights.h5")
-    np.savez(FOLDER / "attention.npz", x=x, y=made.predict(x, verbose=0))
+    for name in GRAPHS:
+        made = make_graph(name)
+        made.compile("adam", "mse")
+        made.fit(x, x, verbose=0)  # so that the optimizer's memory is in the file
+        made.save(FOLDER / f"{name}.keras")
+        made.save_weights(FOLDER / f"{name}.weights.h5")
+        np.savez(FOLDER / f"{name}.npz", x=x, y=made.predict(x, verbose=0))

@@ -16,7 +16,6 @@ import pytest
 
 import pellucid as pel
 from pellucid import nn
-from pellucid.nn.layers import Layer
 from pellucid.saving.keras import read_keras, write_keras
 
 h5py = pytest.importorskip("h5py")
@@ -35,19 +34,6 @@ def sequential(name: str) -> pel.Sequential:
     return pel.Sequential([given, *layers(nn, pel.Sequential)])
 
 
-class Branches(Layer):
-    """A model of two branches, the later one called first."""
-
-    def build(self, x: Any) -> None:
-        attend, b, a, group = keras_models.attention(nn)
-        self.layers = [self.inner(layer) for layer in (attend, b, a, group)]
-
-    def call(self, x: Any) -> Any:
-        attend, b, a, group = self.layers
-        joined = a(x) + b(x)
-        return group([attend([joined, joined]), x])
-
-
 @pytest.mark.parametrize("name", keras_models.MODELS)
 def test_a_model_with_the_weights_of_keras_predicts_as_it_does(name: str) -> None:
     model = sequential(name)
@@ -59,13 +45,19 @@ def test_a_model_with_the_weights_of_keras_predicts_as_it_does(name: str) -> Non
     assert np.ptp(expected) > 1e-3
 
 
-@pytest.mark.parametrize("file", ["attention.keras", "attention.weights.h5"])
-def test_layers_are_found_by_the_names_they_were_given(file: str) -> None:
-    model, x = Branches(), pel.tensor("x", ("n", 5, 4))
-    output = model(x)
-    read_keras(GOLDEN / file, model)
-    with np.load(GOLDEN / "attention.npz") as told:
-        predicted = pel.function([x], output, mode="numpy")(told["x"])
+def graph(name: str) -> pel.Model:
+    """Make pellucid's model of several branches."""
+    x = nn.Input((5, 4))
+    return pel.Model(x, keras_models.GRAPHS[name](nn, x))
+
+
+@pytest.mark.parametrize("ending", [".keras", ".weights.h5"])
+@pytest.mark.parametrize("name", keras_models.GRAPHS)
+def test_layers_are_found_by_their_names_and_by_their_places(name: str, ending: str) -> None:
+    model = graph(name)
+    model.load_weights(GOLDEN / f"{name}{ending}")
+    with np.load(GOLDEN / f"{name}.npz") as told:
+        predicted = pel.function(model.inputs, pel.inference(model.outputs[0]), mode="numpy")(told["x"])
         np.testing.assert_allclose(predicted, told["y"], rtol=2e-5, atol=2e-6)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pellucid.graph.errors import StorageError
 from pellucid.graph.storage import Reader, Writer
+from pellucid.model.connections import Place
+from pellucid.nn.layers.calls import is_same
 from pellucid.saving.container import read, write
 from pellucid.saving.keras import read_keras, write_keras
 from pellucid.saving.objects import ObjectReader, ObjectWriter
@@ -32,8 +34,19 @@ def copied(model: Model) -> Model:
     objects = ObjectWriter(writer)
     root = objects.add(model)
     reader = Reader(writer.data(), writer.arrays)
-    made: Model = ObjectReader(objects.objects, reader, objects.custom).value(root)
+    found = ObjectReader(objects.objects, reader, objects.custom)
+    note_calls(found.made)
+    made: Model = found.value(root)
     return made
+
+
+def note_calls(objects: Sequence[Any]) -> None:
+    """Note on expressions which layers wrote them, so that parts of a model that was read make models again."""
+    for place in objects:
+        if isinstance(place, Place):
+            for number, output in place.made.items():
+                if not any(is_same(place.call, call) for call, _ in output.calls):
+                    output.calls = (*output.calls, (place.call, number))
 
 
 def save_weights(model: Model, path: Any) -> None:
@@ -97,9 +110,11 @@ def load_model(path: Any, custom_objects: Mapping[str, Any] | None = None) -> Mo
     data, arrays = read(path, KIND)
     try:
         reader = Reader(data.get("graph"), arrays)
-        model = ObjectReader(data.get("objects"), reader, custom_objects).value(data.get("model"))
+        objects = ObjectReader(data.get("objects"), reader, custom_objects)
+        model = objects.value(data.get("model"))
         if not isinstance(model, Model):
             raise StorageError(f"Expected a model. Received: {type(model).__name__}")
+        note_calls(objects.made)
     except StorageError as error:
         raise StorageError(f"{path} is not read: {error}") from error
     except RecursionError as error:

@@ -12,14 +12,14 @@ import json
 import zipfile
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pellucid.graph.errors import StorageError
-from pellucid.graph.expr import Shared
+from pellucid.graph.expr import Expr, Shared
 from pellucid.graph.types import shape_text
 from pellucid.nn.layers import (
     GRU,
@@ -78,7 +78,7 @@ class Places:
     def of(self, model: Layer, path: str = "") -> Iterator[tuple[str, Shared]]:
         """Go through the parameters of a model, each with its path."""
         by_kind: dict[str, list[Layer]] = defaultdict(list)
-        for layer in model.layers:  # type: ignore[attr-defined]
+        for layer in in_order_of_keras(model):
             kind = snake_case(type(layer).__name__)
             by_kind[KINDS.get(kind, kind)].append(layer)
         for kind, layers in by_kind.items():
@@ -104,6 +104,47 @@ class Places:
             yield from self.inside(layer.cell, f"{path}cell/")
         else:
             yield from paths_of_parts(layer, f"{path}cell/" if isinstance(layer, (SimpleRNN, LSTM, GRU)) else path)
+
+
+def in_order_of_keras(model: Any) -> list[Layer]:
+    """Return the layers in the order in which Keras counts them: the farthest from the outputs first.
+
+    Of those that are equally far, the first is the one that is met first on the way from the outputs to the inputs.
+    """
+    connections = getattr(model, "connections", None)
+    if connections is None:
+        return list(model.layers)
+    written = {e: writers[-1][0] for e, writers in connections.writers().items()}
+
+    def given(unit: Any) -> list[Any]:
+        found = unit.inputs if isinstance(unit, Expr) else unit.call.given()
+        return [written.get(e, e) for e in found if e in written or e.op is not None]
+
+    seen: dict[Any, None] = {}
+    finished: dict[Any, None] = {}
+    stack = [written.get(e, e) for e in connections.outputs][::-1]
+    while stack:
+        unit = stack[-1]
+        waiting = [] if unit in seen else given(unit)
+        if unit in seen:
+            finished.setdefault(stack.pop())
+        seen.setdefault(unit)
+        stack += [u for u in waiting[::-1] if u not in seen]
+    far = depths(list(finished), given)
+    met = dict.fromkeys(unit.layer for unit in seen if not isinstance(unit, Expr))
+    return sorted(met, key=lambda layer: -far[layer])
+
+
+def depths(finished: list[Any], given: Callable[[Any], list[Any]]) -> dict[Any, int]:
+    """Return how far from the outputs each layer is, all its calls taken together, as Keras counts it."""
+    of_unit: dict[Any, int] = defaultdict(int)
+    of_layer: dict[Any, int] = defaultdict(int)
+    for unit in reversed(finished):
+        if not isinstance(unit, Expr):
+            of_unit[unit] = of_layer[unit.layer] = max(of_unit[unit], of_layer[unit.layer])
+        for before in given(unit):
+            of_unit[before] = max(of_unit[before], of_unit[unit] + 1)
+    return of_layer
 
 
 def paths_of_parts(layer: Layer, path: str) -> Iterator[tuple[str, Shared]]:
