@@ -101,6 +101,7 @@ _MODULES = {
     "losses": "pellucid.nn.losses",
     "nn": "pellucid.nn",
     "optimizers": "pellucid.nn.optimizers",
+    "pictures": "pellucid.model.pictures",
     "random": "pellucid.graph.ops.random",
     "schedules": "pellucid.nn.schedules",
     "show": "pellucid.show",

@@ -49,11 +49,11 @@ def bare_axes(figure: "Figure", rows: int, columns: int, place: int) -> "Axes":
 
 
 def grid(count: int, columns: int) -> tuple[int, int]:
-    """Return columns and rows for ``count`` panels, at most ``columns`` in a row."""
+    """Return columns and rows for ``count`` panels, at most ``columns`` in a row, and all rows about as full."""
     if count == 0:
         raise ValueError("expected at least one panel to draw; received none")
-    columns = min(columns, count)
-    return columns, math.ceil(count / columns)
+    rows = math.ceil(count / columns)
+    return math.ceil(count / rows), rows
 
 
 def panels(count: int, columns: int) -> "tuple[Figure, list[Axes]]":
