@@ -14,6 +14,7 @@ from pellucid.model.callbacks.history import History
 from pellucid.model.doctor import measuring
 from pellucid.model.doctor.doctor import stable_below
 from pellucid.run.build import function
+from tests.model.workshop import branching
 
 CLASSES = 3
 
@@ -193,6 +194,16 @@ def test_weights_and_gradients_that_are_no_numbers_are_found() -> None:
     found = pel.doctor(model, x, y)
     assert {"weights that are no numbers", "gradient that is no number"} <= set(names(found))
     assert "2 of its 16 elements are nan or infinite" in str(found)
+
+
+def test_a_model_of_several_outputs_is_looked_at_as_a_whole() -> None:
+    nn.set_random_seed(0)
+    rng = np.random.default_rng(0)
+    x = [rng.normal(size=(64, 6, 6, 1)).astype("float32"), rng.normal(size=(64, 4)).astype("float32")]
+    model, y = branching(), [np.arange(64) % 3, rng.normal(size=(64, 1)).astype("float32")]
+    found = pel.doctor(model, x, y)
+    assert not list(found), found
+    assert sorted(row.layer for row in found.layers) == sorted(["conv", "flat", "same", "drop", "same", "both", "kind", "size"])
 
 
 def test_it_is_shown_in_a_notebook_and_refuses_what_does_not_fit() -> None:

@@ -12,6 +12,7 @@ import pytest
 import pellucid as pel
 from pellucid import nn
 from pellucid.graph.walk import replace_all
+from tests.model.workshop import branching
 
 
 def image_model() -> Any:
@@ -55,6 +56,13 @@ def test_the_formulas_put_into_one_another_are_the_network() -> None:
         for leaf, formula in part.results:
             [known[leaf]] = replace_all([formula], known)
     assert known[explained.parts[-1].results[0][0]] is model.outputs[0]
+
+
+def test_a_model_that_branches_is_explained_with_what_stands_between_its_layers() -> None:
+    said = str(branching().explain())
+    assert "join(tanh(h3 + h" in said
+    assert "Loss: sparse_categorical_crossentropy of kind, Huber of size" in said
+    assert said.count("same/kernel") == 1
 
 
 def test_a_recurrent_layer_is_a_recurrence() -> None:

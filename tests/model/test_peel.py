@@ -14,7 +14,7 @@ import pytest
 import pellucid as pel
 from pellucid import nn
 from pellucid.run.build import function
-from tests.model.workshop import NETWORKS
+from tests.model.workshop import NETWORKS, branching
 
 TRAINING = {"epochs": 2, "batch_size": 4, "seed": 5}
 
@@ -81,6 +81,23 @@ def test_the_layers_written_down_train_as_the_model_does() -> None:
 def read(printed: str) -> list[float]:
     """Return the losses that a script printed."""
     return [float(line.rsplit(" ", 1)[1]) for line in printed.splitlines()]
+
+
+def test_a_model_that_branches_is_code_with_layers_too() -> None:
+    nn.set_random_seed(0)
+    model = branching()
+    code = model.peel("layers", weights=True)
+    assert 'both = nn.Concatenate(name="both")([pel.tanh(same + same_2), drop])' in code
+    assert code.count("nn.Dense(") == 3
+    twin = executed(code)["model"]
+    assert twin.peel("layers", weights=True) == code
+    x = [np.ones((3, 6, 6, 1), "float32"), np.ones((3, 4), "float32")]
+    for ours, theirs in zip(model.predict(x), twin.predict(x), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    with pytest.raises(
+        pel.ModelError, match=r"two is a Model, and a TOML file holds a Sequential, layers one after the"
+    ):
+        model.peel("toml")
 
 
 def test_a_script_without_data_takes_a_file(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from pellucid.experiments.mnist_softmax import Network as Softmax
 from pellucid.experiments.moons import Network as Moons
 from pellucid.model.prove import sides
 from pellucid.run.build import function
-from tests.model.workshop import NETWORKS, digits
+from tests.model.workshop import NETWORKS, branching, digits
 
 
 @pytest.fixture
@@ -46,6 +46,16 @@ def test_every_network_of_the_workshop_agrees_with_every_level_of_it(name: str, 
     assert len(set(proof.losses[0])) == 4
     for old, new in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
+
+
+@pytest.mark.parametrize("level", ["numpy", "expressions", "layers"])
+@pytest.mark.usefixtures("interpreted")
+def test_a_model_that_branches_agrees_with_every_level_of_it(level: str) -> None:
+    nn.set_random_seed(0)
+    model = branching()
+    proof = pel.prove(model, model.peel(level), steps=3)
+    assert proof, proof
+    assert {p.name for p in model.parameters} | {"loss", "drop/state"} <= set(proof.differences)
 
 
 def test_compiled_and_interpreted_agree_at_the_edge_of_stability_too() -> None:

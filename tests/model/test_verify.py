@@ -11,7 +11,7 @@ import pellucid as pel
 from pellucid import nn
 from pellucid.model.verify import verify as verifying
 from pellucid.model.verify.still import still
-from tests.model.workshop import NETWORKS
+from tests.model.workshop import NETWORKS, branching
 
 NATIVE = ["torch", "tensorflow"]
 
@@ -32,6 +32,10 @@ def test_what_cannot_be_verified_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
         model.verify("pytorch")
     with pytest.raises(pel.ModelError, match=r"Give x and y or neither\. Received: x alone"):
         model.verify("keras", x)
+    with pytest.raises(
+        pel.ModelError, match=r"two is verified as layers one after the other, from one input to one out"
+    ):
+        branching().verify("keras")
     monkeypatch.setitem(verifying.__globals__, "find_spec", lambda name: None)
     with pytest.raises(
         pel.ModelError, match=r"keras is not installed\. pip install keras installs it; others are torch"

@@ -158,6 +158,19 @@ def mnist_cnn() -> Made:
     return model, *digits(8, 8)
 
 
+def branching() -> Any:
+    """Return a model of two inputs and two outputs, with a sum between its layers and a layer that is called twice."""
+    image, age = nn.Input((6, 6, 1), name="image"), nn.Input((4,), name="age")
+    same = nn.Dense(4, activation="tanh", name="same")
+    a = same(nn.Flatten(name="flat")(nn.Conv2D(1, 5, name="conv")(image)))
+    both = nn.Concatenate(name="both")([pel.tanh(a + same(age)), nn.Dropout(0.3, seed=4, name="drop")(a)])
+    kind, size = nn.Dense(3, activation="softmax", name="kind")(both), nn.Dense(1, name="size")(both)
+    model = pel.Model([image, age], [kind, size], name="two")
+    losses = {"kind": "sparse_categorical_crossentropy", "size": nn.losses.Huber(0.5)}
+    model.compile(nn.optimizers.Adam(0.01), losses, loss_weights={"size": 0.5}, metrics={"kind": ["accuracy"]})
+    return model
+
+
 NETWORKS: dict[str, Callable[[], Made]] = {
     "moons": two_moons,
     "logistic": logistic,

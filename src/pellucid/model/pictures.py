@@ -287,7 +287,7 @@ def weight_histograms(model: Model) -> Picture:
     Picture
         With a reading.
     """
-    model.checked_stages()
+    _ = model.connections  # which says so if it is not built
     parts = {p.name or "parameter": p.get_value() for p in model.parameters}
     if not parts:
         raise ModelError(f"{model.name} has no parameters")

@@ -89,7 +89,8 @@ def doctor(model: Model, x: Any, y: Any, *, samples: int = 512, curvature: bool 
     if curvature and not any("no number" in f.name for f in found):
         eigenvalue = largest_eigenvalue(model, batch, seed)
         found += check_curvature(eigenvalue, limit)
-    known = classes_of(measured.predictions, np.asarray(data[1])[chosen])
+    alone = len(model.outputs) == 1 and len(data) == 2
+    known = classes_of(measured.predictions, np.asarray(data[1])[chosen]) if alone else None
     wrong = [] if known is None else [(int(chosen[i]), j, k) for i, j, k in mislabeled(*known)]
     found += check_labels(wrong, len(chosen))
     hardest: list[tuple[int, float]] = []

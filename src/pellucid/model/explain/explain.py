@@ -90,7 +90,8 @@ def of_model(model: Model) -> Explanation:
     [shown] = replace_all([loss], {**letters.leaf, **known})
     optimizer, goal = model.goal.optimizer, model.goal
     told = [f"{optimizer!r}"]
-    name = getattr(goal.loss, "__name__", type(goal.loss).__name__)
+    of_each = {g.name: called(g.loss) for g in goal.of(model.output_names) if g.loss is not None}
+    name = ", ".join(f"{loss} of {output}" if len(model.outputs) > 1 else loss for output, loss in of_each.items())
     return Explanation(
         explained.title,
         explained.inputs,
@@ -99,6 +100,11 @@ def of_model(model: Model) -> Explanation:
         [name, *told],
         [Update(*line) for line in formula(optimizer)],
     )
+
+
+def called(loss: Any) -> str:
+    """Return what a loss is called."""
+    return str(getattr(loss, "__name__", type(loss).__name__))
 
 
 def of_steps(

@@ -105,7 +105,7 @@ def model_code(model: Model, settings: Settings) -> str:
         *lines,
         "}",
         f"step = pel.function([{', '.join(names)}], {loss}, updates=updates)",
-        f"predict = pel.function([{given}], {predictions[0] if len(predictions) == 1 else predictions})",
+        f"predict = pel.function([{given}], {in_form(None, predictions)})",
         "",
         "",
         *fit_lines(names, [i.dtype for i in training.given], settings),

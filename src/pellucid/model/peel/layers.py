@@ -8,8 +8,9 @@ import numpy as np
 
 from pellucid.model.errors import ModelError
 from pellucid.model.model import Model
+from pellucid.model.peel.functional import functional_code
 from pellucid.model.peel.running import Settings, data_names, main_lines
-from pellucid.model.peel.spelling import input_code, layer_table, plain, spelt
+from pellucid.model.peel.spelling import ByOutput, input_code, layer_table, plain, spelt
 from pellucid.model.sequential import Sequential
 from pellucid.model.steps import training_of
 from pellucid.show.literals import array_source
@@ -18,20 +19,20 @@ from pellucid.show.literals import array_source
 def layers_code(model: Model, settings: Settings) -> str:
     """Write a model as the calls of layers that make it."""
     imports: dict[str, None] = {}
-    lines = ["model = pel.Sequential(", "    [", f"        {input_code(checked(model).inputs[0])},"]
-    lines += [f"        {spelt(layer_table(layer), 'layer')}," for layer in model.layers]
-    lines += ["    ],", f"    name={spelt(model.name, 'name')},", ")"]
+    lines = sequential_lines(model) if isinstance(model, Sequential) else functional_lines(model, imports)
     main: list[str] = []
     if model._goal is not None:
         compiled = goal_table(model)
         lines += ["model.compile("]
-        lines += [f"    {name}={spelt(value, name)}," for name, value in compiled.items()]
+        lines += [f"    {name}={spelt(value, name)}," for name, value in compiled.items() if value is not None]
         lines += [")"]
         fit = f"epochs={settings.epochs}, batch_size={settings.batch_size}, seed={settings.seed}"
         training = training_of(model)
         names = data_names(training.inputs, training.targets)
         main = main_lines(names, settings, imports)
-        loop = [f"def fit({', '.join(names)}):", f"    return model.fit({', '.join(names)}, {fit}, verbose=2)"]
+        x, y = names[: len(training.inputs)], names[len(training.inputs) :]
+        given = ", ".join(part[0] if len(part) == 1 else f"[{', '.join(part)}]" for part in (x, y))
+        loop = [f"def fit({', '.join(names)}):", f"    return model.fit({given}, {fit}, verbose=2)"]
         main = [*loop, "", "", *main]
     if settings.weights:
         start = "        "
@@ -43,20 +44,39 @@ def layers_code(model: Model, settings: Settings) -> str:
     return "\n".join([*head, "", *lines, *(["", "", *main] if main else [])]) + "\n"
 
 
+def sequential_lines(model: Model) -> list[str]:
+    """Write layers one after the other."""
+    lines = ["model = pel.Sequential(", "    [", f"        {input_code(model.inputs[0])},"]
+    lines += [f"        {spelt(layer_table(layer), 'layer')}," for layer in model.layers]
+    return [*lines, "    ],", f"    name={spelt(model.name, 'name')},", ")"]
+
+
+def functional_lines(model: Model, imports: dict[str, None]) -> list[str]:
+    """Write layers called on one another."""
+    code = functional_code(model)
+    imports.update({line: None for line in code.imports if line != "import numpy as np"})
+    return [*code.declared, *code.writer.constants, *code.writer.lines]
+
+
 def checked(model: Model) -> Model:
-    """Return a model that can be written as layers one after the other."""
-    model.connections  # noqa: B018  (says that the model is not built)
+    """Return a model that can be written as layers one after the other, without code in between."""
     if not isinstance(model, Sequential):
-        raise ModelError(f"{model.name} is a {type(model).__name__}, and only a Sequential is written as layers yet")
+        raise ModelError(
+            f"{model.name} is a {type(model).__name__}, and a TOML file holds a Sequential, layers one after the "
+            "other. Level 'layers' writes any model as code"
+        )
     return model
 
 
 def goal_table(model: Model) -> dict[str, Any]:
-    """Return what a model was compiled with, as plain values."""
-    goal = model.goal
-    [wanted] = goal.of(model.output_names)
-    return {
-        "optimizer": plain(goal.optimizer, "optimizer", model.name),
-        "loss": plain(goal.loss, "loss", model.name),
-        "metrics": [plain(metric, "metrics", model.name) for metric in wanted.metrics.values()],
-    }
+    """Return what a model was compiled with, as plain values; for several outputs by their names."""
+    goal, names = model.goal, model.output_names
+    wanted = goal.of(names)
+    losses = {g.name: None if g.loss is None else plain(g.loss, "loss", model.name) for g in wanted}
+    measured = {g.name: [plain(metric, "metrics", model.name) for metric in g.metrics.values()] for g in wanted}
+    table: dict[str, Any] = {"optimizer": plain(goal.optimizer, "optimizer", model.name)}
+    if len(names) == 1:
+        return {**table, "loss": losses[names[0]], "metrics": measured[names[0]]}
+    weights = {g.name: g.loss_weight for g in wanted if g.loss_weight != 1}
+    by_output = {"loss": ByOutput(losses), "metrics": ByOutput(measured)}
+    return {**table, **by_output, "loss_weights": ByOutput(weights) if weights else None}

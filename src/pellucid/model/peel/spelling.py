@@ -43,6 +43,11 @@ FAMILIES: dict[str, ModuleType] = {
 }
 """Where things are found, by how the argument that takes them ends."""
 
+
+class ByOutput(dict[str, Any]):
+    """Plain values by the names of outputs, which may be anything, ``kind`` too."""
+
+
 UNKNOWN = "?"
 """What stands for a size or an axis that is not known, where a list holds one."""
 
@@ -182,6 +187,8 @@ def spelt(value: Any, argument: str) -> str:
     >>> spelt({"kind": "L2", "l2": 0.1}, "kernel_regularizer"), spelt([2, "?"], "noise_shape"), spelt(0.5, "rate")
     ('nn.regularizers.L2(l2=0.1)', '(2, None)', '0.5')
     """
+    if isinstance(value, ByOutput):
+        return "{" + ", ".join(f"{json.dumps(name)}: {spelt(v, argument)}" for name, v in value.items()) + "}"
     if isinstance(value, dict):
         module = family(argument)
         home = "nn" if module is layers else module.__name__.removeprefix("pellucid.")
