@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pellucid import nn
@@ -20,6 +22,8 @@ from tests.nn.peers import (
     normalization,
     pooling,
     recurrent,
+    several,
+    single,
     store,
 )
 
@@ -56,6 +60,48 @@ def test_value_and_gradients_are_those_of_keras(family: str, case: str) -> None:
 def test_the_golden_values_are_those_of_keras(family: str, case: str) -> None:
     pytest.importorskip("keras")
     store.compare(FAMILIES[family].by_keras(case), GOLDEN[family][case], 2e-6)
+
+
+def stretched(shape: tuple[int, ...], factors: np.ndarray) -> tuple[int, ...]:
+    """Return a shape with every size several times as long, equal sizes equally; 1 stays 1."""
+    return tuple(size if size == 1 else int(size * factors[size]) for size in shape)
+
+
+def other(case: Any, factors: np.ndarray) -> Any:
+    """Return a case on other shapes."""
+    if isinstance(case, single.Case):
+        return replace(case, shape=stretched(case.shape, factors))
+    return replace(case, shapes=tuple(stretched(shape, factors) for shape in case.shapes))
+
+
+def told_by_arrays(case: Any) -> bool:
+    """Tell whether a case has masks, which are of one shape."""
+    return bool(getattr(case, "mask", None) or getattr(case, "masks", None)) or any(
+        isinstance(value, np.ndarray) for value in getattr(case, "keywords", {}).values()
+    )
+
+
+STRETCHED = [
+    (module, key)
+    for module in (activation_layers, attention, convolution, merging, normalization, pooling)
+    for key, case in module.CASES.items()
+    if case.name != "LocalResponseNormalization" and not told_by_arrays(case)
+]
+
+
+@pytest.mark.peer
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of Keras
+@pytest.mark.parametrize(("module", "key"), STRETCHED, ids=lambda e: e if isinstance(e, str) else e.__name__[15:])
+def test_on_other_shapes_they_agree_too(module: ModuleType, key: str) -> None:
+    pytest.importorskip("keras")
+    case = module.CASES[key]
+    by = single if isinstance(case, single.Case) else several
+    stretch = other(case, np.random.default_rng(len(key)).integers(1, 4, 20))
+    wanted, found = by.by_keras(f"{key}, other", stretch), by.by_pellucid(f"{key}, other", stretch)
+    assert set(found) == set(wanted)
+    for name, value in wanted.items():
+        near = 1e-5 * max(1.0, float(np.abs(value).max()))
+        np.testing.assert_allclose(found[name], value, rtol=1e-5, atol=near, err_msg=name)
 
 
 def names(case: Any) -> set[str]:

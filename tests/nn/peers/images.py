@@ -1,4 +1,4 @@
-"""Images: random layers by given draws, affine sampling by given maps, rescaling, and normalization of data.
+"""Images: random layers by given draws, rescaling, and normalization of data, with gradients.
 
 The draws are numbers from 0 to 1, a row for each time that a layer draws; both sides are handed the same. Left out is
 where Keras does other than it documents: flips in both directions, which it draws once for both; a contrast by one
@@ -62,21 +62,31 @@ def adapts(case: Case) -> bool:
 
 def by_keras(key: str) -> Values:
     """Compute by Keras, with its random numbers replaced."""
+    import jax
+    import jax.numpy as jnp
     import keras
 
-    case, x, rows = CASES[key], numbers(f"{key} x", SHAPE), list(draws(key))
+    case, x = CASES[key], jnp.asarray(numbers(f"{key} x", SHAPE))
     layer = getattr(keras.layers, case.name)(**case.settings)
     if adapts(case):
         layer.adapt(numbers(f"{key} data", (5, *SHAPE[1:]), 3.0))
+    random = hasattr(layer, "generator")
 
-    def uniform(shape: Any, minval: float = 0.0, maxval: float = 1.0, **_: Any) -> Any:
-        row = rows.pop(0)
-        return minval + (maxval - minval) * (row.reshape(shape) if len(shape) else row[0])
+    def result(x: Any) -> Any:
+        rows = list(draws(key))
 
-    if not hasattr(layer, "generator"):
-        return {"y": np.asarray(layer(x))}
-    with mock.patch.object(layer.backend.random, "uniform", uniform):
-        return {"y": np.asarray(layer(x, training=True))}
+        def uniform(shape: Any, minval: float = 0.0, maxval: float = 1.0, **_: Any) -> Any:
+            row = rows.pop(0)
+            return minval + (maxval - minval) * (row.reshape(shape) if len(shape) else row[0])
+
+        if not random:
+            return layer(x)
+        with mock.patch.object(layer.backend.random, "uniform", uniform):
+            return layer(x, training=True)
+
+    y = result(x)
+    slope = jax.grad(lambda x: (result(x) * numbers(f"{key} g", y.shape)).sum())(x)
+    return {"y": np.asarray(y), "d": np.asarray(slope)}
 
 
 def by_pellucid(key: str) -> Values:
@@ -94,4 +104,7 @@ def by_pellucid(key: str) -> Values:
             low + (high - low) * rows.pop(0).reshape((-1,) + (1,) * (like.ndim - 1))
         )
         layer.generator.integers = lambda high: np.int64(rows.pop(0)[0] * high)
-    return {"y": pel.function([x], layer(x), mode="numpy")(value)}
+    y = layer(x)
+    slope = pel.grad((y * numbers(f"{key} g", (SHAPE[0], *y.shape[1:]))).sum(), x)
+    found = pel.function([x], [y, slope], mode="numpy")(value)
+    return {"y": found[0], "d": found[1]}
