@@ -325,6 +325,18 @@ def test_a_model_is_looked_at_whatever_its_loss_is_and_without_one() -> None:
     assert not pel.lint(bound)
 
 
+def test_a_model_of_several_inputs_and_outputs_is_looked_at_as_a_whole() -> None:
+    first, second = nn.Input((4,)), nn.Input((3,))
+    h = nn.Concatenate()([Dense(8, activation="relu")(first), Dense(8, activation="relu")(second)])
+    model = pel.Model([first, second], [Dense(3, activation="softmax")(h), Dense(1)(h)])
+    assert not pel.lint(model)
+    model.compile("adam", ["sparse_categorical_crossentropy", "mse"])
+    assert not pel.lint(model)
+    [found] = pel.lint(model, {"x": [X, np.full((64, 3), 200.0)]})
+    assert found.name == "unscaled input"
+    assert str(second) in found.what
+
+
 def test_a_copy_of_a_function_is_looked_at_with_its_own_parameters() -> None:
     x, _, _ = table()
     layer = Dense(3, name="mine")

@@ -340,14 +340,13 @@ class Trainable(Predicting):
         """Return the training loss that was written last, if any was."""
         return [] if self._latest is None else [self._latest.loss]
 
-    def loss_to_lint(self: Any) -> Expr:
+    def loss_to_lint(self: Any) -> Any:
         """Return the training loss as an expression of the model's inputs and targets ``y``, for `pellucid.lint`.
 
-        Of a model that is not compiled, its predictions.
+        Of a model that is not compiled, a list of its predictions.
         """
         if self._goal is None:
-            first: Expr = self.outputs[0]
-            return first
+            return list(self.outputs)
         targets = []
         for goal, output in zip(self.goal.of(self.output_names), self.outputs, strict=True):
             takes_labels = checks.RANGES.get(checks.formula(goal.loss)) is checks.check_labels

@@ -36,7 +36,7 @@ def lint(
         inference. Of a compiled model, its loss; of another, its predictions.
     values : mapping from Input or name to array, optional
         Data for the inputs, of which some samples are looked at: scales, labels and the first loss are checked too. For
-        a model, ``{"x": x_train, "y": y_train}``.
+        a model, ``{"x": x_train, "y": y_train}``, with a list for ``x`` if it has several inputs.
     parameters : sequence of Shared, optional
         What should be learned; one that the loss does not reach is a finding. A model knows its own.
     training : bool
@@ -69,9 +69,7 @@ def lint(
         training = training and any(s.trainable for s in what.program.updates)
     graph = Graph(outputs)
     if values is not None:
-        first = {"x": what.inputs[0]} if hasattr(what, "loss_to_lint") else {}
-        known = given(graph, {first.get(key, key): value for key, value in values.items()})
-        graph = Graph(outputs, known)
+        graph = Graph(outputs, given(graph, by_input(what, values) if hasattr(what, "loss_to_lint") else values))
     found = [f for check in STRUCTURE for f in check(graph)]
     found += unreached(graph, owned if parameters is None else parameters)
     if not training:
@@ -91,11 +89,20 @@ def target(what: Any) -> tuple[list[Expr], Sequence[Shared]]:
             )
         return what.program.written, ()
     if hasattr(what, "loss_to_lint"):
-        loss: Expr = what.loss_to_lint()
-        return [loss], [p for p in what.parameters if p.trainable]
+        found = what.loss_to_lint()
+        return found if isinstance(found, list) else [found], [p for p in what.parameters if p.trainable]
     if isinstance(what, (list, tuple)) and what and all(isinstance(e, Expr) for e in what):
         return list(what), ()
     raise UseError(f"lint looks at a loss, predictions, a function or a model. Received: {what!r}")
+
+
+def by_input(model: Any, values: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Return data with the inputs of a model in the place of ``"x"``, which is a list where there are several."""
+    found = dict(values)
+    if "x" in found:
+        data = found.pop("x")
+        found |= {model.inputs[0]: data} if len(model.inputs) == 1 else dict(zip(model.inputs, data, strict=True))
+    return found
 
 
 def given(graph: Graph, values: Mapping[Any, Any]) -> dict[Expr, Array]:
