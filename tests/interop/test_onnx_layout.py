@@ -21,6 +21,8 @@ FIRST = (0, 3, 1, 2)
         (lambda x, y: channels_first(x).max(axis=2, keepdims=True), f"x.max(axis=1, keepdims=True).transpose{FIRST}"),
         (lambda x, y: channels_first(x).sum(axis=0), "x.sum(axis=0).transpose(2, 0, 1)"),
         (lambda x, y: channels_first(x) + pel.constant(np.ones((1, 4, 1, 1), "float32")), None),
+        (lambda x, y: channels_first(x) * y[0, 0, 0][:, None, None], None),
+        (lambda x, y: channels_first(x) * pel.expand_dims(y[0, 0, 0], (1, 2)), f"(x * y[0, 0, 0]).transpose{FIRST}"),
         (lambda x, y: channels_first(x) + y.reshape(2, 4, 3, 5), f"x.transpose{FIRST} + y.reshape(2, 4, 3, 5)"),
     ],
 )  # fmt: skip

@@ -152,7 +152,9 @@ def written(
         hand_out(w, w.of(e), key)
     declared = [value_info(w.values[i], i) for i in inputs]
     returned = [value_info(key, e) for key, e in zip(outputs, results, strict=True)]
-    graph = helper.make_graph(w.nodes, name, declared, returned, w.initializers, doc_string=description)
+    graph = helper.make_graph(
+        needed(w.nodes, list(outputs)), name, declared, returned, w.initializers, doc_string=description
+    )
     opsets = [helper.make_opsetid("", OPSET)]
     model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="pellucid")
     model.producer_version = version()
@@ -173,6 +175,16 @@ def hand_out(w: Writer, value: str, key: str) -> None:
     maker.output[list(maker.output).index(value)] = key
     w.values = {e: key if name == value else name for e, name in w.values.items()}
     w.handed_out.add(key)
+
+
+def needed(nodes: Sequence[Any], outputs: Sequence[str]) -> list[Any]:
+    """Leave out nodes that nothing reads, such as a transpose that another one undid."""
+    wanted, kept = set(outputs), []
+    for node in reversed(nodes):
+        if wanted.intersection(node.output):
+            kept.append(node)
+            wanted |= read([node])
+    return kept[::-1]
 
 
 def read(nodes: Sequence[Any]) -> set[str]:

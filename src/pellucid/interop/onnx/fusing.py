@@ -102,7 +102,7 @@ def convolution_with_bias(x: Any, kernel: Any, s: Any, p: Any, d: Any, g: Any, b
         inner = next(i for i in e.inputs if i.op is convolution.op and i is not bias)
 
         def write(w: Writer, e: Expr, x: Expr, kernel: Expr, bias: Expr) -> Any:
-            return Turned(convolved(w, inner, w.of(kernel), w.of(bias)))
+            return Turned(convolved(w, inner, w.of(bias)))
 
         return (write, [x, kernel, bias]) if per_channel(bias, inner) else None
 
@@ -119,7 +119,7 @@ def transposed_convolution_with_bias(x: Any, kernel: Any, s: Any, p: Any, o: Any
             return None
 
         def write(w: Writer, e: Expr, x: Expr, kernel: Expr, bias: Expr) -> Any:
-            return spread(w, inner, w.of(kernel), list(o), w.of(bias))
+            return spread(w, inner, list(o), w.of(bias))
 
         return write, [x, kernel, bias]
 
@@ -241,9 +241,8 @@ def one_of(kind: str) -> Write:
     """Return a function that writes one node of one operand, in the form in which that stands."""
 
     def write(w: Writer, e: Expr, x: Expr) -> Any:
-        turned = w.values.get(x)
-        if isinstance(turned, Turned):
-            return Turned(w.node(kind, turned.name))
+        if x.ndim > 2 and w.stands_first(x):
+            return Turned(w.node(kind, w.channels_first(x)))
         return w.node(kind, w.of(x))
 
     return write

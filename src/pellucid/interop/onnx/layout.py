@@ -7,6 +7,7 @@ from typing import Any
 
 from pellucid.graph.expr import Constant, Expr, constant
 from pellucid.graph.ops.arranging import transpose
+from pellucid.graph.ops.shapes import expand_dims, reshape
 from pellucid.graph.walk import rebuild, topological
 
 
@@ -85,7 +86,16 @@ def before(e: Expr, order: tuple[int, ...], ndim: int) -> Expr | None:
     if e.ndim == 0:
         return e
     if isinstance(e, Constant) and e.ndim == ndim:
-        back = [order.index(a) for a in range(ndim)]
-
-        return constant(e.value.transpose(back))
+        return constant(e.value.transpose([order.index(a) for a in range(ndim)]))
+    first = (0, ndim - 1, *range(1, ndim - 1))
+    if order == first and e.ndim == ndim - 1 and all(d == 1 for d in e.shape[1:]):
+        return per_channel(e)
     return None
+
+
+def per_channel(e: Expr) -> Expr:
+    """Return one number a channel, with axes of length 1 behind it, as a row."""
+    if e.op is expand_dims.op and e.inputs[0].ndim == 1:
+        return e.inputs[0]
+    made: Expr = reshape(e, (e.shape[0],))
+    return made

@@ -170,14 +170,22 @@ class Writer:
             return value.name
         name: str = self.of(e)
         if name not in self.first:
-            order = [0, e.ndim - 1, *range(1, e.ndim - 1)]
-            self.first[name] = self.node("Transpose", name, perm=order)
+            self.first[name] = self.transposed(e, [0, e.ndim - 1, *range(1, e.ndim - 1)])
         return self.first[name]
+
+    def transposed(self, e: Expr, order: Sequence[int]) -> str:
+        """Return a value with its axes in another order; one that stood so before it was transposed is there."""
+        undone = e.op is not None and e.op.name == "transpose" and [e.settings["axes"][a] for a in order]
+        if undone == list(range(e.ndim)):
+            before: str = self.of(e.inputs[0])
+            return before
+        made: str = self.node("Transpose", self.of(e), perm=list(order))
+        return made
 
     def in_turned_form(self, e: Expr) -> Turned | None:
         """Write an expression with channels first, if what it is made of stands so and nothing keeps it from it."""
         assert e.op is not None
-        if e.ndim < 3 or not any(isinstance(self.values.get(i), Turned) for i in e.inputs):
+        if e.ndim < 3 or not any(map(self.stands_first, e.inputs)):
             return None
         special = TURNED.get(e.op.name)
         if special is not None:
@@ -188,9 +196,14 @@ class Writer:
         names = [self.of(i) if i.ndim == 0 else self.turned_name(i, e.ndim) for i in e.inputs]
         return Turned(WRITERS[e.op.name](self, e, *names))
 
+    def stands_first(self, e: Expr) -> bool:
+        """Tell whether a value is there with channels first."""
+        value = self.values.get(e)
+        return isinstance(value, Turned) or (isinstance(value, str) and value in self.first)
+
     def turns(self, i: Expr, e: Expr) -> bool:
         """Tell whether an operand has, or needs, no other form with channels first."""
-        same = isinstance(self.values.get(i), Turned) and i.ndim == e.ndim
+        same = self.stands_first(i) and i.ndim == e.ndim
         return same or i.ndim == 0 or (i.ndim == 1 and i.shape[0] == e.shape[-1])
 
     def turned_name(self, i: Expr, ndim: int) -> str:

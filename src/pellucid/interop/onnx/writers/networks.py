@@ -18,17 +18,21 @@ def pads(e: Expr) -> list[int]:
 @writes("conv")
 def conv(w: Writer, e: Expr, x: str, kernel: str) -> Any:
     """Conv, of a kernel (out, in, ...)."""
-    return Turned(convolved(w, e, kernel))
+    return Turned(convolved(w, e))
 
 
-def convolved(w: Writer, e: Expr, kernel: str, *bias: str) -> str:
+def kernel_first(w: Writer, kernel: Expr) -> str:
+    """Return a kernel with its channels in front."""
+    n = kernel.ndim
+    return w.transposed(kernel, [n - 1, n - 2, *range(n - 2)])
+
+
+def convolved(w: Writer, e: Expr, *bias: str) -> str:
     """Write a convolution with channels first."""
-    n = e.ndim
-    turned = w.node("Transpose", kernel, perm=[n - 1, n - 2, *range(n - 2)])
     made: str = w.node(
         "Conv",
         w.channels_first(e.inputs[0]),
-        turned,
+        kernel_first(w, e.inputs[1]),
         *bias,
         strides=list(e.settings["strides"]),
         dilations=list(e.settings["dilation"]),
@@ -61,7 +65,7 @@ def sum_pool(w: Writer, e: Expr, x: str) -> Any:
 @writes("conv_transpose")
 def conv_transpose(w: Writer, e: Expr, x: str, kernel: str) -> Any:
     """ConvTranspose, of a kernel (in, out, ...)."""
-    return spread(w, e, kernel, list(e.settings["output_padding"]))
+    return spread(w, e, list(e.settings["output_padding"]))
 
 
 @writes("conv_input_gradient")
@@ -82,10 +86,10 @@ def conv_input_gradient(w: Writer, e: Expr, g: str, kernel: str, like: str) -> A
             added.append(size - ((n - 1) * stride + (k - 1) * d + 1 - sum(pad)))
         else:
             raise not_in_onnx(e, "With strides, it is exported for images of known sizes")
-    return spread(w, e, kernel, added)
+    return spread(w, e, added)
 
 
-def spread(w: Writer, e: Expr, kernel: str, added: list[int], *bias: str) -> Turned:
+def spread(w: Writer, e: Expr, added: list[int], *bias: str) -> Turned:
     """Write a transposed convolution; what is added behind the last window is more than ONNX allows, or a border."""
     n, settings = e.ndim, e.settings
     limits = [max(s, d) for s, d in zip(settings["strides"], settings["dilation"], strict=True)]
@@ -93,7 +97,7 @@ def spread(w: Writer, e: Expr, kernel: str, added: list[int], *bias: str) -> Tur
     made = w.node(
         "ConvTranspose",
         w.channels_first(e.inputs[0]),
-        w.node("Transpose", kernel, perm=[n - 1, n - 2, *range(n - 2)]),
+        kernel_first(w, e.inputs[1]),
         *bias,
         strides=list(settings["strides"]),
         dilations=list(settings["dilation"]),
@@ -108,7 +112,7 @@ def spread(w: Writer, e: Expr, kernel: str, added: list[int], *bias: str) -> Tur
 
 def join(w: Writer, e: Expr) -> str | None:
     """Concat of values that all stand with channels first."""
-    if not all(isinstance(w.values.get(i), Turned) for i in e.inputs):
+    if not all(map(w.stands_first, e.inputs)):
         return None
     axis = turned_axis(e.settings["axis"], e.ndim)
     made: str = w.node("Concat", *(w.channels_first(i) for i in e.inputs), axis=axis)
