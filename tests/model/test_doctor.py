@@ -203,7 +203,9 @@ def test_a_model_of_several_outputs_is_looked_at_as_a_whole() -> None:
     model, y = branching(), [np.arange(64) % 3, rng.normal(size=(64, 1)).astype("float32")]
     found = pel.doctor(model, x, y)
     assert not list(found), found
-    assert sorted(row.layer for row in found.layers) == sorted(["conv", "flat", "same", "drop", "same", "both", "kind", "size"])
+    assert sorted(row.layer for row in found.layers) == sorted(
+        ["conv", "flat", "same", "drop", "same", "both", "kind", "size"]
+    )
 
 
 def test_it_is_shown_in_a_notebook_and_refuses_what_does_not_fit() -> None:

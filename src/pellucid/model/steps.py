@@ -92,8 +92,8 @@ def loss_of(model: Model, y: Any) -> Expr:
     """Return the training loss, a mean over the batch with what the regularizers add."""
     goal = model.goal
     if y is None:
-        loss: Expr = model.loss_to_lint()
-        return loss
+        trained: Expr = model.loss_to_lint()
+        return trained
     [output] = model.outputs
     array = checks.targets(y, output, goal.loss, "y")
     given = Input("y", (model.inputs[0].shape[0], *array.shape[1:]), checks.target_dtype(array, output))
