@@ -174,3 +174,52 @@ def test_without_tensorboard_it_is_said_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboard.compat.proto.event_pb2", None)
     with pytest.raises(pel.UseError, match=r"pip install 'pellucid\[tensorboard\]'"):
         EventWriter(tmp_path)
+
+
+def fitted(folder, **options):
+    model = pel.Sequential([nn.Input((2,)), nn.Dense(3, "tanh", name="hidden"), nn.Dense(1, name="out")])
+    model.compile(pel.optimizers.SGD(0.1), "mse", metrics=["mae"])
+    x, y = np.random.default_rng(0).normal(size=(2, 8, 2))
+    board = pel.callbacks.TensorBoard(folder, **options)
+    history = model.fit(x, y[:, :1], batch_size=2, epochs=3, validation_split=0.5, callbacks=[board], verbose=0)
+    return model, history.history
+
+
+def test_the_callback_writes_every_epoch_of_both_data(tmp_path):
+    _, history = fitted(tmp_path, histogram_freq=2, write_images=True, hyperparameters={"rate": 0.1})
+    train, validation = read(tmp_path / "train"), read(tmp_path / "validation")
+    for found, prefix in ((train, ""), (validation, "val_")):
+        for name in ("loss", "mae"):
+            written = tensors(found, f"epoch_{name}")
+            assert [step for step, _ in written] == [0, 1, 2]
+            np.testing.assert_allclose([value for _, value in written], history[prefix + name], rtol=1e-6)
+    assert tensors(train, "epoch_learning_rate")[0][1] == np.float32(0.1)
+    assert [step for step, _ in tensors(train, "hidden/kernel/histogram")] == [1]
+    assert tensors(train, "out/kernel/image")[0][1][:2].tolist() == [b"1", b"3"]
+    assert [step for step, _ in tensors(validation, "evaluation_loss_vs_iterations")] == [2, 4, 6]
+    assert {"hidden/matmul", "out/kernel"} <= {node.name for node in train.Graph().node}
+    assert hparams.SESSION_START_INFO_TAG in read(tmp_path).Tags()["tensors"]
+
+
+def test_the_callback_writes_batches_where_that_is_asked_for(tmp_path):
+    fitted(tmp_path / "every", update_freq="batch", write_graph=False, write_steps_per_second=True)
+    fitted(tmp_path / "third", update_freq=3)
+    every, third = read(tmp_path / "every" / "train"), read(tmp_path / "third" / "train")
+    assert [step for step, _ in tensors(every, "batch_loss")] == [1, 2, 3, 4, 5, 6]
+    assert [step for step, _ in tensors(third, "batch_loss")] == [3, 6]
+    assert tensors(every, "epoch_steps_per_second")[0][1] > 0
+    assert not every.Tags()["graph"]
+
+
+def test_the_callback_writes_what_evaluate_measures(tmp_path):
+    model, _ = fitted(tmp_path / "fit")
+    model.evaluate(np.ones((4, 2)), np.ones((4, 1)), callbacks=[pel.callbacks.TensorBoard(tmp_path / "later")])
+    ((step, _),) = tensors(read(tmp_path / "later" / "validation"), "evaluation_mae_vs_iterations")
+    assert step == 6
+
+
+def test_the_callback_refuses_what_is_no_frequency():
+    with pytest.raises(pel.OptionError, match=r"update_freq to be 'epoch', 'batch' or a number .* Received: 'epochs'"):
+        pel.callbacks.TensorBoard(update_freq="epochs")
+    with pytest.raises(pel.OptionError, match="histogram_freq"):
+        pel.callbacks.TensorBoard(histogram_freq=-1)

@@ -4,6 +4,7 @@ from pellucid.graph.errors import tell_near_misses
 from pellucid.model.callbacks.backup import BackupAndRestore
 from pellucid.model.callbacks.base import Callback
 from pellucid.model.callbacks.checkpoint import ModelCheckpoint
+from pellucid.model.callbacks.events import TensorBoard
 from pellucid.model.callbacks.history import History
 from pellucid.model.callbacks.rates import LearningRateScheduler, ReduceLROnPlateau
 from pellucid.model.callbacks.recording import CSVLogger, LambdaCallback
@@ -19,6 +20,7 @@ __all__ = [
     "LearningRateScheduler",
     "ModelCheckpoint",
     "ReduceLROnPlateau",
+    "TensorBoard",
     "TerminateOnNaN",
 ]
 
