@@ -175,6 +175,26 @@ def test_shared_values_that_do_not_fit() -> None:
 
 
 @pytest.mark.parametrize(
+    ("wrong", "kind", "message"),
+    [
+        (lambda x: pel.arange(0, 10, 0), pel.OptionError, r"arange: division by zero\. Received: 0, 10, 0"),
+        (lambda x: pel.linspace(0, 1, -1), pel.OptionError, r"linspace: Number of samples, -1.*Received: 0, 1, -1"),
+        (lambda x: pel.eye(2.5), pel.OptionError, r"eye: .*integer\. Received: 2\.5"),
+        (lambda x: x[0:2:0], ShapeError, r"x: a slice has a step of 1 or more.*Received: slice\(0, 2, 0\)"),
+        (lambda x: x.at[0].st(1.0), pel.NoSuchNameError, r"x\.at\[index\] has no 'st'\. Did you mean 'set'\?"),
+        (lambda x: x.at[0].quux(1.0), pel.NoSuchNameError, r"has no 'quux'\. It has: add, apply, divide, get, max"),
+        (lambda x: pel.vector("y", dtype=np.longdouble), DtypeError, "of up to 64 bits"),
+        (lambda x: pel.constant(np.longdouble(1)), DtypeError, "Expected real numbers.*of dtype float128|longdouble"),
+        (lambda x: pel.function([x], x, updates=3), InputError, r"updates: expected what becomes what.*Received: 3"),
+        (lambda x: pel.function([x], x, givens=3), InputError, r"givens: expected what becomes what.*Received: 3"),
+    ],
+)
+def test_numpy_s_and_python_s_own_messages_say_more(wrong: Any, kind: type[Exception], message: str) -> None:
+    with pytest.raises(kind, match=message):
+        wrong(pel.vector("x"))
+
+
+@pytest.mark.parametrize(
     ("name", "told"),
     [
         ("Dense", "It is pel.nn.Dense."),

@@ -127,7 +127,8 @@ def test_dtypes_are_checked() -> None:
     with pytest.raises(DtypeError, match=r"Expected a dtype such as 'float32' or 'int32'. Received: dtype='flaot'"):
         as_dtype("flaot")
     with pytest.raises(
-        DtypeError, match=r"Expected a dtype of real numbers, integers or booleans. Received: dtype='c8'"
+        DtypeError,
+        match=r"Expected a dtype of real numbers, integers or booleans, of up to 64 bits. Received: dtype='c8'",
     ):
         as_dtype("c8")
     with pytest.raises(DtypeError, match=r"uint8 cannot hold \[300\]"):

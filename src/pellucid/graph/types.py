@@ -178,6 +178,9 @@ def is_float(dtype: np.dtype[Any]) -> bool:
 KNOWN = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint32", "float16", "float32", "float64", "bfloat16")
 """Names of dtypes, for whoever misspelt one."""
 
+WIDEST = 8
+"""Bytes of the widest numbers that a compiled program knows."""
+
 KINDS = {"b": "booleans", "i": "integers", "u": "integers", "f": "real numbers"}
 """What dtypes hold, by NumPy's letters for their kinds."""
 
@@ -213,8 +216,10 @@ def as_dtype(dtype: Any) -> np.dtype[Any]:
     except TypeError as error:
         hint = near_miss(dtype, KNOWN) if isinstance(dtype, str) else ""
         raise DtypeError(f"Expected a dtype such as 'float32' or 'int32'. Received: dtype={dtype!r}.{hint}") from error
-    if result.kind not in "biuf" and not is_float(result):
-        raise DtypeError(f"Expected a dtype of real numbers, integers or booleans. Received: dtype={dtype!r}")
+    if (result.kind not in "biuf" and not is_float(result)) or result.itemsize > WIDEST:
+        raise DtypeError(
+            f"Expected a dtype of real numbers, integers or booleans, of up to 64 bits. Received: dtype={dtype!r}"
+        )
     return result
 
 

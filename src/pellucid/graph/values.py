@@ -11,7 +11,7 @@ import numpy as np
 from pellucid.graph.errors import DtypeError, PrecisionWarning, brief
 from pellucid.graph.operators import Operators
 from pellucid.graph.places import calls_to_user
-from pellucid.graph.types import as_dtype, is_float
+from pellucid.graph.types import WIDEST, as_dtype, is_float
 
 
 def as_array(value: Any, dtype: Any = None, who: str = "") -> np.ndarray[Any, Any]:
@@ -35,7 +35,7 @@ def as_array(value: Any, dtype: Any = None, who: str = "") -> np.ndarray[Any, An
         and not hasattr(value, "__array__")
     ):
         dtype = as_dtype(None)
-    if array.dtype.kind not in "biuf" and not is_float(array.dtype):
+    if (array.dtype.kind not in "biuf" and not is_float(array.dtype)) or array.dtype.itemsize > WIDEST:
         wanted = f"{who}: expected real numbers" if who else "Expected real numbers"
         fix = "; text becomes numbers by np.asarray(text, 'float32')" * spells_numbers(array)
         raise DtypeError(f"{wanted}. Received: {reprlib.repr(value)}, of dtype {array.dtype}{fix}")

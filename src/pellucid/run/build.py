@@ -16,8 +16,10 @@ from pellucid.run.function import Function, Outputs
 from pellucid.run.program import make_program
 
 
-def pairs(given: Mapping[Any, Any] | Sequence[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+def pairs(given: Mapping[Any, Any] | Sequence[tuple[Any, Any]], who: str) -> list[tuple[Any, Any]]:
     """Return what is updated or replaced, and by what, refusing to do it twice."""
+    if not isinstance(given, (Mapping, list, tuple)):
+        raise InputError(f"{who}: expected what becomes what, as {{w: w + 1}}, or such pairs. Received: {given!r}")
     listed = list(given.items()) if isinstance(given, Mapping) else list(given)
     twice = [target for target, count in Counter(target for target, _ in listed).items() if count > 1]
     if twice:
@@ -100,8 +102,8 @@ def function(
     program = make_program(
         inputs,
         [as_expr(o) for o in wanted],
-        pairs(updates or {}),
-        pairs(givens or {}),
+        pairs(updates or {}, "updates"),
+        pairs(givens or {}, "givens"),
         rewrite,
         on_unused_input,
         donate,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import DtypeError, ShapeError
+from pellucid.graph.errors import DtypeError, NoSuchNameError, ShapeError, near_miss
 from pellucid.graph.expr import Constant, Expr, as_expr, constant
 from pellucid.graph.op import public
 from pellucid.graph.operators import call
@@ -64,6 +64,13 @@ class Part:
     def __init__(self, x: Expr, index: Any) -> None:
         self.x = x
         self.index, self.arrays = written_out(x, index)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        known = [n for n in dir(Part) if not n.startswith("_") and n not in (*Part.__slots__, "factors")]
+        hint = near_miss(name, known) or f" It has: {', '.join(known)}"
+        raise NoSuchNameError(f"x.at[index] has no {name!r}.{hint}")
 
     def get(self) -> Expr:
         """Return the part itself."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import ShapeError, UseError
+from pellucid.graph.errors import OptionError, ShapeError, UseError
 from pellucid.graph.expr import Constant, Expr, as_expr, constant
 from pellucid.graph.op import public
 from pellucid.graph.operators import call
@@ -175,7 +175,11 @@ def known(make: Callable[..., Any], *arguments: Any, dtype: Any = None, **settin
                 f"{make.__name__}: expected numbers, which decide what the result looks like. Received: {argument}, "
                 "whose value is not known until it runs. For the places along an axis of an expression use arange_like"
             )
-    values = make(*arguments, **settings)
+    try:
+        values = make(*arguments, **settings)
+    except (TypeError, ValueError, ZeroDivisionError) as error:
+        given = ", ".join([*map(repr, arguments), *(f"{key}={value!r}" for key, value in settings.items())])
+        raise OptionError(f"{make.__name__}: {error}. Received: {given}") from error
     wanted = as_dtype(dtype) if dtype is not None or values.dtype.kind == "f" else None
     return constant(values if wanted is None else values.astype(wanted))
 

@@ -99,6 +99,8 @@ def _readable(x: Expr, part: Any) -> Any:
     if part is None or part is Ellipsis or part is ARRAY or isinstance(part, Slice):
         return part
     if isinstance(part, slice):
+        if isinstance(part.step, int) and part.step == 0:
+            raise ShapeError(f"{x}: a slice has a step of 1 or more, or backwards of -1 or less. Received: {part}")
         return Slice(*(_end(x, v) for v in (part.start, part.stop, part.step)))
     if isinstance(part, Constant) and part.dtype == bool:
         part = part.value
