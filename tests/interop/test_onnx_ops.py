@@ -8,6 +8,7 @@ from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Input
 from pellucid.graph.record import OPS, OUTPUT, result
 from pellucid.interop.onnx import writers  # noqa: F401 - fills the table
+from pellucid.interop.onnx.approximations import APPROXIMATED
 from pellucid.interop.onnx.definitions import DEFINITIONS
 from pellucid.interop.onnx.errors import OnnxError
 from pellucid.interop.onnx.exporting import written
@@ -60,6 +61,30 @@ def test_what_onnx_cannot_express_is_refused_with_its_place(name):
 
 
 def test_the_tables_name_ops_that_there_are_and_none_twice():
-    tables = [set(WRITERS), set(DEFINITIONS), set(REFUSED)]
+    tables = [set(WRITERS), set(DEFINITIONS), set(APPROXIMATED), set(REFUSED)]
     assert set.union(*tables) <= set(OPS)
     assert sum(map(len, tables)) == len(set.union(*tables))
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [
+        ("gammaln", -6.3, 50.0),
+        ("digamma", -6.3, 50.0),
+        ("digamma_derivative", 0.1, 50.0),
+        ("erfcx", -3.0, 30.0),
+        ("erfinv", -0.9999, 0.9999),
+        ("log_ndtr", -30.0, 8.0),
+        ("ndtri", 1e-6, 1 - 1e-6),
+    ],
+)
+def test_approximations_have_the_digits_of_float32(name, low, high):
+    op, x = OPS[name], Input("x", ("n",), "float32")
+    values = np.random.default_rng(0).uniform(low, high, 400).astype("float32")
+    made = op.make((x,), dict(op.defaults))
+    (right,) = evaluate(np, [made], {x: values})
+    (found,) = session(written({"y": made}, [x])).run(None, {"x": values})
+    np.testing.assert_allclose(found, right, rtol=1e-5, atol=1e-5)
+    wide = Input("wide", ("n",), "float64")
+    with pytest.raises(OnnxError, match=r"is exported by a formula of float32's digits\. Cast its argument"):
+        written({"y": op.make((wide,), dict(op.defaults))}, [wide])

@@ -10,6 +10,7 @@ from pellucid.graph.expr import Expr
 from pellucid.graph.opening import symbolic
 from pellucid.graph.record import OUTPUT
 from pellucid.graph.walk import rebuild, topological
+from pellucid.interop.onnx.approximations import APPROXIMATED
 from pellucid.interop.onnx.definitions import DEFINITIONS
 from pellucid.interop.onnx.writer import REFUSED, WRITERS, not_in_onnx
 
@@ -52,7 +53,7 @@ def simpler(node: Expr) -> Any:
     assert node.op is not None
     if node.op.name in REFUSED:
         raise not_in_onnx(node)
-    definition = DEFINITIONS.get(node.op.name)
+    definition = DEFINITIONS.get(node.op.name, APPROXIMATED.get(node.op.name))
     try:
         if definition is not None:
             made = definition(*node.inputs, **node.settings)

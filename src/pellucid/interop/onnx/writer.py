@@ -329,14 +329,9 @@ def not_in_onnx(e: Expr, why: str = "") -> OnnxError:
 
 RANDOM = "ONNX files hold no random numbers of pellucid's: export what is left of it for inference (pel.inference)"
 FACTOR = "ONNX has no factorizations of matrices. Compute it beforehand, or leave it out of what is exported"
-SPECIAL = "ONNX has no special functions beyond erf"
 
 REFUSED = {
     **dict.fromkeys(("random_uniform", "random_normal", "fold_in", "dropout"), RANDOM),
     **dict.fromkeys(("inv", "solve", "solve_triangular", "cholesky", "signdet", "logabsdet"), FACTOR),
-    **dict.fromkeys(
-        ("gammaln", "digamma", "digamma_derivative", "erfcx", "erfinv", "ndtri", "log_ndtr"),
-        SPECIAL,
-    ),
 }
 """Ops that are not exported, and why."""
