@@ -12,7 +12,7 @@ INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
-.PHONY: tour test slow peers lint format clean
+.PHONY: tour test slow peers bench lint format clean
 
 tour: $(INSTALLED)
 	$(BIN)/pellucid tour
@@ -26,6 +26,10 @@ slow: $(INSTALLED_DEV)
 peers: $(INSTALLED_DEV)
 	$(INSTALL) ".[dev,peers]"
 	KERAS_BACKEND=jax $(BIN)/pytest -m peer
+
+bench: $(INSTALLED_DEV)
+	$(INSTALL) ".[dev,bench]"
+	$(BIN)/python benchmarks/bench.py --out bench
 
 lint: $(INSTALLED_DEV)
 	$(BIN)/ruff format --check

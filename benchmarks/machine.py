@@ -1,0 +1,60 @@
+"""The machine that figures come from: what it is, and what its arithmetic and its memory allow."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def described() -> dict[str, Any]:
+    """Return the processor, the cores this process may use, the memory, the system and the Python."""
+    return {
+        "processor": processor(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "load": round(os.getloadavg()[0], 2),
+    }
+
+
+def processor() -> str:
+    """Return the name of the processor."""
+    path = Path("/proc/cpuinfo")
+    if path.exists():
+        for line in path.read_text("utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def rates() -> dict[str, float]:
+    """Measure the best rates of this moment: operations a second of a large product, bytes a second of a long sum."""
+    rng = np.random.default_rng(0)
+    a, b = (rng.standard_normal((1024, 1024), dtype="float32") for _ in range(2))
+    x, y, z = (np.ones(2**24, "float32") for _ in range(3))
+    return {
+        "operations": 2 * 1024**3 / best(lambda: np.matmul(a, b)),
+        "bytes": 3 * x.nbytes / best(lambda: np.add(x, y, out=z)),
+    }
+
+
+def best(run: Callable[[], Any], times: int = 7) -> float:
+    """Return the shortest of some times."""
+    found = []
+    for _ in range(times):
+        start = time.perf_counter()
+        run()
+        found.append(time.perf_counter() - start)
+    return min(found)
+
+
+def floor_seconds(work: dict[str, float], rates: dict[str, float]) -> float:
+    """Return how long work takes at least: the longer of what its arithmetic and its bytes take."""
+    return max(work["operations"] / rates["operations"], work["bytes"] / rates["bytes"])

@@ -1,0 +1,177 @@
+"""A recurrent network that learns to add: 2-16-1, sigmoids, 8 steps through time, one sum after the other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+TITLE = "adder 2-16-1, 10,000 sums of 8 bits"
+STEPS, BITS, HIDDEN, RATE = 10_000, 8, 16, 0.1
+LIBRARIES = ("pellucid", "numpy", "jax", "torch", "tensorflow")
+
+Array = np.ndarray[Any, Any]
+
+
+def floor() -> dict[str, float]:
+    """Operations of a sum: 8 steps forward, 8 back, and the update."""
+    return {"operations": STEPS * 17_000, "bytes": 0}
+
+
+def data() -> tuple[Array, Array, list[Array]]:
+    """Return the bits of both numbers, those of the sums, and the weights to begin with, in float32."""
+    random = np.random.RandomState(0)
+    start = [2 * random.random_sample(s) - 1 for s in ((2, HIDDEN), (HIDDEN, HIDDEN), (HIDDEN, 1))]
+    terms = random.randint(2 ** (BITS - 1), size=(STEPS, 2))
+    bits = (np.concatenate([terms, terms.sum(1, keepdims=True)], 1)[:, None] >> np.arange(BITS)[:, None]) & 1
+    x, y = bits[..., :2].astype("float32"), bits[..., 2:].astype("float32")
+    return x, y, [a.astype("float32") for a in start]
+
+
+def scores(parameters: list[Any]) -> dict[str, float]:
+    """Return the error of the last thousand sums, and the share that is exact."""
+    x, y, _ = data()
+    Wx, Wh, Wo = (np.asarray(p, "float64") for p in parameters)
+    h, error, exact = np.zeros((1000, HIDDEN)), 0.0, np.ones(1000, bool)
+    for t in range(BITS):
+        h = 1 / (1 + np.exp(-(x[-1000:, t] @ Wx + h @ Wh)))
+        o = 1 / (1 + np.exp(-h @ Wo))
+        error += float(((y[-1000:, t] - o) ** 2).sum() / 2000)
+        exact &= ((o > 0.5) == (y[-1000:, t] > 0.5))[:, 0]
+    return {"loss": error, "accuracy": float(exact.mean())}
+
+
+def by_pellucid(phase: Any) -> dict[str, float]:
+    """A scan, its gradient, and all sums as one loop."""
+    with phase("import"):
+        import pellucid as pel
+    X, Y, start = data()
+    with phase("build"):
+        x, y = pel.matrix("x", (BITS, 2)), pel.matrix("y", (BITS, 1))
+        Wx, Wh, Wo = parameters = [pel.shared(v, n) for v, n in zip(start, ("Wx", "Wh", "Wo"), strict=True)]
+        h = pel.scan(lambda x_t, h: pel.sigmoid(x_t @ Wx + h @ Wh), x, np.zeros(HIDDEN, "float32"))
+        error = ((y - pel.sigmoid(h @ Wo)) ** 2).sum() / 2
+        step = pel.function([x, y], error, updates=pel.optimizers.SGD(RATE).updates(error, parameters))
+        step.over(X[:1], Y[:1])
+        for parameter, value in zip(parameters, start, strict=True):
+            parameter.set_value(value)
+    with phase("train"):
+        step.over(X, Y)
+    return scores([p.get_value() for p in parameters])
+
+
+def by_numpy(phase: Any) -> dict[str, float]:
+    """Backpropagation through time, written out."""
+    X, Y, parameters = data()
+    Wx, Wh, Wo = parameters
+    h, o = np.zeros((BITS + 1, HIDDEN), "float32"), np.zeros((BITS, 1), "float32")
+    with phase("train"):
+        for x, y in zip(X, Y, strict=True):
+            for t in range(BITS):
+                h[t] = 1 / (1 + np.exp(-(x[t] @ Wx + h[t - 1] @ Wh)))
+                o[t] = 1 / (1 + np.exp(-h[t] @ Wo))
+            out = (o - y) * o * (1 - o)
+            back, dWx, dWh = np.zeros(HIDDEN, "float32"), np.zeros_like(Wx), np.zeros_like(Wh)
+            for t in reversed(range(BITS)):
+                back = (out[t] @ Wo.T + back @ Wh.T) * h[t] * (1 - h[t])
+                dWx += np.outer(x[t], back)
+                dWh += np.outer(h[t - 1], back)
+            dWo = h[:BITS].T @ out
+            Wx -= RATE * dWx
+            Wh -= RATE * dWh
+            Wo -= RATE * dWo
+    return scores(parameters)
+
+
+def by_jax(phase: Any) -> dict[str, float]:
+    """A scan over the sums, with a scan over the bits in it."""
+    with phase("import"):
+        import jax
+        import jax.numpy as jnp
+    X, Y, start = data()
+
+    def error(parameters: Any, x: Any, y: Any) -> Any:
+        Wx, Wh, Wo = parameters
+
+        def cell(h: Any, x_t: Any) -> tuple[Any, Any]:
+            h = jax.nn.sigmoid(x_t @ Wx + h @ Wh)
+            return h, h
+
+        h = jax.lax.scan(cell, jnp.zeros(HIDDEN), x)[1]
+        return ((y - jax.nn.sigmoid(h @ Wo)) ** 2).sum() / 2
+
+    def train(parameters: Any, X: Any, Y: Any) -> Any:
+        def step(parameters: Any, batch: Any) -> tuple[Any, None]:
+            slopes = jax.grad(error)(parameters, *batch)
+            return [p - RATE * g for p, g in zip(parameters, slopes, strict=True)], None
+
+        return jax.lax.scan(step, parameters, (X, Y))[0]
+
+    with phase("build"):
+        given = [jnp.asarray(v) for v in start], jnp.asarray(X), jnp.asarray(Y)
+        compiled = jax.jit(train).lower(*given).compile()
+    with phase("train"):
+        parameters = jax.block_until_ready(compiled(*given))
+    return scores(parameters)
+
+
+def by_torch(phase: Any) -> dict[str, float]:
+    """Eager, with autograd and an optimizer."""
+    with phase("import"):
+        import torch
+    X, Y, start = data()
+    xs, ys = torch.from_numpy(X), torch.from_numpy(Y)
+    parameters = [torch.from_numpy(v.copy()).requires_grad_() for v in start]
+    optimizer = torch.optim.SGD(parameters, lr=RATE)
+
+    def step(x: Any, y: Any) -> None:
+        Wx, Wh, Wo = parameters
+        h, outputs = torch.zeros(HIDDEN), []
+        for t in range(BITS):
+            h = torch.sigmoid(x[t] @ Wx + h @ Wh)
+            outputs.append(torch.sigmoid(h @ Wo))
+        loss = ((y - torch.stack(outputs)) ** 2).sum() / 2
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    with phase("build"):
+        step(xs[0], ys[0])
+    with torch.no_grad():
+        for p, v in zip(parameters, start, strict=True):
+            p.copy_(torch.from_numpy(v))
+    with phase("train"):
+        for k in range(phase.part(STEPS, 0.1)):
+            step(xs[k], ys[k])
+    return scores([p.detach().numpy() for p in parameters])
+
+
+def by_tensorflow(phase: Any) -> dict[str, float]:
+    """A step as a graph, the bits written out, called for every sum."""
+    with phase("import"):
+        import tensorflow as tf
+    X, Y, start = data()
+    variables = [tf.Variable(v) for v in start]
+    xs, ys = tf.constant(X), tf.constant(Y)
+
+    @tf.function
+    def step(k: Any) -> None:
+        x, y = xs[k], ys[k]
+        with tf.GradientTape() as tape:
+            Wx, Wh, Wo = variables
+            h, outputs = tf.zeros((1, HIDDEN)), []
+            for t in range(BITS):
+                h = tf.sigmoid(x[t : t + 1] @ Wx + h @ Wh)
+                outputs.append(tf.sigmoid(h @ Wo)[0])
+            loss = tf.reduce_sum((y - tf.stack(outputs)) ** 2) / 2
+        for variable, slope in zip(variables, tape.gradient(loss, variables), strict=True):
+            variable.assign_sub(RATE * slope)
+
+    with phase("build"):
+        step(tf.constant(0))
+        for variable, v in zip(variables, start, strict=True):
+            variable.assign(v)
+    with phase("train"):
+        for k in range(phase.part(STEPS, 0.2)):
+            step(tf.constant(k))
+    return scores([v.numpy() for v in variables])
