@@ -24,7 +24,7 @@ import pytest
 
 import pellucid as pel
 from pellucid.graph.ops import loops
-from pellucid.nn.layers import base
+from pellucid.nn.layers import names
 
 TABLE = Path(__file__).with_name("wrong_programs.md")
 ROW = re.compile(
@@ -52,7 +52,7 @@ def told_by(program: str) -> str:
 @contextlib.contextmanager
 def first_names() -> Iterator[None]:
     """Have layers and loops named as in a process of their own, whatever ran before."""
-    counters = mock.patch.object(base, "_counters", defaultdict(itertools.count))
+    counters = mock.patch.object(names, "_counters", defaultdict(itertools.count))
     with counters, mock.patch.object(loops, "_numbers", itertools.count()):
         yield
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -15,27 +13,12 @@ from pellucid.graph.types import as_float, shape_text, unify
 from pellucid.graph.walk import topological
 from pellucid.nn.layers.arguments import Arguments, bound, check_call, check_class, given_again, takes
 from pellucid.nn.layers.calls import Call, inside_a_layer, note
+from pellucid.nn.layers.names import automatic_name
 from pellucid.nn.layers.parts import attributes, cloned
-from pellucid.nn.lookup import snake_case
 from pellucid.nn.masks import mask_of, masked
 from pellucid.nn.regularizers import Penalty
 
 __all__ = ["Layer"]
-
-_counters: dict[str, Iterator[int]] = defaultdict(itertools.count)
-
-
-def automatic_name(kind: str) -> str:
-    """Return the next name of a kind of layer in this process: ``dense``, ``dense_1``, and so on.
-
-    Examples
-    --------
-    >>> automatic_name("MyLayer2D"), automatic_name("MyLayer2D")
-    ('my_layer2d', 'my_layer2d_1')
-    """
-    snake = snake_case(kind)
-    number = next(_counters[snake])
-    return f"{snake}_{number}" if number else snake
 
 
 class Layer:
