@@ -123,3 +123,19 @@ def test_small_gradients_vanish_in_float16_alone_and_a_scaled_loss_keeps_them(dt
     error = abs(found - exact).max() / abs(exact).max()
     assert error < off if off < 1 else error > 0.5
     assert ((found == 0).mean() > 0.5) == (off == 1)
+
+
+@pytest.mark.slow
+def test_a_network_of_every_kind_of_product_trains_in_few_digits():
+    nn.set_random_seed(0)
+    x, y = pel.tensor4("x", shape=("n", 8, 8, 3)), pel.ivector("y", shape=("n",))
+    h = nn.MaxPooling2D()(nn.BatchNormalization()(nn.Conv2D(8, 3, activation="relu")(x)))
+    h = nn.Reshape((9, 8))(h)
+    h = nn.LSTM(6)(nn.LayerNormalization()(h + nn.MultiHeadAttention(2, 4)(h, h)))
+    p = nn.Dense(3, activation="softmax")(nn.Dropout(0.1)(h))
+    mixed = pel.mixed_precision(pel.losses.sparse_categorical_crossentropy(y, p).mean())
+    updates = nn.optimizers.Adam(0.01).updates(mixed)
+    assert not [p for p in updates if str(p.dtype) == "bfloat16"]
+    images = np.random.default_rng(0).normal(size=(32, 8, 8, 3)).astype("float32")
+    history = pel.function([x, y], mixed, updates=updates).repeat(150, images, images.mean((1, 2)).argmax(1))
+    assert history[-1] < 0.3 < history[0]

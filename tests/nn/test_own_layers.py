@@ -174,6 +174,12 @@ class Silent(nn.Layer):
         (lambda: nn.Dense(2, name="d")(X, axis=1), "^d: its call takes no argument 'axis'. It takes: mask"),
         (lambda: nn.Dense(2, name="d")([X, X]), r"^d: expected one expression. Received: x, x; .*nn.Concatenate\(\)"),
         (lambda: nn.Dense(2, name="d")(X, X), "^d: expected one expression. Received: x, x; a layer that merges"),
+        (
+            lambda: nn.Dense(2, name="d")(nn.Dense(3)),
+            r"^d: expected an expression. Received: <Dense dense.*call it, as in",
+        ),
+        (lambda: nn.Add(name="a")([X, None]), "^a: expected an expression. Received: None"),
+        (lambda: nn.Dense(2, use_bias="no"), "^Dense: expected use_bias to be True or False. Received: use_bias='no'"),
         (lambda: Power(2.0, nme="p"), "^Layer takes no argument 'nme'|unexpected keyword argument 'nme'"),
     ],
 )

@@ -342,6 +342,10 @@ def test_a_second_call_shares_the_parameters_and_may_be_of_another_dtype() -> No
         (lambda x: nn.GRU(2)(x, mask=x), "A mask says of every sample which steps count"),
         (lambda x: nn.RNN(3, name="r"), "r: expected a cell, which is a Layer with a state_size"),
         (lambda x: nn.RNN(Bare(), name="r")(x), "r: expected bare to return what it says and the new states"),
+        (
+            lambda x: nn.GRU(2, name="g", checkpoint="a"),
+            "g: expected checkpoint to be an integer of 1 or more. Received",
+        ),
         (lambda x: nn.GRU(2, kernel_constraint="nonneg"), "There is no constraint named 'nonneg'. Did you mean"),
     ],
 )

@@ -47,7 +47,7 @@ def bound(cls: type, signature: inspect.Signature, args: Sequence[Any], named: M
     Raises
     ------
     TypeError
-        For a name that the class does not take, too many arguments, or one that is lacking.
+        For a name that the class does not take, too many arguments, one that is lacking, or a word for yes or no.
     """
     try:
         found = signature.bind(*args, **named)
@@ -56,6 +56,8 @@ def bound(cls: type, signature: inspect.Signature, args: Sequence[Any], named: M
     found.apply_defaults()
     arguments = dict(found.arguments)
     for key, parameter in signature.parameters.items():
+        if isinstance(parameter.default, bool) and isinstance(arguments[key], str):
+            raise UseError(f"{cls.__name__}: expected {key} to be True or False. Received: {key}={arguments[key]!r}")
         if parameter.kind is parameter.VAR_KEYWORD:
             arguments |= arguments.pop(key)
     return arguments

@@ -115,6 +115,10 @@ class Layer:
     def taken(self, inputs: Any) -> Any:
         """Return what the layer is called on as an expression, or as a list of them if it merges."""
         several = isinstance(inputs, (list, tuple))
+        for e in inputs if several else [inputs]:
+            if isinstance(e, Layer) or e is None:
+                way_out = "" if e is None else f", a layer; call it, as in {type(e).__name__}(...)(x)"
+                raise UseError(f"{self.name}: expected an expression. Received: {e!r}{way_out}")
         if several and self.merges:
             return [as_expr(i) for i in inputs]
         if several and any(isinstance(i, Expr) for i in inputs):

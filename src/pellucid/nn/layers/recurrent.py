@@ -100,7 +100,8 @@ class Recurrent(Layer):
         self.return_state = return_state
         self.go_backwards = go_backwards
         self.zero_output_for_mask = zero_output_for_mask
-        self.checkpoint = checkpoint
+        every = checkpoint is None or isinstance(checkpoint, bool)
+        self.checkpoint = checkpoint if every else positive(self.name, "checkpoint", checkpoint)
 
     @property
     def state_sizes(self) -> list[int]:
