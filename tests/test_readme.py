@@ -17,7 +17,7 @@ def test_the_examples_print_what_they_say() -> None:
     with redirect_stdout(printed):
         for block in blocks:
             exec(compile(block, str(README), "exec"), names)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     assert printed.getvalue().splitlines() == promised
 
 
