@@ -13,6 +13,7 @@ from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.ops.choosing import clip, maximum, minimum
 from pellucid.graph.ops.norms import divide_no_nan, vector_norm
 from pellucid.nn.lookup import look_up
+from pellucid.nn.spelling import Spelt
 
 __all__ = [
     "NAMED",
@@ -29,7 +30,7 @@ Axis = int | tuple[int, ...]
 ConstraintFunction = Callable[[Any], Any]
 
 
-class Constraint:
+class Constraint(Spelt):
     """What is called with a new value and returns the one that is allowed."""
 
     def __call__(self, w: Any) -> Expr:

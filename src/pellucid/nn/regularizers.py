@@ -13,6 +13,7 @@ from pellucid.graph.ops.norms import divide_no_nan, vector_norm
 from pellucid.graph.ops.reductions import sum
 from pellucid.graph.types import shape_text
 from pellucid.nn.lookup import look_up
+from pellucid.nn.spelling import Spelt
 
 __all__ = [
     "L1",
@@ -83,7 +84,7 @@ def _total(x: Expr | Sequence[Expr], penalty: Penalty, name: str) -> Expr:
     return total
 
 
-class L1L2:
+class L1L2(Spelt):
     r"""The penalty :math:`a \sum |w| + b \sum w^2` of one parameter, with :math:`a` = ``l1`` and :math:`b` = ``l2``.
 
     Examples
@@ -118,7 +119,7 @@ class L2(L1L2):
         super().__init__(l2=l2)
 
 
-class OrthogonalRegularizer:
+class OrthogonalRegularizer(Spelt):
     r"""The penalty on vectors that are not at right angles: a factor times the mean of :math:`|\cos|` of the angles
     between every two rows, :math:`\frac{f}{n (n - 1)} \sum_{i \ne j} |\hat w_i \cdot \hat w_j|`.
 

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.types import as_dtype
+from pellucid.nn.spelling import Spelt
 
 Array = np.ndarray[Any, Any]
 Shape = Sequence[int]
 
 
-class Initializer:
+class Initializer(Spelt):
     """What makes the first value of a parameter: called with a shape and a dtype, it returns an array."""
 
     def __call__(self, shape: Shape, dtype: Any = None) -> Array:

@@ -2,6 +2,7 @@ r"""Losses as objects, with Keras's spellings: a loss, its settings, and how val
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -9,11 +10,12 @@ from pellucid.graph.expr import Expr, as_expr
 from pellucid.nn.lookup import snake_case
 from pellucid.nn.losses.reduction import check_reduction, reduce_values
 from pellucid.nn.masks import mask_of
+from pellucid.nn.spelling import Spelt
 
 MEAN = "sum_over_batch_size"
 
 
-class Loss:
+class Loss(Spelt):
     r"""A loss that is one number, :math:`\frac{1}{n} \sum_i w_i \, \ell(t_i, y_i)`.
 
     A kind of it names its ``function``, or says in `call` what the loss of each sample is.
@@ -47,6 +49,13 @@ class Loss:
         self.reduction = check_reduction(reduction)
         self.name = snake_case(type(self).__name__) if name is None else name
         self.settings = settings
+
+    @classmethod
+    def takes(cls) -> list[str] | None:
+        """Return the names of its arguments: those of its function too, if it has one."""
+        if (known := super().takes()) is not None or cls.function is None:
+            return known
+        return ["reduction", "name", *list(inspect.signature(cls.function).parameters)[2:]]
 
     def call(self, y_true: Any, y_pred: Any) -> Expr:
         """Return one value a sample."""

@@ -18,6 +18,7 @@ from pellucid.nn.dtypes import as_real, to_dtype
 from pellucid.nn.lookup import snake_case
 from pellucid.nn.losses.reduction import along
 from pellucid.nn.masks import mask_of
+from pellucid.nn.spelling import Spelt
 
 Sums = dict[str, Expr]
 
@@ -43,7 +44,7 @@ class Running:
             total.set_value(np.zeros(total.shape, total.dtype))
 
 
-class Metric:
+class Metric(Spelt):
     r"""A figure made of sums over samples, :math:`f(\sum_i s(t_i, y_i))`.
 
     A kind of it says in `updates` what a batch adds to each sum, and in `result` what the sums make.

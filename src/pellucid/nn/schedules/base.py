@@ -14,12 +14,13 @@ from pellucid.graph.expr import Expr, Input, as_expr
 from pellucid.graph.rewrite import simplify
 from pellucid.nn.dtypes import as_real
 from pellucid.nn.limits import number
+from pellucid.nn.spelling import Spelt
 
 SHORTER = ("fold", "algebra")
 """The families of rules that leave out of a printed formula what changes nothing, such as a factor of 1."""
 
 
-class Schedule:
+class Schedule(Spelt):
     """A learning rate that depends on the number of steps made so far; a new one says so in its `formula`.
 
     Called on an expression it returns an expression, which an optimizer writes into its updates; called on a number or
