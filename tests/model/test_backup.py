@@ -30,9 +30,9 @@ def make(rate: float = 0.02) -> pel.Sequential:
     """Make a model that draws, normalizes and remembers."""
     nn.set_random_seed(1)
     model = pel.Sequential(
-        [nn.Input((4,)), nn.Dense(16, "tanh"), nn.Dropout(0.3), nn.BatchNormalization(), nn.Dense(3, "softmax")]
+        [nn.Input((4,)), nn.Dense(8, "tanh"), nn.Dropout(0.3), nn.BatchNormalization(), nn.Dense(3, "softmax")]
     )
-    model.compile(pel.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.compile(pel.optimizers.SGD(rate, momentum=0.9), "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
 
 
@@ -93,7 +93,7 @@ def whole(_cache: None) -> str:
     return digest(train())
 
 
-@pytest.mark.parametrize("save_freq", ["epoch", 7])
+@pytest.mark.parametrize("save_freq", [pytest.param("epoch", marks=pytest.mark.slow), 7])
 def test_a_run_that_falls_again_and_again_ends_with_the_same_bits(save_freq: Any, whole: str, tmp_path: Path) -> None:
     rng, falls = np.random.default_rng(len(str(save_freq))), 0
     while True:
@@ -129,11 +129,11 @@ def test_a_backup_of_another_run_is_refused(tmp_path: Path) -> None:
         ([nn.Dense(3)], "batch_normalization/beta is in the file alone"),
         (
             [nn.Dense(9), nn.Dropout(0.3), nn.BatchNormalization(), nn.Dense(3)],
-            r"is float32 \(9, 3\), and was float32 \(16, 3\)",
+            r"is float32 \(9, 3\), and was float32 \(8, 3\)",
         ),
     ):
         other = pel.Sequential([nn.Input((4,)), *layers])
-        other.compile(pel.optimizers.Adam(0.1), "mse")
+        other.compile(pel.optimizers.SGD(0.1, momentum=0.9), "mse")
         before = other.get_weights()
         with pytest.raises(pel.StorageError, match=message):
             other.fit(x[:164], np.eye(3)[y[:164]], 16, verbose=0, callbacks=[callbacks.BackupAndRestore(keep)])
@@ -236,9 +236,9 @@ def killed_runs(folder: Path, times: int, epochs: int) -> list[int]:
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_killed_at_random_moments_it_ends_with_the_same_bits(tmp_path: Path) -> None:
-    steps = killed_runs(tmp_path, times=2, epochs=600)
+    steps = killed_runs(tmp_path, times=2, epochs=200)
     assert steps == sorted(set(steps))
-    assert (tmp_path / "digest").read_text() == digest(train(epochs=600))
+    assert (tmp_path / "digest").read_text() == digest(train(epochs=200))
 
 
 @pytest.mark.slow

@@ -61,6 +61,13 @@ def test_layers_are_found_by_their_names_and_by_their_places(name: str, ending: 
         np.testing.assert_allclose(predicted, told["y"], rtol=2e-5, atol=2e-6)
 
 
+def test_a_layer_that_lets_its_input_pass_hides_none(tmp_path: Path) -> None:
+    models = [pel.Sequential([nn.Input((4,)), nn.Dense(3), nn.Dropout(0.0), nn.Dense(2)]) for _ in range(2)]
+    models[0].save_weights(tmp_path / "a.keras")
+    models[1].load_weights(tmp_path / "a.keras")
+    assert all((a == b).all() for a, b in zip(*(m.get_weights() for m in models), strict=True))
+
+
 @pytest.mark.parametrize("file", ["a.keras", "a.weights.h5"])
 def test_what_is_written_is_read(file: str, tmp_path: Path) -> None:
     one, other = sequential("recurrent"), sequential("recurrent")

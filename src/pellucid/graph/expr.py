@@ -207,6 +207,11 @@ class Shared(Expr):
     regularizable : bool
         Whether a penalty on the weights includes it (biases say no).
 
+    Attributes
+    ----------
+    times_set : int
+        How often `set_value` put a value in its place, which a compiled program does not.
+
     Examples
     --------
     >>> W = Shared([0.2, 0.7], name="W")
@@ -214,7 +219,7 @@ class Shared(Expr):
     array([0.2, 0.7], dtype=float32)
     """
 
-    __slots__ = ("constraint", "default_update", "learns", "regularizable", "storage", "trainable")
+    __slots__ = ("constraint", "default_update", "learns", "regularizable", "storage", "times_set", "trainable")
 
     def __init__(
         self,
@@ -228,6 +233,7 @@ class Shared(Expr):
         array = as_array(value, dtype).copy()
         super().__init__(None, (), (), (Type(array.shape, array.dtype),), name)
         self.storage: Any = array
+        self.times_set = 0
         self.trainable = trainable
         self.regularizable = regularizable
         self.learns = trainable
@@ -257,6 +263,7 @@ class Shared(Expr):
                 f"{self} has shape {shape_text(self.shape)}. Received: a value of shape {shape_text(array.shape)}"
             ).about([self])
         self.storage = array.copy()
+        self.times_set += 1
 
 
 _nodes: weakref.WeakValueDictionary[Any, Expr] = weakref.WeakValueDictionary()

@@ -79,7 +79,7 @@ class Recording:
         self.most_bytes = most_bytes
         self.missing = ""
         self.state: dict[str, Shared] = {}
-        self.seen: dict[str, Any] = {}
+        self.seen: dict[str, int] = {}
         self.snapshots: list[Snapshot] = []
         self.changes: list[tuple[int, Values]] = []
         self.changed_bytes = 0
@@ -93,7 +93,7 @@ class Recording:
             self.missing = "the batches came from an iterable, which cannot be walked again"
             return
         self.state = self.model.state()
-        self.seen = {path: p.storage for path, p in self.state.items()}
+        self.seen = {path: p.times_set for path, p in self.state.items()}
         size = sum(p.get_value().nbytes for p in self.state.values())
         if size > self.most_bytes:
             self.stop(f"the state of {self.model.name} takes {size} bytes, more than {self.most_bytes:.0f}")
@@ -128,8 +128,8 @@ class Recording:
         """
         values = {}
         for path, p in self.state.items():
-            if isinstance(p.storage, np.ndarray) and p.storage is not self.seen.get(path):
-                self.seen[path] = p.storage
+            if p.times_set != self.seen[path]:
+                self.seen[path] = p.times_set
                 values[path] = p.get_value()
         if values:
             self.changes.append((self.model.run.step, values))

@@ -114,15 +114,21 @@ def in_order_of_keras(model: Any) -> list[Layer]:
     connections = getattr(model, "connections", None)
     if connections is None:
         return list(model.layers)
-    written = {e: writers[-1][0] for e, writers in connections.writers().items()}
+    writers = connections.writers()
+
+    def before(e: Expr, unit: Any = None) -> Any:
+        """Return who wrote an expression; for one who let it pass as it is, who wrote it before."""
+        chain = [e, *(place for place, _ in writers.get(e, []))]
+        return chain[chain.index(unit) - 1] if any(unit is one for one in chain[1:]) else chain[-1]
 
     def given(unit: Any) -> list[Any]:
         found = unit.inputs if isinstance(unit, Expr) else unit.call.given()
-        return [written.get(e, e) for e in found if e in written or e.op is not None]
+        made = [before(e, unit) for e in found]
+        return [one for one in made if not isinstance(one, Expr) or one.op is not None]
 
     seen: dict[Any, None] = {}
     finished: dict[Any, None] = {}
-    stack = [written.get(e, e) for e in connections.outputs][::-1]
+    stack = [before(e) for e in connections.outputs][::-1]
     while stack:
         unit = stack[-1]
         waiting = [] if unit in seen else given(unit)
@@ -132,6 +138,7 @@ def in_order_of_keras(model: Any) -> list[Layer]:
         stack += [u for u in waiting[::-1] if u not in seen]
     far = depths(list(finished), given)
     met = dict.fromkeys(unit.layer for unit in seen if not isinstance(unit, Expr))
+    assert set(met) == set(model.layers), "a layer is on no way from the outputs"
     return sorted(met, key=lambda layer: -far[layer])
 
 
