@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from itertools import pairwise
 from xml.etree.ElementTree import Element, tostring
@@ -21,6 +22,12 @@ BARS = frozenset(["|", "&#x0007C;", "&#x02016;"])
 SIGNS = frozenset(["&#x02212;", "&#x0002B;", "−", "+"])
 THIN = "0.167em"
 """The space that TeX puts between a function and what it is applied to without parentheses."""
+
+ODD_NAME = re.compile(r"\\operatorname\{((?:[^{}]|\\_)*[^A-Za-z{}](?:[^{}])*)\}")
+"""The name of a function that is not of letters alone, such as atan2, which the converter would take for a product."""
+
+UNREAD = re.compile(r"&#x0005F;|[_-]")
+"""What stands between the words of a name."""
 
 FONTS = (
     "'STIX Two Math', 'Latin Modern Math', 'Cambria Math', 'TeX Gyre Termes Math', 'Libertinus Math', "
@@ -77,7 +84,9 @@ def mathml(latex: str, display: str = "block") -> str:
     """
     from latex2mathml.converter import convert_to_element
 
-    root = convert_to_element(latex, display=display)
+    root = convert_to_element(
+        re.sub(ODD_NAME, lambda m: rf"\text{{{m[1].replace(chr(92), '')}}}", latex), display=display
+    )
     for element in root.iter():
         align = element.get("columnalign")
         if align:
@@ -96,8 +105,13 @@ def mathml(latex: str, display: str = "block") -> str:
 def space(row: Element) -> None:
     """Put space beside names of functions where TeX does, and none between a sign and what it is the sign of."""
     for name in row:
-        if name.tag == "mo" and is_function(name):
+        if name.tag == "mrow" and len(name) > 1 and all(c.get("mathvariant") == "normal" for c in name):
+            name.tag, name.text = "mi", "".join(letter.text or "" for letter in name)
+            del name[:]
+        if name.tag == "mo" and (name.text or "").isalpha():
             name.tag = "mi"
+            if len(name.text or "") == 1:
+                name.set("mathvariant", "normal")
     for place, (left, right) in reversed(list(enumerate(pairwise(list(row)), start=1))):
         if right.tag == "mo" and right.text in SIGNS and begins(left):
             right.set("form", "prefix")
@@ -115,8 +129,9 @@ def base(element: Element) -> Element:
 
 def is_function(element: Element) -> bool:
     """Tell whether an element is the name of a function, such as log, with an exponent or without."""
-    name = base(element)
-    return name.tag in ("mi", "mo") and (name.text or "").isalpha() and len(name.text or "") > 1
+    name, letters = base(element), re.sub(UNREAD, "", base(element).text or "")
+    named = name.tag == "mi" and (len(letters) > 1 or name.get("mathvariant") == "normal")
+    return letters.isalnum() and letters[0].isalpha() and (named or name.tag in ("mo", "mtext"))
 
 
 def is_operator(element: Element) -> bool:

@@ -152,7 +152,7 @@ def logical_not(xp: Any, x: Any) -> Any:
 
 
 @op(
-    tex=r"{0:>} \mathbin{{\underline{{\vee}}}} {1:>}",
+    tex=r"{0:>} \veebar {1:>}",
     text="{0:>} ^ {1:>}",
     precedence=LOGIC,
     result=BOOL,
