@@ -70,7 +70,7 @@ class InMemory:
     ) -> None:
         self.count = len(samples)
         self.batch_size = min(batch_size, self.count)
-        self.samples, self.training, self.shuffle = samples, training, shuffle
+        self.samples, self.shuffle = samples, shuffle
         available = -(-self.count // self.batch_size)
         if steps is not None and steps > available:
             raise OptionError(
@@ -226,7 +226,7 @@ def gathered(fetched: Prefetch, pending: Any, limit: Limit) -> tuple[list[Sample
     if first is END:
         return [], END
     group, kind = [first], kind_of(first)
-    most = min([room(first), *([limit()] if limit else [])])
+    most = min(room(first), limit() if limit else MANY)
     while len(group) < most:
         following = fetched.get(wait=False)
         if following is None or following is END or kind_of(following) != kind:

@@ -1,0 +1,20 @@
+"""Models through fit agree with Keras: histories with weights of samples and classes, metrics that stream, batches."""
+
+import pytest
+
+from tests.nn.peers import fit as peers
+from tests.nn.peers import store
+
+GOLDEN = store.load("fit")
+
+
+@pytest.mark.parametrize("case", peers.CASES)
+def test_it_agrees_with_keras(case: str) -> None:
+    store.compare(peers.by_pellucid(case), GOLDEN[case])
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("case", peers.CASES)
+def test_the_golden_values_are_those_of_keras(case: str) -> None:
+    pytest.importorskip("keras")
+    store.compare(peers.by_keras(case), GOLDEN[case])
