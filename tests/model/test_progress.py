@@ -1,12 +1,15 @@
 """What a person sees while a model trains, and what is kept if they stop it."""
 
+import io
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 import pellucid as pel
 from pellucid.model import progress
@@ -65,6 +68,45 @@ def test_an_empty_history_and_one_without_numbers() -> None:
     assert str(history) == "no finished epoch"
     history.append({"loss": float("nan")}, 0.5)
     assert str(history) == "1 epoch in 0.5 s\n  loss  nan -> nan"
+
+
+def test_a_history_is_a_table(tmp_path: Path) -> None:
+    history = History()
+    for epoch in range(30):
+        validated = {"val_loss": 1 / (epoch + 2)} if epoch % 2 else {}
+        history.append({"loss": 1 / (epoch + 1), **validated}, 0.5)
+    assert history.rows[3] == {"loss": 0.25, "val_loss": 0.2}
+    assert history.rows[2] == {"loss": 1 / 3}
+    lines = history.table(most=4).splitlines()
+    assert [line.split() for line in lines] == [
+        ["epoch", "seconds", "loss", "val_loss"],
+        ["1", "0.50", "1.0000"],
+        ["2", "0.50", "0.5000", "0.3333"],
+        ["..."],
+        ["29", "0.50", "0.0345"],
+        ["30", "0.50", "0.0333", "0.0323"],
+    ]
+    assert "<th>val_loss</th>" in history._repr_html_()
+    assert history._repr_html_().count("<tr>") == 22
+    assert history.to_csv(tmp_path / "history.csv") == (tmp_path / "history.csv").read_text()
+    assert history.to_csv().splitlines()[:3] == ["epoch,seconds,loss,val_loss", "0,0.5,1.0,", f"1,0.5,0.5,{1 / 3}"]
+    console = Console(width=60, file=io.StringIO())
+    console.print(history)
+    assert "val_loss" in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_the_bar_says_how_fast_and_how_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    for steps in (4, None):
+        bar = progress.Bar(2, steps)
+        for epoch in range(2):
+            for done in (2, 4):
+                bar.step(epoch, done, {"loss": 0.5})
+            bar.epoch(epoch, {"loss": 0.5}, 0.1)
+        (task,) = bar.progress.tasks
+        assert (task.completed, task.total) == (8, None if steps is None else 8)
+        assert task.fields["measures"] == "loss 0.5000"
+        assert task.description == "Epoch 2/2"
+        assert task.fields["rate"].endswith("steps/s")
 
 
 STOPPED = """

@@ -71,9 +71,10 @@ def branched(
     assert source is not None
     given = listed(callbacks)
     new = next((c for c in given if isinstance(c, History)), None) or History(history.snapshot_megabytes)
+    rows = history.rows
     for place, epoch in enumerate(history.epoch):
         if epoch < model.run.epoch:
-            new.append(history.rows[place], history.seconds[place], epoch)
+            new.append(rows[place], history.seconds[place], epoch)
     others = [c for c in given if c is not new]
     return Training(model, plan, source, held_out, [Entered(state), *others, new]).train()
 

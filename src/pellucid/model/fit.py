@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ import numpy as np
 
 from pellucid.graph.errors import OptionError
 from pellucid.graph.places import calls_to_user
-from pellucid.model.callbacks.base import Callbacks, Logs, listed
+from pellucid.model.callbacks.base import Callbacks, Logs, listed, overrides
 from pellucid.model.callbacks.history import History
 from pellucid.model.errors import ModelError, TrainingWarning
 from pellucid.model.measures import Tally
@@ -82,11 +82,17 @@ class Training:
         model.history, model.stop_training = self.history, False
         model.run = Run(plan.seed, plan.initial_epoch, 0, model.run.step, Tally(source.measures))
         self.screen = display(plan.verbose, plan.epochs, source.steps)
-        self.others = Callbacks([c for c in given if not isinstance(c, History)], model, params)
         self.callbacks = Callbacks([*given, *([] if self.history in given else [self.history])], model, params)
         self.recording = self.history.recording = Recording(self, self.history.snapshot_megabytes * 2**20)
+        intervals = [c.batch_interval for c in self.callbacks.each]
+        self.told = self.screen.shows or any(every is not None for every in intervals)
+        self.limited = self.limit if any(intervals) else None
+        others = [c for c in given if not isinstance(c, History)]
+        told = any(overrides(c, hook) for c in others for hook in ("on_epoch_begin", "on_epoch_end"))
+        self.apart = told or any(every is not None for every in intervals)
         self.warned = False
         self.latest: Logs = {}
+        self.unshown: list[tuple[int, Logs]] = []
 
     @property
     def run(self) -> Run:
@@ -114,15 +120,13 @@ class Training:
                 self.recording.after_steps()
         except KeyboardInterrupt:
             if self.run.batch and self.run.batch == self.source.steps:
-                self.pass_on([self.run.tally.results()])
+                self.pass_on({name: [value] for name, value in self.run.tally.results().items()}, 1)
             raise Interrupted(self.history, self.run.step - before) from None
         return self.history
 
     def together(self) -> int:
         """Return how many epochs may run before anybody has to be asked."""
-        watched = self.others.watch("on_epoch_begin", "on_epoch_end")
-        watched = watched or any(c.batch_interval is not None for c in self.others.each)
-        if watched or self.run.batch or self.source.together == 1:
+        if self.apart or self.run.batch or self.source.together == 1:
             return 1
         count = min(self.source.together, self.plan.epochs - self.run.epoch)
         if self.validation is not None:
@@ -141,18 +145,17 @@ class Training:
             run.tally.reset()
         self.callbacks("on_epoch_begin", run.epoch, {})
         self.recording.after_steps()
-        cut = any(c.batch_interval for c in self.callbacks.each)
-        for outputs, sizes in self.source.chunks(run.seed, run.epoch, run.batch, self.limit if cut else None, count):
-            first, place = run.epoch, (run.epoch, run.batch)
+        for outputs, sizes in self.source.chunks(run.seed, run.epoch, run.batch, self.limited, count):
+            place = run.epoch, run.batch
             with Uninterrupted():
                 run.step += len(sizes)
                 self.add(outputs, sizes, last)
             self.warn_of_no_number(outputs["loss"], *place)
-            for number in range(first, run.epoch):
-                self.screen.epoch(number, *self.history.row(number - run.epoch))
-            logs = run.tally.results() if run.batch else self.latest
-            self.screen.step(run.epoch, run.batch, logs)
-            self.callbacks.batch_end(run.batch - 1, run.step, logs)
+            self.show()
+            if self.told:
+                logs = run.tally.results() if run.batch else self.latest
+                self.screen.step(run.epoch, run.batch, logs)
+                self.callbacks.batch_end(run.batch - 1, run.step, logs)
             self.recording.after_steps()
             if self.model.stop_training:
                 break
@@ -163,6 +166,12 @@ class Training:
             )
         self.warn_of_few(begun)
         return self.finished()
+
+    def show(self) -> None:
+        """Show the epochs of which nobody else was told."""
+        for number, measures in self.unshown:
+            self.screen.epoch(number, measures, self.history.seconds[-1])
+        self.unshown.clear()
 
     def add(self, outputs: Outputs, sizes: Array, last: int) -> None:
         """Enter the steps of a chunk, which may go over the ends of several epochs, but not over that of the last."""
@@ -175,21 +184,25 @@ class Training:
             part = {name: values[start:stop] for name, values in outputs.items()}
             if run.batch:
                 run.tally.add(part, sizes[start:stop])
-                self.pass_on([run.tally.results()])
+                self.pass_on({name: [value] for name, value in run.tally.results().items()}, 1)
             else:
-                self.pass_on(run.tally.of_epochs(part, sizes[start:stop], steps))
+                self.pass_on(run.tally.of_epochs(part, sizes[start:stop], steps), count)
             start = stop
         if start < end:
             run.tally.add({name: values[start:] for name, values in outputs.items()}, sizes[start:])
             run.batch += end - start
 
-    def pass_on(self, results: list[Logs]) -> None:
+    def pass_on(self, columns: Mapping[str, Sequence[Any]], count: int) -> None:
         """Enter epochs into the history of which nobody else is told."""
-        self.history.extend(self.run.epoch, results)
-        self.run.epoch += len(results)
+        self.history.extend(self.run.epoch, columns, count)
+        if self.screen.shows:
+            self.unshown += [
+                (self.run.epoch + i, {name: values[i] for name, values in columns.items()}) for i in range(count)
+            ]
+        self.run.epoch += count
         self.run.batch = 0
         self.run.tally.reset()
-        self.latest = results[-1]
+        self.latest = {name: values[-1] for name, values in columns.items()}
 
     def limit(self) -> int:
         """Tell those who want to know that a batch begins, and return how many steps may run before anybody is due."""

@@ -159,7 +159,7 @@ class Tally:
         """Return the figures of all that was added."""
         return {name: measure.of(self.totals, self.samples) for name, measure in self.measures.items()}
 
-    def of_epochs(self, outputs: Mapping[str, Array], sizes: Array, steps: int) -> list[dict[str, Any]]:
+    def of_epochs(self, outputs: Mapping[str, Array], sizes: Array, steps: int) -> dict[str, list[Any]]:
         """Return the figures of several whole epochs of so many steps each, as `add` would come to one by one."""
         weighed = self.weighed(outputs, sizes)
         count = len(sizes) // steps
@@ -176,7 +176,7 @@ class Tally:
                 figures[name] = [
                     measure.of({key: totals[key][i] for key in measure.outputs}, samples[i]) for i in range(count)
                 ]
-        return [dict(zip(figures, values, strict=True)) for values in zip(*figures.values(), strict=True)]
+        return figures
 
     def get_state(self) -> dict[str, Array]:
         """Return copies of the sums, to be saved."""

@@ -13,6 +13,7 @@ from pellucid.model import checks
 from pellucid.model.callbacks.base import Callbacks
 from pellucid.model.errors import ModelError
 from pellucid.model.prefetch import is_stream
+from pellucid.model.progress import passing
 from pellucid.model.samples import inputs_of
 from pellucid.run.build import function
 
@@ -43,8 +44,8 @@ class Predicting:
             As for `fit`; an iterable yields batches ``x``, or tuples that begin with it.
         batch_size : int, optional
             Samples a step, 32 without it; it changes nothing but speed and memory.
-        verbose : {0, 1, 2}
-            Accepted as Keras does; predictions are quiet.
+        verbose : {"auto", 0, 1, 2}
+            Whether a bar is shown, which it is on a terminal or in a notebook for 1 and ``"auto"``.
         steps : int, optional
             How many batches are taken, where not all are.
         callbacks : list of Callback, optional
@@ -65,12 +66,14 @@ class Predicting:
         told = Callbacks(callbacks, self, {"epochs": 1, "steps": most, "verbose": verbose, "metrics": []})
         told("on_predict_begin", {})
         parts: list[list[Array]] = []
-        for number, arrays in enumerate(self.batches_of(x, size)):
-            if number == most:
-                break
-            told("on_predict_batch_begin", number, {})
-            parts.append(self.predictor([a.dtype for a in arrays])(*arrays))
-            told("on_predict_batch_end", number, {"outputs": self.as_given(parts[-1])})
+        with passing(verbose, most) as screen:
+            for number, arrays in enumerate(self.batches_of(x, size)):
+                if number == most:
+                    break
+                told("on_predict_batch_begin", number, {})
+                parts.append(self.predictor([a.dtype for a in arrays])(*arrays))
+                told("on_predict_batch_end", number, {"outputs": self.as_given(parts[-1])})
+                screen.step(0, number + 1, {})
         if not parts:
             raise ModelError("There is nothing to predict from: the iterator is at its end")
         result = self.as_given([np.concatenate(each) for each in zip(*parts, strict=True)])

@@ -8,12 +8,15 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from pellucid.graph.errors import OptionError
+from pellucid.model.callbacks.history import figure
 
 VERBOSITIES = ("auto", 0, 1, 2)
 
 
 class Display(Protocol):
     """What shows a training run; a context manager around all of it."""
+
+    shows: bool
 
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -22,7 +25,7 @@ class Display(Protocol):
     def step(self, epoch: int, done: int, latest: Mapping[str, Any]) -> None:
         """Show how far an epoch is, with the measures of the latest batch."""
 
-    def epoch(self, epoch: int, measures: Mapping[str, float], seconds: float) -> None:
+    def epoch(self, epoch: int, measures: Mapping[str, Any], seconds: float) -> None:
         """Show what an epoch came to."""
 
 
@@ -43,9 +46,7 @@ def display(verbose: Any, epochs: int, steps: int | None) -> Display:
     ValueError
         For any other value.
     """
-    if verbose not in VERBOSITIES:
-        raise OptionError(f"Expected verbose to be 'auto', 0, 1 or 2. Received: verbose={verbose!r}")
-    watched = sys.stderr.isatty() or "ipykernel" in sys.modules
+    watched = is_watched(verbose)
     if verbose == "auto":
         verbose = int(watched)
     if verbose == 1 and watched:
@@ -53,7 +54,21 @@ def display(verbose: Any, epochs: int, steps: int | None) -> Display:
     return Lines(epochs) if verbose else Silence()
 
 
-def line(epoch: int, epochs: int, measures: Mapping[str, float], seconds: float) -> str:
+def is_watched(verbose: Any) -> bool:
+    """Tell whether somebody is there to see a bar, and refuse a ``verbose`` that there is not."""
+    if verbose not in VERBOSITIES:
+        raise OptionError(f"Expected verbose to be 'auto', 0, 1 or 2. Received: verbose={verbose!r}")
+    return sys.stderr.isatty() or "ipykernel" in sys.modules
+
+
+def passing(verbose: Any, steps: int | None) -> Display:
+    """Choose how a pass is shown that measures nothing: by a bar, if it is asked for and somebody is there to see "
+    "it.
+    """
+    return Bar(1, steps) if is_watched(verbose) and verbose in (1, "auto") else Silence()
+
+
+def line(epoch: int, epochs: int, measures: Mapping[str, Any], seconds: float) -> str:
     """Write an epoch in one line.
 
     Examples
@@ -67,11 +82,13 @@ def line(epoch: int, epochs: int, measures: Mapping[str, float], seconds: float)
 
 def written(measures: Mapping[str, Any]) -> str:
     """Write measures side by side, in as many columns from epoch to epoch."""
-    return "  ".join(f"{name} {value:{'.2e' if 0 < abs(value) < 1e-3 else '.4f'}}" for name, value in measures.items())
+    return "  ".join(f"{name} {figure(value)}" for name, value in measures.items())
 
 
 class Silence:
     """Shows nothing."""
+
+    shows = False
 
     def __enter__(self) -> Self:
         return self
@@ -84,38 +101,45 @@ class Silence:
     def step(self, epoch: int, done: int, latest: Mapping[str, Any]) -> None:
         """Show nothing."""
 
-    def epoch(self, epoch: int, measures: Mapping[str, float], seconds: float) -> None:
+    def epoch(self, epoch: int, measures: Mapping[str, Any], seconds: float) -> None:
         """Show nothing."""
 
 
 class Lines(Silence):
     """One line an epoch on standard output."""
 
+    shows = True
+
     def __init__(self, epochs: int) -> None:
         self.epochs = epochs
 
-    def epoch(self, epoch: int, measures: Mapping[str, float], seconds: float) -> None:
+    def epoch(self, epoch: int, measures: Mapping[str, Any], seconds: float) -> None:
         """Print the line of a finished epoch."""
         print(line(epoch, self.epochs, measures, seconds), flush=True)
 
 
 class Bar(Silence):
-    """A bar over all epochs with the time left, and above it a line for each finished one."""
+    """A bar over all epochs with steps a second and the time left, and above it a line for each finished one."""
+
+    shows = True
 
     def __init__(self, epochs: int, steps: int | None) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
         self.epochs, self.steps = epochs, steps
         self.progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
-            TimeRemainingColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn() if steps else TimeElapsedColumn(),
             TextColumn("{task.fields[measures]}"),
             console=Console(stderr=True),
             transient=True,
         )
-        self.task = self.progress.add_task(self.title(0), total=epochs * steps if steps else None, measures="compiling")
+        total = epochs * steps if steps else None
+        self.task = self.progress.add_task(self.title(0), total=total, rate="", measures="compiling")
+        self.before = 0
 
     def title(self, epoch: int) -> str:
         """Say which epoch it is."""
@@ -132,16 +156,35 @@ class Bar(Silence):
 
     def step(self, epoch: int, done: int, latest: Mapping[str, Any]) -> None:
         """Move the bar."""
-        self.progress.update(
-            self.task,
-            completed=epoch * (self.steps or 0) + done,
-            description=self.title(epoch),
-            measures=written(latest),
-        )
+        self.move(epoch, done)
+        self.progress.update(self.task, measures=written(latest))
 
-    def epoch(self, epoch: int, measures: Mapping[str, float], seconds: float) -> None:
+    def move(self, epoch: int, done: int) -> None:
+        """Move the bar to so many steps of an epoch, and say how fast it moves."""
+        completed = epoch * self.steps + done if self.steps else self.before + done
+        self.progress.update(self.task, completed=completed, description=self.title(min(epoch, self.epochs - 1)))
+        speed = self.progress.tasks[self.task].speed
+        self.progress.update(self.task, rate=rate(speed) if speed else "")
+
+    def epoch(self, epoch: int, measures: Mapping[str, Any], seconds: float) -> None:
         """Print the line of a finished epoch above the bar."""
-        self.progress.update(self.task, completed=(epoch + 1) * (self.steps or 0))
+        if self.steps:
+            self.move(epoch + 1, 0)
+        else:
+            self.before = int(self.progress.tasks[self.task].completed)
         self.progress.console.print(
             line(epoch, self.epochs, measures, seconds), highlight=False, markup=False, soft_wrap=True
         )
+
+
+def rate(steps: float) -> str:
+    """Write steps a second, or seconds a step where it takes longer than one.
+
+    Examples
+    --------
+    >>> rate(12345.6), rate(3.21), rate(0.25)
+    ('12,346 steps/s', '3.2 steps/s', '4.0 s/step')
+    """
+    if steps < 1:
+        return f"{1 / steps:.1f} s/step"
+    return f"{steps:,.0f} steps/s" if steps >= 10 else f"{steps:.1f} steps/s"

@@ -7,6 +7,7 @@ between two steps, such as a callback that lowers the learning rate; such values
 
 from __future__ import annotations
 
+import functools
 import time
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
@@ -56,7 +57,7 @@ class Snapshot:
     run: Values
     values: Values
 
-    @property
+    @functools.cached_property
     def bytes(self) -> int:
         """How much it takes."""
         return sum(v.nbytes for v in (*self.values.values(), *self.run.values()))

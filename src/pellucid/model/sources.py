@@ -16,7 +16,7 @@ from pellucid.model.prefetch import END, Batches, Prefetch
 from pellucid.model.run import order_of
 from pellucid.model.samples import Samples, samples_of
 from pellucid.model.walk import Flow, Limit, Outputs, Walk
-from pellucid.run.interrupts import Interrupted
+from pellucid.run.interrupts import Interrupted, Uninterrupted
 
 if TYPE_CHECKING:
     from pellucid.model.model import Model
@@ -87,6 +87,7 @@ class InMemory:
             if self.batch_size == self.count
             else objective.walk(samples.arrays, training)
         )
+        self.latest_order: tuple[Any, Array] = (None, np.empty(0, np.int32))
         self.together = 1
         if isinstance(self.walk, Flow):
             self.together = MANY
@@ -109,14 +110,21 @@ class InMemory:
         if self.rest and first <= total:
             if limit:
                 limit()
-            order = order_of(seed, epoch, self.count, self.shuffle)
-            yield self.walk.last(order[-self.rest :]), np.array([self.rest])
+            order = self.order(seed, epoch)
+            with Uninterrupted():  # until the step is entered where it belongs
+                yield self.walk.last(order[-self.rest :]), np.array([self.rest])
+
+    def order(self, seed: int, epoch: int) -> Array:
+        """Return the order of an epoch, the latest of which is kept."""
+        if self.latest_order[0] != (seed, epoch):
+            self.latest_order = ((seed, epoch), order_of(seed, epoch, self.count, self.shuffle))
+        return self.latest_order[1]
 
     def batches(self, seed: int, epoch: int, epochs: int) -> Array:
         """Return the numbers of the samples of every step, in an array of one shape however many epochs there are."""
         rows = np.zeros((self.full * self.together, self.batch_size), np.int32)
         for i in range(epochs):
-            order = order_of(seed, epoch + i, self.count, self.shuffle)
+            order = self.order(seed, epoch + i)
             rows[i * self.full : (i + 1) * self.full] = order[: self.full * self.batch_size].reshape(
                 self.full, self.batch_size
             )

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import csv
+import html
+import io
+import itertools
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from pellucid.graph.errors import StateError
 from pellucid.model.callbacks.base import Callback, Logs
+from pellucid.model.direction import better_when_great
 from pellucid.nn.limits import number
 
 if TYPE_CHECKING:
@@ -36,8 +42,6 @@ class History(Callback):
         data begin with ``"val_"``.
     epoch : list of int
         The numbers of the finished epochs; the first is 0, or the ``initial_epoch``.
-    rows : list of dict
-        The same, an epoch each; one without validation has no measures of it.
     seconds : list of float
         How long each epoch took, compiling included.
 
@@ -58,30 +62,48 @@ class History(Callback):
     def __init__(self, snapshot_megabytes: float = 128.0) -> None:
         self.snapshot_megabytes = number("snapshot_megabytes", snapshot_megabytes, low=0.0)
         self.recording: Recording | None = None
+        self.begin()
+
+    def begin(self) -> None:
+        """Have no epochs yet."""
         self.history: dict[str, list[Any]] = {}
-        self.rows: list[dict[str, Any]] = []
+        self.places: dict[str, list[tuple[int, int]]] = {}
         self.epoch: list[int] = []
         self.seconds: list[float] = []
         self.clock = time.perf_counter()
 
     def append(self, measures: Mapping[str, Any], seconds: float, epoch: int | None = None) -> None:
         """Enter the measures of one more finished epoch."""
-        for name, value in measures.items():
-            self.history.setdefault(name, []).append(value)
-        self.rows.append(dict(measures))
-        self.epoch.append(len(self.epoch) if epoch is None else epoch)
-        self.seconds.append(seconds)
+        number = len(self.epoch) if epoch is None else epoch
+        self.enter({name: [value] for name, value in measures.items()}, [number], seconds)
 
-    def extend(self, first: int, results: Sequence[Mapping[str, Any]]) -> None:
-        """Enter several epochs, from a number on, which took equally long."""
+    def enter(self, columns: Mapping[str, Sequence[Any]], epochs: Sequence[int], seconds: float) -> None:
+        """Enter the measures of several epochs, each of which took so long."""
+        for name, values in columns.items():
+            start, end = len(self.epoch), len(self.epoch) + len(values)
+            self.history.setdefault(name, []).extend(values)
+            spans = self.places.setdefault(name, [])
+            if spans and spans[-1][1] == start:
+                start = spans.pop()[0]
+            spans.append((start, end))
+        self.epoch.extend(epochs)
+        self.seconds.extend([seconds] * len(epochs))
+
+    def extend(self, first: int, columns: Mapping[str, Sequence[Any]], count: int) -> None:
+        """Enter several epochs, from a number on, which took equally long since the last one."""
         now = time.perf_counter()
-        for epoch, measures in enumerate(results, first):
-            self.append(measures, (now - self.clock) / len(results), epoch)
+        self.enter(columns, range(first, first + count), (now - self.clock) / count)
         self.clock = now
 
-    def row(self, place: int) -> tuple[dict[str, Any], float]:
-        """Return the measures of one of the finished epochs, and how long it took."""
-        return self.rows[place], self.seconds[place]
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The measures epoch by epoch; an epoch without validation has none of it."""
+        rows: list[dict[str, Any]] = [{} for _ in self.epoch]
+        for name, values in self.history.items():
+            places = itertools.chain(*(range(*span) for span in self.places.get(name, ())))
+            for place, value in zip(places, values, strict=False):
+                rows[place][name] = value
+        return rows
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Look at the clock."""
@@ -89,7 +111,7 @@ class History(Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Enter a finished epoch."""
-        self.extend(epoch, [logs or {}])
+        self.extend(epoch, {name: [value] for name, value in (logs or {}).items()}, 1)
 
     def get_state(self) -> dict[str, Any]:
         """Return all of it as arrays."""
@@ -98,11 +120,86 @@ class History(Callback):
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Go on after the epochs that `get_state` returned."""
-        self.history, self.rows, self.epoch, self.seconds = {}, [], [], []
-        for i, (epoch, seconds) in enumerate(zip(state["epoch"], state["seconds"], strict=True)):
-            prefix = f"rows/{i}/"
-            row = {name.removeprefix(prefix): v for name, v in state.items() if name.startswith(prefix)}
-            self.append({name: as_measured(v) for name, v in row.items()}, float(seconds), int(epoch))
+        self.begin()
+        rows: list[dict[str, Any]] = [{} for _ in state["epoch"]]
+        for key, value in state.items():
+            if key.startswith("rows/"):
+                _, place, name = key.split("/", 2)
+                rows[int(place)][name] = as_measured(value)
+        for row, epoch, seconds in zip(rows, state["epoch"], state["seconds"], strict=True):
+            self.append(row, float(seconds), int(epoch))
+
+    def table(self, most: int = 20) -> str:
+        """Write the epochs as a table: their numbers from 1, seconds and measures.
+
+        Parameters
+        ----------
+        most : int
+            How many epochs are shown; of more, the first and the last.
+
+        Examples
+        --------
+        >>> history = History()
+        >>> for loss in (0.7, 0.5, 0.25):
+        ...     history.append({"loss": loss}, seconds=0.1)
+        >>> print(history.table(most=2))
+        epoch  seconds    loss
+            1     0.10  0.7000
+          ...
+            3     0.10  0.2500
+        """
+        lines = self.cells(most)
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        return "\n".join("  ".join(c.rjust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines)
+
+    def cells(self, most: int) -> list[list[str]]:
+        """Return the texts of the table, the header first."""
+        rows, count = self.rows, len(self.epoch)
+        names = list(self.history)
+        found = [["epoch", "seconds", *names]]
+        for place in range(count):
+            if most < count and most // 2 + most % 2 <= place < count - most // 2:
+                if len(found[-1][0]) and found[-1][0] != "...":
+                    found.append(["...", *[""] * (len(names) + 1)])
+                continue
+            measures = [figure(rows[place][name]) if name in rows[place] else "" for name in names]
+            found.append([str(self.epoch[place] + 1), f"{self.seconds[place]:.2f}", *measures])
+        return found
+
+    def to_csv(self, path: str | Path | None = None) -> str:
+        """Write the epochs as lines of a CSV file, every digit of every measure, and return the text.
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            Where it is written too.
+        """
+        names = list(self.history)
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["epoch", "seconds", *names])
+        for epoch, seconds, row in zip(self.epoch, self.seconds, self.rows, strict=True):
+            writer.writerow([epoch, seconds, *(row.get(name, "") for name in names)])
+        if path is not None:
+            Path(path).write_text(text.getvalue(), encoding="utf-8")
+        return text.getvalue()
+
+    def __rich__(self) -> Any:
+        from rich.table import Table
+
+        head, *lines = self.cells(20)
+        table = Table(*head, box=None, header_style="bold")
+        for column in table.columns:
+            column.justify = "right"
+        for line in lines:
+            table.add_row(*line)
+        return table
+
+    def _repr_html_(self) -> str:
+        head, *lines = self.cells(20)
+        rows = [f"<tr>{''.join(f'<td>{html.escape(c)}</td>' for c in line)}</tr>" for line in lines]
+        heads = "".join(f"<th>{html.escape(c)}</th>" for c in head)
+        return f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
     def checked_recording(self) -> Recording:
         """Return what was kept of the run."""
@@ -218,10 +315,24 @@ def as_measured(value: Any) -> Any:
     return value.item() if value.dtype in (np.float64, np.int64, bool) and not value.ndim else value[()]
 
 
+def figure(value: Any) -> str:
+    """Write a measure briefly, small ones with their digits; one of several numbers in brackets.
+
+    Examples
+    --------
+    >>> figure(0.5), figure(0.000012), figure(np.array([0.5, 1.0]))
+    ('0.5000', '1.20e-05', '[0.5000 1.0000]')
+    """
+    if np.ndim(value):
+        return f"[{' '.join(figure(v) for v in np.ravel(value))}]"
+    return f"{value:{'.2e' if 0 < abs(value) < 1e-3 else '.4f'}}"
+
+
 def best(name: str, values: Sequence[float]) -> str:
-    """Say in which epoch a loss was least, or a metric greatest."""
-    numbers = [value for value in values if math.isfinite(value)]
-    if not numbers:
+    """Say in which epoch a measure was best, if it is known what that is."""
+    great = better_when_great(name)
+    numbers = [value for value in values if not np.ndim(value) and math.isfinite(value)]
+    if not numbers or great is None:
         return ""
-    extreme, word = (min(numbers), "least") if name.endswith("loss") else (max(numbers), "greatest")
+    extreme, word = (max(numbers), "greatest") if great else (min(numbers), "least")
     return f"  ({word} {extreme:.4g} in epoch {values.index(extreme) + 1})"
