@@ -70,7 +70,7 @@ class InMemory:
     ) -> None:
         self.count = len(samples)
         self.batch_size = min(batch_size, self.count)
-        self.samples, self.shuffle = samples, shuffle
+        self.samples, self.training, self.shuffle = samples, training, shuffle
         available = -(-self.count // self.batch_size)
         if steps is not None and steps > available:
             raise OptionError(
