@@ -128,6 +128,30 @@ def test_values_and_sizes_are_told_beforehand():
         pel.from_onnx(model, sizes={"m": 1})
 
 
+def test_sequences_of_known_length_are_taken_apart():
+    nodes = [
+        helper.make_node("SplitToSequence", ["x"], ["parts"], axis=1, keepdims=0),
+        helper.make_node("SequenceLength", ["parts"], ["count"]),
+        helper.make_node("SequenceAt", ["parts", "one"], ["second"]),
+        helper.make_node("SequenceErase", ["parts", "one"], ["fewer"]),
+        helper.make_node("SequenceInsert", ["fewer", "second"], ["more"]),
+        helper.make_node("ConcatFromSequence", ["more"], ["stacked"], axis=1, new_axis=1),
+        helper.make_node("SplitToSequence", ["stacked", "two"], ["pairs"], axis=1),
+        helper.make_node("SequenceAt", ["pairs", "one"], ["last"]),
+        helper.make_node("SequenceConstruct", ["last", "stacked"], ["both"]),
+        helper.make_node("ConcatFromSequence", ["both"], ["y"], axis=1),
+    ]
+    carried = {"one": np.int64(1), "two": np.int64(2)}.items()
+    model = model_of(nodes, [("x", FLOAT, ["n", 3])], [("y", FLOAT, ["n", 4]), ("count", INT64, [])], carried)
+    assert str(same_as_runtime(model).outputs[1]) == "3"
+    del model.graph.output[:]
+    model.graph.output.append(helper.make_tensor_sequence_value_info("parts", FLOAT, ["n"]))
+    with pytest.raises(
+        pel.OnnxError, match="the output 'parts' is a sequence of arrays; pellucid's results are arrays"
+    ):
+        pel.from_onnx(model)
+
+
 def test_constants_stay_out_of_training():
     nodes = [helper.make_node("Mul", ["x", "factor"], ["h"]), helper.make_node("Add", ["h", "row"], ["y"])]
     carried = {"factor": np.float32(2), "row": np.ones(3, "float32")}

@@ -30,7 +30,9 @@ def test_a_few_cases_of_every_operator(cases):
 
 def test_every_operator_that_is_read_has_a_case(cases):
     tested = {o for case in cases if not node_tests.reason_of(case) for o in node_tests.operators_of(case)}
-    assert {kind.lower() for kind in set(READERS) - tested} <= {*LONG, "globallppool"}
+    untested = {kind.lower() for kind in set(READERS) - tested}
+    # Sequences that are not handed in or out are held against ONNX Runtime in test_onnx_import.py.
+    assert {kind for kind in untested if "sequence" not in kind} <= {*LONG, "globallppool"}
 
 
 @pytest.mark.slow

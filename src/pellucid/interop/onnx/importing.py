@@ -146,13 +146,14 @@ def from_onnx(
         return finished(model, name, inputs, outputs, reader.values)
 
 
-def finished(
-    model: Any, name: str, inputs: list[Input], outputs: dict[str, Expr], values: dict[str, Expr]
-) -> OnnxGraph:
+def finished(model: Any, name: str, inputs: list[Input], outputs: dict[str, Any], values: dict[str, Any]) -> OnnxGraph:
     """Bring axes that were only turned for ONNX back where they can be, and gather what was read."""
     from pellucid.interop.onnx.layout import settled
 
-    named = {**values, **outputs}
+    for key, e in outputs.items():
+        if not isinstance(e, Expr):
+            raise OnnxError(f"{name}: the output {key!r} is a sequence of arrays; pellucid's results are arrays")
+    named = {key: e for key, e in {**values, **outputs}.items() if isinstance(e, Expr)}
     tidy = dict(zip(named, settled(list(named.values())), strict=True))
     metadata = {
         "producer": f"{model.producer_name} {model.producer_version}".strip(),

@@ -34,6 +34,12 @@ def reads(*kinds: str) -> Callable[[Read], Read]:
     return enter
 
 
+class Row(tuple[Any, ...]):
+    """A sequence of arrays, which is one value in ONNX."""
+
+    __slots__ = ()
+
+
 class Node:
     """A node while it is read: its attributes, its inputs, and what is known of their values.
 
@@ -130,7 +136,7 @@ class Reader:
 
     Attributes
     ----------
-    values : dict from str to Expr
+    values : dict from str to Expr or Row
         What was read so far.
     file : str
         What the file is called in messages.
@@ -143,7 +149,7 @@ class Reader:
         self.opset = opset
         self.outer = outer
         self.root: Reader = self if outer is None else outer.root
-        self.values: dict[str, Expr] = {}
+        self.values: dict[str, Any] = {}
         self.arguments: dict[str, Any] = {}
         self.depth: int = 0 if outer is None else outer.depth
         if self.root is self:
@@ -153,7 +159,7 @@ class Reader:
 
     # Values.
 
-    def value(self, name: str, node: Any) -> Expr:
+    def value(self, name: str, node: Any) -> Any:
         """Return what was read under a name, here or outside."""
         reader: Reader | None = self
         while reader is not None:
@@ -200,9 +206,9 @@ class Reader:
 
         read = READERS.get(node.kind) if node.proto.domain in ("", "ai.onnx") else None
         try:
-            made = opened(node) if read is None else read(node, *node.inputs)
-            results = list(made) if isinstance(made, (list, tuple)) else [made]
-            results = [e if e is None else self.folded(e) for e in results]
+            made: Any = opened(node) if read is None else read(node, *node.inputs)
+            several = isinstance(made, (list, tuple)) and not isinstance(made, Row)
+            results = [e if e is None else self.folded(e) for e in (made if several else [made])]
             note(node, results)
         except OnnxError:
             raise
@@ -214,7 +220,7 @@ class Reader:
 
     def folded(self, e: Expr) -> Expr:
         """Return the value of an expression that is made of constants alone, unless it is very large."""
-        if isinstance(e, Constant) or e.op is None or len(e.types) > 1:
+        if isinstance(e, (Constant, Row)) or e.op is None or len(e.types) > 1:
             return e
         if not all(isinstance(d, int) for d in e.shape) or size_of(e) > LARGEST_FOLDED:
             return e

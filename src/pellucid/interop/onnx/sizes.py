@@ -19,11 +19,17 @@ def note(node: Any, results: Sequence[Expr | None]) -> None:
     """Remember what is known of what a node made of sizes."""
     first = results[0] if results else None
     follow = FOLLOWED.get(node.kind)
-    if first is None or follow is None or isinstance(first, Constant) or first.ndim > 1 or first.dtype.kind != "i":
+    if (
+        not isinstance(first, Expr)
+        or follow is None
+        or isinstance(first, Constant)
+        or first.ndim > 1
+        or first.dtype.kind != "i"
+    ):
         return
     if any(isinstance(d, int) and d > LONGEST for d in first.shape):
         return
-    operands = [None if e is None else node.reader.contents(e) for e in node.inputs]
+    operands = [node.reader.contents(e) if isinstance(e, Expr) else None for e in node.inputs]
     if node.kind != "Shape" and any(v is None and e is not None for v, e in zip(operands, node.inputs, strict=True)):
         return
     found = follow(node, *operands)
@@ -44,7 +50,7 @@ def dims_of(shape: Sequence[Dim]) -> np.ndarray[Any, Any]:
 
 def like(node: Any, shape: Sequence[Any]) -> Expr | None:
     """Return a value of a shape in which there are names: one that was read, or one put together of axes that were."""
-    values: list[Expr] = [e for e in node.reader.root.values.values() if len(e.types) == 1]
+    values = [e for e in node.reader.root.values.values() if isinstance(e, Expr) and len(e.types) == 1]
     for e in values:
         if e.shape == tuple(shape):
             return e

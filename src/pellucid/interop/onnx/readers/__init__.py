@@ -17,6 +17,7 @@ from pellucid.interop.onnx.readers import (
     resizing,
     sampling,
     scattering,
+    sequences,
     shapes,
     spectra,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "resizing",
     "sampling",
     "scattering",
+    "sequences",
     "shapes",
     "spectra",
 ]
