@@ -199,21 +199,38 @@ def test_a_sweep_leaves_the_process_random_numbers_alone():
     assert (nn.initializers.RandomNormal()((2,)) == first).all()
 
 
-def test_ctrl_c_keeps_the_runs_that_were_finished(monkeypatch):
-    from pellucid.model.sweeps import sweep as module
+def test_all_models_predict_at_once(found):
+    said = found.predict(X[:5])
+    assert said.shape == (8, 5, 2)
+    for run, own in zip(found.runs[::5], said[::5], strict=True):
+        np.testing.assert_allclose(own, run.model.predict(X[:5]), rtol=1e-5)
 
-    started = []
 
-    class Team(module.Team):
-        def train(self, told):
-            started.append(self)
-            if len(started) == 2:
-                raise KeyboardInterrupt
-            return super().train(told)
+def test_progress_is_told_as_if_all_went_on_together():
+    told = []
+    pel.sweep(build, X, Y, activation=["tanh", "relu"], epochs=6, batch_size=70, progress=lambda *a: told.append(a[:2]))
+    done = [a[0] for a in told]
+    assert done == sorted(done)
+    assert done[-1] == 6
+    assert {a[1] for a in told} == {6}
 
-    monkeypatch.setattr(module, "Team", Team)
+
+def test_ctrl_c_keeps_what_was_learned(monkeypatch):
+    from pellucid.run import xla
+
+    monkeypatch.setattr(xla, "CHUNK_SECONDS", 1e-9)
+
+    def stop(done, epochs, runs):
+        if done == 7 and runs[0].settings["activation"] == "relu":
+            raise KeyboardInterrupt
+
     with pytest.raises(pel.Interrupted) as stopped:
-        pel.sweep(build, X, Y, activation=["tanh", "relu"], epochs=1, batch_size=70)
-    finished = stopped.value.history
-    assert [run.settings["activation"] for run in finished.runs] == ["tanh"]
-    assert finished.curves["loss"].shape == (1, 1)
+        pel.sweep(build, X, Y, activation=["tanh", "relu", "sigmoid"], epochs=12, batch_size=70, progress=stop)
+    begun = stopped.value.history
+    assert [run.settings["activation"] for run in begun.runs] == ["tanh", "relu"]
+    finished = np.isfinite(begun.curves["loss"]).sum(axis=1).tolist()
+    assert finished[0] == 12
+    assert 0 < finished[1] < 12
+    assert begun.best == 0
+    first = begun.curves["loss"][1, 0]
+    assert begun.runs[1].model.evaluate(X, Y)[0] < first

@@ -12,6 +12,7 @@ import numpy as np
 from pellucid.graph.alike import Merging, form, sizes_of
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.gradient import grad
+from pellucid.graph.inference import inference
 from pellucid.graph.ragged import PaddingError
 from pellucid.graph.updates import updates_of
 from pellucid.graph.walk import replace_all
@@ -33,6 +34,8 @@ class Member:
         What is measured and made small.
     training, evaluation : dict from str to Expr
         What a step puts out, while training and after it.
+    predictions : list of Expr
+        What the model says once it is trained.
     slopes : list of Expr
         Inputs in the place of the gradients.
     steps : dict from Shared to Expr
@@ -42,6 +45,7 @@ class Member:
     def __init__(self, run: Run) -> None:
         self.objective = run.model.objective(run.samples)
         self.training, self.evaluation = self.objective.outputs(True), self.objective.outputs(False)
+        self.predictions = inference(run.model.outputs)
         self.parameters = self.objective.model.parameters
         self.slopes = [Input("g", p.shape, p.dtype) for p in self.parameters]
         self.optimizer = self.objective.optimizer
@@ -54,6 +58,7 @@ class Member:
             self.objective.loss,
             *self.training.values(),
             *self.evaluation.values(),
+            *self.predictions,
             *self.steps.values(),
             *self.steps,
             *self.objective.given,
@@ -86,6 +91,8 @@ class Group:
         The inputs of a batch.
     training, evaluation : dict from str to Expr
         What is measured.
+    predictions : list of Expr
+        What is said once training is over.
     updates : dict from Shared to Expr
         What one step changes.
     """
@@ -97,6 +104,7 @@ class Group:
     given: list[Expr]
     training: dict[str, Expr]
     evaluation: dict[str, Expr]
+    predictions: list[Expr]
     updates: dict[Shared, Expr]
 
 
@@ -185,6 +193,8 @@ def merge(runs: Sequence[Run], members: Sequence[Member], numbers: list[int]) ->
     for target, step in zip(targets, steps, strict=True):
         updates[target] = merging.ragged.masked_like(step, target)
     training, evaluation = named(lambda m: m.training), named(lambda m: m.evaluation)
-    given = one(lambda m: m.objective.given)
+    given, predictions = one(lambda m: m.objective.given), one(lambda m: m.predictions)
     merging.default_updates()
-    return Group([runs[i] for i in numbers], numbers, chosen, merging, given, training, evaluation, updates)
+    return Group(
+        [runs[i] for i in numbers], numbers, chosen, merging, given, training, evaluation, predictions, updates
+    )

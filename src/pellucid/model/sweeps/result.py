@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.graph.errors import NoSuchNameError, OptionError, near_miss
+from pellucid.model import checks
 from pellucid.model.direction import better_when_great
+from pellucid.model.errors import ModelError
 from pellucid.model.model import Model
+from pellucid.model.samples import inputs_of
+from pellucid.model.sweeps.groups import Group
 from pellucid.model.sweeps.reading import distinct, read
 from pellucid.model.sweeps.runs import Run
+from pellucid.model.sweeps.training import predictor
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,28 +37,32 @@ class Sweep:
     curves : dict from str to array, shape (runs, epochs)
         The loss and the metrics of every epoch; those of validation data begin with ``"val_"``.
     programs : int
-        How many compiled programs trained them.
+        How many compiled programs trained them, or were to.
     monitor : str
         The measure that says which run is best.
     """
 
-    def __init__(self, runs: Sequence[Run], programs: int, monitor: str) -> None:
+    def __init__(self, runs: Sequence[Run], groups: Sequence[Group], monitor: str) -> None:
         self.runs: list[Run] = []
         self.curves: dict[str, Array] = {}
         self.seconds = np.empty(0)
-        self.programs = programs
+        self.programs = len(groups)
         self.monitor = monitor
-        self._all = list(runs)
+        self._all, self._groups = list(runs), list(groups)
         self._finished: dict[int, tuple[dict[str, Array], float]] = {}
 
-    def finish(self, numbers: Sequence[int], curves: dict[str, Array], seconds: float) -> None:
-        """Enter runs that were trained together, and the seconds that they took."""
+    def finish(self, numbers: Sequence[int], curves: dict[str, Array], epochs: int, seconds: float = np.nan) -> None:
+        """Enter runs that were trained together, with NaN for epochs they did not come to, and what they took."""
         for place, number in enumerate(numbers):
-            own = {name: values[place] for name, values in curves.items()}
+            own = {
+                name: np.pad(v[place], (0, epochs - v.shape[1]), constant_values=np.nan) for name, v in curves.items()
+            }
             self._finished[number] = own, seconds / len(numbers)
         done = sorted(self._finished)
         self.runs = [self._all[i] for i in done]
-        self.curves = {name: np.stack([self._finished[i][0][name] for i in done]) for name in curves}
+        missing = np.full(epochs, np.nan)
+        names = dict.fromkeys(name for i in done for name in self._finished[i][0])
+        self.curves = {name: np.stack([self._finished[i][0].get(name, missing) for i in done]) for name in names}
         self.seconds = np.array([self._finished[i][1] for i in done])
 
     def __len__(self) -> int:
@@ -114,6 +123,41 @@ class Sweep:
         if not isinstance(number, (int, np.integer)) or not -len(self) <= number < len(self):
             raise OptionError(f"Expected the number of a run, from 0 to {len(self) - 1}. Received: run={run!r}")
         return self.runs[number].model
+
+    def predict(self, x: Any, batch_size: int = 1024) -> Array:
+        """Return what the models of all runs say of samples, computed by as many programs as trained them.
+
+        Parameters
+        ----------
+        x : array, or list or dict of arrays
+            As for `Sequential.fit`.
+        batch_size : int
+            So many samples at once.
+
+        Returns
+        -------
+        array, shape (runs, samples, ...)
+            In the order of the table; of the first output, where models have several.
+
+        Raises
+        ------
+        ModelError
+            If the models put out values of different shapes.
+        """
+        size = checks.positive("batch_size", batch_size)
+        done = sorted(self._finished)
+        found: dict[int, Array] = {}
+        for group in self._groups:
+            if group.numbers[0] not in self._finished:
+                continue
+            arrays = inputs_of(group.runs[0].model, x)
+            f = predictor(group, [a.dtype for a in arrays])
+            parts = [f(*(a[i : i + size] for a in arrays))["0"] for i in range(0, len(arrays[0]), size)]
+            found |= dict(zip(group.numbers, np.concatenate(parts, axis=1), strict=True))
+        shapes = {found[i].shape for i in done}
+        if len(shapes) > 1:
+            raise ModelError(f"sweep: the models put out values of different shapes. Received: {sorted(shapes)}")
+        return np.stack([found[i] for i in done])
 
     @property
     def reading(self) -> str:

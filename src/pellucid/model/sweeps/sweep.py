@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -37,6 +36,7 @@ def sweep(
     rows: Any = None,
     monitor: str | None = None,
     verbose: Any = "auto",
+    progress: Callable[[int, int, Any], None] | None = None,
     **settings: Any,
 ) -> Sweep:
     """Train a model for every combination of settings, seeds and subsamples, as few compiled programs.
@@ -66,6 +66,9 @@ def sweep(
         ``"val_loss"`` where there are validation data, and else ``"loss"``.
     verbose : {"auto", 0, 1}
         Whether a bar is shown; ``"auto"`` shows one on a terminal or in a notebook.
+    progress : function, optional
+        ``progress(done, epochs, runs)`` is called some five times a second, as if all runs went through the epochs
+        together; ``runs`` are those that are being trained. What it raises ends the sweep.
     **settings
         What ``build`` is given: a value, or several in a list, tuple, range or array.
 
@@ -81,7 +84,8 @@ def sweep(
     ModelError, ShapeError
         If ``build`` returns no compiled model, or the data do not fit it; nothing was trained then.
     Interrupted
-        On Ctrl-C; its ``history`` is the sweep of the runs that were finished.
+        On Ctrl-C; its ``history`` is the sweep of the runs that were begun, with curves that end where they were
+        stopped, and NaN after that.
 
     Examples
     --------
@@ -105,18 +109,27 @@ def sweep(
     drawn = None if rows is None else checked_rows(rows, x)
     runs = make_runs(build, settings, seed, drawn, x, y)
     groups = grouped(runs, float(np.mean([len(run) for run in runs])) * count)
-    found = Sweep(runs, len(groups), monitor_of(monitor, groups, validation_data is not None))
+    found = Sweep(runs, groups, monitor_of(monitor, groups, validation_data is not None))
     kinds = {id(run.samples): run for run in runs}
     held_out = {kind: validation_of(run, validation_data) for kind, run in kinds.items()}
     with display(verbose, len(groups), count) as screen:
-        try:
-            for number, group in enumerate(groups):
-                team = Team(group, held_out[id(group.runs[0].samples)], size, count, bool(shuffle))
-                curves, seconds = team.train(partial(screen.step, number, latest={}))
+        for number, group in enumerate(groups):
+
+            def told(epoch: int, number: int = number, group: Group = group) -> None:
+                screen.step(number, epoch, {})
+                if progress is not None:
+                    progress((number * count + epoch) // len(groups), count, group.runs)
+
+            team = Team(group, held_out[id(group.runs[0].samples)], size, count, bool(shuffle))
+            try:
+                curves, seconds = team.train(told)
+            except KeyboardInterrupt as stop:
+                if isinstance(stop, Interrupted) and stop.history is not None:
+                    found.finish(group.numbers, stop.history, count)
+                raise Interrupted(found, getattr(stop, "steps", 0)) from None
+            finally:
                 team.put_back()
-                found.finish(group.numbers, curves, seconds)
-        except KeyboardInterrupt as stop:
-            raise Interrupted(found, getattr(stop, "steps", 0)) from None
+            found.finish(group.numbers, curves, count, seconds)
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from pellucid.model.sweeps.groups import Group
 from pellucid.model.walk import Flow, Walk
 from pellucid.run.batched import batched
 from pellucid.run.function import Function
+from pellucid.run.interrupts import Interrupted
 
 Array = np.ndarray[Any, Any]
 Outputs = dict[str, Array]
@@ -42,22 +43,13 @@ class Team:
     def __init__(self, group: Group, validation: Samples | None, batch_size: int, epochs: int, shuffle: bool) -> None:
         self.group, self.epochs, self.shuffle = group, epochs, shuffle
         self.samples, self.validation = group.runs[0].samples, validation
-        self.many = {
-            leaf: Shared(group.merging.values(leaf), leaf.name, trainable=False)
-            for leaf in (*group.merging.leaves, *group.merging.sizes)
-            if isinstance(leaf, Shared)
-        }
+        self.many = values_of(group)
         rows = [run.rows for run in group.runs if run.rows is not None]
         self.rows = np.stack(rows) if rows else None
         self.count = len(group.runs[0])
         self.batch_size = min(batch_size, self.count)
         self.whole, self.rest = divmod(self.count, self.batch_size)
         self.measured_size = 0 if validation is None else min(batch_size, len(validation))
-
-    def places(self, f: Function) -> dict[Expr, Any]:
-        """Return which leaves of a function have a value for each member."""
-        known: set[Expr] = {*f.program.updates, *f.program.read}
-        return {leaf: many for leaf, many in self.many.items() if leaf in known}
 
     def train(self, told: Callable[[int], None]) -> tuple[Curves, float]:
         """Run all epochs; the curves have shape (members, epochs), and with them come the seconds it took."""
@@ -69,12 +61,22 @@ class Team:
         parts: list[Curves] = []
         for first in range(0, self.epochs, together):
             count = min(together, self.epochs - first)
-            outputs = run(first, count, lambda steps, first=first: told(first + steps // self.whole))
+            try:
+                outputs = run(first, count, lambda steps, first=first: told(first + steps // self.whole))
+            except Interrupted as stop:
+                raise self.stopped(stop, sizes, parts) from None
             parts.append(self.figures(outputs, sizes, count, training=True))
             if measure is not None:
                 parts[-1] |= {f"val_{name}": values for name, values in measure().items()}
-        curves = {name: np.concatenate([part[name] for part in parts], axis=1) for name in parts[0]}
-        return curves, time.perf_counter() - start
+        return joined(parts), time.perf_counter() - start
+
+    def stopped(self, stop: Interrupted, sizes: Array, parts: list[Curves]) -> Interrupted:
+        """Return what tells of Ctrl-C, with the curves of the epochs that were finished."""
+        epochs = stop.steps // len(sizes)
+        if epochs:
+            whole = {name: values[: epochs * len(sizes)] for name, values in stop.history.items()}
+            parts.append(self.figures(whole, sizes, epochs, training=True))
+        return Interrupted(joined(parts) if parts else None, stop.steps)
 
     @property
     def together(self) -> int:
@@ -91,7 +93,7 @@ class Team:
             self.group.updates,
             {e: a.dtype for e, a in zip(self.group.given, arrays, strict=True)},
         )
-        places = self.places(flow.function)
+        places = places_in(flow.function, self.many)
         if self.rows is not None:
             places |= {i: Input(i.name, ("members", *i.shape), i.dtype) for i in flow.function.program.inputs}
             arrays = [a[self.rows] for a in arrays]
@@ -109,7 +111,7 @@ class Team:
         walk = Walk(self.group.training, self.group.updates, dict(zip(self.group.given, arrays, strict=True)))
         (index,) = walk.function.program.inputs
         indices = Input("indices", ("members", *index.shape), index.dtype)
-        f = batched(walk.function, {**self.places(walk.function), index: indices})
+        f = batched(walk.function, {**places_in(walk.function, self.many), index: indices})
         for shared, array in zip(walk.data, arrays, strict=True):
             shared.storage = array
 
@@ -139,7 +141,7 @@ class Team:
     def measurer(self, samples: Samples) -> Callable[[], Curves]:
         """Return what measures all members, as they are after training, on samples."""
         walk = Walk(self.group.evaluation, {}, dict(zip(self.group.given, samples.arrays, strict=True)))
-        f = batched(walk.function, self.places(walk.function))
+        f = batched(walk.function, places_in(walk.function, self.many))
         for shared, array in zip(walk.data, samples.arrays, strict=True):
             shared.storage = array
         whole, rest = divmod(len(samples), self.measured_size)
@@ -189,3 +191,30 @@ class Team:
             for value, own in zip(values, members, strict=True):
                 if isinstance(own, Shared):
                     own.storage = own_part(value, own)
+
+
+def values_of(group: Group) -> dict[Shared, Shared]:
+    """Return variables that hold the values of all members, for the leaves of a group's graph."""
+    return {
+        leaf: Shared(group.merging.values(leaf), leaf.name, trainable=False)
+        for leaf in (*group.merging.leaves, *group.merging.sizes)
+        if isinstance(leaf, Shared)
+    }
+
+
+def places_in(f: Function, many: Mapping[Shared, Shared]) -> dict[Expr, Any]:
+    """Return which leaves of a function have a value for each member."""
+    known: set[Expr] = {*f.program.updates, *f.program.read}
+    return {leaf: each for leaf, each in many.items() if leaf in known}
+
+
+def joined(parts: list[Curves]) -> Curves:
+    """Return the curves of epochs one after the other; a measure that some lack ends with the last that has it."""
+    return {name: np.concatenate([part[name] for part in parts if name in part], axis=1) for name in parts[0]}
+
+
+def predictor(group: Group, dtypes: Sequence[Any]) -> Function:
+    """Return a function from samples to what all members say of them, as they are now."""
+    inputs = group.given[: len(dtypes)]
+    f = Flow({str(i): e for i, e in enumerate(group.predictions)}, {}, dict(zip(inputs, dtypes, strict=True))).function
+    return batched(f, places_in(f, values_of(group)))
