@@ -5,7 +5,7 @@ import pytest
 
 from pellucid.data import moons
 from pellucid.experiments.frame import perform
-from pellucid.experiments.regularization import Networks, regularization, true_probability
+from pellucid.experiments.regularization import regularization, true_probability
 
 
 def test_the_best_strength_lies_between_spread_and_bias(tmp_path: Path) -> None:
@@ -40,15 +40,3 @@ def test_the_truth_is_how_often_the_second_moon_is_drawn() -> None:
         assert y[near].mean() == pytest.approx(told[near].mean(), abs=0.03)
     assert true_probability(np.array([[0.5, 0.25]]), 0.3) == pytest.approx(0.5)
     assert np.isfinite(true_probability(np.array([[1e3, 1e3]]), 0.05)).all()
-
-
-def test_networks_trained_together_are_those_trained_alone() -> None:
-    X, y = moons(20, noise=0.3)
-    rows, targets = X.reshape(2, 10, 2), y.reshape(2, 10).astype("float32")
-    together = Networks(np.array([0.01, 1.0]), 2, 10, 3, 0.02, seed=0)
-    alone = Networks(np.array([1.0]), 2, 10, 3, 0.02, seed=0)
-    for networks in (together, alone):
-        networks.step.repeat(50, rows, targets)
-    assert np.allclose(together.probabilities(1, X), alone.probabilities(0, X), atol=1e-5)
-    assert not np.allclose(together.probabilities(0, X), alone.probabilities(0, X), atol=1e-3)
-    assert together.probabilities(1, X).shape == (2, 20)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from pellucid.experiments.frame import Outcome, Range, Run, Score, experiment
 from pellucid.experiments.frame.words import counted
+from pellucid.experiments.moons_sizes import mean_losses
 
 POPULATION = 4000
 """How many points the subsamples are drawn from."""
@@ -20,56 +21,52 @@ STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 Array = NDArray[Any]
 
 
-class Networks:
-    r"""One network for every strength and every subsample, as one expression with two leading axes.
+def build(strength: float, hidden: int, rate: float, points: int, seed: int) -> Any:
+    """Return a network of two inputs, hidden units, and the probability of one class.
 
-    Weights have shape (strengths, subsamples, inputs, outputs), points (subsamples, points, 2): a matrix product over
-    the last two axes is a product for each network. The loss is the sum over all of them, so that its gradient is the
-    gradient of each. Networks that differ only in strength begin with the same weights.
+    The experiment's loss is a sum over the points and a model's is a mean, so the rate is multiplied by their number
+    and the strength divided by it.
+    """
+    import pellucid as pel
+    from pellucid import nn
+
+    rng = np.random.default_rng(seed)
+
+    def weights(shape: tuple[int, ...], dtype: Any) -> Array:
+        return np.asarray(rng.standard_normal(shape) / np.sqrt(shape[0]), dtype)
+
+    def dense(units: int, activation: str) -> Any:
+        penalty = nn.regularizers.L2(strength / 2 / points)
+        return nn.Dense(units, activation, kernel_initializer=weights, kernel_regularizer=penalty)
+
+    model = pel.Sequential([nn.Input((2,)), dense(hidden, "tanh"), dense(1, "sigmoid")])
+    model.compile(nn.optimizers.SGD(rate * points), "binary_crossentropy")
+    return model
+
+
+class Estimates:
+    """What the networks of a sweep over strengths and subsamples say; each place is asked for once.
 
     Parameters
     ----------
-    strengths
-        Of the L2 regularization, shape (s,).
-    subsamples, points, hidden
-        How many subsamples, points in each, and hidden units.
-    rate
-        Of the descent.
-    seed
-        Of the weights' draw.
+    found
+        The sweep.
+    levels
+        How many strengths there are.
     """
 
-    def __init__(self, strengths: Array, subsamples: int, points: int, hidden: int, rate: float, seed: int) -> None:
-        import pellucid as pel
-
-        rng = np.random.default_rng(seed)
-
-        def weights(name: str, inputs: int, outputs: int) -> Any:
-            drawn = rng.standard_normal((subsamples, inputs, outputs)) / np.sqrt(inputs)
-            return pel.shared(np.broadcast_to(drawn, (len(strengths), *drawn.shape)).astype("float32"), name)
-
-        def biases(name: str, outputs: int) -> Any:
-            return pel.shared(np.zeros((len(strengths), subsamples, 1, outputs), "float32"), name)
-
-        def score(X: Any, W1: Any, b1: Any, W2: Any, b2: Any) -> Any:
-            return (pel.tanh(X @ W1 + b1) @ W2 + b2)[..., 0]
-
-        W1, b1, W2, b2 = weights("W1", 2, hidden), biases("b1", hidden), weights("W2", hidden, 1), biases("b2", 1)
-        parameters = [W1, b1, W2, b2]
-        X, y = pel.tensor("X", (subsamples, points, 2)), pel.tensor("y", (subsamples, points))
-        z = score(X, *parameters)
-        surprise = pel.softplus(z) - y * z
-        squares = (W1**2).sum(axis=(1, 2, 3)) + (W2**2).sum(axis=(1, 2, 3))
-        loss = surprise.sum() + (strengths.astype("float32") / 2 * squares).sum()
-        self.count = len(strengths) * subsamples
-        self.step = pel.function([X, y], loss, updates=pel.optimizers.SGD(rate).updates(loss, parameters))
-        level, places = pel.iscalar("level"), pel.matrix("places", ("m", 2))
-        of_level = score(places, *(part[level] for part in parameters))
-        self.probability = pel.function([level, places], pel.sigmoid(of_level))
+    def __init__(self, found: Any, levels: int) -> None:
+        self.found, self.levels = found, levels
+        self.known: dict[bytes, Array] = {}
 
     def probabilities(self, level: int, places: Array) -> Array:
         """Return what each network of a strength says at places of shape (m, 2): shape (subsamples, m)."""
-        return np.asarray(self.probability(level, places))
+        key = np.ascontiguousarray(places).tobytes()
+        if key not in self.known:
+            said = self.found.predict(places)
+            self.known[key] = said.reshape(self.levels, -1, len(places))
+        of_level: Array = self.known[key][level]
+        return of_level
 
 
 def true_probability(X: Array, noise: float) -> Array:
@@ -108,27 +105,39 @@ def regularization(
     one, which is a bias. Here the truth is known, for two moons with normal noise have densities one can compute: so
     the same network learns from many random subsamples at each of several strengths, and its probabilities are held
     against the true ones. The squared error is squared bias plus variance; one grows with the strength, the other
-    shrinks, and the best strength lies between. All these networks are one graph with two more axes, trained by one
-    compiled loop.
+    shrinks, and the best strength lies between. All these networks are a sweep, trained by one compiled loop.
     """
+    import pellucid as pel
     from pellucid.data import moons as draw
 
     levels = np.unique(strengths)
     X, y = draw(POPULATION, noise=noise, seed=run.seed)
     rng = np.random.default_rng(run.seed)
     rows = np.stack([rng.choice(POPULATION, points, replace=False) for _ in range(subsamples)])
-    networks = Networks(levels, subsamples, points, hidden, rate, run.seed)
     with (
-        run.learning("training", values_of=lambda totals: totals / networks.count) as noted,
+        run.learning("training", values_of=mean_losses) as noted,
         run.following("training", passes) as follow,
         run.clock("training"),
     ):
-        losses = networks.step.repeat(passes, X[rows], y[rows].astype("float32"), progress=follow)
-    noted.extend(losses / networks.count)
-    if not np.isfinite(losses[-1]):
-        raise FloatingPointError(
-            f"the loss is {losses[-1]} after {counted(passes, 'pass')} at rate {rate}; take a smaller rate"
+        found = pel.sweep(
+            partial(build, hidden=hidden, rate=rate, points=points),
+            X,
+            y[:, np.newaxis],
+            strength=levels,
+            rows=rows,
+            seed=run.seed,
+            epochs=passes,
+            batch_size=points,
+            progress=follow,
         )
+    noted.extend(mean_losses(found))
+    losses = found.curves["loss"][:, -1]
+    if not np.isfinite(losses).all():
+        raise FloatingPointError(
+            f"the loss is {losses[~np.isfinite(losses)][0]} after {counted(passes, 'pass')} at rate {rate}; "
+            "take a smaller rate"
+        )
+    networks = Estimates(found, len(levels))
 
     X_new, _ = draw(JUDGED, noise=noise, seed=run.seed + 1)
     estimates = np.array([networks.probabilities(level, X_new) for level in range(len(levels))])
@@ -150,8 +159,8 @@ def regularization(
             "squared_error": error,
             "best_strength": levels[best],
             "error_of_always_one_half": ignorance,
-            "last_loss_of_a_network": losses[-1] / networks.count,
-            "networks": networks.count,
+            "last_loss_of_a_network": losses.mean() * points,
+            "networks": len(found),
         },
         lines=[
             "strength  squared bias  variance  squared error",
@@ -160,13 +169,13 @@ def regularization(
                 for i, level in enumerate(levels)
             ),
             f"means over {JUDGED:,} fresh points; to say 1/2 everywhere has a squared error of {ignorance:.4f}",
-            f"{networks.count} networks of {counted(hidden, 'hidden unit')}, {counted(passes, 'pass')} each, as one "
-            f"compiled program: {run.timings['training']:.1f} s",
+            f"{len(found)} networks of {counted(hidden, 'hidden unit')}, {counted(passes, 'pass')} each, as "
+            f"{found.programs_text}: {run.timings['training']:.1f} s",
         ],
     )
 
 
-def draw_trends(run: Run, networks: Networks, levels: Array, noise: float, bias: Array, variance: Array) -> None:
+def draw_trends(run: Run, networks: Estimates, levels: Array, noise: float, bias: Array, variance: Array) -> None:
     """Save the estimates at one place, and bias and variance everywhere, over the strengths."""
     from pellucid.show.plots import learning_curves, spread_and_bias
 
@@ -195,7 +204,7 @@ def draw_trends(run: Run, networks: Networks, levels: Array, noise: float, bias:
     )
 
 
-def draw_boundaries(run: Run, networks: Networks, levels: Array, best: int, noise: float, X: Array, y: Array) -> None:
+def draw_boundaries(run: Run, networks: Estimates, levels: Array, best: int, noise: float, X: Array, y: Array) -> None:
     """Save the boundaries at the weakest, the best and the strongest strength."""
     from pellucid.show.bundles import boundary_bundles
 
@@ -215,6 +224,6 @@ def draw_boundaries(run: Run, networks: Networks, levels: Array, best: int, nois
     )
 
 
-def first_thirty(networks: Networks, level: int, places: Array) -> Array:
+def first_thirty(networks: Estimates, level: int, places: Array) -> Array:
     """Return the probabilities of no more networks than a picture can hold."""
     return networks.probabilities(level, places)[:30]
