@@ -14,8 +14,8 @@ from pellucid.graph.walk import parameters as parameters_of
 from pellucid.model.cloning import check_inputs, cloned
 from pellucid.model.connections import Connections, as_given, connections_of, structure
 from pellucid.model.errors import ModelError
+from pellucid.model.opened import Opened
 from pellucid.model.samples import spread
-from pellucid.model.saving import load_weights, save_model, save_weights
 from pellucid.model.state import Names, parameter_paths, parts_of, state_of
 from pellucid.model.summary import table
 from pellucid.model.training import Trainable
@@ -25,7 +25,7 @@ from pellucid.nn.optimizers import Optimizer
 Array = np.ndarray[Any, Any]
 
 
-class Model(Trainable, Layer):
+class Model(Trainable, Opened, Layer):
     r"""A graph from inputs to outputs that can be trained and used on data, and is a layer itself.
 
     The layers are found by walking the graph. What stands in between, such as a sum of two expressions or a variable of
@@ -292,30 +292,6 @@ class Model(Trainable, Layer):
         """
         print(table(self))
 
-    def explain(self) -> Any:
-        """Return the model as the formulas it is, with its loss, its update and what inference changes; see `explain`.
-
-        Returns
-        -------
-        Explanation
-            Printed as text, shown as mathematics in a notebook, saved by ``save("model.html")``.
-        """
-        from pellucid.model.explain import explain
-
-        return explain(self)
-
-    def peel(self, level: str | int, x: Any = None, y: Any = None, **options: Any) -> str:
-        """Return the same network as a program of another level; see `pellucid.peel`, which takes the same."""
-        from pellucid.model.peel import peel
-
-        return peel(self, level, x, y, **options)
-
-    def verify(self, against: str = "keras", x: Any = None, y: Any = None, **options: Any) -> Any:
-        """Compare with the same network in another framework; see `pellucid.verify`, which takes the same."""
-        from pellucid.model.verify import verify
-
-        return verify(self, against, x, y, **options)
-
     def get_weights(self) -> list[Array]:
         """Return copies of the values of all parameters, in order."""
         self.connections  # noqa: B018  (says that the model is not built)
@@ -331,105 +307,6 @@ class Model(Trainable, Layer):
         """
         self.connections  # noqa: B018
         super().set_weights(weights)
-
-    def save(self, path: Any) -> None:
-        """Save the model in one file, from which `pellucid.load_model` makes it again.
-
-        The file holds the graph, all values, the layers with their settings and names, what the model was compiled for,
-        what the optimizer remembers, the states of random streams, and the history. It holds no code.
-
-        Parameters
-        ----------
-        path : str or path
-            Such as ``"cats.pel"``. The file is a safetensors file; an older one is replaced once the new one is whole.
-
-        Raises
-        ------
-        StorageError
-            For what cannot be written, such as an op that is not registered. No file is written then.
-        """
-        save_model(self, path)
-
-    def export(self, path: Any, format: str = "onnx", *, description: str = "") -> None:
-        """Write what the model predicts with as a file for other programs; see `pellucid.to_onnx`.
-
-        Parameters
-        ----------
-        path : str or path
-            Such as ``"cats.onnx"``. An older file is replaced once the new one is whole.
-        format : {"onnx"}
-            Which kind of file.
-        description : str
-            What the file says of itself.
-
-        Raises
-        ------
-        ModelError
-            For another format, or a model that is not built.
-        OnnxError
-            For a part that ONNX cannot express.
-
-        Examples
-        --------
-        >>> from pellucid import nn
-        >>> model = pel.Sequential([nn.Input((2,)), nn.Dense(3)])
-        >>> model.export("line.onnx")
-        >>> pel.from_onnx("line.onnx").parameters
-        {'dense/kernel': dense/kernel, 'dense/bias': dense/bias}
-        """
-        from pellucid.interop.onnx.exporting import to_onnx
-
-        if format != "onnx":
-            raise ModelError(f"{self.name}: expected format='onnx', the one that can be written. Received: {format!r}")
-        to_onnx(self, path, description=description)
-
-    def save_weights(self, path: Any) -> None:
-        """Save the values of all parameters, without the model.
-
-        Parameters
-        ----------
-        path : str or path
-            How it ends says what file it is: ``.npz`` and ``.safetensors`` hold arrays by the paths of the parameters,
-            such as ``"dense_1/kernel"``; ``.weights.h5`` and ``.keras`` are for ``load_weights`` of the same model in
-            Keras 3, and need h5py. An older file is replaced once the new one is whole.
-
-        Raises
-        ------
-        ValueError
-            For another ending.
-        ModelError
-            If the model is not built.
-        """
-        self.connections  # noqa: B018
-        save_weights(self, path)
-
-    def load_weights(self, path: Any) -> None:
-        """Load the values of all parameters, which a model of the same layers saved, in pellucid or in Keras 3.
-
-        Parameters
-        ----------
-        path : str or path
-            A file as `save_weights` writes them, a ``.keras`` file, or the ``.pel`` file of a model.
-
-        Raises
-        ------
-        StorageError
-            For a file that is damaged or foreign, and for values that do not fit: the layer, the shape it has and the
-            shape in the file are named. All parameters are as before then.
-        ModelError
-            If the model is not built.
-
-        Examples
-        --------
-        >>> from pellucid import nn
-        >>> one, other = (pel.Sequential([nn.Input((2,)), nn.Dense(3)]) for _ in range(2))
-        >>> one.save_weights("line.npz")
-        >>> other.load_weights("line.npz")
-        >>> bool((other.get_weights()[0] == one.get_weights()[0]).all())
-        True
-        """
-        self.connections  # noqa: B018
-        load_weights(self, path)
 
     def clone(self, weights: bool = False, **changes: Any) -> Any:
         """Return a new model of new layers of the same kinds, which shares nothing with this one and is not compiled.
