@@ -32,9 +32,15 @@ class Presser:
     [
         ("moons", {"passes": 50}, "by hand", {"by hand": "passes"}, "loss"),
         ("moons", {"passes": 50}, "by graph", {"by hand": "passes", "by graph": "passes"}, "loss"),
-        ("moons-sizes", {"passes": 50, "sizes": (1, 2)}, "2 hidden", {"1 hidden": "passes"}, "loss"),
+        ("moons-sizes", {"passes": 50, "sizes": (1, 2)}, "the networks", {"the networks": "passes"}, "loss"),
         ("adder", {"sums": 20, "bits": 2}, "by graph", {"by hand": "sums", "by graph": "sums"}, "wrong bits"),
-        ("regularization", {"passes": 20, "subsamples": 2, "strengths": (0.1,)}, "training", {}, "loss"),
+        (
+            "regularization",
+            {"passes": 20, "subsamples": 2, "strengths": (0.1,)},
+            "training",
+            {"training": "passes"},
+            "loss",
+        ),
         ("mnist-softmax", {"steps": 20}, "training", {"by graph": "steps"}, "loss"),
         ("conv32", {"images": 200, "test": 100, "batch": 10}, "training", {"training": "steps"}, "loss"),
     ],
@@ -54,14 +60,14 @@ def test_ctrl_c_in_a_loop_keeps_the_curve_and_the_count(
 
 
 def test_ctrl_c_in_a_fit_keeps_the_finished_epochs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    enter = History.append
+    enter = History.on_epoch_end
 
-    def enter_and_press(history: History, measures: dict[str, float], seconds: float) -> None:
-        enter(history, measures, seconds)
+    def enter_and_press(history: History, epoch: int, logs: Any = None) -> None:
+        enter(history, epoch, logs)
         if len(history.epoch) == 2:
             signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(History, "append", enter_and_press)
+    monkeypatch.setattr(History, "on_epoch_end", enter_and_press)
     record, error = perform(find("images"), {}, tmp_path)
     assert isinstance(error, KeyboardInterrupt)
     assert record.measures["epochs_finished"] == {"training": 2}
