@@ -62,9 +62,9 @@ def colours() -> Any:
 
 
 def many_moons() -> Any:
-    from pellucid.experiments.regularization import Networks
+    from pellucid.experiments.regularization import build
 
-    return Networks(np.ones(2), 2, 5, 3, 0.1, 0).step
+    return build(0.1, 8, 0.02, 40, 0)
 
 
 def adder() -> Any:
