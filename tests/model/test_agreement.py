@@ -14,6 +14,7 @@ def test_it_agrees_with_keras(case: str) -> None:
 
 
 @pytest.mark.peer
+@pytest.mark.filterwarnings("ignore:__array__ implementation")  # Keras's
 @pytest.mark.parametrize("case", peers.CASES)
 def test_the_golden_values_are_those_of_keras(case: str) -> None:
     pytest.importorskip("keras")

@@ -109,6 +109,18 @@ def test_the_bar_says_how_fast_and_how_long(monkeypatch: pytest.MonkeyPatch) -> 
         assert task.fields["rate"].endswith("steps/s")
 
 
+def test_a_history_of_some_epochs_and_of_several_numbers() -> None:
+    history = History()
+    for epoch, loss in ((4, 0.5), (5, 0.25), (6, 0.75)):
+        validated = {"val_loss": loss} if epoch == 6 else {}
+        history.append({"loss": loss, "f1_score": np.array([0.5, 1.0]), **validated}, 0.5, epoch)
+    assert str(history).splitlines()[1:] == [
+        "  loss      0.5 -> 0.75  (least 0.25 in epoch 6)",
+        "  f1_score  [0.5000 1.0000] -> [0.5000 1.0000]",
+        "  val_loss  0.75 -> 0.75  (least 0.75 in epoch 7)",
+    ]
+
+
 STOPPED = """
 import numpy as np, pellucid as pel
 from pellucid import nn

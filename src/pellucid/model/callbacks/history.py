@@ -8,7 +8,7 @@ import io
 import itertools
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -100,10 +100,13 @@ class History(Callback):
         """The measures epoch by epoch; an epoch without validation has none of it."""
         rows: list[dict[str, Any]] = [{} for _ in self.epoch]
         for name, values in self.history.items():
-            places = itertools.chain(*(range(*span) for span in self.places.get(name, ())))
-            for place, value in zip(places, values, strict=False):
+            for place, value in zip(self.places_of(name), values, strict=False):
                 rows[place][name] = value
         return rows
+
+    def places_of(self, name: str) -> Iterator[int]:
+        """Go through the rows that have a measure."""
+        return itertools.chain(*(range(*span) for span in self.places.get(name, ())))
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Look at the clock."""
@@ -306,7 +309,9 @@ class History(Callback):
         width = max(map(len, self.history))
         lines = [f"{count} epoch{'s' * (count != 1)} in {sum(self.seconds):.3g} s"]
         for name, values in self.history.items():
-            lines.append(f"  {name:<{width}}  {values[0]:.4g} -> {values[-1]:.4g}{best(name, values)}")
+            first, last = (figure(v) if np.ndim(v) else f"{v:.4g}" for v in (values[0], values[-1]))
+            epochs = [self.epoch[place] for place in self.places_of(name)]
+            lines.append(f"  {name:<{width}}  {first} -> {last}{best(name, values, epochs)}")
         return "\n".join(lines)
 
 
@@ -328,11 +333,16 @@ def figure(value: Any) -> str:
     return f"{value:{'.2e' if 0 < abs(value) < 1e-3 else '.4f'}}"
 
 
-def best(name: str, values: Sequence[float]) -> str:
+def best(name: str, values: Sequence[Any], epochs: Sequence[int]) -> str:
     """Say in which epoch a measure was best, if it is known what that is."""
     great = better_when_great(name)
-    numbers = [value for value in values if not np.ndim(value) and math.isfinite(value)]
+    numbers = [
+        (value, epoch)
+        for value, epoch in zip(values, epochs, strict=False)
+        if not np.ndim(value) and math.isfinite(value)
+    ]
     if not numbers or great is None:
         return ""
-    extreme, word = (max(numbers), "greatest") if great else (min(numbers), "least")
-    return f"  ({word} {extreme:.4g} in epoch {values.index(extreme) + 1})"
+    choose, word = (max, "greatest") if great else (min, "least")
+    extreme, epoch = choose(numbers, key=lambda pair: pair[0])
+    return f"  ({word} {extreme:.4g} in epoch {epoch + 1})"
