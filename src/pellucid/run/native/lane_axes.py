@@ -11,8 +11,8 @@ from pellucid.run.native.elements import is_pointwise
 from pellucid.run.native.equations import Equation, Value
 from pellucid.run.native.products import Product
 
-MOST_STATEMENTS = 3000
-"""How many numbers a sample may have on its way."""
+MOST_STATEMENTS = 180
+"""How many numbers a sample may have on its way: C compilers take long over long loops."""
 
 FEWEST_LANES = 16
 """From how many samples on a loop over them is worth it."""
