@@ -34,8 +34,6 @@ OPERATORS = {
     "NonMaxSuppression": BY_DATA,
     "ImageDecoder": "pellucid.data reads images",
     "BitCast": "pellucid has no op that takes the bits of one dtype for those of another",
-    "DeformConv": "it is rare",
-    "RoiAlign": "it is rare",
 }
 """Operators that are not read, and why."""
 

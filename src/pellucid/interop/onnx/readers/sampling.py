@@ -10,7 +10,9 @@ import numpy as np
 from pellucid.graph.expr import Expr, constant
 from pellucid.graph.opening import symbolic as P
 from pellucid.graph.operators import call
+from pellucid.interop.onnx.layout import channels_first
 from pellucid.interop.onnx.reader import Node, reads
+from pellucid.interop.onnx.readers.convolution import borders, each
 from pellucid.interop.onnx.readers.elementwise import like
 
 CUBIC = -0.75
@@ -119,3 +121,79 @@ def col2im(n: Node, x: Expr, image: Expr, block: Expr) -> Any:
     settings = {"size": tuple(window), "strides": tuple(strides), "dilation": tuple(dilations)}
     padding = tuple((pads[a], pads[a + axes]) for a in range(axes))
     return P.moveaxis(call("overlap_patches", patches, image_like, padding=padding, **settings), -1, 1)
+
+
+def between(images: Expr, y: Any, x: Any, greatest: bool = False) -> Any:
+    """Read images (batch, rows, columns, channels) between their pixels, with zeros around them.
+
+    What four pixels are, each times its weight, is added up, or the greatest of it is taken, as ONNX has it.
+    """
+    sizes = [int(d) for d in images.shape[1:-1]]
+    low = [P.floor(y), P.floor(x)]
+    total: Any = None
+    for steps in itertools.product((0, 1), repeat=2):
+        near = [f + like(f, s) for f, s in zip(low, steps, strict=True)]
+        weight = kernel("linear", y - near[0]) * kernel("linear", x - near[1])
+        part = weight[..., None] * taken(images, near, sizes, "zeros", False)
+        total = part if total is None else P.maximum(total, part) if greatest else total + part
+    return total
+
+
+@reads("DeformConv")
+def deform_conv(n: Node, x: Expr, w: Expr, offset: Expr, bias: Expr | None = None, mask: Expr | None = None) -> Any:
+    """A convolution each of whose taps is moved, from place to place, and weighted."""
+    window = [int(d) for d in w.shape[2:]]
+    strides, dilations = each(n, "strides", 2), each(n, "dilations", 2)
+    (top, _), (left, _) = borders(n, x, window, strides, dilations)
+    groups, parts = int(n.get("group", 1)), int(n.get("offset_group", 1))
+    rows, columns = (int(d) for d in offset.shape[2:])
+    taps = window[0] * window[1]
+    pieces = P.split(P.moveaxis(x, 1, -1), parts, axis=-1)
+    base_y = constant((np.arange(rows) * strides[0] - top)[:, None].astype(x.dtype))
+    base_x = constant((np.arange(columns) * strides[1] - left)[None].astype(x.dtype))
+    columns_of = []
+    for tap, (i, j) in enumerate(itertools.product(*map(range, window))):
+        read = []
+        for part, images in enumerate(pieces):
+            at = part * taps + tap
+            y = offset[:, 2 * at] + base_y + like(x, i * dilations[0])
+            found = between(images, y, offset[:, 2 * at + 1] + base_x + like(x, j * dilations[1]))
+            read.append(found if mask is None else found * mask[:, at][..., None])
+        columns_of.append(P.concatenate(read, axis=-1))
+    patches = P.stack(columns_of, axis=-2)
+    made = []
+    for inner, own in zip(P.split(patches, groups, axis=-1), P.split(w, groups, axis=0), strict=True):
+        flat = P.reshape(own, (int(own.shape[0]), int(own.shape[1]), taps))
+        made.append(P.einsum("nrctk,okt->nrco", inner, flat))
+    total = P.concatenate(made, axis=-1)
+    return channels_first(total if bias is None else total + bias)
+
+
+@reads("RoiAlign")
+def roi_align(n: Node, x: Expr, rois: Expr, of: Expr) -> Any:
+    """Regions of images, each read at a grid of places of which the mean or the greatest is taken in every bin."""
+    size = int(n.get("output_height", 1)), int(n.get("output_width", 1))
+    ratio, scale = int(n.get("sampling_ratio", 0)), float(n.get("spatial_scale", 1.0))
+    if ratio < 1:
+        raise n.error("how many places are read in each bin depends on the regions; sampling_ratio=0 is not read")
+    shift = (
+        0.5 if n.get("coordinate_transformation_mode", "half_pixel" if n.opset >= 16 else "x") == "half_pixel" else 0.0
+    )
+    limits = [int(d) for d in x.shape[2:]]
+    places = []
+    for axis, count in enumerate(size):
+        start, end = (rois[:, k] * like(x, scale) - like(x, shift) for k in (1 - axis, 3 - axis))
+        length = end - start
+        length = length if shift else P.maximum(length, like(x, 1))
+        steps = constant(((np.arange(count * ratio) + 0.5) / ratio).astype(x.dtype))
+        places.append(start[:, None] + (length / like(x, count))[:, None] * steps[None])
+    y, c = places[0][:, :, None], places[1][:, None, :]
+    outside = (y < like(x, -1)) | (y > like(x, limits[0])) | (c < like(x, -1)) | (c > like(x, limits[1]))
+    images = P.take(P.moveaxis(x, 1, -1), of, axis=0)
+    inner = [P.clip(p, like(x, 0), like(x, s - 1)) for p, s in zip((y, c), limits, strict=True)]
+    wide = P.zeros_like(y + c)
+    greatest = n.get("mode", "avg") == "max"
+    read = between(images, inner[0] + wide, inner[1] + wide, greatest)
+    found = P.where(outside[..., None], like(x, 0), read)
+    bins = P.reshape(found, (found.shape[0], size[0], ratio, size[1], ratio, int(x.shape[1])))
+    return channels_first(P.max(bins, axis=(2, 4)) if greatest else P.mean(bins, axis=(2, 4)))
