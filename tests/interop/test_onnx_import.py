@@ -8,6 +8,8 @@ from tests_of_onnx import FLOAT, INT64, model_of, session, small, values_for
 import pellucid as pel
 from pellucid import nn
 
+PREVIEW = "ai.onnx.preview.training"
+
 
 def same_as_runtime(model, sizes=(("n", 3),), **settings):
     """Hold what is read against ONNX Runtime."""
@@ -150,6 +152,18 @@ def test_sequences_of_known_length_are_taken_apart():
         pel.OnnxError, match="the output 'parts' is a sequence of arrays; pellucid's results are arrays"
     ):
         pel.from_onnx(model)
+
+
+def test_a_gradient_in_a_file_is_a_gradient():
+    nodes = [
+        helper.make_node("Mul", ["a", "b"], ["c"]),
+        helper.make_node("Gradient", ["a", "b"], ["da", "db"], domain=PREVIEW, xs=["a", "b"], y="c"),
+    ]
+    shapes = [(name, FLOAT, ["n"]) for name in ("a", "b", "c", "da", "db")]
+    model = model_of(nodes, shapes[:2], shapes[2:])
+    model.opset_import.append(helper.make_opsetid(PREVIEW, 1))
+    read = pel.from_onnx(model)
+    assert list(map(str, read.outputs)) == ["a * b", "b", "a"]
 
 
 def test_constants_stay_out_of_training():

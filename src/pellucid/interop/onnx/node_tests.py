@@ -24,7 +24,6 @@ NARROW = "pellucid has no numbers of 2 or 4 bits, nor of exponents alone"
 RANDOM = "it draws random numbers, which no file tells of"
 BY_DATA = "the size of its result follows from the values it is given"
 TREES = "it is no operator of networks, but of trees and tables"
-TRAINING = "pellucid has its own optimizers"
 NOISE = "the expected zeros are float32's noise, of more than the absolute tolerance"
 
 OPERATORS = {
@@ -37,7 +36,7 @@ OPERATORS = {
 }
 """Operators that are not read, and why."""
 
-DOMAINS = {"ai.onnx.ml": TREES, "ai.onnx.preview.training": TRAINING}
+DOMAINS = {"ai.onnx.ml": TREES}
 """Domains of which nothing is read, and why."""
 
 NARROW_TYPES = ("INT4", "UINT4", "INT2", "UINT2", "FLOAT4E2M1", "FLOAT8E8M0")

@@ -16,8 +16,8 @@ from pellucid.interop.onnx.errors import OnnxError, UnknownValueError
 Read = Callable[..., Any]
 
 READERS: dict[str, Read] = {}
-"""How each operator is read: ``read(n, *inputs)`` returns an expression, or a list of them; an input that was left out
-is None."""
+"""How each operator is read, those of other domains with their domain before the name: ``read(n, *inputs)`` returns an
+expression, or a list of them; an input that was left out is None."""
 
 LARGEST_FOLDED = 2**24
 """Values of more elements than this are not computed while a file is read."""
@@ -204,7 +204,8 @@ class Reader:
         from pellucid.interop.onnx.functions import opened
         from pellucid.interop.onnx.sizes import note
 
-        read = READERS.get(node.kind) if node.proto.domain in ("", "ai.onnx") else None
+        domain = node.proto.domain
+        read = READERS.get(node.kind if domain in ("", "ai.onnx") else f"{domain}.{node.kind}")
         try:
             made: Any = opened(node) if read is None else read(node, *node.inputs)
             several = isinstance(made, (list, tuple)) and not isinstance(made, Row)

@@ -20,6 +20,7 @@ from pellucid.interop.onnx.readers import (
     sequences,
     shapes,
     spectra,
+    training,
 )
 
 __all__ = [
@@ -42,4 +43,5 @@ __all__ = [
     "sequences",
     "shapes",
     "spectra",
+    "training",
 ]

@@ -1,0 +1,83 @@
+"""ONNX's preview of training: steps of three optimizers, and gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.expr import Expr
+from pellucid.graph.gradient import grad
+from pellucid.graph.opening import symbolic as P
+from pellucid.interop.onnx.reader import Node, reads
+from pellucid.interop.onnx.readers.elementwise import like
+
+DOMAIN = "ai.onnx.preview.training."
+
+Step = Callable[..., list[Any]]
+
+
+def each(n: Node, states: int, step: Step, inputs: tuple[Expr, ...]) -> list[Any]:
+    """Run the step of an optimizer on every parameter, its gradient and what is remembered of it."""
+    rate, count, *rest = inputs
+    parameters = len(rest) // (2 + states)
+    groups = [rest[i * parameters : (i + 1) * parameters] for i in range(2 + states)]
+    made = []
+    for x, g, *remembered in zip(*groups, strict=True):
+        regular = number(n, x, "norm_coefficient", 0.0) * x + g
+        made.append(step(P.cast(rate, x.dtype), count, x, regular, *remembered))
+    return [result for results in zip(*made, strict=True) for result in results]
+
+
+def number(n: Node, x: Expr, key: str, default: float) -> Any:
+    """Return an attribute, which the file has in float32."""
+    return like(x, np.float32(n.get(key, default)))
+
+
+@reads(f"{DOMAIN}Adagrad")
+def adagrad(n: Node, *inputs: Expr) -> Any:
+    """By the root of the sum of all squares so far."""
+
+    def step(rate: Any, count: Any, x: Any, g: Any, h: Any) -> list[Any]:
+        slower = rate / (like(x, 1) + P.cast(count, x.dtype) * number(n, x, "decay_factor", 0.0))
+        h = h + g * g
+        return [x - slower * g / (P.sqrt(h) + number(n, x, "epsilon", 0.0)), h]
+
+    return each(n, 1, step, inputs)
+
+
+@reads(f"{DOMAIN}Adam")
+def adam(n: Node, *inputs: Expr) -> Any:
+    """By running means of the gradient and of its square."""
+
+    def step(rate: Any, count: Any, x: Any, g: Any, v: Any, h: Any) -> list[Any]:
+        alpha, beta, one = number(n, x, "alpha", 0.9), number(n, x, "beta", 0.999), like(x, 1)
+        v, h = alpha * v + (one - alpha) * g, beta * h + (one - beta) * (g * g)
+        t = P.cast(P.maximum(count, like(count, 1)), x.dtype)
+        corrected = rate * P.sqrt(one - beta**t) / (one - alpha**t)
+        chosen = P.where(count > like(count, 0), corrected, rate)
+        new = x - chosen * v / (P.sqrt(h) + number(n, x, "epsilon", 0.0))
+        return [(one - number(n, x, "norm_coefficient_post", 0.0)) * new, v, h]
+
+    return each(n, 2, step, inputs)
+
+
+@reads(f"{DOMAIN}Momentum")
+def momentum(n: Node, *inputs: Expr) -> Any:
+    """By a velocity, or one step ahead of it."""
+
+    def step(rate: Any, count: Any, x: Any, g: Any, v: Any) -> list[Any]:
+        alpha = number(n, x, "alpha", 0.0)
+        beta = P.where(count > like(count, 0), number(n, x, "beta", 1.0), like(x, 1))
+        v = alpha * v + beta * g
+        return [x - rate * (g + alpha * v if n.get("mode") == "nesterov" else v), v]
+
+    return each(n, 1, step, inputs)
+
+
+@reads(f"{DOMAIN}Gradient")
+def gradient(n: Node, *inputs: Expr) -> Any:
+    """The gradient of a value of the graph by others of it."""
+    wrt = [n.reader.value(name, n) for name in n.needs("xs")]
+    return grad(P.sum(n.reader.value(n.needs("y"), n)), wrt)
