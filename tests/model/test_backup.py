@@ -49,7 +49,7 @@ def train(folder: Any = None, epochs: int = 6, save_freq: Any = 7, more: Any = (
     settings = {"batch_size": 16, "epochs": epochs, "validation_split": 0.1, "seed": 5, "verbose": 0, **given}
     called: list[Any] = [
         callbacks.ReduceLROnPlateau("loss", factor=0.7, patience=1, min_delta=0.05),
-        callbacks.EarlyStopping("val_loss", patience=100, restore_best_weights=True),
+        callbacks.EarlyStopping("val_loss", patience=max(100, epochs), restore_best_weights=True),
         *more,
     ]
     if folder is not None:
@@ -245,7 +245,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_bits(tmp_path: Path) -> 
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_killed_twenty_times_it_ends_with_the_same_bits(tmp_path: Path) -> None:
-    steps = killed_runs(tmp_path, times=20, epochs=8000)
+    steps = killed_runs(tmp_path, times=20, epochs=1500)
     assert len(steps) == 20
     assert steps == sorted(set(steps))
-    assert (tmp_path / "digest").read_text() == digest(train(epochs=8000))
+    assert (tmp_path / "digest").read_text() == digest(train(epochs=1500))
