@@ -1,6 +1,6 @@
 """The course's networks, pellucid beside its peers: times as ratios, memory, and what every library came to.
 
-    python benchmarks/bench.py                                  all of it; half an hour
+    python benchmarks/bench.py                                  all of it
     python benchmarks/bench.py --only moons adder --repeats 5   two workloads
     python benchmarks/bench.py --libraries pellucid torch       against one peer
     python benchmarks/bench.py --out results                    JSON, Markdown and a picture too

@@ -14,24 +14,9 @@ import pellucid as pel
 from pellucid.byhand import moons as by_hand
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Input
-from pellucid.graph.record import OPS, Op
-from pellucid.graph.types import is_float
+from pellucid.graph.record import OPS
 from pellucid.show.source import source
-
-SLOPES = {"tanh_slope": pel.tanh, "sigmoid_slope": pel.sigmoid}
-
-
-def examples(op: Op) -> list[tuple[list[np.ndarray], dict[str, Any]]]:
-    """Return operands and settings to try an op on."""
-    rng = np.random.default_rng(0)
-    if op.examples is not None:
-        return [([np.asarray(o) for o in operands], settings) for operands, settings in op.examples(rng)]
-    domains = op.domain if isinstance(op.domain[0], tuple) else (op.domain,) * len(op.operands)
-    operands = [rng.uniform(low, high, (3, 4)) for low, high in domains]
-    operands[: op.conditions] = [o > 0 for o in operands[: op.conditions]]
-    if "f" not in op.accepts:
-        operands = [np.abs(o).astype(np.int32) for o in operands]
-    return [(operands, {})]
+from tests.every_op import written
 
 
 def run(script: str, name: str = "compute") -> Any:
@@ -44,19 +29,7 @@ def run(script: str, name: str = "compute") -> Any:
 
 @pytest.mark.parametrize("name", sorted(OPS))
 def test_every_op_and_its_gradient_is_a_script_of_the_same_values(name: str) -> None:
-    op = OPS[name]
-    for operands, settings in examples(op):
-        inputs = [Input(f"x{i}", o.shape, o.dtype) for i, o in enumerate(operands)]
-        made = op.function(*inputs, **settings)
-        if name in SLOPES:
-            # Written in terms of the value whose slope it is, which is no operand like another.
-            made = op.function(SLOPES[name](inputs[1]), inputs[1])
-        wanted = list(made) if isinstance(made, (list, tuple)) else [made]
-        real = [r for r in wanted if r.dtype == np.float64]
-        by = [i for i in inputs if is_float(i.dtype)]
-        if real and by and op.differentiable:
-            cost = sum((pel.sin(r) * r).sum() for r in real)
-            wanted += pel.grad(cost, by, disconnected="zero")
+    for inputs, wanted, operands in written(name):
         used = [i for i in inputs if i in pel_inputs(wanted)]
         values = dict(zip(inputs, operands, strict=True))
         results = run(source(wanted))(*[values[i].copy() for i in order_of(wanted)])

@@ -54,8 +54,8 @@ def function(
     defaults : dict from Input to array or number, optional
         What inputs are where a call does not give them. In `Function.over`, a default is the same at every step.
     mode : {"auto", "xla", "native", "numpy", "guard"}
-        Compiled by XLA, or from C, or by whichever is quicker: loops of small steps from C where the machine has a
-        compiler, and everything else by XLA; or interpreted node by node, or interpreted and stopped at the first nan
+        Compiled by XLA, or from C, or with ``"auto"`` loops of small steps from C where the machine has a compiler,
+        and everything else by XLA; or interpreted node by node, or interpreted and stopped at the first nan
         or inf, with its story.
     rewrite : bool, str or names of phases
         Whether the graph is simplified first, or the phases that do it (``pel.phases()`` lists them;

@@ -11,6 +11,7 @@ import functools
 import hashlib
 import os
 import platform
+import shutil
 import sys
 import tempfile
 import time
@@ -28,6 +29,9 @@ MOST_BYTES = 2**29
 """When the folder holds more than this, what was used least recently goes."""
 
 SUFFIX = ".xla"
+
+LIBRARY = ".so"
+"""What a library that a C compiler made ends with."""
 
 
 def cache_directory() -> Path | None:
@@ -190,8 +194,8 @@ def prune(folder: Path) -> None:
     for path in folder.iterdir():
         status = path.stat()
         if path.suffix == ".part" and time.time() - status.st_mtime > 3600:
-            path.unlink(missing_ok=True)
-        elif path.suffix == SUFFIX:
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+        elif path.suffix in (SUFFIX, LIBRARY):
             files.append((status.st_mtime, status.st_size, path))
     excess = sum(size for _, size, _ in files) - MOST_BYTES
     for _, size, path in sorted(files):

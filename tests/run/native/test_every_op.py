@@ -7,17 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-import pellucid as pel
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Expr, Input
-from pellucid.graph.record import OPS, Op
-from pellucid.graph.types import is_float
+from pellucid.graph.record import OPS
 from pellucid.run.engine import jax, x64
 from pellucid.run.native.compiler import FLAGS, compiler, library
 from pellucid.run.native.equations import equations_of
 from pellucid.run.native.errors import NotNative
 from pellucid.run.native.program import pointers
 from pellucid.run.native.source import Signature, source
+from tests.every_op import written
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="needs a C compiler")
 
@@ -45,37 +44,11 @@ LEFT = {
 }
 """What is left to XLA, and why."""
 
-SLOPES = {"tanh_slope": pel.tanh, "sigmoid_slope": pel.sigmoid}
-"""Ops that are written in terms of the value whose slope they are."""
 
-
-def examples(op: Op) -> list[tuple[list[np.ndarray], dict[str, Any]]]:
-    """Return operands and settings to try an op on."""
-    rng = np.random.default_rng(0)
-    if op.examples is not None:
-        return [([np.asarray(o) for o in operands], settings) for operands, settings in op.examples(rng)]
-    domains = op.domain if isinstance(op.domain[0], tuple) else (op.domain,) * len(op.operands)
-    operands = [rng.uniform(low, high, (3, 4)) for low, high in domains]
-    operands[: op.conditions] = [o > 0 for o in operands[: op.conditions]]
-    if "f" not in op.accepts:
-        operands = [np.abs(o).astype(np.int32) for o in operands]
-    return [(operands, {})]
-
-
-def written(name: str) -> tuple[list[Input], list[Expr], list[np.ndarray]]:
-    """Return inputs, an op's results and gradients on all of its examples, and the values of the inputs."""
-    op, inputs, results, values = OPS[name], [], [], []
-    for operands, settings in examples(op):
-        given = [Input(f"x{i}", o.shape, o.dtype) for i, o in enumerate(operands)]
-        made = op.function(*given, **settings)
-        if name in SLOPES:
-            made = op.function(SLOPES[name](given[1]), given[1])
-        wanted = list(made) if isinstance(made, (list, tuple)) else [made]
-        real, by = [r for r in wanted if r.dtype == np.float64], [i for i in given if is_float(i.dtype)]
-        if real and by and op.differentiable:
-            wanted += pel.grad(sum((pel.sin(r) * r).sum() for r in real), by, disconnected="zero")
-        inputs, results, values = inputs + given, results + wanted, values + operands
-    return inputs, results, values
+def together(name: str) -> tuple[list[Input], list[Expr], list[np.ndarray]]:
+    """Return inputs, results and values of all examples of an op."""
+    parts = written(name)
+    return tuple([e for part in parts for e in part[k]] for k in range(3))
 
 
 def block_of(inputs: list[Input], results: list[Expr], values: list[np.ndarray]) -> Any:
@@ -97,7 +70,7 @@ def native() -> dict[str, Any]:
         if OPS[name].function.__module__.partition(".")[0] != "pellucid":
             continue
         try:
-            inputs, results, values = written(name)
+            inputs, results, values = together(name)
             source(block_of(inputs, results, values), Signature(0, 0, len(inputs), False))
             found[name] = (inputs, results, values)
         except NotNative as reason:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -99,7 +100,9 @@ def test_a_layer_reads_rows_by_number() -> None:
     )
 
 
-@pytest.mark.parametrize(("shape", "other"), [((9, 40), (40, 10)), ((1, 33), (33, 26)), ((12, 5), (5, 70))])
+@pytest.mark.parametrize(
+    ("shape", "other"), [((9, 40), (40, 10)), ((1, 33), (33, 26)), ((12, 5), (5, 70)), ((40, 40), (40, 60))]
+)
 def test_products_of_all_sizes(shape: tuple[int, int], other: tuple[int, int]) -> None:
     rng = np.random.default_rng(0)
     A, B = pel.shared(rng.normal(size=shape), "A"), pel.shared(rng.normal(size=other), "B")
@@ -155,6 +158,42 @@ def test_what_is_not_written_as_c_is_refused(write: Any, message: str) -> None:
     x = pel.vector("x")
     with pytest.raises(pel.UseError, match=message):
         pel.function([x], write(x), mode="native").repeat(2, np.ones(400, "float32"))
+
+
+def test_what_is_seen_from_outside_is_left_to_xla() -> None:
+    import jax
+
+    told: list[float] = []
+
+    def tell(x: Any) -> Any:
+        jax.debug.callback(lambda value: told.append(float(value)), x)
+        return jax.lax.reduce_precision(x, 8, 4)
+
+    w = pel.shared(1.0, "w")
+    f = pel.function([], updates={w: pel.from_jax(tell)(w) + 0.01})
+    f.repeat(2)
+    assert len(told) == 2
+    assert None in f.backend.compiled.values()
+
+
+def test_a_compiled_library_is_kept_and_a_damaged_one_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PELLUCID_CACHE", str(tmp_path))
+
+    def run() -> Path:
+        w = pel.shared(1.0, "w")
+        assert pel.function([], w, updates={w: 0.25 * w}, mode="native").repeat(3).tolist() == [1, 0.25, 0.0625]
+        [path] = tmp_path.glob("*.so")
+        return path
+
+    first = run()
+    made = first.stat().st_ino
+    assert run().stat().st_ino == made
+    first.unlink()
+    first.write_bytes(b"no library")
+    assert run() == first
+    assert first.read_bytes()[:4] != b"no l"
 
 
 def test_without_a_compiler_everything_is_left_to_xla(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from pellucid.run.cache import LIBRARY, cache_directory, processor, prune, usable
 from pellucid.run.native.errors import NotNative
 
 FLAGS = (
@@ -41,18 +42,16 @@ def compiler() -> str | None:
 
 @functools.cache
 def version() -> str:
-    """Return what the compiler says of itself, and the processor it compiles for."""
+    """Return what the compiler says of itself."""
     cc = compiler()
     assert cc is not None
-    told = subprocess.run([cc, "-march=native", "-Q", "--help=target"], capture_output=True, text=True, check=False)
-    return subprocess.run([cc, "--version"], capture_output=True, text=True, check=False).stdout + told.stdout
+    return subprocess.run([cc, "--version"], capture_output=True, text=True, check=False).stdout
 
 
 @functools.cache
 def flags() -> tuple[str, ...]:
-    """Return the flags that this compiler takes."""
-    wide = ("-mprefer-vector-width=512",) if "avx512f" in Path("/proc/cpuinfo").read_text("utf-8") else ()
-    return (*FLAGS, *wide)
+    """Return the flags for this machine."""
+    return (*FLAGS, "-mprefer-vector-width=512") if "avx512f" in processor().split() else FLAGS
 
 
 def library(code: str, given: tuple[str, ...] | None = None) -> Any:
@@ -73,25 +72,40 @@ def library(code: str, given: tuple[str, ...] | None = None) -> Any:
     cc = compiler()
     if cc is None:
         raise NotNative("there is no C compiler on this machine")
-    from pellucid.run.cache import cache_directory, usable
-
     told = flags() if given is None else given
+    key = hashlib.sha256("\0".join([code, cc, version(), processor(), *told]).encode()).hexdigest()[:32]
     kept = usable(cache_directory())
-    key = hashlib.sha256("\0".join([code, version(), *told]).encode()).hexdigest()[:32]
-    if kept is not None:
-        path = kept / f"{key}.so"
-        if not path.exists():
-            build(cc, code, path, told)
+    try:
+        if kept is None:
+            with tempfile.TemporaryDirectory() as other:
+                return ctypes.CDLL(str(build(cc, code, Path(other), key, told)))
+        path = found(kept, key)
+        if path is None:
+            path = build(cc, code, kept, key, told)
+            prune(kept)
         return ctypes.CDLL(str(path))
-    with tempfile.TemporaryDirectory() as other:
-        path = Path(other) / f"{key}.so"
-        build(cc, code, path, told)
-        return ctypes.CDLL(str(path))
+    except OSError as error:  # no room, no right to run what lies there, deleted meanwhile
+        raise NotNative(f"what {cc} makes cannot be kept or loaded: {error}") from error
 
 
-def build(cc: str, code: str, path: Path, told: tuple[str, ...]) -> None:
+def found(folder: Path, key: str) -> Path | None:
+    """Return a library that was compiled before, if it is still what it was: its name ends with its own hash."""
+    for path in folder.glob(f"{key}-*{LIBRARY}"):
+        if path.stem.rpartition("-")[2] == digest(path):
+            os.utime(path)  # says that it was used
+            return path
+        path.unlink(missing_ok=True)
+    return None
+
+
+def digest(path: Path) -> str:
+    """Return the hash of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:32]
+
+
+def build(cc: str, code: str, folder: Path, key: str, told: tuple[str, ...]) -> Path:
     """Compile into a file, which is there whole or not at all."""
-    with tempfile.TemporaryDirectory(dir=path.parent) as work:
+    with tempfile.TemporaryDirectory(dir=folder, suffix=".part") as work:
         source, made = Path(work) / "program.c", Path(work) / "program.so"
         source.write_text(code, "utf-8")
         links = ["-lmvec", "-lm"] if "USE_MVEC" in code else ["-lm"]
@@ -100,4 +114,4 @@ def build(cc: str, code: str, path: Path, told: tuple[str, ...]) -> None:
         )
         if done.returncode:
             raise NotNative(f"{cc} does not compile it: {done.stderr.strip()[:2000]}")
-        made.replace(path)
+        return made.replace(folder / f"{key}-{digest(made)}{LIBRARY}")

@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
-from pellucid.run.native.elements import is_pointwise, type_of
+from pellucid.run.native.elements import is_pointwise
 from pellucid.run.native.equations import Block, Equation, Value
 from pellucid.run.native.storage import kept_values
 
 if TYPE_CHECKING:
     from pellucid.run.native.plain import Plain
-
-
-def _room(plain: Plain, value: Value, name: str) -> None:
-    plain.scratch += value.size * value.dtype.itemsize
-    plain.text.add(f"{type_of(value.dtype)} {name}[{max(value.size, 1)}] __attribute__((aligned(64)));")
 
 
 def _copy(plain: Plain, target: str, source: str, value: Value) -> None:
@@ -66,8 +61,7 @@ def arrays(plain: Plain, values: list[Value]) -> list[str]:
     found = []
     for value in values:
         if value not in plain.stored:
-            name = plain.text.fresh("x")
-            _room(plain, value, name)
+            name = plain.room(plain.text.fresh("x"), value.dtype, value.size)
             plain.fill(name, value)
             if value.constant is None:
                 plain.stored[value] = name
@@ -112,8 +106,7 @@ def renew(plain: Plain, carries: list[Value], new: list[Value]) -> None:
         if value in plain.stored and value.maker is not None:
             names.append(plain.stored[value])
         else:
-            name = plain.text.fresh("x")
-            _room(plain, value, name)
+            name = plain.room(plain.text.fresh("x"), value.dtype, value.size)
             result(plain, value, name)
             names.append(name)
     for c, name in zip(carries, names, strict=True):
@@ -123,7 +116,8 @@ def renew(plain: Plain, carries: list[Value], new: list[Value]) -> None:
 def while_loop(plain: Plain, e: Equation) -> None:
     """Write a loop as long as a condition holds."""
     text = plain.text
-    condition, body = e.blocks if next(k for k in e.params if k.endswith("_jaxpr")) == "cond_jaxpr" else e.blocks[::-1]
+    named = dict(zip((k for k in e.params if k.endswith("_jaxpr")), e.blocks, strict=True))
+    condition, body = named["cond_jaxpr"], named["body_jaxpr"]
     of_condition, of_body = e.params["cond_nconsts"], e.params["body_nconsts"]
     start = arrays(plain, e.inputs)
     for c, first in zip(e.outputs, start[of_condition + of_body :], strict=True):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.run.native.equations import Equation, Value
+from pellucid.run.native.equations import Equation
 from pellucid.run.native.errors import NotNative
 from pellucid.run.native.mathematics import OWN
 
@@ -222,8 +222,3 @@ def written(e: Equation, operands: list[str]) -> str:
 def cost_of(e: Equation) -> int:
     """Return about how many additions an element is worth."""
     return POINTWISE[e.name][1] if e.name in POINTWISE else 1
-
-
-def element_of(value: Value) -> str:
-    """Write a constant with one element."""
-    return literal(value.constant.reshape(()), value.dtype)

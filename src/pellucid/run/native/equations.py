@@ -13,7 +13,7 @@ from pellucid.run.native.errors import NotNative
 CALLS = ("jit", "pjit", "closed_call", "core_call", "custom_jvp_call", "custom_vjp_call", "remat", "checkpoint")
 """Equations that stand for the equations inside them."""
 
-IDENTITIES = ("copy", "copy_p", "optimization_barrier", "stop_gradient", "reduce_precision")
+IDENTITIES = ("copy", "copy_p", "optimization_barrier", "stop_gradient")
 """Equations whose results are their operands."""
 
 LARGEST_CONSTANT = 4096
@@ -179,8 +179,11 @@ def equations_of(step: Callable[..., Any], *args: Any) -> Block:
     Raises
     ------
     NotNative
-        If it computes with what C has no type for.
+        If it computes with what C has no type for, or has effects, such as a call back into Python.
     """
     from pellucid.run.engine import jax
 
-    return Reader().block(jax().make_jaxpr(step)(*args))
+    traced = jax().make_jaxpr(step)(*args)
+    if traced.effects:
+        raise NotNative("it does something besides computing its results")
+    return Reader().block(traced)

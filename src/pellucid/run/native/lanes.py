@@ -94,9 +94,7 @@ class Lanes:
         """Give each number of a sample an array, over all samples, and return how it is read and written."""
         found, lines = np.empty_like(elements), []
         for k, place in enumerate(np.ndindex(elements.shape)):
-            name = f"{value.name}_l{k}"
-            self.plain.scratch += self.axes.padded * value.dtype.itemsize
-            self.plain.text.add(f"{type_of(value.dtype)} {name}[{self.axes.padded}] __attribute__((aligned(64)));")
+            name = self.plain.room(f"{value.name}_l{k}", value.dtype, self.axes.padded)
             found[place] = f"{name}[l]"
             lines.append(f"{name}[l] = {elements[place]};")
         return found, lines

@@ -25,6 +25,9 @@ REDUCTIONS = {
 }
 """Reductions: how two are made one, and what to begin with."""
 
+LARGEST_ON_STACK = 8192
+"""How many bytes an array on the stack may have."""
+
 LONGEST = 20_000
 """How many characters an element may take before the program is left to XLA."""
 
@@ -88,10 +91,15 @@ class Plain:
     def array(self, value: Value, size: int = 0) -> str:
         """Make room for a value, or for more than that."""
         self.stored[value] = value.name
-        size = max(size, value.size, 1)
-        self.scratch += size * value.dtype.itemsize
-        self.text.add(f"{type_of(value.dtype)} {value.name}[{size}] __attribute__((aligned(64)));")
-        return value.name
+        return self.room(value.name, value.dtype, max(size, value.size))
+
+    def room(self, name: str, dtype: Any, size: int) -> str:
+        """Declare an array; a large one lies with the thread, whose stack may be small."""
+        bytes_of_all = max(size, 1) * np.dtype(dtype).itemsize
+        self.scratch += bytes_of_all
+        place = "static _Thread_local " if bytes_of_all > LARGEST_ON_STACK else ""
+        self.text.add(f"{place}{type_of(dtype)} {name}[{max(size, 1)}] __attribute__((aligned(64)));")
+        return name
 
     def table(self, value: Value) -> str:
         """Write a constant with several elements, once."""
@@ -165,10 +173,7 @@ class Plain:
                 continue
             for value in e.outputs:
                 if value in kept:
-                    self.scratch += value.size * value.dtype.itemsize
-                    room = f"{value.name}[{max(value.size, 1)}] __attribute__((aligned(64)))"
-                    self.text.add(f"{type_of(value.dtype)} {room};")
-                    self.fill(value.name, value)
+                    self.fill(self.room(value.name, value.dtype, value.size), value)
                     self.stored[value] = value.name
 
     def kernel(self, e: Equation) -> None:

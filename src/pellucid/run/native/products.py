@@ -167,8 +167,7 @@ def packed_once(plain: Plain, p: Product, b: Indices, width: int, deep: list[int
 def pack(plain: Plain, name: str, p: Product, b: Indices, width: int, deep: list[int], lanes: int) -> None:
     """Copy the right side so that its rows are whole vectors, filled up with zeros."""
     padded = -(-width // lanes) * lanes
-    kind = type_of(p.e.result.dtype)
-    plain.text.add(f"{kind} {name}[{int(np.prod(deep, dtype=int)) * padded}] __attribute__((aligned(64)));")
+    plain.room(name, p.e.result.dtype, int(np.prod(deep, dtype=int)) * padded)
     with plain.text.loops(deep) as k:
         row = linear(tuple(deep), k)
         with plain.text.loop(width, plain.text.fresh(), "#pragma omp simd") as n:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pellucid.run.native.elements import is_pointwise, type_of
+from pellucid.run.native.elements import type_of
 from pellucid.run.native.equations import Block, Equation, Value
 from pellucid.run.native.errors import NotNative
 from pellucid.run.native.lane_axes import FEWEST_LANES, Axes, NoLanes
@@ -17,10 +17,9 @@ from pellucid.run.native.plain import Plain
 from pellucid.run.native.products import Product
 from pellucid.run.native.storage import kept_values
 from pellucid.run.native.text import Text
-from pellucid.run.native.views import VIEWS
 
 MOST_BYTES = 1 << 20
-"""How much room a program may take for what it computes; it lies on the stack, and mostly in the caches."""
+"""How much room a program may take for what it computes, so that it lies in the caches."""
 
 MOST_OPERATIONS = 1 << 22
 """How many operations the products of a step may take; for more, XLA's products on all cores are better."""
@@ -161,16 +160,14 @@ class Source:
         """Put the new state in the place of the old one, once all of it is there."""
         for v in new:
             if v not in self.plain.stored:
-                name = self.plain.text.fresh("x")
-                self.text.add(f"{type_of(v.dtype)} {name}[{max(v.size, 1)}];")
+                name = self.plain.room(self.text.fresh("x"), v.dtype, v.size)
                 self.plain.fill(name, v)
                 self.plain.stored[v] = name
         moved = [(s, v) for s, v in zip(self.state, new, strict=True) if s is not v]
         crossing = {v for _, v in moved} & set(self.state)
         spare = {}
         for v in crossing:
-            spare[v] = self.text.fresh("x")
-            self.text.add(f"{type_of(v.dtype)} {spare[v]}[{max(v.size, 1)}];")
+            spare[v] = self.plain.room(self.text.fresh("x"), v.dtype, v.size)
             self.text.add(f"memcpy({spare[v]}, {v.name}, {v.size * v.dtype.itemsize});")
         for s, v in moved:
             self.text.add(f"memcpy({s.name}, {spare.get(v, self.plain.stored[v])}, {v.size * v.dtype.itemsize});")
@@ -211,10 +208,4 @@ class Source:
         """Return what of some equations gets an array."""
         made = {o for e in equations for o in e.outputs}
         elsewhere = {x for e in self.block.equations if e not in set(equations) for x in e.inputs}
-        wanted = {v for v in elsewhere | needed | set(self.block.outputs) if v in made and simple_but_costly(v)}
-        return kept_values(equations, list(wanted))
-
-
-def simple_but_costly(v: Value) -> bool:
-    """Tell whether a value would have to be computed again where it is used."""
-    return v.maker is None or v.maker.name not in VIEWS or not is_pointwise(v.maker)
+        return kept_values(equations, [v for v in elsewhere | needed | set(self.block.outputs) if v in made])
