@@ -99,6 +99,19 @@ def test_what_callbacks_set_is_met_again() -> None:
     assert rate_of(history.at(7)) == 0.005
 
 
+def test_a_branch_is_validated_on_the_same_stream() -> None:
+    class Parts:
+        def __iter__(self) -> Iterator[Any]:
+            x = np.random.default_rng(1).normal(size=(20, 4)).astype("float32")
+            return iter([(x[:10], x[:10, :1]), (x[10:], x[10:, :1])])
+
+    history = fit(epochs=2, validation_data=Parts())
+    branch = history.branch(at=8, learning_rate=0.1)
+    assert branch.history["val_loss"][0] == history.history["val_loss"][0]
+    assert branch.history["val_loss"][1] == branch.model.evaluate(Parts())
+    assert branch.history["val_loss"][1] != history.history["val_loss"][1]
+
+
 def test_a_branch_without_a_change_is_the_run_and_one_with_a_rate_is_not() -> None:
     model = make()
     history = fit(model, validation_split=0.1)

@@ -12,7 +12,7 @@ import pellucid as pel
 from pellucid import callbacks, nn
 from pellucid.model.errors import TrainingWarning
 from pellucid.model.prefetch import Batches, is_stream
-from pellucid.model.sources import room
+from pellucid.model.streamed import room
 from pellucid.nn.optimizers import SGD
 
 X = np.random.default_rng(0).normal(size=(40, 2)).astype("float32")

@@ -13,7 +13,6 @@ from pellucid.model.callbacks.history import History
 from pellucid.model.fit import Training
 from pellucid.model.recording import Recording
 from pellucid.model.saving import copied
-from pellucid.model.sources import InMemory
 
 if TYPE_CHECKING:
     from pellucid.model.model import Model
@@ -67,8 +66,7 @@ def branched(
     last = recording.plan.epochs if epochs is None else checks.positive("epochs", epochs)
     plan = replace(recording.plan, epochs=last, verbose=verbose)
     validation = recording.validation
-    source, held_out = (on(model, s) if isinstance(s, InMemory) else s for s in (recording.source, validation))
-    assert source is not None
+    source, held_out = recording.source.on(model), validation.on(model) if validation else None
     given = listed(callbacks)
     new = next((c for c in given if isinstance(c, History)), None) or History(history.snapshot_megabytes)
     rows = history.rows
@@ -77,15 +75,3 @@ def branched(
             new.append(rows[place], history.seconds[place], epoch)
     others = [c for c in given if c is not new]
     return Training(model, plan, source, held_out, [Entered(state), *others, new]).train()
-
-
-def on(model: Model, source: InMemory) -> InMemory:
-    """Return the same samples for another model."""
-    return InMemory(
-        model.objective(source.samples),
-        source.samples,
-        source.batch_size,
-        source.training,
-        source.shuffle,
-        source.steps,
-    )

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pellucid.graph.errors import OptionError
 from pellucid.graph.places import calls_to_user
 from pellucid.model.callbacks.base import Callbacks, Logs, listed, overrides
 from pellucid.model.callbacks.history import History
@@ -19,9 +18,8 @@ from pellucid.model.measures import Tally
 from pellucid.model.progress import display
 from pellucid.model.recording import Recording
 from pellucid.model.run import Run
-from pellucid.model.samples import Samples
-from pellucid.model.sources import MANY, Source
-from pellucid.model.walk import Outputs
+from pellucid.model.sources import Source
+from pellucid.model.walk import MANY, Outputs
 from pellucid.run.interrupts import Interrupted, Uninterrupted
 
 if TYPE_CHECKING:
@@ -273,19 +271,3 @@ def measured(source: Source, callbacks: Callbacks) -> Logs:
     results = tally.results()
     callbacks("on_test_end", results)
     return results
-
-
-def split(samples: Samples, share: Any) -> tuple[Samples, Samples | None]:
-    """Keep the last part of the data for validation, as Keras does, before anything is shuffled."""
-    if not isinstance(share, (int, float)) or not 0 <= share < 1:
-        raise OptionError(f"Expected validation_split from 0 up to but without 1. Received: validation_split={share!r}")
-    count = len(samples)
-    kept = int(count * (1 - share))
-    if not share:
-        return samples, None
-    if not 0 < kept < count:
-        raise ModelError(
-            f"validation_split={share} of {count} samples leaves {kept} to train on and {count - kept} to validate "
-            "on. Both need one at least"
-        )
-    return samples.between(0, kept), samples.between(kept, count)

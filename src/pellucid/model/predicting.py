@@ -12,6 +12,7 @@ from pellucid.graph.inference import inference
 from pellucid.model import checks
 from pellucid.model.callbacks.base import Callbacks
 from pellucid.model.errors import ModelError
+from pellucid.model.mapped import Rows, is_mapped
 from pellucid.model.prefetch import is_stream
 from pellucid.model.progress import passing
 from pellucid.model.samples import inputs_of
@@ -85,6 +86,11 @@ class Predicting:
         if is_stream(x):
             for batch in x if hasattr(x, "__iter__") else (x[i] for i in range(len(x))):
                 yield inputs_of(self, batch[0] if isinstance(batch, tuple) else batch)
+            return
+        if is_mapped(x):
+            rows = Rows(x)
+            for start in range(0, len(rows), size):
+                yield inputs_of(self, rows.read([(start, start + size)]).x)
             return
         arrays = inputs_of(self, x)
         for start in range(0, len(arrays[0]), size):

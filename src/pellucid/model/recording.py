@@ -21,7 +21,7 @@ from pellucid.graph.errors import OptionError, StateError
 from pellucid.graph.expr import Shared
 from pellucid.model.measures import Tally
 from pellucid.model.run import Run
-from pellucid.model.sources import InMemory
+from pellucid.model.streamed import Streamed
 
 if TYPE_CHECKING:
     from pellucid.model.fit import Training
@@ -90,7 +90,7 @@ class Recording:
     def start(self) -> None:
         """Take the first snapshot, once the run stands where it begins."""
         self.begin = self.end = self.model.run.step
-        if not isinstance(self.source, InMemory):
+        if isinstance(self.source, Streamed):
             self.missing = "the batches came from an iterable, which cannot be walked again"
             return
         self.state = self.model.state()

@@ -13,14 +13,15 @@ from pellucid.model.callbacks.base import Callbacks
 from pellucid.model.callbacks.history import History
 from pellucid.model.compiled import Compiled
 from pellucid.model.errors import ModelError
-from pellucid.model.fit import Plan, Training, measured, split
+from pellucid.model.fit import Plan, Training, measured
 from pellucid.model.measures import Tally
 from pellucid.model.objective import Objective
 from pellucid.model.predicting import Predicting
 from pellucid.model.prefetch import is_stream
 from pellucid.model.progress import written
 from pellucid.model.samples import Samples, samples_of
-from pellucid.model.sources import InMemory, Source, Streamed
+from pellucid.model.sources import Source, data_of, over, split
+from pellucid.model.streamed import Streamed
 from pellucid.nn.randomness import as_seed, next_seed
 
 BATCH = 32
@@ -55,6 +56,10 @@ class Trainable(Compiled, Predicting):
 
         They stay on the device as they are, bytes as bytes, and each batch is cast where it is used. Batches from an
         iterable are fetched in the background while the device computes, and run several at once.
+
+        What lies in a file that is mapped into memory (``np.load(path, mmap_mode="r")``, `numpy.memmap`) and is large
+        is read piece by piece, so that memory does not grow with it. An epoch then takes blocks of rows that lie
+        together in a new order, and mixes the rows of many blocks; that is another order than that of data in memory.
 
         Parameters
         ----------
@@ -123,19 +128,19 @@ class Trainable(Compiled, Predicting):
             checks.frequency(validation_freq),
         )
         steps = None if steps_per_epoch is None else checks.positive("steps_per_epoch", steps_per_epoch)
-        held_out: Samples | None = None
+        held_out = None
         if is_stream(x):
             refuse_beside_stream(y=y, sample_weight=sample_weight, validation_split=validation_split or None)
             source: Source = Streamed(self, x, True, steps, class_weight)
         else:
-            samples, held_out = split(samples_of(self, x, y, sample_weight, class_weight), validation_split)
-            source = InMemory(self.objective(samples), samples, size, True, bool(shuffle), steps)
+            data, held_out = split(data_of(self, x, y, sample_weight, class_weight), validation_split)
+            source = over(self, data, size, True, steps, bool(shuffle))
         if held_out is not None and validation_data is not None:
             raise ModelError("Give either validation_split or validation_data. Received: both")
         validation = None
         measured_size = checks.positive("validation_batch_size", validation_batch_size or size)
         if held_out is not None:
-            validation = InMemory(self.objective(held_out), held_out, measured_size, False, steps=validation_steps)
+            validation = over(self, held_out, measured_size, False, validation_steps)
         elif validation_data is not None:
             validation = self.validation_source(validation_data, measured_size, validation_steps)
         return Training(self, plan, source, validation, callbacks).train()
@@ -150,8 +155,7 @@ class Trainable(Compiled, Predicting):
                 f"Received: {type(data).__name__}"
             )
         x, y, w = (*data, None)[:3]
-        samples = samples_of(self, x, y, w, prefix="validation ")
-        return InMemory(self.objective(samples), samples, size, False, steps=steps)
+        return over(self, data_of(self, x, y, w, prefix="validation "), size, False, steps)
 
     def evaluate(
         self: Any,
@@ -196,8 +200,7 @@ class Trainable(Compiled, Predicting):
             refuse_beside_stream(y=y, sample_weight=sample_weight)
             source: Source = Streamed(self, x, False, steps)
         else:
-            samples = samples_of(self, x, y, sample_weight)
-            source = InMemory(self.objective(samples), samples, size, False, steps=steps)
+            source = over(self, data_of(self, x, y, sample_weight), size, False, steps)
         params = {"epochs": 1, "steps": source.steps, "verbose": verbose, "metrics": list(source.measures)}
         with source.held():
             measures = measured(source, Callbacks(callbacks, self, params))

@@ -11,10 +11,16 @@ import numpy as np
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.run.build import function
 from pellucid.run.engine import jax, x64
+from pellucid.run.interrupts import Interrupted
 
 Array = np.ndarray[Any, Any]
 Outputs = dict[str, Array]
 Limit = Callable[[], int] | None
+Chunk = tuple[Outputs, Array]
+"""What several steps put out, and how many samples each had."""
+
+MANY = 2**30
+"""More than anybody waits for."""
 
 
 class Walk:
@@ -76,9 +82,9 @@ class Flow:
         self.function = function(raw, dict(outputs), updates=updates, givens=cast, on_unused_input="ignore")
         self.held: list[Any] = []
 
-    def steps(self, stacked: Sequence[Array], count: int) -> Iterator[Outputs]:
-        """Run so many of the batches that are stacked along a new first axis."""
-        yield from self.function.chunks(self.function.bound(list(stacked), {}, walk=True), count, True)
+    def steps(self, stacked: Sequence[Array], count: int, first: int = 0, limit: Limit = None) -> Iterator[Outputs]:
+        """Run the batches that are stacked along a new first axis, from one of them on up to but without another."""
+        yield from self.function.chunks(self.function.bound(list(stacked), {}, walk=True), count, True, first, limit)
 
     @contextmanager
     def over(self, arrays: Sequence[Array]) -> Iterator[None]:
@@ -93,3 +99,14 @@ class Flow:
     def again(self, first: int, steps: int, limit: Limit = None) -> Iterator[Outputs]:
         """Run steps of the batch that is held, from one of them on."""
         yield from self.function.chunks(self.function.bound(self.held, {}), steps, False, first, limit)
+
+
+def sized(chunks: Iterator[Outputs], size: int) -> Iterator[Chunk]:
+    """Hand out chunks with the number of samples of each of their steps, those that came before Ctrl-C included."""
+    try:
+        for outputs in chunks:
+            yield outputs, np.full(len(outputs["loss"]), size)
+    except Interrupted as stop:
+        if stop.steps:
+            yield stop.history, np.full(stop.steps, size)
+        raise
