@@ -6,6 +6,7 @@ from sklearn.datasets import make_moons
 
 from pellucid.data import blobs, circles, moons
 from pellucid.graph.config import config
+from pellucid.graph.errors import OptionError
 
 
 def test_the_moons_are_the_workshops_own() -> None:
@@ -14,6 +15,21 @@ def test_the_moons_are_the_workshops_own() -> None:
     X, y = moons(200, 0.20, seed=0, dtype="float64")
     assert (points == X).all()
     assert (y == classes).all()
+
+
+@pytest.mark.parametrize(("n", "noise", "seed"), [(1, 0.2, 0), (2, 0.0, 3), (21, 0.2, 1), (2000, 0.5, 7)])
+def test_the_moons_are_scikit_learns_to_the_last_bit(n: int, noise: float, seed: int) -> None:
+    points, classes = make_moons(n, noise=noise, random_state=seed)
+    X, y = moons(n, noise, seed, dtype="float64")
+    assert np.array_equal(points, X)
+    assert np.array_equal(classes, y)
+
+
+def test_moons_without_points_and_noise_below_none_are_refused() -> None:
+    with pytest.raises(OptionError, match=r"a point or more, .*Received: n=0, noise=0\.2"):
+        moons(0)
+    with pytest.raises(OptionError, match=r"noise of 0 or more. Received: n=200, noise=-1"):
+        moons(noise=-1)
 
 
 @pytest.mark.parametrize("draw", [moons, circles, blobs])

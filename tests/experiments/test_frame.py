@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pellucid.data.files import write_atomically
-from pellucid.experiments.frame import Experiment, Outcome, Run, UsageError, experiment, new_folder, perform
+from pellucid.experiments.frame import Experiment, Outcome, Run, Score, UsageError, experiment, new_folder, perform
 from pellucid.experiments.frame.record import as_json
 from pellucid.show.plots import learning_curves
 
@@ -82,6 +82,26 @@ def test_ctrl_c_before_the_first_step_keeps_no_curve(tmp_path: Path) -> None:
 
     record, _ = perform(early, {}, tmp_path)
     assert (record.status, record.measures, record.pictures) == ("interrupted", {}, [])
+
+
+def test_a_result_is_told_before_its_pictures_are_drawn(tmp_path: Path) -> None:
+    order: list[str] = []
+
+    @experiment("draws", "What is drawn last", "x")
+    def draws(run: Run) -> Outcome:
+        """A result need not wait for its pictures. They are drawn once it is told."""
+
+        def pictures() -> None:
+            order.append("drawn")
+            run.figure("line", "A line", learning_curves({"a": [1.0, 2.0]}, "steps", "loss"), reading="It rises.")
+            raise KeyboardInterrupt
+
+        return Outcome(Score("score", 1.0), Score("baseline", 0.5), lines=["a line"], pictures=pictures)
+
+    record, error = perform(draws, {}, tmp_path, tell=lambda outcome: order.append(str(outcome.result)))
+    assert order == ["score 1", "drawn"]
+    assert isinstance(error, KeyboardInterrupt)
+    assert (str(record.result), record.lines, record.pictures[0].file) == ("score 1", ["a line"], "line.png")
 
 
 def test_a_wrong_setting_is_found_before_anything_is_run_or_written(

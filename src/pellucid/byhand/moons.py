@@ -94,7 +94,7 @@ def initialize(inputs: int = 2, hidden: int = 3, classes: int = 2, seed: int = 0
 def forward(parameters: Parameters, X: Array) -> tuple[Array, Array]:
     r"""From examples to log-probabilities: a_1 = \tanh(X W_1 + b_1), \log \hat y = z_2 - \log \sum_k e^{z_{2, k}}.
 
-    The largest score is taken from all of them first: the probabilities stay the same, and no exponential overflows.
+    `np.logaddexp` adds exponentials, two at a time, by their logarithms: none overflows.
 
     Parameters
     ----------
@@ -116,8 +116,7 @@ def forward(parameters: Parameters, X: Array) -> tuple[Array, Array]:
     """
     a1 = np.tanh(X @ parameters.W1 + parameters.b1)
     z2 = a1 @ parameters.W2 + parameters.b2
-    z2 = z2 - z2.max(axis=1, keepdims=True)
-    return a1, z2 - np.log(np.exp(z2).sum(axis=1, keepdims=True))
+    return a1, z2 - np.logaddexp.reduce(z2, axis=1, keepdims=True)
 
 
 def loss(parameters: Parameters, log_p: Array, y: Array, strength: float = 0.01) -> float:
@@ -146,7 +145,7 @@ def loss(parameters: Parameters, log_p: Array, y: Array, strength: float = 0.01)
     0.6931
     """
     surprise = -log_p[np.arange(len(y)), y].sum()
-    penalty = strength / 2 * (np.sum(parameters.W1**2) + np.sum(parameters.W2**2))
+    penalty = strength / 2 * ((parameters.W1**2).sum() + (parameters.W2**2).sum())
     return float(surprise + penalty)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from pellucid.cli.screen import progress_display
-from pellucid.experiments.frame import Experiment, Range, Record, UsageError, new_folder, perform
+from pellucid.experiments.frame import Experiment, Outcome, Range, Record, UsageError, new_folder, perform
 from pellucid.experiments.frame.folder import discard, standing
 from pellucid.experiments.frame.parameters import settings_from
 from pellucid.experiments.frame.record import as_json
@@ -77,13 +77,22 @@ def _run(experiment: Experiment, settings: Mapping[str, object], seed: int, out:
     experiment.values(settings)
     stays = standing(out)
     folder = new_folder(out, experiment.name)
+    told: list[Outcome] = []
+
+    def tell(outcome: Outcome) -> None:
+        told.append(outcome)
+        if not json:
+            print(in_words(experiment, outcome), flush=True)
+
     with progress_display() as display:
-        record, error = perform(experiment, settings, folder, seed=seed, display=display)
+        record, error = perform(experiment, settings, folder, seed=seed, display=display, tell=tell)
     saved = [picture.file for picture in record.pictures] + [text.file for text in record.texts]
     if isinstance(error, PellucidError) and not saved:
         discard(folder, stays)
         raise error
-    print(record.as_json() if json else in_words(record, folder), flush=True)
+    if not (json or told):
+        print(in_words(experiment, record))
+    print(record.as_json() if json else what_was_saved(record, folder), flush=True)
     kept = f"{record.status}; {'what was finished' if saved else 'its record'} is kept in {folder}"
     if isinstance(error, KeyboardInterrupt):
         raise KeyboardInterrupt(kept) from error
@@ -93,14 +102,18 @@ def _run(experiment: Experiment, settings: Mapping[str, object], seed: int, out:
     return 0
 
 
-def in_words(record: Record, folder: Path) -> str:
-    """Return what a person wants to read of a record once a run has ended."""
-    lines = [f"{record.name}: {record.title}", *(f"  {line}" for line in record.lines)]
-    if record.result and record.baseline:
-        lines.append(f"  {record.result}  (to compare: {record.baseline})")
-    saved = [picture.file for picture in record.pictures] + [text.file for text in record.texts]
-    lines.append(f"  {record.seconds:.1f} s; in {folder}: {', '.join([*saved, 'record.json'])}")
+def in_words(experiment: Experiment, what: Outcome | Record) -> str:
+    """Return what a person wants to read of a run: what came out, or how far it was."""
+    lines = [f"{experiment.name}: {experiment.title}", *(f"  {line}" for line in what.lines)]
+    if what.result and what.baseline:
+        lines.append(f"  {what.result}  (to compare: {what.baseline})")
     return "\n".join(lines)
+
+
+def what_was_saved(record: Record, folder: Path) -> str:
+    """Return how long a run took, and what is in its folder."""
+    saved = [picture.file for picture in record.pictures] + [text.file for text in record.texts]
+    return f"  {record.seconds:.1f} s; in {folder}: {', '.join([*saved, 'record.json'])}"
 
 
 def _show_all(json: bool) -> None:

@@ -1,4 +1,4 @@
-"""Points in the plane in two or more classes, drawn by scikit-learn."""
+"""Points in the plane in two or more classes, drawn as scikit-learn draws them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from pellucid.graph.errors import OptionError
 
 Points = tuple[npt.NDArray[Any], npt.NDArray[np.int32]]
 
@@ -31,15 +33,28 @@ def moons(n: int = 200, noise: float = 0.20, seed: int = 0, dtype: str | None = 
     y : ndarray of shape (n,)
         Their classes 0 and 1, dtype int32.
 
+    Raises
+    ------
+    OptionError
+        For less than one point, or less noise than none.
+
     Examples
     --------
     >>> X, y = moons()
     >>> X.shape, X.dtype.name, np.bincount(y)
     ((200, 2), 'float32', array([100, 100]))
     """
-    from sklearn.datasets import make_moons
-
-    return _typed(make_moons(n, noise=noise, random_state=seed), dtype)
+    if n < 1 or not noise >= 0:
+        raise OptionError(f"moons: expected a point or more, and noise of 0 or more. Received: n={n}, noise={noise}")
+    # Written out, though scikit-learn has it: importing that takes longer than all the rest of a small network's run.
+    random = np.random.RandomState(seed)
+    angles = [np.linspace(0, np.pi, half) for half in (n // 2, n - n // 2)]
+    outer, inner = (np.stack([np.cos(t), np.sin(t)], axis=1) for t in angles)
+    points = np.concatenate([outer, 1 - inner - [0, 0.5]])
+    classes = np.repeat([0, 1], [len(outer), len(inner)])
+    order = np.arange(n)
+    random.shuffle(order)
+    return _typed((points[order] + random.normal(scale=noise, size=points.shape), classes[order]), dtype)
 
 
 def circles(n: int = 200, noise: float = 0.10, factor: float = 0.5, seed: int = 0, dtype: str | None = None) -> Points:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.byhand import logistic
 from pellucid.byhand import moons as by_hand
 from pellucid.experiments.frame import Outcome, Range, Run, Score, experiment
 from pellucid.experiments.frame.words import counted
@@ -40,8 +41,9 @@ class Network:
         self.objective, self.names = loss, {hidden: "a1", self.X @ W1 + b1: "z1", hidden @ W2 + b2: "z2"}
         updates = pel.optimizers.SGD(rate).updates(loss, self.parameters)
         self.step = pel.function([self.X, self.y], loss, updates=updates)
-        self.loss = pel.function([self.X, self.y], loss)
-        self.probabilities = pel.function([self.X], p)
+        # Asked for a few times, of a few points: by NumPy, that is done before XLA is even imported.
+        self.loss = pel.function([self.X, self.y], loss, mode="numpy")
+        self.probabilities = pel.function([self.X], p, mode="numpy")
 
     def derivation(self, X: NDArray[Any], y: NDArray[Any]) -> str:
         """Return a page on which the gradient is derived, with the numbers of some points."""
@@ -70,9 +72,7 @@ class Network:
 
 def straight_line(X: NDArray[Any], y: NDArray[Any], X_new: NDArray[Any], y_new: NDArray[Any]) -> float:
     """Return the held-out accuracy of a logistic regression, which can only draw a straight line."""
-    from sklearn.linear_model import LogisticRegression
-
-    return float(LogisticRegression().fit(X, y).score(X_new, y_new))
+    return float((logistic.predict(logistic.train(X, y), X_new) == y_new).mean())
 
 
 @experiment(
@@ -108,34 +108,30 @@ def moons(
     X_new, y_new = draw(HELD_OUT, noise=noise, seed=run.seed + 1, dtype=dtype)
     start = by_hand.initialize(hidden=hidden, seed=run.seed, dtype=dtype)
 
-    with (
-        run.learning("by hand") as losses,
-        run.progress("by hand", passes) as advance,
-        run.clock("by hand") as hand_clock,
-    ):
+    with run.beside(
+        "by hand",
+        passes,
+        lambda follow: by_hand.train(X, y, hidden, passes, rate, strength, run.seed, progress=follow)[1],
+    ) as losses_by_hand:
+        network = Network(start, rate, strength)
+        run.page(
+            "derivation",
+            "The gradient, derived step by step, with the numbers of four points before training",
+            network.derivation(X[:4], y[:4]),
+        )
+        graph, curvature, seconds = descend(run, network, X, y, passes)
+        accuracy, held_out = network.accuracy(X, y), network.accuracy(X_new, y_new)
+        line = straight_line(X, y, X_new, y_new)
+        run.text(
+            "program",
+            "The compiled program: what was derived from the loss is what one writes by hand",
+            repr(network.step),
+        )
+        hand, hand_seconds = losses_by_hand()
 
-        def follow(done: int, loss: float) -> None:
-            losses.append(loss)
-            advance()
-
-        _, hand = by_hand.train(X, y, hidden, passes, rate, strength, run.seed, progress=follow)
-    network = Network(start, rate, strength)
-    run.page(
-        "derivation",
-        "The gradient, derived step by step, with the numbers of four points before training",
-        network.derivation(X[:4], y[:4]),
-    )
-    graph, curvature, seconds = descend(run, network, X, y, passes)
-
-    ratio = hand_clock.seconds / seconds
-    accuracy, held_out = network.accuracy(X, y), network.accuracy(X_new, y_new)
-    line = straight_line(X, y, X_new, y_new)
+    ratio = hand_seconds / seconds
     compared = min(passes, COMPARED)
     gaps = np.abs(graph / hand - 1)
-    draw_pictures(run, network, X, y, hand, graph)
-    run.text(
-        "program", "The compiled program: what was derived from the loss is what one writes by hand", repr(network.step)
-    )
     return Outcome(
         Score("held-out accuracy", held_out),
         baseline=Score("logistic regression's held-out accuracy", line),
@@ -151,7 +147,7 @@ def moons(
             "training_accuracy": accuracy,
             "held_out_accuracy": held_out,
             "logistic_regression": line,
-            "seconds_by_hand": hand_clock.seconds,
+            "seconds_by_hand": hand_seconds,
             "seconds_by_graph": seconds,
             "seconds_to_compile": network.step.compile_seconds,
             "times_as_fast": ratio,
@@ -159,11 +155,12 @@ def moons(
         lines=[
             *loss_table(hand, graph, compared),
             *agreement(gaps, compared, curvature, rate),
-            f"{counted(passes, 'pass')} by hand in NumPy: {hand_clock.seconds:.2f} s; as one compiled program: "
+            f"{counted(passes, 'pass')} by hand in NumPy: {hand_seconds:.2f} s; as one compiled program: "
             f"{seconds:.3f} s, {ratio:.2g} times as fast (and {network.step.compile_seconds:.2f} s to compile)",
             f"training accuracy {accuracy:.3f} on {points} points",
             f"held-out accuracy {held_out:.3f} on {HELD_OUT} others",
         ],
+        pictures=lambda: draw_pictures(run, network, X, y, hand, graph),
     )
 
 
@@ -175,7 +172,6 @@ def descend(
     It stops at pass 1,000 to look at the curvature there, or at the end of a shorter run.
     """
     first = min(passes, COMPARED - 1)
-    network.loss(X, y)  # wakes JAX, whose import is no part of the training
     mean = 1 / len(X)
     with (
         run.learning("by graph", values_of=lambda totals: totals * mean) as noted,

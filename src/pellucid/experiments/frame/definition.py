@@ -84,6 +84,7 @@ def perform(
     *,
     seed: int = 0,
     display: "Progress | None" = None,
+    tell: Callable[[Outcome], None] | None = None,
 ) -> tuple[Record, BaseException | None]:
     """Run ``experiment`` in ``folder`` and write its record there, whatever happens.
 
@@ -99,6 +100,8 @@ def perform(
         The number that all randomness comes from.
     display
         A started progress display, or ``None`` for quiet.
+    tell
+        Called with the outcome as soon as it is known, before the pictures that it brings are drawn.
 
     Returns
     -------
@@ -121,10 +124,14 @@ def perform(
     try:
         outcome = experiment(run, **values)
         measures, lines = outcome.measures, outcome.lines
+        if tell is not None:
+            tell(outcome)
+        if outcome.pictures is not None:
+            outcome.pictures()
     except (Exception, KeyboardInterrupt) as stopped:
         heard()
         error = stopped
-    if isinstance(error, KeyboardInterrupt):
+    if isinstance(error, KeyboardInterrupt) and outcome is None:
         measures, lines = keep(run)
     record = Record(
         name=experiment.name,

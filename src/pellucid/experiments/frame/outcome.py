@@ -1,6 +1,6 @@
 """What an experiment hands back, and what it saved on the way."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,12 +41,15 @@ class Outcome:
         Every number worth keeping, by name; goes into the record.
     lines
         What to print, a line each.
+    pictures
+        Saves pictures that the result need not wait for; it is called once the result has been told.
     """
 
     result: Score
     baseline: Score
     measures: Mapping[str, Any] = field(default_factory=dict)
     lines: Sequence[str] = ()
+    pictures: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pellucid.data.files import write_atomically
+from pellucid.experiments.frame.beside import SECONDS_BETWEEN, Follow, beside, possible
 from pellucid.experiments.frame.outcome import Picture, Text
 from pellucid.experiments.frame.unfinished import Curve, noting
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 Item = TypeVar("Item")
+Result = TypeVar("Result")
 SECONDS_BETWEEN_DRAWINGS = 0.05
 
 
@@ -135,6 +137,45 @@ class Run:
         """
         curve = self.curves[label] = Curve(across, up)
         return noting(curve, values_of)
+
+    @contextmanager
+    def beside(
+        self, label: str, steps: int, work: Callable[[Follow], Result]
+    ) -> Iterator[Callable[[], tuple[Result, float]]]:
+        """Have a training done by another core while the run goes on; where there is none, it is done at once.
+
+        ``work`` gets a function to call with the number of steps so far and the loss after each. The value is a
+        function that waits for what ``work`` returns, and returns it with the seconds that it took, which go into the
+        record as a clock's. Losses are kept as by `learning`.
+        """
+        with self.learning(label) as noted:
+            if not possible():
+                with self.progress(label, steps) as advance, self.clock(label) as clock:
+
+                    def follow(done: int, loss: float) -> None:
+                        noted.append(loss)
+                        advance()
+
+                    result = work(follow)
+                yield lambda: (result, clock.seconds)
+                return
+            with beside(work, steps) as other:
+
+                def wait() -> tuple[Result, float]:
+                    with self.progress(label, steps) as advance:
+                        shown = 0
+                        while not other.arrives(SECONDS_BETWEEN):
+                            reached = other.losses.count
+                            advance(reached - shown)
+                            shown = reached
+                    result = other.result()
+                    self.timings[label] = self.timings.get(label, 0.0) + other.seconds
+                    return result, other.seconds
+
+                try:
+                    yield wait
+                finally:
+                    noted.extend(other.losses.so_far())
 
     def track(self, items: Iterable[Item], label: str, total: int | None = None) -> Iterator[Item]:
         """Walk over ``items`` and show how far the walk is; ``total`` is their number where ``len`` does not know."""
