@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,10 @@ from pellucid.graph.walk import topological
 Watch = Callable[[Expr, Any], None]
 Enter = Callable[[Sequence[Expr], Mapping[Expr, Any]], Watch | None]
 
+Lowering = Callable[..., Any]
+
 _enter: ContextVar[Enter | None] = ContextVar("enter", default=None)
+_lowerings: ContextVar[Mapping[str, Lowering]] = ContextVar("lowerings", default=MappingProxyType({}))
 
 
 @contextmanager
@@ -34,6 +38,16 @@ def watching_bodies(enter: Enter) -> Iterator[None]:
         yield
     finally:
         _enter.reset(token)
+
+
+@contextmanager
+def lowered_by(lowerings: Mapping[str, Lowering]) -> Iterator[None]:
+    """Have ops of these names lowered to XLA by these functions first, which return None where they know no better."""
+    token = _lowerings.set(lowerings)
+    try:
+        yield
+    finally:
+        _lowerings.reset(token)
 
 
 def evaluate(xp: Any, outputs: Sequence[Expr], values: Mapping[Expr, Any], watch: Watch | None = None) -> list[Any]:
@@ -100,8 +114,8 @@ def compute(xp: Any, node: Expr, operands: list[Any]) -> Any:
         check_unknown_sizes(node, operands, op.core)
     settings = node.settings
     try:
-        if xp is not np and op.xla is not None:
-            value = op.xla(xp, *operands, **settings)
+        if xp is not np:
+            value = lowered(xp, node, operands, settings)
         elif xp is np and any(i.dtype.kind == "V" for i in node.inputs) and not holds_graph(node):
             value = in_more_digits(node, operands)
         else:
@@ -125,6 +139,15 @@ def compute(xp: Any, node: Expr, operands: list[Any]) -> Any:
             "an unknown size does not fit, or the op breaks its own rule"
         ).about([node, *node.inputs])
     return value
+
+
+def lowered(xp: Any, node: Expr, operands: list[Any], settings: dict[str, Any]) -> Any:
+    """Compute an op as XLA is to have it."""
+    op = node.op
+    assert op is not None
+    better = _lowerings.get().get(op.name)
+    value = better(*operands, **settings) if better is not None else None
+    return value if value is not None else (op.xla or op.value)(xp, *operands, **settings)
 
 
 def holds_graph(node: Expr) -> bool:

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.errors import StateError
+from pellucid.graph.evaluate import lowered_by
 from pellucid.graph.expr import Constant, Shared
 from pellucid.run.cache import compile_or_load
 from pellucid.run.engine import jax, plain_errors, x64
 from pellucid.run.history import History, Shapes
 from pellucid.run.interrupts import Uninterrupted
+from pellucid.run.kernels.lowerings import own_kernels
 from pellucid.run.program import Program
 from pellucid.run.segments import LARGEST, Segments
 
@@ -41,7 +43,12 @@ class XlaProgram:
         self.paces: dict[Any, int] = {}
 
     def step(self, written: list[Any], read: list[Any], args: list[Any]) -> tuple[list[Any], list[Any]]:
-        """Trace one step."""
+        """Trace one step, with kernels of our own where they are better."""
+        with lowered_by(own_kernels()):
+            return self.plain_step(written, read, args)
+
+    def plain_step(self, written: list[Any], read: list[Any], args: list[Any]) -> tuple[list[Any], list[Any]]:
+        """Trace one step in nothing but what JAX has."""
         j = jax()
         outputs, new = self.program.step(j.numpy, written, read, args)
         # A weak type would make the next call another program.

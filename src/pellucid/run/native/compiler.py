@@ -54,7 +54,7 @@ def flags() -> tuple[str, ...]:
     return (*FLAGS, "-mprefer-vector-width=512") if "avx512f" in processor().split() else FLAGS
 
 
-def library(code: str, given: tuple[str, ...] | None = None) -> Any:
+def library(code: str, given: tuple[str, ...] | None = None, includes: tuple[str, ...] = ()) -> Any:
     """Compile code, or find it compiled, and load it.
 
     Parameters
@@ -63,6 +63,8 @@ def library(code: str, given: tuple[str, ...] | None = None) -> Any:
         A whole program.
     given : tuple of str, optional
         Other flags than the usual ones.
+    includes : tuple of str
+        Folders of headers.
 
     Raises
     ------
@@ -72,7 +74,7 @@ def library(code: str, given: tuple[str, ...] | None = None) -> Any:
     cc = compiler()
     if cc is None:
         raise NotNative("there is no C compiler on this machine")
-    told = flags() if given is None else given
+    told = (*(flags() if given is None else given), *(f"-I{folder}" for folder in includes))
     key = hashlib.sha256("\0".join([code, cc, version(), processor(), *told]).encode()).hexdigest()[:32]
     kept = usable(cache_directory())
     try:

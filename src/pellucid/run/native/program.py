@@ -31,7 +31,7 @@ class NativeStep:
     def __init__(self, xla: XlaProgram, args: list[Any], walk: bool) -> None:
         state, read, one = state_of(xla), read_of(xla), [a[0] if walk else a for a in args]
         with x64(), plain_errors():
-            block = equations_of(xla.step, state, read, one)
+            block = equations_of(xla.plain_step, state, read, one)
         self.code = source(block, Signature(len(state), len(read), len(args), walk))
         self.outputs = [(v.shape, v.dtype) for v in block.outputs[: len(xla.program.outputs)]]
         self.function = library(self.code).run

@@ -1,0 +1,83 @@
+"""Kernels as functions of JAX arrays: compiled, made known to XLA, and called."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+from typing import Any
+
+from pellucid.run.engine import jax
+from pellucid.run.kernels import pooling
+from pellucid.run.kernels.pooling import Pooling
+from pellucid.run.kernels.convolution import Convolution
+from pellucid.run.kernels.loops import forward_source, gradient_source
+from pellucid.run.native.compiler import library
+
+
+@functools.cache
+def target(code: str) -> str:
+    """Compile a kernel and make it known to XLA; return its name, which says what it is."""
+    ffi = jax().ffi
+    handler = library(code, includes=(ffi.include_dir(),)).run
+    name = f"pellucid_{hashlib.sha256(code.encode()).hexdigest()[:32]}"
+    ffi.register_ffi_target(name, ffi.pycapsule(handler), platform="cpu")
+    return name
+
+
+@functools.cache
+def forward_target(conv: Convolution) -> str:
+    """Return the name of a convolution's kernel."""
+    return target(forward_source(conv))
+
+
+@functools.cache
+def gradient_target(conv: Convolution) -> str:
+    """Return the name of the kernel that computes a gradient with respect to the filters."""
+    return target(gradient_source(conv, 2 * len(os.sched_getaffinity(0))))
+
+
+def forward(conv: Convolution, x: Any, kernel: Any) -> Any:
+    """Convolve images of shape (n, height, width, channels) with a kernel."""
+    j = jax()
+    made = j.ShapeDtypeStruct((x.shape[0], *conv.made, conv.filters), x.dtype)
+    return j.ffi.ffi_call(forward_target(conv), made, vmap_method="sequential")(x, blocks(conv, kernel))
+
+
+def blocks(conv: Convolution, kernel: Any) -> Any:
+    """Return a kernel with each block of filters in one piece, the last one filled up with zeros."""
+    wide = jax().numpy.pad(kernel, [(0, 0)] * 3 + [(0, conv.filled - conv.filters)])
+    return wide.reshape(-1, conv.filled // conv.block, conv.block).swapaxes(0, 1)
+
+
+def gradient(conv: Convolution, x: Any, g: Any) -> Any:
+    """Return the gradient with respect to the kernel of what has the gradient ``g`` with respect to the result."""
+    j = jax()
+    made = j.ShapeDtypeStruct((*conv.window, conv.channels, conv.filters), x.dtype)
+    return j.ffi.ffi_call(gradient_target(conv), made, vmap_method="sequential")(x, g)
+
+
+@functools.cache
+def pool_target(pool: Pooling) -> str:
+    """Return the name of a max pooling's kernel."""
+    return target(pooling.forward_source(pool))
+
+
+@functools.cache
+def pool_gradient_target(pool: Pooling) -> str:
+    """Return the name of the kernel of a max pooling's gradient."""
+    return target(pooling.gradient_source(pool))
+
+
+def pool(shape: Pooling, x: Any) -> Any:
+    """Take the greatest of every window of images."""
+    j = jax()
+    made = j.ShapeDtypeStruct((x.shape[0], *shape.made, shape.channels), x.dtype)
+    return j.ffi.ffi_call(pool_target(shape), made, vmap_method="sequential")(x)
+
+
+def pool_gradient(shape: Pooling, g: Any, y: Any, x: Any) -> Any:
+    """Return the gradient with respect to images whose pooling is ``y`` and has the gradient ``g``."""
+    j = jax()
+    made = j.ShapeDtypeStruct(x.shape, x.dtype)
+    return j.ffi.ffi_call(pool_gradient_target(shape), made, vmap_method="sequential")(g, y, x)

@@ -1,0 +1,181 @@
+"""Which convolutions are computed by a kernel of our own: those large enough on a CPU, where there is a C compiler."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from pellucid.graph.evaluate import Lowering
+from pellucid.graph.ops.convolution import on_cpu
+from pellucid.run.engine import jax
+from pellucid.run.kernels import call
+from pellucid.run.kernels.frame import SIZES
+from pellucid.run.kernels.pooling import Pooling
+from pellucid.run.kernels.convolution import Convolution, parts
+from pellucid.run.native.compiler import compiler
+
+LEAST_OPERATIONS = 2**20
+"""A convolution of fewer multiplications is left to XLA: compiling a kernel would not come back."""
+
+LEAST_POOLED = 2**16
+"""Fewer numbers are pooled by XLA."""
+
+MOST_PLACES = 64
+"""Windows of more places are pooled by XLA."""
+
+MOST_CALLS = 2000
+"""A kernel whose text holds more calls of tiles than this would take too long to compile."""
+
+
+def own_kernels() -> Mapping[str, Lowering]:
+    """Return the lowerings for this machine: none where there is an accelerator or no compiler."""
+    return OURS if on_cpu() and compiler() is not None else NONE
+
+
+def conv(x: Any, kernel: Any, strides: Any, padding: Any, dilation: Any, groups: int) -> Any:
+    """Convolve, or return None where there is no kernel for it."""
+    if groups > 1 or not 3 <= x.ndim <= 4:
+        return None
+    images, window = as_images(x), as_window(kernel)
+    shape = convolution(images, window, two(strides, 1), two(padding, (0, 0)), two(dilation, 1))
+    if not worth_it(shape, x):
+        return None
+    made: Any = call.forward(shape, images, window)
+    return made.reshape(x.shape[0], *shape.made[4 - x.ndim :], shape.filters)
+
+
+def conv_input_gradient(
+    g: Any, kernel: Any, like: Any, strides: Any, padding: Any, dilation: Any, groups: int
+) -> Any:
+    """Return the gradient of a convolution with respect to its input: a convolution with the kernel turned around.
+
+    The gradient is spread out by the strides among so many zeros that every number of the input meets all windows.
+    """
+    if groups > 1 or not 3 <= g.ndim <= 4:
+        return None
+    xp = jax().numpy
+    slopes, window = as_images(g), as_window(kernel)
+    turned = xp.swapaxes(xp.flip(window, axis=(0, 1)), -1, -2)
+    inside, sizes = two(dilation, 1), as_images(like).shape[1:3]
+    border = []
+    for n, m, k, s, (low, _), d in zip(
+        sizes, slopes.shape[1:3], window.shape[:2], two(strides, 1), two(padding, (0, 0)), inside, strict=True
+    ):
+        before = (k - 1) * d - low
+        border.append((before, n + (k - 1) * d - ((m - 1) * s + 1) - before))
+    shape = convolution(slopes, turned, (1, 1), tuple(border), inside, two(strides, 1))
+    if not worth_it(shape, g):
+        return None
+    made: Any = call.forward(shape, slopes, turned)
+    return made.reshape(like.shape)
+
+
+def conv_kernel_gradient(
+    x: Any, g: Any, like: Any, strides: Any, padding: Any, dilation: Any, groups: int
+) -> Any:
+    """Return the gradient of a convolution with respect to its kernel."""
+    if groups > 1 or not 3 <= x.ndim <= 4:
+        return None
+    images = as_images(x)
+    shape = convolution(images, as_window(like), two(strides, 1), two(padding, (0, 0)), two(dilation, 1))
+    if not worth_it(shape, x):
+        return None
+    made: Any = call.gradient(shape, images, as_images(g))
+    return made.reshape(like.shape)
+
+
+def max_pool(x: Any, pool_size: Any, strides: Any, padding: Any) -> Any:
+    """Return the greatest of every window."""
+    if not 3 <= x.ndim <= 4 or not pooled_by_us(x):
+        return None
+    shape = pooling(as_images(x), two(pool_size, 1), two(strides, 1), two(padding, (0, 0)))
+    if math.prod(shape.window) > MOST_PLACES or min(shape.made) < 1:
+        return None
+    made: Any = call.pool(shape, as_images(x))
+    return made.reshape(x.shape[0], *shape.made[4 - x.ndim :], shape.channels)
+
+
+def max_pool_gradient(g: Any, y: Any, x: Any, pool_size: Any, strides: Any, padding: Any) -> Any:
+    """Return every window's gradient, put where its greatest element is."""
+    if not 3 <= x.ndim <= 4 or not pooled_by_us(x) or not g.dtype == y.dtype == x.dtype:
+        return None
+    shape = pooling(as_images(x), two(pool_size, 1), two(strides, 1), two(padding, (0, 0)))
+    if math.prod(shape.window) > MOST_PLACES or min(shape.made) < 1:
+        return None
+    made: Any = call.pool_gradient(shape, as_images(g), as_images(y), as_images(x))
+    return made.reshape(x.shape)
+
+
+NONE: Mapping[str, Lowering] = MappingProxyType({})
+OURS: Mapping[str, Lowering] = MappingProxyType(
+    {
+        "conv": conv,
+        "conv_input_gradient": conv_input_gradient,
+        "conv_kernel_gradient": conv_kernel_gradient,
+        "max_pool": max_pool,
+        "max_pool_gradient": max_pool_gradient,
+    }
+)
+
+
+def as_images(x: Any) -> Any:
+    """Return lines as images of one row."""
+    return x if x.ndim == 4 else x.reshape(x.shape[0], 1, *x.shape[1:])
+
+
+def as_window(kernel: Any) -> Any:
+    """Return the kernel of lines as one of images of one row."""
+    return kernel if kernel.ndim == 4 else kernel.reshape(1, *kernel.shape)
+
+
+def two(given: Any, first: Any) -> Any:
+    """Return what is given for each axis, with something for the row where there are lines."""
+    return tuple(given) if len(given) == 2 else (first, *given)
+
+
+def convolution(x: Any, kernel: Any, strides: Any, padding: Any, dilation: Any, spread: Any = (1, 1)) -> Convolution:
+    """Return the sizes of a convolution."""
+    made = tuple(
+        ((n - 1) * u + 1 + low + high - (k - 1) * d - 1) // s + 1
+        for n, u, (low, high), k, d, s in zip(
+            x.shape[1:3], spread, padding, kernel.shape[:2], dilation, strides, strict=True
+        )
+    )
+    return Convolution(
+        size=x.shape[1:3],
+        window=kernel.shape[:2],
+        made=made,  # type: ignore[arg-type]
+        channels=x.shape[3],
+        filters=kernel.shape[3],
+        strides=strides,
+        dilation=dilation,
+        spread=spread,
+        before=(padding[0][0], padding[1][0]),
+        dtype=str(x.dtype),
+    )
+
+
+def pooling(x: Any, window: Any, strides: Any, padding: Any) -> Pooling:
+    """Return the sizes of a pooling."""
+    made = tuple(
+        (n + low + high - k) // s + 1
+        for n, (low, high), k, s in zip(x.shape[1:3], padding, window, strides, strict=True)
+    )
+    before = (padding[0][0], padding[1][0])
+    return Pooling(x.shape[1:3], window, made, x.shape[3], strides, before, str(x.dtype))  # type: ignore[arg-type]
+
+
+def pooled_by_us(x: Any) -> bool:
+    """Tell whether a kernel of a pooling comes back."""
+    return str(x.dtype) in SIZES and x.size >= LEAST_POOLED
+
+
+def worth_it(shape: Convolution, x: Any) -> bool:
+    """Tell whether a kernel can be written, and comes back."""
+    if shape.dtype not in SIZES or min(x.size, shape.channels, shape.filters, *shape.made) < 1:
+        return False
+    per_image = math.prod(shape.window) * math.prod(shape.made) * shape.channels * shape.filters
+    tiles = len(parts(shape.run, shape.most)) * math.prod(shape.window)
+    return x.shape[0] * per_image >= LEAST_OPERATIONS and tiles <= MOST_CALLS

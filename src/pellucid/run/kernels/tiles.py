@@ -1,0 +1,88 @@
+"""Tiles of registers: a few rows of accumulators that stay in vector registers while everything is added up to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pellucid.run.kernels.convolution import Convolution
+
+
+def names(rows: int, columns: int, vectors: int) -> Iterator[tuple[int, int, int, str]]:
+    """Name every accumulator of a tile."""
+    for r in range(rows):
+        for t in range(columns):
+            for v in range(vectors):
+                yield r, t, v, f"c{r}_{t}_{v}"
+
+
+def forward_tile(conv: Convolution, rows: int, columns: int) -> str:
+    """Write the function that computes rows by columns of the result for a block of filters.
+
+    Every number of the window is broadcast and met by the vectors of its filters.
+    """
+    w, (sy, sx), (dy, dx) = conv.seen[1], conv.strides, conv.dilation
+    made, places = conv.made[1], list(names(rows, columns, conv.vectors))
+    zeros = "\n".join(f"  vec {c} = {{0}};" for *_, c in places)
+    load = "\n".join(f"      const vec b{v} = *(const vec *)(q + {v * conv.lanes});" for v in range(conv.vectors))
+    add = "\n".join(
+        f"      {{ const real a = p[{r * sy * w * conv.channels + t * sx * conv.channels} + k]; "
+        + " ".join(f"c{r}_{t}_{v} += a * b{v};" for v in range(conv.vectors))
+        + " }"
+        for r in range(rows)
+        for t in range(columns)
+    )
+    put = "\n".join(
+        f"  put(o + {(r * made + t) * conv.filters + v * conv.lanes}, {c}, left - {v * conv.lanes});"
+        for r, t, v, c in places
+    )
+    across = 1 if conv.merged else conv.window[1]
+    return f"""
+static void forward_{rows}x{columns}(const real *restrict s, const real *restrict q, real *restrict o, int64_t left) {{
+{zeros}
+  for (int y = 0; y < {conv.window[0]}; y++)
+    for (int x = 0; x < {across}; x++) {{
+      const real *p = s + (y * {dy * w} + x * {dx}) * {conv.channels};
+      for (int k = 0; k < {conv.run}; k++, q += {conv.block}) {{
+{load}
+{add}
+      }}
+    }}
+{put}
+}}
+"""
+
+
+def gradient_tile(conv: Convolution, rows: int, columns: int) -> str:
+    """Write the function that adds to rows by columns of the kernel's gradient what some rows of an image give.
+
+    A row of the tile is a row of the window, a column one of the numbers that lie in one piece in it.
+    """
+    w, (sy, sx), dy, c = conv.seen[1], conv.strides, conv.dilation[0], conv.channels
+    places, row = list(names(rows, columns, conv.vectors)), conv.window[1] * c * conv.filled
+    begin = "\n".join(
+        f"  vec {name} = *(vec *)(d + {r * row + t * conv.filled + v * conv.lanes});" for r, t, v, name in places
+    )
+    load = "\n".join(f"      const vec b{v} = *(const vec *)(q + {v * conv.lanes});" for v in range(conv.vectors))
+    add = "\n".join(
+        f"      {{ const real a = p[{r * dy * w * c + t}]; "
+        + " ".join(f"c{r}_{t}_{v} += a * b{v};" for v in range(conv.vectors))
+        + " }"
+        for r in range(rows)
+        for t in range(columns)
+    )
+    end = "\n".join(
+        f"  *(vec *)(d + {r * row + t * conv.filled + v * conv.lanes}) = {name};" for r, t, v, name in places
+    )
+    return f"""
+static void gradient_{rows}x{columns}(const real *restrict s, const real *restrict g, real *restrict d, int64_t high) {{
+{begin}
+  for (int64_t y = 0; y < high; y++) {{
+    const real *p = s + y * {sy * w * c}, *q = g + y * {conv.made[1]} * GSTEP;
+    for (int x = 0; x < {conv.made[1]}; x++, p += {sx * c}, q += GSTEP) {{
+{load}
+{add}
+    }}
+  }}
+{end}
+}}
+"""
