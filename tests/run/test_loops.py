@@ -80,6 +80,20 @@ def test_one_program_serves_every_number_of_steps(data):
     assert len(step.backend.compiled) == 2
 
 
+def test_one_program_serves_every_number_of_batches(data, monkeypatch):
+    monkeypatch.setattr(xla, "WINDOW_BYTES", 4 * sum(a[0].nbytes for a in data))
+    whole, w = regression("xla")
+    many = [np.concatenate([a] * 5) for a in data]
+    wanted = whole.over(*many)["loss"]
+    parts, v = regression("xla")
+    found = []
+    for first, last in ((0, 1), (1, 4), (4, 15), (15, len(many[0]))):
+        found.append(parts.over(*[a[first:last] for a in many])["loss"])
+    assert len(parts.backend.compiled) == len(whole.backend.compiled) == 1
+    np.testing.assert_array_equal(np.concatenate(found), wanted)
+    np.testing.assert_array_equal(v.get_value(), w.get_value())
+
+
 @both
 def test_no_steps_still_have_shapes_and_dtypes(mode, data):
     step, w = regression(mode)

@@ -22,6 +22,9 @@ from pellucid.run.segments import LARGEST, Segments
 HISTORY_BYTES = 4 * 2**20
 """How much the outputs of a loop may take before they are fetched."""
 
+WINDOW_BYTES = 2**20
+"""How much of what differs from step to step lies on the device at a time."""
+
 LONGEST_CHUNK = 65536
 """The most steps between two looks at the clock."""
 
@@ -111,23 +114,23 @@ class XlaProgram:
 
         Before each chunk, ``limit`` says how many steps it may have. A loop that ran before begins at its old pace.
         """
-        kind = "over" if walk else "repeat"
-        if history.steps < steps:
+        if history.steps >= steps:
+            return
+        kind, put = "over" if walk else "repeat", jax().device_put
+        with x64():
+            given = first_window(args) if walk else [put(a) for a in args]
+            try:
+                loop, capacity = self.compile(kind, given, self.compile_loop)
+            except Exception as error:
+                self.check_lost(error)
+                raise
+
+        def chunk(count: int) -> None:
             with x64():
-                args = [jax().device_put(a) for a in args]
-                try:
-                    loop, capacity = self.compile(kind, args, self.compile_loop)
-                except Exception as error:
-                    self.check_lost(error)
-                    raise
-            yield from self.paced(
-                self.key(kind, args),
-                steps,
-                history,
-                capacity,
-                limit,
-                lambda count: self.run_chunk(loop, args, count, history),
-            )
+                now = [put(a) for a in window(args, history.steps, len(given[0]))] if walk else given
+            self.run_chunk(loop, now, count, history)
+
+        yield from self.paced(self.key(kind, given), steps, history, capacity, limit, chunk)
 
     def paced(
         self,
@@ -155,7 +158,7 @@ class XlaProgram:
         with x64():
             try:
                 with Uninterrupted():
-                    outputs = self.advance(loop, args, np.int32(history.steps), np.int32(count))
+                    outputs = self.advance(loop, args, np.int32(count))
                     # Copies, because the buffers have room for the longest chunk.
                     history.append(count, [np.array(np.asarray(o)[:count]) for o in outputs])
                     jax().block_until_ready([s.storage for s in self.program.updates])
@@ -200,19 +203,20 @@ class XlaProgram:
     def compile_loop(self, kind: str, args: list[Any]) -> tuple[Compiled, int]:
         """Compile a loop whose number of steps is an argument, so that one program serves every length.
 
-        Returned with it is the most steps that it takes at once.
+        What differs from step to step is a window that slides over it. Returned with the program is the most steps
+        that it takes at once.
         """
         j = jax()
         lax, xp = j.lax, j.numpy
         walk = kind == "over"
         shapes = self.abstract_outputs(args, walk)
         bytes_a_step = sum(int(np.prod(s.shape)) * s.dtype.itemsize for s in shapes)
-        capacity = int(np.clip(HISTORY_BYTES // max(bytes_a_step, 1), 1, LONGEST_CHUNK))
+        capacity = int(np.clip(HISTORY_BYTES // max(bytes_a_step, 1), 1, len(args[0]) if walk else LONGEST_CHUNK))
 
-        def loop(written: list[Any], read: list[Any], args: list[Any], first: Any, count: Any) -> Any:
+        def loop(written: list[Any], read: list[Any], args: list[Any], count: Any) -> Any:
             def body(i: Any, carry: Any) -> Any:
                 written, history = carry
-                now = [lax.dynamic_index_in_dim(a, first + i, keepdims=False) for a in args] if walk else args
+                now = [lax.dynamic_index_in_dim(a, i, keepdims=False) for a in args] if walk else args
                 outputs, new = self.step(written, read, now)
                 return new, [lax.dynamic_update_index_in_dim(h, o, i, 0) for h, o in zip(history, outputs, strict=True)]
 
@@ -220,8 +224,23 @@ class XlaProgram:
             new, history = lax.fori_loop(0, count, body, (written, history))
             return history, new
 
-        lowered = j.jit(loop, donate_argnums=self.donated).lower(*self.state(), args, np.int32(0), np.int32(1))
+        lowered = j.jit(loop, donate_argnums=self.donated).lower(*self.state(), args, np.int32(1))
         return compile_or_load(lowered), capacity
+
+
+def first_window(args: list[Any]) -> list[Any]:
+    """Return as many steps of what differs from step to step as a program is compiled for, whatever the length."""
+    size = sum(a.nbytes // len(a) for a in args)
+    length = 1 << int(np.clip(WINDOW_BYTES // max(size, 1), 1, LONGEST_CHUNK)).bit_length() - 1
+    return window(args, 0, length)
+
+
+def window(args: list[Any], first: int, length: int) -> list[Any]:
+    """Return some steps of what differs from step to step; beyond the last one, the window is filled up."""
+    found = [a[first : first + length] for a in args]
+    return [
+        np.concatenate([a, np.zeros((length - len(a), *a.shape[1:]), a.dtype)]) if len(a) < length else a for a in found
+    ]
 
 
 def on_device(shared: Shared) -> Any:
