@@ -8,10 +8,9 @@ import os
 from typing import Any
 
 from pellucid.run.engine import jax
-from pellucid.run.kernels import pooling
-from pellucid.run.kernels.pooling import Pooling
+from pellucid.run.kernels import convolution, pooling
 from pellucid.run.kernels.convolution import Convolution
-from pellucid.run.kernels.loops import forward_source, gradient_source
+from pellucid.run.kernels.pooling import Pooling
 from pellucid.run.native.compiler import library
 
 
@@ -28,13 +27,18 @@ def target(code: str) -> str:
 @functools.cache
 def forward_target(conv: Convolution) -> str:
     """Return the name of a convolution's kernel."""
-    return target(forward_source(conv))
+    return target(convolution.forward_text(conv))
 
 
 @functools.cache
 def gradient_target(conv: Convolution) -> str:
     """Return the name of the kernel that computes a gradient with respect to the filters."""
-    return target(gradient_source(conv, 2 * len(os.sched_getaffinity(0))))
+    return target(convolution.gradient_text(conv, 2 * cores()))
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def forward(conv: Convolution, x: Any, kernel: Any) -> Any:
@@ -60,13 +64,13 @@ def gradient(conv: Convolution, x: Any, g: Any) -> Any:
 @functools.cache
 def pool_target(pool: Pooling) -> str:
     """Return the name of a max pooling's kernel."""
-    return target(pooling.forward_source(pool))
+    return target(pooling.forward_text(pool))
 
 
 @functools.cache
 def pool_gradient_target(pool: Pooling) -> str:
     """Return the name of the kernel of a max pooling's gradient."""
-    return target(pooling.gradient_source(pool))
+    return target(pooling.gradient_text(pool))
 
 
 def pool(shape: Pooling, x: Any) -> Any:

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
-from pellucid.run.kernels.frame import SIZES, registers, vector_bytes
+from pellucid.run.kernels.text import SIZES, kernel, registers, vector_bytes
+from pellucid.run.kernels.tiles import forward_tile, gradient_tile
+
+BAND_BYTES = 16 * 2**10
+"""How much of a gradient is met by all tiles before the next part is."""
+
+TASK_BYTES = 2**19
+"""How much of small images one task takes, so that a block of filters serves them all."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +54,21 @@ class Convolution:
         return h, w
 
     @property
-    def padded(self) -> bool:
-        """Whether the windows slide over something else than the image as it lies in memory."""
-        return self.before != (0, 0) or self.spread != (1, 1) or self.seen != self.size
+    def sizes(self) -> dict[str, int]:
+        """All sizes, as the files of C call them."""
+        pairs = {
+            ("HEIGHT", "WIDTH"): self.size,
+            ("WINDOW_H", "WINDOW_W"): self.window,
+            ("MADE_H", "MADE_W"): self.made,
+            ("SEEN_H", "SEEN_W"): self.seen,
+            ("STRIDE_Y", "STRIDE_X"): self.strides,
+            ("DILATION_Y", "DILATION_X"): self.dilation,
+            ("SPREAD_Y", "SPREAD_X"): self.spread,
+            ("ABOVE", "LEFT"): self.before,
+        }
+        both = {name: size for names, sizes in pairs.items() for name, size in zip(names, sizes, strict=True)}
+        one = {"CHANNELS": self.channels, "FILTERS": self.filters, "BLOCK": self.block, "FILLED": self.filled}
+        return both | one
 
     @property
     def lanes(self) -> int:
@@ -87,8 +107,36 @@ class Convolution:
         return self.channels * (self.window[1] if self.merged else 1)
 
 
+def forward_text(conv: Convolution) -> str:
+    """Write the program of a convolution."""
+    columns = max(size for _, size in parts(conv.made[1], conv.most))
+    rows = max(1, min(conv.made[0], conv.most // columns))
+    seen_bytes = conv.seen[0] * conv.seen[1] * conv.channels * SIZES[conv.dtype]
+    sizes = {"ROWS": rows, "COLUMNS": columns, "TOGETHER": max(1, min(16, TASK_BYTES // seen_bytes))}
+    return kernel(conv.dtype, conv.sizes | sizes, "images.c", forward_tile(conv, rows, columns), "forward.c")
+
+
+def gradient_text(conv: Convolution, shares: int) -> str:
+    """Write the program of the gradient with respect to the kernel."""
+    across = parts(conv.run, conv.most)
+    down = parts(conv.window[0], max(1, conv.most // max(size for _, size in across)))
+    band = max(1, min(conv.made[0], BAND_BYTES // (conv.made[1] * conv.block * SIZES[conv.dtype])))
+    tiles = [gradient_tile(conv, r, t) for r in sorted({r for _, r in down}) for t in sorted({t for _, t in across})]
+    steps = [(0, 0)] if conv.merged else [(x * conv.dilation[1], x) for x in range(conv.window[1])]
+    calls = [
+        f"  gradient_{r}x{t}(s + {(y * conv.dilation[0] * conv.seen[1] + far) * conv.channels + at}, g, "
+        f"d + {((y * conv.window[1] + x) * conv.channels + at) * conv.filled}, high);"
+        for y, r in down
+        for far, x in steps
+        for at, t in across
+    ]
+    head = "static void gradient_tiles(const real *s, const real *g, real *d, int64_t high) {"
+    text = "\n".join([*tiles, head, *calls, "}"])
+    return kernel(conv.dtype, conv.sizes | {"BAND": band, "SHARES": shares}, "images.c", text, "gradient.c")
+
+
 def parts(whole: int, most: int) -> list[tuple[int, int]]:
     """Cut a length into parts of nearly the same size, none over the most; return where each begins and its size."""
     count = -(-whole // most)
     edges = [whole * k // count for k in range(count + 1)]
-    return [(a, b - a) for a, b in zip(edges, edges[1:], strict=False)]
+    return [(a, b - a) for a, b in pairwise(edges)]

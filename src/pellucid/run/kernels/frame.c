@@ -34,34 +34,33 @@ static void help(void *data) {
   let_go(data);
 }
 
-static int64_t threads(const XLA_FFI_Api *api, XLA_FFI_ExecutionContext *ctx) {
+/* Forget an error, and tell whether there was one. */
+static int failed(XLA_FFI_CallFrame *frame, XLA_FFI_Error *error) {
+  if (!error) return 0;
+  XLA_FFI_Error_Destroy_Args gone = {XLA_FFI_Error_Destroy_Args_STRUCT_SIZE, 0, error};
+  frame->api->XLA_FFI_Error_Destroy(&gone);
+  return 1;
+}
+
+/* How many threads XLA has; one where it has no pool of them. */
+static int64_t threads(XLA_FFI_CallFrame *frame) {
   int64_t count = 1;
-  XLA_FFI_ThreadPool_NumThreads_Args args = {XLA_FFI_ThreadPool_NumThreads_Args_STRUCT_SIZE, 0, ctx, &count};
-  XLA_FFI_Error *error = api->XLA_FFI_ThreadPool_NumThreads(&args);
-  if (error) {
-    XLA_FFI_Error_Destroy_Args gone = {XLA_FFI_Error_Destroy_Args_STRUCT_SIZE, 0, error};
-    api->XLA_FFI_Error_Destroy(&gone);
-    return 1;
-  }
-  return count;
+  XLA_FFI_ThreadPool_NumThreads_Args args = {XLA_FFI_ThreadPool_NumThreads_Args_STRUCT_SIZE, 0, frame->ctx, &count};
+  return failed(frame, frame->api->XLA_FFI_ThreadPool_NumThreads(&args)) ? 1 : count;
 }
 
 /* Do all tasks, with as much help as comes; nobody is waited for who has not begun. */
 static int share_out(XLA_FFI_CallFrame *frame, void (*work)(void *, int64_t), void *given, int64_t tasks) {
   Job *job = malloc(sizeof(Job));
   if (!job) return 1;
-  int64_t helpers = threads(frame->api, frame->ctx) - 1;
+  int64_t helpers = threads(frame) - 1;
   if (helpers > tasks - 1) helpers = tasks - 1;
   if (helpers < 0) helpers = 0;
   job->work = work, job->given = given, job->tasks = tasks;
   atomic_init(&job->next, 0), atomic_init(&job->done, 0), atomic_init(&job->holders, helpers + 1);
   for (int64_t k = 0; k < helpers; k++) {
     XLA_FFI_ThreadPool_Schedule_Args args = {XLA_FFI_ThreadPool_Schedule_Args_STRUCT_SIZE, 0, frame->ctx, help, job};
-    XLA_FFI_Error *error = frame->api->XLA_FFI_ThreadPool_Schedule(&args);
-    if (!error) continue;
-    XLA_FFI_Error_Destroy_Args gone = {XLA_FFI_Error_Destroy_Args_STRUCT_SIZE, 0, error};
-    frame->api->XLA_FFI_Error_Destroy(&gone);
-    let_go(job);
+    if (failed(frame, frame->api->XLA_FFI_ThreadPool_Schedule(&args))) let_go(job);
   }
   work_off(job);
   for (int64_t spins = 0; atomic_load(&job->done) < tasks; spins++)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -11,10 +12,11 @@ from pellucid.graph.evaluate import Lowering
 from pellucid.graph.ops.convolution import on_cpu
 from pellucid.run.engine import jax
 from pellucid.run.kernels import call
-from pellucid.run.kernels.frame import SIZES
-from pellucid.run.kernels.pooling import Pooling
 from pellucid.run.kernels.convolution import Convolution, parts
+from pellucid.run.kernels.pooling import Pooling
+from pellucid.run.kernels.text import SIZES
 from pellucid.run.native.compiler import compiler
+from pellucid.run.native.errors import NotNative
 
 LEAST_OPERATIONS = 2**20
 """A convolution of fewer multiplications is left to XLA: compiling a kernel would not come back."""
@@ -46,9 +48,7 @@ def conv(x: Any, kernel: Any, strides: Any, padding: Any, dilation: Any, groups:
     return made.reshape(x.shape[0], *shape.made[4 - x.ndim :], shape.filters)
 
 
-def conv_input_gradient(
-    g: Any, kernel: Any, like: Any, strides: Any, padding: Any, dilation: Any, groups: int
-) -> Any:
+def conv_input_gradient(g: Any, kernel: Any, like: Any, strides: Any, padding: Any, dilation: Any, groups: int) -> Any:
     """Return the gradient of a convolution with respect to its input: a convolution with the kernel turned around.
 
     The gradient is spread out by the strides among so many zeros that every number of the input meets all windows.
@@ -72,9 +72,7 @@ def conv_input_gradient(
     return made.reshape(like.shape)
 
 
-def conv_kernel_gradient(
-    x: Any, g: Any, like: Any, strides: Any, padding: Any, dilation: Any, groups: int
-) -> Any:
+def conv_kernel_gradient(x: Any, g: Any, like: Any, strides: Any, padding: Any, dilation: Any, groups: int) -> Any:
     """Return the gradient of a convolution with respect to its kernel."""
     if groups > 1 or not 3 <= x.ndim <= 4:
         return None
@@ -108,14 +106,24 @@ def max_pool_gradient(g: Any, y: Any, x: Any, pool_size: Any, strides: Any, padd
     return made.reshape(x.shape)
 
 
+def or_none(lowering: Lowering) -> Lowering:
+    """Return a lowering that leaves to XLA what this machine's compiler cannot make."""
+
+    @functools.wraps(lowering)
+    def tried(*operands: Any, **settings: Any) -> Any:
+        try:
+            return lowering(*operands, **settings)
+        except NotNative:
+            return None
+
+    return tried
+
+
 NONE: Mapping[str, Lowering] = MappingProxyType({})
 OURS: Mapping[str, Lowering] = MappingProxyType(
     {
-        "conv": conv,
-        "conv_input_gradient": conv_input_gradient,
-        "conv_kernel_gradient": conv_kernel_gradient,
-        "max_pool": max_pool,
-        "max_pool_gradient": max_pool_gradient,
+        lowering.__name__: or_none(lowering)
+        for lowering in (conv, conv_input_gradient, conv_kernel_gradient, max_pool, max_pool_gradient)
     }
 )
 
@@ -146,7 +154,7 @@ def convolution(x: Any, kernel: Any, strides: Any, padding: Any, dilation: Any, 
     return Convolution(
         size=x.shape[1:3],
         window=kernel.shape[:2],
-        made=made,  # type: ignore[arg-type]
+        made=made,
         channels=x.shape[3],
         filters=kernel.shape[3],
         strides=strides,
@@ -164,7 +172,7 @@ def pooling(x: Any, window: Any, strides: Any, padding: Any) -> Pooling:
         for n, (low, high), k, s in zip(x.shape[1:3], padding, window, strides, strict=True)
     )
     before = (padding[0][0], padding[1][0])
-    return Pooling(x.shape[1:3], window, made, x.shape[3], strides, before, str(x.dtype))  # type: ignore[arg-type]
+    return Pooling(x.shape[1:3], window, made, x.shape[3], strides, before, str(x.dtype))
 
 
 def pooled_by_us(x: Any) -> bool:

@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from pellucid.run.kernels.convolution import Convolution
+if TYPE_CHECKING:
+    from pellucid.run.kernels.convolution import Convolution
+
+PUT = """
+static inline __attribute__((always_inline)) void put(real *o, vec value, int64_t left) {
+  const int64_t lanes = sizeof(vec) / sizeof(real);
+  if (left >= lanes) *(vec *)o = value;
+  else if (left > 0) memcpy(o, &value, left * sizeof(real));
+}
+"""
+"""A register is put down, or what is left of the filters."""
 
 
 def names(rows: int, columns: int, vectors: int) -> Iterator[tuple[int, int, int, str]]:
@@ -36,8 +47,8 @@ def forward_tile(conv: Convolution, rows: int, columns: int) -> str:
         for r, t, v, c in places
     )
     across = 1 if conv.merged else conv.window[1]
-    return f"""
-static void forward_{rows}x{columns}(const real *restrict s, const real *restrict q, real *restrict o, int64_t left) {{
+    return f"""{PUT}
+static void forward_tile(const real *restrict s, const real *restrict q, real *restrict o, int64_t left) {{
 {zeros}
   for (int y = 0; y < {conv.window[0]}; y++)
     for (int x = 0; x < {across}; x++) {{
@@ -77,8 +88,8 @@ def gradient_tile(conv: Convolution, rows: int, columns: int) -> str:
 static void gradient_{rows}x{columns}(const real *restrict s, const real *restrict g, real *restrict d, int64_t high) {{
 {begin}
   for (int64_t y = 0; y < high; y++) {{
-    const real *p = s + y * {sy * w * c}, *q = g + y * {conv.made[1]} * GSTEP;
-    for (int x = 0; x < {conv.made[1]}; x++, p += {sx * c}, q += GSTEP) {{
+    const real *p = s + y * {sy * w * c}, *q = g + y * {conv.made[1]} * {conv.filled};
+    for (int x = 0; x < {conv.made[1]}; x++, p += {sx * c}, q += {conv.filled}) {{
 {load}
 {add}
     }}

@@ -1,0 +1,51 @@
+"""How the text of a kernel is put together: files of C beside this one, and the sizes they are compiled for."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+
+from pellucid.run.cache import processor
+
+SIZES = {"float32": 4, "float64": 8}
+"""How many bytes a number takes that kernels compute with."""
+
+
+def vector_bytes() -> int:
+    """Return how long a vector register of this machine is."""
+    able = processor().split()
+    return 64 if "avx512f" in able else 32 if "avx2" in able else 16
+
+
+def registers() -> int:
+    """Return how many vector registers this machine has."""
+    return 32 if vector_bytes() == 64 or platform.machine() in ("aarch64", "arm64") else 16
+
+
+def kernel(dtype: str, sizes: Mapping[str, int], before: str, between: str, after: str) -> str:
+    """Return a whole program.
+
+    Parameters
+    ----------
+    dtype : str
+        Of all numbers.
+    sizes : mapping from str to int
+        What the files call them, and what they are.
+    before, after : str
+        Files of C: what lays images out, and the loops with the handler at the end.
+    between : str
+        What was written for these sizes, which the loops call.
+    """
+    real = "float" if dtype == "float32" else "double"
+    constants = ", ".join(f"{name} = {value}" for name, value in sizes.items())
+    types = f"""typedef {real} real;
+typedef {real} vec __attribute__((vector_size({vector_bytes()}), aligned({SIZES[dtype]})));
+enum {{ {constants} }};
+"""
+    return "\n".join([file("frame.c"), types, file(before), between, file(after)])
+
+
+def file(name: str) -> str:
+    """Return the text of a file beside this one."""
+    return Path(__file__).with_name(name).read_text("utf-8")
