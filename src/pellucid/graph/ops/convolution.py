@@ -4,7 +4,8 @@ A convolution is bilinear in its input and its kernel, so its two gradients and 
 of each are the other two. All are written with shifted slices, one for each tap of the kernel, which NumPy and XLA
 share.
 
-How XLA:CPU runs them was measured inside a compiled loop, where training happens. There the gradient of its own
+On a CPU with a C compiler, programs have kernels of their own for large ones (`run/kernels`). What follows is for all
+others. How XLA:CPU runs them was measured inside a compiled loop, where training happens. There the gradient of its own
 convolution is an order of magnitude slower than outside, so it is never asked for. Instead
 
 - forward: the slices side by side and one matrix product, which is as fast as or faster than XLA's convolution
