@@ -4,10 +4,11 @@
     python benchmarks/fit.py --only moons --times 15
 
 Both sides compute the same steps, on the same data in the same order, with loss and accuracy of every step handed out.
-By hand, a step is compiled as a function of which samples to take, and each epoch is one call of ``over``, or the
-whole run one of ``repeat`` where a step takes all samples. The figures are the shortest whole runs after one that
-compiled, in seconds, and their ratio; the last column is the median over the turns, of which each held the two against
-one another. With ``--cpu`` they are seconds of processors, which others on the machine disturb less.
+By hand, a step is compiled as a function of which samples to take, and each epoch is a call of ``over``, and one more
+for the samples that are left over, or the whole run is one of ``repeat`` where a step takes all samples. The figures
+are the shortest whole runs after one that compiled, in seconds, and their ratio; the last column is the median over the
+turns, of which each held the two against one another. With ``--cpu`` they are seconds of processors, which others on
+the machine disturb less.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ def by_hand(network: Network) -> Callable[[], Any]:
             rest = len(x) % batch
             step.over(order[: len(x) - rest].reshape(-1, batch))
             if rest:
-                step(order[-rest:])
+                step.over(order[None, -rest:])
 
     return run
 

@@ -38,7 +38,7 @@ def by_hand(model: pel.Sequential, x: np.ndarray, y: np.ndarray, batch: int, epo
         losses, _ = step.over(order[:whole].reshape(-1, batch))
         total = losses.astype(float).sum() * batch
         if whole < len(x):
-            total += float(step(order[whole:])[0]) * (len(x) - whole)
+            total += float(step.over(order[None, whole:])[0][0]) * (len(x) - whole)
         means.append(total / len(x))
     return means
 
@@ -50,6 +50,20 @@ def test_fit_is_the_loop_written_by_hand_bit_for_bit(data: Data, make: Make, bat
     losses = by_hand(other, *data, batch, 4, 11)
     assert same(model.get_weights(), other.get_weights())
     np.testing.assert_allclose(history["loss"], losses, rtol=1e-12)
+
+
+@pytest.mark.parametrize("batch", [20, 24])  # without and with a smaller batch at the end of an epoch
+def test_epochs_of_which_nobody_is_told_are_the_same(data: Data, make: Make, batch: int) -> None:
+    alone, together = make(0.2), make(0.2)
+    seen: list[int] = []
+    told = pel.callbacks.LambdaCallback(on_epoch_end=lambda epoch, _: seen.append(epoch))
+    one = alone.fit(*data, batch_size=batch, epochs=30, seed=4, callbacks=[told])
+    many = together.fit(*data, batch_size=batch, epochs=30, seed=4)
+    assert seen == list(range(30))
+    assert same(alone.get_weights(), together.get_weights())
+    assert one.history == many.history
+    assert (alone.step, len(many.seconds)) == (together.step, 30)
+    assert same(many.at(together.step - 1).get_weights(), one.at(alone.step - 1).get_weights())
 
 
 def test_set_random_seed_makes_the_same_bits(data: Data, make: Make) -> None:

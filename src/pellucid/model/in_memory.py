@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from pellucid.model.measures import Measure
 from pellucid.model.objective import Objective
 from pellucid.model.run import order_of
 from pellucid.model.samples import Samples
-from pellucid.model.walk import MANY, Chunk, Flow, Limit, Walk, sized
+from pellucid.model.walk import MANY, Chunk, Flow, Limit, Outputs, Walk, sized
 from pellucid.run.interrupts import Uninterrupted
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ Array = np.ndarray[Any, Any]
 
 ROWS = 1024
 """How many steps of several short epochs are handed to the device at once."""
+
+MOMENT = 0.1
+"""How many seconds epochs may run before somebody is told."""
 
 
 class InMemory:
@@ -71,8 +75,8 @@ class InMemory:
         self.together = 1
         if isinstance(self.walk, Flow):
             self.together = MANY
-        elif training and not self.rest:
-            self.together = max(1, ROWS // self.full)
+        elif training:
+            self.together = max(1, ROWS // self.steps)
 
     def held(self) -> AbstractContextManager[Any]:
         """Hold the data on the device."""
@@ -84,6 +88,9 @@ class InMemory:
         if isinstance(self.walk, Flow):
             yield from sized(self.walk.again(first, total, limit), self.batch_size)
             return
+        if self.rest and epochs > 1:
+            yield from self.several(self.walk, seed, epoch, epochs)
+            return
         if first < total:
             batches = self.batches(seed, epoch, epochs)
             yield from sized(self.walk.steps(batches, first, total, limit), self.batch_size)
@@ -94,6 +101,20 @@ class InMemory:
             with Uninterrupted():  # until the step is entered where it belongs
                 yield self.walk.last(order[-self.rest :]), np.array([self.rest])
 
+    def several(self, walk: Walk, seed: int, epoch: int, epochs: int) -> Iterator[Chunk]:
+        """Run whole epochs that end with a smaller step, and hand out as many at once as take a moment."""
+        done = 0
+        sizes = [*[self.batch_size] * self.full, self.rest]
+        while done < epochs:
+            with Uninterrupted():  # until the steps are entered where they belong
+                parts: list[Outputs] = []
+                count, begun = 0, time.perf_counter()
+                while done < epochs and time.perf_counter() - begun < MOMENT:
+                    parts += walk.steps(self.batches(seed, epoch + done, 1), 0, self.full)
+                    parts.append(walk.last(self.order(seed, epoch + done)[-self.rest :]))
+                    done, count = done + 1, count + 1
+                yield joined(parts), np.tile(sizes, count)
+
     def order(self, seed: int, epoch: int) -> Array:
         """Return the order of an epoch, the latest of which is kept."""
         if self.latest_order[0] != (seed, epoch):
@@ -102,7 +123,7 @@ class InMemory:
 
     def batches(self, seed: int, epoch: int, epochs: int) -> Array:
         """Return the numbers of the samples of every step, in an array of one shape however many epochs there are."""
-        rows = np.zeros((self.full * self.together, self.batch_size), np.int32)
+        rows = np.zeros((self.full * (1 if self.rest else self.together), self.batch_size), np.int32)
         for i in range(epochs):
             order = self.order(seed, epoch + i)
             rows[i * self.full : (i + 1) * self.full] = order[: self.full * self.batch_size].reshape(
@@ -122,3 +143,8 @@ def batches_of_epoch(count: int, size: int, asked: int | None) -> int:
     if asked is not None and asked > available:
         raise OptionError(f"{count} samples make {available} batches of {size}. Received: {asked} steps")
     return available if asked is None else asked
+
+
+def joined(parts: Sequence[Outputs]) -> Outputs:
+    """Return the outputs of some steps, one after the other."""
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -62,7 +62,7 @@ class Walk:
 
     def last(self, batch: Array) -> Outputs:
         """Run the last step, which has fewer samples."""
-        return {name: np.asarray(value)[None] for name, value in self.function(batch).items()}
+        return {name: np.asarray(value)[None] for name, value in self.function.turn(batch).items()}
 
 
 class Flow:

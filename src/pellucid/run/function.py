@@ -308,6 +308,16 @@ class Function:
         except KeyboardInterrupt:
             raise Interrupted(whole(), history.steps) from None
 
+    def turn(self, *args: Any) -> Any:
+        """Compute the outputs once, as a call does, by the program of a loop where that is C.
+
+        Between loops it spares the way of the state to XLA and back.
+        """
+        values = self.bound(args, {})
+        backend = self.backend
+        run = backend.turn if isinstance(backend, AutoProgram) else backend.call
+        return self.shape_outputs([o[()] for o in run(values)])
+
     def chunks(
         self, values: list[Any], steps: int, walk: bool, first: int = 0, limit: Callable[[], int] | None = None
     ) -> Iterator[Any]:

@@ -6,7 +6,7 @@ import signal
 import threading
 from collections.abc import Callable
 from types import FrameType
-from typing import Any
+from typing import Any, ClassVar
 
 Handler = Callable[[int, FrameType | None], Any]
 
@@ -15,8 +15,12 @@ class Uninterrupted:
     """A ``with`` block that Ctrl-C cannot cut in two: it is heard when the block ends.
 
     A compiled step consumes the old state, so between starting it and keeping the new state there would be none.
-    Threads other than the main one are never interrupted by Ctrl-C and need no protection.
+    Threads other than the main one are never interrupted by Ctrl-C and need no protection. A block within another has
+    nothing to do, for the outer one hears.
     """
+
+    listening: ClassVar[bool] = False
+    """Whether such a block is under way in the main thread."""
 
     def __init__(self) -> None:
         self.heard: tuple[int, FrameType | None] | None = None
@@ -27,14 +31,18 @@ class Uninterrupted:
         self.heard = (number, frame)
 
     def __enter__(self) -> None:
+        if threading.current_thread() is not threading.main_thread() or Uninterrupted.listening:
+            return
         handler = signal.getsignal(signal.SIGINT)
-        if callable(handler) and threading.current_thread() is threading.main_thread():
+        if callable(handler):
             self.handler = handler
             signal.signal(signal.SIGINT, self.note)
+            Uninterrupted.listening = True  # not before: Ctrl-C may come until now
 
     def __exit__(self, *exception: object) -> None:
         if self.handler is None:
             return
+        Uninterrupted.listening = False
         signal.signal(signal.SIGINT, self.handler)
         if self.heard is not None:
             self.handler(*self.heard)

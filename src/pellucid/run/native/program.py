@@ -118,6 +118,14 @@ class AutoProgram(XlaProgram):
 
         yield from self.paced(self.native_key(args, walk), steps, history, native.capacity, limit, chunk)
 
+    def turn(self, args: list[Any]) -> list[Any]:
+        """Run one step as a loop over one batch would, so that values need not change their place between loops."""
+        batch = [np.asarray(a, order="C")[None] for a in args]
+        native = self.native(batch, True)
+        if native is None:
+            return self.call(args)
+        return [h[0] for h in self.advanced(native, batch, 0, 1)]
+
     def advanced(self, native: NativeStep, args: list[Any], first: int, count: int) -> list[Any]:
         """Run some steps, keep the state they come to, and return their outputs."""
         try:
