@@ -162,7 +162,7 @@ POINTWISE: dict[str, tuple[Written, int]] = {
     "expm1": (_function("expm1"), 16),
     "log1p": (_function("log1p"), 16),
     "tanh": (_function("tanh"), 16),
-    "logistic": (_real("({one} / ({one} + exponential{F}(-{0})))"), 16),
+    "logistic": (_real("logistic{F}({0})"), 16),
     "sin": (_function("sin"), 16),
     "cos": (_function("cos"), 16),
     "tan": (_function("tan"), 20),

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.run.native.errors import NotNative
+from pellucid.run.native.quotients import quotient
 
 CALLS = ("jit", "pjit", "closed_call", "core_call", "custom_jvp_call", "custom_vjp_call", "remat", "checkpoint")
 """Equations that stand for the equations inside them."""
@@ -96,6 +97,10 @@ class Reader:
             self.constants[key] = self.value(aval, array)
         return self.constants[key]
 
+    def number(self, array: np.ndarray[Any, Any]) -> Value:
+        """Return the value of a number that is not in JAX's program."""
+        return self.constant(array, array)
+
     def block(self, closed: Any) -> Block:
         """Read a closed jaxpr."""
         jaxpr = closed.jaxpr
@@ -141,19 +146,25 @@ class Writer:
             for var, array in zip(jaxpr.constvars, [] if closed is None else closed.consts, strict=True):
                 known[var] = self.reader.constant(array, var.aval)
             return self.read(jaxpr, known)
-        return self.equation(e, name, given).outputs
+        cheaper = quotient(self, *given) if name == "div" else None
+        return [cheaper] if cheaper else self.equation(name, given, [v.aval for v in e.outvars], e.params).outputs
 
-    def equation(self, e: Any, name: str, given: list[Value]) -> Equation:
+    def binary(self, name: str, x: Value, y: Value) -> Value:
+        """Enter an elementwise equation of two values that broadcast."""
+        aval = np.broadcast_to(np.empty((), x.dtype), np.broadcast_shapes(x.shape, y.shape))
+        return self.equation(name, [x, y], [aval], {}).result
+
+    def equation(self, name: str, given: list[Value], avals: Sequence[Any], params: dict[str, Any]) -> Equation:
         """Enter an equation, or return the one that is the same."""
-        blocks = {k: self.reader.block(v) for k, v in e.params.items() if hasattr(v, "jaxpr")}
-        branches = [self.reader.block(b) for b in e.params.get("branches", ())]
+        blocks = {k: self.reader.block(v) for k, v in params.items() if hasattr(v, "jaxpr")}
+        branches = [self.reader.block(b) for b in params.get("branches", ())]
         key = None
         if not blocks and not branches:
-            key = (name, tuple(id(v) for v in given), repr(sorted(e.params.items(), key=lambda item: item[0])))
+            key = (name, tuple(id(v) for v in given), repr(sorted(params.items(), key=lambda item: item[0])))
             if key in self.seen:
                 return self.seen[key]
-        outputs = [self.reader.value(v.aval) for v in e.outvars]
-        made = Equation(name, given, outputs, dict(e.params), [*blocks.values(), *branches])
+        outputs = [self.reader.value(aval) for aval in avals]
+        made = Equation(name, given, outputs, dict(params), [*blocks.values(), *branches])
         for output in outputs:
             output.maker = made
         self.equations.append(made)

@@ -1,27 +1,49 @@
 /* Exponentials, logarithms and hyperbolic tangents without a branch or a call, so that a compiler makes vectors of
    them. Each is included once for float and once for double: REAL, WHOLE and F(name) say which, POLYNOMIALS what is
-   summed. Ranges are reduced in the usual way (J.-M. Muller, Elementary Functions, 3rd edition, chapters 3 and 11). */
+   summed. Ranges are reduced in the usual way (J.-M. Muller, Elementary Functions, 3rd edition, chapters 3 and 11).
+   What several of them compute alike is written alike, for a compiler then computes it once. */
 
-static inline REAL F(scaled)(REAL x, WHOLE n) {
-  WHOLE bits = (n + BIAS) << FRACTION;
-  REAL power;
-  memcpy(&power, &bits, sizeof power);
-  return x * power;
-}
-
-/* e^x = 2^n (1 + r + r^2 P(r)) with x = n log 2 + r; in two factors, so that the smallest numbers are reached. */
-static inline REAL F(exponential)(REAL x) {
-  REAL y = x < LEAST ? LEAST : x > MOST ? MOST : x;
-  REAL n = F(rint)(y * (REAL)0x1.71547652b82fep+0);
-  REAL r = F(fma)(n, -LOG2_HIGH, y);
+/* e^x = 2 w (1 + q) with x = n log 2 + r, w = 2^(n - 1) and q = r + r^2 P(r). Adding SHIFT rounds to n, and leaves the
+   exponent of w in the last bits. Numbers below the normal ones become 0, as in XLA. The limits are of two kinds
+   because compilers make one of two alike that is slower than both. */
+static inline REAL F(raised)(REAL x, REAL *w) {
+  REAL y = x < LEAST ? LEAST : x, shifted = F(fma)(y, (REAL)0x1.71547652b82fep+0, SHIFT);
+  WHOLE bits;
+  memcpy(&bits, &shifted, sizeof bits);
+  bits = bits > MOST ? MOST : bits;
+  memcpy(&shifted, &bits, sizeof bits);
+  bits = (WHOLE)((UWHOLE)bits << FRACTION);
+  memcpy(w, &bits, sizeof bits);
+  REAL n = shifted - SHIFT, r = F(fma)(n, -LOG2_HIGH, y);
   r = F(fma)(n, -LOG2_LOW, r);
-  REAL p = F(fma)(EXP_POLYNOMIAL(r), r * r, r) + 1;
-  WHOLE k = (WHOLE)n, half = k >> 1;
-  REAL made = F(scaled)(F(scaled)(p, half), k - half);
-  return x > MOST ? (REAL)INFINITY : made;
+  return F(fma)(EXP_POLYNOMIAL(r), r * r, r);
 }
 
-/* log x = k log 2 + 2 s + s^3 Q(s^2) with x = 2^k m, sqrt(1/2) <= m < sqrt 2, s = (m - 1) / (m + 1). */
+static inline REAL F(exponential)(REAL x) {
+  REAL w, q = F(raised)(x, &w), half = F(fma)(q, w, w);
+  return half + half;
+}
+
+/* e^x - 1 = 2 (w q + w - 1/2), exact near 0, where w is 1/2. */
+static inline REAL F(exponentialm1)(REAL x) {
+  REAL w, q = F(raised)(x, &w), half = F(fma)(q, w, w - (REAL)0.5);
+  return half + half;
+}
+
+/* tanh x = (1 - e) / (1 + e) with e = e^(-2 |x|). */
+static inline REAL F(tangent)(REAL x) {
+  REAL w, q = F(raised)(-2 * F(fabs)(x), &w), e = F(fma)(q, w, w), m = F(fma)(q, w, w - (REAL)0.5);
+  return F(copysign)((m + m) * (1 / (1 + (e + e))), x);
+}
+
+/* 1 / (1 + e^-x), from e^(-|x|), which its derivative has too. */
+static inline REAL F(logistic)(REAL x) {
+  REAL e = F(exponential)(-F(fabs)(x)), r = 1 / (1 + e);
+  return x < 0 ? e * r : r;
+}
+
+/* log x = k log 2 + log (1 + f) with x = 2^k (1 + f) and sqrt(1/2) <= 1 + f < sqrt 2. In double precision the polynomial
+   would be long, and log (1 + f) is 2 s + s^3 Q(s^2) with s = f / (2 + f). */
 static inline REAL F(logarithm)(REAL x) {
   REAL up = x < SMALLEST ? x * LIFT : x;
   WHOLE bits;
@@ -30,11 +52,17 @@ static inline REAL F(logarithm)(REAL x) {
   bits -= (WHOLE)((UWHOLE)k << FRACTION);
   REAL m;
   memcpy(&m, &bits, sizeof m);
-  REAL s = (m - 1) / (m + 1), z = s * s;
-  REAL shift = (REAL)k - (x < SMALLEST ? LIFTED : 0);
-  REAL y = F(fma)(shift, LOG2_LOW, s * z * LOG_POLYNOMIAL(z)) + 2 * s;
+  REAL f = m - 1, shift = (REAL)k - (x < SMALLEST ? LIFTED : 0), y = shift * LOG2_LOW;
+#if LOG_QUOTIENT
+  REAL s = f / (2 + f), z = s * s;
+  y = F(fma)(s * z, LOG_POLYNOMIAL(z), y) + 2 * s;
+#else
+  REAL z = f * f;
+  y = F(fma)(f * z, LOG_POLYNOMIAL(f), y);
+  y = F(fma)((REAL)-0.5, z, y) + f;
+#endif
   y = F(fma)(shift, LOG2_HIGH, y);
-  y = x > LARGEST ? (REAL)INFINITY : y;
+  y = x > LARGEST ? x : y;
   y = x == 0 ? -(REAL)INFINITY : y;
   return x >= 0 ? y : (REAL)NAN;
 }
@@ -45,24 +73,4 @@ static inline REAL F(logarithm1p)(REAL x) {
   REAL y = F(logarithm)(u) * (x / (d == 0 ? 1 : d));
   y = d == 0 ? x : y;
   return u > LARGEST ? u : y;
-}
-
-/* e^x - 1 = 2 t / (1 - t) with t = tanh (x / 2) near 0. */
-static inline REAL F(tangent)(REAL x);
-static inline REAL F(exponentialm1)(REAL x) {
-  REAL near = x < (REAL)-0.5 ? (REAL)-0.5 : x > (REAL)0.5 ? (REAL)0.5 : x;
-  REAL z = near * near / 4;
-  REAL t = F(fma)(near / 2 * z, TANH_POLYNOMIAL(z), near / 2);
-  REAL far = F(exponential)(x) - 1;
-  return x > (REAL)-0.5 && x < (REAL)0.5 ? 2 * t / (1 - t) : far;
-}
-
-/* tanh x = (1 - e) / (1 + e) with e = e^(-2 |x|), and x + x^3 R(x^2) near 0. */
-static inline REAL F(tangent)(REAL x) {
-  REAL a = F(fabs)(x);
-  REAL e = F(exponential)(-2 * a);
-  REAL far = F(copysign)((1 - e) / (1 + e), x);
-  REAL z = x * x;
-  REAL near = F(fma)(x * z, TANH_POLYNOMIAL(z), x);
-  return a < (REAL)0.55 ? near : far;
 }

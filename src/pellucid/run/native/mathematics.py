@@ -42,16 +42,14 @@ POLYNOMIALS = {
             "0x1.6d7c4a0000000p-10",
         ),
         "log": (
-            "0x1.55557a0000000p-1",
-            "0x1.995e8c0000000p-2",
-            "0x1.31e82a0000000p-2",
-        ),
-        "tanh": (
-            "-0x1.55554c0000000p-2",
-            "0x1.110d3c0000000p-3",
-            "-0x1.b92bba0000000p-5",
-            "0x1.59568a0000000p-6",
-            "-0x1.9bba740000000p-8",
+            "0x1.5555540000000p-2",
+            "-0x1.0002260000000p-2",
+            "0x1.99a0080000000p-3",
+            "-0x1.5472440000000p-3",
+            "0x1.22da1e0000000p-3",
+            "-0x1.0d85420000000p-3",
+            "0x1.055b680000000p-3",
+            "-0x1.38b5780000000p-4",
         ),
     },
     "double": {
@@ -76,23 +74,11 @@ POLYNOMIALS = {
             "0x1.39a0959cf2f47p-3",
             "0x1.2f117f7cd4481p-3",
         ),
-        "tanh": (
-            "-0x1.55555555554a4p-2",
-            "0x1.1111111103075p-3",
-            "-0x1.ba1ba1adc139ap-5",
-            "0x1.664f45d0ca04cp-6",
-            "-0x1.226ddea8b998fp-7",
-            "0x1.d6c647d13a36bp-9",
-            "-0x1.7cf54a1e1d2aap-10",
-            "0x1.2fab523388b7bp-11",
-            "-0x1.b940cb955df9fp-13",
-            "0x1.ac9384340df12p-15",
-        ),
     },
 }
 """Coefficients, from the constant on, of the polynomials that come nearest to (e^r - 1 - r) / r^2 for
-|r| <= log(2) / 2, to (log((1 + s) / (1 - s)) - 2 s) / s^3 in s^2 for |s| <= 0.1717, and to (tanh(x) - x) / x^3
-in x^2 for |x| <= 0.55, by Remez's exchange with 60 digits."""
+|r| <= log(2) / 2; for float to (log(1 + f) - f + f^2 / 2) / f^3 for sqrt(1/2) <= 1 + f <= sqrt(2); and for double to
+(log((1 + s) / (1 - s)) - 2 s) / s^3 in s^2 for |s| <= 0.1717, by Remez's exchange with 50 digits and more."""
 
 KINDS = {
     "float": {
@@ -100,15 +86,16 @@ KINDS = {
         "WHOLE": "int32_t",
         "UWHOLE": "uint32_t",
         "F(name)": "name##f",
-        "BIAS": "127",
+        "SHIFT": "(0x1.8p23f + 126)",
         "FRACTION": "23",
         "ROOT": "0x3f3504f3",
-        "LEAST": "-104.0f",
-        "MOST": "0x1.62e42ep+6f",
+        "LEAST": "-87.5f",
+        "MOST": "0x4b4000fe",
         "SMALLEST": "0x1p-126f",
         "LARGEST": "0x1.fffffep+127f",
         "LIFT": "0x1p25f",
         "LIFTED": "25",
+        "LOG_QUOTIENT": "0",
         "LOG2_HIGH": "0x1.62e4p-1f",
         "LOG2_LOW": "0x1.7f7d1cp-20f",
     },
@@ -117,15 +104,16 @@ KINDS = {
         "WHOLE": "int64_t",
         "UWHOLE": "uint64_t",
         "F(name)": "name",
-        "BIAS": "1023",
+        "SHIFT": "(0x1.8p52 + 1022)",
         "FRACTION": "52",
         "ROOT": "0x3fe6a09e667f3bcd",
-        "LEAST": "-746.0",
-        "MOST": "0x1.62e42fefa39efp+9",
+        "LEAST": "-708.5",
+        "MOST": "0x43380000000007fe",
         "SMALLEST": "0x1p-1022",
         "LARGEST": "0x1.fffffffffffffp+1023",
         "LIFT": "0x1p54",
         "LIFTED": "54",
+        "LOG_QUOTIENT": "1",
         "LOG2_HIGH": "0x1.62e42feep-1",
         "LOG2_LOW": "0x1.a39ef35793c76p-33",
     },
@@ -134,18 +122,19 @@ KINDS = {
 
 
 def polynomial(coefficients: tuple[str, ...], kind: str) -> str:
-    """Write a polynomial by Horner's rule.
+    """Write a polynomial so that its parts do not wait for one another (Estrin's scheme).
 
     Examples
     --------
-    >>> polynomial(("0x1p-1", "0x1p-3"), "float")
-    'fmaf(0x1p-3f, x, 0x1p-1f)'
+    >>> polynomial(("0x1p-1", "0x1p-3", "0x1p-5"), "float")
+    'fmaf(0x1p-5f, (x * x), fmaf(0x1p-3f, x, 0x1p-1f))'
     """
     end, fma = ("f", "fmaf") if kind == "float" else ("", "fma")
-    text = coefficients[-1] + end
-    for c in coefficients[-2::-1]:
-        text = f"{fma}({text}, x, {c}{end})"
-    return text
+    terms, power = [c + end for c in coefficients], "x"
+    while len(terms) > 1:
+        pairs = [f"{fma}({high}, {power}, {low})" for low, high in zip(terms[::2], terms[1::2], strict=False)]
+        terms, power = [*pairs, *terms[len(pairs) * 2 :]], f"({power} * {power})"
+    return terms[0]
 
 
 def _included(kind: str) -> str:
