@@ -37,7 +37,10 @@ class Axes:
 
     def __init__(self, equations: Sequence[Equation], seeds: Sequence[Value]) -> None:
         self.count = seeds[0].shape[0]
-        self.padded = -(-self.count // FEWEST_LANES) * FEWEST_LANES
+        wide = any(v.dtype == np.float64 for e in equations for v in e.outputs)
+        self.lanes = FEWEST_LANES if wide or self.count <= FEWEST_LANES else 2 * FEWEST_LANES
+        """How many samples are computed at once: as many as two vectors hold."""
+        self.padded = -(-self.count // self.lanes) * self.lanes
         self.of: dict[Value, int] = dict.fromkeys(seeds, 0)
         self.levels: dict[Value, int] = {}
         self.equations: list[Equation] = []

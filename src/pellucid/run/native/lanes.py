@@ -13,14 +13,13 @@ import numpy as np
 
 from pellucid.run.native.elements import is_pointwise, literal, type_of, written
 from pellucid.run.native.equations import Equation, Value
-from pellucid.run.native.lane_axes import Axes, NoLanes
-from pellucid.run.native.plain import REDUCTIONS, Plain, joined, start_of
+from pellucid.run.native.lane_axes import FEWEST_LANES, Axes, NoLanes
+from pellucid.run.native.lane_sums import LIVE, LaneSums, sums
+from pellucid.run.native.plain import REDUCTIONS, SIMD, Plain, joined
 from pellucid.run.native.products import Product
 from pellucid.run.native.views import default_fill, linear
 
 Elements = np.ndarray[Any, Any]
-
-COMBINED = {"reduce_sum": "+", "reduce_prod": "*", "reduce_max": "max", "reduce_min": "min"}
 
 
 class Lanes:
@@ -38,9 +37,19 @@ class Lanes:
         self.plain = plain
         self.axes = axes
         self.elements: dict[Value, Elements] = {}
+        self.filled: set[str] = set()
+        """Elements that are 0 where there is no sample."""
         self.body: list[str] = []
-        self.sums: list[tuple[str, str, Equation]] = []
-        self.after: list[str] = []
+        self.sums = LaneSums(plain, axes.lanes)
+
+    def begin(self) -> None:
+        """Write which lanes are samples: all bits of them are set, in numbers half as long as those of most samples.
+
+        Because of that length, compilers take two vectors of samples at once, so that neither waits for itself.
+        """
+        text, kind = self.plain.text, "int16_t" if self.axes.lanes > FEWEST_LANES else "int32_t"
+        text.add(f"{kind} {LIVE}[{self.axes.padded}];")
+        text.add(f"for (int l = 0; l < {self.axes.padded}; l++) {LIVE}[l] = -(l < {self.axes.count});")
 
     def loop(self, equations: Sequence[Equation], later: set[Value], whole: set[Value]) -> None:
         """Write a loop over all samples.
@@ -55,7 +64,7 @@ class Lanes:
             What is needed as an array like any other.
         """
         text = self.plain.text
-        self.body, self.sums, self.after = [], [], []
+        self.body, self.sums = [], LaneSums(self.plain, self.axes.lanes)
         known = set(self.elements)
         for e in equations:
             self.write(e)
@@ -69,23 +78,12 @@ class Lanes:
         for value, elements in kept.items():
             names[value], lines = self.handed_on(value, elements)
             stores += lines
-        for name, start, e in self.sums:
-            text.add(f"{type_of(e.result.dtype)} {name} = {start};")
-        for word in dict.fromkeys(COMBINED.get(e.name, "+") for _, _, e in self.sums):
-            assert word
-        clauses = [
-            f"reduction({word}:{', '.join(n for n, _, e in self.sums if COMBINED.get(e.name, '+') == word)})"
-            for word in dict.fromkeys(COMBINED.get(e.name, "+") for _, _, e in self.sums)
-        ]
-        text.add(f"#pragma omp simd {' '.join(clauses)}")
-        text.add(f"for (int64_t l = 0; l < {self.axes.padded}; l++) {{")
-        text.depth += 1
-        for line in [*self.body, *stores]:
-            text.add(line)
-        text.depth -= 1
-        text.add("}")
-        for line in self.after:
-            text.add(line)
+        self.sums.begin()
+        with text.loop(self.axes.padded // self.axes.lanes) as block, text.loop(self.axes.lanes, "j", SIMD):
+            text.add(f"const int32_t l = (int32_t){block} * {self.axes.lanes} + j;")
+            for line in [*self.body, *stores]:
+                text.add(line)
+        self.sums.end()
         for value in set(self.elements) - known:
             del self.elements[value]
         self.elements.update(names)
@@ -94,6 +92,9 @@ class Lanes:
         """Give each number of a sample an array, over all samples, and return how it is read and written."""
         found, lines = np.empty_like(elements), []
         for k, place in enumerate(np.ndindex(elements.shape)):
+            if elements[place] in self.filled:
+                found[place] = elements[place]
+                continue
             name = self.plain.room(f"{value.name}_l{k}", value.dtype, self.axes.padded)
             found[place] = f"{name}[l]"
             lines.append(f"{name}[l] = {elements[place]};")
@@ -107,16 +108,28 @@ class Lanes:
         if self.axes.padded != self.axes.count:
             zeros = " ".join(f"{name} = 0;" for name in found.ravel())
             text.add(f"for (int64_t l = {self.axes.count}; l < {self.axes.padded}; l++) {{ {zeros} }}")
+        self.filled.update(found.ravel())
+        return found
+
+    def alive(self, elements: Elements, dtype: Any) -> Elements:
+        """Write numbers of a sample that are 0 in fillers.
+
+        It is written of what is multiplied, not of products, because to add a product is one instruction.
+        """
+        found = elements.copy()
+        for place, element in np.ndenumerate(elements):
+            if element not in self.filled:
+                found[place] = f"alive_{dtype.name}({element}, {LIVE}[l])"
         return found
 
     def stored(self, value: Value) -> list[str]:
         """Put a value into an array, row after row."""
-        name = self.plain.array(value, value.size // self.axes.count * self.axes.padded)
+        name = self.plain.array(value)
         axis, elements = self.axes.of[value], self.elements[value]
         lines = []
         for place in np.ndindex(elements.shape):
             indices = ["l" if a == axis else str(i) for a, i in enumerate(place)]
-            lines.append(f"{name}[{linear(value.shape, indices)}] = {elements[place]};")
+            lines.append(f"if ({LIVE}[l]) {name}[{linear(value.shape, indices)}] = {elements[place]};")
         return lines
 
     def read(self, value: Value, axis: int | None) -> Elements:
@@ -212,7 +225,7 @@ class Lanes:
         if e.result in self.axes.of:
             self.named(e, made)
         else:
-            self.summed(e, made)
+            self.summed(e, self.alive(made, e.result.dtype) if sums(e) else made)
 
     def row(self, e: Equation, elements: Sequence[str]) -> str:
         """Write a reduction of some numbers."""
@@ -228,18 +241,9 @@ class Lanes:
 
     def summed(self, e: Equation, made: Elements) -> None:
         """Write numbers that are added up over all samples."""
-        if e.name in ("reduce_max", "reduce_min") and e.result.dtype.kind == "f":
-            raise NoLanes("the greatest of all samples would hide a nan")
         name = self.plain.array(e.result)
-        start = literal(0, e.result.dtype) if e.name == "dot_general" else start_of(e)
         for k, place in enumerate(np.ndindex(made.shape)):
-            total = f"{e.result.name}_s{k}"
-            self.sums.append((total, start, e))
-            word = COMBINED.get(e.name, "+")
-            new = f"{total} {word} ({made[place]})" if word in "+*" else joined(e, total, str(made[place]))
-            live = "" if self.axes.padded == self.axes.count else f"l >= {self.axes.count} ? {total} : "
-            self.body.append(f"{total} = {live}{new};")
-            self.after.append(f"{name}[{k}] = {total};")
+            self.body.append(self.sums.add(e, str(made[place]), f"{name}[{k}]"))
 
     def dot(self, e: Equation) -> None:
         """Write a product, whose sums are within samples or over them."""
@@ -259,6 +263,8 @@ class Lanes:
             batch, free = len(of["batch"]), len(of["free"])
             sides.append(elements.reshape((*elements.shape[: batch + free], -1)))
         left, right = sides
+        if e.result not in self.axes.of:
+            left, right = self.alive(left, p.left.dtype), self.alive(right, p.right.dtype)
         batch = len(p.left_axes["batch"])
         made = np.empty((*left.shape[:-1], *right.shape[batch:-1]), object)
         for place in np.ndindex(made.shape):

@@ -160,6 +160,21 @@ def _vectors() -> str:
     )
 
 
+def _totals() -> str:
+    """Write how many numbers are added up, by halves: twice a vector at most."""
+    lines = []
+    for kind, width in (("float", 16), ("double", 8)):
+        sums = [f"{kind}_x{width} x{width} = ((const {kind}_x{width} *)s)[0];"]
+        sums += [f"for (int k = 1; k < n / {width}; k++) x{width} += ((const {kind}_x{width} *)s)[k];"]
+        while width > 2:
+            width //= 2
+            half = f"(const {kind}_x{width} *)&x{2 * width}"
+            sums.append(f"{kind}_x{width} x{width} = ({half})[0] + ({half})[1];")
+        body = " ".join(sums)
+        lines.append(f"static inline {kind} total_{kind}(const {kind} *s, int n) {{ {body} return x2[0] + x2[1]; }}")
+    return "\n".join(lines)
+
+
 def _arithmetic(c: str, name: str) -> list[str]:
     """Write what names its operands more than once, for one type: nan wins, and division by 0 is XLA's."""
     lines = [
@@ -171,10 +186,16 @@ def _arithmetic(c: str, name: str) -> list[str]:
         f"static inline {c} sign_{name}({c} x) {{ return x > 0 ? 1 : x < 0 ? -1 : x; }}",
     ]
     if c in ("float", "double"):
-        return lines
+        whole = "int32_t" if c == "float" else "int64_t"
+        return [
+            *lines,
+            f"static inline {c} alive_{name}({c} x, {whole} live) "
+            f"{{ {whole} y; memcpy(&y, &x, sizeof y); y &= live; memcpy(&x, &y, sizeof y); return x; }}",
+        ]
     signed = not c.startswith("u")
     return [
         *lines,
+        f"static inline {c} alive_{name}({c} x, {c} live) {{ return x & live; }}",
         f"static inline {c} absolute_{name}({c} x) {{ return x < 0 ? -x : x; }}",
         f"static inline {c} quotient_{name}({c} x, {c} y) {{ return y == 0 ? -1 : "
         f"{'y == -1 ? -x : ' if signed else ''}x / y; }}",
@@ -228,6 +249,7 @@ def preamble() -> str:
 {_declared()}
 #endif
 {_vectors()}
+{_totals()}
 {_conversions()}
 static inline int64_t clamped(int64_t x, int64_t most) {{ return x < 0 ? 0 : x > most ? most : x; }}
 {_included("float")}

@@ -111,6 +111,8 @@ class Source:
         if not self.signature.walk:
             for k, v in enumerate(self.args):
                 self.point(v, "args", k)
+        if self.lanes is not None:
+            self.lanes.begin()
         self.computed(lasting=True)
         t.add("for (int64_t turn = 0; turn < count; turn++) {")
         t.depth += 1
