@@ -150,12 +150,19 @@ class Lanes:
         return self.read(value, None)
 
     def named(self, e: Equation, elements: Elements) -> None:
-        """Give the numbers that an equation makes names."""
-        kind = "_Bool" if e.result.dtype.kind == "b" else type_of(e.result.dtype)
+        """Give the numbers that an equation makes names.
+
+        Truth is an int here: single bytes among floats, or integers of eight bytes, make several vectors of one.
+        """
+        kind, form = type_of(e.result.dtype), "{}"
+        if e.result.dtype.kind == "b":
+            kind, form = "int", "({}) != 0"
+        elif e.name in ("argmax", "argmin"):
+            kind = "int"
         found = np.empty_like(elements)
         for k, place in enumerate(np.ndindex(elements.shape)):
             found[place] = f"{e.result.name}_{k}"
-            self.body.append(f"const {kind} {found[place]} = {elements[place]};")
+            self.body.append(f"const {kind} {found[place]} = {form.format(elements[place])};")
         self.elements[e.result] = found
 
     def write(self, e: Equation) -> None:
@@ -303,16 +310,16 @@ class Lanes:
         [axis] = e.params["axes"]
         rows = np.moveaxis(self.of(e.inputs[0]), axis, -1)
         sign, real = (">" if e.name == "argmax" else "<"), e.inputs[0].dtype.kind == "f"
-        kind, whole = type_of(e.inputs[0].dtype), type_of(e.result.dtype)
+        kind = type_of(e.inputs[0].dtype)
         made = np.empty(rows.shape[:-1], object)
         for place in np.ndindex(made.shape):
             best, at = rows[place][0], "0"
             for k, element in enumerate(rows[place][1:], 1):
                 better, next_best, next_at = (self.plain.text.fresh("t") for _ in range(3))
                 nan = f" || ({element} != {element} && {best} == {best})" if real else ""
-                self.body.append(f"const _Bool {better} = {element} {sign} {best}{nan};")
+                self.body.append(f"const int {better} = {element} {sign} {best}{nan};")
                 self.body.append(f"const {kind} {next_best} = {better} ? {element} : {best};")
-                self.body.append(f"const {whole} {next_at} = {better} ? {k} : {at};")
+                self.body.append(f"const int {next_at} = {better} ? {k} : {at};")
                 best, at = next_best, next_at
             made[place] = at
         self.named(e, made)
