@@ -11,7 +11,7 @@ import pytest
 
 import pellucid as pel
 from pellucid.run import xla
-from pellucid.run.kernels import call, lowerings
+from pellucid.run.kernels import call, convolution, lowerings, text
 from pellucid.run.kernels.convolution import parts
 from pellucid.run.native.compiler import compiler
 from pellucid.run.native.errors import NotNative
@@ -95,6 +95,14 @@ def test_a_pooling_and_its_gradient(asked, name, shape, settings, dtype):
     ours, plain = (pel.function([images, slopes], results, mode=mode) for mode in ("xla", "numpy"))
     close(ours(x, u), plain(x, u), dtype)
     assert len(asked) == 2
+
+
+@pytest.mark.parametrize("size", [16, 32])
+def test_shorter_registers(asked, monkeypatch, size):
+    monkeypatch.setattr(convolution, "vector_bytes", lambda: size)
+    monkeypatch.setattr(convolution, "registers", lambda: 16)
+    monkeypatch.setattr(text, "vector_bytes", lambda: size)
+    test_a_convolution_and_its_gradients(asked, *CONVOLUTIONS[1], "float32")
 
 
 def test_what_is_no_number_stays_none(asked):
