@@ -79,7 +79,7 @@ def test_a_convolution_and_its_gradients(asked, name, shape, window, settings, d
     u = rng.normal(size=pel.conv(x, w, **settings).shape).astype(dtype)
     ours, plain = (pel.function([images, kernel, slopes], results, mode=mode) for mode in ("xla", "numpy"))
     close(ours(x, w, u), plain(x, w, u), dtype)
-    assert len(asked) == 3
+    assert len(asked) >= 3
     close(ours(x, w, u), ours(x, w, u), dtype)
 
 

@@ -25,8 +25,8 @@ class Convolution:
         Height and width of an image, of the kernel, and of the result.
     channels, filters : int
         Of an image, and of the result.
-    strides, dilation, spread : tuple of int
-        Steps of the window, steps inside it, and how far apart the pixels of an image are laid, zeros between them.
+    strides, dilation : tuple of int
+        Steps of the window, and steps inside it.
     before : tuple of int
         How many zeros stand above and left of an image; a negative number cuts.
     dtype : str
@@ -40,7 +40,6 @@ class Convolution:
     filters: int
     strides: tuple[int, int]
     dilation: tuple[int, int]
-    spread: tuple[int, int]
     before: tuple[int, int]
     dtype: str
 
@@ -63,7 +62,6 @@ class Convolution:
             ("SEEN_H", "SEEN_W"): self.seen,
             ("STRIDE_Y", "STRIDE_X"): self.strides,
             ("DILATION_Y", "DILATION_X"): self.dilation,
-            ("SPREAD_Y", "SPREAD_X"): self.spread,
             ("ABOVE", "LEFT"): self.before,
         }
         both = {name: size for names, sizes in pairs.items() for name, size in zip(names, sizes, strict=True)}

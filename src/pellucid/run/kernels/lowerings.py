@@ -49,27 +49,43 @@ def conv(x: Any, kernel: Any, strides: Any, padding: Any, dilation: Any, groups:
 
 
 def conv_input_gradient(g: Any, kernel: Any, like: Any, strides: Any, padding: Any, dilation: Any, groups: int) -> Any:
-    """Return the gradient of a convolution with respect to its input: a convolution with the kernel turned around.
+    """Return the gradient of a convolution with respect to its input: convolutions with the kernel turned around.
 
-    The gradient is spread out by the strides among so many zeros that every number of the input meets all windows.
+    Where the window makes steps of `s`, the numbers of the input whose places leave the same remainder by `s` meet
+    every `s`-th row of the kernel: they are a convolution of their own, with a kernel that much smaller.
     """
-    if groups > 1 or not 3 <= g.ndim <= 4:
+    steps, inside = two(strides, 1), two(dilation, 1)
+    if groups > 1 or not 3 <= g.ndim <= 4 or any(s > 1 and d > 1 for s, d in zip(steps, inside, strict=True)):
         return None
     xp = jax().numpy
-    slopes, window = as_images(g), as_window(kernel)
-    turned = xp.swapaxes(xp.flip(window, axis=(0, 1)), -1, -2)
-    inside, sizes = two(dilation, 1), as_images(like).shape[1:3]
-    border = []
-    for n, m, k, s, (low, _), d in zip(
-        sizes, slopes.shape[1:3], window.shape[:2], two(strides, 1), two(padding, (0, 0)), inside, strict=True
-    ):
-        before = (k - 1) * d - low
-        border.append((before, n + (k - 1) * d - ((m - 1) * s + 1) - before))
-    shape = convolution(slopes, turned, (1, 1), tuple(border), inside, two(strides, 1))
-    if not worth_it(shape, g):
+    slopes, window, pads = as_images(g), as_window(kernel), two(padding, (0, 0))
+    h, w = as_images(like).shape[1:3]
+    if not worth_it(convolution(as_images(like), window, steps, pads, inside), g):
         return None
-    made: Any = call.forward(shape, slopes, turned)
-    return made.reshape(like.shape)
+    sizes = -(-h // steps[0]), -(-w // steps[1])
+    rows = [
+        xp.stack([input_part(slopes, window, sizes, (y, x), steps, pads, inside) for x in range(steps[1])], axis=3)
+        for y in range(steps[0])
+    ]
+    whole = xp.stack(rows, axis=2).reshape(g.shape[0], sizes[0] * steps[0], sizes[1] * steps[1], -1)
+    return whole[:, :h, :w].reshape(like.shape)
+
+
+def input_part(slopes: Any, window: Any, sizes: Any, remainder: Any, strides: Any, padding: Any, dilation: Any) -> Any:
+    """Return the gradient with respect to those numbers of the input whose places leave a remainder by the strides."""
+    xp, taps, border = jax().numpy, [], []
+    for r, n, m, k, s, (low, _), d in zip(
+        remainder, sizes, slopes.shape[1:3], window.shape[:2], strides, padding, dilation, strict=True
+    ):
+        first = (r + low) % s
+        count = len(range(first, k, s))
+        before = (count - 1) * d - (r + low - first) // s
+        taps.append(slice(first, None, s))
+        border.append((before, n - m - before + (count - 1) * d))
+    turned = xp.swapaxes(xp.flip(window[tuple(taps)], axis=(0, 1)), -1, -2)
+    if 0 in turned.shape:
+        return xp.zeros((slopes.shape[0], *sizes, turned.shape[-1]), slopes.dtype)
+    return call.forward(convolution(slopes, turned, (1, 1), tuple(border), dilation), slopes, turned)
 
 
 def conv_kernel_gradient(x: Any, g: Any, like: Any, strides: Any, padding: Any, dilation: Any, groups: int) -> Any:
@@ -143,13 +159,11 @@ def two(given: Any, first: Any) -> Any:
     return tuple(given) if len(given) == 2 else (first, *given)
 
 
-def convolution(x: Any, kernel: Any, strides: Any, padding: Any, dilation: Any, spread: Any = (1, 1)) -> Convolution:
+def convolution(x: Any, kernel: Any, strides: Any, padding: Any, dilation: Any) -> Convolution:
     """Return the sizes of a convolution."""
     made = tuple(
-        ((n - 1) * u + 1 + low + high - (k - 1) * d - 1) // s + 1
-        for n, u, (low, high), k, d, s in zip(
-            x.shape[1:3], spread, padding, kernel.shape[:2], dilation, strides, strict=True
-        )
+        (n + low + high - (k - 1) * d - 1) // s + 1
+        for n, (low, high), k, d, s in zip(x.shape[1:3], padding, kernel.shape[:2], dilation, strides, strict=True)
     )
     return Convolution(
         size=x.shape[1:3],
@@ -159,7 +173,6 @@ def convolution(x: Any, kernel: Any, strides: Any, padding: Any, dilation: Any, 
         filters=kernel.shape[3],
         strides=strides,
         dilation=dilation,
-        spread=spread,
         before=(padding[0][0], padding[1][0]),
         dtype=str(x.dtype),
     )
