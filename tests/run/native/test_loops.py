@@ -124,6 +124,16 @@ def test_a_layer_reads_rows_by_number() -> None:
     )
 
 
+def test_rows_of_a_large_array_are_asked_for_before() -> None:
+    rng = np.random.default_rng(0)
+    images = pel.shared(rng.integers(0, 256, (3000, 400)).astype("uint8"), "images", trainable=False)
+    batch, W = pel.ivector("batch", shape=("n",)), pel.shared(rng.normal(size=(400, 10)), "W")
+    loss = (pel.tanh(images[batch].astype("float64") / 255 @ W / 20) ** 2).sum()
+    f = pel.function([batch], loss, updates=pel.optimizers.SGD(1e-3).updates(loss, [W]))
+    code = compared(f, 3, rng.integers(-3000, 3000, (3, 7)).astype("int32"), walk=True)
+    assert "__builtin_prefetch" in code
+
+
 @pytest.mark.parametrize(
     ("shape", "other"), [((9, 40), (40, 10)), ((1, 33), (33, 26)), ((12, 5), (5, 70)), ((40, 40), (40, 60))]
 )

@@ -34,6 +34,12 @@ LONGEST = 20_000
 
 SIMD = "#pragma omp simd"
 
+FAR = 1 << 20
+"""How many bytes an array has whose rows are asked for before they are looked up."""
+
+AHEAD, LINE = 4, 64
+"""So many rows before; and how many bytes come at once."""
+
 
 class Plain:
     """Writes the equations of blocks as loops.
@@ -162,8 +168,34 @@ class Plain:
             with self.text.loop(value.size, place, SIMD):
                 self.text.add(f"{name}[{place}] = {element};")
             return
-        with self.text.loops(value.shape, SIMD) as indices:
-            self.text.add(f"{name}[{linear(value.shape, indices)}] = {self.at(value, indices)};")
+        rows = self.rows_from_afar(value)
+        with self.text.loops(value.shape[: rows is not None]) as first:
+            if rows is not None:
+                self.ask_for_later(rows, first[0])
+            with self.text.loops(value.shape[len(first) :], SIMD) as rest:
+                indices = [*first, *rest]
+                self.text.add(f"{name}[{linear(value.shape, indices)}] = {self.at(value, indices)};")
+
+    def rows_from_afar(self, value: Value) -> Equation | None:
+        """Return the equation that looks up the rows of a value, by number, in an array too large for the caches."""
+        e = value.maker
+        while e is not None and is_pointwise(e) and e.inputs[0] not in self.stored:
+            e = e.inputs[0].maker
+        if e is None or e.name != "gather" or e.result.shape != value.shape or e.inputs[0] not in self.stored:
+            return None
+        x, d = e.inputs[0], e.params["dimension_numbers"]
+        whole = d.start_index_map == d.collapsed_slice_dims == (0,) and d.offset_dims == tuple(range(1, value.ndim))
+        far = x.size * x.dtype.itemsize > FAR and e.inputs[1].ndim == 2
+        return e if whole and far and value.ndim > 1 else None
+
+    def ask_for_later(self, e: Equation, row: str) -> None:
+        """Ask for a row that is looked up some turns later, so that it is there by then."""
+        x, where = e.inputs
+        count, length = e.result.shape[0], x.size // x.shape[0] * x.dtype.itemsize
+        later = self.at(where, [f"({row} + {AHEAD} < {count} ? {row} + {AHEAD} : {count - 1})", "0"])
+        with self.text.loop(-(-length // LINE)) as line:
+            start = f"clamped({later}, {x.shape[0] - 1}) * {length} + {line} * {LINE}"
+            self.text.add(f"__builtin_prefetch((const char *){self.stored[x]} + {start});")
 
     def block(self, equations: Sequence[Equation], kept: set[Value]) -> None:
         """Write equations; what is not kept may be computed where it is used."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pellucid.run.native.elements import cost_of, is_pointwise
 from pellucid.run.native.equations import Equation, Value
-from pellucid.run.native.views import VIEWS
+from pellucid.run.native.views import RESHAPES, STRIDED, VIEWS, same_axes
 
 BRANCHING = ("gather", "concatenate", "pad", "dynamic_slice", "dynamic_update_slice")
 """Views for which an element is looked for: one inside the other they grow long."""
@@ -34,8 +34,10 @@ def kept_values(equations: Sequence[Equation], outputs: Sequence[Value]) -> set[
         often = sum(reads.get(o, 0.0) for o in e.outputs) if simple and e.outputs[0] not in kept else 1.0
         size = e.result.size if simple else 0
         for x in dict.fromkeys(e.inputs):
-            if e.name in ("scan", "while", "cond") or (e.name == "dot_general" and needs_array(x, made)):
+            if e.name in ("scan", "while", "cond"):
                 kept.add(x)
+            elif e.name == "dot_general":
+                kept.update(before_product(x, made))
             part = often * size / max(x.size, 1) if simple else 1.0
             reads[x] = reads.get(x, 0.0) + part
     return {v for v in kept if v in made}
@@ -52,11 +54,10 @@ def worth_storing(e: Equation, reads: float, made: dict[Value, Equation], kept: 
     return not (cheap and reads <= 2.0)
 
 
-def needs_array(x: Value, made: dict[Value, Equation]) -> bool:
-    """Tell whether an operand of a product has to be computed before."""
+def before_product(x: Value, made: dict[Value, Equation]) -> list[Value]:
+    """Return what has to be computed before a product reads an operand: if that only looks at an array, the array."""
     e = made.get(x)
-    if e is None:
-        return False
-    if e.name in ("broadcast_in_dim", "reshape", "squeeze", "transpose", "slice"):
-        return needs_array(e.inputs[0], made)
-    return is_simple(e)
+    while e is not None and e.name in STRIDED and (e.name not in RESHAPES or same_axes(x, e.inputs[0])):
+        x = e.inputs[0]
+        e = made.get(x)
+    return [x] if e is not None and is_simple(e) else []

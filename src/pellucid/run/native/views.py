@@ -49,7 +49,7 @@ def _broadcast(e: Equation, idx: Indices, at: Element) -> str:
 def _reshape(e: Equation, idx: Indices, at: Element) -> str:
     x = e.inputs[0]
     long = [i for i, n in zip(idx, e.result.shape, strict=True) if n != 1]
-    if [n for n in x.shape if n != 1] == [n for n in e.result.shape if n != 1]:
+    if same_axes(x, e.result):
         rest = iter(long)
         return at(x, ["0" if n == 1 else next(rest) for n in x.shape])
     return at(x, unravelled(x.shape, linear(e.result.shape, idx)))
@@ -198,6 +198,15 @@ STRIDED = ("broadcast_in_dim", "reshape", "squeeze", "transpose", "slice")
 """Those after which elements still lie at equal distances."""
 
 
+RESHAPES = ("reshape", "squeeze", "expand_dims")
+"""Those after which elements lie in the same order."""
+
+
+def same_axes(x: Value, y: Value) -> bool:
+    """Tell whether two values have the same axes, but for some of one element."""
+    return [n for n in x.shape if n != 1] == [n for n in y.shape if n != 1]
+
+
 def stride(value: Value, axis: int, stored: Callable[[Value], bool]) -> int | None:
     """Return how far apart neighbours along an axis lie in memory, and None where that is not one number."""
     if value.shape[axis] == 1:
@@ -216,8 +225,7 @@ def stride(value: Value, axis: int, stored: Callable[[Value], bool]) -> int | No
     if e.name == "slice":
         found = stride(x, axis, stored)
         return None if found is None else found * (e.params["strides"] or (1,) * x.ndim)[axis]
-    long = [n for n in value.shape if n != 1]
-    if long != [n for n in x.shape if n != 1]:
+    if not same_axes(value, x):
         return None
     number = sum(n != 1 for n in value.shape[:axis])
     places = [k for k, n in enumerate(x.shape) if n != 1]
