@@ -30,8 +30,8 @@ MOST_BYTES = 2**29
 
 SUFFIX = ".xla"
 
-LIBRARY = ".so"
-"""What a library that a C compiler made ends with."""
+LIBRARY, KNOWN = ".so", ".json"
+"""What a library that a C compiler made ends with, and what tells of one that it is some graph's."""
 
 
 def cache_directory() -> Path | None:
@@ -172,16 +172,21 @@ def load(path: Path, lowered: Any) -> Any:
 
 
 def save(path: Path, compiled: Any) -> None:
-    """Write a program in one go, so that nobody ever reads half of it, and make room if there is too much."""
+    """Keep a program in a file."""
     from jax.experimental.serialize_executable import serialize
 
     try:
         packed = zlib.compress(serialize(compiled)[0], 1)
     except (ValueError, NotImplementedError, RuntimeError):  # JAX's words for a program that cannot leave its process
         return
+    write(path, hashlib.sha256(packed).digest() + packed)
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file in one go, so that nobody ever reads half of it, and make room if there is too much."""
     try:
         with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-            file.write(hashlib.sha256(packed).digest() + packed)
+            file.write(content)
         Path(file.name).replace(path)
         prune(path.parent)
     except OSError as error:
@@ -195,7 +200,7 @@ def prune(folder: Path) -> None:
         status = path.stat()
         if path.suffix == ".part" and time.time() - status.st_mtime > 3600:
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
-        elif path.suffix in (SUFFIX, LIBRARY):
+        elif path.suffix in (SUFFIX, LIBRARY, KNOWN):
             files.append((status.st_mtime, status.st_size, path))
     excess = sum(size for _, size, _ in files) - MOST_BYTES
     for _, size, path in sorted(files):

@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -50,6 +51,24 @@ def started() -> tuple[ModuleType, str]:
         else:
             os.environ["XLA_FLAGS"] = before
     return found, flags
+
+
+def runs_on_cpu() -> bool:
+    """Tell whether programs run on processors, without importing JAX where it could find nothing else."""
+    if "jax" in sys.modules or may_find_accelerators():
+        return bool(jax().default_backend() == "cpu")
+    return True
+
+
+@functools.cache
+def may_find_accelerators() -> bool:
+    """Tell whether JAX, which is not imported yet, has been given anything else to run on: it comes as plugins."""
+    from importlib.metadata import entry_points
+
+    if os.environ.get("JAX_PLATFORMS") == "cpu":
+        return False
+    packages = any(find_spec(name) is not None for name in ("jax_plugins", "libtpu"))
+    return packages or bool(entry_points(group="jax_plugins"))
 
 
 @contextmanager

@@ -92,12 +92,16 @@ def library(code: str, given: tuple[str, ...] | None = None, includes: tuple[str
 
 def found(folder: Path, key: str) -> Path | None:
     """Return a library that was compiled before, if it is still what it was: its name ends with its own hash."""
-    for path in folder.glob(f"{key}-*{LIBRARY}"):
-        if path.stem.rpartition("-")[2] == digest(path):
-            os.utime(path)  # says that it was used
-            return path
-        path.unlink(missing_ok=True)
-    return None
+    return next((path for path in folder.glob(f"{key}-*{LIBRARY}") if unharmed(path)), None)
+
+
+def unharmed(path: Path) -> bool:
+    """Tell whether a library is still what it was, and delete it if it is not."""
+    if path.stem.rpartition("-")[2] == digest(path):
+        os.utime(path)  # says that it was used
+        return True
+    path.unlink(missing_ok=True)
+    return False
 
 
 def digest(path: Path) -> str:

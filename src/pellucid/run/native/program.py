@@ -11,13 +11,13 @@ import numpy as np
 
 from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Constant
-from pellucid.graph.ops.convolution import on_cpu
-from pellucid.run.engine import jax, plain_errors, x64
+from pellucid.run.engine import plain_errors, runs_on_cpu, x64
 from pellucid.run.history import History
 from pellucid.run.interrupts import Uninterrupted
 from pellucid.run.native.compiler import compiler, library
 from pellucid.run.native.equations import equations_of
 from pellucid.run.native.errors import NotNative
+from pellucid.run.native.known import Known, note, place_of, recall
 from pellucid.run.native.source import MOST_BYTES, Signature, source
 from pellucid.run.xla import HISTORY_BYTES, LONGEST_CHUNK, XlaProgram
 
@@ -29,12 +29,13 @@ class NativeStep:
     """A compiled loop for arguments of certain shapes."""
 
     def __init__(self, xla: XlaProgram, args: list[Any], walk: bool) -> None:
-        state, read, one = state_of(xla), read_of(xla), [a[0] if walk else a for a in args]
-        with x64(), plain_errors():
-            block = equations_of(xla.plain_step, state, read, one)
-        self.code = source(block, Signature(len(state), len(read), len(args), walk))
-        self.outputs = [(v.shape, v.dtype) for v in block.outputs[: len(xla.program.outputs)]]
-        self.function = library(self.code).run
+        place = place_of(xla.program, args, walk)
+        known = None if place is None else recall(place)
+        if known is None:
+            known = written(xla, args, walk)
+            if place is not None:
+                note(place, known)
+        self.code, self.outputs, self.function = known.code, known.outputs, known.library.run
         size = sum(int(np.prod(shape)) * dtype.itemsize for shape, dtype in self.outputs)
         self.capacity = int(np.clip(HISTORY_BYTES // max(size, 1), 1, LONGEST_CHUNK))
 
@@ -44,6 +45,15 @@ class NativeStep:
         lists = [pointers(arrays) for arrays in (state, read, args, history)]
         self.function(*lists, ctypes.c_int64(first), ctypes.c_int64(count))
         return history
+
+
+def written(xla: XlaProgram, args: list[Any], walk: bool) -> Known:
+    """Trace a step, write the loop of it as C, and compile that."""
+    state, read, one = state_of(xla), read_of(xla), [a[0] if walk else a for a in args]
+    with x64(), plain_errors():
+        block = equations_of(xla.plain_step, state, read, one)
+    code = source(block, Signature(len(state), len(read), len(args), walk))
+    return Known(library(code), code, [(v.shape, v.dtype) for v in block.outputs[: len(xla.program.outputs)]])
 
 
 def pointers(arrays: list[Any]) -> Any:
@@ -89,8 +99,7 @@ class AutoProgram(XlaProgram):
         """Leave to XLA what is certainly too large, before it is traced."""
         if compiler() is None:
             raise NotNative("there is no C compiler on this machine")
-        jax()
-        if not on_cpu():
+        if not runs_on_cpu():
             raise NotNative("it runs on an accelerator")
         if self.program.size > LARGEST:
             raise NotNative(f"it has {self.program.size:,} expressions")
