@@ -24,14 +24,15 @@ HEAVY = {
 # Imports run downwards only: the packages each package may import.
 MODEL_DOWN = {"graph", "run", "saving", "show", "nn", "model", "data"}
 INTEROP_DOWN = {"graph", "run", "nn", "data", "model"}
-EVERYTHING = {*MODEL_DOWN, "interop", "byhand", "experiments", "cli", "pellucid"}
+EVERYTHING = {*MODEL_DOWN, "interop", "byhand", "experiments", "cli", "errors", "pellucid"}
 MAY_IMPORT: dict[str, set[str]] = {
-    "graph": set(),
+    "errors": set(),
+    "graph": {"errors"},
     "run": {"graph"},
     "saving": {"graph", "nn"},
     "show": {"graph"},
     "nn": {"graph"},
-    "data": {"graph"},
+    "data": {"errors", "graph"},
     "byhand": set(),
     "model": MODEL_DOWN,
     "interop": INTEROP_DOWN,
@@ -44,7 +45,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "schedules": {"nn"},
 }
 # What a package may import only inside a function, when it is called for.
-MAY_IMPORT_LATE = {"show": {"run"}, "nn": {"run"}, "model": {"interop"}}
+MAY_IMPORT_LATE = {"errors": {"graph"}, "show": {"run"}, "nn": {"run"}, "model": {"interop"}}
 
 
 class Import(NamedTuple):

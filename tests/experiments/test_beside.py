@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pellucid.experiments.frame import Run, running
+from pellucid.experiments.frame import Run
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are doubled on Linux alone")
 
@@ -54,8 +54,7 @@ def test_what_goes_wrong_there_is_raised_here_and_ctrl_c_keeps_the_curve(tmp_pat
     def dies(follow):
         os._exit(3)
 
-    from pellucid.experiments.frame import running
-    running.possible = lambda: True
+        beside.possible = lambda: True
     for work in (fails, dies):
         try:
             with run.beside("by hand", 1, work) as wait:
@@ -73,7 +72,7 @@ def test_what_goes_wrong_there_is_raised_here_and_ctrl_c_keeps_the_curve(tmp_pat
 
 
 def test_without_another_core_it_is_done_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "possible", lambda: False)
+    monkeypatch.setattr("pellucid.experiments.frame.beside.possible", lambda: False)
     run, order = Run(tmp_path), []
     with run.beside("by hand", 2, lambda follow: [follow(1, 0.5), follow(2, 0.25), order.append("there")]) as wait:
         order.append("here")

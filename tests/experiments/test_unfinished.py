@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pellucid.experiments.frame import perform, running
+from pellucid.experiments.frame import perform
 from pellucid.experiments.frame.registry import find
 from pellucid.model.callbacks.history import History
 
@@ -54,7 +54,9 @@ def test_ctrl_c_in_a_loop_keeps_the_curve_and_the_count(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(running, "possible", lambda: False)  # so that one part comes after the other
+    monkeypatch.setattr(
+        "pellucid.experiments.frame.beside.possible", lambda: False
+    )  # so that one part comes after the other
     display: Any = Presser(part)
     record, error = perform(find(name), settings, tmp_path, display=display)
     assert isinstance(error, KeyboardInterrupt)

@@ -4,6 +4,8 @@ import sys
 
 import pytest
 
+from pellucid.run import engine
+
 SMALL = "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=131072"
 
 LOOP = """
@@ -93,3 +95,18 @@ def test_pellucid_keeps_64_bits_whatever_the_user_sets(python):
     assert python(LEAK.replace("look = ", "jax.config.update('jax_enable_x64', True); look = ")) == [
         "float64 {'float64'} True"
     ]
+
+
+def test_jax_is_imported_to_look_for_accelerators_only_where_it_has_been_given_any(monkeypatch):
+    look = engine.may_find_accelerators.__wrapped__
+    monkeypatch.delenv("JAX_PLATFORMS", raising=False)
+    monkeypatch.setattr(engine, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [])
+    assert not look()
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: ["metal"])
+    assert look()
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [])
+    monkeypatch.setattr(engine, "find_spec", lambda name: name == "jax_plugins" or None)
+    assert look()
+    monkeypatch.setenv("JAX_PLATFORMS", "cpu")
+    assert not look()

@@ -8,12 +8,12 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from pellucid.cli.screen import progress_display
+from pellucid.errors import PellucidError
 from pellucid.experiments.frame import Experiment, Outcome, Range, Record, UsageError, new_folder, perform
 from pellucid.experiments.frame.folder import discard, standing
 from pellucid.experiments.frame.parameters import settings_from
 from pellucid.experiments.frame.record import as_json
 from pellucid.experiments.frame.registry import NAMES, every, find
-from pellucid.graph.errors import PellucidError
 
 Switch = Parameter(negative="", show_default=False)
 SEEDS = Range(0, 2**32 - 1)

@@ -6,7 +6,6 @@ from pathlib import Path
 from pellucid.cli.screen import progress_display
 from pellucid.experiments.frame import Record
 from pellucid.experiments.frame.registry import NAMES, find
-from pellucid.experiments.tour import PAGE, walk
 
 
 def tour(*names: str, out: Path = Path("tour")) -> int:
@@ -26,6 +25,8 @@ def tour(*names: str, out: Path = Path("tour")) -> int:
     out
         The folder of the page.
     """
+    from pellucid.experiments.tour import PAGE, walk
+
     experiments = [find(name) for name in names or NAMES]
     page = out / PAGE
     with progress_display() as display:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from pellucid.graph.errors import NoSuchNameError, near_miss
+from pellucid.errors import NoSuchNameError, near_miss
 
 if TYPE_CHECKING:
     from pellucid.data.addition import binary_addition, from_bits, to_bits

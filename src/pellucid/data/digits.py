@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from pellucid.data.errors import DataError
 from pellucid.data.idx import parse_idx
-from pellucid.graph.errors import near_miss
+from pellucid.errors import near_miss
 
 Bytes = npt.NDArray[np.uint8]
 Integers = npt.NDArray[np.int32]

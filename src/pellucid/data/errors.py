@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pellucid.graph.errors import PellucidError
+from pellucid.errors import PellucidError
 
 
 class DataError(PellucidError, ValueError):

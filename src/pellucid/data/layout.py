@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pellucid.data.errors import DataError, shown
-from pellucid.graph.errors import near_miss
+from pellucid.errors import near_miss
 
 PARTS = frozenset({"train", "training", "test", "testing", "val", "valid", "validation", "dev", "eval"})
 HABITS = "names like 'cat.0.jpg' in one folder, or one folder a class"

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pellucid.graph.errors import OptionError
+from pellucid.errors import OptionError
 
 Points = tuple[npt.NDArray[Any], npt.NDArray[np.int32]]
 
@@ -127,7 +127,9 @@ def blobs(n: int = 200, classes: int = 3, spread: float = 1.0, seed: int = 0, dt
 
 def _typed(drawn: tuple[npt.NDArray[Any], npt.NDArray[Any]], dtype: str | None) -> Points:
     """Give points the dtype asked for, and classes int32."""
-    from pellucid.graph.config import config
+    if dtype is None:
+        from pellucid.graph.config import config
 
+        dtype = config.floatx
     points, classes = drawn
-    return points.astype(dtype or config.floatx), classes.astype(np.int32)
+    return points.astype(dtype), classes.astype(np.int32)

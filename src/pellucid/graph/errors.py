@@ -2,46 +2,37 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any
 
 import numpy as np
 
-from pellucid.graph.places import place_text, users_place
+from pellucid.errors import NoSuchNameError, OptionError, PellucidError, near_miss
 
-if TYPE_CHECKING:
-    from pellucid.graph.expr import Expr
+__all__ = [
+    "DisconnectedError",
+    "DtypeError",
+    "GradientError",
+    "InputError",
+    "LinAlgError",
+    "NoSuchNameError",
+    "NonFiniteError",
+    "OptionError",
+    "PellucidError",
+    "PrecisionWarning",
+    "RewriteError",
+    "ShapeError",
+    "StateError",
+    "StorageError",
+    "UseError",
+    "WrongGradientError",
+    "WrongOpError",
+    "brief",
+    "near_miss",
+    "tell_near_misses",
+]
 
 LONGEST = 60
 """How many characters of an expression stand in a message."""
-
-
-MOST_OPERANDS = 4
-"""How many operands an error tells of."""
-
-
-class PellucidError(Exception):
-    """The base of every error that pellucid raises on purpose; a note says which line of the user's it came from."""
-
-    def __init__(self, *args: object) -> None:
-        super().__init__(*args)
-        self.place = users_place()
-        self.tells_operands = False
-        if self.place is not None:
-            self.add_note(f"  at {place_text(self.place)}")
-
-    def about(self, operands: Iterable[Expr]) -> Self:
-        """Add what the operands are that did not fit, and where each was written, if not here."""
-        if self.tells_operands:
-            return self
-        self.tells_operands = True
-        told = [e for e in dict.fromkeys(operands) if e.op is not None or e.name is not None]
-        for e in told[:MOST_OPERANDS]:
-            elsewhere = e.origin is not None and e.origin != self.place
-            written = f", written at {place_text(e.origin)}" if elsewhere and e.origin is not None else ""
-            self.add_note(f"  {brief(e)} is {e.type}{written}")
-        return self
 
 
 def brief(e: Any) -> str:
@@ -62,14 +53,6 @@ def brief(e: Any) -> str:
 
 class UseError(PellucidError, TypeError):
     """A use that an expression has no answer to, or arguments that a function does not take."""
-
-
-class OptionError(PellucidError, ValueError):
-    """A setting out of its range, or a word that is none of those expected."""
-
-
-class NoSuchNameError(PellucidError, AttributeError):
-    """A name that is not there; the nearest that is there is in the message."""
 
 
 class ShapeError(PellucidError, ValueError):
@@ -124,30 +107,6 @@ class PrecisionWarning(UserWarning):
     """A value was rounded to fit the dtype of the input it was given to."""
 
 
-def near_miss(name: str, candidates: Iterable[str]) -> str:
-    """Return `` Did you mean 'x'?`` for the candidate nearest to a misspelt name, or an empty text.
-
-    Parameters
-    ----------
-    name : str
-        What was written.
-    candidates : iterable of str
-        What could have been meant.
-
-    Returns
-    -------
-    str
-        A sentence that begins with a space, or ``""`` where nothing is near.
-
-    Examples
-    --------
-    >>> near_miss("sofmax", ["softmax", "tanh"])
-    " Did you mean 'softmax'?"
-    """
-    close = difflib.get_close_matches(name, list(candidates), n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""
-
-
 def tell_near_misses(module: dict[str, Any], known_as: str, instead: str = "") -> None:
     """Have a module tell of a misspelt name the nearest one that it defines.
 
@@ -173,5 +132,5 @@ def tell_near_misses(module: dict[str, Any], known_as: str, instead: str = "") -
     module["__getattr__"] = missing
 
 
-for _kind in (*PellucidError.__subclasses__(), *GradientError.__subclasses__(), PellucidError, PrecisionWarning):
+for _kind in (*PellucidError.__subclasses__(), *GradientError.__subclasses__(), PrecisionWarning):
     _kind.__module__ = "pellucid"  # where users find it, and what a traceback says

@@ -15,9 +15,6 @@ Result = TypeVar("Result")
 Follow = Callable[[int, float], None]
 """What a training calls after each of its steps: with their number so far, and the loss."""
 
-SECONDS_BETWEEN = 0.05
-"""How often it is looked how far it is."""
-
 
 def possible() -> bool:
     """Tell whether there is another core, and a process of one thread, which can be doubled as it is."""

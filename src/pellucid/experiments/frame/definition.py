@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pellucid.data.files import write_atomically
+from pellucid.errors import PellucidError
 from pellucid.experiments.common.interrupt import heard
 from pellucid.experiments.frame.outcome import Outcome
 from pellucid.experiments.frame.parameters import Parameter, known, parameters_of
 from pellucid.experiments.frame.record import FILE, Record, Status, machine, versions
 from pellucid.experiments.frame.running import Run
 from pellucid.experiments.frame.unfinished import keep
-from pellucid.graph.errors import PellucidError
 
 if TYPE_CHECKING:
     from rich.progress import Progress

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from pellucid.graph.errors import PellucidError, near_miss
+from pellucid.errors import PellucidError, near_miss
 
 
 class UsageError(PellucidError, ValueError):

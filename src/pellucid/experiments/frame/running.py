@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pellucid.data.files import write_atomically
-from pellucid.experiments.frame.beside import SECONDS_BETWEEN, Follow, beside, possible
 from pellucid.experiments.frame.outcome import Picture, Text
 from pellucid.experiments.frame.unfinished import Curve, noting
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.progress import Progress
+
+    from pellucid.experiments.frame.beside import Follow
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -140,7 +141,7 @@ class Run:
 
     @contextmanager
     def beside(
-        self, label: str, steps: int, work: Callable[[Follow], Result]
+        self, label: str, steps: int, work: "Callable[[Follow], Result]"
     ) -> Iterator[Callable[[], tuple[Result, float]]]:
         """Have a training done by another core while the run goes on; where there is none, it is done at once.
 
@@ -148,8 +149,10 @@ class Run:
         function that waits for what ``work`` returns, and returns it with the seconds that it took, which go into the
         record as a clock's. Losses are kept as by `learning`.
         """
+        from pellucid.experiments.frame import beside
+
         with self.learning(label) as noted:
-            if not possible():
+            if not beside.possible():
                 with self.progress(label, steps) as advance, self.clock(label) as clock:
 
                     def follow(done: int, loss: float) -> None:
@@ -159,12 +162,12 @@ class Run:
                     result = work(follow)
                 yield lambda: (result, clock.seconds)
                 return
-            with beside(work, steps) as other:
+            with beside.beside(work, steps) as other:
 
                 def wait() -> tuple[Result, float]:
                     with self.progress(label, steps) as advance:
                         shown = 0
-                        while not other.arrives(SECONDS_BETWEEN):
+                        while not other.arrives(SECONDS_BETWEEN_DRAWINGS):
                             reached = other.losses.count
                             advance(reached - shown)
                             shown = reached

@@ -5,8 +5,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from pellucid.experiments.common.interrupt import heard
 
 if TYPE_CHECKING:
@@ -55,6 +53,8 @@ def keep(run: "Run") -> tuple[dict[str, Any], list[str]]:
 
 
 def _draw(run: "Run", curves: dict[str, Curve]) -> None:
+    import numpy as np
+
     from pellucid.show.plots import learning_curves
 
     for up in dict.fromkeys(curve.up for curve in curves.values()):
