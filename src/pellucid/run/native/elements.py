@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.run.native.equations import Equation
+from pellucid.run.native.equations import Equation, Value
 from pellucid.run.native.errors import NotNative
+from pellucid.run.native.facts import at_least_one, not_positive
 from pellucid.run.native.mathematics import OWN
 
 TYPES = {
@@ -90,6 +91,11 @@ def _own(name: str) -> Written:
     return lambda e, *x: f"{name}_{e.result.dtype.name}({', '.join(x)})"
 
 
+def _where(known: Callable[[Value], bool], name: str, other: str) -> Written:
+    """Return a function that is quicker where something is known of its operand."""
+    return lambda e, x: _function(name if known(e.inputs[0]) else other)(e, x)
+
+
 def _power(e: Equation, x: str) -> str:
     n = int(e.params["y"])
     power = f"power_{e.result.dtype.name}({x}, {abs(n)})"
@@ -156,9 +162,9 @@ POINTWISE: dict[str, tuple[Written, int]] = {
     "sqrt": (_function("sqrt"), 6),
     "rsqrt": (_real("({one} / sqrt{F}({0}))"), 10),
     "cbrt": (_function("cbrt"), 20),
-    "exp": (_function("exp"), 12),
+    "exp": (_where(not_positive, "exponential_falling", "exp"), 12),
     "exp2": (_function("exp2"), 12),
-    "log": (_function("log"), 12),
+    "log": (_where(at_least_one, "logarithm_rising", "log"), 12),
     "expm1": (_function("expm1"), 16),
     "log1p": (_function("log1p"), 16),
     "tanh": (_function("tanh"), 16),

@@ -4,13 +4,12 @@
    What several of them compute alike is written alike, for a compiler then computes it once. */
 
 /* e^x = 2 w (1 + q) with x = n log 2 + r, w = 2^(n - 1) and q = r + r^2 P(r). Adding SHIFT rounds to n, and leaves the
-   exponent of w in the last bits. Numbers below the normal ones become 0, as in XLA. The limits are of two kinds
-   because compilers make one of two alike that is slower than both. */
-static inline REAL F(raised)(REAL x, REAL *w) {
+   exponent of w in the last bits, which are MOST at most. Numbers below the normal ones become 0, as in XLA. */
+static inline REAL F(raised)(REAL x, WHOLE most, REAL *w) {
   REAL y = x < LEAST ? LEAST : x, shifted = F(fma)(y, (REAL)0x1.71547652b82fep+0, SHIFT);
   WHOLE bits;
   memcpy(&bits, &shifted, sizeof bits);
-  bits = bits > MOST ? MOST : bits;
+  bits = bits > most ? most : bits;
   memcpy(&shifted, &bits, sizeof bits);
   bits = (WHOLE)((UWHOLE)bits << FRACTION);
   memcpy(w, &bits, sizeof bits);
@@ -20,39 +19,44 @@ static inline REAL F(raised)(REAL x, REAL *w) {
 }
 
 static inline REAL F(exponential)(REAL x) {
-  REAL w, q = F(raised)(x, &w), half = F(fma)(q, w, w);
+  REAL w, q = F(raised)(x, MOST, &w), half = F(fma)(q, w, w);
+  return half + half;
+}
+
+/* e^x of numbers that are not positive. */
+static inline REAL F(exponential_falling)(REAL x) {
+  REAL w, q = F(raised)(x, ANY, &w), half = F(fma)(q, w, w);
   return half + half;
 }
 
 /* e^x - 1 = 2 (w q + w - 1/2), exact near 0, where w is 1/2. */
 static inline REAL F(exponentialm1)(REAL x) {
-  REAL w, q = F(raised)(x, &w), half = F(fma)(q, w, w - (REAL)0.5);
+  REAL w, q = F(raised)(x, MOST, &w), half = F(fma)(q, w, w - (REAL)0.5);
   return half + half;
 }
 
 /* tanh x = (1 - e) / (1 + e) with e = e^(-2 |x|). */
 static inline REAL F(tangent)(REAL x) {
-  REAL w, q = F(raised)(-2 * F(fabs)(x), &w), e = F(fma)(q, w, w), m = F(fma)(q, w, w - (REAL)0.5);
+  REAL w, q = F(raised)(-2 * F(fabs)(x), ANY, &w), e = F(fma)(q, w, w), m = F(fma)(q, w, w - (REAL)0.5);
   return F(copysign)((m + m) * (1 / (1 + (e + e))), x);
 }
 
 /* 1 / (1 + e^-x), from e^(-|x|), which its derivative has too. */
 static inline REAL F(logistic)(REAL x) {
-  REAL e = F(exponential)(-F(fabs)(x)), r = 1 / (1 + e);
+  REAL e = F(exponential_falling)(-F(fabs)(x)), r = 1 / (1 + e);
   return x < 0 ? e * r : r;
 }
 
 /* log x = k log 2 + log (1 + f) with x = 2^k (1 + f) and sqrt(1/2) <= 1 + f < sqrt 2. In double precision the polynomial
    would be long, and log (1 + f) is 2 s + s^3 Q(s^2) with s = f / (2 + f). */
-static inline REAL F(logarithm)(REAL x) {
-  REAL up = x < SMALLEST ? x * LIFT : x;
+static inline REAL F(logarithm_of_normal)(REAL x, WHOLE lifted) {
   WHOLE bits;
-  memcpy(&bits, &up, sizeof bits);
+  memcpy(&bits, &x, sizeof bits);
   WHOLE k = (bits - ROOT) >> FRACTION;
   bits -= (WHOLE)((UWHOLE)k << FRACTION);
   REAL m;
   memcpy(&m, &bits, sizeof m);
-  REAL f = m - 1, shift = (REAL)k - (x < SMALLEST ? LIFTED : 0), y = shift * LOG2_LOW;
+  REAL f = m - 1, shift = (REAL)(k - lifted), y = shift * LOG2_LOW;
 #if LOG_QUOTIENT
   REAL s = f / (2 + f), z = s * s;
   y = F(fma)(s * z, LOG_POLYNOMIAL(z), y) + 2 * s;
@@ -61,10 +65,20 @@ static inline REAL F(logarithm)(REAL x) {
   y = F(fma)(f * z, LOG_POLYNOMIAL(f), y);
   y = F(fma)((REAL)-0.5, z, y) + f;
 #endif
-  y = F(fma)(shift, LOG2_HIGH, y);
+  return F(fma)(shift, LOG2_HIGH, y);
+}
+
+static inline REAL F(logarithm)(REAL x) {
+  REAL y = F(logarithm_of_normal)(x < SMALLEST ? x * LIFT : x, x < SMALLEST ? LIFTED : 0);
   y = x > LARGEST ? x : y;
   y = x == 0 ? -(REAL)INFINITY : y;
   return x >= 0 ? y : (REAL)NAN;
+}
+
+/* log x of numbers that are at least one. */
+static inline REAL F(logarithm_rising)(REAL x) {
+  REAL y = F(logarithm_of_normal)(x, 0);
+  return x <= LARGEST ? y : x;
 }
 
 /* log (1 + x), from the logarithm of the rounded 1 + x and how far that is from x. */

@@ -91,6 +91,7 @@ KINDS = {
         "ROOT": "0x3f3504f3",
         "LEAST": "-87.5f",
         "MOST": "0x4b4000fe",
+        "ANY": "INT32_MAX",
         "SMALLEST": "0x1p-126f",
         "LARGEST": "0x1.fffffep+127f",
         "LIFT": "0x1p25f",
@@ -109,6 +110,7 @@ KINDS = {
         "ROOT": "0x3fe6a09e667f3bcd",
         "LEAST": "-708.5",
         "MOST": "0x43380000000007fe",
+        "ANY": "INT64_MAX",
         "SMALLEST": "0x1p-1022",
         "LARGEST": "0x1.fffffffffffffp+1023",
         "LIFT": "0x1p54",
@@ -178,8 +180,8 @@ def _totals() -> str:
 def _arithmetic(c: str, name: str) -> list[str]:
     """Write what names its operands more than once, for one type: nan wins, and division by 0 is XLA's."""
     lines = [
-        f"static inline {c} greater_{name}({c} x, {c} y) {{ return x > y || x != x ? x : y; }}",
-        f"static inline {c} lesser_{name}({c} x, {c} y) {{ return x < y || x != x ? x : y; }}",
+        f"static inline {c} greater_{name}({c} x, {c} y) {{ {c} z = x > y ? x : y; return x != x ? x : z; }}",
+        f"static inline {c} lesser_{name}({c} x, {c} y) {{ {c} z = x < y ? x : y; return x != x ? x : z; }}",
         f"static inline {c} square_{name}({c} x) {{ return x * x; }}",
         f"static inline {c} power_{name}({c} x, int n) {{ {c} y = n & 1 ? x : 1; "
         "while (n >>= 1) { x *= x; if (n & 1) y *= x; } return y; }",

@@ -6,14 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pellucid.run.native.facts import at_least_one
+
 if TYPE_CHECKING:
-    from pellucid.run.native.equations import Equation, Value, Writer
-
-DEPTH = 8
-"""How many equations back it is looked for what is known of a value."""
-
-MOVED = ("broadcast_in_dim", "reshape", "squeeze", "transpose")
-"""Equations whose results have the elements of their operands."""
+    from pellucid.run.native.equations import Value, Writer
 
 
 def quotient(writer: Writer, x: Value, y: Value) -> Value | None:
@@ -47,50 +43,3 @@ def inverse_of(constant: np.ndarray) -> np.ndarray | None:
         return None
     inverse: np.ndarray = np.asarray(1 / y[0], constant.dtype)
     return inverse
-
-
-def at_least_one(v: Value, depth: int = DEPTH) -> bool:
-    """Tell whether no element is less than one; nan is not."""
-    if v.constant is not None:
-        return bool((v.constant >= 1).all())
-    e = v.maker
-    if e is None or not depth or not all(x.size for x in e.inputs):
-        return False
-    if e.name in (*MOVED, "square", "sqrt", "reduce_max", "reduce_min"):
-        return at_least_one(e.inputs[0], depth - 1)
-    if e.name == "add":
-        a, b = e.inputs
-        return any(at_least_one(p, depth - 1) and not_negative(q, depth - 1) for p, q in ((a, b), (b, a)))
-    return e.name == "reduce_sum" and (at_least_one(e.inputs[0], depth - 1) or has_one(e))
-
-
-def has_one(e: Equation) -> bool:
-    """Tell whether a sum has the exponential of 0 in it, because it is one of e to the distances from the greatest."""
-    power = e.inputs[0].maker
-    distance = power.inputs[0].maker if power is not None and power.name == "exp" else None
-    if distance is None or distance.name != "sub":
-        return False
-    x, greatest = distance.inputs
-    found = greatest.maker
-    while found is not None and found.name in MOVED:
-        found = found.inputs[0].maker
-    return (
-        found is not None
-        and found.name == "reduce_max"
-        and found.inputs[0] is x
-        and found.params["axes"] == e.params["axes"]
-    )
-
-
-def not_negative(v: Value, depth: int = DEPTH) -> bool:
-    """Tell whether no element is less than zero; nan is not."""
-    if v.constant is not None:
-        return bool((v.constant >= 0).all())
-    e = v.maker
-    if e is None or not depth:
-        return False
-    if e.name in ("exp", "abs", "square", "logistic"):
-        return True
-    return e.name in (*MOVED, "add", "mul", "reduce_sum", "reduce_max") and all(
-        not_negative(x, depth - 1) for x in e.inputs
-    )
