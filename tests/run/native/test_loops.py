@@ -139,7 +139,8 @@ def test_rows_of_a_large_array_are_asked_for_before() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "other"), [((9, 40), (40, 10)), ((1, 33), (33, 26)), ((12, 5), (5, 70)), ((40, 40), (40, 60))]
+    ("shape", "other"),
+    [((9, 40), (40, 10)), ((1, 33), (33, 26)), ((12, 5), (5, 70)), ((40, 40), (40, 60)), ((21, 7), (7, 1))],
 )
 def test_products_of_all_sizes(shape: tuple[int, int], other: tuple[int, int]) -> None:
     rng = np.random.default_rng(0)

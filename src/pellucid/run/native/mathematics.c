@@ -43,8 +43,8 @@ static inline REAL F(tangent)(REAL x) {
 
 /* 1 / (1 + e^-x), from e^(-|x|), which its derivative has too. */
 static inline REAL F(logistic)(REAL x) {
-  REAL e = F(exponential_falling)(-F(fabs)(x)), r = 1 / (1 + e);
-  return x < 0 ? e * r : r;
+  REAL e = F(exponential_falling)(-F(fabs)(x));
+  return (x < 0 ? e : 1) * (1 / (1 + e));
 }
 
 /* log x = k log 2 + log (1 + f) with x = 2^k (1 + f) and sqrt(1/2) <= 1 + f < sqrt 2. In double precision the polynomial

@@ -177,6 +177,33 @@ def _totals() -> str:
     return "\n".join(lines)
 
 
+def _turned() -> str:
+    """Write how rows become columns, four of four elements at once; m and n are how far apart rows lie."""
+    return "\n".join(
+        f"""typedef {kind} {kind}_near __attribute__((vector_size({4 * size}), aligned({size}), may_alias));
+static inline void turned_{kind}({kind} *y, int64_t m, const {kind} *x, int64_t n, int rows, int columns) {{
+  int j = 0;
+  for (; j + 4 <= columns; j += 4) {{
+    int k = 0;
+    for (; k + 4 <= rows; k += 4) {{
+      const {kind} *from = x + j * n + k;
+      {kind}_near a = *(const {kind}_near *)from, b = *(const {kind}_near *)(from + n);
+      {kind}_near c = *(const {kind}_near *)(from + 2 * n), d = *(const {kind}_near *)(from + 3 * n);
+      {kind}_near ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+      *({kind}_near *)(y + k * m + j) = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
+      *({kind}_near *)(y + (k + 1) * m + j) = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+      ab = __builtin_shufflevector(a, b, 2, 6, 3, 7), cd = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+      *({kind}_near *)(y + (k + 2) * m + j) = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
+      *({kind}_near *)(y + (k + 3) * m + j) = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+    }}
+    for (; k < rows; k++) for (int l = j; l < j + 4; l++) y[k * m + l] = x[l * n + k];
+  }}
+  for (; j < columns; j++) for (int k = 0; k < rows; k++) y[k * m + j] = x[j * n + k];
+}}"""
+        for kind, size in (("float", 4), ("double", 8))
+    )
+
+
 def _arithmetic(c: str, name: str) -> list[str]:
     """Write what names its operands more than once, for one type: nan wins, and division by 0 is XLA's."""
     lines = [
@@ -252,6 +279,7 @@ def preamble() -> str:
 #endif
 {_vectors()}
 {_totals()}
+{_turned()}
 {_conversions()}
 static inline int64_t clamped(int64_t x, int64_t most) {{ return x < 0 ? 0 : x > most ? most : x; }}
 {_included("float")}

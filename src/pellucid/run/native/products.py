@@ -61,6 +61,20 @@ class Product:
         """Return the product with its operands exchanged, for results in which no order of axes is lost."""
         return Product(self.e, self.right, self.left, self.right_axes, self.left_axes)
 
+    def without_ones(self) -> Product:
+        """Return the product without the axes of one element that are not summed over: nothing is done along them."""
+        left, right = (
+            {**axes, "free": [a for a in axes["free"] if x.shape[a] != 1]}
+            for axes, x in ((self.left_axes, self.left), (self.right_axes, self.right))
+        )
+        return Product(self.e, self.left, self.right, left, right)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The axes of the result, but for those of one element."""
+        left, right = self.sizes(self.left_axes, self.left, "free"), self.sizes(self.right_axes, self.right, "free")
+        return (*self.sizes(self.left_axes, self.left, "batch"), *left, *right)
+
     @property
     def width(self) -> int:
         """The length of a row."""
@@ -73,9 +87,10 @@ class Product:
 
 def dot(plain: Plain, e: Equation) -> None:
     """Write a product."""
-    p = Product.of(e)
-    if not p.right_axes["free"] and p.left_axes["free"]:
-        p = p.turned()
+    p = Product.of(e).without_ones()
+    if not p.right_axes["free"] and len(p.left_axes["free"]) == 1:
+        near = stride(p.left, p.left_axes["free"][0], plain.is_stored) == 1
+        p = p.turned() if near or stays(plain, p.left, p.left_axes) else p
     name = plain.array(e.result)
     batch = p.sizes(p.left_axes, p.left, "batch")
     rows, columns = p.sizes(p.left_axes, p.left, "free"), p.sizes(p.right_axes, p.right, "free")
@@ -92,7 +107,7 @@ def dot(plain: Plain, e: Equation) -> None:
             with plain.text.loops(deep, note) as k:
                 left, right = pair(plain, p, b, place[: len(rows)], place[len(rows) :], k)
                 plain.text.add(f"{total} += {left} * {right};")
-            plain.text.add(f"{name}[{linear(e.result.shape, [*b, *place])}] = {total};")
+            plain.text.add(f"{name}[{linear(p.shape, [*b, *place])}] = {total};")
 
 
 def pair(plain: Plain, p: Product, b: Indices, m: Indices, n: Indices, k: Indices) -> tuple[str, str]:
@@ -155,27 +170,41 @@ def parts(width: int, lanes: int) -> list[tuple[int, int]]:
 
 def packed_once(plain: Plain, p: Product, b: Indices, width: int, deep: list[int], lanes: int) -> str:
     """Copy the right side, before the loop that is being written if nothing in it changes what is copied."""
-    name, root = plain.text.fresh("p"), plain.root(p.right)
-    if b or plain.hoisting is None or root not in plain.hoisting[2]:
+    name = plain.text.fresh("p")
+    if not stays(plain, p.right, p.right_axes):
         pack(plain, name, p, b, width, deep, lanes)
         return name
     strides = tuple(stride(p.right, a, plain.is_stored) for a in range(p.right.ndim))
-    key = (root, strides, tuple(p.right_axes["sum"]), p.right.shape)
+    key = (plain.root(p.right), strides, tuple(p.right_axes["sum"]), p.right.shape)
     return plain.before_loop(key, name, lambda: pack(plain, name, p, b, width, deep, lanes))
+
+
+def stays(plain: Plain, x: Value, axes: dict[str, list[int]]) -> bool:
+    """Tell whether an operand is one matrix that is the same in every turn of the loop that is being written."""
+    return not axes["batch"] and plain.hoisting is not None and plain.root(x) in plain.hoisting[2]
 
 
 def pack(plain: Plain, name: str, p: Product, b: Indices, width: int, deep: list[int], lanes: int) -> None:
     """Copy the right side so that its rows are whole vectors, filled up with zeros."""
     padded = -(-width // lanes) * lanes
     plain.room(name, p.e.result.dtype, int(np.prod(deep, dtype=int)) * padded)
-    with plain.text.loops(deep) as k:
-        row = linear(tuple(deep), k)
-        with plain.text.loop(width, plain.text.fresh(), "#pragma omp simd") as n:
-            right = pair(plain, p, b, ["0"] * len(p.left_axes["free"]), [n], k)[1]
-            plain.text.add(f"{name}[({row}) * {padded} + {n}] = {right};")
-        if padded != width:
-            with plain.text.loop(padded - width, plain.text.fresh()) as n:
-                plain.text.add(f"{name}[({row}) * {padded} + {width} + {n}] = 0;")
+    start = [["0"] * len(x) for x in (p.left_axes["free"], p.right_axes["free"], deep)]
+    strides = [
+        stride(p.right, p.right_axes[kind][0], plain.is_stored) for kind in ("free", "sum") if p.right_axes[kind]
+    ]
+    if strides[1:] == [1] and strides[0] is not None and len(deep) == 1 and p.right.dtype == p.e.result.dtype:
+        first = pair(plain, p, b, *start)[1]
+        kind = type_of(p.right.dtype)
+        plain.text.add(f"turned_{kind}({name}, {padded}, &{first}, {strides[0]}, {deep[0]}, {width});")
+    else:
+        with plain.text.loops(deep) as k:
+            row = linear(tuple(deep), k)
+            with plain.text.loop(width, plain.text.fresh(), "#pragma omp simd") as n:
+                right = pair(plain, p, b, start[0], [n], k)[1]
+                plain.text.add(f"{name}[({row}) * {padded} + {n}] = {right};")
+    if padded != width:
+        with plain.text.loops(deep) as k, plain.text.loop(padded - width, plain.text.fresh()) as n:
+            plain.text.add(f"{name}[({linear(tuple(deep), k)}) * {padded} + {width} + {n}] = 0;")
 
 
 @dataclass
@@ -250,7 +279,7 @@ class Panel:
     def keep(self, c: str, row: Indices, s: int, n: int) -> None:
         """Write a vector into the result, as much of it as belongs there."""
         result = self.product.e.result
-        at = f"{self.name}[{linear(result.shape, [*self.batch, *row, str(s)])}]"
+        at = f"{self.name}[{linear(self.product.shape, [*self.batch, *row, str(s)])}]"
         room = self.product.width - s
         if n <= room:
             self.plain.text.add(f"*({type_of(result.dtype)}_x{n} *)&{at} = {c};")
