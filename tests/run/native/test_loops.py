@@ -76,6 +76,19 @@ def test_lanes_come_in_any_order_and_are_compared_with_one_another() -> None:
             compared(f, 1, values, tolerance=2e-6)
 
 
+def test_parts_of_samples_are_taken_and_written() -> None:
+    x, W = pel.matrix("x", shape=("n", 4), dtype="float64"), pel.shared(np.linspace(-1, 1, 16).reshape(4, 4), "W")
+    h = x @ W
+    gated = h[:, :2] * pel.sigmoid(h[:, 2:]) + h[:, 3:]
+    loss = (gated.at[:, 1].set(h[:, 2]).at[:, 1:].add(h[:, -1:]) ** 2).sum()
+    f = pel.function([x], loss, updates=pel.optimizers.SGD(0.01).updates(loss))
+    values = np.random.default_rng(0).normal(size=(20, 4))
+    assert "live[32]" in compared(f, 3, values)
+    a = pel.shared(np.arange(30.0).reshape(5, 6), "a")
+    new = [a.at[1:3, 2:5].set(a[:2, :3]), a.at[-1].add(a[0]), a.at[2, 3].set(-1.0), a.at[::2].set(a[::-2])]
+    compared(pel.function([], new, updates={a: a + 1}), 2)
+
+
 def test_shorter_forms_are_taken_only_where_nothing_is_lost() -> None:
     x, w = pel.matrix("x", shape=(3, 4), dtype="float64"), pel.shared(2.0, "w")
     small, p = x * 1e-320, pel.softmax(x * w)

@@ -10,6 +10,7 @@ import numpy as np
 
 from pellucid.run.native.errors import NotNative
 from pellucid.run.native.quotients import quotient
+from pellucid.run.native.regions import region
 
 CALLS = ("jit", "pjit", "closed_call", "core_call", "custom_jvp_call", "custom_vjp_call", "remat", "checkpoint")
 """Equations that stand for the equations inside them."""
@@ -146,13 +147,31 @@ class Writer:
             for var, array in zip(jaxpr.constvars, [] if closed is None else closed.consts, strict=True):
                 known[var] = self.reader.constant(array, var.aval)
             return self.read(jaxpr, known)
-        cheaper = quotient(self, *given) if name == "div" else None
-        return [cheaper] if cheaper else self.equation(name, given, [v.aval for v in e.outvars], e.params).outputs
+        other = quotient(self, *given) if name == "div" else None
+        if name.startswith("scatter"):
+            other = region(self, name, e.params, *given)
+        return [other] if other else self.equation(name, given, [v.aval for v in e.outvars], e.params).outputs
 
     def binary(self, name: str, x: Value, y: Value) -> Value:
         """Enter an elementwise equation of two values that broadcast."""
-        aval = np.broadcast_to(np.empty((), x.dtype), np.broadcast_shapes(x.shape, y.shape))
-        return self.equation(name, [x, y], [aval], {}).result
+        return self.simple(name, [x, y], np.broadcast_shapes(x.shape, y.shape))
+
+    def chosen(self, condition: Value, x: Value, y: Value) -> Value:
+        """Enter the choice of ``y`` where a condition holds, and of ``x`` elsewhere."""
+        return self.simple("select_n", [condition, x, y], x.shape)
+
+    def reshaped(self, x: Value, shape: tuple[int, ...]) -> Value:
+        """Enter a reshape."""
+        return self.simple("reshape", [x], shape, new_sizes=shape, dimensions=None, sharding=None)
+
+    def padded(self, x: Value, filler: Value, spans: Sequence[tuple[int, int, int]]) -> Value:
+        """Enter an array with more around it."""
+        shape = tuple(low + n + high for n, (low, high, _) in zip(x.shape, spans, strict=True))
+        return self.simple("pad", [x, filler], shape, padding_config=tuple(spans))
+
+    def simple(self, name: str, given: list[Value], shape: tuple[int, ...], **params: Any) -> Value:
+        """Enter an equation whose result has the dtype of its last operand."""
+        return self.equation(name, given, [np.broadcast_to(np.empty((), given[-1].dtype), shape)], params).result
 
     def equation(self, name: str, given: list[Value], avals: Sequence[Any], params: dict[str, Any]) -> Equation:
         """Enter an equation, or return the one that is the same."""

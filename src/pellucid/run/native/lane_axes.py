@@ -110,6 +110,13 @@ def _rev(axes: Axes, e: Equation) -> int:
     return axis
 
 
+def _pad(axes: Axes, e: Equation) -> int:
+    axis, spans = axes.of.get(e.inputs[0]), e.params["padding_config"]
+    if axis is None or e.inputs[1] in axes.of or spans[axis] != (0, 0, 0) or min(min(s) for s in spans) < 0:
+        raise NoLanes("samples are added, or numbers are left out")
+    return axis
+
+
 def _concatenate(axes: Axes, e: Equation) -> int:
     axis = axes.pointwise(e)
     if axis == e.params["dimension"]:
@@ -172,6 +179,7 @@ RULES: dict[str, Callable[[Axes, Equation], int | None]] = {
     "slice": _slice,
     "rev": _rev,
     "concatenate": _concatenate,
+    "pad": _pad,
     "dot_general": _dot,
     "gather": _gather,
     "argmax": _extreme,

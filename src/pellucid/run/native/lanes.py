@@ -13,13 +13,12 @@ import numpy as np
 
 from pellucid.run.native.elements import is_pointwise, literal, type_of, written
 from pellucid.run.native.equations import Equation, Value
-from pellucid.run.native.lane_axes import FEWEST_LANES, Axes, NoLanes
+from pellucid.run.native.lane_axes import FEWEST_LANES, Axes, Elements, NoLanes
+from pellucid.run.native.lane_moves import moved
 from pellucid.run.native.lane_sums import LIVE, LaneSums, sums
 from pellucid.run.native.plain import REDUCTIONS, SIMD, Plain, joined
 from pellucid.run.native.products import Product
 from pellucid.run.native.views import default_fill, linear
-
-Elements = np.ndarray[Any, Any]
 
 
 class Lanes:
@@ -184,42 +183,7 @@ class Lanes:
         elif e.name in ("argmax", "argmin"):
             self.extreme(e)
         else:
-            self.elements[e.result] = self.moved(e)
-
-    def moved(self, e: Equation) -> Elements:
-        """Return the numbers of what only moves them."""
-        axis = self.axes.of[e.result]
-        shape = tuple(1 if a == axis else n for a, n in enumerate(e.result.shape))
-        x = self.of(e.inputs[0])
-        if e.name == "broadcast_in_dim":
-            wide = [1] * e.result.ndim
-            for n, d in zip(x.shape, e.params["broadcast_dimensions"], strict=True):
-                wide[d] = n
-            return np.broadcast_to(x.reshape(wide), shape)
-        if e.name in ("reshape", "squeeze"):
-            return x.reshape(shape)
-        if e.name == "transpose":
-            return x.transpose(e.params["permutation"])
-        if e.name == "rev":
-            return np.flip(x, e.params["dimensions"])
-        if e.name == "slice":
-            ends = [
-                (0, 1, 1) if a == axis else span
-                for a, span in enumerate(
-                    zip(
-                        e.params["start_indices"],
-                        e.params["limit_indices"],
-                        e.params["strides"] or (1,) * x.ndim,
-                        strict=True,
-                    )
-                )
-            ]
-            return x[tuple(slice(*span) for span in ends)]
-        parts = []
-        for part in e.inputs:
-            elements = self.of(part, axis)
-            parts.append(np.broadcast_to(elements, tuple(1 if a == axis else n for a, n in enumerate(part.shape))))
-        return np.concatenate(parts, axis=e.params["dimension"])
+            self.elements[e.result] = moved(self, e)
 
     def reduce(self, e: Equation) -> None:
         """Write a sum and its kin, within samples or over them."""
