@@ -78,9 +78,12 @@ def test_rule_fires_is_sound_and_keeps_the_type(name: str, rng: np.random.Genera
 @pytest.mark.parametrize("name", NAMES)
 def test_rule_keeps_float32(name: str, rng: np.random.Generator) -> None:
     rule = RULES[name]
+    operands = operand_holes(rule.pattern)
     single = tuple(
-        np.asarray(v, np.float32) if isinstance(v, (float, np.ndarray)) and np.asarray(v).dtype.kind == "f" else v
-        for v in draws(rule, rng)[0]
+        np.asarray(v, np.float32)
+        if hole in operands and isinstance(v, (float, np.ndarray)) and np.asarray(v).dtype.kind == "f"
+        else v
+        for hole, v in zip(rule.holes, draws(rule, rng)[0], strict=True)
     )
     before, _ = made_from(rule, single)
     after = rule.apply(before)

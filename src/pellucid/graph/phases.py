@@ -12,7 +12,7 @@ PHASES = {
     "canonical": "one order for what can be written in several: numbers first, and together",
     "algebra": "the laws of arithmetic: shorter forms of the same value",
     "shapes": "shapes and orders that undo one another, and sizes that are known",
-    "reductions": "sums of sums, and factors taken out of them",
+    "reductions": "sums of sums, and what can be taken out of sums and maxima",
     "matrices": "identities of products, transposes, inverses and determinants",
     "stabilize": "forms that neither overflow nor lose their digits, for the value and the gradient",
 }
