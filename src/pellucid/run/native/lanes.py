@@ -16,8 +16,9 @@ from pellucid.run.native.equations import Equation, Value
 from pellucid.run.native.lane_axes import FEWEST_LANES, Axes, Elements, NoLanes
 from pellucid.run.native.lane_moves import moved
 from pellucid.run.native.lane_sums import LIVE, LaneSums, sums
-from pellucid.run.native.plain import REDUCTIONS, SIMD, Plain, joined
+from pellucid.run.native.plain import REDUCTIONS, Plain, joined
 from pellucid.run.native.products import Product
+from pellucid.run.native.text import SIMD
 from pellucid.run.native.views import default_fill, linear
 
 

@@ -11,8 +11,9 @@ import numpy as np
 from pellucid.run.native.elements import is_pointwise, literal, type_of, written
 from pellucid.run.native.equations import Equation, Value
 from pellucid.run.native.errors import NotNative
+from pellucid.run.native.fills import fill, in_one_loop
 from pellucid.run.native.storage import is_simple
-from pellucid.run.native.text import Text
+from pellucid.run.native.text import SIMD, Text
 from pellucid.run.native.views import STRIDED, VIEWS, Indices, linear, shifted
 
 REDUCTIONS = {
@@ -30,15 +31,6 @@ LARGEST_ON_STACK = 8192
 
 LONGEST = 20_000
 """How many characters an element may take before the program is left to XLA."""
-
-
-SIMD = "#pragma omp simd"
-
-FAR = 1 << 20
-"""How many bytes an array has whose rows are asked for before they are looked up."""
-
-AHEAD, LINE = 4, 64
-"""So many rows before; and how many bytes come at once."""
 
 
 class Plain:
@@ -163,50 +155,36 @@ class Plain:
 
     def fill(self, name: str, value: Value) -> None:
         """Write the elements of a value into an array."""
-        place = self.text.fresh()
-        if value.size > 1 and (element := self.flat(value, value.size, place)) is not None:
-            with self.text.loop(value.size, place, SIMD):
-                self.text.add(f"{name}[{place}] = {element};")
-            return
-        rows = self.rows_from_afar(value)
-        with self.text.loops(value.shape[: rows is not None]) as first:
-            if rows is not None:
-                self.ask_for_later(rows, first[0])
-            with self.text.loops(value.shape[len(first) :], SIMD) as rest:
-                indices = [*first, *rest]
-                self.text.add(f"{name}[{linear(value.shape, indices)}] = {self.at(value, indices)};")
+        fill(self, {value: name})
 
-    def rows_from_afar(self, value: Value) -> Equation | None:
-        """Return the equation that looks up the rows of a value, by number, in an array too large for the caches."""
-        e = value.maker
-        while e is not None and is_pointwise(e) and e.inputs[0] not in self.stored:
-            e = e.inputs[0].maker
-        if e is None or e.name != "gather" or e.result.shape != value.shape or e.inputs[0] not in self.stored:
-            return None
-        x, d = e.inputs[0], e.params["dimension_numbers"]
-        whole = d.start_index_map == d.collapsed_slice_dims == (0,) and d.offset_dims == tuple(range(1, value.ndim))
-        far = x.size * x.dtype.itemsize > FAR and e.inputs[1].ndim == 2
-        return e if whole and far and value.ndim > 1 else None
+    @contextmanager
+    def meanwhile(self, names: dict[Value, str]) -> Iterator[Callable[[Value], None]]:
+        """Give a function that says of which values the arrays can be read, for as long as a loop is written."""
+        before: dict[Value, str | None] = {}
 
-    def ask_for_later(self, e: Equation, row: str) -> None:
-        """Ask for a row that is looked up some turns later, so that it is there by then."""
-        x, where = e.inputs
-        count, length = e.result.shape[0], x.size // x.shape[0] * x.dtype.itemsize
-        later = self.at(where, [f"({row} + {AHEAD} < {count} ? {row} + {AHEAD} : {count - 1})", "0"])
-        with self.text.loop(-(-length // LINE)) as line:
-            start = f"clamped({later}, {x.shape[0] - 1}) * {length} + {line} * {LINE}"
-            self.text.add(f"__builtin_prefetch((const char *){self.stored[x]} + {start});")
+        def readable(value: Value) -> None:
+            before[value], self.stored[value] = self.stored.get(value), names[value]
+
+        yield readable
+        for value, name in before.items():
+            if name is None:
+                del self.stored[value]
+            else:
+                self.stored[value] = name
 
     def block(self, equations: Sequence[Equation], kept: set[Value]) -> None:
         """Write equations; what is not kept may be computed where it is used."""
+        later = [v for e in equations if is_pointwise(e) for v in e.outputs if v in kept]
         for e in equations:
             if not is_simple(e):
                 self.kernel(e)
                 continue
             for value in e.outputs:
-                if value in kept:
-                    self.fill(self.room(value.name, value.dtype, value.size), value)
-                    self.stored[value] = value.name
+                if value in kept and value not in self.stored:
+                    group = in_one_loop(self, value, later, kept)
+                    names = {v: self.room(v.name, v.dtype, v.size) for v in group}
+                    fill(self, names)
+                    self.stored.update(names)
 
     def kernel(self, e: Equation) -> None:
         """Write an equation that has loops of its own."""

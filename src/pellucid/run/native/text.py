@@ -8,6 +8,9 @@ from contextlib import contextmanager
 
 from pellucid.run.native.views import Indices
 
+SIMD = "#pragma omp simd"
+"""What stands above a loop whose turns are independent."""
+
 
 class Text:
     """Lines of C with their indentation, and names that were not used before."""
