@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from pellucid.model.measures import Measure
 from pellucid.model.objective import Objective
 from pellucid.model.run import order_of
 from pellucid.model.samples import Samples
-from pellucid.model.walk import MANY, Chunk, Flow, Limit, Outputs, Walk, sized
+from pellucid.model.walk import MANY, Chunk, Flow, Limit, Moments, Walk, sized
 from pellucid.run.interrupts import Uninterrupted
 
 if TYPE_CHECKING:
@@ -24,9 +23,6 @@ Array = np.ndarray[Any, Any]
 
 ROWS = 1024
 """How many steps of several short epochs are handed to the device at once."""
-
-MOMENT = 0.1
-"""How many seconds epochs may run before somebody is told."""
 
 
 class InMemory:
@@ -71,6 +67,7 @@ class InMemory:
             if self.batch_size == self.count
             else objective.walk(samples.arrays, training)
         )
+        self.moments = Moments()
         self.latest_order: tuple[Any, Array] = (None, np.empty(0, np.int32))
         self.together = 1
         if isinstance(self.walk, Flow):
@@ -103,17 +100,12 @@ class InMemory:
 
     def several(self, walk: Walk, seed: int, epoch: int, epochs: int) -> Iterator[Chunk]:
         """Run whole epochs that end with a smaller step, and hand out as many at once as take a moment."""
-        done = 0
         sizes = [*[self.batch_size] * self.full, self.rest]
-        while done < epochs:
+        for first, count in self.moments.spans(epochs):
+            orders = [self.order(seed, epoch + first + i) for i in range(count)]
+            batches = np.stack([order[: -self.rest] for order in orders]).reshape(-1, self.batch_size)
             with Uninterrupted():  # until the steps are entered where they belong
-                parts: list[Outputs] = []
-                count, begun = 0, time.perf_counter()
-                while done < epochs and time.perf_counter() - begun < MOMENT:
-                    parts += walk.steps(self.batches(seed, epoch + done, 1), 0, self.full)
-                    parts.append(walk.last(self.order(seed, epoch + done)[-self.rest :]))
-                    done, count = done + 1, count + 1
-                yield joined(parts), np.tile(sizes, count)
+                yield walk.rounds(batches, np.stack([order[-self.rest :] for order in orders])), np.tile(sizes, count)
 
     def order(self, seed: int, epoch: int) -> Array:
         """Return the order of an epoch, the latest of which is kept."""
@@ -143,8 +135,3 @@ def batches_of_epoch(count: int, size: int, asked: int | None) -> int:
     if asked is not None and asked > available:
         raise OptionError(f"{count} samples make {available} batches of {size}. Received: {asked} steps")
     return available if asked is None else asked
-
-
-def joined(parts: Sequence[Outputs]) -> Outputs:
-    """Return the outputs of some steps, one after the other."""
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

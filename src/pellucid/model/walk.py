@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -21,6 +22,28 @@ Chunk = tuple[Outputs, Array]
 
 MANY = 2**30
 """More than anybody waits for."""
+
+
+MOMENT = 0.1
+"""About how many seconds epochs may run before somebody is told."""
+
+
+class Moments:
+    """Cuts epochs into spans that take about a moment each; it learns how many that are."""
+
+    def __init__(self) -> None:
+        self.pace = 1
+
+    def spans(self, epochs: int) -> Iterator[tuple[int, int]]:
+        """Go through epochs: the first of a span, and how many it has."""
+        first = 0
+        while first < epochs:
+            count = min(self.pace, epochs - first)
+            begun = time.perf_counter()
+            yield first, count
+            first += count
+            fitting = int(count * min(8.0, MOMENT / max(time.perf_counter() - begun, 1e-9)))
+            self.pace = max(1, fitting if count == self.pace or fitting < count else max(self.pace, fitting))
 
 
 class Walk:
@@ -63,6 +86,11 @@ class Walk:
     def last(self, batch: Array) -> Outputs:
         """Run the last step, which has fewer samples."""
         return {name: np.asarray(value)[None] for name, value in self.function.turn(batch).items()}
+
+    def rounds(self, batches: Array, last: Array) -> Outputs:
+        """Run whole epochs: for each, the steps of its rows of batches, and the smaller one of its row of last ones."""
+        outputs: Outputs = self.function.rounds([batches], [last], len(last))
+        return outputs
 
 
 class Flow:

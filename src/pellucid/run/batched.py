@@ -1,86 +1,21 @@
 """One program for many members at once: shared variables and inputs that differ get a leading axis, the graph does not.
 
-A sweep trains its networks this way. XLA compiles the step of one member, mapped over the axis; the interpreter runs
-one member after the other, which says what that means.
+A sweep trains its networks this way. A loop of small steps is C for one member, and goes over the members on all cores;
+XLA compiles the step of one member, mapped over the axis; the interpreter runs one member after the other, which says
+what that means.
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from pellucid.graph.errors import DtypeError, InputError, OptionError, ShapeError
-from pellucid.graph.evaluate import Watch
 from pellucid.graph.expr import Constant, Expr, Input, Shared, agree
 from pellucid.graph.types import shape_text
-from pellucid.run.bounds import Bound
-from pellucid.run.engine import jax
+from pellucid.run.batched_program import BatchedProgram
 from pellucid.run.function import Function
 from pellucid.run.program import Program
-
-Array = np.ndarray[Any, Any]
-
-
-@dataclass(frozen=True, kw_only=True)
-class BatchedProgram(Program):
-    """A program whose leaves, all or some, have a leading axis: one place for each member.
-
-    Attributes
-    ----------
-    one : Program
-        What a member computes.
-    mapped : three lists of bool
-        Which of what is written, what is only read, and the inputs have the axis.
-    """
-
-    one: Program
-    mapped: list[list[bool]]
-
-    @functools.cached_property
-    def bounds(self) -> dict[Input, Bound]:
-        """What integers the inputs may hold that are indices."""
-        return {
-            i: self.one.bounds[e] for i, e in zip(self.inputs, self.one.inputs, strict=True) if e in self.one.bounds
-        }
-
-    @property
-    def size(self) -> int:
-        """One, for what is mapped cannot be cut into pieces."""
-        return 1
-
-    def step(
-        self,
-        xp: Any,
-        written: Sequence[Any],
-        read: Sequence[Any],
-        args: Sequence[Any],
-        watch: Watch | None = None,
-    ) -> tuple[list[Any], list[Any]]:
-        """Compute the outputs and the new values of all members; everything that comes out has the axis."""
-        values = (list(written), list(read), list(args))
-        if xp is not np:
-            one = self.one
-            axes = [[0 if m else None for m in mapped] for mapped in self.mapped]
-            found: tuple[list[Any], list[Any]] = jax().vmap(lambda *given: one.step(xp, *given), in_axes=axes)(*values)
-            return found
-        members = []
-        for i in range(self.members(values)):
-            own = [[v[i] if m else v for v, m in zip(*pair, strict=True)] for pair in self.pairs(values)]
-            members.append(self.one.step(np, own[0], own[1], own[2]))
-        outputs, new = ([np.stack(column) for column in zip(*part, strict=True)] for part in zip(*members, strict=True))
-        return outputs, new
-
-    def pairs(self, values: Sequence[list[Any]]) -> list[tuple[list[Any], list[bool]]]:
-        """Return values beside whether they have the axis."""
-        return list(zip(values, self.mapped, strict=True))
-
-    def members(self, values: Sequence[list[Any]]) -> int:
-        """Return how many members there are."""
-        return next(len(v) for vs, mapped in self.pairs(values) for v, m in zip(vs, mapped, strict=True) if m)
 
 
 def batched(f: Function, places: Mapping[Any, Any]) -> Function:

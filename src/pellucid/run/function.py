@@ -10,13 +10,14 @@ from pellucid.graph.errors import InputError, OptionError, UseError, near_miss
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.rewrite import Journal
 from pellucid.graph.types import shape_text
+from pellucid.run.batched_program import BatchedProgram
 from pellucid.run.bind import arrange, bind, checked_steps
 from pellucid.run.copying import swapped, without_updates
 from pellucid.run.guard import GuardProgram
 from pellucid.run.history import History
 from pellucid.run.interpreter import NumpyProgram
 from pellucid.run.interrupts import Interrupted
-from pellucid.run.native.program import AutoProgram, NativeProgram
+from pellucid.run.native.program import AutoProgram, MembersProgram, NativeProgram
 from pellucid.run.program import Program
 from pellucid.run.values import Values
 from pellucid.run.xla import XlaProgram
@@ -69,7 +70,8 @@ class Function:
     def backend(self) -> Any:
         """The compiled or interpreted program, made at the first call."""
         if self._backend is None:
-            self._backend = MODES[self.mode](self.program)
+            many = self.mode == "auto" and isinstance(self.program, BatchedProgram)
+            self._backend = MembersProgram(self.program) if many else MODES[self.mode](self.program)
         return self._backend
 
     @property
@@ -313,10 +315,45 @@ class Function:
 
         Between loops it spares the way of the state to XLA and back.
         """
-        values = self.bound(args, {})
+        return self.shape_outputs([o[()] for o in self.turned(self.bound(args, {}))])
+
+    def turned(self, values: list[Any]) -> list[Any]:
+        """Return the outputs of one step."""
         backend = self.backend
-        run = backend.turn if isinstance(backend, AutoProgram) else backend.call
-        return self.shape_outputs([o[()] for o in run(values)])
+        found: list[Any] = backend.turn(values) if isinstance(backend, AutoProgram) else backend.call(values)
+        return found
+
+    def rounds(self, whole: Sequence[Any], last: Sequence[Any], count: int) -> Any:
+        """Run rounds of several steps and one more, whose batch has another size.
+
+        Parameters
+        ----------
+        whole : sequence of array
+            The inputs of the steps, those of all rounds along the first axis.
+        last : sequence of array
+            The inputs of the step that ends each round.
+        count : int
+            How many rounds there are.
+
+        Returns
+        -------
+        array, list or dict
+            The outputs of all steps in their order, stacked along a new first axis.
+        """
+        args, rest = self.bound(whole, {}, walk=True), self.bound(last, {}, walk=True)
+        if isinstance(self.backend, AutoProgram):
+            found = self.backend.rounds(args, rest, count)
+            if found is not None:
+                return self.shape_outputs(found)
+        steps = len(args[0]) // count
+        history = History(len(self.program.outputs))
+        for i in range(count):
+            part = History(len(self.program.outputs))
+            for _ in self.backend.run([a[i * steps : (i + 1) * steps] for a in args], steps, True, part):
+                pass
+            history.append(steps, part.take())
+            history.append(1, [o[None] for o in self.turned([a[i] for a in rest])])
+        return self.shape_outputs(history.take())
 
     def chunks(
         self, values: list[Any], steps: int, walk: bool, first: int = 0, limit: Callable[[], int] | None = None

@@ -37,7 +37,7 @@ def place(step: Callable[[Any], Any] = pel.tanh, size: int = 2, walk: bool = Fal
     """Return where a loop of some step is noted."""
     x, w = pel.vector("x", shape=("n",)), pel.shared(start, "w")
     f = pel.function([x], w, updates={w: w + step(x).sum()})
-    return known.place_of(f.program, [np.zeros((5, size) if walk else size, "float32")], walk)
+    return known.place_of(f.program, [np.zeros(size, "float32")], walk)
 
 
 def test_the_next_process_takes_what_this_one_compiled_and_imports_no_jax(

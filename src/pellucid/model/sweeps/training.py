@@ -14,10 +14,10 @@ from pellucid.model.measures import Measure
 from pellucid.model.run import order_of
 from pellucid.model.samples import Samples
 from pellucid.model.sweeps.groups import Group
-from pellucid.model.walk import Flow, Walk
+from pellucid.model.walk import Flow, Moments, Walk
 from pellucid.run.batched import batched
 from pellucid.run.function import Function
-from pellucid.run.interrupts import Interrupted
+from pellucid.run.interrupts import Interrupted, Uninterrupted
 
 Array = np.ndarray[Any, Any]
 Outputs = dict[str, Array]
@@ -43,7 +43,7 @@ class Team:
     def __init__(self, group: Group, validation: Samples | None, batch_size: int, epochs: int, shuffle: bool) -> None:
         self.group, self.epochs, self.shuffle = group, epochs, shuffle
         self.samples, self.validation = group.runs[0].samples, validation
-        self.many = values_of(group)
+        self.many, self.moments = values_of(group), Moments()
         rows = [run.rows for run in group.runs if run.rows is not None]
         self.rows = np.stack(rows) if rows else None
         self.count = len(group.runs[0])
@@ -83,7 +83,7 @@ class Team:
         """How many epochs may run at once: all, if no order has to be handed in."""
         if self.count == self.batch_size:
             return self.epochs
-        return 1 if self.rest else max(1, INDEX_BYTES // (len(self.group.runs) * self.count * 4))
+        return max(1, INDEX_BYTES // (len(self.group.runs) * self.count * 4))
 
     def all_at_once(self) -> Callable[..., Outputs]:
         """Return what runs epochs of one step on all samples; the order makes no difference then."""
@@ -116,16 +116,34 @@ class Team:
             shared.storage = array
 
         def run(first: int, epochs: int, told: Callable[[int], None]) -> Outputs:
-            orders = self.orders(first, epochs)
-            batches = orders[:, :, : self.whole * self.batch_size]
-            batches = batches.reshape(epochs, len(self.group.runs), self.whole, self.batch_size).swapaxes(1, 2)
-            outputs: Outputs = f.over(batches.reshape(-1, *batches.shape[2:]), progress=lambda done, *_: told(done))
             if self.rest:
-                last = f(orders[0, :, -self.rest :])
-                outputs = {name: np.concatenate([values, last[name][None]]) for name, values in outputs.items()}
+                return self.rounds(f, first, epochs, told)
+            batches = self.batches(self.orders(first, epochs))
+            outputs: Outputs = f.over(batches, progress=lambda done, *_: told(done))
             return outputs
 
         return run
+
+    def batches(self, orders: Array) -> Array:
+        """Return the whole batches of some epochs, one after the other: shape (steps, members, batch)."""
+        epochs, members, _ = orders.shape
+        batches = orders[:, :, : self.whole * self.batch_size].reshape(epochs, members, self.whole, self.batch_size)
+        return batches.swapaxes(1, 2).reshape(-1, members, self.batch_size)
+
+    def rounds(self, f: Function, first: int, epochs: int, told: Callable[[int], None]) -> Outputs:
+        """Run epochs that end with a smaller step."""
+        parts: list[Outputs] = []
+        done = 0
+        try:
+            for start, count in self.moments.spans(epochs):
+                orders = self.orders(first + start, count)
+                with Uninterrupted():  # until the steps are entered where they belong
+                    parts.append(f.rounds([self.batches(orders)], [orders[:, :, -self.rest :]], count))
+                    done += count
+                told(done * self.whole)
+        except KeyboardInterrupt:
+            raise Interrupted(in_a_row(parts) if parts else None, done * (self.whole + 1)) from None
+        return in_a_row(parts)
 
     def orders(self, first: int, epochs: int) -> Array:
         """Return which samples the members take in some epochs: shape (epochs, members, samples)."""
@@ -151,7 +169,7 @@ class Team:
         def measure() -> Curves:
             outputs: Outputs = f.over(numbers[: whole * self.measured_size].reshape(whole, self.measured_size))
             if rest:
-                last = f(numbers[-rest:])
+                last = f.turn(numbers[-rest:])
                 outputs = {name: np.concatenate([values, last[name][None]]) for name, values in outputs.items()}
             return self.figures(outputs, sizes, 1, training=False)
 
@@ -206,6 +224,11 @@ def places_in(f: Function, many: Mapping[Shared, Shared]) -> dict[Expr, Any]:
     """Return which leaves of a function have a value for each member."""
     known: set[Expr] = {*f.program.updates, *f.program.read}
     return {leaf: each for leaf, each in many.items() if leaf in known}
+
+
+def in_a_row(parts: list[Outputs]) -> Outputs:
+    """Return the outputs of some steps, one after the other."""
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def joined(parts: list[Curves]) -> Curves:

@@ -37,13 +37,16 @@ class Known(NamedTuple):
     outputs: Outputs
 
 
-def place_of(program: Program, args: list[Any], walk: bool) -> Path | None:
-    """Return where a loop is noted, or None where nothing is kept or its graph does not tell all of it."""
+def place_of(program: Program, one: list[Any], walk: bool) -> Path | None:
+    """Return where a loop is noted, or None where nothing is kept or its graph does not tell all of it.
+
+    ``one`` is what one step is given.
+    """
     kept = usable(cache_directory())
     graph = None if kept is None else described(program)
     if kept is None or graph is None:
         return None
-    shapes = [[str(a.dtype), *a.shape[walk:]] for a in args]
+    shapes = [[str(a.dtype), *a.shape] for a in one]
     told = json.dumps([graph, walk, shapes, made_by(), processor(), flags()])
     return kept / f"{hashlib.sha256(told.encode()).hexdigest()[:32]}{KNOWN}"
 

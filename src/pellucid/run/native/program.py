@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.errors import UseError
-from pellucid.graph.expr import Constant
+from pellucid.graph.expr import Constant, Shared
+from pellucid.run.batched_program import BatchedProgram
 from pellucid.run.engine import plain_errors, runs_on_cpu, x64
 from pellucid.run.history import History
 from pellucid.run.interrupts import Uninterrupted
@@ -18,7 +19,9 @@ from pellucid.run.native.compiler import compiler, library
 from pellucid.run.native.equations import equations_of
 from pellucid.run.native.errors import NotNative
 from pellucid.run.native.known import Known, note, place_of, recall
+from pellucid.run.native.members import Drive
 from pellucid.run.native.source import MOST_BYTES, Signature, source
+from pellucid.run.program import Program
 from pellucid.run.xla import HISTORY_BYTES, LONGEST_CHUNK, XlaProgram
 
 LARGEST = 3000
@@ -26,18 +29,31 @@ LARGEST = 3000
 
 
 class NativeStep:
-    """A compiled loop for arguments of certain shapes."""
+    """A compiled loop for arguments of certain shapes.
 
-    def __init__(self, xla: XlaProgram, args: list[Any], walk: bool) -> None:
-        place = place_of(xla.program, args, walk)
+    Parameters
+    ----------
+    xla : XlaProgram
+        What is computed.
+    state, read, one : list of array
+        What one step is given.
+    walk : bool
+        Whether each step has its own arguments.
+    """
+
+    def __init__(self, xla: XlaProgram, state: list[Any], read: list[Any], one: list[Any], walk: bool) -> None:
+        place = place_of(xla.program, one, walk)
         known = None if place is None else recall(place)
         if known is None:
-            known = written(xla, args, walk)
+            known = written(xla, state, read, one, walk)
             if place is not None:
                 note(place, known)
         self.code, self.outputs, self.function = known.code, known.outputs, known.library.run
-        size = sum(int(np.prod(shape)) * dtype.itemsize for shape, dtype in self.outputs)
-        self.capacity = int(np.clip(HISTORY_BYTES // max(size, 1), 1, LONGEST_CHUNK))
+
+    @property
+    def bytes(self) -> list[int]:
+        """How much each output of a step takes."""
+        return [int(np.prod(shape)) * dtype.itemsize for shape, dtype in self.outputs]
 
     def __call__(self, state: list[Any], read: list[Any], args: list[Any], first: int, count: int) -> list[Any]:
         """Run some steps, writing into the state, and return the outputs of each."""
@@ -47,12 +63,11 @@ class NativeStep:
         return history
 
 
-def written(xla: XlaProgram, args: list[Any], walk: bool) -> Known:
+def written(xla: XlaProgram, state: list[Any], read: list[Any], one: list[Any], walk: bool) -> Known:
     """Trace a step, write the loop of it as C, and compile that."""
-    state, read, one = state_of(xla), read_of(xla), [a[0] if walk else a for a in args]
     with x64(), plain_errors():
         block = equations_of(xla.plain_step, state, read, one)
-    code = source(block, Signature(len(state), len(read), len(args), walk))
+    code = source(block, Signature(len(state), len(read), len(one), walk))
     return Known(library(code), code, [(v.shape, v.dtype) for v in block.outputs[: len(xla.program.outputs)]])
 
 
@@ -71,6 +86,15 @@ def read_of(xla: XlaProgram) -> list[Any]:
     return [np.asarray(s.value if isinstance(s, Constant) else s.storage, order="C") for s in xla.program.read]
 
 
+def check_size(program: Program, state: list[Any], one: list[Any]) -> None:
+    """Leave to XLA what is certainly too large."""
+    if program.size > LARGEST:
+        raise NotNative(f"it has {program.size:,} expressions")
+    size = sum(a.nbytes for a in (*state, *one))
+    if size > MOST_BYTES:
+        raise NotNative(f"its state and arguments take {size:,} bytes")
+
+
 class AutoProgram(XlaProgram):
     """A program whose loops are compiled from C where that is possible and pays, and everything else by XLA."""
 
@@ -80,8 +104,11 @@ class AutoProgram(XlaProgram):
         if key not in self.compiled:
             start = time.perf_counter()
             try:
-                self.refuse(args, walk)
-                self.compiled[key] = NativeStep(self, args, walk)
+                if compiler() is None:
+                    raise NotNative("there is no C compiler on this machine")
+                if not runs_on_cpu():
+                    raise NotNative("it runs on an accelerator")
+                self.compiled[key] = self.made(args, walk)
             except NotNative as reason:
                 self.compiled[key] = self.otherwise(reason)
             except Exception as error:
@@ -95,18 +122,11 @@ class AutoProgram(XlaProgram):
         """Return what tells loops apart: the shapes of what one step is given."""
         return ("native", walk, tuple((a.shape[walk:], a.dtype) for a in args))
 
-    def refuse(self, args: list[Any], walk: bool) -> None:
-        """Leave to XLA what is certainly too large, before it is traced."""
-        if compiler() is None:
-            raise NotNative("there is no C compiler on this machine")
-        if not runs_on_cpu():
-            raise NotNative("it runs on an accelerator")
-        if self.program.size > LARGEST:
-            raise NotNative(f"it has {self.program.size:,} expressions")
-        size = sum(s.storage.nbytes for s in self.program.updates)
-        size += sum(a.nbytes // (len(a) if walk and len(a) else 1) for a in args)
-        if size > MOST_BYTES:
-            raise NotNative(f"its state and arguments take {size:,} bytes")
+    def made(self, args: list[Any], walk: bool) -> NativeStep:
+        """Compile a loop, unless it is certainly too large, which is found out before it is traced."""
+        state, read, one = state_of(self), read_of(self), [a[0] if walk else a for a in args]
+        check_size(self.program, state, one)
+        return NativeStep(self, state, read, one, walk)
 
     def otherwise(self, reason: NotNative) -> NativeStep | None:
         """Return what takes the place of a program that is not written as C: nothing, and XLA has it."""
@@ -120,32 +140,94 @@ class AutoProgram(XlaProgram):
         if native is None:
             yield from super().run(args, steps, walk, history, limit)
             return
-        whole = [np.asarray(a, order="C") for a in args]
+        laid, size = self.laid(args, walk), sum(native.bytes) * self.members(args)
+        capacity = int(np.clip(HISTORY_BYTES // max(size, 1), 1, LONGEST_CHUNK))
 
         def chunk(count: int) -> None:
-            history.append(count, self.advanced(native, whole, history.steps, count))
+            history.append(count, self.advanced(lambda s, r: self.steps(native, s, r, laid, history.steps, count)))
 
-        yield from self.paced(self.native_key(args, walk), steps, history, native.capacity, limit, chunk)
+        yield from self.paced(self.native_key(args, walk), steps, history, capacity, limit, chunk)
+
+    def members(self, args: list[Any]) -> int:
+        """Return how many members there are that compute the same."""
+        return 1
+
+    def laid(self, args: list[Any], walk: bool) -> list[Any]:
+        """Return arguments as a loop finds them in memory."""
+        return [np.asarray(a, order="C") for a in args]
+
+    def steps(
+        self, native: NativeStep, state: list[Any], read: list[Any], args: list[Any], first: int, count: int
+    ) -> list[Any]:
+        """Run some steps, writing into the state, and return the outputs of each."""
+        return native(state, read, args, first, count)
 
     def turn(self, args: list[Any]) -> list[Any]:
         """Run one step as a loop over one batch would, so that values need not change their place between loops."""
-        batch = [np.asarray(a, order="C")[None] for a in args]
+        batch = [np.asarray(a)[None] for a in args]
         native = self.native(batch, True)
         if native is None:
             return self.call(args)
-        return [h[0] for h in self.advanced(native, batch, 0, 1)]
+        laid = self.laid(batch, True)
+        return [h[0] for h in self.advanced(lambda s, r: self.steps(native, s, r, laid, 0, 1))]
 
-    def advanced(self, native: NativeStep, args: list[Any], first: int, count: int) -> list[Any]:
+    def rounds(self, args: list[Any], last: list[Any], count: int) -> list[Any] | None:
+        """Run rounds of some steps and one of another size, and return all outputs; None where that is not C."""
+        whole, rest = self.native(args, True), self.native(last, True)
+        if whole is None or rest is None:
+            return None
+        laid, laid_last = self.laid(args, True), self.laid(last, True)
+        mapped = self.program.mapped if isinstance(self.program, BatchedProgram) else None
+        drive = Drive(whole, rest, mapped, self.members(args))
+        return self.advanced(lambda s, r: drive(s, r, laid, laid_last, 0, len(args[0]) // count, count))
+
+    def advanced(self, run: Callable[[list[Any], list[Any]], list[Any]]) -> list[Any]:
         """Run some steps, keep the state they come to, and return their outputs."""
         try:
             with Uninterrupted():
                 state = state_of(self)
-                outputs = native(state, read_of(self), args, first, count)
+                outputs = run(state, read_of(self))
                 self.program.keep(state)
         except Exception as error:
             self.check_lost(error)
             raise
         return outputs
+
+
+class MembersProgram(AutoProgram):
+    """A program of many members, whose loops are C for one of them, where that is possible and pays."""
+
+    program: BatchedProgram
+
+    def made(self, args: list[Any], walk: bool) -> NativeStep:
+        """Compile a loop of one member."""
+        one = [a[0] if walk else a for a in args]
+        given = [
+            [v[0] if m else v for v, m in pair]
+            for pair in map(zip, (state_of(self), read_of(self), one), self.program.mapped)
+        ]
+        check_size(self.program.one, given[0], given[2])
+        return NativeStep(XlaProgram(self.program.one), given[0], given[1], given[2], walk)
+
+    def members(self, args: list[Any]) -> int:
+        """Return how many members there are."""
+        written, read, given = self.program.mapped
+        for s, m in zip([*self.program.updates, *self.program.read], [*written, *read], strict=True):
+            if m:
+                assert isinstance(s, Shared)
+                return len(s.storage)
+        return next(int(a.shape[-i.ndim]) for a, i, m in zip(args, self.program.inputs, given, strict=True) if m)
+
+    def laid(self, args: list[Any], walk: bool) -> list[Any]:
+        """Return arguments with those of a member beside each other."""
+        pairs = zip(args, self.program.mapped[2], strict=True)
+        return [np.asarray(np.moveaxis(np.asarray(a), 1, 0) if m and walk else a, order="C") for a, m in pairs]
+
+    def steps(
+        self, native: NativeStep, state: list[Any], read: list[Any], args: list[Any], first: int, count: int
+    ) -> list[Any]:
+        """Run some steps of every member."""
+        return Drive(native, None, self.program.mapped, self.members(args))(state, read, args, [], first, count, 1)
 
 
 class NativeProgram(AutoProgram):
@@ -160,4 +242,4 @@ class NativeProgram(AutoProgram):
         args = [np.asarray(a, order="C") for a in args]
         native = self.native(args, False)
         assert native is not None
-        return [np.array(h[0]) for h in self.advanced(native, args, 0, 1)]
+        return [np.array(h[0]) for h in self.advanced(lambda s, r: native(s, r, args, 0, 1))]
