@@ -5,7 +5,7 @@ import pytest
 
 import pellucid as pel
 
-both = pytest.mark.parametrize("mode", ["xla", "numpy"])
+both = pytest.mark.parametrize("mode", ["auto", "xla", "numpy"])
 
 
 def regression(mode: str, start: np.ndarray, rate: float):

@@ -168,7 +168,7 @@ class Training:
     def show(self) -> None:
         """Show the epochs of which nobody else was told."""
         for number, measures in self.unshown:
-            self.screen.epoch(number, measures, self.history.seconds[-1])
+            self.screen.epoch(number, measures, self.history.latest_seconds)
         self.unshown.clear()
 
     def add(self, outputs: Outputs, sizes: Array, last: int) -> None:
@@ -195,12 +195,12 @@ class Training:
         self.history.extend(self.run.epoch, columns, count)
         if self.screen.shows:
             self.unshown += [
-                (self.run.epoch + i, {name: values[i] for name, values in columns.items()}) for i in range(count)
+                (self.run.epoch + i, {name: plain(values[i]) for name, values in columns.items()}) for i in range(count)
             ]
         self.run.epoch += count
         self.run.batch = 0
         self.run.tally.reset()
-        self.latest = {name: values[-1] for name, values in columns.items()}
+        self.latest = {name: plain(values[-1]) for name, values in columns.items()}
 
     def limit(self) -> int:
         """Tell those who want to know that a batch begins, and return how many steps may run before anybody is due."""
@@ -217,7 +217,7 @@ class Training:
             logs |= {f"val_{name}": value for name, value in found.items()}
         self.run.epoch, self.run.batch = number + 1, 0
         self.callbacks("on_epoch_end", number, logs)
-        self.screen.epoch(number, logs, self.history.seconds[-1])
+        self.screen.epoch(number, logs, self.history.latest_seconds)
         return logs
 
     def warn_of_no_number(self, losses: Array, epoch: int, batch: int) -> None:
@@ -249,6 +249,11 @@ class Training:
             TrainingWarning,
             stacklevel=calls_to_user(),
         )
+
+
+def plain(value: Any) -> Any:
+    """Return a measure as Python's number, where it is one."""
+    return value.item() if isinstance(value, np.float64) else value
 
 
 def measured(source: Source, callbacks: Callbacks) -> Logs:

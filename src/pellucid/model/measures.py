@@ -159,19 +159,21 @@ class Tally:
         """Return the figures of all that was added."""
         return {name: measure.of(self.totals, self.samples) for name, measure in self.measures.items()}
 
-    def of_epochs(self, outputs: Mapping[str, Array], sizes: Array, steps: int) -> dict[str, list[Any]]:
+    def of_epochs(self, outputs: Mapping[str, Array], sizes: Array, steps: int) -> dict[str, Any]:
         """Return the figures of several whole epochs of so many steps each, as `add` would come to one by one."""
-        weighed = self.weighed(outputs, sizes)
+        totals = self.weighed(outputs, sizes)
         count = len(sizes) // steps
-        samples = sizes.reshape(count, steps).sum(1).astype(np.float64)
-        totals = {
-            key: np.add.accumulate(values.reshape(count, steps, *values.shape[1:]), axis=1)[:, -1]
-            for key, values in weighed.items()
-        }
+        samples = sizes.astype(np.float64)
+        if steps > 1:
+            samples = sizes.reshape(count, steps).sum(1).astype(np.float64)
+            totals = {
+                key: np.add.accumulate(values.reshape(count, steps, *values.shape[1:]), axis=1)[:, -1]
+                for key, values in totals.items()
+            }
         figures: dict[str, Any] = {}
         for name, measure in self.measures.items():
             if measure.result is None:
-                figures[name] = (totals[name] / samples).tolist()
+                figures[name] = totals[name] / samples
             else:
                 figures[name] = [
                     measure.of({key: totals[key][i] for key in measure.outputs}, samples[i]) for i in range(count)

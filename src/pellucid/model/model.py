@@ -16,7 +16,7 @@ from pellucid.model.connections import Connections, as_given, connections_of, st
 from pellucid.model.errors import ModelError
 from pellucid.model.opened import Opened
 from pellucid.model.samples import spread
-from pellucid.model.state import Names, parameter_paths, parts_of, state_of
+from pellucid.model.state import Names, layers_inside, parameter_paths, parts_of, state_of
 from pellucid.model.summary import table
 from pellucid.model.training import Trainable
 from pellucid.nn.layers import Layer
@@ -138,8 +138,7 @@ class Model(Trainable, Opened, Layer):
 
     def frozen_now(self) -> list[bool]:
         """Return which layers are frozen of those that differ by it."""
-        inside = [part for _, part in parts_of(self) if isinstance(part, Layer)]
-        return [not layer.trainable for layer in inside if layer.differs_when_frozen]
+        return [not layer.trainable for layer in layers_inside(self) if layer.differs_when_frozen]
 
     def on(self, shape: Sequence[Dim], dtype: Any = None) -> None:
         """Build the model for samples of this shape, which a `Sequential` without an input is not yet."""

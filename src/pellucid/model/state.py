@@ -52,6 +52,14 @@ def parts_of(layer: Layer, path: str = "") -> Iterator[tuple[str, Layer | Shared
             yield from parts_of(part, f"{name}/")
 
 
+def layers_inside(layer: Layer) -> Iterator[Layer]:
+    """Go through the layers inside a layer, however deep."""
+    for part in dict.fromkeys(layer.parts):
+        if isinstance(part, Layer):
+            yield part
+            yield from layers_inside(part)
+
+
 def own_name(part: Layer | Shared, owner: Layer) -> str:
     """Return what a part is called by its owner: what it was named, or else its kind, without a count of the "
     "process.

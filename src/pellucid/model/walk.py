@@ -11,8 +11,8 @@ import numpy as np
 
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.run.build import function
-from pellucid.run.engine import jax, x64
 from pellucid.run.interrupts import Interrupted
+from pellucid.run.rounds import held, rounds, turn
 
 Array = np.ndarray[Any, Any]
 Outputs = dict[str, Array]
@@ -85,11 +85,11 @@ class Walk:
 
     def last(self, batch: Array) -> Outputs:
         """Run the last step, which has fewer samples."""
-        return {name: np.asarray(value)[None] for name, value in self.function.turn(batch).items()}
+        return {name: np.asarray(value)[None] for name, value in turn(self.function, batch).items()}
 
     def rounds(self, batches: Array, last: Array) -> Outputs:
         """Run whole epochs: for each, the steps of its rows of batches, and the smaller one of its row of last ones."""
-        outputs: Outputs = self.function.rounds([batches], [last], len(last))
+        outputs: Outputs = rounds(self.function, [batches], [last], len(last))
         return outputs
 
 
@@ -116,9 +116,8 @@ class Flow:
 
     @contextmanager
     def over(self, arrays: Sequence[Array]) -> Iterator[None]:
-        """Hold a batch on the device that is met again and again."""
-        with x64():
-            self.held = [jax().device_put(a) for a in arrays]
+        """Hold a batch that is met again and again where the loop wants it."""
+        self.held = held(self.function, arrays)
         try:
             yield
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -35,6 +36,7 @@ def look_up(kind: str, identifier: Any, known: Mapping[str, Callable[..., Any]])
     return identifier  # type: ignore[no-any-return]
 
 
+@functools.cache
 def snake_case(name: str) -> str:
     """Return the name of a class as that of a function or a thing.
 

@@ -310,51 +310,6 @@ class Function:
         except KeyboardInterrupt:
             raise Interrupted(whole(), history.steps) from None
 
-    def turn(self, *args: Any) -> Any:
-        """Compute the outputs once, as a call does, by the program of a loop where that is C.
-
-        Between loops it spares the way of the state to XLA and back.
-        """
-        return self.shape_outputs([o[()] for o in self.turned(self.bound(args, {}))])
-
-    def turned(self, values: list[Any]) -> list[Any]:
-        """Return the outputs of one step."""
-        backend = self.backend
-        found: list[Any] = backend.turn(values) if isinstance(backend, AutoProgram) else backend.call(values)
-        return found
-
-    def rounds(self, whole: Sequence[Any], last: Sequence[Any], count: int) -> Any:
-        """Run rounds of several steps and one more, whose batch has another size.
-
-        Parameters
-        ----------
-        whole : sequence of array
-            The inputs of the steps, those of all rounds along the first axis.
-        last : sequence of array
-            The inputs of the step that ends each round.
-        count : int
-            How many rounds there are.
-
-        Returns
-        -------
-        array, list or dict
-            The outputs of all steps in their order, stacked along a new first axis.
-        """
-        args, rest = self.bound(whole, {}, walk=True), self.bound(last, {}, walk=True)
-        if isinstance(self.backend, AutoProgram):
-            found = self.backend.rounds(args, rest, count)
-            if found is not None:
-                return self.shape_outputs(found)
-        steps = len(args[0]) // count
-        history = History(len(self.program.outputs))
-        for i in range(count):
-            part = History(len(self.program.outputs))
-            for _ in self.backend.run([a[i * steps : (i + 1) * steps] for a in args], steps, True, part):
-                pass
-            history.append(steps, part.take())
-            history.append(1, [o[None] for o in self.turned([a[i] for a in rest])])
-        return self.shape_outputs(history.take())
-
     def chunks(
         self, values: list[Any], steps: int, walk: bool, first: int = 0, limit: Callable[[], int] | None = None
     ) -> Iterator[Any]:

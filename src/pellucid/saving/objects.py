@@ -12,7 +12,7 @@ import inspect
 import math
 import types
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -126,11 +126,21 @@ class ObjectWriter:
         return {"object": self.places[id(value)]}
 
 
+@runtime_checkable
+class Settled(Protocol):
+    """An object that puts off some of its work, and does it when asked."""
+
+    def settle(self) -> None:
+        """Have all attributes as they should be."""
+
+
 def attributes_of(thing: Any) -> dict[str, Any]:
     """Return the attributes of an object that is made of attributes alone."""
     slots = [s for kind in type(thing).__mro__ for s in getattr(kind, "__slots__", ()) if not s.startswith("__")]
     if not hasattr(thing, "__dict__") and not slots:
         raise StorageError(f"Expected a value, a function or an object. Received: {thing!r:.100}, a {type(thing)}")
+    if isinstance(thing, Settled):
+        thing.settle()
     return {**getattr(thing, "__dict__", {}), **{s: getattr(thing, s) for s in slots if hasattr(thing, s)}}
 
 

@@ -24,6 +24,24 @@ if TYPE_CHECKING:
     from pellucid.model.recording import Recording
 
 
+Entry = tuple[Mapping[str, Any], Sequence[int], float]
+"""Measures of some epochs, their numbers, and how long each took."""
+
+
+def settled(name: str) -> Any:
+    """Return an attribute that is complete once somebody looks at it."""
+
+    def look(self: History) -> Any:
+        if self.waiting:
+            self.settle()
+        return self.__dict__[name]
+
+    def put(self: History, value: Any) -> None:
+        self.__dict__[name] = value
+
+    return property(look, put)
+
+
 class History(Callback):
     """The measures of every finished epoch, as `Model.fit` returns them; a callback that every run has.
 
@@ -57,7 +75,15 @@ class History(Callback):
       loss  0.7 -> 0.5  (least 0.5 in epoch 2)
     """
 
-    unsaved: ClassVar[Mapping[str, Callable[[], Any]]] = {**Callback.unsaved, "recording": lambda: None}
+    unsaved: ClassVar[Mapping[str, Callable[[], Any]]] = {
+        **Callback.unsaved,
+        "recording": lambda: None,
+        "waiting": list,
+    }
+    history = settled("history")
+    places = settled("places")
+    epoch = settled("epoch")
+    seconds = settled("seconds")
 
     def __init__(self, snapshot_megabytes: float = 128.0) -> None:
         self.snapshot_megabytes = number("snapshot_megabytes", snapshot_megabytes, low=0.0)
@@ -66,10 +92,8 @@ class History(Callback):
 
     def begin(self) -> None:
         """Have no epochs yet."""
-        self.history: dict[str, list[Any]] = {}
-        self.places: dict[str, list[tuple[int, int]]] = {}
-        self.epoch: list[int] = []
-        self.seconds: list[float] = []
+        self.waiting: list[Entry] = []
+        self.history, self.places, self.epoch, self.seconds = {}, {}, [], []
         self.clock = time.perf_counter()
 
     def append(self, measures: Mapping[str, Any], seconds: float, epoch: int | None = None) -> None:
@@ -77,17 +101,32 @@ class History(Callback):
         number = len(self.epoch) if epoch is None else epoch
         self.enter({name: [value] for name, value in measures.items()}, [number], seconds)
 
-    def enter(self, columns: Mapping[str, Sequence[Any]], epochs: Sequence[int], seconds: float) -> None:
-        """Enter the measures of several epochs, each of which took so long."""
-        for name, values in columns.items():
-            start, end = len(self.epoch), len(self.epoch) + len(values)
-            self.history.setdefault(name, []).extend(values)
-            spans = self.places.setdefault(name, [])
-            if spans and spans[-1][1] == start:
-                start = spans.pop()[0]
-            spans.append((start, end))
-        self.epoch.extend(epochs)
-        self.seconds.extend([seconds] * len(epochs))
+    def enter(self, columns: Mapping[str, Any], epochs: Sequence[int], seconds: float) -> None:
+        """Enter the measures of several epochs, each of which took so long; lists are made once they are read."""
+        self.waiting.append((columns, epochs, seconds))
+
+    def settle(self) -> None:
+        """Put what was entered into the lists."""
+        entries, self.waiting = self.waiting, []
+        for columns, epochs, seconds in entries:
+            for name, values in columns.items():
+                start, end = len(self.epoch), len(self.epoch) + len(values)
+                self.history.setdefault(name, []).extend(values.tolist() if isinstance(values, np.ndarray) else values)
+                spans = self.places.setdefault(name, [])
+                if spans and spans[-1][1] == start:
+                    start = spans.pop()[0]
+                spans.append((start, end))
+            self.epoch.extend(epochs)
+            self.seconds.extend([seconds] * len(epochs))
+
+    def __getstate__(self) -> dict[str, Any]:
+        self.settle()
+        return self.__dict__
+
+    @property
+    def latest_seconds(self) -> float:
+        """How long the latest epoch took."""
+        return float(self.waiting[-1][2] if self.waiting else self.seconds[-1])
 
     def extend(self, first: int, columns: Mapping[str, Sequence[Any]], count: int) -> None:
         """Enter several epochs, from a number on, which took equally long since the last one."""

@@ -18,6 +18,7 @@ from pellucid.model.walk import Flow, Moments, Walk
 from pellucid.run.batched import batched
 from pellucid.run.function import Function
 from pellucid.run.interrupts import Interrupted, Uninterrupted
+from pellucid.run.rounds import rounds, turn
 
 Array = np.ndarray[Any, Any]
 Outputs = dict[str, Array]
@@ -138,7 +139,7 @@ class Team:
             for start, count in self.moments.spans(epochs):
                 orders = self.orders(first + start, count)
                 with Uninterrupted():  # until the steps are entered where they belong
-                    parts.append(f.rounds([self.batches(orders)], [orders[:, :, -self.rest :]], count))
+                    parts.append(rounds(f, [self.batches(orders)], [orders[:, :, -self.rest :]], count))
                     done += count
                 told(done * self.whole)
         except KeyboardInterrupt:
@@ -169,7 +170,7 @@ class Team:
         def measure() -> Curves:
             outputs: Outputs = f.over(numbers[: whole * self.measured_size].reshape(whole, self.measured_size))
             if rest:
-                last = f.turn(numbers[-rest:])
+                last = turn(f, numbers[-rest:])
                 outputs = {name: np.concatenate([values, last[name][None]]) for name, values in outputs.items()}
             return self.figures(outputs, sizes, 1, training=False)
 
