@@ -15,6 +15,7 @@ _HOMES = {
     "pellucid.graph.config": ["config"],
     "pellucid.graph.errors": [
         "DisconnectedError",
+        "DistributionError",
         "DtypeError",
         "GradientError",
         "InputError",
@@ -97,6 +98,7 @@ _MODULES = {
     "byhand": "pellucid.byhand",
     "callbacks": "pellucid.model.callbacks",
     "data": "pellucid.data",
+    "distribution": "pellucid.run.distribution",
     "linalg": "pellucid.graph.linalg",
     "losses": "pellucid.nn.losses",
     "nn": "pellucid.nn",

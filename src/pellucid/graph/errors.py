@@ -99,6 +99,10 @@ class StateError(PellucidError, RuntimeError):
     """Shared variables whose values are gone, because a run failed that was writing over them."""
 
 
+class DistributionError(PellucidError, RuntimeError):
+    """Devices or processes that were to compute together and do not: one is lost, or they were given what differs."""
+
+
 class StorageError(PellucidError, ValueError):
     """A graph that cannot be written as data, or data or a file that is no graph, damaged, or from somewhere else."""
 

@@ -17,7 +17,6 @@ from pellucid.run.batched_program import BatchedProgram
 from pellucid.run.function import Function
 from pellucid.run.program import Program
 
-
 def batched(f: Function, places: Mapping[Any, Any]) -> Function:
     r"""Return a function that runs many members at once, :math:`f_m(x) = f(x; w_m)`, as one program.
 
@@ -76,6 +75,7 @@ def batched(f: Function, places: Mapping[Any, Any]) -> Function:
         f._structure,
         f.mode,
         {places.get(i, i): value for i, value in f.defaults.items() if i not in places},
+        f.devices,
     )
 
 

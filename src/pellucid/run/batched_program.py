@@ -39,6 +39,11 @@ class BatchedProgram(Program):
         }
 
     @property
+    def divided(self) -> list[list[bool]]:
+        """Which first axes many devices divide among them: those of the members."""
+        return [*self.mapped, [True] * len(self.outputs)]
+
+    @property
     def size(self) -> int:
         """One, for what is mapped cannot be cut into pieces."""
         return 1

@@ -12,6 +12,7 @@ from pellucid.graph.errors import InputError
 from pellucid.graph.expr import Expr, Input, Shared, as_expr
 from pellucid.graph.values import fit
 from pellucid.run.bind import check_shape
+from pellucid.run.choice import chosen_devices
 from pellucid.run.function import Function, Outputs
 from pellucid.run.program import make_program
 
@@ -38,6 +39,7 @@ def function(
     rewrite: bool | str | Iterable[str] = True,
     on_unused_input: str = "raise",
     donate: bool = True,
+    devices: Any = None,
 ) -> Function:
     """Compile expressions into a function.
 
@@ -66,6 +68,10 @@ def function(
         Whether new values of shared variables may take the memory of the old ones while a compiled run is under way.
         Where it fails half-way, out of memory for example, their values are lost, and an error says so. With
         ``donate=False`` they stay until the run has succeeded, at twice the memory.
+    devices : "all", int or list, optional
+        Of this machine, or of each of the machines that `pellucid.distribution` brings together: all, so many, or
+        those of these numbers or names. They divide the first axis of every input among them and each keeps a copy of
+        the shared variables; what comes out is what one device would compute, up to rounding. Without it, one device.
 
     Returns
     -------
@@ -108,7 +114,7 @@ def function(
         on_unused_input,
         donate,
     )
-    return Function(program, outputs, mode, checked_defaults(program.inputs, defaults or {}))
+    return Function(program, outputs, mode, checked_defaults(program.inputs, defaults or {}), chosen_devices(devices))
 
 
 def checked_defaults(inputs: Sequence[Input], given: Mapping[Any, Any]) -> dict[Input, np.ndarray[Any, Any]]:

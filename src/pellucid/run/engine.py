@@ -7,7 +7,7 @@ import functools
 import importlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from types import ModuleType
@@ -29,6 +29,10 @@ def jax() -> ModuleType:
     return started()[0]
 
 
+joining: list[Callable[[ModuleType], None]] = []
+"""What is done with JAX before it looks for devices."""
+
+
 @functools.cache
 def started() -> tuple[ModuleType, str]:
     """Start JAX and return it, with the flags that XLA was given.
@@ -44,6 +48,8 @@ def started() -> tuple[ModuleType, str]:
     os.environ["XLA_FLAGS"] = flags
     try:
         found = importlib.import_module("jax")
+        for join in joining:
+            join(found)
         found.devices()
     finally:
         if before is None:

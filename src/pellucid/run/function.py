@@ -13,6 +13,7 @@ from pellucid.graph.types import shape_text
 from pellucid.run.batched_program import BatchedProgram
 from pellucid.run.bind import arrange, bind, checked_steps
 from pellucid.run.copying import swapped, without_updates
+from pellucid.run.devices import Devices, DevicesProgram
 from pellucid.run.guard import GuardProgram
 from pellucid.run.history import History
 from pellucid.run.interpreter import NumpyProgram
@@ -34,6 +35,7 @@ MODES: dict[str, Any] = {
 }
 
 COMPILED = ("auto", "xla", "native")
+ON_DEVICES = ("auto", "xla")
 
 Progress = Callable[[int, int, Any], None]
 Outputs = Expr | Sequence[Any] | Mapping[str, Any] | None
@@ -51,17 +53,29 @@ class Function:
         ``"auto"``, ``"xla"``, ``"native"``, ``"numpy"`` or ``"guard"``.
     defaults : dict from Input to array
         What inputs are that are not given.
+    devices : tuple of jax.Device, or None
+        Those that it runs on together; None for the one that JAX takes.
     """
 
     def __init__(
-        self, program: Program, structure: Outputs, mode: str, defaults: Mapping[Input, Any] | None = None
+        self,
+        program: Program,
+        structure: Outputs,
+        mode: str,
+        defaults: Mapping[Input, Any] | None = None,
+        devices: Devices = None,
     ) -> None:
         if mode not in MODES:
             raise OptionError(
                 f"Expected a mode out of {sorted(MODES)}. Received: mode={mode!r}.{near_miss(mode, MODES)}"
             )
+        if devices is not None and mode not in ON_DEVICES:
+            raise OptionError(
+                f"Many devices run what XLA compiles. Received: mode={mode!r} with devices. Leave one of them out"
+            )
         self.program = program
         self.mode = mode
+        self.devices = devices
         self.defaults = dict(defaults or {})
         self._structure = structure
         self._backend: Any = None
@@ -70,9 +84,15 @@ class Function:
     def backend(self) -> Any:
         """The compiled or interpreted program, made at the first call."""
         if self._backend is None:
-            many = self.mode == "auto" and isinstance(self.program, BatchedProgram)
-            self._backend = MembersProgram(self.program) if many else MODES[self.mode](self.program)
+            self._backend = self.made()
         return self._backend
+
+    def made(self) -> Any:
+        """Return what runs the program: on many devices, on many members, or in its mode."""
+        if self.devices is not None:
+            return DevicesProgram(self.program, self.devices)
+        many = self.mode == "auto" and isinstance(self.program, BatchedProgram)
+        return MembersProgram(self.program) if many else MODES[self.mode](self.program)
 
     @property
     def journal(self) -> Journal:
@@ -203,7 +223,8 @@ class Function:
         delete_updates : bool
             Whether to leave the updates out, those of random streams included, so that a call changes nothing.
         mode : {"auto", "xla", "native", "numpy", "guard"}, optional
-            Another mode, such as ``"guard"`` to find out where a nan comes from.
+            Another mode, such as ``"guard"`` to find out where a nan comes from. Of many devices, one is left where
+            the mode is none of XLA's.
 
         Returns
         -------
@@ -227,7 +248,11 @@ class Function:
         """
         program = swapped(self.program, swap) if swap else self.program
         made = Function(
-            without_updates(program) if delete_updates else program, self._structure, mode or self.mode, self.defaults
+            without_updates(program) if delete_updates else program,
+            self._structure,
+            mode or self.mode,
+            self.defaults,
+            self.devices if (mode or self.mode) in ON_DEVICES else None,
         )
         if made.mode == self.mode in COMPILED and not delete_updates:
             made.backend.compiled = self.backend.compiled

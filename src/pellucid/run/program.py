@@ -56,6 +56,16 @@ class Program:
         """What a step computes: the outputs, and then the new values."""
         return [*self.outputs, *self.updates.values()]
 
+    @property
+    def divided(self) -> list[list[bool]]:
+        """Which first axes many devices divide among them: of what is written, read, given and put out."""
+        return [
+            [False] * len(self.updates),
+            [False] * len(self.read),
+            [True] * len(self.inputs),
+            [False] * len(self.outputs),
+        ]
+
     @functools.cached_property
     def size(self) -> int:
         """The number of expressions."""

@@ -40,7 +40,7 @@ class XlaProgram:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.compile_seconds = 0.0
-        self.donated = (0,) if program.donate else ()
+        self.settings: dict[str, Any] = {"donate_argnums": (0,) if program.donate else ()}
         self.compiled: dict[Any, Any] = {}
         self.constants: dict[Constant, Any] = {}
         self.paces: dict[Any, int] = {}
@@ -63,7 +63,7 @@ class XlaProgram:
 
     def state(self) -> tuple[list[Any], list[Any]]:
         """Return the values of what is written and of what is only read, on the device."""
-        return [on_device(s) for s in self.program.updates], [self.on_device(s) for s in self.program.read]
+        return [self.on_device(s) for s in self.program.updates], [self.on_device(s) for s in self.program.read]
 
     def on_device(self, source: Shared | Constant) -> Any:
         """Return a value as a JAX array, moving it to the device the first time."""
@@ -72,6 +72,10 @@ class XlaProgram:
         if source not in self.constants:
             self.constants[source] = jax().device_put(source.value)
         return self.constants[source]
+
+    def placed(self, args: list[Any], walk: bool) -> list[Any]:
+        """Return arguments on the device."""
+        return [jax().device_put(a) for a in args]
 
     def call(self, args: list[Any]) -> list[Any]:
         """Run one step and return the outputs."""
@@ -116,9 +120,9 @@ class XlaProgram:
         """
         if history.steps >= steps:
             return
-        kind, put = "over" if walk else "repeat", jax().device_put
+        kind, begun = "over" if walk else "repeat", history.steps
         with x64():
-            given = first_window(args) if walk else [put(a) for a in args]
+            given = self.placed(window(args, begun, window_length(args)) if walk else args, walk)
             try:
                 loop, capacity = self.compile(kind, given, self.compile_loop)
             except Exception as error:
@@ -126,8 +130,10 @@ class XlaProgram:
                 raise
 
         def chunk(count: int) -> None:
-            with x64():
-                now = [put(a) for a in window(args, history.steps, len(given[0]))] if walk else given
+            now = given
+            if walk and history.steps > begun:
+                with x64():
+                    now = self.placed(window(args, history.steps, len(given[0])), walk)
             self.run_chunk(loop, now, count, history)
 
         yield from self.paced(self.key(kind, given), steps, history, capacity, limit, chunk)
@@ -144,7 +150,7 @@ class XlaProgram:
         """Run chunks of as many steps as take about `CHUNK_SECONDS`, pausing after each."""
         while history.steps < steps:
             pace = self.paces.get(key, 1)
-            count = min(pace, capacity, steps - history.steps, *([limit()] if limit else []))
+            count = self.agreed(min(pace, capacity, steps - history.steps, *([limit()] if limit else [])))
             start = time.perf_counter()
             chunk(count)
             seconds = time.perf_counter() - start
@@ -152,6 +158,10 @@ class XlaProgram:
             # A chunk that was cut short tells little of how long a whole one takes, unless it was too long itself.
             self.paces[key] = max(1, fitting if count == pace or fitting < count else max(pace, fitting))
             yield
+
+    def agreed(self, count: int) -> int:
+        """Return how many steps come next, which nobody else has a say in."""
+        return count
 
     def run_chunk(self, loop: Compiled, args: list[Any], count: int, history: History) -> None:
         """Run the next steps of a loop and keep all of what they made."""
@@ -195,9 +205,11 @@ class XlaProgram:
         """Compile one step; one of very many expressions in segments."""
         if self.program.size > LARGEST:
             return Segments(self.program, self.state(), args)
-        compiled: Compiled = compile_or_load(
-            jax().jit(self.step, donate_argnums=self.donated).lower(*self.state(), args)
-        )
+        return self.finished(jax().jit(self.step, **self.settings).lower(*self.state(), args))
+
+    def finished(self, lowered: Any) -> Compiled:
+        """Return what XLA makes of a lowered program, or made of it before."""
+        compiled: Compiled = compile_or_load(lowered)
         return compiled
 
     def compile_loop(self, kind: str, args: list[Any]) -> tuple[Compiled, int]:
@@ -224,15 +236,14 @@ class XlaProgram:
             new, history = lax.fori_loop(0, count, body, (written, history))
             return history, new
 
-        lowered = j.jit(loop, donate_argnums=self.donated).lower(*self.state(), args, np.int32(1))
-        return compile_or_load(lowered), capacity
+        lowered = j.jit(loop, **self.settings).lower(*self.state(), args, np.int32(1))
+        return self.finished(lowered), capacity
 
 
-def first_window(args: list[Any]) -> list[Any]:
-    """Return as many steps of what differs from step to step as a program is compiled for, whatever the length."""
+def window_length(args: list[Any]) -> int:
+    """Return for how many steps of what differs from step to step a program is compiled, whatever the length."""
     size = sum(a.nbytes // len(a) for a in args)
-    length = 1 << int(np.clip(WINDOW_BYTES // max(size, 1), 1, LONGEST_CHUNK)).bit_length() - 1
-    return window(args, 0, length)
+    return 1 << int(np.clip(WINDOW_BYTES // max(size, 1), 1, LONGEST_CHUNK)).bit_length() - 1
 
 
 def window(args: list[Any], first: int, length: int) -> list[Any]:
@@ -248,8 +259,11 @@ def on_device(shared: Shared) -> Any:
 
     It must be a copy: its buffer is given away to the next step, and NumPy's own may be held by someone else.
     """
-    if isinstance(shared.storage, np.ndarray):
-        shared.storage = jax().device_put(shared.storage, may_alias=False)
+    storage = shared.storage
+    if isinstance(storage, jax().Array) and storage.committed:  # to devices of somebody's choice, for another program
+        storage = np.asarray(storage)
+    if isinstance(storage, np.ndarray):
+        shared.storage = jax().device_put(storage, may_alias=False)
     return shared.storage
 
 
