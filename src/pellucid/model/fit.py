@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid.graph.errors import DistributionError
 from pellucid.graph.places import calls_to_user
 from pellucid.model.callbacks.base import Callbacks, Logs, listed, overrides
 from pellucid.model.callbacks.history import History
+from pellucid.model.company import check_alike, with_snapshot
 from pellucid.model.errors import ModelError, TrainingWarning
 from pellucid.model.measures import Tally
 from pellucid.model.progress import display
@@ -104,11 +106,14 @@ class Training:
         ------
         Interrupted
             On Ctrl-C; weights, history and `Model.run` keep what was reached.
+        DistributionError
+            If devices or processes are lost; it says from where the run can go on.
         """
         before = self.run.step
         try:
             with self.screen, self.source.held(), self.validation.held() if self.validation else nullcontext():
                 self.callbacks("on_train_begin", {})
+                check_alike(self.model, self.plan, [self.source, self.validation])
                 self.recording.start()
                 logs: Logs = {}
                 while self.run.epoch < self.plan.epochs and not self.model.stop_training:
@@ -120,6 +125,8 @@ class Training:
             if self.run.batch and self.run.batch == self.source.steps:
                 self.pass_on({name: [value] for name, value in self.run.tally.results().items()}, 1)
             raise Interrupted(self.history, self.run.step - before) from None
+        except DistributionError as error:
+            raise with_snapshot(error, self.callbacks.each) from error
         return self.history
 
     def together(self) -> int:

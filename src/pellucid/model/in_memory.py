@@ -42,6 +42,8 @@ class InMemory:
         Whether each epoch has an order of its own.
     steps : int, optional
         How many steps an epoch has, if not all samples are to be met.
+    devices : "all", int or list, optional
+        Those that divide every batch among them.
     """
 
     def __init__(
@@ -52,8 +54,9 @@ class InMemory:
         training: bool,
         shuffle: bool = False,
         steps: int | None = None,
+        devices: Any = None,
     ) -> None:
-        self.count = len(samples)
+        self.count, self.devices = len(samples), devices
         self.batch_size = min(batch_size, self.count)
         self.samples, self.training, self.shuffle = samples, training, shuffle
         self.steps: int | None = batches_of_epoch(self.count, self.batch_size, steps)
@@ -63,9 +66,9 @@ class InMemory:
         self.measures: dict[str, Measure] = objective.measured(training)
         # The order within a batch of all samples makes no difference, so these are taken as they lie.
         self.walk: Walk | Flow = (
-            objective.flow([a.dtype for a in samples.arrays], training)
+            objective.flow([a.dtype for a in samples.arrays], training, devices)
             if self.batch_size == self.count
-            else objective.walk(samples.arrays, training)
+            else objective.walk(samples.arrays, training, devices)
         )
         self.moments = Moments()
         self.latest_order: tuple[Any, Array] = (None, np.empty(0, np.int32))
@@ -126,7 +129,8 @@ class InMemory:
     def on(self, model: Model) -> InMemory:
         """Return the same samples for another model."""
         objective = model.objective(self.samples)
-        return InMemory(objective, self.samples, self.batch_size, self.training, self.shuffle, self.steps)
+        settings = self.batch_size, self.training, self.shuffle, self.steps, self.devices
+        return InMemory(objective, self.samples, *settings)
 
 
 def batches_of_epoch(count: int, size: int, asked: int | None) -> int:

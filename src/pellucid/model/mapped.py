@@ -168,6 +168,8 @@ class Mapped:
         Whether each epoch has an order of its own.
     steps : int, optional
         How many steps an epoch has, if not all samples are to be met.
+    devices : "all", int or list, optional
+        Those that divide every batch among them.
     """
 
     together = 1
@@ -180,8 +182,10 @@ class Mapped:
         training: bool,
         shuffle: bool = False,
         steps: int | None = None,
+        devices: Any = None,
     ) -> None:
         self.model, self.rows, self.training, self.shuffle = model, rows, training, shuffle
+        self.devices = devices
         self.batch_size = min(batch_size, len(rows))
         self.steps: int | None = batches_of_epoch(len(rows), self.batch_size, steps)
         self.together_in_piece = max(1, PIECE_BYTES // (rows.bytes * self.batch_size))
@@ -225,7 +229,7 @@ class Mapped:
 
     def run(self, samples: Samples, first: int, most: int, limit: Limit) -> Iterator[Chunk]:
         """Run the steps of a piece from one of them on, no more than are left of the epoch."""
-        flow = self.model.objective(samples).flow([a.dtype for a in samples.arrays], self.training)
+        flow = self.model.objective(samples).flow([a.dtype for a in samples.arrays], self.training, self.devices)
         size, capacity = self.batch_size, self.together_in_piece
         full = len(samples) // size
         if first < min(full, most):
@@ -237,7 +241,7 @@ class Mapped:
 
     def on(self, model: Model) -> Mapped:
         """Return the same rows for another model."""
-        return Mapped(model, self.rows, self.batch_size, self.training, self.shuffle, self.steps)
+        return Mapped(model, self.rows, self.batch_size, self.training, self.shuffle, self.steps, self.devices)
 
 
 def stack(array: Array, capacity: int, size: int) -> Array:

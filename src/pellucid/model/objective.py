@@ -129,23 +129,27 @@ class Objective:
         """Return what a step puts out, by name."""
         return {key: e for measure in self.measured(training).values() for key, e in measure.outputs.items()}
 
-    def walk(self, arrays: Sequence[Any], training: bool) -> Walk:
-        """Return the compiled passes over data of these shapes, made at the first call."""
+    def walk(self, arrays: Sequence[Any], training: bool, devices: Any = None) -> Walk:
+        """Return the compiled passes over data of these shapes, on these devices, made at the first call."""
         return self.kept(
-            (training, *((a.shape, a.dtype) for a in arrays)),
+            (training, *((a.shape, a.dtype) for a in arrays), str(devices)),
             lambda: Walk(
                 self.outputs(training),
                 self.updates if training else {},
                 dict(zip(self.given, arrays, strict=True)),
+                devices,
             ),
         )
 
-    def flow(self, dtypes: Sequence[Any], training: bool) -> Flow:
+    def flow(self, dtypes: Sequence[Any], training: bool, devices: Any = None) -> Flow:
         """Return the compiled steps over batches of these dtypes that are handed in, made at the first call."""
         return self.kept(
-            (training, *dtypes),
+            (training, *dtypes, str(devices)),
             lambda: Flow(
-                self.outputs(training), self.updates if training else {}, dict(zip(self.given, dtypes, strict=True))
+                self.outputs(training),
+                self.updates if training else {},
+                dict(zip(self.given, dtypes, strict=True)),
+                devices,
             ),
         )
 

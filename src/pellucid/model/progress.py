@@ -9,6 +9,7 @@ from typing import Any, Protocol, Self
 
 from pellucid.graph.errors import OptionError
 from pellucid.model.callbacks.history import figure
+from pellucid.run.contact import process_id
 
 VERBOSITIES = ("auto", 0, 1, 2)
 
@@ -37,7 +38,7 @@ def display(verbose: Any, epochs: int, steps: int | None) -> Display:
     verbose : {"auto", 0, 1, 2}
         0 shows nothing; 1 a bar on standard error with a line an epoch, or the lines alone where standard error is
         no terminal; 2 one line an epoch on standard output. ``"auto"`` is 1 on a terminal or in a notebook and 0
-        elsewhere, so that scripts and tests stay quiet.
+        elsewhere, so that scripts and tests stay quiet. Of several processes, the first shows it.
     epochs, steps : int
         How many epochs there are, and steps in each.
 
@@ -47,6 +48,8 @@ def display(verbose: Any, epochs: int, steps: int | None) -> Display:
         For any other value.
     """
     watched = is_watched(verbose)
+    if process_id():
+        return Silence()
     if verbose == "auto":
         verbose = int(watched)
     if verbose == 1 and watched:
@@ -65,7 +68,8 @@ def passing(verbose: Any, steps: int | None) -> Display:
     """Choose how a pass is shown that measures nothing: by a bar, if it is asked for and somebody is there to see "
     "it.
     """
-    return Bar(1, steps) if is_watched(verbose) and verbose in (1, "auto") else Silence()
+    watched = is_watched(verbose)
+    return Bar(1, steps) if watched and verbose in (1, "auto") and not process_id() else Silence()
 
 
 def line(epoch: int, epochs: int, measures: Mapping[str, Any], seconds: float) -> str:

@@ -26,12 +26,18 @@ def data_of(model: Model, x: Any, y: Any, w: Any = None, class_weight: Any = Non
 
 
 def over(
-    model: Model, data: Data, size: int, training: bool, steps: int | None = None, shuffle: bool = False
+    model: Model,
+    data: Data,
+    size: int,
+    training: bool,
+    steps: int | None = None,
+    shuffle: bool = False,
+    devices: Any = None,
 ) -> InMemory | Mapped:
     """Return the batches of data, for one model."""
     if isinstance(data, Rows):
-        return Mapped(model, data, size, training, shuffle, steps)
-    return InMemory(model.objective(data), data, size, training, shuffle, steps)
+        return Mapped(model, data, size, training, shuffle, steps, devices)
+    return InMemory(model.objective(data), data, size, training, shuffle, steps, devices)
 
 
 def split(data: Data, share: Any) -> tuple[Data, Data | None]:

@@ -14,6 +14,7 @@ from pellucid.model.measures import Measure
 from pellucid.model.prefetch import END, Batches, Prefetch
 from pellucid.model.samples import Samples, samples_of
 from pellucid.model.walk import MANY, Chunk, Limit, sized
+from pellucid.run.contact import num_processes
 
 if TYPE_CHECKING:
     from pellucid.model.model import Model
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 STACKED_BYTES = 4 * 2**20
 MOST_STACKED = 256
 """How many streamed batches run as one compiled loop at most, in bytes and in number."""
+
+MOST_ALIKE = 16
+"""How many in each of several processes, which wait for them so that all take as many."""
 
 WAITING_BYTES = 64 * 2**20
 MOST_WAITING = 512
@@ -44,6 +48,8 @@ class Streamed:
         As for `Model.fit`.
     prefix : str
         What stands before the names in messages.
+    devices : "all", int or list, optional
+        Those that divide every batch among them.
     """
 
     together = 1
@@ -56,8 +62,10 @@ class Streamed:
         steps: int | None = None,
         class_weight: Any = None,
         prefix: str = "",
+        devices: Any = None,
     ) -> None:
         self.model, self.training, self.class_weight, self.prefix = model, training, class_weight, prefix
+        self.devices = devices
         self.source = Batches(given, steps)
         self.first = self.prepare(self.source.peek())
         self.measures: dict[str, Measure] = model.objective(self.first).measured(training)
@@ -89,7 +97,7 @@ class Streamed:
             pending: Any = None
             while pending is not END:
                 try:
-                    group, pending = gathered(fetched, pending, limit)
+                    group, pending = gathered(fetched, pending, limit, num_processes() > 1)
                 except Exception as error:
                     error.add_note(f"  in or after batch {done + 1} of epoch {epoch + 1}, from the iterable")
                     raise
@@ -99,7 +107,7 @@ class Streamed:
 
     def run(self, group: Sequence[Samples]) -> Iterator[Chunk]:
         """Run batches of one shape."""
-        flow = self.model.objective(group[0]).flow([a.dtype for a in group[0].arrays], self.training)
+        flow = self.model.objective(group[0]).flow([a.dtype for a in group[0].arrays], self.training, self.devices)
         capacity = room(group[0])
         stacked = []
         for arrays in zip(*(samples.arrays for samples in group), strict=True):
@@ -116,15 +124,18 @@ class Streamed:
         return made
 
 
-def gathered(fetched: Prefetch, pending: Any, limit: Limit) -> tuple[list[Samples], Any]:
-    """Return batches of one shape that are ready, one at least unless they are at an end, and what came after them."""
+def gathered(fetched: Prefetch, pending: Any, limit: Limit, alike: bool = False) -> tuple[list[Samples], Any]:
+    """Return batches of one shape that are ready, one at least unless they are at an end, and what came after them.
+
+    With ``alike``, they are as many as another process takes of the same batches, and waited for.
+    """
     first = fetched.get() if pending is None else pending
     if first is END:
         return [], END
     group, kind = [first], kind_of(first)
-    most = min(room(first), limit() if limit else MANY)
+    most = min(room(first), limit() if limit else MANY, MOST_ALIKE if alike else MANY)
     while len(group) < most:
-        following = fetched.get(wait=False)
+        following = fetched.get(wait=alike)
         if following is None or following is END or kind_of(following) != kind:
             return group, following
         group.append(following)

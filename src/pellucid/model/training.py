@@ -23,6 +23,8 @@ from pellucid.model.samples import Samples, samples_of
 from pellucid.model.sources import Source, data_of, over, split
 from pellucid.model.streamed import Streamed
 from pellucid.nn.randomness import as_seed, next_seed
+from pellucid.run.choice import chosen_devices
+from pellucid.run.contact import num_processes, process_id
 
 BATCH = 32
 """Samples a step, where nothing is said."""
@@ -51,6 +53,7 @@ class Trainable(Compiled, Predicting):
         validation_freq: int | Collection[int] = 1,
         *,
         seed: int | None = None,
+        devices: Any = None,
     ) -> History:
         """Train on data. Those in memory are walked by compiled loops of many steps, every epoch in a new order.
 
@@ -99,6 +102,10 @@ class Trainable(Compiled, Predicting):
             After every how many epochs it is validated, or after which ones, counted from 1.
         seed : int, optional
             Of the orders; without it one that follows from `pellucid.nn.set_random_seed`.
+        devices : "all", int or list, optional
+            Those that divide every batch among them: all of this machine, so many, or those of these numbers or names
+            (`pellucid.distribution.list_devices`). The numbers are those of one device, up to rounding. Without it
+            one, and all where `pellucid.distribution` brought processes together; each of them chooses alike.
 
         Returns
         -------
@@ -110,6 +117,8 @@ class Trainable(Compiled, Predicting):
         ------
         ModelError, ShapeError
             If the model is not compiled, or the data do not fit it; nothing was trained then.
+        DistributionError
+            If a device or another process is lost; it names the snapshot from which the same script goes on.
         Interrupted
             On Ctrl-C, a `KeyboardInterrupt`: weights stay as they are by then, and `history` has the finished epochs.
 
@@ -128,34 +137,34 @@ class Trainable(Compiled, Predicting):
             checks.frequency(validation_freq),
         )
         steps = None if steps_per_epoch is None else checks.positive("steps_per_epoch", steps_per_epoch)
-        held_out = None
+        devices, held_out = devices_to_fit(devices), None
         if is_stream(x):
             refuse_beside_stream(y=y, sample_weight=sample_weight, validation_split=validation_split or None)
-            source: Source = Streamed(self, x, True, steps, class_weight)
+            source: Source = Streamed(self, x, True, steps, class_weight, devices=devices)
         else:
             data, held_out = split(data_of(self, x, y, sample_weight, class_weight), validation_split)
-            source = over(self, data, size, True, steps, bool(shuffle))
+            source = over(self, data, size, True, steps, bool(shuffle), devices)
         if held_out is not None and validation_data is not None:
             raise ModelError("Give either validation_split or validation_data. Received: both")
         validation = None
         measured_size = checks.positive("validation_batch_size", validation_batch_size or size)
         if held_out is not None:
-            validation = over(self, held_out, measured_size, False, validation_steps)
+            validation = over(self, held_out, measured_size, False, validation_steps, devices=devices)
         elif validation_data is not None:
-            validation = self.validation_source(validation_data, measured_size, validation_steps)
+            validation = self.validation_source(validation_data, measured_size, validation_steps, devices)
         return Training(self, plan, source, validation, callbacks).train()
 
-    def validation_source(self: Any, data: Any, size: int, steps: int | None) -> Source:
+    def validation_source(self: Any, data: Any, size: int, steps: int | None, devices: Any) -> Source:
         """Return what to validate on."""
         if is_stream(data):
-            return Streamed(self, data, False, steps, prefix="validation ")
+            return Streamed(self, data, False, steps, prefix="validation ", devices=devices)
         if not isinstance(data, (list, tuple)) or len(data) not in (2, 3):
             raise ModelError(
                 "Expected validation_data to be a pair (x, y), or (x, y, sample_weight), or an iterable of batches. "
                 f"Received: {type(data).__name__}"
             )
         x, y, w = (*data, None)[:3]
-        return over(self, data_of(self, x, y, w, prefix="validation "), size, False, steps)
+        return over(self, data_of(self, x, y, w, prefix="validation "), size, False, steps, devices=devices)
 
     def evaluate(
         self: Any,
@@ -167,6 +176,8 @@ class Trainable(Compiled, Predicting):
         steps: int | None = None,
         callbacks: Any = None,
         return_dict: bool = False,
+        *,
+        devices: Any = None,
     ) -> Any:
         """Measure the loss and the metrics on data, as the model is after training.
 
@@ -184,6 +195,8 @@ class Trainable(Compiled, Predicting):
             Who is told.
         return_dict : bool
             Whether the measures are returned by name.
+        devices : "all", int or list, optional
+            Those that divide every batch among them, as for `fit`; without it one, in every process.
 
         Returns
         -------
@@ -198,13 +211,13 @@ class Trainable(Compiled, Predicting):
         size = checks.positive("batch_size", BATCH if batch_size is None else batch_size)
         if is_stream(x):
             refuse_beside_stream(y=y, sample_weight=sample_weight)
-            source: Source = Streamed(self, x, False, steps)
+            source: Source = Streamed(self, x, False, steps, devices=devices)
         else:
-            source = over(self, data_of(self, x, y, sample_weight), size, False, steps)
+            source = over(self, data_of(self, x, y, sample_weight), size, False, steps, devices=devices)
         params = {"epochs": 1, "steps": source.steps, "verbose": verbose, "metrics": list(source.measures)}
         with source.held():
             measures = measured(source, Callbacks(callbacks, self, params))
-        if verbose:
+        if verbose and not process_id():
             print(written(measures))
         return as_asked(measures, return_dict)
 
@@ -224,6 +237,13 @@ class Trainable(Compiled, Predicting):
         """Return the loss and the metrics of one batch, as the model is after training; see `evaluate`."""
         samples = samples_of(self, x, y, sample_weight)
         return as_asked(one_batch(self.objective(samples), samples, training=False), return_dict)
+
+
+def devices_to_fit(devices: Any) -> Any:
+    """Return which devices train, once it is sure that there are such: all, where several processes are together."""
+    asked = "all" if devices is None and num_processes() > 1 else devices
+    chosen_devices(asked)
+    return asked
 
 
 def one_batch(objective: Objective, samples: Samples, training: bool) -> dict[str, Any]:

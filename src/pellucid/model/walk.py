@@ -57,13 +57,23 @@ class Walk:
         What it changes.
     data : dict from Expr to array
         For every input, samples along the first axis, in the input's dtype or a narrower one.
+    devices : "all", int or list, optional
+        Those that divide every batch among them; the data lie whole on each.
     """
 
-    def __init__(self, outputs: Mapping[str, Expr], updates: Mapping[Shared, Expr], data: Mapping[Expr, Array]) -> None:
+    def __init__(
+        self,
+        outputs: Mapping[str, Expr],
+        updates: Mapping[Shared, Expr],
+        data: Mapping[Expr, Array],
+        devices: Any = None,
+    ) -> None:
         self.data = [Shared(array, f"all {e}", trainable=False, regularizable=False) for e, array in data.items()]
         index = Input("index", (next(iter(data)).shape[0],), np.int32)
         picked = {e: shared[index].astype(e.dtype) for e, shared in zip(data, self.data, strict=True)}
-        self.function = function([index], dict(outputs), updates=updates, givens=picked, on_unused_input="ignore")
+        self.function = function(
+            [index], dict(outputs), updates=updates, givens=picked, on_unused_input="ignore", devices=devices
+        )
 
     @contextmanager
     def over(self, arrays: Sequence[Array]) -> Iterator[None]:
@@ -98,16 +108,20 @@ class Flow:
 
     Parameters
     ----------
-    outputs, updates
+    outputs, updates, devices
         As for `Walk`.
     data : dict from Expr to dtype
         The dtype in which each input comes; it is cast in the program.
     """
 
-    def __init__(self, outputs: Mapping[str, Expr], updates: Mapping[Shared, Expr], data: Mapping[Expr, Any]) -> None:
+    def __init__(
+        self, outputs: Mapping[str, Expr], updates: Mapping[Shared, Expr], data: Mapping[Expr, Any], devices: Any = None
+    ) -> None:
         raw = [Input(e.name, e.shape, dtype) for e, dtype in data.items()]
         cast = {given: r.astype(given.dtype) for given, r in zip(data, raw, strict=True)}
-        self.function = function(raw, dict(outputs), updates=updates, givens=cast, on_unused_input="ignore")
+        self.function = function(
+            raw, dict(outputs), updates=updates, givens=cast, on_unused_input="ignore", devices=devices
+        )
         self.held: list[Any] = []
 
     def steps(self, stacked: Sequence[Array], count: int, first: int = 0, limit: Limit = None) -> Iterator[Outputs]:

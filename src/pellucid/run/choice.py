@@ -91,8 +91,8 @@ def place_of(device: Any, names: Sequence[str], there: str) -> int:
         return names.index(device)
     if is_whole(device) and 0 <= device < len(names):
         return int(device)
-    hint = near_miss(device, names) if isinstance(device, str) else more_of_a_cpu(names)
-    raise OptionError(f"There is no device {device!r}: {there}.{hint}")
+    hint = f".{near_miss(device, names)}" if isinstance(device, str) else more_of_a_cpu(names)
+    raise OptionError(f"There is no device {device!r}: {there}{hint}")
 
 
 def is_whole(value: Any) -> bool:

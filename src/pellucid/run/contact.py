@@ -62,10 +62,12 @@ def together() -> Iterator[None]:
 
 
 def loss_of(error: Exception) -> DistributionError | None:
-    """Return what to say of an error of XLA's that comes from the loss of other processes; None for any other."""
+    """Return what to say of an error of XLA's that comes from the loss of a device or a process; None for any other."""
     global _lost
     if not isinstance(error, (RuntimeError, ValueError)) or not str(error).startswith(BROKEN):
         return None
+    if num_processes() == 1:
+        return DistributionError(f"A program that runs on several devices failed: {first_line(error)}")
     _lost = True
     return DistributionError(
         f"Process {process_id()} of {num_processes()} lost another one, a device of it, or the way to it: "

@@ -49,7 +49,7 @@ class DevicesProgram(XlaProgram):
         self.settings["out_shardings"] = self.whole
 
     def step(self, written: list[Any], read: list[Any], args: list[Any]) -> tuple[list[Any], list[Any]]:
-        """Trace one step, and say what is divided."""
+        """Trace one step, and say what is divided; in nothing but what JAX has, which it can divide."""
         constrained = jax().lax.with_sharding_constraint
 
         def laid(values: list[Any], divided: Sequence[bool]) -> list[Any]:
@@ -59,7 +59,7 @@ class DevicesProgram(XlaProgram):
             ]
 
         state, constants, given, made = self.program.divided
-        outputs, new = super().step(laid(written, state), laid(read, constants), laid(args, given))
+        outputs, new = self.plain_step(laid(written, state), laid(read, constants), laid(args, given))
         return laid(outputs, made), laid(new, state)
 
     def on_device(self, source: Shared | Constant) -> Any:
@@ -117,8 +117,8 @@ class DevicesProgram(XlaProgram):
             return int(broadcast_one_to_all(np.int32(count)))
 
     def check_lost(self, error: Exception) -> None:
-        """Say which shared variables have lost their values when a run has failed, or that it lost other processes."""
-        found = None if self.alone else loss_of(error)
+        """Say which shared variables have lost their values, or that devices or other processes are lost."""
+        found = loss_of(error)
         if found is None:
             super().check_lost(error)
             return

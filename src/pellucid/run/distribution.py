@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
+import threading
 from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
@@ -23,8 +25,10 @@ __all__ = ["initialize", "list_devices", "num_processes", "process_id"]
 HEARTBEAT_SECONDS = 100
 """After how long a process counts as lost that says nothing; JAX's own choice."""
 
+HERE = "pel.distribution.initialize"
+
 TOO_LATE = (
-    "pel.distribution.initialize: expected to be called once, before anything is computed. Received: a second call, or "
+    f"{HERE}: expected to be called once, before anything is computed. Received: a second call, or "
     "one after something was computed. Make it the first line after the imports"
 )
 
@@ -76,11 +80,17 @@ def initialize(
     """
     if started.cache_info().currsize:
         raise UseError(TOO_LATE)
-    given = {
-        "coordinator_address": coordinator_address or os.environ.get("PELLUCID_COORDINATOR_ADDRESS"),
-        "num_processes": whole("num_processes", num_processes, "PELLUCID_NUM_PROCESSES"),
-        "process_id": whole("process_id", process_id, "PELLUCID_PROCESS_ID"),
+    given: dict[str, Any] = {
+        "coordinator_address": checked_address(coordinator_address),
+        "num_processes": whole("num_processes", num_processes),
+        "process_id": whole("process_id", process_id),
     }
+    count, number = given["num_processes"], given["process_id"]
+    if (count is not None and count < 1) or (number is not None and not 0 <= number < (count or number + 1)):
+        raise OptionError(
+            f"{HERE}: expected process_id from 0 up to but without num_processes. Received: process_id={number}, "
+            f"num_processes={count}"
+        )
 
     def join(found: ModuleType) -> None:
         connect(found, given, cluster, heartbeat_seconds, timeout_seconds)
@@ -97,31 +107,57 @@ def connect(
     found: ModuleType, given: Mapping[str, Any], cluster: str | None, heartbeat_seconds: int, timeout_seconds: int
 ) -> None:
     """Have JAX bring the processes together, and say in plain words why it does not."""
-    told = ", ".join(f"{name}={value!r}" for name, value in given.items())
+    told = ", ".join(f"{name}={value!r}" for name, value in {**given, "cluster": cluster}.items() if value is not None)
+    # JAX would abort the process without a word that its user knows.
+    alarm = threading.Timer(timeout_seconds, give_up, [timeout_seconds, told])
+    alarm.daemon = True
+    alarm.start()
+    found.config.update("jax_enable_preemption_service", False)  # a process that is told to end by SIGTERM ends
     try:
         found.distributed.initialize(
             **given,
             cluster_detection_method=cluster,
-            initialization_timeout=timeout_seconds,
+            initialization_timeout=timeout_seconds + 60,
             heartbeat_timeout_seconds=heartbeat_seconds,
         )
     except (ValueError, TypeError) as error:
         raise OptionError(
-            "pel.distribution.initialize: expected the address of the first process as 'host:port', how many processes "
-            f"there are, and which one this is. Received: {told}, and no cluster that JAX knows ({error}). Start the "
+            f"{HERE}: expected coordinator_address='host:port' of the first process, num_processes, and process_id. "
+            f"Received: {told or 'none of them'}, and no cluster that JAX knows ({first_line(error)}). Start the "
             "script by srun or mpirun, or give all three; on one machine alone leave the call out"
         ) from error
     except RuntimeError as error:
-        if "before any JAX" in str(error) or "only be called once" in str(error):
-            raise UseError(TOO_LATE) from error
-        raise DistributionError(
-            f"The processes did not come together within {timeout_seconds} s. Received: {told}. All of them must be "
-            f"started at about the same time, and reach the address of the first ({first_line(error)})"
-        ) from error
+        if "before any JAX" not in str(error):
+            raise
+        raise UseError(TOO_LATE) from error
+    finally:
+        alarm.cancel()
 
 
-def whole(name: str, value: Any, variable: str) -> int | None:
-    """Return a number that was given, or that the environment has."""
+def give_up(seconds: float, told: str) -> None:
+    """End the process, which waits in JAX for others."""
+    error = DistributionError(
+        f"The processes did not come together within {seconds} s. Received: {told or 'what the cluster says'}. All of "
+        "them must be started at about the same time, and reach the address of the first"
+    )
+    print(f"DistributionError: {error}", file=sys.stderr, flush=True)
+    os._exit(1)
+
+
+def checked_address(given: str | None) -> str | None:
+    """Return the address of the first process, as given here or in the environment."""
+    address = given or os.environ.get("PELLUCID_COORDINATOR_ADDRESS")
+    if address is None:
+        return None
+    host, _, port = str(address).rpartition(":")
+    if not host or not port.isdecimal():
+        raise OptionError(f"{HERE}: expected coordinator_address='host:port'. Received: {address!r}")
+    return str(address)
+
+
+def whole(name: str, value: Any) -> int | None:
+    """Return a number, as given here or in the environment."""
+    variable = f"PELLUCID_{name.upper()}"
     given = os.environ.get(variable) if value is None else value
     if given is None:
         return None
@@ -131,9 +167,7 @@ def whole(name: str, value: Any, variable: str) -> int | None:
         return int(given)
     except (TypeError, ValueError):
         where = f"{variable}={given!r} in the environment" if value is None else f"{name}={given!r}"
-        raise OptionError(
-            f"pel.distribution.initialize: expected {name} to be a whole number. Received: {where}"
-        ) from None
+        raise OptionError(f"{HERE}: expected {name} to be a whole number. Received: {where}") from None
 
 
-tell_near_misses(globals(), "pel.distribution")
+tell_near_misses(globals(), "pel.distribution", f" It has {', '.join(__all__)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pellucid.run.engine import jax, x64
+from pellucid.run.engine import x64
 from pellucid.run.function import Function
 from pellucid.run.history import History
 from pellucid.run.native.program import AutoProgram
@@ -17,7 +17,8 @@ def held(f: Function, args: Sequence[Any]) -> list[Any]:
     if isinstance(f.backend, AutoProgram) and f.backend.native(values, False) is not None:
         return values
     with x64():
-        return [jax().device_put(a) for a in values]
+        placed: list[Any] = f.backend.placed(values, False)
+        return placed
 
 
 def turn(f: Function, *args: Any) -> Any:

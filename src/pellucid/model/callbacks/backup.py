@@ -13,6 +13,7 @@ from pellucid.graph.errors import StorageError
 from pellucid.graph.types import shape_text
 from pellucid.model.callbacks.base import Callback, Logs
 from pellucid.model.callbacks.checkpoint import frequency
+from pellucid.run.contact import process_id
 from pellucid.saving.container import read, write
 
 Array = np.ndarray[Any, Any]
@@ -25,7 +26,8 @@ class BackupAndRestore(Callback):
 
     The run that goes on ends with the same bits as one that was never stopped: weights, optimizer, random streams, the
     order of the samples, the measures of an epoch that was under way, the history, and what other callbacks remember.
-    The file is whole or not there, whenever the process ends, and is deleted once training is done.
+    The file is whole or not there, whenever the process ends, and is deleted once training is done. Of several
+    processes, the first writes it and all read it; it serves any number of devices, up to rounding.
 
     Parameters
     ----------
@@ -98,12 +100,14 @@ class BackupAndRestore(Callback):
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Delete the file."""
-        if self.delete_checkpoint:
+        if self.delete_checkpoint and not process_id():
             self.path.unlink(missing_ok=True)
             self.path_before.unlink(missing_ok=True)
 
     def back_up(self) -> None:
-        """Write the file."""
+        """Write the file, in the first process."""
+        if process_id():
+            return
         arrays = {f"state/{path}": p.get_value() for path, p in self.model.state().items()}
         arrays |= {f"run/{name}": value for name, value in self.model.run.get_state().items()}
         for name, callback in self.others():

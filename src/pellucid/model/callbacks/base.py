@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pellucid.graph.errors import UseError
+from pellucid.run.contact import process_id
 
 if TYPE_CHECKING:
     from pellucid.model.model import Model
@@ -179,6 +180,12 @@ class Callbacks:
             every = callback.batch_interval
             if every is not None and (every == 0 or step % every == 0):
                 callback.on_train_batch_end(batch, logs)
+
+
+def say(text: str) -> None:
+    """Print a line; of several processes, the first does."""
+    if not process_id():
+        print(text)
 
 
 def listed(callbacks: Any) -> list[Callback]:

@@ -10,13 +10,14 @@ from pellucid.graph.errors import OptionError, near_miss
 from pellucid.model.callbacks.base import Logs
 from pellucid.model.callbacks.monitoring import Monitor
 from pellucid.nn.limits import count
+from pellucid.run.contact import process_id
 from pellucid.saving.weights import SUFFIXES, check_suffix
 
 
 class ModelCheckpoint(Monitor):
     """Save the model, or its weights, after every epoch, after every so many batches, or when it is the best so far.
 
-    A file is whole or not there, whenever the process ends.
+    A file is whole or not there, whenever the process ends. Of several processes, the first saves.
 
     Parameters
     ----------
@@ -115,6 +116,8 @@ class ModelCheckpoint(Monitor):
             if value is None or not self.is_better(value, self.best):
                 return
             self.best = value
+        if process_id():
+            return
         place = {"epoch": epoch + 1} if batch is None else {"epoch": epoch + 1, "batch": batch + 1}
         path = Path(self.filepath.format(**{**(logs or {}), **place}))
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ import numpy as np
 from pellucid.graph.errors import OptionError
 from pellucid.model import checks
 from pellucid.model.callbacks.base import Callback, Logs
+from pellucid.run.contact import process_id
 
 Array = np.ndarray[Any, Any]
 
@@ -93,11 +94,11 @@ class TensorBoard(Callback):
         return 1 if self.update_freq == "batch" else int(self.update_freq)
 
     def writer(self, name: str) -> Any:
-        """Return the `EventWriter` of one of the folders, opened when it is first asked for."""
+        """Return the `EventWriter` of one of the folders, opened when it is first asked for, in the first process."""
         from pellucid.interop.tensorboard.writer import EventWriter
 
         if name not in self.writers:
-            self.writers[name] = EventWriter(self.log_dir / name)
+            self.writers[name] = Unwritten() if process_id() else EventWriter(self.log_dir / name)
         return self.writers[name]
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
@@ -173,6 +174,13 @@ class TensorBoard(Callback):
         for writer in self.writers.values():
             writer.close()
         self.writers.clear()
+
+
+class Unwritten:
+    """Takes what another process writes."""
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *args, **settings: None
 
 
 def as_image(value: Array) -> Array | None:

@@ -10,7 +10,7 @@ import numpy as np
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Shared
 from pellucid.model import checks
-from pellucid.model.callbacks.base import Callback, Logs
+from pellucid.model.callbacks.base import Callback, Logs, say
 from pellucid.model.callbacks.monitoring import Monitor
 from pellucid.model.errors import ModelError
 
@@ -70,7 +70,7 @@ class LearningRateScheduler(Callback):
             )
         self.model.optimizer.learning_rate = float(rate)
         if self.verbose:
-            print(f"Epoch {epoch + 1}: learning rate {rate:.4g}")
+            say(f"Epoch {epoch + 1}: learning rate {rate:.4g}")
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Put the rate into the history."""
@@ -157,7 +157,7 @@ class ReduceLROnPlateau(Monitor):
         self.model.optimizer.learning_rate = new
         self.cooldown_counter, self.wait = self.cooldown, 0
         if self.verbose:
-            print(f"Epoch {epoch + 1}: learning rate {new:.4g}, since {self.monitor} has not become better")
+            say(f"Epoch {epoch + 1}: learning rate {new:.4g}, since {self.monitor} has not become better")
 
     def get_state(self) -> dict[str, Any]:
         """Return the best so far, and how long ago it was."""

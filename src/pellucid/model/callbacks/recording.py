@@ -11,13 +11,14 @@ import numpy as np
 
 from pellucid.graph.errors import UseError, near_miss
 from pellucid.model.callbacks.base import HOOKS, Callback, Logs
+from pellucid.run.contact import process_id
 
 
 class CSVLogger(Callback):
     """Write the measures of every epoch as a line of a file.
 
     The columns are ``epoch``, from 0, and all measures by name; one that an epoch does not have is ``NA``. Every line
-    is on the disk when the next epoch begins.
+    is on the disk when the next epoch begins. Of several processes, the first writes.
 
     Parameters
     ----------
@@ -49,6 +50,8 @@ class CSVLogger(Callback):
         """Open the file."""
         self.close()
         self.columns = None
+        if process_id():
+            return
         if self.append and self.filename.exists():
             with self.filename.open(newline="", encoding="utf-8") as file:
                 head = next(csv.reader(file, delimiter=self.separator), None)

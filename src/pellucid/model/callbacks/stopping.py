@@ -9,7 +9,7 @@ import numpy as np
 
 from pellucid.graph.errors import NonFiniteError
 from pellucid.model import checks
-from pellucid.model.callbacks.base import Callback, Logs
+from pellucid.model.callbacks.base import Callback, Logs, say
 from pellucid.model.callbacks.monitoring import Monitor
 
 Array = np.ndarray[Any, Any]
@@ -116,10 +116,10 @@ class EarlyStopping(Monitor):
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Put the best weights back."""
         if self.stopped_epoch and self.verbose:
-            print(f"Epoch {self.stopped_epoch + 1}: early stopping")
+            say(f"Epoch {self.stopped_epoch + 1}: early stopping")
         if self.best_weights is not None:
             if self.verbose:
-                print(f"Weights are those of the best epoch, {self.best_epoch + 1}")
+                say(f"Weights are those of the best epoch, {self.best_epoch + 1}")
             self.model.set_weights(self.best_weights)
 
     def get_state(self) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from pellucid.model.sweeps.groups import Group, grouped
 from pellucid.model.sweeps.result import Sweep
 from pellucid.model.sweeps.runs import Run, make_runs
 from pellucid.model.sweeps.training import Team
-from pellucid.model.training import BATCH
+from pellucid.model.training import BATCH, devices_to_fit
 from pellucid.run.interrupts import Interrupted
 
 Array = np.ndarray[Any, Any]
@@ -37,6 +37,7 @@ def sweep(
     monitor: str | None = None,
     verbose: Any = "auto",
     progress: Callable[[int, int, Any], None] | None = None,
+    devices: Any = None,
     **settings: Any,
 ) -> Sweep:
     """Train a model for every combination of settings, seeds and subsamples, as few compiled programs.
@@ -69,6 +70,9 @@ def sweep(
     progress : function, optional
         ``progress(done, epochs, runs)`` is called some five times a second, as if all runs went through the epochs
         together; ``runs`` are those that are being trained. What it raises ends the sweep.
+    devices : "all", int or list, optional
+        Those that divide the runs among them, as `Model.fit` takes them; without it one, and all where
+        `pellucid.distribution` brought processes together.
     **settings
         What ``build`` is given: a value, or several in a list, tuple, range or array.
 
@@ -104,6 +108,7 @@ def sweep(
     >>> found.model().predict(x[:2]).shape
     (2, 2)
     """
+    devices = devices_to_fit(devices)
     size = checks.positive("batch_size", BATCH if batch_size is None else batch_size)
     count = checks.positive("epochs", epochs)
     drawn = None if rows is None else checked_rows(rows, x)
@@ -120,7 +125,7 @@ def sweep(
                 if progress is not None:
                     progress((number * count + epoch) // len(groups), count, group.runs)
 
-            team = Team(group, held_out[id(group.runs[0].samples)], size, count, bool(shuffle))
+            team = Team(group, held_out[id(group.runs[0].samples)], size, count, bool(shuffle), devices)
             try:
                 curves, seconds = team.train(told)
             except KeyboardInterrupt as stop:

@@ -37,12 +37,20 @@ class Team:
         The runs.
     validation : Samples or None
         What is only measured.
-    batch_size, epochs, shuffle
+    batch_size, epochs, shuffle, devices
         How they are trained.
     """
 
-    def __init__(self, group: Group, validation: Samples | None, batch_size: int, epochs: int, shuffle: bool) -> None:
-        self.group, self.epochs, self.shuffle = group, epochs, shuffle
+    def __init__(
+        self,
+        group: Group,
+        validation: Samples | None,
+        batch_size: int,
+        epochs: int,
+        shuffle: bool,
+        devices: Any = None,
+    ) -> None:
+        self.group, self.epochs, self.shuffle, self.devices = group, epochs, shuffle, devices
         self.samples, self.validation = group.runs[0].samples, validation
         self.many, self.moments = values_of(group), Moments()
         rows = [run.rows for run in group.runs if run.rows is not None]
@@ -93,6 +101,7 @@ class Team:
             self.group.training,
             self.group.updates,
             {e: a.dtype for e, a in zip(self.group.given, arrays, strict=True)},
+            self.devices,
         )
         places = places_in(flow.function, self.many)
         if self.rows is not None:
@@ -109,7 +118,8 @@ class Team:
     def in_batches(self) -> Callable[..., Outputs]:
         """Return what runs epochs in which every member takes its samples in an order of its own."""
         arrays = self.samples.arrays
-        walk = Walk(self.group.training, self.group.updates, dict(zip(self.group.given, arrays, strict=True)))
+        data = dict(zip(self.group.given, arrays, strict=True))
+        walk = Walk(self.group.training, self.group.updates, data, self.devices)
         (index,) = walk.function.program.inputs
         indices = Input("indices", ("members", *index.shape), index.dtype)
         f = batched(walk.function, {**places_in(walk.function, self.many), index: indices})
@@ -159,7 +169,8 @@ class Team:
 
     def measurer(self, samples: Samples) -> Callable[[], Curves]:
         """Return what measures all members, as they are after training, on samples."""
-        walk = Walk(self.group.evaluation, {}, dict(zip(self.group.given, samples.arrays, strict=True)))
+        data = dict(zip(self.group.given, samples.arrays, strict=True))
+        walk = Walk(self.group.evaluation, {}, data, self.devices)
         f = batched(walk.function, places_in(walk.function, self.many))
         for shared, array in zip(walk.data, samples.arrays, strict=True):
             shared.storage = array

@@ -1,0 +1,77 @@
+"""Several processes that train one model: what they must have in common, and what is said when one is lost."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pellucid.graph.errors import DistributionError
+from pellucid.model.callbacks.backup import BackupAndRestore
+from pellucid.model.callbacks.base import Callback
+from pellucid.model.in_memory import InMemory
+from pellucid.model.sources import Source
+from pellucid.model.streamed import Streamed
+from pellucid.run.contact import agree, num_processes
+
+if TYPE_CHECKING:
+    from pellucid.model.fit import Plan
+    from pellucid.model.model import Model
+
+
+def check_alike(model: Model, plan: Plan, sources: Sequence[Source | None]) -> None:
+    """Refuse to train with processes that have another model, other data, or stand elsewhere in the run.
+
+    Raises
+    ------
+    DistributionError
+        In all of them.
+    """
+    if num_processes() == 1:
+        return
+    run = model.run
+    data = [array for source in sources if isinstance(source, InMemory) for array in source.samples.arrays]
+    settings = [
+        (plan.epochs, plan.validation_freq),
+        [(type(s).__name__, s.steps, s.devices) for s in sources if s is not None],
+        [s.batch_size for s in sources if not isinstance(s, Streamed | None)],
+    ]
+    agree(
+        {
+            "settings of fit": digest([np.frombuffer(repr(settings).encode(), np.uint8)]),
+            "data": digest(data),
+            "seed of the orders": run.seed % 2**32,
+            "place in the run": zlib.crc32(repr((run.epoch, run.batch, run.step)).encode()),
+            "weights and random streams": digest(p.get_value() for p in model.state().values()),
+        }
+    )
+
+
+def digest(arrays: Iterable[Any]) -> int:
+    """Return a number that arrays with other contents, shapes or dtypes hardly share.
+
+    Examples
+    --------
+    >>> digest([np.zeros(3)]) == digest([np.zeros(3)]) != digest([np.zeros((3, 1))])
+    True
+    """
+    found = 0
+    for array in arrays:
+        found = zlib.crc32(repr((array.shape, array.dtype)).encode(), found)
+        found = zlib.crc32(np.ascontiguousarray(array).tobytes(), found)
+    return found
+
+
+def with_snapshot(error: DistributionError, callbacks: Iterable[Callback]) -> DistributionError:
+    """Return an error that also says from where the run can go on."""
+    backups = [c for c in callbacks if isinstance(c, BackupAndRestore)]
+    kept = next((path for b in backups for path in (b.path, b.path_before) if path.exists()), None)
+    if kept is not None:
+        told = f"The last snapshot is {kept}: start the same script again, on as many devices as there are, to go on"
+    elif backups:
+        told = f"{backups[0].folder} holds no snapshot yet: start the same script again to begin anew"
+    else:
+        told = "No snapshot was kept: with callbacks=[pel.callbacks.BackupAndRestore(folder)] a run goes on from one"
+    return DistributionError(f"{error}. {told}")

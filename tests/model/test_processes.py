@@ -1,0 +1,259 @@
+"""Several processes train one model as one process does; when one is killed, the others say so, and the run goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid import callbacks, nn
+from pellucid.model import company
+from pellucid.model.company import digest, with_snapshot
+from pellucid.run import contact
+
+PROGRAM = """
+import json, os, sys
+import pellucid as pel
+if "PELLUCID_PROCESS_ID" in os.environ:
+    pel.distribution.initialize(heartbeat_seconds=15)
+import tests_of_processes as tests
+found = {"process": pel.distribution.process_id(), "processes": pel.distribution.num_processes()}
+print(json.dumps(found | getattr(tests, sys.argv[1])(*map(int, sys.argv[2:]))), flush=True)
+"""
+
+
+def data() -> tuple[np.ndarray, np.ndarray]:
+    """Return samples whose number nothing divides."""
+    x = np.random.default_rng(0).normal(size=(50, 4)).astype("float32")
+    return x, (x.sum(axis=1) > 0).astype("int32") + (x[:, 0] > 1)
+
+
+def make(seed: int = 1) -> pel.Sequential:
+    """Make a model that draws, normalizes and remembers."""
+    nn.set_random_seed(seed)
+    layers = [nn.Input((4,)), nn.Dense(8, "tanh"), nn.Dropout(0.3), nn.BatchNormalization(), nn.Dense(3, "softmax")]
+    model = pel.Sequential(layers)
+    model.compile(pel.optimizers.SGD(0.1, momentum=0.9), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def fitted(model: pel.Sequential, *given: Any, **settings: Any) -> dict[str, Any]:
+    """Train a model, and return what it has come to."""
+    history = model.fit(*given, **{"epochs": 3, "batch_size": 9, "seed": 5, **settings})
+    weights = [np.ravel(w).tolist() for w in model.get_weights()]
+    return {"weights": weights, "history": history.history, "epochs": history.epoch}
+
+
+def whole() -> dict[str, Any]:
+    """Train with all that writes."""
+    x, y = data()
+    model = make()
+    saving = [callbacks.ModelCheckpoint("{epoch}.pel"), callbacks.CSVLogger("log.csv"), callbacks.BackupAndRestore("b")]
+    found = fitted(model, x, y, validation_split=0.2, callbacks=saving, verbose=2)
+    return found | {"predicted": model.predict(x[:2]).ravel().tolist(), "loss": model.evaluate(x, y)[0]}
+
+
+def early() -> dict[str, Any]:
+    """Train until a callback ends it."""
+    told = [callbacks.TensorBoard("board"), callbacks.EarlyStopping("loss", patience=0, verbose=1)]
+    return fitted(make(), *data(), epochs=50, callbacks=told)
+
+
+class Batches:
+    """Yields batches, the last one smaller."""
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        x, y = data()
+        for start in range(0, 50, 10):
+            yield x[start : start + 10], y[start : start + 10]
+
+
+def streamed() -> dict[str, Any]:
+    """Train on batches that are handed in."""
+    return fitted(make(), Batches())
+
+
+def differing() -> dict[str, Any]:
+    """Return what is said where processes have not the same."""
+    me, (x, y) = pel.distribution.process_id(), data()
+    trials: dict[str, Callable[[], Any]] = {
+        "weights and random streams": lambda: fitted(make(seed=1 + me), x, y),
+        "data": lambda: fitted(make(), x, y[::-1] if me else y),
+        "settings of fit": lambda: fitted(make(), x, y, epochs=3 + me),
+        "seed of the orders": lambda: fitted(make(), x, y, seed=me),
+    }
+    found = {}
+    for name, trial in trials.items():
+        try:
+            trial()
+        except pel.DistributionError as error:
+            found[name] = str(error)
+    return found
+
+
+class Slowly(callbacks.Callback):
+    """Takes its time after every epoch, and tells of it."""
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        print("epoch", epoch, flush=True)
+        time.sleep(0.1)
+
+
+def slowly(epochs: int) -> dict[str, Any]:
+    """Train with a snapshot after every epoch."""
+    return fitted(make(), *data(), epochs=epochs, callbacks=[callbacks.BackupAndRestore("backup"), Slowly()])
+
+
+def start(folder: Path, count: int, *words: Any) -> list[subprocess.Popen[str]]:
+    """Start processes that find one another on this machine; one alone finds nobody."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "tests_of_processes.py").write_text(Path(__file__).read_text("utf-8"), "utf-8")
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("XLA_", "PELLUCID_"))}
+    kept |= {"PYTHONPATH": os.pathsep.join([str(folder), *sys.path]), "PELLUCID_CACHE": "0"}
+    kept |= {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": "--xla_backend_optimization_level=0"}
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    processes = []
+    for number in range(count):
+        own = {"PELLUCID_COORDINATOR_ADDRESS": address, "PELLUCID_NUM_PROCESSES": count, "PELLUCID_PROCESS_ID": number}
+        environment = kept | {k: str(v) for k, v in own.items() if count > 1}
+        command = [sys.executable, "-u", "-c", PROGRAM, *map(str, words)]
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        processes.append(subprocess.Popen(command, cwd=folder, env=environment, **pipes))
+    return processes
+
+
+def results(processes: Sequence[subprocess.Popen[str]]) -> list[Any]:
+    """Wait for processes, and return what each has printed last."""
+    found = []
+    for process in processes:
+        out, err = process.communicate(timeout=100)
+        assert process.returncode == 0, err
+        found.append(json.loads(out.splitlines()[-1]) | {"printed": out})
+    return found
+
+
+def run(folder: Path, count: int, *words: Any) -> list[Any]:
+    """Run processes to their end."""
+    return results(start(folder, count, *words))
+
+
+def check_same(found: Any, expected: Any, rtol: float = 5e-4) -> None:
+    """Hold two trained models against each other, up to rounding."""
+    assert found["epochs"] == expected["epochs"]
+    for name, values in expected["history"].items():
+        np.testing.assert_allclose(found["history"][name], values, rtol=rtol, atol=1e-6)
+    for a, b in zip(found["weights"], expected["weights"], strict=True):
+        np.testing.assert_allclose(a, b, rtol=rtol, atol=1e-5)
+
+
+def test_two_processes_train_as_one_and_the_first_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    both = start(tmp_path, 2, "whole")
+    (tmp_path / "alone").mkdir()
+    monkeypatch.chdir(tmp_path / "alone")
+    alone = whole()
+    first, second = results(both)
+    assert [(r["process"], r["processes"]) for r in (first, second)] == [(0, 2), (1, 2)]
+    check_same(first, alone)
+    for name in ("weights", "history", "predicted", "loss"):  # to the last bit
+        assert first[name] == second[name]
+    assert ("Epoch 1/3" in first["printed"], "Epoch" in second["printed"]) == (True, False)
+    assert len((tmp_path / "log.csv").read_text().splitlines()) == 4
+    for number in (1, 2, 3):
+        saved = [pel.load_model(folder / f"{number}.pel").get_weights() for folder in (tmp_path, Path())]
+        for a, b in zip(*saved, strict=True):
+            np.testing.assert_allclose(a, b, rtol=5e-4, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_callbacks_end_training_in_all_processes_at_once(tmp_path: Path) -> None:
+    first, second = run(tmp_path / "two", 2, "early")
+    (alone,) = run(tmp_path / "one", 1, "early")
+    check_same(first, alone)
+    assert first["epochs"] == second["epochs"] != list(range(50))
+    assert ("early stopping" in first["printed"], "early stopping" in second["printed"]) == (True, False)
+    assert len(list((tmp_path / "two" / "board" / "train").iterdir())) == 1
+
+
+@pytest.mark.slow
+def test_three_processes_train_on_a_stream_as_one(tmp_path: Path) -> None:
+    alone = streamed()
+    for found in run(tmp_path, 3, "streamed"):
+        check_same(found, alone)
+
+
+@pytest.mark.slow
+def test_processes_that_differ_are_refused(tmp_path: Path) -> None:
+    for found in run(tmp_path, 2, "differing"):
+        for name in ("weights and random streams", "data", "settings of fit", "seed of the orders"):
+            assert f"Expected the same {name} in every process. Received: another in process 1" in found[name]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+@pytest.mark.parametrize(("victim", "how", "again"), [(0, "KILL", 2), (1, "KILL", 1), (1, "TERM", 3)])
+def test_a_killed_process_ends_the_others_and_the_run_goes_on(
+    tmp_path: Path, victim: int, how: str, again: int
+) -> None:
+    processes = start(tmp_path, 2, "slowly", 15)
+    stdout = processes[victim].stdout
+    assert stdout is not None
+    for line in stdout:
+        if line.startswith("epoch 4"):
+            break
+    processes[victim].send_signal(signal.Signals[f"SIG{how}"])
+    killed = time.monotonic()
+    _, told = processes[1 - victim].communicate(timeout=60)
+    assert time.monotonic() - killed < 30
+    processes[victim].communicate()
+    if victim == 0 and processes[1].returncode == -signal.SIGABRT:
+        assert "another task died" in told  # JAX was first: its coordinator lives in process 0
+        return
+    assert processes[1 - victim].returncode == 1
+    assert f"DistributionError: Process {1 - victim} of 2 lost another one" in told
+    assert f"The last snapshot is {Path('backup') / 'training.pel'}: start the same script again" in told
+    undisturbed = (
+        run(tmp_path / "undisturbed", 2, "slowly", 15)[0] if again == 2 else fitted(make(), *data(), epochs=15)
+    )
+    for found in run(tmp_path, again, "slowly", 15):
+        check_same(found, undisturbed, 0.0 if again == 2 else 5e-4)
+        assert "epoch 3\n" not in found["printed"]
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ([], r"No snapshot was kept: with callbacks=\[pel.callbacks.BackupAndRestore\(folder\)\] a run goes on"),
+        (
+            [callbacks.BackupAndRestore("nowhere")],
+            "nowhere holds no snapshot yet: start the same script again to begin",
+        ),
+    ],
+)
+def test_without_a_snapshot_the_error_says_so(given: Any, told: str) -> None:
+    assert with_snapshot(pel.DistributionError("gone"), given).args[0].startswith("gone. ")
+    with pytest.raises(pel.DistributionError, match=told):
+        raise with_snapshot(pel.DistributionError("gone"), given)
+
+
+def test_everything_that_matters_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert digest([np.zeros(2), np.ones(2)]) != digest([np.ones(2), np.zeros(2)])
+    assert digest([np.zeros(2, "float32")]) != digest([np.zeros(2, "int32")])
+    assert digest([np.array(1.0)]) != digest([np.array(2.0)])
+    rows = np.array([[1, 2, 3], [1, 2, 3], [1, 9, 3]], np.uint32)
+    monkeypatch.setattr("jax.experimental.multihost_utils.process_allgather", lambda own: rows)
+    with pytest.raises(pel.DistributionError, match=r"the same data in every process. Received: another in process 2 "):
+        contact.agree({"model": 1, "data": 2, "place": 3})
+    assert company.num_processes() == 1
