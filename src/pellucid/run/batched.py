@@ -17,6 +17,7 @@ from pellucid.run.batched_program import BatchedProgram
 from pellucid.run.function import Function
 from pellucid.run.program import Program
 
+
 def batched(f: Function, places: Mapping[Any, Any]) -> Function:
     r"""Return a function that runs many members at once, :math:`f_m(x) = f(x; w_m)`, as one program.
 
