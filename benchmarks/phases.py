@@ -22,11 +22,14 @@ class Phases:
         ``"import"``, ``"build"`` (graphs, compiling, a first step) and ``"train"``.
     share : float
         What part of the work was done; the time of training is divided by it.
+    peak_bytes : int
+        The most memory that the process had had when training ended: what looks at the outcome is no part of it.
     """
 
     def __init__(self) -> None:
         self.seconds = {"import": 0.0, "build": 0.0, "train": 0.0}
         self.share = 1.0
+        self.peak_bytes = 0
 
     @contextlib.contextmanager
     def __call__(self, name: str) -> Iterator[None]:
@@ -34,6 +37,7 @@ class Phases:
         start = time.perf_counter()
         yield
         self.seconds[name] += time.perf_counter() - start
+        self.peak_bytes = peak_bytes()
 
     def part(self, steps: int, share: float) -> int:
         """Return how many of the steps are done by a library that would take too long for all of them."""
@@ -45,7 +49,7 @@ def measured(phases: Phases, results: Mapping[str, float]) -> dict[str, Any]:
     """Return everything that the parent wants to know."""
     seconds = dict(phases.seconds)
     seconds["train"] /= phases.share
-    return {"seconds": seconds, "share": phases.share, "results": dict(results), "peak_bytes": peak_bytes()}
+    return {"seconds": seconds, "share": phases.share, "results": dict(results), "peak_bytes": phases.peak_bytes}
 
 
 def peak_bytes() -> int:

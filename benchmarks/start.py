@@ -1,21 +1,26 @@
-"""How long a process takes to have its program ready, and how long the next one takes, which finds it on disk.
+"""How long a command takes until its result is printed, and a process until its program is ready; the next one, too.
 
-    python benchmarks/start.py                    three networks, each in processes of its own
+    python benchmarks/start.py                    commands, and three networks, each in processes of its own
     python benchmarks/start.py --only cnn --times 5
 
-The first process compiles and keeps what it compiled; the second loads it. Both trace the graph and lower it, which no
-cache saves. The figures are the seconds that ``Function.compile_seconds`` counts, the shortest of some pairs of
-processes, and the last column their ratio.
+A command is timed from its start to the line with its result; pictures that are drawn afterwards are told apart. The
+first run of a network's process compiles and keeps what it compiled; the second finds it. Its figures are the seconds that
+``Function.compile_seconds`` counts, medians over some pairs of processes, and the last column is their ratio. Python has
+compiled its own files before, as it has on a machine where pellucid was installed.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
+from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -97,39 +102,105 @@ def ready(name: str) -> None:
     print(step.compile_seconds, history[-1])
 
 
+def environment(folder: str) -> dict[str, str]:
+    """Return the environment of a process that keeps what it compiles in a folder."""
+    own = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    return {**own, "PELLUCID_CACHE": folder}
+
+
 def seconds(name: str, folder: str) -> tuple[float, str]:
     """Return the seconds of a process of its own, and the loss it came to."""
     command = [sys.executable, __file__, "--inside", name]
-    done = subprocess.run(
-        command, env={**os.environ, "PELLUCID_CACHE": folder}, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run(command, env=environment(folder), capture_output=True, text=True, check=True)
     if done.stderr:
         raise SystemExit(done.stderr)
     taken, loss = done.stdout.split()
     return float(taken), loss
 
 
+def network(name: str, times: int) -> dict[str, float]:
+    """Return how long a network's process took to compile its program, and the next one to find it."""
+    pairs = []
+    for _ in range(times):
+        with tempfile.TemporaryDirectory() as folder:
+            (first, loss), (second, again) = seconds(name, folder), seconds(name, folder)
+        if loss != again:
+            raise SystemExit(f"{name}: the program that was found gives {again} and not {loss}")
+        pairs.append((first, second))
+    compiled, found = (median(column) for column in zip(*pairs, strict=True))
+    return {"compiled": compiled, "found": found}
+
+
+def command(words: list[str], folder: str, result: str) -> dict[str, float]:
+    """Return the seconds until a command prints a line with its result, and until it ends."""
+    script = Path(sys.executable).with_name("pellucid")
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory() as here:
+        process = subprocess.Popen(
+            [str(script), *words], env=environment(folder), cwd=here, stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None
+        told = [time.perf_counter() - start for line in process.stdout if result in line]
+        if process.wait() or not told:
+            raise SystemExit(f"pellucid {' '.join(words)} ended with {process.returncode}, and did not print {result!r}")
+        return {"seconds": told[0], "end": time.perf_counter() - start}
+
+
+def commands(times: int) -> dict[str, dict[str, float]]:
+    """Time the commands that a newcomer types first."""
+    runs: dict[str, list[dict[str, float]]] = {"help": [], "moons, cold": [], "moons, warm": []}
+    result = "(to compare: logistic regression"
+    for turn in range(times + 1):
+        with tempfile.TemporaryDirectory() as folder:
+            found = {
+                "help": command(["--help"], folder, "pellucid"),
+                "moons, cold": command(["run", "moons"], folder, result),
+                "moons, warm": command(["run", "moons"], folder, result),
+            }
+        if turn:  # the first turn has Python compile its files
+            for name, one in found.items():
+                runs[name].append(one)
+    return {name: extremes(some) for name, some in runs.items()}
+
+
+def extremes(runs: list[dict[str, float]]) -> dict[str, float]:
+    """Return medians, and the shortest and the longest."""
+    taken = [run["seconds"] for run in runs]
+    return {"median": median(taken), "least": min(taken), "most": max(taken), "end": median(r["end"] for r in runs)}
+
+
+def tables(found: dict[str, Any]) -> str:
+    """Write what was found as two tables."""
+    lines = []
+    if found["commands"]:
+        lines += [f"{'command':<14}{'result after':>14}{'least':>10}{'most':>10}{'all after':>12}"]
+        for name, one in found["commands"].items():
+            times = f"{one['median']:>12.3f} s{one['least']:>8.3f} s{one['most']:>8.3f} s{one['end']:>10.3f} s"
+            lines.append(f"{name:<14}{times}")
+        lines.append("")
+    lines.append(f"{'network':<14}{'compiled':>14}{'found':>10}{'ratio':>10}")
+    for name, one in found["networks"].items():
+        ratio = one["compiled"] / one["found"]
+        lines.append(f"{name:<14}{one['compiled']:>12.3f} s{one['found']:>8.3f} s{ratio:>10.1f}")
+    return "\n".join(lines)
+
+
 def main() -> None:
-    """Print one line a network."""
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=NETWORKS, help="one network alone")
-    parser.add_argument("--times", type=int, default=3, help="pairs of processes")
+    parser.add_argument("--only", choices=NETWORKS, help="one network alone, and no commands")
+    parser.add_argument("--times", type=int, default=5, help="how often")
+    parser.add_argument("--json", action="store_true", help="print the same for a program")
     parser.add_argument("--inside", choices=NETWORKS, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.inside:
         ready(given.inside)
         return
-    print(f"{'network':<8}{'compiled':>10}{'loaded':>10}{'ratio':>8}")
-    for name in [given.only] if given.only else NETWORKS:
-        pairs = []
-        for _ in range(given.times):
-            with tempfile.TemporaryDirectory() as folder:
-                (first, loss), (second, again) = seconds(name, folder), seconds(name, folder)
-            if loss != again:
-                raise SystemExit(f"{name}: the loaded program gives {again} and not {loss}")
-            pairs.append((first, second))
-        first, second = (min(column) for column in zip(*pairs, strict=True))
-        print(f"{name:<8}{first:>8.3f} s{second:>8.3f} s{first / second:>8.1f}")
+    found = {
+        "commands": {} if given.only else commands(given.times),
+        "networks": {name: network(name, given.times) for name in ([given.only] if given.only else NETWORKS)},
+    }
+    print(json.dumps(found, indent=1) if given.json else tables(found))
 
 
 if __name__ == "__main__":

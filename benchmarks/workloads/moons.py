@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from workloads.samples import moons
+
 TITLE = "two moons 2-3-2, 20,000 passes"
 STEPS = 20_000
 LIBRARIES = ("pellucid", "numpy", "jax", "torch", "tensorflow", "keras", "pytensor")
@@ -21,13 +23,11 @@ def floor() -> dict[str, float]:
 
 def data() -> tuple[Array, Array, list[Array]]:
     """Return the points, their classes, and the weights to begin with, all in float32."""
-    from sklearn.datasets import make_moons
-
-    X, y = make_moons(200, noise=0.20, random_state=0)
+    X, y = moons(200, noise=0.20)
     random = np.random.RandomState(0)
     W1, W2 = random.randn(2, 3) / 2**0.5, random.randn(3, 2) / 3**0.5
     start = [W1, np.zeros(3), W2, np.zeros(2)]
-    return X.astype("float32"), y.astype("int32"), [a.astype("float32") for a in start]
+    return X.astype("float32"), y, [a.astype("float32") for a in start]
 
 
 def scores(parameters: list[Any]) -> dict[str, float]:

@@ -33,6 +33,17 @@ def idx(path: Path) -> Array:
     return np.frombuffer(raw, np.uint8, offset=4 + 4 * len(shape)).reshape(shape)
 
 
+def moons(count: int, noise: float) -> tuple[Array, Array]:
+    """Return points of two half moons and their classes, drawn as scikit-learn draws them, which is not imported."""
+    random = np.random.RandomState(0)
+    angles = np.linspace(0, np.pi, count // 2)
+    outer = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    points, order = np.concatenate([outer, 1 - outer - [0, 0.5]]), np.arange(count)
+    random.shuffle(order)
+    y = np.repeat([0, 1], count // 2)[order].astype("int32")
+    return points[order] + random.normal(scale=noise, size=points.shape), y
+
+
 def pictures(count: int, shape: tuple[int, ...], classes: int) -> tuple[Array, Array]:
     """Return noisy pictures of some classes, from -1 to 1 in float32, and their classes: learnt within a few steps."""
     rng = np.random.default_rng(0)
