@@ -6,7 +6,33 @@ import json
 from pathlib import Path
 from typing import Any
 
-HEAD = ("library", "train", "least", "most", "ratio", "import", "build", "in sum", "memory", "loss", "accuracy", "part")
+import graphs
+import scaling
+import start
+import sweep
+
+HEAD = (
+    "library",
+    "train",
+    "least",
+    "most",
+    "ratio",
+    "import",
+    "build",
+    "in sum",
+    "first",
+    "memory",
+    "loss",
+    "accuracy",
+)
+HEAD += ("part",)
+
+TITLES = {
+    "graphs": "very large graphs: building, simplifying, differentiating",
+    "start": "start-up",
+    "sweep": "two moons, seven sizes and twenty seeds trained together, beside one run of the widest",
+    "scaling": "cost over examples, parameters and steps",
+}
 
 COLOURS = ("#d55e00", "#000000", "#0072b2", "#cc79a7", "#e69f00", "#009e73", "#56b4e9")
 """Of Okabe and Ito, which people with any kind of colour vision tell apart."""
@@ -26,12 +52,13 @@ def rows(found: dict[str, Any]) -> list[tuple[str, ...]]:
             seconds(one["import"]),
             seconds(one["build"]),
             seconds(together),
+            seconds(one["first"]),
             f"{one['peak_bytes'] / 2**20:.0f} MiB",
         ]
         part = "" if one["share"] == 1 else f"1/{1 / one['share']:.0f}"
         made.append((name, *times, ratio, *apart, f"{one['loss']:.4f}", f"{one['accuracy']:.3f}", part))
     floor = f"{found['floor'] / ours:.2f}" if ours else ""
-    made.append(("(floor)", seconds(found["floor"]), "", "", floor, "", "", "", "", "", "", ""))
+    made.append(("(floor)", seconds(found["floor"]), "", "", floor, "", "", "", "", "", "", "", ""))
     return made
 
 
@@ -54,6 +81,17 @@ def table(found: dict[str, Any]) -> str:
     return "\n".join(lines + [f"{name} failed: {error}" for name, error in errors.items()])
 
 
+def other(name: str, found: Any) -> str:
+    """Return what another benchmark found, as lines of a terminal."""
+    tables = {"graphs": graphs.table, "start": start.tables, "sweep": sweep.table, "scaling": scaling.table}
+    return f"\n{TITLES[name]}\n{tables[name](found)}"
+
+
+def verdicts(told: list[tuple[str, str]]) -> str:
+    """Return the targets and whether they were met, as lines of a terminal."""
+    return "\n".join(["\nTargets", *(f"  {what}\n    {verdict}" for what, verdict in told)])
+
+
 def markdown(found: dict[str, Any]) -> str:
     """Return everything as a page."""
     m = found["machine"]
@@ -69,6 +107,11 @@ def markdown(found: dict[str, Any]) -> str:
         lines += ["", f"## {one['title']}", "", "| " + " | ".join(HEAD) + " |", "|---" * len(HEAD) + "|"]
         lines += ["| " + " | ".join(row) + " |" for row in rows(one)]
         lines += [f"\n{name} failed: {e['error']}" for name, e in one["libraries"].items() if "error" in e]
+    for name in [name for name in TITLES if name in found]:
+        title, *table = other(name, found[name]).strip().split("\n")
+        lines += ["", f"## {title.capitalize()}", "", "```", *table, "```"]
+    lines += ["", "## Targets", "", "| target | verdict |", "|---|---|"]
+    lines += [f"| {what} | {verdict} |" for what, verdict in found["verdicts"]]
     return "\n".join(lines) + "\n"
 
 

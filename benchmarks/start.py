@@ -4,9 +4,9 @@
     python benchmarks/start.py --only cnn --times 5
 
 A command is timed from its start to the line with its result; pictures that are drawn afterwards are told apart. The
-first run of a network's process compiles and keeps what it compiled; the second finds it. Its figures are the seconds that
-``Function.compile_seconds`` counts, medians over some pairs of processes, and the last column is their ratio. Python has
-compiled its own files before, as it has on a machine where pellucid was installed.
+first process of a network compiles and keeps what it compiled; the second finds it. The figures are the seconds that
+``Function.compile_seconds`` counts, medians over some pairs of processes, and the last column is their ratio. Python
+has compiled its own files before, as it has on a machine where pellucid was installed.
 """
 
 from __future__ import annotations
@@ -142,7 +142,9 @@ def command(words: list[str], folder: str, result: str) -> dict[str, float]:
         assert process.stdout is not None
         told = [time.perf_counter() - start for line in process.stdout if result in line]
         if process.wait() or not told:
-            raise SystemExit(f"pellucid {' '.join(words)} ended with {process.returncode}, and did not print {result!r}")
+            raise SystemExit(
+                f"pellucid {' '.join(words)} ended with {process.returncode}, and did not print {result!r}"
+            )
         return {"seconds": told[0], "end": time.perf_counter() - start}
 
 

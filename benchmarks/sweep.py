@@ -19,8 +19,6 @@ import statistics
 import time
 from typing import Any
 
-os.environ["PELLUCID_CACHE"] = "0"
-
 import numpy as np
 
 import pellucid as pel
@@ -106,6 +104,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="how often; medians are printed")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     chosen = parser.parse_args()
+    os.environ["PELLUCID_CACHE"] = "0"
     alone(max(SIZES), 0, moons(200), {"epochs": 1, "batch_size": 32})  # wakes JAX, which is no part of either
     lengths = LENGTHS if chosen.epochs is None else [(chosen.epochs, chosen.batch)]
     rows = [measure(epochs, batch, chosen.rounds) for epochs, batch in lengths]

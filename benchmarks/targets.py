@@ -48,8 +48,10 @@ class Target:
         Examples
         --------
         >>> quick = Target("quick", lambda found: found["a"], 40, "times", True, "the rest is waiting")
-        >>> quick.verdict({"a": 53.2}), quick.verdict({"a": 39.94}), quick.verdict({})
-        ('met: 53.2 times, wanted 40 or more', 'missed: 39.9 times, wanted 40 or more; the rest is waiting', 'not measured')
+        >>> quick.verdict({"a": 53.2}), quick.verdict({})
+        ('met: 53.2 times, wanted 40 or more', 'not measured')
+        >>> quick.verdict({"a": 39.94})
+        'missed: 39.9 times, wanted 40 or more; the rest is waiting'
         """
         try:
             figure = self.measured(found)
@@ -117,7 +119,9 @@ def sweep(found: Found) -> float:
     return max(float(row["ratio"]) for row in found["sweep"])
 
 
-SMALL = "the whole loop is C in vector registers, and what is left of a pass are its exponentials and hyperbolic tangents"
+SMALL = (
+    "the whole loop is C in vector registers, and what is left of a pass are its exponentials and hyperbolic tangents"
+)
 BYTES = (
     "a step takes its rows as bytes, and its two products are bound by memory, in NumPy's library as in ours; XLA's "
     "products, products on one and on both cores, and rows asked for ahead were tried"
@@ -128,11 +132,11 @@ PRODUCTS = (
 )
 CONVOLUTIONS = (
     "most of a step is the gradients of its convolutions with respect to kernels and inputs; XLA's own convolution, "
-    "windows laid out for one product, and kernels in C for the exact shapes were tried, and each place has the quickest"
+    "windows laid out for one product, and kernels in C for the exact shapes were tried; each place has the quickest"
 )
 MEMORY = (
-    "what is left is JAX and its compiler, which stay in memory once a program was compiled; a run that finds its program "
-    "on disk takes less"
+    "what is left is JAX and its compiler, which stay in memory once a program was compiled; a run that finds its "
+    "program on disk takes less"
 )
 STARTING = (
     "the interpreter, NumPy and the library of commands are what is left before anything of pellucid's runs, and the "
@@ -196,7 +200,7 @@ TARGETS = (
         5,
         "times",
         False,
-        "with long training the arithmetic of all the networks is what is left, and that of the sweep is many times the one's",
+        "with long training the arithmetic of all the networks is what is left, many times that of the one",
     ),
 )
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.run.engine import jax, started
+from pellucid.run.memory import hand_back
 
 SHORTEST_SECONDS = 0.1
 """What compiles faster than this is not kept."""
@@ -80,6 +81,14 @@ def compile_or_load(lowered: Any) -> Any:
     jax.stages.Compiled
         Ready to be called.
     """
+    try:
+        return compiled_or_loaded(lowered)
+    finally:
+        hand_back()
+
+
+def compiled_or_loaded(lowered: Any) -> Any:
+    """Return the program, and leave the compiler's memory where it is."""
     folder = usable(cache_directory())
     # Programs are loaded onto the first device of a process that has all devices to itself.
     if folder is None or jax().process_count() > 1 or jax().config.jax_default_device is not None:

@@ -88,10 +88,16 @@ def plain_errors() -> Iterator[None]:
 
 
 def prepare_memory() -> None:
-    """Tell the allocator to keep large buffers, unless the user has set it up or ``PELLUCID_KEEP_MEMORY=0``."""
-    own = any(k.startswith("MALLOC_") or k == "GLIBC_TUNABLES" for k in os.environ)
-    if sys.platform == "linux" and not own and os.environ.get("PELLUCID_KEEP_MEMORY", "1") != "0":
+    """Tell the allocator to keep large buffers, unless it is not to."""
+    if keeps_memory():
         keep_memory()
+
+
+@functools.cache
+def keeps_memory() -> bool:
+    """Tell whether the allocator is to keep memory: not where the user set it up, or ``PELLUCID_KEEP_MEMORY=0``."""
+    own = any(k.startswith("MALLOC_") or k == "GLIBC_TUNABLES" for k in os.environ)
+    return sys.platform == "linux" and not own and os.environ.get("PELLUCID_KEEP_MEMORY", "1") != "0"
 
 
 def keep_memory() -> None:

@@ -16,6 +16,7 @@ from pellucid.run.engine import jax, plain_errors, x64
 from pellucid.run.history import History, Shapes
 from pellucid.run.interrupts import Uninterrupted
 from pellucid.run.kernels.lowerings import own_kernels
+from pellucid.run.memory import Settled
 from pellucid.run.program import Program
 from pellucid.run.segments import LARGEST, Segments
 
@@ -44,6 +45,7 @@ class XlaProgram:
         self.compiled: dict[Any, Any] = {}
         self.constants: dict[Constant, Any] = {}
         self.paces: dict[Any, int] = {}
+        self.settled = Settled()
 
     def step(self, written: list[Any], read: list[Any], args: list[Any]) -> tuple[list[Any], list[Any]]:
         """Trace one step, with kernels of our own where they are better."""
@@ -172,6 +174,7 @@ class XlaProgram:
                     # Copies, because the buffers have room for the longest chunk.
                     history.append(count, [np.array(np.asarray(o)[:count]) for o in outputs])
                     jax().block_until_ready([s.storage for s in self.program.updates])
+                self.settled.look()
             except Exception as error:
                 self.check_lost(error)
                 raise

@@ -1,0 +1,46 @@
+"""When memory that the allocator keeps is handed back after all: where keeping it is waste."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from pathlib import Path
+
+from pellucid.run.engine import keeps_memory
+
+STRAY_BYTES = 32 * 2**20
+"""By how much a process may grow while a program runs once more, before what lies free is handed back."""
+
+
+def hand_back() -> None:
+    """Hand back what lies free: what a compiler has left, or a place that is too small now for what was in it."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if keeps_memory() else None
+    if trim is not None:
+        trim(0)
+
+
+def resident() -> int:
+    """Return how many bytes of memory the process has, or 0 where nobody tells."""
+    if not keeps_memory():
+        return 0
+    return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+class Settled:
+    """Watches over a program that runs again and again: it needs its memory once, and not each time in another place.
+
+    What a run leaves free is taken apart by the next small array, and the next run takes new memory beside it. The old
+    one is handed back as soon as that shows.
+    """
+
+    def __init__(self) -> None:
+        self.most = 0
+
+    def look(self) -> None:
+        """Look after a run whether the process has grown since those before."""
+        now = resident()
+        if self.most and now - self.most > STRAY_BYTES:
+            hand_back()
+            self.most = 0  # what the next run takes is not known until it has
+        else:
+            self.most = max(self.most, now)
