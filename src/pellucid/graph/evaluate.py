@@ -6,6 +6,7 @@ same walk is the lowering to XLA.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -24,7 +25,32 @@ from pellucid.graph.walk import topological
 Watch = Callable[[Expr, Any], None]
 Enter = Callable[[Sequence[Expr], Mapping[Expr, Any]], Watch | None]
 
-Lowering = Callable[..., Any]
+
+class Around:
+    """What surrounds an expression that is lowered.
+
+    Attributes
+    ----------
+    known : mapping from Expr to array
+        All values that have been computed.
+    wanted : set of Expr
+        What the graph is evaluated for.
+    """
+
+    def __init__(self, known: Mapping[Expr, Any], wanted: Sequence[Expr], nodes: Sequence[Expr]) -> None:
+        self.known, self.wanted, self.nodes = known, set(wanted), nodes
+
+    @functools.cached_property
+    def users(self) -> Mapping[Expr, Sequence[Expr]]:
+        """The expressions that are made of an expression, in the graph at hand."""
+        found: dict[Expr, list[Expr]] = {}
+        for node in self.nodes:
+            for used in set(node.inputs):
+                found.setdefault(used, []).append(node)
+        return found
+
+
+Lowering = Callable[[Expr, Around], Any]
 
 _enter: ContextVar[Enter | None] = ContextVar("enter", default=None)
 _lowerings: ContextVar[Mapping[str, Lowering]] = ContextVar("lowerings", default=MappingProxyType({}))
@@ -42,7 +68,10 @@ def watching_bodies(enter: Enter) -> Iterator[None]:
 
 @contextmanager
 def lowered_by(lowerings: Mapping[str, Lowering]) -> Iterator[None]:
-    """Have ops of these names lowered to XLA by these functions first, which return None where they know no better."""
+    """Have ops of these names lowered to XLA by these functions first.
+
+    They are given the expression and what is around it, and return None where they know no better.
+    """
     token = _lowerings.set(lowerings)
     try:
         yield
@@ -87,7 +116,9 @@ def evaluate(xp: Any, outputs: Sequence[Expr], values: Mapping[Expr, Any], watch
     enter = _enter.get()
     if watch is None and enter is not None:
         watch = enter(outputs, values)
-    for node in topological(outputs, stop=known):
+    nodes = topological(outputs, stop=known)
+    around = Around(known, outputs, nodes)
+    for node in nodes:
         if node in known:
             continue
         if isinstance(node, Constant):
@@ -95,7 +126,7 @@ def evaluate(xp: Any, outputs: Sequence[Expr], values: Mapping[Expr, Any], watch
             continue
         if node.op is None:
             raise InputError(f"{node} is needed and has no value").about([node])
-        known[node] = compute(xp, node, [known[i] for i in node.inputs])
+        known[node] = compute(xp, node, [known[i] for i in node.inputs], around)
         if watch is not None:
             watch(node, known[node])
     return [known[output] for output in outputs]
@@ -106,7 +137,7 @@ def run_body(xp: Any, body: Body, values: Sequence[Any]) -> list[Any]:
     return evaluate(xp, body.outputs, dict(zip(body.inputs, values, strict=True)))
 
 
-def compute(xp: Any, node: Expr, operands: list[Any]) -> Any:
+def compute(xp: Any, node: Expr, operands: list[Any], around: Around | None = None) -> Any:
     """Compute one expression from the values of its inputs, and hold the result against the type it was promised."""
     op = node.op
     assert op is not None
@@ -115,7 +146,7 @@ def compute(xp: Any, node: Expr, operands: list[Any]) -> Any:
     settings = node.settings
     try:
         if xp is not np:
-            value = lowered(xp, node, operands, settings)
+            value = lowered(xp, node, operands, settings, around)
         elif xp is np and any(i.dtype.kind == "V" for i in node.inputs) and not holds_graph(node):
             value = in_more_digits(node, operands)
         else:
@@ -141,12 +172,12 @@ def compute(xp: Any, node: Expr, operands: list[Any]) -> Any:
     return value
 
 
-def lowered(xp: Any, node: Expr, operands: list[Any], settings: dict[str, Any]) -> Any:
+def lowered(xp: Any, node: Expr, operands: list[Any], settings: dict[str, Any], around: Around | None) -> Any:
     """Compute an op as XLA is to have it."""
     op = node.op
     assert op is not None
     better = _lowerings.get().get(op.name)
-    value = better(*operands, **settings) if better is not None else None
+    value = better(node, around) if better is not None and around is not None else None
     return value if value is not None else (op.xla or op.value)(xp, *operands, **settings)
 
 

@@ -11,6 +11,7 @@ from pellucid.run.engine import jax
 from pellucid.run.kernels import convolution, pooling
 from pellucid.run.kernels.convolution import Convolution
 from pellucid.run.kernels.pooling import Pooling
+from pellucid.run.kernels.product import Product, product_text, rows_of
 from pellucid.run.native.compiler import library
 
 
@@ -85,3 +86,18 @@ def pool_gradient(shape: Pooling, g: Any, y: Any, x: Any) -> Any:
     j = jax()
     made = j.ShapeDtypeStruct(x.shape, x.dtype)
     return j.ffi.ffi_call(pool_gradient_target(shape), made, vmap_method="sequential")(g, y, x)
+
+
+@functools.cache
+def product_target(product: Product) -> str:
+    """Return the name of a product's kernel."""
+    return target(product_text(product))
+
+
+def turned_product(left: Any, right: Any, *taken_from: Any) -> Any:
+    """Return the product of a matrix turned around with another; or base - scale * product, for a base and a scale."""
+    j = jax()
+    made = j.ShapeDtypeStruct((left.shape[1], right.shape[1]), left.dtype)
+    name = product_target(Product(str(left.dtype), bool(taken_from), rows_of(left.shape[1])))
+    over = {2: 0} if taken_from else {}
+    return j.ffi.ffi_call(name, made, vmap_method="sequential", input_output_aliases=over)(left, right, *taken_from)

@@ -1,17 +1,17 @@
-"""Which convolutions are computed by a kernel of our own: those large enough on a CPU, where there is a C compiler."""
+"""What is computed by kernels of our own, on a CPU with a C compiler: what is large enough of a few kinds of op."""
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from pellucid.graph.evaluate import Lowering
+from pellucid.graph.evaluate import Around, Lowering
+from pellucid.graph.expr import Expr
 from pellucid.graph.ops.convolution import on_cpu
 from pellucid.run.engine import jax
-from pellucid.run.kernels import call
+from pellucid.run.kernels import call, weights
 from pellucid.run.kernels.convolution import Convolution, parts
 from pellucid.run.kernels.pooling import Pooling
 from pellucid.run.kernels.text import SIZES
@@ -122,13 +122,21 @@ def max_pool_gradient(g: Any, y: Any, x: Any, pool_size: Any, strides: Any, padd
     return made.reshape(x.shape)
 
 
+def of_operands(lowering: Callable[..., Any]) -> Lowering:
+    """Return a lowering that looks at nothing but the operands."""
+
+    def lowered(node: Expr, around: Around) -> Any:
+        return lowering(*(around.known[i] for i in node.inputs), **node.settings)
+
+    return lowered
+
+
 def or_none(lowering: Lowering) -> Lowering:
     """Return a lowering that leaves to XLA what this machine's compiler cannot make."""
 
-    @functools.wraps(lowering)
-    def tried(*operands: Any, **settings: Any) -> Any:
+    def tried(node: Expr, around: Around) -> Any:
         try:
-            return lowering(*operands, **settings)
+            return lowering(node, around)
         except NotNative:
             return None
 
@@ -136,11 +144,11 @@ def or_none(lowering: Lowering) -> Lowering:
 
 
 NONE: Mapping[str, Lowering] = MappingProxyType({})
+OF_OPERANDS = (conv, conv_input_gradient, conv_kernel_gradient, max_pool, max_pool_gradient)
+
 OURS: Mapping[str, Lowering] = MappingProxyType(
-    {
-        lowering.__name__: or_none(lowering)
-        for lowering in (conv, conv_input_gradient, conv_kernel_gradient, max_pool, max_pool_gradient)
-    }
+    {f.__name__: or_none(of_operands(f)) for f in OF_OPERANDS}
+    | {"matmul": or_none(weights.matmul), "subtract": or_none(weights.subtract)}
 )
 
 

@@ -23,7 +23,7 @@ def registers() -> int:
     return 32 if vector_bytes() == 64 or platform.machine() in ("aarch64", "arm64") else 16
 
 
-def kernel(dtype: str, sizes: Mapping[str, int], before: str, between: str, after: str) -> str:
+def kernel(dtype: str, sizes: Mapping[str, int], before: str | None, between: str, after: str) -> str:
     """Return a whole program.
 
     Parameters
@@ -33,7 +33,7 @@ def kernel(dtype: str, sizes: Mapping[str, int], before: str, between: str, afte
     sizes : mapping from str to int
         What the files call them, and what they are.
     before, after : str
-        Files of C: what lays images out, and the loops with the handler at the end.
+        Files of C: what lays images out, if there are any, and the loops with the handler at the end.
     between : str
         What was written for these sizes, which the loops call.
     """
@@ -43,7 +43,7 @@ def kernel(dtype: str, sizes: Mapping[str, int], before: str, between: str, afte
 typedef {real} vec __attribute__((vector_size({vector_bytes()}), aligned({SIZES[dtype]})));
 enum {{ {constants} }};
 """
-    return "\n".join([file("frame.c"), types, file(before), between, file(after)])
+    return "\n".join([file("frame.c"), types, file(before) if before else "", between, file(after)])
 
 
 def file(name: str) -> str:

@@ -97,3 +97,26 @@ static void gradient_{rows}x{columns}(const real *restrict s, const real *restri
 {end}
 }}
 """
+
+
+def product_tile(rows: int, vectors: int, lanes: int) -> str:
+    """Write the function that adds to a tile what a part of the inner axis gives: both sides are packed for it."""
+    places = list(names(rows, 1, vectors))
+    at = {name: (r * vectors + v) * lanes for r, _, v, name in places}
+    begin = "\n".join(f"  vec {name} = on ? *(vec *)(sum + {at[name]}) : (vec){{0}};" for *_, name in places)
+    load = "\n".join(f"    const vec b{v} = *(const vec *)(q + {v * lanes});" for v in range(vectors))
+    add = "\n".join(
+        f"    {{ const real a = p[{r}]; " + " ".join(f"c{r}_0_{v} += a * b{v};" for v in range(vectors)) + " }"
+        for r in range(rows)
+    )
+    end = "\n".join(f"  *(vec *)(sum + {at[name]}) = {name};" for *_, name in places)
+    return f"""
+static void product_tile(const real *restrict p, const real *restrict q, real *restrict sum, int64_t count, int on) {{
+{begin}
+  for (int64_t k = 0; k < count; k++, p += {rows}, q += {vectors * lanes}) {{
+{load}
+{add}
+  }}
+{end}
+}}
+"""
