@@ -1,0 +1,275 @@
+"""Whether the workshop's networks come to the same accuracy through ``fit`` as by a function in a loop.
+
+    python benchmarks/accuracy.py                    six networks in their full size, a few minutes
+    python benchmarks/accuracy.py --only moons adder
+
+By function, a network is written as the course writes it (``pellucid.experiments``), and its compiled step walks over
+the batches. Through ``fit`` it is a model of layers with the same first weights, which takes the same samples in the
+same order. Printed are the accuracy on samples that neither has seen (on the two moons: on the points it learns from),
+the loss of both over their last steps, and how far weights are apart, as a share of the largest. Sums are added up in
+another order, so weights agree in their first digits; the two moons are trained at the edge of stability, where little
+remains of that, and in the convolutional networks dropout leaves out other units. If accuracies differ by more than
+half a per cent, the command fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import pellucid as pel
+from pellucid import nn
+
+Array = np.ndarray[Any, Any]
+Found = tuple[Array, Array, list[Array]]
+"""Whether each answer is right, the losses of the last steps, and the weights."""
+
+ALLOWED = 0.005
+
+
+def moons() -> tuple[Found, Found]:
+    """A tanh layer of three units on the two moons, 20,000 passes over 200 points."""
+    from pellucid.byhand import moons as by_hand
+    from pellucid.data import moons as points
+    from pellucid.experiments.moons import Network
+
+    x, y = points(dtype="float32")
+    begin = by_hand.initialize()
+    start = type(begin)(*(np.asarray(w, "float32") for w in begin))
+    network = Network(start, 0.01, 0.01)
+    losses = network.step.repeat(20_000, x, y) / len(x)
+    penalty = nn.regularizers.L2(0.005 / len(x))
+    hidden = nn.Dense(3, activation="tanh", kernel_regularizer=penalty)
+    model = pel.Sequential([nn.Input((2,)), hidden, nn.Dense(2, activation="softmax", kernel_regularizer=penalty)])
+    model.compile(nn.optimizers.SGD(0.01 * len(x)), "sparse_categorical_crossentropy")
+    model.set_weights([w.reshape(p.shape) for w, p in zip(start, model.parameters, strict=True)])
+    history = model.fit(x, y, batch_size=len(x), epochs=20_000, verbose=0).history
+    said = network.probabilities(x).argmax(1) == y
+    weights = [w.get_value().reshape(p.shape) for w, p in zip(network.parameters, model.parameters, strict=True)]
+    return (said, losses, weights), (model.predict_classes(x) == y, np.array(history["loss"]), model.get_weights())
+
+
+def mnist_softmax() -> tuple[Found, Found]:
+    """One softmax layer on handwritten digits, 1,000 steps of 100."""
+    from pellucid.data import mnist
+    from pellucid.experiments.mnist_softmax import Network
+
+    (x, y), (x_test, y_test) = mnist()
+    x, x_test, y = x.reshape(len(x), -1), x_test.reshape(len(x_test), -1), y.astype("int32")
+    batches = orders(len(x), 1000, 100)
+    network = Network(x, y, 0.01)
+    losses = network.step.over(batches) / 100
+    zeros = nn.Dense(10, activation="softmax", kernel_initializer="zeros")
+    model = pel.Sequential([nn.Input((784,)), nn.Rescaling(1 / 255), zeros])
+    model.compile(nn.optimizers.SGD(1.0), "sparse_categorical_crossentropy")
+    found = fitted(model, x, y, batches)
+    weights = [network.W.get_value(), network.b.get_value()]
+    return (network.predict(x_test) == y_test, losses, weights), answered(model, found, x_test, y_test)
+
+
+def adder() -> tuple[Found, Found]:
+    """A recurrent network that learns to add numbers of eight bits, from 10,000 sums."""
+    from pellucid.byhand import adder as by_hand
+    from pellucid.data import binary_addition
+    from pellucid.experiments.adder import Network
+
+    x, y = binary_addition(12_000, 8, 0, "float32")
+    (x, x_test), (y, y_test) = (np.split(a, [10_000]) for a in (x, y))
+    begin = by_hand.initialize(16, 0)
+    start = type(begin)(*(np.asarray(w, "float32") for w in begin))
+    network = Network(start, 8, 0.1)
+    error = pel.function(list(network.step.program.inputs), network.error, mode="numpy")
+    network.step.over(x, y)
+    answers = np.array([network.answer(each) for each in x_test]) == (y_test[..., 0] > 0.5)
+    losses = np.array([error(a, b) for a, b in zip(x_test[:200], y_test[:200], strict=True)]) / 4
+    carry = nn.SimpleRNN(16, activation="sigmoid", use_bias=False, return_sequences=True)
+    model = pel.Sequential([nn.Input((8, 2)), carry, nn.Dense(1, activation="sigmoid", use_bias=False)])
+    model.compile(nn.optimizers.SGD(0.4), "mean_squared_error")  # the mean of 8 squares, and not half their sum
+    model.set_weights([start.Wx, start.Wh, start.Wo])
+    model.fit(x, y, batch_size=1, shuffle=False, verbose=0)
+    said = (model.predict(x_test) > 0.5) == (y_test > 0.5)
+    mse = model.evaluate(x_test[:200], y_test[:200])
+    weights = [w.get_value() for w in network.parameters]
+    return (answers.all(1), losses, weights), (said.all((1, 2)), np.array([mse]), model.get_weights())
+
+
+def conv32() -> tuple[Found, Found]:
+    """Lasagne's example: two convolutions, pooling, dropout, Nesterov's momentum, on 6,400 images, two epochs."""
+    from pellucid.experiments.common.pictures import built_in_digits
+    from pellucid.experiments.conv32 import Network
+
+    pictures = built_in_digits(6400, 2000, 0)
+    batches = orders(len(pictures.x_train), 100, 128)
+    network = Network(10, 0.5, 0)
+    loss = pel.losses.sparse_categorical_crossentropy(network.y, network.p).mean()
+    loss = loss + 1e-4 * nn.regularizers.l2(pel.parameters(network.p))
+    optimizer = nn.optimizers.SGD(0.01, momentum=0.9, nesterov=True)
+    start = [p.get_value() for p in pel.parameters(network.p)]
+    step = pel.function([network.x, network.y], loss, updates=optimizer.updates(loss))
+    losses = step.over(pictures.x_train[batches], pictures.y_train[batches])
+    nn.set_random_seed(0)
+    penalty = nn.regularizers.L2(1e-4)
+    both: dict[str, Any] = {"kernel_regularizer": penalty, "bias_regularizer": penalty}
+    leaky: dict[str, Any] = {**both, "activation": lambda x: pel.leaky_relu(x, 0.01)}
+    layers = [
+        nn.Input((32, 32, 3)),
+        nn.Rescaling(1 / 127.5, offset=-1),
+        nn.Conv2D(64, 3, **leaky),
+        nn.Conv2D(32, 3, **leaky),
+        nn.MaxPooling2D(3, strides=2),
+        nn.Flatten(),
+        nn.Dropout(0.5),
+        nn.Dense(128, kernel_initializer="orthogonal", **leaky),
+        nn.Dropout(0.5),
+        nn.Dense(10, activation="softmax", **both),
+    ]
+    model = pel.Sequential(layers)
+    model.compile(nn.optimizers.SGD(0.01, momentum=0.9, nesterov=True), "sparse_categorical_crossentropy")
+    model.set_weights(start)
+    found = fitted(model, pictures.x_train, pictures.y_train, batches)
+    x_test, y_test = pictures.x_test, pictures.y_test
+    said = np.concatenate([network.predict(part) for part in np.array_split(x_test, 20)]) == y_test
+    weights = [p.get_value() for p in pel.parameters(network.p)]
+    return (said, losses, weights), answered(model, found, x_test, y_test)
+
+
+def images() -> tuple[Found, Found]:
+    """Dense layers of 768 and 384 units on pixels in a row, 600 steps of 128."""
+    from pellucid.experiments.common.pictures import built_in_digits
+    from pellucid.experiments.images import flat, network
+
+    pictures = built_in_digits(6400, 2000, 0)
+    x, x_test = flat(pictures.x_train), flat(pictures.x_test)
+    y = np.eye(10, dtype="float32")[pictures.y_train]
+    batches = orders(len(x), 600, 128)
+    by_function, model = network(10, 0.01, 0), network(10, 0.01, 0)
+    (given,), (p,) = by_function.inputs, by_function.outputs
+    target = pel.matrix("target", shape=("n", 10))
+    loss = pel.losses.binary_crossentropy(target, p).mean()
+    step = pel.function([given, target], loss, updates=nn.optimizers.SGD(0.01).updates(loss))
+    losses = np.concatenate([step.over(x[part], y[part]) for part in np.array_split(batches, 12)])
+    said = pel.function([given], p.argmax(-1))(x_test) == pictures.y_test
+    found = fitted(model, x, y, batches)
+    return (said, losses, by_function.get_weights()), answered(model, found, x_test, pictures.y_test)
+
+
+def mnist_cnn() -> tuple[Found, Found]:
+    """Two convolutions of 32 and 64 filters and 1,024 dense units on digits, 300 steps of 50 with Adam."""
+    from pellucid.data import mnist
+    from pellucid.experiments.mnist_cnn import Network
+
+    (x, y), (x_test, y_test) = mnist()
+    x_test, y_test, y = x_test[:2000], y_test[:2000], y.astype("int32")
+    batches = orders(len(x), 300, 50)
+    network = Network(0.5, 0)
+    start = [p.get_value() for p in pel.parameters(network.p)]
+    loss = pel.losses.sparse_categorical_crossentropy(network.y, network.p).mean()
+    step = pel.function([network.x, network.y], loss, updates=nn.optimizers.Adam(1e-4).updates(loss))
+    losses = step.over(x[batches], y[batches])
+    said = np.concatenate([network.predict(part) for part in np.array_split(x_test, 20)]) == y_test
+    nn.set_random_seed(0)
+    common: dict[str, Any] = {"activation": "relu"}
+    layers = [
+        nn.Input((28, 28)),
+        nn.Rescaling(1 / 255),
+        nn.Reshape((28, 28, 1)),
+        nn.Conv2D(32, 5, padding="same", **common),
+        nn.MaxPooling2D(2),
+        nn.Conv2D(64, 5, padding="same", **common),
+        nn.MaxPooling2D(2),
+        nn.Flatten(),
+        nn.Dense(1024, **common),
+        nn.Dropout(0.5),
+        nn.Dense(10, activation="softmax"),
+    ]
+    model = pel.Sequential(layers)
+    model.compile(nn.optimizers.Adam(1e-4), "sparse_categorical_crossentropy")
+    model.set_weights(start)
+    found = fitted(model, x, y, batches)
+    weights = [p.get_value() for p in pel.parameters(network.p)]
+    return (said, losses, weights), answered(model, found, x_test, y_test)
+
+
+def orders(count: int, steps: int, batch: int) -> Array:
+    """Return which samples each step takes: every one once, then all again in another order."""
+    rng = np.random.default_rng(0)
+    order = np.concatenate([rng.permutation(count) for _ in range(-(-steps * batch // count))])
+    return order[: steps * batch].reshape(steps, batch).astype("int32")
+
+
+class Losses(pel.callbacks.Callback):
+    """Writes the loss of every step down."""
+
+    def __init__(self) -> None:
+        self.totals: list[float] = [0.0]
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Note the mean over the steps so far as a sum."""
+        self.totals.append(logs["loss"] * (batch + 1))
+
+
+def fitted(model: Any, x: Array, y: Array, batches: Array) -> Array:
+    """Fit on some batches in their order, and return the loss of every step."""
+    losses = Losses()
+    rows = batches.ravel()
+    model.fit(x[rows], y[rows], batch_size=batches.shape[1], shuffle=False, verbose=0, callbacks=[losses])
+    return np.diff(losses.totals)
+
+
+def answered(model: Any, losses: Array, x: Array, y: Array) -> Found:
+    """Return what a model came to."""
+    return model.predict_classes(x) == y, losses, model.get_weights()
+
+
+NETWORKS: dict[str, Callable[[], tuple[Found, Found]]] = {
+    "moons": moons,
+    "adder": adder,
+    "mnist_softmax": mnist_softmax,
+    "conv32": conv32,
+    "images": images,
+    "mnist_cnn": mnist_cnn,
+}
+
+
+def compared(name: str) -> dict[str, Any]:
+    """Train a network both ways."""
+    sides = NETWORKS[name]()
+    row: dict[str, Any] = {"network": name}
+    for side, (right, losses, _) in zip(("function", "fit"), sides, strict=True):
+        row[f"{side} accuracy"] = float(np.mean(right))
+        row[f"{side} loss"] = float(np.mean(losses[-200 if name == "adder" else -20 :]))
+    pairs = list(zip(sides[0][2], sides[1][2], strict=True))
+    row["apart"] = max(float(np.abs(a - b).max()) for a, b in pairs) / max(float(np.abs(a).max()) for a, _ in pairs)
+    return row
+
+
+def main() -> None:
+    """Train, print, and fail where accuracies differ."""
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("--only", choices=list(NETWORKS), nargs="+", help="one network, or several")
+    asked.add_argument("--json", action="store_true", help="print the same for a program")
+    args = asked.parse_args()
+    rows = []
+    if not args.json:
+        print(f"{'network':<15}{'accuracy by function':>22}{'through fit':>13}{'loss':>10}{'':>10}{'apart':>10}")
+    for name in args.only or NETWORKS:
+        rows.append(row := compared(name))
+        if not args.json:
+            print(
+                f"{name:<15}{row['function accuracy']:>22.4f}{row['fit accuracy']:>13.4f}{row['function loss']:>10.5f}"
+                f"{row['fit loss']:>10.5f}{row['apart']:>10.1e}",
+                flush=True,
+            )
+    if args.json:
+        print(json.dumps(rows, indent=1))
+    wrong = [r["network"] for r in rows if abs(r["function accuracy"] - r["fit accuracy"]) > ALLOWED]
+    if wrong:
+        raise SystemExit(f"The accuracies differ: {', '.join(wrong)}")
+
+
+if __name__ == "__main__":
+    main()

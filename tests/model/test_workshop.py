@@ -1,0 +1,76 @@
+"""The workshop's networks come to the same through `fit` as by functions in loops, from the same start and batches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid import losses, nn
+from tests.model.workshop import NETWORKS
+
+WRITTEN: dict[str, tuple[Any, Any]] = {
+    "moons": (losses.sparse_categorical_crossentropy, lambda: nn.optimizers.SGD(0.5)),
+    "logistic": (losses.binary_crossentropy, lambda: nn.optimizers.SGD(0.5, momentum=0.9, nesterov=True)),
+    "mnist-softmax": (losses.sparse_categorical_crossentropy, lambda: nn.optimizers.SGD(0.1)),
+    "conv32": (losses.sparse_categorical_crossentropy, lambda: nn.optimizers.SGD(0.01, momentum=0.9, nesterov=True)),
+    "images": (losses.binary_crossentropy, lambda: nn.optimizers.SGD(0.01)),
+    "images-cnn": (losses.sparse_categorical_crossentropy, lambda: nn.optimizers.Adam(0.01)),
+    "adder": (losses.mean_squared_error, lambda: nn.optimizers.SGD(0.5)),
+    "mnist-cnn": (losses.sparse_categorical_crossentropy, lambda: nn.optimizers.Adam(1e-3)),
+}
+"""What each is trained for, and how, as it is written on expressions."""
+
+PENALTIES = {"moons": 0.005, "logistic": 0.01, "conv32": 1e-4}
+"""What the squares of kernels are multiplied by, of the dense layers alone."""
+
+QUICK = {"moons", "logistic", "mnist-softmax", "adder"}
+"""Those that compile quickly; the others run with the slow checks. `benchmarks/accuracy.py` has all in full size."""
+
+BATCH, EPOCHS, SEED = 3, 3, 5
+
+
+def by_function(name: str, model: Any, x: np.ndarray, y: np.ndarray) -> tuple[list[float], Any]:
+    """Train by a function in a loop; return the loss of every epoch, and what is then said of samples."""
+    loss_of, optimizer = WRITTEN[name]
+    (given,), (output,) = model.inputs, model.outputs
+    labels = y.dtype.kind == "i"
+    target = pel.tensor("target", ("n", *y.shape[1:]), "int32" if labels else "float32")
+    kernels = [layer.kernel for layer in model.layers if isinstance(layer, nn.Dense)]
+    penalty = sum((PENALTIES[name] * (kernel**2).sum() for kernel in kernels), 0.0) if name in PENALTIES else 0.0
+    loss = loss_of(target, output).mean() + penalty
+    samples = pel.tensor("samples", ("n", *x.shape[1:]), x.dtype)
+    step = pel.function([samples, target], loss, updates=optimizer().updates(loss), givens={given: pel.cast(samples)})
+    means = []
+    for epoch in range(EPOCHS):
+        order = np.random.default_rng([SEED, epoch]).permutation(len(x))
+        whole = len(x) // BATCH * BATCH
+        batches = order[:whole].reshape(-1, BATCH)
+        total = step.over(x[batches], y[batches]).astype(float).sum() * BATCH
+        total += float(step(x[order[whole:]], y[order[whole:]])) * (len(x) - whole)
+        means.append(total / len(x))
+    return means, pel.function([samples], pel.inference(output), givens={given: pel.cast(samples)})
+
+
+@pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in NETWORKS])
+def test_fit_comes_to_what_a_loop_of_functions_comes_to(name: str) -> None:
+    nn.set_random_seed(1)
+    model, x, y = NETWORKS[name]()
+    nn.set_random_seed(1)
+    other, *_ = NETWORKS[name]()
+    y = np.asarray(y, "int32" if y.dtype.kind in "iu" else "float32")
+    start = model.get_weights()
+    history = model.fit(x, y, batch_size=BATCH, epochs=EPOCHS, seed=SEED, verbose=0).history
+    means, predict = by_function(name, other, x, y)
+    np.testing.assert_allclose(history["loss"], means, rtol=2e-5)
+    found, wanted = model.get_weights(), other.get_weights()
+    for a, b in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
+    assert any((before != after).any() for before, after in zip(start, found, strict=True))
+    said, told = model.predict(x), predict(x)
+    np.testing.assert_allclose(said, told, rtol=1e-3, atol=1e-5)
+    sure = np.abs(said - 0.5).min(-1) > 1e-3 if said.shape[-1] == 1 else np.ptp(said, axis=-1) > 1e-3
+    classes = [(p > 0.5)[..., 0] if p.shape[-1] == 1 else p.argmax(-1) for p in (said, told)]
+    np.testing.assert_array_equal(classes[0][sure], classes[1][sure])
