@@ -41,11 +41,16 @@ def compared(f: Function, steps: int, *args: Any, walk: bool = False, tolerance:
     return step.code
 
 
-def network(rows: int, dtype: str = "float64", walk: bool = False) -> tuple[Function, list[np.ndarray]]:
+def network(
+    rows: int, dtype: str = "float64", walk: bool = False, hidden: int = 3
+) -> tuple[Function, list[np.ndarray]]:
     """Return a step of two layers with everything that a batch meets: sums over it, looks into it, and statistics."""
     rng = np.random.default_rng(0)
     X, y = pel.matrix("X", shape=("n", 2), dtype=dtype), pel.ivector("y", shape=("n",))
-    W, b, V = (pel.shared(rng.normal(size=s).astype(dtype), n) for s, n in (((2, 3), "W"), ((3,), "b"), ((5, 4), "V")))
+    W, b, V = (
+        pel.shared(rng.normal(size=s).astype(dtype), n)
+        for s, n in (((2, hidden), "W"), ((hidden,), "b"), ((hidden + 2, 4), "V"))
+    )
     h = pel.tanh(pel.standardize(X @ W, axis=0) + b)
     p = pel.softmax(pel.concatenate([h, X], axis=1) @ V)
     loss = pel.losses.sparse_categorical_crossentropy(y, p).mean() + 0.01 * (W**2).sum()
@@ -63,6 +68,16 @@ def test_samples_are_lanes(rows: int) -> None:
     assert "j < 16; j++" in code
 
 
+def test_samples_lie_along_any_axis() -> None:
+    rng = np.random.default_rng(0)
+    x, W = pel.matrix("x", shape=(3, "n")), pel.shared(rng.normal(size=(30, 3)).astype("float32"), "W")
+    h = pel.tanh(W @ x)
+    rows = pel.concatenate([h[::-1], h[:5] * 2], axis=0)
+    loss = (rows.T.reshape((-1, 5, 7)) ** 2).mean(axis=1).max(axis=1).sum()
+    f = pel.function([x], [h, rows.argmin(axis=0), loss], updates=pel.optimizers.SGD(0.01).updates(loss))
+    compared(f, 3, rng.normal(size=(3, 21)).astype("float32"), tolerance=1e-5)
+
+
 def test_lanes_come_in_any_order_and_are_compared_with_one_another() -> None:
     x, w = pel.matrix("x", shape=("n", 2), dtype="float32"), pel.shared(np.array([0.5, -2], "float32"), "w")
     h = pel.exp(x * w) / (1 + pel.exp(x * w)) ** 2
@@ -76,14 +91,16 @@ def test_lanes_come_in_any_order_and_are_compared_with_one_another() -> None:
             compared(f, 1, values, tolerance=2e-6)
 
 
-def test_parts_of_samples_are_taken_and_written() -> None:
-    x, W = pel.matrix("x", shape=("n", 4), dtype="float64"), pel.shared(np.linspace(-1, 1, 16).reshape(4, 4), "W")
-    h = x @ W
+@pytest.mark.parametrize("hidden", [4, 14])
+def test_parts_of_samples_are_taken_and_written(hidden: int) -> None:
+    x, weights = pel.matrix("x", shape=("n", 4), dtype="float64"), np.linspace(-1, 1, 4 * hidden)
+    W, V = pel.shared(weights.reshape(4, hidden), "W"), np.ones((hidden, 4))
+    h = (x @ W) @ V if hidden > 4 else x @ W
     gated = h[:, :2] * pel.sigmoid(h[:, 2:]) + h[:, 3:]
     loss = (gated.at[:, 1].set(h[:, 2]).at[:, 1:].add(h[:, -1:]) ** 2).sum()
     f = pel.function([x], loss, updates=pel.optimizers.SGD(0.01).updates(loss))
     values = np.random.default_rng(0).normal(size=(20, 4))
-    assert "live[32]" in compared(f, 3, values)
+    assert "live[32]" in compared(f, 3, values, tolerance=1e-11)
     a = pel.shared(np.arange(30.0).reshape(5, 6), "a")
     new = [a.at[1:3, 2:5].set(a[:2, :3]), a.at[-1].add(a[0]), a.at[2, 3].set(-1.0), a.at[::2].set(a[::-2])]
     compared(pel.function([], new, updates={a: a + 1}), 2)
@@ -102,6 +119,15 @@ def test_shorter_forms_are_taken_only_where_nothing_is_lost() -> None:
     with np.errstate(all="ignore"):
         code = compared(f, 2, values)
     assert "/ 0x1.8" not in code
+
+
+@pytest.mark.parametrize(
+    ("rows", "dtype", "walk"), [(16, "float64", False), (37, "float32", False), (20, "float64", True)]
+)
+def test_large_samples_come_in_blocks(rows: int, dtype: str, walk: bool) -> None:
+    f, data = network(rows, dtype, walk, hidden=20)
+    code = compared(f, 5, *data, walk=walk, tolerance=1e-11 if dtype == "float64" else 1e-4)
+    assert "_sums" in code
 
 
 def test_few_samples_are_arrays() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from pellucid.run.native.errors import NotNative
 from pellucid.run.native.quotients import quotient
-from pellucid.run.native.regions import region
+from pellucid.run.native.regions import region, uniform
 
 CALLS = ("jit", "pjit", "closed_call", "core_call", "custom_jvp_call", "custom_vjp_call", "remat", "checkpoint")
 """Equations that stand for the equations inside them."""
@@ -165,8 +165,11 @@ class Writer:
         return self.simple("reshape", [x], shape, new_sizes=shape, dimensions=None, sharding=None)
 
     def padded(self, x: Value, filler: Value, spans: Sequence[tuple[int, int, int]]) -> Value:
-        """Enter an array with more around it."""
+        """Enter an array with more around it, which may be the same number everywhere."""
         shape = tuple(low + n + high for n, (low, high, _) in zip(x.shape, spans, strict=True))
+        number = uniform(x)
+        if number is not None and number.tobytes() == filler.constant.tobytes():
+            return self.simple("broadcast_in_dim", [filler], shape, broadcast_dimensions=())
         return self.simple("pad", [x, filler], shape, padding_config=tuple(spans))
 
     def simple(self, name: str, given: list[Value], shape: tuple[int, ...], **params: Any) -> Value:

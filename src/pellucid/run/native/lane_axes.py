@@ -11,9 +11,6 @@ from pellucid.run.native.elements import is_pointwise
 from pellucid.run.native.equations import Equation, Value
 from pellucid.run.native.products import Product
 
-MOST_STATEMENTS = 180
-"""How many numbers a sample may have on its way: C compilers take long over long loops."""
-
 FEWEST_LANES = 16
 """From how many samples on a loop over them is worth it."""
 
@@ -33,19 +30,22 @@ class Axes:
         Of a step.
     seeds : sequence of Value
         What has a sample in each row.
+    vectors : int
+        How many vectors of them are computed at once.
     """
 
-    def __init__(self, equations: Sequence[Equation], seeds: Sequence[Value]) -> None:
+    def __init__(self, equations: Sequence[Equation], seeds: Sequence[Value], vectors: int) -> None:
         self.count = seeds[0].shape[0]
         wide = any(v.dtype == np.float64 for e in equations for v in e.outputs)
-        self.lanes = FEWEST_LANES if wide or self.count <= FEWEST_LANES else 2 * FEWEST_LANES
-        """How many samples are computed at once: as many as two vectors hold."""
+        self.lanes = FEWEST_LANES if wide or self.count <= FEWEST_LANES else vectors * FEWEST_LANES
+        """How many samples are computed at once."""
         self.padded = -(-self.count // self.lanes) * self.lanes
         self.of: dict[Value, int] = dict.fromkeys(seeds, 0)
         self.levels: dict[Value, int] = {}
         self.equations: list[Equation] = []
         """Those that are computed sample by sample."""
-        statements = 0
+        self.statements = 0
+        """How many numbers a sample has on its way."""
         for e in equations:
             level = max((self.levels.get(x, 0) for x in e.inputs), default=0)
             if not any(x in self.of for x in e.inputs):
@@ -58,9 +58,7 @@ class Axes:
             else:
                 self.of[e.result] = axis
             self.levels[e.result] = level
-            statements += e.result.size // (1 if axis is None else self.count)
-            if statements > MOST_STATEMENTS:
-                raise NoLanes("a sample is too large")
+            self.statements += e.result.size // (1 if axis is None else self.count)
 
     def axis(self, e: Equation) -> int | None:
         """Return where the samples lie in a result, or None if they are summed over."""

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from pellucid.run.native.elements import type_of
 from pellucid.run.native.equations import Equation
+from pellucid.run.native.lane_axes import Axes
 from pellucid.run.native.plain import Plain, joined, start_of
 
 LIVE = "live"
 """The array that tells samples from what fills up the last vectors."""
+
+
+def begin(plain: Plain, axes: Axes, kind: str) -> None:
+    """Write which lanes are samples: all bits of them are set."""
+    plain.text.add(f"{kind} {LIVE}[{axes.padded}];")
+    plain.text.add(f"for (int l = 0; l < {axes.padded}; l++) {LIVE}[l] = -(l < {axes.count});")
 
 
 class LaneSums:

@@ -15,11 +15,14 @@ from pellucid.run.native.elements import is_pointwise, literal, type_of, written
 from pellucid.run.native.equations import Equation, Value
 from pellucid.run.native.lane_axes import FEWEST_LANES, Axes, Elements, NoLanes
 from pellucid.run.native.lane_moves import moved
-from pellucid.run.native.lane_sums import LIVE, LaneSums, sums
+from pellucid.run.native.lane_sums import LIVE, LaneSums, begin, sums
 from pellucid.run.native.plain import REDUCTIONS, Plain, joined
 from pellucid.run.native.products import Product
 from pellucid.run.native.text import SIMD
 from pellucid.run.native.views import default_fill, linear
+
+MOST_STATEMENTS = 180
+"""How many numbers a sample may have on its way: C compilers take long over long loops."""
 
 
 class Lanes:
@@ -33,7 +36,12 @@ class Lanes:
         Where the samples lie.
     """
 
+    VECTORS = 2
+    """How many vectors of samples are computed at once."""
+
     def __init__(self, plain: Plain, axes: Axes) -> None:
+        if axes.statements > MOST_STATEMENTS:
+            raise NoLanes("a sample is too large")
         self.plain = plain
         self.axes = axes
         self.elements: dict[Value, Elements] = {}
@@ -43,13 +51,11 @@ class Lanes:
         self.sums = LaneSums(plain, axes.lanes)
 
     def begin(self) -> None:
-        """Write which lanes are samples: all bits of them are set, in numbers half as long as those of most samples.
+        """Write which lanes are samples, in numbers half as long as those of most samples.
 
         Because of that length, compilers take two vectors of samples at once, so that neither waits for itself.
         """
-        text, kind = self.plain.text, "int16_t" if self.axes.lanes > FEWEST_LANES else "int32_t"
-        text.add(f"{kind} {LIVE}[{self.axes.padded}];")
-        text.add(f"for (int l = 0; l < {self.axes.padded}; l++) {LIVE}[l] = -(l < {self.axes.count});")
+        begin(self.plain, self.axes, "int16_t" if self.axes.lanes > FEWEST_LANES else "int32_t")
 
     def loop(self, equations: Sequence[Equation], later: set[Value], whole: set[Value]) -> None:
         """Write a loop over all samples.
@@ -99,6 +105,10 @@ class Lanes:
             found[place] = f"{name}[l]"
             lines.append(f"{name}[l] = {elements[place]};")
         return found, lines
+
+    def take(self, value: Value) -> None:
+        """Copy an array so that neighbouring samples are neighbours."""
+        self.elements[value] = self.column(value, self.axes.of[value])
 
     def column(self, value: Value, axis: int) -> Elements:
         """Copy what lies in an array so that neighbouring samples are neighbours, and fill up with zeros."""

@@ -28,9 +28,9 @@ def region(writer: Writer, name: str, params: Any, x: Value, where: Value, new: 
     if min((0, *(end for low, high, _ in spans for end in (low, high)))) < 0:
         return None
     part = new if window == new.shape else writer.reshaped(new, window)
-    ground = filler(x) if name == "scatter" else None
-    zero = writer.reader.number(np.zeros((), x.dtype))
-    wide = writer.padded(part, zero if ground is None else writer.reader.number(ground), spans)
+    ground = uniform(x) if name == "scatter" else None
+    around = writer.reader.number(np.zeros((), x.dtype) if ground is None else ground)
+    wide = writer.padded(part, around, spans)
     if name == "scatter-add":
         return writer.binary("add", x, wide)
     if ground is not None:
@@ -56,8 +56,8 @@ def known(v: Value) -> np.ndarray[Any, Any] | None:
     return np.broadcast_to(found[0], v.shape) if found[0].ndim == 0 else None
 
 
-def filler(x: Value) -> np.ndarray[Any, Any] | None:
+def uniform(x: Value) -> np.ndarray[Any, Any] | None:
     """Return the number that all elements of an array are, if that is known."""
-    while x.maker is not None and x.maker.name == "broadcast_in_dim":
+    while x.maker is not None and x.maker.name in ("broadcast_in_dim", "reshape", "squeeze"):
         x = x.maker.inputs[0]
     return np.asarray(x.constant) if x.constant is not None and x.ndim == 0 else None

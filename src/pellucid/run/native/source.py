@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +17,7 @@ from pellucid.run.native.lanes import Lanes
 from pellucid.run.native.mathematics import preamble
 from pellucid.run.native.plain import Plain
 from pellucid.run.native.products import Product
+from pellucid.run.native.sample_blocks import Blocks
 from pellucid.run.native.storage import kept_values
 from pellucid.run.native.text import Text
 
@@ -44,12 +47,11 @@ def source(block: Block, signature: Signature) -> str:
         If it is too large, or computes what is not written as C.
     """
     check_size(block)
-    for seeds in [*candidates(block, signature), []]:
-        try:
-            return Source(block, signature, seeds).code
-        except NoLanes:
-            continue
-    raise AssertionError
+    ways: tuple[type[Lanes | Blocks], ...] = (Lanes, Blocks)
+    for way, seeds in itertools.product(ways, candidates(block, signature)):
+        with contextlib.suppress(NoLanes):
+            return Source(block, signature, seeds, way).code
+    return Source(block, signature, [], Lanes).code
 
 
 def check_size(block: Block) -> None:
@@ -74,13 +76,13 @@ def candidates(block: Block, signature: Signature) -> list[list[Value]]:
 class Source:
     """Writes one program."""
 
-    def __init__(self, block: Block, signature: Signature, seeds: Sequence[Value]) -> None:
+    def __init__(self, block: Block, signature: Signature, seeds: Sequence[Value], way: type[Lanes | Blocks]) -> None:
         self.block = block
         self.signature = signature
         self.text = Text()
         self.plain = Plain(self.text)
-        self.axes = Axes(block.equations, seeds) if seeds else None
-        self.lanes = Lanes(self.plain, self.axes) if self.axes else None
+        self.axes = Axes(block.equations, seeds, way.VECTORS) if seeds else None
+        self.lanes = way(self.plain, self.axes) if self.axes else None
         if self.axes is not None and not self.axes.equations:
             raise NoLanes("nothing is computed for samples")
         state, rest = block.inputs[: signature.state], block.inputs[signature.state :]
@@ -204,7 +206,7 @@ class Source:
         assert self.lanes is not None
         for v in given:
             if v in self.axes.of:
-                self.lanes.elements[v] = self.lanes.column(v, self.axes.of[v])
+                self.lanes.take(v)
 
     def kept(self, equations: Sequence[Equation], needed: set[Value]) -> set[Value]:
         """Return what of some equations gets an array."""
