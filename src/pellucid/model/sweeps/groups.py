@@ -21,8 +21,8 @@ from pellucid.model.sweeps.runs import Run
 PROGRAM_SECONDS = 0.6
 """About what one more program takes to be compiled and started."""
 
-SECONDS_A_WEIGHT = 1e-9
-"""About what one weight takes in a step, for each sample."""
+SECONDS_A_WEIGHT = 3e-10
+"""About what one weight takes in a step, for each sample, as C on two cores."""
 
 
 class Member:

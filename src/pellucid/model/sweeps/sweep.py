@@ -16,7 +16,7 @@ from pellucid.model.samples import Samples, samples_of
 from pellucid.model.sweeps.groups import Group, grouped
 from pellucid.model.sweeps.result import Sweep
 from pellucid.model.sweeps.runs import Run, make_runs
-from pellucid.model.sweeps.training import Team
+from pellucid.model.sweeps.training import Team, remembered
 from pellucid.model.training import BATCH, devices_to_fit
 from pellucid.run.interrupts import Interrupted
 
@@ -117,6 +117,7 @@ def sweep(
     found = Sweep(runs, groups, monitor_of(monitor, groups, validation_data is not None))
     kinds = {id(run.samples): run for run in runs}
     held_out = {kind: validation_of(run, validation_data) for kind, run in kinds.items()}
+    known = remembered(max(map(len, runs)))
     with display(verbose, len(groups), count) as screen:
         for number, group in enumerate(groups):
 
@@ -125,7 +126,7 @@ def sweep(
                 if progress is not None:
                     progress((number * count + epoch) // len(groups), count, group.runs)
 
-            team = Team(group, held_out[id(group.runs[0].samples)], size, count, bool(shuffle), devices)
+            team = Team(group, held_out[id(group.runs[0].samples)], size, count, bool(shuffle), devices, known)
             try:
                 curves, seconds = team.train(told)
             except KeyboardInterrupt as stop:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -24,6 +25,15 @@ Array = np.ndarray[Any, Any]
 Outputs = dict[str, Array]
 Curves = dict[str, Array]
 
+ORDER_BYTES = 2**27
+"""How much the orders of a sweep may take that are remembered from group to group."""
+
+
+def remembered(count: int) -> Callable[..., Array]:
+    """Return what makes orders of so many samples, and remembers as many as there is room for."""
+    return functools.lru_cache(max(1, ORDER_BYTES // (4 * count)))(order_of)
+
+
 INDEX_BYTES = 2**25
 """How much the numbers of the samples may take that are handed to a program at once."""
 
@@ -39,6 +49,8 @@ class Team:
         What is only measured.
     batch_size, epochs, shuffle, devices
         How they are trained.
+    known : function
+        As `order_of`; one that remembers serves the groups of a sweep, whose runs have the same seeds.
     """
 
     def __init__(
@@ -49,7 +61,9 @@ class Team:
         epochs: int,
         shuffle: bool,
         devices: Any = None,
+        known: Callable[..., Array] = order_of,
     ) -> None:
+        self.known = known
         self.group, self.epochs, self.shuffle, self.devices = group, epochs, shuffle, devices
         self.samples, self.validation = group.runs[0].samples, validation
         self.many, self.moments = values_of(group), Moments()
@@ -160,11 +174,9 @@ class Team:
         """Return which samples the members take in some epochs: shape (epochs, members, samples)."""
         found = np.empty((epochs, len(self.group.runs), self.count), np.int32)
         for epoch in range(epochs):
-            made: dict[int, Array] = {}
             for number, run in enumerate(self.group.runs):
-                if run.seed not in made:
-                    made[run.seed] = order_of(run.seed, first + epoch, self.count, self.shuffle)
-                found[epoch, number] = made[run.seed] if run.rows is None else run.rows[made[run.seed]]
+                order = self.known(run.seed, first + epoch, self.count, self.shuffle)
+                found[epoch, number] = order if run.rows is None else run.rows[order]
         return found
 
     def measurer(self, samples: Samples) -> Callable[[], Curves]:
