@@ -177,6 +177,20 @@ def test_rows_of_a_large_array_are_asked_for_before() -> None:
     assert "__builtin_prefetch" in code
 
 
+@pytest.mark.parametrize("hidden", [3, 30])
+def test_rows_that_are_looked_up_are_samples(hidden: int) -> None:
+    rng = np.random.default_rng(0)
+    x = pel.shared(rng.normal(size=(50, 2)), "x", trainable=False)
+    y = pel.shared(rng.integers(0, 2, 50).astype("int32"), "y", trainable=False)
+    batch, weight = pel.ivector("batch", shape=("n",)), pel.vector("weight", shape=("n",), dtype="float64")
+    W, V = pel.shared(rng.normal(size=(2, hidden)), "W"), pel.shared(rng.normal(size=(hidden, 2)), "V")
+    p = pel.softmax(pel.tanh(x[batch] @ W) @ V)
+    loss = (weight * pel.losses.sparse_categorical_crossentropy(y[batch], p)).sum()
+    f = pel.function([batch, weight], [loss, p], updates=pel.optimizers.SGD(1e-2).updates(loss, [W, V]))
+    code = compared(f, 3, rng.integers(-50, 50, (3, 20)).astype("int32"), rng.uniform(size=(3, 20)), walk=True)
+    assert "live[32]" in code
+
+
 @pytest.mark.parametrize(
     ("shape", "other"),
     [((9, 40), (40, 10)), ((1, 33), (33, 26)), ((12, 5), (5, 70)), ((40, 40), (40, 60)), ((21, 7), (7, 1))],

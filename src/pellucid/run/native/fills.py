@@ -9,7 +9,7 @@ from pellucid.run.native.elements import is_pointwise
 from pellucid.run.native.equations import Equation, Value
 from pellucid.run.native.storage import is_simple
 from pellucid.run.native.text import SIMD
-from pellucid.run.native.views import linear
+from pellucid.run.native.views import linear, looks_up_rows
 
 if TYPE_CHECKING:
     from pellucid.run.native.plain import Plain
@@ -100,12 +100,9 @@ def rows_from_afar(plain: Plain, value: Value) -> Equation | None:
     e = value.maker
     while e is not None and is_pointwise(e) and e.inputs[0] not in plain.stored:
         e = e.inputs[0].maker
-    if e is None or e.name != "gather" or e.result.shape != value.shape or e.inputs[0] not in plain.stored:
+    if e is None or not looks_up_rows(e) or e.result.shape != value.shape or e.inputs[0] not in plain.stored:
         return None
-    x, d = e.inputs[0], e.params["dimension_numbers"]
-    whole = d.start_index_map == d.collapsed_slice_dims == (0,) and d.offset_dims == tuple(range(1, value.ndim))
-    far = x.size * x.dtype.itemsize > FAR and e.inputs[1].ndim == 2
-    return e if whole and far and value.ndim > 1 else None
+    return e if e.inputs[0].size * e.inputs[0].dtype.itemsize > FAR and value.ndim > 1 else None
 
 
 def ask_for_later(plain: Plain, e: Equation, row: str) -> None:

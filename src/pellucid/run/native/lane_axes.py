@@ -48,7 +48,7 @@ class Axes:
         """How many numbers a sample has on its way."""
         for e in equations:
             level = max((self.levels.get(x, 0) for x in e.inputs), default=0)
-            if not any(x in self.of for x in e.inputs):
+            if e.outputs[0] in self.of or not any(x in self.of for x in e.inputs):
                 self.levels.update(dict.fromkeys(e.outputs, level))
                 continue
             axis = self.axis(e)

@@ -114,7 +114,8 @@ class Lanes:
         """Copy what lies in an array so that neighbouring samples are neighbours, and fill up with zeros."""
         elements, text = self.read(value, axis), self.plain.text
         found, lines = self.handed_on(value, elements)
-        text.add(f"for (int64_t l = 0; l < {self.axes.count}; l++) {{ {' '.join(lines)} }}")
+        with text.loop(self.axes.count, "l", SIMD):
+            text.add(" ".join(lines))
         if self.axes.padded != self.axes.count:
             zeros = " ".join(f"{name} = 0;" for name in found.ravel())
             text.add(f"for (int64_t l = {self.axes.count}; l < {self.axes.padded}; l++) {{ {zeros} }}")

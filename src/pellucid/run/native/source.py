@@ -20,6 +20,7 @@ from pellucid.run.native.products import Product
 from pellucid.run.native.sample_blocks import Blocks
 from pellucid.run.native.storage import kept_values
 from pellucid.run.native.text import Text
+from pellucid.run.native.views import looks_up_rows
 
 MOST_BYTES = 1 << 20
 """How much room a program may take for what it computes, so that it lies in the caches."""
@@ -66,11 +67,28 @@ def check_size(block: Block) -> None:
 
 
 def candidates(block: Block, signature: Signature) -> list[list[Value]]:
-    """Return in which inputs rows may be samples: those that are as long as an argument."""
+    """Return which rows may be samples: those of inputs that are as long as an argument, or rows that are looked up."""
     given = block.inputs[signature.state :]
     args = block.inputs[signature.state + signature.read :]
     sizes = dict.fromkeys(v.shape[0] for v in [*args, *given] if v.ndim and v.shape[0] >= FEWEST_LANES)
-    return [[v for v in given if v.ndim and v.shape[0] == n] for n in sizes]
+    found = [[v for v in given if v.ndim and v.shape[0] == n] for n in sizes]
+    looked_up = [e for e in block.equations if looks_up_rows(e) and e.result.shape[0] >= FEWEST_LANES]
+    numbers = {source for e in looked_up for source in sources(e.inputs[1])}
+    for n in dict.fromkeys(e.result.shape[0] for e in looked_up):
+        rows = [e.result for e in looked_up if e.result.shape[0] == n]
+        found.append([*rows, *(v for v in given if v.ndim and v.shape[0] == n and v not in numbers)])
+    return found
+
+
+def sources(v: Value) -> set[Value]:
+    """Return the inputs that a value is made of."""
+    waiting, seen = [v], set()
+    while waiting:
+        v = waiting.pop()
+        if v not in seen:
+            seen.add(v)
+            waiting += v.maker.inputs if v.maker is not None else []
+    return {v for v in seen if v.maker is None}
 
 
 class Source:
@@ -193,6 +211,9 @@ class Source:
         alone = {x for e in self.block.equations if e not in of_samples for x in e.inputs} | set(self.block.outputs)
         for level in range(max(levels.values(), default=0) + 1):
             self.plain.block([e for e in plain if levels[e.outputs[0]] == level], kept)
+            for e in plain:
+                if e.outputs[0] in self.axes.of and levels[e.outputs[0]] == level:
+                    self.lanes.take(e.outputs[0])
             now = [e for e in some if e in of_samples and levels[e.result] - (e.result not in self.axes.of) == level]
             if now:
                 others = [e for e in self.block.equations if e in of_samples and e not in now]
@@ -212,4 +233,6 @@ class Source:
         """Return what of some equations gets an array."""
         made = {o for e in equations for o in e.outputs}
         elsewhere = {x for e in self.block.equations if e not in set(equations) for x in e.inputs}
+        if self.axes is not None:  # rows that are looked up are copied where they are wanted
+            elsewhere.difference_update(self.axes.of)
         return kept_values(equations, [v for v in elsewhere | needed | set(self.block.outputs) if v in made])

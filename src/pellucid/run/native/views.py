@@ -194,6 +194,15 @@ VIEWS: dict[str, Callable[[Equation, Indices, Element], str]] = {
 }
 """For each operation that moves elements, where an element of its result comes from."""
 
+
+def looks_up_rows(e: Equation) -> bool:
+    """Tell whether an equation takes whole rows of an array, one for each of a list of numbers."""
+    if e.name != "gather" or e.inputs[1].ndim != 2:
+        return False
+    d = e.params["dimension_numbers"]
+    return bool(d.start_index_map == d.collapsed_slice_dims == (0,) and d.offset_dims == tuple(range(1, e.result.ndim)))
+
+
 STRIDED = ("broadcast_in_dim", "reshape", "squeeze", "transpose", "slice")
 """Those after which elements still lie at equal distances."""
 
