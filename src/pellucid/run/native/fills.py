@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 TOGETHER = 6
 """How many arrays are computed in one loop at most, so that registers are enough."""
 
+NEAR = 100
+"""How many arrays ahead it is looked for those that are computed in the same loop."""
+
 FAR = 1 << 20
 """How many bytes an array has whose rows are asked for before they are looked up."""
 

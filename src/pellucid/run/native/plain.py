@@ -11,7 +11,7 @@ import numpy as np
 from pellucid.run.native.elements import is_pointwise, literal, type_of, written
 from pellucid.run.native.equations import Equation, Value
 from pellucid.run.native.errors import NotNative
-from pellucid.run.native.fills import fill, in_one_loop
+from pellucid.run.native.fills import NEAR, fill, in_one_loop
 from pellucid.run.native.storage import is_simple
 from pellucid.run.native.text import SIMD, Text
 from pellucid.run.native.views import STRIDED, VIEWS, Indices, linear, shifted
@@ -174,14 +174,16 @@ class Plain:
 
     def block(self, equations: Sequence[Equation], kept: set[Value]) -> None:
         """Write equations; what is not kept may be computed where it is used."""
-        later = [v for e in equations if is_pointwise(e) for v in e.outputs if v in kept]
+        pointwise = [v for e in equations if is_pointwise(e) for v in e.outputs if v in kept]
+        numbers = {v: number for number, v in enumerate(pointwise)}
         for e in equations:
             if not is_simple(e):
                 self.kernel(e)
                 continue
             for value in e.outputs:
                 if value in kept and value not in self.stored:
-                    group = in_one_loop(self, value, later, kept)
+                    after = numbers.get(value, len(pointwise)) + 1
+                    group = in_one_loop(self, value, pointwise[after : after + NEAR], kept)
                     names = {v: self.room(v.name, v.dtype, v.size) for v in group}
                     fill(self, names)
                     self.stored.update(names)
