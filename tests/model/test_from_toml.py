@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import pellucid as pel
@@ -140,3 +141,77 @@ def test_files_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
         pel.from_toml(tmp_path / "large.toml")
     with pytest.raises(pel.ModelError, match=r"the text is no TOML"):
         pel.from_toml("a = " + "[" * 100_000 + "\n")
+
+
+def graph() -> pel.Model:
+    """Return a model of two inputs and two outputs, in which a layer is called twice, and one has several results."""
+    nn.set_random_seed(0)
+    steps, age = nn.Input((5, 3), name="steps"), nn.Input((4,), name="age")
+    out, h, c = nn.LSTM(4, return_sequences=True, return_state=True, name="lstm")(steps)
+    last = nn.LSTM(4, name="second")(out, initial_state=[h, c])
+    same = nn.Dense(4, activation="tanh", name="same")
+    both = nn.Concatenate(name="both")([nn.Add(name="sum")([same(last), same(age)]), nn.Dropout(0.3, seed=4)(last)])
+    kind, size = nn.Dense(3, activation="softmax", name="kind")(both), nn.Dense(1, name="size")(both)
+    model = pel.Model([steps, age], [kind, size], name="two")
+    losses = {"kind": "sparse_categorical_crossentropy", "size": nn.losses.Huber(0.5)}
+    model.compile(nn.optimizers.Adam(0.01), losses, loss_weights={"size": 0.5}, metrics={"kind": ["accuracy"]})
+    return model
+
+
+def test_a_graph_is_read_as_it_was_written() -> None:
+    model = graph()
+    text = model.peel("toml", epochs=3)
+    made = pel.from_toml(text)
+    assert made.peel("toml") == text
+    assert made.training["epochs"] == 3
+    assert [layer.name for layer in made.layers] == [layer.name for layer in model.layers]
+    made.set_weights(model.get_weights())
+    rng = np.random.default_rng(0)
+    x = [rng.normal(size=(6, 5, 3)).astype("f4"), rng.normal(size=(6, 4)).astype("f4")]
+    y = [np.arange(6) % 3, rng.normal(size=(6, 1)).astype("f4")]
+    for a, b in zip(model.predict(x), made.predict(x), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert model.evaluate(x, y) == made.evaluate(x, y)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            'of = "age"',
+            'of = "aeg"',
+            r"layer 4 \(same\): expected the name of an input, or of a layer .* Did you mean 'age'",
+        ),
+        ('of = "age"', "of = 3", r"expected the name of an input.* Received: 3"),
+        ('again = "same"', 'again = "some"', r"expected again to name a layer that stands before.* mean 'same'"),
+        (
+            'again = "same"',
+            'again = "same"\nunits = 2',
+            r"expected no settings of a layer that stands before. Received: \['units'\]",
+        ),
+        ('as = "same_1"', 'as = "same"', r"expected a name that is not taken; as = .* Received: 'same'"),
+        (
+            'of = "lstm:0"',
+            'of = "lstm"',
+            r"layer 2 \(LSTM\): expected the name of .* Did you mean 'lstm:\d'\? Received: 'lstm'",
+        ),
+        (
+            'outputs = ["kind", "size"]',
+            'outputs = ["kind", "six"]',
+            r"\[model\] outputs: expected the name of an input.* Received: 'six'",
+        ),
+        ('name = "age"', "", r"input 2: expected a name, by which layers say that they are called on it"),
+        (
+            'kind = "Model"',
+            'kind = "Modell"',
+            r"expected kind = \"Sequential\", or \"Model\" of a graph. Did you mean 'Model'",
+        ),
+        ("by_output = { kind =", "by_outputs = { kind =", r"there is no key 'by_outputs'|expected a kind of loss"),
+        ("weights = { size = 0.5 }", "weights = { six = 0.5 }", r"six"),
+    ],
+)
+def test_what_is_wrong_in_a_graph_is_said_with_its_place(old: str, new: str, message: str) -> None:
+    text = graph().peel("toml")
+    assert old in text
+    with pytest.raises(pel.ModelError, match=message):
+        pel.from_toml(text.replace(old, new, 1))

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.model.errors import ModelError
 from pellucid.model.model import Model
 from pellucid.model.peel.functional import functional_code
 from pellucid.model.peel.running import Settings, data_names, main_lines
@@ -56,16 +55,6 @@ def functional_lines(model: Model, imports: dict[str, None]) -> list[str]:
     code = functional_code(model)
     imports.update({line: None for line in code.imports if line != "import numpy as np"})
     return [*code.declared, *code.writer.constants, *code.writer.lines]
-
-
-def checked(model: Model) -> Model:
-    """Return a model that can be written as layers one after the other, without code in between."""
-    if not isinstance(model, Sequential):
-        raise ModelError(
-            f"{model.name} is a {type(model).__name__}, and a TOML file holds a Sequential, layers one after the "
-            "other. Level 'layers' writes any model as code"
-        )
-    return model
 
 
 def goal_table(model: Model) -> dict[str, Any]:

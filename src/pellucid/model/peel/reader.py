@@ -13,8 +13,10 @@ from typing import Any
 from pellucid.graph.errors import PellucidError, near_miss
 from pellucid.model import checks
 from pellucid.model.errors import ModelError
+from pellucid.model.model import Model
 from pellucid.model.peel.spelling import UNKNOWN, family, kinds, parameters_of
 from pellucid.model.peel.toml import FORMAT
+from pellucid.model.peel.wiring import DEEPEST, Calls
 from pellucid.model.sequential import Sequential
 from pellucid.nn import layers
 from pellucid.nn.layers import Input
@@ -24,10 +26,9 @@ MOST_BYTES = 1_000_000
 """A larger file is no description of a network."""
 
 LARGEST = 2**31
-DEEPEST = 10
 
 
-def from_toml(source: str | Path) -> Sequential:
+def from_toml(source: str | Path) -> Model:
     """Build the model that a TOML file describes, compiled: the other way of ``model.peel("toml")``.
 
     Weights are drawn anew (`pellucid.nn.set_random_seed` before it makes them the same ones). How it is trained is
@@ -40,8 +41,9 @@ def from_toml(source: str | Path) -> Sequential:
 
     Returns
     -------
-    Sequential
-        With a ``training`` of ``epochs``, ``batch_size`` and ``seed``, as far as they were given.
+    Model
+        A `Sequential`, or a model of any graph where layers say what they are called on (``of``). Its ``training`` has
+        ``epochs``, ``batch_size`` and ``seed``, as far as they were given.
 
     Raises
     ------
@@ -99,44 +101,93 @@ class Reader:
     def __init__(self, file: str) -> None:
         self.file = file
 
-    def model(self, table: Mapping[str, Any]) -> Sequential:
+    def model(self, table: Mapping[str, Any]) -> Model:
         """Build and compile the model."""
-        self.only(table, ["pellucid", "model", "input", "layers", "optimizer", "loss", "training"], "")
+        about = self.table(table.get("model", {}), "model")
+        kind = about.get("kind", "Sequential")
+        if kind not in ("Sequential", "Model"):
+            hint = near_miss(str(kind), ["Sequential", "Model"])
+            raise self.error("[model]", f'expected kind = "Sequential", or "Model" of a graph.{hint}', kind)
+        is_graph = kind == "Model"
+        begin = "inputs" if is_graph else "input"
+        self.only(table, ["pellucid", "model", begin, "layers", "optimizer", "loss", "training"], "")
         if table.get("pellucid") != FORMAT:
             raise self.error("", f"expected pellucid = {FORMAT}, the version of the format, in its first line", table)
-        about = self.table(table.get("model", {}), "model")
+        model = self.graph(table, about) if is_graph else self.row(table, about)
+        training = self.table(table.get("training", {}), "training")
+        optimizer = self.built(table.get("optimizer", "sgd"), "optimizer", "[optimizer]")
+        loss = self.loss(table.get("loss"))
+        names = self.metrics(training.get("metrics", []))
+        self.trying("[training]", lambda: model.compile(optimizer, *loss, metrics=names))
+        model.training = self.training(training)
+        return model
+
+    def row(self, table: Mapping[str, Any], about: Mapping[str, Any]) -> Model:
+        """Build a model of layers one after the other."""
         self.only(about, ["kind", "name"], "[model]")
-        if about.get("kind", "Sequential") != "Sequential":
-            raise self.error("[model]", 'expected kind = "Sequential"', about["kind"])
         model = Sequential(name=self.name(about, "[model]"))
         if "input" in table:
             self.trying("[input]", lambda: model.add(self.input(self.table(table["input"], "input"))))
         for number, each in enumerate(self.tables(table.get("layers"), "layers"), start=1):
             place = f"layer {number} ({each.get('kind', 'no kind')})"
             self.trying(place, lambda each=each, place=place: model.add(self.built(each, "layer", place)))
-        training = self.table(table.get("training", {}), "training")
-        optimizer = self.built(table.get("optimizer", "sgd"), "optimizer", "[optimizer]")
-        loss = self.loss(table.get("loss"))
-        measured = training.get("metrics", [])
-        if not isinstance(measured, list):
-            raise self.error("[training]", "expected metrics to be a list", measured)
-        names = [self.built(metric, "metrics", "[training] metrics") for metric in measured]
-        self.trying("[training]", lambda: model.compile(optimizer, loss, metrics=names))
-        model.training = self.training(training)
         return model
 
-    def input(self, table: Mapping[str, Any]) -> Input:
-        """Build the input."""
-        self.only(table, ["shape", "dtype", "name"], "[input]")
-        if not isinstance(table.get("shape"), list):
-            raise self.error(
-                "[input]", "expected the shape of one sample, such as shape = [28, 28, 1]", table.get("shape")
-            )
-        shape = self.value(table["shape"], "shape", "[input]", 0)
-        return Input(shape, table.get("dtype"), self.name(table, "[input]"))
+    def graph(self, table: Mapping[str, Any], about: Mapping[str, Any]) -> Model:
+        """Build a model of layers that say what they are called on."""
+        self.only(about, ["kind", "name", "outputs"], "[model]")
+        calls = Calls(self)
+        inputs = []
+        for number, each in enumerate(self.tables(table.get("inputs"), "inputs"), start=1):
+            place = f"input {number}"
+            inputs.append(self.trying(place, lambda each=each, place=place: self.input(each, place)))
+            calls.enter(self.named(each, place), inputs[-1], place)
+        for number, each in enumerate(self.tables(table.get("layers"), "layers"), start=1):
+            place = f"layer {number} ({each.get('kind', each.get('again', 'no kind'))})"
+            self.trying(place, lambda each=each, place=place: calls.call(each, place))
+        outputs = calls.on(about.get("outputs"), "[model] outputs")
+        name = self.name(about, "[model]")
+        given = inputs if len(inputs) > 1 else inputs[0]
+        made: Model = self.trying("[model]", lambda: Model(given, outputs, name=name))
+        return made
 
-    def loss(self, given: Any) -> Any:
-        """Build the loss: a name, a kind with settings, or a kind that is a name."""
+    def named(self, table: Mapping[str, Any], place: str) -> str:
+        """Return the name of something that must have one."""
+        name = self.name(table, place)
+        if name is None:
+            raise self.error(place, "expected a name, by which layers say that they are called on it", None)
+        return name
+
+    def input(self, table: Mapping[str, Any], place: str = "[input]") -> Input:
+        """Build an input."""
+        self.only(table, ["shape", "dtype", "name"], place)
+        if not isinstance(table.get("shape"), list):
+            raise self.error(place, "expected the shape of one sample, such as shape = [28, 28, 1]", table.get("shape"))
+        shape = self.value(table["shape"], "shape", place, 0)
+        return Input(shape, table.get("dtype"), self.name(table, place))
+
+    def metrics(self, given: Any) -> Any:
+        """Build metrics: a list, or lists by output."""
+        if isinstance(given, dict) and set(given) == {"by_output"}:
+            found = self.table(given["by_output"], "[training] metrics by_output")
+            return {name: self.metrics(each) for name, each in found.items()}
+        if not isinstance(given, list):
+            raise self.error("[training]", "expected metrics to be a list", given)
+        return [self.built(metric, "metrics", "[training] metrics") for metric in given]
+
+    def loss(self, given: Any) -> tuple[Any, Any]:
+        """Build the loss and its weights: those of several outputs by their names."""
+        if not (isinstance(given, dict) and "by_output" in given):
+            return self.one_loss(given), None
+        self.only(given, ["by_output", "weights"], "[loss]")
+        losses = self.table(given["by_output"], "[loss] by_output")
+        weights = self.table(given.get("weights", {}), "[loss] weights")
+        return {name: self.one_loss(each) for name, each in losses.items()}, {
+            name: self.value(weight, "weight", "[loss] weights", 0) for name, weight in weights.items()
+        } or None
+
+    def one_loss(self, given: Any) -> Any:
+        """Build a loss: a name, a kind with settings, or a kind that is a name."""
         if given is None:
             raise self.error("", 'expected a loss, such as loss = "mse"', None)
         table = given if isinstance(given, dict) else {"kind": given}
@@ -251,4 +302,5 @@ class Reader:
     def error(self, place: str, expected: str, received: Any) -> ModelError:
         """Return what is to be raised."""
         shown = repr(received)
-        return ModelError(f"{self.at(place)}: {expected}. Received: {shown[:80]}{'…' * (len(shown) > 80)}")
+        end = "" if expected.endswith("?") else "."
+        return ModelError(f"{self.at(place)}: {expected}{end} Received: {shown[:80]}{'…' * (len(shown) > 80)}")
