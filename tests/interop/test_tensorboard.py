@@ -223,3 +223,32 @@ def test_the_callback_refuses_what_is_no_frequency():
         pel.callbacks.TensorBoard(update_freq="epochs")
     with pytest.raises(pel.OptionError, match="histogram_freq"):
         pel.callbacks.TensorBoard(histogram_freq=-1)
+
+
+def test_the_runs_of_a_sweep_are_compared_by_their_settings(tmp_path):
+    def build(hidden, kind):
+        model = pel.Sequential([nn.Input((2,)), nn.Dense(hidden, activation=kind), nn.Dense(1)])
+        model.compile("sgd", "mse")
+        return model
+
+    x = np.random.default_rng(0).normal(size=(12, 2)).astype("float32")
+    found = pel.sweep(
+        build, x, x[:, 0], hidden=[1, 2], kind=["tanh", "relu"], seed=5, epochs=7, validation_data=(x, x[:, 1])
+    )
+    folders = found.to_tensorboard(tmp_path, most=3)
+    assert [folder.name for folder in folders] == ["run_0", "run_1", "run_2", "run_3"]
+    for number, folder in enumerate(folders):
+        events = read(folder)
+        content = events.SummaryMetadata(hparams.SESSION_START_INFO_TAG).plugin_data.content
+        told = hparams.parse_session_start_info_plugin_data(content).hparams
+        assert (told["hidden"].number_value, told["kind"].string_value, told["seed"].number_value) == (
+            found.table["hidden"][number],
+            found.table["kind"][number],
+            5,
+        )
+        steps, values = zip(*tensors(events, "val_loss"), strict=True)
+        assert steps == (0, 3, 6)
+        np.testing.assert_array_equal(values, found.curves["val_loss"][number][[0, 3, 6]].astype("float32"))
+        assert len(tensors(events, "loss")) == 3
+    with pytest.raises(pel.OptionError, match="most"):
+        found.to_tensorboard(tmp_path, most=0)

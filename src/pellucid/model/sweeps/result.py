@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -208,6 +209,42 @@ class Sweep:
         ends = {name: self.curves[name][:, -1] for name in shown}
         common = shown[0].removeprefix("val_")
         return runs_over(chosen, column, ends, self.curves[shown[0]], common, f"{len(self)} runs over {chosen}")
+
+    def to_tensorboard(self, log_dir: str | Path, most: int = 200) -> list[Path]:
+        """Write every run for TensorBoard: its settings as hyperparameters, by which it compares runs, and its curves.
+
+        ``tensorboard --logdir LOG_DIR`` shows them as a table, and along parallel axes, under *HPARAMS*.
+
+        Parameters
+        ----------
+        log_dir : str or Path
+            The folder; each run has one of its own in it, named after its number.
+        most : int
+            How many epochs of a curve are written; of more, as many that lie apart alike, the last among them.
+
+        Returns
+        -------
+        list of Path
+            The folders of the runs, in the order of the table.
+
+        Raises
+        ------
+        UseError
+            If TensorBoard is not installed.
+        """
+        from pellucid.interop.tensorboard.writer import EventWriter
+
+        count = next((curve.shape[1] for curve in self.curves.values()), 0)
+        shown = np.unique(np.linspace(0, count - 1, min(checks.positive("most", most), count)).astype(int)[::-1])
+        settings = self.settings
+        folders = [Path(log_dir) / f"run_{number:0{len(str(len(self) - 1))}}" for number in range(len(self))]
+        for number, folder in enumerate(folders):
+            own = {name: column[number] for name, column in settings.items()}
+            with EventWriter(folder) as writer:
+                writer.hyperparameters({n: v.item() if isinstance(v, np.generic) else v for n, v in own.items()})
+                for epoch in shown.tolist():
+                    writer.scalars({name: curve[number, epoch] for name, curve in self.curves.items()}, epoch)
+        return folders
 
     def __str__(self) -> str:
         if not self.runs:
