@@ -3,7 +3,7 @@
 import importlib
 from types import ModuleType
 
-NAMES = ("moons", "adder", "mnist_softmax", "conv32", "images", "mnist_cnn")
+NAMES = ("moons", "moons_sizes", "adder", "mnist_softmax", "conv32", "images", "mnist_cnn")
 """In the order in which they are run: small networks first."""
 
 

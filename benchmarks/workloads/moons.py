@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,12 +22,12 @@ def floor() -> dict[str, float]:
     return {"operations": STEPS * 31_000, "bytes": 0}
 
 
-def data() -> tuple[Array, Array, list[Array]]:
+def data(hidden: int = 3) -> tuple[Array, Array, list[Array]]:
     """Return the points, their classes, and the weights to begin with, all in float32."""
     X, y = moons(200, noise=0.20)
     random = np.random.RandomState(0)
-    W1, W2 = random.randn(2, 3) / 2**0.5, random.randn(3, 2) / 3**0.5
-    start = [W1, np.zeros(3), W2, np.zeros(2)]
+    W1, W2 = random.randn(2, hidden) / 2**0.5, random.randn(hidden, 2) / hidden**0.5
+    start = [W1, np.zeros(hidden), W2, np.zeros(2)]
     return X.astype("float32"), y, [a.astype("float32") for a in start]
 
 
@@ -40,100 +41,123 @@ def scores(parameters: list[Any]) -> dict[str, float]:
     return {"loss": float(loss), "accuracy": float((z.argmax(1) == y).mean())}
 
 
-def by_pellucid(phase: Any) -> dict[str, float]:
+def each(train: Callable[[int], list[Any]], sizes: Sequence[int]) -> dict[str, float]:
+    """Train networks of some hidden sizes one after the other; return their mean loss and accuracy."""
+    found = [scores(train(hidden)) for hidden in sizes]
+    return {name: float(np.mean([one[name] for one in found])) for name in ("loss", "accuracy")}
+
+
+def by_pellucid(phase: Any, sizes: Sequence[int] = (3,)) -> dict[str, float]:
     """As the README writes it; the loss of every pass is kept."""
     with phase("import"):
         import pellucid as pel
-    X, y, start = data()
-    with phase("build"):
-        x, t = pel.matrix("x", shape=("n", 2)), pel.ivector("t", shape=("n",))
-        W1, b1, W2, b2 = parameters = [pel.shared(v, n) for v, n in zip(start, ("W1", "b1", "W2", "b2"), strict=True)]
-        p = pel.softmax(pel.tanh(x @ W1 + b1) @ W2 + b2)
-        penalty = STRENGTH / 2 * ((W1**2).sum() + (W2**2).sum())
-        loss = pel.losses.sparse_categorical_crossentropy(t, p).sum() + penalty
-        step = pel.function([x, t], loss, updates=pel.optimizers.SGD(RATE).updates(loss, parameters))
-        step.repeat(1, X, y)
-        for parameter, value in zip(parameters, start, strict=True):
-            parameter.set_value(value)
-    with phase("train"):
-        step.repeat(STEPS, X, y)
-    return scores([p.get_value() for p in parameters])
+
+    def train_one(hidden: int) -> list[Any]:
+        X, y, start = data(hidden)
+        with phase("build"):
+            x, t = pel.matrix("x", shape=("n", 2)), pel.ivector("t", shape=("n",))
+            W1, b1, W2, b2 = parameters = [
+                pel.shared(v, n) for v, n in zip(start, ("W1", "b1", "W2", "b2"), strict=True)
+            ]
+            p = pel.softmax(pel.tanh(x @ W1 + b1) @ W2 + b2)
+            penalty = STRENGTH / 2 * ((W1**2).sum() + (W2**2).sum())
+            loss = pel.losses.sparse_categorical_crossentropy(t, p).sum() + penalty
+            step = pel.function([x, t], loss, updates=pel.optimizers.SGD(RATE).updates(loss, parameters))
+            step.repeat(1, X, y)
+            for parameter, value in zip(parameters, start, strict=True):
+                parameter.set_value(value)
+        with phase("train"):
+            step.repeat(STEPS, X, y)
+        return [p.get_value() for p in parameters]
+
+    return each(train_one, sizes)
 
 
-def by_numpy(phase: Any) -> dict[str, float]:
+def by_numpy(phase: Any, sizes: Sequence[int] = (3,)) -> dict[str, float]:
     """Backpropagation written out."""
-    X, y, parameters = data()
-    W1, b1, W2, b2 = parameters
-    rows = np.arange(len(y))
-    with phase("train"):
-        for _ in range(STEPS):
-            a = np.tanh(X @ W1 + b1)
-            e = np.exp(a @ W2 + b2)
-            delta = e / e.sum(axis=1, keepdims=True)
-            delta[rows, y] -= 1
-            back = delta @ W2.T * (1 - a * a)
-            W2 -= RATE * (a.T @ delta + STRENGTH * W2)
-            b2 -= RATE * delta.sum(axis=0)
-            W1 -= RATE * (X.T @ back + STRENGTH * W1)
-            b1 -= RATE * back.sum(axis=0)
-    return scores(parameters)
+
+    def train_one(hidden: int) -> list[Any]:
+        X, y, parameters = data(hidden)
+        W1, b1, W2, b2 = parameters
+        rows = np.arange(len(y))
+        with phase("train"):
+            for _ in range(STEPS):
+                a = np.tanh(X @ W1 + b1)
+                e = np.exp(a @ W2 + b2)
+                delta = e / e.sum(axis=1, keepdims=True)
+                delta[rows, y] -= 1
+                back = delta @ W2.T * (1 - a * a)
+                W2 -= RATE * (a.T @ delta + STRENGTH * W2)
+                b2 -= RATE * delta.sum(axis=0)
+                W1 -= RATE * (X.T @ back + STRENGTH * W1)
+                b1 -= RATE * back.sum(axis=0)
+        return parameters
+
+    return each(train_one, sizes)
 
 
-def by_jax(phase: Any) -> dict[str, float]:
+def by_jax(phase: Any, sizes: Sequence[int] = (3,)) -> dict[str, float]:
     """The whole run one compiled loop, the network written naturally."""
     with phase("import"):
         import jax
         import jax.numpy as jnp
-    X, y, start = data()
 
-    def loss(parameters: Any, X: Any, y: Any) -> Any:
-        W1, b1, W2, b2 = parameters
-        z = jnp.tanh(X @ W1 + b1) @ W2 + b2
-        picked = jnp.take_along_axis(jax.nn.log_softmax(z), y[:, None], axis=1)
-        return -picked.sum() + STRENGTH / 2 * ((W1**2).sum() + (W2**2).sum())
+    def train_one(hidden: int) -> list[Any]:
+        X, y, start = data(hidden)
 
-    def train(parameters: Any, X: Any, y: Any) -> Any:
-        def step(_: Any, parameters: Any) -> Any:
-            slopes = jax.grad(loss)(parameters, X, y)
-            return [p - RATE * g for p, g in zip(parameters, slopes, strict=True)]
+        def loss(parameters: Any, X: Any, y: Any) -> Any:
+            W1, b1, W2, b2 = parameters
+            z = jnp.tanh(X @ W1 + b1) @ W2 + b2
+            picked = jnp.take_along_axis(jax.nn.log_softmax(z), y[:, None], axis=1)
+            return -picked.sum() + STRENGTH / 2 * ((W1**2).sum() + (W2**2).sum())
 
-        return jax.lax.fori_loop(0, STEPS, step, parameters)
+        def train(parameters: Any, X: Any, y: Any) -> Any:
+            def step(_: Any, parameters: Any) -> Any:
+                slopes = jax.grad(loss)(parameters, X, y)
+                return [p - RATE * g for p, g in zip(parameters, slopes, strict=True)]
 
-    with phase("build"):
-        given = [jnp.asarray(v) for v in start], jnp.asarray(X), jnp.asarray(y)
-        compiled = jax.jit(train).lower(*given).compile()
-    with phase("train"):
-        parameters = jax.block_until_ready(compiled(*given))
-    return scores(parameters)
+            return jax.lax.fori_loop(0, STEPS, step, parameters)
+
+        with phase("build"):
+            given = [jnp.asarray(v) for v in start], jnp.asarray(X), jnp.asarray(y)
+            compiled = jax.jit(train).lower(*given).compile()
+        with phase("train"):
+            return list(jax.block_until_ready(compiled(*given)))
+
+    return each(train_one, sizes)
 
 
-def by_torch(phase: Any) -> dict[str, float]:
+def by_torch(phase: Any, sizes: Sequence[int] = (3,)) -> dict[str, float]:
     """Eager, with autograd and an optimizer."""
     with phase("import"):
         import torch
-    X, y, start = data()
-    x, t = torch.from_numpy(X), torch.from_numpy(y.astype("int64"))
-    parameters = [torch.from_numpy(v.copy()).requires_grad_() for v in start]
-    optimizer = torch.optim.SGD(parameters, lr=RATE)
 
-    def step() -> None:
-        W1, b1, W2, b2 = parameters
-        z = torch.tanh(x @ W1 + b1) @ W2 + b2
-        loss = torch.nn.functional.cross_entropy(z, t, reduction="sum")
-        loss = loss + STRENGTH / 2 * ((W1**2).sum() + (W2**2).sum())
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+    def train_one(hidden: int) -> list[Any]:
+        X, y, start = data(hidden)
+        x, t = torch.from_numpy(X), torch.from_numpy(y.astype("int64"))
+        parameters = [torch.from_numpy(v.copy()).requires_grad_() for v in start]
+        optimizer = torch.optim.SGD(parameters, lr=RATE)
 
-    with phase("build"):
-        step()
-    with torch.no_grad():
-        for p, v in zip(parameters, start, strict=True):
-            p.copy_(torch.from_numpy(v))
-    with phase("train"):
-        for _ in range(phase.part(STEPS, 0.1)):
+        def step() -> None:
+            W1, b1, W2, b2 = parameters
+            z = torch.tanh(x @ W1 + b1) @ W2 + b2
+            loss = torch.nn.functional.cross_entropy(z, t, reduction="sum")
+            loss = loss + STRENGTH / 2 * ((W1**2).sum() + (W2**2).sum())
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+        with phase("build"):
             step()
-    return scores([p.detach().numpy() for p in parameters])
+        with torch.no_grad():
+            for p, v in zip(parameters, start, strict=True):
+                p.copy_(torch.from_numpy(v))
+        with phase("train"):
+            for _ in range(phase.part(STEPS, 0.1)):
+                step()
+        return [p.detach().numpy() for p in parameters]
+
+    return each(train_one, sizes)
 
 
 def by_tensorflow(phase: Any) -> dict[str, float]:
@@ -192,25 +216,31 @@ def by_keras(phase: Any) -> dict[str, float]:
     return scores(model.get_weights())
 
 
-def by_pytensor(phase: Any) -> dict[str, float]:
+def by_pytensor(phase: Any, sizes: Sequence[int] = (3,)) -> dict[str, float]:
     """A compiled step, called again and again."""
     with phase("import"):
         import pytensor
         import pytensor.tensor as pt
-    X, y, start = data()
-    with phase("build"):
-        x, t = pt.as_tensor_variable(X), pt.as_tensor_variable(y)
-        W1, b1, W2, b2 = parameters = [pytensor.shared(v) for v in start]
-        z = pt.tanh(x @ W1 + b1) @ W2 + b2
-        picked = pt.special.log_softmax(z, axis=1)[np.arange(len(y)), t]
-        loss = -picked.sum() + np.float32(STRENGTH / 2) * ((W1**2).sum() + (W2**2).sum())
-        rate = np.float32(RATE)
-        slopes = pytensor.grad(loss, parameters)
-        step = pytensor.function([], [], updates=[(p, p - rate * g) for p, g in zip(parameters, slopes, strict=True)])
-        step()
-        for p, v in zip(parameters, start, strict=True):
-            p.set_value(v)
-    with phase("train"):
-        for _ in range(STEPS):
+
+    def train_one(hidden: int) -> list[Any]:
+        X, y, start = data(hidden)
+        with phase("build"):
+            x, t = pt.as_tensor_variable(X), pt.as_tensor_variable(y)
+            W1, b1, W2, b2 = parameters = [pytensor.shared(v) for v in start]
+            z = pt.tanh(x @ W1 + b1) @ W2 + b2
+            picked = pt.special.log_softmax(z, axis=1)[np.arange(len(y)), t]
+            loss = -picked.sum() + np.float32(STRENGTH / 2) * ((W1**2).sum() + (W2**2).sum())
+            rate = np.float32(RATE)
+            slopes = pytensor.grad(loss, parameters)
+            step = pytensor.function(
+                [], [], updates=[(p, p - rate * g) for p, g in zip(parameters, slopes, strict=True)]
+            )
             step()
-    return scores([p.get_value() for p in parameters])
+            for p, v in zip(parameters, start, strict=True):
+                p.set_value(v)
+        with phase("train"):
+            for _ in range(STEPS):
+                step()
+        return [p.get_value() for p in parameters]
+
+    return each(train_one, sizes)
