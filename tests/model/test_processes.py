@@ -19,14 +19,18 @@ import pytest
 import pellucid as pel
 from pellucid import callbacks, nn
 from pellucid.model import company
-from pellucid.model.company import digest, with_snapshot
+from pellucid.model import mapped as mapped_module
+from pellucid.model.company import digest, way_on
 from pellucid.run import contact
+from pellucid.run.contact import advised, together
+
+FORCED = "--xla_force_host_platform_device_count"
 
 PROGRAM = """
 import json, os, sys
 import pellucid as pel
 if "PELLUCID_PROCESS_ID" in os.environ:
-    pel.distribution.initialize(heartbeat_seconds=15)
+    pel.distribution.initialize()
 import tests_of_processes as tests
 found = {"process": pel.distribution.process_id(), "processes": pel.distribution.num_processes()}
 print(json.dumps(found | getattr(tests, sys.argv[1])(*map(int, sys.argv[2:]))), flush=True)
@@ -84,6 +88,57 @@ def streamed() -> dict[str, Any]:
     return fitted(make(), Batches())
 
 
+def mapped() -> dict[str, Any]:
+    """Train on files that are read piece by piece."""
+    x, y = data()
+    for name, array in (("x.npy", x), ("y.npy", y)):
+        if not Path(name).exists():
+            np.save(name, array)
+    mapped_module.WHOLE_BYTES = 0
+    return fitted(make(), np.load("x.npy", mmap_mode="r"), np.load("y.npy", mmap_mode="r"))
+
+
+def divided() -> dict[str, Any]:
+    """Train on 1, 2, 3 and 4 devices of one process, in every way there is."""
+    found: dict[str, Any] = {}
+    x, y = data()
+    for devices in (None, 2, [3, 0, 1], "all"):
+        model, at_once = make(), make()
+        whole_batch = fitted(at_once, x, y, batch_size=50, devices=devices)
+        found[str(devices)] = {
+            "batches": fitted(model, x, y, validation_split=0.2, devices=devices),
+            "whole": whole_batch,
+            "stream": fitted(make(), Batches(), devices=devices),
+            "evaluated": model.evaluate(x, y, batch_size=7, devices=devices),
+            "entered": [np.ravel(w).tolist() for w in model.history.at(7).get_weights()],
+            "branched": model.history.branch(at=7, learning_rate=0.05).history["loss"],
+            "swept": [float(v) for v in swept(devices).table["loss"]],
+        }
+    return found
+
+
+def swept(devices: Any) -> Any:
+    """Train several networks, in batches of which the last is smaller."""
+
+    def build(hidden: int, rate: float) -> pel.Sequential:
+        layers = [nn.Input((4,)), nn.Dense(hidden, "tanh"), nn.Dropout(0.2), nn.Dense(3, "softmax")]
+        model = pel.Sequential(layers)
+        model.compile(pel.optimizers.SGD(rate), "sparse_categorical_crossentropy")
+        return model
+
+    return pel.sweep(build, *data(), hidden=[5], rate=[0.1, 0.2, 0.5], batch_size=9, epochs=3, devices=devices)
+
+
+def moved() -> dict[str, Any]:
+    """Train half the way on some devices, and go on from the snapshot on others."""
+    found = {}
+    for first, second in ((4, None), (None, 3), (2, 4)):
+        for epochs, devices in ((3, first), (6, second)):
+            told = [callbacks.BackupAndRestore(f"from {first} to {second}", delete_checkpoint=False)]
+            found[f"{first} {second}"] = fitted(make(), *data(), epochs=epochs, devices=devices, callbacks=told)
+    return found
+
+
 def differing() -> dict[str, Any]:
     """Return what is said where processes have not the same."""
     me, (x, y) = pel.distribution.process_id(), data()
@@ -103,25 +158,42 @@ def differing() -> dict[str, Any]:
 
 
 class Slowly(callbacks.Callback):
-    """Takes its time after every epoch, and tells of it."""
+    """Takes its time after every epoch, and tells of it; and very much time after one of them, in one process."""
+
+    def __init__(self, sleeper: int) -> None:
+        self.sleeper = sleeper
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         print("epoch", epoch, flush=True)
-        time.sleep(0.1)
+        time.sleep(60 if (epoch, pel.distribution.process_id()) == (4, self.sleeper) else 0.1)
 
 
-def slowly(epochs: int) -> dict[str, Any]:
+def slowly(epochs: int, sleeper: int = -1) -> dict[str, Any]:
     """Train with a snapshot after every epoch."""
-    return fitted(make(), *data(), epochs=epochs, callbacks=[callbacks.BackupAndRestore("backup"), Slowly()])
+    told = [callbacks.BackupAndRestore("backup"), Slowly(sleeper)]
+    return fitted(make(), *data(), epochs=epochs, callbacks=told)
 
 
-def start(folder: Path, count: int, *words: Any) -> list[subprocess.Popen[str]]:
+def failing() -> dict[str, Any]:
+    """Fail in the second process, while the first one goes on."""
+    return fitted(make(), *data(), epochs=50, callbacks=[callbacks.BackupAndRestore("backup"), Failing()])
+
+
+class Failing(callbacks.Callback):
+    """Does not get far in the second process."""
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if epoch == 3 and pel.distribution.process_id() == 1:
+            raise RuntimeError("a file that is there alone")
+
+
+def start(folder: Path, count: int, *words: Any, devices: int = 1) -> list[subprocess.Popen[str]]:
     """Start processes that find one another on this machine; one alone finds nobody."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "tests_of_processes.py").write_text(Path(__file__).read_text("utf-8"), "utf-8")
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("XLA_", "PELLUCID_"))}
     kept |= {"PYTHONPATH": os.pathsep.join([str(folder), *sys.path]), "PELLUCID_CACHE": "0"}
-    kept |= {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": "--xla_backend_optimization_level=0"}
+    kept |= {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": f"--xla_backend_optimization_level=0 {FORCED}={devices}"}
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
@@ -138,16 +210,21 @@ def start(folder: Path, count: int, *words: Any) -> list[subprocess.Popen[str]]:
 def results(processes: Sequence[subprocess.Popen[str]]) -> list[Any]:
     """Wait for processes, and return what each has printed last."""
     found = []
-    for process in processes:
-        out, err = process.communicate(timeout=100)
-        assert process.returncode == 0, err
-        found.append(json.loads(out.splitlines()[-1]) | {"printed": out})
+    try:
+        for process in processes:
+            out, err = process.communicate(timeout=300)
+            assert process.returncode == 0, err
+            found.append(json.loads(out.splitlines()[-1]) | {"printed": out})
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
     return found
 
 
-def run(folder: Path, count: int, *words: Any) -> list[Any]:
+def run(folder: Path, count: int, *words: Any, devices: int = 1) -> list[Any]:
     """Run processes to their end."""
-    return results(start(folder, count, *words))
+    return results(start(folder, count, *words, devices=devices))
 
 
 def check_same(found: Any, expected: Any, rtol: float = 5e-4) -> None:
@@ -195,6 +272,37 @@ def test_three_processes_train_on_a_stream_as_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_two_processes_train_on_files_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(mapped_module, "WHOLE_BYTES", 0)
+    alone = mapped()
+    for found in run(tmp_path, 2, "mapped"):
+        check_same(found, alone)
+
+
+@pytest.mark.slow
+def test_any_devices_of_a_process_train_as_one(tmp_path: Path) -> None:
+    (found,) = run(tmp_path, 1, "divided", devices=4)
+    one = found["None"]
+    for devices in ("2", "[3, 0, 1]", "all"):
+        many = found[devices]
+        for way in ("batches", "whole", "stream"):
+            check_same(many[way], one[way])
+        for name in ("evaluated", "branched", "swept"):
+            np.testing.assert_allclose(many[name], one[name], rtol=5e-4)
+        for a, b in zip(many["entered"], one["entered"], strict=True):
+            np.testing.assert_allclose(a, b, rtol=5e-4, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_snapshot_of_some_devices_goes_on_on_others(tmp_path: Path) -> None:
+    (found,) = run(tmp_path, 1, "moved", devices=4)
+    undisturbed = fitted(make(), *data(), epochs=6)
+    for ways in ("4 None", "None 3", "2 4"):
+        check_same(found[ways], undisturbed)
+
+
+@pytest.mark.slow
 def test_processes_that_differ_are_refused(tmp_path: Path) -> None:
     for found in run(tmp_path, 2, "differing"):
         for name in ("weights and random streams", "data", "settings of fit", "seed of the orders"):
@@ -207,22 +315,8 @@ def test_processes_that_differ_are_refused(tmp_path: Path) -> None:
 def test_a_killed_process_ends_the_others_and_the_run_goes_on(
     tmp_path: Path, victim: int, how: str, again: int
 ) -> None:
-    processes = start(tmp_path, 2, "slowly", 15)
-    stdout = processes[victim].stdout
-    assert stdout is not None
-    for line in stdout:
-        if line.startswith("epoch 4"):
-            break
-    processes[victim].send_signal(signal.Signals[f"SIG{how}"])
-    killed = time.monotonic()
-    _, told = processes[1 - victim].communicate(timeout=60)
-    assert time.monotonic() - killed < 30
-    processes[victim].communicate()
-    if victim == 0 and processes[1].returncode == -signal.SIGABRT:
-        assert "another task died" in told  # JAX was first: its coordinator lives in process 0
-        return
-    assert processes[1 - victim].returncode == 1
-    assert f"DistributionError: Process {1 - victim} of 2 lost another one" in told
+    told = killed(tmp_path, victim, how)
+    assert f"DistributionError: Process {1 - victim} of 2 lost " in told
     assert f"The last snapshot is {Path('backup') / 'training.pel'}: start the same script again" in told
     undisturbed = (
         run(tmp_path / "undisturbed", 2, "slowly", 15)[0] if again == 2 else fitted(make(), *data(), epochs=15)
@@ -230,6 +324,46 @@ def test_a_killed_process_ends_the_others_and_the_run_goes_on(
     for found in run(tmp_path, again, "slowly", 15):
         check_same(found, undisturbed, 0.0 if again == 2 else 5e-4)
         assert "epoch 3\n" not in found["printed"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+@pytest.mark.parametrize("victim", [0, 1])
+def test_a_process_that_is_busy_learns_of_the_loss_too(tmp_path: Path, victim: int) -> None:
+    told = killed(tmp_path, victim, "KILL", 1 - victim)
+    assert f"DistributionError: Process {1 - victim} of 2 lost process {victim}. The last snapshot is " in told
+
+
+@pytest.mark.slow
+def test_a_process_that_fails_does_not_keep_the_others_waiting(tmp_path: Path) -> None:
+    first, second = start(tmp_path, 2, "failing")
+    begun = time.monotonic()
+    (_, waiting), (_, failed) = first.communicate(timeout=300), second.communicate(timeout=300)
+    assert time.monotonic() - begun < 60
+    assert (first.returncode, second.returncode) == (1, 1)
+    assert "RuntimeError: a file that is there alone" in failed
+    assert "DistributionError: Process 0 of 2 lost" in waiting
+
+
+def killed(folder: Path, victim: int, how: str, *words: Any) -> str:
+    """Kill one of two processes in the fifth epoch, and return what the other one says, which must end soon."""
+    processes = start(folder, 2, "slowly", 15, *words)
+    try:
+        stdout = processes[victim].stdout
+        assert stdout is not None
+        for line in stdout:
+            if line.startswith("epoch 4"):
+                break
+        processes[victim].send_signal(signal.Signals[f"SIG{how}"])
+        begun = time.monotonic()
+        _, told = processes[1 - victim].communicate(timeout=60)
+        assert time.monotonic() - begun < 45
+        assert processes[1 - victim].returncode == 1
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
+    return str(told)
 
 
 @pytest.mark.parametrize(
@@ -243,9 +377,15 @@ def test_a_killed_process_ends_the_others_and_the_run_goes_on(
     ],
 )
 def test_without_a_snapshot_the_error_says_so(given: Any, told: str) -> None:
-    assert with_snapshot(pel.DistributionError("gone"), given).args[0].startswith("gone. ")
-    with pytest.raises(pel.DistributionError, match=told):
-        raise with_snapshot(pel.DistributionError("gone"), given)
+    lost = RuntimeError("UNAVAILABLE: Socket closed")
+    with (
+        advised(lambda: way_on(given)),
+        pytest.raises(pel.DistributionError, match=f"Socket closed. {told}"),
+        together(),
+    ):
+        raise lost
+    with pytest.raises(pel.DistributionError, match=r"Socket closed\n"), together():
+        raise lost
 
 
 def test_everything_that_matters_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:

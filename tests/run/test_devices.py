@@ -177,7 +177,7 @@ def many(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(contact, "num_processes", lambda: 3)
     monkeypatch.setattr(contact, "process_id", lambda: 1)
     yield
-    contact._lost = False
+    contact._broken.clear()
 
 
 def test_the_loss_of_others_is_told_from_what_goes_wrong_here(many: None) -> None:

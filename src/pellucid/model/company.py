@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pellucid.graph.errors import DistributionError
 from pellucid.model.callbacks.backup import BackupAndRestore
 from pellucid.model.callbacks.base import Callback
 from pellucid.model.in_memory import InMemory
@@ -64,14 +63,12 @@ def digest(arrays: Iterable[Any]) -> int:
     return found
 
 
-def with_snapshot(error: DistributionError, callbacks: Iterable[Callback]) -> DistributionError:
-    """Return an error that also says from where the run can go on."""
+def way_on(callbacks: Iterable[Callback]) -> str:
+    """Say from where a run can go on that has lost a device or a process."""
     backups = [c for c in callbacks if isinstance(c, BackupAndRestore)]
     kept = next((path for b in backups for path in (b.path, b.path_before) if path.exists()), None)
     if kept is not None:
-        told = f"The last snapshot is {kept}: start the same script again, on as many devices as there are, to go on"
-    elif backups:
-        told = f"{backups[0].folder} holds no snapshot yet: start the same script again to begin anew"
-    else:
-        told = "No snapshot was kept: with callbacks=[pel.callbacks.BackupAndRestore(folder)] a run goes on from one"
-    return DistributionError(f"{error}. {told}")
+        return f"The last snapshot is {kept}: start the same script again, on as many devices as there are, to go on"
+    if backups:
+        return f"{backups[0].folder} holds no snapshot yet: start the same script again to begin anew"
+    return "No snapshot was kept: with callbacks=[pel.callbacks.BackupAndRestore(folder)] a run goes on from one"

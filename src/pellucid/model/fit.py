@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pellucid.graph.errors import DistributionError
 from pellucid.graph.places import calls_to_user
 from pellucid.model.callbacks.base import Callbacks, Logs, listed, overrides
 from pellucid.model.callbacks.history import History
-from pellucid.model.company import check_alike, with_snapshot
+from pellucid.model.company import check_alike, way_on
 from pellucid.model.errors import ModelError, TrainingWarning
 from pellucid.model.measures import Tally
 from pellucid.model.progress import display
@@ -22,6 +21,7 @@ from pellucid.model.recording import Recording
 from pellucid.model.run import Run
 from pellucid.model.sources import Source
 from pellucid.model.walk import MANY, Outputs
+from pellucid.run.contact import advised
 from pellucid.run.interrupts import Interrupted, Uninterrupted
 
 if TYPE_CHECKING:
@@ -111,7 +111,12 @@ class Training:
         """
         before = self.run.step
         try:
-            with self.screen, self.source.held(), self.validation.held() if self.validation else nullcontext():
+            with (
+                advised(lambda: way_on(self.callbacks.each)),
+                self.screen,
+                self.source.held(),
+                self.validation.held() if self.validation else nullcontext(),
+            ):
                 self.callbacks("on_train_begin", {})
                 check_alike(self.model, self.plan, [self.source, self.validation])
                 self.recording.start()
@@ -125,8 +130,6 @@ class Training:
             if self.run.batch and self.run.batch == self.source.steps:
                 self.pass_on({name: [value] for name, value in self.run.tally.results().items()}, 1)
             raise Interrupted(self.history, self.run.step - before) from None
-        except DistributionError as error:
-            raise with_snapshot(error, self.callbacks.each) from error
         return self.history
 
     def together(self) -> int:

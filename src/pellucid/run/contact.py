@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import numpy as np
@@ -15,7 +17,14 @@ from pellucid.run.engine import jax
 BROKEN = ("UNKNOWN", "UNAVAILABLE", "INTERNAL", "ABORTED", "CANCELLED", "DEADLINE_EXCEEDED", "FAILED_PRECONDITION")
 """What XLA calls it when others do not answer."""
 
-_lost = False
+MOMENT_SECONDS = 0.5
+"""How long a process has to find out by itself that another is lost, before it is told."""
+
+GRACE_SECONDS = 30.0
+"""How long it then has to end in good order."""
+
+_broken = threading.Event()
+_advice: list[Callable[[], str]] = []
 
 
 def num_processes() -> int:
@@ -61,18 +70,49 @@ def together() -> Iterator[None]:
         raise found from error
 
 
+@contextmanager
+def advised(way_on: Callable[[], str]) -> Iterator[None]:
+    """Say meanwhile, when others are lost, what to do next."""
+    _advice.append(way_on)
+    try:
+        yield
+    finally:
+        _advice.pop()
+
+
+def with_advice(told: str) -> str:
+    """Return what has happened, and what to do next if anybody knows."""
+    return ". ".join([told, *(way_on() for way_on in _advice[-1:])])
+
+
 def loss_of(error: Exception) -> DistributionError | None:
     """Return what to say of an error of XLA's that comes from the loss of a device or a process; None for any other."""
-    global _lost
     if not isinstance(error, (RuntimeError, ValueError)) or not str(error).startswith(BROKEN):
         return None
     if num_processes() == 1:
-        return DistributionError(f"A program that runs on several devices failed: {first_line(error)}")
-    _lost = True
+        return DistributionError(with_advice(f"A program that runs on several devices failed: {first_line(error)}"))
+    _broken.set()
     return DistributionError(
-        f"Process {process_id()} of {num_processes()} lost another one, a device of it, or the way to it: "
-        f"{first_line(error)}"
+        with_advice(f"{who()} lost another one, a device of it, or the way to it: {first_line(error)}")
     )
+
+
+def missed(number: int) -> None:
+    """End this process, which another one has left, unless it finds that out by itself and ends in good order."""
+    # JAX, whose coordinator lives in the first process, aborts this one as soon as it misses that.
+    if number and _broken.wait(MOMENT_SECONDS):
+        return
+    error = DistributionError(with_advice(f"{who()} lost process {number}"))
+    print(f"DistributionError: {error}", file=sys.stderr)
+    _broken.set()
+    if number:
+        time.sleep(GRACE_SECONDS)
+    end()
+
+
+def who() -> str:
+    """Return which process this is."""
+    return f"Process {process_id()} of {num_processes()}"
 
 
 def first_line(error: Exception) -> str:
@@ -80,9 +120,16 @@ def first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def leave() -> None:
-    """End a process that has lost others at once: JAX would wait for them, and then abort."""
-    if _lost:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(1)
+def leave(goodbye: Callable[[], None]) -> None:
+    """Say goodbye, or end a process at once that has failed: JAX would have it wait for the others, and then abort."""
+    failed = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
+    if _broken.is_set() or failed is not None:
+        end()
+    goodbye()
+
+
+def end() -> None:
+    """End the process at once, with all that it has printed."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)

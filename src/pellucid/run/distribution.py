@@ -11,14 +11,20 @@ import atexit
 import os
 import sys
 import threading
+import warnings
 from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from pellucid.graph.errors import DistributionError, OptionError, UseError, tell_near_misses
+from pellucid.graph.places import calls_to_user
+from pellucid.run import contact
 from pellucid.run.choice import list_devices
-from pellucid.run.contact import first_line, leave, num_processes, process_id
+from pellucid.run.contact import first_line, leave, missed, num_processes, process_id
 from pellucid.run.engine import jax, joining, started
+from pellucid.run.lifeline import Lifeline
 
 __all__ = ["initialize", "list_devices", "num_processes", "process_id"]
 
@@ -100,7 +106,10 @@ def initialize(
         jax()
     finally:
         joining.remove(join)
-    atexit.register(leave)
+    if contact.num_processes() > 1:
+        lifeline = Lifeline(missed)
+        hold_on(lifeline)
+        atexit.register(leave, lifeline.leave)
 
 
 def connect(
@@ -132,6 +141,28 @@ def connect(
         raise UseError(TOO_LATE) from error
     finally:
         alarm.cancel()
+
+
+def hold_on(lifeline: Lifeline) -> None:
+    """Connect the other processes with the first one."""
+    from jax._src.distributed import global_state  # no public name tells the address that JAX has found
+    from jax.experimental.multihost_utils import broadcast_one_to_all
+
+    number = contact.process_id()
+    told = np.array(lifeline.listen() if number == 0 else (0, 0), np.int32)
+    port, token = (int(word) for word in broadcast_one_to_all(told))
+    if number == 0:
+        return
+    host = str(global_state.coordinator_address).rpartition(":")[0].strip("[]")
+    try:
+        lifeline.join(host, port, token, number)
+    except OSError as error:
+        warnings.warn(
+            f"Process {number} cannot hold a connection to port {port} of {host}, where process 0 is: {error}. When "
+            "another process is lost, JAX may end this one without saying how to go on",
+            RuntimeWarning,
+            stacklevel=calls_to_user(),
+        )
 
 
 def give_up(seconds: float, told: str) -> None:
