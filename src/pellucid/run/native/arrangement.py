@@ -68,7 +68,7 @@ class Arrangement:
     ) -> Value:
         """Enter an equation, whose result has the dtype of its last operand unless told otherwise."""
         self.count += 1
-        result = Value(shape, inputs[-1].dtype, f"b{self.count}")
+        result = Value(shape, inputs[-1].dtype, f"u{self.count}")
         result.maker = Equation(name, list(inputs), [result], params or {})
         self.equations.append(result.maker)
         return result
@@ -166,7 +166,7 @@ def _gather(a: Arrangement, e: Equation) -> Value:
     def constant(array: Any, dtype: Any) -> Value:
         a.count += 1
         array = np.asarray(array, dtype)
-        return Value(array.shape, dtype, f"b{a.count}", array)
+        return Value(array.shape, dtype, f"u{a.count}", array)
 
     def compared(name: str, left: Value, right: Value) -> Value:
         made = a.simple(name, [left, right], np.broadcast_shapes(left.shape, right.shape))
