@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +121,7 @@ def picture(found: dict[str, Any], path: Path) -> None:
     from matplotlib.figure import Figure
 
     shown = [one for one in found["workloads"] if "train" in one["libraries"].get("pellucid", {})]
-    figure = Figure(figsize=(8, 1 + 1.1 * max(len(shown), 1)), layout="constrained")
+    figure = Figure(figsize=(8, 1.5 + 0.9 * max(len(shown), 1)), layout="constrained")
     axes = figure.subplots()
     names = list(dict.fromkeys(n for one in shown for n, e in one["libraries"].items() if "train" in e))
     colours = dict(zip(names, COLOURS, strict=False))
@@ -134,11 +135,12 @@ def picture(found: dict[str, Any], path: Path) -> None:
             axes.errorbar(e["train"] / ours, y, xerr=[[low], [high]], fmt="o", color=colours[name], label=label, ms=5)
         axes.plot([one["floor"] / ours] * 2, [place - 0.4, place + 0.4], color="#999999", lw=2, zorder=0)
     axes.set_xscale("log")
-    axes.set_yticks(range(len(shown)), [one["title"] for one in shown])
+    axes.set_yticks(range(len(shown)), [textwrap.fill(one["title"], 30) for one in shown], fontsize=9)
     axes.invert_yaxis()
     axes.axvline(1, color="#dddddd", zorder=-1)
     axes.set_xlabel("time of training, as a multiple of pellucid's (grey bar: the floor)")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.25), ncols=7, frameon=False, fontsize=8)
+    if shown:
+        figure.legend(loc="outside lower center", ncols=len(names), frameon=False, fontsize=8)
     figure.savefig(path, dpi=150)
 
 
