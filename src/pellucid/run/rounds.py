@@ -9,11 +9,14 @@ from pellucid.run.engine import x64
 from pellucid.run.function import Function
 from pellucid.run.history import History
 from pellucid.run.native.program import AutoProgram
+from pellucid.run.xla import XlaProgram
 
 
 def held(f: Function, args: Sequence[Any]) -> list[Any]:
-    """Return the inputs of a loop that repeats them where it wants them: in memory for C, or on the device."""
+    """Return the inputs of a loop that repeats them where it wants them: in memory, or on the device for XLA."""
     values = f.bound(args, {})
+    if not isinstance(f.backend, XlaProgram):
+        return values
     if isinstance(f.backend, AutoProgram) and f.backend.native(values, False) is not None:
         return values
     with x64():
