@@ -1,0 +1,79 @@
+"""Networks put together at random do as C what the interpreter does, whichever way their samples go."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid.nn import activations
+from pellucid.run.function import Function
+from pellucid.run.native.compiler import compiler
+from pellucid.run.native.program import NativeStep
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(compiler() is None, reason="needs a C compiler")]
+
+STEPS, ROWS = 4, 100
+
+LAYERS = [
+    *(getattr(activations, name) for name in ("tanh", "sigmoid", "relu", "softplus", "gelu", "elu", "silu")),
+    pel.softmax,
+    lambda h: pel.standardize(h, axis=0),
+    lambda h: pel.log(1 + h**2),
+    lambda h: pel.where(h > 0, h, 0.1 * h),
+    lambda h: pel.maximum(h, 0.3),
+    lambda h: pel.logsumexp(h, axis=1, keepdims=True) + h,
+    lambda h: pel.concatenate([h, h[:, ::-1]], axis=1),
+    lambda h: h[:, : max(1, h.shape[1] // 2)] * 1.5,
+]
+
+OPTIMIZERS = [
+    lambda: pel.optimizers.SGD(0.05),
+    lambda: pel.optimizers.SGD(0.05, momentum=0.9, nesterov=True),
+    lambda: pel.optimizers.Adam(0.02),
+    lambda: pel.optimizers.RMSprop(0.01),
+]
+
+
+def network(rng: np.random.Generator, dtype: str, how: str) -> tuple[Function, list[np.ndarray]]:
+    """Return a step of a classifier of random sizes, and its arguments."""
+    rows, features, classes = (int(rng.integers(*span)) for span in ((16, 70), (1, 6), (2, 5)))
+    X, y = rng.normal(size=(ROWS, features)).astype(dtype), rng.integers(0, classes, ROWS).astype("int32")
+    numbers = rng.integers(-ROWS, ROWS, (STEPS, rows)).astype("int32")
+    inputs: list[Any] = [pel.matrix("x", shape=("n", features), dtype=dtype), pel.ivector("t", shape=("n",))]
+    h, t = inputs
+    args = [X[numbers], y[numbers]] if how == "over" else [X[numbers[0]], y[numbers[0]]]
+    if how == "looked up":
+        inputs, args = [pel.ivector("batch", shape=("n",))], [numbers]
+        h, t = (pel.shared(v, trainable=False)[inputs[0]] for v in (X, y))
+    parameters = []
+    for units in [*rng.integers(1, 32, rng.integers(1, 4)), 0]:
+        shape = (h.shape[1], units or classes)
+        parameters.append(pel.shared((rng.normal(size=shape) / shape[0] ** 0.5).astype(dtype)))
+        h = h @ parameters[-1]
+        h = LAYERS[rng.integers(len(LAYERS))](h + 0.1) if units else pel.softmax(h)
+    loss = pel.losses.sparse_categorical_crossentropy(t, h).mean() + 0.01 * (parameters[0] ** 2).sum()
+    right = (h.argmax(axis=1) == t).sum()
+    optimizer = OPTIMIZERS[rng.integers(len(OPTIMIZERS))]()
+    return pel.function(inputs, [loss, right, h.T], updates=optimizer.updates(loss, parameters)), args
+
+
+@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("how", ["repeat", "over", "looked up"])
+def test_a_network_is_the_interpreters(seed: int, how: str) -> None:
+    rng = np.random.default_rng(seed)
+    dtype = "float64" if rng.random() < 0.7 else "float32"
+    f, args = network(rng, dtype, how)
+    ran = []
+    for mode in ("native", "numpy"):
+        state = {s: pel.shared(s.get_value()) for s in f.program.updates}
+        g = f.copy(swap=state, mode=mode)
+        outputs = g.repeat(STEPS, *args) if how == "repeat" else g.over(*args)
+        ran.append([*outputs, *(s.get_value() for s in state.values())])
+        if mode == "native":
+            assert any(isinstance(c, NativeStep) for c in g.backend.compiled.values())
+    tolerance = 1e-9 if dtype == "float64" else 2e-3
+    for ours, theirs in zip(*ran, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance)
