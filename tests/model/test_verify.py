@@ -32,10 +32,18 @@ def test_what_cannot_be_verified_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
         model.verify("pytorch")
     with pytest.raises(pel.ModelError, match=r"Give x and y or neither\. Received: x alone"):
         model.verify("keras", x)
-    with pytest.raises(
-        pel.ModelError, match=r"two is verified as layers one after the other, from one input to one out"
-    ):
+    with pytest.raises(pel.ModelError, match=r"two is verified with one output\. Received: 2; verify a model of each"):
         branching().verify("keras")
+    given = nn.Input((3,), name="given")
+    loose = pel.Model(given, nn.Dense(1)(pel.tanh(nn.Dense(2, name="first")(given))), name="loose")
+    loose.compile("sgd", "mse")
+    with pytest.raises(pel.ModelError, match=r"loose is verified as calls of layers\. Received: tanh.* between them"):
+        loose.verify("torch")
+    steps = nn.Input((4, 3), name="steps")
+    states = pel.Model(steps, nn.LSTM(2, return_state=True, name="lstm")(steps)[2], name="states")
+    states.compile("sgd", "mse")
+    with pytest.raises(pel.ModelError, match=r"Received: lstm, which is called with keywords or makes several"):
+        states.verify("torch")
     monkeypatch.setitem(verifying.__globals__, "find_spec", lambda name: None)
     with pytest.raises(
         pel.ModelError, match=r"keras is not installed\. pip install keras installs it; others are torch"
@@ -84,6 +92,32 @@ def test_layers_agree_with_their_twins(case: str, against: str) -> None:
     model.compile(nn.optimizers.Adam(0.01), "mse")
     found = model.verify(against, steps=2)
     assert found, found
+
+
+def graph() -> pel.Model:
+    """Return a model of two inputs that branches and joins, with a layer that is called twice."""
+    image, age = nn.Input((6, 6, 1), name="image"), nn.Input((4,), name="age")
+    same = nn.Dense(4, activation="tanh", kernel_regularizer=nn.regularizers.L2(0.01), name="same")
+    maps = nn.Conv2D(3, 3, padding="same", name="conv")(image)
+    around = nn.Add(name="sum")([maps, nn.BatchNormalization(name="norm")(maps)])
+    a, b = same(nn.Dense(4, name="to4")(nn.GlobalAveragePooling2D()(around))), same(age)
+    parts = [nn.Multiply()([a, b]), nn.Subtract()([a, b]), nn.Average()([a, b]), nn.Dropout(0.4)(a)]
+    model = pel.Model([image, age], nn.Dense(3, activation="softmax", name="kind")(nn.Concatenate()(parts)), name="two")
+    model.compile(nn.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
+    return model
+
+
+@pytest.mark.peer
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("given", [False, True])
+@pytest.mark.parametrize("against", ["keras", *NATIVE])
+def test_a_graph_agrees_with_its_twins(against: str, given: bool) -> None:
+    nn.set_random_seed(0)
+    rng = np.random.default_rng(0)
+    x = [rng.normal(size=(9, 6, 6, 1)).astype("f4"), rng.normal(size=(9, 4)).astype("f4")]
+    found = graph().verify(against, *([x, np.arange(9) % 3] if given else []), steps=3, batch_size=4)
+    assert found, found
+    assert {"output", "loss", "gradient of same/kernel", "gradient of conv/kernel"} <= set(found.differences)
 
 
 @pytest.mark.peer

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -140,6 +142,17 @@ def rescaling(f: Any, layer: Any, w: dict[str, Any], x: Any) -> Any:
     return x * layer.config["scale"] + layer.config["offset"]
 
 
+def merged(f: Any, layer: Any, w: dict[str, Any], x: Any) -> Any:
+    """Add, Subtract, Multiply, Average and Concatenate."""
+    kind = type(layer).__name__
+    if len({len(part.shape) for part in x}) > 1:
+        raise ModelError("it is compared where all have equally many axes")
+    if kind == "Concatenate":
+        return f.concatenate(x, layer.config["axis"])
+    total = functools.reduce({"Subtract": operator.sub, "Multiply": operator.mul}.get(kind, operator.add), x)
+    return total / len(x) if kind == "Average" else total
+
+
 def reshaped(f: Any, layer: Any, w: dict[str, Any], x: Any) -> Any:
     """Flatten and Reshape."""
     shape = layer.config.get("target_shape", (-1,))
@@ -161,6 +174,7 @@ def rectified(f: Any, layer: Any, w: dict[str, Any], x: Any) -> Any:
 
 
 FORMULAS: dict[str, Callable[[Any, Any, dict[str, Any], Any], Any]] = {
+    **dict.fromkeys(("Add", "Average", "Concatenate", "Multiply", "Subtract"), merged),
     "Activation": lambda f, layer, w, x: activated(f, layer.config["activation"], x),
     "AveragePooling1D": pooling,
     "AveragePooling2D": pooling,

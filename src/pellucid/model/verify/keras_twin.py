@@ -15,6 +15,7 @@ from pellucid.model.peel.layers import goal_table
 from pellucid.model.peel.spelling import family, layer_table, plain
 from pellucid.model.prove.sides import Tensors, cast
 from pellucid.model.steps import training_of
+from pellucid.model.verify.graph import walked
 from pellucid.model.verify.lacking import Lacking, is_random
 from pellucid.nn import layers
 from pellucid.nn.layers import Layer
@@ -39,9 +40,13 @@ class Twin:
         self.loss = lacking.trying("its loss", goal_table(model)["loss"], self.loss_of)
         self.optimizer = lacking.trying("its optimizer", plain(optimizer, "optimizer", model.name), self.built)
         lacking.complain()
-        given = model.inputs[0]
-        shape = [size if isinstance(size, int) else None for size in given.shape[1:]]
-        self.twin = keras.Sequential([keras.Input(shape, dtype=given.dtype.name), *made])
+        given = [
+            keras.Input([n if isinstance(n, int) else None for n in i.shape[1:]], dtype=i.dtype.name)
+            for i in model.inputs
+        ]
+        twins = dict(zip(kept, made, strict=True))
+        output = walked(model, given, lambda layer, x: twins[layer](x) if layer in twins else x)
+        self.twin = keras.Model(given if len(given) > 1 else given[0], output)
         self.variables = {
             str(p.name): v for layer, twin in zip(kept, made, strict=True) for p, v in self.pairs(layer, twin)
         }
@@ -114,7 +119,8 @@ class Twin:
     def advance(self, tensors: Tensors, batch: Sequence[Any]) -> tuple[Tensors, Tensors]:
         """Make a step from given tensors, and return what it puts out and the tensors after it."""
         self.load(tensors)
-        x, y = cast(batch, self.inputs, self.title)
+        *given, y = cast(batch, self.inputs, self.title)
+        x = given if len(given) > 1 else given[0]
         output, loss, gradients = getattr(self, f"by_{self.keras.backend.backend()}")(x, y)
         trainable = self.twin.trainable_variables
         self.optimizer.apply(gradients, trainable)

@@ -14,6 +14,7 @@ from pellucid.model.peel.spelling import plain
 from pellucid.model.prove.sides import Array, Tensors, cast
 from pellucid.model.steps import training_of
 from pellucid.model.verify.formulas import FORMULAS
+from pellucid.model.verify.graph import walked
 from pellucid.model.verify.lacking import Lacking, is_random
 from pellucid.nn.layers import Layer
 from pellucid.nn.optimizers import Optimizer
@@ -93,16 +94,21 @@ class NativeTwin:
         framework = self.framework
         held = {name: framework.array(tensors[name], learns) for name, learns in self.learns.items()}
         moved: dict[str, Any] = {}
-        x, y = (framework.array(part) for part in cast(batch, self.inputs, self.title))
+        *given, y = (framework.array(part) for part in cast(batch, self.inputs, self.title))
+        formulas = dict(zip(self.layers, self.formulas, strict=True))
+
+        def apply(layer: Layer, x: Any) -> Any:
+            if layer not in formulas:
+                return x
+            own = {str(p.name).removeprefix(f"{layer.name}/"): held[str(p.name)] for p in layer.parameters}
+            output = formulas[layer](framework, own, x)
+            if isinstance(output, tuple):
+                output, news = output
+                moved.update({f"{layer.name}/{name}": value for name, value in news.items()})
+            return output
 
         def forward() -> tuple[Any, Any]:
-            output = x
-            for layer, formula in zip(self.layers, self.formulas, strict=True):
-                own = {str(p.name).removeprefix(f"{layer.name}/"): held[str(p.name)] for p in layer.parameters}
-                output = formula(framework, own, output)
-                if isinstance(output, tuple):
-                    output, news = output
-                    moved.update({f"{layer.name}/{name}": value for name, value in news.items()})
+            output = walked(self.model, given, apply)
             loss = self.loss(y, output)
             for name, l1, l2 in self.penalties:
                 loss = loss + l1 * framework.total(abs(held[name])) + l2 * framework.total(held[name] ** 2)

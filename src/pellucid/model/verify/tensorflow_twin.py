@@ -134,6 +134,10 @@ class Tensorflow:
         """Stack steps behind the batch."""
         return self.tf.stack(list(values), 1)
 
+    def concatenate(self, values: Sequence[Any], axis: int) -> Any:
+        """Put values behind one another."""
+        return self.tf.concat(list(values), axis)
+
     def reshape(self, x: Any, shape: Any) -> Any:
         """Return the same numbers in another shape."""
         return self.tf.reshape(x, shape)

@@ -139,6 +139,10 @@ class Torch:
         """Stack steps behind the batch."""
         return self.torch.stack(list(values), 1)
 
+    def concatenate(self, values: Sequence[Any], axis: int) -> Any:
+        """Put values behind one another."""
+        return self.torch.cat(list(values), axis)
+
     def reshape(self, x: Any, shape: Any) -> Any:
         """Return the same numbers in another shape."""
         return x.reshape(shape)

@@ -9,16 +9,16 @@ from importlib.util import find_spec
 from typing import Any
 
 from pellucid.graph.errors import OptionError, near_miss
-from pellucid.graph.expr import Expr, Shared
+from pellucid.graph.expr import Shared
 from pellucid.graph.gradient import grad
 from pellucid.model import checks
-from pellucid.model.connections import Place
 from pellucid.model.errors import ModelError
 from pellucid.model.model import Model
 from pellucid.model.prove.proof import Gap, Proof
 from pellucid.model.prove.prove import Comparison, batches_of, given_data
 from pellucid.model.prove.sides import FunctionSide
 from pellucid.model.steps import Training, training_of
+from pellucid.model.verify.graph import check_form
 from pellucid.model.verify.still import still
 from pellucid.nn.optimizers import Optimizer
 from pellucid.nn.randomness import as_seed
@@ -77,7 +77,7 @@ def verify(
     Parameters
     ----------
     model : Model
-        What is verified.
+        What is verified: any graph of layers with one output.
     against : {"keras", "torch", "tensorflow"}
         The framework, which must be installed. Keras's twin is made of its own layers, losses and optimizers on
         whatever backend it has; those of PyTorch and TensorFlow of their own functions and optimizers.
@@ -114,9 +114,9 @@ def verify(
         raise ModelError(f"Give x and y or neither. Received: {'x' if y is None else 'y'} alone")
     steps = checks.positive("steps", steps)
     data = given_data(model, [] if x is None else [x, y], as_seed(seed))
-    training = training_of(model, data[1] if len(data) == 2 else None)
-    optimizer = fresh(training.optimizer)
     check_form(model)
+    training = training_of(model, data[-1] if len(data) > len(model.inputs) else None)
+    optimizer = fresh(training.optimizer)
     if find_spec(against) is None:
         raise ModelError(
             f"Nothing to verify against: {against} is not installed. pip install {against} installs it; "
@@ -127,25 +127,6 @@ def verify(
         ours(model, training, optimizer), twin, seed, tolerance, pairs={n: n for n in twin.tensors()}
     )
     return comparison.run(list(batches_of(data, steps, batch_size, False, seed)), Verification)
-
-
-def check_form(model: Model) -> None:
-    """Refuse a model whose twin cannot be put together of layers one after the other."""
-    places = model.connections.places
-    before = [model.inputs[:1], *(place.outputs for place in places)]
-    chained = all(map(is_one, places, before)) and before[-1][0] is model.outputs[0]
-    if len(model.inputs) > 1 or len(model.outputs) > 1 or not chained:
-        raise ModelError(
-            f"{model.name} is verified as layers one after the other, from one input to one output. Received: a graph "
-            "that branches or has more between its layers; verify a Sequential of its parts, or pel.prove it against "
-            "a program of your own"
-        )
-
-
-def is_one(place: Place, made: Sequence[Expr]) -> bool:
-    """Tell whether a layer is called on what the one before it made, and on nothing else."""
-    given = place.call.given()
-    return len(given) == 1 and len(made) == 1 and given[0] is made[0]
 
 
 def fresh(optimizer: Optimizer) -> Optimizer:
