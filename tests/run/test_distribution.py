@@ -15,7 +15,8 @@ from pellucid.run.engine import jax
 
 NOT_FOUND = """
 import pellucid as pel
-for given in ({}, {"process_id": 2, "num_processes": 2}, {"process_id": 0, "num_processes": 0}):
+wrong = {"process_id": 2, "num_processes": 2}, {"process_id": 0, "num_processes": 0}, {"heartbeat_seconds": 0.5}
+for given in ({}, *wrong):
     try:
         pel.distribution.initialize(**given)
     except pel.OptionError as error:
@@ -25,11 +26,12 @@ print(pel.distribution.num_processes(), pel.distribution.process_id())
 
 
 def test_what_is_missing_is_said_before_anything_starts(python: Callable[..., list[str]]) -> None:
-    nothing, beyond, none, alone = python(NOT_FOUND)
+    nothing, beyond, none, silence, alone = python(NOT_FOUND)
     assert nothing.startswith("pel.distribution.initialize: expected coordinator_address='host:port' of the first pro")
     assert "Received: none of them, and no cluster that JAX knows" in nothing
     assert "from 0 up to but without num_processes. Received: process_id=2, num_processes=2" in beyond
     assert "Received: process_id=0, num_processes=0" in none
+    assert "expected heartbeat_seconds to be a whole number from 1. Received: heartbeat_seconds=0.5" in silence
     assert alone == "1 0"
 
 

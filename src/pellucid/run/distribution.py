@@ -21,7 +21,7 @@ import numpy as np
 from pellucid.graph.errors import DistributionError, OptionError, UseError, tell_near_misses
 from pellucid.graph.places import calls_to_user
 from pellucid.run import contact
-from pellucid.run.choice import list_devices
+from pellucid.run.choice import is_whole, list_devices
 from pellucid.run.contact import first_line, leave, missed, num_processes, process_id
 from pellucid.run.engine import jax, joining, started
 from pellucid.run.lifeline import Lifeline
@@ -97,6 +97,10 @@ def initialize(
             f"{HERE}: expected process_id from 0 up to but without num_processes. Received: process_id={number}, "
             f"num_processes={count}"
         )
+
+    for name, seconds in (("heartbeat_seconds", heartbeat_seconds), ("timeout_seconds", timeout_seconds)):
+        if not is_whole(seconds) or seconds < 1:
+            raise OptionError(f"{HERE}: expected {name} to be a whole number from 1. Received: {name}={seconds!r}")
 
     def join(found: ModuleType) -> None:
         connect(found, given, cluster, heartbeat_seconds, timeout_seconds)
