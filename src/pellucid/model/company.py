@@ -18,6 +18,7 @@ from pellucid.run.contact import agree, num_processes
 if TYPE_CHECKING:
     from pellucid.model.fit import Plan
     from pellucid.model.model import Model
+    from pellucid.model.sweeps.runs import Run
 
 
 def check_alike(model: Model, plan: Plan, sources: Sequence[Source | None]) -> None:
@@ -39,11 +40,33 @@ def check_alike(model: Model, plan: Plan, sources: Sequence[Source | None]) -> N
     ]
     agree(
         {
-            "settings of fit": digest([np.frombuffer(repr(settings).encode(), np.uint8)]),
+            "settings of fit": zlib.crc32(repr(settings).encode()),
             "data": digest(data),
             "seed of the orders": run.seed % 2**32,
             "place in the run": zlib.crc32(repr((run.epoch, run.batch, run.step)).encode()),
             "weights and random streams": digest(p.get_value() for p in model.state().values()),
+        }
+    )
+
+
+def check_runs_alike(runs: Sequence[Run], *plan: Any) -> None:
+    """Refuse a sweep with processes that have other runs, or other data.
+
+    Raises
+    ------
+    DistributionError
+        In all of them.
+    """
+    if num_processes() == 1:
+        return
+    told = [(run.seed, run.subsample, len(run), sorted(run.settings)) for run in runs]
+    samples = {id(run.samples): run.samples for run in runs}.values()
+    rows = [run.rows for run in runs if run.rows is not None]
+    agree(
+        {
+            "runs and settings of the sweep": zlib.crc32(repr((told, plan)).encode()),
+            "data": digest([*(array for each in samples for array in each.arrays), *rows]),
+            "weights and random streams": digest(p.get_value() for run in runs for p in run.model.state().values()),
         }
     )
 

@@ -10,6 +10,7 @@ import numpy as np
 from pellucid.graph.errors import NoSuchNameError, OptionError, near_miss
 from pellucid.graph.types import shape_text
 from pellucid.model import checks
+from pellucid.model.company import check_runs_alike
 from pellucid.model.errors import ModelError
 from pellucid.model.progress import display
 from pellucid.model.samples import Samples, samples_of
@@ -117,6 +118,7 @@ def sweep(
     found = Sweep(runs, groups, monitor_of(monitor, groups, validation_data is not None))
     kinds = {id(run.samples): run for run in runs}
     held_out = {kind: validation_of(run, validation_data) for kind, run in kinds.items()}
+    check_runs_alike(runs, size, count, devices, bool(shuffle))
     known = remembered(max(map(len, runs)))
     with display(verbose, len(groups), count) as screen:
         for number, group in enumerate(groups):
