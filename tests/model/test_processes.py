@@ -29,7 +29,7 @@ FORCED = "--xla_force_host_platform_device_count"
 PROGRAM = """
 import json, os, sys
 import pellucid as pel
-if "PELLUCID_PROCESS_ID" in os.environ:
+if os.environ.keys() & {"PELLUCID_PROCESS_ID", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK"}:
     pel.distribution.initialize()
 import tests_of_processes as tests
 found = {"process": pel.distribution.process_id(), "processes": pel.distribution.num_processes()}
@@ -188,24 +188,46 @@ class Failing(callbacks.Callback):
             raise RuntimeError("a file that is there alone")
 
 
-def start(folder: Path, count: int, *words: Any, devices: int = 1) -> list[subprocess.Popen[str]]:
+def by_hand(port: int, count: int, number: int) -> dict[str, Any]:
+    """Return what tells a process of the others."""
+    address = f"127.0.0.1:{port}"
+    found = {"COORDINATOR_ADDRESS": address, "NUM_PROCESSES": count, "PROCESS_ID": number}
+    return {f"PELLUCID_{name}": value for name, value in found.items()}
+
+
+def start(
+    folder: Path, count: int, *words: Any, devices: int = 1, found_by: Callable[..., dict[str, Any]] | None = None
+) -> list[subprocess.Popen[str]]:
     """Start processes that find one another on this machine; one alone finds nobody."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "tests_of_processes.py").write_text(Path(__file__).read_text("utf-8"), "utf-8")
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("XLA_", "PELLUCID_"))}
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("XLA_", "PELLUCID_", "SLURM_", "OMPI_"))}
     kept |= {"PYTHONPATH": os.pathsep.join([str(folder), *sys.path]), "PELLUCID_CACHE": "0"}
     kept |= {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": f"--xla_backend_optimization_level=0 {FORCED}={devices}"}
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+        port = free.getsockname()[1]
     processes = []
     for number in range(count):
-        own = {"PELLUCID_COORDINATOR_ADDRESS": address, "PELLUCID_NUM_PROCESSES": count, "PELLUCID_PROCESS_ID": number}
-        environment = kept | {k: str(v) for k, v in own.items() if count > 1}
+        own = (found_by or by_hand)(port, count, number) if count > 1 else {}
+        environment = kept | {k: str(v) for k, v in own.items()}
         command = [sys.executable, "-u", "-c", PROGRAM, *map(str, words)]
         pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         processes.append(subprocess.Popen(command, cwd=folder, env=environment, **pipes))
     return processes
+
+
+def slurm(port: int, count: int, number: int) -> dict[str, Any]:
+    """Return what SLURM tells a process."""
+    found = {"JOB_ID": port, "STEP_NODELIST": "localhost", "NTASKS": count, "PROCID": number, "LOCALID": number}
+    return {f"SLURM_{name}": value for name, value in found.items()} | {"JAX_COORDINATOR_PORT": port}
+
+
+def open_mpi(port: int, count: int, number: int) -> dict[str, Any]:
+    """Return what Open MPI 4 tells a process."""
+    found = {"SIZE": count, "RANK": number, "LOCAL_RANK": number}
+    place = {"OMPI_MCA_orte_hnp_uri": f"{port * 2**12}.0;tcp://127.0.0.1:{port}", "JAX_COORDINATOR_PORT": port}
+    return {f"OMPI_COMM_WORLD_{name}": value for name, value in found.items()} | place
 
 
 def results(processes: Sequence[subprocess.Popen[str]]) -> list[Any]:
@@ -270,6 +292,24 @@ def test_three_processes_train_on_a_stream_as_one(tmp_path: Path) -> None:
     alone = streamed()
     for found in run(tmp_path, 3, "streamed"):
         check_same(found, alone)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("found_by", [slurm, open_mpi])
+def test_processes_find_one_another_as_clusters_tell_them(tmp_path: Path, found_by: Any) -> None:
+    alone = streamed()
+    for number, found in enumerate(results(start(tmp_path, 2, "streamed", found_by=found_by))):
+        assert (found["process"], found["processes"]) == (number, 2)
+        check_same(found, alone)
+
+
+@pytest.mark.slow
+def test_a_process_does_not_wait_for_ever(tmp_path: Path) -> None:
+    call = "initialize('127.0.0.1:9', 2, 1, timeout_seconds=2)"
+    program = f"import pellucid as pel; pel.distribution.{call}"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("DistributionError: The processes did not come together within 2 s. Received: coord")
 
 
 @pytest.mark.slow
