@@ -272,6 +272,11 @@ def preamble() -> str:
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
+#if !defined(__FP_FAST_FMA) || !defined(__FP_FAST_FMAF)
+/* Without an instruction for it, one rounding in place of two is a slow call. */
+#define fma(x, y, z) ((x) * (y) + (z))
+#define fmaf(x, y, z) ((x) * (y) + (z))
+#endif
 #if defined(__GLIBC__) && defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
 /* USE_MVEC */
 #define ON_VECTORS extern __attribute__((simd("notinbranch"), const, nothrow))
