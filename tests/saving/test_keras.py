@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import json
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,9 @@ import pytest
 
 import pellucid as pel
 from pellucid import nn
+from pellucid.model.keras_file import OURS
+from pellucid.model.peel.spelling import kinds
+from pellucid.nn import layers
 from pellucid.saving.keras import read_keras, write_keras
 
 h5py = pytest.importorskip("h5py")
@@ -179,3 +183,87 @@ def test_keras_reads_what_is_written_and_predicts_what_it_did(tmp_path: Path) ->
         golden = np.load(GOLDEN / f"{name}.npy")
         for suffix in ("", ".keras", ".weights.h5"):
             np.testing.assert_allclose(np.load(tmp_path / f"{name}{suffix}.npy"), golden, rtol=1e-5, atol=1e-6)
+
+
+def several() -> pel.Sequential:
+    """Return a model with arguments of every kind that is written down."""
+    nn.set_random_seed(0)
+    layers = [
+        nn.Input((8, 6, 2), name="image"),
+        nn.Rescaling(0.5),
+        nn.Conv2D(3, 3, padding="same", kernel_regularizer=nn.regularizers.L2(0.1), name="see"),
+        nn.BatchNormalization(momentum=0.9),
+        nn.LeakyReLU(0.1),
+        nn.MaxPooling2D(2),
+        nn.Dropout(0.5),
+        nn.Flatten(),
+        nn.Dense(4, activation="relu", kernel_initializer=nn.initializers.TruncatedNormal(stddev=0.2)),
+        nn.Dense(2, activation="softmax", bias_constraint=nn.constraints.MaxNorm(2.0)),
+    ]
+    return pel.Sequential(layers, name="several")
+
+
+def test_a_file_of_keras_is_the_model_itself(tmp_path: Path) -> None:
+    model = several()
+    model.export(tmp_path / "m.keras", format="keras")
+    with zipfile.ZipFile(tmp_path / "m.keras") as archive:
+        config = json.loads(archive.read("config.json"))
+    kinds = [layer["class_name"] for layer in config["config"]["layers"]]
+    assert kinds == ["InputLayer", *(type(layer).__name__ for layer in model.layers)]
+    see = config["config"]["layers"][2]
+    assert see["module"] == "keras.layers"
+    assert (see["config"]["name"], see["config"]["filters"], see["config"]["padding"]) == ("see", 3, "same")
+    assert see["config"]["kernel_regularizer"] == {
+        "module": "keras.regularizers",
+        "class_name": "L2",
+        "config": {"l2": 0.1},
+        "registered_name": None,
+    }
+    other = several()
+    other.set_weights([w * 0 for w in other.get_weights()])
+    other.load_weights(tmp_path / "m.keras")
+    for a, b in zip(other.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_what_keras_does_not_open_is_not_written(tmp_path: Path) -> None:
+    given = nn.Input((4,))
+    graph = pel.Model(given, nn.Dense(1)(given), name="graph")
+    maxout = pel.Sequential([given, nn.Maxout(2, name="most")])
+    odd = pel.Sequential([given, nn.Dense(2, activation=lambda x: x**2, name="odd")])
+    for model, message in (
+        (graph, r"graph is a Model, and a file that Keras opens as a model is written of a Sequential"),
+        (maxout, r"most, a Maxout, is no layer that Keras has"),
+        (odd, r"odd: its activation is .* which has no name"),
+    ):
+        with pytest.raises(pel.ModelError, match=message):
+            model.export(tmp_path / "m.keras", format="keras")
+    with pytest.raises(pel.ModelError, match="description is for ONNX files"):
+        several().export(tmp_path / "m.keras", format="keras", description="mine")
+    assert not (tmp_path / "m.keras").exists()
+
+
+OPEN_ALL = """
+import keras, keras_models as k, numpy as np
+for name in [*k.MODELS, "several"]:
+    made = keras.saving.load_model(f"{name}.keras")
+    np.save(f"{name}.npy", made.predict(np.load(f"{name}.x.npy"), verbose=0))
+"""
+
+
+@pytest.mark.peer
+@pytest.mark.timeout(600)
+def test_keras_opens_what_is_exported_and_predicts_the_same(tmp_path: Path) -> None:
+    keras = pytest.importorskip("keras")
+    assert {name for name in kinds(layers) if not hasattr(keras.layers, name)} == OURS
+    shutil.copy(PLACE, tmp_path)
+    models = {name: sequential(name) for name in keras_models.MODELS} | {"several": several()}
+    x = {name: keras_models.samples(name) for name in keras_models.MODELS}
+    x["several"] = np.random.default_rng(0).normal(size=(3, 8, 6, 2)).astype("f4")
+    for name, model in models.items():
+        model.export(tmp_path / f"{name}.keras", format="keras")
+        np.save(tmp_path / f"{name}.x.npy", x[name])
+    subprocess.run([sys.executable, "-c", OPEN_ALL], check=True, cwd=tmp_path)
+    for name, model in models.items():
+        found = np.load(tmp_path / f"{name}.npy")
+        np.testing.assert_allclose(found, model.predict(x[name]), rtol=2e-5, atol=2e-6)

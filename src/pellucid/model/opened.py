@@ -59,16 +59,17 @@ class Opened:
         Parameters
         ----------
         path : str or path
-            Such as ``"cats.onnx"``. An older file is replaced once the new one is whole.
-        format : {"onnx"}
-            Which kind of file.
+            Such as ``"cats.onnx"`` or ``"cats.keras"``. An older file is replaced once the new one is whole.
+        format : {"onnx", "keras"}
+            Which kind of file. Keras opens its own by ``keras.saving.load_model``; it is written of a `Sequential` of
+            layers that Keras has, too, and needs h5py.
         description : str
-            What the file says of itself.
+            What an ONNX file says of itself.
 
         Raises
         ------
         ModelError
-            For another format, or a model that is not built.
+            For another format, a model that is not built, or one that Keras has no layers for.
         OnnxError
             For a part that ONNX cannot express.
 
@@ -82,8 +83,15 @@ class Opened:
         """
         from pellucid.interop.onnx.exporting import to_onnx
 
+        if format == "keras":
+            if description:
+                raise ModelError("description is for ONNX files. A file of Keras's holds none")
+            from pellucid.model.keras_file import export_keras
+
+            export_keras(self, path)
+            return
         if format != "onnx":
-            raise ModelError(f"{self.name}: expected format='onnx', the one that can be written. Received: {format!r}")
+            raise ModelError(f"{self.name}: expected format='onnx' or 'keras'. Received: {format!r}")
         to_onnx(self, path, description=description)
 
     def save_weights(self: Any, path: Any) -> None:

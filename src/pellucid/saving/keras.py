@@ -271,8 +271,11 @@ def check_nothing_is_left(found: Mapping[str, Any], places: Mapping[str, Shared]
         raise StorageError(f"it has weights that the model has not: {listed(left)}")
 
 
-def write_keras(path: Path, model: Layer) -> None:
-    """Write the weights of a model as Keras does, for ``load_weights`` of the same model there."""
+def write_keras(path: Path, model: Layer, config: Mapping[str, Any] | None = None) -> None:
+    """Write the weights of a model as Keras does, for ``load_weights`` of the same model there.
+
+    With what Keras writes down of its layers beside them, the file is the model itself.
+    """
     file = io.BytesIO()
     with h5py().File(file, "w") as made:
         for place, p in Places().of(model):
@@ -283,5 +286,7 @@ def write_keras(path: Path, model: Layer) -> None:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as parts:
         parts.writestr("metadata.json", json.dumps({"keras_version": "3"}))
+        if config is not None:
+            parts.writestr("config.json", json.dumps(config))
         parts.writestr(INSIDE, file.getvalue())
     replace_file(path, archive.getvalue())
