@@ -79,6 +79,15 @@ found = {"names": pel.distribution.list_devices(), "guard": refused("guard")}
 for name, devices in {"one": None, "4": "all", "some": ["cpu:3", 1, 0]}.items():
     found[name] = outcome(devices)
 found["members"] = members(None), members(4)
+if "whole" in sys.argv:
+    images, y = pel.tensor4("x", shape=("n", 8, 8, 3)), pel.ivector("y", shape=("n",))
+    h = nn.MaxPooling2D(2)(nn.Conv2D(4, 3, activation="relu")(images))
+    p = nn.Dense(3, activation="softmax")(nn.Dropout(0.5)(nn.Flatten()(nn.BatchNormalization()(h))))
+    loss = pel.losses.sparse_categorical_crossentropy(y, p).mean()
+    f = pel.function([images, y], loss, updates=pel.optimizers.Adam(0.05).updates(loss), devices=4)
+    f.repeat(2, rng.standard_normal((8, 8, 8, 3)).astype("float32"), t[:8])
+    (compiled,) = (made[0] for key, made in f.backend.compiled.items() if key[0] == "repeat")
+    found["sent"] = {what: compiled.as_text().count(f" {what}(") for what in ("all-reduce", "all-gather", "all-to-all")}
 copied = pel.function([u := pel.vector("u")], u.sum(), devices=2)
 found["copies"] = [type(copied.copy(mode=m).backend).__name__ for m in ("xla", "numpy")]
 print(json.dumps(found))
@@ -129,6 +138,14 @@ def test_devices_have_names_and_copies_of_a_function_keep_them_where_xla_runs(on
     assert on_four["guard"] == (
         "Many devices run what XLA compiles. Received: mode='guard' with devices. Leave one of them out"
     )
+
+
+def test_devices_send_one_another_nothing_but_sums(on_four: dict[str, Any]) -> None:
+    if "sent" not in on_four:
+        pytest.skip("compiled in the slow run alone")
+    sent = on_four["sent"]
+    assert sent["all-reduce"] > 0
+    assert sent["all-gather"] == sent["all-to-all"] == 0
 
 
 NAMES = ["gpu:0", "gpu:1"]
