@@ -89,6 +89,7 @@ if "whole" in sys.argv:
     (compiled,) = (made[0] for key, made in f.backend.compiled.items() if key[0] == "repeat")
     found["sent"] = {what: compiled.as_text().count(f" {what}(") for what in ("all-reduce", "all-gather", "all-to-all")}
 copied = pel.function([u := pel.vector("u")], u.sum(), devices=2)
+found["told"] = repr(copied).splitlines()[0]
 found["copies"] = [type(copied.copy(mode=m).backend).__name__ for m in ("xla", "numpy")]
 print(json.dumps(found))
 """
@@ -135,6 +136,7 @@ def test_members_are_divided_too(on_four: dict[str, Any]) -> None:
 def test_devices_have_names_and_copies_of_a_function_keep_them_where_xla_runs(on_four: dict[str, Any]) -> None:
     assert on_four["names"] == ["cpu:0", "cpu:1", "cpu:2", "cpu:3"]
     assert on_four["copies"] == ["DevicesProgram", "NumpyProgram"]
+    assert on_four["told"] == "function of (u: float32 (?,)) in mode 'auto' on 2 devices"
     assert on_four["guard"] == (
         "Many devices run what XLA compiles. Received: mode='guard' with devices. Leave one of them out"
     )

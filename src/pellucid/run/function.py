@@ -106,7 +106,8 @@ class Function:
 
     def __repr__(self) -> str:
         given = ", ".join(self.described(i) for i in self.program.inputs)
-        lines = [f"function of ({given}) in mode {self.mode!r}"]
+        on = "" if self.devices is None else f" on {len(self.devices)} devices"
+        lines = [f"function of ({given}) in mode {self.mode!r}{on}"]
         lines += [f"  returns {o}: {o.type}" for o in self.program.outputs]
         lines += [f"  updates {s} := {e}: {s.type}" for s, e in self.program.updates.items()]
         return "\n".join(lines)
