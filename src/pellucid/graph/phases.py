@@ -12,7 +12,8 @@ PHASES = {
     "canonical": "one order for what can be written in several: numbers first, and together",
     "algebra": "the laws of arithmetic: shorter forms of the same value",
     "shapes": "shapes and orders that undo one another, and sizes that are known",
-    "reductions": "sums of sums, and what can be taken out of sums and maxima",
+    "reductions": "sums of sums, and factors taken out of them",
+    "pooling": "what never decreases is computed after max pooling, where there is less of it",
     "matrices": "identities of products, transposes, inverses and determinants",
     "stabilize": "forms that neither overflow nor lose their digits, for the value and the gradient",
 }
@@ -42,7 +43,7 @@ def phases() -> Phases:
     --------
     >>> import pellucid as pel
     >>> list(pel.phases())
-    ['fold', 'canonical', 'algebra', 'shapes', 'reductions', 'matrices', 'stabilize']
+    ['fold', 'canonical', 'algebra', 'shapes', 'reductions', 'pooling', 'matrices', 'stabilize']
     >>> print(pel.phases()["algebra"][0])
     x + 0  →  x
     """

@@ -43,14 +43,14 @@ def _of(rising: Operation, name: str) -> Rule:
         return max_pool(rising(x), pool_size=pool_size, strides=strides, padding=padding), after
 
     pool_of_rising.__name__ = f"pool_of_{name}"
-    return rule("reductions", examples=lambda rng: (_images(rng), *WINDOWS))(pool_of_rising)
+    return rule("pooling", examples=lambda rng: (_images(rng), *WINDOWS))(pool_of_rising)
 
 
 pool_of_relu, pool_of_tanh = _of(relu, "relu"), _of(tanh, "tanh")
 pool_of_sigmoid, pool_of_softplus = _of(sigmoid, "sigmoid"), _of(softplus, "softplus")
 
 
-@rule("reductions", examples=lambda rng: (_images(rng), 0.1, *WINDOWS))
+@rule("pooling", examples=lambda rng: (_images(rng), 0.1, *WINDOWS))
 def pool_of_leaky_relu(x: Any, slope: Any, pool_size: Any, strides: Any, padding: Any) -> Any:
     pooled = max_pool(leaky_relu(x, negative_slope=slope), pool_size=pool_size, strides=strides, padding=padding)
 
@@ -62,7 +62,7 @@ def pool_of_leaky_relu(x: Any, slope: Any, pool_size: Any, strides: Any, padding
     return pooled, after
 
 
-@rule("reductions", examples=lambda rng: (_images(rng), np.array([0.5, -0.25, 2.0]), *WINDOWS))
+@rule("pooling", examples=lambda rng: (_images(rng), np.array([0.5, -0.25, 2.0]), *WINDOWS))
 def pool_of_sum(x: Any, b: Any, pool_size: Any, strides: Any, padding: Any) -> Any:
     """What is added is the same everywhere in an image, as a bias is."""
 

@@ -20,6 +20,9 @@ from pellucid.interop.onnx.writer import Writer, value_info
 OPSET = 23
 """The version of ONNX's operators that is written."""
 
+SPEED = ("pooling",)
+"""Phases of simplification that are left to whoever runs the file: a network keeps the order that it was written in."""
+
 IR_VERSION = 11
 """The version of ONNX's file format that belongs to it."""
 
@@ -78,7 +81,7 @@ def to_onnx(
     """
     outputs, found, title, paths = parts_of(model)
     given = list(inputs if inputs is not None else found)
-    results = narrow(simplify_all(release(inference(list(outputs.values())))))
+    results = narrow(simplify_all(release(inference(list(outputs.values()))), without=SPEED))
     check_inputs(given, results)
     made = written(dict(zip(outputs, results, strict=True)), given, name or title, description, paths)
     if path is not None:
