@@ -21,7 +21,7 @@ test: lint
 	$(BIN)/pytest
 
 slow: $(INSTALLED_DEV)
-	$(BIN)/pytest -m slow --timeout=1800
+	XLA_FLAGS= $(BIN)/pytest -m slow --timeout=1800
 
 peers: $(INSTALLED_DEV)
 	$(INSTALL) ".[dev,peers]"

@@ -9,6 +9,8 @@ import pytest
 
 os.environ["MPLBACKEND"] = "Agg"
 os.environ["PELLUCID_CACHE"] = "0"  # programs are compiled anew, so that no test depends on what ran before it
+# What XLA makes of a program is the same; its machine code is not polished, which takes less time. See `make slow`.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 # Second names of modules, which pytest would import as modules of their own.
 collect_ignore = [f"src/pellucid/{name}.py" for name in ("losses", "optimizers", "schedules")]

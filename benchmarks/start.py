@@ -134,10 +134,11 @@ def network(name: str, times: int) -> dict[str, float]:
 def command(words: list[str], folder: str, result: str) -> dict[str, float]:
     """Return the seconds until a command prints a line with its result, and until it ends."""
     script = Path(sys.executable).with_name("pellucid")
+    program = [str(script)] if script.exists() else [sys.executable, "-m", "pellucid"]
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as here:
         process = subprocess.Popen(
-            [str(script), *words], env=environment(folder), cwd=here, stdout=subprocess.PIPE, text=True
+            [*program, *words], env=environment(folder), cwd=here, stdout=subprocess.PIPE, text=True
         )
         assert process.stdout is not None
         told = [time.perf_counter() - start for line in process.stdout if result in line]
