@@ -196,4 +196,4 @@ class Tally:
 
 def exact(values: Array) -> bool:
     """Tell whether values times a number of samples, divided by it, are the values: float64 has digits left for it."""
-    return values.dtype.itemsize <= 4
+    return bool(values.dtype.itemsize <= 4)
