@@ -30,17 +30,19 @@ class Settled:
     """Watches over a program that runs again and again: it needs its memory once, and not each time in another place.
 
     What a run leaves free is taken apart by the next small array, and the next run takes new memory beside it. The old
-    one is handed back as soon as that shows.
+    one is handed back when that shows, but once only: the memory of a run is faulted in anew each time.
     """
 
     def __init__(self) -> None:
-        self.most = 0
+        self.most, self.done = 0, False
 
     def look(self) -> None:
         """Look after a run whether the process has grown since those before."""
+        if self.done:
+            return
         now = resident()
         if self.most and now - self.most > STRAY_BYTES:
             hand_back()
-            self.most = 0  # what the next run takes is not known until it has
+            self.done = True
         else:
             self.most = max(self.most, now)

@@ -131,14 +131,21 @@ class XlaProgram:
                 self.check_lost(error)
                 raise
 
-        def chunk(count: int) -> None:
-            now = given
-            if walk and history.steps > begun:
+        def within() -> int:
+            """Put the next window on the device when the last one is done, and return what is left of it."""
+            nonlocal begun, given
+            length = len(given[0]) if walk else steps
+            if history.steps == begun + length:
+                begun = history.steps
                 with x64():
-                    now = self.placed(window(args, history.steps, len(given[0])), walk)
-            self.run_chunk(loop, now, count, history)
+                    given = self.placed(window(args, begun, length), walk)
+            left = begun + length - history.steps
+            return min(left, limit()) if limit else left
 
-        yield from self.paced(self.key(kind, given), steps, history, capacity, limit, chunk)
+        def chunk(count: int) -> None:
+            self.run_chunk(loop, given, history.steps - begun, count, history)
+
+        yield from self.paced(self.key(kind, given), steps, history, capacity, within if walk else limit, chunk)
 
     def paced(
         self,
@@ -165,12 +172,12 @@ class XlaProgram:
         """Return how many steps come next, which nobody else has a say in."""
         return count
 
-    def run_chunk(self, loop: Compiled, args: list[Any], count: int, history: History) -> None:
-        """Run the next steps of a loop and keep all of what they made."""
+    def run_chunk(self, loop: Compiled, args: list[Any], first: int, count: int, history: History) -> None:
+        """Run the next steps of a loop, from one of those in the window on, and keep all of what they made."""
         with x64():
             try:
                 with Uninterrupted():
-                    outputs = self.advance(loop, args, np.int32(count))
+                    outputs = self.advance(loop, args, np.int32(first), np.int32(count))
                     # Copies, because the buffers have room for the longest chunk.
                     history.append(count, [np.array(np.asarray(o)[:count]) for o in outputs])
                     jax().block_until_ready([s.storage for s in self.program.updates])
@@ -228,10 +235,10 @@ class XlaProgram:
         bytes_a_step = sum(int(np.prod(s.shape)) * s.dtype.itemsize for s in shapes)
         capacity = int(np.clip(HISTORY_BYTES // max(bytes_a_step, 1), 1, len(args[0]) if walk else LONGEST_CHUNK))
 
-        def loop(written: list[Any], read: list[Any], args: list[Any], count: Any) -> Any:
+        def loop(written: list[Any], read: list[Any], args: list[Any], first: Any, count: Any) -> Any:
             def body(i: Any, carry: Any) -> Any:
                 written, history = carry
-                now = [lax.dynamic_index_in_dim(a, i, keepdims=False) for a in args] if walk else args
+                now = [lax.dynamic_index_in_dim(a, first + i, keepdims=False) for a in args] if walk else args
                 outputs, new = self.step(written, read, now)
                 return new, [lax.dynamic_update_index_in_dim(h, o, i, 0) for h, o in zip(history, outputs, strict=True)]
 
@@ -239,7 +246,7 @@ class XlaProgram:
             new, history = lax.fori_loop(0, count, body, (written, history))
             return history, new
 
-        lowered = j.jit(loop, **self.settings).lower(*self.state(), args, np.int32(1))
+        lowered = j.jit(loop, **self.settings).lower(*self.state(), args, np.int32(0), np.int32(1))
         return self.finished(lowered), capacity
 
 
