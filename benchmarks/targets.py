@@ -127,8 +127,9 @@ BYTES = (
     "products, products on one and on both cores, and rows asked for ahead were tried"
 )
 PRODUCTS = (
-    "the three products of a step are most of it, and every library has them from a library of the processor's; XLA's "
-    "own products and C's, state kept in place and memory kept by the allocator were tried"
+    "the products of a step are most of it; those with matrices as they lie are XLA's, and a peer may have the "
+    "processor's own library for them; XLA's settings, C of our own and another library were tried for these, and C "
+    "that takes gradients from the weights where they lie is used"
 )
 CONVOLUTIONS = (
     "most of a step is the gradients of its convolutions with respect to kernels and inputs; XLA's own convolution, "

@@ -100,6 +100,11 @@ def keeps_memory() -> bool:
     return sys.platform == "linux" and not own and os.environ.get("PELLUCID_KEEP_MEMORY", "1") != "0"
 
 
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def keep_memory() -> None:
     """Ask glibc to keep large buffers instead of handing them back and faulting them in again at every step.
 

@@ -92,3 +92,16 @@ def test_little_work_is_left_to_xla(rng, monkeypatch):
     monkeypatch.setattr(call, "turned_product", None)
     x, w, loss, given = network(rng)
     close(*both([x], loss, {w: w - 0.1 * pel.grad(loss, w)}, given))
+
+
+def test_members_of_a_batch_take_it_from_weights_of_their_own(asked, rng):
+    x, w, loss, given = network(rng)
+    f = pel.function([x], loss, updates={w: w - 0.1 * pel.grad(loss, w)}, mode="xla")
+    start = rng.normal(size=(3, *w.shape)).astype("float32")
+    members = pel.shared(start, "members")
+    made = pel.batched(f, {w: members}).repeat(2, *given)
+    assert any(product.from_base for product in asked)
+    for number, value in enumerate(start):
+        w.set_value(value)
+        alone = f.copy(mode="numpy").repeat(2, *given)
+        close([made[:, number], members.get_value()[number]], [alone, w.get_value()])

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import platform
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from pellucid.experiments.frame.outcome import Picture, Score, Text
+from pellucid.run.engine import cores
 
 FILE = "record.json"
 Status = Literal["finished", "interrupted", "failed"]
@@ -92,5 +92,4 @@ def package_version() -> str:
 
 def machine() -> dict[str, str | int]:
     """Return what the run ran on, without anything that tells one machine from its like."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return {"cores": cores, "system": platform.system(), "processor": platform.machine()}
+    return {"cores": cores(), "system": platform.system(), "processor": platform.machine()}

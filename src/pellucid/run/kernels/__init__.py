@@ -1,1 +1,1 @@
-"""Convolutions as C, written for their exact shapes and called from programs of XLA's."""
+"""Convolutions, poolings and gradients of weights as C, called from programs of XLA's."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import os
 from typing import Any
 
 from pellucid.run.engine import jax
@@ -34,12 +33,7 @@ def forward_target(conv: Convolution) -> str:
 @functools.cache
 def gradient_target(conv: Convolution) -> str:
     """Return the name of the kernel that computes a gradient with respect to the filters."""
-    return target(convolution.gradient_text(conv, 2 * cores()))
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return target(convolution.gradient_text(conv))
 
 
 def forward(conv: Convolution, x: Any, kernel: Any) -> Any:

@@ -1,15 +1,18 @@
-"""What a kernel is written for: the sizes of a convolution, and of the machine's registers."""
+"""Programs of convolutions and of their gradients with respect to the kernel."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
 
-from pellucid.run.kernels.text import SIZES, kernel, registers, vector_bytes
+from pellucid.run.kernels.text import SIZES, kernel, named, registers, vector_bytes
 from pellucid.run.kernels.tiles import forward_tile, gradient_tile
 
 BAND_BYTES = 16 * 2**10
 """How much of a gradient is met by all tiles before the next part is."""
+
+MOST_SHARES, SUM_BYTES = 16, 2**27
+"""Into how many sums a gradient is divided, whatever the machine, and how much they may take together."""
 
 TASK_BYTES = 2**19
 """How much of small images one task takes, so that a block of filters serves them all."""
@@ -55,18 +58,9 @@ class Convolution:
     @property
     def sizes(self) -> dict[str, int]:
         """All sizes, as the files of C call them."""
-        pairs = {
-            ("HEIGHT", "WIDTH"): self.size,
-            ("WINDOW_H", "WINDOW_W"): self.window,
-            ("MADE_H", "MADE_W"): self.made,
-            ("SEEN_H", "SEEN_W"): self.seen,
-            ("STRIDE_Y", "STRIDE_X"): self.strides,
-            ("DILATION_Y", "DILATION_X"): self.dilation,
-            ("ABOVE", "LEFT"): self.before,
-        }
-        both = {name: size for names, sizes in pairs.items() for name, size in zip(names, sizes, strict=True)}
-        one = {"CHANNELS": self.channels, "FILTERS": self.filters, "BLOCK": self.block, "FILLED": self.filled}
-        return both | one
+        found = named(self.size, self.made, self.seen, self.strides, self.before, self.channels)
+        found |= zip(("WINDOW_H", "WINDOW_W", "DILATION_Y", "DILATION_X"), (*self.window, *self.dilation), strict=True)
+        return found | {"FILTERS": self.filters, "BLOCK": self.block, "FILLED": self.filled}
 
     @property
     def lanes(self) -> int:
@@ -114,8 +108,10 @@ def forward_text(conv: Convolution) -> str:
     return kernel(conv.dtype, conv.sizes | sizes, "images.c", forward_tile(conv, rows, columns), "forward.c")
 
 
-def gradient_text(conv: Convolution, shares: int) -> str:
+def gradient_text(conv: Convolution) -> str:
     """Write the program of the gradient with respect to the kernel."""
+    sum_bytes = conv.window[0] * conv.window[1] * conv.channels * conv.filled * SIZES[conv.dtype]
+    shares = max(1, min(MOST_SHARES, SUM_BYTES // sum_bytes))
     across = parts(conv.run, conv.most)
     down = parts(conv.window[0], max(1, conv.most // max(size for _, size in across)))
     band = max(1, min(conv.made[0], BAND_BYTES // (conv.made[1] * conv.block * SIZES[conv.dtype])))

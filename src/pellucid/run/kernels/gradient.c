@@ -51,12 +51,11 @@ XLA_FFI_Error *run(XLA_FFI_CallFrame *frame) {
   given.sums = malloc(given.shares * PER_KERNEL * FILLED * sizeof(real));
   if (!given.sums) return out_of_memory(frame);
   const int failed = share_out(frame, share, &given, given.shares) || given.failed;
-  for (int64_t k = 0; k < PER_KERNEL && !failed; k++)
-    for (int64_t f = 0; f < FILTERS; f++) {
-      real sum = 0;
-      for (int64_t i = 0; i < given.shares; i++) sum += given.sums[(i * PER_KERNEL + k) * FILLED + f];
-      made[k * FILTERS + f] = sum;
-    }
+  for (int64_t k = 0; k < PER_KERNEL && !failed; k++) {
+    memcpy(made + k * FILTERS, given.sums + k * FILLED, FILTERS * sizeof(real));
+    for (int64_t i = 1; i < given.shares; i++)
+      for (int64_t f = 0; f < FILTERS; f++) made[k * FILTERS + f] += given.sums[(i * PER_KERNEL + k) * FILLED + f];
+  }
   free(given.sums);
   return failed ? out_of_memory(frame) : 0;
 }

@@ -9,8 +9,7 @@ from typing import Any
 
 from pellucid.graph.evaluate import Around, Lowering
 from pellucid.graph.expr import Expr
-from pellucid.graph.ops.convolution import on_cpu
-from pellucid.run.engine import jax
+from pellucid.run.engine import jax, runs_on_cpu
 from pellucid.run.kernels import call, weights
 from pellucid.run.kernels.convolution import Convolution, parts
 from pellucid.run.kernels.pooling import Pooling
@@ -33,7 +32,7 @@ MOST_CALLS = 2000
 
 def own_kernels() -> Mapping[str, Lowering]:
     """Return the lowerings for this machine: none where there is an accelerator or no compiler."""
-    return OURS if on_cpu() and compiler() is not None else NONE
+    return OURS if runs_on_cpu() and compiler() is not None else NONE
 
 
 def conv(x: Any, kernel: Any, strides: Any, padding: Any, dilation: Any, groups: int) -> Any:
@@ -102,10 +101,8 @@ def conv_kernel_gradient(x: Any, g: Any, like: Any, strides: Any, padding: Any, 
 
 def max_pool(x: Any, pool_size: Any, strides: Any, padding: Any) -> Any:
     """Return the greatest of every window."""
-    if not 3 <= x.ndim <= 4 or not pooled_by_us(x):
-        return None
-    shape = pooling(as_images(x), two(pool_size, 1), two(strides, 1), two(padding, (0, 0)))
-    if math.prod(shape.window) > MOST_PLACES or min(shape.made) < 1:
+    shape = pooling(x, pool_size, strides, padding)
+    if shape is None:
         return None
     made: Any = call.pool(shape, as_images(x))
     return made.reshape(x.shape[0], *shape.made[4 - x.ndim :], shape.channels)
@@ -113,10 +110,8 @@ def max_pool(x: Any, pool_size: Any, strides: Any, padding: Any) -> Any:
 
 def max_pool_gradient(g: Any, y: Any, x: Any, pool_size: Any, strides: Any, padding: Any) -> Any:
     """Return every window's gradient, put where its greatest element is."""
-    if not 3 <= x.ndim <= 4 or not pooled_by_us(x) or not g.dtype == y.dtype == x.dtype:
-        return None
-    shape = pooling(as_images(x), two(pool_size, 1), two(strides, 1), two(padding, (0, 0)))
-    if math.prod(shape.window) > MOST_PLACES or min(shape.made) < 1:
+    shape = pooling(x, pool_size, strides, padding)
+    if shape is None or not g.dtype == y.dtype == x.dtype:
         return None
     made: Any = call.pool_gradient(shape, as_images(g), as_images(y), as_images(x))
     return made.reshape(x.shape)
@@ -186,19 +181,19 @@ def convolution(x: Any, kernel: Any, strides: Any, padding: Any, dilation: Any) 
     )
 
 
-def pooling(x: Any, window: Any, strides: Any, padding: Any) -> Pooling:
-    """Return the sizes of a pooling."""
+def pooling(x: Any, pool_size: Any, strides: Any, padding: Any) -> Pooling | None:
+    """Return the sizes of a pooling, or None where there is no kernel for it."""
+    if not 3 <= x.ndim <= 4 or str(x.dtype) not in SIZES or x.size < LEAST_POOLED:
+        return None
+    images, window, steps, pads = as_images(x), two(pool_size, 1), two(strides, 1), two(padding, (0, 0))
     made = tuple(
         (n + low + high - k) // s + 1
-        for n, (low, high), k, s in zip(x.shape[1:3], padding, window, strides, strict=True)
+        for n, (low, high), k, s in zip(images.shape[1:3], pads, window, steps, strict=True)
     )
-    before = (padding[0][0], padding[1][0])
-    return Pooling(x.shape[1:3], window, made, x.shape[3], strides, before, str(x.dtype))
-
-
-def pooled_by_us(x: Any) -> bool:
-    """Tell whether a kernel of a pooling comes back."""
-    return str(x.dtype) in SIZES and x.size >= LEAST_POOLED
+    if math.prod(window) > MOST_PLACES or min(made) < 1:
+        return None
+    before = (pads[0][0], pads[1][0])
+    return Pooling(images.shape[1:3], window, made, images.shape[3], steps, before, str(x.dtype))
 
 
 def worth_it(shape: Convolution, x: Any) -> bool:

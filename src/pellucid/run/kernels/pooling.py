@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pellucid.run.kernels.text import kernel
+from pellucid.run.kernels.text import kernel, named
 
 
 @dataclass(frozen=True)
@@ -45,15 +45,7 @@ class Pooling:
     @property
     def sizes(self) -> dict[str, int]:
         """All sizes, as the files of C call them."""
-        pairs = {
-            ("HEIGHT", "WIDTH"): self.size,
-            ("MADE_H", "MADE_W"): self.made,
-            ("SEEN_H", "SEEN_W"): self.seen,
-            ("STRIDE_Y", "STRIDE_X"): self.strides,
-            ("ABOVE", "LEFT"): self.before,
-        }
-        both = {name: size for names, sizes in pairs.items() for name, size in zip(names, sizes, strict=True)}
-        return both | {"CHANNELS": self.channels}
+        return named(self.size, self.made, self.seen, self.strides, self.before, self.channels)
 
 
 def forward_text(pool: Pooling) -> str:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from pellucid.run.cache import processor
 
+Pair = tuple[int, int]
+
 SIZES = {"float32": 4, "float64": 8}
 """How many bytes a number takes that kernels compute with."""
 
@@ -44,6 +46,12 @@ typedef {real} vec __attribute__((vector_size({vector_bytes()}), aligned({SIZES[
 enum {{ {constants} }};
 """
     return "\n".join([file("frame.c"), types, file(before) if before else "", between, file(after)])
+
+
+def named(size: Pair, made: Pair, seen: Pair, strides: Pair, before: Pair, channels: int) -> dict[str, int]:
+    """Return the sizes of windows that slide over images, as the files of C call them."""
+    names = ["HEIGHT", "WIDTH", "MADE_H", "MADE_W", "SEEN_H", "SEEN_W", "STRIDE_Y", "STRIDE_X", "ABOVE", "LEFT"]
+    return dict(zip(names, (*size, *made, *seen, *strides, *before), strict=True)) | {"CHANNELS": channels}
 
 
 def file(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,6 +26,21 @@ def names(rows: int, columns: int, vectors: int) -> Iterator[tuple[int, int, int
                 yield r, t, v, f"c{r}_{t}_{v}"
 
 
+def loads(vectors: int, lanes: int) -> str:
+    """Write how a row of operands is read into registers."""
+    return "\n".join(f"      const vec b{v} = *(const vec *)(q + {v * lanes});" for v in range(vectors))
+
+
+def adds(places: list[tuple[int, int, int, str]], number: Callable[[int, int], str]) -> str:
+    """Write how one number for each row and column of a tile, met by the row of operands, is added to it."""
+    cells: dict[tuple[int, int], list[str]] = {}
+    for r, t, v, name in places:
+        cells.setdefault((r, t), []).append(f"{name} += a * b{v};")
+    return "\n".join(
+        f"      {{ const real a = p[{number(r, t)}]; {' '.join(sums)} }}" for (r, t), sums in cells.items()
+    )
+
+
 def forward_tile(conv: Convolution, rows: int, columns: int) -> str:
     """Write the function that computes rows by columns of the result for a block of filters.
 
@@ -34,14 +49,8 @@ def forward_tile(conv: Convolution, rows: int, columns: int) -> str:
     w, (sy, sx), (dy, dx) = conv.seen[1], conv.strides, conv.dilation
     made, places = conv.made[1], list(names(rows, columns, conv.vectors))
     zeros = "\n".join(f"  vec {c} = {{0}};" for *_, c in places)
-    load = "\n".join(f"      const vec b{v} = *(const vec *)(q + {v * conv.lanes});" for v in range(conv.vectors))
-    add = "\n".join(
-        f"      {{ const real a = p[{r * sy * w * conv.channels + t * sx * conv.channels} + k]; "
-        + " ".join(f"c{r}_{t}_{v} += a * b{v};" for v in range(conv.vectors))
-        + " }"
-        for r in range(rows)
-        for t in range(columns)
-    )
+    load = loads(conv.vectors, conv.lanes)
+    add = adds(places, lambda r, t: f"{(r * sy * w + t * sx) * conv.channels} + k")
     put = "\n".join(
         f"  put(o + {(r * made + t) * conv.filters + v * conv.lanes}, {c}, left - {v * conv.lanes});"
         for r, t, v, c in places
@@ -73,14 +82,8 @@ def gradient_tile(conv: Convolution, rows: int, columns: int) -> str:
     begin = "\n".join(
         f"  vec {name} = *(vec *)(d + {r * row + t * conv.filled + v * conv.lanes});" for r, t, v, name in places
     )
-    load = "\n".join(f"      const vec b{v} = *(const vec *)(q + {v * conv.lanes});" for v in range(conv.vectors))
-    add = "\n".join(
-        f"      {{ const real a = p[{r * dy * w * c + t}]; "
-        + " ".join(f"c{r}_{t}_{v} += a * b{v};" for v in range(conv.vectors))
-        + " }"
-        for r in range(rows)
-        for t in range(columns)
-    )
+    load = loads(conv.vectors, conv.lanes)
+    add = adds(places, lambda r, t: f"{r * dy * w * c + t}")
     end = "\n".join(
         f"  *(vec *)(d + {r * row + t * conv.filled + v * conv.lanes}) = {name};" for r, t, v, name in places
     )
@@ -104,11 +107,7 @@ def product_tile(rows: int, vectors: int, lanes: int) -> str:
     places = list(names(rows, 1, vectors))
     at = {name: (r * vectors + v) * lanes for r, _, v, name in places}
     begin = "\n".join(f"  vec {name} = on ? *(vec *)(sum + {at[name]}) : (vec){{0}};" for *_, name in places)
-    load = "\n".join(f"    const vec b{v} = *(const vec *)(q + {v * lanes});" for v in range(vectors))
-    add = "\n".join(
-        f"    {{ const real a = p[{r}]; " + " ".join(f"c{r}_0_{v} += a * b{v};" for v in range(vectors)) + " }"
-        for r in range(rows)
-    )
+    load, add = loads(vectors, lanes), adds(places, lambda r, t: f"{r}")
     end = "\n".join(f"  *(vec *)(sum + {at[name]}) = {name};" for *_, name in places)
     return f"""
 static void product_tile(const real *restrict p, const real *restrict q, real *restrict sum, int64_t count, int on) {{

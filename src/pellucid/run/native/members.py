@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import functools
 import itertools
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid.run.engine import cores
 from pellucid.run.native.compiler import library
 
 if TYPE_CHECKING:
@@ -38,8 +38,7 @@ def driver() -> Any:
 @functools.cache
 def threads() -> tuple[ThreadPoolExecutor, int]:
     """Return threads, one for each core, and how many they are."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return ThreadPoolExecutor(cores, "pellucid members"), cores
+    return ThreadPoolExecutor(cores(), "pellucid members"), cores()
 
 
 class Drive:
@@ -98,8 +97,8 @@ class Drive:
         if self.members == 1:
             run((0, 1))
         else:
-            pool, cores = threads()
-            ends = np.linspace(0, self.members, min(cores, self.members) + 1).astype(int).tolist()
+            pool, count = threads()
+            ends = np.linspace(0, self.members, min(count, self.members) + 1).astype(int).tolist()
             list(pool.map(run, itertools.pairwise(ends)))
         if self.mapped is None:
             return [h[0] for h in history]
