@@ -86,12 +86,12 @@ def scan(plain: Plain, e: Equation) -> None:
     with text.loop(length, text.fresh()) as i, plain.outside(*before):
         t = f"({length - 1} - {i})" if e.params["reverse"] else i
         sequences = [
-            f"({name} + {t} * {x.size // length})"
+            f"({name} + {t} * {x.size // max(length, 1)})"
             for name, x in zip(start[consts + carried :], e.inputs[consts + carried :], strict=True)
         ]
         inside(plain, body, [*start[:consts], *[plain.stored[c] for c in carries], *sequences], written_over)
         for y, value in zip(e.outputs[carried:], body.outputs[carried:], strict=True):
-            result(plain, value, f"({plain.stored[y]} + {t} * {y.size // length})")
+            result(plain, value, f"({plain.stored[y]} + {t} * {y.size // max(length, 1)})")
         for c, new in zip(carries, body.outputs[:carried], strict=True):
             if new in written_over:
                 plain.fill(plain.stored[c], new)

@@ -46,10 +46,13 @@ def literal(number: Any, dtype: Any) -> str:
     dtype = np.dtype(dtype)
     if dtype.kind == "b":
         return str(int(bool(number)))
-    if dtype.kind in "iu":
-        if dtype.itemsize < 8:
-            return f"{int(number)}u" if dtype.kind == "u" else str(int(number))
-        return f"UINT64_C({int(number)})" if dtype.kind == "u" else f"((int64_t)UINT64_C({int(number) & (2**64 - 1)}))"
+    if dtype.kind == "u":
+        return f"UINT64_C({int(number)})" if dtype.itemsize == 8 else f"{int(number)}u"
+    if dtype.kind == "i":
+        # C has no negative numbers, and the least one without its sign is of a longer type.
+        if dtype.itemsize == 8 or int(number) == -(2**31):
+            return f"((int{dtype.itemsize * 8}_t)UINT64_C({int(number) & (2**64 - 1)}))"
+        return str(int(number))
     real = float(np.asarray(number, dtype))
     if not np.isfinite(real):
         word = "NAN" if np.isnan(real) else "INFINITY" if real > 0 else "-INFINITY"
@@ -151,7 +154,7 @@ POINTWISE: dict[str, tuple[Written, int]] = {
     "mul": (_plain("({} * {})"), 1),
     "div": (_divide, 4),
     "rem": (_remainder, 8),
-    "neg": (_plain("(-{})"), 1),
+    "neg": (_plain("(- {})"), 1),
     "abs": (_absolute, 1),
     "sign": (_own("sign"), 2),
     "max": (_own("greater"), 1),
@@ -201,9 +204,12 @@ POINTWISE: dict[str, tuple[Written, int]] = {
     "clamp": (_clamp, 2),
     "convert_element_type": (_convert, 1),
     "bitcast_convert_type": (_bits, 1),
-    "shift_left": (_shift("({n} < {bits} ? ({type})(({unsigned}){x} << ({n} & ({bits} - 1))) : 0)"), 1),
-    "shift_right_logical": (_shift("({n} < {bits} ? ({type})(({unsigned}){x} >> ({n} & ({bits} - 1))) : 0)"), 1),
-    "shift_right_arithmetic": (_shift("(({type})({x} >> ({n} < {bits} ? {n} : {bits} - 1)))"), 1),
+    "shift_left": (_shift("(({unsigned}){n} < {bits} ? ({type})(({unsigned}){x} << ({n} & ({bits} - 1))) : 0)"), 1),
+    "shift_right_logical": (
+        _shift("(({unsigned}){n} < {bits} ? ({type})(({unsigned}){x} >> ({n} & ({bits} - 1))) : 0)"),
+        1,
+    ),
+    "shift_right_arithmetic": (_shift("(({type})({x} >> (({unsigned}){n} < {bits} ? {n} : {bits} - 1)))"), 1),
 }
 """For each of JAX's elementwise operations how it is written, and about how many additions it is worth."""
 

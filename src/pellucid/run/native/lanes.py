@@ -16,7 +16,7 @@ from pellucid.run.native.equations import Equation, Value
 from pellucid.run.native.lane_axes import FEWEST_LANES, Axes, Elements, NoLanes
 from pellucid.run.native.lane_moves import moved
 from pellucid.run.native.lane_sums import LIVE, LaneSums, begin, sums
-from pellucid.run.native.plain import REDUCTIONS, Plain, joined
+from pellucid.run.native.plain import REDUCTIONS, Plain, joined, start_of
 from pellucid.run.native.products import Product
 from pellucid.run.native.text import SIMD
 from pellucid.run.native.views import default_fill, linear
@@ -45,6 +45,8 @@ class Lanes:
         self.plain = plain
         self.axes = axes
         self.elements: dict[Value, Elements] = {}
+        self.copied: dict[tuple[Value, int], Elements] = {}
+        """What one loop looks at along an axis as long as that of the samples."""
         self.filled: set[str] = set()
         """Elements that are 0 where there is no sample."""
         self.body: list[str] = []
@@ -70,7 +72,7 @@ class Lanes:
             What is needed as an array like any other.
         """
         text = self.plain.text
-        self.body, self.sums = [], LaneSums(self.plain, self.axes.lanes)
+        self.body, self.sums, self.copied = [], LaneSums(self.plain, self.axes.lanes), {}
         known = set(self.elements)
         for e in equations:
             self.write(e)
@@ -97,11 +99,11 @@ class Lanes:
     def handed_on(self, value: Value, elements: Elements) -> tuple[Elements, list[str]]:
         """Give each number of a sample an array, over all samples, and return how it is read and written."""
         found, lines = np.empty_like(elements), []
-        for k, place in enumerate(np.ndindex(elements.shape)):
+        for place in np.ndindex(elements.shape):
             if elements[place] in self.filled:
                 found[place] = elements[place]
                 continue
-            name = self.plain.room(f"{value.name}_l{k}", value.dtype, self.axes.padded)
+            name = self.plain.room(self.plain.text.fresh(f"{value.name}_l"), value.dtype, self.axes.padded)
             found[place] = f"{name}[l]"
             lines.append(f"{name}[l] = {elements[place]};")
         return found, lines
@@ -157,7 +159,9 @@ class Lanes:
         if value in self.elements:
             return self.elements[value]
         if axis is not None and 0 <= axis < value.ndim and value.shape[axis] == self.axes.count:
-            return self.column(value, axis)
+            if (value, axis) not in self.copied:
+                self.copied[value, axis] = self.column(value, axis)
+            return self.copied[value, axis]
         return self.read(value, None)
 
     def named(self, e: Equation, elements: Elements) -> None:
@@ -213,6 +217,8 @@ class Lanes:
     def row(self, e: Equation, elements: Sequence[str]) -> str:
         """Write a reduction of some numbers."""
         operation = REDUCTIONS[e.name][0]
+        if not elements:
+            return start_of(e)
         if operation in "><":
             total = elements[0]
             for element in elements[1:]:
@@ -253,7 +259,7 @@ class Lanes:
         for place in np.ndindex(made.shape):
             b, m, n = place[:batch], place[batch : left.ndim - 1], place[left.ndim - 1 :]
             terms = zip(left[(*b, *m)], right[(*b, *n)], strict=True)
-            made[place] = " + ".join(f"{x} * {y}" for x, y in terms)
+            made[place] = " + ".join(f"{x} * {y}" for x, y in terms) or literal(0, e.result.dtype)
         if e.result in self.axes.of:
             self.named(e, made)
         else:

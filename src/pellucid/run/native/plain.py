@@ -21,7 +21,7 @@ REDUCTIONS = {
     "reduce_prod": ("*", 1),
     "reduce_max": (">", "least"),
     "reduce_min": ("<", "greatest"),
-    "reduce_and": ("&", 1),
+    "reduce_and": ("&", -1),
     "reduce_or": ("|", 0),
 }
 """Reductions: how two are made one, and what to begin with."""
@@ -112,8 +112,9 @@ class Plain:
         if value in self.stored:
             return f"{self.stored[value]}[{linear(value.shape, indices)}]"
         if value.constant is not None:
-            if value.size == 1 or (value.constant == value.constant.flat[0]).all():
-                return literal(value.constant.flat[0], value.dtype)
+            first = value.constant.flat[0] if value.size else 0
+            if (value.constant == first).all():
+                return literal(first, value.dtype)
             return f"{self.table(value)}[{linear(value.shape, indices)}]"
         e = value.maker
         assert e is not None, value
@@ -201,7 +202,7 @@ class Plain:
             self.extreme(e)
         elif e.name in ("cumsum", "cumprod"):
             self.cumulate(e)
-        elif e.name.startswith("scatter"):
+        elif e.name == "scatter" or e.name in SCATTERED:
             self.scatter(e)
         elif e.name in CONTROL:
             CONTROL[e.name](self, e)
@@ -309,7 +310,7 @@ class Plain:
         return new.shape[d.update_window_dims[inner.index(axis)]] if axis in inner else 1
 
 
-SCATTERED = {"scatter-add": "add", "scatter-mul": "mul", "scatter-max": "max", "scatter-min": "min"}
+SCATTERED = {f"scatter-{name}": name for name in ("add", "sub", "mul", "max", "min")}
 """How an update meets what is there; a plain scatter puts it in its place."""
 
 
