@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pellucid.graph.expr import Expr
+from pellucid.graph.expr import Shared
 from pellucid.model import checks
 from pellucid.model.callbacks.history import History
 from pellucid.model.errors import ModelError
@@ -132,9 +132,9 @@ class Compiled:
         self._latest = latest
         return latest
 
-    def written_losses(self) -> list[Expr]:
-        """Return the training loss that was written last, if any was."""
-        return [] if self._latest is None else [self._latest.loss]
+    def variables_of_loss(self) -> list[Shared]:
+        """Return what the training loss that was written last depends on, if any was."""
+        return [] if self._latest is None else self._latest.variables
 
     def loss_to_lint(self: Any) -> Any:
         """Return the training loss as an expression of the model's inputs and targets ``y``, for `pellucid.lint`.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from pellucid.graph.errors import ShapeError, UseError, brief
 from pellucid.graph.expr import Expr, Input, Shared
-from pellucid.graph.walk import named_like, rebuild
+from pellucid.graph.walk import named_like, rebuild, shared_of
 from pellucid.nn.layers import Layer
 from pellucid.nn.layers.calls import Call
 
@@ -54,10 +54,21 @@ class Connections:
         Variables that stand in the graph outside of layers, but for states of random streams.
     """
 
+    unsaved: ClassVar[Mapping[str, Callable[[], Any]]] = {"met": lambda: None}
+    """What a file leaves out, for the graph tells it."""
+
     inputs: list[Expr]
     outputs: list[Expr]
     places: list[Place]
     loose: list[Shared]
+    met: list[Shared] | None = field(default=None, init=False)
+
+    @property
+    def variables(self) -> list[Shared]:
+        """All variables that the outputs depend on, for which the graph is walked once."""
+        if self.met is None:
+            self.met = shared_of(self.outputs)
+        return self.met
 
     @property
     def layers(self) -> list[Layer]:

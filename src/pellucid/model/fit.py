@@ -263,7 +263,7 @@ class Training:
 
 def plain(value: Any) -> Any:
     """Return a measure as Python's number, where it is one."""
-    return value.item() if isinstance(value, np.float64) else value
+    return value.item() if isinstance(value, np.floating) else value
 
 
 def measured(source: Source, callbacks: Callbacks) -> Logs:

@@ -165,7 +165,7 @@ class Tally:
         if steps == 1 and all(
             m.result is None and exact(outputs[k]) for m in self.measures.values() for k in m.outputs
         ):
-            return {name: outputs[name].astype(np.float64) for name in self.measures}
+            return {name: outputs[name] for name in self.measures}
         totals = self.weighed(outputs, sizes)
         samples = sizes.astype(np.float64)
         if steps > 1:
@@ -196,4 +196,4 @@ class Tally:
 
 def exact(values: Array) -> bool:
     """Tell whether values times a number of samples, divided by it, are the values: float64 has digits left for it."""
-    return bool(values.dtype.itemsize <= 4)
+    return bool(values.dtype.kind == "f" and values.dtype.itemsize <= 4)

@@ -10,7 +10,6 @@ import numpy as np
 from pellucid.graph.errors import ShapeError, brief, near_miss
 from pellucid.graph.expr import Expr, Shared, agree
 from pellucid.graph.types import Dim, shape_text
-from pellucid.graph.walk import parameters as parameters_of
 from pellucid.model.cloning import check_inputs, cloned
 from pellucid.model.connections import Connections, as_given, connections_of, structure
 from pellucid.model.errors import ModelError
@@ -246,7 +245,7 @@ class Model(Trainable, Opened, Layer):
     @property
     def trainable_parameters(self) -> list[Shared]:
         """What an optimizer may change: parameters that are not frozen."""
-        return [p for p in parameters_of(self.outputs) if p.trainable]
+        return [p for p in self.connections.variables if p.trainable]
 
     def state(self) -> dict[str, Shared]:
         """Return all that a step of training reads and writes, under unique names.
@@ -275,7 +274,8 @@ class Model(Trainable, Opened, Layer):
         """
         goal = self._goal
         optimizer: Optimizer | None = None if goal is None else goal.optimizer
-        return state_of(self, [*self.outputs, *self.written_losses()], optimizer)
+        variables = dict.fromkeys([*self.connections.variables, *self.variables_of_loss()])
+        return state_of(self, variables, optimizer)
 
     def paths(self) -> dict[str, Shared]:
         """Return the parameters alone, by their paths."""

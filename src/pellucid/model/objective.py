@@ -82,7 +82,12 @@ class Objective:
     def updates(self) -> dict[Shared, Expr]:
         """What one step changes: what may be changed, as far as the loss depends on it."""
         learning = set(self.model.parameters)
-        return self.optimizer.updates(self.loss, [p for p in shared_of([self.loss]) if p in learning])
+        return self.optimizer.updates(self.loss, [p for p in self.variables if p in learning])
+
+    @functools.cached_property
+    def variables(self) -> list[Shared]:
+        """All variables that the loss depends on."""
+        return shared_of([self.loss])
 
     def inputs(self, what: str, kinds: Sequence[Kind]) -> list[Input | None]:
         """Return inputs of the graph for what is given for each output."""

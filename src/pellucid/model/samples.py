@@ -91,9 +91,9 @@ def samples_of(model: Model, x: Any, y: Any, w: Any = None, class_weight: Any = 
         If something does not fit.
     """
     given = inputs_of(model, x, prefix)
-    goals = model.goal.of(model.output_names)
-    targets, kinds = targets_of(model, goals, y, prefix)
-    weights = weights_of(model, goals, targets, w, prefix)
+    goals, outputs = model.goal.of(model.output_names), model.outputs
+    targets, kinds = targets_of(goals, outputs, y, prefix)
+    weights = weights_of(goals, outputs, targets, w, prefix)
     if class_weight is not None:
         weights = with_class_weights(goals, targets, weights, class_weight)
     first = f"{prefix}x"
@@ -132,13 +132,13 @@ def inputs_of(model: Model, x: Any, prefix: str = "") -> list[Array]:
 
 
 def targets_of(
-    model: Model, goals: Sequence[OutputGoal], y: Any, prefix: str
+    goals: Sequence[OutputGoal], outputs: Sequence[Expr], y: Any, prefix: str
 ) -> tuple[list[Array | None], list[np.dtype[Any] | None]]:
     """Hold targets against the outputs and their losses; with each comes the dtype in which the loss sees it."""
     targets: list[Array | None] = []
     kinds: list[np.dtype[Any] | None] = []
-    values = spread(y, model.output_names, model.outputs, f"{prefix}y", "output")
-    for value, goal, output in zip(values, goals, model.outputs, strict=True):
+    values = spread(y, [goal.name for goal in goals], outputs, f"{prefix}y", "output")
+    for value, goal, output in zip(values, goals, outputs, strict=True):
         name = naming(f"{prefix}y", goal.name, len(goals))
         if value is None:
             if goal.wants_targets:
@@ -155,14 +155,14 @@ def targets_of(
 
 
 def weights_of(
-    model: Model, goals: Sequence[OutputGoal], targets: Sequence[Array | None], w: Any, prefix: str
+    goals: Sequence[OutputGoal], outputs: Sequence[Expr], targets: Sequence[Array | None], w: Any, prefix: str
 ) -> list[Array | None]:
     """Hold the weights of samples against the outputs: one array for all, or one for each in a list or a dict."""
-    names = model.output_names
+    names = [goal.name for goal in goals]
     shared = w is not None and not isinstance(w, Mapping) and not (isinstance(w, (list, tuple)) and len(names) > 1)
-    values = [w] * len(names) if shared else spread(w, names, model.outputs, f"{prefix}sample_weight", "output")
+    values = [w] * len(names) if shared else spread(w, names, outputs, f"{prefix}sample_weight", "output")
     found: list[Array | None] = []
-    for value, goal, output, target in zip(values, goals, model.outputs, targets, strict=True):
+    for value, goal, output, target in zip(values, goals, outputs, targets, strict=True):
         if value is None or target is None:
             found.append(None)
             continue

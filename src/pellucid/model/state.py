@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
-from pellucid.graph.expr import Expr, Shared
-from pellucid.graph.walk import shared_of
+from pellucid.graph.expr import Shared
 from pellucid.nn.layers import Layer
 from pellucid.nn.lookup import snake_case
 from pellucid.nn.optimizers import Optimizer
@@ -71,15 +70,15 @@ def own_name(part: Layer | Shared, owner: Layer) -> str:
     return str(given).removeprefix(prefix) if given else snake_case(type(part).__name__)
 
 
-def stream_paths(model: Model, expressions: Iterable[Expr]) -> dict[str, Shared]:
-    """Return the states of random streams that expressions draw from, by the layers whose they are."""
+def stream_paths(model: Model, variables: Collection[Shared]) -> dict[str, Shared]:
+    """Return the states of random streams among variables, by the layers whose they are."""
+    streams = [s for s in variables if s.default_update is not None]
     owners: dict[Shared, str] = {}
-    for path, part in parts_of(model):
+    for path, part in parts_of(model) if streams else ():
         generator = getattr(part, "generator", None) if isinstance(part, Layer) else None
         if generator is not None:
             owners.setdefault(generator.state, f"{path}/random")
     names = Names()
-    streams = [s for s in shared_of(expressions) if s.default_update is not None]
     return {names(owners.get(s) or s.name or "random"): s for s in streams}
 
 
@@ -97,17 +96,16 @@ def optimizer_paths(optimizer: Optimizer, parameters: dict[str, Shared]) -> dict
     return found
 
 
-def state_of(model: Model, expressions: Iterable[Expr], optimizer: Optimizer | None) -> dict[str, Shared]:
-    """Return all that a step of training reads and writes, by path."""
-    expressions = list(expressions)
+def state_of(model: Model, variables: Collection[Shared], optimizer: Optimizer | None) -> dict[str, Shared]:
+    """Return all that a step of training reads and writes, by path; its expressions depend on the variables."""
     found = parameter_paths(model)
     names = Names()
     names.taken.update(found)
     remembered = {} if optimizer is None else optimizer_paths(optimizer, found)
-    for path, shared in {**stream_paths(model, expressions), **remembered}.items():
+    for path, shared in {**stream_paths(model, variables), **remembered}.items():
         found[names(path)] = shared
     known = set(found.values())
-    for shared in shared_of(expressions):
+    for shared in variables:
         if shared not in known:
             found[names(shared.name or "shared")] = shared
     return found

@@ -139,15 +139,15 @@ class Flow:
 
     def again(self, first: int, steps: int, limit: Limit = None) -> Iterator[Outputs]:
         """Run steps of the batch that is held, from one of them on."""
-        yield from self.function.chunks(self.function.bound(self.held, {}), steps, False, first, limit)
+        yield from self.function.chunks(self.held, steps, False, first, limit)
 
 
 def sized(chunks: Iterator[Outputs], size: int) -> Iterator[Chunk]:
     """Hand out chunks with the number of samples of each of their steps, those that came before Ctrl-C included."""
     try:
         for outputs in chunks:
-            yield outputs, np.full(len(outputs["loss"]), size)
+            yield outputs, np.broadcast_to(size, len(outputs["loss"]))
     except Interrupted as stop:
         if stop.steps:
-            yield stop.history, np.full(stop.steps, size)
+            yield stop.history, np.broadcast_to(size, stop.steps)
         raise

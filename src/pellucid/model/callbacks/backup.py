@@ -121,10 +121,9 @@ class BackupAndRestore(Callback):
         """Go through the other callbacks, each with a name of its own."""
         counts: Counter[str] = Counter()
         for callback in self.company:
-            if callback is not self:
-                kind = type(callback).__name__
-                counts[kind] += 1
-                yield f"{kind}#{counts[kind]}", callback
+            kind = type(callback).__name__
+            counts[kind] += 1
+            yield f"{kind}#{counts[kind]}", callback
 
     def found(self) -> tuple[Mapping[str, Any], dict[str, Array]]:
         """Return what the last file holds, or the one before it."""

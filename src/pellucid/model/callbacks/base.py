@@ -47,7 +47,7 @@ class Callback:
     model: Model
     params: Mapping[str, Any]
     company: Sequence[Callback] = ()
-    """All callbacks of the run, itself among them."""
+    """The other callbacks of the run."""
 
     comes_last: ClassVar[bool] = False
     """Whether it is called after all others that do not say so too."""
@@ -146,7 +146,7 @@ class Callbacks:
         self.each = sorted(listed(callbacks), key=lambda c: c.comes_last)
         self.model = model
         for callback in self.each:
-            callback.company = self.each
+            callback.company = [other for other in self.each if other is not callback]
             callback.set_params(params)
             callback.set_model(model)
         # A callback may set attributes of its own to functions, so this is looked up when a run begins.

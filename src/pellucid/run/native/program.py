@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Constant, Shared
 from pellucid.run.batched_program import BatchedProgram
-from pellucid.run.engine import plain_errors, runs_on_cpu, x64
+from pellucid.run.engine import plain_errors, prepare_memory, runs_on_cpu, x64
 from pellucid.run.history import History
 from pellucid.run.interrupts import Uninterrupted
 from pellucid.run.native.compiler import compiler, library
@@ -39,6 +40,11 @@ class NativeStep:
         What one step is given.
     walk : bool
         Whether each step has its own arguments.
+
+    Attributes
+    ----------
+    bytes : list of int
+        How much each output of a step takes.
     """
 
     def __init__(self, xla: XlaProgram, state: list[Any], read: list[Any], one: list[Any], walk: bool) -> None:
@@ -49,11 +55,7 @@ class NativeStep:
             if place is not None:
                 note(place, known)
         self.code, self.outputs, self.function = known.code, known.outputs, known.library.run
-
-    @property
-    def bytes(self) -> list[int]:
-        """How much each output of a step takes."""
-        return [int(np.prod(shape)) * dtype.itemsize for shape, dtype in self.outputs]
+        self.bytes = [math.prod(shape) * dtype.itemsize for shape, dtype in self.outputs]
 
     def __call__(self, state: list[Any], read: list[Any], args: list[Any], first: int, count: int) -> list[Any]:
         """Run some steps, writing into the state, and return the outputs of each."""
@@ -103,6 +105,7 @@ class AutoProgram(XlaProgram):
         key = self.native_key(args, walk)
         if key not in self.compiled:
             start = time.perf_counter()
+            prepare_memory()
             try:
                 if compiler() is None:
                     raise NotNative("there is no C compiler on this machine")
@@ -141,7 +144,7 @@ class AutoProgram(XlaProgram):
             yield from super().run(args, steps, walk, history, limit)
             return
         laid, size = self.laid(args, walk), sum(native.bytes) * self.members(args)
-        capacity = int(np.clip(HISTORY_BYTES // max(size, 1), 1, LONGEST_CHUNK))
+        capacity = min(max(HISTORY_BYTES // max(size, 1), 1), LONGEST_CHUNK)
 
         def chunk(count: int) -> None:
             history.append(count, self.advanced(lambda s, r: self.steps(native, s, r, laid, history.steps, count)))
