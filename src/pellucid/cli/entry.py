@@ -12,6 +12,7 @@ from cyclopts.exceptions import CycloptsError
 from pellucid.cli.reference import reference
 from pellucid.cli.run import run
 from pellucid.cli.tour import tour
+from pellucid.cli.train import resume, train
 from pellucid.experiments.frame.definition import reason
 from pellucid.experiments.frame.errors import UsageError
 from pellucid.experiments.frame.record import package_version
@@ -28,6 +29,7 @@ Start with one of these:
     pellucid run moons --list                what can be set in it
     pellucid run moons --set passes=1000     set it
     pellucid tour                            run them all, and make a page
+    pellucid train photos/                   a network for images, a CSV or NPZ file of your own
     pellucid reference softmax               formula, gradient and example of an op
 
 Exit status: 0 well, 1 a run or its data failed, 2 wrongly asked, 130 Ctrl-C.
@@ -39,6 +41,8 @@ app = App(
 )
 app.command(run)
 app.command(tour)
+app.command(train)
+app.command(resume)
 app.command(reference)
 
 

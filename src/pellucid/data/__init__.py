@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pellucid.data.errors import DataError, DataWarning
     from pellucid.data.idx import read_idx, write_idx
     from pellucid.data.images import ImageFolder, image_folder, image_parts
+    from pellucid.data.npz import read_npz
     from pellucid.data.points import blobs, circles, moons
     from pellucid.data.prepare import encode_labels, one_hot, split
 
@@ -28,6 +29,7 @@ _ROOMS = {
     "errors": ("DataError", "DataWarning"),
     "idx": ("read_idx", "write_idx"),
     "images": ("ImageFolder", "image_folder", "image_parts"),
+    "npz": ("read_npz",),
     "points": ("blobs", "circles", "moons"),
     "prepare": ("encode_labels", "one_hot", "split"),
 }
@@ -51,6 +53,7 @@ __all__ = [
     "split",
     "read_idx",
     "write_idx",
+    "read_npz",
     "DataError",
     "DataWarning",
 ]

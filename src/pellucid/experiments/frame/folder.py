@@ -10,8 +10,10 @@ from pellucid.experiments.frame.record import FILE
 RUNS = Path("runs")
 
 
-def new_folder(out: Path | None, name: str) -> Path:
+def new_folder(out: Path | None, name: str = "") -> Path:
     """Make and return the folder for a run: ``out``, or the first free ``runs/NAME-1``, ``runs/NAME-2``, ...
+
+    Without a name they are ``runs/1``, ``runs/2``, ...
 
     Raises
     ------
@@ -56,7 +58,7 @@ def _numbered_folder(parent: Path, name: str) -> Path:
     parent.mkdir(parents=True, exist_ok=True)
     number = 1
     while True:
-        folder = parent / f"{name}-{number}"
+        folder = parent / (f"{name}-{number}" if name else str(number))
         try:
             # Making it is the test of its being free, so that two runs at once never share one.
             folder.mkdir()

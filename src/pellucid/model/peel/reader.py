@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -101,8 +101,8 @@ class Reader:
     def __init__(self, file: str) -> None:
         self.file = file
 
-    def model(self, table: Mapping[str, Any]) -> Model:
-        """Build and compile the model."""
+    def model(self, table: Mapping[str, Any], begun: Sequence[Any] = ()) -> Model:
+        """Build and compile the model; a row of layers may be begun already, by an input and layers that are built."""
         about = self.table(table.get("model", {}), "model")
         kind = about.get("kind", "Sequential")
         if kind not in ("Sequential", "Model"):
@@ -113,7 +113,7 @@ class Reader:
         self.only(table, ["pellucid", "model", begin, "layers", "optimizer", "loss", "training"], "")
         if table.get("pellucid") != FORMAT:
             raise self.error("", f"expected pellucid = {FORMAT}, the version of the format, in its first line", table)
-        model = self.graph(table, about) if is_graph else self.row(table, about)
+        model = self.graph(table, about) if is_graph else self.row(table, about, begun)
         training = self.table(table.get("training", {}), "training")
         optimizer = self.built(table.get("optimizer", "sgd"), "optimizer", "[optimizer]")
         loss = self.loss(table.get("loss"))
@@ -122,10 +122,10 @@ class Reader:
         model.training = self.training(training)
         return model
 
-    def row(self, table: Mapping[str, Any], about: Mapping[str, Any]) -> Model:
+    def row(self, table: Mapping[str, Any], about: Mapping[str, Any], begun: Sequence[Any] = ()) -> Model:
         """Build a model of layers one after the other."""
         self.only(about, ["kind", "name"], "[model]")
-        model = Sequential(name=self.name(about, "[model]"))
+        model = Sequential(begun, name=self.name(about, "[model]"))
         if "input" in table:
             self.trying("[input]", lambda: model.add(self.input(self.table(table["input"], "input"))))
         for number, each in enumerate(self.tables(table.get("layers"), "layers"), start=1):

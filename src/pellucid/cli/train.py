@@ -1,0 +1,246 @@
+"""``pellucid train DATA``: a network for a folder of images, a CSV or NPZ file, with pictures and results."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from pellucid.experiments.frame.errors import UsageError
+from pellucid.experiments.frame.folder import new_folder
+from pellucid.experiments.frame.record import as_json
+
+Switch = Parameter(negative="", show_default=False)
+Given = Parameter(negative="", show_default=False)
+
+
+def train(
+    data: str | None = None,
+    /,
+    *,
+    model: Annotated[str | None, Given] = None,
+    task: Annotated[str | None, Given] = None,
+    size: Annotated[int | None, Given] = None,
+    augment: Annotated[bool, Switch] = False,
+    epochs: Annotated[int | None, Given] = None,
+    batch_size: Annotated[int | None, Given] = None,
+    optimizer: Annotated[str | None, Given] = None,
+    rate: Annotated[float | None, Given] = None,
+    patience: Annotated[int | None, Given] = None,
+    validation_split: Annotated[float | None, Given] = None,
+    test_split: Annotated[float | None, Given] = None,
+    seed: Annotated[int | None, Given] = None,
+    devices: Annotated[str | None, Given] = None,
+    join: Annotated[bool, Switch] = False,
+    strict: Annotated[bool, Switch] = False,
+    out: Annotated[Path | None, Given] = None,
+    json: Annotated[bool, Switch] = False,
+    quiet: Annotated[bool, Switch] = False,
+) -> int:
+    """Train a network on data of your own; test it on samples that it has not met, beside baselines, and keep it all.
+
+    For example:
+
+        pellucid train photos/                         a folder or zip of images: a folder a class, or cat.0.jpg
+        pellucid train photos/ --model cnn --size 64 --augment
+        pellucid train measured.npz --model mlp        arrays x and y, or x_train, y_train, x_test, y_test
+        pellucid train mnist --epochs 5                built in: mnist, digits32, moons, circles, blobs
+        pellucid train runs/7/experiment.toml          the same once more, to the last bit
+        pellucid resume runs/7                         what Ctrl-C or a power cut has stopped
+
+    The folder of the run holds the network (model.pel, the weights of its best epoch), the experiment as TOML, the
+    history as CSV, pictures, and result.json.
+
+    Parameters
+    ----------
+    data
+        A folder or zip of images, a .npz file, a built-in name, or a .toml file in which all is written down.
+    model
+        linear, mlp, cnn, or a .toml file of [[layers]]; without it cnn for images, mlp for others.
+    task
+        classification or regression; without it, it is told from the target.
+    size
+        Pixels of a side that images are stretched to, 32 without it.
+    augment
+        Mirror and shift images at random while the network learns.
+    epochs
+        How often the data are passed through at most, 20 without it.
+    batch_size
+        Samples a step, 32 without it.
+    optimizer
+        adam without it; sgd, adamw, rmsprop, ...
+    rate
+        The learning rate; the optimizer's own without it.
+    patience
+        After how many epochs without a better validation loss to stop, 5 without it; 0 for never.
+    validation_split
+        The share that chooses the best epoch, 0.15 without it.
+    test_split
+        The share that is met at the end alone, 0.15 without it.
+    seed
+        Where the split, the first weights and all orders come from, 0 without it.
+    devices
+        all, or how many, to divide every batch among.
+    join
+        Compute together with the other processes that were started with this one, by SLURM, MPI or PELLUCID_...
+    strict
+        Stop at a bad image, which is skipped otherwise.
+    out
+        A new or empty folder for the run; else the next free runs/1, runs/2, ...
+    json
+        Print the result alone on standard output, as JSON.
+    quiet
+        Print nothing but errors.
+    """
+    if data is None:
+        raise UsageError(
+            "train: expected data: a folder of images, a .npz or .toml file, or a built-in name such as moons"
+        )
+    given = {
+        "task": task,
+        "size": None if size is None else (size, size),
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "optimizer": optimizer,
+        "rate": rate,
+        "patience": patience,
+        "validation_split": validation_split,
+        "test_split": test_split,
+        "seed": seed,
+        "devices": devices if devices is None or not devices.isdecimal() else int(devices),
+        "augment": augment or None,
+        "strict": strict or None,
+    }
+    if json and quiet:
+        raise UsageError("train: --json prints the result and --quiet nothing; choose one")
+    from pellucid.experiments.own.settings import Settings
+
+    settings = Settings(**settings_of(data, model, {name: value for name, value in given.items() if value is not None}))
+    return show(settings, out, join, json=json, quiet=quiet)
+
+
+def resume(
+    folder: Path,
+    /,
+    *,
+    join: Annotated[bool, Switch] = False,
+    json: Annotated[bool, Switch] = False,
+    quiet: Annotated[bool, Switch] = False,
+) -> int:
+    """Go on with a training that was stopped; it ends with the bits that it would have had.
+
+    For example:
+
+        pellucid resume runs/7
+
+    Parameters
+    ----------
+    folder
+        The run's.
+    join
+        Compute together with the other processes that were started with this one.
+    json
+        Print the result alone on standard output, as JSON.
+    quiet
+        Print nothing but errors.
+    """
+    from pellucid.experiments.own.training import stopped_run
+
+    if json and quiet:
+        raise UsageError("resume: --json prints the result and --quiet nothing; choose one")
+    return show(stopped_run(folder), folder, join, json=json, quiet=quiet, goes_on=True)
+
+
+def settings_of(data: str, model: str | None, given: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings that a command line gives, over those of the files that it names."""
+    from pellucid.experiments.own.written import read_file
+
+    settings: dict[str, Any] = {}
+    if data.endswith(".toml"):
+        settings = read_file(Path(data))
+        if "data" not in settings:
+            raise UsageError(
+                f'{data}: expected [data] with source = "photos/" in it; or name the data: '
+                f"pellucid train DATA --model {data}"
+            )
+    else:
+        settings["data"] = data
+    if model is not None and model.endswith(".toml"):
+        network = {name: value for name, value in read_file(Path(model)).items() if name not in ("data", "checksum")}
+        if "layers" not in network:
+            raise UsageError(f"model: expected [[layers]] in {model}; received none")
+        settings |= network
+    elif model is not None:
+        settings |= {"model": model, "layers": None, "input_shape": None}
+    if "rate" in given and "optimizer" not in given and isinstance(settings.get("optimizer"), Mapping):
+        settings["optimizer"] = {k: v for k, v in settings["optimizer"].items() if k != "learning_rate"}
+    return settings | given
+
+
+def show(settings: Any, out: Path | None, join: bool, *, json: bool, quiet: bool, goes_on: bool = False) -> int:
+    """Run an experiment, and print what a person wants to know of it."""
+    if join:
+        together(settings, out)
+    from pellucid.experiments.own.training import train as run
+    from pellucid.run.contact import agree, num_processes, process_id
+
+    told = not (json or quiet or (join and process_id()))
+
+    def folder() -> Path:
+        made = out if goes_on or (join and process_id()) else new_folder(out)
+        if join and num_processes() > 1:
+            agree({"experiment": 1})  # nobody goes on before the first process has made the folder
+        assert made is not None
+        return made
+
+    def tell(lines: Sequence[str]) -> None:
+        if told:
+            print("\n".join(lines), flush=True)
+
+    result = run(settings, out if goes_on and out else folder, verbose=0 if json or quiet else "auto", tell=tell)
+    if json and result:
+        print(as_json(result))
+    elif told:
+        in_words(result)
+    return 0
+
+
+def together(settings: Any, out: Path | None) -> None:
+    """Bring the processes together that were started with this one."""
+    from pellucid.run.distribution import initialize
+
+    if out is None:
+        raise UsageError("join: expected --out, a folder that all processes see")
+    if settings.devices is None:
+        raise UsageError("join: expected --devices all, or how many of each process")
+    initialize()
+
+
+def in_words(result: Mapping[str, Any]) -> None:
+    """Print the result beside its baselines, where things are, and what to do next."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    test, baselines = result["test"], result["baselines"]
+    table = Table(
+        title=f"on {result['samples']['test']:,} samples that it has not met", title_justify="left", show_edge=False
+    )
+    table.add_column("")
+    for name in test:
+        table.add_column(
+            {"mae": "mean absolute error", "rmse": "root mean squared error", "r2": "R²"}.get(name, name),
+            justify="right",
+        )
+    for label, measures in {f"this network ({result['model']})": test, **baselines}.items():
+        table.add_row(Text(label), *(f"{measures[name]:.4g}" if name in measures else "" for name in test))
+    print()
+    Console().print(table)
+    folder, epochs = result["folder"], result["epochs"]
+    pictures = ", ".join(picture["file"] for picture in result["pictures"])
+    print(
+        f"\n{epochs} epochs in {result['seconds']['training']:.1f} s; the best is {result['best_epoch']}.\n"
+        f"In {folder}: model.pel, experiment.toml, history.csv, {pictures}, result.json\n"
+        f"Again:       pellucid train {folder}/experiment.toml\n"
+        f'From Python: pel.load_model("{folder}/model.pel").explain()'
+    )

@@ -1,0 +1,148 @@
+"""What came of an experiment: measures on samples that the network has not met, beside baselines; and pictures."""
+
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pellucid.data.files import write_atomically
+from pellucid.experiments.frame.record import machine, versions
+from pellucid.experiments.own.samples import Array
+
+if TYPE_CHECKING:
+    from pellucid.experiments.own.training import Prepared
+
+MOST_FOR_LINEAR = 2_000_000
+"""A linear model of scikit-learn's is fitted beside the network to at most so many numbers."""
+
+
+def result_of(prepared: "Prepared", model: Any, history: Any, folder: Path) -> Mapping[str, Any]:
+    """Measure a trained network, draw it, and return all that is to be known of the run.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        The experiment.
+    model : Model
+        The network, which predicts in the units of the targets.
+    history : History
+        Of its training.
+    folder : Path
+        Where pictures go.
+    """
+    samples, settings = prepared.samples, prepared.settings
+    rows = prepared.parts["test"]
+    said = model.predict(prepared.x[rows])
+    truth = samples.targets[rows].reshape(said.shape) if not samples.class_names else samples.targets[rows]
+    measure = measured_classes if samples.class_names else measured_numbers
+    losses = history.history["val_loss"]
+    best = int(np.nanargmin(losses)) if np.isfinite(losses).any() else 0
+    pictures = drawn(prepared, said, truth, history, folder)
+    return {
+        "status": "finished",
+        "folder": str(folder),
+        "data": settings.data,
+        "task": samples.task,
+        "classes": samples.class_names,
+        "samples": {name: len(part) for name, part in prepared.parts.items()},
+        "checksum": samples.checksum,
+        "model": prepared.name,
+        "weights": sum(int(np.prod(p.shape)) for p in prepared.model.trainable_parameters),
+        "seed": settings.seed,
+        "epochs": len(history.epoch),
+        "best_epoch": history.epoch[best] + 1,
+        "best_validation_loss": losses[best],
+        "test": measure(said, truth),
+        "baselines": baselines(prepared, measure),
+        "seconds": {**prepared.timings, "epochs": sum(history.seconds)},
+        "pictures": pictures,
+        "versions": versions(),
+        "machine": machine(),
+    }
+
+
+def measured_classes(said: Array, truth: Array) -> dict[str, float]:
+    """Return how well probabilities of classes, shape (n, k), or the classes themselves, fit the truth.
+
+    Examples
+    --------
+    >>> measured_classes(np.array([[0.5, 0.5], [0.25, 0.75]]), np.array([0, 1]))
+    {'accuracy': 1.0, 'loss': 0.4904}
+    """
+    if said.ndim == 1:
+        return {"accuracy": float((said == truth).mean())}
+    chosen = np.clip(said[np.arange(len(truth)), truth].astype(float), 1e-7, 1)
+    return {"accuracy": float((said.argmax(axis=1) == truth).mean()), "loss": float(-np.log(chosen).mean())}
+
+
+def measured_numbers(said: Array, truth: Array) -> dict[str, float]:
+    """Return the mean absolute error, the root of the mean squared one, and the share of the variance explained."""
+    error = said.astype(float) - truth
+    spread = ((truth - truth.mean(axis=0)) ** 2).mean()
+    found = {"mae": float(np.abs(error).mean()), "rmse": float(np.sqrt((error**2).mean()))}
+    return found | ({"r2": float(1 - (error**2).mean() / spread)} if spread > 0 else {})
+
+
+def baselines(prepared: "Prepared", measure: Any) -> dict[str, dict[str, float]]:
+    """Return what those reach who do not look, and a linear model, on the same samples."""
+    samples, rows, training = prepared.samples, prepared.parts["test"], prepared.parts["training"]
+    targets = samples.targets if samples.class_names else samples.targets.reshape(len(samples.targets), -1)
+    truth, learnt = targets[rows], targets[training]
+    if samples.class_names:
+        most = np.bincount(learnt).argmax()
+        found = {"most frequent class": measure(np.full(len(rows), most), truth)}
+    else:
+        found = {"mean": measure(np.broadcast_to(learnt.mean(axis=0), truth.shape), truth)}
+    if len(training) * int(np.prod(prepared.x.shape[1:])) <= MOST_FOR_LINEAR:
+        found |= linear(prepared, learnt, truth, measure)
+    return found
+
+
+def linear(prepared: "Prepared", learnt: Array, truth: Array, measure: Any) -> dict[str, dict[str, float]]:
+    """Return what scikit-learn's linear model reaches on the same, standardized inputs."""
+    from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.preprocessing import StandardScaler
+
+    flat = prepared.x.reshape(len(prepared.x), -1)
+    scaler = StandardScaler()
+    x = scaler.fit_transform(flat[prepared.parts["training"]].astype(np.float64))
+    x_test = scaler.transform(flat[prepared.parts["test"]].astype(np.float64))
+    if not prepared.samples.class_names:
+        return {"linear regression": measure(Ridge().fit(x, learnt).predict(x_test).reshape(truth.shape), truth)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # one that has not converged is a baseline all the same
+        found = LogisticRegression(max_iter=200).fit(x, learnt)
+    return {"logistic regression": measure(found.predict(x_test), truth)}
+
+
+def drawn(prepared: "Prepared", said: Array, truth: Array, history: Any, folder: Path) -> list[dict[str, str]]:
+    """Save the learning curves, and what was taken for what, or what was predicted; return their readings."""
+    from pellucid.model.pictures import Picture, learning_curves
+    from pellucid.show.confusion import confusion_matrix, counts_of
+    from pellucid.show.readings import read_confusion
+
+    pictures = {"loss": learning_curves(history)}
+    if "accuracy" in history.history:
+        pictures["accuracy"] = learning_curves(history, "accuracy")
+    names = prepared.samples.class_names
+    if names:
+        counts = counts_of(truth, said.argmax(axis=1), len(names))
+        pictures["confusion"] = Picture(
+            confusion_matrix(counts, names), read_confusion(counts, names), "what is taken for what"
+        )
+    else:
+        pictures["predictions"] = predictions(prepared, said, truth)
+    for name, picture in pictures.items():
+        write_atomically(folder / f"{name}.png", picture.png())
+    return [{"file": f"{name}.png", "reading": picture.reading} for name, picture in pictures.items()]
+
+
+def predictions(prepared: "Prepared", said: Array, truth: Array) -> Any:
+    """Return the picture of predictions over the truth."""
+    from pellucid.show.picture import Picture
+    from pellucid.show.predicted import predicted_against_true, read_predicted
+
+    names = prepared.samples.target_names
+    return Picture(predicted_against_true(truth, said, names), read_predicted(truth, said, names), "predicted, true")

@@ -1,0 +1,237 @@
+import csv
+import json
+import tomllib
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import pellucid as pel
+from pellucid.cli import main
+from pellucid.data import DataWarning
+
+Output = pytest.CaptureFixture[str]
+
+TINY = """
+pellucid = 1
+[[layers]]
+kind = "Flatten"
+[[layers]]
+kind = "Dense"
+units = 2
+activation = "softmax"
+"""
+
+
+def draw_images(folder: Path, per_class: int = 12, side: int = 8) -> Path:
+    """Dark images and light ones, a folder for each."""
+    rng = np.random.default_rng(0)
+    for name, low in (("dark", 0), ("light", 128)):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for i in range(per_class):
+            pixels = rng.integers(low, low + 128, (side, side, 3), "uint8")
+            Image.fromarray(pixels).save(folder / name / f"{i}.png")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PELLUCID_DEBUG", raising=False)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run on images that tell themselves apart, one of which is broken."""
+    place = tmp_path_factory.mktemp("run")
+    draw_images(place / "photos")
+    (place / "photos" / "dark" / "broken.png").write_bytes(b"no image")
+    with pytest.MonkeyPatch.context() as here:
+        here.chdir(place)
+        words = ["train", "photos", "--model", "linear", "--size", "8", "--epochs", "4", "--rate", "0.05", "--quiet"]
+        with warnings.catch_warnings():
+            warnings.simplefilter("default", DataWarning)
+            assert main([*words, "--batch-size", "4"]) == 0
+    return place / "runs" / "1"
+
+
+def weights(folder: Path) -> list[Any]:
+    found: list[Any] = pel.load_model(folder / "model.pel").get_weights()
+    return found
+
+
+def test_a_folder_of_images_becomes_a_model_with_all_that_belongs_to_it(run: Path) -> None:
+    assert sorted(file.name for file in run.iterdir()) == [
+        "accuracy.png", "confusion.png", "data.json", "experiment.toml", "history.csv", "loss.png", "model.pel",
+        "result.json",
+    ]  # fmt: skip
+    result = json.loads((run / "result.json").read_text())
+    assert result["samples"] == {"training": 16, "validation": 4, "test": 4}
+    assert result["test"]["accuracy"] == 1.0
+    assert result["baselines"]["most frequent class"] == {"accuracy": 0.5}
+    assert "Of 4 samples in 2 classes, 4 (100.0%)" in result["pictures"][2]["reading"]
+    assert json.loads((run / "data.json").read_text())["class_names"] == ["dark", "light"]
+    rows = list(csv.DictReader((run / "history.csv").read_text().splitlines()))
+    assert len(rows) == result["epochs"] == 4
+    assert float(rows[result["best_epoch"] - 1]["val_loss"]) == min(float(row["val_loss"]) for row in rows)
+
+
+def test_the_model_takes_raw_images_and_is_scaled_by_the_training_part(run: Path) -> None:
+    model = pel.load_model(run / "model.pel")
+    images = np.array([np.full((8, 8, 3), 30), np.full((8, 8, 3), 220)], "uint8")
+    assert model.predict(images).argmax(-1).tolist() == [0, 1]
+    mean, variance = model.get_layer("standardized").get_weights()
+    assert mean.shape == variance.shape == (3,)
+    assert 100 < mean[0] < 155
+
+
+def test_the_experiment_that_was_written_gives_the_same_bits(run: Path, folder: Path, capsys: Output) -> None:
+    table = tomllib.loads((run / "experiment.toml").read_text())
+    assert table["data"]["source"] == str(run.parents[1] / "photos")
+    assert (table["data"]["size"], table["training"]["epochs"]) == ([8, 8], 4)
+    assert table["optimizer"] == {"kind": "Adam", "learning_rate": 0.05}
+    assert [layer["kind"] for layer in table["layers"]] == ["Flatten", "Dense"]
+    warnings.simplefilter("default", DataWarning)
+    assert main(["train", str(run / "experiment.toml"), "--json", "--out", "again"]) == 0
+    output, errors = capsys.readouterr()
+    assert "photos: skipped 1 of 25 files: 'dark/broken.png': not an image, whatever its name says" in errors
+    again = json.loads(output)
+    assert again["test"] == json.loads((run / "result.json").read_text())["test"]
+    assert all((a == b).all() for a, b in zip(weights(run), weights(folder / "again"), strict=True))
+
+
+def test_a_regression_predicts_in_the_units_of_its_targets(folder: Path, capsys: Output) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(5, 3, (80, 2)).astype("float32")
+    np.savez("line.npz", x=x, y=1000 + 50 * x[:, 0])
+    assert main(["train", "line.npz", "--model", "linear", "--epochs", "60", "--rate", "0.05", "--out", "here"]) == 0
+    output, errors = capsys.readouterr()
+    assert "line.npz: 80 samples of 2 numbers; regression, predicting target" in output
+    assert "56 to learn from, 12 to choose the best epoch by, 12 to test on" in output
+    assert "mean absolute error" in output
+    assert "linear regression" in output
+    assert "pellucid train here/experiment.toml" in output
+    assert errors == ""
+    result = json.loads((folder / "here" / "result.json").read_text())
+    assert result["test"]["r2"] > 0.99
+    assert result["test"]["mae"] < result["baselines"]["mean"]["mae"] / 10
+    assert "target: from " in result["pictures"][1]["reading"]
+    said = pel.load_model("here/model.pel").predict(np.array([[5.0, 0.0]], "float32"))
+    assert said[0, 0] == pytest.approx(1250, abs=30)
+
+
+def test_layers_of_a_file_are_trained(folder: Path, capsys: Output) -> None:
+    Path("layers.toml").write_text(TINY)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 3))
+    y = np.where(x[:, 0] > 0, "up", "down")
+    np.savez("signs.npz", x_train=x[:50], y_train=y[:50], x_test=x[50:], y_test=y[50:])
+    assert main(["train", "signs.npz", "--model", "layers.toml", "--epochs", "2", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["classes"] == ["down", "up"]
+    assert result["samples"] == {"training": 42, "validation": 8, "test": 10}
+    assert result["folder"] == "runs/1"
+    assert result["weights"] == 8
+
+
+WRONG = [
+    (["train"], 2, "train: expected data: a folder of images"),
+    (["train", "mons"], 2, "mons: there is no such file or folder. Did you mean 'moons'?"),
+    (["train", "moons", "--model", "liner"], 2, "model: there is no network 'liner'. Did you mean 'linear'?"),
+    (["train", "moons", "--model", "cnn"], 2, "model: cnn takes images"),
+    (["train", "moons", "--augment"], 2, "augment: it takes images"),
+    (["train", "moons", "--optimizer", "sgdd"], 2, "optimizer: there is no optimizer 'sgdd'. Did you mean 'sgd'?"),
+    (["train", "moons", "--epochs", "0"], 2, "epochs: expected a whole number, 1 or more; received 0"),
+    (["train", "moons", "--rate", "-1"], 2, "rate: expected a number above 0; received -1.0"),
+    (["train", "moons", "--test-split", "1.5"], 2, "test_split: expected a share of the samples"),
+    (["train", "moons", "--test-split", "0.5", "--validation-split", "0.5"], 2, "expected something to be left"),
+    (["train", "moons", "--size", "8"], 2, "size: belongs to a folder of images; leave it out with moons"),
+    (["train", "moons", "--task", "guess"], 2, "task: there is no task 'guess'. There are classification, regression"),
+    (["train", "moons", "--devices", "some"], 2, "devices: expected 'all' or a whole number"),
+    (["train", "moons", "--json", "--quiet"], 2, "train: --json prints the result and --quiet nothing"),
+    (["train", "moons", "--join"], 2, "join: expected --out"),
+    (["train", "moons", "--join", "--out", "here"], 2, "join: expected --devices all"),
+    (["train", "notes.txt"], 2, "notes.txt: expected a folder or zip of images, a"),
+    (["train", "bad.toml"], 1, "bad.toml is no TOML: "),
+    (["train", "key.toml"], 2, "key.toml, [data]: there is no key 'sauce'. Did you mean 'source'?"),
+    (["train", "kind.toml"], 1, "kind.toml, layer 2 (Desne): there is no kind of layer named 'Desne'. Did"),
+    (["train", "units.toml"], 1, "units.toml: expected the last layer to put out 2 numbers, one for each class"),
+    (["train", "soft.toml"], 1, "soft.toml: expected the last layer to put out probabilities of classes"),
+    (["train", "empty"], 1, "empty: expected a folder of images"),
+    (["train", "one"], 1, "one: expected names like 'cat.0.jpg' in one folder, or one folder a class"),
+    (["train", "few"], 1, "few: expected at least 3 samples of class 'light'"),
+    (["train", "photos", "--strict"], 1, "photos: 'dark/broken.png': not an image"),
+    (["train", "objects.npz"], 1, "objects.npz: 'y' holds Python objects"),
+    (["train", "names.npz"], 1, "names.npz: expected the arrays x and y, or x_train and y_train"),
+    (["train", "lengths.npz"], 1, "lengths.npz: expected y of shape (4,) or (4, k)"),
+    (["train", "flat.npz"], 1, "flat.npz: expected x of shape (samples, ...)"),
+    (["train", "nan.npz"], 1, "nan.npz: expected finite numbers in x, received nan at [2, 1] and 0 more"),
+    (["train", "same.npz"], 1, "same.npz: expected two or more classes, received 'a' alone"),
+    (["train", "cut.npz"], 1, "cut.npz: expected an NPZ file"),
+    (["resume", "nowhere"], 2, "nowhere: expected the folder of a run, with experiment.toml in it"),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def wrong_things(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("wrong")
+    layers = '[[layers]]\nkind = "Dense"\nunits = 3\n[[layers]]\nkind = "Dense"\n'
+    files = {
+        "notes.txt": "notes",
+        "bad.toml": "pellucid = = 1",
+        "key.toml": 'pellucid = 1\n[data]\nsauce = "moons"\n',
+        "kind.toml": 'pellucid = 1\ndata.source = "moons"\n' + layers[:-7] + 'Desne"\n',
+        "units.toml": 'pellucid = 1\ndata.source = "moons"\n' + layers + 'units = 3\nactivation = "softmax"\n',
+        "soft.toml": 'pellucid = 1\ndata.source = "moons"\n' + layers + "units = 2\n",
+    }
+    for name, text in files.items():
+        (place / name).write_text(text)
+    (place / "empty").mkdir()
+    draw_images(place / "photos", 3)
+    (place / "photos" / "dark" / "broken.png").write_bytes(b"no image")
+    draw_images(place / "one", 3)
+    draw_images(place / "few", 3)
+    for i in range(3):
+        (place / "one" / "light" / f"{i}.png").unlink()
+        (place / "few" / "light" / f"{i}.png").unlink(missing_ok=i < 2)
+    Image.new("RGB", (8, 8)).save(place / "few" / "light" / "only.png")
+    x, y = np.ones((4, 2)), np.array(["a", "b", "a", "b"])
+    holed = x.copy()
+    holed[2, 1] = np.nan
+    arrays: dict[str, dict[str, Any]] = {
+        "objects.npz": {"x": x, "y": y.astype(object)},
+        "names.npz": {"a": x},
+        "lengths.npz": {"x": x, "y": y[:3]},
+        "flat.npz": {"x": x[:, 0], "y": y},
+        "nan.npz": {"x": holed, "y": y},
+        "same.npz": {"x": x, "y": np.array(["a"] * 4)},
+    }
+    for name, held in arrays.items():
+        np.savez(place / name, **held)
+    (place / "cut.npz").write_bytes((place / "nan.npz").read_bytes()[:-30])
+    return place
+
+
+@pytest.mark.parametrize(("words", "status", "message"), WRONG)
+def test_what_is_wrong_is_said_with_its_place_and_nothing_is_left_behind(
+    words: list[str], status: int, message: str, wrong_things: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    monkeypatch.chdir(wrong_things)
+    assert main(words) == status
+    output, errors = capsys.readouterr()
+    assert message in errors
+    assert (output, Path("runs").exists()) == ("", False)
+
+
+def test_a_finished_run_is_not_resumed(run: Path, capsys: Output) -> None:
+    assert main(["resume", str(run)]) == 2
+    assert "this run is finished, see result.json" in capsys.readouterr().err
+
+
+def test_a_folder_with_files_in_it_is_left_alone(run: Path, capsys: Output) -> None:
+    assert main(["train", "moons", "--out", str(run)]) == 2
+    assert "holds files already" in capsys.readouterr().err
