@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -95,7 +96,7 @@ def finite(array: Array, name: str) -> Array:
     """Refuse data with a NaN or an infinity, and name the first."""
     # The sum is finite if every value is, and needs no second array of the data's size.
     with np.errstate(all="ignore"):
-        if not is_float(array.dtype) or np.isfinite(array.sum()):
+        if not is_float(array.dtype) or math.isfinite(array.sum()):
             return array
     wrong = np.argwhere(~np.isfinite(array))
     if len(wrong):

@@ -161,7 +161,7 @@ class Training:
             self.warn_of_no_number(outputs["loss"], *place)
             self.show()
             if self.told:
-                logs = run.tally.results() if run.batch else self.latest
+                logs = run.tally.results() if run.batch else {name: plain(v) for name, v in self.latest.items()}
                 self.screen.step(run.epoch, run.batch, logs)
                 self.callbacks.batch_end(run.batch - 1, run.step, logs)
             self.recording.after_steps()
@@ -210,7 +210,7 @@ class Training:
         self.run.epoch += count
         self.run.batch = 0
         self.run.tally.reset()
-        self.latest = {name: plain(values[-1]) for name, values in columns.items()}
+        self.latest = {name: values[-1] for name, values in columns.items()}
 
     def limit(self) -> int:
         """Tell those who want to know that a batch begins, and return how many steps may run before anybody is due."""
