@@ -124,6 +124,33 @@ def test_a_regression_predicts_in_the_units_of_its_targets(folder: Path, capsys:
     assert said[0, 0] == pytest.approx(1250, abs=30)
 
 
+def test_a_table_has_numbers_categories_and_missing_cells(folder: Path, capsys: Output) -> None:
+    rng = np.random.default_rng(0)
+    rooms, places = rng.integers(1, 6, 90), rng.choice(["land", "town"], 90)
+    prices = 20.0 * rooms + 50 * (places == "town") + 0.5
+    lines = ["rooms,place,price,key,where"]
+    lines += [f"{r},{p},{y},k{i},here" for i, (r, p, y) in enumerate(zip(rooms, places, prices, strict=True))]
+    lines[5] = lines[5].replace(f"{rooms[4]},", ",", 1)
+    lines[7] = lines[7].replace(f"{rooms[6]},", "many,", 1)
+    lines[9] = lines[9].replace(f"{prices[8]}", "")
+    lines += [f"3,town,,k{i},here" for i in range(90, 200)]
+    Path("flats.csv").write_text("\n".join(lines))
+    warnings.simplefilter("default", DataWarning)
+    words = ["train", "flats.csv", "--target", "price", "--model", "linear", "--epochs", "60", "--rate", "0.05"]
+    assert main([*words, "--out", "here"]) == 0
+    output, errors = capsys.readouterr()
+    assert "flats.csv: 89 rows of 5 columns, the target is 'price'; regression, predicting price" in output
+    assert "flats.csv: left out 111 of 200 rows, which have no target: line 10, column 'price', is the first" in errors
+    assert "flats.csv: took 1 cell for missing: line 8, column 'rooms': expected a number, received 'many'" in errors
+    assert "flats.csv: left out 1 of 5 columns: 'where': always 'here'" in errors
+    columns = json.loads((folder / "here" / "data.json").read_text())["columns"]
+    assert columns[0] == {"name": "rooms", "kind": "number", "missing": 3.0}
+    assert columns[1] == {"name": "place", "kind": "category", "values": ["land", "town"]}
+    assert (folder / "here" / "predictions.png").exists()
+    result = json.loads((folder / "here" / "result.json").read_text())
+    assert result["test"]["mae"] < result["baselines"]["mean"]["mae"]
+
+
 def test_layers_of_a_file_are_trained(folder: Path, capsys: Output) -> None:
     Path("layers.toml").write_text(TINY)
     rng = np.random.default_rng(0)
@@ -172,6 +199,15 @@ WRONG = [
     (["train", "nan.npz"], 1, "nan.npz: expected finite numbers in x, received nan at [2, 1] and 0 more"),
     (["train", "same.npz"], 1, "same.npz: expected two or more classes, received 'a' alone"),
     (["train", "cut.npz"], 1, "cut.npz: expected an NPZ file"),
+    (["train", "flats.csv", "--target", "prise"], 1, "flats.csv: there is no column 'prise'. Did you mean 'price'?"),
+    (["train", "moons", "--target", "y"], 2, "target: belongs to a CSV file; leave it out with moons"),
+    (["train", "thin.csv"], 1, "thin.csv: expected two or more columns, the target and what it is told from"),
+    (["train", "untold.csv"], 1, "untold.csv: expected values in the target column 'y', received none"),
+    (["train", "always.csv"], 1, "'a': always 1; 'b': no values; 'c': always 'x'; expected one at least that says"),
+    (["train", "names.csv"], 1, "names.csv: expected at least 3 samples of class 'n0', to learn from"),
+    (["train", "names.csv", "--task", "regression"], 1, "names.csv, column 'who': expected numbers to predict"),
+    (["train", "head.csv"], 1, "head.csv: expected a header and lines below it, received a header alone"),
+    (["train", "bad.csv", "--strict"], 1, "bad.csv, line 3, column 'a': expected a number, received 'oops'"),
     (["resume", "nowhere"], 2, "nowhere: expected the folder of a run, with experiment.toml in it"),
 ]  # fmt: skip
 
@@ -188,7 +224,17 @@ def wrong_things(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "units.toml": 'pellucid = 1\ndata.source = "moons"\n' + layers + 'units = 3\nactivation = "softmax"\n',
         "soft.toml": 'pellucid = 1\ndata.source = "moons"\n' + layers + "units = 2\n",
     }
-    for name, text in files.items():
+    rows = range(12)
+    tables = {
+        "flats.csv": ["rooms,price", *(f"{i},{i}" for i in rows)],
+        "thin.csv": ["y", *map(str, rows)],
+        "untold.csv": ["x,y", *(f"{i}," for i in rows)],
+        "always.csv": ["a,b,c,y", *(f"1,,x,{i % 2}" for i in rows)],
+        "names.csv": ["a,who", *(f"{i},n{i}" for i in rows)],
+        "head.csv": ["a,b"],
+        "bad.csv": ["a,b", "1,2", "oops,3", *(f"{i},{i}" for i in rows)],
+    }
+    for name, text in (files | {name: "\n".join(lines) for name, lines in tables.items()}).items():
         (place / name).write_text(text)
     (place / "empty").mkdir()
     draw_images(place / "photos", 3)

@@ -19,6 +19,7 @@ def train(
     /,
     *,
     model: Annotated[str | None, Given] = None,
+    target: Annotated[str | None, Given] = None,
     task: Annotated[str | None, Given] = None,
     size: Annotated[int | None, Given] = None,
     augment: Annotated[bool, Switch] = False,
@@ -43,6 +44,7 @@ def train(
 
         pellucid train photos/                         a folder or zip of images: a folder a class, or cat.0.jpg
         pellucid train photos/ --model cnn --size 64 --augment
+        pellucid train flats.csv --target price        a header and rows; numbers, categories, missing cells
         pellucid train measured.npz --model mlp        arrays x and y, or x_train, y_train, x_test, y_test
         pellucid train mnist --epochs 5                built in: mnist, digits32, moons, circles, blobs
         pellucid train runs/7/experiment.toml          the same once more, to the last bit
@@ -54,9 +56,11 @@ def train(
     Parameters
     ----------
     data
-        A folder or zip of images, a .npz file, a built-in name, or a .toml file in which all is written down.
+        A folder or zip of images, a .csv or .npz file, a built-in name, or a .toml file in which all is written down.
     model
         linear, mlp, cnn, or a .toml file of [[layers]]; without it cnn for images, mlp for others.
+    target
+        The column of a CSV file that is predicted; the last one without it.
     task
         classification or regression; without it, it is told from the target.
     size
@@ -84,7 +88,7 @@ def train(
     join
         Compute together with the other processes that were started with this one, by SLURM, MPI or PELLUCID_...
     strict
-        Stop at a bad image, which is skipped otherwise.
+        Stop at a bad image, line or cell, which is left out otherwise.
     out
         A new or empty folder for the run; else the next free runs/1, runs/2, ...
     json
@@ -94,9 +98,10 @@ def train(
     """
     if data is None:
         raise UsageError(
-            "train: expected data: a folder of images, a .npz or .toml file, or a built-in name such as moons"
+            "train: expected data: a folder of images, a .csv, .npz or .toml file, or a built-in name such as moons"
         )
     given = {
+        "target": target,
         "task": task,
         "size": None if size is None else (size, size),
         "epochs": epochs,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pellucid.data.npz import read_npz
     from pellucid.data.points import blobs, circles, moons
     from pellucid.data.prepare import encode_labels, one_hot, split
+    from pellucid.data.table import Table, read_csv
 
 # No room is called like a name within it: importing the room would hide the name.
 _ROOMS = {
@@ -32,6 +33,7 @@ _ROOMS = {
     "npz": ("read_npz",),
     "points": ("blobs", "circles", "moons"),
     "prepare": ("encode_labels", "one_hot", "split"),
+    "table": ("Table", "read_csv"),
 }
 _HOMES = {name: room for room, names in _ROOMS.items() for name in names}
 
@@ -54,6 +56,8 @@ __all__ = [
     "read_idx",
     "write_idx",
     "read_npz",
+    "read_csv",
+    "Table",
     "DataError",
     "DataWarning",
 ]

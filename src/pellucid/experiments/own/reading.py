@@ -46,6 +46,7 @@ def read(settings: Settings) -> Samples:
 def how(data: str) -> tuple[Callable[[Settings], Samples], tuple[str, ...]]:
     """Return how data of this name are read, and which options belong to them."""
     from pellucid.experiments.own.pictures import read_images
+    from pellucid.experiments.own.tables import read_table
 
     if data in BUILT_IN:
         return built_in, ()
@@ -53,13 +54,15 @@ def how(data: str) -> tuple[Callable[[Settings], Samples], tuple[str, ...]]:
     ending = path.suffix.lower()
     if ending == ".npz":
         return read_arrays, ()
+    if ending in (".csv", ".tsv"):
+        return read_table, ("target",)
     if path.is_dir() or ending == ".zip":
         return read_images, ("size",)
     if not path.exists():
         hint = near_miss(data, BUILT_IN) or f" Built-in data are {', '.join(BUILT_IN)}."
         raise UsageError(f"{data}: there is no such file or folder.{hint}")
     raise UsageError(
-        f"{data}: expected a folder or zip of images, a .npz file or a built-in name; received "
+        f"{data}: expected a folder or zip of images, a .csv or .npz file or a built-in name; received "
         f"{f'a {ending} file' if ending else 'a file whose name has no ending'}"
     )
 

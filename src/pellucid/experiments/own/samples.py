@@ -154,7 +154,8 @@ def divided(samples: Samples, settings: Settings) -> dict[str, Array]:
             raise DataError(
                 f"{samples.where}: expected at least {len(shares) + 1} samples{of}, to learn from, "
                 f"{'to choose the best epoch by ' if 'validation' in shares else ''}and to test on; "
-                f"received {few}. Add some{', or take the class away' if name else ''}."
+                f"received {few}. Add some{', or take the class away' if name else ''}"
+                f"{', or name another column by --target' if samples.kind == 'row' else ''}."
             )
         order = members[rng.permutation(len(members))]
         for part, of_all in shares.items():
