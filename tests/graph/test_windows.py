@@ -135,6 +135,14 @@ def test_pooling_of_integers_has_their_least_as_border(by_numpy: Any, by_xla: An
         np.testing.assert_array_equal(found, [[[-5], [-6]]])
 
 
+def test_a_sum_that_wraps_around_stays_inside_the_pooling() -> None:
+    for dtype, kept in (("uint8", True), ("int32", True), ("float32", False)):
+        x, b = pel.tensor4("x", shape=("n", 2, 2, 1), dtype=dtype), pel.vector("b", shape=(1,), dtype=dtype)
+        y = pel.simplify(pel.max_pool(x + b, 2))
+        assert y.op is not None
+        assert (y.op.name == "max_pool") == kept
+
+
 def test_what_is_refused() -> None:
     x, w = pel.tensor4("x", shape=("n", 8, 8, 3)), pel.tensor4("w", shape=(3, 3, 3, 4))
     with pytest.raises(ShapeError, match=r"the kernel v, of shape \(3, 3, 1, 4\), is for 1 channels. Received: x"):

@@ -64,9 +64,11 @@ def pool_of_leaky_relu(x: Any, slope: Any, pool_size: Any, strides: Any, padding
 
 @rule("pooling", examples=lambda rng: (_images(rng), np.array([0.5, -0.25, 2.0]), *WINDOWS))
 def pool_of_sum(x: Any, b: Any, pool_size: Any, strides: Any, padding: Any) -> Any:
-    """What is added is the same everywhere in an image, as a bias is."""
+    """What is added is the same everywhere in an image, as a bias is, and no sum wraps around, as those of integers."""
 
     def after(x: Expr, b: Expr, pool_size: Any, strides: Any, padding: Any) -> Any:
+        if {x.dtype.kind, b.dtype.kind} <= set("iu"):
+            return None
         if b.ndim > x.ndim or builtins.any(n != 1 for n in b.shape[:-1]) or not sees_all(pool_size, padding):
             return None
         return add(max_pool(x, pool_size=pool_size, strides=strides, padding=padding), b)
