@@ -1,6 +1,9 @@
 """``pellucid train DATA``: a network for a folder of images, a CSV or NPZ file, with pictures and results."""
 
+import os
+import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -112,7 +115,7 @@ def train(
         "validation_split": validation_split,
         "test_split": test_split,
         "seed": seed,
-        "devices": devices if devices is None or not devices.isdecimal() else int(devices),
+        "devices": how_many(devices),
         "augment": augment or None,
         "strict": strict or None,
     }
@@ -128,6 +131,7 @@ def resume(
     folder: Path,
     /,
     *,
+    devices: Annotated[str | None, Given] = None,
     join: Annotated[bool, Switch] = False,
     json: Annotated[bool, Switch] = False,
     quiet: Annotated[bool, Switch] = False,
@@ -142,6 +146,8 @@ def resume(
     ----------
     folder
         The run's.
+    devices
+        all, or how many, where they are others than before: the numbers are the same up to rounding.
     join
         Compute together with the other processes that were started with this one.
     json
@@ -153,7 +159,15 @@ def resume(
 
     if json and quiet:
         raise UsageError("resume: --json prints the result and --quiet nothing; choose one")
-    return show(stopped_run(folder), folder, join, json=json, quiet=quiet, goes_on=True)
+    settings = stopped_run(folder)
+    if devices is not None:
+        settings = replace(settings, devices=how_many(devices))
+    return show(settings, folder, join, json=json, quiet=quiet, goes_on=True)
+
+
+def how_many(devices: str | None) -> str | int | None:
+    """Return devices as settings have them."""
+    return int(devices) if devices is not None and devices.isdecimal() else devices
 
 
 def settings_of(data: str, model: str | None, given: dict[str, Any]) -> dict[str, Any]:
@@ -218,6 +232,11 @@ def together(settings: Any, out: Path | None) -> None:
         raise UsageError("join: expected --out, a folder that all processes see")
     if settings.devices is None:
         raise UsageError("join: expected --devices all, or how many of each process")
+    # What libraries in C++ say of their connections goes to standard error; standard output is for results.
+    sys.stdout.flush()
+    own = os.dup(sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    sys.stdout = os.fdopen(own, "w")
     initialize()
 
 

@@ -1,5 +1,6 @@
 """An experiment is run: data are read and divided, a network learns, and all that came of it is kept in a folder."""
 
+import shutil
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -167,15 +168,20 @@ def train(
     """
     from pellucid.run.contact import process_id
 
-    prepared = prepare(settings, goes_on=isinstance(folder, Path) and (folder / SNAPSHOT).is_dir())
-    tell(prepared.lines)
+    goes_on = isinstance(folder, Path) and any((folder / SNAPSHOT).glob("*.pel"))
+    prepared = prepare(settings, goes_on)
+    tell([*prepared.lines, *(["going on from its snapshot"] if goes_on else [])])
     place = folder() if callable(folder) else folder
     if not process_id():
         write_down(prepared, place)
     history = learn(prepared, place, verbose)
     if process_id():
         return {}
-    return finish(prepared, place, history)
+    try:
+        return finish(prepared, place, history)
+    except KeyboardInterrupt:
+        heard()
+        raise KeyboardInterrupt(f"interrupted after training. To have the rest: pellucid resume {place}") from None
 
 
 def write_down(prepared: Prepared, folder: Path) -> None:
@@ -189,14 +195,14 @@ def write_down(prepared: Prepared, folder: Path) -> None:
 
 
 def learn(prepared: Prepared, folder: Path, verbose: Any) -> Any:
-    """Train, keep a snapshot after every epoch, and leave the model with the weights of its best epoch."""
-    from pellucid.model.callbacks.backup import BackupAndRestore
+    """Train, keep snapshots, and leave the model with the weights of its best epoch."""
+    from pellucid.experiments.own.snapshots import Snapshots
     from pellucid.model.callbacks.history import History
     from pellucid.model.callbacks.stopping import EarlyStopping, TerminateOnNaN
 
     settings, model = prepared.settings, prepared.model
     best = EarlyStopping(patience=settings.patience or settings.epochs, restore_best_weights=True)
-    keep = BackupAndRestore(folder / SNAPSHOT, delete_checkpoint=False)
+    keep = Snapshots(folder / SNAPSHOT)
     history = History(snapshot_megabytes=0)
     start = time.perf_counter()
     try:
@@ -248,9 +254,7 @@ def finish(prepared: Prepared, folder: Path, history: Any) -> Mapping[str, Any]:
     history.to_csv(folder / HISTORY)
     result = result_of(prepared, model, history, folder)
     write_atomically(folder / RESULT, as_json(result) + "\n")
-    for file in (folder / SNAPSHOT).glob("*.pel"):
-        file.unlink()
-    (folder / SNAPSHOT).rmdir()
+    shutil.rmtree(folder / SNAPSHOT)  # with what a killed process has left half written
     return result
 
 

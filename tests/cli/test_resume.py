@@ -1,0 +1,198 @@
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid.cli import main
+from pellucid.model.callbacks import TerminateOnNaN
+
+Output = pytest.CaptureFixture[str]
+
+LAYERS = """
+pellucid = 1
+[[layers]]
+kind = "Dropout"
+rate = 0.25
+[[layers]]
+kind = "Dense"
+units = 2
+activation = "softmax"
+[training]
+epochs = 4
+batch_size = 8
+seed = 3
+"""
+WORDS = ["train", "signs.npz", "--model", "layers.toml"]
+
+
+def prepare(place: Path) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 3))
+    np.savez(place / "signs.npz", x=x, y=(x[:, 0] > 0).astype(int))
+    (place / "layers.toml").write_text(LAYERS)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    prepare(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that nothing stopped."""
+    place = tmp_path_factory.mktemp("whole")
+    prepare(place)
+    with pytest.MonkeyPatch.context() as here:
+        here.chdir(place)
+        assert main([*WORDS, "--quiet", "--out", "run"]) == 0
+    return place / "run"
+
+
+def weights(folder: Path) -> list[Any]:
+    found: list[Any] = pel.load_model(folder / "model.pel").get_weights()
+    return found
+
+
+def history(folder: Path) -> list[str]:
+    """The lines of the history without the seconds."""
+    lines = [line.split(",") for line in (folder / "history.csv").read_text().splitlines()]
+    return [",".join(line[:1] + line[2:]) for line in lines]
+
+
+def same(one: Path, other: Path) -> bool:
+    alike = all((a == b).all() for a, b in zip(weights(one), weights(other), strict=True))
+    return alike and history(one) == history(other)
+
+
+# An epoch has six steps: in the first epoch, in the middle of a later one, and at the end of one.
+@pytest.mark.parametrize(
+    ("step", "epoch", "kept"), [(2, 1, "no epoch is finished"), (15, 3, "its best epoch"), (12, 3, "")]
+)
+def test_a_run_that_ctrl_c_stops_goes_on_to_the_same_bits(
+    step: int, epoch: int, kept: str, whole: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    def stop(self: TerminateOnNaN, batch: int, logs: Any = None) -> None:
+        if self.model.run.step == step:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as stopping:
+        stopping.setattr(TerminateOnNaN, "batch_interval", 1)
+        stopping.setattr(TerminateOnNaN, "on_train_batch_end", stop)
+        assert main([*WORDS, "--quiet"]) == 130
+    errors = capsys.readouterr().err
+    assert f"interrupted in epoch {epoch} of 4" in errors
+    assert kept in errors
+    assert errors.endswith("To go on: pellucid resume runs/1\n")
+    assert not Path("runs/1/result.json").exists()
+    assert main(["resume", "runs/1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["test"] == json.loads((whole / "result.json").read_text())["test"]
+    assert same(folder / "runs" / "1", whole)
+    assert not Path("runs/1/snapshot").exists()
+
+
+def test_ctrl_c_after_training_leaves_nothing_but_the_rest(
+    whole: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    def stop(*given: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as stopping:
+        stopping.setattr("pellucid.experiments.own.results.drawn", stop)
+        assert main([*WORDS, "--quiet"]) == 130
+    assert capsys.readouterr().err == "interrupted after training. To have the rest: pellucid resume runs/1\n"
+    assert main(["resume", "runs/1"]) == 0
+    assert "going on from its snapshot" in capsys.readouterr().out
+    assert same(folder / "runs" / "1", whole)
+    assert Path("runs/1/confusion.png").exists()
+
+
+def test_other_data_are_refused_by_a_run_that_goes_on_and_warned_of_otherwise(
+    whole: Path, folder: Path, capsys: Output
+) -> None:
+    text = (whole / "experiment.toml").read_text()
+    source = str(whole.parent / "signs.npz")
+    assert source in text
+    Path("run/snapshot").mkdir(parents=True)
+    Path("run/snapshot/training.pel").touch()
+    Path("run/experiment.toml").write_text(text.replace(source, "../signs.npz"))
+    np.savez("signs.npz", x=np.arange(120.0).reshape(60, 2), y=np.arange(60) % 2)
+    assert main(["resume", "run"]) == 1
+    told = "run/../signs.npz: expected the data that the experiment was written down with; received others"
+    assert told in capsys.readouterr().err
+
+
+def test_an_experiment_is_written_down_by_hand_and_changed_on_the_command_line(folder: Path, capsys: Output) -> None:
+    Path("mine").mkdir()
+    Path("mine/short.toml").write_text(
+        'pellucid = 1\nmodel = "linear"\noptimizer = "sgd"\n[data]\nsource = "../signs.npz"\n[training]\nepochs = 1\n'
+    )
+    words = ["train", "mine/short.toml", "--epochs", "2", "--devices", "all", "--json", "--out", "here"]
+    assert main(words) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["model"], result["epochs"]) == ("linear", 2)
+    text = Path("here/experiment.toml").read_text()
+    assert 'kind = "SGD"\nlearning_rate = 0.01' in text
+    assert 'devices = "all"' in text
+
+
+def start(*words: str, env: dict[str, str]) -> subprocess.Popen[str]:
+    program = "import sys; from pellucid.cli import main; sys.exit(main())"
+    return subprocess.Popen(
+        [sys.executable, "-c", program, *words],
+        env={**os.environ, **env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.slow
+def test_devices_and_processes_train_as_one(whole: Path, folder: Path) -> None:
+    flags = "--xla_backend_optimization_level=0 --xla_force_host_platform_device_count=2"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    alone = start(*WORDS, "--devices", "all", "--quiet", "--out", "two", env={"XLA_FLAGS": flags})
+    assert (alone.communicate(), alone.returncode) == (("", ""), 0)
+    told = {"PELLUCID_COORDINATOR_ADDRESS": f"127.0.0.1:{port}", "PELLUCID_NUM_PROCESSES": "2"}
+    words = [*WORDS, "--devices", "all", "--join", "--json", "--out", "joined"]
+    both = [start(*words, env={**told, "PELLUCID_PROCESS_ID": str(number)}) for number in range(2)]
+    outputs = [process.communicate(timeout=100) for process in both]
+    assert [process.returncode for process in both] == [0, 0], outputs
+    assert outputs[1][0] == ""
+    assert (
+        json.loads(outputs[0][0])["test"]["accuracy"]
+        == json.loads((whole / "result.json").read_text())["test"]["accuracy"]
+    )
+    for other in ("two", "joined"):
+        for a, b in zip(weights(folder / other), weights(whole), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_a_run_that_a_signal_stops_goes_on_to_the_same_bits(folder: Path, whole: Path) -> None:
+    long = [*WORDS, "--epochs", "100", "--patience", "0", "--quiet"]
+    through = start(*long, "--out", "through", env={})
+    assert (through.communicate(), through.returncode) == (("", ""), 0)
+    for kind, status in ((signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)):
+        out = kind.name
+        process = start(*long, "--out", out, env={})
+        while not Path(out, "snapshot", "training.pel").exists():
+            time.sleep(0.01)
+        time.sleep(0.2)
+        process.send_signal(kind)
+        process.communicate()
+        assert process.returncode == status
+        assert main(["resume", out, "--quiet"]) == 0
+        assert same(folder / out, folder / "through")
