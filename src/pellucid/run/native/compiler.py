@@ -6,9 +6,12 @@ import ctypes
 import functools
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import tempfile
+import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +32,14 @@ FLAGS = (
     "-w",
 )
 """What every program is compiled with. Nothing that lets a compiler forget about nan, infinity or signs of zero."""
+
+WAITS = (0.5, 2.0)
+"""How many seconds pass before a compiler is asked again that was stopped, or had no room."""
+
+PASSING = re.compile(
+    r"signal|out of memory|memory exhausted|cannot allocate|no space left|temporarily|loaded: .*no such file", re.I
+)
+"""What is said of failures that may be over at the next try. XLA must not take over for those: it rounds otherwise."""
 
 
 @functools.cache
@@ -70,11 +81,41 @@ def library(code: str, given: tuple[str, ...] | None = None, includes: tuple[str
     ------
     NotNative
         If there is no compiler, or it does not compile the code.
+
+    Warns
+    -----
+    RuntimeWarning
+        If it would, but was stopped or had no room, at every try.
     """
     cc = compiler()
     if cc is None:
         raise NotNative("there is no C compiler on this machine")
     told = (*(flags() if given is None else given), *(f"-I{folder}" for folder in includes))
+    waits = list(WAITS)
+    while True:
+        try:
+            return loaded(cc, code, told)
+        except NotNative as error:
+            if not PASSING.search(str(error)):
+                raise
+            if not waits:
+                warn(error)
+                raise
+            time.sleep(waits.pop(0))
+
+
+def warn(error: NotNative) -> None:
+    """Say that a program is not what it is at other times, and what to do about it."""
+    warnings.warn(
+        f"{error}. XLA has the program instead this time, and rounds otherwise. Run it again when nothing stops the "
+        "compiler, for the bits that it has at other times",
+        RuntimeWarning,
+        stacklevel=3,
+    )
+
+
+def loaded(cc: str, code: str, told: tuple[str, ...]) -> Any:
+    """Find code compiled, or compile it, and load it."""
     key = hashlib.sha256("\0".join([code, cc, version(), processor(), *told]).encode()).hexdigest()[:32]
     kept = usable(cache_directory())
     try:
@@ -115,9 +156,9 @@ def build(cc: str, code: str, folder: Path, key: str, told: tuple[str, ...]) -> 
         source, made = Path(work) / "program.c", Path(work) / "program.so"
         source.write_text(code, "utf-8")
         links = ["-lmvec", "-lm"] if "USE_MVEC" in code else ["-lm"]
-        done = subprocess.run(
-            [cc, *told, str(source), "-o", str(made), *links], capture_output=True, text=True, check=False
-        )
+        command = [cc, *told, str(source), "-o", str(made), *links]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"})
         if done.returncode:
-            raise NotNative(f"{cc} does not compile it: {done.stderr.strip()[:2000]}")
+            reason = f"stopped by signal {-done.returncode}" if done.returncode < 0 else done.stderr.strip()[:2000]
+            raise NotNative(f"{cc} does not compile it: {reason}")
         return made.replace(folder / f"{key}-{digest(made)}{LIBRARY}")
