@@ -110,7 +110,7 @@ def test_a_full_disk_is_reported_and_the_program_runs(folder, monkeypatch):
 
     x = pel.scalar("x")
     pel.function([x], x + 1)(1.0)
-    monkeypatch.setattr(cache.tempfile, "NamedTemporaryFile", full)
+    monkeypatch.setattr(cache.tempfile, "TemporaryDirectory", full)
     with pytest.warns(RuntimeWarning, match="No space left on device"):
         assert pel.function([x], x + 5)(1.0) == 6
 

@@ -17,6 +17,7 @@ import tempfile
 import time
 import warnings
 import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -107,20 +108,27 @@ def compiled_or_loaded(lowered: Any) -> Any:
     return compiled
 
 
-@functools.cache
 def usable(folder: Path | None) -> Path | None:
     """Return the folder, made if need be, or None (and warn, once) where nothing can be written into it."""
-    if folder is None:
+    if folder is None or not can_be_written(folder):
         return None
+    with suppress(OSError):  # told by what cannot be written there
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # it may have been deleted since
+    return folder
+
+
+@functools.cache
+def can_be_written(folder: Path) -> bool:
+    """Tell whether programs can be kept in a folder, which is made if need be, and say once why not."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if os.name == "posix" and folder.stat().st_mode & 0o002:
             raise PermissionError("everybody may write into it, and what lies there is run")
         with tempfile.TemporaryFile(dir=folder):
-            return folder
+            return True
     except OSError as error:
         warn(folder, error)
-        return None
+        return False
 
 
 def warn(folder: Path, error: OSError) -> None:
@@ -174,10 +182,16 @@ def load(path: Path, lowered: Any) -> Any:
         program = deserialize_and_load(
             zlib.decompress(packed), lowered.in_tree, lowered.out_tree, execution_devices=devices
         )
-        os.utime(path)  # says that it was used
-    except (RuntimeError, OSError):  # made by a library that this one cannot read, or deleted meanwhile
+    except RuntimeError:  # made by a library that this one cannot read
         return None
+    used(path)
     return program
+
+
+def used(path: Path) -> None:
+    """Say of a file that it was used, so that it goes later than others."""
+    with suppress(OSError):  # deleted meanwhile, or somebody else's in a folder of several users
+        os.utime(path)
 
 
 def save(path: Path, compiled: Any) -> None:
@@ -194,9 +208,10 @@ def save(path: Path, compiled: Any) -> None:
 def write(path: Path, content: bytes) -> None:
     """Write a file in one go, so that nobody ever reads half of it, and make room if there is too much."""
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-            file.write(content)
-        Path(file.name).replace(path)
+        with tempfile.TemporaryDirectory(dir=path.parent, suffix=".part") as work:
+            made = Path(work) / path.name
+            made.write_bytes(content)
+            made.replace(path)
         prune(path.parent)
     except OSError as error:
         warn(path.parent, error)
@@ -206,7 +221,10 @@ def prune(folder: Path) -> None:
     """Delete what was used least recently until the folder is small enough, and what a killed process left behind."""
     files = []
     for path in folder.iterdir():
-        status = path.stat()
+        try:
+            status = path.stat()
+        except FileNotFoundError:  # another process was quicker
+            continue
         if path.suffix == ".part" and time.time() - status.st_mtime > 3600:
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
         elif path.suffix in (SUFFIX, LIBRARY, KNOWN):

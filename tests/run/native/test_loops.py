@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,6 @@ import pellucid as pel
 from pellucid import nn
 from pellucid.graph.expr import Shared
 from pellucid.run.function import Function
-from pellucid.run.native import compiler as compilers
 from pellucid.run.native.compiler import compiler
 from pellucid.run.native.mathematics import OWN
 from pellucid.run.native.program import NativeStep
@@ -266,36 +264,3 @@ def test_what_is_seen_from_outside_is_left_to_xla() -> None:
     f.repeat(2)
     assert len(told) == 2
     assert None in f.backend.compiled.values()
-
-
-def test_a_compiled_library_is_kept_and_a_damaged_one_made_anew(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PELLUCID_CACHE", str(tmp_path))
-
-    def run() -> Path:
-        w = pel.shared(1.0, "w")
-        assert pel.function([], w, updates={w: 0.25 * w}, mode="native").repeat(3).tolist() == [1, 0.25, 0.0625]
-        [path] = tmp_path.glob("*.so")
-        return path
-
-    first = run()
-    made = first.stat().st_ino
-    assert run().stat().st_ino == made
-    first.unlink()
-    first.write_bytes(b"no library")
-    assert run() == first
-    assert first.read_bytes()[:4] != b"no l"
-
-
-def test_without_a_compiler_everything_is_left_to_xla(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "")
-    monkeypatch.delenv("CC", raising=False)
-    compilers.compiler.cache_clear()
-    try:
-        w = pel.shared(1.0, "w")
-        assert pel.function([], w, updates={w: 0.5 * w}).repeat(3).tolist() == [1, 0.5, 0.25]
-        with pytest.raises(pel.UseError, match="there is no C compiler on this machine"):
-            pel.function([], w, mode="native")()
-    finally:
-        compilers.compiler.cache_clear()

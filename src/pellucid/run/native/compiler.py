@@ -15,7 +15,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from pellucid.run.cache import LIBRARY, cache_directory, processor, prune, usable
+from pellucid.run.cache import LIBRARY, cache_directory, processor, prune, usable, used
 from pellucid.run.native.errors import NotNative
 
 FLAGS = (
@@ -80,7 +80,7 @@ def library(code: str, given: tuple[str, ...] | None = None, includes: tuple[str
     Raises
     ------
     NotNative
-        If there is no compiler, or it does not compile the code.
+        If there is no compiler, it does not compile the code, or what it made cannot be loaded.
 
     Warns
     -----
@@ -94,7 +94,7 @@ def library(code: str, given: tuple[str, ...] | None = None, includes: tuple[str
     waits = list(WAITS)
     while True:
         try:
-            return loaded(cc, code, told)
+            return loaded(cc, code, told, includes)
         except NotNative as error:
             if not PASSING.search(str(error)):
                 raise
@@ -114,11 +114,12 @@ def warn(error: NotNative) -> None:
     )
 
 
-def loaded(cc: str, code: str, told: tuple[str, ...]) -> Any:
+def loaded(cc: str, code: str, told: tuple[str, ...], includes: tuple[str, ...]) -> Any:
     """Find code compiled, or compile it, and load it."""
-    key = hashlib.sha256("\0".join([code, cc, version(), processor(), *told]).encode()).hexdigest()[:32]
     kept = usable(cache_directory())
     try:
+        headers = [path.read_text("utf-8") for folder in includes for path in sorted(Path(folder).rglob("*.h"))]
+        key = hashlib.sha256("\0".join([code, cc, version(), processor(), *told, *headers]).encode()).hexdigest()[:32]
         if kept is None:
             with tempfile.TemporaryDirectory() as other:
                 return ctypes.CDLL(str(build(cc, code, Path(other), key, told)))
@@ -127,8 +128,8 @@ def loaded(cc: str, code: str, told: tuple[str, ...]) -> Any:
             path = build(cc, code, kept, key, told)
             prune(kept)
         return ctypes.CDLL(str(path))
-    except OSError as error:  # no room, no right to run what lies there, deleted meanwhile
-        raise NotNative(f"what {cc} makes cannot be kept or loaded: {error}") from error
+    except OSError as error:  # no program, no room, no right to run what lies there, deleted meanwhile
+        raise NotNative(f"{cc} cannot be run, or what it makes neither kept nor loaded: {error}") from error
 
 
 def found(folder: Path, key: str) -> Path | None:
@@ -138,10 +139,13 @@ def found(folder: Path, key: str) -> Path | None:
 
 def unharmed(path: Path) -> bool:
     """Tell whether a library is still what it was, and delete it if it is not."""
-    if path.stem.rpartition("-")[2] == digest(path):
-        os.utime(path)  # says that it was used
-        return True
-    path.unlink(missing_ok=True)
+    try:
+        if path.stem.rpartition("-")[2] == digest(path):
+            used(path)
+            return True
+        path.unlink()
+    except FileNotFoundError:  # another process was quicker
+        pass
     return False
 
 

@@ -10,7 +10,6 @@ import ctypes
 import functools
 import hashlib
 import json
-import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +21,7 @@ from pellucid.graph.expr import Constant
 from pellucid.graph.record import Op
 from pellucid.graph.storage import Writer
 from pellucid.graph.types import as_dtype
-from pellucid.run.cache import KNOWN, cache_directory, processor, usable, write
+from pellucid.run.cache import KNOWN, cache_directory, processor, usable, used, write
 from pellucid.run.native.compiler import compiler, flags, unharmed
 from pellucid.run.program import Program
 
@@ -89,7 +88,7 @@ def recall(place: Path) -> Known | None:
         outputs = [(tuple(map(int, shape)), as_dtype(dtype)) for shape, dtype in noted["outputs"]]
         if not unharmed(library):
             return None
-        os.utime(place)  # says that it was used
+        used(place)
         return Known(ctypes.CDLL(str(library)), str(noted["code"]), outputs)
     except (OSError, ValueError, KeyError, TypeError, DtypeError):  # not there, not whole, or deleted meanwhile
         return None
