@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from cyclopts import App
 from cyclopts.exceptions import CycloptsError
 
+from pellucid.cli.answers import examine, predict
 from pellucid.cli.reference import reference
 from pellucid.cli.run import run
 from pellucid.cli.tour import tour
@@ -30,6 +31,7 @@ Start with one of these:
     pellucid run moons --set passes=1000     set it
     pellucid tour                            run them all, and make a page
     pellucid train photos/                   a network for images, a CSV or NPZ file of your own
+    pellucid predict runs/1 photo.jpg        what it says of others
     pellucid reference softmax               formula, gradient and example of an op
 
 Exit status: 0 well, 1 a run or its data failed, 2 wrongly asked, 130 Ctrl-C.
@@ -43,6 +45,8 @@ app.command(run)
 app.command(tour)
 app.command(train)
 app.command(resume)
+app.command(examine, name="test")
+app.command(predict)
 app.command(reference)
 
 

@@ -102,7 +102,7 @@ def _folder(path: Path) -> Source:
             except Unreadable as error:
                 skipped.append((relative(file), str(error)))
         _check_number(path, len(sizes))
-    return Source(dict(sorted(sizes.items())), tuple(sorted(skipped)), lambda name: _read_file(path / name))
+    return Source(dict(sorted(sizes.items())), tuple(sorted(skipped)), lambda name: read_file(path / name))
 
 
 def _size_of_file(file: Path) -> int:
@@ -119,7 +119,7 @@ def _size_of_file(file: Path) -> int:
     return status.st_size
 
 
-def _read_file(file: Path) -> bytes:
+def read_file(file: Path) -> bytes:
     """Read a file of bounded size."""
     try:
         with file.open("rb") as stream:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.data.errors import DataError, DataWarning
-from pellucid.experiments.own.samples import PART_OF, Array, Samples, checksum_of
+from pellucid.experiments.own.samples import PART_OF, Array, Samples, checksum_of, fitting
 from pellucid.experiments.own.settings import Settings
 
 SIZE = (32, 32)
@@ -54,6 +54,7 @@ def read_images(settings: Settings) -> Samples:
         targets=labels,
         class_names=names,
         inputs=lambda training: (images, described),
+        inputs_as=lambda as_before: fitting(images, as_before, where),
         told=f"{len(images):,} images, brought to {size[0]}x{size[1]} pixels",
         checksum=checksum_of(images, labels),
         given=given,

@@ -14,6 +14,7 @@ from pellucid.experiments.own.samples import (
     Array,
     Samples,
     checksum_of,
+    fitting,
     refuse_nonfinite,
     shape_in_words,
     targets_of,
@@ -21,6 +22,9 @@ from pellucid.experiments.own.samples import (
 from pellucid.experiments.own.settings import Settings
 
 BUILT_IN = ("mnist", "digits32", "moons", "circles", "blobs")
+OWN = {"target": ("row", "a CSV file"), "size": ("image", "a folder of images")}
+"""Options that belong to one kind of samples."""
+
 POINTS = 1_000
 """So many points are drawn of a built-in set of them."""
 
@@ -35,29 +39,28 @@ def read(settings: Settings) -> Samples:
     DataError
         If what is there cannot be used; the message names the file and the place in it.
     """
-    read_kind, options = how(settings.data)
-    for option in ("target", "size"):
-        if getattr(settings, option) is not None and option not in options:
-            belongs = {"target": "a CSV file", "size": "a folder of images"}[option]
+    kind, reader = how(settings.data)
+    for option, (owner, belongs) in OWN.items():
+        if getattr(settings, option) is not None and kind != owner:
             raise UsageError(f"{option}: belongs to {belongs}; leave it out with {settings.data}")
-    return read_kind(settings)
+    return reader(settings)
 
 
-def how(data: str) -> tuple[Callable[[Settings], Samples], tuple[str, ...]]:
-    """Return how data of this name are read, and which options belong to them."""
+def how(data: str) -> tuple[str, Callable[[Settings], Samples]]:
+    """Return of what kind the samples are that data of this name hold, and what reads them."""
     from pellucid.experiments.own.pictures import read_images
     from pellucid.experiments.own.tables import read_table
 
     if data in BUILT_IN:
-        return built_in, ()
+        return "array", built_in
     path = Path(data)
     ending = path.suffix.lower()
     if ending == ".npz":
-        return read_arrays, ()
+        return "array", read_arrays
     if ending in (".csv", ".tsv"):
-        return read_table, ("target",)
+        return "row", read_table
     if path.is_dir() or ending == ".zip":
-        return read_images, ("size",)
+        return "image", read_images
     if not path.exists():
         hint = near_miss(data, BUILT_IN) or f" Built-in data are {', '.join(BUILT_IN)}."
         raise UsageError(f"{data}: there is no such file or folder.{hint}")
@@ -153,6 +156,7 @@ def of_arrays(x: Array, y: Array, given: Mapping[str, Array], settings: Settings
         targets=targets,
         class_names=names,
         inputs=lambda training: (wide, described),
+        inputs_as=lambda as_before: fitting(wide, as_before, where),
         told=f"{len(x):,} samples of {shape_in_words(x.shape[1:])}",
         checksum=checksum_of(x, y),
         given=given,

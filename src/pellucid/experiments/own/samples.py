@@ -50,6 +50,8 @@ class Samples:
     inputs : function
         From the rows that are learnt from to all inputs, shape (n, ...), and how they were made, as plain values. What
         must be known to make them (medians, categories) is taken from those rows alone.
+    inputs_as : function
+        From how inputs were made of other data to inputs that are made alike.
     given : mapping from str to array of int
         The parts that the data came in, by name.
     told : str
@@ -65,6 +67,7 @@ class Samples:
     targets: Array
     class_names: tuple[str, ...]
     inputs: Callable[[Array], tuple[Array, Mapping[str, Any]]]
+    inputs_as: Callable[[Mapping[str, Any]], Array]
     told: str
     checksum: str
     given: Mapping[str, Array] = field(default_factory=dict)
@@ -104,7 +107,7 @@ def targets_of(values: Array, task: str | None, where: str) -> tuple[Array, tupl
         raise DataError(f"{where}: expected targets that are numbers or texts, received dtype {values.dtype}.")
     if task == "regression" and texts:
         raise DataError(
-            f"{where}: expected numbers to predict, received texts such as {str(values[0])!r}; leave out the task."
+            f"{where}: expected numbers to predict, received texts such as {str(values[0])!r}, which are classes."
         )
     if not (texts or task == "classification" or (task is None and are_classes(values))):
         return values.astype(np.float32), ()
@@ -186,6 +189,16 @@ def refuse_nonfinite(values: Array, what: str, where: str) -> None:
             f"{where}: expected finite numbers in {what}, received {values[place]} at {list(place)} and "
             f"{int(bad.sum()) - 1} more; take these samples out, or put numbers in their place."
         )
+
+
+def fitting(x: Array, described: Mapping[str, Any], where: str) -> Array:
+    """Return inputs, if their shape is that of the inputs of other data."""
+    shape = tuple(described["shape"])
+    if x.shape[1:] != shape:
+        raise DataError(
+            f"{where}: expected samples of shape {shape}, as the network has learnt, received {x.shape[1:]}."
+        )
+    return x
 
 
 def scale_of(targets: Array) -> tuple[Array, Array]:

@@ -52,6 +52,7 @@ def read_table(settings: Settings) -> Samples:
         targets=targets,
         class_names=names,
         inputs=inputs,
+        inputs_as=lambda as_before: encoded(table, as_before["columns"], strict),
         told=f"{len(table.rows):,} rows of {len(table.names)} columns, the target is {target!r}",
         checksum=checksum_of(Path(where).read_bytes()),
         target_names=(target,),

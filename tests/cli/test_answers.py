@@ -1,0 +1,154 @@
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pellucid.cli import main
+from pellucid.data import DataWarning
+
+Output = pytest.CaptureFixture[str]
+
+QUICK = ["--model", "linear", "--epochs", "60", "--rate", "0.05", "--quiet"]
+
+
+def images(folder: Path, name: str, low: int, count: int) -> None:
+    rng = np.random.default_rng(low)
+    (folder / name).mkdir(parents=True, exist_ok=True)
+    for i in range(count):
+        Image.fromarray(rng.integers(low, low + 100, (8, 8, 3), "uint8")).save(folder / name / f"{i}.png")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with three runs: on images, on rows of a table and on arrays."""
+    place = tmp_path_factory.mktemp("answers")
+    for name, low in (("dark", 0), ("light", 150)):
+        images(place / "photos", name, low, 12)
+        images(place / "others", name, low, 2)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 2))
+    up = np.where(x[:, 0] > 0, "up", "down")
+    write(place / "rows.csv", ["a,kind,b,way", *(f"{a},{w[0]},{b},{w}" for (a, b), w in zip(x, up, strict=True))])
+    write(place / "asked.csv", ["kind,b,a", "u,0.5,2", "?,,oops", "d,0.1,-2"])
+    write(place / "later.csv", ["way,a,b,kind", "up,2,0,u", "down,-2,0,d", "down,2,0,u"])
+    np.savez(place / "line.npz", x=x, y=100 + 10 * x[:, 0])
+    np.savez(place / "asked.npz", x=np.array([[0.0, 0.0], [1.0, 0.0]]))
+    np.savez(place / "wide.npz", x=np.zeros((2, 3)), y=np.arange(2.0))
+    with pytest.MonkeyPatch.context() as here:
+        here.chdir(place)
+        assert main(["train", "photos", "--size", "8", "--out", "on-images", *QUICK]) == 0
+        assert main(["train", "rows.csv", "--out", "on-rows", *QUICK]) == 0
+        assert main(["train", "line.npz", "--out", "on-arrays", *QUICK]) == 0
+    return place
+
+
+def write(path: Path, lines: list[str]) -> None:
+    path.write_text("\n".join(lines) + "\n")
+
+
+@pytest.fixture(autouse=True)
+def here(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place)
+
+
+def asked(capsys: Output, *words: str) -> Any:
+    assert main([*words, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_images_are_told_apart(capsys: Output) -> None:
+    assert main(["predict", "on-images", "others/light/0.png", "others/dark"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.rpartition("  ")[0] for line in lines] == [
+        "others/light/0.png: light", "others/dark/0.png: dark", "others/dark/1.png: dark",
+    ]  # fmt: skip
+    [said] = asked(capsys, "predict", "on-images", "others/light/1.png")["predictions"]
+    assert (said["file"], said["class"]) == ("others/light/1.png", "light")
+    assert said["probability"] == said["probabilities"]["light"] > 0.5
+    assert sum(said["probabilities"].values()) == pytest.approx(1)
+
+
+def test_a_bad_image_is_skipped_or_stops(tmp_path: Path, capsys: Output) -> None:
+    (tmp_path / "bad.png").write_bytes(b"nothing")
+    warnings.simplefilter("default", DataWarning)
+    assert main(["predict", "on-images", str(tmp_path)]) == 1
+    output, errors = capsys.readouterr()
+    assert (output, errors.endswith("bad.png: skipped, not an image, whatever its name says\n")) == ("", True)
+    assert main(["predict", "on-images", str(tmp_path), "--strict"]) == 1
+    assert "bad.png: not an image, whatever its name says; repair it or take it out" in capsys.readouterr().err
+
+
+def test_rows_are_read_by_their_names_with_missing_and_bad_cells(capsys: Output) -> None:
+    warnings.simplefilter("default", DataWarning)
+    assert main(["predict", "on-rows", "asked.csv"]) == 0
+    output, errors = capsys.readouterr()
+    assert output.startswith("asked.csv, line 2: up  ")
+    assert [line[:16] for line in output.splitlines()] == [f"asked.csv, line {n}"[:16] for n in (2, 3, 4)]
+    assert "asked.csv, line 4: down" in output
+    assert "took 1 cell for missing: line 3, column 'a': expected a number, received 'oops'" in errors
+
+
+def test_numbers_come_in_the_units_of_the_targets(capsys: Output) -> None:
+    said = asked(capsys, "predict", "on-arrays", "asked.npz")["predictions"]
+    assert [each["row"] for each in said] == [0, 1]
+    assert said[0]["values"]["target"] == pytest.approx(100, abs=3)
+    assert said[1]["values"]["target"] == pytest.approx(110, abs=3)
+    assert main(["predict", "on-arrays", "asked.npz"]) == 0
+    assert capsys.readouterr().out.startswith("asked.npz, row 0: target ")
+
+
+def test_other_data_are_measured(capsys: Output) -> None:
+    found = asked(capsys, "test", "on-images", "others")
+    assert (found["samples"], found["test"]["accuracy"]) == (4, 1.0)
+    found = asked(capsys, "test", "on-rows", "later.csv")
+    assert (found["samples"], found["test"]["accuracy"]) == (3, pytest.approx(2 / 3))
+    warnings.simplefilter("default", DataWarning)
+    assert main(["test", "on-arrays", "line.npz"]) == 0
+    output, errors = capsys.readouterr()
+    assert "line.npz: 60 samples" in output
+    assert "mean absolute error" in output
+    assert "line.npz: the network has learnt from most of these" in errors
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        (["predict", "on-images"], 2, "predict: expected files"),
+        (["predict", "nowhere", "a.png"], 2, "nowhere: expected the folder of a run, with model.pel and data.json"),
+        (["predict", "on-images", "none.png"], 1, "none.png: there is no such file or folder"),
+        (["predict", "on-images", "asked.csv"], 1, "asked.csv: expected an image, a folder or a zip archive"),
+        (["predict", "on-rows", "asked.npz"], 1, "asked.npz: expected a CSV file, of rows as the network has learnt"),
+        (["predict", "on-rows", "later.csv", "--strict"], 0, ""),
+        (
+            ["predict", "on-rows", "rows.csv", "asked.csv", "--strict"],
+            1,
+            "asked.csv, line 3, column 'a': expected a num",
+        ),
+        (
+            ["predict", "on-arrays", "wide.npz"],
+            1,
+            "wide.npz: expected samples of shape (2,), as the network has learnt",
+        ),
+        (["test", "on-arrays", "wide.npz"], 1, "wide.npz: expected samples of shape (2,)"),
+        (["test", "on-rows", "line.npz"], 1, "line.npz: expected CSV files, which the network has learnt from"),
+        (
+            ["test", "on-rows", "strange.csv"],
+            1,
+            "strange.csv: expected the classes down, up, which the network has lea",
+        ),
+        (["test", "on-rows", "lacking.csv"], 1, "lacking.csv: there is no column 'way'"),
+        (["test", "broken", "later.csv"], 1, "broken/data.json: expected how inputs are made"),
+    ],
+)
+def test_what_does_not_fit_is_said(words: list[str], status: int, message: str, place: Path, capsys: Output) -> None:
+    write(place / "strange.csv", ["a,b,kind,way", "1,1,u,up", "1,1,d,sideways"])
+    write(place / "lacking.csv", ["a,b,kind", "1,1,u"])
+    (place / "broken").mkdir(exist_ok=True)
+    (place / "broken" / "model.pel").touch()
+    (place / "broken" / "data.json").write_text('{"kind": "row"}')
+    assert main(words) == status
+    assert message in capsys.readouterr().err
