@@ -1,5 +1,7 @@
 """Steps of two sizes that take turns are the steps one by one, of one program or of many members, in C or not."""
 
+import os
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -76,6 +78,25 @@ def test_members_are_the_bits_that_they_are_alone() -> None:
         np.testing.assert_array_equal(together[:, m], alone.over(batches)["loss"])
         np.testing.assert_array_equal(many.get_value()[m], own.get_value())
     assert all("native" in key for key in g.backend.compiled)
+
+
+FORKED = """
+import os, signal, warnings
+from pellucid.run.native.members import threads
+warnings.simplefilter("ignore")
+seven = lambda: threads()[0].submit(int, "7").result()
+seven()
+child = os.fork()
+if not child:
+    signal.alarm(5)
+    os._exit(seven())
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
+def test_a_forked_process_has_threads_of_its_own(python: Callable[..., list[str]]) -> None:
+    assert python(FORKED) == ["7"]
 
 
 def test_what_is_held_lies_where_the_loop_wants_it() -> None:

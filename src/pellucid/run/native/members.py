@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import itertools
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -39,6 +40,10 @@ def driver() -> Any:
 def threads() -> tuple[ThreadPoolExecutor, int]:
     """Return threads, one for each core, and how many they are."""
     return ThreadPoolExecutor(cores(), "pellucid members"), cores()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=threads.cache_clear)  # they are not in the child, which would wait for them
 
 
 class Drive:
