@@ -21,6 +21,8 @@ from pellucid import callbacks, nn
 from pellucid.model import company
 from pellucid.model import mapped as mapped_module
 from pellucid.model.company import digest, way_on
+from pellucid.model.samples import Samples
+from pellucid.model.sweeps.runs import Run
 from pellucid.run import contact
 from pellucid.run.contact import advised, together
 
@@ -439,3 +441,14 @@ def test_everything_that_matters_is_compared(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(pel.DistributionError, match=r"the same data in every process. Received: another in process 2 "):
         contact.agree({"model": 1, "data": 2, "place": 3})
     assert company.num_processes() == 1
+
+
+def test_settings_of_a_sweep_are_compared_by_their_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[dict[str, int]] = []
+    monkeypatch.setattr(company, "num_processes", lambda: 2)
+    monkeypatch.setattr(company, "agree", told.append)
+    model, samples = make(), Samples([np.zeros((3, 4), "float32")], [], [], [])
+    for activation in ("tanh", "relu", lambda h: h, lambda h: 2 * h):  # what a function is, nobody can tell
+        company.check_runs_alike([Run({"activation": activation}, 0, None, model, samples, None)])
+    tanh, relu, first, second = (each["runs and settings of the sweep"] for each in told)
+    assert tanh != relu != first == second

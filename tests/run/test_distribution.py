@@ -6,6 +6,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 import pellucid as pel
@@ -82,8 +83,10 @@ def test_numbers_come_from_the_call_or_the_environment(monkeypatch: pytest.Monke
         pel.OptionError, match=r"to be a whole number. Received: PELLUCID_PROCESS_ID='first' in the env"
     ):
         whole("process_id", None)
-    with pytest.raises(pel.OptionError, match=r"to be a whole number. Received: process_id=True"):
-        whole("process_id", True)
+    for given in (True, 2.5, 2.0):
+        with pytest.raises(pel.OptionError, match=rf"to be a whole number. Received: process_id={given}"):
+            whole("process_id", given)
+    assert whole("process_id", np.int64(3)) == 3
 
 
 def test_who_waits_in_vain_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 
 import pellucid as pel
 from pellucid.run import contact
-from pellucid.run.lifeline import GOODBYE, WORD, Lifeline, word_of
+from pellucid.run.lifeline import GOODBYE, WORD, Lifeline, listener_at, word_of
 
 Star = tuple[Lifeline, list[Lifeline], "queue.Queue[tuple[int, int]]"]
 
@@ -22,7 +23,7 @@ def star() -> Iterator[Star]:
     """Four processes, and who has heard of whose loss."""
     heard: queue.Queue[tuple[int, int]] = queue.Queue()
     first, *others = (Lifeline(lambda gone, me=me: heard.put((me, gone))) for me in range(4))
-    port, token = first.listen()
+    port, token = first.listen("127.0.0.1")
     for number, other in enumerate(others, 1):
         other.join("127.0.0.1", port, token, number)
     wait_for(lambda: len(first.held) == 3)
@@ -82,6 +83,25 @@ def test_nobody_else_is_let_in(star: Star) -> None:
             assert word_of(stranger) is None
     assert len(first.held) == 3
     assert heard.empty()
+
+
+def test_who_has_gone_again_by_then_is_not_waited_for(star: Star) -> None:
+    first = star[0]
+    listener = next(key.fileobj for key in first.selector.get_map().values() if key.data == first.let_in)
+    waiting = threading.Thread(target=first.let_in, args=(listener,), daemon=True)
+    waiting.start()
+    waiting.join(timeout=5)
+    assert not waiting.is_alive()
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "::1", "node1"])
+def test_processes_of_one_machine_are_not_reached_from_another(host: str) -> None:
+    if ":" in host and not socket.has_dualstack_ipv6():
+        pytest.skip("this machine has no IPv6")
+    with listener_at(host) as listener:
+        assert (listener.getsockname()[0] in ("127.0.0.1", "::1")) == (host != "node1")
+        name = "127.0.0.1" if host == "node1" else host
+        socket.create_connection((name, listener.getsockname()[1]), timeout=5).close()
 
 
 def test_words_fit() -> None:

@@ -153,11 +153,11 @@ def hold_on(lifeline: Lifeline) -> None:
     from jax.experimental.multihost_utils import broadcast_one_to_all
 
     number = contact.process_id()
-    told = np.array(lifeline.listen() if number == 0 else (0, 0), np.int32)
+    host = str(global_state.coordinator_address).rpartition(":")[0].strip("[]")
+    told = np.array(lifeline.listen(host) if number == 0 else (0, 0), np.int32)
     port, token = (int(word) for word in broadcast_one_to_all(told))
     if number == 0:
         return
-    host = str(global_state.coordinator_address).rpartition(":")[0].strip("[]")
     try:
         lifeline.join(host, port, token, number)
     except OSError as error:
@@ -197,10 +197,10 @@ def whole(name: str, value: Any) -> int | None:
     if given is None:
         return None
     try:
-        if isinstance(given, bool):
+        if not isinstance(given, str) and not is_whole(given):
             raise ValueError
         return int(given)
-    except (TypeError, ValueError):
+    except ValueError:
         where = f"{variable}={given!r} in the environment" if value is None else f"{name}={given!r}"
         raise OptionError(f"{HERE}: expected {name} to be a whole number. Received: {where}") from None
 

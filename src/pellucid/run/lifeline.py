@@ -6,6 +6,7 @@ many seconds or by the loss of its coordinator, and then aborts a process withou
 
 from __future__ import annotations
 
+import ipaddress
 import secrets
 import selectors
 import socket
@@ -17,6 +18,9 @@ WORD = struct.Struct("!i")
 """What is said over a connection: the number of a process that was lost, or goodbye."""
 
 GOODBYE = -1
+
+WAITING = 512
+"""How many may be at the door at once."""
 
 PATIENCE_SECONDS = 5.0
 """How long somebody who connects may take to say who he is."""
@@ -42,9 +46,12 @@ class Lifeline:
         self.parting = False
         self.leaving = threading.Event()
 
-    def listen(self) -> tuple[int, int]:
-        """Wait for the others, in the first process; returned are the port and what they must say to be let in."""
-        listener = socket.create_server(("", 0), family=socket.AF_INET, backlog=512)
+    def listen(self, host: str) -> tuple[int, int]:
+        """Wait for the others, in the first process, whose address they have been told.
+
+        Returned are the port and what they must say to be let in.
+        """
+        listener = listener_at(host)
         self.token = secrets.randbelow(2**31)
         self.selector.register(listener, selectors.EVENT_READ, self.let_in)
         self.watch()
@@ -89,7 +96,10 @@ class Lifeline:
 
     def let_in(self, listener: socket.socket) -> None:
         """Let a process in that knows what to say, and nobody else."""
-        connection, _ = listener.accept()
+        try:
+            connection, _ = listener.accept()
+        except OSError:  # who knocked has gone again
+            return
         connection.settimeout(PATIENCE_SECONDS)
         token, number = word_of(connection), word_of(connection)
         if token == self.token and number is not None:
@@ -124,6 +134,23 @@ class Lifeline:
             self.parting = True
             self.say(GOODBYE)
             self.leaving.set()
+
+
+def listener_at(host: str) -> socket.socket:
+    """Return a socket for those who know this machine by an address: it alone, if that is one of its own."""
+    try:
+        here = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        here = host == "localhost"
+    if here:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.create_server((host, 0), family=family, backlog=WAITING)
+    elif socket.has_dualstack_ipv6():
+        listener = socket.create_server(("", 0), family=socket.AF_INET6, backlog=WAITING, dualstack_ipv6=True)
+    else:
+        listener = socket.create_server(("", 0), backlog=WAITING)
+    listener.setblocking(False)
+    return listener
 
 
 def word_of(connection: socket.socket) -> int | None:
