@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 
 import pellucid as pel
 from pellucid.run import xla
-from pellucid.run.kernels import call, convolution, lowerings, text
+from pellucid.run.kernels import call, convolution, lowerings, pooling, text
 from pellucid.run.kernels.convolution import parts
 from pellucid.run.native.compiler import compiler
 from pellucid.run.native.errors import NotNative
@@ -176,6 +177,13 @@ def test_a_compiler_that_fails_leaves_all_to_xla(asked, monkeypatch):
     monkeypatch.setattr(call, "target", fail)
     x = np.ones((1, 4, 4, 1), "float32")
     assert pel.function([], pel.max_pool(pel.conv(x, np.ones((2, 2, 1, 1), "float32")), 3), mode="xla")().item() == 4
+
+
+def test_threads_may_ask_for_one_kernel_at_once(monkeypatch):
+    code = pooling.forward_text(pooling.Pooling((4, 6), (2, 3), (2, 2), 3, (2, 3), (0, 0), "float64"))
+    monkeypatch.setenv("PELLUCID_CACHE", "0")  # so that each would compile one of its own
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(call.target, [code] * 4))) == 1
 
 
 def test_a_length_is_cut_into_parts_of_nearly_one_size():

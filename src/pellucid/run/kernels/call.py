@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import threading
 from typing import Any
 
 from pellucid.run.engine import jax
@@ -13,10 +14,18 @@ from pellucid.run.kernels.pooling import Pooling
 from pellucid.run.kernels.product import Product, product_text, rows_of
 from pellucid.run.native.compiler import library
 
+LOCK = threading.Lock()
 
-@functools.cache
+
 def target(code: str) -> str:
     """Compile a kernel and make it known to XLA; return its name, which says what it is."""
+    with LOCK:  # XLA refuses a second kernel of one name, which another thread might be making
+        return known(code)
+
+
+@functools.cache
+def known(code: str) -> str:
+    """Return the name of a kernel, which is compiled the first time."""
     ffi = jax().ffi
     handler = library(code, includes=(ffi.include_dir(),)).run
     name = f"pellucid_{hashlib.sha256(code.encode()).hexdigest()[:32]}"
