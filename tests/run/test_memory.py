@@ -1,6 +1,7 @@
 """Memory that lies free is handed back where keeping it is waste, and nowhere else."""
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -43,6 +44,15 @@ def test_a_program_that_takes_memory_anew_at_each_run_hands_the_old_one_back(
 ) -> None:
     watched(sizes, monkeypatch)
     assert len(told) == times
+
+
+def test_where_nobody_tells_it_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(self: Path, encoding: str) -> str:
+        raise FileNotFoundError(self)
+
+    monkeypatch.setattr(memory, "keeps_memory", lambda: True)
+    monkeypatch.setattr(Path, "read_text", absent)
+    assert memory.resident() == 0
 
 
 def test_what_lies_free_goes_back_to_the_system() -> None:

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 import pellucid as pel
+from pellucid.run.native import members
 from pellucid.run.native.compiler import compiler
+from pellucid.run.native.errors import NotNative
 from pellucid.run.native.program import MembersProgram
 from pellucid.run.rounds import held, rounds, turn
 
@@ -78,6 +80,20 @@ def test_members_are_the_bits_that_they_are_alone() -> None:
         np.testing.assert_array_equal(together[:, m], alone.over(batches)["loss"])
         np.testing.assert_array_equal(many.get_value()[m], own.get_value())
     assert all("native" in key for key in g.backend.compiled)
+
+
+def test_without_a_driver_xla_has_rounds_and_members(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused() -> None:
+        raise NotNative("no room")
+
+    monkeypatch.setattr(members, "driver", refused)
+    whole, last = numbers(4)
+    f, w = walker("auto", [0.5, -0.3])
+    g = walker("numpy", [0.5, -0.3])[0]
+    np.testing.assert_allclose(rounds(f, [whole], [last], 4)["loss"], rounds(g, [whole], [last], 4)["loss"], rtol=1e-5)
+    h = pel.batched(f, {w: pel.shared(np.ones((3, 2), "f4"), "many")})
+    h.over(whole)
+    assert None in h.backend.compiled.values()
 
 
 FORKED = """

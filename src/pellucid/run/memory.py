@@ -23,7 +23,11 @@ def resident() -> int:
     """Return how many bytes of memory the process has, or 0 where nobody tells."""
     if not keeps_memory():
         return 0
-    return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    try:
+        pages = Path("/proc/self/statm").read_text("ascii").split()[1]
+    except OSError:
+        return 0
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 class Settled:

@@ -59,12 +59,18 @@ class Drive:
         Which of state, read and arguments differ from member to member; None where there is one member and no axis.
     members : int
         How many there are.
+
+    Raises
+    ------
+    NotNative
+        If what drives them cannot be compiled.
     """
 
     def __init__(
         self, whole: NativeStep, rest: NativeStep | None, mapped: Sequence[Sequence[bool]] | None, members: int
     ) -> None:
         self.whole, self.rest, self.mapped, self.members = whole, rest, mapped, members
+        self.drive = driver()
 
     def __call__(
         self,
@@ -92,7 +98,7 @@ class Drive:
         addresses = [ctypes.cast(f, ctypes.c_void_p) if f else ctypes.c_void_p() for f in functions]
 
         def run(span: tuple[int, int]) -> None:
-            driver()(
+            self.drive(
                 *addresses,
                 *(ctypes.c_int64(n) for n in (rounds, steps, first, *span)),
                 *(ctypes.byref(each) for each in lists),

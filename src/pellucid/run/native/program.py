@@ -16,6 +16,7 @@ from pellucid.run.batched_program import BatchedProgram
 from pellucid.run.engine import plain_errors, prepare_memory, runs_on_cpu, x64
 from pellucid.run.history import History
 from pellucid.run.interrupts import Uninterrupted
+from pellucid.run.native import members
 from pellucid.run.native.compiler import compiler, library
 from pellucid.run.native.equations import equations_of
 from pellucid.run.native.errors import NotNative
@@ -179,9 +180,12 @@ class AutoProgram(XlaProgram):
         whole, rest = self.native(args, True), self.native(last, True)
         if whole is None or rest is None:
             return None
-        laid, laid_last = self.laid(args, True), self.laid(last, True)
         mapped = self.program.mapped if isinstance(self.program, BatchedProgram) else None
-        drive = Drive(whole, rest, mapped, self.members(args))
+        try:
+            drive = Drive(whole, rest, mapped, self.members(args))
+        except NotNative:
+            return None
+        laid, laid_last = self.laid(args, True), self.laid(last, True)
         return self.advanced(lambda s, r: drive(s, r, laid, laid_last, 0, len(args[0]) // count, count))
 
     def advanced(self, run: Callable[[list[Any], list[Any]], list[Any]]) -> list[Any]:
@@ -210,6 +214,7 @@ class MembersProgram(AutoProgram):
             for pair in map(zip, (state_of(self), read_of(self), one), self.program.mapped)
         ]
         check_size(self.program.one, given[0], given[2])
+        members.driver()  # without which no member runs
         return NativeStep(XlaProgram(self.program.one), given[0], given[1], given[2], walk)
 
     def members(self, args: list[Any]) -> int:
