@@ -273,6 +273,23 @@ def test_what_is_wrong_is_said_with_its_place_and_nothing_is_left_behind(
     assert (output, Path("runs").exists()) == ("", False)
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--devices", "7"], "error: Expected devices from 1 to "),
+        (
+            ["--optimizer", "sgd", "--rate", "1e30"],
+            "The loss never was a number, so nothing was learnt; take a smaller",
+        ),
+    ],
+)
+def test_a_run_that_comes_to_nothing_leaves_nothing(words: list[str], message: str, capsys: Output) -> None:
+    warnings.simplefilter("default", pel.TrainingWarning)
+    assert main(["train", "moons", *words]) == 1
+    assert message in capsys.readouterr().err
+    assert not Path("runs").exists()
+
+
 def test_a_finished_run_is_not_resumed(run: Path, capsys: Output) -> None:
     assert main(["resume", str(run)]) == 2
     assert "this run is finished, see result.json" in capsys.readouterr().err

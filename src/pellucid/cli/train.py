@@ -2,15 +2,17 @@
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from pellucid.errors import PellucidError
 from pellucid.experiments.frame.errors import UsageError
-from pellucid.experiments.frame.folder import new_folder
+from pellucid.experiments.frame.folder import discard, new_folder, standing
 from pellucid.experiments.frame.record import as_json
 
 Switch = Parameter(negative="", show_default=False)
@@ -46,13 +48,16 @@ def train(
 
     For example:
 
-        pellucid train photos/                         a folder or zip of images: a folder a class, or cat.0.jpg
+        pellucid train photos/                    a folder or zip of images
         pellucid train photos/ --model cnn --size 64 --augment
-        pellucid train flats.csv --target price        a header and rows; numbers, categories, missing cells
-        pellucid train measured.npz --model mlp        arrays x and y, or x_train, y_train, x_test, y_test
-        pellucid train mnist --epochs 5                built in: mnist, digits32, moons, circles, blobs
-        pellucid train runs/7/experiment.toml          the same once more, to the last bit
-        pellucid resume runs/7                         what Ctrl-C or a power cut has stopped
+        pellucid train flats.csv --target price   a table with a header
+        pellucid train measured.npz --model mlp   arrays x and y
+        pellucid train mnist --epochs 5           or digits32, moons, circles, blobs
+        pellucid train runs/7/experiment.toml     the same again, to the last bit
+        pellucid resume runs/7                    what Ctrl-C has stopped
+
+    The class of an image is its folder, or the beginning of its name, as in cat.0.jpg. Data may come in parts: folders
+    train, val and test, or arrays x_train, y_train, x_val and so on; else they are split.
 
     The folder of the run holds the network (model.pel, the weights of its best epoch), the experiment as TOML, the
     history as CSV, pictures, and result.json.
@@ -72,7 +77,7 @@ def train(
     augment
         Mirror and shift images at random while the network learns.
     epochs
-        How often the data are passed through at most, 20 without it.
+        How often the data are passed through at most; 20 without it, up to 200 where samples are few.
     batch_size
         Samples a step, 32 without it.
     optimizer
@@ -80,7 +85,7 @@ def train(
     rate
         The learning rate; the optimizer's own without it.
     patience
-        After how many epochs without a better validation loss to stop, 5 without it; 0 for never.
+        After how many epochs without a better validation loss to stop; 5 without it, up to 20; 0 for never.
     validation_split
         The share that chooses the best epoch, 0.15 without it.
     test_split
@@ -98,7 +103,7 @@ def train(
     json
         Print the result alone on standard output, as JSON.
     quiet
-        Print nothing but errors.
+        Print nothing but warnings and errors.
     """
     if data is None:
         raise UsageError(
@@ -154,7 +159,7 @@ def resume(
     json
         Print the result alone on standard output, as JSON.
     quiet
-        Print nothing but errors.
+        Print nothing but warnings and errors.
     """
     from pellucid.experiments.own.training import stopped_run
 
@@ -202,27 +207,47 @@ def show(settings: Any, out: Path | None, join: bool, *, json: bool, quiet: bool
     if join:
         together(settings, out)
     from pellucid.experiments.own.training import train as run
-    from pellucid.run.contact import agree, num_processes, process_id
+    from pellucid.run.contact import process_id
 
     told = not (json or quiet or (join and process_id()))
-
-    def folder() -> Path:
-        made = out if goes_on or (join and process_id()) else new_folder(out)
-        if join and num_processes() > 1:
-            agree({"experiment": 1})  # nobody goes on before the first process has made the folder
-        assert made is not None
-        return made
 
     def tell(lines: Sequence[str]) -> None:
         if told:
             print("\n".join(lines), flush=True)
 
-    result = run(settings, out if goes_on and out else folder, verbose=0 if json or quiet else "auto", tell=tell)
+    with place_for(out, join) as make:
+        place = out if goes_on and out is not None else make
+        result = run(settings, place, verbose=0 if json or quiet else "auto", tell=tell)
     if json and result:
         print(as_json(result))
     elif told:
         in_words(result)
     return 0
+
+
+@contextmanager
+def place_for(out: Path | None, join: bool) -> Iterator[Callable[[], Path]]:
+    """Lend a function that makes the folder of a run, which is taken away again if the run comes to nothing."""
+    from pellucid.run.contact import agree, process_id
+
+    stays, made = standing(out), list[Path]()
+
+    def make() -> Path:
+        if join and out is not None and process_id():
+            folder = out
+        else:
+            folder = new_folder(out)
+            made.append(folder)
+        if join:
+            agree({"experiment": 1})  # nobody goes on before the first process has made the folder
+        return folder
+
+    try:
+        yield make
+    except PellucidError:
+        for folder in made:
+            discard(folder, stays, ())
+        raise
 
 
 def together(settings: Any, out: Path | None) -> None:
@@ -249,7 +274,7 @@ def in_words(result: Mapping[str, Any]) -> None:
     folder, epochs = result["folder"], result["epochs"]
     pictures = ", ".join(picture["file"] for picture in result["pictures"])
     print(
-        f"\n{epochs} epochs in {result['seconds']['training']:.1f} s; the best is {result['best_epoch']}.\n"
+        f"\n{epochs} epochs in {result['seconds']['epochs']:.1f} s; the best is {result['best_epoch']}.\n"
         f"In {folder}: model.pel, experiment.toml, history.csv, {pictures}, result.json\n"
         f"Ask it:      pellucid predict {folder} FILES\n"
         f"Again:       pellucid train {folder}/experiment.toml\n"

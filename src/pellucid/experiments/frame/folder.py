@@ -2,6 +2,7 @@
 
 import errno
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from pellucid.experiments.frame.errors import UsageError
@@ -46,9 +47,10 @@ def standing(out: Path | None) -> Path:
     return next((place for place in (goal, *goal.parents) if place.is_dir()), goal)
 
 
-def discard(folder: Path, stays: Path) -> None:
-    """Remove the record of a run that could not begin, and the folders that were made for it, up to ``stays``."""
-    (folder / FILE).unlink()
+def discard(folder: Path, stays: Path, files: Iterable[str] = (FILE,)) -> None:
+    """Remove the files of a run that could not begin, and the folders that were made for it, up to ``stays``."""
+    for file in files:
+        (folder / file).unlink()
     while folder != stays and not any(folder.iterdir()):
         folder.rmdir()
         folder = folder.parent

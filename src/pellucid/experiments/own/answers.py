@@ -50,13 +50,25 @@ def trained(folder: Path) -> Trained:
         raise UsageError(f"{folder}: expected the folder of a run, with {MODEL} and {DATA} in it; received another one")
     try:
         described = json.loads((folder / DATA).read_text("utf-8"))
-        ours = described["kind"] in KINDS and isinstance(described["class_names"], list)
-        ours = ours and isinstance(described["columns" if described["kind"] == "row" else "shape"], list)
+        ours = is_ours(described)
     except (ValueError, KeyError, TypeError):
         ours = False
     if not ours:
         raise DataError(f"{folder / DATA}: expected how inputs are made, as pellucid train wrote it; train again.")
     return Trained(folder, load_model(folder / MODEL), described)
+
+
+def is_ours(described: Any) -> bool:
+    """Tell whether plain values say how inputs are made; a KeyError or TypeError says that they do not."""
+    kind = described["kind"]
+    lists = [described[name] for name in ("class_names", "target_names", "columns" if kind == "row" else "shape")]
+    if kind == "row":
+        for column in described["columns"]:
+            value = column["missing"] if column["kind"] == "number" else column["values"]
+            lists += [[column["name"], value]]
+    if kind == "image":
+        lists += [described["size"]]
+    return kind in KINDS and all(isinstance(each, list) for each in lists) and isinstance(described["task"], str)
 
 
 def examined(network: Trained, data: str, strict: bool = False) -> Mapping[str, Any]:
@@ -98,7 +110,7 @@ def examined(network: Trained, data: str, strict: bool = False) -> Mapping[str, 
 def tell_of_old(network: Trained, checksum: str, data: str) -> None:
     """Warn of data that the network was trained on."""
     file = network.folder / RESULT
-    if file.is_file() and json.loads(file.read_text("utf-8")).get("checksum") == checksum:
+    if file.is_file() and f'"checksum": "{checksum}"' in file.read_text("utf-8", "replace"):
         told = f"{data}: the network has learnt from most of these; what it does on the others stands in {file}"
         warnings.warn(told, DataWarning, stacklevel=3)
 

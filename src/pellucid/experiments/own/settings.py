@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pellucid.errors import near_miss
@@ -13,6 +13,9 @@ MODELS = ("linear", "mlp", "cnn")
 
 TASKS = ("classification", "regression")
 LARGEST_SEED = 2**32 - 1
+EPOCHS, MOST_EPOCHS, STEPS = 20, 200, 2_000
+"""Without a number of epochs there are so many, and more as long as they come to fewer steps than that."""
+PATIENCE = 5
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,11 @@ class Settings:
         Height and width in pixels that images are stretched to, (32, 32) without it.
     augment : bool
         Whether images are mirrored and shifted at random while the network learns.
-    epochs, batch_size : int
-        How often the data are passed through at most, and samples a step.
+    epochs : int, optional
+        How often the data are passed through at most; without it 20, or so often that about 2,000 steps are made, up to
+        200.
+    batch_size : int
+        Samples a step.
     optimizer : str or mapping
         A name, or ``{"kind": "SGD", "momentum": 0.9}``.
     rate : float, optional
@@ -54,8 +60,9 @@ class Settings:
     validation_split, test_split : float
         The shares of the samples that only choose the best epoch, and that are met at the end alone. Data that have
         such parts already are taken as they are.
-    patience : int
-        After how many epochs without a better validation loss training ends; 0 for never.
+    patience : int, optional
+        After how many epochs without a better validation loss training ends; 0 for never. Without it a tenth of the
+        epochs, and 5 at least.
     devices : "all" or int, optional
         Those that divide every batch among them.
     strict : bool
@@ -83,7 +90,7 @@ class Settings:
     task: str | None = None
     size: tuple[int, int] | None = None
     augment: bool = False
-    epochs: int = 20
+    epochs: int | None = None
     batch_size: int = 32
     optimizer: str | Mapping[str, Any] = "adam"
     rate: float | None = None
@@ -92,12 +99,14 @@ class Settings:
     seed: int = 0
     validation_split: float = 0.15
     test_split: float = 0.15
-    patience: int = 5
+    patience: int | None = None
     devices: str | int | None = None
     strict: bool = False
     checksum: str | None = None
 
     def __post_init__(self) -> None:
+        if not self.data:
+            raise UsageError(f"data: expected a file, a folder or a built-in name; received {self.data!r}")
         if self.layers is None and self.model is not None:
             one_of("model", "network", self.model, MODELS)
         if self.task is not None:
@@ -106,13 +115,18 @@ class Settings:
             raise UsageError(
                 "augment: layers that are written down say themselves what happens to images; leave it out"
             )
+        self.check_numbers()
+
+    def check_numbers(self) -> None:
+        """Refuse numbers out of their ranges."""
         for name, least, most in (
             ("epochs", 1, 10**9),
             ("batch_size", 1, 10**9),
             ("patience", 0, 10**9),
             ("seed", 0, LARGEST_SEED),
         ):
-            whole(name, getattr(self, name), least, most)
+            if getattr(self, name) is not None:
+                whole(name, getattr(self, name), least, most)
         for name in ("validation_split", "test_split"):
             share(name, getattr(self, name))
         if self.validation_split + self.test_split >= 0.95:
@@ -128,6 +142,20 @@ class Settings:
             raise UsageError(f"size: expected pixels from 1 to 4096; received {self.size!r}")
         if self.devices is not None and self.devices != "all":
             whole("devices", self.devices, 1, 10**6, "'all' or ")
+
+    def lasting(self, samples: int) -> "Settings":
+        """Return the same with a number of epochs, and a patience, that so many samples to learn from want.
+
+        Examples
+        --------
+        >>> few, many = (Settings("moons").lasting(n) for n in (700, 60_000))
+        >>> (few.epochs, few.patience), (many.epochs, many.patience)
+        ((90, 9), (20, 5))
+        """
+        steps = -(-samples // self.batch_size)
+        epochs = self.epochs or min(max(EPOCHS, STEPS // steps), MOST_EPOCHS)
+        patience = max(PATIENCE, epochs // 10) if self.patience is None else self.patience
+        return replace(self, epochs=epochs, patience=patience)
 
 
 def one_of(name: str, what: str, given: Any, known: Sequence[str]) -> None:

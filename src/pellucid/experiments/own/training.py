@@ -12,6 +12,7 @@ import numpy as np
 
 from pellucid.data.errors import DataError, DataWarning
 from pellucid.data.files import write_atomically
+from pellucid.errors import PellucidError
 from pellucid.experiments.common.interrupt import heard
 from pellucid.experiments.frame.errors import UsageError
 from pellucid.experiments.frame.record import as_json
@@ -21,6 +22,7 @@ from pellucid.experiments.own.networks import built, layers_for, with_units
 from pellucid.experiments.own.reading import read
 from pellucid.experiments.own.samples import Array, Samples, divided, scale_of
 from pellucid.experiments.own.settings import Settings
+from pellucid.graph.errors import NonFiniteError
 
 MODEL, DATA, HISTORY, RESULT, SNAPSHOT = "model.pel", "data.json", "history.csv", "result.json", "snapshot"
 
@@ -80,7 +82,7 @@ class Prepared:
             else f"predicting {', '.join(samples.target_names)}"
         )
         optimizer = self.model.optimizer
-        epochs = counted(settings.epochs, "epoch")
+        epochs = counted(settings.epochs or 1, "epoch")
         return [
             f"{samples.where}: {samples.told}; {samples.task}, {wanted}",
             f"{sizes['training']} to learn from, {sizes['validation']} to choose the best epoch by, "
@@ -117,7 +119,7 @@ def prepare(settings: Settings, goes_on: bool = False) -> Prepared:
     parts = divided(samples, settings)
     training = parts["training"]
     x, described = samples.inputs(training)
-    settings = replace(settings, size=described.get("size"))
+    settings = replace(settings, size=described.get("size"), target=described.get("target")).lasting(len(training))
     outputs = len(samples.class_names) or len(samples.target_names)
     name, layers = layers_for(settings, x.shape[1:], outputs, samples.task)
     y = samples.targets
@@ -174,7 +176,13 @@ def train(
     place = folder() if callable(folder) else folder
     if not process_id():
         write_down(prepared, place)
-    history = learn(prepared, place, verbose)
+    try:
+        history = learn(prepared, place, verbose)
+    except PellucidError as error:
+        began = any((place / SNAPSHOT).glob("*.pel")) and not isinstance(error, NonFiniteError)
+        if not (began or goes_on or process_id()):
+            take_back(place)
+        raise
     if process_id():
         return {}
     try:
@@ -182,6 +190,14 @@ def train(
     except KeyboardInterrupt:
         heard()
         raise KeyboardInterrupt(f"interrupted after training. To have the rest: pellucid resume {place}") from None
+
+
+def take_back(folder: Path) -> None:
+    """Remove what was written of a run that has come to nothing."""
+    if (folder / SNAPSHOT).exists():
+        shutil.rmtree(folder / SNAPSHOT)
+    for file in (written.FILE, DATA):
+        (folder / file).unlink()
 
 
 def write_down(prepared: Prepared, folder: Path) -> None:
@@ -201,6 +217,7 @@ def learn(prepared: Prepared, folder: Path, verbose: Any) -> Any:
     from pellucid.model.callbacks.stopping import EarlyStopping, TerminateOnNaN
 
     settings, model = prepared.settings, prepared.model
+    assert settings.epochs is not None  # `prepare` has decided
     best = EarlyStopping(patience=settings.patience or settings.epochs, restore_best_weights=True)
     keep = Snapshots(folder / SNAPSHOT)
     history = History(snapshot_megabytes=0)
@@ -211,7 +228,7 @@ def learn(prepared: Prepared, folder: Path, verbose: Any) -> Any:
             epochs=settings.epochs,
             batch_size=settings.batch_size,
             validation_data=prepared.part("validation"),
-            callbacks=[history, best, TerminateOnNaN(raise_error=True), keep],
+            callbacks=[history, best, TerminateOnNaN(), keep],
             seed=settings.seed,
             devices=settings.devices,
             verbose=verbose,
@@ -220,6 +237,8 @@ def learn(prepared: Prepared, folder: Path, verbose: Any) -> Any:
         heard()
         raise KeyboardInterrupt(stopped(prepared, folder, history, best, keep)) from None
     prepared.timings["training"] = time.perf_counter() - start
+    if best.best is None or not np.isfinite(best.best):
+        raise NonFiniteError("The loss never was a number, so nothing was learnt; take a smaller --rate")
     return history
 
 
@@ -228,7 +247,8 @@ def stopped(prepared: Prepared, folder: Path, history: Any, best: Any, keep: Any
     from pellucid.run.contact import process_id
 
     run, model = prepared.model.run, prepared.model
-    where = f"interrupted in epoch {min(run.epoch + 1, prepared.settings.epochs)} of {prepared.settings.epochs}"
+    epochs = model.history.params["epochs"]
+    where = f"interrupted in epoch {min(run.epoch + 1, epochs)} of {epochs}"
     if process_id():
         return where
     if run.batch:
