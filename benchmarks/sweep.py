@@ -8,8 +8,8 @@ the last epoch, compiling included, and nothing is taken from the disk cache. So
 alone as well, and how far they are apart is printed, as a share of the largest weight. The arithmetic of the 140
 networks is 34 times that of the one, and the sweep has all cores for it where the one run has a single one. So the
 ratio grows with the length of training: from that of compiling to 34 divided by the cores, or less where narrow
-networks are quicker than their share. On two cores it is below five for the first three lengths, and above for the
-last two.
+networks are quicker than their share. On two cores it is below five for the first four lengths, and above for the
+last, where the twenty networks of 50 units alone take ten times the loop of the one.
 """
 
 from __future__ import annotations

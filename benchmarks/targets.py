@@ -201,7 +201,8 @@ TARGETS = (
         5,
         "times",
         False,
-        "with long training the arithmetic of all the networks is what is left, many times that of the one",
+        "with 20,000 passes over all points the arithmetic is what is left: on two cores the twenty widest networks "
+        "take ten times the loop of the one, and all others as much again; a program for each width takes as long",
     ),
 )
 

@@ -2,17 +2,18 @@
 
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import pytest
 
 import pellucid as pel
-from pellucid.run.native import members
+from pellucid.run.native import members, program
 from pellucid.run.native.compiler import compiler
 from pellucid.run.native.errors import NotNative
 from pellucid.run.native.program import MembersProgram
-from pellucid.run.rounds import held, rounds, turn
+from pellucid.run.rounds import begun, held, rounds, turn
 
 MODES = ["auto", "xla", "numpy"]
 
@@ -123,3 +124,27 @@ def test_what_is_held_lies_where_the_loop_wants_it() -> None:
         assert isinstance(kept, np.ndarray) == (mode == "numpy" or (mode == "auto" and compiler() is not None))
         w.set_value(0.0)
         assert f.repeat(2, kept).tolist() == [0.0, 3.0]
+
+
+@pytest.mark.parametrize("mode", ["auto", "xla"])
+def test_loops_may_be_compiled_beside_one_another_before_they_run(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, last = numbers(2)
+    expected = rounds(walker("numpy", [0.5, -0.3])[0], [whole], [last], 2)
+    f, _ = walker(mode, [0.5, -0.3])
+    finishing = [begun(f, [np.zeros_like(batches[:1])], walk=True) for batches in (whole, last)]
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda finish: finish(), finishing))
+    if mode == "auto" and compiler() is not None:
+        monkeypatch.setattr(program, "library", lambda code: pytest.fail("compiled again"))
+        assert f.compile_seconds > 0
+    found = rounds(f, [whole], [last], 2)
+    np.testing.assert_allclose(found["loss"], expected["loss"], rtol=1e-5)
+
+
+def test_what_is_too_large_for_c_is_left_to_xla_ahead_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program, "MOST_BYTES", 0)
+    whole, last = numbers(2)
+    f, _ = walker("auto", [0.5, -0.3])
+    begun(f, [whole], walk=True)()
+    assert rounds(f, [whole], [last], 2)["loss"].shape == (8,)
+    assert not any(isinstance(made, program.NativeStep) for made in f.backend.compiled.values())

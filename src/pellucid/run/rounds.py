@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pellucid.run.engine import x64
@@ -10,6 +10,16 @@ from pellucid.run.function import Function
 from pellucid.run.history import History
 from pellucid.run.native.program import AutoProgram
 from pellucid.run.xla import XlaProgram
+
+
+def begun(f: Function, args: Sequence[Any], walk: bool) -> Callable[[], None]:
+    """Trace a loop for arguments like these, and return what compiles it, where that is C.
+
+    Several are compiled at once, each by a compiler of its own; XLA takes all cores for one program, when it is met.
+    """
+    if isinstance(f.backend, AutoProgram):
+        return f.backend.begun(f.bound(args, {}, walk), walk)
+    return lambda: None
 
 
 def held(f: Function, args: Sequence[Any]) -> list[Any]:

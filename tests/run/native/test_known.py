@@ -99,5 +99,5 @@ def test_a_damaged_note_or_library_is_made_anew(
     assert known.recall(noted) is None
     assert run() == 9
     assert known.recall(noted) is not None
-    monkeypatch.setattr(program, "written", lambda *given: pytest.fail("traced again"))
+    monkeypatch.setattr(program, "equations_of", lambda *given: pytest.fail("traced again"))
     assert run() == 9

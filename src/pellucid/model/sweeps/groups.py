@@ -18,10 +18,10 @@ from pellucid.graph.updates import updates_of
 from pellucid.graph.walk import replace_all
 from pellucid.model.sweeps.runs import Run
 
-PROGRAM_SECONDS = 0.6
+PROGRAM_SECONDS = 0.4
 """About what one more program takes to be compiled and started."""
 
-SECONDS_A_WEIGHT = 3e-10
+SECONDS_A_WEIGHT = 2e-10
 """About what one weight takes in a step, for each sample, as C on two cores."""
 
 

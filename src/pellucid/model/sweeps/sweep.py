@@ -17,7 +17,7 @@ from pellucid.model.samples import Samples, samples_of
 from pellucid.model.sweeps.groups import Group, grouped
 from pellucid.model.sweeps.result import Sweep
 from pellucid.model.sweeps.runs import Run, make_runs
-from pellucid.model.sweeps.training import Team, remembered
+from pellucid.model.sweeps.training import Team, compile_together, remembered
 from pellucid.model.training import BATCH, devices_to_fit
 from pellucid.run.interrupts import Interrupted
 
@@ -120,15 +120,18 @@ def sweep(
     held_out = {kind: validation_of(run, validation_data) for kind, run in kinds.items()}
     check_runs_alike(runs, size, count, devices, bool(shuffle))
     known = remembered(max(map(len, runs)))
+    teams = [
+        Team(group, held_out[id(group.runs[0].samples)], size, count, bool(shuffle), devices, known) for group in groups
+    ]
+    compile_together(teams)
     with display(verbose, len(groups), count) as screen:
-        for number, group in enumerate(groups):
+        for number, (group, team) in enumerate(zip(groups, teams, strict=True)):
 
             def told(epoch: int, number: int = number, group: Group = group) -> None:
                 screen.step(number, epoch, {})
                 if progress is not None:
                     progress((number * count + epoch) // len(groups), count, group.runs)
 
-            team = Team(group, held_out[id(group.runs[0].samples)], size, count, bool(shuffle), devices, known)
             try:
                 curves, seconds = team.train(told)
             except KeyboardInterrupt as stop:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,10 @@ from pellucid.model.samples import Samples
 from pellucid.model.sweeps.groups import Group
 from pellucid.model.walk import Flow, Moments, Walk
 from pellucid.run.batched import batched
+from pellucid.run.engine import cores
 from pellucid.run.function import Function
 from pellucid.run.interrupts import Interrupted, Uninterrupted
-from pellucid.run.rounds import rounds, turn
+from pellucid.run.rounds import begun, rounds, turn
 
 Array = np.ndarray[Any, Any]
 Outputs = dict[str, Array]
@@ -32,6 +34,19 @@ ORDER_BYTES = 2**27
 def remembered(count: int) -> Callable[..., Array]:
     """Return what makes orders of so many samples, and remembers as many as there is room for."""
     return functools.lru_cache(max(1, ORDER_BYTES // (4 * count)))(order_of)
+
+
+def compile_together(teams: Sequence[Team]) -> None:
+    """Compile the loops of all teams, one on each core, and have orders made meanwhile, as far as they are kept."""
+    with ThreadPoolExecutor(cores()) as pool:
+        waiting = [pool.submit(finish) for team in teams for finish in team.loops]
+        for team in teams:
+            for epoch in range(min(team.epochs, ORDER_BYTES // (4 * team.count * len(team.seeds) * len(teams)))):
+                if all(each.done() for each in waiting):
+                    break
+                team.orders_of(epoch)
+        for each in waiting:
+            each.result()
 
 
 INDEX_BYTES = 2**25
@@ -69,15 +84,15 @@ class Team:
         self.many, self.moments = values_of(group), Moments()
         rows = [run.rows for run in group.runs if run.rows is not None]
         self.rows = np.stack(rows) if rows else None
-        self.count = len(group.runs[0])
+        self.count, self.seeds = len(group.runs[0]), list(dict.fromkeys(run.seed for run in group.runs))
         self.batch_size = min(batch_size, self.count)
         self.whole, self.rest = divmod(self.count, self.batch_size)
         self.measured_size = 0 if validation is None else min(batch_size, len(validation))
+        self.run = self.all_at_once() if self.count == self.batch_size else self.in_batches()
 
     def train(self, told: Callable[[int], None]) -> tuple[Curves, float]:
         """Run all epochs; the curves have shape (members, epochs), and with them come the seconds it took."""
         start = time.perf_counter()
-        run = self.all_at_once() if self.count == self.batch_size else self.in_batches()
         measure = None if self.validation is None else self.measurer(self.validation)
         together = 1 if measure is not None else self.together
         sizes = np.array([self.batch_size] * self.whole + [self.rest] * bool(self.rest))
@@ -85,7 +100,7 @@ class Team:
         for first in range(0, self.epochs, together):
             count = min(together, self.epochs - first)
             try:
-                outputs = run(first, count, lambda steps, first=first: told(first + steps // self.whole))
+                outputs = self.run(first, count, lambda steps, first=first: told(first + steps // self.whole))
             except Interrupted as stop:
                 raise self.stopped(stop, sizes, parts) from None
             parts.append(self.figures(outputs, sizes, count, training=True))
@@ -127,6 +142,7 @@ class Team:
             found: Outputs = f.repeat(epochs, *arrays, progress=lambda done, *_: told(done))
             return found
 
+        self.loops = [begun(f, arrays, walk=False)]
         return run
 
     def in_batches(self) -> Callable[..., Outputs]:
@@ -147,13 +163,15 @@ class Team:
             outputs: Outputs = f.over(batches, progress=lambda done, *_: told(done))
             return outputs
 
+        sizes = [self.batch_size, *([self.rest] if self.rest else [])]
+        members = len(self.group.runs)
+        self.loops = [begun(f, [np.zeros((1, members, size), np.int32)], walk=True) for size in sizes]
         return run
 
     def batches(self, orders: Array) -> Array:
         """Return the whole batches of some epochs, one after the other: shape (steps, members, batch)."""
-        epochs, members, _ = orders.shape
-        batches = orders[:, :, : self.whole * self.batch_size].reshape(epochs, members, self.whole, self.batch_size)
-        return batches.swapaxes(1, 2).reshape(-1, members, self.batch_size)
+        batches = orders[:, :, : self.whole * self.batch_size].reshape(len(orders), -1, self.batch_size)
+        return batches.swapaxes(0, 1)  # members lie one after the other, as a loop wants them
 
     def rounds(self, f: Function, first: int, epochs: int, told: Callable[[int], None]) -> Outputs:
         """Run epochs that end with a smaller step."""
@@ -163,7 +181,7 @@ class Team:
             for start, count in self.moments.spans(epochs):
                 orders = self.orders(first + start, count)
                 with Uninterrupted():  # until the steps are entered where they belong
-                    parts.append(rounds(f, [self.batches(orders)], [orders[:, :, -self.rest :]], count))
+                    parts.append(rounds(f, [self.batches(orders)], [orders[:, :, -self.rest :].swapaxes(0, 1)], count))
                     done += count
                 told(done * self.whole)
         except KeyboardInterrupt:
@@ -171,13 +189,18 @@ class Team:
         return in_a_row(parts)
 
     def orders(self, first: int, epochs: int) -> Array:
-        """Return which samples the members take in some epochs: shape (epochs, members, samples)."""
-        found = np.empty((epochs, len(self.group.runs), self.count), np.int32)
-        for epoch in range(epochs):
-            for number, run in enumerate(self.group.runs):
-                order = self.known(run.seed, first + epoch, self.count, self.shuffle)
-                found[epoch, number] = order if run.rows is None else run.rows[order]
+        """Return which samples the members take in some epochs: shape (members, epochs, samples)."""
+        each = np.stack([self.orders_of(first + epoch) for epoch in range(epochs)], axis=1)
+        found = np.empty((len(self.group.runs), epochs, self.count), np.int32)
+        for number, run in enumerate(self.group.runs):
+            orders = each[self.seeds.index(run.seed)]
+            found[number] = orders if run.rows is None else run.rows[orders]
         return found
+
+    def orders_of(self, epoch: int) -> Array:
+        """Return the orders of an epoch: shape (seeds, samples)."""
+        orders = [self.known(seed, epoch, self.count, self.shuffle) for seed in self.seeds]
+        return np.concatenate(orders).reshape(len(orders), self.count)
 
     def measurer(self, samples: Samples) -> Callable[[], Curves]:
         """Return what measures all members, as they are after training, on samples."""

@@ -35,12 +35,8 @@ class NativeStep:
 
     Parameters
     ----------
-    xla : XlaProgram
-        What is computed.
-    state, read, one : list of array
-        What one step is given.
-    walk : bool
-        Whether each step has its own arguments.
+    known : Known
+        What was compiled.
 
     Attributes
     ----------
@@ -48,13 +44,7 @@ class NativeStep:
         How much each output of a step takes.
     """
 
-    def __init__(self, xla: XlaProgram, state: list[Any], read: list[Any], one: list[Any], walk: bool) -> None:
-        place = place_of(xla.program, one, walk)
-        known = None if place is None else recall(place)
-        if known is None:
-            known = written(xla, state, read, one, walk)
-            if place is not None:
-                note(place, known)
+    def __init__(self, known: Known) -> None:
         self.code, self.outputs, self.function = known.code, known.outputs, known.library.run
         self.bytes = [math.prod(shape) * dtype.itemsize for shape, dtype in self.outputs]
 
@@ -66,12 +56,34 @@ class NativeStep:
         return history
 
 
-def written(xla: XlaProgram, state: list[Any], read: list[Any], one: list[Any], walk: bool) -> Known:
-    """Trace a step, write the loop of it as C, and compile that."""
+def written(xla: XlaProgram, state: list[Any], read: list[Any], one: list[Any], walk: bool) -> Callable[[], NativeStep]:
+    """Trace a step, write the loop of it as C, and return what compiles that; a loop that is known is found.
+
+    Parameters
+    ----------
+    xla : XlaProgram
+        What is computed.
+    state, read, one : list of array
+        What one step is given.
+    walk : bool
+        Whether each step has its own arguments.
+    """
+    place = place_of(xla.program, one, walk)
+    known = None if place is None else recall(place)
+    if known is not None:
+        return lambda: NativeStep(known)
     with x64(), plain_errors():
         block = equations_of(xla.plain_step, state, read, one)
     code = source(block, Signature(len(state), len(read), len(one), walk))
-    return Known(library(code), code, [(v.shape, v.dtype) for v in block.outputs[: len(xla.program.outputs)]])
+    outputs = [(v.shape, v.dtype) for v in block.outputs[: len(xla.program.outputs)]]
+
+    def compiled() -> NativeStep:
+        made = Known(library(code), code, outputs)
+        if place is not None:
+            note(place, made)
+        return NativeStep(made)
+
+    return compiled
 
 
 def pointers(arrays: list[Any]) -> Any:
@@ -87,6 +99,14 @@ def state_of(xla: XlaProgram) -> list[Any]:
 def read_of(xla: XlaProgram) -> list[Any]:
     """Return what is only read, whole in memory."""
     return [np.asarray(s.value if isinstance(s, Constant) else s.storage, order="C") for s in xla.program.read]
+
+
+def check_machine() -> None:
+    """Leave to XLA what this machine cannot compile, or another part of it computes."""
+    if compiler() is None:
+        raise NotNative("there is no C compiler on this machine")
+    if not runs_on_cpu():
+        raise NotNative("it runs on an accelerator")
 
 
 def check_size(program: Program, state: list[Any], one: list[Any]) -> None:
@@ -105,32 +125,47 @@ class AutoProgram(XlaProgram):
         """Return what was compiled from C for arguments of these shapes, or None where XLA is better."""
         key = self.native_key(args, walk)
         if key not in self.compiled:
+            self.begun(args, walk)()
+        found: NativeStep | None = self.compiled[key]
+        return found
+
+    def begun(self, args: list[Any], walk: bool) -> Callable[[], None]:
+        """Trace a loop for arguments of these shapes, and return what compiles it, beside others if need be."""
+        key = self.native_key(args, walk)
+        prepare_memory()
+
+        def attempt(work: Callable[[], Any]) -> Any:
+            """Return what some work comes to, or None where there is something in the place of its program."""
             start = time.perf_counter()
-            prepare_memory()
             try:
-                if compiler() is None:
-                    raise NotNative("there is no C compiler on this machine")
-                if not runs_on_cpu():
-                    raise NotNative("it runs on an accelerator")
-                self.compiled[key] = self.made(args, walk)
+                return work()
             except NotNative as reason:
                 self.compiled[key] = self.otherwise(reason)
+                return None
             except Exception as error:
                 self.check_lost(error)
                 raise
-            self.compile_seconds += time.perf_counter() - start
-        found: NativeStep | None = self.compiled[key]
-        return found
+            finally:
+                self.compile_seconds += time.perf_counter() - start
+
+        def finish() -> None:
+            if key not in self.compiled:
+                found = attempt(compiled)
+                self.compiled.setdefault(key, found)
+
+        compiled = attempt(lambda: self.made(args, walk))
+        return finish
 
     def native_key(self, args: list[Any], walk: bool) -> Any:
         """Return what tells loops apart: the shapes of what one step is given."""
         return ("native", walk, tuple((a.shape[walk:], a.dtype) for a in args))
 
-    def made(self, args: list[Any], walk: bool) -> NativeStep:
-        """Compile a loop, unless it is certainly too large, which is found out before it is traced."""
+    def made(self, args: list[Any], walk: bool) -> Callable[[], NativeStep]:
+        """Write a loop as C, unless it is certainly too large, which is found out before it is traced."""
+        check_machine()
         state, read, one = state_of(self), read_of(self), [a[0] if walk else a for a in args]
         check_size(self.program, state, one)
-        return NativeStep(self, state, read, one, walk)
+        return written(self, state, read, one, walk)
 
     def otherwise(self, reason: NotNative) -> NativeStep | None:
         """Return what takes the place of a program that is not written as C: nothing, and XLA has it."""
@@ -206,8 +241,9 @@ class MembersProgram(AutoProgram):
 
     program: BatchedProgram
 
-    def made(self, args: list[Any], walk: bool) -> NativeStep:
-        """Compile a loop of one member."""
+    def made(self, args: list[Any], walk: bool) -> Callable[[], NativeStep]:
+        """Write a loop of one member as C."""
+        check_machine()
         one = [a[0] if walk else a for a in args]
         given = [
             [v[0] if m else v for v, m in pair]
@@ -215,7 +251,7 @@ class MembersProgram(AutoProgram):
         ]
         check_size(self.program.one, given[0], given[2])
         members.driver()  # without which no member runs
-        return NativeStep(XlaProgram(self.program.one), given[0], given[1], given[2], walk)
+        return written(XlaProgram(self.program.one), given[0], given[1], given[2], walk)
 
     def members(self, args: list[Any]) -> int:
         """Return how many members there are."""
