@@ -56,6 +56,17 @@ def test_a_seed_is_an_integer(data: Data, make: Make) -> None:
         make().fit(*data, seed=-1)
 
 
+def test_numbers_whose_bytes_lie_in_another_order_are_the_same_numbers(data: Data, make: Make) -> None:
+    found = []
+    for order in "<>":
+        x, y = (a.astype(a.dtype.newbyteorder(order)) for a in data)
+        model = make()
+        model.fit(x, y, sample_weight=np.ones(len(x), f"{order}f4"), batch_size=64, epochs=2, verbose=0)
+        found.append([*model.get_weights(), model.predict(x), model.evaluate(x, y, verbose=0)])
+    for little, big in zip(*found, strict=True):
+        np.testing.assert_array_equal(little, big)
+
+
 def test_lengths_differ(data: Data, make: Make) -> None:
     with pytest.raises(ModelError, match=r"a target for every sample. Received: 160 in x and 159 in y"):
         make().fit(data[0], data[1][:-1])

@@ -27,6 +27,8 @@ def as_data(value: Any, name: str) -> Array:
             f"Expected {name} to be data. Received: the expression {value}; a model is called on those: model(x)"
         )
     array = np.asarray(value)
+    if not array.dtype.isnative:  # as files of other machines have them, which no program reads
+        array = array.astype(array.dtype.newbyteorder("="))
     if array.dtype.kind in "OUS":
         hint = "; classes with names become numbers by np.unique(y, return_inverse=True)" if name.endswith("y") else ""
         raise ModelError(f"Expected {name} to hold numbers. Received: {array.dtype} values{hint}")
