@@ -1,5 +1,8 @@
 import csv
 import json
+import shutil
+import subprocess
+import sys
 import tomllib
 import warnings
 from pathlib import Path
@@ -11,7 +14,8 @@ from PIL import Image
 
 import pellucid as pel
 from pellucid.cli import main
-from pellucid.data import DataWarning
+from pellucid.data import DataError, DataWarning
+from pellucid.experiments.own import Settings
 
 Output = pytest.CaptureFixture[str]
 
@@ -298,3 +302,87 @@ def test_a_finished_run_is_not_resumed(run: Path, capsys: Output) -> None:
 def test_a_folder_with_files_in_it_is_left_alone(run: Path, capsys: Output) -> None:
     assert main(["train", "moons", "--out", str(run)]) == 2
     assert "holds files already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[data]\nsource = 5", "t.toml: expected source to be a text; received 5"),
+        ("[data]\nsource = ''", "t.toml: expected source to be a file, a folder or a built-in name; received ''"),
+        ("[training]\nepochs = true", "t.toml: expected epochs to be a whole number; received True"),
+        ("[training]\ndevices = [1]", "t.toml: expected devices to be 'all' or a whole number; received [1]"),
+        ("optimizer = 7", "t.toml: expected optimizer to be a name or a table; received 7"),
+        ("model = 'Cnn'", "model: there is no network 'Cnn'. Did you mean 'cnn'?"),
+        ("data.size = [32, 'x']", "t.toml: expected size = 32, or size = [32, 48] for height and width"),
+        ("[model]\nkind = 'Model'", "t.toml, [model]: an experiment's network is a row of layers"),
+        ("layers = 3", "t.toml: expected [[layers]] tables, one for each layer; received 3"),
+        ("model = 'mlp'\n[[layers]]\nkind = 'Dense'", "expected model = 'mlp' or [[layers]]; received both"),
+        ("data.seed = 3", "t.toml, [data]: there is no key 'seed'. There are source, target, task"),
+        ("[optimizer]\nkind = 'Adma'", "t.toml, [optimizer]: there is no kind of optimizer named 'Adma'"),
+        ("[training]\nmetrics = ['acuracy']", "t.toml, [training]: There is no metric named 'acuracy'. Did you mean"),
+        ("input.shape = [3]\n[[layers]]\nkind = 'Softmax'", "t.toml, [input]: expected shape = [2], which samples of"),
+    ],
+)
+def test_a_file_that_is_wrong_is_said_with_its_place(text: str, message: str, capsys: Output) -> None:
+    source = "" if "source" in text else 'data.source = "moons"\n'
+    Path("t.toml").write_text(f"pellucid = 1\n{source}{text}\n")
+    assert main(["train", "t.toml"]) in (1, 2)
+    assert message in capsys.readouterr().err
+
+
+def test_a_file_without_its_version_or_data_is_refused(capsys: Output) -> None:
+    Path("t.toml").write_text('data.source = "moons"\n')
+    assert main(["train", "t.toml"]) == 2
+    assert "t.toml: expected pellucid = 1, the version of the format, in its first line" in capsys.readouterr().err
+    Path("t.toml").write_text(TINY)
+    assert main(["train", "t.toml"]) == 2
+    assert 't.toml: expected [data] with source = "photos/" in it; or name the data' in capsys.readouterr().err
+
+
+def test_help_and_mistakes_do_without_numpy_and_the_graph() -> None:
+    program = (
+        "import sys, pellucid.cli.entry; sys.exit(int(bool({'numpy', 'jax', 'pellucid.graph'} & set(sys.modules))))"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_parts_of_folders_and_arrays_are_taken_as_they_are(folder: Path) -> None:
+    from pellucid.experiments.own.training import prepare
+
+    for part, count in (("train", 6), ("val", 2), ("test", 3)):
+        draw_images(folder / "photos" / part, count)
+    archive = shutil.make_archive("photos", "zip", "photos")
+    for data in ("photos", archive):
+        prepared = prepare(Settings(data, model="linear", size=(4, 4)))
+        assert {name: len(rows) for name, rows in prepared.parts.items()} == {
+            "training": 12,
+            "validation": 4,
+            "test": 6,
+        }
+        assert np.array_equal(prepared.y[prepared.parts["test"]], [0] * 3 + [1] * 3)
+        assert prepared.x.shape == (22, 4, 4, 3)
+    shutil.rmtree("photos/train")
+    with pytest.raises(
+        DataError, match=r"photos: expected a part to learn from, such as train, received test, val alone"
+    ):
+        prepare(Settings("photos"))
+    x = np.arange(24.0).reshape(12, 2)
+    np.savez("parts.npz", x_train=x, y_train=x[:, 0], x_val=x[:2], y_val=x[:2, 0], x_test=x[:3], y_test=x[:3, 0])
+    prepared = prepare(Settings("parts.npz"))
+    assert {name: len(rows) for name, rows in prepared.parts.items()} == {"training": 12, "validation": 2, "test": 3}
+    assert prepared.y[prepared.parts["training"]].mean() == pytest.approx(0, abs=1e-6)
+
+
+def test_the_split_keeps_classes_and_follows_from_the_seed(folder: Path) -> None:
+    from pellucid.experiments.own.reading import read
+    from pellucid.experiments.own.samples import divided
+
+    np.savez("uneven.npz", x=np.arange(103.0)[:, None], y=["a"] * 60 + ["b"] * 40 + ["c"] * 3)
+    samples = read(Settings("uneven.npz"))
+    parts = divided(samples, Settings("uneven.npz", seed=1))
+    assert np.array_equal(np.sort(np.concatenate(list(parts.values()))), np.arange(103))
+    counts = {name: np.bincount(samples.targets[rows]).tolist() for name, rows in parts.items()}
+    assert counts == {"training": [42, 28, 1], "validation": [9, 6, 1], "test": [9, 6, 1]}
+    again, other = (divided(samples, Settings("uneven.npz", seed=seed)) for seed in (1, 2))
+    assert np.array_equal(parts["test"], again["test"])
+    assert not np.array_equal(parts["test"], other["test"])

@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from pellucid.experiments.frame.outcome import Picture, Score, Text
-from pellucid.run.engine import cores
 
 FILE = "record.json"
 Status = Literal["finished", "interrupted", "failed"]
@@ -92,4 +91,6 @@ def package_version() -> str:
 
 def machine() -> dict[str, str | int]:
     """Return what the run ran on, without anything that tells one machine from its like."""
+    from pellucid.run.engine import cores  # with the graph, which a help page does without
+
     return {"cores": cores(), "system": platform.system(), "processor": platform.machine()}

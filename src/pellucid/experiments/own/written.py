@@ -27,13 +27,14 @@ DATA = {
 TRAINING = {name: name for name in ("epochs", "batch_size", "seed", "patience", "devices", "augment", "metrics")}
 """What the keys of ``[data]`` and ``[training]`` are among the settings."""
 
-KINDS: Mapping[str, type | tuple[type, ...]] = {
-    **dict.fromkeys(("data", "target", "task", "checksum"), str),
-    **dict.fromkeys(("strict", "augment"), bool),
-    **dict.fromkeys(("epochs", "batch_size", "seed", "patience"), int),
-    **dict.fromkeys(("validation_split", "test_split"), (int, float)),
-    "devices": (int, str),
-    "metrics": list,
+KINDS: Mapping[str, tuple[str, tuple[type, ...]]] = {
+    **dict.fromkeys(("data", "target", "task", "checksum"), ("a text", (str,))),
+    **dict.fromkeys(("strict", "augment"), ("true or false", (bool,))),
+    **dict.fromkeys(("epochs", "batch_size", "seed", "patience"), ("a whole number", (int,))),
+    **dict.fromkeys(("validation_split", "test_split"), ("a number", (int, float))),
+    **dict.fromkeys(("optimizer", "loss"), ("a name or a table", (str, dict))),
+    "devices": ("'all' or a whole number", (int, str)),
+    "metrics": ("a list", (list,)),
 }
 
 
@@ -55,17 +56,26 @@ def read_file(path: Path) -> dict[str, Any]:
     only(data, DATA, f"{name}, [data]")
     only(training, TRAINING, f"{name}, [training]")
     found = {DATA[key]: value for key, value in data.items()} | {TRAINING[key]: v for key, v in training.items()}
-    for key, value in found.items():
-        if key in KINDS and (not isinstance(value, KINDS[key]) or (isinstance(value, bool) and KINDS[key] is not bool)):
-            raise UsageError(f"{name}: {key} is {value!r}, which is of another type than it should be")
+    found |= {key: table[key] for key in ("optimizer", "loss") if key in table}
+    check_types(found, name)
     if "size" in found:
         found["size"] = size_of(found["size"], name)
     if "data" in found:
         found["data"] = beside(found["data"], path)
-    found |= {key: table[key] for key in ("optimizer", "loss") if key in table}
     if isinstance(found.get("loss"), Mapping) and set(found["loss"]) == {"kind"}:
         found["loss"] = found["loss"]["kind"]
-    return found | network(table, name)
+    return found | {"layers_from": name} | network(table, name)
+
+
+def check_types(found: Mapping[str, Any], name: str) -> None:
+    """Refuse values of another type than settings have."""
+    for key, (expected, types) in KINDS.items():
+        value = found.get(key)
+        if value is not None and (not isinstance(value, types) or (isinstance(value, bool) and bool not in types)):
+            key = "source" if key == "data" else key
+            raise UsageError(f"{name}: expected {key} to be {expected}; received {value!r}")
+    if found.get("data") == "":
+        raise UsageError(f"{name}: expected source to be a file, a folder or a built-in name; received ''")
 
 
 def network(table: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -87,7 +97,7 @@ def network(table: Mapping[str, Any], name: str) -> dict[str, Any]:
         return {}
     if not isinstance(layers, list) or not layers or not all(isinstance(each, dict) for each in layers):
         raise UsageError(f"{name}: expected [[layers]] tables, one for each layer; received {layers!r}")
-    found: dict[str, Any] = {"layers": layers, "layers_from": name}
+    found: dict[str, Any] = {"layers": layers}
     if isinstance(about.get("name"), str):
         found["model"] = about["name"]
     if "input" in table:
