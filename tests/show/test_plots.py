@@ -128,3 +128,9 @@ def test_pictures_touch_no_global_state_and_have_no_empty_canvas() -> None:
     drawn = pixels(plots.learning_curves({"line": [1.0, 0.5]}))
     assert drawn.std() > 0
     assert "matplotlib.pyplot" not in sys.modules or not sys.modules["matplotlib.pyplot"].get_fignums()
+
+
+def test_a_curve_of_one_epoch_is_a_point() -> None:
+    figure = plots.learning_curves({"training": [0.5]}, "epoch")
+    assert figure.axes[0].lines[0].get_marker() == "o"
+    assert plots.learning_curves({"training": [0.5, 0.4]}).axes[0].lines[0].get_marker() == "None"

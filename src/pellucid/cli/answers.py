@@ -46,7 +46,7 @@ def examine(
     if json:
         print(as_json(result))
     else:
-        from pellucid.cli.train import in_table
+        from pellucid.cli.results import in_table
 
         in_table({"this network": result["test"]}, f"{data}: {result['samples']:,} samples")
     return 0

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from pellucid.cli.results import in_words
 from pellucid.errors import PellucidError
 from pellucid.experiments.frame.errors import UsageError
 from pellucid.experiments.frame.folder import discard, new_folder, standing
@@ -17,7 +18,6 @@ from pellucid.experiments.frame.record import as_json
 
 Switch = Parameter(negative="", show_default=False)
 Given = Parameter(negative="", show_default=False)
-CALLED = {"mae": "mean absolute error", "rmse": "root mean squared error", "r2": "R²"}
 
 
 def train(
@@ -264,36 +264,3 @@ def together(settings: Any, out: Path | None) -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     sys.stdout = os.fdopen(own, "w")
     initialize()
-
-
-def in_words(result: Mapping[str, Any]) -> None:
-    """Print the result beside its baselines, where things are, and what to do next."""
-    rows = {f"this network ({result['model']})": result["test"], **result["baselines"]}
-    print()
-    in_table(rows, f"on {result['samples']['test']:,} samples that it has not met")
-    folder, epochs = result["folder"], result["epochs"]
-    pictures = ", ".join(picture["file"] for picture in result["pictures"])
-    print(
-        f"\n{epochs} epochs in {result['seconds']['epochs']:.1f} s; the best is {result['best_epoch']}.\n"
-        f"In {folder}: model.pel, experiment.toml, history.csv, {pictures}, result.json\n"
-        f"Ask it:      pellucid predict {folder} FILES\n"
-        f"Again:       pellucid train {folder}/experiment.toml\n"
-        f'From Python: pel.load_model("{folder}/model.pel").explain()'
-    )
-
-
-def in_table(rows: Mapping[str, Mapping[str, float]], title: str) -> None:
-    """Print measures as a table, those of the first row as columns."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    measures = list(next(iter(rows.values())))
-    print(title)
-    table = Table(show_edge=False)
-    table.add_column("")
-    for name in measures:
-        table.add_column(CALLED.get(name, name), justify="right")
-    for label, found in rows.items():
-        table.add_row(Text(label), *(f"{found[name]:.4g}" if name in found else "" for name in measures))
-    Console().print(table)

@@ -129,14 +129,19 @@ def learning_curves(
     >>> [line.get_label() for line in figure.axes[0].lines]
     ['training', 'held out']
     """
+    from matplotlib.ticker import MaxNLocator
+
     figure = new_figure(6.4, 3.8)
     axes = plain_axes(figure.add_subplot(), across, up, title)
     if logarithmic:
         axes.set(xscale="log", yscale="log")
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     ends = []
     for (name, curve), colour in zip(curves.items(), cycle(PALETTE), strict=False):
         steps, values = _curve(curve)
-        axes.plot(steps, values, color=colour, linewidth=1.8, label=name)
+        point = "o" if len(steps) == 1 else None
+        axes.plot(steps, values, color=colour, linewidth=1.8, marker=point, label=name)
         ends.append((float(steps[-1]), float(values[-1]), name, colour))
     if reference is not None:
         axes.axhline(reference[1], color=INK, linewidth=1, linestyle=(0, (4, 3)), label=reference[0])
