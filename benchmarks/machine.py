@@ -35,12 +35,19 @@ def processor() -> str:
 
 
 def rates() -> dict[str, float]:
-    """Measure the best rates of this moment: operations a second of a large product, bytes a second of a long sum."""
+    """Measure the best rates of this moment: operations a second of a large product, bytes a second of a long sum.
+
+    A product is NumPy's or ours, which may use other units of the processor; the quicker one counts.
+    """
+    import pellucid as pel
+
     rng = np.random.default_rng(0)
     a, b = (rng.standard_normal((1024, 1024), dtype="float32") for _ in range(2))
     x, y, z = (np.ones(2**24, "float32") for _ in range(3))
+    made = pel.shared(a, "made")
+    ours = pel.function([], updates={made: pel.shared(a, "a") @ pel.shared(b, "b")})
     return {
-        "operations": 2 * 1024**3 / best(lambda: np.matmul(a, b)),
+        "operations": 2 * 1024**3 / min(best(lambda: np.matmul(a, b)), best(ours)),
         "bytes": 3 * x.nbytes / best(lambda: np.add(x, y, out=z)),
     }
 

@@ -127,9 +127,9 @@ BYTES = (
     "products, products on one and on both cores, and rows asked for ahead were tried"
 )
 PRODUCTS = (
-    "the products of a step are most of it; those with matrices as they lie are XLA's, and a peer may have the "
-    "processor's own library for them; XLA's settings, C of our own and another library were tried for these, and C "
-    "that takes gradients from the weights where they lie is used"
+    "the products of a step are most of it; where the processor has units for matrices, float32 is multiplied by them "
+    "in three parts, and elsewhere products with matrices as they lie are XLA's, while a peer may have the processor's "
+    "own library; XLA's settings and other libraries were tried"
 )
 CONVOLUTIONS = (
     "most of a step is the gradients of its convolutions with respect to kernels and inputs; XLA's own convolution, "

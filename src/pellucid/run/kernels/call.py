@@ -97,10 +97,14 @@ def product_target(product: Product) -> str:
     return target(product_text(product))
 
 
-def turned_product(left: Any, right: Any, *taken_from: Any) -> Any:
-    """Return the product of a matrix turned around with another; or base - scale * product, for a base and a scale."""
+def product(left: Any, right: Any, turned: tuple[bool, bool], by_units: bool, *taken_from: Any) -> Any:
+    """Return the product of two matrices that lie in memory turned around or not.
+
+    For a base and a scale as well, it is what is left of the base when so many times of the product are taken from it.
+    """
     j = jax()
-    made = j.ShapeDtypeStruct((left.shape[1], right.shape[1]), left.dtype)
-    name = product_target(Product(str(left.dtype), bool(taken_from), rows_of(left.shape[1])))
+    made = j.ShapeDtypeStruct((left.shape[turned[0]], right.shape[not turned[1]]), left.dtype)
+    rows = 0 if by_units else rows_of(made.shape[0])
+    name = product_target(Product(str(left.dtype), turned, bool(taken_from), rows))
     over = {2: 0} if taken_from else {}
     return j.ffi.ffi_call(name, made, vmap_method="sequential", input_output_aliases=over)(left, right, *taken_from)

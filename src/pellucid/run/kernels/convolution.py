@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-from pellucid.run.kernels.text import SIZES, kernel, named, registers, vector_bytes
+from pellucid.run.kernels.text import SIZES, file, kernel, named, registers, vector_bytes
 from pellucid.run.kernels.tiles import forward_tile, gradient_tile
 
 BAND_BYTES = 16 * 2**10
@@ -105,7 +105,9 @@ def forward_text(conv: Convolution) -> str:
     rows = max(1, min(conv.made[0], conv.most // columns))
     seen_bytes = conv.seen[0] * conv.seen[1] * conv.channels * SIZES[conv.dtype]
     sizes = {"ROWS": rows, "COLUMNS": columns, "TOGETHER": max(1, min(16, TASK_BYTES // seen_bytes))}
-    return kernel(conv.dtype, conv.sizes | sizes, "images.c", forward_tile(conv, rows, columns), "forward.c")
+    return kernel(
+        conv.dtype, conv.sizes | sizes, file("images.c"), forward_tile(conv, rows, columns), file("forward.c")
+    )
 
 
 def gradient_text(conv: Convolution) -> str:
@@ -126,7 +128,7 @@ def gradient_text(conv: Convolution) -> str:
     ]
     head = "static void gradient_tiles(const real *s, const real *g, real *d, int64_t high) {"
     text = "\n".join([*tiles, head, *calls, "}"])
-    return kernel(conv.dtype, conv.sizes | {"BAND": band, "SHARES": shares}, "images.c", text, "gradient.c")
+    return kernel(conv.dtype, conv.sizes | {"BAND": band, "SHARES": shares}, file("images.c"), text, file("gradient.c"))
 
 
 def parts(whole: int, most: int) -> list[tuple[int, int]]:

@@ -10,7 +10,7 @@ from typing import Any
 from pellucid.graph.evaluate import Around, Lowering
 from pellucid.graph.expr import Expr
 from pellucid.run.engine import jax, runs_on_cpu
-from pellucid.run.kernels import call, weights
+from pellucid.run.kernels import call, products
 from pellucid.run.kernels.convolution import Convolution, parts
 from pellucid.run.kernels.pooling import Pooling
 from pellucid.run.kernels.text import SIZES
@@ -143,7 +143,7 @@ OF_OPERANDS = (conv, conv_input_gradient, conv_kernel_gradient, max_pool, max_po
 
 OURS: Mapping[str, Lowering] = MappingProxyType(
     {f.__name__: or_none(of_operands(f)) for f in OF_OPERANDS}
-    | {"matmul": or_none(weights.matmul), "subtract": or_none(weights.subtract)}
+    | {"matmul": or_none(products.matmul), "subtract": or_none(products.subtract)}
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pellucid.run.kernels.text import kernel, named
+from pellucid.run.kernels.text import file, kernel, named
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ static inline void pool(const real *restrict p, real *restrict made) {{
   }}
 }}
 """
-    return kernel(pool.dtype, pool.sizes, "pooled_images.c", text, "pooling.c")
+    return kernel(pool.dtype, pool.sizes, file("pooled_images.c"), text, file("pooling.c"))
 
 
 def gradient_text(pool: Pooling) -> str:
@@ -88,4 +88,4 @@ static inline void give_back(const real *p, const real *y, const real *g, real *
   }}
 }}
 """
-    return kernel(pool.dtype, pool.sizes, "pooled_images.c", text, "pooling_gradient.c")
+    return kernel(pool.dtype, pool.sizes, file("pooled_images.c"), text, file("pooling_gradient.c"))

@@ -25,7 +25,7 @@ def registers() -> int:
     return 32 if vector_bytes() == 64 or platform.machine() in ("aarch64", "arm64") else 16
 
 
-def kernel(dtype: str, sizes: Mapping[str, int], before: str | None, between: str, after: str) -> str:
+def kernel(dtype: str, sizes: Mapping[str, int], *texts: str) -> str:
     """Return a whole program.
 
     Parameters
@@ -33,11 +33,9 @@ def kernel(dtype: str, sizes: Mapping[str, int], before: str | None, between: st
     dtype : str
         Of all numbers.
     sizes : mapping from str to int
-        What the files call them, and what they are.
-    before, after : str
-        Files of C: what lays images out, if there are any, and the loops with the handler at the end.
-    between : str
-        What was written for these sizes, which the loops call.
+        What the texts call them, and what they are.
+    *texts : str
+        What comes behind them: files of C, and what was written for these sizes. The last has the handler.
     """
     real = "float" if dtype == "float32" else "double"
     constants = ", ".join(f"{name} = {value}" for name, value in sizes.items())
@@ -45,7 +43,7 @@ def kernel(dtype: str, sizes: Mapping[str, int], before: str | None, between: st
 typedef {real} vec __attribute__((vector_size({vector_bytes()}), aligned({SIZES[dtype]})));
 enum {{ {constants} }};
 """
-    return "\n".join([file("frame.c"), types, file(before) if before else "", between, file(after)])
+    return "\n".join([file("frame.c"), types, *texts])
 
 
 def named(size: Pair, made: Pair, seen: Pair, strides: Pair, before: Pair, channels: int) -> dict[str, int]:

@@ -110,7 +110,8 @@ def product_tile(rows: int, vectors: int, lanes: int) -> str:
     load, add = loads(vectors, lanes), adds(places, lambda r, t: f"{r}")
     end = "\n".join(f"  *(vec *)(sum + {at[name]}) = {name};" for *_, name in places)
     return f"""
-static void product_tile(const real *restrict p, const real *restrict q, real *restrict sum, int64_t count, int on) {{
+static void product_tile(const real *restrict p, const real *restrict q, real *restrict sum, int64_t count, int on,
+                         Ahead *ahead, int64_t users) {{
 {begin}
   for (int64_t k = 0; k < count; k++, p += {rows}, q += {vectors * lanes}) {{
 {load}

@@ -1,8 +1,9 @@
-"""Which gradients of weights are computed by a kernel of our own, and which updates with them.
+"""Which products of matrices are computed by a kernel of our own, and which updates with them.
 
 The gradient of a layer's weights is a product whose left side is turned around, and what plain gradient descent does
 with it is to take so many times of it from the weights. XLA's library has neither: it falls back to another for such
-products, and passes over the weights twice more.
+products, and passes over the weights twice more. Products of matrices as they lie are ours where the processor has
+units for matrices, which XLA does not use.
 """
 
 from __future__ import annotations
@@ -14,16 +15,21 @@ from pellucid.graph.expr import Expr
 from pellucid.run.engine import jax
 from pellucid.run.kernels import call
 from pellucid.run.kernels.text import SIZES
+from pellucid.run.kernels.units import matrix_units
 
 LEAST_PRODUCTS = 2**21
 """A product of fewer multiplications is left to XLA."""
 
+LEAST_SIDE = 8
+"""Units for matrices multiply tiles, most of which would be empty where a side is shorter."""
+
 
 def matmul(node: Expr, around: Around) -> Any:
-    """Return the product of a matrix turned around with another, or None."""
-    if not by_us(node, around) or taken_from(node, around) is not None:
+    """Return a product of matrices, or None."""
+    found = ours(node, around)
+    if found is None or taken_from(node, around) is not None:
         return None
-    return call.turned_product(*sides(node, around))
+    return call.product(*found)
 
 
 def subtract(node: Expr, around: Around) -> Any:
@@ -33,31 +39,38 @@ def subtract(node: Expr, around: Around) -> Any:
     if scaled is None:
         return None
     scale, product = scaled
-    if not by_us(product, around) or taken_from(product, around) is not node:
+    found = ours(product, around)
+    if found is None or taken_from(product, around) is not node:
         return None
-    left, right = sides(product, around)
     asarray = jax().numpy.asarray
-    return call.turned_product(left, right, asarray(around.known[base]), asarray(around.known[scale], left.dtype))
+    return call.product(*found, asarray(around.known[base]), asarray(around.known[scale], found[0].dtype))
 
 
-def by_us(product: Expr, around: Around) -> bool:
-    """Tell whether a product is one of a matrix turned around, in an order of memory that a kernel reads."""
-    if product.op is None or product.op.name != "matmul" or product.ndim != 2:
-        return False
-    turned, right = product.inputs
-    if turned.op is None or turned.op.name != "transpose" or turned.ndim != 2 or turned.inputs[0] not in around.known:
-        return False
-    if right not in around.known or str(product.dtype) not in SIZES:
-        return False
-    left, right = sides(product, around)
-    return bool(left.size * right.shape[1] >= LEAST_PRODUCTS)
+def ours(product: Expr, around: Around) -> tuple[Any, Any, tuple[bool, bool], bool] | None:
+    """Return the sides of a product as they lie in memory, whether they are turned around, and who multiplies them.
+
+    It is None where no kernel does.
+    """
+    if product.op is None or product.op.name != "matmul" or product.ndim != 2 or str(product.dtype) not in SIZES:
+        return None
+    sides = [as_it_lies(side, around) for side in product.inputs]
+    if any(side is None or side.dtype != product.dtype for side, _ in sides):
+        return None
+    (left, left_turned), (right, right_turned) = sides
+    sizes = (*left.shape, right.shape[not right_turned])
+    if 0 in sizes or sizes[0] * sizes[1] * sizes[2] < LEAST_PRODUCTS:
+        return None
+    by_units = matrix_units() and str(product.dtype) == "float32" and min(sizes) >= LEAST_SIDE
+    if not by_units and (left_turned, right_turned) != (True, False):
+        return None
+    return left, right, (left_turned, right_turned), by_units
 
 
-def sides(product: Expr, around: Around) -> tuple[Any, Any]:
-    """Return the left side of a product as it lies in memory, and the right side."""
-    turned, right = product.inputs
-    asarray = jax().numpy.asarray
-    return asarray(around.known[turned.inputs[0]]), asarray(around.known[right])
+def as_it_lies(side: Expr, around: Around) -> tuple[Any, bool]:
+    """Return a side of a product, or what it is the transpose of, and whether it is one; None where it is not known."""
+    turned = side.op is not None and side.op.name == "transpose" and side.ndim == 2
+    found = around.known.get(side.inputs[0] if turned else side)
+    return (None if found is None else jax().numpy.asarray(found)), turned
 
 
 def parts(taken: Expr) -> tuple[Expr, Expr] | None:
