@@ -14,6 +14,7 @@ import pellucid as pel
 from pellucid.run import xla
 from pellucid.run.kernels import call, convolution, lowerings, pooling, text
 from pellucid.run.kernels.convolution import parts
+from pellucid.run.kernels.units import matrix_units
 from pellucid.run.native.compiler import compiler
 from pellucid.run.native.errors import NotNative
 
@@ -32,6 +33,15 @@ CONVOLUTIONS = [
     ("causal", (2, 14, 3), (3, 3, 4), {"padding": "causal", "dilation": 2}),
     ("one image, many rows", (1, 70, 20, 3), (3, 3, 3, 16), {}),
     ("many images", (41, 6, 6, 2), (3, 3, 2, 16), {}),
+]
+
+WHOLE_TILES = [
+    ("few filters", (3, 9, 8, 32), (3, 2, 32, 20), {"padding": ((1, 2), (0, 1))}),
+    ("dilation of rows", (2, 9, 7, 32), (3, 2, 32, 64), {"dilation": (2, 1), "padding": "same"}),
+    ("dilation of columns", (2, 4, 9, 64), (2, 3, 64, 32), {"dilation": (1, 3)}),
+    ("one tall image", (1, 60, 5, 32), (3, 3, 32, 32), {}),
+    ("lines", (4, 21, 32), (4, 32, 32), {"padding": "causal"}),
+    ("zeros around points", (2, 8, 9, 32), (1, 1, 32, 32), {"padding": ((1, 0), (0, 2))}),
 ]
 
 POOLINGS = [
@@ -61,6 +71,23 @@ def asked(monkeypatch):
     return found
 
 
+by_units = pytest.mark.skipif(not matrix_units(), reason="this processor has no units for matrices")
+
+
+@pytest.fixture
+def by_vectors(asked, monkeypatch):
+    """Leave units for matrices alone."""
+    monkeypatch.setattr(convolution, "matrix_units", lambda: False)
+    return asked
+
+
+@pytest.fixture
+def with_units(asked, monkeypatch):
+    """Use units for matrices wherever they can be used."""
+    monkeypatch.setattr(convolution, "MOST_WASTE", np.inf)
+    return asked
+
+
 def close(found, wanted, dtype):
     tolerance = 2e-5 if dtype == "float32" else 1e-12
     for f, w in zip(found, wanted, strict=True):
@@ -69,7 +96,53 @@ def close(found, wanted, dtype):
 
 
 @pytest.mark.parametrize(("name", "shape", "window", "settings", "dtype"), in_both(CONVOLUTIONS))
-def test_a_convolution_and_its_gradients(asked, name, shape, window, settings, dtype):
+def test_a_convolution_and_its_gradients(by_vectors, name, shape, window, settings, dtype):
+    check(by_vectors, shape, window, settings, dtype)
+    assert not any("tdpbf16ps" in code for code in by_vectors)
+
+
+@by_units
+@pytest.mark.parametrize(("name", "shape", "window", "settings"), CONVOLUTIONS + WHOLE_TILES)
+def test_a_convolution_and_its_gradients_by_units_for_matrices(with_units, name, shape, window, settings):
+    check(with_units, shape, window, settings, "float32")
+    steps = settings.get("strides", 1) == 1
+    assert any("rows_by_thirds(const uint16_t" in code for code in with_units) or not steps or "dilation" in settings
+    assert any("add_band(const char *room, real *sum, Ahead *ahead) {\n" in code for code in with_units) == (
+        (name, shape, window, settings) in WHOLE_TILES
+    )
+
+
+@by_units
+def test_an_image_is_split_band_by_band(with_units, monkeypatch):
+    monkeypatch.setattr(convolution, "PLANE_BYTES", 2**14)
+    check(with_units, (3, 23, 8, 32), (3, 3, 32, 32), {"padding": "same"}, "float32")
+    assert sum("BANDS = 4" in code for code in with_units) >= 2
+
+
+@by_units
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_has_no_three_parts_is_left_to_vector_units(with_units, rng, value):
+    x, w = rng.normal(size=(5, 9, 8, 32)).astype("float32"), rng.normal(size=(3, 3, 32, 32)).astype("float32")
+    u = rng.normal(size=(5, 7, 6, 32)).astype("float32")
+    images, kernel, slopes = pel.tensor4("images"), pel.shared(w, "kernel"), pel.tensor4("slopes")
+    made = pel.conv(images, kernel)
+    results = [made, *pel.grad((made * slopes).sum(), [images, kernel])]
+    ours, plain = (pel.function([images, slopes], results, mode=mode) for mode in ("xla", "numpy"))
+    for array, place in ((x, (2, 4, 4, 5)), (u, (4, 0, 0, 31)), (w, (1, 1, 3, 30))):
+        before, array[place] = array[place], value
+        kernel.set_value(w)
+        with np.errstate(all="ignore"):
+            wanted = plain(x, u)
+        for number, (found, expected) in enumerate(zip(ours(x, u), wanted, strict=True)):
+            if array is w and number == 1:  # the kernel meets zeros around the slopes, which NumPy leaves out
+                found = np.where(np.isnan(found), expected, found)
+            np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-3)
+        array[place] = before
+    assert len(with_units) >= 3
+
+
+def check(asked, shape, window, settings, dtype):
+    """Hold a convolution and its gradients against NumPy's, twice."""
     rng = np.random.default_rng(0)
     images, kernel = (
         pel.tensor("images", shape=("n", *shape[1:]), dtype=dtype),
@@ -102,11 +175,11 @@ def test_a_pooling_and_its_gradient(asked, name, shape, settings, dtype):
 
 
 @pytest.mark.parametrize("size", [16, 32])
-def test_shorter_registers(asked, monkeypatch, size):
+def test_shorter_registers(by_vectors, monkeypatch, size):
     monkeypatch.setattr(convolution, "vector_bytes", lambda: size)
     monkeypatch.setattr(convolution, "registers", lambda: 16)
     monkeypatch.setattr(text, "vector_bytes", lambda: size)
-    test_a_convolution_and_its_gradients(asked, *CONVOLUTIONS[1], "float32")
+    check(by_vectors, *CONVOLUTIONS[1][1:], "float32")
 
 
 def test_what_is_no_number_stays_none(asked):

@@ -49,13 +49,7 @@ def forward(conv: Convolution, x: Any, kernel: Any) -> Any:
     """Convolve images of shape (n, height, width, channels) with a kernel."""
     j = jax()
     made = j.ShapeDtypeStruct((x.shape[0], *conv.made, conv.filters), x.dtype)
-    return j.ffi.ffi_call(forward_target(conv), made, vmap_method="sequential")(x, blocks(conv, kernel))
-
-
-def blocks(conv: Convolution, kernel: Any) -> Any:
-    """Return a kernel with each block of filters in one piece, the last one filled up with zeros."""
-    wide = jax().numpy.pad(kernel, [(0, 0)] * 3 + [(0, conv.filled - conv.filters)])
-    return wide.reshape(-1, conv.filled // conv.block, conv.block).swapaxes(0, 1)
+    return j.ffi.ffi_call(forward_target(conv), made, vmap_method="sequential")(x, kernel)
 
 
 def gradient(conv: Convolution, x: Any, g: Any) -> Any:

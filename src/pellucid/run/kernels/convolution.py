@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from pellucid.run.kernels.text import SIZES, file, kernel, named, registers, vector_bytes
 from pellucid.run.kernels.tiles import forward_tile, gradient_tile
+from pellucid.run.kernels.units import matrix_units
 
 BAND_BYTES = 16 * 2**10
 """How much of a gradient is met by all tiles before the next part is."""
@@ -14,8 +15,14 @@ BAND_BYTES = 16 * 2**10
 MOST_SHARES, SUM_BYTES = 16, 2**27
 """Into how many sums a gradient is divided, whatever the machine, and how much they may take together."""
 
-TASK_BYTES = 2**19
-"""How much of small images one task takes, so that a block of filters serves them all."""
+MOST_WASTE = 1.75
+"""How many times as many multiplications as needed units for matrices may do, and be quicker than those for vectors."""
+
+SPLIT_BYTES, PLANE_BYTES = 6, 2**19
+"""How many bytes a number takes that is split for units for matrices, and how much of an image is split at a time."""
+
+MOST_TOGETHER, TASK_BYTES = 16, 2**19
+"""How many small images one task takes at most, and how much of them, so that a block of filters serves them all."""
 
 
 @dataclass(frozen=True)
@@ -104,10 +111,33 @@ def forward_text(conv: Convolution) -> str:
     columns = max(size for _, size in parts(conv.made[1], conv.most))
     rows = max(1, min(conv.made[0], conv.most // columns))
     seen_bytes = conv.seen[0] * conv.seen[1] * conv.channels * SIZES[conv.dtype]
-    sizes = {"ROWS": rows, "COLUMNS": columns, "TOGETHER": max(1, min(16, TASK_BYTES // seen_bytes))}
-    return kernel(
-        conv.dtype, conv.sizes | sizes, file("images.c"), forward_tile(conv, rows, columns), file("forward.c")
-    )
+    by_units = forward_by_units(conv)
+    together = MOST_TOGETHER if by_units else max(1, min(MOST_TOGETHER, TASK_BYTES // seen_bytes))
+    sizes = {"ROWS": rows, "COLUMNS": columns, "TOGETHER": together}
+    sizes["BANDS"] = bands(conv) if by_units else 1
+    units = (file("thirds.c"), file("forward_thirds.c")) if by_units else (file("no_thirds.c"),)
+    tile = forward_tile(conv, rows, columns)
+    return kernel(conv.dtype, conv.sizes | sizes, file("images.c"), tile, *units, file("forward.c"))
+
+
+def forward_by_units(conv: Convolution) -> bool:
+    """Tell whether units for matrices compute a convolution, which read their tiles from an image as it lies.
+
+    A row of the window and a block of filters are filled up to thirty-two, and a row of places to the width of what is
+    seen: less than so much of the work is in vain.
+    """
+    waste = filled(conv.run) * filled(conv.filters) * conv.seen[1] / (conv.run * conv.filters * conv.made[1])
+    return for_units(conv) and conv.merged and waste <= MOST_WASTE
+
+
+def for_units(conv: Convolution) -> bool:
+    """Tell whether there are units for matrices, which count the places of an image through."""
+    return matrix_units() and conv.dtype == "float32" and conv.strides == (1, 1)
+
+
+def filled(size: int) -> int:
+    """Return a size that is filled up to thirty-two numbers, as two tiles have."""
+    return -(-size // 32) * 32
 
 
 def gradient_text(conv: Convolution) -> str:
@@ -128,7 +158,25 @@ def gradient_text(conv: Convolution) -> str:
     ]
     head = "static void gradient_tiles(const real *s, const real *g, real *d, int64_t high) {"
     text = "\n".join([*tiles, head, *calls, "}"])
-    return kernel(conv.dtype, conv.sizes | {"BAND": band, "SHARES": shares}, file("images.c"), text, file("gradient.c"))
+    by_units = gradient_by_units(conv)
+    sizes = conv.sizes | {"BAND": band, "SHARES": shares, "BANDS": bands(conv) if by_units else 1}
+    units = (file("thirds.c"), file("gradient_thirds.c")) if by_units else (file("no_thirds.c"),)
+    return kernel(conv.dtype, sizes, file("images.c"), text, *units, file("gradient.c"))
+
+
+def gradient_by_units(conv: Convolution) -> bool:
+    """Tell whether units for matrices compute the gradient: channels and filters fill pairs of tiles."""
+    whole = filled(conv.channels) == conv.channels and filled(conv.filled) == conv.filled
+    waste = conv.filled * conv.seen[1] / (conv.filters * conv.made[1])
+    return for_units(conv) and whole and waste <= MOST_WASTE
+
+
+def bands(conv: Convolution) -> int:
+    """Return in how many bands of rows an image is split for units for matrices."""
+    row_bytes = conv.seen[1] * conv.channels * SPLIT_BYTES
+    beyond = conv.seen[0] - conv.made[0]
+    rows = min(conv.made[0], max(1, PLANE_BYTES // row_bytes - beyond))
+    return -(-conv.made[0] // -(-conv.made[0] // -(-conv.made[0] // rows)))
 
 
 def parts(whole: int, most: int) -> list[tuple[int, int]]:

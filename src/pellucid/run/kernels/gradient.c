@@ -15,29 +15,53 @@ static void fill_up(const real *restrict slopes, real *restrict filled) {
   for (int64_t k = 0; k < MADE_H * MADE_W; k++) memcpy(filled + k * FILLED, slopes + k * FILTERS, FILTERS * sizeof(real));
 }
 
+/* Add what some rows of an image give: every tile meets a band of the slopes before the next band comes. */
+static void add_rows(const real *seen, const real *slopes, real *filled, int64_t first, int64_t last, real *sum) {
+  if (!WHOLE) fill_up(slopes, filled), slopes = filled;
+  for (int64_t y = first; y < last; y += BAND)
+    for (int64_t f = 0; f < FILLED; f += BLOCK)
+      gradient_tiles(seen + y * STRIDE_Y * SEEN_W * CHANNELS, slopes + y * MADE_W * FILLED + f, sum + f,
+                     y + BAND > last ? last - y : BAND);
+}
+
+/* An image as the windows see it: as it lies, or laid out. */
+static const real *seen_of(const Given *given, int64_t n, real *room) {
+  const real *image = given->images + n * HEIGHT * WIDTH * CHANNELS;
+  if (PADDED) lay_out(image, room, 0, SEEN_H);
+  return PADDED ? room : image;
+}
+
+/* Each band of each image is packed while the one before it is added up; one that has not three parts is left to vector
+   units, as all are where there are no others. */
 static void share(void *data, int64_t task) {
   Given *given = data;
+  const int64_t n0 = given->count * task / given->shares, n1 = given->count * (task + 1) / given->shares;
+  const int64_t seen_size = PADDED ? (SEEN_H * SEEN_W * CHANNELS + 15) / 16 * 16 : 0, slopes_size = MADE_H * MADE_W * FILTERS;
   real *sum = given->sums + task * PER_KERNEL * FILLED;
   memset(sum, 0, PER_KERNEL * FILLED * sizeof(real));
-  real *room = malloc((SEEN_H * SEEN_W * CHANNELS + MADE_H * MADE_W * FILLED) * sizeof(real));
-  if (!room) {
+  if (n0 == n1) return;
+  real *copies = aligned_alloc(64, (2 * seen_size + MADE_H * MADE_W * FILLED) * sizeof(real) + 2 * ROOM + 63 & ~63);
+  if (!copies) {
     atomic_store(&given->failed, 1);
     return;
   }
-  real *filled = room + SEEN_H * SEEN_W * CHANNELS;
-  const int64_t n0 = given->count * task / given->shares, n1 = given->count * (task + 1) / given->shares;
-  for (int64_t n = n0; n < n1; n++) {
-    const real *seen = given->images + n * HEIGHT * WIDTH * CHANNELS;
-    const real *slopes = given->slopes + n * MADE_H * MADE_W * FILTERS;
-    if (PADDED) lay_out(seen, room, 0, SEEN_H), seen = room;
-    if (!WHOLE) fill_up(slopes, filled), slopes = filled;
-    /* Every tile meets a band of the slopes before the next band comes. */
-    for (int64_t y = 0; y < MADE_H; y += BAND)
-      for (int64_t f = 0; f < FILLED; f += BLOCK)
-        gradient_tiles(seen + y * STRIDE_Y * SEEN_W * CHANNELS, slopes + y * MADE_W * FILLED + f, sum + f,
-                       y + BAND > MADE_H ? MADE_H - y : BAND);
+  char *rooms = (char *)(copies + 2 * seen_size);
+  const real *seen = seen_of(given, n0, copies), *next = seen;
+  Ahead ahead;
+  begin();
+  begin_band(&ahead, seen, given->slopes + n0 * slopes_size, 0, rooms);
+  for (int64_t k = 0; k < (n1 - n0) * BANDS; k++, seen = next) {
+    const int64_t n = n0 + k / BANDS, band = k % BANDS, m = n0 + (k + 1) / BANDS;
+    const int64_t rows = (MADE_H + BANDS - 1) / BANDS, last = (band + 1) * rows < MADE_H ? (band + 1) * rows : MADE_H;
+    const int fine = finish_band(&ahead);
+    if (m > n && m < n1) next = seen_of(given, m, copies + (m - n0) % 2 * seen_size);
+    if (m < n1) begin_band(&ahead, next, given->slopes + m * slopes_size, (k + 1) % BANDS, rooms + (k + 1) % 2 * ROOM);
+    else stop(&ahead);
+    if (fine) add_band(rooms + k % 2 * ROOM, sum, &ahead);
+    else add_rows(seen, given->slopes + n * slopes_size, (real *)(rooms + 2 * ROOM), band * rows, last, sum);
   }
-  free(room);
+  end();
+  free(copies);
 }
 
 /* The images are dealt out to so many shares, each of which is added up on its own, and the sums in their order: the

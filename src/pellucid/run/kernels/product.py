@@ -53,7 +53,9 @@ def product_text(product: Product) -> str:
     sizes = {"FROM_BASE": int(product.from_base), "LEFT_TURNED": int(left), "RIGHT_TURNED": int(right)}
     sizes |= {"LEFT_BYTES": LEFT_BYTES, "LEAST_BLOCKS": 4}
     if not product.rows:
-        return kernel(product.dtype, sizes | BY_UNITS, file("matrices.c"), file("thirds.c"), file("product.c"))
+        return kernel(
+            product.dtype, sizes | BY_UNITS, file("matrices.c"), file("thirds.c"), file("panels.c"), file("product.c")
+        )
     lanes = vector_bytes() // SIZES[product.dtype]
     sizes |= BY_VECTORS | {"ROWS": product.rows, "BLOCK": VECTORS * lanes}
     tile = product_tile(product.rows, VECTORS, lanes)

@@ -1,16 +1,14 @@
-/* Both sides of a product, packed for units that multiply tiles of numbers of sixteen bits, three of which are a float32:
-   x = x1 + x2 + x3 exactly, each with eight of its twenty-four digits. Of the nine products of two such sums the six are
-   added up, as float32, that reach the digits of a float32. */
+/* Units that multiply tiles of numbers of sixteen bits, three of which are a float32: x = x1 + x2 + x3 exactly, each with
+   eight of its twenty-four digits. Of the nine products of two such sums the six are added up, as float32, that reach the
+   digits of a float32. */
 
 #include <immintrin.h>
 
 enum { TILE = 16, DEEP = 32, PART = TILE * TILE };
 
-typedef uint32_t packed;
-
 /* Two tiles, and three parts, for each thirty-two of the axis that is summed over. */
-static int64_t left_size(int64_t deep) { return parts_of(deep, DEEP) * 6 * PART; }
-static int64_t right_size(int64_t deep) { return left_size(deep); }
+typedef uint32_t packed;
+static int64_t packed_size(int64_t deep) { return (deep + DEEP - 1) / DEEP * 6 * PART; }
 
 /* The instructions, which compilers must know to read and write memory. */
 #define ZERO(t) ({ asm volatile("tilezero %%tmm" #t ::: "memory"); })
@@ -106,7 +104,7 @@ static void tiles_along(const real *from, int64_t stride, int64_t wide, int64_t 
 }
 
 /* Put three tiles down, one part behind the other, two tiles apart. */
-static void put(__m512i rows[16][3], int turned, packed *to) {
+static void put_tiles(__m512i rows[16][3], int turned, packed *to) {
   for (int p = 0; p < 3; p++, to += 2 * PART) {
     __m512i tile[16];
     for (int k = 0; k < 16; k++) tile[k] = rows[k][p];
@@ -115,80 +113,44 @@ static void put(__m512i rows[16][3], int turned, packed *to) {
   }
 }
 
-static int pack_left(const Given *given, int64_t row, packed *to) {
-  __m512i most = _mm512_setzero_si512(), rows[16][3];
-  for (int64_t k = 0; k < given->k; k += DEEP, to += 6 * PART)
-    for (int64_t t = 0; t < 2; t++) {
-      const int64_t r = row + t * TILE;
-      if (LEFT_TURNED) tiles_across(left_at(given, r, k), given->m, given->m - r, given->k - k, rows, &most);
-      else tiles_along(left_at(given, r, k), given->k, given->m - r, given->k - k, rows, &most);
-      put(rows, LEFT_TURNED, to + t * PART);
-    }
-  return have_parts(most);
-}
-
-/* A panel of the right side is packed step by step while another is multiplied: vector units have nothing to do then. A
-   step is a row of three tiles, or three tiles where they must be turned around. */
-typedef struct {
-  const real *from;
-  int64_t stride, wide, deep, next, steps;
-  packed *to;
-  __m512i most;
-} Ahead;
-
-static Ahead ahead_of(const Given *given, int64_t from, int64_t deep, int64_t column, packed *to) {
-  const int64_t tiles = 2 * parts_of(deep, DEEP);
-  return (Ahead){right_at(given, from, column), RIGHT_TURNED ? given->k : given->n, given->n - column, given->k - from, 0,
-                 RIGHT_TURNED ? tiles : tiles * TILE, to, _mm512_setzero_si512()};
-}
-
-static inline __attribute__((always_inline)) void go_ahead(Ahead *ahead, int64_t steps) {
-  for (; steps > 0 && ahead->next < ahead->steps; steps--, ahead->next++) {
-    const int64_t t = ahead->next % 2, k = ahead->next / 2;
-    if (RIGHT_TURNED) {
-      __m512i rows[16][3];
-      tiles_along(ahead->from + t * TILE * ahead->stride + k * DEEP, ahead->stride, ahead->wide - t * TILE,
-                  ahead->deep - k * DEEP, rows, &ahead->most);
-      put(rows, 1, ahead->to + (6 * k + t) * PART);
-    } else {
-      const real *low = ahead->from + 2 * k * ahead->stride + t * TILE;
-      const __mmask16 mask = here(ahead->wide - t * TILE);
-      packed *to = ahead->to + (k / TILE * 6 + t) * PART + k % TILE * TILE;
-      __m512i row[3];
-      pair(low, low + ahead->stride, 2 * k < ahead->deep ? mask : 0, 2 * k + 1 < ahead->deep ? mask : 0, row, &ahead->most);
-      for (int p = 0; p < 3; p++) _mm512_store_si512(to + 2 * p * PART, row[p]);
-    }
-  }
-}
-
-static int finish_packing(Ahead *ahead) {
-  go_ahead(ahead, ahead->steps);
-  return have_parts(ahead->most);
-}
-
-/* Add to two by two tiles what a part of the axis gives that is summed over, and pack ahead meanwhile. */
-static void product_tile(const packed *p, const packed *q, real *sum, int64_t deep, int on, Ahead *ahead, int64_t users) {
-#define LEFT(part) LOAD(4, p + 2 * part * PART, 64), LOAD(5, p + (2 * part + 1) * PART, 64)
-#define RIGHT(part) LOAD(6, q + 2 * part * PART, 64), LOAD(7, q + (2 * part + 1) * PART, 64)
-#define MEET DOT(0, 4, 6), DOT(1, 4, 7), DOT(2, 5, 6), DOT(3, 5, 7), go_ahead(ahead, pace)
-  const int64_t pace = parts_of(ahead->steps, 6 * parts_of(deep, DEEP) * users);
-  real *low = sum + TILE * BLOCK;
+/* Two by two tiles of sums are fetched, or begun with zeros, and put down. */
+static inline __attribute__((always_inline)) void fetch_sums(const real *sum, int64_t row, int on) {
   if (on) {
-    LOAD(0, sum, 4 * BLOCK);
-    LOAD(1, sum + TILE, 4 * BLOCK);
-    LOAD(2, low, 4 * BLOCK);
-    LOAD(3, low + TILE, 4 * BLOCK);
+    LOAD(0, sum, row);
+    LOAD(1, sum + TILE, row);
+    LOAD(2, (const char *)sum + TILE * row, row);
+    LOAD(3, (const char *)sum + TILE * row + 64, row);
   } else ZERO(0), ZERO(1), ZERO(2), ZERO(3);
-  for (int64_t k = 0; k < deep; k += DEEP, p += 6 * PART, q += 6 * PART) {
-    LEFT(0), RIGHT(2), MEET;
-    RIGHT(1), MEET;
-    LEFT(1), MEET;
-    RIGHT(0), MEET;
-    LEFT(2), MEET;
-    LEFT(0), MEET;
+}
+
+static inline __attribute__((always_inline)) void put_sums(real *sum, int64_t row) {
+  STORE(0, sum, row);
+  STORE(1, sum + TILE, row);
+  STORE(2, (char *)sum + TILE * row, row);
+  STORE(3, (char *)sum + TILE * row + 64, row);
+}
+
+/* How tiles of a side lie: how many bytes from a row to the next, to the next tile, part, and thirty-two of the axis that
+   is summed over. */
+typedef struct {
+  int64_t row, tile, part, deep;
+} Lie;
+
+#define TOGETHER (Lie){64, 4 * PART, 8 * PART, 24 * PART}
+
+/* Add to the sums what a part of the axis gives that is summed over, while something else is done step by step. */
+static inline __attribute__((always_inline)) void
+add_products(const void *left, Lie p, const void *right, Lie q, int64_t deep, void (*meanwhile)(void *), void *what) {
+  const char *a = left, *b = right;
+#define LEFT_PART(k) LOAD(4, a + k * p.part, p.row), LOAD(5, a + k * p.part + p.tile, p.row)
+#define RIGHT_PART(k) LOAD(6, b + k * q.part, q.row), LOAD(7, b + k * q.part + q.tile, q.row)
+#define MEET DOT(0, 4, 6), DOT(1, 4, 7), DOT(2, 5, 6), DOT(3, 5, 7), meanwhile(what)
+  for (int64_t at = 0; at < deep; at += DEEP, a += p.deep, b += q.deep) {
+    LEFT_PART(0), RIGHT_PART(2), MEET;
+    RIGHT_PART(1), MEET;
+    LEFT_PART(1), MEET;
+    RIGHT_PART(0), MEET;
+    LEFT_PART(2), MEET;
+    LEFT_PART(0), MEET;
   }
-  STORE(0, sum, 4 * BLOCK);
-  STORE(1, sum + TILE, 4 * BLOCK);
-  STORE(2, low, 4 * BLOCK);
-  STORE(3, low + TILE, 4 * BLOCK);
 }
