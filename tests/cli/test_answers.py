@@ -12,7 +12,7 @@ from pellucid.data import DataWarning
 
 Output = pytest.CaptureFixture[str]
 
-QUICK = ["--model", "linear", "--epochs", "60", "--rate", "0.05", "--quiet"]
+QUICK = ["--model", "linear", "--epochs", "20", "--rate", "0.2", "--quiet"]
 
 
 def images(folder: Path, name: str, low: int, count: int) -> None:

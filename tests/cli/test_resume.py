@@ -77,7 +77,12 @@ def same(one: Path, other: Path) -> bool:
 
 # An epoch has six steps: in the first epoch, in the middle of a later one, and at the end of one.
 @pytest.mark.parametrize(
-    ("step", "epoch", "kept"), [(2, 1, "no epoch is finished"), (15, 3, "its best epoch"), (12, 3, "")]
+    ("step", "epoch", "kept"),
+    [
+        (15, 3, "its best epoch"),
+        pytest.param(2, 1, "no epoch is finished", marks=pytest.mark.slow),
+        pytest.param(12, 3, "", marks=pytest.mark.slow),
+    ],
 )
 def test_a_run_that_ctrl_c_stops_goes_on_to_the_same_bits(
     step: int, epoch: int, kept: str, whole: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output

@@ -112,7 +112,7 @@ def test_a_regression_predicts_in_the_units_of_its_targets(folder: Path, capsys:
     rng = np.random.default_rng(0)
     x = rng.normal(5, 3, (80, 2)).astype("float32")
     np.savez("line.npz", x=x, y=1000 + 50 * x[:, 0])
-    assert main(["train", "line.npz", "--model", "linear", "--epochs", "60", "--rate", "0.05", "--out", "here"]) == 0
+    assert main(["train", "line.npz", "--model", "linear", "--epochs", "20", "--rate", "0.2", "--out", "here"]) == 0
     output, errors = capsys.readouterr()
     assert "line.npz: 80 samples of 2 numbers; regression, predicting target" in output
     assert "56 to learn from, 12 to choose the best epoch by, 12 to test on" in output
@@ -140,7 +140,7 @@ def test_a_table_has_numbers_categories_and_missing_cells(folder: Path, capsys: 
     lines += [f"3,town,,k{i},here" for i in range(90, 200)]
     Path("flats.csv").write_text("\n".join(lines))
     warnings.simplefilter("default", DataWarning)
-    words = ["train", "flats.csv", "--target", "price", "--model", "linear", "--epochs", "60", "--rate", "0.05"]
+    words = ["train", "flats.csv", "--target", "price", "--model", "linear", "--epochs", "20", "--rate", "0.2"]
     assert main([*words, "--out", "here"]) == 0
     output, errors = capsys.readouterr()
     assert "flats.csv: 89 rows of 5 columns, the target is 'price'; regression, predicting price" in output
@@ -282,7 +282,7 @@ def test_what_is_wrong_is_said_with_its_place_and_nothing_is_left_behind(
     [
         (["--devices", "7"], "error: Expected devices from 1 to "),
         (
-            ["--optimizer", "sgd", "--rate", "1e30"],
+            ["--optimizer", "sgd", "--rate", "1e30", "--epochs", "2", "--batch-size", "200"],
             "The loss never was a number, so nothing was learnt; take a smaller",
         ),
     ],

@@ -136,7 +136,7 @@ def learning_curves(
     if logarithmic:
         axes.set(xscale="log", yscale="log")
     else:
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
     ends = []
     for (name, curve), colour in zip(curves.items(), cycle(PALETTE), strict=False):
         steps, values = _curve(curve)
