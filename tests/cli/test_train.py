@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -337,6 +338,33 @@ def test_a_file_without_its_version_or_data_is_refused(capsys: Output) -> None:
     Path("t.toml").write_text(TINY)
     assert main(["train", "t.toml"]) == 2
     assert 't.toml: expected [data] with source = "photos/" in it; or name the data' in capsys.readouterr().err
+
+
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "train.md"
+
+
+def test_the_experiments_that_the_documentation_shows_are_read(folder: Path) -> None:
+    from pellucid.experiments.own.training import prepare
+    from pellucid.experiments.own.written import read_file
+
+    named, layers = re.findall(r"```toml\n(.*?)```", DOCUMENTATION.read_text("utf-8"), re.DOTALL)
+    Path("flats.csv").write_text("\n".join(["rooms,price", *(f"{i},{10 * i}" for i in range(40))]))
+    Path("named.toml").write_text(named)
+    Path("layers.toml").write_text(re.sub(r"model = .*\n", "\n", named) + layers)
+    for file, weights in (("named.toml", 8577), ("layers.toml", 49)):
+        prepared = prepare(Settings(**read_file(Path(file))))
+        assert (prepared.settings.seed, prepared.settings.patience, prepared.settings.epochs) == (3, 10, 50)
+        assert len(prepared.parts["validation"]) == 8
+        assert sum(np.prod(p.shape) for p in prepared.model.trainable_parameters) == weights
+        assert type(prepared.model.optimizer).__name__ == "SGD"
+
+
+@pytest.mark.slow
+def test_the_program_that_the_documentation_shows_runs(folder: Path, capsys: Output) -> None:
+    [program] = re.findall(r"```python\n(.*?)```", DOCUMENTATION.read_text("utf-8"), re.DOTALL)
+    exec(compile(program, str(DOCUMENTATION), "exec"), {})
+    assert 0.5 < float(capsys.readouterr().out) <= 1
+    assert Path("runs/moons/model.pel").exists()
 
 
 def test_help_and_mistakes_do_without_numpy_and_the_graph() -> None:

@@ -22,7 +22,7 @@ from pellucid.experiments.own.networks import built, layers_for, with_units
 from pellucid.experiments.own.reading import read
 from pellucid.experiments.own.samples import Array, Samples, divided, scale_of
 from pellucid.experiments.own.settings import Settings
-from pellucid.graph.errors import NonFiniteError
+from pellucid.graph.errors import DistributionError, NonFiniteError
 
 MODEL, DATA, HISTORY, RESULT, SNAPSHOT = "model.pel", "data.json", "history.csv", "result.json", "snapshot"
 
@@ -182,6 +182,8 @@ def train(
         began = any((place / SNAPSHOT).glob("*.pel")) and not isinstance(error, NonFiniteError)
         if not (began or goes_on or process_id()):
             take_back(place)
+        if isinstance(error, DistributionError):
+            raise DistributionError(f"{error}. As a command: pellucid resume {place}") from error
         raise
     if process_id():
         return {}
