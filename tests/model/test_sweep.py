@@ -1,6 +1,7 @@
 """Sweeps: every run is the model that is fitted alone, however many are trained together, and findings read well."""
 
 from functools import partial
+from importlib import import_module
 from itertools import product
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import pellucid as pel
 from pellucid import nn
 from pellucid.data import moons
+from pellucid.model.sweeps import training
 from pellucid.model.sweeps.groups import grouped
 from pellucid.model.sweeps.runs import make_runs
 
@@ -213,6 +215,23 @@ def test_progress_is_told_as_if_all_went_on_together():
     assert done == sorted(done)
     assert done[-1] == 6
     assert {a[1] for a in told} == {6}
+
+
+def test_loops_are_compiled_before_any_runs_and_ctrl_c_is_heard_then(monkeypatch):
+    module = import_module("pellucid.model.sweeps.sweep")
+    compiled = []
+
+    def interrupted(teams):
+        training.compile_together(teams)
+        compiled.extend(team.run for team in teams)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training.Team, "train", lambda *given: pytest.fail("trained"))
+    monkeypatch.setattr(module, "compile_together", interrupted)
+    with pytest.raises(pel.Interrupted) as stopped:
+        pel.sweep(build, X, Y, activation=["tanh", "relu"], epochs=2, batch_size=32)
+    assert len(stopped.value.history) == 0
+    assert len(compiled) == 2
 
 
 def test_ctrl_c_keeps_what_was_learned(monkeypatch):

@@ -193,6 +193,7 @@ class Training:
             if run.batch:
                 run.tally.add(part, sizes[start:stop])
                 self.pass_on({name: [value] for name, value in run.tally.results().items()}, 1)
+                run.tally.reset()
             else:
                 self.pass_on(run.tally.of_epochs(part, sizes[start:stop], steps), count)
             start = stop
@@ -209,7 +210,6 @@ class Training:
             ]
         self.run.epoch += count
         self.run.batch = 0
-        self.run.tally.reset()
         self.latest = {name: values[-1] for name, values in columns.items()}
 
     def limit(self) -> int:

@@ -123,8 +123,11 @@ def sweep(
     teams = [
         Team(group, held_out[id(group.runs[0].samples)], size, count, bool(shuffle), devices, known) for group in groups
     ]
-    compile_together(teams)
     with display(verbose, len(groups), count) as screen:
+        try:
+            compile_together(teams)
+        except KeyboardInterrupt:
+            raise Interrupted(found, 0) from None
         for number, (group, team) in enumerate(zip(groups, teams, strict=True)):
 
             def told(epoch: int, number: int = number, group: Group = group) -> None:

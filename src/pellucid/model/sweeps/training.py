@@ -38,15 +38,18 @@ def remembered(count: int) -> Callable[..., Array]:
 
 def compile_together(teams: Sequence[Team]) -> None:
     """Compile the loops of all teams, one on each core, and have orders made meanwhile, as far as they are kept."""
-    with ThreadPoolExecutor(cores()) as pool:
+    pool = ThreadPoolExecutor(cores())
+    try:
         waiting = [pool.submit(finish) for team in teams for finish in team.loops]
-        for team in teams:
+        for team in (each for each in teams if each.batch_size < each.count):
             for epoch in range(min(team.epochs, ORDER_BYTES // (4 * team.count * len(team.seeds) * len(teams)))):
                 if all(each.done() for each in waiting):
                     break
                 team.orders_of(epoch)
         for each in waiting:
             each.result()
+    finally:
+        pool.shutdown(cancel_futures=True)  # after Ctrl-C, those that have not begun
 
 
 INDEX_BYTES = 2**25
