@@ -45,6 +45,26 @@ def test_a_loop_inside_a_step_may_have_no_turns(length: int) -> None:
     compared(f, 2, np.ones((length, 3), "float32"), tolerance=1e-6)
 
 
+def test_samples_are_not_multiplied_with_themselves() -> None:
+    x = pel.matrix("x", shape=(17, 17), dtype="float64")
+    values = np.random.default_rng(0).normal(size=(17, 17)) / 4
+    for product in (x @ x, x.T @ x, x.T @ x.T, (2 * x) @ (2 * x) @ x):
+        compared(pel.function([x], product.sum(axis=0)), 1, values)
+
+
+def test_rows_are_looked_up_among_as_many_samples() -> None:
+    rng = np.random.default_rng(0)
+    x, w = pel.matrix("x", shape=(20, 3), dtype="float64"), pel.shared(np.ones((3, 3)), "w")
+    i, j = (pel.ivector(name, shape=(20,)) for name in "ij")
+    given = [rng.normal(size=(20, 3)), *rng.integers(-20, 20, (2, 20)).astype("int32")]
+    assert "live" not in compared(pel.function([x, i], pel.softmax(x)[i]), 1, *given[:2]).partition("void run")[2]
+    p = pel.softmax(x @ w)[i]
+    loss = (pel.tanh(p)[j] * p).sum()
+    compared(pel.function([x, i, j], [p, loss], updates={w: w - pel.grad(loss, w)}), 3, *given)
+    rows = pel.function([x, i], [(pel.tanh(x[i] @ w) ** 2).sum()], updates={w: 0.9 * w})
+    assert "live[32]" in compared(rows, 2, *given[:2])
+
+
 def by_jax(step: Any) -> Any:
     """Return one result of a loop that holds a function of JAX's, by C and by XLA."""
     x = pel.vector("x", dtype="int32")

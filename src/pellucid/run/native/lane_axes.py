@@ -48,7 +48,10 @@ class Axes:
         """How many numbers a sample has on its way."""
         for e in equations:
             level = max((self.levels.get(x, 0) for x in e.inputs), default=0)
-            if e.outputs[0] in self.of or not any(x in self.of for x in e.inputs):
+            of_samples = any(x in self.of for x in e.inputs)
+            if of_samples and e.outputs[0] in self.of:
+                raise NoLanes("rows are looked up among samples")
+            if not of_samples or e.outputs[0] in self.of:
                 self.levels.update(dict.fromkeys(e.outputs, level))
                 continue
             axis = self.axis(e)
@@ -136,25 +139,21 @@ def _extreme(axes: Axes, e: Equation) -> int:
 
 def _dot(axes: Axes, e: Equation) -> int | None:
     p = Product.of(e)
-    kinds = {}
-    for x, of in ((p.left, p.left_axes), (p.right, p.right_axes)):
-        if x in axes.of:
-            kinds[x] = next(k for k, a in of.items() if axes.of[x] in a)
-    if "sum" in kinds.values():
-        sides = [(p.left, p.left_axes), (p.right, p.right_axes)]
-        places = {of["sum"].index(axes.of[x]) for x, of in sides if x in axes.of and axes.of[x] in of["sum"]}
-        if set(kinds.values()) != {"sum"} or len(places) != 1:
-            raise NoLanes("samples meet samples")
-        return None
-    if len(kinds) == 2 and set(kinds.values()) != {"batch"}:
+    of_left, of_right = (
+        next(
+            ((kind, found.index(axes.of[x])) for kind, found in of.items() if x in axes.of and axes.of[x] in found),
+            None,
+        )
+        for x, of in ((p.left, p.left_axes), (p.right, p.right_axes))
+    )
+    if of_left and of_right and (of_left != of_right or of_left[0] == "free"):
         raise NoLanes("samples meet samples")
-    if p.left in kinds:
-        at, of = axes.of[p.left], p.left_axes
-        return of["batch"].index(at) if kinds[p.left] == "batch" else len(of["batch"]) + of["free"].index(at)
-    at, of = axes.of[p.right], p.right_axes
-    if kinds[p.right] == "batch":
-        return of["batch"].index(at)
-    return len(of["batch"]) + len(p.left_axes["free"]) + of["free"].index(at)
+    kind, number = of_left or of_right or ("", 0)
+    if kind == "sum":
+        return None
+    if kind == "batch":
+        return number
+    return len(p.left_axes["batch"]) + (0 if of_left else len(p.left_axes["free"])) + number
 
 
 def _gather(axes: Axes, e: Equation) -> int:

@@ -73,10 +73,10 @@ def candidates(block: Block, signature: Signature) -> list[list[Value]]:
     sizes = dict.fromkeys(v.shape[0] for v in [*args, *given] if v.ndim and v.shape[0] >= FEWEST_LANES)
     found = [[v for v in given if v.ndim and v.shape[0] == n] for n in sizes]
     looked_up = [e for e in block.equations if looks_up_rows(e) and e.result.shape[0] >= FEWEST_LANES]
-    numbers = {source for e in looked_up for source in sources(e.inputs[1])}
+    others = {source for e in looked_up for x in e.inputs for source in sources(x)}  # numbers of rows, and all rows
     for n in dict.fromkeys(e.result.shape[0] for e in looked_up):
         rows = [e.result for e in looked_up if e.result.shape[0] == n]
-        found.append([*rows, *(v for v in given if v.ndim and v.shape[0] == n and v not in numbers)])
+        found.append([*rows, *(v for v in given if v.ndim and v.shape[0] == n and v not in others)])
     return found
 
 
