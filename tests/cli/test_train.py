@@ -156,6 +156,21 @@ def test_a_table_has_numbers_categories_and_missing_cells(folder: Path, capsys: 
     assert result["test"]["mae"] < result["baselines"]["mean"]["mae"]
 
 
+@pytest.mark.slow
+def test_a_training_that_blows_up_keeps_the_epoch_before(folder: Path, capsys: Output) -> None:
+    x = np.random.default_rng(0).normal(size=(300, 4))
+    np.savez("steep.npz", x=x, y=3 * x[:, 0])
+    warnings.simplefilter("default", pel.TrainingWarning)
+    words = ["--model", "linear", "--optimizer", "sgd", "--rate", "1.5", "--patience", "0", "--epochs", "60"]
+    assert main(["train", "steep.npz", *words, "--out", "here"]) == 0
+    output, errors = capsys.readouterr()
+    assert re.fullmatch(r"warning: The loss became inf in step .*\n", errors)
+    assert "No better than mean, linear regression: " in output
+    result = json.loads(Path("here/result.json").read_text())
+    assert (result["best_epoch"], result["epochs"] < 20) == (1, True)
+    assert np.isfinite(weights(folder / "here")[-1]).all()
+
+
 def test_layers_of_a_file_are_trained(folder: Path, capsys: Output) -> None:
     Path("layers.toml").write_text(TINY)
     rng = np.random.default_rng(0)

@@ -1,7 +1,7 @@
 """What came of an experiment: measures on samples that the network has not met, beside baselines; and pictures."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -123,9 +123,10 @@ def drawn(prepared: "Prepared", said: Array, truth: Array, history: Any, folder:
     from pellucid.show.confusion import confusion_matrix, counts_of
     from pellucid.show.readings import read_confusion
 
-    pictures = {"loss": learning_curves(history)}
-    if "accuracy" in history.history:
-        pictures["accuracy"] = learning_curves(history, "accuracy")
+    curves = while_finite(history.history)
+    pictures: dict[str, Picture] = {
+        name: learning_curves(curves, name) for name in ("loss", "accuracy") if name in curves
+    }
     names = prepared.samples.class_names
     if names:
         counts = counts_of(truth, said.argmax(axis=1), len(names))
@@ -137,6 +138,19 @@ def drawn(prepared: "Prepared", said: Array, truth: Array, history: Any, folder:
     for name, picture in pictures.items():
         write_atomically(folder / f"{name}.png", picture.png())
     return [{"file": f"{name}.png", "reading": picture.reading} for name, picture in pictures.items()]
+
+
+def while_finite(curves: Mapping[str, Sequence[float]]) -> dict[str, Sequence[float]]:
+    """Return curves up to the epoch in which one of them is no number any more.
+
+    Examples
+    --------
+    >>> while_finite({"loss": [2.0, 1.0, float("inf")], "val_loss": [2.0, 3.0, 4.0]})
+    {'loss': [2.0, 1.0], 'val_loss': [2.0, 3.0]}
+    """
+    good: Array = np.isfinite(np.array([curves["loss"], curves["val_loss"]])).all(axis=0)
+    end = len(good) if good.all() else int(good.argmin())
+    return {name: values[:end] for name, values in curves.items()}
 
 
 def predictions(prepared: "Prepared", said: Array, truth: Array) -> Any:
