@@ -15,6 +15,7 @@ from pellucid.data.errors import DataError
 
 MAXIMUM_ARRAY_BYTES = 16 * 2**30
 KINDS = "biufcSU"
+DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError)
 
 
 def read_npz(path: str | Path) -> dict[str, npt.NDArray[Any]]:
@@ -56,7 +57,7 @@ def read_npz(path: str | Path) -> dict[str, npt.NDArray[Any]]:
                 for member in archive.infolist()
                 if not member.is_dir()
             }
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+    except DAMAGE as error:
         raise DataError(f"{path}: the file is damaged ({error}); write it again.") from error
 
 
@@ -73,7 +74,9 @@ def read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -
             if read_header is None:
                 raise ValueError(f"version {version}")
             shape, _, dtype = read_header(file)
-        except ValueError as error:
+        except DAMAGE:
+            raise
+        except Exception as error:  # NumPy reads headers as Python's literals, which raise nearly anything
             raise DataError(
                 f"{path}: {name!a} is no array of NumPy ({error}); write the file by numpy.savez."
             ) from error

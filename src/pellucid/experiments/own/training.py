@@ -293,4 +293,7 @@ def stopped_run(folder: Path) -> Settings:
         raise UsageError(f"{folder}: expected the folder of a run, with {written.FILE} in it; received another one")
     if (folder / RESULT).is_file():
         raise UsageError(f"{folder}: this run is finished, see {RESULT}. To run it again: pellucid train {file}")
-    return Settings(**written.read_file(file))
+    settings = written.read_file(file)
+    if "data" not in settings:
+        raise UsageError(f"{file}: expected [data] with the source that the run began with; received none")
+    return Settings(**settings)
