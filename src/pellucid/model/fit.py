@@ -84,12 +84,12 @@ class Training:
         self.screen = display(plan.verbose, plan.epochs, source.steps)
         self.callbacks = Callbacks([*given, *([] if self.history in given else [self.history])], model, params)
         self.recording = self.history.recording = Recording(self, self.history.snapshot_megabytes * 2**20)
-        intervals = [c.batch_interval for c in self.callbacks.each]
-        self.told = self.screen.shows or any(every is not None for every in intervals)
-        self.limited = self.limit if any(intervals) else None
+        intervals = [every for every in (c.batch_interval for c in self.callbacks.each) if every is not None]
         others = [c for c in given if not isinstance(c, History)]
-        told = any(overrides(c, hook) for c in others for hook in ("on_epoch_begin", "on_epoch_end"))
-        self.apart = told or any(every is not None for every in intervals)
+        of_epochs = any(overrides(c, hook) for c in others for hook in ("on_epoch_begin", "on_epoch_end"))
+        self.told = self.screen.shows or bool(intervals)
+        self.limited = self.limit if any(intervals) else None
+        self.apart = of_epochs or bool(intervals)
         self.warned = False
         self.latest: Logs = {}
         self.unshown: list[tuple[int, Logs]] = []
