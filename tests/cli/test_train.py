@@ -125,7 +125,9 @@ def test_a_regression_predicts_in_the_units_of_its_targets(folder: Path, capsys:
     assert result["test"]["r2"] > 0.99
     assert result["test"]["mae"] < result["baselines"]["mean"]["mae"] / 10
     assert "target: from " in result["pictures"][1]["reading"]
-    said = pel.load_model("here/model.pel").predict(np.array([[5.0, 0.0]], "float32"))
+    model = pel.load_model("here/model.pel")
+    assert model.evaluate(x, 1000 + 50 * x[:, 0])[1] == pytest.approx(result["test"]["mae"], rel=0.5)
+    said = model.predict(np.array([[5.0, 0.0]], "float32"))
     assert said[0, 0] == pytest.approx(1250, abs=30)
 
 
@@ -188,6 +190,7 @@ def test_layers_of_a_file_are_trained(folder: Path, capsys: Output) -> None:
 WRONG = [
     (["train"], 2, "train: expected data: a folder of images"),
     (["train", "mons"], 2, "mons: there is no such file or folder. Did you mean 'moons'?"),
+    (["train", "fhotos"], 2, "fhotos: there is no such file or folder. Did you mean 'photos'?"),
     (["train", "moons", "--model", "liner"], 2, "model: there is no network 'liner'. Did you mean 'linear'?"),
     (["train", "moons", "--model", "cnn"], 2, "model: cnn takes images"),
     (["train", "moons", "--augment"], 2, "augment: it takes images"),

@@ -198,11 +198,16 @@ def check_end(model: "Model", samples: Samples, settings: Settings) -> None:
         )
 
 
-def with_units(model: Any, mean: Array, deviation: Array) -> Any:
+def with_units(model: Any, settings: Settings, mean: Array, deviation: Array) -> Any:
     """Return a network that predicts in the units of the targets, of one that learnt them at mean 0 and variance 1."""
     from pellucid import nn
+    from pellucid.model.peel.reader import Reader
     from pellucid.model.sequential import Sequential
 
-    return Sequential(
-        [nn.Input(model.inputs[0].shape[1:]), *model.layers, nn.Rescaling(deviation, mean)], name=model.name
-    )
+    rescaled = nn.Rescaling(deviation, mean, name="in_units")
+    made = Sequential([nn.Input(model.inputs[0].shape[1:]), *model.layers, rescaled], name=model.name)
+    reader = Reader(settings.layers_from)
+    loss, metrics = goal_of(settings, "regression")
+    optimizer = reader.built(optimizer_of(settings), "optimizer", "[optimizer]")
+    made.compile(optimizer, reader.one_loss(loss), metrics=reader.metrics(metrics))
+    return made

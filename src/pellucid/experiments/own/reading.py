@@ -62,7 +62,8 @@ def how(data: str) -> tuple[str, Callable[[Settings], Samples]]:
     if path.is_dir() or ending == ".zip":
         return "image", read_images
     if not path.exists():
-        hint = near_miss(data, BUILT_IN) or f" Built-in data are {', '.join(BUILT_IN)}."
+        there = [str(path.parent / other.name) for other in path.parent.iterdir()] if path.parent.is_dir() else []
+        hint = near_miss(data, [*BUILT_IN, *there]) or f" Built-in data are {', '.join(BUILT_IN)}."
         raise UsageError(f"{data}: there is no such file or folder.{hint}")
     raise UsageError(
         f"{data}: expected a folder or zip of images, a .csv or .npz file or a built-in name; received "

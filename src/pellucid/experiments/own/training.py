@@ -68,7 +68,9 @@ class Prepared:
 
     def final(self) -> Any:
         """Return the network as it predicts: in the units of the targets."""
-        return self.model if self.samples.class_names else with_units(self.model, self.mean, self.deviation)
+        if self.samples.class_names:
+            return self.model
+        return with_units(self.model, self.settings, self.mean, self.deviation)
 
     @property
     def lines(self) -> list[str]:
