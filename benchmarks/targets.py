@@ -63,18 +63,10 @@ class Target:
         return f"met: {told}" if met else f"missed: {told}; {self.tried}"
 
 
-def of(found: Found, name: str) -> dict[str, Any]:
-    """Return what the libraries took for a workload, those left out that failed."""
-    workload = next(one for one in found["workloads"] if one["name"] == name)
-    return {library: one for library, one in workload["libraries"].items() if "error" not in one}
-
-
 def workload_of(found: Found, name: str) -> dict[str, Any]:
-    """Return what a workload's libraries took, or raise KeyError."""
-    try:
-        return of(found, name)
-    except StopIteration:
-        raise KeyError(name) from None
+    """Return what the libraries took for a workload, those left out that failed; KeyError where it was not run."""
+    libraries = {workload["name"]: workload["libraries"] for workload in found["workloads"]}[name]
+    return {library: one for library, one in libraries.items() if "error" not in one}
 
 
 def times_of(name: str, peers: Callable[[dict[str, Any]], list[str]]) -> Callable[[Found], float]:

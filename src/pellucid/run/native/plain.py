@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.run.native.control import CONTROL
 from pellucid.run.native.elements import is_pointwise, literal, type_of, written
 from pellucid.run.native.equations import Equation, Value
 from pellucid.run.native.errors import NotNative
 from pellucid.run.native.fills import NEAR, fill, in_one_loop
+from pellucid.run.native.products import dot
+from pellucid.run.native.scatters import SCATTERED, scatter
 from pellucid.run.native.storage import is_simple
 from pellucid.run.native.text import SIMD, Text
 from pellucid.run.native.views import STRIDED, VIEWS, Indices, linear, shifted
@@ -124,7 +127,7 @@ class Plain:
             return self.at(e.inputs[0], [shifted(i, start) if a == axis else i for a, i in enumerate(indices)])
         if e.name in VIEWS:
             return VIEWS[e.name](e, indices, self.at)
-        text = written(e, [self.at(x, matched(x, e.result, indices)) for x in e.inputs])
+        text = written(e, [self.at(x, matched(x, indices)) for x in e.inputs])
         if len(text) > LONGEST:
             raise NotNative("an element of it takes too long to be written")
         return text
@@ -191,9 +194,6 @@ class Plain:
 
     def kernel(self, e: Equation) -> None:
         """Write an equation that has loops of its own."""
-        from pellucid.run.native.control import CONTROL
-        from pellucid.run.native.products import dot
-
         if e.name in REDUCTIONS:
             self.reduce(e)
         elif e.name == "dot_general":
@@ -203,7 +203,7 @@ class Plain:
         elif e.name in ("cumsum", "cumprod"):
             self.cumulate(e)
         elif e.name == "scatter" or e.name in SCATTERED:
-            self.scatter(e)
+            scatter(self, e)
         elif e.name in CONTROL:
             CONTROL[e.name](self, e)
         else:
@@ -274,47 +274,8 @@ class Plain:
                 indices = [*outer[:axis], place, *outer[axis:]]
                 self.text.add(f"{total} {sign}= {self.at(x, indices)}; {name}[{linear(x.shape, indices)}] = {total};")
 
-    def scatter(self, e: Equation) -> None:
-        """Write updates that are put at places which are looked up; those beyond the array are dropped."""
-        x, where, new = e.inputs
-        d = e.params["dimension_numbers"]
-        name = self.array(e.result)
-        self.fill(name, x)
-        with self.text.loops(new.shape) as idx:
-            batch = [i for a, i in enumerate(idx) if a not in d.update_window_dims]
-            window = iter(idx[a] for a in d.update_window_dims)
-            left_out = (*d.inserted_window_dims, *d.operand_batching_dims)
-            places = ["0" if a in left_out else next(window) for a in range(x.ndim)]
-            for a, b in zip(d.operand_batching_dims, d.scatter_indices_batching_dims, strict=True):
-                places[a] = batch[b]
-            tests = []
-            for k, a in enumerate(d.scatter_dims_to_operand_dims):
-                start = self.at(where, [*batch, str(k)])
-                room = x.shape[a] - self.window(e, a)
-                tests.append(f"(uint64_t)(int64_t)({start}) <= {room}u")
-                if "CLIP" in str(e.params["mode"]):
-                    tests[-1], start = "1", f"clamped({start}, {room})"
-                places[a] = start if places[a] == "0" else f"({start} + {places[a]})"
-            place = f"{name}[{linear(x.shape, places)}]"
-            joined = (
-                written(Equation(SCATTERED[e.name], [x, new], [e.result], {}), [place, self.at(new, idx)])
-                if e.name in SCATTERED
-                else self.at(new, idx)
-            )
-            self.text.add(f"if ({' && '.join(tests) or 1}) {place} = {joined};")
 
-    def window(self, e: Equation, axis: int) -> int:
-        """Return how much of an axis one update of a scatter covers."""
-        d, x, new = e.params["dimension_numbers"], e.inputs[0], e.inputs[2]
-        inner = [a for a in range(x.ndim) if a not in (*d.inserted_window_dims, *d.operand_batching_dims)]
-        return new.shape[d.update_window_dims[inner.index(axis)]] if axis in inner else 1
-
-
-SCATTERED = {f"scatter-{name}": name for name in ("add", "sub", "mul", "max", "min")}
-"""How an update meets what is there; a plain scatter puts it in its place."""
-
-
-def matched(x: Value, result: Value, indices: Indices) -> Indices:
+def matched(x: Value, indices: Indices) -> Indices:
     """Return the indices of an operand that is broadcast."""
     return ["0" if n == 1 else i for n, i in zip(x.shape, indices[len(indices) - x.ndim :], strict=True)]
 

@@ -29,7 +29,7 @@ def kept_values(equations: Sequence[Equation], outputs: Sequence[Value]) -> set[
     for e in reversed(equations):
         simple = is_simple(e)
         for output in e.outputs:
-            if simple and output not in kept and worth_storing(e, reads.get(output, 0.0), made, kept):
+            if simple and output not in kept and worth_storing(e, reads.get(output, 0.0), made):
                 kept.add(output)
         often = sum(reads.get(o, 0.0) for o in e.outputs) if simple and e.outputs[0] not in kept else 1.0
         size = e.result.size if simple else 0
@@ -43,7 +43,7 @@ def kept_values(equations: Sequence[Equation], outputs: Sequence[Value]) -> set[
     return {v for v in kept if v in made}
 
 
-def worth_storing(e: Equation, reads: float, made: dict[Value, Equation], kept: set[Value]) -> bool:
+def worth_storing(e: Equation, reads: float, made: dict[Value, Equation]) -> bool:
     """Tell whether a simple value is stored: it is read more than once and costs more than a look."""
     nested = e.name in BRANCHING and any(x.maker is not None and x.maker.name in BRANCHING for x in e.inputs)
     if reads <= 1.0 and not nested:
