@@ -47,20 +47,22 @@ def display(verbose: Any, epochs: int, steps: int | None) -> Display:
     ValueError
         For any other value.
     """
-    watched = is_watched(verbose)
-    if process_id():
+    check_verbose(verbose)
+    if not verbose or process_id():
         return Silence()
-    if verbose == "auto":
-        verbose = int(watched)
-    if verbose == 1 and watched:
+    if verbose != 2 and is_watched():
         return Bar(epochs, steps)
-    return Lines(epochs) if verbose else Silence()
+    return Silence() if verbose == "auto" else Lines(epochs)
 
 
-def is_watched(verbose: Any) -> bool:
-    """Tell whether somebody is there to see a bar, and refuse a ``verbose`` that there is not."""
+def check_verbose(verbose: Any) -> None:
+    """Refuse a ``verbose`` that there is not."""
     if verbose not in VERBOSITIES:
         raise OptionError(f"Expected verbose to be 'auto', 0, 1 or 2. Received: verbose={verbose!r}")
+
+
+def is_watched() -> bool:
+    """Tell whether somebody is there to see a bar."""
     return sys.stderr.isatty() or "ipykernel" in sys.modules
 
 
@@ -68,8 +70,8 @@ def passing(verbose: Any, steps: int | None) -> Display:
     """Choose how a pass is shown that measures nothing: by a bar, if it is asked for and somebody is there to see "
     "it.
     """
-    watched = is_watched(verbose)
-    return Bar(1, steps) if watched and verbose in (1, "auto") and not process_id() else Silence()
+    check_verbose(verbose)
+    return Bar(1, steps) if verbose in (1, "auto") and is_watched() and not process_id() else Silence()
 
 
 def line(epoch: int, epochs: int, measures: Mapping[str, Any], seconds: float) -> str:
