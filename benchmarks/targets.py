@@ -125,7 +125,8 @@ PRODUCTS = (
 )
 CONVOLUTIONS = (
     "most of a step is the gradients of its convolutions with respect to kernels and inputs; XLA's own convolution, "
-    "windows laid out for one product, and kernels in C for the exact shapes were tried; each place has the quickest"
+    "windows laid out for one product, and kernels in C for the exact shapes, by vector units and by units for "
+    "matrices, were tried; each place has the quickest"
 )
 MEMORY = (
     "what is left is JAX and its compiler, which stay in memory once a program was compiled; a run that finds its "

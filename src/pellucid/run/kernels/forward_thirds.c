@@ -73,7 +73,7 @@ static void rows_by_thirds(const uint16_t *planes, const packed *kernel, real *m
       fetch_sums(sum, 128, 0);
       for (int64_t y = 0; y < WINDOW_H; y++)
         add_products(planes + at * CHANNELS + y * DILATION_Y * ROW, lie, kernel + (f * WINDOW_H + y) * packed_size(RUN),
-                     TOGETHER, RUN, go_ahead, ahead);
+                     IN_TILES, RUN, go_ahead, ahead);
       put_sums(sum, 128);
       const __mmask16 first = here(FILTERS - f * 32), second = here(FILTERS - f * 32 - 16);
       for (int64_t k = 0; k < 32 && at + k < places; k++) {

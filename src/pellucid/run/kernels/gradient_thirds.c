@@ -100,7 +100,7 @@ static void add_band(const char *room, real *sum, Ahead *ahead) {
           const int64_t far = y * DILATION_Y * SEEN_W + x * DILATION_X, odd = far % 2, at = BEFORE - (far + 1) / 2;
           real *to = sum + ((y * WINDOW_W + x) * CHANNELS + c) * FILLED + f;
           fetch_sums(to, FILLED * sizeof(real), 1);
-          add_products(image + c / 32 * DEEPS * 6 * PART, TOGETHER,
+          add_products(image + c / 32 * DEEPS * 6 * PART, IN_TILES,
                        pairs + ((odd * FILLED + f) / TILE * 3 * PAIRS + at) * 64, slopes, DEEPS * DEEP, go_ahead, ahead);
           put_sums(to, FILLED * sizeof(real));
         }

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from pellucid.graph.errors import brief
 from pellucid.graph.evaluate import Around, Lowering
 from pellucid.graph.expr import Expr
 from pellucid.run.engine import jax, runs_on_cpu
@@ -127,12 +129,13 @@ def of_operands(lowering: Callable[..., Any]) -> Lowering:
 
 
 def or_none(lowering: Lowering) -> Lowering:
-    """Return a lowering that leaves to XLA what this machine's compiler cannot make."""
+    """Return a lowering that leaves to XLA what this machine's compiler cannot make, and says so."""
 
     def tried(node: Expr, around: Around) -> Any:
         try:
             return lowering(node, around)
-        except NotNative:
+        except NotNative as error:
+            warnings.warn(f"{brief(node)} is left to XLA, and slower for it: {error}", RuntimeWarning, stacklevel=2)
             return None
 
     return tried

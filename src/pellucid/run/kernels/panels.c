@@ -64,6 +64,6 @@ static int finish_packing(Ahead *ahead) {
 static void product_tile(const packed *p, const packed *q, real *sum, int64_t deep, int on, Ahead *ahead, int64_t users) {
   ahead->pace = parts_of(ahead->steps, 6 * parts_of(deep, DEEP) * users);
   fetch_sums(sum, BLOCK * sizeof(real), on);
-  add_products(p, TOGETHER, q, TOGETHER, deep, go_ahead, ahead);
+  add_products(p, IN_TILES, q, IN_TILES, deep, go_ahead, ahead);
   put_sums(sum, BLOCK * sizeof(real));
 }

@@ -136,7 +136,7 @@ typedef struct {
   int64_t row, tile, part, deep;
 } Lie;
 
-#define TOGETHER (Lie){64, 4 * PART, 8 * PART, 24 * PART}
+#define IN_TILES (Lie){64, 4 * PART, 8 * PART, 24 * PART}
 
 /* Add to the sums what a part of the axis gives that is summed over, while something else is done step by step. */
 static inline __attribute__((always_inline)) void

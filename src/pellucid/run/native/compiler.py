@@ -30,6 +30,7 @@ FLAGS = (
     "-fno-trapping-math",
     "-ffp-contract=fast",
     "-w",
+    "-Werror=implicit-function-declaration",
 )
 """What every program is compiled with. Nothing that lets a compiler forget about nan, infinity or signs of zero."""
 
