@@ -16,7 +16,8 @@ from PIL import Image
 import pellucid as pel
 from pellucid.cli import main
 from pellucid.data import DataError, DataWarning
-from pellucid.experiments.own import Settings
+from pellucid.experiments.frame import UsageError
+from pellucid.experiments.own import Settings, train
 
 Output = pytest.CaptureFixture[str]
 
@@ -187,115 +188,6 @@ def test_layers_of_a_file_are_trained(folder: Path, capsys: Output) -> None:
     assert result["weights"] == 8
 
 
-WRONG = [
-    (["train"], 2, "train: expected data: a folder of images"),
-    (["train", "mons"], 2, "mons: there is no such file or folder. Did you mean 'moons'?"),
-    (["train", "fhotos"], 2, "fhotos: there is no such file or folder. Did you mean 'photos'?"),
-    (["train", "moons", "--model", "liner"], 2, "model: there is no network 'liner'. Did you mean 'linear'?"),
-    (["train", "moons", "--model", "cnn"], 2, "model: cnn takes images"),
-    (["train", "moons", "--augment"], 2, "augment: it takes images"),
-    (["train", "moons", "--optimizer", "sgdd"], 2, "optimizer: there is no optimizer 'sgdd'. Did you mean 'sgd'?"),
-    (["train", "moons", "--epochs", "0"], 2, "epochs: expected a whole number, 1 or more; received 0"),
-    (["train", "moons", "--rate", "-1"], 2, "rate: expected a number above 0; received -1.0"),
-    (["train", "moons", "--test-split", "1.5"], 2, "test_split: expected a share of the samples"),
-    (["train", "moons", "--test-split", "0.5", "--validation-split", "0.5"], 2, "expected something to be left"),
-    (["train", "moons", "--size", "8"], 2, "size: belongs to a folder of images; leave it out with moons"),
-    (["train", "moons", "--task", "guess"], 2, "task: there is no task 'guess'. There are classification, regression"),
-    (["train", "moons", "--devices", "some"], 2, "devices: expected 'all' or a whole number"),
-    (["train", "moons", "--json", "--quiet"], 2, "train: --json prints the result and --quiet nothing"),
-    (["train", "moons", "--join"], 2, "join: expected --out"),
-    (["train", "moons", "--join", "--out", "here"], 2, "join: expected --devices all"),
-    (["train", "notes.txt"], 2, "notes.txt: expected a folder or zip of images, a"),
-    (["train", "bad.toml"], 1, "bad.toml is no TOML: "),
-    (["train", "key.toml"], 2, "key.toml, [data]: there is no key 'sauce'. Did you mean 'source'?"),
-    (["train", "kind.toml"], 1, "kind.toml, layer 2 (Desne): there is no kind of layer named 'Desne'. Did"),
-    (["train", "units.toml"], 1, "units.toml: expected the last layer to put out 2 numbers, one for each class"),
-    (["train", "soft.toml"], 1, "soft.toml: expected the last layer to put out probabilities of classes"),
-    (["train", "empty"], 1, "empty: expected a folder of images"),
-    (["train", "one"], 1, "one: expected names like 'cat.0.jpg' in one folder, or one folder a class"),
-    (["train", "few"], 1, "few: expected at least 3 samples of class 'light'"),
-    (["train", "photos", "--strict"], 1, "photos: 'dark/broken.png': not an image"),
-    (["train", "objects.npz"], 1, "objects.npz: 'y' holds Python objects"),
-    (["train", "names.npz"], 1, "names.npz: expected the arrays x and y, or x_train and y_train"),
-    (["train", "lengths.npz"], 1, "lengths.npz: expected y of shape (4,) or (4, k)"),
-    (["train", "flat.npz"], 1, "flat.npz: expected x of shape (samples, ...)"),
-    (["train", "nan.npz"], 1, "nan.npz: expected finite numbers in x, received nan at [2, 1] and 0 more"),
-    (["train", "same.npz"], 1, "same.npz: expected two or more classes, received 'a' alone"),
-    (["train", "cut.npz"], 1, "cut.npz: expected an NPZ file"),
-    (["train", "flats.csv", "--target", "prise"], 1, "flats.csv: there is no column 'prise'. Did you mean 'price'?"),
-    (["train", "moons", "--target", "y"], 2, "target: belongs to a CSV file; leave it out with moons"),
-    (["train", "thin.csv"], 1, "thin.csv: expected two or more columns, the target and what it is told from"),
-    (["train", "untold.csv"], 1, "untold.csv: expected values in the target column 'y', received none"),
-    (["train", "always.csv"], 1, "'a': always 1; 'b': no values; 'c': always 'x'; expected one at least that says"),
-    (["train", "names.csv"], 1, "names.csv: expected at least 3 samples of class 'n0', to learn from"),
-    (["train", "names.csv", "--task", "regression"], 1, "names.csv, column 'who': expected numbers to predict"),
-    (["train", "head.csv"], 1, "head.csv: expected a header and lines below it, received a header alone"),
-    (["train", "bad.csv", "--strict"], 1, "bad.csv, line 3, column 'a': expected a number, received 'oops'"),
-    (["resume", "nowhere"], 2, "nowhere: expected the folder of a run, with experiment.toml in it"),
-]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def wrong_things(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("wrong")
-    layers = '[[layers]]\nkind = "Dense"\nunits = 3\n[[layers]]\nkind = "Dense"\n'
-    files = {
-        "notes.txt": "notes",
-        "bad.toml": "pellucid = = 1",
-        "key.toml": 'pellucid = 1\n[data]\nsauce = "moons"\n',
-        "kind.toml": 'pellucid = 1\ndata.source = "moons"\n' + layers[:-7] + 'Desne"\n',
-        "units.toml": 'pellucid = 1\ndata.source = "moons"\n' + layers + 'units = 3\nactivation = "softmax"\n',
-        "soft.toml": 'pellucid = 1\ndata.source = "moons"\n' + layers + "units = 2\n",
-    }
-    rows = range(12)
-    tables = {
-        "flats.csv": ["rooms,price", *(f"{i},{i}" for i in rows)],
-        "thin.csv": ["y", *map(str, rows)],
-        "untold.csv": ["x,y", *(f"{i}," for i in rows)],
-        "always.csv": ["a,b,c,y", *(f"1,,x,{i % 2}" for i in rows)],
-        "names.csv": ["a,who", *(f"{i},n{i}" for i in rows)],
-        "head.csv": ["a,b"],
-        "bad.csv": ["a,b", "1,2", "oops,3", *(f"{i},{i}" for i in rows)],
-    }
-    for name, text in (files | {name: "\n".join(lines) for name, lines in tables.items()}).items():
-        (place / name).write_text(text)
-    (place / "empty").mkdir()
-    draw_images(place / "photos", 3)
-    (place / "photos" / "dark" / "broken.png").write_bytes(b"no image")
-    draw_images(place / "one", 3)
-    draw_images(place / "few", 3)
-    for i in range(3):
-        (place / "one" / "light" / f"{i}.png").unlink()
-        (place / "few" / "light" / f"{i}.png").unlink(missing_ok=i < 2)
-    Image.new("RGB", (8, 8)).save(place / "few" / "light" / "only.png")
-    x, y = np.ones((4, 2)), np.array(["a", "b", "a", "b"])
-    holed = x.copy()
-    holed[2, 1] = np.nan
-    arrays: dict[str, dict[str, Any]] = {
-        "objects.npz": {"x": x, "y": y.astype(object)},
-        "names.npz": {"a": x},
-        "lengths.npz": {"x": x, "y": y[:3]},
-        "flat.npz": {"x": x[:, 0], "y": y},
-        "nan.npz": {"x": holed, "y": y},
-        "same.npz": {"x": x, "y": np.array(["a"] * 4)},
-    }
-    for name, held in arrays.items():
-        np.savez(place / name, **held)
-    (place / "cut.npz").write_bytes((place / "nan.npz").read_bytes()[:-30])
-    return place
-
-
-@pytest.mark.parametrize(("words", "status", "message"), WRONG)
-def test_what_is_wrong_is_said_with_its_place_and_nothing_is_left_behind(
-    words: list[str], status: int, message: str, wrong_things: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
-) -> None:
-    monkeypatch.chdir(wrong_things)
-    assert main(words) == status
-    output, errors = capsys.readouterr()
-    assert message in errors
-    assert (output, Path("runs").exists()) == ("", False)
-
-
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -318,44 +210,14 @@ def test_a_finished_run_is_not_resumed(run: Path, capsys: Output) -> None:
     assert "this run is finished, see result.json" in capsys.readouterr().err
 
 
+def test_a_finished_run_is_not_written_over_from_python(run: Path) -> None:
+    with pytest.raises(UsageError, match="holds a run that is finished; choose another folder"):
+        train(Settings("moons"), run)
+
+
 def test_a_folder_with_files_in_it_is_left_alone(run: Path, capsys: Output) -> None:
     assert main(["train", "moons", "--out", str(run)]) == 2
     assert "holds files already" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("[data]\nsource = 5", "t.toml: expected source to be a text; received 5"),
-        ("[data]\nsource = ''", "t.toml: expected source to be a file, a folder or a built-in name; received ''"),
-        ("[training]\nepochs = true", "t.toml: expected epochs to be a whole number; received True"),
-        ("[training]\ndevices = [1]", "t.toml: expected devices to be 'all' or a whole number; received [1]"),
-        ("optimizer = 7", "t.toml: expected optimizer to be a name or a table; received 7"),
-        ("model = 'Cnn'", "model: there is no network 'Cnn'. Did you mean 'cnn'?"),
-        ("data.size = [32, 'x']", "t.toml: expected size = 32, or size = [32, 48] for height and width"),
-        ("[model]\nkind = 'Model'", "t.toml, [model]: an experiment's network is a row of layers"),
-        ("layers = 3", "t.toml: expected [[layers]] tables, one for each layer; received 3"),
-        ("model = 'mlp'\n[[layers]]\nkind = 'Dense'", "expected model = 'mlp' or [[layers]]; received both"),
-        ("data.seed = 3", "t.toml, [data]: there is no key 'seed'. There are source, target, task"),
-        ("[optimizer]\nkind = 'Adma'", "t.toml, [optimizer]: there is no kind of optimizer named 'Adma'"),
-        ("[training]\nmetrics = ['acuracy']", "t.toml, [training]: There is no metric named 'acuracy'. Did you mean"),
-        ("input.shape = [3]\n[[layers]]\nkind = 'Softmax'", "t.toml, [input]: expected shape = [2], which samples of"),
-    ],
-)
-def test_a_file_that_is_wrong_is_said_with_its_place(text: str, message: str, capsys: Output) -> None:
-    source = "" if "source" in text else 'data.source = "moons"\n'
-    Path("t.toml").write_text(f"pellucid = 1\n{source}{text}\n")
-    assert main(["train", "t.toml"]) in (1, 2)
-    assert message in capsys.readouterr().err
-
-
-def test_a_file_without_its_version_or_data_is_refused(capsys: Output) -> None:
-    Path("t.toml").write_text('data.source = "moons"\n')
-    assert main(["train", "t.toml"]) == 2
-    assert "t.toml: expected pellucid = 1, the version of the format, in its first line" in capsys.readouterr().err
-    Path("t.toml").write_text(TINY)
-    assert main(["train", "t.toml"]) == 2
-    assert 't.toml: expected [data] with source = "photos/" in it; or name the data' in capsys.readouterr().err
 
 
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "train.md"

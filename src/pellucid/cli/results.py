@@ -37,6 +37,8 @@ def verdict(result: Mapping[str, Any]) -> str:
     """
     measure, sign = ("accuracy", 1) if "accuracy" in result["test"] else ("mae", -1)
     reached = sign * result["test"][measure]
+    if reached == 1:
+        return ""
     better = [name for name, found in result["baselines"].items() if sign * found[measure] >= reached]
     if not better:
         return ""

@@ -12,7 +12,7 @@ from pellucid.experiments.frame.record import machine, versions
 from pellucid.experiments.own.samples import Array
 
 if TYPE_CHECKING:
-    from pellucid.experiments.own.training import Prepared
+    from pellucid.experiments.own.preparing import Prepared
 
 MOST_FOR_LINEAR = 2_000_000
 """A linear model of scikit-learn's is fitted beside the network to at most so many numbers."""
