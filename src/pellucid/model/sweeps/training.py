@@ -69,6 +69,11 @@ class Team:
         How they are trained.
     known : function
         As `order_of`; one that remembers serves the groups of a sweep, whose runs have the same seeds.
+
+    Attributes
+    ----------
+    loops : list of function
+        What is still to be done to compile each of the programs; see `compile_together`.
     """
 
     def __init__(
@@ -83,7 +88,7 @@ class Team:
     ) -> None:
         self.known = known
         self.group, self.epochs, self.shuffle, self.devices = group, epochs, shuffle, devices
-        self.samples, self.validation = group.runs[0].samples, validation
+        self.samples = group.runs[0].samples
         self.many, self.moments = values_of(group), Moments()
         rows = [run.rows for run in group.runs if run.rows is not None]
         self.rows = np.stack(rows) if rows else None
@@ -91,13 +96,14 @@ class Team:
         self.batch_size = min(batch_size, self.count)
         self.whole, self.rest = divmod(self.count, self.batch_size)
         self.measured_size = 0 if validation is None else min(batch_size, len(validation))
+        self.loops: list[Callable[[], None]] = []
         self.run = self.all_at_once() if self.count == self.batch_size else self.in_batches()
+        self.measure = None if validation is None else self.measurer(validation)
 
     def train(self, told: Callable[[int], None]) -> tuple[Curves, float]:
         """Run all epochs; the curves have shape (members, epochs), and with them come the seconds it took."""
         start = time.perf_counter()
-        measure = None if self.validation is None else self.measurer(self.validation)
-        together = 1 if measure is not None else self.together
+        together = 1 if self.measure is not None else self.together
         sizes = np.array([self.batch_size] * self.whole + [self.rest] * bool(self.rest))
         parts: list[Curves] = []
         for first in range(0, self.epochs, together):
@@ -107,8 +113,8 @@ class Team:
             except Interrupted as stop:
                 raise self.stopped(stop, sizes, parts) from None
             parts.append(self.figures(outputs, sizes, count, training=True))
-            if measure is not None:
-                parts[-1] |= {f"val_{name}": values for name, values in measure().items()}
+            if self.measure is not None:
+                parts[-1] |= {f"val_{name}": values for name, values in self.measure().items()}
         return joined(parts), time.perf_counter() - start
 
     def stopped(self, stop: Interrupted, sizes: Array, parts: list[Curves]) -> Interrupted:
@@ -145,7 +151,7 @@ class Team:
             found: Outputs = f.repeat(epochs, *arrays, progress=lambda done, *_: told(done))
             return found
 
-        self.loops = [begun(f, arrays, walk=False)]
+        self.loops += [begun(f, arrays, walk=False)]
         return run
 
     def in_batches(self) -> Callable[..., Outputs]:
@@ -166,9 +172,8 @@ class Team:
             outputs: Outputs = f.over(batches, progress=lambda done, *_: told(done))
             return outputs
 
-        sizes = [self.batch_size, *([self.rest] if self.rest else [])]
-        members = len(self.group.runs)
-        self.loops = [begun(f, [np.zeros((1, members, size), np.int32)], walk=True) for size in sizes]
+        shape, sizes = (1, len(self.group.runs)), [self.batch_size, *[self.rest] * bool(self.rest)]
+        self.loops += [begun(f, [np.zeros((*shape, size), np.int32)], walk=True) for size in sizes]
         return run
 
     def batches(self, orders: Array) -> Array:
@@ -223,6 +228,7 @@ class Team:
                 outputs = {name: np.concatenate([values, last[name][None]]) for name, values in outputs.items()}
             return self.figures(outputs, sizes, 1, training=False)
 
+        self.loops += [begun(f, [numbers[None, :size]], walk=True) for size in dict.fromkeys(sizes.tolist())]
         return measure
 
     def figures(self, outputs: Outputs, sizes: Array, epochs: int, training: bool) -> Curves:
