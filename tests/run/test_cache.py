@@ -51,6 +51,19 @@ def test_another_graph_is_another_program(folder):
     assert len(programs(folder)) == 2
 
 
+def test_programs_that_read_other_arguments_are_others(folder):
+    a, b, c = pel.vector("a", shape=(3,)), pel.vector("b", shape=(3,)), pel.vector("c", shape=(2,))
+    one, two, few = np.ones(3, "float32"), np.full(3, 2, "float32"), np.zeros(2, "float32")
+    for inputs, given, read, wanted in (
+        ([a, b], [one, two], a, 10),
+        ([a, b], [one, two], b, 20),
+        ([a, c], [one, few], a, 10),
+        ([c, a], [few, one], a, 10),
+    ):
+        f = pel.function(inputs, 10 * read, on_unused_input="ignore", mode="xla")
+        assert f(*given).tolist() == [wanted] * 3
+
+
 def test_other_settings_of_the_compiler_are_another_program(folder, monkeypatch):
     x = pel.scalar("x")
     pel.function([x], x + 1)(1.0)

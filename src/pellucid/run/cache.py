@@ -97,7 +97,7 @@ def compiled_or_loaded(lowered: Any) -> Any:
     text = lowered.as_text()
     if "callback" in text:  # an address in this process
         return lowered.compile()
-    path = folder / f"{key(text)}{SUFFIX}"
+    path = folder / f"{key(text, arguments(lowered))}{SUFFIX}"
     found = load(path, lowered)
     if found is not None:
         return found
@@ -141,9 +141,15 @@ def warn(folder: Path, error: OSError) -> None:
     )
 
 
-def key(text: str) -> str:
-    """Return the name of a program on this machine: of its text, the compiler, its settings and the devices."""
-    return hashlib.sha256("\0".join([text, *circumstances()]).encode()).hexdigest()
+def key(text: str, given: str) -> str:
+    """Return the name of a program on this machine: of its text, its arguments, the compiler, settings and devices."""
+    return hashlib.sha256("\0".join([text, given, *circumstances()]).encode()).hexdigest()
+
+
+def arguments(lowered: Any) -> str:
+    """Return which arguments a program is given, and which of them it reads: its text has those alone."""
+    read = lowered._lowering.compile_args["kept_var_idx"]  # no public name tells
+    return f"{lowered.args_info} {sorted(read)}"
 
 
 def circumstances() -> list[str]:
