@@ -38,12 +38,15 @@ class Table:
         The cells, without spaces around them; missing ones are empty.
     lines : list of int
         The line of the file that each row begins in.
+    read : dict
+        Columns that were read as numbers.
     """
 
     where: str
     names: tuple[str, ...]
     rows: list[list[str]] = field(repr=False)
     lines: list[int] = field(repr=False)
+    read: dict[str, tuple[npt.NDArray[np.float64], list[int]]] = field(default_factory=dict, repr=False)
 
     def place(self, name: str) -> int:
         """Return the place of a column, or say which there are."""
@@ -52,16 +55,26 @@ class Table:
             raise DataError(f"{self.where}: there is no column {name!a}.{hint}")
         return self.names.index(name)
 
+    def cells(self, name: str) -> list[str]:
+        """Return a column as it stands."""
+        place = self.place(name)
+        return [row[place] for row in self.rows]
+
     def texts(self, name: str) -> npt.NDArray[Any]:
         """Return a column as texts; missing ones are empty."""
-        place = self.place(name)
-        return np.array([row[place] for row in self.rows], dtype=str)
+        return np.array(self.cells(name), dtype=str)
+
+    def parsed(self, name: str) -> tuple[npt.NDArray[np.float64], list[int]]:
+        """Return a column as numbers, nan where there are none, and the rows in which something else stands."""
+        if name not in self.read:
+            self.read[name] = numbers_in(self.cells(name))
+        return self.read[name]
 
     def holds_numbers(self, name: str) -> bool:
         """Tell whether nearly all cells of a column that are not missing are numbers."""
-        there = [cell for cell in self.texts(name) if cell]
-        bad = sum(number(cell) is None for cell in there)
-        return bool(there) and bad * ONE_BAD_IN <= len(there)
+        values, bad = self.parsed(name)
+        there = int(np.isfinite(values).sum()) + len(bad)
+        return there > 0 and len(bad) * ONE_BAD_IN <= there
 
     def numbers(self, name: str, strict: bool = False) -> npt.NDArray[np.float64]:
         """Return a column as numbers; missing cells, and with a warning those that are no numbers, are nan.
@@ -71,26 +84,44 @@ class Table:
         DataError
             If strict, for the first cell that is no number.
         """
-        found = np.full(len(self.rows), np.nan)
-        bad = []
-        for row, cell in enumerate(self.texts(name)):
-            value = number(cell) if cell else math.nan
-            if value is None:
-                bad.append(f"line {self.lines[row]}, column {name!a}: expected a number, received {str(cell)[:40]!a}")
-            else:
-                found[row] = value
+        values, bad = self.parsed(name)
+        place = self.place(name)
+        told = [
+            f"line {self.lines[row]}, column {name!a}: expected a number, received {self.rows[row][place][:40]!a}"
+            for row in bad[:3]
+        ]
         if bad and strict:
-            raise DataError(f"{self.where}, {bad[0]}. Correct the cell or empty it.")
+            raise DataError(f"{self.where}, {told[0]}. Correct the cell or empty it.")
         if bad:
             more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
-            told = f"{self.where}: took {len(bad)} cell{'s' * (len(bad) > 1)} for missing: {'; '.join(bad[:3])}{more}"
-            warnings.warn(told, DataWarning, stacklevel=2)
-        return found
+            cells = f"{len(bad)} cell{'s' * (len(bad) > 1)}"
+            warnings.warn(f"{self.where}: took {cells} for missing: {'; '.join(told)}{more}", DataWarning, stacklevel=2)
+        return values.copy()
 
     def only(self, kept: npt.NDArray[np.bool_]) -> Table:
         """Return some of the rows."""
         chosen = np.flatnonzero(kept).tolist()
         return Table(self.where, self.names, [self.rows[i] for i in chosen], [self.lines[i] for i in chosen])
+
+
+def numbers_in(cells: list[str]) -> tuple[npt.NDArray[np.float64], list[int]]:
+    """Return cells as numbers, nan where there are none, and the places of those that are neither number nor missing.
+
+    Examples
+    --------
+    >>> numbers_in(["1", "", "two"])
+    (array([ 1., nan, nan]), [2])
+    """
+    there = sum(map(bool, cells))
+    try:
+        values = np.array([cell or "nan" for cell in cells], dtype=np.float64)
+        if np.isfinite(values).sum() == there and not any("_" in cell for cell in cells):
+            return values, []
+    except ValueError:
+        pass  # one by one, to find those that are no numbers
+    found = [number(cell) for cell in cells]
+    bad = [row for row, value in enumerate(found) if value is None and cells[row]]
+    return np.array([math.nan if value is None else value for value in found]), bad
 
 
 def number(cell: str) -> float | None:
