@@ -52,16 +52,19 @@ class Connections:
         The calls, each after those that it builds on.
     loose : list of Shared
         Variables that stand in the graph outside of layers, but for states of random streams.
+    differing : list of Layer or None
+        The layers, however deep, that are another formula while they are frozen, once somebody has looked for them.
     """
 
-    unsaved: ClassVar[Mapping[str, Callable[[], Any]]] = {"met": lambda: None}
-    """What a file leaves out, for the graph tells it."""
+    unsaved: ClassVar[Mapping[str, Callable[[], Any]]] = {"met": lambda: None, "differing": lambda: None}
+    """What a file leaves out, for the rest tells it."""
 
     inputs: list[Expr]
     outputs: list[Expr]
     places: list[Place]
     loose: list[Shared]
     met: list[Shared] | None = field(default=None, init=False)
+    differing: list[Layer] | None = field(default=None, init=False)
 
     @property
     def variables(self) -> list[Shared]:

@@ -112,7 +112,7 @@ class Model(Trainable, Opened, Layer):
         for part in [*connections.layers, *(p for p in connections.loose if p not in own)]:
             if part not in known:
                 self.inner(part)
-        self._frozen = self.frozen_now()
+        self._frozen = self.frozen_now(connections)
         self.built = True
 
     @property
@@ -127,7 +127,7 @@ class Model(Trainable, Opened, Layer):
                 f"{self.name} is not built: it has no parameters before it knows what a sample looks like. Begin its "
                 "layers with nn.Input(shape), call it on an expression, or fit it"
             )
-        if self._frozen != self.frozen_now():
+        if self._frozen != self.frozen_now(self._connections):
             self.rewrite(self._connections)
         return self._connections
 
@@ -135,9 +135,11 @@ class Model(Trainable, Opened, Layer):
         """Write the graph anew."""
         self.connect(connections_of(before.inputs, before.written_on(before.inputs), self.name))
 
-    def frozen_now(self) -> list[bool]:
+    def frozen_now(self, connections: Connections) -> list[bool]:
         """Return which layers are frozen of those that differ by it."""
-        return [not layer.trainable for layer in layers_inside(self) if layer.differs_when_frozen]
+        if connections.differing is None:
+            connections.differing = [layer for layer in layers_inside(self) if layer.differs_when_frozen]
+        return [not layer.trainable for layer in connections.differing]
 
     def on(self, shape: Sequence[Dim], dtype: Any = None) -> None:
         """Build the model for samples of this shape, which a `Sequential` without an input is not yet."""
