@@ -59,6 +59,15 @@ def refusing(error: Exception) -> Any:
     return SimpleNamespace(distributed=SimpleNamespace(initialize=fails), config=config)
 
 
+@pytest.mark.parametrize(("address", "bound"), [("[::1]:12", "[::1]:12"), ("node1:12", None), (None, None)])
+def test_processes_of_one_machine_meet_where_no_other_comes(address: str | None, bound: str | None) -> None:
+    told: dict[str, Any] = {}
+    found = SimpleNamespace(distributed=SimpleNamespace(initialize=lambda **given: told.update(given)))
+    found.config = SimpleNamespace(update=lambda name, value: None)
+    connect(found, {"coordinator_address": address}, None, 100, 300)  # type: ignore[arg-type]
+    assert told["coordinator_bind_address"] == bound
+
+
 def test_what_was_given_and_what_jax_says_of_it_is_told() -> None:
     given = {"coordinator_address": "node1:1234", "num_processes": 2, "process_id": None}
     told = r"coordinator_address='node1:1234', num_processes=2, cluster='mpi4py', and no .*\(The process id .*defined\)"

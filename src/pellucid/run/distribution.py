@@ -24,7 +24,7 @@ from pellucid.run import contact
 from pellucid.run.choice import is_whole, list_devices
 from pellucid.run.contact import first_line, leave, missed, num_processes, process_id
 from pellucid.run.engine import jax, joining, started
-from pellucid.run.lifeline import Lifeline
+from pellucid.run.lifeline import Lifeline, is_here
 
 __all__ = ["initialize", "list_devices", "num_processes", "process_id"]
 
@@ -121,6 +121,7 @@ def connect(
 ) -> None:
     """Have JAX bring the processes together, and say in plain words why it does not."""
     told = ", ".join(f"{name}={value!r}" for name, value in {**given, "cluster": cluster}.items() if value is not None)
+    address = given.get("coordinator_address")
     # JAX would abort the process without a word that its user knows.
     alarm = threading.Timer(timeout_seconds, give_up, [timeout_seconds, told])
     alarm.daemon = True
@@ -129,6 +130,7 @@ def connect(
     try:
         found.distributed.initialize(
             **given,
+            coordinator_bind_address=address if address and is_here(host_of(address)) else None,
             cluster_detection_method=cluster,
             initialization_timeout=timeout_seconds + 60,
             heartbeat_timeout_seconds=heartbeat_seconds,
@@ -153,7 +155,7 @@ def hold_on(lifeline: Lifeline) -> None:
     from jax.experimental.multihost_utils import broadcast_one_to_all
 
     number = contact.process_id()
-    host = str(global_state.coordinator_address).rpartition(":")[0].strip("[]")
+    host = host_of(str(global_state.coordinator_address))
     told = np.array(lifeline.listen(host) if number == 0 else (0, 0), np.int32)
     port, token = (int(word) for word in broadcast_one_to_all(told))
     if number == 0:
@@ -177,6 +179,17 @@ def give_up(seconds: float, told: str) -> None:
     )
     print(f"DistributionError: {error}", file=sys.stderr, flush=True)
     os._exit(1)
+
+
+def host_of(address: str) -> str:
+    """Return an address without its port.
+
+    Examples
+    --------
+    >>> host_of("node1:1234"), host_of("[::1]:1234")
+    ('node1', '::1')
+    """
+    return address.rpartition(":")[0].strip("[]")
 
 
 def checked_address(given: str | None) -> str | None:

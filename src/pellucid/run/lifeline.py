@@ -136,13 +136,23 @@ class Lifeline:
             self.leaving.set()
 
 
+def is_here(host: str) -> bool:
+    """Tell whether an address is one by which a machine knows nobody but itself.
+
+    Examples
+    --------
+    >>> [is_here(host) for host in ("localhost", "127.0.0.1", "::1", "10.0.0.7", "node1")]
+    [True, True, True, False, False]
+    """
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def listener_at(host: str) -> socket.socket:
     """Return a socket for those who know this machine by an address: it alone, if that is one of its own."""
-    try:
-        here = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        here = host == "localhost"
-    if here:
+    if is_here(host):
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listener = socket.create_server((host, 0), family=family, backlog=WAITING)
     elif socket.has_dualstack_ipv6():
