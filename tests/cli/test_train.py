@@ -159,6 +159,19 @@ def test_a_table_has_numbers_categories_and_missing_cells(folder: Path, capsys: 
     assert result["test"]["mae"] < result["baselines"]["mean"]["mae"]
 
 
+def test_the_images_behind_the_commonest_mistake_are_drawn(folder: Path) -> None:
+    from pellucid.experiments.own.preparing import prepare
+    from pellucid.experiments.own.results import confusion
+
+    prepared = prepare(Settings(str(draw_images(folder / "photos")), model="linear", size=(8, 8)))
+    truth = prepared.y[prepared.parts["test"]]
+    right, wrong = confusion(prepared, truth, truth), confusion(prepared, np.zeros_like(truth), truth)
+    assert not right.figure.subfigs
+    assert wrong.figure.subfigs[1].get_suptitle() == "light, taken for dark"
+    assert sum(bool(axes.images) for axes in wrong.figure.subfigs[1].axes) == 2
+    assert "The commonest mistake: light taken for dark, 2 of 2." in wrong.reading
+
+
 @pytest.mark.slow
 def test_a_training_that_blows_up_keeps_the_epoch_before(folder: Path, capsys: Output) -> None:
     x = np.random.default_rng(0).normal(size=(300, 4))

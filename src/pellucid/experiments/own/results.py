@@ -9,6 +9,7 @@ import numpy as np
 
 from pellucid.data.files import write_atomically
 from pellucid.experiments.frame.record import machine, versions
+from pellucid.experiments.own.networks import is_image
 from pellucid.experiments.own.samples import Array
 
 if TYPE_CHECKING:
@@ -120,24 +121,33 @@ def linear(prepared: "Prepared", learnt: Array, truth: Array, measure: Any) -> d
 def drawn(prepared: "Prepared", said: Array, truth: Array, history: Any, folder: Path) -> list[dict[str, str]]:
     """Save the learning curves, and what was taken for what, or what was predicted; return their readings."""
     from pellucid.model.pictures import Picture, learning_curves
-    from pellucid.show.confusion import confusion_matrix, counts_of
-    from pellucid.show.readings import read_confusion
 
     curves = while_finite(history.history)
     pictures: dict[str, Picture] = {
         name: learning_curves(curves, name) for name in ("loss", "accuracy") if name in curves
     }
-    names = prepared.samples.class_names
-    if names:
-        counts = counts_of(truth, said.argmax(axis=1), len(names))
-        pictures["confusion"] = Picture(
-            confusion_matrix(counts, names), read_confusion(counts, names), "what is taken for what"
-        )
+    if prepared.samples.class_names:
+        pictures["confusion"] = confusion(prepared, said.argmax(axis=1), truth)
     else:
         pictures["predictions"] = predictions(prepared, said, truth)
     for name, picture in pictures.items():
         write_atomically(folder / f"{name}.png", picture.png())
     return [{"file": f"{name}.png", "reading": picture.reading} for name, picture in pictures.items()]
+
+
+def confusion(prepared: "Prepared", answers: Array, truth: Array) -> Any:
+    """Return the picture of what was taken for what, with the images behind the commonest mistake if there are any."""
+    from pellucid.show.confusion import confusion_matrix, counts_of, worst_cell
+    from pellucid.show.picture import Picture
+    from pellucid.show.readings import read_confusion
+
+    names = prepared.samples.class_names
+    counts = counts_of(truth, answers, len(names))
+    cell, images = worst_cell(counts), None
+    if cell is not None and is_image(prepared.x.shape[1:]) and prepared.x.shape[3:] in ((), (1,), (3,)):
+        images = prepared.x[prepared.parts["test"]][(truth == cell[0]) & (answers == cell[1])]
+    figure = confusion_matrix(counts, names, images=images, cell=None if images is None else cell)
+    return Picture(figure, read_confusion(counts, names), "what is taken for what")
 
 
 def while_finite(curves: Mapping[str, Sequence[float]]) -> dict[str, Sequence[float]]:
