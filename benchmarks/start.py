@@ -111,9 +111,9 @@ def environment(folder: str) -> dict[str, str]:
 def seconds(name: str, folder: str) -> tuple[float, str]:
     """Return the seconds of a process of its own, and the loss it came to."""
     command = [sys.executable, __file__, "--inside", name]
-    done = subprocess.run(command, env=environment(folder), capture_output=True, text=True, check=True)
-    if done.stderr:
-        raise SystemExit(done.stderr)
+    done = subprocess.run(command, env=environment(folder), capture_output=True, text=True, check=False)
+    if done.returncode or done.stderr:
+        raise SystemExit(done.stderr or f"{name} ended with {done.returncode}")
     taken, loss = done.stdout.split()
     return float(taken), loss
 

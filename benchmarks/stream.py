@@ -108,7 +108,7 @@ def measure(rows: list[int], ways: list[str], where: Path | None) -> list[dict[s
                 command = [sys.executable, __file__, "--child", folder, "--only", way]
                 # What was compiled before would spare the first small fit the imports that are not to be counted.
                 nothing_kept = {**os.environ, "PELLUCID_CACHE": "0"}
-                run = subprocess.run(command, check=True, capture_output=True, text=True, env=nothing_kept)
+                run = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=nothing_kept)
                 row = {"way": way, "rows": count, **json.loads(run.stdout)}
                 if row["steps"] != -(-count // BATCH):
                     raise SystemExit(f"{way}: {count} rows make {-(-count // BATCH)} steps. Found: {row['steps']}")
@@ -123,7 +123,7 @@ def judged(rows: list[dict[str, Any]], bound: float) -> list[str]:
         for row in rows
         if row["peak"] > bound
     ]
-    for way in {row["way"] for row in rows}:
+    for way in dict.fromkeys(row["way"] for row in rows):
         peaks = [row["peak"] for row in rows if row["way"] == way]
         if peaks[-1] - peaks[0] > bound / 4:
             wrong.append(f"{way}: it grows with the rows, from {peaks[0]:.0f} MB to {peaks[-1]:.0f}")
