@@ -30,7 +30,7 @@ Start with one of these:
     pellucid run moons --list                what can be set in it
     pellucid run moons --set passes=1000     set it
     pellucid tour                            run them all, and make a page
-    pellucid train photos/                   a network for images, a CSV or NPZ file of your own
+    pellucid train photos/                   a network for data of your own
     pellucid predict runs/1 photo.jpg        what it says of others
     pellucid reference softmax               formula, gradient and example of an op
 
