@@ -1,4 +1,5 @@
 import json
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -152,3 +153,28 @@ def test_what_does_not_fit_is_said(words: list[str], status: int, message: str, 
     (place / "broken" / "data.json").write_text('{"kind": "row"}')
     assert main(words) == status
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("run", "change"),
+    [
+        ("on-images", {"size": [8, 10**9]}),
+        ("on-images", {"shape": "8"}),
+        ("on-rows", {"columns": [{"name": "a", "kind": "number", "missing": "none"}]}),
+        ("on-rows", {"columns": [{"name": "a", "kind": "category", "values": [1]}]}),
+        ("on-rows", {"class_names": ["up", 2]}),
+        ("on-arrays", {"task": "guessing"}),
+        ("on-arrays", {"kind": ["array"]}),
+        ("on-arrays", {"target_names": ["one", "two"]}),
+    ],
+)
+def test_a_description_that_was_changed_is_refused(
+    run: str, change: dict[str, Any], place: Path, tmp_path: Path, capsys: Output
+) -> None:
+    described = json.loads((place / run / "data.json").read_text()) | change
+    (tmp_path / "model.pel").write_bytes((place / run / "model.pel").read_bytes())
+    (tmp_path / "data.json").write_text(json.dumps(described))
+    assert main(["predict", str(tmp_path), "any"]) == 1
+    assert re.search(
+        r"(data.json: expected how inputs are made|expected a network with 2 outputs)", capsys.readouterr().err
+    )

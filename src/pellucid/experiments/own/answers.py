@@ -14,7 +14,7 @@ from pellucid.experiments.frame.errors import UsageError
 from pellucid.experiments.own.reading import how, read
 from pellucid.experiments.own.results import measured_classes, measured_numbers
 from pellucid.experiments.own.samples import Array, fitting
-from pellucid.experiments.own.settings import Settings
+from pellucid.experiments.own.settings import LARGEST_SIDE, TASKS, Settings, real
 from pellucid.experiments.own.training import DATA, MODEL, RESULT
 
 KINDS = {"image": "images, or folders of them", "row": "CSV files", "array": "NPZ files with an array x"}
@@ -55,20 +55,37 @@ def trained(folder: Path) -> Trained:
         ours = False
     if not ours:
         raise DataError(f"{folder / DATA}: expected how inputs are made, as pellucid train wrote it; train again.")
-    return Trained(folder, load_model(folder / MODEL), described)
+    model = load_model(folder / MODEL)
+    answers = len(described["class_names"] or described["target_names"])
+    if not model.built or len(model.outputs) != 1 or model.outputs[0].shape[1:] != (answers,):
+        raise DataError(f"{folder / MODEL}: expected a network with {answers} outputs, as {DATA} names; train again.")
+    return Trained(folder, model, described)
 
 
 def is_ours(described: Any) -> bool:
     """Tell whether plain values say how inputs are made; a KeyError or TypeError says that they do not."""
-    kind = described["kind"]
-    lists = [described[name] for name in ("class_names", "target_names", "columns" if kind == "row" else "shape")]
+    kind, task = described["kind"], described["task"]
+    told = all_of(str, described["class_names"]) and all_of(str, described["target_names"])
     if kind == "row":
-        for column in described["columns"]:
-            value = column["missing"] if column["kind"] == "number" else column["values"]
-            lists += [[column["name"], value]]
+        told = told and isinstance(described["target"], str) and all(map(is_column, described["columns"]))
+    else:
+        told = told and all_of(int, described["shape"])
     if kind == "image":
-        lists += [described["size"]]
-    return kind in KINDS and all(isinstance(each, list) for each in lists) and isinstance(described["task"], str)
+        size = described["size"]
+        told = told and all_of(int, size) and len(size) == 2 and all(1 <= side <= LARGEST_SIDE for side in size)
+    return kind in KINDS and task in TASKS and told
+
+
+def is_column(column: Any) -> bool:
+    """Tell whether plain values say how a column becomes numbers."""
+    if column["kind"] == "number":
+        return isinstance(column["name"], str) and real(column["missing"])
+    return column["kind"] == "category" and isinstance(column["name"], str) and all_of(str, column["values"])
+
+
+def all_of(kind: type, values: Any) -> bool:
+    """Tell whether something is a list of things of a kind."""
+    return isinstance(values, list) and all(isinstance(value, kind) for value in values)
 
 
 def examined(network: Trained, data: str, strict: bool = False) -> Mapping[str, Any]:

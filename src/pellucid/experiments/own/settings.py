@@ -16,6 +16,7 @@ LARGEST_SEED = 2**32 - 1
 EPOCHS, MOST_EPOCHS, STEPS = 20, 200, 2_000
 """Without a number of epochs there are so many, and more as long as they come to fewer steps than that."""
 PATIENCE = 5
+LARGEST_SIDE = 4096
 
 
 @dataclass(frozen=True)
@@ -137,9 +138,9 @@ class Settings:
         if self.rate is not None and not (real(self.rate) and self.rate > 0):
             raise UsageError(f"rate: expected a number above 0; received {self.rate!r}")
         if self.size is not None and not all(
-            real(side) and side == int(side) and 1 <= side <= 4096 for side in self.size
+            real(side) and side == int(side) and 1 <= side <= LARGEST_SIDE for side in self.size
         ):
-            raise UsageError(f"size: expected pixels from 1 to 4096; received {self.size!r}")
+            raise UsageError(f"size: expected pixels from 1 to {LARGEST_SIDE}; received {self.size!r}")
         if self.devices is not None and self.devices != "all":
             whole("devices", self.devices, 1, 10**6, "'all' or ")
 
