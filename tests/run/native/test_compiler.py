@@ -49,7 +49,14 @@ def trained() -> list[bytes]:
     return [value.tobytes() for value in model.get_weights()]
 
 
-@pytest.mark.parametrize("way", ["kill -9 $$", "echo 'cc1: out of memory allocating 8 bytes' >&2; exit 1"])
+@pytest.mark.parametrize(
+    "way",
+    [
+        "kill -9 $$",
+        "echo 'cc1: out of memory allocating 8 bytes' >&2; exit 1",
+        "echo 'cannot open output file x.part/program.so: No such file or directory' >&2; exit 1",
+    ],
+)
 def test_a_compiler_that_was_stopped_is_asked_again_and_no_bit_changes(stopped: Stopped, way: str) -> None:
     expected = trained()
     asked = stopped(2, way)

@@ -38,7 +38,9 @@ WAITS = (0.5, 2.0)
 """How many seconds pass before a compiler is asked again that was stopped, or had no room."""
 
 PASSING = re.compile(
-    r"signal|out of memory|memory exhausted|cannot allocate|no space left|temporarily|loaded: .*no such file", re.I
+    r"signal|out of memory|memory exhausted|cannot allocate|no space left|temporarily|"
+    r"(loaded|program\.\w+): .*no such file",
+    re.I,
 )
 """What is said of failures that may be over at the next try. XLA must not take over for those: it rounds otherwise."""
 
