@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -91,21 +92,33 @@ class Journal:
         return len(self.steps)
 
 
-SETS: dict[tuple[Rule, ...], object] = {}
-"""A token for every set of rules that was ever applied: an expression carries that of the set it is final under."""
+@dataclass(frozen=True, eq=False)
+class RuleSet:
+    """Rules by the op they look for, in the order in which they are tried, and whether numbers are computed.
+
+    There is one for every set of rules that was ever applied: an expression carries that of the set it is final under.
+    """
+
+    by_op: Mapping[Op, list[Rule]]
+    folds: bool
+
+
+@functools.cache
+def rule_set(rules: tuple[Rule, ...]) -> RuleSet:
+    """Sort rules by the op they look for."""
+    by_op: dict[Op, list[Rule]] = {}
+    for r in rules:
+        if r is not FOLD:
+            by_op.setdefault(r.op, []).append(r)
+    return RuleSet(by_op, FOLD in rules)
 
 
 class Rewriter:
     """Applies a set of rules to graphs, remembering what each expression became."""
 
     def __init__(self, rules: Sequence[Rule], journal: Journal | None = None) -> None:
-        self.by_op: dict[Op, list[Rule]] = {}
-        for r in rules:
-            if r is not FOLD:
-                self.by_op.setdefault(r.op, []).append(r)
-        self.folds = FOLD in set(rules)
+        self.rules = rule_set(tuple(rules))
         self.journal = journal
-        self.token = SETS.setdefault(tuple(rules), object())
         self.done: dict[Expr, Expr] = {}
         self.promising: dict[tuple[Any, ...], list[Rule]] = {}
 
@@ -125,7 +138,7 @@ class Rewriter:
             if node in self.done:
                 stack.pop()
                 continue
-            if node.settled is self.token:
+            if node.settled is self.rules:
                 self.done[node] = node
                 continue
             if node in waits_for:
@@ -142,7 +155,7 @@ class Rewriter:
                 standing_for.reset(token)
             if new is None:
                 self.done[node] = node
-                node.settled = self.token
+                node.settled = self.rules
                 continue
             age[new] = age.get(node, 0) + 1
             if age[new] > MOST_REWRITES_OF_ONE or new in waits_for:
@@ -159,7 +172,7 @@ class Rewriter:
         same = self.rewrite_bodies(same)
         if same is not node:
             return same
-        folded = self.fold(node) if self.folds else None
+        folded = self.fold(node) if self.rules.folds else None
         if folded is not None:
             return self.write(FOLD, node, folded)
         for r in self.rules_for(node):
@@ -170,7 +183,7 @@ class Rewriter:
 
     def rules_for(self, node: Expr) -> list[Rule]:
         """Return the rules that an expression may fit, by its op and what its operands are at a glance."""
-        rules = self.by_op.get(node.op) if node.op is not None else None
+        rules = self.rules.by_op.get(node.op) if node.op is not None else None
         if rules is None:
             return []
         kinds, alike = glance(node)
@@ -218,7 +231,7 @@ class Rewriter:
         names = []
         for _ in range(4):
             fired = (
-                next(((r, new) for r in self.by_op.get(node.op, ()) if (new := r.apply(node)) is not None), None)
+                next(((r, new) for r in self.rules.by_op.get(node.op, ()) if (new := r.apply(node)) is not None), None)
                 if node.op
                 else None
             )
