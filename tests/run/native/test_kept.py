@@ -64,6 +64,12 @@ def test_a_compiled_library_is_kept_and_a_damaged_one_made_anew(folder: Path) ->
     assert not first.is_symlink()
 
 
+def test_where_nothing_is_kept_a_process_compiles_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert halved(0.75) == [1, 0.75, 0.5625]
+    monkeypatch.setattr(compilers, "build", lambda *given: pytest.fail("compiled again"))
+    assert halved(0.75) == [1, 0.75, 0.5625]
+
+
 def test_a_folder_that_was_deleted_is_made_anew(folder: Path) -> None:
     assert halved() == [1, 0.5, 0.25]
     shutil.rmtree(folder)

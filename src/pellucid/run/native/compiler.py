@@ -44,6 +44,9 @@ PASSING = re.compile(
 )
 """What is said of failures that may be over at the next try. XLA must not take over for those: it rounds otherwise."""
 
+unkept: dict[str, Any] = {}
+"""Libraries of this process by their key, where none is kept on disk."""
+
 
 @functools.cache
 def compiler() -> str | None:
@@ -124,8 +127,10 @@ def loaded(cc: str, code: str, told: tuple[str, ...], includes: tuple[str, ...])
         headers = [path.read_text("utf-8") for folder in includes for path in sorted(Path(folder).rglob("*.h"))]
         key = hashlib.sha256("\0".join([code, cc, version(), processor(), *told, *headers]).encode()).hexdigest()[:32]
         if kept is None:
-            with tempfile.TemporaryDirectory() as other:
-                return ctypes.CDLL(str(build(cc, code, Path(other), key, told)))
+            if key not in unkept:
+                with tempfile.TemporaryDirectory() as other:
+                    unkept[key] = ctypes.CDLL(str(build(cc, code, Path(other), key, told)))
+            return unkept[key]
         path = found(kept, key)
         if path is None:
             path = build(cc, code, kept, key, told)
