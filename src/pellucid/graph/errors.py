@@ -127,7 +127,7 @@ def tell_near_misses(module: dict[str, Any], known_as: str, instead: str = "") -
     """
 
     def missing(name: str) -> Any:
-        if name.startswith("__"):
+        if name.startswith("_"):
             raise AttributeError(name)
         own = [n for n, v in module.items() if str(getattr(v, "__module__", "")).startswith(module["__name__"])]
         hint = near_miss(name, [n for n in own if not n.startswith("_")])

@@ -38,7 +38,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    if name.startswith("__"):
+    if name.startswith("_"):
         raise AttributeError(name)
     hint = near_miss(name, __all__) or " For what is not here, wrap a function of JAX with pel.from_jax."
     raise NoSuchNameError(f"pel.linalg has no {name!r}.{hint}")

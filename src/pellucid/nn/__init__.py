@@ -33,4 +33,6 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
+    if name.startswith("_"):
+        raise AttributeError(name)
     raise NoSuchNameError(f"pellucid.nn has no {name!r}.{near_miss(name, __all__)}")
