@@ -22,6 +22,7 @@ test: lint
 
 slow: $(INSTALLED_DEV)
 	XLA_FLAGS= $(BIN)/pytest -m slow --timeout=1800
+	XLA_FLAGS= $(BIN)/pytest tests/graph/test_stability.py tests/nn/test_every_layer.py
 
 peers: $(INSTALLED_DEV)
 	$(INSTALL) ".[dev,peers]"

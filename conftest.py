@@ -1,5 +1,6 @@
 """What tests and docstring examples share: no window opens, no file is left behind."""
 
+import gc
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -9,11 +10,26 @@ import pytest
 
 os.environ["MPLBACKEND"] = "Agg"
 os.environ["PELLUCID_CACHE"] = "0"  # programs are compiled anew, so that no test depends on what ran before it
-# What XLA makes of a program is the same; its machine code is not polished, which takes less time. See `make slow`.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+# XLA writes code as quickly as it can: unpolished, and by its older emitter of fused loops, in a quarter of the time.
+# Tests that look at digits ask for the code that users get (tests/graph/stability/ours.py), and `make slow` does.
+os.environ.setdefault(
+    "XLA_FLAGS",
+    "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1",
+)
 
 # Second names of modules, which pytest would import as modules of their own.
 collect_ignore = [f"src/pellucid/{name}.py" for name in ("losses", "optimizers", "schedules")]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Look for no garbage among tests while they are collected, nor afterwards: they stay until the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(autouse=True)

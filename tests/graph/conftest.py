@@ -19,7 +19,7 @@ def by_numpy(outputs: Sequence[Expr], values: Values) -> list[np.ndarray]:
 
 
 QUICK = {"xla_backend_optimization_level": 0}
-"""What XLA makes of a program is the same; its machine code is not polished, which takes a third less time."""
+"""As in the conftest.py of all tests, whatever XLA_FLAGS say: machine code is not polished, which takes less time."""
 
 
 def by_xla(outputs: Sequence[Expr], values: Values, options: Mapping[str, Any] = QUICK) -> list[np.ndarray]:

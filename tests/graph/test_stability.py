@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from stability import CASES, FAMILIES
 from stability.exact import ALLOWED, Formula, truth
-from stability.ours import compiled, results
+from stability.ours import USERS_CODE, compiled, results
 
 import pellucid as pel
 from pellucid.graph.evaluate import evaluate
@@ -30,7 +31,8 @@ EYE = np.eye(3, dtype=bool)
 @pytest.fixture(params=["by_numpy", "by_xla"])
 def run(request: pytest.FixtureRequest) -> Callable[..., Any]:
     """Run simplified expressions, interpreted and compiled; the interpreter's overflow warnings are errors."""
-    return request.getfixturevalue(request.param)
+    chosen: Callable[..., Any] = request.getfixturevalue(request.param)
+    return functools.partial(chosen, options=USERS_CODE) if request.param == "by_xla" else chosen
 
 
 def value_and_gradient(run: Any, cost: Expr, wrt: Expr, values: dict[Expr, Any]) -> list[np.ndarray]:

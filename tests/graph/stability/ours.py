@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import pytest
 
 import pellucid as pel
 from pellucid.graph.operators import FUNCTIONS
 
 from .case import Case, evaluate, weights
+
+USERS_CODE = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": True}
+"""How XLA writes code for users, where digits are looked at; the other tests have it written in a quicker way."""
 
 Run = Callable[[list[Any], list[Any], list[Any]], list[Any]]
 """Computes outputs from inputs and their values: ``run(inputs, outputs, values)``."""
@@ -39,6 +44,10 @@ def side_by_side(gradients: Sequence[Any]) -> Any:
 
 
 def compiled(inputs: list[Any], outputs: list[Any], values: list[Any]) -> list[Any]:
-    """Run by XLA, as a function does."""
-    found: list[Any] = pel.function(inputs, outputs)(*values)
+    """Run by XLA, as a function does, in the code that users get."""
+    from jax.stages import Lowered
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Lowered, "compile", functools.partialmethod(Lowered.compile, compiler_options=USERS_CODE))
+        found: list[Any] = pel.function(inputs, outputs)(*values)
     return found
