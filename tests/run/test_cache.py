@@ -165,6 +165,8 @@ def test_a_program_that_calls_back_into_python_is_not_kept(folder):
 def test_where_the_folder_is(monkeypatch):
     monkeypatch.setenv("PELLUCID_CACHE", "~/mine")
     assert cache.cache_directory() == Path.home() / "mine"
+    monkeypatch.setenv("PELLUCID_CACHE", ".")  # where the system would look for a library elsewhere
+    assert cache.cache_directory() == Path.cwd()
     monkeypatch.setenv("PELLUCID_CACHE", "0")
     assert cache.cache_directory() is None
     monkeypatch.delenv("PELLUCID_CACHE")
@@ -172,6 +174,8 @@ def test_where_the_folder_is(monkeypatch):
     assert cache.cache_directory() == Path("/somewhere/pellucid")
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")  # which XDG says to ignore
     assert cache.cache_directory() == Path.home() / ".cache" / "pellucid"
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # as for a user without a home, in some containers
+    assert cache.cache_directory() is None
 
 
 LOOP = """

@@ -56,8 +56,16 @@ def cache_directory() -> Path | None:
     None
     """
     own = os.environ.get("PELLUCID_CACHE")
-    if own is not None:
-        return None if own in ("", "0") else Path(own).expanduser()
+    try:
+        if own is None:
+            return usual_directory()
+        return None if own in ("", "0") else Path(own).expanduser().absolute()
+    except RuntimeError:  # a user who has no home, as in some containers
+        return None
+
+
+def usual_directory() -> Path:
+    """Return the folder of compiled programs where nobody named another."""
     if sys.platform == "win32":
         local = os.environ.get("LOCALAPPDATA")
         base = Path(local) if local else Path.home() / "AppData" / "Local"
