@@ -1,6 +1,6 @@
 /* Units that multiply tiles of numbers of sixteen bits, three of which are a float32: x = x1 + x2 + x3 exactly, each with
-   eight of its twenty-four digits. Of the nine products of two such sums the six are added up, as float32, that reach the
-   digits of a float32. */
+   eight of its twenty-four digits, but for parts below the normal numbers, which are taken for 0. Of the nine products of
+   two such sums the six are added up, as float32, that reach the digits of a float32. */
 
 #include <immintrin.h>
 
