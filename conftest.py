@@ -23,12 +23,13 @@ collect_ignore = [f"src/pellucid/{name}.py" for name in ("losses", "optimizers",
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
-    """Look for no garbage among tests while they are collected, nor afterwards: they stay until the end."""
+    """Look for no garbage among tests while they are collected, nor afterwards, and for other garbage less often."""
     gc.disable()
     try:
         return (yield)
     finally:
         gc.freeze()
+        gc.set_threshold(10_000, 10, 10)
         gc.enable()
 
 
