@@ -1,6 +1,7 @@
 """The package as a whole: light to import, layered, documented."""
 
 import ast
+import functools
 import json
 import subprocess
 import sys
@@ -109,6 +110,7 @@ def imports_in(path: Path, root: Path) -> Iterator[Import]:
                 yield Import(package_of(module), package_of(name), place, id(node) in inside_functions)
 
 
+@functools.cache
 def all_imports(root: Path = ROOT) -> list[Import]:
     return [found for path in sources(root) for found in imports_in(path, root)]
 
