@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import pellucid as pel
 from pellucid.run.engine import jax
 from pellucid.run.kernels import call, product, products
-from pellucid.run.kernels.units import matrix_units
+from pellucid.run.kernels.units import PROBE, is_assembled, matrix_units
 from pellucid.run.native.compiler import compiler
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="there is no C compiler")
@@ -186,3 +186,9 @@ def test_a_product_of_large_matrices_is_ours_where_there_are_units(rng, monkeypa
     for ours, plain in zip(f(given), f.copy(mode="numpy")(given), strict=True):
         np.testing.assert_allclose(ours, plain, rtol=1e-4, atol=1e-3)
     assert [one.turned for one in found] == [(False, False), (False, True)]
+
+
+@by_units
+def test_an_assembler_that_does_not_know_the_instructions_leaves_units_for_matrices_alone():
+    assert is_assembled(PROBE)
+    assert not is_assembled(PROBE.replace("tdpbf16ps", "tdpbf17ps"))
