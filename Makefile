@@ -26,7 +26,7 @@ slow: $(INSTALLED_DEV)
 
 peers: $(INSTALLED_DEV)
 	$(INSTALL) ".[dev,peers]"
-	KERAS_BACKEND=jax $(BIN)/pytest -m peer
+	XLA_FLAGS= KERAS_BACKEND=jax $(BIN)/pytest -m peer
 
 bench: $(INSTALLED_DEV)
 	$(INSTALL) ".[dev,bench]"
