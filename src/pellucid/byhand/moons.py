@@ -27,6 +27,7 @@ Source: Denny Britz, "Implementing a Neural Network from Scratch in Python" (201
 "Gradient Descent on Neural Networks Typically Occurs at the Edge of Stability" (2021).
 """
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -94,7 +95,8 @@ def initialize(inputs: int = 2, hidden: int = 3, classes: int = 2, seed: int = 0
 def forward(parameters: Parameters, X: Array) -> tuple[Array, Array]:
     r"""From examples to log-probabilities: a_1 = \tanh(X W_1 + b_1), \log \hat y = z_2 - \log \sum_k e^{z_{2, k}}.
 
-    `np.logaddexp` adds exponentials, two at a time, by their logarithms: none overflows.
+    `np.logaddexp` adds exponentials, two at a time, by their logarithms: none overflows. Class by class it is quicker
+    than its own `reduce`, which goes example by example.
 
     Parameters
     ----------
@@ -116,7 +118,7 @@ def forward(parameters: Parameters, X: Array) -> tuple[Array, Array]:
     """
     a1 = np.tanh(X @ parameters.W1 + parameters.b1)
     z2 = a1 @ parameters.W2 + parameters.b2
-    return a1, z2 - np.logaddexp.reduce(z2, axis=1, keepdims=True)
+    return a1, z2 - functools.reduce(np.logaddexp, z2.T)[:, None]
 
 
 def loss(parameters: Parameters, log_p: Array, y: Array, strength: float = 0.01) -> float:
