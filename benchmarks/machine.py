@@ -6,6 +6,7 @@ import os
 import platform
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,17 @@ def described() -> dict[str, Any]:
     """Return the processor, the cores this process may use, the memory, the system and the Python."""
     return {
         "processor": processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": cores(),
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "system": platform.platform(),
         "python": platform.python_version(),
         "load": round(os.getloadavg()[0], 2),
     }
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def processor() -> str:
@@ -35,20 +41,29 @@ def processor() -> str:
 
 
 def rates() -> dict[str, float]:
-    """Measure the best rates of this moment: operations a second of a large product, bytes a second of a long sum.
+    """Measure the best rates of this moment: operations a second of a large product, bytes a second of long sums.
 
-    A product is NumPy's or ours, which may use other units of the processor; the quicker one counts.
+    A product is NumPy's or ours, which may use other units of the processor; the quicker one counts. Each core adds
+    numbers up that fit into the caches together, as the weights of networks do.
     """
     import pellucid as pel
 
     rng = np.random.default_rng(0)
     a, b = (rng.standard_normal((1024, 1024), dtype="float32") for _ in range(2))
-    x, y, z = (np.ones(2**24, "float32") for _ in range(3))
+    parts = [[np.ones(2**20, "float32") for _ in range(3)] for _ in range(cores())]
     made = pel.shared(a, "made")
     ours = pel.function([], updates={made: pel.shared(a, "a") @ pel.shared(b, "b")})
+
+    def add(part: list[Any]) -> None:
+        x, y, z = part
+        for _ in range(10):
+            np.add(x, y, out=z)
+
+    with ThreadPoolExecutor(len(parts)) as threads:
+        added = best(lambda: list(threads.map(add, parts)))
     return {
         "operations": 2 * 1024**3 / min(best(lambda: np.matmul(a, b)), best(ours)),
-        "bytes": 3 * x.nbytes / best(lambda: np.add(x, y, out=z)),
+        "bytes": 10 * sum(array.nbytes for part in parts for array in part) / added,
     }
 
 
