@@ -21,6 +21,7 @@ def asked(request, monkeypatch):
     """Have all products computed by kernels, however small, and tell which were asked for."""
     monkeypatch.setattr(products, "LEAST_PRODUCTS", 0)
     monkeypatch.setattr(products, "LEAST_SIDE", 0)
+    monkeypatch.setattr(products, "LEAST_RESULT", 0)
     monkeypatch.setattr(products, "matrix_units", lambda: request.param == "units")
     found, whole = [], call.product_target
     monkeypatch.setattr(call, "product_target", lambda product: found.append(product) or whole(product))

@@ -8,6 +8,7 @@ units for matrices, which XLA does not use.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from pellucid.graph.evaluate import Around
@@ -17,11 +18,9 @@ from pellucid.run.kernels import call
 from pellucid.run.kernels.text import SIZES
 from pellucid.run.kernels.units import matrix_units
 
-LEAST_PRODUCTS = 2**21
-"""A product of fewer multiplications is left to XLA."""
-
-LEAST_SIDE = 8
-"""Units for matrices multiply tiles, most of which would be empty where a side is shorter."""
+LEAST_PRODUCTS, LEAST_SIDE, LEAST_RESULT = 2**22, 32, 2**12
+"""A product of fewer multiplications, with a shorter side, or with fewer numbers in its result is left to XLA: tiles
+would be empty, or there would be too few of them for all cores."""
 
 
 def matmul(node: Expr, around: Around) -> Any:
@@ -58,9 +57,10 @@ def ours(product: Expr, around: Around) -> tuple[Any, Any, tuple[bool, bool], bo
         return None
     (left, left_turned), (right, right_turned) = sides
     sizes = (*left.shape, right.shape[not right_turned])
-    if 0 in sizes or sizes[0] * sizes[1] * sizes[2] < LEAST_PRODUCTS:
+    made = sizes[left_turned] * sizes[2]
+    if min(sizes) < max(1, LEAST_SIDE) or made < LEAST_RESULT or math.prod(sizes) < LEAST_PRODUCTS:
         return None
-    by_units = matrix_units() and str(product.dtype) == "float32" and min(sizes) >= LEAST_SIDE
+    by_units = matrix_units() and str(product.dtype) == "float32"
     if not by_units and (left_turned, right_turned) != (True, False):
         return None
     return left, right, (left_turned, right_turned), by_units
