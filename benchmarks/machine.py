@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.run.engine import cores
+
 
 def described() -> dict[str, Any]:
     """Return the processor, the cores this process may use, the memory, the system and the Python."""
@@ -23,11 +25,6 @@ def described() -> dict[str, Any]:
         "python": platform.python_version(),
         "load": round(os.getloadavg()[0], 2),
     }
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def processor() -> str:

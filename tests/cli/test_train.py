@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
 import pellucid as pel
 from pellucid.cli import main
 from pellucid.data import DataError, DataWarning
 from pellucid.experiments.frame import UsageError
 from pellucid.experiments.own import Settings, train
+from tests.cli.photos import draw_images
 
 Output = pytest.CaptureFixture[str]
 
@@ -30,17 +30,6 @@ kind = "Dense"
 units = 2
 activation = "softmax"
 """
-
-
-def draw_images(folder: Path, per_class: int = 12, side: int = 8) -> Path:
-    """Dark images and light ones, a folder for each."""
-    rng = np.random.default_rng(0)
-    for name, low in (("dark", 0), ("light", 128)):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-        for i in range(per_class):
-            pixels = rng.integers(low, low + 128, (side, side, 3), "uint8")
-            Image.fromarray(pixels).save(folder / name / f"{i}.png")
-    return folder
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from pellucid.cli import main
+from tests.cli.photos import draw_images
 
 Output = pytest.CaptureFixture[str]
 
@@ -17,17 +18,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("PELLUCID_DEBUG", raising=False)
     return tmp_path
-
-
-def draw_images(folder: Path, per_class: int = 12, side: int = 8) -> Path:
-    """Dark images and light ones, a folder for each."""
-    rng = np.random.default_rng(0)
-    for name, low in (("dark", 0), ("light", 128)):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-        for i in range(per_class):
-            pixels = rng.integers(low, low + 128, (side, side, 3), "uint8")
-            Image.fromarray(pixels).save(folder / name / f"{i}.png")
-    return folder
 
 
 WRONG = [

@@ -4,12 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from cyclopts import Parameter
-
+from pellucid.cli.options import Option
 from pellucid.experiments.frame.errors import UsageError
 from pellucid.experiments.frame.record import as_json
-
-Switch = Parameter(negative="", show_default=False)
 
 
 def examine(
@@ -17,8 +14,8 @@ def examine(
     data: str,
     /,
     *,
-    strict: Annotated[bool, Switch] = False,
-    json: Annotated[bool, Switch] = False,
+    strict: Annotated[bool, Option] = False,
+    json: Annotated[bool, Option] = False,
 ) -> int:
     """Measure a trained network on other data that have answers.
 
@@ -56,8 +53,8 @@ def predict(
     folder: Path,
     /,
     *files: str,
-    strict: Annotated[bool, Switch] = False,
-    json: Annotated[bool, Switch] = False,
+    strict: Annotated[bool, Option] = False,
+    json: Annotated[bool, Option] = False,
 ) -> int:
     """Say what a trained network takes images, rows of a CSV file or arrays for, one line for each.
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from pellucid.cli.options import Option
 from pellucid.experiments.frame import UsageError
 from pellucid.experiments.frame.record import as_json
 
 if TYPE_CHECKING:
     from pellucid.show.reference import Entry
 
-Switch = Parameter(negative="", show_default=False)
 WIDTH = 100
 LEVEL = ("pellucid.graph.", "pellucid.run.", "pellucid.show.")
 """Where the public names of expressions and programs are at home."""
@@ -24,7 +24,7 @@ LEVEL = ("pellucid.graph.", "pellucid.run.", "pellucid.show.")
 def reference(
     *names: str,
     out: Annotated[Path | None, Parameter(negative="")] = None,
-    json: Annotated[bool, Switch] = False,
+    json: Annotated[bool, Option] = False,
 ) -> int:
     """Look an op or a function up: formula, gradient, parameters and example; or write the whole reference as a page.
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from pellucid.cli.options import Option
 from pellucid.cli.screen import progress_display
 from pellucid.errors import PellucidError
 from pellucid.experiments.frame import Experiment, Outcome, Range, Record, UsageError, new_folder, perform
@@ -15,7 +16,6 @@ from pellucid.experiments.frame.parameters import settings_from
 from pellucid.experiments.frame.record import as_json
 from pellucid.experiments.frame.registry import NAMES, every, find
 
-Switch = Parameter(negative="", show_default=False)
 SEEDS = Range(0, 2**32 - 1)
 
 
@@ -23,12 +23,12 @@ def run(
     name: str | None = None,
     /,
     *,
-    list: Annotated[bool, Switch] = False,
-    set: Annotated[tuple[str, ...], Parameter(negative="", show_default=False)] = (),
+    list: Annotated[bool, Option] = False,
+    set: Annotated[tuple[str, ...], Option] = (),
     data: Annotated[Path | None, Parameter(negative="")] = None,
     seed: int = 0,
     out: Annotated[Path | None, Parameter(negative="")] = None,
-    json: Annotated[bool, Switch] = False,
+    json: Annotated[bool, Option] = False,
 ) -> int:
     """Run a named experiment of the course; print its result beside a baseline, save its pictures and a record.
 

@@ -8,41 +8,37 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from cyclopts import Parameter
-
+from pellucid.cli.options import Option
 from pellucid.cli.results import in_words
 from pellucid.errors import PellucidError
 from pellucid.experiments.frame.errors import UsageError
 from pellucid.experiments.frame.folder import discard, new_folder, standing
 from pellucid.experiments.frame.record import as_json
 
-Switch = Parameter(negative="", show_default=False)
-Given = Parameter(negative="", show_default=False)
-
 
 def train(
     data: str | None = None,
     /,
     *,
-    model: Annotated[str | None, Given] = None,
-    target: Annotated[str | None, Given] = None,
-    task: Annotated[str | None, Given] = None,
-    size: Annotated[int | None, Given] = None,
-    augment: Annotated[bool, Switch] = False,
-    epochs: Annotated[int | None, Given] = None,
-    batch_size: Annotated[int | None, Given] = None,
-    optimizer: Annotated[str | None, Given] = None,
-    rate: Annotated[float | None, Given] = None,
-    patience: Annotated[int | None, Given] = None,
-    validation_split: Annotated[float | None, Given] = None,
-    test_split: Annotated[float | None, Given] = None,
-    seed: Annotated[int | None, Given] = None,
-    devices: Annotated[str | None, Given] = None,
-    join: Annotated[bool, Switch] = False,
-    strict: Annotated[bool, Switch] = False,
-    out: Annotated[Path | None, Given] = None,
-    json: Annotated[bool, Switch] = False,
-    quiet: Annotated[bool, Switch] = False,
+    model: Annotated[str | None, Option] = None,
+    target: Annotated[str | None, Option] = None,
+    task: Annotated[str | None, Option] = None,
+    size: Annotated[int | None, Option] = None,
+    augment: Annotated[bool, Option] = False,
+    epochs: Annotated[int | None, Option] = None,
+    batch_size: Annotated[int | None, Option] = None,
+    optimizer: Annotated[str | None, Option] = None,
+    rate: Annotated[float | None, Option] = None,
+    patience: Annotated[int | None, Option] = None,
+    validation_split: Annotated[float | None, Option] = None,
+    test_split: Annotated[float | None, Option] = None,
+    seed: Annotated[int | None, Option] = None,
+    devices: Annotated[str | None, Option] = None,
+    join: Annotated[bool, Option] = False,
+    strict: Annotated[bool, Option] = False,
+    out: Annotated[Path | None, Option] = None,
+    json: Annotated[bool, Option] = False,
+    quiet: Annotated[bool, Option] = False,
 ) -> int:
     """Train a network on data of your own; test it on samples that it has not met, beside baselines, and keep it all.
 
@@ -137,10 +133,10 @@ def resume(
     folder: Path,
     /,
     *,
-    devices: Annotated[str | None, Given] = None,
-    join: Annotated[bool, Switch] = False,
-    json: Annotated[bool, Switch] = False,
-    quiet: Annotated[bool, Switch] = False,
+    devices: Annotated[str | None, Option] = None,
+    join: Annotated[bool, Option] = False,
+    json: Annotated[bool, Option] = False,
+    quiet: Annotated[bool, Option] = False,
 ) -> int:
     """Go on with a training that was stopped; it ends with the bits that it would have had.
 

@@ -67,9 +67,7 @@ def is_watched() -> bool:
 
 
 def passing(verbose: Any, steps: int | None) -> Display:
-    """Choose how a pass is shown that measures nothing: by a bar, if it is asked for and somebody is there to see "
-    "it.
-    """
+    """Choose how a pass is shown that measures nothing: by a bar, if it is asked for and somebody is there."""
     check_verbose(verbose)
     return Bar(1, steps) if verbose in (1, "auto") and is_watched() and not process_id() else Silence()
 

@@ -1,8 +1,9 @@
 """A network that was trained, loaded from its run's folder, and asked: on data that have answers, and on any others."""
 
+import functools
 import json
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,12 @@ from pellucid.data.errors import DataError, DataWarning
 from pellucid.experiments.frame.errors import UsageError
 from pellucid.experiments.own.reading import how, read
 from pellucid.experiments.own.results import measured_classes, measured_numbers
-from pellucid.experiments.own.samples import Array, fitting
+from pellucid.experiments.own.samples import Array, as_numbers, fitting
 from pellucid.experiments.own.settings import LARGEST_SIDE, TASKS, Settings, real
 from pellucid.experiments.own.training import DATA, MODEL, RESULT
+
+MOST_AT_ONCE = 1024
+"""So many images are decoded before the network is asked about them."""
 
 KINDS = {"image": "images, or folders of them", "row": "CSV files", "array": "NPZ files with an array x"}
 
@@ -187,8 +191,7 @@ def arrays_of(network: Trained, file: str, strict: bool) -> Iterator[Batch]:
     if x.dtype.kind not in "biuf":
         raise DataError(f"{file}: expected x to hold real numbers, received dtype {x.dtype}.")
     refuse_nonfinite(x, "x", file)
-    wide = x.astype(np.float32) if x.dtype.kind in "bf" else x
-    yield [{"file": file, "row": row} for row in range(len(x))], fitting(wide, network.described, file)
+    yield [{"file": file, "row": row} for row in range(len(x))], fitting(as_numbers(x), network.described, file)
 
 
 def images_of(network: Trained, file: str, strict: bool) -> Iterator[Batch]:
@@ -201,7 +204,7 @@ def images_of(network: Trained, file: str, strict: bool) -> Iterator[Batch]:
     with strict_about_bombs():
         for name, content in contents(file):
             try:
-                found = decode(content() if callable(content) else content, size)
+                found = decode(content(), size)
             except (Undecodable, OSError, ValueError) as error:
                 if strict:
                     raise DataError(f"{name}: {error}; repair it or take it out.") from error
@@ -216,10 +219,7 @@ def images_of(network: Trained, file: str, strict: bool) -> Iterator[Batch]:
         yield places, np.stack(pixels)
 
 
-MOST_AT_ONCE = 1024
-
-
-def contents(file: str) -> Iterator[tuple[str, Any]]:
+def contents(file: str) -> Iterator[tuple[str, Callable[[], bytes]]]:
     """Yield images by name with a function that reads them."""
     from pellucid.data.decode import SUFFIXES
     from pellucid.data.sources import open_source, read_file
@@ -239,4 +239,4 @@ def contents(file: str) -> Iterator[tuple[str, Any]]:
         if not names:
             raise DataError(f"{file}: expected images in it, received none.")
         for name in names:
-            yield f"{file.rstrip('/')}/{name}", lambda name=name: source.read(name)
+            yield f"{file.rstrip('/')}/{name}", functools.partial(source.read, name)

@@ -62,6 +62,11 @@ class Prepared:
         return with_units(self.model, self.settings, self.mean, self.deviation)
 
     @property
+    def weights(self) -> int:
+        """How many numbers the network learns."""
+        return int(sum(np.prod(p.shape) for p in self.model.trainable_parameters))
+
+    @property
     def lines(self) -> list[str]:
         """What it is, in words."""
         samples, settings = self.samples, self.settings
@@ -78,15 +83,10 @@ class Prepared:
             f"{samples.where}: {samples.told}; {samples.task}, {wanted}",
             f"{sizes['training']} to learn from, {sizes['validation']} to choose the best epoch by, "
             f"{sizes['test']} to test on",
-            f"{self.name}: {counted(len(self.layers), 'layer')}, {counted(weights_of(self.model), 'weight')}; "
+            f"{self.name}: {counted(len(self.layers), 'layer')}, {counted(self.weights, 'weight')}; "
             f"{type(optimizer).__name__} at {float(optimizer.learning_rate):g}, at most {epochs} of batches of "
             f"{settings.batch_size}, seed {settings.seed}",
         ]
-
-
-def weights_of(model: Any) -> int:
-    """Return how many numbers a network learns."""
-    return int(sum(np.prod(p.shape) for p in model.trainable_parameters))
 
 
 def prepare(settings: Settings, goes_on: bool = False) -> Prepared:

@@ -13,6 +13,7 @@ from pellucid.experiments.own.samples import (
     PART_OF,
     Array,
     Samples,
+    as_numbers,
     checksum_of,
     fitting,
     refuse_nonfinite,
@@ -148,7 +149,7 @@ def of_arrays(x: Array, y: Array, given: Mapping[str, Array], settings: Settings
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
     targets, names = targets_of(y, settings.task, where)
-    wide = x.astype(np.float32) if x.dtype.kind in "bf" else x
+    wide = as_numbers(x)
     described: dict[str, Any] = {"kind": "array", "shape": list(x.shape[1:])}
     many = 1 if targets.ndim == 1 else targets.shape[1]
     return Samples(

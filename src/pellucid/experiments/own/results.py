@@ -50,7 +50,7 @@ def result_of(prepared: "Prepared", model: Any, history: Any, folder: Path) -> M
         "samples": {name: len(part) for name, part in prepared.parts.items()},
         "checksum": samples.checksum,
         "model": prepared.name,
-        "weights": sum(int(np.prod(p.shape)) for p in prepared.model.trainable_parameters),
+        "weights": prepared.weights,
         "seed": settings.seed,
         "epochs": len(history.epoch),
         "best_epoch": history.epoch[best] + 1,

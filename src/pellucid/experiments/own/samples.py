@@ -191,6 +191,11 @@ def refuse_nonfinite(values: Array, what: str, where: str) -> None:
         )
 
 
+def as_numbers(x: Array) -> Array:
+    """Return inputs as networks take them: truth values and floats as float32, and whole numbers as they are."""
+    return x.astype(np.float32) if x.dtype.kind in "bf" else x
+
+
 def fitting(x: Array, described: Mapping[str, Any], where: str) -> Array:
     """Return inputs, if their shape is that of the inputs of other data."""
     shape = tuple(described["shape"])

@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ def read_table(settings: Settings) -> Samples:
     """Read a CSV file; rows whose target is missing are left out, with a warning."""
     where, strict = settings.data, settings.strict
     table = read_csv(where, strict)
+    checksum = checksum_of(repr((table.names, table.rows)).encode())
     if len(table.names) < 2:
         raise DataError(
             f"{where}: expected two or more columns, the target and what it is told from, received {table.names[0]!a} "
@@ -54,7 +54,7 @@ def read_table(settings: Settings) -> Samples:
         inputs=inputs,
         inputs_as=lambda as_before: encoded(table, as_before["columns"], strict),
         told=f"{len(table.rows):,} rows of {len(table.names)} columns, the target is {target!r}",
-        checksum=checksum_of(Path(where).read_bytes()),
+        checksum=checksum,
         target_names=(target,),
     )
 

@@ -114,7 +114,7 @@ def forward_text(conv: Convolution) -> str:
     by_units = forward_by_units(conv)
     together = MOST_TOGETHER if by_units else max(1, min(MOST_TOGETHER, TASK_BYTES // seen_bytes))
     sizes = {"ROWS": rows, "COLUMNS": columns, "TOGETHER": together}
-    sizes["BANDS"] = bands(conv) if by_units else 1
+    sizes |= bands(conv, by_units)
     units = (file("thirds.c"), file("forward_thirds.c")) if by_units else (file("no_thirds.c"),)
     tile = forward_tile(conv, rows, columns)
     return kernel(conv.dtype, conv.sizes | sizes, file("images.c"), tile, *units, file("forward.c"))
@@ -159,7 +159,7 @@ def gradient_text(conv: Convolution) -> str:
     head = "static void gradient_tiles(const real *s, const real *g, real *d, int64_t high) {"
     text = "\n".join([*tiles, head, *calls, "}"])
     by_units = gradient_by_units(conv)
-    sizes = conv.sizes | {"BAND": band, "SHARES": shares, "BANDS": bands(conv) if by_units else 1}
+    sizes = conv.sizes | {"BAND": band, "SHARES": shares} | bands(conv, by_units)
     units = (file("thirds.c"), file("gradient_thirds.c")) if by_units else (file("no_thirds.c"),)
     return kernel(conv.dtype, sizes, file("images.c"), text, *units, file("gradient.c"))
 
@@ -171,12 +171,12 @@ def gradient_by_units(conv: Convolution) -> bool:
     return for_units(conv) and whole and waste <= MOST_WASTE
 
 
-def bands(conv: Convolution) -> int:
-    """Return in how many bands of rows an image is split for units for matrices."""
+def bands(conv: Convolution, by_units: bool) -> dict[str, int]:
+    """Return in how many bands an image is split for units for matrices, and how many rows of the result each has."""
     row_bytes = conv.seen[1] * conv.channels * SPLIT_BYTES
-    beyond = conv.seen[0] - conv.made[0]
-    rows = min(conv.made[0], max(1, PLANE_BYTES // row_bytes - beyond))
-    return -(-conv.made[0] // -(-conv.made[0] // -(-conv.made[0] // rows)))
+    most = max(1, PLANE_BYTES // row_bytes - (conv.seen[0] - conv.made[0])) if by_units else conv.made[0]
+    rows = max(size for _, size in parts(conv.made[0], most))
+    return {"BANDS": -(-conv.made[0] // rows), "BAND_ROWS": rows}
 
 
 def parts(whole: int, most: int) -> list[tuple[int, int]]:

@@ -52,13 +52,13 @@ static void share(void *data, int64_t task) {
   begin_band(&ahead, seen, given->slopes + n0 * slopes_size, 0, rooms);
   for (int64_t k = 0; k < (n1 - n0) * BANDS; k++, seen = next) {
     const int64_t n = n0 + k / BANDS, band = k % BANDS, m = n0 + (k + 1) / BANDS;
-    const int64_t rows = (MADE_H + BANDS - 1) / BANDS, last = (band + 1) * rows < MADE_H ? (band + 1) * rows : MADE_H;
+    const int64_t y = band * BAND_ROWS, last = y + BAND_ROWS < MADE_H ? y + BAND_ROWS : MADE_H;
     const int fine = finish_band(&ahead);
     if (m > n && m < n1) next = seen_of(given, m, copies + (m - n0) % 2 * seen_size);
     if (m < n1) begin_band(&ahead, next, given->slopes + m * slopes_size, (k + 1) % BANDS, rooms + (k + 1) % 2 * ROOM);
     else stop(&ahead);
     if (fine) add_band(rooms + k % 2 * ROOM, sum, &ahead);
-    else add_rows(seen, given->slopes + n * slopes_size, (real *)(rooms + 2 * ROOM), band * rows, last, sum);
+    else add_rows(seen, given->slopes + n * slopes_size, (real *)(rooms + 2 * ROOM), y, last, sum);
   }
   end();
   free(copies);

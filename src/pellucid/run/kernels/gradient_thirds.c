@@ -4,7 +4,6 @@
    one, zero where there are none. */
 
 enum {
-  BAND_ROWS = (MADE_H + BANDS - 1) / BANDS,
   FARTHEST = (WINDOW_H - 1) * DILATION_Y * SEEN_W + (WINDOW_W - 1) * DILATION_X,
   DEEPS = ((BAND_ROWS - 1) * SEEN_W + MADE_W + FARTHEST + DEEP - 1) / DEEP,
   BEFORE = (FARTHEST + 1) / 2,
