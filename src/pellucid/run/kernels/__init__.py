@@ -1,1 +1,1 @@
-"""Convolutions, poolings and gradients of weights as C, called from programs of XLA's."""
+"""Convolutions, poolings and products of matrices as C, called from programs of XLA's."""
