@@ -11,7 +11,7 @@ import pytest
 os.environ["MPLBACKEND"] = "Agg"
 os.environ["PELLUCID_CACHE"] = "0"  # programs are compiled anew, so that no test depends on what ran before it
 # XLA writes code as quickly as it can: unpolished, and by its older emitter of fused loops.
-# Tests that look at digits ask for the code that users get (tests/graph/stability/ours.py), and `make slow` does.
+# Tests that look at digits ask for the code that users get (tests/graph/stability/evaluation.py), and `make slow` does.
 os.environ.setdefault(
     "XLA_FLAGS",
     "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1",

@@ -99,7 +99,7 @@ def adder() -> tuple[Found, Found]:
 
 def conv32() -> tuple[Found, Found]:
     """Lasagne's example: two convolutions, pooling, dropout, Nesterov's momentum, on 6,400 images, two epochs."""
-    from pellucid.experiments.common.pictures import built_in_digits
+    from pellucid.experiments.common.image_data import built_in_digits
     from pellucid.experiments.conv32 import Network
 
     pictures = built_in_digits(6400, 2000, 0)
@@ -139,7 +139,7 @@ def conv32() -> tuple[Found, Found]:
 
 def images() -> tuple[Found, Found]:
     """Dense layers of 768 and 384 units on pixels in a row, 600 steps of 128."""
-    from pellucid.experiments.common.pictures import built_in_digits
+    from pellucid.experiments.common.image_data import built_in_digits
     from pellucid.experiments.images import flat, network
 
     pictures = built_in_digits(6400, 2000, 0)

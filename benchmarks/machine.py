@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.run.engine import cores
+from pellucid.run.jax_runtime import cores
 
 
 def described() -> dict[str, Any]:

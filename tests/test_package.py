@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import inspect
 import json
 import subprocess
 import sys
@@ -23,8 +24,8 @@ HEAVY = {
 }  # fmt: skip
 
 # Imports run downwards only: the packages each package may import.
-MODEL_DOWN = {"graph", "run", "saving", "show", "nn", "model", "data"}
-INTEROP_DOWN = {"graph", "run", "nn", "data", "model"}
+MODEL_DOWN = {"graph", "run", "saving", "show", "nn", "model", "training", "inspect", "data"}
+INTEROP_DOWN = {"graph", "run", "nn", "data", "model", "training"}
 EVERYTHING = {*MODEL_DOWN, "interop", "byhand", "experiments", "cli", "errors", "pellucid"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
@@ -36,6 +37,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "data": {"errors", "graph"},
     "byhand": set(),
     "model": MODEL_DOWN,
+    "training": MODEL_DOWN,
+    "inspect": MODEL_DOWN,
     "interop": INTEROP_DOWN,
     "experiments": EVERYTHING,
     "cli": EVERYTHING,
@@ -46,7 +49,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "schedules": {"nn"},
 }
 # What a package may import only inside a function, when it is called for.
-MAY_IMPORT_LATE = {"errors": {"graph"}, "show": {"run"}, "nn": {"run"}, "model": {"interop"}}
+MAY_IMPORT_LATE = {
+    "errors": {"graph"},
+    "show": {"run"},
+    "nn": {"run"},
+    "model": {"interop"},
+    "training": {"interop"},
+    "inspect": {"interop"},
+}
 
 
 class Import(NamedTuple):
@@ -153,8 +163,11 @@ def test_imports_run_downwards_only():
 def test_packages_import_one_another_in_no_circle():
     below = defaultdict(set)
     for found in all_imports():
-        if found.importer != found.imported and not found.late and found.importer != "pellucid":
-            below[found.importer].add(found.imported)
+        importer, imported = (
+            "model" if name in {"training", "inspect"} else name for name in (found.importer, found.imported)
+        )
+        if importer != imported and not found.late and importer != "pellucid":
+            below[importer].add(imported)
     TopologicalSorter(below).prepare()  # raises CycleError, naming the circle
 
 
@@ -192,4 +205,35 @@ def write_module(root: Path, package: str, text: str) -> Path:
 def test_every_public_module_says_what_it_is_for():
     public = [path for path in sources() if not path.stem.startswith("_") or path.stem in {"__init__", "__main__"}]
     silent = [module_name(path) for path in public if not ast.get_docstring(ast.parse(path.read_text("utf-8")))]
+    assert not silent, "\n".join(silent)
+
+
+def public_objects() -> Iterator[tuple[str, Any]]:
+    """Everything that users reach by attribute access from `pellucid`: functions, classes and their public methods."""
+    seen, pending = set(), [("pellucid", pellucid)]
+    while pending:
+        name, found = pending.pop()
+        names = getattr(found, "__all__", None) or [n for n in dir(found) if not n.startswith("_")]
+        for attribute in names:
+            value = getattr(found, attribute, None)
+            home = getattr(value, "__module__", None) or getattr(value, "__name__", "")
+            if not str(home).startswith("pellucid") or id(value) in seen:
+                continue
+            if isinstance(value, type(sys)):
+                if attribute in pellucid._MODULES or value.__name__.startswith("pellucid.nn"):
+                    seen.add(id(value))
+                    pending.append((f"{name}.{attribute}", value))
+            elif callable(value):
+                seen.add(id(value))
+                yield f"{name}.{attribute}", value
+                if isinstance(value, type):
+                    for method, member in vars(value).items():
+                        if not method.startswith("_") and (inspect.isfunction(member) or isinstance(member, property)):
+                            yield f"{name}.{attribute}.{method}", member
+
+
+def test_everything_that_users_reach_has_a_docstring():
+    found = dict(public_objects())
+    assert len(found) > 800
+    silent = [name for name, value in found.items() if not getattr(value, "__doc__", None)]
     assert not silent, "\n".join(silent)

@@ -23,8 +23,8 @@ import numpy as np
 import pytest
 
 import pellucid as pel
-from pellucid.graph.ops import loops
-from pellucid.nn.layers import names
+from pellucid.graph.ops import scan
+from pellucid.nn.layers import automatic_names
 
 TABLE = Path(__file__).with_name("wrong_programs.md")
 ROW = re.compile(
@@ -52,8 +52,8 @@ def told_by(program: str) -> str:
 @contextlib.contextmanager
 def first_names() -> Iterator[None]:
     """Have layers and loops named as in a process of their own, whatever ran before."""
-    counters = mock.patch.object(names, "_counters", defaultdict(itertools.count))
-    with counters, mock.patch.object(loops, "_numbers", itertools.count()):
+    counters = mock.patch.object(automatic_names, "_counters", defaultdict(itertools.count))
+    with counters, mock.patch.object(scan, "_numbers", itertools.count()):
         yield
 
 

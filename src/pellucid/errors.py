@@ -14,7 +14,7 @@ class PellucidError(Exception):
     """The base of every error that pellucid raises on purpose; a note says which line of the user's it came from."""
 
     def __init__(self, *args: object) -> None:
-        from pellucid.graph.places import place_text, users_place
+        from pellucid.graph.source_location import place_text, users_place
 
         super().__init__(*args)
         self.place = users_place()
@@ -25,7 +25,7 @@ class PellucidError(Exception):
     def about(self, operands: Iterable[Any]) -> Self:
         """Add what the operands are that did not fit, and where each was written, if not here."""
         from pellucid.graph.errors import brief
-        from pellucid.graph.places import place_text
+        from pellucid.graph.source_location import place_text
 
         if self.tells_operands:
             return self

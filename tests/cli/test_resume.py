@@ -13,7 +13,7 @@ import pytest
 
 import pellucid as pel
 from pellucid.cli import main
-from pellucid.model.callbacks import TerminateOnNaN
+from pellucid.training.callbacks import TerminateOnNaN
 
 Output = pytest.CaptureFixture[str]
 
@@ -113,7 +113,7 @@ def test_ctrl_c_after_training_leaves_nothing_but_the_rest(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as stopping:
-        stopping.setattr("pellucid.experiments.own.results.drawn", stop)
+        stopping.setattr("pellucid.experiments.train.evaluation.drawn", stop)
         assert main([*WORDS, "--quiet"]) == 130
     assert capsys.readouterr().err == "interrupted after training. To have the rest: pellucid resume runs/1\n"
     assert main(["resume", "runs/1"]) == 0

@@ -15,8 +15,8 @@ import pytest
 import pellucid as pel
 from pellucid.cli import main
 from pellucid.data import DataError, DataWarning
-from pellucid.experiments.frame import UsageError
-from pellucid.experiments.own import Settings, train
+from pellucid.experiments.runner import UsageError
+from pellucid.experiments.train import Settings, train
 from tests.cli.photos import draw_images
 
 Output = pytest.CaptureFixture[str]
@@ -149,8 +149,8 @@ def test_a_table_has_numbers_categories_and_missing_cells(folder: Path, capsys: 
 
 
 def test_the_images_behind_the_commonest_mistake_are_drawn(folder: Path) -> None:
-    from pellucid.experiments.own.preparing import prepare
-    from pellucid.experiments.own.results import confusion
+    from pellucid.experiments.train.evaluation import confusion
+    from pellucid.experiments.train.pipeline import prepare
 
     prepared = prepare(Settings(str(draw_images(folder / "photos")), model="linear", size=(8, 8)))
     truth = prepared.y[prepared.parts["test"]]
@@ -226,8 +226,8 @@ DOCUMENTATION = Path(__file__).parents[2] / "docs" / "train.md"
 
 
 def test_the_experiments_that_the_documentation_shows_are_read(folder: Path) -> None:
-    from pellucid.experiments.own.training import prepare
-    from pellucid.experiments.own.written import read_file
+    from pellucid.experiments.train.config_toml import read_file
+    from pellucid.experiments.train.fit import prepare
 
     named, layers = re.findall(r"```toml\n(.*?)```", DOCUMENTATION.read_text("utf-8"), re.DOTALL)
     Path("flats.csv").write_text("\n".join(["rooms,price", *(f"{i},{10 * i}" for i in range(40))]))
@@ -250,14 +250,12 @@ def test_the_program_that_the_documentation_shows_runs(folder: Path, capsys: Out
 
 
 def test_help_and_mistakes_do_without_numpy_and_the_graph() -> None:
-    program = (
-        "import sys, pellucid.cli.entry; sys.exit(int(bool({'numpy', 'jax', 'pellucid.graph'} & set(sys.modules))))"
-    )
+    program = "import sys, pellucid.cli.app; sys.exit(int(bool({'numpy', 'jax', 'pellucid.graph'} & set(sys.modules))))"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 def test_parts_of_folders_and_arrays_are_taken_as_they_are(folder: Path) -> None:
-    from pellucid.experiments.own.training import prepare
+    from pellucid.experiments.train.fit import prepare
 
     for part, count in (("train", 6), ("val", 2), ("test", 3)):
         draw_images(folder / "photos" / part, count)
@@ -284,8 +282,8 @@ def test_parts_of_folders_and_arrays_are_taken_as_they_are(folder: Path) -> None
 
 
 def test_the_split_keeps_classes_and_follows_from_the_seed(folder: Path) -> None:
-    from pellucid.experiments.own.reading import read
-    from pellucid.experiments.own.samples import divided
+    from pellucid.experiments.train.dataset import divided
+    from pellucid.experiments.train.loaders import read
 
     np.savez("uneven.npz", x=np.arange(103.0)[:, None], y=["a"] * 60 + ["b"] * 40 + ["c"] * 3)
     samples = read(Settings("uneven.npz"))

@@ -20,8 +20,8 @@ def test_every_public_name_is_there() -> None:
         assert getattr(data, name).__doc__
 
 
-def test_no_room_hides_a_name() -> None:
-    assert not set(data._ROOMS) & set(data.__all__)
+def test_no_module_hides_a_name() -> None:
+    assert not set(data._MODULES) & set(data.__all__)
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

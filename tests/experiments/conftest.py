@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import pytest
 
-from pellucid.experiments.frame import Experiment, Outcome, Range, Run, Score, experiment
+from pellucid.experiments.runner import Experiment, Outcome, Range, Run, Score, experiment
 
 
 @experiment("sample", "Something small that <works>", r"x^2 + \frac{1}{2}")

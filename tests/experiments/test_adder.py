@@ -5,7 +5,7 @@ import pytest
 
 from pellucid.data import binary_addition, from_bits
 from pellucid.experiments.adder import adder, carried, carrier, written
-from pellucid.experiments.frame import perform
+from pellucid.experiments.runner import perform
 
 
 def test_the_network_learns_to_add_by_hand_and_by_graph_alike(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from pellucid.experiments.conv32 import conv32
-from pellucid.experiments.frame import perform
+from pellucid.experiments.runner import perform
 
 
 def test_it_learns_the_built_in_digits(tmp_path: Path) -> None:

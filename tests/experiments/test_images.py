@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 
 from pellucid.data import DataError, write_digit_folder
-from pellucid.experiments.common.pictures import from_folder
-from pellucid.experiments.frame import perform
+from pellucid.experiments.common.image_data import from_folder
 from pellucid.experiments.images import images
+from pellucid.experiments.runner import perform
 
 
 def test_it_beats_the_majority_on_the_built_in_folder(tmp_path: Path) -> None:

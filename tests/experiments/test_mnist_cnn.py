@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pellucid.experiments.frame import perform
 from pellucid.experiments.mnist_cnn import mnist_cnn
+from pellucid.experiments.runner import perform
 
 
 def test_a_short_training_beats_the_baseline_by_far(tmp_path: Path) -> None:

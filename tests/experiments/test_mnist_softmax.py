@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pellucid.experiments.frame import perform
 from pellucid.experiments.mnist_softmax import mnist_softmax, shuffled
+from pellucid.experiments.runner import perform
 
 
 def test_one_layer_reads_nine_of_ten_digits(tmp_path: Path) -> None:

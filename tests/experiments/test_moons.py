@@ -5,8 +5,8 @@ import pytest
 
 from pellucid.byhand import moons as by_hand
 from pellucid.data import moons as draw
-from pellucid.experiments.frame import Run, perform
 from pellucid.experiments.moons import COMPARED, Network, agreement, loss_table, moons
+from pellucid.experiments.runner import Run, perform
 
 
 def test_both_runs_reach_the_losses_of_the_workshop(tmp_path: Path) -> None:

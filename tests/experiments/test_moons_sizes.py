@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from pellucid.experiments.frame import perform
 from pellucid.experiments.moons_sizes import moons_sizes
+from pellucid.experiments.runner import perform
 
 
 def test_three_units_do_what_one_cannot(tmp_path: Path) -> None:

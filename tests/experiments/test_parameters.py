@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 import pytest
 
-from pellucid.experiments.frame import Experiment, Range, UsageError
-from pellucid.experiments.frame.parameters import as_text, parameters_of, settings_from
+from pellucid.experiments.runner import Experiment, Range, UsageError
+from pellucid.experiments.runner.parameters import as_text, parameters_of, settings_from
 
 
 @pytest.mark.parametrize(

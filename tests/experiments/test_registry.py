@@ -5,8 +5,8 @@ import sys
 import pytest
 
 import pellucid.experiments
-from pellucid.experiments.frame import UsageError
-from pellucid.experiments.frame.registry import NAMES, every, find
+from pellucid.experiments.runner import UsageError
+from pellucid.experiments.runner.registry import NAMES, every, find
 
 HEAVY = ("jax", "sklearn", "matplotlib", "PIL", "rich.progress")
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from pellucid.data import moons
-from pellucid.experiments.frame import perform
 from pellucid.experiments.regularization import regularization, true_probability
+from pellucid.experiments.runner import perform
 
 
 def test_the_best_strength_lies_between_spread_and_bias(tmp_path: Path) -> None:

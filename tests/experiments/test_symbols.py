@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pellucid.experiments.frame import UsageError, perform
+from pellucid.experiments.runner import UsageError, perform
 from pellucid.experiments.symbols import symbols
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Expr
-from pellucid.graph.verify import verify_grad
+from pellucid.graph.gradient_check import verify_grad
 
 Values = Mapping[Expr, np.ndarray]
 
@@ -24,7 +24,7 @@ QUICK = {"xla_backend_optimization_level": 0}
 
 def by_xla(outputs: Sequence[Expr], values: Values, options: Mapping[str, Any] = QUICK) -> list[np.ndarray]:
     """Compile expressions as they are, without any rewriting, and run them."""
-    from pellucid.run.engine import jax, x64
+    from pellucid.run.jax_runtime import jax, x64
 
     inputs = list(values)
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import pellucid as pel
+from pellucid.graph.dead_outputs import narrow
 from pellucid.graph.errors import DtypeError, GradientError, ShapeError
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Expr, Input
-from pellucid.graph.narrow import narrow
-from pellucid.graph.walk import topological
+from pellucid.graph.traversal import topological
 
 X = Input("x", (4,), "float64")
 S = Input("s", (), "float64")

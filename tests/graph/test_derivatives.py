@@ -10,8 +10,8 @@ import pytest
 import pellucid as pel
 from pellucid.graph.errors import DisconnectedError, DtypeError, GradientError, ShapeError
 from pellucid.graph.expr import Expr, Input
-from pellucid.graph.walk import topological
-from pellucid.run.engine import jax, x64
+from pellucid.graph.traversal import topological
+from pellucid.run.jax_runtime import jax, x64
 
 
 def floats(*shape: int, seed: int = 0) -> np.ndarray:

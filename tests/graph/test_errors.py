@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 import pellucid as pel
+from pellucid.graph.decomposition import symbolic
 from pellucid.graph.errors import DtypeError, InputError, PrecisionWarning, ShapeError, near_miss
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Expr, Input
 from pellucid.graph.op import op
-from pellucid.graph.opening import symbolic
+from pellucid.graph.op_def import OPS
 from pellucid.graph.operators import FUNCTIONS
-from pellucid.graph.record import OPS
 from pellucid.graph.types import Type
 
 X = pel.matrix("X", shape=("n", 3))

@@ -12,9 +12,9 @@ import pellucid as pel
 from pellucid.graph.errors import DisconnectedError, DtypeError, GradientError, ShapeError
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.op import op
+from pellucid.graph.op_def import OPS
 from pellucid.graph.operators import FUNCTIONS
-from pellucid.graph.record import OPS
-from pellucid.graph.walk import topological
+from pellucid.graph.traversal import topological
 
 
 def floats(*shape: int, seed: int = 0) -> np.ndarray:

@@ -10,8 +10,8 @@ import pytest
 import pellucid as pel
 from pellucid.graph.errors import GradientError
 from pellucid.graph.expr import Expr, Input
-from pellucid.graph.release import release
-from pellucid.graph.walk import topological
+from pellucid.graph.marker_removal import release
+from pellucid.graph.traversal import topological
 
 
 def names(expr: Expr) -> set[str]:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import pellucid as pel
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Input
-from pellucid.run.engine import x64
+from pellucid.run.jax_runtime import x64
 
 draws = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

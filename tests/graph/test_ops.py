@@ -10,18 +10,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from stability.ours import USERS_CODE
+from stability.evaluation import USERS_CODE
 
 from pellucid.graph import ops
-from pellucid.graph.body import Body
+from pellucid.graph.decomposition import expand
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, Input
 from pellucid.graph.gradient import grad
-from pellucid.graph.opening import expand
-from pellucid.graph.record import OPS, Op
-from pellucid.graph.text import ATOM, PythonNotation, fill, operands_of, render, text
+from pellucid.graph.op_def import OPS, Op
+from pellucid.graph.printing import ATOM, PythonNotation, fill, operands_of, render, text
+from pellucid.graph.subgraph import Body
+from pellucid.graph.traversal import replace_all
 from pellucid.graph.types import is_float
-from pellucid.graph.walk import replace_all
 
 NAMES = sorted(OPS)
 SHAPES: dict[int, list[tuple[tuple[int, ...], ...]]] = {

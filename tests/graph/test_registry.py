@@ -13,12 +13,12 @@ import pytest
 from latex2mathml.converter import convert
 
 import pellucid as pel
-from pellucid.graph.body import Body
 from pellucid.graph.errors import PellucidError
 from pellucid.graph.expr import Expr, Input
 from pellucid.graph.op import is_built_in
+from pellucid.graph.op_def import OPS, Op
 from pellucid.graph.operators import FUNCTIONS
-from pellucid.graph.record import OPS, Op
+from pellucid.graph.subgraph import Body
 from pellucid.graph.types import Type, is_float
 
 OWN = sorted(name for name, op in OPS.items() if is_built_in(op.value))

@@ -15,12 +15,12 @@ from pellucid.graph.errors import RewriteError
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Constant, Expr, Input, constant
 from pellucid.graph.operators import FUNCTIONS
+from pellucid.graph.pass_pipeline import PHASES
 from pellucid.graph.pattern import Pattern, hole
-from pellucid.graph.phases import PHASES
-from pellucid.graph.pullback import pullback
-from pellucid.graph.rewrite import Journal, Rewriter, simplify, simplify_all
-from pellucid.graph.rule import FOLD, RULES, Rule, fill_holes
-from pellucid.graph.walk import topological
+from pellucid.graph.reverse_mode import pullback
+from pellucid.graph.rewrite_rule import FOLD, RULES, Rule, fill_holes
+from pellucid.graph.rewriter import Journal, Rewriter, simplify, simplify_all
+from pellucid.graph.traversal import topological
 
 NAMES = [name for name in RULES if name != FOLD.name]
 

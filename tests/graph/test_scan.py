@@ -10,8 +10,8 @@ import pytest
 import pellucid as pel
 from pellucid.graph.errors import DtypeError, ShapeError
 from pellucid.graph.expr import Expr, Input
-from pellucid.graph.rewrite import simplify
-from pellucid.graph.walk import topological
+from pellucid.graph.rewriter import simplify
+from pellucid.graph.traversal import topological
 
 X = Input("x", ("t", 3), "float64")
 H = Input("h", (3,), "float64")

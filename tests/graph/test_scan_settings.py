@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pellucid as pel
+from pellucid.graph.dead_outputs import narrow
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Expr, Input
-from pellucid.graph.narrow import narrow
-from pellucid.graph.walk import topological
+from pellucid.graph.traversal import topological
 
 W = Input("w", (), "float64")
 

@@ -10,13 +10,13 @@ import mpmath
 import numpy as np
 import pytest
 from stability import CASES, FAMILIES
-from stability.exact import ALLOWED, Formula, truth
-from stability.ours import USERS_CODE, compiled, results
+from stability.evaluation import USERS_CODE, compiled, results
+from stability.high_precision import ALLOWED, Formula, truth
 
 import pellucid as pel
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Expr, Input
-from pellucid.graph.rewrite import simplify, simplify_all
+from pellucid.graph.rewriter import simplify, simplify_all
 
 Z = Input("z", (3,))
 ROWS_AT_THE_EDGE = [[1000, 0], [0, 1000], [-1000, 0], [0, -1000], [500, -500], [0, 0]]

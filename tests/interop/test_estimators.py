@@ -15,7 +15,7 @@ from sklearn.utils.estimator_checks import check_estimator, estimator_checks_gen
 import pellucid as pel
 from pellucid import nn
 from pellucid.data import moons
-from pellucid.interop.estimators import networks
+from pellucid.interop.estimators import network_cache
 
 QUICK = {
     "check_classifiers_one_label_sample_weights",
@@ -65,14 +65,14 @@ def test_all_of_scikit_learns_checks_pass(made):
 
 
 def test_a_search_over_numbers_compiles_one_network():
-    networks._kept.clear()
+    network_cache._kept.clear()
     network = make_pipeline(StandardScaler(), small(epochs=5))
     grid = {"classifier__alpha": [0.0, 0.01], "classifier__learning_rate": [0.01, 0.1]}
     search = GridSearchCV(network, grid, cv=2).fit(X, Y)
-    assert len(networks._kept) == 1
+    assert len(network_cache._kept) == 1
     assert set(search.best_params_) == set(grid)
     assert search.predict(X).shape == (80,)
-    (kept,) = networks._kept.values()
+    (kept,) = network_cache._kept.values()
     (objective,) = kept.model._objectives.values()
     assert len(objective.programs) == 1
     (program,) = objective.programs.values()

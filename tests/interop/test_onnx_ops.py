@@ -6,14 +6,14 @@ from tests_of_onnx import session
 
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Input
-from pellucid.graph.record import OPS, OUTPUT, result
+from pellucid.graph.op_def import OPS, OUTPUT, result
 from pellucid.interop.onnx import writers  # noqa: F401 - fills the table
 from pellucid.interop.onnx.approximations import APPROXIMATED
-from pellucid.interop.onnx.definitions import DEFINITIONS
+from pellucid.interop.onnx.decompositions import DEFINITIONS
 from pellucid.interop.onnx.errors import OnnxError
-from pellucid.interop.onnx.exporting import written
+from pellucid.interop.onnx.exporter import written
 from pellucid.interop.onnx.writer import REFUSED, WRITERS
-from pellucid.run.check import drawn
+from pellucid.run.op_check import drawn
 
 BUILT_IN = [name for name, op in OPS.items() if op is not OUTPUT]
 BODIES = ("scan_loop", "branch", "while_steps")

@@ -13,7 +13,7 @@ from tensorboard.util import tensor_util
 import pellucid as pel
 from pellucid import nn
 from pellucid.interop.tensorboard import EventWriter
-from pellucid.interop.tensorboard.package import tensorboard
+from pellucid.interop.tensorboard.lazy_import import tensorboard
 
 
 def read(folder) -> EventAccumulator:

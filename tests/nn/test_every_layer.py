@@ -21,12 +21,12 @@ from latex2mathml.converter import convert
 
 import pellucid as pel
 from pellucid import nn
-from pellucid.graph.body import Body
 from pellucid.graph.expr import Expr, Shared
-from pellucid.graph.precision import PRODUCTS
+from pellucid.graph.gradient_check import verify_grad
+from pellucid.graph.mixed_precision import PRODUCTS
+from pellucid.graph.subgraph import Body
+from pellucid.graph.traversal import topological
 from pellucid.graph.types import is_float
-from pellucid.graph.verify import verify_grad
-from pellucid.graph.walk import topological
 from pellucid.nn.layers.base import Layer
 from tests.nn.layer_rows import LAYERS, Row
 from tests.nn.layer_trial import BATCH, called, data, inputs

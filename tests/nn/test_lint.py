@@ -11,7 +11,7 @@ import pytest
 import pellucid as pel
 from pellucid import nn
 from pellucid.graph.expr import Expr, Input
-from pellucid.graph.walk import topological
+from pellucid.graph.traversal import topological
 
 L = pel.losses
 rng = np.random.default_rng(0)

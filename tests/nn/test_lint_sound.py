@@ -11,7 +11,7 @@ import pytest
 import pellucid as pel
 from pellucid import nn
 from pellucid.graph.expr import Input
-from pellucid.graph.walk import topological
+from pellucid.graph.traversal import topological
 from pellucid.nn import losses as L
 from tests.nn.sound import SOUND, Made, regression_of_shares
 

@@ -17,10 +17,10 @@ import pytest
 
 import pellucid as pel
 from pellucid import nn
+from pellucid.inspect.source_export.config import kinds
 from pellucid.model.keras_file import OURS
-from pellucid.model.peel.spelling import kinds
 from pellucid.nn import layers
-from pellucid.saving.keras import read_keras, write_keras
+from pellucid.saving.keras_weights import read_keras, write_keras
 
 h5py = pytest.importorskip("h5py")
 PLACE = Path(__file__).with_name("keras_models.py")

@@ -13,7 +13,7 @@ import pytest
 
 import pellucid as pel
 from pellucid import nn
-from pellucid.graph.storage import Reader, Writer
+from pellucid.graph.serialization import Reader, Writer
 from pellucid.nn.layers import Layer
 from pellucid.saving.objects import ObjectReader, ObjectWriter
 from tests.nn import layer_rows
@@ -153,7 +153,7 @@ def test_what_cannot_be_written_is_said_with_its_place() -> None:
         ([3], None, "Expected a list of objects"),
         ([{"class": "os.system", "state": {}}], None, "pellucid has no class 'os.system'"),
         ([{"class": "subprocess:Popen", "state": {}}], None, "pellucid has no class"),
-        ([{"class": "pellucid.run.cache:os", "state": {}}], None, "pellucid has no class"),
+        ([{"class": "pellucid.run.compilation_cache:os", "state": {}}], None, "pellucid has no class"),
         ([{"class": "tanh", "state": {}}], None, "pellucid has no class 'tanh'"),
         (
             [{"class": "layers.Dense", "state": {"__class__": 1}}],

@@ -7,9 +7,9 @@ from latex2mathml.converter import convert
 import pellucid as pel
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Input
-from pellucid.graph.record import OPS, OUTPUT
+from pellucid.graph.op_def import OPS, OUTPUT
 from pellucid.graph.types import is_float
-from pellucid.show.derivation_forms import rule_html, rule_text
+from pellucid.show.derivation_renderers import rule_html, rule_text
 from pellucid.show.derivation_rules import rule_of
 
 

@@ -5,7 +5,7 @@ import pytest
 
 import pellucid as pel
 from pellucid.show import latex
-from pellucid.show.letters import dimensions_tex, domain_tex, name_tex
+from pellucid.show.latex_names import dimensions_tex, domain_tex, name_tex
 
 X, W1, W2 = pel.matrix("X", shape=("n", 2)), pel.matrix("W1", shape=(2, 3)), pel.matrix("W2", shape=(3, 2))
 

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pellucid as pel
+from pellucid.graph.op_def import OPS
 from pellucid.graph.pattern import hole
-from pellucid.graph.record import OPS
 from pellucid.show import latex, latex_definitions
-from pellucid.show.letters import name_tex
+from pellucid.show.latex_names import name_tex
 from pellucid.show.mathml import mathml
 
 x, y, n = pel.vector("x", shape=("n",)), pel.vector("y", shape=("n",)), pel.scalar("alpha")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pellucid.show import plots
-from pellucid.show.canvas import PALETTE
+from pellucid.show.plot_style import PALETTE
 
 X = np.array([[-1.0, 0.0], [1.0, 0.5], [0.5, 2.0], [-0.5, 1.0]])
 y = np.array([0, 1, 1, 0])

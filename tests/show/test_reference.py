@@ -12,8 +12,8 @@ import pellucid as pel
 from pellucid.cli import main
 from pellucid.cli.reference import as_text, plain_math
 from pellucid.graph.op import is_built_in
+from pellucid.graph.op_def import OPS
 from pellucid.graph.operators import FUNCTIONS
-from pellucid.graph.record import OPS
 from pellucid.show.mathml import mathml
 from pellucid.show.reference import Entry, behind, entries, entry_named, families
 from pellucid.show.reference_docstring import read, spans

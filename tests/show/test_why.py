@@ -5,9 +5,9 @@ import pytest
 from latex2mathml.converter import convert
 
 import pellucid as pel
-from pellucid.graph.body import Body
 from pellucid.graph.expr import Input
-from pellucid.graph.record import OPS, OUTPUT
+from pellucid.graph.op_def import OPS, OUTPUT
+from pellucid.graph.subgraph import Body
 from pellucid.show.why import Why
 
 X = pel.matrix("X", shape=("n", 2))

@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with insisting():
         try:
             # Imported here, so that Ctrl-C in the second that this takes is dealt with too.
-            from pellucid.cli.entry import command
+            from pellucid.cli.app import command
 
             return command(list(sys.argv[1:] if arguments is None else arguments))
         except KeyboardInterrupt as stopped:

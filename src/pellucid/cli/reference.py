@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from pellucid.cli.options import Option
-from pellucid.experiments.frame import UsageError
-from pellucid.experiments.frame.record import as_json
+from pellucid.experiments.runner import UsageError
+from pellucid.experiments.runner.record import as_json
 
 if TYPE_CHECKING:
     from pellucid.show.reference import Entry

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pellucid.experiments.frame.words import counted
+from pellucid.experiments.runner.pluralize import counted
 
 CALLED = {"mae": "mean absolute error", "rmse": "root mean squared error", "r2": "R²"}
 

@@ -7,14 +7,14 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from pellucid.cli.console import progress_display
 from pellucid.cli.options import Option
-from pellucid.cli.screen import progress_display
 from pellucid.errors import PellucidError
-from pellucid.experiments.frame import Experiment, Outcome, Range, Record, UsageError, new_folder, perform
-from pellucid.experiments.frame.folder import discard, standing
-from pellucid.experiments.frame.parameters import settings_from
-from pellucid.experiments.frame.record import as_json
-from pellucid.experiments.frame.registry import NAMES, every, find
+from pellucid.experiments.runner import Experiment, Outcome, Range, Record, UsageError, new_folder, perform
+from pellucid.experiments.runner.parameters import settings_from
+from pellucid.experiments.runner.record import as_json
+from pellucid.experiments.runner.registry import NAMES, every, find
+from pellucid.experiments.runner.run_folder import discard, standing
 
 SEEDS = Range(0, 2**32 - 1)
 

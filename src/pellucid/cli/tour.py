@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from pellucid.cli.screen import progress_display
-from pellucid.experiments.frame import Record
-from pellucid.experiments.frame.registry import NAMES, find
+from pellucid.cli.console import progress_display
+from pellucid.experiments.runner import Record
+from pellucid.experiments.runner.registry import NAMES, find
 
 
 def tour(*names: str, out: Path = Path("tour")) -> int:
@@ -25,7 +25,7 @@ def tour(*names: str, out: Path = Path("tour")) -> int:
     out
         The folder of the page.
     """
-    from pellucid.experiments.tour import PAGE, walk
+    from pellucid.experiments.report import PAGE, walk
 
     experiments = [find(name) for name in names or NAMES]
     page = out / PAGE

@@ -11,9 +11,9 @@ from typing import Annotated, Any
 from pellucid.cli.options import Option
 from pellucid.cli.results import in_words
 from pellucid.errors import PellucidError
-from pellucid.experiments.frame.errors import UsageError
-from pellucid.experiments.frame.folder import discard, new_folder, standing
-from pellucid.experiments.frame.record import as_json
+from pellucid.experiments.runner.errors import UsageError
+from pellucid.experiments.runner.record import as_json
+from pellucid.experiments.runner.run_folder import discard, new_folder, standing
 
 
 def train(
@@ -123,7 +123,7 @@ def train(
     }
     if json and quiet:
         raise UsageError("train: --json prints the result and --quiet nothing; choose one")
-    from pellucid.experiments.own.settings import Settings
+    from pellucid.experiments.train.settings import Settings
 
     settings = Settings(**settings_of(data, model, {name: value for name, value in given.items() if value is not None}))
     return show(settings, out, join, json=json, quiet=quiet)
@@ -157,7 +157,7 @@ def resume(
     quiet
         Print nothing but warnings and errors.
     """
-    from pellucid.experiments.own.training import stopped_run
+    from pellucid.experiments.train.fit import stopped_run
 
     if json and quiet:
         raise UsageError("resume: --json prints the result and --quiet nothing; choose one")
@@ -174,7 +174,7 @@ def how_many(devices: str | None) -> str | int | None:
 
 def settings_of(data: str, model: str | None, given: dict[str, Any]) -> dict[str, Any]:
     """Return the settings that a command line gives, over those of the files that it names."""
-    from pellucid.experiments.own.written import read_file
+    from pellucid.experiments.train.config_toml import read_file
 
     settings: dict[str, Any] = {}
     if data.endswith(".toml"):
@@ -202,8 +202,8 @@ def show(settings: Any, out: Path | None, join: bool, *, json: bool, quiet: bool
     """Run an experiment, and print what a person wants to know of it."""
     if join:
         together(settings, out)
-    from pellucid.experiments.own.training import train as run
-    from pellucid.run.contact import process_id
+    from pellucid.experiments.train.fit import train as run
+    from pellucid.run.distributed.process_group import process_id
 
     told = not (json or quiet or (join and process_id()))
 
@@ -224,7 +224,7 @@ def show(settings: Any, out: Path | None, join: bool, *, json: bool, quiet: bool
 @contextmanager
 def place_for(out: Path | None, join: bool) -> Iterator[Callable[[], Path]]:
     """Lend a function that makes the folder of a run, which is taken away again if the run comes to nothing."""
-    from pellucid.run.contact import agree, process_id
+    from pellucid.run.distributed.process_group import agree, process_id
 
     stays, made = standing(out), list[Path]()
 
@@ -248,7 +248,7 @@ def place_for(out: Path | None, join: bool) -> Iterator[Callable[[], Path]]:
 
 def together(settings: Any, out: Path | None) -> None:
     """Bring the processes together that were started with this one."""
-    from pellucid.run.distribution import initialize
+    from pellucid.run.distributed.distribution import initialize
 
     if out is None:
         raise UsageError("join: expected --out, a folder that all processes see")

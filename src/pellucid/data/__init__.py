@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from pellucid.data.idx import read_idx, write_idx
     from pellucid.data.images import ImageFolder, image_folder, image_parts
     from pellucid.data.npz import read_npz
-    from pellucid.data.points import blobs, circles, moons
-    from pellucid.data.prepare import encode_labels, one_hot, split
+    from pellucid.data.preprocessing import encode_labels, one_hot, split
     from pellucid.data.table import Table, read_csv
+    from pellucid.data.toy2d import blobs, circles, moons
 
-# No room is called like a name within it: importing the room would hide the name.
-_ROOMS = {
+# No module is named like a function in it: importing the module would hide the function.
+_MODULES = {
     "addition": ("binary_addition", "from_bits", "to_bits"),
     "digit_folder": ("write_digit_folder",),
     "digits": ("digits32", "mnist"),
@@ -31,11 +31,11 @@ _ROOMS = {
     "idx": ("read_idx", "write_idx"),
     "images": ("ImageFolder", "image_folder", "image_parts"),
     "npz": ("read_npz",),
-    "points": ("blobs", "circles", "moons"),
-    "prepare": ("encode_labels", "one_hot", "split"),
+    "toy2d": ("blobs", "circles", "moons"),
+    "preprocessing": ("encode_labels", "one_hot", "split"),
     "table": ("Table", "read_csv"),
 }
-_HOMES = {name: room for room, names in _ROOMS.items() for name in names}
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "moons",

@@ -11,9 +11,9 @@ from typing import Literal
 
 import numpy as np
 
+from pellucid.data.atomic_write import sibling_folder
 from pellucid.data.digits import Bytes, coloured, mnist
 from pellucid.data.errors import DataError, shown
-from pellucid.data.files import sibling_folder
 from pellucid.data.progress import track
 
 Habit = Literal["one-folder", "folder-per-class"]

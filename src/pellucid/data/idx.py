@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from pellucid.data.atomic_write import sibling_folder
 from pellucid.data.errors import DataError
-from pellucid.data.files import sibling_folder
 
 DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 CODES = {np.dtype(spelling).newbyteorder("="): code for code, spelling in DTYPES.items()}

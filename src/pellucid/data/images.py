@@ -14,11 +14,11 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from pellucid.data.decode import SUFFIXES, Undecodable, decode, strict_about_bombs
+from pellucid.data.archive import Skipped, Source, Unreadable, open_source
 from pellucid.data.errors import DataError, DataWarning, shown
-from pellucid.data.layout import HABITS, classes_of, part_folder, parts_of
+from pellucid.data.folder_layout import HABITS, classes_of, part_folder, parts_of
+from pellucid.data.image_decoding import SUFFIXES, Undecodable, decode, strict_about_bombs
 from pellucid.data.progress import track
-from pellucid.data.sources import Skipped, Source, Unreadable, open_source
 
 T = TypeVar("T")
 R = TypeVar("R")

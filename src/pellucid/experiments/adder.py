@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.byhand import adder as by_hand
-from pellucid.experiments.frame import Outcome, Range, Run, Score, experiment
-from pellucid.experiments.frame.words import counted
+from pellucid.experiments.runner import Outcome, Range, Run, Score, experiment
+from pellucid.experiments.runner.pluralize import counted
 
 SHOWN = 5
 """How many sums are printed."""
@@ -189,8 +189,8 @@ def draw_pictures(
     correlation: float,
 ) -> None:
     """Save how the answers became exact, and what the hidden layer holds during one sum."""
+    from pellucid.show.hidden_state_plot import hidden_states
     from pellucid.show.plots import learning_curves
-    from pellucid.show.states import hidden_states
 
     window = max(1, min(200, len(right) // 5))
     share = np.convolve(right, np.full(window, 1 / window), mode="valid")

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pellucid.experiments.common.pictures import (
+from pellucid.experiments.common.image_data import (
     Pictures,
     batches,
     built_in_digits,
@@ -12,7 +12,7 @@ from pellucid.experiments.common.pictures import (
     mistakes,
     train,
 )
-from pellucid.experiments.frame import Outcome, Range, Run, Score, experiment
+from pellucid.experiments.runner import Outcome, Range, Run, Score, experiment
 
 if TYPE_CHECKING:
     from pellucid.graph.expr import Expr, Input

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from pellucid.experiments.common.pictures import Pictures, from_folder, mistakes
-from pellucid.experiments.frame import Outcome, Range, Run, Score, experiment
+from pellucid.experiments.common.image_data import Pictures, from_folder, mistakes
+from pellucid.experiments.runner import Outcome, Range, Run, Score, experiment
 
 
 @experiment(

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import numpy as np
 
-from pellucid.experiments.frame import Outcome, Range, Run, Score, experiment
+from pellucid.experiments.runner import Outcome, Range, Run, Score, experiment
 
 
 @experiment(

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
-from pellucid.experiments.common.pictures import Pictures, batches, classify, mistakes, train
-from pellucid.experiments.frame import Outcome, Range, Run, Score, experiment
-from pellucid.experiments.frame.words import counted
+from pellucid.experiments.common.image_data import Pictures, batches, classify, mistakes, train
+from pellucid.experiments.runner import Outcome, Range, Run, Score, experiment
+from pellucid.experiments.runner.pluralize import counted
 
 if TYPE_CHECKING:
     from pellucid.graph.expr import Expr, Input

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.experiments.frame import Outcome, Range, Run, Score, experiment
-from pellucid.experiments.frame.words import counted
+from pellucid.experiments.runner import Outcome, Range, Run, Score, experiment
+from pellucid.experiments.runner.pluralize import counted
 
 SHOWN = 24
 """How many mistakes are drawn at most."""

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from pellucid.byhand import logistic
 from pellucid.byhand import moons as by_hand
-from pellucid.experiments.frame import Outcome, Range, Run, Score, experiment
-from pellucid.experiments.frame.words import counted
+from pellucid.experiments.runner import Outcome, Range, Run, Score, experiment
+from pellucid.experiments.runner.pluralize import counted
 
 COMPARED = 1001
 """The passes up to which two runs are compared: the workshop's "iteration 1000", which it counts from 0."""

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.byhand import moons as by_hand
-from pellucid.experiments.frame import Outcome, Range, Run, Score, UsageError, experiment
-from pellucid.experiments.frame.words import counted
 from pellucid.experiments.moons import HELD_OUT, straight_line
+from pellucid.experiments.runner import Outcome, Range, Run, Score, UsageError, experiment
+from pellucid.experiments.runner.pluralize import counted
 
 
 def build(hidden: int, rate: float, strength: float, points: int, seed: int) -> Any:

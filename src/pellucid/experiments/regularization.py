@@ -6,9 +6,9 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.experiments.frame import Outcome, Range, Run, Score, experiment
-from pellucid.experiments.frame.words import counted
 from pellucid.experiments.moons_sizes import mean_losses
+from pellucid.experiments.runner import Outcome, Range, Run, Score, experiment
+from pellucid.experiments.runner.pluralize import counted
 
 POPULATION = 4000
 """How many points the subsamples are drawn from."""
@@ -206,7 +206,7 @@ def draw_trends(run: Run, networks: Estimates, levels: Array, noise: float, bias
 
 def draw_boundaries(run: Run, networks: Estimates, levels: Array, best: int, noise: float, X: Array, y: Array) -> None:
     """Save the boundaries at the weakest, the best and the strongest strength."""
-    from pellucid.show.bundles import boundary_bundles
+    from pellucid.show.boundary_ensembles import boundary_bundles
 
     chosen = np.unique([0, best, len(levels) - 1])
     run.figure(

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
-from pellucid.experiments.frame import Outcome, Range, Run, Score, UsageError, experiment
+from pellucid.experiments.runner import Outcome, Range, Run, Score, UsageError, experiment
 
 if TYPE_CHECKING:
     from pellucid.graph.expr import Expr
@@ -82,7 +82,7 @@ def symbols(
 
 def draw(run: Run, pairs: "dict[str, tuple[Expr, Expr]]") -> None:
     """Save the graphs before and after as pictures."""
-    from pellucid.show.drawing import draw_graph
+    from pellucid.show.graph_drawing import draw_graph
 
     for name, pair in pairs.items():
         for when, root in zip(WHEN, pair, strict=True):
@@ -115,8 +115,8 @@ def steps(root: "Expr") -> str:
       b = exp(a)
       c = b.sum()
     """
-    from pellucid.graph.text import text
-    from pellucid.graph.walk import topological
+    from pellucid.graph.printing import text
+    from pellucid.graph.traversal import topological
 
     names: dict[Expr, str] = {}
     lines = []

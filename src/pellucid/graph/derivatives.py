@@ -1,7 +1,7 @@
 r"""Products of vectors with the Jacobian, from either side, and with the Hessian.
 
 All are made of one thing, the product :math:`u^\top J` of a vector with the Jacobian, which is what carrying gradients
-back computes (`pellucid.graph.pullback`). It is linear in :math:`u`, so differentiating it by :math:`u` gives the
+back computes (`pellucid.graph.reverse_mode`). It is linear in :math:`u`, so differentiating it by :math:`u` gives the
 product from the other side, :math:`J v`. (`pellucid.graph.jacobians` has the matrices themselves.)
 """
 
@@ -14,8 +14,8 @@ from pellucid.graph.errors import GradientError
 from pellucid.graph.expr import Expr, Input
 from pellucid.graph.gradient import as_list, check_connected, check_real, differentiate, grad, of_the_type_of
 from pellucid.graph.operators import call
-from pellucid.graph.rewrite import simplify_all
-from pellucid.graph.walk import replace_all
+from pellucid.graph.rewriter import simplify_all
+from pellucid.graph.traversal import replace_all
 
 Exprs = Expr | Sequence[Expr]
 

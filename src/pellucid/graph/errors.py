@@ -45,7 +45,7 @@ def brief(e: Any) -> str:
     >>> brief(pel.tanh(x)), brief(sum([x**i for i in range(9)]))
     ('tanh(x)', '0 + x ** 0 + x ** 1 + x ** 2 + x ** 3 + x ** 4 + x ** 5 + x…')
     """
-    from pellucid.graph.text import text
+    from pellucid.graph.printing import text
 
     written = text(e, limit=LONGEST)
     return written if len(written) <= LONGEST else written[: LONGEST - 1] + "…"

@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.body import Body
 from pellucid.graph.errors import InputError, LinAlgError, PellucidError, ShapeError, brief
 from pellucid.graph.expr import Constant, Expr, Input, agree
-from pellucid.graph.record import OUTPUT
+from pellucid.graph.op_def import OUTPUT
+from pellucid.graph.subgraph import Body
+from pellucid.graph.traversal import topological
 from pellucid.graph.types import Unknown, shape_text
-from pellucid.graph.walk import topological
 
 Watch = Callable[[Expr, Any], None]
 Enter = Callable[[Sequence[Expr], Mapping[Expr, Any]], Watch | None]

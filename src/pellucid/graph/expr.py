@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pellucid.graph.above import above
+from pellucid.graph.array_conversion import as_array, fit
 from pellucid.graph.errors import DtypeError, ShapeError, UseError, brief
+from pellucid.graph.extensions import above
 from pellucid.graph.methods import Methods
 from pellucid.graph.operators import call
-from pellucid.graph.places import place_of_writing
+from pellucid.graph.source_location import place_of_writing
 from pellucid.graph.types import Dim, Shape, Type, as_dtype, as_shape, common_dtype, is_float, shape_text, unify
-from pellucid.graph.values import as_array, fit
 
 if TYPE_CHECKING:
-    from pellucid.graph.record import Op
+    from pellucid.graph.op_def import Op
 
 Settings = tuple[tuple[str, Any], ...]
 
@@ -99,7 +99,7 @@ class Expr(Methods):
         return len(self.types[0].shape)
 
     def __repr__(self) -> str:
-        from pellucid.graph.text import text
+        from pellucid.graph.printing import text
 
         return text(self)
 

@@ -13,18 +13,18 @@ from typing import Any, overload
 
 import numpy as np
 
-from pellucid.graph.collecting import uncollected
 from pellucid.graph.errors import DisconnectedError, DtypeError, GradientError, OptionError, ShapeError, brief
 from pellucid.graph.expr import Expr, agree, as_expr, constant
+from pellucid.graph.gc_pause import uncollected
+from pellucid.graph.marker_removal import release
 from pellucid.graph.op import op
+from pellucid.graph.op_def import OUTPUT, Op
 from pellucid.graph.operators import call
-from pellucid.graph.pullback import pullback
-from pellucid.graph.record import OUTPUT, Op
-from pellucid.graph.release import release
-from pellucid.graph.rewrite import simplify_all
-from pellucid.graph.text import ATOM
+from pellucid.graph.printing import ATOM
+from pellucid.graph.reverse_mode import pullback
+from pellucid.graph.rewriter import simplify_all
+from pellucid.graph.traversal import rebuild, replace_all, topological
 from pellucid.graph.types import covers, is_float, shape_text
-from pellucid.graph.walk import rebuild, replace_all, topological
 
 _tags = itertools.count(1)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import overload
 
 from pellucid.graph.expr import Expr
-from pellucid.graph.walk import listed, rebuild, topological
+from pellucid.graph.traversal import listed, rebuild, topological
 
 
 @overload

@@ -13,8 +13,8 @@ from pellucid.graph.derivatives import Exprs, one_or_all
 from pellucid.graph.expr import Expr, Input
 from pellucid.graph.gradient import as_list, check_connected, check_real, differentiate, grad
 from pellucid.graph.operators import call
-from pellucid.graph.rewrite import simplify
-from pellucid.graph.walk import replace_all
+from pellucid.graph.rewriter import simplify
+from pellucid.graph.traversal import replace_all
 
 
 def positions(x: Expr) -> Expr:

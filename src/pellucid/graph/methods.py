@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from pellucid.graph.absent import instead_of_number, instead_of_truth, why_no_method
 from pellucid.graph.errors import NoSuchNameError, UseError, brief
 from pellucid.graph.operators import FUNCTIONS, Operators, call, write
+from pellucid.graph.unsupported import instead_of_number, instead_of_truth, why_no_method
 
 if TYPE_CHECKING:
     from pellucid.graph.expr import Expr

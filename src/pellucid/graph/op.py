@@ -17,9 +17,9 @@ from pellucid.graph.errors import (
     OptionError,
 )
 from pellucid.graph.expr import Expr
+from pellucid.graph.op_def import OPS, Example, Fewer, Function, Op
 from pellucid.graph.operators import FUNCTIONS
-from pellucid.graph.record import OPS, Example, Fewer, Function, Op
-from pellucid.graph.text import ATOM, Text
+from pellucid.graph.printing import ATOM, Text
 
 Named = TypeVar("Named", bound=Callable[..., Any])
 
@@ -71,7 +71,7 @@ def op(
         The op's name, if it is not the function's (a name that Python or NumPy uses otherwise).
     tex, text : str or function, optional
         How it is written in LaTeX and in text: a template such as ``r"\\frac{{{0}}}{{{1}}}"``, or a function of
-        operands and settings that returns pieces. Without ``text``: ``name(a, b)``. See `pellucid.graph.text`.
+        operands and settings that returns pieces. Without ``text``: ``name(a, b)``. See `pellucid.graph.printing`.
     precedence : int
         How tightly it binds; operands that bind looser are parenthesized. ``tex_precedence`` where LaTeX differs.
     grad : function, optional

@@ -9,8 +9,8 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pellucid.graph.absent import why_absent
 from pellucid.graph.errors import UseError
+from pellucid.graph.unsupported import why_absent
 
 if TYPE_CHECKING:
     from pellucid.graph.expr import Expr

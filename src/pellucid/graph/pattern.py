@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pellucid.graph.operators import Operators
 
 if TYPE_CHECKING:
-    from pellucid.graph.record import Op
+    from pellucid.graph.op_def import Op
 
 
 class Pattern(Operators):
@@ -30,7 +30,7 @@ class Pattern(Operators):
         self.number = number
 
     def __repr__(self) -> str:
-        from pellucid.graph.text import text
+        from pellucid.graph.printing import text
 
         return text(self)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.types import shape_text, unify
-from pellucid.model.connections import as_given
+from pellucid.model.functional_graph import as_given
 from pellucid.nn.layers import Layer
 
 if TYPE_CHECKING:

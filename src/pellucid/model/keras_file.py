@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from pellucid.inspect.source_export.config import UNKNOWN, ByOutput, family, layer_table, plain
 from pellucid.model.errors import ModelError
 from pellucid.model.model import Model
-from pellucid.model.peel.spelling import UNKNOWN, ByOutput, family, layer_table, plain
 from pellucid.model.sequential import Sequential
 from pellucid.nn import layers
 from pellucid.nn.layers import Layer
-from pellucid.saving.keras import write_keras
+from pellucid.saving.keras_weights import write_keras
 
 OURS = {"LocalResponseNormalization", "Maxout"}
 """Layers that Keras has not."""

@@ -10,16 +10,16 @@ import numpy as np
 from pellucid.graph.errors import ShapeError, brief, near_miss
 from pellucid.graph.expr import Expr, Shared, agree
 from pellucid.graph.types import Dim, shape_text
+from pellucid.inspect.methods import Opened
 from pellucid.model.cloning import check_inputs, cloned
-from pellucid.model.connections import Connections, as_given, connections_of, structure
 from pellucid.model.errors import ModelError
-from pellucid.model.opened import Opened
-from pellucid.model.samples import spread
-from pellucid.model.state import Names, layers_inside, parameter_paths, parts_of, state_of
+from pellucid.model.functional_graph import Connections, as_given, connections_of, structure
 from pellucid.model.summary import table
-from pellucid.model.training import Trainable
 from pellucid.nn.layers import Layer
 from pellucid.nn.optimizers import Optimizer
+from pellucid.training.data_adapter import spread
+from pellucid.training.methods import Trainable
+from pellucid.training.train_state import Names, layers_inside, parameter_paths, parts_of, state_of
 
 Array = np.ndarray[Any, Any]
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pellucid.graph.errors import StorageError
-from pellucid.graph.storage import Reader, Writer
-from pellucid.model.connections import Place
-from pellucid.nn.layers.calls import is_same
+from pellucid.graph.serialization import Reader, Writer
+from pellucid.model.functional_graph import Place
+from pellucid.nn.layers.call_tracking import is_same
 from pellucid.saving.container import read, write
-from pellucid.saving.keras import read_keras, write_keras
+from pellucid.saving.keras_weights import read_keras, write_keras
 from pellucid.saving.objects import ObjectReader, ObjectWriter
 from pellucid.saving.weights import SUFFIXES, check_suffix, put, read_arrays, write_arrays
 

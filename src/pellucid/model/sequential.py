@@ -9,11 +9,11 @@ from pellucid.graph.errors import ShapeError, UseError
 from pellucid.graph.expr import Expr
 from pellucid.graph.expr import Input as GraphInput
 from pellucid.graph.types import Dim
-from pellucid.model.connections import Connections, Place
 from pellucid.model.errors import ModelError
+from pellucid.model.functional_graph import Connections, Place
 from pellucid.model.model import Model
 from pellucid.nn.layers import Input, Layer
-from pellucid.nn.layers.calls import Call
+from pellucid.nn.layers.call_tracking import Call
 
 
 class Sequential(Model):

@@ -9,8 +9,8 @@ import numpy as np
 
 from pellucid.graph.expr import Expr
 from pellucid.graph.inference import inference
+from pellucid.graph.traversal import topological
 from pellucid.graph.types import Unknown, shape_text
-from pellucid.graph.walk import topological
 from pellucid.show.costs import cost
 
 if TYPE_CHECKING:

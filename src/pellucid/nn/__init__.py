@@ -14,7 +14,7 @@ from pellucid.nn import (
 )
 from pellucid.nn.layers import *
 from pellucid.nn.masks import mask_of
-from pellucid.nn.randomness import set_random_seed
+from pellucid.nn.random_seed import set_random_seed
 
 __all__ = [
     *layers.NAMED,

@@ -10,10 +10,10 @@ from typing import Any
 
 from pellucid.graph.errors import OptionError, tell_near_misses
 from pellucid.graph.expr import Expr, as_expr
-from pellucid.graph.ops.choosing import clip, maximum, minimum
+from pellucid.graph.ops.minmax_where import clip, maximum, minimum
 from pellucid.graph.ops.norms import divide_no_nan, vector_norm
-from pellucid.nn.lookup import look_up
-from pellucid.nn.spelling import Spelt
+from pellucid.nn.did_you_mean import Spelt
+from pellucid.nn.registry import look_up
 
 __all__ = [
     "NAMED",

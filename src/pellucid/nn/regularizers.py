@@ -12,8 +12,8 @@ from pellucid.graph.ops.elementwise import absolute, square
 from pellucid.graph.ops.norms import divide_no_nan, vector_norm
 from pellucid.graph.ops.reductions import sum
 from pellucid.graph.types import shape_text
-from pellucid.nn.lookup import look_up
-from pellucid.nn.spelling import Spelt
+from pellucid.nn.did_you_mean import Spelt
+from pellucid.nn.registry import look_up
 
 __all__ = [
     "L1",

@@ -6,8 +6,8 @@ from typing import Any
 
 from pellucid.graph.errors import DtypeError, ShapeError
 from pellucid.graph.expr import Expr, agree, as_expr
-from pellucid.graph.ops.arranging import moveaxis
-from pellucid.graph.ops.shapes import expand_dims, squeeze
+from pellucid.graph.ops.permute import moveaxis
+from pellucid.graph.ops.reshape import expand_dims, squeeze
 from pellucid.graph.types import is_float, shape_text
 from pellucid.nn.dtypes import as_real, to_dtype
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from pellucid.graph.evaluate import Watch
 from pellucid.graph.expr import Input
-from pellucid.run.bounds import Bound
-from pellucid.run.engine import jax
+from pellucid.run.index_bounds import Bound
+from pellucid.run.jax_runtime import jax
 from pellucid.run.program import Program
 
 

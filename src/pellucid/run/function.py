@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pellucid.graph.above import above
 from pellucid.graph.errors import InputError, OptionError, UseError, near_miss
 from pellucid.graph.expr import Expr, Input, Shared
-from pellucid.graph.rewrite import Journal
+from pellucid.graph.extensions import above
+from pellucid.graph.rewriter import Journal
 from pellucid.graph.types import shape_text
+from pellucid.run.argument_binding import arrange, bind, checked_steps
 from pellucid.run.batched_program import BatchedProgram
-from pellucid.run.bind import arrange, bind, checked_steps
-from pellucid.run.copying import swapped, without_updates
-from pellucid.run.devices import Devices, DevicesProgram
-from pellucid.run.guard import GuardProgram
-from pellucid.run.history import History
+from pellucid.run.data_parallel import Devices, DevicesProgram
+from pellucid.run.function_copy import swapped, without_updates
 from pellucid.run.interpreter import NumpyProgram
 from pellucid.run.interrupts import Interrupted
+from pellucid.run.nan_guard import GuardProgram
 from pellucid.run.native.program import AutoProgram, MembersProgram, NativeProgram
+from pellucid.run.node_values import Values
+from pellucid.run.output_history import History
 from pellucid.run.program import Program
-from pellucid.run.values import Values
 from pellucid.run.xla import XlaProgram
 
 if TYPE_CHECKING:
@@ -317,7 +317,7 @@ class Function:
         >>> [str(row.expr) for row in table.sorted("order")], table.bytes
         (['X @ X', 'tanh(X @ X)', 'tanh(X @ X).sum()'], 80004)
         """
-        from pellucid.run.measure import measured
+        from pellucid.run.measurement import measured
 
         return measured(self.program, self.bound(args, kwargs), by, repeats, whole=self.mode in COMPILED)
 

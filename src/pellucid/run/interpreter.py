@@ -10,9 +10,9 @@ import numpy as np
 
 from pellucid.graph.evaluate import Watch
 from pellucid.graph.expr import Constant, Expr
-from pellucid.graph.walk import topological
-from pellucid.run.history import History, Shapes
+from pellucid.graph.traversal import topological
 from pellucid.run.interrupts import Uninterrupted
+from pellucid.run.output_history import History, Shapes
 from pellucid.run.program import Program
 
 REPORT_SECONDS = 0.15

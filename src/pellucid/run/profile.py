@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from pellucid.graph.errors import OptionError, near_miss
 from pellucid.graph.expr import Expr
-from pellucid.graph.text import text
+from pellucid.graph.printing import text
 
 MOST_SHOWN = 25
 """How many rows are printed; `Profile.rows` has them all."""

@@ -7,15 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pellucid.graph.dead_outputs import narrow
 from pellucid.graph.errors import DtypeError, InputError, ShapeError, brief
 from pellucid.graph.evaluate import Watch, evaluate
 from pellucid.graph.expr import Constant, Expr, Input, Shared, agree, as_expr
-from pellucid.graph.narrow import narrow
-from pellucid.graph.release import release
-from pellucid.graph.rewrite import Journal, simplify_all
+from pellucid.graph.marker_removal import release
+from pellucid.graph.rewriter import Journal, simplify_all
+from pellucid.graph.traversal import has_no_dtype, inputs_of, replace_all, replacement, topological
 from pellucid.graph.types import shape_text
-from pellucid.graph.walk import has_no_dtype, inputs_of, replace_all, replacement, topological
-from pellucid.run.bounds import Bound, bounds_of
+from pellucid.run.index_bounds import Bound, bounds_of
 
 LARGE = 4096
 """Constants of more bytes than this are handed to the compiled program instead of being written into it."""

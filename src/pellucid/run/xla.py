@@ -11,14 +11,14 @@ import numpy as np
 from pellucid.graph.errors import StateError
 from pellucid.graph.evaluate import lowered_by
 from pellucid.graph.expr import Constant, Shared
-from pellucid.run.cache import compile_or_load
-from pellucid.run.engine import jax, plain_errors, x64
-from pellucid.run.history import History, Shapes
+from pellucid.run.allocator import Settled
+from pellucid.run.compilation_cache import compile_or_load
 from pellucid.run.interrupts import Uninterrupted
+from pellucid.run.jax_runtime import jax, plain_errors, x64
 from pellucid.run.kernels.lowerings import own_kernels
-from pellucid.run.memory import Settled
+from pellucid.run.output_history import History, Shapes
+from pellucid.run.partitioning import LARGEST, Segments
 from pellucid.run.program import Program
-from pellucid.run.segments import LARGEST, Segments
 
 HISTORY_BYTES = 4 * 2**20
 """How much the outputs of a loop may take before they are fetched."""

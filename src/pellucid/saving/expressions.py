@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pellucid.graph.errors import StorageError
-from pellucid.graph.storage import from_data, to_data
+from pellucid.graph.serialization import from_data, to_data
 from pellucid.saving.container import read, write
 
 KIND = "expressions"

@@ -18,11 +18,11 @@ import numpy as np
 
 from pellucid.graph.errors import StorageError
 from pellucid.graph.expr import Expr
-from pellucid.graph.storage import Reader, Writer
-from pellucid.graph.storage.settings import SPECIAL, decode_dtype
+from pellucid.graph.serialization import Reader, Writer
+from pellucid.graph.serialization.attributes import SPECIAL, decode_dtype
 from pellucid.graph.types import Unknown
-from pellucid.saving.absent import Absent, absent_class
-from pellucid.saving.names import found, name_of
+from pellucid.saving.class_registry import found, name_of
+from pellucid.saving.missing_objects import Absent, absent_class
 
 
 class ObjectWriter:

@@ -8,11 +8,11 @@ from typing import Any
 from pellucid.graph.errors import NoSuchNameError, near_miss
 
 _HOMES = {
-    "pellucid.graph.text": ["text"],
+    "pellucid.graph.printing": ["text"],
     "pellucid.show.costs": ["Cost", "cost"],
-    "pellucid.show.drawing": ["draw_graph"],
+    "pellucid.show.graph_drawing": ["draw_graph"],
     "pellucid.show.tex": ["latex", "latex_definitions"],
-    "pellucid.show.machine": ["Machine", "this_machine"],
+    "pellucid.show.roofline": ["Machine", "this_machine"],
     "pellucid.show.mermaid": ["mermaid"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any, NamedTuple
 
-from pellucid.graph.body import Body
 from pellucid.graph.expr import Expr, Shared
-from pellucid.graph.record import OUTPUT
-from pellucid.graph.text import text
-from pellucid.graph.walk import topological
-from pellucid.show.given import outputs_of
-from pellucid.show.machine import Machine, duration, this_machine
-from pellucid.show.sizes import Sizes, check_names, shapes_of
+from pellucid.graph.op_def import OUTPUT
+from pellucid.graph.printing import text
+from pellucid.graph.subgraph import Body
+from pellucid.graph.traversal import topological
+from pellucid.show.input_values import outputs_of
+from pellucid.show.roofline import Machine, duration, this_machine
+from pellucid.show.shape_resolution import Sizes, check_names, shapes_of
 
 VIEWS = {"reshape", "reshape_like", "expand_dims", "squeeze", "transpose", "broadcast_like", "broadcast_to", "slice"}
 """Ops that look at what is there in another way, and move nothing."""

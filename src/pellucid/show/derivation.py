@@ -11,7 +11,7 @@ import numpy as np
 from pellucid.graph.errors import OptionError
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Constant, Expr, Shared
-from pellucid.graph.rewrite import Journal
+from pellucid.graph.rewriter import Journal
 from pellucid.show.derivation_rules import RuleUse
 
 
@@ -124,7 +124,7 @@ class Derivation:
         return largest
 
     def __str__(self) -> str:
-        from pellucid.show.derivation_forms import as_text
+        from pellucid.show.derivation_renderers import as_text
 
         return as_text(self)
 
@@ -132,7 +132,7 @@ class Derivation:
 
     def latex(self) -> str:
         """Return the definitions and the steps as a ``split`` block, for mathematics mode."""
-        from pellucid.show.derivation_forms import as_latex
+        from pellucid.show.derivation_renderers import as_latex
 
         return as_latex(self)
 
@@ -140,7 +140,7 @@ class Derivation:
         return rf"$\displaystyle {self.latex()}$"
 
     def _repr_html_(self) -> str:
-        from pellucid.show.derivation_forms import as_html
+        from pellucid.show.derivation_renderers import as_html
 
         return as_html(self)
 
@@ -159,7 +159,7 @@ class Derivation:
 
 def letters_in(expressions: Sequence[Expr]) -> list[Expr]:
     """Return the leaves that have a name, inputs first and shared variables after, each in the order they are met."""
-    from pellucid.graph.walk import topological
+    from pellucid.graph.traversal import topological
 
     leaves = [e for e in topological(expressions) if e.op is None and not isinstance(e, Constant)]
     return [e for e in leaves if not isinstance(e, Shared)] + [e for e in leaves if isinstance(e, Shared)]

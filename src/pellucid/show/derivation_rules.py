@@ -10,11 +10,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from pellucid.graph.body import Body
 from pellucid.graph.expr import Constant, Expr, Input
-from pellucid.graph.pullback import local_gradients
-from pellucid.graph.record import OUTPUT, Op
-from pellucid.graph.rewrite import simplify_all
+from pellucid.graph.op_def import OUTPUT, Op
+from pellucid.graph.reverse_mode import local_gradients
+from pellucid.graph.rewriter import simplify_all
+from pellucid.graph.subgraph import Body
 from pellucid.graph.types import is_float
 
 LETTERS = "xyuvwrst"

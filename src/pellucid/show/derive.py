@@ -10,15 +10,15 @@ import numpy as np
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Constant, Expr
 from pellucid.graph.gradient import grad, hold
-from pellucid.graph.record import Op
-from pellucid.graph.rewrite import simplify_all
-from pellucid.graph.text import own_name
-from pellucid.graph.walk import topological
+from pellucid.graph.op_def import Op
+from pellucid.graph.printing import own_name
+from pellucid.graph.rewriter import simplify_all
+from pellucid.graph.traversal import topological
+from pellucid.show.auto_names import lettered
 from pellucid.show.derivation import Derivation, DerivationStep
+from pellucid.show.derivation_backward import LIGHT, Path, Raw, is_letter, prepare, walk_back
 from pellucid.show.derivation_rules import broadcast_note, rules_of
-from pellucid.show.derivation_walk import LIGHT, Path, Raw, is_letter, prepare, walk_back
-from pellucid.show.given import given_values
-from pellucid.show.names import lettered
+from pellucid.show.input_values import given_values
 
 
 def derive(

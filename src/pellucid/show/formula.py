@@ -7,12 +7,12 @@ from typing import Any
 
 from pellucid.graph.errors import OptionError, UseError, near_miss
 from pellucid.graph.expr import Constant, Expr
-from pellucid.graph.text import own_name, text
-from pellucid.graph.walk import topological
-from pellucid.show.letters import domain_tex, name_tex
-from pellucid.show.loop_results import Unfolding
+from pellucid.graph.printing import own_name, text
+from pellucid.graph.traversal import topological
+from pellucid.show.latex_names import domain_tex, name_tex
 from pellucid.show.mathml import mathml, page
 from pellucid.show.recurrences import Latex, Line, Plain, Style, loop_result
+from pellucid.show.scan_recurrences import Unfolding
 from pellucid.show.tex import latex
 
 Names = Mapping[Any, str]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pellucid.show.given import outputs_of
-from pellucid.show.nodes import Node, nodes_of
-from pellucid.show.notes import notes_of
+from pellucid.show.annotations import notes_of
+from pellucid.show.graph_nodes import Node, nodes_of
+from pellucid.show.input_values import outputs_of
 
 BOXES = {
     "input": '(["{0}"])',

@@ -6,9 +6,9 @@ from html import escape
 from typing import Any
 
 from pellucid.graph.expr import Expr
-from pellucid.graph.text import own_name, text
-from pellucid.graph.walk import topological
-from pellucid.show.letters import name_tex
+from pellucid.graph.printing import own_name, text
+from pellucid.graph.traversal import topological
+from pellucid.show.latex_names import name_tex
 from pellucid.show.mathml import mathml
 from pellucid.show.tex import latex, notebook
 from pellucid.show.tree import tree

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pellucid.graph.errors import OptionError
-from pellucid.show.canvas import (
+from pellucid.show.plot_style import (
     INK,
     MARKERS,
     PALETTE,

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from pellucid.graph.expr import Constant, Expr
-from pellucid.graph.ops.indices import real_index
-from pellucid.graph.record import OUTPUT
-from pellucid.graph.text import own_name
+from pellucid.graph.op_def import OUTPUT
+from pellucid.graph.ops.index_spec import real_index
+from pellucid.graph.printing import own_name
 
 Write = Callable[[Expr, Mapping[Any, str]], str]
 Line = tuple[str, str]

@@ -15,11 +15,11 @@ from pellucid.graph import linalg
 from pellucid.graph.errors import near_miss
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import is_built_in
+from pellucid.graph.op_def import OPS, Op
 from pellucid.graph.operators import FUNCTIONS
-from pellucid.graph.record import OPS, Op
 from pellucid.graph.types import KINDS
 from pellucid.show.reference_docstring import Described, Docstring, read
-from pellucid.show.reference_letters import Letters, on_letters
+from pellucid.show.reference_symbols import Letters, on_letters
 
 Function = Callable[..., Any]
 

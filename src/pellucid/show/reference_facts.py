@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from pellucid.graph.pass_pipeline import PHASES, phases
 from pellucid.graph.pattern import Pattern
-from pellucid.graph.phases import PHASES, phases
-from pellucid.graph.rule import Rule
-from pellucid.graph.text import text
+from pellucid.graph.printing import text
+from pellucid.graph.rewrite_rule import Rule
 from pellucid.show.reference import Entry
 from pellucid.show.reference_docstring import Described
 

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.expr import Constant, Expr, Input, Shared
+from pellucid.graph.op_def import Op
 from pellucid.graph.pattern import Pattern
-from pellucid.graph.record import Op
-from pellucid.graph.text import ADD, ATOM, Piece, checked, fill, label_of, operands_of, own_name, render
-from pellucid.graph.walk import topological
-from pellucid.show.letters import array_tex, dimensions_tex, escaped, name_tex
-from pellucid.show.loop_results import Unfolding
+from pellucid.graph.printing import ADD, ATOM, Piece, checked, fill, label_of, operands_of, own_name, render
+from pellucid.graph.traversal import topological
+from pellucid.show.latex_names import array_tex, dimensions_tex, escaped, name_tex
 from pellucid.show.recurrences import Latex
+from pellucid.show.scan_recurrences import Unfolding
 
 Names = Mapping[Any, str]
 

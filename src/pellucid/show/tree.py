@@ -9,11 +9,11 @@ from html import escape
 from typing import Any
 
 from pellucid.graph.expr import Expr
-from pellucid.graph.text import text
-from pellucid.graph.walk import topological
-from pellucid.show.given import outputs_of
-from pellucid.show.nodes import is_number, op_label, type_text
-from pellucid.show.notes import notes_of
+from pellucid.graph.printing import text
+from pellucid.graph.traversal import topological
+from pellucid.show.annotations import notes_of
+from pellucid.show.graph_nodes import is_number, op_label, type_text
+from pellucid.show.input_values import outputs_of
 
 
 @dataclass(frozen=True)

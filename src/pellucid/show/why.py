@@ -10,11 +10,11 @@ import numpy as np
 
 from pellucid.graph.errors import InputError, ShapeError, UseError, near_miss
 from pellucid.graph.expr import Constant, Expr
-from pellucid.graph.text import own_name, text
+from pellucid.graph.printing import own_name, text
 from pellucid.graph.types import shape_text
-from pellucid.show.given import given_values
-from pellucid.show.why_causes import Cause, Index
-from pellucid.show.why_scene import Scene, is_visible, source_of, visible
+from pellucid.show.input_values import given_values
+from pellucid.show.why_provenance import Cause, Index
+from pellucid.show.why_values import Scene, is_visible, source_of, visible
 
 Names = Mapping[Any, str]
 
@@ -125,7 +125,7 @@ class Why:
         return list(found.values())
 
     def __str__(self) -> str:
-        from pellucid.show.why_forms import as_text
+        from pellucid.show.why_renderers import as_text
 
         return as_text(self)
 
@@ -133,7 +133,7 @@ class Why:
 
     def latex(self) -> str:
         """Return the number and its arithmetic as aligned equations, for mathematics mode."""
-        from pellucid.show.why_forms import as_latex
+        from pellucid.show.why_renderers import as_latex
 
         return as_latex(self)
 
@@ -141,7 +141,7 @@ class Why:
         return rf"$\displaystyle {self.latex()}$"
 
     def _repr_html_(self) -> str:
-        from pellucid.show.why_forms import as_html
+        from pellucid.show.why_renderers import as_html
 
         return as_html(self)
 

@@ -1,13 +1,13 @@
 """Expressions in which naive evaluation loses digits or overflows, with their values and gradients to 50 digits."""
 
-from . import cancelling, hyperbolic, logistic, ranges, sums
+from . import cancellation, hyperbolic, logistic, ranges, sums
 from .case import Case
 
 FAMILIES: dict[str, list[Case]] = {
     "logistic": logistic.CASES,
     "sums": sums.CASES,
     "hyperbolic": hyperbolic.CASES,
-    "cancelling": cancelling.CASES,
+    "cancellation": cancellation.CASES,
     "ranges": ranges.CASES,
 }
 CASES = [row for rows in FAMILIES.values() for row in rows]

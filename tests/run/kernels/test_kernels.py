@@ -12,9 +12,9 @@ import pytest
 
 import pellucid as pel
 from pellucid.run import xla
-from pellucid.run.kernels import call, convolution, lowerings, pooling, text
-from pellucid.run.kernels.convolution import parts
-from pellucid.run.kernels.units import matrix_units
+from pellucid.run.kernels import convolution_programs, ffi, lowerings, pooling_programs, source_assembly
+from pellucid.run.kernels.amx.detection import matrix_units
+from pellucid.run.kernels.convolution_programs import parts
 from pellucid.run.native.compiler import compiler
 from pellucid.run.native.errors import NotNative
 
@@ -65,9 +65,9 @@ def asked(monkeypatch):
     """Have everything computed by kernels, however small, and tell which were asked for."""
     monkeypatch.setattr(lowerings, "LEAST_OPERATIONS", 0)
     monkeypatch.setattr(lowerings, "LEAST_POOLED", 0)
-    found, whole = [], call.target
-    monkeypatch.setattr(call, "target", lambda code: found.append(code) or whole(code))
-    for targets in (call.forward_target, call.gradient_target, call.pool_target, call.pool_gradient_target):
+    found, whole = [], ffi.target
+    monkeypatch.setattr(ffi, "target", lambda code: found.append(code) or whole(code))
+    for targets in (ffi.forward_target, ffi.gradient_target, ffi.pool_target, ffi.pool_gradient_target):
         targets.cache_clear()
     return found
 
@@ -78,14 +78,14 @@ by_units = pytest.mark.skipif(not matrix_units(), reason="this processor has no 
 @pytest.fixture
 def by_vectors(asked, monkeypatch):
     """Leave units for matrices alone."""
-    monkeypatch.setattr(convolution, "matrix_units", lambda: False)
+    monkeypatch.setattr(convolution_programs, "matrix_units", lambda: False)
     return asked
 
 
 @pytest.fixture
 def with_units(asked, monkeypatch):
     """Use units for matrices wherever they can be used."""
-    monkeypatch.setattr(convolution, "MOST_WASTE", np.inf)
+    monkeypatch.setattr(convolution_programs, "MOST_WASTE", np.inf)
     return asked
 
 
@@ -115,7 +115,7 @@ def test_a_convolution_and_its_gradients_by_units_for_matrices(with_units, name,
 
 @by_units
 def test_an_image_is_split_band_by_band(with_units, monkeypatch):
-    monkeypatch.setattr(convolution, "PLANE_BYTES", 2**14)
+    monkeypatch.setattr(convolution_programs, "PLANE_BYTES", 2**14)
     check(with_units, (3, 23, 8, 32), (3, 3, 32, 64), {"padding": "same"}, "float32")
     assert sum("BANDS = 4" in code for code in with_units) >= 2
 
@@ -177,9 +177,9 @@ def test_a_pooling_and_its_gradient(asked, name, shape, settings, dtype):
 
 @pytest.mark.parametrize("size", [16, 32])
 def test_shorter_registers(by_vectors, monkeypatch, size):
-    monkeypatch.setattr(convolution, "vector_bytes", lambda: size)
-    monkeypatch.setattr(convolution, "registers", lambda: 16)
-    monkeypatch.setattr(text, "vector_bytes", lambda: size)
+    monkeypatch.setattr(convolution_programs, "vector_bytes", lambda: size)
+    monkeypatch.setattr(convolution_programs, "registers", lambda: 16)
+    monkeypatch.setattr(source_assembly, "vector_bytes", lambda: size)
     check(by_vectors, *CONVOLUTIONS[1][1:], "float32")
 
 
@@ -248,7 +248,7 @@ def test_a_compiler_that_fails_leaves_all_to_xla(asked, monkeypatch):
     def fail(code):
         raise NotNative("there are no headers")
 
-    monkeypatch.setattr(call, "target", fail)
+    monkeypatch.setattr(ffi, "target", fail)
     x = np.ones((1, 4, 4, 1), "float32")
     f = pel.function([], pel.max_pool(pel.conv(x, np.ones((2, 2, 1, 1), "float32")), 3), mode="xla")
     with pytest.warns(RuntimeWarning, match=r"is left to XLA, and slower for it: there are no headers"):
@@ -256,10 +256,10 @@ def test_a_compiler_that_fails_leaves_all_to_xla(asked, monkeypatch):
 
 
 def test_threads_may_ask_for_one_kernel_at_once(monkeypatch):
-    code = pooling.forward_text(pooling.Pooling((4, 6), (2, 3), (2, 2), 3, (2, 3), (0, 0), "float64"))
+    code = pooling_programs.forward_text(pooling_programs.Pooling((4, 6), (2, 3), (2, 2), 3, (2, 3), (0, 0), "float64"))
     monkeypatch.setenv("PELLUCID_CACHE", "0")  # so that each would compile one of its own
     with ThreadPoolExecutor(4) as pool:
-        assert len(set(pool.map(call.target, [code] * 4))) == 1
+        assert len(set(pool.map(ffi.target, [code] * 4))) == 1
 
 
 def test_a_length_is_cut_into_parts_of_nearly_one_size():
@@ -274,7 +274,8 @@ def test_a_length_is_cut_into_parts_of_nearly_one_size():
 
 def test_sums_of_large_kernels_are_fewer():
     small, large = (
-        convolution.Convolution((9, 9), (3, 3), (7, 7), n, n, (1, 1), (1, 1), (0, 0), "float32") for n in (32, 1024)
+        convolution_programs.Convolution((9, 9), (3, 3), (7, 7), n, n, (1, 1), (1, 1), (0, 0), "float32")
+        for n in (32, 1024)
     )
-    found = [re.search(r"SHARES = (\d+)", convolution.gradient_text(conv)) for conv in (small, large)]
+    found = [re.search(r"SHARES = (\d+)", convolution_programs.gradient_text(conv)) for conv in (small, large)]
     assert [int(shares[1]) for shares in found] == [16, 3]

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pellucid as pel
-from pellucid.run.engine import jax
-from pellucid.run.kernels import call, product, products
-from pellucid.run.kernels.units import PROBE, is_assembled, matrix_units
+from pellucid.run.jax_runtime import jax
+from pellucid.run.kernels import ffi, matmul_dispatch, matmul_program
+from pellucid.run.kernels.amx.detection import PROBE, is_assembled, matrix_units
 from pellucid.run.native.compiler import compiler
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="there is no C compiler")
@@ -19,12 +19,12 @@ by_units = pytest.mark.skipif(not matrix_units(), reason="this processor has no 
 @pytest.fixture(params=["vectors", pytest.param("units", marks=by_units)])
 def asked(request, monkeypatch):
     """Have all products computed by kernels, however small, and tell which were asked for."""
-    monkeypatch.setattr(products, "LEAST_PRODUCTS", 0)
-    monkeypatch.setattr(products, "LEAST_SIDE", 0)
-    monkeypatch.setattr(products, "LEAST_RESULT", 0)
-    monkeypatch.setattr(products, "matrix_units", lambda: request.param == "units")
-    found, whole = [], call.product_target
-    monkeypatch.setattr(call, "product_target", lambda product: found.append(product) or whole(product))
+    monkeypatch.setattr(matmul_dispatch, "LEAST_PRODUCTS", 0)
+    monkeypatch.setattr(matmul_dispatch, "LEAST_SIDE", 0)
+    monkeypatch.setattr(matmul_dispatch, "LEAST_RESULT", 0)
+    monkeypatch.setattr(matmul_dispatch, "matrix_units", lambda: request.param == "units")
+    found, whole = [], ffi.product_target
+    monkeypatch.setattr(ffi, "product_target", lambda product: found.append(product) or whole(product))
     return found
 
 
@@ -99,7 +99,7 @@ def test_a_base_of_another_shape_is_left_to_xla(asked, rng):
 
 
 def test_little_work_is_left_to_xla(rng, monkeypatch):
-    monkeypatch.setattr(call, "product", None)
+    monkeypatch.setattr(ffi, "product", None)
     x, w, loss, given = network(rng)
     close(*both([x], loss, {w: w - 0.1 * pel.grad(loss, w)}, given))
 
@@ -119,7 +119,7 @@ def test_members_of_a_batch_take_it_from_weights_of_their_own(asked, rng):
 
 def multiply(left, right, turned, units, *taken_from):
     """Multiply by a kernel."""
-    return np.asarray(call.product(*map(jax().numpy.asarray, (left, right)), turned, units, *taken_from))
+    return np.asarray(ffi.product(*map(jax().numpy.asarray, (left, right)), turned, units, *taken_from))
 
 
 def sides(rng, sizes, turned):
@@ -170,17 +170,17 @@ def test_what_has_no_three_parts_is_multiplied_as_it_is(rng, turned, value):
 def test_a_tall_side_is_packed_in_turns_to_the_same_bits(rng, monkeypatch, units):
     left, right, *_ = sides(rng, (700, 40, 30), (True, False))
     whole = multiply(left, right, (True, False), units)
-    monkeypatch.setattr(product, "LEFT_BYTES", 1)
-    call.product_target.cache_clear()
+    monkeypatch.setattr(matmul_program, "LEFT_BYTES", 1)
+    ffi.product_target.cache_clear()
     turns = multiply(left, right, (True, False), units)
-    call.product_target.cache_clear()
+    ffi.product_target.cache_clear()
     np.testing.assert_array_equal(turns, whole)
 
 
 @by_units
 def test_a_product_of_large_matrices_is_ours_where_there_are_units(rng, monkeypatch):
-    found, whole = [], call.product_target
-    monkeypatch.setattr(call, "product_target", lambda product: found.append(product) or whole(product))
+    found, whole = [], ffi.product_target
+    monkeypatch.setattr(ffi, "product_target", lambda product: found.append(product) or whole(product))
     x, w = pel.matrix("x"), pel.shared(rng.normal(size=(256, 128)).astype("float32"), "w")
     given = rng.normal(size=(128, 256)).astype("float32")
     f = pel.function([x], [x @ w, (x @ w) @ w.T, (x @ w)[:4] @ w.T], mode="xla")

@@ -9,13 +9,13 @@ import pytest
 
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Expr, Input
-from pellucid.graph.record import OPS
-from pellucid.run.engine import jax, x64
+from pellucid.graph.op_def import OPS
+from pellucid.run.jax_runtime import jax, x64
+from pellucid.run.native.codegen import Signature, source
 from pellucid.run.native.compiler import FLAGS, compiler, library
 from pellucid.run.native.equations import equations_of
 from pellucid.run.native.errors import NotNative
 from pellucid.run.native.program import pointers
-from pellucid.run.native.source import Signature, source
 from tests.every_op import written
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="needs a C compiler")

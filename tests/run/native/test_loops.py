@@ -12,8 +12,8 @@ from pellucid import nn
 from pellucid.graph.expr import Shared
 from pellucid.run.function import Function
 from pellucid.run.native.compiler import compiler
-from pellucid.run.native.mathematics import OWN
 from pellucid.run.native.program import NativeStep
+from pellucid.run.native.vector_math import OWN
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="needs a C compiler")
 

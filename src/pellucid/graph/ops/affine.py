@@ -11,8 +11,8 @@ import numpy as np
 from pellucid.graph.errors import OptionError, ShapeError, near_miss
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import op
-from pellucid.graph.ops.resizing import sizes_of
-from pellucid.graph.ops.windows import told
+from pellucid.graph.ops.resize import sizes_of
+from pellucid.graph.ops.sliding_windows import told
 from pellucid.graph.types import Type, shape_text, unify
 
 METHODS = ("bilinear", "nearest")

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.decomposition import symbolic
 from pellucid.graph.errors import ShapeError, brief
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import op
-from pellucid.graph.opening import symbolic
 from pellucid.graph.ops.einsum import sizes_of_indices, split_subscripts
-from pellucid.graph.ops.forms import along
-from pellucid.graph.ops.neural import softmax
-from pellucid.graph.text import JUXTAPOSE, Piece
+from pellucid.graph.ops.op_printing import along
+from pellucid.graph.ops.softmax_sigmoid import softmax
+from pellucid.graph.printing import JUXTAPOSE, Piece
 from pellucid.graph.types import Type, broadcast, normalize_axes, shape_text
 
 

@@ -11,7 +11,7 @@ from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.op import op, public
 from pellucid.graph.operators import call
 from pellucid.graph.ops.pooling import pool_settings, pool_type
-from pellucid.graph.ops.windows import counts_of, overlapped, padded, taps, told
+from pellucid.graph.ops.sliding_windows import counts_of, overlapped, padded, taps, told
 from pellucid.graph.types import Type, is_float
 
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.decomposition import symbolic
 from pellucid.graph.errors import DtypeError, OptionError, ShapeError, brief
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import op
-from pellucid.graph.opening import symbolic
 from pellucid.graph.ops.normalization import greater_than_zero, scaled, standardize_grad
 from pellucid.graph.ops.reductions import per_input
-from pellucid.graph.text import Piece
+from pellucid.graph.printing import Piece
 from pellucid.graph.types import is_float, normalize_axis, shape_text, unify
 
 

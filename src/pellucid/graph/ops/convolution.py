@@ -25,9 +25,9 @@ from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import op
 from pellucid.graph.operators import call
-from pellucid.graph.ops.grouped import grouped_forward
-from pellucid.graph.ops.windows import as_tuple, counts_of, padded, padding_pairs, taps, told, window_count
-from pellucid.graph.text import MULTIPLY
+from pellucid.graph.ops.grouped_convolution import grouped_forward
+from pellucid.graph.ops.sliding_windows import as_tuple, counts_of, padded, padding_pairs, taps, told, window_count
+from pellucid.graph.printing import MULTIPLY
 from pellucid.graph.types import Type, shape_text, unify
 
 

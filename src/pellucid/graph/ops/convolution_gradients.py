@@ -12,8 +12,8 @@ import numpy as np
 from pellucid.graph.expr import as_expr
 from pellucid.graph.op import op
 from pellucid.graph.ops.convolution import conv, conv_examples, lax_conv, on_cpu
-from pellucid.graph.ops.grouped import grouped_kernel, grouped_parts, grouped_turned
-from pellucid.graph.ops.windows import overlapped, padded, taps, told
+from pellucid.graph.ops.grouped_convolution import grouped_kernel, grouped_parts, grouped_turned
+from pellucid.graph.ops.sliding_windows import overlapped, padded, taps, told
 from pellucid.graph.types import Type
 
 

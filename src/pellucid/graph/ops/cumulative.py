@@ -10,10 +10,10 @@ from pellucid.graph.errors import OptionError, ShapeError
 from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.op import also, op, public
 from pellucid.graph.operators import call
-from pellucid.graph.ops.forms import axes_tex
+from pellucid.graph.ops.op_printing import axes_tex
 from pellucid.graph.ops.reductions import accumulated
-from pellucid.graph.ops.shapes import reshaped
-from pellucid.graph.text import ATOM, Piece
+from pellucid.graph.ops.reshape import reshaped
+from pellucid.graph.printing import ATOM, Piece
 from pellucid.graph.types import Type, normalize_axis
 
 

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import op, public
-from pellucid.graph.ops.arranging import matrix_transpose
-from pellucid.graph.ops.shapes import expand_dims
-from pellucid.graph.ops.systems import cubic, inv, matrix_examples, square
-from pellucid.graph.text import JUXTAPOSE
+from pellucid.graph.ops.linear_solve import cubic, inv, matrix_examples, square
+from pellucid.graph.ops.permute import matrix_transpose
+from pellucid.graph.ops.reshape import expand_dims
+from pellucid.graph.printing import JUXTAPOSE
 from pellucid.graph.types import Type
 
 

@@ -17,8 +17,8 @@ from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.op import op, public
 from pellucid.graph.operators import call
-from pellucid.graph.ops.arranging import transpose
-from pellucid.graph.text import ATOM, Piece
+from pellucid.graph.ops.permute import transpose
+from pellucid.graph.printing import ATOM, Piece
 from pellucid.graph.types import Dim, Type, broadcast_dims, shape_text, unify
 
 

@@ -11,7 +11,7 @@ from pellucid.graph.errors import DtypeError, brief
 from pellucid.graph.expr import Constant, as_expr
 from pellucid.graph.op import also, op, public
 from pellucid.graph.operators import call
-from pellucid.graph.text import ADD, MULTIPLY, NEGATE, POWER, Piece
+from pellucid.graph.printing import ADD, MULTIPLY, NEGATE, POWER, Piece
 from pellucid.graph.types import as_dtype
 
 POSITIVE = (0.2, 3.0)

@@ -9,7 +9,7 @@ import numpy as np
 
 from pellucid.graph.op import op
 from pellucid.graph.operators import call
-from pellucid.graph.text import POWER
+from pellucid.graph.printing import POWER
 
 POSITIVE = (0.2, 3.0)
 LOG_2, LOG_10 = math.log(2), math.log(10)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pellucid.graph.op import public
-from pellucid.graph.ops.loops import Loop, write_loop
+from pellucid.graph.ops.scan import Loop, write_loop
 
 
 @public

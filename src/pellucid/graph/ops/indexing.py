@@ -11,7 +11,7 @@ from pellucid.graph.errors import OptionError, ShapeError
 from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.op import op, public
 from pellucid.graph.operators import call
-from pellucid.graph.ops.indices import (
+from pellucid.graph.ops.index_spec import (
     ARRAY,
     WHOLE,
     Index,
@@ -26,7 +26,7 @@ from pellucid.graph.ops.indices import (
     written_out,
 )
 from pellucid.graph.pattern import Pattern
-from pellucid.graph.text import ATOM, Piece
+from pellucid.graph.printing import ATOM, Piece
 from pellucid.graph.types import Type, broadcast_dims, normalize_axis, shape_text
 
 

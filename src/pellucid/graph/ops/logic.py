@@ -9,9 +9,9 @@ import numpy as np
 from pellucid.graph.expr import as_expr, promote
 from pellucid.graph.op import op, public
 from pellucid.graph.operators import call
-from pellucid.graph.ops.forms import method, over
+from pellucid.graph.ops.op_printing import method, over
 from pellucid.graph.ops.reductions import canonical, per_input, reduced
-from pellucid.graph.text import BIG, COMPARE, LOGIC
+from pellucid.graph.printing import BIG, COMPARE, LOGIC
 
 BOOL = np.dtype(bool)
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.decomposition import symbolic
 from pellucid.graph.errors import OptionError, ShapeError, brief
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import op
-from pellucid.graph.opening import symbolic
-from pellucid.graph.ops.forms import along
+from pellucid.graph.ops.op_printing import along
 from pellucid.graph.ops.reductions import per_input
 from pellucid.graph.types import normalize_axes, shape_text
 

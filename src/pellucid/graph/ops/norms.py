@@ -12,9 +12,9 @@ from pellucid.graph.errors import ShapeError, near_miss
 from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.op import op, public
 from pellucid.graph.operators import call
-from pellucid.graph.ops.forms import axes_tex
+from pellucid.graph.ops.op_printing import axes_tex
 from pellucid.graph.ops.reductions import reduced, spread
-from pellucid.graph.text import MULTIPLY, Piece
+from pellucid.graph.printing import MULTIPLY, Piece
 from pellucid.graph.types import normalize_axes, normalize_axis, shape_text
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.array_conversion import fit
 from pellucid.graph.errors import ShapeError, near_miss
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import op
 from pellucid.graph.operators import call
 from pellucid.graph.types import Dim, Type, Unknown, shape_text
-from pellucid.graph.values import fit
 
 MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
 NUMPYS_OTHERS = ("empty", "linear_ramp", "maximum", "mean", "median", "minimum")

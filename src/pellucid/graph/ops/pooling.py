@@ -14,7 +14,16 @@ from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.op import op
 from pellucid.graph.operators import call
-from pellucid.graph.ops.windows import as_tuple, counts_of, overlapped, padded, padding_pairs, taps, told, window_count
+from pellucid.graph.ops.sliding_windows import (
+    as_tuple,
+    counts_of,
+    overlapped,
+    padded,
+    padding_pairs,
+    taps,
+    told,
+    window_count,
+)
 from pellucid.graph.types import Type, shape_text
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import op, public
-from pellucid.graph.text import Piece
+from pellucid.graph.printing import Piece
 from pellucid.graph.types import Type, normalize_axes
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid.graph.decomposition import symbolic as xp
 from pellucid.graph.errors import (
     DtypeError,
     NoSuchNameError,
@@ -18,10 +19,9 @@ from pellucid.graph.errors import (
     tell_near_misses,
 )
 from pellucid.graph.expr import Expr, Shared, as_expr, constant
-from pellucid.graph.opening import symbolic as xp
-from pellucid.graph.ops.draws import dropout, fold_in
-from pellucid.graph.ops.parameters import as_size, asked_for, is_number, moved, opened
-from pellucid.graph.ops.stepping import counters
+from pellucid.graph.ops.distribution_parameters import as_size, asked_for, is_number, moved, opened
+from pellucid.graph.ops.loop_counters import counters
+from pellucid.graph.ops.random_ops import dropout, fold_in
 from pellucid.graph.ops.threefry import SPAWN, derived
 from pellucid.graph.types import as_dtype, is_float, shape_text
 

@@ -9,8 +9,8 @@ import numpy as np
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import also, op
 from pellucid.graph.operators import call
-from pellucid.graph.ops.forms import applied, function, method, over
-from pellucid.graph.text import ATOM, BIG, Piece
+from pellucid.graph.ops.op_printing import applied, function, method, over
+from pellucid.graph.printing import ATOM, BIG, Piece
 from pellucid.graph.types import Type, as_float, normalize_axes, normalize_axis
 
 

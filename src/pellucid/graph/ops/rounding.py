@@ -6,7 +6,7 @@ from typing import Any
 
 from pellucid.graph.op import also, op, public
 from pellucid.graph.operators import call
-from pellucid.graph.text import ATOM, COMPARE, DIVIDE
+from pellucid.graph.printing import ATOM, COMPARE, DIVIDE
 from pellucid.graph.types import is_float
 
 POSITIVE = (0.2, 3.0)

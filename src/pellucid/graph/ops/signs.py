@@ -8,7 +8,7 @@ import numpy as np
 
 from pellucid.graph.op import op
 from pellucid.graph.operators import call
-from pellucid.graph.text import MULTIPLY
+from pellucid.graph.printing import MULTIPLY
 
 POSITIVE = (0.2, 3.0)
 

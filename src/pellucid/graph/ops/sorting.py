@@ -13,7 +13,7 @@ from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.op import op, public
 from pellucid.graph.operators import call
 from pellucid.graph.ops.indexing import take_along_axis
-from pellucid.graph.text import Piece
+from pellucid.graph.printing import Piece
 from pellucid.graph.types import Shape, Type, Unknown, normalize_axis
 
 

@@ -11,7 +11,7 @@ from pellucid.graph.errors import OptionError
 from pellucid.graph.op import also, op, public
 from pellucid.graph.operators import call
 from pellucid.graph.ops.exponentials import log, log1p
-from pellucid.graph.text import MULTIPLY, Piece
+from pellucid.graph.printing import MULTIPLY, Piece
 
 POSITIVE = (0.2, 3.0)
 

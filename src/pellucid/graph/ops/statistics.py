@@ -10,7 +10,7 @@ from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.op import op, public
 from pellucid.graph.operators import call
-from pellucid.graph.ops.forms import applied, method
+from pellucid.graph.ops.op_printing import applied, method
 from pellucid.graph.ops.reductions import canonical, exact_count, mean, per_input, reduced, spread
 from pellucid.graph.types import normalize_axes, shape_text
 

@@ -7,21 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.body import Body
 from pellucid.graph.errors import GradientError, ShapeError
 from pellucid.graph.evaluate import run_body
 from pellucid.graph.expr import Expr, Input, as_expr, constant
 from pellucid.graph.inference import inference
 from pellucid.graph.op import op, public
-from pellucid.graph.ops.branches import check_condition, cond
-from pellucid.graph.ops.closing import as_list, beside, body_of, border, made_from, placeholder, written
-from pellucid.graph.ops.loops import check_states, write_loop
-from pellucid.graph.ops.recurrence import one_or_all
-from pellucid.graph.ops.stepping import stepping
-from pellucid.graph.record import result
-from pellucid.graph.text import Piece
+from pellucid.graph.op_def import result
+from pellucid.graph.ops.closure_conversion import as_list, beside, body_of, border, made_from, placeholder, written
+from pellucid.graph.ops.cond import check_condition, cond
+from pellucid.graph.ops.loop_counters import stepping
+from pellucid.graph.ops.scan import check_states, write_loop
+from pellucid.graph.ops.scan_primitive import one_or_all
+from pellucid.graph.printing import Piece
+from pellucid.graph.subgraph import Body
+from pellucid.graph.traversal import replace_all, topological
 from pellucid.graph.types import Type
-from pellucid.graph.walk import replace_all, topological
 
 
 def _while_xla(xp: Any, *operands: Any, condition: Body, step: Body, states: int) -> Any:

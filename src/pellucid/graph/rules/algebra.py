@@ -9,10 +9,10 @@ import numpy as np
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.elementwise import absolute, negative, power, sqrt, square
 from pellucid.graph.ops.exponentials import exp, log
-from pellucid.graph.ops.shapes import broadcast_like
+from pellucid.graph.ops.reshape import broadcast_like
 from pellucid.graph.pattern import Number
-from pellucid.graph.rule import rule
-from pellucid.graph.rules.facts import never_negative, z
+from pellucid.graph.rewrite_rule import rule
+from pellucid.graph.rules.predicates import never_negative, z
 from pellucid.graph.types import broadcast
 
 

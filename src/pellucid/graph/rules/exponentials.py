@@ -6,11 +6,11 @@ from typing import Any
 
 from pellucid.graph.ops.elementwise import power, sqrt, square
 from pellucid.graph.ops.exponentials import exp, log
-from pellucid.graph.ops.neural import sigmoid, softplus
 from pellucid.graph.ops.reductions import prod, sum
+from pellucid.graph.ops.softmax_sigmoid import sigmoid, softplus
 from pellucid.graph.pattern import Number
-from pellucid.graph.rule import rule
-from pellucid.graph.rules.facts import number, opposites, scores
+from pellucid.graph.rewrite_rule import rule
+from pellucid.graph.rules.predicates import number, opposites, scores
 
 
 def _with_number(rng: Any) -> Any:

@@ -9,19 +9,19 @@ import numpy as np
 
 from pellucid.graph.expr import Expr, Input
 from pellucid.graph.ops.elementwise import absolute, power, sqrt, square
+from pellucid.graph.ops.erf import erfc, log_ndtr
 from pellucid.graph.ops.exponentials import exp, exp2, expm1, log, log1p, log2, log10, logaddexp
-from pellucid.graph.ops.gaussian import erfc, log_ndtr
+from pellucid.graph.ops.exprel import exprel, log1prel
 from pellucid.graph.ops.hyperbolic import arccosh, arcsinh, arctanh, cosh, sinh, tanh
-from pellucid.graph.ops.neural import sigmoid, softmax, softplus
 from pellucid.graph.ops.norms import vector_norm
 from pellucid.graph.ops.reductions import prod, sum
-from pellucid.graph.ops.removable import exprel, log1prel
+from pellucid.graph.ops.softmax_sigmoid import sigmoid, softmax, softplus
 from pellucid.graph.ops.special import xlog1py, xlogy
-from pellucid.graph.ops.stable import log1mexp, log_cosh, sech, tanh_slope
+from pellucid.graph.ops.stable_functions import log1mexp, log_cosh, sech, tanh_slope
 from pellucid.graph.ops.trigonometry import hypot
 from pellucid.graph.pattern import Number
-from pellucid.graph.rule import rule
-from pellucid.graph.rules.facts import (
+from pellucid.graph.rewrite_rule import rule
+from pellucid.graph.rules.predicates import (
     are_opposite,
     has_logarithm,
     never_negative,

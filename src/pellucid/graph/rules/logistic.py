@@ -11,11 +11,11 @@ from pellucid.graph.expr import Expr
 from pellucid.graph.ops.elementwise import square
 from pellucid.graph.ops.exponentials import exp, expm1, logaddexp
 from pellucid.graph.ops.hyperbolic import cosh, sinh, tanh
-from pellucid.graph.ops.neural import sigmoid, softplus
-from pellucid.graph.ops.stable import log_cosh, sech, sigmoid_slope, softsign, tanh_slope
+from pellucid.graph.ops.softmax_sigmoid import sigmoid, softplus
+from pellucid.graph.ops.stable_functions import log_cosh, sech, sigmoid_slope, softsign, tanh_slope
 from pellucid.graph.pattern import Number
-from pellucid.graph.rule import rule
-from pellucid.graph.rules.facts import are_opposite, number, opposites, scores
+from pellucid.graph.rewrite_rule import rule
+from pellucid.graph.rules.predicates import are_opposite, number, opposites, scores
 
 
 def _one(rng: Any) -> Any:

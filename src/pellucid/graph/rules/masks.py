@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pellucid.graph.ops.masking import masked
-from pellucid.graph.rule import rule
+from pellucid.graph.rewrite_rule import rule
 
 
 @rule("algebra", examples=lambda rng: (rng.normal(size=(2, 3)), rng.random((2, 3)) > 0.5))

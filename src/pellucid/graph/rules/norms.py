@@ -9,12 +9,12 @@ from pellucid.graph.expr import Expr
 from pellucid.graph.ops.elementwise import absolute, power, sqrt, square
 from pellucid.graph.ops.norms import vector_norm
 from pellucid.graph.ops.reductions import mean, sum
-from pellucid.graph.ops.shapes import size
+from pellucid.graph.ops.reshape import size
 from pellucid.graph.ops.statistics import std, var
 from pellucid.graph.ops.trigonometry import hypot
 from pellucid.graph.pattern import Number
-from pellucid.graph.rule import rule
-from pellucid.graph.rules.facts import number, positive, scores
+from pellucid.graph.rewrite_rule import rule
+from pellucid.graph.rules.predicates import number, positive, scores
 
 
 @rule("stabilize", examples=lambda rng: (scores(rng), (1,), True))

@@ -14,9 +14,9 @@ from pellucid.graph.expr import Expr
 from pellucid.graph.op import Operation
 from pellucid.graph.ops.elementwise import add
 from pellucid.graph.ops.hyperbolic import tanh
-from pellucid.graph.ops.neural import leaky_relu, relu, sigmoid, softplus
 from pellucid.graph.ops.pooling import max_pool
-from pellucid.graph.rule import Rule, rule
+from pellucid.graph.ops.softmax_sigmoid import leaky_relu, relu, sigmoid, softplus
+from pellucid.graph.rewrite_rule import Rule, rule
 
 WINDOWS = ((2, 2), (2, 2), ((0, 0), (0, 1)))
 """The settings that the rules are tried with."""

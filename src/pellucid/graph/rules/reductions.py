@@ -9,12 +9,12 @@ import numpy as np
 
 from pellucid.graph.expr import Expr, Input
 from pellucid.graph.op import Operation
-from pellucid.graph.ops.arranging import transpose
+from pellucid.graph.ops.permute import transpose
 from pellucid.graph.ops.reductions import max_, mean, min_, prod, sum
-from pellucid.graph.ops.shapes import broadcast_like, size
+from pellucid.graph.ops.reshape import broadcast_like, size
 from pellucid.graph.pattern import Number
-from pellucid.graph.rule import Rule, rule
-from pellucid.graph.rules.facts import number, positive, scores
+from pellucid.graph.rewrite_rule import Rule, rule
+from pellucid.graph.rules.predicates import number, positive, scores
 
 
 def _cube(rng: Any) -> Any:

@@ -8,14 +8,14 @@ import numpy as np
 
 from pellucid.graph.expr import Constant, Expr, Input, constant
 from pellucid.graph.operators import write
-from pellucid.graph.ops.arranging import flip, transpose
-from pellucid.graph.ops.choosing import where
 from pellucid.graph.ops.elementwise import add, cast, multiply, subtract, true_divide
+from pellucid.graph.ops.index_spec import Slice
 from pellucid.graph.ops.indexing import slice_
-from pellucid.graph.ops.indices import Slice
+from pellucid.graph.ops.minmax_where import where
+from pellucid.graph.ops.permute import flip, transpose
 from pellucid.graph.ops.reductions import sum
-from pellucid.graph.ops.shapes import broadcast_like, expand_dims, reshape, reshape_like, size, squeeze
-from pellucid.graph.rule import Rule, rule
+from pellucid.graph.ops.reshape import broadcast_like, expand_dims, reshape, reshape_like, size, squeeze
+from pellucid.graph.rewrite_rule import Rule, rule
 from pellucid.graph.types import Unknown, covers
 
 

@@ -13,12 +13,12 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from pellucid.graph.errors import OptionError
-from pellucid.interop.estimators import networks
-from pellucid.interop.estimators.networks import Form, Network
-from pellucid.model import checks
-from pellucid.model.callbacks.stopping import EarlyStopping
+from pellucid.interop.estimators import network_cache
+from pellucid.interop.estimators.network_cache import Form, Network
 from pellucid.model.model import Model
-from pellucid.model.samples import samples_of
+from pellucid.training import data_validation
+from pellucid.training.callbacks.early_stopping import EarlyStopping
+from pellucid.training.data_adapter import samples_of
 
 Array = np.ndarray[Any, Any]
 
@@ -32,7 +32,7 @@ _custom: WeakKeyDictionary[Any, Network] = WeakKeyDictionary()
 class NetworkEstimator(BaseEstimator):  # type: ignore[misc]  # ships no types
     """A network with the interface of scikit-learn; `Classifier` and `Regressor` say what it puts out."""
 
-    state_: networks.State
+    state_: network_cache.State
     history_: dict[str, list[float]]
     n_iter_: int
 
@@ -90,7 +90,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]  # ships no types
 
     def _train(self, X: Array, y: Array, weights: Array, epochs: int, anew: bool) -> Self:
         """Train on checked data, anew or from where the estimator stands."""
-        checks.positive("epochs", epochs)
+        data_validation.positive("epochs", epochs)
         if not weights.sum() > 0:
             raise OptionError("Expected sample weights, times those of the classes, of which one at least is above 0")
         if anew:
@@ -111,7 +111,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]  # ships no types
             if held_out is not None:
                 vx, vy, vw = whole(*held_out)
                 validation = (vx, self._targets(vy, model), vw)
-                patience = checks.positive("n_iter_no_change", self.n_iter_no_change)
+                patience = data_validation.positive("n_iter_no_change", self.n_iter_no_change)
                 callbacks.append(EarlyStopping("val_loss", patience=patience, restore_best_weights=True))
             history = model.fit(
                 x,
@@ -139,7 +139,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]  # ships no types
         self._given = (self.model, self.optimizer)
         if self.model is None:
             hidden = sizes(self.hidden_layer_sizes)
-            written, usual, _ = networks.optimizer_of(self.optimizer)
+            written, usual, _ = network_cache.optimizer_of(self.optimizer)
             if usual is None and self.learning_rate is not None:
                 raise OptionError(
                     f"The optimizer has a schedule for its learning rate. Received: {self.optimizer!r}, and "
@@ -170,21 +170,21 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]  # ships no types
         """Return the network that the state belongs to."""
         model, optimizer = self._given
         if model is None:
-            return networks.network_of(self._form, networks.optimizer_of(optimizer)[2])
+            return network_cache.network_of(self._form, network_cache.optimizer_of(optimizer)[2])
         if self not in _custom:
-            _custom[self] = networks.custom(model, self._form, seed)
+            _custom[self] = network_cache.custom(model, self._form, seed)
         return _custom[self]
 
     def _size(self, count: int) -> int:
         """Return how many samples a step has."""
-        return min(200, count) if self.batch_size == "auto" else checks.positive("batch_size", self.batch_size)
+        return min(200, count) if self.batch_size == "auto" else data_validation.positive("batch_size", self.batch_size)
 
     def _say(self, X: Any) -> Array:
         """Return what the network puts out for data."""
         check_is_fitted(self, "state_")
         X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32]).astype(self._dtype, copy=False)
         with self._network().holding(self.state_) as model:
-            return networks.predicted(model, X)
+            return network_cache.predicted(model, X)
 
     @property
     def model_(self) -> Model:
@@ -203,10 +203,10 @@ def whole(X: Array, y: Array, weights: Array) -> tuple[Array, Array, Array]:
 
     The loss is the mean over the rows, so weights that add up to their number make it the weighted mean of the data.
     """
-    rows = networks.rows_for(len(X))
+    rows = network_cache.rows_for(len(X))
     w = np.zeros(rows, X.dtype)
     w[: len(X)] = weights * (rows / weights.sum())
-    return networks.padded(X, rows), networks.padded(y, rows), w
+    return network_cache.padded(X, rows), network_cache.padded(y, rows), w
 
 
 def put(shared: Any, value: Any, name: str) -> None:
@@ -221,4 +221,4 @@ def put(shared: Any, value: Any, name: str) -> None:
 def sizes(given: Any) -> tuple[int, ...]:
     """Return the numbers of hidden units."""
     listed = [given] if isinstance(given, (int, np.integer)) else list(given)
-    return tuple(checks.positive("hidden_layer_sizes", each) for each in listed)
+    return tuple(data_validation.positive("hidden_layer_sizes", each) for each in listed)

@@ -14,9 +14,9 @@ from sklearn.utils.validation import _check_sample_weight
 
 from pellucid.graph.errors import OptionError
 from pellucid.interop.estimators.base import NetworkEstimator
-from pellucid.model import checks
 from pellucid.model.errors import ModelError
 from pellucid.model.model import Model
+from pellucid.training import data_validation
 
 Array = np.ndarray[Any, Any]
 
@@ -215,7 +215,7 @@ class Classifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]  # sh
                 f"out {columns} columns"
             )
         (goal,) = model.goal.of(model.output_names)
-        if checks.formula(goal.loss) in checks.COLUMNS:
+        if data_validation.formula(goal.loss) in data_validation.COLUMNS:
             return np.eye(count, dtype=self._dtype)[y]
         return y.astype(np.int32)
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.errors import DtypeError
 from pellucid.graph.expr import Expr, constant
-from pellucid.graph.opening import symbolic as P
 
 SHIFT = 8
 """How far an argument is moved up, to where an asymptotic series has all digits."""

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from pellucid.graph.expr import Constant, Expr, constant
-from pellucid.graph.ops.arranging import transpose
-from pellucid.graph.ops.shapes import expand_dims, reshape
-from pellucid.graph.walk import rebuild, topological
+from pellucid.graph.ops.permute import transpose
+from pellucid.graph.ops.reshape import expand_dims, reshape
+from pellucid.graph.traversal import rebuild, topological
 
 
 def turned(x: Expr, axes: Sequence[int]) -> Expr:

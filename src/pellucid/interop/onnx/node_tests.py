@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.interop.onnx.errors import UnknownValueError
-from pellucid.interop.onnx.importing import from_onnx
+from pellucid.interop.onnx.importer import from_onnx
 
 SEQUENCES = "what is handed in and out of pellucid are arrays: no sequences of them, and none that may be absent"
 TEXTS = "pellucid's values are numbers: it has no texts"
@@ -174,7 +174,7 @@ def array_of(value: Any) -> Any:
 
 def computed(model: Any, arrays: dict[str, Any]) -> list[Any]:
     """Read a model and interpret it."""
-    from pellucid.run.build import function
+    from pellucid.run.function_builder import function
 
     told: dict[str, Any] = {}
     while True:

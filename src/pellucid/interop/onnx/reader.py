@@ -10,7 +10,7 @@ import numpy as np
 from pellucid.graph.errors import PellucidError, brief, near_miss
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Constant, Expr, Input, Shared, constant
-from pellucid.graph.walk import inputs_of
+from pellucid.graph.traversal import inputs_of
 from pellucid.interop.onnx.errors import OnnxError, UnknownValueError
 
 Read = Callable[..., Any]
@@ -202,7 +202,7 @@ class Reader:
     def results(self, node: Node) -> Sequence[Expr | None]:
         """Return what a node makes, folded where everything is known."""
         from pellucid.interop.onnx.functions import opened
-        from pellucid.interop.onnx.sizes import note
+        from pellucid.interop.onnx.shape_values import note
 
         domain = node.proto.domain
         read = READERS.get(node.kind if domain in ("", "ai.onnx") else f"{domain}.{node.kind}")

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pellucid.graph.body import Body
 from pellucid.graph.errors import brief
 from pellucid.graph.expr import Constant, Expr, Input, Shared
-from pellucid.graph.places import place_text
-from pellucid.graph.record import OUTPUT
+from pellucid.graph.op_def import OUTPUT
+from pellucid.graph.source_location import place_text
+from pellucid.graph.subgraph import Body
 from pellucid.graph.types import Dim, Shape, Unknown
 from pellucid.interop.onnx.dtypes import element_type
 from pellucid.interop.onnx.errors import OnnxError
@@ -231,7 +231,7 @@ class Writer:
 
     def write(self, outputs: Sequence[Expr], stop: Sequence[Expr] = ()) -> None:
         """Write expressions and all they are made of, each after its inputs."""
-        from pellucid.interop.onnx.fusing import arranged  # which is made of writers
+        from pellucid.interop.onnx.fusion import arranged  # which is made of writers
 
         order, self.plan = arranged(outputs, [*stop, *self.values])
         for e in order:
@@ -284,7 +284,7 @@ class Writer:
         """Return the graph inside an op: ``inputs`` are placeholders it declares, ``kept`` what it returns."""
         from onnx import helper
 
-        from pellucid.interop.onnx.opening import opened  # which asks what writers there are
+        from pellucid.interop.onnx.decomposer import opened  # which asks what writers there are
 
         inside = Writer(self)
         inside.scope = self.scope

@@ -8,7 +8,7 @@ from typing import Any
 
 from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Constant, Expr, Input, Shared
-from pellucid.graph.walk import topological
+from pellucid.graph.traversal import topological
 from pellucid.model.model import Model
 
 UNFIT = re.compile(r"[^A-Za-z0-9_.\-/]")

@@ -14,7 +14,7 @@ import numpy as np
 from pellucid.graph.errors import OptionError, ShapeError, UseError
 from pellucid.graph.types import shape_text
 from pellucid.interop.tensorboard.graphs import graph_definition
-from pellucid.interop.tensorboard.package import tensorboard
+from pellucid.interop.tensorboard.lazy_import import tensorboard
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,11 +9,10 @@ from pellucid.graph.errors import tell_near_misses
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.exponentials import exp as exponential
 from pellucid.graph.ops.hyperbolic import tanh
-from pellucid.graph.ops.neural import leaky_relu, log_softmax, sigmoid, softplus
-from pellucid.graph.ops.stable import softsign
-from pellucid.nn.activations.rectifiers import hard_shrink, relu, relu6, soft_shrink, threshold
-from pellucid.nn.activations.rows import glu, softmax, sparsemax
-from pellucid.nn.activations.sigmoids import (
+from pellucid.graph.ops.softmax_sigmoid import leaky_relu, log_softmax, sigmoid, softplus
+from pellucid.graph.ops.stable_functions import softsign
+from pellucid.nn.activations.relu_family import hard_shrink, relu, relu6, soft_shrink, threshold
+from pellucid.nn.activations.sigmoid_family import (
     hard_sigmoid,
     hard_silu,
     hard_tanh,
@@ -23,7 +22,8 @@ from pellucid.nn.activations.sigmoids import (
     tanh_shrink,
 )
 from pellucid.nn.activations.smooth import celu, elu, gelu, mish, selu, silu, sparse_plus, squareplus
-from pellucid.nn.lookup import look_up
+from pellucid.nn.activations.softmax_family import glu, softmax, sparsemax
+from pellucid.nn.registry import look_up
 
 __all__ = [
     "NAMED",

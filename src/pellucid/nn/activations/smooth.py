@@ -6,12 +6,12 @@ import math
 from typing import Any
 
 from pellucid.graph.expr import as_expr
-from pellucid.graph.ops.choosing import clip, minimum, where
 from pellucid.graph.ops.elementwise import sqrt, square
+from pellucid.graph.ops.erf import erfc
 from pellucid.graph.ops.exponentials import expm1
-from pellucid.graph.ops.gaussian import erfc
 from pellucid.graph.ops.hyperbolic import tanh
-from pellucid.graph.ops.neural import relu, sigmoid, softplus
+from pellucid.graph.ops.minmax_where import clip, minimum, where
+from pellucid.graph.ops.softmax_sigmoid import relu, sigmoid, softplus
 
 
 def elu(x: Any, alpha: float = 1.0) -> Any:

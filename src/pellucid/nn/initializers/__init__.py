@@ -14,9 +14,9 @@ from pellucid.graph.errors import tell_near_misses
 from pellucid.graph.expr import Expr
 from pellucid.nn.initializers.base import Initializer
 from pellucid.nn.initializers.constants import Constant, Identity, Ones, Zeros
-from pellucid.nn.initializers.matrices import Orthogonal, Sparse
+from pellucid.nn.initializers.orthogonal import Orthogonal, Sparse
 from pellucid.nn.initializers.random import RandomNormal, RandomUniform, TruncatedNormal
-from pellucid.nn.initializers.scaling import (
+from pellucid.nn.initializers.variance_scaling import (
     GlorotNormal,
     GlorotUniform,
     HeNormal,
@@ -26,7 +26,7 @@ from pellucid.nn.initializers.scaling import (
     VarianceScaling,
     fans,
 )
-from pellucid.nn.lookup import look_up
+from pellucid.nn.registry import look_up
 
 __all__ = [
     "NAMED",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.types import as_dtype
-from pellucid.nn.spelling import Spelt
+from pellucid.nn.did_you_mean import Spelt
 
 Array = np.ndarray[Any, Any]
 Shape = Sequence[int]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pellucid.nn.initializers.base import Array, Initializer
-from pellucid.nn.randomness import weight_generator
+from pellucid.nn.random_seed import weight_generator
 
 
 class RandomUniform(Initializer):

@@ -7,12 +7,12 @@ from typing import Any
 
 from pellucid.graph.errors import ShapeError, brief
 from pellucid.graph.expr import Expr
-from pellucid.graph.ops.neural import leaky_relu, relu
+from pellucid.graph.ops.softmax_sigmoid import leaky_relu, relu
 from pellucid.graph.types import normalize_axis, shape_text
 from pellucid.nn import activations, constraints, initializers, regularizers
 from pellucid.nn.dtypes import as_real
 from pellucid.nn.layers.base import Layer
-from pellucid.nn.layers.settings import real, some_axes
+from pellucid.nn.layers.validation import real, some_axes
 
 __all__ = ["ReLU", "LeakyReLU", "PReLU", "ELU"]
 

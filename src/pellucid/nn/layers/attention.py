@@ -8,19 +8,19 @@ import numpy as np
 
 from pellucid.graph.errors import ShapeError, UseError, brief
 from pellucid.graph.expr import Expr, promote
-from pellucid.graph.ops.arranging import swapaxes
 from pellucid.graph.ops.attention import masked_softmax
-from pellucid.graph.ops.choosing import where
 from pellucid.graph.ops.hyperbolic import tanh
-from pellucid.graph.ops.neural import softmax
+from pellucid.graph.ops.minmax_where import where
+from pellucid.graph.ops.permute import swapaxes
 from pellucid.graph.ops.reductions import sum
-from pellucid.graph.ops.shapes import expand_dims
+from pellucid.graph.ops.reshape import expand_dims
+from pellucid.graph.ops.softmax_sigmoid import softmax
 from pellucid.graph.types import shape_text, unify
 from pellucid.nn import initializers
 from pellucid.nn.layers.attention_masks import allowed_pairs
 from pellucid.nn.layers.base import Layer
 from pellucid.nn.layers.dropout import Dropout
-from pellucid.nn.layers.settings import one_of
+from pellucid.nn.layers.validation import one_of
 from pellucid.nn.masks import masked
 
 __all__ = ["Attention", "AdditiveAttention"]

@@ -9,8 +9,8 @@ from typing import Any
 
 from pellucid.graph.errors import DtypeError, OptionError, ShapeError, brief
 from pellucid.graph.expr import Expr, as_expr
-from pellucid.graph.ops.positions import arange_like
-from pellucid.graph.ops.shapes import expand_dims
+from pellucid.graph.ops.iota import arange_like
+from pellucid.graph.ops.reshape import expand_dims
 from pellucid.graph.types import shape_text
 from pellucid.nn.masks import mask_of
 

@@ -9,12 +9,12 @@ import numpy as np
 
 from pellucid.graph.errors import PellucidError, ShapeError, UseError, brief
 from pellucid.graph.expr import Expr, Shared, as_expr
+from pellucid.graph.traversal import topological
 from pellucid.graph.types import as_float, shape_text, unify
-from pellucid.graph.walk import topological
-from pellucid.nn.layers.arguments import Arguments, bound, check_call, check_class, given_again, takes
-from pellucid.nn.layers.calls import Call, inside_a_layer, note
-from pellucid.nn.layers.names import automatic_name
-from pellucid.nn.layers.parts import attributes, cloned
+from pellucid.nn.layers.automatic_names import automatic_name
+from pellucid.nn.layers.call_tracking import Call, inside_a_layer, note
+from pellucid.nn.layers.config_capture import Arguments, bound, check_call, check_class, given_again, takes
+from pellucid.nn.layers.tracking import attributes, cloned
 from pellucid.nn.masks import mask_of, masked
 from pellucid.nn.regularizers import Penalty
 

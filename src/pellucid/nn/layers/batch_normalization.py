@@ -9,8 +9,8 @@ from pellucid.graph.expr import Expr
 from pellucid.graph.ops.batch_normalization import batch_normalization, with_averages
 from pellucid.nn import constraints, initializers, regularizers
 from pellucid.nn.dtypes import as_real
-from pellucid.nn.layers.scaling import Scaled
-from pellucid.nn.layers.settings import real
+from pellucid.nn.layers.scale_offset import Scaled
+from pellucid.nn.layers.validation import real
 
 __all__ = ["BatchNormalization"]
 

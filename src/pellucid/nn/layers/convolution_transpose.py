@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pellucid.graph.expr import Expr
-from pellucid.graph.ops.transposed import conv_transpose
+from pellucid.graph.ops.conv_transpose import conv_transpose
 from pellucid.nn import activations, constraints, initializers, regularizers
 from pellucid.nn.dtypes import as_real
 from pellucid.nn.layers.convolution import Convolution, Named
-from pellucid.nn.layers.settings import positive
+from pellucid.nn.layers.validation import positive
 from pellucid.nn.layers.windows import Sizes
 
 __all__ = ["Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose"]

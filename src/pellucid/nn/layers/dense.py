@@ -9,7 +9,7 @@ from pellucid.graph.expr import Expr
 from pellucid.nn import activations, constraints, initializers, regularizers
 from pellucid.nn.dtypes import as_real
 from pellucid.nn.layers.base import Layer
-from pellucid.nn.layers.settings import positive
+from pellucid.nn.layers.validation import positive
 
 __all__ = ["Dense"]
 

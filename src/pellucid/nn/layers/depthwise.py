@@ -10,7 +10,7 @@ from pellucid.graph.ops.convolution import conv
 from pellucid.nn import activations, constraints, initializers, regularizers
 from pellucid.nn.dtypes import as_real
 from pellucid.nn.layers.convolution import Convolution, Named
-from pellucid.nn.layers.settings import positive
+from pellucid.nn.layers.validation import positive
 from pellucid.nn.layers.windows import Sizes
 
 __all__ = ["DepthwiseConv1D", "DepthwiseConv2D"]

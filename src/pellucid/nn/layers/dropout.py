@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pellucid.graph.expr import Expr
-from pellucid.graph.ops.choosing import where
 from pellucid.graph.ops.creation import ones_like
-from pellucid.graph.ops.stages import training_only
+from pellucid.graph.ops.minmax_where import where
+from pellucid.graph.ops.train_eval import training_only
 from pellucid.nn.dtypes import as_real
 from pellucid.nn.layers.noise import Noise
 

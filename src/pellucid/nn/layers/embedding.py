@@ -9,7 +9,7 @@ from pellucid.graph.errors import DtypeError
 from pellucid.graph.expr import Expr
 from pellucid.nn import constraints, initializers, regularizers
 from pellucid.nn.layers.base import Layer
-from pellucid.nn.layers.settings import positive
+from pellucid.nn.layers.validation import positive
 from pellucid.nn.masks import masked
 
 __all__ = ["Embedding"]

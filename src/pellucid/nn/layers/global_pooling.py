@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from pellucid.graph.expr import Expr
-from pellucid.graph.ops.choosing import where
+from pellucid.graph.ops.minmax_where import where
 from pellucid.graph.ops.reductions import max_, mean, sum
-from pellucid.graph.ops.shapes import expand_dims
+from pellucid.graph.ops.reshape import expand_dims
 from pellucid.nn.dtypes import as_real, to_dtype
 from pellucid.nn.layers.windows import Windowed
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pellucid.graph.expr import Input as GraphInput
 from pellucid.graph.types import Dim
-from pellucid.nn.layers.names import automatic_name
+from pellucid.nn.layers.automatic_names import automatic_name
 
 __all__ = ["Input"]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Expr, Shared, as_expr
-from pellucid.graph.walk import replace_all, topological
+from pellucid.graph.traversal import replace_all, topological
 from pellucid.nn.layers.base import Layer
 
 __all__ = ["Lambda"]

@@ -6,11 +6,11 @@ from typing import Any
 
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr
-from pellucid.graph.ops.choosing import where
-from pellucid.graph.ops.shapes import expand_dims
+from pellucid.graph.ops.minmax_where import where
+from pellucid.graph.ops.reshape import expand_dims
 from pellucid.graph.types import shape_text
 from pellucid.nn.layers.base import Layer
-from pellucid.nn.layers.settings import real
+from pellucid.nn.layers.validation import real
 from pellucid.nn.masks import masked
 
 __all__ = ["Masking"]

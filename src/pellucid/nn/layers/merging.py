@@ -8,17 +8,17 @@ from typing import Any
 
 from pellucid.graph.errors import OptionError, ShapeError, UseError, brief
 from pellucid.graph.expr import Expr
-from pellucid.graph.ops.choosing import maximum, minimum
-from pellucid.graph.ops.contractions import letters
+from pellucid.graph.ops.concatenate import concatenate
 from pellucid.graph.ops.creation import ones_like
 from pellucid.graph.ops.einsum import einsum
-from pellucid.graph.ops.joining import concatenate
+from pellucid.graph.ops.minmax_where import maximum, minimum
 from pellucid.graph.ops.norms import vector_norm
-from pellucid.graph.ops.shapes import expand_dims
+from pellucid.graph.ops.reshape import expand_dims
+from pellucid.graph.ops.tensordot import letters
 from pellucid.graph.types import Mismatch, broadcast, is_float, normalize_axis, shape_text, unify
 from pellucid.nn.dtypes import as_real
 from pellucid.nn.layers.base import Layer
-from pellucid.nn.layers.settings import one_axis, some_axes
+from pellucid.nn.layers.validation import one_axis, some_axes
 from pellucid.nn.masks import mask_of, masked
 
 __all__ = ["Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot"]

@@ -8,14 +8,14 @@ from typing import Any
 from pellucid.graph.errors import OptionError, ShapeError, UseError, brief
 from pellucid.graph.expr import Expr, promote
 from pellucid.graph.ops.attention import attended, attention_weights
-from pellucid.graph.ops.contractions import tensordot
-from pellucid.graph.ops.repeating import repeat
+from pellucid.graph.ops.repeat import repeat
+from pellucid.graph.ops.tensordot import tensordot
 from pellucid.graph.types import normalize_axes, shape_text, unify
 from pellucid.nn import constraints, initializers, regularizers
 from pellucid.nn.layers.attention_masks import allowed_pairs
 from pellucid.nn.layers.base import Layer
 from pellucid.nn.layers.dropout import Dropout
-from pellucid.nn.layers.settings import positive, some_axes
+from pellucid.nn.layers.validation import positive, some_axes
 from pellucid.nn.masks import masked
 
 __all__ = ["MultiHeadAttention", "GroupQueryAttention"]

@@ -9,13 +9,13 @@ from typing import Any
 from pellucid.graph.errors import OptionError, ShapeError, brief
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.random import Generator
-from pellucid.graph.ops.shapes import expand_dims
-from pellucid.graph.ops.stages import training_only
+from pellucid.graph.ops.reshape import expand_dims
+from pellucid.graph.ops.train_eval import training_only
 from pellucid.graph.types import shape_text
 from pellucid.nn.dtypes import as_real
 from pellucid.nn.layers.base import Layer
-from pellucid.nn.layers.settings import real
-from pellucid.nn.randomness import as_seed, next_seed
+from pellucid.nn.layers.validation import real
+from pellucid.nn.random_seed import as_seed, next_seed
 
 __all__ = ["GaussianDropout", "GaussianNoise"]
 

@@ -7,15 +7,15 @@ from typing import Any
 
 from pellucid.graph.errors import OptionError, ShapeError, brief
 from pellucid.graph.expr import Expr
-from pellucid.graph.ops.choosing import maximum
+from pellucid.graph.ops.minmax_where import maximum
 from pellucid.graph.ops.normalization import local_response_normalization, rms_normalize, standardize
 from pellucid.graph.ops.norms import vector_norm
 from pellucid.graph.types import shape_text
 from pellucid.nn import constraints, regularizers
 from pellucid.nn.dtypes import as_real
 from pellucid.nn.layers.base import Layer
-from pellucid.nn.layers.scaling import Scaled
-from pellucid.nn.layers.settings import integer, positive, real, some_axes
+from pellucid.nn.layers.scale_offset import Scaled
+from pellucid.nn.layers.validation import integer, positive, real, some_axes
 
 __all__ = [
     "LayerNormalization",

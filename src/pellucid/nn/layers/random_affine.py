@@ -8,10 +8,10 @@ from typing import Any
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.affine import FILL_MODES, METHODS, affine_transform
+from pellucid.graph.ops.concatenate import stack
 from pellucid.graph.ops.creation import ones_like, zeros_like
-from pellucid.graph.ops.joining import stack
 from pellucid.graph.ops.trigonometry import cos, sin
-from pellucid.nn.layers.random_images import RandomImages
+from pellucid.nn.layers.random_augmentation import RandomImages
 
 __all__ = ["RandomRotation", "RandomZoom", "RandomTranslation"]
 

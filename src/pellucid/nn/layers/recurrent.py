@@ -8,16 +8,16 @@ from typing import Any
 
 from pellucid.graph.errors import ShapeError, UseError
 from pellucid.graph.expr import Expr, Input, agree, as_expr
-from pellucid.graph.ops.arranging import flip, swapaxes
-from pellucid.graph.ops.choosing import where
 from pellucid.graph.ops.creation import zeros_like
-from pellucid.graph.ops.loops import scan
-from pellucid.graph.ops.repeating import repeat
-from pellucid.graph.ops.shapes import expand_dims
+from pellucid.graph.ops.minmax_where import where
+from pellucid.graph.ops.permute import flip, swapaxes
+from pellucid.graph.ops.repeat import repeat
+from pellucid.graph.ops.reshape import expand_dims
+from pellucid.graph.ops.scan import scan
 from pellucid.graph.types import shape_text
 from pellucid.nn.dtypes import as_real, to_dtype
 from pellucid.nn.layers.base import Layer
-from pellucid.nn.layers.settings import positive
+from pellucid.nn.layers.validation import positive
 from pellucid.nn.masks import masked
 
 __all__ = ["RNN"]

@@ -10,12 +10,12 @@ import numpy as np
 
 from pellucid.graph.errors import ShapeError, UseError
 from pellucid.graph.expr import Expr, Shared
-from pellucid.graph.ops.choosing import maximum
 from pellucid.graph.ops.elementwise import sqrt
+from pellucid.graph.ops.minmax_where import maximum
 from pellucid.graph.types import normalize_axes, shape_text
 from pellucid.nn.dtypes import as_real
 from pellucid.nn.layers.base import Layer
-from pellucid.nn.layers.settings import numbers, some_axes
+from pellucid.nn.layers.validation import numbers, some_axes
 
 __all__ = ["Rescaling", "Normalization"]
 

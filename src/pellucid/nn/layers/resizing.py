@@ -8,14 +8,14 @@ import numpy as np
 
 from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Expr
-from pellucid.graph.ops.choosing import clip
+from pellucid.graph.ops.minmax_where import clip
 from pellucid.graph.ops.padding import pad
-from pellucid.graph.ops.repeating import repeat
-from pellucid.graph.ops.resizing import METHODS, resize
+from pellucid.graph.ops.repeat import repeat
+from pellucid.graph.ops.resize import METHODS, resize
 from pellucid.graph.ops.rounding import round_
 from pellucid.graph.types import is_float
 from pellucid.nn.dtypes import as_real, to_dtype
-from pellucid.nn.layers.settings import positive
+from pellucid.nn.layers.validation import positive
 from pellucid.nn.layers.windows import Sizes, Windowed
 
 __all__ = ["UpSampling1D", "UpSampling2D", "UpSampling3D", "Resizing", "CenterCrop"]

@@ -7,7 +7,7 @@ from pellucid.graph.ops.convolution import conv
 from pellucid.nn import activations, constraints, initializers, regularizers
 from pellucid.nn.layers.convolution import Named
 from pellucid.nn.layers.depthwise import ChannelByChannel
-from pellucid.nn.layers.settings import positive
+from pellucid.nn.layers.validation import positive
 from pellucid.nn.layers.windows import Sizes
 
 __all__ = ["SeparableConv1D", "SeparableConv2D"]

@@ -13,7 +13,7 @@ from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr
 from pellucid.graph.types import shape_text
 from pellucid.nn.layers.base import Layer
-from pellucid.nn.layers.settings import one_of
+from pellucid.nn.layers.validation import one_of
 
 Sizes = int | Sequence[int]
 

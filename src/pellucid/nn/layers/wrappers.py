@@ -7,9 +7,9 @@ from typing import Any
 
 from pellucid.graph.errors import OptionError, ShapeError, UseError, near_miss
 from pellucid.graph.expr import Expr
-from pellucid.graph.ops.arranging import flip
-from pellucid.graph.ops.joining import concatenate
-from pellucid.graph.ops.shapes import broadcast_to, expand_dims, reshape, reshape_like
+from pellucid.graph.ops.concatenate import concatenate
+from pellucid.graph.ops.permute import flip
+from pellucid.graph.ops.reshape import broadcast_to, expand_dims, reshape, reshape_like
 from pellucid.graph.types import shape_text
 from pellucid.nn.layers.base import Layer
 from pellucid.nn.layers.recurrent import Recurrent

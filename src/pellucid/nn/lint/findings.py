@@ -8,8 +8,8 @@ from html import escape
 from typing import overload
 
 from pellucid.graph.expr import Expr
-from pellucid.graph.places import place_text
-from pellucid.graph.text import text
+from pellucid.graph.printing import text
+from pellucid.graph.source_location import place_text
 
 DEPTH = 5
 """How deep an expression is written in which something is found."""

@@ -10,12 +10,12 @@ import numpy as np
 from pellucid.graph.errors import InputError, UseError, near_miss
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.inference import inference
+from pellucid.graph.traversal import topological
 from pellucid.graph.types import is_float, shape_text
-from pellucid.graph.walk import topological
-from pellucid.nn.lint.data import MOST_SAMPLES, check_data
+from pellucid.nn.lint.data_checks import MOST_SAMPLES, check_data
 from pellucid.nn.lint.findings import Finding, Findings
-from pellucid.nn.lint.graph import Array, Graph, is_op, through
-from pellucid.nn.lint.structure import STRUCTURE
+from pellucid.nn.lint.graph_queries import Array, Graph, is_op, through
+from pellucid.nn.lint.structure_checks import STRUCTURE
 
 UNREACHED = "parameter that the loss does not reach"
 

@@ -13,11 +13,10 @@ from typing import Any
 
 from pellucid.graph.errors import tell_near_misses
 from pellucid.graph.expr import Expr
-from pellucid.nn.lookup import look_up
 from pellucid.nn.losses.base import (
     Loss,
 )
-from pellucid.nn.losses.class_losses import (
+from pellucid.nn.losses.classification_classes import (
     CTC,
     BinaryCrossentropy,
     BinaryFocalCrossentropy,
@@ -35,6 +34,11 @@ from pellucid.nn.losses.crossentropy import (
     categorical_generalized_cross_entropy,
     sparse_categorical_crossentropy,
 )
+from pellucid.nn.losses.ctc import ctc
+from pellucid.nn.losses.dice_tversky import (
+    dice,
+    tversky,
+)
 from pellucid.nn.losses.focal import (
     binary_focal_crossentropy,
     categorical_focal_crossentropy,
@@ -45,24 +49,6 @@ from pellucid.nn.losses.hinge import (
     hinge,
     multiclass_hinge,
     squared_hinge,
-)
-from pellucid.nn.losses.number_losses import (
-    CategoricalHinge,
-    CosineSimilarity,
-    Hinge,
-    Huber,
-    KLDivergence,
-    LogCosh,
-    MeanAbsoluteError,
-    MeanAbsolutePercentageError,
-    MeanSquaredError,
-    MeanSquaredLogarithmicError,
-    Poisson,
-    SquaredHinge,
-)
-from pellucid.nn.losses.overlap import (
-    dice,
-    tversky,
 )
 from pellucid.nn.losses.probabilistic import (
     kl_divergence,
@@ -82,8 +68,22 @@ from pellucid.nn.losses.regression import (
     mean_squared_error,
     mean_squared_logarithmic_error,
 )
-from pellucid.nn.losses.sequences import ctc
-from pellucid.nn.losses.similarity import circle
+from pellucid.nn.losses.regression_classes import (
+    CategoricalHinge,
+    CosineSimilarity,
+    Hinge,
+    Huber,
+    KLDivergence,
+    LogCosh,
+    MeanAbsoluteError,
+    MeanAbsolutePercentageError,
+    MeanSquaredError,
+    MeanSquaredLogarithmicError,
+    Poisson,
+    SquaredHinge,
+)
+from pellucid.nn.losses.triplet import circle
+from pellucid.nn.registry import look_up
 
 __all__ = [
     "CTC",

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from pellucid.graph.expr import Expr, as_expr
-from pellucid.nn.lookup import snake_case
+from pellucid.nn.did_you_mean import Spelt
 from pellucid.nn.losses.reduction import check_reduction, reduce_values
 from pellucid.nn.masks import mask_of
-from pellucid.nn.spelling import Spelt
+from pellucid.nn.registry import snake_case
 
 MEAN = "sum_over_batch_size"
 

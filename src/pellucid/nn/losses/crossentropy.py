@@ -6,12 +6,12 @@ from typing import Any
 
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr
-from pellucid.graph.ops.choosing import where
 from pellucid.graph.ops.exponentials import log
 from pellucid.graph.ops.indexing import take_along_axis
-from pellucid.graph.ops.neural import sigmoid
+from pellucid.graph.ops.minmax_where import where
 from pellucid.graph.ops.reductions import mean, sum
-from pellucid.graph.ops.shapes import expand_dims, size, squeeze
+from pellucid.graph.ops.reshape import expand_dims, size, squeeze
+from pellucid.graph.ops.softmax_sigmoid import sigmoid
 from pellucid.nn.activations import softmax
 from pellucid.nn.targets import columns, labels
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.exponentials import log
-from pellucid.graph.ops.neural import sigmoid
 from pellucid.graph.ops.reductions import mean, sum
+from pellucid.graph.ops.softmax_sigmoid import sigmoid
 from pellucid.nn.activations import softmax
 from pellucid.nn.losses.crossentropy import smoothed
 from pellucid.nn.targets import columns

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.expr import Expr
-from pellucid.graph.ops.choosing import where
 from pellucid.graph.ops.elementwise import square
 from pellucid.graph.ops.indexing import take_along_axis
+from pellucid.graph.ops.iota import arange_like
 from pellucid.graph.ops.logic import all_, equal
-from pellucid.graph.ops.neural import relu
-from pellucid.graph.ops.positions import arange_like
+from pellucid.graph.ops.minmax_where import where
 from pellucid.graph.ops.reductions import max_, mean, sum
-from pellucid.graph.ops.shapes import expand_dims, squeeze
+from pellucid.graph.ops.reshape import expand_dims, squeeze
+from pellucid.graph.ops.softmax_sigmoid import relu
 from pellucid.graph.ops.special import logit
 from pellucid.nn.targets import columns, labels
 

@@ -13,7 +13,7 @@ from pellucid.graph.ops.elementwise import cast
 from pellucid.graph.ops.indexing import take
 from pellucid.graph.ops.norms import divide_no_nan
 from pellucid.graph.ops.reductions import argmax, mean, sum
-from pellucid.graph.ops.shapes import broadcast_like, expand_dims, squeeze
+from pellucid.graph.ops.reshape import broadcast_like, expand_dims, squeeze
 from pellucid.graph.types import is_float, shape_text
 from pellucid.nn.dtypes import to_dtype
 

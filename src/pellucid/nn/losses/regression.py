@@ -6,10 +6,10 @@ from typing import Any
 
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr
-from pellucid.graph.ops import stable
-from pellucid.graph.ops.choosing import maximum, where
+from pellucid.graph.ops import stable_functions
 from pellucid.graph.ops.elementwise import absolute, square
 from pellucid.graph.ops.exponentials import log1p
+from pellucid.graph.ops.minmax_where import maximum, where
 from pellucid.graph.ops.norms import divide_no_nan, vector_norm
 from pellucid.graph.ops.reductions import mean, sum
 from pellucid.nn.targets import columns
@@ -151,7 +151,7 @@ def log_cosh(y_true: Any, y_pred: Any) -> Expr:
     log_cosh(y - t).mean(axis=1)
     """
     y_true, y_pred = columns(y_true, y_pred, "log_cosh")
-    result: Expr = mean(stable.log_cosh(y_pred - y_true), axis=-1)
+    result: Expr = mean(stable_functions.log_cosh(y_pred - y_true), axis=-1)
     return result
 
 

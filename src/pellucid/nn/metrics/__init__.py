@@ -12,7 +12,6 @@ from typing import Any
 
 from pellucid.graph.errors import tell_near_misses
 from pellucid.nn import losses
-from pellucid.nn.lookup import look_up
 from pellucid.nn.metrics.accuracy import (
     Accuracy,
     BinaryAccuracy,
@@ -42,15 +41,6 @@ from pellucid.nn.metrics.confusion import (
     OneHotIoU,
     OneHotMeanIoU,
 )
-from pellucid.nn.metrics.counts import (
-    AtThresholds,
-    FalseNegatives,
-    FalsePositives,
-    Precision,
-    Recall,
-    TrueNegatives,
-    TruePositives,
-)
 from pellucid.nn.metrics.curves import (
     AUC,
     PrecisionAtRecall,
@@ -58,7 +48,11 @@ from pellucid.nn.metrics.curves import (
     SensitivityAtSpecificity,
     SpecificityAtSensitivity,
 )
-from pellucid.nn.metrics.means import (
+from pellucid.nn.metrics.f_score import (
+    F1Score,
+    FBetaScore,
+)
+from pellucid.nn.metrics.mean_metrics import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
     CategoricalHinge,
@@ -83,10 +77,16 @@ from pellucid.nn.metrics.regression import (
     R2Score,
     RootMeanSquaredError,
 )
-from pellucid.nn.metrics.scores import (
-    F1Score,
-    FBetaScore,
+from pellucid.nn.metrics.threshold_metrics import (
+    AtThresholds,
+    FalseNegatives,
+    FalsePositives,
+    Precision,
+    Recall,
+    TrueNegatives,
+    TruePositives,
 )
+from pellucid.nn.registry import look_up
 
 __all__ = [
     "AUC",

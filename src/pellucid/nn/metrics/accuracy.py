@@ -10,7 +10,7 @@ from pellucid.graph.ops.elementwise import cast
 from pellucid.graph.ops.indexing import take_along_axis
 from pellucid.graph.ops.logic import equal
 from pellucid.graph.ops.reductions import argmax, mean, sum
-from pellucid.graph.ops.shapes import expand_dims
+from pellucid.graph.ops.reshape import expand_dims
 from pellucid.graph.types import as_float
 from pellucid.nn.metrics.base import MeanOf
 from pellucid.nn.targets import columns, labels

@@ -12,13 +12,13 @@ from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, Shared, as_expr
 from pellucid.graph.ops.norms import divide_no_nan
 from pellucid.graph.ops.reductions import sum
-from pellucid.graph.ops.shapes import size
+from pellucid.graph.ops.reshape import size
 from pellucid.graph.types import shape_text
+from pellucid.nn.did_you_mean import Spelt
 from pellucid.nn.dtypes import as_real, to_dtype
-from pellucid.nn.lookup import snake_case
 from pellucid.nn.losses.reduction import along
 from pellucid.nn.masks import mask_of
-from pellucid.nn.spelling import Spelt
+from pellucid.nn.registry import snake_case
 
 Sums = dict[str, Expr]
 

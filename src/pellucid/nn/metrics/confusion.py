@@ -9,13 +9,13 @@ import numpy as np
 
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr, as_expr
-from pellucid.graph.ops.choosing import where
 from pellucid.graph.ops.elementwise import cast
+from pellucid.graph.ops.minmax_where import where
 from pellucid.graph.ops.norms import divide_no_nan
 from pellucid.graph.ops.reductions import argmax, sum
-from pellucid.graph.ops.selecting import one_hot
-from pellucid.graph.ops.shapes import expand_dims, ravel
-from pellucid.graph.ops.triangles import diagonal
+from pellucid.graph.ops.reshape import expand_dims, ravel
+from pellucid.graph.ops.search_count import one_hot
+from pellucid.graph.ops.triangular import diagonal
 from pellucid.graph.types import is_float
 from pellucid.nn.dtypes import to_dtype
 from pellucid.nn.losses.reduction import along

@@ -9,16 +9,16 @@ import numpy as np
 
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr, as_expr
-from pellucid.graph.ops.choosing import maximum, minimum, where
 from pellucid.graph.ops.creation import ones_like
 from pellucid.graph.ops.exponentials import log
-from pellucid.graph.ops.neural import sigmoid
+from pellucid.graph.ops.minmax_where import maximum, minimum, where
 from pellucid.graph.ops.norms import divide_no_nan
 from pellucid.graph.ops.reductions import max_, mean, sum
+from pellucid.graph.ops.softmax_sigmoid import sigmoid
 from pellucid.graph.ops.statistics import average
 from pellucid.nn.losses.reduction import along
 from pellucid.nn.metrics.base import Sums
-from pellucid.nn.metrics.counts import AtThresholds, precision, recall, specificity
+from pellucid.nn.metrics.threshold_metrics import AtThresholds, precision, recall, specificity
 
 EDGE = 1e-7
 """How far the outermost thresholds lie outside of 0 and 1, so that all is yes at the first and nothing at the last."""

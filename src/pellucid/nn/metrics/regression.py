@@ -7,15 +7,15 @@ from typing import Any
 
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr
-from pellucid.graph.ops.choosing import where
 from pellucid.graph.ops.creation import ones_like
 from pellucid.graph.ops.elementwise import sqrt, square
+from pellucid.graph.ops.minmax_where import where
 from pellucid.graph.ops.norms import divide_no_nan
 from pellucid.graph.ops.reductions import mean, sum
-from pellucid.nn.limits import count
 from pellucid.nn.losses.reduction import along
 from pellucid.nn.metrics.base import Metric, Sums, ratio, total_and_count, weight_of
 from pellucid.nn.targets import columns
+from pellucid.nn.validation import count
 
 
 class RootMeanSquaredError(Metric):

@@ -7,12 +7,12 @@ from typing import Any
 
 from pellucid.graph.errors import UseError, tell_near_misses
 from pellucid.nn import schedules
-from pellucid.nn.lookup import look_up
+from pellucid.nn.optimizers.adafactor_ftrl import Adafactor, Ftrl
+from pellucid.nn.optimizers.adagrad_rmsprop import Adadelta, Adagrad, RMSprop
 from pellucid.nn.optimizers.adam import Adam, Adamax, AdamW, Lamb, Nadam
-from pellucid.nn.optimizers.adaptive import Adadelta, Adagrad, RMSprop
 from pellucid.nn.optimizers.base import Optimizer, Updates
-from pellucid.nn.optimizers.descent import SGD, Lion
-from pellucid.nn.optimizers.rare import Adafactor, Ftrl
+from pellucid.nn.optimizers.sgd import SGD, Lion
+from pellucid.nn.registry import look_up
 
 __all__ = [
     "Adadelta",

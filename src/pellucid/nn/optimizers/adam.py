@@ -6,13 +6,13 @@ from typing import Any, Unpack
 
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr, Shared
-from pellucid.graph.ops.choosing import maximum, where
 from pellucid.graph.ops.elementwise import absolute, sqrt, square
+from pellucid.graph.ops.minmax_where import maximum, where
 from pellucid.graph.ops.reductions import sum as sum_of
 from pellucid.nn.dtypes import to_dtype
-from pellucid.nn.limits import number
 from pellucid.nn.optimizers.base import Optimizer, Updates, wide
 from pellucid.nn.optimizers.options import Options, Rate
+from pellucid.nn.validation import number
 
 
 class Moments(Optimizer):

@@ -15,16 +15,16 @@ import numpy as np
 from pellucid.graph.errors import GradientError, UseError, near_miss
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.gradient import grad
-from pellucid.graph.ops.choosing import where
+from pellucid.graph.ops.minmax_where import where
+from pellucid.graph.state_updates import updates_of
+from pellucid.graph.traversal import parameters as parameters_of
+from pellucid.graph.traversal import replace_all
 from pellucid.graph.types import shape_text
-from pellucid.graph.updates import updates_of
-from pellucid.graph.walk import parameters as parameters_of
-from pellucid.graph.walk import replace_all
 from pellucid.nn.dtypes import to_dtype
 from pellucid.nn.optimizers.clipping import clip
-from pellucid.nn.optimizers.memory import Memory
 from pellucid.nn.optimizers.options import DEFAULTS, Options, Rate, checked, checked_rate
-from pellucid.nn.optimizers.writing import Written
+from pellucid.nn.optimizers.printing import Written
+from pellucid.nn.optimizers.slots import Memory
 
 Updates = dict[Shared, Expr]
 

@@ -7,9 +7,9 @@ import operator
 from collections.abc import Sequence
 
 from pellucid.graph.expr import Expr
-from pellucid.graph.ops.choosing import clip as clip_elements
-from pellucid.graph.ops.choosing import maximum
 from pellucid.graph.ops.elementwise import sqrt, square
+from pellucid.graph.ops.minmax_where import clip as clip_elements
+from pellucid.graph.ops.minmax_where import maximum
 from pellucid.graph.ops.reductions import sum as sum_of
 from pellucid.nn.dtypes import to_dtype
 from pellucid.nn.optimizers.options import Options

@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 from pellucid.graph.errors import OptionError, UseError
 from pellucid.graph.expr import Expr, Shared
 from pellucid.graph.types import shape_text
-from pellucid.nn.limits import count, number, positive_number
+from pellucid.nn.validation import count, number, positive_number
 
 Rate = float | Expr | Callable[[Any], Any]
 """A learning rate: a number, an expression, or a function from the number of steps to one of them."""

@@ -6,6 +6,7 @@ Keras 3 has the names and arguments of most of them; those of Caffe's solver sta
 
 from pellucid.graph.errors import tell_near_misses
 from pellucid.nn.schedules.base import Constant, Schedule
+from pellucid.nn.schedules.cosine import CosineDecay, CosineDecayRestarts, OneCycle, WarmUp
 from pellucid.nn.schedules.decays import (
     ExponentialDecay,
     InverseDecay,
@@ -13,8 +14,7 @@ from pellucid.nn.schedules.decays import (
     PolynomialDecay,
     SigmoidDecay,
 )
-from pellucid.nn.schedules.stairs import MultiStepDecay, PiecewiseConstantDecay, StepDecay
-from pellucid.nn.schedules.waves import CosineDecay, CosineDecayRestarts, OneCycle, WarmUp
+from pellucid.nn.schedules.piecewise import MultiStepDecay, PiecewiseConstantDecay, StepDecay
 
 __all__ = [
     "Constant",

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.above import above
 from pellucid.graph.errors import UseError
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Expr, Input, as_expr
-from pellucid.graph.rewrite import simplify
+from pellucid.graph.extensions import above
+from pellucid.graph.rewriter import simplify
+from pellucid.nn.did_you_mean import Spelt
 from pellucid.nn.dtypes import as_real
-from pellucid.nn.limits import number
-from pellucid.nn.spelling import Spelt
+from pellucid.nn.validation import number
 
 SHORTER = ("fold", "algebra")
 """The families of rules that leave out of a printed formula what changes nothing, such as a factor of 1."""

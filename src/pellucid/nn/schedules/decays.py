@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from pellucid.graph.expr import Expr
-from pellucid.graph.ops.choosing import maximum, minimum
-from pellucid.graph.ops.neural import sigmoid
+from pellucid.graph.ops.minmax_where import maximum, minimum
 from pellucid.graph.ops.rounding import ceil, floor
-from pellucid.nn.limits import count, number, positive_number
+from pellucid.graph.ops.softmax_sigmoid import sigmoid
 from pellucid.nn.schedules.base import Schedule
+from pellucid.nn.validation import count, number, positive_number
 
 
 class ExponentialDecay(Schedule):

@@ -11,11 +11,11 @@ from typing import Any
 from pellucid.graph.errors import brief
 from pellucid.graph.evaluate import Around, Lowering
 from pellucid.graph.expr import Expr
-from pellucid.run.engine import jax, runs_on_cpu
-from pellucid.run.kernels import call, products
-from pellucid.run.kernels.convolution import Convolution, parts
-from pellucid.run.kernels.pooling import Pooling
-from pellucid.run.kernels.text import SIZES
+from pellucid.run.jax_runtime import jax, runs_on_cpu
+from pellucid.run.kernels import ffi, matmul_dispatch
+from pellucid.run.kernels.convolution_programs import Convolution, parts
+from pellucid.run.kernels.pooling_programs import Pooling
+from pellucid.run.kernels.source_assembly import SIZES
 from pellucid.run.native.compiler import compiler
 from pellucid.run.native.errors import NotNative
 
@@ -45,7 +45,7 @@ def conv(x: Any, kernel: Any, strides: Any, padding: Any, dilation: Any, groups:
     shape = convolution(images, window, two(strides, 1), two(padding, (0, 0)), two(dilation, 1))
     if not worth_it(shape, x):
         return None
-    made: Any = call.forward(shape, images, window)
+    made: Any = ffi.forward(shape, images, window)
     return made.reshape(x.shape[0], *shape.made[4 - x.ndim :], shape.filters)
 
 
@@ -86,7 +86,7 @@ def input_part(slopes: Any, window: Any, sizes: Any, remainder: Any, strides: An
     turned = xp.swapaxes(xp.flip(window[tuple(taps)], axis=(0, 1)), -1, -2)
     if 0 in turned.shape:
         return xp.zeros((slopes.shape[0], *sizes, turned.shape[-1]), slopes.dtype)
-    return call.forward(convolution(slopes, turned, (1, 1), tuple(border), dilation), slopes, turned)
+    return ffi.forward(convolution(slopes, turned, (1, 1), tuple(border), dilation), slopes, turned)
 
 
 def conv_kernel_gradient(x: Any, g: Any, like: Any, strides: Any, padding: Any, dilation: Any, groups: int) -> Any:
@@ -97,7 +97,7 @@ def conv_kernel_gradient(x: Any, g: Any, like: Any, strides: Any, padding: Any, 
     shape = convolution(images, as_window(like), two(strides, 1), two(padding, (0, 0)), two(dilation, 1))
     if not worth_it(shape, x):
         return None
-    made: Any = call.gradient(shape, images, as_images(g))
+    made: Any = ffi.gradient(shape, images, as_images(g))
     return made.reshape(like.shape)
 
 
@@ -106,7 +106,7 @@ def max_pool(x: Any, pool_size: Any, strides: Any, padding: Any) -> Any:
     shape = pooling(x, pool_size, strides, padding)
     if shape is None:
         return None
-    made: Any = call.pool(shape, as_images(x))
+    made: Any = ffi.pool(shape, as_images(x))
     return made.reshape(x.shape[0], *shape.made[4 - x.ndim :], shape.channels)
 
 
@@ -115,7 +115,7 @@ def max_pool_gradient(g: Any, y: Any, x: Any, pool_size: Any, strides: Any, padd
     shape = pooling(x, pool_size, strides, padding)
     if shape is None or not g.dtype == y.dtype == x.dtype:
         return None
-    made: Any = call.pool_gradient(shape, as_images(g), as_images(y), as_images(x))
+    made: Any = ffi.pool_gradient(shape, as_images(g), as_images(y), as_images(x))
     return made.reshape(x.shape)
 
 
@@ -146,7 +146,7 @@ OF_OPERANDS = (conv, conv_input_gradient, conv_kernel_gradient, max_pool, max_po
 
 OURS: Mapping[str, Lowering] = MappingProxyType(
     {f.__name__: or_none(of_operands(f)) for f in OF_OPERANDS}
-    | {"matmul": or_none(products.matmul), "subtract": or_none(products.subtract)}
+    | {"matmul": or_none(matmul_dispatch.matmul), "subtract": or_none(matmul_dispatch.subtract)}
 )
 
 

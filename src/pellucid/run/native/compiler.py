@@ -15,7 +15,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from pellucid.run.cache import LIBRARY, cache_directory, processor, prune, usable, used
+from pellucid.run.compilation_cache import LIBRARY, cache_directory, processor, prune, usable, used
 from pellucid.run.native.errors import NotNative
 
 FLAGS = (

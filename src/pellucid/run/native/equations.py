@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from pellucid.run.native.errors import NotNative
-from pellucid.run.native.quotients import quotient
-from pellucid.run.native.regions import region, uniform
+from pellucid.run.native.padding import region, uniform
+from pellucid.run.native.strength_reduction import quotient
 
 CALLS = ("jit", "pjit", "closed_call", "core_call", "custom_jvp_call", "custom_vjp_call", "remat", "checkpoint")
 """Equations that stand for the equations inside them."""
@@ -214,7 +214,7 @@ def equations_of(step: Callable[..., Any], *args: Any) -> Block:
     NotNative
         If it computes with what C has no type for, or has effects, such as a call back into Python.
     """
-    from pellucid.run.engine import jax
+    from pellucid.run.jax_runtime import jax
 
     traced = jax().make_jaxpr(step)(*args)
     if traced.effects:

@@ -13,16 +13,16 @@ import numpy as np
 from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Constant, Shared
 from pellucid.run.batched_program import BatchedProgram
-from pellucid.run.engine import plain_errors, prepare_memory, runs_on_cpu, x64
-from pellucid.run.history import History
 from pellucid.run.interrupts import Uninterrupted
-from pellucid.run.native import members
+from pellucid.run.jax_runtime import plain_errors, prepare_memory, runs_on_cpu, x64
+from pellucid.run.native import trial_driver
+from pellucid.run.native.codegen import MOST_BYTES, Signature, source
+from pellucid.run.native.compile_cache import Known, note, place_of, recall
 from pellucid.run.native.compiler import compiler, library
 from pellucid.run.native.equations import equations_of
 from pellucid.run.native.errors import NotNative
-from pellucid.run.native.known import Known, note, place_of, recall
-from pellucid.run.native.members import Drive
-from pellucid.run.native.source import MOST_BYTES, Signature, source
+from pellucid.run.native.trial_driver import Drive
+from pellucid.run.output_history import History
 from pellucid.run.program import Program
 from pellucid.run.xla import HISTORY_BYTES, LONGEST_CHUNK, XlaProgram
 
@@ -250,7 +250,7 @@ class MembersProgram(AutoProgram):
             for pair in map(zip, (state_of(self), read_of(self), one), self.program.mapped)
         ]
         check_size(self.program.one, given[0], given[2])
-        members.driver()  # without which no member runs
+        trial_driver.driver()  # without which no member runs
         return written(XlaProgram(self.program.one), given[0], given[1], given[2], walk)
 
     def members(self, args: list[Any]) -> int:

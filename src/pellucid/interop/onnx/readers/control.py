@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.expr import Constant, Expr, constant
-from pellucid.graph.opening import symbolic as P
-from pellucid.graph.ops.branches import cond
-from pellucid.graph.ops.loops import scan
+from pellucid.graph.ops.cond import cond
+from pellucid.graph.ops.scan import scan
 from pellucid.graph.ops.while_loops import while_loop
 from pellucid.interop.onnx.errors import UnknownValueError
 from pellucid.interop.onnx.reader import Node, reads

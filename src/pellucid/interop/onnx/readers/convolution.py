@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from pellucid.graph.expr import Expr
+from pellucid.graph.ops.conv_transpose import conv_transpose
 from pellucid.graph.ops.convolution import conv as convolve
-from pellucid.graph.ops.transposed import conv_transpose
 from pellucid.interop.onnx.layout import channels_first, channels_last, turned
 from pellucid.interop.onnx.reader import Node, reads
 
@@ -82,7 +82,7 @@ def conv_transposed(n: Node, x: Expr, w: Expr, bias: Expr | None = None) -> Any:
     }
     made = conv_transpose(channels_last(x), kernel_of(n, w), groups=int(n.get("group", 1)), **settings)
     if any(map(any, beyond)):
-        from pellucid.graph.opening import symbolic
+        from pellucid.graph.decomposition import symbolic
 
         made = symbolic.pad(made, [(0, 0), *beyond, (0, 0)])
     return channels_first(made if bias is None else made + bias)

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.decomposition import symbolic as np_like
 from pellucid.graph.expr import Expr, constant
-from pellucid.graph.opening import symbolic as np_like
 from pellucid.graph.operators import call
 from pellucid.graph.types import is_float
 from pellucid.interop.onnx.dtypes import dtype_of
-from pellucid.interop.onnx.pairs import BINARY, UNARY
+from pellucid.interop.onnx.op_table import BINARY, UNARY
 from pellucid.interop.onnx.reader import Node, reads
 
 P: Any = np_like

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.expr import Constant, Expr, constant
-from pellucid.graph.opening import symbolic as P
+from pellucid.graph.ops.index_spec import ARRAY, WHOLE
 from pellucid.graph.ops.indexing import gather as gather_op
-from pellucid.graph.ops.indices import ARRAY, WHOLE
 from pellucid.interop.onnx.reader import Node, reads
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.expr import Expr, constant
-from pellucid.graph.opening import symbolic as P
 from pellucid.graph.ops.average_pooling import sum_pool
 from pellucid.graph.ops.pooling import max_pool as pool
 from pellucid.interop.onnx.layout import channels_first, channels_last
@@ -49,7 +49,7 @@ class Windows:
 
     def slices(self, x: Expr, fill: Any) -> list[Any]:
         """Return, for each place in the window, what all windows have there, channels last."""
-        from pellucid.graph.ops.windows import counts_of, taps
+        from pellucid.graph.ops.sliding_windows import counts_of, taps
 
         border = [(0, 0), *self.wide, (0, 0)]
         counts = counts_of(x, self.window, self.strides, tuple(self.wide), self.dilations)

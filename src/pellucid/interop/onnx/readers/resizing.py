@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.expr import Expr, constant
-from pellucid.graph.opening import symbolic as P
 from pellucid.interop.onnx.reader import LARGEST_FOLDED, Node, reads
 
 Array = np.ndarray[Any, Any]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.expr import Expr
-from pellucid.graph.opening import symbolic as P
 from pellucid.graph.operators import call
-from pellucid.graph.ops.indices import ARRAY, WHOLE
+from pellucid.graph.ops.index_spec import ARRAY, WHOLE
 from pellucid.interop.onnx.reader import Node, reads
 
 PLACED = {"none": "set_at", "add": "add_at", "mul": "multiply_at", "max": "max_at", "min": "min_at"}

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.expr import Expr, constant
-from pellucid.graph.opening import symbolic as P
 from pellucid.graph.types import Dim
 from pellucid.interop.onnx.layout import turned
 from pellucid.interop.onnx.reader import Node, reads
-from pellucid.interop.onnx.sizes import like
+from pellucid.interop.onnx.shape_values import like
 
 
 @reads("Reshape")

@@ -9,7 +9,7 @@ import numpy as np
 
 from pellucid.graph.expr import Expr
 from pellucid.graph.types import is_float
-from pellucid.interop.onnx.pairs import BINARY, UNARY
+from pellucid.interop.onnx.op_table import BINARY, UNARY
 from pellucid.interop.onnx.writer import Writer, not_in_onnx, writes
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pellucid.graph.expr import Expr
-from pellucid.graph.ops.indices import ARRAY, Index, Slice
+from pellucid.graph.ops.index_spec import ARRAY, Index, Slice
 from pellucid.graph.types import Mismatch, Shape, broadcast
 from pellucid.interop.onnx.writer import Writer, not_in_onnx, writes
 from pellucid.interop.onnx.writers.shapes import END, shape_of

@@ -89,7 +89,7 @@ def loop(w: Writer, e: Expr, *operands: str) -> Any:
 
 def within(w: Writer, body: Any, states: Any, fixed: Any) -> str:
     """Write the graph of a condition into the one that stands around it."""
-    from pellucid.interop.onnx.opening import opened
+    from pellucid.interop.onnx.decomposer import opened
 
     given = dict(zip(body.inputs, (*states, *fixed), strict=True))
     [output] = opened(body.outputs, stop=body.inputs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pellucid.graph.expr import Expr
-from pellucid.interop.onnx.pairs import REDUCTIONS
+from pellucid.interop.onnx.op_table import REDUCTIONS
 from pellucid.interop.onnx.writer import Writer, writes
 
 

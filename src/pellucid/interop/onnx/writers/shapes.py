@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.expr import Expr
-from pellucid.graph.ops.shapes import Kept
+from pellucid.graph.ops.reshape import Kept
 from pellucid.interop.onnx.writer import Writer, not_in_onnx, writes
 
 END = 2**62

@@ -1,0 +1,200 @@
+"""The illustrated page of a tour: one HTML file that holds its style and its pictures and asks no network."""
+
+import base64
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from html import escape
+from importlib import resources
+from pathlib import Path
+
+from pellucid.experiments.runner import Experiment, Record, Score
+from pellucid.experiments.runner.record import as_json, package_version
+from pellucid.experiments.runner.result import Picture, Text
+
+GENERATOR = '<meta name="generator" content="pellucid tour">'
+# The page may use its own style and pictures and fetch nothing: a browser holds it to that.
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+
+@dataclass(frozen=True)
+class Section:
+    """An experiment on the page: what it is, what came out, and the content of the files it saved."""
+
+    experiment: Experiment
+    record: Record
+    pictures: Sequence[bytes]
+    texts: Sequence[str]
+
+    @classmethod
+    def read(cls, experiment: Experiment, record: Record, folder: Path) -> "Section":
+        """Return the section of a run whose files lie in ``folder``."""
+        pictures = [(folder / picture.file).read_bytes() for picture in record.pictures]
+        texts = [(folder / text.file).read_text(encoding="utf-8") for text in record.texts]
+        return cls(experiment, record, pictures, texts)
+
+
+def render(sections: Sequence[Section]) -> str:
+    """Return the whole page.
+
+    Examples
+    --------
+    >>> "<h1>" in render([])
+    True
+    """
+    style = resources.files(__package__).joinpath("style.css").read_text(encoding="utf-8")
+    articles = "\n".join(_article(number, section) for number, section in enumerate(sections, start=1))
+    records = as_json([asdict(section.record) for section in sections]).replace("<", "\\u003c")
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+{GENERATOR}
+<meta http-equiv="Content-Security-Policy" content="{POLICY}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>pellucid: a tour</title>
+<style>
+{style}</style>
+</head>
+<body>
+<header>
+<p class="mark">pellucid</p>
+<h1>Deep learning you can see&nbsp;through</h1>
+<p class="lead">Every network of the course, from one formula to a convolutional network, has just been trained on this
+machine. Each result stands beside a baseline: a number means little until one knows what it would have been without
+the effort.</p>
+</header>
+<main>
+{_summary(sections)}
+{articles}
+</main>
+{_footer(sections)}
+<script type="application/json" id="records">
+{records}
+</script>
+</body>
+</html>
+"""
+
+
+def _summary(sections: Sequence[Section]) -> str:
+    rows = "\n".join(_summary_row(section.record) for section in sections)
+    return f"""<table class="summary">
+<caption>What came out</caption>
+<thead><tr><th scope="col">experiment</th><th scope="col">result</th><th scope="col">baseline</th>
+<th scope="col" class="number">seconds</th></tr></thead>
+<tbody>
+{rows}
+</tbody>
+</table>"""
+
+
+def _summary_row(record: Record) -> str:
+    result = _short(record.result) if record.result else f'<span class="bad">{record.status}</span>'
+    return (
+        f'<tr><th scope="row"><a href="#{record.name}">{escape(record.name)}</a></th><td>{result}</td>'
+        f'<td>{_short(record.baseline)}</td><td class="number">{record.seconds:.1f}</td></tr>'
+    )
+
+
+def _short(score: Score | None) -> str:
+    return f"<b>{escape(score.value_text)}</b> <small>{escape(score.label)}</small>" if score else ""
+
+
+def _article(number: int, section: Section) -> str:
+    experiment, record = section.experiment, section.record
+    parts = [
+        f'<p class="kicker"><span>{number}</span> {escape(record.name)}</p>',
+        f"<h2>{_prose(record.title)}</h2>",
+        f'<p class="idea">{_prose(experiment.idea)}</p>',
+        *(f'<div class="formula">{mathml(formula)}</div>' for formula in experiment.formulas),
+        _trouble(record),
+        _comparison(record),
+        *map(_picture, record.pictures, section.pictures),
+        *map(_text, record.texts, section.texts),
+        _printed(record),
+        _yourself(experiment),
+    ]
+    return f'<article id="{record.name}">\n' + "\n".join(part for part in parts if part) + "\n</article>"
+
+
+def mathml(latex: str) -> str:
+    r"""Return a LaTeX formula as MathML, which browsers draw by themselves.
+
+    Examples
+    --------
+    >>> mathml("x^2")[:5]
+    '<math'
+    """
+    from latex2mathml.converter import convert
+
+    markup: str = convert(latex, display="block")
+    return markup
+
+
+def _trouble(record: Record) -> str:
+    if record.status == "finished":
+        return ""
+    why = record.reason or "by Ctrl-C; what was finished by then is shown"
+    return f'<p class="trouble"><b>{record.status}</b> {escape(why)}</p>'
+
+
+def _comparison(record: Record) -> str:
+    """Return result and baseline side by side; with bars where both are shares of a whole."""
+    if not (record.result and record.baseline):
+        return ""
+    scores = {"result": record.result, "baseline": record.baseline}
+    shares = all(not isinstance(score.value, str) and 0 <= score.value <= 1 for score in scores.values())
+    return f'<dl class="scores">{"".join(_score(kind, score, shares) for kind, score in scores.items())}</dl>'
+
+
+def _score(kind: str, score: Score, share: bool) -> str:
+    bar = f'<span class="bar"><i style="width:{100 * float(score.value):.1f}%"></i></span>' if share else ""
+    label = f"{escape(score.label)} <small>{kind}</small>"
+    return f'<div class="{kind}"><dt>{label}</dt><dd><b>{escape(score.value_text)}</b>{bar}</dd></div>'
+
+
+def _picture(picture: Picture, content: bytes) -> str:
+    source = base64.b64encode(content).decode()
+    return (
+        f'<figure><img src="data:image/png;base64,{source}" alt="{escape(picture.reading)}">'
+        f"<figcaption><b>{_prose(picture.caption)}</b> {_prose(picture.reading)}</figcaption></figure>"
+    )
+
+
+def _text(text: Text, content: str) -> str:
+    if text.file.endswith(".html"):
+        body = content.partition("<body>")[2].partition("</body>")[0].partition("</h1>")[2]
+        return f'<details class="derivation"><summary>{_prose(text.caption)}</summary>{body}</details>'
+    return f"<figure><pre>{escape(content)}</pre><figcaption><b>{_prose(text.caption)}</b></figcaption></figure>"
+
+
+def _printed(record: Record) -> str:
+    lines = "\n".join(map(escape, record.lines))
+    return f"<details open><summary>What it printed</summary><pre>{lines}</pre></details>" if lines else ""
+
+
+def _yourself(experiment: Experiment) -> str:
+    """Return how to run the experiment oneself, and what one can change in it."""
+    command = f"pellucid run {experiment.name}"
+    rows = "".join(
+        f"<tr><td><code>--set {p.name}={escape(p.default_text)}</code></td>"
+        f"<td>{_prose(p.about)} <small>{escape(p.expected)}</small></td></tr>"
+        for p in experiment.parameters.values()
+    )
+    table = f"<table>{rows}</table>" if rows else ""
+    return f"<details><summary>Run it yourself</summary><pre>{command}</pre>{table}</details>"
+
+
+def _footer(sections: Sequence[Section]) -> str:
+    seconds = sum(section.record.seconds for section in sections)
+    versions = sections[-1].record.versions.items() if sections else ()
+    others = ", ".join(f"{name} {version}" for name, version in versions if name != "pellucid")
+    written = f"Written by pellucid {package_version()} after {seconds:.0f} seconds of experiments."
+    return f"<footer><p>{escape(written)} {escape(others)}</p></footer>"
+
+
+def _prose(text: str) -> str:
+    """Return text as HTML; what stands in `backticks` becomes code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))

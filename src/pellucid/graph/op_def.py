@@ -1,0 +1,221 @@
+"""The record of an op: all that is known of it, and what it makes of expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.errors import (
+    DtypeError,
+    PellucidError,
+    ShapeError,
+    UseError,
+    brief,
+    near_miss,
+)
+from pellucid.graph.expr import Expr, Input, Settings, as_expr, freeze, intern, promote
+from pellucid.graph.pattern import Pattern
+from pellucid.graph.printing import ATOM, Text, text
+from pellucid.graph.types import KINDS, Mismatch, Type, broadcast, is_float, kind, shape_text
+from pellucid.graph.unsupported import SYNONYMS
+
+OPS: dict[str, Op] = {}
+"""Every op by its name."""
+
+LONGEST_MESSAGE = 400
+"""A message of more characters is made once more, of operands that are written briefly."""
+
+Function = Callable[..., Any]
+Example = tuple[Sequence[Any], dict[str, Any]]
+Fewer = tuple[Expr, dict[int, int]]
+"""An op with other results than another, and at which place each result of the other one is."""
+
+
+@dataclass(frozen=True, eq=False)
+class Op:
+    """All that is known of an op. See `op` for the meaning of each part."""
+
+    name: str
+    value: Function
+    operands: tuple[str, ...]
+    variadic: bool
+    defaults: dict[str, Any]
+    infer: Function | None = None
+    normalize: Function | None = None
+    grad: Function | None = None
+    compound: bool = False
+    differentiable: bool = True
+    xla: Function | None = None
+    floats: bool = False
+    result: Any = None
+    conditions: int = 0
+    accepts: str = "biuf"
+    promotes: bool = True
+    core: int | None = None
+    commutative: bool = False
+    folds: bool = True
+    inference: Function | None = None
+    release: Function | None = None
+    updates: Function | None = None
+    narrow: Callable[[Expr, Collection[int]], Fewer] | None = None
+    widen: Callable[[Expr], Fewer] | None = None
+    behind: str = ""
+    tex: Text | None = None
+    text: Text | None = None
+    precedence: int = ATOM
+    tex_precedence: int | None = None
+    cost: Any = 1
+    domain: Any = (-3.0, 3.0)
+    edge: tuple[Any, ...] = ()
+    examples: Callable[[np.random.Generator], list[Example]] | None = None
+    function: Function = field(default=lambda: None)
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+    @property
+    def elementwise(self) -> bool:
+        """Whether each element of the result comes from the same element of each operand."""
+        return self.infer is None
+
+    def make(self, inputs: tuple[Expr, ...], settings: dict[str, Any]) -> Expr:
+        """Return this op on these inputs, with their dtypes brought together and the settings in canonical form."""
+        if self.promotes:
+            inputs = (*inputs[: self.conditions], *promote(inputs[self.conditions :], to_float=self.floats))
+        return self.of_promoted(inputs, settings)
+
+    def of_promoted(self, inputs: tuple[Expr, ...], settings: dict[str, Any]) -> Expr:
+        """Return this op on inputs that have their common dtype already."""
+        try:
+            return self.interned(inputs, settings)
+        except PellucidError as error:
+            told = error.about(inputs)
+            if len(str(error)) <= LONGEST_MESSAGE:
+                raise
+        try:
+            self.interned(tuple(Input(brief(i), i.shape, i.dtype) for i in inputs), settings)
+        except PellucidError as error:
+            told = error.about(inputs)
+        raise told
+
+    def interned(self, inputs: tuple[Expr, ...], settings: dict[str, Any]) -> Expr:
+        """Return the one expression that is this op on these inputs."""
+        if self.normalize is not None:
+            settings = self.normalize(*inputs, **settings)
+        frozen = freeze(settings)
+        return intern(self, inputs, frozen, lambda: self.types_of(inputs, frozen))
+
+    def types_of(self, inputs: tuple[Expr, ...], settings: Settings) -> tuple[Type, ...]:
+        """Infer the types of the results."""
+        if self.infer is None:
+            return (self.elementwise_type(inputs, settings),)
+        result = self.infer(*inputs, **dict(settings))
+        return (result,) if isinstance(result, Type) else tuple(result)
+
+    def elementwise_type(self, inputs: tuple[Expr, ...], settings: Settings) -> Type:
+        """Broadcast the inputs' shapes, or say which two do not fit and where."""
+        shape = broadcast([i.shape for i in inputs])
+        if isinstance(shape, Mismatch):
+            shapes = " and ".join(shape_text(i.shape) for i in inputs)
+            raise ShapeError(
+                f"{self.written(inputs, settings)}: shapes {shapes} do not broadcast, because dimension {shape.axis} "
+                f"is {shape.left} in one and {shape.right} in another. Sizes must be equal, or 1"
+                + "; if they are, give both the same name"
+                * isinstance(shape.left, str)
+            )
+        dtype = self.result(dict(settings)) if callable(self.result) else self.result
+        if dtype is None and shape == inputs[-1].types[0].shape:
+            return inputs[-1].types[0]
+        return Type(shape, np.dtype(dtype) if dtype is not None else inputs[-1].dtype)
+
+    def written(self, inputs: Sequence[Any], settings: Settings | Mapping[str, Any] = ()) -> str:
+        """Write this op on these operands, for a message about an expression that cannot be made."""
+        beginnings = {i: brief(i) for i in inputs if isinstance(i, Expr) and i.op is not None}
+        long = {i: f"({beginning})" for i, beginning in beginnings.items() if beginning.endswith("…")}
+        return text(Pattern(self, tuple(inputs), dict(settings)), limit=200, names=long)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Write this op into a graph (or into a pattern)."""
+        operands, settings = self.bind(args, kwargs)
+        if any(isinstance(o, Pattern) for o in operands):
+            return Pattern(self, tuple(operands), settings)
+        head = [as_expr(o) for o in operands[: self.conditions]]
+        rest = operands[self.conditions :]
+        tail = promote(rest, to_float=self.floats) if self.promotes else [as_expr(o) for o in rest]
+        for condition in head:
+            if condition.dtype != np.dtype(bool):
+                raise DtypeError(
+                    f"{self.name}: expected a boolean condition. Received: {brief(condition)}, which is "
+                    f"{condition.dtype}; compare it, as in x > 0"
+                ).about([condition])
+        if len(self.accepts) < len(KINDS) and any(kind(e.dtype) not in self.accepts for e in tail):
+            raise DtypeError(self.refusal(rest)).about(tail)
+        node = self.of_promoted((*head, *tail), {**self.defaults, **settings})
+        return node if len(node.types) == 1 else [output(node, i) for i in range(len(node.types))]
+
+    def refusal(self, operands: Sequence[Any]) -> str:
+        """Say which operand is of a kind that this op does not take, and what to make of it."""
+        wanted = " or ".join(KINDS[k] for k in "biuf" if k in self.accepts and k != "u")
+        exprs = [as_expr(o, type(o) if type(o) in (bool, int, float) else None) for o in operands]
+        received = next((e for e in exprs if kind(e.dtype) not in self.accepts), exprs[0])
+        fix = f"make numbers of it first: pel.cast({received}, 'int32')"
+        if is_float(received.dtype):
+            fix = f"compare it first, as in (x > 0) & (x < 1), or make integers of it: pel.cast({received}, 'int32')"
+        return f"{self.name}: expected {wanted}. Received: {received}, which is {received.dtype}; {fix}"
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """Tell operands from settings, as the signature has them."""
+        if not kwargs and len(args) == len(self.operands) and not self.variadic:
+            return list(args), {}
+        count = len(args) if self.variadic else len(self.operands)
+        operands, extra = list(args[:count]), args[count:]
+        settings = dict(zip(self.defaults, extra, strict=False))
+        if len(extra) > len(self.defaults):
+            taken = ", ".join([*self.operands, *self.defaults])
+            raise UseError(f"{self.name} takes no more than ({taken}). Received: {len(args)} arguments")
+        open_operands = () if self.variadic else self.operands[len(operands) :]
+        for key, value in kwargs.items():
+            if key in self.defaults and key not in settings:
+                settings[key] = value
+            elif key not in open_operands:
+                names = [*self.operands, *self.defaults]
+                if key in names:
+                    raise UseError(f"{self.name} is given its argument {key!r} twice")
+                hint = near_miss(SYNONYMS.get(key, key), names)
+                raise UseError(f"{self.name} takes no argument named {key!r}.{hint}")
+        operands += [kwargs[name] for name in open_operands if name in kwargs]
+        if len(operands) < count:
+            raise UseError(f"{self.name} needs {', '.join(self.operands)}. Received: {len(operands)} of these {count}")
+        return operands, settings
+
+
+def _output_value(xp: Any, results: Any, index: int = 0) -> Any:
+    """Take one of the results of an op that has several."""
+    return results[index]
+
+
+OUTPUT = Op(
+    name="output",
+    value=_output_value,
+    operands=("results",),
+    variadic=False,
+    defaults={"index": 0},
+    infer=lambda results, index: results.types[index],
+    promotes=False,
+    cost=0,
+    text=lambda operands, settings: [(operands[0], ATOM), f"[{settings['index']}]"],
+    tex=lambda operands, settings: [(operands[0], ATOM), f"_{{{settings['index']}}}"],
+)
+
+
+def output(node: Expr, index: int) -> Expr:
+    """Return one of the results of an op that has several."""
+    return OUTPUT.make((node,), {"index": index})
+
+
+def result(node: Expr, index: int) -> Expr:
+    """Return one of the results of an op, which is the op's expression itself where there is only one."""
+    return node if len(node.types) == 1 else output(node, index)

@@ -1,0 +1,145 @@
+r"""Reverse accumulation, in expressions: gradients carried back through a graph.
+
+For :math:`y = f(x)` inside a scalar cost :math:`c`, each op's rule turns :math:`g = \partial c / \partial y` into
+:math:`\partial c / \partial x`. The driver walks the graph backwards, adds up what arrives at each expression, and
+undoes broadcasting: a gradient is summed over the axes along which its operand was repeated. A gradient on its way may
+be smaller than what it belongs to, as long as it broadcasts; it is written out only where an op needs all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from pellucid.graph.decomposition import symbolic
+from pellucid.graph.errors import GradientError
+from pellucid.graph.expr import Expr, as_expr
+from pellucid.graph.op_def import OUTPUT, Op
+from pellucid.graph.operators import call
+from pellucid.graph.traversal import topological
+from pellucid.graph.types import covers, is_float
+
+Cotangents = dict[Expr, list[Expr | None]]
+
+
+def pullback(
+    outputs: Sequence[Expr],
+    cotangents: Sequence[Expr | None],
+    wrt: Sequence[Expr],
+    stop: Iterable[Expr] = (),
+    fixed: Collection[Expr] = (),
+) -> list[Expr | None]:
+    """Carry gradients with respect to some expressions back to others (the vector-Jacobian product).
+
+    Parameters
+    ----------
+    outputs : sequence of Expr
+        Where the gradients are known.
+    cotangents : sequence of Expr or None
+        The gradient with respect to each output; it may be smaller if it broadcasts; None for zero.
+    wrt : sequence of Expr
+        Where they are wanted.
+    stop : iterable of Expr
+        Expressions that are taken for constants beyond themselves.
+    fixed : set of Expr
+        Outputs whose cotangent is all of their gradient, whatever else would reach them from other outputs.
+
+    Returns
+    -------
+    list of Expr or None
+        One for each ``wrt``; it may be smaller if it broadcasts; None where no gradient arrives.
+    """
+    closed, targets = set(stop), set(wrt)
+    order = topological(outputs, stop=closed)
+    reaches = reaching(order, targets, closed)
+    arrived: Cotangents = {}
+    for output, g in zip(outputs, cotangents, strict=True):
+        if g is not None:
+            receive(arrived, output, 0, g)
+    for node in reversed(order):
+        if node.op is None or node not in arrived or node not in reaches or node in closed:
+            continue
+        for target, g in local_gradients(node, arrived[node], reaches):
+            if target not in fixed:
+                receive(arrived, target, dict(node._settings)["index"] if node.op is OUTPUT else 0, g)
+    return [arrived[w][0] if w in arrived else None for w in wrt]
+
+
+def reaching(order: Sequence[Expr], targets: set[Expr], closed: set[Expr]) -> set[Expr]:
+    """Return the expressions of real numbers through which a gradient can flow to a target."""
+    reaches: set[Expr] = set()
+    for node in order:
+        met = node in targets or (node.op is not None and node not in closed and not reaches.isdisjoint(node.inputs))
+        if met and any(is_float(t.dtype) for t in node.types):
+            reaches.add(node)
+    return reaches
+
+
+def receive(arrived: Cotangents, node: Expr, index: int, g: Expr) -> None:
+    """Add what arrives at one result of an expression to what has arrived before."""
+    slots = arrived.get(node)
+    if slots is None:
+        slots = arrived[node] = [None] * len(node.types)
+    before = slots[index]
+    slots[index] = g if before is None else call("add", before, g)
+
+
+def local_gradients(node: Expr, arrived: list[Expr | None], reaches: set[Expr]) -> list[tuple[Expr, Expr]]:
+    """Apply the op's rule and return (input, gradient) for the inputs that are wanted."""
+    op = node.op
+    assert op is not None
+    g: Any = arrived[0] if len(node.types) == 1 else arrived
+    if op is OUTPUT:
+        return [(node.inputs[0], g)]
+    if not op.differentiable:
+        return []
+    if len(node.types) == 1 and not op.elementwise and not covers(g.shape, node.shape):
+        g = call("broadcast_like", g, node)
+    if op.grad is not None:
+        result = op.grad(g, node, *node.inputs, **dict(node._settings))
+        gradients = as_gradients(result, node)
+    elif op.compound:
+        gradients = through_definition(op, node, arrived if len(node.types) > 1 else [g], reaches)
+    else:
+        raise GradientError(f"{op.name} has no gradient, and the cost depends on {node} through it")
+    return [
+        (i, reduce_to(d, node, i))
+        for i, d in zip(node.inputs, gradients, strict=True)
+        if d is not None and i in reaches
+    ]
+
+
+def as_gradients(result: Any, node: Expr) -> list[Expr | None]:
+    """Hold what an op's rule returned against the op's operands: one gradient each."""
+    gradients = list(result) if isinstance(result, (tuple, list)) else [result]
+    if len(gradients) != len(node.inputs):
+        raise GradientError(
+            f"The gradient of {node} is one expression, or None, for each of its {len(node.inputs)} operands. "
+            f"Received: {len(gradients)} from its grad(g, y, *inputs)"
+        )
+    return [g if g is None else as_expr(g, i.dtype) for g, i in zip(gradients, node.inputs, strict=True)]
+
+
+def through_definition(op: Op, node: Expr, arrived: list[Expr | None], reaches: set[Expr]) -> list[Expr | None]:
+    """Differentiate what a compound op stands for."""
+    opened = op.value(symbolic, *node.inputs, **dict(node._settings))
+    results = list(opened) if isinstance(opened, (list, tuple)) else [opened]
+    wanted = [i for i in dict.fromkeys(node.inputs) if i in reaches]
+    by_input = dict(zip(wanted, pullback(results, arrived, wanted, stop=node.inputs), strict=True))
+    # An input that stands twice is differentiated once, for both places.
+    return [by_input.pop(i, None) for i in node.inputs]
+
+
+def reduce_to(g: Expr, node: Expr, operand: Expr) -> Expr:
+    """Undo broadcasting: sum a gradient over the axes along which the operand was repeated."""
+    op = node.op
+    assert op is not None
+    if op.elementwise and operand.shape != node.shape:
+        lead = node.ndim - operand.ndim
+        repeated = [a for a in range(lead, node.ndim) if operand.shape[a - lead] == 1 and node.shape[a] != 1]
+        axes = (*range(lead), *repeated)
+        if axes:
+            g = g if covers(g.shape, node.shape) else call("broadcast_like", g, node)
+            g = call("sum", g, axis=axes)
+            g = call("expand_dims", g, axis=tuple(a - lead for a in repeated)) if repeated else g
+    return g if g.dtype == operand.dtype else call("cast", g, dtype=operand.dtype)

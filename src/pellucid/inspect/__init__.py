@@ -1,0 +1,1 @@
+"""Inspection of models: explanations, source export, diagnostics, comparisons and pictures."""

@@ -1,0 +1,107 @@
+r"""Activations of straight pieces that let through what is far enough from 0."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pellucid.graph.errors import OptionError
+from pellucid.graph.expr import as_expr
+from pellucid.graph.ops import softmax_sigmoid
+from pellucid.graph.ops.elementwise import absolute
+from pellucid.graph.ops.minmax_where import clip, minimum, where
+from pellucid.graph.ops.signs import sign
+from pellucid.graph.ops.softmax_sigmoid import leaky_relu
+
+
+def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Any:
+    r"""Rectifier, :math:`\max(x, 0)`; more generally :math:`c` where :math:`x \ge c`, :math:`x` between
+    :math:`\theta` and :math:`c`, and :math:`a (x - \theta)` below.
+
+    Parameters
+    ----------
+    x : Expr
+        Of any shape.
+    negative_slope : float
+        :math:`a`, 0 or more.
+    max_value : float, optional
+        :math:`c`, 0 or more; no greatest value without it.
+    threshold : float
+        :math:`\theta`, 0 or more.
+
+    Raises
+    ------
+    ValueError
+        If one of them is below 0.
+
+    Examples
+    --------
+    >>> relu(pel.vector("x"))
+    relu(x)
+    >>> pel.function([], relu(pel.constant([-2.0, 0.5, 3.0, 9.0]), 0.1, 6.0, 1.0))()
+    array([-0.3 , -0.05,  3.  ,  6.  ], dtype=float32)
+
+    References
+    ----------
+    V. Nair and G. E. Hinton, Rectified Linear Units Improve Restricted Boltzmann Machines, ICML 2010.
+    """
+    for name, value in (("negative_slope", negative_slope), ("max_value", max_value), ("threshold", threshold)):
+        if value is not None and not value >= 0:
+            raise OptionError(f"relu: expected {name} to be 0 or more. Received: {name}={value!r}")
+    x = as_expr(x)
+    if threshold:
+        above = where(x > threshold, x, 0)
+        above = above if max_value is None else minimum(above, max_value)
+        return above - negative_slope * softmax_sigmoid.relu(threshold - x) if negative_slope else above
+    if negative_slope and max_value is None:
+        return leaky_relu(x, negative_slope=negative_slope)
+    if negative_slope:
+        return minimum(leaky_relu(x, negative_slope=negative_slope), max_value)
+    return softmax_sigmoid.relu(x) if max_value is None else clip(x, 0, max_value)
+
+
+def relu6(x: Any) -> Any:
+    r"""Rectifier up to 6, :math:`\min(\max(x, 0), 6)`.
+
+    Examples
+    --------
+    >>> pel.function([], relu6(pel.constant([-1.0, 2.0, 7.0])))()
+    array([0., 2., 6.], dtype=float32)
+
+    References
+    ----------
+    A. Krizhevsky, Convolutional Deep Belief Networks on CIFAR-10, 2010.
+    """
+    return relu(x, max_value=6.0)
+
+
+def threshold(x: Any, threshold: float, default_value: float) -> Any:
+    r"""What is above a threshold, :math:`x` where :math:`x > \theta`, and a value :math:`v` in the place of the rest.
+
+    Examples
+    --------
+    >>> pel.function([], threshold(pel.constant([-1.0, 0.5, 2.0]), 1.0, 0.0))()
+    array([0., 0., 2.], dtype=float32)
+    """
+    return where(as_expr(x) > threshold, x, default_value)
+
+
+def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
+    r"""Only what is far from 0: :math:`x` where :math:`|x| > \theta`, and else 0.
+
+    Examples
+    --------
+    >>> pel.function([], hard_shrink(pel.constant([-0.75, 0.25, 2.0])))()
+    array([-0.75,  0.  ,  2.  ], dtype=float32)
+    """
+    return where(absolute(x) > threshold, x, 0)
+
+
+def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
+    r"""What is far from 0, brought nearer: :math:`\operatorname{sign}(x) \max(|x| - \theta, 0)`.
+
+    Examples
+    --------
+    >>> pel.function([], soft_shrink(pel.constant([-0.75, 0.25, 2.0])))()
+    array([-0.25,  0.  ,  1.5 ], dtype=float32)
+    """
+    return sign(x) * softmax_sigmoid.relu(absolute(x) - threshold)

@@ -1,0 +1,108 @@
+r"""Activations that level off on both sides, and what is made of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pellucid.graph.expr import as_expr
+from pellucid.graph.ops.hyperbolic import tanh
+from pellucid.graph.ops.minmax_where import clip
+from pellucid.graph.ops.softmax_sigmoid import softplus
+
+
+def hard_sigmoid(x: Any) -> Any:
+    r"""A sigmoid of straight lines, :math:`\min(\max(x / 6 + 1 / 2, 0), 1)`.
+
+    Examples
+    --------
+    >>> pel.function([], hard_sigmoid(pel.constant([-4.0, 1.5, 4.0])))()
+    array([0.  , 0.75, 1.  ], dtype=float32)
+    """
+    return clip(as_expr(x) / 6 + 0.5, 0, 1)
+
+
+def hard_silu(x: Any) -> Any:
+    r"""The sigmoid linear unit with straight lines for the sigmoid, :math:`x \min(\max(x / 6 + 1 / 2, 0), 1)`.
+
+    Examples
+    --------
+    >>> pel.function([], hard_silu(pel.constant([-4.0, 1.5, 4.0])))()
+    array([-0.   ,  1.125,  4.   ], dtype=float32)
+
+    References
+    ----------
+    A. Howard et al., Searching for MobileNetV3, ICCV 2019.
+    """
+    return x * hard_sigmoid(x)
+
+
+def hard_tanh(x: Any) -> Any:
+    r"""A hyperbolic tangent of straight lines, :math:`\min(\max(x, -1), 1)`.
+
+    Examples
+    --------
+    >>> pel.function([], hard_tanh(pel.constant([-4.0, 0.5, 4.0])))()
+    array([-1. ,  0.5,  1. ], dtype=float32)
+    """
+    return clip(x, -1, 1)
+
+
+def sparse_sigmoid(x: Any) -> Any:
+    r"""The slope of `sparse_plus`, :math:`\frac{1}{2} (\min(\max(x, -1), 1) + 1)`.
+
+    Examples
+    --------
+    >>> pel.function([], sparse_sigmoid(pel.constant([-2.0, 0.5, 3.0])))()
+    array([0.  , 0.75, 1.  ], dtype=float32)
+    """
+    return 0.5 * (clip(x, -1, 1) + 1)
+
+
+def log_sigmoid(x: Any) -> Any:
+    r"""Logarithm of a sigmoid, :math:`\log \sigma(x) = -\log(1 + e^{-x})`.
+
+    Examples
+    --------
+    >>> log_sigmoid(pel.vector("x"))
+    -softplus(-x)
+    """
+    return -softplus(-as_expr(x))
+
+
+def tanh_shrink(x: Any) -> Any:
+    r"""What a hyperbolic tangent leaves of a number, :math:`x - \tanh x`.
+
+    Examples
+    --------
+    >>> tanh_shrink(pel.vector("x"))
+    x - tanh(x)
+    """
+    return x - tanh(x)
+
+
+def scaled_tanh(x: Any, scale_in: float = 2 / 3, scale_out: float = 1.7159) -> Any:
+    r"""Hyperbolic tangent of another size, :math:`b \tanh(a x)`; with the usual :math:`a` and :math:`b` about 1 at 1.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Of any shape.
+    scale_in, scale_out : float
+        :math:`a` and :math:`b`; Lasagne's are 1, these are LeCun's.
+
+    Returns
+    -------
+    Expr
+        Of the shape of ``x``.
+
+    Examples
+    --------
+    >>> x = pel.vector("x")
+    >>> pel.function([x], scaled_tanh(x))([-1.0, 0.0, 1.0]).round(3)
+    array([-1.,  0.,  1.], dtype=float32)
+
+    References
+    ----------
+    Y. LeCun, L. Bottou, G. B. Orr and K.-R. Müller, Efficient BackProp, 1998.
+    """
+    return scale_out * tanh(scale_in * x)

@@ -1,0 +1,127 @@
+"""Initializers whose spread follows from how many values enter and leave a unit."""
+
+from __future__ import annotations
+
+import math
+
+from pellucid.graph.errors import OptionError
+from pellucid.nn.initializers.base import Array, Initializer, Shape
+from pellucid.nn.initializers.random import truncated_normal
+from pellucid.nn.random_seed import weight_generator
+
+
+def fans(shape: Shape) -> tuple[float, float]:
+    r"""Return how many values enter and leave a unit: for a kernel (..., in, out), each times the window's size.
+
+    Examples
+    --------
+    >>> fans((3, 3, 16, 32))
+    (144.0, 288.0)
+    """
+    if len(shape) < 2:
+        size = float(shape[0]) if shape else 1.0
+        return size, size
+    window = math.prod(shape[:-2])
+    return float(window * shape[-2]), float(window * shape[-1])
+
+
+TRUNCATED_STANDARD_DEVIATION = 0.87962566103423978
+"""That of a standard normal distribution cut off at -2 and 2."""
+
+
+class VarianceScaling(Initializer):
+    r"""Spread chosen by the numbers of values that enter and leave a unit: variance :math:`s / n`, with :math:`n` the
+    fan in, the fan out or their mean.
+
+    Parameters
+    ----------
+    scale : float
+        :math:`s`.
+    mode : {"fan_in", "fan_out", "fan_avg"}
+        What :math:`n` is.
+    distribution : {"truncated_normal", "untruncated_normal", "uniform"}
+        What is drawn from; uniform between :math:`\pm \sqrt{3 s / n}`.
+    seed : int, optional
+        A seed of its own.
+
+    References
+    ----------
+    X. Glorot and Y. Bengio, Understanding the difficulty of training deep feedforward neural networks, AISTATS 2010
+    (scale 1, mean fan); K. He, X. Zhang, S. Ren and J. Sun, Delving Deep into Rectifiers, ICCV 2015 (scale 2, fan in);
+    Y. LeCun, L. Bottou, G. B. Orr and K.-R. Müller, Efficient BackProp, 1998 (scale 1, fan in).
+    """
+
+    MODES = ("fan_in", "fan_out", "fan_avg")
+    DISTRIBUTIONS = ("truncated_normal", "untruncated_normal", "uniform")
+
+    def __init__(
+        self,
+        scale: float = 1.0,
+        mode: str = "fan_in",
+        distribution: str = "truncated_normal",
+        seed: int | None = None,
+    ) -> None:
+        if scale <= 0:
+            raise OptionError(f"Expected a scale above 0. Received: scale={scale}")
+        if mode not in self.MODES:
+            raise OptionError(f"Expected a mode out of {self.MODES}. Received: mode={mode!r}")
+        if distribution not in self.DISTRIBUTIONS:
+            raise OptionError(
+                f"Expected a distribution out of {self.DISTRIBUTIONS}. Received: distribution={distribution!r}"
+            )
+        self.scale, self.mode, self.distribution, self.seed = scale, mode, distribution, seed
+
+    def draw(self, shape: tuple[int, ...]) -> Array:
+        """Draw with the variance that the shape asks for."""
+        fan_in, fan_out = fans(shape)
+        fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
+        deviation = math.sqrt(self.scale / max(1.0, fan))
+        rng = weight_generator(self.seed)
+        if self.distribution == "uniform":
+            limit = math.sqrt(3) * deviation
+            return rng.uniform(-limit, limit, shape)
+        if self.distribution == "untruncated_normal":
+            return deviation * rng.standard_normal(shape)
+        return deviation / TRUNCATED_STANDARD_DEVIATION * truncated_normal(rng, shape)
+
+
+class GlorotUniform(VarianceScaling):
+    r"""Uniform between :math:`\pm \sqrt{6 / (n_\text{in} + n_\text{out})}`; see `VarianceScaling`."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(1.0, "fan_avg", "uniform", seed)
+
+
+class GlorotNormal(VarianceScaling):
+    r"""Truncated normal of variance :math:`2 / (n_\text{in} + n_\text{out})`; see `VarianceScaling`."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(1.0, "fan_avg", "truncated_normal", seed)
+
+
+class HeUniform(VarianceScaling):
+    r"""Uniform between :math:`\pm \sqrt{6 / n_\text{in}}`; see `VarianceScaling`."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(2.0, "fan_in", "uniform", seed)
+
+
+class HeNormal(VarianceScaling):
+    r"""Truncated normal of variance :math:`2 / n_\text{in}`; see `VarianceScaling`."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(2.0, "fan_in", "truncated_normal", seed)
+
+
+class LecunUniform(VarianceScaling):
+    r"""Uniform between :math:`\pm \sqrt{3 / n_\text{in}}`; see `VarianceScaling`."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(1.0, "fan_in", "uniform", seed)
+
+
+class LecunNormal(VarianceScaling):
+    r"""Truncated normal of variance :math:`1 / n_\text{in}`; see `VarianceScaling`."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(1.0, "fan_in", "truncated_normal", seed)

@@ -1,0 +1,242 @@
+"""Rates that rise first, or fall along half a wave."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from pellucid.graph.errors import OptionError
+from pellucid.graph.expr import Expr, as_expr
+from pellucid.graph.ops.exponentials import log
+from pellucid.graph.ops.minmax_where import maximum, minimum, where
+from pellucid.graph.ops.rounding import floor
+from pellucid.graph.ops.trigonometry import cos
+from pellucid.nn.schedules.base import Constant, Schedule
+from pellucid.nn.validation import count, number, positive_number
+
+
+class WarmUp(Schedule):
+    r"""Any schedule :math:`\eta(s)` after a straight line, :math:`\eta_0 + (\eta(0) - \eta_0) s / k` for
+    :math:`s < k` and :math:`\eta(s - k)` then.
+
+    Parameters
+    ----------
+    schedule : float or function
+        What comes after it: a rate, or a function of the step.
+    warmup_steps : int
+        :math:`k`.
+    initial_learning_rate : float
+        :math:`\eta_0`.
+
+    Raises
+    ------
+    ValueError
+        For numbers out of range.
+
+    Examples
+    --------
+    >>> WarmUp(0.1, 5)([0, 1, 5, 100])
+    array([0.  , 0.02, 0.1 , 0.1 ])
+
+    References
+    ----------
+    P. Goyal et al., Accurate, Large Minibatch SGD: Training ImageNet in 1 Hour, 2017, arXiv:1706.02677.
+    """
+
+    def __init__(
+        self, schedule: float | Callable[[Any], Any], warmup_steps: int, initial_learning_rate: float = 0.0
+    ) -> None:
+        self.schedule = schedule if callable(schedule) else number("schedule", schedule, low=0.0)
+        self.warmup_steps = count("warmup_steps", warmup_steps, least=0)
+        self.initial_learning_rate = number("initial_learning_rate", initial_learning_rate, low=0.0)
+
+    def formula(self, step: Expr) -> Any:
+        """Return the rate."""
+        after: Callable[[Any], Any] = self.schedule if callable(self.schedule) else Constant(self.schedule)
+        if not self.warmup_steps:
+            return after(step)
+        first, start = after(as_expr(0.0, step.dtype)), self.initial_learning_rate
+        line = start + (first - start) * (step / self.warmup_steps)
+        return where(step < self.warmup_steps, line, after(maximum(step - self.warmup_steps, 0)))
+
+
+class CosineDecay(Schedule):
+    r"""A rate that falls along half a wave, :math:`\eta_0 ((1 - \alpha) (1 + \cos(\pi s / n)) / 2 + \alpha)` up to
+    :math:`s = n`, and stays there. With a warm-up, a straight line leads from :math:`\eta_0` to ``warmup_target``
+    first, and the wave begins there.
+
+    Parameters
+    ----------
+    initial_learning_rate : float
+        :math:`\eta_0`.
+    decay_steps : int
+        :math:`n`, without the warm-up.
+    alpha : float
+        :math:`\alpha`, the last rate as a share of that at the beginning of the wave.
+    warmup_target : float, optional
+        Where the warm-up leads.
+    warmup_steps : int
+        How long it is.
+
+    Raises
+    ------
+    ValueError
+        For numbers out of range, or a warm-up to nowhere.
+
+    Examples
+    --------
+    >>> CosineDecay(0.0, 10, warmup_target=1.0, warmup_steps=2)([0, 1, 2, 7, 12])
+    array([0. , 0.5, 1. , 0.5, 0. ])
+
+    References
+    ----------
+    I. Loshchilov and F. Hutter, SGDR: Stochastic Gradient Descent with Warm Restarts, ICLR 2017.
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        alpha: float = 0.0,
+        warmup_target: float | None = None,
+        warmup_steps: int = 0,
+    ) -> None:
+        self.initial_learning_rate = number("initial_learning_rate", initial_learning_rate, low=0.0)
+        self.decay_steps = count("decay_steps", decay_steps)
+        self.alpha = number("alpha", alpha, low=0.0)
+        self.warmup_target = None if warmup_target is None else number("warmup_target", warmup_target, low=0.0)
+        self.warmup_steps = count("warmup_steps", warmup_steps, least=0)
+        if self.warmup_steps and warmup_target is None:
+            raise OptionError(f"Expected a warmup_target. Received: warmup_steps={warmup_steps} without one")
+
+    def formula(self, step: Expr) -> Any:
+        """Return the rate."""
+        if self.warmup_target is None:
+            top = self.initial_learning_rate
+            return cosine(top, self.alpha * top, minimum(step / self.decay_steps, 1))
+        wave = CosineDecay(self.warmup_target, self.decay_steps, self.alpha)
+        return WarmUp(wave, self.warmup_steps, self.initial_learning_rate).formula(step)
+
+
+class CosineDecayRestarts(Schedule):
+    r"""A rate that falls along half a wave again and again, each longer than the last:
+    :math:`\eta_0 ((1 - \alpha) M^i (1 + \cos \pi x) / 2 + \alpha)`, where :math:`i` waves of the lengths
+    :math:`n, n T, n T^2, \dots` are over and :math:`x` is the share of the next one.
+
+    Parameters
+    ----------
+    initial_learning_rate : float
+        :math:`\eta_0`.
+    first_decay_steps : int
+        :math:`n`.
+    t_mul, m_mul : float
+        :math:`T`, how much longer each wave is than the last, 1 or more, and :math:`M`, how much higher.
+    alpha : float
+        :math:`\alpha`, the lowest rate as a share of the first.
+
+    Raises
+    ------
+    ValueError
+        For numbers out of range.
+
+    Examples
+    --------
+    >>> CosineDecayRestarts(1.0, 10)([0, 5, 10, 20])
+    array([1. , 0.5, 1. , 0.5])
+
+    References
+    ----------
+    I. Loshchilov and F. Hutter, SGDR: Stochastic Gradient Descent with Warm Restarts, ICLR 2017.
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        first_decay_steps: int,
+        t_mul: float = 2.0,
+        m_mul: float = 1.0,
+        alpha: float = 0.0,
+    ) -> None:
+        self.initial_learning_rate = number("initial_learning_rate", initial_learning_rate, low=0.0)
+        self.first_decay_steps = count("first_decay_steps", first_decay_steps)
+        self.t_mul = number("t_mul", t_mul, low=1.0)
+        self.m_mul = positive_number("m_mul", m_mul)
+        self.alpha = number("alpha", alpha, low=0.0)
+
+    def formula(self, step: Expr) -> Any:
+        """Return the rate."""
+        waves = step / self.first_decay_steps
+        if self.t_mul == 1:
+            over = floor(waves)
+            share = waves - over
+        else:
+            over = floor(log(1 + waves * (self.t_mul - 1)) / math.log(self.t_mul))
+            share = (waves - (self.t_mul**over - 1) / (self.t_mul - 1)) / self.t_mul**over
+        height = self.m_mul**over if self.m_mul != 1 else 1
+        wave = (0.5 * height) * (1 + cos(math.pi * share))
+        return self.initial_learning_rate * ((1 - self.alpha) * wave + self.alpha)
+
+
+class OneCycle(Schedule):
+    r"""A rate that rises from :math:`\eta_1 / d` to the greatest, :math:`\eta_1`, and falls far below the first,
+    :math:`\eta_1 / (d f)`, both along half a wave.
+
+    Parameters
+    ----------
+    max_learning_rate : float
+        :math:`\eta_1`.
+    total_steps : int
+        How many steps there are in all; the rate stays as it is at the last.
+    warmup_fraction : float
+        The share of them in which it rises, between 0 and 1.
+    div_factor, final_div_factor : float
+        :math:`d` and :math:`f`.
+
+    Raises
+    ------
+    ValueError
+        For numbers out of range.
+
+    Examples
+    --------
+    >>> OneCycle(1.0, 11, warmup_fraction=0.5)([0, 4.5, 10])
+    array([4.e-02, 1.e+00, 4.e-06])
+
+    References
+    ----------
+    L. N. Smith and N. Topin, Super-Convergence: Very Fast Training of Neural Networks Using Large Learning Rates, 2018,
+    arXiv:1708.07120; with the arguments of PyTorch's ``OneCycleLR``.
+    """
+
+    def __init__(
+        self,
+        max_learning_rate: float,
+        total_steps: int,
+        warmup_fraction: float = 0.3,
+        div_factor: float = 25.0,
+        final_div_factor: float = 1e4,
+    ) -> None:
+        self.max_learning_rate = number("max_learning_rate", max_learning_rate, low=0.0)
+        self.total_steps = count("total_steps", total_steps, least=2)
+        self.warmup_fraction = number("warmup_fraction", warmup_fraction, low=0.0, below=1.0)
+        self.div_factor = positive_number("div_factor", div_factor)
+        self.final_div_factor = positive_number("final_div_factor", final_div_factor)
+        if self.warmup_fraction * self.total_steps <= 1:
+            raise OptionError(
+                "Expected the rate to rise for more than one step. "
+                f"Received: warmup_fraction={warmup_fraction} of total_steps={total_steps}"
+            )
+
+    def formula(self, step: Expr) -> Any:
+        """Return the rate."""
+        top, first = self.max_learning_rate, self.max_learning_rate / self.div_factor
+        peak, end = self.warmup_fraction * self.total_steps - 1, self.total_steps - 1
+        rise = cosine(first, top, step / peak)
+        fall = cosine(top, first / self.final_div_factor, minimum((step - peak) / (end - peak), 1))
+        return where(step <= peak, rise, fall)
+
+
+def cosine(start: Any, end: Any, share: Any) -> Any:
+    r"""Return what lies between two rates on half a wave, :math:`b + (a - b) (1 + \cos \pi x) / 2`."""
+    return end + (start - end) * (0.5 * (1 + cos(math.pi * share)))

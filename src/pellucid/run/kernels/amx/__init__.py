@@ -1,0 +1,1 @@
+"""Kernels for the matrix units (AMX) of x86 processors."""

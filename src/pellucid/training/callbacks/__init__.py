@@ -1,0 +1,27 @@
+"""Callbacks: what is called while a model trains, with Keras's names, arguments and hooks."""
+
+from pellucid.graph.errors import tell_near_misses
+from pellucid.training.callbacks.backup import BackupAndRestore
+from pellucid.training.callbacks.base import Callback
+from pellucid.training.callbacks.checkpoint import ModelCheckpoint
+from pellucid.training.callbacks.early_stopping import EarlyStopping, TerminateOnNaN
+from pellucid.training.callbacks.history import History
+from pellucid.training.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau
+from pellucid.training.callbacks.logging import CSVLogger, LambdaCallback
+from pellucid.training.callbacks.tensorboard import TensorBoard
+
+__all__ = [
+    "BackupAndRestore",
+    "CSVLogger",
+    "Callback",
+    "EarlyStopping",
+    "History",
+    "LambdaCallback",
+    "LearningRateScheduler",
+    "ModelCheckpoint",
+    "ReduceLROnPlateau",
+    "TensorBoard",
+    "TerminateOnNaN",
+]
+
+tell_near_misses(globals(), "pel.callbacks")

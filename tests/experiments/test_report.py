@@ -1,0 +1,110 @@
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from pellucid.experiments.report import walk
+from pellucid.experiments.report.page import mathml, render
+from pellucid.experiments.runner import Experiment, UsageError
+
+
+class Outline(HTMLParser):
+    """Collects what matters of a page: its addresses, its pictures, and tags that were not closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+        self.pictures: list[dict[str, str | None]] = []
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        named = dict(attributes)
+        self.addresses += [named[key] or "" for key in ("href", "src") if key in named]
+        if tag == "img":
+            self.pictures.append(named)
+        if tag not in ("meta", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_a_tour_writes_one_page_that_needs_nothing_else(experiments: dict[str, Experiment], tmp_path: Path) -> None:
+    page = tmp_path / "tour" / "index.html"
+    records, interrupted = walk([experiments["sample"]], page)
+    text = page.read_text()
+    outline = Outline(text)
+    assert [record.status for record in records] == ["finished"]
+    assert not interrupted
+    assert not outline.open
+    assert all(address.startswith(("#", "data:image/png;base64,")) for address in outline.addresses)
+    assert [picture["alt"] for picture in outline.pictures] == ["A line that falls & falls."]
+    assert "url(" not in text
+    assert "@import" not in text
+    assert [file.name for file in page.parent.iterdir()] == ["index.html"]
+
+
+def test_the_page_tells_everything_and_escapes_it(experiments: dict[str, Experiment], tmp_path: Path) -> None:
+    walk([experiments["sample"]], tmp_path / "index.html")
+    text = (tmp_path / "index.html").read_text()
+    assert "Something small that &lt;works&gt;" in text
+    assert "It adds <code>passes</code> ones. That is all." in text
+    assert "<pre>a &lt; b\n</pre>" in text
+    assert '<details class="derivation"><summary>A page</summary>\n<p>It follows.</p></details>' in text
+    assert "<math" in text
+    assert "<b>0.75</b>" in text
+    assert "width:75.0%" in text
+    assert "pellucid run sample" in text
+    assert "--set sizes=1,2,50" in text
+    embedded = re.search(r'<script type="application/json" id="records">(.*?)</script>', text, re.DOTALL)
+    assert embedded is not None
+    assert json.loads(embedded[1])[0]["title"] == "Something small that <works>"
+
+
+def test_a_failed_experiment_is_shown_and_the_others_go_on(experiments: dict[str, Experiment], tmp_path: Path) -> None:
+    records, interrupted = walk([experiments["broken"], experiments["sample"]], tmp_path / "index.html")
+    assert [record.status for record in records] == ["failed", "finished"]
+    assert not interrupted
+    text = (tmp_path / "index.html").read_text()
+    assert "photos/: expected two classes; received one" in text
+    assert "kept" in text
+
+
+def test_ctrl_c_ends_the_tour_and_keeps_what_was_finished(experiments: dict[str, Experiment], tmp_path: Path) -> None:
+    order = [experiments[name] for name in ("sample", "stopped", "broken")]
+    records, interrupted = walk(order, tmp_path / "index.html")
+    assert interrupted
+    assert [record.status for record in records] == ["finished", "interrupted"]
+    assert 'id="sample"' in (tmp_path / "index.html").read_text()
+
+
+def test_a_tour_replaces_its_own_page_but_not_when_nothing_ended(
+    experiments: dict[str, Experiment], tmp_path: Path
+) -> None:
+    page = tmp_path / "index.html"
+    walk([experiments["broken"]], page)
+    walk([experiments["sample"]], page)
+    assert 'id="broken"' not in page.read_text()
+    walk([experiments["stopped"]], page)
+    assert 'id="sample"' in page.read_text()
+
+
+def test_a_foreign_page_stays(experiments: dict[str, Experiment], tmp_path: Path) -> None:
+    page = tmp_path / "index.html"
+    page.write_text("<h1>My own site</h1>")
+    with pytest.raises(UsageError, match=r"--out: .*index.html was not written by a tour, and stays"):
+        walk([experiments["sample"]], page)
+    assert page.read_text() == "<h1>My own site</h1>"
+    with pytest.raises(UsageError, match=r"--out: expected a folder; .*index.html is a file"):
+        walk([experiments["sample"]], page / "index.html")
+
+
+def test_an_empty_page_is_a_page() -> None:
+    assert not Outline(render([])).open
+
+
+def test_formulas_become_mathml() -> None:
+    assert "<msup>" in mathml("x^2")

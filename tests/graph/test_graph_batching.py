@@ -1,0 +1,93 @@
+"""Graphs that are alike become one, in which what is padded has no influence."""
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid.graph.graph_batching import Merging, form, own_part
+from pellucid.graph.padded_sizes import PaddingError
+
+
+def network(hidden, rate, activation=pel.sigmoid, reduce=None):
+    rng = np.random.default_rng(hidden)
+    x = pel.matrix("x", ("n", 2))
+    W, V = (pel.shared(rng.normal(size=s).astype("f4"), k) for k, s in (("W", (2, hidden)), ("V", (hidden, 1))))
+    h = activation(x @ W)
+    return x, [W, V], [(h @ V).sum() + rate * (W**2).sum() + (0.0 if reduce is None else reduce(h))]
+
+
+def forms(*graphs):
+    numbers = {}
+    return [form(g, numbers) for g in graphs]
+
+
+def test_graphs_that_differ_in_sizes_and_values_have_one_form():
+    a, b, c, d = (network(*s)[2] for s in ((2, 0.1), (5, 0.3), (2, 0.1, pel.tanh), (2, 1e-9)))
+    first, second, third, fourth = forms(a, b, c, d)
+    assert first == second == fourth != third
+
+
+def test_one_leaf_twice_is_not_two_leaves():
+    x, y = pel.scalar("x"), pel.scalar("y")
+    assert len(set(forms([x + x], [x + y], [y + y]))) == 2
+
+
+def test_equal_numbers_may_part_where_others_do_not():
+    """In one graph the two constants are one object; what stands for them may not be."""
+    x = pel.scalar("x")
+    pairs = [(0.1, 0.1), (0.1, 0.2)]
+    merging = Merging(2)
+    (one,) = merging.merged([tuple(a * x + b * pel.tanh(x) for a, b in pairs)])
+    constants = [leaf for leaf in merging.leaves if isinstance(leaf, pel.Shared)]
+    assert [merging.values(c).tolist() for c in constants] == [pytest.approx([0.1, 0.2])]
+    assert str(one) == "0.1 * x + shared * tanh(x)"
+
+
+def value_and_gradients(x, parameters, outputs, data):
+    f = pel.function([x], [outputs[0], *pel.grad(outputs[0], parameters)], mode="numpy")
+    return f(data)
+
+
+@pytest.mark.parametrize("reduce", [None, lambda h: pel.tanh(h).sum(), lambda h: (h.T @ h).sum()])
+def test_each_member_is_what_it_is_alone(reduce):
+    data = np.random.default_rng(0).normal(size=(4, 2)).astype("f4")
+    members = [network(h, r, reduce=reduce) for h, r in ((2, 0.1), (5, 0.3), (1, 0.2))]
+    merging = Merging(3)
+    (x,) = merging.merged([tuple(m[0] for m in members)])
+    one = merging.merged(list(zip(*(m[2] for m in members), strict=True)), differentiated=True)
+    parameters = merging.merged(list(zip(*(m[1] for m in members), strict=True)))
+    assert set(merging.sizes.values()) == {(2, 5, 1)}
+    f = pel.function([x], [one[0], *pel.grad(one[0], parameters)])
+    known = {*f.program.read}
+    leaves = [leaf for leaf in (*merging.leaves, *merging.sizes) if leaf in known]
+    many = pel.batched(f, {leaf: pel.shared(merging.values(leaf), "many") for leaf in leaves})
+    found = many(data)
+    for i, member in enumerate(members):
+        for j, expected in enumerate(value_and_gradients(*member, data)):
+            np.testing.assert_allclose(
+                found[j][i] if j == 0 else own_part(found[j][i], member[1][j - 1]), expected, rtol=1e-4
+            )
+            assert j == 0 or np.count_nonzero(found[j][i]) <= expected.size  # zeros beyond its size
+
+
+@pytest.mark.parametrize(
+    ("reduce", "message"),
+    [
+        (lambda h: h.mean(), "mean over units that not all members have"),
+        (lambda h: pel.softmax(h).sum(), "softmax over units"),
+        (lambda h: pel.sqrt(h).sum(), "sqrt of units that not all members have may not be finite"),
+        (lambda h: (1 / h).sum(), "true_divide of units"),
+        (lambda h: (h**0.5).sum(), "power of units"),
+        (lambda h: pel.concatenate([h, h], axis=1).sum(), "over units that not all members have"),
+    ],
+)
+def test_what_padding_would_change_is_refused(reduce, message):
+    members = [network(h, 0.1, reduce=reduce)[2] for h in (2, 3)]
+    with pytest.raises(PaddingError, match=message):
+        Merging(2).merged(list(zip(*members, strict=True)), differentiated=True)
+
+
+def test_what_runs_along_other_axes_is_let_pass():
+    members = [network(h, 0.1, reduce=lambda h: pel.softmax(h, axis=0).sum())[2] for h in (2, 3)]
+    (one,) = Merging(2).merged(list(zip(*members, strict=True)))
+    assert "softmax(sigmoid(x @ W), axis=0)" in str(one)

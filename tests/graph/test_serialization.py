@@ -1,0 +1,326 @@
+"""Graphs as data: every op and every kind of network comes back as it was, and nothing else is taken for a graph."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import pellucid as pel
+from pellucid import nn
+from pellucid.graph.expr import Expr, Shared
+from pellucid.graph.op import is_built_in
+from pellucid.graph.op_def import OPS, Op
+from pellucid.graph.operators import FUNCTIONS
+from pellucid.graph.serialization import Writer, from_data, to_data
+from pellucid.graph.types import Unknown, is_float
+
+OWN = sorted(name for name, op in OPS.items() if is_built_in(op.value))
+
+
+def stored(outputs: Any) -> tuple[Any, dict[str, np.ndarray]]:
+    """Write a graph, through JSON."""
+    data, arrays = to_data(outputs)
+    return json.loads(json.dumps(data, allow_nan=False)), arrays
+
+
+def on_the_same_leaves(outputs: list[Expr]) -> list[Expr]:
+    """Write a graph and read it on the leaves that it was written on."""
+    data, arrays = stored(outputs)
+    writer = Writer()
+    for e in outputs:
+        writer.add(e)
+    writer.data()
+    return from_data(data, arrays, {place: e for e, place in writer.places.items() if e.op is None})
+
+
+def cases(op: Op) -> Iterator[tuple[list[np.ndarray], dict[str, Any]]]:
+    """Return operands and settings that an op is tested on."""
+    rng = np.random.default_rng(0)
+    if op.examples is not None:
+        yield from (([np.asarray(o) for o in operands], chosen) for operands, chosen in op.examples(rng))
+        return
+    domains = op.domain if isinstance(op.domain[0], tuple) else (op.domain,) * len(op.operands)
+    values = [rng.uniform(*domain, (2, 3)) if "f" in op.accepts else np.ones((2, 3), "int32") for domain in domains]
+    values[: op.conditions] = [np.ones((2, 3), bool)] * op.conditions
+    yield values, {}
+
+
+def written(op: Op, operands: list[np.ndarray], chosen: dict[str, Any], named: bool) -> list[Expr]:
+    """Write an op on inputs, and its gradients."""
+    shapes = [(("n", *o.shape[1:]) if named and o.ndim else o.shape) for o in operands]
+    inputs = [pel.tensor(f"x{i}", s, o.dtype) for i, (s, o) in enumerate(zip(shapes, operands, strict=True))]
+    made = op.function(*inputs, **chosen)
+    results = list(made) if isinstance(made, list) else [made]
+    real, wrt = [r for r in results if is_float(r.dtype)], [x for x in inputs if is_float(x.dtype)]
+    if real and wrt and op.differentiable:
+        results += pel.grad(sum((r.sum() for r in real[1:]), real[0].sum()), wrt, disconnected="zero")
+    return results
+
+
+def sizes_without_a_name(outputs: list[Expr]) -> bool:
+    """Tell whether some op was given a size that nobody named, as ``x.reshape(-1)`` is where it is not known."""
+    settings = [value for e in pel.ancestors(outputs) for value in e.settings.values()]
+    return any(isinstance(part, Unknown) for value in settings if isinstance(value, tuple) for part in value)
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_every_op_and_its_gradients_come_back_as_the_same_objects(name: str) -> None:
+    count = 0
+    for operands, chosen in cases(OPS[name]):
+        for named in (False, True):
+            try:
+                outputs = written(OPS[name], operands, chosen, named)
+            except (pel.ShapeError, TypeError):
+                assert named, f"{name} refuses its own example"
+                continue
+            if not sizes_without_a_name(outputs):  # such a size is like no other
+                assert all(a is b for a, b in zip(on_the_same_leaves(outputs), outputs, strict=True))
+            fresh = from_data(*stored(outputs))
+            assert [str(e) for e in fresh] == [str(e) for e in outputs]
+            assert [str(e.type) for e in fresh] == [str(e.type) for e in outputs]
+            count += 1
+    assert count
+
+
+def networks() -> dict[str, list[Any]]:
+    """Return networks of all kinds, from what one sample looks like."""
+    return {
+        "dense": [(6,), nn.Dense(4, activation="relu"), nn.Dropout(0.5), nn.Dense(2)],
+        "convolutional": [(8, 8, 1), nn.Conv2D(3, 3), nn.BatchNormalization(), nn.MaxPooling2D(2), nn.Flatten()],
+        "recurrent": [(5, 3), nn.LSTM(4, dropout=0.5, return_sequences=True), nn.Bidirectional(nn.GRU(2))],
+        "masked": [(5, 3), nn.Masking(), nn.SimpleRNN(2, return_sequences=True), nn.TimeDistributed(nn.Dense(2))],
+    }
+
+
+@pytest.mark.parametrize("kind", networks())
+def test_every_kind_of_network_comes_back_with_its_updates(kind: str) -> None:
+    shape, *layers = networks()[kind]
+    x = h = pel.tensor("x", ("n", *shape))
+    for layer in layers:
+        h = layer(h)
+    loss = (h**2).mean()
+    updates = pel.optimizers.Adam(0.01).updates(loss)
+    outputs = [h, pel.inference(h), loss, *updates, *updates.values()]
+    assert sizes_without_a_name(outputs) == (kind == "masked")
+    if kind != "masked":
+        assert all(a is b for a, b in zip(on_the_same_leaves(outputs), outputs, strict=True))
+
+    back = from_data(*stored({"x": x, "loss": loss, "updates": updates}))
+    assert list(map(str, back["updates"].values())) == list(map(str, updates.values()))
+    values = np.random.default_rng(0).normal(size=(3, *shape)).astype("float32")
+    train = pel.function([x], loss, updates=updates, mode="numpy")
+    same = pel.function([back["x"]], back["loss"], updates=back["updates"], mode="numpy")
+    for _ in range(3):  # dropout draws anew at every step, and batch normalization keeps its means
+        assert train(values) == same(values)
+    for a, b in zip(updates, back["updates"], strict=True):
+        assert (a.get_value() == b.get_value()).all()
+        assert (a.name, a.trainable, a.regularizable, a.learns) == (b.name, b.trainable, b.regularizable, b.learns)
+
+
+def test_control_flow_within_control_flow_comes_back() -> None:
+    x, w = pel.matrix("x", shape=("t", 2)), pel.shared([1.0, 2.0], "w")
+    inner = pel.scan(lambda v, s: pel.cond(v.sum() > 0, lambda: s + v * w, lambda: s - 1), x, np.zeros(2, "float32"))
+    outputs = [inner, pel.grad(inner.sum(), w)]
+    assert all(a is b for a, b in zip(on_the_same_leaves(outputs), outputs, strict=True))
+
+
+def test_the_form_names_and_leaves_of_a_graph_come_back() -> None:
+    x, W = pel.matrix("x", shape=("n", None)), pel.shared(np.ones((3, 2)), "W", regularizable=False)
+    h = pel.named("h", pel.tanh(x @ W))
+    back = from_data(*stored({"all": [h, (h + 1, W)], "x": x}))
+    assert back["all"][0].name == "h"
+    assert isinstance(back["all"][1], tuple)
+    assert isinstance(back["x"].shape[1], Unknown)
+    again = back["all"][1][1]
+    assert isinstance(again, Shared)
+    assert (again.name, again.dtype, again.trainable, again.regularizable) == ("W", "float64", True, False)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [np.nan, -np.nan, -0.0, np.inf, 2**53 + 1, np.array([1, np.nan], "float16"), np.arange(40), True, [],
+     np.array(1.1, ml_dtypes.bfloat16), np.array(2**63 + 1, "uint64"), np.float64(0.1)],
+)  # fmt: skip
+def test_constants_keep_every_bit(value: Any) -> None:
+    constant = pel.constant(np.asarray(value))
+    assert from_data(*stored(constant)) is constant
+
+
+def test_a_shared_variable_brings_its_stream_and_its_constraint() -> None:
+    rng = pel.random.Generator(3)
+    y = rng.normal(size=(2,))
+    f, g = pel.function([], y, mode="numpy"), pel.function([], from_data(*stored(y)), mode="numpy")
+    for _ in range(3):
+        assert (f() == g()).all()
+
+    w = pel.shared([3.0, 4.0], "w")
+    w.constraint = nn.constraints.MaxNorm(1.0)
+    back = from_data(*stored(w))
+    assert str(back.constraint(pel.vector("v", (2,)))) == str(w.constraint(pel.vector("v", (2,))))
+
+
+def test_a_long_chain_of_ops() -> None:
+    y = x = pel.vector("x")
+    for _ in range(5_000):
+        y = pel.tanh(y) + 1
+    assert on_the_same_leaves([y])[0] is y
+    assert x is not y
+
+
+@pytest.fixture
+def own_op() -> Iterator[Any]:
+    """An op of the user's own, which is gone when the graph is read."""
+
+    @pel.compound()
+    def swish_for_storage(x: Any, beta: float = 1.0) -> Any:
+        return x * pel.sigmoid(beta * x)
+
+    yield swish_for_storage
+    OPS.pop("swish_for_storage", None)
+    FUNCTIONS.pop("swish_for_storage", None)
+
+
+def test_an_op_of_ones_own_must_be_there_when_the_graph_is_read(own_op: Any) -> None:
+    y = own_op(pel.vector("x"), beta=2.0)
+    data, arrays = stored(y)
+    assert str(from_data(data, arrays)) == "swish_for_storage(x, beta=2.0)"
+    del OPS["swish_for_storage"]
+    with pytest.raises(
+        pel.StorageError, match=r"no op named 'swish_for_storage'.*run the code that defines it, with pe"
+    ):
+        from_data(data, arrays)
+    with pytest.raises(pel.StorageError, match="swish_for_storage is not in the registry"):
+        to_data(y)
+
+
+def test_what_cannot_be_written_is_said() -> None:
+    with pytest.raises(pel.StorageError, match=r"Expected expressions, or lists.*Received: 3, of type int"):
+        to_data([3])
+    with pytest.raises(pel.StorageError, match=r"keys of a dictionary to be texts or expressions. Received: 1"):
+        to_data({1: pel.vector("x")})
+
+
+DATA, ARRAYS = stored([pel.tanh(pel.matrix("x", ("n", 2)) @ pel.shared(np.ones((2, 3)), "W"))[:, :2].sum(axis=0)])
+INPUT, WEIGHT, OP = 0, 2, 4  # entries of DATA: the cast of the input stands between
+
+
+def changed(entry: int | str, **parts: Any) -> Any:
+    """Return the data with parts of one entry, or of the whole, replaced."""
+    data = copy.deepcopy(DATA)
+    if isinstance(entry, str):
+        data[entry] = parts["to"]
+    else:
+        data["nodes"][entry].update(parts)
+    return data
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (None, "Expected a graph as data"),
+        ([], "Expected a graph as data"),
+        ({"format": "1", "nodes": []}, "Expected a graph as data"),
+        (changed("format", to=2), "Received: format 2; a newer pellucid wrote it"),
+        (changed("nodes", to=[7]), "Entry 0 of the graph: Expected an op or a leaf. Received: 7"),
+        (changed("outputs", to=99), "below 7. Received: 99"),
+        (changed("outputs", to={"list": 3}), "Expected a list of outputs"),
+        (changed("outputs", to="x"), "Expected the outputs of a graph. Received: 'x'"),
+        (changed("shared", to=[{"shared": 0}]), "Expected a shared variable. Received: x"),
+        (changed("shared", to=[3]), "Expected what a shared variable brings along. Received: 3"),
+        (changed(OP, op="os.system"), "Entry 4 of the graph: There is no op named 'os.system'"),
+        (changed(OP, op="tanhh"), "no op named 'tanhh'. Did you mean 'tanh'"),
+        (changed(OP, op=["tanh"]), "no op named"),
+        (changed(OP, inputs=[]), "tanh takes 1 operands. Received: 0"),
+        (changed(OP, inputs=[OP]), "number of an entry before it, below 4. Received: 4"),
+        (changed(OP, inputs=[-1]), "number of an entry before it, below 4. Received: -1"),
+        (changed(OP, inputs=[True]), "number of an entry before it"),
+        (changed(OP, inputs="0"), "Expected a list of inputs"),
+        (changed(OP, settings={"code": 1}), "tanh has the settings none. Received: {'code': 1}"),
+        (changed(OP, types=[["float32", [7]]]), "was float32 \\(7,\\), and is float64"),
+        (changed(OP, types=[]), "and is float64"),
+        (changed(OP, name=3), "Expected a name. Received: 3"),
+        (changed(OP, more=3), "Expected inputs, op, types"),
+        (changed(5, settings={"index": {"code": 1}}), "Expected a setting. Received: {'code': 1}"),
+        (changed(5, settings={"index": [1, 1, 1]}), "Entry 5 of the graph, 'slice', makes no expression"),
+        (changed(5, settings={"index": {"body": 3}}), "Expected a graph inside an op"),
+        (changed(5, settings={"index": {"body": {"inputs": [1], "outputs": [1]}}}), "Expected inputs of a graph insi"),
+        (changed(INPUT, type=["float32", ["n", -1]]), "Expected a dimension, a size or a name. Received: -1"),
+        (changed(INPUT, type=["float32", ["n", 10**30]]), "Expected a dimension"),
+        (changed(INPUT, type=["float32"]), "Expected a type"),
+        (changed(INPUT, type=["object", []]), "Expected a dtype of real numbers"),
+        (changed(INPUT, type=["f4, f8", []]), "Expected the name of a dtype"),
+        (changed(INPUT, type=["floot32", []]), "Did you mean 'float32'"),
+        (changed(INPUT, leaf="module"), "Expected an input, a shared variable or a constant. Received: 'module'"),
+        (changed(WEIGHT, value="V"), "Its value, the array 'V', is not there"),
+        (
+            changed(WEIGHT, type=["float64", [2, 4]]),
+            r"Expected a value that is float64 \(2, 4\). Received: float64 \(2, ",
+        ),
+        (
+            changed(WEIGHT, tags=["evil"]),
+            "Expected tags out of learns, regularizable, trainable. Received: \\['evil'\\]",
+        ),
+    ],
+)
+def test_what_is_no_graph_is_refused(data: Any, message: str) -> None:
+    with pytest.raises(pel.StorageError, match=message):
+        from_data(data, ARRAYS)
+
+
+def test_lists_in_lists_without_end_are_refused() -> None:
+    deep: Any = 0
+    for _ in range(100_000):
+        deep = {"list": [deep]}
+    with pytest.raises(pel.StorageError, match="without end"):
+        from_data(changed_outputs(deep), ARRAYS)
+    while isinstance(deep, dict):  # Python takes such a thing apart by recursion
+        deep = deep.pop("list")[0]
+
+
+def changed_outputs(outputs: Any) -> Any:
+    """Return the data with other outputs, which are too deep to be copied."""
+    return {**DATA, "outputs": outputs}
+
+
+def places(data: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Return the paths to all values in some data."""
+    yield path
+    parts = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    for key, value in parts:
+        yield from places(value, (*path, key))
+
+
+RICH, RICH_ARRAYS = stored(
+    pel.grad(pel.scan(lambda v, s: pel.tanh(s * 2 + v[1:]), pel.matrix("x", (3, 3)), pel.shared([1.0, 2.0], "s")).sum(),
+             pel.shared(1.0, "w"), disconnected="zero")
+)  # fmt: skip
+PATHS = [path for path in places(RICH) if path]
+MARKS = ["op", "dtype", "slice", "number", "body", "unknown", "leaf", "list"]
+WORDS = ["n", "", "tanh", "float64"]
+PLAIN = st.none() | st.booleans() | st.integers(-3, 40) | st.integers() | st.floats() | st.sampled_from(WORDS)
+ANYTHING = st.recursive(
+    PLAIN,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(MARKS), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(st.sampled_from(PATHS), ANYTHING)
+def test_data_that_were_changed_anywhere_are_read_or_refused(path: tuple[Any, ...], value: Any) -> None:
+    data = copy.deepcopy(RICH)
+    inside = data
+    for key in path[:-1]:
+        inside = inside[key]
+    inside[path[-1]] = value
+    with contextlib.suppress(pel.StorageError):
+        from_data(data, RICH_ARRAYS)

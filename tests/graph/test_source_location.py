@@ -1,0 +1,129 @@
+"""Where an error and an expression say they are: the user's own line, and never one of pellucid or a library."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+import sysconfig
+import types
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid.graph.source_location import LONGEST_LINE, calls_to_user, file_text, is_users, place_text, users_place
+
+
+def run_as(filename: str, program: str, **names: Any) -> dict[str, Any]:
+    """Run a program as if it stood in a file, and return its variables."""
+    found: dict[str, Any] = {"pel": pel, "np": np, **names}
+    exec(compile(program, filename, "exec"), found)
+    return found
+
+
+def test_an_expression_remembers_the_users_line() -> None:
+    x = run_as("course.py", "\nx = pel.vector('x')\ny = np.tanh(x)\nz = y.sum() + 1")
+    assert x["x"].origin == ("course.py", 2)
+    assert x["y"].origin == ("course.py", 3)
+    assert x["z"].inputs[0].origin == ("course.py", 4)
+
+
+def test_libraries_between_the_user_and_pellucid_are_passed_over() -> None:
+    installed = str(Path(sysconfig.get_path("purelib")) / "somebody" / "layers.py")
+    library = run_as(installed, "def double(x):\n    return 2 * x")
+    mine = run_as("course.py", "\n\nx = pel.scalar('x')\ny = double(x)", double=library["double"])
+    assert mine["y"].origin == ("course.py", 4)
+    assert not is_users(pel.graph.__file__)
+    assert not is_users(np.__file__)
+    assert not is_users("<frozen importlib._bootstrap>")
+    assert not is_users(str(Path(sysconfig.get_path("scripts")) / "pellucid"))
+    assert is_users("<stdin>")
+
+
+def test_where_there_is_no_user_there_is_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pellucid.graph.source_location.is_users", lambda filename: False)
+    assert users_place() is None
+    error = pel.ShapeError("said")
+    assert str(error) == "said"
+    assert not hasattr(error, "__notes__")
+
+
+def test_a_warning_names_the_users_line() -> None:
+    f = pel.function([x := pel.vector("x")], x.sum())
+    with pytest.warns(pel.PrecisionWarning) as caught:
+        f(np.array([0.1]))
+    assert caught[0].filename == __file__
+    assert calls_to_user() == 1
+
+
+def test_places_are_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notes").mkdir()
+    file = tmp_path / "notes" / "long.py"
+    file.write_text("x = 1\ny = [" + "1, " * 100 + "]\n")
+    assert place_text((str(file), 1)) == "notes/long.py:1: x = 1"
+    written = place_text((str(file), 2))
+    assert written.endswith("…")
+    assert len(written) == len("notes/long.py:2: ") + LONGEST_LINE
+    assert place_text(("/elsewhere/a.py", 3)) == "/elsewhere/a.py:3"
+    assert file_text("/tmp/marimo_3051/__marimo__cell_Hbol_.py") == "cell Hbol"
+
+
+def test_a_cell_of_a_notebook_is_named_as_the_notebook_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = {"/tmp/ipykernel_1/2.py": ("Cell", "In[3]")}
+    shell = types.SimpleNamespace(compile=types.SimpleNamespace(format_code_name=cells.get))
+    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
+    assert place_text(("/tmp/ipykernel_1/2.py", 4)) == "Cell In[3]:4"
+    assert place_text(("moons.py", 4)) == "moons.py:4"
+
+
+def test_operands_are_told_briefly() -> None:
+    x = pel.vector("x", shape=(3,))
+    deep = sum((x**i for i in range(2, 40)), x)
+    with pytest.raises(pel.ShapeError) as caught:
+        pel.concatenate([deep, pel.zeros((2, 2)), *[x + i for i in range(1, 9)], np.ones((2, 2), "float32")])
+    notes = caught.value.__notes__
+    assert len(notes) == 5
+    assert notes[1].split(" is float32")[0].endswith("…")
+    assert max(map(len, notes)) < 300
+
+
+def test_a_message_about_a_long_expression_is_short() -> None:
+    X = pel.matrix("X", shape=(3, 3))
+    deep = sum((X**i for i in range(2, 80)), X)
+    with pytest.raises(pel.ShapeError, match=r"…, of shape \(3, 3\), and W, of shape \(2, 2\)") as caught:
+        deep @ pel.matrix("W", shape=(2, 2))
+    assert len(str(caught.value)) < 400
+
+
+def test_an_error_says_one_thing_and_its_notes_say_where() -> None:
+    with pytest.raises(pel.DtypeError) as caught:
+        pel.where(pel.vector("x"), 1, 0)
+    assert "\n" not in str(caught.value)
+    assert "test_places.py" not in str(caught.value)
+    assert "test_places.py" in caught.value.__notes__[0]
+
+
+def test_errors_are_pellucid_s_by_name_and_survive_another_process() -> None:
+    error = pickle.loads(pickle.dumps(pel.UseError("said")))
+    assert type(error) is pel.UseError
+    assert type(error).__module__ == "pellucid"
+    assert issubclass(pel.UseError, TypeError)
+    assert issubclass(pel.OptionError, ValueError)
+    assert issubclass(pel.NoSuchNameError, AttributeError)
+
+
+def test_what_is_not_there_is_told_at_no_cost_to_who_asks_first() -> None:
+    x = pel.scalar("x")
+    assert not hasattr(x, "_repr_png_")
+    assert not hasattr(x, "summ")
+    assert getattr(x, "grad", None) is None
+
+
+def test_optimizers_and_losses_are_imported_from_by_their_short_names() -> None:
+    found = run_as("course.py", "from pellucid.optimizers import SGD\nfrom pellucid.losses import mean_squared_error")
+    assert found["SGD"] is pel.nn.optimizers.SGD
+    assert found["mean_squared_error"] is pel.nn.losses.mean_squared_error
+    assert sys.modules["pellucid.optimizers"] is pel.nn.optimizers

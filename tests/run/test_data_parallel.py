@@ -1,0 +1,240 @@
+"""Functions on many devices compute what they compute on one, and say what is wrong with devices that are asked for."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid.graph.errors import StateError
+from pellucid.run.data_parallel import DevicesProgram
+from pellucid.run.device_selection import chosen_devices, places_of
+from pellucid.run.distributed import process_group
+from pellucid.run.distributed.process_group import together
+
+FOUR = {
+    "XLA_FLAGS": "--xla_force_host_platform_device_count=4 --xla_backend_optimization_level=0",
+    "PELLUCID_CACHE": "0",
+    "JAX_PLATFORMS": "cpu",
+}
+
+ON_FOUR = """
+import json, sys
+import numpy as np
+import pellucid as pel
+from pellucid import nn
+
+rng = np.random.default_rng(0)
+x = rng.standard_normal((23, 6)).astype("float32")
+t = rng.integers(0, 3, 23).astype("int32")
+
+def outcome(devices):
+    nn.set_random_seed(0)
+    X, y = pel.matrix("X", shape=("n", 6)), pel.ivector("y", shape=("n",))
+    normal = nn.BatchNormalization()(nn.Dense(8, activation="tanh")(X))
+    dropped = nn.Dropout(0.5)(normal)
+    p = nn.Dense(3, activation="softmax")(dropped)
+    loss = pel.losses.sparse_categorical_crossentropy(y, p).mean()
+    mask = pel.cast(pel.equal(dropped, 0.0), "int32")
+    f = pel.function([X, y], [loss, mask], updates=pel.optimizers.SGD(0.5).updates(loss), devices=devices)
+    ran = [f.over(x[:21].reshape(3, 7, 6), t[:21].reshape(3, 7))]  # 7 samples, which no number of devices divides
+    if "whole" in sys.argv:
+        ran += [f(x, t), f.repeat(4, x, t), f(x[:1], t[:1])]
+    state = [p.get_value().tolist() for p in pel.parameters(loss)]
+    elsewhere = pel.function([X], pel.inference(p))(x[:2])  # the same variables, on one device
+    return {
+        "losses": np.concatenate([np.ravel(loss) for loss, _ in ran]).tolist(),
+        "masks": [mask.tolist() for _, mask in ran],
+        "state": [np.ravel(v).tolist() for v in state],
+        "elsewhere": elsewhere.ravel().tolist(),
+        "backend": type(f.backend).__name__,
+        "again": float(f.over(x[:7][None], t[:7][None])[0][0]),
+    }
+
+def members(devices):
+    u, w = pel.vector("u"), pel.shared(1.0, "w")
+    f = pel.function([u], (w * u).sum(), updates={w: w - 0.01 * (w * u * u).sum()}, devices=devices)
+    ws = pel.shared(np.arange(1.0, 6.0, dtype="float32"), "ws")
+    g = pel.batched(f, {w: ws})
+    return g.repeat(3, [1.0, 2.0, 3.0]).tolist(), ws.get_value().tolist()
+
+def refused(mode):
+    u = pel.vector("u")
+    try:
+        pel.function([u], u.sum(), mode=mode, devices=2)
+    except pel.OptionError as error:
+        return str(error)
+
+found = {"names": pel.distribution.list_devices(), "guard": refused("guard")}
+for name, devices in {"one": None, "4": "all", "some": ["cpu:3", 1, 0]}.items():
+    found[name] = outcome(devices)
+found["members"] = members(None), members(4)
+if "whole" in sys.argv:
+    images, y = pel.tensor4("x", shape=("n", 8, 8, 3)), pel.ivector("y", shape=("n",))
+    h = nn.MaxPooling2D(2)(nn.Conv2D(4, 3, activation="relu")(images))
+    p = nn.Dense(3, activation="softmax")(nn.Dropout(0.5)(nn.Flatten()(nn.BatchNormalization()(h))))
+    loss = pel.losses.sparse_categorical_crossentropy(y, p).mean()
+    f = pel.function([images, y], loss, updates=pel.optimizers.Adam(0.05).updates(loss), devices=4)
+    f.repeat(2, rng.standard_normal((8, 8, 8, 3)).astype("float32"), t[:8])
+    (compiled,) = (made[0] for key, made in f.backend.compiled.items() if key[0] == "repeat")
+    found["sent"] = {what: compiled.as_text().count(f" {what}(") for what in ("all-reduce", "all-gather", "all-to-all")}
+copied = pel.function([u := pel.vector("u")], u.sum(), devices=2)
+found["told"] = repr(copied).splitlines()[0]
+found["copies"] = [type(copied.copy(mode=m).backend).__name__ for m in ("xla", "numpy")]
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module", params=["quick", pytest.param("whole", marks=pytest.mark.slow)])
+def on_four(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """What a process came to that has four devices."""
+    environment = {**{k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}, **FOUR}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", ON_FOUR, request.param],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("devices", ["4", "some"])
+def test_many_devices_compute_what_one_does(on_four: dict[str, Any], devices: str) -> None:
+    one, many = on_four["one"], on_four[devices]
+    assert (one["backend"], many["backend"]) == ("AutoProgram", "DevicesProgram")
+    np.testing.assert_allclose(many["losses"], one["losses"], rtol=2e-5)
+    np.testing.assert_allclose(many["elsewhere"], one["elsewhere"], rtol=2e-4)
+    np.testing.assert_allclose(many["again"], one["again"], rtol=2e-4)
+    for a, b in zip(many["state"], one["state"], strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-6)
+
+
+@pytest.mark.parametrize("devices", ["4", "some"])
+def test_random_numbers_are_the_same_bits_on_any_number_of_devices(on_four: dict[str, Any], devices: str) -> None:
+    assert on_four[devices]["masks"] == on_four["one"]["masks"]
+    assert 0 < np.mean(on_four["one"]["masks"][0]) < 1
+
+
+def test_members_are_divided_too(on_four: dict[str, Any]) -> None:
+    one, many = on_four["members"]  # five members on four devices
+    for a, b in zip(one, many, strict=True):
+        np.testing.assert_allclose(b, a, rtol=1e-6)
+
+
+def test_devices_have_names_and_copies_of_a_function_keep_them_where_xla_runs(on_four: dict[str, Any]) -> None:
+    assert on_four["names"] == ["cpu:0", "cpu:1", "cpu:2", "cpu:3"]
+    assert on_four["copies"] == ["DevicesProgram", "NumpyProgram"]
+    assert on_four["told"] == "function of (u: float32 (?,)) in mode 'auto' on 2 devices"
+    assert on_four["guard"] == (
+        "Many devices run what XLA compiles. Received: mode='guard' with devices. Leave one of them out"
+    )
+
+
+def test_devices_send_one_another_nothing_but_sums(on_four: dict[str, Any]) -> None:
+    if "sent" not in on_four:
+        pytest.skip("compiled in the slow run alone")
+    sent = on_four["sent"]
+    assert sent["all-reduce"] > 0
+    assert sent["all-gather"] == sent["all-to-all"] == 0
+
+
+NAMES = ["gpu:0", "gpu:1"]
+
+
+@pytest.mark.parametrize(
+    ("devices", "told"),
+    [
+        ("al", r"'all', a number of devices, or a list of them. Received: devices='al'. Did you mean 'all'\?"),
+        ("gpu:2", r"Did you mean 'gpu:\d'\? Here this machine has 2: gpu:0, gpu:1"),
+        (9, "Expected devices from 1 to 2. Received: devices=9, and this machine has 2: gpu:0, gpu:1\n"),
+        (0, "Expected devices from 1 to 2. Received: devices=0"),
+        (True, "a list of them. Received: devices=True"),
+        ([], r"a list of them. Received: devices=\[\]"),
+        (2.0, r"a list of them. Received: devices=2\.0"),
+        ([0, "gpu:0"], r"Expected every device once. Received: devices=\[0, 'gpu:0'\]"),
+        ([0, 2], "There is no device 2: this machine has 2: gpu:0, gpu:1\n"),
+        (["gpu:7"], r"There is no device 'gpu:7': this machine has 2: gpu:0, gpu:1. Did you mean"),
+    ],
+)
+def test_devices_that_there_are_not_are_refused(devices: Any, told: str) -> None:
+    with pytest.raises(pel.OptionError, match=told):
+        places_of(devices, NAMES)
+
+
+def test_a_processor_is_said_to_become_several_devices() -> None:
+    x = pel.vector("x")
+    with pytest.raises(pel.OptionError, match="XLA_FLAGS=--xla_force_host_platform_device_count=4 is set before Py"):
+        pel.function([x], x.sum(), devices=9)
+    assert pel.function([x], x.sum(), devices="all")([1.0, 2.0]) == 3.0
+    assert chosen_devices(1) is chosen_devices(None) is None
+
+
+def test_every_process_must_have_the_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    here, there = (SimpleNamespace(process_index=n, platform="gpu") for n in (0, 1))
+    fake = SimpleNamespace(devices=lambda: [here, here, there], local_devices=lambda: [here, here])
+    monkeypatch.setattr("pellucid.run.device_selection.jax", lambda: fake)
+    assert chosen_devices(1) == (here, there)
+    with pytest.raises(pel.OptionError, match=r"devices that every process has. Received: devices=2; process 1 has 1"):
+        chosen_devices(2)
+
+
+@pytest.fixture
+def many(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Believe to be the second of three processes."""
+    monkeypatch.setattr(process_group, "num_processes", lambda: 3)
+    monkeypatch.setattr(process_group, "process_id", lambda: 1)
+    yield
+    process_group._broken.clear()
+
+
+def test_the_loss_of_others_is_told_from_what_goes_wrong_here(many: None) -> None:
+    gloo = ValueError("UNKNOWN: Gloo all-reduce failed: Connection closed by peer\nand more")
+    with pytest.raises(pel.DistributionError, match=r"^Process 1 of 3 lost another one.*closed by peer\n"), together():
+        raise gloo
+    for own in (ValueError("shapes differ"), RuntimeError("RESOURCE_EXHAUSTED: out of memory"), KeyError("UNKNOWN: a")):
+        with pytest.raises(type(own)) as told, together():
+            raise own
+        assert told.value is own
+
+
+def test_values_that_a_failed_program_had_are_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    w = pel.shared(1.0, "w")
+    f = pel.Function(pel.function([], w, updates={w: w + 1}).program, w, "auto", None, (jax.devices()[0],))
+    assert (f(), f(), w.get_value()) == (1.0, 2.0, 3.0)
+    assert isinstance(f.backend, DevicesProgram)
+
+    def fails(*given: Any) -> None:
+        w.storage.delete()
+        raise RuntimeError("INTERNAL: a device fell off the bus")
+
+    monkeypatch.setattr(f.backend, "compiled", dict.fromkeys(f.backend.compiled, fails))
+    with pytest.raises(pel.DistributionError, match="several devices failed: INTERNAL: a device fell off the bus"):
+        f()
+    with pytest.raises(StateError, match="set_value"):
+        w.get_value()
+    w.set_value(5.0)
+    monkeypatch.undo()
+    assert f() == 5.0
+
+
+def test_what_lies_on_chosen_devices_comes_home(tmp_path: Path) -> None:
+    w = pel.shared([1.0, 2.0], "w")
+    f = pel.function([], w, updates={w: 2 * w})
+    on_one = pel.Function(f.program, [w], "xla", None, (jax.devices()[0],))
+    on_one()
+    assert w.storage.committed
+    np.testing.assert_array_equal(f(), [2.0, 4.0])
+    assert not w.storage.committed
+    np.testing.assert_array_equal(on_one()[0], [4.0, 8.0])

@@ -1,0 +1,131 @@
+"""Scripts of plain NumPy, run alone and held against what they were written from."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid.byhand import moons as by_hand
+from pellucid.graph.evaluate import evaluate
+from pellucid.graph.expr import Input
+from pellucid.graph.op_def import OPS
+from pellucid.show.numpy_script import source
+from tests.every_op import written
+
+
+def run(script: str, name: str = "compute") -> Any:
+    """Return a function that a script defines."""
+    scope: dict[str, Any] = {"__name__": "script"}
+    exec(compile(script, "script", "exec"), scope)
+    assert "pellucid" not in script
+    return scope[name]
+
+
+@pytest.mark.parametrize("name", sorted(OPS))
+def test_every_op_and_its_gradient_is_a_script_of_the_same_values(name: str) -> None:
+    for inputs, wanted, operands in written(name):
+        used = [i for i in inputs if i in pel_inputs(wanted)]
+        values = dict(zip(inputs, operands, strict=True))
+        results = run(source(wanted))(*[values[i].copy() for i in order_of(wanted)])
+        results = results if len(wanted) > 1 else [results] if not isinstance(results, list) else results
+        assert used or not inputs
+        for result, expected, e in zip(results, evaluate(np, wanted, values), wanted, strict=True):
+            assert np.asarray(result).dtype == e.dtype
+            np.testing.assert_allclose(result, expected, rtol=1e-12, atol=1e-12)
+
+
+def order_of(outputs: list[Any]) -> list[Any]:
+    """Return the inputs in the order of a script's parameters."""
+    from pellucid.graph.traversal import topological
+
+    return [n for n in topological(outputs) if isinstance(n, Input)]
+
+
+def pel_inputs(outputs: list[Any]) -> set[Any]:
+    """Return the inputs that outputs depend on."""
+    return set(order_of(outputs))
+
+
+def moons_step() -> Any:
+    """Compile a training step of the moons network; its output is the workshop's loss."""
+    X, y = pel.matrix("X", shape=("n", 2), dtype="float64"), pel.ivector("y", shape=("n",))
+    start = by_hand.initialize(seed=0)._asdict()
+    W1, b1, W2, b2 = parameters = [pel.shared(value, name) for name, value in start.items()]
+    p = pel.softmax(pel.tanh(X @ W1 + b1) @ W2 + b2)
+    loss = pel.losses.sparse_categorical_crossentropy(y, p).sum() + 0.005 * ((W1**2).sum() + (W2**2).sum())
+    return pel.function([X, y], loss / 200, updates=pel.optimizers.SGD(0.01).updates(loss, parameters))
+
+
+def test_the_moons_script_prints_the_workshops_losses(tmp_path: Path) -> None:
+    step = moons_step()
+    script = source(step, *pel.data.moons(), after=[1, 1001])
+    path = tmp_path / "moons.py"
+    path.write_text(script)
+    printed = subprocess.run(
+        [sys.executable, "-I", str(path)], capture_output=True, text=True, check=True, cwd=tmp_path
+    ).stdout
+    assert printed == "after 1 updates: 0.432387\nafter 1001 updates: 0.068947\n"
+    history = step.repeat(1002, *pel.data.moons())
+    assert f"{history[1]:.6f} {history[1001]:.6f}" == "0.432387 0.068947"
+
+
+def test_updates_are_of_old_values_and_outputs_too() -> None:
+    a, b = pel.shared(1.0, "a"), pel.shared(10.0, "b")
+    f = pel.function([], [a, b], updates={a: b, b: a + b})
+    step = run(source(f), "step")
+    for _ in range(3):
+        assert step() == [float(v) for v in f()]
+
+
+def test_names_that_python_has_already_are_not_taken() -> None:
+    x, y, z = pel.scalar("lambda"), pel.scalar("np"), pel.scalar("x 1")
+    script = source(pel.function([x, y, z], x - y * z))
+    assert run(script)(1.0, 2.0, 3.0) == -5.0
+
+
+def test_two_variables_of_one_name_are_two() -> None:
+    x, y = pel.scalar("x"), pel.scalar("x")
+    assert run(source(pel.function([x, y], x - y)))(5.0, 2.0) == 3.0
+
+
+def test_constants_keep_their_dtype() -> None:
+    x = pel.vector("x", shape=("n",))
+    e = pel.concatenate([x * 0.1 + 1e10, pel.broadcast_to(pel.constant(0.1), (2,))])
+    given = np.array([1, 2], "float32")
+    result = run(source(e))(given)
+    assert result.dtype == np.float32
+    np.testing.assert_array_equal(result, e.eval({x: given}))
+
+
+def test_arrays_are_the_same_to_the_last_bit() -> None:
+    rng = np.random.default_rng(0)
+    for dtype in ("float32", "float64", "int32", "bool"):
+        for shape in ((3, 2), (100, 50), (0, 3)):
+            value = (100 * rng.normal(size=shape)).astype(dtype)
+            np.testing.assert_array_equal(run(source(pel.constant(value) + pel.zeros((), dtype)))(), value)
+    odd = np.array([np.nan, np.inf, -np.inf, -0.0])
+    np.testing.assert_array_equal(run(source(pel.constant(odd) * 1.5))(), odd * 1.5)
+
+
+def test_a_function_of_a_dictionary_gives_one() -> None:
+    x = pel.scalar("x")
+    assert run(source(pel.function([x], {"double": 2 * x, "square": x**2})))(3.0) == {"double": 6.0, "square": 9.0}
+
+
+def test_what_cannot_be_written_is_refused() -> None:
+    x = pel.scalar("x")
+    w = pel.shared(0.0, "w")
+    with pytest.raises(TypeError, match=r"source writes an expression, a list of them or a function\. Received: 3"):
+        source(3)
+    with pytest.raises(pel.InputError, match=r"expected numbers of updates of 0 or more\. Received: after=-1"):
+        source(x, after=-1)
+    with pytest.raises(pel.InputError, match="a script that runs needs values for the inputs"):
+        source(pel.function([x], updates={w: w + x}), after=10)
+    with pytest.raises(pel.InputError, match="without updates, nothing changes after any number of them"):
+        source(2 * x, 3.0, after=10)

@@ -1,0 +1,302 @@
+"""Callbacks: when they are called and with what, and what those that come along do."""
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid import callbacks, nn
+from pellucid.model.errors import ModelError
+from pellucid.nn.optimizers import SGD
+from pellucid.training.callbacks.base import HOOKS
+
+Data = tuple[np.ndarray, np.ndarray]
+Make = Callable[..., pel.Sequential]
+
+
+class Recorder(callbacks.Callback):
+    """Writes down every call."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, Any, list[str]]] = []
+
+
+def recording(name: str) -> Callable[..., None]:
+    def hook(self: Recorder, *args: Any) -> None:
+        *number, logs = args
+        self.calls.append((name.removeprefix("on_"), number[0] if number else None, sorted(logs)))
+
+    return hook
+
+
+for name in HOOKS:
+    setattr(Recorder, name, recording(name))
+
+
+def walked(callback: Any, values: list[float], name: str = "loss") -> list[dict[str, Any]]:
+    """Call a callback as a run would whose epochs measure these values, and return their logs."""
+    optimizer = SGD(0.2)
+    optimizer.hold_rate()
+    model: Any = SimpleNamespace(stop_training=False, get_weights=list, set_weights=list, optimizer=optimizer)
+    callback.set_model(model)
+    callback.set_params({"metrics": ["loss", "accuracy", "val_loss", "val_accuracy"]})
+    callback.on_train_begin({})
+    told: list[dict[str, Any]] = []
+    for epoch, value in enumerate(values):
+        told.append({name: value})
+        callback.on_epoch_end(epoch, told[-1])
+        if model.stop_training:
+            break
+    callback.on_train_end(told[-1])
+    return told
+
+
+def test_the_order_of_all_hooks(data: Data, make: Make) -> None:
+    told, model = Recorder(), make()
+    x, y = data
+    model.fit(x[:48], y[:48], batch_size=32, validation_data=(x[:32], y[:32]), callbacks=[told])
+    measures = ["accuracy", "loss"]
+    assert told.calls == [
+        ("train_begin", None, []),
+        ("epoch_begin", 0, []),
+        ("train_batch_begin", 0, []),
+        ("train_batch_end", 0, measures),
+        ("train_batch_begin", 1, []),
+        ("train_batch_end", 1, measures),
+        ("test_begin", None, []),
+        ("test_batch_begin", 0, []),
+        ("test_batch_end", 0, measures),
+        ("test_end", None, measures),
+        ("epoch_end", 0, [*measures, "val_accuracy", "val_loss"]),
+        ("train_end", None, [*measures, "val_accuracy", "val_loss"]),
+    ]
+    told.calls.clear()
+    model.predict(x[:40], callbacks=[told])
+    assert [call[:2] for call in told.calls] == [
+        ("predict_begin", None),
+        ("predict_batch_begin", 0),
+        ("predict_batch_end", 0),
+        ("predict_batch_begin", 1),
+        ("predict_batch_end", 1),
+        ("predict_end", None),
+    ]
+    told.calls.clear()
+    model.evaluate(x[:40], y[:40], callbacks=told)
+    assert [call[0] for call in told.calls][::5] == ["test_begin", "test_end"]
+
+
+def test_being_called_at_every_batch_changes_no_number(data: Data, make: Make) -> None:
+    seen: list[float] = []
+    told = callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(logs["loss"]))
+    model, other = make(0.3), make(0.3)
+    history = model.fit(*data, batch_size=25, epochs=3, seed=1, callbacks=[told]).history
+    assert history == other.fit(*data, batch_size=25, epochs=3, seed=1).history
+    assert len(seen) == 3 * 7
+    assert seen[6::7] == history["loss"]
+    for a, b in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_callback_may_be_called_at_every_so_many_batches(data: Data, make: Make) -> None:
+    class EveryThird(callbacks.Callback):
+        batch_interval = 3  # type: ignore[assignment]
+
+        def __init__(self) -> None:
+            self.steps: list[int] = []
+
+        def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+            self.steps.append(self.model.step)
+
+    told = EveryThird()
+    make().fit(*data, epochs=2, callbacks=[told])
+    assert told.steps == [3, 6, 9]
+
+
+def test_params_tell_what_there_will_be(data: Data, make: Make) -> None:
+    told = callbacks.Callback()
+    model = make()
+    model.fit(*data, epochs=2, validation_split=0.2, callbacks=[told])
+    assert told.model is model
+    assert told.params == {
+        "epochs": 2,
+        "steps": 4,
+        "verbose": "auto",
+        "metrics": ["loss", "accuracy", "val_loss", "val_accuracy"],
+    }
+
+
+@pytest.mark.parametrize("hook", ["on_epoch_end", "on_train_batch_end"])
+def test_stop_training(data: Data, make: Make, hook: str) -> None:
+    model = make()
+
+    def stop(number: int, logs: Any) -> None:
+        model.stop_training = number == 1
+
+    history = model.fit(*data, epochs=9, callbacks=[callbacks.LambdaCallback(**{hook: stop})])
+    assert (len(history.epoch), model.step) == ((2, 10) if hook == "on_epoch_end" else (1, 2))
+    assert len(model.fit(*data, epochs=2).epoch) == 2
+
+
+def test_a_history_of_ones_own_is_the_one_returned(data: Data, make: Make) -> None:
+    own, model = callbacks.History(), make()
+    assert model.fit(*data, epochs=2, callbacks=[own]) is own is model.history
+    assert own.epoch == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("values", "settings", "epochs", "best"),
+    [
+        ([5, 4, 3, 2, 1, 0], {"patience": 1}, 6, 5),
+        ([5, 4, 4.5, 4.2, 1, 0], {"patience": 2}, 4, 1),
+        ([5, 4, 4.5, 3, 3.5, 3.2], {"patience": 2}, 6, 3),
+        ([5, 4.95, 4.9, 4, 1, 0], {"patience": 2, "min_delta": 0.2}, 3, 0),
+        ([1, 2, 3, 4, 4, 4], {"patience": 2, "mode": "max"}, 6, 3),
+        ([1, 9, 9, 9, 9, 9], {"patience": 1, "start_from_epoch": 3}, 5, 3),
+        ([5, 4, 3, 2, 1, 0], {"patience": 2, "baseline": 2.5}, 6, 5),
+        ([5, 4, 3.5, 3, 2.9, 0], {"patience": 3, "baseline": 1}, 6, 5),
+        ([5, 4, 4, 4, 4, 4], {"patience": 2, "baseline": 1}, 3, 1),
+    ],
+)
+def test_early_stopping_as_keras_does(values: list[float], settings: dict[str, Any], epochs: int, best: int) -> None:
+    stopping = callbacks.EarlyStopping("loss", **settings)
+    assert (len(walked(stopping, values)), stopping.best_epoch) == (epochs, best)
+
+
+def test_the_best_weights_come_back(data: Data, make: Make, capsys: pytest.CaptureFixture[str]) -> None:
+    model, weights = make(), []
+    worsen = callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: (weights.append(model.get_weights()), logs.update(loss=[3, 1, 2, 2, 2][epoch]))
+    )
+    stopping = callbacks.EarlyStopping("loss", patience=2, restore_best_weights=True, verbose=1)
+    model.fit(*data, epochs=9, callbacks=[worsen, stopping])
+    assert len(weights) == 4
+    np.testing.assert_array_equal(model.get_weights()[0], weights[1][0])
+    assert capsys.readouterr().out == "Epoch 4: early stopping\nWeights are those of the best epoch, 2\n"
+
+
+@pytest.mark.parametrize("name", ["accuracy", "val_accuracy"])
+def test_what_is_better_follows_from_the_measure(name: str) -> None:
+    stopping = callbacks.EarlyStopping(name, patience=1)
+    assert len(walked(stopping, [0.1, 0.5, 0.9, 0.8, 0.7], name)) == 4
+    assert stopping.best == 0.9
+
+
+def test_reduce_lr_on_plateau() -> None:
+    reduce = callbacks.ReduceLROnPlateau("loss", factor=0.5, patience=2, cooldown=1, min_lr=0.06)
+    rates = [logs["learning_rate"] for logs in walked(reduce, [5] * 10)]
+    assert rates == [0.2] * 3 + [0.1] * 2 + [0.06] * 5
+
+
+def test_a_rate_that_is_set_is_the_rate_of_the_steps(data: Data) -> None:
+    x = np.ones((4, 1), "float32")
+    model = pel.Sequential([nn.Input((1,)), nn.Dense(1, use_bias=False, kernel_initializer="zeros")])
+    model.compile(SGD(0.5), lambda t, y: -y[:, 0])
+    rates = [0.25, 1.0, 0.125]
+    schedule = callbacks.LearningRateScheduler(lambda epoch, rate: rates[epoch])
+    history = model.fit(x, np.zeros(4), epochs=3, callbacks=[schedule]).history
+    assert model.get_weights()[0].item() == sum(rates)
+    assert history["learning_rate"] == rates
+    model.optimizer.learning_rate = 2.0
+    model.fit(x, np.zeros(4))
+    assert model.get_weights()[0].item() == sum(rates) + 2.0
+
+
+def test_terminate_on_nan(data: Data) -> None:
+    model = pel.Sequential([nn.Input((2,)), nn.Dense(1)])
+    model.compile(SGD(1e30), "mse")
+    x, y = data
+    with pytest.warns(pel.TrainingWarning):
+        history = model.fit(x, y.astype(float), epochs=50, callbacks=[callbacks.TerminateOnNaN()])
+    assert len(history.epoch) == 1
+    with (
+        pytest.warns(pel.TrainingWarning),
+        pytest.raises(pel.NonFiniteError, match=r"The loss of batch \d+, or of one before it, is nan.*smaller"),
+    ):
+        model.fit(x, y.astype(float), callbacks=[callbacks.TerminateOnNaN(raise_error=True)])
+
+
+def test_a_log_of_all_epochs_is_read_back(data: Data, make: Make, tmp_path: Path) -> None:
+    path, model = tmp_path / "log.csv", make()
+    history = model.fit(
+        *data, epochs=3, validation_split=0.1, validation_freq=2, callbacks=[callbacks.CSVLogger(path)]
+    ).history
+    model.fit(*data, epochs=4, initial_epoch=3, callbacks=[callbacks.CSVLogger(path, append=True)])
+    with path.open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["0", "1", "2", "3"]
+    assert [float(row["loss"]) for row in rows[:3]] == history["loss"]
+    assert [row["val_loss"] for row in rows] == ["NA", str(history["val_loss"][0]), "NA", "NA"]
+    model.fit(*data, callbacks=[callbacks.CSVLogger(path, separator=";")])
+    assert path.read_text().splitlines()[0] == "epoch;loss;accuracy"
+
+
+def test_the_state_of_a_callback_goes_on() -> None:
+    for kind in (callbacks.EarlyStopping, callbacks.ReduceLROnPlateau):
+        first, second = kind("loss", patience=3), kind("loss", patience=3)
+        walked(first, [1, 2, 3])
+        walked(second, [9])
+        second.set_state(first.get_state())
+        assert (second.best, second.wait) == (first.best, first.wait) == (1, 2)
+    weights = callbacks.EarlyStopping("loss", restore_best_weights=True)
+    weights.best_weights = [np.ones(2), np.zeros(3)]
+    again = callbacks.EarlyStopping("loss", restore_best_weights=True)
+    again.set_state(weights.get_state())
+    assert again.best is None
+    assert again.best_weights is not None
+    np.testing.assert_array_equal(again.best_weights[0], np.ones(2))
+
+
+@pytest.mark.parametrize("kind", [callbacks.EarlyStopping, callbacks.ReduceLROnPlateau])
+def test_measures_that_there_are_not(data: Data, make: Make, kind: Any) -> None:
+    model = make()
+    before = model.get_weights()[0]
+    with pytest.raises(ModelError, match=r"no measure 'acuracy'.* Did you mean 'accuracy'.*Measures: loss, accuracy"):
+        model.fit(*data, callbacks=[kind("acuracy")])
+    with pytest.raises(ModelError, match=r"no measure 'val_loss'. There is no validation: give fit validation_data"):
+        model.fit(*data, callbacks=[kind()])
+    with pytest.raises(ValueError, match=r"expected a mode out of \('auto', 'min', 'max'\). Received: mode='least'"):
+        kind("loss", mode="least")
+    np.testing.assert_array_equal(before, model.get_weights()[0])
+
+
+def test_a_measure_of_ones_own_has_no_direction(data: Data) -> None:
+    model = pel.Sequential([nn.Input((2,)), nn.Dense(1)])
+    model.compile("sgd", "mse", metrics=[lambda t, y: y[:, 0]])
+    with pytest.raises(ModelError, match=r"whether '<lambda>' is better when it is great or small.*mode='max'"):
+        model.fit(data[0], data[1].astype(float), callbacks=[callbacks.EarlyStopping("<lambda>")])
+
+
+def test_rates_that_cannot_be_set(data: Data) -> None:
+    model = pel.Sequential([nn.Input((2,)), nn.Dense(1)])
+    model.compile(SGD(pel.schedules.ExponentialDecay(0.1, 10, 0.5)), "mse")
+    x, y = data[0], data[1].astype(float)
+    halve = callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2)
+    for callback in (halve, callbacks.ReduceLROnPlateau("loss")):
+        with pytest.raises(ModelError, match=r"follows from the number of steps.*Make the optimizer with a number"):
+            model.fit(x, y, callbacks=[callback])
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match=r"expected a rate of 0 or more. Received: 'fast' in epoch 0"):
+        model.fit(x, y, callbacks=[callbacks.LearningRateScheduler(lambda epoch, rate: "fast")])
+    with pytest.raises(ValueError, match=r"expected a function of the epoch. Received: 3"):
+        callbacks.LearningRateScheduler(3)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"expected a factor from 0 up to but without 1. Received: 1"):
+        callbacks.ReduceLROnPlateau(factor=1)
+
+
+def test_what_is_no_callback(data: Data, make: Make) -> None:
+    model = make()
+    with pytest.raises(TypeError, match=r"Expected a pel.callbacks.Callback. Received: .*History.*; write History\(\)"):
+        model.fit(*data, callbacks=[callbacks.History])
+    with pytest.raises(TypeError, match=r"Expected callbacks to be a list. Received: callbacks=3"):
+        model.fit(*data, callbacks=3)
+    with pytest.raises(TypeError, match=r"there is no hook 'on_epoch_ends'.* Did you mean 'on_epoch_end'"):
+        callbacks.LambdaCallback(on_epoch_ends=print)
+    with pytest.raises(TypeError, match=r"expected on_epoch_end to be a function. Received: 3"):
+        callbacks.LambdaCallback(on_epoch_end=3)  # type: ignore[arg-type]
+    with pytest.raises(AttributeError, match=r"EarlyStoping.* Did you mean 'EarlyStopping'"):
+        callbacks.EarlyStoping  # noqa: B018

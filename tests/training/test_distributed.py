@@ -1,0 +1,454 @@
+"""Several processes train one model as one process does; when one is killed, the others say so, and the run goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid import callbacks, nn
+from pellucid.run.distributed import process_group
+from pellucid.run.distributed.process_group import advised, together
+from pellucid.training import distributed_checks
+from pellucid.training import memmap_source as mapped_module
+from pellucid.training.data_adapter import Samples
+from pellucid.training.distributed_checks import digest, way_on
+from pellucid.training.sweeps.runs import Run
+
+FORCED = "--xla_force_host_platform_device_count"
+
+PROGRAM = """
+import json, os, sys
+import pellucid as pel
+if os.environ.keys() & {"PELLUCID_PROCESS_ID", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK"}:
+    pel.distribution.initialize()
+import tests_of_processes as tests
+found = {"process": pel.distribution.process_id(), "processes": pel.distribution.num_processes()}
+print(json.dumps(found | getattr(tests, sys.argv[1])(*map(int, sys.argv[2:]))), flush=True)
+"""
+
+
+def data() -> tuple[np.ndarray, np.ndarray]:
+    """Return samples whose number nothing divides."""
+    x = np.random.default_rng(0).normal(size=(50, 4)).astype("float32")
+    return x, (x.sum(axis=1) > 0).astype("int32") + (x[:, 0] > 1)
+
+
+def make(seed: int = 1) -> pel.Sequential:
+    """Make a model that draws, normalizes and remembers."""
+    nn.set_random_seed(seed)
+    layers = [nn.Input((4,)), nn.Dense(8, "tanh"), nn.Dropout(0.3), nn.BatchNormalization(), nn.Dense(3, "softmax")]
+    model = pel.Sequential(layers)
+    model.compile(pel.optimizers.SGD(0.1, momentum=0.9), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def fitted(model: pel.Sequential, *given: Any, **settings: Any) -> dict[str, Any]:
+    """Train a model, and return what it has come to."""
+    history = model.fit(*given, **{"epochs": 3, "batch_size": 9, "seed": 5, **settings})
+    weights = [np.ravel(w).tolist() for w in model.get_weights()]
+    return {"weights": weights, "history": history.history, "epochs": history.epoch}
+
+
+def whole() -> dict[str, Any]:
+    """Train with all that writes."""
+    x, y = data()
+    model = make()
+    saving = [callbacks.ModelCheckpoint("{epoch}.pel"), callbacks.CSVLogger("log.csv"), callbacks.BackupAndRestore("b")]
+    found = fitted(model, x, y, validation_split=0.2, callbacks=saving, verbose=2)
+    return found | {"predicted": model.predict(x[:2]).ravel().tolist(), "loss": model.evaluate(x, y)[0]}
+
+
+def early() -> dict[str, Any]:
+    """Train until a callback ends it."""
+    told = [callbacks.TensorBoard("board"), callbacks.EarlyStopping("loss", patience=0, verbose=1)]
+    return fitted(make(), *data(), epochs=50, callbacks=told)
+
+
+class Batches:
+    """Yields batches, the last one smaller."""
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        x, y = data()
+        for start in range(0, 50, 10):
+            yield x[start : start + 10], y[start : start + 10]
+
+
+def streamed() -> dict[str, Any]:
+    """Train on batches that are handed in."""
+    return fitted(make(), Batches())
+
+
+def mapped() -> dict[str, Any]:
+    """Train on files that are read piece by piece."""
+    x, y = data()
+    for name, array in (("x.npy", x), ("y.npy", y)):
+        if not Path(name).exists():
+            np.save(name, array)
+    mapped_module.WHOLE_BYTES = 0
+    return fitted(make(), np.load("x.npy", mmap_mode="r"), np.load("y.npy", mmap_mode="r"))
+
+
+def divided() -> dict[str, Any]:
+    """Train on 1, 2, 3 and 4 devices of one process, in every way there is."""
+    found: dict[str, Any] = {}
+    x, y = data()
+    for devices in (None, 2, [3, 0, 1], "all"):
+        model, at_once = make(), make()
+        whole_batch = fitted(at_once, x, y, batch_size=50, devices=devices)
+        found[str(devices)] = {
+            "batches": fitted(model, x, y, validation_split=0.2, devices=devices),
+            "whole": whole_batch,
+            "stream": fitted(make(), Batches(), devices=devices),
+            "evaluated": model.evaluate(x, y, batch_size=7, devices=devices),
+            "entered": [np.ravel(w).tolist() for w in model.history.at(7).get_weights()],
+            "branched": model.history.branch(at=7, learning_rate=0.05).history["loss"],
+            "swept": [float(v) for v in swept(devices).table["loss"]],
+        }
+    return found
+
+
+def swept(devices: Any, epochs: int = 3) -> Any:
+    """Train several networks, in batches of which the last is smaller."""
+
+    def build(hidden: int, rate: float) -> pel.Sequential:
+        layers = [nn.Input((4,)), nn.Dense(hidden, "tanh"), nn.Dropout(0.2), nn.Dense(3, "softmax")]
+        model = pel.Sequential(layers)
+        model.compile(pel.optimizers.SGD(rate), "sparse_categorical_crossentropy")
+        return model
+
+    return pel.sweep(build, *data(), hidden=[5], rate=[0.1, 0.2, 0.5], batch_size=9, epochs=epochs, devices=devices)
+
+
+def moved() -> dict[str, Any]:
+    """Train half the way on some devices, and go on from the snapshot on others."""
+    found = {}
+    for first, second in ((4, None), (None, 3), (2, 4)):
+        for epochs, devices in ((3, first), (6, second)):
+            told = [callbacks.BackupAndRestore(f"from {first} to {second}", delete_checkpoint=False)]
+            found[f"{first} {second}"] = fitted(make(), *data(), epochs=epochs, devices=devices, callbacks=told)
+    return found
+
+
+def differing() -> dict[str, Any]:
+    """Return what is said where processes have not the same."""
+    me, (x, y) = pel.distribution.process_id(), data()
+    trials: dict[str, Callable[[], Any]] = {
+        "weights and random streams": lambda: fitted(make(seed=1 + me), x, y),
+        "data": lambda: fitted(make(), x, y[::-1] if me else y),
+        "settings of fit": lambda: fitted(make(), x, y, epochs=3 + me),
+        "seed of the orders": lambda: fitted(make(), x, y, seed=me),
+        "runs and settings of the sweep": lambda: swept(None, epochs=2 + me),
+    }
+    found = {}
+    for name, trial in trials.items():
+        try:
+            trial()
+        except pel.DistributionError as error:
+            found[name] = str(error)
+    return found
+
+
+class Slowly(callbacks.Callback):
+    """Takes its time after every epoch, and tells of it; and very much time after one of them, in one process."""
+
+    def __init__(self, sleeper: int) -> None:
+        self.sleeper = sleeper
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        print("epoch", epoch, flush=True)
+        time.sleep(60 if (epoch, pel.distribution.process_id()) == (4, self.sleeper) else 0.1)
+
+
+def slowly(epochs: int, sleeper: int = -1) -> dict[str, Any]:
+    """Train with a snapshot after every epoch."""
+    told = [callbacks.BackupAndRestore("backup"), Slowly(sleeper)]
+    return fitted(make(), *data(), epochs=epochs, callbacks=told)
+
+
+def failing() -> dict[str, Any]:
+    """Fail in the second process, while the first one goes on."""
+    return fitted(make(), *data(), epochs=50, callbacks=[callbacks.BackupAndRestore("backup"), Failing()])
+
+
+class Failing(callbacks.Callback):
+    """Does not get far in the second process."""
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if epoch == 3 and pel.distribution.process_id() == 1:
+            raise RuntimeError("a file that is there alone")
+
+
+def by_hand(port: int, count: int, number: int) -> dict[str, Any]:
+    """Return what tells a process of the others."""
+    address = f"127.0.0.1:{port}"
+    found = {"COORDINATOR_ADDRESS": address, "NUM_PROCESSES": count, "PROCESS_ID": number}
+    return {f"PELLUCID_{name}": value for name, value in found.items()}
+
+
+def start(
+    folder: Path, count: int, *words: Any, devices: int = 1, found_by: Callable[..., dict[str, Any]] | None = None
+) -> list[subprocess.Popen[str]]:
+    """Start processes that find one another on this machine; one alone finds nobody."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "tests_of_processes.py").write_text(Path(__file__).read_text("utf-8"), "utf-8")
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("XLA_", "PELLUCID_", "SLURM_", "OMPI_"))}
+    kept |= {"PYTHONPATH": os.pathsep.join([str(folder), *sys.path]), "PELLUCID_CACHE": "0"}
+    kept |= {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": f"--xla_backend_optimization_level=0 {FORCED}={devices}"}
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    processes = []
+    for number in range(count):
+        own = (found_by or by_hand)(port, count, number) if count > 1 else {}
+        environment = kept | {k: str(v) for k, v in own.items()}
+        command = [sys.executable, "-u", "-c", PROGRAM, *map(str, words)]
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        processes.append(subprocess.Popen(command, cwd=folder, env=environment, **pipes))
+    return processes
+
+
+def slurm(port: int, count: int, number: int) -> dict[str, Any]:
+    """Return what SLURM tells a process."""
+    found = {"JOB_ID": port, "STEP_NODELIST": "localhost", "NTASKS": count, "PROCID": number, "LOCALID": number}
+    return {f"SLURM_{name}": value for name, value in found.items()} | {"JAX_COORDINATOR_PORT": port}
+
+
+def open_mpi(port: int, count: int, number: int) -> dict[str, Any]:
+    """Return what Open MPI 4 tells a process."""
+    found = {"SIZE": count, "RANK": number, "LOCAL_RANK": number}
+    place = {"OMPI_MCA_orte_hnp_uri": f"{port * 2**12}.0;tcp://127.0.0.1:{port}", "JAX_COORDINATOR_PORT": port}
+    return {f"OMPI_COMM_WORLD_{name}": value for name, value in found.items()} | place
+
+
+def results(processes: Sequence[subprocess.Popen[str]]) -> list[Any]:
+    """Wait for processes, and return what each has printed last."""
+    found = []
+    try:
+        for process in processes:
+            out, err = process.communicate(timeout=300)
+            assert process.returncode == 0, err
+            found.append(json.loads(out.splitlines()[-1]) | {"printed": out})
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
+    return found
+
+
+def run(folder: Path, count: int, *words: Any, devices: int = 1) -> list[Any]:
+    """Run processes to their end."""
+    return results(start(folder, count, *words, devices=devices))
+
+
+def check_same(found: Any, expected: Any, rtol: float = 5e-4) -> None:
+    """Hold two trained models against each other, up to rounding."""
+    assert found["epochs"] == expected["epochs"]
+    for name, values in expected["history"].items():
+        np.testing.assert_allclose(found["history"][name], values, rtol=rtol, atol=1e-6)
+    for a, b in zip(found["weights"], expected["weights"], strict=True):
+        np.testing.assert_allclose(a, b, rtol=rtol, atol=1e-5)
+
+
+def test_two_processes_train_as_one_and_the_first_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    both = start(tmp_path, 2, "whole")
+    (tmp_path / "alone").mkdir()
+    monkeypatch.chdir(tmp_path / "alone")
+    alone = whole()
+    first, second = results(both)
+    assert [(r["process"], r["processes"]) for r in (first, second)] == [(0, 2), (1, 2)]
+    check_same(first, alone)
+    for name in ("weights", "history", "predicted", "loss"):  # to the last bit
+        assert first[name] == second[name]
+    assert ("Epoch 1/3" in first["printed"], "Epoch" in second["printed"]) == (True, False)
+    assert len((tmp_path / "log.csv").read_text().splitlines()) == 4
+    for number in (1, 2, 3):
+        saved = [pel.load_model(folder / f"{number}.pel").get_weights() for folder in (tmp_path, Path())]
+        for a, b in zip(*saved, strict=True):
+            np.testing.assert_allclose(a, b, rtol=5e-4, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_callbacks_end_training_in_all_processes_at_once(tmp_path: Path) -> None:
+    first, second = run(tmp_path / "two", 2, "early")
+    (alone,) = run(tmp_path / "one", 1, "early")
+    check_same(first, alone)
+    assert first["epochs"] == second["epochs"] != list(range(50))
+    assert ("early stopping" in first["printed"], "early stopping" in second["printed"]) == (True, False)
+    assert len(list((tmp_path / "two" / "board" / "train").iterdir())) == 1
+
+
+@pytest.mark.slow
+def test_three_processes_train_on_a_stream_as_one(tmp_path: Path) -> None:
+    alone = streamed()
+    for found in run(tmp_path, 3, "streamed"):
+        check_same(found, alone)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("found_by", [slurm, open_mpi])
+def test_processes_find_one_another_as_clusters_tell_them(tmp_path: Path, found_by: Any) -> None:
+    alone = streamed()
+    for number, found in enumerate(results(start(tmp_path, 2, "streamed", found_by=found_by))):
+        assert (found["process"], found["processes"]) == (number, 2)
+        check_same(found, alone)
+
+
+@pytest.mark.slow
+def test_a_process_does_not_wait_for_ever(tmp_path: Path) -> None:
+    call = "initialize('127.0.0.1:9', 2, 1, timeout_seconds=2)"
+    program = f"import pellucid as pel; pel.distribution.{call}"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("DistributionError: The processes did not come together within 2 s. Received: coord")
+
+
+@pytest.mark.slow
+def test_two_processes_train_on_files_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(mapped_module, "WHOLE_BYTES", 0)
+    alone = mapped()
+    for found in run(tmp_path, 2, "mapped"):
+        check_same(found, alone)
+
+
+@pytest.mark.slow
+def test_any_devices_of_a_process_train_as_one(tmp_path: Path) -> None:
+    (found,) = run(tmp_path, 1, "divided", devices=4)
+    one = found["None"]
+    for devices in ("2", "[3, 0, 1]", "all"):
+        many = found[devices]
+        for way in ("batches", "whole", "stream"):
+            check_same(many[way], one[way])
+        for name in ("evaluated", "branched", "swept"):
+            np.testing.assert_allclose(many[name], one[name], rtol=5e-4)
+        for a, b in zip(many["entered"], one["entered"], strict=True):
+            np.testing.assert_allclose(a, b, rtol=5e-4, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_snapshot_of_some_devices_goes_on_on_others(tmp_path: Path) -> None:
+    (found,) = run(tmp_path, 1, "moved", devices=4)
+    undisturbed = fitted(make(), *data(), epochs=6)
+    for ways in ("4 None", "None 3", "2 4"):
+        check_same(found[ways], undisturbed)
+
+
+@pytest.mark.slow
+def test_processes_that_differ_are_refused(tmp_path: Path) -> None:
+    for found in run(tmp_path, 2, "differing"):
+        assert len(found) == 8
+        for name in list(found)[2:-1]:
+            assert f"Expected the same {name} in every process. Received: another in process 1" in found[name]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+@pytest.mark.parametrize(("victim", "how", "again"), [(0, "KILL", 2), (1, "KILL", 1), (1, "TERM", 3)])
+def test_a_killed_process_ends_the_others_and_the_run_goes_on(
+    tmp_path: Path, victim: int, how: str, again: int
+) -> None:
+    told = killed(tmp_path, victim, how)
+    assert f"DistributionError: Process {1 - victim} of 2 lost " in told
+    assert f"The last snapshot is {Path('backup') / 'training.pel'}: start the same script again" in told
+    undisturbed = (
+        run(tmp_path / "undisturbed", 2, "slowly", 15)[0] if again == 2 else fitted(make(), *data(), epochs=15)
+    )
+    for found in run(tmp_path, again, "slowly", 15):
+        check_same(found, undisturbed, 0.0 if again == 2 else 5e-4)
+        assert "epoch 3\n" not in found["printed"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+@pytest.mark.parametrize("victim", [0, 1])
+def test_a_process_that_is_busy_learns_of_the_loss_too(tmp_path: Path, victim: int) -> None:
+    told = killed(tmp_path, victim, "KILL", 1 - victim)
+    assert f"DistributionError: Process {1 - victim} of 2 lost process {victim}. The last snapshot is " in told
+
+
+@pytest.mark.slow
+def test_a_process_that_fails_does_not_keep_the_others_waiting(tmp_path: Path) -> None:
+    first, second = start(tmp_path, 2, "failing")
+    begun = time.monotonic()
+    (_, waiting), (_, failed) = first.communicate(timeout=300), second.communicate(timeout=300)
+    assert time.monotonic() - begun < 60
+    assert (first.returncode, second.returncode) == (1, 1)
+    assert "RuntimeError: a file that is there alone" in failed
+    assert "DistributionError: Process 0 of 2 lost" in waiting
+
+
+def killed(folder: Path, victim: int, how: str, *words: Any) -> str:
+    """Kill one of two processes in the fifth epoch, and return what the other one says, which must end soon."""
+    processes = start(folder, 2, "slowly", 15, *words)
+    try:
+        stdout = processes[victim].stdout
+        assert stdout is not None
+        for line in stdout:
+            if line.startswith("epoch 4"):
+                break
+        processes[victim].send_signal(signal.Signals[f"SIG{how}"])
+        begun = time.monotonic()
+        _, told = processes[1 - victim].communicate(timeout=60)
+        assert time.monotonic() - begun < 45
+        assert processes[1 - victim].returncode == 1
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
+    return str(told)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ([], r"No snapshot was kept: with callbacks=\[pel.callbacks.BackupAndRestore\(folder\)\] a run goes on"),
+        (
+            [callbacks.BackupAndRestore("nowhere")],
+            "nowhere holds no snapshot yet: start the same script again to begin",
+        ),
+    ],
+)
+def test_without_a_snapshot_the_error_says_so(given: Any, told: str) -> None:
+    lost = RuntimeError("UNAVAILABLE: Socket closed")
+    with (
+        advised(lambda: way_on(given)),
+        pytest.raises(pel.DistributionError, match=f"Socket closed. {told}"),
+        together(),
+    ):
+        raise lost
+    with pytest.raises(pel.DistributionError, match=r"Socket closed\n"), together():
+        raise lost
+
+
+def test_everything_that_matters_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert digest([np.zeros(2), np.ones(2)]) != digest([np.ones(2), np.zeros(2)])
+    assert digest([np.zeros(2, "float32")]) != digest([np.zeros(2, "int32")])
+    assert digest([np.array(1.0)]) != digest([np.array(2.0)])
+    rows = np.array([[1, 2, 3], [1, 2, 3], [1, 9, 3]], np.uint32)
+    monkeypatch.setattr("jax.experimental.multihost_utils.process_allgather", lambda own: rows)
+    with pytest.raises(pel.DistributionError, match=r"the same data in every process. Received: another in process 2 "):
+        process_group.agree({"model": 1, "data": 2, "place": 3})
+    assert distributed_checks.num_processes() == 1
+
+
+def test_settings_of_a_sweep_are_compared_by_their_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[dict[str, int]] = []
+    monkeypatch.setattr(distributed_checks, "num_processes", lambda: 2)
+    monkeypatch.setattr(distributed_checks, "agree", told.append)
+    model, samples = make(), Samples([np.zeros((3, 4), "float32")], [], [], [])
+    for activation in ("tanh", "relu", lambda h: h, lambda h: 2 * h):  # what a function is, nobody can tell
+        distributed_checks.check_runs_alike([Run({"activation": activation}, 0, None, model, samples, None)])
+    tanh, relu, first, second = (each["runs and settings of the sweep"] for each in told)
+    assert tanh != relu != first == second

@@ -1,0 +1,293 @@
+"""Training: the same numbers as a loop written by hand, and means that weigh every sample alike."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid import nn
+from pellucid.model.errors import ModelError, TrainingWarning
+from pellucid.nn.optimizers import SGD, Adam
+from pellucid.training import train_step
+
+Data = tuple[np.ndarray, np.ndarray]
+Make = Callable[..., pel.Sequential]
+
+
+def same(first: list[np.ndarray], second: list[np.ndarray]) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def by_hand(model: pel.Sequential, x: np.ndarray, y: np.ndarray, batch: int, epochs: int, seed: int) -> list[float]:
+    """The loop that `fit` is, written out on the model's own expressions; returns the loss of every epoch."""
+    data, labels = pel.shared(x, "data", trainable=False), pel.shared(y, "labels", trainable=False)
+    index, target = pel.ivector("index", shape=("n",)), pel.ivector("target", shape=("n",))
+    output = model.outputs[0]
+    loss = pel.losses.sparse_categorical_crossentropy(target, output).mean()
+    step = pel.function(
+        [index],
+        [loss, nn.metrics.accuracy(target, output).mean()],
+        updates=SGD(0.2).updates(loss),
+        givens={model.inputs[0]: data[index], target: labels[index]},
+    )
+    means = []
+    for epoch in range(epochs):
+        order = np.random.default_rng([seed, epoch]).permutation(len(x)).astype("int32")
+        whole = len(x) // batch * batch
+        losses, _ = step.over(order[:whole].reshape(-1, batch))
+        total = losses.astype(float).sum() * batch
+        if whole < len(x):
+            total += float(step.over(order[None, whole:])[0][0]) * (len(x) - whole)
+        means.append(total / len(x))
+    return means
+
+
+@pytest.mark.parametrize(("batch", "dropout"), [(40, 0.0), (25, 0.3)])
+def test_fit_is_the_loop_written_by_hand_bit_for_bit(data: Data, make: Make, batch: int, dropout: float) -> None:
+    model, other = make(dropout), make(dropout)
+    history = model.fit(*data, batch_size=batch, epochs=4, seed=11).history
+    losses = by_hand(other, *data, batch, 4, 11)
+    assert same(model.get_weights(), other.get_weights())
+    np.testing.assert_allclose(history["loss"], losses, rtol=1e-12)
+
+
+@pytest.mark.parametrize("batch", [20, 24])  # without and with a smaller batch at the end of an epoch
+def test_epochs_of_which_nobody_is_told_are_the_same(data: Data, make: Make, batch: int) -> None:
+    alone, together = make(0.2), make(0.2)
+    seen: list[int] = []
+    told = pel.callbacks.LambdaCallback(on_epoch_end=lambda epoch, _: seen.append(epoch))
+    one = alone.fit(*data, batch_size=batch, epochs=30, seed=4, callbacks=[told])
+    many = together.fit(*data, batch_size=batch, epochs=30, seed=4)
+    assert seen == list(range(30))
+    assert same(alone.get_weights(), together.get_weights())
+    assert one.history == many.history
+    assert (alone.step, len(many.seconds)) == (together.step, 30)
+    assert same(many.at(together.step - 1).get_weights(), one.at(alone.step - 1).get_weights())
+
+
+def test_set_random_seed_makes_the_same_bits(data: Data, make: Make) -> None:
+    first = make(0.2)
+    first.fit(*data, epochs=2)
+    second = make(0.2)
+    second.fit(*data, epochs=2)
+    assert same(first.get_weights(), second.get_weights())
+
+
+def test_the_seed_is_that_of_the_order(data: Data, make: Make) -> None:
+    model = make()
+    start = model.get_weights()
+    ends = []
+    for seed in (5, 5, 6):
+        model.set_weights(start)
+        model.fit(*data, seed=seed)
+        ends.append(model.get_weights())
+    assert same(ends[0], ends[1])
+    assert not same(ends[0], ends[2])
+
+
+def test_two_fits_are_one_longer_fit(data: Data, make: Make) -> None:
+    long, short = make(), make()
+    long.fit(*data, epochs=2, shuffle=False)
+    for _ in range(2):
+        short.fit(*data, epochs=1, shuffle=False)
+    assert same(long.get_weights(), short.get_weights())
+
+
+def test_what_the_optimizer_remembers_outlasts_a_fit(data: Data, make: Make) -> None:
+    x, y = data
+    once, twice = make(optimizer=Adam(0.01)), make(optimizer=Adam(0.01))
+    once.fit(x, y, epochs=2, shuffle=False)
+    twice.fit(x, y, epochs=1, shuffle=False)
+    twice.predict(x)
+    twice.fit(x.astype("float64"), y.astype("int64"), epochs=1, shuffle=False)
+    assert same(once.get_weights(), twice.get_weights())
+
+
+def test_it_learns(data: Data, make: Make) -> None:
+    model = make()
+    history = model.fit(*data, epochs=40, batch_size=10, seed=0).history
+    assert history["loss"][-1] < 0.2 < 0.4 < history["loss"][0]
+    assert model.evaluate(*data)[1] > 0.95
+
+
+def test_means_weigh_every_sample_alike(data: Data, make: Make) -> None:
+    model = make(optimizer=SGD(0.0))
+    x, y = data
+    history = model.fit(x, y, batch_size=64, validation_data=(x[:65], y[:65]), seed=0).history
+    p = model.predict(x)
+    chosen = -np.log(p[np.arange(len(y)), y].astype(float))
+    right = p.argmax(1) == y
+    np.testing.assert_allclose(history["loss"], [chosen.mean()], rtol=1e-5)
+    np.testing.assert_allclose(history["accuracy"], [right.mean()], rtol=1e-6)
+    np.testing.assert_allclose(history["val_loss"], [chosen[:65].mean()], rtol=1e-5)
+    np.testing.assert_allclose(history["val_accuracy"], [right[:65].mean()], rtol=1e-6)
+
+
+@pytest.mark.parametrize("size", [7, 1000])
+def test_evaluate_does_not_depend_on_the_batch(data: Data, make: Make, size: int) -> None:
+    model = make(dropout=0.5)
+    loss, accuracy = model.evaluate(*data, batch_size=size)
+    assert model.evaluate(*data, return_dict=True) == pytest.approx({"loss": loss, "accuracy": accuracy}, rel=1e-5)
+
+
+def test_evaluate_without_metrics_is_a_number(data: Data, make: Make) -> None:
+    model = make()
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    assert isinstance(model.evaluate(*data), float)
+
+
+def test_evaluate_prints_when_asked(data: Data, make: Make, capsys: pytest.CaptureFixture[str]) -> None:
+    loss, accuracy = make().evaluate(*data, verbose=1)
+    assert capsys.readouterr().out == f"loss {loss:.4f}  accuracy {accuracy:.4f}\n"
+
+
+def test_validation_split_keeps_the_end_and_trains_on_the_rest(data: Data, make: Make) -> None:
+    x, y = data
+    model, other = make(), make()
+    history = model.fit(x, y, validation_split=0.2, seed=2).history
+    wanted = other.fit(x[:128], y[:128], validation_data=(x[128:], y[128:]), seed=2).history
+    assert same(model.get_weights(), other.get_weights())
+    assert history == wanted
+    assert list(history) == ["loss", "accuracy", "val_loss", "val_accuracy"]
+
+
+def test_regularization_is_part_of_the_loss(data: Data) -> None:
+    layer = nn.Dense(2, activation="softmax", kernel_regularizer=nn.regularizers.L2(0.1))
+    model = pel.Sequential([nn.Input((2,)), layer])
+    model.compile(SGD(0.0), "sparse_categorical_crossentropy")
+    plain = pel.Sequential([nn.Input((2,)), layer])
+    penalty = 0.1 * np.square(model.get_weights()[0]).sum()
+    bare = -np.log(plain.predict(data[0])[np.arange(160), data[1]]).mean()
+    np.testing.assert_allclose(model.evaluate(*data), bare + penalty, rtol=1e-5)
+    np.testing.assert_allclose(model.fit(*data).history["loss"], [bare + penalty], rtol=1e-5)
+
+
+def test_the_keras_listing(rng: np.random.Generator) -> None:
+    x_train, x_test, x_new = (rng.random((n, 3072)) for n in (40, 20, 3))
+    y_train, y_test = (np.eye(2)[rng.integers(0, 2, n)] for n in (40, 20))
+    model = pel.Sequential(
+        [
+            nn.Input((3072,)),
+            nn.Dense(768, activation="relu", kernel_initializer="random_uniform"),
+            nn.Dense(384, activation="relu", kernel_initializer="random_uniform"),
+            nn.Dense(2, activation="softmax"),
+        ]
+    )
+    model.compile(optimizer=SGD(0.01), loss="binary_crossentropy", metrics=["accuracy"])
+    history = model.fit(x_train, y_train, epochs=3, batch_size=128, validation_data=(x_test, y_test))
+    assert len(history.history["val_accuracy"]) == 3
+    assert len(model.evaluate(x_test, y_test)) == 2
+    np.testing.assert_allclose(model.predict(x_new).sum(1), 1, rtol=1e-5)
+
+
+def test_a_convolution_on_bytes_learns_with_an_unnamed_input(rng: np.random.Generator) -> None:
+    nn.set_random_seed(0)
+    y = rng.integers(0, 2, 60)
+    x = (rng.integers(0, 20, (60, 8, 8, 1)) + 100 * y[:, None, None, None]).astype("uint8")
+    model = pel.Sequential([nn.Conv2D(4, 3), nn.MaxPooling2D(2), nn.Flatten(), nn.Dense(2, activation="softmax")])
+    model.compile(Adam(0.01), "sparse_categorical_crossentropy", metrics=["acc"])
+    assert model.fit(x, y, batch_size=10, epochs=30, seed=0).history["acc"][-1] > 0.95
+
+
+def test_one_column_is_binary(data: Data) -> None:
+    nn.set_random_seed(0)
+    model = pel.Sequential([nn.Input((2,)), nn.Dense(1, activation="sigmoid")])
+    model.compile(SGD(1.0), "binary_crossentropy", metrics=["accuracy"])
+    x, y = data
+    assert model.fit(x, y.astype(bool), epochs=30, seed=0).history["accuracy"][-1] > 0.95
+    assert model.evaluate(x, y.astype(float)) == model.evaluate(x, y)
+
+
+def test_regression_with_a_function_as_loss_and_metric(rng: np.random.Generator) -> None:
+    x = rng.normal(size=(100, 3))
+    y = x @ [1.0, -2.0, 0.5]
+
+    def squared(y_true: pel.Expr, y_pred: pel.Expr) -> pel.Expr:
+        return (y_true - y_pred[:, 0]) ** 2
+
+    model = pel.Sequential([nn.Dense(1)])
+    model.compile(SGD(0.1), squared, metrics=["mse", squared])
+    history = model.fit(x, y, epochs=30, seed=0).history
+    assert history["squared"] == pytest.approx(history["mse"], rel=1e-5)
+    assert history["loss"][-1] < 1e-4
+
+
+def test_a_float64_model_keeps_its_precision(data: Data) -> None:
+    x, y = data
+    model = pel.Sequential([nn.Input((2,), dtype="float64"), nn.Dense(2, activation="softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.fit(x.astype("float64"), y)
+    assert model.predict(x).dtype == np.float64
+    assert {w.dtype for w in model.get_weights()} == {np.dtype("float64")}
+
+
+def test_data_may_be_lists(make: Make) -> None:
+    model = make()
+    model.fit([[0.0, 1.0], [1.0, 0.0]], [0, 1])
+    assert model.predict([[0.0, 1.0]]).shape == (1, 2)
+
+
+def test_data_are_left_as_they_are(data: Data, make: Make) -> None:
+    x, y = data
+    before = x.copy(), y.copy()
+    make().fit(x, y, epochs=2)
+    np.testing.assert_array_equal(x, before[0])
+    np.testing.assert_array_equal(y, before[1])
+
+
+def test_a_loss_that_is_no_number_is_reported_once(data: Data) -> None:
+    model = pel.Sequential([nn.Input((2,)), nn.Dense(1)])
+    model.compile(SGD(1e30), "mse")
+    x, y = data
+    with pytest.warns(TrainingWarning, match=r"The loss became (inf|nan) in step 2 of 5 of epoch 1.*smaller") as caught:
+        history = model.fit(x, y.astype(float), epochs=3, seed=0)
+    assert len(caught) == 1
+    assert history.epoch == [0, 1, 2]
+    assert not np.isfinite(history.history["loss"][-1])
+
+
+def test_many_shapes_of_data_keep_few_programs(data: Data, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(train_step, "MOST_PROGRAMS", 2)
+    x, y = data
+    model = make()
+    for count in (2, 3, 4, 5):
+        model.evaluate(x[:count], y[:count], batch_size=1)
+    (only,) = model._objectives.values()
+    assert [key[1][0] for key in only.programs] == [(4, 2), (5, 2)]
+
+
+def test_both_kinds_of_validation(data: Data, make: Make) -> None:
+    with pytest.raises(ModelError, match="either validation_split or validation_data"):
+        make().fit(*data, validation_split=0.1, validation_data=data)
+    with pytest.raises(ModelError, match=r"validation_data to be a pair \(x, y\).*Received: ndarray"):
+        make().fit(*data, validation_data=data[0])  # type: ignore[arg-type]
+    with pytest.raises(pel.ShapeError, match=r"Received: validation x of shape \(160, 1\)"):
+        make().fit(*data, validation_data=(data[0][:, :1], data[1]))
+
+
+@pytest.mark.parametrize("share", [-0.1, 1, 1.5, "half"])
+def test_a_split_out_of_range(data: Data, make: Make, share: object) -> None:
+    with pytest.raises(ValueError, match=r"validation_split from 0 up to but without 1. Received"):
+        make().fit(*data, validation_split=share)
+
+
+def test_a_split_that_leaves_nothing(data: Data, make: Make) -> None:
+    with pytest.raises(ModelError, match=r"validation_split=0.5 of 1 samples leaves 0 to train on and 1"):
+        make().fit(data[0][:1], data[1][:1], validation_split=0.5)
+
+
+def test_sequences_of_any_length(rng: np.random.Generator) -> None:
+    nn.set_random_seed(0)
+    bits = rng.integers(0, 2, (64, 6, 2))
+    model = pel.Sequential(
+        [
+            nn.Input((None, 2)),
+            nn.SimpleRNN(8, return_sequences=True),
+            nn.Dense(1, activation="sigmoid"),
+        ]
+    )
+    model.compile(Adam(0.02), "binary_crossentropy", metrics=["accuracy"])
+    history = model.fit(bits, bits[:, :, :1] ^ bits[:, :, 1:], epochs=3, seed=0).history
+    assert history["loss"][-1] < history["loss"][0]
+    assert model.predict(bits[:, :3]).shape == (64, 3, 1)

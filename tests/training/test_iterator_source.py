@@ -1,0 +1,190 @@
+"""Batches from iterables: the same steps as from memory, in the background, and what goes wrong with them said."""
+
+import itertools
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid import callbacks, nn
+from pellucid.model.errors import TrainingWarning
+from pellucid.nn.optimizers import SGD
+from pellucid.training.iterator_source import room
+from pellucid.training.prefetch import Batches, is_stream
+
+X = np.random.default_rng(0).normal(size=(40, 2)).astype("float32")
+Y = (X[:, 0] > X[:, 1]).astype("int32")
+
+
+def batches(count: int = 5, start: int = 0) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for i in range(start, start + count):
+        at = 8 * (i % 5)
+        yield X[at : at + 8], Y[at : at + 8]
+
+
+class Anew:
+    """Begins anew in every epoch."""
+
+    def __iter__(self) -> Iterator[Any]:
+        return batches()
+
+
+class Items:
+    """As Keras's PyDataset: a length and items, and a hook."""
+
+    def __init__(self) -> None:
+        self.ends = 0
+
+    def __len__(self) -> int:
+        return 5
+
+    def __getitem__(self, i: int) -> Any:
+        return X[8 * i : 8 * i + 8], Y[8 * i : 8 * i + 8]
+
+    def on_epoch_end(self) -> None:
+        self.ends += 1
+
+
+@pytest.fixture(scope="module")
+def model() -> pel.Sequential:
+    made = pel.Sequential([nn.Input((2,)), nn.Dense(4, activation="tanh"), nn.Dense(2, activation="softmax")])
+    made.compile(SGD(0.2), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return made
+
+
+@pytest.fixture(scope="module")
+def start(model: pel.Sequential) -> list[np.ndarray]:
+    return model.get_weights()
+
+
+@pytest.mark.parametrize("make", [Anew, Items, lambda: list_like(batches())], ids=["iterable", "items", "loader"])
+def test_they_are_the_steps_from_memory(model: pel.Sequential, start: list[np.ndarray], make: Any) -> None:
+    model.set_weights(start)
+    wanted = model.fit(X, Y, batch_size=8, epochs=3, shuffle=False).history
+    weights = model.get_weights()
+    model.set_weights(start)
+    source = make()
+    found = model.fit(source, epochs=3).history
+    for name, values in wanted.items():
+        np.testing.assert_allclose(found[name], values, rtol=1e-6)
+    for a, b in zip(model.get_weights(), weights, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
+    if isinstance(source, Items):
+        assert source.ends == 3
+    assert model.evaluate(source) == pytest.approx(model.evaluate(X, Y), rel=1e-5)
+
+
+def list_like(made: Iterator[Any]) -> Any:
+    class Loader:
+        def __init__(self) -> None:
+            self.kept = list(made)
+
+        def __iter__(self) -> Iterator[Any]:
+            return iter(self.kept)
+
+        def __len__(self) -> int:
+            return len(self.kept)
+
+    return Loader()
+
+
+def test_an_endless_iterator_goes_on_through_the_epochs(model: pel.Sequential, start: list[np.ndarray]) -> None:
+    model.set_weights(start)
+    endless = (batch for i in itertools.count() for batch in batches(1, i))
+    model.fit(endless, epochs=3, steps_per_epoch=3)
+    weights, taken = model.get_weights(), next(endless)[0]
+    model.set_weights(start)
+    model.fit(batches(9), steps_per_epoch=9)
+    np.testing.assert_array_equal(weights[0], model.get_weights()[0])
+    np.testing.assert_array_equal(taken, X[32:40])  # the tenth batch: none was fetched that was not used
+    assert len(model.evaluate(batches(), steps=2)) == 2
+
+
+def test_where_chunks_are_cut_changes_nothing(model: pel.Sequential, start: list[np.ndarray]) -> None:
+    ends, seen = [], []
+    for told in ([], [callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(batch))]):
+        model.set_weights(start)
+        model.fit(Anew(), epochs=2, callbacks=told)
+        ends.append(model.get_weights())
+    assert seen == [0, 1, 2, 3, 4] * 2
+    np.testing.assert_array_equal(ends[0][0], ends[1][0])
+
+
+def test_batches_of_several_sizes(model: pel.Sequential, start: list[np.ndarray]) -> None:
+    model.set_weights(start)
+    parts = [(X[a:b], Y[a:b]) for a, b in ((0, 8), (8, 24), (24, 32), (32, 40))]
+
+    class Parts:
+        def __iter__(self) -> Iterator[Any]:
+            return iter(parts)
+
+    with pytest.warns(TrainingWarning, match=r"ended after 4 of 9 batches of epoch 1, and training ends"):
+        model.fit(iter(parts), steps_per_epoch=9, epochs=2)
+    assert model.evaluate(Parts()) == pytest.approx(model.evaluate(X, Y), rel=1e-5)
+
+
+def test_weights_come_with_the_batches(model: pel.Sequential) -> None:
+    w = np.arange(40, dtype="float32")
+    streamed = model.evaluate((X[i : i + 8], Y[i : i + 8], w[i : i + 8]) for i in range(0, 40, 8))
+    assert streamed == pytest.approx(model.evaluate(X, Y, sample_weight=w), rel=1e-5)
+    assert streamed[0] > 2 * model.evaluate(X, Y)[0]
+
+
+def test_validation_may_be_streamed(model: pel.Sequential) -> None:
+    history = model.fit(X, Y, validation_data=Anew(), batch_size=40).history
+    assert history["val_loss"][0] == pytest.approx(model.evaluate(X, Y)[0], rel=1e-5)
+    assert np.isfinite(model.fit(X, Y, validation_data=Anew(), validation_steps=2).history["val_loss"][0])
+
+
+def test_predictions_of_a_stream(model: pel.Sequential) -> None:
+    whole = model.predict(X)
+    np.testing.assert_allclose(model.predict(x for x, _ in batches()), whole, rtol=1e-6)
+    np.testing.assert_allclose(model.predict(batches(), steps=2), whole[:16], rtol=1e-6)
+
+
+def test_what_goes_wrong_in_the_background_is_raised(model: pel.Sequential) -> None:
+    def broken() -> Iterator[Any]:
+        yield from batches(2)
+        raise RuntimeError("the disk is gone")
+
+    with pytest.raises(RuntimeError, match="the disk is gone") as caught:
+        model.fit(broken())
+    assert "in or after batch" in "".join(caught.value.__notes__)
+    with pytest.raises(pel.ShapeError, match=r"samples of shape \(2,\). Received: x of shape \(3, 1\)"):
+        model.fit(iter([(X[:3], Y[:3]), (X[:3, :1], Y[:3])]))
+    assert not [t for t in threading.enumerate() if t.name == "pellucid prefetch"]
+
+
+@pytest.mark.parametrize(
+    ("x", "settings", "message"),
+    [
+        (iter([X]), {}, r"expected batches \(x, y\) or \(x, y, sample_weight\).* Received: a ndarray"),
+        (iter([(X, Y, Y, Y)]), {}, r"Received: a tuple of 4"),
+        (iter([]), {}, r"Expected batches. Received: an iterable without any"),
+        (batches(), {"epochs": 2}, r"Epoch 2 had no batches: the iterator is at its end. Give steps_per_epoch"),
+        (Anew(), {"y": Y}, r"so y cannot be given beside it. Received: y of type ndarray"),
+        (Anew(), {"validation_split": 0.5}, r"so validation_split cannot be given beside it"),
+        (X, {"y": Y, "steps_per_epoch": 3}, r"40 samples make 2 batches of 32. Received: 3 steps"),
+    ],
+)
+def test_what_is_no_stream(model: pel.Sequential, x: Any, settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        model.fit(x, **settings)
+
+
+def test_steps_per_epoch_of_data_in_memory(model: pel.Sequential) -> None:
+    before = model.step
+    model.fit(X, Y, batch_size=8, steps_per_epoch=2, epochs=3)
+    assert model.step - before == 6
+
+
+def test_what_streams(model: pel.Sequential) -> None:
+    assert [is_stream(x) for x in (X, [1], (1,), {"a": X}, batches(), Anew(), Items())] == [False] * 4 + [True] * 3
+    source = Batches(Anew(), 3)
+    assert [len(list(source.epoch())) for _ in range(2)] == [3, 3]
+    assert len(list(Batches(Items(), None).epoch(skip=2))) == 3
+    samples: Any = type("Samples", (), {"arrays": [np.zeros(2**20, "float32")]})()
+    assert room(samples) == 1

@@ -1,0 +1,215 @@
+"""Data in mapped files are read piece by piece: the same steps, every row once, and no more in memory than a few."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid import callbacks, nn
+from pellucid.nn.optimizers import SGD
+from pellucid.training import iterator_source, memmap_source
+from pellucid.training.memmap_source import Order, Rows, is_mapped
+
+COUNT = 203
+X = np.random.default_rng(0).normal(size=(COUNT, 4)).astype("float32")
+Y = (X[:, 0] > X[:, 1]).astype("int32")
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any file counts as large; a piece has 5 batches of 8 rows, a block 4 rows."""
+    monkeypatch.setattr(memmap_source, "WHOLE_BYTES", 0)
+    monkeypatch.setattr(memmap_source, "PIECE_BYTES", 5 * 8 * 20)
+    monkeypatch.setattr(memmap_source, "BLOCK_BYTES", 4 * 20)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> np.memmap[Any, Any]:
+    return on_disk(tmp_path, X)
+
+
+def on_disk(folder: Path, array: np.ndarray[Any, Any], mode: Any = "r") -> np.memmap[Any, Any]:
+    np.save(folder / "x.npy", array)
+    found: np.memmap[Any, Any] = np.load(folder / "x.npy", mmap_mode=mode)
+    return found
+
+
+@pytest.fixture(scope="module")
+def model() -> pel.Sequential:
+    made = pel.Sequential([nn.Input((4,)), nn.Dense(5, activation="tanh"), nn.Dense(2, activation="softmax")])
+    made.compile(SGD(0.2), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return made
+
+
+@pytest.fixture(scope="module")
+def start(model: pel.Sequential) -> list[np.ndarray]:
+    return model.get_weights()
+
+
+def trained(model: pel.Sequential, start: list[np.ndarray], *data: Any, **how: Any) -> list[np.ndarray]:
+    model.set_weights(start)
+    model.fit(*data, **{"batch_size": 8, "epochs": 2, "seed": 3, "verbose": 0, **how})
+    return model.get_weights()
+
+
+def test_they_are_the_steps_from_memory(model: pel.Sequential, start: list[np.ndarray], file: Any) -> None:
+    wanted = trained(model, start, X, Y, shuffle=False)
+    history = model.history
+    found = trained(model, start, file, Y, shuffle=False)
+    for a, b in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+    assert model.history.history["loss"] == pytest.approx(history.history["loss"], rel=1e-6)
+    assert model.evaluate(file, Y, batch_size=8) == pytest.approx(model.evaluate(X, Y), rel=1e-5)
+    np.testing.assert_allclose(model.predict(file), model.predict(X), rtol=1e-6)
+
+
+def test_a_shuffled_epoch_is_the_steps_of_its_order(model: pel.Sequential, start: list[np.ndarray], file: Any) -> None:
+    found = trained(model, start, file, Y, epochs=1)
+    rows = np.concatenate([taken(*piece) for piece in Order(COUNT, 4, 40, True).pieces(3, 0)])
+    wanted = trained(model, start, X[rows], Y[rows], epochs=1, shuffle=False)
+    for a, b in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+    assert (rows != np.arange(COUNT)).mean() > 0.9
+
+
+def taken(spans: list[tuple[int, int]], mixed: Any) -> np.ndarray:
+    rows = np.concatenate([np.arange(*span) for span in spans])
+    return rows if mixed is None else rows[mixed]
+
+
+@pytest.mark.parametrize(("count", "block", "piece"), [(203, 4, 40), (40, 4, 40), (41, 7, 10), (5, 1, 2), (1, 1, 8)])
+def test_an_order_has_every_row_once(count: int, block: int, piece: int) -> None:
+    order = Order(count, block, piece, True)
+    epochs = [[taken(*p) for p in order.pieces(7, epoch)] for epoch in (0, 1, 0)]
+    for parts in epochs:
+        assert [len(p) for p in parts[:-1]] == [piece] * (len(parts) - 1)
+        assert sorted(np.concatenate(parts)) == list(range(count))
+    first, second, again = (np.concatenate(parts) for parts in epochs)
+    np.testing.assert_array_equal(first, again)
+    assert count < 10 or (first != second).any()
+    for number, part in enumerate(epochs[0]):
+        np.testing.assert_array_equal(taken(*next(order.pieces(7, 0, number))), part)
+
+
+def test_a_piece_has_rows_from_everywhere() -> None:
+    rows = taken(*next(Order(100_000, 10, 2_000, True).pieces(0, 0)))
+    assert np.histogram(rows, bins=10, range=(0, 100_000))[0].min() > 100
+    assert abs(np.corrcoef(rows[:-1], rows[1:])[0, 1]) < 0.1
+
+
+def test_where_it_is_cut_changes_nothing(model: pel.Sequential, start: list[np.ndarray], file: Any) -> None:
+    seen: list[int] = []
+    whole = trained(model, start, file, Y)
+    told = trained(
+        model, start, file, Y, callbacks=[callbacks.LambdaCallback(on_train_batch_end=lambda b, _: seen.append(b))]
+    )
+    assert seen == [*range(26), *range(26)]
+    for a, b in zip(told, whole, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_run_is_entered_again(model: pel.Sequential, start: list[np.ndarray], file: Any) -> None:
+    last = trained(model, start, file, Y, validation_split=0.25)
+    begin = model.step - 2 * 19
+    there = model.history.at(begin + 19 + 7)
+    assert (there.run.epoch, there.run.batch) == (1, 7)
+    branch = model.history.branch(at=begin + 19 + 7)
+    for a, b in zip(branch.model.get_weights(), last, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert branch.history["val_loss"] == model.history.history["val_loss"]
+
+
+def test_steps_lists_and_weights(model: pel.Sequential, start: list[np.ndarray], file: Any) -> None:
+    weights = np.linspace(0, 1, COUNT).astype("float32")
+    before = model.step
+    found = trained(
+        model, start, file, list(Y), steps_per_epoch=7, shuffle=False, sample_weight=weights, class_weight={1: 2}
+    )
+    assert model.step - before == 14
+    wanted = trained(model, start, X, Y, steps_per_epoch=7, shuffle=False, sample_weight=weights, class_weight={1: 2})
+    for a, b in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_several_inputs_by_name(file: Any) -> None:
+    a, b = nn.Input((4,), name="a"), nn.Input((4,), name="b")
+    made = pel.Model([a, b], nn.Dense(2, activation="softmax")(nn.Concatenate()([a, b])))
+    made.compile(SGD(0.2), "sparse_categorical_crossentropy")
+    start = made.get_weights()
+    ends = [
+        trained(made, start, {"a": x, "b": x}, Y, shuffle=False, validation_data=({"a": x, "b": X}, Y))
+        for x in (X, file)
+    ]
+    np.testing.assert_allclose(ends[0][0], ends[1][0], rtol=1e-5, atol=1e-6)
+
+
+def test_what_is_wrong_in_a_file_is_found_there(model: pel.Sequential, tmp_path: Path) -> None:
+    bad = X.copy()
+    bad[101, 2] = np.nan
+    file = on_disk(tmp_path, bad)
+    with pytest.raises(pel.ModelError, match=r"Received: nan at \[\d, 2\]") as caught:
+        model.fit(file, Y, batch_size=8, seed=0)
+    at = int(str(caught.value).partition("nan at [")[2][0])
+    (note,) = caught.value.__notes__
+    assert note == f"  in rows {101 - at} to {101 - at + 3} of the file, counted from row {101 - at}"
+    with pytest.raises(pel.ModelError, match=r"Expected a target and a weight for every sample. Received: 203 in x, 9"):
+        model.fit(file, Y[:9])
+    with pytest.raises(pel.ShapeError, match=r"Received: x of shape \(1, 1\)"):
+        model.fit(file[:, :1], Y)
+    with pytest.raises(pel.OptionError, match=r"203 samples make 7 batches of 32. Received: 8 steps"):
+        model.fit(file, Y, steps_per_epoch=8)
+
+
+def test_small_files_are_data_in_memory(monkeypatch: pytest.MonkeyPatch, file: Any) -> None:
+    assert [is_mapped(x) for x in (file, {"a": X, "b": file}, [X, file], X)] == [True, True, True, False]
+    monkeypatch.setattr(memmap_source, "WHOLE_BYTES", file.nbytes)
+    assert not is_mapped(file)
+
+
+def test_reading_forgets_pages_but_nothing_that_was_written(tmp_path: Path) -> None:
+    private = on_disk(tmp_path, X, "c")
+    private[:] = 7
+    assert (Rows(private).read([(0, 3), (9, 10)]).x == 7).all()
+    assert (private == 7).all()
+    written = on_disk(tmp_path, X, "r+")
+    written[5] = 7
+    assert (Rows(written[2:]).read([(3, 4)]).x == 7).all()
+    np.testing.assert_array_equal(written[5:7], [np.full(4, 7), X[6]])
+
+
+def test_no_more_is_read_than_a_few_pieces(model: pel.Sequential, file: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+    whole = Rows.read
+    monkeypatch.setattr(Rows, "read", lambda self, spans: read.append(1) or whole(self, spans))
+    ahead = []
+
+    def look(batch: int, logs: Any) -> None:
+        time.sleep(0.002)
+        ahead.append(len(read) - 1 - batch // 5)
+
+    model.fit(file, Y, batch_size=8, callbacks=[callbacks.LambdaCallback(on_train_batch_end=look)], verbose=0)
+    assert max(ahead) <= 1 + memmap_source.WAITING + 1  # at work, waiting, and the one that is being read
+    assert len(read) == 1 + 6
+
+
+def test_no_more_batches_are_fetched_than_may_wait(model: pel.Sequential, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(iterator_source, "WAITING_BYTES", 0)  # the least that may wait is 2
+    monkeypatch.setattr(iterator_source, "STACKED_BYTES", 3 * 8 * 20)
+    made, ahead = [0], []
+
+    def batches() -> Iterator[Any]:
+        for start in range(0, 200, 8):
+            made[0] += 1
+            yield X[start : start + 8], Y[start : start + 8]
+
+    def look(batch: int, logs: Any) -> None:
+        time.sleep(0.002)
+        ahead.append(made[0] - batch)
+
+    model.fit(batches(), callbacks=[callbacks.LambdaCallback(on_train_batch_end=look)], verbose=0)
+    assert len(ahead) == 25
+    assert max(ahead) <= 3 + 1 + 2 + 1  # stacked, the one after it, waiting, and the one that is being made

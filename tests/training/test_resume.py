@@ -1,0 +1,129 @@
+"""A run is a function of its seed and its step: stopped anywhere and taken up again, it comes to the same bits."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid import callbacks, nn
+from pellucid.nn.optimizers import SGD
+from pellucid.training.loop_progress import order_of
+
+Data = tuple[np.ndarray, np.ndarray]
+Make = Callable[..., pel.Sequential]
+
+
+class Stop(Exception):
+    """What kills a run."""
+
+
+class Keep(callbacks.Callback):
+    """Keeps all of a run's state after a step, and kills it after a later one."""
+
+    batch_interval = 1  # type: ignore[assignment]
+
+    def __init__(self, keep: int, kill: int) -> None:
+        self.keep, self.kill = keep, kill
+        self.values: dict[str, Any] = {}
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        if self.model.step == self.keep:
+            self.values = {path: shared.get_value() for path, shared in self.model.state().items()}
+            self.run = self.model.run.get_state()
+        if self.model.step == self.kill:
+            raise Stop
+
+
+class GoOn(callbacks.Callback):
+    """Takes a run up again."""
+
+    def __init__(self, kept: Keep) -> None:
+        self.kept = kept
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        state = self.model.state()
+        assert set(state) == set(self.kept.values)
+        for path, shared in state.items():
+            shared.set_value(self.kept.values[path])
+        self.model.run.set_state(self.kept.run)
+
+
+@pytest.mark.parametrize(("batch", "step"), [(25, 7), (25, 17), (160, 2)])
+def test_a_run_that_is_taken_up_at_any_step_ends_with_the_same_bits(
+    data: Data, make: Make, batch: int, step: int
+) -> None:
+    whole = make(0.3, optimizer=SGD(0.2, momentum=0.5))
+    history = whole.fit(*data, batch_size=batch, epochs=4, seed=7).history
+    killed = make(0.3, optimizer=SGD(0.2, momentum=0.5))
+    kept = Keep(step, step + 1)
+    with pytest.raises(Stop):
+        killed.fit(*data, batch_size=batch, epochs=4, seed=7, callbacks=[kept])
+    nn.set_random_seed(99)
+    again = pel.Sequential([nn.Input((2,)), *(layer.clone() for layer in killed.layers)])
+    again.compile(SGD(0.1, momentum=0.5), killed.goal.loss, metrics=["accuracy"])
+    rest = again.fit(*data, batch_size=batch, epochs=4, seed=1, callbacks=[GoOn(kept)])
+    assert again.step == whole.step
+    for a, b in zip(again.get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    # The epoch in which the run was cut measures all of its batches, those before the cut included.
+    assert rest.history["loss"] == history["loss"][-len(rest.epoch) :]
+    assert rest.history["accuracy"] == history["accuracy"][-len(rest.epoch) :]
+
+
+def test_initial_epoch_goes_on_as_if_never_stopped(data: Data, make: Make) -> None:
+    whole, parts = make(0.2), make(0.2)
+    history = whole.fit(*data, epochs=4, seed=3)
+    first = parts.fit(*data, epochs=1, seed=3)
+    second = parts.fit(*data, epochs=4, initial_epoch=1, seed=3)
+    assert (first.epoch, second.epoch) == ([0], [1, 2, 3])
+    assert first.history["loss"] + second.history["loss"] == history.history["loss"]
+    assert parts.step == whole.step == 20
+    assert parts.fit(*data, epochs=4, initial_epoch=4, seed=3).epoch == []
+
+
+def test_the_state_is_all_that_a_step_reads_and_writes(data: Data) -> None:
+    model = pel.Sequential(
+        [
+            nn.Input((2,)),
+            nn.Dense(3),
+            nn.BatchNormalization(),
+            nn.Dropout(0.5, name="drop"),
+            pel.Sequential([nn.Dense(3, name="inner"), nn.GaussianNoise(0.1), nn.Dense(2)]),
+            nn.Dense(2, activation="softmax"),
+        ]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(*data, seed=0)
+    state = model.state()
+    assert [path for path in state if not path.startswith("optimizer")] == [
+        "dense/kernel",
+        "dense/bias",
+        "batch_normalization/gamma",
+        "batch_normalization/beta",
+        "batch_normalization/moving_mean",
+        "batch_normalization/moving_variance",
+        "sequential/inner/kernel",
+        "sequential/inner/bias",
+        "sequential/dense/kernel",
+        "sequential/dense/bias",
+        "dense_1/kernel",
+        "dense_1/bias",
+        "drop/random",
+        "sequential/gaussian_noise/random",
+    ]
+    slots = {path for path in state if path.startswith("optimizer")}
+    assert {"optimizer/iterations", "optimizer/learning_rate", "optimizer/sequential/dense/kernel/v"} <= slots
+    (objective,) = model._objectives.values()
+    ((_, walk),) = objective.programs.items()
+    program = walk.function.program
+    touched = {s for s in [*program.updates, *program.read] if isinstance(s, pel.Shared)} - set(walk.data)
+    assert touched == set(state.values())
+
+
+def test_orders_follow_from_seed_and_epoch() -> None:
+    np.testing.assert_array_equal(order_of(7, 3, 50), order_of(7, 3, 50))
+    assert not np.array_equal(order_of(7, 3, 50), order_of(7, 4, 50))
+    assert sorted(order_of(7, 3, 50)) == list(range(50))
+    np.testing.assert_array_equal(order_of(7, 3, 5, shuffle=False), range(5))
