@@ -1,4 +1,4 @@
-"""Every op on its own examples, for tests that go through the registry: results, and gradients of what they come to."""
+"""Test cases of every op in the registry: results and gradients on the examples of the op."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pellucid.graph.op_def import OPS, Op
 from pellucid.graph.types import is_float
 
 SLOPES = {"tanh_slope": pel.tanh, "sigmoid_slope": pel.sigmoid}
-"""Ops that are written in terms of the value whose slope they are, which is no operand like another."""
+"""Derivative ops whose first operand must be the value of the function."""
 
 
 def examples(op: Op) -> list[tuple[list[np.ndarray], dict[str, Any]]]:
-    """Return operands and settings to try an op on."""
+    """Return operands and settings of an op."""
     rng = np.random.default_rng(0)
     if op.examples is not None:
         return [([np.asarray(o) for o in operands], settings) for operands, settings in op.examples(rng)]
@@ -28,17 +28,17 @@ def examples(op: Op) -> list[tuple[list[np.ndarray], dict[str, Any]]]:
     return [(operands, {})]
 
 
-def written(name: str) -> list[tuple[list[Input], list[Expr], list[np.ndarray]]]:
-    """Return, for each example of an op, inputs, results with gradients by them, and the values of the inputs."""
-    op, found = OPS[name], []
+def build_cases(name: str) -> list[tuple[list[Input], list[Expr], list[np.ndarray]]]:
+    """Return the inputs, the results followed by their gradients, and the input values of each example."""
+    op, cases = OPS[name], []
     for operands, settings in examples(op):
         inputs = [Input(f"x{i}", o.shape, o.dtype) for i, o in enumerate(operands)]
-        made = op.function(*inputs, **settings)
+        result = op.function(*inputs, **settings)
         if name in SLOPES:
-            made = op.function(SLOPES[name](inputs[1]), inputs[1])
-        wanted = list(made) if isinstance(made, (list, tuple)) else [made]
-        real, by = [r for r in wanted if r.dtype == np.float64], [i for i in inputs if is_float(i.dtype)]
-        if real and by and op.differentiable:
-            wanted += pel.grad(sum((pel.sin(r) * r).sum() for r in real), by, disconnected="zero")
-        found.append((inputs, wanted, operands))
-    return found
+            result = op.function(SLOPES[name](inputs[1]), inputs[1])
+        outputs = list(result) if isinstance(result, (list, tuple)) else [result]
+        floats, wrt = [o for o in outputs if o.dtype == np.float64], [i for i in inputs if is_float(i.dtype)]
+        if floats and wrt and op.differentiable:
+            outputs += pel.grad(sum((pel.sin(o) * o).sum() for o in floats), wrt, disconnected="zero")
+        cases.append((inputs, outputs, operands))
+    return cases

@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from pellucid import extensions
+
 __version__ = "0.1.0"
 
 _HOMES = {
@@ -58,22 +60,21 @@ _HOMES = {
     "pellucid.graph.gradient_check": ["verify_grad"],
     "pellucid.graph.mixed_precision": ["mixed_precision"],
     "pellucid.graph.state_updates": ["updates_of"],
-    "pellucid.graph.traversal": ["ancestors", "parameters", "replace"],
-    "pellucid.inspect.diagnostics": ["doctor"],
+    "pellucid.graph.substitution": ["replace"],
+    "pellucid.graph.traversal": ["ancestors", "parameters"],
+    "pellucid.inspect.diagnostics": ["diagnose"],
     "pellucid.inspect.explain": ["explain"],
     "pellucid.interop.estimators.classifier": ["Classifier"],
     "pellucid.interop.estimators.regressor": ["Regressor"],
     "pellucid.interop.onnx.errors": ["OnnxError"],
     "pellucid.interop.onnx.exporter": ["to_onnx"],
     "pellucid.interop.onnx.importer": ["from_onnx"],
-    "pellucid.inspect.source_export": ["from_toml", "peel"],
-    "pellucid.inspect.equivalence": ["prove"],
-    "pellucid.model.cloning": ["clone_model"],
-    "pellucid.model.model": ["Model"],
+    "pellucid.inspect.source_export": ["from_toml", "to_source"],
+    "pellucid.inspect.equivalence": ["check_equivalence"],
+    "pellucid.model.model": ["Model", "clone_model", "load_model"],
     "pellucid.training.run_diff": ["compare"],
     "pellucid.model.errors": ["ModelError", "TrainingWarning"],
-    "pellucid.model.saving": ["load_model"],
-    "pellucid.inspect.cross_framework": ["verify"],
+    "pellucid.inspect.cross_framework": ["compare_with"],
     "pellucid.model.sequential": ["Sequential"],
     "pellucid.training.sweeps.sweep": ["sweep"],
     "pellucid.run.batched": ["batched"],
@@ -92,7 +93,8 @@ _HOMES = {
     "pellucid.show.costs": ["cost"],
     "pellucid.show.numpy_script": ["source"],
     "pellucid.show.tree": ["tree"],
-    "pellucid.graph.printing": ["named", "text"],
+    "pellucid.graph.labels": ["named"],
+    "pellucid.graph.printing": ["text"],
 }
 _MODULES = {
     "byhand": "pellucid.byhand",
@@ -109,20 +111,25 @@ _MODULES = {
     "show": "pellucid.show",
     "tensorboard": "pellucid.interop.tensorboard",
 }
-_ABOVE = {
-    "eval": ("pellucid.run.expression_eval", "value_of"),
-    "function_html": ("pellucid.show.notebook", "function_html"),
-    "html": ("pellucid.show.notebook", "expression_html"),
-    "journal_check": ("pellucid.show.rewrite_log_check", "check"),
-    "journal_html": ("pellucid.show.rewrite_log", "as_html"),
-    "journal_text": ("pellucid.show.rewrite_log", "as_text"),
-    "latex": ("pellucid.show.tex", "notebook"),
-    "optimizer_html": ("pellucid.inspect.explain.renderers", "optimizer_html"),
-    "optimizer_latex": ("pellucid.inspect.explain.renderers", "optimizer_latex"),
-}
 _PARTS = ("pellucid.nn", "pellucid.data", "pellucid.show", "pellucid.graph.linalg", "pellucid.graph.ops.random")
 """Where what is found by a name of its own lies."""
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+_PROVIDERS: dict[str, list[extensions.Extension[Any, Any]]] = {
+    "pellucid.graph.printing": [extensions.expression_text, extensions.op_text],
+    "pellucid.inspect.explain.renderers": [extensions.optimizer_html, extensions.optimizer_latex],
+    "pellucid.run.expression_eval": [extensions.expression_value],
+    "pellucid.show.notebook": [
+        extensions.expression_html,
+        extensions.expression_latex,
+        extensions.function_html,
+    ],
+    "pellucid.show.rewrite_log": [extensions.journal_html, extensions.journal_text],
+    "pellucid.show.rewrite_log_check": [extensions.journal_check],
+}
+for _module, _provided in _PROVIDERS.items():
+    for _extension in _provided:
+        _extension.declare_provider(_module)
 
 
 def __getattr__(name: str) -> Any:
@@ -140,20 +147,14 @@ def __getattr__(name: str) -> Any:
     return found
 
 
-def _above(name: str) -> Any:
-    """Return what an expression does with the help of packages that the graph does not know."""
-    home, function = _ABOVE[name]
-    return getattr(import_module(home), function)
-
-
 def _function(name: str) -> Any:
     """Return the function on expressions of this name."""
     functions = import_module("pellucid.graph").FUNCTIONS
     if name in functions:
         return functions[name]
-    why_absent = import_module("pellucid.graph.unsupported").why_absent
+    explain = import_module("pellucid.graph.unsupported").explain_missing_function
     no_such_name = import_module("pellucid.graph.errors").NoSuchNameError
-    hint = _elsewhere(name) or why_absent(name, [*functions, *_HOME_OF, *_MODULES])
+    hint = _elsewhere(name) or explain(name, [*functions, *_HOME_OF, *_MODULES])
     raise no_such_name(f"pellucid has no {name!r}.{hint}")
 
 

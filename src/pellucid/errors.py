@@ -1,4 +1,4 @@
-"""What every error of pellucid's is, apart from the graph, so that a command need not have that to refuse something."""
+"""Base class of all errors, free of graph imports so that commands can raise errors before they load the library."""
 
 from __future__ import annotations
 
@@ -6,60 +6,77 @@ import difflib
 from collections.abc import Iterable
 from typing import Any, Self
 
-MOST_OPERANDS = 4
-"""How many operands an error tells of."""
+from pellucid.extensions import expression_text
+
+MAX_OPERANDS = 4
+"""Number of operands that an error describes."""
+
+MAX_BRIEF = 60
+"""Number of characters of an expression in a message."""
 
 
 class PellucidError(Exception):
-    """The base of every error that pellucid raises on purpose; a note says which line of the user's it came from."""
+    """Base class of the errors that pellucid raises. A note names the line of user code that raised it."""
 
     def __init__(self, *args: object) -> None:
-        from pellucid.graph.source_location import place_text, users_place
+        from pellucid.graph.source_location import find_user_location, format_location
 
         super().__init__(*args)
-        self.place = users_place()
-        self.tells_operands = False
-        if self.place is not None:
-            self.add_note(f"  at {place_text(self.place)}")
+        self.location = find_user_location()
+        self.names_operands = False
+        if self.location is not None:
+            self.add_note(f"  at {format_location(self.location)}")
 
-    def about(self, operands: Iterable[Any]) -> Self:
-        """Add what the operands are that did not fit, and where each was written, if not here."""
-        from pellucid.graph.errors import brief
-        from pellucid.graph.source_location import place_text
+    def with_operands(self, operands: Iterable[Any]) -> Self:
+        """Add a note for each operand: its type, and its source location if that is another line."""
+        from pellucid.graph.source_location import format_location
 
-        if self.tells_operands:
+        if self.names_operands:
             return self
-        self.tells_operands = True
-        told = [e for e in dict.fromkeys(operands) if e.op is not None or e.name is not None]
-        for e in told[:MOST_OPERANDS]:
-            elsewhere = e.origin is not None and e.origin != self.place
-            written = f", written at {place_text(e.origin)}" if elsewhere and e.origin is not None else ""
-            self.add_note(f"  {brief(e)} is {e.type}{written}")
+        self.names_operands = True
+        described = [e for e in dict.fromkeys(operands) if e.op is not None or e.name is not None]
+        for e in described[:MAX_OPERANDS]:
+            location = e.origin
+            elsewhere = f", written at {format_location(location)}" if location not in (None, self.location) else ""
+            self.add_note(f"  {brief(e)} is {e.type}{elsewhere}")
         return self
 
 
+def brief(e: Any) -> str:
+    """Return the text of an expression, cut to the length that fits a message.
+
+    Examples
+    --------
+    >>> x = pel.vector("x")
+    >>> brief(pel.tanh(x)), brief(sum([x**i for i in range(9)]))
+    ('tanh(x)', '0 + x ** 0 + x ** 1 + x ** 2 + x ** 3 + x ** 4 + x ** 5 + x…')
+    """
+    text = expression_text(e, MAX_BRIEF)
+    return text if len(text) <= MAX_BRIEF else text[: MAX_BRIEF - 1] + "…"
+
+
 class OptionError(PellucidError, ValueError):
-    """A setting out of its range, or a word that is none of those expected."""
+    """An argument out of range, or a string that is not among the allowed ones."""
 
 
 class NoSuchNameError(PellucidError, AttributeError):
-    """A name that is not there; the nearest that is there is in the message."""
+    """An attribute that does not exist; the message names the nearest one that does."""
 
 
 def near_miss(name: str, candidates: Iterable[str]) -> str:
-    """Return `` Did you mean 'x'?`` for the candidate nearest to a misspelt name, or an empty text.
+    """Return `` Did you mean 'x'?`` for the candidate nearest to a misspelt name.
 
     Parameters
     ----------
     name : str
-        What was written.
+        The misspelt name.
     candidates : iterable of str
-        What could have been meant.
+        The valid names.
 
     Returns
     -------
     str
-        A sentence that begins with a space, or ``""`` where nothing is near.
+        A sentence that begins with a space, or ``""`` if no candidate is similar.
 
     Examples
     --------
@@ -71,4 +88,4 @@ def near_miss(name: str, candidates: Iterable[str]) -> str:
 
 
 for _kind in (PellucidError, *PellucidError.__subclasses__()):
-    _kind.__module__ = "pellucid"  # where users find it, and what a traceback says
+    _kind.__module__ = "pellucid"  # the public name, which tracebacks print

@@ -1,4 +1,4 @@
-"""Branches, loops of unknown length and folds: against Python's own, with their gradients, and what is computed."""
+"""Tests of cond, while_loop, map and folds: values, gradients and which branch is computed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import pellucid as pel
-from pellucid.graph.dead_outputs import narrow
+from pellucid.graph.dead_outputs import eliminate_dead_outputs
 from pellucid.graph.errors import DtypeError, GradientError, ShapeError
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Expr, Input
@@ -20,31 +20,30 @@ S = Input("s", (), "float64")
 VALUES = {X: np.array([0.5, -1.0, 2.0, 0.25]), S: np.array(0.8)}
 
 
-def choice() -> Expr:
-    """Choose by the sign of s between two formulas that use what stands outside."""
+def make_cond() -> Expr:
     return pel.cond(S > 0, lambda: pel.tanh(X * S).sum(), lambda: (X**2).sum() - S)
 
 
 @pytest.mark.parametrize("s", [0.8, -0.8])
-def test_a_choice_has_the_value_and_gradients_of_its_branch(
+def test_cond_returns_value_and_gradients_of_the_selected_branch(
     s: float, by_numpy: Any, by_xla: Any, check_gradient: Any
 ) -> None:
     values = {**VALUES, S: np.array(s)}
     expected = np.tanh(values[X] * s).sum() if s > 0 else (values[X] ** 2).sum() - s
     for run in (by_numpy, by_xla):
-        np.testing.assert_allclose(run([choice()], values)[0], expected)
-    check_gradient(choice() ** 2, values, [X, S])
+        np.testing.assert_allclose(run([make_cond()], values)[0], expected)
+    check_gradient(make_cond() ** 2, values, [X, S])
 
 
-def test_only_the_branch_that_is_taken_is_computed() -> None:
+def test_only_the_selected_branch_is_computed() -> None:
     y = pel.cond(S > 0, lambda: pel.log(S), lambda: pel.exp(S))
     gradient = pel.grad(y, S)
-    with np.errstate(all="raise"):  # which the logarithm of -1 would not survive
+    with np.errstate(all="raise"):  # log(-1) would raise
         [value, d] = evaluate(np, [y, gradient], {S: np.array(-1.0)})
     assert value == d == np.exp(-1.0)
 
 
-def test_a_branch_that_would_fail_is_not_run(by_numpy: Any) -> None:
+def test_endless_loop_in_the_other_branch_is_not_run(by_numpy: Any) -> None:
     never = pel.cond(
         S > 0,
         lambda: S,
@@ -53,7 +52,7 @@ def test_a_branch_that_would_fail_is_not_run(by_numpy: Any) -> None:
     assert by_numpy([never], VALUES)[0] == 0.8
 
 
-def test_several_results_operands_and_nested_choices(by_numpy: Any, by_xla: Any, check_gradient: Any) -> None:
+def test_cond_with_several_results_operands_and_nested_cond(by_numpy: Any, by_xla: Any, check_gradient: Any) -> None:
     def then(a: Expr, b: Expr) -> list[Expr]:
         return [pel.cond(a.sum() > 2, lambda: a * b, lambda: a / b), b]
 
@@ -68,14 +67,14 @@ def test_several_results_operands_and_nested_choices(by_numpy: Any, by_xla: Any,
         check_gradient((first**2).sum() * second, values, [X, S])
 
 
-def test_what_was_written_before_is_differentiated_through(by_numpy: Any) -> None:
+def test_gradient_flows_through_captured_values(by_numpy: Any) -> None:
     h = pel.exp(X)
     y = pel.cond(S > 0, lambda: (h**2).sum(), lambda: h.sum())
     [found] = by_numpy([pel.grad(y + h.sum(), h)], VALUES)
     np.testing.assert_allclose(found, 2 * np.exp(VALUES[X]) + 1)
 
 
-def test_a_choice_inside_a_loop(by_numpy: Any, by_xla: Any, check_gradient: Any) -> None:
+def test_cond_inside_scan(by_numpy: Any, by_xla: Any, check_gradient: Any) -> None:
     states = pel.scan(lambda x, h: pel.cond(x > 0, lambda: h * x + S, lambda: pel.sin(h)), X, S)
     h, expected = 0.8, []
     for x in VALUES[X]:
@@ -86,18 +85,18 @@ def test_a_choice_inside_a_loop(by_numpy: Any, by_xla: Any, check_gradient: Any)
     check_gradient((states**2).sum(), VALUES, [X, S])
 
 
-def test_a_choice_is_made_ready_for_inference_and_narrowed(by_numpy: Any) -> None:
+def test_cond_supports_inference_and_output_pruning(by_numpy: Any) -> None:
     rng = pel.random.Generator(0)
     first, second = pel.cond(S > 0, lambda: [rng.dropout(X, 0.5), S * 2], lambda: [X * S, S])
     assert rng.state in set(topological([first]))
     ready = pel.inference(first)
     assert rng.state not in set(topological([ready]))
     np.testing.assert_array_equal(by_numpy([ready], VALUES)[0], VALUES[X])
-    assert X not in set(topological(narrow([second])))
-    np.testing.assert_array_equal(by_numpy(narrow([second]), VALUES)[0], 1.6)
+    assert X not in set(topological(eliminate_dead_outputs([second])))
+    np.testing.assert_array_equal(by_numpy(eliminate_dead_outputs([second]), VALUES)[0], 1.6)
 
 
-def test_choices_are_written_with_what_they_use() -> None:
+def test_cond_prints_its_branches() -> None:
     s = pel.scalar("s")
     y = pel.cond(s > 0, lambda: pel.sqrt(s), lambda: -s)
     assert str(y) == "cond(s > 0, sqrt(s), -s)"
@@ -106,9 +105,9 @@ def test_choices_are_written_with_what_they_use() -> None:
     assert r"\begin{cases} \left[ \sqrt{s}, s \right] &" in pel.latex(both[0])
 
 
-def test_numbers_take_the_dtype_of_what_they_stand_beside(by_numpy: Any) -> None:
-    chosen, flag = pel.cond(S > 0, lambda: [0.0, True], lambda: [S, S < -1])
-    assert (chosen.dtype, flag.dtype) == (np.float64, bool)
+def test_python_numbers_take_the_dtype_of_the_other_values(by_numpy: Any) -> None:
+    value, flag = pel.cond(S > 0, lambda: [0.0, True], lambda: [S, S < -1])
+    assert (value.dtype, flag.dtype) == (np.float64, bool)
     sums, counts = pel.scan(lambda x, s, n: [s + x, n + 1], X, [0, pel.zeros((), dtype="int32")])
     assert (sums.dtype, counts.dtype) == (np.float64, np.int32)
     h, _ = pel.while_loop(lambda h, n: n < 3, lambda h, n: [h * S, n + 1], [S, 0])
@@ -116,7 +115,7 @@ def test_numbers_take_the_dtype_of_what_they_stand_beside(by_numpy: Any) -> None
 
 
 def collatz(n: Expr) -> Any:
-    """Count the steps to 1."""
+    """Count the Collatz steps to 1."""
     return pel.while_loop(
         lambda n, count: n > 1,
         lambda n, count: [pel.where(n % 2 == 0, n // 2, 3 * n + 1), count + 1],
@@ -124,7 +123,7 @@ def collatz(n: Expr) -> Any:
     )
 
 
-def test_a_loop_of_unknown_length(by_numpy: Any, by_xla: Any) -> None:
+def test_while_loop(by_numpy: Any, by_xla: Any) -> None:
     n = Input("n", (), "int64")
     for run in (by_numpy, by_xla):
         last, count = run(collatz(n), {n: np.array(27)})
@@ -133,30 +132,28 @@ def test_a_loop_of_unknown_length(by_numpy: Any, by_xla: Any) -> None:
         assert (last, count) == (1, 0)
 
 
-def halved(maximum: int | None = None) -> Any:
-    """Newton's square root of s, until it is near."""
+def newton_sqrt(maximum: int | None = None) -> Any:
+    """Square root of s with Newton's method."""
     return pel.while_loop(lambda h: abs(h * h - S) > 1e-9, lambda h: (h + S / h) / 2, S, maximum=maximum)
 
 
-def test_a_loop_with_a_maximum_has_the_same_value_and_a_gradient(
-    by_numpy: Any, by_xla: Any, check_gradient: Any
-) -> None:
+def test_bounded_while_loop_has_same_value_and_a_gradient(by_numpy: Any, by_xla: Any, check_gradient: Any) -> None:
     for run in (by_numpy, by_xla):
-        plain, bounded, short = run([halved(), halved(20), halved(1)], VALUES)
-        assert plain == bounded
-        np.testing.assert_allclose(plain, 0.8**0.5)
+        unbounded, bounded, short = run([newton_sqrt(), newton_sqrt(20), newton_sqrt(1)], VALUES)
+        assert unbounded == bounded
+        np.testing.assert_allclose(unbounded, 0.8**0.5)
         np.testing.assert_allclose(short, 0.9)
-        np.testing.assert_allclose(run([pel.grad(halved(20), S)], VALUES)[0], 0.5 / 0.8**0.5, rtol=1e-6)
-    check_gradient(halved(20), VALUES, [S])
+        np.testing.assert_allclose(run([pel.grad(newton_sqrt(20), S)], VALUES)[0], 0.5 / 0.8**0.5, rtol=1e-6)
+    check_gradient(newton_sqrt(20), VALUES, [S])
 
 
-def test_a_loop_of_unknown_length_says_why_it_has_no_gradient() -> None:
-    message = r"has no gradient: how many steps .* Write pel.while_loop\(..., maximum=n\).*pel.scan\(..., length=n\)"
+def test_gradient_of_unbounded_while_loop_raises_error() -> None:
+    message = r"has no gradient, because .* Write pel.while_loop\(..., maximum=n\).*pel.scan\(..., length=n\)"
     with pytest.raises(GradientError, match=message):
-        pel.grad(halved(), S)
+        pel.grad(newton_sqrt(), S)
 
 
-def test_draws_in_a_loop_of_unknown_length_differ(by_numpy: Any, by_xla: Any) -> None:
+def test_random_draws_differ_between_while_loop_steps(by_numpy: Any, by_xla: Any) -> None:
     rng = pel.random.Generator(5)
     states = pel.while_loop(
         lambda u, i: i < 3,
@@ -169,7 +166,7 @@ def test_draws_in_a_loop_of_unknown_length_differ(by_numpy: Any, by_xla: Any) ->
     assert len(set(a.tolist())) == 3
 
 
-def test_a_loop_of_unknown_length_is_made_ready_for_inference(by_numpy: Any) -> None:
+def test_while_loop_supports_inference(by_numpy: Any) -> None:
     rng = pel.random.Generator(5)
     loop = pel.while_loop(lambda h: h.sum() < 100, lambda h: rng.dropout(2 * h, 0.1), X)
     ready = pel.inference(loop)
@@ -181,21 +178,21 @@ def test_folds(by_numpy: Any, by_xla: Any, check_gradient: Any) -> None:
     def step(x: Expr, h: Expr) -> Expr:
         return pel.sin(h + x) * S
 
-    def plain(x: float, h: float) -> float:
+    def step_by_numpy(x: float, h: float) -> float:
         return float(np.sin(h + x) * 0.8)
 
-    forward = functools.reduce(lambda h, x: plain(x, h), VALUES[X], 0.5)
-    backward = functools.reduce(lambda h, x: plain(x, h), VALUES[X][::-1], 0.5)
+    forward = functools.reduce(lambda h, x: step_by_numpy(x, h), VALUES[X], 0.5)
+    backward = functools.reduce(lambda h, x: step_by_numpy(x, h), VALUES[X][::-1], 0.5)
     half = pel.constant(np.float64(0.5))
-    made = [
+    folds = [
         pel.foldl(step, X, half),
         pel.reduce(step, X, half),
         pel.foldr(step, X, half),
         pel.reduce(step, X, half, reverse=True),
     ]
     for run in (by_numpy, by_xla):
-        np.testing.assert_allclose(run(made, VALUES), [forward, forward, backward, backward])
-    check_gradient(made[0] * made[2], VALUES, [X, S])
+        np.testing.assert_allclose(run(folds, VALUES), [forward, forward, backward, backward])
+    check_gradient(folds[0] * folds[2], VALUES, [X, S])
 
 
 def test_map_over_several_sequences(by_numpy: Any, by_xla: Any, check_gradient: Any) -> None:
@@ -210,57 +207,57 @@ def test_map_over_several_sequences(by_numpy: Any, by_xla: Any, check_gradient: 
 
 
 @pytest.mark.parametrize(
-    ("write", "error", "message"),
+    ("build", "error", "message"),
     [
         (
             lambda: pel.cond(X > 0, lambda: S, lambda: S),
             ShapeError,
-            r"cond: expected a condition that is one boolean. Received: x > 0, of type bool \(4,\). Reduce it with",
+            r"cond: expected a single boolean as the condition. Received: x > 0, of type bool \(4,\). Reduce it with",
         ),
         (
             lambda: pel.cond(S, lambda: S, lambda: S),
             DtypeError,
-            "cond: expected a boolean condition. Received: s, which is float64; compare it, as in x > 0",
+            "cond: expected a boolean condition. Received: s, which is float64. Compare it, as in x > 0",
         ),
         (
             lambda: pel.cond(S > 0, lambda: [S, X], lambda: [S]),
             ShapeError,
-            "cond: both branches must return as many results. Received: 2 from then and 1 from otherwise",
+            "cond: both branches must return the same number of results, .* Received: 2 from then and 1 from otherwise",
         ),
         (
             lambda: pel.cond(S > 0, lambda: S, lambda: X),
             ShapeError,
-            r"cond: result 0 is float64 \(\) in then, s, and float64 \(4,\) in otherwise, x; both must be the same",
+            r"cond: result 0 is float64 \(\) in then, s, and float64 \(4,\) in otherwise, x. .* Make their shapes",
         ),
         (
             lambda: pel.cond(S > 0, lambda: S, lambda: pel.zeros(())),
             DtypeError,
-            r"cond: result 0 is float64 \(\) in then, s, and float32 \(\) in otherwise, .*; both must be the same",
+            r"cond: result 0 is float64 \(\) in then, s, and float32 \(\) in otherwise, .* Cast one",
         ),
         (
             lambda: pel.while_loop(lambda h: h > 0, lambda h: h.sum(), X),
             ShapeError,
-            "while_loop: expected a condition that is one boolean",
+            "while_loop: expected a single boolean as the condition",
         ),
         (
             lambda: pel.while_loop(lambda h: h.sum() > 0, lambda h: h.sum(), X),
             ShapeError,
-            r"while_loop: state 0 begins as float64 \(4,\) and the step makes it float64 \(\); both must be the same",
+            r"while_loop: state 0 is initially float64 \(4,\) and the step returns float64 \(\); both must be the same",
         ),
         (
             lambda: pel.while_loop(lambda h: h > 0, lambda h: [h, h], S),
             ShapeError,
-            "while_loop: the step must return its 1 states and nothing else. Received: 2 results",
+            "while_loop: expected the step to return its 1 states only. Received: 2 results",
         ),
         (
             lambda: pel.while_loop(lambda h: h > 0, lambda h: [h, h], S, maximum=3),
             ShapeError,
-            "while_loop: the step must return its 1 states and nothing else. Received: 2 results",
+            "while_loop: expected the step to return its 1 states only. Received: 2 results",
         ),
-        (lambda: pel.map(lambda s: s, S), ShapeError, "map: a sequence is walked along its first axis. Received: s"),
-        (lambda: pel.foldl(lambda x, h: h.sum(), X, X), ShapeError, "foldl: state 0 begins as"),
+        (lambda: pel.map(lambda s: s, S), ShapeError, "map: expected sequences of at least one axis. Received: s"),
+        (lambda: pel.foldl(lambda x, h: h.sum(), X, X), ShapeError, "foldl: state 0 is initially"),
     ],
 )
-def test_what_is_refused(write: Any, error: type[Exception], message: str) -> None:
+def test_invalid_arguments_raise_errors(build: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
-        write()
+        build()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import pellucid as pel
-from pellucid.graph.dead_outputs import narrow
+from pellucid.graph.dead_outputs import eliminate_dead_outputs
 from pellucid.graph.expr import Expr, Input
 from pellucid.graph.rewriter import simplify_all
 from pellucid.graph.traversal import topological
@@ -32,11 +32,11 @@ def shapes(loop: Expr) -> list[Any]:
 
 def same(outputs: list[Expr], by_numpy: Any, by_xla: Any) -> list[Expr]:
     """Narrow expressions, and hold them to the values of what they were."""
-    fewer = narrow(outputs)
+    fewer = eliminate_dead_outputs(outputs)
     for run in (by_numpy, by_xla):
         for a, b in zip(run(outputs, VALUES), run(fewer, VALUES), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-12)
-    assert all(a is b for a, b in zip(narrow(fewer), fewer, strict=True))
+    assert all(a is b for a, b in zip(eliminate_dead_outputs(fewer), fewer, strict=True))
     return fewer
 
 
@@ -63,7 +63,7 @@ def test_a_state_that_another_needs_is_carried_but_not_stacked(by_numpy: Any, by
 
 def test_the_length_stays_when_all_sequences_go(by_numpy: Any) -> None:
     x = Input("x", (5, 3), "float64")
-    [powers] = narrow([pel.scan(lambda x, a, b: [a * 2, b + x], x, [H, H])[0]])
+    [powers] = eliminate_dead_outputs([pel.scan(lambda x, a, b: [a * 2, b + x], x, [H, H])[0]])
     [loop] = loops_in([powers])
     assert loop.inputs == (H,)
     assert loop.settings["length"] == 5
@@ -85,10 +85,10 @@ def test_a_gradient_computes_what_is_wanted(wanted: list[int], by_numpy: Any, by
 def test_the_last_state_and_its_gradient_share_one_loop() -> None:
     x, w = pel.matrix("x", shape=("t", 3)), pel.shared(np.eye(3, dtype="float32"), "w")
     last = pel.simplify(pel.scan(lambda x, h: pel.tanh(x + h @ w), x, pel.zeros(3))[-1])
-    [alone] = narrow([last])
+    [alone] = eliminate_dead_outputs([last])
     assert shapes(loops_in([alone])[0]) == [(3,)]
-    cost = narrow([(last**2).sum()])[0]
-    assert len(loops_in(narrow(simplify_all([cost, pel.grad(cost, w)])))) == 2
+    cost = eliminate_dead_outputs([(last**2).sum()])[0]
+    assert len(loops_in(eliminate_dead_outputs(simplify_all([cost, pel.grad(cost, w)])))) == 2
 
 
 def test_loops_inside_a_step_are_narrowed_too(by_numpy: Any, by_xla: Any) -> None:
@@ -116,6 +116,6 @@ def test_a_hundred_loops_in_a_chain_are_narrowed() -> None:
     e: Any = X
     for _ in range(100):
         e, _ = pel.scan(lambda x, h: [x + h, x * 2], e, H)
-    [fewer] = narrow([e])
+    [fewer] = eliminate_dead_outputs([e])
     assert len(loops_in([fewer])) == 100
     assert all(shapes(loop) == [("t", 3), (3,)] for loop in loops_in([fewer]))

@@ -1,4 +1,4 @@
-"""Functions of every element beside NumPy's and SciPy's: values, dtypes, broadcasting, edges, and what is refused."""
+"""Tests of elementwise functions against NumPy and SciPy: values, dtypes, broadcasting, edge values and errors."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ UNARY = [
     "round",
     "logical_not",
 ]
-INSIDE = ["arcsin", "arccos", "arctanh"]
+UNIT_INTERVAL = ["arcsin", "arccos", "arctanh"]
 POSITIVE = ["log", "log2", "log10", "log1p", "sqrt", "reciprocal"]
 NUMERIC = ["subtract", "floor_divide", "remainder", "mod", "fmod", "divmod"]
 BINARY = ["add", "multiply", "true_divide", "divide", "maximum", "minimum", "fmax", "fmin", "arctan2", "hypot"]
@@ -54,11 +54,11 @@ BINARY += ["greater_equal", "logical_and", "logical_or", "logical_xor", "isclose
 BITS = ["bitwise_and", "bitwise_or", "bitwise_xor"]
 SHIFTS = ["left_shift", "right_shift"]
 NOT_FOR_BOOLEANS = {"negative", "square", "sign", "round", "fix", "reciprocal", *NUMERIC}
-AS_REAL_NUMBERS = {"reciprocal"}
+CAST_TO_FLOAT = {"reciprocal"}
 
 
 class Table:
-    """Expressions beside the values NumPy gives them, all to be computed by one program."""
+    """Expressions and their expected values, all computed by one program."""
 
     def __init__(self) -> None:
         self.outputs: list[Expr] = []
@@ -66,25 +66,25 @@ class Table:
         self.values: dict[Expr, np.ndarray] = {}
         self.labels: list[str] = []
 
-    def add(self, label: str, function: Callable[..., Any], *operands: Any, written: Any = None) -> None:
-        """Write a function on inputs, and compute it on their values; ``written`` is pellucid's, if another."""
+    def add(self, label: str, function: Callable[..., Any], *operands: Any, pellucid_function: Any = None) -> None:
+        """Add a NumPy function of these operands; ``pellucid_function`` is its counterpart, if different."""
         inputs = [Input(f"x{i}", o.shape, o.dtype) if isinstance(o, np.ndarray) else o for i, o in enumerate(operands)]
         self.values |= {i: o for i, o in zip(inputs, operands, strict=True) if isinstance(i, Expr)}
-        made = (written or function)(*inputs)
+        results = (pellucid_function or function)(*inputs)
         with np.errstate(all="ignore"):
-            wanted = function(*operands)
-        for e, w in zip(*((made, wanted) if isinstance(made, tuple) else ([made], [wanted])), strict=True):
-            whole = not any(o.dtype.kind == "f" for o in operands if isinstance(o, np.ndarray))
+            expected = function(*operands)
+        pairs = (results, expected) if isinstance(results, tuple) else ([results], [expected])
+        for e, w in zip(*pairs, strict=True):
+            integers_only = not any(o.dtype.kind == "f" for o in operands if isinstance(o, np.ndarray))
             self.outputs.append(e)
-            if whole and w.dtype.kind == "f":
-                # Of integers NumPy makes real numbers of any precision, and pellucid those of floatx.
+            if integers_only and w.dtype.kind == "f":
+                # NumPy converts integers to floats of any precision, pellucid to floatx.
                 w = function(*(o.astype("float64") for o in operands)).astype("float32")
             self.expected.append(w)
             kinds = ", ".join(str(getattr(o, "dtype", o)) for o in operands)
             self.labels.append(f"{label}({kinds})")
 
     def check(self, run: Callable[..., Any]) -> None:
-        """Compute all and compare."""
         with np.errstate(all="ignore"):
             found = run(self.outputs, self.values)
         assert len(found) > 0
@@ -96,7 +96,6 @@ class Table:
 
 @pytest.fixture(params=["numpy", "xla"])
 def run(request: pytest.FixtureRequest, by_numpy: Any, by_xla: Any) -> Any:
-    """Compute by the interpreter, then by XLA."""
     return by_numpy if request.param == "numpy" else by_xla
 
 
@@ -108,7 +107,7 @@ def draw(rng: np.random.Generator, dtype: str, shape: tuple[int, ...], low: floa
     return rng.integers(0 if dtype.startswith("u") else int(low), int(high) + 1, shape).astype(dtype)
 
 
-def test_functions_of_one_array_are_numpy_s(run: Any, rng: np.random.Generator) -> None:
+def test_unary_functions_match_numpy(run: Any, rng: np.random.Generator) -> None:
     table = Table()
     for dtype in ("float64", "float32", "int32", "uint8", "bool"):
         x, positive = draw(rng, dtype, (3, 4)), np.maximum(draw(rng, dtype, (3, 4), 1, 5), 1).astype(dtype)
@@ -118,8 +117,8 @@ def test_functions_of_one_array_are_numpy_s(run: Any, rng: np.random.Generator) 
         for name in POSITIVE:
             if dtype != "bool" or name not in NOT_FOR_BOOLEANS:
                 real = positive.astype("float64") if positive.dtype.kind != "f" else positive
-                table.add(name, getattr(np, name), *([real] if name in AS_REAL_NUMBERS else [positive]))
-        for name in INSIDE:
+                table.add(name, getattr(np, name), *([real] if name in CAST_TO_FLOAT else [positive]))
+        for name in UNIT_INTERVAL:
             table.add(name, getattr(np, name), x / 4 if dtype.startswith("float") else np.zeros_like(x))
         table.add("arccosh", np.arccosh, positive)
         if dtype in ("int32", "uint8", "bool"):
@@ -128,7 +127,7 @@ def test_functions_of_one_array_are_numpy_s(run: Any, rng: np.random.Generator) 
     table.check(run)
 
 
-def test_functions_of_two_arrays_broadcast_and_promote_as_numpy_s(run: Any, rng: np.random.Generator) -> None:
+def test_binary_functions_broadcast_and_promote_like_numpy(run: Any, rng: np.random.Generator) -> None:
     table = Table()
     dtypes = [("float64", "float64"), ("float32", "float32"), ("float32", "float64"), ("int32", "float32")]
     dtypes += [("int8", "int16"), ("uint8", "int32"), ("bool", "int32"), ("int32", "int32"), ("bool", "bool")]
@@ -145,27 +144,27 @@ def test_functions_of_two_arrays_broadcast_and_promote_as_numpy_s(run: Any, rng:
     table.check(run)
 
 
-def test_operators_are_numpy_s_also_reflected_and_with_numbers(run: Any, rng: np.random.Generator) -> None:
+def test_operators_match_numpy(run: Any, rng: np.random.Generator) -> None:
     table = Table()
     i, b, x = draw(rng, "int32", (2, 3)), draw(rng, "bool", (3,)), draw(rng, "float32", (2, 3))
-    for combined in (operator.and_, operator.or_, operator.xor):
+    for function in (operator.and_, operator.or_, operator.xor):
         for left, right in ((i, 5), (5, i), (b, True), (False, b), (i, b), (b, i), (b, b), (i, i)):
-            table.add(combined.__name__, combined, left, right)
-    for shifted in (operator.lshift, operator.rshift):
-        table.add(shifted.__name__, shifted, i, 2)
-        table.add(shifted.__name__, shifted, 64, np.abs(i))
-    for divided in (operator.floordiv, operator.mod, divmod):
-        table.add(divided.__name__, divided, x, 0.75)
-        table.add(divided.__name__, divided, i, 2)
-        table.add(divided.__name__, divided, 7, np.abs(i) + 1)
+            table.add(function.__name__, function, left, right)
+    for function in (operator.lshift, operator.rshift):
+        table.add(function.__name__, function, i, 2)
+        table.add(function.__name__, function, 64, np.abs(i))
+    for function in (operator.floordiv, operator.mod, divmod):
+        table.add(function.__name__, function, x, 0.75)
+        table.add(function.__name__, function, i, 2)
+        table.add(function.__name__, function, 7, np.abs(i) + 1)
     table.check(run)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_infinities_zeros_and_nan_come_out_as_from_numpy(run: Any, dtype: str) -> None:
+def test_infinity_zero_and_nan_match_numpy(run: Any, dtype: str) -> None:
     table = Table()
     x = np.array([0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan], dtype)
-    for name in [*UNARY, *POSITIVE, *INSIDE, "arccosh"]:
+    for name in [*UNARY, *POSITIVE, *UNIT_INTERVAL, "arccosh"]:
         if name not in ("fix", "reciprocal"):
             table.add(name, getattr(np, name), x)
     for name in BINARY:
@@ -176,7 +175,7 @@ def test_infinities_zeros_and_nan_come_out_as_from_numpy(run: Any, dtype: str) -
     table.check(run)
 
 
-def test_rounding_clipping_and_replacing_take_numpy_s_settings(run: Any, rng: np.random.Generator) -> None:
+def test_round_clip_and_nan_to_num_take_numpy_arguments(run: Any, rng: np.random.Generator) -> None:
     table = Table()
     x, i = rng.normal(size=(3, 4)) * 100, rng.integers(-999, 999, (3, 4))
     low, high = np.array(-1.0), rng.normal(size=4)
@@ -189,13 +188,13 @@ def test_rounding_clipping_and_replacing_take_numpy_s_settings(run: Any, rng: np
         table.add("clip", lambda a, b=bounds: a.clip(*b), i)
         table.add("clip", lambda a, b=bounds: np.clip(a, min=b[0], max=b[1]), x)
     table.add("clip", np.clip, x, low, high)
-    strange = np.array([1.0, np.nan, np.inf, -np.inf])
-    table.add("nan_to_num", lambda a: np.nan_to_num(a, nan=7.0, posinf=8.0, neginf=9.0), strange)
+    special = np.array([1.0, np.nan, np.inf, -np.inf])
+    table.add("nan_to_num", lambda a: np.nan_to_num(a, nan=7.0, posinf=8.0, neginf=9.0), special)
     table.add("where", np.where, x > 0, x, low)
     table.check(run)
 
 
-def test_a_clip_without_bounds_is_nothing_and_one_with_a_bound_says_so() -> None:
+def test_clip_with_fewer_than_two_bounds() -> None:
     x = pel.vector("x")
     assert pel.clip(x) is x
     assert str(x.clip(0)) == "maximum(x, 0)"
@@ -217,48 +216,54 @@ SPECIAL: dict[str, tuple[float, ...]] = {
 }
 
 
-def test_special_functions_are_scipy_s(run: Any) -> None:
+def test_special_functions_match_scipy(run: Any) -> None:
     table = Table()
     for name, numbers in SPECIAL.items():
-        table.add(name, getattr(scipy.special, name), np.array(numbers), written=getattr(pel, name))
+        table.add(name, getattr(scipy.special, name), np.array(numbers), pellucid_function=getattr(pel, name))
     for n in (0, 1, 2, 3):
         points = np.array([0.1, 0.3, 1, 2.5, 10, 200])
         table.add(
             "polygamma",
             lambda x, n=n: scipy.special.polygamma(n, x),
             points,
-            written=lambda x, n=n: pel.polygamma(n, x),
+            pellucid_function=lambda x, n=n: pel.polygamma(n, x),
         )
     x, y = np.array([0.0, 0.0, 2.0, -1.0]), np.array([0.0, 3.0, 0.5, 2.0])
-    table.add("xlogy", scipy.special.xlogy, x, y, written=pel.xlogy)
-    table.add("xlog1py", scipy.special.xlog1py, x, y - 1, written=pel.xlog1py)
+    table.add("xlogy", scipy.special.xlogy, x, y, pellucid_function=pel.xlogy)
+    table.add("xlog1py", scipy.special.xlog1py, x, y - 1, pellucid_function=pel.xlog1py)
     table.expected = [np.asarray(e, "float64") for e in table.expected]
     found = run(table.outputs, table.values)
     for label, a, b in zip(table.labels, found, table.expected, strict=True):
-        cancelled = 4e-15 if label.startswith("gammaln") else 1e-300  # it is 0 at 1 and 2
-        np.testing.assert_allclose(a, b, rtol=2e-11, atol=cancelled, err_msg=label)
+        atol = 4e-15 if label.startswith("gammaln") else 1e-300  # gammaln is 0 at 1 and 2
+        np.testing.assert_allclose(a, b, rtol=2e-11, atol=atol, err_msg=label)
 
 
-def test_array_api_names_are_other_names_for_the_same_functions() -> None:
-    same = {"acos": "arccos", "asin": "arcsin", "atan": "arctan", "atan2": "arctan2", "acosh": "arccosh"}
-    same |= {
+def test_array_api_aliases() -> None:
+    aliases = {"acos": "arccos", "asin": "arcsin", "atan": "arctan", "atan2": "arctan2", "acosh": "arccosh"}
+    aliases |= {
         "asinh": "arcsinh",
         "atanh": "arctanh",
         "pow": "power",
         "divide": "true_divide",
         "bitwise_invert": "invert",
     }
-    same |= {"bitwise_left_shift": "left_shift", "bitwise_right_shift": "right_shift", "mod": "remainder"}
-    same |= {"cumulative_sum": "cumsum", "cumulative_prod": "cumprod", "amax": "max", "amin": "min", "around": "round"}
-    for other, name in same.items():
-        assert getattr(pel, other) is getattr(pel, name)
+    aliases |= {"bitwise_left_shift": "left_shift", "bitwise_right_shift": "right_shift", "mod": "remainder"}
+    aliases |= {
+        "cumulative_sum": "cumsum",
+        "cumulative_prod": "cumprod",
+        "amax": "max",
+        "amin": "min",
+        "around": "round",
+    }
+    for alias, name in aliases.items():
+        assert getattr(pel, alias) is getattr(pel, name)
     x = pel.vector("x")
     assert np.acos(x) is pel.arccos(x)
     assert np.pow(x, 3) is x**3
 
 
 @pytest.mark.parametrize(
-    ("write", "message"),
+    ("build", "message"),
     [
         (
             lambda x, i, c: x & i,
@@ -279,16 +284,15 @@ def test_array_api_names_are_other_names_for_the_same_functions() -> None:
             lambda x, i, c: c - c,
             r"subtract: expected integers or real numbers. Received: c, which is bool; make numbers",
         ),
-        (lambda x, i, c: pel.polygamma(-1, x), r"polygamma: expected how many derivatives, 0 or more. Received: n=-1"),
+        (lambda x, i, c: pel.polygamma(-1, x), r"polygamma: expected a derivative of order 0 or more. Received: n=-1"),
     ],
 )
-def test_what_has_no_such_bits_or_signs_is_refused(write: Any, message: str) -> None:
+def test_invalid_dtypes_raise_errors(build: Any, message: str) -> None:
     with pytest.raises((DtypeError, ValueError), match=message):
-        write(pel.vector("x"), pel.ivector("i"), pel.tensor("c", shape=("n",), dtype="bool"))
+        build(pel.vector("x"), pel.ivector("i"), pel.tensor("c", shape=("n",), dtype="bool"))
 
 
 def gradient(cost: Callable[[Expr], Expr], at: Any, order: int = 1) -> np.ndarray:
-    """Return the derivative of a function of every element."""
     x = Input("x", np.shape(at), "float64")
     result: Expr = cost(x)
     for _ in range(order):
@@ -297,7 +301,7 @@ def gradient(cost: Callable[[Expr], Expr], at: Any, order: int = 1) -> np.ndarra
     return found
 
 
-def test_gradients_are_finite_where_the_formula_is_not() -> None:
+def test_gradients_are_finite_at_singular_points() -> None:
     zeros = np.zeros(2)
     np.testing.assert_array_equal(gradient(lambda x: pel.hypot(x[0], x[1]), zeros), [0, 0])
     np.testing.assert_array_equal(gradient(lambda x: pel.arctan2(x[0], x[1]), zeros), [0, 0])
@@ -313,7 +317,7 @@ def test_gradients_are_finite_where_the_formula_is_not() -> None:
 
 
 @pytest.mark.parametrize("order", [1, 2, 3, 4])
-def test_every_derivative_of_the_cardinal_sine_is_right_near_zero(order: int) -> None:
+def test_sinc_derivatives_near_zero(order: int) -> None:
     points = np.array([0.0, 1e-9, 1e-3, 0.1, 0.1999, 0.2001, 0.5])
     powers = np.pi ** np.arange(0, 41, 2) * np.array([(-1) ** k for k in range(21)])
     coefficients = np.zeros(41)
@@ -322,7 +326,7 @@ def test_every_derivative_of_the_cardinal_sine_is_right_near_zero(order: int) ->
     np.testing.assert_allclose(gradient(pel.sinc, points, order), expected, rtol=1e-9, atol=1e-9)
 
 
-def test_the_logarithm_of_the_gamma_function_has_all_derivatives() -> None:
+def test_gammaln_derivatives() -> None:
     points = np.array([0.3, 1.0, 4.5])
     for order in (1, 2, 3):
         expected = scipy.special.polygamma(order - 1, points)

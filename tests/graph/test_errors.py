@@ -32,15 +32,18 @@ SHAPES: dict[str, tuple[Any, str]] = {
     "where": (lambda: pel.where(X > 0, X, B), r"where\(X > 0, X, b\): shapes .* dimension -1 is 3 in one and 5"),
     "matmul": (
         lambda: X @ W,
-        r"X @ W: the columns of the left must be as many as the rows of the right, and are 3 and 4. "
+        r"X @ W: the left operand has 3 columns and the right operand has 4 rows. They must be equal. "
         r"Received: X, of shape \(n, 3\), and W, of shape \(4, 2\)",
     ),
-    "matmul of a number": (lambda: X @ 2.0, r"X @ 2: expected vectors or matrices; for a number use \*"),
+    "matmul of a number": (lambda: X @ 2.0, r"X @ 2: expected vectors or matrices. For a scalar use \*"),
     "matmul of stacks": (
         lambda: pel.tensor3("a", shape=(2, 3, 4)) @ pel.tensor3("b", shape=(3, 4, 5)),
-        r"a @ b: the leading dimensions do not broadcast, 2 with 3",
+        r"a @ b: the batch dimensions 2 and 3 do not broadcast",
     ),
-    "reshape": (lambda: X.reshape(("n", 4)), r"reshape: X, of shape \(n, 3\), has not the elements of shape \(n, 4\)"),
+    "reshape": (
+        lambda: X.reshape(("n", 4)),
+        r"reshape: X, of shape \(n, 3\), does not have the number of elements of shape \(n, 4\)",
+    ),
     "reshape does not divide": (
         lambda: X.reshape(("n", -1, 2)),
         r"reshape: X, .* does not divide into shape \(n, -1, 2\)",
@@ -65,18 +68,18 @@ SHAPES: dict[str, tuple[Any, str]] = {
     "broadcast": (lambda: pel.broadcast_to(X, (2, 4)), r"X, of shape \(n, 3\), does not broadcast to shape \(2, 4\)"),
     "concatenate": (
         lambda: pel.concatenate([X, W]),
-        r"concatenate: shapes \(n, 3\) and \(4, 2\) must agree in all but axis 0, and differ in axis 1",
+        r"concatenate: shapes \(n, 3\) and \(4, 2\) differ in axis 1. All axes except axis 0 must be equal",
     ),
     "pad": (lambda: pel.pad(X, -1), r"pad of X: expected widths of 0 or more. Received: pad_width=-1"),
-    "index": (lambda: B[5], r"b, of shape \(5,\), has no index 5 in axis 0"),
-    "index of too many": (lambda: B[0, 0], r"b has 1 dimension. Received: an index of 2"),
+    "index": (lambda: B[5], r"b, of shape \(5,\): index 5 is out of bounds for axis 0"),
+    "index of too many": (lambda: B[0, 0], r"b has 1 axis. Received: an index for 2"),
     "index by a number": (
         lambda: B[1.5],
-        r"b is indexed by integers, .* and arrays of integers. Received: 1.5",
+        r"b: an index consists of integers, .* and integer arrays. Received: 1.5",
     ),
     "take_along_axis": (
         lambda: pel.take_along_axis(X, pel.imatrix("i", shape=("m", 1)), axis=1),
-        r"take_along_axis: X of shape \(n, 3\) and indices i of shape \(m, 1\) must agree in all but axis 1",
+        r"take_along_axis: X of shape \(n, 3\) and indices i of shape \(m, 1\) must agree in all axes except axis 1",
     ),
     "sparse_crossentropy": (
         lambda: pel.sparse_crossentropy(Y, B),
@@ -129,7 +132,7 @@ def test_a_value_that_does_not_fit_is_told_with_the_line_that_wrote_it() -> None
     y = x @ pel.vector("z")
     line = inspect.currentframe().f_lineno - 1  # type: ignore[union-attr]
     with pytest.raises(
-        ShapeError, match=rf"(?s)x @ z: .*and are 2 and 3.*x @ z is float32 \(\), written at .*test_errors.py:{line}"
+        ShapeError, match=rf"(?s)x @ z: .* 2 columns .* 3 rows.*is float32 \(\), written at .*test_errors.py:{line}"
     ):
         evaluate(np, [y], {y.inputs[0]: np.ones(2, "float32"), y.inputs[1]: np.ones(3, "float32")})
 
@@ -157,7 +160,7 @@ def test_a_missing_value_is_named() -> None:
 
 def test_reshapes_with_two_open_sizes_are_refused_where_they_are_written() -> None:
     x = pel.matrix("x")
-    with pytest.raises(ShapeError, match=r"reshape: of the sizes \(n, m\) at most one may be open.*reshape_like"):
+    with pytest.raises(ShapeError, match=r"reshape: at most one size of \(n, m\) may be unknown.*reshape_like"):
         x.reshape(("n", "m"))
 
 
@@ -180,7 +183,7 @@ def test_shared_values_that_do_not_fit() -> None:
         (lambda x: pel.arange(0, 10, 0), pel.OptionError, r"arange: division by zero\. Received: 0, 10, 0"),
         (lambda x: pel.linspace(0, 1, -1), pel.OptionError, r"linspace: Number of samples, -1.*Received: 0, 1, -1"),
         (lambda x: pel.eye(2.5), pel.OptionError, r"eye: .*integer\. Received: 2\.5"),
-        (lambda x: x[0:2:0], ShapeError, r"x: a slice has a step of 1 or more.*Received: slice\(0, 2, 0\)"),
+        (lambda x: x[0:2:0], ShapeError, r"x: the step of a slice cannot be 0. Received: slice\(0, 2, 0\)"),
         (lambda x: x.at[0].st(1.0), pel.NoSuchNameError, r"x\.at\[index\] has no 'st'\. Did you mean 'set'\?"),
         (lambda x: x.at[0].quux(1.0), pel.NoSuchNameError, r"has no 'quux'\. It has: add, apply, divide, get, max"),
         (lambda x: pel.vector("y", dtype=np.longdouble), DtypeError, "of up to 64 bits"),

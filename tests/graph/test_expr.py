@@ -13,7 +13,7 @@ import pellucid as pel
 from pellucid.graph.expr import Constant, Expr, Input
 from pellucid.graph.inputs import iscalar
 from pellucid.graph.operators import FUNCTIONS
-from pellucid.graph.pattern import hole
+from pellucid.graph.pattern import make_hole
 
 X = Input("x", (2, 3), "float64")
 Y = Input("y", (3,), "float64")
@@ -169,7 +169,7 @@ def test_a_truth_value_is_refused() -> None:
     with pytest.raises(TypeError, match=r"The truth value of x > 2 is not known until it runs. Use pel.where"):
         bool(X > 2)
     with pytest.raises(TypeError, match="pattern p has no truth value"):
-        bool(hole("p"))
+        bool(make_hole("p"))
 
 
 def test_length_and_iteration() -> None:

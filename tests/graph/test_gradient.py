@@ -77,7 +77,7 @@ def test_holds_leave_no_trace() -> None:
     x = pel.vector("x")
     h = pel.tanh(x)
     found = pel.grad((pel.grad((h**2).sum(), h) * h).sum(), h)
-    assert not any(n.op is not None and n.op.name == "hold" for n in topological([found]))
+    assert not any(n.op is not None and n.op.name == "grad_barrier" for n in topological([found]))
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import pellucid as pel
-from pellucid.graph.graph_batching import Merging, form, own_part
+from pellucid.graph.graph_batching import GraphBatcher, structural_hash, unpad
 from pellucid.graph.padded_sizes import PaddingError
 
 
@@ -18,7 +18,7 @@ def network(hidden, rate, activation=pel.sigmoid, reduce=None):
 
 def forms(*graphs):
     numbers = {}
-    return [form(g, numbers) for g in graphs]
+    return [structural_hash(g, numbers) for g in graphs]
 
 
 def test_graphs_that_differ_in_sizes_and_values_have_one_form():
@@ -36,8 +36,8 @@ def test_equal_numbers_may_part_where_others_do_not():
     """In one graph the two constants are one object; what stands for them may not be."""
     x = pel.scalar("x")
     pairs = [(0.1, 0.1), (0.1, 0.2)]
-    merging = Merging(2)
-    (one,) = merging.merged([tuple(a * x + b * pel.tanh(x) for a, b in pairs)])
+    merging = GraphBatcher(2)
+    (one,) = merging.merge([tuple(a * x + b * pel.tanh(x) for a, b in pairs)])
     constants = [leaf for leaf in merging.leaves if isinstance(leaf, pel.Shared)]
     assert [merging.values(c).tolist() for c in constants] == [pytest.approx([0.1, 0.2])]
     assert str(one) == "0.1 * x + shared * tanh(x)"
@@ -52,10 +52,10 @@ def value_and_gradients(x, parameters, outputs, data):
 def test_each_member_is_what_it_is_alone(reduce):
     data = np.random.default_rng(0).normal(size=(4, 2)).astype("f4")
     members = [network(h, r, reduce=reduce) for h, r in ((2, 0.1), (5, 0.3), (1, 0.2))]
-    merging = Merging(3)
-    (x,) = merging.merged([tuple(m[0] for m in members)])
-    one = merging.merged(list(zip(*(m[2] for m in members), strict=True)), differentiated=True)
-    parameters = merging.merged(list(zip(*(m[1] for m in members), strict=True)))
+    merging = GraphBatcher(3)
+    (x,) = merging.merge([tuple(m[0] for m in members)])
+    one = merging.merge(list(zip(*(m[2] for m in members), strict=True)), differentiated=True)
+    parameters = merging.merge(list(zip(*(m[1] for m in members), strict=True)))
     assert set(merging.sizes.values()) == {(2, 5, 1)}
     f = pel.function([x], [one[0], *pel.grad(one[0], parameters)])
     known = {*f.program.read}
@@ -65,7 +65,7 @@ def test_each_member_is_what_it_is_alone(reduce):
     for i, member in enumerate(members):
         for j, expected in enumerate(value_and_gradients(*member, data)):
             np.testing.assert_allclose(
-                found[j][i] if j == 0 else own_part(found[j][i], member[1][j - 1]), expected, rtol=1e-4
+                found[j][i] if j == 0 else unpad(found[j][i], member[1][j - 1]), expected, rtol=1e-4
             )
             assert j == 0 or np.count_nonzero(found[j][i]) <= expected.size  # zeros beyond its size
 
@@ -84,10 +84,10 @@ def test_each_member_is_what_it_is_alone(reduce):
 def test_what_padding_would_change_is_refused(reduce, message):
     members = [network(h, 0.1, reduce=reduce)[2] for h in (2, 3)]
     with pytest.raises(PaddingError, match=message):
-        Merging(2).merged(list(zip(*members, strict=True)), differentiated=True)
+        GraphBatcher(2).merge(list(zip(*members, strict=True)), differentiated=True)
 
 
 def test_what_runs_along_other_axes_is_let_pass():
     members = [network(h, 0.1, reduce=lambda h: pel.softmax(h, axis=0).sum())[2] for h in (2, 3)]
-    (one,) = Merging(2).merged(list(zip(*members, strict=True)))
+    (one,) = GraphBatcher(2).merge(list(zip(*members, strict=True)))
     assert "softmax(sigmoid(x @ W), axis=0)" in str(one)

@@ -1,4 +1,4 @@
-"""Index arrays, conditions and ``x.at`` against NumPy's own indexing and ``ufunc.at``."""
+"""Tests of indexing, indexed updates, search and binning against NumPy."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ def indices(draw: Any) -> tuple[Any, ...]:
 
 
 def as_inputs(index: Any) -> tuple[Any, dict[Expr, np.ndarray]]:
-    """Put inputs in the place of index arrays, so that they are known only when the program runs."""
+    """Replace index arrays by inputs, whose values are known only when the program runs."""
     values: dict[Expr, np.ndarray] = {}
     parts = []
     for number, part in enumerate(index):
         if isinstance(part, np.ndarray) and part.dtype != bool:
-            given_part = Input(f"i{number}", part.shape, part.dtype)
-            values[given_part] = part
-            parts.append(given_part)
+            index_input = Input(f"i{number}", part.shape, part.dtype)
+            values[index_input] = part
+            parts.append(index_input)
         else:
             parts.append(part)
     return tuple(parts), values
@@ -63,7 +63,7 @@ draws = settings(max_examples=60, suppress_health_check=[HealthCheck.function_sc
 
 @draws
 @given(index=indices(), known=st.booleans())
-def test_an_index_means_what_it_means_in_numpy(index: Any, known: bool, by_numpy: Any, by_xla: Any) -> None:
+def test_indexing_matches_numpy(index: Any, known: bool, by_numpy: Any, by_xla: Any) -> None:
     value = np.arange(np.prod(SHAPE)).reshape(SHAPE)
     x = Input("x", SHAPE, "int64")
     parts, values = (index, {}) if known else as_inputs(index)
@@ -75,7 +75,7 @@ def test_an_index_means_what_it_means_in_numpy(index: Any, known: bool, by_numpy
 
 @draws
 @given(index=indices(), method=st.sampled_from(["set", *UFUNCS]), scalar=st.booleans())
-def test_places_are_replaced_as_by_numpy(index: Any, method: str, scalar: bool, by_numpy: Any, by_xla: Any) -> None:
+def test_indexed_updates_match_numpy(index: Any, method: str, scalar: bool, by_numpy: Any, by_xla: Any) -> None:
     rng = np.random.default_rng(0)
     value = rng.normal(size=SHAPE)
     v = np.array(1.5) if scalar else rng.normal(size=value[index].shape)
@@ -91,13 +91,13 @@ def test_places_are_replaced_as_by_numpy(index: Any, method: str, scalar: bool, 
         np.testing.assert_allclose(run([found], {x: value, w: v, **values})[0], expected, rtol=1e-12)
 
 
-TWICE = [(np.array([2, 0, 2, -1]),), (slice(None), np.array([0, 0])), (np.array([[1], [1]]), np.array([0, 1]))]
+REPEATED = [(np.array([2, 0, 2, -1]),), (slice(None), np.array([0, 0])), (np.array([[1], [1]]), np.array([0, 1]))]
 
 
 @pytest.mark.parametrize("method", ["set", "add", "multiply", "max", "min", "divide", "power"])
-@pytest.mark.parametrize("index", TWICE)
+@pytest.mark.parametrize("index", REPEATED)
 @pytest.mark.parametrize("known", [True, False])
-def test_gradients_where_an_index_is_named_twice(method: str, index: Any, known: bool, check_gradient: Any) -> None:
+def test_gradients_of_updates_with_repeated_indices(method: str, index: Any, known: bool, check_gradient: Any) -> None:
     rng = np.random.default_rng(1)
     value = rng.uniform(0.5, 2, (3, 2))
     v = rng.uniform(0.5, 2, value[index].shape)
@@ -107,7 +107,7 @@ def test_gradients_where_an_index_is_named_twice(method: str, index: Any, known:
     check_gradient((changed**3).sum(), {x: value, w: v, **values}, [x, w])
 
 
-def test_the_gradient_of_a_product_with_zeros(by_numpy: Any) -> None:
+def test_gradient_of_an_indexed_product_with_zeros(by_numpy: Any) -> None:
     x, v, i = Input("x", (2,), "float64"), Input("v", (5,), "float64"), Input("i", (5,), "int32")
     y = x.at[i].multiply(v)
     values = {x: np.array([2.0, 3.0]), v: np.array([0.0, 5.0, 0.0, 0.0, 7.0]), i: np.array([0, 0, 1, 1, 1], "int32")}
@@ -116,7 +116,7 @@ def test_the_gradient_of_a_product_with_zeros(by_numpy: Any) -> None:
     np.testing.assert_array_equal(gv, [10, 0, 0, 0, 0])
 
 
-def test_equal_ones_share_the_gradient_of_an_extreme(by_numpy: Any) -> None:
+def test_ties_of_an_indexed_maximum_share_the_gradient(by_numpy: Any) -> None:
     x, v = Input("x", (2,), "float64"), Input("v", (3,), "float64")
     y = x.at[np.array([0, 0, 1])].max(v)
     gx, gv = by_numpy(pel.grad(y.sum(), [x, v]), {x: np.array([1.0, 5.0]), v: np.array([1.0, 1.0, 2.0])})
@@ -124,16 +124,16 @@ def test_equal_ones_share_the_gradient_of_an_extreme(by_numpy: Any) -> None:
     np.testing.assert_allclose(gv, [1 / 3, 1 / 3, 0])
 
 
-def test_values_of_unknown_size_that_broadcast(by_numpy: Any, check_gradient: Any) -> None:
+def test_values_of_unknown_size_broadcast(by_numpy: Any, check_gradient: Any) -> None:
     x, i, v = pel.tensor("x", (None, 2), "float64"), pel.ivector("i"), pel.tensor("v", (None, None), "float64")
-    given_values = {x: np.ones((3, 2)), i: np.array([0, 0, 2], "int32"), v: np.array([[2.0, 3.0]])}
+    values = {x: np.ones((3, 2)), i: np.array([0, 0, 2], "int32"), v: np.array([[2.0, 3.0]])}
     y = x.at[i].add(v)
-    np.testing.assert_array_equal(by_numpy([y], given_values)[0], [[5, 7], [1, 1], [3, 4]])
-    check_gradient((y**2).sum(), given_values, [x, v])
+    np.testing.assert_array_equal(by_numpy([y], values)[0], [[5, 7], [1, 1], [3, 4]])
+    check_gradient((y**2).sum(), values, [x, v])
 
 
 @pytest.mark.parametrize("dtype", ["float32", "int32", "bool"])
-def test_the_last_value_stays_also_where_the_order_of_writing_is_not_fixed(
+def test_last_value_wins_on_backends_with_unordered_writes(
     dtype: str, by_xla: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
@@ -143,11 +143,11 @@ def test_the_last_value_stays_also_where_the_order_of_writing_is_not_fixed(
     x, w, i, j = Input("x", value.shape, dtype), Input("v", v.shape, dtype), pel.ivector("i"), pel.ivector("j")
     expected = value.copy()
     expected[index[:, 0], index[:, 1]] = v
-    places = {i: index[:, 0].astype("int32"), j: index[:, 1].astype("int32")}
-    np.testing.assert_array_equal(by_xla([x.at[i, j].set(w)], {x: value, w: v, **places})[0], expected)
+    index_values = {i: index[:, 0].astype("int32"), j: index[:, 1].astype("int32")}
+    np.testing.assert_array_equal(by_xla([x.at[i, j].set(w)], {x: value, w: v, **index_values})[0], expected)
 
 
-def test_conditions(by_numpy: Any, by_xla: Any, check_gradient: Any) -> None:
+def test_updates_with_conditions(by_numpy: Any, by_xla: Any, check_gradient: Any) -> None:
     value, limits = np.array([[1.0, -2.0], [3.0, 4.0], [-5.0, 6.0]]), np.array([1.0, -1.0, -1.0])
     x, c = Input("x", ("n", 2), "float64"), Input("c", ("n",), "float64")
     rows, all_of_x = c < 0, x < 0
@@ -163,17 +163,17 @@ def test_conditions(by_numpy: Any, by_xla: Any, check_gradient: Any) -> None:
         x.at[rows].subtract(1.0),
         x.at[all_of_x].apply(pel.exp),
     ]
-    chosen, negative = limits < 0, value < 0
+    selected, negative = limits < 0, value < 0
     expected = [value.copy() for _ in found]
-    expected[0][chosen] = 0
+    expected[0][selected] = 0
     expected[1][negative] = 7
     expected[2][negative] += 1
-    expected[3][chosen] *= [2, 3]
-    expected[4][chosen] /= 2
-    expected[5][chosen] **= 2
+    expected[3][selected] *= [2, 3]
+    expected[4][selected] /= 2
+    expected[5][selected] **= 2
     expected[6][negative] = np.maximum(value[negative], -3)
-    expected[7][chosen] = np.minimum(value[chosen], 0.5)
-    expected[8][chosen] -= 1
+    expected[7][selected] = np.minimum(value[selected], 0.5)
+    expected[8][selected] -= 1
     expected[9][negative] = np.exp(value[negative])
     for run in (by_numpy, by_xla):
         for a, b in zip(run(found, {x: value, c: limits}), expected, strict=True):
@@ -181,7 +181,7 @@ def test_conditions(by_numpy: Any, by_xla: Any, check_gradient: Any) -> None:
     check_gradient((found[2] ** 2 * found[4]).sum(), {x: value, c: limits}, [x])
 
 
-def test_conditions_that_are_known_are_numbered(by_numpy: Any) -> None:
+def test_constant_masks_become_index_arrays(by_numpy: Any) -> None:
     value, mask = np.arange(12.0).reshape(3, 4), np.arange(12).reshape(3, 4) % 3 == 0
     x = Input("x", (3, 4), "float64")
     assert x[mask].shape == (4,)
@@ -198,7 +198,7 @@ def test_conditions_that_are_known_are_numbered(by_numpy: Any) -> None:
         np.testing.assert_array_equal(by_numpy([found], {x: value})[0], expected)
 
 
-def test_forms_of_an_index() -> None:
+def test_shapes_and_text_of_indexed_expressions() -> None:
     x, i, k = pel.tensor3("x", shape=("n", 4, 5)), pel.ivector("i", shape=("m",)), pel.iscalar("k")
     assert x[k].shape == (4, 5)
     assert x[[0, 1]].shape == (2, 4, 5)
@@ -242,11 +242,11 @@ def test_put_along_axis(by_numpy: Any, by_xla: Any, check_gradient: Any) -> None
     for run in (by_numpy, by_xla):
         np.testing.assert_array_equal(run([y], {x: value, i: index, w: v})[0], expected)
     check_gradient((y**2).sum(), {x: value, i: index, w: v}, [x, w])
-    with pytest.raises(ShapeError, match="must agree in all but axis 1"):
+    with pytest.raises(ShapeError, match="must agree in all axes except axis 1"):
         pel.put_along_axis(x, pel.imatrix("j", shape=(3, 1)), 0.0, axis=1)
 
 
-def test_numbers_of_places(by_numpy: Any, by_xla: Any) -> None:
+def test_ravel_and_unravel_index(by_numpy: Any, by_xla: Any) -> None:
     numbers = np.array([0, 5, 11])
     i = Input("i", (3,), "int64")
     for run in (by_numpy, by_xla):
@@ -258,7 +258,7 @@ def test_numbers_of_places(by_numpy: Any, by_xla: Any) -> None:
         pel.ravel_multi_index([i], (3, 4))
 
 
-def test_counting_and_searching(by_numpy: Any, by_xla: Any) -> None:
+def test_search_binning_and_select(by_numpy: Any, by_xla: Any) -> None:
     edges, rng = np.array([-1.0, 0.0, 0.0, 2.0]), np.random.default_rng(3)
     value, labels, weights = rng.normal(size=(3, 2)), np.array([0, 2, 2, 4]), rng.normal(size=4)
     x, y, w = Input("x", (3, 2), "float64"), Input("y", (4,), "int64"), Input("w", (4,), "float64")
@@ -290,48 +290,48 @@ REFUSED = {
         r"of shape \(4,\) in axis 0: the sizes must be",
     ),
     "a mask on a size without number": (lambda: X[np.ones(4, bool)], ShapeError, "the sizes must be known and equal"),
-    "a boolean": (lambda: B[True], ShapeError, "b is indexed by integers, .* Received: True"),
+    "a boolean": (lambda: B[True], ShapeError, "b: an index consists of integers, .* Received: True"),
     "numbers": (lambda: X[B], DtypeError, "an index of X: expected integer indices. Received: b, which is float32"),
     "the end of a slice": (
         lambda: B[: WHICH[0]],
         ShapeError,
-        r"ends of a slice of b must be integers.*x\[start \+ np.arange",
+        r"b: the bounds of a slice must be integers.*x\[start \+ np.arange",
     ),
-    "an ellipsis for nothing": (lambda: M[0, ..., WHICH], ShapeError, r"'...' between its indices stands for none"),
-    "two ellipses": (lambda: X[..., ...], ShapeError, r"at most one '...'. Received: 2"),
+    "an ellipsis for nothing": (lambda: M[0, ..., WHICH], ShapeError, r"'...' between its indices covers none"),
+    "two ellipses": (lambda: X[..., ...], ShapeError, r"only one '...'. Received: 2"),
     "arrays that do not broadcast": (
         lambda: M[WHICH, np.arange(3)],
         ShapeError,
-        r"The index arrays of M must broadcast",
+        r"M: the index arrays must broadcast",
     ),
-    "an array beyond the end": (lambda: B[np.array([0, 5])], ShapeError, "b, of shape .* has no index 5 in axis 0"),
+    "an array beyond the end": (lambda: B[np.array([0, 5])], ShapeError, "index 5 is out of bounds for axis 0"),
     "values too many": (
         lambda: B.at[1:].set(np.ones(3, "float32")),
         ShapeError,
-        r"does not broadcast to the part of b",
+        r"does not broadcast to the indexed part of b",
     ),
-    "values too wide": (lambda: B.at[0].set(np.ones(1)), DtypeError, r"b is float32 and keeps its dtype .* is float64"),
+    "values too wide": (lambda: B.at[0].set(np.ones(1)), DtypeError, "keeps its dtype, float32. .* is float64"),
     "a fraction among integers": (lambda: WHICH.at[0].set(0.5), DtypeError, "int32 cannot hold"),
     "division of integers": (
         lambda: WHICH.at[0].divide(2),
         DtypeError,
-        r"at\[...\].divide needs an array of real numbers",
+        r"at\[...\].divide: expected a floating-point array",
     ),
-    "the part where a condition holds": (lambda: B.at[B > 0].get(), ShapeError, "The size of the part of b where"),
-    "a condition of another size": (lambda: B.at[WHICH > 0].set(0), ShapeError, r"does not fit the first axes of b"),
+    "the part where a condition holds": (lambda: B.at[B > 0].get(), ShapeError, "The number of elements of b where"),
+    "a condition of another size": (lambda: B.at[WHICH > 0].set(0), ShapeError, "does not match the leading axes"),
     "too many values for a condition": (lambda: B.at[B > 0].set(M), ShapeError, "must broadcast to its shape"),
     "a condition to compress by": (
         lambda: pel.compress(B > 0, B),
         DtypeError,
-        "compress needs a condition that is known",
+        "compress: expected a condition that is known",
     ),
     "a count without length": (lambda: pel.bincount(WHICH), ShapeError, r"pel.bincount\(y, length=10\)"),
     "a count of rows": (lambda: pel.bincount(pel.imatrix("j"), length=2), ShapeError, "bincount: expected one axis"),
     "an unsorted row": (lambda: pel.searchsorted([2.0, 1.0], B), ShapeError, "expected numbers in ascending order"),
-    "a matrix to search": (lambda: pel.searchsorted(M, B), ShapeError, "searchsorted: expected a sorted row first"),
+    "a matrix to search": (lambda: pel.searchsorted(M, B), ShapeError, "searchsorted: expected a sorted vector"),
     "choices too few": (lambda: pel.select([B > 0], []), ShapeError, "expected one choice for each condition"),
     "index arrays too few": (
-        lambda: pel.gather(M, index=(0, pel.graph.ops.indices.ARRAY)),
+        lambda: pel.gather(M, index=(0, pel.graph.ops.index_spec.ARRAY)),
         ShapeError,
         "expected 1 index",
     ),
@@ -339,23 +339,25 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_is_refused(case: str) -> None:
+def test_invalid_indices_raise_errors(case: str) -> None:
     make, error, message = REFUSED[case]
     with pytest.raises(error, match=message):
         make()
 
 
-def test_inputs_beyond_the_end_are_refused_before_the_program_runs() -> None:
+def test_out_of_bounds_input_raises_error_before_the_program_runs() -> None:
     x, i, j = pel.matrix("x", shape=(3, 4)), pel.ivector("i"), pel.ivector("j")
     f = pel.function([x, i, j], [x[i, j], x.at[:, i].add(1.0)])
     value = np.zeros((3, 4), "float32")
-    with pytest.raises(InputError, match=r"i must lie from -3 to 2, because it says which in x\[i, j\]. Received: 3"):
+    with pytest.raises(
+        InputError, match=r"Expected i to be from -3 to 2, because it is an index in x\[i, j\]. Received: 3"
+    ):
         f(value, [3], [0])
-    with pytest.raises(InputError, match=r"j must lie from -4 to 3"):
+    with pytest.raises(InputError, match=r"Expected j to be from -4 to 3"):
         f(value, [2], [-5])
 
 
-def test_an_index_that_is_computed_beyond_the_end_is_not_a_number(by_numpy: Any, by_xla: Any) -> None:
+def test_computed_out_of_bounds_index_gives_nan_in_xla_and_an_error_in_numpy(by_numpy: Any, by_xla: Any) -> None:
     x, i = pel.vector("x", shape=(3,)), pel.ivector("i", shape=(2,))
     values = {x: np.ones(3, "float32"), i: np.array([1, 2], "int32")}
     assert np.isnan(by_xla([x[i + 1]], values)[0]).tolist() == [False, True]
@@ -364,7 +366,7 @@ def test_an_index_that_is_computed_beyond_the_end_is_not_a_number(by_numpy: Any,
 
 
 @pytest.mark.parametrize(
-    ("wrong", "message"),
+    ("call", "message"),
     [
         (lambda: np.nonzero(X), r"np.nonzero does not work .* every size must be known before. Use pel.where"),
         (lambda: np.unique(X), r"np.unique does not work .* every size must be known before. Use pel.sort"),
@@ -374,16 +376,16 @@ def test_an_index_that_is_computed_beyond_the_end_is_not_a_number(by_numpy: Any,
         (lambda: X.__setitem__(0, 1.0), r"X cannot be assigned to.* Write x = x.at\[index\].set\(value\)"),
     ],
 )
-def test_what_expressions_cannot_do_is_told_with_what_they_can(wrong: Any, message: str) -> None:
+def test_unsupported_numpy_functions_name_the_alternative(call: Any, message: str) -> None:
     with pytest.raises(TypeError, match=message):
-        wrong()
+        call()
     with pytest.raises(AttributeError, match=r"pellucid has no 'unique'. How many there are is known only once"):
         _ = pel.unique
 
 
-def test_a_known_index_beyond_the_end_of_an_axis_that_is_known_late_is_refused(by_numpy: Any, by_xla: Any) -> None:
+def test_constant_out_of_bounds_index_of_an_axis_of_unknown_size_raises_error(by_numpy: Any, by_xla: Any) -> None:
     x = pel.vector("x", shape=("n",))
-    for made in (x[np.array([0, -4])], x.at[np.array([3])].add(1.0)):
+    for y in (x[np.array([0, -4])], x.at[np.array([3])].add(1.0)):
         for run in (by_numpy, by_xla):
             with pytest.raises(ShapeError, match=r"index (3|-4) is out of bounds"):
-                run([made], {x: np.ones(3, "float32")})
+                run([y], {x: np.ones(3, "float32")})

@@ -88,14 +88,14 @@ def test_integers_and_conditions_stay():
 
 
 def test_every_name_in_the_tables_is_an_op():
-    assert set(OPS) >= (mixed_precision.PRODUCTS | mixed_precision.FOLLOWS | mixed_precision.OPENED)
+    assert set(OPS) >= (mixed_precision.PRODUCTS | mixed_precision.FOLLOWERS | mixed_precision.DECOMPOSED)
 
 
 def test_products_in_attention_and_transposed_convolutions_are_in_few_digits_too():
     x, image = pel.tensor3("x", shape=("n", 5, 4)), pel.tensor4("image", shape=("n", 4, 4, 2))
     found = dtypes(pel.mixed_precision(nn.MultiHeadAttention(2, 3)(x, x)))
     assert (found["sum_of_products"], found["softmax"]) == ("bfloat16", "float32")
-    assert not set(found) & mixed_precision.OPENED
+    assert not set(found) & mixed_precision.DECOMPOSED
     assert dtypes(pel.mixed_precision(nn.Conv2DTranspose(2, 2)(image)))["conv_transpose"] == "bfloat16"
 
 

@@ -1,4 +1,4 @@
-"""The tests that every op gets from what its record says of it; an op without test data fails."""
+"""Tests generated for every op in the registry."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from stability.evaluation import USERS_CODE
 
-from pellucid.graph import ops
 from pellucid.graph.decomposition import expand
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, Input
 from pellucid.graph.gradient import grad
 from pellucid.graph.op_def import OPS, Op
-from pellucid.graph.printing import ATOM, PythonNotation, fill, operands_of, render, text
-from pellucid.graph.subgraph import Body
+from pellucid.graph.precedence import ATOM
+from pellucid.graph.printing import PythonNotation, fill_template, get_operands, render, text
+from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.traversal import replace_all
 from pellucid.graph.types import is_float
 
@@ -29,29 +29,29 @@ SHAPES: dict[int, list[tuple[tuple[int, ...], ...]]] = {
     2: [((3, 4), (3, 4)), ((3, 4), (4,)), ((3, 1), (1, 4)), ((), (2, 3, 2))],
     3: [((3, 4), (3, 4), (3, 4)), ((3, 4), (), (4,)), ((4,), (3, 1), (3, 4))],
 }
-"""Shapes of the operands of elementwise ops, those that broadcast among them."""
+"""Operand shapes of elementwise ops, by number of operands."""
 
 
-HELD = {"max_pool_gradient": 1, "max_pool_choose": 1}
-"""Ops that are differentiated by so many first operands: which element of a window wins is settled by the others."""
+DIFFERENTIATED_OPERANDS = {"max_pool_gradient": 1, "max_pool_choose": 1}
+"""Number of leading operands to differentiate; the others select the maximum of a window and must not move."""
 
 
-def in_dtype(body: Body, dtype: str) -> Body:
-    """Write the graph inside an op in another precision."""
-    places = {i: Input(i.name, i.shape, dtype if is_float(i.dtype) else i.dtype) for i in body.inputs}
-    return Body(tuple(places.values()), tuple(replace_all(body.outputs, places)))
+def in_dtype(body: Subgraph, dtype: str) -> Subgraph:
+    """Convert a subgraph to another floating-point dtype."""
+    inputs = {i: Input(i.name, i.shape, dtype if is_float(i.dtype) else i.dtype) for i in body.inputs}
+    return Subgraph(tuple(inputs.values()), tuple(replace_all(body.outputs, inputs)))
 
 
 @dataclass
 class Case:
-    """An op on operands: values and the expressions made of inputs for them."""
+    """An op with operand values and settings to test."""
 
     op: Op
     operands: list[np.ndarray]
     settings: dict[str, Any]
 
     def build(self, dtype: str = "float64", name_first: bool = False) -> tuple[list[Expr], dict[Expr, np.ndarray]]:
-        """Write the op on inputs of these values, in one precision, and return its results and the values."""
+        """Apply the op to inputs and return the results and the values of the inputs."""
         operands = [o.astype(dtype) if o.dtype == np.float64 else o for o in self.operands]
         widest = max(operands, key=np.ndim)
 
@@ -61,32 +61,31 @@ class Case:
             return ("n", *o.shape[1:]) if named else o.shape
 
         inputs = [Input(f"x{i}", shape(o), o.dtype) for i, o in enumerate(operands)]
-        settings = {k: in_dtype(v, dtype) if isinstance(v, Body) else v for k, v in self.settings.items()}
-        made = self.op.function(*inputs, **settings)
-        return (made if isinstance(made, list) else [made]), dict(zip(inputs, operands, strict=True))
+        settings = {k: in_dtype(v, dtype) if isinstance(v, Subgraph) else v for k, v in self.settings.items()}
+        results = self.op.function(*inputs, **settings)
+        return (results if isinstance(results, list) else [results]), dict(zip(inputs, operands, strict=True))
 
 
-def drawn(op: Op, rng: np.random.Generator, domain: tuple[float, float], shape: tuple[int, ...]) -> np.ndarray:
-    """Draw an operand: real numbers, or integers if the op takes no others."""
+def draw_operand(op: Op, rng: np.random.Generator, domain: tuple[float, float], shape: tuple[int, ...]) -> np.ndarray:
     return rng.uniform(*domain, shape) if "f" in op.accepts else rng.integers(0, 8, shape, dtype=np.int32)
 
 
-def whole_range(domain: tuple[float, float], low: int, high: int) -> tuple[int, int]:
-    """Return the least and the greatest integer of a range that lie in a domain, or the domain's own if none does."""
+def integer_range(domain: tuple[float, float], low: int, high: int) -> tuple[int, int]:
+    """Clip an integer range to a domain."""
     first, last = math.ceil(domain[0]), math.floor(domain[1])
     return (max(first, min(low, last)), min(last, max(high, first)))
 
 
 def elementwise_cases(op: Op, rng: np.random.Generator) -> Iterator[Case]:
-    """Draw operands of elementwise ops from their domains, small integers, and booleans."""
+    """Draw floats from the domain, small integers and booleans."""
     count = len(op.operands)
     domains = op.domain if isinstance(op.domain[0], tuple) else (op.domain,) * count
     for shapes in SHAPES[count]:
-        operands = [drawn(op, rng, domain, s) for domain, s in zip(domains, shapes, strict=True)]
+        operands = [draw_operand(op, rng, domain, s) for domain, s in zip(domains, shapes, strict=True)]
         operands[: op.conditions] = [rng.random(s) > 0.5 for s in shapes[: op.conditions]]
         yield Case(op, operands, {})
     for dtype, low, high in ((np.int32, 1, 4), (np.bool_, 0, 1)):
-        ranges = [whole_range(domain, low, high) for domain in domains]
+        ranges = [integer_range(domain, low, high) for domain in domains]
         if np.dtype(dtype).kind in op.accepts and all(a <= b for a, b in ranges):
             pairs = zip(ranges, SHAPES[count][0], strict=True)
             operands = [rng.integers(a, b + 1, s).astype(dtype) for (a, b), s in pairs]
@@ -95,7 +94,6 @@ def elementwise_cases(op: Op, rng: np.random.Generator) -> Iterator[Case]:
 
 
 def cases(name: str) -> list[Case]:
-    """Return what an op is tested on."""
     op, rng = OPS[name], np.random.default_rng(len(name))
     if op.examples is not None:
         return [Case(op, [np.asarray(o) for o in operands], settings) for operands, settings in op.examples(rng)]
@@ -103,7 +101,7 @@ def cases(name: str) -> list[Case]:
 
 
 def projection(results: list[Expr]) -> Expr | None:
-    """Make a scalar of all real results, by weights that are the same for every precision."""
+    """Return a weighted sum of all floating-point results, with the same weights in every precision."""
     total: Expr | None = None
     for seed, result in enumerate(results):
         if is_float(result.dtype):
@@ -113,14 +111,13 @@ def projection(results: list[Expr]) -> Expr | None:
     return total
 
 
-def real_inputs(values: dict[Expr, np.ndarray]) -> list[Expr]:
-    """Return the inputs that a gradient can be taken by."""
+def float_inputs(values: dict[Expr, np.ndarray]) -> list[Expr]:
     return [i for i in values if is_float(i.dtype)]
 
 
 def gradients(results: list[Expr], values: dict[Expr, np.ndarray]) -> list[Expr]:
-    """Return the gradients of a projection of the results, none where there are none."""
-    cost, wrt = projection(results), real_inputs(values)
+    """Return the gradients of the projection of the results, or an empty list."""
+    cost, wrt = projection(results), float_inputs(values)
     return grad(cost, wrt, disconnected="zero") if cost is not None and wrt and cost.dtype == wrt[0].dtype else []
 
 
@@ -176,7 +173,7 @@ def test_types_with_a_named_first_dimension(name: str, by_numpy: Any) -> None:
     for case in cases(name):
         static, values = case.build()
         named, same_values = case.build(name_first=True)
-        # The interpreter itself holds every value against the type that was inferred for it.
+        # The interpreter checks every value against its inferred type.
         for a, b in zip(by_numpy(static, values), by_numpy(named, same_values), strict=True):
             np.testing.assert_array_equal(a, b)
         for a, b in zip(static, named, strict=True):
@@ -185,21 +182,21 @@ def test_types_with_a_named_first_dimension(name: str, by_numpy: Any) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_first_and_second_gradients_are_those_of_finite_differences(name: str, check_gradient: Any) -> None:
+def test_first_and_second_gradients_match_finite_differences(name: str, check_gradient: Any) -> None:
     op = OPS[name]
     for case in cases(name):
         results, values = case.build()
-        cost, wrt = projection(results), real_inputs(values)
+        cost, wrt = projection(results), float_inputs(values)
         if cost is None or cost.dtype != np.float64 or not wrt:
             continue
         if op.differentiable:
-            check_gradient(cost, values, wrt[: HELD.get(name)])
+            check_gradient(cost, values, wrt[: DIFFERENTIATED_OPERANDS.get(name)])
         else:
             assert all(g.op is None or g.op.name == "broadcast_like" for g in grad(cost, wrt, disconnected="zero"))
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if OPS[n].edge])
-def test_edges_are_finite(name: str, by_numpy: Any, by_xla: Any) -> None:
+def test_edge_values_are_finite(name: str, by_numpy: Any, by_xla: Any) -> None:
     op = OPS[name]
     outputs: list[Expr] = []
     values: dict[Expr, np.ndarray] = {}
@@ -214,31 +211,31 @@ def test_edges_are_finite(name: str, by_numpy: Any, by_xla: Any) -> None:
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if OPS[n].compound])
-def test_expanded_form_has_the_same_value_and_gradient(name: str, by_numpy: Any) -> None:
+def test_decomposition_has_the_same_value_and_gradient(name: str, by_numpy: Any) -> None:
     for case in cases(name):
         [result], values = case.build()
-        opened = expand(result)
-        assert opened.op is not result.op
-        assert (opened.shape, opened.dtype) == (result.shape, result.dtype)
+        expanded = expand(result)
+        assert expanded.op is not result.op
+        assert (expanded.shape, expanded.dtype) == (result.shape, result.dtype)
         extreme = max(np.abs(v).max() for v in values.values()) > 100
         compared = [result, *([] if extreme else gradients([result], values))]
-        expected = [opened, *([] if extreme else gradients([opened], values))]
+        expected = [expanded, *([] if extreme else gradients([expanded], values))]
         tolerance = 1e-5 if result.dtype == np.float32 else 1e-9
         for a, b in zip(by_numpy(compared, values), by_numpy(expected, values), strict=True):
             np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
 
 
 class TexNotation(PythonNotation):
-    """LaTeX by the ops' own templates, and nothing else."""
+    """LaTeX from the templates of the ops only."""
 
     def pieces(self, node: Any) -> tuple[list[Any], int]:
         """Return the pieces of an op on its operands, and its precedence."""
-        op, operands = node.op, operands_of(node)
+        op, operands = node.op, get_operands(node)
         precedence = op.precedence if op.tex_precedence is None else op.tex_precedence
         if callable(op.tex):
             return op.tex(operands, node.settings), precedence
         if op.tex is not None:
-            return fill(op.tex, operands, precedence), precedence
+            return fill_template(op.tex, operands, precedence), precedence
         name = op.name.replace("_", r"\_")
         pieces: list[Any] = [rf"\operatorname{{{name}}}("]
         for i, operand in enumerate(operands):
@@ -247,7 +244,7 @@ class TexNotation(PythonNotation):
 
 
 def is_balanced(tex: str) -> bool:
-    """Tell whether the braces of a text match, and its \\left with its \\right."""
+    """Whether braces match, and \\left matches \\right."""
     depth = 0
     for before, character in zip(" " + tex, tex, strict=False):
         if before != "\\":
@@ -265,9 +262,9 @@ def test_latex_and_text(name: str) -> None:
             assert tex
             assert is_balanced(tex)
             assert "{0:" not in tex
-            written = text(result)
-            assert written.count("(") == written.count(")")
-            assert "x0" in written or case.op.name in ("random_uniform", "random_normal")
+            line = text(result)
+            assert line.count("(") == line.count(")")
+            assert "x0" in line or case.op.name in ("random_uniform", "random_normal")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -285,13 +282,7 @@ def test_cost_is_a_number(name: str) -> None:
         assert math.isfinite(cost)
 
 
-def test_public_functions_are_found_by_name() -> None:
-    assert ops.softmax is OPS["softmax"].function
-    with pytest.raises(AttributeError, match="no attribute 'sofmax'"):
-        _ = ops.sofmax
-
-
-def test_broadcasting_shapes_that_disagree_are_refused_by_every_binary_op() -> None:
+def test_every_binary_op_rejects_shapes_that_do_not_broadcast() -> None:
     for op in OPS.values():
         dtype = "float32" if "f" in op.accepts else "int32"
         x, y = Input("x", ("n", 3), dtype), Input("y", ("n", 4), dtype)

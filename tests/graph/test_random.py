@@ -1,4 +1,4 @@
-"""Random numbers: the published generator, the same bits in both ways to run, and what they are distributed as."""
+"""Tests of random numbers: known answers, equal bits in NumPy and XLA, moments and independence."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def test_threefry_gives_the_known_answers_of_random123(counter: Any, key: Any, e
     assert [int(w[0]) for w in found] == list(expected)
 
 
-def draws(seed: int = 3) -> tuple[pel.random.Generator, list[Any]]:
+def make_draws(seed: int = 3) -> tuple[pel.random.Generator, list[Any]]:
     rng = pel.random.Generator(seed)
-    kinds = [
+    draws = [
         rng.uniform(like=WORDS),
         rng.uniform(like=WORDS, dtype="float64"),
         rng.normal(like=WORDS),
@@ -40,23 +40,23 @@ def draws(seed: int = 3) -> tuple[pel.random.Generator, list[Any]]:
         rng.bernoulli(0.3, like=WORDS),
         rng.dropout(pel.ones_like(WORDS, dtype="float32"), 0.25),
     ]
-    return rng, kinds
+    return rng, draws
 
 
 def test_numpy_and_xla_draw_the_same(by_numpy: Any, by_xla: Any) -> None:
-    rng, kinds = draws()
+    rng, draws = make_draws()
     values = {rng.state: rng.state.get_value()}
-    for kind, a, b in zip(kinds, by_numpy(kinds, values), by_xla(kinds, values), strict=True):
-        assert a.dtype == b.dtype == kind.dtype
-        if "normal" in str(kind):
+    for draw, a, b in zip(draws, by_numpy(draws, values), by_xla(draws, values), strict=True):
+        assert a.dtype == b.dtype == draw.dtype
+        if "normal" in str(draw):
             np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
         else:
             np.testing.assert_array_equal(a, b)
 
 
 def test_moments(by_numpy: Any) -> None:
-    rng, kinds = draws()
-    uniform, uniform64, normal, normal64, coin, dropped = by_numpy(kinds, {rng.state: rng.state.get_value()})
+    rng, draws = make_draws()
+    uniform, uniform64, normal, normal64, coin, dropped = by_numpy(draws, {rng.state: rng.state.get_value()})
     error = 4 / np.sqrt(WORDS.value.size)  # four standard deviations of a mean of unit variance
     for u in (uniform, uniform64):
         assert abs(u.mean() - 1 / 2) < error * np.sqrt(1 / 12)
@@ -85,7 +85,7 @@ def test_streams_steps_and_neighbours_are_independent(by_numpy: Any) -> None:
         assert abs(np.corrcoef(x.ravel(), y.ravel())[0, 1]) < error
 
 
-def test_a_seed_gives_the_same_numbers_again(by_numpy: Any) -> None:
+def test_equal_seeds_give_equal_numbers(by_numpy: Any) -> None:
     found = []
     for _ in range(2):
         rng = pel.random.Generator(2**40 + 5)
@@ -93,7 +93,7 @@ def test_a_seed_gives_the_same_numbers_again(by_numpy: Any) -> None:
     np.testing.assert_array_equal(*found)
 
 
-def test_a_function_draws_anew_at_every_call_and_can_be_set_back() -> None:
+def test_a_function_draws_new_numbers_at_every_call_until_it_is_seeded_again() -> None:
     rng = pel.random.Generator(7)
     f = pel.function([], rng.uniform(size=(4,)), mode="numpy")
     first, second = f(), f()
@@ -109,7 +109,7 @@ def test_seeds_are_checked() -> None:
             pel.random.Generator(seed)
 
 
-def test_draws_are_written_by_their_number_and_shape() -> None:
+def test_draws_are_printed_with_stream_number_and_shape() -> None:
     rng, x = pel.random.Generator(0), pel.matrix("x", shape=("n", 3))
     assert str(2 * rng.normal(size=(2, 3)) + rng.uniform(size=3)) == "2 * normal_1((2, 3)) + uniform_2((3,))"
     assert str(rng.normal(like=x)) == "normal_3((n, 3))"
@@ -135,7 +135,7 @@ def test_dropout_and_its_gradient_use_one_mask(by_numpy: Any) -> None:
     np.testing.assert_allclose(np.unique(gradient), [0, 1 / 0.6])
 
 
-def test_dropout_for_inference_is_the_value_itself() -> None:
+def test_dropout_is_the_identity_at_inference() -> None:
     rng, x = pel.random.Generator(0), pel.matrix("x")
     first, second = pel.inference([pel.tanh(rng.dropout(x, 0.5)), rng.dropout(rng.dropout(x, 0.1), 0.2)])
     assert str(first) == "tanh(x)"
@@ -144,11 +144,11 @@ def test_dropout_for_inference_is_the_value_itself() -> None:
 
 @pytest.mark.parametrize("rate", [-0.1, 1.0, 2.0])
 def test_dropout_rates_are_checked(rate: float) -> None:
-    with pytest.raises(ValueError, match=f"expected a rate from 0 up to but without 1. Received: rate={rate}"):
+    with pytest.raises(ValueError, match=rf"expected a rate in \[0, 1\). Received: rate={rate}"):
         pel.random.Generator(0).dropout(pel.vector("x"), rate)
 
 
-def test_dropout_of_nothing_keeps_everything(by_numpy: Any) -> None:
+def test_dropout_with_rate_zero_keeps_all_elements(by_numpy: Any) -> None:
     rng, x = pel.random.Generator(0), Input("x", (1000,), "float32")
     value = np.ones(1000, "float32")
     np.testing.assert_array_equal(
@@ -156,7 +156,7 @@ def test_dropout_of_nothing_keeps_everything(by_numpy: Any) -> None:
     )
 
 
-def test_sizes_that_are_odd_empty_or_a_single_number(by_numpy: Any) -> None:
+def test_odd_empty_and_scalar_sizes(by_numpy: Any) -> None:
     rng = pel.random.Generator(0)
     shapes = [(), (1,), (3,), (0, 2), (3, 5)]
     found = by_numpy([rng.normal(size=s) for s in shapes], {rng.state: rng.state.get_value()})

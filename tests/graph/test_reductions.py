@@ -1,4 +1,4 @@
-"""Reductions, cumulative functions and arrays made of a shape, beside NumPy's own."""
+"""Tests of reductions, cumulative functions and array creation against NumPy."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ REDUCTIONS = ["sum", "prod", "mean", "var", "std", "min", "max", "amin", "amax",
 DTYPES = ["float64", "float32", "int32", "uint8", "bool"]
 
 
-def like_floatx(value: Any, dtype: str) -> np.ndarray:
-    """Return NumPy's value as pellucid has it: real numbers made of integers are of floatx."""
+def to_floatx(value: Any, dtype: str) -> np.ndarray:
+    """Convert NumPy's floats to floatx, which pellucid computes from integers."""
     array = np.asarray(value)
     return array.astype("float32") if array.dtype.kind == "f" and not dtype.startswith("float") else array
 
 
 def compare(found: Any, wanted: np.ndarray, label: str) -> None:
-    """Hold a value against NumPy's: same shape, same dtype, same numbers within what rounding allows."""
+    """Compare a value with NumPy's: equal shape and dtype, and elements equal up to rounding."""
     assert (found.shape, found.dtype) == (wanted.shape, wanted.dtype), label
     tolerance = {"float64": 1e-12, "float32": 1e-5}.get(str(wanted.dtype), 0)
     np.testing.assert_allclose(found, wanted, rtol=tolerance, atol=tolerance, err_msg=label)
@@ -34,41 +34,34 @@ def compare(found: Any, wanted: np.ndarray, label: str) -> None:
 
 @st.composite
 def arrays_and_axes(draw: st.DrawFn) -> tuple[tuple[int, ...], Any, bool]:
-    """Draw a shape, axes of it in any spelling, and whether they are kept."""
+    """Draw a shape, axes in any spelling, and keepdims."""
     shape = tuple(draw(st.lists(st.integers(1, 4), min_size=0, max_size=4)))
-    places = st.integers(-len(shape), len(shape) - 1)
+    one = st.integers(-len(shape), len(shape) - 1)
     axis = None
     if shape:
-        several = st.lists(places, max_size=len(shape), unique_by=lambda a: a % len(shape)).map(tuple)
-        axis = draw(st.one_of(st.none(), places, several))
+        several = st.lists(one, max_size=len(shape), unique_by=lambda a: a % len(shape)).map(tuple)
+        axis = draw(st.one_of(st.none(), one, several))
     return shape, axis, draw(st.booleans())
 
 
 @given(arrays_and_axes(), st.sampled_from(DTYPES), st.integers(0, 99))
-def test_reductions_take_any_axes(case: tuple[tuple[int, ...], Any, bool], dtype: str, seed: int) -> None:
+def test_reductions_match_numpy_for_any_axes(case: tuple[tuple[int, ...], Any, bool], dtype: str, seed: int) -> None:
     shape, axis, keepdims = case
     values = (np.random.default_rng(seed).normal(size=shape) * 3).astype("int8").astype(dtype)
     x = Input("x", shape, dtype)
     for name in REDUCTIONS:
         if name == "ptp" and dtype == "bool":
             continue
-        made = getattr(np, name)(x, axis=axis, keepdims=keepdims)
-        [found] = evaluate(np, [made], {x: values})
+        [found] = evaluate(np, [getattr(np, name)(x, axis=axis, keepdims=keepdims)], {x: values})
         source = values if dtype.startswith("float") or name not in ("mean", "var", "std") else values.astype("float64")
-        compare(found, like_floatx(getattr(np, name)(source, axis=axis, keepdims=keepdims), dtype), name)
+        compare(found, to_floatx(getattr(np, name)(source, axis=axis, keepdims=keepdims), dtype), name)
     one = axis if isinstance(axis, int) or axis is None else None
     for name in ("argmax", "argmin"):
         [found] = evaluate(np, [getattr(np, name)(x, axis=one, keepdims=keepdims)], {x: values})
         compare(found, np.asarray(getattr(np, name)(values, axis=one, keepdims=keepdims)), name)
 
 
-def both(case: Callable[[Any], Any], values: np.ndarray, run: Callable[..., Any]) -> tuple[Any, np.ndarray]:
-    """Return what pellucid and what NumPy make of an array."""
-    x = Input("x", values.shape, values.dtype)
-    return run([case(x)], {x: values})[0], like_floatx(case(values), str(values.dtype))
-
-
-ALONG: list[Callable[[Any], Any]] = [
+ALONG_AXIS: list[Callable[[Any], Any]] = [
     np.cumsum,
     np.cumprod,
     lambda x: np.cumsum(x, axis=1),
@@ -82,31 +75,32 @@ ALONG: list[Callable[[Any], Any]] = [
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_functions_along_an_axis_are_numpy_s(dtype: str, rng: np.random.Generator, by_numpy: Any, by_xla: Any) -> None:
+def test_functions_along_an_axis_match_numpy(dtype: str, rng: np.random.Generator, by_numpy: Any, by_xla: Any) -> None:
     values = (rng.normal(size=(2, 3, 4)) * 3).astype("int8").astype(dtype)
     x = Input("x", values.shape, values.dtype)
-    made = [case(x) for case in ALONG]
+    outputs = [case(x) for case in ALONG_AXIS]
     for run in (by_numpy, by_xla):
-        for number, (found, case) in enumerate(zip(run(made, {x: values}), ALONG, strict=True)):
+        for number, (found, case) in enumerate(zip(run(outputs, {x: values}), ALONG_AXIS, strict=True)):
             compare(found, np.asarray(case(values)), f"case {number}")
 
 
-def test_averages_weigh_as_numpy_s(rng: np.random.Generator, by_numpy: Any) -> None:
-    values, whole, row = rng.normal(size=(2, 3, 4)), rng.random((2, 3, 4)), rng.random(3)
+def test_weighted_averages_match_numpy(rng: np.random.Generator, by_numpy: Any) -> None:
+    values, full, row = rng.normal(size=(2, 3, 4)), rng.random((2, 3, 4)), rng.random(3)
+    x = Input("x", values.shape, values.dtype)
     for case in (
         lambda x: np.average(x),
-        lambda x: np.average(x, axis=1, weights=whole, keepdims=True),
+        lambda x: np.average(x, axis=1, weights=full, keepdims=True),
         lambda x: np.average(x, axis=1, weights=row),
-        lambda x: np.average(x, axis=(0, 2), weights=whole[:, 0]),
+        lambda x: np.average(x, axis=(0, 2), weights=full[:, 0]),
     ):
-        compare(*both(case, values, by_numpy), "average")
+        compare(by_numpy([case(x)], {x: values})[0], np.asarray(case(values)), "average")
     with pytest.raises(
         ShapeError, match=r"average: expected weights of the shape of x, \(n, 3\), or of its axes \(0, 1\)"
     ):
         pel.average(pel.matrix("x", shape=("n", 3)), weights=row)
 
 
-def test_counts_are_right_in_dtypes_that_cannot_hold_them(by_numpy: Any, by_xla: Any) -> None:
+def test_counts_are_exact_for_float16(by_numpy: Any, by_xla: Any) -> None:
     values = np.linspace(-1, 1, 70_000).astype("float16")
     x = Input("x", values.shape, "float16")
     made = [x.mean(), x.var(), x.var(ddof=1), x.std(ddof=7), *pel.grad(x.std(ddof=1) * 20_000, [x])]
@@ -119,7 +113,7 @@ def test_counts_are_right_in_dtypes_that_cannot_hold_them(by_numpy: Any, by_xla:
         np.testing.assert_allclose(gradient, slope, atol=3e-3)
 
 
-def test_the_deviation_of_equal_elements_has_a_gradient_of_zero(by_numpy: Any, by_xla: Any) -> None:
+def test_std_of_equal_elements_has_gradient_zero(by_numpy: Any, by_xla: Any) -> None:
     x = pel.matrix("x", shape=(2, 3))
     slope = pel.grad(x.std(axis=1).sum(), x)
     for run in (by_numpy, by_xla):
@@ -129,7 +123,7 @@ def test_the_deviation_of_equal_elements_has_a_gradient_of_zero(by_numpy: Any, b
 
 
 def hessian_of_product(x: np.ndarray) -> np.ndarray:
-    """Return the second derivatives of the product of some numbers: the product of all but two."""
+    """Return the Hessian of the product of numbers: products of all but two of them."""
     n = len(x)
     pairs = [[np.prod(np.delete(x, [i, j])) if i != j else 0.0 for j in range(n)] for i in range(n)]
     return np.array(pairs)
@@ -148,7 +142,7 @@ def test_products_with_zeros_have_first_and_second_gradients(zeros: list[int], p
     np.testing.assert_allclose(second, hessian_of_product(values))
 
 
-def test_cumulative_functions_of_a_size_that_is_only_named(by_numpy: Any) -> None:
+def test_cumulative_functions_of_a_named_size(by_numpy: Any) -> None:
     x = pel.matrix("x", shape=("n", 2), dtype="float64")
     assert x.cumsum(axis=0).shape == ("n", 2)
     assert x.cumprod().ndim == 1
@@ -160,19 +154,19 @@ def test_cumulative_functions_of_a_size_that_is_only_named(by_numpy: Any) -> Non
     np.testing.assert_array_equal(found[1], [[1 + 3 + 15, 1 + 0 + 0], [1 + 5, 2 + 12], [3, 0]])
 
 
-def test_settings_that_are_wrong_are_refused() -> None:
+def test_invalid_arguments_raise_errors() -> None:
     x = pel.matrix("x", shape=("n", 2))
     with pytest.raises(ShapeError, match=r"a cumulative sum or product of x: expected an axis from -2 to 1"):
         x.cumsum(axis=2)
-    with pytest.raises(ValueError, match=r"diff: expected how many times, 0 or more. Received: n=-1"):
+    with pytest.raises(ValueError, match=r"diff: expected n to be 0 or more. Received: n=-1"):
         pel.diff(x, n=-1)
-    with pytest.raises(ShapeError, match=r"recurrence: expected two of one shape. Received: x"):
+    with pytest.raises(ShapeError, match=r"recurrence: expected equal shapes. Received: x"):
         pel.recurrence(x, pel.vector("b"))
     with pytest.raises(
-        ShapeError, match=r"full: expected sizes. Received: shape=\(n, 3\). .* use full_like, zeros_like"
+        ShapeError, match=r"full: expected known sizes. Received: shape=\(n, 3\). .* use full_like, zeros_like"
     ):
         pel.zeros(("n", 3))
-    with pytest.raises(TypeError, match=r"arange: expected numbers, .* Received: x.sum\(\), whose value is not known"):
+    with pytest.raises(TypeError, match=r"arange: expected numbers, .* Received: x.sum\(\), whose value is known only"):
         pel.arange(x.sum())
     with pytest.raises(ValueError, match=r"expected indexing to be 'xy' or 'ij'. Received: indexing='yx'"):
         pel.meshgrid([1, 2], [3, 4], indexing="yx")
@@ -206,14 +200,14 @@ CREATED: dict[str, Callable[[Any], Any]] = {
 
 
 @pytest.mark.parametrize("name", CREATED)
-def test_arrays_are_made_as_numpy_makes_them(name: str, by_numpy: Any) -> None:
+def test_created_arrays_match_numpy(name: str, by_numpy: Any) -> None:
     [found] = by_numpy([CREATED[name](pel)], {})
     wanted = np.asarray(CREATED[name](np))
     real = wanted.dtype == np.float64 and name != "arange of a dtype"
     compare(found, wanted.astype("float32") if real else wanted, name)
 
 
-def test_arrays_like_another_have_its_shape_whatever_that_is(by_numpy: Any) -> None:
+def test_full_like_and_variants_have_the_shape_of_their_operand(by_numpy: Any) -> None:
     x, c = pel.imatrix("x", shape=("n", 2)), pel.scalar("c")
     made = [np.zeros_like(x), np.ones_like(x, dtype="float32"), np.full_like(x, 3), pel.full_like(x, c, "float64")]
     made += [pel.full((2,), c), pel.linspace(c, 2 * c, 3)]
@@ -226,7 +220,7 @@ def test_arrays_like_another_have_its_shape_whatever_that_is(by_numpy: Any) -> N
         np.testing.assert_array_equal(found, np.array(wanted, dtype), strict=True)
 
 
-def test_grids_of_sizes_that_are_only_named(by_numpy: Any) -> None:
+def test_meshgrid_of_named_sizes(by_numpy: Any) -> None:
     x, y = pel.vector("x", shape=("n",)), pel.vector("y", shape=("m",))
     grids: list[Expr] = pel.meshgrid(x, y)
     assert [g.shape for g in grids] == [("m", "n"), ("m", "n")]

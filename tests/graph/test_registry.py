@@ -1,4 +1,4 @@
-"""The registry holds no op that lacks anything: what an op must have, and proofs that its lack is found."""
+"""Tests that every op in the registry is complete, and that missing parts are detected."""
 
 from __future__ import annotations
 
@@ -18,19 +18,18 @@ from pellucid.graph.expr import Expr, Input
 from pellucid.graph.op import is_built_in
 from pellucid.graph.op_def import OPS, Op
 from pellucid.graph.operators import FUNCTIONS
-from pellucid.graph.subgraph import Body
+from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.types import Type, is_float
 
 OWN = sorted(name for name, op in OPS.items() if is_built_in(op.value))
 
 
-def lacks(op: Op) -> list[str]:
-    """Say all that an op lacks."""
-    return [*lacks_in_words(op.function.__doc__ or "", bool(op.behind)), *lacks_in_use(op)]
+def find_problems(op: Op) -> list[str]:
+    return [*find_docstring_problems(op.function.__doc__ or "", bool(op.behind)), *find_definition_problems(op)]
 
 
-def lacks_in_words(doc: str, behind: bool) -> Iterator[str]:
-    """Say what a docstring lacks: a sentence, a formula unless nobody calls the function by name, a doctest."""
+def find_docstring_problems(doc: str, behind: bool) -> Iterator[str]:
+    """Check for a first sentence, a formula (unless the op is internal) and a doctest."""
     first = " ".join(inspect.cleandoc(doc).split("\n\n")[0].split())
     if not first[:1].isupper() or not first.endswith("."):
         yield "a docstring that begins with a sentence"
@@ -40,41 +39,39 @@ def lacks_in_words(doc: str, behind: bool) -> Iterator[str]:
         yield "an example in its docstring that runs as a doctest"
 
 
-def lacks_in_use(op: Op) -> Iterator[str]:
-    """Say what an op lacks once it is written on the operands that it is tested on."""
+def find_definition_problems(op: Op) -> Iterator[str]:
+    """Apply the op to its test data and check type, edge values, gradient, LaTeX and cost."""
     if not op.elementwise and op.examples is None:
-        yield "test data: examples=..., for it is not elementwise"
+        yield "test data: examples=..., because it is not elementwise"
         return
-    written = [made for made in (attempt(op, *case) for case in data(op)) if made is not None]
-    if not written:
-        yield "a type for what it is tested on: a shape rule, infer=..., that takes its examples, or a domain"
+    nodes = [node for node in (try_build(op, *case) for case in get_test_data(op)) if node is not None]
+    if not nodes:
+        yield "a type for its test data: a shape rule, infer=..., that accepts its examples, or a domain"
         return
-    if not op.edge and is_function(op):
-        yield "edges: edge=(...), the numbers at which value and gradient are hard and must be finite"
-    yield from lacks_a_gradient(op, written)
-    for node in written:
+    if not op.edge and is_real_function(op):
+        yield "edges: edge=(...), the extreme inputs at which value and gradient must be finite"
+    yield from find_missing_gradient(op, nodes)
+    for node in nodes:
         if not tex_parses(node):
             yield f"LaTeX that parses: tex=... gives {pel.latex(node)}"
             break
-    if not all(is_cost(op, node) for node in written):
+    if not all(has_valid_cost(op, node) for node in nodes):
         yield "a cost: a number, or cost(node, size), that is finite and not negative"
 
 
-def is_function(op: Op) -> bool:
-    """Tell whether an op is a function of real numbers, which overflows, cancels or divides by 0 somewhere."""
+def is_real_function(op: Op) -> bool:
+    """Whether an op is an elementwise real function, which may overflow, cancel or divide by 0."""
     return op.elementwise and "f" in op.accepts and isinstance(op.cost, int) and op.cost > 1
 
 
-def lacks_a_gradient(op: Op, written: list[Expr]) -> Iterator[str]:
-    """Say whether a gradient is missing: no rule, no definition, and no word that there is none."""
-    through = any(is_float(i.dtype) for node in written for i in node.inputs)
-    real = any(is_float(t.dtype) for node in written for t in node.types)
+def find_missing_gradient(op: Op, nodes: list[Expr]) -> Iterator[str]:
+    through = any(is_float(i.dtype) for node in nodes for i in node.inputs)
+    real = any(is_float(t.dtype) for node in nodes for t in node.types)
     if through and real and op.grad is None and not op.compound and op.differentiable:
         yield "a gradient: grad=..., a definition (compound=True), or differentiable=False"
 
 
-def data(op: Op) -> list[tuple[Any, dict[str, Any]]]:
-    """Return what an op is tested on."""
+def get_test_data(op: Op) -> list[tuple[Any, dict[str, Any]]]:
     if op.examples is not None:
         return list(op.examples(np.random.default_rng(0)))
     domains = op.domain if isinstance(op.domain[0], tuple) else (op.domain,) * len(op.operands)
@@ -84,53 +81,51 @@ def data(op: Op) -> list[tuple[Any, dict[str, Any]]]:
     return [(numbers, {})]
 
 
-def attempt(op: Op, operands: Any, settings: dict[str, Any]) -> Expr | None:
-    """Write an op on inputs like these, or return None if it refuses them."""
+def try_build(op: Op, operands: Any, settings: dict[str, Any]) -> Expr | None:
+    """Apply an op to inputs like these; return None if it raises an error."""
     arrays = [np.asarray(o) for o in operands]
     try:
-        made = op.function(*[Input(f"x{i}", a.shape, a.dtype) for i, a in enumerate(arrays)], **settings)
+        result = op.function(*[Input(f"x{i}", a.shape, a.dtype) for i, a in enumerate(arrays)], **settings)
     except PellucidError:
         return None
-    return made[0].inputs[0] if isinstance(made, list) else made
+    return result[0].inputs[0] if isinstance(result, list) else result
 
 
 def tex_parses(node: Expr) -> bool:
-    """Tell whether an expression's LaTeX becomes MathML, without a command that is not known."""
-    if any(isinstance(setting, Body) for setting in node.settings.values()):
-        return True  # a loop is written as its recurrence: tests/show/test_latex.py
+    """Whether the LaTeX of an expression converts to MathML without unknown commands."""
+    if any(isinstance(setting, Subgraph) for setting in node.settings.values()):
+        return True  # loops are printed as recurrences: tests/show/test_latex.py
     tex = pel.latex(node)
     closed = re.sub(r"\\[{}]", "", tex)
     try:
-        # The converter forgives a brace that is not closed.
+        # The converter accepts unbalanced braces.
         return closed.count("{") == closed.count("}") and "\\" not in convert(tex)
     except Exception:
         return False
 
 
-def is_cost(op: Op, node: Expr) -> bool:
-    """Tell whether an op's cost can be counted."""
-
+def has_valid_cost(op: Op, node: Expr) -> bool:
     def size(e: Expr, axis: int | None = None) -> int:
         return math.prod(e.shape) if axis is None else e.shape[axis]
 
-    counted = op.cost(node, size) if callable(op.cost) else op.cost
-    return isinstance(counted, (int, float, np.number)) and bool(np.isfinite(counted)) and counted >= 0
+    cost = op.cost(node, size) if callable(op.cost) else op.cost
+    return isinstance(cost, (int, float, np.number)) and bool(np.isfinite(cost)) and cost >= 0
 
 
 @pytest.mark.parametrize("name", OWN)
-def test_every_op_has_all_that_an_op_must_have(name: str) -> None:
-    assert lacks(OPS[name]) == [], f"{name} lacks it. CONTRIBUTING.md says how an op is added"
+def test_every_op_is_complete(name: str) -> None:
+    assert find_problems(OPS[name]) == [], f"{name} is incomplete. CONTRIBUTING.md explains how to add an op"
 
 
 @pytest.mark.parametrize("name", sorted(n for n, f in FUNCTIONS.items() if is_built_in(f) and n not in OPS))
-def test_every_function_says_what_it_does_and_shows_it(name: str) -> None:
-    assert list(lacks_in_words(FUNCTIONS[name].__doc__ or "", behind=True)) == []
+def test_every_function_has_a_docstring_with_an_example(name: str) -> None:
+    assert list(find_docstring_problems(FUNCTIONS[name].__doc__ or "", behind=True)) == []
 
 
 @pytest.mark.parametrize("name", OWN)
-def test_what_an_op_stands_behind_is_there(name: str) -> None:
+def test_the_public_function_of_an_internal_op_exists(name: str) -> None:
     public = FUNCTIONS.get(OPS[name].behind) or OPS[name].behind in ("", "grad", "random.Generator")
-    assert public, f"{name} stands behind {OPS[name].behind!r}, which is no function"
+    assert public, f"{name}: behind={OPS[name].behind!r} is not a function"
 
 
 GOOD = r"""Twice every element, :math:`2 x`.
@@ -142,8 +137,8 @@ Examples
 """
 
 
-def made(doc: str = GOOD, **parts: Any) -> Op:
-    """Make an op for a test, complete but for what is asked."""
+def make_op(doc: str = GOOD, **parts: Any) -> Op:
+    """Return a complete op with some parts replaced."""
 
     def twice_for_a_test(xp: Any, x: Any) -> Any:
         return x * 2
@@ -153,15 +148,14 @@ def made(doc: str = GOOD, **parts: Any) -> Op:
 
 
 @pytest.fixture(autouse=True)
-def forgotten() -> Iterator[None]:
-    """Take the ops of these tests out of the registry again."""
+def _unregister_test_op() -> Iterator[None]:
     yield
     OPS.pop("twice_for_a_test", None)
     FUNCTIONS.pop("twice_for_a_test", None)
 
 
-def test_a_complete_op_lacks_nothing() -> None:
-    assert lacks(made()) == []
+def test_complete_op_has_no_problems() -> None:
+    assert find_problems(make_op()) == []
     assert OPS["twice_for_a_test"].behind == ""
 
 
@@ -169,7 +163,7 @@ SHAPE = {"infer": lambda x: Type(x.shape, x.dtype)}
 EXAMPLE = {"examples": lambda rng: [((rng.normal(size=3),), {})]}
 
 
-def refuse(x: Expr) -> Type:
+def raise_shape_error(x: Expr) -> Type:
     raise pel.ShapeError("no shape will do")
 
 
@@ -182,7 +176,7 @@ def refuse(x: Expr) -> Type:
         ({"doc": GOOD.replace(">>> 1 + 1\n2", "")}, "an example"),
         ({"grad": None}, "a gradient"),
         (SHAPE, "test data"),
-        ({"infer": refuse, **EXAMPLE}, "a shape rule"),
+        ({"infer": raise_shape_error, **EXAMPLE}, "a shape rule"),
         ({"tex": r"\frac{{{0}"}, "LaTeX that parses"),
         ({"tex": r"\twice {0}"}, "LaTeX that parses"),
         ({"cost": 12}, "edges"),
@@ -191,17 +185,17 @@ def refuse(x: Expr) -> Type:
         ({"cost": None}, "a cost"),
     ],
 )
-def test_what_an_op_lacks_is_named(parts: dict[str, Any], missing: str) -> None:
-    found = lacks(made(**parts))
-    assert any(missing in told for told in found), found
+def test_missing_part_is_reported(parts: dict[str, Any], missing: str) -> None:
+    problems = find_problems(make_op(**parts))
+    assert any(missing in problem for problem in problems), problems
 
 
-def test_an_op_that_lacks_several_things_hears_of_all() -> None:
-    assert len(lacks(made("", grad=None, cost=-1))) == 5
+def test_all_missing_parts_are_reported() -> None:
+    assert len(find_problems(make_op("", grad=None, cost=-1))) == 5
 
 
-def test_no_gradient_is_asked_of_what_has_none() -> None:
-    assert lacks(made(grad=None, differentiable=False)) == []
-    assert lacks(made(grad=None, compound=True)) == []
-    assert lacks(made(grad=None, result="bool")) == []
-    assert lacks(made(**SHAPE, **EXAMPLE)) == []
+def test_gradient_is_optional_for_some_ops() -> None:
+    assert find_problems(make_op(grad=None, differentiable=False)) == []
+    assert find_problems(make_op(grad=None, compound=True)) == []
+    assert find_problems(make_op(grad=None, result="bool")) == []
+    assert find_problems(make_op(**SHAPE, **EXAMPLE)) == []

@@ -1,4 +1,4 @@
-"""The tests that every rewrite rule gets, and those of the whole set: that it settles and keeps every value."""
+"""Tests generated for every rewrite rule, and tests that simplification reaches a fixed point and keeps values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Constant, Expr, Input, constant
 from pellucid.graph.operators import FUNCTIONS
 from pellucid.graph.pass_pipeline import PHASES
-from pellucid.graph.pattern import Pattern, hole
+from pellucid.graph.pattern import Pattern, make_hole
 from pellucid.graph.reverse_mode import pullback
 from pellucid.graph.rewrite_rule import FOLD, RULES, Rule, fill_holes
 from pellucid.graph.rewriter import Journal, Rewriter, simplify, simplify_all
@@ -25,17 +25,17 @@ from pellucid.graph.traversal import topological
 NAMES = [name for name in RULES if name != FOLD.name]
 
 
-def operand_holes(pattern: Any) -> set[str]:
-    """Return the names of the holes that stand for expressions, not for settings."""
+def find_operand_holes(pattern: Any) -> set[str]:
+    """Return the names of the holes that match expressions, not settings."""
     if not isinstance(pattern, Pattern):
         return set()
     if pattern.op is None:
         return {pattern.name or ""}
-    return set().union(*map(operand_holes, pattern.operands))
+    return set().union(*map(find_operand_holes, pattern.operands))
 
 
-def made_from(rule: Rule, drawn: tuple[Any, ...]) -> tuple[Expr, dict[Expr, np.ndarray]]:
-    """Write a rule's pattern on real leaves: the expression and the values of its inputs."""
+def instantiate(rule: Rule, drawn: tuple[Any, ...]) -> tuple[Expr, dict[Expr, np.ndarray]]:
+    """Return an expression that matches a rule's pattern, and the values of its inputs."""
     bindings: dict[str, Any] = {}
     values: dict[Expr, np.ndarray] = {}
     for name, value in zip(rule.holes, drawn, strict=True):
@@ -43,7 +43,7 @@ def made_from(rule: Rule, drawn: tuple[Any, ...]) -> tuple[Expr, dict[Expr, np.n
         for leaf in (e for e in topological([value] if isinstance(value, Expr) else []) if isinstance(e, Input)):
             sizes = [d if isinstance(d, int) else 5 for d in leaf.shape]
             values[leaf] = np.linspace(-1, 1, int(np.prod(sizes))).reshape(sizes).astype(leaf.dtype)
-        if name in operand_holes(rule.pattern) and not isinstance(value, Expr):
+        if name in find_operand_holes(rule.pattern) and not isinstance(value, Expr):
             array = np.asarray(value)
             if array.ndim == 0:
                 bindings[name] = constant(array)
@@ -53,8 +53,8 @@ def made_from(rule: Rule, drawn: tuple[Any, ...]) -> tuple[Expr, dict[Expr, np.n
     return fill_holes(rule.pattern, bindings), values
 
 
-def draws(rule: Rule, rng: np.random.Generator) -> list[tuple[Any, ...]]:
-    """Return what a rule is tested on: its examples, or matrices of positive numbers, and of others if it allows."""
+def draw_operands(rule: Rule, rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    """Return a rule's examples; without examples, matrices of positive numbers and, without conditions, of any sign."""
     if rule.examples is not None:
         return [rule.examples(rng)]
     positive = tuple(rng.uniform(0.5, 2, (3, 4)) for _ in rule.holes)
@@ -64,8 +64,8 @@ def draws(rule: Rule, rng: np.random.Generator) -> list[tuple[Any, ...]]:
 @pytest.mark.parametrize("name", NAMES)
 def test_rule_fires_is_sound_and_keeps_the_type(name: str, rng: np.random.Generator, by_numpy: Any) -> None:
     rule = RULES[name]
-    for drawn in draws(rule, rng):
-        before, values = made_from(rule, drawn)
+    for drawn in draw_operands(rule, rng):
+        before, values = instantiate(rule, drawn)
         after = rule.apply(before)
         assert after is not None, f"{name} does not fire on {before}"
         assert after is not before
@@ -78,32 +78,32 @@ def test_rule_fires_is_sound_and_keeps_the_type(name: str, rng: np.random.Genera
 @pytest.mark.parametrize("name", NAMES)
 def test_rule_keeps_float32(name: str, rng: np.random.Generator) -> None:
     rule = RULES[name]
-    operands = operand_holes(rule.pattern)
+    operands = find_operand_holes(rule.pattern)
     single = tuple(
         np.asarray(v, np.float32)
         if hole in operands and isinstance(v, (float, np.ndarray)) and np.asarray(v).dtype.kind == "f"
         else v
-        for hole, v in zip(rule.holes, draws(rule, rng)[0], strict=True)
+        for hole, v in zip(rule.holes, draw_operands(rule, rng)[0], strict=True)
     )
-    before, _ = made_from(rule, single)
+    before, _ = instantiate(rule, single)
     after = rule.apply(before)
-    if name != "cast_nothing":  # which has nothing to do where the dtype differs
+    if name != "cast_to_same_dtype":  # its example casts to float64, which is no longer the same dtype
         assert after is not None
         assert after.dtype == before.dtype
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_rule_is_found_by_simplify_and_settles(name: str, rng: np.random.Generator) -> None:
-    before, _ = made_from(RULES[name], draws(RULES[name], rng)[0])
+def test_simplify_applies_the_rule_and_reaches_a_fixed_point(name: str, rng: np.random.Generator) -> None:
+    before, _ = instantiate(RULES[name], draw_operands(RULES[name], rng)[0])
     journal = Journal()
     after = simplify(before, journal=journal)
     assert after is not before
-    assert RULES[name] in {step.rule for step in journal.steps}, f"other rules leave nothing to {name}: {journal}"
+    assert RULES[name] in {step.rule for step in journal.steps}, f"{name} was not applied: {journal}"
     assert simplify(after) is after
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_rule_is_written_down(name: str) -> None:
+def test_rule_is_printed_with_its_assumption(name: str) -> None:
     shown = str(RULES[name])
     assert "→" in shown
     assert ("(when " in shown) == bool(RULES[name].when)
@@ -117,12 +117,12 @@ def test_constants_are_folded() -> None:
     assert journal.steps[0].rule is FOLD
 
 
-def test_a_constant_that_would_be_infinite_is_not_folded() -> None:
+def test_constants_are_not_folded_to_infinity() -> None:
     division = constant(1.0) / constant(0.0)
     assert simplify(division) is division
 
 
-def test_small_numbers_around_one_are_not_mistaken_for_it() -> None:
+def test_numbers_close_to_one_do_not_match_one() -> None:
     x = pel.vector("x")
     assert simplify(x * 1.0000001) is not x
     assert str(simplify(x**3)) == "x ** 3"
@@ -139,7 +139,7 @@ def test_families_can_be_chosen() -> None:
         simplify(e, families=["stabilise"])
 
 
-def test_journal_tells_rule_before_after_and_assumption() -> None:
+def test_journal_shows_rule_before_after_and_assumption() -> None:
     x = pel.vector("x")
     journal = Journal()
     simplify(pel.exp(pel.log(x)), journal=journal)
@@ -147,21 +147,21 @@ def test_journal_tells_rule_before_after_and_assumption() -> None:
     assert len(journal) == 1
 
 
-def test_rules_that_run_in_circles_are_refused() -> None:
-    x = hole("x")
+def test_cyclic_rules_raise_an_error() -> None:
+    x = make_hole("x")
     there = Rule("there", "test", pel.sin(x), pel.cos(x))
     back = Rule("back", "test", pel.cos(x), pel.sin(x))
     with pytest.raises(RewriteError, match=r"do not settle on .*\(x\).*there: sin\(x\) → cos\(x\)"):
         Rewriter([there, back]).rewrite([pel.sin(pel.vector("x"))])
 
 
-def test_rules_that_grow_without_end_are_refused() -> None:
-    x = hole("x")
+def test_endlessly_growing_rules_raise_an_error() -> None:
+    x = make_hole("x")
     with pytest.raises(RewriteError, match="do not settle"):
         Rewriter([Rule("grow", "test", pel.sin(x), pel.sin(pel.negative(-x)))]).rewrite([pel.sin(pel.vector("x"))])
 
 
-def test_two_rules_of_one_name_are_refused() -> None:
+def test_duplicate_rule_names_raise_an_error() -> None:
     with pytest.raises(ValueError, match="There is a rule named 'add_zero' already"):
 
         @pel.rule("algebra")
@@ -190,101 +190,98 @@ UNARY += ["cos", "cosh", "sinh", "expm1", "erf", "log_softmax"]
 BINARY = ["add", "subtract", "multiply", "true_divide", "maximum", "hypot", "logaddexp"]
 
 
-def reduced(draw: st.DrawFn, operand: Expr) -> Expr:
-    """Draw a reduction of an expression."""
+def draw_reduction(draw: st.DrawFn, operand: Expr) -> Expr:
     axis = draw(st.sampled_from([None, *range(operand.ndim)]))
     reduce = draw(st.sampled_from([pel.sum, pel.mean, pel.max, pel.logsumexp]))
     return reduce(operand, axis=axis, keepdims=draw(st.booleans()))
 
 
-def reordered(draw: st.DrawFn, operand: Expr) -> Expr:
-    """Draw something that moves the elements of an expression, or repeats them."""
-    ways = [pel.flip, lambda e: pel.broadcast_like(S, e) + e, lambda e: e[..., None][..., 0], lambda e: e.T.T]
-    return draw(st.sampled_from(ways))(operand)
+def draw_rearrangement(draw: st.DrawFn, operand: Expr) -> Expr:
+    functions = [pel.flip, lambda e: pel.broadcast_like(S, e) + e, lambda e: e[..., None][..., 0], lambda e: e.T.T]
+    return draw(st.sampled_from(functions))(operand)
 
 
-def mapped(draw: st.DrawFn, operand: Expr) -> Expr:
-    """Draw a function of every element or row."""
+def draw_unary(draw: st.DrawFn, operand: Expr) -> Expr:
     names = UNARY if operand.ndim else [name for name in UNARY if "softmax" not in name]
     return FUNCTIONS[draw(st.sampled_from(names))](operand)
 
 
-def combined(draw: st.DrawFn, operand: Expr, others: list[Expr]) -> Expr:
-    """Draw a binary op on an expression and another one, or a number."""
+def draw_binary(draw: st.DrawFn, operand: Expr, others: list[Expr]) -> Expr:
+    """Draw a binary op on an expression and another expression or a number."""
     pair = [operand, draw(st.sampled_from([*others, 0, 1, 2, -1, 0.5]))]
     return FUNCTIONS[draw(st.sampled_from(BINARY))](*draw(st.permutations(pair)))
 
 
 @st.composite
 def expressions(draw: st.DrawFn) -> Expr:
-    """Make a random graph over three inputs and a few numbers, with much sharing."""
+    """Draw a graph over three inputs and a few numbers, with shared subexpressions."""
     pool: list[Expr] = [X, Y, S]
     for _ in range(draw(st.integers(1, 10))):
         operand = draw(st.sampled_from(pool))
-        kind = draw(st.sampled_from([reduced, reordered, mapped, combined, combined]))
-        made = kind(draw, operand, pool) if kind is combined else kind(draw, operand)
-        if made.shape in ((), (4,), (3, 4), (1, 4), (3, 1)):
-            pool.append(made)
+        draw_op = draw(st.sampled_from([draw_reduction, draw_rearrangement, draw_unary, draw_binary, draw_binary]))
+        new = draw_op(draw, operand, pool) if draw_op is draw_binary else draw_op(draw, operand)
+        if new.shape in ((), (4,), (3, 4), (1, 4), (3, 1)):
+            pool.append(new)
     return pool[-1]
 
 
-def magnitude(e: Expr) -> tuple[np.ndarray, float]:
-    """Return the value of an expression and the greatest number met on the way."""
-    greatest = 1.0
+def evaluate_with_maximum(e: Expr) -> tuple[np.ndarray, float]:
+    """Return the value of an expression and the largest absolute intermediate value."""
+    largest = 1.0
 
     def watch(node: Expr, value: Any) -> None:
-        nonlocal greatest
+        nonlocal largest
         finite = np.abs(value)[np.isfinite(value)]
-        greatest = max(greatest, float(finite.max(initial=0)))
+        largest = max(largest, float(finite.max(initial=0)))
 
     with np.errstate(all="ignore"):
-        return np.asarray(evaluate(np, [e], VALUES, watch)[0]), greatest
+        return np.asarray(evaluate(np, [e], VALUES, watch)[0]), largest
 
 
 @settings(max_examples=400)
 @given(expressions())
-def test_simplified_random_graphs_settle_and_keep_their_value(e: Expr) -> None:
+def test_simplified_random_graphs_are_fixed_points_and_keep_their_value(e: Expr) -> None:
     simple = simplify(e)
     assert simplify(simple) is simple
     assert (simple.shape, simple.dtype) == (e.shape, e.dtype)
-    (before, most), (after, _) = magnitude(e), magnitude(simple)
-    # What overflowed may be finite after, and a small difference of large numbers has their rounding.
+    (before, largest), (after, _) = evaluate_with_maximum(e), evaluate_with_maximum(simple)
+    # Overflow may become finite, and differences of large numbers have the rounding errors of these numbers.
     finite = np.isfinite(before)
-    np.testing.assert_allclose(after[finite], before[finite], rtol=1e-6, atol=1e-12 * most)
+    np.testing.assert_allclose(after[finite], before[finite], rtol=1e-6, atol=1e-12 * largest)
 
 
-def in_single(e: Expr) -> tuple[Expr, dict[Expr, np.ndarray]]:
-    """Write an expression of float64 in float32: the expression and the values of its inputs."""
-    made: dict[Expr, Expr] = {}
+def to_float32(e: Expr) -> tuple[Expr, dict[Expr, np.ndarray]]:
+    """Return a float64 expression in float32 and the values of its inputs."""
+    converted: dict[Expr, Expr] = {}
     values = {}
     for node in topological([e]):
         if isinstance(node, Constant):
-            made[node] = constant(node.value.astype("float32")) if node.dtype.kind == "f" else node
+            converted[node] = constant(node.value.astype("float32")) if node.dtype.kind == "f" else node
         elif node.op is None:
-            made[node] = Input(node.name, node.shape, "float32")
-            values[made[node]] = VALUES[node].astype("float32")
+            converted[node] = Input(node.name, node.shape, "float32")
+            values[converted[node]] = VALUES[node].astype("float32")
         else:
-            made[node] = node.op.make(tuple(made[i] for i in node.inputs), node.settings)
-    return made[e], values
+            converted[node] = node.op.make(tuple(converted[i] for i in node.inputs), node.settings)
+    return converted[e], values
 
 
 @settings(max_examples=300)
 @given(expressions())
-def test_simplified_graphs_are_no_worse_than_naive_ones(e: Expr) -> None:
-    """Hold both, in float32, against float64, where simplified and naive form agree on what is true."""
-    single, values = in_single(e)
+def test_simplified_graphs_are_as_accurate_as_naive_ones(e: Expr) -> None:
+    """Compare both forms in float32 with float64, where both forms agree in float64."""
+    single, values = to_float32(e)
     with np.errstate(all="ignore"):
-        exact, also = (np.asarray(v) for v in evaluate(np, [e, simplify(e)], VALUES))
+        exact, simplified = (np.asarray(v) for v in evaluate(np, [e, simplify(e)], VALUES))
         naive, simple = (np.asarray(v, "float64") for v in evaluate(np, [single, simplify(single)], values))
-        known = np.isfinite(naive) & np.isfinite(exact) & (np.abs(exact - also) <= 1e-10 * np.abs(exact))
-        gap, naive_gap = np.abs(simple - exact)[known], np.abs(naive - exact)[known]
-    assert np.all(gap <= 1e-4 * np.abs(exact[known]) + 100 * naive_gap + 1e-30), f"{e} became {simplify(e)}"
+        known = np.isfinite(naive) & np.isfinite(exact) & (np.abs(exact - simplified) <= 1e-10 * np.abs(exact))
+        error, naive_error = np.abs(simple - exact)[known], np.abs(naive - exact)[known]
+    assert np.all(error <= 1e-4 * np.abs(exact[known]) + 100 * naive_error + 1e-30), f"{e} became {simplify(e)}"
 
 
 @settings(max_examples=200)
 @given(expressions())
-def test_gradients_of_simplified_graphs_are_those_of_naive_ones(e: Expr) -> None:
-    """Differentiate the graph as it stands, and as `grad` does; compare where the naive gradient is a number."""
+def test_gradients_of_simplified_and_naive_graphs_agree(e: Expr) -> None:
+    """Compare the gradient of the graph without simplification with `grad`, where the former is finite."""
     cost = e.sum()
     if X not in set(topological([cost])):
         return
@@ -292,11 +289,11 @@ def test_gradients_of_simplified_graphs_are_those_of_naive_ones(e: Expr) -> None
     with np.errstate(all="ignore"):
         before = evaluate(np, [pel.broadcast_like(0.0 if naive is None else naive, X)], VALUES)[0]
         after = evaluate(np, [pel.grad(cost, X)], VALUES)[0]
-    (_, most), finite = magnitude(cost), np.isfinite(before)
-    np.testing.assert_allclose(after[finite], before[finite], rtol=1e-6, atol=1e-10 * most)
+    (_, largest), finite = evaluate_with_maximum(cost), np.isfinite(before)
+    np.testing.assert_allclose(after[finite], before[finite], rtol=1e-6, atol=1e-10 * largest)
 
 
-ZOO = [
+FORMULAS = [
     lambda x, y: -(y * pel.log(pel.softmax(x))).sum(),
     lambda x, y: pel.log(pel.exp(x).sum(axis=1)),
     lambda x, y: (x - x.mean(axis=0)) / pel.sqrt(x.var(axis=0) + 1e-3),
@@ -309,8 +306,8 @@ ZOO = [
 ]
 
 
-@pytest.mark.parametrize("build", ZOO)
-def test_the_zoo_settles_and_keeps_its_values(build: Any, by_numpy: Any) -> None:
+@pytest.mark.parametrize("build", FORMULAS)
+def test_simplified_formulas_are_fixed_points_and_keep_their_values(build: Any, by_numpy: Any) -> None:
     e = build(X, Y)
     simple = simplify(e)
     assert simplify(simple) is simple
@@ -318,7 +315,7 @@ def test_the_zoo_settles_and_keeps_its_values(build: Any, by_numpy: Any) -> None
     np.testing.assert_allclose(b, a, rtol=1e-10)
 
 
-def test_outputs_simplified_together_share_what_they_share() -> None:
+def test_outputs_simplified_together_share_subexpressions() -> None:
     x = pel.vector("x")
     a, b = simplify_all([pel.tanh(x + 0) * 1, pel.tanh(x) + 0])
     assert a is b
@@ -336,9 +333,9 @@ def test_families_can_be_left_out_one_by_one() -> None:
 
 
 @pytest.mark.parametrize("family", PHASES)
-def test_every_phase_has_rules_and_settles_alone(family: str) -> None:
+def test_every_phase_has_rules_and_reaches_a_fixed_point_alone(family: str) -> None:
     assert pel.phases()[family]
-    for build in ZOO:
+    for build in FORMULAS:
         once = simplify(build(X, Y), families=[family])
         assert simplify(once, families=[family]) is once
 
@@ -358,15 +355,15 @@ FORMS = {
     "negative multiple": (lambda: -(2 * X), "-2 * x"),
     "negative difference": (lambda: -(X - S), "s - x"),
     "numbers of a sum": (lambda: (1 + X) - 3 + 5, "3 + x"),
-    "nothing left of the numbers": (lambda: 1 - (1 - X), "x"),
-    "numbers that do not add up exactly": (lambda: 1e-20 + (1 + X), "1e-20 + (1 + x)"),
+    "numbers that cancel": (lambda: 1 - (1 - X), "x"),
+    "numbers with an inexact sum": (lambda: 1e-20 + (1 + X), "1e-20 + (1 + x)"),
     "quotient of numbers": (lambda: (6 * X) / 3, "2 * x"),
-    "quotient that is not whole": (lambda: (2 * X) / 3, "2 * x / 3"),
+    "quotient that is not an integer": (lambda: (2 * X) / 3, "2 * x / 3"),
     "sum of sums": (lambda: X.sum(axis=0).sum(), "x.sum()"),
     "mean of means": (lambda: X.mean(axis=1).mean(), "x.mean()"),
-    "greatest of greatest": (lambda: X.max(axis=0).max(axis=0), "x.max()"),
-    "number out of a sum": (lambda: (3 * X).sum(axis=1), "3 * x.sum(axis=1)"),
-    "number out of a maximum": (lambda: (2 * X).max(), "2 * x.max()"),
+    "maximum of maxima": (lambda: X.max(axis=0).max(axis=0), "x.max()"),
+    "factor of a sum": (lambda: (3 * X).sum(axis=1), "3 * x.sum(axis=1)"),
+    "factor of a maximum": (lambda: (2 * X).max(), "2 * x.max()"),
     "maximum of a negative": (lambda: (-X).max(), "-x.min()"),
     "sum of a transpose": (lambda: X.T.sum(), "x.sum()"),
     "sum over count": (lambda: X.sum(axis=1) / 4, "x.mean(axis=1)"),
@@ -379,7 +376,7 @@ FORMS = {
     "log det": (lambda: pel.log(pel.abs(pel.det(A @ B))), "logabsdet(A) + logabsdet(B)"),
     "det of inverse": (lambda: pel.det(pel.inv(A)), "1 / det(A)"),
     "trace of a product": (lambda: pel.trace(A @ B), "(A * B.T).sum()"),
-    "chosen twice": (lambda: pel.where(X > 0, pel.where(X > 0, X, S), X), "x"),
+    "nested where": (lambda: pel.where(X > 0, pel.where(X > 0, X, S), X), "x"),
     "derivative of tanh": (lambda: pel.grad(pel.tanh(S), S), "1 - tanh(s) ** 2"),
     "derivative of sigmoid": (lambda: pel.grad(pel.sigmoid(S), S), "sigmoid(s) * (1 - sigmoid(s))"),
 }
@@ -387,5 +384,5 @@ FORMS = {
 
 @pytest.mark.parametrize("form", FORMS)
 def test_forms_read_as_expected(form: str) -> None:
-    build, written = FORMS[form]
-    assert str(simplify(build())) == written
+    build, expected = FORMS[form]
+    assert str(simplify(build())) == expected

@@ -1,4 +1,4 @@
-"""Loops in a graph: against loops in NumPy, and their gradients against finite differences."""
+"""Tests of `scan` against NumPy loops, with gradients against finite differences."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def expected(reverse: bool = False) -> np.ndarray:
 
 
 @pytest.mark.parametrize("reverse", [False, True])
-def test_against_a_loop(reverse: bool, by_numpy: Any, by_xla: Any) -> None:
+def test_scan_matches_a_numpy_loop(reverse: bool, by_numpy: Any, by_xla: Any) -> None:
     states = recurrence(reverse)
     assert states.shape == ("t", 3)
     last = simplify(states[0 if reverse else -1])
@@ -43,7 +43,7 @@ def test_against_a_loop(reverse: bool, by_numpy: Any, by_xla: Any) -> None:
 
 
 @pytest.mark.parametrize("reverse", [False, True])
-def test_the_last_state_is_taken_from_the_loop(reverse: bool) -> None:
+def test_the_last_state_is_read_without_the_stack(reverse: bool) -> None:
     last = simplify(recurrence(reverse)[0 if reverse else -1])
     assert last.op is not None
     assert last.op.name == "output"
@@ -57,7 +57,7 @@ def test_backpropagation_through_time(reverse: bool, check_gradient: Any) -> Non
     check_gradient((states[0 if reverse else -1] ** 2).sum() + states[2, 1], VALUES, [X, H, W])
 
 
-def test_gradients_by_xla(by_numpy: Any, by_xla: Any) -> None:
+def test_numpy_and_xla_agree_on_gradients(by_numpy: Any, by_xla: Any) -> None:
     cost = (recurrence() ** 2).sum()
     first = pel.grad(cost, [X, H, W])
     second = pel.grad(sum(((g**2).sum() for g in first[1:]), (first[0] ** 2).sum()), [X, H, W])
@@ -112,7 +112,7 @@ def test_a_captured_state_of_integers_and_a_counter(by_numpy: Any, by_xla: Any) 
     np.testing.assert_allclose(found, np.arange(5.0)[:, None] * np.ones(3))
 
 
-def test_without_a_sequence(by_numpy: Any, by_xla: Any, check_gradient: Any) -> None:
+def test_scan_without_sequences(by_numpy: Any, by_xla: Any, check_gradient: Any) -> None:
     states = pel.scan(lambda h: h @ W, (), H, length=4)
     assert states.shape == (4, 3)
     for run in (by_numpy, by_xla):
@@ -120,14 +120,14 @@ def test_without_a_sequence(by_numpy: Any, by_xla: Any, check_gradient: Any) -> 
     check_gradient((states[-1] ** 2).sum(), VALUES, [H, W])
 
 
-def test_without_a_state(by_numpy: Any, by_xla: Any, check_gradient: Any) -> None:
+def test_scan_without_states(by_numpy: Any, by_xla: Any, check_gradient: Any) -> None:
     rows = pel.scan(lambda x: pel.sin(x) @ W, X)
     for run in (by_numpy, by_xla):
         np.testing.assert_allclose(run([rows], VALUES)[0], np.sin(VALUES[X]) @ VALUES[W])
     check_gradient((rows**2).sum(), VALUES, [X, W])
 
 
-def test_nested(by_numpy: Any, by_xla: Any, check_gradient: Any) -> None:
+def test_nested_scans(by_numpy: Any, by_xla: Any, check_gradient: Any) -> None:
     def row(x: Expr, h: Expr) -> Expr:
         return pel.scan(lambda e, s: pel.tanh(s + e * h[0]), x, h.sum())
 
@@ -144,13 +144,13 @@ def test_nested(by_numpy: Any, by_xla: Any, check_gradient: Any) -> None:
     check_gradient((states**2).sum(), VALUES, [X, H])
 
 
-def test_a_result_from_outside_is_repeated(by_numpy: Any) -> None:
+def test_an_outside_result_is_repeated(by_numpy: Any) -> None:
     states, same = pel.scan(lambda x, h: [x + h, pel.exp(H)], X, H)
     np.testing.assert_allclose(by_numpy([same], VALUES)[0], np.tile(np.exp(VALUES[H]), (5, 1)))
     assert states.shape == ("t", 3)
 
 
-def test_bodies_are_simplified_and_made_ready_for_inference(by_numpy: Any) -> None:
+def test_steps_are_simplified_and_transformed_for_inference(by_numpy: Any) -> None:
     rng = pel.random.Generator(0)
     states = pel.scan(lambda x, h: pel.log(pel.exp(rng.dropout(x, 0.5))) + h * 1, X, H)
     body = simplify(states).inputs[0].settings["body"]
@@ -159,7 +159,7 @@ def test_bodies_are_simplified_and_made_ready_for_inference(by_numpy: Any) -> No
     np.testing.assert_allclose(found[-1], VALUES[X].sum(0) + VALUES[H])
 
 
-def test_no_steps_at_all(by_numpy: Any, by_xla: Any) -> None:
+def test_zero_steps(by_numpy: Any, by_xla: Any) -> None:
     empty = {**VALUES, X: np.empty((0, 3))}
     last = simplify(recurrence()[-1])
     for run in (by_numpy, by_xla):
@@ -168,17 +168,19 @@ def test_no_steps_at_all(by_numpy: Any, by_xla: Any) -> None:
         np.testing.assert_array_equal(final, VALUES[H])
 
 
-def test_what_is_refused() -> None:
-    with pytest.raises(ShapeError, match="scan: without a sequence, say how many steps: length="):
+def test_invalid_arguments_raise_errors() -> None:
+    with pytest.raises(ShapeError, match="scan: expected length="):
         pel.scan(lambda h: h, (), H)
-    with pytest.raises(ShapeError, match=r"scan: a sequence is walked along its first axis. Received: s, a number"):
+    with pytest.raises(ShapeError, match=r"scan: expected sequences of at least one axis. Received: s, a scalar"):
         pel.scan(lambda s, h: h, pel.scalar("s"), H)
     with pytest.raises(ShapeError, match=r"the step must return the 2 new states first. Received: 1 results"):
         pel.scan(lambda x, h, c: h, X, [H, H])
-    with pytest.raises(ShapeError, match=r"state 0 begins as float64 \(3,\) and the step makes it float64 \(\); both"):
+    with pytest.raises(
+        ShapeError, match=r"state 0 is initially float64 \(3,\) and the step returns float64 \(\); both"
+    ):
         pel.scan(lambda x, h: h.sum(), X, H)
     with pytest.raises(
-        DtypeError, match=r"state 0 begins as float32 \(3,\) and the step makes it float64 \(3,\); both"
+        DtypeError, match=r"state 0 is initially float32 \(3,\) and the step returns float64 \(3,\); both"
     ):
         pel.scan(lambda x, h: h + x, X, pel.zeros(3))
     other = Input("y", ("u", 3), "float64")
@@ -186,7 +188,7 @@ def test_what_is_refused() -> None:
         pel.scan(lambda x, y, h: h, [X, other], H)
 
 
-def test_states_that_change_places_and_results_that_stand_twice(by_numpy: Any, check_gradient: Any) -> None:
+def test_swapped_states_and_duplicate_results(by_numpy: Any, check_gradient: Any) -> None:
     a, b, again = pel.scan(lambda x, a, b: [b, a + x, b], X, [H, 2 * H])
     found_a, found_b, found_again = by_numpy([a[-1], b[-1], again[-1]], VALUES)
     first, second = VALUES[H], 2 * VALUES[H]
@@ -199,6 +201,6 @@ def test_states_that_change_places_and_results_that_stand_twice(by_numpy: Any, c
     check_gradient((a * b * again).sum(), VALUES, [X, H])
 
 
-def test_a_step_that_ignores_what_it_gets(check_gradient: Any) -> None:
+def test_a_step_that_ignores_its_arguments(check_gradient: Any) -> None:
     states = pel.scan(lambda x, h: pel.zeros_like(h), X, H)
     check_gradient(states.sum() + H.sum(), VALUES, [X, H])

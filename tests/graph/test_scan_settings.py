@@ -1,4 +1,4 @@
-"""Taps, truncated gradients and checkpoints: loops held against the same loop written out in Python."""
+"""Tests of taps, truncated gradients and checkpoints against loops unrolled in Python."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pellucid as pel
-from pellucid.graph.dead_outputs import narrow
+from pellucid.graph.dead_outputs import eliminate_dead_outputs
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Expr, Input
@@ -19,16 +19,16 @@ from pellucid.graph.traversal import topological
 W = Input("w", (), "float64")
 
 
-def step(*seen: Any) -> Expr:
-    """Mix everything a step sees, each with a weight of its own, and not linearly."""
-    total = seen[0]
-    for place, value in enumerate(seen[1:], start=2):
-        total = total + value / place
+def step(*arguments: Any) -> Expr:
+    """Mix all arguments nonlinearly, each with a different weight."""
+    total = arguments[0]
+    for divisor, value in enumerate(arguments[1:], start=2):
+        total = total + value / divisor
     return pel.tanh(total * W)
 
 
-def unrolled(x: Expr, h: Expr, lags: list[int], tapped: list[int], reverse: bool, truncate: int | None) -> list[Expr]:
-    """Write a loop out: element by element, with what lies before a truncated gradient held constant."""
+def unroll(x: Expr, h: Expr, lags: list[int], state_lags: list[int], reverse: bool, truncate: int | None) -> list[Expr]:
+    """Unroll the loop, with `stop_gradient` on the steps that a truncated gradient excludes."""
     count, low, high = len(x), min(lags), max(lags)
     states = {t: h[len(h) + t] for t in range(-len(h), 0)}
     length = count - (high - low)
@@ -36,16 +36,15 @@ def unrolled(x: Expr, h: Expr, lags: list[int], tapped: list[int], reverse: bool
     results: list[Expr | None] = [None] * length
     for i in range(length):
         t = length - 1 - i if reverse else i
-        fresh = truncate is None or i >= length - truncate
-        elements = [x[t + lag - low] for lag in lags]
-        seen = [*elements, *(states[i + lag] for lag in tapped)]
-        if not fresh:
-            seen = [pel.stop_gradient(s) for s in seen]
-        total = seen[0]
-        for place, value in enumerate(seen[1:], start=2):
-            total = total + value / place
-        states[i] = pel.tanh(total * (weights if fresh else pel.stop_gradient(weights)))
-        if not fresh:
+        has_gradient = truncate is None or i >= length - truncate
+        arguments = [*(x[t + lag - low] for lag in lags), *(states[i + lag] for lag in state_lags)]
+        if not has_gradient:
+            arguments = [pel.stop_gradient(a) for a in arguments]
+        total = arguments[0]
+        for divisor, value in enumerate(arguments[1:], start=2):
+            total = total + value / divisor
+        states[i] = pel.tanh(total * (weights if has_gradient else pel.stop_gradient(weights)))
+        if not has_gradient:
             states[i] = pel.stop_gradient(states[i])
         results[t] = states[i]
     return [r for r in results if r is not None]
@@ -53,9 +52,9 @@ def unrolled(x: Expr, h: Expr, lags: list[int], tapped: list[int], reverse: bool
 
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
-def test_a_loop_equals_the_same_loop_written_out(data: Any) -> None:
+def test_a_loop_matches_the_unrolled_loop(data: Any) -> None:
     lags = data.draw(st.lists(st.integers(-2, 2), min_size=1, max_size=3, unique=True))
-    tapped = data.draw(st.lists(st.integers(-3, -1), min_size=1, max_size=3, unique=True))
+    state_lags = data.draw(st.lists(st.integers(-3, -1), min_size=1, max_size=3, unique=True))
     count = data.draw(st.integers(max(lags) - min(lags) + 1, 8))
     reverse = data.draw(st.booleans())
     truncate, checkpoint = data.draw(
@@ -65,13 +64,13 @@ def test_a_loop_equals_the_same_loop_written_out(data: Any) -> None:
             st.tuples(st.none(), st.one_of(st.just(True), st.integers(1, 9))),
         )
     )
-    x, h = Input("x", (count,), "float64"), Input("h", (-min(tapped),), "float64")
+    x, h = Input("x", (count,), "float64"), Input("h", (-min(state_lags),), "float64")
     rng = np.random.default_rng(count)
-    values = {x: rng.normal(size=count), h: rng.normal(size=-min(tapped)), W: np.array(0.7)}
+    values = {x: rng.normal(size=count), h: rng.normal(size=-min(state_lags)), W: np.array(0.7)}
     found = pel.scan(
-        step, pel.taps(x, lags), pel.taps(h, tapped), reverse=reverse, truncate=truncate, checkpoint=checkpoint
+        step, pel.taps(x, lags), pel.taps(h, state_lags), reverse=reverse, truncate=truncate, checkpoint=checkpoint
     )
-    expected = pel.stack(unrolled(x, h, lags, tapped, reverse, truncate))
+    expected = pel.stack(unroll(x, h, lags, state_lags, reverse, truncate))
     outputs: list[Expr] = []
     for states in (found, expected):
         cost = (states**2).sum() + 3 * states[0 if reverse else -1]
@@ -84,28 +83,30 @@ def test_a_loop_equals_the_same_loop_written_out(data: Any) -> None:
 
 @pytest.mark.parametrize("checkpoint", [True, 1, 3, 100])
 @pytest.mark.parametrize("reverse", [False, True])
-def test_checkpoints_change_no_gradient_of_any_order(
+def test_checkpoints_do_not_change_gradients(
     checkpoint: Any, reverse: bool, by_numpy: Any, by_xla: Any, check_gradient: Any
 ) -> None:
     x, h, w = Input("x", (10, 2), "float64"), Input("h", (2,), "float64"), Input("w", (2, 2), "float64")
     rng = np.random.default_rng(0)
     values = {x: rng.normal(size=(10, 2)), h: rng.normal(size=2), w: rng.normal(size=(2, 2))}
 
-    def cost(**told: Any) -> Expr:
-        states, squares = pel.scan(lambda x_t, h: [pel.tanh(x_t + h @ w), (h**2).sum()], x, h, reverse=reverse, **told)
+    def cost(checkpoint: Any = None) -> Expr:
+        states, squares = pel.scan(
+            lambda x_t, h: [pel.tanh(x_t + h @ w), (h**2).sum()], x, h, reverse=reverse, checkpoint=checkpoint
+        )
         return (states**3).sum() + squares.sum() + states[0 if reverse else -1].sum()
 
-    gradients = [pel.grad(cost(), [x, h, w]), pel.grad(cost(checkpoint=checkpoint), [x, h, w])]
+    gradients = [pel.grad(cost(), [x, h, w]), pel.grad(cost(checkpoint), [x, h, w])]
     outputs = [*gradients[0], *gradients[1]]
     for run in (by_numpy, by_xla):
         found = run(outputs, values)
         for a, b in zip(found[:3], found[3:], strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-11)
-    check_gradient(cost(checkpoint=checkpoint), values, [x, h, w])
+    check_gradient(cost(checkpoint), values, [x, h, w])
 
 
-def elements_kept(outputs: Any) -> int:
-    """Count the elements of all that loops stack, in a program and not inside its steps."""
+def count_stacked_elements(outputs: Any) -> int:
+    """Count the elements of the stacked results of the outermost loops."""
     return sum(
         int(np.prod(t.shape))
         for e in topological(outputs)
@@ -115,7 +116,7 @@ def elements_kept(outputs: Any) -> int:
     )
 
 
-def test_checkpoints_keep_the_root_of_what_would_be_kept() -> None:
+def test_checkpoints_store_the_square_root_of_all_states() -> None:
     n = 10_000
     h, w = pel.vector("h", shape=(1,)), pel.shared(np.ones(1, "float32"), "w")
 
@@ -123,10 +124,10 @@ def test_checkpoints_keep_the_root_of_what_would_be_kept() -> None:
         states = pel.scan(lambda h: pel.tanh(h * w), (), h, length=n, checkpoint=checkpoint)
         return pel.function([h], pel.grad(states[-1].sum(), w))
 
-    plain, frugal = gradient(None), gradient(True)
-    np.testing.assert_allclose(frugal([0.5]), plain([0.5]), rtol=1e-4)
-    assert elements_kept(plain.program.outputs) >= n
-    assert elements_kept(frugal.program.outputs) <= 3 * n**0.5
+    plain, checkpointed = gradient(None), gradient(True)
+    np.testing.assert_allclose(checkpointed([0.5]), plain([0.5]), rtol=1e-4)
+    assert count_stacked_elements(plain.program.outputs) >= n
+    assert count_stacked_elements(checkpointed.program.outputs) <= 3 * n**0.5
 
 
 def test_a_truncated_gradient_of_a_named_length(by_numpy: Any) -> None:
@@ -155,11 +156,11 @@ def test_taps_of_sequences_and_states(by_numpy: Any, by_xla: Any) -> None:
 
 def test_a_tapped_state_is_stacked_once() -> None:
     states = pel.scan(lambda a, b: a + b, (), pel.taps([0.0, 1.0], [-2, -1]), length=6)
-    [fewer] = narrow([states])
+    [fewer] = eliminate_dead_outputs([states])
     assert [t.shape for t in fewer.inputs[0].types] == [(6,), (), ()]
 
 
-def test_non_sequences_stand_last(by_numpy: Any, check_gradient: Any) -> None:
+def test_non_sequences_are_the_last_arguments(by_numpy: Any, check_gradient: Any) -> None:
     x, w = Input("x", (4,), "float64"), Input("w", (), "float64")
     states = pel.scan(lambda x_t, h, w, two: h * w + two * x_t, x, pel.constant(np.float64(1)), [w, 2.0])
     values = {x: np.arange(4.0), w: np.array(0.5)}
@@ -170,7 +171,7 @@ def test_non_sequences_stand_last(by_numpy: Any, check_gradient: Any) -> None:
     check_gradient((states**2).sum(), values, [x, w])
 
 
-def test_a_thousand_steps_are_compiled_as_fast_as_ten() -> None:
+def test_the_program_size_does_not_depend_on_the_number_of_steps() -> None:
     def size(n: int) -> int:
         x, w = pel.matrix("x", shape=(n, 3)), pel.shared(np.eye(3, dtype="float32"), "w")
         cost = (pel.scan(lambda x_t, h: pel.tanh(x_t + h @ w), x, pel.zeros(3)) ** 2).sum()
@@ -179,7 +180,7 @@ def test_a_thousand_steps_are_compiled_as_fast_as_ten() -> None:
     assert size(1000) == size(10)
 
 
-def test_gradients_asked_for_one_by_one_are_one_loop() -> None:
+def test_gradients_taken_separately_share_one_loop() -> None:
     x, w, b = pel.matrix("x", shape=("t", 3)), pel.shared(np.ones(3), "w"), pel.shared(np.zeros(3), "b")
     cost = (pel.scan(lambda x_t, h: pel.tanh(x_t + h * w + b), x, pel.zeros(3, dtype="float64")) ** 2).sum()
     f = pel.function([x], [cost, pel.grad(cost, w), pel.grad(cost, b)])
@@ -190,16 +191,20 @@ def test_gradients_asked_for_one_by_one_are_one_loop() -> None:
 @pytest.mark.parametrize(
     ("write", "error", "message"),
     [
-        (lambda x, h: pel.taps(x, [1, 1]), ValueError, r"expected lags, each once, such as \[-2, -1\]. Received: lags"),
+        (
+            lambda x, h: pel.taps(x, [1, 1]),
+            ValueError,
+            r"expected lags without duplicates, such as \[-2, -1\]. Received: lags",
+        ),
         (
             lambda x, h: pel.scan(lambda x, h: h, x, pel.taps(h, [-1, 0])),
             ValueError,
-            r"scan: states lie before the step. Received: taps of a state with lags \[-1, 0\]",
+            r"scan: expected negative lags of a state. Received: lags \[-1, 0\]",
         ),
         (
             lambda x, h: pel.scan(lambda x, a, b: a, x, pel.taps(h, [-3, -1])),
             ShapeError,
-            r"scan: lags \[-3, -1\] need 3 first states along the first axis, the oldest first. Received: h, of type",
+            r"scan: lags \[-3, -1\] need 3 initial states along the first axis, the oldest first. Received: h, of type",
         ),
         (
             lambda x, h: pel.scan(lambda x, h: h, x, h, truncate=0),
@@ -219,17 +224,17 @@ def test_gradients_asked_for_one_by_one_are_one_loop() -> None:
         (
             lambda x, h: pel.scan(lambda x, h: h, x, h, checkpoint=True),
             ShapeError,
-            "checkpoints need to know the number of steps, which is t. Declare the length of the sequences, or write "
-            "checkpoint=1, which keeps all states",
+            "checkpoints require a known number of steps. Received: t. Declare the length of the sequences, or pass "
+            "checkpoint=1, which stores all states",
         ),
         (
             lambda x, h: pel.scan(lambda x, h: h + x, pel.vector("u"), 0.0, checkpoint=True),
             ShapeError,
-            "checkpoints need to know the number of steps, which is unknown. Declare the length",
+            "checkpoints require a known number of steps. Received: an unknown number. Declare the length",
         ),
     ],
 )
-def test_what_is_refused(write: Any, error: type[Exception], message: str) -> None:
+def test_invalid_arguments_raise_errors(write: Any, error: type[Exception], message: str) -> None:
     x, h = Input("x", ("t", 2), "float64"), Input("h", (2,), "float64")
     with pytest.raises(error, match=message):
         write(x, h)

@@ -1,4 +1,4 @@
-"""Convolution and pooling against loops and SciPy, with every kind of stride, dilation and padding."""
+"""Tests of convolution and pooling against loops and SciPy, with strides, dilation and padding."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ RNG = np.random.default_rng(0)
 
 
 def conv_by_loops(x: np.ndarray, w: np.ndarray, strides: Any, pads: Any, dilation: Any) -> np.ndarray:
-    """Convolve by SciPy, channel by channel, on a kernel spread by its dilation."""
+    """Convolve with SciPy, channel by channel, on a dilated kernel."""
     axes = w.ndim - 2
-    spread = np.zeros((*((k - 1) * d + 1 for k, d in zip(w.shape, dilation, strict=False)), *w.shape[-2:]))
-    spread[tuple(slice(None, None, d) for d in dilation)] = w
+    dilated = np.zeros((*((k - 1) * d + 1 for k, d in zip(w.shape, dilation, strict=False)), *w.shape[-2:]))
+    dilated[tuple(slice(None, None, d) for d in dilation)] = w
     x = np.pad(x, ((0, 0), *pads, (0, 0)))
     result = [
         [
-            sum(correlate(image[..., c], spread[..., c, o], "valid") for c in range(w.shape[-2]))[
+            sum(correlate(image[..., c], dilated[..., c, o], "valid") for c in range(w.shape[-2]))[
                 tuple(slice(None, None, s) for s in strides)
             ]
             for o in range(w.shape[-1])
@@ -35,7 +35,7 @@ def conv_by_loops(x: np.ndarray, w: np.ndarray, strides: Any, pads: Any, dilatio
 
 
 def same_pads(sizes: Any, window: Any, strides: Any, dilation: Any) -> list[tuple[int, int]]:
-    """Pad as TensorFlow documents it."""
+    """Compute "same" padding as TensorFlow documents it."""
     pads = []
     for n, k, s, d in zip(sizes, window, strides, dilation, strict=True):
         total = max((-(-n // s) - 1) * s + (k - 1) * d + 1 - n, 0)
@@ -75,7 +75,7 @@ def test_convolution(
     check_gradient((y**2).sum(), values, [x, w])
 
 
-def test_few_output_channels_take_the_other_way_to_the_kernel_s_gradient(by_numpy: Any, by_xla: Any) -> None:
+def test_kernel_gradient_with_fewer_output_channels(by_numpy: Any, by_xla: Any) -> None:
     x, w = Input("x", (2, 5, 4, 3), "float64"), Input("w", (3, 2, 3, 1), "float64")
     values = {x: RNG.normal(size=(2, 5, 4, 3)), w: RNG.normal(size=(3, 2, 3, 1))}
     for padding in ("valid", "same", ((2, 0), (1, 1))):
@@ -84,7 +84,7 @@ def test_few_output_channels_take_the_other_way_to_the_kernel_s_gradient(by_nump
 
 
 def pool_by_loops(x: np.ndarray, size: Any, strides: Any, pads: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Pool by loops; return the greatest elements and the gradient of their sum, of equal ones to the first."""
+    """Max-pool with loops; return the maxima and the gradient of their sum (ties go to the first)."""
     wide = np.pad(x, ((0, 0), *pads, (0, 0)), constant_values=-np.inf)
     counts = [(n - k) // s + 1 for n, k, s in zip(wide.shape[1:-1], size, strides, strict=True)]
     result, gradient = np.empty((len(x), *counts, x.shape[-1])), np.zeros(wide.shape)
@@ -127,7 +127,7 @@ def test_pooling(shape: Any, size: Any, strides: Any, padding: Any, ties: bool, 
             np.testing.assert_array_equal(a, b)
 
 
-def test_pooling_of_integers_has_their_least_as_border(by_numpy: Any, by_xla: Any) -> None:
+def test_integer_pooling_pads_with_the_minimum(by_numpy: Any, by_xla: Any) -> None:
     x = Input("x", (1, 3, 1), "int32")
     value = np.array([[[-5], [-7], [-6]]], "int32")
     for run in (by_numpy, by_xla):
@@ -135,7 +135,7 @@ def test_pooling_of_integers_has_their_least_as_border(by_numpy: Any, by_xla: An
         np.testing.assert_array_equal(found, [[[-5], [-6]]])
 
 
-def test_a_sum_that_wraps_around_stays_inside_the_pooling() -> None:
+def test_sums_that_may_overflow_are_not_moved_out_of_pooling() -> None:
     for dtype, kept in (("uint8", True), ("int32", True), ("float32", False)):
         x, b = pel.tensor4("x", shape=("n", 2, 2, 1), dtype=dtype), pel.vector("b", shape=(1,), dtype=dtype)
         y = pel.simplify(pel.max_pool(x + b, 2))
@@ -143,13 +143,13 @@ def test_a_sum_that_wraps_around_stays_inside_the_pooling() -> None:
         assert (y.op.name == "max_pool") == kept
 
 
-def test_what_is_refused() -> None:
+def test_invalid_arguments_raise_errors() -> None:
     x, w = pel.tensor4("x", shape=("n", 8, 8, 3)), pel.tensor4("w", shape=(3, 3, 3, 4))
-    with pytest.raises(ShapeError, match=r"the kernel v, of shape \(3, 3, 1, 4\), is for 1 channels. Received: x"):
+    with pytest.raises(ShapeError, match=r"the kernel v, of shape \(3, 3, 1, 4\), expects 1 input channels. Rec"):
         pel.conv(x, pel.tensor4("v", shape=(3, 3, 1, 4)))
     with pytest.raises(ShapeError, match=r"expected an input \(batch, ..., channels\) and a kernel"):
         pel.conv(x, pel.tensor3("v", shape=(3, 3, 4)))
-    with pytest.raises(ShapeError, match=r"expected a kernel whose window is known. Received: v"):
+    with pytest.raises(ShapeError, match=r"expected a kernel whose spatial sizes are known. Received: v"):
         pel.conv(x, pel.tensor4("v", shape=(None, 3, 3, 4)))
     with pytest.raises(ShapeError, match="a window of 9 does not fit into an axis of 8, padded by 0 and 0"):
         pel.conv(x, w, dilation=4)
@@ -157,7 +157,7 @@ def test_what_is_refused() -> None:
         pel.conv(x, w, strides=0)
     with pytest.raises(ShapeError, match=r"Expected padding to be 'valid', 'same'.* Received: padding='reflect'"):
         pel.conv(x, w, padding="reflect")
-    with pytest.raises(ShapeError, match=r"'causal', the last of them for one axis alone.* Received: padding='causal'"):
+    with pytest.raises(ShapeError, match=r"\('causal' for one spatial axis only\).* Received: padding='causal'"):
         pel.conv(x, w, padding="causal")
     with pytest.raises(ShapeError, match=r"'valid', 'same', or \(before, after\).* Received: padding='full'"):
         pel.max_pool(x, padding="full")
@@ -165,13 +165,13 @@ def test_what_is_refused() -> None:
         pel.conv(x, w, padding=(1, 2, 3))
     with pytest.raises(ShapeError, match=r"Expected padding to be .* Received: padding=-1"):
         pel.conv(x, w, padding=-1)
-    with pytest.raises(ShapeError, match=r"is for 3 channels in each of 2 groups. Received: x, .* which has 3"):
+    with pytest.raises(ShapeError, match=r"expects 3 input channels in each of 2 groups. Received: x, .* which has 3"):
         pel.conv(x, w, groups=2)
-    with pytest.raises(ShapeError, match=r"the 4 channels that w makes do not divide into 3 groups"):
+    with pytest.raises(ShapeError, match=r"the 4 output channels of w cannot be divided into 3 groups"):
         pel.conv(x, w, groups=3)
     with pytest.raises(ShapeError, match=r"expected groups to be an integer of 1 or more. Received: groups=0"):
         pel.conv(x, w, groups=0)
-    with pytest.raises(ShapeError, match=r"padding='same' with strides=\(2, 2\) needs sizes that are known"):
+    with pytest.raises(ShapeError, match=r"padding='same' with strides=\(2, 2\) requires known spatial sizes"):
         pel.conv(pel.tensor4("y", shape=("n", "h", "w", 3)), w, strides=2, padding="same")
     with pytest.raises(ShapeError, match=r"pooling: expected an input \(batch, ..., channels\). Received: m"):
         pel.max_pool(pel.matrix("m"))
@@ -179,7 +179,7 @@ def test_what_is_refused() -> None:
         pel.max_pool(x, (2, 2, 2))
 
 
-def test_sizes_known_by_name() -> None:
+def test_named_sizes() -> None:
     x, w = pel.tensor4("x", shape=("n", "h", "w", 3)), pel.tensor4("k", shape=(3, 3, 3, 4))
     assert pel.conv(x, w, padding="same").shape == ("n", "h", "w", 4)
     assert pel.conv(x, w).ndim == 4

@@ -1,4 +1,4 @@
-"""Orders against NumPy's, with ties, with what is not a number, and along every axis."""
+"""Tests of sorting and quantiles against NumPy, with ties and NaN, along every axis."""
 
 from __future__ import annotations
 
@@ -20,46 +20,46 @@ FEW = st.sampled_from([-np.inf, -1.0, -0.0, 0.0, 2.0, np.inf, np.nan])
 AXES = (None, 0, 1, -1)
 
 
-def orders(dtype: str) -> dict[str, pel.Function]:
-    """Compile all orders of an array of one shape, once for each way to run."""
+def compile_sorts(dtype: str) -> dict[str, pel.Function]:
+    """Compile all sorts of an array of one shape, once for each mode."""
     x = Input("x", SHAPE, dtype)
-    found = [
-        made
+    outputs = [
+        output
         for axis in AXES
-        for made in (
+        for output in (
             np.argsort(x, axis=axis),
             np.sort(x, axis=axis),
             pel.sort(x, axis, descending=True),
             pel.argsort(x, axis, descending=True),
         )
     ]
-    return {mode: pel.function([x], [*found, *pel.top_k(x, 3)], mode=mode) for mode in ("numpy", "xla")}
+    return {mode: pel.function([x], [*outputs, *pel.top_k(x, 3)], mode=mode) for mode in ("numpy", "xla")}
 
 
-ORDERS = {dtype: functools.cache(functools.partial(orders, dtype)) for dtype in ("float64", "int8")}
+SORTS = {dtype: functools.cache(functools.partial(compile_sorts, dtype)) for dtype in ("float64", "int8")}
 
 
 @given(value=hnp.arrays(np.float64, SHAPE, elements=FEW), dtype=st.sampled_from(["float64", "int8"]))
-def test_orders_are_numpys(value: np.ndarray, dtype: str) -> None:
+def test_sorting_matches_numpy(value: np.ndarray, dtype: str) -> None:
     if dtype == "int8":
         value = np.nan_to_num(value, nan=9, posinf=7, neginf=-7).astype(dtype)
-    # What is not a number is the greatest, as in NumPy's order.
+    # NaN is the largest, as in NumPy.
     rank = np.nan_to_num(value.astype(float), nan=1e9, posinf=1e8, neginf=-1e8)
     expected = []
     for axis in AXES:
         order, ascending = np.argsort(value, axis=axis, stable=True), np.sort(value, axis=axis)
-        along = 0 if axis is None else axis
-        expected += [order, ascending, np.flip(ascending, along), np.argsort(-rank, axis=axis, stable=True)]
+        descending = np.flip(ascending, 0 if axis is None else axis)
+        expected += [order, ascending, descending, np.argsort(-rank, axis=axis, stable=True)]
     top = np.argsort(-rank, axis=-1, stable=True)[..., :3]
     expected += [np.take_along_axis(value, top, -1), top]
-    for f in ORDERS[dtype]().values():
+    for f in SORTS[dtype]().values():
         for a, b in zip(f(value), expected, strict=True):
             assert a.dtype == b.dtype
             np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize("axis", [None, 1, (0, 2)])
-def test_quantiles_are_numpys(axis: Any, by_numpy: Any, by_xla: Any) -> None:
+def test_quantiles_match_numpy(axis: Any, by_numpy: Any, by_xla: Any) -> None:
     value = np.random.default_rng(0).normal(size=(4, 3, 5))
     value[0, 1, 2], value[1, 2] = np.nan, np.inf
     finite = np.nan_to_num(value, posinf=1e3)
@@ -76,7 +76,7 @@ def test_quantiles_are_numpys(axis: Any, by_numpy: Any, by_xla: Any) -> None:
             np.testing.assert_array_equal(np.isnan(a), np.broadcast_to(missing, a.shape))
 
 
-def test_the_median_and_percentiles(by_numpy: Any, check_gradient: Any) -> None:
+def test_median_and_percentiles(by_numpy: Any, check_gradient: Any) -> None:
     value = np.array([[3.0, 1.0, np.inf], [4.0, 5.0, 9.0]])
     x = Input("x", (2, 3), "float64")
     found = [np.median(x, axis=1), np.percentile(x, 50, axis=1), pel.median(pel.ivector("i", shape=(4,)))]
@@ -88,7 +88,7 @@ def test_the_median_and_percentiles(by_numpy: Any, check_gradient: Any) -> None:
     check_gradient((pel.top_k(x, 2)[0] ** 3).sum(), {x: drawn}, [x])
 
 
-def test_gradients_of_equal_ones_go_where_their_order_says(by_numpy: Any, by_xla: Any) -> None:
+def test_gradients_of_equal_elements_follow_the_stable_order(by_numpy: Any, by_xla: Any) -> None:
     x = Input("x", (4,), "float64")
     value, weights = np.array([1.0, 0.0, 1.0, 1.0]), np.array([1.0, 2.0, 3.0, 4.0])
     ascending, top = (pel.sort(x) * weights).sum(), (pel.top_k(x, 2)[0] * weights[:2]).sum()
@@ -98,7 +98,7 @@ def test_gradients_of_equal_ones_go_where_their_order_says(by_numpy: Any, by_xla
         np.testing.assert_array_equal(second, [1, 0, 2, 0])
 
 
-def test_sizes_known_by_name() -> None:
+def test_named_sizes() -> None:
     x = pel.matrix("x", shape=("n", "m"))
     assert pel.sort(x, axis=0).shape == pel.argsort(x).shape == ("n", "m")
     assert [e.shape for e in pel.top_k(x, 3, axis=0)] == [(3, "m"), (3, "m")]
@@ -107,7 +107,7 @@ def test_sizes_known_by_name() -> None:
     assert x.argsort(axis=0) is pel.argsort(x, axis=0, stable=False)
 
 
-def test_what_is_refused() -> None:
+def test_invalid_arguments_raise_errors() -> None:
     x = pel.matrix("x", shape=("n", 4))
     with pytest.raises(ShapeError, match=r"top_k: expected k from 0 to 4, the length of axis 1 of x. Received: k=5"):
         pel.top_k(x, 5)

@@ -13,7 +13,14 @@ import numpy as np
 import pytest
 
 import pellucid as pel
-from pellucid.graph.source_location import LONGEST_LINE, calls_to_user, file_text, is_users, place_text, users_place
+from pellucid.graph.source_location import (
+    MAX_LINE,
+    find_user_location,
+    format_filename,
+    format_location,
+    get_user_stacklevel,
+    is_user_file,
+)
 
 
 def run_as(filename: str, program: str, **names: Any) -> dict[str, Any]:
@@ -35,16 +42,16 @@ def test_libraries_between_the_user_and_pellucid_are_passed_over() -> None:
     library = run_as(installed, "def double(x):\n    return 2 * x")
     mine = run_as("course.py", "\n\nx = pel.scalar('x')\ny = double(x)", double=library["double"])
     assert mine["y"].origin == ("course.py", 4)
-    assert not is_users(pel.graph.__file__)
-    assert not is_users(np.__file__)
-    assert not is_users("<frozen importlib._bootstrap>")
-    assert not is_users(str(Path(sysconfig.get_path("scripts")) / "pellucid"))
-    assert is_users("<stdin>")
+    assert not is_user_file(pel.graph.__file__)
+    assert not is_user_file(np.__file__)
+    assert not is_user_file("<frozen importlib._bootstrap>")
+    assert not is_user_file(str(Path(sysconfig.get_path("scripts")) / "pellucid"))
+    assert is_user_file("<stdin>")
 
 
 def test_where_there_is_no_user_there_is_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pellucid.graph.source_location.is_users", lambda filename: False)
-    assert users_place() is None
+    monkeypatch.setattr("pellucid.graph.source_location.is_user_file", lambda filename: False)
+    assert find_user_location() is None
     error = pel.ShapeError("said")
     assert str(error) == "said"
     assert not hasattr(error, "__notes__")
@@ -55,7 +62,7 @@ def test_a_warning_names_the_users_line() -> None:
     with pytest.warns(pel.PrecisionWarning) as caught:
         f(np.array([0.1]))
     assert caught[0].filename == __file__
-    assert calls_to_user() == 1
+    assert get_user_stacklevel() == 1
 
 
 def test_places_are_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,20 +70,20 @@ def test_places_are_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     (tmp_path / "notes").mkdir()
     file = tmp_path / "notes" / "long.py"
     file.write_text("x = 1\ny = [" + "1, " * 100 + "]\n")
-    assert place_text((str(file), 1)) == "notes/long.py:1: x = 1"
-    written = place_text((str(file), 2))
+    assert format_location((str(file), 1)) == "notes/long.py:1: x = 1"
+    written = format_location((str(file), 2))
     assert written.endswith("…")
-    assert len(written) == len("notes/long.py:2: ") + LONGEST_LINE
-    assert place_text(("/elsewhere/a.py", 3)) == "/elsewhere/a.py:3"
-    assert file_text("/tmp/marimo_3051/__marimo__cell_Hbol_.py") == "cell Hbol"
+    assert len(written) == len("notes/long.py:2: ") + MAX_LINE
+    assert format_location(("/elsewhere/a.py", 3)) == "/elsewhere/a.py:3"
+    assert format_filename("/tmp/marimo_3051/__marimo__cell_Hbol_.py") == "cell Hbol"
 
 
 def test_a_cell_of_a_notebook_is_named_as_the_notebook_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     cells = {"/tmp/ipykernel_1/2.py": ("Cell", "In[3]")}
     shell = types.SimpleNamespace(compile=types.SimpleNamespace(format_code_name=cells.get))
     monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
-    assert place_text(("/tmp/ipykernel_1/2.py", 4)) == "Cell In[3]:4"
-    assert place_text(("moons.py", 4)) == "moons.py:4"
+    assert format_location(("/tmp/ipykernel_1/2.py", 4)) == "Cell In[3]:4"
+    assert format_location(("moons.py", 4)) == "moons.py:4"
 
 
 def test_operands_are_told_briefly() -> None:
@@ -102,8 +109,8 @@ def test_an_error_says_one_thing_and_its_notes_say_where() -> None:
     with pytest.raises(pel.DtypeError) as caught:
         pel.where(pel.vector("x"), 1, 0)
     assert "\n" not in str(caught.value)
-    assert "test_places.py" not in str(caught.value)
-    assert "test_places.py" in caught.value.__notes__[0]
+    assert "test_source_location.py" not in str(caught.value)
+    assert "test_source_location.py" in caught.value.__notes__[0]
 
 
 def test_errors_are_pellucid_s_by_name_and_survive_another_process() -> None:

@@ -1,4 +1,4 @@
-"""Textbook formulas at numbers where their textbook evaluation overflows: the value and the gradient are exact."""
+"""Tests of values and gradients of textbook formulas where their direct evaluation overflows or cancels."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import mpmath
 import numpy as np
 import pytest
 from stability import CASES, FAMILIES
-from stability.evaluation import USERS_CODE, compiled, results
-from stability.high_precision import ALLOWED, Formula, truth
+from stability.evaluation import USERS_CODE, compute_results, run_compiled
+from stability.high_precision import TOLERANCE, Formula, compute_reference
 
 import pellucid as pel
 from pellucid.graph.evaluate import evaluate
@@ -31,12 +31,12 @@ EYE = np.eye(3, dtype=bool)
 @pytest.fixture(params=["by_numpy", "by_xla"])
 def run(request: pytest.FixtureRequest) -> Callable[..., Any]:
     """Run simplified expressions, interpreted and compiled; the interpreter's overflow warnings are errors."""
-    chosen: Callable[..., Any] = request.getfixturevalue(request.param)
-    return functools.partial(chosen, options=USERS_CODE) if request.param == "by_xla" else chosen
+    fixture: Callable[..., Any] = request.getfixturevalue(request.param)
+    return functools.partial(fixture, options=USERS_CODE) if request.param == "by_xla" else fixture
 
 
 def value_and_gradient(run: Any, cost: Expr, wrt: Expr, values: dict[Expr, Any]) -> list[np.ndarray]:
-    """Return a cost and its gradient as a function would compute them."""
+    """Return the values of a simplified cost and its gradient."""
     given = {k: np.asarray(v, "float32") for k, v in values.items()}
     return run([simplify(cost), pel.grad(cost, wrt)], given)
 
@@ -177,7 +177,7 @@ def test_log_of_one_minus_softmax(row: list[float], run: Any) -> None:
         (lambda x: pel.log(pel.exp(x)), "x"),
     ],
 )
-def test_forms_are_found(form: Any, written: str) -> None:
+def test_naive_forms_are_rewritten(form: Any, written: str) -> None:
     assert str(simplify(form(X))) == written
 
 
@@ -193,19 +193,18 @@ def test_small_numbers_keep_their_digits(run: Any) -> None:
         np.testing.assert_array_equal(run([simplify(f)], {X: tiny})[0], tiny)
 
 
-def interpreted(inputs: list[Any], outputs: list[Any], values: list[Any]) -> list[Any]:
-    """Run simplified expressions node by node; a number that leaves the range on the way is no error."""
+def interpret(inputs: list[Any], outputs: list[Any], values: list[Any]) -> list[Any]:
+    """Interpret simplified expressions; overflow of intermediate values is allowed."""
     with np.errstate(all="ignore"):
         return evaluate(np, simplify_all(outputs), dict(zip(inputs, values, strict=True)))
 
 
-def interpreted_plainly(inputs: list[Any], outputs: list[Any], values: list[Any]) -> list[Any]:
-    """Run expressions as they stand."""
+def interpret_unsimplified(inputs: list[Any], outputs: list[Any], values: list[Any]) -> list[Any]:
     with np.errstate(all="ignore"):
         return evaluate(np, outputs, dict(zip(inputs, values, strict=True)))
 
 
-def test_the_table_has_many_rows_and_none_twice() -> None:
+def test_the_table_has_many_rows_without_duplicates() -> None:
     assert len(CASES) >= 300
     assert len({row.formula for row in CASES}) == len(CASES)
 
@@ -213,45 +212,44 @@ def test_the_table_has_many_rows_and_none_twice() -> None:
 @pytest.mark.parametrize(
     ("dtype", "run"),
     [
-        ("float32", compiled),
-        ("float32", interpreted),
-        pytest.param("float64", compiled, marks=pytest.mark.slow),
-        ("float64", interpreted),
+        ("float32", run_compiled),
+        ("float32", interpret),
+        pytest.param("float64", run_compiled, marks=pytest.mark.slow),
+        ("float64", interpret),
     ],
 )
 @pytest.mark.parametrize("family", FAMILIES)
-def test_naive_formulas_are_exact_in_value_and_gradient(family: str, run: Any, dtype: str) -> None:
-    """Hold values and gradients against mpmath's: finite where those are, and right where well conditioned."""
+def test_naive_formulas_have_accurate_values_and_gradients(family: str, run: Any, dtype: str) -> None:
+    """Compare with mpmath: results are finite where the exact ones are, and accurate where well conditioned."""
     rows = FAMILIES[family]
     wrong = []
-    for row, (value, gradient) in zip(rows, results(rows, dtype, run), strict=True):
-        of_value, of_gradient = truth(row)
-        assert of_value.finite, f"{row.formula} is to be asked only where it is finite"
-        errors = of_value.error(value, dtype), of_gradient.error(gradient, dtype)
-        if max(errors) > ALLOWED[dtype]:
+    for row, (value, gradient) in zip(rows, compute_results(rows, dtype, run), strict=True):
+        exact_value, exact_gradient = compute_reference(row)
+        assert exact_value.is_finite, f"{row.formula} must be finite at all of its points"
+        errors = exact_value.error(value, dtype), exact_gradient.error(gradient, dtype)
+        if max(errors) > TOLERANCE[dtype]:
             wrong.append(f"{row.formula}: relative error {errors[0]:.1e} of the value, {errors[1]:.1e} of the gradient")
     assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_second_formulas_are_the_same_functions(family: str) -> None:
-    """Hold the form that 50 digits suffice for against the naive one with 500, where that has a value."""
+def test_exact_forms_match_the_naive_formulas(family: str) -> None:
+    """Compare the exact form with the naive formula at 500 digits, where the latter is finite."""
     for row in (row for row in FAMILIES[family] if row.exact):
         with mpmath.workdps(500):
             naive = Formula(row, 500, row.formula)
             try:
                 value = naive.value(naive.at).astype("float64")
-            except ZeroDivisionError:  # in a branch that is not chosen
+            except ZeroDivisionError:  # in the unselected branch of a where
                 continue
-        exact = truth(row)[0].value.astype("float64")
+        exact = compute_reference(row)[0].value.astype("float64")
         known = np.isfinite(value)
         assert known.any()
         np.testing.assert_allclose(value[known], exact[known], rtol=1e-14, atol=1e-60, err_msg=row.formula)
 
 
-def test_without_the_stable_forms_most_of_the_table_is_wrong() -> None:
-    """Show that the table is hard: as they stand, without any rewriting, most formulas fail somewhere."""
+def test_most_formulas_fail_without_simplification() -> None:
     rows = FAMILIES["hyperbolic"]
-    plain = results(rows, "float32", interpreted_plainly)
-    values = [truth(row)[0].error(value, "float32") for row, (value, _) in zip(rows, plain, strict=True)]
-    assert sum(error > ALLOWED["float32"] for error in values) > len(rows) / 2
+    results = compute_results(rows, "float32", interpret_unsimplified)
+    errors = [compute_reference(row)[0].error(value, "float32") for row, (value, _) in zip(rows, results, strict=True)]
+    assert sum(error > TOLERANCE["float32"] for error in errors) > len(rows) / 2

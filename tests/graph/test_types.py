@@ -13,7 +13,7 @@ import pellucid as pel
 from pellucid.graph.errors import DtypeError, ShapeError
 from pellucid.graph.expr import Input
 from pellucid.graph.types import (
-    Mismatch,
+    ShapeMismatch,
     Type,
     Unknown,
     as_dtype,
@@ -21,10 +21,10 @@ from pellucid.graph.types import (
     broadcast,
     common_dtype,
     covers,
+    format_shape,
     is_float,
     normalize_axes,
     normalize_axis,
-    shape_text,
     unify,
 )
 
@@ -38,7 +38,7 @@ def test_broadcasting_of_sizes_is_numpy_s(shapes: list[tuple[int, ...]]) -> None
     try:
         expected = np.broadcast_shapes(*shapes)
     except ValueError:
-        assert isinstance(found, Mismatch)
+        assert isinstance(found, ShapeMismatch)
         assert found.axis < 0
         assert found.left != found.right
     else:
@@ -48,9 +48,9 @@ def test_broadcasting_of_sizes_is_numpy_s(shapes: list[tuple[int, ...]]) -> None
 def test_broadcasting_of_names() -> None:
     assert broadcast([("n", 3), (3,)]) == ("n", 3)
     assert broadcast([("n", 1), (1, "m")]) == ("n", "m")
-    assert broadcast([("n",), ("m",)]) == Mismatch(-1, "n", "m")
-    assert broadcast([("n", 3), ("n", 4)]) == Mismatch(-1, 3, 4)
-    assert broadcast([("n", 3), (5, 3)]) == Mismatch(-2, "n", 5)
+    assert broadcast([("n",), ("m",)]) == ShapeMismatch(-1, "n", "m")
+    assert broadcast([("n", 3), ("n", 4)]) == ShapeMismatch(-1, 3, 4)
+    assert broadcast([("n", 3), (5, 3)]) == ShapeMismatch(-2, "n", 5)
 
 
 def test_unknown_dimensions_agree_with_everything_and_are_like_no_other() -> None:
@@ -81,7 +81,7 @@ def test_shapes_as_users_write_them() -> None:
     assert as_shape("n") == ("n",)
     assert as_shape(["n", np.int64(2)]) == ("n", 2)
     assert isinstance(as_shape([None])[0], Unknown)
-    assert shape_text(()) == "()"
+    assert format_shape(()) == "()"
     assert str(Type(("n", 3), np.dtype("float32"))) == "float32 (n, 3)"
     for wrong in (-1, 2.5, True, ""):
         with pytest.raises(ShapeError, match=f"A dimension is a size of 0 or more, .* Received: {wrong!r}"):

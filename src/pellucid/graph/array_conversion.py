@@ -1,4 +1,4 @@
-"""Values from a user's hands: what dtype they get, and when a cast would lose something."""
+"""Conversion of array-like values to NumPy arrays, with checks that a cast loses no values."""
 
 from __future__ import annotations
 
@@ -9,25 +9,29 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.errors import DtypeError, PrecisionWarning, brief
-from pellucid.graph.operators import Operators
-from pellucid.graph.source_location import calls_to_user
-from pellucid.graph.types import WIDEST, as_dtype, is_float
+from pellucid.graph.source_location import get_user_stacklevel
+from pellucid.graph.types import MAX_ITEMSIZE, as_dtype, is_float
 
 
-def as_array(value: Any, dtype: Any = None, who: str = "") -> np.ndarray[Any, Any]:
-    """Turn a user's value into an array: NumPy arrays keep their dtype, Python numbers and lists are `config.floatx`.
+def is_symbolic(value: Any) -> bool:
+    """Tell whether a value is an expression or a pattern."""
+    return getattr(type(value), "is_symbolic", False) is True
+
+
+def as_array(value: Any, dtype: Any = None, owner: str = "") -> np.ndarray[Any, Any]:
+    """Convert a value to an array: NumPy arrays keep their dtype, Python numbers and lists get `config.floatx`.
 
     Raises
     ------
     DtypeError
-        If it holds something other than real numbers, integers or booleans, or numbers that the dtype cannot hold.
+        For values that are not real numbers, integers or booleans, or that the dtype cannot hold.
     """
-    if isinstance(value, Operators):
+    if is_symbolic(value):
         raise DtypeError(
             f"Expected a value. Received: the expression {brief(value)}, which has none until it runs. Run it first, "
-            "or put it in the place of an input with pel.function(..., givens={input: expression})"
+            "or substitute it for an input with pel.function(..., givens={input: expression})"
         )
-    array = regular(value)
+    array = to_native_array(value)
     if (
         dtype is None
         and array.dtype.kind in "iuf"
@@ -35,10 +39,10 @@ def as_array(value: Any, dtype: Any = None, who: str = "") -> np.ndarray[Any, An
         and not hasattr(value, "__array__")
     ):
         dtype = as_dtype(None)
-    if (array.dtype.kind not in "biuf" and not is_float(array.dtype)) or array.dtype.itemsize > WIDEST:
-        wanted = f"{who}: expected real numbers" if who else "Expected real numbers"
-        fix = "; text becomes numbers by np.asarray(text, 'float32')" * spells_numbers(array)
-        raise DtypeError(f"{wanted}. Received: {reprlib.repr(value)}, of dtype {array.dtype}{fix}")
+    if (array.dtype.kind not in "biuf" and not is_float(array.dtype)) or array.dtype.itemsize > MAX_ITEMSIZE:
+        expected = f"{owner}: expected real numbers" if owner else "Expected real numbers"
+        fix = "; convert text to numbers with np.asarray(text, 'float32')" * is_numeric_text(array)
+        raise DtypeError(f"{expected}. Received: {reprlib.repr(value)}, of dtype {array.dtype}{fix}")
     return array if dtype is None else _cast(array, as_dtype(dtype))
 
 
@@ -52,16 +56,15 @@ def _cast(array: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> np.ndarray[Any, 
     return result
 
 
-def spells_numbers(array: np.ndarray[Any, Any]) -> bool:
-    """Tell whether an array is of text that says numbers."""
+def is_numeric_text(array: np.ndarray[Any, Any]) -> bool:
     try:
         return array.dtype.kind in "US" and array.astype("float64").size > 0
     except ValueError:
         return False
 
 
-def regular(value: Any) -> np.ndarray[Any, Any]:
-    """Return a value as NumPy has it, or say that its rows differ in length."""
+def to_native_array(value: Any) -> np.ndarray[Any, Any]:
+    """Convert a value to an array in the byte order of this machine."""
     try:
         array = np.asarray(value)
         return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
@@ -69,37 +72,40 @@ def regular(value: Any) -> np.ndarray[Any, Any]:
         raise DtypeError(f"Expected numbers, in rows of equal length. Received: {reprlib.repr(value)}") from error
 
 
-def fit(value: Any, dtype: np.dtype[Any], who: str) -> np.ndarray[Any, Any]:
-    """Cast a value to a dtype, and say so if that changes it.
+def cast_to_dtype(value: Any, dtype: np.dtype[Any], owner: str) -> np.ndarray[Any, Any]:
+    """Cast a value to a dtype, with a warning if an array is rounded.
 
-    Python numbers and lists have no dtype of their own, so they are rounded without a word. An array that must be
-    rounded to fit (float64 numbers given to a float32 input) is rounded with a `PrecisionWarning`; numbers that do
-    not fit at all (300 in a uint8, 0.5 in an int32) are refused.
+    Python numbers and lists have no dtype, so they are rounded silently.
 
     Parameters
     ----------
     value : array, list or number
-        What was given.
+        The value.
     dtype : dtype
-        What is needed.
-    who : str
-        Who needs it, for the message.
+        The required dtype.
+    owner : str
+        The input or variable that the value is for, for messages.
 
     Returns
     -------
     ndarray
-        Of the dtype, and of the value's shape.
+        Of this dtype.
 
     Raises
     ------
     DtypeError
-        If some number does not fit.
+        For numbers that the dtype cannot hold, such as 300 in uint8 or 0.5 in int32.
+
+    Warns
+    -----
+    PrecisionWarning
+        If an array is rounded, such as float64 values to float32.
     """
-    own = isinstance(value, (np.ndarray, np.generic)) or hasattr(value, "__array__")
-    array = as_array(value) if isinstance(value, Operators) else regular(value)
+    is_array = isinstance(value, (np.ndarray, np.generic)) or hasattr(value, "__array__")
+    array = as_array(value) if is_symbolic(value) else to_native_array(value)
     if array.dtype == dtype:
         return array
-    as_array(value, who=who)
+    as_array(value, owner=owner)
     with np.errstate(all="ignore"):
         result = array.astype(dtype)
     if np.can_cast(array.dtype, dtype, "safe") or np.array_equal(result, array, equal_nan=is_float(array.dtype)):
@@ -107,14 +113,14 @@ def fit(value: Any, dtype: np.dtype[Any], who: str) -> np.ndarray[Any, Any]:
     if not is_float(dtype):
         wrong = array[result != array].ravel()[0]
         raise DtypeError(
-            f"{who} is {dtype}. Received: {array.dtype} values that {dtype} cannot hold, such as {wrong}; round them "
-            f"with np.round, or declare {who} with another dtype"
+            f"{owner} is {dtype}. Received: {array.dtype} values that {dtype} cannot hold, such as {wrong}; round them "
+            f"with np.round, or declare {owner} with another dtype"
         )
-    if own:
+    if is_array:
         warnings.warn(
-            f"{who} is {dtype} and received {array.dtype} values, which were rounded. Give it {dtype} values, "
+            f"{owner} is {dtype} and received {array.dtype} values, which were rounded. Give it {dtype} values, "
             f"or declare it with dtype={str(array.dtype)!r}",
             PrecisionWarning,
-            stacklevel=calls_to_user(),
+            stacklevel=get_user_stacklevel(),
         )
     return result

@@ -18,29 +18,29 @@ import numpy as np
 from pellucid.graph.decomposition import symbolic
 from pellucid.graph.errors import PellucidError
 from pellucid.graph.evaluate import evaluate
-from pellucid.graph.expr import Constant, Expr, Input, Settings, freeze
-from pellucid.graph.marker_removal import release
-from pellucid.graph.op import Operation, register
+from pellucid.graph.expr import Constant, Expr, Input, Settings, to_hashable
+from pellucid.graph.marker_removal import remove_markers
+from pellucid.graph.op import OpFunction, register_op
 from pellucid.graph.op_def import Function, Op
-from pellucid.graph.printing import ATOM, Text
+from pellucid.graph.precedence import ATOM, Template
 from pellucid.graph.rewriter import simplify_all
-from pellucid.graph.subgraph import Body
+from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.traversal import topological
 from pellucid.graph.types import Type
 
-TRACES = 128
+MAX_TRACES = 128
 """How many definitions are kept simplified for operands of certain shapes and dtypes, for each formula."""
 
 
 def compound(
     *,
     name: str | None = None,
-    tex: Text | None = None,
-    text: Text | None = None,
+    tex: Template | None = None,
+    text: Template | None = None,
     precedence: int = ATOM,
     tex_precedence: int | None = None,
     grad: Function | None = None,
-) -> Callable[[Function], Operation]:
+) -> Callable[[Function], OpFunction]:
     r"""Make a named formula of a function of expressions, such as :math:`\operatorname{swish}(x) = x \, \sigma(x)`.
 
     Its arguments without a default are expressions, those with one are settings. It may return one expression or
@@ -73,7 +73,6 @@ def compound(
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> @pel.compound(tex=r"\operatorname{{swish}}({0:_})")
     ... def swish_of_this_page(x, beta=1.0):
     ...     '''A smooth ramp, x sigmoid(beta x).'''
@@ -87,10 +86,10 @@ def compound(
     sigmoid(x) + x * (sigmoid(x) * (1 - sigmoid(x)))
     """
 
-    def make(definition: Function) -> Operation:
-        formula = Formula(definition, name or definition.__name__)
+    def make(definition: Function) -> OpFunction:
+        formula = CompositeDefinition(definition, name or definition.__name__)
         parameters = inspect.signature(definition).parameters.values()
-        return register(
+        return register_op(
             Op(
                 name=formula.name,
                 value=formula.value(),
@@ -99,7 +98,7 @@ def compound(
                 defaults={p.name: p.default for p in parameters if p.default is not p.empty},
                 infer=formula.infer,
                 normalize=formula.normalize,
-                release=formula.opened,
+                release=formula.apply_definition,
                 grad=grad,
                 compound=True,
                 promotes=False,
@@ -115,15 +114,15 @@ def compound(
     return make
 
 
-class Formula:
+class CompositeDefinition:
     """A definition, and what an op makes of it."""
 
     def __init__(self, definition: Function, name: str) -> None:
         self.definition = definition
         self.name = name
-        self.traced = functools.lru_cache(TRACES)(self.trace)
+        self.traced = functools.lru_cache(MAX_TRACES)(self.trace)
 
-    def opened(self, *inputs: Expr, **settings: Any) -> Any:
+    def apply_definition(self, *inputs: Expr, **settings: Any) -> Any:
         """Return what the definition makes of its inputs: an expression, or a list of them."""
         returned = self.definition(*inputs, **settings)
         several = isinstance(returned, (list, tuple))
@@ -137,12 +136,12 @@ class Formula:
 
     def normalize(self, *inputs: Expr, **settings: Any) -> dict[str, Any]:
         """Refuse settings that are no plain values."""
-        check_plain(self.name, settings)
+        check_settings(self.name, settings)
         return settings
 
     def infer(self, *inputs: Expr, **settings: Any) -> list[Type]:
         """Return the types of the definition's results, which may be made of nothing but the inputs."""
-        results = as_results(self.opened(*inputs, **settings))
+        results = to_result_list(self.apply_definition(*inputs, **settings))
         given = set(inputs)
         for node in topological(results, stop=inputs):
             if node.op is None and node not in given and not isinstance(node, Constant):
@@ -158,25 +157,28 @@ class Formula:
         @functools.wraps(self.definition)
         def value(xp: Any, *operands: Any, **settings: Any) -> Any:
             if xp is symbolic:
-                return self.opened(*operands, **settings)
-            body = self.traced(tuple(Type(np.shape(o), o.dtype) for o in operands), freeze(settings))
+                return self.apply_definition(*operands, **settings)
+            body = self.traced(tuple(Type(np.shape(o), o.dtype) for o in operands), to_hashable(settings))
             found = evaluate(xp, body.outputs, dict(zip(body.inputs, operands, strict=True)))
             return found if len(found) > 1 else found[0]
 
-        return after_namespace(value, inspect.signature(self.definition))
+        return prepend_namespace_parameter(value, inspect.signature(self.definition))
 
-    def trace(self, types: tuple[Type, ...], settings: Settings) -> Body:
+    def trace(self, types: tuple[Type, ...], settings: Settings) -> Subgraph:
         """Write the definition on operands of these types, opened and simplified as a program is."""
         inputs = tuple(Input(f"x{i}", t.shape, t.dtype) for i, t in enumerate(types))
-        return Body(inputs, tuple(simplify_all(release(as_results(self.opened(*inputs, **dict(settings)))))))
+        return Subgraph(
+            inputs,
+            tuple(simplify_all(remove_markers(to_result_list(self.apply_definition(*inputs, **dict(settings)))))),
+        )
 
     def cost(self, node: Expr, size: Callable[..., int]) -> float:
         """Return the arithmetic operations of the definition."""
         types = tuple(Type(tuple(size(i, axis) for axis in range(i.ndim)), i.dtype) for i in node.inputs)
-        return sum(map(operations, topological(self.traced(types, node._settings).outputs)))
+        return sum((count_operations(e) for e in topological(self.traced(types, node._settings).outputs)), 0.0)
 
 
-def after_namespace(value: Function, signature: inspect.Signature) -> Function:
+def prepend_namespace_parameter(value: Function, signature: inspect.Signature) -> Function:
     """Give the value of an op the signature of what it was made of, with the array namespace before it."""
     first = inspect.Parameter("xp", inspect.Parameter.POSITIONAL_ONLY)
     value.__signature__ = signature.replace(  # type: ignore[attr-defined]
@@ -185,7 +187,7 @@ def after_namespace(value: Function, signature: inspect.Signature) -> Function:
     return value
 
 
-def operations(node: Expr) -> float:
+def count_operations(node: Expr) -> float:
     """Return the arithmetic operations of an expression whose sizes are all known."""
 
     def size(of: Expr, axis: int | None = None) -> int:
@@ -198,12 +200,12 @@ def operations(node: Expr) -> float:
     return found
 
 
-def as_results(opened: Any) -> list[Expr]:
+def to_result_list(opened: Any) -> list[Expr]:
     """Return one or several results as a list."""
     return opened if isinstance(opened, list) else [opened]
 
 
-def check_plain(name: str, settings: Mapping[str, Any]) -> None:
+def check_settings(name: str, settings: Mapping[str, Any]) -> None:
     """Refuse settings that are expressions or arrays, of a function whose arguments without a default are operands."""
     for key, value in settings.items():
         if isinstance(value, Expr) or not is_hashable(value):

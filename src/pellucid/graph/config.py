@@ -1,4 +1,4 @@
-"""Settings that hold for the whole process."""
+"""Process-wide settings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from pellucid.graph.errors import NoSuchNameError, OptionError, near_miss
 
 FLOATS = ("float32", "float64", "float16", "bfloat16")
-"""The dtypes that Python numbers may become."""
+"""Allowed values of `floatx`."""
 
 
 @dataclass
@@ -18,8 +18,7 @@ class Config:
     Attributes
     ----------
     floatx : str
-        The dtype of Python numbers and lists, of inputs that name no dtype, and of layers: ``"float32"``
-        unless told otherwise, as Keras has it.
+        Default dtype of Python numbers and lists, inputs and layers, initially ``"float32"`` as in Keras.
     """
 
     floatx: str = "float32"

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pellucid.graph.expr import Expr
-from pellucid.graph.op_def import OUTPUT, Fewer, result
-from pellucid.graph.subgraph import Body
+from pellucid.graph.op_def import OUTPUT, PrunedOp, get_result
+from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.traversal import rebuild, topological
 
 
-def narrow(outputs: Sequence[Expr]) -> list[Expr]:
+def eliminate_dead_outputs(outputs: Sequence[Expr]) -> list[Expr]:
     """Return expressions in which every loop computes no more than what they are made of.
 
     Parameters
@@ -29,7 +29,6 @@ def narrow(outputs: Sequence[Expr]) -> list[Expr]:
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x = pel.vector("x")
     >>> sums, squares = pel.scan(lambda x_t, s: [s + x_t, x_t**2], x, 0.0)
     >>> squares, narrow([squares])[0]
@@ -38,36 +37,36 @@ def narrow(outputs: Sequence[Expr]) -> list[Expr]:
     order = topological(outputs)
     if not any(node.op is not None and node.op.narrow is not None for node in order):
         return list(outputs)
-    whole = replaced(outputs, {n: n.op.widen(n) for n in order if n.op is not None and n.op.widen is not None})
-    order, wanted, instead = topological(whole), dict[Expr, set[int]](), dict[Expr, Fewer]()
-    want(wanted, whole)
+    whole = substitute_ops(outputs, {n: n.op.widen(n) for n in order if n.op is not None and n.op.widen is not None})
+    order, wanted, instead = topological(whole), dict[Expr, set[int]](), dict[Expr, PrunedOp]()
+    mark_live(wanted, whole)
     for node in reversed(order):
         if node.op is None or node.op is OUTPUT or node not in wanted:
             continue
         if node.op.narrow is not None:
-            instead[node] = fewer(node, wanted[node])
-        want(wanted, instead[node][0].inputs if node in instead else node.inputs)
-    return replaced(whole, instead)
+            instead[node] = prune_outputs(node, wanted[node])
+        mark_live(wanted, instead[node][0].inputs if node in instead else node.inputs)
+    return substitute_ops(whole, instead)
 
 
-def want(wanted: dict[Expr, set[int]], used: Sequence[Expr]) -> None:
+def mark_live(wanted: dict[Expr, set[int]], used: Sequence[Expr]) -> None:
     """Note that expressions are used; of an op with several results, which."""
     for e in used:
         place, node = (e.settings["index"], e.inputs[0]) if e.op is OUTPUT else (0, e)
         wanted.setdefault(node, set()).add(place)
 
 
-def fewer(node: Expr, used: set[int]) -> Fewer:
+def prune_outputs(node: Expr, used: set[int]) -> PrunedOp:
     """Narrow a loop to the results that are used, then the loops in its step, then itself to what those still need."""
     assert node.op is not None
     assert node.op.narrow is not None
     made, places = node.op.narrow(node, used)
     changed = {}
     for key, body in made._settings:
-        if isinstance(body, Body):
-            outputs = tuple(narrow(body.outputs))
+        if isinstance(body, Subgraph):
+            outputs = tuple(eliminate_dead_outputs(body.outputs))
             if any(a is not b for a, b in zip(outputs, body.outputs, strict=True)):
-                changed[key] = Body(body.inputs, outputs)
+                changed[key] = Subgraph(body.inputs, outputs)
     if not changed:
         return made, places
     thinner = node.op.make(made.inputs, {**made.settings, **changed})
@@ -75,7 +74,7 @@ def fewer(node: Expr, used: set[int]) -> Fewer:
     return again, {p: moved[place] for p, place in places.items()}
 
 
-def replaced(outputs: Sequence[Expr], instead: dict[Expr, Fewer]) -> list[Expr]:
+def substitute_ops(outputs: Sequence[Expr], instead: dict[Expr, PrunedOp]) -> list[Expr]:
     """Put ops with other results in the place of ops, each result where it was used.
 
     What the ops in whose place others stand were made of, and the others are not, is not gone into.
@@ -96,7 +95,7 @@ def replaced(outputs: Sequence[Expr], instead: dict[Expr, Fewer]) -> list[Expr]:
             continue
         if source in instead:
             index = node.settings["index"] if node.op is OUTPUT else 0
-            done[node] = result(rebuild(made, [done[i] for i in made.inputs]), places[index])
+            done[node] = get_result(rebuild(made, [done[i] for i in made.inputs]), places[index])
         else:
             done[node] = rebuild(node, [done[i] for i in node.inputs])
     return [done[output] for output in outputs]

@@ -10,7 +10,7 @@ from pellucid.graph.op_def import OUTPUT, Function
 from pellucid.graph.operators import FUNCTIONS
 
 
-class Namespace:
+class SymbolicNamespace:
     """Pellucid's own functions as an array namespace, so that an op's value can be written out in expressions."""
 
     __name__ = "pellucid"
@@ -22,7 +22,7 @@ class Namespace:
             raise NoSuchNameError(f"pellucid has no function named {name!r}.{near_miss(name, FUNCTIONS)}") from None
 
 
-symbolic = Namespace()
+symbolic = SymbolicNamespace()
 
 
 def expand(expr: Expr) -> Expr:
@@ -41,7 +41,6 @@ def expand(expr: Expr) -> Expr:
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.expand(pel.softplus(pel.vector("x")))
     maximum(x, 0) + log1p(exp(-abs(x)))
     """

@@ -12,25 +12,25 @@ from typing import Any, overload
 
 from pellucid.graph.errors import GradientError
 from pellucid.graph.expr import Expr, Input
-from pellucid.graph.gradient import as_list, check_connected, check_real, differentiate, grad, of_the_type_of
-from pellucid.graph.operators import call
+from pellucid.graph.gradient import check_connected, check_cotangent, check_float, differentiate, grad, to_list
+from pellucid.graph.operators import call_op
 from pellucid.graph.rewriter import simplify_all
 from pellucid.graph.traversal import replace_all
 
 Exprs = Expr | Sequence[Expr]
 
 
-def one_or_all(found: list[Expr], like: Any) -> Expr | list[Expr]:
+def match_structure(found: list[Expr], like: Any) -> Expr | list[Expr]:
     """Return results as what they belong to was given: one, or a list."""
     return found[0] if isinstance(like, Expr) else found
 
 
-def paired(expressions: list[Expr], values: Any, what: str) -> list[Expr]:
+def check_cotangents(expressions: list[Expr], values: Any, what: str) -> list[Expr]:
     """Hold cotangents or tangents against what they belong to, one for each."""
     given = list(values) if isinstance(values, (list, tuple)) else [values]
     if len(given) != len(expressions):
         raise GradientError(f"Expected {len(expressions)} {what}s, one each. Received: {len(given)}")
-    return [of_the_type_of(e, value, f"The {what} of") for e, value in zip(expressions, given, strict=True)]
+    return [check_cotangent(e, value, f"The {what} of") for e, value in zip(expressions, given, strict=True)]
 
 
 @overload
@@ -69,7 +69,6 @@ def vjp(outputs: Exprs, wrt: Exprs, cotangents: Any, *, disconnected: str = "rai
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x, u = pel.vector("x"), pel.vector("u")
     >>> pel.vjp(pel.sin(x), x, u)
     u * cos(x)
@@ -78,10 +77,10 @@ def vjp(outputs: Exprs, wrt: Exprs, cotangents: Any, *, disconnected: str = "rai
     ----------
     A. Griewank and A. Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, chapter 3.
     """
-    results, many = as_list(outputs), as_list(wrt)
-    check_real([*results, *many], "pel.vjp(outputs, wrt, cotangents)")
+    results, many = to_list(outputs), to_list(wrt)
+    check_float([*results, *many], "pel.vjp(outputs, wrt, cotangents)")
     check_connected(results, many, [], disconnected)
-    return one_or_all(differentiate(results, paired(results, cotangents, "cotangent"), many), wrt)
+    return match_structure(differentiate(results, check_cotangents(results, cotangents, "cotangent"), many), wrt)
 
 
 @overload
@@ -122,7 +121,6 @@ def jvp(outputs: Exprs, wrt: Exprs, tangents: Any, *, disconnected: str = "raise
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x, v = pel.vector("x"), pel.vector("v")
     >>> pel.jvp(pel.tanh(x), x, v)
     v * (1 - tanh(x) ** 2)
@@ -132,17 +130,17 @@ def jvp(outputs: Exprs, wrt: Exprs, tangents: Any, *, disconnected: str = "raise
     J. Townsend, A new trick for calculating Jacobian vector products, 2017;
     A. Griewank and A. Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, chapter 3.
     """
-    results, many = as_list(outputs), as_list(wrt)
-    check_real([*results, *many], "pel.jvp(outputs, wrt, tangents)")
+    results, many = to_list(outputs), to_list(wrt)
+    check_float([*results, *many], "pel.jvp(outputs, wrt, tangents)")
     check_connected(results, many, [], disconnected)
-    moved = paired(many, tangents, "tangent")
+    moved = check_cotangents(many, tangents, "tangent")
     places: list[Expr] = [Input(f"u{i}", y.shape, y.dtype) for i, y in enumerate(results)]
     back = differentiate(results, places, many)
     found = differentiate(back, moved, places)
     # What is linear in a place has a derivative in which only the shape of the place can be left.
-    shapes = {u: call("zeros_like", y) for u, y in zip(places, results, strict=True)}
+    shapes = {u: call_op("zeros_like", y) for u, y in zip(places, results, strict=True)}
     found = simplify_all(replace_all(found, shapes))
-    return one_or_all(found, outputs)
+    return match_structure(found, outputs)
 
 
 @overload
@@ -183,7 +181,6 @@ def hessian_vector_product(cost: Expr, wrt: Exprs, vectors: Any, *, disconnected
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x, v = pel.vector("x"), pel.vector("v")
     >>> pel.hessian_vector_product((x**3).sum(), x, v)
     6 * (x * v)
@@ -192,7 +189,7 @@ def hessian_vector_product(cost: Expr, wrt: Exprs, vectors: Any, *, disconnected
     ----------
     B. A. Pearlmutter, Fast exact multiplication by the Hessian, Neural Computation 6(1), 1994, pp. 147-160.
     """
-    many = as_list(wrt)
+    many = to_list(wrt)
     gradients = grad(cost, many, disconnected=disconnected)
     # The Hessian is symmetric, so the product from the left, carried back once more, is that from the right.
-    return one_or_all(differentiate(gradients, paired(many, vectors, "vector"), many), wrt)
+    return match_structure(differentiate(gradients, check_cotangents(many, vectors, "vector"), many), wrt)

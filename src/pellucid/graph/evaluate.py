@@ -16,17 +16,17 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.errors import InputError, LinAlgError, PellucidError, ShapeError, brief
-from pellucid.graph.expr import Constant, Expr, Input, agree
+from pellucid.graph.expr import Constant, Expr, Input, is_compatible_shape
 from pellucid.graph.op_def import OUTPUT
-from pellucid.graph.subgraph import Body
+from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.traversal import topological
-from pellucid.graph.types import Unknown, shape_text
+from pellucid.graph.types import Unknown, format_shape
 
-Watch = Callable[[Expr, Any], None]
-Enter = Callable[[Sequence[Expr], Mapping[Expr, Any]], Watch | None]
+Watcher = Callable[[Expr, Any], None]
+WatcherFactory = Callable[[Sequence[Expr], Mapping[Expr, Any]], Watcher | None]
 
 
-class Around:
+class LoweringContext:
     """What surrounds an expression that is lowered.
 
     Attributes
@@ -50,14 +50,14 @@ class Around:
         return found
 
 
-Lowering = Callable[[Expr, Around], Any]
+Lowering = Callable[[Expr, LoweringContext], Any]
 
-_enter: ContextVar[Enter | None] = ContextVar("enter", default=None)
+_enter: ContextVar[WatcherFactory | None] = ContextVar("enter", default=None)
 _lowerings: ContextVar[Mapping[str, Lowering]] = ContextVar("lowerings", default=MappingProxyType({}))
 
 
 @contextmanager
-def watching_bodies(enter: Enter) -> Iterator[None]:
+def watch_subgraphs(enter: WatcherFactory) -> Iterator[None]:
     """Have ``enter(outputs, values)`` asked for a watch whenever a graph is evaluated inside an op, as loops do."""
     token = _enter.set(enter)
     try:
@@ -67,7 +67,7 @@ def watching_bodies(enter: Enter) -> Iterator[None]:
 
 
 @contextmanager
-def lowered_by(lowerings: Mapping[str, Lowering]) -> Iterator[None]:
+def use_lowerings(lowerings: Mapping[str, Lowering]) -> Iterator[None]:
     """Have ops of these names lowered to XLA by these functions first.
 
     They are given the expression and what is around it, and return None where they know no better.
@@ -79,7 +79,7 @@ def lowered_by(lowerings: Mapping[str, Lowering]) -> Iterator[None]:
         _lowerings.reset(token)
 
 
-def evaluate(xp: Any, outputs: Sequence[Expr], values: Mapping[Expr, Any], watch: Watch | None = None) -> list[Any]:
+def evaluate(xp: Any, outputs: Sequence[Expr], values: Mapping[Expr, Any], watch: Watcher | None = None) -> list[Any]:
     """Compute expressions from the values of what they depend on.
 
     Parameters
@@ -117,7 +117,7 @@ def evaluate(xp: Any, outputs: Sequence[Expr], values: Mapping[Expr, Any], watch
     if watch is None and enter is not None:
         watch = enter(outputs, values)
     nodes = topological(outputs, stop=known)
-    around = None if xp is np else Around(known, outputs, nodes)
+    around = None if xp is np else LoweringContext(known, outputs, nodes)
     for node in nodes:
         if node in known:
             continue
@@ -125,19 +125,19 @@ def evaluate(xp: Any, outputs: Sequence[Expr], values: Mapping[Expr, Any], watch
             known[node] = node.value
             continue
         if node.op is None:
-            raise InputError(f"{node} is needed and has no value").about([node])
-        known[node] = compute(xp, node, [known[i] for i in node.inputs], around)
+            raise InputError(f"{node} is needed and has no value").with_operands([node])
+        known[node] = compute_node(xp, node, [known[i] for i in node.inputs], around)
         if watch is not None:
             watch(node, known[node])
     return [known[output] for output in outputs]
 
 
-def run_body(xp: Any, body: Body, values: Sequence[Any]) -> list[Any]:
+def evaluate_subgraph(xp: Any, body: Subgraph, values: Sequence[Any]) -> list[Any]:
     """Compute the graph inside an op from the values of its placeholders."""
     return evaluate(xp, body.outputs, dict(zip(body.inputs, values, strict=True)))
 
 
-def compute(xp: Any, node: Expr, operands: list[Any], around: Around | None = None) -> Any:
+def compute_node(xp: Any, node: Expr, operands: list[Any], around: LoweringContext | None = None) -> Any:
     """Compute one expression from the values of its inputs, and hold the result against the type it was promised."""
     op = node.op
     assert op is not None
@@ -146,9 +146,9 @@ def compute(xp: Any, node: Expr, operands: list[Any], around: Around | None = No
     settings = node.settings
     try:
         if xp is not np:
-            value = lowered(xp, node, operands, settings, around)
-        elif xp is np and any(i.dtype.kind == "V" for i in node.inputs) and not holds_graph(node):
-            value = in_more_digits(node, operands)
+            value = lower(xp, node, operands, settings, around)
+        elif xp is np and any(i.dtype.kind == "V" for i in node.inputs) and not takes_raw_values(node):
+            value = compute_in_float32(node, operands)
         else:
             value = op.value(xp, *operands, **settings)
     except PellucidError:
@@ -157,22 +157,24 @@ def compute(xp: Any, node: Expr, operands: list[Any], around: Around | None = No
         raise LinAlgError(
             f"{brief(node)}: {error}. Where that cannot be helped, a small multiple of the identity added "
             "to the matrix makes it regular: A + 1e-6 * pel.eye(n)"
-        ).about([node]) from error
+        ).with_operands([node]) from error
     except (ValueError, TypeError, IndexError) as error:
-        raise ShapeError(misfit(node, operands) or f"{brief(node)}: {error}").about([node, *node.inputs]) from error
+        raise ShapeError(explain_shape_error(node, operands) or f"{brief(node)}: {error}").with_operands(
+            [node, *node.inputs]
+        ) from error
     if len(node.types) > 1 or op is OUTPUT:
         return value
     if xp is np:
         value = np.asarray(value)
-    if value.dtype != node.dtype or not agree(value.shape, concrete(node, value)):
+    if value.dtype != node.dtype or not is_compatible_shape(value.shape, bind_named_dims(node, value)):
         raise ShapeError(
-            f"{brief(node)} was to be {node.type} and came out as {value.dtype} {shape_text(value.shape)}: "
+            f"{brief(node)} was to be {node.type} and came out as {value.dtype} {format_shape(value.shape)}: "
             "an unknown size does not fit, or the op breaks its own rule"
-        ).about([node, *node.inputs])
+        ).with_operands([node, *node.inputs])
     return value
 
 
-def lowered(xp: Any, node: Expr, operands: list[Any], settings: dict[str, Any], around: Around | None) -> Any:
+def lower(xp: Any, node: Expr, operands: list[Any], settings: dict[str, Any], around: LoweringContext | None) -> Any:
     """Compute an op as XLA is to have it."""
     op = node.op
     assert op is not None
@@ -181,12 +183,12 @@ def lowered(xp: Any, node: Expr, operands: list[Any], settings: dict[str, Any], 
     return value if value is not None else (op.xla or op.value)(xp, *operands, **settings)
 
 
-def holds_graph(node: Expr) -> bool:
+def takes_raw_values(node: Expr) -> bool:
     """Tell whether an op takes values as they are: it computes a graph with them, or takes one of several results."""
-    return node.op is OUTPUT or any(isinstance(setting, Body) for setting in node.settings.values())
+    return node.op is OUTPUT or any(isinstance(setting, Subgraph) for setting in node.settings.values())
 
 
-def in_more_digits(node: Expr, operands: list[Any]) -> Any:
+def compute_in_float32(node: Expr, operands: list[Any]) -> Any:
     """Compute an op on bfloat16 in float32 and round the result: NumPy has no products of it, and XLA adds up so."""
     assert node.op is not None
     wide = [o.astype(np.float32) if i.dtype.kind == "V" else o for i, o in zip(node.inputs, operands, strict=True)]
@@ -196,7 +198,7 @@ def in_more_digits(node: Expr, operands: list[Any]) -> Any:
     return np.asarray(value).astype(node.dtype)
 
 
-def concrete(node: Expr, value: Any) -> tuple[Any, ...]:
+def bind_named_dims(node: Expr, value: Any) -> tuple[Any, ...]:
     """Return the node's shape with its names replaced by the sizes found, leaving the integers to be compared."""
     if len(node.shape) != len(value.shape):
         return node.shape
@@ -215,19 +217,19 @@ def check_unknown_sizes(node: Expr, operands: list[Any], core: int) -> None:
                 raise ShapeError(
                     f"{brief(node)}: dimension {-axis} of {brief(operand)} was unknown and is 1 here, where another "
                     f"operand has {max(others)}. If it is meant to broadcast, declare it: shape=(..., 1, ...)"
-                ).about([node, *node.inputs])
+                ).with_operands([node, *node.inputs])
 
 
-def misfit(node: Expr, operands: list[Any]) -> str:
+def explain_shape_error(node: Expr, operands: list[Any]) -> str:
     """Say what does not fit now that all sizes are known, in the words of the op's own rule if it can tell."""
     op, shapes = node.op, [np.shape(o) for o in operands]
     assert op is not None
     if any(0 in shape for shape in shapes):
-        given = " and ".join(map(shape_text, shapes))
+        given = " and ".join(map(format_shape, shapes))
         return f"{brief(node)}: there is nothing to compute it from. Received: empty data, of shape {given}"
     known = [Input(brief(i), shape, i.dtype) for i, shape in zip(node.inputs, shapes, strict=True)]
     try:
-        op.types_of(tuple(known), node._settings)
+        op.infer_types(tuple(known), node._settings)
     except ShapeError as error:
         return str(error)
     return ""

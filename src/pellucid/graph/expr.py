@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pellucid.graph.array_conversion import as_array, fit
+from pellucid.extensions import expression_html, expression_latex, expression_text, expression_value
+from pellucid.graph.array_conversion import as_array, cast_to_dtype
 from pellucid.graph.errors import DtypeError, ShapeError, UseError, brief
-from pellucid.graph.extensions import above
-from pellucid.graph.methods import Methods
-from pellucid.graph.operators import call
-from pellucid.graph.source_location import place_of_writing
-from pellucid.graph.types import Dim, Shape, Type, as_dtype, as_shape, common_dtype, is_float, shape_text, unify
+from pellucid.graph.operators import MAX_TEXT, ArrayMethods, call_op
+from pellucid.graph.source_location import Location, get_current_location, get_latest_location, record_location
+from pellucid.graph.types import Dim, Shape, Type, as_dtype, as_shape, common_dtype, format_shape, is_float, unify
 
 if TYPE_CHECKING:
     from pellucid.graph.op_def import Op
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 Settings = tuple[tuple[str, Any], ...]
 
 
-class Expr(Methods):
+class Expr(ArrayMethods):
     """A value that does not exist yet: an op on other expressions.
 
     The same op on the same inputs is the same object, so common subexpressions never exist twice. An expression
@@ -39,35 +38,44 @@ class Expr(Methods):
         The op's settings, such as ``axis``.
     type : Type
         Shape and dtype (`shape`, `dtype` and `ndim` are shortcuts).
+    name : str or None
+        The name of a leaf, or the label that `pellucid.named` attached.
+    call : object or None
+        The layer call that returned this expression; this package does not look inside.
+    unlabeled : Expr
+        The same op on the same inputs without name and call.
     origin : tuple of (str, int) or None
-        The file and line where it was first written.
-    calls : tuple
-        The calls of layers that wrote it, each with the place of the expression among their results.
+        The file and line where it was last written.
     """
 
-    __slots__ = ("__weakref__", "_settings", "calls", "inputs", "name", "op", "origin", "settled", "types")
+    __slots__ = ("__weakref__", "_base", "_origin", "_settings", "call", "inputs", "is_labeled", "name", "op", "types")
 
     op: Op | None
     inputs: tuple[Expr, ...]
-    name: str | None
     types: tuple[Type, ...]
+    name: str | None
+    call: Any
+    _settings: Settings
+    _base: Expr | None
+    _origin: Location | None
+    is_labeled: bool
+    """Whether this expression, or one that it is made of, has a label."""
 
-    def __init__(
-        self,
-        op: Op | None,
-        inputs: tuple[Expr, ...],
-        settings: Settings,
-        types: tuple[Type, ...],
-        name: str | None = None,
-    ) -> None:
-        self.op = op
-        self.inputs = inputs
-        self._settings = settings
-        self.types = types
-        self.name = name
-        self.origin = place_of_writing()
-        self.settled: object = None
-        self.calls: tuple[tuple[Any, int], ...] = ()
+    def __setattr__(self, name: str, value: object) -> None:
+        raise UseError(explain_immutability(self, name)).with_operands([self])
+
+    def __delattr__(self, name: str) -> None:
+        raise UseError(explain_immutability(self, name)).with_operands([self])
+
+    @property
+    def unlabeled(self) -> Expr:
+        """The same op on the same inputs without name and layer call; labels further inside stay."""
+        return self if self._base is None else self._base
+
+    @property
+    def origin(self) -> Location | None:
+        """The file and line where it was last written."""
+        return get_latest_location(self, self._origin)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -84,10 +92,6 @@ class Expr(Methods):
         """The dimensions: integers, names, or unknown."""
         return self.types[0].shape
 
-    @shape.setter
-    def shape(self, shape: object) -> None:
-        raise UseError(f"The shape of {brief(self)} never changes. Write x = x.reshape(shape)").about([self])
-
     @property
     def dtype(self) -> np.dtype[Any]:
         """NumPy's dtype of the value."""
@@ -99,15 +103,13 @@ class Expr(Methods):
         return len(self.types[0].shape)
 
     def __repr__(self) -> str:
-        from pellucid.graph.printing import text
-
-        return text(self)
+        return expression_text(self, MAX_TEXT)
 
     def _repr_latex_(self) -> str:
-        return str(above("latex", self))
+        return expression_latex(self)
 
     def _repr_html_(self) -> str:
-        return str(above("html", self))
+        return expression_html(self)
 
     def eval(self, values: Mapping[Any, Any] | None = None, *, mode: str = "auto") -> Any:
         """Return the value for given values of what it depends on; what is compiled is kept for the next time.
@@ -131,12 +133,11 @@ class Expr(Methods):
 
         Examples
         --------
-        >>> import pellucid as pel
         >>> x = pel.vector("x")
         >>> (2 * x).eval({x: [1.0, 2.0]}), (2 * x).eval({"x": [3.0]})
         (array([2., 4.], dtype=float32), array([6.], dtype=float32))
         """
-        return above("eval", self, values, mode)
+        return expression_value(self, values, mode)
 
     def __copy__(self) -> Expr:
         return self
@@ -152,14 +153,15 @@ class Expr(Methods):
 
     def __len__(self) -> int:
         if not self.ndim:
-            raise UseError(f"{brief(self)} is one number, which has no length and no elements").about([self])
+            raise UseError(f"{brief(self)} is one number, which has no length and no elements").with_operands([self])
         if isinstance(self.shape[0], int):
             return self.shape[0]
         raise UseError(
-            f"The length of {brief(self)}, of shape {shape_text(self.shape)}, is not known until it runs. Declare it, "
+            f"The length of {brief(self)}, of shape {format_shape(self.shape)}, is not known until it runs. "
+            "Declare it, "
             "as in shape=(3,); write x.mean() for x.sum() / len(x), and pel.size(x, 0) for len(x); go through the "
             "elements with pel.map or pel.scan"
-        ).about([self])
+        ).with_operands([self])
 
     def __iter__(self) -> Iterator[Expr]:
         return (self[i] for i in range(len(self)))
@@ -180,7 +182,7 @@ class Input(Expr):
     def __init__(self, name: str | None = None, shape: Sequence[Dim | None] = (), dtype: Any = None) -> None:
         if name is not None and not isinstance(name, str):
             raise UseError(f"Expected the name of an input first, as in pel.vector('x'). Received: {name!r}")
-        super().__init__(None, (), (), (Type(as_shape(shape), as_dtype(dtype)),), name)
+        set_leaf_attributes(self, Type(as_shape(shape), as_dtype(dtype)), name)
 
 
 class Constant(Expr):
@@ -189,12 +191,16 @@ class Constant(Expr):
     __slots__ = ("value",)
 
     def __init__(self, value: np.ndarray[Any, Any]) -> None:
-        super().__init__(None, (), (), (Type(value.shape, value.dtype),))
-        self.value = value
+        set_leaf_attributes(self, Type(value.shape, value.dtype))
+        object.__setattr__(self, "value", value)
+
+    value: np.ndarray[Any, Any]
 
 
 class Shared(Expr):
     """A variable that keeps its value between calls; its tags say what training may do with it.
+
+    It is the only expression whose attributes can be assigned.
 
     Parameters
     ----------
@@ -209,7 +215,7 @@ class Shared(Expr):
 
     Attributes
     ----------
-    times_set : int
+    set_count : int
         How often `set_value` put a value in its place, which a compiled program does not.
 
     Examples
@@ -219,7 +225,18 @@ class Shared(Expr):
     array([0.2, 0.7], dtype=float32)
     """
 
-    __slots__ = ("constraint", "default_update", "learns", "regularizable", "storage", "times_set", "trainable")
+    __slots__ = (
+        "constraint",
+        "default_update",
+        "regularizable",
+        "set_count",
+        "storage",
+        "trainable",
+        "trainable_by_default",
+    )
+
+    __setattr__ = object.__setattr__  # type: ignore[assignment]
+    __delattr__ = object.__delattr__
 
     def __init__(
         self,
@@ -231,12 +248,12 @@ class Shared(Expr):
         regularizable: bool = True,
     ) -> None:
         array = as_array(value, dtype).copy()
-        super().__init__(None, (), (), (Type(array.shape, array.dtype),), name)
+        set_leaf_attributes(self, Type(array.shape, array.dtype), name)
         self.storage: Any = array
-        self.times_set = 0
+        self.set_count = 0
         self.trainable = trainable
         self.regularizable = regularizable
-        self.learns = trainable
+        self.trainable_by_default = trainable
         self.default_update: Expr | None = None
         self.constraint: Callable[[Any], Any] | None = None
 
@@ -257,34 +274,148 @@ class Shared(Expr):
         PrecisionWarning
             If numbers are rounded to fit the dtype.
         """
-        array = fit(value, self.dtype, str(self))
+        array = cast_to_dtype(value, self.dtype, str(self))
         if array.shape != self.shape:
             raise ShapeError(
-                f"{self} has shape {shape_text(self.shape)}. Received: a value of shape {shape_text(array.shape)}"
-            ).about([self])
+                f"{self} has shape {format_shape(self.shape)}. Received: a value of shape {format_shape(array.shape)}"
+            ).with_operands([self])
         self.storage = array.copy()
-        self.times_set += 1
+        self.set_count += 1
 
 
-_nodes: weakref.WeakValueDictionary[Any, Expr] = weakref.WeakValueDictionary()
-_constants: weakref.WeakValueDictionary[Any, Constant] = weakref.WeakValueDictionary()
+class _Unfrozen(Expr):
+    """An op node while it is built: it takes attributes at full speed, then becomes an `Expr`."""
+
+    __slots__ = ()
+    __setattr__ = object.__setattr__  # type: ignore[assignment]
+
+
+def set_leaf_attributes(leaf: Expr, type: Type, name: str | None = None) -> None:
+    """Set the attributes that every leaf has."""
+    put = object.__setattr__
+    put(leaf, "op", None)
+    put(leaf, "inputs", ())
+    put(leaf, "_settings", ())
+    put(leaf, "types", (type,))
+    put(leaf, "name", name)
+    put(leaf, "call", None)
+    put(leaf, "is_labeled", False)
+    put(leaf, "_base", None)
+    put(leaf, "_origin", get_current_location())
+
+
+def _build(
+    op: Op,
+    inputs: tuple[Expr, ...],
+    settings: Settings,
+    types: tuple[Type, ...],
+    name: str | None = None,
+    call: Any = None,
+    base: Expr | None = None,
+) -> Expr:
+    """Return a new op node."""
+    made: Expr = _Unfrozen.__new__(_Unfrozen)
+    made.op = op
+    made.inputs = inputs
+    made._settings = settings
+    made.types = types
+    made.name = name
+    made.call = call
+    made.is_labeled = base is not None or has_labels(inputs, settings)
+    made._base = base
+    made._origin = get_current_location()
+    made.__class__ = Expr
+    for new in _noted:
+        new.add(made)
+    return made
+
+
+def has_labels(inputs: tuple[Expr, ...], settings: Settings) -> bool:
+    """Tell whether inputs, or the graphs among the settings, have labels inside."""
+    for i in inputs:
+        if i.is_labeled:
+            return True
+    return bool(settings) and any(isinstance(value, InnerGraph) and value.is_labeled for _, value in settings)
+
+
+class InnerGraph:
+    """A graph as a setting of an op. It is defined in `pellucid.graph.subgraph`."""
+
+    __slots__ = ()
+
+    @property
+    def is_labeled(self) -> bool:
+        """Whether an expression in the graph has a label."""
+        raise NotImplementedError
+
+
+class _Entry(weakref.ref[Expr]):
+    """A reference to an expression in a table, which is left when the expression is freed."""
+
+    __slots__ = ("key", "table")
+
+    key: Any
+    table: dict[Any, _Entry]
+
+
+def _leave(entry: _Entry) -> None:
+    if entry.table.get(entry.key) is entry:
+        del entry.table[entry.key]
+
+
+_Table = dict[Any, _Entry]  # a `weakref.WeakValueDictionary` would do, and takes twice as long
+_nodes: _Table = {}
+_labeled_nodes: _Table = {}
+_constants: _Table = {}
 _noted: list[set[Expr]] = []
+
+
+def _enter(table: _Table, key: Any, e: Expr) -> Expr:
+    entry = table[key] = _Entry(e, _leave)
+    entry.key, entry.table = key, table
+    return e
 
 
 def intern(op: Op, inputs: tuple[Expr, ...], settings: Settings, infer: Callable[[], tuple[Type, ...]]) -> Expr:
     """Return the one expression that is this op on these inputs, inferring its type only if it is new."""
     key = (op, inputs, settings)
-    found = _nodes.get(key)
+    entry = _nodes.get(key)
+    found = None if entry is None else entry()
     if found is None:
-        found = Expr(op, inputs, settings, infer())
-        _nodes[key] = found
-        for new in _noted:
-            new.add(found)
+        return _enter(_nodes, key, _build(op, inputs, settings, infer()))
+    record_location(found, found._origin)
     return found
 
 
+def attach_label(e: Expr, *, name: str | None, call: Any = None) -> Expr:
+    """Return the one expression that is the same op on the same inputs with this name and this layer call."""
+    base = e.unlabeled
+    if (name is None and call is None) or base.op is None:
+        return base
+    key = (base, name, call)
+    entry = _labeled_nodes.get(key)
+    found = None if entry is None else entry()
+    if found is None:
+        made = _build(base.op, base.inputs, base._settings, base.types, name, call, base)
+        return _enter(_labeled_nodes, key, made)
+    record_location(found, found._origin)
+    return found
+
+
+def explain_immutability(e: Expr, attribute: str) -> str:
+    """Say that an attribute of an expression cannot be assigned, and what to write instead."""
+    fixes = {
+        "shape": "Write x = x.reshape(shape)",
+        "dtype": "Write x = x.astype(dtype)",
+        "name": "Write h = pel.named('h', expression); the name of an input is given where it is made",
+        "value": "Write pel.constant(value) for another constant; pel.shared(value) makes a variable",
+    }
+    fix = fixes.get(attribute, "Keep what belongs to it in a dictionary, as in notes[x] = ...")
+    return f"Expressions are immutable: {attribute} of {brief(e)} cannot be assigned. {fix}"
+
+
 @contextmanager
-def noting() -> Iterator[set[Expr]]:
+def record_new_nodes() -> Iterator[set[Expr]]:
     """Note what is written meanwhile and was not there before, which is what belongs to a branch."""
     new: set[Expr] = set()
     _noted.append(new)
@@ -316,13 +447,13 @@ def constant(value: Any, dtype: Any = None) -> Constant:
     """
     array = as_array(value, dtype)
     key = (array.dtype.str, array.dtype.name, array.shape, array.tobytes())
-    found = _constants.get(key)
+    entry = _constants.get(key)
+    found: Any = None if entry is None else entry()
     if found is None:
         array = array.copy()
         array.setflags(write=False)
-        found = Constant(array)
-        _constants[key] = found
-    return found
+        found = _enter(_constants, key, Constant(array))
+    return found  # type: ignore[no-any-return]
 
 
 def as_expr(value: Any, dtype: Any = None) -> Expr:
@@ -330,7 +461,7 @@ def as_expr(value: Any, dtype: Any = None) -> Expr:
     return value if isinstance(value, Expr) else constant(value, dtype)
 
 
-def promote(operands: Sequence[Any], to_float: bool = False) -> list[Expr]:
+def promote_operands(operands: Sequence[Any], to_float: bool = False) -> list[Expr]:
     """Bring operands to NumPy's common dtype, with Python numbers taking the dtype of the arrays they meet."""
     if all(isinstance(o, Expr) for o in operands):
         # The common case, and the one of rewriting: nothing is left to be brought together.
@@ -347,20 +478,20 @@ def promote(operands: Sequence[Any], to_float: bool = False) -> list[Expr]:
     except DtypeError as error:
         raise DtypeError(
             f"{error}, in an expression of {', '.join(brief(e) for e in strong)}. Cast one to a wider dtype first"
-        ).about(strong) from error
-    return [e if e.dtype == dtype else call("cast", e, dtype=dtype) for e in same]
+        ).with_operands(strong) from error
+    return [e if e.dtype == dtype else call_op("cast", e, dtype=dtype) for e in same]
 
 
 def _is_weak(value: Any) -> bool:
     return isinstance(value, (bool, int, float)) and not isinstance(value, np.generic)
 
 
-def agree(actual: Shape, declared: Shape) -> bool:
+def is_compatible_shape(actual: Shape, declared: Shape) -> bool:
     """Tell whether two shapes can be the same one."""
     return len(actual) == len(declared) and all(unify(a, b) is not None for a, b in zip(actual, declared, strict=True))
 
 
-def freeze(settings: Mapping[str, Any]) -> Settings:
+def to_hashable(settings: Mapping[str, Any]) -> Settings:
     """Make settings hashable, in the order of their names."""
     if not settings:
         return ()

@@ -1,4 +1,4 @@
-"""The garbage collector, held back while expressions are made by the ten thousand."""
+"""Pause of the cyclic garbage collector."""
 
 from __future__ import annotations
 
@@ -8,22 +8,21 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def uncollected() -> Iterator[None]:
-    """Hold back the search for circles among objects.
+def pause_gc() -> Iterator[None]:
+    """Pause the cyclic garbage collector while many expressions are built.
 
-    Each round of it looks at every expression there is, and expressions form no circles: an expression is freed when
-    nothing refers to it any more, search or no search.
+    Each collection visits every expression, and finds nothing: expressions form no reference cycles.
 
     Examples
     --------
-    >>> with uncollected():
+    >>> with pause_gc():
     ...     gc.isenabled()
     False
     """
-    was_on = gc.isenabled()
+    was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if was_on:
+        if was_enabled:
             gc.enable()

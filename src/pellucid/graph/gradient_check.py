@@ -26,7 +26,7 @@ Values = dict[Expr, Array]
 STEP = 1e-5
 """How far a difference reaches to either side: in float64, about where rounding and curvature are equally small."""
 
-MOST_ELEMENTS = 1000
+MAX_ELEMENTS = 1000
 """Of a wrong gradient with at most so many elements, the worst is named."""
 
 
@@ -79,7 +79,7 @@ def verify_grad(
     ----------
     A. Griewank and A. Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, section 1.1.
     """
-    results, given = written_out(what, values)
+    results, given = build_results(what, values)
     inputs = [i for i in given if is_float(i.dtype)] if wrt is None else list(wrt)
     real = [r for r in results if is_float(r.dtype)]
     if order < 1:
@@ -88,21 +88,23 @@ def verify_grad(
         lacking = "a result" if not real else "an input"
         raise GradientError(f"verify_grad: expected {lacking} of real numbers. Received: {results} of {list(given)}")
     rng = np.random.default_rng(seed)
-    cost = real[0] if len(real) == 1 and real[0].ndim == 0 else projected(real, given, rng)
+    cost = real[0] if len(real) == 1 and real[0].ndim == 0 else project_results(real, given, rng)
     for current in range(1, order + 1):
         gradients = grad(cost, inputs, disconnected="zero")
         found = evaluate(np, gradients, given)
         check_types(inputs, given, found)
         directions = {x: rng.normal(size=np.shape(g)) for x, g in zip(inputs, found, strict=True)}
         received = sum(float(np.sum(g * d)) for g, d in zip(found, directions.values(), strict=True))
-        value, expected = along(cost, given, directions)
+        value, expected = differentiate_along(cost, given, directions)
         if not np.isclose(received, expected, rtol, atol * (1 + abs(value))):
-            raise WrongGradientError(blame(cost, given, dict(zip(inputs, found, strict=True)), directions, current))
+            raise WrongGradientError(
+                explain_mismatch(cost, given, dict(zip(inputs, found, strict=True)), directions, current)
+            )
         if current < order:
-            cost = projected(gradients, given, rng)
+            cost = project_results(gradients, given, rng)
 
 
-def written_out(what: Any, values: Any) -> tuple[list[Expr], Values]:
+def build_results(what: Any, values: Any) -> tuple[list[Expr], Values]:
     """Return the results to be verified, and the values of all inputs, real ones in float64."""
     if isinstance(what, Expr):
         if not isinstance(values, Mapping):
@@ -124,7 +126,7 @@ def written_out(what: Any, values: Any) -> tuple[list[Expr], Values]:
     return list(made) if isinstance(made, (list, tuple)) else [made], dict(zip(inputs, operands, strict=True))
 
 
-def projected(results: Sequence[Expr], given: Values, rng: np.random.Generator) -> Expr:
+def project_results(results: Sequence[Expr], given: Values, rng: np.random.Generator) -> Expr:
     """Make a scalar of results by random weights, whose values it adds to those given."""
     parts = []
     for result, value in zip(results, evaluate(np, results, given), strict=True):
@@ -134,7 +136,7 @@ def projected(results: Sequence[Expr], given: Values, rng: np.random.Generator) 
     return functools.reduce(operator.add, parts)
 
 
-def along(cost: Expr, given: Values, directions: Values) -> tuple[float, float]:
+def differentiate_along(cost: Expr, given: Values, directions: Values) -> tuple[float, float]:
     """Return a cost, and its derivative along a direction, by a central difference."""
     ahead, behind = (
         float(evaluate(np, [cost], {**given, **{x: given[x] + s * d for x, d in directions.items()}})[0])
@@ -152,11 +154,11 @@ def check_types(inputs: Sequence[Expr], given: Values, gradients: Sequence[Any])
             )
 
 
-def blame(cost: Expr, given: Values, gradients: Values, directions: Values, order: int) -> str:
+def explain_mismatch(cost: Expr, given: Values, gradients: Values, directions: Values, order: int) -> str:
     """Say by which input a gradient is wrong, how much, and at which element most."""
     gaps = {}
     for x, d in directions.items():
-        received, expected = float(np.sum(gradients[x] * d)), along(cost, given, {x: d})[1]
+        received, expected = float(np.sum(gradients[x] * d)), differentiate_along(cost, given, {x: d})[1]
         gaps[x] = abs(received - expected), received, expected
     x = max(gaps, key=lambda e: np.nan_to_num(gaps[e][0], nan=np.inf))
     gap, received, expected = gaps[x]
@@ -164,16 +166,16 @@ def blame(cost: Expr, given: Values, gradients: Values, directions: Values, orde
     return (
         f"The {which} of {cost} by {x} is not that of finite differences. Along a random direction, "
         f"expected: {expected:.8g}. Received: {received:.8g}, a relative error of "
-        f"{gap / max(abs(expected), np.finfo(float).tiny):.2g}{worst_element(cost, given, x, gradients[x])}"
+        f"{gap / max(abs(expected), np.finfo(float).tiny):.2g}{find_worst_element(cost, given, x, gradients[x])}"
     )
 
 
-def worst_element(cost: Expr, given: Values, x: Expr, g: Array) -> str:
+def find_worst_element(cost: Expr, given: Values, x: Expr, g: Array) -> str:
     """Say at which element a gradient is farthest from the difference."""
-    if g.ndim == 0 or not 0 < g.size <= MOST_ELEMENTS:
+    if g.ndim == 0 or not 0 < g.size <= MAX_ELEMENTS:
         return ""
     units = np.eye(g.size).reshape(g.size, *g.shape)
-    expected = np.reshape([along(cost, given, {x: unit})[1] for unit in units], g.shape)
+    expected = np.reshape([differentiate_along(cost, given, {x: unit})[1] for unit in units], g.shape)
     gap = np.nan_to_num(np.abs(g - expected), nan=np.inf)
     worst = np.unravel_index(int(np.argmax(gap)), g.shape)
     place = ", ".join(map(str, worst))

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.expr import Constant, Expr, Input, Shared
-from pellucid.graph.padded_sizes import Ragged, Sizes, masked_inputs
+from pellucid.graph.padded_sizes import MemberSizes, PaddedAxes, mask_inputs
 from pellucid.graph.traversal import topological
 
-Together = tuple[Expr, ...]
+NodeGroup = tuple[Expr, ...]
 """The expressions at one place of several graphs."""
 
 
-def form(outputs: Iterable[Expr], numbers: dict[Any, int]) -> tuple[int, ...]:
+def structural_hash(outputs: Iterable[Expr], numbers: dict[Any, int]) -> tuple[int, ...]:
     """Return what graphs have in common that differ in nothing but sizes and the values of their leaves.
 
     Parameters
@@ -32,11 +32,10 @@ def form(outputs: Iterable[Expr], numbers: dict[Any, int]) -> tuple[int, ...]:
     Returns
     -------
     tuple of int
-        Equal to that of another graph if one can be `merged` with the other, but for what its sizes forbid.
+        Equal to that of another graph if one can be `merge` with the other, but for what its sizes forbid.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> numbers = {}
     >>> a, b = (pel.tanh(rate * pel.shared(np.ones(size), "w")) for rate, size in ((0.1, 2), (0.2, 3)))
     >>> form([a], numbers) == form([b], numbers), form([a], numbers) == form([a + 1], numbers)
@@ -58,8 +57,8 @@ def form(outputs: Iterable[Expr], numbers: dict[Any, int]) -> tuple[int, ...]:
     return tuple(own[output] for output in listed)
 
 
-class Merging:
-    """Several graphs of one `form` on their way to one graph.
+class GraphBatcher:
+    """Several graphs of one `structural_hash` on their way to one graph.
 
     Parameters
     ----------
@@ -77,16 +76,16 @@ class Merging:
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self.leaves: dict[Expr, Together] = {}
-        self.done: dict[Together, Expr] = {}
-        self.ragged = Ragged()
+        self.leaves: dict[Expr, NodeGroup] = {}
+        self.done: dict[NodeGroup, Expr] = {}
+        self.ragged = PaddedAxes()
 
     @property
-    def sizes(self) -> Mapping[Shared, Sizes]:
+    def sizes(self) -> Mapping[Shared, MemberSizes]:
         """The variables that hold the sizes of the members along an axis."""
         return {shared: sizes for sizes, shared in self.ragged.variables.items()}
 
-    def merged(self, outputs: Sequence[Together], *, differentiated: bool = False) -> list[Expr]:
+    def merge(self, outputs: Sequence[NodeGroup], *, differentiated: bool = False) -> list[Expr]:
         """Return the one graph that stands for all.
 
         Parameters
@@ -115,22 +114,22 @@ class Merging:
             self.done[nodes] = self.one(nodes, differentiated)
         return [self.done[output] for output in outputs]
 
-    def one(self, nodes: Together, differentiated: bool) -> Expr:
+    def one(self, nodes: NodeGroup, differentiated: bool) -> Expr:
         """Return what stands for the expressions at one place, once their inputs are merged."""
         first = nodes[0]
         shapes = [node.shape for node in nodes]
         if first.op is None:
             if isinstance(first, Constant) and all(node is first for node in nodes):
                 return first
-            made = self.leaf(nodes, tuple(largest(dims) for dims in zip(*shapes, strict=True)))
+            made = self.leaf(nodes, tuple(unify_sizes(dims) for dims in zip(*shapes, strict=True)))
         else:
             inputs = [self.done[t] for t in zip(*(n.inputs for n in nodes), strict=True)]
-            inputs = masked_inputs(first, inputs, self.ragged, differentiated)
+            inputs = mask_inputs(first, inputs, self.ragged, differentiated)
             made = first.op.make(tuple(inputs), dict(first._settings))
-        self.ragged.note(made, [ragged_sizes(dims) for dims in zip(*shapes, strict=True)], first)
+        self.ragged.note(made, [find_ragged_sizes(dims) for dims in zip(*shapes, strict=True)], first)
         return made
 
-    def leaf(self, nodes: Together, shape: tuple[Any, ...]) -> Expr:
+    def leaf(self, nodes: NodeGroup, shape: tuple[Any, ...]) -> Expr:
         """Return a leaf that stands for those of all members."""
         first = nodes[0]
         made: Expr
@@ -153,34 +152,34 @@ class Merging:
         for made, nodes in list(self.leaves.items()):
             updates = [n.default_update for n in nodes if isinstance(n, Shared) and n.default_update is not None]
             if updates and isinstance(made, Shared):
-                (made.default_update,) = self.merged([tuple(updates)])
+                (made.default_update,) = self.merge([tuple(updates)])
 
     def values(self, leaf: Expr) -> np.ndarray[Any, Any]:
         """Return the values that the members have of a leaf, with zeros beyond their sizes."""
         if leaf in self.sizes:
             return np.array(self.sizes[leaf], np.int32)  # type: ignore[index]
         values = [n.value if isinstance(n, Constant) else n.get_value() for n in self.leaves[leaf]]  # type: ignore[attr-defined]
-        padded: np.ndarray[Any, Any] = np.zeros((len(values), *sizes_of(leaf)), leaf.dtype)
+        padded: np.ndarray[Any, Any] = np.zeros((len(values), *get_known_sizes(leaf)), leaf.dtype)
         for i, value in enumerate(values):
             padded[i, ...][tuple(slice(size) for size in value.shape)] = value
         return padded
 
 
-def largest(dims: Sequence[Any]) -> Any:
+def unify_sizes(dims: Sequence[Any]) -> Any:
     """Return the largest of the sizes of an axis; names and unknown sizes are the first one's."""
     return max(dims) if all(isinstance(dim, int) for dim in dims) else dims[0]
 
 
-def ragged_sizes(dims: Sequence[Any]) -> Sizes | None:
+def find_ragged_sizes(dims: Sequence[Any]) -> MemberSizes | None:
     """Return the sizes of an axis where they differ, or None."""
     return tuple(dims) if all(isinstance(d, int) for d in dims) and len(set(dims)) > 1 else None
 
 
-def sizes_of(leaf: Expr) -> tuple[int, ...]:
+def get_known_sizes(leaf: Expr) -> tuple[int, ...]:
     """Return the shape of a leaf that has a value."""
     return tuple(dim for dim in leaf.shape if isinstance(dim, int))
 
 
-def own_part(value: np.ndarray[Any, Any], like: Expr) -> np.ndarray[Any, Any]:
+def unpad(value: np.ndarray[Any, Any], like: Expr) -> np.ndarray[Any, Any]:
     """Return what of a padded value is a member's own."""
-    return np.array(value[tuple(slice(size) for size in sizes_of(like))])
+    return np.array(value[tuple(slice(size) for size in get_known_sizes(like))])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import overload
 
 from pellucid.graph.expr import Expr
-from pellucid.graph.traversal import listed, rebuild, topological
+from pellucid.graph.traversal import rebuild, to_expr_list, topological
 
 
 @overload
@@ -28,12 +28,11 @@ def inference(expr: Expr | Sequence[Expr]) -> Expr | list[Expr]:
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x, rng = pel.vector("x"), pel.random.Generator(0)
     >>> pel.inference(pel.tanh(rng.dropout(x, 0.5)))
     tanh(x)
     """
-    outputs = listed(expr, "inference")
+    outputs = to_expr_list(expr, "inference")
     done: dict[Expr, Expr] = {}
     for node in topological(outputs):
         new = [done[i] for i in node.inputs]

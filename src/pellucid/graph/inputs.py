@@ -9,7 +9,7 @@ from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Input, Shared
 from pellucid.graph.types import Dim
 
-Sizes = Sequence[Dim | None] | None
+DeclaredShape = Sequence[Dim | None] | None
 
 
 def tensor(name: str | None = None, shape: Sequence[Dim | None] = (), dtype: Any = None) -> Input:
@@ -37,7 +37,7 @@ def tensor(name: str | None = None, shape: Sequence[Dim | None] = (), dtype: Any
     return Input(name, shape, dtype)
 
 
-def _ranked(name: str | None, shape: Sizes, dtype: Any, ndim: int, kind: str) -> Input:
+def _make_input(name: str | None, shape: DeclaredShape, dtype: Any, ndim: int, kind: str) -> Input:
     if shape is not None and (not hasattr(shape, "__len__") or len(shape) != ndim):
         raise ShapeError(f"pel.{kind} has {ndim} dimension{'s' * (ndim != 1)}. Received: shape={shape!r}")
     return Input(name, [None] * ndim if shape is None else shape, dtype)
@@ -54,7 +54,7 @@ def scalar(name: str | None = None, dtype: Any = None) -> Input:
     return Input(name, (), dtype)
 
 
-def vector(name: str | None = None, shape: Sizes = None, dtype: Any = None) -> Input:
+def vector(name: str | None = None, shape: DeclaredShape = None, dtype: Any = None) -> Input:
     """Make an input of one dimension.
 
     Examples
@@ -62,10 +62,10 @@ def vector(name: str | None = None, shape: Sizes = None, dtype: Any = None) -> I
     >>> vector("x", shape=("n",)).shape
     ('n',)
     """
-    return _ranked(name, shape, dtype, 1, "vector")
+    return _make_input(name, shape, dtype, 1, "vector")
 
 
-def matrix(name: str | None = None, shape: Sizes = None, dtype: Any = None) -> Input:
+def matrix(name: str | None = None, shape: DeclaredShape = None, dtype: Any = None) -> Input:
     """Make an input of two dimensions.
 
     Examples
@@ -73,10 +73,10 @@ def matrix(name: str | None = None, shape: Sizes = None, dtype: Any = None) -> I
     >>> matrix("X", shape=("n", 2)).shape
     ('n', 2)
     """
-    return _ranked(name, shape, dtype, 2, "matrix")
+    return _make_input(name, shape, dtype, 2, "matrix")
 
 
-def tensor3(name: str | None = None, shape: Sizes = None, dtype: Any = None) -> Input:
+def tensor3(name: str | None = None, shape: DeclaredShape = None, dtype: Any = None) -> Input:
     """Make an input of three dimensions.
 
     Examples
@@ -84,10 +84,10 @@ def tensor3(name: str | None = None, shape: Sizes = None, dtype: Any = None) -> 
     >>> tensor3("x", shape=("n", "t", 2)).shape
     ('n', 't', 2)
     """
-    return _ranked(name, shape, dtype, 3, "tensor3")
+    return _make_input(name, shape, dtype, 3, "tensor3")
 
 
-def tensor4(name: str | None = None, shape: Sizes = None, dtype: Any = None) -> Input:
+def tensor4(name: str | None = None, shape: DeclaredShape = None, dtype: Any = None) -> Input:
     """Make an input of four dimensions, such as a batch of images, channels last.
 
     Examples
@@ -95,7 +95,7 @@ def tensor4(name: str | None = None, shape: Sizes = None, dtype: Any = None) -> 
     >>> tensor4("x", shape=("n", 32, 32, 3)).shape
     ('n', 32, 32, 3)
     """
-    return _ranked(name, shape, dtype, 4, "tensor4")
+    return _make_input(name, shape, dtype, 4, "tensor4")
 
 
 def iscalar(name: str | None = None) -> Input:
@@ -109,7 +109,7 @@ def iscalar(name: str | None = None) -> Input:
     return Input(name, (), "int32")
 
 
-def ivector(name: str | None = None, shape: Sizes = None) -> Input:
+def ivector(name: str | None = None, shape: DeclaredShape = None) -> Input:
     """Make an input of one dimension, of 32-bit integers, such as labels.
 
     Examples
@@ -117,10 +117,10 @@ def ivector(name: str | None = None, shape: Sizes = None) -> Input:
     >>> ivector("y", shape=("n",)).dtype
     dtype('int32')
     """
-    return _ranked(name, shape, "int32", 1, "ivector")
+    return _make_input(name, shape, "int32", 1, "ivector")
 
 
-def imatrix(name: str | None = None, shape: Sizes = None) -> Input:
+def imatrix(name: str | None = None, shape: DeclaredShape = None) -> Input:
     """Make an input of two dimensions, of 32-bit integers.
 
     Examples
@@ -128,7 +128,7 @@ def imatrix(name: str | None = None, shape: Sizes = None) -> Input:
     >>> imatrix("y", shape=("n", 3)).dtype
     dtype('int32')
     """
-    return _ranked(name, shape, "int32", 2, "imatrix")
+    return _make_input(name, shape, "int32", 2, "imatrix")
 
 
 def shared(

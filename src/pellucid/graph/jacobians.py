@@ -9,22 +9,22 @@ import math
 from collections.abc import Sequence
 from typing import overload
 
-from pellucid.graph.derivatives import Exprs, one_or_all
+from pellucid.graph.derivatives import Exprs, match_structure
 from pellucid.graph.expr import Expr, Input
-from pellucid.graph.gradient import as_list, check_connected, check_real, differentiate, grad
-from pellucid.graph.operators import call
+from pellucid.graph.gradient import check_connected, check_float, differentiate, grad, to_list
+from pellucid.graph.operators import call_op
 from pellucid.graph.rewriter import simplify
 from pellucid.graph.traversal import replace_all
 
 
-def positions(x: Expr) -> Expr:
+def number_elements(x: Expr) -> Expr:
     """Number the elements of an array, in order, along one axis, whose length may not be known yet."""
     if all(isinstance(d, int) for d in x.shape):
-        made: Expr = call("arange", math.prod(d for d in x.shape if isinstance(d, int)))
+        made: Expr = call_op("arange", math.prod(d for d in x.shape if isinstance(d, int)))
         return made
-    ones = call("ones_like", x, dtype="int32")
-    flat = ones if x.ndim == 1 else call("ravel", ones)
-    numbered: Expr = call("scan", lambda one, count: (count + one, count), flat, call("zeros", (), "int32"))[1]
+    ones = call_op("ones_like", x, dtype="int32")
+    flat = ones if x.ndim == 1 else call_op("ravel", ones)
+    numbered: Expr = call_op("scan", lambda one, count: (count + one, count), flat, call_op("zeros", (), "int32"))[1]
     return simplify(numbered)
 
 
@@ -73,33 +73,33 @@ def jacobian(output: Expr, wrt: Exprs, *, disconnected: str = "raise") -> Expr |
     ----------
     A. Griewank and A. Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, chapter 3.
     """
-    many = as_list(wrt)
-    check_real([output, *many], "pel.jacobian(output, wrt)")
+    many = to_list(wrt)
+    check_float([output, *many], "pel.jacobian(output, wrt)")
     check_connected([output], many, [], disconnected)
     if output.ndim == 0:
-        return one_or_all(grad(output, many, disconnected="zero"), wrt)
+        return match_structure(grad(output, many, disconnected="zero"), wrt)
     place = Input("u", output.shape, output.dtype)
     rows = differentiate([output], [place], many)
-    numbers = positions(output)
-    numbered = numbers if output.ndim == 1 else simplify(call("reshape_like", numbers, output))
+    numbers = number_elements(output)
+    numbered = numbers if output.ndim == 1 else simplify(call_op("reshape_like", numbers, output))
     number = Input("row", (), numbers.dtype)
-    unit = call("cast", call("equal", numbered, number), dtype=output.dtype)
+    unit = call_op("cast", call_op("equal", numbered, number), dtype=output.dtype)
     every = replace_all(rows, {place: unit})
-    stacked = call("scan", lambda i: replace_all(every, {number: i}), numbers)
-    return one_or_all([unfolded(s, output, w) for s, w in zip(stacked, many, strict=True)], wrt)
+    stacked = call_op("scan", lambda i: replace_all(every, {number: i}), numbers)
+    return match_structure([restore_output_axes(s, output, w) for s, w in zip(stacked, many, strict=True)], wrt)
 
 
-def unfolded(rows: Expr, output: Expr, wrt: Expr) -> Expr:
+def restore_output_axes(rows: Expr, output: Expr, wrt: Expr) -> Expr:
     """Give rows, one for each element of the output, the axes of the output."""
     if output.ndim == 1:
         return rows
     shape = (*output.shape, *wrt.shape)
     made: Expr
     if sum(isinstance(d, str) for d in shape) == 0:
-        made = call("reshape", rows, shape)
+        made = call_op("reshape", rows, shape)
     else:
-        outer = call("expand_dims", output, tuple(range(output.ndim, len(shape)))) if wrt.ndim else output
-        made = call("reshape_like", rows, call("zeros_like", outer) + call("zeros_like", wrt))
+        outer = call_op("expand_dims", output, tuple(range(output.ndim, len(shape)))) if wrt.ndim else output
+        made = call_op("reshape_like", rows, call_op("zeros_like", outer) + call_op("zeros_like", wrt))
     return made
 
 
@@ -133,7 +133,6 @@ def hessian(cost: Expr, wrt: Exprs, *, disconnected: str = "raise") -> Expr | li
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x = pel.vector("x", shape=(2,))
     >>> pel.function([x], pel.hessian(x[0] ** 2 * x[1], x))([1.0, 3.0])
     array([[6., 2.],
@@ -143,7 +142,7 @@ def hessian(cost: Expr, wrt: Exprs, *, disconnected: str = "raise") -> Expr | li
     ----------
     A. Griewank and A. Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, chapter 5.
     """
-    many = as_list(wrt)
+    many = to_list(wrt)
     gradients = grad(cost, many, disconnected=disconnected)
     blocks = [jacobian(g, many, disconnected="zero") for g in gradients]
     return blocks[0][0] if isinstance(wrt, Expr) else blocks

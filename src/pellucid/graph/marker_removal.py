@@ -7,13 +7,13 @@ from typing import Any
 
 from pellucid.graph.expr import Expr
 from pellucid.graph.op_def import OUTPUT, Op
-from pellucid.graph.subgraph import Body
-from pellucid.graph.traversal import rebuild, topological
+from pellucid.graph.subgraph import Subgraph
+from pellucid.graph.traversal import copy_name, rebuild, topological
 
-Which = Callable[[Op], bool]
+OpPredicate = Callable[[Op], bool]
 
 
-def release(outputs: Sequence[Expr], which: Which = lambda op: True) -> list[Expr]:
+def remove_markers(outputs: Sequence[Expr], which: OpPredicate = lambda op: True) -> list[Expr]:
     """Return expressions with what a program has no use for replaced by what it stands for.
 
     The simplifier leaves such ops alone, because expressions may yet be differentiated; a compiled program is made of
@@ -33,7 +33,6 @@ def release(outputs: Sequence[Expr], which: Which = lambda op: True) -> list[Exp
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x = pel.vector("x")
     >>> release([pel.tanh(pel.stop_gradient(x))])
     [tanh(x)]
@@ -47,19 +46,19 @@ def release(outputs: Sequence[Expr], which: Which = lambda op: True) -> list[Exp
         result = _release_once(result, order, which)
 
 
-def _is_meant(node: Expr, which: Which) -> bool:
+def _is_meant(node: Expr, which: OpPredicate) -> bool:
     op = node.op
     if op is None:
         return False
     if op.release is not None and which(op):
         return True
-    bodies = [value for _, value in node._settings if isinstance(value, Body)]
+    bodies = [value for _, value in node._settings if isinstance(value, Subgraph)]
     return any(_is_meant(inner, which) for body in bodies for inner in topological(body.outputs))
 
 
-def _release_once(outputs: Sequence[Expr], order: Sequence[Expr], which: Which) -> list[Expr]:
+def _release_once(outputs: Sequence[Expr], order: Sequence[Expr], which: OpPredicate) -> list[Expr]:
     done: dict[Expr, Any] = {}
-    bodies: dict[Body, Body] = {}
+    bodies: dict[Subgraph, Subgraph] = {}
     for node in order:
         op = node.op
         if op is None:
@@ -72,18 +71,20 @@ def _release_once(outputs: Sequence[Expr], order: Sequence[Expr], which: Which) 
             done[node] = op.release(*new, **node.settings)
         else:
             done[node] = _inside(rebuild(node, new), which, bodies)
+        if isinstance(done[node], Expr):
+            done[node] = copy_name(node, done[node])
     return [done[output] for output in outputs]
 
 
-def _inside(node: Expr, which: Which, bodies: dict[Body, Body]) -> Expr:
+def _inside(node: Expr, which: OpPredicate, bodies: dict[Subgraph, Subgraph]) -> Expr:
     """Release the graphs that an op carries, such as the step of a scan."""
-    found = {key: value for key, value in node._settings if isinstance(value, Body)}
+    found = {key: value for key, value in node._settings if isinstance(value, Subgraph)}
     changed = {}
     for key, body in found.items():
         if body not in bodies:
-            outputs = tuple(release(body.outputs, which))
+            outputs = tuple(remove_markers(body.outputs, which))
             same = all(a is b for a, b in zip(outputs, body.outputs, strict=True))
-            bodies[body] = body if same else Body(body.inputs, outputs)
+            bodies[body] = body if same else Subgraph(body.inputs, outputs)
         if bodies[body] is not body:
             changed[key] = bodies[body]
     return node.op.make(node.inputs, {**node.settings, **changed}) if changed and node.op is not None else node

@@ -11,9 +11,9 @@ from pellucid.graph.decomposition import expand
 from pellucid.graph.errors import DtypeError
 from pellucid.graph.expr import Constant, Expr, Shared
 from pellucid.graph.op_def import OUTPUT
-from pellucid.graph.operators import call
-from pellucid.graph.subgraph import Body
-from pellucid.graph.traversal import listed, rebuild, topological
+from pellucid.graph.operators import call_op
+from pellucid.graph.subgraph import Subgraph
+from pellucid.graph.traversal import rebuild, to_expr_list, topological
 from pellucid.graph.types import as_dtype, is_float
 
 PRODUCTS = frozenset(
@@ -21,10 +21,10 @@ PRODUCTS = frozenset(
 )
 """Ops that are computed in few digits: they take nearly all the time, and add up in many digits inside."""
 
-OPENED = frozenset(["attention_weights", "attended"])
+DECOMPOSED = frozenset(["attention_weights", "attended"])
 """Formulas that are opened, because there are products in them and more."""
 
-FOLLOWS = frozenset(
+FOLLOWERS = frozenset(
     [
         *(
             "add",
@@ -41,7 +41,7 @@ FOLLOWS = frozenset(
         ),
         *("sigmoid", "softsign", "masked", "dropout", "abs", "square"),
         *("reshape", "reshape_like", "expand_dims", "squeeze", "transpose", "broadcast_to", "broadcast_like"),
-        *("slice", "join", "flip", "pad", "max_pool", "gather", "stop_gradient", "hold"),
+        *("slice", "join", "flip", "pad", "max_pool", "gather", "stop_gradient", "grad_barrier"),
     ]
 )
 """Ops that are computed in few digits if what they are made of is: what they lose is no more than the products lost."""
@@ -82,7 +82,6 @@ def mixed_precision(expr: Expr | Sequence[Expr], dtype: Any = "bfloat16") -> Exp
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x, W = pel.matrix("x", shape=("n", 2)), pel.shared([[1.0], [2.0]], "W")
     >>> pel.mixed_precision((x @ W).sum())
     cast(cast(x, dtype=bfloat16) @ cast(W, dtype=bfloat16), dtype=float32).sum()
@@ -94,14 +93,14 @@ def mixed_precision(expr: Expr | Sequence[Expr], dtype: Any = "bfloat16") -> Exp
     few = as_dtype(dtype)
     if few.itemsize != 2 or not is_float(few):
         raise DtypeError(f"Expected a dtype of 16 bits, 'bfloat16' or 'float16'. Received: dtype={dtype!r}")
-    outputs = listed(expr, "mixed_precision")
-    found = lowered(outputs, few)
+    outputs = to_expr_list(expr, "mixed_precision")
+    found = lower_precision(outputs, few)
     return found[0] if isinstance(expr, Expr) else found
 
 
-def lowered(outputs: Sequence[Expr], few: np.dtype[Any]) -> list[Expr]:
+def lower_precision(outputs: Sequence[Expr], few: np.dtype[Any]) -> list[Expr]:
     """Rewrite expressions; each result has the dtype it had."""
-    outputs = opened(outputs)
+    outputs = decompose_products(outputs)
     done: dict[Expr, Expr] = {}
     for node in topological(outputs):
         new = [done[i] for i in node.inputs]
@@ -110,42 +109,50 @@ def lowered(outputs: Sequence[Expr], few: np.dtype[Any]) -> list[Expr]:
         elif node.op is OUTPUT:
             done[node] = node.op.make(tuple(new), node.settings)
         elif node.op.name in PRODUCTS and is_float(node.dtype):
-            done[node] = node.op.make(tuple(to(i, few) for i in new), node.settings)
-        elif node.op.name in FOLLOWS and any(i.dtype == few for i in new) and all(map(bends, new, [few] * len(new))):
-            done[node] = node.op.make(tuple(to(i, few) if is_float(i.dtype) else i for i in new), node.settings)
+            done[node] = node.op.make(tuple(cast_float(i, few) for i in new), node.settings)
+        elif (
+            node.op.name in FOLLOWERS
+            and any(i.dtype == few for i in new)
+            and all(map(may_be_lowered, new, [few] * len(new)))
+        ):
+            done[node] = node.op.make(tuple(cast_float(i, few) if is_float(i.dtype) else i for i in new), node.settings)
         else:
-            full = [to(i, old.dtype) if len(old.types) == 1 else i for i, old in zip(new, node.inputs, strict=True)]
-            settings = {key: lowered_body(v, few) if isinstance(v, Body) else v for key, v in node.settings.items()}
+            full = [
+                cast_float(i, old.dtype) if len(old.types) == 1 else i for i, old in zip(new, node.inputs, strict=True)
+            ]
+            settings = {
+                key: lower_subgraph(v, few) if isinstance(v, Subgraph) else v for key, v in node.settings.items()
+            }
             done[node] = node.op.make(tuple(full), settings)
-    return [to(done[output], output.dtype) for output in outputs]
+    return [cast_float(done[output], output.dtype) for output in outputs]
 
 
-def opened(outputs: Sequence[Expr]) -> list[Expr]:
+def decompose_products(outputs: Sequence[Expr]) -> list[Expr]:
     """Open the formulas that have products in them."""
     done: dict[Expr, Expr] = {}
     for node in topological(outputs):
         new = rebuild(node, [done[i] for i in node.inputs])
-        done[node] = expand(new) if new.op is not None and new.op.name in OPENED else new
+        done[node] = expand(new) if new.op is not None and new.op.name in DECOMPOSED else new
     return [done[output] for output in outputs]
 
 
-def lowered_body(body: Body, few: np.dtype[Any]) -> Body:
+def lower_subgraph(body: Subgraph, few: np.dtype[Any]) -> Subgraph:
     """Rewrite the graph inside an op, whose states must keep their dtypes."""
-    return Body(body.inputs, tuple(lowered(body.outputs, few)))
+    return Subgraph(body.inputs, tuple(lower_precision(body.outputs, few)))
 
 
-def bends(e: Expr, few: np.dtype[Any]) -> bool:
+def may_be_lowered(e: Expr, few: np.dtype[Any]) -> bool:
     """Tell whether an operand may be taken in few digits: it is so already, is given as it is, or is no real number.
 
     A shared variable that is not learned is not, for what it is may be a mean that is subtracted.
     """
-    given = isinstance(e, Constant) or (isinstance(e, Shared) and e.learns)
+    given = isinstance(e, Constant) or (isinstance(e, Shared) and e.trainable_by_default)
     return e.dtype == few or given or not is_float(e.dtype)
 
 
-def to(e: Expr, dtype: np.dtype[Any]) -> Expr:
+def cast_float(e: Expr, dtype: np.dtype[Any]) -> Expr:
     """Return an expression in a dtype, itself if it has it or is what was cast from it."""
     if e.dtype == dtype or not is_float(e.dtype):
         return e
-    made: Expr = call("cast", e, dtype=dtype)
+    made: Expr = call_op("cast", e, dtype=dtype)
     return made

@@ -17,9 +17,9 @@ from pellucid.graph.errors import (
     OptionError,
 )
 from pellucid.graph.expr import Expr
-from pellucid.graph.op_def import OPS, Example, Fewer, Function, Op
+from pellucid.graph.op_def import OPS, Example, Function, Op, PrunedOp
 from pellucid.graph.operators import FUNCTIONS
-from pellucid.graph.printing import ATOM, Text
+from pellucid.graph.precedence import ATOM, Template
 
 Named = TypeVar("Named", bound=Callable[..., Any])
 
@@ -27,8 +27,8 @@ Named = TypeVar("Named", bound=Callable[..., Any])
 def op(
     *,
     name: str | None = None,
-    tex: Text | None = None,
-    text: Text | None = None,
+    tex: Template | None = None,
+    text: Template | None = None,
     precedence: int = ATOM,
     tex_precedence: int | None = None,
     grad: Function | None = None,
@@ -48,14 +48,14 @@ def op(
     inference: Function | None = None,
     release: Function | None = None,
     updates: Function | None = None,
-    narrow: Callable[[Expr, Collection[int]], Fewer] | None = None,
-    widen: Callable[[Expr], Fewer] | None = None,
+    narrow: Callable[[Expr, Collection[int]], PrunedOp] | None = None,
+    widen: Callable[[Expr], PrunedOp] | None = None,
     behind: str = "",
     cost: Any = 1,
     domain: Any = (-3.0, 3.0),
     edge: tuple[Any, ...] = (),
     examples: Callable[[np.random.Generator], list[Example]] | None = None,
-) -> Callable[[Function], Operation]:
+) -> Callable[[Function], OpFunction]:
     r"""Make an op of the function that computes its value.
 
     An op of your own needs no more than it uses: a value, and a ``grad`` if it is to be differentiated. It takes the
@@ -136,7 +136,6 @@ def op(
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> @pel.op(grad=lambda g, y, x: g * (1 - y * y), tex=r"\tanh({0:_})")
     ... def tanh_of_this_page(xp, x):
     ...     return xp.tanh(x)
@@ -146,7 +145,7 @@ def op(
     >>> pel.check_op(tanh_of_this_page)
     """
 
-    def make(value: Function) -> Operation:
+    def make(value: Function) -> OpFunction:
         parameters = list(inspect.signature(value).parameters.values())[1:]
         variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
         record = Op(
@@ -184,12 +183,12 @@ def op(
             edge=edge,
             examples=examples,
         )
-        return register(record)
+        return register_op(record)
 
     return make
 
 
-class Operation(Protocol):
+class OpFunction(Protocol):
     """The public function of an op, which carries the op's record."""
 
     op: Op
@@ -198,7 +197,7 @@ class Operation(Protocol):
         """Write the op into a graph (or into a pattern)."""
 
 
-def register(record: Op) -> Operation:
+def register_op(record: Op) -> OpFunction:
     """Enter an op into the registry and return its public function.
 
     A user's op takes the place of an earlier one of the same name, so that a cell of a notebook may be run again:
@@ -209,7 +208,7 @@ def register(record: Op) -> Operation:
         raise OptionError(
             f"pellucid has a function named {record.name!r} already. Give yours another name, with name='...'"
         )
-    made = function_of(record)
+    made = make_op_function(record)
     OPS[record.name] = record
     FUNCTIONS[record.name] = made
     return made
@@ -220,7 +219,7 @@ def is_built_in(function: Function) -> bool:
     return (function.__module__ or "").partition(".")[0] == "pellucid"
 
 
-def function_of(record: Op) -> Operation:
+def make_op_function(record: Op) -> OpFunction:
     """Return the public function of an op, which writes it into a graph."""
 
     @functools.wraps(record.value)
@@ -230,19 +229,19 @@ def function_of(record: Op) -> Operation:
     signature = inspect.signature(record.value)
     function.__signature__ = signature.replace(parameters=list(signature.parameters.values())[1:])  # type: ignore[attr-defined]
     function.__name__ = record.name
-    made = cast(Operation, function)
+    made = cast(OpFunction, function)
     made.op = record
     object.__setattr__(record, "function", made)
     return made
 
 
-def public(function: Function) -> Function:
+def register_function(function: Function) -> Function:
     """Enter a function that is written in terms of ops into the table that operators and NumPy's protocols use."""
     FUNCTIONS[function.__name__.rstrip("_")] = function
     return function
 
 
-def also(*names: str) -> Callable[[Named], Named]:
+def alias(*names: str) -> Callable[[Named], Named]:
     """Enter a public function under further names: NumPy's where it has several, those of the Array API."""
 
     def enter(function: Named) -> Named:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.extensions import op_text
 from pellucid.graph.errors import (
     DtypeError,
     PellucidError,
@@ -16,21 +17,21 @@ from pellucid.graph.errors import (
     brief,
     near_miss,
 )
-from pellucid.graph.expr import Expr, Input, Settings, as_expr, freeze, intern, promote
-from pellucid.graph.pattern import Pattern
-from pellucid.graph.printing import ATOM, Text, text
-from pellucid.graph.types import KINDS, Mismatch, Type, broadcast, is_float, kind, shape_text
+from pellucid.graph.expr import Expr, Input, Settings, as_expr, intern, promote_operands, to_hashable
+from pellucid.graph.operators import Operators
+from pellucid.graph.precedence import ATOM, Template
+from pellucid.graph.types import KIND_NAMES, ShapeMismatch, Type, broadcast, format_shape, get_kind, is_float
 from pellucid.graph.unsupported import SYNONYMS
 
 OPS: dict[str, Op] = {}
 """Every op by its name."""
 
-LONGEST_MESSAGE = 400
+MAX_MESSAGE = 400
 """A message of more characters is made once more, of operands that are written briefly."""
 
 Function = Callable[..., Any]
 Example = tuple[Sequence[Any], dict[str, Any]]
-Fewer = tuple[Expr, dict[int, int]]
+PrunedOp = tuple[Expr, dict[int, int]]
 """An op with other results than another, and at which place each result of the other one is."""
 
 
@@ -60,11 +61,11 @@ class Op:
     inference: Function | None = None
     release: Function | None = None
     updates: Function | None = None
-    narrow: Callable[[Expr, Collection[int]], Fewer] | None = None
-    widen: Callable[[Expr], Fewer] | None = None
+    narrow: Callable[[Expr, Collection[int]], PrunedOp] | None = None
+    widen: Callable[[Expr], PrunedOp] | None = None
     behind: str = ""
-    tex: Text | None = None
-    text: Text | None = None
+    tex: Template | None = None
+    text: Template | None = None
     precedence: int = ATOM
     tex_precedence: int | None = None
     cost: Any = 1
@@ -84,44 +85,45 @@ class Op:
     def make(self, inputs: tuple[Expr, ...], settings: dict[str, Any]) -> Expr:
         """Return this op on these inputs, with their dtypes brought together and the settings in canonical form."""
         if self.promotes:
-            inputs = (*inputs[: self.conditions], *promote(inputs[self.conditions :], to_float=self.floats))
-        return self.of_promoted(inputs, settings)
+            inputs = (*inputs[: self.conditions], *promote_operands(inputs[self.conditions :], to_float=self.floats))
+        return self.make_promoted(inputs, settings)
 
-    def of_promoted(self, inputs: tuple[Expr, ...], settings: dict[str, Any]) -> Expr:
+    def make_promoted(self, inputs: tuple[Expr, ...], settings: dict[str, Any]) -> Expr:
         """Return this op on inputs that have their common dtype already."""
         try:
-            return self.interned(inputs, settings)
+            return self.intern_node(inputs, settings)
         except PellucidError as error:
-            told = error.about(inputs)
-            if len(str(error)) <= LONGEST_MESSAGE:
+            told = error.with_operands(inputs)
+            if len(str(error)) <= MAX_MESSAGE:
                 raise
         try:
-            self.interned(tuple(Input(brief(i), i.shape, i.dtype) for i in inputs), settings)
+            self.intern_node(tuple(Input(brief(i), i.shape, i.dtype) for i in inputs), settings)
         except PellucidError as error:
-            told = error.about(inputs)
+            told = error.with_operands(inputs)
         raise told
 
-    def interned(self, inputs: tuple[Expr, ...], settings: dict[str, Any]) -> Expr:
+    def intern_node(self, inputs: tuple[Expr, ...], settings: dict[str, Any]) -> Expr:
         """Return the one expression that is this op on these inputs."""
         if self.normalize is not None:
             settings = self.normalize(*inputs, **settings)
-        frozen = freeze(settings)
-        return intern(self, inputs, frozen, lambda: self.types_of(inputs, frozen))
+        frozen = to_hashable(settings)
+        return intern(self, inputs, frozen, lambda: self.infer_types(inputs, frozen))
 
-    def types_of(self, inputs: tuple[Expr, ...], settings: Settings) -> tuple[Type, ...]:
+    def infer_types(self, inputs: tuple[Expr, ...], settings: Settings) -> tuple[Type, ...]:
         """Infer the types of the results."""
         if self.infer is None:
-            return (self.elementwise_type(inputs, settings),)
+            return (self.infer_elementwise_type(inputs, settings),)
         result = self.infer(*inputs, **dict(settings))
         return (result,) if isinstance(result, Type) else tuple(result)
 
-    def elementwise_type(self, inputs: tuple[Expr, ...], settings: Settings) -> Type:
+    def infer_elementwise_type(self, inputs: tuple[Expr, ...], settings: Settings) -> Type:
         """Broadcast the inputs' shapes, or say which two do not fit and where."""
         shape = broadcast([i.shape for i in inputs])
-        if isinstance(shape, Mismatch):
-            shapes = " and ".join(shape_text(i.shape) for i in inputs)
+        if isinstance(shape, ShapeMismatch):
+            shapes = " and ".join(format_shape(i.shape) for i in inputs)
             raise ShapeError(
-                f"{self.written(inputs, settings)}: shapes {shapes} do not broadcast, because dimension {shape.axis} "
+                f"{self.format_application(inputs, settings)}: shapes {shapes} do not broadcast, because "
+                f"dimension {shape.axis} "
                 f"is {shape.left} in one and {shape.right} in another. Sizes must be equal, or 1"
                 + "; if they are, give both the same name"
                 * isinstance(shape.left, str)
@@ -131,36 +133,37 @@ class Op:
             return inputs[-1].types[0]
         return Type(shape, np.dtype(dtype) if dtype is not None else inputs[-1].dtype)
 
-    def written(self, inputs: Sequence[Any], settings: Settings | Mapping[str, Any] = ()) -> str:
+    def format_application(self, inputs: Sequence[Any], settings: Settings | Mapping[str, Any] = ()) -> str:
         """Write this op on these operands, for a message about an expression that cannot be made."""
         beginnings = {i: brief(i) for i in inputs if isinstance(i, Expr) and i.op is not None}
         long = {i: f"({beginning})" for i, beginning in beginnings.items() if beginning.endswith("…")}
-        return text(Pattern(self, tuple(inputs), dict(settings)), limit=200, names=long)
+        return op_text(self, inputs, dict(settings), 200, long)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Write this op into a graph (or into a pattern)."""
         operands, settings = self.bind(args, kwargs)
-        if any(isinstance(o, Pattern) for o in operands):
-            return Pattern(self, tuple(operands), settings)
+        for o in operands:
+            if isinstance(o, Operators) and o.is_pattern:
+                return o.apply(self, tuple(operands), settings)  # type: ignore[attr-defined]
         head = [as_expr(o) for o in operands[: self.conditions]]
         rest = operands[self.conditions :]
-        tail = promote(rest, to_float=self.floats) if self.promotes else [as_expr(o) for o in rest]
+        tail = promote_operands(rest, to_float=self.floats) if self.promotes else [as_expr(o) for o in rest]
         for condition in head:
             if condition.dtype != np.dtype(bool):
                 raise DtypeError(
                     f"{self.name}: expected a boolean condition. Received: {brief(condition)}, which is "
                     f"{condition.dtype}; compare it, as in x > 0"
-                ).about([condition])
-        if len(self.accepts) < len(KINDS) and any(kind(e.dtype) not in self.accepts for e in tail):
-            raise DtypeError(self.refusal(rest)).about(tail)
-        node = self.of_promoted((*head, *tail), {**self.defaults, **settings})
-        return node if len(node.types) == 1 else [output(node, i) for i in range(len(node.types))]
+                ).with_operands([condition])
+        if len(self.accepts) < len(KIND_NAMES) and any(get_kind(e.dtype) not in self.accepts for e in tail):
+            raise DtypeError(self.explain_wrong_kind(rest)).with_operands(tail)
+        node = self.make_promoted((*head, *tail), {**self.defaults, **settings})
+        return node if len(node.types) == 1 else [get_output(node, i) for i in range(len(node.types))]
 
-    def refusal(self, operands: Sequence[Any]) -> str:
+    def explain_wrong_kind(self, operands: Sequence[Any]) -> str:
         """Say which operand is of a kind that this op does not take, and what to make of it."""
-        wanted = " or ".join(KINDS[k] for k in "biuf" if k in self.accepts and k != "u")
+        wanted = " or ".join(KIND_NAMES[k] for k in "biuf" if k in self.accepts and k != "u")
         exprs = [as_expr(o, type(o) if type(o) in (bool, int, float) else None) for o in operands]
-        received = next((e for e in exprs if kind(e.dtype) not in self.accepts), exprs[0])
+        received = next((e for e in exprs if get_kind(e.dtype) not in self.accepts), exprs[0])
         fix = f"make numbers of it first: pel.cast({received}, 'int32')"
         if is_float(received.dtype):
             fix = f"compare it first, as in (x > 0) & (x < 1), or make integers of it: pel.cast({received}, 'int32')"
@@ -211,11 +214,27 @@ OUTPUT = Op(
 )
 
 
-def output(node: Expr, index: int) -> Expr:
+PASSTHROUGH = Op(
+    name="identity",
+    value=lambda xp, x: x,
+    operands=("x",),
+    variadic=False,
+    defaults={},
+    grad=lambda g, y, x: g,
+    release=lambda x: x,
+    folds=False,
+    cost=0,
+    text="{0}",
+    tex="{0}",
+)
+"""What a layer returns that does nothing to a leaf: a node that can carry the record of the call."""
+
+
+def get_output(node: Expr, index: int) -> Expr:
     """Return one of the results of an op that has several."""
     return OUTPUT.make((node,), {"index": index})
 
 
-def result(node: Expr, index: int) -> Expr:
+def get_result(node: Expr, index: int) -> Expr:
     """Return one of the results of an op, which is the op's expression itself where there is only one."""
-    return node if len(node.types) == 1 else output(node, index)
+    return node if len(node.types) == 1 else get_output(node, index)

@@ -14,19 +14,19 @@ import numpy as np
 
 from pellucid.graph.errors import PellucidError, brief
 from pellucid.graph.expr import Constant, Expr, Shared, constant
-from pellucid.graph.operators import call
+from pellucid.graph.operators import call_op
 
-Sizes = tuple[int, ...]
+MemberSizes = tuple[int, ...]
 """How long an axis is in each member."""
 
-ALONG = {"all", "any", "argmax", "argmin", "cumsum", "log_softmax", "logsumexp", "max", "mean", "min", "prod"}
-ALONG |= {"softmax", "std", "sum", "var"}
+REDUCTIONS = {"all", "any", "argmax", "argmin", "cumsum", "log_softmax", "logsumexp", "max", "mean", "min", "prod"}
+REDUCTIONS |= {"softmax", "std", "sum", "var"}
 """Ops that mix elements along their axes and no others."""
 
-MOVING = {"transpose", "expand_dims", "squeeze"}
+AXIS_MOVES = {"transpose", "expand_dims", "squeeze"}
 """Ops that change nothing but the order and number of axes."""
 
-KINKED = {"abs", "relu", "softsign"}
+FINITE_AT_ZERO = {"abs", "relu", "softsign"}
 """Elementwise ops that are tested away from 0, and have a finite value and slope there."""
 
 
@@ -34,7 +34,7 @@ class PaddingError(PellucidError, ValueError):
     """A graph in which padding would have an influence; the message names the expression."""
 
 
-class Ragged:
+class PaddedAxes:
     """Which axes of which expressions are padded, and where there are zeros beyond the sizes.
 
     Attributes
@@ -44,20 +44,20 @@ class Ragged:
     """
 
     def __init__(self) -> None:
-        self.variables: dict[Sizes, Shared] = {}
-        self.axes: dict[Expr, dict[int, Sizes]] = {}
+        self.variables: dict[MemberSizes, Shared] = {}
+        self.axes: dict[Expr, dict[int, MemberSizes]] = {}
         self.zeros: set[Expr] = set()
 
-    def note(self, made: Expr, sizes: Sequence[Sizes | None], like: Expr) -> None:
+    def note(self, made: Expr, sizes: Sequence[MemberSizes | None], like: Expr) -> None:
         """Note the padded axes of an expression, and hold its shape against what it stands for."""
         found = {axis: each for axis, each in enumerate(sizes) if each is not None}
         if any(made.shape[axis] != max(each) for axis, each in found.items()):
             raise PaddingError(f"{brief(like)} is not as long in its padded form as in its longest member")
         self.axes[made] = found
-        if found and (made.op is None or self.stays_zero(made)):
+        if found and (made.op is None or self.keeps_zero_padding(made)):
             self.zeros.add(made)
 
-    def stays_zero(self, made: Expr) -> bool:
+    def keeps_zero_padding(self, made: Expr) -> bool:
         """Tell whether there are zeros beyond the sizes because there are in the inputs."""
         op = made.op
         assert op is not None
@@ -65,7 +65,7 @@ class Ragged:
             return all(
                 any(self.clean(i) and self.reaches(made, axis, i) for i in made.inputs) for axis in self.axes[made]
             )
-        if op.name in MOVING:
+        if op.name in AXIS_MOVES:
             return self.clean(made.inputs[0])
         if not op.elementwise or not all(self.clean(i) and self.covers(made, i) for i in made.inputs):
             return False
@@ -80,16 +80,16 @@ class Ragged:
     def covers(self, made: Expr, operand: Expr) -> bool:
         """Tell whether an operand has all padded axes of an elementwise result."""
         shift = made.ndim - operand.ndim
-        return {axis + shift for axis in self.axes.get(operand, {})} == set(self.axes_of(made))
+        return {axis + shift for axis in self.axes.get(operand, {})} == set(self.get_axes(made))
 
-    def axes_of(self, made: Expr) -> dict[int, Sizes]:
+    def get_axes(self, made: Expr) -> dict[int, MemberSizes]:
         """Return the padded axes of an expression and their sizes."""
         return self.axes.get(made, {})
 
     def reaches(self, made: Expr, axis: int, operand: Expr) -> bool:
         """Tell whether a padded axis of a product comes from this operand."""
         left, right = made.inputs
-        own = self.axes_of(operand)
+        own = self.get_axes(operand)
         if axis == made.ndim - 1 and right.ndim > 1:
             return operand is right and right.ndim - 1 in own
         return operand is left and axis - made.ndim + left.ndim in own
@@ -104,19 +104,19 @@ class Ragged:
             places = constant(np.arange(max(sizes), dtype=np.int32).reshape(-1, *(1,) * (e.ndim - axis - 1)))
             here = places < self.variables[sizes]
             inside = here if inside is None else inside & here
-        made: Expr = call("where", inside, e, constant(np.asarray(neutral, e.dtype)))
+        made: Expr = call_op("where", inside, e, constant(np.asarray(neutral, e.dtype)))
         self.axes[made] = self.axes[e]
         self.zeros.add(made)
         return made
 
-    def masked_like(self, e: Expr, like: Expr) -> Expr:
+    def mask_like(self, e: Expr, like: Expr) -> Expr:
         """Return an expression with zeros beyond the sizes of another one, of which it is to take the place."""
-        axes = list(self.axes_of(like))
-        self.axes.setdefault(e, self.axes_of(like))
+        axes = list(self.get_axes(like))
+        self.axes.setdefault(e, self.get_axes(like))
         return self.mask(e, axes) if axes else e
 
 
-def masked_inputs(like: Expr, inputs: Sequence[Expr], ragged: Ragged, differentiated: bool) -> list[Expr]:
+def mask_inputs(like: Expr, inputs: Sequence[Expr], ragged: PaddedAxes, differentiated: bool) -> list[Expr]:
     """Return what an op is given, so that nothing beyond a member's sizes has an influence.
 
     Raises
@@ -126,17 +126,17 @@ def masked_inputs(like: Expr, inputs: Sequence[Expr], ragged: Ragged, differenti
     """
     op = like.op
     assert op is not None
-    if not any(ragged.axes_of(i) for i in inputs) or op.name in MOVING:
+    if not any(ragged.get_axes(i) for i in inputs) or op.name in AXIS_MOVES:
         return list(inputs)
     if op.elementwise:
         if differentiated:
             check_slopes(like, inputs, ragged)
         return list(inputs)
     if op.name == "matmul":
-        return contracted(inputs, ragged)
-    if op.name in ALONG:
+        return mask_contracted(inputs, ragged)
+    if op.name in REDUCTIONS:
         (x,) = inputs
-        mixed = [axis for axis in mixed_axes(like, x.ndim) if axis in ragged.axes_of(x)]
+        mixed = [axis for axis in get_reduced_axes(like, x.ndim) if axis in ragged.get_axes(x)]
         if not mixed:
             return [x]
         if op.name == "sum":
@@ -144,14 +144,14 @@ def masked_inputs(like: Expr, inputs: Sequence[Expr], ragged: Ragged, differenti
     raise PaddingError(f"{brief(like)}: {op.name} over units that not all members have is not known to leave them out")
 
 
-def contracted(inputs: Sequence[Expr], ragged: Ragged) -> list[Expr]:
+def mask_contracted(inputs: Sequence[Expr], ragged: PaddedAxes) -> list[Expr]:
     """Return the operands of a matrix product with zeros beyond the sizes of the axis that is summed over."""
     x, w = inputs
     pairs = ((x, x.ndim - 1), (w, max(w.ndim - 2, 0)))
-    return [ragged.mask(e, [axis]) if axis in ragged.axes_of(e) and not ragged.clean(e) else e for e, axis in pairs]
+    return [ragged.mask(e, [axis]) if axis in ragged.get_axes(e) and not ragged.clean(e) else e for e, axis in pairs]
 
 
-def mixed_axes(like: Expr, ndim: int) -> list[int]:
+def get_reduced_axes(like: Expr, ndim: int) -> list[int]:
     """Return the axes along which an op mixes elements."""
     axis = like.settings.get("axis")
     if axis is None:
@@ -159,20 +159,20 @@ def mixed_axes(like: Expr, ndim: int) -> list[int]:
     return [int(a) % ndim for a in (axis if isinstance(axis, tuple) else (axis,))]
 
 
-def check_slopes(like: Expr, inputs: Sequence[Expr], ragged: Ragged) -> None:
+def check_slopes(like: Expr, inputs: Sequence[Expr], ragged: PaddedAxes) -> None:
     """Refuse an elementwise op whose slope at 0, which stands beyond the sizes, may be infinite."""
     op = like.op
     assert op is not None
-    if op.name in KINKED or (op.name == "power" and whole_power(inputs[1])):
+    if op.name in FINITE_AT_ZERO or (op.name == "power" and is_integer_power(inputs[1])):
         return
     domains = [op.domain] * len(inputs) if np.ndim(op.domain[0]) == 0 else list(op.domain)
     for operand, (low, high) in zip(inputs, domains, strict=True):
-        if ragged.axes_of(operand) and not low < 0 < high:
+        if ragged.get_axes(operand) and not low < 0 < high:
             raise PaddingError(
                 f"{brief(like)}: {op.name} of units that not all members have may not be finite where there are none"
             )
 
 
-def whole_power(exponent: Expr) -> bool:
+def is_integer_power(exponent: Expr) -> bool:
     """Tell whether a power is known to be finite and smooth at 0."""
     return isinstance(exponent, Constant) and bool(np.all((exponent.value >= 1) & (exponent.value % 1 == 0)))

@@ -41,7 +41,6 @@ def phases() -> Phases:
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> list(pel.phases())
     ['fold', 'canonical', 'algebra', 'shapes', 'reductions', 'pooling', 'matrices', 'stabilize']
     >>> print(pel.phases()["algebra"][0])
@@ -53,7 +52,7 @@ def phases() -> Phases:
     return Phases({name: tuple(rules) for name, rules in found.items() if rules})
 
 
-def chosen(families: Iterable[str] | None = None, without: Iterable[str] = ()) -> list[Rule]:
+def select_rules(families: Iterable[str] | None = None, without: Iterable[str] = ()) -> list[Rule]:
     """Return the rules of some phases, or of all but some, in the order in which they are tried.
 
     Raises
@@ -64,12 +63,12 @@ def chosen(families: Iterable[str] | None = None, without: Iterable[str] = ()) -
     if families is None and without == ():
         return list(RULES.values())
     known = phases()
-    wanted = set(known) if families is None else as_names(families, known)
-    unwanted = as_names(without, known)
+    wanted = set(known) if families is None else check_phase_names(families, known)
+    unwanted = check_phase_names(without, known)
     return [rule for rule in RULES.values() if rule.family in wanted and rule.family not in unwanted]
 
 
-def as_names(names: Iterable[str], known: Iterable[str]) -> set[str]:
+def check_phase_names(names: Iterable[str], known: Iterable[str]) -> set[str]:
     """Hold names of phases against those there are; one name alone is a list of one."""
     wanted = {names} if isinstance(names, str) else set(names)
     unknown = sorted(wanted - set(known))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pellucid.graph.operators import Operators
+from pellucid.extensions import expression_text
+from pellucid.graph.operators import MAX_TEXT, Operators
 
 if TYPE_CHECKING:
     from pellucid.graph.op_def import Op
@@ -14,6 +15,8 @@ class Pattern(Operators):
     """An op on patterns and numbers, with the settings that must match; it has no shape and no dtype."""
 
     __slots__ = ("name", "number", "op", "operands", "settings")
+
+    is_pattern = True
 
     def __init__(
         self,
@@ -29,10 +32,12 @@ class Pattern(Operators):
         self.name = name
         self.number = number
 
-    def __repr__(self) -> str:
-        from pellucid.graph.printing import text
+    def apply(self, op: Op, operands: tuple[Any, ...], settings: dict[str, Any]) -> Pattern:
+        """Return the pattern of an op on operands of which this is one."""
+        return Pattern(op, operands, settings)
 
-        return text(self)
+    def __repr__(self) -> str:
+        return expression_text(self, MAX_TEXT)
 
     def __bool__(self) -> bool:
         raise TypeError(f"The pattern {self} has no truth value: it stands for many expressions.")
@@ -42,6 +47,6 @@ Number = Any
 """How a rule says of a hole that only numbers fit: constants without axes."""
 
 
-def hole(name: str, number: bool = False) -> Pattern:
+def make_hole(name: str, number: bool = False) -> Pattern:
     """Return a pattern that any expression fits, or any number."""
     return Pattern(None, (), {}, name, number)

@@ -15,7 +15,7 @@ from pellucid.graph.decomposition import symbolic
 from pellucid.graph.errors import GradientError
 from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.op_def import OUTPUT, Op
-from pellucid.graph.operators import call
+from pellucid.graph.operators import call_op
 from pellucid.graph.traversal import topological
 from pellucid.graph.types import covers, is_float
 
@@ -51,21 +51,21 @@ def pullback(
     """
     closed, targets = set(stop), set(wrt)
     order = topological(outputs, stop=closed)
-    reaches = reaching(order, targets, closed)
+    reaches = find_differentiable(order, targets, closed)
     arrived: Cotangents = {}
     for output, g in zip(outputs, cotangents, strict=True):
         if g is not None:
-            receive(arrived, output, 0, g)
+            add_cotangent(arrived, output, 0, g)
     for node in reversed(order):
         if node.op is None or node not in arrived or node not in reaches or node in closed:
             continue
-        for target, g in local_gradients(node, arrived[node], reaches):
+        for target, g in apply_gradient_rule(node, arrived[node], reaches):
             if target not in fixed:
-                receive(arrived, target, dict(node._settings)["index"] if node.op is OUTPUT else 0, g)
+                add_cotangent(arrived, target, dict(node._settings)["index"] if node.op is OUTPUT else 0, g)
     return [arrived[w][0] if w in arrived else None for w in wrt]
 
 
-def reaching(order: Sequence[Expr], targets: set[Expr], closed: set[Expr]) -> set[Expr]:
+def find_differentiable(order: Sequence[Expr], targets: set[Expr], closed: set[Expr]) -> set[Expr]:
     """Return the expressions of real numbers through which a gradient can flow to a target."""
     reaches: set[Expr] = set()
     for node in order:
@@ -75,16 +75,16 @@ def reaching(order: Sequence[Expr], targets: set[Expr], closed: set[Expr]) -> se
     return reaches
 
 
-def receive(arrived: Cotangents, node: Expr, index: int, g: Expr) -> None:
+def add_cotangent(arrived: Cotangents, node: Expr, index: int, g: Expr) -> None:
     """Add what arrives at one result of an expression to what has arrived before."""
     slots = arrived.get(node)
     if slots is None:
         slots = arrived[node] = [None] * len(node.types)
     before = slots[index]
-    slots[index] = g if before is None else call("add", before, g)
+    slots[index] = g if before is None else call_op("add", before, g)
 
 
-def local_gradients(node: Expr, arrived: list[Expr | None], reaches: set[Expr]) -> list[tuple[Expr, Expr]]:
+def apply_gradient_rule(node: Expr, arrived: list[Expr | None], reaches: set[Expr]) -> list[tuple[Expr, Expr]]:
     """Apply the op's rule and return (input, gradient) for the inputs that are wanted."""
     op = node.op
     assert op is not None
@@ -94,22 +94,22 @@ def local_gradients(node: Expr, arrived: list[Expr | None], reaches: set[Expr]) 
     if not op.differentiable:
         return []
     if len(node.types) == 1 and not op.elementwise and not covers(g.shape, node.shape):
-        g = call("broadcast_like", g, node)
+        g = call_op("broadcast_like", g, node)
     if op.grad is not None:
         result = op.grad(g, node, *node.inputs, **dict(node._settings))
-        gradients = as_gradients(result, node)
+        gradients = check_gradients(result, node)
     elif op.compound:
-        gradients = through_definition(op, node, arrived if len(node.types) > 1 else [g], reaches)
+        gradients = differentiate_definition(op, node, arrived if len(node.types) > 1 else [g], reaches)
     else:
         raise GradientError(f"{op.name} has no gradient, and the cost depends on {node} through it")
     return [
-        (i, reduce_to(d, node, i))
+        (i, unbroadcast(d, node, i))
         for i, d in zip(node.inputs, gradients, strict=True)
         if d is not None and i in reaches
     ]
 
 
-def as_gradients(result: Any, node: Expr) -> list[Expr | None]:
+def check_gradients(result: Any, node: Expr) -> list[Expr | None]:
     """Hold what an op's rule returned against the op's operands: one gradient each."""
     gradients = list(result) if isinstance(result, (tuple, list)) else [result]
     if len(gradients) != len(node.inputs):
@@ -120,7 +120,7 @@ def as_gradients(result: Any, node: Expr) -> list[Expr | None]:
     return [g if g is None else as_expr(g, i.dtype) for g, i in zip(gradients, node.inputs, strict=True)]
 
 
-def through_definition(op: Op, node: Expr, arrived: list[Expr | None], reaches: set[Expr]) -> list[Expr | None]:
+def differentiate_definition(op: Op, node: Expr, arrived: list[Expr | None], reaches: set[Expr]) -> list[Expr | None]:
     """Differentiate what a compound op stands for."""
     opened = op.value(symbolic, *node.inputs, **dict(node._settings))
     results = list(opened) if isinstance(opened, (list, tuple)) else [opened]
@@ -130,7 +130,7 @@ def through_definition(op: Op, node: Expr, arrived: list[Expr | None], reaches: 
     return [by_input.pop(i, None) for i in node.inputs]
 
 
-def reduce_to(g: Expr, node: Expr, operand: Expr) -> Expr:
+def unbroadcast(g: Expr, node: Expr, operand: Expr) -> Expr:
     """Undo broadcasting: sum a gradient over the axes along which the operand was repeated."""
     op = node.op
     assert op is not None
@@ -139,7 +139,7 @@ def reduce_to(g: Expr, node: Expr, operand: Expr) -> Expr:
         repeated = [a for a in range(lead, node.ndim) if operand.shape[a - lead] == 1 and node.shape[a] != 1]
         axes = (*range(lead), *repeated)
         if axes:
-            g = g if covers(g.shape, node.shape) else call("broadcast_like", g, node)
-            g = call("sum", g, axis=axes)
-            g = call("expand_dims", g, axis=tuple(a - lead for a in repeated)) if repeated else g
-    return g if g.dtype == operand.dtype else call("cast", g, dtype=operand.dtype)
+            g = g if covers(g.shape, node.shape) else call_op("broadcast_like", g, node)
+            g = call_op("sum", g, axis=axes)
+            g = call_op("expand_dims", g, axis=tuple(a - lead for a in repeated)) if repeated else g
+    return g if g.dtype == operand.dtype else call_op("cast", g, dtype=operand.dtype)

@@ -14,8 +14,8 @@ from typing import Any
 
 from pellucid.graph.expr import Constant, Expr, as_expr
 from pellucid.graph.op_def import Op
-from pellucid.graph.operators import call
-from pellucid.graph.pattern import Pattern, hole
+from pellucid.graph.operators import call_op
+from pellucid.graph.pattern import Pattern, make_hole
 from pellucid.graph.printing import text
 from pellucid.graph.types import covers
 
@@ -68,31 +68,31 @@ class Rule:
 
     def apply(self, node: Expr) -> Expr | None:
         """Return what takes the place of an expression, or None where the rule does not apply."""
-        kinds, alike = glance(node)
-        return self.attempt(node) if self.promising(kinds, alike) else None
+        kinds, alike = operand_signature(node)
+        return self.try_rewrite(node) if self.promising(kinds, alike) else None
 
-    def attempt(self, node: Expr) -> Expr | None:
+    def try_rewrite(self, node: Expr) -> Expr | None:
         """Apply the rule to an expression whose operands look promising."""
-        for bindings in matches(self.pattern, node, {}):
+        for bindings in iterate_matches(self.pattern, node, {}):
             new = self.replace(bindings)
             if new is None or new is node or not covers(new.shape, node.shape):
                 continue
-            return new if new.dtype == node.dtype else call("cast", new, dtype=node.dtype)
+            return new if new.dtype == node.dtype else call_op("cast", new, dtype=node.dtype)
         return None
 
     def promising(self, kinds: Sequence[Any], alike: bool) -> bool:
         """Tell whether an expression may fit, from the kinds of its operands and whether two of them are the same."""
         operands = self.pattern.operands
-        if self.wants_alike and not alike:
+        if self.has_repeated_hole and not alike:
             return False
         if len(operands) != len(kinds):
             return False
-        if all(map(may_fit, operands, kinds)):
+        if all(map(may_match_kind, operands, kinds)):
             return True
-        return self.op.commutative and all(map(may_fit, operands, kinds[::-1]))
+        return self.op.commutative and all(map(may_match_kind, operands, kinds[::-1]))
 
     @functools.cached_property
-    def wants_alike(self) -> bool:
+    def has_repeated_hole(self) -> bool:
         """Whether the pattern is an op on the same hole twice."""
         names = [o.name for o in self.pattern.operands if isinstance(o, Pattern) and o.op is None]
         return len(names) != len(set(names))
@@ -123,7 +123,7 @@ class Rule:
 
 
 # An op on constants is computed once and for all: the rewriter does it itself, under this name.
-FOLD = Rule("fold_constants", "fold", hole("x"), lambda x: None)
+FOLD = Rule("fold_constants", "fold", make_hole("x"), lambda x: None)
 RULES[FOLD.name] = FOLD
 
 
@@ -157,7 +157,7 @@ def rule(family: str, *, when: str = "", examples: Any = None) -> Callable[[Call
         parameters = inspect.signature(function).parameters
         names = tuple(parameters)
         # Annotations are texts here, because the files of rules postpone them.
-        pattern, replacement = function(**{n: hole(n, p.annotation == "Number") for n, p in parameters.items()})
+        pattern, replacement = function(**{n: make_hole(n, p.annotation == "Number") for n, p in parameters.items()})
         if function.__name__ in RULES:
             raise ValueError(f"There is a rule named {function.__name__!r} already")
         made = Rule(function.__name__, family, pattern, replacement, when, examples, names)
@@ -168,26 +168,26 @@ def rule(family: str, *, when: str = "", examples: Any = None) -> Callable[[Call
     return make
 
 
-def glance(node: Expr) -> tuple[list[Any], bool]:
+def operand_signature(node: Expr) -> tuple[list[Any], bool]:
     """Return what patterns see of an expression's operands at a glance, and whether two of them are the same."""
     inputs = node.inputs
-    return [kind(i) for i in inputs], len(inputs) > 1 and len(set(inputs)) < len(inputs)
+    return [operand_kind(i) for i in inputs], len(inputs) > 1 and len(set(inputs)) < len(inputs)
 
 
-def kind(operand: Expr) -> Any:
+def operand_kind(operand: Expr) -> Any:
     """Return what a pattern sees of an operand at a glance: its op, that it is a number and which, or None."""
-    if not is_number(operand):
+    if not is_scalar_constant(operand):
         return operand.op
     number = operand.value.item()  # type: ignore[attr-defined]
     return number if number in LITERALS else NUMBER
 
 
-def is_number(e: Any) -> bool:
+def is_scalar_constant(e: Any) -> bool:
     """Tell whether an expression is a constant without axes."""
     return isinstance(e, Constant) and e.value.ndim == 0
 
 
-def may_fit(part: Any, seen: Any) -> bool:
+def may_match_kind(part: Any, seen: Any) -> bool:
     """Tell whether the root of a part of a pattern fits an operand of this kind."""
     if not isinstance(part, Pattern):
         return bool(part == seen)
@@ -196,46 +196,46 @@ def may_fit(part: Any, seen: Any) -> bool:
     return not part.number or not (seen is None or isinstance(seen, Op))
 
 
-def plausible(part: Any, operand: Expr) -> bool:
+def may_match_operand(part: Any, operand: Expr) -> bool:
     """Tell whether the root of a part of a pattern fits an operand."""
     if isinstance(part, Pattern):
-        return part.op is operand.op if part.op is not None else not part.number or is_number(operand)
-    return is_number(operand)
+        return part.op is operand.op if part.op is not None else not part.number or is_scalar_constant(operand)
+    return is_scalar_constant(operand)
 
 
-def matches(pattern: Any, node: Any, bindings: Bindings) -> Iterable[Bindings]:
+def iterate_matches(pattern: Any, node: Any, bindings: Bindings) -> Iterable[Bindings]:
     """Yield every way in which an expression fits a pattern, with what the holes stand for."""
     if not isinstance(pattern, Pattern):
         if isinstance(node, Constant) and node.value.ndim == 0 and node.value[()] == pattern:
             yield bindings
     elif pattern.op is None:
-        yield from matches_hole(pattern, node, bindings)
+        yield from match_hole(pattern, node, bindings)
     elif node.op is pattern.op and len(node.inputs) == len(pattern.operands):
-        yield from matches_op(pattern, node, bindings)
+        yield from match_op(pattern, node, bindings)
 
 
-def matches_hole(hole: Pattern, node: Any, bindings: Bindings) -> Iterable[Bindings]:
+def match_hole(hole: Pattern, node: Any, bindings: Bindings) -> Iterable[Bindings]:
     """Let a hole stand for an expression, if it does not stand for another one already."""
     assert hole.name is not None
     bound = bindings.get(hole.name)
     if bound is node:
         yield bindings
-    elif bound is None and (not hole.number or is_number(node)):
+    elif bound is None and (not hole.number or is_scalar_constant(node)):
         yield {**bindings, hole.name: node}
 
 
-def matches_op(pattern: Pattern, node: Any, bindings: Bindings) -> Iterable[Bindings]:
+def match_op(pattern: Pattern, node: Any, bindings: Bindings) -> Iterable[Bindings]:
     """Match the settings of an op, and its operands, in either order where that makes no difference."""
     bound_settings = match_settings(pattern.settings, node.settings, bindings)
     if bound_settings is None:
         return
     orders = [node.inputs, node.inputs[::-1]] if node.op.commutative else [node.inputs]
     for inputs in orders:
-        if not all(map(plausible, pattern.operands, inputs)):
+        if not all(map(may_match_operand, pattern.operands, inputs)):
             continue
         found: Iterable[Bindings] = [bound_settings]
         for part, operand in zip(pattern.operands, inputs, strict=True):
-            found = [after for before in found for after in matches(part, operand, before)]
+            found = [after for before in found for after in iterate_matches(part, operand, before)]
         yield from found
 
 

@@ -3,30 +3,39 @@
 from __future__ import annotations
 
 import functools
+import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from pellucid.extensions import journal_check, journal_html, journal_text
 from pellucid.graph.errors import RewriteError, UseError
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Constant, Expr, constant
-from pellucid.graph.extensions import above
-from pellucid.graph.op_def import Op
-from pellucid.graph.pass_pipeline import chosen
+from pellucid.graph.labels import (
+    LabelStripper,
+    NameRestorer,
+    has_subgraphs,
+    iterate_labeled,
+    make_name_restorer,
+    map_subgraphs,
+)
+from pellucid.graph.op_def import PASSTHROUGH, Op
+from pellucid.graph.pass_pipeline import select_rules
 from pellucid.graph.printing import text
-from pellucid.graph.rewrite_rule import FOLD, Rule, glance
-from pellucid.graph.source_location import standing_for
-from pellucid.graph.subgraph import Body
-from pellucid.graph.traversal import named_like, rebuild
+from pellucid.graph.rewrite_rule import FOLD, Rule, operand_signature
+from pellucid.graph.source_location import inherited_location
+from pellucid.graph.traversal import copy_name, rebuild
+from pellucid.graph.weak_identity import WeakIdentitySet
 
-MOST_REWRITES_OF_ONE = 200
+MAX_REWRITES = 200
 """How often one expression may be rewritten before the rules are said not to settle."""
 
 
 @dataclass(frozen=True)
-class Step:
+class RewriteStep:
     """One rewrite: which rule, what it found, what it put there."""
 
     rule: Rule
@@ -44,7 +53,6 @@ class Journal:
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x, y = pel.vector("x"), pel.vector("y")
     >>> journal = pel.Journal()
     >>> pel.simplify((x + y) + (x + y), journal=journal)
@@ -56,17 +64,15 @@ class Journal:
     True
     """
 
-    steps: list[Step] = field(default_factory=list)
+    steps: list[RewriteStep] = field(default_factory=list)
     starts: list[tuple[int, tuple[Expr, ...]]] = field(default_factory=list)
     """What was rewritten, each with the number of steps that stood in the journal before."""
 
     def __str__(self) -> str:
-        told: str = above("journal_text", self)
-        return told
+        return journal_text(self)
 
     def _repr_html_(self) -> str:
-        told: str = above("journal_html", self)
-        return told
+        return journal_html(self)
 
     def check(self, values: Mapping[Any, Any] | None = None) -> Any:
         """Compute both sides of every step, also in higher precision, and say where an assumption does not hold.
@@ -86,7 +92,7 @@ class Journal:
         InputError, ShapeError
             If an input has no value, or one of another shape.
         """
-        return above("journal_check", self, values)
+        return journal_check(self, values)
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -96,15 +102,17 @@ class Journal:
 class RuleSet:
     """Rules by the op they look for, in the order in which they are tried, and whether numbers are computed.
 
-    There is one for every set of rules that was ever applied: an expression carries that of the set it is final under.
+    There is one for every set of rules that was ever applied.
     """
 
     by_op: Mapping[Op, list[Rule]]
     folds: bool
+    normal: WeakIdentitySet = field(default_factory=WeakIdentitySet)
+    """The expressions in normal form. A cache: without it, every graph would be visited again from its leaves."""
 
 
 @functools.cache
-def rule_set(rules: tuple[Rule, ...]) -> RuleSet:
+def make_rule_set(rules: tuple[Rule, ...]) -> RuleSet:
     """Sort rules by the op they look for."""
     by_op: dict[Op, list[Rule]] = {}
     for r in rules:
@@ -117,7 +125,7 @@ class Rewriter:
     """Applies a set of rules to graphs, remembering what each expression became."""
 
     def __init__(self, rules: Sequence[Rule], journal: Journal | None = None) -> None:
-        self.rules = rule_set(tuple(rules))
+        self.rules = make_rule_set(tuple(rules))
         self.journal = journal
         self.done: dict[Expr, Expr] = {}
         self.promising: dict[tuple[Any, ...], list[Rule]] = {}
@@ -133,60 +141,86 @@ class Rewriter:
         waits_for: dict[Expr, Expr] = {}
         age: dict[Expr, int] = {}
         stack = list(outputs)[::-1]
+        self.rules.normal.purge()
+        normal = self.rules.normal.refs
         while stack:
             node = stack[-1]
             if node in self.done:
                 stack.pop()
                 continue
-            if node.settled is self.rules:
+            ref = normal.get(id(node))
+            if ref is not None and ref() is node:
                 self.done[node] = node
                 continue
             if node in waits_for:
-                self.done[node] = named_like(node, self.done[waits_for.pop(node)])
+                self.done[node] = self.done[waits_for.pop(node)]
                 continue
             pending = [i for i in node.inputs if i not in self.done]
             if pending:
                 stack.extend(reversed(pending))
                 continue
-            token = standing_for.set(node.origin)
+            token = inherited_location.set(node)
             try:
                 new = self.rewrite_one(node)
             finally:
-                standing_for.reset(token)
+                inherited_location.reset(token)
             if new is None:
                 self.done[node] = node
-                node.settled = self.rules
+                normal[id(node)] = weakref.ref(node)
                 continue
             age[new] = age.get(node, 0) + 1
-            if age[new] > MOST_REWRITES_OF_ONE or new in waits_for:
+            if age[new] > MAX_REWRITES or new in waits_for:
                 raise RewriteError(
-                    f"The rewrite rules do not settle on {node}. The last steps: {self.last_steps(node)}"
+                    f"The rewrite rules do not settle on {node}. The last steps: {self.describe_cycle(node)}"
                 )
             waits_for[node] = new
             stack.append(new)
         return [self.done[output] for output in outputs]
 
+    def rewrite_stripped(self, unlabeled: LabelStripper) -> list[Expr]:
+        """Return the final form of outputs whose labels were removed; the journal has the names."""
+        journal = self.journal
+        if journal is None:
+            return self.rewrite(unlabeled.outputs)
+        first = len(journal.steps)
+        journal.starts.append((first, tuple(unlabeled.outputs)))
+        results = self.rewrite(unlabeled.outputs)
+        if unlabeled.names:
+            restore = make_name_restorer(self.rename(unlabeled.names))
+            journal.starts[-1] = (first, tuple(restore(unlabeled.outputs)))
+            journal.steps[first:] = [RewriteStep(s.rule, *restore([s.before, s.after])) for s in journal.steps[first:]]
+        return results
+
+    def final(self, e: Expr) -> Expr:
+        """Return what an expression became."""
+        return self.done.get(e, e)
+
+    def rename(self, names: Mapping[Expr, str]) -> dict[Expr, str]:
+        """Return names by what their expressions were and by what they became; leaves take no names."""
+        became = {self.final(e): name for e, name in reversed(list(names.items())) if self.final(e).op is not None}
+        return {**became, **names}
+
     def rewrite_one(self, node: Expr) -> Expr | None:
         """Rebuild an expression on its rewritten inputs, or apply the first rule that fires; None if it is final."""
         same = rebuild(node, [self.done[i] for i in node.inputs])
-        same = self.rewrite_bodies(same)
+        same = self.rewrite_subgraphs(same)
         if same is not node:
             return same
         folded = self.fold(node) if self.rules.folds else None
         if folded is not None:
             return self.write(FOLD, node, folded)
-        for r in self.rules_for(node):
-            new = r.attempt(node)
+        for r in self.get_candidate_rules(node):
+            new = r.try_rewrite(node)
             if new is not None:
                 return self.write(r, node, new)
         return None
 
-    def rules_for(self, node: Expr) -> list[Rule]:
+    def get_candidate_rules(self, node: Expr) -> list[Rule]:
         """Return the rules that an expression may fit, by its op and what its operands are at a glance."""
         rules = self.rules.by_op.get(node.op) if node.op is not None else None
         if rules is None:
             return []
-        kinds, alike = glance(node)
+        kinds, alike = operand_signature(node)
         key = (node.op, alike, *kinds)
         found = self.promising.get(key)
         if found is None:
@@ -196,7 +230,7 @@ class Rewriter:
     def write(self, fired: Rule, before: Expr, after: Expr) -> Expr:
         """Write a rewrite into the journal."""
         if self.journal is not None:
-            self.journal.steps.append(Step(fired, before, after))
+            self.journal.steps.append(RewriteStep(fired, before, after))
         return after
 
     def fold(self, node: Expr) -> Expr | None:
@@ -214,19 +248,11 @@ class Rewriter:
             value = evaluate(np, [node], {})[0]
         return constant(value) if np.all(np.isfinite(value)) else None
 
-    def rewrite_bodies(self, node: Expr) -> Expr:
+    def rewrite_subgraphs(self, node: Expr) -> Expr:
         """Rewrite the graphs that an op carries inside, such as the step of a scan."""
-        bodies = {key: value for key, value in node._settings if isinstance(value, Body)}
-        if not bodies or node.op is None:
-            return node
-        changed = {}
-        for key, body in bodies.items():
-            outputs = tuple(Rewriter.rewrite(self, body.outputs))
-            if any(a is not b for a, b in zip(outputs, body.outputs, strict=True)):
-                changed[key] = Body(body.inputs, outputs)
-        return node.op.make(node.inputs, {**node.settings, **changed}) if changed else node
+        return map_subgraphs(node, self.rewrite) if node._settings else node
 
-    def last_steps(self, node: Expr) -> str:
+    def describe_cycle(self, node: Expr) -> str:
         """Name what each rule would do next, to show a circle."""
         names = []
         for _ in range(4):
@@ -250,9 +276,45 @@ def simplify_all(
     without: Iterable[str] = (),
 ) -> list[Expr]:
     """Simplify several expressions together; see `simplify`."""
-    if journal is not None:
-        journal.starts.append((len(journal.steps), tuple(outputs)))
-    return Rewriter(chosen(families, without), journal).rewrite(outputs)
+    unlabeled = LabelStripper(outputs)
+    rewriter = Rewriter(select_rules(families, without), journal)
+    results = rewriter.rewrite_stripped(unlabeled)
+    if not unlabeled.names:
+        return results
+    return restore_written_names(outputs, unlabeled, rewriter, make_name_restorer(rewriter.rename(unlabeled.names)))
+
+
+def simplify_unlabeled(
+    unlabeled: LabelStripper, journal: Journal | None = None, families: Iterable[str] | None = None
+) -> tuple[list[Expr], dict[Expr, str]]:
+    """Simplify expressions whose labels were removed; return also the names, by what their expressions became."""
+    rewriter = Rewriter(select_rules(families), journal)
+    return rewriter.rewrite_stripped(unlabeled), rewriter.rename(unlabeled.names)
+
+
+def restore_written_names(
+    outputs: Sequence[Expr], unlabeled: LabelStripper, rewriter: Rewriter, restore: NameRestorer
+) -> list[Expr]:
+    """Return the final forms with each name where it was written, and in what rules wrote wherever its formula is.
+
+    Two expressions that differ by their names alone keep them, therefore, as long as no rule rewrites them.
+    """
+    done: dict[Expr, Expr] = {}
+    for node in iterate_labeled(outputs, done):
+        before = unlabeled[node]
+        after = rewriter.final(before)
+        if node.op is PASSTHROUGH:
+            done[node] = done.get(node.inputs[0], after)
+            continue
+        inputs = [done.get(i, rewriter.final(i)) for i in node.inputs]
+        plain = [rewriter.final(i) for i in before.inputs]
+        if rebuild(before, plain) is after and not has_subgraphs(after):
+            made = rebuild(after, inputs)
+        else:
+            [restored] = restore([after])
+            made = dict(zip(plain, inputs, strict=True)).get(after, restored)
+        done[node] = copy_name(node, made)
+    return [done.get(output, rewriter.final(output)) for output in outputs]
 
 
 def simplify(
@@ -286,7 +348,6 @@ def simplify(
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x, y = pel.vector("x"), pel.vector("y")
     >>> pel.simplify((x + y) + (x + y))
     2 * (x + y)

@@ -1,4 +1,10 @@
-"""Places in a user's code: where an expression was written, where an error was met."""
+"""Source locations: the file and line of user code that built an expression or caused an error.
+
+An expression is interned, so several lines may build it. Its location is the line that built it last, which is the line
+that a user who reads an error is looking at. A location that differs from the first one is kept in a table beside the
+expression, which itself never changes. Code that rewrites expressions attributes the new ones to the lines of the old
+ones.
+"""
 
 from __future__ import annotations
 
@@ -6,77 +12,110 @@ import linecache
 import re
 import sys
 import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+from typing import Any
 
-Place = tuple[str, int]
+from pellucid.graph.weak_identity import WeakIdentityMap
 
-LONGEST_LINE = 80
-"""How many characters of a line of code are shown."""
+Location = tuple[str, int]
 
-standing_for: ContextVar[Place | None] = ContextVar("standing_for", default=None)
-"""Where the expression was written that those stand for which are made now, as when one is simplified."""
+MAX_LINE = 80
+"""Number of characters of a line of code that messages show."""
+
+inherited_location: ContextVar[Any] = ContextVar("inherited_location", default=None)
+"""The expression or location whose location new expressions get, for example while a pass rewrites them."""
 
 _FOLDERS = (sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib", "scripts"))
-_NOBODYS = ("<frozen", str(Path(__file__).resolve().parent.parent), *(folder for folder in _FOLDERS if folder))
-"""How files begin whose code the user did not write: pellucid's, Python's, and that of installed packages."""
+_LIBRARY_PREFIXES = ("<frozen", str(Path(__file__).resolve().parent.parent), *(folder for folder in _FOLDERS if folder))
+_is_user_file: dict[str, bool] = {}
 
-_is_users: dict[str, bool] = {}
-
-
-def place_of_writing() -> Place | None:
-    """Return where an expression that is written now counts as written."""
-    return standing_for.get() or users_place()
+_later_locations: WeakIdentityMap[Location] = WeakIdentityMap()
+"""The latest location of the expressions that several lines built."""
 
 
-def users_place() -> Place | None:
-    """Return the file and line of the user's own code that is being run, which is where an expression is written."""
+def get_current_location() -> Location | None:
+    """Return the location of expressions that are built now."""
+    source = inherited_location.get()
+    if source is None:
+        return find_user_location()
+    return source if type(source) is tuple else source.origin
+
+
+@contextmanager
+def attribute_to_caller() -> Iterator[None]:
+    """Attribute all expressions that are built in this context to the current line of user code."""
+    token = inherited_location.set(get_current_location())
+    try:
+        yield
+    finally:
+        inherited_location.reset(token)
+
+
+def record_location(e: object, first: Location | None) -> None:
+    """Record that user code built an existing expression again."""
+    if inherited_location.get() is None:
+        location = find_user_location()
+        if location is not None and (location != first or _later_locations.get(e) is not None):
+            _later_locations[e] = location
+
+
+def get_latest_location(e: object, first: Location | None) -> Location | None:
+    """Return the latest location of an expression, given its first one."""
+    return _later_locations.get(e, first)  # type: ignore[no-any-return]
+
+
+def find_user_location() -> Location | None:
+    """Return the innermost line of user code on the stack."""
     frame = sys._getframe(1)
     while frame is not None:
         filename = frame.f_code.co_filename
-        if is_users(filename):
+        known = _is_user_file.get(filename)
+        if known or (known is None and is_user_file(filename)):
             return filename, frame.f_lineno
         frame = frame.f_back  # type: ignore[assignment]
     return None
 
 
-def calls_to_user() -> int:
-    """Return how many calls up from the caller's the user's own code stands, so that a warning can name its line."""
-    depth, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and not is_users(frame.f_code.co_filename):
-        depth, frame = depth + 1, frame.f_back
-    return depth
+def get_user_stacklevel() -> int:
+    """Return the ``stacklevel`` with which a warning names the innermost line of user code."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and not is_user_file(frame.f_code.co_filename):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
-def is_users(filename: str) -> bool:
-    """Tell whether a file is the user's own, and no part of pellucid, Python or an installed package."""
-    known = _is_users.get(filename)
+def is_user_file(filename: str) -> bool:
+    """Tell whether a file belongs neither to pellucid, nor to Python, nor to an installed package."""
+    known = _is_user_file.get(filename)
     if known is None:
-        known = _is_users[filename] = not filename.startswith(_NOBODYS)
+        known = _is_user_file[filename] = not filename.startswith(_LIBRARY_PREFIXES)
     return known
 
 
-def place_text(place: Place) -> str:
-    """Write a place as file, line and, where its source can be read, what stands there.
+def format_location(location: Location) -> str:
+    """Return file, line number and, if the source is available, the line itself.
 
     Examples
     --------
-    >>> place_text(("moons.py", 12))
+    >>> format_location(("moons.py", 12))
     'moons.py:12'
     """
-    filename, number = place
+    filename, number = location
     code = linecache.getline(filename, number).strip()
-    if len(code) > LONGEST_LINE:
-        code = code[: LONGEST_LINE - 1] + "…"
-    return f"{file_text(filename)}:{number}" + (f": {code}" if code else "")
+    if len(code) > MAX_LINE:
+        code = code[: MAX_LINE - 1] + "…"
+    return f"{format_filename(filename)}:{number}" + (f": {code}" if code else "")
 
 
-def file_text(filename: str) -> str:
-    """Write a file's name as short as it is clear: a cell by its number, a file in or below this folder without it.
+def format_filename(filename: str) -> str:
+    """Return a short name of a file: its path from the working directory, or the name of a notebook cell.
 
     Examples
     --------
-    >>> file_text("/tmp/marimo_7/__marimo__cell_Hbol_.py"), file_text("<stdin>")
+    >>> format_filename("/tmp/marimo_7/__marimo__cell_Hbol_.py"), format_filename("<stdin>")
     ('cell Hbol', '<stdin>')
     """
     marimo = re.search(r"__marimo__cell_(\w+?)_*\.py$", filename)

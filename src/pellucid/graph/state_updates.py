@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pellucid.graph.expr import Expr, Shared
-from pellucid.graph.traversal import listed, replace_all, topological
+from pellucid.graph.labels import strip_labels
+from pellucid.graph.traversal import replace_all, to_expr_list, topological
 
 
 def updates_of(expr: Expr | Sequence[Expr]) -> dict[Shared, Expr]:
@@ -28,12 +29,12 @@ def updates_of(expr: Expr | Sequence[Expr]) -> dict[Shared, Expr]:
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.updates_of(pel.tanh(pel.vector("x")))
     {}
     """
     found: dict[Shared, Expr] = {}
-    for node in topological(listed(expr, "updates_of")):
+    # Without labels: a normalization that stands in the graph twice, with and without one, is updated once.
+    for node in topological(strip_labels(to_expr_list(expr, "updates_of"))):
         if node.op is not None and node.op.updates is not None:
             for target, value in node.op.updates(*node.inputs, **node.settings):
                 if isinstance(target, Shared):

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-from pellucid.graph.errors import DtypeError, InputError, ShapeError, UseError
-from pellucid.graph.expr import Expr, Input, Shared, as_expr
-from pellucid.graph.source_location import standing_for
-from pellucid.graph.types import covers
+from pellucid.graph.errors import UseError
+from pellucid.graph.expr import Expr, Input, Shared, attach_label, intern
+from pellucid.graph.op_def import PASSTHROUGH
+from pellucid.graph.source_location import inherited_location
 
 
 def topological(outputs: Iterable[Expr], stop: Iterable[Expr] = ()) -> list[Expr]:
@@ -47,7 +45,7 @@ def topological(outputs: Iterable[Expr], stop: Iterable[Expr] = ()) -> list[Expr
     return order
 
 
-def listed(what: Any, who: str) -> list[Expr]:
+def to_expr_list(what: Any, who: str) -> list[Expr]:
     """Return one expression or several as a list, refusing what is none; ``who`` asks."""
     found = [what] if isinstance(what, Expr) or not isinstance(what, Iterable) else list(what)
     for e in found:
@@ -58,20 +56,44 @@ def listed(what: Any, who: str) -> list[Expr]:
 
 def rebuild(node: Expr, inputs: Sequence[Expr]) -> Expr:
     """Return the same op with the same settings on other inputs."""
-    if node.op is None or all(a is b for a, b in zip(inputs, node.inputs, strict=True)):
+    for new, old in zip(inputs, node.inputs, strict=True):
+        if new is not old:
+            break
+    else:
         return node
-    token = standing_for.set(node.origin)
+    assert node.op is not None
+    if node.op is PASSTHROUGH:
+        return inputs[0]
+    token = inherited_location.set(node)
     try:
         return node.op.make(tuple(inputs), dict(node._settings))
     finally:
-        standing_for.reset(token)
+        inherited_location.reset(token)
 
 
-def named_like(before: Expr, after: Expr) -> Expr:
+def rebuild_relabeled(node: Expr, inputs: Sequence[Expr]) -> Expr:
+    """Return the same op on inputs that differ from its own by their labels alone.
+
+    Types and settings are those that it has, so that nothing is inferred again.
+    """
+    for new, old in zip(inputs, node.inputs, strict=True):
+        if new is not old:
+            break
+    else:
+        return node
+    assert node.op is not None
+    token = inherited_location.set(node)
+    try:
+        return intern(node.op, tuple(inputs), node._settings, lambda: node.types)
+    finally:
+        inherited_location.reset(token)
+
+
+def copy_name(before: Expr, after: Expr) -> Expr:
     """Hand the name of an expression on to the form it was rewritten into, which has the same value."""
-    if before.name is not None and after.name is None and after.op is not None:
-        after.name = before.name
-    return after
+    if before.op is None or before.name is None or after.name is not None:
+        return after
+    return attach_label(after, name=before.name)
 
 
 def replace_all(outputs: Sequence[Expr], replacements: Mapping[Expr, Expr], *, names: bool = False) -> list[Expr]:
@@ -95,7 +117,7 @@ def replace_all(outputs: Sequence[Expr], replacements: Mapping[Expr, Expr], *, n
     for node in topological(outputs, stop=replacements):
         done[node] = replacements[node] if node in replacements else rebuild(node, [done[i] for i in node.inputs])
         if names:
-            named_like(node, done[node])
+            done[node] = copy_name(node, done[node])
     return [done[output] for output in outputs]
 
 
@@ -116,7 +138,6 @@ def ancestors(expr: Expr | Sequence[Expr], blockers: Iterable[Expr] = ()) -> lis
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x, W = pel.vector("x"), pel.shared([1.0, 2.0], "W")
     >>> h = x * W
     >>> pel.ancestors(h.sum())
@@ -124,72 +145,17 @@ def ancestors(expr: Expr | Sequence[Expr], blockers: Iterable[Expr] = ()) -> lis
     >>> pel.ancestors(h.sum(), blockers=[h])
     [x * W, (x * W).sum()]
     """
-    return topological(listed(expr, "ancestors"), stop=blockers)
+    outputs, blocked = to_expr_list(expr, "ancestors"), {e.unlabeled for e in blockers}
+    stop = [e for e in topological(outputs) if e.unlabeled in blocked] if blocked else []
+    return [e for e in topological(outputs, stop=stop) if e.op is not PASSTHROUGH]
 
 
-def replace(expr: Any, replacements: Mapping[Expr, Any]) -> Any:
-    """Return an expression with others in the place of some that it is made of.
-
-    Parameters
-    ----------
-    expr : Expr, or a list or tuple of Expr
-        What to rewrite; it stays as it is, and the result is another expression.
-    replacements : dict from Expr to Expr, array or number
-        What takes the place of what, all at once: a replacement is not itself rewritten.
-
-    Returns
-    -------
-    Expr, or list of Expr
-        In the form in which it was given.
-
-    Raises
-    ------
-    ShapeError, DtypeError
-        If a replacement has another shape or dtype.
-    InputError
-        If nothing depends on what is to be replaced.
-
-    Examples
-    --------
-    >>> import pellucid as pel
-    >>> x, y = pel.vector("x"), pel.vector("y")
-    >>> pel.replace(pel.exp(x) + x, {x: 2 * y})
-    exp(2 * y) + 2 * y
-    """
-    outputs = listed(expr, "replace")
-    if not isinstance(replacements, Mapping):
-        raise UseError(f"replace: expected what takes the place of what, as {{x: 2 * y}}. Received: {replacements!r}")
-    checked = {target: replacement(target, value, "replace") for target, value in replacements.items()}
-    reached = set(topological(outputs))
-    idle = [str(target) for target in checked if target not in reached]
-    if idle:
-        raise InputError(f"replace: {', '.join(idle)} stands nowhere in {', '.join(map(str, outputs))}")
-    replaced = replace_all(outputs, checked)
-    return replaced[0] if isinstance(expr, Expr) else replaced
-
-
-def replacement(target: Any, value: Any, who: str) -> Expr:
-    """Return what is to take the place of an expression, refusing what is of another type."""
-    if not isinstance(target, Expr):
-        raise UseError(f"{who}: expressions are replaced. Received: {target!r}, of type {type(target).__name__}")
-    new = as_expr(value, target.dtype if has_no_dtype(value) else None)
-    if not covers(new.shape, target.shape) or new.dtype != target.dtype:
-        kind = DtypeError if new.dtype != target.dtype else ShapeError
-        raise kind(f"{who}: {new}, which is {new.type}, cannot take the place of {target}, which is {target.type}")
-    return new
-
-
-def has_no_dtype(value: Any) -> bool:
-    """Tell whether a value takes the dtype of what it is meant for, as Python's numbers do."""
-    return isinstance(value, (bool, int, float, list, tuple)) and not isinstance(value, np.generic)
-
-
-def inputs_of(outputs: Iterable[Expr]) -> list[Input]:
+def collect_inputs(outputs: Iterable[Expr]) -> list[Input]:
     """Return the inputs an expression needs values for, in the order in which they are met."""
     return [node for node in topological(outputs) if isinstance(node, Input)]
 
 
-def shared_of(outputs: Iterable[Expr]) -> list[Shared]:
+def collect_shared(outputs: Iterable[Expr]) -> list[Shared]:
     """Return the shared variables an expression depends on, in the order in which they are met."""
     return [node for node in topological(outputs) if isinstance(node, Shared)]
 
@@ -213,13 +179,12 @@ def parameters(
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> W, b = pel.shared([1.0], "W"), pel.shared([0.0], "b", regularizable=False)
     >>> y = pel.vector("x") * W + b
     >>> pel.parameters(y), pel.parameters(y, regularizable=True)
     ([W, b], [W])
     """
-    found = shared_of(listed(expr, "parameters"))
+    found = collect_shared(to_expr_list(expr, "parameters"))
     return [
         p
         for p in found

@@ -52,10 +52,10 @@ class Type:
         return len(self.shape)
 
     def __str__(self) -> str:
-        return f"{self.dtype} {shape_text(self.shape)}"
+        return f"{self.dtype} {format_shape(self.shape)}"
 
 
-def shape_text(shape: Shape) -> str:
+def format_shape(shape: Shape) -> str:
     """Write a shape as Python writes a tuple, with names unquoted and unknown sizes as ``?``.
 
     Examples
@@ -117,7 +117,7 @@ def covers(shape: Shape, target: Shape) -> bool:
     )
 
 
-def broadcast_dims(a: Dim, b: Dim) -> Dim | None:
+def broadcast_dim(a: Dim, b: Dim) -> Dim | None:
     """Return the dimension of an elementwise result of ``a`` and ``b``, or None if they do not broadcast."""
     if a == 1:
         return b
@@ -125,7 +125,7 @@ def broadcast_dims(a: Dim, b: Dim) -> Dim | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Mismatch:
+class ShapeMismatch:
     """Where two shapes do not fit: the axis, counted from the end, and its two sizes."""
 
     axis: int
@@ -133,7 +133,7 @@ class Mismatch:
     right: Dim
 
 
-def broadcast(shapes: Sequence[Shape]) -> Shape | Mismatch:
+def broadcast(shapes: Sequence[Shape]) -> Shape | ShapeMismatch:
     """Return the shape that all shapes broadcast to, by NumPy's rule, or where they do not."""
     first = shapes[0] if shapes else ()
     if all(shape == first for shape in shapes):
@@ -143,9 +143,9 @@ def broadcast(shapes: Sequence[Shape]) -> Shape | Mismatch:
         padded: list[Dim] = [*[1] * (len(result) - len(shape)), *shape]
         result = [*[1] * (len(padded) - len(result)), *result]
         for axis, (a, b) in enumerate(zip(result, padded, strict=True)):
-            dim = broadcast_dims(a, b)
+            dim = broadcast_dim(a, b)
             if dim is None:
-                return Mismatch(axis - len(padded), a, b)
+                return ShapeMismatch(axis - len(padded), a, b)
             result[axis] = dim
     return tuple(result)
 
@@ -175,17 +175,29 @@ def is_float(dtype: np.dtype[Any]) -> bool:
     return dtype.kind == "f" or (dtype.kind == "V" and dtype.name.startswith(("bfloat", "float")))
 
 
-KNOWN = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint32", "float16", "float32", "float64", "bfloat16")
+DTYPE_NAMES = (
+    "bool",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "uint8",
+    "uint32",
+    "float16",
+    "float32",
+    "float64",
+    "bfloat16",
+)
 """Names of dtypes, for whoever misspelt one."""
 
-WIDEST = 8
+MAX_ITEMSIZE = 8
 """Bytes of the widest numbers that a compiled program knows."""
 
-KINDS = {"b": "booleans", "i": "integers", "u": "integers", "f": "real numbers"}
+KIND_NAMES = {"b": "booleans", "i": "integers", "u": "integers", "f": "real numbers"}
 """What dtypes hold, by NumPy's letters for their kinds."""
 
 
-def kind(dtype: np.dtype[Any]) -> str:
+def get_kind(dtype: np.dtype[Any]) -> str:
     """Return NumPy's letter for what a dtype holds, "f" for all real numbers.
 
     Examples
@@ -214,9 +226,9 @@ def as_dtype(dtype: Any) -> np.dtype[Any]:
     try:
         result = np.dtype(config.floatx if dtype is None else dtype)
     except TypeError as error:
-        hint = near_miss(dtype, KNOWN) if isinstance(dtype, str) else ""
+        hint = near_miss(dtype, DTYPE_NAMES) if isinstance(dtype, str) else ""
         raise DtypeError(f"Expected a dtype such as 'float32' or 'int32'. Received: dtype={dtype!r}.{hint}") from error
-    if (result.kind not in "biuf" and not is_float(result)) or result.itemsize > WIDEST:
+    if (result.kind not in "biuf" and not is_float(result)) or result.itemsize > MAX_ITEMSIZE:
         raise DtypeError(
             f"Expected a dtype of real numbers, integers or booleans, of up to 64 bits. Received: dtype={dtype!r}"
         )
@@ -238,7 +250,7 @@ def normalize_axis(axis: Any, ndim: int, what: str, of: object = None) -> int:
     elif not -ndim <= axis < ndim:
         problem = f"expected an axis from {-ndim} to {ndim - 1}, for {ndim} dimensions"
     if problem:
-        raise ShapeError(f"{wanted_by(what, of)}: {problem}. Received: axis={axis!r}")
+        raise ShapeError(f"{describe_axis_use(what, of)}: {problem}. Received: axis={axis!r}")
     return int(axis) % ndim
 
 
@@ -255,10 +267,10 @@ def normalize_axes(axis: int | Sequence[int] | None, ndim: int, what: str, of: o
     axes = [axis] if isinstance(axis, (int, np.integer)) else list(axis)
     result = sorted(normalize_axis(a, ndim, what, of) for a in axes)
     if len(set(result)) != len(result):
-        raise ShapeError(f"{wanted_by(what, of)}: an axis is named twice. Received: axis={axis!r}")
+        raise ShapeError(f"{describe_axis_use(what, of)}: an axis is named twice. Received: axis={axis!r}")
     return tuple(result)
 
 
-def wanted_by(what: str, of: object) -> str:
+def describe_axis_use(what: str, of: object) -> str:
     """Name what an axis is for."""
     return what if of is None else f"{what} of {of}"

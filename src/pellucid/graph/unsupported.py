@@ -12,7 +12,7 @@ _CHOOSE = "Use pel.where(condition, x, other) to choose, or x.at[condition].set(
 _SORTED = "Use pel.sort, beside which pel.diff finds where a new value begins, or pel.bincount(x, length=n)."
 _CHANGES = "Expressions never change. Use x = x.at[index].set(value) or pel.put_along_axis, which return a new one."
 
-ABSENT: dict[str, str] = {
+MISSING_FUNCTIONS: dict[str, str] = {
     **dict.fromkeys(("nonzero", "flatnonzero", "argwhere", "extract"), _SIZE + _CHOOSE),
     **dict.fromkeys(
         ("unique", "unique_all", "unique_counts", "unique_inverse", "unique_values", "intersect1d", "setdiff1d"),
@@ -31,17 +31,17 @@ ABSENT: dict[str, str] = {
 }
 """Why there is no function of this name."""
 
-RUN = "For its value, use pel.function([...], expression), or expression.eval({input: value})."
+GET_VALUE = "For its value, use pel.function([...], expression), or expression.eval({input: value})."
 """How an expression comes to have a value."""
 
-FLOAT = "Write pel.sin(x) for math.sin(x). "
+USE_PEL_MATH = "Write pel.sin(x) for math.sin(x). "
 """What to write for the functions of Python's math."""
 
 _BACKWARD = "The gradient is an expression of its own: pel.grad(cost, wrt)."
 _KEEPS = "Only shared variables (pel.shared) keep a value. Write updates={w: w + 1} in pel.function, for w += 1."
-_NO_VALUE = "An expression has no value until it runs. " + RUN
+_NO_VALUE = "An expression has no value until it runs. " + GET_VALUE
 
-ELSEWHERE: dict[str, str] = {
+MISSING_METHODS: dict[str, str] = {
     **dict.fromkeys(("item", "numpy", "tolist", "data", "value", "cpu"), _NO_VALUE),
     **dict.fromkeys(("get_value", "set_value"), _KEEPS),
     **dict.fromkeys(("backward", "grad"), _BACKWARD),
@@ -58,27 +58,27 @@ SYNONYMS = {"dim": "axis", "axes": "axis", "keepdim": "keepdims", "descend": "de
 """What other libraries call an argument, and what NumPy calls it."""
 
 
-def why_no_method(name: str, functions: Iterable[str], methods: Iterable[str]) -> str:
+def explain_missing_method(name: str, functions: Iterable[str], methods: Iterable[str]) -> str:
     """Return a sentence that begins with a space: what to write in the place of an attribute that is not there."""
-    if name in ELSEWHERE:
-        return f" {ELSEWHERE[name]}"
+    if name in MISSING_METHODS:
+        return f" {MISSING_METHODS[name]}"
     if name in functions:
         return f" It is a function: pel.{name}(x)."
-    return near_miss(name, (m for m in methods if not m.startswith("_"))) or why_absent(name, functions)
+    return near_miss(name, (m for m in methods if not m.startswith("_"))) or explain_missing_function(name, functions)
 
 
-def instead_of_number(e: Any, use: str) -> str:
+def explain_no_number(e: Any, use: str) -> str:
     """Say that an expression is no number that Python could use, and where there is one."""
-    hint = FLOAT if "math" in use else ""
+    hint = USE_PEL_MATH if "math" in use else ""
     kind, written = type(e).__name__, brief(e)
     if kind == "Shared":
         return f"{written} is a shared variable and no number, so {use}. {hint}The value it has now is get_value()"
     if kind == "Constant":
         return f"{written} is an expression and no number, so {use}. {hint}Its number is its attribute value"
-    return f"{written} is no number until it runs, so {use}. {hint}{RUN}"
+    return f"{written} is no number until it runs, so {use}. {hint}{GET_VALUE}"
 
 
-def instead_of_truth(e: Any) -> str:
+def explain_no_truth(e: Any) -> str:
     """Return what to write where Python asks whether an expression holds."""
     if getattr(e.op, "name", None) in ("equal", "not_equal"):
         return (
@@ -91,6 +91,6 @@ def instead_of_truth(e: Any) -> str:
     )
 
 
-def why_absent(name: str, known: Iterable[str]) -> str:
+def explain_missing_function(name: str, known: Iterable[str]) -> str:
     """Return a sentence that begins with a space: why there is no such function, or which one may have been meant."""
-    return f" {ABSENT[name]}" if name in ABSENT else near_miss(name, known)
+    return f" {MISSING_FUNCTIONS[name]}" if name in MISSING_FUNCTIONS else near_miss(name, known)

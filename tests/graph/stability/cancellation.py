@@ -1,4 +1,4 @@
-"""Differences of numbers that are nearly equal, where all digits cancel."""
+"""Differences of nearly equal numbers, which cancel."""
 
 from .case import case
 from .points import LARGE, NEAR_ZERO, SMALL

@@ -1,4 +1,4 @@
-"""The rows of the table in pellucid: values and gradients of many rows by one program."""
+"""Values and gradients of many cases by one pellucid program."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from pellucid.graph.operators import FUNCTIONS
 from .case import Case, evaluate, weights
 
 USERS_CODE = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": True}
-"""How XLA writes code for users, where digits are looked at; the other tests have it written in a quicker way."""
+"""XLA options of users' programs that affect rounding. Other tests compile with faster, less optimized settings."""
 
 Run = Callable[[list[Any], list[Any], list[Any]], list[Any]]
 """Computes outputs from inputs and their values: ``run(inputs, outputs, values)``."""
 
 
-def results(rows: Sequence[Case], dtype: str, run: Run) -> list[tuple[Any, Any]]:
-    """Return the value and the gradient of every row, the gradients of all variables side by side."""
+def compute_results(rows: Sequence[Case], dtype: str, run: Run) -> list[tuple[Any, Any]]:
+    """Return the value and the gradient of every case, with the gradients of all variables in columns."""
     inputs: list[Any] = []
     outputs: list[Any] = []
     values: list[Any] = []
@@ -35,16 +35,16 @@ def results(rows: Sequence[Case], dtype: str, run: Run) -> list[tuple[Any, Any]]
         inputs += symbols.values()
         values += [array.astype(dtype) for array in arrays.values()]
     found = iter(run(inputs, outputs, values))
-    return [(next(found), side_by_side([next(found) for _ in row.variables])) for row in rows]
+    return [(next(found), stack_columns([next(found) for _ in row.variables])) for row in rows]
 
 
-def side_by_side(gradients: Sequence[Any]) -> Any:
-    """Return gradients in columns, one row a point."""
+def stack_columns(gradients: Sequence[Any]) -> Any:
+    """Return gradients in columns, one row per point."""
     return np.concatenate([np.asarray(g).reshape(len(g), -1) for g in gradients], axis=1)
 
 
-def compiled(inputs: list[Any], outputs: list[Any], values: list[Any]) -> list[Any]:
-    """Run by XLA, as a function does, in the code that users get."""
+def run_compiled(inputs: list[Any], outputs: list[Any], values: list[Any]) -> list[Any]:
+    """Run a compiled function with the options of users' programs."""
     from jax.stages import Lowered
 
     with pytest.MonkeyPatch.context() as patch:

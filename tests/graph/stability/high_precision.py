@@ -1,4 +1,4 @@
-"""What a formula is worth to 50 digits, how it answers to its inputs, and how far off another value is."""
+"""Reference values to 50 digits, condition numbers, and errors of computed values."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from .case import Case, evaluate, weights
 Array = np.ndarray[Any, Any]
 
 DIGITS = (120, 240, 1500)
-"""Precisions to be tried until two agree."""
+"""Precisions that are tried until two agree."""
 
-ALLOWED = {"float32": 1e-5, "float64": 1e-12}
-"""The relative error of a dtype where a formula is well conditioned."""
+TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
+"""Largest relative error of a well-conditioned formula."""
 
 TOO_SMALL = {"float32": 2e-38, "float64": 1e-50}
-"""Below this a number of a dtype is as good as zero: float32 ends there, and 50 digits do."""
+"""Absolute values below this count as zero: the smallest normal float32, and the precision of the reference."""
 
 
 def elementwise(function: Callable[..., Any]) -> Callable[..., Array]:
-    """Let a function of mpmath work on arrays; where it has no real value, the result is not a number."""
+    """Vectorize a function of mpmath, with NaN where it has no real value."""
 
     def safe(*numbers: Any) -> Any:
         try:
@@ -38,7 +38,7 @@ def elementwise(function: Callable[..., Any]) -> Callable[..., Array]:
 
 
 def reduction(function: Callable[..., Any]) -> Callable[..., Array]:
-    """Give a reduction of NumPy pellucid's arguments."""
+    """Wrap a reduction of NumPy with the signature of pellucid's reductions."""
     return lambda x, axis=None, keepdims=False: function(x, axis=axis, keepdims=keepdims)
 
 
@@ -65,7 +65,7 @@ def _log_softmax(x: Array, axis: int = -1) -> Array:
 
 
 SAME = ("exp", "log1p", "expm1", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", "erf", "erfc", "hypot")
-"""Functions that mpmath calls by NumPy's names."""
+"""Functions with the same name in NumPy and mpmath."""
 
 FUNCTIONS: dict[str, Any] = {
     **{name: elementwise(getattr(mpmath, name)) for name in (*SAME, "asinh", "acosh", "atanh")},
@@ -107,38 +107,37 @@ as_numbers = np.frompyfunc(lambda x: mpmath.mpf(float(x)), 1, 1)
 
 
 @dataclass(frozen=True)
-class Truth:
-    """A quantity to 50 digits, and how much of a relative change of the inputs it feels, :math:`\\sum |x_j f_j|`."""
+class Reference:
+    """A value to 50 digits and its sensitivity to relative changes of the inputs, :math:`\\sum |x_j f_j|`."""
 
     value: Array
-    sway: Array
+    sensitivity: Array
 
     def error(self, found: Any, dtype: str) -> float:
-        """Return the greatest relative error of a result, with what rounding the inputs could do forgiven.
+        """Return the largest relative error of a result, less the error that rounding of the inputs may cause.
 
-        Where the true value is infinite, out of range or undefined, nothing is asked. A result that is not finite where
-        the true value is has an infinite error.
+        Points at which the exact value is infinite, out of range or undefined are skipped. A result that is not finite
+        where the exact value is finite has an infinite error.
         """
         found = np.asarray(found, "float64")
-        value, sway = self.value.astype("float64"), self.sway.astype("float64")
+        value, sensitivity = self.value.astype("float64"), self.sensitivity.astype("float64")
         assert found.shape == value.shape, (found.shape, value.shape)
-        asked = np.isfinite(value) & (np.abs(value) < 0.99 * np.finfo(dtype).max)
-        forgiven = 4 * float(np.finfo(dtype).eps) / ALLOWED[dtype] * np.where(np.isfinite(sway), sway, 0)
-        scale = np.maximum(np.abs(value), forgiven)
+        checked = np.isfinite(value) & (np.abs(value) < 0.99 * np.finfo(dtype).max)
+        rounding = 4 * float(np.finfo(dtype).eps) * np.where(np.isfinite(sensitivity), sensitivity, 0)
+        scale = np.maximum(np.abs(value), rounding / TOLERANCE[dtype])
         with np.errstate(all="ignore"):
-            gap = np.where(np.isfinite(found), np.abs(found - value), np.inf)
-            small = gap <= TOO_SMALL[dtype]
-            relative = np.where(asked & ~small, gap / np.maximum(scale, TOO_SMALL[dtype]), 0)
+            error = np.where(np.isfinite(found), np.abs(found - value), np.inf)
+            small = error <= TOO_SMALL[dtype]
+            relative = np.where(checked & ~small, error / np.maximum(scale, TOO_SMALL[dtype]), 0)
         return float(np.max(relative, initial=0))
 
     @property
-    def finite(self) -> bool:
-        """Whether it is finite at every point."""
+    def is_finite(self) -> bool:
         return bool(np.all(np.isfinite(self.value.astype("float64"))))
 
 
 class Formula:
-    """A case in mpmath's numbers at one precision."""
+    """A case in mpmath's arithmetic at one precision."""
 
     def __init__(self, row: Case, digits: int, formula: str = "") -> None:
         self.code = compile(formula or row.exact or row.formula, row.formula, "eval")
@@ -147,7 +146,7 @@ class Formula:
         self.digits = digits
 
     def value(self, at: Mapping[str, Array]) -> Array:
-        """Return the results, one row a point."""
+        """Return the results, one row per point."""
         return np.asarray(evaluate(self.code, FUNCTIONS, {**self.given, **at}))
 
     def cost(self, at: Mapping[str, Array]) -> Array:
@@ -155,51 +154,54 @@ class Formula:
         value = self.value(at)
         return np.sum(value * weights(value.shape), axis=-1) if value.ndim > 1 else value
 
-    def slopes(
-        self, of: Callable[[Mapping[str, Array]], Array], at: Mapping[str, Array], step: Any
+    def derivatives(
+        self, function: Callable[[Mapping[str, Array]], Array], at: Mapping[str, Array], step: Any
     ) -> list[tuple[str, Any, Array]]:
-        """Return the derivative of a function by every number of a point, as (variable, column, derivative)."""
+        """Return the central differences of a function as (variable, column, derivative)."""
         found = []
         for name, x in at.items():
             for column in range(x.shape[1]) if x.ndim > 1 else [...]:
-                place = (slice(None), column) if x.ndim > 1 else ...
-                h = np.abs(x[place]) * step + (x[place] == 0) * step
-                ahead, behind = x.copy(), x.copy()
-                ahead[place], behind[place] = x[place] + h, x[place] - h
-                difference = of({**at, name: ahead}) - of({**at, name: behind})
-                wide = h if difference.ndim == 1 else h[:, None]
-                found.append((name, place, difference / (2 * wide)))
+                key = (slice(None), column) if x.ndim > 1 else ...
+                h = np.abs(x[key]) * step + (x[key] == 0) * step
+                above, below = x.copy(), x.copy()
+                above[key], below[key] = x[key] + h, x[key] - h
+                difference = function({**at, name: above}) - function({**at, name: below})
+                found.append((name, key, difference / (2 * (h if difference.ndim == 1 else h[:, None]))))
         return found
 
     def gradient(self, at: Mapping[str, Array]) -> Array:
-        """Return the gradient of the cost, all variables side by side, one row a point."""
-        return np.stack([d for _, _, d in self.slopes(self.cost, at, mpmath.mpf(10) ** -(self.digits // 4))], axis=-1)
+        """Return the gradient of the cost, with all variables in columns and one row per point."""
+        step = mpmath.mpf(10) ** -(self.digits // 4)
+        return np.stack([d for _, _, d in self.derivatives(self.cost, at, step)], axis=-1)
 
-    def sway(self, of: Callable[[Mapping[str, Array]], Array]) -> Array:
-        """Return how much of a relative change of all inputs a function feels."""
+    def sensitivity(self, function: Callable[[Mapping[str, Array]], Array]) -> Array:
+        """Return the sensitivity of a function to relative changes of all inputs."""
         total: Any = 0
-        for name, place, slope in self.slopes(of, self.at, mpmath.mpf(10) ** -12):
-            x = self.at[name][place]
-            total = total + np.abs(slope * (x if slope.ndim == 1 else x[:, None]))
+        for name, key, d in self.derivatives(function, self.at, mpmath.mpf(10) ** -12):
+            x = self.at[name][key]
+            total = total + np.abs(d * (x if d.ndim == 1 else x[:, None]))
         return np.asarray(total)
 
 
 @functools.cache
-def truth(row: Case) -> tuple[Truth, Truth]:
-    """Return a case's value and gradient to 50 digits, raising the precision until they stand."""
+def compute_reference(row: Case) -> tuple[Reference, Reference]:
+    """Return a case's value and gradient to 50 digits, raising the precision until two results agree."""
     last = None
     for digits in DIGITS:
         with mpmath.workdps(digits):
             formula = Formula(row, digits)
-            found = formula.value(formula.at), formula.gradient(formula.at)
-            if last is not None and all(map(agree, found, last)):
-                return Truth(found[0], formula.sway(formula.value)), Truth(found[1], formula.sway(formula.gradient))
-        last = found
-    raise ArithmeticError(f"{row.formula} does not settle with {DIGITS[-1]} digits; give it an exact form")
+            value, gradient = formula.value(formula.at), formula.gradient(formula.at)
+            if last is not None and all(map(agree, (value, gradient), last)):
+                return (
+                    Reference(value, formula.sensitivity(formula.value)),
+                    Reference(gradient, formula.sensitivity(formula.gradient)),
+                )
+        last = value, gradient
+    raise ArithmeticError(f"{row.formula} does not converge with {DIGITS[-1]} digits; give it an exact form")
 
 
 def agree(a: Array, b: Array, digits: int = 50) -> bool:
-    """Tell whether two results have the same digits, or are too small to tell from zero."""
+    """Return whether two results agree to this number of digits, or differ by less than 10 ** -digits."""
 
     def same(p: Any, q: Any) -> bool:
         if not (mpmath.isfinite(p) and mpmath.isfinite(q)):

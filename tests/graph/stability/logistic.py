@@ -1,4 +1,4 @@
-"""Softplus, the logistic function, its logarithm, and crossentropies made of them."""
+"""Softplus, the sigmoid, its logarithm, and cross-entropies built from them."""
 
 from .case import case
 from .points import REAL

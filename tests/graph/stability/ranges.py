@@ -1,4 +1,4 @@
-"""Products, powers, norms and logarithms that leave the range of numbers on the way, and what is guarded by `where`."""
+"""Products, powers, norms and logarithms with overflowing intermediate values, and formulas guarded by `where`."""
 
 from .case import case
 from .points import ANY_SIZE, DATA, POSITIVE, VECTORS

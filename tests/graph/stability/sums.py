@@ -1,4 +1,4 @@
-"""Logarithms of sums of exponentials, softmaxes, and crossentropies made of them."""
+"""Logarithms of sums of exponentials, softmaxes, and cross-entropies built from them."""
 
 from .case import case
 from .points import MILD_ROWS, ROWS

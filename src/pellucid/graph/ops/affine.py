@@ -1,4 +1,4 @@
-r"""Images turned, moved, stretched: each element taken from where an affine map sends it."""
+r"""Affine transformations of images: rotation, translation, zoom and shear."""
 
 from __future__ import annotations
 
@@ -11,90 +11,93 @@ import numpy as np
 from pellucid.graph.errors import OptionError, ShapeError, near_miss
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import op
-from pellucid.graph.ops.resize import sizes_of
-from pellucid.graph.ops.sliding_windows import told
-from pellucid.graph.types import Type, shape_text, unify
+from pellucid.graph.ops.formatters import call_text
+from pellucid.graph.ops.resize import get_spatial_sizes
+from pellucid.graph.types import Type, format_shape, unify
 
-METHODS = ("bilinear", "nearest")
+INTERPOLATIONS = ("bilinear", "nearest")
 FILL_MODES = ("constant", "nearest", "reflect", "wrap")
 
 
-def _settings(images: Expr, transform: Expr, interpolation: Any, fill_mode: Any, fill_value: Any) -> dict[str, Any]:
-    for what, value, known in (("interpolation", interpolation, METHODS), ("fill_mode", fill_mode, FILL_MODES)):
-        if value not in known:
+def _normalize_settings(
+    images: Expr, transform: Expr, interpolation: Any, fill_mode: Any, fill_value: Any
+) -> dict[str, Any]:
+    options = (("interpolation", interpolation, INTERPOLATIONS), ("fill_mode", fill_mode, FILL_MODES))
+    for name, value, choices in options:
+        if value not in choices:
             raise OptionError(
-                f"affine_transform: expected {what} to be one of {', '.join(map(repr, known))}. "
-                f"Received: {what}={value!r}.{near_miss(str(value), known)}"
+                f"affine_transform: expected {name} to be one of {', '.join(map(repr, choices))}. "
+                f"Received: {name}={value!r}.{near_miss(str(value), choices)}"
             )
     return {"interpolation": interpolation, "fill_mode": fill_mode, "fill_value": float(fill_value)}
 
 
-def _type(images: Expr, transform: Expr, **settings: Any) -> Type:
-    axes = len(sizes_of(images, "affine_transform"))
+def _infer_type(images: Expr, transform: Expr, **settings: Any) -> Type:
+    axes = len(get_spatial_sizes(images, "affine_transform"))
     batch = unify(images.shape[0], transform.shape[0]) if transform.ndim == 3 else images.shape[0]
     if transform.ndim not in (2, 3) or transform.shape[-2:] != (axes, axes + 1) or batch is None:
         raise ShapeError(
-            f"affine_transform: expected a transform of shape ({axes}, {axes + 1}), or one such for each image. "
-            f"Received: {transform}, of shape {shape_text(transform.shape)}, for {images}, of shape "
-            f"{shape_text(images.shape)}"
+            f"affine_transform: expected a transform of shape ({axes}, {axes + 1}), or one per image. "
+            f"Received: {transform}, of shape {format_shape(transform.shape)}, for {images}, of shape "
+            f"{format_shape(images.shape)}"
         )
     return Type((batch, *images.shape[1:]), images.dtype)
 
 
-def _inside(xp: Any, place: Any, size: int, fill_mode: str) -> Any:
-    """Return the place in the image that a place beside it stands for."""
+def _fold_index(xp: Any, index: Any, size: int, fill_mode: str) -> Any:
+    """Map an index outside an axis to one inside it."""
     if fill_mode == "wrap":
-        return xp.remainder(place, np.int32(size))
+        return xp.remainder(index, np.int32(size))
     if fill_mode == "reflect":
-        twice = xp.remainder(place, np.int32(2 * size))
+        twice = xp.remainder(index, np.int32(2 * size))
         return xp.minimum(twice, np.int32(2 * size - 1) - twice)
-    return xp.clip(place, np.int32(0), np.int32(size - 1))
+    return xp.clip(index, np.int32(0), np.int32(size - 1))
 
 
-def _sources(xp: Any, transform: Any, sizes: list[int]) -> list[Any]:
-    """Return where each element comes from along each axis, shape (batch, elements)."""
-    # Products and sums one by one: a matrix product may be done in fewer digits than a place in a large image needs.
+def _source_coordinates(xp: Any, transform: Any, sizes: list[int]) -> list[Any]:
+    """Return the source coordinate of each output element along each axis, shape (batch, elements)."""
+    # Not a matrix product: its reduced precision (bfloat16 or TF32) would misplace pixels of a large image.
     grid = np.indices(sizes).reshape(len(sizes), 1, -1).astype(transform.dtype)
     sources = []
     for row in range(len(sizes)):
         source = transform[:, row, -1, None]
-        for column, places in enumerate(grid):
-            source = source + transform[:, row, column, None] * places
+        for column, coordinates in enumerate(grid):
+            source = source + transform[:, row, column, None] * coordinates
         sources.append(source)
     return sources
 
 
-def _corners(xp: Any, sources: list[Any]) -> list[tuple[list[Any], Any]]:
-    """Return the places around each source, and how much each of them weighs."""
+def _neighbors_and_weights(xp: Any, sources: list[Any]) -> list[tuple[list[Any], Any]]:
+    """Return the grid points around each source coordinate and their interpolation weights."""
     lows = [xp.floor(source) for source in sources]
-    parts = [source - low for source, low in zip(sources, lows, strict=True)]
+    fractions = [source - low for source, low in zip(sources, lows, strict=True)]
     return [
         (
             [low + step if step else low for low, step in zip(lows, steps, strict=True)],
-            math.prod(part if step else 1 - part for part, step in zip(parts, steps, strict=True)),
+            math.prod(f if step else 1 - f for f, step in zip(fractions, steps, strict=True)),
         )
         for steps in itertools.product((0, 1), repeat=len(sources))
     ]
 
 
-def _taken(xp: Any, flat: Any, places: list[Any], sizes: list[int], fill_mode: str, fill_value: float) -> Any:
-    """Return what images, whose elements stand in one row, have at places inside and beside them."""
-    beside: Any = None
-    index: Any = None
-    for place, size in zip(places, sizes, strict=True):
-        place = place.astype(np.int32)
-        inside = _inside(xp, place, size, fill_mode)
-        index = inside if index is None else index * np.int32(size) + inside
-        beside = inside != place if beside is None else beside | (inside != place)
-    value = xp.take_along_axis(flat, index[..., None], axis=1)
-    return xp.where(beside[..., None], np.asarray(fill_value, flat.dtype), value) if fill_mode == "constant" else value
+def _sample(xp: Any, flat: Any, points: list[Any], sizes: list[int], fill_mode: str, fill_value: float) -> Any:
+    """Read flattened images at integer coordinates, which may lie outside the image."""
+    outside: Any = None
+    flat_index: Any = None
+    for point, size in zip(points, sizes, strict=True):
+        point = point.astype(np.int32)
+        index = _fold_index(xp, point, size, fill_mode)
+        flat_index = index if flat_index is None else flat_index * np.int32(size) + index
+        outside = index != point if outside is None else outside | (index != point)
+    value = xp.take_along_axis(flat, flat_index[..., None], axis=1)
+    return xp.where(outside[..., None], np.asarray(fill_value, flat.dtype), value) if fill_mode == "constant" else value
 
 
 def _examples(rng: np.random.Generator) -> list[Any]:
-    turn = np.array([[0.81, -0.57, 1.3173], [0.63, 0.72, -1.1319]]) + rng.normal(scale=0.1, size=(3, 2, 3))
+    rotation = np.array([[0.81, -0.57, 1.3173], [0.63, 0.72, -1.1319]]) + rng.normal(scale=0.1, size=(3, 2, 3))
     sequences, stretch = rng.normal(size=(3, 5, 2)), np.array([[1.23, -0.717]])
     return [
-        ((rng.normal(size=(3, 4, 5, 2)), turn), {"fill_mode": "reflect"}),
+        ((rng.normal(size=(3, 4, 5, 2)), rotation), {"fill_mode": "reflect"}),
         ((sequences, stretch), {"fill_value": 2.5}),
         ((sequences, stretch), {"fill_mode": "wrap", "interpolation": "nearest"}),
     ]
@@ -102,12 +105,12 @@ def _examples(rng: np.random.Generator) -> list[Any]:
 
 @op(
     tex=r"\operatorname{{affine}}({0:_},\, {1:_})",
-    text=told("affine_transform", interpolation="bilinear", fill_mode="constant", fill_value=0),
+    text=call_text("affine_transform", interpolation="bilinear", fill_mode="constant", fill_value=0),
     compound=True,
     promotes=True,
     floats=True,
-    infer=_type,
-    normalize=_settings,
+    infer=_infer_type,
+    normalize=_normalize_settings,
     examples=_examples,
     cost=lambda node, size: 8 * size(node),
 )
@@ -119,38 +122,38 @@ def affine_transform(
     fill_mode: Any = "constant",
     fill_value: Any = 0.0,
 ) -> Any:
-    r"""Images whose every element is taken from where an affine map sends its place, :math:`y_p = x_{A p + t}`.
+    r"""Affine transformation of images, :math:`y_p = x_{A p + t}`.
 
     Parameters
     ----------
     images : Expr or array, shape (batch, ..., channels)
-        With one, two or three axes between, whose sizes are known; integers are taken as `config.floatx`.
+        Images with one, two or three spatial axes of known sizes. Integers are cast to `config.floatx`.
     transform : Expr or array, shape (axes, axes + 1) or (batch, axes, axes + 1)
-        The matrix :math:`A` and, in its last column, :math:`t`, in elements: for images
-        :math:`(i, j) \mapsto (a_0 i + a_1 j + a_2,\; b_0 i + b_1 j + b_2)`, rows before columns, from a place in the
-        result to a place in the image. One for all images, or one for each.
+        Matrix :math:`A` with :math:`t` as its last column, in pixels. It maps an output index to an input index,
+        rows before columns: :math:`(i, j) \mapsto (a_0 i + a_1 j + a_2,\; b_0 i + b_1 j + b_2)`. One for all
+        images, or one per image.
     interpolation : {"bilinear", "nearest"}
-        How an element between others is made of them.
+        Interpolation method.
     fill_mode : {"constant", "nearest", "reflect", "wrap"}
-        What lies beside an image: a number, the last element, the mirror image, the other end.
+        How points outside the image are filled: with a constant, the edge pixel, the mirror image or the opposite
+        edge.
     fill_value : float
-        The number for ``"constant"``.
+        Constant for ``fill_mode="constant"``.
 
     Returns
     -------
     Expr
-        Of the shape of the images.
+        Same shape as ``images``.
 
     Raises
     ------
     ShapeError
-        If a size is not known, or the transform has another shape.
+        If a spatial size is unknown, or the transform has the wrong shape.
     ValueError
-        For another method or fill mode; the nearest is named.
+        If ``interpolation`` or ``fill_mode`` is not one of the choices.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x = pel.tensor3("x", shape=(1, 4, 1))
     >>> pel.function([x], pel.affine_transform(x, [[1.0, 0.5]]))([[[1], [2], [4], [8]]]).ravel()
     array([1.5, 3. , 6. , 4. ], dtype=float32)
@@ -161,12 +164,12 @@ def affine_transform(
     """
     sizes, channels = list(images.shape[1:-1]), images.shape[-1]
     flat = xp.reshape(images, (images.shape[0], -1, channels))
-    sources = _sources(xp, transform[None] if transform.ndim == 2 else transform, sizes)
+    sources = _source_coordinates(xp, transform[None] if transform.ndim == 2 else transform, sizes)
     if interpolation == "nearest":
-        made = _taken(xp, flat, [xp.floor(source + 0.5) for source in sources], sizes, fill_mode, fill_value)
+        result = _sample(xp, flat, [xp.floor(source + 0.5) for source in sources], sizes, fill_mode, fill_value)
     else:
-        made = sum(
-            _taken(xp, flat, places, sizes, fill_mode, fill_value) * weight[..., None]
-            for places, weight in _corners(xp, sources)
+        result = sum(
+            _sample(xp, flat, points, sizes, fill_mode, fill_value) * weight[..., None]
+            for points, weight in _neighbors_and_weights(xp, sources)
         )
-    return xp.reshape(made, (images.shape[0], *sizes, channels))
+    return xp.reshape(result, (images.shape[0], *sizes, channels))

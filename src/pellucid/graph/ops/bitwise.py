@@ -1,130 +1,104 @@
-r"""The bits of integers, combined and shifted; of booleans these are the logical functions."""
+r"""Bitwise operations on integers and booleans."""
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
-from pellucid.graph.op import also, op
-from pellucid.graph.printing import LOGIC
+from pellucid.graph.op import alias, op
+from pellucid.graph.precedence import LOGIC
 
-BITS, INTEGERS = "biu", "iu"
+_bitwise = functools.partial(op, precedence=LOGIC, differentiable=False)
 
 
-@op(
-    tex=r"{0:>} \mathbin{{\&}} {1:>}",
-    text="{0:>} & {1:>}",
-    precedence=LOGIC,
-    accepts=BITS,
-    differentiable=False,
-    commutative=True,
-)
+@_bitwise(tex=r"{0:>} \mathbin{{\&}} {1:>}", text="{0:>} & {1:>}", accepts="biu", commutative=True)
 def bitwise_and(xp: Any, x: Any, y: Any) -> Any:
-    r"""Bits that are set in both of every pair of integers, :math:`x \mathbin{\&} y`; of booleans, whether both hold.
+    r"""Elementwise bitwise AND, :math:`x \mathbin{\&} y`. For booleans this is the logical AND.
 
     Parameters
     ----------
     x, y : Expr, array or number
-        Integers or booleans, of shapes that broadcast.
+        Integers or booleans whose shapes broadcast.
 
     Returns
     -------
     Expr
-        Of the broadcast shape and the common dtype.
+        Broadcast shape and common dtype.
 
     Raises
     ------
     DtypeError
-        If an operand is of real numbers.
+        If an operand is floating-point.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.bitwise_and(np.array([6, 5]), 3))()
     array([2, 1])
     """
     return xp.bitwise_and(x, y)
 
 
-@op(
-    tex=r"{0:>} \mathbin{{|}} {1:>}",
-    text="{0:>} | {1:>}",
-    precedence=LOGIC,
-    accepts=BITS,
-    differentiable=False,
-    commutative=True,
-)
+@_bitwise(tex=r"{0:>} \mathbin{{|}} {1:>}", text="{0:>} | {1:>}", accepts="biu", commutative=True)
 def bitwise_or(xp: Any, x: Any, y: Any) -> Any:
-    r"""Bits that are set in either of every pair of integers, :math:`x \mid y`; of booleans, whether either holds.
+    r"""Elementwise bitwise OR, :math:`x \mid y`. For booleans this is the logical OR.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.bitwise_or(np.array([6, 5]), 3))()
     array([7, 7])
     """
     return xp.bitwise_or(x, y)
 
 
-@op(
-    tex=r"{0:>} \oplus {1:>}",
-    text="{0:>} ^ {1:>}",
-    precedence=LOGIC,
-    accepts=BITS,
-    differentiable=False,
-    commutative=True,
-)
+@_bitwise(tex=r"{0:>} \oplus {1:>}", text="{0:>} ^ {1:>}", accepts="biu", commutative=True)
 def bitwise_xor(xp: Any, x: Any, y: Any) -> Any:
-    r"""Bits that are set in one alone of every two integers, :math:`x \oplus y`; of booleans, whether one alone holds.
+    r"""Elementwise bitwise exclusive OR, :math:`x \oplus y`. For booleans this is the logical XOR.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.bitwise_xor(np.array([6, 5]), 3))()
     array([5, 6])
     """
     return xp.bitwise_xor(x, y)
 
 
-@also("bitwise_not", "bitwise_invert")
-@op(tex=r"{{\sim}}{0:^}", text="~{0:^}", precedence=LOGIC, accepts=BITS, differentiable=False)
+@alias("bitwise_not", "bitwise_invert")
+@_bitwise(tex=r"{{\sim}}{0:^}", text="~{0:^}", accepts="biu")
 def invert(xp: Any, x: Any) -> Any:
-    r"""Every bit of every integer inverted, :math:`-x - 1` for signed ones; of booleans, whether they do not hold.
+    r"""Elementwise bitwise NOT, :math:`-x - 1` for signed integers. For booleans this is the logical NOT.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.invert(np.array([0, 5])))()
     array([-1, -6])
     """
     return xp.invert(x)
 
 
-@also("bitwise_left_shift")
-@op(tex=r"{0:>} \ll {1:>}", text="{0:>} << {1:>}", precedence=LOGIC, accepts=INTEGERS, differentiable=False)
+@alias("bitwise_left_shift")
+@_bitwise(tex=r"{0:>} \ll {1:>}", text="{0:>} << {1:>}", accepts="iu")
 def left_shift(xp: Any, x: Any, y: Any) -> Any:
-    r"""Bits of every integer moved up by as many places as the second says, :math:`x \, 2^y` while it fits.
+    r"""Elementwise left shift of the bits of ``x`` by ``y`` places, :math:`x \, 2^y` unless it overflows.
 
-    Booleans have no bits to move, and are refused.
+    Booleans raise `DtypeError`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.ivector("i") << 2
     i << 2
     """
     return xp.left_shift(x, y)
 
 
-@also("bitwise_right_shift")
-@op(tex=r"{0:>} \gg {1:>}", text="{0:>} >> {1:>}", precedence=LOGIC, accepts=INTEGERS, differentiable=False)
+@alias("bitwise_right_shift")
+@_bitwise(tex=r"{0:>} \gg {1:>}", text="{0:>} >> {1:>}", accepts="iu")
 def right_shift(xp: Any, x: Any, y: Any) -> Any:
-    r"""Bits of every integer moved down by as many places as the second says, :math:`\lfloor x / 2^y \rfloor`.
+    r"""Elementwise right shift of the bits of ``x`` by ``y`` places, :math:`\lfloor x / 2^y \rfloor`.
 
-    Booleans have no bits to move, and are refused.
+    Booleans raise `DtypeError`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.ivector("i") >> 2
     i >> 2
     """

@@ -1,4 +1,4 @@
-r"""Arrays made of nothing but a shape."""
+r"""Array creation: constants filled with one value, identity and triangular matrices."""
 
 from __future__ import annotations
 
@@ -9,229 +9,216 @@ import numpy as np
 
 from pellucid.graph.errors import OptionError, ShapeError, UseError
 from pellucid.graph.expr import Constant, Expr, as_expr, constant
-from pellucid.graph.op import public
-from pellucid.graph.operators import call
-from pellucid.graph.types import as_dtype, as_shape, shape_text
+from pellucid.graph.op import register_function
+from pellucid.graph.operators import call_op
+from pellucid.graph.types import as_dtype, as_shape, format_shape
 
 
-@public
+@register_function
 def full(shape: Any, fill_value: Any, dtype: Any = None) -> Any:
-    r"""An array of one value, :math:`y_i = c`.
+    r"""Array of a given shape filled with one value, :math:`y_i = c`.
 
     Parameters
     ----------
     shape : int or tuple of int
-        Its shape.
+        Shape.
     fill_value : Expr, array or number
-        Its value, or what broadcasts to the shape.
+        Fill value; broadcasts to the shape.
     dtype : dtype, optional
-        That of the value without it, which for a Python number is `config.floatx`.
+        Defaults to the dtype of the value, which is `config.floatx` for a Python number.
 
     Returns
     -------
     Expr
-        Of that shape.
+        Filled array.
 
     Raises
     ------
     ShapeError
-        If a dimension is a name, whose size nobody can tell from a shape alone.
+        If a dimension is a name, whose size is unknown.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.full((2, 3), 7.0).shape
     (2, 3)
     """
     sizes = as_shape(shape)
     if any(isinstance(d, str) for d in sizes):
         raise ShapeError(
-            f"full: expected sizes. Received: shape={shape_text(sizes)}. For the shape of another expression, "
-            "whatever its size will be, use full_like, zeros_like or ones_like"
+            f"full: expected known sizes. Received: shape={format_shape(sizes)}. For the shape of another expression "
+            "use full_like, zeros_like or ones_like"
         )
     value = as_expr(fill_value) if isinstance(fill_value, Expr) else constant(fill_value, dtype)
     if dtype is not None and value.dtype != as_dtype(dtype):
-        value = call("cast", value, dtype=dtype)
-    return call("broadcast_to", value, sizes)
+        value = call_op("cast", value, dtype=dtype)
+    return call_op("broadcast_to", value, sizes)
 
 
-@public
+@register_function
 def zeros(shape: Any, dtype: Any = None) -> Any:
-    r"""An array of zeros, :math:`y_i = 0`.
+    r"""Array of zeros, :math:`y_i = 0`.
 
     Parameters
     ----------
     shape : int or tuple of int
-        Its shape.
+        Shape.
     dtype : dtype, optional
-        `config.floatx` without it.
+        Defaults to `config.floatx`.
 
     Returns
     -------
     Expr
-        Of that shape.
+        Array of zeros.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.zeros(3).shape
     (3,)
     """
     return full(shape, 0, dtype)
 
 
-@public
+@register_function
 def ones(shape: Any, dtype: Any = None) -> Any:
-    r"""An array of ones, :math:`y_i = 1`.
+    r"""Array of ones, :math:`y_i = 1`.
 
     Parameters
     ----------
     shape : int or tuple of int
-        Its shape.
+        Shape.
     dtype : dtype, optional
-        `config.floatx` without it.
+        Defaults to `config.floatx`.
 
     Returns
     -------
     Expr
-        Of that shape.
+        Array of ones.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.ones(3).shape
     (3,)
     """
     return full(shape, 1, dtype)
 
 
-@public
+@register_function
 def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Any:
-    r"""An array of one value, of the shape and dtype of another, whatever its size will be.
+    r"""Array of the shape and dtype of another, filled with one value. Sizes may be unknown.
 
     Parameters
     ----------
     x : Expr or array
-        Whose shape it has.
+        Array that defines the shape and the default dtype.
     fill_value : Expr, array or number
-        Its value, or what broadcasts to the shape.
+        Fill value; broadcasts to the shape.
     dtype : dtype, optional
-        That of ``x`` without it.
+        Defaults to the dtype of ``x``.
 
     Returns
     -------
     Expr
-        Of the shape of ``x``.
+        Same shape as ``x``.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.full_like(pel.vector("x"), 7.0)
     broadcast_like(7, x)
     """
     x = as_expr(x)
-    wanted = x.dtype if dtype is None else as_dtype(dtype)
-    value = call("cast", fill_value, dtype=wanted) if isinstance(fill_value, Expr) else constant(fill_value, wanted)
-    return call("broadcast_like", value, x)
+    dtype = x.dtype if dtype is None else as_dtype(dtype)
+    value = call_op("cast", fill_value, dtype=dtype) if isinstance(fill_value, Expr) else constant(fill_value, dtype)
+    return call_op("broadcast_like", value, x)
 
 
-@public
+@register_function
 def zeros_like(x: Any, dtype: Any = None) -> Any:
-    r"""Zeros of the shape and dtype of another array.
+    r"""Array of zeros with the shape and dtype of another.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.zeros_like(pel.vector("x"))
     broadcast_like(0, x)
     """
     return full_like(x, 0, dtype)
 
 
-@public
+@register_function
 def ones_like(x: Any, dtype: Any = None) -> Any:
-    r"""Ones of the shape and dtype of another array.
+    r"""Array of ones with the shape and dtype of another.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.ones_like(pel.vector("x"))
     broadcast_like(1, x)
     """
     return full_like(x, 1, dtype)
 
 
-def known(make: Callable[..., Any], *arguments: Any, dtype: Any = None, **settings: Any) -> Constant:
-    """Make a constant by NumPy's function, with `config.floatx` in the place of NumPy's own default for real numbers.
-
-    Raises
-    ------
-    TypeError
-        If an argument is an expression or a name, of which only the program that runs will know the value.
-    """
+def make_constant(create: Callable[..., Any], *arguments: Any, dtype: Any = None, **settings: Any) -> Constant:
+    """Call a NumPy creation function and return a constant; floating-point results become `config.floatx`."""
     for argument in (*arguments, *settings.values()):
         if isinstance(argument, (Expr, str)):
             raise UseError(
-                f"{make.__name__}: expected numbers, which decide what the result looks like. Received: {argument}, "
-                "whose value is not known until it runs. For the places along an axis of an expression use arange_like"
+                f"{create.__name__}: expected numbers, because they determine the shape of the result. Received: "
+                f"{argument}, whose value is known only when the program runs. For the indices along an axis of an "
+                "expression use arange_like"
             )
     try:
-        values = make(*arguments, **settings)
+        values = create(*arguments, **settings)
     except (TypeError, ValueError, ZeroDivisionError) as error:
-        given = ", ".join([*map(repr, arguments), *(f"{key}={value!r}" for key, value in settings.items())])
-        raise OptionError(f"{make.__name__}: {error}. Received: {given}") from error
-    wanted = as_dtype(dtype) if dtype is not None or values.dtype.kind == "f" else None
-    return constant(values if wanted is None else values.astype(wanted))
+        received = ", ".join([*map(repr, arguments), *(f"{key}={value!r}" for key, value in settings.items())])
+        raise OptionError(f"{create.__name__}: {error}. Received: {received}") from error
+    if dtype is not None or values.dtype.kind == "f":
+        values = values.astype(as_dtype(dtype))
+    return constant(values)
 
 
-@public
+@register_function
 def eye(n: int, m: int | None = None, k: int = 0, dtype: Any = None) -> Any:
-    r"""The identity matrix, :math:`I_n`, or ones along another diagonal of a matrix of any shape.
+    r"""Matrix with ones on a diagonal and zeros elsewhere; by default the identity matrix, :math:`I_n`.
 
     Parameters
     ----------
     n, m : int
-        How many rows and columns; as many columns as rows without ``m``.
+        Number of rows and columns (by default ``m = n``).
     k : int
-        Which diagonal: above the main one if positive, below if negative.
+        Diagonal: 0 is the main diagonal, positive values are above it, negative values below it.
     dtype : dtype, optional
-        `config.floatx` without it.
+        Defaults to `config.floatx`.
 
     Returns
     -------
-    Expr
-        Of shape (n, m).
+    Expr, shape (n, m)
+        Matrix.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.eye(2)
     [[1, 0], [0, 1]]
     """
-    return known(np.eye, n, n if m is None else m, k, dtype=dtype)
+    return make_constant(np.eye, n, n if m is None else m, k, dtype=dtype)
 
 
-@public
+@register_function
 def identity(n: int, dtype: Any = None) -> Any:
-    r"""The identity matrix, :math:`I_n`.
+    r"""Identity matrix, :math:`I_n`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.identity(2)
     [[1, 0], [0, 1]]
     """
     return eye(n, dtype=dtype)
 
 
-@public
+@register_function
 def tri(n: int, m: int | None = None, k: int = 0, dtype: Any = None) -> Any:
-    r"""Ones on and below a diagonal, zeros above it, :math:`y_{ij} = 1` for :math:`j \le i + k`.
+    r"""Matrix with ones on and below a diagonal, :math:`y_{ij} = 1` for :math:`j \le i + k`, and zeros above it.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.tri(2)
     [[1, 0], [1, 1]]
     """
-    return known(np.tri, n, n if m is None else m, k, dtype=dtype)
+    return make_constant(np.tri, n, n if m is None else m, k, dtype=dtype)

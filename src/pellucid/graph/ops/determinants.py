@@ -1,20 +1,20 @@
-r"""Determinants, and their logarithms, of one matrix or of stacks."""
+r"""Determinants and log-determinants of matrices and stacks of matrices."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
 from pellucid.graph.expr import Expr
-from pellucid.graph.op import op, public
-from pellucid.graph.ops.linear_solve import cubic, inv, matrix_examples, square
+from pellucid.graph.op import op, register_function
+from pellucid.graph.ops.linear_solve import check_square, get_cubic_cost, inv, make_matrix_examples
 from pellucid.graph.ops.permute import matrix_transpose
 from pellucid.graph.ops.reshape import expand_dims
-from pellucid.graph.printing import JUXTAPOSE
+from pellucid.graph.precedence import JUXTAPOSE
 from pellucid.graph.types import Type
 
 
-def _scaled_inverse(g: Any, x: Any) -> Any:
-    """Return the inverse transposed, times a number for each matrix."""
+def _scale_inverse_transpose(g: Any, x: Any) -> Any:
+    """Return the transposed inverse of each matrix, times a scalar."""
     return (expand_dims(g, (-2, -1)) if g.ndim else g) * matrix_transpose(inv(x))
 
 
@@ -22,20 +22,19 @@ def _scaled_inverse(g: Any, x: Any) -> Any:
     tex=r"\det({0:_})",
     promotes=True,
     floats=True,
-    infer=lambda x: Type(square(x, "det")[:-2], x.dtype),
-    grad=lambda g, y, x: _scaled_inverse(g * y, x),
-    examples=matrix_examples,
-    cost=cubic(2 / 3),
+    infer=lambda x: Type(check_square(x, "det")[:-2], x.dtype),
+    grad=lambda g, y, x: _scale_inverse_transpose(g * y, x),
+    examples=make_matrix_examples,
+    cost=get_cubic_cost(2 / 3),
 )
 def det(xp: Any, x: Any) -> Any:
     r"""Determinant of square matrices, :math:`\det A`.
 
-    Its gradient is :math:`\det(A) A^{-\top}`, and so needs a matrix that is not singular. The determinant of a large
-    matrix is soon too large or too small for its dtype; its logarithm, from `slogdet`, is not.
+    The gradient :math:`\det(A) A^{-\top}` needs an invertible matrix. The determinant of a large matrix can overflow
+    or underflow; use `slogdet` for its logarithm.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> A = pel.matrix("A", shape=(2, 2))
     >>> pel.grad(pel.det(A), A)
     det(A) * inv(A).T
@@ -54,9 +53,9 @@ def det(xp: Any, x: Any) -> Any:
     promotes=True,
     floats=True,
     differentiable=False,
-    infer=lambda x: Type(square(x, "slogdet")[:-2], x.dtype),
-    examples=matrix_examples,
-    cost=cubic(2 / 3),
+    infer=lambda x: Type(check_square(x, "slogdet")[:-2], x.dtype),
+    examples=make_matrix_examples,
+    cost=get_cubic_cost(2 / 3),
     behind="slogdet",
 )
 def signdet(xp: Any, x: Any) -> Any:
@@ -64,7 +63,6 @@ def signdet(xp: Any, x: Any) -> Any:
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.signdet(pel.matrix("A", shape=(2, 2)))
     signdet(A)
     """
@@ -76,10 +74,10 @@ def signdet(xp: Any, x: Any) -> Any:
     tex_precedence=JUXTAPOSE,
     promotes=True,
     floats=True,
-    infer=lambda x: Type(square(x, "slogdet")[:-2], x.dtype),
-    grad=lambda g, y, x: _scaled_inverse(g, x),
-    examples=matrix_examples,
-    cost=cubic(2 / 3),
+    infer=lambda x: Type(check_square(x, "slogdet")[:-2], x.dtype),
+    grad=lambda g, y, x: _scale_inverse_transpose(g, x),
+    examples=make_matrix_examples,
+    cost=get_cubic_cost(2 / 3),
     behind="slogdet",
 )
 def logabsdet(xp: Any, x: Any) -> Any:
@@ -87,7 +85,6 @@ def logabsdet(xp: Any, x: Any) -> Any:
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> A = pel.matrix("A", shape=(2, 2))
     >>> pel.grad(pel.logabsdet(A), A)
     inv(A).T
@@ -96,29 +93,30 @@ def logabsdet(xp: Any, x: Any) -> Any:
 
 
 class SlogdetResult(NamedTuple):
-    """The sign of a determinant, and the logarithm of its absolute value."""
+    """Sign of a determinant and logarithm of its absolute value."""
 
     sign: Expr
     logabsdet: Expr
 
 
-@public
+@register_function
 def slogdet(x: Any) -> Any:
-    r"""Sign and logarithm of a determinant, with :math:`\det A = s\, e^l`, for determinants of any size.
+    r"""Sign :math:`s` and logarithm :math:`l` of a determinant, with :math:`\det A = s\, e^l`.
+
+    Unlike `det`, it neither overflows nor underflows.
 
     Parameters
     ----------
     x : Expr or array
-        A square matrix or a stack of them.
+        Square matrix or stack of square matrices.
 
     Returns
     -------
     SlogdetResult
-        ``sign``, which is -1, 0 or 1, and ``logabsdet``, which is -inf for a singular matrix.
+        ``sign`` (-1, 0 or 1) and ``logabsdet`` (-inf for a singular matrix).
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> sign, log = pel.slogdet(pel.matrix("A", shape=(2, 2)))
     >>> log
     logabsdet(A)

@@ -1,4 +1,4 @@
-"""What the parameters of a distribution say of a draw: its shape, its dtype, and how it is scaled and moved."""
+"""Distribution parameters: shape and dtype of a sample, location and scale."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ import numpy as np
 from pellucid.graph.decomposition import symbolic as xp
 from pellucid.graph.errors import ShapeError, UseError
 from pellucid.graph.expr import Expr, as_expr
-from pellucid.graph.ops.threefry import precision
+from pellucid.graph.ops.threefry import count_random_bits
 from pellucid.graph.types import common_dtype, is_float
 
 
-def asked_for(parameters: Sequence[Any], size: Any, like: Any, dtype: Any) -> tuple[Any, Any]:
-    """Return an expression of the shape that was asked for, or that parameters have together, and the dtype."""
+def resolve_shape_and_dtype(parameters: Sequence[Any], size: Any, like: Any, dtype: Any) -> tuple[Any, Any]:
+    """Return an expression of the shape of the sample (from ``size``, ``like`` or the parameters) and its dtype."""
     if size is None and any(isinstance(p, tuple) for p in parameters):
         raise UseError(
-            f"A shape is given by name, size={parameters[0]}: parameters of a distribution come first, as in NumPy"
+            f"Pass the shape by name, size={parameters[0]}. The first arguments are the parameters of the "
+            "distribution, as in NumPy"
         )
     exprs = [as_expr(p) for p in parameters if not isinstance(p, (int, float))]
     if like is None and (size is not None or not exprs):
@@ -30,34 +31,28 @@ def asked_for(parameters: Sequence[Any], size: Any, like: Any, dtype: Any) -> tu
     return like, dtype
 
 
-def is_number(value: Any, number: float) -> bool:
-    """Tell whether a parameter is this number of Python's."""
+def is_python_number(value: Any, number: float) -> bool:
+    """Whether a parameter is a Python number equal to ``number``."""
     return isinstance(value, (int, float)) and value == number
 
 
-def moved(z: Any, loc: Any, scale: Any) -> Any:
-    """Scale and shift what was drawn, without a word where there is nothing to do."""
-    scaled = z if is_number(scale, 1.0) else scale * z
-    return scaled if is_number(loc, 0.0) else loc + scaled
+def scale_and_shift(z: Any, loc: Any, scale: Any) -> Any:
+    """Return ``loc + scale * z``, without the operations that would change nothing."""
+    scaled = z if is_python_number(scale, 1.0) else scale * z
+    return scaled if is_python_number(loc, 0.0) else loc + scaled
 
 
-def opened(u: Expr) -> Any:
-    """Keep zero out of a draw from [0, 1), by half a step of what is drawn, so that its logarithm is finite."""
-    return xp.maximum(u, 2.0 ** -(precision(u.dtype) + 1))
+def exclude_zero(u: Expr) -> Any:
+    """Replace 0 in a sample from [0, 1) by half the spacing of the samples, so that its logarithm is finite."""
+    return xp.maximum(u, 2.0 ** -(count_random_bits(u.dtype) + 1))
 
 
 def as_size(size: Any) -> tuple[int, ...]:
-    """Return a size as a shape, as NumPy reads it.
-
-    Raises
-    ------
-    ShapeError
-        If it is not made of known sizes.
-    """
+    """Convert NumPy's ``size`` argument to a shape."""
     dims = () if size is None else tuple(size) if isinstance(size, (list, tuple)) else (size,)
     if not all(isinstance(d, (int, np.integer)) and not isinstance(d, bool) and d >= 0 for d in dims):
         raise ShapeError(
-            f"Expected sizes of 0 or more to draw. Received: size={size!r}. For the shape of an expression, whatever "
-            "its size will be, write like=expression"
+            f"Expected size to be an integer of 0 or more, or a tuple of them. Received: size={size!r}. For the shape "
+            "of an expression use like=expression"
         )
     return tuple(int(d) for d in dims)

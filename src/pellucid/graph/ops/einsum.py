@@ -1,8 +1,8 @@
-r"""Sums of products in Einstein's index notation.
+r"""Einstein summation.
 
-One op holds them, because index notation is closed under differentiation: the gradient by one operand is again a sum
-of products, with that operand's indices in the place of the result's. So it reads as it is derived in a textbook, for
-any number of operands and to any order.
+Index notation is closed under differentiation: the gradient with respect to an operand is an einsum of the other
+operands, with the indices of that operand as its output. One op therefore covers any number of operands and any order
+of derivative.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import numpy as np
 
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, as_expr
-from pellucid.graph.op import op, public
-from pellucid.graph.operators import call
+from pellucid.graph.op import op, register_function
+from pellucid.graph.operators import call_op
 from pellucid.graph.ops.permute import transpose
-from pellucid.graph.printing import ATOM, Piece
-from pellucid.graph.types import Dim, Type, broadcast_dims, shape_text, unify
+from pellucid.graph.precedence import ATOM, TemplatePiece
+from pellucid.graph.types import Dim, Type, broadcast_dim, format_shape, unify
 
 
 def _examples(rng: np.random.Generator) -> list[Any]:
@@ -32,29 +32,29 @@ def _examples(rng: np.random.Generator) -> list[Any]:
 
 
 def split_subscripts(subscripts: str) -> tuple[list[str], str]:
-    """Return the indices of each operand, and those of the result."""
+    """Return the indices of each operand and of the result."""
     inputs, _, output = subscripts.partition("->")
     return inputs.split(","), output
 
 
-def sizes_of_indices(subscripts: str, shapes: Sequence[Sequence[Any]]) -> dict[str, Dim]:
-    """Return the size of each index, and refuse one that has two."""
+def infer_index_sizes(subscripts: str, shapes: Sequence[Sequence[Any]]) -> dict[str, Dim]:
+    """Return the size of each index; raise an error if two operands disagree."""
     sizes: dict[str, Dim] = {}
     for indices, shape in zip(split_subscripts(subscripts)[0], shapes, strict=True):
         for index, size in zip(indices, shape, strict=True):
             both = unify(sizes.get(index, size), size)
             if both is None:
-                listed = " and ".join(shape_text(tuple(s)) for s in shapes)
+                received = " and ".join(format_shape(tuple(s)) for s in shapes)
                 raise ShapeError(
                     f"einsum: index {index} of {subscripts!r} is {sizes[index]} in one operand and {size} in another. "
-                    f"Received: shapes {listed}"
+                    f"Received: shapes {received}"
                 )
             sizes[index] = both
     return sizes
 
 
-def _infer(*operands: Expr, subscripts: str) -> Type:
-    sizes = sizes_of_indices(subscripts, [x.shape for x in operands])
+def infer_einsum(*operands: Expr, subscripts: str) -> Type:
+    sizes = infer_index_sizes(subscripts, [x.shape for x in operands])
     return Type(tuple(sizes[i] for i in split_subscripts(subscripts)[1]), operands[0].dtype)
 
 
@@ -63,15 +63,15 @@ def _grad(g: Any, y: Any, *operands: Any, subscripts: str) -> list[Any]:
     gradients = []
     for position, indices in enumerate(inputs):
         others = [o for p, o in enumerate(operands) if p != position]
-        theirs = [i for p, i in enumerate(inputs) if p != position]
-        # An index that stands nowhere else was summed alone: the gradient is the same all along it.
-        alone = tuple(a for a, i in enumerate(indices) if i not in output and not any(i in t for t in theirs))
-        wanted = "".join(i for a, i in enumerate(indices) if a not in alone)
+        other_indices = [i for p, i in enumerate(inputs) if p != position]
+        # An index that appears nowhere else was only summed over: the gradient is constant along it.
+        constant = tuple(a for a, i in enumerate(indices) if i not in output and not any(i in t for t in other_indices))
+        varying = "".join(i for a, i in enumerate(indices) if a not in constant)
         if output or not others:
-            product = contract([g, *others], [output, *theirs], wanted)
+            product = contract([g, *others], [output, *other_indices], varying)
         else:
-            product = g * contract(others, theirs, wanted)
-        gradients.append(call("expand_dims", product, alone) if alone else product)
+            product = g * contract(others, other_indices, varying)
+        gradients.append(call_op("expand_dims", product, constant) if constant else product)
     return gradients
 
 
@@ -86,19 +86,19 @@ def _cost(node: Expr, size: Any) -> Any:
     return total
 
 
-def _text(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
-    pieces: list[Piece] = [f"einsum({settings.get('subscripts', '...')!r}"]
+def _text(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
+    pieces: list[TemplatePiece] = [f"einsum({settings.get('subscripts', '...')!r}"]
     for operand in operands:
         pieces += [", ", (operand, 0)]
     return [*pieces, ")"]
 
 
-def _tex(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
-    if "subscripts" not in settings:  # a pattern, which fits any
+def _tex(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
+    if "subscripts" not in settings:  # the left side of a rewrite rule, which matches any subscripts
         return [r"\sum ", *[(operand, ATOM) for operand in operands]]
     inputs, output = split_subscripts(settings["subscripts"])
     summed = "".join(dict.fromkeys(i for indices in inputs for i in indices if i not in output))
-    pieces: list[Piece] = [r"\left[" + (rf"\sum_{{{summed}}} " if summed else "")]
+    pieces: list[TemplatePiece] = [r"\left[" + (rf"\sum_{{{summed}}} " if summed else "")]
     for operand, indices in zip(operands, inputs, strict=True):
         pieces += [(operand, ATOM), f"_{{{indices}}} " if indices else " "]
     return [*pieces, rf"\right]_{{{output}}}" if output else r"\right]"]
@@ -107,7 +107,7 @@ def _tex(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
 @op(
     tex=_tex,
     text=_text,
-    infer=_infer,
+    infer=infer_einsum,
     promotes=True,
     grad=_grad,
     examples=_examples,
@@ -115,47 +115,45 @@ def _tex(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
     behind="einsum",
 )
 def sum_of_products(xp: Any, *operands: Any, subscripts: Any = "") -> Any:
-    r"""Sum of products in explicit index notation, :math:`y_{ik} = \sum_j x_{ij} z_{jk}` for ``"ij,jk->ik"``.
+    r"""Einsum with explicit subscripts, :math:`y_{ik} = \sum_j x_{ij} z_{jk}` for ``"ij,jk->ik"``.
 
-    What `einsum` writes once diagonals are taken, ellipses are spelt out, and every index has one size.
+    The op behind `einsum`, which expands ellipses, takes diagonals and squeezes broadcast axes first.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.sum_of_products(pel.matrix("A"), pel.matrix("B"), subscripts="ij,jk->ik")
     einsum('ij,jk->ik', A, B)
     """
-    sizes_of_indices(subscripts, [x.shape for x in operands])
+    infer_index_sizes(subscripts, [x.shape for x in operands])
     return xp.einsum(subscripts, *operands, optimize=True)
 
 
-@public
+@register_function
 def einsum(subscripts: str, *operands: Any) -> Any:
-    r"""Sum of products in Einstein's notation, :math:`y_{ik} = \sum_j x_{ij} z_{jk}` for ``"ij,jk->ik"``.
+    r"""Einstein summation, :math:`y_{ik} = \sum_j x_{ij} z_{jk}` for ``"ij,jk->ik"``.
 
     Parameters
     ----------
     subscripts : str
-        A letter for each axis of each operand, with commas between the operands, ``->`` and the letters of the result.
-        Letters that the result lacks are summed over. Without ``->`` the result has the letters that stand once, in
-        alphabetical order. A letter that one operand has twice takes its diagonal. ``...`` stands for further axes,
-        which broadcast.
+        One letter per axis of each operand, operands separated by commas, then ``->`` and the letters of the result.
+        Letters missing from the result are summed over. Without ``->`` the result has the letters that appear once,
+        in alphabetical order. A letter that appears twice in one operand takes its diagonal. ``...`` matches any
+        remaining axes, which broadcast.
     *operands : Expr or array
-        Arrays. Several are multiplied two at a time, in the order that NumPy or XLA finds cheapest.
+        Arrays. More than two are contracted in pairs, in the order that NumPy or XLA finds cheapest.
 
     Returns
     -------
     Expr
-        With the axes of the result's letters.
+        Array with one axis per letter of the result.
 
     Raises
     ------
     ShapeError
-        For subscripts that are not well-formed or do not fit the operands, naming the letter and both sizes.
+        If the subscripts are malformed or do not match the operands.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> A, B = pel.matrix("A", shape=("n", 3)), pel.matrix("B", shape=(3, 2))
     >>> y = pel.einsum("ij,jk->ik", A, B)
     >>> y.shape
@@ -168,90 +166,91 @@ def einsum(subscripts: str, *operands: Any) -> Any:
     A. Einstein, Die Grundlage der allgemeinen Relativitätstheorie, Annalen der Physik 354 (1916), section 5.
     """
     if not isinstance(subscripts, str):
-        raise ShapeError(f"einsum: expected subscripts such as 'ij,jk->ik' first. Received: {subscripts!r}")
+        raise ShapeError(
+            f"einsum: expected subscripts such as 'ij,jk->ik' as the first argument. Received: {subscripts!r}"
+        )
     arrays = [as_expr(x) for x in operands]
-    inputs, output = spelt_out(subscripts, arrays)
+    inputs, output = _expand_subscripts(subscripts, arrays)
     for position, indices in enumerate(inputs):
-        arrays[position], inputs[position] = without_repeats(arrays[position], indices)
-    return contract(*without_ones(arrays, inputs), output)
+        arrays[position], inputs[position] = _take_diagonals(arrays[position], indices)
+    return contract(*_squeeze_broadcast_axes(arrays, inputs), output)
 
 
-def spelt_out(subscripts: str, arrays: Sequence[Expr]) -> tuple[list[str], str]:
-    """Return the indices of each operand and of the result, with letters in the place of ellipses."""
-    written = subscripts.replace(" ", "")
-    left, arrow, output = written.partition("->")
+def _expand_subscripts(subscripts: str, arrays: Sequence[Expr]) -> tuple[list[str], str]:
+    """Return the indices of each operand and of the result, with ellipses replaced by letters."""
+    stripped = subscripts.replace(" ", "")
+    left, arrow, output = stripped.partition("->")
     inputs = left.split(",")
     if len(inputs) != len(arrays):
-        raise ShapeError(f"einsum: {subscripts!r} is for {len(inputs)} operands. Received: {len(arrays)}")
-    free = [c for c in string.ascii_uppercase[::-1] + string.ascii_lowercase[::-1] if c not in written]
-    most = 0
+        raise ShapeError(f"einsum: {subscripts!r} expects {len(inputs)} operands. Received: {len(arrays)}")
+    free = [c for c in string.ascii_uppercase[::-1] + string.ascii_lowercase[::-1] if c not in stripped]
+    longest = 0
     for position, (indices, x) in enumerate(zip(inputs, arrays, strict=True)):
         count = x.ndim - len(indices.replace("...", ""))
         if count < 0 or (count and "..." not in indices):
             raise ShapeError(
-                f"einsum: {indices!r} in {subscripts!r} has {len(indices.replace('...', ''))} indices, and {x}, of "
-                f"shape {shape_text(x.shape)}, has {x.ndim} axes"
+                f"einsum: the number of indices in {indices!r}, {x.ndim - count}, does not match the {x.ndim} axes of "
+                f"{x}, of shape {format_shape(x.shape)}. Received: {subscripts!r}"
             )
-        most = max(most, count)
+        longest = max(longest, count)
         inputs[position] = indices.replace("...", "".join(free[:count][::-1]), 1)
-    rest = "".join(free[:most][::-1])
+    ellipsis = "".join(free[:longest][::-1])
     if not arrow:
         once = sorted({c for c in left if c.isalpha() and left.count(c) == 1})
-        output = rest + "".join(once)
-    output = output.replace("...", rest, 1)
-    check_letters(subscripts, inputs, output)
+        output = ellipsis + "".join(once)
+    output = output.replace("...", ellipsis, 1)
+    _check_letters(subscripts, inputs, output)
     return inputs, output
 
 
-def check_letters(subscripts: str, inputs: Sequence[str], output: str) -> None:
-    """Refuse subscripts that are no letters, or a result that has a letter twice or one of nobody's."""
+def _check_letters(subscripts: str, inputs: Sequence[str], output: str) -> None:
     for character in "".join(inputs) + output:
         if character not in string.ascii_letters:
             raise ShapeError(f"einsum: expected letters, commas, ... and ->. Received: {character!r} in {subscripts!r}")
     for index in output:
         if output.count(index) > 1:
-            raise ShapeError(f"einsum: the result of {subscripts!r} has the index {index} twice")
+            raise ShapeError(f"einsum: index {index} appears twice in the result of {subscripts!r}")
         if not any(index in indices for indices in inputs):
-            raise ShapeError(f"einsum: the result of {subscripts!r} has the index {index}, which no operand has")
+            raise ShapeError(f"einsum: index {index} in the result of {subscripts!r} appears in no operand")
 
 
-def without_repeats(x: Expr, indices: str) -> tuple[Expr, str]:
-    """Take diagonals until each index of an operand stands once."""
+def _take_diagonals(x: Expr, indices: str) -> tuple[Expr, str]:
+    """Take diagonals until no index of an operand is repeated."""
     for index in dict.fromkeys(indices):
         while indices.count(index) > 1:
             first, second = [a for a, i in enumerate(indices) if i == index][:2]
             if unify(x.shape[first], x.shape[second]) is None:
                 raise ShapeError(
-                    f"einsum: index {index} stands for both {x.shape[first]} and {x.shape[second]} in the shape "
-                    f"{shape_text(x.shape)} of {x}"
+                    f"einsum: the repeated index {index} has the sizes {x.shape[first]} and {x.shape[second]} in the "
+                    f"shape {format_shape(x.shape)} of {x}. They must be equal"
                 )
-            x = call("diagonal", x, 0, first, second)
+            x = call_op("diagonal", x, 0, first, second)
             indices = "".join(i for a, i in enumerate(indices) if a not in (first, second)) + index
     return x, indices
 
 
-def without_ones(arrays: Sequence[Expr], inputs: Sequence[str]) -> tuple[list[Expr], list[str]]:
-    """Take away axes of length 1 that stand beside longer ones of the same index, along which they would broadcast."""
+def _squeeze_broadcast_axes(arrays: Sequence[Expr], inputs: Sequence[str]) -> tuple[list[Expr], list[str]]:
+    """Squeeze axes of length 1 whose index is longer in another operand, so that they need not broadcast."""
     longest: dict[str, Dim] = {}
     for x, indices in zip(arrays, inputs, strict=True):
         for index, dim in zip(indices, x.shape, strict=True):
-            longest[index] = broadcast_dims(longest.get(index, 1), dim) or dim
+            longest[index] = broadcast_dim(longest.get(index, 1), dim) or dim
     new_arrays, new_inputs = [], []
     for x, indices in zip(arrays, inputs, strict=True):
         ones = tuple(a for a, i in enumerate(indices) if x.shape[a] == 1 and longest[i] != 1)
-        new_arrays.append(call("squeeze", x, axis=ones) if ones else x)
+        new_arrays.append(call_op("squeeze", x, axis=ones) if ones else x)
         new_inputs.append("".join(i for a, i in enumerate(indices) if a not in ones))
     return new_arrays, new_inputs
 
 
 def contract(arrays: Sequence[Expr], inputs: Sequence[str], output: str) -> Expr:
-    """Write a sum of products: of one operand as a sum and an order of axes, of several as it is."""
+    """Build an einsum; with one operand, build a sum and a transpose instead."""
     if len(arrays) > 1:
         product: Expr = sum_of_products(*arrays, subscripts=f"{','.join(inputs)}->{output}")
         return product
     [x], [indices] = arrays, inputs
     summed = tuple(a for a, i in enumerate(indices) if i not in output)
-    x = call("sum", x, axis=summed) if summed else x
-    left = [i for i in indices if i in output]
-    order = tuple(left.index(i) for i in output)
+    x = call_op("sum", x, axis=summed) if summed else x
+    remaining = [i for i in indices if i in output]
+    order = tuple(remaining.index(i) for i in output)
     return transpose(x, order) if order != tuple(range(x.ndim)) else x

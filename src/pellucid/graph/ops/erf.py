@@ -1,68 +1,68 @@
-r"""The error function and the normal distribution: values by SciPy, named as there."""
+r"""Error functions and the cumulative distribution function of the standard normal distribution."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-from pellucid.graph.op import op, public
-from pellucid.graph.operators import call
-from pellucid.graph.ops.elementwise import polynomial
+from pellucid.graph.op import op, register_function
+from pellucid.graph.operators import call_op
+from pellucid.graph.ops.elementwise import evaluate_polynomial
 from pellucid.graph.ops.exponentials import exp
-from pellucid.graph.ops.special import scipy_value, xla_value
-from pellucid.graph.printing import MULTIPLY
+from pellucid.graph.ops.special import get_jax_function, get_scipy_function
+from pellucid.graph.precedence import MULTIPLY
 
-SLOPE = 2 / math.sqrt(math.pi)
-"""The slope of the error function at 0."""
+SLOPE_AT_ZERO = 2 / math.sqrt(math.pi)
+"""Derivative of the error function at 0."""
 
 
 @op(
     tex=r"\operatorname{{erf}}({0:_})",
     floats=True,
     edge=(0.0, 10.0),
-    xla=xla_value("erf"),
-    grad=lambda g, y, x: g * SLOPE * exp(-x * x),
+    xla=get_jax_function("erf"),
+    grad=lambda g, y, x: g * SLOPE_AT_ZERO * exp(-x * x),
     cost=20,
 )
 def erf(xp: Any, x: Any) -> Any:
-    r"""Error function of every element, :math:`\frac{2}{\sqrt{\pi}} \int_0^x e^{-t^2} dt`.
+    r"""Elementwise error function, :math:`\frac{2}{\sqrt{\pi}} \int_0^x e^{-t^2} dt`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.erf(0.0))()
     np.float32(0.0)
     """
-    return scipy_value("erf")(xp, x)
+    return get_scipy_function("erf")(xp, x)
 
 
 @op(
     tex=r"\operatorname{{erfc}}({0:_})",
     floats=True,
     edge=(0.0, 5.0, -10.0),
-    xla=xla_value("erfc"),
-    grad=lambda g, y, x: -g * SLOPE * exp(-x * x),
+    xla=get_jax_function("erfc"),
+    grad=lambda g, y, x: -g * SLOPE_AT_ZERO * exp(-x * x),
     cost=20,
 )
 def erfc(xp: Any, x: Any) -> Any:
-    r"""Complement of the error function, :math:`1 - \operatorname{erf}(x)`, exact also where that is tiny.
+    r"""Complementary error function, :math:`1 - \operatorname{erf}(x)`, accurate for large :math:`x`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.erfc(0.0))()
     np.float32(1.0)
     """
-    return scipy_value("erfc")(xp, x)
+    return get_scipy_function("erfc")(xp, x)
 
 
 def _erfcx_grad(g: Any, y: Any, x: Any) -> Any:
-    r"""Differentiate as :math:`2 x y - 2 / \sqrt\pi`, and far out, where that cancels, by its series."""
-    far = call("greater", x, 10 if x.dtype.itemsize > 4 else 5)
-    inverse = 0.5 * call("square", 1 / call("where", far, x, 1))
-    # The coefficients are those of 2 x y, without the first: -1, 3, -15, 105, ...
+    # 2 x y - 2 / sqrt(pi) cancels for large x, where the asymptotic series is used instead.
+    far = call_op("greater", x, 10 if x.dtype.itemsize > 4 else 5)
+    inverse = 0.5 * call_op("square", 1 / call_op("where", far, x, 1))
+    # The coefficients of 2 x y without the first: -1, 3, -15, 105, ...
     coefficients = [(-1) ** k * math.prod(range(1, 2 * k, 2)) for k in range(1, 13)]
-    slope = call("where", far, SLOPE * inverse * polynomial(coefficients, inverse), 2 * x * y - SLOPE)
+    slope = call_op(
+        "where", far, SLOPE_AT_ZERO * inverse * evaluate_polynomial(coefficients, inverse), 2 * x * y - SLOPE_AT_ZERO
+    )
     return g * slope
 
 
@@ -71,20 +71,19 @@ def _erfcx_grad(g: Any, y: Any, x: Any) -> Any:
     floats=True,
     domain=(-1.5, 3.0),
     edge=(0.0, 1e4),
-    xla=xla_value("erfcx"),
+    xla=get_jax_function("erfcx"),
     grad=_erfcx_grad,
     cost=25,
 )
 def erfcx(xp: Any, x: Any) -> Any:
-    r"""Complement of the error function without its decay, :math:`e^{x^2} \operatorname{erfc}(x)`.
+    r"""Scaled complementary error function, :math:`e^{x^2} \operatorname{erfc}(x)`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.erfcx(0.0))()
     np.float32(1.0)
     """
-    return scipy_value("erfcx")(xp, x)
+    return get_scipy_function("erfcx")(xp, x)
 
 
 @op(
@@ -92,33 +91,31 @@ def erfcx(xp: Any, x: Any) -> Any:
     floats=True,
     domain=(-0.9, 0.9),
     edge=(0.0, 0.999),
-    xla=xla_value("erfinv"),
-    grad=lambda g, y, x: g * (1 / SLOPE) * exp(y * y),
+    xla=get_jax_function("erfinv"),
+    grad=lambda g, y, x: g * (1 / SLOPE_AT_ZERO) * exp(y * y),
     cost=20,
 )
 def erfinv(xp: Any, x: Any) -> Any:
-    r"""Number whose error function every element is, :math:`\operatorname{erf}^{-1}(x)`.
+    r"""Elementwise inverse error function, :math:`\operatorname{erf}^{-1}(x)`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.erfinv(0.0))()
     np.float32(0.0)
     """
-    return scipy_value("erfinv")(xp, x)
+    return get_scipy_function("erfinv")(xp, x)
 
 
-@public
+@register_function
 def ndtr(x: Any) -> Any:
-    r"""Probability that a standard normal number is less, :math:`\Phi(x) = \operatorname{erfc}(-x / \sqrt{2}) / 2`.
+    r"""Standard normal cumulative distribution function, :math:`\Phi(x) = \operatorname{erfc}(-x / \sqrt{2}) / 2`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.ndtr(0.0))()
     np.float32(0.5)
     """
-    return 0.5 * erfc(call("multiply", x, -math.sqrt(0.5)))
+    return 0.5 * erfc(call_op("multiply", x, -math.sqrt(0.5)))
 
 
 @op(
@@ -126,36 +123,35 @@ def ndtr(x: Any) -> Any:
     floats=True,
     domain=(0.1, 0.9),
     edge=(1e-30, 0.5),
-    xla=xla_value("ndtri"),
+    xla=get_jax_function("ndtri"),
     grad=lambda g, y, x: g * math.sqrt(2 * math.pi) * exp(0.5 * y * y),
     cost=20,
 )
 def ndtri(xp: Any, x: Any) -> Any:
-    r"""Number that a standard normal one is less than with each probability, :math:`\Phi^{-1}(p)`.
+    r"""Quantile function of the standard normal distribution, :math:`\Phi^{-1}(p)`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.ndtri(0.5))()
     np.float32(0.0)
     """
-    return scipy_value("ndtri")(xp, x)
+    return get_scipy_function("ndtri")(xp, x)
 
 
 def _log_ndtr_xla(xp: Any, x: Any) -> Any:
-    """Compute the logarithm of one less the other tail above 0, where JAX's own takes that of a rounded probability."""
     from jax.scipy.special import erfc, erfcx
 
+    # For x > 0 JAX's log_ndtr takes the logarithm of a probability rounded to 1; log1p of the other tail does not.
     distance = xp.abs(x) * math.sqrt(0.5)
     return xp.where(x < 0, xp.log(erfcx(distance) / 2) - distance * distance, xp.log1p(-erfc(distance) / 2))
 
 
 def _log_ndtr_grad(g: Any, y: Any, x: Any) -> Any:
-    r"""Divide density by probability, :math:`\varphi(x) / \Phi(x)`, whose common decay the scaled complement lacks."""
-    left, right = call("minimum", x, 0), call("maximum", x, 0)
+    # Density / probability. For x < 0 both underflow; erfcx is the probability without their common factor.
+    left, right = call_op("minimum", x, 0), call_op("maximum", x, 0)
     below = math.sqrt(2 / math.pi) / erfcx(-left * math.sqrt(0.5))
     above = exp(-0.5 * right * right) * math.sqrt(0.5 / math.pi) / ndtr(right)
-    return g * call("where", x < 0, below, above)
+    return g * call_op("where", x < 0, below, above)
 
 
 @op(
@@ -168,13 +164,12 @@ def _log_ndtr_grad(g: Any, y: Any, x: Any) -> Any:
     cost=30,
 )
 def log_ndtr(xp: Any, x: Any) -> Any:
-    r"""Logarithm of the probability that a standard normal number is less, :math:`\log \Phi(x)`, finite also where the
-    probability is too small to be a number.
+    r"""Logarithm of the standard normal distribution function, :math:`\log \Phi(x)`, finite where the probability
+    underflows.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.log_ndtr(0.0))()
     np.float32(-0.6931472)
     """
-    return scipy_value("log_ndtr")(xp, x)
+    return get_scipy_function("log_ndtr")(xp, x)

@@ -1,4 +1,4 @@
-r"""Exponentials and logarithms of every element, to every base, and sums of exponentials by their logarithms."""
+r"""Elementwise exponentials and logarithms."""
 
 from __future__ import annotations
 
@@ -8,20 +8,19 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.op import op
-from pellucid.graph.operators import call
-from pellucid.graph.printing import POWER
+from pellucid.graph.operators import call_op
+from pellucid.graph.ops.elementwise import POSITIVE
+from pellucid.graph.precedence import POWER
 
-POSITIVE = (0.2, 3.0)
 LOG_2, LOG_10 = math.log(2), math.log(10)
 
 
 @op(tex="e^{{{0:_}}}", tex_precedence=POWER, floats=True, edge=(0.0, -200.0), grad=lambda g, y, x: g * y, cost=10)
 def exp(xp: Any, x: Any) -> Any:
-    r"""Exponential of every element, :math:`e^x`.
+    r"""Elementwise exponential, :math:`e^x`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.exp(pel.vector("x"))
     exp(x)
     """
@@ -30,11 +29,10 @@ def exp(xp: Any, x: Any) -> Any:
 
 @op(tex=r"\left(e^{{{0:_}}} - 1\right)", floats=True, edge=(0.0, -200.0), grad=lambda g, y, x: g * exp(x), cost=12)
 def expm1(xp: Any, x: Any) -> Any:
-    r"""Exponential less one, :math:`e^x - 1`, exact also for small :math:`x`.
+    r"""Elementwise :math:`e^x - 1`, accurate for small :math:`x`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.simplify(pel.exp(pel.vector("x")) - 1)
     expm1(x)
     """
@@ -43,11 +41,10 @@ def expm1(xp: Any, x: Any) -> Any:
 
 @op(tex=r"\log({0:_})", floats=True, domain=POSITIVE, edge=(1e-30, 1e30), grad=lambda g, y, x: g / x, cost=10)
 def log(xp: Any, x: Any) -> Any:
-    r"""Natural logarithm of every element, :math:`\log x`.
+    r"""Elementwise natural logarithm, :math:`\log x`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x = pel.scalar("x")
     >>> pel.grad(pel.log(x), x)
     1 / x
@@ -65,11 +62,10 @@ def log(xp: Any, x: Any) -> Any:
     cost=12,
 )
 def log1p(xp: Any, x: Any) -> Any:
-    r"""Logarithm of one more, :math:`\log(1 + x)`, exact also for small :math:`x`.
+    r"""Elementwise :math:`\log(1 + x)`, accurate for small :math:`x`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.simplify(pel.log(1 + pel.vector("x")))
     log1p(x)
     """
@@ -85,11 +81,10 @@ def log1p(xp: Any, x: Any) -> Any:
     cost=10,
 )
 def exp2(xp: Any, x: Any) -> Any:
-    r"""Two to the power of every element, :math:`2^x`.
+    r"""Elementwise power of two, :math:`2^x`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.exp2([3.0, -1.0]))()
     array([8. , 0.5], dtype=float32)
     """
@@ -105,11 +100,10 @@ def exp2(xp: Any, x: Any) -> Any:
     cost=10,
 )
 def log2(xp: Any, x: Any) -> Any:
-    r"""Logarithm of every element to base 2, :math:`\log_2 x`.
+    r"""Elementwise base-2 logarithm, :math:`\log_2 x`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.log2(8.0))()
     np.float32(3.0)
     """
@@ -125,26 +119,23 @@ def log2(xp: Any, x: Any) -> Any:
     cost=10,
 )
 def log10(xp: Any, x: Any) -> Any:
-    r"""Logarithm of every element to base 10, :math:`\log_{10} x`.
+    r"""Elementwise base-10 logarithm, :math:`\log_{10} x`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.log10(1000.0))()
     np.float32(3.0)
     """
     return xp.log10(x)
 
 
-def _shares(unit: float) -> Any:
-    """Give each of two exponentials its share of the gradient of the logarithm of their sum."""
-
+def _logaddexp_grad(unit: float) -> Any:
     def grad(g: Any, z: Any, x: Any, y: Any) -> Any:
-        # Equal ones share it equally, also where both are infinite and have no difference.
-        same = call("equal", x, y)
+        # Equal operands get half the gradient each. Infinities are replaced, because inf - inf is NaN.
+        same = call_op("equal", x, y)
         zero = np.zeros((), z.dtype)
-        above = unit * (call("where", same, zero, x) - call("where", same, zero, y))
-        return g * call("sigmoid", above), g * call("sigmoid", -above)
+        difference = unit * (call_op("where", same, zero, x) - call_op("where", same, zero, y))
+        return g * call_op("sigmoid", difference), g * call_op("sigmoid", -difference)
 
     return grad
 
@@ -154,25 +145,24 @@ def _shares(unit: float) -> Any:
     floats=True,
     commutative=True,
     edge=(0.0, 1e4, -1e4),
-    grad=_shares(1.0),
+    grad=_logaddexp_grad(1.0),
     cost=25,
 )
 def logaddexp(xp: Any, x: Any, y: Any) -> Any:
-    r"""Logarithm of the sum of two exponentials, :math:`\log(e^x + e^y)`, which neither overflows nor underflows.
+    r"""Logarithm of the sum of two exponentials, :math:`\log(e^x + e^y)`, without overflow or underflow.
 
     Parameters
     ----------
     x, y : Expr, array or number
-        Of shapes that broadcast.
+        Operands whose shapes broadcast.
 
     Returns
     -------
     Expr
-        Of the broadcast shape.
+        Broadcast shape.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.logaddexp(1000.0, 0.0))()
     np.float32(1000.0)
     """
@@ -184,16 +174,43 @@ def logaddexp(xp: Any, x: Any, y: Any) -> Any:
     floats=True,
     commutative=True,
     edge=(0.0, 1e4, -1e4),
-    grad=_shares(LOG_2),
+    grad=_logaddexp_grad(LOG_2),
     cost=25,
 )
 def logaddexp2(xp: Any, x: Any, y: Any) -> Any:
-    r"""Logarithm to base 2 of the sum of two powers of 2, :math:`\log_2(2^x + 2^y)`, which does not overflow either.
+    r"""Base-2 logarithm of the sum of two powers of two, :math:`\log_2(2^x + 2^y)`, without overflow or underflow.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.logaddexp2(1000.0, 1000.0))()
     np.float32(1001.0)
     """
     return xp.logaddexp2(x, y)
+
+
+@op(
+    tex=r"\log(1 - e^{{{0:_}}})",
+    floats=True,
+    compound=True,
+    domain=(-3.0, -0.2),
+    edge=(-1e-30, -1000.0),
+    grad=lambda g, y, x: g * (exp(x) / expm1(x)),
+    cost=25,
+)
+def log1mexp(xp: Any, x: Any) -> Any:
+    r"""Logarithm of one minus an exponential, :math:`\log(1 - e^x)` for :math:`x < 0`, accurate near 0 and far from it.
+
+    Examples
+    --------
+    >>> pel.simplify(pel.log(1 - pel.exp(pel.vector("x"))))
+    log1mexp(x)
+
+    References
+    ----------
+    M. Maechler, Accurately computing log(1 - exp(-|a|)), vignette of the R package Rmpfr, 2012.
+    """
+    # expm1 is accurate near 0 and log1p far from it; the two forms meet at -log 2.
+    near, middle = x > -LOG_2, xp.full_like(x, -LOG_2)
+    small, large = xp.where(near & (x <= 0), x, middle), xp.where(near, middle, x)
+    result = xp.where(near, xp.log(-xp.expm1(small)), xp.log1p(-xp.exp(large)))
+    return xp.where(x > 0, xp.full_like(x, np.nan), result)

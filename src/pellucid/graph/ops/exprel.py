@@ -1,4 +1,4 @@
-r"""Quotients that are 0 / 0 at 0, where they have a value all the same, and a slope."""
+r"""Relative exponential and relative logarithm: quotients with a removable singularity at 0."""
 
 from __future__ import annotations
 
@@ -9,23 +9,21 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.op import op
-from pellucid.graph.operators import call
+from pellucid.graph.operators import call_op
+from pellucid.graph.ops.elementwise import evaluate_polynomial
 from pellucid.graph.ops.exponentials import exp
 
 
-def _near_zero(x: Any, radius: float, coefficients: Sequence[float], far: Callable[[Any], Any]) -> Any:
-    """Write a function as a series of powers near 0 and as a formula elsewhere."""
-    small = call("abs", x) < radius
-    near, away = call("where", small, x, np.zeros((), x.dtype)), call("where", small, np.ones((), x.dtype), x)
-    series: Any = coefficients[-1]
-    for coefficient in coefficients[-2::-1]:
-        series = coefficient + near * series
-    return call("where", small, series, far(away))
+def _series_near_zero(x: Any, radius: float, coefficients: Sequence[float], far: Callable[[Any], Any]) -> Any:
+    """Use a power series for abs(x) < radius, where the formula would cancel, and the formula elsewhere."""
+    small = call_op("abs", x) < radius
+    near, away = call_op("where", small, x, np.zeros((), x.dtype)), call_op("where", small, np.ones((), x.dtype), x)
+    return call_op("where", small, evaluate_polynomial(coefficients, near), far(away))
 
 
 def _exprel_grad(g: Any, y: Any, x: Any) -> Any:
     series = [(k + 1) / math.factorial(k + 2) for k in range(14)]
-    return g * _near_zero(x, 0.5, series, lambda a: (exp(a) - exprel(a)) / a)
+    return g * _series_near_zero(x, 0.5, series, lambda a: (exp(a) - exprel(a)) / a)
 
 
 @op(
@@ -41,7 +39,6 @@ def exprel(xp: Any, x: Any) -> Any:
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x = pel.vector("x")
     >>> pel.simplify((pel.exp(x) - 1) / x)
     exprel(x)
@@ -52,7 +49,7 @@ def exprel(xp: Any, x: Any) -> Any:
 
 def _log1prel_grad(g: Any, y: Any, x: Any) -> Any:
     series = [(-1.0) ** (k + 1) * (k + 1) / (k + 2) for k in range(16)]
-    return g * _near_zero(x, 0.1, series, lambda a: (1 / (1 + a) - log1prel(a)) / a)
+    return g * _series_near_zero(x, 0.1, series, lambda a: (1 / (1 + a) - log1prel(a)) / a)
 
 
 @op(
@@ -69,7 +66,6 @@ def log1prel(xp: Any, x: Any) -> Any:
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x = pel.vector("x")
     >>> pel.simplify(pel.log(1 + x) / x)
     log1prel(x)

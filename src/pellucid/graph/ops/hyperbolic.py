@@ -1,30 +1,33 @@
-r"""Hyperbolic functions and their inverses."""
+r"""Elementwise hyperbolic functions and their inverses."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from pellucid.graph.op import also, op
-from pellucid.graph.operators import call
+import numpy as np
+
+from pellucid.graph.op import alias, op
+from pellucid.graph.operators import call_op
+from pellucid.graph.precedence import ADD
 
 
 @op(tex=r"\tanh({0:_})", floats=True, edge=(0.0, 50.0, -50.0), grad=lambda g, y, x: g * (1 - y * y), cost=10)
 def tanh(xp: Any, x: Any) -> Any:
-    r"""Hyperbolic tangent of every element, :math:`\tanh x = (e^x - e^{-x}) / (e^x + e^{-x})`.
+    r"""Elementwise hyperbolic tangent, :math:`\tanh x = (e^x - e^{-x}) / (e^x + e^{-x})`.
 
     Parameters
     ----------
     x : Expr, array or number
-        Of any shape.
+        Input of any shape.
 
     Returns
     -------
     Expr
-        Of the shape of ``x``, between -1 and 1.
+        Same shape as ``x``, with values between -1 and 1.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x = pel.scalar("x")
     >>> pel.grad(pel.tanh(x), x)
     1 - tanh(x) ** 2
@@ -32,13 +35,12 @@ def tanh(xp: Any, x: Any) -> Any:
     return xp.tanh(x)
 
 
-@op(tex=r"\sinh({0:_})", floats=True, edge=(0.0, 80.0, -80.0), grad=lambda g, y, x: g * call("cosh", x), cost=12)
+@op(tex=r"\sinh({0:_})", floats=True, edge=(0.0, 80.0, -80.0), grad=lambda g, y, x: g * call_op("cosh", x), cost=12)
 def sinh(xp: Any, x: Any) -> Any:
-    r"""Hyperbolic sine of every element, :math:`\sinh x = (e^x - e^{-x}) / 2`.
+    r"""Elementwise hyperbolic sine, :math:`\sinh x = (e^x - e^{-x}) / 2`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x = pel.scalar("x")
     >>> pel.grad(pel.sinh(x), x)
     cosh(x)
@@ -48,11 +50,10 @@ def sinh(xp: Any, x: Any) -> Any:
 
 @op(tex=r"\cosh({0:_})", floats=True, edge=(0.0, 80.0, -80.0), grad=lambda g, y, x: g * sinh(x), cost=12)
 def cosh(xp: Any, x: Any) -> Any:
-    r"""Hyperbolic cosine of every element, :math:`\cosh x = (e^x + e^{-x}) / 2`.
+    r"""Elementwise hyperbolic cosine, :math:`\cosh x = (e^x + e^{-x}) / 2`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x = pel.scalar("x")
     >>> pel.grad(pel.cosh(x), x)
     sinh(x)
@@ -60,49 +61,47 @@ def cosh(xp: Any, x: Any) -> Any:
     return xp.cosh(x)
 
 
-@also("asinh")
+@alias("asinh")
 @op(
     tex=r"\operatorname{{arsinh}}({0:_})",
     floats=True,
     edge=(0.0, 1e30, -1e30),
-    grad=lambda g, y, x: g / call("hypot", x, 1),
+    grad=lambda g, y, x: g / call_op("hypot", x, 1),
     cost=12,
 )
 def arcsinh(xp: Any, x: Any) -> Any:
-    r"""Number whose hyperbolic sine every element is, :math:`\log(x + \sqrt{x^2 + 1})`.
+    r"""Elementwise inverse hyperbolic sine, :math:`\log(x + \sqrt{x^2 + 1})`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.arcsinh(0.0))()
     np.float32(0.0)
     """
     return xp.arcsinh(x)
 
 
-@also("acosh")
+@alias("acosh")
 @op(
     tex=r"\operatorname{{arcosh}}({0:_})",
     floats=True,
     domain=(1.2, 3.0),
     edge=(1.001, 1e30),
-    # The square root of the product would leave the range of numbers where the product of the roots does not.
-    grad=lambda g, y, x: g / (call("sqrt", x - 1) * call("sqrt", x + 1)),
+    # Two square roots, because (x - 1) * (x + 1) overflows for large x.
+    grad=lambda g, y, x: g / (call_op("sqrt", x - 1) * call_op("sqrt", x + 1)),
     cost=12,
 )
 def arccosh(xp: Any, x: Any) -> Any:
-    r"""Number whose hyperbolic cosine every element is, :math:`\log(x + \sqrt{x^2 - 1})`, for :math:`x \ge 1`.
+    r"""Elementwise inverse hyperbolic cosine, :math:`\log(x + \sqrt{x^2 - 1})`, for :math:`x \ge 1`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.arccosh(1.0))()
     np.float32(0.0)
     """
     return xp.arccosh(x)
 
 
-@also("atanh")
+@alias("atanh")
 @op(
     tex=r"\operatorname{{artanh}}({0:_})",
     floats=True,
@@ -112,12 +111,86 @@ def arccosh(xp: Any, x: Any) -> Any:
     cost=12,
 )
 def arctanh(xp: Any, x: Any) -> Any:
-    r"""Number whose hyperbolic tangent every element is, :math:`\frac{1}{2} \log \frac{1 + x}{1 - x}`.
+    r"""Elementwise inverse hyperbolic tangent, :math:`\frac{1}{2} \log \frac{1 + x}{1 - x}`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.arctanh(0.0))()
     np.float32(0.0)
     """
     return xp.arctanh(x)
+
+
+@op(
+    tex=r"1 - {0:^}^2",
+    tex_precedence=ADD,
+    text="1 - {0:^} ** 2",
+    precedence=ADD,
+    floats=True,
+    edge=(0.0, 40.0, -40.0, 1e5),
+    grad=lambda g, z, y, x: (None, g * (-2 * (z * tanh(x)))),
+    cost=16,
+    behind="tanh",
+)
+def tanh_slope(xp: Any, y: Any, x: Any) -> Any:
+    r"""Derivative of the hyperbolic tangent, :math:`1 - y^2` where :math:`y = \tanh x`.
+
+    Computed as :math:`4 e / (1 + e)^2` with :math:`e = e^{-2|x|}`, because :math:`1 - y^2` loses its digits where
+    :math:`y` is nearly 1.
+
+    ``y`` appears in the printed formula; only its shape enters the value.
+
+    Examples
+    --------
+    >>> x = pel.scalar("x")
+    >>> slope = pel.grad(pel.tanh(x), x)
+    >>> slope
+    1 - tanh(x) ** 2
+    >>> slope.eval({x: 12.0})
+    np.float32(1.51005e-10)
+    """
+    small = xp.exp(-2 * xp.abs(x))
+    return xp.broadcast_to(4 * small / xp.square(1 + small), np.broadcast_shapes(np.shape(x), np.shape(y)))
+
+
+@op(
+    tex=r"\operatorname{{sech}}({0:_})",
+    floats=True,
+    compound=True,
+    edge=(0.0, 100.0, -100.0, 1e5),
+    grad=lambda g, y, x: -g * (y * tanh(x)),
+    cost=16,
+)
+def sech(xp: Any, x: Any) -> Any:
+    r"""Elementwise hyperbolic secant, :math:`1 / \cosh x = 2 / (e^x + e^{-x})`.
+
+    Examples
+    --------
+    >>> x = pel.vector("x")
+    >>> pel.simplify(2 / (pel.exp(x) + pel.exp(-x)))
+    sech(x)
+    """
+    small = xp.exp(-xp.abs(x))
+    return 2 * small / (1 + small * small)
+
+
+@op(
+    tex=r"\log(\cosh({0:_}))",
+    floats=True,
+    compound=True,
+    edge=(0.0, 1000.0, -1000.0),
+    grad=lambda g, y, x: g * tanh(x),
+    cost=40,
+)
+def log_cosh(xp: Any, x: Any) -> Any:
+    r"""Logarithm of the hyperbolic cosine, :math:`\log \cosh x`, which does not overflow for large :math:`|x|`.
+
+    Examples
+    --------
+    >>> pel.simplify(pel.log(pel.cosh(pel.vector("x"))))
+    log_cosh(x)
+    """
+    # Near 0 the result is about x^2 / 2, which |x| - log 2 + log1p(...) would lose: cosh x = 1 + 2 sinh^2(x / 2).
+    size = xp.abs(x)
+    near = xp.log1p(2 * xp.square(xp.sinh(xp.minimum(size, 1) / 2)))
+    return xp.where(size < 1, near, size + xp.log1p(xp.exp(-2 * size)) - math.log(2))

@@ -1,4 +1,4 @@
-r"""Parts of arrays: by position, by index arrays, or by both at once, as NumPy has them."""
+r"""Indexing: slices, index arrays, take and take_along_axis."""
 
 from __future__ import annotations
 
@@ -9,55 +9,57 @@ import numpy as np
 
 from pellucid.graph.errors import OptionError, ShapeError
 from pellucid.graph.expr import Expr, as_expr
-from pellucid.graph.op import op, public
-from pellucid.graph.operators import call
+from pellucid.graph.op import op, register_function
+from pellucid.graph.operators import call_op
 from pellucid.graph.ops.index_spec import (
     ARRAY,
-    WHOLE,
+    FULL_SLICE,
     Index,
-    array_settings,
-    check_positions,
-    index_pieces,
-    indexed,
-    integer_indices,
-    is_known,
-    real_index,
-    traced_index,
-    written_out,
+    check_integer_bounds,
+    check_integer_indices,
+    format_index,
+    infer_indexed,
+    is_constant,
+    normalize_array_index,
+    normalize_index,
+    to_jax_index,
+    to_numpy_index,
 )
 from pellucid.graph.pattern import Pattern
-from pellucid.graph.printing import ATOM, Piece
-from pellucid.graph.types import Type, broadcast_dims, normalize_axis, shape_text
+from pellucid.graph.precedence import ATOM, TemplatePiece
+from pellucid.graph.types import Type, broadcast_dim, format_shape, normalize_axis
 
 
-def _index_text(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
+def _index_text(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
     x, *arrays = operands
-    return [(x, ATOM), "[", *index_pieces(settings.get("index") or [ARRAY] * len(arrays), arrays), "]"]
+    return [(x, ATOM), "[", *format_index(settings.get("index") or [ARRAY] * len(arrays), arrays), "]"]
 
 
-def _index_tex(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
+def _index_tex(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
     x, *arrays = operands
-    return [(x, ATOM), "_{", *index_pieces(settings.get("index") or [ARRAY] * len(arrays), arrays, r"\ast"), "}"]
+    return [(x, ATOM), "_{", *format_index(settings.get("index") or [ARRAY] * len(arrays), arrays, r"\ast"), "}"]
 
 
-def part_of(x: Any, index: Index, arrays: Sequence[Any]) -> Any:
-    """Write a part of an array, whatever its index is made of."""
+def index_array(x: Any, index: Index, arrays: Sequence[Any]) -> Any:
+    """Index an array with a normalized index."""
     return gather(x, *arrays, index=index) if arrays else slice_(x, index)
 
 
-def unrepeated(g: Expr, y: Expr) -> Expr:
-    """Return a gradient as it was before it was repeated to the shape of the result, where it need not be."""
-    repeated = g.op is not None and g.op.name == "broadcast_like" and g.inputs[1] is y
-    return g.inputs[0] if repeated else g
+def strip_broadcast(g: Expr, y: Expr) -> Expr:
+    """Return a gradient without a `broadcast_like` to the shape of ``y``, which a scatter does not need."""
+    is_broadcast = g.op is not None and g.op.name == "broadcast_like" and g.inputs[1] is y
+    return g.inputs[0] if is_broadcast else g
 
 
 @op(
     name="slice",
     tex=_index_tex,
     text=_index_text,
-    infer=lambda x, index: indexed(x, index),
-    normalize=lambda x, index: {"index": written_out(x, index)[0]},
-    grad=lambda g, y, x, index: call("set_at", call("zeros_like", x, g.dtype), unrepeated(g, y), index=index),
+    infer=lambda x, index: infer_indexed(x, index),
+    normalize=lambda x, index: {"index": normalize_index(x, index)[0]},
+    grad=lambda g, y, x, index: call_op(
+        "set_at", call_op("zeros_like", x, g.dtype), strip_broadcast(g, y), index=index
+    ),
     examples=lambda rng: [
         ((rng.normal(size=(3, 4)),), {"index": (slice(None), slice(0, 4, 2))}),
         ((rng.normal(size=(3, 4)),), {"index": (None, -1, ...)}),
@@ -67,39 +69,38 @@ def unrepeated(g: Expr, y: Expr) -> Expr:
     behind="getitem",
 )
 def slice_(xp: Any, x: Any, index: Any = ()) -> Any:
-    r"""A part of an array, by integers, slices, ``None`` and ``...``; what ``x[1:, 0]`` writes.
+    r"""Index an array with integers, slices, ``None`` and ``...``; the op of ``x[1:, 0]``.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.matrix("x")[1:, 0]
     x[1:, 0]
     """
-    check_positions(x, index)
-    return x[real_index(index)]
+    check_integer_bounds(x, index)
+    return x[to_numpy_index(index)]
 
 
-def _gathered(x: Expr, *indices: Expr, index: Index) -> Type:
+def _infer_gather(x: Expr, *indices: Expr, index: Index) -> Type:
     for array in indices:
-        integer_indices(array, "gather")
-    return indexed(x, index, indices)
+        check_integer_indices(array, "gather")
+    return infer_indexed(x, index, indices)
 
 
 def _gather_grad(g: Any, y: Any, x: Any, *indices: Any, index: Index) -> list[Any]:
-    zeros = call("zeros_like", x, g.dtype)
-    return [call("add_at", zeros, unrepeated(g, y), *indices, index=index), *[None] * len(indices)]
+    zeros = call_op("zeros_like", x, g.dtype)
+    return [call_op("add_at", zeros, strip_broadcast(g, y), *indices, index=index), *[None] * len(indices)]
 
 
 def _gather_xla(xp: Any, x: Any, *indices: Any, index: Index) -> Any:
-    places = xp.asarray(x).at[traced_index(x, index, indices)]
-    return places.get(mode="promise_in_bounds" if all(map(is_known, indices)) else "fill")
+    elements = xp.asarray(x).at[to_jax_index(x, index, indices)]
+    return elements.get(mode="promise_in_bounds" if all(map(is_constant, indices)) else "fill")
 
 
 @op(
     tex=_index_tex,
     text=_index_text,
-    infer=_gathered,
-    normalize=lambda x, *indices, index: array_settings(x, indices, index),
+    infer=_infer_gather,
+    normalize=lambda x, *indices, index: normalize_array_index(x, indices, index),
     xla=_gather_xla,
     grad=_gather_grad,
     examples=lambda rng: [
@@ -112,117 +113,97 @@ def _gather_xla(xp: Any, x: Any, *indices: Any, index: Index) -> Any:
     behind="getitem",
 )
 def gather(xp: Any, x: Any, *indices: Any, index: Any = ()) -> Any:
-    r"""A part of an array by index arrays, :math:`y_k = x_{i_k, j_k}`; what ``x[i, j]`` and ``x[:, i]`` write.
+    r"""Index an array with index arrays, :math:`y_k = x_{i_k, j_k}`; the op of ``x[i, j]`` and ``x[:, i]``.
 
-    Parameters
-    ----------
-    x : Expr or array
-        Where to take from.
-    *indices : Expr or array of integers
-        Which, of shapes that broadcast; negative ones count from the end.
-    index : tuple
-        The whole index, in which ``indexing.ARRAY`` marks the places of ``indices``; the first axes without it.
-
-    Returns
-    -------
-    Expr
-        With the axes of the index arrays replaced by their common shape, as NumPy does.
+    ``index`` is the complete index, in which ``index_spec.ARRAY`` marks the positions of ``indices`` (default: the
+    leading axes).
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x, i = pel.matrix("x", shape=(5, 3)), pel.ivector("i", shape=("n",))
     >>> x[:, i].shape, x[i, i].shape
     ((5, 'n'), ('n',))
     >>> pel.grad(x[i].sum(), x)
     broadcast_like(0, x).at[i].add(1)
     """
-    check_positions(x, index)
-    return x[real_index(index, indices)]
+    check_integer_bounds(x, index)
+    return x[to_numpy_index(index, indices)]
 
 
-@public
+@register_function
 def getitem(x: Any, index: Any) -> Any:
-    r"""What ``x[index]`` means: a part by integers, slices, ``None``, ``...`` and arrays of integers.
+    r"""Index an array with integers, slices, ``None``, ``...`` and integer arrays: ``x[index]``.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.matrix("x")[0, ::2]
     x[0, ::2]
     """
     if isinstance(x, Pattern):
         return slice_(x, index)
-    parts, arrays = written_out(x, index)
-    return part_of(x, parts, arrays)
+    parts, arrays = normalize_index(x, index)
+    return index_array(x, parts, arrays)
 
 
-MODES = ("raise", "clip", "wrap")
+OUT_OF_BOUNDS_MODES = ("raise", "clip", "wrap")
 
 
-def within(indices: Any, x: Any, axis: int, mode: str) -> Any:
-    """Bring indices into the range of an axis, as NumPy's modes ``"clip"`` and ``"wrap"`` do.
-
-    Raises
-    ------
-    ValueError
-        For another mode.
-    """
-    if mode not in MODES:
+def bring_into_range(indices: Any, x: Any, axis: int, mode: str) -> Any:
+    """Clip or wrap out-of-bounds indices."""
+    if mode not in OUT_OF_BOUNDS_MODES:
         raise OptionError(f"Expected mode to be 'raise', 'clip' or 'wrap'. Received: mode={mode!r}")
     if mode == "raise":
         return indices
-    length = call("size", x, axis=axis, dtype=indices.dtype)
+    length = call_op("size", x, axis=axis, dtype=indices.dtype)
     if mode == "wrap":
-        return call("remainder", indices, length)
-    return call("clip", indices, np.zeros((), indices.dtype), length - np.ones((), indices.dtype))
+        return call_op("remainder", indices, length)
+    return call_op("clip", indices, np.zeros((), indices.dtype), length - np.ones((), indices.dtype))
 
 
-@public
+@register_function
 def take(x: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> Any:
-    r"""The elements at some indices along an axis, :math:`x_{i_k}`.
+    r"""Take elements at indices along an axis, :math:`x_{i_k}`.
 
     Parameters
     ----------
     x : Expr or array
-        Where to take from.
-    indices : Expr, array or list of integers
-        Which, of any shape.
+        Array to index.
+    indices : Expr, array or list of int
+        Indices of any shape.
     axis : int, optional
-        Along which axis; of all elements in one row without it.
+        Axis. By default the array is flattened.
     mode : {"raise", "clip", "wrap"}
-        What to do with an index beyond the end: refuse it, take the nearest there is, or begin anew.
+        Treatment of out-of-bounds indices: raise an error, clip to the valid range or wrap around.
 
     Returns
     -------
     Expr
-        With the axis replaced by the shape of the indices.
+        Array in which the shape of the indices replaces the axis.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x, i = pel.matrix("x", shape=(5, 3)), pel.ivector("i", shape=("n",))
     >>> pel.take(x, i, axis=0), pel.take(x, i, axis=1).shape
     (x[i], (5, 'n'))
     """
     x = as_expr(x)
     if axis is None:
-        x, axis = (x if x.ndim == 1 else call("ravel", x)), 0
+        x, axis = (x if x.ndim == 1 else call_op("ravel", x)), 0
     axis = normalize_axis(axis, x.ndim, "take", x)
-    chosen = as_expr(np.asarray(indices) if isinstance(indices, (int, list, tuple)) else indices)
-    integer_indices(chosen, "take")
-    return gather(x, within(chosen, x, axis, mode), index=(WHOLE,) * axis + (ARRAY,))
+    indices = as_expr(np.asarray(indices) if isinstance(indices, (int, list, tuple)) else indices)
+    check_integer_indices(indices, "take")
+    return gather(x, bring_into_range(indices, x, axis, mode), index=(FULL_SLICE,) * axis + (ARRAY,))
 
 
-def _along(x: Expr, indices: Expr, axis: int) -> Type:
-    integer_indices(indices, "take_along_axis")
+def _infer_take_along_axis(x: Expr, indices: Expr, axis: int) -> Type:
+    check_integer_indices(indices, "take_along_axis")
     shape = []
     for a, (d, e) in enumerate(zip(x.shape, indices.shape, strict=False)):
-        both = e if a == axis else broadcast_dims(d, e)
+        both = e if a == axis else broadcast_dim(d, e)
         if both is None or x.ndim != indices.ndim:
             raise ShapeError(
-                f"take_along_axis: {x} of shape {shape_text(x.shape)} and indices {indices} of shape "
-                f"{shape_text(indices.shape)} must agree in all but axis {axis}"
+                f"take_along_axis: {x} of shape {format_shape(x.shape)} and indices {indices} of shape "
+                f"{format_shape(indices.shape)} must agree in all axes except axis {axis}"
             )
         shape.append(both)
     return Type(tuple(shape), x.dtype)
@@ -230,9 +211,9 @@ def _along(x: Expr, indices: Expr, axis: int) -> Type:
 
 @op(
     tex=r"{0:^}[{1:_}]",
-    infer=_along,
+    infer=_infer_take_along_axis,
     normalize=lambda x, indices, axis: {"axis": normalize_axis(axis, x.ndim, "take_along_axis", x)},
-    grad=lambda g, y, x, indices, axis: (call("untake_along_axis", g, indices, x, axis=axis), None),
+    grad=lambda g, y, x, indices, axis: (call_op("untake_along_axis", g, indices, x, axis=axis), None),
     examples=lambda rng: [
         ((rng.normal(size=(3, 4)), np.array([[1], [0], [3]])), {"axis": 1}),
         ((rng.normal(size=(3, 4)), np.array([[2, 0]])), {"axis": -1}),
@@ -241,11 +222,10 @@ def _along(x: Expr, indices: Expr, axis: int) -> Type:
     cost=0,
 )
 def take_along_axis(xp: Any, x: Any, indices: Any, axis: Any = -1) -> Any:
-    r"""One element for each index along an axis, the other axes going together, :math:`x_{k, i_k}`.
+    r"""Take elements at indices along an axis, paired with the positions along the other axes, :math:`x_{k, i_k}`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> p, y = pel.matrix("p", shape=("n", 10)), pel.ivector("y", shape=("n",))
     >>> pel.take_along_axis(p, y[:, None]).shape
     ('n', 1)
@@ -253,17 +233,17 @@ def take_along_axis(xp: Any, x: Any, indices: Any, axis: Any = -1) -> Any:
     return xp.take_along_axis(x, indices, axis=axis)
 
 
-def _grid(xp: Any, g: Any, indices: Any, like: Any, axis: int) -> tuple[Any, ...]:
-    """Return the index along each axis of where the elements of ``g`` belong."""
-    places = []
+def _make_index_grid(xp: Any, g: Any, indices: Any, like: Any, axis: int) -> tuple[Any, ...]:
+    """Return, for each axis, the index of the element that each element of ``g`` is added to."""
+    grid = []
     for a, n in enumerate(g.shape):
-        numbers = xp.arange(n) if like.shape[a] == n else xp.zeros(n, int)
-        places.append(indices if a == axis else numbers.reshape([-1 if a == b else 1 for b in range(g.ndim)]))
-    return tuple(places)
+        positions = xp.arange(n) if like.shape[a] == n else xp.zeros(n, int)
+        grid.append(indices if a == axis else positions.reshape([-1 if a == b else 1 for b in range(g.ndim)]))
+    return tuple(grid)
 
 
 def _untake_along_xla(xp: Any, g: Any, indices: Any, like: Any, axis: int) -> Any:
-    return xp.zeros(like.shape, g.dtype).at[_grid(xp, g, indices, like, axis)].add(g)
+    return xp.zeros(like.shape, g.dtype).at[_make_index_grid(xp, g, indices, like, axis)].add(g)
 
 
 @op(
@@ -279,15 +259,14 @@ def _untake_along_xla(xp: Any, g: Any, indices: Any, like: Any, axis: int) -> An
     behind="take_along_axis",
 )
 def untake_along_axis(xp: Any, g: Any, indices: Any, like: Any, axis: Any = -1) -> Any:
-    r"""Zeros of the shape of ``like`` with ``g`` added at one index each: the transpose of `take_along_axis`.
+    r"""Gradient of `take_along_axis`: zeros of the shape of ``like`` with ``g`` added at the indices.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> g, i = pel.matrix("g", shape=("n", 1)), pel.imatrix("i", shape=("n", 1))
     >>> pel.untake_along_axis(g, i, pel.matrix("x", shape=("n", 4)), axis=1).shape
     ('n', 4)
     """
     result = xp.zeros(like.shape, g.dtype)
-    np.add.at(result, _grid(xp, g, indices, like, axis), g)
+    np.add.at(result, _make_index_grid(xp, g, indices, like, axis), g)
     return result

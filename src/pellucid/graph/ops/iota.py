@@ -1,4 +1,4 @@
-r"""The numbers of the places along an axis, where its length is known only when the program runs."""
+r"""Index ranges along an axis whose length is known only at run time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pellucid.graph.op import op
 from pellucid.graph.types import Type, as_dtype, normalize_axis
 
 
-def _settings(x: Expr, axis: int, dtype: Any) -> dict[str, Any]:
+def _normalize_settings(x: Expr, axis: int, dtype: Any) -> dict[str, Any]:
     return {
         "axis": normalize_axis(axis, x.ndim, "arange_like", x),
         "dtype": np.dtype("int64") if dtype is None else as_dtype(dtype),
@@ -20,31 +20,16 @@ def _settings(x: Expr, axis: int, dtype: Any) -> dict[str, Any]:
 
 @op(
     infer=lambda x, axis, dtype: Type((x.shape[axis],), dtype),
-    normalize=_settings,
+    normalize=_normalize_settings,
     differentiable=False,
     examples=lambda rng: [((np.zeros((3, 4)),), {"axis": 1}), ((np.zeros(5),), {"axis": -1, "dtype": "uint32"})],
     behind="arange",
 )
 def arange_like(xp: Any, x: Any, axis: Any = 0, dtype: Any = None) -> Any:
-    r"""The numbers :math:`0, 1, \ldots, n - 1` for the :math:`n` places of an array along an axis.
-
-    Parameters
-    ----------
-    x : Expr
-        Of which only the shape is used.
-    axis : int
-        Whose length counts.
-    dtype : dtype, optional
-        int64 without it.
-
-    Returns
-    -------
-    Expr
-        Of one axis.
+    r"""Indices :math:`0, 1, \ldots, n - 1` along an axis of length :math:`n` of an array.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> f = pel.function([x := pel.vector("x")], arange_like(x) * x)
     >>> f([1.0, 1.0, 1.0])
     array([0., 1., 2.])

@@ -1,7 +1,7 @@
-r"""Systems of linear equations, inverses and Cholesky factors, of one matrix or of stacks.
+r"""Linear systems, inverses and Cholesky factors of matrices and stacks of matrices.
 
-Where NumPy raises an error for a singular or indefinite matrix, so does the interpreter, naming the expression; a
-program compiled by XLA has no way to stop and gives nan or inf instead.
+For a singular or indefinite matrix the NumPy interpreter raises an error that names the expression. A program compiled
+by XLA cannot raise errors and returns NaN or infinity.
 """
 
 from __future__ import annotations
@@ -13,36 +13,35 @@ import numpy as np
 from pellucid.graph.errors import DtypeError, ShapeError
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import op
-from pellucid.graph.operators import call
+from pellucid.graph.operators import call_op
 from pellucid.graph.ops.permute import matrix_transpose
-from pellucid.graph.ops.reshape import expand_dims, reduce_axes
-from pellucid.graph.printing import JUXTAPOSE, POWER
-from pellucid.graph.types import Mismatch, Shape, Type, broadcast, shape_text, unify
+from pellucid.graph.ops.reshape import expand_dims, sum_broadcast_axes
+from pellucid.graph.precedence import JUXTAPOSE, POWER
+from pellucid.graph.types import Shape, ShapeMismatch, Type, broadcast, format_shape, unify
 
 
-def square(x: Expr, what: str) -> Shape:
-    """Return the shape of square matrices, and refuse any other, and numbers of a precision that is too low."""
+def check_square(x: Expr, name: str) -> Shape:
+    """Return the shape of a stack of square matrices; raise an error for other shapes and for 16-bit floats."""
     if x.ndim < 2 or unify(x.shape[-2], x.shape[-1]) is None:
         raise ShapeError(
-            f"{what}: expected a square matrix, or a stack of them. Received: {x}, of shape {shape_text(x.shape)}"
+            f"{name}: expected a square matrix, or a stack of them. Received: {x}, of shape {format_shape(x.shape)}"
         )
     if x.dtype.itemsize < 4:
-        raise DtypeError(f"{what}: expected float32 or float64. Received: {x}, which is {x.dtype}; cast it first")
+        raise DtypeError(f"{name}: expected float32 or float64. Received: {x}, which is {x.dtype}. Cast it first")
     return x.shape
 
 
-def _well_conditioned(rng: np.random.Generator, *shape: int) -> np.ndarray[Any, Any]:
+def _draw_well_conditioned(rng: np.random.Generator, *shape: int) -> np.ndarray[Any, Any]:
     return rng.normal(size=shape) + 3 * np.eye(shape[-1])
 
 
-def matrix_examples(rng: np.random.Generator) -> list[Any]:
-    """Return stacks of matrices that are far from singular."""
-    return [((_well_conditioned(rng, 2, 3, 3),), {}), ((_well_conditioned(rng, 1, 2, 2),), {})]
+def make_matrix_examples(rng: np.random.Generator) -> list[Any]:
+    return [((_draw_well_conditioned(rng, 2, 3, 3),), {}), ((_draw_well_conditioned(rng, 1, 2, 2),), {})]
 
 
-def cubic(share: float) -> Any:
-    """Return a cost of this share of the cube of the side, for each matrix of the first operand."""
-    return lambda node, size: share * size(node.inputs[0]) * size(node.inputs[0], -1)
+def get_cubic_cost(factor: float) -> Any:
+    """Return a cost function: factor * n**3 operations per n-by-n matrix of the first operand."""
+    return lambda node, size: factor * size(node.inputs[0]) * size(node.inputs[0], -1)
 
 
 @op(
@@ -50,34 +49,33 @@ def cubic(share: float) -> Any:
     tex_precedence=POWER,
     promotes=True,
     floats=True,
-    infer=lambda x: Type(square(x, "inv"), x.dtype),
+    infer=lambda x: Type(check_square(x, "inv"), x.dtype),
     grad=lambda g, y, x: -(matrix_transpose(y) @ g @ matrix_transpose(y)),
-    examples=matrix_examples,
-    cost=cubic(2),
+    examples=make_matrix_examples,
+    cost=get_cubic_cost(2),
 )
 def inv(xp: Any, x: Any) -> Any:
     r"""Inverse of square matrices, :math:`A^{-1} A = I`.
 
-    To solve equations use `solve`, which takes fewer operations and rounds less.
+    To solve a linear system use `solve`, which is faster and more accurate.
 
     Parameters
     ----------
     x : Expr or array
-        A square matrix or a stack of them.
+        Square matrix or stack of square matrices.
 
     Returns
     -------
     Expr
-        Of the shape of ``x``.
+        Same shape as ``x``.
 
     Raises
     ------
     LinAlgError
-        By the interpreter, if a matrix is singular; XLA gives nan or inf.
+        In the NumPy interpreter, if a matrix is singular. XLA returns NaN or infinity.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> A = pel.matrix("A", shape=(2, 2))
     >>> pel.inv(A)
     inv(A)
@@ -90,45 +88,45 @@ def inv(xp: Any, x: Any) -> Any:
     return xp.linalg.inv(x)
 
 
-def _solved_type(what: str, a: Expr, b: Expr) -> Type:
-    square(a, what)
+def _infer_solve(name: str, a: Expr, b: Expr) -> Type:
+    check_square(a, name)
     if not b.ndim or unify(a.shape[-1], b.shape[-1 if b.ndim == 1 else -2]) is None:
         raise ShapeError(
-            f"{what}: the right side must have as many rows as the matrix. Received: {a}, of shape "
-            f"{shape_text(a.shape)}, and {b}, of shape {shape_text(b.shape)}"
+            f"{name}: the right-hand side and the matrix must have the same number of rows. Received: {a}, of shape "
+            f"{format_shape(a.shape)}, and {b}, of shape {format_shape(b.shape)}"
         )
     if b.ndim == 1:
         return Type(a.shape[:-1], a.dtype)
     batch = broadcast([a.shape[:-2], b.shape[:-2]])
-    if isinstance(batch, Mismatch):
+    if isinstance(batch, ShapeMismatch):
         raise ShapeError(
-            f"{what}: the leading dimensions do not broadcast, {batch.left} with {batch.right}. Received: {a}, of "
-            f"shape {shape_text(a.shape)}, and {b}, of shape {shape_text(b.shape)}"
+            f"{name}: the batch dimensions {batch.left} and {batch.right} do not broadcast. Received: {a}, of "
+            f"shape {format_shape(a.shape)}, and {b}, of shape {format_shape(b.shape)}"
         )
     return Type((*batch, *b.shape[-2:]), a.dtype)
 
 
-def _matrix_of(gb: Expr, x: Expr, a: Expr, b: Expr) -> Any:
-    """Return the gradient by the matrix of a system, from that by its right side and the solution."""
+def _get_matrix_gradient(gb: Expr, x: Expr, a: Expr, b: Expr) -> Any:
+    """Return the gradient with respect to the matrix, from the gradient with respect to b and the solution x."""
     if b.ndim > 1:
         return -(gb @ matrix_transpose(x))
-    return -call("outer", gb, x) if a.ndim == 2 else -(expand_dims(gb, -1) * expand_dims(x, -2))
+    return -call_op("outer", gb, x) if a.ndim == 2 else -(expand_dims(gb, -1) * expand_dims(x, -2))
 
 
-def _transposed(solver: Any, a: Expr, b: Expr, g: Expr) -> Any:
-    """Solve the transposed system for a gradient; one vector for many matrices is a column of each."""
+def _solve_transposed(solver: Any, a: Expr, b: Expr, g: Expr) -> Any:
     if b.ndim > 1 or a.ndim == 2:
         return solver(matrix_transpose(a), g)
-    return call("squeeze", solver(matrix_transpose(a), expand_dims(g, -1)), axis=-1)
+    # One vector b for a stack of matrices: its gradient is a stack of vectors, which solve would read as a matrix.
+    return call_op("squeeze", solver(matrix_transpose(a), expand_dims(g, -1)), axis=-1)
 
 
 def _solve_grad(g: Any, x: Any, a: Any, b: Any) -> tuple[Any, Any]:
-    gb = _transposed(solve, a, b, g)
-    return reduce_axes(_matrix_of(gb, x, a, b), a), reduce_axes(gb, b)
+    gb = _solve_transposed(solve, a, b, g)
+    return sum_broadcast_axes(_get_matrix_gradient(gb, x, a, b), a), sum_broadcast_axes(gb, b)
 
 
 def _solve_examples(rng: np.random.Generator) -> list[Any]:
-    one, many = _well_conditioned(rng, 3, 3), _well_conditioned(rng, 2, 3, 3)
+    one, many = _draw_well_conditioned(rng, 3, 3), _draw_well_conditioned(rng, 2, 3, 3)
     return [
         ((many, rng.normal(size=3)), {}),
         ((one, rng.normal(size=(2, 3, 2))), {}),
@@ -142,36 +140,35 @@ def _solve_examples(rng: np.random.Generator) -> list[Any]:
     promotes=True,
     floats=True,
     core=2,
-    infer=lambda a, b: _solved_type("solve", a, b),
+    infer=lambda a, b: _infer_solve("solve", a, b),
     grad=_solve_grad,
     examples=_solve_examples,
-    cost=cubic(2 / 3),
+    cost=get_cubic_cost(2 / 3),
 )
 def solve(xp: Any, a: Any, b: Any) -> Any:
-    r"""Solution of linear equations, :math:`x = A^{-1} b` with :math:`A x = b`.
+    r"""Solution of the linear system :math:`A x = b`, :math:`x = A^{-1} b`.
 
     Parameters
     ----------
     a : Expr or array
-        A square matrix or a stack of them.
+        Square matrix or stack of square matrices.
     b : Expr or array
-        A vector, or a matrix of columns, or a stack of such matrices, as NumPy 2 tells them apart.
+        Vector, matrix of columns, or stack of such matrices. As in NumPy 2, only a 1-D array is a vector.
 
     Returns
     -------
     Expr
-        Of the shape of ``b``, with the leading axes of both.
+        Same shape as ``b``, with the broadcast batch axes of both.
 
     Raises
     ------
     ShapeError
-        If the matrix is not square, or the right side has not as many rows.
+        If the matrix is not square, or ``b`` has a different number of rows.
     LinAlgError
-        By the interpreter, if a matrix is singular; XLA gives nan or inf.
+        In the NumPy interpreter, if a matrix is singular. XLA returns NaN or infinity.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> A, b, r = pel.matrix("A", shape=(2, 2)), pel.matrix("b", shape=(2, 1)), pel.matrix("r", shape=(2, 1))
     >>> pel.grad((r * pel.solve(A, b)).sum(), b)
     solve(A.T, r)
@@ -185,9 +182,9 @@ def solve(xp: Any, a: Any, b: Any) -> Any:
 
 
 def _solve_triangular_grad(g: Any, x: Any, a: Any, b: Any, lower: bool) -> tuple[Any, Any]:
-    gb = _transposed(lambda turned, right: solve_triangular(turned, right, lower=not lower), a, b, g)
-    inside = call("tril" if lower else "triu", _matrix_of(gb, x, a, b))
-    return reduce_axes(inside, a), reduce_axes(gb, b)
+    gb = _solve_transposed(lambda a_t, right: solve_triangular(a_t, right, lower=not lower), a, b, g)
+    ga = call_op("tril" if lower else "triu", _get_matrix_gradient(gb, x, a, b))
+    return sum_broadcast_axes(ga, a), sum_broadcast_axes(gb, b)
 
 
 def _solve_triangular_xla(xp: Any, a: Any, b: Any, lower: bool = False) -> Any:
@@ -206,7 +203,7 @@ def _solve_triangular_xla(xp: Any, a: Any, b: Any, lower: bool = False) -> Any:
     promotes=True,
     floats=True,
     core=2,
-    infer=lambda a, b, lower: _solved_type("solve_triangular", a, b),
+    infer=lambda a, b, lower: _infer_solve("solve_triangular", a, b),
     normalize=lambda a, b, lower: {"lower": bool(lower)},
     xla=_solve_triangular_xla,
     grad=_solve_triangular_grad,
@@ -216,30 +213,29 @@ def _solve_triangular_xla(xp: Any, a: Any, b: Any, lower: bool = False) -> Any:
     cost=lambda node, size: size(node.inputs[1]) * size(node.inputs[0], -1),
 )
 def solve_triangular(xp: Any, a: Any, b: Any, lower: Any = False) -> Any:
-    r"""Solution of linear equations :math:`A x = b` by substitution, where :math:`A` is a triangle.
+    r"""Solution of the linear system :math:`A x = b` with a triangular matrix, by substitution.
 
     Parameters
     ----------
     a : Expr or array
-        A square matrix or a stack of them, of which the other triangle is not looked at.
+        Square matrix or stack of square matrices. The other triangle is ignored.
     b : Expr or array
-        A vector, or a matrix of columns, or a stack of such matrices.
+        Vector, matrix of columns, or stack of such matrices.
     lower : bool
-        Whether it is the lower triangle; the upper one unless said otherwise, as in SciPy.
+        Use the lower triangle of ``a``; by default the upper one, as in SciPy.
 
     Returns
     -------
     Expr
-        Of the shape of ``b``, with the leading axes of both.
+        Same shape as ``b``, with the broadcast batch axes of both.
 
     Raises
     ------
     LinAlgError
-        By the interpreter, if there is a 0 on a diagonal; XLA gives nan or inf.
+        In the NumPy interpreter, if a diagonal element is 0. XLA returns NaN or infinity.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> L, b = pel.matrix("L", shape=(2, 2)), pel.vector("b", shape=(2,))
     >>> pel.solve_triangular(L, b, lower=True)
     solve_triangular(L, b, lower=True)
@@ -248,16 +244,16 @@ def solve_triangular(xp: Any, a: Any, b: Any, lower: Any = False) -> Any:
 
 
 def _cholesky_grad(g: Any, y: Any, x: Any) -> Any:
-    inside = matrix_transpose(y) @ g
-    symmetric = call("tril", inside) + matrix_transpose(call("tril", inside, -1))
-    turned = matrix_transpose(y)
-    return 0.5 * solve_triangular(turned, matrix_transpose(solve_triangular(turned, symmetric)))
+    y_t = matrix_transpose(y)
+    product = y_t @ g
+    symmetric = call_op("tril", product) + matrix_transpose(call_op("tril", product, -1))
+    return 0.5 * solve_triangular(y_t, matrix_transpose(solve_triangular(y_t, symmetric)))
 
 
 def _cholesky_xla(xp: Any, x: Any) -> Any:
-    from jax.lax.linalg import cholesky as factor
+    from jax.lax import linalg
 
-    return factor(x, symmetrize_input=True)
+    return linalg.cholesky(x, symmetrize_input=True)
 
 
 def _cholesky_examples(rng: np.random.Generator) -> list[Any]:
@@ -269,36 +265,34 @@ def _cholesky_examples(rng: np.random.Generator) -> list[Any]:
     tex=r"\operatorname{{chol}}({0:_})",
     promotes=True,
     floats=True,
-    infer=lambda x: Type(square(x, "cholesky"), x.dtype),
+    infer=lambda x: Type(check_square(x, "cholesky"), x.dtype),
     xla=_cholesky_xla,
     grad=_cholesky_grad,
     examples=_cholesky_examples,
-    cost=cubic(1 / 3),
+    cost=get_cubic_cost(1 / 3),
 )
 def cholesky(xp: Any, x: Any) -> Any:
-    r"""Lower triangle with :math:`L L^\top = A`, for symmetric matrices that are positive definite.
+    r"""Cholesky factor of symmetric positive definite matrices: lower triangular :math:`L` with :math:`L L^\top = A`.
 
-    Of a matrix that is not symmetric the symmetric part :math:`\frac{1}{2}(A + A^\top)` is taken, so that the gradient
-    is symmetric.
+    The matrix is symmetrized first, :math:`\frac{1}{2}(A + A^\top)`, so that the gradient is symmetric.
 
     Parameters
     ----------
     x : Expr or array
-        A symmetric matrix or a stack of them.
+        Symmetric matrix or stack of symmetric matrices.
 
     Returns
     -------
     Expr
-        Lower triangles, of the shape of ``x``.
+        Lower triangular matrices, same shape as ``x``.
 
     Raises
     ------
     LinAlgError
-        By the interpreter, if a matrix is not positive definite; XLA gives nan.
+        In the NumPy interpreter, if a matrix is not positive definite. XLA returns NaN.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.cholesky(pel.matrix("A", shape=(2, 2)))
     cholesky(A)
 

@@ -1,120 +1,101 @@
-"""Comparisons and logic, of elements and of all along an axis: boolean results without a gradient."""
+"""Comparisons, logical operations and boolean reductions."""
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
 
-from pellucid.graph.expr import as_expr, promote
-from pellucid.graph.op import op, public
-from pellucid.graph.operators import call
-from pellucid.graph.ops.op_printing import method, over
-from pellucid.graph.ops.reductions import canonical, per_input, reduced
-from pellucid.graph.printing import BIG, COMPARE, LOGIC
+from pellucid.graph.expr import as_expr, promote_operands
+from pellucid.graph.op import op, register_function
+from pellucid.graph.operators import call_op
+from pellucid.graph.ops.formatters import big_operator_tex, method_text
+from pellucid.graph.ops.reductions import cost_per_input, infer_reduced_type, normalize_reduction
+from pellucid.graph.precedence import BIG, COMPARE, LOGIC
 
 BOOL = np.dtype(bool)
+_predicate = functools.partial(op, result=BOOL, differentiable=False)
 
 
-@op(tex="{0:>} = {1:>}", text="{0:>} == {1:>}", precedence=COMPARE, result=BOOL, differentiable=False, commutative=True)
+@_predicate(tex="{0:>} = {1:>}", text="{0:>} == {1:>}", precedence=COMPARE, commutative=True)
 def equal(xp: Any, x: Any, y: Any) -> Any:
-    r"""Whether every pair of elements is equal, :math:`x = y`.
+    r"""Elementwise test for equality, :math:`x = y`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.ivector("y") == 1
     y == 1
     """
     return xp.equal(x, y)
 
 
-@op(
-    tex=r"{0:>} \ne {1:>}",
-    text="{0:>} != {1:>}",
-    precedence=COMPARE,
-    result=BOOL,
-    differentiable=False,
-    commutative=True,
-)
+@_predicate(tex=r"{0:>} \ne {1:>}", text="{0:>} != {1:>}", precedence=COMPARE, commutative=True)
 def not_equal(xp: Any, x: Any, y: Any) -> Any:
-    r"""Whether every pair of elements differs, :math:`x \ne y`.
+    r"""Elementwise test for inequality, :math:`x \ne y`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.ivector("y") != 1
     y != 1
     """
     return xp.not_equal(x, y)
 
 
-@op(tex="{0:>} < {1:>}", text="{0:>} < {1:>}", precedence=COMPARE, result=BOOL, differentiable=False)
+@_predicate(tex="{0:>} < {1:>}", text="{0:>} < {1:>}", precedence=COMPARE)
 def less(xp: Any, x: Any, y: Any) -> Any:
-    r"""Whether the first of every pair is less, :math:`x < y`.
+    r"""Elementwise comparison :math:`x < y`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.vector("x") < 0
     x < 0
     """
     return xp.less(x, y)
 
 
-@op(tex=r"{0:>} \le {1:>}", text="{0:>} <= {1:>}", precedence=COMPARE, result=BOOL, differentiable=False)
+@_predicate(tex=r"{0:>} \le {1:>}", text="{0:>} <= {1:>}", precedence=COMPARE)
 def less_equal(xp: Any, x: Any, y: Any) -> Any:
-    r"""Whether the first of every pair is not greater, :math:`x \le y`.
+    r"""Elementwise comparison :math:`x \le y`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.vector("x") <= 0
     x <= 0
     """
     return xp.less_equal(x, y)
 
 
-@op(tex="{0:>} > {1:>}", text="{0:>} > {1:>}", precedence=COMPARE, result=BOOL, differentiable=False)
+@_predicate(tex="{0:>} > {1:>}", text="{0:>} > {1:>}", precedence=COMPARE)
 def greater(xp: Any, x: Any, y: Any) -> Any:
-    r"""Whether the first of every pair is greater, :math:`x > y`.
+    r"""Elementwise comparison :math:`x > y`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.vector("x") > 0
     x > 0
     """
     return xp.greater(x, y)
 
 
-@op(tex=r"{0:>} \ge {1:>}", text="{0:>} >= {1:>}", precedence=COMPARE, result=BOOL, differentiable=False)
+@_predicate(tex=r"{0:>} \ge {1:>}", text="{0:>} >= {1:>}", precedence=COMPARE)
 def greater_equal(xp: Any, x: Any, y: Any) -> Any:
-    r"""Whether the first of every pair is not less, :math:`x \ge y`.
+    r"""Elementwise comparison :math:`x \ge y`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.vector("x") >= 0
     x >= 0
     """
     return xp.greater_equal(x, y)
 
 
-@op(
-    tex=r"{0:>} \wedge {1:>}",
-    text="{0:>} & {1:>}",
-    precedence=LOGIC,
-    result=BOOL,
-    differentiable=False,
-    commutative=True,
-)
+@_predicate(tex=r"{0:>} \wedge {1:>}", text="{0:>} & {1:>}", precedence=LOGIC, commutative=True)
 def logical_and(xp: Any, x: Any, y: Any) -> Any:
-    r"""Whether both of every pair hold, :math:`x \wedge y`; a number holds if it is not 0.
+    r"""Elementwise logical AND, :math:`x \wedge y`. Nonzero numbers are true.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x = pel.vector("x")
     >>> (x > 0) & (x < 1)
     (x > 0) & (x < 1)
@@ -122,15 +103,12 @@ def logical_and(xp: Any, x: Any, y: Any) -> Any:
     return xp.logical_and(x, y)
 
 
-@op(
-    tex=r"{0:>} \vee {1:>}", text="{0:>} | {1:>}", precedence=LOGIC, result=BOOL, differentiable=False, commutative=True
-)
+@_predicate(tex=r"{0:>} \vee {1:>}", text="{0:>} | {1:>}", precedence=LOGIC, commutative=True)
 def logical_or(xp: Any, x: Any, y: Any) -> Any:
-    r"""Whether either of every pair holds, :math:`x \vee y`; a number holds if it is not 0.
+    r"""Elementwise logical OR, :math:`x \vee y`. Nonzero numbers are true.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x = pel.vector("x")
     >>> (x < 0) | (x > 1)
     (x < 0) | (x > 1)
@@ -138,33 +116,24 @@ def logical_or(xp: Any, x: Any, y: Any) -> Any:
     return xp.logical_or(x, y)
 
 
-@op(tex=r"\neg {0:^}", text="~{0:^}", precedence=LOGIC, result=BOOL, differentiable=False)
+@_predicate(tex=r"\neg {0:^}", text="~{0:^}", precedence=LOGIC)
 def logical_not(xp: Any, x: Any) -> Any:
-    r"""Whether an element does not hold, :math:`\neg x`; a number holds if it is not 0.
+    r"""Elementwise logical NOT, :math:`\neg x`. Nonzero numbers are true.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> ~(pel.vector("x") > 0)
     ~(x > 0)
     """
     return xp.logical_not(x)
 
 
-@op(
-    tex=r"{0:>} \veebar {1:>}",
-    text="{0:>} ^ {1:>}",
-    precedence=LOGIC,
-    result=BOOL,
-    differentiable=False,
-    commutative=True,
-)
+@_predicate(tex=r"{0:>} \veebar {1:>}", text="{0:>} ^ {1:>}", precedence=LOGIC, commutative=True)
 def logical_xor(xp: Any, x: Any, y: Any) -> Any:
-    r"""Whether one alone of every pair holds, :math:`(x \vee y) \wedge \neg (x \wedge y)`; a number does if not 0.
+    r"""Elementwise logical XOR, :math:`(x \vee y) \wedge \neg (x \wedge y)`. Nonzero numbers are true.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x = pel.vector("x")
     >>> (x > 0) ^ (x > 1)
     (x > 0) ^ (x > 1)
@@ -172,142 +141,125 @@ def logical_xor(xp: Any, x: Any, y: Any) -> Any:
     return xp.logical_xor(x, y)
 
 
-@op(tex=r"\operatorname{{isnan}}({0:_})", result=BOOL, differentiable=False)
+@_predicate(tex=r"\operatorname{{isnan}}({0:_})")
 def isnan(xp: Any, x: Any) -> Any:
-    r"""Whether an element is not a number, which alone is unlike itself, :math:`x \ne x`.
+    r"""Elementwise test for NaN, :math:`x \ne x`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.isnan(1.0))()
     np.False_
     """
     return xp.isnan(x)
 
 
-@op(tex=r"\operatorname{{isfinite}}({0:_})", result=BOOL, differentiable=False)
+@_predicate(tex=r"\operatorname{{isfinite}}({0:_})")
 def isfinite(xp: Any, x: Any) -> Any:
-    r"""Whether an element is a number, and not infinite, :math:`|x| < \infty`.
+    r"""Elementwise test for finite numbers, :math:`|x| < \infty`; false for NaN.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.isfinite(1.0))()
     np.True_
     """
     return xp.isfinite(x)
 
 
-@op(tex=r"\operatorname{{isinf}}({0:_})", result=BOOL, differentiable=False)
+@_predicate(tex=r"\operatorname{{isinf}}({0:_})")
 def isinf(xp: Any, x: Any) -> Any:
-    r"""Whether an element is infinite, :math:`|x| = \infty`.
+    r"""Elementwise test for infinity, :math:`|x| = \infty`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.isinf(1.0))()
     np.False_
     """
     return xp.isinf(x)
 
 
-@public
+@register_function
 def isclose(x: Any, y: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Any:
-    r"""Whether every pair of elements is equal within a tolerance, :math:`|x - y| \le a + r |y|`.
+    r"""Elementwise test for equality within a tolerance, :math:`|x - y| \le a + r |y|`.
 
     Parameters
     ----------
     x, y : Expr, array or number
-        Of shapes that broadcast. Equal infinities are close.
+        Operands whose shapes broadcast. Equal infinities are close.
     rtol, atol : float
-        The tolerance relative to the second, and the absolute one.
+        Tolerance relative to ``y`` and absolute tolerance.
     equal_nan : bool
-        Whether two that are not numbers are close.
+        Treat two NaNs as close.
 
     Returns
     -------
-    Expr
-        Booleans of the broadcast shape.
+    Expr of bool
+        Broadcast shape.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.isclose([1.0, 2.0], [1.000001, 2.1]))()
     array([ True, False])
     """
-    x, y = promote((x, y), to_float=True)
-    near = less_equal(call("abs", x - y), atol + rtol * call("abs", y))
+    x, y = promote_operands((x, y), to_float=True)
+    near = less_equal(call_op("abs", x - y), atol + rtol * call_op("abs", y))
     close = logical_or(logical_and(near, isfinite(y)), equal(x, y))
     return logical_or(close, logical_and(isnan(x), isnan(y))) if equal_nan else close
 
 
-@public
+@register_function
 def allclose(x: Any, y: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Any:
-    r"""Whether all pairs of elements are equal within a tolerance; see `isclose`.
+    r"""Test whether all elements are equal within a tolerance; see `isclose`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.allclose([1.0, 2.0], [1.000001, 2.1]))()
     np.False_
     """
     return all_(isclose(x, y, rtol, atol, equal_nan))
 
 
-@public
+@register_function
 def count_nonzero(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    r"""The number of elements that are not 0, as int64.
+    r"""Number of nonzero elements, as int64.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.count_nonzero([1.0, 0.0, 2.0]))()
     np.int64(2)
     """
     x = as_expr(x)
-    return call("sum", x if x.dtype == BOOL else not_equal(x, 0), axis=axis, keepdims=keepdims)
+    return call_op("sum", x if x.dtype == BOOL else not_equal(x, 0), axis=axis, keepdims=keepdims)
 
 
-@op(
-    name="any",
-    text=method("any"),
-    tex=over(r"\bigvee"),
+_boolean_reduction = functools.partial(
+    op,
     tex_precedence=BIG,
-    infer=lambda x, axis, keepdims: reduced(x, axis, keepdims, bool),
-    normalize=canonical,
+    infer=lambda x, axis, keepdims: infer_reduced_type(x, axis, keepdims, bool),
+    normalize=normalize_reduction,
     differentiable=False,
     examples=lambda rng: [((rng.random((2, 3)) > 0.5,), {}), ((rng.random((2, 3)) > 0.5,), {"axis": 1})],
-    cost=per_input(1),
+    cost=cost_per_input(1),
 )
+
+
+@_boolean_reduction(name="any", text=method_text("any"), tex=big_operator_tex(r"\bigvee"))
 def any_(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
-    r"""Whether some element holds, :math:`\bigvee_i x_i`.
+    r"""Test whether any element along an axis is true, :math:`\bigvee_i x_i`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.any(pel.vector("x") > 0)
     (x > 0).any()
     """
     return xp.any(x, axis=axis, keepdims=keepdims)
 
 
-@op(
-    name="all",
-    text=method("all"),
-    tex=over(r"\bigwedge"),
-    tex_precedence=BIG,
-    infer=lambda x, axis, keepdims: reduced(x, axis, keepdims, bool),
-    normalize=canonical,
-    differentiable=False,
-    examples=lambda rng: [((rng.random((2, 3)) > 0.5,), {}), ((rng.random((2, 3)) > 0.5,), {"axis": 1})],
-    cost=per_input(1),
-)
+@_boolean_reduction(name="all", text=method_text("all"), tex=big_operator_tex(r"\bigwedge"))
 def all_(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
-    r"""Whether every element holds, :math:`\bigwedge_i x_i`.
+    r"""Test whether all elements along an axis are true, :math:`\bigwedge_i x_i`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.all(pel.vector("x") > 0)
     (x > 0).all()
     """

@@ -1,4 +1,4 @@
-"""Which steps of loops are being written, so that whoever draws random numbers inside draws others at every step."""
+"""Step counters of the loops being traced, folded into random keys so that each step draws different numbers."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ _counters: list[Expr] = []
 
 
 @contextmanager
-def stepping(counter: Expr) -> Iterator[None]:
-    """Say that what is written meanwhile is a step of a loop, and which expression counts the steps."""
+def push_loop_counter(counter: Expr) -> Iterator[None]:
+    """Trace the step of a loop with this step counter."""
     _counters.append(counter)
     try:
         yield
@@ -20,6 +20,6 @@ def stepping(counter: Expr) -> Iterator[None]:
         _counters.pop()
 
 
-def counters() -> tuple[Expr, ...]:
-    """Return the numbers of the steps that are being written, the outermost loop's first."""
+def get_loop_counters() -> tuple[Expr, ...]:
+    """Return the step counters of the loops being traced, outermost first."""
     return tuple(_counters)

@@ -1,4 +1,4 @@
-r"""Products of vectors, matrices and stacks of matrices."""
+r"""Matrix products of vectors, matrices and stacks of matrices."""
 
 from __future__ import annotations
 
@@ -8,29 +8,30 @@ import numpy as np
 
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, as_expr
-from pellucid.graph.op import op, public
-from pellucid.graph.operators import call
+from pellucid.graph.op import op, register_function
+from pellucid.graph.operators import call_op
 from pellucid.graph.ops.permute import swapaxes
-from pellucid.graph.ops.reshape import reduce_axes
-from pellucid.graph.printing import DIVIDE, JUXTAPOSE
-from pellucid.graph.types import Mismatch, Shape, Type, broadcast, shape_text, unify
+from pellucid.graph.ops.reshape import sum_broadcast_axes
+from pellucid.graph.precedence import DIVIDE, JUXTAPOSE
+from pellucid.graph.types import Shape, ShapeMismatch, Type, broadcast, format_shape, unify
 
 
-def product_shape(x: Expr, y: Expr) -> Shape:
-    """Return the shape of a product, or say which dimension disagrees."""
-    shapes = f"{x}, of shape {shape_text(x.shape)}, and {y}, of shape {shape_text(y.shape)}"
+def infer_product_shape(x: Expr, y: Expr) -> Shape:
+    def describe() -> str:  # in errors only, since printing large operands takes time
+        return f"{x}, of shape {format_shape(x.shape)}, and {y}, of shape {format_shape(y.shape)}"
+
     if not x.ndim or not y.ndim:
-        raise ShapeError(f"{x} @ {y}: expected vectors or matrices; for a number use *. Received: {shapes}")
+        raise ShapeError(f"{x} @ {y}: expected vectors or matrices. For a scalar use *. Received: {describe()}")
     inner_x, inner_y = x.shape[-1], y.shape[max(y.ndim - 2, 0)]
     if unify(inner_x, inner_y) is None:
         raise ShapeError(
-            f"{x} @ {y}: the columns of the left must be as many as the rows of the right, and are {inner_x} and "
-            f"{inner_y}. Received: {shapes}"
+            f"{x} @ {y}: the left operand has {inner_x} columns and the right operand has {inner_y} rows. They must be "
+            f"equal. Received: {describe()}"
         )
     batch = broadcast([x.shape[:-2], y.shape[:-2]])
-    if isinstance(batch, Mismatch):
+    if isinstance(batch, ShapeMismatch):
         raise ShapeError(
-            f"{x} @ {y}: the leading dimensions do not broadcast, {batch.left} with {batch.right}. Received: {shapes}"
+            f"{x} @ {y}: the batch dimensions {batch.left} and {batch.right} do not broadcast. Received: {describe()}"
         )
     rows = (x.shape[-2],) if x.ndim > 1 else ()
     columns = (y.shape[-1],) if y.ndim > 1 else ()
@@ -41,16 +42,18 @@ def _matmul_grad(g: Any, z: Any, x: Any, y: Any) -> tuple[Any, Any]:
     if x.ndim == 1 and y.ndim == 1:
         return g * y, g * x
     if x.ndim == 1 and y.ndim == 2:
-        return y @ g, call("outer", x, g)
+        return y @ g, call_op("outer", x, g)
     if x.ndim == 2 and y.ndim == 1:
-        return call("outer", g, y), g @ x
+        return call_op("outer", g, y), g @ x
     if x.ndim == 1:
-        gx = call("sum", y * call("expand_dims", g, -2), axis=-1)
-        return reduce_axes(gx, x), reduce_axes(call("expand_dims", x, 1) * call("expand_dims", g, -2), y)
+        gx = call_op("sum", y * call_op("expand_dims", g, -2), axis=-1)
+        return sum_broadcast_axes(gx, x), sum_broadcast_axes(
+            call_op("expand_dims", x, 1) * call_op("expand_dims", g, -2), y
+        )
     if y.ndim == 1:
-        gy = call("sum", x * call("expand_dims", g, -1), axis=-2)
-        return reduce_axes(call("expand_dims", g, -1) * y, x), reduce_axes(gy, y)
-    return reduce_axes(g @ swapaxes(y, -1, -2), x), reduce_axes(swapaxes(x, -1, -2) @ g, y)
+        gy = call_op("sum", x * call_op("expand_dims", g, -1), axis=-2)
+        return sum_broadcast_axes(call_op("expand_dims", g, -1) * y, x), sum_broadcast_axes(gy, y)
+    return sum_broadcast_axes(g @ swapaxes(y, -1, -2), x), sum_broadcast_axes(swapaxes(x, -1, -2) @ g, y)
 
 
 def _cost(node: Expr, size: Any) -> Any:
@@ -79,7 +82,7 @@ def _examples(rng: np.random.Generator) -> list[Any]:
     tex_precedence=JUXTAPOSE,
     promotes=True,
     core=2,
-    infer=lambda x, y: Type(product_shape(x, y), x.dtype),
+    infer=lambda x, y: Type(infer_product_shape(x, y), x.dtype),
     grad=_matmul_grad,
     examples=_examples,
     cost=_cost,
@@ -90,125 +93,119 @@ def matmul(xp: Any, x: Any, y: Any) -> Any:
     Parameters
     ----------
     x, y : Expr or array
-        Vectors, matrices, or stacks of matrices whose leading axes broadcast.
+        Vectors, matrices, or stacks of matrices whose batch axes broadcast.
 
     Returns
     -------
     Expr
-        The columns of ``x`` summed against the rows of ``y``.
+        Matrix product.
 
     Raises
     ------
     ShapeError
-        If the columns of the left are not as many as the rows of the right.
+        If the number of columns of ``x`` differs from the number of rows of ``y``.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.matrix("X", shape=("n", 2)) @ pel.matrix("W", shape=(2, 3))
     X @ W
     """
     return xp.matmul(x, y)
 
 
-@public
+@register_function
 def dot(a: Any, b: Any) -> Any:
-    r"""Sum of products over the last axis of one and the last but one of the other,
-    :math:`\sum_k a_{ik} b_{kj}`; by a number, the product.
+    r"""Dot product over the last axis of ``a`` and the second-to-last axis of ``b``, :math:`\sum_k a_{ik} b_{kj}`.
 
-    For vectors and matrices this is `matmul`. Stacks are multiplied each with each, where `matmul` pairs them.
+    For vectors and matrices this is `matmul`, and for scalars `multiply`. For stacks it multiplies every pair of
+    matrices, while `matmul` broadcasts the batch axes.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.dot(pel.vector("x"), pel.vector("y"))
     x @ y
     """
     a, b = as_expr(a), as_expr(b)
     if not a.ndim or not b.ndim:
         return a * b
-    return matmul(a, b) if b.ndim <= 2 else call("tensordot", a, b, axes=(-1, -2))
+    return matmul(a, b) if b.ndim <= 2 else call_op("tensordot", a, b, axes=(-1, -2))
 
 
-@public
+@register_function
 def vecdot(x1: Any, x2: Any, axis: int = -1) -> Any:
-    r"""Inner products along an axis of two stacks of vectors that broadcast, :math:`\sum_k x_{ik} y_{ik}`.
+    r"""Inner products of two stacks of vectors along an axis, :math:`\sum_k x_{ik} y_{ik}`; batch axes broadcast.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.vecdot(pel.matrix("x", shape=("n", 3)), pel.vector("y", shape=(3,)))
     (x * y).sum(axis=1)
     """
-    a, b = (call("moveaxis", as_expr(x), axis, -1) if axis != -1 else as_expr(x) for x in (x1, x2))
-    return matmul(a, b) if a.ndim == b.ndim == 1 else call("sum", a * b, axis=-1)
+    a, b = (call_op("moveaxis", as_expr(x), axis, -1) if axis != -1 else as_expr(x) for x in (x1, x2))
+    return matmul(a, b) if a.ndim == b.ndim == 1 else call_op("sum", a * b, axis=-1)
 
 
-@public
+@register_function
 def matvec(x1: Any, x2: Any) -> Any:
-    r"""Stacks of matrices times stacks of vectors, :math:`\sum_k x_{ik} y_k`, whose leading axes broadcast.
+    r"""Products of stacks of matrices and stacks of vectors, :math:`\sum_k x_{ik} y_k`; batch axes broadcast.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.matvec(pel.tensor3("A", shape=("n", 2, 3)), pel.matrix("x", shape=("n", 3))).shape
     ('n', 2)
     """
     a, x = as_expr(x1), as_expr(x2)
-    return matmul(a, x) if x.ndim == 1 else call("squeeze", matmul(a, call("expand_dims", x, -1)), axis=-1)
+    return matmul(a, x) if x.ndim == 1 else call_op("squeeze", matmul(a, call_op("expand_dims", x, -1)), axis=-1)
 
 
-@public
+@register_function
 def vecmat(x1: Any, x2: Any) -> Any:
-    r"""Stacks of vectors times stacks of matrices, :math:`\sum_k x_k y_{kj}`, whose leading axes broadcast.
+    r"""Products of stacks of vectors and stacks of matrices, :math:`\sum_k x_k y_{kj}`; batch axes broadcast.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.vecmat(pel.matrix("x", shape=("n", 3)), pel.tensor3("A", shape=("n", 3, 2))).shape
     ('n', 2)
     """
     x, a = as_expr(x1), as_expr(x2)
-    return matmul(x, a) if x.ndim == 1 else call("squeeze", matmul(call("expand_dims", x, -2), a), axis=-2)
+    return matmul(x, a) if x.ndim == 1 else call_op("squeeze", matmul(call_op("expand_dims", x, -2), a), axis=-2)
 
 
-@public
+@register_function
 def matrix_power(x: Any, n: int) -> Any:
     r"""Integer power of square matrices, :math:`x^n = x x \cdots x`, by repeated squaring.
 
     Parameters
     ----------
     x : Expr or array
-        A square matrix or a stack of them.
+        Square matrix or stack of square matrices.
     n : int
-        How often; the inverse is taken where it is negative.
+        Exponent. A negative exponent inverts the matrix first.
 
     Returns
     -------
     Expr
-        Of the shape of ``x``.
+        Same shape as ``x``.
 
     Raises
     ------
     ShapeError
-        If the matrices are not square, or ``n`` is no integer.
+        If the matrices are not square, or ``n`` is not an integer.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.matrix_power(pel.matrix("A", shape=(3, 3)), 3)
     A @ A @ A
     """
     x = as_expr(x)
     if x.ndim < 2 or unify(x.shape[-2], x.shape[-1]) is None:
-        raise ShapeError(f"matrix_power: expected square matrices. Received: {x}, of shape {shape_text(x.shape)}")
+        raise ShapeError(f"matrix_power: expected square matrices. Received: {x}, of shape {format_shape(x.shape)}")
     if not isinstance(n, (int, np.integer)):
         raise ShapeError(f"matrix_power of {x}: expected an integer power. Received: n={n!r}")
     if n == 0:
-        return call("tril", call("triu", call("ones_like", x)))
-    base, result, left = (call("inv", x) if n < 0 else x), None, abs(int(n))
-    while left:
-        if left % 2:
+        return call_op("tril", call_op("triu", call_op("ones_like", x)))
+    base, result, exponent = (call_op("inv", x) if n < 0 else x), None, abs(int(n))
+    while exponent:
+        if exponent % 2:
             result = base if result is None else matmul(base, result)
-        base, left = (matmul(base, base) if left > 1 else base), left // 2
+        base, exponent = (matmul(base, base) if exponent > 1 else base), exponent // 2
     return result

@@ -1,4 +1,4 @@
-r"""Lengths of vectors and sizes of matrices."""
+r"""Norms of vectors and matrices."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy as np
 
 from pellucid.graph.errors import ShapeError, near_miss
 from pellucid.graph.expr import Expr, as_expr
-from pellucid.graph.op import op, public
-from pellucid.graph.operators import call
-from pellucid.graph.ops.op_printing import axes_tex
-from pellucid.graph.ops.reductions import reduced, spread
-from pellucid.graph.printing import MULTIPLY, Piece
-from pellucid.graph.types import normalize_axes, normalize_axis, shape_text
+from pellucid.graph.op import op, register_function
+from pellucid.graph.operators import call_op
+from pellucid.graph.ops.formatters import axes_to_latex, reduction_text
+from pellucid.graph.ops.reductions import infer_reduced_type, restore_axes
+from pellucid.graph.precedence import MULTIPLY, TemplatePiece
+from pellucid.graph.types import format_shape, normalize_axes, normalize_axis
 
 
-def _settings(x: Expr, axis: Any = None, ord: Any = 2, keepdims: Any = False) -> dict[str, Any]:
+def _normalize_settings(x: Expr, axis: Any = None, ord: Any = 2, keepdims: Any = False) -> dict[str, Any]:
     if isinstance(ord, bool) or not isinstance(ord, (int, float, np.integer, np.floating)) or math.isnan(ord):
         raise ShapeError(f"vector_norm of {x}: expected a number, inf or -inf as ord. Received: ord={ord!r}")
     order = float(ord)
@@ -33,16 +33,15 @@ def _settings(x: Expr, axis: Any = None, ord: Any = 2, keepdims: Any = False) ->
     tex=r"\frac{{{0:_}}}{{{1:_}}}",
     floats=True,
     tex_precedence=MULTIPLY,
-    grad=lambda g, z, x, y: (call("divide_no_nan", g, y), -g * call("divide_no_nan", z, y)),
+    grad=lambda g, z, x, y: (call_op("divide_no_nan", g, y), -g * call_op("divide_no_nan", z, y)),
     domain=((-3, 3), (0.5, 3)),
     edge=(0.0,),
 )
 def divide_no_nan(xp: Any, x: Any, y: Any) -> Any:
-    r"""Quotient of every two elements, :math:`\frac{x}{y}`, and 0 where :math:`y` is 0.
+    r"""Quotient, :math:`\frac{x}{y}`, and 0 where :math:`y` is 0.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x = pel.vector("x")
     >>> pel.grad(pel.norm(x), x)
     divide_no_nan(x, vector_norm(x))
@@ -52,44 +51,34 @@ def divide_no_nan(xp: Any, x: Any, y: Any) -> Any:
 
 
 def _grad(g: Any, y: Any, x: Any, axis: tuple[int, ...], ord: float, keepdims: bool) -> Any:
-    """Differentiate so that it is 0 where an element or the whole norm is 0, in place of nan."""
+    """Differentiate the norm; the gradient is 0, not NaN, where an element or the norm is 0."""
     if ord == 0:
         return None
-    g, whole = spread(g, x, axis, keepdims), spread(y, x, axis, keepdims)
+    g, norm = restore_axes(g, x, axis, keepdims), restore_axes(y, x, axis, keepdims)
     if ord == 1:
-        return g * call("sign", x)
+        return g * call_op("sign", x)
     if ord == 2:
-        return g * divide_no_nan(x, whole)
-    size = call("abs", x)
+        return g * divide_no_nan(x, norm)
+    size = call_op("abs", x)
     if math.isinf(ord):
-        chosen = call("cast", call("equal", size, whole), dtype=x.dtype)
-        return g * call("sign", x) * chosen / call("sum", chosen, axis=axis, keepdims=True)
-    ratio = divide_no_nan(size, whole)
-    if ord < 2:  # Where an element is 0 its sign is 0, and must not meet an infinite power.
-        ratio = call("where", call("equal", ratio, 0), np.ones((), x.dtype), ratio)
-    return g * call("sign", x) * ratio ** (ord - 1)
+        is_extreme = call_op("cast", call_op("equal", size, norm), dtype=x.dtype)
+        return g * call_op("sign", x) * is_extreme / call_op("sum", is_extreme, axis=axis, keepdims=True)
+    ratio = divide_no_nan(size, norm)
+    if ord < 2:  # 0 ** (ord - 1) may be infinite, and sign(0) * inf is NaN.
+        ratio = call_op("where", call_op("equal", ratio, 0), np.ones((), x.dtype), ratio)
+    return g * call_op("sign", x) * ratio ** (ord - 1)
 
 
-def _text(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
-    axis, ord = settings.get("axis"), settings.get("ord", 2)
-    parts = [] if ord == 2 else [f"ord={ord}"]
-    if axis is not None and not (isinstance(operands[0], Expr) and len(axis) == operands[0].ndim):
-        parts.append(f"axis={axis[0] if len(axis) == 1 else axis}")
-    if settings.get("keepdims"):
-        parts.append("keepdims=True")
-    return ["vector_norm(", (operands[0], 0), *[f", {part}" for part in parts], ")"]
-
-
-def _tex(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
+def _tex(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
     x, axis, ord = operands[0], settings.get("axis"), settings.get("ord", 2)
-    of_matrix = isinstance(x, Expr) and ord == 2 and axis is not None and len(axis) == 2
-    name = "F" if of_matrix else {math.inf: r"\infty", -math.inf: r"-\infty"}.get(ord, str(ord))
-    along = axes_tex(x, axis)
-    return [r"\left\| ", (x, 0), rf" \right\|_{{{name}{',' + along[2:-1] if along else ''}}}"]
+    is_frobenius = isinstance(x, Expr) and ord == 2 and axis is not None and len(axis) == 2
+    name = "F" if is_frobenius else {math.inf: r"\infty", -math.inf: r"-\infty"}.get(ord, str(ord))
+    axes = axes_to_latex(x, axis)
+    return [r"\left\| ", (x, 0), rf" \right\|_{{{name}{',' + axes[2:-1] if axes else ''}}}"]
 
 
-def _examples(rng: np.random.Generator) -> list[Any]:
-    x = rng.permutation(24).reshape(2, 3, 4) / 7.0 - 1.4  # no two of one size
+def _draw_examples(rng: np.random.Generator) -> list[Any]:
+    x = rng.permutation(24).reshape(2, 3, 4) / 7.0 - 1.4  # all absolute values differ
     orders = [1, 3, 0.5, -1, 0, math.inf, -math.inf]
     return [
         ((x,), {}),
@@ -101,20 +90,20 @@ def _examples(rng: np.random.Generator) -> list[Any]:
 
 @op(
     tex=_tex,
-    text=_text,
+    text=reduction_text("vector_norm"),
     promotes=True,
     floats=True,
     compound=True,
-    infer=lambda x, axis, ord, keepdims: reduced(x, axis, keepdims),
-    normalize=_settings,
+    infer=lambda x, axis, ord, keepdims: infer_reduced_type(x, axis, keepdims),
+    normalize=_normalize_settings,
     grad=_grad,
-    examples=_examples,
+    examples=_draw_examples,
     cost=lambda node, size: 4 * size(node.inputs[0]),
 )
 def vector_norm(xp: Any, x: Any, axis: Any = None, ord: Any = 2, keepdims: Any = False) -> Any:
-    r"""Length of vectors, :math:`\left\| x \right\|_p = \left(\sum_i |x_i|^p\right)^{1/p}`.
+    r"""Vector norm along axes, :math:`\left\| x \right\|_p = \left(\sum_i |x_i|^p\right)^{1/p}`.
 
-    Elements are divided by the largest one before they are raised to a power, so that nothing overflows on the way.
+    Elements are divided by the largest one before they are raised to a power, so that the powers cannot overflow.
     The gradient is 0 where the norm is 0.
 
     Parameters
@@ -122,11 +111,11 @@ def vector_norm(xp: Any, x: Any, axis: Any = None, ord: Any = 2, keepdims: Any =
     x : Expr or array
         Of any shape.
     axis : int or tuple of int, optional
-        The axes along which the vectors lie; all of them without it.
+        The axes of the vectors; by default all.
     ord : number, inf or -inf
-        The order p: inf for the largest absolute value, -inf for the smallest, 0 for how many are not 0.
+        The order p: inf for the largest absolute value, -inf for the smallest, 0 for the number of nonzero elements.
     keepdims : bool
-        Whether the axes stay, with length 1.
+        Whether to keep the reduced axes with length 1.
 
     Returns
     -------
@@ -136,11 +125,10 @@ def vector_norm(xp: Any, x: Any, axis: Any = None, ord: Any = 2, keepdims: Any =
     Raises
     ------
     ShapeError
-        If there is no such axis, or ``ord`` is no number.
+        If an axis does not exist or ``ord`` is not a number.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x = pel.vector("x")
     >>> pel.vector_norm(x)
     vector_norm(x)
@@ -164,18 +152,18 @@ def vector_norm(xp: Any, x: Any, axis: Any = None, ord: Any = 2, keepdims: Any =
     return result if keepdims else xp.squeeze(result, axis=axis)
 
 
-@public
+@register_function
 def matrix_norm(x: Any, ord: Any = "fro", keepdims: bool = False, axis: Sequence[int] = (-2, -1)) -> Any:
-    r"""Size of matrices: Frobenius' norm :math:`\sqrt{\sum_{ij} A_{ij}^2}`, or the largest sum of a column or a row.
+    r"""Matrix norm: Frobenius, :math:`\sqrt{\sum_{ij} A_{ij}^2}`, or an extreme column or row sum.
 
     Parameters
     ----------
     x : Expr or array
-        A matrix or a stack of them.
+        A matrix or a stack of matrices.
     ord : {"fro", 1, -1, inf, -inf}
         Frobenius; the largest or smallest sum of absolute values of a column (1, -1), or of a row (inf, -inf).
     keepdims : bool
-        Whether both axes stay, with length 1.
+        Whether to keep both axes with length 1.
     axis : (int, int)
         The axes of rows and of columns.
 
@@ -187,11 +175,10 @@ def matrix_norm(x: Any, ord: Any = "fro", keepdims: bool = False, axis: Sequence
     Raises
     ------
     ShapeError
-        For another norm: those of singular values, 2, -2 and "nuc", are not here.
+        For any other norm. The norms of singular values (2, -2 and "nuc") are not supported.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.matrix_norm(pel.matrix("A"), 1)
     abs(A).sum(axis=0).max()
     """
@@ -202,29 +189,29 @@ def matrix_norm(x: Any, ord: Any = "fro", keepdims: bool = False, axis: Sequence
     if ord == "fro":
         return vector_norm(x, axis=(rows, columns), keepdims=keepdims)
     if isinstance(ord, str) or abs(ord) not in (1, math.inf):
-        why = " That norm needs singular values, which pellucid does not compute." if ord in (2, -2, "nuc") else ""
+        why = " This norm needs singular values, which pellucid does not compute." if ord in (2, -2, "nuc") else ""
         hint = near_miss(ord, ["fro"]) if isinstance(ord, str) and not why else ""
         raise ShapeError(f"matrix_norm of {x}: expected 'fro', 1, -1, inf or -inf. Received: ord={ord!r}.{why}{hint}")
     summed, compared = (rows, columns) if abs(ord) == 1 else (columns, rows)
-    sums = call("sum", call("abs", x), axis=summed, keepdims=keepdims)
+    sums = call_op("sum", call_op("abs", x), axis=summed, keepdims=keepdims)
     compared -= not keepdims and compared > summed
-    return call("max" if ord > 0 else "min", sums, axis=compared, keepdims=keepdims)
+    return call_op("max" if ord > 0 else "min", sums, axis=compared, keepdims=keepdims)
 
 
-@public
+@register_function
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
-    r"""Length of vectors or size of matrices, :math:`\left\| x \right\|`, as ``np.linalg.norm`` tells them apart.
+    r"""Norm of vectors or matrices, :math:`\left\| x \right\|`, with the arguments of ``np.linalg.norm``.
 
     Parameters
     ----------
     x : Expr or array
-        Without ``ord`` and ``axis`` of any shape, taken as one vector; with ``ord`` alone, a vector or a matrix.
+        Without ``ord`` and ``axis``, an array of any shape that is flattened; with ``ord`` alone, a vector or a matrix.
     ord : number, inf, -inf or "fro", optional
-        Which norm: see `vector_norm` and `matrix_norm`.
+        The kind of norm: see `vector_norm` and `matrix_norm`.
     axis : int or (int, int), optional
-        The axis along which vectors lie, or those of rows and columns.
+        The axis of vectors, or the axes of rows and columns of matrices.
     keepdims : bool
-        Whether the axes stay, with length 1.
+        Whether to keep the reduced axes with length 1.
 
     Returns
     -------
@@ -238,7 +225,6 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x = pel.vector("x")
     >>> pel.norm(x, 1)
     vector_norm(x, ord=1)
@@ -251,7 +237,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
         return vector_norm(x, axis=axes, ord=2 if ord is None else ord, keepdims=keepdims)
     if len(axes) != 2:
         raise ShapeError(
-            f"norm: expected a vector or a matrix, or their axes. Received: {x}, of shape {shape_text(x.shape)}, "
+            f"norm: expected a vector or a matrix, or their axes. Received: {x}, of shape {format_shape(x.shape)}, "
             f"ord={ord!r}, axis={axis}"
         )
     return matrix_norm(x, "fro" if ord is None else ord, keepdims, (0, 1) if axis is None else axis)

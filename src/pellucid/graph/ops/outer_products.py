@@ -1,4 +1,4 @@
-r"""Products of vectors and of arrays that are no sums: outer, Kronecker's, cross."""
+r"""Outer, Kronecker and cross products."""
 
 from __future__ import annotations
 
@@ -9,15 +9,25 @@ import numpy as np
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import op
-from pellucid.graph.operators import call
-from pellucid.graph.ops.reshape import ravel, reduce_axes, reshaped
-from pellucid.graph.printing import ATOM, MULTIPLY
-from pellucid.graph.types import Dim, Mismatch, Shape, Type, Unknown, broadcast, normalize_axis, shape_text, unify
+from pellucid.graph.operators import call_op
+from pellucid.graph.ops.reshape import infer_new_shape, ravel, sum_broadcast_axes
+from pellucid.graph.precedence import ATOM, MULTIPLY
+from pellucid.graph.types import (
+    Dim,
+    Shape,
+    ShapeMismatch,
+    Type,
+    Unknown,
+    broadcast,
+    format_shape,
+    normalize_axis,
+    unify,
+)
 
 
 def _outer_grad(g: Any, z: Any, x: Any, y: Any) -> tuple[Any, Any]:
     gx, gy = g @ ravel(y), ravel(x) @ g
-    return gx if x.ndim == 1 else call("reshape_like", gx, x), gy if y.ndim == 1 else call("reshape_like", gy, y)
+    return gx if x.ndim == 1 else call_op("reshape_like", gx, x), gy if y.ndim == 1 else call_op("reshape_like", gy, y)
 
 
 @op(
@@ -25,7 +35,7 @@ def _outer_grad(g: Any, z: Any, x: Any, y: Any) -> tuple[Any, Any]:
     precedence=ATOM,
     tex_precedence=MULTIPLY,
     promotes=True,
-    infer=lambda x, y: Type((*reshaped(x, (-1,)), *reshaped(y, (-1,))), x.dtype),
+    infer=lambda x, y: Type((*infer_new_shape(x, (-1,)), *infer_new_shape(y, (-1,))), x.dtype),
     grad=_outer_grad,
     examples=lambda rng: [
         ((rng.normal(size=3), rng.normal(size=4)), {}),
@@ -33,65 +43,63 @@ def _outer_grad(g: Any, z: Any, x: Any, y: Any) -> tuple[Any, Any]:
     ],
 )
 def outer(xp: Any, x: Any, y: Any) -> Any:
-    r"""Outer product of two vectors, :math:`(x \otimes y)_{ij} = x_i y_j`; other arrays are flattened first.
+    r"""Outer product of two vectors, :math:`(x \otimes y)_{ij} = x_i y_j`. Other arrays are flattened first.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.outer(pel.vector("x", shape=(2,)), pel.vector("y", shape=(3,))).shape
     (2, 3)
     """
     return xp.outer(x, y)
 
 
-def _aligned(x: Shape, y: Shape) -> tuple[Shape, Shape]:
+def _align_shapes(x: Shape, y: Shape) -> tuple[Shape, Shape]:
     """Put axes of length 1 before the shorter shape."""
     count = max(len(x), len(y))
     return (1,) * (count - len(x)) + x, (1,) * (count - len(y)) + y
 
 
-def _kron_type(x: Expr, y: Expr) -> Type:
+def _infer_kron(x: Expr, y: Expr) -> Type:
     shape: list[Dim] = []
-    for m, n in zip(*_aligned(x.shape, y.shape), strict=True):
+    for m, n in zip(*_align_shapes(x.shape, y.shape), strict=True):
         product = m * n if isinstance(m, int) and isinstance(n, int) else Unknown()
         shape.append(n if m == 1 else m if n == 1 else product)
     return Type(tuple(shape), x.dtype)
 
 
-def _blocks_of(x: Shape, y: Shape) -> tuple[Any, ...]:
-    return tuple(dim for pair in zip(*_aligned(x, y), strict=True) for dim in pair)
+def _interleave_shapes(x: Shape, y: Shape) -> tuple[Any, ...]:
+    return tuple(dim for pair in zip(*_align_shapes(x, y), strict=True) for dim in pair)
 
 
 @op(
     promotes=False,
-    infer=lambda g, x, y: Type(_blocks_of(x.shape, y.shape), g.dtype),
-    grad=lambda u, b, g, x, y: (call("reshape_like", u, g), None, None),
+    infer=lambda g, x, y: Type(_interleave_shapes(x.shape, y.shape), g.dtype),
+    grad=lambda u, b, g, x, y: (call_op("reshape_like", u, g), None, None),
     examples=lambda rng: [((rng.normal(size=(4, 6)), np.zeros((2, 3)), np.zeros((2, 2))), {})],
     cost=0,
     behind="kron",
 )
 def kron_blocks(xp: Any, g: Any, x: Any, y: Any) -> Any:
-    r"""A Kronecker product with the axes of both factors apart, in turn; of the factors only the shapes are used.
+    r"""Kronecker product reshaped to alternating axes of both factors. Only the shapes of the factors are used.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x, y = pel.matrix("x", shape=(2, 3)), pel.matrix("y", shape=(4, 5))
     >>> pel.kron_blocks(pel.kron(x, y), x, y).shape
     (2, 4, 3, 5)
     """
-    return xp.reshape(g, _blocks_of(x.shape, y.shape))
+    return xp.reshape(g, _interleave_shapes(x.shape, y.shape))
 
 
 def _kron_grad(g: Any, z: Any, x: Any, y: Any) -> list[Any]:
-    """Sum the blocks against one factor for the gradient by the other."""
-    places = set(range(2 * z.ndim))
-    of_x, of_y = ({2 * (z.ndim - e.ndim + a) + odd for a in range(e.ndim)} for e, odd in ((x, 0), (y, 1)))
+    """Multiply the blocks of the gradient by one factor and sum over its axes, for the gradient of the other."""
+    axes = set(range(2 * z.ndim))
+    x_axes, y_axes = ({2 * (z.ndim - e.ndim + a) + odd for a in range(e.ndim)} for e, odd in ((x, 0), (y, 1)))
     blocks = kron_blocks(g, x, y)
     gradients = []
-    for own, other, of_other in ((of_x, y, of_y), (of_y, x, of_x)):
-        factor = call("expand_dims", other, tuple(places - of_other))
-        gradients.append(call("sum", blocks * factor, axis=tuple(places - own)))
+    for own_axes, other, other_axes in ((x_axes, y, y_axes), (y_axes, x, x_axes)):
+        factor = call_op("expand_dims", other, tuple(axes - other_axes))
+        gradients.append(call_op("sum", blocks * factor, axis=tuple(axes - own_axes)))
     return gradients
 
 
@@ -100,7 +108,7 @@ def _kron_grad(g: Any, z: Any, x: Any, y: Any) -> list[Any]:
     precedence=ATOM,
     tex_precedence=MULTIPLY,
     promotes=True,
-    infer=_kron_type,
+    infer=_infer_kron,
     grad=_kron_grad,
     examples=lambda rng: [
         ((rng.normal(size=(2, 3)), rng.normal(size=(2, 2))), {}),
@@ -113,16 +121,15 @@ def kron(xp: Any, x: Any, y: Any) -> Any:
     Parameters
     ----------
     x, y : Expr or array
-        Of any shapes; the one with fewer axes gets axes of length 1 in front.
+        Of any shapes. The one with fewer axes gets axes of length 1 in front.
 
     Returns
     -------
     Expr
-        Along each axis as long as the product of both lengths.
+        The length of each axis is the product of the two lengths.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.kron(pel.matrix("x", shape=(2, 3)), pel.matrix("y", shape=(4, 5))).shape
     (8, 15)
 
@@ -133,24 +140,25 @@ def kron(xp: Any, x: Any, y: Any) -> Any:
     return xp.kron(x, y)
 
 
-def _cross_type(x: Expr, y: Expr, axis: int) -> Type:
+def _infer_cross(x: Expr, y: Expr, axis: int) -> Type:
     for e in (x, y):
         if not e.ndim or unify(e.shape[axis], 3) is None:
             raise ShapeError(
                 f"cross: expected vectors of 3 elements along axis {axis}. Received: {e}, of shape "
-                f"{shape_text(e.shape)}"
+                f"{format_shape(e.shape)}"
             )
     shape = broadcast([x.shape, y.shape])
-    if isinstance(shape, Mismatch):
+    if isinstance(shape, ShapeMismatch):
         raise ShapeError(
-            f"cross: {x}, of shape {shape_text(x.shape)}, and {y}, of shape {shape_text(y.shape)}, do not broadcast: "
+            f"cross: {x}, of shape {format_shape(x.shape)}, and {y}, of shape {format_shape(y.shape)}, do not "
+            "broadcast: "
             f"{shape.left} with {shape.right}"
         )
     return Type(shape, x.dtype)
 
 
-def _cross_axis(x: Expr, y: Expr, axis: Any = -1) -> dict[str, Any]:
-    """Count the axis from the end, where the axes of both meet."""
+def _normalize_cross_axis(x: Expr, y: Expr, axis: Any = -1) -> dict[str, Any]:
+    """Count the axis from the end, where the axes of both operands are aligned by broadcasting."""
     if axis >= 0 and x.ndim != y.ndim:
         raise ShapeError(f"cross: expected an axis counted from the end, such as -1. Received: axis={axis}")
     return {"axis": normalize_axis(axis, x.ndim, "cross", x) - x.ndim}
@@ -162,11 +170,11 @@ def _cross_axis(x: Expr, y: Expr, axis: Any = -1) -> dict[str, Any]:
     tex_precedence=MULTIPLY,
     promotes=True,
     core=0,
-    infer=_cross_type,
-    normalize=_cross_axis,
+    infer=_infer_cross,
+    normalize=_normalize_cross_axis,
     grad=lambda g, z, x, y, axis: (
-        reduce_axes(call("cross", y, g, axis=axis), x),
-        reduce_axes(call("cross", g, x, axis=axis), y),
+        sum_broadcast_axes(call_op("cross", y, g, axis=axis), x),
+        sum_broadcast_axes(call_op("cross", g, x, axis=axis), y),
     ),
     examples=lambda rng: [
         ((rng.normal(size=(2, 3)), rng.normal(size=3)), {}),
@@ -180,23 +188,22 @@ def cross(xp: Any, x: Any, y: Any, axis: Any = -1) -> Any:
     Parameters
     ----------
     x, y : Expr or array
-        Vectors of 3 elements along the axis; the other axes broadcast.
+        Vectors of 3 elements along the axis. The other axes broadcast.
     axis : int
-        Along which the vectors lie.
+        The axis of the vectors.
 
     Returns
     -------
     Expr
-        Vectors at right angles to both.
+        Vectors orthogonal to both.
 
     Raises
     ------
     ShapeError
-        If the vectors have not 3 elements.
+        If the vectors do not have 3 elements.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x, y, r = (pel.vector(name, shape=(3,)) for name in "xyr")
     >>> pel.grad(r @ pel.cross(x, y), x)
     cross(y, r)

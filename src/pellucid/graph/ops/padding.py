@@ -1,27 +1,27 @@
-r"""Arrays with a border around them."""
+r"""Padding and its transpose."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from pellucid.graph.array_conversion import fit
+from pellucid.graph.array_conversion import cast_to_dtype
 from pellucid.graph.errors import ShapeError, near_miss
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import op
-from pellucid.graph.operators import call
-from pellucid.graph.types import Dim, Type, Unknown, shape_text
+from pellucid.graph.operators import call_op
+from pellucid.graph.types import Dim, Type, Unknown, format_shape
 
 MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
-NUMPYS_OTHERS = ("empty", "linear_ramp", "maximum", "mean", "median", "minimum")
+UNSUPPORTED_MODES = ("empty", "linear_ramp", "maximum", "mean", "median", "minimum")
+"""Modes of `numpy.pad` only."""
 
 Widths = tuple[tuple[int, int], ...]
 
 
-def pairs(values: Any, ndim: int, what: str) -> np.ndarray[Any, Any]:
-    """Spread a setting over the axes as NumPy does: one value, one (before, after), or one for each axis."""
+def broadcast_pairs(values: Any, ndim: int, what: str) -> np.ndarray[Any, Any]:
+    """Broadcast one value, one (before, after), or one such pair for each axis to pairs for all axes."""
     try:
         return np.broadcast_to(np.asarray(values), (ndim, 2))
     except ValueError:
@@ -30,44 +30,48 @@ def pairs(values: Any, ndim: int, what: str) -> np.ndarray[Any, Any]:
         ) from None
 
 
-def _widths(x: Expr, pad_width: Any) -> Widths:
+def _normalize_widths(x: Expr, pad_width: Any) -> Widths:
     if isinstance(pad_width, dict):
         pad_width = [pad_width.get(a, pad_width.get(a - x.ndim, 0)) for a in range(x.ndim)]
         pad_width = [(w, w) if isinstance(w, (int, np.integer)) else w for w in pad_width]
-    widths = pairs(pad_width, x.ndim, "width")
+    widths = broadcast_pairs(pad_width, x.ndim, "width")
     if widths.dtype.kind not in "iu" or (widths < 0).any():
         raise ShapeError(f"pad of {x}: expected widths of 0 or more. Received: pad_width={pad_width}")
     return tuple((int(a), int(b)) for a, b in widths)
 
 
-def _settings(x: Expr, pad_width: Any, mode: Any = "constant", constant_values: Any = 0) -> dict[str, Any]:
+def _normalize_settings(x: Expr, pad_width: Any, mode: Any = "constant", constant_values: Any = 0) -> dict[str, Any]:
     if mode not in MODES:
-        by_hand = " NumPy has it, pellucid has not: fill the border with pel.concatenate"
-        hint = by_hand if mode in NUMPYS_OTHERS else near_miss(str(mode), MODES)
+        unsupported = " pellucid does not support this mode of NumPy; add the border with pel.concatenate"
+        hint = unsupported if mode in UNSUPPORTED_MODES else near_miss(str(mode), MODES)
         raise ShapeError(f"pad of {x}: expected a mode out of {', '.join(MODES)}. Received: mode={mode!r}.{hint}")
-    values = fit(pairs(constant_values, x.ndim, "constant value").tolist(), x.dtype, f"The border of {x}")
+    values = cast_to_dtype(
+        broadcast_pairs(constant_values, x.ndim, "constant value").tolist(), x.dtype, f"The border of {x}"
+    )
     same = not values.size or (values == values.flat[0]).all()
-    told = (values.flat[0].item() or 0 if values.size else 0) if same else tuple(map(tuple, values.tolist()))
-    if mode != "constant" and told != 0:
+    constants = (values.flat[0].item() or 0 if values.size else 0) if same else tuple(map(tuple, values.tolist()))
+    if mode != "constant" and constants != 0:
         raise ShapeError(f"pad of {x}: mode {mode!r} takes no constant_values. Received: {constant_values!r}")
-    return {"pad_width": _widths(x, pad_width), "mode": mode, "constant_values": told}
+    return {"pad_width": _normalize_widths(x, pad_width), "mode": mode, "constant_values": constants}
 
 
-def _wider(x: Expr, pad_width: Widths, mode: str, constant_values: Any) -> Type:
+def _infer_pad(x: Expr, pad_width: Widths, mode: str, constant_values: Any) -> Type:
     for dim, width in zip(x.shape, pad_width, strict=True):
         if dim == 0 and mode != "constant" and width != (0, 0):
-            raise ShapeError(f"pad: {x}, of shape {shape_text(x.shape)}, has no elements to continue by {mode!r}")
-    return Type(tuple(_longer(d, w, 1) for d, w in zip(x.shape, pad_width, strict=True)), x.dtype)
+            raise ShapeError(
+                f"pad: {x}, of shape {format_shape(x.shape)}, has an empty axis, which {mode!r} cannot pad"
+            )
+    return Type(tuple(_add_widths(d, w, 1) for d, w in zip(x.shape, pad_width, strict=True)), x.dtype)
 
 
-def _longer(dim: Dim, widths: tuple[int, int], sign: int) -> Dim:
+def _add_widths(dim: Dim, widths: tuple[int, int], sign: int) -> Dim:
     if widths == (0, 0):
         return dim
     return dim + sign * (widths[0] + widths[1]) if isinstance(dim, int) else Unknown()
 
 
-def _shortest(widths: Any) -> Any:
-    """Return widths as short as one may give them."""
+def _abbreviate_widths(widths: Any) -> Any:
+    """Return the shortest argument that means these widths."""
     if not isinstance(widths, tuple) or len(set(widths)) != 1:
         return widths
     before, after = widths[0]
@@ -78,7 +82,8 @@ def _tex(name: str) -> Any:
     def tex(operands: tuple[Any, ...], settings: Any) -> list[Any]:
         mode = settings.get("mode", "constant")
         below = rf"_{{\text{{{mode}}}}}" if mode != "constant" else ""
-        return [rf"\operatorname{{{name}}}{below}(", (operands[0], 0), rf",\, {_shortest(settings.get('pad_width'))})"]
+        widths = _abbreviate_widths(settings.get("pad_width"))
+        return [rf"\operatorname{{{name}}}{below}(", (operands[0], 0), rf",\, {widths})"]
 
     return tex
 
@@ -86,13 +91,13 @@ def _tex(name: str) -> Any:
 def _text(name: str) -> Any:
     def text(operands: tuple[Any, ...], settings: Any) -> list[Any]:
         value, mode = settings.get("constant_values", 0), settings.get("mode", "constant")
-        told = f", constant_values={value}" if value != 0 else f", {mode!r}" if mode != "constant" else ""
-        return [f"{name}(", (operands[0], 0), f", {_shortest(settings.get('pad_width'))}{told})"]
+        shown = f", constant_values={value}" if value != 0 else f", {mode!r}" if mode != "constant" else ""
+        return [f"{name}(", (operands[0], 0), f", {_abbreviate_widths(settings.get('pad_width'))}{shown})"]
 
     return text
 
 
-def _examples(rng: np.random.Generator) -> list[Any]:
+def _draw_examples(rng: np.random.Generator) -> list[Any]:
     x, widths = rng.normal(size=(2, 3, 4)), ((0, 1), (2, 0), (3, 5))
     return [
         ((x,), {"pad_width": ((0, 1), (2, 0), (0, 0))}),
@@ -104,40 +109,39 @@ def _examples(rng: np.random.Generator) -> list[Any]:
 @op(
     tex=_tex("pad"),
     text=_text("pad"),
-    infer=_wider,
-    normalize=_settings,
-    grad=lambda g, y, x, pad_width, mode, constant_values: call("unpad", g, pad_width=pad_width, mode=mode),
-    examples=_examples,
+    infer=_infer_pad,
+    normalize=_normalize_settings,
+    grad=lambda g, y, x, pad_width, mode, constant_values: call_op("unpad", g, pad_width=pad_width, mode=mode),
+    examples=_draw_examples,
     cost=0,
 )
 def pad(xp: Any, x: Any, pad_width: Any = 0, mode: Any = "constant", constant_values: Any = 0) -> Any:
-    r"""Border put around an array, :math:`n \to a + n + b` elements along each axis.
+    r"""Array with a border, :math:`n \to a + n + b` elements along each axis.
 
     Parameters
     ----------
     x : Expr or array
         Of any shape.
     pad_width : int, (int, int), sequence of such pairs, or dict from axis to width
-        How many elements before and after, for each axis.
+        The number of elements added before and after, for each axis.
     mode : {"constant", "edge", "reflect", "symmetric", "wrap"}
-        What the border holds: a number; the last element; the mirror image without the last element, or with it; the
+        The border's values: a constant; the last element; the mirror image without the last element, or with it; the
         elements from the other end.
     constant_values : number, or as ``pad_width``
-        The number for ``"constant"``.
+        The value of the border for ``"constant"``.
 
     Returns
     -------
     Expr
-        Of the longer shape.
+        Of the padded shape.
 
     Raises
     ------
     ShapeError
-        For negative widths, an unknown mode, or an empty axis that should continue.
+        For negative widths, an unknown mode, or an empty axis in any mode but ``"constant"``.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.pad(pel.vector("x", shape=(3,)), (1, 2), mode="edge").shape
     (6,)
     """
@@ -147,19 +151,16 @@ def pad(xp: Any, x: Any, pad_width: Any = 0, mode: Any = "constant", constant_va
     return xp.pad(x, pad_width, constant_values=values)
 
 
-def _sources(size: int, widths: tuple[int, int], mode: str) -> Any:
-    """Return for each element of a padded axis which element it was copied from."""
-    return np.pad(np.arange(size), widths, mode=mode)  # type: ignore[call-overload]
-
-
-def _gathered(xp: Any, x: Any, sources: Sequence[int], size: int, axis: int) -> Any:
-    """Add elements up where they were copied from."""
+def _unpad_axis(xp: Any, x: Any, widths: tuple[int, int], mode: str, axis: int) -> Any:
+    """Add each element of a padded axis to the element that it was copied from."""
+    size = x.shape[axis] - sum(widths)
+    sources = np.pad(np.arange(size), widths, mode=mode)  # type: ignore[call-overload]
     x = xp.moveaxis(x, axis, 0)
     total = xp.zeros((size, *x.shape[1:]), x.dtype)
     if xp is np:
         np.add.at(total, sources, x)
     else:
-        total = total.at[np.asarray(sources)].add(x)
+        total = total.at[sources].add(x)
     return xp.moveaxis(total, 0, axis)
 
 
@@ -167,9 +168,9 @@ def _gathered(xp: Any, x: Any, sources: Sequence[int], size: int, axis: int) -> 
     tex=_tex("unpad"),
     text=_text("unpad"),
     infer=lambda x, pad_width, mode: Type(
-        tuple(_longer(d, w, -1) for d, w in zip(x.shape, pad_width, strict=True)), x.dtype
+        tuple(_add_widths(d, w, -1) for d, w in zip(x.shape, pad_width, strict=True)), x.dtype
     ),
-    normalize=lambda x, pad_width, mode: {"pad_width": _widths(x, pad_width), "mode": mode},
+    normalize=lambda x, pad_width, mode: {"pad_width": _normalize_widths(x, pad_width), "mode": mode},
     grad=lambda g, y, x, pad_width, mode: pad(g, pad_width, mode),
     examples=lambda rng: [
         ((rng.normal(size=(2, 5, 9)),), {"pad_width": ((0, 1), (2, 0), (3, 3)), "mode": mode}) for mode in MODES
@@ -178,11 +179,10 @@ def _gathered(xp: Any, x: Any, sources: Sequence[int], size: int, axis: int) -> 
     behind="pad",
 )
 def unpad(xp: Any, x: Any, pad_width: Any = 0, mode: Any = "constant") -> Any:
-    r"""The border of an array taken away, and added to the elements it was copied from: the transpose of `pad`.
+    r"""Array without its border, which is added to the elements it was copied from: the transpose of `pad`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.unpad(pel.vector("x", shape=(6,)), (1, 2)).shape
     (3,)
     """
@@ -190,6 +190,5 @@ def unpad(xp: Any, x: Any, pad_width: Any = 0, mode: Any = "constant") -> Any:
         return x[tuple(slice(a, x.shape[i] - b) for i, (a, b) in enumerate(pad_width))]
     for axis, widths in enumerate(pad_width):
         if widths != (0, 0):
-            size = x.shape[axis] - sum(widths)
-            x = _gathered(xp, x, _sources(size, widths, mode), size, axis)
+            x = _unpad_axis(xp, x, widths, mode, axis)
     return x

@@ -1,4 +1,4 @@
-r"""Functions that bring elements or axes into another order."""
+r"""Permutations of axes and elements: transpose, flip, rot90 and roll."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import numpy as np
 
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, as_expr
-from pellucid.graph.op import op, public
-from pellucid.graph.operators import call
-from pellucid.graph.ops.op_printing import at
-from pellucid.graph.printing import ATOM, POWER
-from pellucid.graph.types import Type, normalize_axes, normalize_axis, shape_text
+from pellucid.graph.op import op, register_function
+from pellucid.graph.operators import call_op
+from pellucid.graph.ops.formatters import function_tex
+from pellucid.graph.precedence import ATOM, POWER
+from pellucid.graph.types import Type, format_shape, normalize_axes, normalize_axis
 
 
-def _cube(rng: np.random.Generator) -> np.ndarray[Any, Any]:
+def _draw_tensor(rng: np.random.Generator) -> np.ndarray[Any, Any]:
     return rng.normal(size=(2, 3, 4))
 
 
-def _axes(x: Expr, axes: Any = None) -> dict[str, Any]:
+def _normalize_transpose(x: Expr, axes: Any = None) -> dict[str, Any]:
     if axes is None:
         return {"axes": tuple(range(x.ndim))[::-1]}
     order = tuple(normalize_axis(a, x.ndim, "transpose", x) for a in axes)
@@ -30,8 +30,8 @@ def _axes(x: Expr, axes: Any = None) -> dict[str, Any]:
     return {"axes": order}
 
 
-def _kind_of_transpose(axes: Any) -> str:
-    """Tell the reversal of all axes, ``T``, and the exchange of the last two, ``mT``, from other orders."""
+def _get_transpose_attribute(axes: Any) -> str:
+    """Return "T" if all axes are reversed, "mT" if the last two are swapped, and "" for other permutations."""
     order = list(range(len(axes or ())))
     if axes is None or list(axes) == order[::-1]:
         return "T"
@@ -40,14 +40,14 @@ def _kind_of_transpose(axes: Any) -> str:
 
 def _transpose_text(operands: tuple[Any, ...], settings: Any) -> list[Any]:
     axes = settings.get("axes")
-    kind = _kind_of_transpose(axes)
-    return [(operands[0], ATOM), f".{kind}" if kind else f".transpose{axes}"]
+    attribute = _get_transpose_attribute(axes)
+    return [(operands[0], ATOM), f".{attribute}" if attribute else f".transpose{axes}"]
 
 
 def _transpose_tex(operands: tuple[Any, ...], settings: Any) -> list[Any]:
     axes = settings.get("axes")
-    reverses_many = axes is not None and len(axes) > 2 and _kind_of_transpose(axes) != "mT"
-    return [(operands[0], ATOM), r"^{\top(" + ",".join(map(str, axes)) + ")}" if reverses_many else r"^\top"]
+    show_axes = axes is not None and len(axes) > 2 and _get_transpose_attribute(axes) != "mT"
+    return [(operands[0], ATOM), r"^{\top(" + ",".join(map(str, axes)) + ")}" if show_axes else r"^\top"]
 
 
 @op(
@@ -55,39 +55,54 @@ def _transpose_tex(operands: tuple[Any, ...], settings: Any) -> list[Any]:
     tex_precedence=POWER,
     text=_transpose_text,
     infer=lambda x, axes: Type(tuple(x.shape[a] for a in axes), x.dtype),
-    normalize=_axes,
-    grad=lambda g, y, x, axes: call("transpose", g, tuple(int(a) for a in np.argsort(axes))),
-    examples=lambda rng: [((_cube(rng),), {}), ((_cube(rng),), {"axes": (1, 2, 0)})],
+    normalize=_normalize_transpose,
+    grad=lambda g, y, x, axes: call_op("transpose", g, tuple(int(a) for a in np.argsort(axes))),
+    examples=lambda rng: [((_draw_tensor(rng),), {}), ((_draw_tensor(rng),), {"axes": (1, 2, 0)})],
     cost=0,
 )
 def transpose(xp: Any, x: Any, axes: Any = None) -> Any:
-    r"""The axes in another order, reversed without one, :math:`x^\top`.
+    r"""Permutation of the axes, :math:`x^\top`.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Of any shape.
+    axes : sequence of int, optional
+        The new order of the axes; by default reversed.
+
+    Returns
+    -------
+    Expr
+        The same elements with permuted axes.
+
+    Raises
+    ------
+    ShapeError
+        If ``axes`` is not a permutation of the axes.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.matrix("x", shape=("n", 3)).T.shape
     (3, 'n')
     """
     return xp.transpose(x, axes)
 
 
-@public
+@register_function
 def permute_dims(x: Any, axes: Sequence[int]) -> Any:
-    r"""The axes in another order: `transpose` by the name of the Array API, where the order must be given.
+    r"""Permutation of the axes: the `transpose` of the Array API, in which ``axes`` is required.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.permute_dims(pel.tensor3("x", shape=("n", 5, 3)), (2, 0, 1)).shape
     (3, 'n', 5)
     """
     return transpose(x, tuple(axes))
 
 
-@public
+@register_function
 def matrix_transpose(x: Any) -> Any:
-    r"""Each matrix of a stack transposed, :math:`x_{\ldots ij} \mapsto x_{\ldots ji}`; what ``x.mT`` writes.
+    r"""Transpose of each matrix of a stack, :math:`x_{\ldots ij} \mapsto x_{\ldots ji}`, also written ``x.mT``.
 
     Raises
     ------
@@ -96,40 +111,40 @@ def matrix_transpose(x: Any) -> Any:
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.matrix_transpose(pel.tensor3("x", shape=("n", 5, 3))).shape
     ('n', 3, 5)
     """
     x = as_expr(x)
     if x.ndim < 2:
-        raise ShapeError(f"matrix_transpose: expected at least two axes. Received: {x}, of shape {shape_text(x.shape)}")
+        raise ShapeError(
+            f"matrix_transpose: expected at least two axes. Received: {x}, of shape {format_shape(x.shape)}"
+        )
     return swapaxes(x, -2, -1)
 
 
-@public
+@register_function
 def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[int]) -> Any:
-    r"""Axes moved to other places, the others in their order.
+    r"""Move axes to new positions. The other axes keep their order.
 
     Parameters
     ----------
     x : Expr or array
         Of any shape.
     source, destination : int or sequence of int
-        Where each axis is, and where it goes.
+        The old and the new position of each axis.
 
     Returns
     -------
     Expr
-        The same elements.
+        The same elements with permuted axes.
 
     Raises
     ------
     ShapeError
-        If there is no such axis, one is named twice, or there are not as many destinations as sources.
+        If an axis does not exist or occurs twice, or the numbers of sources and destinations differ.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.moveaxis(pel.tensor3("x", shape=("n", 5, 3)), 1, 0).shape
     (5, 'n', 3)
     """
@@ -140,22 +155,21 @@ def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[in
     ]
     if len(pairs[0]) != len(pairs[1]) or any(len(set(axes)) != len(axes) for axes in pairs):
         raise ShapeError(
-            f"moveaxis: expected as many destinations as sources, each once. "
+            f"moveaxis: expected equally many sources and destinations, without duplicates. "
             f"Received: source={source}, destination={destination}"
         )
     order = [a for a in range(x.ndim) if a not in pairs[0]]
-    for place, axis in sorted(zip(pairs[1], pairs[0], strict=True)):
-        order.insert(place, axis)
+    for position, axis in sorted(zip(pairs[1], pairs[0], strict=True)):
+        order.insert(position, axis)
     return transpose(x, tuple(order))
 
 
-@public
+@register_function
 def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
-    r"""Two axes exchanged.
+    r"""Swap two axes.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.swapaxes(pel.tensor3("x", shape=("n", 5, 3)), 1, 2).shape
     ('n', 3, 5)
     """
@@ -166,63 +180,55 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
     return transpose(x, tuple(order))
 
 
-def _flipped(x: Expr, axis: Any = None) -> dict[str, Any]:
-    return {"axis": normalize_axes(axis, x.ndim, "flip", x)}
-
-
 @op(
-    tex=at(r"\operatorname{flip}"),
+    tex=function_tex(r"\operatorname{flip}"),
     infer=lambda x, axis: x.type,
-    normalize=_flipped,
-    grad=lambda g, y, x, axis: call("flip", g, axis),
-    examples=lambda rng: [((_cube(rng),), {}), ((_cube(rng),), {"axis": 1})],
+    normalize=lambda x, axis=None: {"axis": normalize_axes(axis, x.ndim, "flip", x)},
+    grad=lambda g, y, x, axis: call_op("flip", g, axis),
+    examples=lambda rng: [((_draw_tensor(rng),), {}), ((_draw_tensor(rng),), {"axis": 1})],
     cost=0,
 )
 def flip(xp: Any, x: Any, axis: Any = None) -> Any:
-    r"""The elements in reverse order along axes, :math:`y_i = x_{n - 1 - i}`.
+    r"""Reverse the order of the elements along axes (by default all), :math:`y_i = x_{n - 1 - i}`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.flip(pel.vector("x"))
     flip(x, axis=0)
     """
     return xp.flip(x, axis=axis)
 
 
-@public
+@register_function
 def flipud(x: Any) -> Any:
-    r"""The elements in reverse order along the first axis.
+    r"""Reverse the order of the elements along the first axis.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.flipud(pel.matrix("x"))
     flip(x, axis=0)
     """
     return flip(x, 0)
 
 
-@public
+@register_function
 def fliplr(x: Any) -> Any:
-    r"""The elements in reverse order along the second axis.
+    r"""Reverse the order of the elements along the second axis.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.fliplr(pel.matrix("x"))
     flip(x, axis=1)
     """
     return flip(x, 1)
 
 
-@public
+@register_function
 def rot90(x: Any, k: int = 1, axes: Sequence[int] = (0, 1)) -> Any:
-    r"""A quarter turn in a plane, from the first of two axes towards the second, ``k`` times.
+    r"""Rotate by ``k`` times 90 degrees in the plane of two axes, from the first axis towards the second.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.rot90(pel.matrix("x", shape=(2, 3))).shape
     (3, 2)
     """
@@ -239,14 +245,14 @@ def rot90(x: Any, k: int = 1, axes: Sequence[int] = (0, 1)) -> Any:
     return turns[operator.index(k) % 4]()
 
 
-def _rolled(x: Expr, shift: Any, axis: Any = None) -> dict[str, Any]:
-    """Pair shifts with axes as NumPy does, and add up what is asked of one axis."""
+def _normalize_roll(x: Expr, shift: Any, axis: Any = None) -> dict[str, Any]:
+    """Broadcast shifts and axes as NumPy does, and add the shifts of a repeated axis."""
     try:
         shifts = [operator.index(s) for s in (shift if isinstance(shift, (tuple, list)) else [shift])]
     except TypeError:
         raise ShapeError(
             f"roll of {x}: expected an integer shift, or one for each axis. Received: shift={shift!r}. "
-            "For a shift that is computed, use pel.take with indices (i - shift) % n"
+            "For a shift that is computed in the graph, use pel.take with indices (i - shift) % n"
         ) from None
     if axis is None:
         return {"shift": (sum(shifts),), "axis": None}
@@ -261,29 +267,28 @@ def _rolled(x: Expr, shift: Any, axis: Any = None) -> dict[str, Any]:
 
 
 @op(
-    tex=at(r"\operatorname{roll}", "shift"),
+    tex=function_tex(r"\operatorname{roll}", "shift"),
     infer=lambda x, shift, axis: x.type,
-    normalize=_rolled,
-    grad=lambda g, y, x, shift, axis: call("roll", g, tuple(-s for s in shift), axis),
+    normalize=_normalize_roll,
+    grad=lambda g, y, x, shift, axis: call_op("roll", g, tuple(-s for s in shift), axis),
     examples=lambda rng: [
-        ((_cube(rng),), {"shift": 5}),
-        ((_cube(rng),), {"shift": -1, "axis": 1}),
-        ((_cube(rng),), {"shift": (1, 2), "axis": (0, -1)}),
+        ((_draw_tensor(rng),), {"shift": 5}),
+        ((_draw_tensor(rng),), {"shift": -1, "axis": 1}),
+        ((_draw_tensor(rng),), {"shift": (1, 2), "axis": (0, -1)}),
     ],
     cost=0,
 )
 def roll(xp: Any, x: Any, shift: Any = 0, axis: Any = None) -> Any:
-    r"""Elements moved on along axes, those that fall off the end put in front,
-    :math:`y_i = x_{(i - s) \bmod n}`.
+    r"""Shift the elements along axes, with wrap-around, :math:`y_i = x_{(i - s) \bmod n}`.
 
     Parameters
     ----------
     x : Expr or array
         Of any shape.
     shift : int or tuple of int
-        By how many places; backwards where negative.
+        The number of positions; negative shifts move elements backwards.
     axis : int or tuple of int, optional
-        Along which; without it, in the order in which all elements lie.
+        The axes to shift along; by default the flattened array is shifted.
 
     Returns
     -------
@@ -292,7 +297,6 @@ def roll(xp: Any, x: Any, shift: Any = 0, axis: Any = None) -> Any:
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.roll(pel.vector("x"), 1, axis=0)
     roll(x, axis=0, shift=1)
     """

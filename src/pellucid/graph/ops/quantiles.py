@@ -1,4 +1,4 @@
-r"""Values at fractions of the way through the sorted elements."""
+r"""Quantiles, percentiles and the median."""
 
 from __future__ import annotations
 
@@ -10,39 +10,38 @@ import numpy as np
 
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr
-from pellucid.graph.op import op, public
-from pellucid.graph.printing import Piece
+from pellucid.graph.op import op, register_function
+from pellucid.graph.precedence import TemplatePiece
 from pellucid.graph.types import Type, normalize_axes
 
 
-def _settings(x: Expr, q: Any, axis: Any, keepdims: Any) -> dict[str, Any]:
+def _normalize_settings(x: Expr, q: Any, axis: Any, keepdims: Any) -> dict[str, Any]:
     fractions = np.asarray(q, dtype=float)
     if not np.all((fractions >= 0) & (fractions <= 1)):
         raise OptionError(f"quantile: expected fractions from 0 to 1. Received: q={q}")
     axes = normalize_axes(axis, x.ndim, "quantile", x)
     return {
-        "q": as_tuples(fractions.tolist()),
+        "q": _to_nested_tuples(fractions.tolist()),
         "axis": axes[0] if len(axes) == 1 else axes,
         "keepdims": bool(keepdims),
     }
 
 
-def as_tuples(value: Any) -> Any:
-    """Write nested lists as nested tuples."""
-    return tuple(map(as_tuples, value)) if isinstance(value, (list, tuple)) else value
+def _to_nested_tuples(value: Any) -> Any:
+    return tuple(map(_to_nested_tuples, value)) if isinstance(value, list) else value
 
 
-def _type(x: Expr, q: Any, axis: int | tuple[int, ...], keepdims: bool) -> Type:
+def _infer_type(x: Expr, q: Any, axis: int | tuple[int, ...], keepdims: bool) -> Type:
     axes = (axis,) if isinstance(axis, int) else axis
     rest = [1 if a in axes else d for a, d in enumerate(x.shape) if keepdims or a not in axes]
     return Type((*np.shape(q), *rest), x.dtype)
 
 
-def _tex(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
+def _tex(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
     return [rf"Q_{{{settings.get('q')}}}(", (operands[0], 0), ")"]
 
 
-def _examples(rng: np.random.Generator) -> list[Any]:
+def _draw_examples(rng: np.random.Generator) -> list[Any]:
     x = rng.permutation(24).reshape(2, 3, 4) / 7.0 - 1.5
     return [
         ((x,), {"axis": 1}),
@@ -56,39 +55,38 @@ def _examples(rng: np.random.Generator) -> list[Any]:
     promotes=True,
     floats=True,
     compound=True,
-    infer=_type,
-    normalize=_settings,
-    examples=_examples,
+    infer=_infer_type,
+    normalize=_normalize_settings,
+    examples=_draw_examples,
     cost=lambda node, size: size(node.inputs[0]) * math.log2(2 + size(node.inputs[0])),
 )
 def quantile(xp: Any, x: Any, q: Any = 0.5, axis: Any = None, keepdims: Any = False) -> Any:
-    r"""The value below which a fraction :math:`q` of the elements lies, between two neighbours in proportion:
-    :math:`(1 - t)\, x_{(i)} + t\, x_{(i + 1)}` at :math:`i + t = q (n - 1)`, counted from 0.
+    r"""Quantile of the elements along axes, linearly interpolated between neighbours:
+    :math:`(1 - t)\, x_{(i)} + t\, x_{(i + 1)}` at :math:`i + t = q (n - 1)`, with :math:`i` counted from 0.
 
     Parameters
     ----------
     x : Expr or array
-        Of real numbers; integers are taken as `config.floatx`.
+        Of real numbers. Integers are converted to `config.floatx`.
     q : float, list or array
         Fractions from 0 to 1.
     axis : int or tuple of int, optional
-        The axes to go over; all of them without it.
+        The axes to reduce; by default all.
     keepdims : bool
-        Whether they stay, with length 1.
+        Whether to keep the reduced axes with length 1.
 
     Returns
     -------
     Expr
-        Of the shape of ``q`` and the remaining axes; not a number where an element is not.
+        Of the shape of ``q`` and the remaining axes. It is NaN where an element is NaN.
 
     Raises
     ------
     ValueError
-        If a fraction is not from 0 to 1.
+        If a fraction is outside [0, 1].
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x = pel.vector("x")
     >>> pel.function([x], pel.quantile(x, 0.25))([4, 1, 2, 3])
     np.float32(1.75)
@@ -99,28 +97,27 @@ def quantile(xp: Any, x: Any, q: Any = 0.5, axis: Any = None, keepdims: Any = Fa
     """
     fractions, axes = np.asarray(q), (axis,) if isinstance(axis, int) else axis
     others = [a for a in range(x.ndim) if a not in axes]
-    row = xp.transpose(x, (*axes, *others))
+    rows = xp.transpose(x, (*axes, *others))
     if len(axes) != 1:
-        row = xp.reshape(row, (-1, *(x.shape[a] for a in others)))
-    position = fractions * (xp.size(row, 0) - 1)
+        rows = xp.reshape(rows, (-1, *(x.shape[a] for a in others)))
+    position = fractions * (xp.size(rows, 0) - 1)
     lower = xp.floor(position)
-    share = xp.reshape((position - lower).astype(x.dtype), (*fractions.shape, *[1] * len(others)))
-    ordered = xp.sort(row, axis=0)
-    below, above = (xp.take(ordered, place.astype("int64"), axis=0) for place in (lower, xp.ceil(position)))
-    # Where an element is met exactly nothing is mixed in, which might be infinite.
-    mixed_in = xp.where(share > 0, above, np.zeros((), x.dtype))
-    found = below * (1 - share) + mixed_in * share
-    found = xp.where(xp.any(xp.isnan(row), axis=0), np.asarray(np.nan, x.dtype), found)
-    return xp.expand_dims(found, tuple(a + fractions.ndim for a in axes)) if keepdims and axes else found
+    weight = xp.reshape((position - lower).astype(x.dtype), (*fractions.shape, *[1] * len(others)))
+    ordered = xp.sort(rows, axis=0)
+    below, above = (xp.take(ordered, index.astype("int64"), axis=0) for index in (lower, xp.ceil(position)))
+    # 0 * inf is NaN: an infinite upper neighbour of weight 0 must not enter the sum.
+    above = xp.where(weight > 0, above, np.zeros((), x.dtype))
+    result = below * (1 - weight) + above * weight
+    result = xp.where(xp.any(xp.isnan(rows), axis=0), np.asarray(np.nan, x.dtype), result)
+    return xp.expand_dims(result, tuple(a + fractions.ndim for a in axes)) if keepdims and axes else result
 
 
-@public
+@register_function
 def percentile(a: Any, q: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Any:
-    r"""The `quantile` of a fraction in hundredths, :math:`q / 100`.
+    r"""Percentile along axes: the `quantile` at :math:`q / 100`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x = pel.vector("x")
     >>> pel.function([x], pel.percentile(x, [0, 50, 100]))([4, 1, 2])
     array([1., 2., 4.], dtype=float32)
@@ -128,13 +125,12 @@ def percentile(a: Any, q: Any, axis: int | Sequence[int] | None = None, keepdims
     return quantile(a, np.asarray(q, dtype=float) / 100, axis=axis, keepdims=keepdims)
 
 
-@public
+@register_function
 def median(a: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Any:
-    r"""The element in the middle of the sorted ones, or the mean of the two there, which share its gradient.
+    r"""Median along axes: the middle element, or the mean of the two middle elements.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x = pel.vector("x", shape=(4,))
     >>> pel.function([x], [pel.median(x), pel.grad(pel.median(x), x)])([4, 1, 2, 9])
     [np.float32(3.0), array([0.5, 0. , 0.5, 0. ], dtype=float32)]

@@ -1,4 +1,4 @@
-r"""Random numbers for expressions: a `Generator` with NumPy's names, one explicit seed, and a state to save."""
+r"""Random number generator for expressions, with the methods of NumPy's ``Generator``, a seed and a saved state."""
 
 from __future__ import annotations
 
@@ -16,30 +16,36 @@ from pellucid.graph.errors import (
     ShapeError,
     UseError,
     near_miss,
-    tell_near_misses,
+    suggest_near_misses,
 )
 from pellucid.graph.expr import Expr, Shared, as_expr, constant
-from pellucid.graph.ops.distribution_parameters import as_size, asked_for, is_number, moved, opened
-from pellucid.graph.ops.loop_counters import counters
+from pellucid.graph.ops.distribution_parameters import (
+    as_size,
+    exclude_zero,
+    is_python_number,
+    resolve_shape_and_dtype,
+    scale_and_shift,
+)
+from pellucid.graph.ops.loop_counters import get_loop_counters
 from pellucid.graph.ops.random_ops import dropout, fold_in
-from pellucid.graph.ops.threefry import SPAWN, derived
-from pellucid.graph.types import as_dtype, is_float, shape_text
+from pellucid.graph.ops.threefry import SPAWN, derive_key
+from pellucid.graph.types import as_dtype, format_shape, is_float
 
-BOUND = 2.0
-"""How many standard deviations a truncated normal distribution reaches, as in Keras."""
+TRUNCATION = 2.0
+"""Bound of the truncated normal distribution in standard deviations, as in Keras."""
 
 
 class Generator:
-    r"""A stream of random numbers with one explicit seed; its methods, named as NumPy's, write draws into a graph.
+    r"""Random number generator. Its methods add random draws to the graph and have the names of NumPy's generator.
 
-    The state is a shared variable: a function that draws advances it by one step at every call, and it is read, set
-    and saved like any other (`get_state`, `set_state`, or ``rng.state`` itself). The same seed and the same program
-    give the same numbers, in NumPy and in XLA. A draw that the step of a loop writes is another one at every step.
-    Gradients flow through what a draw is scaled and shifted by, not through the draw.
+    The state is a shared variable. Each call of a function that draws advances it by one step. Read, set or save it
+    with `get_state` and `set_state`, or as ``rng.state``. The same seed and the same program give the same numbers in
+    NumPy and in XLA. A draw inside the step of a loop gives different numbers at every step. Gradients flow through
+    the location and scale of a draw, not through the draw itself.
 
-    Every method that draws takes ``size``, a shape, or ``like``, an expression whose shape is taken; without both the
-    shape is that of the parameters together. Real numbers are of ``dtype``; without it of the parameters' dtype, or
-    `config.floatx`.
+    Every distribution takes a shape ``size``, or ``like``, an expression with the shape of the result. Without either
+    the shape is the broadcast shape of the parameters. ``dtype`` is the dtype of real results, by default that of the
+    parameters, or `config.floatx`.
 
     Parameters
     ----------
@@ -48,7 +54,6 @@ class Generator:
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> rng = pel.random.Generator(seed=3)
     >>> f = pel.function([], rng.normal(size=(2,)))
     >>> first = f(), f()
@@ -68,7 +73,7 @@ class Generator:
         self.children = 0
         self.seed(seed)
 
-    if not TYPE_CHECKING:  # a type checker is to find misspelt names by itself
+    if not TYPE_CHECKING:  # __getattr__ would hide misspelt names from a type checker
 
         def __getattr__(self, name: str) -> Any:
             if name.startswith("_") or name in ("state", "draws", "children"):
@@ -76,56 +81,55 @@ class Generator:
             raise NoSuchNameError(f"A pel.random.Generator has no {name!r}.{near_miss(name, dir(type(self)))}")
 
     def seed(self, seed: Any) -> None:
-        """Begin again from a seed, at step 0."""
+        """Set the seed and restart at step 0."""
         if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or not 0 <= seed < 2**64:
             raise OptionError(f"Expected a seed from 0 to 2**64 - 1. Received: seed={seed!r}")
         seed = int(seed)
         self.state.set_value(np.array([seed >> 32, seed & 0xFFFFFFFF, 0], np.uint32))
 
     def get_state(self) -> np.ndarray[Any, Any]:
-        """Return the seed's two words and the step, of uint32 and shape (3,), to be saved with the rest."""
+        """Return the state: the two words of the seed and the step, as uint32 of shape (3,)."""
         return self.state.get_value()
 
     def set_state(self, state: Any) -> None:
-        """Go on from a state that `get_state` returned."""
+        """Continue from a state that `get_state` returned."""
         self.state.set_value(state)
 
     def spawn(self, count: int) -> list[Generator]:
-        """Return generators of their own, independent of this one and of one another.
+        """Return new generators, independent of this one and of each other.
 
-        Their seeds follow from this one's seed and from how many were spawned before.
+        Their seeds are derived from this generator's seed and the number of generators spawned before.
 
         Parameters
         ----------
         count : int
-            How many.
+            The number of new generators.
 
         Returns
         -------
         list of Generator
         """
-        made = []
+        generators = []
         for _ in range(count):
             self.children += 1
-            high, low = derived(np, self.get_state(), np.array([self.children], np.uint32), SPAWN)
-            made.append(Generator(int(high[0]) << 32 | int(low[0])))
-        return made
+            high, low = derive_key(np, self.get_state(), np.array([self.children], np.uint32), SPAWN)
+            generators.append(Generator(int(high[0]) << 32 | int(low[0])))
+        return generators
 
     def next_stream(self) -> int:
-        """Return the number of a new draw."""
+        """Return the stream number of a new draw."""
         self.draws += 1
         return self.draws
 
     def current_state(self) -> Expr:
-        """Return the state to draw from: inside the step of a loop, that of the step."""
+        """Return the state of a draw, which inside a loop includes the loop counters."""
         state: Expr = self.state
-        for counter in counters():
+        for counter in get_loop_counters():
             state = fold_in(state, counter)
         return state
 
     def _draw(self, op: str, parameters: Sequence[Any], size: Any, like: Any, dtype: Any = None) -> Any:
-        """Write a draw of the shape that was asked for, or that the parameters have together."""
-        like, dtype = asked_for(parameters, size, like, dtype)
+        like, dtype = resolve_shape_and_dtype(parameters, size, like, dtype)
         return getattr(xp, op)(self.current_state(), like, stream=self.next_stream(), dtype=dtype)
 
     def random(self, size: Any = None, *, like: Any = None, dtype: Any = None) -> Any:
@@ -135,7 +139,7 @@ class Generator:
     def uniform(self, low: Any = 0.0, high: Any = 1.0, size: Any = None, *, like: Any = None, dtype: Any = None) -> Any:
         r"""Draw from the uniform distribution on :math:`[a, b)`."""
         u = self._draw("random_uniform", (low, high), size, like, dtype)
-        return moved(u, low, high if is_number(low, 0.0) else high - low)
+        return scale_and_shift(u, low, high if is_python_number(low, 0.0) else high - low)
 
     def standard_normal(self, size: Any = None, *, like: Any = None, dtype: Any = None) -> Any:
         r"""Draw from the standard normal distribution :math:`\mathcal{N}(0, 1)`."""
@@ -143,7 +147,7 @@ class Generator:
 
     def normal(self, loc: Any = 0.0, scale: Any = 1.0, size: Any = None, *, like: Any = None, dtype: Any = None) -> Any:
         r"""Draw from the normal distribution, :math:`\mu + \sigma z` with :math:`z \sim \mathcal{N}(0, 1)`."""
-        return moved(self._draw("random_normal", (loc, scale), size, like, dtype), loc, scale)
+        return scale_and_shift(self._draw("random_normal", (loc, scale), size, like, dtype), loc, scale)
 
     def truncated_normal(
         self, loc: Any = 0.0, scale: Any = 1.0, size: Any = None, *, like: Any = None, dtype: Any = None
@@ -152,17 +156,17 @@ class Generator:
         distribution function :math:`z = \sqrt 2 \operatorname{erf}^{-1}((2 u - 1) \operatorname{erf} \sqrt 2)`.
         """
         u = self._draw("random_uniform", (loc, scale), size, like, dtype)
-        z = math.sqrt(2) * xp.erfinv((2 * u - 1) * math.erf(BOUND / math.sqrt(2)))
-        return moved(xp.clip(z, -BOUND, BOUND), loc, scale)
+        z = math.sqrt(2) * xp.erfinv((2 * u - 1) * math.erf(TRUNCATION / math.sqrt(2)))
+        return scale_and_shift(xp.clip(z, -TRUNCATION, TRUNCATION), loc, scale)
 
     def exponential(self, scale: Any = 1.0, size: Any = None, *, like: Any = None, dtype: Any = None) -> Any:
         r"""Draw from the exponential distribution of mean :math:`\beta`, as :math:`-\beta \log(1 - u)`."""
-        return moved(-xp.log1p(-self._draw("random_uniform", (scale,), size, like, dtype)), 0.0, scale)
+        return scale_and_shift(-xp.log1p(-self._draw("random_uniform", (scale,), size, like, dtype)), 0.0, scale)
 
     def gumbel(self, loc: Any = 0.0, scale: Any = 1.0, size: Any = None, *, like: Any = None, dtype: Any = None) -> Any:
         r"""Draw from the Gumbel distribution, as :math:`\mu - \beta \log(-\log u)`."""
-        u = opened(self._draw("random_uniform", (loc, scale), size, like, dtype))
-        return moved(-xp.log(-xp.log(u)), loc, scale)
+        u = exclude_zero(self._draw("random_uniform", (loc, scale), size, like, dtype))
+        return scale_and_shift(-xp.log(-xp.log(u)), loc, scale)
 
     def laplace(
         self, loc: Any = 0.0, scale: Any = 1.0, size: Any = None, *, like: Any = None, dtype: Any = None
@@ -170,16 +174,16 @@ class Generator:
         r"""Draw from the Laplace distribution, as
         :math:`\mu - \beta \operatorname{sgn}(v) \log(1 - 2 |v|)` with :math:`v = u - 1/2`.
         """
-        v = opened(self._draw("random_uniform", (loc, scale), size, like, dtype)) - 0.5
-        return moved(-xp.sign(v) * xp.log1p(-2 * abs(v)), loc, scale)
+        v = exclude_zero(self._draw("random_uniform", (loc, scale), size, like, dtype)) - 0.5
+        return scale_and_shift(-xp.sign(v) * xp.log1p(-2 * abs(v)), loc, scale)
 
     def bernoulli(self, p: Any = 0.5, size: Any = None, *, like: Any = None) -> Any:
-        r"""Draw booleans that hold with probability :math:`p`.
+        r"""Draw booleans that are true with probability :math:`p`.
 
         Raises
         ------
         ValueError
-            If :math:`p` is a number that is no probability.
+            If :math:`p` is a number outside [0, 1].
         """
         if isinstance(p, (int, float)) and not 0 <= p <= 1:
             raise OptionError(f"bernoulli: expected a probability from 0 to 1. Received: p={p}")
@@ -195,125 +199,131 @@ class Generator:
         dtype: Any = "int64",
         endpoint: bool = False,
     ) -> Any:
-        r"""Draw integers that are equally likely, from ``low`` up to but without ``high``; from 0 up to but without
-        ``low`` if there is no ``high``: :math:`a + \lfloor u (b - a) \rfloor` with 53 bits of :math:`u`.
+        r"""Draw integers uniformly from [low, high), or from [0, low) without ``high``:
+        :math:`a + \lfloor u (b - a) \rfloor` with 53 bits of :math:`u`.
 
         Raises
         ------
         ValueError
-            If there is nothing to draw from.
+            If the range is empty or too large.
         """
         low, high = (0, low) if high is None else (low, high)
         if any(is_float(as_expr(bound).dtype) for bound in (low, high) if not isinstance(bound, int)):
             raise DtypeError(f"integers: expected bounds that are integers. Received: low={low}, high={high}")
         if isinstance(low, int) and isinstance(high, int) and not 0 < high + endpoint - low <= 2**53:
-            raise OptionError(
-                f"integers: expected from 1 to 2**53 numbers to draw from. Received: low={low}, high={high}"
-            )
+            raise OptionError(f"integers: expected a range of 1 to 2**53 integers. Received: low={low}, high={high}")
         span = (high + 1 if endpoint else high) - low
         u = self._draw("random_uniform", (low, high), size, like, "float64")
-        whole = xp.floor(u * (span if isinstance(span, int) else xp.cast(span, "float64")))
-        return moved(xp.cast(whole, dtype), low, 1)
+        offset = xp.floor(u * (span if isinstance(span, int) else xp.cast(span, "float64")))
+        return scale_and_shift(xp.cast(offset, dtype), low, 1)
 
     def categorical(self, logits: Any = None, *, p: Any = None, size: Any = None) -> Any:
-        r"""Draw classes, of probabilities that stand along the last axis or of their logarithms: the class of the
-        greatest :math:`p_k / e_k` with :math:`e_k` exponential, which is Gumbel's :math:`\log p_k + g_k`.
+        r"""Draw class indices from probabilities, or their logarithms, along the last axis.
+
+        The result is the class with the maximum of :math:`p_k / e_k` with :math:`e_k` exponential, which is the
+        Gumbel-max trick, the maximum of :math:`\log p_k + g_k`.
 
         Parameters
         ----------
         logits : Expr, optional
-            Logarithms of probabilities, up to a constant; shape (..., classes).
+            Unnormalized log-probabilities of shape (..., classes).
         p : Expr, optional
-            Probabilities instead, up to a factor.
+            Unnormalized probabilities of shape (..., classes).
         size : shape, optional
-            Of the result; without it that of the parameters but for the last axis.
+            The shape of the result; by default that of the parameters without the last axis.
 
         Returns
         -------
         Expr of int64
+
+        Raises
+        ------
+        UseError
+            If not exactly one of ``logits`` and ``p`` is given.
         """
         if (logits is None) == (p is None):
-            raise UseError("categorical: expected logits or p, one of them")
+            raise UseError("categorical: expected either logits or p")
         weights = as_expr(p if logits is None else logits)
         noise = self._noise(weights, size)
         scores = weights / noise if logits is None else weights - xp.log(noise)
         return xp.argmax(scores, axis=-1)
 
     def _noise(self, weights: Expr, size: Any) -> Any:
-        """Draw from the exponential distribution, without zero, for every class of every draw."""
+        """Draw positive exponential noise for every class of every draw."""
         real = weights.dtype if is_float(weights.dtype) else as_dtype(None)
         if not weights.ndim:
-            raise ShapeError(f"Expected the probabilities of all classes along the last axis. Received: {weights}")
+            raise ShapeError(f"Expected probabilities of classes along the last axis. Received: {weights}, a scalar")
         if size is not None and not isinstance(weights.shape[-1], int):
             raise ShapeError(
-                f"To draw size={size}, the number of classes must be known. Received: {weights}, of shape "
-                f"{shape_text(weights.shape)}; declare its shape"
+                f"Expected a known number of classes to draw size={size}. Received: {weights}, of shape "
+                f"{format_shape(weights.shape)}. Declare its shape"
             )
         shape = None if size is None else (*as_size(size), weights.shape[-1])
-        return -xp.log(opened(self.random(shape, like=weights if size is None else None, dtype=real)))
+        return -xp.log(exclude_zero(self.random(shape, like=weights if size is None else None, dtype=real)))
 
     def permutation(self, x: Any, axis: int = 0) -> Any:
-        """Return the numbers from 0 up to but without ``x`` in random order, or ``x`` with an axis in random order."""
+        """Shuffle the integers from 0 to ``x - 1``, or an array along an axis."""
         if isinstance(x, (int, np.integer)):
             return xp.argsort(self.random(int(x), dtype="float64"))
         return xp.take(x, xp.argsort(self._keys(x, axis)), axis=axis)
 
     def shuffle(self, x: Any, axis: int = 0) -> Any:
-        """Return ``x`` with an axis in random order, which is `permutation`: expressions never change in place."""
+        """Shuffle an array along an axis. Unlike in NumPy, the shuffled array is returned."""
         return self.permutation(as_expr(x), axis)
 
     def choice(self, a: Any, size: Any = None, replace: bool = True, p: Any = None, axis: int = 0) -> Any:
-        """Choose from the numbers below ``a``, or from ``a`` along an axis.
+        """Choose random elements of an array along an axis, or random integers below ``a``.
 
         Parameters
         ----------
         a : int or Expr
-            What to choose from.
+            The array to choose from, or an integer for ``arange(a)``.
         size : shape, optional
-            How many; one without it.
+            The shape of the result; by default one element.
         replace : bool
-            Whether the same may be chosen again.
+            Whether an element may be chosen several times.
         p : Expr, optional
-            How likely each is, up to a factor; shape (count,). Without it all are equally likely.
+            Unnormalized probabilities of shape (count,); by default uniform.
         axis : int
-            Along which to choose.
+            The axis to choose along.
 
         Returns
         -------
         Expr
-            Chosen numbers of int64 and shape ``size``, or what stands there in ``a``.
+            Integers of int64 and shape ``size``, or the elements of ``a`` at these indices.
 
         Raises
         ------
         ShapeError
-            If more are to be chosen than there are, without replacement.
+            If ``size`` exceeds the number of elements without replacement.
         """
-        whole = isinstance(a, (int, np.integer))
-        count = int(a) if whole else as_expr(a).shape[axis]
+        from_range = isinstance(a, (int, np.integer))
+        count = int(a) if from_range else as_expr(a).shape[axis]
         shape = as_size(size)
         if replace:
-            many = count if isinstance(count, int) else xp.size(a, axis=axis, dtype="int64")
-            places = self.integers(0, many, shape) if p is None else self.categorical(p=p, size=shape)
+            high = count if isinstance(count, int) else xp.size(a, axis=axis, dtype="int64")
+            indices = self.integers(0, high, shape) if p is None else self.categorical(p=p, size=shape)
         else:
             wanted = math.prod(shape)
             if isinstance(count, int) and wanted > count:
                 raise ShapeError(
-                    f"choice: {wanted} cannot be chosen of {count} without replacement. Choose fewer, or replace=True"
+                    f"choice: cannot choose {wanted} of {count} elements without replacement. Choose fewer, or set "
+                    "replace=True"
                 )
-            keys = self.random(count, dtype="float64") if whole else self._keys(a, axis)
+            keys = self.random(count, dtype="float64") if from_range else self._keys(a, axis)
             order = xp.argsort(keys if p is None else -(as_expr(p) / self._noise(as_expr(p), None)))
-            places = xp.reshape(order[:wanted], shape)
-        return places if whole else xp.take(a, places, axis=axis)
+            indices = xp.reshape(order[:wanted], shape)
+        return indices if from_range else xp.take(a, indices, axis=axis)
 
     def dropout(self, x: Any, rate: float) -> Any:
-        r"""Set elements to zero at random while training; see `pellucid.dropout`."""
+        r"""Set elements to zero at random during training. See `pellucid.dropout`."""
         return dropout(x, self.current_state(), rate=rate, stream=self.next_stream())
 
     def _keys(self, x: Any, axis: int) -> Any:
-        """Draw a number for every place along an axis."""
+        """Draw a random sort key for every index of an axis."""
         return self.random(like=xp.arange_like(x, axis=axis), dtype="float64")
 
 
-tell_near_misses(
-    globals(), "pel.random", " A generator draws: rng = pel.random.Generator(seed), and then rng.normal(size=(3,)), say"
+suggest_near_misses(
+    globals(), "pel.random", " Draw with a generator: rng = pel.random.Generator(seed), then rng.normal(size=(3,))"
 )

@@ -1,9 +1,9 @@
-r"""Random numbers as functions of a seed and a step: the ops behind `pellucid.random.Generator`.
+r"""Counter-based random ops behind `pellucid.random.Generator`.
 
-Every draw is Threefry-2x32 of a key (made of the seed and the number of the draw in its stream) and a counter (made
-of the step and the place in the array), so the NumPy interpreter and XLA draw the same bits, and any step can be
-entered again. The state of a stream is three 32-bit words: the seed's two, and the step, which is one more after
-every call of a function that draws.
+Every draw is Threefry-2x32 of a key and a counter. The key is derived from the seed and the stream number of the draw,
+the counter from the step and the index in the array. The NumPy interpreter and XLA therefore draw the same bits, and
+any step can be recomputed. The state is three 32-bit words: the seed's two, and the step, which each call of a function
+that draws increments.
 """
 
 from __future__ import annotations
@@ -17,95 +17,78 @@ import numpy as np
 from pellucid.graph.errors import DtypeError, OptionError
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import op
-from pellucid.graph.ops.threefry import FOLD, derived, unit, words
-from pellucid.graph.printing import Piece, Text
-from pellucid.graph.types import Type, as_dtype, is_float, shape_text
+from pellucid.graph.ops.threefry import FOLD, derive_key, draw_words, to_unit_interval
+from pellucid.graph.precedence import Template, TemplatePiece
+from pellucid.graph.types import Type, as_dtype, format_shape, is_float
 
 
-def _written(name: str) -> Text:
-    """Write a draw by its number and its shape: ``uniform_1((2, 3))``."""
+def _draw_text(name: str) -> Template:
+    """Print a draw with its stream number and its shape, ``uniform_1((2, 3))``."""
 
-    def text(operands: tuple[Any, ...], settings: Mapping[str, Any]) -> list[Piece]:
+    def text(operands: tuple[Any, ...], settings: Mapping[str, Any]) -> list[TemplatePiece]:
         like = operands[1]
-        return [f"{name}_{settings['stream']}({shape_text(like.shape) if isinstance(like, Expr) else '…'})"]
+        return [f"{name}_{settings['stream']}({format_shape(like.shape) if isinstance(like, Expr) else '…'})"]
 
     return text
 
 
-def _like(state: Expr, like: Expr, stream: int, dtype: Any) -> Type:
+def _infer_type(state: Expr, like: Expr, stream: int, dtype: Any) -> Type:
     return Type(like.shape, np.dtype(dtype))
 
 
-def _settings(state: Expr, like: Expr, stream: int, dtype: Any) -> dict[str, Any]:
+def _normalize_settings(state: Expr, like: Expr, stream: int, dtype: Any) -> dict[str, Any]:
     return {"stream": int(stream), "dtype": as_dtype(dtype)}
 
 
-def _examples(rng: np.random.Generator) -> list[Any]:
+def _draw_examples(rng: np.random.Generator) -> list[Any]:
     state = np.array([1, 2, 3], np.uint32)
     return [((state, np.zeros((3, 5), bool)), {}), ((state, np.zeros((4,), bool)), {"stream": 7, "dtype": "float64"})]
 
 
 @op(
     tex=r"\mathcal{{U}}(0, 1)",
-    text=_written("uniform"),
-    infer=_like,
-    normalize=_settings,
+    text=_draw_text("uniform"),
+    infer=_infer_type,
+    normalize=_normalize_settings,
     differentiable=False,
-    examples=_examples,
+    examples=_draw_examples,
     cost=lambda node, size: 100 * size(node),
     behind="random.Generator",
 )
 def random_uniform(xp: Any, state: Any, like: Any, stream: Any = 0, dtype: Any = None) -> Any:
-    r"""Random numbers from the uniform distribution on :math:`[0, 1)`, of the shape of ``like``.
+    r"""Random numbers from the uniform distribution on :math:`[0, 1)`.
 
-    Most people write ``pel.random.Generator(seed).uniform(...)``, which keeps the state.
-
-    Parameters
-    ----------
-    state : Expr of uint32, shape (3,)
-        Seed and step.
-    like : Expr
-        Of which only the shape is used.
-    stream : int
-        The number of the draw; draws of different numbers are independent.
-    dtype : dtype, optional
-        `config.floatx` without it.
-
-    Returns
-    -------
-    Expr
-        Of the shape of ``like``.
+    Usually called through ``pel.random.Generator(seed).uniform(...)``, which keeps the state. The shape is that of
+    ``like``. Draws with different ``stream`` numbers are independent.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> rng = pel.random.Generator(7)
     >>> f = pel.function([], rng.uniform(size=(2,)))
     >>> (f() != f()).all()
     np.True_
     """
     count = math.prod(like.shape)
-    high, low = words(xp, state, stream, count)
-    return unit(high, low, dtype).reshape(like.shape)
+    high, low = draw_words(xp, state, stream, count)
+    return to_unit_interval(high, low, dtype).reshape(like.shape)
 
 
 @op(
     tex=r"\mathcal{{N}}(0, 1)",
-    text=_written("normal"),
-    infer=_like,
-    normalize=_settings,
+    text=_draw_text("normal"),
+    infer=_infer_type,
+    normalize=_normalize_settings,
     differentiable=False,
-    examples=_examples,
+    examples=_draw_examples,
     cost=lambda node, size: 130 * size(node),
     behind="random.Generator",
 )
 def random_normal(xp: Any, state: Any, like: Any, stream: Any = 0, dtype: Any = None) -> Any:
-    r"""Random numbers from the standard normal distribution, of the shape of ``like``, by Box and Muller's
+    r"""Random numbers from the standard normal distribution, by the Box-Muller transform
     :math:`\sqrt{-2 \log u} \, (\cos 2 \pi v, \sin 2 \pi v)`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> rng = pel.random.Generator(7)
     >>> pel.function([], rng.normal(size=(2, 3)))().shape
     (2, 3)
@@ -116,10 +99,10 @@ def random_normal(xp: Any, state: Any, like: Any, stream: Any = 0, dtype: Any = 
     """
     count = math.prod(like.shape)
     half = (count + 1) // 2
-    first, second = words(xp, state, stream, 2 * half)
+    first, second = draw_words(xp, state, stream, 2 * half)
     working = np.dtype(dtype if np.dtype(dtype).itemsize >= 4 else np.float32)
-    u = 1 - unit(first[:half], second[:half], working)
-    v = unit(first[half:], second[half:], working)
+    u = 1 - to_unit_interval(first[:half], second[:half], working)  # in (0, 1], for a finite logarithm
+    v = to_unit_interval(first[half:], second[half:], working)
     radius = xp.sqrt(-2 * xp.log(u))
     angle = v * np.asarray(2 * np.pi, working)
     both = xp.concatenate([radius * xp.cos(angle), radius * xp.sin(angle)])
@@ -134,29 +117,17 @@ def random_normal(xp: Any, state: Any, like: Any, stream: Any = 0, dtype: Any = 
     behind="random.Generator",
 )
 def fold_in(xp: Any, state: Any, number: Any) -> Any:
-    r"""Another random state, made of one and a number: that of the number's own, independent stream.
+    r"""Random state derived from a state and a number, independent for each number.
 
-    This is how a draw inside the step of a loop differs from step to step; see `pellucid.scan`.
-
-    Parameters
-    ----------
-    state : Expr of uint32, shape (3,)
-        Seed and step.
-    number : Expr of uint32, shape ()
-        Such as the number of a step.
-
-    Returns
-    -------
-    Expr of uint32, shape (3,)
+    Draws inside the step of a loop fold in the loop counter, so that they differ at every step. See `pellucid.scan`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> rng, i = pel.random.Generator(7), pel.scalar("i", dtype="uint32")
     >>> fold_in(rng.state, i)
     fold_in(state, i)
     """
-    key = derived(xp, state, xp.reshape(xp.asarray(number), 1), FOLD)
+    key = derive_key(xp, state, xp.reshape(xp.asarray(number), 1), FOLD)
     return xp.concatenate([*key, state[2:3]])
 
 
@@ -164,12 +135,12 @@ def _dropout_grad(g: Any, y: Any, x: Any, state: Any, rate: float, stream: int) 
     return dropout(g, state, rate=rate, stream=stream), None
 
 
-def _dropout_settings(x: Expr, state: Expr, rate: float, stream: int) -> dict[str, Any]:
+def _normalize_dropout(x: Expr, state: Expr, rate: float, stream: int) -> dict[str, Any]:
     if not 0 <= rate < 1:
-        raise OptionError(f"dropout: expected a rate from 0 up to but without 1. Received: rate={rate}")
+        raise OptionError(f"dropout: expected a rate in [0, 1). Received: rate={rate}")
     if not is_float(x.dtype):
         raise DtypeError(
-            f"dropout: expected real numbers, which it scales. Received: {x}, which is {x.dtype}; "
+            f"dropout: expected real numbers. Received: {x}, which is {x.dtype}; "
             f"cast it first: pel.cast({x}, 'float32')"
         )
     return {"rate": float(rate), "stream": int(stream)}
@@ -178,7 +149,7 @@ def _dropout_settings(x: Expr, state: Expr, rate: float, stream: int) -> dict[st
 @op(
     tex=r"\operatorname{{dropout}}({0:_})",
     infer=lambda x, state, rate, stream: x.type,
-    normalize=_dropout_settings,
+    normalize=_normalize_dropout,
     grad=_dropout_grad,
     inference=lambda x, state, rate, stream: x,
     examples=lambda rng: [((rng.normal(size=(4, 5)), np.array([1, 2, 3], np.uint32)), {"rate": 0.5})],
@@ -186,28 +157,34 @@ def _dropout_settings(x: Expr, state: Expr, rate: float, stream: int) -> dict[st
     behind="random.Generator",
 )
 def dropout(xp: Any, x: Any, state: Any, rate: Any = 0.5, stream: Any = 0) -> Any:
-    r"""Elements set to zero at random while training, the rest scaled so that the mean stays:
-    :math:`x \, m / (1 - r)` with :math:`m = [u \ge r]`; for inference, :math:`x` itself.
+    r"""Dropout: set elements to zero at random during training and scale the others to keep the mean,
+    :math:`x \, m / (1 - r)` with :math:`m = [u \ge r]`. At inference the result is :math:`x`.
 
     Parameters
     ----------
     x : Expr
         Of any shape.
     state : Expr of uint32, shape (3,)
-        Seed and step, as a `pellucid.random.Generator` keeps them.
+        Seed and step of a `pellucid.random.Generator`.
     rate : float
-        The share that is set to zero, from 0 up to but without 1.
+        The fraction of elements that are set to zero, in [0, 1).
     stream : int
-        The number of the draw.
+        The stream number of the draw.
 
     Returns
     -------
     Expr
         Of the shape of ``x``.
 
+    Raises
+    ------
+    ValueError
+        If the rate is outside [0, 1).
+    DtypeError
+        If ``x`` is not real.
+
     Examples
     --------
-    >>> import pellucid as pel
     >>> x, rng = pel.vector("x"), pel.random.Generator(0)
     >>> pel.inference(rng.dropout(x, 0.5))
     x
@@ -217,7 +194,7 @@ def dropout(xp: Any, x: Any, state: Any, rate: Any = 0.5, stream: Any = 0) -> An
     N. Srivastava, G. Hinton, A. Krizhevsky, I. Sutskever and R. Salakhutdinov, Dropout: A Simple Way to Prevent
     Neural Networks from Overfitting, JMLR 15 (2014).
     """
-    high, _ = words(xp, state, stream, math.prod(x.shape))
-    # A word is kept if it is at least rate * 2^32: the mask costs one comparison and no real numbers.
+    high, _ = draw_words(xp, state, stream, math.prod(x.shape))
+    # An element is kept if its random word is at least rate * 2^32: one integer comparison, no conversion to floats.
     keep = (high >= np.uint32(min(round(rate * 2**32), 2**32 - 1))).reshape(x.shape)
     return xp.where(keep, x * np.asarray(1 / (1 - rate), x.dtype), np.zeros((), x.dtype))

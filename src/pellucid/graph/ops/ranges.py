@@ -1,4 +1,4 @@
-r"""Numbers in rows: counted, evenly or geometrically spaced, and grids of them."""
+r"""Ranges of numbers and coordinate grids."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.errors import OptionError, ShapeError
-from pellucid.graph.expr import Expr, as_expr, promote
-from pellucid.graph.op import public
-from pellucid.graph.operators import call
-from pellucid.graph.ops.creation import known
-from pellucid.graph.types import shape_text
+from pellucid.graph.expr import Expr, as_expr, promote_operands
+from pellucid.graph.op import register_function
+from pellucid.graph.operators import call_op
+from pellucid.graph.ops.creation import make_constant
+from pellucid.graph.types import format_shape
 
 
-@public
+@register_function
 def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Any:
-    r"""Numbers from a start, by a step, up to but without a stop, :math:`a, a + d, a + 2 d, \ldots < b`.
+    r"""Evenly spaced numbers in a half-open interval, :math:`a, a + d, a + 2 d, \ldots < b`.
 
     Parameters
     ----------
     start : number
-        The first; with nothing else, the stop, and 0 is the first.
+        The first number. If ``stop`` is omitted, this is the stop and the first number is 0.
     stop : number, optional
-        What they stay below.
+        The end of the interval, which is not included.
     step : number
-        From one to the next.
+        The spacing.
     dtype : dtype, optional
-        int64 for integers and `config.floatx` for others without it.
+        The dtype of the result; by default int64 for integers and `config.floatx` for others.
 
     Returns
     -------
@@ -41,28 +41,27 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> An
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.arange(3)
     [0, 1, 2]
     """
     first, last = (0, start) if stop is None else (start, stop)
-    return known(np.arange, first, last, step, dtype=dtype)
+    return make_constant(np.arange, first, last, step, dtype=dtype)
 
 
-@public
+@register_function
 def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None) -> Any:
-    r"""So many numbers, evenly spaced from one to another, :math:`y_i = a + i (b - a) / (n - 1)`.
+    r"""Given number of evenly spaced numbers from start to stop, :math:`y_i = a + i (b - a) / (n - 1)`.
 
     Parameters
     ----------
     start, stop : Expr, array or number
-        The first and the last, of shapes that broadcast.
+        The first and the last number, of shapes that broadcast.
     num : int
-        How many.
+        The number of values.
     endpoint : bool
-        Whether the last is among them; otherwise the row ends one step before it.
+        Whether ``stop`` is the last number. Otherwise the values end one step before it.
     dtype : dtype, optional
-        `config.floatx` for numbers, the common dtype of expressions.
+        The dtype of the result; by default `config.floatx` for numbers and the common dtype of expressions.
 
     Returns
     -------
@@ -71,62 +70,58 @@ def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype:
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.linspace(0, 1, 5)
     [0, 0.25, 0.5, 0.75, 1]
     """
     if not (isinstance(start, Expr) or isinstance(stop, Expr)):
-        return known(np.linspace, start, stop, num, endpoint, dtype=dtype)
-    first, last = promote((start, stop), to_float=True)
-    part = np.linspace(0, 1, num, endpoint, dtype=first.dtype)
-    parts = part.reshape(-1, *[1] * max(first.ndim, last.ndim))
-    row = first * (1 - parts) + last * parts
-    return row if dtype is None else call("cast", row, dtype=dtype)
+        return make_constant(np.linspace, start, stop, num, endpoint, dtype=dtype)
+    first, last = promote_operands((start, stop), to_float=True)
+    fraction = np.linspace(0, 1, num, endpoint, dtype=first.dtype).reshape(-1, *[1] * max(first.ndim, last.ndim))
+    result = first * (1 - fraction) + last * fraction
+    return result if dtype is None else call_op("cast", result, dtype=dtype)
 
 
-@public
+@register_function
 def logspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: float = 10.0, dtype: Any = None) -> Any:
-    r"""So many numbers, whose logarithms are evenly spaced, :math:`y_i = c^{a + i (b - a) / (n - 1)}`.
+    r"""Numbers with evenly spaced logarithms, given by exponents, :math:`y_i = c^{a + i (b - a) / (n - 1)}`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.logspace(0, 2, 3)
     [1, 10, 100]
     """
-    return known(np.logspace, start, stop, num, endpoint, base, dtype=dtype)
+    return make_constant(np.logspace, start, stop, num, endpoint, base, dtype=dtype)
 
 
-@public
+@register_function
 def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None) -> Any:
-    r"""So many numbers, each the same multiple of the one before, :math:`y_i = a (b / a)^{i / (n - 1)}`.
+    r"""Geometric progression from start to stop, :math:`y_i = a (b / a)^{i / (n - 1)}`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.geomspace(1, 100, 3)
     [1, 10, 100]
     """
-    return known(np.geomspace, start, stop, num, endpoint, dtype=dtype)
+    return make_constant(np.geomspace, start, stop, num, endpoint, dtype=dtype)
 
 
-@public
+@register_function
 def meshgrid(*xi: Any, indexing: str = "xy", sparse: bool = False) -> list[Any]:
-    r"""Coordinates of the points of a grid, one array for each of its axes.
+    r"""Coordinate arrays of a grid, one array for each axis.
 
     Parameters
     ----------
     *xi : Expr or array
-        The coordinates along each axis, of one axis (or none) each.
+        The coordinates along each axis, as vectors or numbers.
     indexing : {"xy", "ij"}
-        Whether the first coordinate goes along the second axis, as in a picture, or along the first, as in a matrix.
+        Whether the first coordinate varies along the second axis (Cartesian) or along the first (matrix).
     sparse : bool
-        Whether each stays of length 1 along the axes of the others, which broadcasts to the same.
+        Whether to return arrays with length 1 along the other axes, which broadcast to the grid.
 
     Returns
     -------
     list of Expr
-        As many as there are coordinates, of one shape unless ``sparse``.
+        One array per coordinate, all of the shape of the grid unless ``sparse``.
 
     Raises
     ------
@@ -137,7 +132,6 @@ def meshgrid(*xi: Any, indexing: str = "xy", sparse: bool = False) -> list[Any]:
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> X, Y = pel.meshgrid(pel.arange(3), pel.arange(2))
     >>> pel.function([], [X, Y])()
     [array([[0, 1, 2],
@@ -146,31 +140,31 @@ def meshgrid(*xi: Any, indexing: str = "xy", sparse: bool = False) -> list[Any]:
     """
     if indexing not in ("xy", "ij"):
         raise OptionError(f"meshgrid: expected indexing to be 'xy' or 'ij'. Received: indexing={indexing!r}")
-    places = list(range(len(xi)))
+    axes = list(range(len(xi)))
     if indexing == "xy":
-        places[:2] = places[:2][::-1]
-    rows = []
-    for place, coordinates in zip(places, xi, strict=True):
-        row = as_expr(coordinates)
-        if row.ndim > 1:
+        axes[:2] = axes[:2][::-1]
+    grids = []
+    for axis, coordinates in zip(axes, xi, strict=True):
+        vector = as_expr(coordinates)
+        if vector.ndim > 1:
             raise ShapeError(
-                f"meshgrid: expected coordinates of one axis. Received: {row}, of shape {shape_text(row.shape)}; "
-                "pel.ravel makes one axis of them"
+                f"meshgrid: expected coordinates of one axis. Received: {vector}, of shape "
+                f"{format_shape(vector.shape)}. "
+                "Flatten them with pel.ravel"
             )
-        others = tuple(a for a in range(len(xi)) if a != place)
-        line = row if row.ndim else call("expand_dims", row, axis=0)
-        rows.append(call("expand_dims", line, axis=others) if others else line)
-    return rows if sparse else list(call("broadcast_arrays", *rows))
+        others = tuple(a for a in range(len(xi)) if a != axis)
+        vector = vector if vector.ndim else call_op("expand_dims", vector, axis=0)
+        grids.append(call_op("expand_dims", vector, axis=others) if others else vector)
+    return grids if sparse else list(call_op("broadcast_arrays", *grids))
 
 
-@public
+@register_function
 def indices(dimensions: Any, dtype: Any = "int64") -> Any:
-    r"""The number of every place along every axis of a grid, :math:`y_{k, i_0, i_1, \ldots} = i_k`.
+    r"""Index arrays of a grid, :math:`y_{k, i_0, i_1, \ldots} = i_k`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.indices((2, 2))
     [[[0, 0], [1, 1]], [[0, 1], [0, 1]]]
     """
-    return known(np.indices, tuple(dimensions), dtype=dtype)
+    return make_constant(np.indices, tuple(dimensions), dtype=dtype)

@@ -1,78 +1,73 @@
-r"""How many axes an array has, and arrays of at least so many."""
+r"""Rank and shape of arrays, and arrays of a minimum rank."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from pellucid.graph.expr import as_expr
-from pellucid.graph.op import public
+from pellucid.graph.op import register_function
 from pellucid.graph.ops.reshape import expand_dims
 
 
-def _with_axes(x: Any, count: int, places: dict[int, tuple[int, ...]]) -> Any:
+def _at_least(ndim: int, x: Any, new_axes: dict[int, tuple[int, ...]]) -> Any:
     x = as_expr(x)
-    return x if x.ndim >= count else expand_dims(x, places[x.ndim])
+    return x if x.ndim >= ndim else expand_dims(x, new_axes[x.ndim])
 
 
-@public
+@register_function
 def atleast_1d(x: Any) -> Any:
-    r"""A number as a vector of one element, anything else as it is.
+    r"""Array of at least one axis. A scalar becomes a vector of one element.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.atleast_1d(pel.scalar("x")).shape
     (1,)
     """
-    return _with_axes(x, 1, {0: (0,)})
+    return _at_least(1, x, {0: (0,)})
 
 
-@public
+@register_function
 def atleast_2d(x: Any) -> Any:
-    r"""A number or a vector as a matrix of one row, anything else as it is.
+    r"""Array of at least two axes. A vector becomes a matrix of one row.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.atleast_2d(pel.vector("x", shape=(3,))).shape
     (1, 3)
     """
-    return _with_axes(x, 2, {0: (0, 1), 1: (0,)})
+    return _at_least(2, x, {0: (0, 1), 1: (0,)})
 
 
-@public
+@register_function
 def atleast_3d(x: Any) -> Any:
-    r"""An array of at least three axes: a vector lies along the second, a matrix along the first two.
+    r"""Array of at least three axes. A vector becomes the second axis, a matrix the first two.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.atleast_3d(pel.matrix("x", shape=(3, 2))).shape
     (3, 2, 1)
     """
-    return _with_axes(x, 3, {0: (0, 1, 2), 1: (0, 2), 2: (2,)})
+    return _at_least(3, x, {0: (0, 1, 2), 1: (0, 2), 2: (2,)})
 
 
-@public
+@register_function
 def shape(x: Any) -> Any:
-    r"""The dimensions of an expression, numbers and names, as they are known before it runs; see also `size`.
+    r"""Shape of an expression when the graph is built: a tuple of sizes and names. See `size` for run-time sizes.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.shape(pel.matrix("x", shape=("n", 3)))
     ('n', 3)
     """
     return as_expr(x).shape
 
 
-@public
+@register_function
 def ndim(x: Any) -> Any:
-    r"""The number of axes.
+    r"""Number of axes.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.ndim(pel.matrix("x"))
     2
     """

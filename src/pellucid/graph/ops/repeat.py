@@ -1,4 +1,4 @@
-r"""Arrays with their elements, or the whole of them, several times over."""
+r"""Repeat, tile and their transposes."""
 
 from __future__ import annotations
 
@@ -9,38 +9,40 @@ import numpy as np
 
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, as_expr
-from pellucid.graph.op import op, public
-from pellucid.graph.operators import call
-from pellucid.graph.ops.op_printing import at
+from pellucid.graph.op import op, register_function
+from pellucid.graph.operators import call_op
+from pellucid.graph.ops.formatters import function_tex
 from pellucid.graph.ops.reshape import ravel
-from pellucid.graph.printing import Piece
-from pellucid.graph.types import Dim, Type, Unknown, normalize_axis, shape_text
+from pellucid.graph.precedence import TemplatePiece
+from pellucid.graph.types import Dim, Type, Unknown, format_shape, normalize_axis
 
 
-def times(dim: Dim, count: int) -> Dim:
-    """Return the length of something so many times over."""
+def multiply_dim(dim: Dim, count: int) -> Dim:
     return dim * count if isinstance(dim, int) else dim if count == 1 else Unknown()
 
 
-def _part(dim: Dim, count: int) -> Dim:
-    """Return the length of what was so many times over."""
+def _divide_dim(dim: Dim, count: int) -> Dim:
     return dim // count if isinstance(dim, int) else dim if count == 1 else Unknown()
 
 
-def _along(shape: tuple[Dim, ...], axis: int, dim: Dim) -> tuple[Dim, ...]:
+def _replace_dim(shape: tuple[Dim, ...], axis: int, dim: Dim) -> tuple[Dim, ...]:
     return (*shape[:axis], dim, *shape[axis + 1 :])
 
 
-def _repeat_text(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
+def _normalize_repeat(x: Expr, repeats: Any, axis: Any) -> dict[str, Any]:
+    return {"repeats": int(repeats), "axis": normalize_axis(axis, x.ndim, "repeat", x)}
+
+
+def _repeat_text(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
     return ["repeat(", (operands[0], 0), f", {settings.get('repeats')}, axis={settings.get('axis')})"]
 
 
 @op(
-    tex=at(r"\operatorname{repeat}", "repeats"),
+    tex=function_tex(r"\operatorname{repeat}", "repeats"),
     text=_repeat_text,
-    infer=lambda x, repeats, axis: Type(_along(x.shape, axis, times(x.shape[axis], repeats)), x.dtype),
-    normalize=lambda x, repeats, axis: {"repeats": int(repeats), "axis": normalize_axis(axis, x.ndim, "repeat", x)},
-    grad=lambda g, y, x, repeats, axis: call("sum_repeated", g, repeats, axis),
+    infer=lambda x, repeats, axis: Type(_replace_dim(x.shape, axis, multiply_dim(x.shape[axis], repeats)), x.dtype),
+    normalize=_normalize_repeat,
+    grad=lambda g, y, x, repeats, axis: call_op("sum_repeated", g, repeats, axis),
     examples=lambda rng: [
         ((rng.normal(size=(2, 3)),), {"repeats": 2}),
         ((rng.normal(size=(2, 3)),), {"repeats": 3, "axis": 1}),
@@ -49,11 +51,10 @@ def _repeat_text(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
     behind="repeat",
 )
 def repeat_each(xp: Any, x: Any, repeats: Any = 1, axis: Any = 0) -> Any:
-    r"""Each element equally often along an axis; `repeat` takes a number for each, too.
+    r"""Repeat each element a fixed number of times along an axis. `repeat` also takes a number for each element.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.repeat_each(pel.matrix("x", shape=("n", 3)), 2, axis=1).shape
     ('n', 6)
     """
@@ -61,18 +62,17 @@ def repeat_each(xp: Any, x: Any, repeats: Any = 1, axis: Any = 0) -> Any:
 
 
 @op(
-    infer=lambda x, repeats, axis: Type(_along(x.shape, axis, _part(x.shape[axis], repeats)), x.dtype),
-    normalize=lambda x, repeats, axis: {"repeats": int(repeats), "axis": normalize_axis(axis, x.ndim, "repeat", x)},
+    infer=lambda x, repeats, axis: Type(_replace_dim(x.shape, axis, _divide_dim(x.shape[axis], repeats)), x.dtype),
+    normalize=_normalize_repeat,
     grad=lambda g, y, x, repeats, axis: repeat_each(g, repeats, axis),
     examples=lambda rng: [((rng.normal(size=(2, 6)),), {"repeats": 3, "axis": 1})],
     behind="repeat",
 )
 def sum_repeated(xp: Any, x: Any, repeats: Any = 1, axis: Any = 0) -> Any:
-    r"""Sums of so many neighbours along an axis: the transpose of `repeat_each`.
+    r"""Sum of each group of ``repeats`` neighbours along an axis: the transpose of `repeat_each`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.sum_repeated(pel.vector("x", shape=(6,)), 3).shape
     (2,)
     """
@@ -80,32 +80,32 @@ def sum_repeated(xp: Any, x: Any, repeats: Any = 1, axis: Any = 0) -> Any:
     return xp.sum(xp.reshape(x, groups), axis=axis + 1)
 
 
-@public
+@register_function
 def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
-    r"""Each element several times over, in its place: :math:`a, a, b, b` of :math:`a, b`.
+    r"""Repeat each element along an axis: :math:`a, a, b, b` from :math:`a, b`.
 
     Parameters
     ----------
     a : Expr or array
         Of any shape.
     repeats : int or sequence of int
-        How often; a sequence has a number for each element along the axis, whose length must then be known.
+        The number of repetitions, for all elements or for each element along the axis. A sequence requires a known
+        length of the axis.
     axis : int, optional
-        Along which; without it the array is flattened first.
+        The axis to repeat along; by default the array is flattened first.
 
     Returns
     -------
     Expr
-        As long along the axis as all repeats together.
+        The length of the axis is the sum of the repeats.
 
     Raises
     ------
     ShapeError
-        If there are not as many repeats as elements, one is negative, or they are expressions.
+        If the numbers of repeats and elements differ, a repeat is negative, or the repeats are an expression.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.repeat(pel.vector("x", shape=(2,)), [2, 3]).shape
     (5,)
     """
@@ -115,18 +115,18 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     axis = normalize_axis(axis, x.ndim, "repeat", x)
     counts = None if isinstance(repeats, Expr) else np.asarray(repeats)
     if counts is None or counts.dtype.kind not in "iu" or counts.ndim > 1 or (counts < 0).any():
-        raise ShapeError(f"repeat of {x}: expected an integer of 0 or more, or several. Received: repeats={repeats!r}")
+        raise ShapeError(f"repeat of {x}: expected integers of 0 or more. Received: repeats={repeats!r}")
     if counts.size == 1:
         return repeat_each(x, counts.item(), axis)
     if x.shape[axis] != len(counts):
         raise ShapeError(
-            f"repeat: {x}, of shape {shape_text(x.shape)}, needs a number for each element along axis {axis}. "
-            f"Received: {len(counts)} repeats"
+            f"repeat: expected one number for each element along axis {axis} of {x}, of shape {format_shape(x.shape)}. "
+            f"Received: {len(counts)} numbers"
         )
-    return call("take", x, np.repeat(np.arange(len(counts)), counts), axis=axis)
+    return call_op("take", x, np.repeat(np.arange(len(counts)), counts), axis=axis)
 
 
-def _reps(x: Expr, reps: Any) -> dict[str, Any]:
+def _normalize_tile(x: Expr, reps: Any) -> dict[str, Any]:
     try:
         counts = [operator.index(r) for r in (reps if isinstance(reps, (tuple, list, np.ndarray)) else [reps])]
     except TypeError:
@@ -136,21 +136,21 @@ def _reps(x: Expr, reps: Any) -> dict[str, Any]:
     return {"reps": (*[1] * (x.ndim - len(counts)), *counts)}
 
 
-def _tiled(x: Expr, reps: tuple[int, ...]) -> Type:
+def _infer_tile(x: Expr, reps: tuple[int, ...]) -> Type:
     shape = (*[1] * (len(reps) - x.ndim), *x.shape)
-    return Type(tuple(times(d, r) for d, r in zip(shape, reps, strict=True)), x.dtype)
+    return Type(tuple(multiply_dim(d, r) for d, r in zip(shape, reps, strict=True)), x.dtype)
 
 
 def _tile_grad(g: Any, y: Any, x: Any, reps: tuple[int, ...]) -> Any:
-    total = call("sum_tiles", g, reps)
-    lead = tuple(range(len(reps) - x.ndim))
-    return call("squeeze", total, axis=lead) if lead else total
+    total = call_op("sum_tiles", g, reps)
+    new_axes = tuple(range(len(reps) - x.ndim))
+    return call_op("squeeze", total, axis=new_axes) if new_axes else total
 
 
 @op(
-    tex=at(r"\operatorname{tile}", "reps"),
-    infer=_tiled,
-    normalize=_reps,
+    tex=function_tex(r"\operatorname{tile}", "reps"),
+    infer=_infer_tile,
+    normalize=_normalize_tile,
     grad=_tile_grad,
     examples=lambda rng: [
         ((rng.normal(size=(2, 3)),), {"reps": 2}),
@@ -159,23 +159,27 @@ def _tile_grad(g: Any, y: Any, x: Any, reps: tuple[int, ...]) -> Any:
     cost=0,
 )
 def tile(xp: Any, x: Any, reps: Any = 1) -> Any:
-    r"""The whole array several times over along its axes: :math:`a, b, a, b` of :math:`a, b`.
+    r"""Repeat the whole array along its axes: :math:`a, b, a, b` from :math:`a, b`.
 
     Parameters
     ----------
     x : Expr or array
         Of any shape.
     reps : int or tuple of int
-        How often along the last axes; new axes come in front where there are more numbers than axes.
+        The number of repetitions along the last axes. New first axes are added for more numbers than axes.
 
     Returns
     -------
     Expr
-        So many times as long along each axis.
+        The length of each axis is multiplied by its number of repetitions.
+
+    Raises
+    ------
+    ShapeError
+        If a number of repetitions is not an integer of 0 or more.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.tile(pel.matrix("x", shape=("n", 3)), 2).shape
     ('n', 6)
     """
@@ -183,18 +187,17 @@ def tile(xp: Any, x: Any, reps: Any = 1) -> Any:
 
 
 @op(
-    infer=lambda x, reps: Type(tuple(_part(d, r) for d, r in zip(x.shape, reps, strict=True)), x.dtype),
-    normalize=_reps,
+    infer=lambda x, reps: Type(tuple(_divide_dim(d, r) for d, r in zip(x.shape, reps, strict=True)), x.dtype),
+    normalize=_normalize_tile,
     grad=lambda g, y, x, reps: tile(g, reps),
     examples=lambda rng: [((rng.normal(size=(4, 3)),), {"reps": (2, 3)})],
     behind="tile",
 )
 def sum_tiles(xp: Any, x: Any, reps: Any = 1) -> Any:
-    r"""The sum of all the tiles of an array: the transpose of `tile`.
+    r"""Sum of the tiles of an array: the transpose of `tile`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.sum_tiles(pel.vector("x", shape=(6,)), 3).shape
     (2,)
     """

@@ -1,12 +1,12 @@
-r"""Whole numbers from any: floors, ceilings, rounding, quotients and remainders."""
+r"""Rounding, floor division and remainders."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from pellucid.graph.op import also, op, public
-from pellucid.graph.operators import call
-from pellucid.graph.printing import ATOM, COMPARE, DIVIDE
+from pellucid.graph.op import alias, op, register_function
+from pellucid.graph.operators import call_op
+from pellucid.graph.precedence import ATOM, COMPARE, DIVIDE
 from pellucid.graph.types import is_float
 
 POSITIVE = (0.2, 3.0)
@@ -15,7 +15,7 @@ NUMBERS = "iuf"
 
 def _floor_divide_xla(xp: Any, x: Any, y: Any) -> Any:
     quotient = xp.floor_divide(x, y)
-    # NumPy's integers divided by 0 are 0; those of the processor may be anything.
+    # NumPy defines integer division by 0 as 0; XLA leaves it undefined.
     return quotient if is_float(quotient.dtype) else xp.where(y == 0, xp.zeros((), quotient.dtype), quotient)
 
 
@@ -30,19 +30,17 @@ def _floor_divide_xla(xp: Any, x: Any, y: Any) -> Any:
     xla=_floor_divide_xla,
 )
 def floor_divide(xp: Any, x: Any, y: Any) -> Any:
-    r"""Largest integer not above the quotient, :math:`\lfloor x / y \rfloor`; an integer divided by 0 gives 0, as in
-    NumPy.
+    r"""Floor of the quotient, :math:`\lfloor x / y \rfloor`. An integer divided by 0 gives 0, as in NumPy.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.floor_divide(7.0, 2.0))()
     np.float32(3.0)
     """
     return xp.floor_divide(x, y)
 
 
-@also("mod")
+@alias("mod")
 @op(
     tex=r"{0} \;\mathrm{{mod}}\; {1:>}",
     tex_precedence=COMPARE,
@@ -50,14 +48,13 @@ def floor_divide(xp: Any, x: Any, y: Any) -> Any:
     precedence=DIVIDE,
     accepts=NUMBERS,
     domain=((-3, 3), (3.1, 4.0)),
-    grad=lambda g, z, x, y: (g, -g * call("floor_divide", x, y)),
+    grad=lambda g, z, x, y: (g, -g * call_op("floor_divide", x, y)),
 )
 def remainder(xp: Any, x: Any, y: Any) -> Any:
     r"""Remainder with the sign of the divisor, :math:`x - y \lfloor x / y \rfloor`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.remainder(-7.0, 4.0))()
     np.float32(1.0)
     """
@@ -68,27 +65,25 @@ def remainder(xp: Any, x: Any, y: Any) -> Any:
     tex=r"\operatorname{{fmod}}({0:_}, {1:_})",
     accepts=NUMBERS,
     domain=((-3, 3), (3.1, 4.0)),
-    grad=lambda g, z, x, y: (g, -g * call("trunc", x / y)),
+    grad=lambda g, z, x, y: (g, -g * call_op("trunc", x / y)),
 )
 def fmod(xp: Any, x: Any, y: Any) -> Any:
     r"""Remainder with the sign of the dividend, as in C, :math:`x - y \operatorname{trunc}(x / y)`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.fmod(-7.0, 4.0))()
     np.float32(-3.0)
     """
     return xp.fmod(x, y)
 
 
-@public
+@register_function
 def divmod_(x: Any, y: Any) -> tuple[Any, Any]:
-    r"""Quotient and remainder of every pair of elements, :math:`\lfloor x / y \rfloor` and :math:`x \bmod y`.
+    r"""Floor of the quotient and remainder, :math:`\lfloor x / y \rfloor` and :math:`x \bmod y`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> divmod(pel.ivector("i"), 4)
     (i // 4, i % 4)
     """
@@ -97,11 +92,10 @@ def divmod_(x: Any, y: Any) -> tuple[Any, Any]:
 
 @op(tex=r"\left\lfloor {0:_} \right\rfloor", differentiable=False)
 def floor(xp: Any, x: Any) -> Any:
-    r"""Largest integer not above every element, :math:`\lfloor x \rfloor`.
+    r"""Floor of every element, :math:`\lfloor x \rfloor`, the largest integer not above it.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.floor(2.7))()
     np.float32(2.0)
     """
@@ -110,25 +104,23 @@ def floor(xp: Any, x: Any) -> Any:
 
 @op(tex=r"\left\lceil {0:_} \right\rceil", differentiable=False)
 def ceil(xp: Any, x: Any) -> Any:
-    r"""Smallest integer not below every element, :math:`\lceil x \rceil`.
+    r"""Ceiling of every element, :math:`\lceil x \rceil`, the smallest integer not below it.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.ceil(2.2))()
     np.float32(3.0)
     """
     return xp.ceil(x)
 
 
-@also("fix")
+@alias("fix")
 @op(tex=r"\operatorname{{trunc}}({0:_})", differentiable=False)
 def trunc(xp: Any, x: Any) -> Any:
-    r"""Every element without its fraction, :math:`\operatorname{sign}(x) \lfloor |x| \rfloor`: the nearest towards 0.
+    r"""Integer part of every element, rounded towards 0, :math:`\operatorname{sign}(x) \lfloor |x| \rfloor`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.trunc([-2.7, 2.7]))()
     array([-2.,  2.], dtype=float32)
     """
@@ -137,18 +129,17 @@ def trunc(xp: Any, x: Any) -> Any:
 
 @op(tex=r"\operatorname{{rint}}({0:_})", floats=True, differentiable=False)
 def rint(xp: Any, x: Any) -> Any:
-    r"""Nearest integer to every element, :math:`|y - x| \le \frac{1}{2}`, as a real number; halves go to the even one.
+    r"""Nearest integer to every element, :math:`|y - x| \le \frac{1}{2}`, as a float. Halves are rounded to even.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.rint([0.5, 1.5, 1.7]))()
     array([0., 2., 2.], dtype=float32)
     """
     return xp.rint(x)
 
 
-@also("around")
+@alias("around")
 @op(
     name="round",
     tex=r"\operatorname{{round}}({0:_})",
@@ -157,14 +148,14 @@ def rint(xp: Any, x: Any) -> Any:
     differentiable=False,
 )
 def round_(xp: Any, x: Any, decimals: Any = 0) -> Any:
-    r"""Every element rounded to so many decimals, :math:`\operatorname{rint}(10^d x) / 10^d`; halves to the even one.
+    r"""Round every element to a number of decimals, :math:`\operatorname{rint}(10^d x) / 10^d`, with halves to even.
 
     Parameters
     ----------
     x : Expr, array or number
-        Of any shape; integers stay integers.
+        Of any shape. Integers stay integers.
     decimals : int
-        How many decimals are kept. With a negative number so many digits before the point are rounded away.
+        The number of decimals. A negative number rounds to a power of 10.
 
     Returns
     -------
@@ -173,7 +164,6 @@ def round_(xp: Any, x: Any, decimals: Any = 0) -> Any:
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.round([1.26, 15.0], 1))()
     array([ 1.3, 15. ], dtype=float32)
     >>> pel.vector("x").round(1)

@@ -1,4 +1,4 @@
-r"""Loops in a graph: `scan`, whose gradient, backpropagation through time, is a scan like any other."""
+r"""Loops in a graph: `scan`, with taps, truncation and checkpoints."""
 
 from __future__ import annotations
 
@@ -9,68 +9,80 @@ from dataclasses import dataclass
 from typing import Any
 
 from pellucid.graph.errors import DtypeError, OptionError, ShapeError
-from pellucid.graph.expr import Expr, Input, agree, as_expr
-from pellucid.graph.op import public
-from pellucid.graph.op_def import result
-from pellucid.graph.operators import call
-from pellucid.graph.ops.closure_conversion import as_list, beside, body_of, border, made_from, placeholder, written
-from pellucid.graph.ops.loop_counters import stepping
+from pellucid.graph.expr import Expr, Input, as_expr, is_compatible_shape
+from pellucid.graph.op import register_function
+from pellucid.graph.op_def import get_result
+from pellucid.graph.operators import call_op
+from pellucid.graph.ops.closure_conversion import (
+    as_list,
+    collect_captures,
+    collect_dependents,
+    make_body,
+    make_placeholder,
+    to_operand,
+    trace_function,
+)
+from pellucid.graph.ops.loop_counters import push_loop_counter
 from pellucid.graph.ops.scan_primitive import scan_loop
 from pellucid.graph.traversal import topological
 from pellucid.graph.types import Dim, Unknown
 
-_numbers = itertools.count(1)
+_loop_numbers = itertools.count(1)
 
 
 @dataclass(frozen=True)
 class Taps:
-    """A sequence or first states of which a step sees several elements; see `taps`."""
+    """Sequence or initial states with several elements per step. See `taps`."""
 
     value: Expr
     lags: tuple[int, ...]
 
 
-@public
+@register_function
 def taps(value: Any, lags: Sequence[int]) -> Taps:
-    r"""Say which elements of a sequence, or which earlier states, the step of a `scan` gets:
+    r"""Pass several elements of a sequence, or several earlier states, to the step of a `scan`:
     :math:`h_t = f(x_{t-1}, x_t, h_{t-2}, h_{t-1})`.
 
     Parameters
     ----------
     value : Expr
-        A sequence, or the first states along the first axis, the oldest first.
+        A sequence, or the initial states along the first axis, the oldest first.
     lags : sequence of int
-        Where the elements stand, seen from the step: ``[-2, -1]`` are the one before the last and the last. States lie
-        before the step, elements of a sequence may lie anywhere; where one would lie outside, there is no step.
+        The offsets of the elements from the current step. ``[-2, -1]`` are the two previous states. The lags of states
+        are negative. The loop has only the steps at which all elements of a sequence exist.
 
     Returns
     -------
     Taps
-        To stand among the sequences, or the first states, of a scan; the step gets one argument for each lag.
+        An element of the ``sequences`` or ``init`` of a scan. The step receives one argument for each lag.
+
+    Raises
+    ------
+    ValueError
+        If there are no lags or a lag occurs twice.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> fibonacci = pel.scan(lambda a, b: a + b, init=pel.taps([0.0, 1.0], [-2, -1]), length=5)
     >>> pel.function([], fibonacci)()
     array([1., 2., 3., 5., 8.], dtype=float32)
     """
-    told = tuple(int(lag) for lag in lags)
-    if not told or len(set(told)) < len(told):
-        raise OptionError(f"taps: expected lags, each once, such as [-2, -1]. Received: lags={list(lags)}")
-    return Taps(as_expr(value), told)
+    lags = tuple(int(lag) for lag in lags)
+    if not lags or len(set(lags)) < len(lags):
+        raise OptionError(f"taps: expected lags without duplicates, such as [-2, -1]. Received: lags={list(lags)}")
+    return Taps(as_expr(value), lags)
 
 
 @dataclass(frozen=True)
-class Loop:
-    """What a loop makes: every step's results, and the last states."""
+class LoopResults:
+    """Stacked results and last states of a loop, and whether its step returned a list."""
 
     stacked: list[Expr]
     last: list[Expr]
-    several: bool
+    returns_list: bool
 
 
-@public
+@register_function
 def scan(
     step: Callable[..., Any],
     sequences: Any = (),
@@ -82,50 +94,52 @@ def scan(
     truncate: int | None = None,
     checkpoint: bool | int | None = None,
 ) -> Any:
-    r"""Run a step along sequences, each on the state the last one left, :math:`h_t = f(x_t, h_{t-1})`.
+    r"""Run a step for each element of sequences, carrying states from step to step, :math:`h_t = f(x_t, h_{t-1})`.
 
-    The number of steps is that of the sequences' elements; `while_loop` is for one that depends on what is computed.
+    The gradient, backpropagation through time, is a loop of the same kind. If the number of steps depends on computed
+    values, use `while_loop`.
 
     Parameters
     ----------
     step : function
-        ``step(*x_t, *h, *non_sequences)`` gets one element of every sequence and every state, as expressions, and
-        returns the new states and then anything else to be kept, as one expression or a list or tuple of them. It may
-        use any expression from outside, which is computed once, before the loop. Random numbers that it draws are
-        others at every step, and the same ones in the gradient.
+        ``step(*x_t, *h, *non_sequences)`` receives one element of every sequence and every state as expressions. It
+        returns the new states and then other results to be stacked, as one expression, a list or a tuple. It may use
+        any expression from outside, which is computed once, before the loop. Random draws differ at every step, and the
+        gradient uses the same draws.
     sequences : Expr, Taps or sequence of these
-        Walked along their first axis. `taps` gives a step several elements.
+        Sequences, iterated along their first axis. `taps` passes several elements to a step.
     init : Expr, number, Taps or sequence of these
-        The first states; a state keeps its shape and dtype, and a Python number takes that of the real numbers beside
-        it. `taps` gives a step several earlier states.
+        Initial states. A state keeps its shape and dtype. A Python number takes the floating-point dtype of the other
+        operands. `taps` passes several earlier states to a step.
     non_sequences : Expr or sequence of Expr
-        What every step gets alike, after the rest; what it finds outside by itself need not stand here.
+        Additional arguments of every step. Outside expressions that the step uses need not be listed.
     length : int, optional
-        The number of steps, needed where there is no sequence.
+        The number of steps, required without sequences.
     reverse : bool
-        Whether to go from the end to the beginning; results stand where their sequence elements do.
+        Whether to iterate from the last element to the first. Results keep the order of the sequences.
     truncate : int, optional
-        The gradient goes through this many steps, those that ran last; what was before is taken for constant.
+        The number of steps, counted from the last, through which the gradient flows (truncated backpropagation).
     checkpoint : bool or int, optional
-        For the gradient, keep the state of every so many steps alone, and compute the steps in between again;
-        True takes the square root of the number of steps, so that memory grows as :math:`\sqrt n`.
+        For the gradient, store the states of every ``checkpoint``-th step only and recompute the steps in between.
+        True uses the square root of the number of steps, so that memory grows as :math:`\sqrt n`.
 
     Returns
     -------
     Expr or list of Expr
-        What the steps returned, stacked along a new first axis; the last state is ``[-1]`` of it, which is not
-        computed by stacking.
+        The results of all steps, stacked along a new first axis. Indexing with ``[-1]`` gives the last state without
+        computing the stack.
 
     Raises
     ------
     ShapeError
-        If the sequences differ in length, or a step changes the shape or dtype of a state.
+        If the lengths of the sequences differ, or a step changes the shape of a state.
+    DtypeError
+        If a step changes the dtype of a state.
     ValueError
-        If ``truncate`` or ``checkpoint`` is no number of steps.
+        If ``truncate`` or ``checkpoint`` is invalid.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x = pel.vector("x")
     >>> f = pel.function([x], pel.scan(lambda x_t, s: s + x_t, x, 0.0))
     >>> f([1.0, 2.0, 3.0])
@@ -136,13 +150,13 @@ def scan(
     R. Bird, Introduction to Functional Programming, 1988 (scan); R. J. Williams and J. Peng, An Efficient
     Gradient-Based Algorithm for On-Line Training of Recurrent Network Trajectories, 1990 (truncation).
     """
-    loop = write_loop(
+    loop = build_loop(
         "scan", step, sequences, init, non_sequences, length, reverse, truncate=truncate, checkpoint=checkpoint
     )
-    return loop.stacked if loop.several or len(loop.stacked) > 1 else loop.stacked[0]
+    return loop.stacked if loop.returns_list or len(loop.stacked) > 1 else loop.stacked[0]
 
 
-def write_loop(
+def build_loop(
     name: str,
     step: Callable[..., Any],
     sequences: Any,
@@ -152,85 +166,94 @@ def write_loop(
     reverse: bool = False,
     truncate: int | None = None,
     checkpoint: bool | int | None = None,
-) -> Loop:
-    """Call a step on placeholders and make a loop of what it returns; ``name`` is what the messages call it."""
-    xs = [x for s in as_list(sequences) for x in walked(name, s)]
-    starts = [first_states(name, h, [*xs, *as_list(init)]) for h in as_list(init)]
-    number = next(_numbers)
+) -> LoopResults:
+    """Trace a step and build its loop; ``name`` is the function named in error messages."""
+    xs = [x for s in as_list(sequences) for x in _slice_taps(name, s)]
     if not xs and length is None:
-        raise ShapeError(f"{name}: without a sequence, say how many steps: length=...")
-    places = [placeholder(f"x{number}_{i}", x, 1) for i, x in enumerate(xs)]
-    states = [
-        {lag: placeholder(f"h{number}_{i}" + f"_{-lag}" * (lag < -1), h) for lag, h in start.items()}
+        raise ShapeError(f"{name}: expected length=..., the number of steps, because there are no sequences")
+    starts = [_get_initial_states(name, h, [*xs, *as_list(init)]) for h in as_list(init)]
+    number = next(_loop_numbers)
+    x_inputs = [make_placeholder(f"x{number}_{i}", x, 1) for i, x in enumerate(xs)]
+    # Per state a placeholder for each lag from -1 down to the oldest; the step sees only the lags of its taps.
+    h_inputs = [
+        {lag: make_placeholder(f"h{number}_{i}" + f"_{-lag}" * (lag < -1), h) for lag, h in start.items()}
         for i, (start, _) in enumerate(starts)
     ]
-    seen = [places_of[lag] for places_of, (_, lags) in zip(states, starts, strict=True) for lag in lags]
+    arguments = [by_lag[lag] for by_lag, (_, lags) in zip(h_inputs, starts, strict=True) for lag in lags]
     counter = Input(f"t{number}", (), "uint32")
-    with stepping(counter):
-        results, several = written(step, *places, *seen, *map(as_expr, as_list(non_sequences)))
+    with push_loop_counter(counter):
+        results, returns_list = trace_function(step, *x_inputs, *arguments, *map(as_expr, as_list(non_sequences)))
     check_states(name, [start[-1] for start, _ in starts], results)
     if counter in set(topological(results)):
-        places.append(counter)
-        xs.append(call("arange_like", xs[0], dtype="uint32") if xs else call("arange", length, dtype="uint32"))
-    # Of earlier states a step hands on all but the oldest.
-    news = [results[i] if lag == -1 else of[lag + 1] for i, of in enumerate(states) for lag in of]
-    first = list(itertools.accumulate((len(of) for of in states), initial=0))
-    outputs = [*news, *results[len(starts) :]]
-    flat = [place for of in states for place in of.values()]
-    outer = border(made_from([*places, *flat], outputs), outputs)
-    newest = [*first[:-1], *range(len(news), len(outputs))]
+        x_inputs.append(counter)
+        xs.append(call_op("arange_like", xs[0], dtype="uint32") if xs else call_op("arange", length, dtype="uint32"))
+    # The newest state is the step's result; each older one is the state that was one step newer before.
+    new_states = [results[i] if lag == -1 else by_lag[lag + 1] for i, by_lag in enumerate(h_inputs) for lag in by_lag]
+    newest = list(itertools.accumulate((len(by_lag) for by_lag in h_inputs), initial=0))[:-1]
+    outputs = [*new_states, *results[len(starts) :]]
+    inputs = [*x_inputs, *(h for by_lag in h_inputs for h in by_lag.values())]
+    captures = collect_captures(collect_dependents(inputs, outputs), outputs)
     inits = [h for start, _ in starts for h in start.values()]
-    operands = (*xs, *inits, *outer)
-    settings = {"states": len(flat), "sequences": len(xs), "length": length, "reverse": bool(reverse)}
-    cut = cuts(name, truncate, checkpoint, xs[0].shape[0] if xs else length)
-    made = scan_loop.op.make(
-        operands, {"body": body_of([*places, *flat], outer, outputs), "kept": None, **settings, **cut}
+    node = scan_loop.op.make(
+        (*xs, *inits, *captures),
+        {
+            "body": make_body(inputs, captures, outputs),
+            "states": len(inits),
+            "sequences": len(xs),
+            "length": length,
+            "reverse": bool(reverse),
+            "kept": None,
+            **_normalize_gradient_settings(name, truncate, checkpoint, xs[0].shape[0] if xs else length),
+        },
     )
-    return Loop([result(made, i) for i in newest], [result(made, len(outputs) + i) for i in first[:-1]], several)
+    stacked = [get_result(node, i) for i in [*newest, *range(len(new_states), len(outputs))]]
+    return LoopResults(stacked, [get_result(node, len(outputs) + i) for i in newest], returns_list)
 
 
-def walked(name: str, sequence: Any) -> list[Expr]:
-    """Return a sequence, or what is walked along for each of its taps."""
+def _slice_taps(name: str, sequence: Any) -> list[Expr]:
+    """Return a sequence, or one shifted slice for each of its taps."""
     x = sequence.value if isinstance(sequence, Taps) else as_expr(sequence)
     if not x.ndim:
-        raise ShapeError(f"{name}: a sequence is walked along its first axis. Received: {x}, a number")
+        raise ShapeError(f"{name}: expected sequences of at least one axis. Received: {x}, a scalar")
     if not isinstance(sequence, Taps):
         return [x]
     low, high = min(sequence.lags), max(sequence.lags)
     return [x[lag - low : (lag - high) or None] for lag in sequence.lags]
 
 
-def first_states(name: str, init: Any, others: Sequence[Any]) -> tuple[dict[int, Expr], tuple[int, ...]]:
-    """Return the first states by how long before the first step they lie, and which of them a step gets."""
+def _get_initial_states(name: str, init: Any, others: Sequence[Any]) -> tuple[dict[int, Expr], tuple[int, ...]]:
+    """Return the initial states by lag, and the lags that the step receives."""
     if not isinstance(init, Taps):
-        return {-1: beside(init, others)}, (-1,)
+        return {-1: to_operand(init, others)}, (-1,)
     value, depth = init.value, -min(init.lags)
     if max(init.lags) >= 0:
-        raise OptionError(f"{name}: states lie before the step. Received: taps of a state with lags {list(init.lags)}")
-    if not value.ndim or not agree(value.shape[:1], (depth,)):
+        raise OptionError(f"{name}: expected negative lags of a state. Received: lags {list(init.lags)}")
+    if not value.ndim or not is_compatible_shape(value.shape[:1], (depth,)):
         raise ShapeError(
-            f"{name}: lags {list(init.lags)} need {depth} first states along the first axis, the oldest first. "
+            f"{name}: lags {list(init.lags)} need {depth} initial states along the first axis, the oldest first. "
             f"Received: {value}, of type {value.type}"
         )
     return {lag: value[depth + lag] for lag in range(-1, -depth - 1, -1)}, init.lags
 
 
 def check_states(name: str, starts: Sequence[Expr], results: Sequence[Expr]) -> None:
-    """Refuse a step that does not return its states as it got them."""
+    """Check that a step returns states of the shapes and dtypes of the initial states."""
     if len(results) < len(starts):
         raise ShapeError(
             f"{name}: the step must return the {len(starts)} new states first. Received: {len(results)} results"
         )
     for i, (h, new) in enumerate(zip(starts, results, strict=False)):
-        if not agree(new.shape, h.shape) or new.dtype != h.dtype:
+        if not is_compatible_shape(new.shape, h.shape) or new.dtype != h.dtype:
             raise (ShapeError if new.dtype == h.dtype else DtypeError)(
-                f"{name}: state {i} begins as {h.type} and the step makes it {new.type}; both must be the same. "
+                f"{name}: state {i} is initially {h.type} and the step returns {new.type}; both must be the same. "
                 "Cast or reshape one of them"
-            ).about([h, new])
+            ).with_operands([h, new])
 
 
-def cuts(name: str, truncate: int | None, checkpoint: bool | int | None, steps: Dim | None) -> dict[str, int | None]:
-    """Check how a gradient is cut short or computed again, and settle how many steps a segment has."""
+def _normalize_gradient_settings(
+    name: str, truncate: int | None, checkpoint: bool | int | None, steps: Dim | None
+) -> dict[str, int | None]:
+    """Validate truncate and checkpoint and compute the number of steps in a segment."""
     if truncate is not None and (isinstance(truncate, bool) or truncate < 1):
         raise OptionError(
             f"{name}: expected truncate to be a number of steps, 1 or more. Received: truncate={truncate}"
@@ -242,13 +265,15 @@ def cuts(name: str, truncate: int | None, checkpoint: bool | int | None, steps: 
     if not checkpoint:
         return {"truncate": truncate, "checkpoint": None}
     if truncate is not None:
-        raise OptionError(f"{name}: truncate and checkpoint exclude each other; a truncated gradient is short already")
-    if not isinstance(steps, int) and (checkpoint is True or checkpoint > 1):
-        named = "unknown" if isinstance(steps, Unknown) else steps
-        raise ShapeError(
-            f"{name}: checkpoints need to know the number of steps, which is {named}. Declare the length of the "
-            "sequences, or write checkpoint=1, which keeps all states and nothing else"
+        raise OptionError(
+            f"{name}: truncate and checkpoint exclude each other; a truncated gradient needs no checkpoints"
         )
-    if not isinstance(steps, int):
-        return {"truncate": None, "checkpoint": 1}
-    return {"truncate": None, "checkpoint": math.isqrt(max(steps, 1)) if checkpoint is True else int(checkpoint)}
+    if isinstance(steps, int):
+        return {"truncate": None, "checkpoint": math.isqrt(max(steps, 1)) if checkpoint is True else int(checkpoint)}
+    if checkpoint is True or checkpoint > 1:
+        received = "an unknown number" if isinstance(steps, Unknown) else steps
+        raise ShapeError(
+            f"{name}: checkpoints require a known number of steps. Received: {received}. Declare the length of the "
+            "sequences, or pass checkpoint=1, which stores all states and nothing else"
+        )
+    return {"truncate": None, "checkpoint": 1}

@@ -1,7 +1,6 @@
-r"""Arrays with some of their elements replaced: what ``x.at[index].set(value)`` and its kin write.
+r"""Scatter ops behind ``x.at[index].set(value)`` and the other methods of ``x.at[index]``.
 
-Each of these ops is `gather`'s counterpart, and the gradient of one is written in the others. What happens where an
-index is named twice is NumPy's: additions add up, and of several values that are set the last one stays.
+Duplicate indices behave as in NumPy: additions accumulate, and the last of several values that are set wins.
 """
 
 from __future__ import annotations
@@ -13,46 +12,45 @@ import numpy as np
 
 from pellucid.graph.errors import DtypeError, ShapeError
 from pellucid.graph.expr import Constant, Expr
-from pellucid.graph.op import Operation, op
-from pellucid.graph.operators import call
+from pellucid.graph.op import OpFunction, op
+from pellucid.graph.operators import call_op
 from pellucid.graph.ops.index_spec import (
     ARRAY,
     Index,
-    array_axes,
-    array_settings,
-    check_positions,
-    index_pieces,
-    indexed,
-    integer_indices,
-    real_index,
-    traced_index,
+    check_integer_bounds,
+    check_integer_indices,
+    format_index,
+    get_array_axes,
+    infer_indexed,
+    normalize_array_index,
+    to_jax_index,
+    to_numpy_index,
 )
-from pellucid.graph.ops.indexing import part_of
-from pellucid.graph.printing import ATOM, Piece, Text
-from pellucid.graph.types import Type, Unknown, shape_text, unify
+from pellucid.graph.ops.indexing import index_array
+from pellucid.graph.precedence import ATOM, Template, TemplatePiece
+from pellucid.graph.types import Type, Unknown, format_shape, unify
 
 
-def _placed(x: Expr, values: Expr, *indices: Expr, index: Index) -> Type:
-    """Return the type of an array with a part replaced, which is its own."""
+def _infer_scatter(x: Expr, values: Expr, *indices: Expr, index: Index) -> Type:
     for array in indices:
-        integer_indices(array, f"an index of {x}")
-    part = indexed(x, index, indices)
+        check_integer_indices(array, f"an index of {x}")
+    part = infer_indexed(x, index, indices)
     aligned = zip(values.shape[::-1], part.shape[::-1], strict=False)
     if values.ndim > part.ndim or any(a != 1 and unify(a, b) is None for a, b in aligned):
         raise ShapeError(
-            f"{values}, of shape {shape_text(values.shape)}, does not broadcast to the part of {x} that it is put in, "
-            f"of shape {shape_text(part.shape)}"
+            f"{values}, of shape {format_shape(values.shape)}, does not broadcast to the indexed part of {x}, of shape "
+            f"{format_shape(part.shape)}"
         )
     if values.dtype != x.dtype:
         raise DtypeError(f"Expected values of {x.dtype}, as {x} is. Received: {values}, which is {values.dtype}")
     return x.type
 
 
-def may_repeat(x: Expr, indices: Sequence[Expr], index: Index) -> bool:
-    """Tell whether index arrays may name an element twice, as far as is known before the program runs."""
+def _may_have_duplicates(x: Expr, indices: Sequence[Expr], index: Index) -> bool:
+    """Return whether index arrays may contain an element twice. Only constant indices can be checked."""
     if all(i.ndim == 0 for i in indices):
         return False
-    lengths = [x.shape[axis] for axis in array_axes(index)]
+    lengths = [x.shape[axis] for axis in get_array_axes(index)]
     arrays = []
     for array, length in zip(indices, lengths, strict=True):
         if not isinstance(array, Constant) or not isinstance(length, int):
@@ -62,32 +60,31 @@ def may_repeat(x: Expr, indices: Sequence[Expr], index: Index) -> bool:
     return bool(np.unique(flat, axis=1).shape[1] < flat.shape[1])
 
 
-def spread_out(g: Any, values: Expr) -> Any:
-    """Undo the broadcasting of values into the part they were put in."""
-    open_sizes = any(isinstance(d, Unknown) for d in values.shape)
-    return call("sum_like", g, values) if open_sizes or g.shape != values.shape else g
+def _unbroadcast(g: Any, values: Expr) -> Any:
+    has_unknown_sizes = any(isinstance(d, Unknown) for d in values.shape)
+    return call_op("sum_like", g, values) if has_unknown_sizes or g.shape != values.shape else g
 
 
-def _form(sign: str) -> Text:
-    def tex(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
+def _scatter_tex(sign: str) -> Template:
+    def tex(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
         x, values, *arrays = operands
-        place = index_pieces(settings.get("index") or [ARRAY] * len(arrays), arrays, r"\ast")
-        place = place if len(place) == 1 else ["[", *place, "]"]
-        return [r"\left. ", (x, ATOM), r" \right|_{", *place, rf" {sign} ", (values, 0), "}"]
+        pieces = format_index(settings.get("index") or [ARRAY] * len(arrays), arrays, r"\ast")
+        pieces = pieces if len(pieces) == 1 else ["[", *pieces, "]"]
+        return [r"\left. ", (x, ATOM), r" \right|_{", *pieces, rf" {sign} ", (values, 0), "}"]
 
     return tex
 
 
-def _written(method: str) -> Text:
-    def text(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
+def _scatter_text(method: str) -> Template:
+    def text(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
         x, values, *arrays = operands
-        place = index_pieces(settings.get("index") or [ARRAY] * len(arrays), arrays)
-        return [(x, ATOM), ".at[", *place, f"].{method}(", (values, 0), ")"]
+        pieces = format_index(settings.get("index") or [ARRAY] * len(arrays), arrays)
+        return [(x, ATOM), ".at[", *pieces, f"].{method}(", (values, 0), ")"]
 
     return text
 
 
-def _cases(rng: np.random.Generator) -> list[Any]:
+def _draw_examples(rng: np.random.Generator) -> list[Any]:
     x = rng.normal(size=(4, 3))
     return [
         ((x, rng.normal(size=(3, 3)), np.array([2, 0, 2])), {}),
@@ -98,203 +95,196 @@ def _cases(rng: np.random.Generator) -> list[Any]:
     ]
 
 
-def place_op(
+def _scatter_op(
     method: str, sign: str, grad: Callable[..., Any], xla: Callable[..., Any] | None = None
-) -> Callable[[Callable[..., Any]], Operation]:
-    """Make an op that replaces a part of its first operand with the help of its second."""
+) -> Callable[[Callable[..., Any]], OpFunction]:
+    """Decorate the NumPy value of a scatter op."""
 
-    def traced(xp: Any, x: Any, values: Any, *indices: Any, index: Index) -> Any:
-        return _traced(xp, x, values, indices, index, method)
+    def scatter_xla(xp: Any, x: Any, values: Any, *indices: Any, index: Index) -> Any:
+        return _scatter_xla(xp, x, values, indices, index, method)
 
     return op(
-        tex=_form(sign),
-        text=_written(method),
-        infer=_placed,
-        normalize=lambda x, values, *indices, index: array_settings(x, indices, index),
-        xla=xla or traced,
+        tex=_scatter_tex(sign),
+        text=_scatter_text(method),
+        infer=_infer_scatter,
+        normalize=lambda x, values, *indices, index: normalize_array_index(x, indices, index),
+        xla=xla or scatter_xla,
         grad=lambda g, y, x, values, *indices, index: [*grad(g, y, x, values, indices, index), *[None] * len(indices)],
-        examples=_cases,
+        examples=_draw_examples,
         cost=lambda node, size: size(node.inputs[1]),
         behind="at",
     )
 
 
-def _traced(xp: Any, x: Any, values: Any, indices: Sequence[Any], index: Index, method: str) -> Any:
-    places = xp.asarray(x).at[traced_index(x, index, indices)]
-    return getattr(places, method)(values)
+def _scatter_xla(xp: Any, x: Any, values: Any, indices: Sequence[Any], index: Index, method: str) -> Any:
+    target = xp.asarray(x).at[to_jax_index(x, index, indices)]
+    return getattr(target, method)(values)
 
 
 def _add_grad(g: Any, y: Any, x: Any, values: Any, indices: Any, index: Index) -> tuple[Any, Any]:
-    return g, spread_out(part_of(g, index, indices), values)
+    return g, _unbroadcast(index_array(g, index, indices), values)
 
 
-@place_op("add", r"\overset{+}{\gets}", _add_grad)
+@_scatter_op("add", r"\overset{+}{\gets}", _add_grad)
 def add_at(xp: Any, x: Any, values: Any, *indices: Any, index: Any = ()) -> Any:
-    r"""An array with values added to a part of it, :math:`y_k = x_k + \sum_{j : i_j = k} v_j`; what
-    ``x.at[i].add(v)`` writes.
+    r"""Add values at indices, :math:`y_k = x_k + \sum_{j : i_j = k} v_j`, as ``x.at[i].add(v)``.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x = pel.vector("x", shape=(3,))
     >>> pel.function([x], x.at[np.array([0, 2, 2])].add(1.0))([0, 0, 0])
     array([1., 0., 2.], dtype=float32)
     """
-    return _changed(np.add, x, values, indices, index)
+    return _apply_ufunc_at(np.add, x, values, indices, index)
 
 
-def _changed(ufunc: np.ufunc, x: Any, values: Any, indices: Sequence[Any], index: Index) -> Any:
-    check_positions(x, index)
+def _apply_ufunc_at(ufunc: np.ufunc, x: Any, values: Any, indices: Sequence[Any], index: Index) -> Any:
+    check_integer_bounds(x, index)
     result = np.array(x)
-    ufunc.at(result, real_index(index, indices), values)
+    ufunc.at(result, to_numpy_index(index, indices), values)
     return result
 
 
 def _set_grad(g: Any, y: Any, x: Any, values: Any, indices: Any, index: Index) -> tuple[Any, Any]:
     zero = np.zeros((), g.dtype)
-    arrived = part_of(g, index, indices)
-    if may_repeat(x, indices, index):
-        arrived = call("where", call("stays_at", x, *indices, index=index), arrived, zero)
-    return set_at(g, zero, *indices, index=index), spread_out(arrived, values)
+    g_values = index_array(g, index, indices)
+    if _may_have_duplicates(x, indices, index):
+        g_values = call_op("where", call_op("stays_at", x, *indices, index=index), g_values, zero)
+    return set_at(g, zero, *indices, index=index), _unbroadcast(g_values, values)
 
 
-def _set_traced(xp: Any, x: Any, values: Any, *indices: Any, index: Index) -> Any:
+def _set_xla(xp: Any, x: Any, values: Any, *indices: Any, index: Index) -> Any:
     import jax
 
     if all(i.size == 1 for i in indices) or jax.default_backend() == "cpu":
-        return _traced(xp, x, values, indices, index, "set")
-    # Elsewhere the order of writing is not fixed, so that of several values only the last is let through.
-    chosen = xp.where(_stays(xp, x, indices, index), values, xp.zeros((), x.dtype))
-    cleared = _traced(xp, x, xp.zeros((), x.dtype), indices, index, "set")
-    return _traced(xp, cleared, chosen, indices, index, "max" if x.dtype == bool else "add")
+        return _scatter_xla(xp, x, values, indices, index, "set")
+    # Other backends write duplicates in any order. Mask all but the last value of each element, then add.
+    chosen = xp.where(_is_last_write(xp, x, indices, index), values, xp.zeros((), x.dtype))
+    cleared = _scatter_xla(xp, x, xp.zeros((), x.dtype), indices, index, "set")
+    return _scatter_xla(xp, cleared, chosen, indices, index, "max" if x.dtype == bool else "add")
 
 
-@place_op("set", r"\gets", _set_grad, _set_traced)
+@_scatter_op("set", r"\gets", _set_grad, _set_xla)
 def set_at(xp: Any, x: Any, values: Any, *indices: Any, index: Any = ()) -> Any:
-    r"""An array with a part replaced by values, :math:`y_{i_j} = v_j`; what ``x.at[i].set(v)`` writes. Where an
-    index is named twice, the last value stays.
+    r"""Set values at indices, :math:`y_{i_j} = v_j`, as ``x.at[i].set(v)``. The last value of a duplicate index wins.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x = pel.vector("x", shape=(3,))
     >>> x.at[1:].set(0.0)
     x.at[1:].set(0)
     >>> pel.function([x], x.at[np.array([0, 0])].set(np.array([7.0, 8.0], "float32")))([1, 2, 3])
     array([8., 2., 3.], dtype=float32)
     """
-    check_positions(x, index)
+    check_integer_bounds(x, index)
     result = np.array(x)
-    result[real_index(index, indices)] = values
+    result[to_numpy_index(index, indices)] = values
     return result
 
 
-def _stays(xp: Any, like: Any, indices: Sequence[Any], index: Index) -> Any:
-    """Tell of every value that is put into an array whether it stays, or is replaced by a later one."""
-    places = real_index(index, indices) if xp is np else traced_index(like, index, indices)
-    numbers = xp.arange(like.size).reshape(like.shape)[places]
-    order = xp.arange(numbers.size)
+def _is_last_write(xp: Any, like: Any, indices: Sequence[Any], index: Index) -> Any:
+    """Return whether each value is the last that is written to its element."""
+    key = to_numpy_index(index, indices) if xp is np else to_jax_index(like, index, indices)
+    targets = xp.arange(like.size).reshape(like.shape)[key]
+    order = xp.arange(targets.size)
     last = xp.zeros(like.size, order.dtype)
     if xp is np:
-        np.maximum.at(last, numbers.ravel(), order)
+        np.maximum.at(last, targets.ravel(), order)
     else:
-        last = last.at[numbers.ravel()].max(order)
-    return last[numbers] == order.reshape(numbers.shape)
+        last = last.at[targets.ravel()].max(order)
+    return last[targets] == order.reshape(targets.shape)
 
 
-def _stays_text(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
+def _stays_at_text(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
     x, *arrays = operands
-    return ["stays_at(", (x, ATOM), "[", *index_pieces(settings.get("index") or [ARRAY] * len(arrays), arrays), "])"]
+    return ["stays_at(", (x, ATOM), "[", *format_index(settings.get("index") or [ARRAY] * len(arrays), arrays), "])"]
 
 
 @op(
-    text=_stays_text,
-    infer=lambda like, *indices, index: Type(indexed(like, index, indices).shape, np.dtype(bool)),
-    normalize=lambda like, *indices, index: array_settings(like, indices, index),
+    text=_stays_at_text,
+    infer=lambda like, *indices, index: Type(infer_indexed(like, index, indices).shape, np.dtype(bool)),
+    normalize=lambda like, *indices, index: normalize_array_index(like, indices, index),
     differentiable=False,
     examples=lambda rng: [((np.zeros((4, 3)), np.array([2, 0, 2])), {})],
     cost=lambda node, size: 3 * size(node),
     behind="at",
 )
 def stays_at(xp: Any, like: Any, *indices: Any, index: Any = ()) -> Any:
-    r"""Whether each of the values that are set in an array stays, or is replaced by a later one at the same index.
+    r"""Whether each value that `set_at` writes stays, or is overwritten by a later value at the same index.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x = pel.vector("x", shape=(3,))
     >>> pel.function([x], pel.stays_at(x, np.array([0, 2, 0])))([1, 2, 3])
     array([False,  True,  True])
     """
-    return _stays(xp, like, indices, index)
+    return _is_last_write(xp, like, indices, index)
 
 
 def _multiply_grad(g: Any, y: Any, x: Any, values: Any, indices: Any, index: Index) -> tuple[Any, Any]:
-    """Multiply the other factors of each value, which where a factor is 0 is not the product divided by it."""
+    """Return the product of the other factors; with a factor 0 this is not the product divided by the factor."""
     one, zero = np.ones((), g.dtype), np.zeros((), g.dtype)
-    ones = call("ones_like", x, g.dtype)
-    own = multiply_at(ones, values, *indices, index=index)
-    arrived = part_of(g * x, index, indices)
-    if not may_repeat(x, indices, index):
-        return g * own, spread_out(arrived, values)
-    is_zero = call("equal", values, zero)
-    filled = call("where", is_zero, one, values)
-    zeros = add_at(call("zeros_like", x, g.dtype), call("cast", is_zero, dtype=g.dtype), *indices, index=index)
-    product = part_of(multiply_at(ones, filled, *indices, index=index), index, indices)
-    count = part_of(zeros, index, indices)
-    of_zero = call("where", call("equal", count, one), product, zero)
-    of_others = call("where", call("equal", count, zero), product / filled, zero)
-    return g * own, spread_out(arrived * call("where", is_zero, of_zero, of_others), values)
+    ones = call_op("ones_like", x, g.dtype)
+    x_factor = multiply_at(ones, values, *indices, index=index)
+    g_values = index_array(g * x, index, indices)
+    if not _may_have_duplicates(x, indices, index):
+        return g * x_factor, _unbroadcast(g_values, values)
+    is_zero = call_op("equal", values, zero)
+    filled = call_op("where", is_zero, one, values)
+    zero_counts = add_at(
+        call_op("zeros_like", x, g.dtype), call_op("cast", is_zero, dtype=g.dtype), *indices, index=index
+    )
+    product = index_array(multiply_at(ones, filled, *indices, index=index), index, indices)
+    count = index_array(zero_counts, index, indices)
+    if_zero = call_op("where", call_op("equal", count, one), product, zero)
+    if_nonzero = call_op("where", call_op("equal", count, zero), product / filled, zero)
+    return g * x_factor, _unbroadcast(g_values * call_op("where", is_zero, if_zero, if_nonzero), values)
 
 
-@place_op("multiply", r"\overset{\times}{\gets}", _multiply_grad)
+@_scatter_op("multiply", r"\overset{\times}{\gets}", _multiply_grad)
 def multiply_at(xp: Any, x: Any, values: Any, *indices: Any, index: Any = ()) -> Any:
-    r"""An array with a part of it multiplied by values, :math:`y_k = x_k \prod_{j : i_j = k} v_j`; what
-    ``x.at[i].multiply(v)`` writes.
+    r"""Multiply by values at indices, :math:`y_k = x_k \prod_{j : i_j = k} v_j`, as ``x.at[i].multiply(v)``.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x = pel.vector("x", shape=(3,))
     >>> pel.function([x], x.at[np.array([0, 2, 2])].multiply(3.0))([1, 1, 1])
     array([3., 1., 9.], dtype=float32)
     """
-    return _changed(np.multiply, x, values, indices, index)
+    return _apply_ufunc_at(np.multiply, x, values, indices, index)
 
 
-def _extreme_grad(g: Any, y: Any, x: Any, values: Any, indices: Any, index: Index) -> tuple[Any, Any]:
-    """Share the gradient among all that are as great as the result."""
-    own = call("cast", call("equal", x, y), dtype=g.dtype)
-    theirs = call("cast", call("equal", values, part_of(y, index, indices)), dtype=g.dtype)
-    share = g / add_at(own, theirs, *indices, index=index)
-    return share * own, spread_out(part_of(share, index, indices) * theirs, values)
+def _extremum_grad(g: Any, y: Any, x: Any, values: Any, indices: Any, index: Index) -> tuple[Any, Any]:
+    """Share the gradient equally among all elements that equal the result."""
+    x_share = call_op("cast", call_op("equal", x, y), dtype=g.dtype)
+    values_share = call_op("cast", call_op("equal", values, index_array(y, index, indices)), dtype=g.dtype)
+    share = g / add_at(x_share, values_share, *indices, index=index)
+    return share * x_share, _unbroadcast(index_array(share, index, indices) * values_share, values)
 
 
-@place_op("max", r"\overset{\max}{\gets}", _extreme_grad)
+@_scatter_op("max", r"\overset{\max}{\gets}", _extremum_grad)
 def max_at(xp: Any, x: Any, values: Any, *indices: Any, index: Any = ()) -> Any:
-    r"""An array with a part of it raised to values, :math:`y_k = \max(x_k, \max_{j : i_j = k} v_j)`; what
-    ``x.at[i].max(v)`` writes. Equal ones share the gradient.
+    r"""Maximum with values at indices, :math:`y_k = \max(x_k, \max_{j : i_j = k} v_j)`, as ``x.at[i].max(v)``. Equal
+    maxima share the gradient equally.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x = pel.vector("x", shape=(3,))
     >>> pel.function([x], x.at[np.array([0, 2])].max(2.0))([1, 2, 3])
     array([2., 2., 3.], dtype=float32)
     """
-    return _changed(np.maximum, x, values, indices, index)
+    return _apply_ufunc_at(np.maximum, x, values, indices, index)
 
 
-@place_op("min", r"\overset{\min}{\gets}", _extreme_grad)
+@_scatter_op("min", r"\overset{\min}{\gets}", _extremum_grad)
 def min_at(xp: Any, x: Any, values: Any, *indices: Any, index: Any = ()) -> Any:
-    r"""An array with a part of it lowered to values, :math:`y_k = \min(x_k, \min_{j : i_j = k} v_j)`; what
-    ``x.at[i].min(v)`` writes. Equal ones share the gradient.
+    r"""Minimum with values at indices, :math:`y_k = \min(x_k, \min_{j : i_j = k} v_j)`, as ``x.at[i].min(v)``. Equal
+    minima share the gradient equally.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x = pel.vector("x", shape=(3,))
     >>> pel.function([x], x.at[np.array([0, 2])].min(2.0))([1, 2, 3])
     array([1., 2., 2.], dtype=float32)
     """
-    return _changed(np.minimum, x, values, indices, index)
+    return _apply_ufunc_at(np.minimum, x, values, indices, index)

@@ -1,4 +1,4 @@
-r"""Signs of elements: read, copied, stepped by."""
+r"""Signs and step functions."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.op import op
-from pellucid.graph.operators import call
-from pellucid.graph.printing import MULTIPLY
+from pellucid.graph.operators import call_op
+from pellucid.graph.precedence import MULTIPLY
 
 POSITIVE = (0.2, 3.0)
 
@@ -19,7 +19,6 @@ def sign(xp: Any, x: Any) -> Any:
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.sign(-3.0))()
     np.float32(-1.0)
     """
@@ -28,11 +27,10 @@ def sign(xp: Any, x: Any) -> Any:
 
 @op(tex=r"\operatorname{{signbit}}({0:_})", floats=True, result=np.dtype(bool), differentiable=False)
 def signbit(xp: Any, x: Any) -> Any:
-    r"""Whether the sign of an element is minus, which it is for :math:`-0` too.
+    r"""Whether the sign bit of every element is set, as it is for negative numbers and :math:`-0`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.signbit([-0.0, 0.0]))()
     array([ True, False])
     """
@@ -40,7 +38,7 @@ def signbit(xp: Any, x: Any) -> Any:
 
 
 def _copysign_grad(g: Any, z: Any, x: Any, y: Any) -> Any:
-    return g * call("sign", x) * copysign(np.ones((), y.dtype), y), None
+    return g * call_op("sign", x) * copysign(np.ones((), y.dtype), y), None
 
 
 @op(
@@ -52,11 +50,11 @@ def _copysign_grad(g: Any, z: Any, x: Any, y: Any) -> Any:
     grad=_copysign_grad,
 )
 def copysign(xp: Any, x: Any, y: Any) -> Any:
-    r"""First element with the sign of the second, :math:`|x| \operatorname{sign}(y)`; :math:`-0` has a sign as well.
+    r"""Magnitude of the first with the sign of the second operand, :math:`|x| \operatorname{sign}(y)`. The sign of
+    :math:`-0` counts as negative.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.copysign([1.0, -2.0], [-3.0, -0.0]))()
     array([-1., -2.], dtype=float32)
     """
@@ -64,16 +62,15 @@ def copysign(xp: Any, x: Any, y: Any) -> Any:
 
 
 def _heaviside_grad(g: Any, z: Any, x: Any, y: Any) -> Any:
-    return None, call("where", call("equal", x, 0), g, np.zeros((), z.dtype))
+    return None, call_op("where", call_op("equal", x, 0), g, np.zeros((), z.dtype))
 
 
 @op(tex=r"\operatorname{{H}}({0:_}, {1:_})", floats=True, edge=(0.0,), grad=_heaviside_grad)
 def heaviside(xp: Any, x: Any, y: Any) -> Any:
-    r"""Step of every element, 0 where :math:`x < 0`, 1 where :math:`x > 0`, and the second element at 0.
+    r"""Heaviside step function, 0 where :math:`x < 0`, 1 where :math:`x > 0`, and the second operand at 0.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.heaviside([-2.0, 0.0, 2.0], 0.5))()
     array([0. , 0.5, 1. ], dtype=float32)
     """

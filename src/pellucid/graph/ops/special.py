@@ -1,4 +1,4 @@
-r"""The gamma function and its kin, and products with logarithms: values by SciPy, named as there."""
+r"""Special functions: log-gamma and its derivatives, products with logarithms, and the logit."""
 
 from __future__ import annotations
 
@@ -8,28 +8,35 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.errors import OptionError
-from pellucid.graph.op import also, op, public
-from pellucid.graph.operators import call
+from pellucid.graph.op import alias, op, register_function
+from pellucid.graph.operators import call_op
 from pellucid.graph.ops.exponentials import log, log1p
-from pellucid.graph.printing import MULTIPLY, Piece
+from pellucid.graph.precedence import MULTIPLY, TemplatePiece
 
 POSITIVE = (0.2, 3.0)
 
 
-def scipy_value(name: str) -> Callable[..., Any]:
-    """Return SciPy's function of this name, which is imported when it is first used, in the operands' dtype."""
+def _polygamma_tex(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
+    return [rf"\psi^{{({settings['n']})}}(", (operands[0], 0), ")"]
+
+
+def _polygamma_text(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
+    return [f"polygamma({settings['n']}, ", (operands[0], 0), ")"]
+
+
+def get_scipy_function(name: str) -> Callable[..., Any]:
+    """Wrap a function of SciPy, imported when it is first called, as the value of an op."""
 
     def value(xp: Any, *operands: Any) -> Any:
         import scipy.special
 
-        found = np.asarray(getattr(scipy.special, name)(*operands))
-        return found.astype(operands[-1].dtype)
+        return np.asarray(getattr(scipy.special, name)(*operands)).astype(operands[-1].dtype)
 
     return value
 
 
-def xla_value(name: str) -> Callable[..., Any]:
-    """Return JAX's function of this name."""
+def get_jax_function(name: str) -> Callable[..., Any]:
+    """Wrap a function of JAX, imported when it is first called, as the XLA value of an op."""
 
     def value(xp: Any, *operands: Any) -> Any:
         import jax.scipy.special
@@ -39,28 +46,28 @@ def xla_value(name: str) -> Callable[..., Any]:
     return value
 
 
-@also("lgamma")
+@alias("lgamma")
 @op(
     tex=r"\log \Gamma({0:_})",
     tex_precedence=MULTIPLY,
     floats=True,
     domain=POSITIVE,
     edge=(1e-20, 1.0, 1e20),
-    xla=xla_value("gammaln"),
-    grad=lambda g, y, x: g * call("digamma", x),
+    xla=get_jax_function("gammaln"),
+    grad=lambda g, y, x: g * call_op("digamma", x),
     cost=30,
 )
 def gammaln(xp: Any, x: Any) -> Any:
-    r"""Logarithm of the magnitude of the gamma function, :math:`\log |\Gamma(x)|`; :math:`\Gamma(n) = (n - 1)!`.
+    r"""Logarithm of the absolute value of the gamma function, :math:`\log |\Gamma(x)|`, where
+    :math:`\Gamma(n) = (n - 1)!`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x = pel.scalar("x")
     >>> pel.grad(pel.gammaln(x), x)
     digamma(x)
     """
-    return scipy_value("gammaln")(xp, x)
+    return get_scipy_function("gammaln")(xp, x)
 
 
 @op(
@@ -68,8 +75,8 @@ def gammaln(xp: Any, x: Any) -> Any:
     floats=True,
     domain=POSITIVE,
     edge=(1.0, 1e20),
-    xla=xla_value("digamma"),
-    grad=lambda g, y, x: g * call("polygamma", 1, x),
+    xla=get_jax_function("digamma"),
+    grad=lambda g, y, x: g * call_op("polygamma", 1, x),
     cost=30,
 )
 def digamma(xp: Any, x: Any) -> Any:
@@ -77,20 +84,11 @@ def digamma(xp: Any, x: Any) -> Any:
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x = pel.scalar("x")
     >>> pel.grad(pel.digamma(x), x)
     polygamma(1, x)
     """
-    return scipy_value("digamma")(xp, x)
-
-
-def _polygamma_tex(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
-    return [rf"\psi^{{({settings['n']})}}(", (operands[0], 0), ")"]
-
-
-def _polygamma_text(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
-    return [f"polygamma({settings['n']}, ", (operands[0], 0), ")"]
+    return get_scipy_function("digamma")(xp, x)
 
 
 @op(
@@ -100,31 +98,30 @@ def _polygamma_text(operands: tuple[Any, ...], settings: Any) -> list[Piece]:
     normalize=lambda x, n=1: {"n": int(n)},
     domain=POSITIVE,
     edge=(1.0, 1e5),
-    xla=lambda xp, x, n: xla_value("polygamma")(xp, n, x),
-    grad=lambda g, y, x, n: g * call("polygamma", n + 1, x),
+    xla=lambda xp, x, n: get_jax_function("polygamma")(xp, n, x),
+    grad=lambda g, y, x, n: g * call_op("polygamma", n + 1, x),
     cost=50,
     behind="polygamma",
 )
 def digamma_derivative(xp: Any, x: Any, n: Any = 1) -> Any:
-    r"""Derivative of `digamma` of every element, taken ``n`` times, :math:`\psi^{(n)}(x)` with :math:`n \ge 1`.
+    r"""Derivative of order ``n`` of `digamma`, :math:`\psi^{(n)}(x)` with :math:`n \ge 1`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.digamma_derivative(pel.vector("x"), n=2)
     polygamma(2, x)
     """
-    return scipy_value("polygamma")(xp, n, x)
+    return get_scipy_function("polygamma")(xp, n, x)
 
 
-@public
+@register_function
 def polygamma(n: int, x: Any) -> Any:
-    r"""Derivative of `digamma`, taken ``n`` times, :math:`\psi^{(n)}(x)`.
+    r"""Derivative of order ``n`` of `digamma`, :math:`\psi^{(n)}(x)`.
 
     Parameters
     ----------
     n : int
-        How many times; 0 for `digamma` itself.
+        The order of the derivative; 0 gives `digamma`.
     x : Expr, array or number
         Of any shape.
 
@@ -140,29 +137,28 @@ def polygamma(n: int, x: Any) -> Any:
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.polygamma(1, 1.0))()
     np.float32(1.644934)
     """
     if n < 0:
-        raise OptionError(f"polygamma: expected how many derivatives, 0 or more. Received: n={n}")
+        raise OptionError(f"polygamma: expected a derivative of order 0 or more. Received: n={n}")
     return digamma(x) if n == 0 else digamma_derivative(x, n=n)
 
 
-def _times_log(log_of: Callable[[Any], Any], divisor: Callable[[Any], Any]) -> Any:
+def _make_times_log_grad(log: Callable[[Any], Any], get_divisor: Callable[[Any], Any]) -> Any:
     def grad(g: Any, z: Any, x: Any, y: Any) -> Any:
-        nothing = call("equal", x, 0)
+        is_zero = call_op("equal", x, 0)
         one = np.ones((), x.dtype)
-        return g * log_of(y), g * call("where", nothing, x, x / call("where", nothing, one, divisor(y)))
+        return g * log(y), g * call_op("where", is_zero, x, x / call_op("where", is_zero, one, get_divisor(y)))
 
     return grad
 
 
-def _product_with_log(xp: Any, log_of: Callable[[Any], Any], x: Any, y: Any) -> Any:
-    """Multiply by a logarithm that is only taken where it counts."""
-    nothing = xp.equal(x, 0)
+def _times_log(xp: Any, log: Callable[[Any], Any], x: Any, y: Any) -> Any:
+    """Return x * log(y), and 0 where x is 0. Both branches of the where must be finite."""
+    is_zero = xp.equal(x, 0)
     one = xp.ones_like(y)
-    return xp.where(nothing, xp.zeros_like(x), x * log_of(xp.where(nothing, one, y)))
+    return xp.where(is_zero, xp.zeros_like(x), x * log(xp.where(is_zero, one, y)))
 
 
 @op(
@@ -172,19 +168,18 @@ def _product_with_log(xp: Any, log_of: Callable[[Any], Any], x: Any, y: Any) -> 
     compound=True,
     domain=((-3, 3), POSITIVE),
     edge=(1e-20, 1.0, 1e20),
-    grad=_times_log(log, lambda y: y),
+    grad=_make_times_log_grad(log, lambda y: y),
     cost=12,
 )
 def xlogy(xp: Any, x: Any, y: Any) -> Any:
-    r"""Product with a logarithm, :math:`x \log y`, which is 0 where :math:`x` is, also at :math:`y = 0`.
+    r"""Product with a logarithm, :math:`x \log y`, and 0 where :math:`x = 0`, even for :math:`y = 0`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.xlogy(0.0, 0.0))()
     np.float32(0.0)
     """
-    return _product_with_log(xp, xp.log, x, y)
+    return _times_log(xp, xp.log, x, y)
 
 
 @op(
@@ -194,19 +189,18 @@ def xlogy(xp: Any, x: Any, y: Any) -> Any:
     compound=True,
     domain=((-3, 3), (-0.8, 3.0)),
     edge=(0.0, 1e-20, 1e20),
-    grad=_times_log(log1p, lambda y: 1 + y),
+    grad=_make_times_log_grad(log1p, lambda y: 1 + y),
     cost=14,
 )
 def xlog1py(xp: Any, x: Any, y: Any) -> Any:
-    r"""Product with the logarithm of one more, :math:`x \log(1 + y)`, which is 0 where :math:`x` is.
+    r"""Product with the logarithm of one plus a number, :math:`x \log(1 + y)`, and 0 where :math:`x = 0`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.xlog1py(0.0, -1.0))()
     np.float32(0.0)
     """
-    return _product_with_log(xp, xp.log1p, x, y)
+    return _times_log(xp, xp.log1p, x, y)
 
 
 @op(
@@ -219,11 +213,10 @@ def xlog1py(xp: Any, x: Any, y: Any) -> Any:
     cost=25,
 )
 def logit(xp: Any, x: Any) -> Any:
-    r"""Logarithm of the odds of a probability, :math:`\log \frac{x}{1 - x}`, which undoes `sigmoid`.
+    r"""Log-odds of a probability, :math:`\log \frac{x}{1 - x}`, the inverse of `sigmoid`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.logit(0.5))()
     np.float32(0.0)
     """

@@ -1,4 +1,4 @@
-r"""Arrays taken apart."""
+r"""Splitting, unstacking and deletion of elements along an axis."""
 
 from __future__ import annotations
 
@@ -11,100 +11,97 @@ import numpy as np
 
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, as_expr
-from pellucid.graph.op import public
-from pellucid.graph.operators import call
+from pellucid.graph.op import register_function
+from pellucid.graph.operators import call_op
 from pellucid.graph.ops.reshape import ravel
-from pellucid.graph.types import normalize_axis, shape_text
+from pellucid.graph.types import format_shape, normalize_axis
 
 
-def _length(x: Expr, axis: int, what: str) -> int:
-    """Return the length of an axis, which must be known to tell how many parts there are."""
+def _get_length(x: Expr, axis: int, what: str) -> int:
     dim = x.shape[axis]
     if not isinstance(dim, int):
         raise ShapeError(
-            f"{what}: the length of axis {axis} must be a number to be divided into parts. "
-            f"Received: {x}, of shape {shape_text(x.shape)}"
+            f"{what}: expected a known length of axis {axis}. Received: {x}, of shape {format_shape(x.shape)}"
         )
     return dim
 
 
-def _pieces(x: Expr, bounds: Sequence[int | None], axis: int) -> list[Any]:
-    whole = (slice(None),) * axis
-    return [x[(*whole, slice(a, b))] for a, b in itertools.pairwise(bounds)]
+def _slice_between(x: Expr, bounds: Sequence[int | None], axis: int) -> list[Any]:
+    leading = (slice(None),) * axis
+    return [x[(*leading, slice(a, b))] for a, b in itertools.pairwise(bounds)]
 
 
-@public
+@register_function
 def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
-    r"""Parts of an array along an axis, where :math:`n` elements in :math:`k` parts need not come out even.
+    r"""Split an array along an axis into parts that may differ in length.
 
-    The first :math:`n \bmod k` parts are longer by one; otherwise as `split`.
+    Like `split`, but the length :math:`n` need not be a multiple of the number of parts :math:`k`: the first
+    :math:`n \bmod k` parts are longer by one.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> [part.shape for part in pel.array_split(pel.vector("x", shape=(5,)), 2)]
     [(3,), (2,)]
     """
     x = as_expr(ary)
     axis = normalize_axis(axis, x.ndim, "array_split", x)
     if np.ndim(indices_or_sections):
-        return _pieces(x, [0, *map(operator.index, indices_or_sections), None], axis)
-    count, length = operator.index(indices_or_sections), _length(x, axis, "array_split")
+        return _slice_between(x, [0, *map(operator.index, indices_or_sections), None], axis)
+    count, length = operator.index(indices_or_sections), _get_length(x, axis, "array_split")
     if count < 1:
         raise ShapeError(f"array_split of {x}: expected at least one part. Received: {count}")
-    short, longer = divmod(length, count)
-    sizes = [short + 1] * longer + [short] * (count - longer)
-    return _pieces(x, [0, *map(int, np.cumsum(sizes))], axis)
+    quotient, remainder = divmod(length, count)
+    sizes = [quotient + 1] * remainder + [quotient] * (count - remainder)
+    return _slice_between(x, [0, *map(int, np.cumsum(sizes))], axis)
 
 
-@public
+@register_function
 def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
-    r"""Parts of an array along an axis, in a list.
+    r"""Split an array into parts along an axis.
 
     Parameters
     ----------
     ary : Expr or array
         Of any shape.
     indices_or_sections : int or sequence of int
-        How many equal parts, for which the length of the axis must be known; or where to cut.
+        The number of equal parts, which requires a known length of the axis, or the indices of the splits.
     axis : int
-        Along which.
+        The axis to split.
 
     Returns
     -------
     list of Expr
-        The parts in their order.
+        The parts in order.
 
     Raises
     ------
     ShapeError
-        If the parts would not be equal, or the length is not known.
+        If the axis does not divide into equal parts or its length is unknown.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.split(pel.vector("x", shape=(6,)), 3)
     [x[0:2], x[2:4], x[4:6]]
     """
     x = as_expr(ary)
     axis = normalize_axis(axis, x.ndim, "split", x)
     if not np.ndim(indices_or_sections):
-        count, length = operator.index(indices_or_sections), _length(x, axis, "split")
+        count, length = operator.index(indices_or_sections), _get_length(x, axis, "split")
         if count < 1 or length % count:
             raise ShapeError(
-                f"split: axis {axis} of {x}, of shape {shape_text(x.shape)}, does not divide into {count} equal parts. "
-                "Use pel.array_split, or say where to cut"
+                f"split: axis {axis} of {x}, of shape {format_shape(x.shape)}, does not divide into {count} equal "
+                "parts. "
+                "Use pel.array_split, or pass the indices of the splits"
             )
     return array_split(x, indices_or_sections, axis)
 
 
-@public
+@register_function
 def hsplit(ary: Any, indices_or_sections: Any) -> Any:
-    r"""Parts of an array along its second axis, or its only one.
+    r"""Split an array along its second axis, or along its only axis.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> [part.shape for part in pel.hsplit(pel.matrix("x", shape=("n", 4)), 2)]
     [('n', 2), ('n', 2)]
     """
@@ -112,79 +109,75 @@ def hsplit(ary: Any, indices_or_sections: Any) -> Any:
     return split(x, indices_or_sections, axis=1 if x.ndim > 1 else 0)
 
 
-@public
+@register_function
 def vsplit(ary: Any, indices_or_sections: Any) -> Any:
-    r"""Parts of an array along its first axis.
+    r"""Split an array along its first axis.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> [part.shape for part in pel.vsplit(pel.matrix("x", shape=(4, "n")), 2)]
     [(2, 'n'), (2, 'n')]
     """
     return split(ary, indices_or_sections, axis=0)
 
 
-@public
+@register_function
 def dsplit(ary: Any, indices_or_sections: Any) -> Any:
-    r"""Parts of an array along its third axis.
+    r"""Split an array along its third axis.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> [part.shape for part in pel.dsplit(pel.tensor3("x", shape=(4, 5, 2)), 2)]
     [(4, 5, 1), (4, 5, 1)]
     """
     return split(ary, indices_or_sections, axis=2)
 
 
-@public
+@register_function
 def unstack(x: Any, axis: int = 0) -> Any:
-    r"""The elements along an axis, each without it, in a tuple: what `stack` puts together.
+    r"""Split an array along an axis and remove the axis, as a tuple: the inverse of `stack`.
 
     Raises
     ------
     ShapeError
-        If the length of the axis is not known.
+        If the length of the axis is unknown.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x, y = pel.unstack(pel.matrix("p", shape=("n", 2)), axis=1)
     >>> x
     p[:, 0]
     """
     x = as_expr(x)
     axis = normalize_axis(axis, x.ndim, "unstack", x)
-    return tuple(x[(*(slice(None),) * axis, i)] for i in range(_length(x, axis, "unstack")))
+    return tuple(x[(*(slice(None),) * axis, i)] for i in range(_get_length(x, axis, "unstack")))
 
 
-@public
+@register_function
 def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
-    r"""An array without some of its elements along an axis; without an axis it is flattened first.
+    r"""Delete elements along an axis.
 
     Parameters
     ----------
     arr : Expr or array
         Of any shape.
     obj : int, slice or sequence of int or bool
-        Which elements, by their places.
+        The indices of the elements to delete.
     axis : int, optional
-        Along which; its length must be known.
+        The axis to delete from, of known length; by default the array is flattened first.
 
     Returns
     -------
     Expr
-        So much shorter along the axis.
+        Shorter along the axis by the number of deleted elements.
 
     Raises
     ------
     ShapeError
-        If the length is not known, or there is no such element.
+        If the length is unknown or an index is out of range.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.delete(pel.matrix("x", shape=("n", 4)), [0, 2], axis=1).shape
     ('n', 2)
     """
@@ -192,9 +185,9 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     if axis is None:
         x, axis = ravel(x), 0
     axis = normalize_axis(axis, x.ndim, "delete", x)
-    places = np.arange(_length(x, axis, "delete"))
+    indices = np.arange(_get_length(x, axis, "delete"))
     try:
-        kept = np.delete(places, obj)
+        remaining = np.delete(indices, obj)
     except (IndexError, ValueError) as error:
-        raise ShapeError(f"delete from {x}, of shape {shape_text(x.shape)}: {error}") from error
-    return call("take", x, kept, axis=axis)
+        raise ShapeError(f"delete from {x}, of shape {format_shape(x.shape)}: {error}") from error
+    return call_op("take", x, remaining, axis=axis)

@@ -1,7 +1,7 @@
-r"""The bits that random numbers are made of: Threefry-2x32, a function of a key and a counter.
+r"""Counter-based random bits by Threefry-2x32.
 
-Whoever needs another stream, another step or another child changes the key or the counter; nothing is ever carried
-over from one draw to the next.
+The bits are a function of a key and a counter. Streams, steps and spawned generators differ in the key or the counter,
+so that draws share no mutable state.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import numpy as np
 ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 
 DRAW, FOLD, SPAWN = 0x70656C, 0x666F6C64, 0x7370776E
-"""What a derived key is for, so that keys for different ends never meet."""
+"""Tags of derived keys ("pel", "fold", "spwn"), which separate keys of different purposes."""
 
 
 def threefry(xp: Any, key: tuple[Any, Any], counter: tuple[Any, Any]) -> tuple[Any, Any]:
-    """Mix two 32-bit counters under a key of two 32-bit words, in twenty rounds.
+    """Encrypt two 32-bit counters with a key of two 32-bit words, in 20 rounds.
 
     References
     ----------
@@ -35,27 +35,27 @@ def threefry(xp: Any, key: tuple[Any, Any], counter: tuple[Any, Any]) -> tuple[A
     return a, b
 
 
-def derived(xp: Any, state: Any, number: Any, purpose: int) -> tuple[Any, Any]:
-    """Make a key of a seed, a number and what it is for; words are arrays of one element, which may wrap around."""
+def derive_key(xp: Any, state: Any, number: Any, purpose: int) -> tuple[Any, Any]:
+    """Derive a key from a seed, a number and a purpose. The words are arrays, because scalars warn on overflow."""
     return threefry(xp, (state[0:1], state[1:2]), (number, xp.full(1, purpose, np.uint32)))
 
 
-def words(xp: Any, state: Any, stream: int, count: int) -> tuple[Any, Any]:
-    """Draw two arrays of so many 32-bit words."""
-    key = derived(xp, state, xp.full(1, stream, np.uint32), DRAW)
-    place = xp.arange(count, dtype=np.uint32)
-    return threefry(xp, key, (place, state[2:3] + xp.zeros(count, np.uint32)))
+def draw_words(xp: Any, state: Any, stream: int, count: int) -> tuple[Any, Any]:
+    """Draw two arrays of ``count`` 32-bit words."""
+    key = derive_key(xp, state, xp.full(1, stream, np.uint32), DRAW)
+    index = xp.arange(count, dtype=np.uint32)
+    return threefry(xp, key, (index, state[2:3] + xp.zeros(count, np.uint32)))
 
 
-def precision(dtype: Any) -> int:
-    """Return how many random bits a real number gets: as many as it holds exactly, so that none rounds up to 1."""
+def count_random_bits(dtype: Any) -> int:
+    """Return the number of random bits in a float: its significand, so that no sample is rounded up to 1."""
     return {"float16": 11, "bfloat16": 8, "float32": 24}.get(np.dtype(dtype).name, 53)
 
 
-def unit(high: Any, low: Any, dtype: Any) -> Any:
-    """Turn random words into real numbers in [0, 1), of 24 bits for float32 and 53 for float64."""
+def to_unit_interval(high: Any, low: Any, dtype: Any) -> Any:
+    """Convert random words to floats in [0, 1) with the number of bits of `count_random_bits`."""
     if np.dtype(dtype).itemsize <= 4:
-        bits = precision(dtype)
+        bits = count_random_bits(dtype)
         return ((high >> np.uint32(32 - bits)).astype(np.float32) * np.float32(2.0**-bits)).astype(dtype)
-    whole = (high >> np.uint32(5)).astype(np.float64) * 2.0**26 + (low >> np.uint32(6)).astype(np.float64)
-    return whole * 2.0**-53
+    integer = (high >> np.uint32(5)).astype(np.float64) * 2.0**26 + (low >> np.uint32(6)).astype(np.float64)
+    return integer * 2.0**-53

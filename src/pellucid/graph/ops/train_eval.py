@@ -1,4 +1,4 @@
-r"""Two behaviours of one expression: what it is while training, and what it is afterwards."""
+r"""Expressions that differ between training and inference."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from typing import Any
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import op
-from pellucid.graph.types import Type, shape_text, unify
+from pellucid.graph.types import Type, format_shape, unify
 
 
-def _common_type(training: Expr, inference: Expr) -> Type:
+def _infer_type(training: Expr, inference: Expr) -> Type:
     dims = [unify(a, b) for a, b in zip(training.shape, inference.shape, strict=False)]
     shape = tuple(d for d in dims if d is not None)
     if training.ndim != inference.ndim or len(shape) != training.ndim:
         raise ShapeError(
-            f"training_only: expected what stands here while training and what stands here afterwards to have one "
-            f"shape. Received: {training}, of shape {shape_text(training.shape)}, and {inference}, of shape "
-            f"{shape_text(inference.shape)}"
+            f"training_only: expected expressions of one shape for training and inference. Received: {training}, of "
+            f"shape {format_shape(training.shape)}, and {inference}, of shape {format_shape(inference.shape)}"
         )
     return Type(shape, training.dtype)
 
@@ -25,7 +24,7 @@ def _common_type(training: Expr, inference: Expr) -> Type:
 @op(
     tex="{0:_}",
     promotes=True,
-    infer=_common_type,
+    infer=_infer_type,
     grad=lambda g, y, training, inference: (g, None),
     inference=lambda training, inference: inference,
     release=lambda training, inference: training,
@@ -34,23 +33,22 @@ def _common_type(training: Expr, inference: Expr) -> Type:
     cost=0,
 )
 def training_only(xp: Any, training: Any, inference: Any) -> Any:
-    r"""The first of two expressions, :math:`t`, as long as the graph is that of training; `pellucid.inference` puts the
-    second in its place.
+    r"""Expression with separate values for training, :math:`t`, and for inference.
 
-    All that differs between the two is written with it: noise, random crops, statistics of a batch. What is not
-    asked for is not computed.
+    The value is the first operand until `pellucid.inference` replaces it by the second. Use it for noise, random crops
+    or batch statistics. Only one of the operands is computed.
 
     Parameters
     ----------
     training : Expr or array
-        What stands here while training, with its gradient.
+        The value during training. It receives the gradient.
     inference : Expr or array
-        What stands here afterwards; of the same shape.
+        The value at inference, of the same shape.
 
     Returns
     -------
     Expr
-        Of this shape.
+        Of the shape of the operands.
 
     Raises
     ------
@@ -59,7 +57,6 @@ def training_only(xp: Any, training: Any, inference: Any) -> Any:
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x, rng = pel.vector("x"), pel.random.Generator(0)
     >>> noisy = pel.training_only(x + rng.normal(0, 0.1, like=x), x)
     >>> pel.inference(pel.tanh(noisy))

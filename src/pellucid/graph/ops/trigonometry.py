@@ -1,4 +1,4 @@
-r"""Angles, in radians: sines and their kin, and the angles that have them."""
+r"""Trigonometric functions and their inverses, in radians."""
 
 from __future__ import annotations
 
@@ -7,21 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.expr import promote
-from pellucid.graph.op import also, op, public
-from pellucid.graph.operators import call
-from pellucid.graph.ops.elementwise import polynomial
+from pellucid.graph.expr import promote_operands
+from pellucid.graph.op import alias, op, register_function
+from pellucid.graph.operators import call_op
+from pellucid.graph.ops.elementwise import evaluate_polynomial
 
 POSITIVE, INSIDE = (0.2, 3.0), (-0.9, 0.9)
 
 
-@op(tex=r"\sin({0:_})", floats=True, edge=(0.0,), grad=lambda g, y, x: g * call("cos", x), cost=10)
+@op(tex=r"\sin({0:_})", floats=True, edge=(0.0,), grad=lambda g, y, x: g * call_op("cos", x), cost=10)
 def sin(xp: Any, x: Any) -> Any:
     r"""Sine of every element, in radians, :math:`\sin x`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x = pel.scalar("x")
     >>> pel.grad(pel.sin(x), x)
     cos(x)
@@ -35,7 +34,6 @@ def cos(xp: Any, x: Any) -> Any:
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x = pel.scalar("x")
     >>> pel.grad(pel.cos(x), x)
     -sin(x)
@@ -49,7 +47,6 @@ def tan(xp: Any, x: Any) -> Any:
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x = pel.scalar("x")
     >>> pel.grad(pel.tan(x), x)
     1 + tan(x) ** 2
@@ -57,56 +54,58 @@ def tan(xp: Any, x: Any) -> Any:
     return xp.tan(x)
 
 
-def _cosine_of(x: Any) -> Any:
-    """Return the cosine of the angle whose sine this is, without the cancellation of 1 - x ** 2."""
-    return call("sqrt", (1 - x) * (1 + x))
+def _cos_of_arcsin(x: Any) -> Any:
+    """Return sqrt(1 - x ** 2) without the cancellation of 1 - x ** 2 near 1."""
+    return call_op("sqrt", (1 - x) * (1 + x))
 
 
-@also("asin")
+@alias("asin")
 @op(
-    tex=r"\arcsin({0:_})", floats=True, domain=INSIDE, edge=(0.0, 0.99), grad=lambda g, y, x: g / _cosine_of(x), cost=12
+    tex=r"\arcsin({0:_})",
+    floats=True,
+    domain=INSIDE,
+    edge=(0.0, 0.99),
+    grad=lambda g, y, x: g / _cos_of_arcsin(x),
+    cost=12,
 )
 def arcsin(xp: Any, x: Any) -> Any:
-    r"""Angle whose sine every element is, :math:`\arcsin x`, from :math:`-\pi/2` to :math:`\pi/2`.
+    r"""Inverse sine of every element, :math:`\arcsin x`, from :math:`-\pi/2` to :math:`\pi/2`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.arcsin(1.0))()
     np.float32(1.5707964)
     """
     return xp.arcsin(x)
 
 
-@also("acos")
+@alias("acos")
 @op(
     tex=r"\arccos({0:_})",
     floats=True,
     domain=INSIDE,
     edge=(0.0, 0.99),
-    grad=lambda g, y, x: -g / _cosine_of(x),
+    grad=lambda g, y, x: -g / _cos_of_arcsin(x),
     cost=12,
 )
 def arccos(xp: Any, x: Any) -> Any:
-    r"""Angle whose cosine every element is, :math:`\arccos x`, from :math:`0` to :math:`\pi`.
+    r"""Inverse cosine of every element, :math:`\arccos x`, from :math:`0` to :math:`\pi`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.arccos(-1.0))()
     np.float32(3.1415927)
     """
     return xp.arccos(x)
 
 
-@also("atan")
+@alias("atan")
 @op(tex=r"\arctan({0:_})", floats=True, edge=(0.0, 1e15), grad=lambda g, y, x: g / (1 + x * x), cost=12)
 def arctan(xp: Any, x: Any) -> Any:
-    r"""Angle whose tangent every element is, :math:`\arctan x`, from :math:`-\pi/2` to :math:`\pi/2`.
+    r"""Inverse tangent of every element, :math:`\arctan x`, from :math:`-\pi/2` to :math:`\pi/2`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x = pel.scalar("x")
     >>> pel.grad(pel.arctan(x), x)
     1 / (1 + x ** 2)
@@ -114,18 +113,18 @@ def arctan(xp: Any, x: Any) -> Any:
     return xp.arctan(x)
 
 
-def _nonzero(x: Any) -> Any:
-    """Put 1 in the place of 0, for a quotient whose numerator is 0 there."""
-    return call("where", call("equal", x, 0), np.ones((), x.dtype), x)
+def _replace_zero(x: Any) -> Any:
+    """Replace 0 by 1, for a divisor whose numerator is 0 there."""
+    return call_op("where", call_op("equal", x, 0), np.ones((), x.dtype), x)
 
 
 def _arctan2_grad(g: Any, z: Any, y: Any, x: Any) -> Any:
-    # Both are divided by the radius before they meet, since its square leaves the range of numbers much sooner.
-    radius = _nonzero(hypot(x, y))
+    # Divide twice by the radius, because its square overflows or underflows.
+    radius = _replace_zero(hypot(x, y))
     return g * (x / radius / radius), -g * (y / radius / radius)
 
 
-@also("atan2")
+@alias("atan2")
 @op(
     tex=r"\operatorname{{atan2}}({0:_}, {1:_})",
     floats=True,
@@ -135,11 +134,10 @@ def _arctan2_grad(g: Any, z: Any, y: Any, x: Any) -> Any:
     cost=15,
 )
 def arctan2(xp: Any, y: Any, x: Any) -> Any:
-    r"""Angle of every point :math:`(x, y)`, from :math:`-\pi` to :math:`\pi`; the ordinate stands first.
+    r"""Angle of the point :math:`(x, y)`, from :math:`-\pi` to :math:`\pi`. The first operand is :math:`y`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.arctan2(1.0, -1.0))()
     np.float32(2.3561945)
     """
@@ -147,7 +145,7 @@ def arctan2(xp: Any, y: Any, x: Any) -> Any:
 
 
 def _hypot_grad(g: Any, z: Any, x: Any, y: Any) -> Any:
-    radius = _nonzero(z)
+    radius = _replace_zero(z)
     return g * (x / radius), g * (y / radius)
 
 
@@ -161,12 +159,11 @@ def _hypot_grad(g: Any, z: Any, x: Any, y: Any) -> Any:
     cost=6,
 )
 def hypot(xp: Any, x: Any, y: Any) -> Any:
-    r"""Length of every vector :math:`(x, y)`, :math:`\sqrt{x^2 + y^2}`, in range wherever it is; the gradient at the
-    origin is taken to be 0.
+    r"""Length of the vector :math:`(x, y)`, :math:`\sqrt{x^2 + y^2}`, without overflow of the squares. The gradient at
+    the origin is 0.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.hypot(3.0, 4.0))()
     np.float32(5.0)
     """
@@ -174,53 +171,50 @@ def hypot(xp: Any, x: Any, y: Any) -> Any:
 
 
 def _sinc_grad(g: Any, y: Any, x: Any) -> Any:
-    """Differentiate by the series of powers near 0, where the quotient is a difference of equal numbers."""
+    """Differentiate by the Taylor series near 0, where (cos - sinc) / x cancels."""
     angle = np.array(np.pi, x.dtype) * x
-    small = call("abs", x) < 0.2
-    near, far = call("where", small, angle, 0), call("where", small, 1, x)
+    small = call_op("abs", x) < 0.2
+    near, far = call_op("where", small, angle, 0), call_op("where", small, 1, x)
     coefficients = [(-1) ** k * 2 * k / math.factorial(2 * k + 1) for k in range(1, 8)]
-    by_series = np.pi * near * polynomial(coefficients, near * near)
-    return g * call("where", small, by_series, (cos(np.pi * far) - sinc(far)) / far)
+    by_series = np.pi * near * evaluate_polynomial(coefficients, near * near)
+    return g * call_op("where", small, by_series, (cos(np.pi * far) - sinc(far)) / far)
 
 
 @op(tex=r"\operatorname{{sinc}}({0:_})", floats=True, edge=(0.0, 1e-3), grad=_sinc_grad, cost=12)
 def sinc(xp: Any, x: Any) -> Any:
-    r"""Normalized cardinal sine of every element, :math:`\sin(\pi x) / (\pi x)`, which is 1 at 0.
+    r"""Normalized sinc function of every element, :math:`\sin(\pi x) / (\pi x)`, which is 1 at 0.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.sinc([0.0, 0.5]))()
     array([1.       , 0.63661975], dtype=float32)
     """
     return xp.sinc(x)
 
 
-@also("radians")
-@public
+@alias("radians")
+@register_function
 def deg2rad(x: Any) -> Any:
-    r"""Angles in degrees as radians, :math:`\pi x / 180`.
+    r"""Convert degrees to radians, :math:`\pi x / 180`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.deg2rad(180.0))()
     np.float32(3.1415927)
     """
-    [x] = promote([x], to_float=True)
+    [x] = promote_operands([x], to_float=True)
     return x * (np.pi / 180)
 
 
-@also("degrees")
-@public
+@alias("degrees")
+@register_function
 def rad2deg(x: Any) -> Any:
-    r"""Angles in radians as degrees, :math:`180 \, x / \pi`.
+    r"""Convert radians to degrees, :math:`180 \, x / \pi`.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.function([], pel.rad2deg(np.pi))()
     np.float32(180.0)
     """
-    [x] = promote([x], to_float=True)
+    [x] = promote_operands([x], to_float=True)
     return x * (180 / np.pi)

@@ -1,4 +1,4 @@
-r"""The transpose of repeating an array to another's shape."""
+r"""Sum over broadcast axes, the transpose of broadcasting."""
 
 from __future__ import annotations
 
@@ -9,19 +9,22 @@ import numpy as np
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import op
-from pellucid.graph.operators import call
-from pellucid.graph.types import Type, shape_text
+from pellucid.graph.operators import call_op
+from pellucid.graph.types import Type, format_shape
 
 
-def _summed_like(x: Expr, like: Expr) -> Type:
+def _infer_type(x: Expr, like: Expr) -> Type:
     if like.ndim > x.ndim:
-        raise ShapeError(f"sum_like: {x} has no more axes than {like}. Received: {shape_text(x.shape)}")
+        raise ShapeError(
+            f"sum_like: expected {x} to have at least the axes of {like}. Received: shapes {format_shape(x.shape)} and "
+            f"{format_shape(like.shape)}"
+        )
     return Type(like.shape, x.dtype)
 
 
 @op(
-    infer=_summed_like,
-    grad=lambda g, y, x, like: (call("broadcast_like", g, x), None),
+    infer=_infer_type,
+    grad=lambda g, y, x, like: (call_op("broadcast_like", g, x), None),
     examples=lambda rng: [
         ((rng.normal(size=(2, 3, 4)), np.zeros((3, 1))), {}),
         ((rng.normal(size=(2, 3)), np.zeros((2, 3))), {}),
@@ -30,15 +33,14 @@ def _summed_like(x: Expr, like: Expr) -> Type:
     behind="broadcast_to",
 )
 def sum_like(xp: Any, x: Any, like: Any) -> Any:
-    r"""The first summed over the axes along which the second would be repeated: the transpose of `broadcast_like`, for
-    sizes that are only known when the program runs.
+    r"""Sum an array over the axes along which another is broadcast to it: the transpose of `broadcast_like`, for sizes
+    that are only known at run time.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> pel.sum_like(pel.matrix("x", shape=("n", 3)), pel.vector("b", shape=(3,))).shape
     (3,)
     """
-    lead = x.ndim - like.ndim
-    repeated = [a for a in range(lead, x.ndim) if like.shape[a - lead] == 1 != x.shape[a]]
-    return xp.sum(x, axis=(*range(lead), *repeated), dtype=x.dtype).reshape(like.shape)
+    new_count = x.ndim - like.ndim
+    repeated = [a for a in range(new_count, x.ndim) if like.shape[a - new_count] == 1 != x.shape[a]]
+    return xp.sum(x, axis=(*range(new_count), *repeated), dtype=x.dtype).reshape(like.shape)

@@ -1,11 +1,11 @@
-"""The rewrite rules, a family or a part of one in a file, in the order in which they are tried."""
+"""Rewrite rules, imported in the order in which they are tried."""
 
+# ruff: noqa: F401
 from pellucid.graph.rules import (  # isort: skip
     canonicalization,
     algebra,
     shapes,
     scan,
-    masks,
     reductions,
     pooling,
     linear_algebra,
@@ -18,22 +18,3 @@ from pellucid.graph.rules import (  # isort: skip
     cancellation,
     norms,
 )
-
-__all__ = [
-    "algebra",
-    "cancellation",
-    "canonicalization",
-    "exponentials",
-    "linear_algebra",
-    "log_through_indexing",
-    "logarithms",
-    "logistic",
-    "masks",
-    "norms",
-    "pooling",
-    "reductions",
-    "scan",
-    "shapes",
-    "stability",
-    "where",
-]

@@ -1,4 +1,4 @@
-"""The laws of arithmetic: shorter forms of the same value."""
+"""Algebraic simplification."""
 
 from __future__ import annotations
 
@@ -9,16 +9,13 @@ import numpy as np
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.elementwise import absolute, negative, power, sqrt, square
 from pellucid.graph.ops.exponentials import exp, log
+from pellucid.graph.ops.masking import masked
 from pellucid.graph.ops.reshape import broadcast_like
 from pellucid.graph.pattern import Number
 from pellucid.graph.rewrite_rule import rule
-from pellucid.graph.rules.predicates import never_negative, z
+from pellucid.graph.rules.example_operands import draw_positive, make_input
+from pellucid.graph.rules.predicates import is_nonnegative
 from pellucid.graph.types import broadcast
-
-
-def matrix(rng: Any) -> Any:
-    """Draw a matrix of positive numbers for the generated test of a rule."""
-    return rng.uniform(0.5, 2, (3, 4))
 
 
 @rule("algebra")
@@ -81,12 +78,12 @@ def divide_negative(x: Any, y: Any) -> Any:
     return (-x) / y, -(x / y)
 
 
-@rule("algebra", examples=lambda rng: (3.0, matrix(rng)))
+@rule("algebra", examples=lambda rng: (3.0, draw_positive(rng)))
 def collect_one_more(a: Number, x: Any) -> Any:
     return a * x + x, (a + 1) * x
 
 
-@rule("algebra", examples=lambda rng: (3.0, 0.5, matrix(rng)))
+@rule("algebra", examples=lambda rng: (3.0, 0.5, draw_positive(rng)))
 def collect_multiples(a: Number, b: Number, x: Any) -> Any:
     return a * x + b * x, (a + b) * x
 
@@ -156,9 +153,9 @@ def square_negative(x: Any) -> Any:
     return square(-x), square(x)
 
 
-@rule("algebra", examples=lambda rng: (np.exp(z()),))
-def abs_of_never_negative(x: Any) -> Any:
-    return absolute(x), lambda x: x if never_negative(x) else None
+@rule("algebra", examples=lambda rng: (np.exp(make_input()),))
+def abs_of_nonnegative(x: Any) -> Any:
+    return absolute(x), lambda x: x if is_nonnegative(x) else None
 
 
 @rule("algebra")
@@ -173,11 +170,11 @@ def square_of_abs(x: Any) -> Any:
 
 @rule("algebra", when="y is finite")
 def add_then_subtract(x: Any, y: Any) -> Any:
-    def left(x: Expr, y: Expr) -> Any:
+    def broadcast_x(x: Expr, y: Expr) -> Any:
         shape = broadcast([x.shape, y.shape])
         return x if shape == x.shape else broadcast_like(x, y) if shape == y.shape else None
 
-    return (x + y) - y, left
+    return (x + y) - y, broadcast_x
 
 
 @rule("algebra", when="x is finite")
@@ -188,3 +185,11 @@ def sum_minus_difference(x: Any, y: Any) -> Any:
 @rule("algebra", when="y is finite")
 def sum_plus_difference(x: Any, y: Any) -> Any:
     return (x + y) + (x - y), 2 * x
+
+
+# Masks are annotations for the code that builds the graph; they do not change the value.
+
+
+@rule("algebra", examples=lambda rng: (rng.normal(size=(2, 3)), rng.random((2, 3)) > 0.5))
+def masked_value(x: Any, mask: Any) -> Any:
+    return masked(x, mask), x

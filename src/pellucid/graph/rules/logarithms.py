@@ -1,4 +1,4 @@
-r"""Logarithms that neither overflow nor lose their digits: of products, powers, roots, sums and differences."""
+r"""Stable forms of logarithms of products, powers, roots, sums and differences."""
 
 from __future__ import annotations
 
@@ -8,91 +8,81 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.expr import Expr, Input
+from pellucid.graph.ops.activations import sigmoid, softplus
 from pellucid.graph.ops.elementwise import absolute, power, sqrt, square
 from pellucid.graph.ops.erf import erfc, log_ndtr
-from pellucid.graph.ops.exponentials import exp, exp2, expm1, log, log1p, log2, log10, logaddexp
+from pellucid.graph.ops.exponentials import exp, exp2, expm1, log, log1mexp, log1p, log2, log10, logaddexp
 from pellucid.graph.ops.exprel import exprel, log1prel
-from pellucid.graph.ops.hyperbolic import arccosh, arcsinh, arctanh, cosh, sinh, tanh
+from pellucid.graph.ops.hyperbolic import arccosh, arcsinh, arctanh, cosh, log_cosh, sech, sinh, tanh, tanh_slope
 from pellucid.graph.ops.norms import vector_norm
 from pellucid.graph.ops.reductions import prod, sum
-from pellucid.graph.ops.softmax_sigmoid import sigmoid, softmax, softplus
+from pellucid.graph.ops.softmax import softmax
 from pellucid.graph.ops.special import xlog1py, xlogy
-from pellucid.graph.ops.stable_functions import log1mexp, log_cosh, sech, tanh_slope
 from pellucid.graph.ops.trigonometry import hypot
 from pellucid.graph.pattern import Number
 from pellucid.graph.rewrite_rule import rule
-from pellucid.graph.rules.predicates import (
-    are_opposite,
-    has_logarithm,
-    never_negative,
-    number,
-    opposites,
-    positive,
-    scores,
-    z,
+from pellucid.graph.rules.example_operands import (
+    draw_above_one,
+    draw_fraction,
+    draw_normal,
+    draw_one,
+    draw_positive,
+    draw_two,
+    draw_with_number,
+    make_input,
+    make_opposites,
 )
+from pellucid.graph.rules.predicates import are_opposite, as_number, has_stable_log, is_nonnegative, is_positive
 
 LOG_2 = math.log(2)
 
 
-def _with_number(rng: Any) -> Any:
-    return 3.0, scores(rng)
-
-
-def _below(rng: Any) -> Any:
+def _draw_negative(rng: Any) -> Any:
     return (-rng.uniform(0.1, 2, (3, 4)),)
-
-
-def _above(rng: Any) -> Any:
-    return (rng.uniform(1.2, 3, (3, 4)),)
-
-
-def _fraction(rng: Any) -> Any:
-    return (rng.uniform(-0.9, 0.9, (3, 4)),)
 
 
 # Logarithms of products, powers and roots.
 
 
-@rule("stabilize", examples=lambda rng: (np.exp(z()), rng.uniform(0.5, 2, (3, 4))))
+@rule("stabilize", examples=lambda rng: (np.exp(make_input()), draw_positive(rng)))
 def log_of_product(x: Any, y: Any) -> Any:
-    """Take the logarithms apart where one factor is never negative, so that the product is positive if both are."""
+    """Split the logarithm if one factor is nonnegative: then the product is positive only if both factors are."""
 
-    def apart(x: Expr, y: Expr) -> Any:
-        fits = has_logarithm(x) and (never_negative(x) or positive(y))
-        return log(y) + log(x) if fits else None
+    def split(x: Expr, y: Expr) -> Any:
+        can_split = has_stable_log(x) and (is_nonnegative(x) or is_positive(y))
+        return log(y) + log(x) if can_split else None
 
-    return log(x * y), apart
+    return log(x * y), split
 
 
-@rule("stabilize", examples=lambda rng: (np.exp(z()), rng.uniform(0.5, 2, (3, 4))))
+@rule("stabilize", examples=lambda rng: (np.exp(make_input()), draw_positive(rng)))
 def log_of_quotient(x: Any, y: Any) -> Any:
-    """Take the logarithms apart where one is never negative, so that the quotient is positive if both are."""
+    """Split the logarithm if one operand is nonnegative: then the quotient is positive only if both operands are."""
 
-    def apart(x: Expr, y: Expr) -> Any:
-        if positive(x):
+    def split(x: Expr, y: Expr) -> Any:
+        if is_positive(x):
             return log(x) - log(y)
-        of_x, of_y = (has_logarithm(a) and (never_negative(a) or positive(b)) for a, b in ((x, y), (y, x)))
-        return log(x) - log(y) if of_x or of_y else None
+        can_split = any(has_stable_log(a) and (is_nonnegative(a) or is_positive(b)) for a, b in ((x, y), (y, x)))
+        return log(x) - log(y) if can_split else None
 
-    return log(x / y), apart
+    return log(x / y), split
 
 
-@rule("stabilize", examples=lambda rng: (scores(rng),))
+@rule("stabilize", examples=draw_one)
 def log_of_square(x: Any) -> Any:
-    return log(square(x)), lambda x: 2 * log(x if never_negative(x) else absolute(x))
+    return log(square(x)), lambda x: 2 * log(x if is_nonnegative(x) else absolute(x))
 
 
-@rule("stabilize", examples=lambda rng: (rng.uniform(0.5, 2, (3, 4)), 3.0))
+@rule("stabilize", examples=lambda rng: (draw_positive(rng), 3.0))
 def log_of_power(x: Any, a: Number) -> Any:
-    def taken_down(x: Expr, a: Expr) -> Any:
-        even = number(a) % 2 == 0
-        return number(a) * log(absolute(x) if even else x) if x.dtype.kind == "f" else None
+    def move_exponent(x: Expr, a: Expr) -> Any:
+        even = as_number(a) % 2 == 0
+        return as_number(a) * log(absolute(x) if even else x) if x.dtype.kind == "f" else None
 
-    return log(power(x, a)), taken_down
+    return log(power(x, a)), move_exponent
 
 
-@rule("stabilize", examples=lambda rng: (scores(rng), (1,), True))
+@rule("stabilize", examples=lambda rng: (draw_normal(rng), (1,), True))
 def log_of_sum_of_squares(x: Any, axis: Any, keepdims: Any) -> Any:
     squares = sum(square(x), axis=axis, keepdims=keepdims)
     return log(squares), lambda x, axis, keepdims: 2 * log(vector_norm(x, axis, 2, keepdims))
@@ -103,213 +93,217 @@ def log_of_sqrt(x: Any) -> Any:
     return log(sqrt(x)), log(x) / 2
 
 
-@rule("stabilize", examples=lambda rng: (sigmoid(z()), (1,), True))
+@rule("stabilize", examples=lambda rng: (sigmoid(make_input()), (1,), True))
 def log_of_prod(x: Any, axis: Any, keepdims: Any) -> Any:
-    def summed(x: Expr, axis: Any, keepdims: bool) -> Any:
-        return sum(log(x), axis, keepdims) if never_negative(x) else None
+    def sum_logs(x: Expr, axis: Any, keepdims: bool) -> Any:
+        return sum(log(x), axis, keepdims) if is_nonnegative(x) else None
 
-    return log(prod(x, axis=axis, keepdims=keepdims)), summed
+    return log(prod(x, axis=axis, keepdims=keepdims)), sum_logs
 
 
 # Logarithms of sums of two exponentials.
 
 
-@rule("stabilize", examples=lambda rng: (scores(rng), scores(rng), scores(rng)))
+@rule("stabilize", examples=lambda rng: (draw_normal(rng), draw_normal(rng), draw_normal(rng)))
 def log_of_three_exps(x: Any, y: Any, w: Any) -> Any:
     return log((exp(x) + exp(y)) + exp(w)), logaddexp(logaddexp(x, y), w)
 
 
-@rule("stabilize", examples=lambda rng: (scores(rng), scores(rng)))
+@rule("stabilize", examples=draw_two)
 def log_of_two_exps(x: Any, y: Any) -> Any:
     return log(exp(x) + exp(y)), logaddexp(x, y)
 
 
-@rule("stabilize", examples=lambda rng: (3.0, 0.5, scores(rng), scores(rng)))
+@rule("stabilize", examples=lambda rng: (3.0, 0.5, draw_normal(rng), draw_normal(rng)))
 def log_of_two_multiples(a: Number, b: Number, x: Any, y: Any) -> Any:
-    def shifted(a: Expr, b: Expr, x: Expr, y: Expr) -> Any:
-        both = positive(a) and positive(b)
-        return logaddexp(x + math.log(number(a)), y + math.log(number(b))) if both else None
+    def shift(a: Expr, b: Expr, x: Expr, y: Expr) -> Any:
+        both = is_positive(a) and is_positive(b)
+        return logaddexp(x + math.log(as_number(a)), y + math.log(as_number(b))) if both else None
 
-    return log(a * exp(x) + b * exp(y)), shifted
+    return log(a * exp(x) + b * exp(y)), shift
 
 
-@rule("stabilize", examples=lambda rng: (3.0, scores(rng), scores(rng)))
+@rule("stabilize", examples=lambda rng: (3.0, draw_normal(rng), draw_normal(rng)))
 def log_of_one_multiple(a: Number, x: Any, y: Any) -> Any:
-    def shifted(a: Expr, x: Expr, y: Expr) -> Any:
-        return logaddexp(x + math.log(number(a)), y) if positive(a) else None
+    def shift(a: Expr, x: Expr, y: Expr) -> Any:
+        return logaddexp(x + math.log(as_number(a)), y) if is_positive(a) else None
 
-    return log(a * exp(x) + exp(y)), shifted
+    return log(a * exp(x) + exp(y)), shift
 
 
-@rule("stabilize", examples=lambda rng: (3.0, 0.5, scores(rng)))
+@rule("stabilize", examples=lambda rng: (3.0, 0.5, draw_normal(rng)))
 def log_of_number_and_multiple(a: Number, b: Number, x: Any) -> Any:
-    def shifted(a: Expr, b: Expr, x: Expr) -> Any:
-        if not (positive(a) and positive(b)):
+    def shift(a: Expr, b: Expr, x: Expr) -> Any:
+        if not (is_positive(a) and is_positive(b)):
             return None
-        return softplus(x + math.log(number(b) / number(a))) + math.log(number(a))
+        return softplus(x + math.log(as_number(b) / as_number(a))) + math.log(as_number(a))
 
-    return log(a + b * exp(x)), shifted
+    return log(a + b * exp(x)), shift
 
 
-@rule("stabilize", examples=_with_number)
+@rule("stabilize", examples=draw_with_number)
 def log_of_number_and_exp(a: Number, x: Any) -> Any:
-    def shifted(a: Expr, x: Expr) -> Any:
-        return softplus(x - math.log(number(a))) + math.log(number(a)) if positive(a) and number(a) != 1 else None
+    def shift(a: Expr, x: Expr) -> Any:
+        return (
+            softplus(x - math.log(as_number(a))) + math.log(as_number(a))
+            if is_positive(a) and as_number(a) != 1
+            else None
+        )
 
-    return log(a + exp(x)), shifted
+    return log(a + exp(x)), shift
 
 
-@rule("stabilize", examples=opposites)
+@rule("stabilize", examples=make_opposites)
 def logaddexp_of_opposites(x: Any, y: Any) -> Any:
     return logaddexp(x, y), lambda x, y: log_cosh(x) + LOG_2 if are_opposite(x, y) else None
 
 
-@rule("stabilize", examples=lambda rng: (np.full((3, 4), 3.0), scores(rng)))
+@rule("stabilize", examples=lambda rng: (np.full((3, 4), 3.0), draw_normal(rng)))
 def log_of_difference(x: Any, y: Any) -> Any:
     return log(exp(x) - exp(y)), x + log1mexp(y - x)
 
 
-# Logarithms near 1, and exponentials near 0.
+# Logarithms near 1 and exponentials near 0.
 
 
-@rule("stabilize", examples=_below)
+@rule("stabilize", examples=_draw_negative)
 def log_one_minus_exp(x: Any) -> Any:
     return log(-expm1(x)), log1mexp(x)
 
 
-@rule("stabilize", examples=lambda rng: (-_below(rng)[0],))
+@rule("stabilize", examples=lambda rng: (-_draw_negative(rng)[0],))
 def log_of_expm1(x: Any) -> Any:
     return log(expm1(x)), x + log1mexp(-x)
 
 
-@rule("stabilize", examples=_fraction)
+@rule("stabilize", examples=draw_fraction)
 def log_one_minus(x: Any) -> Any:
     return log(1 - x), log1p(-x)
 
 
-@rule("stabilize", examples=_fraction)
+@rule("stabilize", examples=draw_fraction)
 def log10_one_plus(x: Any) -> Any:
     return log10(1 + x), log1p(x) / math.log(10)
 
 
-@rule("stabilize", examples=_fraction)
+@rule("stabilize", examples=draw_fraction)
 def log2_one_plus(x: Any) -> Any:
     return log2(1 + x), log1p(x) / LOG_2
 
 
-@rule("stabilize", examples=_with_number)
+@rule("stabilize", examples=draw_with_number)
 def log1p_of_multiple(a: Number, x: Any) -> Any:
-    return log1p(a * exp(x)), lambda a, x: softplus(x + math.log(number(a))) if positive(a) else None
+    return log1p(a * exp(x)), lambda a, x: softplus(x + math.log(as_number(a))) if is_positive(a) else None
 
 
 @rule("stabilize", when="x > 0")
-def log_of_next(x: Any) -> Any:
+def log1p_minus_log(x: Any) -> Any:
     return log1p(x) - log(x), log1p(1 / x)
 
 
 @rule("stabilize")
-def log_of_next_ratio(x: Any) -> Any:
+def log_of_one_plus_ratio(x: Any) -> Any:
     return log((1 + x) / x), log1p(1 / x)
 
 
-@rule("stabilize", examples=lambda rng: (scores(rng),))
+@rule("stabilize", examples=draw_one)
 def one_minus_exp(x: Any) -> Any:
     return 1 - exp(x), -expm1(x)
 
 
-@rule("stabilize", examples=lambda rng: (2.0, scores(rng)))
+@rule("stabilize", examples=lambda rng: (2.0, draw_normal(rng)))
 def number_power_minus_one(a: Number, x: Any) -> Any:
-    return power(a, x) - 1, lambda a, x: expm1(x * math.log(number(a))) if positive(a) else None
+    return power(a, x) - 1, lambda a, x: expm1(x * math.log(as_number(a))) if is_positive(a) else None
 
 
-@rule("stabilize", examples=lambda rng: (2.0, scores(rng)))
+@rule("stabilize", examples=lambda rng: (2.0, draw_normal(rng)))
 def one_minus_number_power(a: Number, x: Any) -> Any:
-    return 1 - power(a, x), lambda a, x: -expm1(x * math.log(number(a))) if positive(a) else None
+    return 1 - power(a, x), lambda a, x: -expm1(x * math.log(as_number(a))) if is_positive(a) else None
 
 
-@rule("stabilize", examples=lambda rng: (scores(rng),))
+@rule("stabilize", examples=draw_one)
 def exp2_minus_one(x: Any) -> Any:
     return exp2(x) - 1, expm1(LOG_2 * x)
 
 
-@rule("stabilize", when="1 where x = 0", examples=lambda rng: (scores(rng),))
+@rule("stabilize", when="1 where x = 0", examples=draw_one)
 def expm1_over(x: Any) -> Any:
     return expm1(x) / x, exprel(x)
 
 
-@rule("stabilize", when="1 where x = 0", examples=lambda rng: (scores(rng),))
+@rule("stabilize", when="1 where x = 0", examples=draw_one)
 def over_expm1(x: Any) -> Any:
     return x / expm1(x), 1 / exprel(x)
 
 
-@rule("stabilize", when="1 where x = 0", examples=_fraction)
+@rule("stabilize", when="1 where x = 0", examples=draw_fraction)
 def log1p_over(x: Any) -> Any:
     return log1p(x) / x, log1prel(x)
 
 
 @rule("stabilize", when="0 where x = 0")
-def product_with_own_log(x: Any) -> Any:
+def times_own_log(x: Any) -> Any:
     return x * log(x), xlogy(x, x)
 
 
-@rule("stabilize", examples=lambda rng: (scores(rng), sigmoid(Input("z", (3, 4), "float64"))))
-def product_with_finite_log(x: Any, y: Any) -> Any:
+@rule("stabilize", examples=lambda rng: (draw_normal(rng), sigmoid(Input("z", (3, 4), "float64"))))
+def xlogy_of_positive(x: Any, y: Any) -> Any:
     return xlogy(x, y), lambda x, y: x * log(y) if y.op in (exp.op, sigmoid.op, softmax.op) else None
 
 
-@rule("stabilize", when="0 where x = 1", examples=_fraction)
-def rest_with_own_log(x: Any) -> Any:
+@rule("stabilize", when="0 where x = 1", examples=draw_fraction)
+def one_minus_times_own_log(x: Any) -> Any:
     return (1 - x) * log1p(-x), xlog1py(1 - x, -x)
 
 
-# Logarithms of hyperbolic functions, and inverses written as logarithms.
+# Logarithms of hyperbolic functions, and inverse hyperbolic functions.
 
 
-@rule("stabilize", examples=lambda rng: (scores(rng),))
+@rule("stabilize", examples=draw_one)
 def log_of_cosh(x: Any) -> Any:
     return log(cosh(x)), log_cosh(x)
 
 
-@rule("stabilize", examples=lambda rng: (scores(rng),))
+@rule("stabilize", examples=draw_one)
 def log_of_sech(x: Any) -> Any:
     return log(sech(x)), -log_cosh(x)
 
 
-@rule("stabilize", examples=lambda rng: (scores(rng),))
+@rule("stabilize", examples=draw_one)
 def log_of_tanh_slope(x: Any) -> Any:
     return log(tanh_slope(tanh(x), x)), -2 * log_cosh(x)
 
 
-@rule("stabilize", examples=_above)
+@rule("stabilize", examples=draw_above_one)
 def log_of_sinh(x: Any) -> Any:
     return log(sinh(x)), x + log1mexp(-2 * x) - LOG_2
 
 
-@rule("stabilize", examples=_above)
+@rule("stabilize", examples=draw_above_one)
 def log_of_tanh(x: Any) -> Any:
     return log(tanh(x)), log1mexp(-2 * x) - softplus(-2 * x)
 
 
-@rule("stabilize", examples=lambda rng: (scores(rng),))
+@rule("stabilize", examples=draw_one)
 def log_of_erfc(x: Any) -> Any:
     return log(erfc(x)), log_ndtr(-math.sqrt(2) * x) + LOG_2
 
 
-@rule("stabilize", examples=lambda rng: (scores(rng),))
+@rule("stabilize", examples=draw_one)
 def log_of_arcsinh(x: Any) -> Any:
     return log(x + hypot(x, 1)), arcsinh(x)
 
 
-@rule("stabilize", examples=_above)
+@rule("stabilize", examples=draw_above_one)
 def log_of_arccosh(x: Any) -> Any:
     return log(x + sqrt(square(x) - 1)), arccosh(x)
 
 
-@rule("stabilize", examples=_fraction)
+@rule("stabilize", examples=draw_fraction)
 def log_of_arctanh(x: Any) -> Any:
     return log((1 + x) / (1 - x)), 2 * arctanh(x)
 
 
-@rule("stabilize", examples=_fraction)
+@rule("stabilize", examples=draw_fraction)
 def difference_of_log1p(x: Any) -> Any:
     return log1p(x) - log1p(-x), 2 * arctanh(x)

@@ -1,6 +1,4 @@
-r"""The logistic function, the softplus and the hyperbolic functions in all the ways in which they are written with
-exponentials.
-"""
+r"""Sigmoid, softplus and hyperbolic functions written with exponentials."""
 
 from __future__ import annotations
 
@@ -8,165 +6,152 @@ import math
 from typing import Any
 
 from pellucid.graph.expr import Expr
+from pellucid.graph.ops.activations import sigmoid, sigmoid_slope, softplus, softsign
 from pellucid.graph.ops.elementwise import square
 from pellucid.graph.ops.exponentials import exp, expm1, logaddexp
-from pellucid.graph.ops.hyperbolic import cosh, sinh, tanh
-from pellucid.graph.ops.softmax_sigmoid import sigmoid, softplus
-from pellucid.graph.ops.stable_functions import log_cosh, sech, sigmoid_slope, softsign, tanh_slope
+from pellucid.graph.ops.hyperbolic import cosh, log_cosh, sech, sinh, tanh, tanh_slope
 from pellucid.graph.pattern import Number
 from pellucid.graph.rewrite_rule import rule
-from pellucid.graph.rules.predicates import are_opposite, number, opposites, scores
+from pellucid.graph.rules.example_operands import draw_normal, draw_one, draw_two, draw_with_number, make_opposites
+from pellucid.graph.rules.predicates import are_opposite, as_number
+
+# Sigmoid.
 
 
-def _one(rng: Any) -> Any:
-    return (scores(rng),)
-
-
-def _two(rng: Any) -> Any:
-    return scores(rng), scores(rng)
-
-
-def _with_number(rng: Any) -> Any:
-    return 3.0, scores(rng)
-
-
-# The logistic function.
-
-
-@rule("stabilize", examples=_one)
+@rule("stabilize", examples=draw_one)
 def logistic(x: Any) -> Any:
     return 1 / (1 + exp(-x)), sigmoid(x)
 
 
-@rule("stabilize", examples=_one)
+@rule("stabilize", examples=draw_one)
 def logistic_of_exp(x: Any) -> Any:
     return exp(x) / (1 + exp(x)), sigmoid(x)
 
 
-@rule("stabilize", examples=_one)
+@rule("stabilize", examples=draw_one)
 def expm1_over_one_plus_exp(x: Any) -> Any:
     return expm1(x) / (1 + exp(x)), tanh(x / 2)
 
 
-@rule("stabilize", examples=_two)
+@rule("stabilize", examples=draw_two)
 def over_one_plus_exp(x: Any, y: Any) -> Any:
     return y / (1 + exp(x)), y * sigmoid(-x)
 
 
-@rule("stabilize", examples=_two)
+@rule("stabilize", examples=draw_two)
 def over_square_of_one_plus_exp(x: Any, y: Any) -> Any:
     return y / square(1 + exp(x)), y * square(sigmoid(-x))
 
 
-@rule("stabilize", examples=_two)
+@rule("stabilize", examples=draw_two)
 def exp_over_two_exps(x: Any, y: Any) -> Any:
     return exp(x) / (exp(x) + exp(y)), sigmoid(x - y)
 
 
-@rule("stabilize", examples=_one)
+@rule("stabilize", examples=draw_one)
 def one_minus_sigmoid(x: Any) -> Any:
     return 1 - sigmoid(x), sigmoid(-x)
 
 
-@rule("stabilize", examples=opposites)
+@rule("stabilize", examples=make_opposites)
 def exp_times_sigmoid(x: Any, y: Any) -> Any:
     return exp(x) * sigmoid(y), lambda x, y: sigmoid(x) if are_opposite(x, y) else None
 
 
-@rule("stabilize", examples=lambda rng: (*opposites(rng), scores(rng)))
+@rule("stabilize", examples=lambda rng: (*make_opposites(rng), draw_normal(rng)))
 def exp_times_sigmoid_times(x: Any, y: Any, w: Any) -> Any:
     return (w * exp(x)) * sigmoid(y), lambda x, y, w: w * sigmoid(x) if are_opposite(x, y) else None
 
 
-@rule("stabilize", examples=opposites)
+@rule("stabilize", examples=make_opposites)
 def exp_times_square_of_sigmoid(x: Any, y: Any) -> Any:
     product = exp(x) * square(sigmoid(y))
     return product, lambda x, y: sigmoid(x) * sigmoid(y) if are_opposite(x, y) else None
 
 
-@rule("stabilize", examples=opposites)
-def sigmoid_times_rest(x: Any, y: Any) -> Any:
+@rule("stabilize", examples=make_opposites)
+def sigmoid_times_one_minus_sigmoid(x: Any, y: Any) -> Any:
     return sigmoid(x) * sigmoid(y), lambda x, y: sigmoid_slope(sigmoid(x), x) if are_opposite(x, y) else None
 
 
-@rule("stabilize", examples=_one)
+@rule("stabilize", examples=draw_one)
 def one_plus_tanh(x: Any) -> Any:
     return 1 + tanh(x), 2 * sigmoid(2 * x)
 
 
-@rule("stabilize", examples=_one)
+@rule("stabilize", examples=draw_one)
 def one_minus_tanh(x: Any) -> Any:
     return 1 - tanh(x), 2 * sigmoid(-2 * x)
 
 
-@rule("stabilize", examples=_with_number)
+@rule("stabilize", examples=draw_with_number)
 def number_plus_tanh(a: Number, x: Any) -> Any:
-    return a + a * tanh(x), lambda a, x: 2 * number(a) * sigmoid(2 * x)
+    return a + a * tanh(x), lambda a, x: 2 * as_number(a) * sigmoid(2 * x)
 
 
-@rule("stabilize", examples=_with_number)
+@rule("stabilize", examples=draw_with_number)
 def number_minus_tanh(a: Number, x: Any) -> Any:
-    return a - a * tanh(x), lambda a, x: 2 * number(a) * sigmoid(-2 * x)
+    return a - a * tanh(x), lambda a, x: 2 * as_number(a) * sigmoid(-2 * x)
 
 
-# The softplus.
+# Softplus.
 
 
-@rule("stabilize", examples=_one)
+@rule("stabilize", examples=draw_one)
 def softplus_minus(x: Any) -> Any:
     return softplus(x) - x, softplus(-x)
 
 
-@rule("stabilize", examples=_one)
+@rule("stabilize", examples=draw_one)
 def minus_softplus(x: Any) -> Any:
     return x - softplus(x), -softplus(-x)
 
 
-@rule("stabilize", examples=lambda rng: opposites(rng)[::-1])
+@rule("stabilize", examples=lambda rng: make_opposites(rng)[::-1])
 def softplus_plus(x: Any, y: Any) -> Any:
     return softplus(x) + y, lambda x, y: softplus(y) if are_opposite(x, y) else None
 
 
-@rule("stabilize", examples=opposites)
+@rule("stabilize", examples=make_opposites)
 def softplus_difference(x: Any, y: Any) -> Any:
     return softplus(x) - softplus(y), lambda x, y: x if are_opposite(x, y) else None
 
 
-@rule("stabilize", examples=opposites)
+@rule("stabilize", examples=make_opposites)
 def sum_of_softplus(x: Any, y: Any) -> Any:
     both = softplus(x) + softplus(y)
     return both, lambda x, y: 2 * log_cosh(x / 2) + 2 * math.log(2) if are_opposite(x, y) else None
 
 
-@rule("stabilize", examples=lambda rng: (scores(rng), 0.0))
+@rule("stabilize", examples=lambda rng: (draw_normal(rng), 0.0))
 def logaddexp_of_zero(x: Any, a: Number) -> Any:
-    return logaddexp(x, a), lambda x, a: softplus(x) if number(a) == 0 else None
+    return logaddexp(x, a), lambda x, a: softplus(x) if as_number(a) == 0 else None
 
 
-# The hyperbolic tangent.
+# Hyperbolic tangent.
 
 
-@rule("stabilize", examples=_one)
+@rule("stabilize", examples=draw_one)
 def sinh_over_cosh(x: Any) -> Any:
     return sinh(x) / cosh(x), tanh(x)
 
 
-@rule("stabilize", examples=_one)
+@rule("stabilize", examples=draw_one)
 def twice_sigmoid_minus_one(x: Any) -> Any:
     return 2 * sigmoid(x) - 1, tanh(x / 2)
 
 
-@rule("stabilize", examples=_one)
+@rule("stabilize", examples=draw_one)
 def one_minus_twice_sigmoid(x: Any) -> Any:
     return 1 - 2 * sigmoid(x), -tanh(x / 2)
 
 
-@rule("stabilize", examples=_one)
+@rule("stabilize", examples=draw_one)
 def tanh_of_negative(x: Any) -> Any:
     return tanh(-x), -tanh(x)
 
 
-@rule("stabilize", examples=_one)
+@rule("stabilize", examples=draw_one)
 def one_minus_square_of_tanh(x: Any) -> Any:
     return 1 - square(tanh(x)), tanh_slope(tanh(x), x)
 
@@ -174,39 +159,39 @@ def one_minus_square_of_tanh(x: Any) -> Any:
 # Hyperbolic sine, cosine and secant.
 
 
-@rule("stabilize", examples=opposites)
+@rule("stabilize", examples=make_opposites)
 def exp_minus_exp(x: Any, y: Any) -> Any:
     return exp(x) - exp(y), lambda x, y: 2 * sinh(x) if are_opposite(x, y) else None
 
 
-@rule("stabilize", examples=opposites)
+@rule("stabilize", examples=make_opposites)
 def exp_plus_exp(x: Any, y: Any) -> Any:
     return exp(x) + exp(y), lambda x, y: 2 * cosh(x) if are_opposite(x, y) else None
 
 
-@rule("stabilize", examples=_two)
+@rule("stabilize", examples=draw_two)
 def over_cosh(x: Any, y: Any) -> Any:
     return y / cosh(x), y * sech(x)
 
 
-@rule("stabilize", examples=_two)
+@rule("stabilize", examples=draw_two)
 def over_square_of_cosh(x: Any, y: Any) -> Any:
     return y / square(cosh(x)), y * square(sech(x))
 
 
-@rule("stabilize", examples=lambda rng: (3.0, scores(rng), scores(rng)))
+@rule("stabilize", examples=lambda rng: (3.0, draw_normal(rng), draw_normal(rng)))
 def over_square_of_multiple_cosh(a: Number, x: Any, y: Any) -> Any:
-    def apart(a: Expr, x: Expr, y: Expr) -> Any:
-        return y / number(a) ** 2 * square(sech(x)) if 1e-6 < abs(number(a)) < 1e6 else None
+    def rewrite(a: Expr, x: Expr, y: Expr) -> Any:
+        return y / as_number(a) ** 2 * square(sech(x)) if 1e-6 < abs(as_number(a)) < 1e6 else None
 
-    return y / square(a * cosh(x)), apart
+    return y / square(a * cosh(x)), rewrite
 
 
-@rule("stabilize", examples=_one)
+@rule("stabilize", examples=draw_one)
 def cosh_minus_one(x: Any) -> Any:
     return cosh(x) - 1, 2 * square(sinh(x / 2))
 
 
-@rule("stabilize", examples=lambda rng: (scores(rng),))
+@rule("stabilize", examples=draw_one)
 def over_one_plus_abs(x: Any) -> Any:
     return x / (1 + abs(x)), softsign(x)

@@ -1,76 +1,77 @@
-"""What never decreases is taken out of the greatest of a window: it is then computed for fewer elements.
+"""Monotonic functions moved behind max pooling, where they are computed for fewer elements.
 
-Where several elements of a window come out equal, the slope there is that of the first, or the zero that it is for all.
+Where the function maps several elements of a window to one value, the derivative used is that of the largest element.
 """
 
 from __future__ import annotations
 
-import builtins
 from typing import Any
 
 import numpy as np
 
 from pellucid.graph.expr import Expr
-from pellucid.graph.op import Operation
+from pellucid.graph.op import OpFunction
+from pellucid.graph.ops.activations import leaky_relu, relu, sigmoid, softplus
 from pellucid.graph.ops.elementwise import add
 from pellucid.graph.ops.hyperbolic import tanh
 from pellucid.graph.ops.pooling import max_pool
-from pellucid.graph.ops.softmax_sigmoid import leaky_relu, relu, sigmoid, softplus
-from pellucid.graph.rewrite_rule import Rule, rule
+from pellucid.graph.rewrite_rule import rule
 
 WINDOWS = ((2, 2), (2, 2), ((0, 0), (0, 1)))
-"""The settings that the rules are tried with."""
+"""Settings of the generated tests: pool_size, strides and padding."""
 
 
-def _images(rng: Any) -> Any:
+def _draw_images(rng: Any) -> Any:
     return rng.permutation(120).reshape(2, 4, 5, 3) / 30.0 - 2
 
 
-def sees_all(pool_size: Any, padding: Any) -> bool:
-    """Tell whether every window has an element of the input in it."""
-    return builtins.all(max(pads) < size for size, pads in zip(pool_size, padding, strict=True))
+def windows_overlap_input(pool_size: Any, padding: Any) -> bool:
+    """Return whether every window contains an element of the input, not only padding."""
+    return all(max(pads) < size for size, pads in zip(pool_size, padding, strict=True))
 
 
-def _of(rising: Operation, name: str) -> Rule:
-    """Make the rule that a function that never decreases follows the pooling."""
+def _add_rule(function: OpFunction, name: str) -> None:
+    """Register the rule that moves a monotonic function behind the pooling."""
 
-    def pool_of_rising(x: Any, pool_size: Any, strides: Any, padding: Any) -> Any:
-        def after(x: Expr, pool_size: Any, strides: Any, padding: Any) -> Any:
-            if not sees_all(pool_size, padding):
+    def pool_of_function(x: Any, pool_size: Any, strides: Any, padding: Any) -> Any:
+        def pool_first(x: Expr, pool_size: Any, strides: Any, padding: Any) -> Any:
+            if not windows_overlap_input(pool_size, padding):
                 return None
-            return rising(max_pool(x, pool_size=pool_size, strides=strides, padding=padding))
+            return function(max_pool(x, pool_size=pool_size, strides=strides, padding=padding))
 
-        return max_pool(rising(x), pool_size=pool_size, strides=strides, padding=padding), after
+        return max_pool(function(x), pool_size=pool_size, strides=strides, padding=padding), pool_first
 
-    pool_of_rising.__name__ = f"pool_of_{name}"
-    return rule("pooling", examples=lambda rng: (_images(rng), *WINDOWS))(pool_of_rising)
-
-
-pool_of_relu, pool_of_tanh = _of(relu, "relu"), _of(tanh, "tanh")
-pool_of_sigmoid, pool_of_softplus = _of(sigmoid, "sigmoid"), _of(softplus, "softplus")
+    pool_of_function.__name__ = f"max_pool_of_{name}"
+    rule("pooling", examples=lambda rng: (_draw_images(rng), *WINDOWS))(pool_of_function)
 
 
-@rule("pooling", examples=lambda rng: (_images(rng), 0.1, *WINDOWS))
-def pool_of_leaky_relu(x: Any, slope: Any, pool_size: Any, strides: Any, padding: Any) -> Any:
+_add_rule(relu, "relu")
+_add_rule(tanh, "tanh")
+_add_rule(sigmoid, "sigmoid")
+_add_rule(softplus, "softplus")
+
+
+@rule("pooling", examples=lambda rng: (_draw_images(rng), 0.1, *WINDOWS))
+def max_pool_of_leaky_relu(x: Any, slope: Any, pool_size: Any, strides: Any, padding: Any) -> Any:
     pooled = max_pool(leaky_relu(x, negative_slope=slope), pool_size=pool_size, strides=strides, padding=padding)
 
-    def after(x: Expr, slope: Any, pool_size: Any, strides: Any, padding: Any) -> Any:
-        if slope < 0 or not sees_all(pool_size, padding):
+    def pool_first(x: Expr, slope: Any, pool_size: Any, strides: Any, padding: Any) -> Any:
+        if slope < 0 or not windows_overlap_input(pool_size, padding):
             return None
         return leaky_relu(max_pool(x, pool_size=pool_size, strides=strides, padding=padding), negative_slope=slope)
 
-    return pooled, after
+    return pooled, pool_first
 
 
-@rule("pooling", examples=lambda rng: (_images(rng), np.array([0.5, -0.25, 2.0]), *WINDOWS))
-def pool_of_sum(x: Any, b: Any, pool_size: Any, strides: Any, padding: Any) -> Any:
-    """What is added is the same everywhere in an image, as a bias is, and no sum wraps around, as those of integers."""
+@rule("pooling", examples=lambda rng: (_draw_images(rng), np.array([0.5, -0.25, 2.0]), *WINDOWS))
+def max_pool_of_sum(x: Any, b: Any, pool_size: Any, strides: Any, padding: Any) -> Any:
+    """The addend must be constant over the image, like a bias. Sums of integers are excluded: they may overflow."""
 
-    def after(x: Expr, b: Expr, pool_size: Any, strides: Any, padding: Any) -> Any:
+    def pool_first(x: Expr, b: Expr, pool_size: Any, strides: Any, padding: Any) -> Any:
         if {x.dtype.kind, b.dtype.kind} <= set("iu"):
             return None
-        if b.ndim > x.ndim or builtins.any(n != 1 for n in b.shape[:-1]) or not sees_all(pool_size, padding):
+        if b.ndim > x.ndim or any(n != 1 for n in b.shape[:-1]) or not windows_overlap_input(pool_size, padding):
             return None
         return add(max_pool(x, pool_size=pool_size, strides=strides, padding=padding), b)
 
-    return max_pool(add(x, b), pool_size=pool_size, strides=strides, padding=padding), after
+    return max_pool(add(x, b), pool_size=pool_size, strides=strides, padding=padding), pool_first

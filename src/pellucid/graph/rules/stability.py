@@ -1,7 +1,6 @@
-r"""Forms that neither overflow nor lose their digits: for the value and, because gradients are taken after, for the
-gradient.
+r"""Stable forms of softmax, logsumexp and cross-entropy, for values and gradients.
 
-The identities are those of the references in `logsumexp`, `log_softmax` and `softplus`.
+The identities are those of the references in `logsumexp` and `softmax`.
 """
 
 from __future__ import annotations
@@ -12,22 +11,17 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.expr import Expr
+from pellucid.graph.ops.activations import sigmoid, softplus
 from pellucid.graph.ops.exponentials import exp, expm1, log, log1p, logaddexp
 from pellucid.graph.ops.indexing import take_along_axis
-from pellucid.graph.ops.reductions import logsumexp, max_, mean, sum
+from pellucid.graph.ops.logsumexp import logsumexp, logsumexp_weighted
+from pellucid.graph.ops.reductions import max_, mean, sum
 from pellucid.graph.ops.reshape import broadcast_like, expand_dims, size, squeeze
-from pellucid.graph.ops.softmax_sigmoid import (
-    log1m_softmax,
-    log_softmax,
-    sigmoid,
-    softmax,
-    softplus,
-    sparse_crossentropy,
-)
-from pellucid.graph.ops.stable_functions import logsumexp_weighted
+from pellucid.graph.ops.softmax import log1m_softmax, log_softmax, softmax, sparse_crossentropy
 from pellucid.graph.pattern import Number
 from pellucid.graph.rewrite_rule import rule
-from pellucid.graph.rules.predicates import number, positive, scores
+from pellucid.graph.rules.example_operands import draw_normal, draw_one, draw_positive
+from pellucid.graph.rules.predicates import as_number, is_positive
 
 
 @rule("stabilize")
@@ -40,172 +34,170 @@ def exp_minus_one(x: Any) -> Any:
     return exp(x) - 1, expm1(x)
 
 
-@rule("stabilize", examples=lambda rng: (scores(rng),))
+@rule("stabilize", examples=draw_one)
 def log1p_exp(x: Any) -> Any:
     return log1p(exp(x)), softplus(x)
 
 
-@rule("stabilize", examples=lambda rng: (scores(rng),))
+@rule("stabilize", examples=draw_one)
 def log_sigmoid(x: Any) -> Any:
     return log(sigmoid(x)), -softplus(-x)
 
 
-@rule("stabilize", examples=lambda rng: (scores(rng), (1,), True))
+@rule("stabilize", examples=lambda rng: (draw_normal(rng), (1,), True))
 def log_sum_exp(x: Any, axis: Any, keepdims: Any) -> Any:
     return log(sum(exp(x), axis=axis, keepdims=keepdims)), logsumexp(x, axis=axis, keepdims=keepdims)
 
 
-@rule("stabilize", examples=lambda rng: (scores(rng), (1,)))
+@rule("stabilize", examples=lambda rng: (draw_normal(rng), (1,)))
 def softmax_of_exp(x: Any, axis: Any) -> Any:
     return exp(x) / sum(exp(x), axis=axis, keepdims=True), softmax(x, axis=axis)
 
 
 @rule("stabilize", examples=lambda rng: (rng.normal(size=4), (0,)))
 def softmax_of_all(x: Any, axis: Any) -> Any:
-    return exp(x) / sum(
-        exp(x), axis=axis, keepdims=False
-    ), lambda x, axis: softmax(x, axis) if len(axis) == x.ndim else None
+    pattern = exp(x) / sum(exp(x), axis=axis, keepdims=False)
+    return pattern, lambda x, axis: softmax(x, axis) if len(axis) == x.ndim else None
 
 
-@rule("stabilize", examples=lambda rng: (scores(rng), (1,)))
+@rule("stabilize", examples=lambda rng: (draw_normal(rng), (1,)))
 def log_of_softmax(x: Any, axis: Any) -> Any:
     return log(softmax(x, axis=axis)), log_softmax(x, axis=axis)
 
 
-@rule("stabilize", examples=lambda rng: (scores(rng), (1,)))
+@rule("stabilize", examples=lambda rng: (draw_normal(rng), (1,)))
 def log_one_minus_softmax(x: Any, axis: Any) -> Any:
     return log(1 - softmax(x, axis=axis)), log1m_softmax(x, axis=axis)
 
 
-@rule("stabilize", examples=lambda rng: (scores(rng), (1,)))
+@rule("stabilize", examples=lambda rng: (draw_normal(rng), (1,)))
 def minus_logsumexp(x: Any, axis: Any) -> Any:
     return x - logsumexp(x, axis=axis, keepdims=True), log_softmax(x, axis=axis)
 
 
-@rule("stabilize", examples=lambda rng: (scores(rng), (0, 1)))
+@rule("stabilize", examples=lambda rng: (draw_normal(rng), (0, 1)))
 def minus_logsumexp_of_all(x: Any, axis: Any) -> Any:
-    return x - logsumexp(
-        x, axis=axis, keepdims=False
-    ), lambda x, axis: log_softmax(x, axis) if len(axis) == x.ndim else None
+    pattern = x - logsumexp(x, axis=axis, keepdims=False)
+    return pattern, lambda x, axis: log_softmax(x, axis) if len(axis) == x.ndim else None
 
 
-@rule("stabilize", examples=lambda rng: (scores(rng), np.array([[1], [0], [3]]), (1,), 1))
-def log_of_chosen(x: Any, i: Any, axis: Any, along: Any) -> Any:
+@rule("stabilize", examples=lambda rng: (draw_normal(rng), np.array([[1], [0], [3]]), (1,), 1))
+def log_of_taken_softmax(x: Any, i: Any, axis: Any, along: Any) -> Any:
     pattern = log(take_along_axis(softmax(x, axis=axis), i, axis=along))
     return pattern, lambda x, i, axis, along: take_along_axis(log_softmax(x, axis), i, axis=along)
 
 
-@rule("stabilize", examples=lambda rng: (scores(rng), np.array([1, 0, 3]), (1,), (1,), 1, (1,)))
-def crossentropy_of_chosen(x: Any, y: Any, new: Any, axis: Any, along: Any, taken: Any) -> Any:
-    def crossentropy(x: Expr, y: Expr, new: Any, axis: Any, along: int, taken: Any) -> Expr | None:
+@rule("stabilize", examples=lambda rng: (draw_normal(rng), np.array([1, 0, 3]), (1,), (1,), 1, (1,)))
+def crossentropy_of_taken_log_softmax(x: Any, y: Any, new_axis: Any, axis: Any, index_axis: Any, squeezed: Any) -> Any:
+    def crossentropy(x: Expr, y: Expr, new_axis: Any, axis: Any, index_axis: int, squeezed: Any) -> Expr | None:
         last = (x.ndim - 1,)
-        return -sparse_crossentropy(y, x) if (along,) == last == axis == new == taken else None
+        return -sparse_crossentropy(y, x) if (index_axis,) == last == axis == new_axis == squeezed else None
 
-    chosen = take_along_axis(log_softmax(x, axis=axis), expand_dims(y, axis=new), axis=along)
-    return squeeze(chosen, axis=taken), crossentropy
+    target = take_along_axis(log_softmax(x, axis=axis), expand_dims(y, axis=new_axis), axis=index_axis)
+    return squeeze(target, axis=squeezed), crossentropy
 
 
-@rule("stabilize", examples=lambda rng: (scores(rng), (1,), True))
+@rule("stabilize", examples=lambda rng: (draw_normal(rng), (1,), True))
 def log_mean_exp(x: Any, axis: Any, keepdims: Any) -> Any:
-    def shifted(x: Expr, axis: Any, keepdims: bool) -> Any:
+    def shift(x: Expr, axis: Any, keepdims: bool) -> Any:
         return logsumexp(x, axis, keepdims) - log(size(x, axis=axis, dtype=x.dtype))
 
-    return log(mean(exp(x), axis=axis, keepdims=keepdims)), shifted
+    return log(mean(exp(x), axis=axis, keepdims=keepdims)), shift
 
 
-# Softmaxes in further spellings.
+# Other spellings of the softmax.
 
 
-@rule("stabilize", examples=lambda rng: (scores(rng), scores(rng), (1,)))
+@rule("stabilize", examples=lambda rng: (draw_normal(rng), draw_normal(rng), (1,)))
 def weighted_softmax_of_exp(w: Any, x: Any, axis: Any) -> Any:
     return (w * exp(x)) / sum(exp(x), axis=axis, keepdims=True), w * softmax(x, axis=axis)
 
 
-@rule("stabilize", examples=lambda rng: (scores(rng), scores(rng), (1,), False))
+@rule("stabilize", examples=lambda rng: (draw_normal(rng), draw_normal(rng), (1,), False))
 def weighted_sum_over_sum(w: Any, x: Any, axis: Any, keepdims: Any) -> Any:
-    """A mean weighted by exponentials is one weighted by a softmax."""
+    """An average weighted by exponentials is an average weighted by a softmax."""
 
-    def averaged(w: Expr, x: Expr, axis: Any, keepdims: bool) -> Any:
+    def average(w: Expr, x: Expr, axis: Any, keepdims: bool) -> Any:
         return sum(w * softmax(x, axis), axis, keepdims) if len(w.shape) <= len(x.shape) else None
 
     weighted = sum(w * exp(x), axis=axis, keepdims=keepdims)
-    return weighted / sum(exp(x), axis=axis, keepdims=keepdims), averaged
+    return weighted / sum(exp(x), axis=axis, keepdims=keepdims), average
 
 
-@rule("stabilize", examples=lambda rng: (scores(rng), rng.normal(size=3), (1,), False))
+@rule("stabilize", examples=lambda rng: (draw_normal(rng), rng.normal(size=3), (1,), False))
 def exp_over_sum_of_exp(x: Any, y: Any, axis: Any, keepdims: Any) -> Any:
     total = sum(exp(x), axis=axis, keepdims=keepdims)
     return exp(y) / total, lambda x, y, axis, keepdims: exp(y - logsumexp(x, axis, keepdims))
 
 
-@rule("stabilize", examples=lambda rng: (3.0, scores(rng), (1,), False))
+@rule("stabilize", examples=lambda rng: (3.0, draw_normal(rng), (1,), False))
 def number_over_sum_of_exp(a: Number, x: Any, axis: Any, keepdims: Any) -> Any:
     total = sum(exp(x), axis=axis, keepdims=keepdims)
-    return a / total, lambda a, x, axis, keepdims: number(a) * exp(-logsumexp(x, axis, keepdims))
+    return a / total, lambda a, x, axis, keepdims: as_number(a) * exp(-logsumexp(x, axis, keepdims))
 
 
-@rule("stabilize", examples=lambda rng: (0.5, scores(rng), (1,), False))
+@rule("stabilize", examples=lambda rng: (0.5, draw_normal(rng), (1,), False))
 def log_of_number_and_sum_of_exp(a: Number, x: Any, axis: Any, keepdims: Any) -> Any:
-    def joined(a: Expr, x: Expr, axis: Any, keepdims: bool) -> Any:
-        return logaddexp(logsumexp(x, axis, keepdims), math.log(number(a))) if positive(a) else None
+    def combine(a: Expr, x: Expr, axis: Any, keepdims: bool) -> Any:
+        return logaddexp(logsumexp(x, axis, keepdims), math.log(as_number(a))) if is_positive(a) else None
 
-    return log(a + sum(exp(x), axis=axis, keepdims=keepdims)), joined
+    return log(a + sum(exp(x), axis=axis, keepdims=keepdims)), combine
 
 
-@rule("stabilize", examples=lambda rng: (0.5, scores(rng), scores(rng), (1,), True))
+@rule("stabilize", examples=lambda rng: (0.5, draw_normal(rng), draw_normal(rng), (1,), True))
 def exp_over_number_and_sum_of_exp(a: Number, x: Any, y: Any, axis: Any, keepdims: Any) -> Any:
-    def joined(a: Expr, x: Expr, y: Expr, axis: Any, keepdims: bool) -> Any:
-        return exp(y - logaddexp(logsumexp(x, axis, keepdims), math.log(number(a)))) if positive(a) else None
+    def combine(a: Expr, x: Expr, y: Expr, axis: Any, keepdims: bool) -> Any:
+        return exp(y - logaddexp(logsumexp(x, axis, keepdims), math.log(as_number(a)))) if is_positive(a) else None
 
-    return exp(y) / (a + sum(exp(x), axis=axis, keepdims=keepdims)), joined
+    return exp(y) / (a + sum(exp(x), axis=axis, keepdims=keepdims)), combine
 
 
-@rule("stabilize", examples=lambda rng: (scores(rng), (1,)))
+@rule("stabilize", examples=lambda rng: (draw_normal(rng), (1,)))
 def exp_of_log_softmax(x: Any, axis: Any) -> Any:
     return exp(log_softmax(x, axis=axis)), softmax(x, axis=axis)
 
 
-@rule("stabilize", examples=lambda rng: (scores(rng), (1,)))
+@rule("stabilize", examples=lambda rng: (draw_normal(rng), (1,)))
 def logsumexp_minus(x: Any, axis: Any) -> Any:
     return logsumexp(x, axis=axis, keepdims=True) - x, -log_softmax(x, axis=axis)
 
 
-@rule("stabilize", examples=lambda rng: (scores(rng), (1,)))
+@rule("stabilize", examples=lambda rng: (draw_normal(rng), (1,)))
 def softmax_of_shifted(x: Any, axis: Any) -> Any:
     return softmax(x - max_(x, axis=axis, keepdims=True), axis=axis), softmax(x, axis=axis)
 
 
-@rule("stabilize", examples=lambda rng: (scores(rng), (1,)))
+@rule("stabilize", examples=lambda rng: (draw_normal(rng), (1,)))
 def log_softmax_of_shifted(x: Any, axis: Any) -> Any:
     return log_softmax(x - max_(x, axis=axis, keepdims=True), axis=axis), log_softmax(x, axis=axis)
 
 
-@rule("stabilize", examples=lambda rng: (3.0, scores(rng), (1,)))
+@rule("stabilize", examples=lambda rng: (3.0, draw_normal(rng), (1,)))
 def softmax_plus_number(a: Number, x: Any, axis: Any) -> Any:
     return softmax(a + x, axis=axis), softmax(x, axis=axis)
 
 
-def _weighted(rng: Any) -> Any:
-    return rng.uniform(0.5, 2, (3, 4)), scores(rng), (1,), True
+def _draw_weighted(rng: Any) -> Any:
+    return draw_positive(rng), draw_normal(rng), (1,), True
 
 
-def _wide(w: Expr, x: Expr) -> Expr:
+def _broadcast_weights(w: Expr, x: Expr) -> Expr:
     return w if w.shape == x.shape else broadcast_like(w, x)
 
 
-@rule("stabilize", examples=_weighted)
+@rule("stabilize", examples=_draw_weighted)
 def log_of_weighted_sum_of_exp(w: Any, x: Any, axis: Any, keepdims: Any) -> Any:
-    def shifted(w: Expr, x: Expr, axis: Any, keepdims: bool) -> Any:
-        return logsumexp_weighted(x, _wide(w, x), axis, keepdims) if len(w.shape) <= len(x.shape) else None
+    def shift(w: Expr, x: Expr, axis: Any, keepdims: bool) -> Any:
+        return logsumexp_weighted(x, _broadcast_weights(w, x), axis, keepdims) if len(w.shape) <= len(x.shape) else None
 
-    return log(sum(w * exp(x), axis=axis, keepdims=keepdims)), shifted
+    return log(sum(w * exp(x), axis=axis, keepdims=keepdims)), shift
 
 
-@rule("stabilize", examples=lambda rng: (*_weighted(rng), (1,)))
+@rule("stabilize", examples=lambda rng: (*_draw_weighted(rng), (1,)))
 def log_of_weighted_sum_of_softmax(w: Any, x: Any, axis: Any, keepdims: Any, along: Any) -> Any:
-    def shifted(w: Expr, x: Expr, axis: Any, keepdims: bool, along: Any) -> Any:
+    def shift(w: Expr, x: Expr, axis: Any, keepdims: bool, along: Any) -> Any:
         if axis != along or len(w.shape) > len(x.shape):
             return None
-        return logsumexp_weighted(x, _wide(w, x), axis, keepdims) - logsumexp(x, axis, keepdims)
+        return logsumexp_weighted(x, _broadcast_weights(w, x), axis, keepdims) - logsumexp(x, axis, keepdims)
 
-    return log(sum(w * softmax(x, axis=along), axis=axis, keepdims=keepdims)), shifted
+    return log(sum(w * softmax(x, axis=along), axis=axis, keepdims=keepdims)), shift

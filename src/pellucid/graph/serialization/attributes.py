@@ -14,17 +14,17 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.errors import DtypeError, StorageError
-from pellucid.graph.ops.index_spec import ARRAY, Place, Slice
-from pellucid.graph.subgraph import Body
+from pellucid.graph.ops.index_spec import ARRAY, IndexArrayMarker, Slice
+from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.types import Dim, Shape, Type, Unknown, as_dtype
 
-LONGEST_AXIS = 2**62
+MAX_AXIS = 2**62
 """The greatest size of an axis that is believed."""
 
 SPECIAL = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
-class Dims:
+class DimEncoder:
     """Sizes without a name, and their numbers in the data."""
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Dims:
         """Return a dimension; a number of an unknown one is the same size wherever it stands."""
         if isinstance(data, dict) and list(data) == ["unknown"] and type(data["unknown"]) is int:
             return self.known.setdefault(data["unknown"], Unknown())
-        if (isinstance(data, str) and data) or (type(data) is int and 0 <= data <= LONGEST_AXIS):
+        if (isinstance(data, str) and data) or (type(data) is int and 0 <= data <= MAX_AXIS):
             return data
         raise StorageError(f"Expected a dimension, a size or a name. Received: {data!r}")
 
@@ -77,7 +77,7 @@ def decode_dtype(name: Any) -> np.dtype[Any]:
         raise StorageError(str(error)) from error
 
 
-def encode(value: Any, dims: Dims, body: Callable[[Body], Any]) -> Any:
+def encode(value: Any, dims: DimEncoder, body: Callable[[Subgraph], Any]) -> Any:
     """Return a setting as data; ``body`` says how a graph inside is written.
 
     Raises
@@ -95,9 +95,9 @@ def encode(value: Any, dims: Dims, body: Callable[[Body], Any]) -> Any:
         return {"slice": [encode(part, dims, body) for part in value]}
     if type(value) is tuple:
         return [encode(part, dims, body) for part in value]
-    if isinstance(value, Place):
+    if isinstance(value, IndexArrayMarker):
         return {"place": "array"}
-    if isinstance(value, Body):
+    if isinstance(value, Subgraph):
         return {"body": body(value)}
     if isinstance(value, np.dtype):
         return {"dtype": value.name}
@@ -109,7 +109,7 @@ def encode(value: Any, dims: Dims, body: Callable[[Body], Any]) -> Any:
     )
 
 
-def decode(data: Any, dims: Dims, body: Callable[[Any], Body]) -> Any:
+def decode(data: Any, dims: DimEncoder, body: Callable[[Any], Subgraph]) -> Any:
     """Return the setting that some data stand for.
 
     Raises
@@ -127,7 +127,7 @@ def decode(data: Any, dims: Dims, body: Callable[[Any], Body]) -> Any:
     return decode_marked(mark, content, dims, body)
 
 
-def decode_marked(mark: Any, content: Any, dims: Dims, body: Callable[[Any], Body]) -> Any:
+def decode_marked(mark: Any, content: Any, dims: DimEncoder, body: Callable[[Any], Subgraph]) -> Any:
     """Return what is of a kind that JSON does not have."""
     if mark == "float" and content in SPECIAL:
         return SPECIAL[content]

@@ -8,20 +8,20 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.errors import PellucidError, StorageError, near_miss
-from pellucid.graph.expr import Expr, Input, Shared, agree, as_expr, constant
-from pellucid.graph.gc_pause import uncollected
-from pellucid.graph.op_def import OPS, OUTPUT, Op
-from pellucid.graph.serialization.attributes import Dims, decode
+from pellucid.graph.expr import Expr, Input, Shared, as_expr, attach_label, constant, is_compatible_shape
+from pellucid.graph.gc_pause import pause_gc
+from pellucid.graph.op_def import OPS, OUTPUT, PASSTHROUGH, Op
+from pellucid.graph.serialization.attributes import DimEncoder, decode
 from pellucid.graph.serialization.writer import FORMAT
-from pellucid.graph.subgraph import Body
+from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.traversal import replace_all
-from pellucid.graph.types import Type, shape_text
+from pellucid.graph.types import Type, format_shape
 
 Array = np.ndarray[Any, Any]
-TAGS = {"trainable", "regularizable", "learns"}
+TAGS = {"trainable", "regularizable", "trainable_by_default"}
 
 
-class Reader:
+class GraphReader:
     """The expressions of some data, in the order in which they stand there.
 
     Parameters
@@ -38,12 +38,12 @@ class Reader:
         check_format(data)
         self.arrays = arrays
         self.leaves = leaves or {}
-        self.dims = Dims()
+        self.dims = DimEncoder()
         self.exprs: list[Expr] = []
-        with uncollected():
+        with pause_gc():
             for place, entry in enumerate(data["nodes"]):
                 self.exprs.append(self.at(place, entry))
-        for entry in listed(data.get("shared", []), "shared"):
+        for entry in check_list(data.get("shared", []), "shared"):
             self.complete(entry)
 
     def at(self, place: int, entry: Any) -> Expr:
@@ -71,12 +71,12 @@ class Reader:
     def leaf(self, place: int, entry: dict[str, Any]) -> Expr:
         """Return an input, a shared variable or a constant."""
         check_keys(entry, {"leaf", "type"}, {"name", "value", "tags"})
-        name = named_or_none(entry)
+        name = read_name(entry)
         if place in self.leaves:
             given = self.leaves[place]
             self.dims.bind(entry["type"][1], given.shape)
             type_ = self.dims.decode_type(entry["type"])
-            if given.dtype != type_.dtype or not agree(given.shape, type_.shape):
+            if given.dtype != type_.dtype or not is_compatible_shape(given.shape, type_.shape):
                 raise StorageError(f"Expected {type_} for {name}. Received: {given}, which is {given.type}")
             return given
         type_ = self.dims.decode_type(entry["type"])
@@ -86,7 +86,7 @@ class Reader:
             return constant(self.value(entry.get("value"), type_))
         if entry["leaf"] != "shared":
             raise StorageError(f"Expected an input, a shared variable or a constant. Received: {entry['leaf']!r:.100}")
-        tags = set(listed(entry.get("tags", []), "tags"))
+        tags = set(check_list(entry.get("tags", []), "tags"))
         if not tags <= TAGS:
             raise StorageError(f"Expected tags out of {', '.join(sorted(TAGS))}. Received: {sorted(tags)!r:.100}")
         made = Shared(self.value({"array": entry.get("value")}, type_), name)
@@ -104,14 +104,14 @@ class Reader:
         else:
             array = np.array(data, dtype=type_.dtype)
         if array.dtype != type_.dtype or array.shape != type_.shape:
-            raise StorageError(f"Expected a value that is {type_}. Received: {array.dtype} {shape_text(array.shape)}")
+            raise StorageError(f"Expected a value that is {type_}. Received: {array.dtype} {format_shape(array.shape)}")
         return array
 
     def op(self, entry: dict[str, Any]) -> Expr:
         """Return an op on expressions that are there already, and hold its type against the one that was written."""
         check_keys(entry, {"op", "inputs", "types"}, {"settings", "name"})
-        op = op_named(entry["op"])
-        inputs = tuple(self.expr(i) for i in listed(entry["inputs"], "inputs"))
+        op = find_op(entry["op"])
+        inputs = tuple(self.expr(i) for i in check_list(entry["inputs"], "inputs"))
         if not op.variadic and len(inputs) != len(op.operands):
             raise StorageError(f"{op.name} takes {len(op.operands)} operands. Received: {len(inputs)}")
         given = entry.get("settings", {})
@@ -119,11 +119,9 @@ class Reader:
             known = ", ".join(op.defaults) or "none"
             raise StorageError(f"{op.name} has the settings {known}. Received: {given!r:.100}")
         made = op.make(inputs, {key: decode(value, self.dims, self.body) for key, value in given.items()})
-        self.check_types(made, listed(entry["types"], "types"))
-        name = named_or_none(entry)
-        if name is not None and made.name is None:
-            made.name = name
-        return made
+        self.check_types(made, check_list(entry["types"], "types"))
+        name = read_name(entry)
+        return made if name is None else attach_label(made, name=name)
 
     def check_types(self, made: Expr, types: list[Any]) -> None:
         """Refuse an op that is no longer of the type that it was when it was written."""
@@ -132,19 +130,20 @@ class Reader:
                 self.dims.bind(data[1] if isinstance(data, list) and len(data) == 2 else None, actual.shape)
         written = tuple(self.dims.decode_type(t) for t in types)
         same = len(written) == len(made.types) and all(
-            a.dtype == b.dtype and agree(a.shape, b.shape) for a, b in zip(written, made.types, strict=True)
+            a.dtype == b.dtype and is_compatible_shape(a.shape, b.shape)
+            for a, b in zip(written, made.types, strict=True)
         )
         if not same:
             raise StorageError(f"{made} was {', '.join(map(str, written))}, and is {', '.join(map(str, made.types))}")
 
-    def body(self, data: Any) -> Body:
+    def body(self, data: Any) -> Subgraph:
         """Return a graph inside an op: placeholders, and what is made of them."""
         if not isinstance(data, dict) or set(data) != {"inputs", "outputs"}:
             raise StorageError(f"Expected a graph inside an op, its inputs and outputs. Received: {data!r:.100}")
-        inputs, outputs = (tuple(self.expr(i) for i in listed(data[k], k)) for k in ("inputs", "outputs"))
+        inputs, outputs = (tuple(self.expr(i) for i in check_list(data[k], k)) for k in ("inputs", "outputs"))
         if not all(isinstance(e, Input) for e in inputs):
             raise StorageError(f"Expected inputs of a graph inside an op. Received: {inputs!r:.100}")
-        return Body(inputs, outputs)
+        return Subgraph(inputs, outputs)
 
     def complete(self, entry: Any) -> None:
         """Give a shared variable the update that it brings along, and its constraint."""
@@ -165,10 +164,10 @@ class Reader:
             body = self.body(entry["constraint"])
             if [e.type for e in (*body.inputs, *body.outputs)] != [variable.type] * 2:
                 raise StorageError(f"Expected a constraint from {variable.type} to {variable.type}, for {variable}")
-            variable.constraint = by_graph(body)
+            variable.constraint = make_function(body)
 
 
-def by_graph(body: Body) -> Callable[[Any], Any]:
+def make_function(body: Subgraph) -> Callable[[Any], Any]:
     """Return the function that a graph is, from what takes the place of its inputs to its first output."""
 
     def function(*operands: Any) -> Expr:
@@ -177,10 +176,11 @@ def by_graph(body: Body) -> Callable[[Any], Any]:
     return function
 
 
-def op_named(name: Any) -> Op:
+def find_op(name: Any) -> Op:
     """Return the op of a name, or say how to have it."""
-    if name == OUTPUT.name:
-        return OUTPUT
+    for op in (OUTPUT, PASSTHROUGH):
+        if name == op.name:
+            return op
     if not isinstance(name, str) or name not in OPS:
         hint = near_miss(name, OPS) if isinstance(name, str) else ""
         raise StorageError(
@@ -206,14 +206,14 @@ def check_keys(entry: dict[str, Any], needed: set[str], allowed: set[str]) -> No
         raise StorageError(f"Expected {', '.join(sorted(needed))}. Received: {sorted(map(str, entry))!r:.200}")
 
 
-def listed(data: Any, what: str) -> list[Any]:
+def check_list(data: Any, what: str) -> list[Any]:
     """Return a list, or say that it must be one."""
     if not isinstance(data, list):
         raise StorageError(f"Expected a list of {what}. Received: {data!r:.100}")
     return data
 
 
-def named_or_none(entry: dict[str, Any]) -> str | None:
+def read_name(entry: dict[str, Any]) -> str | None:
     """Return the name in an entry."""
     name = entry.get("name")
     if name is not None and not isinstance(name, str):
@@ -247,7 +247,6 @@ def from_data(data: Any, arrays: Mapping[str, Array], leaves: Mapping[int, Expr]
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> from pellucid.graph.serialization import to_data
     >>> x, W = pel.vector("x"), pel.shared([1.0, 2.0], "W")
     >>> data, arrays = to_data({"y": x * W})
@@ -256,24 +255,24 @@ def from_data(data: Any, arrays: Mapping[str, Array], leaves: Mapping[int, Expr]
     >>> from_data(data, arrays, {0: x, 1: W})["y"] is x * W
     True
     """
-    reader = Reader(data, arrays, leaves)
+    reader = GraphReader(data, arrays, leaves)
     try:
-        return structured(data.get("outputs"), reader)
+        return read_structure(data.get("outputs"), reader)
     except RecursionError:
         raise StorageError("Expected the outputs of a graph. Received: lists in lists without end") from None
 
 
-def structured(data: Any, reader: Reader) -> Any:
+def read_structure(data: Any, reader: GraphReader) -> Any:
     """Return expressions in the form that was written."""
     if type(data) is int:
         return reader.expr(data)
     if isinstance(data, dict) and len(data) == 1:
         [(kind, parts)] = data.items()
         if kind in ("list", "tuple"):
-            found = [structured(part, reader) for part in listed(parts, "outputs")]
+            found = [read_structure(part, reader) for part in check_list(parts, "outputs")]
             return found if kind == "list" else tuple(found)
-        if kind == "dict" and all(isinstance(pair, list) and len(pair) == 2 for pair in listed(parts, "outputs")):
+        if kind == "dict" and all(isinstance(pair, list) and len(pair) == 2 for pair in check_list(parts, "outputs")):
             return {
-                key if isinstance(key, str) else reader.expr(key): structured(value, reader) for key, value in parts
+                key if isinstance(key, str) else reader.expr(key): read_structure(value, reader) for key, value in parts
             }
     raise StorageError(f"Expected the outputs of a graph. Received: {data!r:.100}")

@@ -9,21 +9,28 @@ import numpy as np
 
 from pellucid.graph.errors import StorageError
 from pellucid.graph.expr import Constant, Expr, Input, Shared, as_expr
-from pellucid.graph.op_def import OPS, OUTPUT
-from pellucid.graph.serialization.attributes import Dims, encode
-from pellucid.graph.subgraph import Body
+from pellucid.graph.op_def import OPS, OUTPUT, PASSTHROUGH
+from pellucid.graph.serialization.attributes import DimEncoder, encode
+from pellucid.graph.subgraph import Subgraph
 
 Array = np.ndarray[Any, Any]
 
 FORMAT = 1
 """The version of the data; it grows when older programs would misread what newer ones write."""
 
-LARGEST_WRITTEN_OUT = 16
+MAX_INLINE = 16
 """Constants of so many elements stand among the data, larger ones among the arrays."""
 
 
-class Writer:
+class GraphWriter:
     """A table of expressions, each after what it is made of, that grows by what is added.
+
+    Records of layer calls are left out: whoever knows the layers writes them.
+
+    Parameters
+    ----------
+    passthrough : bool
+        Whether nodes are kept that stand for nothing but a layer call.
 
     Attributes
     ----------
@@ -33,11 +40,13 @@ class Writer:
         The values of shared variables, and of large constants.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, passthrough: bool = False) -> None:
+        self.passthrough = passthrough
         self.nodes: list[dict[str, Any]] = []
         self.arrays: dict[str, Array] = {}
         self.places: dict[Expr, int] = {}
-        self.dims = Dims()
+        self.written: dict[tuple[Any, ...], int] = {}
+        self.dims = DimEncoder()
         self.shared: list[Shared] = []
         self.told = 0
         self.further: list[dict[str, int | list[Any]]] = []
@@ -47,21 +56,31 @@ class Writer:
         stack = [expr]
         while stack:
             node = stack[-1]
-            pending = [] if node in self.places else [e for e in made_of(node) if e not in self.places]
+            pending = [] if node in self.places else [e for e in iterate_dependencies(node) if e not in self.places]
             if pending:
                 stack.extend(reversed(pending))
                 continue
             stack.pop()
             if node not in self.places:
-                self.nodes.append(self.entry(node))
-                self.places[node] = len(self.nodes) - 1
+                self.places[node] = self.place(node)
         return self.places[expr]
+
+    def place(self, node: Expr) -> int:
+        """Return where an expression stands in the table, those that it is made of being there already."""
+        if node.op is PASSTHROUGH and not self.passthrough:
+            return self.places[node.inputs[0]]
+        inputs = tuple(self.places[i] for i in node.inputs)
+        key = (node.op, inputs, node._settings, node.name) if node.op is not None else (node,)
+        if key not in self.written:
+            self.nodes.append(self.entry(node))
+            self.written[key] = len(self.nodes) - 1
+        return self.written[key]
 
     def entry(self, node: Expr) -> dict[str, Any]:
         """Return one expression as data, those it is made of being there already."""
         if node.op is None:
             return self.leaf(node)
-        if node.op is not OUTPUT and OPS.get(node.op.name) is not node.op:
+        if node.op not in (OUTPUT, PASSTHROUGH) and OPS.get(node.op.name) is not node.op:
             raise StorageError(
                 f"The op {node.op.name} is not in the registry, so that nobody could find it when the graph is read. "
                 "Make it with pel.op or pel.compound, which register it (pel.from_jax does not), and define it once"
@@ -84,7 +103,7 @@ class Writer:
         if isinstance(node, Shared):
             self.shared.append(node)
             key = self.keep(node.get_value(), node.name or "shared")
-            tags = [tag for tag in ("trainable", "regularizable", "learns") if getattr(node, tag)]
+            tags = [tag for tag in ("trainable", "regularizable", "trainable_by_default") if getattr(node, tag)]
             return {"leaf": "shared", **made, "value": key, "tags": tags}
         if isinstance(node, Constant):
             return {"leaf": "constant", **made, "value": self.constant(node.value)}
@@ -95,7 +114,7 @@ class Writer:
     def constant(self, value: Array) -> Any:
         """Return a value as numbers, if they are few and JSON has a word for each, or the name of an array."""
         plain = value.tolist()
-        if value.size <= LARGEST_WRITTEN_OUT and np.isfinite(value.astype("float64")).all():
+        if value.size <= MAX_INLINE and np.isfinite(value.astype("float64")).all():
             return plain
         return {"array": self.keep(value, "constant")}
 
@@ -108,7 +127,7 @@ class Writer:
         self.arrays[key] = value
         return key
 
-    def body(self, body: Body) -> dict[str, list[int]]:
+    def body(self, body: Subgraph) -> dict[str, list[int]]:
         """Return a graph inside an op, whose expressions are there already."""
         return {
             "inputs": [self.places[e] for e in body.inputs],
@@ -133,13 +152,13 @@ class Writer:
         """Return the constraint of a variable as a graph from any value to the one that is allowed."""
         assert variable.constraint is not None
         value = Input("value", variable.shape, variable.dtype)
-        allowed = Body((value,), (as_expr(variable.constraint(value)),))
+        allowed = Subgraph((value,), (as_expr(variable.constraint(value)),))
         for expr in (*allowed.inputs, *allowed.outputs):
             self.add(expr)
         return self.body(allowed)
 
 
-def made_of(node: Expr) -> Iterator[Expr]:
+def iterate_dependencies(node: Expr) -> Iterator[Expr]:
     """Return what an expression is made of, with the graphs inside it."""
     yield from node.inputs
     waiting = [value for _, value in node._settings]
@@ -147,7 +166,7 @@ def made_of(node: Expr) -> Iterator[Expr]:
         value = waiting.pop()
         if type(value) is tuple:
             waiting.extend(value)
-        elif isinstance(value, Body):
+        elif isinstance(value, Subgraph):
             yield from value.inputs
             yield from value.outputs
 
@@ -174,7 +193,6 @@ def to_data(outputs: Any) -> tuple[dict[str, Any], dict[str, Array]]:
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> from pellucid.graph.serialization import from_data
     >>> x = pel.vector("x", shape=("n",))
     >>> data, arrays = to_data(pel.tanh(2 * x))
@@ -183,20 +201,20 @@ def to_data(outputs: Any) -> tuple[dict[str, Any], dict[str, Array]]:
     >>> from_data(data, arrays)
     tanh(2 * x)
     """
-    writer = Writer()
-    structure = structure_of(outputs, writer)
+    writer = GraphWriter()
+    structure = write_structure(outputs, writer)
     return {**writer.data(), "outputs": structure}, writer.arrays
 
 
-def structure_of(outputs: Any, writer: Writer) -> Any:
+def write_structure(outputs: Any, writer: GraphWriter) -> Any:
     """Enter expressions and return the form in which they were given."""
     if isinstance(outputs, Expr):
         return writer.add(outputs)
     if isinstance(outputs, (list, tuple)):
         kind = "list" if isinstance(outputs, list) else "tuple"
-        return {kind: [structure_of(e, writer) for e in outputs]}
+        return {kind: [write_structure(e, writer) for e in outputs]}
     if isinstance(outputs, Mapping):
-        pairs = [[key_of(key, writer), structure_of(value, writer)] for key, value in outputs.items()]
+        pairs = [[write_key(key, writer), write_structure(value, writer)] for key, value in outputs.items()]
         return {"dict": pairs}
     raise StorageError(
         f"Expected expressions, or lists, tuples and dictionaries of them. Received: {outputs!r}, "
@@ -204,7 +222,7 @@ def structure_of(outputs: Any, writer: Writer) -> Any:
     )
 
 
-def key_of(key: Any, writer: Writer) -> Any:
+def write_key(key: Any, writer: GraphWriter) -> Any:
     """Return the key of a dictionary as data: a text, or the place of an expression."""
     if isinstance(key, str):
         return key

@@ -1,0 +1,125 @@
+r"""Factories of the functions that print ops in text and in LaTeX."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.expr import Expr
+from pellucid.graph.precedence import ATOM, BIG, TemplatePiece
+from pellucid.graph.printing import format_setting
+from pellucid.graph.types import Unknown
+
+Formatter = Callable[[tuple[Any, ...], Mapping[str, Any]], list[TemplatePiece]]
+
+
+def axes_to_latex(x: Any, axis: Any) -> str:
+    """Return a LaTeX subscript with the names or numbers of the axes, empty for all axes."""
+    if axis is None or not isinstance(x, Expr):
+        return ""
+    axes = (axis,) if isinstance(axis, int) else axis
+    if len(axes) == x.ndim:
+        return ""
+    named = [str(x.shape[a]) for a in axes if isinstance(x.shape[a], str) and not isinstance(x.shape[a], Unknown)]
+    if len(named) == len(axes):
+        return f"_{{{', '.join(named)}}}"
+    return rf"_{{\text{{axis {', '.join(map(str, axes))}}}}}"
+
+
+def _shape_to_latex(shape: tuple[Any, ...]) -> str:
+    dims = [r"\cdot" if isinstance(d, Unknown) else str(d).replace("_", r"\_") for d in shape]
+    return r" \times ".join(dims) if dims else "()"
+
+
+def big_operator_tex(symbol: str) -> Formatter:
+    """Print a reduction in LaTeX as a big operator with the axes below it."""
+
+    def tex(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
+        return [f"{symbol}{axes_to_latex(operands[0], settings.get('axis'))} ", (operands[0], BIG)]
+
+    return tex
+
+
+def function_tex(symbol: str, *shown: str) -> Formatter:
+    r"""Print a function in LaTeX with the axes below its name and the ``shown`` settings after its operand."""
+
+    def tex(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
+        pieces: list[TemplatePiece] = [f"{symbol}{axes_to_latex(operands[0], settings.get('axis'))}(", (operands[0], 0)]
+        for value in (settings[name] for name in shown if name in settings):
+            flat = value[0] if isinstance(value, tuple) and len(value) == 1 else value
+            pieces.append(rf",\, {flat}")
+        return [*pieces, ")"]
+
+    return tex
+
+
+def shape_function_tex(symbol: str) -> Formatter:
+    """Print a change of shape in LaTeX, with the new shape below its name."""
+
+    def tex(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
+        shape = settings.get("shape", getattr(operands[-1], "shape", None) if len(operands) > 1 else None)
+        below = f"_{{{_shape_to_latex(shape)}}}" if isinstance(shape, tuple) else ""
+        return [f"{symbol}{below}(", (operands[0], 0), ")"]
+
+    return tex
+
+
+def _reduction_arguments(x: Any, settings: Any) -> str:
+    axis = settings.get("axis")
+    parts = [f"ord={settings['ord']}"] if settings.get("ord", 2) != 2 else []
+    if axis is not None and not (isinstance(x, Expr) and len(axis) == x.ndim):
+        parts.append(f"axis={axis[0] if len(axis) == 1 else axis}")
+    if settings.get("ddof"):
+        parts.append(f"ddof={settings['ddof']}")
+    if settings.get("keepdims"):
+        parts.append("keepdims=True")
+    return ", ".join(parts)
+
+
+def method_text(name: str) -> Formatter:
+    """Print a reduction in text as a method, ``x.sum(axis=1)``."""
+    return lambda operands, settings: [(operands[0], ATOM), f".{name}({_reduction_arguments(operands[0], settings)})"]
+
+
+def reduction_text(name: str) -> Formatter:
+    """Print a reduction in text as a function, ``name(x, axis=1)``."""
+
+    def text(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
+        arguments = _reduction_arguments(operands[0], settings)
+        return [f"{name}(", (operands[0], 0), f", {arguments})" if arguments else ")"]
+
+    return text
+
+
+def last_axis_text(name: str) -> Formatter:
+    """Print a function in text as ``name(x)``, with the axis unless it is the last."""
+
+    def text(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
+        axis = settings.get("axis", -1)
+        if axis == -1 or (isinstance(operands[0], Expr) and axis == (operands[0].ndim - 1,)):
+            return [f"{name}(", (operands[0], 0), ")"]
+        shown = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
+        return [f"{name}(", (operands[0], 0), f", axis={shown})"]
+
+    return text
+
+
+def call_text(name: str, **defaults: Any) -> Formatter:
+    """Print an op in text as a call with the settings that differ from the defaults.
+
+    A setting with the same value for every axis is printed once.
+    """
+
+    def text(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
+        pieces: list[TemplatePiece] = [f"{name}("]
+        for position, operand in enumerate(operands):
+            pieces += [", ", (operand, 0)] if position else [(operand, 0)]
+        for key, value in settings.items():
+            shown = value if isinstance(value, str) or len({*np.ravel(value)}) > 1 else np.ravel(value)[0]
+            if shown != defaults.get(key):
+                pieces.append(f", {key}={format_setting(shown)}")
+        return [*pieces, ")"]
+
+    return text

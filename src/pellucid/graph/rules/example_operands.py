@@ -1,0 +1,49 @@
+"""Operands of the generated tests of rewrite rules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pellucid.graph.expr import Expr, Input
+
+
+def make_input(name: str = "z") -> Expr:
+    """Return an input that the tests fill with numbers from -1 to 1."""
+    return Input(name, (3, 4), "float64")
+
+
+def draw_normal(rng: Any) -> Any:
+    return rng.normal(size=(3, 4))
+
+
+def draw_positive(rng: Any) -> Any:
+    return rng.uniform(0.5, 2, (3, 4))
+
+
+def draw_tensor(rng: Any) -> Any:
+    return rng.uniform(0.5, 2, (2, 3, 4))
+
+
+def draw_one(rng: Any) -> Any:
+    return (draw_normal(rng),)
+
+
+def draw_two(rng: Any) -> Any:
+    return draw_normal(rng), draw_normal(rng)
+
+
+def draw_with_number(rng: Any) -> Any:
+    return 3.0, draw_normal(rng)
+
+
+def draw_fraction(rng: Any) -> Any:
+    return (rng.uniform(-0.9, 0.9, (3, 4)),)
+
+
+def draw_above_one(rng: Any) -> Any:
+    return (rng.uniform(1.2, 3, (3, 4)),)
+
+
+def make_opposites(rng: Any) -> tuple[Expr, Expr]:
+    x = make_input()
+    return x, -x
