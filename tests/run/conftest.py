@@ -1,4 +1,4 @@
-"""What the tests of running share."""
+"""Fixtures for the tests of the engine."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ from pellucid.graph.op_def import OPS
 
 
 def run_python(program: str, **environment: str) -> list[str]:
-    """Run a program in a process of its own, with warnings as errors, and return the lines it prints."""
+    """Run a program in a new process, with warnings as errors, and return the lines it prints."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("MALLOC_", "GLIBC_", "XLA_", "PELLUCID_"))}
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", program],
@@ -29,15 +29,15 @@ def run_python(program: str, **environment: str) -> list[str]:
 
 @pytest.fixture
 def python() -> Callable[..., list[str]]:
-    """`run_python`, which keeps no compiled programs unless told where."""
+    """`run_python`, without a cache of compiled programs unless the environment names one."""
     return run_python
 
 
 @pytest.fixture(autouse=True)
-def _ops_of_a_test_go_with_it() -> Iterator[None]:
-    """Take out of the registry what a test has put into it, for other tests walk through it."""
-    before = set(OPS)
+def _remove_ops_of_a_test() -> Iterator[None]:
+    """Remove the ops of a test from the registry, which other tests iterate over."""
+    original = set(OPS)
     yield
-    for name in set(OPS) - before:
+    for name in set(OPS) - original:
         del OPS[name]
         FUNCTIONS.pop(name, None)

@@ -1,4 +1,4 @@
-"""Functions of JAX as ops."""
+"""JAX functions as ops: types, printing, gradients, and errors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pellucid as pel
 from pellucid.graph.errors import DtypeError, GradientError, PellucidError, ShapeError
 
 
-def test_a_function_with_its_name_its_types_and_its_latex() -> None:
+def test_name_types_and_latex() -> None:
     bessel = pel.from_jax(jax.scipy.special.i0, tex="I_0({0:_})")
     x = pel.vector("x", shape=("n",))
     y = bessel(x)
@@ -43,13 +43,13 @@ def test_trees_of_results_and_integers() -> None:
         ((), "float32"),
         ((3,), "int32"),
     ]
-    slope = pel.grad(results[0].sum(), x)
-    found = pel.function([x, i], [*results, slope])(np.ones((2, 3)), [1, 2, 3])
+    gradient = pel.grad(results[0].sum(), x)
+    found = pel.function([x, i], [*results, gradient])(np.ones((2, 3)), [1, 2, 3])
     np.testing.assert_allclose(found[3], (1 - np.tanh(1) ** 2) * np.array([[1, 2, 3]] * 2), rtol=1e-5)
     pel.check_op(lambda x: op(x, np.array([1, 2, 3], "int32")), np.ones((2, 3)))
 
 
-def test_settings_are_those_with_a_default() -> None:
+def test_arguments_with_a_default_are_settings() -> None:
     softmax = pel.from_jax(jax.nn.softmax)
     x = pel.matrix("x", shape=("n", 2))
     assert str(softmax(x, axis=0)) == "softmax(x, axis=0)"
@@ -61,7 +61,7 @@ def test_settings_are_those_with_a_default() -> None:
         softmax(x, axes=0)
 
 
-def test_sizes_that_are_no_single_name_are_unknown() -> None:
+def test_computed_sizes_are_unknown() -> None:
     x = pel.matrix("x", shape=("n", 3))
     assert pel.from_jax(lambda x: x.reshape(-1))(x).shape[0] not in ("n", 3)
     assert pel.from_jax(lambda x: x.T @ x)(x).shape == (3, 3)
@@ -95,27 +95,29 @@ def test_second_derivatives_and_hessians() -> None:
         (
             lambda x: x if x.shape[0] > 5 else 2 * x,
             ShapeError,
-            r"on float32 \(n, 3\); perhaps it needs sizes .* 'n' > '5'",
+            r"for float32 \(n, 3\): .* 'n' > '5'.* If it needs known sizes",
         ),
-        (lambda x: x @ x, ShapeError, r"JAX cannot trace it on float32 \(n, 3\).* JAX says: dot_general requires"),
-        (lambda x: x if x.sum() > 0 else -x, ShapeError, r"JAX says: Attempted boolean conversion of traced array"),
-        (jnp.fft.fft, DtypeError, r"fft: expected real numbers, integers or booleans. It returned complex64"),
-        (lambda x: None, ShapeError, r"expected an array, or a tree of them. The function returned none"),
+        (lambda x: x @ x, ShapeError, r"JAX cannot trace the function for float32 \(n, 3\): dot_general requires"),
+        (lambda x: x if x.sum() > 0 else -x, ShapeError, r": Attempted boolean conversion of traced array"),
+        (jnp.fft.fft, DtypeError, r"fft: expected real numbers, integers or booleans. The function returned complex64"),
+        (lambda x: None, ShapeError, r"expected an array or a tree of arrays. The function returned none"),
     ],
 )
-def test_what_cannot_be_traced(function: Any, error: type[Exception], message: str) -> None:
+def test_functions_that_cannot_be_traced(function: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         pel.from_jax(function)(pel.matrix("x", shape=("n", 3)))
 
 
-def test_what_is_no_function_and_what_has_no_gradient() -> None:
+def test_values_that_are_not_functions_and_functions_without_gradients() -> None:
     def host(x: Any) -> Any:
         return jax.pure_callback(np.tanh, jax.ShapeDtypeStruct((), np.float32), x)
 
     s = pel.scalar("s")
-    with pytest.raises(TypeError, match=r"from_jax: expected a function of JAX. Received: 3"):
+    with pytest.raises(TypeError, match=r"from_jax: expected a JAX function. Received: 3"):
         pel.from_jax(3)  # type: ignore[arg-type]
-    with pytest.raises(GradientError, match=r"host_gradient: JAX cannot trace it on .* Pure callbacks do not support"):
+    with pytest.raises(
+        GradientError, match=r"host_gradient: JAX cannot trace the function for .* Pure callbacks do not support"
+    ):
         pel.grad(pel.from_jax(host)(s), s)
     assert str(pel.from_jax(lambda x: x)(s)) == "from_jax(s)"
     assert str(pel.from_jax(lambda x: x, name="same")(s)) == "same(s)"

@@ -1,4 +1,4 @@
-"""Functions: what is called, what comes back, and what shared variables keep."""
+"""Functions: outputs, updates, defaults, substitutions, donation, and errors."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ both = pytest.mark.parametrize("mode", ["xla", "numpy"])
 
 
 @both
-def test_outputs_come_back_in_the_form_they_were_asked_for(mode):
+def test_outputs_have_the_requested_form(mode):
     x = pel.vector("x")
     assert pel.function([x], x.sum(), mode=mode)([1.0, 2.0]) == 3
     both_ways = pel.function([x], [x.sum(), x * 2], mode=mode)([1.0, 2.0])
@@ -31,24 +31,24 @@ def test_a_function_without_outputs_updates_and_returns_none(mode):
 
 
 @both
-def test_scalars_are_numpy_scalars_and_arrays_are_the_callers_own(mode):
+def test_outputs_are_numpy_scalars_and_new_arrays(mode):
     w = pel.shared(np.zeros(3, "float32"), "w")
     x = pel.vector("x")
     f = pel.function([x], [x, w, x.sum()], updates={w: w + 1}, mode=mode)
-    given = np.ones(3, "float32")
-    same, state, total = f(given)
+    argument = np.ones(3, "float32")
+    same, state, total = f(argument)
     assert isinstance(total, np.float32)
     same[:] = 7
     state[:] = 7
-    assert given.tolist() == [1, 1, 1]
+    assert argument.tolist() == [1, 1, 1]
     assert w.get_value().tolist() == [1, 1, 1]
-    f(given)
+    f(argument)
     assert state.tolist() == [7, 7, 7]
 
 
 @both
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64", "uint8", "bool"])
-def test_every_dtype_goes_through(mode, dtype):
+def test_all_dtypes(mode, dtype):
     x = pel.vector("x", dtype=dtype)
     w = pel.shared(np.zeros(2, dtype), "w")
     f = pel.function([x], [x[::-1], x[0]], updates={w: x}, mode=mode)
@@ -62,7 +62,7 @@ def test_every_dtype_goes_through(mode, dtype):
 
 
 @both
-def test_all_updates_are_computed_from_the_old_values(mode):
+def test_updates_use_the_old_values(mode):
     a, b = pel.shared([1.0, 2.0], "a"), pel.shared([3.0, 4.0], "b")
     swap = pel.function([], updates={a: b, b: a}, mode=mode)
     swap()
@@ -72,25 +72,25 @@ def test_all_updates_are_computed_from_the_old_values(mode):
 
 
 @both
-def test_a_copy_of_one_variable_in_another_is_a_copy(mode):
+def test_two_variables_do_not_share_memory(mode):
     a, b = pel.shared([1.0, 2.0], "a"), pel.shared([3.0, 4.0], "b")
     pel.function([], updates={a: b}, mode=mode)()
     pel.function([], updates={a: a + 1}, mode=mode).repeat(2)
     assert (a.get_value().tolist(), b.get_value().tolist()) == ([5, 6], [3, 4])
 
 
-def test_the_users_array_is_never_given_away():
-    mine = np.ones(1000)
-    w = pel.shared(mine, "w")
+def test_the_array_of_the_user_is_not_donated():
+    array = np.ones(1000)
+    w = pel.shared(array, "w")
     add = pel.function([], updates={w: w + 1})
     add()
-    w.set_value(mine)
+    w.set_value(array)
     add.repeat(5)
-    assert (mine == 1).all()
+    assert (array == 1).all()
     assert (w.get_value() == 6).all()
 
 
-def test_what_was_read_stays_what_it_was():
+def test_outputs_do_not_change_later():
     w = pel.shared(np.zeros(1000), "w")
     before, copied = pel.function([], w)(), w.get_value()
     add = pel.function([], w + 1, updates={w: w + 1})
@@ -115,7 +115,7 @@ def test_functions_share_their_variables(mode):
     assert predict([1.0, 1.0]) == 9
 
 
-def test_a_large_constant_is_handed_to_the_program():
+def test_a_large_constant_is_an_argument_of_the_program():
     table = np.arange(2000.0)
     i = pel.iscalar("i")
     f = pel.function([i], pel.constant(table)[i])
@@ -124,14 +124,14 @@ def test_a_large_constant_is_handed_to_the_program():
 
 
 @both
-def test_givens_take_the_place_of_expressions(mode):
+def test_givens_replace_expressions(mode):
     x, y = pel.vector("x"), pel.vector("y")
     assert pel.function([y], x + 1, givens={x: y * 2}, mode=mode)([1.0]) == [3]
     assert pel.function([], x.sum(), givens=[(x, [1, 2])], mode=mode)() == 3
     assert pel.function([], x.sum(), givens={x: np.ones(3, "float32")}, mode=mode)() == 3
 
 
-def test_arguments_by_name_and_values_of_many_kinds():
+def test_arguments_by_name_and_of_many_types():
     x, y = pel.vector("x"), pel.scalar("y")
     f = pel.function([x, y], x.sum() - y)
     assert f([1, 2], y=1) == f(y=1, x=(1.0, 2.0)) == f(np.array([1, 2], "int8"), np.float32(1)) == 2
@@ -147,11 +147,11 @@ def test_inputs_have_defaults(mode):
     assert f.repeat(2, [2.0, 4.0]).tolist() == [[1, 2], [1, 2]]
     assert f.over([[2.0, 4.0], [6.0, 8.0]]).tolist() == [[1, 2], [3, 4]]
     assert f.over([[2.0, 4.0], [6.0, 8.0]], rate=[1.0, 2.0]).tolist() == [[2, 4], [12, 16]]
-    described = "function of (x: float32 (?,), rate: float32 () = 0.5, shift: float32 (2,) = array (2,)) in mode"
-    assert str(f).startswith(described)
+    expected = "function of (x: float32 (?,), rate: float32 () = 0.5, shift: float32 (2,) = array (2,)) in mode"
+    assert str(f).startswith(expected)
 
 
-def test_a_default_is_a_value_of_its_own():
+def test_a_default_is_copied():
     x, shift = pel.scalar("x"), np.zeros(2, "float32")
     y = pel.vector("y", shape=(2,))
     f = pel.function([x, y], x + y, defaults={y: shift})
@@ -162,18 +162,21 @@ def test_a_default_is_a_value_of_its_own():
 @pytest.mark.parametrize(
     ("defaults", "message"),
     [
-        (lambda x, y: {pel.scalar("z"): 1.0}, r"defaults: z is no input of the function\. Received inputs: x, y"),
-        (lambda x, y: {x: 1.0}, r"x has shape \(2,\)\. Received: a value of shape \(\)"),
+        (
+            lambda x, y: {pel.scalar("z"): 1.0},
+            r"defaults: expected inputs of the function, which are x, y\. Received: z",
+        ),
+        (lambda x, y: {x: 1.0}, r"Expected x to have shape \(2,\)\. Received: a value of shape \(\)"),
         (lambda x, y: {y: 0.5}, r"the default of y is int32\. Received: float"),
     ],
 )
-def test_defaults_that_do_not_fit_say_why(defaults, message):
+def test_defaults_that_do_not_match_are_refused(defaults, message):
     x, y = pel.vector("x", shape=(2,)), pel.iscalar("y")
     with pytest.raises(pel.PellucidError, match=message):
         pel.function([x, y], x * y, defaults=defaults(x, y))
 
 
-def test_phases_of_rewriting_are_chosen_by_name():
+def test_rewriting_phases_are_chosen_by_name():
     x = pel.vector("x")
     naive = pel.log(1 + x) + (x + x)
     assert str(pel.function([x], naive).program.outputs) == "[log1p(x) + 2 * x]"
@@ -184,21 +187,21 @@ def test_phases_of_rewriting_are_chosen_by_name():
         pel.function([x], naive, rewrite=["stabilise"])
 
 
-def test_givens_may_follow_one_another():
+def test_givens_are_substituted_simultaneously():
     x, y, z = pel.scalar("x"), pel.scalar("y"), pel.scalar("z")
     swapped = pel.function([x, y], x - 2 * y, givens={x: y, y: x})
     assert swapped(1.0, 10.0) == 8
-    once = pel.function([y, z], x + y, givens=[(x, y), (y, z)])  # all at once: what is put in is not replaced again
+    once = pel.function([y, z], x + y, givens=[(x, y), (y, z)])  # replacements are not replaced again
     assert once(1.0, 10.0) == 11
 
 
-def failing(limit):
-    """Return an op that fails in the compiled program once its value is beyond a limit."""
+def make_failing_op(limit):
+    """Return an op that fails in the compiled program if its value exceeds a limit."""
     import jax
 
     def callback(value):
         if value > limit:
-            raise RuntimeError("out of memory, say")
+            raise RuntimeError("out of memory")
         return value
 
     def xla(xp, x):
@@ -212,14 +215,16 @@ def failing(limit):
 
 
 @pytest.mark.parametrize("run", [lambda f: [f() for _ in range(5)], lambda f: f.repeat(5)])
-def test_state_that_a_failed_run_has_lost_is_named_and_can_be_given_again(run, caplog):
+def test_state_that_a_failed_run_lost_is_named_and_can_be_set_again(run, caplog):
     w = pel.shared(0.0, "w")
-    f = pel.function([], w, updates={w: failing(2)(w + 1)})
-    with pytest.raises(pel.StateError, match=r"new values of w were written over .* Give them values again with set_v"):
+    f = pel.function([], w, updates={w: make_failing_op(2)(w + 1)})
+    with pytest.raises(
+        pel.StateError, match=r"A run failed while it replaced the values of w, .* Set them again with set_value"
+    ):
         run(f)
-    for again in (w.get_value, f, pel.function([], w + 1), pel.function([], w * 2, mode="numpy"), lambda: f.repeat(2)):
-        with pytest.raises(pel.StateError, match="values of w were written over the old ones, and they are lost"):
-            again()
+    for use in (w.get_value, f, pel.function([], w + 1), pel.function([], w * 2, mode="numpy"), lambda: f.repeat(2)):
+        with pytest.raises(pel.StateError, match="replaced the values of w, which are lost"):
+            use()
     w.set_value(0.0)
     f()
     assert w.get_value() == 1
@@ -228,13 +233,13 @@ def test_state_that_a_failed_run_has_lost_is_named_and_can_be_given_again(run, c
 @pytest.mark.parametrize("run", [lambda f: [f() for _ in range(5)], lambda f: f.repeat(5)])
 def test_state_that_is_not_donated_survives_a_failed_run(run, caplog):
     w = pel.shared(0.0, "w")
-    f = pel.function([], updates={w: failing(2)(w + 1)}, donate=False)
-    with pytest.raises(RuntimeError, match="out of memory, say"):
+    f = pel.function([], updates={w: make_failing_op(2)(w + 1)}, donate=False)
+    with pytest.raises(RuntimeError, match="out of memory"):
         run(f)
     assert 0 < w.get_value() <= 2
 
 
-def test_a_function_compiles_once_for_every_set_of_shapes():
+def test_a_function_compiles_once_per_set_of_shapes():
     X = pel.matrix("X", shape=("n", 2))
     f = pel.function([X], X.sum())
     assert f.compile_seconds == 0
@@ -246,7 +251,7 @@ def test_a_function_compiles_once_for_every_set_of_shapes():
     assert len(f.backend.compiled) == 2
 
 
-def test_a_function_says_what_it_does():
+def test_the_repr_shows_inputs_outputs_and_updates():
     x, w = pel.vector("x"), pel.shared(0.0, "w")
     f = pel.function([x], (x + 1).sum(), updates={w: w + 1})
     assert str(f).splitlines() == [
@@ -258,55 +263,58 @@ def test_a_function_says_what_it_does():
     assert str(pel.function([x], x + x, rewrite=False).program.outputs) == "[x + x]"
 
 
-def test_inputs_that_are_not_used_can_be_passed_over():
+def test_unused_inputs_can_be_ignored():
     x, y = pel.scalar("x"), pel.scalar("y")
     assert pel.function([x, y], x, on_unused_input="ignore")(1.0, 2.0) == 1
     assert pel.function([x, y], x, givens={x + 7: y}, on_unused_input="ignore")(1.0, 2.0) == 1
 
 
-def test_an_input_that_simplifies_away_is_still_an_input():
+def test_inputs_that_simplify_away_remain():
     x = pel.scalar("x")
     assert pel.function([x], x * 0 + 1)(5.0) == 1
 
 
 @pytest.mark.parametrize(
-    ("make", "message"),
+    ("build", "message"),
     [
         (
             lambda x, y, w: pel.function([x], x + y),
-            r"The function needs y, used in x \+ y: put it into the list of inp",
+            r"The function needs the input y, which x \+ y uses\. Add it to the list of inputs",
         ),
         (
             lambda x, y, w: pel.function([x, y], x),
-            r"Nothing the function computes depends on y\. Leave it out, or pass",
+            r"No output or update depends on the input y\. Leave it out, or pass",
         ),
         (
             lambda x, y, w: pel.function([x, x], x),
-            r"An input stands twice in the inputs of a function\. Received: \[x,",
+            r"Expected each input of a function once\. Received: \[x,",
         ),
         (
             lambda x, y, w: pel.function([w], w),
-            r"The inputs of a function are made with .* Received: w, a shared variable",
+            r"Expected the inputs of a function to be made by .* Received: w, a shared variable",
         ),
         (lambda x, y, w: pel.function([x], x, on_unused_input="warn"), r"to be 'raise' or 'ignore'\. Received: 'warn'"),
         (
             lambda x, y, w: pel.function([x], x, mode="xlaa"),
-            r"Expected a mode out of .*mode='xlaa'\. Did you mean 'xla'",
+            r"Expected mode to be one of .*Received: 'xlaa'\. Did you mean 'xla'",
         ),
         (
             lambda x, y, w: pel.function([], updates={x: w}),
-            r"Only shared variables \(pel.shared\) are updated\. Received: .* of x",
+            r"Expected updates of shared variables, which pel.shared makes\. Received: x",
         ),
         (
             lambda x, y, w: pel.function([], updates={w: w[:1]}),
-            r"The update of w, of shape \(2,\), has shape \(1,\): w",
+            r"The update of w must have its shape \(2,\)\. Received: shape \(1,\), from w",
         ),
         (
             lambda x, y, w: pel.function([], updates={w: pel.cast(w, "float64")}),
-            r"The update of w, which is float32, is float64: .* write pel\.cast\(update, 'float32'\) if losing",
+            r"The update of w must be float32\. Received: float64, .* use pel\.cast\(update, 'float32'\) if losing",
         ),
-        (lambda x, y, w: pel.function([], updates=[(w, w), (w, 2 * w)]), r"w is given two new values\. Received: "),
-        (lambda x, y, w: pel.function([], w, givens={x: w}), r"givens: nothing the function computes depends on x"),
+        (
+            lambda x, y, w: pel.function([], updates=[(w, w), (w, 2 * w)]),
+            r"updates: expected one value for w\. Received: ",
+        ),
+        (lambda x, y, w: pel.function([], w, givens={x: w}), r"givens: no output or update depends on x"),
         (
             lambda x, y, w: pel.function([y], x, givens={x: y}),
             r"givens: y, which is float32 \(\), cannot take the place of x, which is float32 \(",
@@ -321,6 +329,6 @@ def test_an_input_that_simplifies_away_is_still_an_input():
         ),
     ],
 )
-def test_what_cannot_be_a_function_says_why(make, message):
+def test_invalid_functions_are_refused(build, message):
     with pytest.raises((pel.PellucidError, ValueError), match=message):
-        make(pel.vector("x"), pel.scalar("y"), pel.shared([1.0, 2.0], "w"))
+        build(pel.vector("x"), pel.scalar("y"), pel.shared([1.0, 2.0], "w"))

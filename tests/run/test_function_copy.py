@@ -1,4 +1,4 @@
-"""Functions copied, values looked at, expressions evaluated and replaced."""
+"""Copies of functions, values of all expressions, and `Expr.eval`."""
 
 import copy
 import pickle
@@ -22,7 +22,7 @@ def b():
 
 
 @both
-def test_a_copy_works_on_other_shared_variables(mode, a, b):
+def test_a_copy_uses_other_shared_variables(mode, a, b):
     c, x = pel.shared(100.0, "c"), pel.scalar("x")
     f = pel.function([x], {"sum": a + c + x}, updates={a: a + 1}, defaults={x: 0.5}, mode=mode)
     g = f.copy(swap={a: b})
@@ -34,13 +34,13 @@ def test_a_copy_works_on_other_shared_variables(mode, a, b):
     assert a.get_value() == 3
 
 
-def test_two_variables_change_places(a, b):
+def test_two_variables_are_exchanged(a, b):
     f = pel.function([], [a, 2 * b], updates={a: a + 1})
     assert f.copy(swap={a: b, b: a})() == [10, 2]
     assert (a.get_value(), b.get_value()) == (1, 11)
 
 
-def test_what_was_compiled_serves_the_copy(a, b):
+def test_a_copy_shares_the_compiled_program(a, b):
     f = pel.function([], a, updates={a: 2 * a})
     f()
     f.repeat(3)
@@ -54,15 +54,15 @@ def test_what_was_compiled_serves_the_copy(a, b):
 @both
 def test_a_copy_without_updates_changes_nothing(mode, a):
     f = pel.function([], 3 * a, updates={a: a + 1}, mode=mode)
-    look = f.copy(delete_updates=True)
-    assert [look(), look(), f(), look()] == [3, 3, 3, 6]
+    read = f.copy(delete_updates=True)
+    assert [read(), read(), f(), read()] == [3, 3, 3, 6]
     rng = pel.random.Generator(0)
     draw = pel.function([], rng.normal(), mode=mode)
     same = draw.copy(delete_updates=True)
     assert same() == same() == draw() != draw()
 
 
-def test_a_copy_in_another_mode_tells_where_a_nan_comes_from(a):
+def test_a_copy_in_mode_guard_finds_the_origin_of_an_infinity(a):
     f = pel.function([], pel.log(a - 1))
     assert f() == -np.inf
     with pytest.raises(pel.NonFiniteError, match=r"log\(.*\) became -inf"):
@@ -73,33 +73,39 @@ def test_a_copy_in_another_mode_tells_where_a_nan_comes_from(a):
     ("swap", "message"),
     [
         (lambda a, b: {b: a}, r"swap: the function has no shared variable b\. It has: a, c"),
-        (lambda a, b: {a: 3.0}, r"swap: shared variables take the place of shared variables\. Received: a: 3\.0"),
-        (lambda a, b: {a: pel.shared([1.0], "d")}, r"swap: d, which is float32 \(1,\), cannot take the place of a, wh"),
-        (lambda a, b: {a: pel.shared(np.float64(1), "d")}, r"swap: d, which is float64 \(\), cannot take the place of"),
+        (lambda a, b: {a: 3.0}, r"swap: expected a dict from shared variables to shared variables\. Received: a: 3\.0"),
+        (
+            lambda a, b: {a: pel.shared([1.0], "d")},
+            r"replacement of a of type float32 \(\)\. Received: d, which is float32 \(1,\)",
+        ),
+        (
+            lambda a, b: {a: pel.shared(np.float64(1), "d")},
+            r"replacement of a of type float32 \(\)\. Received: d, which is float64 \(\)",
+        ),
     ],
 )
-def test_what_cannot_be_swapped_says_why(a, b, swap, message):
+def test_invalid_swaps_are_refused(a, b, swap, message):
     c = pel.shared(1.0, "c")
     f = pel.function([], a + c)
     with pytest.raises(pel.PellucidError, match=message):
         f.copy(swap=swap(a, b))
-    with pytest.raises(pel.InputError, match="swap: c, which is to take the place of a, is in the function already"):
+    with pytest.raises(pel.InputError, match="swap: c cannot replace a, because the function uses it already"):
         f.copy(swap={a: c})
-    with pytest.raises(pel.InputError, match="swap: one shared variable is to take the place of two"):
+    with pytest.raises(pel.InputError, match="swap: expected a different replacement for each shared variable"):
         f.copy(swap={a: b, c: b})
-    with pytest.raises(ValueError, match=r"mode='gaurd'\. Did you mean 'guard'"):
+    with pytest.raises(ValueError, match=r"Received: 'gaurd'\. Did you mean 'guard'"):
         f.copy(mode="gaurd")
 
 
-def test_a_function_is_neither_pickled_nor_copied_by_python(a):
+def test_a_function_cannot_be_pickled_or_deep_copied(a):
     f = pel.function([], a)
     for attempt in (pickle.dumps, copy.copy, copy.deepcopy):
-        with pytest.raises(TypeError, match=r"cannot be pickled or copied by Python: .* Use its own copy\(\), or save"):
+        with pytest.raises(TypeError, match=r"cannot be pickled or deep-copied: .* Use f\.copy\(\), or save"):
             attempt(f)
 
 
 @both
-def test_every_value_on_the_way_is_returned_and_nothing_changes(mode, a):
+def test_values_of_all_expressions(mode, a):
     x = pel.vector("x")
     h = pel.tanh(a * x)
     f = pel.function([x], h.sum(), updates={a: a + 1}, mode=mode)
@@ -107,16 +113,16 @@ def test_every_value_on_the_way_is_returned_and_nothing_changes(mode, a):
     assert list(values)[-1] is f.program.results[-1]
     assert values[h] == pytest.approx(np.tanh([1.0, 2.0]))
     assert values[a] == a.get_value() == 1
-    for place, e in enumerate(values):
-        assert {*e.inputs} <= {*list(values)[:place]}
+    for position, e in enumerate(values):
+        assert {*e.inputs} <= {*list(values)[:position]}
     assert str(values).splitlines()[0].split() == ["a", "1.0"]
-    with pytest.raises(pel.InputError, match=r"The program does not go through x \+ x, perhaps because simplif"):
+    with pytest.raises(pel.InputError, match=r"The program does not compute x \+ x, perhaps because simplif"):
         values[x + x]
     assert str(f.values(np.arange(9.0, dtype="float32"))).splitlines()[1].endswith("float32 (9,), from 0 to 8")
 
 
 @both
-def test_an_expression_is_evaluated(mode, a):
+def test_eval(mode, a):
     x, y = pel.vector("x"), pel.scalar("y")
     z = a * x + y
     assert z.eval({x: [1.0, 2.0], "y": 1}, mode=mode).tolist() == [2, 3]
@@ -128,41 +134,41 @@ def test_an_expression_is_evaluated(mode, a):
     assert z.eval({x: [1.0], y: 1, a: 5.0}, mode=mode).tolist() == [6]
 
 
-def test_an_expression_is_compiled_once():
-    from pellucid.run.expression_eval import kept
+def test_eval_compiles_an_expression_once():
+    from pellucid.run.expression_eval import compile_expression
 
     x = pel.scalar("x")
     z = x * 3.25
     z.eval({x: 1.0})
-    before = kept.cache_info().misses
+    misses = compile_expression.cache_info().misses
     assert z.eval({"x": 2.0}) == 6.5
-    assert kept.cache_info().misses == before
+    assert compile_expression.cache_info().misses == misses
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (lambda x, y: {x: 1.0}, r"eval: x \+ y needs a value for y\. Received: x\. Give it as expr\.eval\(\{y: value"),
+        (lambda x, y: {x: 1.0}, r"eval: x \+ y needs a value for y\. Received: x\. Use expr\.eval\(\{y: value"),
         (lambda x, y: None, r"eval: x \+ y needs a value for x, y\. Received: none"),
         (lambda x, y: {"X": 1.0}, r"eval: x \+ y has no input named 'X'"),
-        (lambda x, y: {x: 1.0, y: 1.0, pel.scalar("q"): 2.0}, r"eval: q stands nowhere in x \+ y"),
+        (lambda x, y: {x: 1.0, y: 1.0, pel.scalar("q"): 2.0}, r"eval: x \+ y does not depend on q\. Leave it out"),
         (lambda x, y: {x: 1.0, y: 1.0, x * y: 2.0}, r"replace: x \* y stands nowhere in x \+ y"),
-        (lambda x, y: {x: [1.0], y: 1.0}, r"x has shape \(\)\. Received: a value of shape \(1,\)"),
+        (lambda x, y: {x: [1.0], y: 1.0}, r"Expected x to have shape \(\)\. Received: a value of shape \(1,\)"),
     ],
 )
-def test_what_cannot_be_evaluated_says_why(values, message):
+def test_invalid_values_are_refused(values, message):
     x, y = pel.scalar("x"), pel.scalar("y")
     with pytest.raises(pel.PellucidError, match=message):
         (x + y).eval(values(x, y))
 
 
-def test_a_name_may_be_near():
+def test_an_error_suggests_a_similar_name():
     rate = pel.scalar("rate")
     with pytest.raises(pel.InputError, match=r"no input named 'rat'\. Did you mean 'rate'"):
         (2 * rate).eval({"rat": 1.0})
 
 
-def test_values_are_told_by_name_and_shown_in_notebooks():
+def test_values_print_names_and_have_html():
     x = pel.vector("x")
     h = pel.named("h_values", pel.tanh(x))
     values = pel.function([x], h.sum()).values([0.0, 1.0])
@@ -170,7 +176,7 @@ def test_values_are_told_by_name_and_shown_in_notebooks():
     assert "<td><code>h_values = tanh(x)</code></td>" in values._repr_html_()
 
 
-def test_a_function_is_shown_by_its_formulas():
+def test_the_html_of_a_function_has_its_formulas():
     x, w = pel.vector("x"), pel.shared(1.0, "w")
     h = pel.named("h_shown", pel.tanh(w * x))
     step = pel.function([x], h.sum(), updates={w: 0.5 * w})

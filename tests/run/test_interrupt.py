@@ -1,4 +1,4 @@
-"""Ctrl-C: heard at once, and whenever it comes, what was finished is kept."""
+"""Ctrl-C ends a loop at once, and keeps the state and outputs of the finished steps."""
 
 import gc
 import os
@@ -13,7 +13,7 @@ import pytest
 
 import pellucid as pel
 from pellucid.run import interpreter, xla
-from pellucid.run.interrupts import Uninterrupted
+from pellucid.run.interrupts import DeferSigint
 
 both = pytest.mark.parametrize("mode", ["xla", "numpy"])
 
@@ -23,7 +23,7 @@ w = pel.shared(0, "w", dtype="int64")
 f = pel.function([], w, updates={w: w + 1}, mode=sys.argv[1])
 f.repeat(2)
 try:
-    f.repeat(10**12, progress=lambda *_: print("on its way", flush=True))
+    f.repeat(10**12, progress=lambda *_: print("running", flush=True))
 except pel.Interrupted as stop:
     whole = stop.history.tolist() == list(range(2, stop.steps + 2))
     print(stop.steps > 0, whole, int(w.get_value()) - stop.steps, f.repeat(1).item() - stop.steps)
@@ -31,7 +31,7 @@ except pel.Interrupted as stop:
 
 
 @both
-def test_ctrl_c_ends_a_loop_at_once_and_keeps_what_was_finished(mode):
+def test_ctrl_c_ends_a_loop_and_keeps_the_finished_steps(mode):
     process = subprocess.Popen([sys.executable, "-c", PROGRAM, mode], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     process.stdout.readline()
@@ -44,7 +44,7 @@ def test_ctrl_c_ends_a_loop_at_once_and_keeps_what_was_finished(mode):
 
 
 @both
-def test_interrupted_carries_the_history(mode, monkeypatch):
+def test_the_exception_has_the_outputs(mode, monkeypatch):
     monkeypatch.setattr(xla, "CHUNK_SECONDS", 1e-9)
     monkeypatch.setattr(interpreter, "REPORT_SECONDS", 0.0)
     w = pel.shared([0.0, 1.0], "w")
@@ -79,7 +79,7 @@ def test_ctrl_c_before_the_first_step_leaves_an_empty_history(mode, monkeypatch)
 
 @pytest.fixture
 def no_garbage():
-    """Collect garbage before and not during a test: Python swallows what is raised while it collects, Ctrl-C too."""
+    """Disable garbage collection, during which Python swallows exceptions such as Ctrl-C."""
     gc.collect()
     gc.disable()
     yield
@@ -89,53 +89,53 @@ def no_garbage():
 @both
 @pytest.mark.usefixtures("no_garbage")
 def test_state_survives_ctrl_c_at_any_moment(mode):
-    """Press Ctrl-C at many moments of a loop and of single calls: there is always a last finished state."""
+    """Press Ctrl-C at many moments of loops and calls: the state is always that of a finished step."""
     w = pel.shared(np.zeros(3), "w")
-    seen = pel.shared(np.zeros(3), "seen")
-    f = pel.function([], w[0], updates={w: w + 1, seen: w}, mode=mode)
+    previous = pel.shared(np.zeros(3), "previous")
+    f = pel.function([], w[0], updates={w: w + 1, previous: w}, mode=mode)
     f(), f.repeat(1)
     for attempt in range(60):
-        before = w.get_value()[0]
+        start = w.get_value()[0]
         with pytest.raises(KeyboardInterrupt) as stop:
             run_until_interrupted(f, 0.001 + 0.0002 * attempt, calls=attempt % 2 == 0)
         if isinstance(stop.value, pel.Interrupted):
-            assert w.get_value()[0] - before == stop.value.steps == len(stop.value.history)
-        assert w.get_value().tolist() == (seen.get_value() + 1).tolist()
+            assert w.get_value()[0] - start == stop.value.steps == len(stop.value.history)
+        assert w.get_value().tolist() == (previous.get_value() + 1).tolist()
 
 
 def run_until_interrupted(f, seconds, calls):
-    """Call a function, or repeat it, until Ctrl-C comes."""
+    """Call a function, or repeat it, until Ctrl-C is pressed."""
     threading.Timer(seconds, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
     while calls:
         f()
     f.repeat(10**9)
 
 
-def test_the_handler_of_the_user_is_put_back_and_called():
+def test_the_handler_of_the_user_is_restored_and_called():
     pressed = []
-    before = signal.signal(signal.SIGINT, lambda *_: pressed.append("mine"))
+    original = signal.signal(signal.SIGINT, lambda *_: pressed.append("handled"))
     try:
-        with Uninterrupted():
+        with DeferSigint():
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(0.01)
             assert pressed == []
-        assert pressed == ["mine"]
+        assert pressed == ["handled"]
         os.kill(os.getpid(), signal.SIGINT)
-        assert pressed == ["mine", "mine"]
+        assert pressed == ["handled", "handled"]
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, original)
 
 
-def test_a_handler_that_is_no_function_is_left_alone():
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+def test_an_ignored_signal_stays_ignored():
+    original = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with Uninterrupted():
+        with DeferSigint():
             assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, original)
 
 
-def test_other_threads_need_no_protection():
+def test_functions_run_in_other_threads():
     w = pel.shared(0.0, "w")
     f = pel.function([], updates={w: w + 1})
     thread = threading.Thread(target=f.repeat, args=(5,))

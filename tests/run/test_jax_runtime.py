@@ -1,4 +1,4 @@
-"""JAX's process: set up once, before it runs, and the user's own settings and programs left alone."""
+"""JAX's configuration: flags, allocator and 64-bit mode, without side effects on the user's programs."""
 
 import sys
 
@@ -15,7 +15,7 @@ print(pel.function([], w, updates={w: 2 * w}, mode="xla").repeat(3).tolist())
 """
 
 
-def test_building_and_printing_need_no_jax(python):
+def test_building_and_printing_do_not_import_jax(python):
     program = """
 import sys, pellucid as pel
 x = pel.vector("x")
@@ -27,55 +27,59 @@ print("jax" in sys.modules)
 
 
 FLAGS = (
-    LOOP + "import os; from pellucid.run.jax_runtime import started; print(started()[1], os.environ.get('XLA_FLAGS'))"
+    LOOP
+    + "import os; from pellucid.run.jax_runtime import start_jax; print(start_jax()[1], os.environ.get('XLA_FLAGS'))"
 )
 
 
-def test_flags_are_set_for_the_first_program_and_for_no_child_process(python):
+def test_child_processes_do_not_inherit_the_flags(python):
     assert python(FLAGS) == ["[1.0, 2.0, 4.0]", f"{SMALL} None"]
 
 
-def test_xla_has_read_its_flags_before_they_are_taken_away(python, tmp_path):
-    python(f"from pellucid.run import engine; engine.SMALL_LOOP_BYTES = '131072 --xla_dump_to={tmp_path}'\n" + LOOP)
+def test_xla_reads_the_flags(python, tmp_path):
+    python(
+        f"from pellucid.run import jax_runtime; jax_runtime.SMALL_LOOP_BYTES = '131072 --xla_dump_to={tmp_path}'\n"
+        + LOOP
+    )
     assert list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
-    ("own", "becomes"),
+    ("user_flags", "flags"),
     [
         ("--xla_cpu_enable_fast_math=false", f"--xla_cpu_enable_fast_math=false {SMALL}"),
         (SMALL.replace("131072", "0"), SMALL.replace("131072", "0")),
     ],
 )
-def test_the_users_flags_win(python, own, becomes):
-    assert python(FLAGS, XLA_FLAGS=own) == ["[1.0, 2.0, 4.0]", f"{becomes} {own}"]
+def test_flags_of_the_user_take_precedence(python, user_flags, flags):
+    assert python(FLAGS, XLA_FLAGS=user_flags) == ["[1.0, 2.0, 4.0]", f"{flags} {user_flags}"]
 
 
 MALLOPT = """
 import ctypes, sys
 from types import SimpleNamespace
-from pellucid.run import engine
-sys.modules["jax"] = SimpleNamespace(devices=list)  # takes a second to import, and has no part in this
-told = []
+from pellucid.run import jax_runtime
+sys.modules["jax"] = SimpleNamespace(devices=list)  # the real one takes a second to import
+options = []
 class Library:
-    mallopt = staticmethod(lambda *option: told.append(option))
-engine.ctypes = type("", (), {"CDLL": staticmethod(lambda name: Library)})
-engine.jax()
-engine.jax()
-print(len(told))
+    mallopt = staticmethod(lambda *option: options.append(option))
+jax_runtime.ctypes = type("", (), {"CDLL": staticmethod(lambda name: Library)})
+jax_runtime.jax()
+jax_runtime.jax()
+print(len(options))
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="mallopt is glibc's")
+@pytest.mark.skipif(sys.platform != "linux", reason="mallopt is a function of glibc")
 @pytest.mark.parametrize(
-    ("environment", "told"),
+    ("environment", "count"),
     [({}, "4"), ({"PELLUCID_KEEP_MEMORY": "0"}, "0"), ({"MALLOC_ARENA_MAX": "2"}, "0")],
 )
-def test_the_allocator_is_told_once_to_keep_memory_unless_told_otherwise(python, environment, told):
-    assert python(MALLOPT, **environment) == [told]
+def test_the_allocator_is_configured_once_unless_the_user_configures_it(python, environment, count):
+    assert python(MALLOPT, **environment) == [count]
 
 
-def test_jax_imported_first_works_the_same(python):
+def test_jax_may_be_imported_first(python):
     assert python("import jax\n" + LOOP) == ["[1.0, 2.0, 4.0]"]
     assert python("import jax; jax.numpy.ones(3).sum()\n" + LOOP) == ["[1.0, 2.0, 4.0]"]
 
@@ -83,11 +87,11 @@ def test_jax_imported_first_works_the_same(python):
 LEAK = """
 import jax, jax.numpy as jnp, numpy as np, pellucid as pel
 w = pel.shared(np.float64(1.0), "w")
-seen = []
+dtypes = []
 f = pel.function([], w, updates={w: 2 * w}, mode="xla")
-look = lambda *told: seen.append(str(jnp.asarray(1.0).dtype))
+look = lambda *_: dtypes.append(str(jnp.asarray(1.0).dtype))
 look(); f(); look(); f.repeat(3, progress=look); f.repeat(0); look()
-print(f().dtype, set(seen), jax.config.jax_enable_x64)
+print(f().dtype, set(dtypes), jax.config.jax_enable_x64)
 """
 
 
@@ -95,14 +99,14 @@ def test_64_bits_do_not_leak_into_the_users_jax(python):
     assert python(LEAK) == ["float64 {'float32'} False"]
 
 
-def test_pellucid_keeps_64_bits_whatever_the_user_sets(python):
+def test_pellucid_keeps_64_bits_with_any_setting_of_the_user(python):
     assert python(LEAK.replace("look = ", "jax.config.update('jax_enable_x64', True); look = ")) == [
         "float64 {'float64'} True"
     ]
 
 
-def test_jax_is_imported_to_look_for_accelerators_only_where_it_has_been_given_any(monkeypatch):
-    look = jax_runtime.may_find_accelerators.__wrapped__
+def test_jax_is_imported_early_only_with_a_plugin_for_accelerators(monkeypatch):
+    look = jax_runtime.may_have_accelerator.__wrapped__
     monkeypatch.delenv("JAX_PLATFORMS", raising=False)
     monkeypatch.setattr(jax_runtime, "find_spec", lambda name: None)
     monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [])

@@ -1,4 +1,4 @@
-"""What a convolutional training step becomes for XLA on a CPU, whose own convolution has a slow gradient in a loop."""
+"""The jaxpr of a convolutional training step on a CPU, where gradients of XLA's convolution are slow in loops."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pellucid as pel
 
 
-def test_only_forward_convolutions_stand_in_a_training_step() -> None:
+def test_a_training_step_has_forward_convolutions_only() -> None:
     rng = np.random.default_rng(0)
     x, y = pel.tensor4("x", shape=("n", 12, 12, 3)), pel.ivector("y", shape=("n",))
     first = pel.shared(rng.normal(size=(3, 3, 3, 8)).astype("float32"))
@@ -24,10 +24,10 @@ def test_only_forward_convolutions_stand_in_a_training_step() -> None:
     args = [jax.ShapeDtypeStruct((2, 12, 12, 3), "float32"), jax.ShapeDtypeStruct((2,), "int32")]
     program = str(jax.make_jaxpr(lambda s, a: step(jax.numpy, s, [], a))(state, args))
 
-    # The gradient by the input of the second convolution, of the form of a forward one; nobody asks for the first's.
+    # The gradient with respect to the second layer's input, as a forward convolution. That of the first is not needed.
     assert program.count("conv_general_dilated[") == 1
     assert "batch_group_count=1" in program
-    # Forward passes and the gradients by the kernels are matrix products: two and two, and three of the dense layer.
+    # Forward passes and kernel gradients are matrix products: two each, and three of the dense layer.
     assert program.count("dot_general[") == 7
     assert "select_and_scatter" not in program
     assert "reduce_window" not in program

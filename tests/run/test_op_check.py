@@ -1,4 +1,4 @@
-"""What `check_op` finds wrong with an op."""
+"""Errors that `check_op` finds in custom ops."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from pellucid.graph.operators import FUNCTIONS
 
 
 @pytest.fixture(autouse=True)
-def no_trace() -> Iterator[None]:
-    """Take what a test defines out of the registry again."""
-    before = set(OPS)
+def _remove_ops() -> Iterator[None]:
+    """Remove the ops of a test from the registry."""
+    original = set(OPS)
     yield
-    for name in set(OPS) - before:
+    for name in set(OPS) - original:
         del OPS[name], FUNCTIONS[name]
 
 
-def test_pellucid_s_own_ops_pass() -> None:
+def test_builtin_ops_pass() -> None:
     pel.check_op(pel.tanh)
     pel.check_op(pel.where)
     pel.check_op(pel.floor)
@@ -31,7 +31,7 @@ def test_pellucid_s_own_ops_pass() -> None:
     pel.check_op(pel.std, np.array([1.0, 2.0, 4.0]), ddof=1)
 
 
-def made(value: Any, **record: Any) -> Any:
+def make_op(value: Any, **record: Any) -> Any:
     return pel.op(name="wrong_here", **record)(value)
 
 
@@ -39,37 +39,37 @@ def made(value: Any, **record: Any) -> Any:
     ("build", "error", "message"),
     [
         (
-            lambda: made(lambda xp, x: x if xp is np else x * 2, grad=lambda g, y, x: g),
+            lambda: make_op(lambda xp, x: x if xp is np else x * 2, grad=lambda g, y, x: g),
             WrongOpError,
-            r"NumPy and XLA disagree on wrong_here\(x0\), at \[.*\] of float64: .* by NumPy, .* by XLA. .* use xp",
+            r"NumPy and XLA disagree on wrong_here\(x0\) in float64, at \[.*\]: .* by NumPy, .* by XLA. .* only xp",
         ),
         (
-            lambda: made(lambda xp, x: xp.exp(x), grad=lambda g, y, x: g),
+            lambda: make_op(lambda xp, x: xp.exp(x), grad=lambda g, y, x: g),
             WrongGradientError,
             r"The gradient of .*wrong_here\(x0\).* by x0 is not that of finite differences",
         ),
         (
-            lambda: made(lambda xp, x: xp.log(x), grad=lambda g, y, x: g / x, domain=(1, 2), edge=(0.0,)),
+            lambda: make_op(lambda xp, x: xp.log(x), grad=lambda g, y, x: g / x, domain=(1, 2), edge=(0.0,)),
             WrongOpError,
-            r"wrong_here\(x0\) is \[-inf -inf\] at the edge 0.0, and was to be finite",
+            r"Expected wrong_here\(x0\) to be finite at the edge 0.0. Received: \[-inf -inf\]",
         ),
         (
-            lambda: made(lambda xp, x: xp.exp(x).astype("float64"), grad=lambda g, y, x: g * y),
+            lambda: make_op(lambda xp, x: xp.exp(x).astype("float64"), grad=lambda g, y, x: g * y),
             ShapeError,
             r"was to be float32 \(3, 4\) and came out as float64",
         ),
         (
-            lambda: made(lambda xp, x: xp.exp(x).astype("float64"), result="float64", grad=lambda g, y, x: g * y),
+            lambda: make_op(lambda xp, x: xp.exp(x).astype("float64"), result="float64", grad=lambda g, y, x: g * y),
             WrongOpError,
-            r"wrong_here\(x0\) is float64, of operands that are float32",
+            r"Expected wrong_here\(x0\) to be float32, like its operands. Received: float64",
         ),
         (
             lambda: lambda x: x,
             PellucidError,
-            r"check_op: .* needs operands to be checked on",
+            r"check_op: expected operands for .* Pass arrays",
         ),
     ],
 )
-def test_what_is_wrong_is_named(build: Any, error: type[Exception], message: str) -> None:
+def test_errors_are_found(build: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message), np.errstate(divide="ignore"):
         pel.check_op(build())

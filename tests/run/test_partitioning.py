@@ -1,4 +1,4 @@
-"""Programs too large for one piece: the same numbers from many."""
+"""Partitioned programs have the results of whole ones."""
 
 import numpy as np
 import pytest
@@ -8,13 +8,13 @@ from pellucid.run import partitioning, xla
 
 
 @pytest.fixture
-def small_pieces(monkeypatch):
-    monkeypatch.setattr(partitioning, "PIECE", 7)
-    monkeypatch.setattr(xla, "LARGEST", 0)
+def small_partitions(monkeypatch):
+    monkeypatch.setattr(partitioning, "PARTITION_SIZE", 7)
+    monkeypatch.setattr(xla, "MAX_EXPRESSIONS", 0)
 
 
-def chain(length: int):
-    """A chain of ops, its sum and the gradient of it."""
+def make_chain(length: int):
+    """Return the input, the weights and the sum of a chain of ops."""
     x, table = pel.vector("x", shape=(3,)), pel.constant(np.linspace(0, 1, 1500).reshape(3, 500))
     w = pel.shared([1.0, 0.5, 0.2], "w")
     y = x
@@ -23,23 +23,23 @@ def chain(length: int):
     return x, w, y.sum()
 
 
-def test_pieces_give_the_numbers_of_the_whole(small_pieces, monkeypatch):
-    x, w, cost = chain(40)
+def test_partitions_have_the_results_of_the_whole_program(small_partitions, monkeypatch):
+    x, w, cost = make_chain(40)
     outputs, updates = [cost, pel.grad(cost, x), w, pel.constant(2.0)], {w: w - 0.1 * pel.grad(cost, w)}
-    given = [0.1, 0.2, 0.3]
-    in_pieces = pel.function([x], outputs, updates=updates)
-    found, after = [in_pieces(given), in_pieces(given)], w.get_value()
-    assert len(in_pieces.backend.compiled["call", (((3,), np.dtype("float32")),)].segments) > 10
+    argument = [0.1, 0.2, 0.3]
+    partitioned = pel.function([x], outputs, updates=updates)
+    found, after = [partitioned(argument), partitioned(argument)], w.get_value()
+    assert len(partitioned.backend.compiled["call", (((3,), np.dtype("float32")),)].partitions) > 10
     w.set_value([1.0, 0.5, 0.2])
-    monkeypatch.setattr(xla, "LARGEST", 10**9)
+    monkeypatch.setattr(xla, "MAX_EXPRESSIONS", 10**9)
     whole = pel.function([x], outputs, updates=updates)
-    for a, b in zip(found, [whole(given), whole(given)], strict=True):
-        for one, other in zip(a, b, strict=True):
-            np.testing.assert_allclose(one, other, rtol=2e-6)
+    for a, b in zip(found, [whole(argument), whole(argument)], strict=True):
+        for part, expected in zip(a, b, strict=True):
+            np.testing.assert_allclose(part, expected, rtol=2e-6)
     np.testing.assert_allclose(after, w.get_value(), rtol=2e-6)
 
 
-def test_ops_of_several_results_cross_from_piece_to_piece(small_pieces):
+def test_ops_with_several_results_cross_partitions(small_partitions):
     xs = pel.vector("xs", shape=(4,))
     stacked, doubled = pel.scan(lambda x, h: (h + x, 2 * h), xs, 0.0)
     total = stacked
@@ -51,7 +51,7 @@ def test_ops_of_several_results_cross_from_piece_to_piece(small_pieces):
         np.testing.assert_allclose(a, b, rtol=1e-5)
 
 
-def test_new_state_is_nobody_elses(small_pieces):
+def test_new_state_does_not_share_memory(small_partitions):
     a, b = pel.shared([1.0], "a"), pel.shared([2.0], "b")
     pel.function([], updates={a: b})()
     pel.function([], updates={a: a + 1}).repeat(3)
@@ -59,9 +59,9 @@ def test_new_state_is_nobody_elses(small_pieces):
 
 
 def test_a_chain_of_thousands_compiles_and_runs():
-    x, w, cost = chain(0)
+    x, w, cost = make_chain(0)
     for i in range(5000):
         cost = pel.sin(cost) if i % 2 else cost * w[0]
     f = pel.function([x], cost)
-    assert f.program.size > partitioning.LARGEST
+    assert f.program.size > partitioning.MAX_EXPRESSIONS
     np.testing.assert_allclose(f([0.1, 0.2, 0.3]), pel.function([x], cost, mode="numpy")([0.1, 0.2, 0.3]), rtol=1e-3)

@@ -1,4 +1,4 @@
-"""When memory that the allocator keeps is handed back after all: where keeping it is waste."""
+"""Returning memory to the system that the allocator keeps, in the cases where keeping it is waste."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from pathlib import Path
 
 from pellucid.run.jax_runtime import keeps_memory
 
-STRAY_BYTES = 32 * 2**20
-"""By how much a process may grow while a program runs once more, before what lies free is handed back."""
+MAX_GROWTH_BYTES = 32 * 2**20
+"""Growth of the process from one run of a program to the next after which free memory is returned."""
 
 
-def hand_back() -> None:
-    """Hand back what lies free: what a compiler has left, or a place that is too small now for what was in it."""
+def trim_memory() -> None:
+    """Return free memory to the system, such as the memory that a compiler has freed."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if keeps_memory() else None
     if trim is not None:
         trim(0)
 
 
-def resident() -> int:
-    """Return how many bytes of memory the process has, or 0 where nobody tells."""
+def get_resident_bytes() -> int:
+    """Return the resident memory of the process, or 0 if it is unknown."""
     if not keeps_memory():
         return 0
     try:
@@ -30,23 +30,23 @@ def resident() -> int:
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
-class Settled:
-    """Watches over a program that runs again and again: it needs its memory once, and not each time in another place.
+class TrimPolicy:
+    """Trims memory once, when a program that runs repeatedly grows.
 
-    What a run leaves free is taken apart by the next small array, and the next run takes new memory beside it. The old
-    one is handed back when that shows, but once only: the memory of a run is faulted in anew each time.
+    Small arrays break up the memory that a run frees, so the next run may take new memory instead. Trimming then
+    returns the old memory. It happens only once, because each trim makes the next run fault its memory in again.
     """
 
     def __init__(self) -> None:
-        self.most, self.done = 0, False
+        self.max_resident, self.trimmed = 0, False
 
-    def look(self) -> None:
-        """Look after a run whether the process has grown since those before."""
-        if self.done:
+    def check_growth(self) -> None:
+        """Trim if the process has grown since the runs before. To be called after each run."""
+        if self.trimmed:
             return
-        now = resident()
-        if self.most and now - self.most > STRAY_BYTES:
-            hand_back()
-            self.done = True
+        now = get_resident_bytes()
+        if self.max_resident and now - self.max_resident > MAX_GROWTH_BYTES:
+            trim_memory()
+            self.trimmed = True
         else:
-            self.most = max(self.most, now)
+            self.max_resident = max(self.max_resident, now)

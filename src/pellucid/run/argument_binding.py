@@ -1,4 +1,4 @@
-"""Arguments made to fit the inputs they are given for."""
+"""Binding of arguments to inputs: order, dtypes and shapes."""
 
 from __future__ import annotations
 
@@ -7,40 +7,39 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.array_conversion import fit
+from pellucid.graph.array_conversion import cast_to_dtype
 from pellucid.graph.errors import InputError, ShapeError, near_miss
 from pellucid.graph.expr import Input
-from pellucid.graph.types import shape_text
+from pellucid.graph.types import format_shape
 
 
-def arrange(
+def order_arguments(
     inputs: Sequence[Input],
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
     defaults: Mapping[Input, np.ndarray[Any, Any]],
     walk: bool = False,
 ) -> list[Any]:
-    """Put arguments given by position and by name in the order of the inputs, and defaults where there is none.
+    """Return arguments, given by position or name, in the order of the inputs, with defaults for those not given.
 
-    With ``walk``, values have one more axis in front, for the steps of a loop, and a default is the same at each.
+    With ``walk``, values have one more axis in front, for the steps of a loop, and a default is the same at each step.
 
     Raises
     ------
     InputError
-        If there are too many, one is missing, given twice, or of a name that no input has.
+        If there are too many, one is missing or given twice, or no input has a name.
     """
     if len(args) == len(inputs) and not kwargs:
         return list(args)
     names = [i.name for i in inputs]
+    count = f"{len(inputs)} input{'s' * (len(inputs) != 1)}"
     if len(args) > len(inputs):
-        raise InputError(
-            f"The function takes {counted(len(inputs), 'input')} ({', '.join(map(str, inputs))}). Received: {len(args)}"
-        )
+        raise InputError(f"The function takes {count} ({', '.join(map(str, inputs))}). Received: {len(args)} arguments")
     values: dict[int, Any] = dict(enumerate(args))
     for name, value in kwargs.items():
-        position = position_of(name, names)
+        position = find_position(name, names)
         if position in values:
-            raise InputError(f"The input {name!r} was given twice, by position and by name")
+            raise InputError(f"Expected one value for the input {name!r}. Received: one by position and one by name")
         values[position] = value
     if len(values) < len(inputs) and defaults:
         length = next((np.shape(v)[:1] for v in values.values()), ()) if walk else ()
@@ -49,17 +48,15 @@ def arrange(
                 values[position] = np.broadcast_to(defaults[i], (*length, *defaults[i].shape))
     missing = [i for p, i in enumerate(inputs) if p not in values]
     if missing:
-        wanted = ", ".join(map(str, missing))
         raise InputError(
-            f"The function needs a value for {wanted}. Received: {len(values)} of {counted(len(inputs), 'input')}"
-        ).about(missing)
+            f"The function needs a value for {', '.join(map(str, missing))}. Received: {len(values)} of {count}"
+        ).with_operands(missing)
     return [values[p] for p in range(len(inputs))]
 
 
-def position_of(name: str, names: Sequence[str | None]) -> int:
-    """Return which input has a name, or say that none has, or several."""
+def find_position(name: str, names: Sequence[str | None]) -> int:
     if names.count(name) > 1:
-        raise InputError(f"The function has several inputs named {name!r}. Give them by position")
+        raise InputError(f"The function has several inputs named {name!r}. Pass their values by position")
     if name not in names:
         known = [n for n in names if n]
         hint = near_miss(name, known) or f" It has: {', '.join(known) or 'none with a name'}"
@@ -67,78 +64,55 @@ def position_of(name: str, names: Sequence[str | None]) -> int:
     return names.index(name)
 
 
-def counted(number: int, what: str) -> str:
-    """Write a number of things.
-
-    Examples
-    --------
-    >>> counted(1, "input"), counted(2, "input")
-    ('1 input', '2 inputs')
-    """
-    return f"{number} {what}{'s' * (number != 1)}"
-
-
-def bind(inputs: Sequence[Input], values: Sequence[Any], lead: int = 0) -> list[Any]:
-    """Cast values to the dtypes of their inputs and hold their shapes against one another.
+def convert_arguments(inputs: Sequence[Input], values: Sequence[Any], lead: int = 0) -> list[Any]:
+    """Convert values to the dtypes of their inputs, and check their shapes against declarations and each other.
 
     Parameters
     ----------
     inputs : sequence of Input
-        What they are for.
+        The inputs.
     values : sequence of array
         One for each input.
     lead : int
-        How many leading axes the values have beyond those of the inputs, such as one for the steps of a loop.
-
-    Returns
-    -------
-    list of array
-        Ready to run.
+        Number of leading axes that the values have in addition, such as one for the steps of a loop.
 
     Raises
     ------
     ShapeError
-        If a value has another shape than declared, or one name stands for two sizes.
+        If a value has another shape than declared, or a named dimension has two sizes.
     """
     sizes: dict[str, tuple[int, Input]] = {}
     result = []
     for declared, value in zip(inputs, values, strict=True):
-        ready = isinstance(value, np.ndarray) or value.__class__.__module__.startswith("jax")
-        array = value if ready and value.dtype == declared.dtype else fit(value, declared.dtype, str(declared))
+        is_array = isinstance(value, np.ndarray) or value.__class__.__module__.startswith("jax")
+        array = (
+            value if is_array and value.dtype == declared.dtype else cast_to_dtype(value, declared.dtype, str(declared))
+        )
         check_shape(declared, array.shape, lead, sizes)
         result.append(array)
     return result
 
 
 def check_shape(declared: Input, shape: tuple[int, ...], lead: int, sizes: dict[str, tuple[int, Input]]) -> None:
-    """Hold one value's shape against the input's, and its named sizes against those of the others."""
+    """Check a value's shape against its input's, and its named dimensions against those of other inputs."""
+    steps = ", after one axis for the steps" if lead else ""
+    mismatch = (
+        f"Expected {declared} to have shape {format_shape(declared.shape)}{steps}. "
+        f"Received: a value of shape {format_shape(shape)}"
+    )
     if len(shape) != lead + declared.ndim:
-        raise ShapeError(misfit(declared, shape, lead)).about([declared])
+        raise ShapeError(mismatch).with_operands([declared])
     for axis, dim in enumerate(declared.shape, start=lead):
         size = shape[axis]
         if isinstance(dim, int):
             if dim != size:
-                raise ShapeError(
-                    f"{misfit(declared, shape, lead)}, where dimension {axis} is {size} and not {dim}"
-                ).about([declared])
+                raise ShapeError(f"{mismatch}, where axis {axis} has length {size} and not {dim}").with_operands(
+                    [declared]
+                )
             continue
-        known, other = sizes.setdefault(dim, (size, declared))
-        if known != size:
+        known_size, other = sizes.setdefault(dim, (size, declared))
+        if known_size != size:
             raise ShapeError(
-                f"One name is one size, and {dim} is {known} in {other} and {size} in {declared}. "
-                f"Received: a value of shape {shape_text(shape)}"
-            ).about([other, declared])
-
-
-def misfit(declared: Input, shape: tuple[int, ...], lead: int) -> str:
-    """Say which shape was declared and which was given."""
-    steps = ", and one axis for the steps before it" if lead else ""
-    expected = f"{declared} has shape {shape_text(declared.shape)}{steps}"
-    return f"{expected}. Received: a value of shape {shape_text(shape)}"
-
-
-def checked_steps(steps: Any) -> int:
-    """Refuse what is no number of steps."""
-    if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 0:
-        raise InputError(f"Expected a number of steps of 0 or more. Received: steps={steps!r}")
-    return int(steps)
+                f"Expected the same size for {dim!r} in all inputs. Received: {known_size} in {other} and {size} in "
+                f"{declared}, whose value has shape {format_shape(shape)}"
+            ).with_operands([other, declared])

@@ -1,8 +1,8 @@
-"""One program for many members at once: shared variables and inputs that differ get a leading axis, the graph does not.
+"""``pel.batched``: maps a function over a leading axis of members, such as the trials of a sweep.
 
-A sweep trains its networks this way. A loop of small steps is C for one member, and goes over the members on all cores;
-XLA compiles the step of one member, mapped over the axis; the interpreter runs one member after the other, which says
-what that means.
+Shared variables and inputs that differ between members get that axis; the graph does not change. A loop of small steps
+is compiled to C for one member and runs the members on all cores. XLA compiles the step of one member under `jax.vmap`.
+The interpreter runs one member after the other, which defines the results.
 """
 
 from __future__ import annotations
@@ -11,11 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from pellucid.graph.errors import DtypeError, InputError, OptionError, ShapeError
-from pellucid.graph.expr import Constant, Expr, Input, Shared, agree
-from pellucid.graph.types import shape_text
-from pellucid.run.batched_program import BatchedProgram
+from pellucid.graph.expr import Constant, Expr, Input, Shared, is_compatible_shape
+from pellucid.graph.types import format_shape
 from pellucid.run.function import Function
-from pellucid.run.program import Program
+from pellucid.run.program import BatchedProgram, Program
 
 
 def batched(f: Function, places: Mapping[Any, Any]) -> Function:
@@ -24,27 +23,26 @@ def batched(f: Function, places: Mapping[Any, Any]) -> Function:
     Parameters
     ----------
     f : Function
-        What one member computes. It is left as it is.
+        Computes one member. It is not changed.
     places : dict from Shared to Shared, or from Input to Input
-        For a leaf that differs from member to member, one with one more axis in front, as long as there are members.
-        All shared variables that the function updates must be among them, those of random streams too. Other leaves
-        are the same for all members.
+        For each leaf that differs between members, a leaf with one more axis in front, whose length is the number of
+        members. All shared variables that the function updates must be included, also those of random streams. Other
+        leaves are the same for all members.
 
     Returns
     -------
     Function
-        Every output has the axis of the members in front. It updates the shared variables that were given.
+        Every output has the axis of members in front. It updates the shared variables in ``places``.
 
     Raises
     ------
     InputError
-        If a leaf is not there, or an updated one is missing.
+        If a leaf is not part of the function, or an updated one is missing.
     ShapeError, DtypeError
-        If one does not fit what it stands for.
+        If the shape or dtype of a leaf with members does not match.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x, w, rate = pel.scalar("x"), pel.shared(1.0, "w"), pel.shared(0.5, "rate")
     >>> f = pel.function([x], w * x, updates={w: w - rate * x})
     >>> ws, rates = pel.shared([1.0, 2.0, 3.0], "ws"), pel.shared([0.5, 0.25, 0.0], "rates")
@@ -56,22 +54,22 @@ def batched(f: Function, places: Mapping[Any, Any]) -> Function:
            [-2.,  2.,  6.]], dtype=float32)
     """
     if isinstance(f.program, BatchedProgram):
-        raise InputError("batched: this function runs many members already")
+        raise InputError("batched: expected a function of one member. Received: a batched function")
     if f.mode == "guard":
-        raise OptionError('batched: mode="guard" looks at one member. Use f.copy(mode="xla"), or "numpy"')
+        raise OptionError('batched: mode="guard" checks one member only. Use f.copy(mode="xla") or mode="numpy"')
     one = f.program
-    check(one, places)
+    check_places(one, places)
     return Function(
         BatchedProgram(
             inputs=[places.get(i, i) for i in one.inputs],
             outputs=one.outputs,
-            written=one.written,
+            original_outputs=one.original_outputs,
             updates={places[s]: new for s, new in one.updates.items()},
             read=[places.get(e, e) for e in one.read],
             journal=one.journal,
             donate=one.donate,
             one=one,
-            mapped=[[e in places for e in part] for part in (one.updates, one.read, one.inputs)],
+            mapped=[[e in places for e in leaves] for leaves in (one.updates, one.read, one.inputs)],
         ),
         f._structure,
         f.mode,
@@ -80,33 +78,35 @@ def batched(f: Function, places: Mapping[Any, Any]) -> Function:
     )
 
 
-def check(program: Program, places: Mapping[Any, Any]) -> None:
-    """Refuse leaves that are not there, do not fit, or are missing."""
-    known: set[Expr] = {*program.updates, *program.read, *program.inputs}
+def check_places(program: Program, places: Mapping[Any, Any]) -> None:
+    leaves: set[Expr] = {*program.updates, *program.read, *program.inputs}
     lengths: dict[str, Any] = {}
     if not places:
-        raise InputError("batched: expected a leaf at least that differs from member to member. Received: none")
-    for leaf, many in places.items():
+        raise InputError("batched: expected at least one leaf that differs between members. Received: none")
+    for leaf, members in places.items():
         kind = Shared if isinstance(leaf, Shared) else Input
-        if leaf not in known or isinstance(leaf, Constant):
-            names = ", ".join(sorted(str(e) for e in known if not isinstance(e, Constant))) or "nothing"
+        if leaf not in leaves or isinstance(leaf, Constant):
+            names = ", ".join(sorted(str(e) for e in leaves if not isinstance(e, Constant))) or "none"
             raise InputError(f"batched: the function has no leaf {leaf}. It has: {names}")
-        if not isinstance(many, kind):
-            raise InputError(f"batched: expected a {kind.__name__} in the place of {leaf}. Received: {many!r}")
-        if not many.ndim or not agree(many.shape[1:], leaf.shape):
+        if not isinstance(members, kind):
+            article = "an" if kind is Input else "a"
+            raise InputError(f"batched: expected {article} {kind.__name__} for {leaf}. Received: {members!r}")
+        if not members.ndim or not is_compatible_shape(members.shape[1:], leaf.shape):
             raise ShapeError(
-                f"batched: {leaf} has shape {shape_text(leaf.shape)}, so what stands for it has one axis more, in "
-                f"front. Received: {many} of shape {shape_text(many.shape)}"
+                f"batched: expected an axis of members in front of the shape {format_shape(leaf.shape)} of {leaf}. "
+                f"Received: {members} of shape {format_shape(members.shape)}"
             )
-        if many.dtype != leaf.dtype:
-            raise DtypeError(f"batched: {leaf} is {leaf.dtype}. Received: {many}, which is {many.dtype}")
-        lengths[str(many)] = many.shape[0]
+        if members.dtype != leaf.dtype:
+            raise DtypeError(
+                f"batched: expected the dtype {leaf.dtype} of {leaf}. Received: {members}, which is {members.dtype}"
+            )
+        lengths[str(members)] = members.shape[0]
     sizes = {length for length in lengths.values() if isinstance(length, int)}
     if len(sizes) > 1:
-        raise ShapeError(f"batched: expected as many members everywhere. Received: {lengths}")
+        raise ShapeError(f"batched: expected the same number of members for all leaves. Received: {lengths}")
     for shared in program.updates:
         if shared not in places:
             raise InputError(
-                f"batched: the function updates {shared}, which every member needs a value of its own for: "
-                f"{{{shared}: pel.shared(values)}}, with an axis for the members in front"
+                f"batched: the function updates {shared}, so each member needs its own value. Add "
+                f"{{{shared}: pel.shared(values)}}, with an axis of members in front"
             )

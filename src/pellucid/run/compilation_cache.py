@@ -1,8 +1,8 @@
-"""Compiled programs kept on disk, so that the next process loads what this one compiled.
+"""On-disk cache of compiled programs.
 
-JAX serializes and loads them; here is where they lie, when one is the right one, and when one goes. JAX's own
-persistent cache would serve every program of the process, the user's own ones too, and writes files that another
-process may find half written. A program from the cache is machine code: the folder is as private as one's own programs.
+JAX serializes and loads the programs; this module decides where they are stored, when one applies, and when one is
+deleted. JAX's own persistent cache would apply to all programs of the process, the user's included, and is not written
+atomically. Entries are machine code, so the folder must be as private as executables.
 """
 
 from __future__ import annotations
@@ -21,32 +21,30 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from pellucid.run.allocator import hand_back
-from pellucid.run.jax_runtime import jax, started
+from pellucid.atomic_write import atomic_write
+from pellucid.run.allocator import trim_memory
+from pellucid.run.jax_runtime import jax, start_jax
 
-SHORTEST_SECONDS = 0.1
-"""What compiles faster than this is not kept."""
+MIN_COMPILE_SECONDS = 0.1
+"""Programs that compile faster are not stored."""
 
-MOST_BYTES = 2**29
-"""When the folder holds more than this, what was used least recently goes."""
+MAX_CACHE_BYTES = 2**29
+"""When the folder is larger, the least recently used files are deleted."""
 
-SUFFIX = ".xla"
-
-LIBRARY, KNOWN = ".so", ".json"
-"""What a library that a C compiler made ends with, and what tells of one that it is some graph's."""
+XLA_SUFFIX, LIBRARY_SUFFIX, INDEX_SUFFIX = ".xla", ".so", ".json"
+"""Suffixes of XLA programs, of compiled C libraries, and of the index that maps graphs to libraries."""
 
 
 def cache_directory() -> Path | None:
-    """Return the folder of compiled programs, or None where none are kept.
+    """Return the folder of compiled programs, or None if the cache is off.
 
-    ``PELLUCID_CACHE`` names another folder; ``PELLUCID_CACHE=0`` keeps none. Without it, it is ``pellucid`` in the
-    folder that the platform has for such things: ``$XDG_CACHE_HOME`` or ``~/.cache``, ``~/Library/Caches``,
-    ``%LOCALAPPDATA%``.
+    ``PELLUCID_CACHE`` names another folder; ``PELLUCID_CACHE=0`` switches the cache off. By default it is ``pellucid``
+    in the platform's cache folder: ``$XDG_CACHE_HOME`` or ``~/.cache``, ``~/Library/Caches``, ``%LOCALAPPDATA%``.
 
     Returns
     -------
     Path or None
-        It may not exist yet, and is safe to delete at any time.
+        The folder may not exist yet. It can be deleted at any time.
 
     Examples
     --------
@@ -55,17 +53,16 @@ def cache_directory() -> Path | None:
     >>> print(cache_directory())
     None
     """
-    own = os.environ.get("PELLUCID_CACHE")
+    setting = os.environ.get("PELLUCID_CACHE")
     try:
-        if own is None:
-            return usual_directory()
-        return None if own in ("", "0") else Path(own).expanduser().absolute()
-    except RuntimeError:  # a user who has no home, as in some containers
+        if setting is None:
+            return get_default_directory()
+        return None if setting in ("", "0") else Path(setting).expanduser().absolute()
+    except RuntimeError:  # the user has no home folder, as in some containers
         return None
 
 
-def usual_directory() -> Path:
-    """Return the folder of compiled programs where nobody named another."""
+def get_default_directory() -> Path:
     if sys.platform == "win32":
         local = os.environ.get("LOCALAPPDATA")
         base = Path(local) if local else Path.home() / "AppData" / "Local"
@@ -78,110 +75,97 @@ def usual_directory() -> Path:
 
 
 def compile_or_load(lowered: Any) -> Any:
-    """Compile a lowered program, or load it if a process on such a machine has compiled it before.
-
-    Parameters
-    ----------
-    lowered : jax.stages.Lowered
-        What `jax.jit` makes of a function and its arguments.
-
-    Returns
-    -------
-    jax.stages.Compiled
-        Ready to be called.
-    """
+    """Compile a lowered program (`jax.stages.Lowered`), or load it from the cache."""
     try:
-        return compiled_or_loaded(lowered)
+        return _compile_or_load(lowered)
     finally:
-        hand_back()
+        trim_memory()
 
 
-def compiled_or_loaded(lowered: Any) -> Any:
-    """Return the program, and leave the compiler's memory where it is."""
-    folder = usable(cache_directory())
-    # Programs are loaded onto the first device of a process that has all devices to itself.
+def _compile_or_load(lowered: Any) -> Any:
+    folder = ensure_writable(cache_directory())
+    # Programs are loaded onto the first device of a single process.
     if folder is None or jax().process_count() > 1 or jax().config.jax_default_device is not None:
         return lowered.compile()
     text = lowered.as_text()
-    if "callback" in text:  # an address in this process
+    if "callback" in text:  # contains an address that is valid in this process only
         return lowered.compile()
-    path = folder / f"{key(text, arguments(lowered))}{SUFFIX}"
-    found = load(path, lowered)
-    if found is not None:
-        return found
+    path = folder / f"{make_key(text, describe_arguments(lowered))}{XLA_SUFFIX}"
+    cached = load_program(path, lowered)
+    if cached is not None:
+        return cached
     start = time.perf_counter()
     compiled = lowered.compile()
-    if time.perf_counter() - start >= SHORTEST_SECONDS:
-        save(path, compiled)
+    if time.perf_counter() - start >= MIN_COMPILE_SECONDS:
+        save_program(path, compiled)
     return compiled
 
 
-def usable(folder: Path | None) -> Path | None:
-    """Return the folder, made if need be, or None (and warn, once) where nothing can be written into it."""
-    if folder is None or not can_be_written(folder):
+def ensure_writable(folder: Path | None) -> Path | None:
+    """Create the folder if necessary and return it; warn once and return None if it cannot be written."""
+    if folder is None or not can_write(folder):
         return None
-    with suppress(OSError):  # told by what cannot be written there
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # it may have been deleted since
+    with suppress(OSError):  # writing a file will report the reason
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # it may have been deleted since `can_write`
     return folder
 
 
 @functools.cache
-def can_be_written(folder: Path) -> bool:
-    """Tell whether programs can be kept in a folder, which is made if need be, and say once why not."""
+def can_write(folder: Path) -> bool:
+    """Whether programs can be stored safely in a folder. Warns if not."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if os.name == "posix" and folder.stat().st_mode & 0o002:
-            raise PermissionError("everybody may write into it, and what lies there is run")
+            raise PermissionError("every user can write to it, and its files are executed")
         with tempfile.TemporaryFile(dir=folder):
             return True
     except OSError as error:
-        warn(folder, error)
+        warn_unwritable(folder, error)
         return False
 
 
-def warn(folder: Path, error: OSError) -> None:
-    """Say that programs are not kept, and what to do about it."""
+def warn_unwritable(folder: Path, error: OSError) -> None:
     warnings.warn(
-        f"Compiled programs cannot be kept in {folder} and are compiled anew in every process: {error}. "
-        "Name another folder with PELLUCID_CACHE=folder, or keep none with PELLUCID_CACHE=0",
+        f"Compiled programs cannot be stored in {folder}, so every process compiles them again: {error}. "
+        "Set PELLUCID_CACHE to another folder, or to 0 to switch the cache off",
         RuntimeWarning,
         stacklevel=2,
     )
 
 
-def key(text: str, given: str) -> str:
-    """Return the name of a program on this machine: of its text, its arguments, the compiler, settings and devices."""
-    return hashlib.sha256("\0".join([text, given, *circumstances()]).encode()).hexdigest()
+def make_key(text: str, arguments: str) -> str:
+    """Return the cache key of a program: a hash of its text, its arguments and its environment."""
+    return hashlib.sha256("\0".join([text, arguments, *describe_environment()]).encode()).hexdigest()
 
 
-def arguments(lowered: Any) -> str:
-    """Return which arguments a program is given, and which of them it reads: its text has those alone."""
-    read = lowered._lowering.compile_args["kept_var_idx"]  # no public name tells
-    return f"{lowered.args_info} {sorted(read)}"
+def describe_arguments(lowered: Any) -> str:
+    """Return the arguments of a program, and which of them it reads. Its text contains only those."""
+    kept = lowered._lowering.compile_args["kept_var_idx"]  # JAX has no public name for it
+    return f"{lowered.args_info} {sorted(kept)}"
 
 
-def circumstances() -> list[str]:
-    """Return what the machine code of a program depends on besides its text."""
+def describe_environment() -> list[str]:
+    """Return everything but the program that its machine code depends on."""
     j = jax()
     settings = sorted(f"{name}={value}" for name, value in j.config.values.items())
-    flags = [started()[1], os.environ.get("LIBTPU_INIT_ARGS", "")]
+    flags = [start_jax()[1], os.environ.get("LIBTPU_INIT_ARGS", "")]
     devices = [d.device_kind for d in j.devices()]
     return [j.__version__, j.devices()[0].client.platform_version, processor(), *devices, *flags, *settings]
 
 
 @functools.cache
 def processor() -> str:
-    """Return what the processor is and can do, since machine code made for one may not run on another."""
+    """Return the processor's model and features, because machine code for one may not run on another."""
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
     except OSError:  # not Linux
         return f"{platform.machine()} {platform.processor()}"
-    wanted = ("model name", "flags", "Features", "CPU part")
-    return "\n".join(sorted({line for line in lines if line.startswith(wanted)}))
+    fields = ("model name", "flags", "Features", "CPU part")
+    return "\n".join(sorted({line for line in lines if line.startswith(fields)}))
 
 
-def load(path: Path, lowered: Any) -> Any:
-    """Return the program in a file, or None where there is none that can be used."""
+def load_program(path: Path, lowered: Any) -> Any:
+    """Return the program in a file, or None if there is none or it cannot be used."""
     from jax.experimental.serialize_executable import deserialize_and_load
 
     try:
@@ -196,54 +180,50 @@ def load(path: Path, lowered: Any) -> Any:
         program = deserialize_and_load(
             zlib.decompress(packed), lowered.in_tree, lowered.out_tree, execution_devices=devices
         )
-    except RuntimeError:  # made by a library that this one cannot read
+    except RuntimeError:  # serialized by an incompatible library
         return None
-    used(path)
+    mark_used(path)
     return program
 
 
-def used(path: Path) -> None:
-    """Say of a file that it was used, so that it goes later than others."""
-    with suppress(OSError):  # deleted meanwhile, or somebody else's in a folder of several users
+def mark_used(path: Path) -> None:
+    """Update the modification time of a file, so that it is deleted later than others."""
+    with suppress(OSError):  # deleted by another process, or owned by another user
         os.utime(path)
 
 
-def save(path: Path, compiled: Any) -> None:
-    """Keep a program in a file."""
+def save_program(path: Path, compiled: Any) -> None:
     from jax.experimental.serialize_executable import serialize
 
     try:
         packed = zlib.compress(serialize(compiled)[0], 1)
-    except (ValueError, NotImplementedError, RuntimeError):  # JAX's words for a program that cannot leave its process
+    except (ValueError, NotImplementedError, RuntimeError):  # JAX raises these for programs that it cannot serialize
         return
-    write(path, hashlib.sha256(packed).digest() + packed)
+    write_entry(path, hashlib.sha256(packed).digest() + packed)
 
 
-def write(path: Path, content: bytes) -> None:
-    """Write a file in one go, so that nobody ever reads half of it, and make room if there is too much."""
+def write_entry(path: Path, content: bytes) -> None:
+    """Write a file of the cache atomically, and delete old ones if there are too many."""
     try:
-        with tempfile.TemporaryDirectory(dir=path.parent, suffix=".part") as work:
-            made = Path(work) / path.name
-            made.write_bytes(content)
-            made.replace(path)
+        atomic_write(path, content, durable=False)
         prune(path.parent)
     except OSError as error:
-        warn(path.parent, error)
+        warn_unwritable(path.parent, error)
 
 
 def prune(folder: Path) -> None:
-    """Delete what was used least recently until the folder is small enough, and what a killed process left behind."""
+    """Delete the least recently used files until the folder is small enough, and the leftovers of killed processes."""
     files = []
     for path in folder.iterdir():
         try:
             status = path.stat()
-        except FileNotFoundError:  # another process was quicker
+        except FileNotFoundError:  # deleted by another process
             continue
         if path.suffix == ".part" and time.time() - status.st_mtime > 3600:
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
-        elif path.suffix in (SUFFIX, LIBRARY, KNOWN):
+        elif path.suffix in (XLA_SUFFIX, LIBRARY_SUFFIX, INDEX_SUFFIX):
             files.append((status.st_mtime, status.st_size, path))
-    excess = sum(size for _, size, _ in files) - MOST_BYTES
+    excess = sum(size for _, size, _ in files) - MAX_CACHE_BYTES
     for _, size, path in sorted(files):
         if excess <= 0:
             return

@@ -1,8 +1,8 @@
-"""Programs that many devices run together: each does its part of every batch, and what it adds up is added up over all.
+"""Data-parallel programs: several devices divide each batch, and sums run over all of them.
 
-The program is the one that a single device runs. XLA is told that the first axis of what is given lies divided over the
-devices and that the state lies whole on each, and works out which sums go over all of them. Nothing else changes, so
-neither do random numbers, nor what normalizes over a batch.
+The program is that of a single device. Sharding annotations divide the first axis of the inputs over the devices and
+replicate the state; XLA's partitioner infers which sums are all-reduced. So random numbers and batch
+normalization do not change.
 """
 
 from __future__ import annotations
@@ -15,113 +15,111 @@ import numpy as np
 
 from pellucid.graph.errors import StateError
 from pellucid.graph.expr import Constant, Shared
-from pellucid.run.distributed.process_group import loss_of, together
+from pellucid.run.distributed.process_group import explain_loss, translate_losses
 from pellucid.run.jax_runtime import jax, x64
 from pellucid.run.program import Program
 from pellucid.run.xla import Compiled, XlaProgram
 
 Devices = tuple[Any, ...] | None
-"""Which devices run a program together; None for the one that JAX takes."""
+"""The devices of a program; None for JAX's default device."""
 
 AXIS = "devices"
 
 
-class DevicesProgram(XlaProgram):
-    """A program compiled by XLA for many devices, of this process or of several.
+class DataParallelProgram(XlaProgram):
+    """A program compiled by XLA for several devices, of this process or of several.
 
     Parameters
     ----------
     program : Program
-        What one device would run.
+        The program of a single device.
     devices : tuple of jax.Device
-        Those of this process, and those that all others choose too.
+        The devices of all processes; every process passes the same ones.
     """
 
     def __init__(self, program: Program, devices: Sequence[Any]) -> None:
         super().__init__(program)
         sharding = jax().sharding
-        here = jax().process_index()
-        self.own = [d for d in devices if d.process_index == here]
-        self.count, self.alone = len(devices), len(self.own) == len(devices)
+        rank = jax().process_index()
+        self.local_devices = [d for d in devices if d.process_index == rank]
+        self.count, self.is_single_process = len(devices), len(self.local_devices) == len(devices)
         mesh = sharding.Mesh(np.array(devices), (AXIS,))
-        self.whole = sharding.NamedSharding(mesh, sharding.PartitionSpec())
-        self.parts = [sharding.NamedSharding(mesh, sharding.PartitionSpec(*[None] * n, AXIS)) for n in (0, 1)]
-        self.settings["out_shardings"] = self.whole
+        self.replicated = sharding.NamedSharding(mesh, sharding.PartitionSpec())
+        self.sharded = [sharding.NamedSharding(mesh, sharding.PartitionSpec(*[None] * n, AXIS)) for n in (0, 1)]
+        """Shardings of the first and of the second axis; in loops the first one is that of the steps."""
+        self.jit_options["out_shardings"] = self.replicated
 
-    def step(self, written: list[Any], read: list[Any], args: list[Any]) -> tuple[list[Any], list[Any]]:
-        """Trace one step, and say what is divided; in nothing but what JAX has, which it can divide."""
-        constrained = jax().lax.with_sharding_constraint
+    def trace(self, state: list[Any], read: list[Any], args: list[Any]) -> tuple[list[Any], list[Any]]:
+        """Trace one step with sharding constraints. XLA cannot partition pellucid's own kernels, so none are used."""
+        constrain = jax().lax.with_sharding_constraint
 
-        def laid(values: list[Any], divided: Sequence[bool]) -> list[Any]:
+        def constrain_all(values: list[Any], is_sharded: Sequence[bool]) -> list[Any]:
             return [
-                constrained(v, self.parts[0] if d and v.ndim else self.whole)
-                for v, d in zip(values, divided, strict=True)
+                constrain(v, self.sharded[0] if s and v.ndim else self.replicated)
+                for v, s in zip(values, is_sharded, strict=True)
             ]
 
-        state, constants, given, made = self.program.divided
-        outputs, new = self.plain_step(laid(written, state), laid(read, constants), laid(args, given))
-        return laid(outputs, made), laid(new, state)
+        of_state, of_read, of_args, of_outputs = self.program.sharded
+        outputs, new = self.trace_without_kernels(
+            constrain_all(state, of_state), constrain_all(read, of_read), constrain_all(args, of_args)
+        )
+        return constrain_all(outputs, of_outputs), constrain_all(new, of_state)
 
-    def on_device(self, source: Shared | Constant) -> Any:
-        """Return a value as an array that lies whole on every device, copied there the first time."""
+    def put_on_device(self, source: Shared | Constant) -> Any:
+        """Return a value as an array that is replicated on all devices, copying it there the first time."""
         if isinstance(source, Constant):
             if source not in self.constants:
-                self.constants[source] = self.copied(source.value)
+                self.constants[source] = self.replicate(source.value)
             return self.constants[source]
         storage = source.storage
-        if not isinstance(storage, jax().Array) or storage.sharding != self.whole:
-            source.storage = self.copied(np.asarray(storage))
+        if not isinstance(storage, jax().Array) or storage.sharding != self.replicated:
+            source.storage = self.replicate(np.asarray(storage))
         return source.storage
 
-    def copied(self, value: Any) -> Any:
-        """Return copies of a value, one on each device, as one array."""
-        copies = [jax().device_put(value, device, may_alias=False) for device in self.own]
-        return jax().make_array_from_single_device_arrays(np.shape(value), self.whole, copies)
+    def replicate(self, value: Any) -> Any:
+        """Return one array with a copy of a value on each device."""
+        copies = [jax().device_put(value, device, may_alias=False) for device in self.local_devices]
+        return jax().make_array_from_single_device_arrays(np.shape(value), self.replicated, copies)
 
-    def placed(self, args: list[Any], walk: bool) -> list[Any]:
-        """Return arguments divided over the devices where that comes out even, or else whole on each.
+    def place_arguments(self, args: list[Any], walk: bool) -> list[Any]:
+        """Return arguments on the devices. Each process places the parts of its local devices."""
+        is_placed = [isinstance(a, jax().Array) and a.committed for a in args]
+        return [a if placed else self.shard(np.asarray(a), walk) for a, placed in zip(args, is_placed, strict=True)]
 
-        A process hands its devices their parts of what all processes are given.
-        """
-        return [a if isinstance(a, jax().Array) and a.committed else self.laid_out(np.asarray(a), walk) for a in args]
-
-    def laid_out(self, value: Any, walk: bool) -> Any:
-        """Return one argument on the devices."""
+    def shard(self, value: Any, walk: bool) -> Any:
+        """Divide an argument over the devices if its length is a multiple of their number, or else replicate it."""
         even = value.ndim > walk and value.shape[walk] % self.count == 0
-        return jax().make_array_from_callback(
-            value.shape, self.parts[walk] if even else self.whole, lambda place: value[place]
-        )
+        sharding = self.sharded[walk] if even else self.replicated
+        return jax().make_array_from_callback(value.shape, sharding, lambda index: value[index])
 
     def call(self, args: list[Any]) -> list[Any]:
-        """Run one step and return the outputs."""
         with x64():
-            args = self.placed(args, False)
+            args = self.place_arguments(args, False)
         return super().call(args)
 
     def compile_step(self, kind: str, args: list[Any]) -> Compiled:
-        """Compile one step, whole however large it is."""
-        return self.finished(jax().jit(self.step, **self.settings).lower(*self.state(), args))
+        return self.compile_lowered(jax().jit(self.trace, **self.jit_options).lower(*self.get_state(), args))
 
-    def finished(self, lowered: Any) -> Compiled:
-        """Return what XLA makes of a lowered program, which is not kept on disk: it is for these devices."""
+    def compile_lowered(self, lowered: Any) -> Compiled:
+        """Compile without the on-disk cache, whose programs run on one device."""
         compiled: Compiled = lowered.compile()
         return compiled
 
-    def agreed(self, count: int) -> int:
-        """Return how many steps come next: in several processes, as many as the clock of the first one says."""
-        if self.alone:
+    def agree_on_steps(self, count: int) -> int:
+        """Return the number of steps of the next chunk. It depends on timing, so rank 0 decides and broadcasts it."""
+        if self.is_single_process:
             return count
         from jax.experimental.multihost_utils import broadcast_one_to_all
 
-        with together():
+        with translate_losses():
             return int(broadcast_one_to_all(np.int32(count)))
 
-    def check_lost(self, error: Exception) -> None:
-        """Say which shared variables have lost their values, or that devices or other processes are lost."""
-        found = loss_of(error)
-        if found is None:
-            super().check_lost(error)
+    def check_deleted(self, error: Exception) -> None:
+        """Raise an error if a device or process was lost, or if shared variables lost their values."""
+        loss = explain_loss(error)
+        if loss is None:
+            super().check_deleted(error)
             return
-        with suppress(StateError):  # the values are marked as lost, and why is told better here
-            super().check_lost(error)
-        raise found from error
+        with suppress(StateError):  # the call marks the values as lost; the error below explains why
+            super().check_deleted(error)
+        raise loss from error

@@ -1,18 +1,17 @@
-"""Which devices are asked for: all, so many, or some by number or name."""
+"""Selection of devices by number or name."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from pellucid.graph.errors import OptionError, near_miss
+from pellucid.graph.validation import is_integer
 from pellucid.run.jax_runtime import jax
 
 
 def list_devices() -> list[str]:
-    """Return the names of this machine's devices, such as ``"gpu:0"``, as far as this process may use them.
+    """Return the names of this machine's devices that the process may use, such as ``"gpu:0"``.
 
     Examples
     --------
@@ -22,86 +21,75 @@ def list_devices() -> list[str]:
     return [f"{device.platform}:{number}" for number, device in enumerate(jax().local_devices())]
 
 
-def chosen_devices(devices: Any) -> tuple[Any, ...] | None:
-    """Return the devices that are asked for, those of the other processes too; None for the one that JAX takes.
+def choose_devices(devices: Any) -> tuple[Any, ...] | None:
+    """Return the selected devices of all processes; None for JAX's default device.
 
     Parameters
     ----------
     devices : None, "all", int, or list of int or str
-        Of each process: all, so many, or those of these numbers or names.
+        Devices of each process: all, the first ones, or those with these numbers or names.
 
     Raises
     ------
     OptionError
-        If there are none such.
+        If a process has no such device.
     """
     if devices is None:
         return None
-    places = places_of(devices, list_devices())
+    numbers = find_devices(devices, list_devices())
     j = jax()
     by_process: dict[int, list[Any]] = {}
     for device in j.devices():
         by_process.setdefault(device.process_index, []).append(device)
-    few = [f"process {n} has {len(own)}" for n, own in by_process.items() if len(own) <= max(places)]
-    if few:
-        raise OptionError(f"Expected devices that every process has. Received: devices={devices!r}; {', '.join(few)}")
-    found = tuple(own[place] for own in by_process.values() for place in places)
-    return None if found == (j.devices()[0],) else found
+    short = [f"process {n} has {len(own)}" for n, own in by_process.items() if len(own) <= max(numbers)]
+    if short:
+        raise OptionError(f"devices: expected devices of every process. Received: {devices!r}; {', '.join(short)}")
+    chosen = tuple(own[number] for own in by_process.values() for number in numbers)
+    return None if chosen == (j.devices()[0],) else chosen
 
 
-def places_of(devices: Any, names: Sequence[str]) -> list[int]:
-    """Return the places among a machine's devices of those that are asked for.
+def find_devices(devices: Any, names: Sequence[str]) -> list[int]:
+    """Return the numbers of selected devices among those of a machine.
 
     Examples
     --------
     >>> names = ["gpu:0", "gpu:1", "gpu:2"]
-    >>> places_of("all", names), places_of(2, names), places_of(["gpu:2", 0], names)
+    >>> find_devices("all", names), find_devices(2, names), find_devices(["gpu:2", 0], names)
     ([0, 1, 2], [0, 1], [2, 0])
     """
-    there = f"this machine has {len(names)}: {', '.join(names)}"
+    available = f"This machine has {len(names)}: {', '.join(names)}"
+    expected = "devices: expected 'all', a number of devices, or a list of numbers or names"
     if isinstance(devices, str):
         if devices == "all":
             return list(range(len(names)))
         if devices in names:
             return [names.index(devices)]
-        raise OptionError(
-            f"Expected devices to be 'all', a number of devices, or a list of them. Received: devices={devices!r}."
-            f"{near_miss(devices, ['all', *names])} Here {there}"
-        )
-    if is_whole(devices):
+        raise OptionError(f"{expected}. Received: {devices!r}.{near_miss(devices, ['all', *names])} {available}")
+    if is_integer(devices):
         if not 1 <= devices <= len(names):
             raise OptionError(
-                f"Expected devices from 1 to {len(names)}. Received: devices={devices}, and {there}"
-                f"{more_of_a_cpu(names)}"
+                f"devices: expected a number from 1 to {len(names)}. Received: {devices}. {available}{cpu_hint(names)}"
             )
         return list(range(devices))
     if not isinstance(devices, (list, tuple)) or not devices:
-        raise OptionError(
-            f"Expected devices to be 'all', a number of devices, or a list of them. Received: devices={devices!r}"
-        )
-    places = [place_of(device, names, there) for device in devices]
-    if len(set(places)) != len(places):
-        raise OptionError(f"Expected every device once. Received: devices={devices!r}")
-    return places
+        raise OptionError(f"{expected}. Received: {devices!r}")
+    numbers = [find_device(device, names, available) for device in devices]
+    if len(set(numbers)) != len(numbers):
+        raise OptionError(f"devices: expected each device once. Received: {devices!r}")
+    return numbers
 
 
-def place_of(device: Any, names: Sequence[str], there: str) -> int:
-    """Return the place of one device, by its number or name."""
+def find_device(device: Any, names: Sequence[str], available: str) -> int:
     if isinstance(device, str) and device in names:
         return names.index(device)
-    if is_whole(device) and 0 <= device < len(names):
+    if is_integer(device) and 0 <= device < len(names):
         return int(device)
-    hint = f".{near_miss(device, names)}" if isinstance(device, str) else more_of_a_cpu(names)
-    raise OptionError(f"There is no device {device!r}: {there}{hint}")
+    hint = near_miss(device, names) if isinstance(device, str) else cpu_hint(names)
+    raise OptionError(f"There is no device {device!r}. {available}{'.' if isinstance(device, str) else ''}{hint}")
 
 
-def is_whole(value: Any) -> bool:
-    """Tell whether something is a whole number, and none of Python's truths."""
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-
-
-def more_of_a_cpu(names: Sequence[str]) -> str:
-    """Say how a processor becomes several devices."""
+def cpu_hint(names: Sequence[str]) -> str:
+    """Return how to divide a CPU into several devices."""
     if not names[0].startswith("cpu"):
         return ""
-    return ". A processor is one device, unless XLA_FLAGS=--xla_force_host_platform_device_count=4 is set before Python"
+    return ". To divide the CPU into four, set XLA_FLAGS=--xla_force_host_platform_device_count=4 before Python starts"

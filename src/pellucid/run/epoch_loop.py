@@ -1,4 +1,4 @@
-"""Loops in which steps of two sizes take turns, as in epochs whose last batch is smaller, and where their data lie."""
+"""Loops over epochs whose last batch is smaller, and the placement of their data."""
 
 from __future__ import annotations
 
@@ -8,85 +8,85 @@ from typing import Any
 from pellucid.run.function import Function
 from pellucid.run.jax_runtime import x64
 from pellucid.run.native.program import AutoProgram
-from pellucid.run.output_history import History
+from pellucid.run.output_history import OutputHistory
 from pellucid.run.xla import XlaProgram
 
 
-def begun(f: Function, args: Sequence[Any], walk: bool) -> Callable[[], None]:
-    """Trace a loop for arguments like these, and return what compiles it, where that is C.
+def start_compilation(f: Function, args: Sequence[Any], walk: bool) -> Callable[[], None]:
+    """Trace a loop for arguments of these shapes, and return a function that compiles it if it is C.
 
-    Several are compiled at once, each by a compiler of its own; XLA takes all cores for one program, when it is met.
+    Several such functions can run in parallel, each with its own compiler process. XLA uses all cores for one program,
+    which it compiles when it first runs.
     """
     if isinstance(f.backend, AutoProgram):
-        return f.backend.begun(f.bound(args, {}, walk), walk)
+        return f.backend.start_compilation(f.bind_arguments(args, {}, walk), walk)
     return lambda: None
 
 
-def held(f: Function, args: Sequence[Any]) -> list[Any]:
-    """Return the inputs of a loop that repeats them where it wants them: in memory, or on the device for XLA."""
-    values = f.bound(args, {})
+def put_on_device(f: Function, args: Sequence[Any]) -> list[Any]:
+    """Return arguments that a loop repeats where it reads them: in memory for C, on the device for XLA."""
+    values = f.bind_arguments(args, {})
     if not isinstance(f.backend, XlaProgram):
         return values
-    if isinstance(f.backend, AutoProgram) and f.backend.native(values, False) is not None:
+    if isinstance(f.backend, AutoProgram) and f.backend.get_loop(values, False) is not None:
         return values
     with x64():
-        placed: list[Any] = f.backend.placed(values, False)
+        placed: list[Any] = f.backend.place_arguments(values, False)
         return placed
 
 
-def turn(f: Function, *args: Any) -> Any:
-    """Compute the outputs once, as a call does, by the program of a loop where that is C.
+def step_once(f: Function, *args: Any) -> Any:
+    """Compute the outputs once and update the shared variables, by the compiled loop if it is C.
 
-    Between loops it spares the way of the state to XLA and back.
+    Unlike a call, this does not move the state to XLA and back between loops.
     """
-    return f.shape_outputs([o[()] for o in turned(f, f.bound(args, {}))])
+    return f.shape_outputs([o[()] for o in _step_once(f, f.bind_arguments(args, {}))])
 
 
-def turned(f: Function, values: list[Any]) -> list[Any]:
-    """Return the outputs of one step."""
-    found: list[Any] = f.backend.turn(values) if isinstance(f.backend, AutoProgram) else f.backend.call(values)
-    return found
+def _step_once(f: Function, values: list[Any]) -> list[Any]:
+    is_auto = isinstance(f.backend, AutoProgram)
+    outputs: list[Any] = f.backend.step_once(values) if is_auto else f.backend.call(values)
+    return outputs
 
 
-def rounds(f: Function, whole: Sequence[Any], last: Sequence[Any], count: int) -> Any:
-    """Run rounds of several steps and one more, whose batch has another size.
+def run_epochs(f: Function, args: Sequence[Any], last_args: Sequence[Any], epochs: int) -> Any:
+    """Run epochs of several steps and a last step whose batch has another size.
 
     Parameters
     ----------
     f : Function
-        What computes a step of either size.
-    whole : sequence of array
-        The inputs of the steps, those of all rounds along the first axis.
-    last : sequence of array
-        The inputs of the step that ends each round.
-    count : int
-        How many rounds there are.
+        Computes a step of either size.
+    args : sequence of array
+        The inputs of the steps, with the steps of all epochs along the first axis.
+    last_args : sequence of array
+        The inputs of the last step of each epoch.
+    epochs : int
+        Number of epochs.
 
     Returns
     -------
     array, list or dict
-        The outputs of all steps in their order, stacked along a new first axis.
+        The outputs of all steps in order, stacked along a new first axis.
 
     Examples
     --------
     >>> import numpy as np
-    >>> import pellucid as pel
     >>> x, w = pel.vector("x", shape=("n",)), pel.shared(0.0, "w")
     >>> f = pel.function([x], w, updates={w: w + x.sum()})
-    >>> rounds(f, [np.ones((4, 3), "float32")], [np.ones((2, 1), "float32")], count=2)
+    >>> run_epochs(f, [np.ones((4, 3), "float32")], [np.ones((2, 1), "float32")], epochs=2)
     array([ 0.,  3.,  6.,  7., 10., 13.], dtype=float32)
     """
-    args, rest = f.bound(whole, {}, walk=True), f.bound(last, {}, walk=True)
+    values, last = f.bind_arguments(args, {}, walk=True), f.bind_arguments(last_args, {}, walk=True)
     if isinstance(f.backend, AutoProgram):
-        found = f.backend.rounds(args, rest, count)
-        if found is not None:
-            return f.shape_outputs(found)
-    steps = len(args[0]) // count
-    history = History(len(f.program.outputs))
-    for i in range(count):
-        part = History(len(f.program.outputs))
-        for _ in f.backend.run([a[i * steps : (i + 1) * steps] for a in args], steps, True, part):
+        outputs = f.backend.run_epochs(values, last, epochs)
+        if outputs is not None:
+            return f.shape_outputs(outputs)
+    steps = len(values[0]) // epochs
+    history = OutputHistory(len(f.program.outputs))
+    for i in range(epochs):
+        epoch = OutputHistory(len(f.program.outputs))
+        for _ in f.backend.run([a[i * steps : (i + 1) * steps] for a in values], steps, True, epoch):
             pass
-        history.append(steps, part.take())
-        history.append(1, [o[None] for o in turned(f, [a[i] for a in rest])])
-    return f.shape_outputs(history.take())
+        history.append(steps, epoch.pop())
+        history.append(1, [o[None] for o in _step_once(f, [a[i] for a in last])])
+    return f.shape_outputs(history.pop())

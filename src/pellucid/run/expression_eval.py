@@ -1,4 +1,4 @@
-"""The value of one expression, with the function that computes it kept for the next time."""
+"""``Expr.eval``, which keeps compiled functions for expressions that are evaluated again."""
 
 from __future__ import annotations
 
@@ -6,51 +6,53 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
+from pellucid import extensions
 from pellucid.graph.errors import InputError, near_miss
 from pellucid.graph.expr import Expr, Input
-from pellucid.graph.traversal import inputs_of, replace
+from pellucid.graph.substitution import replace
+from pellucid.graph.traversal import collect_inputs
 from pellucid.run.function import Function
 from pellucid.run.function_builder import function
 
-MOST_KEPT = 64
-"""How many functions are kept; they keep their expressions."""
+MAX_FUNCTIONS = 64
+"""How many functions are kept, with their expressions."""
 
 
-def value_of(expr: Expr, values: Mapping[Any, Any] | None = None, mode: str = "auto") -> Any:
-    """Return the value of an expression; see `Expr.eval`."""
-    given = {as_key(expr, key): value for key, value in (values or {}).items()}
-    f, places = kept(expr, tuple(e for e in given if not isinstance(e, Input)), mode)
-    found = {places.get(e, e): value for e, value in given.items()}
-    needed = set(f.program.inputs)
-    missing = [str(i) for i in f.program.inputs if i not in found]
+@extensions.expression_value.register
+def eval_expression(expr: Expr, values: Mapping[Any, Any] | None = None, mode: str = "auto") -> Any:
+    given = {find_target(expr, key): value for key, value in (values or {}).items()}
+    f, substitutes = compile_expression(expr, tuple(e for e in given if not isinstance(e, Input)), mode)
+    arguments = {substitutes.get(e, e): value for e, value in given.items()}
+    inputs = set(f.program.inputs)
+    missing = [str(i) for i in f.program.inputs if i not in arguments]
     if missing:
         raise InputError(
             f"eval: {expr} needs a value for {', '.join(missing)}. Received: "
-            f"{', '.join(map(str, given)) or 'none'}. Give it as expr.eval({{{missing[0]}: value}})"
+            f"{', '.join(map(str, given)) or 'none'}. Use expr.eval({{{missing[0]}: value}})"
         )
-    idle = [str(e) for e in given if places.get(e, e) not in needed]
-    if idle:
-        raise InputError(f"eval: {', '.join(idle)} stands nowhere in {expr}; leave it out")
-    return f(*[found[i] for i in f.program.inputs])
+    unused = [str(e) for e in given if substitutes.get(e, e) not in inputs]
+    if unused:
+        raise InputError(f"eval: {expr} does not depend on {', '.join(unused)}. Leave it out")
+    return f(*[arguments[i] for i in f.program.inputs])
 
 
-def as_key(expr: Expr, key: Any) -> Expr:
-    """Return what a value is for: an expression, or the one input of that name."""
+def find_target(expr: Expr, key: Any) -> Expr:
+    """Return the expression that a value is for: the key itself, or the one input with that name."""
     if isinstance(key, Expr):
         return key
-    inputs = inputs_of([expr])
+    inputs = collect_inputs([expr])
     named = [i for i in inputs if i.name == key]
     if len(named) != 1:
-        kind = "several inputs" if named else "no input"
+        count = "several inputs" if named else "no input"
         known = [i.name for i in inputs if i.name]
         hint = near_miss(str(key), known) or f" It has: {', '.join(known) or 'none with a name'}"
-        raise InputError(f"eval: {expr} has {kind} named {key!r}.{hint}")
+        raise InputError(f"eval: {expr} has {count} named {key!r}.{hint}")
     return named[0]
 
 
-@functools.lru_cache(maxsize=MOST_KEPT)
-def kept(expr: Expr, cut: tuple[Expr, ...], mode: str) -> tuple[Function, dict[Expr, Input]]:
-    """Return the function of an expression, and the inputs that stand for expressions whose values are given."""
-    places = {e: Input(e.name or str(e), e.shape, e.dtype) for e in cut}
-    opened = replace(expr, places) if places else expr
-    return function(inputs_of([opened]), opened, mode=mode), dict(places)
+@functools.lru_cache(maxsize=MAX_FUNCTIONS)
+def compile_expression(expr: Expr, given: tuple[Expr, ...], mode: str) -> tuple[Function, dict[Expr, Input]]:
+    """Return the function of an expression, and the inputs that replace expressions whose values are given."""
+    substitutes = {e: Input(e.name or str(e), e.shape, e.dtype) for e in given}
+    output = replace(expr, substitutes) if substitutes else expr
+    return function(collect_inputs([output]), output, mode=mode), dict(substitutes)

@@ -1,7 +1,7 @@
-r"""Functions of JAX as ops: any of them, with its gradient by JAX, at any order.
+r"""``pel.from_jax``: JAX functions as ops, differentiated by JAX to any order.
 
-Shape and dtype are what ``jax.eval_shape`` says, with the names of dimensions as symbolic sizes. The gradient is
-``jax.vjp`` of the function, wrapped in its turn.
+Shapes and dtypes come from ``jax.eval_shape``, with named dimensions as symbolic sizes. The gradient is ``jax.vjp`` of
+the function, wrapped as an op in the same way.
 """
 
 from __future__ import annotations
@@ -14,33 +14,33 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.composite import after_namespace, check_plain
+from pellucid.graph.composite import check_settings, prepend_namespace_parameter
 from pellucid.graph.errors import DtypeError, GradientError, ShapeError, UseError
-from pellucid.graph.expr import Expr, freeze
-from pellucid.graph.op import Operation, function_of
-from pellucid.graph.op_def import Function, Op, output
-from pellucid.graph.operators import call
-from pellucid.graph.printing import ATOM, Text
-from pellucid.graph.types import Dim, Type, Unknown, covers, is_float, shape_text
+from pellucid.graph.expr import Expr, to_hashable
+from pellucid.graph.op import OpFunction, make_op_function
+from pellucid.graph.op_def import Function, Op, get_output
+from pellucid.graph.operators import call_op
+from pellucid.graph.precedence import ATOM, Template
+from pellucid.graph.types import Dim, Type, Unknown, covers, format_shape, is_float
 from pellucid.run.jax_runtime import jax, x64
 
 
 def from_jax(
-    function: Function, *, name: str | None = None, tex: Text | None = None, text: Text | None = None
-) -> Operation:
-    r"""Make an op of a function of JAX, :math:`y = f(x)`, differentiated by JAX.
+    function: Function, *, name: str | None = None, tex: Template | None = None, text: Template | None = None
+) -> OpFunction:
+    r"""Make an op from a JAX function, :math:`y = f(x)`, which JAX differentiates.
 
-    Its arguments without a default are expressions, those with one are settings. It may return one array or any tree
-    of arrays, which becomes a list. Functions that look at values, rather than at shapes and dtypes, cannot be traced.
+    Arguments without a default are expressions, those with one are settings. The function may return one array or any
+    tree of arrays, which becomes a list. It must be traceable: it may depend on shapes and dtypes, but not on values.
 
     Parameters
     ----------
     function : function
-        From arrays of JAX to arrays of JAX. It runs with JAX's 64-bit types on.
+        From JAX arrays to JAX arrays. It runs with JAX's 64-bit types enabled.
     name : str, optional
-        What it is called on the page, if not by its own name.
+        Name of the op; by default that of the function.
     tex, text : str or function, optional
-        How it is written, as in `op`. Without ``text``: ``name(a, b)``.
+        How it is printed, as in `op`. The default text is ``name(a, b)``.
 
     Returns
     -------
@@ -50,9 +50,9 @@ def from_jax(
     Raises
     ------
     TypeError
-        If it is no function.
+        If it is not a function.
     ShapeError
-        When it is called, if JAX cannot make anything of operands of these shapes and dtypes.
+        When it is called, if JAX cannot trace it for operands of these shapes and dtypes.
     GradientError
         When it is differentiated, if JAX cannot.
 
@@ -68,158 +68,153 @@ def from_jax(
     array([0.5652, 1.5906], dtype=float32)
     """
     if not callable(function):
-        raise UseError(f"from_jax: expected a function of JAX. Received: {function!r}")
-    known = name or str(getattr(function, "__name__", ""))
-    return function_of(Wrapped(function, known if known.isidentifier() else "from_jax").record(tex, text))
+        raise UseError(f"from_jax: expected a JAX function. Received: {function!r}")
+    op_name = name or str(getattr(function, "__name__", ""))
+    return make_op_function(JaxFunction(function, op_name if op_name.isidentifier() else "from_jax").make_op(tex, text))
 
 
-class Wrapped:
-    """A function of JAX, and what an op needs of it."""
+class JaxFunction:
+    """A JAX function, and the parts of its op: value, type inference, gradient and cost."""
 
     def __init__(self, function: Function, name: str, failure: type[Exception] = ShapeError) -> None:
         self.function = function
         self.name = name
         self.failure = failure
         self.backward = functools.cache(self.make_backward)
-        self.compiled = functools.cache(lambda settings: jax().jit(functools.partial(self.results, **dict(settings))))
+        self.compiled = functools.cache(lambda settings: jax().jit(functools.partial(self.call, **dict(settings))))
 
-    def record(self, tex: Text | None = None, text: Text | None = None) -> Op:
-        """Return the op."""
+    def make_op(self, tex: Template | None = None, text: Template | None = None) -> Op:
         parameters = self.signature.parameters.values()
         self.defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
         return Op(
             name=self.name,
-            value=self.value(),
+            value=self.make_value(),
             operands=tuple(p.name for p in parameters if p.default is p.empty and p.kind is not p.VAR_KEYWORD),
             variadic=any(p.kind is p.VAR_POSITIONAL for p in parameters),
             defaults=self.defaults,
-            infer=self.infer,
+            infer=self.infer_types,
             normalize=self.normalize,
-            grad=self.grad,
+            grad=self.make_gradients,
             promotes=False,
             folds=False,
             tex=tex,
             text=text,
             precedence=ATOM,
-            cost=self.cost,
+            cost=self.count_operations,
         )
 
     @functools.cached_property
     def signature(self) -> inspect.Signature:
-        """The function's signature; any number of operands where it has none."""
+        """The function's signature; any number of operands if it has none."""
         try:
             return inspect.signature(self.function)
         except (TypeError, ValueError):
             return inspect.Signature([inspect.Parameter("operands", inspect.Parameter.VAR_POSITIONAL)])
 
     def normalize(self, *inputs: Expr, **settings: Any) -> dict[str, Any]:
-        """Keep the settings that are not the function's own defaults, refusing what is no plain value."""
-        given = {key: value for key, value in settings.items() if value is not self.defaults.get(key, Wrapped)}
-        check_plain(self.name, given)
-        return given
+        """Drop settings that equal the function's defaults, and check the others."""
+        changed = {key: value for key, value in settings.items() if value is not self.defaults.get(key, JaxFunction)}
+        check_settings(self.name, changed)
+        return changed
 
-    def results(self, *operands: Any, **settings: Any) -> list[Any]:
-        """Return what the function returns, as a list of arrays."""
-        found: list[Any] = jax().tree.leaves(self.function(*operands, **settings))
-        return [jax().numpy.asarray(array) for array in found]
+    def call(self, *operands: Any, **settings: Any) -> list[Any]:
+        """Call the function, and return its results as a list of arrays."""
+        leaves: list[Any] = jax().tree.leaves(self.function(*operands, **settings))
+        return [jax().numpy.asarray(array) for array in leaves]
 
-    def value(self) -> Function:
-        """Return the value, which looks like the function and takes an array namespace first."""
+    def make_value(self) -> Function:
+        """Return the value function of the op, with the function's signature after an array namespace."""
 
         def value(xp: Any, *operands: Any, **settings: Any) -> Any:
             with x64():
                 if xp is np:
-                    found = [np.asarray(array) for array in self.compiled(freeze(settings))(*operands)]
+                    results = [np.asarray(array) for array in self.compiled(to_hashable(settings))(*operands)]
                 else:
-                    found = self.results(*operands, **settings)
-            return found if len(found) > 1 else found[0]
+                    results = self.call(*operands, **settings)
+            return results if len(results) > 1 else results[0]
 
         functools.update_wrapper(value, self.function, updated=())
-        return after_namespace(value, self.signature)
+        return prepend_namespace_parameter(value, self.signature)
 
-    def infer(self, *inputs: Expr, **settings: Any) -> list[Type]:
-        """Ask JAX for the types of the results, with symbols for sizes that are not known."""
+    def infer_types(self, *inputs: Expr, **settings: Any) -> list[Type]:
+        """Return the types of the results, as JAX infers them, with symbols for named and unknown sizes."""
         dims = list(dict.fromkeys(d for i in inputs for d in i.shape if isinstance(d, str)))
-        symbols: dict[Dim, Any] = dict(zip(dims, symbolic_sizes(len(dims)), strict=True))
+        symbols: dict[Dim, Any] = dict(zip(dims, make_symbolic_sizes(len(dims)), strict=True))
         names = {str(symbol): dim for dim, symbol in symbols.items()}
-        refusals = (TypeError, ValueError, NotImplementedError, jax().errors.InconclusiveDimensionOperation)
+        trace_errors = (TypeError, ValueError, NotImplementedError, jax().errors.InconclusiveDimensionOperation)
         with x64():
             shapes = [tuple(symbols.get(d, d) for d in i.shape) for i in inputs]
             operands = [jax().ShapeDtypeStruct(s, i.dtype) for s, i in zip(shapes, inputs, strict=True)]
             try:
-                found = jax().eval_shape(functools.partial(self.results, **settings), *operands)
-            except refusals as error:
-                raise self.failure(self.refusal(inputs, str(error).split("\n")[0], names)) from error
-        if not found:
-            raise self.failure(f"{self.name}: expected an array, or a tree of them. The function returned none")
-        return [self.type_of(array, names) for array in found]
+                results = jax().eval_shape(functools.partial(self.call, **settings), *operands)
+            except trace_errors as error:
+                raise self.failure(self.explain_failure(inputs, str(error).split("\n")[0], names)) from error
+        if not results:
+            raise self.failure(f"{self.name}: expected an array or a tree of arrays. The function returned none")
+        return [self.convert_type(array, names) for array in results]
 
-    def refusal(self, inputs: Sequence[Expr], reason: str, names: dict[str, Dim]) -> str:
-        """Say on what JAX cannot trace the function, and why, in the names of our own dimensions."""
-        received = ", ".join(f"{i.dtype} {shape_text(i.shape)}" for i in inputs)
-        hint = "; perhaps it needs sizes that are known: declare them where the inputs are made" if names else ""
-        reason = re.sub(r"\bd\d+\b", lambda found: str(names.get(found[0], found[0])), reason)
-        return f"{self.name}: JAX cannot trace it on {received}{hint}. JAX says: {reason}"
+    def explain_failure(self, inputs: Sequence[Expr], reason: str, names: dict[str, Dim]) -> str:
+        """Return why JAX cannot trace the function, with JAX's symbols replaced by names of dimensions."""
+        operands = ", ".join(f"{i.dtype} {format_shape(i.shape)}" for i in inputs)
+        hint = ". If it needs known sizes, declare them where the inputs are made" if names else ""
+        reason = re.sub(r"\bd\d+\b", lambda match: str(names.get(match[0], match[0])), reason)
+        return f"{self.name}: JAX cannot trace the function for {operands}: {reason}{hint}"
 
-    def type_of(self, array: Any, names: dict[str, Dim]) -> Type:
-        """Return a type of JAX's as ours; a size that is more than a name is unknown."""
+    def convert_type(self, array: Any, names: dict[str, Dim]) -> Type:
+        """Convert a type of JAX. A size that is an expression of symbols is unknown."""
         dtype = np.dtype(array.dtype)
         if dtype.kind not in "biuf" and not is_float(dtype):
-            raise DtypeError(f"{self.name}: expected real numbers, integers or booleans. It returned {dtype}")
+            raise DtypeError(f"{self.name}: expected real numbers, integers or booleans. The function returned {dtype}")
         return Type(tuple(d if isinstance(d, int) else names.get(str(d), Unknown()) for d in array.shape), dtype)
 
-    def grad(self, g: Any, y: Expr, *inputs: Expr, **settings: Any) -> list[Any]:
-        """Return JAX's gradient, by the inputs of real numbers, as a wrapped function."""
-        arrived = g if isinstance(g, list) else [g]
-        results = [y] if len(y.types) == 1 else [output(y, i) for i in range(len(y.types))]
-        cotangents = [full(c, r) for c, r in zip(arrived, results, strict=True) if is_float(r.dtype)]
-        found = self.backward(len(inputs))(*inputs, *cotangents, **settings)
-        by_input = iter(found if isinstance(found, list) else [found])
-        return [next(by_input) if is_float(i.dtype) else None for i in inputs]
+    def make_gradients(self, g: Any, y: Expr, *inputs: Expr, **settings: Any) -> list[Any]:
+        incoming = g if isinstance(g, list) else [g]
+        results = [y] if len(y.types) == 1 else [get_output(y, i) for i in range(len(y.types))]
+        cotangents = [broadcast_cotangent(c, r) for c, r in zip(incoming, results, strict=True) if is_float(r.dtype)]
+        gradients = self.backward(len(inputs))(*inputs, *cotangents, **settings)
+        remaining = iter(gradients if isinstance(gradients, list) else [gradients])
+        return [next(remaining) if is_float(i.dtype) else None for i in inputs]
 
-    def make_backward(self, count: int) -> Operation:
-        """Return the function that carries gradients back over so many operands, as an op."""
+    def make_backward(self, count: int) -> OpFunction:
+        """Return the VJP of the function for ``count`` operands, as an op."""
 
         def backward(*values: Any, **settings: Any) -> Any:
             operands, cotangents = values[:count], values[count:]
             real = [i for i, x in enumerate(operands) if is_float(x.dtype)]
 
-            def of_real(*moving: Any) -> list[Any]:
-                at = dict(zip(real, moving, strict=True))
-                found = self.results(*[at.get(i, x) for i, x in enumerate(operands)], **settings)
-                return [array for array in found if is_float(array.dtype)]
+            def call_with_real(*real_operands: Any) -> list[Any]:
+                by_position = dict(zip(real, real_operands, strict=True))
+                results = self.call(*[by_position.get(i, x) for i, x in enumerate(operands)], **settings)
+                return [array for array in results if is_float(array.dtype)]
 
-            pull = jax().vjp(of_real, *[operands[i] for i in real])[1]
-            return pull(list(cotangents))
+            vjp = jax().vjp(call_with_real, *[operands[i] for i in real])[1]
+            return vjp(list(cotangents))
 
-        made = Wrapped(backward, f"{self.name}_gradient", GradientError)
-        made.signature = inspect.signature(backward)
-        record = made.record()
-        made.defaults.update(self.defaults)
-        return function_of(record)
+        wrapped = JaxFunction(backward, f"{self.name}_gradient", GradientError)
+        wrapped.signature = inspect.signature(backward)
+        op = wrapped.make_op()
+        wrapped.defaults.update(self.defaults)
+        return make_op_function(op)
 
-    def cost(self, node: Expr, size: Callable[..., int]) -> float:
-        """Ask XLA for the arithmetic operations."""
+    def count_operations(self, node: Expr, size: Callable[..., int]) -> float:
         shapes = [tuple(size(i, axis) for axis in range(i.ndim)) for i in node.inputs]
         with x64():
             operands = [jax().ShapeDtypeStruct(s, i.dtype) for s, i in zip(shapes, node.inputs, strict=True)]
-            lowered = jax().jit(functools.partial(self.results, **node.settings)).lower(*operands)
-            found: float = (lowered.cost_analysis() or {}).get("flops", 0.0)
-        return found
+            lowered = jax().jit(functools.partial(self.call, **node.settings)).lower(*operands)
+            operations: float = (lowered.cost_analysis() or {}).get("flops", 0.0)
+        return operations
 
 
-def symbolic_sizes(count: int) -> Sequence[Any]:
-    """Return so many of JAX's symbols for sizes."""
+def make_symbolic_sizes(count: int) -> Sequence[Any]:
     from jax import export
 
     return export.symbolic_shape(", ".join(f"d{i}" for i in range(count))) if count else ()
 
 
-def full(g: Any, like: Expr) -> Expr:
-    """Return a gradient in full, or zeros where none arrived."""
-    made: Expr
+def broadcast_cotangent(g: Any, like: Expr) -> Expr:
+    """Return a gradient with the shape of a result, or zeros if there is none."""
     if g is None:
-        made = call("zeros_like", like)
+        result: Expr = call_op("zeros_like", like)
     else:
-        made = g if covers(g.shape, like.shape) else call("broadcast_like", g, like)
-    return made
+        result = g if covers(g.shape, like.shape) else call_op("broadcast_like", g, like)
+    return result

@@ -1,26 +1,25 @@
-"""Functions: expressions compiled into something one can call, or run as a loop."""
+"""Functions: compiled expressions that can be called, or run as a loop."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pellucid.extensions import function_html
 from pellucid.graph.errors import InputError, OptionError, UseError, near_miss
 from pellucid.graph.expr import Expr, Input, Shared
-from pellucid.graph.extensions import above
 from pellucid.graph.rewriter import Journal
-from pellucid.graph.types import shape_text
-from pellucid.run.argument_binding import arrange, bind, checked_steps
-from pellucid.run.batched_program import BatchedProgram
-from pellucid.run.data_parallel import Devices, DevicesProgram
-from pellucid.run.function_copy import swapped, without_updates
+from pellucid.graph.types import format_shape
+from pellucid.graph.validation import check_integer
+from pellucid.run.argument_binding import convert_arguments, order_arguments
+from pellucid.run.data_parallel import DataParallelProgram, Devices
 from pellucid.run.interpreter import NumpyProgram
 from pellucid.run.interrupts import Interrupted
 from pellucid.run.nan_guard import GuardProgram
-from pellucid.run.native.program import AutoProgram, MembersProgram, NativeProgram
-from pellucid.run.node_values import Values
-from pellucid.run.output_history import History
-from pellucid.run.program import Program
+from pellucid.run.native.program import AutoProgram, BatchedAutoProgram, NativeProgram
+from pellucid.run.node_values import NodeValues
+from pellucid.run.output_history import OutputHistory
+from pellucid.run.program import BatchedProgram, Program, drop_updates, swap_shared
 from pellucid.run.xla import XlaProgram
 
 if TYPE_CHECKING:
@@ -34,27 +33,27 @@ MODES: dict[str, Any] = {
     "guard": GuardProgram,
 }
 
-COMPILED = ("auto", "xla", "native")
-ON_DEVICES = ("auto", "xla")
+COMPILED_MODES = ("auto", "xla", "native")
+MULTI_DEVICE_MODES = ("auto", "xla")
 
 Progress = Callable[[int, int, Any], None]
 Outputs = Expr | Sequence[Any] | Mapping[str, Any] | None
 
 
 class Function:
-    """What `function` returns: call it, `repeat` it, or run it `over` batches.
+    """Compiled function, made by `function`: call it, `repeat` it, or run it `over` batches.
 
     Attributes
     ----------
     program : Program
-        The simplified graph: ``program.outputs``, ``program.updates`` (those that random streams add included), and
-        ``program.journal``, which tells how it was rewritten.
+        The simplified graph: ``program.outputs``, ``program.updates`` (including those that random streams add), and
+        ``program.journal``, which lists the rewrites.
     mode : str
         ``"auto"``, ``"xla"``, ``"native"``, ``"numpy"`` or ``"guard"``.
     defaults : dict from Input to array
-        What inputs are that are not given.
+        Values of inputs that a call does not give.
     devices : tuple of jax.Device, or None
-        Those that it runs on together; None for the one that JAX takes.
+        The devices that divide each batch; None for JAX's default device.
     """
 
     def __init__(
@@ -67,11 +66,12 @@ class Function:
     ) -> None:
         if mode not in MODES:
             raise OptionError(
-                f"Expected a mode out of {sorted(MODES)}. Received: mode={mode!r}.{near_miss(mode, MODES)}"
+                f"Expected mode to be one of {sorted(MODES)}. Received: {mode!r}.{near_miss(mode, MODES)}"
             )
-        if devices is not None and mode not in ON_DEVICES:
+        if devices is not None and mode not in MULTI_DEVICE_MODES:
             raise OptionError(
-                f"Many devices run what XLA compiles. Received: mode={mode!r} with devices. Leave one of them out"
+                f"devices: expected mode='auto' or 'xla', because XLA runs programs on several devices. "
+                f"Received: mode={mode!r}. Leave one of both out"
             )
         self.program = program
         self.mode = mode
@@ -84,15 +84,13 @@ class Function:
     def backend(self) -> Any:
         """The compiled or interpreted program, made at the first call."""
         if self._backend is None:
-            self._backend = self.made()
+            if self.devices is not None:
+                self._backend = DataParallelProgram(self.program, self.devices)
+            elif self.mode == "auto" and isinstance(self.program, BatchedProgram):
+                self._backend = BatchedAutoProgram(self.program)
+            else:
+                self._backend = MODES[self.mode](self.program)
         return self._backend
-
-    def made(self) -> Any:
-        """Return what runs the program: on many devices, on many members, or in its mode."""
-        if self.devices is not None:
-            return DevicesProgram(self.program, self.devices)
-        many = self.mode == "auto" and isinstance(self.program, BatchedProgram)
-        return MembersProgram(self.program) if many else MODES[self.mode](self.program)
 
     @property
     def journal(self) -> Journal:
@@ -101,59 +99,58 @@ class Function:
 
     @property
     def compile_seconds(self) -> float:
-        """How long compiling took so far: once for every set of argument shapes, for calls and loops alike."""
+        """Total compile time so far: once for each set of argument shapes, for calls and loops alike."""
         return 0.0 if self._backend is None else float(self._backend.compile_seconds)
 
     def __repr__(self) -> str:
-        given = ", ".join(self.described(i) for i in self.program.inputs)
+        inputs = ", ".join(self.describe_input(i) for i in self.program.inputs)
         on = "" if self.devices is None else f" on {len(self.devices)} devices"
-        lines = [f"function of ({given}) in mode {self.mode!r}{on}"]
+        lines = [f"function of ({inputs}) in mode {self.mode!r}{on}"]
         lines += [f"  returns {o}: {o.type}" for o in self.program.outputs]
         lines += [f"  updates {s} := {e}: {s.type}" for s, e in self.program.updates.items()]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        return str(above("function_html", self))
+        return function_html(self)
 
-    def described(self, given: Input) -> str:
-        """Write an input with its type and default."""
-        default = self.defaults.get(given)
+    def describe_input(self, i: Input) -> str:
+        default = self.defaults.get(i)
         if default is None:
-            return f"{given}: {given.type}"
-        return f"{given}: {given.type} = {default if default.ndim == 0 else 'array ' + shape_text(default.shape)}"
+            return f"{i}: {i.type}"
+        return f"{i}: {i.type} = {default if default.ndim == 0 else 'array ' + format_shape(default.shape)}"
 
     def __reduce__(self) -> Any:
         raise UseError(
-            "A function cannot be pickled or copied by Python: it is a compiled program, and its shared variables live "
-            "in this process. Use its own copy(), or save the values of its shared variables"
+            "A function cannot be pickled or deep-copied: it holds a compiled program and the shared variables of this "
+            "process. Use f.copy(), or save the values of its shared variables"
         )
 
-    def bound(self, args: Sequence[Any], kwargs: Mapping[str, Any], walk: bool = False) -> list[Any]:
-        """Return the arguments in the order and dtypes of the inputs, held against their shapes and bounds."""
+    def bind_arguments(self, args: Sequence[Any], kwargs: Mapping[str, Any], walk: bool = False) -> list[Any]:
+        """Return the arguments in the order and dtypes of the inputs, after checking shapes and index ranges."""
         inputs = self.program.inputs
-        values = bind(inputs, arrange(inputs, args, kwargs, self.defaults, walk), lead=int(walk))
-        for given, value in zip(inputs, values, strict=True):
-            if given in self.program.bounds:
-                self.program.bounds[given].check(given, value)
+        values = convert_arguments(inputs, order_arguments(inputs, args, kwargs, self.defaults, walk), lead=int(walk))
+        for i, value in zip(inputs, values, strict=True):
+            if i in self.program.bounds:
+                self.program.bounds[i].check(i, value)
         return values
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the outputs once, and update the shared variables."""
-        values = self.bound(args, kwargs)
+        values = self.bind_arguments(args, kwargs)
         return self.shape_outputs([o[()] for o in self.backend.call(values)])
 
     def repeat(self, steps: int, *args: Any, progress: Progress | None = None, **kwargs: Any) -> Any:
-        r"""Run the same inputs many times, as one compiled loop.
+        r"""Run many steps on the same inputs, as one compiled loop.
 
         Parameters
         ----------
         steps : int
-            How many times.
+            Number of steps.
         *args, **kwargs
             The inputs, as for a call.
         progress : function, optional
-            ``progress(done, steps, latest)`` is called some five times a second, with the latest outputs. What it
-            raises ends the loop; shared variables keep what the finished steps made of them.
+            ``progress(done, steps, latest)`` is called about five times a second with the latest outputs. An exception
+            that it raises ends the loop; shared variables keep the updates of the finished steps.
 
         Returns
         -------
@@ -163,29 +160,28 @@ class Function:
         Raises
         ------
         Interrupted
-            On Ctrl-C; shared variables keep what the finished steps made of them, and it carries their outputs.
+            On Ctrl-C. Shared variables keep the updates of the finished steps, and the exception has their outputs.
 
         Examples
         --------
-        >>> import pellucid as pel
         >>> w = pel.shared(8.0, "w")
         >>> halve = pel.function([], w, updates={w: w / 2})
         >>> halve.repeat(3)
         array([8., 4., 2.], dtype=float32)
         """
-        values = self.bound(args, kwargs)
-        return self.loop(values, checked_steps(steps), False, progress)
+        values = self.bind_arguments(args, kwargs)
+        return self._run_loop(values, check_integer("steps", steps, minimum=0), False, progress)
 
     def over(self, *batches: Any, progress: Progress | None = None, **kwargs: Any) -> Any:
-        r"""Walk a leading batch axis: step :math:`i` gets ``batch[i]`` of every input, as one compiled loop.
+        r"""Run one step for each batch, as one compiled loop: step :math:`i` gets ``batches[i]`` of every input.
 
         Parameters
         ----------
         *batches, **kwargs : arrays
             The inputs, each with one more axis in front; a default is the same at every step.
         progress : function, optional
-            ``progress(done, steps, latest)`` is called some five times a second, with the latest outputs. What it
-            raises ends the loop; shared variables keep what the finished steps made of them.
+            ``progress(done, steps, latest)`` is called about five times a second with the latest outputs. An exception
+            that it raises ends the loop; shared variables keep the updates of the finished steps.
 
         Returns
         -------
@@ -195,51 +191,50 @@ class Function:
         Raises
         ------
         Interrupted
-            On Ctrl-C; shared variables keep what the finished steps made of them, and it carries their outputs.
+            On Ctrl-C. Shared variables keep the updates of the finished steps, and the exception has their outputs.
 
         Examples
         --------
-        >>> import pellucid as pel
         >>> x, total = pel.scalar("x"), pel.shared(0.0, "total")
         >>> add = pel.function([x], total + x, updates={total: total + x})
         >>> add.over([1.0, 2.0, 3.0])
         array([1., 3., 6.], dtype=float32)
         """
-        values = self.bound(batches, kwargs, walk=True)
+        values = self.bind_arguments(batches, kwargs, walk=True)
         lengths = {len(v) for v in values}
         if len(lengths) != 1:
-            given = ", ".join(f"{i}: {len(v)}" for i, v in zip(self.program.inputs, values, strict=True)) or "none"
-            raise InputError(f"over walks inputs that are equally long. Received lengths: {given}")
-        return self.loop(values, lengths.pop(), True, progress)
+            pairs = zip(self.program.inputs, values, strict=True)
+            received = ", ".join(f"{i}: {len(v)}" for i, v in pairs) or "no inputs"
+            raise InputError(f"over: expected the same number of batches for every input. Received: {received}")
+        return self._run_loop(values, lengths.pop(), True, progress)
 
     def copy(
         self, *, swap: Mapping[Shared, Shared] | None = None, delete_updates: bool = False, mode: str | None = None
     ) -> Function:
-        """Return a function of the same program, on other shared variables, without updates, or in another mode.
+        """Return a function of the same program with other shared variables, without updates, or in another mode.
 
         Parameters
         ----------
         swap : dict from Shared to Shared, optional
-            What takes the place of which shared variable, as read and as updated. Others are used by both functions.
+            Replacements of shared variables, where they are read and updated. Both functions share all others.
         delete_updates : bool
-            Whether to leave the updates out, those of random streams included, so that a call changes nothing.
+            Whether to drop all updates, including those of random streams, so that a call changes nothing.
         mode : {"auto", "xla", "native", "numpy", "guard"}, optional
-            Another mode, such as ``"guard"`` to find out where a nan comes from. Of many devices, one is left where
-            the mode is none of XLA's.
+            Another mode, such as ``"guard"`` to find the origin of a NaN. A function on several devices becomes one on
+            a single device in modes that XLA does not run.
 
         Returns
         -------
         Function
-            What was compiled for this one serves it too, if only shared variables are swapped.
+            It shares the compiled program if only shared variables are swapped.
 
         Raises
         ------
         InputError, ShapeError, DtypeError
-            If a shared variable is not there, is there already, or is of another type.
+            If a shared variable is not part of the function, its replacement is already, or has another type.
 
         Examples
         --------
-        >>> import pellucid as pel
         >>> a, b = pel.shared(1.0, "a"), pel.shared(10.0, "b")
         >>> f = pel.function([], a, updates={a: 2 * a})
         >>> g = f.copy(swap={a: b})
@@ -247,20 +242,20 @@ class Function:
         (np.float32(1.0), np.float32(2.0), np.float32(10.0), np.float32(20.0), function of () in mode 'auto'
           returns b: float32 ())
         """
-        program = swapped(self.program, swap) if swap else self.program
-        made = Function(
-            without_updates(program) if delete_updates else program,
+        program = swap_shared(self.program, swap) if swap else self.program
+        copy = Function(
+            drop_updates(program) if delete_updates else program,
             self._structure,
             mode or self.mode,
             self.defaults,
-            self.devices if (mode or self.mode) in ON_DEVICES else None,
+            self.devices if (mode or self.mode) in MULTI_DEVICE_MODES else None,
         )
-        if made.mode == self.mode in COMPILED and not delete_updates:
-            made.backend.compiled = self.backend.compiled
-        return made
+        if copy.mode == self.mode in COMPILED_MODES and not delete_updates:
+            copy.backend.compiled = self.backend.compiled
+        return copy
 
-    def values(self, *args: Any, **kwargs: Any) -> Values:
-        """Compute one step node by node and return every value on the way, without updating anything.
+    def values(self, *args: Any, **kwargs: Any) -> NodeValues:
+        """Return the value of every expression of one step, without updating anything.
 
         Parameters
         ----------
@@ -270,11 +265,10 @@ class Function:
         Returns
         -------
         dict from Expr to array
-            The value of each expression of the program, as simplified, after those of what it is made of.
+            The value of each expression of the simplified program, in topological order.
 
         Examples
         --------
-        >>> import pellucid as pel
         >>> x = pel.vector("x")
         >>> f = pel.function([x], pel.tanh(2 * x).sum())
         >>> print(f.values([0.0, 0.5]))
@@ -284,75 +278,75 @@ class Function:
         tanh(2 * x)        [0.        0.7615942]
         tanh(2 * x).sum()  0.7615942
         """
-        return Values(NumpyProgram(self.program).values(self.bound(args, kwargs)))
+        return NodeValues(NumpyProgram(self.program).compute_all(self.bind_arguments(args, kwargs)))
 
     def profile(self, *args: Any, by: str = "numpy", repeats: int = 11, **kwargs: Any) -> Profile:
-        """Measure the time and memory of every expression, and of the whole, without updating anything.
+        """Measure time and memory of every expression and of the whole program, without updating anything.
 
         Parameters
         ----------
         *args, **kwargs
             The inputs, as for a call.
         by : {"numpy", "xla"}
-            Who computes each expression, alone: the interpreter, or a program of XLA's of its own, compiled for it.
+            Whether the NumPy interpreter computes each expression, or a separate XLA program.
         repeats : int
-            How often; medians are reported.
+            Number of runs; medians are reported.
 
         Returns
         -------
         Profile
-            A table; print it, walk its ``rows``, ``sorted("bytes")``, or ask for ``ops``, ``families``, ``whole``.
+            A table. Print it, iterate over its ``rows``, sort it with ``sorted("bytes")``, or see ``ops``, ``families``
+            and ``whole``.
 
         Notes
         -----
-        The sum over the expressions is not the time of a compiled call: XLA computes many of them in one go.
-        ``whole`` has that time, beside what XLA itself counts of operations and memory.
+        The sum over the expressions is not the time of a compiled call, because XLA fuses many of them. ``whole`` has
+        that time, and XLA's own count of operations and memory.
 
         Examples
         --------
-        >>> import pellucid as pel
         >>> X = pel.matrix("X")
         >>> f = pel.function([X], pel.tanh(X @ X).sum())
         >>> table = f.profile(np.ones((100, 100), "float32"))
         >>> [str(row.expr) for row in table.sorted("order")], table.bytes
         (['X @ X', 'tanh(X @ X)', 'tanh(X @ X).sum()'], 80004)
         """
-        from pellucid.run.measurement import measured
+        from pellucid.run.measurement import measure_program
 
-        return measured(self.program, self.bound(args, kwargs), by, repeats, whole=self.mode in COMPILED)
+        values = self.bind_arguments(args, kwargs)
+        return measure_program(self.program, values, by, repeats, whole=self.mode in COMPILED_MODES)
 
-    def loop(self, values: list[Any], steps: int, walk: bool, progress: Progress | None) -> Any:
-        """Run a loop and gather its outputs."""
-        history = History(len(self.program.outputs))
+    def _run_loop(self, values: list[Any], steps: int, walk: bool, progress: Progress | None) -> Any:
+        history = OutputHistory(len(self.program.outputs))
 
-        def whole() -> Any:
-            return self.shape_outputs(history.whole(lambda: self.backend.shapes(values, walk)))
+        def get_outputs() -> Any:
+            return self.shape_outputs(history.stack(lambda: self.backend.infer_shapes(values, walk)))
 
         try:
             for _ in self.backend.run(values, steps, walk, history):
                 if progress is not None:
-                    progress(history.steps, steps, self.shape_outputs(history.latest()))
-            return whole()
+                    progress(history.steps, steps, self.shape_outputs(history.get_latest()))
+            return get_outputs()
         except KeyboardInterrupt:
-            raise Interrupted(whole(), history.steps) from None
+            raise Interrupted(get_outputs(), history.steps) from None
 
-    def chunks(
+    def run_chunks(
         self, values: list[Any], steps: int, walk: bool, first: int = 0, limit: Callable[[], int] | None = None
     ) -> Iterator[Any]:
-        """Run a loop from one of its steps on, and hand out the outputs of each chunk as it is finished.
+        """Run a loop from one of its steps on, and yield the outputs of each chunk of steps.
 
         Parameters
         ----------
         values : list of array
-            The inputs, as `bound` returns them; to walk, their first axis may be longer than there are steps.
+            The inputs, as `bind_arguments` returns them. With ``walk``, their first axis may be longer than ``steps``.
         steps : int
-            Where the loop ends.
+            The step before which the loop ends.
         walk : bool
-            Whether each step gets its own of every input.
+            Whether each step has its own inputs.
         first : int
-            Where it begins.
+            The step at which the loop starts.
         limit : function, optional
-            Asked before every chunk how many steps it may have.
+            Returns the maximum number of steps of the next chunk.
 
         Yields
         ------
@@ -362,20 +356,20 @@ class Function:
         Raises
         ------
         Interrupted
-            On Ctrl-C, with the outputs of the steps that were finished since the last chunk was handed out.
+            On Ctrl-C, with the outputs of the steps that were finished since the last chunk was yielded.
         """
-        history = History(len(self.program.outputs), first)
-        told = first
+        history = OutputHistory(len(self.program.outputs), first)
+        yielded = first
         try:
             for _ in self.backend.run(values, steps, walk, history, limit):
-                told = history.steps
-                yield self.shape_outputs(history.take())
+                yielded = history.steps
+                yield self.shape_outputs(history.pop())
         except KeyboardInterrupt:
-            new = history.steps - told
-            raise Interrupted(self.shape_outputs(history.take()) if new else None, new) from None
+            new = history.steps - yielded
+            raise Interrupted(self.shape_outputs(history.pop()) if new else None, new) from None
 
     def shape_outputs(self, outputs: list[Any]) -> Any:
-        """Return outputs as they were asked for: one, a list, a dict, or none."""
+        """Return outputs in the form in which they were requested: one, a list, a dict, or None."""
         if self._structure is None:
             return None
         if isinstance(self._structure, Mapping):

@@ -1,4 +1,4 @@
-"""How a function is made of expressions."""
+"""``pel.function``: compiles expressions into a function."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.array_conversion import fit
+from pellucid.graph.array_conversion import cast_to_dtype
 from pellucid.graph.errors import InputError
 from pellucid.graph.expr import Expr, Input, Shared, as_expr
 from pellucid.run.argument_binding import check_shape
-from pellucid.run.device_selection import chosen_devices
+from pellucid.run.device_selection import choose_devices
 from pellucid.run.function import Function, Outputs
 from pellucid.run.program import make_program
 
 
-def pairs(given: Mapping[Any, Any] | Sequence[tuple[Any, Any]], who: str) -> list[tuple[Any, Any]]:
-    """Return what is updated or replaced, and by what, refusing to do it twice."""
+def list_pairs(given: Mapping[Any, Any] | Sequence[tuple[Any, Any]], argument: str) -> list[tuple[Any, Any]]:
+    """Return the pairs of a dict or sequence, after checking that no target occurs twice."""
     if not isinstance(given, (Mapping, list, tuple)):
-        raise InputError(f"{who}: expected what becomes what, as {{w: w + 1}}, or such pairs. Received: {given!r}")
-    listed = list(given.items()) if isinstance(given, Mapping) else list(given)
-    twice = [target for target, count in Counter(target for target, _ in listed).items() if count > 1]
-    if twice:
-        raise InputError(f"{twice[0]} is given two new values. Received: {listed}")
-    return listed
+        raise InputError(f"{argument}: expected a dict such as {{w: w + 1}}, or a list of pairs. Received: {given!r}")
+    pairs = list(given.items()) if isinstance(given, Mapping) else list(given)
+    repeated = [target for target, count in Counter(target for target, _ in pairs).items() if count > 1]
+    if repeated:
+        raise InputError(f"{argument}: expected one value for {repeated[0]}. Received: {pairs}")
+    return pairs
 
 
 def function(
@@ -46,32 +46,34 @@ def function(
     Parameters
     ----------
     inputs : sequence of Input
-        What is given at every call, by position or by name.
+        Arguments of a call, given by position or by name.
     outputs : Expr, sequence or dict of Expr, optional
-        What is returned, and in what form.
-    updates : dict from Shared to Expr, or such pairs, optional
-        New values of shared variables, all computed from the old ones. Random streams add their own.
-    givens : dict from Expr to Expr or array, or such pairs, optional
-        What is put in the place of what before anything else.
+        Results of a call, returned in the same form.
+    updates : dict from Shared to Expr, or list of pairs, optional
+        New values of shared variables after a call, all computed from the old ones. Random streams add their own
+        updates.
+    givens : dict from Expr to Expr or array, or list of pairs, optional
+        Substitutions in the graph, made before anything else.
     defaults : dict from Input to array or number, optional
-        What inputs are where a call does not give them. In `Function.over`, a default is the same at every step.
+        Values of inputs that a call does not give. In `Function.over`, a default is the same at every step.
     mode : {"auto", "xla", "native", "numpy", "guard"}
-        Compiled by XLA, or from C, or with ``"auto"`` loops of small steps from C where the machine has a compiler,
-        and everything else by XLA; or interpreted node by node, or interpreted and stopped at the first nan
-        or inf, with its story.
+        ``"xla"`` compiles with XLA and ``"native"`` to C. ``"auto"`` compiles loops of small steps to C if the machine
+        has a C compiler, and everything else with XLA. ``"numpy"`` interprets the graph op by op. ``"guard"`` does so
+        too, and stops at the first NaN or infinity with an explanation.
     rewrite : bool, str or names of phases
-        Whether the graph is simplified first, or the phases that do it (``pel.phases()`` lists them;
-        ``pel.phases().keys() - {"stabilize"}`` are all but one). Leave it on but to see what happens without.
+        Whether to simplify the graph, or which phases of simplification to run (``pel.phases()`` lists them;
+        ``pel.phases().keys() - {"stabilize"}`` are all but one). Without simplification, results may overflow or lose
+        digits.
     on_unused_input : {"raise", "ignore"}
-        What to do about an input, or something in ``givens``, that nothing depends on.
+        Whether an input or a substitution that nothing depends on is an error.
     donate : bool
-        Whether new values of shared variables may take the memory of the old ones while a compiled run is under way.
-        Where it fails half-way, out of memory for example, their values are lost, and an error says so. With
-        ``donate=False`` they stay until the run has succeeded, at twice the memory.
+        Whether a compiled run may overwrite the old values of shared variables. If such a run fails half-way, for
+        example because memory runs out, the values are lost, and an error says so. With ``donate=False`` they are kept
+        until the run has succeeded, at twice the memory.
     devices : "all", int or list, optional
-        Of this machine, or of each of the machines that `pellucid.distribution` brings together: all, so many, or
-        those of these numbers or names. They divide the first axis of every input among them and each keeps a copy of
-        the shared variables; what comes out is what one device would compute, up to rounding. Without it, one device.
+        Devices of this machine, or of each machine that `pellucid.distribution` connects: all, a number of them, or a
+        list of numbers or names. They divide the first axis of every input, and each keeps a copy of the shared
+        variables. The results are those of one device, up to rounding. By default the function runs on one device.
 
     Returns
     -------
@@ -81,17 +83,16 @@ def function(
     Raises
     ------
     InputError
-        If an input is missing, unused or no input.
+        If an input is missing, unused or not an input.
     NonFiniteError
-        At a call in mode ``"guard"``.
+        When a call in mode ``"guard"`` computes a NaN or infinity.
     StateError
-        At a call that failed after shared variables were donated.
+        When a call fails after shared variables were donated.
     ShapeError, DtypeError
-        If an update does not fit its variable.
+        If an update has another shape or dtype than its variable.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x, W = pel.vector("x"), pel.shared([0.2, 0.7], name="W")
     >>> f = pel.function([x], (x * W).sum())
     >>> print(f([1.0, 1.0]))
@@ -102,31 +103,31 @@ def function(
     (array([0.5, 1. ], dtype=float32), array([2., 4.], dtype=float32))
     """
     if isinstance(outputs, Mapping):
-        wanted: list[Any] = list(outputs.values())
+        output_list: list[Any] = list(outputs.values())
     else:
-        wanted = [] if outputs is None else list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
+        output_list = [] if outputs is None else list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
     program = make_program(
         inputs,
-        [as_expr(o) for o in wanted],
-        pairs(updates or {}, "updates"),
-        pairs(givens or {}, "givens"),
+        [as_expr(o) for o in output_list],
+        list_pairs(updates or {}, "updates"),
+        list_pairs(givens or {}, "givens"),
         rewrite,
         on_unused_input,
         donate,
     )
-    return Function(program, outputs, mode, checked_defaults(program.inputs, defaults or {}), chosen_devices(devices))
+    return Function(program, outputs, mode, check_defaults(program.inputs, defaults or {}), choose_devices(devices))
 
 
-def checked_defaults(inputs: Sequence[Input], given: Mapping[Any, Any]) -> dict[Input, np.ndarray[Any, Any]]:
-    """Return the defaults as arrays of the dtypes of their inputs."""
-    known = set(inputs)
+def check_defaults(inputs: Sequence[Input], given: Mapping[Any, Any]) -> dict[Input, np.ndarray[Any, Any]]:
+    input_set = set(inputs)
     defaults = {}
     for target, value in given.items():
-        if target not in known:
+        if target not in input_set:
             raise InputError(
-                f"defaults: {target!r} is no input of the function. Received inputs: {', '.join(map(str, inputs))}"
+                f"defaults: expected inputs of the function, which are {', '.join(map(str, inputs))}. "
+                f"Received: {target!r}"
             )
-        array = fit(value, target.dtype, f"the default of {target}").copy()
+        array = cast_to_dtype(value, target.dtype, f"the default of {target}").copy()
         check_shape(target, array.shape, 0, {})
         defaults[target] = array
     return defaults

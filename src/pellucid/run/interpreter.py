@@ -1,4 +1,4 @@
-"""Programs run node by node in NumPy: slow, obvious, and the definition of what a graph means."""
+"""NumPy interpreter: runs a program op by op. It is slow and simple, and it is the reference for all backends."""
 
 from __future__ import annotations
 
@@ -8,36 +8,35 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.evaluate import Watch
+from pellucid.graph.evaluate import Watcher
 from pellucid.graph.expr import Constant, Expr
 from pellucid.graph.traversal import topological
-from pellucid.run.interrupts import Uninterrupted
-from pellucid.run.output_history import History, Shapes
+from pellucid.run.interrupts import DeferSigint
+from pellucid.run.output_history import OutputHistory, Shapes
 from pellucid.run.program import Program
 
 REPORT_SECONDS = 0.15
-"""How long a loop runs before progress is reported."""
+"""Time between progress reports of a loop."""
 
 
 class NumpyProgram:
-    """A program that is interpreted."""
+    """A program that NumPy interprets."""
 
     compile_seconds = 0.0
 
     def __init__(self, program: Program) -> None:
         self.program = program
 
-    def leaves(self, args: list[Any]) -> dict[Expr, Any]:
-        """Return the values of what is written, of what is only read, and of the inputs, as NumPy arrays."""
-        written: dict[Expr, Any] = {s: np.asarray(s.storage) for s in self.program.updates}
+    def get_leaf_values(self, args: list[Any]) -> dict[Expr, Any]:
+        state: dict[Expr, Any] = {s: np.asarray(s.storage) for s in self.program.updates}
         read: dict[Expr, Any] = {
             s: s.value if isinstance(s, Constant) else np.asarray(s.storage) for s in self.program.read
         }
-        return {**written, **read, **{i: np.asarray(a) for i, a in zip(self.program.inputs, args, strict=True)}}
+        return {**state, **read, **{i: np.asarray(a) for i, a in zip(self.program.inputs, args, strict=True)}}
 
-    def step(self, args: list[Any], watch: Watch | None = None) -> tuple[list[Any], list[Any]]:
-        """Compute outputs and new values, without keeping them; each is an array of its own."""
-        values = self.leaves(args)
+    def step(self, args: list[Any], watch: Watcher | None = None) -> tuple[list[Any], list[Any]]:
+        """Compute outputs and new state as new arrays, without keeping them."""
+        values = self.get_leaf_values(args)
         outputs, new = self.program.step(
             np,
             [values[s] for s in self.program.updates],
@@ -47,29 +46,28 @@ class NumpyProgram:
         )
         return [np.array(o) for o in outputs], [np.array(n) for n in new]
 
-    def values(self, args: list[Any]) -> dict[Expr, Any]:
-        """Return the value of everything that one step goes through, without keeping anything."""
-        seen = self.leaves(args)
+    def compute_all(self, args: list[Any]) -> dict[Expr, Any]:
+        """Return the value of every expression of one step, without keeping the new state."""
+        values = self.get_leaf_values(args)
         with np.errstate(all="ignore"):
-            self.step(args, seen.__setitem__)
-        return in_order(self.program.results, seen)
+            self.step(args, values.__setitem__)
+        return order_values(self.program.results, values)
 
     def call(self, args: list[Any]) -> list[Any]:
-        """Run one step and return the outputs."""
         outputs, new = self.step(args)
-        with Uninterrupted():
+        with DeferSigint():
             self.program.keep(new)
         return outputs
 
     def run(
-        self, args: list[Any], steps: int, walk: bool, history: History, limit: Callable[[], int] | None = None
+        self, args: list[Any], steps: int, walk: bool, history: OutputHistory, limit: Callable[[], int] | None = None
     ) -> Iterator[None]:
-        """Run many steps one after the other, pausing now and then to be watched, and where ``limit`` says so."""
+        """Run many steps, and yield from time to time and after as many steps as ``limit`` allows."""
         start = time.perf_counter()
         pause = history.steps + limit() if limit else steps
         for i in range(history.steps, steps):
             outputs, new = self.step([a[i] for a in args] if walk else args)
-            with Uninterrupted():
+            with DeferSigint():
                 self.program.keep(new)
                 history.append(1, [o[None] for o in outputs])
             if i + 1 in (steps, pause) or time.perf_counter() - start > REPORT_SECONDS:
@@ -77,13 +75,14 @@ class NumpyProgram:
                 start = time.perf_counter()
                 pause = i + 1 + limit() if limit and i + 1 < steps else steps
 
-    def shapes(self, args: list[Any], walk: bool) -> Shapes:
-        """Return shape and dtype of every output of one step."""
+    def infer_shapes(self, args: list[Any], walk: bool) -> Shapes:
         one = [np.zeros(a.shape[1:], a.dtype) for a in args] if walk else args
         return [(o.shape, o.dtype) for o in self.step(one)[0]]
 
 
-def in_order(results: Sequence[Expr], seen: Mapping[Expr, Any]) -> dict[Expr, Any]:
-    """Return values in the order of the walk, with those of the constants among them."""
+def order_values(results: Sequence[Expr], values: Mapping[Expr, Any]) -> dict[Expr, Any]:
+    """Return values in topological order, including those of constants."""
     order = topological(results)
-    return {e: e.value if isinstance(e, Constant) else seen[e] for e in order if isinstance(e, Constant) or e in seen}
+    return {
+        e: e.value if isinstance(e, Constant) else values[e] for e in order if isinstance(e, Constant) or e in values
+    }

@@ -1,4 +1,4 @@
-"""Ctrl-C: held back while the state of a program is between two steps, and then told with what was finished."""
+"""Ctrl-C: deferred while a program replaces its state, and raised with the outputs of the finished steps."""
 
 from __future__ import annotations
 
@@ -11,52 +11,51 @@ from typing import Any, ClassVar
 Handler = Callable[[int, FrameType | None], Any]
 
 
-class Uninterrupted:
-    """A ``with`` block that Ctrl-C cannot cut in two: it is heard when the block ends.
+class DeferSigint:
+    """Context manager that defers Ctrl-C to the end of its block.
 
-    A compiled step consumes the old state, so between starting it and keeping the new state there would be none.
-    Threads other than the main one are never interrupted by Ctrl-C and need no protection. A block within another has
-    nothing to do, for the outer one hears.
+    A compiled step consumes the old state, so between its start and the moment the new state is kept there is none.
+    Only the main thread receives Ctrl-C, so other threads need no protection. Inside another block this one does
+    nothing.
     """
 
-    listening: ClassVar[bool] = False
-    """Whether such a block is under way in the main thread."""
+    active: ClassVar[bool] = False
+    """Whether the main thread is inside such a block."""
 
     def __init__(self) -> None:
-        self.heard: tuple[int, FrameType | None] | None = None
+        self.received: tuple[int, FrameType | None] | None = None
         self.handler: Handler | None = None
 
-    def note(self, number: int, frame: FrameType | None) -> None:
-        """Remember that Ctrl-C was pressed."""
-        self.heard = (number, frame)
+    def record(self, number: int, frame: FrameType | None) -> None:
+        self.received = (number, frame)
 
     def __enter__(self) -> None:
-        if threading.current_thread() is not threading.main_thread() or Uninterrupted.listening:
+        if threading.current_thread() is not threading.main_thread() or DeferSigint.active:
             return
         handler = signal.getsignal(signal.SIGINT)
         if callable(handler):
             self.handler = handler
-            signal.signal(signal.SIGINT, self.note)
-            Uninterrupted.listening = True  # not before: Ctrl-C may come until now
+            signal.signal(signal.SIGINT, self.record)
+            DeferSigint.active = True  # last, because Ctrl-C may still raise before this line
 
     def __exit__(self, *exception: object) -> None:
         if self.handler is None:
             return
-        Uninterrupted.listening = False
+        DeferSigint.active = False
         signal.signal(signal.SIGINT, self.handler)
-        if self.heard is not None:
-            self.handler(*self.heard)
+        if self.received is not None:
+            self.handler(*self.received)
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C during a loop. Shared variables keep what the finished steps made of them.
+    """Ctrl-C during a loop. Shared variables keep the updates of the finished steps.
 
     Attributes
     ----------
     history : array, list or dict
         The outputs of the finished steps, as the loop would have returned them.
     steps : int
-        How many steps were finished.
+        Number of finished steps.
     """
 
     def __init__(self, history: Any, steps: int) -> None:

@@ -1,4 +1,4 @@
-"""JAX, imported when the first program is compiled and not before."""
+"""JAX, configured and imported when the first program is compiled."""
 
 from __future__ import annotations
 
@@ -14,61 +14,62 @@ from types import ModuleType
 from typing import Any
 
 from pellucid.graph.errors import PellucidError
+from pellucid.run.environment import is_enabled
 
-SMALL_LOOPS = "xla_cpu_small_while_loop_byte_threshold"
+SMALL_LOOP_OPTION = "xla_cpu_small_while_loop_byte_threshold"
 SMALL_LOOP_BYTES = 131072
-"""Loops on fewer bytes become one kernel. Much more, and matrix products inside a loop fall back to naive code."""
+"""XLA compiles loops on fewer bytes into one kernel. With a much larger value, matrix products inside loops become
+slow."""
 
-KEEP = ((-4, 0), (-1, 2**31 - 1), (-2, 64 << 20), (-8, 1))
-"""What mallopt(3) is told: M_MMAP_MAX, M_TRIM_THRESHOLD, M_TOP_PAD and M_ARENA_MAX."""
+MALLOC_OPTIONS = ((-4, 0), (-1, 2**31 - 1), (-2, 64 << 20), (-8, 1))
+"""Options of mallopt(3): M_MMAP_MAX, M_TRIM_THRESHOLD, M_TOP_PAD and M_ARENA_MAX."""
+
+before_devices: list[Callable[[ModuleType], None]] = []
+"""Functions that are called with JAX after its import, before it looks for devices."""
 
 
 @functools.cache
 def jax() -> ModuleType:
-    """Return JAX, setting up its process on the first call."""
-    return started()[0]
-
-
-joining: list[Callable[[ModuleType], None]] = []
-"""What is done with JAX before it looks for devices."""
+    """Return JAX, importing it on the first call."""
+    return start_jax()[0]
 
 
 @functools.cache
-def started() -> tuple[ModuleType, str]:
-    """Start JAX and return it, with the flags that XLA was given.
+def start_jax() -> tuple[ModuleType, str]:
+    """Import and start JAX; return it and the flags of XLA.
 
-    Nothing that the user has set is changed, and child processes inherit nothing. XLA reads its flags when it starts,
-    so they are in vain where the user ran JAX before.
+    XLA reads its flags when it starts, so they have no effect if the user ran JAX before. Settings of the user are
+    kept, and child processes inherit none of ours.
     """
-    prepare_memory()
-    before = os.environ.get("XLA_FLAGS")
-    flags = before or ""
+    configure_allocator()
+    user_flags = os.environ.get("XLA_FLAGS")
+    flags = user_flags or ""
     if "xla_backend_extra_options" not in flags:
-        flags = f"{flags} --xla_backend_extra_options={SMALL_LOOPS}={SMALL_LOOP_BYTES}".strip()
+        flags = f"{flags} --xla_backend_extra_options={SMALL_LOOP_OPTION}={SMALL_LOOP_BYTES}".strip()
     os.environ["XLA_FLAGS"] = flags
     try:
-        found = importlib.import_module("jax")
-        for join in joining:
-            join(found)
-        found.devices()
+        module = importlib.import_module("jax")
+        for call in before_devices:
+            call(module)
+        module.devices()
     finally:
-        if before is None:
+        if user_flags is None:
             del os.environ["XLA_FLAGS"]
         else:
-            os.environ["XLA_FLAGS"] = before
-    return found, flags
+            os.environ["XLA_FLAGS"] = user_flags
+    return module, flags
 
 
 def runs_on_cpu() -> bool:
-    """Tell whether programs run on processors, without importing JAX where it could find nothing else."""
-    if "jax" in sys.modules or may_find_accelerators():
+    """Whether JAX runs on the CPU. JAX is imported only if it might find an accelerator."""
+    if "jax" in sys.modules or may_have_accelerator():
         return bool(jax().default_backend() == "cpu")
     return True
 
 
 @functools.cache
-def may_find_accelerators() -> bool:
-    """Tell whether JAX, which is not imported yet, has been given anything else to run on: it comes as plugins."""
+def may_have_accelerator() -> bool:
+    """Whether JAX, which is not imported yet, has a plugin for an accelerator."""
     from importlib.metadata import entry_points
 
     if os.environ.get("JAX_PLATFORMS") == "cpu":
@@ -78,8 +79,8 @@ def may_find_accelerators() -> bool:
 
 
 @contextmanager
-def plain_errors() -> Iterator[None]:
-    """Take JAX's notes about its own frames from pellucid's errors on their way through JAX."""
+def without_jax_notes() -> Iterator[None]:
+    """Remove JAX's notes about hidden frames from pellucid's errors that are raised inside JAX."""
     try:
         yield
     except PellucidError as error:
@@ -87,36 +88,30 @@ def plain_errors() -> Iterator[None]:
         raise
 
 
-def prepare_memory() -> None:
-    """Tell the allocator to keep large buffers, unless it is not to."""
-    if keeps_memory():
-        keep_memory()
-
-
 @functools.cache
 def keeps_memory() -> bool:
-    """Tell whether the allocator is to keep memory: not where the user set it up, or ``PELLUCID_KEEP_MEMORY=0``."""
-    own = any(k.startswith("MALLOC_") or k == "GLIBC_TUNABLES" for k in os.environ)
-    return sys.platform == "linux" and not own and os.environ.get("PELLUCID_KEEP_MEMORY", "1") != "0"
+    """Whether glibc keeps freed memory; not with ``PELLUCID_KEEP_MEMORY=0``, or if the user configured malloc."""
+    user_settings = any(k.startswith("MALLOC_") or k == "GLIBC_TUNABLES" for k in os.environ)
+    return sys.platform == "linux" and not user_settings and is_enabled("PELLUCID_KEEP_MEMORY")
 
 
-def cores() -> int:
+def configure_allocator() -> None:
+    """Make glibc keep large buffers.
+
+    By default it returns them to the system. The next step then faults them in again, which is several times slower
+    than the memory itself, and a training step of a convolutional network uses hundreds of megabytes.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if keeps_memory() else None
+    if mallopt is not None:
+        for option, value in MALLOC_OPTIONS:
+            mallopt(option, value)
+
+
+def count_cores() -> int:
     """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def keep_memory() -> None:
-    """Ask glibc to keep large buffers instead of handing them back and faulting them in again at every step.
-
-    A first touch of fresh memory is several times slower than the memory itself, and a convolutional training step
-    touches hundreds of megabytes.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        for option, value in KEEP:
-            mallopt(option, value)
-
-
 def x64() -> Any:
-    """Return the context in which JAX keeps the dtypes that the graph states, 64-bit ones included."""
+    """Return a context in which JAX keeps 64-bit dtypes, because the graph states every dtype."""
     return jax().enable_x64(True)

@@ -1,4 +1,4 @@
-"""Programs run node by node, and stopped at the first nan or infinity with the story of how it came about."""
+"""NaN guard: interprets a program op by op, and stops at the first NaN or infinity with its origin."""
 
 from __future__ import annotations
 
@@ -9,128 +9,125 @@ import numpy as np
 
 from pellucid.graph.errors import NonFiniteError
 from pellucid.graph.expr import Constant, Shared
-from pellucid.graph.source_location import place_text
+from pellucid.graph.source_location import format_location
 from pellucid.graph.types import Unknown
-from pellucid.run.interpreter import NumpyProgram, in_order
-from pellucid.run.node_values import brief, described, parts
-from pellucid.run.nonfinite_trace import Finding, Inspection, bad_elements
-from pellucid.run.output_history import History
+from pellucid.run.interpreter import NumpyProgram, order_values
+from pellucid.run.node_values import abbreviate, as_list, summarize
+from pellucid.run.nonfinite_trace import NonFiniteFinding, NonFiniteTrace, is_nonfinite
+from pellucid.run.output_history import OutputHistory
 from pellucid.run.program import Program
 
-MOST_PASSED_ON = 6
-"""How many of the expressions that passed it on are named."""
+MAX_PROPAGATED = 6
+"""How many of the affected expressions an error lists."""
 
-INSIDE = {"scan_loop": "step {} of scan", "while_steps": "step {} of while_loop", "branch": "a branch of cond"}
-"""What the steps of an op with a graph inside are called."""
+STEP_NAMES = {"scan_loop": "step {} of scan", "while_steps": "step {} of while_loop", "branch": "a branch of cond"}
+"""Names of the steps of ops that contain graphs."""
 
 
 class GuardProgram(NumpyProgram):
-    """A program that is interpreted, and refuses to make a nan or an infinity.
-
-    An infinity that does no harm is let pass: one that reaches no result, and one that stands in the graph as a
-    constant, as in a mask.
-    """
+    """An interpreted program that raises an error for a harmful NaN or infinity."""
 
     def __init__(self, program: Program) -> None:
         super().__init__(program)
-        self.history: History | None = None
+        self.history: OutputHistory | None = None
 
     def step(self, args: list[Any], watch: Any = None) -> tuple[list[Any], list[Any]]:
-        """Compute outputs and new values, without keeping them.
+        """Compute outputs and new state, without keeping them.
 
         Raises
         ------
         NonFiniteError
-            If a result is nan or infinite and was not meant to be.
+            If a result is NaN or infinite and that was not intended.
         """
-        seen = self.leaves(args)
+        values = self.get_leaf_values(args)
         with np.errstate(all="ignore"):
-            results = super().step(args, seen.__setitem__)
-            found = Inspection(self.program.results, in_order(self.program.results, seen)).find()
-        if found is not None:
-            raise error_of(found, self.program, None if self.history is None else self.history.steps)
+            results = super().step(args, values.__setitem__)
+            ordered = order_values(self.program.results, values)
+            finding = NonFiniteTrace(self.program.results, ordered).find_origin()
+        if finding is not None:
+            raise make_error(finding, self.program, None if self.history is None else self.history.steps)
         return results
 
     def run(
-        self, args: list[Any], steps: int, walk: bool, history: History, limit: Callable[[], int] | None = None
+        self, args: list[Any], steps: int, walk: bool, history: OutputHistory, limit: Callable[[], int] | None = None
     ) -> Iterator[None]:
-        """Run many steps one after the other, knowing which one it is."""
         self.history = history
         try:
             yield from super().run(args, steps, walk, history, limit)
         finally:
             self.history = None
 
-    def shapes(self, args: list[Any], walk: bool) -> Any:
-        """Return shape and dtype of every output of one step, whatever its values."""
+    def infer_shapes(self, args: list[Any], walk: bool) -> Any:
+        """Return shape and dtype of every output of one step, without checking its values."""
         with np.errstate(all="ignore"):
-            return NumpyProgram(self.program).shapes(args, walk)
+            return NumpyProgram(self.program).infer_shapes(args, walk)
 
 
-def error_of(found: Finding, program: Program, step: int | None) -> NonFiniteError:
-    """Tell the story of a nan or an infinity."""
-    value = np.asarray(next(v for v in parts(found.value) if bad_elements(v).any()))
-    what = str(value[found.place])
-    lines = [heading(found, what, step)]
-    sample = sample_text(found, program)
-    count = int(bad_elements(value).sum())
+def make_error(finding: NonFiniteFinding, program: Program, step: int | None) -> NonFiniteError:
+    """Return the error for a finding: what, where, from which operands, and which results it reached."""
+    value = np.asarray(next(v for v in as_list(finding.value) if is_nonfinite(v).any()))
+    lines = [format_heading(finding, str(value[finding.position]), step)]
+    count = int(is_nonfinite(value).sum())
     many = f"{count} of {value.size:,} elements are" if value.size > 1 else "its only element is"
     if value.ndim:
-        lines.append(f"  first at {list(found.place)}{sample}; {many} nan or infinite")
-    lines += [f"  from {line}" for line in dict.fromkeys(operand_lines(found))]
-    if found.expr.op is not None and found.expr.origin:
-        lines.append(f"  written at {place_text(found.expr.origin)}")
-    if found.passed_on:
-        named = [brief(e) for e in found.passed_on[:MOST_PASSED_ON]]
-        more = len(found.passed_on) - len(named)
-        lines.append(f"  only passed on by {', '.join(named)}{f' and {more} more' if more else ''}")
-    reached = [brief(r) for r in program.outputs if r in {found.expr, *found.passed_on}]
-    reached += [f"the update of {s}" for s, r in program.updates.items() if r in {found.expr, *found.passed_on}]
+        sample = format_sample(finding, program)
+        lines.append(f"  first at {list(finding.position)}{sample}; {many} nan or infinite")
+    lines += [f"  from {line}" for line in dict.fromkeys(format_operands(finding))]
+    if finding.expr.op is not None and finding.expr.origin:
+        lines.append(f"  created at {format_location(finding.expr.origin)}")
+    affected = finding.propagated_to
+    if affected:
+        names = [abbreviate(e) for e in affected[:MAX_PROPAGATED]]
+        more = len(affected) - len(names)
+        lines.append(f"  propagated by {', '.join(names)}{f' and {more} more' if more else ''}")
+    reached = [abbreviate(r) for r in program.outputs if r in {finding.expr, *affected}]
+    reached += [f"the update of {s}" for s, r in program.updates.items() if r in {finding.expr, *affected}]
     if reached:
-        lines.append(f"  and so reached {', '.join(reached)}")
+        lines.append(f"  to {', '.join(reached)}")
     if program.updates:
-        lines.append("  Shared variables are as they were before this step")
+        lines.append("  Shared variables have the values from before this step")
+    lines.append(f"  fix: {finding.fix}")
     error = NonFiniteError("\n".join(lines))
-    error.finding = found  # type: ignore[attr-defined]
+    error.finding = finding  # type: ignore[attr-defined]
     return error
 
 
-def heading(found: Finding, what: str, step: int | None) -> str:
-    """Say what was made, by what, in which step."""
+def format_heading(finding: NonFiniteFinding, value: str, step: int | None) -> str:
     where = "" if step is None else f" in step {step} of the loop (the first is 0)"
-    where += "".join(f", in {INSIDE.get(name, 'step {} of ' + name).format(number)}" for name, number in found.steps)
-    e = found.expr
+    for name, number in finding.loop_steps:
+        where += f", in {STEP_NAMES.get(name, 'step {} of ' + name).format(number)}"
+    e = finding.expr
     if isinstance(e, Shared):
-        return f"The shared variable {e} itself was {what} before{where or ' this call'}"
+        return f"The shared variable {e} was {value} before{where or ' this call'}"
     if e.op is None:
-        at = f" at {list(found.place)}" if found.place else ""
-        return f"{e} itself is {what}{at}{where}: the data, not the network"
-    return f"{brief(e)} became {what}{where}"
+        at = f" at {list(finding.position)}" if finding.position else ""
+        return f"The data contain {value}: {e} is {value}{at}{where}"
+    return f"{abbreviate(e)} became {value}{where}"
 
 
-def sample_text(found: Finding, program: Program) -> str:
-    """Say which sample it is where the first axis is one that an input begins with, and what named sizes are there."""
-    batches = {i.shape[0] for i in program.inputs if i.ndim and isinstance(i.shape[0], str)}
-    e = found.expr
+def format_sample(finding: NonFiniteFinding, program: Program) -> str:
+    """Return which sample of the batch the first element belongs to, or its position on named dimensions."""
+    batch_dims = {i.shape[0] for i in program.inputs if i.ndim and isinstance(i.shape[0], str)}
+    e = finding.expr
     if len(e.types) > 1:
         return ""
-    if e.ndim and e.shape[0] in batches:
-        return f", which is sample {found.place[0]}"
-    named = zip(e.shape, found.place, strict=True)
-    places = [f"{dim} = {at}" for dim, at in named if isinstance(dim, str) and not isinstance(dim, Unknown)]
-    return f", which is {', '.join(places)}" if places else ""
+    if e.ndim and e.shape[0] in batch_dims:
+        return f", which is sample {finding.position[0]}"
+    pairs = zip(e.shape, finding.position, strict=True)
+    named = [f"{dim} = {at}" for dim, at in pairs if isinstance(dim, str) and not isinstance(dim, Unknown)]
+    return f", which is {', '.join(named)}" if named else ""
 
 
-def operand_lines(found: Finding) -> list[str]:
-    """Return what the operands were: at that place for an elementwise op, or else in which range."""
-    e = found.expr
+def format_operands(finding: NonFiniteFinding) -> list[str]:
+    """Return the operands: their element at the position for an elementwise op, otherwise their range."""
+    e = finding.expr
     lines = []
-    for source, operand in zip(e.inputs, found.operands, strict=True):
+    for source, operand in zip(e.inputs, finding.operands, strict=True):
         if isinstance(source, Constant) and source.ndim == 0:
             continue
         if e.op is not None and e.op.elementwise:
-            there = np.broadcast_to(operand, np.shape(found.value))[found.place]
-            lines.append(f"{brief(source)} = {there}")
+            element = np.broadcast_to(operand, np.shape(finding.value))[finding.position]
+            lines.append(f"{abbreviate(source)} = {element}")
         else:
-            lines += [f"{brief(source)}: {described(v)}" for v in parts(operand)]
+            lines += [f"{abbreviate(source)}: {summarize(v)}" for v in as_list(operand)]
     return lines

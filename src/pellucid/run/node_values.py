@@ -1,4 +1,4 @@
-"""The value of every expression of a program, in one run of it."""
+"""Values of all expressions of a program, and the formatting of values."""
 
 from __future__ import annotations
 
@@ -9,73 +9,79 @@ import numpy as np
 
 from pellucid.graph.errors import InputError
 from pellucid.graph.expr import Expr
+from pellucid.graph.labels import find_expressions
 from pellucid.graph.printing import text
-from pellucid.graph.types import shape_text
+from pellucid.graph.types import format_shape
 
-SHORT = 8
-"""Arrays of more elements are shown by their type and range."""
+MAX_PRINTED_ELEMENTS = 8
+"""Arrays with more elements are printed by type and range."""
+
+MAX_EXPRESSION_LENGTH = 60
+"""Longer expressions are abbreviated."""
 
 
-LONGEST = 60
-"""Longer expressions are written in brief."""
-
-
-class Values(dict[Expr, Any]):
-    """What every expression of a program came to; printed as a table."""
+class NodeValues(dict[Expr, Any]):
+    """Value of every expression of a program. Prints as a table."""
 
     def __missing__(self, key: Any) -> Any:
+        if isinstance(key, Expr):
+            for e in find_expressions(list(self), [key]):  # the same expression with other labels
+                return self[e]
         raise InputError(
-            f"The program does not go through {key}, perhaps because simplification made something else of it. "
-            "Make the function with rewrite=False, or ask for its value with eval"
+            f"The program does not compute {key}, perhaps because simplification replaced it. "
+            "Compile the function with rewrite=False, or use expr.eval()"
         )
 
     def __str__(self) -> str:
-        width = max((len(name) for name, _ in self.cells()), default=0)
-        return "\n".join(f"{name:<{width}}  {value}" for name, value in self.cells())
+        cells = self.format_cells()
+        width = max((len(name) for name, _ in cells), default=0)
+        return "\n".join(f"{name:<{width}}  {value}" for name, value in cells)
 
     def _repr_html_(self) -> str:
-        rows = [f"<tr><td><code>{escape(n)}</code></td><td><code>{escape(v)}</code></td></tr>" for n, v in self.cells()]
+        rows = [
+            f"<tr><td><code>{escape(n)}</code></td><td><code>{escape(v)}</code></td></tr>"
+            for n, v in self.format_cells()
+        ]
         return f"<table>{''.join(rows)}</table>"
 
-    def cells(self) -> list[tuple[str, str]]:
-        """Write each expression, after its name if it has one, and its value."""
-        return [(brief(e), value_text(value)) for e, value in self.items()]
+    def format_cells(self) -> list[tuple[str, str]]:
+        return [(abbreviate(e), format_value(value)) for e, value in self.items()]
 
 
-def brief(e: Expr) -> str:
-    """Write an expression in full if it is short, or else with what lies deep inside it left out."""
-    named = f"{e.name} = " if e.op is not None and e.name else ""
-    written = text(e, LONGEST)
+def abbreviate(e: Expr) -> str:
+    """Return an expression as text, after its name if it has one, with an ellipsis for deeply nested parts."""
+    name = f"{e.name} = " if e.op is not None and e.name else ""
+    formula = text(e, MAX_EXPRESSION_LENGTH)
     for depth in (4, 3, 2, 1):
-        if len(written) <= LONGEST:
+        if len(formula) <= MAX_EXPRESSION_LENGTH:
             break
         level, hidden = {e}, set()
         for _ in range(depth):
             level = {i for outer in level for i in outer.inputs}
             hidden = {i for i in level if i.op is not None}
-        written = text(e, LONGEST, dict.fromkeys(hidden - {e}, "…"))
-    return named + written
+        formula = text(e, MAX_EXPRESSION_LENGTH, dict.fromkeys(hidden - {e}, "…"))
+    return name + formula
 
 
-def parts(value: Any) -> list[Any]:
-    """Return the results of an op that has several as a list, and any other in one."""
+def as_list(value: Any) -> list[Any]:
+    """Return the results of an op with several as a list, and any other value in a list."""
     return list(value) if isinstance(value, (tuple, list)) else [value]
 
 
-def value_text(value: Any) -> str:
-    """Write a short array in full, a long one by its type and range, and several one after the other."""
+def format_value(value: Any) -> str:
+    """Return a short array as text, and a long one as its type and range."""
     if isinstance(value, (tuple, list)):
-        return "; ".join(map(value_text, parts(value)))
+        return "; ".join(map(format_value, value))
     array = np.asarray(value)
     if array.ndim == 0:
         return str(array[()])
-    if array.size <= SHORT:
+    if array.size <= MAX_PRINTED_ELEMENTS:
         return np.array2string(array).replace("\n", "")
-    return described(array)
+    return summarize(array)
 
 
-def range_text(array: np.ndarray[Any, Any]) -> str:
-    """Write between which values an array lies, those that are nan left out."""
+def format_range(array: np.ndarray[Any, Any]) -> str:
+    """Return the minimum and maximum of an array, without NaN."""
     if not array.size:
         return "empty"
     numbers = array[array == array]
@@ -86,7 +92,6 @@ def range_text(array: np.ndarray[Any, Any]) -> str:
     return f"from {numbers.min():.6g} to {numbers.max():.6g}"
 
 
-def described(value: Any) -> str:
-    """Write dtype, shape and range of an array."""
+def summarize(value: Any) -> str:
     array = np.asarray(value)
-    return f"{array.dtype} {shape_text(array.shape)}, {range_text(array)}"
+    return f"{array.dtype} {format_shape(array.shape)}, {format_range(array)}"

@@ -1,7 +1,7 @@
-"""Where a nan or an infinity was born, once a step has been computed expression by expression.
+"""Origin of a NaN or infinity in a step that was computed expression by expression.
 
-What counts is what reaches a result. An infinity that `where` passes over, or that an exponential turns into 0, did no
-harm; one that is written into the graph as a constant, as masks are, was meant.
+Only what reaches a result counts. An infinity that `where` does not select or that an exponential turns into 0 does no
+harm, and one in a constant, as in a mask, is intended.
 """
 
 from __future__ import annotations
@@ -12,55 +12,85 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.evaluate import Watch, compute, watching_bodies
-from pellucid.graph.expr import Constant, Expr
-from pellucid.graph.subgraph import Body
+from pellucid.graph.evaluate import Watcher, compute_node, watch_subgraphs
+from pellucid.graph.expr import Constant, Expr, Shared
+from pellucid.graph.finding import Finding, format_expression
+from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.types import is_float
-from pellucid.run.interpreter import in_order
-from pellucid.run.node_values import parts
+from pellucid.run.interpreter import order_values
+from pellucid.run.node_values import as_list
 
-ASKING = {"isnan", "isinf", "isfinite", "isposinf", "isneginf", "nan_to_num"}
-"""Ops that are asked about a nan, and may therefore be given one."""
+NAN_TESTS = {"isnan", "isinf", "isfinite", "isposinf", "isneginf", "nan_to_num"}
+"""Ops that test for NaN, so a NaN operand is expected."""
+
+FIXES = {
+    "log": "Keep the operand above 0, for instance by pel.log(x + 1e-7), or use a loss with from_logits=True.",
+    "true_divide": "Keep the divisor away from 0, for instance by adding a small constant to it.",
+    "sqrt": "Keep the operand at 0 or more, for instance by pel.sqrt(pel.maximum(x, 0)).",
+    "exp": "Subtract the maximum before exp, or use logsumexp, softmax or log_softmax.",
+}
+"""Fixes for the ops that most often produce a NaN or infinity."""
 
 
 @dataclass(frozen=True)
-class Finding:
-    """The expression in which the first nan or infinity arose.
+class NonFiniteFinding(Finding):
+    """The expression that produced the first NaN or infinity; a leaf if its value was not finite to begin with.
 
     Attributes
     ----------
-    expr : Expr
-        Which; an input or a shared variable where it was there to begin with.
     value : array
-        What came out.
-    place : tuple of int
-        The first element that is not finite.
+        The value of the expression.
+    position : tuple of int
+        Index of the first element that is not finite.
     operands : list of array
         The values of its inputs.
-    passed_on : list of Expr
-        What it went through from there to the results.
-    steps : tuple of (str, int)
-        In which step of which op with a graph inside it was, counted as they run, from the outermost to the innermost.
+    propagated_to : list of Expr
+        The expressions between this one and the results that became NaN or infinite because of it.
+    loop_steps : tuple of (str, int)
+        Name and step of each op with a graph inside, such as scan, that contains the expression, outermost first.
     """
 
-    expr: Expr
     value: np.ndarray[Any, Any]
-    place: tuple[int, ...]
+    position: tuple[int, ...]
     operands: list[Any]
-    passed_on: list[Expr]
-    steps: tuple[tuple[str, int], ...] = ()
+    propagated_to: list[Expr]
+    loop_steps: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def expr(self) -> Expr:
+        assert isinstance(self.where, Expr)
+        return self.where
 
 
-class Inspection:
-    """What the values of a step tell of its nans and infinities.
+def make_finding(
+    e: Expr, value: Any, position: tuple[int, ...], operands: list[Any], propagated_to: list[Expr]
+) -> NonFiniteFinding:
+    element = get_nonfinite_result(value)[position]
+    if isinstance(e, Shared):
+        fix = "Restore earlier weights, and train with a smaller learning rate or clipnorm."
+    elif e.op is None:
+        fix = "Remove or replace such values in the data; np.isfinite finds them."
+    else:
+        fix = FIXES.get(e.op.name, "Scale the inputs to about [-1, 1], and try a smaller learning rate or clipnorm.")
+    what = (
+        f"{format_expression(e)} is {element} at {list(position)}."
+        if position
+        else f"{format_expression(e)} is {element}."
+    )
+    why = "Every value that depends on it becomes NaN or infinite too, and an update with it destroys the weights."
+    return NonFiniteFinding("non-finite value", e, what, why, fix, value, position, operands, propagated_to)
+
+
+class NonFiniteTrace:
+    """Finds the origin of NaN and infinity in the values of a step.
 
     Parameters
     ----------
     results : sequence of Expr
-        What the step computes.
+        The results of the step.
     values : mapping from Expr to array
-        The value of everything it went through, each after those of its inputs.
-    excused : collection of Expr
+        The value of every expression, in topological order.
+    excused : sequence of Expr
         Leaves that may be infinite.
     """
 
@@ -68,148 +98,141 @@ class Inspection:
         self.results = results
         self.values = values
         self.excused = set(excused)
-        self.bad = {e for e, value in values.items() if is_bad(value)}
-        self.inside: dict[Expr, Finding] = {}
+        self.nonfinite = {e for e, value in values.items() if has_nonfinite(value)}
+        self.findings_inside: dict[Expr, NonFiniteFinding] = {}
+        """Findings in the graphs that some ops contain."""
 
-    def find(self) -> Finding | None:
-        """Return where the first nan or infinity arose that reaches a result, or None."""
-        reaching = self.reaching()
-        roots = [e for e in self.values if e in reaching and e in self.bad and self.is_root(e)]
-        # An infinity in the data may be meant; what was made of it tells more.
-        first = next((e for e in roots if e.op is not None or has_nan(self.values[e])), roots[0] if roots else None)
+    def find_origin(self) -> NonFiniteFinding | None:
+        """Return the first expression that produced a NaN or infinity that reaches a result, or None."""
+        harmful = self.find_harmful()
+        origins = [e for e in self.values if e in harmful and e in self.nonfinite and self.is_origin(e)]
+        # An infinity in the data may be intended, so an op that makes a NaN of it says more.
+        ops_or_nan = (e for e in origins if e.op is not None or has_nan(self.values[e]))
+        first = next(ops_or_nan, origins[0] if origins else None)
         if first is None:
             return None
-        passed = {first}
+        affected = {first}
         for e in self.values:
-            if e in reaching and any(i in passed for i in e.inputs):
-                passed.add(e)
-        passed_on = [e for e in self.values if e in passed and e is not first]
-        inside = self.inside.get(first)
+            if e in harmful and any(i in affected for i in e.inputs):
+                affected.add(e)
+        propagated_to = [e for e in self.values if e in affected and e is not first]
+        inside = self.findings_inside.get(first)
         if inside is not None:
-            return replace(inside, passed_on=[*inside.passed_on, first, *passed_on])
-        mask = self.born(first) if first.op is not None else bad_elements(self.values[first])
-        place = tuple(int(i) for i in np.argwhere(mask)[0])
-        return Finding(first, self.values[first], place, [self.values[i] for i in first.inputs], passed_on)
+            return replace(inside, propagated_to=[*inside.propagated_to, first, *propagated_to])
+        mask = self.find_new_nonfinite(first) if first.op is not None else is_nonfinite(self.values[first])
+        position = tuple(int(i) for i in np.argwhere(mask)[0])
+        operands = [self.values[i] for i in first.inputs]
+        return make_finding(first, self.values[first], position, operands, propagated_to)
 
-    def reaching(self) -> set[Expr]:
-        """Return the expressions through which a nan or an infinity comes to be felt."""
-        felt = {e for e in self.results if e in self.bad}
-        felt |= {e for e in self.values if self.swallows(e)}
-        reached: set[Expr] = set()
-        stack = list(felt)
+    def find_harmful(self) -> set[Expr]:
+        """Return the expressions through which a NaN or infinity reaches a result or is lost in a comparison."""
+        stack = [e for e in self.results if e in self.nonfinite]
+        stack += [e for e in self.values if self.hides_nan(e)]
+        harmful: set[Expr] = set()
         while stack:
             e = stack.pop()
-            if e not in reached:
-                reached.add(e)
-                stack += [i for i in e.inputs if i in self.bad and self.passes(i, e)]
-        return reached
+            if e not in harmful:
+                harmful.add(e)
+                stack += [i for i in e.inputs if i in self.nonfinite and self.propagates(i, e)]
+        return harmful
 
-    def swallows(self, e: Expr) -> bool:
-        """Tell whether a nan becomes a number or a truth value here without having been asked about."""
-        if e.op is None or e.op.name in ASKING or len(e.types) > 1 or is_float(e.dtype):
+    def hides_nan(self, e: Expr) -> bool:
+        """Whether an op turns a NaN into an integer or boolean, without being a test for NaN."""
+        if e.op is None or e.op.name in NAN_TESTS or len(e.types) > 1 or is_float(e.dtype):
             return False
-        return any(i in self.bad and has_nan(self.values[i]) for i in e.inputs)
+        return any(i in self.nonfinite and has_nan(self.values[i]) for i in e.inputs)
 
-    def passes(self, source: Expr, e: Expr) -> bool:
-        """Tell whether something that is not finite comes from this operand, and not from another one."""
-        if e.op is None or not e.op.elementwise or e not in self.bad:
+    def propagates(self, source: Expr, e: Expr) -> bool:
+        """Whether non-finite elements come from this operand rather than from another one."""
+        if e.op is None or not e.op.elementwise or e not in self.nonfinite:
             return True
         value = self.values[e]
-        return bool(np.any(bad_elements(value) & np.broadcast_to(bad_elements(self.values[source]), np.shape(value))))
+        return bool(np.any(is_nonfinite(value) & np.broadcast_to(is_nonfinite(self.values[source]), np.shape(value))))
 
-    def is_root(self, e: Expr) -> bool:
-        """Tell whether a nan or an infinity begins here."""
+    def is_origin(self, e: Expr) -> bool:
         if e.op is None:
             return not isinstance(e, Constant) and e not in self.excused
-        if not self.born(e).any():
+        if not self.find_new_nonfinite(e).any():
             return False
-        bodies = [value for value in e.settings.values() if isinstance(value, Body)]
-        return self.begins_inside(e, bodies) if bodies else True
+        bodies = [value for value in e.settings.values() if isinstance(value, Subgraph)]
+        return self.is_origin_inside(e, bodies) if bodies else True
 
-    def born(self, e: Expr) -> Any:
-        """Return which elements are nan though no operand is, or infinite though all operands are finite."""
-        value = first_bad(self.values[e])
-        operands = [o for i in e.inputs for o in parts(self.values[i])]
+    def find_new_nonfinite(self, e: Expr) -> Any:
+        """Return a mask of elements that are NaN with no NaN operand, or infinite with finite operands."""
+        value = get_nonfinite_result(self.values[e])
+        operands = [o for i in e.inputs for o in as_list(self.values[i]) if is_real_array(o)]
         if e.op is not None and e.op.elementwise:
             shape = np.shape(value)
-            nan = any_of([np.broadcast_to(np.isnan(o), shape) for o in operands if is_number(o)], shape)
-            bad = any_of([np.broadcast_to(bad_elements(o), shape) for o in operands if is_number(o)], shape)
-            return (np.isnan(value) & ~nan) | (np.isinf(value) & ~bad)
+            nan, nonfinite = np.zeros(shape, bool), np.zeros(shape, bool)
+            for o in operands:
+                nan |= np.broadcast_to(np.isnan(o), shape)
+                nonfinite |= np.broadcast_to(is_nonfinite(o), shape)
+            return (np.isnan(value) & ~nan) | (np.isinf(value) & ~nonfinite)
         if any(has_nan(o) for o in operands):
             return np.zeros(np.shape(value), bool)
-        return np.isnan(value) if any(is_bad(o) for o in operands) else bad_elements(value)
+        return np.isnan(value) if any(has_nonfinite(o) for o in operands) else is_nonfinite(value)
 
-    def begins_inside(self, e: Expr, bodies: Sequence[Body]) -> bool:
-        """Run an op that carries graphs again, look into every step, and keep what is found there."""
+    def is_origin_inside(self, e: Expr, bodies: Sequence[Subgraph]) -> bool:
+        """Run an op that contains graphs again, trace each of its steps, and record the origin of NaN or infinity."""
         counts = dict.fromkeys(bodies, 0)
-        last: list[tuple[Body, dict[Expr, Any]]] = []
+        current: list[tuple[Subgraph, dict[Expr, Any]]] = []
 
-        def look() -> None:
-            for body, seen in last:
-                found = Inspection(body.outputs, in_order(body.outputs, seen), body.inputs).find()
+        def trace_current() -> None:
+            for body, values in current:
+                found = NonFiniteTrace(body.outputs, order_values(body.outputs, values), body.inputs).find_origin()
                 if found is not None:
                     step = (e.op.name if e.op is not None else "", counts[body] - 1)
-                    raise FoundError(replace(found, steps=(step, *found.steps)))
+                    raise OriginFound(replace(found, loop_steps=(step, *found.loop_steps)))
 
-        def enter(outputs: Sequence[Expr], values: Mapping[Expr, Any]) -> Watch | None:
-            body = next((b for b in bodies if same(b.outputs, outputs)), None)
+        def watch_body(outputs: Sequence[Expr], leaves: Mapping[Expr, Any]) -> Watcher | None:
+            body = next((b for b in bodies if is_same_list(b.outputs, outputs)), None)
             if body is None:
                 return None
-            look()
-            seen = dict(values)
-            last[:] = [(body, seen)]
+            trace_current()
+            values = dict(leaves)
+            current[:] = [(body, values)]
             counts[body] += 1
-            return seen.__setitem__
+            return values.__setitem__
 
         try:
-            with watching_bodies(enter):
-                compute(np, e, [self.values[i] for i in e.inputs])
-            look()
-        except FoundError as stop:
-            self.inside[e] = stop.finding
+            with watch_subgraphs(watch_body):
+                compute_node(np, e, [self.values[i] for i in e.inputs])
+            trace_current()
+        except OriginFound as stop:
+            self.findings_inside[e] = stop.finding
             return True
-        # What went through no step of a graph was made by the op itself.
+        # If no step of a graph ran, the op itself is the origin.
         return not any(counts.values())
 
 
-class FoundError(Exception):
-    """Ends a loop inside a graph in the step in which something was found."""
+class OriginFound(Exception):
+    """Ends the loop of an op in the step in which an origin was found."""
 
-    def __init__(self, finding: Finding) -> None:
+    def __init__(self, finding: NonFiniteFinding) -> None:
         super().__init__()
         self.finding = finding
 
 
-def same(a: Sequence[Expr], b: Sequence[Expr]) -> bool:
-    """Tell whether two lists hold the same expressions."""
+def is_same_list(a: Sequence[Expr], b: Sequence[Expr]) -> bool:
     return len(a) == len(b) and all(x is y for x, y in zip(a, b, strict=True))
 
 
-def is_number(value: Any) -> bool:
-    """Tell whether an array can hold a nan."""
+def is_real_array(value: Any) -> bool:
     return is_float(np.asarray(value).dtype)
 
 
-def bad_elements(value: Any) -> Any:
-    """Return which elements are nan or infinite."""
-    return ~np.isfinite(value) if is_number(value) else np.zeros(np.shape(value), bool)
+def is_nonfinite(value: Any) -> Any:
+    return ~np.isfinite(value) if is_real_array(value) else np.zeros(np.shape(value), bool)
 
 
-def is_bad(value: Any) -> bool:
-    """Tell whether some element is nan or infinite."""
-    return any(is_number(v) and not np.isfinite(v).all() for v in parts(value))
+def has_nonfinite(value: Any) -> bool:
+    return any(is_real_array(v) and not np.isfinite(v).all() for v in as_list(value))
 
 
 def has_nan(value: Any) -> bool:
-    """Tell whether some element is nan."""
-    return any(is_number(v) and bool(np.isnan(v).any()) for v in parts(value))
+    return any(is_real_array(v) and bool(np.isnan(v).any()) for v in as_list(value))
 
 
-def first_bad(value: Any) -> Any:
-    """Return the first result that is not finite."""
-    return next((v for v in parts(value) if is_bad(v)), parts(value)[0])
-
-
-def any_of(masks: list[Any], shape: tuple[int, ...]) -> Any:
-    """Return where some of the masks hold."""
-    return np.any(masks, axis=0) if masks else np.zeros(shape, bool)
+def get_nonfinite_result(value: Any) -> Any:
+    """Return the first result of an op that is not finite."""
+    return next((v for v in as_list(value) if has_nonfinite(v)), as_list(value)[0])

@@ -1,4 +1,4 @@
-r"""An op of one's own, checked as pellucid's own are."""
+r"""``pel.check_op``: checks a custom op the way pellucid's own ops are tested."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from pellucid.run.jax_runtime import jax, x64
 Array = np.ndarray[Any, Any]
 
 TOLERANCES = {"float64": 1e-9, "float32": 1e-4}
-"""How far NumPy and XLA may be apart, relative to a value and absolute for one of the size of 1."""
+"""Maximum difference between NumPy and XLA, relative and absolute."""
 
 
 def check_op(function: Any, *operands: Any, **settings: Any) -> None:
-    r"""Check an op: that NumPy and XLA agree, that types are as inferred, that gradients are those of differences.
+    r"""Check an op: NumPy and XLA agree, types are as inferred, and gradients equal finite differences.
 
-    In float64 and in float32, value and gradient by the NumPy interpreter, which holds each against the type that was
-    inferred, and by XLA. In float64, the first and second gradient against finite differences (`verify_grad`). At the
-    op's ``edge`` values, that value and gradient are finite.
+    Value and gradient are computed in float64 and float32, by the NumPy interpreter, which checks the inferred types,
+    and by XLA. First and second gradients are compared with finite differences in float64 (`verify_grad`). At the op's
+    ``edge`` values, value and gradient must be finite.
 
     Parameters
     ----------
     function : function
         An op made by `op`, `compound` or `from_jax`, or any function of expressions.
     *operands : array
-        What to check it on; real numbers are taken in float64 and in float32. Without any, the op's own ``examples``,
-        or operands from its ``domain``.
+        Operands to check it on; real ones are converted to float64 and float32. By default the op's ``examples``, or
+        random operands from its ``domain``.
     **settings
         The op's settings.
 
@@ -44,9 +44,9 @@ def check_op(function: Any, *operands: Any, **settings: Any) -> None:
     WrongOpError
         If NumPy and XLA disagree, float32 becomes another dtype, or an edge is not finite.
     WrongGradientError
-        If a gradient and finite differences disagree.
+        If a gradient differs from finite differences.
     ShapeError
-        If a value is not of the type that was inferred.
+        If a value has another type than inferred.
 
     Examples
     --------
@@ -55,24 +55,26 @@ def check_op(function: Any, *operands: Any, **settings: Any) -> None:
     >>> pel.check_op(pel.softmax, np.array([[0.1, 0.2], [3.0, -1.0]]), axis=0)
     """
     op: Op | None = getattr(function, "op", None)
-    cases = [(operands, settings)] if operands else drawn(function, op, settings)
-    for values, chosen in cases:
+    cases = [(operands, settings)] if operands else make_cases(function, op, settings)
+    for values, case_settings in cases:
         arrays = [np.asarray(value) for value in values]
         for dtype in TOLERANCES:
-            check_value(function, [a.astype(dtype) if is_float(a.dtype) else a for a in arrays], chosen, dtype)
-        check_gradients(function, op, arrays, chosen)
+            converted = [a.astype(dtype) if is_float(a.dtype) else a for a in arrays]
+            check_values(function, converted, case_settings, dtype)
+        check_gradients(function, op, arrays, case_settings)
     if op is not None:
         for edge in op.edge:
             check_edge(function, op, edge)
 
 
-def drawn(function: Any, op: Op | None, settings: dict[str, Any]) -> list[tuple[Sequence[Any], dict[str, Any]]]:
-    """Return operands from what an op says of itself."""
+def make_cases(function: Any, op: Op | None, settings: dict[str, Any]) -> list[tuple[Sequence[Any], dict[str, Any]]]:
     rng = np.random.default_rng(0)
     if op is not None and op.examples is not None:
-        return [(values, {**chosen, **settings}) for values, chosen in op.examples(rng)]
+        return [(values, {**example_settings, **settings}) for values, example_settings in op.examples(rng)]
     if op is None or not op.elementwise or op.variadic or not op.operands:
-        raise PellucidError(f"check_op: {function} needs operands to be checked on: pel.check_op(function, array, ...)")
+        raise PellucidError(
+            f"check_op: expected operands for {function}. Pass arrays: pel.check_op(function, array, ...)"
+        )
     count = len(op.operands)
     domains = op.domain if isinstance(op.domain[0], tuple) else (op.domain,) * count
     shapes = [(3, 4)] * count, [(3, 4), *[(4,)] * (count - 1)]
@@ -84,60 +86,60 @@ def drawn(function: Any, op: Op | None, settings: dict[str, Any]) -> list[tuple[
     return [(values, settings) for values in cases]
 
 
-def written(function: Any, arrays: Sequence[Array], settings: dict[str, Any]) -> tuple[list[Expr], dict[Expr, Array]]:
-    """Write a function on inputs of these values."""
-    given: dict[Expr, Array] = {Input(f"x{i}", a.shape, a.dtype): a for i, a in enumerate(arrays)}
-    made = function(*given, **settings)
-    return list(made) if isinstance(made, (list, tuple)) else [made], given
+def apply_symbolically(
+    function: Any, arrays: Sequence[Array], settings: dict[str, Any]
+) -> tuple[list[Expr], dict[Expr, Array]]:
+    """Call a function on inputs; return the results, and the inputs with their values."""
+    values: dict[Expr, Array] = {Input(f"x{i}", a.shape, a.dtype): a for i, a in enumerate(arrays)}
+    results = function(*values, **settings)
+    return list(results) if isinstance(results, (list, tuple)) else [results], values
 
 
-def gradients_of(results: Sequence[Expr], given: dict[Expr, Array]) -> list[Expr]:
-    """Return the gradient of the sum of all real results, by all real inputs; none where there is none."""
-    real = [r.sum() for r in results if is_float(r.dtype)]
-    wrt = [x for x in given if is_float(x.dtype)]
-    return grad(sum(real[1:], real[0]), wrt, disconnected="zero") if real and wrt else []
+def make_gradients(results: Sequence[Expr], values: dict[Expr, Array]) -> list[Expr]:
+    sums = [r.sum() for r in results if is_float(r.dtype)]
+    wrt = [x for x in values if is_float(x.dtype)]
+    return grad(sum(sums[1:], sums[0]), wrt, disconnected="zero") if sums and wrt else []
 
 
-def check_value(function: Any, arrays: Sequence[Array], settings: dict[str, Any], dtype: str) -> None:
-    """Hold XLA against the interpreter, and dtypes against those of the operands."""
-    results, given = written(function, arrays, settings)
+def check_values(function: Any, arrays: Sequence[Array], settings: dict[str, Any], dtype: str) -> None:
+    """Compare XLA with the interpreter, and dtypes of results with those of operands."""
+    results, values = apply_symbolically(function, arrays, settings)
     for result in results:
         if is_float(result.dtype) and result.dtype != dtype and any(a.dtype == dtype for a in arrays):
-            raise WrongOpError(f"{result} is {result.dtype}, of operands that are {dtype}")
-    outputs = [*results, *gradients_of(results, given)]
-    by_numpy, by_xla = evaluate(np, outputs, given), compiled(outputs, given)
+            raise WrongOpError(f"Expected {result} to be {dtype}, like its operands. Received: {result.dtype}")
+    outputs = [*results, *make_gradients(results, values)]
+    by_numpy, by_xla = evaluate(np, outputs, values), run_xla(outputs, values)
     tolerance = TOLERANCES[dtype]
     for output, a, b in zip(outputs, by_numpy, by_xla, strict=True):
         if not np.allclose(a, b, rtol=tolerance, atol=tolerance, equal_nan=True):
             worst = np.unravel_index(int(np.argmax(np.abs(np.subtract(a, b, dtype="float64")))), np.shape(a))
             raise WrongOpError(
-                f"NumPy and XLA disagree on {output}, at {list(map(int, worst))} of {dtype}: "
-                f"{np.asarray(a)[worst]} by NumPy, {np.asarray(b)[worst]} by XLA. Does the value use xp throughout?"
+                f"NumPy and XLA disagree on {output} in {dtype}, at {list(map(int, worst))}: "
+                f"{np.asarray(a)[worst]} by NumPy, {np.asarray(b)[worst]} by XLA. Check that the value uses only xp"
             )
 
 
-def compiled(outputs: Sequence[Expr], given: dict[Expr, Array]) -> list[Array]:
-    """Compile expressions as they are, without any rewriting, and run them."""
+def run_xla(outputs: Sequence[Expr], values: dict[Expr, Array]) -> list[Array]:
+    """Compile expressions without simplification, and run them."""
 
     def run(*arrays: Any) -> list[Any]:
-        return evaluate(jax().numpy, outputs, dict(zip(given, arrays, strict=True)))
+        return evaluate(jax().numpy, outputs, dict(zip(values, arrays, strict=True)))
 
     with x64():
-        return [np.asarray(value) for value in jax().jit(run)(*given.values())]
+        return [np.asarray(value) for value in jax().jit(run)(*values.values())]
 
 
 def check_gradients(function: Any, op: Op | None, arrays: Sequence[Array], settings: dict[str, Any]) -> None:
-    """Hold first and second gradients against finite differences, where there are any."""
-    results, given = written(function, arrays, settings)
-    real = any(is_float(r.dtype) for r in results) and any(is_float(x.dtype) for x in given)
-    if real and (op is None or op.differentiable):
+    """Compare first and second gradients with finite differences, if there are any."""
+    results, values = apply_symbolically(function, arrays, settings)
+    is_real = any(is_float(r.dtype) for r in results) and any(is_float(x.dtype) for x in values)
+    if is_real and (op is None or op.differentiable):
         verify_grad(lambda *inputs: function(*inputs, **settings), arrays, order=2)
 
 
 def check_edge(function: Any, op: Op, edge: float) -> None:
-    """Refuse a value or gradient that is not finite where the op says that it is."""
-    results, given = written(function, [np.full(2, edge)] * len(op.operands), {})
-    outputs = [*results, *gradients_of(results, given)]
-    for output, value in zip(outputs, evaluate(np, outputs, given), strict=True):
+    results, values = apply_symbolically(function, [np.full(2, edge)] * len(op.operands), {})
+    outputs = [*results, *make_gradients(results, values)]
+    for output, value in zip(outputs, evaluate(np, outputs, values), strict=True):
         if not np.isfinite(value).all():
-            raise WrongOpError(f"{output} is {value} at the edge {edge}, and was to be finite")
+            raise WrongOpError(f"Expected {output} to be finite at the edge {edge}. Received: {value}")

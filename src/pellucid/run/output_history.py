@@ -1,4 +1,4 @@
-"""The outputs of the steps of a loop, gathered chunk by chunk."""
+"""Outputs of the steps of a loop, collected chunk by chunk."""
 
 from __future__ import annotations
 
@@ -11,39 +11,37 @@ Shapes = list[tuple[tuple[int, ...], np.dtype[Any]]]
 """Shape and dtype of every output of one step."""
 
 
-class History:
-    """What a loop has returned so far.
+class OutputHistory:
+    """The outputs of a loop so far.
 
     Attributes
     ----------
     chunks : list of list of array
         For every output, the arrays of the chunks, with the steps along their first axis.
     steps : int
-        How many steps have finished; a loop that is entered in its middle begins with more than 0.
+        Number of finished steps; more than 0 at the start if the loop is entered in its middle.
     """
 
-    def __init__(self, outputs: int, steps: int = 0) -> None:
-        self.chunks: list[list[np.ndarray[Any, Any]]] = [[] for _ in range(outputs)]
+    def __init__(self, num_outputs: int, steps: int = 0) -> None:
+        self.chunks: list[list[np.ndarray[Any, Any]]] = [[] for _ in range(num_outputs)]
         self.steps = steps
 
     def append(self, count: int, outputs: Sequence[np.ndarray[Any, Any]]) -> None:
-        """Add the outputs of the next ``count`` steps."""
-        for chunks, new in zip(self.chunks, outputs, strict=True):
-            chunks.append(new)
+        for chunks, output in zip(self.chunks, outputs, strict=True):
+            chunks.append(output)
         self.steps += count
 
-    def latest(self) -> list[Any]:
-        """Return the outputs of the last step."""
+    def get_latest(self) -> list[Any]:
         return [chunks[-1][-1] for chunks in self.chunks]
 
-    def take(self) -> list[np.ndarray[Any, Any]]:
-        """Return the outputs of the steps since they were last taken, and keep them no longer."""
-        taken = [np.concatenate(chunks) if len(chunks) > 1 else chunks[0] for chunks in self.chunks]
-        self.chunks = [[] for _ in taken]
-        return taken
+    def pop(self) -> list[np.ndarray[Any, Any]]:
+        """Remove and return the outputs that were added since the last call."""
+        outputs = [np.concatenate(chunks) if len(chunks) > 1 else chunks[0] for chunks in self.chunks]
+        self.chunks = [[] for _ in outputs]
+        return outputs
 
-    def whole(self, shapes: Callable[[], Shapes]) -> list[np.ndarray[Any, Any]]:
-        """Return the outputs of all steps, stacked; ``shapes`` is asked where there were none."""
+    def stack(self, get_shapes: Callable[[], Shapes]) -> list[np.ndarray[Any, Any]]:
+        """Return the outputs of all steps, stacked. ``get_shapes`` is called only if there were no steps."""
         if self.steps:
             return [np.concatenate(chunks) for chunks in self.chunks]
-        return [np.empty((0, *shape), dtype) for shape, dtype in shapes()] if self.chunks else []
+        return [np.empty((0, *shape), dtype) for shape, dtype in get_shapes()] if self.chunks else []

@@ -1,4 +1,4 @@
-"""The table of a profile: what each expression of a program cost when it ran, beside the whole."""
+"""Profile: a table of what each expression of a program costs, and the whole program."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from pellucid.graph.errors import OptionError, near_miss
 from pellucid.graph.expr import Expr
 from pellucid.graph.printing import text
 
-MOST_SHOWN = 25
-"""How many rows are printed; `Profile.rows` has them all."""
+MAX_PRINTED_ROWS = 25
+"""How many rows are printed; `Profile.rows` has all."""
 
-COLUMNS = ("seconds", "bytes", "order")
+SORT_KEYS = ("seconds", "bytes", "order")
 
 
-class Row(NamedTuple):
-    """What one expression costs.
+class ProfileRow(NamedTuple):
+    """Cost of one expression.
 
     Attributes
     ----------
     expr : Expr
-        Which.
+        The expression.
     seconds : float
-        The median time to compute it from its operands, alone.
+        Median time to compute it from its operands.
     share : float
-        Of the sum over all expressions.
+        Fraction of the sum over all expressions.
     bytes : int
-        Of its value.
+        Size of its value.
     order : int
-        When it is computed: 1 is the first.
+        Position in the order of computation, from 1.
     """
 
     expr: Expr
@@ -43,19 +43,19 @@ class Row(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Whole:
-    """The program as XLA runs it, all in one.
+class ProgramCost:
+    """Cost of the whole program as XLA runs it.
 
     Attributes
     ----------
     seconds : float
-        The median time of a call.
+        Median time of a call.
     compile_seconds : float
-        How long it took to compile it, or to load it if it lay on disk.
+        Time to compile it, or to load it from the cache.
     operations, bytes_moved : float or None
-        Arithmetic operations and bytes read and written, by XLA's own count.
+        Arithmetic operations, and bytes read and written, as XLA counts them.
     argument_bytes, output_bytes, temporary_bytes : int or None
-        The memory of what goes in, of what comes out, and of what lies between.
+        Memory of arguments, outputs and intermediate values.
     """
 
     seconds: float
@@ -69,53 +69,59 @@ class Whole:
 
 @dataclass(frozen=True)
 class Profile:
-    """A table of what the expressions of a program cost; print it, walk its rows, or sort it.
+    """Table of the cost of a program's expressions. Print it, iterate over its rows, or sort it.
 
     Attributes
     ----------
-    rows : list of Row
-        One for each op, the slowest first unless sorted otherwise.
+    rows : list of ProfileRow
+        One for each op, the slowest first by default.
     by : str
-        ``"numpy"`` or ``"xla"``: what ran each of them, alone.
+        ``"numpy"`` or ``"xla"``: what computed each expression.
     repeats : int
-        How often.
-    whole : Whole or None
-        The program as one, for a function that XLA runs.
+        Number of runs.
+    whole : ProgramCost or None
+        Cost of the whole program, for functions that XLA runs.
     overhead : float
-        The time of a call that computes nothing, which is in the time of every row.
+        Time of a call that computes nothing, which is included in the time of every row.
     """
 
-    rows: list[Row]
+    rows: list[ProfileRow]
     by: str
     repeats: int
-    whole: Whole | None
+    whole: ProgramCost | None
     overhead: float
 
     @property
     def seconds(self) -> float:
-        """The sum over all expressions."""
+        """Sum of the time of all expressions."""
         return sum(row.seconds for row in self.rows)
 
     @property
     def bytes(self) -> int:
-        """The bytes of all values, none of them fused away or overwritten."""
+        """Sum of the sizes of all values, without fusion and reuse of memory."""
         return sum(row.bytes for row in self.rows)
 
     @property
     def ops(self) -> dict[str, float]:
-        """The seconds of all expressions of an op, by its name, the slowest first."""
-        return self.sums(lambda e: e.op.name if e.op is not None else "")
+        """Seconds per op, the slowest first."""
+        return self.sum_by(lambda e: e.op.name if e.op is not None else "")
 
     @property
     def families(self) -> dict[str, float]:
-        """The seconds of all expressions of a family of ops, such as ``"linear"``, the slowest first."""
-        return self.sums(lambda e: e.op.value.__module__.rpartition(".")[2] if e.op is not None else "")
+        """Seconds per family of ops, such as ``"linear"``, the slowest first."""
+        return self.sum_by(lambda e: e.op.value.__module__.rpartition(".")[2] if e.op is not None else "")
 
-    def sums(self, name: Callable[[Expr], str]) -> dict[str, float]:
-        """Add up the seconds of the rows by a name of their expressions."""
+    def sum_by(self, get_name: Callable[[Expr], str]) -> dict[str, float]:
+        """Return the sum of the seconds of rows whose expressions have the same name.
+
+        Parameters
+        ----------
+        get_name : function
+            From an expression to a name.
+        """
         totals: dict[str, float] = defaultdict(float)
         for row in self.rows:
-            totals[name(row.expr)] += row.seconds
+            totals[get_name(row.expr)] += row.seconds
         return dict(sorted(totals.items(), key=lambda item: -item[1]))
 
     def sorted(self, by: str = "seconds") -> Profile:
@@ -124,19 +130,19 @@ class Profile:
         Parameters
         ----------
         by : {"seconds", "bytes", "order"}
-            The slowest first, the largest first, or as they are computed.
+            The slowest first, the largest first, or in the order of computation.
 
         Returns
         -------
         Profile
-            With the same rows.
+            A table with the same rows.
         """
-        if by not in COLUMNS:
-            raise OptionError(f"Expected one of {COLUMNS}. Received: by={by!r}.{near_miss(by, COLUMNS)}")
+        if by not in SORT_KEYS:
+            raise OptionError(f"Expected by to be one of {SORT_KEYS}. Received: by={by!r}.{near_miss(by, SORT_KEYS)}")
         sign = 1 if by == "order" else -1
         return replace(self, rows=sorted(self.rows, key=lambda row: sign * getattr(row, by)))
 
-    def __iter__(self) -> Iterator[Row]:
+    def __iter__(self) -> Iterator[ProfileRow]:
         return iter(self.rows)
 
     def __len__(self) -> int:
@@ -144,44 +150,46 @@ class Profile:
 
     @property
     def heading(self) -> str:
-        """What was measured, and how."""
-        alone = {"numpy": "computed alone by NumPy", "xla": "compiled and run alone by XLA"}[self.by]
+        """One line: how the times were measured."""
+        method = {"numpy": "computed separately by NumPy", "xla": "compiled and run separately by XLA"}[self.by]
         return (
-            f"{len(self)} expressions, each {alone}, median of {self.repeats}; a call that computes nothing takes "
-            f"{time_text(self.overhead)}. XLA runs them together, and fuses many of them"
+            f"{len(self)} expressions, each {method}; median of {self.repeats} runs. An empty call takes "
+            f"{format_seconds(self.overhead)}. XLA runs the whole program faster, because it fuses expressions"
         )
 
     @property
     def summary(self) -> list[str]:
-        """The sums by family, and the program as one."""
+        """The sums by family, and the cost of the whole program, as lines of text."""
         total = self.seconds or 1.0
         lines = ["by family: " + ", ".join(f"{name} {100 * s / total:.0f}%" for name, s in self.families.items())]
-        w = self.whole
-        if w is not None:
-            lines.append(f"as one XLA program: {time_text(w.seconds)} a call, ready in {time_text(w.compile_seconds)}")
-            if w.operations is not None and w.bytes_moved is not None:
-                lines.append(f"by XLA's count: {w.operations:,.0f} operations, {w.bytes_moved:,.0f} bytes moved")
-            if w.temporary_bytes is not None:
+        cost = self.whole
+        if cost is not None:
+            compiled = f"compiled or loaded in {format_seconds(cost.compile_seconds)}"
+            lines.append(f"whole program by XLA: {format_seconds(cost.seconds)} per call, {compiled}")
+            if cost.operations is not None and cost.bytes_moved is not None:
+                lines.append(f"XLA's count: {cost.operations:,.0f} operations, {cost.bytes_moved:,.0f} bytes moved")
+            if cost.temporary_bytes is not None:
                 lines.append(
-                    f"its memory: {w.argument_bytes:,} bytes in, {w.output_bytes:,} out, {w.temporary_bytes:,} between"
+                    f"memory: {cost.argument_bytes:,} bytes of arguments, {cost.output_bytes:,} of outputs, "
+                    f"{cost.temporary_bytes:,} of intermediate values"
                 )
         return lines
 
     @property
     def cells(self) -> list[tuple[str, ...]]:
-        """The table as texts, the sum in the last line."""
+        """The table as texts, with the header first and the sum last."""
         numbers = {row.expr: f"[{row.order}]" for row in self.rows}
         lines: list[tuple[str, ...]] = [("", "time", "share", "bytes", "expression")]
-        for row in self.rows[:MOST_SHOWN]:
-            written = text(row.expr, 30, {e: n for e, n in numbers.items() if e is not row.expr})
+        for row in self.rows[:MAX_PRINTED_ROWS]:
+            formula = text(row.expr, 30, {e: n for e, n in numbers.items() if e is not row.expr})
             share = f"{100 * row.share:.1f}%"
-            lines.append((numbers[row.expr], time_text(row.seconds), share, f"{row.bytes:,}", written))
-        rest = self.rows[MOST_SHOWN:]
+            lines.append((numbers[row.expr], format_seconds(row.seconds), share, f"{row.bytes:,}", formula))
+        rest = self.rows[MAX_PRINTED_ROWS:]
         if rest:
             seconds, size = sum(r.seconds for r in rest), sum(r.bytes for r in rest)
             share = f"{100 * sum(r.share for r in rest):.1f}%"
-            lines.append(("", time_text(seconds), share, f"{size:,}", f"{len(rest)} more"))
-        return [*lines, ("", time_text(self.seconds), "100.0%", f"{self.bytes:,}", "in all")]
+            lines.append(("", format_seconds(seconds), share, f"{size:,}", f"{len(rest)} more"))
+        return [*lines, ("", format_seconds(self.seconds), "100.0%", f"{self.bytes:,}", "total")]
 
     def __str__(self) -> str:
         cells = self.cells
@@ -204,12 +212,12 @@ class Profile:
         )
 
 
-def time_text(seconds: float) -> str:
-    """Write a time in the unit in which it is read best.
+def format_seconds(seconds: float) -> str:
+    """Return a time with a suitable unit.
 
     Examples
     --------
-    >>> time_text(0.0000123), time_text(0.25), time_text(3.0)
+    >>> format_seconds(0.0000123), format_seconds(0.25), format_seconds(3.0)
     ('12.3 µs', '250 ms', '3 s')
     """
     for factor, unit in ((1e6, "µs"), (1e3, "ms")):

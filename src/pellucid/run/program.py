@@ -1,51 +1,56 @@
-"""A program: the simplified graph of a function, what it reads and writes, and one step of it over any namespace."""
+"""Programs: the simplified graph of a function, its inputs and state, and one step over any array namespace."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pellucid.graph.dead_outputs import narrow
-from pellucid.graph.errors import DtypeError, InputError, ShapeError, brief
-from pellucid.graph.evaluate import Watch, evaluate
-from pellucid.graph.expr import Constant, Expr, Input, Shared, agree, as_expr
-from pellucid.graph.marker_removal import release
-from pellucid.graph.rewriter import Journal, simplify_all
-from pellucid.graph.traversal import has_no_dtype, inputs_of, replace_all, replacement, topological
-from pellucid.graph.types import shape_text
-from pellucid.run.index_bounds import Bound, bounds_of
+import numpy as np
 
-LARGE = 4096
-"""Constants of more bytes than this are handed to the compiled program instead of being written into it."""
+from pellucid.graph.dead_outputs import eliminate_dead_outputs
+from pellucid.graph.errors import DtypeError, InputError, ShapeError, brief
+from pellucid.graph.evaluate import Watcher, evaluate
+from pellucid.graph.expr import Constant, Expr, Input, Shared, as_expr, is_compatible_shape
+from pellucid.graph.labels import LabelStripper, find_expressions, restore_names
+from pellucid.graph.marker_removal import remove_markers
+from pellucid.graph.rewriter import Journal, simplify_unlabeled
+from pellucid.graph.substitution import check_replacement, is_weakly_typed
+from pellucid.graph.traversal import collect_inputs, replace_all, topological
+from pellucid.graph.types import format_shape
+from pellucid.run.index_bounds import Bound, collect_bounds
+from pellucid.run.jax_runtime import jax
+
+LARGE_CONSTANT_BYTES = 4096
+"""Larger constants are arguments of the compiled program instead of literals in it."""
 
 
 @dataclass(frozen=True)
 class Program:
-    """What a function computes, ready to run.
+    """The inputs, outputs and updates of a function, simplified and ready to run.
 
     Attributes
     ----------
     inputs : list of Input
-        What is given at every call.
+        The inputs of a call.
     outputs : list of Expr
-        What is returned.
-    written : list of Expr
-        The same, as it was before it was rewritten.
+        The outputs, simplified.
+    original_outputs : list of Expr
+        The outputs before simplification.
     updates : dict from Shared to Expr
-        What takes the place of each shared variable's value after a call.
+        The new value of each shared variable after a call.
     read : list of Shared or Constant
-        What is only read: shared variables without an update, and large constants.
+        Leaves that are only read: shared variables without an update, and large constants.
     journal : Journal
         How the graph was rewritten.
     donate : bool
-        Whether a run may put new values where the old ones are, which are then gone should it fail.
+        Whether a run may overwrite old values by new ones, so that they are lost if it fails.
     """
 
     inputs: list[Input]
     outputs: list[Expr]
-    written: list[Expr] = field(repr=False)
+    original_outputs: list[Expr] = field(repr=False)
     updates: dict[Shared, Expr]
     read: list[Shared | Constant]
     journal: Journal = field(repr=False)
@@ -53,12 +58,12 @@ class Program:
 
     @functools.cached_property
     def results(self) -> list[Expr]:
-        """What a step computes: the outputs, and then the new values."""
+        """The outputs, and then the new values of shared variables."""
         return [*self.outputs, *self.updates.values()]
 
     @property
-    def divided(self) -> list[list[bool]]:
-        """Which first axes many devices divide among them: of what is written, read, given and put out."""
+    def sharded(self) -> list[list[bool]]:
+        """Which values several devices divide along the first axis: of state, read leaves, inputs and outputs."""
         return [
             [False] * len(self.updates),
             [False] * len(self.read),
@@ -68,20 +73,20 @@ class Program:
 
     @functools.cached_property
     def size(self) -> int:
-        """The number of expressions."""
+        """Number of expressions."""
         return len(topological(self.results))
 
     def step(
         self,
         xp: Any,
-        written: Sequence[Any],
+        state: Sequence[Any],
         read: Sequence[Any],
         args: Sequence[Any],
-        watch: Watch | None = None,
+        watch: Watcher | None = None,
     ) -> tuple[list[Any], list[Any]]:
-        """Compute the outputs and the new values of what is written."""
+        """Compute the outputs and the new state."""
         values: dict[Expr, Any] = dict(zip(self.inputs, args, strict=True))
-        values.update(zip(self.updates, written, strict=True))
+        values.update(zip(self.updates, state, strict=True))
         values.update(zip(self.read, read, strict=True))
         results = evaluate(xp, self.results, values, watch)
         outputs, new = results[: len(self.outputs)], results[len(self.outputs) :]
@@ -89,23 +94,78 @@ class Program:
         return outputs, new
 
     def keep(self, new: Sequence[Any]) -> None:
-        """Put back what the updates produced."""
+        """Store the new state in the shared variables."""
         for target, value in zip(self.updates, new, strict=True):
             target.storage = value
 
     @functools.cached_property
     def bounds(self) -> dict[Input, Bound]:
-        """What integers the inputs may hold that are indices."""
-        return bounds_of(self.results)
+        """The range of each input that holds indices."""
+        return collect_bounds(self.results)
 
     def check_updates(self, shapes: Sequence[tuple[int, ...]]) -> None:
-        """Refuse a new value of another shape, which an unknown size had left open."""
+        """Check the shapes of new values, which may have been unknown until now."""
         for (target, update), shape in zip(self.updates.items(), shapes, strict=True):
             if shape != target.shape:
                 raise ShapeError(
-                    f"The update of {target}, of shape {shape_text(target.shape)}, came out with shape "
-                    f"{shape_text(shape)}: {update}"
+                    f"The update of {target} must have its shape {format_shape(target.shape)}. Received: shape "
+                    f"{format_shape(shape)}, from {update}"
                 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchedProgram(Program):
+    """A program mapped over members.
+
+    Attributes
+    ----------
+    one : Program
+        The program of one member.
+    mapped : three lists of bool
+        Which leaves of the state, of the read leaves and of the inputs have an axis of members.
+    """
+
+    one: Program
+    mapped: list[list[bool]]
+
+    @functools.cached_property
+    def bounds(self) -> dict[Input, Bound]:
+        """The range of each input that holds indices."""
+        pairs = zip(self.inputs, self.one.inputs, strict=True)
+        return {i: self.one.bounds[e] for i, e in pairs if e in self.one.bounds}
+
+    @property
+    def sharded(self) -> list[list[bool]]:
+        """Which values several devices divide along the first axis: those with members."""
+        return [*self.mapped, [True] * len(self.outputs)]
+
+    @property
+    def size(self) -> int:
+        """One, because a mapped program cannot be partitioned."""
+        return 1
+
+    def step(
+        self,
+        xp: Any,
+        state: Sequence[Any],
+        read: Sequence[Any],
+        args: Sequence[Any],
+        watch: Watcher | None = None,
+    ) -> tuple[list[Any], list[Any]]:
+        values = (list(state), list(read), list(args))
+        if xp is not np:
+            one = self.one
+            axes = [[0 if m else None for m in mapped] for mapped in self.mapped]
+            results: tuple[list[Any], list[Any]] = jax().vmap(lambda *v: one.step(xp, *v), in_axes=axes)(*values)
+            return results
+        pairs = [list(zip(v, mapped, strict=True)) for v, mapped in zip(values, self.mapped, strict=True)]
+        count = next(len(v) for pair in pairs for v, m in pair if m)
+        members = []
+        for i in range(count):
+            one_state, one_read, one_args = ([v[i] if m else v for v, m in pair] for pair in pairs)
+            members.append(self.one.step(np, one_state, one_read, one_args))
+        outputs, new = ([np.stack(column) for column in zip(*part, strict=True)] for part in zip(*members, strict=True))
+        return outputs, new
 
 
 def make_program(
@@ -114,107 +174,151 @@ def make_program(
     updates: Sequence[tuple[Any, Any]],
     givens: Sequence[tuple[Any, Any]],
     rewrite: bool | str | Iterable[str],
-    unused: str,
+    on_unused_input: str,
     donate: bool,
 ) -> Program:
-    """Check, substitute and simplify what a function was made of."""
-    if unused not in ("raise", "ignore"):
-        raise InputError(f"Expected on_unused_input to be 'raise' or 'ignore'. Received: {unused!r}")
-    listed = checked_inputs(inputs)
-    new_values = {target: checked_update(target, value) for target, value in updates}
-    replaced = {target: replacement(target, value, "givens") for target, value in givens}
-    everything = [*outputs, *new_values.values()]
-    if unused == "raise":
-        check_givens(replaced, everything)
-    everything = replace_all(everything, replaced)
-    for node in topological(everything):
+    """Validate the parts of a function, substitute the givens, and simplify."""
+    if on_unused_input not in ("raise", "ignore"):
+        raise InputError(f"Expected on_unused_input to be 'raise' or 'ignore'. Received: {on_unused_input!r}")
+    input_list = check_inputs(inputs)
+    new_values = {target: check_update(target, value) for target, value in updates}
+    substitutions = {target: check_replacement(target, value, "givens") for target, value in givens}
+    results = [*outputs, *new_values.values()]
+    if on_unused_input == "raise":
+        check_givens(substitutions, results)
+    if substitutions:
+        found = find_expressions(results, list(substitutions))
+        results = replace_all(results, {node: substitutions[target] for node, target in found.items()})
+    for node in topological(results):
         if isinstance(node, Shared) and node.default_update is not None and node not in new_values:
             new_values[node] = node.default_update
-            everything.append(node.default_update)
-    check_inputs(listed, everything, unused)
-    journal, written = Journal(), everything[: len(outputs)]
+            results.append(node.default_update)
+    check_used_inputs(input_list, results, on_unused_input)
+    journal, original_outputs = Journal(), results[: len(outputs)]
     if rewrite is not False:
         families = None if rewrite is True else rewrite
-        everything = narrow(simplify_all(release(everything), journal=journal, families=families))
-    final = dict(zip(new_values, everything[len(outputs) :], strict=True))
-    return Program(listed, everything[: len(outputs)], written, final, only_read(everything, final), journal, donate)
+        results = simplify_program(results, journal, families)
+    new_state = dict(zip(new_values, results[len(outputs) :], strict=True))
+    read = collect_read_leaves(results, new_state)
+    return Program(input_list, results[: len(outputs)], original_outputs, new_state, read, journal, donate)
 
 
-def only_read(results: Sequence[Expr], written: Mapping[Shared, Expr]) -> list[Shared | Constant]:
-    """Return what a program reads and does not write: shared variables, and constants that are large."""
+def simplify_program(results: Sequence[Expr], journal: Journal, families: str | Iterable[str] | None) -> list[Expr]:
+    """Simplify a graph without markers and labels, and restore the names.
+
+    Equal expressions with different labels would be computed twice, so labels are removed first.
+    """
+    stripper = LabelStripper(remove_markers(results))
+    simplified, names = simplify_unlabeled(stripper, journal, families)
+    return restore_names(eliminate_dead_outputs(simplified), names)
+
+
+def collect_read_leaves(results: Sequence[Expr], updates: Mapping[Shared, Expr]) -> list[Shared | Constant]:
     return [
         n
         for n in topological(results)
-        if n not in written and (isinstance(n, Shared) or (isinstance(n, Constant) and n.value.nbytes > LARGE))
+        if n not in updates
+        and (isinstance(n, Shared) or (isinstance(n, Constant) and n.value.nbytes > LARGE_CONSTANT_BYTES))
     ]
 
 
-def checked_inputs(inputs: Any) -> list[Input]:
-    """Return the inputs as a list, refusing what is none."""
-    listed: list[Any] = [inputs] if isinstance(inputs, Expr) else list(inputs)
-    for i in listed:
+def check_inputs(inputs: Any) -> list[Input]:
+    input_list: list[Any] = [inputs] if isinstance(inputs, Expr) else list(inputs)
+    for i in input_list:
         if not isinstance(i, Input):
             raise InputError(
-                f"The inputs of a function are made with pel.vector, pel.matrix and their kin. Received: "
-                f"{brief(i) if isinstance(i, Expr) else repr(i)}, {not_an_input(i)}"
+                f"Expected the inputs of a function to be made by pel.vector, pel.matrix and so on. Received: "
+                f"{brief(i) if isinstance(i, Expr) else repr(i)}, {explain_invalid_input(i)}"
             )
-    if len(set(listed)) != len(listed):
-        raise InputError(f"An input stands twice in the inputs of a function. Received: {listed}")
-    return listed
+    if len(set(input_list)) != len(input_list):
+        raise InputError(f"Expected each input of a function once. Received: {input_list}")
+    return input_list
 
 
-def not_an_input(given: Any) -> str:
-    """Say what was given in the place of an input, and what to do about it."""
-    if isinstance(given, Shared):
-        return "a shared variable; it needs no place among the inputs, because it has a value of its own"
-    if isinstance(given, Expr):
-        return "an expression; list the inputs that it depends on, or replace it with givens={expression: input}"
-    return f"a {type(given).__name__}; x = pel.vector('x') makes an input, and [x] lists it"
+def explain_invalid_input(value: Any) -> str:
+    """Describe a value that is not a valid input, and the fix."""
+    if isinstance(value, Shared):
+        return "a shared variable. Leave it out: it has its own value"
+    if isinstance(value, Expr):
+        return "an expression. List the inputs that it depends on, or replace it with givens={expression: input}"
+    return f"a {type(value).__name__}. x = pel.vector('x') makes an input, and [x] lists it"
 
 
-def checked_update(target: Any, value: Any) -> Expr:
-    """Refuse an update that would change a shared variable's shape or dtype."""
+def check_update(target: Any, value: Any) -> Expr:
     if not isinstance(target, Shared):
-        raise InputError(f"Only shared variables (pel.shared) are updated. Received: an update of {target!r}")
-    new = as_expr(value, target.dtype if has_no_dtype(value) else None)
-    if not agree(new.shape, target.shape):
+        raise InputError(f"Expected updates of shared variables, which pel.shared makes. Received: {target!r}")
+    new = as_expr(value, target.dtype if is_weakly_typed(value) else None)
+    if not is_compatible_shape(new.shape, target.shape):
         raise ShapeError(
-            f"The update of {target}, of shape {shape_text(target.shape)}, has shape {shape_text(new.shape)}: "
-            f"{brief(new)}. Sum it or take its mean, or give {target} that shape"
-        ).about([target, new])
+            f"The update of {target} must have its shape {format_shape(target.shape)}. Received: shape "
+            f"{format_shape(new.shape)}, from {brief(new)}. Use its sum or mean, or give {target} that shape"
+        ).with_operands([target, new])
     if new.dtype != target.dtype:
         raise DtypeError(
-            f"The update of {target}, which is {target.dtype}, is {new.dtype}: {brief(new)}. "
-            f"Make {target} {new.dtype}, or write pel.cast(update, {str(target.dtype)!r}) if losing precision is meant"
-        ).about([target, new])
+            f"The update of {target} must be {target.dtype}. Received: {new.dtype}, from {brief(new)}. Make {target} "
+            f"{new.dtype}, or use pel.cast(update, {str(target.dtype)!r}) if losing precision is acceptable"
+        ).with_operands([target, new])
     return new
 
 
-def check_givens(replaced: Mapping[Expr, Expr], outputs: Sequence[Expr]) -> None:
-    """Name what is to be replaced and stands nowhere."""
-    reached = set(topological(outputs))
-    idle = [str(target) for target in replaced if target not in reached]
-    if idle:
+def check_givens(substitutions: Mapping[Expr, Expr], results: Sequence[Expr]) -> None:
+    found = set(find_expressions(results, list(substitutions)).values())
+    unused = [str(target) for target in substitutions if target not in found]
+    if unused:
         raise InputError(
-            f"givens: nothing the function computes depends on {', '.join(idle)}. "
+            f"givens: no output or update depends on {', '.join(unused)}. "
             "Leave it out, or pass on_unused_input='ignore'"
         )
 
 
-def check_inputs(inputs: Sequence[Input], outputs: Sequence[Expr], unused: str) -> None:
-    """Name the inputs that are missing, and those that nothing depends on."""
-    used = inputs_of(outputs)
-    given, reached = set(inputs), set(used)
+def check_used_inputs(inputs: Sequence[Input], results: Sequence[Expr], on_unused_input: str) -> None:
+    used = collect_inputs(results)
+    given, used_set = set(inputs), set(used)
     missing = [n for n in used if n not in given]
     if missing:
-        needs = next((n for n in topological(outputs) if any(i is missing[0] for i in n.inputs)), missing[0])
+        user = next((n for n in topological(results) if any(i is missing[0] for i in n.inputs)), missing[0])
         raise InputError(
-            f"The function needs {', '.join(map(str, missing))}, used in {brief(needs)}: "
-            "put it into the list of inputs, or give it with givens"
-        ).about([*missing[:2], needs])
-    idle = [str(i) for i in inputs if i not in reached]
-    if idle and unused == "raise":
+            f"The function needs the input {', '.join(map(str, missing))}, which {brief(user)} uses. "
+            "Add it to the list of inputs, or replace it with givens"
+        ).with_operands([*missing[:2], user])
+    unused = [str(i) for i in inputs if i not in used_set]
+    if unused and on_unused_input == "raise":
         raise InputError(
-            f"Nothing the function computes depends on {', '.join(idle)}. "
+            f"No output or update depends on the input {', '.join(unused)}. "
             "Leave it out, or pass on_unused_input='ignore'"
         )
+
+
+def swap_shared(program: Program, swap: Mapping[Any, Any]) -> Program:
+    """Replace shared variables of a program. Their order is kept, so that the compiled program still fits."""
+    check_swap(program, swap)
+    results, count = replace_all([*program.results, *program.original_outputs], swap), len(program.outputs)
+    outputs, new, original = results[:count], results[count : len(results) - count], results[len(results) - count :]
+    updates = dict(zip([swap.get(s, s) for s in program.updates], new, strict=True))
+    read = [swap.get(e, e) for e in program.read]
+    return replace(program, outputs=outputs, original_outputs=original, updates=updates, read=read)
+
+
+def drop_updates(program: Program) -> Program:
+    return replace(program, updates={}, read=collect_read_leaves(program.outputs, {}))
+
+
+def check_swap(program: Program, swap: Mapping[Any, Any]) -> None:
+    shared: set[Expr] = {s for s in [*program.updates, *program.read] if isinstance(s, Shared)}
+    for old, new in swap.items():
+        if not isinstance(old, Shared) or not isinstance(new, Shared):
+            raise InputError(
+                f"swap: expected a dict from shared variables to shared variables. Received: {old!r}: {new!r}"
+            )
+        if old not in shared:
+            names = ", ".join(sorted(map(str, shared))) or "none"
+            raise InputError(f"swap: the function has no shared variable {old}. It has: {names}")
+        if new in shared - set(swap):
+            raise InputError(f"swap: {new} cannot replace {old}, because the function uses it already")
+        if new.type != old.type:
+            error = DtypeError if new.dtype != old.dtype else ShapeError
+            raise error(
+                f"swap: expected a replacement of {old} of type {old.type}. Received: {new}, which is {new.type}"
+            )
+    if len(set(swap.values())) != len(swap):
+        raise InputError(f"swap: expected a different replacement for each shared variable. Received: {dict(swap)}")

@@ -1,4 +1,4 @@
-"""Programs compiled by XLA: one step, and a loop of steps that is one program."""
+"""Programs compiled by XLA: one step, or a loop of steps as one program."""
 
 from __future__ import annotations
 
@@ -9,296 +9,295 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.errors import StateError
-from pellucid.graph.evaluate import lowered_by
+from pellucid.graph.evaluate import use_lowerings
 from pellucid.graph.expr import Constant, Shared
-from pellucid.run.allocator import Settled
+from pellucid.run.allocator import TrimPolicy
 from pellucid.run.compilation_cache import compile_or_load
-from pellucid.run.interrupts import Uninterrupted
-from pellucid.run.jax_runtime import jax, plain_errors, x64
-from pellucid.run.kernels.lowerings import own_kernels
-from pellucid.run.output_history import History, Shapes
-from pellucid.run.partitioning import LARGEST, Segments
+from pellucid.run.interrupts import DeferSigint
+from pellucid.run.jax_runtime import jax, without_jax_notes, x64
+from pellucid.run.kernels.lowerings import get_lowerings
+from pellucid.run.output_history import OutputHistory, Shapes
+from pellucid.run.partitioning import MAX_EXPRESSIONS, PartitionedStep
 from pellucid.run.program import Program
 
 HISTORY_BYTES = 4 * 2**20
-"""How much the outputs of a loop may take before they are fetched."""
+"""Maximum size of the outputs of a chunk of steps."""
 
 WINDOW_BYTES = 2**20
-"""How much of what differs from step to step lies on the device at a time."""
+"""How much of the arguments that differ from step to step is on the device at a time."""
 
-LONGEST_CHUNK = 65536
-"""The most steps between two looks at the clock."""
+MAX_CHUNK_STEPS = 65536
+"""Maximum number of steps in a chunk."""
 
 CHUNK_SECONDS = 0.15
-"""How long a loop runs before progress is reported and Ctrl-C is heard."""
+"""Target duration of a chunk. Between chunks, progress is reported and Ctrl-C takes effect."""
 
 Compiled = Callable[..., tuple[list[Any], list[Any]]]
 
 
 class XlaProgram:
-    """A program compiled by XLA, once for every set of argument shapes."""
+    """A program compiled by XLA, once for each set of argument shapes."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
         self.compile_seconds = 0.0
-        self.settings: dict[str, Any] = {"donate_argnums": (0,) if program.donate else ()}
+        self.jit_options: dict[str, Any] = {"donate_argnums": (0,) if program.donate else ()}
         self.compiled: dict[Any, Any] = {}
         self.constants: dict[Constant, Any] = {}
         self.paces: dict[Any, int] = {}
-        self.settled = Settled()
+        """For each loop, how many steps take about `CHUNK_SECONDS`."""
+        self.trim_policy = TrimPolicy()
 
-    def step(self, written: list[Any], read: list[Any], args: list[Any]) -> tuple[list[Any], list[Any]]:
-        """Trace one step, with kernels of our own where they are better."""
-        with lowered_by(own_kernels()):
-            return self.plain_step(written, read, args)
+    def trace(self, state: list[Any], read: list[Any], args: list[Any]) -> tuple[list[Any], list[Any]]:
+        """Trace one step, with pellucid's own kernels where they are faster."""
+        with use_lowerings(get_lowerings()):
+            return self.trace_without_kernels(state, read, args)
 
-    def plain_step(self, written: list[Any], read: list[Any], args: list[Any]) -> tuple[list[Any], list[Any]]:
-        """Trace one step in nothing but what JAX has."""
+    def trace_without_kernels(self, state: list[Any], read: list[Any], args: list[Any]) -> tuple[list[Any], list[Any]]:
+        """Trace one step with primitives of JAX only."""
         j = jax()
-        outputs, new = self.program.step(j.numpy, written, read, args)
-        # A weak type would make the next call another program.
-        strong = j.lax.convert_element_type
+        outputs, new = self.program.step(j.numpy, state, read, args)
+        # Results get strong types: with a weak type, the next call would be another program.
+        convert = j.lax.convert_element_type
         return (
-            [strong(o, e.dtype) for o, e in zip(outputs, self.program.outputs, strict=True)],
-            [strong(n, s.dtype) for n, s in zip(new, self.program.updates, strict=True)],
+            [convert(o, e.dtype) for o, e in zip(outputs, self.program.outputs, strict=True)],
+            [convert(n, s.dtype) for n, s in zip(new, self.program.updates, strict=True)],
         )
 
-    def state(self) -> tuple[list[Any], list[Any]]:
-        """Return the values of what is written and of what is only read, on the device."""
-        return [self.on_device(s) for s in self.program.updates], [self.on_device(s) for s in self.program.read]
+    def get_state(self) -> tuple[list[Any], list[Any]]:
+        """Return the values of the state, and those that are only read, on the device."""
+        return [self.put_on_device(s) for s in self.program.updates], [self.put_on_device(s) for s in self.program.read]
 
-    def on_device(self, source: Shared | Constant) -> Any:
+    def put_on_device(self, source: Shared | Constant) -> Any:
         """Return a value as a JAX array, moving it to the device the first time."""
         if isinstance(source, Shared):
-            return on_device(source)
+            return put_shared_on_device(source)
         if source not in self.constants:
             self.constants[source] = jax().device_put(source.value)
         return self.constants[source]
 
-    def placed(self, args: list[Any], walk: bool) -> list[Any]:
-        """Return arguments on the device."""
+    def place_arguments(self, args: list[Any], walk: bool) -> list[Any]:
         return [jax().device_put(a) for a in args]
 
     def call(self, args: list[Any]) -> list[Any]:
-        """Run one step and return the outputs."""
         with x64():
             try:
-                compiled = self.compile("call", args, self.compile_step)
-                with Uninterrupted():
+                compiled = self.get_compiled("call", args, self.compile_step)
+                with DeferSigint():
                     outputs = self.advance(compiled, args)
-                    # Copies, so that what the caller holds neither is read-only nor keeps a buffer from being donated.
+                    # Copies, because a view would be read-only and would keep its buffer from being donated.
                     return [np.array(o) for o in outputs]
             except Exception as error:
-                self.check_lost(error)
+                self.check_deleted(error)
                 raise
 
     def advance(self, compiled: Compiled, *args: Any) -> list[Any]:
-        """Start a compiled program, put the new state in the place of the old one, and return the outputs."""
-        outputs, new = compiled(*self.state(), *args)
+        """Start a compiled program, replace the state by the new one, and return the outputs."""
+        outputs, new = compiled(*self.get_state(), *args)
         if not self.program.donate:
             jax().block_until_ready(new)
         self.program.keep(new)
         return outputs
 
-    def check_lost(self, error: Exception) -> None:
-        """Say which shared variables have lost their values when a run has failed, or had before."""
+    def check_deleted(self, error: Exception) -> None:
+        """Raise a `StateError` if shared variables lost their values in a run that failed, now or before."""
         shared = [s for s in [*self.program.updates, *self.program.read] if isinstance(s, Shared)]
-        lost = [s for s in shared if is_lost(s.storage)]
-        if not lost:
+        deleted = [s for s in shared if is_deleted(s.storage)]
+        if not deleted:
             return
-        known = next((s.storage for s in lost if isinstance(s.storage, Lost)), None)
-        if known is None:
-            known = Lost(", ".join(map(str, lost)), str(error).splitlines()[0])
-        for s in lost:
-            s.storage = known
-        raise StateError(known.message) from error
+        placeholder = next((s.storage for s in deleted if isinstance(s.storage, DeletedBuffer)), None)
+        if placeholder is None:
+            placeholder = DeletedBuffer(", ".join(map(str, deleted)), str(error).splitlines()[0])
+        for s in deleted:
+            s.storage = placeholder
+        raise StateError(placeholder.message) from error
 
     def run(
-        self, args: list[Any], steps: int, walk: bool, history: History, limit: Callable[[], int] | None = None
+        self, args: list[Any], steps: int, walk: bool, history: OutputHistory, limit: Callable[[], int] | None = None
     ) -> Iterator[None]:
-        """Run many steps as a compiled loop, in chunks, pausing after each to be watched.
+        """Run many steps as a compiled loop, in chunks, and yield after each.
 
-        Before each chunk, ``limit`` says how many steps it may have. A loop that ran before begins at its old pace.
+        Before each chunk, ``limit`` returns its maximum number of steps. A loop that ran before starts at its last
+        pace.
         """
         if history.steps >= steps:
             return
-        kind, begun = "over" if walk else "repeat", history.steps
+        kind, window_start = "over" if walk else "repeat", history.steps
         with x64():
-            given = self.placed(window(args, begun, window_length(args)) if walk else args, walk)
+            window = slice_window(args, window_start, get_window_length(args)) if walk else args
+            placed = self.place_arguments(window, walk)
             try:
-                loop, capacity = self.compile(kind, given, self.compile_loop)
+                loop, capacity = self.get_compiled(kind, placed, self.compile_loop)
             except Exception as error:
-                self.check_lost(error)
+                self.check_deleted(error)
                 raise
 
-        def within() -> int:
-            """Put the next window on the device when the last one is done, and return what is left of it."""
-            nonlocal begun, given
-            length = len(given[0]) if walk else steps
-            if history.steps == begun + length:
-                begun = history.steps
+        def limit_to_window() -> int:
+            """Put the next window on the device when one is done; return how many steps of it are left."""
+            nonlocal window_start, placed
+            length = len(placed[0]) if walk else steps
+            if history.steps == window_start + length:
+                window_start = history.steps
                 with x64():
-                    given = self.placed(window(args, begun, length), walk)
-            left = begun + length - history.steps
+                    placed = self.place_arguments(slice_window(args, window_start, length), walk)
+            left = window_start + length - history.steps
             return min(left, limit()) if limit else left
 
-        def chunk(count: int) -> None:
-            self.run_chunk(loop, given, history.steps - begun, count, history)
+        def run_chunk(count: int) -> None:
+            self.run_chunk(loop, placed, history.steps - window_start, count, history)
 
-        yield from self.paced(self.key(kind, given), steps, history, capacity, within if walk else limit, chunk)
+        key = self.make_key(kind, placed)
+        yield from self.run_paced(key, steps, history, capacity, limit_to_window if walk else limit, run_chunk)
 
-    def paced(
+    def run_paced(
         self,
         key: Any,
         steps: int,
-        history: History,
+        history: OutputHistory,
         capacity: int,
         limit: Callable[[], int] | None,
-        chunk: Callable[[int], None],
+        run_chunk: Callable[[int], None],
     ) -> Iterator[None]:
-        """Run chunks of as many steps as take about `CHUNK_SECONDS`, pausing after each."""
+        """Run chunks of as many steps as take about `CHUNK_SECONDS`, and yield after each."""
         while history.steps < steps:
             pace = self.paces.get(key, 1)
-            count = self.agreed(min(pace, capacity, steps - history.steps, *([limit()] if limit else [])))
+            count = self.agree_on_steps(min(pace, capacity, steps - history.steps, *([limit()] if limit else [])))
             start = time.perf_counter()
-            chunk(count)
+            run_chunk(count)
             seconds = time.perf_counter() - start
             fitting = int(count * min(8.0, CHUNK_SECONDS / max(seconds, 1e-9)))
-            # A chunk that was cut short tells little of how long a whole one takes, unless it was too long itself.
+            # A shortened chunk overestimates the time per step, so it may only raise the pace, unless it took too long.
             self.paces[key] = max(1, fitting if count == pace or fitting < count else max(pace, fitting))
             yield
 
-    def agreed(self, count: int) -> int:
-        """Return how many steps come next, which nobody else has a say in."""
+    def agree_on_steps(self, count: int) -> int:
+        """Return the number of steps of the next chunk. Several processes agree on one."""
         return count
 
-    def run_chunk(self, loop: Compiled, args: list[Any], first: int, count: int, history: History) -> None:
-        """Run the next steps of a loop, from one of those in the window on, and keep all of what they made."""
+    def run_chunk(self, loop: Compiled, args: list[Any], first: int, count: int, history: OutputHistory) -> None:
+        """Run the next steps of a loop, starting at one of those in the window, and keep state and outputs."""
         with x64():
             try:
-                with Uninterrupted():
+                with DeferSigint():
                     outputs = self.advance(loop, args, np.int32(first), np.int32(count))
-                    # Copies, because the buffers have room for the longest chunk.
+                    # Copies, because the buffers are as long as the longest chunk.
                     history.append(count, [np.array(np.asarray(o)[:count]) for o in outputs])
                     jax().block_until_ready([s.storage for s in self.program.updates])
-                self.settled.look()
+                self.trim_policy.check_growth()
             except Exception as error:
-                self.check_lost(error)
+                self.check_deleted(error)
                 raise
 
-    def shapes(self, args: list[Any], walk: bool) -> Shapes:
-        """Return shape and dtype of every output of one step."""
+    def infer_shapes(self, args: list[Any], walk: bool) -> Shapes:
         with x64():
-            return [(s.shape, s.dtype) for s in self.abstract_outputs(args, walk)]
+            return [(s.shape, s.dtype) for s in self.trace_outputs(args, walk)]
 
-    def abstract_outputs(self, args: list[Any], walk: bool) -> list[Any]:
+    def trace_outputs(self, args: list[Any], walk: bool) -> list[Any]:
         """Trace one step of a loop for the shapes of its outputs."""
         one = [jax().ShapeDtypeStruct(a.shape[1:], a.dtype) for a in args] if walk else args
-        outputs: list[Any] = jax().eval_shape(self.step, *self.state(), one)[0]
+        outputs: list[Any] = jax().eval_shape(self.trace, *self.get_state(), one)[0]
         return outputs
 
-    def compile(self, kind: str, args: list[Any], compiler: Callable[[str, list[Any]], Any]) -> Any:
-        """Return what was compiled for arguments of these shapes, compiling it the first time."""
-        key = self.key(kind, args)
+    def get_compiled(self, kind: str, args: list[Any], compile_: Callable[[str, list[Any]], Any]) -> Any:
+        key = self.make_key(kind, args)
         if key not in self.compiled:
             start = time.perf_counter()
-            with plain_errors():
-                self.compiled[key] = compiler(kind, args)
+            with without_jax_notes():
+                self.compiled[key] = compile_(kind, args)
             self.compile_seconds += time.perf_counter() - start
         return self.compiled[key]
 
-    def key(self, kind: str, args: list[Any]) -> Any:
-        """Return what a compiled program is kept under."""
+    def make_key(self, kind: str, args: list[Any]) -> Any:
         return kind, tuple((a.shape, a.dtype) for a in args)
 
     def compile_step(self, kind: str, args: list[Any]) -> Compiled:
-        """Compile one step; one of very many expressions in segments."""
-        if self.program.size > LARGEST:
-            return Segments(self.program, self.state(), args)
-        return self.finished(jax().jit(self.step, **self.settings).lower(*self.state(), args))
+        if self.program.size > MAX_EXPRESSIONS:
+            return PartitionedStep(self.program, self.get_state(), args)
+        return self.compile_lowered(jax().jit(self.trace, **self.jit_options).lower(*self.get_state(), args))
 
-    def finished(self, lowered: Any) -> Compiled:
-        """Return what XLA makes of a lowered program, or made of it before."""
+    def compile_lowered(self, lowered: Any) -> Compiled:
         compiled: Compiled = compile_or_load(lowered)
         return compiled
 
     def compile_loop(self, kind: str, args: list[Any]) -> tuple[Compiled, int]:
-        """Compile a loop whose number of steps is an argument, so that one program serves every length.
+        """Compile a loop; return it and the maximum number of steps of a chunk.
 
-        What differs from step to step is a window that slides over it. Returned with the program is the most steps
-        that it takes at once.
+        The number of steps is an argument, and arguments that differ from step to step are a sliding window, so that
+        one program serves every length.
         """
         j = jax()
         lax, xp = j.lax, j.numpy
         walk = kind == "over"
-        shapes = self.abstract_outputs(args, walk)
-        bytes_a_step = sum(int(np.prod(s.shape)) * s.dtype.itemsize for s in shapes)
-        capacity = int(np.clip(HISTORY_BYTES // max(bytes_a_step, 1), 1, len(args[0]) if walk else LONGEST_CHUNK))
+        shapes = self.trace_outputs(args, walk)
+        step_bytes = sum(int(np.prod(s.shape)) * s.dtype.itemsize for s in shapes)
+        most = len(args[0]) if walk else MAX_CHUNK_STEPS
+        capacity = int(np.clip(HISTORY_BYTES // max(step_bytes, 1), 1, most))
 
-        def loop(written: list[Any], read: list[Any], args: list[Any], first: Any, count: Any) -> Any:
+        def loop(state: list[Any], read: list[Any], args: list[Any], first: Any, count: Any) -> Any:
             def body(i: Any, carry: Any) -> Any:
-                written, history = carry
+                state, history = carry
                 now = [lax.dynamic_index_in_dim(a, first + i, keepdims=False) for a in args] if walk else args
-                outputs, new = self.step(written, read, now)
+                outputs, new = self.trace(state, read, now)
                 return new, [lax.dynamic_update_index_in_dim(h, o, i, 0) for h, o in zip(history, outputs, strict=True)]
 
             history = [xp.zeros((capacity, *s.shape), s.dtype) for s in shapes]
-            new, history = lax.fori_loop(0, count, body, (written, history))
+            new, history = lax.fori_loop(0, count, body, (state, history))
             return history, new
 
-        lowered = j.jit(loop, **self.settings).lower(*self.state(), args, np.int32(0), np.int32(1))
-        return self.finished(lowered), capacity
+        lowered = j.jit(loop, **self.jit_options).lower(*self.get_state(), args, np.int32(0), np.int32(1))
+        return self.compile_lowered(lowered), capacity
 
 
-def window_length(args: list[Any]) -> int:
-    """Return for how many steps of what differs from step to step a program is compiled, whatever the length."""
+def get_window_length(args: list[Any]) -> int:
+    """Return the number of steps of a window, a power of two that depends on the size of a step only."""
     size = sum(a.nbytes // len(a) for a in args)
-    return 1 << int(np.clip(WINDOW_BYTES // max(size, 1), 1, LONGEST_CHUNK)).bit_length() - 1
+    return 1 << int(np.clip(WINDOW_BYTES // max(size, 1), 1, MAX_CHUNK_STEPS)).bit_length() - 1
 
 
-def window(args: list[Any], first: int, length: int) -> list[Any]:
-    """Return some steps of what differs from step to step; beyond the last one, the window is filled up."""
-    found = [a[first : first + length] for a in args]
+def slice_window(args: list[Any], first: int, length: int) -> list[Any]:
+    """Return the arguments of some steps, padded with zeros after the last one."""
+    windows = [a[first : first + length] for a in args]
     return [
-        np.concatenate([a, np.zeros((length - len(a), *a.shape[1:]), a.dtype)]) if len(a) < length else a for a in found
+        np.concatenate([a, np.zeros((length - len(a), *a.shape[1:]), a.dtype)]) if len(a) < length else a
+        for a in windows
     ]
 
 
-def on_device(shared: Shared) -> Any:
+def put_shared_on_device(shared: Shared) -> Any:
     """Return a shared variable's value as a JAX array, copied to the device the first time.
 
-    It must be a copy: its buffer is given away to the next step, and NumPy's own may be held by someone else.
+    It must be a copy: its buffer is donated to the next step, and the user may hold NumPy's.
     """
     storage = shared.storage
-    if isinstance(storage, jax().Array) and storage.committed:  # to devices of somebody's choice, for another program
+    if isinstance(storage, jax().Array) and storage.committed:  # to the devices of a data-parallel program
         storage = np.asarray(storage)
     if isinstance(storage, np.ndarray):
         shared.storage = jax().device_put(storage, may_alias=False)
     return shared.storage
 
 
-class Lost:
-    """Stands where the value of a shared variable was, until another is set."""
+class DeletedBuffer:
+    """Placeholder of a shared variable's value that was lost, until another value is set."""
 
     def __init__(self, names: str, reason: str) -> None:
         self.message = (
-            f"A run failed while new values of {names} were written over the old ones, and they are lost: {reason}. "
-            "Give them values again with set_value, from a copy or a saved model. A function made with donate=False "
-            "keeps the old values until a run has succeeded, at twice the memory"
+            f"A run failed while it replaced the values of {names}, which are lost: {reason}. Set them again with "
+            "set_value, from a copy or a saved model. A function with donate=False keeps the old values until a run "
+            "has succeeded, at twice the memory"
         )
 
-    def __array__(self, *given: Any, **settings: Any) -> Any:
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
         raise StateError(self.message)
 
 
-def is_lost(storage: Any) -> bool:
-    """Tell whether a value was given away, or is the result of a program that failed."""
+def is_deleted(storage: Any) -> bool:
+    """Whether a value was donated, or is the result of a program that failed."""
     if isinstance(storage, np.ndarray):
         return False
-    if isinstance(storage, Lost) or storage.is_deleted():
+    if isinstance(storage, DeletedBuffer) or storage.is_deleted():
         return True
     try:
         storage.block_until_ready()
-    except Exception:  # whatever XLA has to say of the program, which is not asked here
+    except Exception:  # any error of XLA means that there is no value; the caller reports the original error
         return True
     return False

@@ -1,4 +1,4 @@
-"""Loops that were compiled before are found by their graph, and nothing else is taken for them."""
+"""The cache of compiled loops: hits by graph and shapes, misses otherwise, and damaged entries."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pytest
 
 import pellucid as pel
 from pellucid.run.native import compile_cache, program
-from pellucid.run.native.compiler import compiler
+from pellucid.run.native.compiler import find_compiler
 
-pytestmark = pytest.mark.skipif(compiler() is None, reason="needs a C compiler")
+pytestmark = pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")
 
 LOOP = """
 import sys
@@ -28,60 +28,66 @@ print("tanh" in next(iter(f.backend.compiled.values())).code)
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder for what is compiled."""
+    """An empty cache folder."""
     monkeypatch.setenv("PELLUCID_CACHE", str(tmp_path))
     return tmp_path
 
 
-def place(step: Callable[[Any], Any] = pel.tanh, size: int = 2, walk: bool = False, start: float = 1.0) -> Path | None:
-    """Return where a loop of some step is noted."""
+def get_path(
+    step: Callable[[Any], Any] = pel.tanh, size: int = 2, walk: bool = False, start: float = 1.0
+) -> Path | None:
+    """Return the path of a loop's entry."""
     x, w = pel.vector("x", shape=("n",)), pel.shared(start, "w")
     f = pel.function([x], w, updates={w: w + step(x).sum()})
-    return compile_cache.place_of(f.program, [np.zeros(size, "float32")], walk)
+    return compile_cache.get_entry_path(f.program, [np.zeros(size, "float32")], walk)
 
 
-def test_the_next_process_takes_what_this_one_compiled_and_imports_no_jax(
-    folder: Path, python: Callable[..., list[str]]
-) -> None:
+def test_the_next_process_uses_the_cache_and_imports_no_jax(folder: Path, python: Callable[..., list[str]]) -> None:
     first = python(LOOP, PELLUCID_CACHE=str(folder))
     second = python(LOOP, PELLUCID_CACHE=str(folder))
     assert first == ["[[1.0, 2.0, 4.0], [0.0, 0.0, 0.0]] True", "True"]
     assert second == ["[[1.0, 2.0, 4.0], [0.0, 0.0, 0.0]] False", "True"]
 
 
-def test_a_loop_is_known_by_its_graph_and_shapes_and_not_by_its_values(folder: Path) -> None:
-    same = place()
+def test_the_key_depends_on_graph_and_shapes_and_not_on_values(folder: Path) -> None:
+    same = get_path()
     assert same is not None
-    assert same == place(start=2.0)
-    others = [place(pel.sin), place(size=3), place(walk=True), place(lambda x: 2 * x), place(lambda x: 3 * x)]
-    big = [place(lambda x, k=k: pel.tanh(x.sum() * np.full(2000, k, "float32"))) for k in (1, 2)]
+    assert same == get_path(start=2.0)
+    others = [
+        get_path(pel.sin),
+        get_path(size=3),
+        get_path(walk=True),
+        get_path(lambda x: 2 * x),
+        get_path(lambda x: 3 * x),
+    ]
+    big = [get_path(lambda x, k=k: pel.tanh(x.sum() * np.full(2000, k, "float32"))) for k in (1, 2)]
     assert len({same, *others, *big}) == 8
 
 
-def test_other_files_of_pellucid_are_another_loop(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = place()
-    monkeypatch.setattr(compile_cache, "made_by", lambda: ["edited"])
-    assert place() != before
+def test_the_key_depends_on_the_source_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = get_path()
+    monkeypatch.setattr(compile_cache, "stamp_sources", lambda: ["edited"])
+    assert get_path() != original
 
 
-def test_the_files_that_are_looked_at_are_there() -> None:
-    names = {Path(path).name for path, *_ in compile_cache.made_by()}
+def test_the_source_files_are_found() -> None:
+    names = {Path(path).name for path, *_ in compile_cache.stamp_sources()}
     assert {"equations.py", "vector_math.c", "hyperbolic.py", "affine.py", "evaluate.py"} <= names
-    assert any("jax" in path for path, *_ in compile_cache.made_by())
+    assert any("jax" in path for path, *_ in compile_cache.stamp_sources())
 
 
-def test_code_of_the_users_own_is_not_known(folder: Path) -> None:
+def test_loops_with_custom_ops_are_not_cached(folder: Path) -> None:
     @pel.op(grad=lambda g, y, x: g)
-    def test_known_twice(xp: Any, x: Any) -> Any:
-        """Twice."""
+    def test_custom_double(xp: Any, x: Any) -> Any:
+        """Double."""
         return 2 * x
 
-    assert place(test_known_twice) is None
-    assert place(pel.from_jax(lambda x: 2 * x, name="twice_by_jax")) is None
+    assert get_path(test_custom_double) is None
+    assert get_path(pel.from_jax(lambda x: 2 * x, name="twice_by_jax")) is None
 
 
 @pytest.mark.parametrize("damage", ["", "{}", '{"library": 3}', None])
-def test_a_damaged_note_or_library_is_made_anew(
+def test_a_damaged_entry_or_library_is_compiled_again(
     folder: Path, damage: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def run() -> float:
@@ -89,15 +95,15 @@ def test_a_damaged_note_or_library_is_made_anew(
         return float(pel.function([], w, updates={w: 3 * w}, mode="native").repeat(3)[-1])
 
     assert run() == 9
-    [noted] = folder.glob("*.json")
+    [entry] = folder.glob("*.json")
     if damage is None:
-        library = folder / json.loads(noted.read_text())["library"]
-        library.unlink()  # what is loaded must not be written over
-        library.write_bytes(b"no library")
+        library = folder / json.loads(entry.read_text())["library"]
+        library.unlink()  # a loaded library must not be overwritten
+        library.write_bytes(b"not a library")
     else:
-        noted.write_text(damage)
-    assert compile_cache.recall(noted) is None
+        entry.write_text(damage)
+    assert compile_cache.load_entry(entry) is None
     assert run() == 9
-    assert compile_cache.recall(noted) is not None
-    monkeypatch.setattr(program, "equations_of", lambda *given: pytest.fail("traced again"))
+    assert compile_cache.load_entry(entry) is not None
+    monkeypatch.setattr(program, "trace_step", lambda *args: pytest.fail("traced again"))
     assert run() == 9

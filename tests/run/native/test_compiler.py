@@ -1,4 +1,4 @@
-"""A compiler that is stopped is asked again, for a program that XLA takes over is rounded otherwise."""
+"""Retries after the compiler was killed, because XLA would compute the program with other rounding errors."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ import pytest
 import pellucid as pel
 from pellucid import nn
 from pellucid.run.native import compiler as module
-from pellucid.run.native.compiler import compiler, library
+from pellucid.run.native.compiler import find_compiler, load_library
 from pellucid.run.native.errors import NotNative
 
-pytestmark = pytest.mark.skipif(compiler() is None, reason="needs a C compiler")
+pytestmark = pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")
 
-Stopped = Callable[[int, str], Path]
+FailTimes = Callable[[int, str], Path]
 
 
 @pytest.fixture
-def stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stopped:
-    """Have the compiler fail so many times in some way, and write down every time that it is asked."""
+def fail_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FailTimes:
+    """A function that makes the compiler fail a number of times, and returns the log of its calls."""
 
-    def make(times: int, way: str) -> Path:
-        asked, script = tmp_path / "asked", tmp_path / "cc"
+    def install(times: int, failure: str) -> Path:
+        log, script = tmp_path / "log", tmp_path / "cc"
         script.write_text(
-            f'#!/bin/sh\necho once >> "{asked}"\n'
-            f'if [ "$(wc -l < "{asked}")" -le {times} ]; then {way}; fi\nexec "{compiler()}" "$@"\n'
+            f'#!/bin/sh\necho called >> "{log}"\n'
+            f'if [ "$(wc -l < "{log}")" -le {times} ]; then {failure}; fi\nexec "{find_compiler()}" "$@"\n'
         )
         script.chmod(0o700)
-        monkeypatch.setattr(module, "compiler", lambda: str(script))
-        monkeypatch.setattr(module, "version", lambda: str(times) + way)
-        monkeypatch.setattr(module, "WAITS", (0.0, 0.0))
-        return asked
+        monkeypatch.setattr(module, "find_compiler", lambda: str(script))
+        monkeypatch.setattr(module, "get_compiler_version", lambda: str(times) + failure)
+        monkeypatch.setattr(module, "RETRY_SECONDS", (0.0, 0.0))
+        return log
 
-    return make
+    return install
 
 
-def trained() -> list[bytes]:
-    """Train a small model, whose last batch is a smaller one, and return its weights bit by bit."""
+def train_weights() -> list[bytes]:
+    """Train a small model with a smaller last batch, and return the bits of its weights."""
     nn.set_random_seed(1)
     model = pel.Sequential([nn.Input((4,)), nn.Dense(6, "tanh"), nn.Dense(1)])
     model.compile(pel.optimizers.SGD(0.05, momentum=0.9), "mse")
@@ -50,46 +50,48 @@ def trained() -> list[bytes]:
 
 
 @pytest.mark.parametrize(
-    "way",
+    "failure",
     [
         "kill -9 $$",
         "echo 'cc1: out of memory allocating 8 bytes' >&2; exit 1",
         "echo 'cannot open output file x.part/program.so: No such file or directory' >&2; exit 1",
     ],
 )
-def test_a_compiler_that_was_stopped_is_asked_again_and_no_bit_changes(stopped: Stopped, way: str) -> None:
-    expected = trained()
-    asked = stopped(2, way)
-    assert trained() == expected
-    assert len(asked.read_text().split()) == 4  # for the whole batches three times, and for the last one
+def test_a_killed_compiler_runs_again_and_no_bit_changes(fail_times: FailTimes, failure: str) -> None:
+    expected = train_weights()
+    log = fail_times(2, failure)
+    assert train_weights() == expected
+    assert len(log.read_text().split()) == 4  # three times for the whole batches, and once for the last one
 
 
-def test_what_is_stopped_at_every_try_is_told_before_xla_has_it(stopped: Stopped) -> None:
-    asked = stopped(3, "kill -9 $$")
+def test_a_warning_says_that_the_compiler_failed_at_every_try(fail_times: FailTimes) -> None:
+    log = fail_times(3, "kill -9 $$")
     w = pel.shared(1.0, "w")
     f = pel.function([], w, updates={w: 2 * w})
-    with pytest.warns(RuntimeWarning, match=r"stopped by signal 9. XLA has the program instead this time, and rounds"):
+    with pytest.warns(
+        RuntimeWarning, match=r"killed by signal 9. XLA computes the program this time, and its results differ"
+    ):
         assert f.repeat(3).tolist() == [1.0, 2.0, 4.0]
-    assert len(asked.read_text().split()) == 3
+    assert len(log.read_text().split()) == 3
 
 
-def test_what_does_not_compile_is_asked_for_once(stopped: Stopped) -> None:
-    asked = stopped(0, "")
-    with pytest.raises(NotNative, match=r"does not compile it: .*error"):
-        library("int f(void) { return g; }")
-    assert len(asked.read_text().split()) == 1
+def test_a_program_with_an_error_is_compiled_once(fail_times: FailTimes) -> None:
+    log = fail_times(0, "")
+    with pytest.raises(NotNative, match=r"cannot compile it: .*error"):
+        load_library("int f(void) { return g; }")
+    assert len(log.read_text().split()) == 1
 
 
-def test_a_file_that_goes_meanwhile_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    build, made = module.build, []
+def test_a_library_that_is_deleted_before_loading_is_compiled_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    compile_library, libraries = module.compile_library, []
 
-    def deleted(*given: Any) -> Path:
-        made.append(build(*given))
-        if len(made) == 1:
-            made[0].unlink()
-        return made[-1]
+    def compile_and_delete(*args: Any) -> Path:
+        libraries.append(compile_library(*args))
+        if len(libraries) == 1:
+            libraries[0].unlink()
+        return libraries[-1]
 
-    monkeypatch.setattr(module, "build", deleted)
-    monkeypatch.setattr(module, "WAITS", (0.0,))
-    assert library("int five(void) { return 5; }").five() == 5
-    assert len(made) == 2
+    monkeypatch.setattr(module, "compile_library", compile_and_delete)
+    monkeypatch.setattr(module, "RETRY_SECONDS", (0.0,))
+    assert load_library("int five(void) { return 5; }").five() == 5
+    assert len(libraries) == 2

@@ -1,8 +1,8 @@
-"""The devices of this machine, and processes on several that compute together; ``pel.distribution``.
+"""``pel.distribution``: devices of this machine, and processes on several machines that train together.
 
-Every process runs the same script on the same data. `initialize`, called before anything is computed, brings them
-together; training then divides each batch over the devices of all. What is written (checkpoints, logs, bars) the first
-process writes; what is read, all read.
+Every process runs the same script on the same data. `initialize`, called before anything is computed, connects them.
+Training then divides each batch over the devices of all processes. Only rank 0 writes checkpoints, logs and progress
+bars; all read.
 """
 
 from __future__ import annotations
@@ -18,24 +18,31 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import DistributionError, OptionError, UseError, tell_near_misses
-from pellucid.graph.source_location import calls_to_user
-from pellucid.run.device_selection import is_whole, list_devices
+from pellucid.graph.errors import DistributionError, OptionError, UseError, suggest_near_misses
+from pellucid.graph.source_location import get_user_stacklevel
+from pellucid.graph.validation import check_integer, is_integer
+from pellucid.run.device_selection import list_devices
 from pellucid.run.distributed import process_group
-from pellucid.run.distributed.peer_failure import Lifeline, is_here
-from pellucid.run.distributed.process_group import first_line, leave, missed, num_processes, process_id
-from pellucid.run.jax_runtime import jax, joining, started
+from pellucid.run.distributed.peer_failure import PeerMonitor, is_loopback
+from pellucid.run.distributed.process_group import (
+    get_first_line,
+    num_processes,
+    on_peer_lost,
+    process_id,
+    shutdown,
+)
+from pellucid.run.jax_runtime import before_devices, jax, start_jax
 
 __all__ = ["initialize", "list_devices", "num_processes", "process_id"]
 
 HEARTBEAT_SECONDS = 100
-"""After how long a process counts as lost that says nothing; JAX's own choice."""
+"""JAX's default."""
 
-HERE = "pel.distribution.initialize"
+OWNER = "pel.distribution.initialize"
 
 TOO_LATE = (
-    f"{HERE}: expected to be called once, before anything is computed. Received: a second call, or "
-    "one after something was computed. Make it the first line after the imports"
+    f"{OWNER}: expected one call before anything is computed. Received: a second call, or one after something was "
+    "computed. Make it the first line after the imports"
 )
 
 
@@ -48,35 +55,35 @@ def initialize(
     heartbeat_seconds: int = HEARTBEAT_SECONDS,
     timeout_seconds: int = 300,
 ) -> None:
-    """Bring the processes together that run this script; call it once, before anything is computed.
+    """Connect the processes that run this script. Call it once, before anything is computed.
 
-    Under SLURM, Open MPI 4, Kubernetes and on TPUs JAX finds the others by itself, and under any MPI through mpi4py.
-    What is not found is given here, or as ``PELLUCID_COORDINATOR_ADDRESS``, ``PELLUCID_NUM_PROCESSES`` and
-    ``PELLUCID_PROCESS_ID`` in the environment.
+    Under SLURM, Open MPI 4, Kubernetes and on TPUs JAX finds the other processes, and under any MPI through mpi4py.
+    Elsewhere, pass their address, number and rank here, or set ``PELLUCID_COORDINATOR_ADDRESS``,
+    ``PELLUCID_NUM_PROCESSES`` and ``PELLUCID_PROCESS_ID`` in the environment.
 
     Parameters
     ----------
     coordinator_address : str, optional
-        ``"host:port"`` of the first process, at a port that is free there.
+        ``"host:port"`` of rank 0, with a port that is free there.
     num_processes : int, optional
-        How many there are.
+        Number of processes.
     process_id : int, optional
-        Which one this is, from 0.
+        Rank of this process, from 0.
     cluster : str, optional
-        How the others are found, in JAX's words: ``"mpi4py"`` for an MPI that JAX does not know by itself.
+        JAX's method for finding the others, such as ``"mpi4py"`` for an MPI that JAX does not detect.
     heartbeat_seconds : int
-        After how long a process counts as lost that says nothing. One that ends is missed at once.
+        Time without a heartbeat after which a process counts as lost. A process that ends is noticed at once.
     timeout_seconds : int
-        How long to wait for the others.
+        How long to wait for the other processes.
 
     Raises
     ------
     OptionError
-        If it is not known who the others are.
+        If the other processes cannot be found.
     UseError
-        If something was computed before, or the processes are together already.
+        If something was computed before, or the processes are connected already.
     DistributionError
-        If the others do not come.
+        If the other processes do not connect in time.
 
     Examples
     --------
@@ -84,62 +91,60 @@ def initialize(
     >>> pel.distribution.num_processes(), pel.distribution.process_id()
     (1, 0)
     """
-    if started.cache_info().currsize:
+    if start_jax.cache_info().currsize:
         raise UseError(TOO_LATE)
-    given: dict[str, Any] = {
-        "coordinator_address": checked_address(coordinator_address),
-        "num_processes": whole("num_processes", num_processes),
-        "process_id": whole("process_id", process_id),
+    options: dict[str, Any] = {
+        "coordinator_address": read_address(coordinator_address),
+        "num_processes": read_integer("num_processes", num_processes),
+        "process_id": read_integer("process_id", process_id),
     }
-    count, number = given["num_processes"], given["process_id"]
-    if (count is not None and count < 1) or (number is not None and not 0 <= number < (count or number + 1)):
+    count, rank = options["num_processes"], options["process_id"]
+    if (count is not None and count < 1) or (rank is not None and not 0 <= rank < (count or rank + 1)):
         raise OptionError(
-            f"{HERE}: expected process_id from 0 up to but without num_processes. Received: process_id={number}, "
-            f"num_processes={count}"
+            f"{OWNER}: expected process_id to be at least 0 and less than num_processes. Received: "
+            f"process_id={rank}, num_processes={count}"
         )
+    heartbeat_seconds = check_integer("heartbeat_seconds", heartbeat_seconds, owner=OWNER)
+    timeout_seconds = check_integer("timeout_seconds", timeout_seconds, owner=OWNER)
 
-    for name, seconds in (("heartbeat_seconds", heartbeat_seconds), ("timeout_seconds", timeout_seconds)):
-        if not is_whole(seconds) or seconds < 1:
-            raise OptionError(f"{HERE}: expected {name} to be a whole number from 1. Received: {name}={seconds!r}")
+    def connect(module: ModuleType) -> None:
+        connect_processes(module, options, cluster, heartbeat_seconds, timeout_seconds)
 
-    def join(found: ModuleType) -> None:
-        connect(found, given, cluster, heartbeat_seconds, timeout_seconds)
-
-    joining.append(join)
+    before_devices.append(connect)
     try:
         jax()
     finally:
-        joining.remove(join)
+        before_devices.remove(connect)
     if process_group.num_processes() > 1:
-        lifeline = Lifeline(missed)
-        hold_on(lifeline)
-        atexit.register(leave, lifeline.leave)
+        monitor = PeerMonitor(on_peer_lost)
+        start_monitor(monitor)
+        atexit.register(shutdown, monitor.close)
 
 
-def connect(
-    found: ModuleType, given: Mapping[str, Any], cluster: str | None, heartbeat_seconds: int, timeout_seconds: int
+def connect_processes(
+    module: ModuleType, options: Mapping[str, Any], cluster: str | None, heartbeat_seconds: int, timeout_seconds: int
 ) -> None:
-    """Have JAX bring the processes together, and say in plain words why it does not."""
-    told = ", ".join(f"{name}={value!r}" for name, value in {**given, "cluster": cluster}.items() if value is not None)
-    address = given.get("coordinator_address")
-    # JAX would abort the process without a word that its user knows.
-    alarm = threading.Timer(timeout_seconds, give_up, [timeout_seconds, told])
+    values = {**options, "cluster": cluster}
+    received = ", ".join(f"{name}={value!r}" for name, value in values.items() if value is not None)
+    address = options.get("coordinator_address")
+    # At its own timeout, JAX would abort the process without an explanation.
+    alarm = threading.Timer(timeout_seconds, exit_after_timeout, [timeout_seconds, received])
     alarm.daemon = True
     alarm.start()
-    found.config.update("jax_enable_preemption_service", False)  # a process that is told to end by SIGTERM ends
+    module.config.update("jax_enable_preemption_service", False)  # which would keep SIGTERM from ending the process
     try:
-        found.distributed.initialize(
-            **given,
-            coordinator_bind_address=address if address and is_here(host_of(address)) else None,
+        module.distributed.initialize(
+            **options,
+            coordinator_bind_address=address if address and is_loopback(get_host(address)) else None,
             cluster_detection_method=cluster,
             initialization_timeout=timeout_seconds + 60,
             heartbeat_timeout_seconds=heartbeat_seconds,
         )
     except (ValueError, TypeError) as error:
         raise OptionError(
-            f"{HERE}: expected coordinator_address='host:port' of the first process, num_processes, and process_id. "
-            f"Received: {told or 'none of them'}, and no cluster that JAX knows ({first_line(error)}). Start the "
-            "script by srun or mpirun, or give all three; on one machine alone leave the call out"
+            f"{OWNER}: expected coordinator_address='host:port' of rank 0, num_processes, and process_id. "
+            f"Received: {received or 'none of them'}, and JAX detected no cluster ({get_first_line(error)}). Start the "
+            "script with srun or mpirun, or pass all three. On a single machine, leave the call out"
         ) from error
     except RuntimeError as error:
         if "before any JAX" not in str(error):
@@ -149,73 +154,71 @@ def connect(
         alarm.cancel()
 
 
-def hold_on(lifeline: Lifeline) -> None:
-    """Connect the other processes with the first one."""
-    from jax._src.distributed import global_state  # no public name tells the address that JAX has found
+def start_monitor(monitor: PeerMonitor) -> None:
+    """Connect the monitors of all processes to that of rank 0."""
+    from jax._src.distributed import global_state  # JAX has no public name for the address that it found
     from jax.experimental.multihost_utils import broadcast_one_to_all
 
-    number = process_group.process_id()
-    host = host_of(str(global_state.coordinator_address))
-    told = np.array(lifeline.listen(host) if number == 0 else (0, 0), np.int32)
-    port, token = (int(word) for word in broadcast_one_to_all(told))
-    if number == 0:
+    rank = process_group.process_id()
+    host = get_host(str(global_state.coordinator_address))
+    port_and_token = np.array(monitor.listen(host) if rank == 0 else (0, 0), np.int32)
+    port, token = (int(n) for n in broadcast_one_to_all(port_and_token))
+    if rank == 0:
         return
     try:
-        lifeline.join(host, port, token, number)
+        monitor.connect(host, port, token, rank)
     except OSError as error:
         warnings.warn(
-            f"Process {number} cannot hold a connection to port {port} of {host}, where process 0 is: {error}. When "
-            "another process is lost, JAX may end this one without saying how to go on",
+            f"Process {rank} cannot connect to port {port} of {host}, where process 0 runs: {error}. When another "
+            "process is lost, JAX may end this one without explaining how to continue",
             RuntimeWarning,
-            stacklevel=calls_to_user(),
+            stacklevel=get_user_stacklevel(),
         )
 
 
-def give_up(seconds: float, told: str) -> None:
-    """End the process, which waits in JAX for others."""
+def exit_after_timeout(seconds: float, received: str) -> None:
+    """End the process while JAX waits for the others."""
     error = DistributionError(
-        f"The processes did not come together within {seconds} s. Received: {told or 'what the cluster says'}. All of "
-        "them must be started at about the same time, and reach the address of the first"
+        f"The processes did not connect within {seconds} s. Received: {received or 'the settings of the cluster'}. "
+        "Start all processes at about the same time, and check that they can reach the address of rank 0"
     )
     print(f"DistributionError: {error}", file=sys.stderr, flush=True)
     os._exit(1)
 
 
-def host_of(address: str) -> str:
+def get_host(address: str) -> str:
     """Return an address without its port.
 
     Examples
     --------
-    >>> host_of("node1:1234"), host_of("[::1]:1234")
+    >>> get_host("node1:1234"), get_host("[::1]:1234")
     ('node1', '::1')
     """
     return address.rpartition(":")[0].strip("[]")
 
 
-def checked_address(given: str | None) -> str | None:
-    """Return the address of the first process, as given here or in the environment."""
-    address = given or os.environ.get("PELLUCID_COORDINATOR_ADDRESS")
+def read_address(value: str | None) -> str | None:
+    address = value or os.environ.get("PELLUCID_COORDINATOR_ADDRESS")
     if address is None:
         return None
     host, _, port = str(address).rpartition(":")
     if not host or not port.isdecimal():
-        raise OptionError(f"{HERE}: expected coordinator_address='host:port'. Received: {address!r}")
+        raise OptionError(f"{OWNER}: expected coordinator_address='host:port'. Received: {address!r}")
     return str(address)
 
 
-def whole(name: str, value: Any) -> int | None:
-    """Return a number, as given here or in the environment."""
+def read_integer(name: str, value: Any) -> int | None:
     variable = f"PELLUCID_{name.upper()}"
-    given = os.environ.get(variable) if value is None else value
-    if given is None:
+    text = os.environ.get(variable)
+    if value is not None:
+        if is_integer(value):
+            return int(value)
+        raise OptionError(f"{OWNER}: expected {name} to be an integer. Received: {name}={value!r}")
+    if text is None:
         return None
-    try:
-        if not isinstance(given, str) and not is_whole(given):
-            raise ValueError
-        return int(given)
-    except ValueError:
-        where = f"{variable}={given!r} in the environment" if value is None else f"{name}={given!r}"
-        raise OptionError(f"{HERE}: expected {name} to be a whole number. Received: {where}") from None
+    if not text.strip().lstrip("-").isdecimal():
+        raise OptionError(f"{OWNER}: expected the environment variable {variable} to be an integer. Received: {text!r}")
+    return int(text)
 
 
-tell_near_misses(globals(), "pel.distribution", f" It has {', '.join(__all__)}")
+suggest_near_misses(globals(), "pel.distribution", f" It has {', '.join(__all__)}")

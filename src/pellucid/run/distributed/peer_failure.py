@@ -1,7 +1,7 @@
-"""Connections that close when a process ends, however it ends: so that others know at once, whatever they are doing.
+"""Detection of peer failures by TCP connections, which close when a process ends for any reason.
 
-The first process holds one to every other, and passes on who was lost. JAX's own service notices too, by a silence of
-many seconds or by the loss of its coordinator, and then aborts a process without a word of what to do next.
+Rank 0 has a connection to every other process and forwards the rank of a lost one. JAX's own service notices a loss
+only after many seconds without a heartbeat, and then aborts without an explanation.
 """
 
 from __future__ import annotations
@@ -14,134 +14,125 @@ import struct
 import threading
 from collections.abc import Callable
 
-WORD = struct.Struct("!i")
-"""What is said over a connection: the number of a process that was lost, or goodbye."""
+MESSAGE = struct.Struct("!i")
+"""A message: the rank of a lost process, or GOODBYE."""
 
 GOODBYE = -1
 
-WAITING = 512
-"""How many may be at the door at once."""
+LISTEN_BACKLOG = 512
 
-PATIENCE_SECONDS = 5.0
-"""How long somebody who connects may take to say who he is."""
+SOCKET_TIMEOUT_SECONDS = 5.0
+"""How long connecting and the first messages may take."""
 
-SILENCE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4}
-"""After how many silent seconds a system asks whether the other is there, how often it asks again, how many times."""
+KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4}
+"""Seconds of silence before the first keepalive probe, seconds between probes, and number of probes."""
 
 
-class Lifeline:
-    """One process's connections, and the thread that watches over them.
+class PeerMonitor:
+    """The connections of one process, and the thread that watches them.
 
     Parameters
     ----------
-    lost : function
-        Called with the number of a process that has ended without a goodbye, at most once.
+    on_lost : function
+        Called with the rank of a process that ended without a goodbye, at most once.
     """
 
-    def __init__(self, lost: Callable[[int], None]) -> None:
-        self.lost = lost
+    def __init__(self, on_lost: Callable[[int], None]) -> None:
+        self.on_lost = on_lost
         self.selector = selectors.DefaultSelector()
-        self.held: dict[socket.socket, int] = {}
+        self.ranks: dict[socket.socket, int] = {}
         self.token = 0
-        self.parting = False
-        self.leaving = threading.Event()
+        self.closing = False
+        self.stop = threading.Event()
 
     def listen(self, host: str) -> tuple[int, int]:
-        """Wait for the others, in the first process, whose address they have been told.
-
-        Returned are the port and what they must say to be let in.
-        """
-        listener = listener_at(host)
+        """Accept connections, in rank 0; return the port, and the token that others must send first."""
+        listener = make_listener(host)
         self.token = secrets.randbelow(2**31)
-        self.selector.register(listener, selectors.EVENT_READ, self.let_in)
-        self.watch()
+        self.selector.register(listener, selectors.EVENT_READ, self.accept)
+        self.start_thread()
         port: int = listener.getsockname()[1]
         return port, self.token
 
-    def join(self, host: str, port: int, token: int, number: int) -> None:
-        """Connect to the first process, as the process of a number.
+    def connect(self, host: str, port: int, token: int, rank: int) -> None:
+        """Connect to rank 0.
 
         Raises
         ------
         OSError
             If it cannot be reached.
         """
-        connection = socket.create_connection((host, port), timeout=PATIENCE_SECONDS)
-        connection.sendall(WORD.pack(token) + WORD.pack(number))
-        self.hold(connection, 0)
-        self.watch()
+        connection = socket.create_connection((host, port), timeout=SOCKET_TIMEOUT_SECONDS)
+        connection.sendall(MESSAGE.pack(token) + MESSAGE.pack(rank))
+        self.register(connection, 0)
+        self.start_thread()
 
-    def hold(self, connection: socket.socket, number: int) -> None:
-        """Watch over a connection to a process."""
-        connection.settimeout(PATIENCE_SECONDS)
+    def register(self, connection: socket.socket, rank: int) -> None:
+        connection.settimeout(SOCKET_TIMEOUT_SECONDS)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for name, value in SILENCE.items():
+        for name, value in KEEPALIVE.items():
             if hasattr(socket, name):  # not on every system
                 connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-        self.held[connection] = number
-        self.selector.register(connection, selectors.EVENT_READ, self.hear)
+        self.ranks[connection] = rank
+        self.selector.register(connection, selectors.EVENT_READ, self.on_message)
 
-    def watch(self) -> None:
-        """Start the thread."""
-        threading.Thread(target=self.run, name="pellucid lifeline", daemon=True).start()
+    def start_thread(self) -> None:
+        threading.Thread(target=self.run, name="pellucid peer monitor", daemon=True).start()
 
     def run(self) -> None:
-        """Hear what connections say until it is time to leave."""
-        while not self.leaving.is_set():
+        while not self.stop.is_set():
             for key, _ in self.selector.select(timeout=0.2):
                 key.data(key.fileobj)
         for key in list(self.selector.get_map().values()):
             key.fileobj.close()  # type: ignore[union-attr]
         self.selector.close()
 
-    def let_in(self, listener: socket.socket) -> None:
-        """Let a process in that knows what to say, and nobody else."""
+    def accept(self, listener: socket.socket) -> None:
+        """Accept a process that sends the token, and close other connections."""
         try:
             connection, _ = listener.accept()
-        except OSError:  # who knocked has gone again
+        except OSError:  # the peer disconnected first
             return
-        connection.settimeout(PATIENCE_SECONDS)
-        token, number = word_of(connection), word_of(connection)
-        if token == self.token and number is not None:
-            self.hold(connection, number)
+        connection.settimeout(SOCKET_TIMEOUT_SECONDS)
+        token, rank = recv_message(connection), recv_message(connection)
+        if token == self.token and rank is not None:
+            self.register(connection, rank)
         else:
             connection.close()
 
-    def hear(self, connection: socket.socket) -> None:
-        """Take note of a goodbye, of a loss that is passed on, or of an end without a word."""
-        word, number = word_of(connection), self.held.pop(connection)
+    def on_message(self, connection: socket.socket) -> None:
+        """Handle a goodbye, the forwarded loss of a process, or the end of the connection."""
+        message, rank = recv_message(connection), self.ranks.pop(connection)
         self.selector.unregister(connection)
         connection.close()
-        if word == GOODBYE or self.parting:
+        if message == GOODBYE or self.closing:
             return
-        gone = number if word is None else word
-        self.parting = True
-        self.say(gone)
-        self.leaving.set()
-        self.lost(gone)
+        lost = rank if message is None else message
+        self.closing = True
+        self.broadcast(lost)
+        self.stop.set()
+        self.on_lost(lost)
 
-    def say(self, word: int) -> None:
-        """Tell all that are there."""
-        for connection in list(self.held):
+    def broadcast(self, message: int) -> None:
+        for connection in list(self.ranks):
             try:
-                connection.sendall(WORD.pack(word))
-            except OSError:  # gone as well, and nobody to be told
+                connection.sendall(MESSAGE.pack(message))
+            except OSError:  # this peer is lost too
                 continue
 
-    def leave(self) -> None:
-        """Say goodbye, and hear nothing any more."""
-        if not self.parting:
-            self.parting = True
-            self.say(GOODBYE)
-            self.leaving.set()
+    def close(self) -> None:
+        if not self.closing:
+            self.closing = True
+            self.broadcast(GOODBYE)
+            self.stop.set()
 
 
-def is_here(host: str) -> bool:
-    """Tell whether an address is one by which a machine knows nobody but itself.
+def is_loopback(host: str) -> bool:
+    """Whether an address refers to this machine only.
 
     Examples
     --------
-    >>> [is_here(host) for host in ("localhost", "127.0.0.1", "::1", "10.0.0.7", "node1")]
+    >>> [is_loopback(host) for host in ("localhost", "127.0.0.1", "::1", "10.0.0.7", "node1")]
     [True, True, True, False, False]
     """
     try:
@@ -150,23 +141,22 @@ def is_here(host: str) -> bool:
         return host == "localhost"
 
 
-def listener_at(host: str) -> socket.socket:
-    """Return a socket for those who know this machine by an address: it alone, if that is one of its own."""
-    if is_here(host):
+def make_listener(host: str) -> socket.socket:
+    """Return a listening socket: on the loopback interface if the address is loopback, otherwise on all interfaces."""
+    if is_loopback(host):
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.create_server((host, 0), family=family, backlog=WAITING)
+        listener = socket.create_server((host, 0), family=family, backlog=LISTEN_BACKLOG)
     elif socket.has_dualstack_ipv6():
-        listener = socket.create_server(("", 0), family=socket.AF_INET6, backlog=WAITING, dualstack_ipv6=True)
+        listener = socket.create_server(("", 0), family=socket.AF_INET6, backlog=LISTEN_BACKLOG, dualstack_ipv6=True)
     else:
-        listener = socket.create_server(("", 0), backlog=WAITING)
+        listener = socket.create_server(("", 0), backlog=LISTEN_BACKLOG)
     listener.setblocking(False)
     return listener
 
 
-def word_of(connection: socket.socket) -> int | None:
-    """Return the next word, or None at the end of a connection."""
+def recv_message(connection: socket.socket) -> int | None:
     try:
-        heard = connection.recv(WORD.size, socket.MSG_WAITALL)
+        data = connection.recv(MESSAGE.size, socket.MSG_WAITALL)
     except OSError:
         return None
-    return int(WORD.unpack(heard)[0]) if len(heard) == WORD.size else None
+    return int(MESSAGE.unpack(data)[0]) if len(data) == MESSAGE.size else None

@@ -1,4 +1,4 @@
-"""What processes that compute together know of one another: how many there are, whether they agree, who is lost."""
+"""Process group: number of processes, rank, consistency checks between ranks, and reactions to the loss of a peer."""
 
 from __future__ import annotations
 
@@ -14,122 +14,130 @@ import numpy as np
 from pellucid.graph.errors import DistributionError
 from pellucid.run.jax_runtime import jax
 
-BROKEN = ("UNKNOWN", "UNAVAILABLE", "INTERNAL", "ABORTED", "CANCELLED", "DEADLINE_EXCEEDED", "FAILED_PRECONDITION")
-"""What XLA calls it when others do not answer."""
+LOSS_STATUSES = (
+    "UNKNOWN",
+    "UNAVAILABLE",
+    "INTERNAL",
+    "ABORTED",
+    "CANCELLED",
+    "DEADLINE_EXCEEDED",
+    "FAILED_PRECONDITION",
+)
+"""Status codes with which XLA's errors begin when a peer does not respond."""
 
-MOMENT_SECONDS = 0.5
-"""How long a process has to find out by itself that another is lost, before it is told."""
+NOTICE_SECONDS = 0.5
+"""How long a process may take to notice the loss of a peer in a collective, before this module reports it."""
 
 GRACE_SECONDS = 30.0
-"""How long it then has to end in good order."""
+"""How long rank 0 waits before it exits, so that the others can exit in order."""
 
-_broken = threading.Event()
-_advice: list[Callable[[], str]] = []
+_peer_failed = threading.Event()
+_recovery_hints: list[Callable[[], str]] = []
 
 
 def num_processes() -> int:
-    """Return how many processes compute together; 1 before `initialize`."""
+    """Return the number of processes; 1 before `initialize`."""
     return int(jax().process_count()) if "jax" in sys.modules else 1
 
 
 def process_id() -> int:
-    """Return which of the processes this is: 0 for the first, which writes what is to be written."""
+    """Return the rank of this process. Rank 0 writes checkpoints and logs."""
     return int(jax().process_index()) if "jax" in sys.modules else 0
 
 
-def agree(what: Mapping[str, int]) -> None:
-    """Hold against one another what all processes must have in common, each thing as a number below 2**32.
+def agree(values: Mapping[str, int]) -> None:
+    """Check that named values, each below 2**32, are the same in all processes.
 
     Raises
     ------
     DistributionError
-        If one has another.
+        If one differs.
     """
     from jax.experimental.multihost_utils import process_allgather
 
-    with together():
-        rows = np.asarray(process_allgather(np.array(list(what.values()), np.uint32)))
-    for name, column in zip(what, rows.T, strict=True):
-        others = [str(n) for n, value in enumerate(column) if value != column[0]]
-        if others:
+    with translate_losses():
+        rows = np.asarray(process_allgather(np.array(list(values.values()), np.uint32)))
+    for name, column in zip(values, rows.T, strict=True):
+        different = [str(n) for n, value in enumerate(column) if value != column[0]]
+        if different:
             raise DistributionError(
-                f"Expected the same {name} in every process. Received: another in process {', '.join(others)} than in "
-                "process 0. All run the same script on the same data and read the same folder"
+                f"Expected the same {name} in all processes. Received: process {', '.join(different)} differs from "
+                "process 0. All processes must run the same script on the same data and read the same folder"
             )
 
 
 @contextmanager
-def together() -> Iterator[None]:
-    """Tell what goes wrong when other processes are lost from what goes wrong here."""
+def translate_losses() -> Iterator[None]:
+    """Turn XLA's errors about the loss of a device or peer into a `DistributionError`."""
     try:
         yield
     except Exception as error:
-        found = loss_of(error)
-        if found is None:
+        loss = explain_loss(error)
+        if loss is None:
             raise
-        raise found from error
+        raise loss from error
 
 
 @contextmanager
-def advised(way_on: Callable[[], str]) -> Iterator[None]:
-    """Say meanwhile, when others are lost, what to do next."""
-    _advice.append(way_on)
+def recovery_hint(get_hint: Callable[[], str]) -> Iterator[None]:
+    """Add a hint on how to continue to errors about lost peers."""
+    _recovery_hints.append(get_hint)
     try:
         yield
     finally:
-        _advice.pop()
+        _recovery_hints.pop()
 
 
-def with_advice(told: str) -> str:
-    """Return what has happened, and what to do next if anybody knows."""
-    return ". ".join([told, *(way_on() for way_on in _advice[-1:])])
+def add_hint(message: str) -> str:
+    return ". ".join([message, *(get_hint() for get_hint in _recovery_hints[-1:])])
 
 
-def loss_of(error: Exception) -> DistributionError | None:
-    """Return what to say of an error of XLA's that comes from the loss of a device or a process; None for any other."""
-    if not isinstance(error, (RuntimeError, ValueError)) or not str(error).startswith(BROKEN):
+def explain_loss(error: Exception) -> DistributionError | None:
+    """Return an explanation of XLA's error about the loss of a device or peer; None for other errors."""
+    if not isinstance(error, (RuntimeError, ValueError)) or not str(error).startswith(LOSS_STATUSES):
         return None
     if num_processes() == 1:
-        return DistributionError(with_advice(f"A program that runs on several devices failed: {first_line(error)}"))
-    _broken.set()
+        return DistributionError(add_hint(f"A program on several devices failed: {get_first_line(error)}"))
+    _peer_failed.set()
     return DistributionError(
-        with_advice(f"{who()} lost another one, a device of it, or the way to it: {first_line(error)}")
+        add_hint(f"{rank_text()} lost contact with another process or its device: {get_first_line(error)}")
     )
 
 
-def missed(number: int) -> None:
-    """End this process, which another one has left, unless it finds that out by itself and ends in good order."""
-    # JAX, whose coordinator lives in the first process, aborts this one as soon as it misses that.
-    if number and _broken.wait(MOMENT_SECONDS):
+def on_peer_lost(number: int) -> None:
+    """Exit after the loss of a peer, unless a collective reports it and the process exits in order.
+
+    ``number`` is the rank of the peer. JAX aborts all processes without an explanation soon after rank 0 ends, because
+    its coordinator runs there.
+    """
+    if number and _peer_failed.wait(NOTICE_SECONDS):
         return
-    error = DistributionError(with_advice(f"{who()} lost process {number}"))
+    error = DistributionError(add_hint(f"{rank_text()} lost process {number}"))
     print(f"DistributionError: {error}", file=sys.stderr)
-    _broken.set()
+    _peer_failed.set()
     if number:
         time.sleep(GRACE_SECONDS)
-    end()
+    exit_now()
 
 
-def who() -> str:
-    """Return which process this is."""
+def rank_text() -> str:
     return f"Process {process_id()} of {num_processes()}"
 
 
-def first_line(error: Exception) -> str:
-    """Return what an error says first."""
+def get_first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def leave(goodbye: Callable[[], None]) -> None:
-    """Say goodbye, or end a process at once that has failed: JAX would have it wait for the others, and then abort."""
+def shutdown(close: Callable[[], None]) -> None:
+    """Close the connections at exit. After an error exit at once, as JAX would wait for the others and then abort."""
     failed = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
-    if _broken.is_set() or failed is not None:
-        end()
-    goodbye()
+    if _peer_failed.is_set() or failed is not None:
+        exit_now()
+    close()
 
 
-def end() -> None:
-    """End the process at once, with all that it has printed."""
+def exit_now() -> None:
+    """End the process without cleanup, after flushing its output."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(1)

@@ -1,105 +1,109 @@
-/* A convolution: images and a kernel; the result. */
+/* Convolution. Arguments: images, kernel. Result: output images. */
 
-enum { PER_FILTER = WINDOW_H * WINDOW_W * CHANNELS };
+enum { FILTER_SIZE = WINDOW_H * WINDOW_W * CHANNELS };
 
 typedef struct {
   const real *images, *kernel;
-  real *made, *blocks;
-  packed *packed;
-  char *left;
-  int64_t count, together, bands;
-  int by_thirds;
-  atomic_int failed, some_left;
-} Given;
+  real *output, *filter_blocks;
+  Packed *amx_kernel;
+  char *pending; /* images, or bands of rows of them, that are not computed yet */
+  int64_t count, images_per_task, bands;
+  int use_amx;
+  atomic_int failed, any_pending;
+} Call;
 
-/* A block of filters in one piece, the last one filled up with zeros. */
-static void make_block(void *data, int64_t block) {
-  const Given *given = data;
-  const int64_t first = block * BLOCK, count = FILTERS - first < BLOCK ? FILTERS - first : BLOCK;
-  real *to = given->blocks + first * PER_FILTER;
-  if (count < BLOCK) memset(to, 0, BLOCK * PER_FILTER * sizeof(real));
-  for (int64_t k = 0; k < PER_FILTER; k++)
-    memcpy(to + k * BLOCK, given->kernel + k * FILTERS + first, count * sizeof(real));
+/* Copy a block of filters into one piece; the last block is padded with zeros. */
+static void copy_filter_block(void *data, int64_t block) {
+  const Call *call = data;
+  const int64_t first = block * FILTER_BLOCK, count = FILTERS - first < FILTER_BLOCK ? FILTERS - first : FILTER_BLOCK;
+  real *to = call->filter_blocks + first * FILTER_SIZE;
+  if (count < FILTER_BLOCK) memset(to, 0, FILTER_BLOCK * FILTER_SIZE * sizeof(real));
+  for (int64_t k = 0; k < FILTER_SIZE; k++)
+    memcpy(to + k * FILTER_BLOCK, call->kernel + k * FILTERS + first, count * sizeof(real));
 }
 
-static void pack(void *data, int64_t task) {
-  Given *given = data;
-  if (!pack_kernel(given->kernel, task, given->packed)) atomic_store(&given->some_left, 1);
+static void pack_amx_kernel(void *data, int64_t task) {
+  Call *call = data;
+  if (!pack_kernel(call->kernel, task, call->amx_kernel)) atomic_store(&call->any_pending, 1);
 }
 
-/* Some rows of an image, from what their windows see of it. */
-static void rows_by_vectors(const Given *given, const real *seen, real *made, int64_t rows, int64_t f) {
-  /* The last tiles of a row and of a column overlap those before them. */
-  for (int64_t at = 0; at < rows; at += ROWS) {
-    const int64_t y = at + ROWS > rows ? rows - ROWS : at;
-    for (int64_t over = 0; over < MADE_W; over += COLUMNS) {
-      const int64_t x = over + COLUMNS > MADE_W ? MADE_W - COLUMNS : over;
-      forward_tile(seen + (y * STRIDE_Y * SEEN_W + x * STRIDE_X) * CHANNELS, given->blocks + f * PER_FILTER,
-                   made + (y * MADE_W + x) * FILTERS + f, FILTERS - f);
+/* Some rows of one output image, for one block of filters. */
+static void compute_rows(const Call *call, const real *padded, real *output, int64_t rows, int64_t f) {
+  /* The last tile of a row or column overlaps the one before it, so that all tiles have one size. */
+  for (int64_t row = 0; row < rows; row += TILE_ROWS) {
+    const int64_t y = row + TILE_ROWS > rows ? rows - TILE_ROWS : row;
+    for (int64_t column = 0; column < OUTPUT_W; column += TILE_COLUMNS) {
+      const int64_t x = column + TILE_COLUMNS > OUTPUT_W ? OUTPUT_W - TILE_COLUMNS : column;
+      conv_tile(padded + (y * STRIDE_Y * PADDED_W + x * STRIDE_X) * CHANNELS, call->filter_blocks + f * FILTER_SIZE,
+                output + (y * OUTPUT_W + x) * FILTERS + f, FILTERS - f);
     }
   }
 }
 
-/* A task is a few whole images, so that a block of filters serves them all; where there are few, some rows of one. */
-static void some(void *data, int64_t task) {
-  Given *given = data;
-  const int64_t bands = given->bands, n0 = task / bands * given->together, band = task % bands;
-  const int64_t count = given->count - n0 < given->together ? given->count - n0 : given->together;
-  const int64_t y0 = MADE_H * band / bands, rows = MADE_H * (band + 1) / bands - y0, top = y0 * STRIDE_Y;
-  const int64_t high = (rows - 1) * STRIDE_Y + (WINDOW_H - 1) * DILATION_Y + 1, seen_size = high * SEEN_W * CHANNELS;
-  const int64_t image_size = HEIGHT * WIDTH * CHANNELS, made_size = MADE_H * MADE_W * FILTERS;
-  const real *images = given->images + n0 * image_size;
-  real *made = given->made + n0 * made_size + y0 * MADE_W * FILTERS;
-  char *left = given->left + n0 * bands + band;
-  if (given->by_thirds) {
-    if (!images_by_thirds(images, count, top, high, given->packed, made, rows, left, bands)) atomic_store(&given->failed, 1);
+/* One task: several whole images, so that each block of filters is loaded once for all of them; or, if there are few
+   images, one band of rows of one image. */
+static void compute_images(void *data, int64_t task) {
+  Call *call = data;
+  const int64_t bands = call->bands, n0 = task / bands * call->images_per_task, band = task % bands;
+  const int64_t count = call->count - n0 < call->images_per_task ? call->count - n0 : call->images_per_task;
+  const int64_t y0 = OUTPUT_H * band / bands, rows = OUTPUT_H * (band + 1) / bands - y0, top = y0 * STRIDE_Y;
+  const int64_t height = (rows - 1) * STRIDE_Y + (WINDOW_H - 1) * DILATION_Y + 1, padded_size = height * PADDED_W * CHANNELS;
+  const int64_t image_size = HEIGHT * WIDTH * CHANNELS, output_size = OUTPUT_H * OUTPUT_W * FILTERS;
+  const real *images = call->images + n0 * image_size;
+  real *output = call->output + n0 * output_size + y0 * OUTPUT_W * FILTERS;
+  char *pending = call->pending + n0 * bands + band;
+  if (call->use_amx) {
+    if (!amx_conv_images(images, count, top, height, call->amx_kernel, output, rows, pending, bands))
+      atomic_store(&call->failed, 1);
     for (int64_t n = 0; n < count; n++)
-      if (left[n * bands]) atomic_store(&given->some_left, 1);
+      if (pending[n * bands]) atomic_store(&call->any_pending, 1);
     return;
   }
-  real *copies = PADDED ? malloc(count * seen_size * sizeof(real)) : 0;
-  if (PADDED && !copies) {
-    atomic_store(&given->failed, 1);
+  real *copies = NEEDS_PADDING ? malloc(count * padded_size * sizeof(real)) : 0;
+  if (NEEDS_PADDING && !copies) {
+    atomic_store(&call->failed, 1);
     return;
   }
-  for (int64_t n = 0; PADDED && n < count; n++)
-    if (left[n * bands]) lay_out(images + n * image_size, copies + n * seen_size, top, top + high);
-  for (int64_t f = 0; f < FILTERS; f += BLOCK)
+  for (int64_t n = 0; NEEDS_PADDING && n < count; n++)
+    if (pending[n * bands]) pad_image(images + n * image_size, copies + n * padded_size, top, top + height);
+  for (int64_t f = 0; f < FILTERS; f += FILTER_BLOCK)
     for (int64_t n = 0; n < count; n++)
-      if (left[n * bands])
-        rows_by_vectors(given, PADDED ? copies + n * seen_size : images + n * image_size + top * SEEN_W * CHANNELS,
-                        made + n * made_size, rows, f);
+      if (pending[n * bands])
+        compute_rows(call, NEEDS_PADDING ? copies + n * padded_size : images + n * image_size + top * PADDED_W * CHANNELS,
+                     output + n * output_size, rows, f);
   free(copies);
 }
 
-/* Compute all images; tell whether there was too little memory. What has no three parts is left to vector units. */
-static int all(XLA_FFI_CallFrame *frame, Given *given) {
-  const int64_t tasks = (given->count + given->together - 1) / given->together * given->bands;
-  memset(given->left, !KERNEL_TASKS, given->count * given->bands);
-  given->some_left = !KERNEL_TASKS;
-  if (KERNEL_TASKS) {
-    if (share_out(frame, pack, given, KERNEL_TASKS)) return 1;
-    if (given->some_left) memset(given->left, 1, given->count * given->bands);
-    else if (given->by_thirds = 1, share_out(frame, some, given, tasks) || given->failed) return 1;
+/* Compute all images; return whether memory ran out. AMX leaves images with values that bf16x3 cannot represent pending,
+   and the vector kernel computes those. */
+static int compute_all(XLA_FFI_CallFrame *frame, Call *call) {
+  const int64_t tasks = (call->count + call->images_per_task - 1) / call->images_per_task * call->bands;
+  memset(call->pending, !AMX_KERNEL_TASKS, call->count * call->bands);
+  call->any_pending = !AMX_KERNEL_TASKS;
+  if (AMX_KERNEL_TASKS) {
+    if (parallel_for(frame, pack_amx_kernel, call, AMX_KERNEL_TASKS)) return 1;
+    if (call->any_pending) memset(call->pending, 1, call->count * call->bands);
+    else if (call->use_amx = 1, parallel_for(frame, compute_images, call, tasks) || call->failed) return 1;
   }
-  if (!given->some_left) return 0;
-  given->by_thirds = 0;
-  return share_out(frame, make_block, given, FILLED / BLOCK) || share_out(frame, some, given, tasks) || given->failed;
+  if (!call->any_pending) return 0;
+  call->use_amx = 0;
+  return parallel_for(frame, copy_filter_block, call, PADDED_FILTERS / FILTER_BLOCK) ||
+         parallel_for(frame, compute_images, call, tasks) || call->failed;
 }
 
 XLA_FFI_Error *run(XLA_FFI_CallFrame *frame) {
-  if (is_question(frame)) return 0;
+  if (answer_metadata_query(frame)) return 0;
   XLA_FFI_Buffer *images = argument(frame, 0);
-  Given given = {images->data, argument(frame, 1)->data, result(frame, 0)->data};
-  given.count = images->dims[0], given.together = TOGETHER, given.bands = BANDS;
-  const int64_t wanted = 2 * threads(frame);
-  while (given.together > 1 && given.count < given.together * wanted) given.together--;
-  if (given.count > 0 && given.count * given.bands < wanted) given.bands = (wanted + given.count - 1) / given.count;
-  if (given.bands > MADE_H / ROWS) given.bands = MADE_H / ROWS;
-  given.left = malloc(given.count * given.bands + 1);
-  given.blocks = malloc(FILLED * PER_FILTER * sizeof(real));
-  given.packed = aligned_alloc(64, kernel_size() * sizeof(packed) + 64);
-  const int failed = !given.left || !given.blocks || !given.packed || all(frame, &given);
-  free(given.left), free(given.blocks), free(given.packed);
+  Call call = {images->data, argument(frame, 1)->data, result(frame, 0)->data};
+  call.count = images->dims[0], call.images_per_task = IMAGES_PER_TASK, call.bands = BANDS;
+  const int64_t wanted = 2 * count_threads(frame);
+  while (call.images_per_task > 1 && call.count < call.images_per_task * wanted) call.images_per_task--;
+  if (call.count > 0 && call.count * call.bands < wanted) call.bands = (wanted + call.count - 1) / call.count;
+  if (call.bands > OUTPUT_H / TILE_ROWS) call.bands = OUTPUT_H / TILE_ROWS;
+  call.pending = malloc(call.count * call.bands + 1);
+  call.filter_blocks = malloc(PADDED_FILTERS * FILTER_SIZE * sizeof(real));
+  call.amx_kernel = aligned_alloc(64, amx_kernel_size() * sizeof(Packed) + 64);
+  const int failed = !call.pending || !call.filter_blocks || !call.amx_kernel || compute_all(frame, &call);
+  free(call.pending), free(call.filter_blocks), free(call.amx_kernel);
   return failed ? out_of_memory(frame) : 0;
 }

@@ -1,186 +1,267 @@
-"""Programs of convolutions and of their gradients with respect to the kernel."""
+"""C programs of convolutions and of their gradients with respect to the kernel."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
 
-from pellucid.run.kernels.amx.detection import matrix_units
-from pellucid.run.kernels.microkernels import forward_tile, gradient_tile
-from pellucid.run.kernels.source_assembly import SIZES, file, kernel, named, registers, vector_bytes
+from pellucid.run.kernels.amx.detection import has_amx
+from pellucid.run.kernels.microkernels import STORE_VECTOR, emit_loads, emit_products, name_accumulators
+from pellucid.run.kernels.source_assembly import (
+    ITEM_SIZES,
+    Pair,
+    assemble_kernel,
+    count_vector_registers,
+    get_vector_bytes,
+    read_amx_sources,
+    read_source,
+    window_constants,
+)
 
-BAND_BYTES = 16 * 2**10
-"""How much of a gradient is met by all tiles before the next part is."""
+GRADIENT_CACHE_BYTES = 16 * 2**10
+"""How much of an output gradient all tiles use before the next rows, so that it stays in the L1 cache."""
 
-MOST_SHARES, SUM_BYTES = 16, 2**27
-"""Into how many sums a gradient is divided, whatever the machine, and how much they may take together."""
+MAX_SHARES, MAX_SUM_BYTES = 16, 2**27
+"""Into how many partial sums a kernel gradient is divided, independent of the machine, and their maximum total size."""
 
-MOST_WASTE = 1.75
-"""How many times as many multiplications as needed units for matrices may do, and be quicker than those for vectors."""
+MAX_AMX_WASTE = 1.75
+"""AMX computes whole tiles: how many times the needed multiplications it may do and still beat vector registers."""
 
-SPLIT_BYTES, PLANE_BYTES = 6, 2**19
-"""How many bytes a number takes that is split for units for matrices, and how much of an image is split at a time."""
+SPLIT_ITEM_SIZE, PLANE_BYTES = 6, 2**19
+"""Bytes of a float32 that is split into three bfloat16, and how much of an image is split at a time."""
 
-MOST_TOGETHER, TASK_BYTES = 16, 2**19
-"""How many small images one task takes at most, and how much of them, so that a block of filters serves them all."""
+MAX_IMAGES_PER_TASK, TASK_BYTES = 16, 2**19
+"""How many small images share a task at most, and their maximum total size, so that they reuse each block of
+filters."""
 
 
 @dataclass(frozen=True)
-class Convolution:
-    """A convolution in two dimensions, all but the number of images known.
+class ConvolutionSpec:
+    """Sizes of a two-dimensional convolution, for any number of images.
 
     Attributes
     ----------
-    size, window, made : tuple of int
-        Height and width of an image, of the kernel, and of the result.
+    input_size, window, output_size : tuple of int
+        Height and width.
     channels, filters : int
-        Of an image, and of the result.
+        Number of channels of the input and of the output.
     strides, dilation : tuple of int
         Steps of the window, and steps inside it.
-    before : tuple of int
-        How many zeros stand above and left of an image; a negative number cuts.
+    padding : tuple of int
+        Zeros above and left of an image; negative to crop.
     dtype : str
         ``"float32"`` or ``"float64"``.
     """
 
-    size: tuple[int, int]
-    window: tuple[int, int]
-    made: tuple[int, int]
+    input_size: Pair
+    window: Pair
+    output_size: Pair
     channels: int
     filters: int
-    strides: tuple[int, int]
-    dilation: tuple[int, int]
-    before: tuple[int, int]
+    strides: Pair
+    dilation: Pair
+    padding: Pair
     dtype: str
 
     @property
-    def seen(self) -> tuple[int, int]:
-        """Height and width of what the windows slide over, zeros included."""
+    def padded_size(self) -> Pair:
+        """Height and width of the area that the windows cover, padding included."""
         h, w = (
             (n - 1) * s + (k - 1) * d + 1
-            for n, s, k, d in zip(self.made, self.strides, self.window, self.dilation, strict=True)
+            for n, s, k, d in zip(self.output_size, self.strides, self.window, self.dilation, strict=True)
         )
         return h, w
 
     @property
-    def sizes(self) -> dict[str, int]:
-        """All sizes, as the files of C call them."""
-        found = named(self.size, self.made, self.seen, self.strides, self.before, self.channels)
-        found |= zip(("WINDOW_H", "WINDOW_W", "DILATION_Y", "DILATION_X"), (*self.window, *self.dilation), strict=True)
-        return found | {"FILTERS": self.filters, "BLOCK": self.block, "FILLED": self.filled}
+    def constants(self) -> dict[str, int]:
+        """Constants of the C program."""
+        constants = window_constants(
+            self.input_size, self.output_size, self.padded_size, self.strides, self.padding, self.channels
+        )
+        names = ("WINDOW_H", "WINDOW_W", "DILATION_Y", "DILATION_X")
+        constants |= zip(names, (*self.window, *self.dilation), strict=True)
+        return constants | {"FILTERS": self.filters, "FILTER_BLOCK": self.block, "PADDED_FILTERS": self.padded_filters}
 
     @property
     def lanes(self) -> int:
-        """How many numbers a vector register holds."""
-        return vector_bytes() // SIZES[self.dtype]
+        """Elements per vector register."""
+        return get_vector_bytes() // ITEM_SIZES[self.dtype]
 
     @property
     def vectors(self) -> int:
-        """How many vector registers the filters of one block take."""
-        whole = -(-self.filters // self.lanes)
-        return 1 if whole == 1 else min((2, 3), key=lambda v: -(-whole // v) * v)
+        """Vector registers per block of filters."""
+        needed = -(-self.filters // self.lanes)
+        return 1 if needed == 1 else min((2, 3), key=lambda v: -(-needed // v) * v)
 
     @property
     def block(self) -> int:
-        """How many filters are computed together."""
+        """Filters per block."""
         return self.vectors * self.lanes
 
     @property
-    def filled(self) -> int:
-        """How many filters there are when the last block is whole."""
+    def padded_filters(self) -> int:
+        """Number of filters, rounded up to whole blocks."""
         return -(-self.filters // self.block) * self.block
 
     @property
-    def most(self) -> int:
-        """How many rows of accumulators fit into the registers beside a row of operands and one more."""
-        return (registers() - 1 - self.vectors) // self.vectors
+    def max_tile(self) -> int:
+        """Rows of accumulators that fit into the registers next to a row of operands and one more."""
+        return (count_vector_registers() - 1 - self.vectors) // self.vectors
 
     @property
-    def merged(self) -> bool:
-        """Whether a row of the window lies in one piece in memory."""
+    def has_contiguous_rows(self) -> bool:
+        """Whether a row of the window is contiguous in memory."""
         return self.dilation[1] == 1
 
     @property
     def run(self) -> int:
-        """How many numbers of the window lie in one piece."""
-        return self.channels * (self.window[1] if self.merged else 1)
+        """Elements of the window that are contiguous in memory."""
+        return self.channels * (self.window[1] if self.has_contiguous_rows else 1)
 
 
-def forward_text(conv: Convolution) -> str:
-    """Write the program of a convolution."""
-    columns = max(size for _, size in parts(conv.made[1], conv.most))
-    rows = max(1, min(conv.made[0], conv.most // columns))
-    seen_bytes = conv.seen[0] * conv.seen[1] * conv.channels * SIZES[conv.dtype]
-    by_units = forward_by_units(conv)
-    together = MOST_TOGETHER if by_units else max(1, min(MOST_TOGETHER, TASK_BYTES // seen_bytes))
-    sizes = {"ROWS": rows, "COLUMNS": columns, "TOGETHER": together}
-    sizes |= bands(conv, by_units)
-    units = (file("amx/bf16x3.c"), file("amx/conv_forward.c")) if by_units else (file("amx/stub.c"),)
-    tile = forward_tile(conv, rows, columns)
-    return kernel(conv.dtype, conv.sizes | sizes, file("pad_image.c"), tile, *units, file("conv_forward.c"))
+def emit_conv_forward(conv: ConvolutionSpec) -> str:
+    columns = max(size for _, size in split_evenly(conv.output_size[1], conv.max_tile))
+    rows = max(1, min(conv.output_size[0], conv.max_tile // columns))
+    padded_bytes = conv.padded_size[0] * conv.padded_size[1] * conv.channels * ITEM_SIZES[conv.dtype]
+    amx = uses_amx_forward(conv)
+    images = MAX_IMAGES_PER_TASK if amx else max(1, min(MAX_IMAGES_PER_TASK, TASK_BYTES // padded_bytes))
+    constants = conv.constants | {"TILE_ROWS": rows, "TILE_COLUMNS": columns, "IMAGES_PER_TASK": images}
+    return assemble_kernel(
+        conv.dtype,
+        constants | band_constants(conv, amx),
+        read_source("pad_image.c"),
+        emit_conv_tile(conv, rows, columns),
+        *(read_amx_sources("amx/conv_forward.c") if amx else [read_source("amx/stub.c")]),
+        read_source("conv_forward.c"),
+    )
 
 
-def forward_by_units(conv: Convolution) -> bool:
-    """Tell whether units for matrices compute a convolution, which read their tiles from an image as it lies.
+def emit_conv_tile(conv: ConvolutionSpec, rows: int, columns: int) -> str:
+    """Return the function ``conv_tile``: rows by columns of the output, for one block of filters."""
+    w, (sy, sx), (dy, dx) = conv.padded_size[1], conv.strides, conv.dilation
+    width, places = conv.output_size[1], list(name_accumulators(rows, columns, conv.vectors))
+    zeros = "\n".join(f"  vec {c} = {{0}};" for *_, c in places)
+    products = emit_products(places, lambda r, t: f"{(r * sy * w + t * sx) * conv.channels} + k")
+    stores = "\n".join(
+        f"  store_vector(o + {(r * width + t) * conv.filters + v * conv.lanes}, {c}, left - {v * conv.lanes});"
+        for r, t, v, c in places
+    )
+    runs = 1 if conv.has_contiguous_rows else conv.window[1]
+    return f"""{STORE_VECTOR}
+static void conv_tile(const real *restrict s, const real *restrict q, real *restrict o, int64_t left) {{
+{zeros}
+  for (int y = 0; y < {conv.window[0]}; y++)
+    for (int x = 0; x < {runs}; x++) {{
+      const real *p = s + (y * {dy * w} + x * {dx}) * {conv.channels};
+      for (int k = 0; k < {conv.run}; k++, q += {conv.block}) {{
+{emit_loads(conv.vectors, conv.lanes)}
+{products}
+      }}
+    }}
+{stores}
+}}
+"""
 
-    A row of the window and a block of filters are filled up to thirty-two, and a row of places to the width of what is
-    seen: less than so much of the work is in vain.
+
+def emit_gradient_tile(conv: ConvolutionSpec, rows: int, columns: int) -> str:
+    """Return a function that adds to a tile of the kernel's gradient the contribution of some rows of an image.
+
+    A row of the tile is a row of the window; a column is an element of one contiguous run in that row.
     """
-    waste = filled(conv.run) * filled(conv.filters) * conv.seen[1] / (conv.run * conv.filters * conv.made[1])
-    return for_units(conv) and conv.merged and waste <= MOST_WASTE
+    w, (sy, sx), dy, c = conv.padded_size[1], conv.strides, conv.dilation[0], conv.channels
+    places = list(name_accumulators(rows, columns, conv.vectors))
+    row = conv.window[1] * c * conv.padded_filters
+    offsets = {name: r * row + t * conv.padded_filters + v * conv.lanes for r, t, v, name in places}
+    begin = "\n".join(f"  vec {name} = *(vec *)(d + {offset});" for name, offset in offsets.items())
+    end = "\n".join(f"  *(vec *)(d + {offset}) = {name};" for name, offset in offsets.items())
+    width = conv.output_size[1]
+    return f"""
+static void gradient_{rows}x{columns}(const real *restrict s, const real *restrict g, real *restrict d,
+                                      int64_t height) {{
+{begin}
+  for (int64_t y = 0; y < height; y++) {{
+    const real *p = s + y * {sy * w * c}, *q = g + y * {width} * {conv.padded_filters};
+    for (int x = 0; x < {width}; x++, p += {sx * c}, q += {conv.padded_filters}) {{
+{emit_loads(conv.vectors, conv.lanes)}
+{emit_products(places, lambda r, t: f"{r * dy * w * c + t}")}
+    }}
+  }}
+{end}
+}}
+"""
 
 
-def for_units(conv: Convolution) -> bool:
-    """Tell whether there are units for matrices, which count the places of an image through."""
-    return matrix_units() and conv.dtype == "float32" and conv.strides == (1, 1)
+def uses_amx_forward(conv: ConvolutionSpec) -> bool:
+    """Whether AMX computes a convolution.
+
+    AMX reads tiles from the image as it is stored. It pads a row of the window and a block of filters to 32, and
+    computes all places of the padded width; this waste must stay below `MAX_AMX_WASTE`.
+    """
+    computed = round_up_to_tiles(conv.run) * round_up_to_tiles(conv.filters) * conv.padded_size[1]
+    needed = conv.run * conv.filters * conv.output_size[1]
+    return supports_amx(conv) and conv.has_contiguous_rows and computed / needed <= MAX_AMX_WASTE
 
 
-def filled(size: int) -> int:
-    """Return a size that is filled up to thirty-two numbers, as two tiles have."""
+def supports_amx(conv: ConvolutionSpec) -> bool:
+    """Whether there is AMX and it can number the places of an image across rows."""
+    return has_amx() and conv.dtype == "float32" and conv.strides == (1, 1)
+
+
+def round_up_to_tiles(size: int) -> int:
+    """Round up to a multiple of 32, the size of two tiles."""
     return -(-size // 32) * 32
 
 
-def gradient_text(conv: Convolution) -> str:
-    """Write the program of the gradient with respect to the kernel."""
-    sum_bytes = conv.window[0] * conv.window[1] * conv.channels * conv.filled * SIZES[conv.dtype]
-    shares = max(1, min(MOST_SHARES, SUM_BYTES // sum_bytes))
-    across = parts(conv.run, conv.most)
-    down = parts(conv.window[0], max(1, conv.most // max(size for _, size in across)))
-    band = max(1, min(conv.made[0], BAND_BYTES // (conv.made[1] * conv.block * SIZES[conv.dtype])))
-    tiles = [gradient_tile(conv, r, t) for r in sorted({r for _, r in down}) for t in sorted({t for _, t in across})]
-    steps = [(0, 0)] if conv.merged else [(x * conv.dilation[1], x) for x in range(conv.window[1])]
+def emit_conv_kernel_gradient(conv: ConvolutionSpec) -> str:
+    item = ITEM_SIZES[conv.dtype]
+    sum_bytes = conv.window[0] * conv.window[1] * conv.channels * conv.padded_filters * item
+    shares = max(1, min(MAX_SHARES, MAX_SUM_BYTES // sum_bytes))
+    across = split_evenly(conv.run, conv.max_tile)
+    down = split_evenly(conv.window[0], max(1, conv.max_tile // max(size for _, size in across)))
+    cache_rows = max(1, min(conv.output_size[0], GRADIENT_CACHE_BYTES // (conv.output_size[1] * conv.block * item)))
+    tiles = [
+        emit_gradient_tile(conv, r, t) for r in sorted({r for _, r in down}) for t in sorted({t for _, t in across})
+    ]
+    window_columns = (
+        [(0, 0)] if conv.has_contiguous_rows else [(x * conv.dilation[1], x) for x in range(conv.window[1])]
+    )
     calls = [
-        f"  gradient_{r}x{t}(s + {(y * conv.dilation[0] * conv.seen[1] + far) * conv.channels + at}, g, "
-        f"d + {((y * conv.window[1] + x) * conv.channels + at) * conv.filled}, high);"
+        f"  gradient_{r}x{t}(s + {(y * conv.dilation[0] * conv.padded_size[1] + offset) * conv.channels + at}, g, "
+        f"d + {((y * conv.window[1] + x) * conv.channels + at) * conv.padded_filters}, height);"
         for y, r in down
-        for far, x in steps
+        for offset, x in window_columns
         for at, t in across
     ]
-    head = "static void gradient_tiles(const real *s, const real *g, real *d, int64_t high) {"
-    text = "\n".join([*tiles, head, *calls, "}"])
-    by_units = gradient_by_units(conv)
-    sizes = conv.sizes | {"BAND": band, "SHARES": shares} | bands(conv, by_units)
-    units = (file("amx/bf16x3.c"), file("amx/conv_kernel_gradient.c")) if by_units else (file("amx/stub.c"),)
-    return kernel(conv.dtype, sizes, file("pad_image.c"), text, *units, file("conv_kernel_gradient.c"))
+    head = "static void gradient_tiles(const real *s, const real *g, real *d, int64_t height) {"
+    amx = uses_amx_kernel_gradient(conv)
+    return assemble_kernel(
+        conv.dtype,
+        conv.constants | {"CACHE_ROWS": cache_rows, "SHARES": shares} | band_constants(conv, amx),
+        read_source("pad_image.c"),
+        "\n".join([*tiles, head, *calls, "}"]),
+        *(read_amx_sources("amx/conv_kernel_gradient.c") if amx else [read_source("amx/stub.c")]),
+        read_source("conv_kernel_gradient.c"),
+    )
 
 
-def gradient_by_units(conv: Convolution) -> bool:
-    """Tell whether units for matrices compute the gradient: channels and filters fill pairs of tiles."""
-    whole = filled(conv.channels) == conv.channels and filled(conv.filled) == conv.filled
-    waste = conv.filled * conv.seen[1] / (conv.filters * conv.made[1])
-    return for_units(conv) and whole and waste <= MOST_WASTE
+def uses_amx_kernel_gradient(conv: ConvolutionSpec) -> bool:
+    """Whether AMX computes the gradient: channels and filters must fill pairs of tiles."""
+    fits = all(round_up_to_tiles(n) == n for n in (conv.channels, conv.padded_filters))
+    waste = conv.padded_filters * conv.padded_size[1] / (conv.filters * conv.output_size[1])
+    return supports_amx(conv) and fits and waste <= MAX_AMX_WASTE
 
 
-def bands(conv: Convolution, by_units: bool) -> dict[str, int]:
-    """Return in how many bands an image is split for units for matrices, and how many rows of the result each has."""
-    row_bytes = conv.seen[1] * conv.channels * SPLIT_BYTES
-    most = max(1, PLANE_BYTES // row_bytes - (conv.seen[0] - conv.made[0])) if by_units else conv.made[0]
-    rows = max(size for _, size in parts(conv.made[0], most))
-    return {"BANDS": -(-conv.made[0] // rows), "BAND_ROWS": rows}
+def band_constants(conv: ConvolutionSpec, amx: bool) -> dict[str, int]:
+    """Return the number of bands into which AMX divides an image, and the output rows of each."""
+    row_bytes = conv.padded_size[1] * conv.channels * SPLIT_ITEM_SIZE
+    overlap = conv.padded_size[0] - conv.output_size[0]
+    most = max(1, PLANE_BYTES // row_bytes - overlap) if amx else conv.output_size[0]
+    rows = max(size for _, size in split_evenly(conv.output_size[0], most))
+    return {"BANDS": -(-conv.output_size[0] // rows), "BAND_ROWS": rows}
 
 
-def parts(whole: int, most: int) -> list[tuple[int, int]]:
-    """Cut a length into parts of nearly the same size, none over the most; return where each begins and its size."""
-    count = -(-whole // most)
-    edges = [whole * k // count for k in range(count + 1)]
+def split_evenly(length: int, most: int) -> list[tuple[int, int]]:
+    """Divide a length into parts of nearly equal size, at most ``most``; return start and size of each."""
+    count = -(-length // most)
+    edges = [length * k // count for k in range(count + 1)]
     return [(a, b - a) for a, b in pairwise(edges)]

@@ -1,21 +1,21 @@
-/* What a product of matrices is given, and where its numbers lie: left, right, and perhaps a base, and a scale, so many
-   times of it being taken from the base; the result, which may lie where the base lies. */
+/* Arguments of a matrix product: left, right and optionally base and scale, for base - scale * left @ right. The result may
+   share the base's memory. */
 
 typedef struct {
   const real *left, *right, *base, *scale;
-  real *made;
+  real *output;
   int64_t m, n, k;
   void *packed;
-  int64_t row, blocks, chunks, panels, wide;
-  atomic_int failed, strange;
-} Given;
+  int64_t row, blocks, chunks, panels, panels_per_task;
+  atomic_int failed, unsplittable;
+} Call;
 
-static int64_t parts_of(int64_t whole, int64_t size) { return (whole + size - 1) / size; }
+static int64_t ceil_div(int64_t size, int64_t part) { return (size + part - 1) / part; }
 
-static const real *left_at(const Given *given, int64_t row, int64_t k) {
-  return given->left + (LEFT_TURNED ? k * given->m + row : row * given->k + k);
+static const real *left_at(const Call *call, int64_t row, int64_t k) {
+  return call->left + (LEFT_TRANSPOSED ? k * call->m + row : row * call->k + k);
 }
 
-static const real *right_at(const Given *given, int64_t k, int64_t column) {
-  return given->right + (RIGHT_TURNED ? column * given->k + k : k * given->n + column);
+static const real *right_at(const Call *call, int64_t k, int64_t column) {
+  return call->right + (RIGHT_TRANSPOSED ? column * call->k + k : k * call->n + column);
 }

@@ -1,112 +1,113 @@
-/* The loops of a product of matrices: panels of columns by blocks of rows, in pieces of the axis that is summed over. */
+/* Loop nest of a matrix product: panels of columns, blocks of rows, and pieces of the summed axis. */
 
-/* Ask for the memory where a block will be put down, while it is added up. */
-static void ask_for(const Given *given, int64_t row, int64_t column) {
-  for (int64_t r = row; r < row + ROWS && r < given->m; r++)
-    for (int64_t c = 0; c < BLOCK; c += 64 / sizeof(real)) __builtin_prefetch(given->made + r * given->n + column + c, 1);
+/* Prefetch the output of a block while it is computed. */
+static void prefetch_output(const Call *call, int64_t row, int64_t column) {
+  for (int64_t r = row; r < row + ROWS && r < call->m; r++)
+    for (int64_t c = 0; c < BLOCK; c += 64 / sizeof(real)) __builtin_prefetch(call->output + r * call->n + column + c, 1);
 }
 
-/* Put a block down where it belongs. */
-static void put_down(const Given *given, const real *restrict sum, int64_t row, int64_t column) {
-  const int64_t rows = given->m - row < ROWS ? given->m - row : ROWS;
-  const int64_t columns = given->n - column < BLOCK ? given->n - column : BLOCK;
-  const real scale = FROM_BASE ? *given->scale : 0;
-  for (int64_t r = 0; r < rows; r++, sum += BLOCK) {
-    const real *base = given->base + (row + r) * given->n + column;
-    real *made = given->made + (row + r) * given->n + column;
-    if (!FROM_BASE && columns == BLOCK) memcpy(made, sum, BLOCK * sizeof(real));
-    else if (!FROM_BASE) memcpy(made, sum, columns * sizeof(real));
+static void store_block(const Call *call, const real *restrict sums, int64_t row, int64_t column) {
+  const int64_t rows = call->m - row < ROWS ? call->m - row : ROWS;
+  const int64_t columns = call->n - column < BLOCK ? call->n - column : BLOCK;
+  const real scale = SUBTRACT_FROM_BASE ? *call->scale : 0;
+  for (int64_t r = 0; r < rows; r++, sums += BLOCK) {
+    const real *base = call->base + (row + r) * call->n + column;
+    real *output = call->output + (row + r) * call->n + column;
+    if (!SUBTRACT_FROM_BASE && columns == BLOCK) memcpy(output, sums, BLOCK * sizeof(real));
+    else if (!SUBTRACT_FROM_BASE) memcpy(output, sums, columns * sizeof(real));
     else if (columns == BLOCK)
 #pragma GCC ivdep
-      for (int64_t c = 0; c < BLOCK; c++) made[c] = base[c] - scale * sum[c];
+      for (int64_t c = 0; c < BLOCK; c++) output[c] = base[c] - scale * sums[c];
     else
-      for (int64_t c = 0; c < columns; c++) made[c] = base[c] - scale * sum[c];
+      for (int64_t c = 0; c < columns; c++) output[c] = base[c] - scale * sums[c];
   }
 }
 
-/* A block of numbers that cannot be packed, added up one by one. */
-static void plain(const Given *given, int64_t row, int64_t column) {
-  real sum[ROWS * BLOCK] = {0};
-  for (int64_t k = 0; k < given->k; k++)
-    for (int64_t r = 0; r < ROWS && row + r < given->m; r++)
-      for (int64_t c = 0; c < BLOCK && column + c < given->n; c++)
-        sum[r * BLOCK + c] += *left_at(given, row + r, k) * *right_at(given, k, column + c);
-  put_down(given, sum, row, column);
+/* Fallback for values that cannot be packed, such as infinity under bf16x3: one product at a time. */
+static void compute_block_unpacked(const Call *call, int64_t row, int64_t column) {
+  real sums[ROWS * BLOCK] = {0};
+  for (int64_t k = 0; k < call->k; k++)
+    for (int64_t r = 0; r < ROWS && row + r < call->m; r++)
+      for (int64_t c = 0; c < BLOCK && column + c < call->n; c++)
+        sums[r * BLOCK + c] += *left_at(call, row + r, k) * *right_at(call, k, column + c);
+  store_block(call, sums, row, column);
 }
 
-static void pack_block(void *data, int64_t block) {
-  Given *given = data;
-  packed *to = (packed *)given->packed + block * left_size(given->k);
-  if (!pack_left(given, given->row + block * ROWS, to)) atomic_store(&given->strange, 1);
+static void pack_left_block(void *data, int64_t block) {
+  Call *call = data;
+  Packed *to = (Packed *)call->packed + block * left_size(call->k);
+  if (!pack_left(call, call->row + block * ROWS, to)) atomic_store(&call->unsplittable, 1);
 }
 
-/* A task is some panels by a chunk of blocks. */
-static void work(void *data, int64_t task) {
-  Given *given = data;
-  const int64_t chunk = task % given->chunks, panel = task / given->chunks * given->wide;
-  const int64_t first = given->blocks * chunk / given->chunks, last = given->blocks * (chunk + 1) / given->chunks;
-  const int64_t panels = given->panels - panel < given->wide ? given->panels - panel : given->wide;
-  const int64_t depth = given->k < DEPTH ? given->k : DEPTH, steps = parts_of(given->k, depth) * panels;
-  const int64_t sums = given->k > depth ? (last - first) * panels : 1, room = right_size(depth);
-  packed *rights = aligned_alloc(64, BUFFERS * room * sizeof(packed) + sums * ROWS * BLOCK * sizeof(real) + 63 & ~63);
+/* One task: some panels times a chunk of row blocks. */
+static void multiply_chunk(void *data, int64_t task) {
+  Call *call = data;
+  const int64_t chunk = task % call->chunks, panel = task / call->chunks * call->panels_per_task;
+  const int64_t first = call->blocks * chunk / call->chunks, last = call->blocks * (chunk + 1) / call->chunks;
+  const int64_t panels = call->panels - panel < call->panels_per_task ? call->panels - panel : call->panels_per_task;
+  const int64_t depth = call->k < DEPTH ? call->k : DEPTH, steps = ceil_div(call->k, depth) * panels;
+  const int64_t blocks = call->k > depth ? (last - first) * panels : 1, panel_size = right_size(depth);
+  Packed *rights = aligned_alloc(64, BUFFERS * panel_size * sizeof(Packed) + blocks * ROWS * BLOCK * sizeof(real) + 63 & ~63);
   if (!rights) {
-    atomic_store(&given->failed, 1);
+    atomic_store(&call->failed, 1);
     return;
   }
-  real *all = (real *)(rights + BUFFERS * room);
-  int fine = !given->strange;
-  int64_t done = 0;
-  Ahead ahead = ahead_of(given, 0, depth, panel * BLOCK, rights);
-  begin();
-  for (int64_t s = 0; fine && s < steps && (fine = finish_packing(&ahead)); s++) {
-    const int64_t from = s / panels * depth, p = s % panels, left = given->k - from, deep = left < depth ? left : depth;
-    const int64_t then = (s + 1) / panels * depth, rest = given->k - then, column = (panel + p) * BLOCK;
+  real *all_sums = (real *)(rights + BUFFERS * panel_size);
+  int packed_ok = !call->unsplittable;
+  int64_t finished = 0;
+  Packer packer = make_packer(call, 0, depth, panel * BLOCK, rights);
+  begin_tiles();
+  for (int64_t s = 0; packed_ok && s < steps && (packed_ok = finish_packing(&packer)); s++) {
+    const int64_t from = s / panels * depth, p = s % panels, left = call->k - from, piece = left < depth ? left : depth;
+    const int64_t next = (s + 1) / panels * depth, rest = call->k - next, column = (panel + p) * BLOCK;
     if (s + 1 < steps)
-      ahead = ahead_of(given, then, rest < depth ? rest : depth, (panel + (s + 1) % panels) * BLOCK,
-                       rights + (s + 1) % BUFFERS * room);
+      packer = make_packer(call, next, rest < depth ? rest : depth, (panel + (s + 1) % panels) * BLOCK,
+                           rights + (s + 1) % BUFFERS * panel_size);
     for (int64_t b = first; b < last; b++) {
-      const int64_t row = given->row + b * ROWS;
-      const packed *lefts = (packed *)given->packed + b * left_size(given->k) + left_size(from);
-      real *sum = all + (sums > 1 ? (b - first) * panels + p : 0) * ROWS * BLOCK;
-      if (deep == left) ask_for(given, row, column);
-      product_tile(lefts, rights + s % BUFFERS * room, sum, deep, from > 0, &ahead, last - first);
-      if (deep == left) put_down(given, sum, row, column);
+      const int64_t row = call->row + b * ROWS;
+      const Packed *lefts = (Packed *)call->packed + b * left_size(call->k) + left_size(from);
+      real *sums = all_sums + (blocks > 1 ? (b - first) * panels + p : 0) * ROWS * BLOCK;
+      if (piece == left) prefetch_output(call, row, column);
+      multiply_tile(lefts, rights + s % BUFFERS * panel_size, sums, piece, from > 0, &packer, last - first);
+      if (piece == left) store_block(call, sums, row, column);
     }
-    done += deep == left;
+    finished += piece == left;
   }
-  end();
+  end_tiles();
   free(rights);
-  for (int64_t p = panel + done; p < panel + panels; p++)
-    for (int64_t b = first; b < last; b++) plain(given, given->row + b * ROWS, p * BLOCK);
+  for (int64_t p = panel + finished; p < panel + panels; p++)
+    for (int64_t b = first; b < last; b++) compute_block_unpacked(call, call->row + b * ROWS, p * BLOCK);
 }
 
-/* Compute some blocks of rows; tell whether there was too little memory. */
-static int some_rows(XLA_FFI_CallFrame *frame, Given *given) {
-  given->chunks = parts_of(given->blocks, CHUNK), given->wide = given->panels < WIDE ? given->panels : WIDE;
-  atomic_store(&given->strange, 0);
-  /* Few panels are dealt out one by one, and long columns are cut, so that everybody has something to do. */
-  const int64_t wanted = TASKS * threads(frame);
-  while (given->wide > 1 && given->chunks * parts_of(given->panels, given->wide) < wanted) given->wide = given->wide / 2;
-  while (given->chunks * 2 <= given->blocks && given->chunks * given->panels < wanted) given->chunks *= 2;
-  return share_out(frame, pack_block, given, given->blocks) ||
-         share_out(frame, work, given, given->chunks * parts_of(given->panels, given->wide)) || given->failed;
+/* Compute some blocks of rows; return whether memory ran out. */
+static int multiply_blocks(XLA_FFI_CallFrame *frame, Call *call) {
+  call->chunks = ceil_div(call->blocks, CHUNK), call->panels_per_task = call->panels < WIDE ? call->panels : WIDE;
+  atomic_store(&call->unsplittable, 0);
+  /* Use smaller tasks if there are fewer than the threads need. */
+  const int64_t wanted = TASKS * count_threads(frame);
+  while (call->panels_per_task > 1 && call->chunks * ceil_div(call->panels, call->panels_per_task) < wanted)
+    call->panels_per_task = call->panels_per_task / 2;
+  while (call->chunks * 2 <= call->blocks && call->chunks * call->panels < wanted) call->chunks *= 2;
+  return parallel_for(frame, pack_left_block, call, call->blocks) ||
+         parallel_for(frame, multiply_chunk, call, call->chunks * ceil_div(call->panels, call->panels_per_task)) ||
+         call->failed;
 }
 
 XLA_FFI_Error *run(XLA_FFI_CallFrame *frame) {
-  if (is_question(frame)) return 0;
-  XLA_FFI_Buffer *left = argument(frame, 0), *right = argument(frame, 1), *made = result(frame, 0);
-  Given given = {left->data, right->data, 0, 0, made->data, made->dims[0], made->dims[1], left->dims[!LEFT_TURNED]};
-  if (FROM_BASE) given.base = argument(frame, 2)->data, given.scale = argument(frame, 3)->data;
-  const int64_t blocks = parts_of(given.m, ROWS), bytes = left_size(given.k) * sizeof(packed);
-  int64_t together = LEFT_BYTES / bytes > LEAST_BLOCKS ? LEFT_BYTES / bytes : LEAST_BLOCKS;
-  if (together > blocks) together = blocks;
-  given.packed = aligned_alloc(64, together * bytes + 63 & ~63), given.panels = parts_of(given.n, BLOCK);
-  if (!given.packed) return out_of_memory(frame);
+  if (answer_metadata_query(frame)) return 0;
+  XLA_FFI_Buffer *left = argument(frame, 0), *right = argument(frame, 1), *output = result(frame, 0);
+  Call call = {left->data, right->data, 0, 0, output->data, output->dims[0], output->dims[1], left->dims[!LEFT_TRANSPOSED]};
+  if (SUBTRACT_FROM_BASE) call.base = argument(frame, 2)->data, call.scale = argument(frame, 3)->data;
+  const int64_t blocks = ceil_div(call.m, ROWS), bytes = left_size(call.k) * sizeof(Packed);
+  int64_t batch = LEFT_BYTES / bytes > MIN_BLOCKS ? LEFT_BYTES / bytes : MIN_BLOCKS;
+  if (batch > blocks) batch = blocks;
+  call.packed = aligned_alloc(64, batch * bytes + 63 & ~63), call.panels = ceil_div(call.n, BLOCK);
+  if (!call.packed) return out_of_memory(frame);
   int failed = 0;
-  for (int64_t block = 0; block < blocks && !failed; block += together) {
-    given.row = block * ROWS, given.blocks = blocks - block < together ? blocks - block : together;
-    failed = some_rows(frame, &given);
+  for (int64_t block = 0; block < blocks && !failed; block += batch) {
+    call.row = block * ROWS, call.blocks = blocks - block < batch ? blocks - block : batch;
+    failed = multiply_blocks(frame, &call);
   }
-  free(given.packed);
+  free(call.packed);
   return failed ? out_of_memory(frame) : 0;
 }

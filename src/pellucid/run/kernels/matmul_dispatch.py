@@ -1,9 +1,8 @@
-"""Which products of matrices are computed by a kernel of our own, and which updates with them.
+"""Selection of the matrix products, and of the weight updates that use them, that a kernel computes.
 
-The gradient of a layer's weights is a product whose left side is turned around, and what plain gradient descent does
-with it is to take so many times of it from the weights. XLA's library has neither: it falls back to another for such
-products, and passes over the weights twice more. Products of matrices as they lie are ours where the processor has
-units for matrices, which XLA does not use.
+The gradient of a layer's weights is a product with a transposed left operand, and gradient descent subtracts a multiple
+of it from the weights. For such products XLA's library falls back to a slower one, and the subtraction reads and writes
+the weights once more; the kernel fuses it. Other products are computed by a kernel only on AMX, which XLA does not use.
 """
 
 from __future__ import annotations
@@ -11,92 +10,89 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from pellucid.graph.evaluate import Around
+from pellucid.graph.evaluate import LoweringContext
 from pellucid.graph.expr import Expr
 from pellucid.run.jax_runtime import jax
 from pellucid.run.kernels import ffi
-from pellucid.run.kernels.amx.detection import matrix_units
-from pellucid.run.kernels.source_assembly import SIZES
+from pellucid.run.kernels.amx.detection import has_amx
+from pellucid.run.kernels.source_assembly import ITEM_SIZES
 
-LEAST_PRODUCTS, LEAST_SIDE, LEAST_RESULT = 2**22, 32, 2**12
-"""A product of fewer multiplications, with a shorter side, or with fewer numbers in its result is left to XLA: tiles
-would be empty, or there would be too few of them for all cores."""
+MIN_MULTIPLICATIONS, MIN_SIDE, MIN_RESULT = 2**22, 32, 2**12
+"""XLA computes products with fewer multiplications, a shorter side or fewer elements in the result: tiles would be
+partly empty, or too few for all cores."""
 
 
-def matmul(node: Expr, around: Around) -> Any:
-    """Return a product of matrices, or None."""
-    found = ours(node, around)
-    if found is None or taken_from(node, around) is not None:
+def matmul(node: Expr, around: LoweringContext) -> Any:
+    """Return a matrix product, or None to leave it to XLA."""
+    match = match_matmul(node, around)
+    if match is None or find_fused_subtraction(node, around) is not None:
         return None
-    return ffi.product(*found)
+    return ffi.matmul(*match)
 
 
-def subtract(node: Expr, around: Around) -> Any:
-    """Return what is left of a matrix when so many times of such a product are taken from it, or None."""
-    base, taken = node.inputs
-    scaled = parts(taken)
+def subtract(node: Expr, around: LoweringContext) -> Any:
+    """Return ``base - scale * product`` as one kernel, or None to leave it to XLA."""
+    base, subtrahend = node.inputs
+    scaled = match_scaled_matrix(subtrahend)
     if scaled is None:
         return None
     scale, product = scaled
-    found = ours(product, around)
-    if found is None or taken_from(product, around) is not node:
+    match = match_matmul(product, around)
+    if match is None or find_fused_subtraction(product, around) is not node:
         return None
     asarray = jax().numpy.asarray
-    return ffi.product(*found, asarray(around.known[base]), asarray(around.known[scale], found[0].dtype))
+    return ffi.matmul(*match, asarray(around.known[base]), asarray(around.known[scale], match[0].dtype))
 
 
-def ours(product: Expr, around: Around) -> tuple[Any, Any, tuple[bool, bool], bool] | None:
-    """Return the sides of a product as they lie in memory, whether they are turned around, and who multiplies them.
-
-    It is None where no kernel does.
-    """
-    if product.op is None or product.op.name != "matmul" or product.ndim != 2 or str(product.dtype) not in SIZES:
+def match_matmul(product: Expr, around: LoweringContext) -> tuple[Any, Any, tuple[bool, bool], bool] | None:
+    """Return the operands as stored, whether each is stored transposed, and whether to use AMX; None for XLA."""
+    if product.op is None or product.op.name != "matmul" or product.ndim != 2 or str(product.dtype) not in ITEM_SIZES:
         return None
-    sides = [as_it_lies(side, around) for side in product.inputs]
-    if any(side is None or side.dtype != product.dtype for side, _ in sides):
+    operands = [get_stored_operand(operand, around) for operand in product.inputs]
+    if any(operand is None or operand.dtype != product.dtype for operand, _ in operands):
         return None
-    (left, left_turned), (right, right_turned) = sides
-    sizes = (*left.shape, right.shape[not right_turned])
-    made = sizes[left_turned] * sizes[2]
-    if min(sizes) < max(1, LEAST_SIDE) or made < LEAST_RESULT or math.prod(sizes) < LEAST_PRODUCTS:
+    (left, left_transposed), (right, right_transposed) = operands
+    sizes = (*left.shape, right.shape[not right_transposed])
+    result_size = sizes[left_transposed] * sizes[2]
+    if min(sizes) < max(1, MIN_SIDE) or result_size < MIN_RESULT or math.prod(sizes) < MIN_MULTIPLICATIONS:
         return None
-    by_units = matrix_units() and str(product.dtype) == "float32"
-    if not by_units and (left_turned, right_turned) != (True, False):
+    use_amx = has_amx() and str(product.dtype) == "float32"
+    if not use_amx and (left_transposed, right_transposed) != (True, False):
         return None
-    return left, right, (left_turned, right_turned), by_units
+    return left, right, (left_transposed, right_transposed), use_amx
 
 
-def as_it_lies(side: Expr, around: Around) -> tuple[Any, bool]:
-    """Return a side of a product, or what it is the transpose of, and whether it is one; None where it is not known."""
-    turned = side.op is not None and side.op.name == "transpose" and side.ndim == 2
-    found = around.known.get(side.inputs[0] if turned else side)
-    return (None if found is None else jax().numpy.asarray(found)), turned
+def get_stored_operand(operand: Expr, around: LoweringContext) -> tuple[Any, bool]:
+    """Return the value of an operand, or of the matrix of which it is the transpose, and whether it is one."""
+    transposed = operand.op is not None and operand.op.name == "transpose" and operand.ndim == 2
+    value = around.known.get(operand.inputs[0] if transposed else operand)
+    return (None if value is None else jax().numpy.asarray(value)), transposed
 
 
-def parts(taken: Expr) -> tuple[Expr, Expr] | None:
-    """Return the number and the product that something is a multiple of, or None where it is none."""
-    if taken.op is None or taken.op.name != "multiply":
+def match_scaled_matrix(e: Expr) -> tuple[Expr, Expr] | None:
+    """Return scalar and matrix of a product of both; None for any other expression."""
+    if e.op is None or e.op.name != "multiply":
         return None
-    first, second = taken.inputs
+    first, second = e.inputs
     if second.ndim == 0:
         first, second = second, first
     return (first, second) if first.ndim == 0 and second.ndim == 2 else None
 
 
-def taken_from(product: Expr, around: Around) -> Expr | None:
-    """Return the difference that a product is computed for alone, a multiple of it being taken from something."""
-    multiple = only_user(product, around)
-    if multiple is None or (found := parts(multiple)) is None or found[1] is not product:
+def find_fused_subtraction(product: Expr, around: LoweringContext) -> Expr | None:
+    """Return the subtraction of a multiple of a product, if nothing else uses the product; otherwise None."""
+    multiple = get_only_user(product, around)
+    if multiple is None or (scaled := match_scaled_matrix(multiple)) is None or scaled[1] is not product:
         return None
-    difference = only_user(multiple, around)
+    difference = get_only_user(multiple, around)
     if difference is None or difference.op is None or difference.op.name != "subtract":
         return None
-    base, taken = difference.inputs
-    fits = taken is multiple and base is not multiple and base.shape == product.shape and base.dtype == product.dtype
-    return difference if fits else None
+    base, subtrahend = difference.inputs
+    fits = subtrahend is multiple and base is not multiple
+    return difference if fits and base.shape == product.shape and base.dtype == product.dtype else None
 
 
-def only_user(used: Expr, around: Around) -> Expr | None:
-    """Return the one expression that is made of another, where there is one and nobody else wants it."""
-    users = around.users.get(used, ())
-    return users[0] if len(users) == 1 and used not in around.wanted else None
+def get_only_user(e: Expr, around: LoweringContext) -> Expr | None:
+    """Return the one expression that uses another; None if there are several or it is an output."""
+    users = around.users.get(e, ())
+    return users[0] if len(users) == 1 and e not in around.wanted else None

@@ -1,19 +1,19 @@
-/* Where the windows slide over something else than the image as it lies in memory, it is laid out first. */
+/* Zero padding of images, for windows that reach beyond the image. */
 
 enum {
-  PADDED = ABOVE != 0 || LEFT != 0 || SEEN_H != HEIGHT || SEEN_W != WIDTH,
-  FIRST = LEFT < 0 ? -LEFT : 0,
-  END = WIDTH < SEEN_W - LEFT ? WIDTH : SEEN_W - LEFT,
-  COUNT = END > FIRST ? END - FIRST : 0
+  NEEDS_PADDING = PAD_TOP != 0 || PAD_LEFT != 0 || PADDED_H != HEIGHT || PADDED_W != WIDTH,
+  FIRST_COLUMN = PAD_LEFT < 0 ? -PAD_LEFT : 0,
+  END_COLUMN = WIDTH < PADDED_W - PAD_LEFT ? WIDTH : PADDED_W - PAD_LEFT,
+  COLUMN_COUNT = END_COLUMN > FIRST_COLUMN ? END_COLUMN - FIRST_COLUMN : 0
 };
 
-/* Rows of what the windows see: zeros, and the image's pixels where they fall. */
-static void lay_out(const real *restrict image, real *restrict rows, int64_t first, int64_t last) {
-  memset(rows, 0, (last - first) * SEEN_W * CHANNELS * sizeof(real));
+/* Write rows first to last of the padded image. Negative padding crops. */
+static void pad_image(const real *restrict image, real *restrict rows, int64_t first, int64_t last) {
+  memset(rows, 0, (last - first) * PADDED_W * CHANNELS * sizeof(real));
   for (int64_t y = 0; y < HEIGHT; y++) {
-    const int64_t at = y + ABOVE;
-    if (at >= first && at < last)
-      memcpy(rows + ((at - first) * SEEN_W + FIRST + LEFT) * CHANNELS, image + (y * WIDTH + FIRST) * CHANNELS,
-             COUNT * CHANNELS * sizeof(real));
+    const int64_t row = y + PAD_TOP;
+    if (row >= first && row < last)
+      memcpy(rows + ((row - first) * PADDED_W + FIRST_COLUMN + PAD_LEFT) * CHANNELS,
+             image + (y * WIDTH + FIRST_COLUMN) * CHANNELS, COLUMN_COUNT * CHANNELS * sizeof(real));
   }
 }

@@ -1,21 +1,21 @@
-/* Where windows reach beyond an image, it is laid out among numbers less than all others, and taken back. */
+/* Padding of images with minus infinity for max pooling, and its reverse for the gradient. */
 
 enum {
-  PADDED = ABOVE != 0 || LEFT != 0 || SEEN_H != HEIGHT || SEEN_W != WIDTH,
-  HIGH = HEIGHT < SEEN_H - ABOVE ? HEIGHT : SEEN_H - ABOVE,
-  END = WIDTH < SEEN_W - LEFT ? WIDTH : SEEN_W - LEFT,
-  COUNT = END > 0 ? END * CHANNELS : 0
+  NEEDS_PADDING = PAD_TOP != 0 || PAD_LEFT != 0 || PADDED_H != HEIGHT || PADDED_W != WIDTH,
+  ROW_COUNT = HEIGHT < PADDED_H - PAD_TOP ? HEIGHT : PADDED_H - PAD_TOP,
+  END_COLUMN = WIDTH < PADDED_W - PAD_LEFT ? WIDTH : PADDED_W - PAD_LEFT,
+  ROW_SIZE = END_COLUMN > 0 ? END_COLUMN * CHANNELS : 0
 };
 
-static int64_t in_image(int64_t y) { return y * WIDTH * CHANNELS; }
-static int64_t in_room(int64_t y) { return ((y + ABOVE) * SEEN_W + LEFT) * CHANNELS; }
+static int64_t image_offset(int64_t y) { return y * WIDTH * CHANNELS; }
+static int64_t padded_offset(int64_t y) { return ((y + PAD_TOP) * PADDED_W + PAD_LEFT) * CHANNELS; }
 
-static void lay_out(const real *restrict image, real *restrict room) {
-  for (int64_t k = 0; k < SEEN_H * SEEN_W * CHANNELS; k++) room[k] = -__builtin_inf();
-  for (int64_t y = 0; y < HIGH; y++) memcpy(room + in_room(y), image + in_image(y), COUNT * sizeof(real));
+static void pad_image(const real *restrict image, real *restrict padded) {
+  for (int64_t k = 0; k < PADDED_H * PADDED_W * CHANNELS; k++) padded[k] = -__builtin_inf();
+  for (int64_t y = 0; y < ROW_COUNT; y++) memcpy(padded + padded_offset(y), image + image_offset(y), ROW_SIZE * sizeof(real));
 }
 
-static void take_back(const real *restrict room, real *restrict image) {
+static void crop_image(const real *restrict padded, real *restrict image) {
   memset(image, 0, HEIGHT * WIDTH * CHANNELS * sizeof(real));
-  for (int64_t y = 0; y < HIGH; y++) memcpy(image + in_image(y), room + in_room(y), COUNT * sizeof(real));
+  for (int64_t y = 0; y < ROW_COUNT; y++) memcpy(image + image_offset(y), padded + padded_offset(y), ROW_SIZE * sizeof(real));
 }

@@ -1,33 +1,33 @@
-/* Max pooling: images; the greatest of every window, or nan where there is one. */
+/* Max pooling. Argument: images. Result: the maximum of every window, or NaN if the window contains one. */
 
 typedef struct {
   const real *images;
-  real *made;
+  real *output;
   atomic_int failed;
-} Given;
+} Call;
 
-static void one(void *data, int64_t n) {
-  Given *given = data;
-  const real *seen = given->images + n * HEIGHT * WIDTH * CHANNELS;
-  real *room = 0, *made = given->made + n * MADE_H * MADE_W * CHANNELS;
-  if (PADDED) {
-    room = malloc(SEEN_H * SEEN_W * CHANNELS * sizeof(real));
-    if (!room) {
-      atomic_store(&given->failed, 1);
+static void pool_image(void *data, int64_t n) {
+  Call *call = data;
+  const real *image = call->images + n * HEIGHT * WIDTH * CHANNELS;
+  real *padded = 0, *output = call->output + n * OUTPUT_H * OUTPUT_W * CHANNELS;
+  if (NEEDS_PADDING) {
+    padded = malloc(PADDED_H * PADDED_W * CHANNELS * sizeof(real));
+    if (!padded) {
+      atomic_store(&call->failed, 1);
       return;
     }
-    lay_out(seen, room);
-    seen = room;
+    pad_image(image, padded);
+    image = padded;
   }
-  for (int64_t y = 0; y < MADE_H; y++)
-    for (int64_t x = 0; x < MADE_W; x++, made += CHANNELS)
-      pool(seen + (y * STRIDE_Y * SEEN_W + x * STRIDE_X) * CHANNELS, made);
-  free(room);
+  for (int64_t y = 0; y < OUTPUT_H; y++)
+    for (int64_t x = 0; x < OUTPUT_W; x++, output += CHANNELS)
+      pool_window(image + (y * STRIDE_Y * PADDED_W + x * STRIDE_X) * CHANNELS, output);
+  free(padded);
 }
 
 XLA_FFI_Error *run(XLA_FFI_CallFrame *frame) {
-  if (is_question(frame)) return 0;
+  if (answer_metadata_query(frame)) return 0;
   XLA_FFI_Buffer *images = argument(frame, 0);
-  Given given = {images->data, result(frame, 0)->data};
-  return share_out(frame, one, &given, images->dims[0]) || given.failed ? out_of_memory(frame) : 0;
+  Call call = {images->data, result(frame, 0)->data};
+  return parallel_for(frame, pool_image, &call, images->dims[0]) || call.failed ? out_of_memory(frame) : 0;
 }

@@ -1,86 +1,92 @@
-"""Programs of max pooling and its gradient: for every window all channels at once."""
+"""C programs of max pooling and its gradient, vectorized over channels."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pellucid.run.kernels.source_assembly import file, kernel, named
+from pellucid.run.kernels.source_assembly import Pair, assemble_kernel, read_source, window_constants
 
 
 @dataclass(frozen=True)
-class Pooling:
-    """A max pooling in two dimensions, all but the number of images known.
+class PoolingSpec:
+    """Sizes of a two-dimensional max pooling, for any number of images.
 
     Attributes
     ----------
-    size, window, made : tuple of int
-        Height and width of an image, of the window, and of the result.
+    input_size, window, output_size : tuple of int
+        Height and width.
     channels : int
-        Of all three.
-    strides, before : tuple of int
-        Steps of the window, and by how much it begins above and left of the image.
+        Number of channels.
+    strides, padding : tuple of int
+        Steps of the window, and padding above and left of the image.
     dtype : str
         ``"float32"`` or ``"float64"``.
     """
 
-    size: tuple[int, int]
-    window: tuple[int, int]
-    made: tuple[int, int]
+    input_size: Pair
+    window: Pair
+    output_size: Pair
     channels: int
-    strides: tuple[int, int]
-    before: tuple[int, int]
+    strides: Pair
+    padding: Pair
     dtype: str
 
     @property
-    def seen(self) -> tuple[int, int]:
-        """Height and width of what the windows slide over."""
-        h, w = ((n - 1) * s + k for n, s, k in zip(self.made, self.strides, self.window, strict=True))
+    def padded_size(self) -> Pair:
+        """Height and width of the area that the windows cover."""
+        h, w = ((n - 1) * s + k for n, s, k in zip(self.output_size, self.strides, self.window, strict=True))
         return h, w
 
     @property
-    def places(self) -> list[int]:
-        """How far each place of a window lies from its first."""
-        return [(y * self.seen[1] + x) * self.channels for y in range(self.window[0]) for x in range(self.window[1])]
+    def window_offsets(self) -> list[int]:
+        """Offset in memory of each place of a window from its first place."""
+        h, w = self.window
+        return [(y * self.padded_size[1] + x) * self.channels for y in range(h) for x in range(w)]
 
     @property
-    def sizes(self) -> dict[str, int]:
-        """All sizes, as the files of C call them."""
-        return named(self.size, self.made, self.seen, self.strides, self.before, self.channels)
+    def constants(self) -> dict[str, int]:
+        """Constants of the C program."""
+        return window_constants(
+            self.input_size, self.output_size, self.padded_size, self.strides, self.padding, self.channels
+        )
 
 
-def forward_text(pool: Pooling) -> str:
-    """Write the program of a pooling."""
-    taps = "\n".join(
-        f"    {{ const real a = p[{at} + c]; best = (a > best) | (a != a) ? a : best; }}" for at in pool.places[1:]
+def emit_max_pool(pool: PoolingSpec) -> str:
+    comparisons = "\n".join(
+        f"    {{ const real a = p[{offset} + c]; best = (a > best) | (a != a) ? a : best; }}"
+        for offset in pool.window_offsets[1:]
     )
-    text = f"""
-static inline void pool(const real *restrict p, real *restrict made) {{
+    window = f"""
+static inline void pool_window(const real *restrict p, real *restrict output) {{
   for (int64_t c = 0; c < CHANNELS; c++) {{
     real best = p[c];
-{taps}
-    made[c] = best;
+{comparisons}
+    output[c] = best;
   }}
 }}
 """
-    return kernel(pool.dtype, pool.sizes, file("pad_pooled_image.c"), text, file("pooling.c"))
+    return assemble_kernel(
+        pool.dtype, pool.constants, read_source("pad_pooled_image.c"), window, read_source("pooling.c")
+    )
 
 
-def gradient_text(pool: Pooling) -> str:
-    """Write the program of its gradient.
+def emit_max_pool_gradient(pool: PoolingSpec) -> str:
+    """Return the C program of the gradient of a max pooling.
 
-    A window's gradient goes to the first place that holds its greatest element, or to its first place where none does
-    because it is nan.
+    The gradient of a window goes to the first place that equals the maximum. If the maximum is NaN, no place equals it,
+    and the gradient goes to the first place.
     """
     hits = "\n".join(
-        f"    const int hit{k} = (p[{at} + c] == y[c]){''.join(f' & !hit{i}' for i in range(k))};"
-        for k, at in enumerate(pool.places)
+        f"    const int hit{k} = (p[{offset} + c] == y[c]){''.join(f' & !hit{i}' for i in range(k))};"
+        for k, offset in enumerate(pool.window_offsets)
     )
-    none = " | ".join(f"hit{k}" for k in range(1, len(pool.places))) or "0"
+    later_hit = " | ".join(f"hit{k}" for k in range(1, len(pool.window_offsets))) or "0"
     adds = "\n".join(
-        f"    d[{at} + c] += {f'!({none})' if k == 0 else f'hit{k}'} ? g[c] : 0;" for k, at in enumerate(pool.places)
+        f"    d[{offset} + c] += {f'!({later_hit})' if k == 0 else f'hit{k}'} ? g[c] : 0;"
+        for k, offset in enumerate(pool.window_offsets)
     )
-    text = f"""
-static inline void give_back(const real *p, const real *y, const real *g, real *d) {{
+    window = f"""
+static inline void scatter_window(const real *p, const real *y, const real *g, real *d) {{
 #pragma GCC ivdep
   for (int64_t c = 0; c < CHANNELS; c++) {{
 {hits}
@@ -88,4 +94,6 @@ static inline void give_back(const real *p, const real *y, const real *g, real *
   }}
 }}
 """
-    return kernel(pool.dtype, pool.sizes, file("pad_pooled_image.c"), text, file("pooling_gradient.c"))
+    return assemble_kernel(
+        pool.dtype, pool.constants, read_source("pad_pooled_image.c"), window, read_source("pooling_gradient.c")
+    )

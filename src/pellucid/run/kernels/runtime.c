@@ -1,4 +1,4 @@
-/* What every kernel stands on: how XLA calls it, and how its tasks are shared out over XLA's own threads. */
+/* Runtime of every kernel: the XLA FFI call interface, and a parallel loop on XLA's own thread pool. */
 
 #include <sched.h>
 #include <stdatomic.h>
@@ -9,74 +9,75 @@
 #include "xla/ffi/api/c_api.h"
 
 typedef struct {
-  void (*work)(void *given, int64_t task);
-  void *given;
+  void (*body)(void *context, int64_t task);
+  void *context;
   int64_t tasks;
   atomic_llong next, done;
-  atomic_int holders;
+  atomic_int references;
 } Job;
 
-static void work_off(Job *job) {
+static void run_tasks(Job *job) {
   int64_t task;
   while ((task = atomic_fetch_add(&job->next, 1)) < job->tasks) {
-    job->work(job->given, task);
+    job->body(job->context, task);
     atomic_fetch_add(&job->done, 1);
   }
 }
 
-static void let_go(Job *job) {
-  if (atomic_fetch_sub(&job->holders, 1) == 1) free(job);
+static void release_job(Job *job) {
+  if (atomic_fetch_sub(&job->references, 1) == 1) free(job);
 }
 
-/* Runs on one of XLA's threads, perhaps so late that nothing is left, not even the caller. */
-static void help(void *data) {
-  work_off(data);
-  let_go(data);
+/* Runs on a pool thread, possibly after all tasks are done and the caller has returned: hence the reference count. */
+static void run_worker(void *data) {
+  run_tasks(data);
+  release_job(data);
 }
 
-/* Forget an error, and tell whether there was one. */
-static int failed(XLA_FFI_CallFrame *frame, XLA_FFI_Error *error) {
+/* Destroy an error, and return whether there was one. */
+static int discard_error(XLA_FFI_CallFrame *frame, XLA_FFI_Error *error) {
   if (!error) return 0;
-  XLA_FFI_Error_Destroy_Args gone = {XLA_FFI_Error_Destroy_Args_STRUCT_SIZE, 0, error};
-  frame->api->XLA_FFI_Error_Destroy(&gone);
+  XLA_FFI_Error_Destroy_Args args = {XLA_FFI_Error_Destroy_Args_STRUCT_SIZE, 0, error};
+  frame->api->XLA_FFI_Error_Destroy(&args);
   return 1;
 }
 
-/* How many threads XLA has; one where it has no pool of them. */
-static int64_t threads(XLA_FFI_CallFrame *frame) {
+/* Number of threads in XLA's pool; one if there is no pool. */
+static int64_t count_threads(XLA_FFI_CallFrame *frame) {
   int64_t count = 1;
   XLA_FFI_ThreadPool_NumThreads_Args args = {XLA_FFI_ThreadPool_NumThreads_Args_STRUCT_SIZE, 0, frame->ctx, &count};
-  return failed(frame, frame->api->XLA_FFI_ThreadPool_NumThreads(&args)) ? 1 : count;
+  return discard_error(frame, frame->api->XLA_FFI_ThreadPool_NumThreads(&args)) ? 1 : count;
 }
 
-/* Do all tasks, with as much help as comes; nobody is waited for who has not begun. */
-static int share_out(XLA_FFI_CallFrame *frame, void (*work)(void *, int64_t), void *given, int64_t tasks) {
+/* Run all tasks on this thread and idle pool threads; return whether memory ran out. The caller only waits for tasks that
+   a thread has started, so a busy pool cannot cause a deadlock. */
+static int parallel_for(XLA_FFI_CallFrame *frame, void (*body)(void *, int64_t), void *context, int64_t tasks) {
   Job *job = malloc(sizeof(Job));
   if (!job) return 1;
-  int64_t helpers = threads(frame) - 1;
-  if (helpers > tasks - 1) helpers = tasks - 1;
-  if (helpers < 0) helpers = 0;
-  job->work = work, job->given = given, job->tasks = tasks;
-  atomic_init(&job->next, 0), atomic_init(&job->done, 0), atomic_init(&job->holders, helpers + 1);
-  for (int64_t k = 0; k < helpers; k++) {
-    XLA_FFI_ThreadPool_Schedule_Args args = {XLA_FFI_ThreadPool_Schedule_Args_STRUCT_SIZE, 0, frame->ctx, help, job};
-    if (failed(frame, frame->api->XLA_FFI_ThreadPool_Schedule(&args))) let_go(job);
+  int64_t workers = count_threads(frame) - 1;
+  if (workers > tasks - 1) workers = tasks - 1;
+  if (workers < 0) workers = 0;
+  job->body = body, job->context = context, job->tasks = tasks;
+  atomic_init(&job->next, 0), atomic_init(&job->done, 0), atomic_init(&job->references, workers + 1);
+  for (int64_t k = 0; k < workers; k++) {
+    XLA_FFI_ThreadPool_Schedule_Args args = {XLA_FFI_ThreadPool_Schedule_Args_STRUCT_SIZE, 0, frame->ctx, run_worker, job};
+    if (discard_error(frame, frame->api->XLA_FFI_ThreadPool_Schedule(&args))) release_job(job);
   }
-  work_off(job);
+  run_tasks(job);
   for (int64_t spins = 0; atomic_load(&job->done) < tasks; spins++)
     if (spins > 64) sched_yield();
-  let_go(job);
+  release_job(job);
   return 0;
 }
 
 static XLA_FFI_Error *out_of_memory(XLA_FFI_CallFrame *frame) {
-  XLA_FFI_Error_Create_Args args = {XLA_FFI_Error_Create_Args_STRUCT_SIZE, 0, "out of memory in a kernel of pellucid's",
+  XLA_FFI_Error_Create_Args args = {XLA_FFI_Error_Create_Args_STRUCT_SIZE, 0, "out of memory in a pellucid kernel",
                                     XLA_FFI_Error_Code_RESOURCE_EXHAUSTED};
   return frame->api->XLA_FFI_Error_Create(&args);
 }
 
-/* XLA asks a handler once which version of the interface it was made for. */
-static int is_question(XLA_FFI_CallFrame *frame) {
+/* XLA calls each handler once to ask for its interface version; answer, and return whether this is such a call. */
+static int answer_metadata_query(XLA_FFI_CallFrame *frame) {
   XLA_FFI_Extension_Base *extension = frame->extension_start;
   if (!extension || extension->type != XLA_FFI_Extension_Metadata) return 0;
   XLA_FFI_Metadata *metadata = ((XLA_FFI_Metadata_Extension *)extension)->metadata;

@@ -1,4 +1,4 @@
-"""How the text of a kernel is put together: files of C beside this one, and the sizes they are compiled for."""
+"""Assembly of kernel programs from C files and compile-time constants."""
 
 from __future__ import annotations
 
@@ -10,48 +10,55 @@ from pellucid.run.compilation_cache import processor
 
 Pair = tuple[int, int]
 
-SIZES = {"float32": 4, "float64": 8}
-"""How many bytes a number takes that kernels compute with."""
+ITEM_SIZES = {"float32": 4, "float64": 8}
+"""Bytes per element of the dtypes that kernels support."""
+
+AMX_INSTRUCTIONS = "amx/instructions.c"
+"""Definitions of the tile instructions. Tests put an emulation here."""
 
 
-def vector_bytes() -> int:
-    """Return how long a vector register of this machine is."""
-    able = processor().split()
-    return 64 if "avx512f" in able else 32 if "avx2" in able else 16
+def get_vector_bytes() -> int:
+    features = processor().split()
+    return 64 if "avx512f" in features else 32 if "avx2" in features else 16
 
 
-def registers() -> int:
-    """Return how many vector registers this machine has."""
-    return 32 if vector_bytes() == 64 or platform.machine() in ("aarch64", "arm64") else 16
+def count_vector_registers() -> int:
+    return 32 if get_vector_bytes() == 64 or platform.machine() in ("aarch64", "arm64") else 16
 
 
-def kernel(dtype: str, sizes: Mapping[str, int], *texts: str) -> str:
-    """Return a whole program.
-
-    Parameters
-    ----------
-    dtype : str
-        Of all numbers.
-    sizes : mapping from str to int
-        What the texts call them, and what they are.
-    *texts : str
-        What comes behind them: files of C, and what was written for these sizes. The last has the handler.
-    """
+def assemble_kernel(dtype: str, constants: Mapping[str, int], *sources: str) -> str:
+    """Return a whole program: the runtime, the types, the constants, and the sources. The last one defines ``run``."""
     real = "float" if dtype == "float32" else "double"
-    constants = ", ".join(f"{name} = {value}" for name, value in sizes.items())
+    listed = ", ".join(f"{name} = {value}" for name, value in constants.items())
     types = f"""typedef {real} real;
-typedef {real} vec __attribute__((vector_size({vector_bytes()}), aligned({SIZES[dtype]})));
-enum {{ {constants} }};
+typedef {real} vec __attribute__((vector_size({get_vector_bytes()}), aligned({ITEM_SIZES[dtype]})));
+enum {{ {listed} }};
 """
-    return "\n".join([file("runtime.c"), types, *texts])
+    return "\n".join([read_source("runtime.c"), types, *sources])
 
 
-def named(size: Pair, made: Pair, seen: Pair, strides: Pair, before: Pair, channels: int) -> dict[str, int]:
-    """Return the sizes of windows that slide over images, as the files of C call them."""
-    names = ["HEIGHT", "WIDTH", "MADE_H", "MADE_W", "SEEN_H", "SEEN_W", "STRIDE_Y", "STRIDE_X", "ABOVE", "LEFT"]
-    return dict(zip(names, (*size, *made, *seen, *strides, *before), strict=True)) | {"CHANNELS": channels}
+def window_constants(
+    input_size: Pair, output_size: Pair, padded_size: Pair, strides: Pair, padding: Pair, channels: int
+) -> dict[str, int]:
+    """Return the constants of kernels that slide windows over images."""
+    constants = {"CHANNELS": channels}
+    pairs = (
+        (("HEIGHT", "WIDTH"), input_size),
+        (("OUTPUT_H", "OUTPUT_W"), output_size),
+        (("PADDED_H", "PADDED_W"), padded_size),
+        (("STRIDE_Y", "STRIDE_X"), strides),
+        (("PAD_TOP", "PAD_LEFT"), padding),
+    )
+    for names, values in pairs:
+        constants |= zip(names, values, strict=True)
+    return constants
 
 
-def file(name: str) -> str:
-    """Return the text of a file beside this one."""
+def read_source(name: str) -> str:
+    """Return the text of a C file, named relative to this folder."""
     return Path(__file__).parent.joinpath(name).read_text("utf-8")
+
+
+def read_amx_sources(*names: str) -> list[str]:
+    """Return the text of C files that use AMX, after the files that they need."""
+    return [read_source(name) for name in (AMX_INSTRUCTIONS, "amx/bf16x3.c", *names)]

@@ -1,4 +1,4 @@
-"""Where the samples of a batch lie in the values of a step, and what is computed for each of them alone."""
+"""Batch-axis analysis: which axis of each value is the batch, and which operations act on each sample separately."""
 
 from __future__ import annotations
 
@@ -7,180 +7,190 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.run.native.elementwise import is_pointwise
+from pellucid.run.native.elementwise import is_elementwise
 from pellucid.run.native.equations import Equation, Value
-from pellucid.run.native.matmul import Product
+from pellucid.run.native.matmul import DotGeneral
 
-FEWEST_LANES = 16
-"""From how many samples on a loop over them is worth it."""
+MIN_SAMPLES = 16
+"""Smaller batches are not vectorized. Also the number of lanes of one vector of samples."""
 
 Elements = np.ndarray[Any, Any]
+"""C expressions, one for each element of a sample."""
 
 
-class NoLanes(Exception):
-    """Why an axis is not one of samples that are computed alone."""
+class NotVectorizable(Exception):
+    """Why an axis is not a batch axis of independent samples."""
 
 
-class Axes:
-    """Where the samples lie in each value, and after how many sums over them it is known.
+class BatchAxes:
+    """The batch axis of each value, and the level of each value: the number of sums over the batch before it.
 
     Parameters
     ----------
     equations : sequence of Equation
-        Of a step.
+        Equations of a step.
     seeds : sequence of Value
-        What has a sample in each row.
+        Values with one sample per row.
     vectors : int
-        How many vectors of them are computed at once.
+        Number of vectors of samples that are computed together.
+
+    Attributes
+    ----------
+    count, padded_count, lanes : int
+        Number of samples, the same rounded up to whole groups, and samples per group.
+    axis : dict from Value to int
+        The batch axis of each value that has one.
+    levels : dict from Value to int
+        The number of sums over the batch before each value. Each level is one loop over the samples.
+    equations : list of Equation
+        Equations that compute each sample alone, or sum over the samples.
+    num_elements : int
+        How many elements these equations compute for one sample.
     """
 
     def __init__(self, equations: Sequence[Equation], seeds: Sequence[Value], vectors: int) -> None:
         self.count = seeds[0].shape[0]
-        wide = any(v.dtype == np.float64 for e in equations for v in e.outputs)
-        self.lanes = FEWEST_LANES if wide or self.count <= FEWEST_LANES else vectors * FEWEST_LANES
-        """How many samples are computed at once."""
-        self.padded = -(-self.count // self.lanes) * self.lanes
-        self.of: dict[Value, int] = dict.fromkeys(seeds, 0)
+        has_doubles = any(v.dtype == np.float64 for e in equations for v in e.outputs)
+        self.lanes = MIN_SAMPLES if has_doubles or self.count <= MIN_SAMPLES else vectors * MIN_SAMPLES
+        self.padded_count = -(-self.count // self.lanes) * self.lanes
+        self.axis: dict[Value, int] = dict.fromkeys(seeds, 0)
         self.levels: dict[Value, int] = {}
         self.equations: list[Equation] = []
-        """Those that are computed sample by sample."""
-        self.statements = 0
-        """How many numbers a sample has on its way."""
+        self.num_elements = 0
         for e in equations:
             level = max((self.levels.get(x, 0) for x in e.inputs), default=0)
-            of_samples = any(x in self.of for x in e.inputs)
-            if of_samples and e.outputs[0] in self.of:
-                raise NoLanes("rows are looked up among samples")
-            if not of_samples or e.outputs[0] in self.of:
+            reads_samples = any(x in self.axis for x in e.inputs)
+            if reads_samples and e.outputs[0] in self.axis:
+                raise NotVectorizable("rows are gathered from samples")
+            if not reads_samples or e.outputs[0] in self.axis:
                 self.levels.update(dict.fromkeys(e.outputs, level))
                 continue
-            axis = self.axis(e)
+            axis = self.infer_axis(e)
             self.equations.append(e)
             if axis is None:
                 level += 1
             else:
-                self.of[e.result] = axis
+                self.axis[e.result] = axis
             self.levels[e.result] = level
-            self.statements += e.result.size // (1 if axis is None else self.count)
+            self.num_elements += e.result.size // (1 if axis is None else self.count)
 
-    def axis(self, e: Equation) -> int | None:
-        """Return where the samples lie in a result, or None if they are summed over."""
-        if is_pointwise(e):
-            return self.pointwise(e)
-        if e.name in RULES:
-            return RULES[e.name](self, e)
-        raise NoLanes(f"{e.name} goes across samples")
+    def infer_axis(self, e: Equation) -> int | None:
+        """Return the batch axis of a result, or None if it is summed."""
+        if is_elementwise(e):
+            return self.infer_elementwise(e)
+        if e.name in AXIS_RULES:
+            return AXIS_RULES[e.name](self, e)
+        raise NotVectorizable(f"{e.name} mixes samples")
 
-    def pointwise(self, e: Equation) -> int:
-        """Return the axis of an elementwise result."""
-        found = {self.of[x] + e.result.ndim - x.ndim for x in e.inputs if x in self.of}
-        if len(found) != 1:
-            raise NoLanes(f"{e.name} meets samples along two axes")
-        return found.pop()
-
-
-def _broadcast(axes: Axes, e: Equation) -> int:
-    return int(e.params["broadcast_dimensions"][axes.of[e.inputs[0]]])
+    def infer_elementwise(self, e: Equation) -> int:
+        axes = {self.axis[x] + e.result.ndim - x.ndim for x in e.inputs if x in self.axis}
+        if len(axes) != 1:
+            raise NotVectorizable(f"{e.name} has samples on two axes")
+        return axes.pop()
 
 
-def _reshape(axes: Axes, e: Equation) -> int:
+def _broadcast_axis(batch: BatchAxes, e: Equation) -> int:
+    return int(e.params["broadcast_dimensions"][batch.axis[e.inputs[0]]])
+
+
+def _reshape_axis(batch: BatchAxes, e: Equation) -> int:
     x, result = e.inputs[0], e.result
-    at = axes.of[x]
-    before = int(np.prod(x.shape[:at], dtype=int))
+    outer_size = int(np.prod(x.shape[: batch.axis[x]], dtype=int))
     for axis, n in enumerate(result.shape):
-        if n == axes.count and int(np.prod(result.shape[:axis], dtype=int)) == before:
+        if n == batch.count and int(np.prod(result.shape[:axis], dtype=int)) == outer_size:
             return axis
-    raise NoLanes("a reshape mixes samples")
+    raise NotVectorizable("a reshape mixes samples")
 
 
-def _transpose(axes: Axes, e: Equation) -> int:
-    return int(list(e.params["permutation"]).index(axes.of[e.inputs[0]]))
+def _transpose_axis(batch: BatchAxes, e: Equation) -> int:
+    return int(list(e.params["permutation"]).index(batch.axis[e.inputs[0]]))
 
 
-def _slice(axes: Axes, e: Equation) -> int:
-    axis = axes.of[e.inputs[0]]
-    if e.result.shape[axis] != axes.count or (e.params["strides"] or [1] * 9)[axis] != 1:
-        raise NoLanes("some samples are left out")
+def _slice_axis(batch: BatchAxes, e: Equation) -> int:
+    axis = batch.axis[e.inputs[0]]
+    if e.result.shape[axis] != batch.count or (e.params["strides"] or [1] * 9)[axis] != 1:
+        raise NotVectorizable("a slice drops samples")
     return axis
 
 
-def _rev(axes: Axes, e: Equation) -> int:
-    axis = axes.of[e.inputs[0]]
+def _rev_axis(batch: BatchAxes, e: Equation) -> int:
+    axis = batch.axis[e.inputs[0]]
     if axis in e.params["dimensions"]:
-        raise NoLanes("samples are turned around")
+        raise NotVectorizable("the samples are reversed")
     return axis
 
 
-def _pad(axes: Axes, e: Equation) -> int:
-    axis, spans = axes.of.get(e.inputs[0]), e.params["padding_config"]
-    if axis is None or e.inputs[1] in axes.of or spans[axis] != (0, 0, 0) or min(min(s) for s in spans) < 0:
-        raise NoLanes("samples are added, or numbers are left out")
+def _pad_axis(batch: BatchAxes, e: Equation) -> int:
+    axis, spans = batch.axis.get(e.inputs[0]), e.params["padding_config"]
+    if axis is None or e.inputs[1] in batch.axis or spans[axis] != (0, 0, 0) or min(min(s) for s in spans) < 0:
+        raise NotVectorizable("padding adds samples or crops elements")
     return axis
 
 
-def _concatenate(axes: Axes, e: Equation) -> int:
-    axis = axes.pointwise(e)
+def _concatenate_axis(batch: BatchAxes, e: Equation) -> int:
+    axis = batch.infer_elementwise(e)
     if axis == e.params["dimension"]:
-        raise NoLanes("samples are joined to others")
+        raise NotVectorizable("samples are concatenated with others")
     return axis
 
 
-def _reduction(axes: Axes, e: Equation) -> int | None:
-    axis, over = axes.of[e.inputs[0]], e.params["axes"]
+def _reduction_axis(batch: BatchAxes, e: Equation) -> int | None:
+    axis, over = batch.axis[e.inputs[0]], e.params["axes"]
     return None if axis in over else axis - sum(a < axis for a in over)
 
 
-def _extreme(axes: Axes, e: Equation) -> int:
-    axis = _reduction(axes, e)
+def _arg_extremum_axis(batch: BatchAxes, e: Equation) -> int:
+    axis = _reduction_axis(batch, e)
     if axis is None:
-        raise NoLanes("the place of a sample is looked for")
+        raise NotVectorizable(f"{e.name} compares samples")
     return axis
 
 
-def _dot(axes: Axes, e: Equation) -> int | None:
-    p = Product.of(e)
-    of_left, of_right = (
-        next(
-            ((kind, found.index(axes.of[x])) for kind, found in of.items() if x in axes.of and axes.of[x] in found),
-            None,
-        )
-        for x, of in ((p.left, p.left_axes), (p.right, p.right_axes))
-    )
-    if of_left and of_right and (of_left != of_right or of_left[0] == "free"):
-        raise NoLanes("samples meet samples")
-    kind, number = of_left or of_right or ("", 0)
+def _dot_axis(batch: BatchAxes, e: Equation) -> int | None:
+    p = DotGeneral.from_equation(e)
+
+    def locate(x: Value, axes: dict[str, list[int]]) -> tuple[str, int] | None:
+        """Return the kind of an operand's batch axis, and its number among those of its kind."""
+        if x not in batch.axis:
+            return None
+        return next((kind, found.index(batch.axis[x])) for kind, found in axes.items() if batch.axis[x] in found)
+
+    left, right = locate(p.left, p.left_axes), locate(p.right, p.right_axes)
+    if left and right and (left != right or left[0] == "free"):
+        raise NotVectorizable("samples are multiplied with each other")
+    kind, number = left or right or ("", 0)
     if kind == "sum":
         return None
     if kind == "batch":
         return number
-    return len(p.left_axes["batch"]) + (0 if of_left else len(p.left_axes["free"])) + number
+    return len(p.left_axes["batch"]) + (0 if left else len(p.left_axes["free"])) + number
 
 
-def _gather(axes: Axes, e: Equation) -> int:
+def _gather_axis(batch: BatchAxes, e: Equation) -> int:
     x, where = e.inputs
     d = e.params["dimension_numbers"]
-    alone = len(d.start_index_map) == 1 and not d.offset_dims and all(n == 1 for n in e.params["slice_sizes"])
-    if x not in axes.of or where not in axes.of or not alone or axes.of[x] not in d.operand_batching_dims:
-        raise NoLanes("elements are looked up across samples")
-    at = d.operand_batching_dims.index(axes.of[x])
-    if axes.of[where] != d.start_indices_batching_dims[at] or x.ndim != len(d.operand_batching_dims) + 1:
-        raise NoLanes("elements are looked up across samples")
-    return axes.of[where]
+    single = len(d.start_index_map) == 1 and not d.offset_dims and all(n == 1 for n in e.params["slice_sizes"])
+    if x not in batch.axis or where not in batch.axis or not single or batch.axis[x] not in d.operand_batching_dims:
+        raise NotVectorizable("elements are gathered across samples")
+    number = d.operand_batching_dims.index(batch.axis[x])
+    if batch.axis[where] != d.start_indices_batching_dims[number] or x.ndim != len(d.operand_batching_dims) + 1:
+        raise NotVectorizable("elements are gathered across samples")
+    return batch.axis[where]
 
 
-RULES: dict[str, Callable[[Axes, Equation], int | None]] = {
-    "broadcast_in_dim": _broadcast,
-    "reshape": _reshape,
-    "squeeze": _reshape,
-    "transpose": _transpose,
-    "slice": _slice,
-    "rev": _rev,
-    "concatenate": _concatenate,
-    "pad": _pad,
-    "dot_general": _dot,
-    "gather": _gather,
-    "argmax": _extreme,
-    "argmin": _extreme,
-    **dict.fromkeys(("reduce_sum", "reduce_prod", "reduce_max", "reduce_min"), _reduction),
+AXIS_RULES: dict[str, Callable[[BatchAxes, Equation], int | None]] = {
+    "broadcast_in_dim": _broadcast_axis,
+    "reshape": _reshape_axis,
+    "squeeze": _reshape_axis,
+    "transpose": _transpose_axis,
+    "slice": _slice_axis,
+    "rev": _rev_axis,
+    "concatenate": _concatenate_axis,
+    "pad": _pad_axis,
+    "dot_general": _dot_axis,
+    "gather": _gather_axis,
+    "argmax": _arg_extremum_axis,
+    "argmin": _arg_extremum_axis,
+    **dict.fromkeys(("reduce_sum", "reduce_prod", "reduce_max", "reduce_min"), _reduction_axis),
 }
-"""For what is not elementwise, where the samples lie in a result."""
+"""For each primitive that is not elementwise, the batch axis of its result."""

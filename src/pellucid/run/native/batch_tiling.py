@@ -1,226 +1,215 @@
-"""A batch in blocks of samples: each goes through the whole step in arrays so small that they stay in the first cache.
+"""Batch tiling: a tile of samples runs through the whole step in arrays that fit into the L1 cache.
 
-This is for samples that are too large for a loop in which each of their numbers is a variable.
+This is for samples with too many elements for `SimdEmitter`, in which each element is a local variable.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pellucid.run.native.batch_axis_analysis import Axes, NoLanes
-from pellucid.run.native.buffer_assignment import before_product, kept_values
-from pellucid.run.native.c_writer import SIMD
-from pellucid.run.native.elementwise import type_of
+from pellucid.run.native.batch_axis_analysis import BatchAxes, NotVectorizable
+from pellucid.run.native.buffer_assignment import choose_buffers, get_computed_operand
+from pellucid.run.native.c_writer import SIMD, Indices
+from pellucid.run.native.element_emitter import ElementEmitter
+from pellucid.run.native.elementwise import c_type
 from pellucid.run.native.equations import Equation, Value
-from pellucid.run.native.index_maps import STRIDED, Indices, linear
-from pellucid.run.native.layout import Arrangement
-from pellucid.run.native.loop_nests import Plain
-from pellucid.run.native.matmul import Product
-from pellucid.run.native.simd_reductions import LIVE, begin
+from pellucid.run.native.index_maps import STRIDED, linear_index
+from pellucid.run.native.layout import BatchLastLayout
+from pellucid.run.native.matmul import DotGeneral
+from pellucid.run.native.simd_reductions import LANE_MASK, emit_lane_mask
 
-MOST_NUMBERS = 64
-"""How many numbers of a sample are given at most: they are copied into blocks."""
+MAX_INPUT_ELEMENTS = 64
+"""Maximum elements of an input per sample, because inputs are copied into tiles."""
 
-MOST_SUMS = 512
-"""How many numbers are summed up over samples at most: each block adds to all of them."""
+MAX_SUMS = 512
+"""Maximum number of sums over the batch, because every tile updates all of them."""
 
 
-class Blocks:
-    """Writes what is computed sample by sample, as loops over blocks of samples.
-
-    Parameters
-    ----------
-    plain : Plain
-        Writes the loops inside a block, and everything else.
-    axes : Axes
-        Where the samples lie.
-    """
+class BatchTiler:
+    """Writes equations as loops over tiles of samples, with loops over arrays inside a tile."""
 
     VECTORS = 1
-    """How many vectors a block has."""
+    """Vectors of samples per tile."""
 
-    def __init__(self, plain: Plain, axes: Axes) -> None:
-        self.plain = plain
-        self.axes = axes
-        self.arranged = Arrangement(axes)
-        self.lying: dict[Value, str] = {}
-        """Where all blocks of a value lie."""
-        self.filled: set[Value] = set()
-        """Values that are 0 where there is no sample."""
-        sums = [e for e in axes.equations if e.result not in axes.of]
-        products = [e for e in sums if e.name == "dot_general"]
-        if sum(e.result.size for e in sums) > MOST_SUMS:
-            raise NoLanes("too much is summed up over samples")
+    def __init__(self, emitter: ElementEmitter, batch: BatchAxes) -> None:
+        self.emitter = emitter
+        self.batch = batch
+        self.layout = BatchLastLayout(batch)
+        self.all_tiles: dict[Value, str] = {}
+        """The arrays that hold all tiles of a value."""
+        self.zero_padded: set[Value] = set()
+        """Tiles that are 0 in the padding of the last one."""
+        sums = [e for e in batch.equations if e.result not in batch.axis]
+        if sum(e.result.size for e in sums) > MAX_SUMS:
+            raise NotVectorizable("too many sums over the batch")
         if not all(e.name in ("reduce_sum", "dot_general") and e.result.dtype.kind == "f" for e in sums):
-            raise NoLanes("samples are compared with one another")
-        if not all(x in axes.of for e in sums for x in e.inputs) or any(
-            Product.of(e).left_axes["batch"] for e in products
-        ):
-            raise NoLanes("samples are summed up in a way that is not done in blocks")
+            raise NotVectorizable("samples are compared with each other")
+        products = [DotGeneral.from_equation(e) for e in sums if e.name == "dot_general"]
+        if not all(x in batch.axis for e in sums for x in e.inputs) or any(p.left_axes["batch"] for p in products):
+            raise NotVectorizable("this kind of sum over the batch is not supported in tiles")
 
     @property
-    def count(self) -> int:
-        """How many blocks there are."""
-        return self.axes.padded // self.axes.lanes
+    def num_tiles(self) -> int:
+        return self.batch.padded_count // self.batch.lanes
 
-    def begin(self) -> None:
-        """Write which lanes are samples."""
-        begin(self.plain, self.axes, "int32_t")
+    def emit_lane_mask(self) -> None:
+        emit_lane_mask(self.emitter, self.batch, "int32_t")
 
-    def take(self, v: Value) -> None:
-        """Copy an array into blocks, filled up with zeros."""
-        if v.size > MOST_NUMBERS * self.axes.count:
-            raise NoLanes("too much is copied")
-        name, block = self.room(v), self.arranged.value(v)
-        self.filled.add(block)
-        text, axis, lanes = self.plain.text, self.axes.of[v], self.axes.lanes
-        text.add(f"memset({name}, 0, sizeof {name});")
-        with text.loop(self.axes.count, text.fresh()) as n, text.loops(block.shape[:-1]) as place:
-            to = linear((self.count, *block.shape), [f"({n} / {lanes})", *place, f"({n} % {lanes})"])
-            text.add(f"{name}[{to}] = {self.plain.at(v, [*place[:axis], n, *place[axis:]])};")
+    def load(self, v: Value) -> None:
+        """Write the copy of a stored value into tiles, padded with zeros."""
+        if v.size > MAX_INPUT_ELEMENTS * self.batch.count:
+            raise NotVectorizable("an input has too many elements per sample")
+        name, tile = self.allocate_tiles(v), self.layout.get_tile(v)
+        self.zero_padded.add(tile)
+        writer, axis, lanes = self.emitter.writer, self.batch.axis[v], self.batch.lanes
+        writer.add(f"memset({name}, 0, sizeof {name});")
+        with writer.loop(self.batch.count, writer.make_name()) as n, writer.loops(tile.shape[:-1]) as place:
+            to = linear_index((self.num_tiles, *tile.shape), [f"({n} / {lanes})", *place, f"({n} % {lanes})"])
+            writer.add(f"{name}[{to}] = {self.emitter.emit_element(v, [*place[:axis], n, *place[axis:]])};")
 
-    def room(self, v: Value) -> str:
-        """Make room for all blocks of a value."""
-        block = self.arranged.value(v)
-        self.lying[block] = self.plain.room(f"{block.name}_all", block.dtype, block.size * self.count)
-        return self.lying[block]
+    def allocate_tiles(self, v: Value) -> str:
+        tile = self.layout.get_tile(v)
+        name = self.emitter.declare_array(f"{tile.name}_all", tile.dtype, tile.size * self.num_tiles)
+        self.all_tiles[tile] = name
+        return name
 
-    def loop(self, equations: Sequence[Equation], later: set[Value], whole: set[Value]) -> None:
-        """Write a loop over all blocks.
+    def emit_loop(self, equations: Sequence[Equation], spilled: Sequence[Value], stored: Sequence[Value]) -> None:
+        """Write a loop over all tiles.
 
         Parameters
         ----------
         equations : sequence of Equation
-            What is computed for each.
-        later : set of Value
-            What later loops need: it gets arrays that hold all blocks.
-        whole : set of Value
-            What is needed as an array like any other.
+            The loop body.
+        spilled : sequence of Value
+            Values that later loops over tiles read: all their tiles are stored.
+        stored : sequence of Value
+            Values that are read as ordinary arrays.
         """
-        plain, text = self.plain, self.plain.text
-        made = self.arranged.all_of([e for e in equations if e.result in self.axes.of])
-        sums = [e for e in equations if e.result not in self.axes.of]
-        earlier = dict(self.lying)
-        for v in later:
-            self.room(v)
-        for v in whole:
-            plain.array(v)
+        emitter, writer = self.emitter, self.emitter.writer
+        body = self.layout.rewrite_all([e for e in equations if e.result in self.batch.axis])
+        sums = [e for e in equations if e.result not in self.batch.axis]
+        earlier = dict(self.all_tiles)
+        for v in spilled:
+            self.allocate_tiles(v)
+        for v in stored:
+            emitter.allocate(v)
         for e in sums:
-            name = plain.room(f"{e.result.name}_sums", e.result.dtype, e.result.size * self.axes.lanes)
-            text.add(f"memset({name}, 0, sizeof {name});")
-        with text.loop(self.count, text.fresh()) as b:
-            self.point(earlier, b)
-            plain.block(made, self.kept(made, sums, [*later, *whole]))
-            self.silence(sums, b)
+            name = emitter.declare_array(sums_name(e), e.result.dtype, e.result.size * self.batch.lanes)
+            writer.add(f"memset({name}, 0, sizeof {name});")
+        with writer.loop(self.num_tiles, writer.make_name()) as t:
+            self.emit_tile_pointers(earlier, t)
+            emitter.emit_block(body, self.choose_buffers(body, sums, [*spilled, *stored]))
+            self.zero_padding(sums, t)
             for e in sums:
-                self.add_up(e, b)
-            for v in whole:
-                self.put_out(v, b)
-            for v in later:
-                self.hand_on(v, b)
-        for v in [*self.lying, *(o for e in made for o in e.outputs)]:
-            plain.stored.pop(v, None)
+                self.emit_accumulation(e, t)
+            for v in stored:
+                self.emit_stores(v, t)
+            for v in spilled:
+                self.emit_spill(v, t)
+        for v in [*self.all_tiles, *(o for e in body for o in e.outputs)]:
+            emitter.arrays.pop(v, None)
         for e in sums:
-            self.total(e)
+            self.emit_lane_sums(e)
 
-    def point(self, lying: dict[Value, str], b: str) -> None:
-        """Say where a block lies in arrays that hold all of them."""
-        for block, name in lying.items():
-            kind = type_of(block.dtype)
-            self.plain.text.add(f"{kind} *restrict {block.name} = {name} + {b} * {block.size};")
-            self.plain.stored[block] = block.name
+    def emit_tile_pointers(self, all_tiles: dict[Value, str], t: str) -> None:
+        """Write pointers to the current tile in arrays that hold all tiles."""
+        for tile, name in all_tiles.items():
+            self.emitter.writer.add(f"{c_type(tile.dtype)} *restrict {tile.name} = {name} + {t} * {tile.size};")
+            self.emitter.arrays[tile] = tile.name
 
-    def kept(self, made: Sequence[Equation], sums: Sequence[Equation], wanted: Sequence[Value]) -> set[Value]:
-        """Return what of a block gets an array."""
-        makers = {o: e for e in made for o in e.outputs}
-        read = [self.arranged.value(v) for v in wanted]
+    def choose_buffers(self, body: Sequence[Equation], sums: Sequence[Equation], read: Sequence[Value]) -> set[Value]:
+        producers = {o: e for e in body for o in e.outputs}
+        outputs = [self.layout.get_tile(v) for v in read]
         for e in sums:
             for x in e.inputs:
-                if e.name == "dot_general" and x in self.axes.of:
-                    read += before_product(self.arranged.value(x), makers)
-        return kept_values(made, [v for v in read if v in makers])
+                if e.name == "dot_general" and x in self.batch.axis:
+                    outputs += get_computed_operand(self.layout.get_tile(x), producers)
+        return choose_buffers(body, [v for v in outputs if v in producers])
 
-    def hand_on(self, v: Value, b: str) -> None:
-        """Copy a value of a block to where later loops find it."""
-        block = self.arranged.value(v)
-        to = f"({self.lying[block]} + {b} * {block.size})"
-        if block in self.plain.stored:
-            self.plain.text.add(f"memcpy({to}, {self.plain.stored[block]}, {block.size * block.dtype.itemsize});")
+    def emit_spill(self, v: Value, t: str) -> None:
+        tile = self.layout.get_tile(v)
+        to = f"({self.all_tiles[tile]} + {t} * {tile.size})"
+        if tile in self.emitter.arrays:
+            self.emitter.writer.add(f"memcpy({to}, {self.emitter.arrays[tile]}, {tile.nbytes});")
         else:
-            self.plain.fill(to, block)
+            self.emitter.store(to, tile)
 
-    def put_out(self, v: Value, b: str) -> None:
-        """Copy the samples of a block to where they lie in the whole array."""
-        block, text, axis = self.arranged.value(v), self.plain.text, self.axes.of[v]
-        with text.loops(block.shape[:-1]) as place, text.loop(self.axes.lanes, text.fresh()) as lane:
-            sample = f"({b} * {self.axes.lanes} + {lane})"
-            to = f"{self.plain.stored[v]}[{linear(v.shape, [*place[:axis], sample, *place[axis:]])}]"
-            text.add(f"if ({sample} < {self.axes.count}) {to} = {self.plain.at(block, [*place, lane])};")
+    def emit_stores(self, v: Value, t: str) -> None:
+        """Write the copy of a tile's samples to the row-major array of a value."""
+        tile, writer, axis, lanes = self.layout.get_tile(v), self.emitter.writer, self.batch.axis[v], self.batch.lanes
+        with writer.loops(tile.shape[:-1]) as place, writer.loop(lanes, writer.make_name()) as lane:
+            sample = f"({t} * {lanes} + {lane})"
+            to = f"{self.emitter.arrays[v]}[{linear_index(v.shape, [*place[:axis], sample, *place[axis:]])}]"
+            element = self.emitter.emit_element(tile, [*place, lane])
+            writer.add(f"if ({sample} < {self.batch.count}) {to} = {element};")
 
-    def silence(self, sums: Sequence[Equation], b: str) -> None:
-        """Make fillers 0 in the arrays that are summed up, in the last block."""
-        text, full = self.plain.text, self.axes.count % self.axes.lanes
-        arrays = dict.fromkeys(self.array(self.arranged.value(x)) for e in sums for x in e.inputs)
-        for v in arrays:
-            if full and v is not None and v not in self.filled:
-                with text.loop(v.size // self.axes.lanes, text.fresh()) as row:
-                    at = f"l < {self.axes.lanes}; l++) {self.plain.stored[v]}[{row} * {self.axes.lanes} + l] = 0;"
-                    text.add(f"if ({b} == {self.count - 1}) for (int l = {full}; {at}")
+    def zero_padding(self, sums: Sequence[Equation], t: str) -> None:
+        """Write zeros to the padding of the last tile, in the arrays that are summed."""
+        writer, lanes, rest = self.emitter.writer, self.batch.lanes, self.batch.count % self.batch.lanes
+        for v in dict.fromkeys(self.find_stored(self.layout.get_tile(x)) for e in sums for x in e.inputs):
+            if rest and v is not None and v not in self.zero_padded:
+                with writer.loop(v.size // lanes, writer.make_name()) as row:
+                    zero = f"{self.emitter.arrays[v]}[{row} * {lanes} + l] = 0;"
+                    writer.add(f"if ({t} == {self.num_tiles - 1}) for (int l = {rest}; l < {lanes}; l++) {zero}")
 
-    def array(self, v: Value) -> Value | None:
-        """Return the value whose array holds the elements of another; None if they are computed as they are read."""
-        while v not in self.plain.stored:
-            if v.maker is None or v.maker.name not in STRIDED:
+    def find_stored(self, v: Value) -> Value | None:
+        """Return the stored value behind strided movements, or None if elements are computed where they are read."""
+        while v not in self.emitter.arrays:
+            if v.producer is None or v.producer.name not in STRIDED:
                 return None
-            v = v.maker.inputs[0]
+            v = v.producer.inputs[0]
         return v
 
-    def add_up(self, e: Equation, b: str) -> None:
-        """Write what a block adds to the sums of all lanes; fillers add 0."""
-        text, lanes = self.plain.text, self.axes.lanes
+    def emit_accumulation(self, e: Equation, t: str) -> None:
+        """Write the addition of a tile to the sums of each lane. Padding adds 0."""
+        writer, lanes = self.emitter.writer, self.batch.lanes
         with (
-            text.loops(e.result.shape) as place,
-            text.loops(self.within(e)) as more,
-            text.loop(lanes, text.fresh(), SIMD) as lane,
+            writer.loops(e.result.shape) as place,
+            writer.loops(self.get_inner_sizes(e)) as inner,
+            writer.loop(lanes, writer.make_name(), SIMD) as lane,
         ):
-            parts = [self.element(x, indices, b, lane) for x, indices in self.operands(e, place, more)]
-            to = f"{e.result.name}_sums[{linear((*e.result.shape, lanes), [*place, lane])}]"
-            text.add(f"{to} += {' * '.join(parts)};")
+            factors = [self.emit_masked(x, indices, t, lane) for x, indices in self.get_factors(e, place, inner)]
+            to = f"{sums_name(e)}[{linear_index((*e.result.shape, lanes), [*place, lane])}]"
+            writer.add(f"{to} += {' * '.join(factors)};")
 
-    def within(self, e: Equation) -> list[int]:
-        """Return the lengths of the axes within samples that are summed over too."""
+    def get_inner_sizes(self, e: Equation) -> list[int]:
+        """Return the lengths of the summed axes, without the batch axis."""
         x = e.inputs[0]
-        axes = e.params["axes"] if e.name == "reduce_sum" else Product.of(e).left_axes["sum"]
-        return [x.shape[a] for a in axes if a != self.axes.of[x]]
+        axes = e.params["axes"] if e.name == "reduce_sum" else DotGeneral.from_equation(e).left_axes["sum"]
+        return [x.shape[a] for a in axes if a != self.batch.axis[x]]
 
-    def operands(self, e: Equation, place: Indices, more: Indices) -> list[tuple[Value, Indices]]:
-        """Return what is multiplied for a sum, with the indices of an element within a sample."""
+    def get_factors(self, e: Equation, place: Indices, inner: Indices) -> list[tuple[Value, Indices]]:
+        """Return the factors of a sum's terms, each with the indices of its element inside a sample."""
         if e.name == "reduce_sum":
             x = e.inputs[0]
             free = [a for a in range(x.ndim) if a not in e.params["axes"]]
-            sides = [(x, free, list(e.params["axes"]), place)]
+            operands = [(x, free, list(e.params["axes"]), place)]
         else:
-            p = Product.of(e)
+            p = DotGeneral.from_equation(e)
             rows = len(p.left_axes["free"])
-            sides = [(p.left, p.left_axes["free"], p.left_axes["sum"], place[:rows])]
-            sides += [(p.right, p.right_axes["free"], p.right_axes["sum"], place[rows:])]
-        found = []
-        for x, free, over, indices in sides:
-            at = dict(zip(free, indices, strict=True))
-            at |= dict(zip([a for a in over if a != self.axes.of[x]], more, strict=True))
-            found.append((x, [at[a] for a in range(x.ndim) if a != self.axes.of[x]]))
-        return found
+            operands = [(p.left, p.left_axes["free"], p.left_axes["sum"], place[:rows])]
+            operands += [(p.right, p.right_axes["free"], p.right_axes["sum"], place[rows:])]
+        factors = []
+        for x, free, summed, indices in operands:
+            index = dict(zip(free, indices, strict=True))
+            index |= dict(zip([a for a in summed if a != self.batch.axis[x]], inner, strict=True))
+            factors.append((x, [index[a] for a in range(x.ndim) if a != self.batch.axis[x]]))
+        return factors
 
-    def element(self, x: Value, indices: Indices, b: str, lane: str) -> str:
-        """Write a number of a sample that is 0 in fillers."""
-        block = self.arranged.value(x)
-        element = self.plain.at(block, [*indices, lane])
-        if self.array(block) is not None or self.axes.padded == self.axes.count:
+    def emit_masked(self, x: Value, indices: Indices, t: str, lane: str) -> str:
+        """Return the C expression of an element that is 0 in padding."""
+        tile = self.layout.get_tile(x)
+        element = self.emitter.emit_element(tile, [*indices, lane])
+        if self.find_stored(tile) is not None or self.batch.padded_count == self.batch.count:
             return element
-        return f"alive_{x.dtype.name}({element}, {LIVE}[{b} * {self.axes.lanes} + {lane}])"
+        return f"mask_lane_{x.dtype.name}({element}, {LANE_MASK}[{t} * {self.batch.lanes} + {lane}])"
 
-    def total(self, e: Equation) -> None:
-        """Write how the sums of all lanes become one."""
-        name, text, lanes = self.plain.array(e.result), self.plain.text, self.axes.lanes
-        with text.loop(e.result.size) as i:
-            text.add(f"{name}[{i}] = total_{type_of(e.result.dtype)}({e.result.name}_sums + {i} * {lanes}, {lanes});")
+    def emit_lane_sums(self, e: Equation) -> None:
+        name, writer, lanes = self.emitter.allocate(e.result), self.emitter.writer, self.batch.lanes
+        with writer.loop(e.result.size) as i:
+            total = f"horizontal_sum_{c_type(e.result.dtype)}({sums_name(e)} + {i} * {lanes}, {lanes})"
+            writer.add(f"{name}[{i}] = {total};")
+
+
+def sums_name(e: Equation) -> str:
+    return f"{e.result.name}_sums"

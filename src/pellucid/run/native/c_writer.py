@@ -1,4 +1,4 @@
-"""Lines of C, indented, and the loops around them."""
+"""Writer of indented C, with loops and unique names."""
 
 from __future__ import annotations
 
@@ -6,51 +6,55 @@ import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from pellucid.run.native.index_maps import Indices
+Indices = list[str]
+"""C expressions, one for each axis."""
 
 SIMD = "#pragma omp simd"
-"""What stands above a loop whose turns are independent."""
+"""Tells the compiler that the iterations of the loop below are independent."""
 
 
-class Text:
-    """Lines of C with their indentation, and names that were not used before."""
+class CWriter:
+    """Lines of C with their indentation, and a counter for unique names."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.depth = 1
-        self.names = itertools.count()
+        self.counter = itertools.count()
 
     def add(self, line: str) -> None:
-        """Write a line."""
         self.lines.append("  " * self.depth + line)
 
-    def fresh(self, letter: str = "i") -> str:
-        """Return a new name."""
-        return f"{letter}{next(self.names)}"
+    def make_name(self, prefix: str = "i") -> str:
+        return f"{prefix}{next(self.counter)}"
 
     @contextmanager
-    def loop(self, count: int, index: str | None = None, note: str | None = None) -> Iterator[str]:
-        """Write a loop around what is written meanwhile; one turn needs none."""
-        if count == 1 and index is None:
-            yield "0"
-            return
-        index = index or self.fresh()
-        if note:
-            self.add(note)
-        self.add(f"for (int64_t {index} = 0; {index} < {count}; {index}++) {{")
+    def block(self, head: str) -> Iterator[None]:
+        self.add(f"{head} {{")
         self.depth += 1
-        yield index
+        yield
         self.depth -= 1
         self.add("}")
 
     @contextmanager
-    def loops(self, shape: Sequence[int], inner_note: str | None = None) -> Iterator[Indices]:
-        """Write loops over a shape, the last axis innermost."""
+    def loop(self, count: int, index: str | None = None, pragma: str | None = None) -> Iterator[str]:
+        """Write a loop and yield its index. A single iteration without a named index needs no loop."""
+        if count == 1 and index is None:
+            yield "0"
+            return
+        index = index or self.make_name()
+        if pragma:
+            self.add(pragma)
+        with self.block(f"for (int64_t {index} = 0; {index} < {count}; {index}++)"):
+            yield index
+
+    @contextmanager
+    def loops(self, shape: Sequence[int], inner_pragma: str | None = None) -> Iterator[Indices]:
+        """Write nested loops over a shape, the last axis innermost, and yield their indices."""
         if not shape:
             yield []
             return
         with (
-            self.loop(shape[0], note=inner_note if len(shape) == 1 else None) as first,
-            self.loops(shape[1:], inner_note) as rest,
+            self.loop(shape[0], pragma=inner_pragma if len(shape) == 1 else None) as first,
+            self.loops(shape[1:], inner_pragma) as rest,
         ):
             yield [first, *rest]

@@ -1,7 +1,7 @@
-"""What is known of loops that were compiled from C before: they are found by their graph, without tracing them.
+"""On-disk index of compiled loops by their graphs, so that a later process need not trace them again.
 
-A loop is known by its graph as data, the shapes of its arguments, the compiler and its flags, and the very files of
-pellucid and JAX that made C of it. JAX, which would trace it, need then not even be imported.
+The key of a loop is its graph as data, the shapes of its arguments, the compiler and its flags, and the state of the
+source files that generate C from a graph. With a hit, JAX is not even imported.
 """
 
 from __future__ import annotations
@@ -10,92 +10,121 @@ import ctypes
 import functools
 import hashlib
 import json
+import math
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from pellucid.graph.errors import DtypeError, StorageError
 from pellucid.graph.expr import Constant
 from pellucid.graph.op_def import Op
-from pellucid.graph.serialization import Writer
+from pellucid.graph.serialization import GraphWriter
 from pellucid.graph.types import as_dtype
-from pellucid.run.compilation_cache import KNOWN, cache_directory, processor, usable, used, write
-from pellucid.run.native.compiler import compiler, flags, unharmed
+from pellucid.run.compilation_cache import (
+    INDEX_SUFFIX,
+    cache_directory,
+    ensure_writable,
+    mark_used,
+    processor,
+    write_entry,
+)
+from pellucid.run.native.compiler import find_compiler, get_flags, is_intact
 from pellucid.run.program import Program
 
 Outputs = list[tuple[tuple[int, ...], np.dtype[Any]]]
 
 
-class Known(NamedTuple):
-    """A compiled loop: its library, its text, and the shape and dtype of each output."""
+class CompiledLoop:
+    """A compiled loop of steps for arguments of certain shapes.
 
-    library: Any
-    code: str
-    outputs: Outputs
-
-
-def place_of(program: Program, one: list[Any], walk: bool) -> Path | None:
-    """Return where a loop is noted, or None where nothing is kept or its graph does not tell all of it.
-
-    ``one`` is what one step is given.
+    Attributes
+    ----------
+    library : ctypes.CDLL
+        The loaded library; its function ``run`` is `function`.
+    code : str
+        The C program.
+    outputs : list of (shape, dtype)
+        The outputs of a step.
+    output_bytes : list of int
+        Their sizes.
     """
-    kept = usable(cache_directory())
-    graph = None if kept is None else described(program)
-    if kept is None or graph is None:
+
+    def __init__(self, library: Any, code: str, outputs: Outputs) -> None:
+        self.library, self.code, self.outputs, self.function = library, code, outputs, library.run
+        self.output_bytes = [math.prod(shape) * dtype.itemsize for shape, dtype in outputs]
+
+    def __call__(self, state: list[Any], read: list[Any], args: list[Any], first: int, count: int) -> list[Any]:
+        """Run some steps, overwriting the state, and return the outputs of each step."""
+        history = [np.empty((count, *shape), dtype) for shape, dtype in self.outputs]
+        pointers = [
+            (ctypes.c_void_p * max(len(arrays), 1))(*[a.ctypes.data for a in arrays])
+            for arrays in (state, read, args, history)
+        ]
+        self.function(*pointers, ctypes.c_int64(first), ctypes.c_int64(count))
+        return history
+
+
+def get_entry_path(program: Program, args: list[Any], walk: bool) -> Path | None:
+    """Return the file of a loop's entry, or None without a cache or if the graph does not determine the loop.
+
+    ``args`` are the arguments of one step.
+    """
+    folder = ensure_writable(cache_directory())
+    graph = None if folder is None else describe_program(program)
+    if folder is None or graph is None:
         return None
-    shapes = [[str(a.dtype), *a.shape] for a in one]
-    told = json.dumps([graph, walk, shapes, made_by(), processor(), flags()])
-    return kept / f"{hashlib.sha256(told.encode()).hexdigest()[:32]}{KNOWN}"
+    shapes = [[str(a.dtype), *a.shape] for a in args]
+    key = json.dumps([graph, walk, shapes, stamp_sources(), processor(), get_flags()])
+    return folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}{INDEX_SUFFIX}"
 
 
-def described(program: Program) -> Any:
-    """Return a program as data, or None where it has an op whose code is not pellucid's."""
-    writer = Writer()
+def describe_program(program: Program) -> Any:
+    """Return a program as JSON data, or None if it has an op that is not defined in pellucid."""
+    writer = GraphWriter()
     parts: list[Any] = [program.inputs, program.outputs, [*program.updates], [*program.updates.values()], program.read]
     try:
-        places = [[writer.add(e) for e in part] for part in parts]
+        numbers = [[writer.add(e) for e in part] for part in parts]
     except StorageError:
         return None
-    inside = list(writer.places)
-    if not all(is_pellucids(e.op) for e in inside if e.op is not None):
+    expressions = list(writer.places)
+    if not all(is_builtin(e.op) for e in expressions if e.op is not None):
         return None
-    values = [hashlib.sha256(e.value.tobytes()).hexdigest() for e in inside if isinstance(e, Constant)]
-    return [writer.nodes, places, values]
+    constants = [hashlib.sha256(e.value.tobytes()).hexdigest() for e in expressions if isinstance(e, Constant)]
+    return [writer.nodes, numbers, constants]
 
 
-def is_pellucids(op: Op) -> bool:
-    """Tell whether what an op computes is written in pellucid, whose files are looked at."""
-    parts = [part for part in (op.value, op.xla) if part is not None]
-    return all(getattr(part, "__module__", "").partition(".")[0] == "pellucid" for part in parts)
+def is_builtin(op: Op) -> bool:
+    """Whether the implementation of an op is in pellucid, so that `stamp_sources` covers it."""
+    implementations = [f for f in (op.value, op.xla) if f is not None]
+    return all(getattr(f, "__module__", "").partition(".")[0] == "pellucid" for f in implementations)
 
 
 @functools.cache
-def made_by() -> list[Any]:
-    """Return what tells one state of the files apart from another that make C of a graph, the compiler among them."""
-    home, spec = Path(__file__).parents[2], find_spec("jax")
-    ours = [path for part in ("graph", "run") for path in (home / part).rglob("*") if path.suffix in (".py", ".c")]
-    others = [Path(place) for place in (spec.origin if spec else None, compiler()) if place]
+def stamp_sources() -> list[Any]:
+    """Return path, size and modification time of every file that C generation depends on, and of the compiler."""
+    package, jax_spec = Path(__file__).parents[2], find_spec("jax")
+    ours = [path for part in ("graph", "run") for path in (package / part).rglob("*") if path.suffix in (".py", ".c")]
+    others = [Path(path) for path in (jax_spec.origin if jax_spec else None, find_compiler()) if path]
     return [[str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in sorted(ours) + others]
 
 
-def recall(place: Path) -> Known | None:
-    """Return the loop that is noted at a place, or None where none is that can be used."""
+def load_entry(path: Path) -> CompiledLoop | None:
+    """Return the loop of an entry, or None if there is none that can be used."""
     try:
-        noted = json.loads(place.read_text("utf-8"))
-        library = place.with_name(Path(noted["library"]).name)
-        outputs = [(tuple(map(int, shape)), as_dtype(dtype)) for shape, dtype in noted["outputs"]]
-        if not unharmed(library):
+        entry = json.loads(path.read_text("utf-8"))
+        library = path.with_name(Path(entry["library"]).name)
+        outputs = [(tuple(map(int, shape)), as_dtype(dtype)) for shape, dtype in entry["outputs"]]
+        if not is_intact(library):
             return None
-        used(place)
-        return Known(ctypes.CDLL(str(library)), str(noted["code"]), outputs)
-    except (OSError, ValueError, KeyError, TypeError, DtypeError):  # not there, not whole, or deleted meanwhile
+        mark_used(path)
+        return CompiledLoop(ctypes.CDLL(str(library)), str(entry["code"]), outputs)
+    except (OSError, ValueError, KeyError, TypeError, DtypeError):  # missing, damaged, or deleted by another process
         return None
 
 
-def note(place: Path, known: Known) -> None:
-    """Note a loop that was compiled into the same folder."""
-    outputs = [[list(shape), dtype.name] for shape, dtype in known.outputs]
-    made = {"library": Path(known.library._name).name, "outputs": outputs, "code": known.code}
-    write(place, json.dumps(made).encode())
+def save_entry(path: Path, loop: CompiledLoop) -> None:
+    outputs = [[list(shape), dtype.name] for shape, dtype in loop.outputs]
+    entry = {"library": Path(loop.library._name).name, "outputs": outputs, "code": loop.code}
+    write_entry(path, json.dumps(entry).encode())

@@ -1,4 +1,4 @@
-"""The C compiler of the machine: found, asked for a library, and its work kept on disk."""
+"""The machine's C compiler: finding it, compiling and loading libraries, and keeping them on disk."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from pellucid.run.compilation_cache import LIBRARY, cache_directory, processor, prune, usable, used
+from pellucid.run.compilation_cache import LIBRARY_SUFFIX, cache_directory, ensure_writable, mark_used, processor, prune
 from pellucid.run.native.errors import NotNative
 
 FLAGS = (
@@ -32,145 +32,137 @@ FLAGS = (
     "-w",
     "-Werror=implicit-function-declaration",
 )
-"""What every program is compiled with. Nothing that lets a compiler forget about nan, infinity or signs of zero."""
+"""Flags of every program. None of them lets the compiler ignore NaN, infinity or the sign of zero."""
 
-WAITS = (0.5, 2.0)
-"""How many seconds pass before a compiler is asked again that was stopped, or had no room."""
+RETRY_SECONDS = (0.5, 2.0)
+"""Delays before a compiler runs again that was killed or ran out of memory or disk space."""
 
-PASSING = re.compile(
+TEMPORARY_FAILURE = re.compile(
     r"signal|out of memory|memory exhausted|cannot allocate|no space left|temporarily|"
     r"(loaded|program\.\w+): .*no such file",
     re.I,
 )
-"""What is said of failures that may be over at the next try. XLA must not take over for those: it rounds otherwise."""
+"""Messages of failures that may not repeat. They are retried, because XLA's results differ in the last bits."""
 
-unkept: dict[str, Any] = {}
-"""Libraries of this process by their key, where none is kept on disk."""
+loaded_libraries: dict[str, Any] = {}
+"""Libraries of this process by cache key, for when none are kept on disk."""
 
 
 @functools.cache
-def compiler() -> str | None:
-    """Return the compiler: what ``CC`` names, or else ``cc``, ``gcc`` or ``clang``; None where there is none."""
+def find_compiler() -> str | None:
+    """Return the C compiler: ``CC`` from the environment, ``gcc``, ``cc`` or ``clang``; None if there is none."""
     for name in (os.environ.get("CC"), "gcc", "cc", "clang"):
-        if name and (found := shutil.which(name)):
-            return found
+        if name and (path := shutil.which(name)):
+            return path
     return None
 
 
 @functools.cache
-def version() -> str:
-    """Return what the compiler says of itself."""
-    cc = compiler()
+def get_compiler_version() -> str:
+    cc = find_compiler()
     assert cc is not None
     return subprocess.run([cc, "--version"], capture_output=True, text=True, check=False).stdout
 
 
 @functools.cache
-def flags() -> tuple[str, ...]:
-    """Return the flags for this machine."""
+def get_flags() -> tuple[str, ...]:
     return (*FLAGS, "-mprefer-vector-width=512") if "avx512f" in processor().split() else FLAGS
 
 
-def library(code: str, given: tuple[str, ...] | None = None, includes: tuple[str, ...] = ()) -> Any:
-    """Compile code, or find it compiled, and load it.
+def load_library(code: str, flags: tuple[str, ...] | None = None, includes: tuple[str, ...] = ()) -> Any:
+    """Compile a C program, or find it in the cache, and load it.
 
     Parameters
     ----------
     code : str
-        A whole program.
-    given : tuple of str, optional
-        Other flags than the usual ones.
+        The program.
+    flags : tuple of str, optional
+        Flags in place of the usual ones.
     includes : tuple of str
-        Folders of headers.
+        Directories of headers.
 
     Raises
     ------
     NotNative
-        If there is no compiler, it does not compile the code, or what it made cannot be loaded.
+        If there is no compiler, it rejects the program, or the library cannot be loaded.
 
     Warns
     -----
     RuntimeWarning
-        If it would, but was stopped or had no room, at every try.
+        If the compiler was killed or ran out of memory or disk space at every try.
     """
-    cc = compiler()
+    cc = find_compiler()
     if cc is None:
         raise NotNative("there is no C compiler on this machine")
-    told = (*(flags() if given is None else given), *(f"-I{folder}" for folder in includes))
-    waits = list(WAITS)
+    options = (*(get_flags() if flags is None else flags), *(f"-I{folder}" for folder in includes))
+    delays = list(RETRY_SECONDS)
     while True:
         try:
-            return loaded(cc, code, told, includes)
+            return compile_or_load_library(cc, code, options, includes)
         except NotNative as error:
-            if not PASSING.search(str(error)):
+            if not TEMPORARY_FAILURE.search(str(error)):
                 raise
-            if not waits:
-                warn(error)
+            if not delays:
+                warnings.warn(
+                    f"{error}. XLA computes the program this time, and its results differ in the last bits. To get the "
+                    "usual bits, run it again when the compiler is not interrupted",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
                 raise
-            time.sleep(waits.pop(0))
+            time.sleep(delays.pop(0))
 
 
-def warn(error: NotNative) -> None:
-    """Say that a program is not what it is at other times, and what to do about it."""
-    warnings.warn(
-        f"{error}. XLA has the program instead this time, and rounds otherwise. Run it again when nothing stops the "
-        "compiler, for the bits that it has at other times",
-        RuntimeWarning,
-        stacklevel=3,
-    )
-
-
-def loaded(cc: str, code: str, told: tuple[str, ...], includes: tuple[str, ...]) -> Any:
-    """Find code compiled, or compile it, and load it."""
-    kept = usable(cache_directory())
+def compile_or_load_library(cc: str, code: str, options: tuple[str, ...], includes: tuple[str, ...]) -> Any:
+    folder = ensure_writable(cache_directory())
     try:
-        headers = [path.read_text("utf-8") for folder in includes for path in sorted(Path(folder).rglob("*.h"))]
-        key = hashlib.sha256("\0".join([code, cc, version(), processor(), *told, *headers]).encode()).hexdigest()[:32]
-        if kept is None:
-            if key not in unkept:
-                with tempfile.TemporaryDirectory() as other:
-                    unkept[key] = ctypes.CDLL(str(build(cc, code, Path(other), key, told)))
-            return unkept[key]
-        path = found(kept, key)
-        if path is None:
-            path = build(cc, code, kept, key, told)
-            prune(kept)
-        return ctypes.CDLL(str(path))
-    except OSError as error:  # no program, no room, no right to run what lies there, deleted meanwhile
-        raise NotNative(f"{cc} cannot be run, or what it makes neither kept nor loaded: {error}") from error
+        headers = [path.read_text("utf-8") for include in includes for path in sorted(Path(include).rglob("*.h"))]
+        parts = [code, cc, get_compiler_version(), processor(), *options, *headers]
+        key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+        if folder is None:
+            if key not in loaded_libraries:
+                with tempfile.TemporaryDirectory() as temporary:
+                    path = compile_library(cc, code, Path(temporary), key, options)
+                    loaded_libraries[key] = ctypes.CDLL(str(path))
+            return loaded_libraries[key]
+        cached = find_library(folder, key)
+        if cached is None:
+            cached = compile_library(cc, code, folder, key, options)
+            prune(folder)
+        return ctypes.CDLL(str(cached))
+    except OSError as error:  # the compiler or the library cannot be run, the disk is full, or a file was deleted
+        raise NotNative(f"{cc} cannot be run, or its library cannot be saved or loaded: {error}") from error
 
 
-def found(folder: Path, key: str) -> Path | None:
-    """Return a library that was compiled before, if it is still what it was: its name ends with its own hash."""
-    return next((path for path in folder.glob(f"{key}-*{LIBRARY}") if unharmed(path)), None)
+def find_library(folder: Path, key: str) -> Path | None:
+    return next((path for path in folder.glob(f"{key}-*{LIBRARY_SUFFIX}") if is_intact(path)), None)
 
 
-def unharmed(path: Path) -> bool:
-    """Tell whether a library is still what it was, and delete it if it is not."""
+def is_intact(path: Path) -> bool:
+    """Whether the name of a library ends with the hash of its content. A damaged file is deleted."""
     try:
-        if path.stem.rpartition("-")[2] == digest(path):
-            used(path)
+        if path.stem.rpartition("-")[2] == hash_file(path):
+            mark_used(path)
             return True
         path.unlink()
-    except FileNotFoundError:  # another process was quicker
+    except FileNotFoundError:  # another process deleted it first
         pass
     return False
 
 
-def digest(path: Path) -> str:
-    """Return the hash of a file."""
+def hash_file(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:32]
 
 
-def build(cc: str, code: str, folder: Path, key: str, told: tuple[str, ...]) -> Path:
-    """Compile into a file, which is there whole or not at all."""
+def compile_library(cc: str, code: str, folder: Path, key: str, options: tuple[str, ...]) -> Path:
+    """Compile a program, and move the library into the folder atomically."""
     with tempfile.TemporaryDirectory(dir=folder, suffix=".part") as work:
-        source, made = Path(work) / "program.c", Path(work) / "program.so"
+        source, library = Path(work) / "program.c", Path(work) / "program.so"
         source.write_text(code, "utf-8")
         links = ["-lmvec", "-lm"] if "USE_MVEC" in code else ["-lm"]
-        command = [cc, *told, str(source), "-o", str(made), *links]
+        command = [cc, *options, str(source), "-o", str(library), *links]
         done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"})
         if done.returncode:
-            reason = f"stopped by signal {-done.returncode}" if done.returncode < 0 else done.stderr.strip()[:2000]
-            raise NotNative(f"{cc} does not compile it: {reason}")
-        return made.replace(folder / f"{key}-{digest(made)}{LIBRARY}")
+            reason = f"killed by signal {-done.returncode}" if done.returncode < 0 else done.stderr.strip()[:2000]
+            raise NotNative(f"{cc} cannot compile it: {reason}")
+        return library.replace(folder / f"{key}-{hash_file(library)}{LIBRARY_SUFFIX}")

@@ -2,154 +2,139 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING
+from collections.abc import Collection
 
-from pellucid.run.native.buffer_assignment import kept_values
-from pellucid.run.native.elementwise import is_pointwise
+from pellucid.run.native.buffer_assignment import choose_buffers
+from pellucid.run.native.element_emitter import ElementEmitter
+from pellucid.run.native.elementwise import is_elementwise
 from pellucid.run.native.equations import Block, Equation, Value
 
-if TYPE_CHECKING:
-    from pellucid.run.native.loop_nests import Plain
+
+def _emit_copy(emitter: ElementEmitter, target: str, source: str, value: Value) -> None:
+    emitter.writer.add(f"memcpy({target}, {source}, {value.nbytes});")
 
 
-def _copy(plain: Plain, target: str, source: str, value: Value) -> None:
-    plain.text.add(f"memcpy({target}, {source}, {value.size * value.dtype.itemsize});")
+def emit_body(emitter: ElementEmitter, block: Block, arrays: list[str], skipped: Collection[Value] = ()) -> None:
+    """Write the equations of a block whose inputs are stored in arrays, except those of skipped values."""
+    for value, name in zip(block.inputs, arrays, strict=True):
+        emitter.arrays[value] = name
+    buffers = choose_buffers(block.equations, [v for v in block.outputs if v not in skipped])
+    emitter.emit_block([e for e in block.equations if e.outputs[0] not in skipped], buffers.difference(skipped))
 
 
-def inside(plain: Plain, block: Block, given: list[str], late: Collection[Value] = ()) -> None:
-    """Write the equations of a block whose inputs lie in arrays; those that make what is late are left for later."""
-    for value, name in zip(block.inputs, given, strict=True):
-        plain.stored[value] = name
-    kept = kept_values(block.equations, [v for v in block.outputs if v not in late])
-    plain.block([e for e in block.equations if e.outputs[0] not in late], kept.difference(late))
+def find_in_place_updates(body: Block, carry: range) -> dict[Value, Value]:
+    """Return new carries that can overwrite the old ones element by element: a dict from new to old.
 
-
-def in_place(body: Block, carried: range) -> dict[Value, Value]:
-    """Return which new states can be written over the old ones, element by element: new to old.
-
-    Nothing else must read the old one, and nothing else the new one.
+    Nothing else may read the old carry, and nothing may read the new one.
     """
-    found = {}
-    for k in carried:
-        old, new = body.inputs[k], body.outputs[k - carried.start]
-        e = new.maker
+    updates = {}
+    for k in carry:
+        old, new = body.inputs[k], body.outputs[k - carry.start]
+        e = new.producer
         readers = [r for r in body.equations if old in r.inputs]
         if (
             e in body.equations
-            and is_pointwise(e)
+            and is_elementwise(e)
             and readers == [e]
             and old.shape == new.shape
             and body.outputs.count(new) == 1
             and old not in body.outputs
             and not any(new in r.inputs for r in body.equations)
         ):
-            found[new] = old
-    return found
+            updates[new] = old
+    return updates
 
 
-def result(plain: Plain, value: Value, target: str) -> None:
-    """Put a block's output into an array."""
-    if value in plain.stored:
-        _copy(plain, target, plain.stored[value], value)
+def store_output(emitter: ElementEmitter, value: Value, target: str) -> None:
+    if value in emitter.arrays:
+        _emit_copy(emitter, target, emitter.arrays[value], value)
     else:
-        plain.fill(target, value)
+        emitter.store(target, value)
 
 
-def arrays(plain: Plain, values: list[Value]) -> list[str]:
-    """Return arrays that hold some values, making them where there are none."""
-    found = []
+def store_operands(emitter: ElementEmitter, values: list[Value]) -> list[str]:
+    """Return the arrays of some values, after storing those that have none."""
+    names = []
     for value in values:
-        if value not in plain.stored:
-            name = plain.room(plain.text.fresh("x"), value.dtype, value.size)
-            plain.fill(name, value)
-            if value.constant is None:
-                plain.stored[value] = name
-            found.append(name)
-        else:
-            found.append(plain.stored[value])
-    return found
+        if value in emitter.arrays:
+            names.append(emitter.arrays[value])
+            continue
+        name = emitter.declare_array(emitter.writer.make_name("x"), value.dtype, value.size)
+        emitter.store(name, value)
+        if value.constant is None:
+            emitter.arrays[value] = name
+        names.append(name)
+    return names
 
 
-def scan(plain: Plain, e: Equation) -> None:
-    """Write a loop over the elements of sequences."""
-    text, [body] = plain.text, e.blocks
-    consts, carried, length = e.params["num_consts"], e.params["num_carry"], e.params["length"]
-    start = arrays(plain, e.inputs)
-    carries = e.outputs[:carried]
-    for c, first in zip(carries, start[consts : consts + carried], strict=True):
-        _copy(plain, plain.array(c), first, c)
-    for y in e.outputs[carried:]:
-        plain.array(y)
-    written_over = in_place(body, range(consts, consts + carried))
-    before = len(text.lines), text.depth, set(start[:consts])
-    with text.loop(length, text.fresh()) as i, plain.outside(*before):
+def emit_scan(emitter: ElementEmitter, e: Equation) -> None:
+    writer, [body] = emitter.writer, e.blocks
+    num_consts, num_carry, length = e.params["num_consts"], e.params["num_carry"], e.params["length"]
+    end_of_carry = num_consts + num_carry
+    operands = store_operands(emitter, e.inputs)
+    carry, sequences = e.outputs[:num_carry], e.outputs[num_carry:]
+    for c, start in zip(carry, operands[num_consts:end_of_carry], strict=True):
+        _emit_copy(emitter, emitter.allocate(c), start, c)
+    for y in sequences:
+        emitter.allocate(y)
+    in_place = find_in_place_updates(body, range(num_consts, end_of_carry))
+    with emitter.hoisting_from_here(set(operands[:num_consts])), writer.loop(length, writer.make_name()) as i:
         t = f"({length - 1} - {i})" if e.params["reverse"] else i
-        sequences = [
+        elements = [
             f"({name} + {t} * {x.size // max(length, 1)})"
-            for name, x in zip(start[consts + carried :], e.inputs[consts + carried :], strict=True)
+            for name, x in zip(operands[end_of_carry:], e.inputs[end_of_carry:], strict=True)
         ]
-        inside(plain, body, [*start[:consts], *[plain.stored[c] for c in carries], *sequences], written_over)
-        for y, value in zip(e.outputs[carried:], body.outputs[carried:], strict=True):
-            result(plain, value, f"({plain.stored[y]} + {t} * {y.size // max(length, 1)})")
-        for c, new in zip(carries, body.outputs[:carried], strict=True):
-            if new in written_over:
-                plain.fill(plain.stored[c], new)
-        rest = [(c, new) for c, new in zip(carries, body.outputs[:carried], strict=True) if new not in written_over]
-        renew(plain, [c for c, _ in rest], [new for _, new in rest])
+        carry_arrays = [emitter.arrays[c] for c in carry]
+        emit_body(emitter, body, [*operands[:num_consts], *carry_arrays, *elements], in_place)
+        for y, value in zip(sequences, body.outputs[num_carry:], strict=True):
+            store_output(emitter, value, f"({emitter.arrays[y]} + {t} * {y.size // max(length, 1)})")
+        for c, new in zip(carry, body.outputs[:num_carry], strict=True):
+            if new in in_place:
+                emitter.store(emitter.arrays[c], new)
+        copied = [(c, v) for c, v in zip(carry, body.outputs[:num_carry], strict=True) if v not in in_place]
+        update_carry(emitter, [c for c, _ in copied], [v for _, v in copied])
 
 
-def renew(plain: Plain, carries: list[Value], new: list[Value]) -> None:
-    """Put the new states in the place of the old ones, once all are there."""
+def update_carry(emitter: ElementEmitter, carry: list[Value], new: list[Value]) -> None:
+    """Copy new carries over the old ones, after all are computed."""
     names = []
     for value in new:
-        if value in plain.stored and value.maker is not None:
-            names.append(plain.stored[value])
+        if value in emitter.arrays and value.producer is not None:
+            names.append(emitter.arrays[value])
         else:
-            name = plain.room(plain.text.fresh("x"), value.dtype, value.size)
-            result(plain, value, name)
+            name = emitter.declare_array(emitter.writer.make_name("x"), value.dtype, value.size)
+            store_output(emitter, value, name)
             names.append(name)
-    for c, name in zip(carries, names, strict=True):
-        _copy(plain, plain.stored[c], name, c)
+    for c, name in zip(carry, names, strict=True):
+        _emit_copy(emitter, emitter.arrays[c], name, c)
 
 
-def while_loop(plain: Plain, e: Equation) -> None:
-    """Write a loop as long as a condition holds."""
-    text = plain.text
-    named = dict(zip((k for k in e.params if k.endswith("_jaxpr")), e.blocks, strict=True))
-    condition, body = named["cond_jaxpr"], named["body_jaxpr"]
-    of_condition, of_body = e.params["cond_nconsts"], e.params["body_nconsts"]
-    start = arrays(plain, e.inputs)
-    for c, first in zip(e.outputs, start[of_condition + of_body :], strict=True):
-        _copy(plain, plain.array(c), first, c)
-    states = [plain.stored[c] for c in e.outputs]
-    text.add("for (;;) {")
-    text.depth += 1
-    inside(plain, condition, [*start[:of_condition], *states])
-    text.add(f"if (!{plain.at(condition.outputs[0], [])}) break;")
-    inside(plain, body, [*start[of_condition : of_condition + of_body], *states])
-    renew(plain, e.outputs, body.outputs)
-    text.depth -= 1
-    text.add("}")
+def emit_while(emitter: ElementEmitter, e: Equation) -> None:
+    writer = emitter.writer
+    blocks = dict(zip((k for k in e.params if k.endswith("_jaxpr")), e.blocks, strict=True))
+    condition, body = blocks["cond_jaxpr"], blocks["body_jaxpr"]
+    cond_consts, body_consts = e.params["cond_nconsts"], e.params["body_nconsts"]
+    operands = store_operands(emitter, e.inputs)
+    for c, start in zip(e.outputs, operands[cond_consts + body_consts :], strict=True):
+        _emit_copy(emitter, emitter.allocate(c), start, c)
+    carry = [emitter.arrays[c] for c in e.outputs]
+    with writer.block("for (;;)"):
+        emit_body(emitter, condition, [*operands[:cond_consts], *carry])
+        writer.add(f"if (!{emitter.emit_element(condition.outputs[0], [])}) break;")
+        emit_body(emitter, body, [*operands[cond_consts : cond_consts + body_consts], *carry])
+        update_carry(emitter, e.outputs, body.outputs)
 
 
-def cond(plain: Plain, e: Equation) -> None:
-    """Write branches of which one is computed."""
-    text = plain.text
-    which, *given = e.inputs
-    start = arrays(plain, given)
+def emit_cond(emitter: ElementEmitter, e: Equation) -> None:
+    writer = emitter.writer
+    which, *others = e.inputs
+    operands = store_operands(emitter, others)
     for y in e.outputs:
-        plain.array(y)
-    chosen = text.fresh("t")
-    text.add(f"int64_t {chosen} = clamped({plain.at(which, [])}, {len(e.blocks) - 1});")
+        emitter.allocate(y)
+    chosen = writer.make_name("t")
+    writer.add(f"int64_t {chosen} = clamp_index({emitter.emit_element(which, [])}, {len(e.blocks) - 1});")
     for number, branch in enumerate(e.blocks):
-        text.add(f"if ({chosen} == {number}) {{")
-        text.depth += 1
-        inside(plain, branch, start)
-        for y, value in zip(e.outputs, branch.outputs, strict=True):
-            result(plain, value, plain.stored[y])
-        text.depth -= 1
-        text.add("}")
-
-
-CONTROL: dict[str, Callable[[Plain, Equation], None]] = {"scan": scan, "while": while_loop, "cond": cond}
+        with writer.block(f"if ({chosen} == {number})"):
+            emit_body(emitter, branch, operands)
+            for y, value in zip(e.outputs, branch.outputs, strict=True):
+                store_output(emitter, value, emitter.arrays[y])

@@ -1,4 +1,4 @@
-"""What is computed element by element, as C."""
+"""C expressions of elementwise primitives."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 
 from pellucid.run.native.equations import Equation, Value
 from pellucid.run.native.errors import NotNative
-from pellucid.run.native.value_ranges import at_least_one, not_positive
-from pellucid.run.native.vector_math import OWN
+from pellucid.run.native.value_ranges import is_at_least_one, is_nonpositive
+from pellucid.run.native.vector_math import INLINE_FUNCTIONS
 
-TYPES = {
+C_TYPES = {
     "bool": "uint8_t",
     "int8": "int8_t",
     "int16": "int16_t",
@@ -26,21 +26,20 @@ TYPES = {
     "float64": "double",
 }
 
-Written = Callable[..., str]
+Emitter = Callable[..., str]
+"""Returns a C expression for an equation and the C expressions of its operands."""
 
 
-def type_of(dtype: Any) -> str:
-    """Return the C type of a dtype."""
-    found: str = TYPES[str(np.dtype(dtype))]
-    return found
+def c_type(dtype: Any) -> str:
+    return C_TYPES[str(np.dtype(dtype))]
 
 
-def literal(number: Any, dtype: Any) -> str:
-    """Write a number, exactly.
+def c_literal(number: Any, dtype: Any) -> str:
+    """Return a number as exact C source.
 
     Examples
     --------
-    >>> literal(0.1, np.float32), literal(-3, np.int32), literal(np.inf, np.float64)
+    >>> c_literal(0.1, np.float32), c_literal(-3, np.int32), c_literal(np.inf, np.float64)
     ('0x1.99999a0000000p-4f', '-3', '((double)INFINITY)')
     """
     dtype = np.dtype(dtype)
@@ -49,64 +48,63 @@ def literal(number: Any, dtype: Any) -> str:
     if dtype.kind == "u":
         return f"UINT64_C({int(number)})" if dtype.itemsize == 8 else f"{int(number)}u"
     if dtype.kind == "i":
-        # C has no negative numbers, and the least one without its sign is of a longer type.
+        # C has no negative literals, and the smallest integer without its sign does not fit the type.
         if dtype.itemsize == 8 or int(number) == -(2**31):
             return f"((int{dtype.itemsize * 8}_t)UINT64_C({int(number) & (2**64 - 1)}))"
         return str(int(number))
     real = float(np.asarray(number, dtype))
     if not np.isfinite(real):
         word = "NAN" if np.isnan(real) else "INFINITY" if real > 0 else "-INFINITY"
-        return f"(({type_of(dtype)}){word})"
+        return f"(({c_type(dtype)}){word})"
     return real.hex() + ("f" if dtype.itemsize == 4 else "")
 
 
-def _function(name: str) -> Written:
-    """Return a function of C's mathematical library, or one of ours, in the precision of the operands."""
-    name = OWN.get(name, name)
+def _function(name: str) -> Emitter:
+    """Call a function of the C library, or its inline version, in the precision of the result."""
+    name = INLINE_FUNCTIONS.get(name, name)
     return lambda e, *x: f"{name}{'f' if e.result.dtype.itemsize == 4 else ''}({', '.join(x)})"
 
 
-def _real(form: str) -> Written:
-    """Return a formula of real numbers; ``F`` ends the names of functions in single precision."""
-
-    def written(e: Equation, *x: str) -> str:
-        single = e.inputs[0].dtype.itemsize == 4
-        one = "1.0f" if single else "1.0"
-        return form.format(*x, F="f" if single else "", one=one)
-
-    return written
-
-
-def _plain(form: str) -> Written:
-    return lambda e, *x: form.format(*x)
-
-
-def _divide(e: Equation, x: str, y: str) -> str:
-    return f"({x} / {y})" if e.result.dtype.kind == "f" else _own("quotient")(e, x, y)
-
-
-def _remainder(e: Equation, x: str, y: str) -> str:
-    return _function("fmod")(e, x, y) if e.result.dtype.kind == "f" else _own("remainder")(e, x, y)
-
-
-def _own(name: str) -> Written:
-    """Return a function of the preamble, one for each dtype: what names an operand twice is not written out."""
+def _typed(name: str) -> Emitter:
+    """Call a function of the preamble, which has one version for each dtype."""
     return lambda e, *x: f"{name}_{e.result.dtype.name}({', '.join(x)})"
 
 
-def _where(known: Callable[[Value], bool], name: str, other: str) -> Written:
-    """Return a function that is quicker where something is known of its operand."""
-    return lambda e, x: _function(name if known(e.inputs[0]) else other)(e, x)
+def _operator(form: str) -> Emitter:
+    return lambda e, *x: form.format(*x)
+
+
+def _real(form: str) -> Emitter:
+    """Fill in a formula of real numbers; ``F`` is the suffix of functions in single precision."""
+
+    def emit(e: Equation, *x: str) -> str:
+        single = e.inputs[0].dtype.itemsize == 4
+        return form.format(*x, F="f" if single else "", one="1.0f" if single else "1.0")
+
+    return emit
+
+
+def _if_in_range(is_in_range: Callable[[Value], bool], fast: str, general: str) -> Emitter:
+    """Call a faster function if the operand is known to be in a range."""
+    return lambda e, x: _function(fast if is_in_range(e.inputs[0]) else general)(e, x)
+
+
+def _divide(e: Equation, x: str, y: str) -> str:
+    return f"({x} / {y})" if e.result.dtype.kind == "f" else _typed("divide")(e, x, y)
+
+
+def _remainder(e: Equation, x: str, y: str) -> str:
+    return _function("fmod")(e, x, y) if e.result.dtype.kind == "f" else _typed("remainder")(e, x, y)
 
 
 def _power(e: Equation, x: str) -> str:
     n = int(e.params["y"])
     power = f"power_{e.result.dtype.name}({x}, {abs(n)})"
-    return power if n >= 0 else f"({literal(1, e.result.dtype)} / {power})"
+    return power if n >= 0 else f"({c_literal(1, e.result.dtype)} / {power})"
 
 
 def _absolute(e: Equation, x: str) -> str:
-    return _function("fabs")(e, x) if e.result.dtype.kind == "f" else _own("absolute")(e, x)
+    return _function("fabs")(e, x) if e.result.dtype.kind == "f" else _typed("absolute")(e, x)
 
 
 def _convert(e: Equation, x: str) -> str:
@@ -115,12 +113,12 @@ def _convert(e: Equation, x: str) -> str:
         return f"({x} != 0)"
     if source.kind == "f" and target.kind in "iu":
         return f"to_{target.name}({x})"
-    return f"(({type_of(target)}){x})"
+    return f"(({c_type(target)}){x})"
 
 
-def _bits(e: Equation, x: str) -> str:
+def _bitcast(e: Equation, x: str) -> str:
     if e.inputs[0].dtype.itemsize != e.result.dtype.itemsize:
-        raise NotNative("it takes the bits of numbers for several others")
+        raise NotNative("it reinterprets bits between dtypes of different sizes")
     return f"bits_{e.inputs[0].dtype.name}_{e.result.dtype.name}({x})"
 
 
@@ -130,44 +128,44 @@ def _not(e: Equation, x: str) -> str:
 
 def _select(e: Equation, which: str, *cases: str) -> str:
     if len(cases) != 2:
-        raise NotNative(f"it selects among {len(cases)}")
+        raise NotNative(f"it selects among {len(cases)} cases")
     return f"({which} ? {cases[1]} : {cases[0]})"
 
 
 def _clamp(e: Equation, low: str, x: str, high: str) -> str:
-    return _own("lesser")(e, _own("greater")(e, x, low), high)
+    return _typed("min")(e, _typed("max")(e, x, low), high)
 
 
-def _shift(form: str) -> Written:
-    def written(e: Equation, x: str, n: str) -> str:
+def _shift(form: str) -> Emitter:
+    def emit(e: Equation, x: str, n: str) -> str:
         bits = 8 * e.result.dtype.itemsize
-        unsigned = f"u{TYPES[e.result.dtype.name].lstrip('u')}"
-        return form.format(x=x, n=n, bits=bits, unsigned=unsigned, type=type_of(e.result.dtype))
+        unsigned = f"u{C_TYPES[e.result.dtype.name].lstrip('u')}"
+        return form.format(x=x, n=n, bits=bits, unsigned=unsigned, type=c_type(e.result.dtype))
 
-    return written
+    return emit
 
 
-POINTWISE: dict[str, tuple[Written, int]] = {
-    "add": (_plain("({} + {})"), 1),
-    "add_any": (_plain("({} + {})"), 1),
-    "sub": (_plain("({} - {})"), 1),
-    "mul": (_plain("({} * {})"), 1),
+ELEMENTWISE: dict[str, tuple[Emitter, int]] = {
+    "add": (_operator("({} + {})"), 1),
+    "add_any": (_operator("({} + {})"), 1),
+    "sub": (_operator("({} - {})"), 1),
+    "mul": (_operator("({} * {})"), 1),
     "div": (_divide, 4),
     "rem": (_remainder, 8),
-    "neg": (_plain("(- {})"), 1),
+    "neg": (_operator("(- {})"), 1),
     "abs": (_absolute, 1),
-    "sign": (_own("sign"), 2),
-    "max": (_own("greater"), 1),
-    "min": (_own("lesser"), 1),
-    "square": (_own("square"), 1),
+    "sign": (_typed("sign"), 2),
+    "max": (_typed("max"), 1),
+    "min": (_typed("min"), 1),
+    "square": (_typed("square"), 1),
     "integer_pow": (_power, 2),
     "pow": (_function("pow"), 30),
     "sqrt": (_function("sqrt"), 6),
     "rsqrt": (_real("({one} / sqrt{F}({0}))"), 10),
     "cbrt": (_function("cbrt"), 20),
-    "exp": (_where(not_positive, "exponential_falling", "exp"), 12),
+    "exp": (_if_in_range(is_nonpositive, "vector_exp_nonpositive", "exp"), 12),
     "exp2": (_function("exp2"), 12),
-    "log": (_where(at_least_one, "logarithm_rising", "log"), 12),
+    "log": (_if_in_range(is_at_least_one, "vector_log_at_least_one", "log"), 12),
     "expm1": (_function("expm1"), 16),
     "log1p": (_function("log1p"), 16),
     "tanh": (_function("tanh"), 16),
@@ -190,20 +188,20 @@ POINTWISE: dict[str, tuple[Written, int]] = {
     "floor": (_function("floor"), 1),
     "ceil": (_function("ceil"), 1),
     "is_finite": (_real("isfinite({0})"), 1),
-    "eq": (_plain("({} == {})"), 1),
-    "ne": (_plain("({} != {})"), 1),
-    "lt": (_plain("({} < {})"), 1),
-    "le": (_plain("({} <= {})"), 1),
-    "gt": (_plain("({} > {})"), 1),
-    "ge": (_plain("({} >= {})"), 1),
-    "and": (_plain("({} & {})"), 1),
-    "or": (_plain("({} | {})"), 1),
-    "xor": (_plain("({} ^ {})"), 1),
+    "eq": (_operator("({} == {})"), 1),
+    "ne": (_operator("({} != {})"), 1),
+    "lt": (_operator("({} < {})"), 1),
+    "le": (_operator("({} <= {})"), 1),
+    "gt": (_operator("({} > {})"), 1),
+    "ge": (_operator("({} >= {})"), 1),
+    "and": (_operator("({} & {})"), 1),
+    "or": (_operator("({} | {})"), 1),
+    "xor": (_operator("({} ^ {})"), 1),
     "not": (_not, 1),
     "select_n": (_select, 1),
     "clamp": (_clamp, 2),
     "convert_element_type": (_convert, 1),
-    "bitcast_convert_type": (_bits, 1),
+    "bitcast_convert_type": (_bitcast, 1),
     "shift_left": (_shift("(({unsigned}){n} < {bits} ? ({type})(({unsigned}){x} << ({n} & ({bits} - 1))) : 0)"), 1),
     "shift_right_logical": (
         _shift("(({unsigned}){n} < {bits} ? ({type})(({unsigned}){x} >> ({n} & ({bits} - 1))) : 0)"),
@@ -211,26 +209,24 @@ POINTWISE: dict[str, tuple[Written, int]] = {
     ),
     "shift_right_arithmetic": (_shift("(({type})({x} >> (({unsigned}){n} < {bits} ? {n} : {bits} - 1)))"), 1),
 }
-"""For each of JAX's elementwise operations how it is written, and about how many additions it is worth."""
+"""For each elementwise primitive of JAX, its C expression and its approximate cost in additions."""
 
 
-def is_pointwise(e: Equation) -> bool:
-    """Tell whether an equation computes each element from those at the same place."""
-    return e.name in POINTWISE or (e.name == "round")
+def is_elementwise(e: Equation) -> bool:
+    return e.name in ELEMENTWISE or e.name == "round"
 
 
-def written(e: Equation, operands: list[str]) -> str:
-    """Write one element of an equation's result."""
-    result = e.result.dtype
+def emit_elementwise(e: Equation, operands: list[str]) -> str:
+    """Return the C expression of one element, given those of the operands."""
+    dtype = e.result.dtype
     if e.name == "round":
         even = str(e.params["rounding_method"]).endswith("TO_NEAREST_EVEN")
         return _function("rint" if even else "round")(e, *operands)
-    text: str = POINTWISE[e.name][0](e, *operands)
-    if result.kind in "iu" and result.itemsize < 4:
-        return f"(({type_of(result)}){text})"
-    return text
+    text: str = ELEMENTWISE[e.name][0](e, *operands)
+    # C computes small integers as int; the cast wraps the result around.
+    return f"(({c_type(dtype)}){text})" if dtype.kind in "iu" and dtype.itemsize < 4 else text
 
 
-def cost_of(e: Equation) -> int:
-    """Return about how many additions an element is worth."""
-    return POINTWISE[e.name][1] if e.name in POINTWISE else 1
+def get_cost(e: Equation) -> int:
+    """Return the approximate cost of an element, in additions."""
+    return ELEMENTWISE[e.name][1] if e.name in ELEMENTWISE else 1

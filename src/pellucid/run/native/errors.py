@@ -1,7 +1,7 @@
-"""What the native backend says of programs that it does not write."""
+"""Errors of the native backend."""
 
 from __future__ import annotations
 
 
 class NotNative(Exception):
-    """Why a program is not written as C; it is left to XLA then, unless ``mode="native"`` was asked for."""
+    """Why a program cannot be compiled as C. XLA compiles it instead, unless the user asked for ``mode="native"``."""

@@ -1,4 +1,4 @@
-"""Operations that only say where an element comes from: each is a change of indices, and nothing is stored for it."""
+"""Index maps of data-movement primitives: where each element of a result comes from. Nothing is stored for them."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.run.native.elementwise import literal, type_of
+from pellucid.run.native.c_writer import Indices
+from pellucid.run.native.elementwise import c_literal, c_type
 from pellucid.run.native.equations import Equation, Value
 
-Indices = list[str]
-Element = Callable[[Value, Indices], str]
+ElementOf = Callable[[Value, Indices], str]
+"""Returns the C expression of an element of a value."""
 
 
-def linear(shape: tuple[int, ...], indices: Indices) -> str:
-    """Write the place of an element in an array that lies row after row.
+def linear_index(shape: tuple[int, ...], indices: Indices) -> str:
+    """Return the offset of an element in a row-major array.
 
     Examples
     --------
-    >>> linear((2, 3), ["i", "1"])
+    >>> linear_index((2, 3), ["i", "1"])
     '(i) * 3 + 1'
     """
     terms, stride = [], 1
@@ -30,136 +31,135 @@ def linear(shape: tuple[int, ...], indices: Indices) -> str:
     return " + ".join(reversed(terms)) or "0"
 
 
-def unravelled(shape: tuple[int, ...], place: str) -> Indices:
-    """Write the indices of the element at a place."""
-    found, stride = [], 1
+def unravel_index(shape: tuple[int, ...], offset: str) -> Indices:
+    indices, stride = [], 1
     for axis in range(len(shape) - 1, -1, -1):
         n = shape[axis]
-        part = f"({place})" if stride == 1 else f"(({place}) / {stride})"
-        found.append("0" if n == 1 else part if axis == 0 else f"({part} % {n})")
+        quotient = f"({offset})" if stride == 1 else f"(({offset}) / {stride})"
+        indices.append("0" if n == 1 else quotient if axis == 0 else f"({quotient} % {n})")
         stride *= n
-    return found[::-1]
+    return indices[::-1]
 
 
-def _broadcast(e: Equation, idx: Indices, at: Element) -> str:
-    x = e.inputs[0]
-    return at(x, ["0" if n == 1 else idx[d] for n, d in zip(x.shape, e.params["broadcast_dimensions"], strict=True)])
-
-
-def _reshape(e: Equation, idx: Indices, at: Element) -> str:
-    x = e.inputs[0]
-    long = [i for i, n in zip(idx, e.result.shape, strict=True) if n != 1]
-    if same_axes(x, e.result):
-        rest = iter(long)
-        return at(x, ["0" if n == 1 else next(rest) for n in x.shape])
-    return at(x, unravelled(x.shape, linear(e.result.shape, idx)))
-
-
-def _transpose(e: Equation, idx: Indices, at: Element) -> str:
-    found = [""] * len(idx)
-    for axis, i in zip(e.params["permutation"], idx, strict=True):
-        found[axis] = i
-    return at(e.inputs[0], found)
-
-
-def _rev(e: Equation, idx: Indices, at: Element) -> str:
-    turned = e.params["dimensions"]
-    return at(
-        e.inputs[0],
-        [f"({n - 1} - ({i}))" if a in turned else i for a, (i, n) in enumerate(zip(idx, e.result.shape, strict=True))],
-    )
-
-
-def _slice(e: Equation, idx: Indices, at: Element) -> str:
-    strides = e.params["strides"] or (1,) * len(idx)
-    return at(e.inputs[0], [shifted(i, s, k) for i, s, k in zip(idx, e.params["start_indices"], strides, strict=True)])
-
-
-def shifted(index: str, start: Any, stride: int = 1) -> str:
-    """Write ``start + stride * index``."""
+def affine_index(index: str, start: Any, stride: int = 1) -> str:
+    """Return ``start + stride * index``."""
     scaled = index if stride == 1 else f"({index}) * {stride}"
     return scaled if start == 0 else f"({scaled} + {start})"
 
 
-def _iota(e: Equation, idx: Indices, at: Element) -> str:
-    return f"(({type_of(e.result.dtype)})({idx[e.params['dimension']]}))"
+def _broadcast(e: Equation, idx: Indices, at: ElementOf) -> str:
+    x = e.inputs[0]
+    return at(x, ["0" if n == 1 else idx[d] for n, d in zip(x.shape, e.params["broadcast_dimensions"], strict=True)])
 
 
-def _concatenate(e: Equation, idx: Indices, at: Element) -> str:
+def _reshape(e: Equation, idx: Indices, at: ElementOf) -> str:
+    x = e.inputs[0]
+    if has_same_axes(x, e.result):
+        rest = iter([i for i, n in zip(idx, e.result.shape, strict=True) if n != 1])
+        return at(x, ["0" if n == 1 else next(rest) for n in x.shape])
+    return at(x, unravel_index(x.shape, linear_index(e.result.shape, idx)))
+
+
+def _transpose(e: Equation, idx: Indices, at: ElementOf) -> str:
+    source = [""] * len(idx)
+    for axis, i in zip(e.params["permutation"], idx, strict=True):
+        source[axis] = i
+    return at(e.inputs[0], source)
+
+
+def _rev(e: Equation, idx: Indices, at: ElementOf) -> str:
+    axes = e.params["dimensions"]
+    return at(
+        e.inputs[0],
+        [f"({n - 1} - ({i}))" if a in axes else i for a, (i, n) in enumerate(zip(idx, e.result.shape, strict=True))],
+    )
+
+
+def _slice(e: Equation, idx: Indices, at: ElementOf) -> str:
+    strides = e.params["strides"] or (1,) * len(idx)
+    starts = e.params["start_indices"]
+    return at(e.inputs[0], [affine_index(i, s, k) for i, s, k in zip(idx, starts, strides, strict=True)])
+
+
+def _iota(e: Equation, idx: Indices, at: ElementOf) -> str:
+    return f"(({c_type(e.result.dtype)})({idx[e.params['dimension']]}))"
+
+
+def _concatenate(e: Equation, idx: Indices, at: ElementOf) -> str:
     axis = e.params["dimension"]
     text, end = "", e.result.shape[axis]
     for x in reversed(e.inputs):
         start = end - x.shape[axis]
-        part = at(x, [shifted(i, -start) if a == axis else i for a, i in enumerate(idx)])
+        part = at(x, [affine_index(i, -start) if a == axis else i for a, i in enumerate(idx)])
         text = f"({idx[axis]} < {end} ? {part} : {text})" if text else part
         end = start
     return text
 
 
-def _pad(e: Equation, idx: Indices, at: Element) -> str:
-    x, filler = e.inputs
-    tests, places = [], []
-    for i, n, (low, high, between) in zip(idx, x.shape, e.params["padding_config"], strict=True):
-        place = shifted(i, -low)
-        if between:
-            tests.append(f"(({place}) % {between + 1} == 0)")
-            place = f"(({place}) / {between + 1})"
-        if low > 0 or between:
+def _pad(e: Equation, idx: Indices, at: ElementOf) -> str:
+    x, fill = e.inputs
+    tests, source = [], []
+    for i, n, (low, high, interior) in zip(idx, x.shape, e.params["padding_config"], strict=True):
+        index = affine_index(i, -low)
+        if interior:
+            tests.append(f"(({index}) % {interior + 1} == 0)")
+            index = f"(({index}) / {interior + 1})"
+        if low > 0 or interior:
             tests.append(f"({i} >= {low})")
-        if high > 0 or between:
-            tests.append(f"({place} < {n})")
-        places.append(place)
-    inside = at(x, places)
-    return f"({' && '.join(tests)} ? {inside} : {at(filler, [])})" if tests else inside
+        if high > 0 or interior:
+            tests.append(f"({index} < {n})")
+        source.append(index)
+    inside = at(x, source)
+    return f"({' && '.join(tests)} ? {inside} : {at(fill, [])})" if tests else inside
 
 
-def _dynamic_slice(e: Equation, idx: Indices, at: Element) -> str:
+def _dynamic_slice(e: Equation, idx: Indices, at: ElementOf) -> str:
     x, *starts = e.inputs
-    places = []
+    source = []
     for i, n, size, start in zip(idx, x.shape, e.result.shape, starts, strict=True):
-        places.append(i if n == size else f"({i} + clamped({at(start, [])}, {n - size}))")
-    return at(x, places)
+        source.append(i if n == size else f"({i} + clamp_index({at(start, [])}, {n - size}))")
+    return at(x, source)
 
 
-def _dynamic_update(e: Equation, idx: Indices, at: Element) -> str:
+def _dynamic_update(e: Equation, idx: Indices, at: ElementOf) -> str:
     x, new, *starts = e.inputs
-    tests, places = [], []
+    tests, source = [], []
     for i, n, size, start in zip(idx, x.shape, new.shape, starts, strict=True):
         if n == size:
-            places.append(i)
+            source.append(i)
             continue
-        first = f"clamped({at(start, [])}, {n - size})"
+        first = f"clamp_index({at(start, [])}, {n - size})"
         tests.append(f"({i} >= {first} && {i} < {first} + {size})")
-        places.append(f"({i} - {first})")
-    return f"({' && '.join(tests)} ? {at(new, places)} : {at(x, idx)})" if tests else at(new, places)
+        source.append(f"({i} - {first})")
+    return f"({' && '.join(tests)} ? {at(new, source)} : {at(x, idx)})" if tests else at(new, source)
 
 
-def _gather(e: Equation, idx: Indices, at: Element) -> str:
+def _gather(e: Equation, idx: Indices, at: ElementOf) -> str:
     x, where = e.inputs
     d, sizes = e.params["dimension_numbers"], e.params["slice_sizes"]
     batch = [i for a, i in enumerate(idx) if a not in d.offset_dims]
     offsets = iter(idx[a] for a in d.offset_dims)
-    left_out = (*d.collapsed_slice_dims, *d.operand_batching_dims)
-    places = ["0" if a in left_out else next(offsets) for a in range(x.ndim)]
+    absent = (*d.collapsed_slice_dims, *d.operand_batching_dims)
+    source = ["0" if a in absent else next(offsets) for a in range(x.ndim)]
     for a, b in zip(d.operand_batching_dims, d.start_indices_batching_dims, strict=True):
-        places[a] = batch[b]
+        source[a] = batch[b]
     mode, tests = str(e.params["mode"]), []
     for k, a in enumerate(d.start_index_map):
         start, last = at(where, [*batch, str(k)]), x.shape[a] - sizes[a]
         if "FILL" in mode:
             tests.append(f"((uint64_t)(int64_t)({start}) <= {last}u)")
-        moved = f"clamped({start}, {last})" if "PROMISE" not in mode else f"({start})"
-        places[a] = moved if places[a] == "0" else f"({moved} + {places[a]})"
-    found = at(x, places)
+        index = f"clamp_index({start}, {last})" if "PROMISE" not in mode else f"({start})"
+        source[a] = index if source[a] == "0" else f"({index} + {source[a]})"
+    element = at(x, source)
     if not tests:
-        return found
+        return element
     fill = e.params["fill_value"]
-    filler = literal(default_fill(x.dtype) if fill is None else fill, x.dtype)
-    return f"({' && '.join(tests)} ? {found} : {filler})"
+    fill_text = c_literal(get_default_fill(x.dtype) if fill is None else fill, x.dtype)
+    return f"({' && '.join(tests)} ? {element} : {fill_text})"
 
 
-def default_fill(dtype: Any) -> Any:
-    """Return what JAX puts where an index is out of bounds."""
+def get_default_fill(dtype: Any) -> Any:
+    """Return the value that JAX uses for an index out of bounds."""
     if dtype.kind == "f":
         return np.nan
     if dtype.kind == "b":
@@ -167,16 +167,14 @@ def default_fill(dtype: Any) -> Any:
     return np.iinfo(dtype).min if dtype.kind == "i" else np.iinfo(dtype).max
 
 
-def _tile(e: Equation, idx: Indices, at: Element) -> str:
+def _tile(e: Equation, idx: Indices, at: ElementOf) -> str:
     x = e.inputs[0]
     lead = len(idx) - x.ndim
-    return at(
-        x,
-        [i if n == m else f"(({i}) % {n})" for i, n, m in zip(idx[lead:], x.shape, e.result.shape[lead:], strict=True)],
-    )
+    sizes = zip(idx[lead:], x.shape, e.result.shape[lead:], strict=True)
+    return at(x, [i if n == m else f"(({i}) % {n})" for i, n, m in sizes])
 
 
-VIEWS: dict[str, Callable[[Equation, Indices, Element], str]] = {
+INDEX_MAPS: dict[str, Callable[[Equation, Indices, ElementOf], str]] = {
     "broadcast_in_dim": _broadcast,
     "reshape": _reshape,
     "squeeze": _reshape,
@@ -192,50 +190,48 @@ VIEWS: dict[str, Callable[[Equation, Indices, Element], str]] = {
     "dynamic_update_slice": _dynamic_update,
     "gather": _gather,
 }
-"""For each operation that moves elements, where an element of its result comes from."""
+"""For each data-movement primitive, the C expression of an element of its result."""
+
+STRIDED = ("broadcast_in_dim", "reshape", "squeeze", "transpose", "slice")
+"""Primitives after which neighbours on an axis are still a constant stride apart in memory."""
+
+RESHAPES = ("reshape", "squeeze", "expand_dims")
+"""Primitives that keep the order of elements in memory."""
 
 
-def looks_up_rows(e: Equation) -> bool:
-    """Tell whether an equation takes whole rows of an array, one for each of a list of numbers."""
+def is_row_gather(e: Equation) -> bool:
+    """Whether an equation gathers whole rows of an array by their numbers."""
     if e.name != "gather" or e.inputs[1].ndim != 2:
         return False
     d = e.params["dimension_numbers"]
     return bool(d.start_index_map == d.collapsed_slice_dims == (0,) and d.offset_dims == tuple(range(1, e.result.ndim)))
 
 
-STRIDED = ("broadcast_in_dim", "reshape", "squeeze", "transpose", "slice")
-"""Those after which elements still lie at equal distances."""
-
-
-RESHAPES = ("reshape", "squeeze", "expand_dims")
-"""Those after which elements lie in the same order."""
-
-
-def same_axes(x: Value, y: Value) -> bool:
-    """Tell whether two values have the same axes, but for some of one element."""
+def has_same_axes(x: Value, y: Value) -> bool:
+    """Whether two values have the same axes, except for axes of length one."""
     return [n for n in x.shape if n != 1] == [n for n in y.shape if n != 1]
 
 
-def stride(value: Value, axis: int, stored: Callable[[Value], bool]) -> int | None:
-    """Return how far apart neighbours along an axis lie in memory, and None where that is not one number."""
+def get_stride(value: Value, axis: int, is_stored: Callable[[Value], bool]) -> int | None:
+    """Return the distance in memory between neighbours on an axis, or None if it is not constant."""
     if value.shape[axis] == 1:
         return 0
-    if stored(value):
+    if is_stored(value):
         return int(np.prod(value.shape[axis + 1 :], dtype=np.int64))
-    e = value.maker
+    e = value.producer
     if e is None or e.name not in STRIDED:
         return None
     x = e.inputs[0]
     if e.name == "broadcast_in_dim":
-        at = [k for k, d in enumerate(e.params["broadcast_dimensions"]) if d == axis and x.shape[k] != 1]
-        return stride(x, at[0], stored) if at else 0
+        sources = [k for k, d in enumerate(e.params["broadcast_dimensions"]) if d == axis and x.shape[k] != 1]
+        return get_stride(x, sources[0], is_stored) if sources else 0
     if e.name == "transpose":
-        return stride(x, e.params["permutation"][axis], stored)
+        return get_stride(x, e.params["permutation"][axis], is_stored)
     if e.name == "slice":
-        found = stride(x, axis, stored)
-        return None if found is None else found * (e.params["strides"] or (1,) * x.ndim)[axis]
-    if not same_axes(value, x):
+        stride = get_stride(x, axis, is_stored)
+        return None if stride is None else stride * (e.params["strides"] or (1,) * x.ndim)[axis]
+    if not has_same_axes(value, x):
         return None
     number = sum(n != 1 for n in value.shape[:axis])
-    places = [k for k, n in enumerate(x.shape) if n != 1]
-    return stride(x, places[number], stored)
+    long_axes = [k for k, n in enumerate(x.shape) if n != 1]
+    return get_stride(x, long_axes[number], is_stored)

@@ -1,4 +1,4 @@
-"""The equations of a step for a block of samples: the same ones, with the samples along the last axis."""
+"""Layout of a tile of samples: the equations of a step, rewritten with the batch axis last."""
 
 from __future__ import annotations
 
@@ -7,183 +7,180 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.run.native.batch_axis_analysis import Axes, NoLanes
-from pellucid.run.native.elementwise import is_pointwise
+from pellucid.run.native.batch_axis_analysis import BatchAxes, NotVectorizable
+from pellucid.run.native.elementwise import is_elementwise
 from pellucid.run.native.equations import Equation, Value
-from pellucid.run.native.index_maps import default_fill
-from pellucid.run.native.matmul import Product
+from pellucid.run.native.index_maps import get_default_fill
+from pellucid.run.native.matmul import DotGeneral
 
 
-class Arrangement:
-    """Arranges values and equations anew.
-
-    Parameters
-    ----------
-    axes : Axes
-        Where the samples lie, and how many are computed at once.
+class BatchLastLayout:
+    """Rewrites values and equations for one tile of samples, which is the last axis.
 
     Attributes
     ----------
-    of : dict from Value to Value
-        What stands for a value in a block of samples.
+    batch : BatchAxes
+        The batch axes of the original values.
+    tiles : dict from Value to Value
+        The tile of each original value.
     """
 
-    def __init__(self, axes: Axes) -> None:
-        self.axes = axes
-        self.of: dict[Value, Value] = {}
+    def __init__(self, batch: BatchAxes) -> None:
+        self.batch = batch
+        self.tiles: dict[Value, Value] = {}
         self.equations: list[Equation] = []
         self.count = 0
 
-    def value(self, v: Value) -> Value:
-        """Return what stands for a value that has samples."""
-        if v not in self.of:
-            self.of[v] = Value(self.shape(v), v.dtype, f"{v.name}_b")
-        return self.of[v]
+    def get_tile(self, v: Value) -> Value:
+        if v not in self.tiles:
+            self.tiles[v] = Value(self.tile_shape(v), v.dtype, f"{v.name}_b")
+        return self.tiles[v]
 
-    def shape(self, v: Value) -> tuple[int, ...]:
-        """Return the shape of a value in a block."""
-        axis = self.axes.of[v]
-        return (*v.shape[:axis], *v.shape[axis + 1 :], self.axes.lanes)
+    def tile_shape(self, v: Value) -> tuple[int, ...]:
+        axis = self.batch.axis[v]
+        return (*v.shape[:axis], *v.shape[axis + 1 :], self.batch.lanes)
 
-    def all_of(self, equations: Sequence[Equation]) -> list[Equation]:
-        """Return what some equations are for a block."""
+    def rewrite_all(self, equations: Sequence[Equation]) -> list[Equation]:
         self.equations = []
         for e in equations:
-            self.arrange(e)
+            self.rewrite(e)
         return self.equations
 
-    def arrange(self, e: Equation) -> None:
-        """Write an equation for a block."""
-        if is_pointwise(e):
-            made = self.simple(e.name, [self.operand(x, e.result) for x in e.inputs], self.shape(e.result), e.params)
-        elif e.name in ARRANGED:
-            made = ARRANGED[e.name](self, e)
+    def rewrite(self, e: Equation) -> None:
+        if is_elementwise(e):
+            operands = [self.get_operand(x, e.result) for x in e.inputs]
+            tile = self.add(e.name, operands, self.tile_shape(e.result), e.params)
+        elif e.name in LAYOUT_RULES:
+            tile = LAYOUT_RULES[e.name](self, e)
         else:
-            raise NoLanes(f"{e.name} is not done in blocks")
-        made.dtype = e.result.dtype
-        self.of[e.result] = made
+            raise NotVectorizable(f"{e.name} is not supported in tiles")
+        tile.dtype = e.result.dtype
+        self.tiles[e.result] = tile
 
-    def simple(
+    def add(
         self, name: str, inputs: Sequence[Value], shape: Sequence[int], params: dict[str, Any] | None = None
     ) -> Value:
-        """Enter an equation, whose result has the dtype of its last operand unless told otherwise."""
+        """Add an equation whose result has the dtype of its last input, which the caller may change."""
         self.count += 1
         result = Value(shape, inputs[-1].dtype, f"u{self.count}")
-        result.maker = Equation(name, list(inputs), [result], params or {})
-        self.equations.append(result.maker)
+        result.producer = Equation(name, list(inputs), [result], params or {})
+        self.equations.append(result.producer)
         return result
 
-    def operand(self, x: Value, result: Value) -> Value:
-        """Return an operand of an elementwise equation."""
-        if x in self.axes.of:
-            return self.value(x)
-        while x.maker is not None and x.maker.name == "broadcast_in_dim" and not x.maker.inputs[0].ndim:
-            x = x.maker.inputs[0]
+    def add_constant(self, array: Any, dtype: Any) -> Value:
+        self.count += 1
+        array = np.asarray(array, dtype)
+        return Value(array.shape, dtype, f"u{self.count}", array)
+
+    def get_operand(self, x: Value, result: Value) -> Value:
+        if x in self.batch.axis:
+            return self.get_tile(x)
+        while x.producer is not None and x.producer.name == "broadcast_in_dim" and not x.producer.inputs[0].ndim:
+            x = x.producer.inputs[0]
         if not x.ndim:
             return x
-        axis, whole = self.axes.of[result], (*[1] * (result.ndim - x.ndim), *x.shape)
-        if whole[axis] != 1:
-            raise NoLanes("something differs among samples without being one of theirs")
-        return self.simple("reshape", [x], (*whole[:axis], *whole[axis + 1 :], 1))
+        axis, shape = self.batch.axis[result], (*[1] * (result.ndim - x.ndim), *x.shape)
+        if shape[axis] != 1:
+            raise NotVectorizable("an operand without samples varies along the batch axis")
+        return self.add("reshape", [x], (*shape[:axis], *shape[axis + 1 :], 1))
 
-    def place(self, v: Value, axis: int) -> int:
-        """Return where an axis lies in a block."""
-        samples = self.axes.of[v]
+    def move_axis(self, v: Value, axis: int) -> int:
+        """Return where an axis of a value is in its tile."""
+        samples = self.batch.axis[v]
         return len(v.shape) - 1 if axis == samples else axis - (axis > samples)
 
 
-def last(items: Sequence[Any], axis: int, item: Any) -> tuple[Any, ...]:
-    """Return what is said of each axis of a block."""
+def move_to_end(items: Sequence[Any], axis: int, item: Any) -> tuple[Any, ...]:
+    """Remove the entry of an axis, and append another one."""
     return (*items[:axis], *items[axis + 1 :], item)
 
 
-def _broadcast(a: Arrangement, e: Equation) -> Value:
-    x, axis = e.inputs[0], a.axes.of[e.inputs[0]]
-    where = [a.place(e.result, d) for d in e.params["broadcast_dimensions"]]
-    return a.simple(e.name, [a.value(x)], a.shape(e.result), {"broadcast_dimensions": last(where, axis, where[axis])})
+def _broadcast(layout: BatchLastLayout, e: Equation) -> Value:
+    x, axis = e.inputs[0], layout.batch.axis[e.inputs[0]]
+    dims = [layout.move_axis(e.result, d) for d in e.params["broadcast_dimensions"]]
+    params = {"broadcast_dimensions": move_to_end(dims, axis, dims[axis])}
+    return layout.add(e.name, [layout.get_tile(x)], layout.tile_shape(e.result), params)
 
 
-def _reshape(a: Arrangement, e: Equation) -> Value:
-    return a.simple("reshape", [a.value(e.inputs[0])], a.shape(e.result))
+def _reshape(layout: BatchLastLayout, e: Equation) -> Value:
+    return layout.add("reshape", [layout.get_tile(e.inputs[0])], layout.tile_shape(e.result))
 
 
-def _transpose(a: Arrangement, e: Equation) -> Value:
-    axis = a.axes.of[e.result]
-    where = [a.place(e.inputs[0], p) for p in e.params["permutation"]]
-    return a.simple(e.name, [a.value(e.inputs[0])], a.shape(e.result), {"permutation": last(where, axis, where[axis])})
+def _transpose(layout: BatchLastLayout, e: Equation) -> Value:
+    x, axis = e.inputs[0], layout.batch.axis[e.result]
+    axes = [layout.move_axis(x, p) for p in e.params["permutation"]]
+    params = {"permutation": move_to_end(axes, axis, axes[axis])}
+    return layout.add(e.name, [layout.get_tile(x)], layout.tile_shape(e.result), params)
 
 
-def _slice(a: Arrangement, e: Equation) -> Value:
-    x, axis, strides = e.inputs[0], a.axes.of[e.inputs[0]], e.params["strides"]
+def _slice(layout: BatchLastLayout, e: Equation) -> Value:
+    x, axis, strides = e.inputs[0], layout.batch.axis[e.inputs[0]], e.params["strides"]
     spans = {
-        "start_indices": last(e.params["start_indices"], axis, 0),
-        "limit_indices": last(e.params["limit_indices"], axis, a.axes.lanes),
-        "strides": strides and last(strides, axis, 1),
+        "start_indices": move_to_end(e.params["start_indices"], axis, 0),
+        "limit_indices": move_to_end(e.params["limit_indices"], axis, layout.batch.lanes),
+        "strides": strides and move_to_end(strides, axis, 1),
     }
-    return a.simple(e.name, [a.value(x)], a.shape(e.result), spans)
+    return layout.add(e.name, [layout.get_tile(x)], layout.tile_shape(e.result), spans)
 
 
-def _pad(a: Arrangement, e: Equation) -> Value:
-    x, filler = e.inputs
-    spans = last(e.params["padding_config"], a.axes.of[x], (0, 0, 0))
-    return a.simple(e.name, [a.value(x), filler], a.shape(e.result), {"padding_config": spans})
+def _pad(layout: BatchLastLayout, e: Equation) -> Value:
+    x, fill = e.inputs
+    params = {"padding_config": move_to_end(e.params["padding_config"], layout.batch.axis[x], (0, 0, 0))}
+    return layout.add(e.name, [layout.get_tile(x), fill], layout.tile_shape(e.result), params)
 
 
-def _along(a: Arrangement, e: Equation) -> Value:
+def _along_axes(layout: BatchLastLayout, e: Equation) -> Value:
     x = e.inputs[0]
     key = "dimensions" if e.name == "rev" else "axes"
-    params = {**e.params, key: tuple(a.place(x, axis) for axis in e.params[key])}
-    return a.simple(e.name, [a.value(x)], a.shape(e.result), params)
+    params = {**e.params, key: tuple(layout.move_axis(x, axis) for axis in e.params[key])}
+    return layout.add(e.name, [layout.get_tile(x)], layout.tile_shape(e.result), params)
 
 
-def _concatenate(a: Arrangement, e: Equation) -> Value:
-    if not all(x in a.axes.of for x in e.inputs):
-        raise NoLanes("samples are joined to what is the same for all")
-    dimension = a.place(e.result, e.params["dimension"])
-    return a.simple(e.name, [a.value(x) for x in e.inputs], a.shape(e.result), {"dimension": dimension})
+def _concatenate(layout: BatchLastLayout, e: Equation) -> Value:
+    if not all(x in layout.batch.axis for x in e.inputs):
+        raise NotVectorizable("samples are concatenated with a value that is the same for all")
+    params = {"dimension": layout.move_axis(e.result, e.params["dimension"])}
+    return layout.add(e.name, [layout.get_tile(x) for x in e.inputs], layout.tile_shape(e.result), params)
 
 
-def _dot(a: Arrangement, e: Equation) -> Value:
-    p = Product.of(e)
-    sides = [(p.left, p.left_axes), (p.right, p.right_axes)]
-    if p.left_axes["batch"] or (p.left in a.axes.of) == (p.right in a.axes.of):
-        raise NoLanes("samples are multiplied with one another")
-    (x, of_x), (w, of_w) = sides if p.left in a.axes.of else sides[::-1]
-    if of_x["free"] != [a.axes.of[x]]:
-        raise NoLanes("a sample is a matrix")
-    over = tuple(of_w["sum"]), tuple(a.place(x, axis) for axis in of_x["sum"])
-    return a.simple(e.name, [w, a.value(x)], a.shape(e.result), {"dimension_numbers": (over, ((), ()))})
+def _dot(layout: BatchLastLayout, e: Equation) -> Value:
+    p = DotGeneral.from_equation(e)
+    operands = [(p.left, p.left_axes), (p.right, p.right_axes)]
+    if p.left_axes["batch"] or (p.left in layout.batch.axis) == (p.right in layout.batch.axis):
+        raise NotVectorizable("samples are multiplied with each other")
+    (x, x_axes), (w, w_axes) = operands if p.left in layout.batch.axis else operands[::-1]
+    if x_axes["free"] != [layout.batch.axis[x]]:
+        raise NotVectorizable("a sample is a matrix")
+    contracting = tuple(w_axes["sum"]), tuple(layout.move_axis(x, axis) for axis in x_axes["sum"])
+    params = {"dimension_numbers": (contracting, ((), ()))}
+    return layout.add(e.name, [w, layout.get_tile(x)], layout.tile_shape(e.result), params)
 
 
-def _gather(a: Arrangement, e: Equation) -> Value:
+def _gather(layout: BatchLastLayout, e: Equation) -> Value:
+    """Select an element by comparing its index with all positions, which vectorizes over the samples."""
     x, where = e.inputs
     if x.ndim != 2 or x.dtype.kind == "b" or "FILL" not in str(e.params["mode"]):
-        raise NoLanes("elements are looked up in a way that is not done in blocks")
-    shape, many, fill = a.shape(e.result), x.shape[1 - a.axes.of[x]], e.params["fill_value"]
-    index = a.simple("reshape", [a.value(where)], shape)
-    wide = a.simple("reshape", [index], (*shape[:-1], 1, shape[-1]))
+        raise NotVectorizable("this kind of gather is not supported in tiles")
+    shape, size, fill = layout.tile_shape(e.result), x.shape[1 - layout.batch.axis[x]], e.params["fill_value"]
+    index = layout.add("reshape", [layout.get_tile(where)], shape)
+    wide_index = layout.add("reshape", [index], (*shape[:-1], 1, shape[-1]))
 
-    def constant(array: Any, dtype: Any) -> Value:
-        a.count += 1
-        array = np.asarray(array, dtype)
-        return Value(array.shape, dtype, f"u{a.count}", array)
+    def compare(name: str, left: Value, right: Value) -> Value:
+        result = layout.add(name, [left, right], np.broadcast_shapes(left.shape, right.shape))
+        result.dtype = np.dtype(bool)
+        return result
 
-    def compared(name: str, left: Value, right: Value) -> Value:
-        made = a.simple(name, [left, right], np.broadcast_shapes(left.shape, right.shape))
-        made.dtype = np.dtype(bool)
-        return made
-
-    here = compared("eq", wide, constant(np.arange(many)[:, None], index.dtype))
-    full = (*shape[:-1], many, shape[-1])
-    found = a.simple("select_n", [here, constant(0, x.dtype), a.value(x)], full)
-    total = a.simple("reduce_sum", [found], shape, {"axes": (len(shape) - 1,)})
-    low, high = (constant(n, index.dtype) for n in (0, many - 1))
-    inside = compared("and", compared("ge", index, low), compared("le", index, high))
-    filler = constant(default_fill(x.dtype) if fill is None else fill, x.dtype)
-    return a.simple("select_n", [inside, filler, total], shape)
+    is_position = compare("eq", wide_index, layout.add_constant(np.arange(size)[:, None], index.dtype))
+    masked_shape = (*shape[:-1], size, shape[-1])
+    masked = layout.add("select_n", [is_position, layout.add_constant(0, x.dtype), layout.get_tile(x)], masked_shape)
+    element = layout.add("reduce_sum", [masked], shape, {"axes": (len(shape) - 1,)})
+    low, high = (layout.add_constant(n, index.dtype) for n in (0, size - 1))
+    in_bounds = compare("and", compare("ge", index, low), compare("le", index, high))
+    fill_value = layout.add_constant(get_default_fill(x.dtype) if fill is None else fill, x.dtype)
+    return layout.add("select_n", [in_bounds, fill_value, element], shape)
 
 
-ARRANGED: dict[str, Callable[[Arrangement, Equation], Value]] = {
+LAYOUT_RULES: dict[str, Callable[[BatchLastLayout, Equation], Value]] = {
     "broadcast_in_dim": _broadcast,
     "reshape": _reshape,
     "squeeze": _reshape,
@@ -193,6 +190,6 @@ ARRANGED: dict[str, Callable[[Arrangement, Equation], Value]] = {
     "concatenate": _concatenate,
     "dot_general": _dot,
     "gather": _gather,
-    **dict.fromkeys(("rev", "reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "argmax", "argmin"), _along),
+    **dict.fromkeys(("rev", "reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "argmax", "argmin"), _along_axes),
 }
-"""For what is not elementwise, how it is written for a block."""
+"""For each primitive that is not elementwise, how it is rewritten for a tile."""

@@ -1,118 +1,118 @@
-"""Arrays computed element by element: those of one shape in one loop, where none waits for what comes later."""
+"""Loop fusion: arrays of one shape are computed in one loop if they do not depend on later ones."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING
 
-from pellucid.run.native.buffer_assignment import is_simple
+from pellucid.run.native.buffer_assignment import is_inlinable
 from pellucid.run.native.c_writer import SIMD
-from pellucid.run.native.elementwise import is_pointwise
+from pellucid.run.native.element_emitter import ElementEmitter
+from pellucid.run.native.elementwise import is_elementwise
 from pellucid.run.native.equations import Equation, Value
-from pellucid.run.native.index_maps import linear, looks_up_rows
+from pellucid.run.native.index_maps import is_row_gather, linear_index
 
-if TYPE_CHECKING:
-    from pellucid.run.native.loop_nests import Plain
+MAX_FUSED = 6
+"""Maximum number of arrays in one loop, so that registers suffice."""
 
-TOGETHER = 6
-"""How many arrays are computed in one loop at most, so that registers are enough."""
+FUSION_WINDOW = 100
+"""How many arrays ahead are considered for fusion."""
 
-NEAR = 100
-"""How many arrays ahead it is looked for those that are computed in the same loop."""
+PREFETCH_BYTES = 1 << 20
+"""Rows of arrays larger than this are prefetched before they are gathered."""
 
-FAR = 1 << 20
-"""How many bytes an array has whose rows are asked for before they are looked up."""
-
-AHEAD, LINE = 4, 64
-"""So many rows before; and how many bytes come at once."""
+PREFETCH_ROWS, CACHE_LINE = 4, 64
+"""How many rows ahead, and the bytes of a cache line."""
 
 
-def fill(plain: Plain, names: dict[Value, str]) -> None:
-    """Write the elements of values of one shape into their arrays; each may read those before it."""
-    first = next(iter(names))
-    place = plain.text.fresh()
-    if first.size > 1 and (lines := flat_lines(plain, names, place)) is not None:
-        with plain.text.loop(first.size, place, SIMD):
+def emit_fused_loop(emitter: ElementEmitter, arrays: dict[Value, str]) -> None:
+    """Write the loop that stores values of one shape in their arrays. Each may read the values before it."""
+    writer, first = emitter.writer, next(iter(arrays))
+    offset = writer.make_name()
+    if first.size > 1 and (lines := emit_flat_lines(emitter, arrays, offset)) is not None:
+        with writer.loop(first.size, offset, SIMD):
             for line in lines:
-                plain.text.add(line)
+                writer.add(line)
         return
-    rows = rows_from_afar(plain, first)
-    with plain.text.loops(first.shape[: rows is not None]) as outer:
-        if rows is not None:
-            ask_for_later(plain, rows, outer[0])
-        with plain.text.loops(first.shape[len(outer) :], SIMD) as inner:
+    gather = find_large_row_gather(emitter, first)
+    with writer.loops(first.shape[: gather is not None]) as outer:
+        if gather is not None:
+            emit_row_prefetch(emitter, gather, outer[0])
+        with writer.loops(first.shape[len(outer) :], SIMD) as inner:
             indices = [*outer, *inner]
-            with plain.meanwhile(names) as readable:
-                for value, name in names.items():
-                    plain.text.add(f"{name}[{linear(value.shape, indices)}] = {plain.at(value, indices)};")
-                    readable(value)
+            with emitter.stored_during_loop(arrays) as mark_stored:
+                for value, name in arrays.items():
+                    element = emitter.emit_element(value, indices)
+                    writer.add(f"{name}[{linear_index(value.shape, indices)}] = {element};")
+                    mark_stored(value)
 
 
-def flat_lines(plain: Plain, names: dict[Value, str], place: str) -> list[str] | None:
-    """Return the lines that write elements by their place alone, or None where the shapes matter for that."""
+def emit_flat_lines(emitter: ElementEmitter, arrays: dict[Value, str], offset: str) -> list[str] | None:
+    """Return the body of a loop over offsets, or None if an element depends on its indices."""
     lines = []
-    with plain.meanwhile(names) as readable:
-        for value, name in names.items():
-            element = plain.flat(value, value.size, place)
+    with emitter.stored_during_loop(arrays) as mark_stored:
+        for value, name in arrays.items():
+            element = emitter.emit_flat_element(value, value.size, offset)
             if element is None:
                 return None
-            lines.append(f"{name}[{place}] = {element};")
-            readable(value)
+            lines.append(f"{name}[{offset}] = {element};")
+            mark_stored(value)
     return lines
 
 
-def in_one_loop(plain: Plain, value: Value, later: Sequence[Value], kept: set[Value]) -> list[Value]:
-    """Return a value and those that can be computed in its loop: all that they are made of is there by then.
+def find_fusible(emitter: ElementEmitter, value: Value, later: Sequence[Value], buffers: set[Value]) -> list[Value]:
+    """Return a value and the later ones that can be computed in its loop.
 
-    A loop over all elements of rows has no ends of rows, so what needs nothing else is kept apart from what needs rows.
+    Loops over offsets are not fused with loops over indices, which are slower.
     """
     group = [value]
     if value.size == 1:
         return [value]
-    with plain.meanwhile({v: v.name for v in (value, *later)}) as readable:
-        flat = plain.flat(value, value.size, "0") is not None
-        readable(value)
+    with emitter.stored_during_loop({v: v.name for v in (value, *later)}) as mark_stored:
+        flat = emitter.emit_flat_element(value, value.size, "0") is not None
+        mark_stored(value)
         for other in later:
-            new = other.shape == value.shape and other not in plain.stored and len(group) < TOGETHER
-            ready = new and is_ready(plain, other, group, kept)
-            if ready and (plain.flat(other, value.size, "0") is not None) == flat:
+            candidate = other.shape == value.shape and other not in emitter.arrays and len(group) < MAX_FUSED
+            fusible = candidate and can_join(emitter, other, group, buffers)
+            if fusible and (emitter.emit_flat_element(other, value.size, "0") is not None) == flat:
                 group.append(other)
-                readable(other)
+                mark_stored(other)
     return group
 
 
-def is_ready(plain: Plain, value: Value, group: Collection[Value], kept: set[Value]) -> bool:
-    """Tell whether elements can be computed from arrays that are there, and from the same place in those of a group."""
-    waiting, seen = [(value, True)], set()
-    while waiting:
-        v, here = waiting.pop()
-        e = v.maker
-        in_loop = v in group
-        if (v, here) in seen or v.constant is not None or (in_loop and here) or (v in plain.stored and not in_loop):
+def can_join(emitter: ElementEmitter, value: Value, group: Collection[Value], buffers: set[Value]) -> bool:
+    """Whether a value depends only on stored arrays, and on the same element of the values in a group."""
+    stack, visited = [(value, True)], set()
+    while stack:
+        v, same_element = stack.pop()
+        e = v.producer
+        in_group = v in group
+        is_leaf = v.constant is not None or (v in emitter.arrays and not in_group)
+        if (v, same_element) in visited or is_leaf or (in_group and same_element):
             continue
-        seen.add((v, here))
-        if e is None or not is_simple(e) or in_loop or (v in kept and v is not value):
+        visited.add((v, same_element))
+        if e is None or not is_inlinable(e) or in_group or (v in buffers and v is not value):
             return False
-        here = here and is_pointwise(e)
-        waiting += [(x, here and x.shape == value.shape) for x in e.inputs]
+        same_element = same_element and is_elementwise(e)
+        stack += [(x, same_element and x.shape == value.shape) for x in e.inputs]
     return True
 
 
-def rows_from_afar(plain: Plain, value: Value) -> Equation | None:
-    """Return the equation that looks up the rows of a value, by number, in an array too large for the caches."""
-    e = value.maker
-    while e is not None and is_pointwise(e) and e.inputs[0] not in plain.stored:
-        e = e.inputs[0].maker
-    if e is None or not looks_up_rows(e) or e.result.shape != value.shape or e.inputs[0] not in plain.stored:
+def find_large_row_gather(emitter: ElementEmitter, value: Value) -> Equation | None:
+    """Return the equation that gathers the rows of a value from an array too large for the caches."""
+    e = value.producer
+    while e is not None and is_elementwise(e) and e.inputs[0] not in emitter.arrays:
+        e = e.inputs[0].producer
+    if e is None or not is_row_gather(e) or e.result.shape != value.shape or e.inputs[0] not in emitter.arrays:
         return None
-    return e if e.inputs[0].size * e.inputs[0].dtype.itemsize > FAR and value.ndim > 1 else None
+    return e if e.inputs[0].nbytes > PREFETCH_BYTES and value.ndim > 1 else None
 
 
-def ask_for_later(plain: Plain, e: Equation, row: str) -> None:
-    """Ask for a row that is looked up some turns later, so that it is there by then."""
-    x, where = e.inputs
-    count, length = e.result.shape[0], x.size // x.shape[0] * x.dtype.itemsize
-    later = plain.at(where, [f"({row} + {AHEAD} < {count} ? {row} + {AHEAD} : {count - 1})", "0"])
-    with plain.text.loop(-(-length // LINE)) as line:
-        start = f"clamped({later}, {x.shape[0] - 1}) * {length} + {line} * {LINE}"
-        plain.text.add(f"__builtin_prefetch((const char *){plain.stored[x]} + {start});")
+def emit_row_prefetch(emitter: ElementEmitter, gather: Equation, row: str) -> None:
+    """Write the prefetch of a row that is gathered some iterations later."""
+    x, where = gather.inputs
+    count, row_bytes = gather.result.shape[0], x.size // x.shape[0] * x.dtype.itemsize
+    later = f"({row} + {PREFETCH_ROWS} < {count} ? {row} + {PREFETCH_ROWS} : {count - 1})"
+    number = emitter.emit_element(where, [later, "0"])
+    with emitter.writer.loop(-(-row_bytes // CACHE_LINE)) as line:
+        start = f"clamp_index({number}, {x.shape[0] - 1}) * {row_bytes} + {line} * {CACHE_LINE}"
+        emitter.writer.add(f"__builtin_prefetch((const char *){emitter.arrays[x]} + {start});")

@@ -1,9 +1,7 @@
-"""Programs compiled from C, for loops of steps so small that everything around the arithmetic matters more."""
+"""Programs whose loops are compiled from C, for steps so small that the overhead around the arithmetic dominates."""
 
 from __future__ import annotations
 
-import ctypes
-import math
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,278 +10,245 @@ import numpy as np
 
 from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Constant, Shared
-from pellucid.run.batched_program import BatchedProgram
-from pellucid.run.interrupts import Uninterrupted
-from pellucid.run.jax_runtime import plain_errors, prepare_memory, runs_on_cpu, x64
+from pellucid.run.environment import is_enabled
+from pellucid.run.interrupts import DeferSigint
+from pellucid.run.jax_runtime import configure_allocator, runs_on_cpu, without_jax_notes, x64
 from pellucid.run.native import trial_driver
-from pellucid.run.native.codegen import MOST_BYTES, Signature, source
-from pellucid.run.native.compile_cache import Known, note, place_of, recall
-from pellucid.run.native.compiler import compiler, library
-from pellucid.run.native.equations import equations_of
+from pellucid.run.native.codegen import MAX_SCRATCH_BYTES, Signature, generate_program
+from pellucid.run.native.compile_cache import CompiledLoop, get_entry_path, load_entry, save_entry
+from pellucid.run.native.compiler import find_compiler, load_library
 from pellucid.run.native.errors import NotNative
-from pellucid.run.native.trial_driver import Drive
-from pellucid.run.output_history import History
-from pellucid.run.program import Program
-from pellucid.run.xla import HISTORY_BYTES, LONGEST_CHUNK, XlaProgram
+from pellucid.run.native.jaxpr_reader import trace_step
+from pellucid.run.native.trial_driver import TrialDriver
+from pellucid.run.output_history import OutputHistory
+from pellucid.run.program import BatchedProgram, Program
+from pellucid.run.xla import HISTORY_BYTES, MAX_CHUNK_STEPS, XlaProgram
 
-LARGEST = 3000
-"""Of how many expressions a step may be made before C is not tried."""
-
-
-class NativeStep:
-    """A compiled loop for arguments of certain shapes.
-
-    Parameters
-    ----------
-    known : Known
-        What was compiled.
-
-    Attributes
-    ----------
-    bytes : list of int
-        How much each output of a step takes.
-    """
-
-    def __init__(self, known: Known) -> None:
-        self.code, self.outputs, self.function = known.code, known.outputs, known.library.run
-        self.bytes = [math.prod(shape) * dtype.itemsize for shape, dtype in self.outputs]
-
-    def __call__(self, state: list[Any], read: list[Any], args: list[Any], first: int, count: int) -> list[Any]:
-        """Run some steps, writing into the state, and return the outputs of each."""
-        history = [np.empty((count, *shape), dtype) for shape, dtype in self.outputs]
-        lists = [pointers(arrays) for arrays in (state, read, args, history)]
-        self.function(*lists, ctypes.c_int64(first), ctypes.c_int64(count))
-        return history
+MAX_EXPRESSIONS = 3000
+"""XLA compiles steps with more expressions."""
 
 
-def written(xla: XlaProgram, state: list[Any], read: list[Any], one: list[Any], walk: bool) -> Callable[[], NativeStep]:
-    """Trace a step, write the loop of it as C, and return what compiles that; a loop that is known is found.
+def prepare_loop(
+    xla: XlaProgram, state: list[Any], read: list[Any], args: list[Any], walk: bool
+) -> Callable[[], CompiledLoop]:
+    """Trace a step, generate the C of its loop, and return a function that compiles it; or find it in the cache.
 
     Parameters
     ----------
     xla : XlaProgram
-        What is computed.
-    state, read, one : list of array
-        What one step is given.
+        The program.
+    state, read, args : list of array
+        Arguments of one step.
     walk : bool
         Whether each step has its own arguments.
     """
-    place = place_of(xla.program, one, walk)
-    known = None if place is None else recall(place)
-    if known is not None:
-        return lambda: NativeStep(known)
-    with x64(), plain_errors():
-        block = equations_of(xla.plain_step, state, read, one)
-    code = source(block, Signature(len(state), len(read), len(one), walk))
+    path = get_entry_path(xla.program, args, walk)
+    cached = None if path is None else load_entry(path)
+    if cached is not None:
+        return lambda: cached
+    with x64(), without_jax_notes():
+        block = trace_step(xla.trace_without_kernels, state, read, args)
+    code = generate_program(block, Signature(len(state), len(read), len(args), walk))
     outputs = [(v.shape, v.dtype) for v in block.outputs[: len(xla.program.outputs)]]
 
-    def compiled() -> NativeStep:
-        made = Known(library(code), code, outputs)
-        if place is not None:
-            note(place, made)
-        return NativeStep(made)
+    def compile_loop() -> CompiledLoop:
+        loop = CompiledLoop(load_library(code), code, outputs)
+        if path is not None:
+            save_entry(path, loop)
+        return loop
 
-    return compiled
-
-
-def pointers(arrays: list[Any]) -> Any:
-    """Return the addresses of arrays, as C wants them."""
-    return (ctypes.c_void_p * max(len(arrays), 1))(*[a.ctypes.data for a in arrays])
+    return compile_loop
 
 
-def state_of(xla: XlaProgram) -> list[Any]:
-    """Return copies of what is written, whole in memory."""
+def copy_state(xla: XlaProgram) -> list[Any]:
     return [np.array(s.storage, order="C") for s in xla.program.updates]
 
 
-def read_of(xla: XlaProgram) -> list[Any]:
-    """Return what is only read, whole in memory."""
+def get_read_values(xla: XlaProgram) -> list[Any]:
     return [np.asarray(s.value if isinstance(s, Constant) else s.storage, order="C") for s in xla.program.read]
 
 
 def check_machine() -> None:
-    """Leave to XLA what this machine cannot compile, or another part of it computes."""
-    if compiler() is None:
+    if not is_enabled("PELLUCID_NATIVE"):
+        raise NotNative("the environment variable PELLUCID_NATIVE=0 switches the compilation of loops as C off")
+    if find_compiler() is None:
         raise NotNative("there is no C compiler on this machine")
     if not runs_on_cpu():
-        raise NotNative("it runs on an accelerator")
+        raise NotNative("JAX runs on an accelerator")
 
 
-def check_size(program: Program, state: list[Any], one: list[Any]) -> None:
-    """Leave to XLA what is certainly too large."""
-    if program.size > LARGEST:
-        raise NotNative(f"it has {program.size:,} expressions")
-    size = sum(a.nbytes for a in (*state, *one))
-    if size > MOST_BYTES:
-        raise NotNative(f"its state and arguments take {size:,} bytes")
+def check_size(program: Program, state: list[Any], args: list[Any]) -> None:
+    """Reject programs that are certainly too large, before they are traced."""
+    if program.size > MAX_EXPRESSIONS:
+        raise NotNative(f"it has {program.size:,} expressions, more than {MAX_EXPRESSIONS:,}")
+    size = sum(a.nbytes for a in (*state, *args))
+    if size > MAX_SCRATCH_BYTES:
+        raise NotNative(f"its state and arguments take {size:,} bytes, more than {MAX_SCRATCH_BYTES:,}")
 
 
 class AutoProgram(XlaProgram):
-    """A program whose loops are compiled from C where that is possible and pays, and everything else by XLA."""
+    """A program whose loops are compiled from C where that is possible and faster, and everything else by XLA."""
 
-    def native(self, args: list[Any], walk: bool) -> NativeStep | None:
-        """Return what was compiled from C for arguments of these shapes, or None where XLA is better."""
-        key = self.native_key(args, walk)
+    def get_loop(self, args: list[Any], walk: bool) -> CompiledLoop | None:
+        """Return the compiled loop for arguments of these shapes, or None to leave it to XLA."""
+        key = self.loop_key(args, walk)
         if key not in self.compiled:
-            self.begun(args, walk)()
-        found: NativeStep | None = self.compiled[key]
-        return found
+            self.start_compilation(args, walk)()
+        loop: CompiledLoop | None = self.compiled[key]
+        return loop
 
-    def begun(self, args: list[Any], walk: bool) -> Callable[[], None]:
-        """Trace a loop for arguments of these shapes, and return what compiles it, beside others if need be."""
-        key = self.native_key(args, walk)
-        prepare_memory()
+    def start_compilation(self, args: list[Any], walk: bool) -> Callable[[], None]:
+        """Trace a loop for arguments of these shapes, and return a function that compiles it, in any thread."""
+        key = self.loop_key(args, walk)
+        configure_allocator()
 
         def attempt(work: Callable[[], Any]) -> Any:
-            """Return what some work comes to, or None where there is something in the place of its program."""
+            """Do some work; if the program cannot be C, record its replacement and return None."""
             start = time.perf_counter()
             try:
                 return work()
             except NotNative as reason:
-                self.compiled[key] = self.otherwise(reason)
+                self.compiled[key] = self.replace_loop(reason)
                 return None
             except Exception as error:
-                self.check_lost(error)
+                self.check_deleted(error)
                 raise
             finally:
                 self.compile_seconds += time.perf_counter() - start
 
         def finish() -> None:
             if key not in self.compiled:
-                found = attempt(compiled)
-                self.compiled.setdefault(key, found)
+                loop = attempt(compile_loop)
+                self.compiled.setdefault(key, loop)
 
-        compiled = attempt(lambda: self.made(args, walk))
+        compile_loop = attempt(lambda: self.prepare(args, walk))
         return finish
 
-    def native_key(self, args: list[Any], walk: bool) -> Any:
-        """Return what tells loops apart: the shapes of what one step is given."""
+    def loop_key(self, args: list[Any], walk: bool) -> Any:
+        """Return the key of a loop in `compiled`: the shapes of the arguments of one step."""
         return ("native", walk, tuple((a.shape[walk:], a.dtype) for a in args))
 
-    def made(self, args: list[Any], walk: bool) -> Callable[[], NativeStep]:
-        """Write a loop as C, unless it is certainly too large, which is found out before it is traced."""
+    def prepare(self, args: list[Any], walk: bool) -> Callable[[], CompiledLoop]:
         check_machine()
-        state, read, one = state_of(self), read_of(self), [a[0] if walk else a for a in args]
+        state, read, one = copy_state(self), get_read_values(self), [a[0] if walk else a for a in args]
         check_size(self.program, state, one)
-        return written(self, state, read, one, walk)
+        return prepare_loop(self, state, read, one, walk)
 
-    def otherwise(self, reason: NotNative) -> NativeStep | None:
-        """Return what takes the place of a program that is not written as C: nothing, and XLA has it."""
+    def replace_loop(self, reason: NotNative) -> CompiledLoop | None:
+        """Return the replacement of a loop that cannot be C: None, for XLA."""
         return None
 
     def run(
-        self, args: list[Any], steps: int, walk: bool, history: History, limit: Callable[[], int] | None = None
+        self, args: list[Any], steps: int, walk: bool, history: OutputHistory, limit: Callable[[], int] | None = None
     ) -> Iterator[None]:
-        """Run many steps in chunks, pausing after each to be watched."""
-        native = self.native(args, walk) if history.steps < steps else None
-        if native is None:
+        """Run many steps in chunks, and yield after each."""
+        loop = self.get_loop(args, walk) if history.steps < steps else None
+        if loop is None:
             yield from super().run(args, steps, walk, history, limit)
             return
-        laid, size = self.laid(args, walk), sum(native.bytes) * self.members(args)
-        capacity = min(max(HISTORY_BYTES // max(size, 1), 1), LONGEST_CHUNK)
+        arranged, size = self.arrange_arguments(args, walk), sum(loop.output_bytes) * self.count_members(args)
+        capacity = min(max(HISTORY_BYTES // max(size, 1), 1), MAX_CHUNK_STEPS)
 
-        def chunk(count: int) -> None:
-            history.append(count, self.advanced(lambda s, r: self.steps(native, s, r, laid, history.steps, count)))
+        def run_chunk(count: int) -> None:
+            outputs = self.update_state(lambda s, r: self.run_steps(loop, s, r, arranged, history.steps, count))
+            history.append(count, outputs)
 
-        yield from self.paced(self.native_key(args, walk), steps, history, capacity, limit, chunk)
+        yield from self.run_paced(self.loop_key(args, walk), steps, history, capacity, limit, run_chunk)
 
-    def members(self, args: list[Any]) -> int:
-        """Return how many members there are that compute the same."""
+    def count_members(self, args: list[Any]) -> int:
         return 1
 
-    def laid(self, args: list[Any], walk: bool) -> list[Any]:
-        """Return arguments as a loop finds them in memory."""
+    def arrange_arguments(self, args: list[Any], walk: bool) -> list[Any]:
         return [np.asarray(a, order="C") for a in args]
 
-    def steps(
-        self, native: NativeStep, state: list[Any], read: list[Any], args: list[Any], first: int, count: int
+    def run_steps(
+        self, loop: CompiledLoop, state: list[Any], read: list[Any], args: list[Any], first: int, count: int
     ) -> list[Any]:
-        """Run some steps, writing into the state, and return the outputs of each."""
-        return native(state, read, args, first, count)
+        return loop(state, read, args, first, count)
 
-    def turn(self, args: list[Any]) -> list[Any]:
-        """Run one step as a loop over one batch would, so that values need not change their place between loops."""
+    def step_once(self, args: list[Any]) -> list[Any]:
+        """Run one step as a loop over one batch, so that the state need not move between loops."""
         batch = [np.asarray(a)[None] for a in args]
-        native = self.native(batch, True)
-        if native is None:
+        loop = self.get_loop(batch, True)
+        if loop is None:
             return self.call(args)
-        laid = self.laid(batch, True)
-        return [h[0] for h in self.advanced(lambda s, r: self.steps(native, s, r, laid, 0, 1))]
+        arranged = self.arrange_arguments(batch, True)
+        return [h[0] for h in self.update_state(lambda s, r: self.run_steps(loop, s, r, arranged, 0, 1))]
 
-    def rounds(self, args: list[Any], last: list[Any], count: int) -> list[Any] | None:
-        """Run rounds of some steps and one of another size, and return all outputs; None where that is not C."""
-        whole, rest = self.native(args, True), self.native(last, True)
-        if whole is None or rest is None:
+    def run_epochs(self, args: list[Any], last_args: list[Any], epochs: int) -> list[Any] | None:
+        """Run epochs that end with a step of another size, and return all outputs; None to leave them to XLA."""
+        steps, last_step = self.get_loop(args, True), self.get_loop(last_args, True)
+        if steps is None or last_step is None:
             return None
         mapped = self.program.mapped if isinstance(self.program, BatchedProgram) else None
         try:
-            drive = Drive(whole, rest, mapped, self.members(args))
+            driver = TrialDriver(steps, last_step, mapped, self.count_members(args))
         except NotNative:
             return None
-        laid, laid_last = self.laid(args, True), self.laid(last, True)
-        return self.advanced(lambda s, r: drive(s, r, laid, laid_last, 0, len(args[0]) // count, count))
+        arranged, last_arranged = self.arrange_arguments(args, True), self.arrange_arguments(last_args, True)
+        steps_per_epoch = len(args[0]) // epochs
+        return self.update_state(lambda s, r: driver(s, r, arranged, last_arranged, 0, steps_per_epoch, epochs))
 
-    def advanced(self, run: Callable[[list[Any], list[Any]], list[Any]]) -> list[Any]:
-        """Run some steps, keep the state they come to, and return their outputs."""
+    def update_state(self, run: Callable[[list[Any], list[Any]], list[Any]]) -> list[Any]:
+        """Call a function that overwrites copies of the state, keep them, and return its outputs."""
         try:
-            with Uninterrupted():
-                state = state_of(self)
-                outputs = run(state, read_of(self))
+            with DeferSigint():
+                state = copy_state(self)
+                outputs = run(state, get_read_values(self))
                 self.program.keep(state)
         except Exception as error:
-            self.check_lost(error)
+            self.check_deleted(error)
             raise
         return outputs
 
 
-class MembersProgram(AutoProgram):
-    """A program of many members, whose loops are C for one of them, where that is possible and pays."""
+class BatchedAutoProgram(AutoProgram):
+    """A program of many members, whose loops are C for one member where that is possible and faster."""
 
     program: BatchedProgram
 
-    def made(self, args: list[Any], walk: bool) -> Callable[[], NativeStep]:
-        """Write a loop of one member as C."""
+    def prepare(self, args: list[Any], walk: bool) -> Callable[[], CompiledLoop]:
         check_machine()
         one = [a[0] if walk else a for a in args]
-        given = [
-            [v[0] if m else v for v, m in pair]
-            for pair in map(zip, (state_of(self), read_of(self), one), self.program.mapped)
-        ]
-        check_size(self.program.one, given[0], given[2])
-        trial_driver.driver()  # without which no member runs
-        return written(XlaProgram(self.program.one), given[0], given[1], given[2], walk)
+        state, read, member_args = (
+            [v[0] if m else v for v, m in zip(values, mapped, strict=True)]
+            for values, mapped in zip((copy_state(self), get_read_values(self), one), self.program.mapped, strict=True)
+        )
+        check_size(self.program.one, state, member_args)
+        trial_driver.load_driver()  # fails here rather than at the first step
+        return prepare_loop(XlaProgram(self.program.one), state, read, member_args, walk)
 
-    def members(self, args: list[Any]) -> int:
-        """Return how many members there are."""
-        written, read, given = self.program.mapped
-        for s, m in zip([*self.program.updates, *self.program.read], [*written, *read], strict=True):
+    def count_members(self, args: list[Any]) -> int:
+        state_mapped, read_mapped, args_mapped = self.program.mapped
+        variables = [*self.program.updates, *self.program.read]
+        for s, m in zip(variables, [*state_mapped, *read_mapped], strict=True):
             if m:
                 assert isinstance(s, Shared)
                 return len(s.storage)
-        return next(int(a.shape[-i.ndim]) for a, i, m in zip(args, self.program.inputs, given, strict=True) if m)
+        return next(int(a.shape[-i.ndim]) for a, i, m in zip(args, self.program.inputs, args_mapped, strict=True) if m)
 
-    def laid(self, args: list[Any], walk: bool) -> list[Any]:
-        """Return arguments with those of a member beside each other."""
+    def arrange_arguments(self, args: list[Any], walk: bool) -> list[Any]:
         pairs = zip(args, self.program.mapped[2], strict=True)
         return [np.asarray(np.moveaxis(np.asarray(a), 1, 0) if m and walk else a, order="C") for a, m in pairs]
 
-    def steps(
-        self, native: NativeStep, state: list[Any], read: list[Any], args: list[Any], first: int, count: int
+    def run_steps(
+        self, loop: CompiledLoop, state: list[Any], read: list[Any], args: list[Any], first: int, count: int
     ) -> list[Any]:
-        """Run some steps of every member."""
-        return Drive(native, None, self.program.mapped, self.members(args))(state, read, args, [], first, count, 1)
+        driver = TrialDriver(loop, None, self.program.mapped, self.count_members(args))
+        return driver(state, read, args, [], first, count, 1)
 
 
 class NativeProgram(AutoProgram):
-    """A program compiled from C whatever it is, or refused with the reason."""
+    """A program of mode "native": calls and loops are compiled from C, or refused with the reason."""
 
-    def otherwise(self, reason: NotNative) -> NativeStep | None:
-        """Refuse a program that is not written as C."""
-        raise UseError(f"This program is not written as C: {reason}. Take mode='auto', which leaves it to XLA then")
+    def replace_loop(self, reason: NotNative) -> CompiledLoop | None:
+        raise UseError(
+            f'mode="native": this program cannot be compiled as C: {reason}. Use mode="auto", which leaves such '
+            "programs to XLA"
+        )
 
     def call(self, args: list[Any]) -> list[Any]:
-        """Run one step and return the outputs."""
         args = [np.asarray(a, order="C") for a in args]
-        native = self.native(args, False)
-        assert native is not None
-        return [np.array(h[0]) for h in self.advanced(lambda s, r: native(s, r, args, 0, 1))]
+        loop = self.get_loop(args, False)
+        assert loop is not None
+        return [np.array(h[0]) for h in self.update_state(lambda s, r: loop(s, r, args, 0, 1))]

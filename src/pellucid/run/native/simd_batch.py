@@ -1,307 +1,329 @@
-"""A batch as the lanes of vector registers: every sample goes through the whole network in one turn of a loop.
+"""SIMD over the batch axis: one loop iteration runs the network on one vector of samples.
 
-All values that belong to one sample are numbers of their own in that loop, so nothing of a batch lies in memory between
-the operations of a step; what is summed over the batch is summed in registers.
+Every element of a sample is a local variable of the loop, so no values of the batch are stored between operations. Sums
+over the batch stay in registers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from pellucid.run.native.batch_axis_analysis import FEWEST_LANES, Axes, Elements, NoLanes
+from pellucid.run.native.batch_axis_analysis import MIN_SAMPLES, BatchAxes, Elements, NotVectorizable
 from pellucid.run.native.c_writer import SIMD
-from pellucid.run.native.elementwise import is_pointwise, literal, type_of, written
+from pellucid.run.native.element_emitter import ElementEmitter
+from pellucid.run.native.elementwise import c_literal, c_type, emit_elementwise, is_elementwise
 from pellucid.run.native.equations import Equation, Value
-from pellucid.run.native.index_maps import default_fill, linear
-from pellucid.run.native.loop_nests import REDUCTIONS, Plain, joined, start_of
-from pellucid.run.native.matmul import Product
-from pellucid.run.native.simd_movement import moved
-from pellucid.run.native.simd_reductions import LIVE, LaneSums, begin, sums
+from pellucid.run.native.index_maps import get_default_fill, linear_index
+from pellucid.run.native.matmul import DotGeneral
+from pellucid.run.native.reductions import REDUCTIONS, emit_combination, emit_initial_value
+from pellucid.run.native.simd_reductions import LANE_MASK, LaneAccumulators, emit_lane_mask, is_sum
 
-MOST_STATEMENTS = 180
-"""How many numbers a sample may have on its way: C compilers take long over long loops."""
+MAX_ELEMENTS = 180
+"""Maximum number of elements per sample: C compilers take long for long loop bodies."""
 
 
-class Lanes:
-    """Writes what is computed sample by sample, as loops over samples.
-
-    Parameters
-    ----------
-    plain : Plain
-        Writes everything else, and says where it lies.
-    axes : Axes
-        Where the samples lie.
-    """
+class SimdEmitter:
+    """Writes equations as loops over vectors of samples, with the elements of a sample as local variables."""
 
     VECTORS = 2
-    """How many vectors of samples are computed at once."""
+    """Vectors of samples per iteration: two are independent, so that one computes while the other waits for its
+    results."""
 
-    def __init__(self, plain: Plain, axes: Axes) -> None:
-        if axes.statements > MOST_STATEMENTS:
-            raise NoLanes("a sample is too large")
-        self.plain = plain
-        self.axes = axes
+    def __init__(self, emitter: ElementEmitter, batch: BatchAxes) -> None:
+        if batch.num_elements > MAX_ELEMENTS:
+            raise NotVectorizable("a sample has too many elements")
+        self.emitter = emitter
+        self.batch = batch
         self.elements: dict[Value, Elements] = {}
-        self.copied: dict[tuple[Value, int], Elements] = {}
-        """What one loop looks at along an axis as long as that of the samples."""
-        self.filled: set[str] = set()
-        """Elements that are 0 where there is no sample."""
+        self.columns: dict[tuple[Value, int], Elements] = {}
+        """Arrays that the current loop reads along an axis as long as the batch."""
+        self.zero_padded: set[str] = set()
+        """Elements that are 0 in the padding of the last vector."""
         self.body: list[str] = []
-        self.sums = LaneSums(plain, axes.lanes)
+        self.accumulators = LaneAccumulators(emitter, batch.lanes)
 
-    def begin(self) -> None:
-        """Write which lanes are samples, in numbers half as long as those of most samples.
+    def emit_lane_mask(self) -> None:
+        """Write the lane mask, with 16 bits per lane for float32 samples.
 
-        Because of that length, compilers take two vectors of samples at once, so that neither waits for itself.
+        From the smallest type in the loop compilers choose the number of lanes, so this makes them use two vectors of
+        floats.
         """
-        begin(self.plain, self.axes, "int16_t" if self.axes.lanes > FEWEST_LANES else "int32_t")
+        emit_lane_mask(self.emitter, self.batch, "int16_t" if self.batch.lanes > MIN_SAMPLES else "int32_t")
 
-    def loop(self, equations: Sequence[Equation], later: set[Value], whole: set[Value]) -> None:
+    def emit_loop(self, equations: Sequence[Equation], spilled: Sequence[Value], stored: Sequence[Value]) -> None:
         """Write a loop over all samples.
 
         Parameters
         ----------
         equations : sequence of Equation
-            What is computed for each.
-        later : set of Value
-            What later loops need: each number of it gets an array of its own.
-        whole : set of Value
-            What is needed as an array like any other.
+            The loop body.
+        spilled : sequence of Value
+            Values that later loops over samples read. Each of their elements gets an array over the samples.
+        stored : sequence of Value
+            Values that are read as ordinary arrays.
         """
-        text = self.plain.text
-        self.body, self.sums, self.copied = [], LaneSums(self.plain, self.axes.lanes), {}
+        writer = self.emitter.writer
+        self.body, self.accumulators, self.columns = [], LaneAccumulators(self.emitter, self.batch.lanes), {}
         known = set(self.elements)
         for e in equations:
-            self.write(e)
-        stores = []
+            self.emit_equation(e)
+        stores = [line for e in equations if e.result in stored for line in self.emit_stores(e.result)]
+        spills: dict[Value, Elements] = {}
         for e in equations:
-            value = e.result
-            if value in whole:
-                stores += self.stored(value)
-        kept = {e.result: self.elements[e.result] for e in equations if e.result in later}
-        names: dict[Value, Elements] = {}
-        for value, elements in kept.items():
-            names[value], lines = self.handed_on(value, elements)
-            stores += lines
-        self.sums.begin()
-        with text.loop(self.axes.padded // self.axes.lanes) as block, text.loop(self.axes.lanes, "j", SIMD):
-            text.add(f"const int32_t l = (int32_t){block} * {self.axes.lanes} + j;")
+            if e.result in spilled:
+                spills[e.result], lines = self.spill(e.result, self.elements[e.result])
+                stores += lines
+        self.accumulators.emit_initialization()
+        lanes = self.batch.lanes
+        with writer.loop(self.batch.padded_count // lanes) as group, writer.loop(lanes, "j", SIMD):
+            writer.add(f"const int32_t l = (int32_t){group} * {lanes} + j;")
             for line in [*self.body, *stores]:
-                text.add(line)
-        self.sums.end()
+                writer.add(line)
+        self.accumulators.emit_combination()
         for value in set(self.elements) - known:
             del self.elements[value]
-        self.elements.update(names)
+        self.elements.update(spills)
 
-    def handed_on(self, value: Value, elements: Elements) -> tuple[Elements, list[str]]:
-        """Give each number of a sample an array, over all samples, and return how it is read and written."""
-        found, lines = np.empty_like(elements), []
+    def spill(self, value: Value, elements: Elements) -> tuple[Elements, list[str]]:
+        """Declare an array over the samples for each element; return the elements in them, and the stores."""
+        spilled, lines = np.empty_like(elements), []
         for place in np.ndindex(elements.shape):
-            if elements[place] in self.filled:
-                found[place] = elements[place]
+            if elements[place] in self.zero_padded:
+                spilled[place] = elements[place]
                 continue
-            name = self.plain.room(self.plain.text.fresh(f"{value.name}_l"), value.dtype, self.axes.padded)
-            found[place] = f"{name}[l]"
+            name = self.emitter.writer.make_name(f"{value.name}_l")
+            self.emitter.declare_array(name, value.dtype, self.batch.padded_count)
+            spilled[place] = f"{name}[l]"
             lines.append(f"{name}[l] = {elements[place]};")
-        return found, lines
+        return spilled, lines
 
-    def take(self, value: Value) -> None:
-        """Copy an array so that neighbouring samples are neighbours."""
-        self.elements[value] = self.column(value, self.axes.of[value])
+    def load(self, value: Value) -> None:
+        """Write the copy of a stored value into arrays over the samples."""
+        self.elements[value] = self.load_columns(value, self.batch.axis[value])
 
-    def column(self, value: Value, axis: int) -> Elements:
-        """Copy what lies in an array so that neighbouring samples are neighbours, and fill up with zeros."""
-        elements, text = self.read(value, axis), self.plain.text
-        found, lines = self.handed_on(value, elements)
-        with text.loop(self.axes.count, "l", SIMD):
-            text.add(" ".join(lines))
-        if self.axes.padded != self.axes.count:
-            zeros = " ".join(f"{name} = 0;" for name in found.ravel())
-            text.add(f"for (int64_t l = {self.axes.count}; l < {self.axes.padded}; l++) {{ {zeros} }}")
-        self.filled.update(found.ravel())
-        return found
+    def load_columns(self, value: Value, axis: int) -> Elements:
+        """Copy each element along an axis into an array over the samples, padded with zeros."""
+        writer = self.emitter.writer
+        columns, lines = self.spill(value, self.read_array(value, axis))
+        with writer.loop(self.batch.count, "l", SIMD):
+            writer.add(" ".join(lines))
+        if self.batch.padded_count != self.batch.count:
+            zeros = " ".join(f"{name} = 0;" for name in columns.ravel())
+            writer.add(f"for (int64_t l = {self.batch.count}; l < {self.batch.padded_count}; l++) {{ {zeros} }}")
+        self.zero_padded.update(columns.ravel())
+        return columns
 
-    def alive(self, elements: Elements, dtype: Any) -> Elements:
-        """Write numbers of a sample that are 0 in fillers.
+    def mask_padding(self, elements: Elements, dtype: Any) -> Elements:
+        """Return elements that are 0 in padding.
 
-        It is written of what is multiplied, not of products, because to add a product is one instruction.
+        Factors are masked and not their product, so that product and sum remain one FMA instruction.
         """
-        found = elements.copy()
+        masked = elements.copy()
         for place, element in np.ndenumerate(elements):
-            if element not in self.filled:
-                found[place] = f"alive_{dtype.name}({element}, {LIVE}[l])"
-        return found
+            if element not in self.zero_padded:
+                masked[place] = f"mask_lane_{dtype.name}({element}, {LANE_MASK}[l])"
+        return masked
 
-    def stored(self, value: Value) -> list[str]:
-        """Put a value into an array, row after row."""
-        name = self.plain.array(value)
-        axis, elements = self.axes.of[value], self.elements[value]
+    def emit_stores(self, value: Value) -> list[str]:
+        name = self.emitter.allocate(value)
+        axis, elements = self.batch.axis[value], self.elements[value]
         lines = []
         for place in np.ndindex(elements.shape):
             indices = ["l" if a == axis else str(i) for a, i in enumerate(place)]
-            lines.append(f"if ({LIVE}[l]) {name}[{linear(value.shape, indices)}] = {elements[place]};")
+            lines.append(f"if ({LANE_MASK}[l]) {name}[{linear_index(value.shape, indices)}] = {elements[place]};")
         return lines
 
-    def read(self, value: Value, axis: int | None) -> Elements:
-        """Return the elements of a value outside of the samples; along ``axis`` there is one for each of them."""
+    def read_array(self, value: Value, axis: int | None) -> Elements:
+        """Return the elements of a stored value; on ``axis`` only the one of the current sample."""
         shape = tuple(1 if a == axis else n for a, n in enumerate(value.shape))
-        found = np.empty(shape, object)
+        elements = np.empty(shape, object)
         for place in np.ndindex(shape):
             indices = ["l" if a == axis else str(i) for a, i in enumerate(place)]
-            found[place] = self.plain.at(value, indices)
-        return found
+            elements[place] = self.emitter.emit_element(value, indices)
+        return elements
 
-    def of(self, value: Value, axis: int | None = None) -> Elements:
-        """Return the numbers that a sample meets in a value."""
+    def get_elements(self, value: Value, axis: int | None = None) -> Elements:
+        """Return the elements of a value that a sample reads; ``axis`` is the axis that runs along the batch."""
         if value in self.elements:
             return self.elements[value]
-        if axis is not None and 0 <= axis < value.ndim and value.shape[axis] == self.axes.count:
-            if (value, axis) not in self.copied:
-                self.copied[value, axis] = self.column(value, axis)
-            return self.copied[value, axis]
-        return self.read(value, None)
+        if axis is not None and 0 <= axis < value.ndim and value.shape[axis] == self.batch.count:
+            if (value, axis) not in self.columns:
+                self.columns[value, axis] = self.load_columns(value, axis)
+            return self.columns[value, axis]
+        return self.read_array(value, None)
 
-    def named(self, e: Equation, elements: Elements) -> None:
-        """Give the numbers that an equation makes names.
+    def define(self, e: Equation, elements: Elements) -> None:
+        """Write local variables for the elements of a result.
 
-        Truth is an int here: single bytes among floats, or integers of eight bytes, make several vectors of one.
+        Booleans and positions are int: one byte or eight per lane would make the compiler use shorter vectors.
         """
-        kind, form = type_of(e.result.dtype), "{}"
+        kind, form = c_type(e.result.dtype), "{}"
         if e.result.dtype.kind == "b":
             kind, form = "int", "({}) != 0"
         elif e.name in ("argmax", "argmin"):
             kind = "int"
-        found = np.empty_like(elements)
+        names = np.empty_like(elements)
         for k, place in enumerate(np.ndindex(elements.shape)):
-            found[place] = f"{e.result.name}_{k}"
-            self.body.append(f"const {kind} {found[place]} = {form.format(elements[place])};")
-        self.elements[e.result] = found
+            names[place] = f"{e.result.name}_{k}"
+            self.body.append(f"const {kind} {names[place]} = {form.format(elements[place])};")
+        self.elements[e.result] = names
 
-    def write(self, e: Equation) -> None:
-        """Write an equation for one sample."""
-        if is_pointwise(e):
-            axis = self.axes.of[e.result]
+    def emit_equation(self, e: Equation) -> None:
+        if is_elementwise(e):
+            axis = self.batch.axis[e.result]
             shape = tuple(1 if a == axis else n for a, n in enumerate(e.result.shape))
-            parts = [np.broadcast_to(self.of(x, axis - e.result.ndim + x.ndim), shape) for x in e.inputs]
-            made = np.empty(shape, object)
+            operands = [np.broadcast_to(self.get_elements(x, axis - e.result.ndim + x.ndim), shape) for x in e.inputs]
+            elements = np.empty(shape, object)
             for place in np.ndindex(shape):
-                made[place] = written(e, [str(p[place]) for p in parts])
-            self.named(e, made)
+                elements[place] = emit_elementwise(e, [str(x[place]) for x in operands])
+            self.define(e, elements)
         elif e.name in REDUCTIONS:
-            self.reduce(e)
+            self.emit_reduction(e)
         elif e.name == "dot_general":
-            self.dot(e)
+            self.emit_dot(e)
         elif e.name == "gather":
-            self.gather(e)
+            self.emit_gather(e)
         elif e.name in ("argmax", "argmin"):
-            self.extreme(e)
+            self.emit_arg_extremum(e)
         else:
-            self.elements[e.result] = moved(self, e)
+            self.elements[e.result] = move_elements(e, self.batch.axis[e.result], self.get_elements)
 
-    def reduce(self, e: Equation) -> None:
-        """Write a sum and its kin, within samples or over them."""
-        x, over = self.of(e.inputs[0]), tuple(e.params["axes"])
-        kept = [a for a in range(x.ndim) if a not in over]
-        rows = x.transpose([*kept, *over]).reshape(*[x.shape[a] for a in kept], -1)
-        made = np.empty(rows.shape[:-1], object)
-        for place in np.ndindex(made.shape):
-            made[place] = self.row(e, list(rows[place]))
-        if e.result in self.axes.of:
-            self.named(e, made)
+    def emit_reduction(self, e: Equation) -> None:
+        """Write a reduction, inside each sample or over the samples."""
+        x, axes = self.get_elements(e.inputs[0]), tuple(e.params["axes"])
+        kept = [a for a in range(x.ndim) if a not in axes]
+        rows = x.transpose([*kept, *axes]).reshape(*[x.shape[a] for a in kept], -1)
+        elements = np.empty(rows.shape[:-1], object)
+        for place in np.ndindex(elements.shape):
+            elements[place] = self.reduce_row(e, list(rows[place]))
+        if e.result in self.batch.axis:
+            self.define(e, elements)
         else:
-            self.summed(e, self.alive(made, e.result.dtype) if sums(e) else made)
+            self.accumulate(e, self.mask_padding(elements, e.result.dtype) if is_sum(e) else elements)
 
-    def row(self, e: Equation, elements: Sequence[str]) -> str:
-        """Write a reduction of some numbers."""
-        operation = REDUCTIONS[e.name][0]
+    def reduce_row(self, e: Equation, elements: Sequence[str]) -> str:
+        operator = REDUCTIONS[e.name][0]
         if not elements:
-            return start_of(e)
-        if operation in "><":
+            return emit_initial_value(e)
+        if operator in "><":
             total = elements[0]
             for element in elements[1:]:
-                name = self.plain.text.fresh("t")
-                self.body.append(f"const {type_of(e.result.dtype)} {name} = {joined(e, total, element)};")
+                name = self.emitter.writer.make_name("t")
+                self.body.append(f"const {c_type(e.result.dtype)} {name} = {emit_combination(e, total, element)};")
                 total = name
             return total
-        return f" {operation} ".join(elements)
+        return f" {operator} ".join(elements)
 
-    def summed(self, e: Equation, made: Elements) -> None:
-        """Write numbers that are added up over all samples."""
-        name = self.plain.array(e.result)
-        for k, place in enumerate(np.ndindex(made.shape)):
-            self.body.append(self.sums.add(e, str(made[place]), f"{name}[{k}]"))
+    def accumulate(self, e: Equation, elements: Elements) -> None:
+        name = self.emitter.allocate(e.result)
+        for k, place in enumerate(np.ndindex(elements.shape)):
+            self.body.append(self.accumulators.add(e, str(elements[place]), f"{name}[{k}]"))
 
-    def dot(self, e: Equation) -> None:
-        """Write a product, whose sums are within samples or over them."""
-        p = Product.of(e)
-        sides = []
-        for x, of, other, others in (
+    def emit_dot(self, e: Equation) -> None:
+        """Write a product, summed inside each sample or over the samples."""
+        p = DotGeneral.from_equation(e)
+        operands = []
+        for x, axes, other, other_axes in (
             (p.left, p.left_axes, p.right, p.right_axes),
             (p.right, p.right_axes, p.left, p.left_axes),
         ):
             axis = None
-            if x not in self.axes.of:
+            if x not in self.batch.axis:
                 for kind in ("batch", "sum"):
-                    if self.axes.of[other] in others[kind]:
-                        axis = of[kind][others[kind].index(self.axes.of[other])]
-            elements = self.of(x, axis)
-            elements = elements.transpose([*of["batch"], *of["free"], *of["sum"]])
-            batch, free = len(of["batch"]), len(of["free"])
-            sides.append(elements.reshape((*elements.shape[: batch + free], -1)))
-        left, right = sides
-        if e.result not in self.axes.of:
-            left, right = self.alive(left, p.left.dtype), self.alive(right, p.right.dtype)
-        batch = len(p.left_axes["batch"])
-        made = np.empty((*left.shape[:-1], *right.shape[batch:-1]), object)
-        for place in np.ndindex(made.shape):
-            b, m, n = place[:batch], place[batch : left.ndim - 1], place[left.ndim - 1 :]
+                    if self.batch.axis[other] in other_axes[kind]:
+                        axis = axes[kind][other_axes[kind].index(self.batch.axis[other])]
+            elements = self.get_elements(x, axis).transpose([*axes["batch"], *axes["free"], *axes["sum"]])
+            num_kept = len(axes["batch"]) + len(axes["free"])
+            operands.append(elements.reshape((*elements.shape[:num_kept], -1)))
+        left, right = operands
+        if e.result not in self.batch.axis:
+            left, right = self.mask_padding(left, p.left.dtype), self.mask_padding(right, p.right.dtype)
+        num_batch = len(p.left_axes["batch"])
+        products = np.empty((*left.shape[:-1], *right.shape[num_batch:-1]), object)
+        for place in np.ndindex(products.shape):
+            b, m, n = place[:num_batch], place[num_batch : left.ndim - 1], place[left.ndim - 1 :]
             terms = zip(left[(*b, *m)], right[(*b, *n)], strict=True)
-            made[place] = " + ".join(f"{x} * {y}" for x, y in terms) or literal(0, e.result.dtype)
-        if e.result in self.axes.of:
-            self.named(e, made)
+            products[place] = " + ".join(f"{x} * {y}" for x, y in terms) or c_literal(0, e.result.dtype)
+        if e.result in self.batch.axis:
+            self.define(e, products)
         else:
-            self.summed(e, made)
+            self.accumulate(e, products)
 
-    def gather(self, e: Equation) -> None:
-        """Write a look into the numbers of a sample, as a choice among all of them."""
+    def emit_gather(self, e: Equation) -> None:
+        """Write a gather inside each sample, as a selection among all its elements."""
         x, where = e.inputs
         [axis] = e.params["dimension_numbers"].start_index_map
-        elements = np.moveaxis(self.of(x), axis, -1)
-        index = self.of(where)[..., 0]
-        sides = e.params["dimension_numbers"].start_indices_batching_dims
+        elements = np.moveaxis(self.get_elements(x), axis, -1)
+        index = self.get_elements(where)[..., 0]
+        batch_dims = e.params["dimension_numbers"].start_indices_batching_dims
         fill = e.params["fill_value"]
-        filler = literal(default_fill(x.dtype) if fill is None else fill, x.dtype)
+        fill_text = c_literal(get_default_fill(x.dtype) if fill is None else fill, x.dtype)
         if "FILL" not in str(e.params["mode"]):
-            raise NoLanes("an index is moved into its range")
-        made = np.empty(index.shape, object)
+            raise NotVectorizable("a gather clips its indices")
+        found = np.empty(index.shape, object)
         for place in np.ndindex(index.shape):
-            row = elements[tuple(min(place[s], n - 1) for s, n in zip(sides, elements.shape[:-1], strict=True))]
-            text = filler
+            row = elements[tuple(min(place[s], n - 1) for s, n in zip(batch_dims, elements.shape[:-1], strict=True))]
+            text = fill_text
             for k in range(len(row) - 1, -1, -1):
                 text = f"({index[place]} == {k} ? {row[k]} : {text})"
-            made[place] = text
-        self.named(
-            e, made.reshape(tuple(1 if a == self.axes.of[e.result] else n for a, n in enumerate(e.result.shape)))
-        )
+            found[place] = text
+        shape = tuple(1 if a == self.batch.axis[e.result] else n for a, n in enumerate(e.result.shape))
+        self.define(e, found.reshape(shape))
 
-    def extreme(self, e: Equation) -> None:
-        """Write which of the numbers of a sample is the greatest or the least."""
+    def emit_arg_extremum(self, e: Equation) -> None:
         [axis] = e.params["axes"]
-        rows = np.moveaxis(self.of(e.inputs[0]), axis, -1)
-        sign, real = (">" if e.name == "argmax" else "<"), e.inputs[0].dtype.kind == "f"
-        kind = type_of(e.inputs[0].dtype)
-        made = np.empty(rows.shape[:-1], object)
-        for place in np.ndindex(made.shape):
-            best, at = rows[place][0], "0"
+        rows = np.moveaxis(self.get_elements(e.inputs[0]), axis, -1)
+        sign, is_real = (">" if e.name == "argmax" else "<"), e.inputs[0].dtype.kind == "f"
+        kind = c_type(e.inputs[0].dtype)
+        positions = np.empty(rows.shape[:-1], object)
+        for place in np.ndindex(positions.shape):
+            best, position = rows[place][0], "0"
             for k, element in enumerate(rows[place][1:], 1):
-                better, next_best, next_at = (self.plain.text.fresh("t") for _ in range(3))
-                nan = f" || ({element} != {element} && {best} == {best})" if real else ""
+                better, next_best, next_position = (self.emitter.writer.make_name("t") for _ in range(3))
+                nan = f" || ({element} != {element} && {best} == {best})" if is_real else ""
                 self.body.append(f"const int {better} = {element} {sign} {best}{nan};")
                 self.body.append(f"const {kind} {next_best} = {better} ? {element} : {best};")
-                self.body.append(f"const int {next_at} = {better} ? {k} : {at};")
-                best, at = next_best, next_at
-            made[place] = at
-        self.named(e, made)
+                self.body.append(f"const int {next_position} = {better} ? {k} : {position};")
+                best, position = next_best, next_position
+            positions[place] = position
+        self.define(e, positions)
+
+
+def move_elements(e: Equation, axis: int, get_elements: Callable[[Value, int | None], Elements]) -> Elements:
+    """Return the elements of a result that only moves elements, with length one on the batch axis.
+
+    ``get_elements`` returns those of an operand, given the batch axis of the result if the operand has the same axes.
+    """
+    shape = tuple(1 if a == axis else n for a, n in enumerate(e.result.shape))
+    if e.name == "concatenate":
+        parts = []
+        for v in e.inputs:
+            part_shape = tuple(1 if a == axis else n for a, n in enumerate(v.shape))
+            parts.append(np.broadcast_to(get_elements(v, axis), part_shape))
+        return np.concatenate(parts, axis=e.params["dimension"])
+    x = get_elements(e.inputs[0], None)
+    if e.name == "broadcast_in_dim":
+        wide = [1] * e.result.ndim
+        for n, d in zip(x.shape, e.params["broadcast_dimensions"], strict=True):
+            wide[d] = n
+        return np.broadcast_to(x.reshape(wide), shape)
+    if e.name in ("reshape", "squeeze"):
+        return x.reshape(shape)
+    if e.name == "transpose":
+        return x.transpose(e.params["permutation"])
+    if e.name == "rev":
+        return np.flip(x, e.params["dimensions"])
+    if e.name == "slice":
+        strides = e.params["strides"] or (1,) * x.ndim
+        spans = zip(e.params["start_indices"], e.params["limit_indices"], strides, strict=True)
+        return x[tuple(slice(0, 1) if a == axis else slice(*span) for a, span in enumerate(spans))]
+    assert e.name == "pad", e.name
+    padded = np.full(shape, get_elements(e.inputs[1], None).item(), object)
+    places = []
+    for n, (low, _, interior) in zip(x.shape, e.params["padding_config"], strict=True):
+        places.append(slice(low, low + (n - 1) * (interior + 1) + 1, interior + 1))
+    padded[tuple(places)] = x
+    return padded

@@ -1,80 +1,70 @@
-"""What is summed up over samples: each lane has sums of its own, which are added up when all samples are through."""
+"""Reductions over the batch under SIMD: each lane has its own accumulators, which are combined after the loop."""
 
 from __future__ import annotations
 
-from pellucid.run.native.batch_axis_analysis import Axes
-from pellucid.run.native.elementwise import type_of
+from pellucid.run.native.batch_axis_analysis import BatchAxes
+from pellucid.run.native.element_emitter import ElementEmitter
+from pellucid.run.native.elementwise import c_type
 from pellucid.run.native.equations import Equation
-from pellucid.run.native.loop_nests import Plain, joined, start_of
+from pellucid.run.native.reductions import emit_combination, emit_initial_value
 
-LIVE = "live"
-"""The array that tells samples from what fills up the last vectors."""
-
-
-def begin(plain: Plain, axes: Axes, kind: str) -> None:
-    """Write which lanes are samples: all bits of them are set."""
-    plain.text.add(f"{kind} {LIVE}[{axes.padded}];")
-    plain.text.add(f"for (int l = 0; l < {axes.padded}; l++) {LIVE}[l] = -(l < {axes.count});")
+LANE_MASK = "lane_mask"
+"""The C array that is all ones for samples and zero for the padding of the last vector."""
 
 
-class LaneSums:
-    """The sums of one loop over samples.
+def emit_lane_mask(emitter: ElementEmitter, batch: BatchAxes, kind: str) -> None:
+    emitter.writer.add(f"{kind} {LANE_MASK}[{batch.padded_count}];")
+    emitter.writer.add(f"for (int l = 0; l < {batch.padded_count}; l++) {LANE_MASK}[l] = -(l < {batch.count});")
 
-    Parameters
-    ----------
-    plain : Plain
-        Writes, and says where arrays lie.
-    lanes : int
-        How many samples are computed at once.
-    """
 
-    def __init__(self, plain: Plain, lanes: int) -> None:
-        self.plain = plain
+class LaneAccumulators:
+    """The accumulators of one loop over the samples: one for each lane and each element of a result."""
+
+    def __init__(self, emitter: ElementEmitter, lanes: int) -> None:
+        self.emitter = emitter
         self.lanes = lanes
-        self.numbers: dict[str, list[tuple[Equation, str]]] = {}
-        """For each type in C, what is summed up, and where each sum goes."""
-        self.name = plain.text.fresh("s")
+        self.by_type: dict[str, list[tuple[Equation, str]]] = {}
+        """For each C type, the reductions and the places of their results."""
+        self.name = emitter.writer.make_name("s")
 
     def add(self, e: Equation, element: str, target: str) -> str:
-        """Write the line that adds a number of each sample; those of fillers must be 0 where numbers are added up."""
-        kind = type_of(e.result.dtype)
-        found = self.numbers.setdefault(kind, [])
-        place = f"{self.name}_{kind}[{len(found)}][j]"
-        found.append((e, target))
-        line = f"{place} = {both(e, place, f'({element})')};"
-        return line if sums(e) else f"if ({LIVE}[l]) {line}"
+        """Return the line that accumulates an element of each sample. In sums it must be 0 for padding."""
+        kind = c_type(e.result.dtype)
+        accumulators = self.by_type.setdefault(kind, [])
+        accumulator = f"{self.name}_{kind}[{len(accumulators)}][j]"
+        accumulators.append((e, target))
+        line = f"{accumulator} = {combine(e, accumulator, f'({element})')};"
+        return line if is_sum(e) else f"if ({LANE_MASK}[l]) {line}"
 
-    def begin(self) -> None:
-        """Write where the lanes' sums lie."""
-        text = self.plain.text
-        for kind, found in self.numbers.items():
-            text.add(f"{kind} {self.name}_{kind}[{len(found)}][{self.lanes}] __attribute__((aligned(64))) = {{{{0}}}};")
-            for k, (e, _) in enumerate(found):
-                if not sums(e):
-                    with text.loop(self.lanes) as j:
-                        text.add(f"{self.name}_{kind}[{k}][{j}] = {start_of(e)};")
+    def emit_initialization(self) -> None:
+        writer = self.emitter.writer
+        for kind, accumulators in self.by_type.items():
+            array = f"{self.name}_{kind}[{len(accumulators)}][{self.lanes}]"
+            writer.add(f"{kind} {array} __attribute__((aligned(64))) = {{{{0}}}};")
+            for k, (e, _) in enumerate(accumulators):
+                if not is_sum(e):
+                    with writer.loop(self.lanes) as j:
+                        writer.add(f"{self.name}_{kind}[{k}][{j}] = {emit_initial_value(e)};")
 
-    def end(self) -> None:
-        """Write how the sums of all lanes become one."""
-        text = self.plain.text
-        for kind, found in self.numbers.items():
-            for k, (e, target) in enumerate(found):
+    def emit_combination(self) -> None:
+        """Write the combination of all lanes into the results."""
+        writer = self.emitter.writer
+        for kind, accumulators in self.by_type.items():
+            for k, (e, target) in enumerate(accumulators):
                 row = f"{self.name}_{kind}[{k}]"
-                if sums(e) and e.result.dtype.kind == "f":
-                    text.add(f"{target} = total_{kind}({row}, {self.lanes});")
+                if is_sum(e) and e.result.dtype.kind == "f":
+                    writer.add(f"{target} = horizontal_sum_{kind}({row}, {self.lanes});")
                     continue
-                total = text.fresh("t")
-                text.add(f"{kind} {total} = {row}[0];")
-                with text.loop(self.lanes - 1) as j:
-                    text.add(f"{total} = {both(e, total, f'{row}[{j} + 1]')};")
-                text.add(f"{target} = {total};")
+                total = writer.make_name("t")
+                writer.add(f"{kind} {total} = {row}[0];")
+                with writer.loop(self.lanes - 1) as j:
+                    writer.add(f"{total} = {combine(e, total, f'{row}[{j} + 1]')};")
+                writer.add(f"{target} = {total};")
 
 
-def sums(e: Equation) -> bool:
-    """Tell whether an equation adds up, and does not multiply or compare."""
+def is_sum(e: Equation) -> bool:
     return e.name in ("dot_general", "reduce_sum")
 
 
-def both(e: Equation, total: str, element: str) -> str:
-    """Write what two numbers are together."""
-    return f"{total} + {element}" if sums(e) else joined(e, total, element)
+def combine(e: Equation, total: str, element: str) -> str:
+    return f"{total} + {element}" if is_sum(e) else emit_combination(e, total, element)

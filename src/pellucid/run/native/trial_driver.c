@@ -1,34 +1,34 @@
-/* Runs the members of a program one after the other, each through all its rounds: some steps over batches of one size,
-   and one more over a batch of another, where there is one. */
+/* Runs a program for several trials, one after the other, each for all its epochs: some steps with batches of one size, and
+   one step with a smaller last batch if there is one. */
 #include <stdint.h>
 
-typedef void (*Step)(void **state, void **read, void **args, void **history, int64_t first, int64_t count);
+typedef void (*Steps)(void **state, void **read, void **args, void **history, int64_t first, int64_t count);
 
-/* Where the arrays of the first member lie, and how many bytes further those of the next. */
-typedef struct { int64_t count; char **at; int64_t *stride; } Values;
+/* Addresses of the arrays of the first trial, and the distance in bytes to those of the next. */
+typedef struct { int64_t count; char **addresses; int64_t *strides; } TrialArrays;
 
-static void point(void **found, const Values *values, int64_t member) {
-  for (int64_t k = 0; k < values->count; k++) found[k] = values->at[k] + member * values->stride[k];
+static void point_to(void **pointers, const TrialArrays *arrays, int64_t trial) {
+  for (int64_t k = 0; k < arrays->count; k++) pointers[k] = arrays->addresses[k] + trial * arrays->strides[k];
 }
 
-void drive(Step whole, Step rest, int64_t rounds, int64_t steps, int64_t first, int64_t begin, int64_t end,
-           const Values *state, const Values *read, const Values *args, const Values *last, const Values *history,
-           const int64_t *bytes) {
-  void *s[state->count + 1], *r[read->count + 1], *a[args->count + 1], *l[last->count + 1];
-  void *h[history->count + 1], *now[history->count + 1];
-  for (int64_t member = begin; member < end; member++) {
-    point(s, state, member);
-    point(r, read, member);
-    point(a, args, member);
-    point(l, last, member);
-    point(h, history, member);
-    for (int64_t round = 0; round < rounds; round++) {
-      const int64_t done = round * (steps + (rest != 0));
-      for (int64_t k = 0; k < history->count; k++) now[k] = (char *)h[k] + done * bytes[k];
-      whole(s, r, a, now, first + round * steps, steps);
-      if (!rest) continue;
-      for (int64_t k = 0; k < history->count; k++) now[k] = (char *)now[k] + steps * bytes[k];
-      rest(s, r, l, now, round, 1);
+void run_trials(Steps steps, Steps last_step, int64_t epochs, int64_t steps_per_epoch, int64_t first, int64_t begin,
+                int64_t end, const TrialArrays *state, const TrialArrays *read, const TrialArrays *args,
+                const TrialArrays *last_args, const TrialArrays *history, const int64_t *output_bytes) {
+  void *s[state->count + 1], *r[read->count + 1], *a[args->count + 1], *l[last_args->count + 1];
+  void *h[history->count + 1], *outputs[history->count + 1];
+  for (int64_t trial = begin; trial < end; trial++) {
+    point_to(s, state, trial);
+    point_to(r, read, trial);
+    point_to(a, args, trial);
+    point_to(l, last_args, trial);
+    point_to(h, history, trial);
+    for (int64_t epoch = 0; epoch < epochs; epoch++) {
+      const int64_t done = epoch * (steps_per_epoch + (last_step != 0));
+      for (int64_t k = 0; k < history->count; k++) outputs[k] = (char *)h[k] + done * output_bytes[k];
+      steps(s, r, a, outputs, first + epoch * steps_per_epoch, steps_per_epoch);
+      if (!last_step) continue;
+      for (int64_t k = 0; k < history->count; k++) outputs[k] = (char *)outputs[k] + steps_per_epoch * output_bytes[k];
+      last_step(s, r, l, outputs, epoch, 1);
     }
   }
 }

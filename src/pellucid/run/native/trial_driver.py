@@ -1,4 +1,4 @@
-"""Many members of one compiled step, and rounds of steps of two sizes, driven from C on all cores."""
+"""Driver of compiled loops: many trials on all cores, and epochs with a smaller last batch, without Python between."""
 
 from __future__ import annotations
 
@@ -9,115 +9,116 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from pellucid.run.jax_runtime import cores
-from pellucid.run.native.compiler import library
-
-if TYPE_CHECKING:
-    from pellucid.run.native.program import NativeStep
+from pellucid.run.jax_runtime import count_cores
+from pellucid.run.native.compile_cache import CompiledLoop
+from pellucid.run.native.compiler import load_library
 
 
-class Values(ctypes.Structure):
-    """Arrays as ``members.c`` wants them: where they lie, and where those of the next member do."""
+class TrialArrays(ctypes.Structure):
+    """The struct of that name in ``trial_driver.c``."""
 
     _fields_ = [
         ("count", ctypes.c_int64),
-        ("at", ctypes.POINTER(ctypes.c_void_p)),
-        ("stride", ctypes.POINTER(ctypes.c_int64)),
+        ("addresses", ctypes.POINTER(ctypes.c_void_p)),
+        ("strides", ctypes.POINTER(ctypes.c_int64)),
     ]
 
 
 @functools.cache
-def driver() -> Any:
-    """Return the compiled driver."""
-    return library(Path(__file__).with_name("trial_driver.c").read_text("utf-8")).drive
+def load_driver() -> Any:
+    return load_library(Path(__file__).with_name("trial_driver.c").read_text("utf-8")).run_trials
 
 
 @functools.cache
-def threads() -> tuple[ThreadPoolExecutor, int]:
-    """Return threads, one for each core, and how many they are."""
-    return ThreadPoolExecutor(cores(), "pellucid members"), cores()
+def get_thread_pool() -> tuple[ThreadPoolExecutor, int]:
+    """Return a pool with one thread per core, and the number of threads."""
+    return ThreadPoolExecutor(count_cores(), "pellucid trials"), count_cores()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=threads.cache_clear)  # they are not in the child, which would wait for them
+    # A forked child has no threads, and would wait forever for those of the pool.
+    os.register_at_fork(after_in_child=get_thread_pool.cache_clear)
 
 
-class Drive:
-    """What runs the steps of all members.
+class TrialDriver:
+    """Runs the steps of all trials.
 
     Parameters
     ----------
-    whole : NativeStep
-        The steps of one member.
-    rest : NativeStep or None
-        The step that ends a round, for batches of another size.
+    steps : CompiledLoop
+        The steps of one trial.
+    last_step : CompiledLoop or None
+        The step that ends an epoch, with a batch of another size.
     mapped : three lists of bool, or None
-        Which of state, read and arguments differ from member to member; None where there is one member and no axis.
-    members : int
-        How many there are.
+        Which arrays of state, read and arguments have an axis of trials; None for a single trial without that axis.
+    trials : int
+        Number of trials.
 
     Raises
     ------
     NotNative
-        If what drives them cannot be compiled.
+        If the driver cannot be compiled.
     """
 
     def __init__(
-        self, whole: NativeStep, rest: NativeStep | None, mapped: Sequence[Sequence[bool]] | None, members: int
+        self,
+        steps: CompiledLoop,
+        last_step: CompiledLoop | None,
+        mapped: Sequence[Sequence[bool]] | None,
+        trials: int,
     ) -> None:
-        self.whole, self.rest, self.mapped, self.members = whole, rest, mapped, members
-        self.drive = driver()
+        self.steps, self.last_step, self.mapped, self.trials = steps, last_step, mapped, trials
+        self.driver = load_driver()
 
     def __call__(
         self,
         state: list[Any],
         read: list[Any],
         args: list[Any],
-        last: list[Any],
+        last_args: list[Any],
         first: int,
-        steps: int,
-        rounds: int,
+        steps_per_epoch: int,
+        epochs: int,
     ) -> list[Any]:
-        """Run rounds, writing into the state, and return the outputs of every step, with the members behind it."""
-        turns = rounds * (steps + (self.rest is not None))
-        history = [np.empty((self.members, turns, *shape), dtype) for shape, dtype in self.whole.outputs]
-        written, only_read, given = self.mapped or [[False] * len(arrays) for arrays in (state, read, args)]
-        lists = [
-            values(state, written),
-            values(read, only_read),
-            values(args, given),
-            values(last, given[: len(last)]),
-            values(history, [True] * len(history)),
+        """Run epochs, overwriting the state, and return the outputs of every step, with an axis of trials after it."""
+        total_steps = epochs * (steps_per_epoch + (self.last_step is not None))
+        history = [np.empty((self.trials, total_steps, *shape), dtype) for shape, dtype in self.steps.outputs]
+        state_mapped, read_mapped, args_mapped = self.mapped or [[False] * len(a) for a in (state, read, args)]
+        arrays = [
+            make_trial_arrays(state, state_mapped),
+            make_trial_arrays(read, read_mapped),
+            make_trial_arrays(args, args_mapped),
+            make_trial_arrays(last_args, args_mapped[: len(last_args)]),
+            make_trial_arrays(history, [True] * len(history)),
         ]
-        sizes = (ctypes.c_int64 * max(len(history), 1))(*self.whole.bytes)
-        functions = [self.whole.function, self.rest.function if self.rest else None]
+        output_bytes = (ctypes.c_int64 * max(len(history), 1))(*self.steps.output_bytes)
+        functions = [self.steps.function, self.last_step.function if self.last_step else None]
         addresses = [ctypes.cast(f, ctypes.c_void_p) if f else ctypes.c_void_p() for f in functions]
 
         def run(span: tuple[int, int]) -> None:
-            self.drive(
+            self.driver(
                 *addresses,
-                *(ctypes.c_int64(n) for n in (rounds, steps, first, *span)),
-                *(ctypes.byref(each) for each in lists),
-                sizes,
+                *(ctypes.c_int64(n) for n in (epochs, steps_per_epoch, first, *span)),
+                *(ctypes.byref(each) for each in arrays),
+                output_bytes,
             )
 
-        if self.members == 1:
+        if self.trials == 1:
             run((0, 1))
         else:
-            pool, count = threads()
-            ends = np.linspace(0, self.members, min(count, self.members) + 1).astype(int).tolist()
-            list(pool.map(run, itertools.pairwise(ends)))
+            pool, threads = get_thread_pool()
+            edges = np.linspace(0, self.trials, min(threads, self.trials) + 1).astype(int).tolist()
+            list(pool.map(run, itertools.pairwise(edges)))
         if self.mapped is None:
             return [h[0] for h in history]
         return [np.asarray(np.moveaxis(h, 0, 1), order="C") for h in history]
 
 
-def values(arrays: list[Any], mapped: Sequence[bool]) -> Values:
-    """Return where arrays lie."""
-    at = (ctypes.c_void_p * max(len(arrays), 1))(*[a.ctypes.data for a in arrays])
+def make_trial_arrays(arrays: list[Any], mapped: Sequence[bool]) -> TrialArrays:
+    addresses = (ctypes.c_void_p * max(len(arrays), 1))(*[a.ctypes.data for a in arrays])
     strides = [a.nbytes // len(a) if m else 0 for a, m in zip(arrays, mapped, strict=True)]
-    return Values(len(arrays), at, (ctypes.c_int64 * max(len(arrays), 1))(*strides))
+    return TrialArrays(len(arrays), addresses, (ctypes.c_int64 * max(len(arrays), 1))(*strides))

@@ -1,92 +1,90 @@
-"""What is known of values before anything is computed: that none is negative, or positive, or less than one."""
+"""Value-range analysis: proofs that all elements of a value are nonnegative, nonpositive, or at least one.
+
+NaN satisfies every range.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pellucid.run.native.equations import Equation, Value
 
-if TYPE_CHECKING:
-    from pellucid.run.native.equations import Equation, Value
+MAX_DEPTH = 8
+"""How many equations back a proof looks."""
 
-DEPTH = 8
-"""How many equations back it is looked for what is known of a value."""
-
-MOVED = ("broadcast_in_dim", "reshape", "squeeze", "transpose")
-"""Equations whose results have the elements of their operands."""
+MOVEMENTS = ("broadcast_in_dim", "reshape", "squeeze", "transpose")
+"""Primitives whose results have the elements of their operands."""
 
 
-def maker(v: Value, depth: int) -> Equation | None:
-    """Return the equation to look at for what is known of a value."""
-    e = v.maker
+def get_producer(v: Value, depth: int) -> Equation | None:
+    """Return the equation of a value, unless the proof is too deep or the equation reduces empty arrays."""
+    e = v.producer
     return e if e is not None and depth and all(x.size for x in e.inputs) else None
 
 
-def at_least_one(v: Value, depth: int = DEPTH) -> bool:
-    """Tell whether no element is less than one; nan is not."""
+def is_at_least_one(v: Value, depth: int = MAX_DEPTH) -> bool:
     if v.constant is not None:
         return bool((v.constant >= 1).all())
-    e = maker(v, depth)
+    e = get_producer(v, depth)
     if e is None:
         return False
-    if e.name in (*MOVED, "square", "sqrt", "reduce_max", "reduce_min"):
-        return at_least_one(e.inputs[0], depth - 1)
+    if e.name in (*MOVEMENTS, "square", "sqrt", "reduce_max", "reduce_min"):
+        return is_at_least_one(e.inputs[0], depth - 1)
     if e.name == "add":
         a, b = e.inputs
-        return any(at_least_one(p, depth - 1) and not_negative(q, depth - 1) for p, q in ((a, b), (b, a)))
+        return any(is_at_least_one(p, depth - 1) and is_nonnegative(q, depth - 1) for p, q in ((a, b), (b, a)))
     if e.name != "reduce_sum":
         return False
-    power = e.inputs[0].maker
-    greatest = below(power.inputs[0]) if power is not None and power.name == "exp" else None
-    has_one = greatest is not None and greatest.params["axes"] == e.params["axes"]
-    return has_one or at_least_one(e.inputs[0], depth - 1)
+    # sum(exp(x - max(x))) has a term exp(0), over the same axes.
+    exp = e.inputs[0].producer
+    maximum = find_subtracted_max(exp.inputs[0]) if exp is not None and exp.name == "exp" else None
+    has_one = maximum is not None and maximum.params["axes"] == e.params["axes"]
+    return has_one or is_at_least_one(e.inputs[0], depth - 1)
 
 
-def not_negative(v: Value, depth: int = DEPTH) -> bool:
-    """Tell whether no element is less than zero; nan is not."""
+def is_nonnegative(v: Value, depth: int = MAX_DEPTH) -> bool:
     if v.constant is not None:
         return bool((v.constant >= 0).all())
-    e = maker(v, depth)
+    e = get_producer(v, depth)
     if e is None:
         return False
     if e.name in ("exp", "abs", "square", "logistic"):
         return True
-    return e.name in (*MOVED, "add", "mul", "reduce_sum", "reduce_max") and all(
-        not_negative(x, depth - 1) for x in e.inputs
+    return e.name in (*MOVEMENTS, "add", "mul", "reduce_sum", "reduce_max") and all(
+        is_nonnegative(x, depth - 1) for x in e.inputs
     )
 
 
-def not_positive(v: Value, depth: int = DEPTH) -> bool:
-    """Tell whether no element is greater than zero; nan is not."""
+def is_nonpositive(v: Value, depth: int = MAX_DEPTH) -> bool:
     if v.constant is not None:
         return bool((v.constant <= 0).all())
-    e = maker(v, depth)
+    e = get_producer(v, depth)
     if e is None:
         return False
     if e.name == "neg":
-        return not_negative(e.inputs[0], depth - 1)
+        return is_nonnegative(e.inputs[0], depth - 1)
     if e.name == "mul":
         a, b = e.inputs
-        return any(not_positive(p, depth - 1) and not_negative(q, depth - 1) for p, q in ((a, b), (b, a)))
-    if e.name in MOVED:
-        return not_positive(e.inputs[0], depth - 1)
-    return below(v) is not None
+        return any(is_nonpositive(p, depth - 1) and is_nonnegative(q, depth - 1) for p, q in ((a, b), (b, a)))
+    if e.name in MOVEMENTS:
+        return is_nonpositive(e.inputs[0], depth - 1)
+    return find_subtracted_max(v) is not None
 
 
-def below(v: Value) -> Equation | None:
-    """Return the equation of the greatest elements, if a value is how far all elements are from them."""
-    e = v.maker
+def find_subtracted_max(v: Value) -> Equation | None:
+    """Return the ``reduce_max`` equation of a value ``x - max(x)``; None for any other value."""
+    e = v.producer
     if e is None or e.name != "sub":
         return None
-    x, greatest = e.inputs
-    spread = greatest.maker
-    while spread is not None and spread.name == "broadcast_in_dim" and spread.inputs[0].ndim == greatest.ndim:
-        spread = spread.inputs[0].maker
-    found = spread.inputs[0].maker if spread is not None and spread.inputs else None
-    if spread is None or found is None or found.name != "reduce_max" or found.inputs[0] is not x:
+    x, maximum = e.inputs
+    broadcast = maximum.producer
+    while broadcast is not None and broadcast.name == "broadcast_in_dim" and broadcast.inputs[0].ndim == maximum.ndim:
+        broadcast = broadcast.inputs[0].producer
+    reduction = broadcast.inputs[0].producer if broadcast is not None and broadcast.inputs else None
+    if broadcast is None or reduction is None or reduction.name != "reduce_max" or reduction.inputs[0] is not x:
         return None
-    axes = found.params["axes"]
-    if spread.name == "broadcast_in_dim":
-        in_place = list(spread.params["broadcast_dimensions"]) == [a for a in range(x.ndim) if a not in axes]
+    axes = reduction.params["axes"]
+    if broadcast.name == "broadcast_in_dim":
+        fits = list(broadcast.params["broadcast_dimensions"]) == [a for a in range(x.ndim) if a not in axes]
     else:
         kept = tuple(1 if a in axes else n for a, n in enumerate(x.shape))
-        in_place = spread.name == "reshape" and spread.result.shape == kept
-    return found if in_place else None
+        fits = broadcast.name == "reshape" and broadcast.result.shape == kept
+    return reduction if fits else None

@@ -1,11 +1,11 @@
-"""What every program begins with: functions that work on whole vectors, and conversions."""
+"""Preamble of every generated program: vectorizable mathematical functions, arithmetic helpers, and conversions."""
 
 from __future__ import annotations
 
 import functools
 from pathlib import Path
 
-OF_VECTORS = (
+MVEC_FUNCTIONS = (
     "exp2",
     "sin",
     "cos",
@@ -21,16 +21,16 @@ OF_VECTORS = (
     "erf",
     "erfc",
 )
-"""Functions of one number that glibc has for whole vectors; those of `OWN` need no call at all."""
+"""Functions of one argument for which glibc's libmvec has vector versions."""
 
-OWN = {
-    "exp": "exponential",
-    "log": "logarithm",
-    "log1p": "logarithm1p",
-    "expm1": "exponentialm1",
-    "tanh": "tangent",
+INLINE_FUNCTIONS = {
+    "exp": "vector_exp",
+    "log": "vector_log",
+    "log1p": "vector_log1p",
+    "expm1": "vector_expm1",
+    "tanh": "vector_tanh",
 }
-"""Functions that ``mathematics.c`` writes out, by their names in C."""
+"""Functions that ``vector_math.c`` defines, because a call would spill all vector registers."""
 
 POLYNOMIALS = {
     "float": {
@@ -76,59 +76,59 @@ POLYNOMIALS = {
         ),
     },
 }
-"""Coefficients, from the constant on, of the polynomials that come nearest to (e^r - 1 - r) / r^2 for
-|r| <= log(2) / 2; for float to (log(1 + f) - f + f^2 / 2) / f^3 for sqrt(1/2) <= 1 + f <= sqrt(2); and for double to
-(log((1 + s) / (1 - s)) - 2 s) / s^3 in s^2 for |s| <= 0.1717, by Remez's exchange with 50 digits and more."""
+"""Minimax polynomials, coefficients from the constant term on: (e^r - 1 - r) / r^2 for |r| <= log(2) / 2; for float
+(log(1 + f) - f + f^2 / 2) / f^3 for sqrt(1/2) <= 1 + f <= sqrt(2); for double (log((1 + s) / (1 - s)) - 2 s) / s^3 in
+s^2 for |s| <= 0.1717. Computed by the Remez algorithm with at least 50 digits."""
 
-KINDS = {
+MACROS = {
     "float": {
         "REAL": "float",
-        "WHOLE": "int32_t",
-        "UWHOLE": "uint32_t",
+        "INTEGER": "int32_t",
+        "UNSIGNED": "uint32_t",
         "F(name)": "name##f",
         "SHIFT": "(0x1.8p23f + 126)",
-        "FRACTION": "23",
-        "ROOT": "0x3f3504f3",
-        "LEAST": "-87.5f",
-        "MOST": "0x4b4000fe",
-        "ANY": "INT32_MAX",
-        "SMALLEST": "0x1p-126f",
-        "LARGEST": "0x1.fffffep+127f",
-        "LIFT": "0x1p25f",
-        "LIFTED": "25",
-        "LOG_QUOTIENT": "0",
+        "FRACTION_BITS": "23",
+        "SQRT_HALF_BITS": "0x3f3504f3",
+        "MIN_EXPONENT": "-87.5f",
+        "MAX_BITS": "0x4b4000fe",
+        "NO_LIMIT": "INT32_MAX",
+        "MIN_NORMAL": "0x1p-126f",
+        "MAX_FINITE": "0x1.fffffep+127f",
+        "SCALE": "0x1p25f",
+        "SCALE_EXPONENT": "25",
+        "LOG_BY_QUOTIENT": "0",
         "LOG2_HIGH": "0x1.62e4p-1f",
         "LOG2_LOW": "0x1.7f7d1cp-20f",
     },
     "double": {
         "REAL": "double",
-        "WHOLE": "int64_t",
-        "UWHOLE": "uint64_t",
+        "INTEGER": "int64_t",
+        "UNSIGNED": "uint64_t",
         "F(name)": "name",
         "SHIFT": "(0x1.8p52 + 1022)",
-        "FRACTION": "52",
-        "ROOT": "0x3fe6a09e667f3bcd",
-        "LEAST": "-708.5",
-        "MOST": "0x43380000000007fe",
-        "ANY": "INT64_MAX",
-        "SMALLEST": "0x1p-1022",
-        "LARGEST": "0x1.fffffffffffffp+1023",
-        "LIFT": "0x1p54",
-        "LIFTED": "54",
-        "LOG_QUOTIENT": "1",
+        "FRACTION_BITS": "52",
+        "SQRT_HALF_BITS": "0x3fe6a09e667f3bcd",
+        "MIN_EXPONENT": "-708.5",
+        "MAX_BITS": "0x43380000000007fe",
+        "NO_LIMIT": "INT64_MAX",
+        "MIN_NORMAL": "0x1p-1022",
+        "MAX_FINITE": "0x1.fffffffffffffp+1023",
+        "SCALE": "0x1p54",
+        "SCALE_EXPONENT": "54",
+        "LOG_BY_QUOTIENT": "1",
         "LOG2_HIGH": "0x1.62e42feep-1",
         "LOG2_LOW": "0x1.a39ef35793c76p-33",
     },
 }
-"""What ``mathematics.c`` is told of the two kinds of real numbers."""
+"""Macros of ``vector_math.c`` for both types."""
 
 
-def polynomial(coefficients: tuple[str, ...], kind: str) -> str:
-    """Write a polynomial so that its parts do not wait for one another (Estrin's scheme).
+def emit_polynomial(coefficients: tuple[str, ...], kind: str) -> str:
+    """Return C for a polynomial in x by Estrin's scheme, whose terms can be computed in parallel.
 
     Examples
     --------
-    >>> polynomial(("0x1p-1", "0x1p-3", "0x1p-5"), "float")
+    >>> emit_polynomial(("0x1p-1", "0x1p-3", "0x1p-5"), "float")
     'fmaf(0x1p-5f, (x * x), fmaf(0x1p-3f, x, 0x1p-1f))'
     """
     end, fma = ("f", "fmaf") if kind == "float" else ("", "fma")
@@ -139,21 +139,21 @@ def polynomial(coefficients: tuple[str, ...], kind: str) -> str:
     return terms[0]
 
 
-def _included(kind: str) -> str:
-    told = dict(KINDS[kind])
-    told |= {f"{name.upper()}_POLYNOMIAL(x)": polynomial(c, kind) for name, c in POLYNOMIALS[kind].items()}
-    names = [name.partition("(")[0] for name in told]
+def _include_vector_math(kind: str) -> str:
+    macros = dict(MACROS[kind])
+    macros |= {f"{name.upper()}_POLYNOMIAL(x)": emit_polynomial(c, kind) for name, c in POLYNOMIALS[kind].items()}
+    names = [name.partition("(")[0] for name in macros]
     text = Path(__file__).with_name("vector_math.c").read_text("utf-8")
-    return "\n".join([*(f"#define {k} {v}" for k, v in told.items()), text, *(f"#undef {name}" for name in names)])
+    return "\n".join([*(f"#define {k} {v}" for k, v in macros.items()), text, *(f"#undef {name}" for name in names)])
 
 
-def _declared() -> str:
-    lines = [f"ON_VECTORS float {n}f(float); ON_VECTORS double {n}(double);" for n in OF_VECTORS]
-    two = [f"ON_VECTORS float {n}f(float, float); ON_VECTORS double {n}(double, double);" for n in ("pow", "atan2")]
+def _declare_mvec() -> str:
+    lines = [f"MVEC float {n}f(float); MVEC double {n}(double);" for n in MVEC_FUNCTIONS]
+    two = [f"MVEC float {n}f(float, float); MVEC double {n}(double, double);" for n in ("pow", "atan2")]
     return "\n".join(lines + two)
 
 
-def _vectors() -> str:
+def _define_vector_types() -> str:
     return "\n".join(
         f"typedef {kind} {kind}_x{n} __attribute__((vector_size({n * size}), aligned({size}), may_alias));"
         for kind, size in (("float", 4), ("double", 8))
@@ -162,8 +162,8 @@ def _vectors() -> str:
     )
 
 
-def _totals() -> str:
-    """Write how many numbers are added up, by halves: twice a vector at most."""
+def _define_horizontal_sums() -> str:
+    """Return functions that add n elements: whole vectors first, then halves of a vector."""
     lines = []
     for kind, width in (("float", 16), ("double", 8)):
         sums = [f"{kind}_x{width} x{width} = ((const {kind}_x{width} *)s)[0];"]
@@ -173,28 +173,30 @@ def _totals() -> str:
             half = f"(const {kind}_x{width} *)&x{2 * width}"
             sums.append(f"{kind}_x{width} x{width} = ({half})[0] + ({half})[1];")
         body = " ".join(sums)
-        lines.append(f"static inline {kind} total_{kind}(const {kind} *s, int n) {{ {body} return x2[0] + x2[1]; }}")
+        lines.append(
+            f"static inline {kind} horizontal_sum_{kind}(const {kind} *s, int n) {{ {body} return x2[0] + x2[1]; }}"
+        )
     return "\n".join(lines)
 
 
-def _turned() -> str:
-    """Write how rows become columns, four of four elements at once; m and n are how far apart rows lie."""
+def _define_transposes() -> str:
+    """Return functions that transpose by blocks of 4 x 4; m and n are the row strides of result and operand."""
     return "\n".join(
-        f"""typedef {kind} {kind}_near __attribute__((vector_size({4 * size}), aligned({size}), may_alias));
-static inline void turned_{kind}({kind} *y, int64_t m, const {kind} *x, int64_t n, int rows, int columns) {{
+        f"""typedef {kind} {kind}_row __attribute__((vector_size({4 * size}), aligned({size}), may_alias));
+static inline void transpose_{kind}({kind} *y, int64_t m, const {kind} *x, int64_t n, int rows, int columns) {{
   int j = 0;
   for (; j + 4 <= columns; j += 4) {{
     int k = 0;
     for (; k + 4 <= rows; k += 4) {{
       const {kind} *from = x + j * n + k;
-      {kind}_near a = *(const {kind}_near *)from, b = *(const {kind}_near *)(from + n);
-      {kind}_near c = *(const {kind}_near *)(from + 2 * n), d = *(const {kind}_near *)(from + 3 * n);
-      {kind}_near ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
-      *({kind}_near *)(y + k * m + j) = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
-      *({kind}_near *)(y + (k + 1) * m + j) = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+      {kind}_row a = *(const {kind}_row *)from, b = *(const {kind}_row *)(from + n);
+      {kind}_row c = *(const {kind}_row *)(from + 2 * n), d = *(const {kind}_row *)(from + 3 * n);
+      {kind}_row ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+      *({kind}_row *)(y + k * m + j) = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
+      *({kind}_row *)(y + (k + 1) * m + j) = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
       ab = __builtin_shufflevector(a, b, 2, 6, 3, 7), cd = __builtin_shufflevector(c, d, 2, 6, 3, 7);
-      *({kind}_near *)(y + (k + 2) * m + j) = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
-      *({kind}_near *)(y + (k + 3) * m + j) = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+      *({kind}_row *)(y + (k + 2) * m + j) = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
+      *({kind}_row *)(y + (k + 3) * m + j) = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
     }}
     for (; k < rows; k++) for (int l = j; l < j + 4; l++) y[k * m + l] = x[l * n + k];
   }}
@@ -204,48 +206,48 @@ static inline void turned_{kind}({kind} *y, int64_t m, const {kind} *x, int64_t 
     )
 
 
-def _arithmetic(c: str, name: str) -> list[str]:
-    """Write what names its operands more than once, for one type: nan wins, and division by 0 is XLA's."""
+def _define_arithmetic(c: str, name: str) -> list[str]:
+    """Return functions that use an operand more than once, for one type. NaN propagates; division by 0 is as in XLA."""
     lines = [
-        f"static inline {c} greater_{name}({c} x, {c} y) {{ {c} z = x > y ? x : y; return x != x ? x : z; }}",
-        f"static inline {c} lesser_{name}({c} x, {c} y) {{ {c} z = x < y ? x : y; return x != x ? x : z; }}",
+        f"static inline {c} max_{name}({c} x, {c} y) {{ {c} z = x > y ? x : y; return x != x ? x : z; }}",
+        f"static inline {c} min_{name}({c} x, {c} y) {{ {c} z = x < y ? x : y; return x != x ? x : z; }}",
         f"static inline {c} square_{name}({c} x) {{ return x * x; }}",
         f"static inline {c} power_{name}({c} x, int n) {{ {c} y = n & 1 ? x : 1; "
         "while (n >>= 1) { x *= x; if (n & 1) y *= x; } return y; }",
         f"static inline {c} sign_{name}({c} x) {{ return x > 0 ? 1 : x < 0 ? -1 : x; }}",
     ]
     if c in ("float", "double"):
-        whole = "int32_t" if c == "float" else "int64_t"
+        integer = "int32_t" if c == "float" else "int64_t"
         return [
             *lines,
-            f"static inline {c} alive_{name}({c} x, {whole} live) "
-            f"{{ {whole} y; memcpy(&y, &x, sizeof y); y &= live; memcpy(&x, &y, sizeof y); return x; }}",
+            f"static inline {c} mask_lane_{name}({c} x, {integer} mask) "
+            f"{{ {integer} y; memcpy(&y, &x, sizeof y); y &= mask; memcpy(&x, &y, sizeof y); return x; }}",
         ]
     signed = not c.startswith("u")
     return [
         *lines,
-        f"static inline {c} alive_{name}({c} x, {c} live) {{ return x & live; }}",
+        f"static inline {c} mask_lane_{name}({c} x, {c} mask) {{ return x & mask; }}",
         f"static inline {c} absolute_{name}({c} x) {{ return x < 0 ? -x : x; }}",
-        f"static inline {c} quotient_{name}({c} x, {c} y) {{ return y == 0 ? -1 : "
+        f"static inline {c} divide_{name}({c} x, {c} y) {{ return y == 0 ? -1 : "
         f"{'y == -1 ? -x : ' if signed else ''}x / y; }}",
         f"static inline {c} remainder_{name}({c} x, {c} y) {{ return y == 0 ? x : "
         f"{'y == -1 ? 0 : ' if signed else ''}x % y; }}",
     ]
 
 
-def _conversions() -> str:
+def _define_conversions() -> str:
     lines = []
     for bits in (8, 16, 32, 64):
-        for sign, least, most in (("", f"INT{bits}_MIN", f"INT{bits}_MAX"), ("u", "0", f"UINT{bits}_MAX")):
+        for sign, low, high in (("", f"INT{bits}_MIN", f"INT{bits}_MAX"), ("u", "0", f"UINT{bits}_MAX")):
             kind = f"{sign}int{bits}"
             lines.append(
-                f"static inline {kind}_t to_{kind}(double x) {{ return x != x ? 0 : x <= (double){least} ? {least} : "
-                f"x >= (double){most} ? {most} : ({kind}_t)x; }}"
+                f"static inline {kind}_t to_{kind}(double x) {{ return x != x ? 0 : x <= (double){low} ? {low} : "
+                f"x >= (double){high} ? {high} : ({kind}_t)x; }}"
             )
-    for real, whole in (("float", 32), ("double", 64)):
-        name = f"float{whole}"
+    for real, integer in (("float", 32), ("double", 64)):
+        name = f"float{integer}"
         for sign in ("", "u"):
-            kind = f"{sign}int{whole}"
+            kind = f"{sign}int{integer}"
             lines.append(
                 f"static inline {kind}_t bits_{name}_{kind}({real} x) "
                 f"{{ {kind}_t y; memcpy(&y, &x, sizeof y); return y; }}\n"
@@ -253,8 +255,12 @@ def _conversions() -> str:
                 f"{{ {real} y; memcpy(&y, &x, sizeof y); return y; }}"
             )
     for bits in (8, 16, 32, 64):
-        lines += _arithmetic(f"int{bits}_t", f"int{bits}") + _arithmetic(f"uint{bits}_t", f"uint{bits}")
-    lines += _arithmetic("float", "float32") + _arithmetic("double", "float64") + _arithmetic("uint8_t", "bool")
+        lines += _define_arithmetic(f"int{bits}_t", f"int{bits}") + _define_arithmetic(f"uint{bits}_t", f"uint{bits}")
+    lines += (
+        _define_arithmetic("float", "float32")
+        + _define_arithmetic("double", "float64")
+        + _define_arithmetic("uint8_t", "bool")
+    )
     for bits in (8, 16, 32, 64):
         lines.append(
             f"static inline int{bits}_t bits_uint{bits}_int{bits}(uint{bits}_t x) {{ return (int{bits}_t)x; }}"
@@ -266,27 +272,26 @@ def _conversions() -> str:
 
 
 @functools.cache
-def preamble() -> str:
-    """Return the text that stands above every program."""
+def get_preamble() -> str:
     return f"""
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
 #if !defined(__FP_FAST_FMA) || !defined(__FP_FAST_FMAF)
-/* Without an instruction for it, one rounding in place of two is a slow call. */
+/* Without an instruction, fma is a slow function call. */
 #define fma(x, y, z) ((x) * (y) + (z))
 #define fmaf(x, y, z) ((x) * (y) + (z))
 #endif
 #if defined(__GLIBC__) && defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
 /* USE_MVEC */
-#define ON_VECTORS extern __attribute__((simd("notinbranch"), const, nothrow))
-{_declared()}
+#define MVEC extern __attribute__((simd("notinbranch"), const, nothrow))
+{_declare_mvec()}
 #endif
-{_vectors()}
-{_totals()}
-{_turned()}
-{_conversions()}
-static inline int64_t clamped(int64_t x, int64_t most) {{ return x < 0 ? 0 : x > most ? most : x; }}
-{_included("float")}
-{_included("double")}
+{_define_vector_types()}
+{_define_horizontal_sums()}
+{_define_transposes()}
+{_define_conversions()}
+static inline int64_t clamp_index(int64_t x, int64_t last) {{ return x < 0 ? 0 : x > last ? last : x; }}
+{_include_vector_math("float")}
+{_include_vector_math("double")}
 """.strip()

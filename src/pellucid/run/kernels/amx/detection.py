@@ -1,4 +1,4 @@
-"""Units for matrices, which some processors have beside those for vectors."""
+"""Detection of AMX, the matrix units of some x86 processors."""
 
 from __future__ import annotations
 
@@ -8,32 +8,31 @@ import platform
 import sys
 
 from pellucid.run.compilation_cache import processor
-from pellucid.run.native.compiler import library
+from pellucid.run.native.compiler import load_library
 from pellucid.run.native.errors import NotNative
 
-ARCH_PRCTL, ASK_FOR_STATE, TILES = 158, 0x1023, 18
-"""The call of Linux by which a process asks for more registers, what it asks, and for which: those that hold tiles."""
+SYS_ARCH_PRCTL, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA = 158, 0x1023, 18
+"""Linux system call, operation and feature with which a process asks for permission to use tile registers."""
 
-PROBE = 'void probe(void) { asm volatile("tilezero %tmm0; tdpbf16ps %tmm2, %tmm1, %tmm0; tilerelease"); }'
-"""What an older assembler does not know."""
+AMX_PROBE = 'void probe(void) { asm volatile("tilezero %tmm0; tdpbf16ps %tmm2, %tmm1, %tmm0; tilerelease"); }'
+"""Instructions that older assemblers do not know."""
 
 
 @functools.cache
-def matrix_units() -> bool:
-    """Tell whether the processor multiplies tiles of numbers of sixteen bits, and the system lets us."""
+def has_amx() -> bool:
+    """Whether processor, operating system and assembler support AMX with bfloat16."""
     if sys.platform != "linux" or platform.machine() != "x86_64":
         return False
-    able = processor().split()
-    if not {"amx_tile", "amx_bf16", "avx512f", "avx512bw"} <= set(able):
+    if not {"amx_tile", "amx_bf16", "avx512f", "avx512bw"} <= set(processor().split()):
         return False
-    asked: int = ctypes.CDLL(None).syscall(ARCH_PRCTL, ASK_FOR_STATE, TILES)
-    return asked == 0 and is_assembled(PROBE)
+    status: int = ctypes.CDLL(None).syscall(SYS_ARCH_PRCTL, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA)
+    return status == 0 and can_compile(AMX_PROBE)
 
 
-def is_assembled(code: str) -> bool:
-    """Tell whether the compiler of this machine makes something of code."""
+def can_compile(code: str) -> bool:
+    """Whether the C compiler and assembler of this machine accept some code."""
     try:
-        library(code)
+        load_library(code)
     except NotNative:
         return False
     return True

@@ -1,4 +1,4 @@
-"""Networks put together at random do as C what the interpreter does, whichever way their samples go."""
+"""Random networks compiled from C compared with the interpreter, for all ways to pass samples."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pytest
 import pellucid as pel
 from pellucid.nn import activations
 from pellucid.run.function import Function
-from pellucid.run.native.compiler import compiler
-from pellucid.run.native.program import NativeStep
+from pellucid.run.native.compile_cache import CompiledLoop
+from pellucid.run.native.compiler import find_compiler
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(compiler() is None, reason="needs a C compiler")]
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")]
 
 STEPS, ROWS = 4, 100
 
@@ -37,15 +37,15 @@ OPTIMIZERS = [
 ]
 
 
-def network(rng: np.random.Generator, dtype: str, how: str) -> tuple[Function, list[np.ndarray]]:
-    """Return a step of a classifier of random sizes, and its arguments."""
+def make_network(rng: np.random.Generator, dtype: str, data: str) -> tuple[Function, list[np.ndarray]]:
+    """Return a training step of a classifier of random sizes, and its arguments."""
     rows, features, classes = (int(rng.integers(*span)) for span in ((16, 70), (1, 6), (2, 5)))
     X, y = rng.normal(size=(ROWS, features)).astype(dtype), rng.integers(0, classes, ROWS).astype("int32")
     numbers = rng.integers(-ROWS, ROWS, (STEPS, rows)).astype("int32")
     inputs: list[Any] = [pel.matrix("x", shape=("n", features), dtype=dtype), pel.ivector("t", shape=("n",))]
     h, t = inputs
-    args = [X[numbers], y[numbers]] if how == "over" else [X[numbers[0]], y[numbers[0]]]
-    if how == "looked up":
+    args = [X[numbers], y[numbers]] if data == "over" else [X[numbers[0]], y[numbers[0]]]
+    if data == "gathered":
         inputs, args = [pel.ivector("batch", shape=("n",))], [numbers]
         h, t = (pel.shared(v, trainable=False)[inputs[0]] for v in (X, y))
     parameters = []
@@ -55,25 +55,25 @@ def network(rng: np.random.Generator, dtype: str, how: str) -> tuple[Function, l
         h = h @ parameters[-1]
         h = LAYERS[rng.integers(len(LAYERS))](h + 0.1) if units else pel.softmax(h)
     loss = pel.losses.sparse_categorical_crossentropy(t, h).mean() + 0.01 * (parameters[0] ** 2).sum()
-    right = (h.argmax(axis=1) == t).sum()
+    correct = (h.argmax(axis=1) == t).sum()
     optimizer = OPTIMIZERS[rng.integers(len(OPTIMIZERS))]()
-    return pel.function(inputs, [loss, right, h.T], updates=optimizer.updates(loss, parameters)), args
+    return pel.function(inputs, [loss, correct, h.T], updates=optimizer.updates(loss, parameters)), args
 
 
 @pytest.mark.parametrize("seed", range(40))
-@pytest.mark.parametrize("how", ["repeat", "over", "looked up"])
-def test_a_network_is_the_interpreters(seed: int, how: str) -> None:
+@pytest.mark.parametrize("data", ["repeat", "over", "gathered"])
+def test_random_networks_equal_the_interpreter(seed: int, data: str) -> None:
     rng = np.random.default_rng(seed)
     dtype = "float64" if rng.random() < 0.7 else "float32"
-    f, args = network(rng, dtype, how)
-    ran = []
+    f, args = make_network(rng, dtype, data)
+    results = []
     for mode in ("native", "numpy"):
         state = {s: pel.shared(s.get_value()) for s in f.program.updates}
         g = f.copy(swap=state, mode=mode)
-        outputs = g.repeat(STEPS, *args) if how == "repeat" else g.over(*args)
-        ran.append([*outputs, *(s.get_value() for s in state.values())])
+        outputs = g.repeat(STEPS, *args) if data == "repeat" else g.over(*args)
+        results.append([*outputs, *(s.get_value() for s in state.values())])
         if mode == "native":
-            assert any(isinstance(c, NativeStep) for c in g.backend.compiled.values())
+            assert any(isinstance(c, CompiledLoop) for c in g.backend.compiled.values())
     tolerance = 1e-9 if dtype == "float64" else 2e-3
-    for ours, theirs in zip(*ran, strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance)
+    for found, expected in zip(*results, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)

@@ -1,0 +1,61 @@
+"""Fixtures for the tests of CPU kernels."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pellucid.run.kernels import convolution_programs, ffi, matmul_dispatch, matmul_program, source_assembly
+from pellucid.run.kernels.amx.detection import has_amx
+
+EMULATION = Path(__file__).with_name("amx_emulation.c")
+
+TARGETS = (
+    ffi.conv_forward_target,
+    ffi.conv_kernel_gradient_target,
+    ffi.max_pool_target,
+    ffi.max_pool_gradient_target,
+    ffi.matmul_target,
+)
+
+
+@pytest.fixture(autouse=True)
+def _kernels_are_compiled_again() -> Iterator[None]:
+    """Clear the caches of kernels, which do not depend on the constants that tests replace."""
+    yield
+    for target in TARGETS:
+        target.cache_clear()
+
+
+AMX = ["emulated amx", "amx"] if has_amx() else ["emulated amx"]
+"""AMX is emulated on every machine, and also tested on processors that have it."""
+
+
+def choose_unit(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compute with AMX wherever it can be used, emulated or not, or with vector registers only."""
+    for module in (convolution_programs, matmul_dispatch):
+        monkeypatch.setattr(module, "has_amx", lambda: name != "vectors")
+    if name == "emulated amx":
+        monkeypatch.setattr(source_assembly, "AMX_INSTRUCTIONS", str(EMULATION))
+        for module in (convolution_programs, matmul_program, source_assembly):  # tile sizes of a processor with AVX-512
+            monkeypatch.setattr(module, "get_vector_bytes", lambda: 64)
+        for module in (convolution_programs, matmul_program):
+            monkeypatch.setattr(module, "count_vector_registers", lambda: 32)
+    for target in TARGETS:
+        target.cache_clear()
+
+
+@pytest.fixture(params=AMX)
+def amx(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    choose_unit(request.param, monkeypatch)
+
+
+@pytest.fixture(params=["vectors", *AMX])
+def unit(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    choose_unit(request.param, monkeypatch)
+    return str(request.param)
+
+
+@pytest.fixture
+def no_amx(monkeypatch: pytest.MonkeyPatch) -> None:
+    choose_unit("vectors", monkeypatch)

@@ -1,0 +1,135 @@
+"""Matrix products, and their fusion with gradient descent, on vector registers and AMX, compared with NumPy."""
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid.run.jax_runtime import jax
+from pellucid.run.kernels import ffi, matmul_dispatch, matmul_program
+from pellucid.run.native.compiler import find_compiler
+
+pytestmark = pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")
+
+
+@pytest.fixture
+def specs(monkeypatch):
+    """Collect the products that kernels compute."""
+    collected, matmul_target = [], ffi.matmul_target
+    monkeypatch.setattr(ffi, "matmul_target", lambda spec: collected.append(spec) or matmul_target(spec))
+    return collected
+
+
+@pytest.fixture
+def all_sizes(monkeypatch):
+    """Use kernels for all sizes."""
+    for limit in ("MIN_MULTIPLICATIONS", "MIN_SIDE", "MIN_RESULT"):
+        monkeypatch.setattr(matmul_dispatch, limit, 0)
+
+
+def run_in_both_modes(inputs, outputs, updates, arguments, steps=3):
+    """Run steps by XLA and by NumPy from the same start; return outputs and final state of each."""
+    results, start = [], [s.get_value() for s in updates]
+    for mode in ("xla", "numpy"):
+        for shared, value in zip(updates, start, strict=True):
+            shared.set_value(value)
+        history = pel.function(inputs, outputs, updates=updates, mode=mode).repeat(steps, *arguments)
+        results.append([np.asarray(history), *(s.get_value() for s in updates)])
+    return results
+
+
+def assert_close(found, expected):
+    for a, b in zip(found, expected, strict=True):
+        assert np.abs(a - b).max() <= (2e-5 if a.dtype == np.float32 else 1e-12) * max(1, np.abs(b).max())
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("sizes", [(1, 1, 1), (5, 14, 32), (7, 15, 33), (300, 29, 70), (3, 200, 1)])
+def test_gradient_descent_subtracts_the_product_from_the_weights(unit, all_sizes, specs, rng, sizes, dtype):
+    samples, inputs, units = sizes
+    x, y = pel.matrix("x", shape=("n", inputs), dtype=dtype), pel.matrix("y", shape=("n", units), dtype=dtype)
+    w = pel.shared((0.1 * rng.normal(size=(inputs, units))).astype(dtype), "w")
+    loss = ((pel.tanh(x @ w) - y) ** 2).mean()
+    arguments = [rng.normal(size=(samples, n)).astype(dtype) for n in (inputs, units)]
+    assert_close(*run_in_both_modes([x, y], loss, {w: w - 0.1 * pel.grad(loss, w)}, arguments))
+    gradients = [spec for spec in specs if spec.transposed == (True, False)]
+    assert gradients
+    assert all(spec.subtract_from_base for spec in gradients)
+
+
+def network(rng):
+    x, w = pel.matrix("x", shape=("n", 20)), pel.shared(0.1 * rng.normal(size=(20, 40)).astype("float32"), "w")
+    loss = (pel.tanh(x @ w) ** 2).mean()
+    return x, w, loss, [rng.normal(size=(9, 20)).astype("float32")]
+
+
+def test_a_gradient_that_is_also_an_output_is_not_fused(unit, all_sizes, specs, rng):
+    x, w, loss, arguments = network(rng)
+    gradient = pel.grad(loss, w)
+    assert_close(*run_in_both_modes([x], gradient, {w: w - 0.1 * gradient}, arguments))
+    assert any(spec.transposed == (True, False) for spec in specs)
+    assert not any(spec.subtract_from_base for spec in specs)
+
+
+def test_momentum_subtracts_the_product_from_the_velocity(unit, all_sizes, specs, rng):
+    x, w, loss, arguments = network(rng)
+    updates = pel.optimizers.SGD(0.1, momentum=0.9).updates(loss, [w])
+    assert_close(*run_in_both_modes([x], loss, updates, arguments))
+    assert specs
+
+
+def test_adam_uses_the_gradient_twice(unit, all_sizes, specs, rng):
+    x, w, loss, arguments = network(rng)
+    assert_close(*run_in_both_modes([x], loss, pel.optimizers.Adam(0.01).updates(loss, [w]), arguments))
+    assert any(spec.transposed == (True, False) for spec in specs)
+    assert not any(spec.subtract_from_base for spec in specs)
+
+
+def test_the_learning_rate_may_change(unit, all_sizes, specs, rng):
+    x, w, loss, arguments = network(rng)
+    rate = pel.shared(np.float32(0.3), "rate")
+    assert_close(*run_in_both_modes([x], loss, {w: w - rate * pel.grad(loss, w), rate: 0.5 * rate}, arguments))
+    assert any(spec.subtract_from_base for spec in specs)
+
+
+def test_a_base_of_another_shape_is_not_fused(unit, all_sizes, specs, rng):
+    x, w, loss, arguments = network(rng)
+    output = pel.zeros((1, 40)) - 0.1 * pel.grad(loss, w)
+    assert_close(*run_in_both_modes([x], output, {w: w + 0}, arguments))
+    assert not any(spec.subtract_from_base for spec in specs)
+
+
+def test_xla_computes_small_products(rng, monkeypatch):
+    monkeypatch.setattr(ffi, "matmul", None)
+    x, w, loss, arguments = network(rng)
+    assert_close(*run_in_both_modes([x], loss, {w: w - 0.1 * pel.grad(loss, w)}, arguments))
+
+
+def test_members_of_a_batch_have_their_own_weights(unit, all_sizes, specs, rng):
+    x, w, loss, arguments = network(rng)
+    f = pel.function([x], loss, updates={w: w - 0.1 * pel.grad(loss, w)}, mode="xla")
+    start = rng.normal(size=(3, *w.shape)).astype("float32")
+    members = pel.shared(start, "members")
+    history = pel.batched(f, {w: members}).repeat(2, *arguments)
+    assert any(spec.subtract_from_base for spec in specs)
+    for number, value in enumerate(start):
+        w.set_value(value)
+        alone = f.copy(mode="numpy").repeat(2, *arguments)
+        assert_close([history[:, number], members.get_value()[number]], [alone, w.get_value()])
+
+
+def test_a_tall_operand_is_packed_in_batches_with_the_same_bits(unit, rng, monkeypatch):
+    left, right = (jax().numpy.asarray(rng.normal(size=s).astype("float32")) for s in ((30, 700), (30, 40)))
+    arguments = left, right, (True, False), unit != "vectors"
+    at_once = np.asarray(ffi.matmul(*arguments))
+    monkeypatch.setattr(matmul_program, "LEFT_BYTES", 1)
+    ffi.matmul_target.cache_clear()
+    np.testing.assert_array_equal(ffi.matmul(*arguments), at_once)
+
+
+def test_amx_computes_large_products(amx, specs, rng):
+    x, w = pel.matrix("x"), pel.shared(rng.normal(size=(256, 128)).astype("float32"), "w")
+    argument = rng.normal(size=(128, 256)).astype("float32")
+    f = pel.function([x], [x @ w, (x @ w) @ w.T, (x @ w)[:4] @ w.T], mode="xla")
+    for found, expected in zip(f(argument), f.copy(mode="numpy")(argument), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-3)
+    assert [spec.transposed for spec in specs] == [(False, False), (False, True)]

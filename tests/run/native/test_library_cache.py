@@ -1,0 +1,130 @@
+"""Compiled libraries on disk: reuse, damaged files, deleted folders; and machines without a compiler."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import pellucid as pel
+from pellucid.run import compilation_cache
+from pellucid.run.native import compiler as compilers
+from pellucid.run.native.compiler import find_compiler, load_library
+
+pytestmark = pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache folder that does not exist yet."""
+    monkeypatch.setenv("PELLUCID_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def broken_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A file in place of the compiler that cannot be run."""
+    path = tmp_path / "cc"
+    path.write_text("not a program")
+    path.chmod(0o700)
+    monkeypatch.setenv("CC", str(path))
+    for cached in (compilers.find_compiler, compilers.get_compiler_version):
+        cached.cache_clear()
+    yield path
+    for cached in (compilers.find_compiler, compilers.get_compiler_version):
+        cached.cache_clear()
+
+
+def run_loop(rate: float = 0.5, mode: str = "native") -> list[float]:
+    """Return the outputs of three steps of a new loop."""
+    w = pel.shared(1.0, "w")
+    outputs: list[float] = pel.function([], w, updates={w: rate * w}, mode=mode).repeat(3).tolist()
+    return outputs
+
+
+def test_a_library_is_kept_and_a_damaged_one_compiled_again(folder: Path) -> None:
+    def run() -> Path:
+        assert run_loop() == [1, 0.5, 0.25]
+        [path] = folder.glob("*.so")
+        return path
+
+    first = run()
+    inode = first.stat().st_ino
+    assert run().stat().st_ino == inode
+    first.unlink()
+    first.write_bytes(b"not a library")
+    assert run() == first
+    assert first.read_bytes()[:4] != b"not "
+    first.unlink()
+    first.symlink_to(folder / "nothing")  # like a file that is deleted between listing and reading
+    assert run() == first
+    assert not first.is_symlink()
+
+
+def test_without_a_cache_a_process_compiles_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run_loop(0.75) == [1, 0.75, 0.5625]
+    monkeypatch.setattr(compilers, "compile_library", lambda *args: pytest.fail("compiled again"))
+    assert run_loop(0.75) == [1, 0.75, 0.5625]
+
+
+def test_a_deleted_folder_is_created_again(folder: Path) -> None:
+    assert run_loop() == [1, 0.5, 0.25]
+    shutil.rmtree(folder)
+    assert run_loop(0.25) == [1, 0.25, 0.0625]
+    assert len([*folder.glob("*.so")]) == 1
+    assert folder.stat().st_mode & 0o077 == 0
+
+
+def test_files_of_other_users_and_deleted_files_are_ignored(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(f"owned by another user: {path}")
+
+    folder.mkdir()
+    (folder / "gone.part").symlink_to(folder / "nothing")  # like a file that is deleted between listing and reading
+    assert run_loop() == [1, 0.5, 0.25]
+    monkeypatch.setattr(os, "utime", refuse)
+    monkeypatch.setattr(compilers, "compile_library", lambda *args: pytest.fail("compiled again"))
+    assert run_loop() == [1, 0.5, 0.25]
+
+
+def test_the_key_depends_on_the_headers(folder: Path, tmp_path: Path) -> None:
+    header = tmp_path / "number.h"
+    results = []
+    for number in (3, 4):
+        header.write_text(f"enum {{ NUMBER = {number} }};")
+        code = '#include "number.h"\nint number(void) { return NUMBER; }'
+        results.append(load_library(code, includes=(str(tmp_path),)).number())
+    assert results == [3, 4]
+
+
+def test_xla_computes_everything_if_the_compiler_cannot_run(broken_compiler: Path) -> None:
+    assert run_loop(mode="auto") == [1, 0.5, 0.25]
+    with pytest.raises(pel.UseError, match=r"cc cannot be run, or its library cannot be saved or loaded: .*format"):
+        run_loop()
+
+
+def test_a_failed_write_leaves_no_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: Path, target: Path) -> None:
+        raise OSError("No space left on device")
+
+    folder.mkdir()
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.warns(RuntimeWarning, match="No space left on device"):
+        compilation_cache.write_entry(folder / "program.xla", b"content")
+    assert [*folder.iterdir()] == []
+
+
+def test_xla_computes_everything_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("CC", raising=False)
+    compilers.find_compiler.cache_clear()
+    try:
+        w = pel.shared(1.0, "w")
+        assert pel.function([], w, updates={w: 0.5 * w}).repeat(3).tolist() == [1, 0.5, 0.25]
+        with pytest.raises(pel.UseError, match="there is no C compiler on this machine"):
+            pel.function([], w, mode="native")()
+    finally:
+        compilers.find_compiler.cache_clear()
