@@ -1,4 +1,4 @@
-"""The recurrent adder by hand: what it learns, its gradient, and the workshop's own updates."""
+"""The recurrent adder by hand: training, gradient, and the updates of the tutorial."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pellucid.byhand import adder
-from pellucid.byhand.adder import Parameters
+from pellucid.byhand.adder import AdderParameters
 from pellucid.byhand.check import Array
 
 
@@ -18,8 +18,8 @@ def sums(count: int, bits: int = 8, seed: int = 0) -> tuple[Array, Array]:
     )
 
 
-def workshop(parameters: Parameters, x: Array, y: Array) -> Parameters:
-    """The updates as the workshop accumulates them, one bit at a time and with its own signs and names."""
+def tutorial_updates(parameters: AdderParameters, x: Array, y: Array) -> AdderParameters:
+    """Return the updates as the tutorial accumulates them, one bit at a time and with its signs and names."""
     synapse_0, synapse_h, synapse_1 = parameters
     layer_1, deltas = [np.zeros((1, len(synapse_h)))], []
     for t in range(len(x)):
@@ -34,7 +34,7 @@ def workshop(parameters: Parameters, x: Array, y: Array) -> Parameters:
         updates[0] += x[[t]].T @ future
         updates[1] += layer_1[t].T @ future
         updates[2] += now.T @ deltas[t]
-    return Parameters(*updates)
+    return AdderParameters(*updates)
 
 
 @pytest.mark.parametrize(("seed", "dtype"), [(0, np.float64), (1, np.float32)])
@@ -51,16 +51,16 @@ def test_it_learns_to_add(seed: int, dtype: type) -> None:
 
 
 @pytest.mark.parametrize(("hidden", "bits"), [(16, 8), (1, 3), (4, 1)])
-def test_the_gradient_is_that_of_finite_differences(rng: np.random.Generator, hidden: int, bits: int) -> None:
+def test_the_gradient_matches_finite_differences(rng: np.random.Generator, hidden: int, bits: int) -> None:
     parameters = adder.initialize(hidden, seed=2)
     x, y = rng.standard_normal((bits, 2)), rng.random((bits, 1))
     analytic = adder.gradient(parameters, x, y, *adder.forward(parameters, x))
     step = 1e-6
 
-    def error(moved: Parameters) -> float:
+    def error(moved: AdderParameters) -> float:
         return adder.loss(adder.forward(moved, x)[1], y)
 
-    for name, part, slope in zip(Parameters._fields, parameters, analytic, strict=True):
+    for name, part, slope in zip(AdderParameters._fields, parameters, analytic, strict=True):
         for place in np.ndindex(part.shape):
             up, down = part.copy(), part.copy()
             up[place] += step
@@ -69,24 +69,24 @@ def test_the_gradient_is_that_of_finite_differences(rng: np.random.Generator, hi
             assert slope[place] == pytest.approx(rise / (2 * step), rel=1e-5, abs=1e-9)
 
 
-def test_a_step_is_the_workshops_step() -> None:
+def test_a_step_is_the_step_of_the_tutorial() -> None:
     inputs, targets = sums(20)
     expected = adder.initialize()
     for (parameters, _), x, y in zip(adder.descend(expected, inputs, targets), inputs, targets, strict=True):
-        updates = workshop(expected, x, y)
-        expected = Parameters(*(part + 0.1 * update for part, update in zip(expected, updates, strict=True)))
+        updates = tutorial_updates(expected, x, y)
+        expected = AdderParameters(*(part + 0.1 * update for part, update in zip(expected, updates, strict=True)))
         for part, want in zip(parameters, expected, strict=True):
             np.testing.assert_allclose(part, want, rtol=1e-12, atol=1e-14)
 
 
-def test_the_weights_are_drawn_in_the_workshops_order() -> None:
+def test_the_weights_are_drawn_in_the_order_of_the_tutorial() -> None:
     np.random.seed(5)  # noqa: NPY002
     synapse_0, synapse_1, synapse_h = (2 * np.random.random(s) - 1 for s in [(2, 16), (16, 1), (16, 16)])  # noqa: NPY002
     for part, want in zip(adder.initialize(seed=5), (synapse_0, synapse_h, synapse_1), strict=True):
         np.testing.assert_array_equal(part, want)
 
 
-def test_the_answers_and_errors_are_those_before_each_step() -> None:
+def test_predictions_and_errors_are_from_before_each_step() -> None:
     inputs, targets = sums(3)
     start = adder.initialize()
     _, bits, errors = adder.train(inputs, targets)
@@ -104,10 +104,10 @@ def test_the_same_seed_gives_the_same_run() -> None:
     assert not np.array_equal(first[2], adder.train(*sums(50), seed=4)[2])
 
 
-def test_progress_hears_of_every_sum_and_may_end_the_run() -> None:
-    heard: list[tuple[int, float]] = []
-    _, _, errors = adder.train(*sums(3), progress=lambda done, error: heard.append((done, error)))
-    assert heard == [(k + 1, errors[k]) for k in range(3)]
+def test_progress_is_called_after_every_sum_and_may_end_the_run() -> None:
+    calls: list[tuple[int, float]] = []
+    _, _, errors = adder.train(*sums(3), progress=lambda done, error: calls.append((done, error)))
+    assert calls == [(k + 1, errors[k]) for k in range(3)]
 
     def interrupt(done: int, error: float) -> None:
         raise KeyboardInterrupt
@@ -135,14 +135,14 @@ INPUTS, TARGETS = sums(2)
         ({"targets": TARGETS[..., 0]}, ValueError, r"received \(2, 8\); pass targets\[\.\.\., None\]"),
         ({"targets": TARGETS + 1}, ValueError, r"targets: expected bits, 0 or 1, received 2\.0 at \(\d, \d, 0\)"),
         ({"hidden": 0}, ValueError, r"hidden: expected a finite number of at least 1, received 0"),
-        ({"rate": -0.1}, ValueError, r"rate: expected a finite number of at least 0, received -0\.1"),
+        ({"learning_rate": -0.1}, ValueError, r"learning_rate: expected a finite number of at least 0, received -0\.1"),
     ],
 )
-def test_what_is_wrong_is_said(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
+def test_invalid_arguments_are_refused(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         adder.train(**{"inputs": INPUTS, "targets": TARGETS} | arguments)
 
 
-def test_predict_asks_for_pairs_of_bits() -> None:
+def test_predict_checks_its_inputs() -> None:
     with pytest.raises(ValueError, match=r"inputs: expected shape \(sums, bits, 2\), received \(2, 8, 1\)"):
         adder.predict(adder.initialize(), TARGETS)

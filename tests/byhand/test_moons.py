@@ -1,4 +1,4 @@
-"""The two-moons network by hand: its known losses, its gradient, and where it trains."""
+"""The two-moons network by hand: known losses, gradient, and edge of stability."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from sklearn.datasets import make_moons
 
 from pellucid.byhand import moons
 from pellucid.byhand.check import Array
-from pellucid.byhand.moons import Parameters
+from pellucid.byhand.moons import MoonsParameters
 
 
 @pytest.fixture(scope="module")
@@ -17,24 +17,24 @@ def data() -> tuple[Array, Array]:
     return X, y
 
 
-def flat(parameters: Parameters) -> Array:
+def flat(parameters: MoonsParameters) -> Array:
     return np.concatenate([part.ravel() for part in parameters])
 
 
-def unflat(values: Array, like: Parameters) -> Parameters:
+def unflat(values: Array, like: MoonsParameters) -> MoonsParameters:
     ends = np.cumsum([part.size for part in like])[:-1]
-    return Parameters(*(v.reshape(part.shape) for v, part in zip(np.split(values, ends), like, strict=True)))
+    return MoonsParameters(*(v.reshape(part.shape) for v, part in zip(np.split(values, ends), like, strict=True)))
 
 
-def summed_loss(parameters: Parameters, X: Array, y: Array, strength: float) -> float:
+def summed_loss(parameters: MoonsParameters, X: Array, y: Array, strength: float) -> float:
     return moons.loss(parameters, moons.forward(parameters, X)[1], y, strength)
 
 
-def slopes(parameters: Parameters, X: Array, y: Array, strength: float) -> Array:
+def slopes(parameters: MoonsParameters, X: Array, y: Array, strength: float) -> Array:
     return flat(moons.gradient(parameters, X, y, *moons.forward(parameters, X), strength))
 
 
-def sharpness(parameters: Parameters, X: Array, y: Array) -> float:
+def sharpness(parameters: MoonsParameters, X: Array, y: Array) -> float:
     """The largest eigenvalue of the Hessian of the summed loss, from central differences of its gradient."""
     here, step = flat(parameters), 1e-5
     rows = [
@@ -46,7 +46,7 @@ def sharpness(parameters: Parameters, X: Array, y: Array) -> float:
 
 
 def test_the_known_losses(data: tuple[Array, Array]) -> None:
-    _, losses = moons.train(*data, passes=1001)
+    _, losses = moons.train(*data, epochs=1001)
     assert losses.shape == (1002,)
     assert losses.dtype == np.float64
     np.testing.assert_allclose(
@@ -58,7 +58,7 @@ def test_the_known_losses(data: tuple[Array, Array]) -> None:
     assert [f"{losses[k]:.6f}" for k in (1, 1001)] == ["0.432387", "0.068947"]
 
 
-def test_the_workshop_draws_the_same_data_and_weights(data: tuple[Array, Array]) -> None:
+def test_data_and_weights_are_those_of_the_tutorial(data: tuple[Array, Array]) -> None:
     np.random.seed(0)  # noqa: NPY002
     X, y = make_moons(200, noise=0.20)
     np.testing.assert_array_equal(X, data[0])
@@ -74,11 +74,13 @@ def test_the_workshop_draws_the_same_data_and_weights(data: tuple[Array, Array])
 
 
 @pytest.mark.parametrize(("inputs", "hidden", "classes"), [(2, 3, 2), (4, 1, 3), (1, 6, 5)])
-def test_the_gradient_is_that_of_finite_differences(
+def test_the_gradient_matches_finite_differences(
     rng: np.random.Generator, inputs: int, hidden: int, classes: int
 ) -> None:
     X, y = rng.standard_normal((7, inputs)), rng.integers(classes, size=7)
-    parameters = Parameters(*(rng.standard_normal(part.shape) for part in moons.initialize(inputs, hidden, classes)))
+    parameters = MoonsParameters(
+        *(rng.standard_normal(part.shape) for part in moons.initialize(inputs, hidden, classes))
+    )
     here, step, strength = flat(parameters), 1e-6, 0.3
     numerical = [
         (
@@ -92,33 +94,33 @@ def test_the_gradient_is_that_of_finite_differences(
 
 
 def test_it_trains_at_the_edge_of_stability(data: tuple[Array, Array]) -> None:
-    run = [parameters for parameters, _ in moons.descend(moons.initialize(), *data, passes=1000)]
+    run = [parameters for parameters, _ in moons.descend(moons.initialize(), *data, epochs=1000)]
     assert sharpness(run[894], *data) < 200 < sharpness(run[895], *data)
     assert sharpness(run[1000], *data) == pytest.approx(206.64, abs=0.02)
 
 
-def test_it_ends_by_jumping_between_two_solutions(data: tuple[Array, Array]) -> None:
+def test_it_ends_by_alternating_between_two_solutions(data: tuple[Array, Array]) -> None:
     parameters, losses = moons.train(*data)
     np.testing.assert_allclose(sorted(losses[-2:]), [0.070758, 0.071316], atol=2e-6)
     assert np.mean(moons.predict(parameters, data[0]) == data[1]) >= 0.97
 
 
 def test_the_same_seed_gives_the_same_run(data: tuple[Array, Array]) -> None:
-    first, again = moons.train(*data, passes=50, seed=3), moons.train(*data, passes=50, seed=3)
+    first, again = moons.train(*data, epochs=50, seed=3), moons.train(*data, epochs=50, seed=3)
     np.testing.assert_array_equal(flat(first[0]), flat(again[0]))
     np.testing.assert_array_equal(first[1], again[1])
-    assert not np.array_equal(first[1], moons.train(*data, passes=50, seed=4)[1])
+    assert not np.array_equal(first[1], moons.train(*data, epochs=50, seed=4)[1])
 
 
 def test_the_run_keeps_the_dtype_of_its_inputs(data: tuple[Array, Array]) -> None:
     X, y = data
-    parameters, losses = moons.train(X.astype(np.float32), y, passes=100)
+    parameters, losses = moons.train(X.astype(np.float32), y, epochs=100)
     assert {part.dtype for part in (*parameters, losses)} == {np.dtype(np.float32)}
-    np.testing.assert_allclose(losses, moons.train(X, y, passes=100)[1], rtol=1e-5)
+    np.testing.assert_allclose(losses, moons.train(X, y, epochs=100)[1], rtol=1e-5)
 
 
 def test_large_scores_stay_finite() -> None:
-    parameters = Parameters(np.ones((1, 1)), np.zeros((1, 1)), np.array([[1000.0, -1000.0]]), np.zeros((1, 2)))
+    parameters = MoonsParameters(np.ones((1, 1)), np.zeros((1, 1)), np.array([[1000.0, -1000.0]]), np.zeros((1, 2)))
     X, y = np.array([[50.0]]), np.array([1])
     assert summed_loss(parameters, X, y, 0.0) == 2000.0
     assert moons.gradient(parameters, X, y, *moons.forward(parameters, X), 0.0).b2.tolist() == [[1.0, -1.0]]
@@ -127,23 +129,23 @@ def test_large_scores_stay_finite() -> None:
 def test_more_classes_than_two(rng: np.random.Generator) -> None:
     y = rng.integers(3, size=60)
     X = np.eye(3)[y] + 0.1 * rng.standard_normal((60, 3))
-    parameters, _ = moons.train(X, y, classes=3, passes=300)
+    parameters, _ = moons.train(X, y, classes=3, epochs=300)
     np.testing.assert_array_equal(moons.predict(parameters, X), y)
 
 
-def test_no_passes_leave_the_drawn_weights(data: tuple[Array, Array]) -> None:
-    parameters, losses = moons.train(*data, passes=0)
+def test_zero_epochs_keep_the_initial_weights(data: tuple[Array, Array]) -> None:
+    parameters, losses = moons.train(*data, epochs=0)
     np.testing.assert_array_equal(flat(parameters), flat(moons.initialize()))
     assert losses.shape == (1,)
 
 
-def test_progress_hears_of_every_pass(data: tuple[Array, Array]) -> None:
-    heard: list[tuple[int, float]] = []
-    _, losses = moons.train(*data, passes=3, progress=lambda done, loss: heard.append((done, loss)))
-    assert heard == [(k, losses[k]) for k in (1, 2, 3)]
+def test_progress_is_called_after_every_epoch(data: tuple[Array, Array]) -> None:
+    calls: list[tuple[int, float]] = []
+    _, losses = moons.train(*data, epochs=3, progress=lambda done, loss: calls.append((done, loss)))
+    assert calls == [(k, losses[k]) for k in (1, 2, 3)]
 
 
-def test_an_interrupt_ends_the_run_and_a_walk_keeps_what_it_reached(data: tuple[Array, Array]) -> None:
+def test_an_interrupt_ends_the_run_and_a_generator_keeps_its_parameters(data: tuple[Array, Array]) -> None:
     def interrupt(done: int, loss: float) -> None:
         raise KeyboardInterrupt
 
@@ -151,7 +153,7 @@ def test_an_interrupt_ends_the_run_and_a_walk_keeps_what_it_reached(data: tuple[
         moons.train(*data, progress=interrupt)
     walk = moons.descend(moons.initialize(), *data)
     reached = [next(walk) for _ in range(11)][-1]
-    np.testing.assert_array_equal(flat(reached[0]), flat(moons.train(*data, passes=10)[0]))
+    np.testing.assert_array_equal(flat(reached[0]), flat(moons.train(*data, epochs=10)[0]))
 
 
 X, Y = np.zeros((4, 2)), np.zeros(4, int)
@@ -161,30 +163,30 @@ X, Y = np.zeros((4, 2)), np.zeros(4, int)
     ("arguments", "error", "message"),
     [
         ({"X": X.astype(int)}, TypeError, r"X: expected floats, received int64; .* pass X\.astype\(float\)"),
-        ({"X": X[0]}, ValueError, r"X: expected shape \(examples, inputs\), received \(2,\); .* X\.reshape"),
+        ({"X": X[0]}, ValueError, r"X: expected shape \(examples, inputs\), received \(2,\); check the order"),
         ({"X": X[:0], "y": Y[:0]}, ValueError, r"X: expected at least one value .*, received shape \(0, 2\)"),
         ({"X": np.where(np.eye(4, 2), np.nan, X)}, ValueError, r"X: expected finite values, received nan at \(0, 0\)"),
-        ({"y": Y[:3]}, ValueError, r"y: expected shape \(4,\), one label an example, received \(3,\)"),
-        ({"y": Y[:, None]}, ValueError, r"y: expected shape \(4,\), one label an example, received \(4, 1\)"),
+        ({"y": Y[:3]}, ValueError, r"y: expected shape \(4,\), one label per example, received \(3,\)"),
+        ({"y": Y[:, None]}, ValueError, r"y: expected shape \(4,\), one label per example, received \(4, 1\)"),
         ({"y": Y.astype(float)}, TypeError, r"y: expected integers, received float64; pass y\.astype\(int\)"),
         ({"y": Y + 2}, ValueError, r"y: expected classes from 0 to 1, received 2 at 0; .*, or pass classes=3"),
         ({"y": Y - 1}, ValueError, r"y: expected classes from 0 to 1, received -1 at 0; count classes from 0$"),
         ({"hidden": 0}, ValueError, r"hidden: expected a finite number of at least 1, received 0"),
-        ({"passes": -1}, ValueError, r"passes: expected a finite number of at least 0, received -1"),
-        ({"rate": np.nan}, ValueError, r"rate: expected a finite number of at least 0, received nan"),
+        ({"epochs": -1}, ValueError, r"epochs: expected a finite number of at least 0, received -1"),
+        ({"learning_rate": np.nan}, ValueError, r"learning_rate: expected a finite number of at least 0, received nan"),
         ({"strength": -1.0}, ValueError, r"strength: expected a finite number of at least 0, received -1\.0"),
         (
-            {"rate": 1e9},
+            {"learning_rate": 1e9},
             FloatingPointError,
-            r"the loss is (inf|nan) after \d+ passes at rate 1000000000\.0; .* smaller",
+            r"the loss is (inf|nan) after \d+ epochs with learning_rate=1000000000\.0; try a smaller",
         ),
     ],
 )
-def test_what_is_wrong_is_said(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
+def test_invalid_arguments_are_refused(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
-        moons.train(**{"X": X, "y": Y, "passes": 100} | arguments)
+        moons.train(**{"X": X, "y": Y, "epochs": 100} | arguments)
 
 
-def test_predict_asks_for_the_inputs_it_was_trained_on() -> None:
+def test_predict_checks_the_number_of_inputs() -> None:
     with pytest.raises(ValueError, match=r"X: expected shape \(examples, 2\), received \(1, 3\)"):
         moons.predict(moons.initialize(), np.zeros((1, 3)))

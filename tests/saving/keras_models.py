@@ -1,4 +1,4 @@
-"""Models that Keras and pellucid write alike, and the golden files of them.
+"""Models that run in Keras and in pellucid, and the script that writes their golden files.
 
 Keras 3 writes the files: ``KERAS_BACKEND=jax python tests/saving/keras_models.py``, in an environment that has it.
 """
@@ -14,7 +14,7 @@ FOLDER = Path(__file__).parent / "golden"
 
 
 def convolutional(L: Any, inner: Any) -> list[Any]:
-    """Return layers of most kinds, by the names that both have for them; ``inner`` makes a model of layers."""
+    """Return layers of most kinds; ``inner`` makes a model of a list of layers."""
     return [
         L.Conv2D(3, 3, name="see"), L.BatchNormalization(), L.DepthwiseConv2D(2),
         L.SeparableConv2D(2, 2, activation="relu"), L.Conv2DTranspose(2, 2), L.MaxPooling2D((1, 1)), L.PReLU(),
@@ -25,7 +25,7 @@ def convolutional(L: Any, inner: Any) -> list[Any]:
 
 
 def recurrent(L: Any, inner: Any) -> list[Any]:
-    """Return recurrent layers and those that wrap them."""
+    """Return recurrent layers and wrappers."""
     return [
         L.Embedding(7, 4), L.LSTM(4, return_sequences=True, dropout=0.2), L.GRU(3, return_sequences=True),
         L.Bidirectional(L.GRU(2, return_sequences=True, reset_after=False)),
@@ -42,7 +42,7 @@ MODELS: dict[str, tuple[tuple[int, ...], Any]] = {
 
 
 def samples(name: str) -> np.ndarray:
-    """Return what a model is tried on."""
+    """Return test inputs for a model."""
     rng = np.random.default_rng(0)
     shape = (3, *MODELS[name][0])
     return (
@@ -51,7 +51,7 @@ def samples(name: str) -> np.ndarray:
 
 
 def attention(L: Any, x: Any) -> Any:
-    """Call layers that attend, and two that are told apart by their names alone, the later one first."""
+    """Call attention layers, and two Dense layers that only their names distinguish, the later one first."""
     attend, b, a, group = (
         L.MultiHeadAttention(2, 3),
         L.Dense(4, name="B"),
@@ -63,7 +63,7 @@ def attention(L: Any, x: Any) -> Any:
 
 
 def tangled(L: Any, x: Any) -> Any:
-    """Call layers of one kind and shape, which nothing tells apart but where they stand."""
+    """Call layers of one kind and shape, which only their position in the graph distinguishes."""
     one, two, three, four, five = (L.Dense(4, activation="tanh") for _ in range(5))
     a, b = two(x), one(x)
     c = four(three(a * b + a))
@@ -75,25 +75,25 @@ GRAPHS = {"attention": attention, "tangled": tangled}
 
 
 def make(name: str) -> Any:
-    """Return Keras's model, with values that are not those of the beginning."""
+    """Return the Keras model with random weights."""
     import keras
 
     shape, layers = MODELS[name]
     given = keras.Input(shape, dtype="int32" if name == "recurrent" else "float32")
     model = keras.Sequential([given, *layers(keras.layers, keras.Sequential)])
-    return shaken(model)
+    return randomize(model)
 
 
 def make_graph(name: str) -> Any:
-    """Return Keras's model of several branches."""
+    """Return the Keras model with branches and random weights."""
     import keras
 
     x = keras.Input((5, 4))
-    return shaken(keras.Model(x, GRAPHS[name](keras.layers, x)))
+    return randomize(keras.Model(x, GRAPHS[name](keras.layers, x)))
 
 
-def shaken(model: Any) -> Any:
-    """Give every weight values of its own, moving means and variances among them."""
+def randomize(model: Any) -> Any:
+    """Randomize all weights, including moving means and variances."""
     rng = np.random.default_rng(1)
     for variable in model.weights:
         value = rng.normal(0, 0.5, variable.shape)
@@ -111,7 +111,7 @@ if __name__ == "__main__":
     for name in GRAPHS:
         made = make_graph(name)
         made.compile("adam", "mse")
-        made.fit(x, x, verbose=0)  # so that the optimizer's memory is in the file
+        made.fit(x, x, verbose=0)  # so that the file contains optimizer state
         made.save(FOLDER / f"{name}.keras")
         made.save_weights(FOLDER / f"{name}.weights.h5")
         np.savez(FOLDER / f"{name}.npz", x=x, y=made.predict(x, verbose=0))

@@ -1,4 +1,4 @@
-"""Files of expressions: what was saved comes back, and a file that is not as it was written is refused."""
+"""Files of expressions: they load as they were saved, and damaged files are refused."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pellucid.saving import container
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file of a network from formulas with its training step."""
+    """Return a file of a network and its training step."""
     path = tmp_path_factory.mktemp("saved") / "network.pel"
     X, W = pel.matrix("X", shape=("n", 2)), pel.shared(np.eye(2, 3), "W")
     p = pel.softmax(pel.named("h", pel.tanh(X @ W)))
@@ -36,11 +36,11 @@ def test_a_graph_loads_without_the_code_that_built_it(saved: Path) -> None:
         "f = pel.function([found['X']], found['p'], updates=found['updates'], mode='numpy');"
         "print(f(np.ones((1, 2)))[0].tolist(), f(np.ones((1, 2)))[0].tolist())"
     )
-    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     found = pel.load(saved)
     f = pel.function([found["X"]], found["p"], updates=found["updates"], mode="numpy")
     numbers = [f(np.ones((1, 2)))[0].tolist() for _ in range(2)]
-    assert told.split("\n")[:2] == ["softmax(h)", f"{numbers[0]} {numbers[1]}"]
+    assert output.split("\n")[:2] == ["softmax(h)", f"{numbers[0]} {numbers[1]}"]
     assert numbers[0] != numbers[1]
 
 
@@ -56,12 +56,12 @@ def test_every_dtype_is_kept(tmp_path: Path) -> None:
         pel.save(tmp_path / "v.pel", variable)
         back = pel.load(tmp_path / "v.pel")
         assert back.dtype == variable.dtype
-        back.set_value(back.get_value())  # it can be written to
+        back.set_value(back.get_value())  # the array is writable
         np.testing.assert_array_equal(back.get_value(), variable.get_value())
 
 
 def refused(path: Path, content: bytes) -> str:
-    """Put something in the place of a file and return why it is not read."""
+    """Write other content and return the error message."""
     other = path.with_name("other.pel")
     other.write_bytes(content)
     with pytest.raises(pel.StorageError) as caught:
@@ -74,16 +74,16 @@ def refused(path: Path, content: bytes) -> str:
     max_examples=200, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.data())
-def test_whatever_byte_is_changed_the_file_is_refused(saved: Path, data: Any) -> None:
+def test_a_changed_byte_is_detected(saved: Path, data: Any) -> None:
     content = bytearray(saved.read_bytes())
     place = data.draw(st.integers(0, len(content) - 1))
     content[place] ^= data.draw(st.integers(1, 255))
     assert refused(saved, bytes(content))
 
 
-def test_whatever_bit_of_header_and_checksum_is_flipped_the_file_is_refused(saved: Path) -> None:
+def test_a_flipped_bit_in_header_or_checksum_is_detected(saved: Path) -> None:
     content = saved.read_bytes()
-    start = container.place_of_checksum(content)
+    start = container.find_checksum_offset(content)
     for place in [*range(12), *range(start - 14, start + 66)]:
         for bit in range(8):
             refused(saved, content[:place] + bytes([content[place] ^ 1 << bit]) + content[place + 1 :])
@@ -93,45 +93,47 @@ def test_whatever_bit_of_header_and_checksum_is_flipped_the_file_is_refused(save
     max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.data())
-def test_wherever_it_is_cut_the_file_is_refused(saved: Path, data: Any) -> None:
+def test_truncation_is_detected(saved: Path, data: Any) -> None:
     content = saved.read_bytes()
     assert refused(saved, content[: data.draw(st.integers(0, len(content) - 1))])
 
 
 def with_metadata(path: Path, **changes: Any) -> bytes:
-    """Return a file as it is, except for parts of its metadata, with the right checksum."""
-    data, arrays = container.read(path, "expressions")
+    """Return the file with other metadata and a valid checksum."""
+    data, arrays = container.read_container(path, "expressions")
     other = path.with_name("changed.pel")
-    container.write(other, data.pop("kind"), {**data, "checksum": container.NOTHING, **changes}, arrays)
+    blank = {**data, "checksum": container.BLANK_CHECKSUM}
+    container.write_container(other, blank.pop("kind"), {**blank, **changes}, arrays)
     return other.read_bytes()
 
 
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "it is no .pel file; it does not begin as one does"),
-        (b"hello, world, I am a text", "it is no .pel file; it does not begin as one does"),
-        (b"PK\x03\x04" + b"\0" * 99, "but a zip archive, as .keras and .npz files are; model.load_weights reads those"),
+        (b"", "it is not a .pel file"),
+        (b"hello, world, I am a text", "it is not a .pel file"),
+        (b"PK\x03\x04" + b"\0" * 99, "but a zip archive, such as a .keras or .npz file. Read it with"),
         (b"\x89HDF\r\n\x1a\n" + b"\0" * 99, "but an HDF5 file"),
-        (b"\x80\x04\x95\x10\0\0\0\0\0\0\0cos\nsystem\n", "perhaps a pickle, which pellucid never reads"),
-        (b"\xff" * 16, "it is no .pel file"),
-        (b"\x10\0\0\0\0\0\0\0{}", "it is cut off, or no .pel file"),
+        (b"\x80\x04\x95\x10\0\0\0\0\0\0\0cos\nsystem\n", "possibly a pickle. pellucid reads no pickles"),
+        (b"\xff" * 16, "it is not a .pel file"),
+        (b"\x10\0\0\0\0\0\0\0{}", "the file is truncated, or not a .pel file"),
         (b"\x04\0\0\0\0\0\0\0{{{{", "its header is damaged"),
-        (b"\x09\0\0\0\0\0\0\0{\"a\": 10}", "it does not say where its arrays are"),
-        (b"\x02\0\0\0\0\0\0\0{}", "a safetensors file of some other program; model.load_weights"),
+        (b"\x09\0\0\0\0\0\0\0{\"a\": 10}", "The offsets of the arrays are missing"),
+        (b"\x02\0\0\0\0\0\0\0{}", "a safetensors file of another program. model.load_weights"),
     ],
 )  # fmt: skip
-def test_what_is_no_file_of_pellucid_is_named(saved: Path, content: bytes, reason: str) -> None:
+def test_other_formats_are_named(saved: Path, content: bytes, reason: str) -> None:
     assert reason in refused(saved, content)
 
 
 def test_reasons_to_refuse_a_file(saved: Path, tmp_path: Path) -> None:
     content = saved.read_bytes()
-    assert "there is something behind its end: 1 bytes" in refused(saved, content + b"x")
-    assert "it is cut off: it lacks 4 bytes" in refused(saved, content[:-4])
-    assert "does not have the checksum" in refused(saved, content[:-1] + bytes([content[-1] ^ 1]))
-    assert "it has format 2, written by pellucid 9.0. This is pellucid 0.1.0, which reads format 1; update" in refused(
-        saved, with_metadata(saved, format=2, version="9.0")
+    assert "It has 1 unexpected bytes at its end" in refused(saved, content + b"x")
+    assert "the file is truncated. 4 bytes are missing" in refused(saved, content[:-4])
+    assert "checksum does not match" in refused(saved, content[:-1] + bytes([content[-1] ^ 1]))
+    assert (
+        "expected format 1, which pellucid 0.1.0 reads. Received: format 2, written by pellucid 9.0. Update"
+        in refused(saved, with_metadata(saved, format=2, version="9.0"))
     )
     assert "Entry 0 of the graph" in refused(saved, with_metadata(saved, graph={"format": 1, "nodes": [3]}))
     nested = json.loads("[" * 900 + "]" * 900)
@@ -139,13 +141,11 @@ def test_reasons_to_refuse_a_file(saved: Path, tmp_path: Path) -> None:
         saved, with_metadata(saved, graph={"format": 1, "nodes": [], "outputs": nested})
     )
     save_file({"a": np.ones(3)}, tmp_path / "a.safetensors")
-    assert "of some other program" in refused(saved, (tmp_path / "a.safetensors").read_bytes())
-    container.write(tmp_path / "m.pel", "a model", {}, {})
-    with pytest.raises(
-        pel.StorageError, match=r"holds a model. Received: a call for expressions; pel.load_model reads"
-    ):
+    assert "of another program" in refused(saved, (tmp_path / "a.safetensors").read_bytes())
+    container.write_container(tmp_path / "m.pel", "a model", {}, {})
+    with pytest.raises(pel.StorageError, match=r"expected expressions. Received: a model. Read it with pel.load_model"):
         pel.load(tmp_path / "m.pel")
-    with pytest.raises(pel.StorageError, match="it is no file"):
+    with pytest.raises(pel.StorageError, match="it is not a file"):
         pel.load(tmp_path)
     with pytest.raises(FileNotFoundError):
         pel.load(tmp_path / "nowhere.pel")

@@ -1,4 +1,4 @@
-"""Weights of Keras 3: files that it wrote give the same predictions, and what does not fit is named."""
+"""Keras 3 weight files: golden files give the same predictions, and mismatches are named."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ import pytest
 
 import pellucid as pel
 from pellucid import nn
-from pellucid.inspect.source_export.config import kinds
-from pellucid.model.keras_file import OURS
+from pellucid.interop.model_export import NOT_IN_KERAS
+from pellucid.model.object_config import get_classes
 from pellucid.nn import layers
+from pellucid.saving import keras_weights
 from pellucid.saving.keras_weights import read_keras, write_keras
 
 h5py = pytest.importorskip("h5py")
@@ -32,7 +33,7 @@ GOLDEN = keras_models.FOLDER
 
 
 def sequential(name: str) -> pel.Sequential:
-    """Make pellucid's model of one of the golden files."""
+    """Return pellucid's model of a golden file."""
     shape, layers = keras_models.MODELS[name]
     given = nn.Input(shape, dtype="int32" if name == "recurrent" else "float32")
     return pel.Sequential([given, *layers(nn, pel.Sequential)])
@@ -50,22 +51,22 @@ def test_a_model_with_the_weights_of_keras_predicts_as_it_does(name: str) -> Non
 
 
 def graph(name: str) -> pel.Model:
-    """Make pellucid's model of several branches."""
+    """Return pellucid's model with branches."""
     x = nn.Input((5, 4))
     return pel.Model(x, keras_models.GRAPHS[name](nn, x))
 
 
 @pytest.mark.parametrize("ending", [".keras", ".weights.h5"])
 @pytest.mark.parametrize("name", keras_models.GRAPHS)
-def test_layers_are_found_by_their_names_and_by_their_places(name: str, ending: str) -> None:
+def test_layers_are_matched_by_name_or_position(name: str, ending: str) -> None:
     model = graph(name)
     model.load_weights(GOLDEN / f"{name}{ending}")
-    with np.load(GOLDEN / f"{name}.npz") as told:
-        predicted = pel.function(model.inputs, pel.inference(model.outputs[0]), mode="numpy")(told["x"])
-        np.testing.assert_allclose(predicted, told["y"], rtol=2e-5, atol=2e-6)
+    with np.load(GOLDEN / f"{name}.npz") as golden:
+        predicted = pel.function(model.inputs, pel.inference(model.outputs[0]), mode="numpy")(golden["x"])
+        np.testing.assert_allclose(predicted, golden["y"], rtol=2e-5, atol=2e-6)
 
 
-def test_a_layer_that_lets_its_input_pass_hides_none(tmp_path: Path) -> None:
+def test_an_identity_layer_hides_no_other_layer(tmp_path: Path) -> None:
     models = [pel.Sequential([nn.Input((4,)), nn.Dense(3), nn.Dropout(0.0), nn.Dense(2)]) for _ in range(2)]
     models[0].save_weights(tmp_path / "a.keras")
     models[1].load_weights(tmp_path / "a.keras")
@@ -73,7 +74,7 @@ def test_a_layer_that_lets_its_input_pass_hides_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("file", ["a.keras", "a.weights.h5"])
-def test_what_is_written_is_read(file: str, tmp_path: Path) -> None:
+def test_written_weights_are_read(file: str, tmp_path: Path) -> None:
     one, other = sequential("recurrent"), sequential("recurrent")
     write_keras(tmp_path / file, one)
     read_keras(tmp_path / file, other)
@@ -82,38 +83,42 @@ def test_what_is_written_is_read(file: str, tmp_path: Path) -> None:
 
 
 def refused(path: Path, model: Any, message: str) -> None:
-    """See that a file is refused and nothing is changed."""
+    """Check that a file is refused and the model unchanged."""
     before = model.get_weights()
     with pytest.raises(pel.StorageError, match=message):
         read_keras(path, model)
     assert all((a == b).all() for a, b in zip(before, model.get_weights(), strict=True))
 
 
-def test_what_does_not_fit_is_named_with_its_shapes(tmp_path: Path) -> None:
+def test_a_mismatch_is_named_with_its_shapes(tmp_path: Path) -> None:
     path = tmp_path / "cats.keras"
     write_keras(path, pel.Sequential([nn.Input((4,)), nn.Dense(3), nn.Dense(2)]))
     wide = pel.Sequential([nn.Input((4,)), nn.Dense(3), nn.Dense(5, name="out")])
     refused(
         path,
         wide,
-        r"cats.keras is not read: out/kernel has shape \(3, 5\). Received: a value of shape \(3, 2\), at lay",
+        r"Cannot read .*cats.keras: out/kernel has shape \(3, 5\). Received: a value of shape \(3, 2\), at lay",
     )
     deep = pel.Sequential([nn.Input((4,)), nn.Dense(3), nn.Dense(2), nn.Dense(2, name="third")])
-    refused(path, deep, r"third/kernel, of shape \(2, 2\), has no value in it, at layers/dense_2/vars/0")
+    refused(
+        path, deep, r"third/kernel, of shape \(2, 2\), has no value in the file. Expected one at layers/dense_2/vars/0"
+    )
     short = pel.Sequential([nn.Input((4,)), nn.Dense(3)])
     refused(
-        path, short, r"it has weights that the model has not: layers/dense_1/vars/0, of shape \(3, 2\), layers/dense_1/"
+        path,
+        short,
+        r"it has weights that the model does not have: layers/dense_1/vars/0, of shape \(3, 2\), layers/dense_1/",
     )
     other = pel.Sequential([nn.Input((8, 6, 2)), nn.Conv2D(3, 3, name="see")])
     refused(
         GOLDEN / "recurrent.keras",
         other,
-        r"see/kernel, of shape \(3, 3, 2, 3\), has no value in it, at layers/conv2d/vars/0",
+        r"see/kernel, of shape \(3, 3, 2, 3\), has no value in the file. Expected one at layers/conv2d/vars/0",
     )
     refused(
         GOLDEN / "convolutional.keras",
         other,
-        "it has weights that the model has not: .*which is Keras's layer 'dense",
+        "it has weights that the model does not have: .*of Keras layer 'dense",
     )
 
 
@@ -127,25 +132,39 @@ def test_files_from_elsewhere_are_refused(tmp_path: Path) -> None:
     for place in range(0, len(content), 97):
         path.write_bytes(content[:place] + bytes([content[place] ^ 255]) + content[place + 1 :])
         with contextlib.suppress(pel.StorageError):
-            read_keras(path, model)  # a zip archive has bytes that say nothing
+            read_keras(path, model)  # a zip archive has unused bytes
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("other", "")
-    refused(path, model, "it is no file of Keras 3: there is no model.weights.h5 in it")
+    refused(path, model, "it is not a Keras 3 file. It does not contain model.weights.h5")
     with pytest.raises(FileNotFoundError):
         read_keras(tmp_path / "nowhere.keras", model)
 
 
-def test_a_file_leads_nowhere_else_and_is_no_larger_than_it_can_be(tmp_path: Path) -> None:
+def test_an_error_in_the_code_is_not_reported_as_a_damaged_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, path = pel.Sequential([nn.Input((4,)), nn.Dense(3)]), tmp_path / "x.keras"
+    write_keras(path, model)
+
+    def fail(*args: Any) -> Any:
+        raise KeyError("a typo in the code")
+
+    monkeypatch.setattr(keras_weights.KerasPaths, "walk_layer", fail)
+    with pytest.raises(KeyError, match="a typo"):
+        read_keras(path, model)
+
+
+def test_links_and_oversized_files_are_refused(tmp_path: Path) -> None:
     model, path = pel.Sequential([nn.Input((4,)), nn.Dense(3)]), tmp_path / "x.weights.h5"
     secret = tmp_path / "secret"
     secret.write_bytes(b"x" * 48)
     with h5py.File(path, "w") as file:
         file["layers/dense/vars/0"] = h5py.ExternalLink("other.h5", "/a")
-    refused(path, model, "layers/dense/vars/0 is a link to elsewhere, which Keras never writes")
+    refused(path, model, "layers/dense/vars/0 is a link to another file, which Keras never writes")
     with h5py.File(path, "w") as file:
         file["layers/dense/vars/1"] = np.zeros(3, "float32")
         file.create_dataset("layers/dense/vars/0", (4, 3), "float32", external=[(str(secret), 0, 48)])
-    refused(path, model, "layers/dense/vars/0 is no array of numbers within the file")
+    refused(path, model, "layers/dense/vars/0 is not an array of numbers inside the file")
     with h5py.File(path, "w") as file:
         file["layers/dense/vars/1"] = np.zeros(3, "float32")
         file.create_dataset("layers/dense/vars/0", (2**20, 2**20, 2**10), "float32")
@@ -153,7 +172,7 @@ def test_a_file_leads_nowhere_else_and_is_no_larger_than_it_can_be(tmp_path: Pat
     path = tmp_path / "x.keras"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("model.weights.h5", bytes(101_000_000))
-    refused(path, model, "its weights take 101000000 bytes, more than .* and any optimizer of it can need")
+    refused(path, model, "its weights take 101000000 bytes, more than .* and any optimizer state of it can take")
 
 
 READ_ALL = """
@@ -170,7 +189,7 @@ for name in k.MODELS:
 
 @pytest.mark.peer
 @pytest.mark.timeout(600)
-def test_keras_reads_what_is_written_and_predicts_what_it_did(tmp_path: Path) -> None:
+def test_keras_reads_written_weights_and_predicts_the_same(tmp_path: Path) -> None:
     pytest.importorskip("keras")
     shutil.copy(PLACE, tmp_path)
     for name in keras_models.MODELS:
@@ -186,7 +205,7 @@ def test_keras_reads_what_is_written_and_predicts_what_it_did(tmp_path: Path) ->
 
 
 def several() -> pel.Sequential:
-    """Return a model with arguments of every kind that is written down."""
+    """Return a model with arguments of every kind that a config holds."""
     nn.set_random_seed(0)
     layers = [
         nn.Input((8, 6, 2), name="image"),
@@ -203,7 +222,7 @@ def several() -> pel.Sequential:
     return pel.Sequential(layers, name="several")
 
 
-def test_a_file_of_keras_is_the_model_itself(tmp_path: Path) -> None:
+def test_an_exported_keras_file_contains_the_model(tmp_path: Path) -> None:
     model = several()
     model.export(tmp_path / "m.keras", format="keras")
     with zipfile.ZipFile(tmp_path / "m.keras") as archive:
@@ -226,19 +245,19 @@ def test_a_file_of_keras_is_the_model_itself(tmp_path: Path) -> None:
         np.testing.assert_array_equal(a, b)
 
 
-def test_what_keras_does_not_open_is_not_written(tmp_path: Path) -> None:
+def test_models_that_keras_cannot_open_are_refused(tmp_path: Path) -> None:
     given = nn.Input((4,))
     graph = pel.Model(given, nn.Dense(1)(given), name="graph")
     maxout = pel.Sequential([given, nn.Maxout(2, name="most")])
     odd = pel.Sequential([given, nn.Dense(2, activation=lambda x: x**2, name="odd")])
     for model, message in (
-        (graph, r"graph is a Model, and a file that Keras opens as a model is written of a Sequential"),
-        (maxout, r"most, a Maxout, is no layer that Keras has"),
-        (odd, r"odd: its activation is .* which has no name"),
+        (graph, r"graph is a Model, and only a Sequential can be exported as a Keras model"),
+        (maxout, r"Keras has no layer Maxout, which most is"),
+        (odd, r"odd: activation=.* has no registered name"),
     ):
         with pytest.raises(pel.ModelError, match=message):
             model.export(tmp_path / "m.keras", format="keras")
-    with pytest.raises(pel.ModelError, match="description is for ONNX files"):
+    with pytest.raises(pel.ModelError, match=r"A \.keras file holds no description"):
         several().export(tmp_path / "m.keras", format="keras", description="mine")
     assert not (tmp_path / "m.keras").exists()
 
@@ -255,7 +274,7 @@ for name in [*k.MODELS, "several"]:
 @pytest.mark.timeout(600)
 def test_keras_opens_what_is_exported_and_predicts_the_same(tmp_path: Path) -> None:
     keras = pytest.importorskip("keras")
-    assert {name for name in kinds(layers) if not hasattr(keras.layers, name)} == OURS
+    assert {name for name in get_classes(layers) if not hasattr(keras.layers, name)} == NOT_IN_KERAS
     shutil.copy(PLACE, tmp_path)
     models = {name: sequential(name) for name in keras_models.MODELS} | {"several": several()}
     x = {name: keras_models.samples(name) for name in keras_models.MODELS}

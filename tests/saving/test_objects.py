@@ -1,4 +1,4 @@
-"""Layers, losses, optimizers and the like as data: what comes back writes the same formulas."""
+"""Layers, losses and optimizers as data: loaded objects produce the same formulas."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ import pytest
 
 import pellucid as pel
 from pellucid import nn
-from pellucid.graph.serialization import Reader, Writer
+from pellucid.graph.serialization import GraphReader, GraphWriter
 from pellucid.nn.layers import Layer
 from pellucid.saving.objects import ObjectReader, ObjectWriter
 from tests.nn import layer_rows
-from tests.nn.layer_trial import called, inputs
+from tests.nn.layer_rows import call_layer, make_inputs
 
 
 def through_data(value: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """Write a value, through JSON, and read it."""
-    writer = Writer()
+    """Write a value to JSON and read it back."""
+    writer = GraphWriter()
     objects = ObjectWriter(writer)
     root = objects.add(value)
     data = json.loads(json.dumps([writer.data(), objects.objects, root], allow_nan=False))
-    return ObjectReader(data[1], Reader(data[0], writer.arrays), custom_objects).value(data[2])
+    return ObjectReader(data[1], GraphReader(data[0], writer.arrays), custom_objects).decode(data[2])
 
 
-OWN = {"Gated": layer_rows.Gated, "Total": layer_rows.Total, "scaled": layer_rows.scaled}
+OWN = {"Gated": layer_rows.Gated, "Total": layer_rows.Total, "scaled_tanh": layer_rows.scaled_tanh}
 
 
 @pytest.mark.parametrize("row", layer_rows.LAYERS.values(), ids=layer_rows.LAYERS)
 def test_every_layer_writes_the_same_formula_again(row: layer_rows.Row) -> None:
-    layer, x = row.make(), inputs(row, "n")
-    before = called(layer, x, row)
+    layer, x = row.make(), make_inputs(row, "n")
+    before = call_layer(layer, x, row)
     back = through_data(layer, OWN)
     assert type(back) is type(layer)
     assert (back.name, back.built, repr(back)) == (layer.name, True, repr(layer))
@@ -43,7 +43,10 @@ def test_every_layer_writes_the_same_formula_again(row: layer_rows.Row) -> None:
     for a, b in zip(back.parameters, layer.parameters, strict=True):
         assert a is not b
         np.testing.assert_array_equal(a.get_value(), b.get_value())
-    after, again = called(back, x, row), called(layer, x, row)  # a second call draws other numbers than the first
+    after, again = (
+        call_layer(back, x, row),
+        call_layer(layer, x, row),
+    )  # a second call draws other numbers
     assert str(after) == str(again)
     assert str(pel.inference(after)) == str(pel.inference(before))
     assert set(back.config) == set(layer.config)
@@ -54,7 +57,7 @@ NAMED = [(family, name) for family in FAMILIES for name in family.NAMED]
 
 
 @pytest.mark.parametrize(("family", "name"), NAMED, ids=[f"{f.__name__.rpartition('.')[2]}-{n}" for f, n in NAMED])
-def test_everything_with_a_name_comes_back(family: Any, name: str) -> None:
+def test_every_named_object_comes_back(family: Any, name: str) -> None:
     thing = family.get(name)
     back = through_data([thing, thing])
     assert back[0] is back[1]
@@ -66,7 +69,7 @@ def test_everything_with_a_name_comes_back(family: Any, name: str) -> None:
         ).keys()
 
 
-def test_an_optimizer_goes_on_from_what_it_remembers() -> None:
+def test_an_optimizer_resumes_from_its_state() -> None:
     w = pel.shared(1.0, "w")
     rate = pel.schedules.ExponentialDecay(0.1, 10, 0.5)
     optimizer = pel.optimizers.Adam(rate, clipnorm=1.0, multipliers={w: 2.0})
@@ -98,7 +101,7 @@ def test_plain_values_keep_their_kinds() -> None:
 
 
 class Scale(Layer):
-    """A layer of one's own."""
+    """Custom layer."""
 
     def build(self, x: Any) -> None:
         self.factor = self.parameter("factor", x.shape[-1:], np.ones, x)
@@ -107,14 +110,14 @@ class Scale(Layer):
         return self.factor * x
 
 
-def test_what_is_ones_own_is_handed_in_or_told_to_be_missing() -> None:
+def test_custom_objects_are_passed_or_reported_missing() -> None:
     layer, x = Scale(name="scale"), pel.matrix("x", ("n", 2))
     layer(x)
     back = through_data(layer, {"Scale": Scale})
     assert (type(back), str(back(x))) == (Scale, "scale/factor * x")
     absent = through_data(layer)
     assert (repr(absent), len(absent.parameters), absent.built) == ("<Scale scale>", 1, True)
-    with pytest.raises(pel.StorageError, match=r"Scale is code of your own.*custom_objects=\{'Scale': Scale\}"):
+    with pytest.raises(pel.StorageError, match=r"Scale is custom code.*custom_objects=\{'Scale': Scale\}"):
         absent(x)
     assert type(through_data(absent, {"Scale": Scale})) is Scale
 
@@ -122,7 +125,7 @@ def test_what_is_ones_own_is_handed_in_or_told_to_be_missing() -> None:
         return y - p
 
     assert through_data(my_loss, {"my_loss": my_loss}) is my_loss
-    with pytest.raises(pel.StorageError, match="my_loss is code of your own"):
+    with pytest.raises(pel.StorageError, match="my_loss is custom code"):
         through_data(through_data(my_loss))(x, x)
 
     class Rising(pel.schedules.base.Schedule):
@@ -130,14 +133,14 @@ def test_what_is_ones_own_is_handed_in_or_told_to_be_missing() -> None:
             return step
 
     thing = through_data(Rising())
-    assert repr(thing) == "<absent Rising>"
-    with pytest.raises(pel.StorageError, match="Rising is code of your own"):
+    assert repr(thing) == "<missing Rising>"
+    with pytest.raises(pel.StorageError, match="Rising is custom code"):
         thing(3)
-    with pytest.raises(pel.StorageError, match="Rising is code of your own"):
+    with pytest.raises(pel.StorageError, match="Rising is custom code"):
         _ = thing.formula
 
 
-def test_what_cannot_be_written_is_said_with_its_place() -> None:
+def test_an_attribute_that_cannot_be_saved_is_named() -> None:
     layer = nn.Dense(2, name="d")
     layer.stream = iter([1])
     with pytest.raises(
@@ -164,20 +167,29 @@ def test_what_cannot_be_written_is_said_with_its_place() -> None:
         ([], {"code": 1}, "Expected a value. Received: {'code': 1}"),
         ([], {"function": "layers.Dense"}, "Expected a function. Received: 'layers.Dense'"),
         ([], {"function": 3}, "Expected a name. Received: 3"),
-        ([], {"array": "W"}, "Expected a value. Received: {'array': 'W'}"),
+        ([], {"array": "W"}, "Expected the name of an array. Received: 'W'"),
         ([], {"node": 3}, "number of an entry"),
         ([], {"dict": [[[], 1]]}, "unhashable"),
-        ([], {"float": "one"}, "Expected a value"),
+        ([], {"float": "one"}, "Expected nan, inf or -inf. Received: 'one'"),
         ([], {"number": ["float32", [1]]}, r"Expected a number. Received: \[1\]"),
     ],
 )
-def test_what_is_no_object_is_refused(objects: Any, root: Any, message: str) -> None:
+def test_invalid_data_are_refused(objects: Any, root: Any, message: str) -> None:
     with pytest.raises(pel.StorageError, match=message):
-        ObjectReader(objects, Reader({"format": 1, "nodes": []}, {})).value(root)
+        ObjectReader(objects, GraphReader({"format": 1, "nodes": []}, {})).decode(root)
 
 
-def test_a_file_names_no_function_outside_of_layers_and_ops() -> None:
-    for name in ("pellucid.saving.container:replace_file", "pellucid.nn.layers.base:np", "os:system", "builtins.eval"):
-        found = ObjectReader([], Reader({"format": 1, "nodes": []}, {})).value({"function": name})
-        with pytest.raises(pel.StorageError, match="is code of your own"):
+def test_an_error_in_the_code_is_not_reported_as_damaged_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: GraphReader, index: int) -> Any:
+        raise AttributeError("a typo in the code")
+
+    monkeypatch.setattr(GraphReader, "expr", fail)
+    with pytest.raises(AttributeError, match="a typo"):
+        ObjectReader([], GraphReader({"format": 1, "nodes": []}, {})).decode({"node": 0})
+
+
+def test_a_file_can_name_only_registered_functions() -> None:
+    for name in ("pellucid.atomic_write:atomic_write", "pellucid.nn.layers.base:np", "os:system", "builtins.eval"):
+        found = ObjectReader([], GraphReader({"format": 1, "nodes": []}, {})).decode({"function": name})
+        with pytest.raises(pel.StorageError, match="is custom code"):
             found("ls")

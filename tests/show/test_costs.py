@@ -1,4 +1,4 @@
-"""What a graph costs before it runs."""
+"""`cost`: operations, bytes, memory and predicted time."""
 
 import pytest
 
@@ -8,12 +8,12 @@ from pellucid.show import Machine, cost, this_machine
 X, W = pel.matrix("X", shape=("n", 3)), pel.matrix("W", shape=(3, 2))
 
 
-def test_a_product_of_matrices_is_two_operations_for_every_pair():
+def test_a_matrix_product_counts_multiplications_and_additions():
     [row] = cost(X @ W, {"n": 100})
     assert (row.expr, row.operations, row.elements, row.bytes) == (X @ W, 2 * 100 * 3 * 2, 200, 800)
 
 
-def test_what_is_shared_is_counted_once():
+def test_shared_subexpressions_count_once():
     h = pel.tanh(X @ W)
     once, both = cost(h, {"n": 10}), cost([h.sum(), (h + h).sum()], {"n": 10})
     assert both.operations == once.operations + 20 + 20 + 20
@@ -37,7 +37,7 @@ def test_a_loop_counts_its_step_as_often_as_it_runs():
     assert cost(gradient, {"t": 7}).operations > 7 * 8
 
 
-def test_sizes_that_the_graph_leaves_open_are_found():
+def test_unknown_sizes_are_inferred():
     rest = cost(X[1:] * 2, {"n": 10})
     assert (rest.operations, rest.rows[0].elements) == (27, 27)
 
@@ -47,11 +47,11 @@ def test_a_table_can_be_printed():
         "     operations  elements  bytes  expression",
         "[1]      12,000     2,000  8,000  X @ W",
         "[2]       2,000         1      4  [1].sum()",
-        "         14,000     2,001  8,004  in all",
+        "         14,000     2,001  8,004  total",
     ]
 
 
-def test_parameters_are_counted_where_they_are_used_and_once_in_sum():
+def test_parameters_count_in_each_row_and_once_in_total():
     U = pel.shared([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], "U")
     c = cost((X @ U).sum() + (U**2).sum(), {"n": 1000})
     assert [r.parameters for r in c] == [6, 0, 6, 0, 0]
@@ -62,27 +62,31 @@ def test_parameters_are_counted_where_they_are_used_and_once_in_sum():
     ]
     page = c._repr_html_()
     assert "<th style='text-align: right'>parameters</th>" in page
-    assert f"<p>{c.memory()}</p>" in page
+    assert f"<p>{c.describe_memory()}</p>" in page
 
 
 @pytest.mark.parametrize(
     ("expr", "sizes", "message"),
     [
-        (X @ W, {}, r"The cost of X depends on the size n\. Give it: sizes=\{'n': 128\}"),
-        (X @ W, {"n": 1, "m": 2}, r"No size is named 'm'\.( Did you mean 'n'\?)? Received: sizes=\{'n': 1, 'm': 2\}"),
+        (X @ W, {}, r"The cost of X depends on the size n\. Pass it: sizes=\{'n': 128\}"),
+        (
+            X @ W,
+            {"n": 1, "m": 2},
+            r"No dimension is named 'm'\.( Did you mean 'n'\?)? Received: sizes=\{'n': 1, 'm': 2\}",
+        ),
         (
             pel.vector("x") + 1,
             {},
-            r"The cost of x depends on a size without a name\. Name it where its inputs are",
+            r"The cost of x depends on an unnamed size\. Name it when you create its inputs",
         ),
     ],
 )
-def test_a_size_that_is_missing_or_misspelt_is_named(expr, sizes, message):
+def test_missing_and_misspelled_sizes_are_reported(expr, sizes, message):
     with pytest.raises(pel.ShapeError, match=message):
         cost(expr, sizes)
 
 
-def test_results_are_let_go_of_after_their_last_use():
+def test_results_are_freed_after_their_last_use():
     x = pel.vector("x", shape=(100,))
     e = x
     for _ in range(5):
@@ -92,7 +96,7 @@ def test_results_are_let_go_of_after_their_last_use():
     assert c.moved == 5 * 800
 
 
-def test_a_view_keeps_what_it_looks_at():
+def test_a_view_keeps_its_base_alive():
     x = pel.matrix("x", shape=(10, 10))
     h = pel.tanh(x)
     c = cost(h.T.reshape(-1) * pel.exp(pel.sin(x)).reshape(-1))
@@ -100,7 +104,7 @@ def test_a_view_keeps_what_it_looks_at():
     assert [r.moved for r in c if r.expr.op.name in ("reshape", "transpose")] == [0, 0, 0]
 
 
-def test_a_roofline_is_the_longer_of_arithmetic_and_memory():
+def test_the_roofline_is_the_maximum_of_arithmetic_and_memory_time():
     machine = Machine(rate=1e9, bandwidth=1e9)
     A = pel.matrix("A", shape=(100, 100))
     product = cost(A @ A)
@@ -109,16 +113,16 @@ def test_a_roofline_is_the_longer_of_arithmetic_and_memory():
     assert total.seconds(machine) == pytest.approx(4_000_004 / 1e9)
 
 
-def test_fusing_moves_less():
+def test_fusion_moves_less():
     machine = Machine(rate=1e15, bandwidth=1e9)
     x = pel.vector("x", shape=(1000,))
     c = cost((x + 1) * 2 - 3)
     assert c.fused_seconds(machine) < c.seconds(machine) / 2
-    assert "if all of it is fused, to" in c.predict(machine)
-    assert "Memory: 4,012 bytes for what is given, 8,000 at most for results at once." in c.predict(machine)
+    assert "with perfect fusion, " in c.predict(machine)
+    assert "Memory: 4,012 bytes for inputs and parameters, 8,000 bytes at the peak for results." in c.predict(machine)
 
 
-def test_a_function_is_counted_with_its_updates():
+def test_a_function_counts_with_its_updates():
     x, w = pel.vector("x", shape=(3,)), pel.shared([1.0, 2.0, 3.0], "w")
     step = pel.function([x], (x * w).sum(), updates={w: w - 0.1 * x})
     assert {r.expr for r in cost(step)} >= {step.program.outputs[0], step.program.updates[w]}

@@ -1,4 +1,4 @@
-"""Pictures of graphs: every expression once, in layers, without overlap."""
+"""Drawings of graphs: nodes, layers, edges, and Mermaid text."""
 
 import itertools
 
@@ -7,9 +7,9 @@ import pytest
 
 import pellucid as pel
 from pellucid.show import draw_graph, mermaid
-from pellucid.show.graph_drawing import box_width
-from pellucid.show.graph_layout import arrange
-from pellucid.show.graph_nodes import nodes_of
+from pellucid.show.graph_drawing import get_box_width
+from pellucid.show.graph_layout import compute_layout
+from pellucid.show.graph_nodes import collect_nodes
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def network():
 def test_a_shared_expression_is_one_node_and_a_number_many():
     x = pel.vector("x", shape=("n",))
     s = x + 1
-    nodes = nodes_of(s * s + 1)
+    nodes = collect_nodes(s * s + 1)
     assert [(node.kind, node.label) for node in nodes] == [
         ("input", "x"),
         ("constant", "1"),
@@ -37,32 +37,34 @@ def test_a_shared_expression_is_one_node_and_a_number_many():
     assert [node.type for node in nodes] == ["float32 (n,)", "", *["float32 (n,)"] * 2, "", "float32 (n,)"]
 
 
-def test_settings_are_told_where_they_are_not_the_usual_ones(network):
+def test_unusual_settings_are_shown(network):
     h, loss, _ = network
     x = pel.tensor3("x", shape=(None, 4, 5))
-    labels = [n.label for n in nodes_of([x.sum(), x.sum(axis=1), pel.softmax(x), x[0, 1:], x.T, pel.cast(x, "int32")])]
+    labels = [
+        n.label for n in collect_nodes([x.sum(), x.sum(axis=1), pel.softmax(x), x[0, 1:], x.T, pel.cast(x, "int32")])
+    ]
     assert labels == ["x", "sum", "sum axis=1", "softmax", "[0, 1:]", "transpose", "cast"]
-    assert nodes_of(x)[0].type == "float32 (?, 4, 5)"
-    assert "h = tanh" in [n.label for n in nodes_of(loss, {h: "h"})]
+    assert collect_nodes(x)[0].type == "float32 (?, 4, 5)"
+    assert "h = tanh" in [n.label for n in collect_nodes(loss, {h: "h"})]
 
 
-def test_layers_go_down_and_nothing_overlaps(network):
+def test_layers_are_ordered_and_nodes_do_not_overlap(network):
     _, loss, gradients = network
-    nodes = nodes_of([loss, *gradients])
-    layout = arrange(nodes, box_width, gap=0.2)
+    nodes = collect_nodes([loss, *gradients])
+    layout = compute_layout(nodes, get_box_width, gap=0.2)
     for node in nodes:
         for parent in node.parents:
-            assert layout.spots[parent].layer < layout.spots[node].layer
+            assert layout.positions[parent].layer < layout.positions[node].layer
     for row in layout.layers:
         for left, right in itertools.pairwise(row):
             assert right.x - left.x >= (left.width + right.width) / 2 + 0.2 - 1e-9
-    assert all([s.layer for s in line] == list(range(line[0].layer, line[-1].layer + 1)) for line in layout.lines)
+    assert all([s.layer for s in line] == list(range(line[0].layer, line[-1].layer + 1)) for line in layout.edges)
     assert min(s.x - s.width / 2 for row in layout.layers for s in row) == pytest.approx(0)
 
 
-def test_a_drawing_has_a_box_for_every_node_and_a_line_for_every_operand(network, tmp_path):
+def test_a_drawing_has_a_box_for_every_node_and_an_edge_for_every_operand(network, tmp_path):
     h, loss, _ = network
-    nodes = nodes_of(loss)
+    nodes = collect_nodes(loss)
     figure = draw_graph(loss, {h: "h"}, "The loss")
     [axes] = figure.axes
     kinds = [type(patch).__name__ for patch in axes.patches]
@@ -78,41 +80,39 @@ def test_a_leaf_alone_can_be_drawn():
     assert draw_graph(pel.constant(2.0)).axes[0].texts[0].get_text() == "2"
 
 
-def test_an_operand_that_stands_twice_has_two_lines():
+def test_a_repeated_operand_has_two_edges():
     x = pel.vector("x")
     arrows = [p for p in draw_graph(x + x).axes[0].patches if type(p).__name__ == "FancyArrowPatch"]
     assert len({tuple(p.get_path().vertices[0]) for p in arrows}) == 2
 
 
 @pytest.mark.parametrize("picture", [draw_graph, mermaid])
-def test_what_nobody_could_read_is_not_drawn(picture):
+def test_large_graphs_are_refused(picture):
     x = pel.vector("x")
     for _ in range(300):
         x = pel.tanh(x)
-    with pytest.raises(
-        ValueError, match=r"at most \d+ nodes, which a person can read\. Received: 301\. Draw a part of it"
-    ):
+    with pytest.raises(ValueError, match=r"at most \d+ nodes, which is readable\. Received: 301\. Draw a part of it"):
         picture(x)
     assert picture(x, limit=400)
 
 
-def test_mermaid_names_what_it_connects(network):
+def test_mermaid_connects_named_boxes(network):
     h, loss, _ = network
     lines = mermaid(loss, {h: "h"}).splitlines()
     assert lines[0] == "flowchart TD"
     assert '    n0(["y<br/>int32 (n,)"]):::input' in lines
     assert any('[("W1<br/>float32 (2, 3)")]:::shared' in line for line in lines)
     assert any('("h = tanh<br/>float32 (n, 3)"):::op' in line for line in lines)
-    assert sum("-->" in line for line in lines) == sum(len(node.parents) for node in nodes_of(loss))
+    assert sum("-->" in line for line in lines) == sum(len(node.parents) for node in collect_nodes(loss))
 
 
-def test_mermaid_keeps_its_own_signs_out_of_the_text():
+def test_mermaid_escapes_its_special_characters():
     x = pel.vector('a "quoted" #1')
     assert '(["a #quot;quoted#quot; #35;1<br/>' in mermaid(x > 0)
     assert '("#gt;<br/>bool (?,)"):::result' in mermaid(x > 0)
 
 
-def test_a_notebook_that_knows_mermaid_draws_it_and_a_function_has_a_graph_too():
+def test_mermaid_has_a_mime_type_and_functions_have_a_graph():
     x, w = pel.vector("x", shape=(3,)), pel.shared([1.0, 2.0, 3.0], "w")
     step = pel.function([x], (x * w).sum(), updates={w: w - x})
     written = mermaid(step)
@@ -126,12 +126,12 @@ def test_a_notebook_that_knows_mermaid_draws_it_and_a_function_has_a_graph_too()
 @pytest.mark.parametrize(
     "show", [pel.tree, pel.cost, mermaid, draw_graph, pel.ancestors, pel.inference, pel.parameters]
 )
-def test_what_is_no_expression_is_refused(show):
+def test_other_objects_are_refused(show):
     with pytest.raises(pel.UseError, match=r"expected an expression, or several\. Received: 3, of type int"):
         show([3])
 
 
 @pytest.mark.parametrize(("show", "name"), [(pel.simplify, "simplify"), (pel.expand, "expand")])
-def test_what_is_no_expression_is_not_rewritten(show, name):
+def test_other_objects_are_not_rewritten(show, name):
     with pytest.raises(pel.UseError, match=rf"Expected an expression: pel\.{name}\(.*Received: 3"):
         show(3)

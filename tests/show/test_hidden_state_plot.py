@@ -12,6 +12,6 @@ def test_units_are_rows_and_steps_are_columns() -> None:
     assert figure.axes[0].get_title(loc="left") == "A sum"
 
 
-def test_as_many_steps_as_states_are_expected() -> None:
-    with pytest.raises(ValueError, match=r"expected states of shape \(steps, units\) and as many steps; received"):
+def test_the_number_of_labels_is_checked() -> None:
+    with pytest.raises(ValueError, match=r"expected states of shape \(steps, units\) and one label per step; received"):
         hidden_states([[0.0, 1.0]], ["a", "b"])

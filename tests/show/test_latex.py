@@ -1,4 +1,4 @@
-"""LaTeX: readable, and true to the expression whatever it is."""
+"""LaTeX of expressions: readable, valid and equivalent."""
 
 import re
 
@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 import pellucid as pel
 from pellucid.graph.op_def import OPS
-from pellucid.graph.pattern import hole
+from pellucid.graph.pattern import make_hole
 from pellucid.show import latex, latex_definitions
-from pellucid.show.latex_names import name_tex
-from pellucid.show.mathml import mathml
+from pellucid.show.latex_names import name_to_latex
+from pellucid.show.mathml import latex_to_mathml
 
 x, y, n = pel.vector("x", shape=("n",)), pel.vector("y", shape=("n",)), pel.scalar("alpha")
 X, W = pel.matrix("X", shape=("n", 2)), pel.matrix("W1", shape=(2, 2))
@@ -66,16 +66,17 @@ X, W = pel.matrix("X", shape=("n", 2)), pel.matrix("W1", shape=(2, 2))
         (pel.constant(np.arange(100.0)), r"\mathrm{const}_{(100,)}"),
         (pel.constant([True, False]), r"\begin{bmatrix} \mathrm{true} & \mathrm{false} \end{bmatrix}"),
         (pel.one_hot(pel.ivector("y"), 3), r"\operatorname{onehot}(y)"),
-        (hole("a") * hole("b"), r"a \, b"),
+        (make_hole("a") * make_hole("b"), r"a \, b"),
     ],
 )
-def test_mathematics_is_written_as_it_is_spoken(expr, written):
+def test_expressions_are_written_as_in_print(expr, written):
     assert latex(expr) == written
 
 
 def test_names_of_many_kinds():
     assert [
-        name_tex(name) for name in ("dense_1/kernel", "50%", "x_bar", "alpha1", "Xi", "x_1_t", "rate", r"\hat\theta")
+        name_to_latex(name)
+        for name in ("dense_1/kernel", "50%", "x_bar", "alpha1", "Xi", "x_1_t", "rate", r"\hat\theta")
     ] == [
         r"\mathrm{dense\_1/kernel}",
         r"\mathrm{50\%}",
@@ -89,13 +90,13 @@ def test_names_of_many_kinds():
     assert latex(pel.vector() + 1) == r"\mathit{input} + 1"
 
 
-def test_subexpressions_take_the_names_they_are_given():
+def test_subexpressions_take_given_names():
     h = pel.tanh(X @ W)
     assert latex(h.sum() + h[0], {h: "h1"}) == r"\sum h_{1} + {h_{1}}_{0}"
     assert latex(h**2, {h: "h^{(1)}"}) == "{h^{(1)}}^{2}"
 
 
-def test_definitions_go_line_by_line():
+def test_definitions_are_written_line_by_line():
     h = pel.tanh(X @ W)
     p = pel.softmax(h)
     assert latex_definitions({"h": h, r"\hat p": p, "L": -pel.log(p).sum()}).splitlines() == [
@@ -133,7 +134,7 @@ def test_backpropagation_through_time_is_a_recurrence_from_the_end():
     ]
 
 
-def test_what_is_too_long_is_cut_with_dots_and_closed():
+def test_long_formulas_are_truncated_and_closed():
     chain = x
     for _ in range(5000):
         chain = pel.tanh(chain)
@@ -154,7 +155,7 @@ BINARY += [pel.matmul, lambda a, b: pel.cast((a > b) & ~(b > 1), "float32")]
 
 
 def grow(children):
-    """Make larger expressions of smaller ones, where their shapes allow it."""
+    """Combine expressions if their shapes allow it."""
 
     def both(drawn):
         op, a, b = drawn
@@ -173,7 +174,7 @@ expressions = st.recursive(st.sampled_from(LEAVES), grow, max_leaves=12)
 
 
 @given(expressions)
-def test_braces_balance_and_browsers_can_read_it(expr):
+def test_braces_balance_and_mathml_is_valid(expr):
     from latex2mathml.converter import convert
 
     check_balance(latex(expr))
@@ -182,7 +183,7 @@ def test_braces_balance_and_browsers_can_read_it(expr):
 
 
 @given(expressions)
-def test_matplotlib_can_read_it_but_for_matrices_and_cases(expr):
+def test_matplotlib_can_parse_all_but_matrices_and_cases(expr):
     from matplotlib.mathtext import MathTextParser
 
     written = latex(expr)
@@ -191,11 +192,11 @@ def test_matplotlib_can_read_it_but_for_matrices_and_cases(expr):
 
 
 @pytest.mark.parametrize("name", sorted(OPS))
-def test_every_op_has_latex_that_can_be_read(name):
+def test_every_op_has_valid_latex(name):
     from latex2mathml.converter import convert
 
     op = OPS[name]
-    operands = [hole(letter) for letter in "abcdefg"[: 3 if op.variadic else len(op.operands)]]
+    operands = [make_hole(letter) for letter in "abcdefg"[: 3 if op.variadic else len(op.operands)]]
     numbers = {key: value for key, value in op.defaults.items() if type(value) is int}
     written = latex(op(*operands, **numbers))
     check_balance(written)
@@ -203,7 +204,7 @@ def test_every_op_has_latex_that_can_be_read(name):
 
 
 def check_balance(written):
-    """Hold opening braces, parentheses and environments against closing ones."""
+    """Check that braces, parentheses and environments are closed."""
     depth = 0
     for brace in re.findall(r"(?<!\\)[{}]", written):
         depth += 1 if brace == "{" else -1
@@ -227,8 +228,8 @@ def check_balance(written):
         (r"\sum \log x", '<mo>&#x02211;</mo><mi>log</mi><mspace width="0.167em"></mspace><mi>x</mi>'),
     ],
 )
-def test_functions_and_signs_stand_apart_as_in_print(tex, written):
-    assert written in mathml(tex)
+def test_functions_and_signs_are_spaced_as_in_print(tex, written):
+    assert written in latex_to_mathml(tex)
 
 
 @pytest.mark.parametrize(
@@ -239,6 +240,6 @@ def test_functions_and_signs_stand_apart_as_in_print(tex, written):
         (pel.latex, pel.formula(pel.vector("x") + 1), r"of type Formula; it has latex\(\) of its own"),
     ],
 )
-def test_what_is_no_expression_is_not_written(write, wrong, message):
+def test_other_objects_are_refused(write, wrong, message):
     with pytest.raises(pel.UseError, match=message):
         write(wrong)

@@ -1,4 +1,4 @@
-"""Scripts of plain NumPy, run alone and held against what they were written from."""
+"""NumPy scripts: executed, and compared with the original graph."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Input
 from pellucid.graph.op_def import OPS
 from pellucid.show.numpy_script import source
-from tests.every_op import written
+from tests.every_op import build_cases
 
 
 def run(script: str, name: str = "compute") -> Any:
@@ -28,8 +28,8 @@ def run(script: str, name: str = "compute") -> Any:
 
 
 @pytest.mark.parametrize("name", sorted(OPS))
-def test_every_op_and_its_gradient_is_a_script_of_the_same_values(name: str) -> None:
-    for inputs, wanted, operands in written(name):
+def test_every_op_and_its_gradient_has_an_equivalent_script(name: str) -> None:
+    for inputs, wanted, operands in build_cases(name):
         used = [i for i in inputs if i in pel_inputs(wanted)]
         values = dict(zip(inputs, operands, strict=True))
         results = run(source(wanted))(*[values[i].copy() for i in order_of(wanted)])
@@ -41,7 +41,7 @@ def test_every_op_and_its_gradient_is_a_script_of_the_same_values(name: str) -> 
 
 
 def order_of(outputs: list[Any]) -> list[Any]:
-    """Return the inputs in the order of a script's parameters."""
+    """Return the inputs in the order of the script's parameters."""
     from pellucid.graph.traversal import topological
 
     return [n for n in topological(outputs) if isinstance(n, Input)]
@@ -53,7 +53,7 @@ def pel_inputs(outputs: list[Any]) -> set[Any]:
 
 
 def moons_step() -> Any:
-    """Compile a training step of the moons network; its output is the workshop's loss."""
+    """Compile a training step of the moons network; its output is the loss of the tutorial."""
     X, y = pel.matrix("X", shape=("n", 2), dtype="float64"), pel.ivector("y", shape=("n",))
     start = by_hand.initialize(seed=0)._asdict()
     W1, b1, W2, b2 = parameters = [pel.shared(value, name) for name, value in start.items()]
@@ -62,7 +62,7 @@ def moons_step() -> Any:
     return pel.function([X, y], loss / 200, updates=pel.optimizers.SGD(0.01).updates(loss, parameters))
 
 
-def test_the_moons_script_prints_the_workshops_losses(tmp_path: Path) -> None:
+def test_the_moons_script_prints_the_losses_of_the_tutorial(tmp_path: Path) -> None:
     step = moons_step()
     script = source(step, *pel.data.moons(), after=[1, 1001])
     path = tmp_path / "moons.py"
@@ -75,7 +75,7 @@ def test_the_moons_script_prints_the_workshops_losses(tmp_path: Path) -> None:
     assert f"{history[1]:.6f} {history[1001]:.6f}" == "0.432387 0.068947"
 
 
-def test_updates_are_of_old_values_and_outputs_too() -> None:
+def test_updates_and_outputs_use_old_values() -> None:
     a, b = pel.shared(1.0, "a"), pel.shared(10.0, "b")
     f = pel.function([], [a, b], updates={a: b, b: a + b})
     step = run(source(f), "step")
@@ -83,13 +83,13 @@ def test_updates_are_of_old_values_and_outputs_too() -> None:
         assert step() == [float(v) for v in f()]
 
 
-def test_names_that_python_has_already_are_not_taken() -> None:
+def test_python_keywords_are_not_used_as_names() -> None:
     x, y, z = pel.scalar("lambda"), pel.scalar("np"), pel.scalar("x 1")
     script = source(pel.function([x, y, z], x - y * z))
     assert run(script)(1.0, 2.0, 3.0) == -5.0
 
 
-def test_two_variables_of_one_name_are_two() -> None:
+def test_equal_names_are_distinguished() -> None:
     x, y = pel.scalar("x"), pel.scalar("x")
     assert run(source(pel.function([x, y], x - y)))(5.0, 2.0) == 3.0
 
@@ -103,7 +103,7 @@ def test_constants_keep_their_dtype() -> None:
     np.testing.assert_array_equal(result, e.eval({x: given}))
 
 
-def test_arrays_are_the_same_to_the_last_bit() -> None:
+def test_arrays_are_bit_identical() -> None:
     rng = np.random.default_rng(0)
     for dtype in ("float32", "float64", "int32", "bool"):
         for shape in ((3, 2), (100, 50), (0, 3)):
@@ -113,19 +113,21 @@ def test_arrays_are_the_same_to_the_last_bit() -> None:
     np.testing.assert_array_equal(run(source(pel.constant(odd) * 1.5))(), odd * 1.5)
 
 
-def test_a_function_of_a_dictionary_gives_one() -> None:
+def test_a_function_with_dict_outputs_returns_a_dict() -> None:
     x = pel.scalar("x")
     assert run(source(pel.function([x], {"double": 2 * x, "square": x**2})))(3.0) == {"double": 6.0, "square": 9.0}
 
 
-def test_what_cannot_be_written_is_refused() -> None:
+def test_invalid_arguments_are_refused() -> None:
     x = pel.scalar("x")
     w = pel.shared(0.0, "w")
-    with pytest.raises(TypeError, match=r"source writes an expression, a list of them or a function\. Received: 3"):
+    with pytest.raises(
+        TypeError, match=r"source: expected an expression, a list of expressions or a function\. Received: 3"
+    ):
         source(3)
-    with pytest.raises(pel.InputError, match=r"expected numbers of updates of 0 or more\. Received: after=-1"):
+    with pytest.raises(pel.InputError, match=r"expected non-negative numbers of updates\. Received: after=-1"):
         source(x, after=-1)
-    with pytest.raises(pel.InputError, match="a script that runs needs values for the inputs"):
+    with pytest.raises(pel.InputError, match="after= needs values for the inputs"):
         source(pel.function([x], updates={w: w + x}), after=10)
-    with pytest.raises(pel.InputError, match="without updates, nothing changes after any number of them"):
+    with pytest.raises(pel.InputError, match="expected after=0, because the function has no updates"):
         source(2 * x, 3.0, after=10)

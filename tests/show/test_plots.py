@@ -12,7 +12,7 @@ y = np.array([0, 1, 1, 0])
 
 
 def pixels(figure: Any) -> np.ndarray:
-    """Draw a figure as it is saved, and return its pixels."""
+    """Return the pixels of a figure."""
     from matplotlib.image import imread
 
     file = io.BytesIO()
@@ -21,14 +21,14 @@ def pixels(figure: Any) -> np.ndarray:
     return np.asarray(imread(file))
 
 
-def test_a_boundary_lies_where_the_classifier_changes_its_mind() -> None:
+def test_a_boundary_is_where_the_predicted_class_changes() -> None:
     figure = plots.decision_boundary(lambda points: (points[:, 0] > 0.25).astype(int), X, y)
     (line,) = [c for c in figure.axes[0].collections if type(c).__name__ == "QuadContourSet" and not c.filled]
     vertices = np.concatenate([path.vertices for path in line.get_paths()])
     assert np.abs(vertices[:, 0] - 0.25).max() < 0.02
 
 
-def test_probabilities_are_undecided_at_one_half() -> None:
+def test_the_boundary_of_probabilities_is_at_one_half() -> None:
     def predict(points: np.ndarray) -> np.ndarray:
         one = 1 / (1 + np.exp(-4 * points[:, 1]))
         return np.column_stack([1 - one, one])
@@ -39,19 +39,19 @@ def test_probabilities_are_undecided_at_one_half() -> None:
     assert np.abs(vertices[:, 1]).max() < 0.02
 
 
-def test_the_classifier_is_asked_in_the_dtype_of_the_points() -> None:
-    asked = []
+def test_the_classifier_gets_the_dtype_of_the_points() -> None:
+    dtypes = []
 
     def predict(points: np.ndarray) -> np.ndarray:
-        asked.append(points.dtype)
+        dtypes.append(points.dtype)
         return np.zeros(len(points), int)
 
     plots.decision_boundary(predict, X.astype(np.float32), y)
-    assert asked == [np.float32]
+    assert dtypes == [np.float32]
 
 
 @pytest.mark.parametrize("wrong", [(X[:, :1], y), (X, y[:2]), (X[0], y)])
-def test_points_that_are_no_points_are_refused(wrong: Any) -> None:
+def test_invalid_points_are_refused(wrong: Any) -> None:
     with pytest.raises(ValueError, match=r"expected X of shape \(n, 2\) and y of shape \(n,\); received"):
         plots.decision_boundary(lambda points: points[:, 0] > 0, *wrong)
 
@@ -69,15 +69,15 @@ def test_nothing_to_draw_is_refused() -> None:
         plots.boundary_grid({}, X, y)
 
 
-def test_learning_curves_carry_their_names_apart_from_each_other() -> None:
+def test_labels_of_learning_curves_do_not_overlap() -> None:
     figure = plots.learning_curves({"a": [1.0, 0.5], "b": [1.0, 0.5001]}, reference=("chance", 0.5))
     heights = sorted(text.get_position()[1] for text in figure.axes[0].texts)
     assert len(heights) == 3
     assert np.diff(heights).min() >= 0.06
 
 
-def test_curves_may_bring_their_own_steps_and_logarithms() -> None:
-    figure = plots.learning_curves({"held out": ([10, 100], [1.0, 0.1])}, logarithmic=True)
+def test_curves_may_have_steps_and_logarithmic_axes() -> None:
+    figure = plots.learning_curves({"validation": ([10, 100], [1.0, 0.1])}, logarithmic=True)
     assert figure.axes[0].lines[0].get_xdata().tolist() == [10, 100]
     assert figure.axes[0].get_xscale() == "log"
 
@@ -91,7 +91,7 @@ def test_curves_may_bring_their_own_steps_and_logarithms() -> None:
         np.ones((3, 4, 4, 3), np.float32),
     ],
 )
-def test_white_is_white_in_every_habit_of_writing_pictures(images: np.ndarray) -> None:
+def test_white_is_white_in_every_image_format(images: np.ndarray) -> None:
     figure = plots.image_grid(images, titles="abc", columns=2, wrong=[False, True, False])
     shown = figure.axes[0].images[0]
     assert np.allclose(shown.to_rgba(shown.get_array(), norm=True, bytes=True), 255)
@@ -113,16 +113,16 @@ def test_feature_maps_show_each_channel() -> None:
     assert np.array_equal(figure.axes[1].images[0].get_array(), maps[..., 1])
 
 
-def test_spread_and_bias_add_up() -> None:
+def test_bias_and_variance_add_up() -> None:
     estimates = np.array([[1.0, 3.0], [1.0, 1.5]])
-    figure = plots.spread_and_bias([0.1, 1.0], estimates, truth=2.0)
+    figure = plots.bias_and_variance([0.1, 1.0], estimates, truth=2.0)
     bias, variance, total = (line.get_ydata() for line in figure.axes[1].lines)
     assert np.allclose(bias, [0.0, 0.5625])
     assert np.allclose(variance, [1.0, 0.0625])
     assert np.allclose(total, ((estimates - 2.0) ** 2).mean(axis=1))
 
 
-def test_pictures_touch_no_global_state_and_have_no_empty_canvas() -> None:
+def test_figures_change_no_global_state_and_are_not_empty() -> None:
     import sys
 
     drawn = pixels(plots.learning_curves({"line": [1.0, 0.5]}))
@@ -134,3 +134,27 @@ def test_a_curve_of_one_epoch_is_a_point() -> None:
     figure = plots.learning_curves({"training": [0.5]}, "epoch")
     assert figure.axes[0].lines[0].get_marker() == "o"
     assert plots.learning_curves({"training": [0.5, 0.4]}).axes[0].lines[0].get_marker() == "None"
+
+
+def contours(axes: Any) -> list[float]:
+    """Return the mean x coordinate of each contour line."""
+    lines = [c for c in axes.collections if type(c).__name__ == "QuadContourSet"]
+    return [float(np.concatenate([path.vertices for path in line.get_paths()])[:, 0].mean()) for line in lines]
+
+
+def test_every_classifier_has_a_boundary_and_the_truth_is_last() -> None:
+    figure = plots.boundary_ensembles(
+        {"two": lambda P: np.stack([P[:, 0] + 0.5, P[:, 0] + 0.2]), "one": lambda P: [P[:, 0] + 0.5]},
+        X,
+        y,
+        truth=lambda P: P[:, 0] + 0.9,
+    )
+    two, one = figure.axes
+    assert np.allclose(contours(two), [0.0, 0.3, -0.4], atol=0.02)
+    assert np.allclose(contours(one), [0.0, -0.4], atol=0.02)
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["two", "one"]
+
+
+def test_a_constant_classifier_has_no_boundary() -> None:
+    figure = plots.boundary_ensembles({"constant": lambda P: [np.ones(len(P))]}, X, y)
+    assert not [p for c in figure.axes[0].collections[2:] for p in c.get_paths() if len(p.vertices)]

@@ -1,4 +1,4 @@
-"""Expressions as trees, and what a notebook shows of them."""
+"""Expressions as trees, and their display in notebooks."""
 
 from xml.etree import ElementTree as ET
 
@@ -9,7 +9,7 @@ import pellucid as pel
 from pellucid.show.notebook import expression_html
 
 
-def test_what_stands_twice_is_opened_once():
+def test_shared_subexpressions_are_expanded_once():
     x = pel.vector("x", shape=("n",))
     s = pel.sin(x)
     assert str(pel.tree(s * s + 1)).splitlines() == [
@@ -22,39 +22,39 @@ def test_what_stands_twice_is_opened_once():
     ]
 
 
-def test_costs_and_values_are_told_where_sizes_and_values_are_given():
+def test_sizes_and_values_add_costs_and_values():
     X, W = pel.matrix("X", shape=("n", 2)), pel.shared([[1.0], [2.0]], "W")
-    told = str(pel.tree(X @ W, sizes={"n": 3}, values={"X": np.ones((3, 2), "float32")}))
-    assert "12 operations  = [[3] [3] [3]]" in told
-    assert "W  float32 (2, 1)  = [[1] [2]]" in told
+    shown = str(pel.tree(X @ W, sizes={"n": 3}, values={"X": np.ones((3, 2), "float32")}))
+    assert "12 operations  = [[3] [3] [3]]" in shown
+    assert "W  float32 (2, 1)  = [[1] [2]]" in shown
     assert "operations" not in str(pel.tree(X @ W, values={X: np.ones((3, 2), "float32")}))
 
 
-def test_names_are_told():
+def test_names_are_shown():
     x = pel.vector("x")
     h = pel.named("h_tree", pel.tanh(3 * x))
     assert "h_tree = tanh" in str(pel.tree(h.sum()))
     assert "again = tanh" in str(pel.tree(h.sum(), names={h: "again"}))
 
 
-def test_a_chain_of_any_length_is_cut_short():
+def test_a_long_chain_is_truncated():
     e = pel.scalar("x")
     for _ in range(5000):
         e = pel.sin(e)
-    told = str(pel.tree(e, limit=10)).splitlines()
-    assert len(told) == 11
-    assert told[-1] == "… and 4,991 more"
+    shown = str(pel.tree(e, limit=10)).splitlines()
+    assert len(shown) == 11
+    assert shown[-1] == "… and 4,991 more"
     assert "… and 4,991 more" in pel.tree(e, limit=10)._repr_html_()
     assert "<code>" in e._repr_html_()
 
 
 @pytest.mark.parametrize("values", [{}, {"y": 1.0}])
-def test_a_value_that_is_missing_is_asked_for(values):
+def test_a_missing_value_is_reported(values):
     with pytest.raises(pel.InputError, match="values: no value was given for x"):
         pel.tree(pel.sin(pel.scalar("x")), values=values)
 
 
-def test_a_notebook_shows_a_formula_and_a_tree_without_script_or_network():
+def test_a_notebook_shows_a_formula_and_a_tree_without_scripts():
     X, W = pel.matrix("X<b>", shape=("n", 2)), pel.shared([[1.0], [2.0]], "W")
     for shown in (expression_html(pel.tanh(X @ W)), pel.tanh(X @ W)._repr_html_(), X._repr_html_()):
         root = ET.fromstring(shown.replace("&nbsp;", " "))
@@ -64,7 +64,7 @@ def test_a_notebook_shows_a_formula_and_a_tree_without_script_or_network():
         assert "<b>" not in shown.replace("<b style", "")
 
 
-def test_pictures_tell_the_same():
+def test_drawings_show_costs_and_values_too():
     x, W = pel.vector("x", shape=(2,)), pel.shared([0.2, 0.7], name="W")
     y = (x * W).sum()
     assert "= 0.9" in pel.mermaid(y, values={"x": [1.0, 1.0]})

@@ -1,7 +1,8 @@
-r"""The 2-16-1 recurrent network that learns to add, by backpropagation through time, in plain NumPy.
+r"""A 2-16-1 recurrent network that learns to add, with backpropagation through time, in plain NumPy.
 
-It reads two numbers bit by bit, the least significant first, and writes their sum's bit at each step; only its hidden
-layer can carry. With x_t the two bits read at step t, y_t the true bit, h_{-1} = 0, and \sigma the logistic sigmoid:
+The network reads two numbers bit by bit, least significant bit first, and outputs one bit of their sum at each step.
+Only the hidden layer can hold the carry. x_t are the two bits of step t, y_t is the true bit of the sum, h_{-1} = 0,
+and \sigma is the logistic sigmoid:
 
     h_t = \sigma(x_t W_x + h_{t-1} W_h)
     o_t = \sigma(h_t W_o)
@@ -16,8 +17,8 @@ Its gradient, backwards through the steps (\sigma' = \sigma (1 - \sigma), \odot 
     \partial E / \partial W_h = \sum_t h_{t-1}^T \delta^h_t
     \partial E / \partial W_x = \sum_t x_t^T \delta^h_t
 
-There are no biases, and each sum makes one step of gradient descent. The workshop writes \delta with the other sign and
-adds its updates; the weights come out the same.
+There are no biases. Each sum is one step of gradient descent. The original tutorial uses -\delta and adds its updates,
+which gives the same weights.
 
 Source: Andrew Trask, "Anyone Can Learn To Code an LSTM-RNN in Python (Part 1: RNN)" (2015).
 """
@@ -27,23 +28,22 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pellucid.byhand import check
-from pellucid.byhand.check import Array
+from pellucid.byhand.check import Array, check_at_least, check_floats
 
-__all__ = ["Parameters", "descend", "forward", "gradient", "initialize", "loss", "predict", "sigmoid", "train"]
+__all__ = ["AdderParameters", "descend", "forward", "gradient", "initialize", "loss", "predict", "sigmoid", "train"]
 
 
-class Parameters(NamedTuple):
-    """The weights of the network; a gradient has the same three parts.
+class AdderParameters(NamedTuple):
+    """The weights of the network, or the gradient with respect to them.
 
     Attributes
     ----------
     Wx : ndarray, shape (2, hidden)
-        From the two bits to the hidden layer (the workshop's synapse_0).
+        From the two bits to the hidden layer (synapse_0 in the tutorial).
     Wh : ndarray, shape (hidden, hidden)
         From the hidden layer to itself, one step later (synapse_h).
     Wo : ndarray, shape (hidden, 1)
-        From the hidden layer to the sum's bit (synapse_1).
+        From the hidden layer to the output bit (synapse_1).
     """
 
     Wx: Array
@@ -51,27 +51,27 @@ class Parameters(NamedTuple):
     Wo: Array
 
 
-def initialize(hidden: int = 16, seed: int = 0, dtype: Any = float) -> Parameters:
-    r"""Weights drawn evenly from [-1, 1): W = 2 u - 1, u \sim U[0, 1).
+def initialize(hidden: int = 16, seed: int = 0, dtype: Any = float) -> AdderParameters:
+    r"""Draw weights uniformly from [-1, 1): W = 2 u - 1, u \sim U[0, 1).
 
     Parameters
     ----------
     hidden : int
-        Units in the hidden layer.
+        Number of hidden units.
     seed : int
-        Starts NumPy's legacy generator, as `np.random.seed` does; drawn in the workshop's order, W_x, W_o, W_h.
+        Seed of NumPy's legacy generator. The weights are drawn in the order of the tutorial: W_x, W_o, W_h.
     dtype : dtype
-        Of the parameters; the draws are the same in any.
+        Dtype of the parameters. The random numbers are the same for every dtype.
 
     Returns
     -------
-    start : Parameters
-        The weights to train from.
+    start : AdderParameters
+        The initial weights.
 
     Raises
     ------
     ValueError
-        When there is no hidden unit.
+        If ``hidden`` is below 1.
 
     Examples
     --------
@@ -79,16 +79,16 @@ def initialize(hidden: int = 16, seed: int = 0, dtype: Any = float) -> Parameter
     array([[ 0.098,  0.43 ,  0.206],
            [ 0.09 , -0.153,  0.292]])
     """
-    check.at_least(1, hidden=hidden)
+    check_at_least(1, hidden=hidden)
     random = np.random.RandomState(seed)
     Wx = 2 * random.random_sample((2, hidden)) - 1
     Wo = 2 * random.random_sample((hidden, 1)) - 1
     Wh = 2 * random.random_sample((hidden, hidden)) - 1
-    return Parameters(Wx.astype(dtype), Wh.astype(dtype), Wo.astype(dtype))
+    return AdderParameters(Wx.astype(dtype), Wh.astype(dtype), Wo.astype(dtype))
 
 
 def sigmoid(z: Array) -> Array:
-    r"""The logistic sigmoid, \sigma(z) = 1 / (1 + e^{-z}) = (1 + \tanh(z / 2)) / 2; the second form never overflows.
+    r"""Logistic sigmoid, \sigma(z) = 1 / (1 + e^{-z}) = (1 + \tanh(z / 2)) / 2. The second form cannot overflow.
 
     Parameters
     ----------
@@ -106,19 +106,19 @@ def sigmoid(z: Array) -> Array:
     return (1 + np.tanh(z / 2)) / 2
 
 
-def forward(parameters: Parameters, x: Array) -> tuple[Array, Array]:
-    r"""One sum, bit by bit: h_t = \sigma(x_t W_x + h_{t-1} W_h), o_t = \sigma(h_t W_o).
+def forward(parameters: AdderParameters, x: Array) -> tuple[Array, Array]:
+    r"""Run the network on one sum: h_t = \sigma(x_t W_x + h_{t-1} W_h), o_t = \sigma(h_t W_o).
 
     Parameters
     ----------
-    parameters : Parameters
+    parameters : AdderParameters
     x : ndarray of float, shape (bits, 2)
         The two numbers, least significant bit first.
 
     Returns
     -------
     h : ndarray, shape (bits + 1, hidden)
-        The hidden layer; h[0] is the zeros it starts from, h[t + 1] is h_t.
+        The hidden layer. h[0] is the initial zero state, h[t + 1] is h_t.
     o : ndarray, shape (bits, 1)
         The outputs, between 0 and 1.
 
@@ -136,7 +136,7 @@ def forward(parameters: Parameters, x: Array) -> tuple[Array, Array]:
 
 
 def loss(o: Array, y: Array) -> float:
-    r"""Half the squared error of one sum, E = \frac{1}{2} \sum_t (y_t - o_t)^2.
+    r"""Half the squared error of one sum: E = \frac{1}{2} \sum_t (y_t - o_t)^2.
 
     Parameters
     ----------
@@ -157,65 +157,65 @@ def loss(o: Array, y: Array) -> float:
     return float(np.sum((y - o) ** 2) / 2)
 
 
-def gradient(parameters: Parameters, x: Array, y: Array, h: Array, o: Array) -> Parameters:
-    r"""The gradient of one sum's error by backpropagation through time: \partial E / \partial W for each W.
+def gradient(parameters: AdderParameters, x: Array, y: Array, h: Array, o: Array) -> AdderParameters:
+    r"""Gradient of the error of one sum by backpropagation through time: \partial E / \partial W for each W.
 
     Parameters
     ----------
-    parameters : Parameters
+    parameters : AdderParameters
     x : ndarray of float, shape (bits, 2)
         The two numbers, least significant bit first.
     y : ndarray of float, shape (bits, 1)
         The true bits of their sum.
     h, o : ndarray
-        What `forward` gave for these parameters and bits.
+        The results of `forward` for these parameters and bits.
 
     Returns
     -------
-    slopes : Parameters
-        The gradient with respect to each of them.
+    gradient : AdderParameters
+        The gradient with respect to each weight matrix.
 
     Examples
     --------
     >>> start, x, y = initialize(), np.zeros((8, 2)), np.zeros((8, 1))
-    >>> gradient(start, x, y, *forward(start, x)).Wx.any()  # no bit was set: nothing reached W_x
+    >>> gradient(start, x, y, *forward(start, x)).Wx.any()  # all inputs are 0
     np.False_
     """
     delta_o = (o - y) * o * (1 - o)  # \delta^o_t = (o_t - y_t) o_t (1 - o_t)
-    delta_h = np.zeros_like(h)  # one row more than bits: the last stays zero, for there is no step after the last
+    delta_h = np.zeros_like(h)  # one more row than bits: \delta^h is zero after the last step
     for t in reversed(range(len(x))):
         # \delta^h_t = (\delta^o_t W_o^T + \delta^h_{t+1} W_h^T) \odot h_t (1 - h_t)
         delta_h[t] = (delta_o[t] @ parameters.Wo.T + delta_h[t + 1] @ parameters.Wh.T) * h[t + 1] * (1 - h[t + 1])
     dWo = h[1:].T @ delta_o  # \partial E / \partial W_o = \sum_t h_t^T \delta^o_t
     dWh = h[:-1].T @ delta_h[:-1]  # \partial E / \partial W_h = \sum_t h_{t-1}^T \delta^h_t
     dWx = x.T @ delta_h[:-1]  # \partial E / \partial W_x = \sum_t x_t^T \delta^h_t
-    return Parameters(dWx, dWh, dWo)
+    return AdderParameters(dWx, dWh, dWo)
 
 
 def descend(
-    parameters: Parameters, inputs: Array, targets: Array, rate: float = 0.1
-) -> Iterator[tuple[Parameters, Array]]:
-    r"""Gradient descent, one sum at a time: W \leftarrow W - \alpha \, \partial E / \partial W.
+    parameters: AdderParameters, inputs: Array, targets: Array, learning_rate: float = 0.1
+) -> Iterator[tuple[AdderParameters, Array]]:
+    r"""Gradient descent, one sum per step: W \leftarrow W - \alpha \, \partial E / \partial W.
 
-    Walk it yourself to look inside a run, or to keep what a run had reached when Ctrl-C ends it.
+    Iterate over this generator yourself to inspect a run, or to keep its weights when you interrupt it.
 
     Parameters
     ----------
-    parameters : Parameters
-        Where to start.
+    parameters : AdderParameters
+        Initial weights.
     inputs : ndarray of float, shape (sums, bits, 2)
         The two numbers of each sum, least significant bit first.
     targets : ndarray of float, shape (sums, bits, 1)
         The true bits of each sum.
-    rate : float
-        \alpha, the length of a step as a multiple of the gradient.
+    learning_rate : float
+        \alpha, the step size.
 
     Yields
     ------
-    parameters : Parameters
-        After the step that this sum made.
+    parameters : AdderParameters
+        Weights after the step for this sum.
     o : ndarray, shape (bits, 1)
-        The outputs before that step: what the network said of a sum it had yet to learn from.
+        Outputs for this sum before the step.
 
     Examples
     --------
@@ -226,8 +226,8 @@ def descend(
     """
     for x, y in zip(inputs, targets, strict=True):
         h, o = forward(parameters, x)
-        slopes = gradient(parameters, x, y, h, o)
-        parameters = Parameters(*(part - rate * slope for part, slope in zip(parameters, slopes, strict=True)))
+        grads = gradient(parameters, x, y, h, o)
+        parameters = AdderParameters(*(W - learning_rate * dW for W, dW in zip(parameters, grads, strict=True)))
         yield parameters, o
 
 
@@ -235,42 +235,42 @@ def train(
     inputs: Array,
     targets: Array,
     hidden: int = 16,
-    rate: float = 0.1,
+    learning_rate: float = 0.1,
     seed: int = 0,
     progress: Callable[[int, float], None] | None = None,
-) -> tuple[Parameters, Array, Array]:
-    r"""Draw a network and train it on each sum once, in order: W \leftarrow W - \alpha \, \partial E / \partial W.
+) -> tuple[AdderParameters, Array, Array]:
+    r"""Initialize a network and train it once on each sum: W \leftarrow W - \alpha \, \partial E / \partial W.
 
     Parameters
     ----------
     inputs : ndarray of float, shape (sums, bits, 2)
-        The two numbers of each sum, least significant bit first. The run computes in its dtype.
+        The two numbers of each sum, least significant bit first. Training uses this dtype.
     targets : ndarray, shape (sums, bits, 1)
         The true bits of each sum, 0 or 1.
     hidden : int
-        Units in the hidden layer.
-    rate : float
-        \alpha, the length of a step as a multiple of the gradient.
+        Number of hidden units.
+    learning_rate : float
+        \alpha, the step size.
     seed : int
-        Of the weights' draw.
+        Seed of the initial weights.
     progress : callable, optional
-        Called as progress(sums done, error) after each sum; keep it light. What it raises ends the run.
+        Called as ``progress(sums, error)`` after each sum. An exception in it ends the run.
 
     Returns
     -------
-    parameters : Parameters
-        After the last sum.
+    parameters : AdderParameters
+        Weights after the last sum.
     bits : ndarray of int, shape (sums, bits)
-        What the network answered to each sum, before it learned from it.
+        Predicted bits of each sum, before the step on it.
     errors : ndarray, shape (sums,)
-        \sum_t |y_t - o_t| of these answers, as the workshop prints it.
+        \sum_t |y_t - o_t| of these predictions, as in the tutorial.
 
     Raises
     ------
     TypeError
-        When the inputs are not floats.
+        If the inputs are not floats.
     ValueError
-        When a shape, a bit or a number is out of place.
+        If a shape, a bit or a number is invalid.
 
     Examples
     --------
@@ -282,29 +282,29 @@ def train(
     >>> bool(exact[-1000:].mean() >= 0.99)
     True
     """
-    check.at_least(0, rate=rate)
-    inputs = check.floats("inputs", inputs, ("sums", "bits", 2))
-    targets = true_bits(targets, inputs)
+    check_at_least(0, learning_rate=learning_rate)
+    inputs = check_floats("inputs", inputs, ("sums", "bits", 2))
+    targets = check_bits(targets, inputs)
     start = initialize(hidden, seed, inputs.dtype)
     bits = np.empty(inputs.shape[:2], int)
     errors = np.empty(len(inputs), inputs.dtype)
-    for done, reached in enumerate(descend(start, inputs, targets, rate)):
-        parameters, o = reached
-        bits[done] = o[:, 0] > 0.5
-        errors[done] = np.abs(targets[done] - o).sum()
+    for i, step in enumerate(descend(start, inputs, targets, learning_rate)):
+        parameters, o = step
+        bits[i] = o[:, 0] > 0.5
+        errors[i] = np.abs(targets[i] - o).sum()
         if progress is not None:
-            progress(done + 1, float(errors[done]))
+            progress(i + 1, float(errors[i]))
     return parameters, bits, errors
 
 
-def predict(parameters: Parameters, inputs: Array) -> Array:
-    r"""The bits of each sum as the network has learned them, [o_t > 1/2].
+def predict(parameters: AdderParameters, inputs: Array) -> Array:
+    r"""Predict the bits of each sum: 1 if o_t > 1/2, else 0.
 
     Parameters
     ----------
-    parameters : Parameters
+    parameters : AdderParameters
     inputs : ndarray of float, shape (sums, bits, 2)
-        The two numbers of each sum, least significant bit first; any number of bits, whatever it was trained on.
+        The two numbers of each sum, least significant bit first. The number of bits may differ from training.
 
     Returns
     -------
@@ -313,26 +313,26 @@ def predict(parameters: Parameters, inputs: Array) -> Array:
     Raises
     ------
     TypeError
-        When the inputs are not floats.
+        If the inputs are not floats.
     ValueError
-        When their shape is another.
+        If their shape differs.
 
     Examples
     --------
     >>> predict(initialize(), np.zeros((1, 8, 2))).shape
     (1, 8)
     """
-    inputs = check.floats("inputs", inputs, ("sums", "bits", 2))
+    inputs = check_floats("inputs", inputs, ("sums", "bits", 2))
     return np.array([forward(parameters, x)[1][:, 0] > 0.5 for x in inputs]).astype(int)
 
 
-def true_bits(targets: Array, inputs: Array) -> Array:
-    """The targets in the dtype of the inputs, once they are known to be one bit for each pair of bits."""
+def check_bits(targets: Array, inputs: Array) -> Array:
+    """Return targets in the dtype of the inputs after checking that they are bits."""
     targets = np.asarray(targets)
     expected = (*inputs.shape[:2], 1)
     if targets.shape != expected:
         raise ValueError(
-            f"targets: expected shape {expected}, one bit for each pair in inputs, received {targets.shape}; "
+            f"targets: expected shape {expected}, one bit per pair in inputs, received {targets.shape}; "
             "pass targets[..., None] if only the last axis is missing"
         )
     wrong = np.argwhere((targets != 0) & (targets != 1))

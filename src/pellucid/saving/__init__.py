@@ -1,1 +1,1 @@
-"""Files that hold expressions and models: one safetensors file, with the graph as data and a checksum, and no code."""
+"""Files of expressions, models and weights: safetensors, NPZ and Keras formats."""

@@ -1,7 +1,7 @@
-"""The names under which classes and functions stand in files, and which of them a file may name.
+"""Allow-list of the classes and functions that a file may name.
 
-A file names pellucid's own layers, losses, optimizers and the like, functions on expressions, and, by
-``custom_objects``, what its reader hands in. It can name nothing else, so that reading one runs nobody's code.
+These are pellucid's layers, losses, optimizers and the like, functions on expressions, and the objects that the caller
+passes as ``custom_objects``. A file can name nothing else, so loading it runs no foreign code.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from pellucid.graph.operators import FUNCTIONS
 
-PUBLIC = (
+PUBLIC_MODULES = (
     "pellucid.nn.layers",
     "pellucid.nn.activations",
     "pellucid.nn.initializers",
@@ -25,75 +25,75 @@ PUBLIC = (
     "pellucid.nn.optimizers",
     "pellucid.nn.schedules",
 )
-"""Where users find what a model is made of: ``layers.Dense``, ``losses.mean_squared_error``."""
+"""Modules whose members have short names: ``layers.Dense``, ``losses.mean_squared_error``."""
 
-PLACES = ("pellucid.nn.", "pellucid.model.", "pellucid.graph.ops.")
-"""How the modules begin whose classes may stand in a file under their full names."""
-
-
-@functools.cache
-def public_names() -> dict[Any, str]:
-    """Return the short names of public classes and functions."""
-    found: dict[Any, str] = {}
-    for place in PUBLIC:
-        module = import_module(place)
-        for name, value in vars(module).items():
-            own = (inspect.isclass(value) or inspect.isfunction(value)) and value.__module__.startswith(place)
-            if own and not name.startswith("_"):
-                found.setdefault(value, f"{place.rpartition('.')[2]}.{name}")
-    return found
+ALLOWED_PREFIXES = ("pellucid.nn.", "pellucid.model.", "pellucid.training.", "pellucid.graph.ops.")
+"""Modules whose classes a file may name as ``module:class``."""
 
 
 @functools.cache
-def by_public_name() -> dict[str, Any]:
-    """Return public classes and functions by their short names."""
-    return {name: value for value, name in public_names().items()}
+def get_short_names() -> dict[Any, str]:
+    names: dict[Any, str] = {}
+    for module_name in PUBLIC_MODULES:
+        for name, value in vars(import_module(module_name)).items():
+            is_member = inspect.isclass(value) or inspect.isfunction(value)
+            if is_member and value.__module__.startswith(module_name) and not name.startswith("_"):
+                names.setdefault(value, f"{module_name.rpartition('.')[2]}.{name}")
+    return names
 
 
-def name_of(value: Any) -> str | None:
-    """Return the name of a class or a function of pellucid's, or of an op that is registered; None for any other.
+@functools.cache
+def get_objects_by_short_name() -> dict[str, Any]:
+    return {name: value for value, name in get_short_names().items()}
+
+
+def get_registered_name(value: Any) -> str | None:
+    """Return the name of a class or function in files, or None if files may not name it.
 
     Examples
     --------
     >>> from pellucid import nn
-    >>> name_of(nn.Dense), name_of(nn.losses.get("mse")), name_of(pel.tanh), name_of(print)
-    ('layers.Dense', 'losses.mean_squared_error', 'tanh', None)
+    >>> [get_registered_name(value) for value in (nn.Dense, nn.losses.get("mse"), pel.tanh, print)]
+    ['layers.Dense', 'losses.mean_squared_error', 'tanh', None]
     """
-    known = getattr(value, "__name__", "")
-    if FUNCTIONS.get(known) is value:
-        return str(known)
-    short = public_names().get(value)
+    name = getattr(value, "__name__", "")
+    if FUNCTIONS.get(name) is value:
+        return str(name)
+    short = get_short_names().get(value)
     if short is not None:
         return short
     full = f"{getattr(value, '__module__', '')}:{getattr(value, '__qualname__', '')}"
-    return full if found(full) is value else None
+    return full if find_registered(full) is value else None
 
 
-def found(name: Any) -> Any:
-    """Return what stands in a file under a name, or None.
+def find_registered(name: Any) -> Any:
+    """Return the class or function of a name in a file, or None.
 
     Examples
     --------
-    >>> found("layers.Dense").__name__, found("os.system"), found("pellucid.saving.container:write")
-    ('Dense', None, None)
+    >>> find_registered("layers.Dense").__name__, find_registered("os.system")
+    ('Dense', None)
     """
     if not isinstance(name, str):
         return None
     if name in FUNCTIONS:
         return FUNCTIONS[name]
     if re.fullmatch(r"[a-z]+\.\w+", name):
-        return by_public_name().get(name)
-    return under_full_name(name)
+        return get_objects_by_short_name().get(name)
+    return find_by_full_name(name)
 
 
-def under_full_name(name: str) -> Any:
-    """Return a class, or a function of `pellucid.nn`, by its module and its name in there."""
-    module, _, inside = name.partition(":")
-    if not re.fullmatch(r"pellucid(\.[a-z_]+)+", module) or not module.startswith(PLACES) or not inside.isidentifier():
+def find_by_full_name(name: str) -> Any:
+    """Return a class, or a function of `pellucid.nn`, named ``module:name``."""
+    module, _, member = name.partition(":")
+    is_allowed = re.fullmatch(r"pellucid(\.[a-z_]+)+", module) and module.startswith(ALLOWED_PREFIXES)
+    if not is_allowed or not member.isidentifier():
         return None
     try:
-        value = getattr(import_module(module), inside, None)
-    except ImportError:
+        value = getattr(import_module(module), member, None)
+    except ModuleNotFoundError as error:
+        if not str(error.name).startswith("pellucid."):
+            raise  # an optional dependency is missing
         return None
     if inspect.isclass(value) or (inspect.isfunction(value) and module.startswith("pellucid.nn.")):
         return value if value.__module__ == module else None

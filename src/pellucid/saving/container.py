@@ -1,16 +1,13 @@
-"""The file itself: a safetensors file whose metadata are JSON, with a checksum over everything else in it.
+"""The `.pel` container: a safetensors file whose metadata hold JSON, with a checksum over the whole file.
 
-Any program that reads safetensors reads the values. What is written is whole or not there: it goes to another file
-beside it, which takes its place once it is on the disk.
+Any program that reads safetensors can read the arrays.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import secrets
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,90 +15,85 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.atomic_write import atomic_write
 from pellucid.graph.errors import StorageError
 from pellucid.graph.types import as_dtype
 
 Array = np.ndarray[Any, Any]
 
 FORMAT = 1
-"""The version of the file; it grows when older programs would misread what newer ones write."""
+"""Version of the format. Increase it when older programs would misread new files."""
 
-LARGEST_HEADER = 100_000_000
-"""The greatest header in bytes that is believed, as in safetensors itself."""
+MAX_HEADER = 100_000_000
+"""Largest header in bytes, the limit of safetensors itself."""
 
-NOTHING = "0" * 64
-"""What stands in the place of the checksum while it is computed."""
+BLANK_CHECKSUM = "0" * 64
+"""Placeholder in the file while its checksum is computed."""
 
 DTYPES = {
     "BOOL": "bool", "I8": "int8", "I16": "int16", "I32": "int32", "I64": "int64", "U8": "uint8", "U16": "uint16",
     "U32": "uint32", "U64": "uint64", "F16": "float16", "F32": "float32", "F64": "float64", "BF16": "bfloat16",
 }  # fmt: skip
-"""Dtypes by safetensors' names of them."""
+"""Dtypes by their safetensors names."""
 
-BEGINNINGS = {
-    b"PK\x03\x04": "a zip archive, as .keras and .npz files are; model.load_weights reads those",
-    b"\x89HDF\r\n": "an HDF5 file, as Keras wrote before .keras; save it as .keras, which model.load_weights reads",
-    b"\x80": "perhaps a pickle, which pellucid never reads, since reading one runs its code",
+OTHER_FORMATS = {
+    b"PK\x03\x04": "a zip archive, such as a .keras or .npz file. Read it with model.load_weights",
+    b"\x89HDF\r\n": "an HDF5 file, as older versions of Keras write it. Save it as .keras and use model.load_weights",
+    b"\x80": "possibly a pickle. pellucid reads no pickles, because a pickle can run any code",
 }
 
+READERS = {
+    "a model": "Read it with pel.load_model",
+    "expressions": "Read it with pel.load",
+    "weights": "Read it with model.load_weights",
+    "a training state": "It belongs to the BackupAndRestore callback that wrote it",
+}
+"""How to read each kind of file."""
 
-def write(path: Any, kind: str, data: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
-    """Write one file, in the place of an older one if there is one.
+
+def write_container(path: Any, kind: str, data: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
+    """Write a `.pel` file atomically.
 
     Parameters
     ----------
     path : str or path
-        Where to.
+        Target file; an existing one is replaced.
     kind : str
-        What the file holds.
+        One of `READERS`.
     data : dict
-        What JSON can hold.
+        JSON data.
     arrays : dict from str to array
-        The values.
+        Values.
 
     Raises
     ------
     OSError
-        If it cannot be written; an older file is as it was then.
+        If the file cannot be written. An existing file is then unchanged.
     """
     from safetensors.numpy import save
 
-    told = {"checksum": NOTHING, "format": FORMAT, "kind": kind, "version": version(), "arrays": list(arrays), **data}
-    text = json.dumps(told, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    metadata = {
+        "checksum": BLANK_CHECKSUM,
+        "format": FORMAT,
+        "kind": kind,
+        "version": get_version(),
+        "arrays": list(arrays),
+        **data,
+    }
+    text = json.dumps(metadata, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     values = {key: np.array(value, order="C", copy=True) for key, value in arrays.items()}
-    made = save(values, metadata={"pellucid": text})
-    start = place_of_checksum(made)
-    checksum = hashlib.sha256(made).hexdigest().encode()
-    replace_file(Path(path), made[:start] + checksum + made[start + len(NOTHING) :])
+    content = save(values, metadata={"pellucid": text})
+    start = find_checksum_offset(content)
+    checksum = hashlib.sha256(content).hexdigest().encode()
+    atomic_write(path, content[:start] + checksum + content[start + len(BLANK_CHECKSUM) :])
 
 
-def version() -> str:
-    """Return the version of pellucid."""
+def get_version() -> str:
     return str(sys.modules["pellucid"].__version__)
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file whole, or leave what is there: beside it, to the disk, and then in its place."""
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    try:
-        with beside.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
-    if os.name == "posix":  # so that the new name, too, outlives a loss of power
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-
-def read(path: Any, kind: str) -> tuple[dict[str, Any], dict[str, Array]]:
-    """Read a file that `write` wrote, and refuse any other, or one that is not as it was written.
+def read_container(path: Any, kind: str) -> tuple[dict[str, Any], dict[str, Array]]:
+    """Read a `.pel` file and verify its checksum.
 
     Returns
     -------
@@ -111,134 +103,127 @@ def read(path: Any, kind: str) -> tuple[dict[str, Any], dict[str, Array]]:
     Raises
     ------
     StorageError
-        For a file that is damaged, foreign, of a later format, or of another kind, with the reason.
+        If the file is damaged, of another program, of a later format, or of another kind. The message says which.
     OSError
-        If it cannot be read at all.
+        If the file cannot be opened or read.
     """
     path = Path(path)
     try:
-        content = whole(path)
-        data = told(content)
-        start = place_of_checksum(content)
-        blank = content[:start] + NOTHING.encode() + content[start + len(NOTHING) :]
+        content = read_exact(path)
+        data = read_metadata(content)
+        start = find_checksum_offset(content)
+        blank = content[:start] + BLANK_CHECKSUM.encode() + content[start + len(BLANK_CHECKSUM) :]
         if hashlib.sha256(blank).hexdigest() != data["checksum"]:
-            raise StorageError("it is damaged: its content does not have the checksum that was written")
-        arrays = in_order(data.get("arrays"), arrays_of(content))
+            raise StorageError("the file is damaged. Its checksum does not match its content")
+        arrays = restore_order(data.get("arrays"), parse_arrays(content))
     except StorageError as error:
-        raise StorageError(f"{path} is not read: {error}") from error
+        raise StorageError(f"Cannot read {path}: {error}") from error
     except RecursionError as error:
-        raise StorageError(f"{path} is not read: its metadata are lists in lists without end") from error
+        raise StorageError(f"Cannot read {path}: its metadata are nested too deeply") from error
     if data["kind"] != kind:
-        raise StorageError(f"{path} holds {data['kind']}. Received: a call for {kind}; {READERS.get(data['kind'], '')}")
+        raise StorageError(f"{path}: expected {kind}. Received: {data['kind']}. {READERS.get(data['kind'], '')}")
     return data, arrays
 
 
-def whole(path: Path) -> bytes:
-    """Return the content of a file, of which no more is read than its header says that there is.
+def read_exact(path: Path) -> bytes:
+    """Return the content of a safetensors file, reading no more bytes than its header announces.
 
     Raises
     ------
     StorageError
-        If there is more of it, or less.
+        If the file is longer or shorter than announced.
     """
     if path.exists() and not path.is_file():
-        raise StorageError("it is no file")
+        raise StorageError("it is not a file")
     size = path.stat().st_size
     with path.open("rb") as file:
-        begin = file.read(8)
-        length = min(int.from_bytes(begin, "little"), LARGEST_HEADER)
-        begin += file.read(min(length, size))
-        missing = size - len(begin) - bytes_of_arrays(header_of(begin))
-        if missing:
-            some = "it is cut off: it lacks" if missing < 0 else "there is something behind its end:"
-            raise StorageError(f"{some} {abs(missing)} bytes")
-        return begin + file.read()
+        start = file.read(8)
+        length = min(int.from_bytes(start, "little"), MAX_HEADER)
+        start += file.read(min(length, size))
+        surplus = size - len(start) - get_data_size(parse_header(start))
+        if surplus < 0:
+            raise StorageError(f"the file is truncated. {-surplus} bytes are missing")
+        if surplus:
+            raise StorageError(f"the file is damaged. It has {surplus} unexpected bytes at its end")
+        return start + file.read()
 
 
-def in_order(names: Any, arrays: Mapping[str, Array]) -> dict[str, Array]:
-    """Return arrays in the order in which they were given, which safetensors does not keep."""
+def restore_order(names: Any, arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """Return arrays in their original order, which safetensors does not keep."""
     if not isinstance(names, list) or set(map(str, names)) != set(arrays):
-        raise StorageError("its metadata are damaged: they name other arrays than there are")
+        raise StorageError("its metadata are damaged. They do not list the arrays of the file")
     return {name: arrays[name] for name in names}
 
 
-READERS = {
-    "a model": "pel.load_model reads it",
-    "expressions": "pel.load reads it",
-    "weights": "model.load_weights reads it",
-    "a training state": "the BackupAndRestore that wrote it reads it",
-}
-"""What reads a file of which kind."""
-
-
-def header_of(content: bytes) -> dict[str, Any]:
-    """Return the header of a safetensors file, or say what the file is instead."""
+def parse_header(content: bytes) -> dict[str, Any]:
+    """Return the header of a safetensors file."""
     size = int.from_bytes(content[:8], "little")
-    if not (2 <= size <= LARGEST_HEADER and content[8:9] in (b"{", b"")):
-        what = next((what for beginning, what in BEGINNINGS.items() if content.startswith(beginning)), None)
-        raise StorageError(f"it is no .pel file{f', but {what}' if what else '; it does not begin as one does'}")
+    if not (2 <= size <= MAX_HEADER and content[8:9] in (b"{", b"")):
+        other = next((name for start, name in OTHER_FORMATS.items() if content.startswith(start)), "")
+        raise StorageError(f"it is not a .pel file{f' but {other}' if other else ''}")
     if len(content) < 8 + size:
-        raise StorageError("it is cut off, or no .pel file")
+        raise StorageError("the file is truncated, or not a .pel file")
     try:
         header = json.loads(content[8 : 8 + size])
     except ValueError as error:
         raise StorageError(f"its header is damaged: {error}") from error
     if not isinstance(header, dict):
-        raise StorageError("it is no .pel file; its header holds no names")
+        raise StorageError("it is not a .pel file. Its header is not a JSON object")
     return header
 
 
-def bytes_of_arrays(header: Mapping[str, Any]) -> int:
-    """Return how many bytes the arrays take, as a header has it."""
+def get_data_size(header: Mapping[str, Any]) -> int:
+    """Return the number of bytes of all arrays."""
     entries = [entry for key, entry in header.items() if key != "__metadata__"]
     try:
         return max((entry["data_offsets"][1] for entry in entries), default=0) + 0
     except (KeyError, IndexError, TypeError) as error:
-        raise StorageError("its header is damaged: it does not say where its arrays are") from error
+        raise StorageError("its header is damaged. The offsets of the arrays are missing") from error
 
 
-def told(content: bytes) -> dict[str, Any]:
-    """Return what the metadata say, if it is of a format that is known."""
-    metadata = header_of(content).get("__metadata__")
+def read_metadata(content: bytes) -> dict[str, Any]:
+    """Return the JSON metadata of a file after checking its format version."""
+    metadata = parse_header(content).get("__metadata__")
     if not isinstance(metadata, dict) or not isinstance(metadata.get("pellucid"), str):
-        raise StorageError("it is a safetensors file of some other program; model.load_weights reads arrays from it")
+        raise StorageError(
+            "it is a safetensors file of another program. model.load_weights reads arrays from such a file"
+        )
     try:
         data = json.loads(metadata["pellucid"])
     except ValueError as error:
         raise StorageError(f"its metadata are damaged: {error}") from error
     if not isinstance(data, dict) or type(data.get("format")) is not int or not isinstance(data.get("kind"), str):
-        raise StorageError("its metadata are damaged: they lack the format and the kind")
+        raise StorageError("its metadata are damaged. The format or the kind is missing")
     if data["format"] != FORMAT:
         raise StorageError(
-            f"it has format {data['format']}, written by pellucid {data.get('version')}. This is pellucid "
-            f"{version()}, which reads format {FORMAT}; update pellucid"
+            f"expected format {FORMAT}, which pellucid {get_version()} reads. Received: format {data['format']}, "
+            f"written by pellucid {data.get('version')}. Update pellucid"
         )
     return data
 
 
-def place_of_checksum(content: bytes) -> int:
-    """Return where the checksum stands in a file, which has one place for it."""
+def find_checksum_offset(content: bytes) -> int:
+    """Return the offset of the checksum in a file."""
     end = 8 + int.from_bytes(content[:8], "little")
     found = list(re.finditer(rb'"pellucid":"{\\"checksum\\":\\"([0-9a-f]{64})\\"', content[8:end]))
     if len(found) != 1:
-        raise StorageError("it is damaged: there is no checksum where it should be")
+        raise StorageError("the file is damaged. Its checksum is missing")
     return 8 + found[0].start(1)
 
 
-def arrays_of(content: bytes) -> dict[str, Array]:
-    """Return the arrays in a safetensors file, as arrays of their own."""
+def parse_arrays(content: bytes) -> dict[str, Array]:
+    """Return copies of the arrays in a safetensors file."""
     import safetensors
 
     try:
-        found = safetensors.deserialize(content)  # type: ignore[no-untyped-call]
-        return {name: as_array(entry) for name, entry in found}
-    except (safetensors.SafetensorError, ValueError) as error:
+        entries = safetensors.deserialize(content)  # type: ignore[no-untyped-call]
+    except safetensors.SafetensorError as error:
         raise StorageError(f"its arrays are damaged: {error}") from error
+    return {name: to_array(entry) for name, entry in entries}
 
 
-def as_array(entry: Mapping[str, Any]) -> Array:
-    """Return one array of a safetensors file."""
+def to_array(entry: Mapping[str, Any]) -> Array:
     if entry["dtype"] not in DTYPES:
-        raise StorageError(f"it holds an array of dtype {entry['dtype']}, which pellucid has not")
+        raise StorageError(f"it has an array of dtype {entry['dtype']}, which pellucid does not support")
     dtype = as_dtype(DTYPES[entry["dtype"]])
     return np.frombuffer(bytearray(entry["data"]), dtype).reshape(entry["shape"])

@@ -1,4 +1,4 @@
-"""Expressions in a file."""
+"""`save` and `load` for expressions."""
 
 from __future__ import annotations
 
@@ -6,25 +6,27 @@ from typing import Any
 
 from pellucid.graph.errors import StorageError
 from pellucid.graph.serialization import from_data, to_data
-from pellucid.saving.container import read, write
+from pellucid.saving.container import read_container, write_container
 
 KIND = "expressions"
 
 
 def save(path: Any, outputs: Any) -> None:
-    """Save expressions in one file, with the values of their shared variables; the code that built them is not needed.
+    """Save expressions and the values of their shared variables in one file.
+
+    Loading the file does not need the code that built the expressions.
 
     Parameters
     ----------
     path : str or path
-        Such as ``"loss.pel"``. The file is a safetensors file; an older one is replaced once the new one is whole.
+        Such as ``"loss.pel"``. The file is a safetensors file. An existing file is replaced atomically.
     outputs : Expr, or a list, tuple or dict of them
-        In any nesting. The keys of a dict are texts or, as those of updates, expressions.
+        Nested in any way. The keys of a dict are strings or, as those of updates, expressions.
 
     Raises
     ------
     StorageError
-        For what cannot be written, such as an op that is not registered. No file is written then.
+        If something cannot be saved, such as an op that is not registered. No file is written then.
 
     Examples
     --------
@@ -37,26 +39,26 @@ def save(path: Any, outputs: Any) -> None:
     >>> step = pel.function([found["x"]], found["loss"], updates=found["updates"])
     """
     data, arrays = to_data(outputs)
-    write(path, KIND, {"graph": data}, arrays)
+    write_container(path, KIND, {"graph": data}, arrays)
 
 
 def load(path: Any) -> Any:
-    """Load what `save` saved: new inputs and shared variables, and the same expressions of them.
+    """Load expressions that `save` wrote; inputs and shared variables are new ones.
 
     Parameters
     ----------
     path : str or path
-        A file that `save` wrote. It may come from anybody: no code of it is run.
+        A file that `save` wrote. The file may be untrusted: loading runs no code from it.
 
     Returns
     -------
     Expr, or a list, tuple or dict of them
-        In the form in which they were given to `save`.
+        In the structure that was given to `save`.
 
     Raises
     ------
     StorageError
-        For a file that is damaged, foreign, or of a later version, and for an op of one's own that is not there.
+        If the file is damaged, of another program or of a later format, or if a custom op is not registered.
     OSError
         If the file cannot be read.
 
@@ -66,8 +68,8 @@ def load(path: Any) -> Any:
     >>> pel.load("formula.pel")
     tanh(x) + 1
     """
-    data, arrays = read(path, KIND)
+    data, arrays = read_container(path, KIND)
     try:
         return from_data(data.get("graph"), arrays)
     except StorageError as error:
-        raise StorageError(f"{path} is not read: {error}") from error
+        raise StorageError(f"Cannot read {path}: {error}") from error

@@ -1,8 +1,7 @@
-"""Weights of Keras 3: the HDF5 file inside a ``.keras`` file, or a ``.weights.h5`` file.
+"""Weights in Keras 3 files: ``.keras`` archives and ``.weights.h5`` files.
 
-Keras finds a variable again by a path of its own, made of the kinds of layers and the order in which they stand:
-``layers/dense_1/vars/0``. Layers here have Keras's shapes and order of parameters, so that only the path is to be
-found.
+Keras identifies a variable by a path of layer kinds and positions, such as ``layers/dense_1/vars/0``. pellucid's layers
+have the shapes and parameter order of Keras, so only the paths must be computed.
 """
 
 from __future__ import annotations
@@ -13,14 +12,16 @@ import zipfile
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pellucid.atomic_write import atomic_write
 from pellucid.graph.errors import StorageError
 from pellucid.graph.expr import Expr, Shared
-from pellucid.graph.types import shape_text
+from pellucid.graph.types import format_shape
 from pellucid.nn.layers import (
     GRU,
     LSTM,
@@ -33,139 +34,137 @@ from pellucid.nn.layers import (
     TimeDistributed,
 )
 from pellucid.nn.registry import snake_case
-from pellucid.saving.container import replace_file
-from pellucid.saving.weights import listed
+from pellucid.saving.weights import join_names
 
 Array = np.ndarray[Any, Any]
 
-INSIDE = "model.weights.h5"
-"""The name of the weights in a ``.keras`` file."""
+WEIGHTS_FILE = "model.weights.h5"
+"""Name of the weights inside a ``.keras`` archive."""
 
-KINDS = {"group_query_attention": "grouped_query_attention"}
-"""Layers whose class in Keras has another name than the one it is exported under."""
+KERAS_KINDS = {"group_query_attention": "grouped_query_attention"}
+"""Layers whose Keras class has another name than its exported name."""
 
-LONGEST = 1000
-"""How long paths in a file may be, so that a group within itself comes to an end."""
+MAX_PATH_LENGTH = 1000
+"""Limit for paths in a file, because an HDF5 group can contain itself."""
 
-UNREAD = ("optimizer", "seed_generator", "compile_metrics", "_loss_tracker", "metrics")
-"""Parts of paths to what Keras keeps beside weights."""
+OTHER_VARIABLES = ("optimizer", "seed_generator", "compile_metrics", "_loss_tracker", "metrics")
+"""Path components of variables that are not weights."""
 
 
-def h5py() -> Any:
-    """Return h5py, or say how to have it."""
+def import_h5py() -> Any:
     try:
-        import h5py as module
+        import h5py
     except ImportError as error:
         raise StorageError(
-            "Weights of Keras are HDF5 files. To read and write them: pip install 'pellucid[keras]'"
+            "Keras weights are HDF5 files. To read and write them: pip install 'pellucid[keras]'"
         ) from error
-    return module
+    return h5py
 
 
-class Places:
-    """The paths of a model's parameters in a file of Keras's.
+class KerasPaths:
+    """Paths of a model's parameters in a Keras file.
 
     Parameters
     ----------
     names : dict from str to str
-        What Keras called the layer at each path, for a file that is there. Layers of one kind that all have names of
-        their own are found by them, and else by the order in which they stand.
+        Layer names in an existing file, by path. If all layers of one kind have distinct names that are in the file,
+        the names identify them; otherwise their order does.
     """
 
     def __init__(self, names: Mapping[str, str] | None = None) -> None:
         self.names = names or {}
 
-    def of(self, model: Layer, path: str = "") -> Iterator[tuple[str, Shared]]:
-        """Go through the parameters of a model, each with its path."""
+    def walk_model(self, model: Layer, path: str = "") -> Iterator[tuple[str, Shared]]:
+        """Yield the parameters of a model with their paths."""
         by_kind: dict[str, list[Layer]] = defaultdict(list)
-        for layer in in_order_of_keras(model):
+        for layer in sort_as_keras(model):
             kind = snake_case(type(layer).__name__)
-            by_kind[KINDS.get(kind, kind)].append(layer)
+            by_kind[KERAS_KINDS.get(kind, kind)].append(layer)
         for kind, layers in by_kind.items():
-            ordered = [f"{path}layers/{kind}_{i}/" if i else f"{path}layers/{kind}/" for i in range(len(layers))]
-            called = {self.names[place]: place for place in ordered if place in self.names}
-            if len({layer.name for layer in layers} & set(called)) == len(layers):
-                ordered = [called[layer.name] for layer in layers]
-            for layer, place in zip(layers, ordered, strict=True):
-                yield from self.inside(layer, place)
+            paths = [f"{path}layers/{kind}_{i}/" if i else f"{path}layers/{kind}/" for i in range(len(layers))]
+            by_name = {self.names[p]: p for p in paths if p in self.names}
+            if len({layer.name for layer in layers} & set(by_name)) == len(layers):
+                paths = [by_name[layer.name] for layer in layers]
+            for layer, layer_path in zip(layers, paths, strict=True):
+                yield from self.walk_layer(layer, layer_path)
 
-    def inside(self, layer: Layer, path: str) -> Iterator[tuple[str, Shared]]:
-        """Go through the parameters of one layer."""
+    def walk_layer(self, layer: Layer, path: str) -> Iterator[tuple[str, Shared]]:
         if hasattr(layer, "layers"):
-            yield from self.of(layer, path)
+            yield from self.walk_model(layer, path)
         elif isinstance(layer, (MultiHeadAttention, GroupQueryAttention)):
-            yield from paths_of_attention(layer, path)
+            yield from walk_attention(layer, path)
         elif isinstance(layer, Bidirectional):
             for part, name in zip(layer.parts, ("forward_layer", "backward_layer"), strict=True):
-                yield from self.inside(part, f"{path}{name}/")  # type: ignore[arg-type]
+                yield from self.walk_layer(part, f"{path}{name}/")  # type: ignore[arg-type]
         elif isinstance(layer, TimeDistributed):
-            yield from self.inside(layer.layer, f"{path}layer/")
+            yield from self.walk_layer(layer.layer, f"{path}layer/")
         elif isinstance(layer, RNN):
-            yield from self.inside(layer.cell, f"{path}cell/")
+            yield from self.walk_layer(layer.cell, f"{path}cell/")
         else:
-            yield from paths_of_parts(layer, f"{path}cell/" if isinstance(layer, (SimpleRNN, LSTM, GRU)) else path)
+            yield from walk_variables(layer, f"{path}cell/" if isinstance(layer, (SimpleRNN, LSTM, GRU)) else path)
 
 
-def in_order_of_keras(model: Any) -> list[Layer]:
-    """Return the layers in the order in which Keras counts them: the farthest from the outputs first.
+def sort_as_keras(model: Any) -> list[Layer]:
+    """Return the layers in the order of ``model.layers`` in Keras: by decreasing distance from the outputs.
 
-    Of those that are equally far, the first is the one that is met first on the way from the outputs to the inputs.
+    Layers at equal distance are in the order in which a walk from the outputs to the inputs meets them.
     """
-    connections = getattr(model, "connections", None)
-    if connections is None:
+    graph = getattr(model, "functional_graph", None)
+    if graph is None:
         return list(model.layers)
-    writers = connections.writers()
+    producers = graph.producers()
 
-    def before(e: Expr, unit: Any = None) -> Any:
-        """Return who wrote an expression; for one who let it pass as it is, who wrote it before."""
-        chain = [e, *(place for place, _ in writers.get(e, []))]
-        return chain[chain.index(unit) - 1] if any(unit is one for one in chain[1:]) else chain[-1]
+    def get_producer(e: Expr, consumer: Any = None) -> Any:
+        """Return the call that made an expression. A call that returns its input is skipped when it is the consumer."""
+        chain = [e, *(call for call, _ in producers.get(e, []))]
+        return chain[chain.index(consumer) - 1] if any(consumer is one for one in chain[1:]) else chain[-1]
 
-    def given(unit: Any) -> list[Any]:
-        found = unit.inputs if isinstance(unit, Expr) else unit.call.given()
-        made = [before(e, unit) for e in found]
-        return [one for one in made if not isinstance(one, Expr) or one.op is not None]
+    def get_predecessors(call: Any) -> list[Any]:
+        inputs = call.inputs if isinstance(call, Expr) else call.call.get_operands()
+        found = [get_producer(e, call) for e in inputs]
+        return [one for one in found if not isinstance(one, Expr) or one.op is not None]
 
     seen: dict[Any, None] = {}
     finished: dict[Any, None] = {}
-    stack = [before(e) for e in connections.outputs][::-1]
+    stack = [get_producer(e) for e in graph.outputs][::-1]
     while stack:
-        unit = stack[-1]
-        waiting = [] if unit in seen else given(unit)
-        if unit in seen:
+        call = stack[-1]
+        pending = [] if call in seen else get_predecessors(call)
+        if call in seen:
             finished.setdefault(stack.pop())
-        seen.setdefault(unit)
-        stack += [u for u in waiting[::-1] if u not in seen]
-    far = depths(list(finished), given)
-    met = dict.fromkeys(unit.layer for unit in seen if not isinstance(unit, Expr))
-    assert set(met) == set(model.layers), "a layer is on no way from the outputs"
-    return sorted(met, key=lambda layer: -far[layer])
+        seen.setdefault(call)
+        stack += [one for one in pending[::-1] if one not in seen]
+    depth = compute_depths(list(finished), get_predecessors)
+    layers = dict.fromkeys(call.layer for call in seen if not isinstance(call, Expr))
+    assert set(layers) == set(model.layers), "a layer is on no path to the outputs"
+    return sorted(layers, key=lambda layer: -depth[layer])
 
 
-def depths(finished: list[Any], given: Callable[[Any], list[Any]]) -> dict[Any, int]:
-    """Return how far from the outputs each layer is, all its calls taken together, as Keras counts it."""
-    of_unit: dict[Any, int] = defaultdict(int)
+def compute_depths(calls: list[Any], get_predecessors: Callable[[Any], list[Any]]) -> dict[Any, int]:
+    """Return the distance of each layer from the outputs, the maximum over its calls."""
+    of_call: dict[Any, int] = defaultdict(int)
     of_layer: dict[Any, int] = defaultdict(int)
-    for unit in reversed(finished):
-        if not isinstance(unit, Expr):
-            of_unit[unit] = of_layer[unit.layer] = max(of_unit[unit], of_layer[unit.layer])
-        for before in given(unit):
-            of_unit[before] = max(of_unit[before], of_unit[unit] + 1)
+    for call in reversed(calls):
+        if not isinstance(call, Expr):
+            of_call[call] = of_layer[call.layer] = max(of_call[call], of_layer[call.layer])
+        for before in get_predecessors(call):
+            of_call[before] = max(of_call[before], of_call[call] + 1)
     return of_layer
 
 
-def paths_of_parts(layer: Layer, path: str) -> Iterator[tuple[str, Shared]]:
-    """Go through what a layer made itself."""
+def walk_variables(layer: Layer, path: str) -> Iterator[tuple[str, Shared]]:
+    """Yield the variables that a layer owns itself."""
     for number, part in enumerate(p for p in layer.parts if isinstance(p, Shared) or p.parameters):
         if not isinstance(part, Shared):
             raise StorageError(
-                f"{layer.name}: it is not known where Keras keeps the weights of layers inside a {type(layer).__name__}"
+                f"{layer.name}: the Keras paths of layers inside a {type(layer).__name__} are unknown. "
+                "Use an .npz or .safetensors file"
             )
         yield f"{path}vars/{number}", part
 
 
-def paths_of_attention(layer: Layer, path: str) -> Iterator[tuple[str, Shared]]:
-    """Go through the parameters of the projections, each of which is a layer in Keras."""
+def walk_attention(layer: Layer, path: str) -> Iterator[tuple[str, Shared]]:
+    """Yield the parameters of the projections, each of which is a layer in Keras."""
     counts: Counter[str] = Counter()
     for part in layer.parameters:
         projection = str(part.name).split("/")[-2].removeprefix("attention_")
@@ -174,119 +173,133 @@ def paths_of_attention(layer: Layer, path: str) -> Iterator[tuple[str, Shared]]:
         counts[projection] += 1
 
 
+@contextmanager
+def hdf5_errors() -> Iterator[None]:
+    """Report the exceptions that h5py raises on damaged files as `StorageError`."""
+    try:
+        yield
+    except StorageError:
+        raise
+    except (OSError, RuntimeError, ValueError, KeyError) as error:
+        raise StorageError(f"it is damaged, or not a Keras file. {error}") from error
+
+
 def read_keras(path: Path, model: Layer) -> None:
-    """Give a model the weights in a file of Keras's, all of them or none.
+    """Set all weights of a model from a Keras file, or none if something does not fit.
 
     Raises
     ------
     StorageError
-        For a file that is damaged or foreign, and where a layer and the file do not fit; both shapes are named.
+        If the file is damaged or of another format, or if a shape in it differs from the model's.
     """
     try:
-        with h5py().File(io.BytesIO(content_of(path, model)), "r") as file:
-            found, names = datasets(file)
-            places = dict(Places(names).of(model))
-            values = {place: value_for(p, found.get(place), place, names) for place, p in places.items()}
-            check_nothing_is_left(found, places, names)
+        content = read_content(path, model)
+        with hdf5_errors():
+            file = import_h5py().File(io.BytesIO(content), "r")
+        with file:
+            with hdf5_errors():
+                datasets, names = collect_datasets(file)
+            parameters = dict(KerasPaths(names).walk_model(model))
+            values = {key: read_value(p, datasets.get(key), key, names) for key, p in parameters.items()}
+            check_no_extra_weights(datasets, parameters, names)
     except StorageError as error:
-        raise StorageError(f"{path} is not read: {error}") from error
-    except (OSError, RuntimeError, ValueError, KeyError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
-        raise StorageError(f"{path} is not read: it is damaged, or no file of Keras's. {error}") from error
-    for place, p in places.items():
-        p.set_value(values[place])
+        raise StorageError(f"Cannot read {path}: {error}") from error
+    for key, p in parameters.items():
+        p.set_value(values[key])
 
 
-def content_of(path: Path, model: Layer) -> bytes:
-    """Return the HDF5 file, of no more bytes than a model of this size and its optimizer can need."""
-    most = 100_000_000 + 20 * sum(p.get_value().nbytes for p in model.parameters)
+def read_content(path: Path, model: Layer) -> bytes:
+    """Return the HDF5 file, unless it is larger than a model of this size and its optimizer state can be."""
+    limit = 100_000_000 + 20 * sum(p.get_value().nbytes for p in model.parameters)
     if path.suffix == ".h5":
         size = path.stat().st_size
-        content = b"" if size > most else path.read_bytes()
+        content = b"" if size > limit else path.read_bytes()
     else:
         try:
             with zipfile.ZipFile(path) as archive:
-                if INSIDE not in archive.namelist():
-                    raise StorageError(f"it is no file of Keras 3: there is no {INSIDE} in it")
-                size = archive.getinfo(INSIDE).file_size
-                content = b"" if size > most else archive.read(INSIDE)
+                if WEIGHTS_FILE not in archive.namelist():
+                    raise StorageError(f"it is not a Keras 3 file. It does not contain {WEIGHTS_FILE}")
+                size = archive.getinfo(WEIGHTS_FILE).file_size
+                content = b"" if size > limit else archive.read(WEIGHTS_FILE)
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-            raise StorageError(f"it is damaged, or no file of Keras 3. {error}") from error
-    if size > most:
-        raise StorageError(f"its weights take {size} bytes, more than {model.name} and any optimizer of it can need")
+            raise StorageError(f"it is damaged, or not a Keras 3 file. {error}") from error
+    if size > limit:
+        raise StorageError(
+            f"its weights take {size} bytes, more than {model.name} and any optimizer state of it can take"
+        )
     return content
 
 
-def datasets(file: Any) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return what a file holds itself, by its path, and what Keras called the layers.
-
-    A link that leads out of the file, or data that lie in another one, are not followed.
-    """
-    found, names, waiting = {}, {}, [("", file)]
-    while waiting:
-        path, group = waiting.pop()
+def collect_datasets(file: Any) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the datasets of a file and the Keras layer names, both by path. Links out of the file are refused."""
+    h5py = import_h5py()
+    datasets, names, pending = {}, {}, [("", file)]
+    while pending:
+        path, group = pending.pop()
         for key in group:
-            kind = group.get(key, getclass=True, getlink=True)
-            if kind is not h5py().HardLink:
-                raise StorageError(f"{path}{key} is a link to elsewhere, which Keras never writes")
-            inside = group[key]
-            if isinstance(inside, h5py().Dataset):
-                found[f"{path}{key}"] = inside
-            elif len(path) < LONGEST:
-                waiting.append((f"{path}{key}/", inside))
-                if key == "vars" and isinstance(inside.attrs.get("name"), str):
-                    names[path] = inside.attrs["name"]
-    return found, names
+            if group.get(key, getclass=True, getlink=True) is not h5py.HardLink:
+                raise StorageError(f"{path}{key} is a link to another file, which Keras never writes")
+            member = group[key]
+            if isinstance(member, h5py.Dataset):
+                datasets[f"{path}{key}"] = member
+            elif len(path) < MAX_PATH_LENGTH:
+                pending.append((f"{path}{key}/", member))
+                if key == "vars" and isinstance(member.attrs.get("name"), str):
+                    names[path] = member.attrs["name"]
+    return datasets, names
 
 
-def value_for(p: Shared, dataset: Any, place: str, names: Mapping[str, str]) -> Array:
-    """Return the value for one parameter, if it is of its shape."""
-    from_ = f"{place}{called(place, names)}"
+def read_value(p: Shared, dataset: Any, path: str, names: Mapping[str, str]) -> Array:
+    """Return the value of one parameter after checking its shape."""
+    place = f"{path}{describe_keras_layer(path, names)}"
     if dataset is None:
-        raise StorageError(f"{p}, of shape {shape_text(p.shape)}, has no value in it, at {from_}")
-    if dataset.shape != p.shape:
+        raise StorageError(f"{p}, of shape {format_shape(p.shape)}, has no value in the file. Expected one at {place}")
+    with hdf5_errors():
+        shape, is_external, kind = dataset.shape, dataset.external or dataset.is_virtual, dataset.dtype.kind
+    if shape != p.shape:
         raise StorageError(
-            f"{p} has shape {shape_text(p.shape)}. Received: a value of shape {shape_text(dataset.shape)}, at {from_}"
+            f"{p} has shape {format_shape(p.shape)}. Received: a value of shape {format_shape(shape)}, at {place}"
         )
-    if dataset.external or dataset.is_virtual or dataset.dtype.kind not in "fiub":
-        raise StorageError(f"{from_} is no array of numbers within the file")
-    return np.asarray(dataset[()]).astype(p.dtype)
+    if is_external or kind not in "fiub":
+        raise StorageError(f"{place} is not an array of numbers inside the file")
+    with hdf5_errors():
+        return np.asarray(dataset[()]).astype(p.dtype)
 
 
-def called(place: str, names: Mapping[str, str]) -> str:
-    """Say what Keras called the layer of a variable."""
-    name = names.get(place.rpartition("vars/")[0])
-    return "" if name is None else f", which is Keras's layer {name!r}"
+def describe_keras_layer(path: str, names: Mapping[str, str]) -> str:
+    name = names.get(path.rpartition("vars/")[0])
+    return "" if name is None else f", of Keras layer {name!r}"
 
 
-def check_nothing_is_left(found: Mapping[str, Any], places: Mapping[str, Shared], names: Mapping[str, str]) -> None:
-    """Refuse weights that no layer of the model has; counts and seeds are none."""
-    left = [
-        f"{place}, of shape {shape_text(dataset.shape)}{called(place, names)}"
-        for place, dataset in found.items()
-        if place not in places and dataset.shape and not set(place.split("/")) & set(UNREAD)
+def check_no_extra_weights(
+    datasets: Mapping[str, Any], parameters: Mapping[str, Shared], names: Mapping[str, str]
+) -> None:
+    """Refuse weights that the model does not have. Scalars, such as counters, and seeds are not weights."""
+    extra = [
+        f"{path}, of shape {format_shape(dataset.shape)}{describe_keras_layer(path, names)}"
+        for path, dataset in datasets.items()
+        if path not in parameters and dataset.shape and not set(path.split("/")) & set(OTHER_VARIABLES)
     ]
-    if left:
-        raise StorageError(f"it has weights that the model has not: {listed(left)}")
+    if extra:
+        raise StorageError(f"it has weights that the model does not have: {join_names(extra)}")
 
 
 def write_keras(path: Path, model: Layer, config: Mapping[str, Any] | None = None) -> None:
-    """Write the weights of a model as Keras does, for ``load_weights`` of the same model there.
+    """Write the weights of a model as Keras does, for ``load_weights`` of the same model in Keras.
 
-    With what Keras writes down of its layers beside them, the file is the model itself.
+    With a ``config``, Keras loads the file as a whole model.
     """
-    file = io.BytesIO()
-    with h5py().File(file, "w") as made:
-        for place, p in Places().of(model):
-            made[place] = p.get_value().astype("float32") if p.dtype.name == "bfloat16" else p.get_value()
+    weights = io.BytesIO()
+    with import_h5py().File(weights, "w") as file:
+        for key, p in KerasPaths().walk_model(model):
+            file[key] = p.get_value().astype("float32") if p.dtype.name == "bfloat16" else p.get_value()
     if path.suffix == ".h5":
-        replace_file(path, file.getvalue())
+        atomic_write(path, weights.getvalue())
         return
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as parts:
         parts.writestr("metadata.json", json.dumps({"keras_version": "3"}))
         if config is not None:
             parts.writestr("config.json", json.dumps(config))
-        parts.writestr(INSIDE, file.getvalue())
-    replace_file(path, archive.getvalue())
+        parts.writestr(WEIGHTS_FILE, weights.getvalue())
+    atomic_write(path, archive.getvalue())

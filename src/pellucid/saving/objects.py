@@ -1,8 +1,8 @@
-"""Layers, models, optimizers and what they are made of, as data: their classes by name, and their attributes.
+"""Layers, models and optimizers as JSON data: a table of objects with their class names and attributes.
 
-An object is written once, wherever it stands, so that what is shared stays shared. Expressions in attributes are places
-in the graph that is written beside. A class may say in ``unsaved`` which attributes are left out, such as what was
-compiled, and by what function each is made anew.
+Each object is written once, so that shared objects stay shared. Expressions in attributes are indices into the graph
+that is written with the table. A class may list attributes in ``unsaved``, such as compiled programs, each with a
+function that creates its initial value when a file is loaded.
 """
 
 from __future__ import annotations
@@ -12,75 +12,74 @@ import inspect
 import math
 import types
 from collections.abc import Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 
 from pellucid.graph.errors import StorageError
 from pellucid.graph.expr import Expr
-from pellucid.graph.serialization import Reader, Writer
+from pellucid.graph.serialization import GraphReader, GraphWriter
 from pellucid.graph.serialization.attributes import SPECIAL, decode_dtype
 from pellucid.graph.types import Unknown
-from pellucid.saving.class_registry import found, name_of
-from pellucid.saving.missing_objects import Absent, absent_class
+from pellucid.saving.class_registry import find_registered, get_registered_name
+from pellucid.saving.missing_objects import MissingObject, make_missing_class
 
 
 class ObjectWriter:
-    """A table of objects, beside a table of the expressions in them.
+    """Writes objects to a table, and the expressions in them to a graph.
 
     Attributes
     ----------
     objects : list of dict
-        One for each object: its class and its attributes.
+        Class name and attributes of each object.
     custom : dict from str to class or function
-        What is the user's own, by the names under which it is written.
+        Custom classes and functions by their names in the table.
     """
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: GraphWriter) -> None:
         self.writer = writer
         self.objects: list[dict[str, Any]] = []
         self.custom: dict[str, Any] = {}
-        self.places: dict[int, int] = {}
-        self.kept: list[Any] = []
+        self.indices: dict[int, int] = {}
+        self.pending: list[Any] = []
 
     def add(self, root: Any) -> Any:
-        """Enter a value, and all objects that it is made of."""
-        data = self.value(root)
-        while len(self.objects) < len(self.kept):
-            self.objects.append(self.entry(self.kept[len(self.objects)]))
+        """Return a value as data, after adding all objects in it to the table."""
+        data = self.encode(root)
+        while len(self.objects) < len(self.pending):
+            self.objects.append(self.encode_state(self.pending[len(self.objects)]))
         return data
 
-    def entry(self, thing: Any) -> dict[str, Any]:
-        """Return one object as data."""
+    def encode_state(self, thing: Any) -> dict[str, Any]:
         unsaved = getattr(type(thing), "unsaved", {})
         state = {}
-        for key, value in attributes_of(thing).items():
+        for key, value in get_state(thing).items():
             if key not in unsaved:
                 try:
-                    state[key] = self.value(value)
+                    state[key] = self.encode(value)
                 except StorageError as error:
-                    kind, own = type(thing).__name__, getattr(thing, "name", "")
-                    raise StorageError(f"{kind} {own}: its attribute {key} cannot be saved. {error}") from error
-        return {"class": self.class_of(type(thing)), "state": state}
+                    kind, name = type(thing).__name__, getattr(thing, "name", "")
+                    raise StorageError(f"{kind} {name}: its attribute {key} cannot be saved. {error}") from error
+        return {"class": self.get_class_name(type(thing)), "state": state}
 
-    def class_of(self, kind: type) -> Any:
-        """Return the name of a class; of a user's own with that of pellucid's class that it is derived from."""
-        name = name_of(kind)
+    def get_class_name(self, cls: type) -> Any:
+        """Return the name of a class; for a custom class also the name of its nearest registered base."""
+        name = get_registered_name(cls)
         if name is not None:
             return name
-        base = next((b for b in kind.__mro__[1:] if b is not object and name_of(b) is not None), None)
-        return {"custom": self.own_name(kind), "base": None if base is None else name_of(base)}
+        bases = [get_registered_name(base) for base in cls.__mro__[1:] if base is not object]
+        return {"custom": self.name_custom(cls), "base": next((base for base in bases if base is not None), None)}
 
-    def own_name(self, thing: Any) -> str:
-        """Return the name of a class or function of the user's own, with a number if two have the same."""
+    def name_custom(self, thing: Any) -> str:
+        """Return the name of a custom class or function, numbered if two have the same name."""
         name, number = str(thing.__name__), 1
         while self.custom.setdefault(name, thing) is not thing:
             number += 1
             name = f"{thing.__name__}#{number}"
         return name
 
-    def value(self, value: Any) -> Any:
-        """Return a value as data, in which objects stand by their places in the table."""
+    def encode(self, value: Any) -> Any:
+        """Return a value as data, with objects replaced by their indices."""
         if value is None or type(value) in (bool, int):
             return value
         if type(value) is float:
@@ -88,189 +87,178 @@ class ObjectWriter:
         if isinstance(value, str):
             return self.writer.dims.encode(value) if isinstance(value, Unknown) else str(value)
         if type(value) in (list, tuple, set, frozenset):
-            parts = [self.value(part) for part in value]
+            parts = [self.encode(part) for part in value]
             return parts if type(value) is list else {type(value).__name__: parts}
         if isinstance(value, Mapping):
-            return {"dict": [[self.value(key), self.value(part)] for key, part in value.items()]}
+            return {"dict": [[self.encode(key), self.encode(part)] for key, part in value.items()]}
         if isinstance(value, Expr):
             return {"node": self.writer.add(value)}
-        return self.array(value) if isinstance(value, (np.ndarray, np.generic, np.dtype)) else self.named(value)
-
-    def array(self, value: Any) -> Any:
-        """Return something of NumPy's as data."""
         if isinstance(value, np.dtype):
             return {"dtype": value.name}
         if isinstance(value, np.generic):
-            return {"number": [value.dtype.name, self.value(value.item())]}
-        return {"array": self.writer.keep(value, "array")}
+            return {"number": [value.dtype.name, self.encode(value.item())]}
+        if isinstance(value, np.ndarray):
+            return {"array": self.writer.keep(value, "array")}
+        return self.encode_object(value)
 
-    def named(self, value: Any) -> Any:
-        """Return a function or a class by its name, and any other object by its place."""
+    def encode_object(self, value: Any) -> Any:
+        """Return a class or function as its name, and any other object as its index."""
         if inspect.isclass(value):
-            return {"class": self.class_of(value)}
+            return {"class": self.get_class_name(value)}
         if isinstance(value, functools.partial):
-            return {"partial": [self.value(part) for part in (value.func, value.args, value.keywords)]}
-        if type(value) is Absent:
-            return {"custom": value.absent_name}
+            return {"partial": [self.encode(part) for part in (value.func, value.args, value.keywords)]}
+        if type(value) is MissingObject:
+            return {"custom": value.missing_name}
         if isinstance(value, types.FunctionType):
-            name = name_of(value)
+            name = get_registered_name(value)
             if name is None and value.__module__.startswith("pellucid."):
-                raise StorageError(f"It is {value.__qualname__}, a function inside pellucid that no name leads to")
-            return {"custom": self.own_name(value)} if name is None else {"function": name}
+                raise StorageError(f"{value.__qualname__} is an internal function of pellucid without a name in files")
+            return {"custom": self.name_custom(value)} if name is None else {"function": name}
         if isinstance(value, (types.MethodType, types.BuiltinFunctionType, types.ModuleType, types.GeneratorType)):
             raise StorageError(f"Expected a value, a function or an object. Received: {value!r:.100}")
-        if id(value) not in self.places:
-            attributes_of(value)
-            self.places[id(value)] = len(self.kept)
-            self.kept.append(value)
-        return {"object": self.places[id(value)]}
+        if id(value) not in self.indices:
+            get_state(value)  # raises if it cannot be saved
+            self.indices[id(value)] = len(self.pending)
+            self.pending.append(value)
+        return {"object": self.indices[id(value)]}
 
 
-@runtime_checkable
-class Settled(Protocol):
-    """An object that puts off some of its work, and does it when asked."""
-
-    def settle(self) -> None:
-        """Have all attributes as they should be."""
-
-
-def attributes_of(thing: Any) -> dict[str, Any]:
-    """Return the attributes of an object that is made of attributes alone."""
-    slots = [s for kind in type(thing).__mro__ for s in getattr(kind, "__slots__", ()) if not s.startswith("__")]
+def get_state(thing: Any) -> dict[str, Any]:
+    """Return the attributes of an object; a class may define ``__getstate__``, as for pickling."""
+    if getattr(type(thing), "__getstate__", None) is not object.__getstate__:
+        state = thing.__getstate__()
+        if isinstance(state, dict):
+            return state
+    slots = [s for cls in type(thing).__mro__ for s in getattr(cls, "__slots__", ()) if not s.startswith("__")]
     if not hasattr(thing, "__dict__") and not slots:
         raise StorageError(f"Expected a value, a function or an object. Received: {thing!r:.100}, a {type(thing)}")
-    if isinstance(thing, Settled):
-        thing.settle()
     return {**getattr(thing, "__dict__", {}), **{s: getattr(thing, s) for s in slots if hasattr(thing, s)}}
 
 
 class ObjectReader:
-    """The objects of some data, with the expressions that they hold.
+    """Creates objects from a table.
 
     Parameters
     ----------
     objects : list of dict
-        As an `ObjectWriter` wrote them.
+        A table of an `ObjectWriter`.
     reader : Reader
         The graph.
     custom_objects : dict from str to class or function, optional
-        What a name that is not pellucid's stands for.
+        Custom classes and functions by name.
     """
 
-    def __init__(self, objects: Any, reader: Reader, custom_objects: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, objects: Any, reader: GraphReader, custom_objects: Mapping[str, Any] | None = None) -> None:
         self.reader = reader
         self.custom = dict(custom_objects or {})
         if not isinstance(objects, list) or not all(
             isinstance(o, dict) and isinstance(o.get("state"), dict) for o in objects
         ):
             raise StorageError(f"Expected a list of objects, with class and state. Received: {objects!r:.100}")
-        self.made = [self.shell(entry.get("class")) for entry in objects]
-        for place, (thing, entry) in enumerate(zip(self.made, objects, strict=True)):
+        # All objects exist before any gets its attributes, because they may refer to one another.
+        self.objects = [self.make_empty(entry.get("class")) for entry in objects]
+        for index, (thing, entry) in enumerate(zip(self.objects, objects, strict=True)):
             try:
-                self.complete(thing, entry["state"])
+                self.set_state(thing, entry["state"])
             except StorageError as error:
-                raise StorageError(f"Object {place}, a {type(thing).__name__}: {error}") from error
+                raise StorageError(f"Object {index}, a {type(thing).__name__}: {error}") from error
 
-    def shell(self, data: Any) -> Any:
-        """Return an object of a class that has no attributes yet."""
-        kind = self.class_(data)
+    def make_empty(self, data: Any) -> Any:
+        cls = self.read_class(data)
         try:
-            return object.__new__(kind)
+            return object.__new__(cls)
         except TypeError as error:
-            raise StorageError(f"There can be no {kind.__name__}: {error}") from error
+            raise StorageError(f"A {cls.__name__} cannot be created: {error}") from error
 
-    def class_(self, data: Any) -> type:
-        """Return the class of a name."""
-        if isinstance(data, dict) and isinstance(data.get("custom"), str):
-            own = self.custom.get(data["custom"])
-            base = found(data.get("base"))
-            return (
-                own if inspect.isclass(own) else absent_class(data["custom"], base if inspect.isclass(base) else object)
-            )
-        kind = found(data)
-        if not inspect.isclass(kind):
-            raise StorageError(f"pellucid has no class {data!r:.100}")
-        return kind
-
-    def complete(self, thing: Any, state: dict[str, Any]) -> None:
-        """Give an object its attributes."""
+    def set_state(self, thing: Any, state: dict[str, Any]) -> None:
         for key, value in state.items():
             if not key.isidentifier() or key.startswith("__"):
                 raise StorageError(f"Expected the name of an attribute. Received: {key!r:.100}")
-            object.__setattr__(thing, key, self.value(value))
+            object.__setattr__(thing, key, self.decode(value))
         for key, make in getattr(type(thing), "unsaved", {}).items():
             object.__setattr__(thing, key, make())
 
-    def value(self, data: Any) -> Any:
-        """Return the value that some data stand for."""
+    def decode(self, data: Any) -> Any:
+        """Return the value of some data."""
         if data is None or isinstance(data, (bool, int, float, str)):
             return data
         if isinstance(data, list):
-            return [self.value(part) for part in data]
-        if not isinstance(data, dict) or not data:
+            return [self.decode(part) for part in data]
+        if not isinstance(data, dict) or len(data) != 1:
             raise StorageError(f"Expected a value. Received: {data!r:.100}")
-        mark = next(iter(data))
-        read = getattr(self, f"read_{mark}", None) if mark in MARKS and len(data) == 1 else None
-        if read is None:
+        [(kind, content)] = data.items()
+        if kind not in KINDS:
             raise StorageError(f"Expected a value. Received: {data!r:.100}")
-        try:
-            return read(data[mark])
-        except StorageError:
-            raise
-        except (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError) as error:
-            raise StorageError(f"Expected a value. Received: {data!r:.100} ({error})") from error
+        return getattr(self, f"read_{kind}")(content)
+
+    def decode_list(self, content: Any, length: int | None = None) -> list[Any]:
+        if not isinstance(content, list) or (length is not None and len(content) != length):
+            expected = "a list" if length is None else f"a list of {length}"
+            raise StorageError(f"Expected {expected}. Received: {content!r:.100}")
+        return [self.decode(part) for part in content]
 
     def read_float(self, content: Any) -> float:
-        """Return a number that JSON has no word for."""
+        if not isinstance(content, str) or content not in SPECIAL:
+            raise StorageError(f"Expected nan, inf or -inf. Received: {content!r:.100}")
         return SPECIAL[content]
 
     def read_unknown(self, content: Any) -> Any:
-        """Return a dimension without a name."""
         return self.reader.dims.decode({"unknown": content})
 
     def read_tuple(self, content: Any) -> tuple[Any, ...]:
-        """Return a tuple."""
-        return tuple(self.value(part) for part in content)
+        return tuple(self.decode_list(content))
 
     def read_set(self, content: Any) -> set[Any]:
-        """Return a set."""
-        return set(self.read_tuple(content))
+        parts = self.decode_list(content)
+        try:
+            return set(parts)
+        except TypeError as error:
+            raise StorageError(f"Expected the elements of a set. Received: {content!r:.100} ({error})") from error
 
     def read_frozenset(self, content: Any) -> frozenset[Any]:
-        """Return a set that does not change."""
-        return frozenset(self.read_tuple(content))
+        return frozenset(self.read_set(content))
 
     def read_dict(self, content: Any) -> dict[Any, Any]:
-        """Return a dictionary."""
-        return {self.value(key): self.value(value) for key, value in content}
+        pairs = self.decode_list(content)
+        try:
+            return dict(pairs)
+        except (TypeError, ValueError) as error:
+            raise StorageError(f"Expected pairs of keys and values. Received: {content!r:.100} ({error})") from error
 
     def read_node(self, content: Any) -> Expr:
-        """Return an expression."""
         return self.reader.expr(content)
 
     def read_dtype(self, content: Any) -> Any:
-        """Return a dtype."""
         return decode_dtype(content)
 
     def read_number(self, content: Any) -> Any:
-        """Return a number of NumPy's."""
-        name, data = content
-        number = self.value(data)
+        name, number = self.decode_list(content, 2)
         if not isinstance(number, (bool, int, float)):
-            raise StorageError(f"Expected a number. Received: {data!r:.100}")
-        return decode_dtype(name).type(number)
+            raise StorageError(f"Expected a number. Received: {number!r:.100}")
+        try:
+            return decode_dtype(name).type(number)
+        except (ValueError, OverflowError) as error:
+            raise StorageError(f"Expected a number of dtype {name}. Received: {number} ({error})") from error
 
     def read_array(self, content: Any) -> Any:
-        """Return an array."""
+        if not isinstance(content, str) or content not in self.reader.arrays:
+            raise StorageError(f"Expected the name of an array. Received: {content!r:.100}")
         return np.array(self.reader.arrays[content])
 
     def read_class(self, content: Any) -> type:
-        """Return a class."""
-        return self.class_(content)
+        if isinstance(content, dict) and isinstance(content.get("custom"), str):
+            own, base = self.custom.get(content["custom"]), find_registered(content.get("base"))
+            if inspect.isclass(own):
+                return own
+            return make_missing_class(content["custom"], base if inspect.isclass(base) else object)
+        cls = find_registered(content)
+        if not inspect.isclass(cls):
+            raise StorageError(f"pellucid has no class {content!r:.100}")
+        return cls
 
     def read_function(self, content: Any) -> Any:
-        """Return a function of pellucid's, or an op of the user's own if it is there."""
-        function = found(content)
+        """Return a function of pellucid, or a custom op if it is registered."""
+        function = find_registered(content)
         if function is None:
             return self.read_custom(content)
         if inspect.isclass(function):
@@ -278,21 +266,25 @@ class ObjectReader:
         return function
 
     def read_custom(self, content: Any) -> Any:
-        """Return a function of the user's own, or what stands for it."""
         if not isinstance(content, str):
             raise StorageError(f"Expected a name. Received: {content!r:.100}")
-        return self.custom.get(content) or Absent(content)
+        return self.custom.get(content) or MissingObject(content)
 
     def read_partial(self, content: Any) -> Any:
-        """Return a function with some arguments given."""
-        function, args, keywords = (self.value(part) for part in content)
-        return functools.partial(function, *args, **keywords)
+        function, args, keywords = self.decode_list(content, 3)
+        try:
+            return functools.partial(function, *args, **keywords)
+        except TypeError as error:
+            raise StorageError(
+                f"Expected a function and its arguments. Received: {content!r:.100} ({error})"
+            ) from error
 
     def read_object(self, content: Any) -> Any:
-        """Return an object."""
-        if type(content) is not int or not 0 <= content < len(self.made):
-            raise StorageError(f"Expected the number of an object, below {len(self.made)}. Received: {content!r:.100}")
-        return self.made[content]
+        if type(content) is not int or not 0 <= content < len(self.objects):
+            raise StorageError(
+                f"Expected the number of an object, below {len(self.objects)}. Received: {content!r:.100}"
+            )
+        return self.objects[content]
 
 
-MARKS = frozenset(name.removeprefix("read_") for name in vars(ObjectReader) if name.startswith("read_"))
+KINDS = frozenset(name.removeprefix("read_") for name in vars(ObjectReader) if name.startswith("read_"))

@@ -1,4 +1,4 @@
-"""Weights alone, by the paths of parameters: NPZ and safetensors files."""
+"""Weight files: arrays by parameter path, as NPZ or safetensors."""
 
 from __future__ import annotations
 
@@ -10,91 +10,102 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.atomic_write import atomic_write
 from pellucid.graph.errors import OptionError, StorageError, near_miss
 from pellucid.graph.expr import Shared
-from pellucid.graph.types import shape_text
-from pellucid.saving.container import arrays_of, replace_file, whole
+from pellucid.graph.types import format_shape
+from pellucid.saving.container import parse_arrays, read_exact
 
 Array = np.ndarray[Any, Any]
 SUFFIXES = (".npz", ".safetensors", ".keras", ".weights.h5")
-"""How the names of files end that weights are written to."""
 
 
-def check_suffix(path: Any, known: Sequence[str] = SUFFIXES) -> Path:
-    """Return a path whose ending says what kind of file it is."""
-    if not str(path).endswith(tuple(known)):
-        raise OptionError(f"Expected a file that ends with {', '.join(known)}. Received: {str(path)!r}")
+def check_suffix(path: Any, suffixes: Sequence[str] = SUFFIXES) -> Path:
+    if not str(path).endswith(tuple(suffixes)):
+        raise OptionError(f"Expected a file name that ends in {', '.join(suffixes)}. Received: {str(path)!r}")
     return Path(path)
 
 
 def write_arrays(path: Path, parameters: Mapping[str, Shared]) -> None:
-    """Write the values of parameters to an NPZ or a safetensors file, by their paths."""
+    """Write the values of parameters to an NPZ or safetensors file."""
     values = {key: p.get_value() for key, p in parameters.items()}
     if path.suffix == ".npz":
         file = io.BytesIO()
-        odd = next((key for key, value in values.items() if value.dtype.kind not in "biuf"), None)
-        if odd is not None:
+        unsupported = next((key for key, value in values.items() if value.dtype.kind not in "biuf"), None)
+        if unsupported is not None:
             raise StorageError(
-                f"NumPy's files have no dtype {values[odd].dtype}, which {odd} has. Write a .safetensors file"
+                f"NPZ files do not support dtype {values[unsupported].dtype}, the dtype of {unsupported}. "
+                "Write a .safetensors file"
             )
         np.savez(file, **values)  # type: ignore[arg-type]
-        replace_file(path, file.getvalue())
+        atomic_write(path, file.getvalue())
         return
     from safetensors.numpy import save
 
-    replace_file(path, save({key: np.array(value, order="C", copy=True) for key, value in values.items()}))
+    atomic_write(path, save({key: np.array(value, order="C", copy=True) for key, value in values.items()}))
 
 
 def read_arrays(path: Path) -> dict[str, Array]:
-    """Return the arrays in an NPZ, a safetensors or a .pel file.
+    """Return the arrays in an NPZ, safetensors or `.pel` file.
 
     Raises
     ------
     StorageError
-        For a file that is damaged, or one of another kind. No pickle is read.
+        If the file is damaged or of another format. Pickled objects are refused.
     """
     try:
-        if path.suffix != ".npz":
-            return arrays_of(whole(path))
-        found = np.load(io.BytesIO(path.read_bytes()), allow_pickle=False)
-        if not isinstance(found, np.lib.npyio.NpzFile):
-            raise StorageError("it holds one array, not several by their names")
-        with found:
-            return {key: found[key] for key in found.files}
+        return read_npz(path.read_bytes()) if path.suffix == ".npz" else parse_arrays(read_exact(path))
+    except StorageError as error:
+        raise StorageError(f"Cannot read {path}: {error}") from error
+
+
+def read_npz(content: bytes) -> dict[str, Array]:
+    try:
+        archive = np.load(io.BytesIO(content), allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise StorageError("expected named arrays. Received: a single array")
+        with archive:
+            return {key: archive[key] for key in archive.files}
+    except StorageError:
+        raise
+    # NumPy reports damaged bytes with any of these.
     except (ValueError, EOFError, KeyError, zipfile.BadZipFile, NotImplementedError, MemoryError) as error:
         reason = str(error) or type(error).__name__
         if "pickle" in reason.lower():
-            reason = "it holds objects, which are pickled, or is no NPZ file; pellucid reads no pickle"
-        raise StorageError(f"{path} is not read: {reason}") from error
+            reason = "it holds pickled objects, which pellucid refuses, or it is not an NPZ file"
+        raise StorageError(reason) from error
 
 
-def put(parameters: Mapping[str, Shared], arrays: Mapping[str, Array], path: Path) -> None:
-    """Give parameters the values that a file has for them, all of them or none.
+def assign_weights(parameters: Mapping[str, Shared], arrays: Mapping[str, Array], path: Path) -> None:
+    """Set all parameters to the values of a file, or none if one does not fit.
 
     Raises
     ------
     StorageError
-        If a parameter has no value, a value no parameter, or a shape or a dtype does not fit.
+        If a parameter has no value, a value has no parameter, or a shape or dtype differs.
     """
     missing = [key for key in parameters if key not in arrays]
     extra = sorted(key for key in arrays if key not in parameters)
     if missing:
         hint = near_miss(missing[0], extra)
-        raise StorageError(f"{path} has no value for {listed(missing)}.{hint} It has {listed(extra) or 'nothing else'}")
+        others = join_names(extra) or "no other values"
+        raise StorageError(f"{path} has no value for {join_names(missing)}.{hint} It has {others}")
     if extra:
         raise StorageError(
-            f"{path} has values for {listed(extra)}, which the model has not.{near_miss(extra[0], parameters)}"
+            f"{path} has values for {join_names(extra)}, which the model does not have."
+            f"{near_miss(extra[0], parameters)}"
         )
     for key, p in parameters.items():
         value = arrays[key]
         if value.shape != p.shape:
-            raise StorageError(f"{key} has shape {shape_text(p.shape)}. Received: {shape_text(value.shape)}, in {path}")
+            raise StorageError(
+                f"{key} has shape {format_shape(p.shape)}. Received: {format_shape(value.shape)}, in {path}"
+            )
         if value.dtype != p.dtype:
-            raise StorageError(f"{key} is {p.dtype}. Received: a value that is {value.dtype}, in {path}")
+            raise StorageError(f"{key} has dtype {p.dtype}. Received: {value.dtype}, in {path}")
     for key, p in parameters.items():
         p.set_value(arrays[key])
 
 
-def listed(names: Sequence[str], most: int = 3) -> str:
-    """Write the first of some names."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+def join_names(names: Sequence[str], limit: int = 3) -> str:
+    return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")

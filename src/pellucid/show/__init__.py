@@ -11,7 +11,8 @@ _HOMES = {
     "pellucid.graph.printing": ["text"],
     "pellucid.show.costs": ["Cost", "cost"],
     "pellucid.show.graph_drawing": ["draw_graph"],
-    "pellucid.show.tex": ["latex", "latex_definitions"],
+    "pellucid.show.formula": ["latex_definitions"],
+    "pellucid.show.tex": ["latex"],
     "pellucid.show.roofline": ["Machine", "this_machine"],
     "pellucid.show.mermaid": ["mermaid"],
 }

@@ -1,4 +1,4 @@
-"""Pictures in words: what there is to see, worked out from the same numbers that are drawn."""
+"""Descriptions of learning curves, confusion matrices and decision boundaries, computed from the plotted data."""
 
 from __future__ import annotations
 
@@ -8,169 +8,161 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pellucid.show.input_values import figure
+from pellucid.show.input_values import format_number
 
 
-def listed(parts: Sequence[str], most: int = 4) -> str:
-    """Join parts as a sentence does, and say how many more there are.
+def join_parts(parts: Sequence[str], limit: int = 4) -> str:
+    """Join parts with commas and a final "and"; additional parts are counted.
 
     Examples
     --------
-    >>> listed(["a", "b", "c"]), listed(["a"]), listed(list("abcdef"))
+    >>> join_parts(["a", "b", "c"]), join_parts(["a"]), join_parts(list("abcdef"))
     ('a, b and c', 'a', 'a, b, c, d and 2 more')
     """
-    shown = list(parts[:most])
-    if len(parts) > most:
-        return f"{', '.join(shown)} and {len(parts) - most} more"
-    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}" if shown else ""
+    shown = [*parts[:limit], *([f"{len(parts) - limit} more"] if len(parts) > limit else [])]
+    return " and ".join(filter(None, [", ".join(shown[:-1]), *shown[-1:]]))
 
 
-def read_curves(curves: Mapping[str, ArrayLike], across: str = "epoch") -> str:
-    """Say how curves run: where each begins and ends, where it is best, and how training and held-out data part.
+def describe_curves(curves: Mapping[str, ArrayLike], unit: str = "epoch") -> str:
+    """Describe the start, end and best value of each curve, and the gap between training and validation.
 
     Examples
     --------
-    >>> print(read_curves({"loss": [1.0, 0.5, 0.2]}))
-    loss falls from 1 to 0.2, its least, over 3 epochs.
+    >>> print(describe_curves({"loss": [1.0, 0.5, 0.2]}))
+    loss falls from 1 to 0.2, its minimum, over 3 epochs.
     """
-    told = [one_curve(name, np.asarray(values, dtype=float), across) for name, values in curves.items()]
-    for name in curves:
-        held_out = f"val_{name}"
-        if held_out in curves:
-            both = [np.asarray(curves[n], dtype=float) for n in (name, held_out)]
-            told += two_curves(name, held_out, both[0], both[1], across)
-    return " ".join(told)
+    arrays = {name: np.asarray(values, dtype=float) for name, values in curves.items()}
+    sentences = [describe_curve(name, values, unit) for name, values in arrays.items()]
+    for name, values in arrays.items():
+        if f"val_{name}" in arrays:
+            sentences += describe_gap(name, values, arrays[f"val_{name}"], unit)
+    return " ".join(sentences)
 
 
 def is_loss(name: str) -> bool:
-    """Tell whether less is better of what has a name."""
+    """Check whether lower values of a metric are better."""
     return not any(word in name for word in ("accuracy", "precision", "recall", "score", "auc", "iou", "r2"))
 
 
-def one_curve(name: str, values: NDArray[Any], across: str) -> str:
-    """Say how one curve runs."""
+def describe_curve(name: str, values: NDArray[Any], unit: str) -> str:
     bad = np.flatnonzero(~np.isfinite(values))
     if len(bad):
-        return f"{name} is no number from {across} {bad[0] + 1} of {len(values)} on."
+        return f"{name} is not finite from {unit} {bad[0] + 1} of {len(values)} on."
     if len(values) == 1:
-        return f"{name} is {figure(values[0], 3)} after one {across}."
-    less = is_loss(name)
-    best = int(values.argmin() if less else values.argmax())
-    first, last, top = (figure(v, 3) for v in (values[0], values[-1], values[best]))
-    word = "least" if less else "greatest"
-    improves = values[-1] < values[0] if less else values[-1] > values[0]
-    verb = ("falls" if less else "rises") if improves else "goes" if values[-1] != values[0] else "stays"
-    span = f"over {len(values)} {across}{'' if across.endswith('s') else 's'}"
+        return f"{name} is {format_number(values[0], 3)} after one {unit}."
+    best = int(values.argmin() if is_loss(name) else values.argmax())
+    extremum = "minimum" if is_loss(name) else "maximum"
+    first, last, top = (format_number(v, 3) for v in (values[0], values[-1], values[best]))
+    at_best = f"with its {extremum} of {top} at {unit} {best + 1}"
+    if values[-1] == values[0]:
+        return f"{name} starts and ends at {last}, {at_best}."
+    change = f"{name} {'falls' if values[-1] < values[0] else 'rises'} from {first} to {last}"
     if best == len(values) - 1:
-        return f"{name} {verb} from {first} to {last}, its {word}, {span}."
-    if verb == "stays":
-        return f"{name} begins and ends at {last}, with its {word}, {top}, at {across} {best + 1}."
-    return f"{name} {verb} from {first} to {last} with its {word}, {top}, at {across} {best + 1}."
+        return f"{change}, its {extremum}, over {len(values)} {unit}{'' if unit.endswith('s') else 's'}."
+    return f"{change}, {at_best}."
 
 
-def two_curves(name: str, held_out: str, training: NDArray[Any], validation: NDArray[Any], across: str) -> list[str]:
-    """Say how the curves of training and held-out data lie to each other."""
+def describe_gap(name: str, training: NDArray[Any], validation: NDArray[Any], unit: str) -> list[str]:
+    """Compare a metric on training and validation data."""
     if not (np.isfinite(training).all() and np.isfinite(validation).all()) or len(validation) < 2:
         return []
-    less = is_loss(name)
-    best = int(validation.argmin() if less else validation.argmax())
-    gap = validation[-1] - training[-1] if less else training[-1] - validation[-1]
-    scale = max(abs(float(validation[0] - validation[best])), 1e-12)
-    if less and training[-1] > 0:
-        told = f"At the end {held_out} is {figure(validation[-1] / training[-1], 2)} times {name}"
+    sign = 1 if is_loss(name) else -1
+    best = int((sign * validation).argmin())
+    gap = sign * (validation[-1] - training[-1])
+    increase = sign * (validation[-1] - validation[best])
+    if is_loss(name) and training[-1] > 0:
+        comparison = f"At the end val_{name} is {format_number(validation[-1] / training[-1], 2)} times {name}"
     else:
-        told = f"At the end {held_out} is {figure(abs(validation[-1] - training[-1]), 2)} "
-        told += f"{'below' if validation[-1] < training[-1] else 'above'} {name}"
-    worse = (validation[-1] - validation[best]) * (1 if less else -1)
-    if best < len(validation) - 1 and worse > 0.1 * scale and gap > 0:
-        return [
-            f"{told}; since {across} {best + 1} the two run apart: what is learned since then is about the training "
-            "data alone."
-        ]
-    return [f"{told}."]
+        side = "below" if validation[-1] < training[-1] else "above"
+        difference = format_number(abs(validation[-1] - training[-1]), 2)
+        comparison = f"At the end val_{name} is {difference} {side} {name}"
+    # A validation metric that has lost a tenth of its improvement is reported.
+    if gap > 0 and increase > 0.1 * max(abs(float(validation[0] - validation[best])), 1e-12):
+        return [f"{comparison}, and worse than at {unit} {best + 1}, which indicates overfitting."]
+    return [f"{comparison}."]
 
 
-def read_confusion(counts: ArrayLike, names: Sequence[str] = ()) -> str:
-    """Say what a confusion matrix shows: how many are right, the best and the worst class, the commonest mistakes.
+def describe_confusion(counts: ArrayLike, names: Sequence[str] = ()) -> str:
+    """Describe a confusion matrix: accuracy, highest and lowest recall, most frequent errors.
 
     Examples
     --------
-    >>> print(read_confusion([[9, 1], [4, 6]], ["cat", "dog"])[:66])
-    Of 20 samples in 2 classes, 15 (75.0%) are taken for what they are
+    >>> print(describe_confusion([[9, 1], [4, 6]], ["cat", "dog"])[:67])
+    Of 20 samples in 2 classes, 15 (75.0%) are classified correctly. Th
     """
     table = np.asarray(counts)
-    known = list(names) or [str(k) for k in range(len(table))]
-    total, right = int(table.sum()), int(np.trace(table))
+    labels = list(names) or [str(k) for k in range(len(table))]
+    total, correct = int(table.sum()), int(np.trace(table))
     if not total:
         return "There are no samples."
     sizes = table.sum(axis=1)
-    there = np.flatnonzero(sizes)
-    recall = np.diag(table)[there] / sizes[there]
-    told = [
-        f"Of {total:,} samples in {len(table)} classes, {right:,} ({right / total:.1%}) are taken for what they are."
+    present = np.flatnonzero(sizes)
+    recall = np.diag(table)[present] / sizes[present]
+    sentences = [
+        f"Of {total:,} samples in {len(table)} classes, {correct:,} ({correct / total:.1%}) are classified correctly."
     ]
-    best, worst = there[int(recall.argmax())], there[int(recall.argmin())]
+    best, worst = present[int(recall.argmax())], present[int(recall.argmin())]
     if recall.max() > recall.min():
-        told.append(
-            f"Best known is {known[best]}, {recall.max():.1%} of {sizes[best]:,}, and least {known[worst]}, "
-            f"{recall.min():.1%} of {sizes[worst]:,}."
+        sentences.append(
+            f"The highest recall is {recall.max():.1%} of {sizes[best]:,} for {labels[best]}, the lowest "
+            f"{recall.min():.1%} of {sizes[worst]:,} for {labels[worst]}."
         )
-    wrong = table - np.diag(np.diag(table))
-    if not wrong.any():
-        return " ".join([*told, "There are no mistakes."])
-    order = np.argsort(-wrong, axis=None, kind="stable")[:3]
-    cells = [tuple(map(int, np.unravel_index(int(i), wrong.shape))) for i in order]
-    mistakes = [f"{known[r]} taken for {known[c]}, {wrong[r, c]:,} of {sizes[r]:,}" for r, c in cells if wrong[r, c]]
-    said = "; and ".join([*([" ; ".join(mistakes[:-1]).replace(" ; ", "; ")] if mistakes[:-1] else []), mistakes[-1]])
-    told.append(f"The commonest mistake{'s' * (len(mistakes) > 1)}: {said}.")
-    return " ".join(told)
+    errors = table - np.diag(np.diag(table))
+    if not errors.any():
+        return " ".join([*sentences, "There are no errors."])
+    order = np.argsort(-errors, axis=None, kind="stable")[:3]
+    cells = [tuple(map(int, np.unravel_index(int(i), errors.shape))) for i in order]
+    listed = [
+        f"{labels[r]} predicted as {labels[c]}, {errors[r, c]:,} of {sizes[r]:,}" for r, c in cells if errors[r, c]
+    ]
+    sentences.append(f"Most frequent error{'s' * (len(listed) > 1)}: {'; '.join(listed)}.")
+    return " ".join(sentences)
 
 
-def read_boundary(answers: NDArray[Any], places: NDArray[Any], said: ArrayLike, y: ArrayLike) -> str:
-    """Say what a picture of a boundary shows.
+def describe_boundary(grid_classes: NDArray[Any], grid: NDArray[Any], predicted: ArrayLike, y: ArrayLike) -> str:
+    """Describe a decision boundary.
 
     Parameters
     ----------
-    answers : array, shape (m,) of int
-        What is said at points that cover the plane evenly.
-    places : array, shape (m, 2)
-        Those points.
-    said, y : array, shape (n,)
-        What is said of the points that are drawn, and what they are.
+    grid_classes : array, shape (m,) of int
+        Predicted classes on a regular grid.
+    grid : array, shape (m, 2)
+        The grid points.
+    predicted, y : array, shape (n,)
+        Predicted and true classes of the plotted points.
 
     Examples
     --------
-    >>> places = np.stack(np.meshgrid(np.linspace(-1, 1, 20), np.linspace(-1, 1, 20)), -1).reshape(-1, 2)
-    >>> print(read_boundary((places[:, 0] > 0).astype(int), places, [0, 1], [0, 1])[-40:])
-    The boundary is next to a straight line.
+    >>> grid = np.stack(np.meshgrid(np.linspace(-1, 1, 20), np.linspace(-1, 1, 20)), -1).reshape(-1, 2)
+    >>> print(describe_boundary((grid[:, 0] > 0).astype(int), grid, [0, 1], [0, 1])[-42:])
+    The boundary is close to a straight line.
     """
-    found, truth = np.asarray(said), np.asarray(y)
-    right = int((found == truth).sum())
-    told = [f"Of {len(truth):,} points, {right:,} ({right / len(truth):.1%}) lie in the region of their class."]
-    classes, areas = np.unique(answers, return_counts=True)
+    found, truth = np.asarray(predicted), np.asarray(y)
+    correct = int((found == truth).sum())
+    sentences = [f"Of {len(truth):,} points, {correct:,} ({correct / len(truth):.1%}) are classified correctly."]
+    classes, areas = np.unique(grid_classes, return_counts=True)
     if len(classes) == 1:
-        return " ".join([*told, f"Everywhere it says class {classes[0]}: there is no boundary."])
-    parts = [f"class {k} with {area / len(answers):.0%}" for k, area in zip(classes, areas, strict=True)]
-    told.append(f"The plane is divided into {listed(parts, 6)} of it.")
+        return " ".join([*sentences, f"The whole plane is class {classes[0]}: there is no boundary."])
+    parts = [f"class {k} ({area / len(grid_classes):.0%})" for k, area in zip(classes, areas, strict=True)]
+    sentences.append(f"The plane is divided into {join_parts(parts, 6)}.")
     for k in np.unique(truth):
-        wrong = truth == k
-        missed = int((found[wrong] != k).sum())
+        missed, size = int((found[truth == k] != k).sum()), int((truth == k).sum())
         if missed:
-            told.append(f"Of class {k}, {missed:,} of {int(wrong.sum()):,} lie beyond the boundary.")
+            sentences.append(f"Of class {k}, {missed:,} of {size:,} points are misclassified.")
     if len(classes) == 2:
-        told.append(bend(answers == classes[1], places))
-    return " ".join(told)
+        sentences.append(describe_curvature(grid_classes == classes[1], grid))
+    return " ".join(sentences)
 
 
-def bend(answers: NDArray[Any], places: NDArray[Any]) -> str:
-    """Say how far the best straight line, that of a logistic regression, agrees with a boundary."""
+def describe_curvature(classes: NDArray[Any], grid: NDArray[Any]) -> str:
+    """Compare a boundary with the best straight line, that of a logistic regression."""
     from sklearn.linear_model import LogisticRegression
 
-    few = slice(None, None, max(1, len(places) // 5000))
-    if len(np.unique(answers[few])) == 1:
-        return "The boundary lies at the very edge."
-    line = LogisticRegression(C=1e4, max_iter=1000).fit(places[few], answers[few])
-    share = float(line.score(places, answers))
-    if share > 0.98:
-        return "The boundary is next to a straight line."
-    return f"The boundary is bent: the best straight line would say something else on {1 - share:.0%} of the plane."
+    few = slice(None, None, max(1, len(grid) // 5000))
+    if len(np.unique(classes[few])) == 1:
+        return "One of the classes has almost no area."
+    line = LogisticRegression(C=1e4, max_iter=1000).fit(grid[few], classes[few])
+    agreement = float(line.score(grid, classes))
+    if agreement > 0.98:
+        return "The boundary is close to a straight line."
+    return f"The boundary is curved: the best straight line disagrees on {1 - agreement:.0%} of the plane."

@@ -1,7 +1,6 @@
-"""Backwards through a cost, expression by expression, with a name for every gradient on the way.
+"""Backward pass of `derive`: the gradient of each expression, in terms of the gradients before it.
 
-The gradient driver's own rules are applied, to letters instead of to what has arrived: what a step shows is therefore
-what `grad` does.
+It applies the gradient rules of `grad` to symbols instead of incoming gradients, so each step shows what `grad` does.
 """
 
 from __future__ import annotations
@@ -10,140 +9,146 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pellucid.graph.expr import Constant, Expr, Input, constant
-from pellucid.graph.gradient import hold, hold_all, needs_opening
-from pellucid.graph.marker_removal import release
+from pellucid.graph.gradient import add_barriers, grad_barrier, needs_decomposition
+from pellucid.graph.labels import make_name_restorer
+from pellucid.graph.marker_removal import remove_markers
 from pellucid.graph.op_def import OUTPUT
-from pellucid.graph.printing import own_name
-from pellucid.graph.reverse_mode import local_gradients, reaching
+from pellucid.graph.printing import get_own_name
+from pellucid.graph.reverse_mode import apply_gradient_rule, find_differentiable
 from pellucid.graph.rewriter import Journal, simplify_all
 from pellucid.graph.traversal import rebuild, topological
-from pellucid.show.recurrences import is_loop
+from pellucid.show.recurrences import is_scan
 
-LIGHT = frozenset(["negative", "multiply", "true_divide", "size", "cast", "expand_dims", "squeeze", "broadcast_like"])
-LIGHTEST = 4
-"""A gradient of no more than these ops on one letter and numbers is carried on as it is, without a step of its own."""
+LIGHT_OPS = frozenset(
+    ["negative", "multiply", "true_divide", "size", "cast", "expand_dims", "squeeze", "broadcast_like"]
+)
+MAX_LIGHT_OPS = 4
+"""A gradient of at most this many light ops on one symbol is passed on without a separate step."""
 
 
 @dataclass(frozen=True)
-class Arrival:
-    """What reaches an expression along one path: its gradient, and what it came through since the last step."""
+class IncomingGradient:
+    """A gradient that reaches an expression along one path, and the expressions on the path since the last step."""
 
     gradient: Expr
     through: tuple[Expr, ...]
 
 
 @dataclass
-class Raw:
-    """A step before it is written: whose gradient, what arrived, their sum, and the letter that stands for it after."""
+class RawStep:
+    """A step: the incoming gradients of an expression, their sum, and the symbol of the sum in later steps."""
 
     expr: Expr
-    arrivals: list[Arrival]
+    incoming: list[IncomingGradient]
     gradient: Expr
-    letter: Input
+    symbol: Input
 
 
 @dataclass
-class Path:
-    """The whole way back: the cost as it was rewritten, its expressions in order, and the steps."""
+class BackwardPass:
+    """The rewritten cost, its expressions in topological order, and the steps."""
 
     cost: Expr
     targets: list[Expr]
     journal: Journal
+    names: dict[Expr, str]
     order: list[Expr] = field(default_factory=list)
-    steps: list[Raw] = field(default_factory=list)
+    steps: list[RawStep] = field(default_factory=list)
 
 
-def prepare(cost: Expr, wrt: Sequence[Expr]) -> Path:
-    """Rewrite a cost as `grad` does before it differentiates, keeping what is differentiated by."""
-    cost, *wrt = without_checkpoints([cost, *wrt])
-    held, _ = hold_all([cost], wrt)
+def prepare_backward_pass(cost: Expr, wrt: Sequence[Expr]) -> BackwardPass:
+    """Rewrite a cost as `grad` does before it differentiates, and keep track of the targets."""
+    cost, *wrt = remove_checkpoints([cost, *wrt])
+    held, _ = add_barriers([cost], wrt)
     journal = Journal()
-    opened = release([held.get(cost, cost)], needs_opening)
+    opened = remove_markers([held.get(cost, cost)], needs_decomposition)
     [simple] = simplify_all(opened, journal=journal)
     order = topological([simple])
-    tagged = {node.settings["tag"]: node for node in order if node.op is hold.op}
-    targets = [tagged.get(e.settings["tag"], e) if (e := held.get(w, w)).op is hold.op else e for w in wrt]
-    return Path(simple, targets, journal, order)
+    tagged = {node.settings["tag"]: node for node in order if node.op is grad_barrier.op}
+    targets = [tagged.get(e.settings["tag"], e) if (e := held.get(w, w)).op is grad_barrier.op else e for w in wrt]
+    named = simplify_all([e for e in topological([cost]) if get_own_name(e) is not None])
+    names = {e.unlabeled: name for e in named if (name := get_own_name(e)) is not None}
+    return BackwardPass(simple, targets, journal, names, order)
 
 
-def without_checkpoints(expressions: Sequence[Expr]) -> list[Expr]:
-    """Return the same values of loops that keep every state: checkpoints save memory and would fill a page."""
+def remove_checkpoints(expressions: Sequence[Expr]) -> list[Expr]:
+    """Remove checkpointing from scans: it saves memory, and would only lengthen the derivation."""
     done: dict[Expr, Expr] = {}
     for node in topological(expressions):
-        same = rebuild(node, [done[i] for i in node.inputs])
-        if is_loop(same) and same.op is not None and same.settings["checkpoint"]:
-            same = same.op.make(same.inputs, {**same.settings, "checkpoint": None})
-        done[node] = same
+        new = rebuild(node, [done[i] for i in node.inputs])
+        if is_scan(new) and new.op is not None and new.settings["checkpoint"]:
+            new = new.op.make(new.inputs, {**new.settings, "checkpoint": None})
+        done[node] = new
     return [done[e] for e in expressions]
 
 
-def walk_back(path: Path) -> None:
-    """Go from the cost to the targets, and note a step wherever a gradient is worth a letter."""
-    targets, forward = set(path.targets), set(path.order)
-    reaches = reaching(path.order, targets, set())
-    held = {e.inputs[0] for e in path.order if e.op is hold.op}
-    arrived: dict[Expr, list[list[Arrival]]] = {path.cost: [[Arrival(constant(1.0, path.cost.dtype), ())]]}
-    for node in reversed(path.order):
-        if node not in arrived or node not in reaches:
+def run_backward_pass(run: BackwardPass) -> None:
+    """Propagate gradients from the cost to the targets, recording a step where a gradient deserves a symbol."""
+    targets, forward = set(run.targets), set(run.order)
+    reaches = find_differentiable(run.order, targets, set())
+    held = {e.inputs[0] for e in run.order if e.op is grad_barrier.op}
+    restore = make_name_restorer(run.names)
+    incoming: dict[Expr, list[list[IncomingGradient]]] = {
+        run.cost: [[IncomingGradient(constant(1.0, run.cost.dtype), ())]]
+    }
+    for node in reversed(run.order):
+        if node not in incoming or node not in reaches:
             continue
-        incoming: list[Expr | None] = []
+        gradients: list[Expr | None] = []
         through: tuple[Expr, ...] = ()
-        for arrivals in arrived[node]:
-            total = added(arrivals, forward)
-            incoming.append(total)
-            through += tuple(e for a in arrivals for e in a.through)
-        named = own_name(node) is not None and node not in held
-        worth = node in targets or named or not is_light(incoming[0])
-        if len(node.types) == 1 and worth:
-            step = Raw(node, arrived[node][0], *lettered_gradient(incoming[0]))
-            path.steps.append(step)
-            incoming, through = [step.letter], ()
+        for arriving in incoming[node]:
+            gradients.append(sum_gradients(arriving, forward))
+            through += tuple(e for one in arriving for e in one.through)
+        is_named = get_own_name(node) is not None and node not in held
+        if len(node.types) == 1 and (node in targets or is_named or not is_light(gradients[0])):
+            step = RawStep(node, incoming[node][0], *add_symbol(gradients[0]))
+            run.steps.append(step)
+            gradients, through = [step.symbol], ()
         if node.op is None:
             continue
-        for target, g in local_gradients(node, incoming, reaches):
-            slots = arrived.setdefault(target, [[] for _ in target.types])
+        for target, g in apply_gradient_rule(node, gradients, reaches):
+            slots = incoming.setdefault(target, [[] for _ in target.types])
             place = node.settings["index"] if node.op is OUTPUT else 0
-            slots[place].append(Arrival(g, (*through, node)))
-    stepped = {step.expr for step in path.steps}
-    for target in dict.fromkeys(path.targets):
-        if target not in stepped:
-            path.steps.append(Raw(target, [], *lettered_gradient(constant(0.0, target.dtype))))
+            [named] = restore([g])
+            slots[place].append(IncomingGradient(named, (*through, node)))
+    finished = {step.expr for step in run.steps}
+    for target in dict.fromkeys(run.targets):
+        if target not in finished:
+            run.steps.append(RawStep(target, [], *add_symbol(constant(0.0, target.dtype))))
 
 
-def added(arrivals: Sequence[Arrival], forward: set[Expr]) -> Expr | None:
-    """Add up what arrives along several paths, in a readable form."""
-    if not arrivals:
+def sum_gradients(incoming: Sequence[IncomingGradient], forward: set[Expr]) -> Expr | None:
+    if not incoming:
         return None
-    total = arrivals[0].gradient
-    for arrival in arrivals[1:]:
-        total = total + arrival.gradient
-    # The rewriter would open the step of a loop into forms that run faster and read worse.
-    return total if any(is_loop(e) and e not in forward for e in topological([total])) else simplify_all([total])[0]
+    total = incoming[0].gradient
+    for one in incoming[1:]:
+        total = total + one.gradient
+    # Simplifying would rewrite the step of a scan into a form that runs faster and reads worse.
+    return total if any(is_scan(e) and e not in forward for e in topological([total])) else simplify_all([total])[0]
 
 
-def lettered_gradient(gradient: Expr | None) -> tuple[Expr, Input]:
-    """Return a gradient and the letter that stands for it further on."""
+def add_symbol(gradient: Expr | None) -> tuple[Expr, Input]:
+    """Return a gradient and a new symbol for it."""
     assert gradient is not None
     return gradient, Input(None, gradient.shape, gradient.dtype)
 
 
 def is_light(gradient: Expr | None) -> bool:
-    """Tell whether a gradient is so short that it goes on without a letter: a number, a letter, one times the other."""
+    """Check whether a gradient is short enough to be passed on: a number, a symbol, or one times the other."""
     stack = [] if gradient is None else [gradient]
-    ops, letters = 0, set()
+    ops, symbols = 0, set()
     while stack:
         e = stack.pop()
-        if is_letter(e):
-            letters.add(e)
-        elif e.op is not None and e.op.name in LIGHT:
+        if is_gradient_symbol(e):
+            symbols.add(e)
+        elif e.op is not None and e.op.name in LIGHT_OPS:
             ops += 1
-            # The sizes that these ops ask for are numbers, whatever they are the sizes of.
+            # These ops use only the size of an operand, so the operand does not count.
             stack += {"size": (), "broadcast_like": e.inputs[:1]}.get(e.op.name, e.inputs)
         elif not isinstance(e, Constant) or e.ndim:
             return False
-    return ops <= LIGHTEST and len(letters) <= 1
+    return ops <= MAX_LIGHT_OPS and len(symbols) <= 1
 
 
-def is_letter(e: Expr) -> bool:
-    """Tell whether an expression stands for a gradient that arrived."""
+def is_gradient_symbol(e: Expr) -> bool:
     return type(e) is Input and e.name is None

@@ -1,4 +1,4 @@
-"""A picture and what it shows in words, for terminals, logs, and people who do not see."""
+"""`Picture`: a figure with a description in words, for terminals, logs and screen readers."""
 
 from __future__ import annotations
 
@@ -9,26 +9,27 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pellucid.atomic_write import atomic_write
 from pellucid.graph.errors import OptionError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-DRAWN = (".png", ".svg", ".pdf")
+FIGURE_SUFFIXES = (".png", ".svg", ".pdf")
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure with its reading. Print it for the words; a notebook shows both.
+    """A figure with its description. Prints as the description; a notebook shows both.
 
     Attributes
     ----------
     figure : matplotlib.figure.Figure
-        What is drawn.
+        The figure.
     reading : str
-        One paragraph that says what there is to see, with the numbers of the data.
+        A paragraph that describes the figure, with numbers from the data. It is the alt text in HTML.
     title : str
-        What the picture is of.
+        Subject of the figure.
 
     Examples
     --------
@@ -48,34 +49,38 @@ class Picture:
         return f"<Picture {self.title}: {self.reading}>"
 
     def png(self) -> bytes:
-        """Return the picture as the bytes of a PNG file."""
-        held = io.BytesIO()
-        self.figure.savefig(held, format="png")
-        return held.getvalue()
+        """Return the content of a PNG file."""
+        content = io.BytesIO()
+        self.figure.savefig(content, format="png")
+        return content.getvalue()
 
     def _repr_html_(self) -> str:
         source = base64.b64encode(self.png()).decode()
-        alternative = escape(self.reading, quote=True)
+        alt_text = escape(self.reading, quote=True)
         return (
-            f'<figure><img src="data:image/png;base64,{source}" alt="{alternative}" style="max-width: 100%">'
+            f'<figure><img src="data:image/png;base64,{source}" alt="{alt_text}" style="max-width: 100%">'
             f"<figcaption>{escape(self.reading)}</figcaption></figure>"
         )
 
     def save(self, path: Any) -> None:
-        """Write the picture to a file: ``.png``, ``.svg`` or ``.pdf``; ``.html`` holds the reading too.
+        """Write the figure to a ``.png``, ``.svg`` or ``.pdf`` file, or with its description to an ``.html`` file.
 
         Raises
         ------
         ValueError
-            For any other ending.
+            If the path has another suffix.
         """
-        from pellucid.show.mathml import page
+        from pellucid.show.mathml import render_page
 
         target = Path(path)
-        ending = target.suffix.lower()
-        if ending in (".html", ".htm"):
-            target.write_text(page(self.title, self._repr_html_()), "utf-8")
-        elif ending in DRAWN:
-            self.figure.savefig(target, metadata={} if ending != ".png" else {"Description": self.reading})
+        suffix = target.suffix.lower()
+        if suffix in (".html", ".htm"):
+            atomic_write(target, render_page(self.title, self._repr_html_()))
+        elif suffix in FIGURE_SUFFIXES:
+            content = io.BytesIO()
+            metadata = {"Description": self.reading} if suffix == ".png" else {}
+            self.figure.savefig(content, format=suffix[1:], metadata=metadata)
+            atomic_write(target, content.getvalue())
         else:
-            raise OptionError(f"Expected a path that ends in {', '.join((*DRAWN, '.html'))}. Received: {path}")
+            suffixes = ", ".join((*FIGURE_SUFFIXES, ".html"))
+            raise OptionError(f"Expected a path that ends in {suffixes}. Received: {path}")

@@ -1,133 +1,122 @@
-r"""A whole formula: what an expression is, and what each name in it stands for."""
+r"""`formula` and `latex_definitions`: expressions with the definitions of the names in them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pellucid.graph.errors import OptionError, UseError, near_miss
 from pellucid.graph.expr import Constant, Expr
-from pellucid.graph.printing import own_name, text
+from pellucid.graph.printing import get_own_name, text
 from pellucid.graph.traversal import topological
-from pellucid.show.latex_names import domain_tex, name_tex
-from pellucid.show.mathml import mathml, page
-from pellucid.show.recurrences import Latex, Line, Plain, Style, loop_result
-from pellucid.show.scan_recurrences import Unfolding
-from pellucid.show.tex import latex
-
-Names = Mapping[Any, str]
+from pellucid.show.latex_names import domain_to_latex, name_to_latex
+from pellucid.show.mathml import latex_to_mathml
+from pellucid.show.recurrences import find_scan_result
+from pellucid.show.renderers import Displayable, LatexStyle, Line, Names, Style, TextStyle, align, align_lines
+from pellucid.show.scan_recurrences import ScanRenderer
 
 
-class Formula:
-    """An expression in terms of the named expressions in it, and these in terms of one another.
+class Formula(Displayable):
+    """An expression with the definitions of the named expressions in it.
 
     Attributes
     ----------
     expr : Expr
-        What the formula is of.
+        The expression.
     named : dict from Expr to str
         The named expressions in it, each after those that use it.
     """
+
+    page_title = "Formula"
 
     def __init__(self, expr: Expr, names: Names | None = None, shapes: bool = False) -> None:
         self.expr = expr
         self.names = dict(names or {})
         self.shapes = shapes
-        used = used_names(expr, self.names)
+        used = find_names(expr, self.names)
         self.named = {e: used[e] for e in reversed(topological([expr])) if e in used}
 
     @property
-    def letters(self) -> list[Expr]:
-        """The inputs and shared variables, in the order in which the formula meets them."""
+    def leaves(self) -> list[Expr]:
+        """Inputs and shared variables, in topological order."""
         return [e for e in topological([self.expr]) if e.op is None and not isinstance(e, Constant)]
 
-    def lines(self, style: Style, spelled: Callable[[str], str]) -> tuple[list[Line], list[tuple[Line, Expr | None]]]:
-        """Write the whole, and what each name stands for, with the expression that the line is of.
+    def write_lines(self, style: Style) -> tuple[list[Line], list[tuple[Line, Expr | None]]]:
+        """Return the lines of the expression, and those of the definitions with the expression they define.
 
-        A loop is written as its recurrence, in several lines. The whole has no left side if it has no name.
+        A scan is several lines. The left side is empty if the expression has no name.
         """
-        names = {e: spelled(name) for e, name in {**self.names, **self.named}.items()}
-        roots = {e: without(names, e) if e.op is not None else names for e in (self.expr, *self.named)}
-        used = [*names.values(), *(spelled(e.name) for e in self.letters if e.name)]
-        unfolding = Unfolding(style, roots.items(), used, spelled)
-        name = None if self.expr.op is None else self.names.get(self.expr, own_name(self.expr))
-        own = spelled(name) if name else unfolding.letter("h") if loop_result(self.expr) else ""
-        whole = unfolding.formula(self.expr, own, roots[self.expr])
-        inside = whole[:-1] if whole[-1][0] == own else []
+        names = {e: style.name(name) for e, name in {**self.names, **self.named}.items()}
+        roots = {e: exclude(names, e) if e.op is not None else names for e in (self.expr, *self.named)}
+        used = [*names.values(), *(style.name(e.name) for e in self.leaves if e.name)]
+        renderer = ScanRenderer(style, roots.items(), used)
+        name = None if self.expr.op is None else self.names.get(self.expr, get_own_name(self.expr))
+        own = style.name(name) if name else renderer.new_symbol("h") if find_scan_result(self.expr) else ""
+        whole = renderer.write_formula(self.expr, own, roots[self.expr])
+        # The recurrence of a scan is the formula itself if the expression is a result of the scan.
+        inside = whole[:-1] if whole[-1].left == own else []
         del whole[: len(inside)]
-        defined: list[tuple[Line, Expr | None]] = [(line, None) for line in inside]
+        definitions: list[tuple[Line, Expr | None]] = [(line, None) for line in inside]
         for e in self.named:
-            *before, last = unfolding.formula(e, names[e], roots[e])
-            defined += [*((line, None) for line in before), (last, e)]
-        return whole, defined
+            *before, last = renderer.write_formula(e, names[e], roots[e])
+            definitions += [*((line, None) for line in before), (last, e)]
+        return whole, definitions
 
     def __str__(self) -> str:
-        whole, defined = self.lines(Plain(lambda e, names: text(e, names=names)), str)
-        lines = [f"{left} = {right}" if left else right for left, right in whole]
-        width = max((len(f"{left} = {right}") for (left, right), _ in defined), default=0)
-        for place, ((left, right), e) in enumerate(defined):
-            line = f"{'where ' if place == 0 else '      '}{left} = {right}"
-            lines.append(f"{line:{width + 6}}    {e.type}" if self.shapes and e is not None else line)
+        whole, definitions = self.write_lines(TextStyle(500))
+        lines = [f"{line.left} = {line.right}" if line.left else line.right for line in whole]
+        width = max((len(f"{line.left} = {line.right}") for line, _ in definitions), default=0)
+        for number, (line, e) in enumerate(definitions):
+            shown = f"{'where ' if number == 0 else '      '}{line.left} = {line.right}"
+            lines.append(f"{shown:{width + 6}}    {e.type}" if self.shapes and e is not None else shown)
         if self.shapes:
-            lines += [f"  {text(e)}: {e.type}" for e in self.letters]
+            lines += [f"  {text(e)}: {e.type}" for e in self.leaves]
         return "\n".join(lines)
 
-    __repr__ = __str__
-
     def latex(self) -> str:
-        """Return the formula as a ``split`` block, for mathematics mode."""
-        whole, defined = self.lines(Latex(lambda e, names: latex(e, names)), name_tex)
-        shown = [f"{left} &= {right}{self.domain(e)}" for (left, right), e in defined]
+        """Return the formula as LaTeX for math mode."""
+        whole, definitions = self.write_lines(LatexStyle())
+        shown = [f"{line.left} &= {line.right}{self.write_domain(e)}" for line, e in definitions]
         if self.shapes:
-            shown += [rf"{name_tex(text(e))} &\in {domain_tex(e.shape, e.dtype)}" for e in self.letters]
+            shown += [rf"{name_to_latex(text(e))} &\in {domain_to_latex(e.shape, e.dtype)}" for e in self.leaves]
         if not shown and len(whole) == 1:
-            return " = ".join(filter(None, whole[0]))
-        lines = [f"{left} &= {right}" if left else f"& {right}" for left, right in whole]
-        told = [r"\text{where } & ", *shown] if shown else []
-        return "\\begin{split}\n" + " \\\\\n".join([*lines, *told]) + "\n\\end{split}"
+            return " = ".join(filter(None, (whole[0].left, whole[0].right)))
+        lines = [f"{line.left} &= {line.right}" if line.left else f"& {line.right}" for line in whole]
+        return align([*lines, *([r"\text{where } & ", *shown] if shown else [])])
 
-    def domain(self, e: Expr | None) -> str:
-        """Write where the values of a named expression lie, if dimensions are wanted."""
-        return rf" \quad \in {domain_tex(e.shape, e.dtype)}" if self.shapes and e is not None else ""
-
-    def _repr_latex_(self) -> str:
-        return rf"$\displaystyle {self.latex()}$"
+    def write_domain(self, e: Expr | None) -> str:
+        return rf" \quad \in {domain_to_latex(e.shape, e.dtype)}" if self.shapes and e is not None else ""
 
     def _repr_html_(self) -> str:
-        return mathml(self.latex())
-
-    def html(self, title: str = "Formula") -> str:
-        """Return a page that holds the formula and asks no network."""
-        return page(title, self._repr_html_())
+        return latex_to_mathml(self.latex())
 
 
 def formula(expr: Expr, names: Names | None = None, shapes: bool = False) -> Formula:
-    r"""Write an expression as a whole formula: :math:`p = f(h)` *where* :math:`h = g(x)`.
+    r"""Write an expression with the definitions of its names: :math:`p = f(h)` *where* :math:`h = g(x)`.
 
     Parameters
     ----------
     expr : Expr
-        What to write.
+        The expression.
     names : mapping from Expr to str, optional
-        Subexpressions at which the formula stops, beside those that have a name by `named`.
+        Names for subexpressions, in addition to names by `named`.
     shapes : bool
-        Whether to say the dimensions of every name and letter.
+        Whether to print the shape of each name and leaf.
 
     Returns
     -------
     Formula
-        Printed as text; LaTeX by ``latex()``, a page by ``html()``, and shown as mathematics in a notebook.
+        Prints as text and displays as mathematics in a notebook. It has ``latex()`` and ``html()``.
 
     Raises
     ------
     TypeError
-        If something is no expression.
+        If ``expr`` is not an expression.
     ValueError
-        If a name is given to something that does not stand in the expression.
+        If a name belongs to an expression that is not part of ``expr``.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> X, W1, W2 = pel.matrix("X", shape=("n", 2)), pel.matrix("W1", shape=(2, 3)), pel.matrix("W2", shape=(3, 2))
     >>> h = pel.named("h", pel.tanh(X @ W1))
     >>> print(pel.formula(pel.softmax(h @ W2)))
@@ -139,21 +128,59 @@ def formula(expr: Expr, names: Names | None = None, shapes: bool = False) -> For
     inside = set(topological([expr]))
     for e, name in (names or {}).items():
         if e not in inside:
-            known = [own_name(i) or text(i, 20) for i in inside]
-            raise OptionError(f"{name!r} is to name {text(e, 40)}, which stands nowhere in it.{near_miss(name, known)}")
+            known = [get_own_name(i) or text(i, 20) for i in inside]
+            raise OptionError(
+                f"The name {name!r} is for {text(e, 40)}, which is not part of the expression.{near_miss(name, known)}"
+            )
     return Formula(expr, names, shapes)
 
 
-def used_names(expr: Expr, names: Names) -> dict[Expr, str]:
-    """Return the named expressions inside another, but not what only stands behind itself."""
+def find_names(expr: Expr, names: Names) -> dict[Expr, str]:
+    """Return the named expressions inside another."""
     found: dict[Expr, str] = {}
     for e in topological([expr]):
-        name = names.get(e) or own_name(e)
+        name = names.get(e) or get_own_name(e)
         if name is not None and e is not expr and e.op is not None:
             found[e] = name
     return found
 
 
-def without(names: Names, e: Expr) -> dict[Any, str]:
-    """Return names less that of one expression."""
+def exclude(names: Names, e: Expr) -> dict[Any, str]:
     return {other: name for other, name in names.items() if other is not e}
+
+
+def latex_definitions(named: Mapping[str, Any] | Sequence[tuple[str, Any]], limit: int = 300) -> str:
+    r"""Write several expressions, one per line, each in terms of the names of the others.
+
+    A `scan` in them is written as its recurrence, :math:`h_t = f(x_t, h_{t-1})`.
+
+    Parameters
+    ----------
+    named : mapping from str to Expr, or such pairs
+        The expressions in order; a name with a backslash is LaTeX already.
+    limit : int
+        Number of ops in a line after which the rest is written as dots.
+
+    Returns
+    -------
+    str
+        A ``split`` environment for math mode.
+
+    Examples
+    --------
+    >>> X, W1, W2 = pel.matrix("X"), pel.matrix("W1"), pel.matrix("W2")
+    >>> h = pel.tanh(X @ W1)
+    >>> print(latex_definitions({"h": h, "p": pel.softmax(h @ W2)}))
+    \begin{split}
+    h &= \tanh(X W_{1}) \\
+    p &= \operatorname{softmax}(h W_{2})
+    \end{split}
+    """
+    pairs = list(named.items()) if isinstance(named, Mapping) else list(named)
+    names: dict[Any, str] = {e: name_to_latex(name) for name, e in pairs}
+    leaves = [name_to_latex(e.name) for e in topological([e for _, e in pairs]) if e.name]
+    roots = [(e, exclude(names, e)) for _, e in pairs]
+    renderer = ScanRenderer(LatexStyle(limit), roots, [*names.values(), *leaves])
+    return align_lines(
+        line for name, e in pairs for line in renderer.write_formula(e, name_to_latex(name), exclude(names, e))
+    )

@@ -1,4 +1,4 @@
-"""Graphs drawn: every expression a box with its shape, leaves coloured by what they are."""
+"""`draw_graph`: a graph as a Matplotlib figure of boxes and edges."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from pellucid.show.annotations import notes_of
-from pellucid.show.graph_layout import Layout, Spot, arrange
-from pellucid.show.graph_nodes import Node, nodes_of
-from pellucid.show.input_values import outputs_of
+from pellucid.show.graph_layout import GraphLayout, NodePosition, compute_layout
+from pellucid.show.graph_nodes import GraphNode, annotate, collect_nodes
+from pellucid.show.input_values import collect_outputs
 from pellucid.show.plot_style import FAINT, INK, PALETTE, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-HEIGHT, STEP = 0.42, 0.78
-"""The height of a box and from layer to layer, in inches."""
+BOX_HEIGHT, LAYER_HEIGHT = 0.42, 0.78
+"""In inches."""
 
 COLOURS = {
     "input": ("#d6e6f2", PALETTE[0]),
@@ -26,7 +25,7 @@ COLOURS = {
     "op": ("#ffffff", "#666666"),
     "result": ("#d2ebe2", PALETTE[2]),
 }
-MEANINGS = {"input": "input", "shared": "shared variable", "constant": "constant", "op": "op", "result": "result"}
+KIND_NAMES = {"input": "input", "shared": "shared variable", "constant": "constant", "op": "op", "result": "result"}
 
 
 def draw_graph(
@@ -40,95 +39,92 @@ def draw_graph(
 ) -> Figure:
     """Draw a graph from its leaves at the top to its results at the bottom.
 
-    A subexpression that is used twice is one box with two lines from it.
+    A subexpression that is used twice is one box with two outgoing edges.
 
     Parameters
     ----------
     expr : Expr, sequence of Expr, or Function
-        What to draw.
+        The graph.
     names : mapping from Expr to str, optional
-        Names for expressions in between.
+        Names for expressions, in addition to names by `named`.
     title : str
-        Stands above the picture.
+        Title of the figure.
     limit : int
-        How many boxes there may be.
+        Maximum number of boxes.
     sizes : mapping from str to int, optional
-        The sizes that names stand for; with them, each box tells its arithmetic operations.
+        Sizes of named dimensions. With them, each box shows its arithmetic operations.
     values : mapping from Expr or str to array, optional
-        Values for the inputs; with them, each box tells its value.
+        Values of inputs. With them, each box shows its value.
 
     Returns
     -------
     matplotlib.figure.Figure
-        The picture.
 
     Raises
     ------
     ValueError
-        If there are more boxes.
+        If there are more boxes than ``limit``.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x = pel.vector("x", shape=("n",))
     >>> figure = draw_graph(pel.tanh(x).sum(), title="A sum")
     >>> figure.axes[0].get_title(loc="left")
     'A sum'
     """
-    outputs = outputs_of(expr, "draw_graph")
-    nodes = nodes_of(outputs, names, limit, notes_of(outputs, sizes, values))
-    layout = arrange(nodes, box_width)
-    width = max(s.x + s.width / 2 for row in layout.layers for s in row)
-    height = STEP * (len(layout.layers) - 1) + HEIGHT
+    outputs, names = collect_outputs(expr, "draw_graph", names)
+    nodes = collect_nodes(outputs, names, limit, annotate(outputs, sizes, values))
+    layout = compute_layout(nodes, get_box_width)
+    width = max(p.x + p.width / 2 for row in layout.layers for p in row)
+    height = LAYER_HEIGHT * (len(layout.layers) - 1) + BOX_HEIGHT
     figure = new_figure(max(width, 3.6) + 0.3, height + 0.75 + 0.25 * bool(title))
     axes = figure.add_subplot()
     axes.set_axis_off()
     axes.set_xlim(-0.05, max(width, 3.6) + 0.05)
-    axes.set_ylim(-height + HEIGHT / 2 - 0.1, HEIGHT / 2 + 0.1)
+    axes.set_ylim(-height + BOX_HEIGHT / 2 - 0.1, BOX_HEIGHT / 2 + 0.1)
     axes.set_aspect("equal")
     axes.set_title(title, loc="left", color=INK, fontsize=11.5)
-    for spots, aside in zip(layout.lines, sideways(layout.lines), strict=True):
-        draw_line(axes, spots, aside)
+    for edge, offset in zip(layout.edges, compute_edge_offsets(layout.edges), strict=True):
+        draw_edge(axes, edge, offset)
     for node in nodes:
         draw_box(axes, node, layout)
     add_legend(axes, nodes)
     return figure
 
 
-def box_width(node: Node) -> float:
-    """Return the width of a box for its text, in inches."""
+def get_box_width(node: GraphNode) -> float:
+    """Return the width of a box in inches, estimated from its text."""
     return max(0.42, 0.2 + max(0.083 * len(node.label), 0.058 * len(node.type)))
 
 
-def draw_box(axes: Axes, node: Node, layout: Layout) -> None:
-    """Draw one box with its label and type."""
+def draw_box(axes: Axes, node: GraphNode, layout: GraphLayout) -> None:
     from matplotlib.patches import FancyBboxPatch
 
-    spot = layout.spots[node]
+    position = layout.positions[node]
     inside, edge = COLOURS[node.kind]
-    left, bottom = spot.x - spot.width / 2, -STEP * spot.layer - HEIGHT / 2
+    left, bottom = position.x - position.width / 2, -LAYER_HEIGHT * position.layer - BOX_HEIGHT / 2
     style = f"round,pad=0,rounding_size={0.2 if node.kind == 'input' else 0.07}"
     axes.add_patch(
         FancyBboxPatch(
-            (left, bottom), spot.width, HEIGHT, style, facecolor=inside, edgecolor=edge, linewidth=1, zorder=2
+            (left, bottom), position.width, BOX_HEIGHT, style, facecolor=inside, edgecolor=edge, linewidth=1, zorder=2
         )
     )
-    middle = bottom + HEIGHT / 2
-    written: dict[str, Any] = {"ha": "center", "va": "center", "color": INK, "zorder": 3}
-    axes.text(spot.x, middle + (0.08 if node.type else 0), node.label, fontsize=9.5, **written)
-    axes.text(spot.x, middle - 0.1, node.type, fontsize=6.5, **{**written, "color": "#666666"})
+    middle = bottom + BOX_HEIGHT / 2
+    look: dict[str, Any] = {"ha": "center", "va": "center", "color": INK, "zorder": 3}
+    axes.text(position.x, middle + (0.08 if node.type else 0), node.label, fontsize=9.5, **look)
+    axes.text(position.x, middle - 0.1, node.type, fontsize=6.5, **{**look, "color": "#666666"})
 
 
-def draw_line(axes: Axes, spots: Sequence[Spot], aside: float) -> None:
-    """Draw the line from one box to another, vertical where it leaves, passes a layer and arrives."""
+def draw_edge(axes: Axes, edge: Sequence[NodePosition], offset: float) -> None:
+    """Draw an edge that is vertical at its ends and where it passes a layer."""
     from matplotlib.patches import FancyArrowPatch
     from matplotlib.path import Path
 
-    x = [spots[0].x + aside, *(s.x for s in spots[1:-1]), spots[-1].x + aside]
-    y = [-STEP * s.layer for s in spots]
-    corners, codes = [(x[0], y[0] - HEIGHT / 2)], [Path.MOVETO]
-    for upper, lower in pairwise(range(len(spots))):
-        start, end = y[upper] - HEIGHT / 2, y[lower] + HEIGHT / 2
+    x = [edge[0].x + offset, *(p.x for p in edge[1:-1]), edge[-1].x + offset]
+    y = [-LAYER_HEIGHT * p.layer for p in edge]
+    corners, codes = [(x[0], y[0] - BOX_HEIGHT / 2)], [Path.MOVETO]
+    for upper, lower in pairwise(range(len(edge))):
+        start, end = y[upper] - BOX_HEIGHT / 2, y[lower] + BOX_HEIGHT / 2
         if upper:
             corners.append((x[upper], start))
             codes.append(Path.LINETO)
@@ -141,24 +137,19 @@ def draw_line(axes: Axes, spots: Sequence[Spot], aside: float) -> None:
     )
 
 
-def sideways(lines: Sequence[Sequence[Spot]]) -> list[float]:
-    """Return how far each line stands aside, so that two between the same boxes are seen to be two."""
-    ends = [(line[0], line[-1]) for line in lines]
-    aside = []
-    for number, pair in enumerate(ends):
-        before, count = ends[:number].count(pair), ends.count(pair)
-        aside.append(0.16 * (before - (count - 1) / 2))
-    return aside
+def compute_edge_offsets(edges: Sequence[Sequence[NodePosition]]) -> list[float]:
+    """Return horizontal offsets that separate edges between the same boxes."""
+    ends = [(edge[0], edge[-1]) for edge in edges]
+    return [0.16 * (ends[:number].count(pair) - (ends.count(pair) - 1) / 2) for number, pair in enumerate(ends)]
 
 
-def add_legend(axes: Axes, nodes: Sequence[Node]) -> None:
-    """Tell what the colours mean."""
+def add_legend(axes: Axes, nodes: Sequence[GraphNode]) -> None:
     from matplotlib.patches import Patch
 
     used = {node.kind for node in nodes}
     axes.legend(
         handles=[
-            Patch(facecolor=COLOURS[k][0], edgecolor=COLOURS[k][1], label=m) for k, m in MEANINGS.items() if k in used
+            Patch(facecolor=COLOURS[k][0], edgecolor=COLOURS[k][1], label=m) for k, m in KIND_NAMES.items() if k in used
         ],
         loc="upper left",
         bbox_to_anchor=(0, 0),

@@ -1,7 +1,6 @@
-"""Where the nodes of a graph stand in a picture: in layers, near what they are joined to, without overlap.
+"""Layered graph layout: layers, edges routed through them, few crossings, and positions without overlap.
 
-The steps are those of Sugiyama, Tagawa and Toda, Methods for Visual Understanding of Hierarchical System Structures
-(1981): layers, bends for lines that pass a layer, an order with few crossings, and then places.
+Source: K. Sugiyama, S. Tagawa and M. Toda, Methods for Visual Understanding of Hierarchical System Structures (1981).
 """
 
 from __future__ import annotations
@@ -10,79 +9,69 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from pellucid.show.graph_nodes import Node
+from pellucid.show.graph_nodes import GraphNode
 
-BEND = 0.12
-"""The width that a line takes where it passes a layer."""
+BEND_WIDTH = 0.12
+"""Width of an edge where it passes a layer."""
 
 SWEEPS = 12
-"""How often the layers are gone through, down and up."""
+"""Number of passes over the layers, down and up."""
 
-STRAIGHT = 8.0
-"""How much more bends pull at bends than boxes do."""
+EDGE_WEIGHT = 8.0
+"""Weight of a bend for its neighbouring bends. It keeps long edges straight."""
 
-BESIDE = 0.01
-"""How much less a leaf's wish counts, and how much less it pulls at what uses it: it stands beside the others."""
+LEAF_WEIGHT = 0.01
+"""Weight of a leaf. It is low so that leaves do not move the ops below them."""
 
 
 @dataclass(eq=False)
-class Spot:
-    """A place in a layer: of a node, or of a line that passes by."""
+class NodePosition:
+    """A position in a layer, of a node or of an edge that passes the layer (``is_bend``)."""
 
     width: float
     layer: int = 0
-    bend: bool = False
+    is_bend: bool = False
     x: float = 0.0
-    above: list[Spot] = field(default_factory=list)
-    below: list[Spot] = field(default_factory=list)
+    above: list[NodePosition] = field(default_factory=list)
+    below: list[NodePosition] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Where every node stands, and the spots that every line goes through, from above to below."""
+class GraphLayout:
+    """Positions of the nodes, positions along each edge from top to bottom, and the positions of each layer."""
 
-    spots: dict[Node, Spot]
-    lines: list[list[Spot]]
-    layers: list[list[Spot]]
+    positions: dict[GraphNode, NodePosition]
+    edges: list[list[NodePosition]]
+    layers: list[list[NodePosition]]
 
 
-def arrange(nodes: Sequence[Node], width: Callable[[Node], float], gap: float = 0.25) -> Layout:
-    """Lay a graph out in layers, the first at the top.
+def compute_layout(
+    nodes: Sequence[GraphNode], get_width: Callable[[GraphNode], float], gap: float = 0.25
+) -> GraphLayout:
+    """Lay out nodes in topological order, with the first layer at the top.
 
-    Parameters
-    ----------
-    nodes : sequence of Node
-        Each after its parents.
-    width : function
-        The width of a node.
-    gap : float
-        The least room between neighbours.
-
-    Returns
-    -------
-    Layout
-        With ``x`` from 0 on, in the unit of the widths.
+    ``gap`` is the minimum space between neighbours, in the unit of the widths. The smallest left edge is at x = 0.
     """
-    layer = layers_of(nodes)
-    spots = {node: Spot(width(node), layer[node]) for node in nodes}
-    lines = [line(spots[parent], spots[node]) for node in nodes for parent in node.parents]
-    layers: list[list[Spot]] = [[] for _ in range(max(layer.values()) + 1)]
-    for spot in [*spots.values(), *(bend for one in lines for bend in one[1:-1])]:
-        layers[spot.layer].append(spot)
-    reorder(layers)
-    place(layers, gap)
-    left = min(s.x - s.width / 2 for row in layers for s in row)
-    for spot in (s for row in layers for s in row):
-        spot.x -= left
-    return Layout(spots, lines, layers)
+    layer = assign_layers(nodes)
+    positions = {node: NodePosition(get_width(node), layer[node]) for node in nodes}
+    edges = [route_edge(positions[parent], positions[node]) for node in nodes for parent in node.parents]
+    layers: list[list[NodePosition]] = [[] for _ in range(max(layer.values()) + 1)]
+    for position in [*positions.values(), *(bend for edge in edges for bend in edge[1:-1])]:
+        layers[position.layer].append(position)
+    reduce_crossings(layers)
+    place_nodes(layers, gap)
+    left = min(p.x - p.width / 2 for row in layers for p in row)
+    for position in (p for row in layers for p in row):
+        position.x -= left
+    return GraphLayout(positions, edges, layers)
 
 
-def layers_of(nodes: Sequence[Node]) -> dict[Node, int]:
-    """Put each node one layer below its parents, and each leaf just above the first that uses it."""
-    layer: dict[Node, int] = {}
+def assign_layers(nodes: Sequence[GraphNode]) -> dict[GraphNode, int]:
+    """Put each node one layer below its parents, and each leaf one layer above its first use."""
+    layer: dict[GraphNode, int] = {}
     for node in nodes:
         layer[node] = max((layer[p] + 1 for p in node.parents), default=0)
-    users: dict[Node, list[Node]] = {}
+    users: dict[GraphNode, list[GraphNode]] = {}
     for node in nodes:
         for parent in node.parents:
             users.setdefault(parent, []).append(node)
@@ -92,58 +81,64 @@ def layers_of(nodes: Sequence[Node]) -> dict[Node, int]:
     return layer
 
 
-def line(start: Spot, end: Spot) -> list[Spot]:
-    """Lead a line from one node to another, with a bend in every layer between them."""
-    bends = [Spot(BEND, layer, bend=True) for layer in range(start.layer + 1, end.layer)]
-    whole = [start, *bends, end]
-    for upper, lower in pairwise(whole):
+def route_edge(start: NodePosition, end: NodePosition) -> list[NodePosition]:
+    """Return the positions of an edge, with a bend in every layer between its ends."""
+    bends = [NodePosition(BEND_WIDTH, layer, is_bend=True) for layer in range(start.layer + 1, end.layer)]
+    edge = [start, *bends, end]
+    for upper, lower in pairwise(edge):
         upper.below.append(lower)
         lower.above.append(upper)
-    return whole
+    return edge
 
 
-def reorder(layers: list[list[Spot]]) -> None:
-    """Order each layer by the middle of its neighbours' places, down and up again, which leaves few crossings."""
+def reduce_crossings(layers: list[list[NodePosition]]) -> None:
+    """Sort each layer by the mean rank of its neighbours, down and up."""
     for sweep in range(SWEEPS):
-        down = sweep % 2 == 0
-        for row in layers if down else layers[::-1]:
-            rank = {s: i for other in layers for i, s in enumerate(other)}
-            near = {s: (s.above if down else s.below) for s in row}
-            row.sort(key=lambda s: sum(rank[n] for n in near[s]) / len(near[s]) if near[s] else rank[s])
+        is_down = sweep % 2 == 0
+        for row in layers if is_down else layers[::-1]:
+            rank = {p: i for other in layers for i, p in enumerate(other)}
+            neighbours = {p: (p.above if is_down else p.below) for p in row}
+            row.sort(
+                key=lambda p: sum(rank[n] for n in neighbours[p]) / len(neighbours[p]) if neighbours[p] else rank[p]
+            )
 
 
-def place(layers: list[list[Spot]], gap: float) -> None:
-    """Move each spot towards the mean of its neighbours, as far as its layer's order allows."""
+def place_nodes(layers: list[list[NodePosition]], gap: float) -> None:
+    """Move each position towards the mean of its neighbours, within the order of its layer."""
     for row in layers:
-        settle(row, [0.0] * len(row), gap)
+        resolve_overlaps(row, [0.0] * len(row), gap)
     for sweep in range(4 * SWEEPS):
         for row in layers if sweep % 2 == 0 else layers[::-1]:
-            settle(row, [pulled(s) for s in row], gap)
+            resolve_overlaps(row, [get_target(p) for p in row], gap)
 
 
-def pulled(spot: Spot) -> float:
-    """Return the middle of the neighbours' places, weighed so that lines and chains of ops go straight down."""
-    near = [*spot.above, *spot.below]
-    weights = [STRAIGHT if spot.bend and n.bend else BESIDE if not n.above and spot.above else 1.0 for n in near]
-    return sum(w * n.x for w, n in zip(weights, near, strict=True)) / sum(weights) if near else spot.x
+def get_target(position: NodePosition) -> float:
+    """Return the weighted mean of the neighbours."""
+    neighbours = [*position.above, *position.below]
+    weights = [
+        EDGE_WEIGHT if position.is_bend and n.is_bend else LEAF_WEIGHT if not n.above and position.above else 1.0
+        for n in neighbours
+    ]
+    return sum(w * n.x for w, n in zip(weights, neighbours, strict=True)) / sum(weights) if neighbours else position.x
 
 
-def settle(row: list[Spot], wished: list[float], gap: float) -> None:
-    """Give the spots of a layer the places nearest to those wished for (least squares) at which none overlap.
+def resolve_overlaps(row: list[NodePosition], targets: list[float], gap: float) -> None:
+    """Set the positions of a layer to the nearest ones to the targets, in least squares, that do not overlap.
 
-    With the room to its left taken away from each place, the places must not decrease: pool adjacent violators.
+    After subtracting the space to its left from each position, the positions must not decrease. The pool adjacent
+    violators algorithm solves this problem.
     """
     offsets = [0.0]
     for left, right in pairwise(row):
         offsets.append(offsets[-1] + (left.width + right.width) / 2 + gap)
     pools: list[tuple[float, float, int]] = []
-    for spot, want, offset in zip(row, wished, offsets, strict=True):
-        value, weight, count = want - offset, 1.0 if spot.above else BESIDE, 1
+    for position, target, offset in zip(row, targets, offsets, strict=True):
+        value, weight, count = target - offset, 1.0 if position.above else LEAF_WEIGHT, 1
         while pools and pools[-1][0] > value:
-            before, heavy, many = pools.pop()
-            value = (value * weight + before * heavy) / (weight + heavy)
-            weight, count = weight + heavy, count + many
+            other_value, other_weight, other_count = pools.pop()
+            value = (value * weight + other_value * other_weight) / (weight + other_weight)
+            weight, count = weight + other_weight, count + other_count
         pools.append((value, weight, count))
     values = [value for value, _, count in pools for _ in range(count)]
-    for spot, value, offset in zip(row, values, offsets, strict=True):
-        spot.x = value + offset
+    for position, value, offset in zip(row, values, offsets, strict=True):
+        position.x = value + offset

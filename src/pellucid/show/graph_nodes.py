@@ -1,4 +1,4 @@
-"""What a picture of a graph shows of each expression: its kind, its label, its type, and what it is made of."""
+"""Nodes of a printed graph: kind, label, type, operations and value of each expression."""
 
 from __future__ import annotations
 
@@ -9,11 +9,18 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.errors import OptionError
+from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Constant, Expr, Input, Shared
-from pellucid.graph.printing import setting_text, text
-from pellucid.graph.subgraph import Body
+from pellucid.graph.printing import format_setting, text
+from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.traversal import topological
 from pellucid.graph.types import Unknown
+from pellucid.show.costs import compute_rows
+from pellucid.show.input_values import collect_values, format_array
+from pellucid.show.shape_resolution import check_size_names
+
+MAX_SHOWN = 6
+"""Largest array that is printed in full."""
 
 SIGNS = {
     "add": "+",
@@ -31,123 +38,121 @@ SIGNS = {
     "greater": ">",
     "greater_equal": "≥",
 }
-"""Ops that are known by a sign."""
+
+Annotations = dict[Expr, list[str]]
 
 
 @dataclass(frozen=True, eq=False)
-class Node:
-    """An expression in a picture.
+class GraphNode:
+    """An expression in a drawing."""
 
-    Attributes
-    ----------
-    kind : str
-        ``"input"``, ``"shared"``, ``"constant"``, ``"op"`` or ``"result"``.
-    label : str
-        What it is or does.
-    type : str
-        Its dtype and shape, what it costs and its value, where these are told; empty for a number.
-    parents : list of Node
-        What it is made of, in order; one that stands twice in it is here twice.
-    """
-
-    kind: str
+    kind: str  # "input", "shared", "constant", "op" or "result"
     label: str
-    type: str
-    parents: list[Node] = field(default_factory=list)
+    type: str  # with annotations; empty for a number
+    parents: list[GraphNode] = field(default_factory=list)  # operands, with repetitions
 
 
-def nodes_of(
+def collect_nodes(
     expr: Expr | Sequence[Expr],
     names: Mapping[Any, str] | None = None,
     limit: int | None = None,
-    notes: Mapping[Expr, Sequence[str]] | None = None,
-) -> list[Node]:
-    """Return the nodes of a picture, each after its parents.
+    annotations: Mapping[Expr, Sequence[str]] | None = None,
+) -> list[GraphNode]:
+    """Return the nodes of a drawing in topological order.
 
-    A shared subexpression is one node; a number is one for every place where it stands, so that no line crosses the
-    picture for it.
+    A shared subexpression is one node. A number is one node for each use, so that no edge crosses the drawing for it.
 
     Raises
     ------
     ValueError
-        If there are more than ``limit``.
+        If there are more than ``limit`` nodes.
     """
     results = [expr] if isinstance(expr, Expr) else list(expr)
-    final, names, notes = set(results), names or {}, notes or {}
-    drawn: dict[Expr, Node] = {}
-    nodes: list[Node] = []
+    final, names, annotations = set(results), names or {}, annotations or {}
+    drawn: dict[Expr, GraphNode] = {}
+    nodes: list[GraphNode] = []
 
-    def add(node: Node) -> Node:
-        nodes.append(node)
-        return node
+    def add(e: Expr, parents: list[GraphNode], notes: Sequence[str] = ()) -> GraphNode:
+        kind = "result" if e in final and e.op is not None else get_kind(e)
+        type_ = [] if is_number(e) else [format_type(e)]
+        nodes.append(GraphNode(kind, format_label(e, names), " ".join([*type_, *notes]), parents))
+        return nodes[-1]
 
     for e in topological(results):
         if is_number(e) and e not in final:
             continue
-        parents = [add(make(i, [], names, final, {})) if is_number(i) else drawn[i] for i in e.inputs]
-        drawn[e] = add(make(e, parents, names, final, notes))
+        parents = [add(i, []) if is_number(i) else drawn[i] for i in e.inputs]
+        drawn[e] = add(e, parents, annotations.get(e, ()))
     if limit is not None and len(nodes) > limit:
         raise OptionError(
-            f"Expected a graph of at most {limit} nodes, which a person can read. Received: {len(nodes)}. "
+            f"Expected a graph of at most {limit} nodes, which is readable. Received: {len(nodes)}. "
             "Draw a part of it, or raise limit"
         )
     return nodes
 
 
 def is_number(e: Expr) -> bool:
-    """Tell whether an expression is a constant number."""
     return isinstance(e, Constant) and e.value.ndim == 0
 
 
-def make(
-    e: Expr,
-    parents: list[Node],
-    names: Mapping[Any, str],
-    final: set[Expr],
-    notes: Mapping[Expr, Sequence[str]],
-) -> Node:
-    """Return the node of one expression."""
-    kind = "result" if e in final and e.op is not None else kind_of(e)
-    label = op_label(e) if e.op is not None else text(e)
-    name = names.get(e) or (e.name if e.op is not None else None)
-    if name:
-        label = f"{name} = {label}" if e.op is not None else name
-    told = [*([] if is_number(e) else [type_text(e)]), *notes.get(e, ())]
-    return Node(kind, label, " ".join(told), parents)
-
-
-def kind_of(e: Expr) -> str:
-    """Tell what an expression is."""
+def get_kind(e: Expr) -> str:
     kinds = {Input: "input", Shared: "shared", Constant: "constant"}
     return next((kind for cls, kind in kinds.items() if isinstance(e, cls)), "op")
 
 
-def type_text(e: Expr) -> str:
-    """Write dtype and shape, with a question mark for a size that is not known."""
+def format_type(e: Expr) -> str:
+    """Return dtype and shape, with a question mark for an unknown size."""
     sizes = ", ".join("?" if isinstance(d, Unknown) else str(d) for d in e.shape)
     return f"{e.dtype} ({sizes}{',' if e.ndim == 1 else ''})" if e.ndim else str(e.dtype)
 
 
-def op_label(e: Expr) -> str:
-    """Write what an op does: its sign or name, and the settings that are not the usual ones."""
+def format_label(e: Expr, names: Mapping[Any, str], limit: int = 500) -> str:
+    """Return the op or leaf of an expression after its name."""
+    if e.op is None:
+        return names.get(e) or text(e, limit)
+    name = names.get(e) or e.name
+    return f"{name} = {format_op(e)}" if name else format_op(e)
+
+
+def format_op(e: Expr) -> str:
+    """Return the sign or name of an op, with the settings that differ from the usual ones."""
     assert e.op is not None
     if e.op.name in ("slice", "gather"):
         return text(e, names=dict(zip(e.inputs, "xijklmn", strict=False)))[1:]
-    told = [
-        f"{key}={setting_text(value)}"
+    settings = [
+        f"{key}={format_setting(value)}"
         for key, value in e.settings.items()
-        if not isinstance(value, (Body, np.dtype)) and not usual(e, key, value)
+        if not isinstance(value, (Subgraph, np.dtype)) and not is_usual(e, key, value)
     ]
-    return " ".join([SIGNS.get(e.op.name, e.op.name), *told])
+    return " ".join([SIGNS.get(e.op.name, e.op.name), *settings])
 
 
-def usual(e: Expr, key: str, value: Any) -> bool:
-    """Tell whether a setting goes without saying: it is the default, or takes in all axes or the last."""
+def is_usual(e: Expr, key: str, value: Any) -> bool:
+    """Check whether a setting is the default, or selects all axes or the last one."""
     assert e.op is not None
     if key in ("axis", "axes") and isinstance(value, tuple):
-        everything = tuple(range(e.inputs[0].ndim))
-        return value in (everything, everything[::-1]) or (value == everything[-1:] and e.op.defaults.get(key) == -1)
+        all_axes = tuple(range(e.inputs[0].ndim))
+        return value in (all_axes, all_axes[::-1]) or (value == all_axes[-1:] and e.op.defaults.get(key) == -1)
     default = e.op.defaults.get(key)
     if isinstance(value, tuple) and default in (1, "valid"):
         return set(np.ravel(value)) <= {1 if default == 1 else 0}
     return type(default) is type(value) and bool(default == value)
+
+
+def annotate(outputs: Sequence[Expr], sizes: Mapping[str, int] | None, values: Mapping[Any, Any] | None) -> Annotations:
+    """Return the number of operations of each expression if sizes are given, and its value if values are given."""
+    annotations: Annotations = {}
+    if sizes is not None:
+        check_size_names(sizes, outputs)
+        for row in compute_rows(outputs, sizes, {}):
+            plural = "s" * (row.operations != 1)
+            annotations.setdefault(row.expr, []).append(f"{row.operations:,} operation{plural}")
+    if values is not None:
+        given: dict[Expr, Any] = dict(collect_values(outputs, values, "values"))
+        found = dict(given)
+        with np.errstate(all="ignore"):
+            evaluate(np, outputs, given, found.__setitem__)
+        for e, value in found.items():
+            if len(e.types) == 1:
+                annotations.setdefault(e, []).append("= " + " ".join(format_array(value, MAX_SHOWN).split()))
+    return annotations

@@ -1,4 +1,4 @@
-"""Values that a person gives to look into an expression: by expression or by name, the shared variables' own added."""
+"""Values of inputs that a user gives by expression or name, and their printed forms."""
 
 from __future__ import annotations
 
@@ -7,166 +7,167 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.array_conversion import fit
+from pellucid.graph.array_conversion import cast_to_dtype
 from pellucid.graph.errors import InputError, ShapeError, near_miss
-from pellucid.graph.expr import Constant, Expr, Shared, agree
-from pellucid.graph.traversal import listed, topological
-from pellucid.graph.types import shape_text
-from pellucid.show.latex_names import digits_tex
+from pellucid.graph.expr import Constant, Expr, Shared, is_compatible_shape
+from pellucid.graph.labels import strip_calls
+from pellucid.graph.traversal import to_expr_list, topological
+from pellucid.graph.types import format_shape
+from pellucid.show.latex_names import digits_to_latex
 
 Values = Mapping[Any, Any]
 
 
-def outputs_of(what: Any, who: str) -> list[Expr]:
-    """Return what an expression, several, or a function compute, the new values of shared variables included."""
-    if hasattr(what, "program"):
-        return [*what.program.outputs, *what.program.updates.values()]
-    return listed(what, who)
+def collect_outputs(
+    what: Any, caller: str, names: Mapping[Any, str] | None = None
+) -> tuple[list[Expr], dict[Any, str]]:
+    """Return the outputs of an expression, several expressions, or a function, including its updates, and names.
+
+    Both are without layer calls, since a picture shows formulas.
+    """
+    program = getattr(what, "program", None)
+    outputs = to_expr_list(what, caller) if program is None else [*program.outputs, *program.updates.values()]
+    return strip_calls(outputs, names)
 
 
-def given_values(outputs: Sequence[Expr], values: Values | None, who: str) -> dict[Expr, np.ndarray[Any, Any]]:
-    """Return the value of every input and shared variable that some expressions are made of.
+def collect_values(outputs: Sequence[Expr], values: Values | None, caller: str) -> dict[Expr, np.ndarray[Any, Any]]:
+    """Return the value of every input and shared variable of some expressions.
 
     Parameters
     ----------
     outputs : sequence of Expr
-        What is to be computed.
+        The expressions.
     values : mapping from Expr or str to array
-        The values of inputs, by the input or by its name. A shared variable has its own unless it is given another.
-    who : str
-        Who asks, for the messages.
+        Values of inputs, by the input or its name. Shared variables have values already, which may be overridden.
+    caller : str
+        Name of the public function, for error messages.
 
     Returns
     -------
     dict from Expr to array
-        Of the dtypes that were declared.
+        In the declared dtypes.
 
     Raises
     ------
     InputError
-        If an input has no value, or a name belongs to several of them.
+        If an input has no value, or a name is ambiguous.
     ShapeError
-        If a value has another shape than was declared.
+        If a value does not have the declared shape.
     """
     leaves = [e for e in topological(outputs) if e.op is None and not isinstance(e, Constant)]
     found: dict[Expr, np.ndarray[Any, Any]] = {}
     for key, value in (values or {}).items():
-        leaf = leaf_of(key, leaves, who)
+        leaf = find_leaf(key, leaves, caller)
         if leaf is None:
             continue
-        array = fit(value, leaf.dtype, str(leaf))
-        if not agree(array.shape, tuple(s if isinstance(d, str) else d for d, s in declared(leaf, array))):
-            raise ShapeError(
-                f"{who}: {leaf} has shape {shape_text(leaf.shape)}. Received: a value of shape "
-                f"{shape_text(array.shape)}"
-            )
+        array = cast_to_dtype(value, leaf.dtype, str(leaf))
+        check_shape(leaf, array, caller)
         found[leaf] = array
     for leaf in leaves:
         if isinstance(leaf, Shared):
             found.setdefault(leaf, leaf.get_value())
     missing = [str(leaf) for leaf in leaves if leaf not in found]
     if missing:
-        # The values of more inputs than these may be given; but where one is missing, another may be misspelt.
-        strangers = [key for key in values or {} if isinstance(key, str) and key not in {e.name for e in leaves}]
-        hint = "".join(f" Received one for {key!r}.{near_miss(key, missing)}" for key in strangers)
-        raise InputError(f"{who}: no value was given for {', '.join(missing)}.{hint} Give {{{missing[0]!r}: array}}")
+        # Extra values are allowed, but when a value is missing, an unknown name is probably a typo.
+        unknown = [key for key in values or {} if isinstance(key, str) and key not in {e.name for e in leaves}]
+        hint = "".join(f" Received one for {key!r}.{near_miss(key, missing)}" for key in unknown)
+        raise InputError(f"{caller}: no value was given for {', '.join(missing)}.{hint} Give {{{missing[0]!r}: array}}")
     return found
 
 
-def declared(leaf: Expr, array: np.ndarray[Any, Any]) -> list[tuple[Any, Any]]:
-    """Pair what was declared of each dimension with what it is; nothing can stand beside one too many."""
+def check_shape(leaf: Expr, array: np.ndarray[Any, Any], caller: str) -> None:
     if leaf.ndim != array.ndim:
         raise ShapeError(
-            f"{leaf} has {leaf.ndim} dimension{'s' * (leaf.ndim != 1)}, shape {shape_text(leaf.shape)}. Received: a "
-            f"value of shape {shape_text(array.shape)}"
+            f"{leaf} has {leaf.ndim} dimension{'s' * (leaf.ndim != 1)}, shape {format_shape(leaf.shape)}. Received: a "
+            f"value of shape {format_shape(array.shape)}"
         )
-    return list(zip(leaf.shape, array.shape, strict=True))
+    sizes = tuple(actual if isinstance(dim, str) else dim for dim, actual in zip(leaf.shape, array.shape, strict=True))
+    if not is_compatible_shape(array.shape, sizes):
+        raise ShapeError(
+            f"{caller}: {leaf} has shape {format_shape(leaf.shape)}. Received: a value of shape "
+            f"{format_shape(array.shape)}"
+        )
 
 
-def leaf_of(key: Any, leaves: Sequence[Expr], who: str) -> Expr | None:
-    """Find whom a value is for: None for an input that nothing here depends on."""
+def find_leaf(key: Any, leaves: Sequence[Expr], caller: str) -> Expr | None:
+    """Return the leaf of an input or a name, or None if the expressions do not depend on it."""
     if isinstance(key, Expr):
         if key.op is not None:
-            raise InputError(f"{who}: values are given for inputs. Received one for {key}, which is computed")
+            raise InputError(f"{caller}: expected values for inputs. Received: a value for {key}, which is computed")
         return key if key in set(leaves) else None
-    alike = [leaf for leaf in leaves if leaf.name == key]
-    if len(alike) > 1:
-        raise InputError(f"{who}: {len(alike)} inputs are named {key!r}. Give their values by the inputs themselves")
-    return alike[0] if alike else None
+    matches = [leaf for leaf in leaves if leaf.name == key]
+    if len(matches) > 1:
+        raise InputError(f"{caller}: {len(matches)} inputs are named {key!r}. Use the inputs themselves as keys")
+    return matches[0] if matches else None
 
 
-def array_text(value: Any, largest: int = 24) -> str:
-    """Write a number or a small array in full, and a large one by its shape, its range and its mean.
+def format_array(value: Any, limit: int = 24) -> str:
+    """Print a scalar or small array in full, and a larger one as its shape, range and mean.
 
     Examples
     --------
-    >>> array_text(np.array([0.5, 0.25])), array_text(np.zeros((100, 3)))
+    >>> format_array(np.array([0.5, 0.25])), format_array(np.zeros((100, 3)))
     ('[0.5 0.25]', 'shape (100, 3), from 0 to 0, mean 0')
     """
     value = np.asarray(value)
     if value.ndim == 0:
-        return figure(value[()])
-    if 0 < value.size <= largest and value.ndim <= 2:
-        written = figures(value)
-        width, columns = max(map(len, written), default=0), value.shape[-1]
+        return format_number(value[()])
+    if 0 < value.size <= limit and value.ndim <= 2:
+        numbers = format_numbers(value)
+        width, columns = max(map(len, numbers), default=0), value.shape[-1]
         rows = [
-            f"[{' '.join(f.rjust(width) for f in written[i : i + columns])}]" for i in range(0, len(written), columns)
+            f"[{' '.join(f.rjust(width) for f in numbers[i : i + columns])}]" for i in range(0, len(numbers), columns)
         ]
         return rows[0] if value.ndim == 1 else "[" + "\n ".join(rows) + "]"
     if not value.size:
-        return f"shape {shape_text(value.shape)}, empty"
-    low, high, mean = (figure(f(value)) for f in (np.min, np.max, np.mean))
-    return f"shape {shape_text(value.shape)}, from {low} to {high}, mean {mean}"
+        return f"shape {format_shape(value.shape)}, empty"
+    low, high, mean = (format_number(f(value)) for f in (np.min, np.max, np.mean))
+    return f"shape {format_shape(value.shape)}, from {low} to {high}, mean {mean}"
 
 
-def value_tex(value: Any, largest: int = 24) -> str:
-    r"""Write a number or a small array in full in LaTeX, and a large one by its shape and range.
+def value_to_latex(value: Any, limit: int = 24) -> str:
+    r"""Return the LaTeX of a scalar or small array, and of a larger one its shape and range.
 
     Examples
     --------
-    >>> value_tex(np.array([0.5, 0.25]))
+    >>> value_to_latex(np.array([0.5, 0.25]))
     '\\begin{bmatrix} 0.5 & 0.25 \\end{bmatrix}'
     """
     value = np.asarray(value)
     if value.ndim == 0:
-        return figure_tex(value[()])
-    if value.ndim > 2 or not 0 < value.size <= largest or value.shape[-1] > 8 or len(value) > 10:
-        return rf"\text{{{array_text(value, 0)}}}"
-    written = [digits_tex(f)[0] for f in figures(value)]
+        return digits_to_latex(format_number(value[()]))[0]
+    if value.ndim > 2 or not 0 < value.size <= limit or value.shape[-1] > 8 or len(value) > 10:
+        return rf"\text{{{format_array(value, 0)}}}"
+    numbers = [digits_to_latex(f)[0] for f in format_numbers(value)]
     width = value.shape[-1]
-    rows = r" \\ ".join(" & ".join(written[i : i + width]) for i in range(0, len(written), width))
+    rows = r" \\ ".join(" & ".join(numbers[i : i + width]) for i in range(0, len(numbers), width))
     return rf"\begin{{bmatrix}} {rows} \end{{bmatrix}}"
 
 
-def figures(value: np.ndarray[Any, Any]) -> list[str]:
-    """Write the numbers of an array alike: with as many decimals, so that the largest has four digits or more.
+def format_numbers(value: np.ndarray[Any, Any]) -> list[str]:
+    """Print the elements of an array with equal decimals, so that the largest has at least four digits.
 
     Examples
     --------
-    >>> figures(np.array([0.5, -12.25])), figures(np.array([0.5, 1e-9]))
+    >>> format_numbers(np.array([0.5, -12.25])), format_numbers(np.array([0.5, 1e-9]))
     (['0.50', '-12.25'], ['0.5', '1e-09'])
     """
     sizes = np.abs(value[value != 0]) if value.dtype.kind == "f" else np.zeros(0)
     if not sizes.size or not np.isfinite(value).all() or (value == np.rint(value)).all():
-        return [figure(v) for v in value.flat]
+        return [format_number(v) for v in value.flat]
     low, high = float(sizes.min()), float(sizes.max())
     decimals = 3 - int(np.floor(np.log10(high)))
     if not 0 <= decimals <= 6 or low < 10.0**-decimals:
-        return [figure(v) for v in value.flat]
+        return [format_number(v) for v in value.flat]
     return [f"{v:.{decimals}f}" for v in value.flat]
 
 
-def figure_tex(value: Any, digits: int = 4) -> str:
-    """Write a number in LaTeX with so many significant digits."""
-    return digits_tex(figure(value, digits))[0]
-
-
-def figure(value: Any, digits: int = 4) -> str:
-    """Write a number with so many significant digits, and integers in full.
+def format_number(value: Any, digits: int = 4) -> str:
+    """Print a number with some significant digits, and an integer in full.
 
     Examples
     --------
-    >>> figure(0.123456), figure(12345678), figure(True), figure(1e-9)
+    >>> format_number(0.123456), format_number(12345678), format_number(True), format_number(1e-9)
     ('0.1235', '12345678', 'True', '1e-09')
     """
     if isinstance(value, (bool, np.bool_, int, np.integer)):

@@ -1,4 +1,4 @@
-"""Names and numbers as mathematics writes them: ``W1`` becomes W with an index, ``alpha`` a Greek letter."""
+"""LaTeX of names, shapes and numbers."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.printing import ADD, ATOM, MULTIPLY, POWER, number
-from pellucid.graph.types import Dim, Shape, Unknown, shape_text
+from pellucid.graph.precedence import ADD, ATOM, MULTIPLY, POWER
+from pellucid.graph.printing import format_number
+from pellucid.graph.types import Dim, Shape, Unknown, format_shape
 
 GREEK = frozenset(
     [
@@ -20,73 +21,60 @@ GREEK = frozenset(
 )
 ACCENTS = frozenset(["hat", "bar", "tilde", "dot"])
 SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
-SPECIAL = {c: "\\" + c for c in "_%&#${}"} | {"\\": r"\backslash ", "^": r"\wedge ", "~": r"\sim ", " ": r"\ "}
-LARGEST, MOST_COLUMNS = 16, 8
-"""Constants of more elements or columns than this are written by their shape."""
+ESCAPES = {c: "\\" + c for c in "_%&#${}"} | {"\\": r"\backslash ", "^": r"\wedge ", "~": r"\sim ", " ": r"\ "}
+MAX_ELEMENTS, MAX_COLUMNS = 16, 8
+"""Larger constants are printed as their shape."""
 
 
-def escaped(text: str) -> str:
-    """Write any text so that LaTeX shows it as it is."""
-    return "".join(SPECIAL.get(c, c) for c in text)
+def escape_latex(text: str) -> str:
+    return "".join(ESCAPES.get(c, c) for c in text)
 
 
-def name_tex(name: str) -> str:
-    r"""Write a variable's name.
-
-    What holds a backslash, a brace or a ``^`` is taken for LaTeX already.
-
-    Parameters
-    ----------
-    name : str
-        Such as ``W1``, ``Wx``, ``alpha``, ``learning_rate``, ``y_hat`` or ``dense_1/kernel``.
-
-    Returns
-    -------
-    str
-        LaTeX.
+def name_to_latex(name: str) -> str:
+    r"""Return the LaTeX of a variable name; a name with a backslash, brace or ``^`` is LaTeX already.
 
     Examples
     --------
-    >>> [name_tex(n) for n in ["W1", "Wx", "alpha", "loss", "x_t", "y_hat", "W_out"]]
+    >>> [name_to_latex(n) for n in ["W1", "Wx", "alpha", "loss", "x_t", "y_hat", "W_out"]]
     ['W_{1}', 'W_{x}', '\\alpha', '\\mathit{loss}', 'x_{t}', '\\hat{y}', 'W_{\\mathrm{out}}']
     """
     if set(name) & set("\\{}^") and is_latex(name):
         return name
     if re.fullmatch(r"-?[\d.]+", name):
         return name
-    head, *below = spelled(name).split("_")
+    head, *below = spell_out(name).split("_")
     parts = re.fullmatch(r"([A-Za-z]+)(\d*)", head)
     if parts is None or not all(b.isalnum() for b in below):
-        return rf"\mathrm{{{escaped(name)}}}"
+        return rf"\mathrm{{{escape_latex(name)}}}"
     letters, digits = parts.groups()
     if re.fullmatch("[A-Z][a-z]", letters) and letters not in GREEK:
         letters, below = letters[0], [letters[1], *below]
     if below and below[0] in ACCENTS:
-        letter = rf"\{below.pop(0)}{{{word_tex(letters, 'mathit')}}}"
+        letter = rf"\{below.pop(0)}{{{word_to_latex(letters, 'mathit')}}}"
     else:
-        letter = word_tex(letters, "mathit")
+        letter = word_to_latex(letters, "mathit")
     indices = [i for i in (digits, *below) if i]
-    return letter + (f"_{{{', '.join(word_tex(i, 'mathrm') for i in indices)}}}" if indices else "")
+    return letter + (f"_{{{', '.join(word_to_latex(i, 'mathrm') for i in indices)}}}" if indices else "")
 
 
-def bar_tex(name: str) -> str:
-    r"""Write a name with a bar, which stands for the gradient with respect to what has the name.
+def bar_to_latex(name: str) -> str:
+    r"""Return the LaTeX of a name with a bar, the symbol of the gradient with respect to it.
 
     Examples
     --------
-    >>> print(bar_tex("W1"), bar_tex("loss"))
+    >>> print(bar_to_latex("W1"), bar_to_latex("loss"))
     \bar{W}_{1} \overline{\mathit{loss}}
     """
-    letter, *index = name_tex(name).split("_{", 1)
-    simple = len(letter) == 1 or (letter.startswith("\\") and letter[1:] in GREEK)
+    letter, *index = name_to_latex(name).split("_{", 1)
+    is_single = len(letter) == 1 or (letter.startswith("\\") and letter[1:] in GREEK)
     closed = letter.count("{") == letter.count("}")
     if not closed:
-        letter, index = name_tex(name), []
-    return rf"\{'bar' if simple else 'overline'}{{{letter}}}" + "".join(f"_{{{i}" for i in index)
+        letter, index = name_to_latex(name), []
+    return rf"\{'bar' if is_single else 'overline'}{{{letter}}}" + "".join(f"_{{{i}" for i in index)
 
 
 def is_latex(name: str) -> bool:
-    """Tell whether a name with signs of LaTeX in it can be LaTeX: braces are closed, and it ends in no bare sign."""
+    """Check that the braces of a name are balanced and that it does not end in an operator."""
     depth = 0
     for brace in re.findall(r"(?<!\\)[{}]", name):
         depth += 1 if brace == "{" else -1
@@ -95,83 +83,92 @@ def is_latex(name: str) -> bool:
     return depth == 0 and not name.endswith(("\\", "^", "_"))
 
 
-def spelled(name: str) -> str:
-    """Spell Greek letters by their names and small digits as digits, where one stands alone: ``θ₁`` is ``theta1``."""
-    plain = name.translate(SUBSCRIPTS)
-    found = re.fullmatch(r"([Ͱ-Ͽ])(\d*(?:_.*)?)", plain)
+def spell_out(name: str) -> str:
+    """Replace a leading Greek letter by its name and subscript digits by digits: ``θ₁`` becomes ``theta1``."""
+    ascii_digits = name.translate(SUBSCRIPTS)
+    found = re.fullmatch(r"([Ͱ-Ͽ])(\d*(?:_.*)?)", ascii_digits)
     if found is None:
-        return plain
-    described = unicodedata.name(found[1], "").removeprefix("GREEK ").split(" LETTER ")
-    word = described[-1].lower().replace("lamda", "lambda")
-    word = word.capitalize() if described[0] == "CAPITAL" else word
-    return word + found[2] if word in GREEK else plain
+        return ascii_digits
+    case, _, letter = unicodedata.name(found[1], "").removeprefix("GREEK ").partition(" LETTER ")
+    word = letter.lower().replace("lamda", "lambda")
+    word = word.capitalize() if case == "CAPITAL" else word
+    return word + found[2] if word in GREEK else ascii_digits
 
 
-def dimensions_tex(shape: Shape) -> str:
-    r"""Write dimensions as :math:`n \times 3`; a number has none.
+def shape_to_latex(shape: Shape) -> str:
+    r"""Return the LaTeX of a shape, empty for a scalar.
 
     Examples
     --------
-    >>> dimensions_tex(("n", 3))
+    >>> shape_to_latex(("n", 3))
     'n \\times 3'
     """
-    return r" \times ".join(size_tex(d) for d in shape)
+    return r" \times ".join(size_to_latex(d) for d in shape)
 
 
-def size_tex(dim: Dim) -> str:
-    """Write one dimension: a size, a name, or a question mark."""
-    return "?" if isinstance(dim, Unknown) else str(dim) if isinstance(dim, int) else name_tex(dim)
-
-
-def domain_tex(shape: Shape, dtype: np.dtype[Any]) -> str:
-    r"""Write the set that values of a type lie in.
+def add_index(name: str, index: str) -> str:
+    r"""Append an index to a name in LaTeX.
 
     Examples
     --------
-    >>> domain_tex(("n", 3), np.dtype("float32"))
+    >>> add_index("h", "t"), add_index("h_{1}", "t-1")
+    ('h_{t}', 'h_{1, t-1}')
+    """
+    return f"{name[:-1]}, {index}}}" if "_{" in name and name.endswith("}") else f"{name}_{{{index}}}"
+
+
+def size_to_latex(dim: Dim) -> str:
+    return "?" if isinstance(dim, Unknown) else str(dim) if isinstance(dim, int) else name_to_latex(dim)
+
+
+def domain_to_latex(shape: Shape, dtype: np.dtype[Any]) -> str:
+    r"""Return the LaTeX of the set of values of a type.
+
+    Examples
+    --------
+    >>> domain_to_latex(("n", 3), np.dtype("float32"))
     '\\mathbb{R}^{n \\times 3}'
     """
     sets = {"i": r"\mathbb{Z}", "u": r"\mathbb{N}", "b": r"\{0, 1\}"}
-    power = dimensions_tex(shape)
+    power = shape_to_latex(shape)
     return sets.get(dtype.kind, r"\mathbb{R}") + (f"^{{{power}}}" if power else "")
 
 
-def word_tex(word: str, font: str) -> str:
-    """Write a letter as it is, the name of a Greek one as that letter, a number plainly, and a word in a font."""
+def word_to_latex(word: str, font: str) -> str:
     if word in GREEK:
         return "\\" + word
     return word if len(word) == 1 or word.isdigit() else rf"\{font}{{{word}}}"
 
 
-def number_tex(value: Any, dtype: np.dtype[Any]) -> tuple[str, int]:
-    r"""Write a number, and how tightly it binds: :math:`3 \cdot 10^{-8}` is a product."""
-    text = number(value, dtype)
+def number_to_latex(value: Any, dtype: np.dtype[Any]) -> tuple[str, int]:
+    r"""Return the LaTeX of a number and its precedence: :math:`3 \cdot 10^{-8}` is a product."""
+    text = format_number(value, dtype)
     if dtype.kind == "b":
         return rf"\mathrm{{{text.lower()}}}", ATOM
-    return digits_tex(text)
+    return digits_to_latex(text)
 
 
-def digits_tex(text: str) -> tuple[str, int]:
-    """Write the digits of a number, which may have an exponent, and how tightly they bind."""
+def digits_to_latex(text: str) -> tuple[str, int]:
+    """Return the LaTeX of a printed number and its precedence."""
     sign, digits = ("-", text[1:]) if text.startswith("-") else ("", text)
     if digits in ("inf", "nan"):
-        plain, binds = {"inf": r"\infty", "nan": r"\mathrm{nan}"}[digits], ATOM
+        latex, precedence = {"inf": r"\infty", "nan": r"\mathrm{nan}"}[digits], ATOM
     elif "e" in digits:
         mantissa, exponent = digits.split("e")
         factor = "" if mantissa == "1" else mantissa + r" \cdot "
-        plain, binds = f"{factor}10^{{{int(exponent)}}}", MULTIPLY if factor else POWER
+        latex, precedence = f"{factor}10^{{{int(exponent)}}}", MULTIPLY if factor else POWER
     else:
-        plain, binds = digits, ATOM
-    return sign + plain, min(binds, ADD) if sign else binds
+        latex, precedence = digits, ATOM
+    return sign + latex, min(precedence, ADD) if sign else precedence
 
 
-def array_tex(value: np.ndarray[Any, Any]) -> tuple[str, int]:
-    """Write a constant: a number, zeros or ones, a small vector or matrix in full, a larger one by its shape."""
+def array_to_latex(value: np.ndarray[Any, Any]) -> tuple[str, int]:
+    """Return the LaTeX of a constant and its precedence; a large constant is printed as its shape."""
     if value.ndim == 0:
-        return number_tex(value[()], value.dtype)
+        return number_to_latex(value[()], value.dtype)
     if value.size and value.flat[0] in (0, 1) and (value == value.flat[0]).all():
         return rf"\mathbf{{{int(value.flat[0])}}}", ATOM
-    if value.ndim > 2 or not value.size or value.size > LARGEST or value.shape[-1] > MOST_COLUMNS:
-        return rf"\mathrm{{const}}_{{{escaped(shape_text(value.shape))}}}", ATOM
-    rows = r" \\ ".join(" & ".join(number_tex(v, value.dtype)[0] for v in row) for row in np.atleast_2d(value))
+    if value.ndim > 2 or not value.size or value.size > MAX_ELEMENTS or value.shape[-1] > MAX_COLUMNS:
+        return rf"\mathrm{{const}}_{{{escape_latex(format_shape(value.shape))}}}", ATOM
+    rows = r" \\ ".join(" & ".join(number_to_latex(v, value.dtype)[0] for v in row) for row in np.atleast_2d(value))
     return rf"\begin{{bmatrix}} {rows} \end{{bmatrix}}", ATOM

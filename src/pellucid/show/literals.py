@@ -1,4 +1,4 @@
-"""Values as Python code: numbers, settings, arrays."""
+"""Python source of values: numbers, settings and arrays."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ import numpy as np
 
 from pellucid.graph.types import Unknown
 
-MOST_WRITTEN_OUT = 2000
-"""Arrays of up to so many elements are written out; larger ones are packed."""
+MAX_LITERAL_SIZE = 2000
+"""Number of elements above which an array is written compressed."""
 
 
-def literal(value: Any) -> ast.expr:
-    """Write a setting's value."""
+def make_literal(value: Any) -> ast.expr:
     if isinstance(value, np.dtype):
         return ast.Constant(value.name)
     if isinstance(value, (Unknown, np.generic)):
@@ -25,40 +24,37 @@ def literal(value: Any) -> ast.expr:
     return ast.Constant(value)
 
 
-def number(value: Any) -> ast.expr:
-    """Write a number, negative ones as an operator so that parentheses are put where Python wants them."""
-    plain = value.item() if hasattr(value, "item") else value
-    if isinstance(plain, float) and not np.isfinite(plain):
-        spelled = attribute("np", "nan" if np.isnan(plain) else "inf")
-        return ast.UnaryOp(ast.USub(), spelled) if plain < 0 else spelled
-    if isinstance(plain, float) and isinstance(value, np.float32):
-        plain = float(str(value))
-    negative = not isinstance(plain, bool) and plain < 0
-    return ast.UnaryOp(ast.USub(), ast.Constant(-plain)) if negative else ast.Constant(plain)
+def make_number(value: Any) -> ast.expr:
+    """Return a number, with a unary minus if it is negative, so that `ast.unparse` adds parentheses where needed."""
+    number = value.item() if hasattr(value, "item") else value
+    if isinstance(number, float) and not np.isfinite(number):
+        special = make_attribute("np", "nan" if np.isnan(number) else "inf")
+        return ast.UnaryOp(ast.USub(), special) if number < 0 else special
+    if isinstance(number, float) and isinstance(value, np.float32):
+        number = float(str(value))
+    is_negative = not isinstance(number, bool) and number < 0
+    return ast.UnaryOp(ast.USub(), ast.Constant(-number)) if is_negative else ast.Constant(number)
 
 
-def attribute(module: str, name: str) -> ast.expr:
-    """Write a name of a module."""
-    return ast.Attribute(variable(module), name, ast.Load())
+def make_attribute(module: str, name: str) -> ast.expr:
+    return ast.Attribute(make_variable(module), name, ast.Load())
 
 
-def variable(name: str) -> ast.expr:
-    """Write a variable."""
+def make_variable(name: str) -> ast.expr:
     return ast.Name(name, ast.Load())
 
 
-def tuple_of(parts: list[ast.expr]) -> ast.expr:
-    """Write a tuple."""
+def make_tuple(parts: list[ast.expr]) -> ast.expr:
     return ast.Tuple(parts, ast.Load())
 
 
-def array_source(value: np.ndarray[Any, Any], imports: dict[str, None], column: int = 0) -> str:
-    """Write an array so that it is the same to the last bit: written out, or packed where it is large.
+def array_to_source(value: np.ndarray[Any, Any], imports: dict[str, None], column: int = 0) -> str:
+    """Return an expression that evaluates to exactly this array: a literal, or compressed bytes if it is large.
 
-    ``column`` is where it begins.
+    ``column`` is the position in the first line. Required imports are added to ``imports``.
     """
     dtype = "" if value.dtype in (np.dtype("float64"), np.dtype("int64"), np.dtype(bool)) else f", {value.dtype.name!r}"
-    if value.size > MOST_WRITTEN_OUT:
+    if value.size > MAX_LITERAL_SIZE:
         imports |= {"import base64": None, "import zlib": None}
         packed = base64.b64encode(zlib.compress(np.ascontiguousarray(value).tobytes())).decode()
         unpacked = f"np.frombuffer(zlib.decompress(base64.b64decode({packed!r})), {value.dtype.name!r})"
@@ -69,5 +65,5 @@ def array_source(value: np.ndarray[Any, Any], imports: dict[str, None], column: 
         imports["from numpy import inf, nan"] = None
     numbers = value.astype("float32") if value.dtype.kind == "V" else value
     with np.printoptions(threshold=sys.maxsize, linewidth=110, floatmode="unique", sign="-"):
-        written = np.array2string(numbers, separator=", ").replace("\n", "\n" + " " * (column + len("np.array(")))
-    return f"np.array({written}{dtype})"
+        elements = np.array2string(numbers, separator=", ").replace("\n", "\n" + " " * (column + len("np.array(")))
+    return f"np.array({elements}{dtype})"

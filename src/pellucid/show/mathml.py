@@ -1,4 +1,4 @@
-"""Formulas and pages that browsers show by themselves, without a script and without a network."""
+"""LaTeX as MathML, and self-contained HTML pages without scripts or network access."""
 
 from __future__ import annotations
 
@@ -11,29 +11,28 @@ SCRIPTS = frozenset(["msub", "msup", "msubsup", "munder", "mover", "munderover"]
 ROWS = frozenset(["math", "mrow", "mtd", "mstyle"])
 
 LIMITS = {"msub": "munder", "msup": "mover", "msubsup": "munderover"}
-"""Where the limits of a sum stand: below and above it, on a line of its own."""
+"""Elements that put the limits of a big operator below and above it."""
 
 BIG_OPERATORS = frozenset(["&#x02211;", "&#x0220F;", "∑", "∏", "max", "min"])
 
 CLOSING = frozenset(["&#x00029;", "]", ")", "&#x0005D;"])
 BARS = frozenset(["|", "&#x0007C;", "&#x02016;"])
-"""Which of them opens and which closes cannot be told."""
+"""Delimiters that look the same on both sides."""
 
 SIGNS = frozenset(["&#x02212;", "&#x0002B;", "−", "+"])
-THIN = "0.167em"
-"""The space that TeX puts between a function and what it is applied to without parentheses."""
+THIN_SPACE = "0.167em"
+"""Space of TeX between a function and an argument without parentheses."""
 
 ODD_NAME = re.compile(r"\\operatorname\{((?:[^{}]|\\_)*[^A-Za-z{}](?:[^{}])*)\}")
-"""The name of a function that is not of letters alone, such as atan2, which the converter would take for a product."""
+"""Function names with other characters than letters, such as atan2, which the converter would read as a product."""
 
-UNREAD = re.compile(r"&#x0005F;|[_-]")
-"""What stands between the words of a name."""
+SEPARATORS = re.compile(r"&#x0005F;|[_-]")
 
 FONTS = (
     "'STIX Two Math', 'Latin Modern Math', 'Cambria Math', 'TeX Gyre Termes Math', 'Libertinus Math', "
     "'DejaVu Math TeX Gyre', 'STIX', math"
 )
-"""Fonts with large parentheses and roots, of which most machines have one, but not all browsers find it."""
+"""Math fonts. Most machines have one of them, but some browsers do not choose it by default."""
 
 STYLE = """
 body { font: 17px/1.55 Georgia, "Times New Roman", serif; color: #1c1c1e; background: #fff; max-width: 54rem;
@@ -62,24 +61,18 @@ details > summary { cursor: pointer; }
 """
 
 
-def mathml(latex: str, display: str = "block") -> str:
-    r"""Write a formula in LaTeX as MathML.
+def latex_to_mathml(latex: str, display: str = "block") -> str:
+    r"""Convert a LaTeX formula to a MathML ``<math>`` element.
 
     Parameters
     ----------
     latex : str
-        For mathematics mode.
+        For math mode.
     display : {"block", "inline"}
-        On a line of its own or within one.
-
-    Returns
-    -------
-    str
-        An element ``<math>``.
 
     Examples
     --------
-    >>> mathml("x^2")[:5]
+    >>> latex_to_mathml("x^2")[:5]
     '<math'
     """
     from latex2mathml.converter import convert_to_element
@@ -90,20 +83,20 @@ def mathml(latex: str, display: str = "block") -> str:
     for element in root.iter():
         align = element.get("columnalign")
         if align:
-            # Browsers leave out what MathML Core leaves out, and know it as a style.
+            # MathML Core has no columnalign attribute; browsers support the style.
             gap = "0" if element.find("mi") is not None and not element[0].text and align == "left" else "0.4em"
             element.set("style", f"text-align: -webkit-{align}; padding-left: {gap}; padding-right: {gap}")
         if element.tag in LIMITS and display == "block" and element[0].text in BIG_OPERATORS:
             element.tag = LIMITS[element.tag]
-        space(element)
+        adjust_spacing(element)
     root.set("style", f"font-family: {FONTS}")
     markup = tostring(root, encoding="unicode", method="html").replace("&amp;#x", "&#x")
-    # The sign that stretches over a letter is the overline, not the accent that keeps its width.
+    # The overline stretches with the letter below it; the macron accent of the converter does not.
     return markup.replace("&#x000AF;", "&#x0203E;")
 
 
-def space(row: Element) -> None:
-    """Put space beside names of functions where TeX does, and none between a sign and what it is the sign of."""
+def adjust_spacing(row: Element) -> None:
+    """Space function names as TeX does, and mark signs without left operand as prefix operators."""
     for name in row:
         if name.tag == "mrow" and len(name) > 1 and all(c.get("mathvariant") == "normal" for c in name):
             name.tag, name.text = "mi", "".join(letter.text or "" for letter in name)
@@ -112,45 +105,46 @@ def space(row: Element) -> None:
             name.tag = "mi"
             if len(name.text or "") == 1:
                 name.set("mathvariant", "normal")
-    for place, (left, right) in reversed(list(enumerate(pairwise(list(row)), start=1))):
-        if right.tag == "mo" and right.text in SIGNS and begins(left):
+    for index, (left, right) in reversed(list(enumerate(pairwise(list(row)), start=1))):
+        if right.tag == "mo" and right.text in SIGNS and precedes_operand(left):
             right.set("form", "prefix")
-        apart = "mspace" not in (left.tag, right.tag) and right.tag != "mo" and not is_operator(left)
-        if row.tag in ROWS and apart and (is_function(left) or is_function(right)):
-            row.insert(place, Element("mspace", width=THIN))
+        needs_space = "mspace" not in (left.tag, right.tag) and right.tag != "mo" and not is_operator(left)
+        if row.tag in ROWS and needs_space and (is_function(left) or is_function(right)):
+            row.insert(index, Element("mspace", width=THIN_SPACE))
 
 
-def base(element: Element) -> Element:
-    """Return what indices and exponents stand at."""
+def get_base(element: Element) -> Element:
+    """Return an element without its indices and exponents."""
     while element.tag in SCRIPTS:
         element = element[0]
     return element
 
 
 def is_function(element: Element) -> bool:
-    """Tell whether an element is the name of a function, such as log, with an exponent or without."""
-    name, letters = base(element), re.sub(UNREAD, "", base(element).text or "")
-    named = name.tag == "mi" and (len(letters) > 1 or name.get("mathvariant") == "normal")
-    return letters.isalnum() and letters[0].isalpha() and (named or name.tag in ("mo", "mtext"))
+    """Check for the name of a function, such as log, with or without an exponent."""
+    name = get_base(element)
+    letters = re.sub(SEPARATORS, "", name.text or "")
+    is_name = name.tag == "mi" and (len(letters) > 1 or name.get("mathvariant") == "normal")
+    return letters.isalnum() and letters[0].isalpha() and (is_name or name.tag in ("mo", "mtext"))
 
 
 def is_operator(element: Element) -> bool:
-    """Tell whether an element is a sign or an opening parenthesis, which bring their own space."""
-    sign = base(element)
+    """Check for an operator or an opening parenthesis, which have their own space."""
+    sign = get_base(element)
     return sign.tag == "mo" and sign.text not in CLOSING and not is_function(sign)
 
 
-def begins(element: Element) -> bool:
-    """Tell whether a sign after an element is that of what follows: after an equality, a product, a parenthesis."""
+def precedes_operand(element: Element) -> bool:
+    """Check whether a sign after this element is a prefix: after an equality, a product or an opening parenthesis."""
     return element.tag == "mo" and element.text not in CLOSING and element.text not in BARS
 
 
-def page(title: str, body: str, style: str = "") -> str:
-    """Return a page of HTML that holds its style, and more of it if given, and asks no network.
+def render_page(title: str, body: str, style: str = "") -> str:
+    """Return an HTML page with all styles inline.
 
     Examples
     --------
-    >>> "<h1>The chain rule</h1>" in page("The chain rule", "<p>Step by step.</p>")
+    >>> "<h1>The chain rule</h1>" in render_page("The chain rule", "<p>Step by step.</p>")
     True
     """
     return f"""<!doctype html>

@@ -1,13 +1,12 @@
-"""Graphs as Mermaid text, which Markdown pages draw."""
+"""`mermaid`: a graph as a Mermaid flowchart for Markdown pages and notebooks."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from pellucid.show.annotations import notes_of
-from pellucid.show.graph_nodes import Node, nodes_of
-from pellucid.show.input_values import outputs_of
+from pellucid.show.graph_nodes import GraphNode, annotate, collect_nodes
+from pellucid.show.input_values import collect_outputs
 
 BOXES = {
     "input": '(["{0}"])',
@@ -26,7 +25,7 @@ STYLES = {
 
 
 class Mermaid(str):
-    """A flowchart as text, which notebooks that know Mermaid draw."""
+    """A flowchart as text. Notebooks with Mermaid support draw it."""
 
     __slots__ = ()
 
@@ -42,34 +41,33 @@ def mermaid(
     sizes: Mapping[str, int] | None = None,
     values: Mapping[Any, Any] | None = None,
 ) -> Mermaid:
-    """Write a graph as a Mermaid flowchart: one box for every expression, with its dtype and shape.
+    """Write a graph as a Mermaid flowchart with a box for each expression.
 
     Parameters
     ----------
     expr : Expr, sequence of Expr, or Function
-        What to draw, down to inputs, shared variables and constants.
+        The graph.
     names : mapping from Expr to str, optional
-        Names for expressions in between.
+        Names for expressions, in addition to names by `named`.
     limit : int
-        How many boxes there may be.
+        Maximum number of boxes.
     sizes : mapping from str to int, optional
-        The sizes that names stand for; with them, each box tells its arithmetic operations.
+        Sizes of named dimensions. With them, each box shows its arithmetic operations.
     values : mapping from Expr or str to array, optional
-        Values for the inputs; with them, each box tells its value.
+        Values of inputs. With them, each box shows its value.
 
     Returns
     -------
     str
-        For a Markdown block of the language ``mermaid``, or ``mo.mermaid`` in marimo; JupyterLab draws it by itself.
+        For a Markdown block of the language ``mermaid``, or for ``mo.mermaid`` in marimo. JupyterLab draws it directly.
 
     Raises
     ------
     ValueError
-        If there are more boxes.
+        If there are more boxes than ``limit``.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> print(mermaid(2 * pel.vector("x", shape=("n",))))
     flowchart TD
         n0(["x<br/>float32 (n,)"]):::input
@@ -81,20 +79,19 @@ def mermaid(
         classDef constant fill:#eeeeee,stroke:#999999
         classDef result fill:#d2ebe2,stroke:#009E73
     """
-    outputs = outputs_of(expr, "mermaid")
-    nodes = nodes_of(outputs, names, limit, notes_of(outputs, sizes, values))
+    outputs, names = collect_outputs(expr, "mermaid", names)
+    nodes = collect_nodes(outputs, names, limit, annotate(outputs, sizes, values))
     ids = {node: f"n{number}" for number, node in enumerate(nodes)}
     lines = ["flowchart TD"]
     for node in nodes:
-        lines.append(f"    {ids[node]}{BOXES[node.kind].format(label(node))}:::{node.kind}")
+        lines.append(f"    {ids[node]}{BOXES[node.kind].format(escape_label(node))}:::{node.kind}")
         lines += [f"    {ids[parent]} --> {ids[node]}" for parent in node.parents]
     used = {node.kind for node in nodes}
     lines += [f"    classDef {kind} {style}" for kind, style in STYLES.items() if kind in used]
     return Mermaid("\n".join(lines))
 
 
-def label(node: Node) -> str:
-    """Write what stands in a box, with Mermaid's own signs told apart from the text."""
+def escape_label(node: GraphNode) -> str:
     lines = [node.label, node.type] if node.type else [node.label]
     entities = {"#": "#35;", '"': "#quot;", "<": "#lt;", ">": "#gt;", "`": "#96;"}
     return "<br/>".join("".join(entities.get(c, c) for c in line) for line in lines)

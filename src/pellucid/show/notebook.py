@@ -1,80 +1,70 @@
-"""Expressions and functions as a notebook shows them: formulas, and what is below them to be unfolded."""
+"""Notebook displays of expressions and functions."""
 
 from __future__ import annotations
 
 from html import escape
 from typing import Any
 
+from pellucid import extensions
 from pellucid.graph.expr import Expr
-from pellucid.graph.printing import own_name, text
+from pellucid.graph.printing import get_own_name, text
 from pellucid.graph.traversal import topological
-from pellucid.show.latex_names import name_tex
-from pellucid.show.mathml import mathml
-from pellucid.show.tex import latex, notebook
+from pellucid.show.formula import Formula
+from pellucid.show.latex_names import name_to_latex
+from pellucid.show.mathml import latex_to_mathml
+from pellucid.show.renderers import align
+from pellucid.show.tex import latex
 from pellucid.show.tree import tree
 
-LARGEST_FORMULA = 400
-"""Graphs of more expressions than this are written as text, cut short."""
+MAX_FORMULA = 400
+"""Larger graphs are shown as truncated text."""
 
 
+@extensions.expression_latex.register
+def expression_latex(expr: Expr) -> str:
+    """Return an expression and the definitions of its names as LaTeX between dollars."""
+    return rf"$\displaystyle {Formula(expr).latex()}$"
+
+
+@extensions.expression_html.register
 def expression_html(expr: Expr) -> str:
-    """Write an expression in HTML, without a script and without a network.
-
-    Parameters
-    ----------
-    expr : Expr
-        What to show.
-
-    Returns
-    -------
-    str
-        A formula in MathML with its dtype and shape, and its tree, folded.
+    """Return an expression as a MathML formula with its type and a folded tree.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> page = expression_html(pel.tanh(pel.vector("x")))
     >>> "<math" in page, "<details>" in page
     (True, True)
     """
-    large = len(topological([expr])) > LARGEST_FORMULA
-    formula = f"<code>{escape(text(expr, 60))}</code>" if large else mathml(notebook(expr).strip("$"))
-    told = f'<span style="opacity: .6; font: 13px ui-monospace, monospace">{escape(str(expr.type))}</span>'
+    is_large = len(topological([expr])) > MAX_FORMULA
+    formula = f"<code>{escape(text(expr, 60))}</code>" if is_large else latex_to_mathml(Formula(expr).latex())
+    type_ = f'<span style="opacity: .6; font: 13px ui-monospace, monospace">{escape(str(expr.type))}</span>'
     if expr.op is None:
-        return f"<div>{formula}{told}</div>"
-    return f"<div>{formula}<details><summary>{told}</summary>{tree(expr)._repr_html_()}</details></div>"
+        return f"<div>{formula}{type_}</div>"
+    return f"<div>{formula}<details><summary>{type_}</summary>{tree(expr)._repr_html_()}</details></div>"
 
 
+@extensions.function_html.register
 def function_html(function: Any) -> str:
-    r"""Write a function in HTML: what it is given, what it returns, and its updates as :math:`w \leftarrow f(w)`.
-
-    Parameters
-    ----------
-    function : Function
-        What to show.
-
-    Returns
-    -------
-    str
-        A line of text, and formulas in MathML; text where the graph is large.
+    r"""Return the inputs, outputs and updates of a function, :math:`w \leftarrow f(w)`, as HTML.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> w = pel.shared(1.0, "w")
     >>> page = function_html(pel.function([], w, updates={w: 2 * w}))
     >>> "function of ()" in page, "<math" in page, "&#x02190;" in page
     (True, True, True)
     """
-    head, *told = str(function).splitlines()
+    head, *rest = str(function).splitlines()
     program = function.program
-    made = [*program.outputs, *program.updates.values()]
-    order = topological(made)
-    if len(order) > LARGEST_FORMULA:
+    roots = [*program.outputs, *program.updates.values()]
+    order = topological(roots)
+    if len(order) > MAX_FORMULA:
         return f"<pre>{escape(str(function))}</pre>"
     lines = [rf"\text{{returns }} & {latex(e)}" for e in program.outputs]
-    lines += [rf"{name_tex(text(s))} &\leftarrow {latex(e)}" for s, e in program.updates.items()]
-    named = [e for e in reversed(order) if own_name(e) is not None and not any(e is m for m in made)]
-    lines += [r"\text{where } & "] * bool(named) + [f"{name_tex(own_name(e) or '')} &= {latex(e)}" for e in named]
-    formulas = "\\begin{split}\n" + " \\\\\n".join(lines) + "\n\\end{split}"
-    return f"<div><code>{escape(head)}</code>{mathml(formulas) if told else ''}</div>"
+    lines += [rf"{name_to_latex(text(s))} &\leftarrow {latex(e)}" for s, e in program.updates.items()]
+    named = [e for e in reversed(order) if get_own_name(e) is not None and not any(e is root for root in roots)]
+    lines += [r"\text{where } & "] * bool(named) + [
+        f"{name_to_latex(get_own_name(e) or '')} &= {latex(e)}" for e in named
+    ]
+    return f"<div><code>{escape(head)}</code>{latex_to_mathml(align(lines)) if rest else ''}</div>"

@@ -1,4 +1,4 @@
-"""Graphs as lines of plain NumPy: one assignment for each expression worth a name."""
+"""NumPy source of graphs: one assignment for each expression that needs a variable."""
 
 from __future__ import annotations
 
@@ -17,28 +17,34 @@ import numpy as np
 from pellucid.graph.expr import Constant, Expr
 from pellucid.graph.op_def import Op
 from pellucid.graph.printing import PythonNotation, render
-from pellucid.graph.subgraph import Body
+from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.traversal import topological
-from pellucid.graph.types import shape_text
-from pellucid.show.auto_names import letter_of
-from pellucid.show.literals import array_source, attribute, literal, number, tuple_of, variable
-from pellucid.show.source_extraction import Extract, definition, global_names, home_of, single_expression
+from pellucid.graph.types import format_shape
+from pellucid.show.auto_names import choose_symbol
+from pellucid.show.literals import array_to_source, make_attribute, make_literal, make_number, make_tuple, make_variable
+from pellucid.show.source_extraction import (
+    SourceExtractor,
+    get_global_names,
+    get_module_function,
+    get_returned_expression,
+    parse_function,
+)
 
-WIDTH = 88
-"""An expression that is longer than this gets a name."""
+MAX_INLINE_WIDTH = 88
+"""A longer expression gets a variable."""
 
-PLACES = [f"operand_{i}_" for i in range(64)]
-"""What stands for operands while an operator is written."""
+OPERAND_NAMES = [f"operand_{i}_" for i in range(64)]
+"""Placeholders of operands while an operator is written."""
 
 
-class Names:
-    """Variables of a script: each expression's own name where it has one, and none twice."""
+class VariableNames:
+    """Unique variable names of a script."""
 
     def __init__(self, reserved: Iterable[str]) -> None:
         self.taken = {*reserved, *keyword.kwlist, "np"}
 
-    def fresh(self, wanted: str) -> str:
-        """Return a variable that is like a name and not taken."""
+    def new_name(self, wanted: str) -> str:
+        """Return an unused identifier similar to a name."""
         letters = "".join(c if c.isalnum() or c == "_" else "_" for c in wanted) or "x"
         base = f"_{letters}" if letters[0].isdigit() else letters
         name, number = base, 1
@@ -48,53 +54,33 @@ class Names:
         self.taken.add(name)
         return name
 
-    def numbered(self, letter: str) -> str:
-        """Return a letter with the first number with which it is not taken: h1, h2."""
-        name = next(n for n in (f"{letter}{number}" for number in itertools.count(1)) if n not in self.taken)
+    def new_numbered_name(self, symbol: str) -> str:
+        """Return a symbol with the first unused number: h1, h2."""
+        name = next(n for n in (f"{symbol}{number}" for number in itertools.count(1)) if n not in self.taken)
         self.taken.add(name)
         return name
 
 
-class Writer:
-    """Writes expressions as assignments, gathering the definitions that they need.
+class NumpyWriter:
+    """Writes expressions as assignments, and collects the definitions that they need."""
 
-    Attributes
-    ----------
-    extract : Extract
-        Functions and imports that the lines use.
-    constants : list of str
-        Assignments of arrays that are part of the graph.
-    lines : list of str
-        The assignments so far.
-    """
-
-    def __init__(self, extract: Extract, names: Names) -> None:
-        self.extract = extract
+    def __init__(self, extractor: SourceExtractor, names: VariableNames) -> None:
+        self.extractor = extractor  # functions and imports that the lines use
         self.names = names
-        self.constants: list[str] = []
+        self.constants: list[str] = []  # assignments of constant arrays
         self.lines: list[str] = []
         self.known: dict[Expr, ast.expr] = {}
 
-    def leaf(self, node: Expr, wanted: str) -> str:
-        """Give a leaf a variable."""
-        name = self.names.fresh(wanted)
-        self.known[node] = variable(name)
+    def add_leaf(self, node: Expr, wanted: str) -> str:
+        """Assign a variable to a leaf."""
+        name = self.names.new_name(wanted)
+        self.known[node] = make_variable(name)
         return name
 
     def write(self, outputs: Sequence[Expr], wanted: dict[Expr, str]) -> list[str]:
-        """Write the assignments that compute expressions, and return what stands for each.
+        """Write the assignments that compute expressions, and return a variable or short formula for each of them.
 
-        Parameters
-        ----------
-        outputs : sequence of Expr
-            What to compute; the leaves are known already.
-        wanted : dict from Expr to str
-            What some expressions are to be called.
-
-        Returns
-        -------
-        list of str
-            A variable or a short formula for each output.
+        ``wanted`` are names of some expressions.
         """
         order = topological(outputs, stop=self.known)
         uses = Counter(i for node in order if node not in self.known for i in node.inputs)
@@ -103,115 +89,114 @@ class Writer:
             if node in self.known:
                 continue
             if isinstance(node, Constant):
-                self.known[node] = self.constant(node)
+                self.known[node] = self.write_constant(node)
                 continue
-            tree = self.expression(node)
+            tree = self.write_expression(node)
             shown = ast.unparse(tree)
             name = wanted.get(node) or node.name
-            if name is None and uses[node] <= 1 and len(shown) <= WIDTH:
+            if name is None and uses[node] <= 1 and len(shown) <= MAX_INLINE_WIDTH:
                 self.known[node] = tree
                 continue
             assert node.op is not None
-            target = self.names.fresh(name) if name else self.names.numbered(letter_of(node))
-            comment = f"  # {shape_text(node.shape)}" if len(node.types) == 1 and node.ndim else ""
+            target = self.names.new_name(name) if name else self.names.new_numbered_name(choose_symbol(node))
+            comment = f"  # {format_shape(node.shape)}" if len(node.types) == 1 and node.ndim else ""
             self.lines.append(f"{target} = {shown}{comment}")
-            self.known[node] = variable(target)
+            self.known[node] = make_variable(target)
         return [ast.unparse(self.known[output]) for output in outputs]
 
-    def constant(self, node: Constant) -> ast.expr:
-        """Write a constant: a number as it is, an array under a name of its own."""
+    def write_constant(self, node: Constant) -> ast.expr:
         if not node.ndim:
-            return number(node.value[()])
-        name = self.names.fresh("constant_1")
+            return make_number(node.value[()])
+        name = self.names.new_name("constant_1")
         start = f"{name} = "
-        self.constants.append(start + array_source(node.value, self.extract.imports, len(start)))
-        return variable(name)
+        self.constants.append(start + array_to_source(node.value, self.extractor.imports, len(start)))
+        return make_variable(name)
 
-    def expression(self, node: Expr) -> ast.expr:
-        """Write an op on what stands for its operands: as an operator, in a line of NumPy, or as a call."""
+    def write_expression(self, node: Expr) -> ast.expr:
+        """Write an op as an operator, an inline NumPy expression, or a call."""
         op = node.op
         assert op is not None
-        operands = [self.operand(node, i) for i in node.inputs]
-        return as_operator(node, operands) or self.inline(node, op, operands) or self.call(node, op, operands)
+        operands = [self.write_operand(node, i) for i in node.inputs]
+        return write_operator(node, operands) or self.inline(node, op, operands) or self.write_call(node, op, operands)
 
-    def operand(self, node: Expr, operand: Expr) -> ast.expr:
-        """Return what stands for an operand; a number that meets no array says what dtype it has."""
+    def write_operand(self, node: Expr, operand: Expr) -> ast.expr:
+        """Write an operand. A number gets an explicit dtype unless NumPy infers it from another operand."""
         tree = self.known[operand]
         assert node.op is not None
-        bare = node.op.elementwise and any(not isinstance(i, Constant) for i in node.inputs)
-        if not isinstance(operand, Constant) or operand.ndim or (bare and operand.dtype.kind == "f"):
+        is_inferred = node.op.elementwise and any(not isinstance(i, Constant) for i in node.inputs)
+        if not isinstance(operand, Constant) or operand.ndim or (is_inferred and operand.dtype.kind == "f"):
             return tree
         if operand.dtype in (np.dtype(bool), np.dtype("float64"), np.dtype("int64")):
             return tree
-        return ast.Call(attribute("np", operand.dtype.name), [tree], [])
+        return ast.Call(make_attribute("np", operand.dtype.name), [tree], [])
 
     def inline(self, node: Expr, op: Op, operands: list[ast.expr]) -> ast.expr | None:
-        """Write the one line that computes an op, if it is one, with the operands in place."""
-        tree = single_line(op)
-        if tree is None or any(isinstance(v, Body) for v in node.settings.values()):
+        """Write the body of an op with the operands in place, if it is a single expression."""
+        tree = get_single_expression(op)
+        if tree is None or any(isinstance(v, Subgraph) for v in node.settings.values()):
             return None
-        settings = {name: self.setting(value) for name, value in node.settings.items()}
-        given: dict[str, ast.expr] = {**settings, **named_operands(op, operands)}
+        settings = {name: self.write_setting(value) for name, value in node.settings.items()}
+        given: dict[str, ast.expr] = {**settings, **bind_operands(op, operands)}
         uses = Counter(n.id for n in ast.walk(tree) if isinstance(n, ast.Name))
         if any(uses[name] > 1 and not isinstance(given[name], (ast.Name, ast.Constant)) for name in given):
             return None
-        ready = self.extract.adapt(copy.deepcopy(tree), op.value)
-        return Plain(node).visit(Substitution(given, node).visit(ready))  # type: ignore[no-any-return]
+        ready = self.extractor.adapt(copy.deepcopy(tree), op.value)
+        return CallSimplifier(node).visit(Substitution(given, node).visit(ready))  # type: ignore[no-any-return]
 
-    def call(self, node: Expr, op: Op, operands: list[ast.expr]) -> ast.expr:
-        """Write a call of the op's own function, which is included in the script."""
-        self.extract.add(op.name, op.value)
+    def write_call(self, node: Expr, op: Op, operands: list[ast.expr]) -> ast.expr:
+        """Write a call of the op's function, which is included in the script."""
+        self.extractor.add(op.name, op.value)
         self.names.taken.add(op.name)
         keywords = [
-            ast.keyword(name, self.setting(value, op))
+            ast.keyword(name, self.write_setting(value, op))
             for name, value in node.settings.items()
-            if isinstance(value, Body) or value != op.defaults.get(name, ...)
+            if isinstance(value, Subgraph) or value != op.defaults.get(name, ...)
         ]
         for word in keywords:
             if word.arg == "axis" and isinstance(word.value, ast.Tuple) and len(word.value.elts) == 1:
                 word.value = word.value.elts[0]
-        return ast.Call(variable(op.name), operands, keywords)
+        return ast.Call(make_variable(op.name), operands, keywords)
 
-    def setting(self, value: Any, op: Op | None = None) -> ast.expr:
-        """Write a setting; a graph inside an op becomes a function."""
-        if isinstance(value, Body):
+    def write_setting(self, value: Any, op: Op | None = None) -> ast.expr:
+        """Write a setting. A graph inside an op becomes a function."""
+        if isinstance(value, Subgraph):
             assert op is not None
-            return variable(self.body(value, ".empty" in self.extract.parts[op.name]))
+            return make_variable(self.write_body(value, ".empty_outputs" in self.extractor.parts[op.name]))
         if isinstance(value, tuple) and not hasattr(value, "_fields"):
-            return tuple_of([self.setting(v) for v in value])
+            return make_tuple([self.write_setting(v) for v in value])
         if type(value).__module__.startswith("pellucid") and not isinstance(value, str):
-            return self.object(value)
-        return literal(value)
+            return self.write_object(value)
+        return make_literal(value)
 
-    def object(self, value: Any) -> ast.expr:
-        """Write an object of one of pellucid's own small classes, including the class."""
+    def write_object(self, value: Any) -> ast.expr:
+        """Write an instance of a small class of pellucid, and include the class."""
         cls = type(value)
-        home = home_of(cls)
+        home = get_module_function(cls)
         if hasattr(value, "_fields"):
-            self.extract.include(cls.__name__, home)
-            return ast.Call(variable(cls.__name__), [self.setting(v) for v in value], [])
-        [name] = [n for n, v in global_names(home).items() if v is value]
-        self.extract.instance(name, value)
-        return variable(name)
+            self.extractor.include(cls.__name__, home)
+            return ast.Call(make_variable(cls.__name__), [self.write_setting(v) for v in value], [])
+        [name] = [n for n, v in get_global_names(home).items() if v is value]
+        self.extractor.include_instance(name, value)
+        return make_variable(name)
 
-    def body(self, body: Body, wants_empty: bool) -> str:
+    def write_body(self, body: Subgraph, needs_empty: bool) -> str:
         """Write the graph inside an op as a function, and return its name."""
-        inner = Writer(self.extract, self.names)
-        name = self.names.fresh("step_1")
-        parameters = [inner.leaf(place, place.name or "x") for place in body.inputs]
+        inner = NumpyWriter(self.extractor, self.names)
+        name = self.names.new_name("step_1")
+        parameters = [inner.add_leaf(place, place.name or "x") for place in body.inputs]
         results = inner.write(body.outputs, {})
         self.constants += inner.constants
         lines = [*inner.lines, f"return [{', '.join(results)}]"]
         self.lines += [f"def {name}({', '.join(parameters)}):", *["    " + line for line in lines], ""]
-        empty = ", ".join(f"np.empty({e.shape}, {e.dtype.name!r})" for e in body.empty)
-        self.lines += [f"{name}.empty = [{empty}]"] if wants_empty else []
+        empty = ", ".join(f"np.empty({e.shape}, {e.dtype.name!r})" for e in body.empty_outputs)
+        self.lines += [f"{name}.empty_outputs = [{empty}]"] if needs_empty else []
         return name
 
 
-def as_operator(node: Expr, operands: list[ast.expr]) -> ast.expr | None:
-    """Write an op as its text form does, if that is made of Python's operators alone."""
-    places = dict(zip(node.inputs, PLACES, strict=False))
-    if len(node.inputs) > len(PLACES):
+def write_operator(node: Expr, operands: list[ast.expr]) -> ast.expr | None:
+    """Write an op as in its text form, if that has only Python operators."""
+    places = dict(zip(node.inputs, OPERAND_NAMES, strict=False))
+    if len(node.inputs) > len(OPERAND_NAMES):
         return None
     try:
         tree = ast.parse(render(node, PythonNotation(), 10_000, places), mode="eval").body
@@ -219,84 +204,80 @@ def as_operator(node: Expr, operands: list[ast.expr]) -> ast.expr | None:
         return None
     if isinstance(tree, ast.Name) or any(isinstance(n, (ast.Call, ast.Attribute)) for n in ast.walk(tree)):
         return None
-    combines = any(isinstance(n, (ast.BitAnd, ast.BitOr, ast.BitXor, ast.Invert)) for n in ast.walk(tree))
-    if combines and any(i.dtype.kind not in "biu" or node.dtype.kind != i.dtype.kind for i in node.inputs):
+    is_bitwise = any(isinstance(n, (ast.BitAnd, ast.BitOr, ast.BitXor, ast.Invert)) for n in ast.walk(tree))
+    if is_bitwise and any(i.dtype.kind not in "biu" or node.dtype.kind != i.dtype.kind for i in node.inputs):
         return None
-    free = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)} - set(PLACES)
+    free = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)} - set(OPERAND_NAMES)
     if free:
         return None
-    return Substitution(dict(zip(PLACES, operands, strict=False)), node).visit(tree)  # type: ignore[no-any-return]
+    return Substitution(dict(zip(OPERAND_NAMES, operands, strict=False)), node).visit(tree)  # type: ignore[no-any-return]
 
 
 @functools.cache
-def single_line(op: Op) -> ast.expr | None:
-    """Return the one expression that computes an op, if it is one."""
-    return single_expression(definition(op.value))
+def get_single_expression(op: Op) -> ast.expr | None:
+    """Return the body of an op if it is a single expression."""
+    return get_returned_expression(parse_function(op.value))
 
 
-def named_operands(op: Op, operands: list[ast.expr]) -> dict[str, ast.expr]:
-    """Return operands by the names of an op's parameters; those of a variadic op are a tuple."""
+def bind_operands(op: Op, operands: list[ast.expr]) -> dict[str, ast.expr]:
+    """Return operands by the names of the op's parameters; the operands of a variadic op are a tuple."""
     if not op.variadic:
         return dict(zip(op.operands, operands, strict=True))
     parameters = list(inspect.signature(op.value).parameters.values())[1:]
-    at = next(i for i, p in enumerate(parameters) if p.kind is p.VAR_POSITIONAL)
-    ahead = {p.name: operand for p, operand in zip(parameters[:at], operands, strict=False)}
-    return {**ahead, parameters[at].name: tuple_of(operands[at:])}
+    variadic = next(i for i, p in enumerate(parameters) if p.kind is p.VAR_POSITIONAL)
+    leading = {p.name: operand for p, operand in zip(parameters[:variadic], operands, strict=False)}
+    return {**leading, parameters[variadic].name: make_tuple(operands[variadic:])}
 
 
 class Substitution(ast.NodeTransformer):
-    """Puts code in the place of names, and works out the shapes that are known."""
+    """Replaces names by code, and run-time shapes by tuples."""
 
     def __init__(self, given: dict[str, ast.expr], node: Expr) -> None:
         self.given = given
         self.node = node
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
-        """Put what was given in a name's place."""
         return self.given.get(node.id, node)
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
-        """Write out a shape that is found only when the program runs."""
         if isinstance(node.func, ast.Name) and node.func.id == "run_time_shape":
             array = self.visit(node.args[0])
-            return tuple_of([run_time_size(array, d) for d in self.node.settings["shape"]])
+            return make_tuple([write_run_time_size(array, d) for d in self.node.settings["shape"]])
         return self.generic_visit(node)  # type: ignore[return-value]
 
 
-def run_time_size(array: ast.expr, dim: Any) -> ast.expr:
-    """Write a dimension: its size, that of an axis of an array, or whatever is left."""
+def write_run_time_size(array: ast.expr, dim: Any) -> ast.expr:
+    """Write a dimension: a number, the size of an axis of an array, or -1 for an unknown size."""
     if hasattr(dim, "axis"):
         return ast.Subscript(ast.Attribute(array, "shape", ast.Load()), ast.Constant(dim.axis), ast.Load())
     return ast.Constant(-1 if isinstance(dim, str) else dim)
 
 
-OVER_ALL = {"sum", "mean", "prod", "max", "min", "any", "all", "var", "logsumexp"}
-"""Functions that go over all axes if they are told none."""
+REDUCTIONS = {"sum", "mean", "prod", "max", "min", "any", "all", "var", "logsumexp"}
+"""Functions that reduce over all axes by default."""
 
 
-class Plain(ast.NodeTransformer):
-    """Leaves out what NumPy assumes anyway, and writes a transposed matrix as mathematics does."""
+class CallSimplifier(ast.NodeTransformer):
+    """Removes arguments that equal the defaults of NumPy, and writes a transposed matrix as ``x.T``."""
 
     def __init__(self, node: Expr) -> None:
         self.ndim = node.inputs[0].ndim if node.inputs else 0
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
-        """Simplify a call of one of NumPy's functions."""
         self.generic_visit(node)
         function = node.func.attr if isinstance(node.func, ast.Attribute) else ""
         if function == "transpose" and self.ndim == 2:
             return ast.Attribute(node.args[0], "T", ast.Load())
-        node.keywords = [w for w in node.keywords if not self.is_idle(function, w)]
+        node.keywords = [w for w in node.keywords if not self.is_default(function, w)]
         for word in node.keywords:
             if word.arg == "axis" and isinstance(word.value, ast.Tuple) and len(word.value.elts) == 1:
                 word.value = word.value.elts[0]
         return node
 
-    def is_idle(self, function: str, word: ast.keyword) -> bool:
-        """Tell whether a setting goes without saying."""
+    def is_default(self, function: str, word: ast.keyword) -> bool:
         if isinstance(word.value, ast.Constant):
             return (word.arg, word.value.value) in (("keepdims", False), ("axis", None))
-        if word.arg != "axis" or function not in OVER_ALL or not isinstance(word.value, ast.Tuple):
+        if word.arg != "axis" or function not in REDUCTIONS or not isinstance(word.value, ast.Tuple):
             return False
         axes = [e.value for e in word.value.elts if isinstance(e, ast.Constant)]
         return axes == list(range(self.ndim))

@@ -1,6 +1,6 @@
-"""Graphs as lines of pellucid's own Python: one assignment for each expression worth a name.
+"""pellucid source of graphs: one assignment for each expression that needs a variable.
 
-Every line is tried before it is written: run on the operands, it must give the expression it was written for.
+Each line is verified before it is written: evaluated on the operands, it must return the same expression.
 """
 
 from __future__ import annotations
@@ -17,61 +17,64 @@ from pellucid.graph.errors import PellucidError, UseError
 from pellucid.graph.expr import Constant, Expr, constant
 from pellucid.graph.op_def import OUTPUT, Op
 from pellucid.graph.printing import PythonNotation, render
-from pellucid.graph.subgraph import Body
-from pellucid.show.literals import array_source, attribute, literal, number, tuple_of, variable
-from pellucid.show.numpy_source import PLACES, Names, Substitution, Writer
-from pellucid.show.source_extraction import Extract
+from pellucid.graph.subgraph import Subgraph
+from pellucid.show.literals import array_to_source, make_attribute, make_literal, make_number, make_tuple, make_variable
+from pellucid.show.numpy_source import OPERAND_NAMES, NumpyWriter, Substitution, VariableNames
+from pellucid.show.source_extraction import SourceExtractor
 
 
-class PelWriter(Writer):
-    """Writes expressions as assignments in pellucid's own notation."""
+class PelWriter(NumpyWriter):
+    """Writes expressions as assignments with pellucid's functions."""
 
-    def __init__(self, names: Names) -> None:
-        super().__init__(Extract(), names)
+    def __init__(self, names: VariableNames) -> None:
+        super().__init__(SourceExtractor(), names)
 
-    def expression(self, node: Expr) -> ast.expr:
-        """Write an op on what stands for its operands, in the first form that gives the op again."""
+    def write_expression(self, node: Expr) -> ast.expr:
+        """Write an op in the first form that evaluates to it."""
         op = node.op
         assert op is not None
         operands = [self.known[i] for i in node.inputs]
         if op is OUTPUT:
-            return self.result(node, operands[0])
+            return self.write_result(node, operands[0])
         if op.name == "scan_loop":
-            return self.loop(node, operands)
-        if any(isinstance(value, Body) for value in node.settings.values()):
-            raise UseError(f"The op {op.name} holds graphs that have no form in code yet. It stands in {node}")
-        for form in forms(node, op):
-            for bare in (True, False):
-                given = {p: bare_number(i) if bare else i for p, i in zip(PLACES, node.inputs, strict=False)}
-                if gives(form, node, given):
-                    trees = [tree if bare else told(i, tree) for i, tree in zip(node.inputs, operands, strict=True)]
-                    return Substitution(dict(zip(PLACES, trees, strict=False)), node).visit(form)  # type: ignore[no-any-return]
-        raise UseError(f"The op {op.name} has no form in code that gives it again. It stands in {node}")
+            return self.write_scan(node, operands)
+        if any(isinstance(value, Subgraph) for value in node.settings.values()):
+            raise UseError(
+                f"The op {op.name} has inner graphs, which cannot be written as code yet. Expression: {node}"
+            )
+        for form in generate_forms(node, op):
+            for is_bare in (True, False):
+                given = {
+                    p: to_python_number(i) if is_bare else i for p, i in zip(OPERAND_NAMES, node.inputs, strict=False)
+                }
+                if reproduces(form, node, given):
+                    trees = [t if is_bare else add_dtype(i, t) for i, t in zip(node.inputs, operands, strict=True)]
+                    return Substitution(dict(zip(OPERAND_NAMES, trees, strict=False)), node).visit(form)  # type: ignore[no-any-return]
+        raise UseError(f"The op {op.name} cannot be written as code. Expression: {node}")
 
-    def constant(self, node: Constant) -> ast.expr:
-        """Write a constant: a number as it is, an array under a name of its own."""
+    def write_constant(self, node: Constant) -> ast.expr:
         if not node.ndim:
-            return number(node.value[()])
-        name = self.names.fresh("constant_1")
+            return make_number(node.value[()])
+        name = self.names.new_name("constant_1")
         start = f"{name} = pel.constant("
-        self.constants.append(start + array_source(node.value, self.extract.imports, len(start)) + ")")
-        return variable(name)
+        self.constants.append(start + array_to_source(node.value, self.extractor.imports, len(start)) + ")")
+        return make_variable(name)
 
-    def result(self, node: Expr, made: ast.expr) -> ast.expr:
-        """Write one of several results; a loop's last state is the end of all its states."""
-        of, index = node.inputs[0], node.settings["index"]
-        if of.op is None or of.op.name != "scan_loop":
+    def write_result(self, node: Expr, made: ast.expr) -> ast.expr:
+        """Write one of several results of an op."""
+        producer, index = node.inputs[0], node.settings["index"]
+        if producer.op is None or producer.op.name != "scan_loop":
             return ast.Subscript(made, ast.Constant(index), ast.Load())
-        return loop_result(of, made, index)
+        return write_scan_result(producer, made, index)
 
-    def loop(self, node: Expr, operands: Sequence[ast.expr]) -> ast.expr:
-        """Write a loop as a scan, its step as a function that uses what it needs from outside."""
+    def write_scan(self, node: Expr, operands: Sequence[ast.expr]) -> ast.expr:
+        """Write a scan, with its step as a closure."""
         settings = node.settings
         body, sequences, states = settings["body"], settings["sequences"], settings["states"]
         inner = PelWriter(self.names)
-        name = self.names.fresh("step_1")
+        name = self.names.new_name("step_1")
         own, outside = body.inputs[: sequences + states], body.inputs[sequences + states :]
-        parameters = [inner.leaf(place, wanted_name(place, i < sequences)) for i, place in enumerate(own)]
+        parameters = [inner.add_leaf(place, choose_parameter_name(place, i < sequences)) for i, place in enumerate(own)]
         inner.known.update(dict(zip(outside, operands[sequences + states :], strict=True)))
         results = inner.write(body.outputs, {})
         self.constants += inner.constants
@@ -85,87 +88,83 @@ class PelWriter(Writer):
             for key in ("length", "reverse", "truncate", "checkpoint")
             if settings[key]
         ]
-        walked, begun = operands[:sequences], operands[sequences : sequences + states]
-        lists = [ast.List([*part], ast.Load()) for part in (walked, begun)]
-        made: ast.expr = ast.Call(attribute("pel", "scan"), [variable(name), *lists], keywords)
-        return made if len(node.types) > 1 else loop_result(node, made, 0)
+        initial = operands[sequences : sequences + states]
+        lists = [ast.List([*part], ast.Load()) for part in (operands[:sequences], initial)]
+        made: ast.expr = ast.Call(make_attribute("pel", "scan"), [make_variable(name), *lists], keywords)
+        return made if len(node.types) > 1 else write_scan_result(node, made, 0)
 
 
-def loop_result(loop: Expr, made: ast.expr, index: int) -> ast.expr:
-    """Write a result of a loop: what one output was at every step, or its last state."""
-    kept, last = loop.settings["kept"], 0 if loop.settings["reverse"] else -1
+def write_scan_result(scan: Expr, made: ast.expr, index: int) -> ast.expr:
+    """Write a result of a scan: an output at every step, or a last state."""
+    kept, last = scan.settings["kept"], 0 if scan.settings["reverse"] else -1
     if index < len(kept):
         return ast.Subscript(made, ast.Constant(kept[index]), ast.Load())
     stacked = ast.Subscript(made, ast.Constant(index - len(kept)), ast.Load())
-    return ast.Subscript(stacked, number(last), ast.Load())
+    return ast.Subscript(stacked, make_number(last), ast.Load())
 
 
-def wanted_name(place: Expr, walked: bool) -> str:
-    """Choose the name of what a step is given."""
+def choose_parameter_name(place: Expr, is_sequence: bool) -> str:
     name = getattr(place, "name", None) or "x"
-    generated = name[:1] in "xht" and name[1:].replace("_", "").isdigit()
-    return ("x_t" if walked else "h") if generated else name
+    is_generated = name[:1] in "xht" and name[1:].replace("_", "").isdigit()
+    return ("x_t" if is_sequence else "h") if is_generated else name
 
 
-def bare_number(e: Expr) -> Any:
-    """Return what a constant is in Python, where it is a number that can be written without its dtype."""
+def to_python_number(e: Expr) -> Any:
+    """Return a scalar constant as a Python number, and another expression unchanged."""
     return e.value.item() if isinstance(e, Constant) and not e.ndim else e
 
 
-def told(e: Expr, tree: ast.expr) -> ast.expr:
-    """Write a number with its dtype, where it would be taken for one of another without."""
+def add_dtype(e: Expr, tree: ast.expr) -> ast.expr:
+    """Write a number with an explicit dtype."""
     if not isinstance(e, Constant) or e.ndim:
         return tree
-    return ast.Call(attribute("pel", "constant"), [tree, ast.Constant(e.dtype.name)], [])
+    return ast.Call(make_attribute("pel", "constant"), [tree, ast.Constant(e.dtype.name)], [])
 
 
-def forms(node: Expr, op: Op) -> Iterator[ast.expr]:
-    """Write an op on places for its operands, in one form after another: as it is read, then as a call."""
-    if len(node.inputs) <= len(PLACES):
+def generate_forms(node: Expr, op: Op) -> Iterator[ast.expr]:
+    """Yield forms of an op on placeholders: its text form, then a call."""
+    if len(node.inputs) <= len(OPERAND_NAMES):
         try:
-            places = dict(zip(node.inputs, PLACES, strict=False))
-            tree = ast.parse(render(node, PythonNotation(), 10_000, places), mode="eval").body
+            names = dict(zip(node.inputs, OPERAND_NAMES, strict=False))
+            tree = ast.parse(render(node, PythonNotation(), 10_000, names), mode="eval").body
         except SyntaxError:
             pass
         else:
-            yield InPel().visit(tree)
-    places_of = [variable(place) for place in PLACES[: len(node.inputs)]]
-    keywords = [ast.keyword(name, setting(value)) for name, value in node.settings.items() if not idle(op, name, value)]
-    yield ast.Call(attribute("pel", op.name), [*places_of], keywords)
+            yield PelTransformer().visit(tree)
+    operands = [make_variable(name) for name in OPERAND_NAMES[: len(node.inputs)]]
+    settings = {name: value for name, value in node.settings.items() if not is_default(op, name, value)}
+    keywords = [ast.keyword(name, write_setting(value)) for name, value in settings.items()]
+    yield ast.Call(make_attribute("pel", op.name), [*operands], keywords)
 
 
-class InPel(ast.NodeTransformer):
-    """Turns the text of an op into code: functions are pellucid's, and names of dimensions are texts."""
+class PelTransformer(ast.NodeTransformer):
+    """Converts the text of an op to code: functions get the prefix ``pel.``, and names of dimensions become strings."""
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
-        """Call pellucid's function."""
         function = node.func
-        node.func = attribute("pel", function.id) if isinstance(function, ast.Name) else self.visit(function)
+        node.func = make_attribute("pel", function.id) if isinstance(function, ast.Name) else self.visit(function)
         node.args = [self.visit(a) for a in node.args]
         for word in node.keywords:
             word.value = self.visit(word.value)
         return node
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
-        """Write the name of a dimension or a dtype as text."""
-        return node if node.id in PLACES else ast.Constant(node.id)
+        return node if node.id in OPERAND_NAMES else ast.Constant(node.id)
 
 
-def idle(op: Op, name: str, value: Any) -> bool:
-    """Tell whether a setting is what it is without being given."""
+def is_default(op: Op, name: str, value: Any) -> bool:
     default = op.defaults.get(name, ...)
     return type(value) is type(default) and value == default
 
 
-def setting(value: Any) -> ast.expr:
-    """Write a setting."""
+def write_setting(value: Any) -> ast.expr:
     if isinstance(value, tuple) and not hasattr(value, "_fields"):
-        return tuple_of([setting(v) for v in value])
-    return literal(value)
+        return make_tuple([write_setting(v) for v in value])
+    return make_literal(value)
 
 
-def gives(form: ast.expr, node: Expr, given: Mapping[str, Any]) -> bool:
-    """Tell whether code, run on what its places stand for, gives an expression again."""
+def reproduces(form: ast.expr, node: Expr, given: Mapping[str, Any]) -> bool:
+    """Check whether code, evaluated on given operands, returns an expression."""
     pel = SimpleNamespace(**FUNCTIONS, constant=constant)
     try:
         code = compile(ast.fix_missing_locations(ast.Expression(form)), "form", "eval")
@@ -173,4 +172,4 @@ def gives(form: ast.expr, node: Expr, given: Mapping[str, Any]) -> bool:
     except (PellucidError, NameError, TypeError, AttributeError, ValueError, IndexError):
         return False
     first = made[0].inputs[0] if isinstance(made, list) and made and isinstance(made[0], Expr) else made
-    return first is node
+    return first is node.unlabeled

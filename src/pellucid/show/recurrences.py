@@ -1,70 +1,55 @@
-r"""Loops as recurrences: the step of a `scan` written as :math:`h_t = f(x_t, h_{t-1})`."""
+r"""Helpers for printing a `scan` as a recurrence: :math:`h_t = f(x_t, h_{t-1})`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any
 
 from pellucid.graph.expr import Constant, Expr
 from pellucid.graph.op_def import OUTPUT
-from pellucid.graph.ops.index_spec import real_index
-from pellucid.graph.printing import own_name
-
-Write = Callable[[Expr, Mapping[Any, str]], str]
-Line = tuple[str, str]
-"""What is defined, and as what, in LaTeX."""
+from pellucid.graph.ops.index_spec import to_numpy_index
+from pellucid.graph.printing import get_own_name
+from pellucid.show.renderers import Names, Style
 
 
-def indexed(name: str, index: str) -> str:
-    r"""Give a name in LaTeX another index.
-
-    Examples
-    --------
-    >>> indexed("h", "t"), indexed("h_{1}", "t-1")
-    ('h_{t}', 'h_{1, t-1}')
-    """
-    return f"{name[:-1]}, {index}}}" if "_{" in name and name.endswith("}") else f"{name}_{{{index}}}"
-
-
-def is_loop(e: Expr) -> bool:
-    """Tell whether an expression is a loop whose step can be written as a recurrence."""
+def is_scan(e: Expr) -> bool:
     return e.op is not None and e.op.name == "scan_loop"
 
 
-def loop_result(e: Expr) -> tuple[Expr, int] | None:
-    """Return the loop and the place of a result, if an expression is the result of a loop."""
-    if e.op is OUTPUT and is_loop(e.inputs[0]):
+def find_scan_result(e: Expr) -> tuple[Expr, int] | None:
+    """Return the scan and the result index of an expression, or None if it is not a result of a scan."""
+    if e.op is OUTPUT and is_scan(e.inputs[0]):
         return e.inputs[0], e.settings["index"]
-    return (e, 0) if is_loop(e) and len(e.types) == 1 else None
+    return (e, 0) if is_scan(e) and len(e.types) == 1 else None
 
 
-def output_of(loop: Expr, place: int) -> tuple[int, bool]:
-    """Return which output of a loop's step a result is made of, and whether it is that of all steps or of the last."""
-    kept = loop.settings["kept"]
-    return (kept[place], True) if place < len(kept) else (place - len(kept), False)
+def get_step_output(scan: Expr, result: int) -> tuple[int, bool]:
+    """Return the step output of a scan result, and whether the result stacks all steps or is the last one."""
+    kept = scan.settings["kept"]
+    return (kept[result], True) if result < len(kept) else (result - len(kept), False)
 
 
-def inside_names(loop: Expr, results: Mapping[int, str], names: Mapping[Any, str], style: Style) -> dict[Any, str]:
-    """Name what a step is given: elements of sequences by an index, states by the step before, the rest as outside."""
-    body, states, sequences = (loop.settings[key] for key in ("body", "states", "sequences"))
-    before = "t+1" if loop.settings["reverse"] else "t-1"
+def name_step_inputs(scan: Expr, outputs: Mapping[int, str], names: Names, style: Style) -> dict[Any, str]:
+    """Name the inputs of a step: elements of sequences, states of the previous step, and outer expressions."""
+    body, states, sequences = (scan.settings[key] for key in ("body", "states", "sequences"))
+    previous = "t+1" if scan.settings["reverse"] else "t-1"
     inside: dict[Any, str] = {}
-    for place, (inner, outer) in enumerate(zip(body.inputs, loop.inputs, strict=True)):
+    for place, (inner, outer) in enumerate(zip(body.inputs, scan.inputs, strict=True)):
         if place < sequences:
-            inside[inner] = element(*shifted_from(outer), names, style)
+            inside[inner] = write_element(*find_shifted_sequence(outer), names, style)
         elif place >= sequences + states:
-            inside[inner] = plain(outer, names, style)
-        elif place - sequences in results:
-            inside[inner] = style.index(results[place - sequences], before)
+            inside[inner] = write_atom(outer, names, style)
+        elif place - sequences in outputs:
+            inside[inner] = style.index(outputs[place - sequences], previous)
     return inside
 
 
-def shifted_from(outer: Expr) -> tuple[Expr, str]:
-    """Return of which sequence, and with what index, a step is given an element: states are given one step late."""
+def find_shifted_sequence(outer: Expr) -> tuple[Expr, str]:
+    """Return the sequence and the index of a step input. The gradient of a scan reads states shifted by one step."""
     if outer.op is not None and outer.op.name == "slice":
-        joined, (part, *rest) = outer.inputs[0], real_index(outer.settings["index"])
-        whole = all(isinstance(r, slice) and r == slice(None) for r in rest)
-        if whole and joined.op is not None and joined.op.name == "join" and len(joined.inputs) == 2:
+        joined, (part, *rest) = outer.inputs[0], to_numpy_index(outer.settings["index"])
+        is_full = all(isinstance(r, slice) and r == slice(None) for r in rest)
+        if is_full and joined.op is not None and joined.op.name == "join" and len(joined.inputs) == 2:
             first, last = joined.inputs
             if part == slice(None, -1) and first.shape[0] == 1:
                 return last, "t-1"
@@ -73,85 +58,24 @@ def shifted_from(outer: Expr) -> tuple[Expr, str]:
     return outer, "t"
 
 
-def element(e: Expr, index: str, names: Mapping[Any, str], style: Style, depth: int = 3) -> str:
-    """Write an element of a sequence: a name with an index, or an op on elements where it takes them one by one."""
-    same = e
-    while same.op is not None and same.op.name in ("broadcast_like", "broadcast_to"):
-        same = same.inputs[0]
-    if isinstance(same, Constant) and not same.ndim:
-        return style.write(same, names)
-    if e in names or own_name(e) or e.op is None or not e.op.elementwise or not depth:
-        return style.index(plain(e, names, style), index)
-    parts = {i: element(i, index, names, style, depth - 1) for i in e.inputs if i.ndim == e.ndim and i not in names}
-    parts.update({i: style.index(names[i], index) for i in e.inputs if i.ndim == e.ndim and i in names})
-    return style.parenthesized(style.write(e, {**names, **parts}))
+def write_element(e: Expr, index: str, names: Names, style: Style, depth: int = 3) -> str:
+    """Write an element of a sequence: an indexed name, or an elementwise op on elements."""
+    source = e
+    while source.op is not None and source.op.name in ("broadcast_like", "broadcast_to"):
+        source = source.inputs[0]
+    if isinstance(source, Constant) and not source.ndim:
+        return style.write(source, names)
+    if e in names or get_own_name(e) or e.op is None or not e.op.elementwise or not depth:
+        return style.index(write_atom(e, names, style), index)
+    sequences = [i for i in e.inputs if i.ndim == e.ndim]
+    parts = {
+        i: style.index(names[i], index) if i in names else write_element(i, index, names, style, depth - 1)
+        for i in sequences
+    }
+    return style.parenthesize(style.write(e, {**names, **parts}))
 
 
-def plain(e: Expr, names: Mapping[Any, str], style: Style) -> str:
-    """Write an expression that takes an index or stands in a product: by its name, or in parentheses."""
+def write_atom(e: Expr, names: Names, style: Style) -> str:
+    """Write an expression so that it can take an index: by its name or in parentheses."""
     written = style.write(e, names)
-    return written if e in names or own_name(e) or e.op is None else style.parenthesized(written)
-
-
-class Style(Protocol):
-    """How recurrences are written: in LaTeX or in text."""
-
-    write: Write
-
-    def index(self, name: str, index: str) -> str:
-        """Write an element of a sequence."""
-
-    def numbered(self, name: str, number: int) -> str:
-        """Write a letter with a number."""
-
-    def parenthesized(self, written: str) -> str:
-        """Write something in parentheses."""
-
-    def total(self, written: str) -> str:
-        """Write a sum over all steps."""
-
-
-class Latex:
-    """The notation of mathematics."""
-
-    def __init__(self, write: Write) -> None:
-        self.write = write
-
-    def index(self, name: str, index: str) -> str:
-        """Write an element of a sequence."""
-        return indexed(name, index)
-
-    def numbered(self, name: str, number: int) -> str:
-        """Write a letter with a number."""
-        return f"{name}_{{{number}}}"
-
-    def parenthesized(self, written: str) -> str:
-        """Write something in parentheses."""
-        return rf"\left({written}\right)"
-
-    def total(self, written: str) -> str:
-        """Write a sum over all steps."""
-        return rf"\sum_{{t}} {written}"
-
-
-class Plain:
-    """Python's notation, with steps counted from 1."""
-
-    def __init__(self, write: Write) -> None:
-        self.write = write
-
-    def index(self, name: str, index: str) -> str:
-        """Write an element of a sequence."""
-        return f"{name}[{index}]"
-
-    def numbered(self, name: str, number: int) -> str:
-        """Write a letter with a number."""
-        return f"{name}{number}"
-
-    def parenthesized(self, written: str) -> str:
-        """Write something in parentheses."""
-        return f"({written})"
-
-    def total(self, written: str) -> str:
-        """Write a sum over all steps."""
-        return f"sum over t of {written}"
+    return written if e in names or get_own_name(e) or e.op is None else style.parenthesize(written)

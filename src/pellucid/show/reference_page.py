@@ -1,34 +1,33 @@
-"""The reference as a page: in Markdown, which code hosts show, and in HTML, which needs neither script nor network."""
+"""The reference as a page in Markdown or HTML."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
-from pellucid.show.mathml import mathml, page
-from pellucid.show.reference import Entry, Family, behind, families
-from pellucid.show.reference_docstring import spans
-from pellucid.show.reference_facts import RuleRow, facts, rules
+from pellucid.show.mathml import latex_to_mathml, render_page
+from pellucid.show.reference import Entry, collect_internal_ops, group_by_chapter
+from pellucid.show.reference_docstring import split_markup
+from pellucid.show.reference_facts import RuleRow, collect_facts, collect_rules
+from pellucid.show.renderers import html_table
 
 TITLE = "Reference"
 INTRODUCTION = [
-    "Every operation on expressions, written by ``pellucid reference`` from the registry that runs and tests them. "
-    "A formula is the op on letters, capital ones for matrices. A bar stands for the gradient of a cost with respect "
-    "to what is below it, :math:`\\bar{x} = \\frac{\\partial c}{\\partial x}`, and every gradient is what the op's own "
-    "rule makes of these letters; it is summed over the axes along which an operand was repeated. "
-    ":math:`\\odot` is the product of every pair of elements.",
-    "An operation is a function of pellucid, ``pel.NAME``; NumPy's function of the same name, where there is one, "
-    "takes expressions too. ``pellucid reference NAME`` prints one entry.",
+    "All operations on expressions. ``pellucid reference`` writes this page from the registry of ops. Formulas show "
+    "the op on symbols, with capital letters for matrices. A bar denotes the gradient of a cost with respect to a "
+    "symbol, :math:`\\bar{x} = \\frac{\\partial c}{\\partial x}`. Gradients are derived by the op's own rule, and "
+    "summed over the axes along which an operand is broadcast. :math:`\\odot` is the elementwise product.",
+    "An operation is a function ``pel.NAME``. The NumPy function of the same name, if there is one, accepts "
+    "expressions too. ``pellucid reference NAME`` prints one entry. Examples assume ``import pellucid as pel`` and "
+    "``import numpy as np``.",
 ]
-BEHIND = "Ops behind the functions"
-BEHIND_SENTENCE = "Nobody calls these by name: functions write them, and so do gradients."
-FURTHER = "Expressions, gradients, programs, and ways to see them"
-FURTHER_SENTENCE = "What makes expressions, and what is done with them."
-RULES = "Rewrite rules"
-RULES_SENTENCE = (
-    "What `simplify` looks for and what takes its place, in the order in which the rules are tried. Dots stand for "
-    "what depends on what was matched."
+API = ("Expressions, gradients, programs and display", "Functions and classes that create and use expressions.")
+INTERNAL = ("Internal ops", "Ops that functions and gradients use. They have no public function.")
+RULES = (
+    "Rewrite rules",
+    "The rules of `simplify`, in the order in which they are tried. Dots denote a replacement that depends on the "
+    "matched expression.",
 )
 
 STYLE = """
@@ -54,17 +53,165 @@ table { width: 100%; }
 """
 
 
-def known_names(found: Mapping[str, Entry]) -> dict[str, Entry]:
-    """Return every entry by each of its names."""
-    aliases = {a.removeprefix("pel."): e for e in found.values() for a in e.aliases if a.startswith("pel.")}
-    return {**aliases, **found}
+class Markup:
+    """Converter of docstring markup, with links to entries."""
+
+    def __init__(self, entries: Mapping[str, Entry]) -> None:
+        aliases = {a.removeprefix("pel."): e for e in entries.values() for a in e.aliases if a.startswith("pel.")}
+        self.by_name = {**aliases, **entries}
+        self.parts: list[str] = []
+
+    def markup(self, text: str) -> str:
+        return "".join(self.span(kind, content) for kind, content in split_markup(text))
+
+    def span(self, kind: str, content: str) -> str:
+        raise NotImplementedError
+
+    def links(self, entries: Iterable[Entry]) -> list[str]:
+        return [self.markup(f"`{entry.name}`") for entry in entries]
+
+    def find_entry(self, name: str) -> Entry | None:
+        return self.by_name.get(name.removeprefix("pellucid."))
 
 
-Writer = Callable[[str], str]
+class MarkdownReference(Markup):
+    """The reference in Markdown."""
+
+    def span(self, kind: str, content: str) -> str:
+        if kind == "name":
+            entry = self.find_entry(content)
+            return f"[`{content}`](#{entry.anchor})" if entry else f"`{content}`"
+        if kind == "math":
+            return markdown_math(content)
+        return {"code": f"`{content}`", "emphasis": f"*{content}*"}.get(kind) or re.sub(r"([*_<>|])", r"\\\1", content)
+
+    def paragraph(self, text: str) -> None:
+        self.parts += [self.markup(text), ""]
+
+    def index(self, chapters: Mapping[str, Sequence[Entry]]) -> None:
+        shown = {title: entries for title, entries in chapters.items() if entries and title != INTERNAL[0]}
+        self.parts += [*(f"- **{title}**: {', '.join(self.links(entries))}" for title, entries in shown.items()), ""]
+
+    def heading(self, title: str) -> None:
+        self.parts += [f"## {title}", ""]
+
+    def subheading(self, title: str) -> None:
+        self.parts += [f"### {title}", ""]
+
+    def entry(self, entry: Entry) -> None:
+        self.parts += [f'#### <a id="{entry.anchor}"></a>`pel.{entry.name}{entry.signature}`', ""]
+        for text in (entry.doc.sentence, *entry.doc.more):
+            self.paragraph(text)
+        for label, lines in collect_facts(entry):
+            if len(lines) == 1:
+                self.parts.append(f"- **{label}**: {self.markup(lines[0])}")
+            else:
+                self.parts += [f"- **{label}**:", *(f"  - {self.markup(line)}" for line in lines)]
+        self.parts += ["", "```python", entry.doc.example, "```", ""] if entry.doc.example else [""]
+
+    def rules(self, rows: Sequence[RuleRow]) -> None:
+        self.parts += ["| rule | before | after | when |", "|---|---|---|---|"]
+        for row in rows:
+            cells = (row.name, f"`{row.before}`", f"`{row.after}`", row.when)
+            self.parts.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+        self.parts.append("")
+
+
+class HtmlReference(Markup):
+    """The reference in HTML."""
+
+    def span(self, kind: str, content: str) -> str:
+        if kind == "math":
+            return latex_to_mathml(content, "inline")
+        code = f"<code>{escape(content)}</code>"
+        if kind == "name":
+            entry = self.find_entry(content)
+            return f'<a href="#{entry.anchor}">{code}</a>' if entry else code
+        return {"code": code, "emphasis": f"<i>{escape(content)}</i>"}.get(kind, escape(content))
+
+    def paragraph(self, text: str) -> None:
+        self.parts.append(f"<p>{self.markup(text)}</p>")
+
+    def index(self, chapters: Mapping[str, Sequence[Entry]]) -> None:
+        lines = [
+            f'<p><b><a href="#{make_slug(title)}">{escape(title)}</a></b> {" ".join(self.links(entries))}</p>'
+            for title, entries in chapters.items()
+        ]
+        self.parts.append(f"<nav>{''.join(lines)}</nav>")
+
+    def heading(self, title: str) -> None:
+        self.parts.append(f'<h2 id="{make_slug(title)}">{escape(title)}</h2>')
+
+    def subheading(self, title: str) -> None:
+        self.parts.append(f"<h3>{escape(title)}</h3>")
+
+    def entry(self, entry: Entry) -> None:
+        self.parts.append(f'<article id="{entry.anchor}">')
+        self.parts.append(f"<h4>pel.{escape(entry.name)}<span>{escape(entry.signature)}</span></h4>")
+        for text in (entry.doc.sentence, *entry.doc.more):
+            self.paragraph(text)
+        facts = "\n".join(
+            f"<dt>{label}</dt><dd>{''.join(f'<div>{self.markup(line)}</div>' for line in lines)}</dd>"
+            for label, lines in collect_facts(entry)
+        )
+        self.parts += [f"<dl>{facts}</dl>"] if facts else []
+        self.parts += [f"<pre>{escape(entry.doc.example)}</pre>"] if entry.doc.example else []
+        self.parts.append("</article>")
+
+    def rules(self, rows: Sequence[RuleRow]) -> None:
+        cells = [
+            [
+                escape(row.name),
+                f"<code>{escape(row.before)}</code>",
+                f"<code>{escape(row.after)}</code>",
+                escape(row.when),
+            ]
+            for row in rows
+        ]
+        self.parts.append(html_table(["rule", "before", "after", "when"], cells))
+
+
+def write_reference(
+    page: MarkdownReference | HtmlReference, entries: Mapping[str, Entry], api: Mapping[str, Entry]
+) -> str:
+    """Write all entries and rewrite rules to a page, and return its text."""
+    chapters, internal = group_by_chapter(entries), collect_internal_ops(entries)
+    for text in INTRODUCTION:
+        page.paragraph(text)
+    index = {title: [e for family in families for e in family.entries] for title, families in chapters.items()}
+    page.index({**index, API[0]: list(api.values()), INTERNAL[0]: internal, RULES[0]: []})
+    for title, families in chapters.items():
+        page.heading(title)
+        for family in families:
+            page.subheading(family.title)
+            page.paragraph(family.introduction)
+            for entry in family.entries:
+                page.entry(entry)
+    for (title, sentence), group in ((API, list(api.values())), (INTERNAL, internal)):
+        page.heading(title)
+        page.paragraph(sentence)
+        for entry in group:
+            page.entry(entry)
+    page.heading(RULES[0])
+    page.paragraph(RULES[1])
+    for phase, (sentence, rows) in collect_rules().items():
+        page.subheading(f"Phase {phase}")
+        page.paragraph(f"{sentence[:1].upper()}{sentence[1:]}.")
+        page.rules(rows)
+    return "\n".join(page.parts)
+
+
+def render_markdown(entries: Mapping[str, Entry], api: Mapping[str, Entry]) -> str:
+    head = f"# {TITLE}\n\n<!-- Written by: pellucid reference --out docs/reference.md -->\n\n"
+    return head + write_reference(MarkdownReference({**api, **entries}), entries, api).rstrip() + "\n"
+
+
+def render_html(entries: Mapping[str, Entry], api: Mapping[str, Entry]) -> str:
+    return render_page(TITLE, write_reference(HtmlReference({**api, **entries}), entries, api), STYLE)
 
 
 def markdown_math(latex: str) -> str:
-    r"""Write a formula between dollars, and between backticks too where Markdown would read signs of its own in it.
+    r"""Return a formula between dollars, and between backticks if Markdown would interpret characters in it.
 
     Examples
     --------
@@ -74,152 +221,5 @@ def markdown_math(latex: str) -> str:
     return f"$`{latex}`$" if re.search(r"\\[^A-Za-z]|[*<>|_]", latex) else f"${latex}$"
 
 
-def in_markdown(found: Mapping[str, Entry]) -> Writer:
-    """Return what writes the markup of docstrings as Markdown."""
-    known = known_names(found)
-
-    def name(text: str) -> str:
-        entry = known.get(text.removeprefix("pellucid."))
-        return f"[`{text}`](#{entry.anchor})" if entry else f"`{text}`"
-
-    forms: dict[str, Writer] = {
-        "plain": lambda text: re.sub(r"([*_<>|])", r"\\\1", text),
-        "math": markdown_math,
-        "code": lambda text: f"`{text}`",
-        "name": name,
-        "stress": lambda text: f"*{text}*",
-    }
-    return lambda text: "".join(forms[kind](part) for kind, part in spans(text))
-
-
-def markdown(found: Mapping[str, Entry], more: Mapping[str, Entry]) -> str:
-    """Write the reference in Markdown."""
-    write = in_markdown({**more, **found})
-    lines = [f"# {TITLE}", "", "<!-- Written by: pellucid reference --out docs/reference.md -->", ""]
-    lines += [line for text in INTRODUCTION for line in (write(text), "")]
-    chapters = families(found)
-    for chapter, members in chapters.items():
-        index = ", ".join(link for family in members for link in links(family.entries, write))
-        lines += [f"- **{chapter}**: {index}"]
-    lines += [f"- **{FURTHER}**: {', '.join(links(more.values(), write))}", ""]
-    for chapter, members in chapters.items():
-        lines += [f"## {chapter}", ""]
-        for family in members:
-            lines += [f"### {family.title}", "", write(family.introduction), ""]
-            lines += [line for entry in family.entries for line in markdown_entry(entry, write)]
-    for heading, sentence, entries in (
-        (FURTHER, FURTHER_SENTENCE, more.values()),
-        (BEHIND, BEHIND_SENTENCE, behind(found)),
-    ):
-        lines += [f"## {heading}", "", sentence, ""]
-        lines += [line for entry in entries for line in markdown_entry(entry, write)]
-    lines += [f"## {RULES}", "", write(RULES_SENTENCE), ""]
-    for phase, (sentence, rows) in rules().items():
-        lines += [f"### The phase `{phase}`", "", f"{sentence[:1].upper()}{sentence[1:]}.", ""]
-        lines += ["| rule | before | after | when |", "|---|---|---|---|", *map(markdown_row, rows), ""]
-    return "\n".join(lines).rstrip() + "\n"
-
-
-def links(entries: Iterable[Entry], write: Writer) -> list[str]:
-    """Write links to entries."""
-    return [write(f"`{entry.name}`") for entry in entries]
-
-
-def markdown_entry(entry: Entry, write: Writer) -> list[str]:
-    """Write one entry in Markdown."""
-    lines = [f'#### <a id="{entry.anchor}"></a>`pel.{entry.name}{entry.signature}`', ""]
-    lines += [line for text in (entry.doc.sentence, *entry.doc.more) for line in (write(text), "")]
-    for label, told in facts(entry):
-        if len(told) == 1:
-            lines.append(f"- **{label}**: {write(told[0])}")
-        else:
-            lines += [f"- **{label}**:", *(f"  - {write(line)}" for line in told)]
-    return [*lines, "", "```python", *entry.doc.example.split("\n"), "```", ""] if entry.doc.example else [*lines, ""]
-
-
-def markdown_row(row: RuleRow) -> str:
-    """Write a rule as a row of a table."""
-    cells = (row.name, f"`{row.before}`", f"`{row.after}`", row.when)
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
-
-
-def in_html(found: Mapping[str, Entry]) -> Writer:
-    """Return what writes the markup of docstrings as HTML."""
-    known = known_names(found)
-
-    def name(text: str) -> str:
-        entry = known.get(text.removeprefix("pellucid."))
-        code = f"<code>{escape(text)}</code>"
-        return f'<a href="#{entry.anchor}">{code}</a>' if entry else code
-
-    forms: dict[str, Writer] = {
-        "plain": escape,
-        "math": lambda latex: mathml(latex, "inline"),
-        "code": lambda text: f"<code>{escape(text)}</code>",
-        "name": name,
-        "stress": lambda text: f"<i>{escape(text)}</i>",
-    }
-    return lambda text: "".join(forms[kind](part) for kind, part in spans(text))
-
-
-def html(found: Mapping[str, Entry], more: Mapping[str, Entry]) -> str:
-    """Write the reference as a page of HTML."""
-    write = in_html({**more, **found})
-    chapters = families(found)
-    parts = [f"<p>{write(text)}</p>" for text in INTRODUCTION]
-    index = {chapter: [e for family in members for e in family.entries] for chapter, members in chapters.items()}
-    index |= {FURTHER: list(more.values()), BEHIND: behind(found), RULES: []}
-    parts.append(f"<nav>{''.join(html_links(chapter, entries, write) for chapter, entries in index.items())}</nav>")
-    for chapter, members in chapters.items():
-        parts.append(f'<h2 id="{slug(chapter)}">{escape(chapter)}</h2>')
-        parts += [html_family(family, write) for family in members]
-    for heading, sentence, entries in (
-        (FURTHER, FURTHER_SENTENCE, more.values()),
-        (BEHIND, BEHIND_SENTENCE, behind(found)),
-    ):
-        parts.append(f'<h2 id="{slug(heading)}">{escape(heading)}</h2>\n<p>{escape(sentence)}</p>')
-        parts += [html_entry(entry, write) for entry in entries]
-    parts.append(f'<h2 id="{slug(RULES)}">{RULES}</h2>\n<p>{write(RULES_SENTENCE)}</p>')
-    for phase, (sentence, rows) in rules().items():
-        body = "\n".join(map(html_row, rows))
-        heading = "<tr><th>rule</th><th>before</th><th>after</th><th>when</th></tr>"
-        parts.append(f"<h3>The phase {escape(phase)}</h3>\n<p>{escape(sentence[:1].upper() + sentence[1:])}.</p>")
-        parts.append(f"<table>{heading}\n{body}\n</table>")
-    return page(TITLE, "\n".join(parts), STYLE)
-
-
-def slug(title: str) -> str:
-    """Return what a link to a chapter ends in."""
+def make_slug(title: str) -> str:
     return re.sub(r"\W+", "-", title.lower())
-
-
-def html_links(chapter: str, entries: Iterable[Entry], write: Writer) -> str:
-    """Write the line of the index that belongs to a chapter."""
-    return f'<p><b><a href="#{slug(chapter)}">{escape(chapter)}</a></b> {" ".join(links(entries, write))}</p>'
-
-
-def html_family(family: Family, write: Writer) -> str:
-    """Write a family of functions."""
-    heading = f"<h3>{escape(family.title)}</h3>\n<p>{write(family.introduction)}</p>"
-    return "\n".join([heading, *(html_entry(entry, write) for entry in family.entries)])
-
-
-def html_entry(entry: Entry, write: Writer) -> str:
-    """Write one entry in HTML."""
-    parts = [f"<h4>pel.{escape(entry.name)}<span>{escape(entry.signature)}</span></h4>"]
-    parts += [f"<p>{write(text)}</p>" for text in (entry.doc.sentence, *entry.doc.more)]
-    told = "\n".join(
-        f"<dt>{label}</dt><dd>{''.join(f'<div>{write(line)}</div>' for line in lines)}</dd>"
-        for label, lines in facts(entry)
-    )
-    parts += [f"<dl>{told}</dl>"] if told else []
-    parts += [f"<pre>{escape(entry.doc.example)}</pre>"] if entry.doc.example else []
-    return f'<article id="{entry.anchor}">\n' + "\n".join(parts) + "\n</article>"
-
-
-def html_row(row: RuleRow) -> str:
-    """Write a rule as a row of a table."""
-    before, after = f"<code>{escape(row.before)}</code>", f"<code>{escape(row.after)}</code>"
-    return (
-        "<tr>" + "".join(f"<td>{cell}</td>" for cell in (escape(row.name), before, after, escape(row.when))) + "</tr>"
-    )

@@ -1,4 +1,4 @@
-"""What this machine can do: arithmetic operations and bytes a second, measured once."""
+"""Roofline model of a machine: its arithmetic rate and memory bandwidth, measured once."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-MATRIX = 1024
-"""Rows of the matrices whose product is timed."""
+MATRIX_ROWS = 1024
+"""Size of the matrices whose product is timed."""
 
-COPIED = 64 * 2**20
-"""Bytes of the array that is copied, more than a cache holds."""
+COPIED_BYTES = 64 * 2**20
+"""Size of the array whose copy is timed, larger than the caches."""
 
 
 class Machine(NamedTuple):
-    """Two numbers that bound how fast a program can be.
+    """Arithmetic rate and memory bandwidth, which bound the speed of a program.
 
     Attributes
     ----------
     rate : float
-        Arithmetic operations a second, in products of large float32 matrices.
+        Arithmetic operations per second, in products of large float32 matrices.
     bandwidth : float
-        Bytes read and written a second.
+        Bytes read and written per second.
 
     Examples
     --------
@@ -32,39 +32,33 @@ class Machine(NamedTuple):
     >>> machine.seconds(operations=2_000_000, moved=1_000_000)
     0.0001
     >>> print(machine)
-    a machine of 100 billion operations and 10 billion bytes a second
+    a machine with 100 billion operations and 10 billion bytes per second
     """
 
     rate: float
     bandwidth: float
 
     def seconds(self, operations: float, moved: float) -> float:
-        """Return the least time that so many operations and bytes take: the longer of the two."""
+        """Return the lower bound of the time for some operations and bytes: the maximum of both times."""
         return max(operations / self.rate, moved / self.bandwidth)
 
     def __str__(self) -> str:
         rate, bandwidth = self.rate / 1e9, self.bandwidth / 1e9
-        return f"a machine of {rate:.3g} billion operations and {bandwidth:.3g} billion bytes a second"
+        return f"a machine with {rate:.3g} billion operations and {bandwidth:.3g} billion bytes per second"
 
 
 @functools.cache
 def this_machine() -> Machine:
-    """Measure this machine, which takes a moment the first time.
-
-    Returns
-    -------
-    Machine
-        By NumPy's product of matrices and copy of an array, the best of several.
-    """
-    a = np.ones((MATRIX, MATRIX), np.float32)
-    source, target = np.ones(COPIED, np.uint8), np.empty(COPIED, np.uint8)
+    """Measure this machine with NumPy's matrix product and array copy. The first call takes a moment."""
+    a = np.ones((MATRIX_ROWS, MATRIX_ROWS), np.float32)
+    source, target = np.ones(COPIED_BYTES, np.uint8), np.empty(COPIED_BYTES, np.uint8)
     product = np.empty_like(a)
-    rate = 2 * MATRIX**3 / best(lambda: np.matmul(a, a, out=product))
-    return Machine(rate, 2 * COPIED / best(lambda: np.copyto(target, source)))
+    rate = 2 * MATRIX_ROWS**3 / measure_fastest(lambda: np.matmul(a, a, out=product))
+    return Machine(rate, 2 * COPIED_BYTES / measure_fastest(lambda: np.copyto(target, source)))
 
 
-def best(work: Callable[[], Any], rounds: int = 5) -> float:
-    """Return the shortest of the times that something takes, in seconds."""
+def measure_fastest(work: Callable[[], Any], rounds: int = 5) -> float:
+    """Return the shortest run time in seconds."""
     times = []
     for _ in range(rounds):
         start = time.perf_counter()
@@ -73,12 +67,12 @@ def best(work: Callable[[], Any], rounds: int = 5) -> float:
     return min(times)
 
 
-def duration(seconds: float) -> str:
-    """Write a time in the unit that suits it.
+def format_duration(seconds: float) -> str:
+    """Return a time with a suitable unit.
 
     Examples
     --------
-    >>> duration(2.5), duration(0.0012), duration(3.4e-6)
+    >>> format_duration(2.5), format_duration(0.0012), format_duration(3.4e-6)
     ('2.5 s', '1.2 ms', '3.4 µs')
     """
     for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):

@@ -1,4 +1,4 @@
-"""The shapes of a graph's expressions once its names stand for sizes."""
+"""Concrete shapes of a graph's expressions for given sizes of its named dimensions."""
 
 from __future__ import annotations
 
@@ -14,27 +14,17 @@ from pellucid.graph.types import Dim, Shape, Unknown
 Sizes = tuple[int, ...]
 
 
-def shapes_of(order: Sequence[Expr], sizes: Mapping[str, int], given: Mapping[Expr, Sizes]) -> dict[Expr, list[Sizes]]:
-    """Infer shapes once more, from sizes instead of names.
+def infer_shapes(
+    order: Sequence[Expr], sizes: Mapping[str, int], given: Mapping[Expr, Sizes]
+) -> dict[Expr, list[Sizes]]:
+    """Infer the shapes of all results of expressions in topological order.
 
-    Parameters
-    ----------
-    order : sequence of Expr
-        Each after its inputs.
-    sizes : mapping from str to int
-        What the names stand for.
-    given : mapping from Expr to tuple of int
-        Shapes that are known from elsewhere.
-
-    Returns
-    -------
-    dict from Expr to list of tuple of int
-        The shape of every result.
+    ``given`` are shapes that are known already.
 
     Raises
     ------
     ShapeError
-        If a size is neither known nor given.
+        If a required size is missing.
     """
     shapes: dict[Expr, list[Sizes]] = {}
     for e in order:
@@ -43,12 +33,12 @@ def shapes_of(order: Sequence[Expr], sizes: Mapping[str, int], given: Mapping[Ex
         elif e.op is OUTPUT:
             shapes[e] = [shapes[e.inputs[0]][e.settings["index"]]]
         else:
-            shapes[e] = [tuple(resolved(d, e, sizes) for d in shape) for shape in inferred(e, shapes, sizes)]
+            shapes[e] = [tuple(resolve_size(d, e, sizes) for d in s) for s in infer_result_shapes(e, shapes, sizes)]
     return shapes
 
 
-def inferred(e: Expr, shapes: Mapping[Expr, list[Sizes]], sizes: Mapping[str, int]) -> list[Shape]:
-    """Return the shapes of an op's results, inferred from its operands' where those declared leave something open."""
+def infer_result_shapes(e: Expr, shapes: Mapping[Expr, list[Sizes]], sizes: Mapping[str, int]) -> list[Shape]:
+    """Return the declared shapes of an op's results, or infer them again if a size is unknown."""
     declared = [t.shape for t in e.types]
     if e.op is None or not any(isinstance(d, Unknown) for shape in declared for d in shape):
         return declared
@@ -57,26 +47,25 @@ def inferred(e: Expr, shapes: Mapping[Expr, list[Sizes]], sizes: Mapping[str, in
     if "shape" in settings and e.op.normalize is not None:
         settings["shape"] = tuple(-1 if isinstance(d, Unknown) else sizes.get(d, d) for d in settings["shape"])
         settings = e.op.normalize(*operands, **settings)
-    return [t.shape for t in e.op.types_of(operands, tuple(settings.items()))]
+    return [t.shape for t in e.op.infer_types(operands, tuple(settings.items()))]
 
 
-def resolved(dim: Dim, e: Expr, sizes: Mapping[str, int]) -> int:
-    """Put a size in the place of a name."""
+def resolve_size(dim: Dim, e: Expr, sizes: Mapping[str, int]) -> int:
     if isinstance(dim, int):
         return dim
     if isinstance(dim, Unknown):
         raise ShapeError(
-            f"The cost of {e} depends on a size without a name. Name it where its inputs are made: shape=('n', ...)"
+            f"The cost of {e} depends on an unnamed size. Name it when you create its inputs: shape=('n', ...)"
         )
     if dim not in sizes:
-        raise ShapeError(f"The cost of {e} depends on the size {dim}. Give it: sizes={{{dim!r}: 128}}")
+        raise ShapeError(f"The cost of {e} depends on the size {dim}. Pass it: sizes={{{dim!r}: 128}}")
     return sizes[dim]
 
 
-def check_names(sizes: Mapping[str, int], outputs: Sequence[Expr]) -> None:
-    """Refuse a size for a name that stands nowhere."""
+def check_size_names(sizes: Mapping[str, int], outputs: Sequence[Expr]) -> None:
+    """Check that each name is a dimension of an expression."""
     dims: list[Any] = [d for e in topological(outputs) for t in e.types for d in t.shape]
     names = {str(d) for d in dims if isinstance(d, str) and not isinstance(d, Unknown)}
     for name in sizes:
         if name not in names:
-            raise ShapeError(f"No size is named {name!r}.{near_miss(name, names)} Received: sizes={dict(sizes)}")
+            raise ShapeError(f"No dimension is named {name!r}.{near_miss(name, names)} Received: sizes={dict(sizes)}")

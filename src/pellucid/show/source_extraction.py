@@ -1,4 +1,4 @@
-"""The source of the functions that compute ops, made to stand on its own in a script of plain NumPy."""
+"""Extraction of the NumPy functions behind ops into a self-contained script."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 NAMESPACE = "xp"
-"""What ops call the array namespace, which is NumPy in a script."""
+"""Parameter of ops for the array namespace, which is NumPy in a script."""
 
 
-def definition(function: Callable[..., Any]) -> ast.FunctionDef:
-    """Return the syntax tree of a function, without decorators and annotations, its docstring cut short.
+def parse_function(function: Callable[..., Any]) -> ast.FunctionDef:
+    """Return the syntax tree of a function without decorators and annotations, and with a short docstring.
 
     Raises
     ------
     OSError
-        If Python cannot find its source.
+        If the source is not available.
     """
     tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
     if not isinstance(tree, ast.FunctionDef):
-        raise OSError(f"the source of {function.__name__} is not a function's")
+        raise OSError(f"the source of {function.__name__} is not a function definition")
     tree.decorator_list = []
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef):
@@ -38,58 +38,50 @@ def definition(function: Callable[..., Any]) -> ast.FunctionDef:
 
 
 def shorten_docstring(tree: ast.FunctionDef) -> None:
-    """Keep of a docstring what it opens with."""
+    """Keep the first paragraph of a docstring, without formulas, which the code shows."""
     doc = ast.get_docstring(tree)
     if doc is not None:
-        # What is written in LaTeX there, a reader of code finds in the code.
         opening = re.sub(r",?\s*:math:`[^`]*`", "", " ".join(doc.split("\n\n")[0].split()))
         tree.body[0] = ast.Expr(ast.Constant(opening.replace("`", "")))
         if len(tree.body) == 1:
             tree.body.append(ast.Pass())
 
 
-def statements(tree: ast.FunctionDef) -> list[ast.stmt]:
-    """Return a function's body without its docstring."""
-    return tree.body[1:] if ast.get_docstring(tree) is not None else tree.body
-
-
-def single_expression(tree: ast.FunctionDef) -> ast.expr | None:
-    """Return what a function returns, if that is all that it does."""
-    body = statements(tree)
+def get_returned_expression(tree: ast.FunctionDef) -> ast.expr | None:
+    """Return the expression that a function returns, if it has no other statement."""
+    body = tree.body[1:] if ast.get_docstring(tree) is not None else tree.body
     return body[0].value if len(body) == 1 and isinstance(body[0], ast.Return) else None
 
 
-class ForNumpy(ast.NodeTransformer):
-    """Turns code over an array namespace into code for NumPy: the namespace is ``np``, and nobody is given it."""
+class NumpyTransformer(ast.NodeTransformer):
+    """Converts code over an array namespace to NumPy code, in which the namespace is ``np`` and not an argument."""
 
     def __init__(self, takes_namespace: Iterable[str]) -> None:
         self.takes_namespace = set(takes_namespace)
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
-        """Write the namespace as ``np``."""
         return ast.Name("np", node.ctx) if node.id == NAMESPACE else node
 
     def visit_arg(self, node: ast.arg) -> ast.arg:
-        """Write the namespace as ``np`` in functions inside functions."""
         return ast.arg("np") if node.arg == NAMESPACE else node
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
-        """Leave the namespace out of calls to functions that are written without it."""
-        given = bool(node.args) and isinstance(node.args[0], ast.Name) and node.args[0].id == NAMESPACE
+        """Remove the namespace from the arguments of converted functions."""
+        passes_namespace = bool(node.args) and isinstance(node.args[0], ast.Name) and node.args[0].id == NAMESPACE
         function = node.func
-        if isinstance(function, ast.Name) and function.id == "run_body":
+        if isinstance(function, ast.Name) and function.id == "evaluate_subgraph":
             # In a script, the graph inside an op is a function.
             return self.generic_visit(ast.Call(node.args[1], [ast.Starred(node.args[2], ast.Load())], []))  # type: ignore[return-value]
         if isinstance(function, ast.Attribute) and ast.unparse(function).endswith(".op.value"):
-            # An op's own value, which stands in the script under the op's name.
+            # In a script, the function behind an op has the name of the op.
             function = node.func = function.value.value  # type: ignore[attr-defined]
             node.args = node.args[1:]
-        elif given and isinstance(function, ast.Name) and function.id in self.takes_namespace:
+        elif passes_namespace and isinstance(function, ast.Name) and function.id in self.takes_namespace:
             node.args = node.args[1:]
         return self.generic_visit(node)  # type: ignore[return-value]
 
     def visit_Compare(self, node: ast.Compare) -> ast.expr:
-        """Decide whether the namespace is NumPy, or pellucid's own."""
+        """Evaluate comparisons of the namespace with NumPy or the symbolic namespace."""
         both = [node.left, *node.comparators]
         names = [e.id for e in both if isinstance(e, ast.Name) and e.id in (NAMESPACE, "np", "symbolic")]
         if len(names) == len(both):
@@ -97,79 +89,69 @@ class ForNumpy(ast.NodeTransformer):
         return self.generic_visit(node)  # type: ignore[return-value]
 
     def visit_If(self, node: ast.If) -> Any:
-        """Keep the branch for NumPy alone."""
         self.generic_visit(node)
         if isinstance(node.test, ast.Constant):
             return node.body if node.test.value else node.orelse
         return node
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
-        """Keep the alternative for NumPy alone."""
         self.generic_visit(node)
         if isinstance(node.test, ast.Constant):
             return node.body if node.test.value else node.orelse
         return node
 
 
-class Extract:
-    """Functions of pellucid and what they need, gathered for one script.
-
-    Attributes
-    ----------
-    imports : dict
-        Lines of imports, in the order in which they were met.
-    parts : dict from str to str
-        Definitions by name, each after those it needs.
-    """
+class SourceExtractor:
+    """Collects functions of pellucid and their dependencies for one script."""
 
     def __init__(self) -> None:
-        self.imports: dict[str, None] = {"import numpy as np": None}
-        self.parts: dict[str, str] = {}
+        self.imports: dict[str, None] = {"import numpy as np": None}  # import statements in order
+        self.parts: dict[str, str] = {}  # definitions by name, each after its dependencies
         self.origins: dict[str, Any] = {}
 
     def add(self, name: str, function: Callable[..., Any]) -> None:
-        """Include a function under a name, and all it needs."""
+        """Include a function under a name, with its dependencies."""
         if name in self.origins:
             if self.origins[name] is not function:
                 raise ValueError(f"two functions are named {name}: {function} and {self.origins[name]}")
             return
         self.origins[name] = function
-        tree = definition(function)
+        tree = parse_function(function)
         tree.name = name
         self.parts[name] = ast.unparse(self.adapt(tree, function))
-        self.parts[name] = self.parts.pop(name)  # after what it needs
+        self.parts[name] = self.parts.pop(name)  # move it behind its dependencies
 
     def adapt(self, tree: Any, function: Callable[..., Any]) -> Any:
-        """Turn code into code for NumPy, including what it refers to."""
+        """Convert code to NumPy code, and include its dependencies."""
         if isinstance(tree, ast.FunctionDef) and tree.args.args and tree.args.args[0].arg == NAMESPACE:
             tree.args.args = tree.args.args[1:]
-        pruned = ForNumpy(self.namespaced(tree, function)).visit(tree)
-        for found in self.references(pruned, function):
-            self.include(found, function)
-        return ast.fix_missing_locations(pruned)
+        converted = NumpyTransformer(self.find_namespaced(tree, function)).visit(tree)
+        for name in self.find_references(converted, function):
+            self.include(name, function)
+        return ast.fix_missing_locations(converted)
 
-    def references(self, tree: Any, function: Callable[..., Any]) -> list[str]:
-        """Return the global names that code refers to."""
+    def find_references(self, tree: Any, function: Callable[..., Any]) -> list[str]:
+        """Return the global names in a function."""
         names = dict.fromkeys(n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load))
         own = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
         own |= {*inspect.signature(function).parameters, *(n.arg for n in ast.walk(tree) if isinstance(n, ast.arg))}
-        known = global_names(function)
+        known = get_global_names(function)
         return [n for n in names if n in known and n not in own and n != "np"]
 
-    def namespaced(self, tree: Any, function: Callable[..., Any]) -> list[str]:
-        """Return the names of the functions called that take the namespace first."""
-        known = global_names(function)
+    def find_namespaced(self, tree: Any, function: Callable[..., Any]) -> list[str]:
+        """Return the names of called functions whose first argument is the namespace."""
+        known = get_global_names(function)
         called = {n.func.id for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
         return [n for n in called if n in known and takes_namespace(known[n])]
 
     def include(self, name: str, function: Callable[..., Any]) -> None:
-        """Include what a name stands for: a module, a function, an error, a class or a value."""
-        value = global_names(function)[name]
+        """Include the definition of a global name: a module, function, error, class or value."""
+        value = get_global_names(function)[name]
         if isinstance(value, ModuleType):
             as_name = "" if value.__name__ == name else f" as {name}"
             self.imports[f"import {value.__name__}{as_name}"] = None
         elif isinstance(value, type) and issubclass(value, Exception) and value.__module__.startswith("pellucid"):
-            self.parts.setdefault(name, f"class {name}({ancestor(value).__name__}):\n    pass")
+            self.parts.setdefault(name, f"class {name}({get_builtin_base(value).__name__}):\n    pass")
         elif isinstance(value, type) and value.__module__.startswith("pellucid"):
             self.parts.setdefault(name, textwrap.dedent(inspect.getsource(value)))
             self.imports["from typing import Any, NamedTuple"] = None
@@ -178,38 +160,37 @@ class Extract:
         elif callable(value):
             self.imports[f"from {value.__module__} import {value.__name__}"] = None
         elif type(value).__module__.startswith("pellucid"):
-            self.instance(name, value)
+            self.include_instance(name, value)
         elif not hasattr(builtins, name):
             self.parts.setdefault(name, f"{name} = {value!r}")
 
-    def instance(self, name: str, value: Any) -> None:
-        """Include an object of one of pellucid's own small classes."""
+    def include_instance(self, name: str, value: Any) -> None:
+        """Include an instance of a small class of pellucid."""
         cls = type(value)
-        self.include(cls.__name__, home_of(cls))
+        self.include(cls.__name__, get_module_function(cls))
         self.parts.setdefault(
             name, f"{name} = {value!r}" if hasattr(value, "_fields") else f"{name} = {cls.__name__}()"
         )
 
 
 def takes_namespace(value: Any) -> bool:
-    """Tell whether a function is one of pellucid's whose first argument is the array namespace."""
+    """Check for a function of pellucid whose first argument is the array namespace."""
     if not isinstance(value, FunctionType) or not value.__module__.startswith("pellucid"):
         return False
     return next(iter(inspect.signature(value).parameters), None) == NAMESPACE
 
 
-def home_of(cls: type) -> Callable[..., Any]:
-    """Return a function whose global names are those of a class's module."""
+def get_module_function(cls: type) -> Callable[..., Any]:
+    """Return a function of the module of a class."""
     names = vars(importlib.import_module(cls.__module__))
     return next(f for f in names.values() if isinstance(f, FunctionType) and f.__globals__ is names)
 
 
-def global_names(function: Callable[..., Any]) -> dict[str, Any]:
-    """Return what the names in a function stand for, those it closes over included."""
+def get_global_names(function: Callable[..., Any]) -> dict[str, Any]:
+    """Return the global names of a function with their values, including those of its closure."""
     closure = inspect.getclosurevars(function)
     return {**getattr(function, "__globals__", {}), **closure.nonlocals}
 
 
-def ancestor(error: type[Exception]) -> type[Exception]:
-    """Return the nearest of Python's own errors that an error of pellucid's is."""
+def get_builtin_base(error: type[Exception]) -> type[Exception]:
     return next(c for c in error.__mro__ if c.__module__ == "builtins" and c is not Exception)

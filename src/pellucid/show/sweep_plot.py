@@ -1,4 +1,4 @@
-"""The picture of a sweep: how many runs ended over one of their settings, and how they came there."""
+"""Plot of a sweep: final metrics over a setting, and mean learning curves."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -6,87 +6,84 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pellucid.show.plot_style import INK, PALETTE, cycle, name_ends, new_figure, plain_axes
+from pellucid.show.plot_style import INK, PALETTE, cycle_colours, label_curve_ends, new_figure, style_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WIDE = 20.0
-"""Positive values further apart than this factor stand on a logarithmic axis."""
+LOG_RATIO = 20.0
+"""Ratio of the largest to the smallest value above which an axis is logarithmic."""
 
-MOST_CURVES = 7
-"""So many mean curves are drawn at most, evenly chosen among the values of the setting."""
+MAX_CURVES = 7
+"""Maximum number of mean curves, for evenly spaced values of the setting."""
 
 
-def runs_over(
-    setting: str, values: ArrayLike, ends: Mapping[str, ArrayLike], curves: ArrayLike, up: str = "", title: str = ""
+def plot_trials(
+    setting: str,
+    values: ArrayLike,
+    final: Mapping[str, ArrayLike],
+    curves: ArrayLike,
+    y_label: str = "",
+    title: str = "",
 ) -> "Figure":
-    """Draw how runs ended over a setting, and the course of what they were judged by.
+    """Plot the final metrics of trials over a setting, and the curves of the first metric.
 
     Parameters
     ----------
-    setting
-        The name of the setting.
-    values
-        Its value in each run, numbers or words, shape (runs,).
-    ends
-        Measures by name, each as it was at the end of every run, shape (runs,). The first is that of the curves.
-    curves
-        The first measure, epoch by epoch, shape (runs, epochs).
-    up
-        What the measures are, along the upright axis; the name of the first without it.
-    title
-        Stands above the picture.
+    setting : str
+        Name of the setting.
+    values : array
+        Value of the setting in each trial, numbers or strings, shape (trials,).
+    final : mapping from str to array
+        Final metrics by name, shape (trials,). The first is the metric of the curves.
+    curves : array
+        The first metric after each epoch, shape (trials, epochs).
+    y_label : str
+        Label of the y axis; by default the name of the first metric.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Above, a dot for each run, with the means and standard deviations of the runs of each value; below, the mean
-        curve of each value.
+        Upper panel: a dot per trial, and mean and standard deviation per value. Lower panel: the mean curve per value.
 
     Examples
     --------
-    >>> figure = runs_over("hidden", [1, 1, 3, 3], {"loss": [0.5, 0.6, 0.2, 0.3]}, np.ones((4, 10)))
+    >>> figure = plot_trials("hidden", [1, 1, 3, 3], {"loss": [0.5, 0.6, 0.2, 0.3]}, np.ones((4, 10)))
     >>> [axes.get_xlabel() for axes in figure.axes]
     ['hidden', 'epoch']
     """
     column = np.asarray(values)
     levels = np.array(sorted(set(column.tolist()), key=lambda v: (isinstance(v, str), v)), dtype=column.dtype)
-    places = _places(levels)
     figure = new_figure(6.4, 6.0)
-    above, below = figure.subplots(2, 1, height_ratios=(1, 1))
-    name = up or next(iter(ends))
-    plain_axes(above, setting, name, title)
-    _draw_ends(above, column, levels, places, ends)
-    plain_axes(below, "epoch", next(iter(ends)))
-    _draw_curves(below, column, levels, np.asarray(curves, float))
+    upper, lower = figure.subplots(2, 1, height_ratios=(1, 1))
+    metric = next(iter(final))
+    style_axes(upper, setting, y_label or metric, title)
+    draw_final_metrics(upper, column, levels, final)
+    style_axes(lower, "epoch", metric)
+    draw_mean_curves(lower, column, levels, np.asarray(curves, float))
     return figure
 
 
-def _places(levels: NDArray[Any]) -> NDArray[Any]:
-    """Return where values stand along the axis: where they are, or one beside the other for words."""
-    return levels.astype(float) if levels.dtype.kind in "iuf" else np.arange(len(levels), dtype=float)
-
-
-def _draw_ends(
-    axes: "Axes", column: NDArray[Any], levels: NDArray[Any], places: NDArray[Any], ends: Mapping[str, ArrayLike]
+def draw_final_metrics(
+    axes: "Axes", column: NDArray[Any], levels: NDArray[Any], final: Mapping[str, ArrayLike]
 ) -> None:
-    """Draw a dot for each run, and the means with their deviations."""
-    wide = levels.dtype.kind in "iuf" and places.min() > 0 and places.max() / places.min() > WIDE
-    axes.set_xscale("log" if wide else "linear")
-    if levels.dtype.kind not in "iuf" or len(levels) <= 12:
-        axes.set_xticks(places, [f"{v:g}" if levels.dtype.kind in "iuf" else str(v) for v in levels])
+    is_numeric = levels.dtype.kind in "iuf"
+    positions = levels.astype(float) if is_numeric else np.arange(len(levels), dtype=float)
+    is_log = is_numeric and positions.min() > 0 and positions.max() / positions.min() > LOG_RATIO
+    axes.set_xscale("log" if is_log else "linear")
+    if not is_numeric or len(levels) <= 12:
+        axes.set_xticks(positions, [format_level(v) for v in levels])
         axes.minorticks_off()
-    here = np.array([places[np.flatnonzero(levels == value)[0]] for value in column])
-    for (name, found), colour in zip(ends.items(), cycle(PALETTE), strict=False):
-        last = np.asarray(found, float)
-        parts = [last[(column == value) & np.isfinite(last)] for value in levels]
-        axes.scatter(here, last, s=9, color=colour, alpha=0.3, linewidths=0)
+    x = np.array([positions[np.flatnonzero(levels == value)[0]] for value in column])
+    for (name, values), colour in zip(final.items(), cycle_colours(PALETTE), strict=False):
+        y = np.asarray(values, float)
+        groups = [y[(column == value) & np.isfinite(y)] for value in levels]
+        axes.scatter(x, y, s=9, color=colour, alpha=0.3, linewidths=0)
         axes.errorbar(
-            places,
-            [part.mean() if len(part) else np.nan for part in parts],
-            [part.std() if len(part) else np.nan for part in parts],
+            positions,
+            [group.mean() if len(group) else np.nan for group in groups],
+            [group.std() if len(group) else np.nan for group in groups],
             color=colour,
             marker="o",
             markersize=4.5,
@@ -94,24 +91,26 @@ def _draw_ends(
             linewidth=1.6,
             label=name,
         )
-    if len(ends) > 1:
+    if len(final) > 1:
         axes.legend(frameon=False, fontsize=8.5, labelcolor=INK)
 
 
-def _draw_curves(axes: "Axes", column: NDArray[Any], levels: NDArray[Any], curves: NDArray[Any]) -> None:
-    """Draw the mean curve of each value, named at its end."""
-    chosen = levels[np.unique(np.linspace(0, len(levels) - 1, min(len(levels), MOST_CURVES)).astype(int))]
+def draw_mean_curves(axes: "Axes", column: NDArray[Any], levels: NDArray[Any], curves: NDArray[Any]) -> None:
+    chosen = levels[np.unique(np.linspace(0, len(levels) - 1, min(len(levels), MAX_CURVES)).astype(int))]
     epochs = np.arange(1, curves.shape[1] + 1)
-    axes.set_xscale("log" if len(epochs) > WIDE else "linear")
-    names = []
-    for value, colour in zip(chosen, cycle(PALETTE), strict=False):
-        own = curves[column == value]
-        own = own[np.isfinite(own).all(axis=1)]
-        if not len(own):
+    axes.set_xscale("log" if len(epochs) > LOG_RATIO else "linear")
+    ends = []
+    for value, colour in zip(chosen, cycle_colours(PALETTE), strict=False):
+        group = curves[column == value]
+        group = group[np.isfinite(group).all(axis=1)]
+        if not len(group):
             continue
-        mean = own.mean(axis=0)
+        mean = group.mean(axis=0)
         axes.plot(epochs, mean, color=colour, linewidth=1.6, marker="o" if len(epochs) == 1 else None)
-        label = f"{value:g}" if levels.dtype.kind in "iuf" else str(value)
-        names.append((float(epochs[-1]), float(mean[-1]), label, colour))
-    if names:
-        name_ends(axes, names)
+        ends.append((float(epochs[-1]), float(mean[-1]), format_level(value), colour))
+    if ends:
+        label_curve_ends(axes, ends)
+
+
+def format_level(value: Any) -> str:
+    return f"{value:g}" if np.asarray(value).dtype.kind in "iuf" else str(value)

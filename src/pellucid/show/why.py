@@ -1,4 +1,4 @@
-r"""`why`: the arithmetic behind one number, :math:`z_{ij} = \sum_k x_{ik} w_{kj} + b_j` with the numbers in it."""
+r"""`why`: the arithmetic of one array element with its numbers, :math:`z_{ij} = \sum_k x_{ik} w_{kj} + b_j`."""
 
 from __future__ import annotations
 
@@ -10,100 +10,103 @@ import numpy as np
 
 from pellucid.graph.errors import InputError, ShapeError, UseError, near_miss
 from pellucid.graph.expr import Constant, Expr
-from pellucid.graph.printing import own_name, text
-from pellucid.graph.types import shape_text
-from pellucid.show.input_values import given_values
-from pellucid.show.why_provenance import Cause, Index
-from pellucid.show.why_values import Scene, is_visible, source_of, visible
+from pellucid.graph.labels import strip_calls
+from pellucid.graph.printing import get_own_name, text
+from pellucid.graph.types import format_shape
+from pellucid.show.input_values import collect_values
+from pellucid.show.renderers import Displayable, Names
+from pellucid.show.why_provenance import ElementIndex, ElementRef, Provenance
+from pellucid.show.why_values import Element, ValueEnv, find_source, find_visible, is_visible
 
-Names = Mapping[Any, str]
 
-
-class Why:
-    """One number and where it comes from. Printed as text; LaTeX by ``latex()``, a page by ``html()``.
+class Why(Displayable):
+    """An array element and its provenance. Prints as text; see ``latex()`` and ``html()``.
 
     Attributes
     ----------
     expr : Expr
-        What the number is an element of.
+        The expression.
     index : tuple of int
-        Which element.
+        Index of the element.
     value : number
-        The number.
+        Value of the element.
     kind : str
-        How it comes about: ``"given"``, ``"applied"`` (an op on one element of each operand), ``"moved"``, ``"sum"``
-        (of products), ``"function"`` (an op on several elements) or ``"whole"`` (an op on whole operands).
+        ``"given"``, ``"applied"`` (an op on one element of each operand), ``"moved"``, ``"sum"`` (of products),
+        ``"function"`` (an op on several elements) or ``"whole"`` (an op on whole operands).
     depth : int
-        How many levels are printed.
+        Number of printed levels.
     """
 
-    def __init__(self, scene: Scene, expr: Expr, index: Index, depth: int = 1) -> None:
-        self.scene, self.expr, self.index = visible(scene, expr, index)
+    def __init__(self, env: ValueEnv, expr: Expr, index: ElementIndex, depth: int = 1) -> None:
+        self.env, self.expr, self.index = find_visible(env, expr, index)
         self.depth = depth
-        self.value: Any = np.asarray(self.scene.value(self.expr))[self.index]
+        self.value: Any = np.asarray(self.env.value(self.expr))[self.index]
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """What tells one number from another: an expression in a loop has one for every step."""
-        return self.scene.path, self.expr, self.index
+        """Identity of the element, including the steps of loops that it is in."""
+        return self.env.path, self.expr, self.index
 
     @functools.cached_property
-    def source(self) -> tuple[Scene, Expr, Index]:
-        """Where its arithmetic stands: inside the step of a loop, in the definition of a compound op, or in itself."""
-        return source_of(self.scene, self.expr, self.index)
+    def source(self) -> Element:
+        """The element where the value is computed: in the step of a loop, in a definition, or itself."""
+        return find_source(self.env, self.expr, self.index)
 
     @functools.cached_property
-    def cause(self) -> Cause:
-        """How the number comes about, in terms of the inputs of the expression at its source."""
-        scene, expr, index = self.source
-        if expr is not self.expr and is_visible(scene, expr):
-            return Cause("moved")
-        return Cause("given") if expr.op is None else scene.cause(expr, index)
+    def provenance(self) -> Provenance:
+        """Provenance in terms of the inputs of the source."""
+        env, expr, index = self.source
+        if expr is not self.expr and is_visible(env, expr):
+            return Provenance("moved")
+        return Provenance("given") if expr.op is None else env.provenance(expr, index)
 
     @property
     def kind(self) -> str:
-        """How the number comes about."""
-        return self.cause.kind
+        return self.provenance.kind
 
     @functools.cached_property
     def operands(self) -> list[Why]:
-        """The numbers it was computed from, each once."""
-        scene, expr, index = self.source
+        """The elements that the value was computed from, each once."""
+        env, expr, index = self.source
         if self.kind == "moved":
-            return [Why(scene, expr, index)]
-        found = [self.operand(place) for place in dict.fromkeys(self.cause.places)]
+            return [Why(env, expr, index)]
+        found = [self.operand(place) for place in dict.fromkeys(self.provenance.places)]
         return [w for w in found if not isinstance(w.expr, Constant)]
 
-    def operand(self, place: tuple[int, Index]) -> Why:
-        """Return one of the numbers it was computed from."""
-        scene, expr, _ = self.source
-        return Why(scene, expr.inputs[place[0]], place[1])
+    def operand(self, place: ElementRef) -> Why:
+        """Return one of the elements that the value was computed from."""
+        env, expr, _ = self.source
+        return Why(env, expr.inputs[place[0]], place[1])
 
     @property
     def name(self) -> str:
-        """What the number is called: the name of its expression, and its index."""
-        name = self.scene.name(self.expr)
+        """Name of the expression with the index, such as ``"h[1, 0]"``."""
+        name = self.env.name(self.expr)
         return f"{name}[{', '.join(map(str, self.index))}]" if self.index else name
 
+    @property
+    def page_title(self) -> str:  # type: ignore[override]
+        return f"Arithmetic of {self.name}"
+
     def expand(self, depth: int = 2) -> Why:
-        """Return the same with so many levels printed: the numbers, those behind them, and so on."""
-        return Why(self.scene, self.expr, self.index, depth)
+        """Return the same element with more printed levels."""
+        return Why(self.env, self.expr, self.index, depth)
 
     def where(self, name: str) -> list[Why]:
-        """Return the elements of a named expression that the number was computed from.
+        """Return the elements of a named expression that the value was computed from.
 
         Parameters
         ----------
         name : str
-            The name of an input, of a shared variable, or of an expression that has one.
+            Name of an input, a shared variable or a named expression.
 
         Raises
         ------
         InputError
-            If nothing of that name is behind the number.
+            If the value does not depend on an expression of that name.
         """
         found: dict[Any, Why] = {}
-        met: set[str] = set()
+        names: set[str] = set()
         seen: set[Any] = set()
         stack: list[Why] = [self]
         while stack:
@@ -111,51 +114,34 @@ class Why:
             if w.key in seen:
                 continue
             seen.add(w.key)
-            called = w.scene.names.get(w.expr) or own_name(w.expr) or (w.expr.name if w.expr.op is None else None)
-            met |= {called} if called else set()
-            if called == name and w is not self:
+            own = w.env.names.get(w.expr) or get_own_name(w.expr) or (w.expr.name if w.expr.op is None else None)
+            names |= {own} if own else set()
+            if own == name and w is not self:
                 found[w.key] = w
             else:
                 stack += w.operands[::-1]
         if not found:
             raise InputError(
-                f"Nothing named {name!r} is behind {self.name}.{near_miss(name, met)} "
-                f"There is: {', '.join(sorted(met))}"
+                f"{self.name} does not depend on anything named {name!r}.{near_miss(name, names)} "
+                f"It depends on: {', '.join(sorted(names))}"
             )
         return list(found.values())
 
     def __str__(self) -> str:
-        from pellucid.show.why_renderers import as_text
+        from pellucid.show.why_renderers import why_to_text
 
-        return as_text(self)
-
-    __repr__ = __str__
+        return why_to_text(self)
 
     def latex(self) -> str:
-        """Return the number and its arithmetic as aligned equations, for mathematics mode."""
-        from pellucid.show.why_renderers import as_latex
+        """Return the element and its arithmetic as LaTeX for math mode."""
+        from pellucid.show.why_renderers import why_to_latex
 
-        return as_latex(self)
-
-    def _repr_latex_(self) -> str:
-        return rf"$\displaystyle {self.latex()}$"
+        return why_to_latex(self)
 
     def _repr_html_(self) -> str:
-        from pellucid.show.why_renderers import as_html
+        from pellucid.show.why_renderers import why_to_html
 
-        return as_html(self)
-
-    def html(self, title: str = "") -> str:
-        """Return a page that holds the number and what is behind it, and asks no network.
-
-        Parameters
-        ----------
-        title : str
-            Its heading; without it, which number is explained.
-        """
-        from pellucid.show.mathml import page
-
-        return page(title or f"Why {self.name} is what it is", self._repr_html_())
+        return why_to_html(self)
 
 
 def why(
@@ -166,20 +152,20 @@ def why(
     depth: int = 1,
     names: Names | None = None,
 ) -> Why:
-    r"""Show the arithmetic behind one number, :math:`z_{ij} = \sum_k x_{ik} w_{kj} + b_j` with the numbers in it.
+    r"""Show the arithmetic of one array element with its numbers, :math:`z_{ij} = \sum_k x_{ik} w_{kj} + b_j`.
 
     Parameters
     ----------
     expr : Expr
-        What the number is an element of.
+        The expression.
     index : int or tuple of int
-        Which element; nothing for a scalar.
+        Index of the element, ``()`` for a scalar.
     inputs : mapping from Expr or str to array, optional
-        The values of inputs, by the input or by its name. Shared variables have their own.
+        Values of inputs, by the input or its name. Shared variables have values already.
     depth : int
-        How many levels are printed: the number, the numbers it was computed from, and so on.
+        Number of printed levels: the element, the elements it was computed from, and so on.
     names : mapping from Expr to str, optional
-        Names for expressions, beside those that have one by `named`. Numbers are followed up to what has a name.
+        Names for expressions, in addition to names by `named`. The arithmetic stops at named expressions.
 
     Returns
     -------
@@ -189,15 +175,14 @@ def why(
     Raises
     ------
     TypeError
-        If it is no expression, or the index is of something else than integers.
+        If ``expr`` is not an expression, or the index is not of integers.
     ShapeError
-        If there is no such element, or a value has another shape than was declared.
+        If the index is out of range, or a value does not have the declared shape.
     InputError
         If an input has no value.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> X, W = pel.matrix("X", shape=("n", 2)), pel.shared([[1.5], [-0.5]], "W")
     >>> b = pel.shared([0.25], "b")
     >>> why(X @ W + b, (1, 0), {"X": [[0.0, 0.0], [2.0, 4.0]]})
@@ -210,25 +195,23 @@ def why(
         raise UseError(f"Expected an expression: pel.why(x + y, index, inputs). Received: {expr!r}")
     if len(expr.types) > 1:
         raise UseError(f"Expected one result of {expr}, which has {len(expr.types)}")
-    values: dict[Expr, Any] = dict(given_values([expr], inputs, "pel.why"))
-    scene = Scene(values, dict(names or {}), [expr])
-    return Why(scene, expr, checked_index(index, scene.value(expr), expr), depth)
+    [expr], names = strip_calls([expr], names)
+    values: dict[Expr, Any] = dict(collect_values([expr], inputs, "pel.why"))
+    env = ValueEnv(values, names, [expr])
+    return Why(env, expr, normalize_index(index, env.value(expr), expr), depth)
 
 
-def checked_index(index: Any, value: np.ndarray[Any, Any], expr: Expr) -> Index:
-    """Hold an index against a value, and count it from the front."""
+def normalize_index(index: Any, value: np.ndarray[Any, Any], expr: Expr) -> ElementIndex:
+    """Check an index and make it non-negative."""
     parts = (index,) if isinstance(index, (int, np.integer)) else tuple(index)
     if not all(isinstance(part, (int, np.integer)) and not isinstance(part, bool) for part in parts):
-        raise UseError(f"Expected an index of one number, integers such as (2, 1). Received: {index!r}")
+        raise UseError(f"Expected the index of one element, integers such as (2, 1). Received: {index!r}")
+    shape = f"{text(expr, 60)} has shape {format_shape(value.shape)} here"
     if len(parts) != value.ndim:
         raise ShapeError(
-            f"{text(expr, 60)} has shape {shape_text(value.shape)} here, so that an element has {value.ndim} "
-            f"position{'s' * (value.ndim != 1)}. Received: {index!r}"
+            f"{shape}. Expected an index of {value.ndim} integer{'s' * (value.ndim != 1)}. Received: {index!r}"
         )
     for axis, (part, size) in enumerate(zip(parts, value.shape, strict=True)):
         if not -size <= part < size:
-            raise ShapeError(
-                f"{text(expr, 60)} has shape {shape_text(value.shape)} here: along axis {axis} there are {size} "
-                f"elements. Received: index {index!r}"
-            )
+            raise ShapeError(f"{shape}. Axis {axis} has {size} elements. Received: index {index!r}")
     return tuple(int(part) % size for part, size in zip(parts, value.shape, strict=True))

@@ -1,336 +1,299 @@
-"""Why a number is what it is, as text, as LaTeX and as HTML.
+"""Text, LaTeX and HTML of `why`.
 
-The arithmetic is written as a pattern: the ops as they stand, on names of elements or on their numbers. So text and
-LaTeX have their signs and parentheses from the ops' own templates.
+The arithmetic is a pattern of the ops, applied to names of elements or to their values, so signs and parentheses come
+from the templates of the ops.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from html import escape
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from pellucid.graph.expr import Constant, Expr, constant
 from pellucid.graph.op_def import OPS, Op
-from pellucid.graph.pattern import Pattern, hole
-from pellucid.graph.printing import ADD, ATOM, text
-from pellucid.graph.subgraph import Body
-from pellucid.show.input_values import figure
-from pellucid.show.latex_names import name_tex
-from pellucid.show.mathml import mathml
-from pellucid.show.recurrences import indexed
+from pellucid.graph.pattern import Pattern, make_hole
+from pellucid.graph.precedence import ADD, ATOM
+from pellucid.graph.printing import text
+from pellucid.graph.subgraph import Subgraph
+from pellucid.show.input_values import format_number
+from pellucid.show.latex_names import add_index, name_to_latex
+from pellucid.show.mathml import latex_to_mathml
+from pellucid.show.renderers import align
 from pellucid.show.tex import latex
 from pellucid.show.why import Why
-from pellucid.show.why_provenance import Place, Term
+from pellucid.show.why_provenance import ElementRef, SumTerm
 from pellucid.show.why_values import is_visible
 
-MOST_TERMS, SHOWN_TERMS = 12, 6
-"""Longer sums are written with so many of their largest terms."""
+MAX_TERMS, SHOWN_TERMS = 12, 6
+"""A longer sum is written with this many of its largest terms."""
 
-SHORT = 3
-"""So many members of a sum or a list are written inside another op."""
+MAX_INLINE = 3
+"""Longest sum or list that is written inside another op."""
 
-DEEPEST = 6
-"""So many ops are written into one another before a number is written by its name."""
+MAX_NESTING = 6
+"""Number of nested ops after which an element is written by its name."""
 
 DIGITS = 6
-"""Of the number itself; those it is made of have fewer."""
+"""Significant digits of the explained element; other numbers have fewer."""
 
-ADDITIVE = frozenset(["add", "subtract", "negative"])
-
-
-class Form(Protocol):
-    """How the numbers at the ends of a formula are written."""
-
-    def number(self, w: Why) -> Any:
-        """Write a number that came from elsewhere."""
-
-    def rest(self, count: int, total: float) -> Any:
-        """Write the terms of a sum that are left out."""
+ADDITIVE_OPS = frozenset(["add", "subtract", "negative"])
 
 
-class Names:
-    """Numbers by the names of their expressions."""
+class LeafNotation(NamedTuple):
+    """How to write elements that are not expanded, and the omitted terms of a sum."""
 
-    def number(self, w: Why) -> Any:
-        """Write a number that came from elsewhere."""
-        return w.scene.value(w.expr) if isinstance(w.expr, Constant) and not w.index else self.element(w)
-
-    def element(self, w: Why) -> Any:
-        """Write an element of an expression."""
-        return short(w.value) if isinstance(w.expr, Constant) else hole(w.name)
-
-    def rest(self, count: int, total: float) -> Any:
-        """Write the terms of a sum that are left out."""
-        return hole(f"({count} more)")
+    leaf: Callable[[Why], Any]
+    rest: Callable[[int, float], Any]
 
 
-class TexNames(Names):
-    """Numbers by the names of their expressions, in LaTeX."""
-
-    def element(self, w: Why) -> Any:
-        """Write an element of an expression."""
-        return short(w.value) if isinstance(w.expr, Constant) else hole(tex_name(w))
-
-    def rest(self, count: int, total: float) -> Any:
-        """Write the terms of a sum that are left out."""
-        return hole(rf"\text{{({count} more)}}")
+def write_leaf_name(w: Why, name: Callable[[Why], str]) -> Any:
+    if not isinstance(w.expr, Constant):
+        return make_hole(name(w))
+    return shorten(w.value) if w.index else w.env.value(w.expr)
 
 
-class Numbers:
-    """The numbers themselves, in LaTeX, where precedence puts negative ones in parentheses."""
-
-    def number(self, w: Why) -> Any:
-        """Write a number that came from elsewhere."""
-        return short(w.value)
-
-    def rest(self, count: int, total: float) -> Any:
-        """Write the terms of a sum that are left out."""
-        return short(total)
+def make_number(written: str) -> Pattern:
+    """Return a number that is parenthesized after an operator if it is negative."""
+    precedence = ADD if written.startswith("-") else ATOM
+    op = Op("number", abs, (), False, {}, text=lambda operands, settings: [written], precedence=precedence)
+    return Pattern(op, (), {})
 
 
-class PlainNumbers(Numbers):
-    """The numbers themselves, in text, negative ones in parentheses."""
-
-    def number(self, w: Why) -> Any:
-        """Write a number that came from elsewhere."""
-        return signed(figure(w.value))
-
-    def rest(self, count: int, total: float) -> Any:
-        """Write the terms of a sum that are left out."""
-        return signed(figure(total))
-
-
-def signed(written: str) -> Pattern:
-    """Return a number that stands in parentheses after a sign, as one writes a negative number."""
-    binds = ADD if written.startswith("-") else ATOM
-    return Pattern(
-        Op("number", abs, (), False, {}, text=lambda operands, settings: [written], precedence=binds), (), {}
-    )
-
-
-def short(value: Any, digits: int = 4) -> Constant:
-    """Return a number with few digits."""
+def shorten(value: Any, digits: int = 4) -> Constant:
     if np.asarray(value).dtype.kind in "biu":
         return constant(np.asarray(value))
-    return constant(np.float64(figure(value, digits)))
+    return constant(np.float64(format_number(value, digits)))
 
 
-def tex_name(w: Why) -> str:
-    """Write the name of an element in LaTeX."""
-    name = name_tex(w.scene.name(w.expr))
+def element_to_latex(w: Why) -> str:
+    name = name_to_latex(w.env.name(w.expr))
     index = ", ".join(map(str, w.index))
     if not index:
         return name
-    # The 2 of W with index 2 is no position.
-    return rf"({name})_{{{index}}}" if "_" in name else indexed(name, index)
+    # Parentheses separate the 2 of a name W_2 from the index of the element.
+    return rf"({name})_{{{index}}}" if "_" in name else add_index(name, index)
 
 
-def arithmetic(w: Why, form: Form) -> Any:
-    """Write how a number comes about."""
-    return (
-        written(w, form, "top", 0)
-        if w.kind not in ("given", "moved")
-        else form.number(w.operands[0] if w.operands else w)
-    )
+TEXT_NAMES = LeafNotation(
+    lambda w: write_leaf_name(w, lambda w: w.name),
+    lambda count, total: make_hole(f"({count} more)"),
+)
+LATEX_NAMES = LeafNotation(
+    lambda w: write_leaf_name(w, element_to_latex),
+    lambda count, total: make_hole(rf"\text{{({count} more)}}"),
+)
+TEXT_NUMBERS = LeafNotation(
+    lambda w: make_number(format_number(w.value)),
+    lambda count, total: make_number(format_number(total)),
+)
+LATEX_NUMBERS = LeafNotation(lambda w: shorten(w.value), lambda count, total: shorten(total))
 
 
-def written(w: Why, form: Form, context: str, level: int) -> Any:
-    """Write the op behind a number on what is behind its operands, or the number by its name.
+def write_arithmetic(w: Why, notation: LeafNotation) -> Any:
+    if w.kind in ("given", "moved"):
+        return notation.leaf(w.operands[0] if w.operands else w)
+    return write_element(w, notation, "top", 0)
 
-    The context is what stands around it: ``"top"`` nothing, ``"sum"`` a sum, into which another may be written;
-    ``"term"`` a product or a list, whose members are named; ``"function"`` another op.
+
+def write_element(w: Why, notation: LeafNotation, context: str, level: int) -> Any:
+    """Write the op of an element on its operands, or the element by its name.
+
+    The context is the surrounding formula: ``"top"`` for none, ``"sum"`` for a sum, which can contain another sum,
+    ``"term"`` for a product or a list, and ``"function"`` for another op.
     """
-    scene, expr, _ = w.source
+    env, expr, _ = w.source
     kind = w.kind
-    if context != "top" and stops(w, context, level):
-        return form.number(w)
+    if context != "top" and is_leaf(w, context, level):
+        return notation.leaf(w)
     assert expr.op is not None
     if kind == "sum":
-        return sum_of(w, form, context, level)
+        return write_sum(w, notation, context, level)
     if kind == "applied":
-        inner = "sum" if expr.op.name in ADDITIVE and context in ("top", "sum") else "function"
-        parts = [written(w.operand(place), form, inner, level + 1) for place in w.cause.places]
+        inner = "sum" if expr.op.name in ADDITIVE_OPS and context in ("top", "sum") else "function"
+        parts = [write_element(w.operand(place), notation, inner, level + 1) for place in w.provenance.places]
         return Pattern(expr.op, tuple(parts), expr.settings)
     if kind == "function":
-        parts = [written(w.operand(place), form, "term", level + 1) for place in w.cause.places]
-        return (
-            Pattern(expr.op, tuple(parts), expr.settings) if len(parts) == len(expr.inputs) else listed(expr.op, parts)
-        )
-    told = {key: value for key, value in expr.settings.items() if not isinstance(value, Body)}
-    return Pattern(expr.op, tuple(hole(scene.name(i)) for i in expr.inputs), told)
+        parts = [write_element(w.operand(place), notation, "term", level + 1) for place in w.provenance.places]
+        is_complete = len(parts) == len(expr.inputs)
+        return Pattern(expr.op, tuple(parts), expr.settings) if is_complete else write_call(expr.op, parts)
+    settings = {key: value for key, value in expr.settings.items() if not isinstance(value, Subgraph)}
+    return Pattern(expr.op, tuple(make_hole(env.name(i)) for i in expr.inputs), settings)
 
 
-def stops(w: Why, context: str, level: int) -> bool:
-    """Tell whether a number is written by its name: it has one, or what is behind it would be too much here."""
-    scene, expr, _ = w.source
-    if w.kind in ("given", "moved", "whole") or level >= DEEPEST or is_visible(w.scene, w.expr):
+def is_leaf(w: Why, context: str, level: int) -> bool:
+    """Check whether an element is written by its name: because it has one, or because its formula is too long here."""
+    env, expr, _ = w.source
+    if w.kind in ("given", "moved", "whole") or level >= MAX_NESTING or is_visible(w.env, w.expr):
         return True
-    own = expr in scene.written
-    return (own and context == "term") or (context in ("term", "function") and is_long(w, own))
+    is_own = expr in env.user_exprs
+    return (is_own and context == "term") or (context in ("term", "function") and is_long(w, is_own))
 
 
-def is_long(w: Why, own: bool) -> bool:
-    """Tell whether a number is a sum or a list that would be hard to read inside another op."""
+def is_long(w: Why, is_own: bool) -> bool:
+    """Check whether an element is a sum or list that would be hard to read inside another op."""
     _, expr, _ = w.source
     if w.kind in ("sum", "function"):
-        return own or len(w.cause.places) > SHORT
+        return is_own or len(w.provenance.places) > MAX_INLINE
     assert expr.op is not None
-    additive = own and expr.op.name in ADDITIVE
-    return additive and any(o.kind == "sum" and not is_visible(o.scene, o.expr) for o in w.operands)
+    is_sum = is_own and expr.op.name in ADDITIVE_OPS
+    return is_sum and any(o.kind == "sum" and not is_visible(o.env, o.expr) for o in w.operands)
 
 
-def listed(op: Op, parts: list[Any]) -> Any:
-    """Write an op on a list of elements."""
-    shown = parts if len(parts) <= MOST_TERMS else [*parts[:SHOWN_TERMS], hole(f"({len(parts) - SHOWN_TERMS} more)")]
+def write_call(op: Op, parts: list[Any]) -> Any:
+    """Write an op as a call on a list of elements."""
+    shown = (
+        parts if len(parts) <= MAX_TERMS else [*parts[:SHOWN_TERMS], make_hole(f"({len(parts) - SHOWN_TERMS} more)")]
+    )
     return Pattern(Op(op.name, op.value, (), True, {}), tuple(shown), {})
 
 
-def sum_of(w: Why, form: Form, context: str, level: int) -> Any:
-    """Write a sum of products, or its largest terms and how many there are besides."""
-    terms = list(w.cause.terms)
+def write_sum(w: Why, notation: LeafNotation, context: str, level: int) -> Any:
+    """Write a sum of products, or its largest terms and the number of the others."""
+    terms = list(w.provenance.terms)
     contributions = [t.factor * float(w.operand(t.place).value) for t in terms]
     kept = range(len(terms))
-    if len(terms) > MOST_TERMS:
+    if len(terms) > MAX_TERMS:
         kept = sorted(sorted(kept, key=lambda k: -abs(contributions[k]))[:SHOWN_TERMS])  # type: ignore[assignment]
     inner = "sum" if len(terms) == 1 and context in ("top", "sum") else "term"
-    share = shared_factor(terms)
-    terms = [Term(1.0, None, t.place) for t in terms] if share is not None else terms
+    factor = find_common_factor(terms)
+    terms = [SumTerm(1.0, None, t.place) for t in terms] if factor is not None else terms
     total: Any = None
     for k in kept:
-        total = joined(total, *product(w, terms[k], form, inner, level))
-    left = [c for k, c in enumerate(contributions) if k not in set(kept)]
-    if left:
-        total = joined(total, form.rest(len(left), float(sum(left)) / (share or 1.0)), False)
+        total = add_term(total, *write_term(w, terms[k], notation, inner, level))
+    rest = [c for k, c in enumerate(contributions) if k not in set(kept)]
+    if rest:
+        total = add_term(total, notation.rest(len(rest), float(sum(rest)) / (factor or 1.0)), False)
     if total is None:
         return constant(0.0)
-    return total if share is None else shared_out(total, share)
+    return total if factor is None else multiply_by_factor(total, factor)
 
 
-def shared_factor(terms: list[Term]) -> float | None:
-    """Return the number that all members of a sum are multiplied by, if it is one and the same, and not 1."""
+def find_common_factor(terms: list[SumTerm]) -> float | None:
+    """Return the factor that all terms share, unless it is 1 or -1."""
     factors = {t.factor for t in terms}
-    alike = len(terms) > 1 and len(factors) == 1 and all(t.factor_place is None for t in terms)
-    return next(iter(factors)) if alike and abs(next(iter(factors))) != 1 else None
+    is_common = len(terms) > 1 and len(factors) == 1 and all(t.factor_place is None for t in terms)
+    return next(iter(factors)) if is_common and abs(next(iter(factors))) != 1 else None
 
 
-def shared_out(total: Any, share: float) -> Any:
-    """Write a sum times a number, or divided by a count."""
-    count = 1 / share if share else 0.0
+def multiply_by_factor(total: Any, factor: float) -> Any:
+    """Write a sum times a factor, or divided by an integer."""
+    count = 1 / factor if factor else 0.0
     if abs(count - round(count)) < 1e-6 * abs(count):
         return Pattern(OPS["true_divide"], (total, constant(np.int64(round(count)))), {})
-    return Pattern(OPS["multiply"], (short(share), total), {})
+    return Pattern(OPS["multiply"], (shorten(factor), total), {})
 
 
-def joined(total: Any, term: Any, negative: bool) -> Any:
-    """Add a term to a sum, or subtract it."""
+def add_term(total: Any, term: Any, is_negative: bool) -> Any:
     if total is None:
-        return Pattern(OPS["negative"], (term,), {}) if negative else term
-    return Pattern(OPS["subtract" if negative else "add"], (total, term), {})
+        return Pattern(OPS["negative"], (term,), {}) if is_negative else term
+    return Pattern(OPS["subtract" if is_negative else "add"], (total, term), {})
 
 
-def product(w: Why, term: Term, form: Form, context: str, level: int) -> tuple[Any, bool]:
-    """Write a term of a sum, and tell whether it is subtracted."""
+def write_term(w: Why, term: SumTerm, notation: LeafNotation, context: str, level: int) -> tuple[Any, bool]:
+    """Write a term of a sum without its sign, and tell whether the sign is negative."""
 
-    def at(place: Place) -> Any:
-        return written(w.operand(place), form, context, level + 1)
+    def write(place: ElementRef) -> Any:
+        return write_element(w.operand(place), notation, context, level + 1)
 
     if term.factor_place is not None:
         first, second = sorted([term.factor_place, term.place])
-        return Pattern(OPS["multiply"], (at(first), at(second)), {}), False
+        return Pattern(OPS["multiply"], (write(first), write(second)), {}), False
     if abs(term.factor) == 1:
-        return at(term.place), term.factor < 0
-    return Pattern(OPS["multiply"], (short(abs(term.factor)), at(term.place)), {}), term.factor < 0
+        return write(term.place), term.factor < 0
+    return Pattern(OPS["multiply"], (shorten(abs(term.factor)), write(term.place)), {}), term.factor < 0
 
 
-def lines_of(w: Why) -> list[str]:
-    """Write a number in text: what it is, the arithmetic in names, and in numbers."""
-    lines = [f"{w.name} = {figure(w.value, DIGITS)}"]
+def element_lines(w: Why) -> list[str]:
+    """Return an element in text: its value, and its arithmetic in names and in numbers."""
+    lines = [f"{w.name} = {format_number(w.value, DIGITS)}"]
     if w.kind == "given":
         return lines
-    by_name = text(arithmetic(w, Names()), 400)
-    by_number = text(arithmetic(w, PlainNumbers()), 400)
+    by_name = text(write_arithmetic(w, TEXT_NAMES), 400)
+    by_number = text(write_arithmetic(w, TEXT_NUMBERS), 400)
     lines.append(f"  = {by_name}")
     if by_number != by_name and w.kind not in ("moved", "whole"):
         lines.append(f"  = {by_number}")
     return lines
 
 
-def as_text(w: Why) -> str:
-    """Write a number and what is behind it, level by level, and what the letters stand for."""
+def why_to_text(w: Why) -> str:
     lines: list[str] = []
     seen: set[Any] = set()
     stack = [(w, 0)]
     while stack:
-        one, level = stack.pop()
-        if one.key in seen:
+        element, level = stack.pop()
+        if element.key in seen:
             continue
-        seen.add(one.key)
-        lines += ["    " * level + line for line in lines_of(one)]
+        seen.add(element.key)
+        lines += ["    " * level + line for line in element_lines(element)]
         if level + 1 < w.depth:
-            stack += [(o, level + 1) for o in ends(one)[::-1]]
-    told = definitions(w, "\n".join(lines))
-    return "\n".join([*lines, *(f"  {'where' if n == 0 else '     '} {a} = {b}" for n, (a, b) in enumerate(told))])
+            stack += [(o, level + 1) for o in find_leaves(element)[::-1]]
+    definitions = find_definitions(w, "\n".join(lines))
+    return "\n".join(
+        [*lines, *(f"  {'where' if n == 0 else '     '} {a} = {b}" for n, (a, b) in enumerate(definitions))]
+    )
 
 
-def ends(w: Why) -> list[Why]:
-    """Return the numbers that the arithmetic of a number is written in, which may be expanded in their turn."""
+def find_leaves(w: Why) -> list[Why]:
+    """Return the computed elements in the arithmetic of an element, each once."""
     found: list[Why] = []
 
-    class Collected(Names):
-        def number(self, w: Why) -> Any:
-            found.append(w)
-            return super().number(w)
+    def collect(w: Why) -> Any:
+        found.append(w)
+        return TEXT_NAMES.leaf(w)
 
-    arithmetic(w, Collected())
-    once = {o.key: o for o in found if o.kind != "given"}
-    return list(once.values())
+    write_arithmetic(w, TEXT_NAMES._replace(leaf=collect))
+    return list({o.key: o for o in found if o.kind != "given"}.values())
 
 
-def definitions(w: Why, written: str) -> list[tuple[str, str]]:
-    """Say what the letters in a text stand for that were given to expressions without a name."""
-    letters = {name: e for e, name in w.scene.letters.items()}
-    told: dict[str, str] = {}
-    waiting = [written]
-    while waiting:
-        for word in re.findall(r"\w+", waiting.pop()):
-            if word in letters and word not in told:
-                told[word] = text(letters[word], 60, others(w, letters[word]))
-                waiting.append(told[word])
-    return sorted(told.items())
+def find_definitions(w: Why, written: str) -> list[tuple[str, str]]:
+    """Return the definitions of the automatic names in a text."""
+    exprs = {name: e for e, name in w.env.auto_names.items()}
+    found: dict[str, str] = {}
+    pending = [written]
+    while pending:
+        for word in re.findall(r"\w+", pending.pop()):
+            if word in exprs and word not in found:
+                found[word] = text(exprs[word], 60, get_other_names(w, exprs[word]))
+                pending.append(found[word])
+    return sorted(found.items())
 
 
-def as_latex(w: Why) -> str:
-    """Write a number and its arithmetic as aligned equations."""
-    lines = [rf"{tex_name(w)} &= {figure(w.value, DIGITS)}"]
+def why_to_latex(w: Why) -> str:
+    lines = [rf"{element_to_latex(w)} &= {format_number(w.value, DIGITS)}"]
     if w.kind != "given":
-        lines = [f"{tex_name(w)} &= {latex(arithmetic(w, TexNames()))}"]
+        lines = [f"{element_to_latex(w)} &= {latex(write_arithmetic(w, LATEX_NAMES))}"]
         if w.kind not in ("moved", "whole"):
-            lines.append(f"&= {latex(arithmetic(w, Numbers()))}")
-        lines.append(f"&= {figure(w.value, DIGITS)}")
-    return "\\begin{split}\n" + " \\\\\n".join(lines) + "\n\\end{split}"
+            lines.append(f"&= {latex(write_arithmetic(w, LATEX_NUMBERS))}")
+        lines.append(f"&= {format_number(w.value, DIGITS)}")
+    return align(lines)
 
 
-def as_html(w: Why) -> str:
-    """Write a number and what is behind it, level by level, each opened by a click."""
-    body = nested(w, max(w.depth, 3))
-    told = "; ".join(mathml(f"{name_tex(a)} = {latex(e, others(w, e))}", "inline") for e, a in w.scene.letters.items())
-    return body + (f"<p class='note'>where {told}</p>" if told else "")
+def why_to_html(w: Why) -> str:
+    body = element_to_html(w, max(w.depth, 3))
+    definitions = "; ".join(
+        latex_to_mathml(f"{name_to_latex(name)} = {latex(e, get_other_names(w, e))}", "inline")
+        for e, name in w.env.auto_names.items()
+    )
+    return body + (f"<p class='note'>where {definitions}</p>" if definitions else "")
 
 
-def others(w: Why, e: Expr) -> dict[Any, str]:
+def get_other_names(w: Why, e: Expr) -> dict[Any, str]:
     """Return the names of all expressions but one."""
-    known = {**w.scene.placeholders, **w.scene.names, **w.scene.letters}
-    return {o: n for o, n in known.items() if o is not e}
+    names = {**w.env.placeholders, **w.env.names, **w.env.auto_names}
+    return {o: n for o, n in names.items() if o is not e}
 
 
-def nested(w: Why, depth: int) -> str:
-    """Write a number as an element of a page, with those behind it inside."""
-    formula = mathml(as_latex(w))
-    inner = ends(w) if depth > 1 else []
+def element_to_html(w: Why, depth: int) -> str:
+    """Return an element with the elements in its arithmetic folded below it."""
+    formula = latex_to_mathml(why_to_latex(w))
+    inner = find_leaves(w) if depth > 1 else []
     if not inner:
         return formula
-    items = "".join(f"<li>{nested(o, depth - 1)}</li>" for o in inner)
-    return f"{formula}<details><summary>{escape('behind ' + w.name)}</summary><ul class='why'>{items}</ul></details>"
+    items = "".join(f"<li>{element_to_html(o, depth - 1)}</li>" for o in inner)
+    summary = escape(f"elements of {w.name}")
+    return f"{formula}<details><summary>{summary}</summary><ul class='why'>{items}</ul></details>"

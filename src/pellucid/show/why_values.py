@@ -1,4 +1,4 @@
-"""Where a number is: the values of a graph, of its loops' steps and of its definitions, and the way between them."""
+"""Values and names of the expressions that `why` explains, and navigation between elements, loops and definitions."""
 
 from __future__ import annotations
 
@@ -10,174 +10,181 @@ import numpy as np
 
 from pellucid.graph.decomposition import expand
 from pellucid.graph.expr import Constant, Expr
-from pellucid.graph.op_def import OUTPUT, result
-from pellucid.graph.printing import own_name, text
+from pellucid.graph.op_def import OUTPUT, get_result
+from pellucid.graph.printing import get_own_name, text
 from pellucid.graph.traversal import topological
-from pellucid.show.auto_names import letter_of
-from pellucid.show.recurrences import loop_result, output_of
-from pellucid.show.why_provenance import Cause, Index, cause_of
+from pellucid.show.auto_names import choose_symbol
+from pellucid.show.recurrences import find_scan_result, get_step_output
+from pellucid.show.why_provenance import ElementIndex, Provenance, trace_element
 
-SAME = frozenset(["cast", "hold", "stop_gradient"])
-"""Ops that hand every number on."""
+IDENTITY_OPS = frozenset(["cast", "grad_barrier", "stop_gradient"])
 
 
-class Scene:
-    """The values of a graph, and the names its expressions go by.
+class ValueEnv:
+    """Values and names of the expressions of a graph.
 
-    Inside a loop there is a scene for every step that is looked into: its placeholders stand for elements outside.
+    Each explained step of a loop has a separate environment, whose placeholders refer to outer elements.
     """
 
     def __init__(self, values: dict[Expr, Any], names: dict[Expr, str], roots: Sequence[Expr]) -> None:
         self.values, self.names = values, names
-        self.letters: dict[Expr, str] = {}
+        self.auto_names: dict[Expr, str] = {}
         self.placeholders: dict[Expr, str] = {}
         self.path: tuple[Any, ...] = ()
-        self.steps: dict[tuple[Expr, int], Scene] = {}
-        self.written = set(topological(roots))
-        self.outside: dict[Expr, tuple[Scene, Expr, Index]] = {}
-        self.causes: dict[tuple[Expr, Index], Cause] = {}
+        self.steps: dict[tuple[Expr, int], ValueEnv] = {}
+        self.user_exprs = set(topological(roots))
+        self.outer: dict[Expr, tuple[ValueEnv, Expr, ElementIndex]] = {}
+        self.provenances: dict[tuple[Expr, ElementIndex], Provenance] = {}
 
     def value(self, expr: Expr) -> np.ndarray[Any, Any]:
-        """Return the value of an expression, computing it if it is new here."""
+        """Return the value of an expression, computing it if necessary."""
         if expr not in self.values:
             for e in topological([expr], stop=self.values):
                 if e not in self.values:
-                    self.values[e] = e.value if isinstance(e, Constant) else self.computed(e)
+                    self.values[e] = e.value if isinstance(e, Constant) else self.compute(e)
         return self.values[expr]  # type: ignore[no-any-return]
 
-    def computed(self, e: Expr) -> Any:
-        """Compute one expression from the values of its inputs."""
+    def compute(self, e: Expr) -> Any:
         assert e.op is not None
         with np.errstate(all="ignore"):
             value = e.op.value(np, *(self.values[i] for i in e.inputs), **e.settings)
         return value if len(e.types) > 1 else np.asarray(value)
 
-    def cause(self, expr: Expr, index: Index) -> Cause:
-        """Return how an element comes about from those of its expression's inputs."""
+    def provenance(self, expr: Expr, index: ElementIndex) -> Provenance:
         key = (expr, index)
-        if key not in self.causes:
-            many = len(expr.inputs) == 1 and len(expr.inputs[0].types) > 1
-            operands = [] if many else [np.asarray(self.value(i)) for i in expr.inputs]
-            value = np.asarray(self.value(expr))[index]
-            self.causes[key] = Cause("whole") if many else cause_of(expr, index, operands, value)
-        return self.causes[key]
+        if key not in self.provenances:
+            if len(expr.inputs) == 1 and len(expr.inputs[0].types) > 1:
+                self.provenances[key] = Provenance("whole")
+            else:
+                operands = [np.asarray(self.value(i)) for i in expr.inputs]
+                value = np.asarray(self.value(expr))[index]
+                self.provenances[key] = trace_element(expr, index, operands, value)
+        return self.provenances[key]
 
     def name(self, expr: Expr) -> str:
-        """Return what an expression is called, giving it a letter if it has no name."""
-        known = self.names.get(expr) or own_name(expr) or (text(expr) if expr.op is None else self.letters.get(expr))
-        return known or self.new_letter(expr)
+        """Return the name of an expression, or assign one."""
+        name = (
+            self.names.get(expr) or get_own_name(expr) or (text(expr) if expr.op is None else self.auto_names.get(expr))
+        )
+        return name or self.assign_name(expr)
 
-    def new_letter(self, expr: Expr) -> str:
-        """Give an expression a letter that stands for nothing yet."""
-        standing = {e.name if e.op is None else own_name(e) for e in self.written}
-        taken, letter = {*self.names.values(), *self.letters.values(), *standing}, letter_of(expr)
-        candidates = (f"{letter}{number or ''}" for number in itertools.count())
-        self.letters[expr] = next(name for name in candidates if name not in taken)
-        return self.letters[expr]
+    def assign_name(self, expr: Expr) -> str:
+        own = {e.name if e.op is None else get_own_name(e) for e in self.user_exprs}
+        used, symbol = {*self.names.values(), *self.auto_names.values(), *own}, choose_symbol(expr)
+        candidates = (f"{symbol}{number or ''}" for number in itertools.count())
+        self.auto_names[expr] = next(name for name in candidates if name not in used)
+        return self.auto_names[expr]
 
 
-def visible(scene: Scene, expr: Expr, index: Index) -> tuple[Scene, Expr, Index]:
-    """Go back through what only hands a number on and has no name, to the expression the number is known as."""
+Element = tuple[ValueEnv, Expr, ElementIndex]
+
+
+def find_visible(env: ValueEnv, expr: Expr, index: ElementIndex) -> Element:
+    """Follow unnamed copies of an element back to the element that has a name."""
     while True:
-        if expr in scene.outside:
-            scene, expr, before = scene.outside[expr]
+        if expr in env.outer:
+            env, expr, before = env.outer[expr]
             index = (*before, *index)
-        elif is_visible(scene, expr) or (further := copied(scene, expr, index)) is None:
-            return scene, expr, index
+        elif is_visible(env, expr) or (origin := find_copied(env, expr, index)) is None:
+            return env, expr, index
         else:
-            scene, expr, index = further
+            env, expr, index = origin
 
 
-def is_visible(scene: Scene, expr: Expr) -> bool:
-    """Tell whether a number is known as an element of an expression: one with a name, or the result of a loop."""
-    if expr in scene.outside:
+def is_visible(env: ValueEnv, expr: Expr) -> bool:
+    """Check whether elements are shown as elements of this expression: a named one or a result of a loop."""
+    if expr in env.outer:
         return False
-    return expr.op is None or own_name(expr) is not None or expr in scene.names or expr.op is OUTPUT
+    return expr.op is None or get_own_name(expr) is not None or expr in env.names or expr.op is OUTPUT
 
 
-def copied(scene: Scene, expr: Expr, index: Index) -> tuple[Scene, Expr, Index] | None:
-    """Return the number that an element is a copy of."""
+def find_copied(env: ValueEnv, expr: Expr, index: ElementIndex) -> Element | None:
+    """Return the element that an element is a copy of, or None."""
     if expr.op is None or expr.op is OUTPUT or len(expr.types) > 1:
         return None
-    if expr.op.name in SAME:
-        return scene, expr.inputs[0], index
+    if expr.op.name in IDENTITY_OPS:
+        return env, expr.inputs[0], index
     if expr.op.elementwise or not expr.inputs:
         return None
-    cause = scene.cause(expr, index)
-    return (scene, expr.inputs[cause.places[0][0]], cause.places[0][1]) if cause.kind == "moved" else None
+    provenance = env.provenance(expr, index)
+    if provenance.kind != "moved":
+        return None
+    [(operand, place)] = provenance.places
+    return env, expr.inputs[operand], place
 
 
-def source_of(scene: Scene, expr: Expr, index: Index) -> tuple[Scene, Expr, Index]:
-    """Go to where a number is computed, or to the number with a name that it is a copy of."""
-    first = True
-    while first or expr in scene.outside or not is_visible(scene, expr):
-        first = False
-        further: tuple[Scene, Expr, Index] | None
-        if expr in scene.outside:
-            outer, place, before = scene.outside[expr]
-            further = outer, place, (*before, *index)
+def find_source(env: ValueEnv, expr: Expr, index: ElementIndex) -> Element:
+    """Return the element where a value is computed, or the named element that it is a copy of."""
+    is_first = True
+    while is_first or expr in env.outer or not is_visible(env, expr):
+        is_first = False
+        origin: Element | None
+        if expr in env.outer:
+            outer_env, outer, before = env.outer[expr]
+            origin = outer_env, outer, (*before, *index)
         elif expr.op is None:
-            return scene, expr, index
+            return env, expr, index
         else:
-            further = step_into(scene, expr, index) or copied(scene, expr, index) or opened(scene, expr, index)
-        if further is None:
-            return scene, expr, index
-        scene, expr, index = further
-    return scene, expr, index
+            origin = (
+                enter_scan_step(env, expr, index) or find_copied(env, expr, index) or expand_compound(env, expr, index)
+            )
+        if origin is None:
+            return env, expr, index
+        env, expr, index = origin
+    return env, expr, index
 
 
-def opened(scene: Scene, expr: Expr, index: Index) -> tuple[Scene, Expr, Index] | None:
-    """Return the definition of a compound op."""
+def expand_compound(env: ValueEnv, expr: Expr, index: ElementIndex) -> Element | None:
+    """Return the element of the definition of a compound op, or None."""
     if expr.op is None or expr.op is OUTPUT or expr.op.elementwise or len(expr.types) > 1:
         return None
-    return (scene, expand(expr), index) if scene.cause(expr, index).kind == "opened" else None
+    return (env, expand(expr), index) if env.provenance(expr, index).kind == "compound" else None
 
 
-def step_into(scene: Scene, expr: Expr, index: Index) -> tuple[Scene, Expr, Index] | None:
-    """Return the expression inside the step of a loop that an element of its results was computed by."""
-    found = loop_result(expr)
+def enter_scan_step(env: ValueEnv, expr: Expr, index: ElementIndex) -> Element | None:
+    """Return the element inside the step of a scan that computed an element of a result, or None."""
+    found = find_scan_result(expr)
     if found is None:
         return None
-    loop, moved = wholly_kept(*found)
-    body, reverse = loop.settings["body"], loop.settings["reverse"]
-    place, stacked = output_of(loop, moved)
-    steps = len(scene.value(result(loop, 0)))
-    if not stacked:
+    scan, place = keep_all_outputs(*found)
+    body, reverse = scan.settings["body"], scan.settings["reverse"]
+    output, is_stacked = get_step_output(scan, place)
+    steps = len(env.value(get_result(scan, 0)))
+    if not is_stacked:
         index = (0 if reverse else steps - 1, *index)
     t, rest = index[0], index[1:]
-    if (loop, t) not in scene.steps:
-        scene.steps[loop, t] = step_of(scene, loop, t, steps)
-    return scene.steps[loop, t], body.outputs[place], rest
+    if (scan, t) not in env.steps:
+        env.steps[scan, t] = make_step_env(env, scan, t, steps)
+    return env.steps[scan, t], body.outputs[output], rest
 
 
-def step_of(scene: Scene, loop: Expr, t: int, steps: int) -> Scene:
-    """Make the scene of one step of a loop."""
-    body, reverse = loop.settings["body"], loop.settings["reverse"]
-    inner = Scene({}, scene.names, body.outputs)
-    inner.letters, inner.placeholders, inner.path = scene.letters, scene.placeholders, (*scene.path, loop, t)
-    sequences, states = loop.settings["sequences"], loop.settings["states"]
+def make_step_env(env: ValueEnv, scan: Expr, t: int, steps: int) -> ValueEnv:
+    body, reverse = scan.settings["body"], scan.settings["reverse"]
+    inner = ValueEnv({}, env.names, body.outputs)
+    inner.auto_names, inner.placeholders, inner.path = env.auto_names, env.placeholders, (*env.path, scan, t)
+    sequences, states = scan.settings["sequences"], scan.settings["states"]
     before = t + 1 if reverse else t - 1
-    for number, (inside, outer) in enumerate(zip(body.inputs, loop.inputs, strict=True)):
+    for number, (inside, outer) in enumerate(zip(body.inputs, scan.inputs, strict=True)):
         if number < sequences:
-            inner.outside[inside] = (scene, outer, (t,))
-            scene.placeholders[inside] = f"{scene.name(outer)}[t]"
-            inner.values[inside] = scene.value(outer)[t]
+            inner.outer[inside] = (env, outer, (t,))
+            env.placeholders[inside] = f"{env.name(outer)}[t]"
+            inner.values[inside] = env.value(outer)[t]
         elif number < sequences + states and 0 <= before < steps:
-            states_of_all = result(loop, number - sequences)
-            inner.outside[inside] = (scene, states_of_all, (before,))
-            scene.placeholders[inside] = f"{scene.name(states_of_all)}[{'t+1' if reverse else 't-1'}]"
-            inner.values[inside] = scene.value(states_of_all)[before]
+            all_states = get_result(scan, number - sequences)
+            inner.outer[inside] = (env, all_states, (before,))
+            env.placeholders[inside] = f"{env.name(all_states)}[{'t+1' if reverse else 't-1'}]"
+            inner.values[inside] = env.value(all_states)[before]
         else:
-            inner.outside[inside] = (scene, outer, ())
-            scene.placeholders.setdefault(inside, scene.name(outer))
-            inner.values[inside] = scene.value(outer)
+            inner.outer[inside] = (env, outer, ())
+            env.placeholders.setdefault(inside, env.name(outer))
+            inner.values[inside] = env.value(outer)
     return inner
 
 
-def wholly_kept(loop: Expr, place: int) -> tuple[Expr, int]:
-    """Return a loop that keeps every output of every step, and where a result of the loop is in it."""
-    assert loop.op is not None
-    if loop.settings["kept"] == tuple(range(len(loop.settings["body"].outputs))) or loop.op.widen is None:
-        return loop, place
-    wider, places = loop.op.widen(loop)
+def keep_all_outputs(scan: Expr, place: int) -> tuple[Expr, int]:
+    """Return a scan that keeps every output of every step, and the index of a result in it."""
+    assert scan.op is not None
+    if scan.settings["kept"] == tuple(range(len(scan.settings["body"].outputs))) or scan.op.widen is None:
+        return scan, place
+    wider, places = scan.op.widen(scan)
     return wider, places[place]
