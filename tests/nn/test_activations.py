@@ -87,8 +87,8 @@ Z = pel.matrix("z", shape=("n", 3))
     [
         (lambda: activations.get("rellu"), ValueError, "no activation named 'rellu'. Did you mean 'relu'"),
         (lambda: activations.get(3), TypeError, "Expected a name or a function for the activation. Received: 3"),  # type: ignore[arg-type]
-        (lambda: activations.relu(Z, negative_slope=-1.0), ValueError, "expected negative_slope to be 0 or more"),
-        (lambda: activations.relu(Z, max_value=-1.0), ValueError, "expected max_value to be 0 or more"),
+        (lambda: activations.relu(Z, negative_slope=-1.0), ValueError, "expected negative_slope >= 0"),
+        (lambda: activations.relu(Z, max_value=-1.0), ValueError, "expected max_value >= 0"),
         (lambda: activations.glu(Z), ValueError, r"glu: expected an axis of even length. Received: z, of shape"),
         (lambda: activations.glu(Z, axis=0), ValueError, "glu: expected an axis 0 of known length"),
         (lambda: activations.sparsemax(Z, axis=2), ValueError, "sparsemax: expected an axis 2 of known length"),

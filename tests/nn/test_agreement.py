@@ -37,7 +37,17 @@ FAMILIES: dict[str, ModuleType] = {
 HOMES: dict[str, ModuleType] = {family: getattr(nn, family) for family in FAMILIES}
 
 BASES = {
-    *("AtThresholds", "Constraint", "Initializer", "Loss", "MeanOf", "Metric", "Optimizer", "Running", "Schedule"),
+    *(
+        "ThresholdMetric",
+        "Constraint",
+        "Initializer",
+        "Loss",
+        "MeanMetricWrapper",
+        "Metric",
+        "Optimizer",
+        "StreamingMetric",
+        "Schedule",
+    ),
     "reduce_values",
 }
 """What the others are made of: nothing to agree with by itself."""
@@ -56,7 +66,7 @@ ELSEWHERE: dict[str, str] = {
     "Sum": "test_metrics.py::test_a_mean_and_a_sum_of_values_go_on_and_begin_anew",
     "l1": "test_regularizers.py::test_penalties_leave_biases_alone",
     "l2": "test_regularizers.py::test_penalties_leave_biases_alone",
-    "Constant": "test_schedules.py::test_they_are_the_policies_of_caffe",
+    "ConstantSchedule": "test_schedules.py::test_they_are_the_policies_of_caffe",
     "InverseDecay": "test_schedules.py::test_they_are_the_policies_of_caffe",
     "MultiStepDecay": "test_schedules.py::test_they_are_the_policies_of_caffe",
     "SigmoidDecay": "test_schedules.py::test_they_are_the_policies_of_caffe",
@@ -78,7 +88,11 @@ def with_case(family: str) -> set[str]:
     names: set[str] = set()
     for case in FAMILIES[family].CASES.values():
         found = getattr(HOMES[family], case[0])
-        computed = found(**case[1]).of if family == "metrics" and issubclass(found, nn.metrics.MeanOf) else None
+        computed = (
+            found(**case[1]).function
+            if family == "metrics" and issubclass(found, nn.metrics.MeanMetricWrapper)
+            else None
+        )
         computed = getattr(found, "function", computed)
         names |= {case[0]} | ({computed.__name__} if computed else set())
     return names

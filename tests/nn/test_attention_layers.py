@@ -1,4 +1,4 @@
-"""Attention is its formula; a step sees nothing that comes after it, or that does not count."""
+"""Tests of attention layers: formulas and masks."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def softmax(scores: Any) -> Any:
     return e / e.sum(-1, keepdims=True)
 
 
-def by_hand(layer: Any, x: Any, allowed: Any) -> Any:
-    """Return what heads say, one after another, with the layer's weights."""
+def run_numpy_attention(layer: Any, x: Any, allowed: Any) -> Any:
+    """Compute attention head by head with the weights of the layer."""
     q, qb, k, kb, v, vb, o, ob = layer.get_weights()
     said = np.zeros((*x.shape[:2], o.shape[-1])) + ob
     for head in range(q.shape[1]):
@@ -39,13 +39,13 @@ def by_hand(layer: Any, x: Any, allowed: Any) -> Any:
 
 
 @pytest.mark.parametrize("mode", ["numpy", "xla"])
-def test_heads_are_their_formula(value: Any, mode: str) -> None:
+def test_multi_head_attention_agrees_with_its_formula(value: Any, mode: str) -> None:
     layer = nn.MultiHeadAttention(2, 3, bias_initializer="random_normal")
     causal, padded = layer(X, X, use_causal_mask=True), layer(X, pel.masked(X, MASK))
     found = pel.function([X, MASK], [causal, padded], mode=mode)(value, COUNTS)
     after = np.tri(STEPS, dtype=bool)
-    np.testing.assert_allclose(found[0], by_hand(layer, value, after), rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(found[1], by_hand(layer, value, COUNTS[:, None]), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found[0], run_numpy_attention(layer, value, after), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found[1], run_numpy_attention(layer, value, COUNTS[:, None]), rtol=1e-4, atol=1e-5)
 
 
 LAYERS = {
@@ -57,7 +57,7 @@ LAYERS = {
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_no_step_sees_what_comes_after_it(value: Any, name: str) -> None:
+def test_causal_mask_excludes_later_steps(value: Any, name: str) -> None:
     y = LAYERS[name]()([X, X], use_causal_mask=True)
     later = value.copy()
     later[:, 3:] += 1
@@ -70,7 +70,7 @@ def test_no_step_sees_what_comes_after_it(value: Any, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_what_does_not_count_is_not_seen(value: Any, name: str) -> None:
+def test_masked_steps_are_excluded(value: Any, name: str) -> None:
     y = LAYERS[name]()([X, pel.masked(X, MASK)])
     other = value.copy()
     other[~COUNTS] = 100
@@ -79,32 +79,32 @@ def test_what_does_not_count_is_not_seen(value: Any, name: str) -> None:
     assert (f(value, COUNTS) != f(value, np.ones_like(COUNTS))).any()
 
 
-def test_masks_come_together(value: Any) -> None:
+def test_masks_are_combined(value: Any) -> None:
     pairs = np.random.default_rng(1).random((BATCH, STEPS, STEPS)) > 0.3
     pairs[:, :, 0] = True
     layer = nn.MultiHeadAttention(2, 3)
     y, scores = layer(X, pel.masked(X, MASK), attention_mask=PAIRS, use_causal_mask=True, return_attention_scores=True)
     said, found = pel.function([X, MASK, PAIRS], [y, scores], mode="numpy")(value, COUNTS, pairs)
     allowed = pairs & COUNTS[:, None] & np.tri(STEPS, dtype=bool)
-    np.testing.assert_allclose(said, by_hand(layer, value, allowed), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(said, run_numpy_attention(layer, value, allowed), rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(found.sum(-1), 1, rtol=1e-5)
     assert not found[~np.broadcast_to(allowed[:, None], found.shape)].any()
 
 
 @pytest.mark.parametrize(("name", "mode"), [*((name, "numpy") for name in LAYERS), ("MultiHeadAttention", "xla")])
-def test_where_nothing_counts_it_is_finite_all_the_same(value: Any, name: str, mode: str) -> None:
+def test_results_are_finite_if_all_steps_are_masked(value: Any, name: str, mode: str) -> None:
     y = LAYERS[name]()([X, pel.masked(X, MASK)])
     found = pel.function([X, MASK], [y, pel.grad((y**2).sum(), X)], mode=mode)(value, np.zeros_like(COUNTS))
     assert all(np.isfinite(f).all() for f in found)
 
 
-def test_a_query_keeps_its_mask() -> None:
+def test_the_query_keeps_its_mask() -> None:
     given = pel.masked(X, MASK)
     for layer in (nn.MultiHeadAttention(2, 3), nn.Attention(), nn.AdditiveAttention()):
-        assert nn.mask_of(layer([given, X])) is MASK
+        assert nn.find_mask(layer([given, X])) is MASK
 
 
-def test_attention_drops_while_training_alone(value: Any) -> None:
+def test_dropout_is_active_in_training_only(value: Any) -> None:
     layer = nn.MultiHeadAttention(2, 3, dropout=0.5)
     y, scores = layer(X, X, return_attention_scores=True)
     f = pel.function([X], [y, scores, *pel.inference([y, scores])], mode="numpy")
@@ -114,7 +114,7 @@ def test_attention_drops_while_training_alone(value: Any) -> None:
     np.testing.assert_allclose(first[3].sum(-1), 1, rtol=1e-5)
 
 
-def test_heads_learn_to_look_back() -> None:
+def test_attention_learns_to_copy_the_previous_word() -> None:
     rng = np.random.default_rng(0)
     words = rng.integers(0, 6, (64, STEPS)).astype("int32")
     w = pel.tensor("w", ("n", STEPS), "int32")
@@ -123,13 +123,13 @@ def test_heads_learn_to_look_back() -> None:
     loss = pel.losses.sparse_categorical_crossentropy(w[:, :-1], p[:, 1:]).mean()
     step = pel.function([w], loss, updates=nn.optimizers.Adam(0.02).updates(loss))
     history = step.repeat(300, words)
-    assert history[-1] < 0.1 * history[0]  # the word before is found by its place
+    assert history[-1] < 0.1 * history[0]  # the previous word is found by its position
 
 
 @pytest.mark.parametrize(
     ("write", "message"),
     [
-        (lambda: nn.MultiHeadAttention(2, 3, name="a")(X), "^a: expected a query, a value and perhaps a key"),
+        (lambda: nn.MultiHeadAttention(2, 3, name="a")(X), "^a: expected a query, a value and optionally a key"),
         (lambda: nn.MultiHeadAttention(2, 3, name="a")(X[0], X[0]), "^a: expected a query and a value "),
         (
             lambda: nn.MultiHeadAttention(2, 3, name="a")(X, X, attention_mask=X),
@@ -137,7 +137,7 @@ def test_heads_learn_to_look_back() -> None:
         ),
         (
             lambda: nn.MultiHeadAttention(2, 3, name="a")(X, X, attention_mask=PAIRS[:, :, :2]),
-            r"expected a mask of booleans that broadcasts to the scores, of shape \(n, 2, 5, 5\)",
+            r"expected a boolean mask that broadcasts to the scores of shape \(n, 2, 5, 5\)",
         ),
         (
             lambda: nn.GroupQueryAttention(2, 3, 2, name="a"),
@@ -148,6 +148,6 @@ def test_heads_learn_to_look_back() -> None:
         (lambda: nn.MultiHeadAttention(2, 3, attention_axes=0, name="a")(X, X), "^a: expected attention_axes"),
     ],
 )
-def test_what_does_not_fit_is_told(write: Any, message: str) -> None:
+def test_invalid_arguments_and_inputs_are_rejected(write: Any, message: str) -> None:
     with pytest.raises((ValueError, TypeError), match=message):
         write()

@@ -52,10 +52,10 @@ def test_no_constraint_and_one_of_ones_own() -> None:
     ("write", "error", "message"),
     [
         (lambda: constraints.get("maxnrm"), ValueError, "no constraint named 'maxnrm'. Did you mean 'max_norm'"),
-        (lambda: constraints.MaxNorm(0), ValueError, "Expected a max_value above 0. Received: max_value=0"),
+        (lambda: constraints.MaxNorm(0), ValueError, "Expected max_value > 0. Received: max_value=0"),
         (lambda: constraints.MinMaxNorm(2.0, 1.0), ValueError, "Received: min_value=2.0, max_value=1.0"),
-        (lambda: constraints.MinMaxNorm(rate=0.0), ValueError, "a rate above 0 and at most 1. Received: rate=0.0"),
-        (lambda: constraints.Constraint()(1.0), NotImplementedError, "Constraint does not say what it allows"),
+        (lambda: constraints.MinMaxNorm(rate=0.0), ValueError, "rate in .* Received: rate=0.0"),
+        (lambda: constraints.Constraint()(1.0), NotImplementedError, "Constraint does not implement __call__"),
     ],
 )
 def test_what_is_out_of_range_is_refused(write: Any, error: Any, message: str) -> None:

@@ -1,4 +1,4 @@
-"""Convolutions are those of Keras, share what they know, and say in their own name what does not fit."""
+"""Tests of convolution layers: agreement with Keras, parameters and error messages."""
 
 from typing import Any
 
@@ -11,19 +11,19 @@ from tests.nn.peers import convolution, store
 
 
 @pytest.mark.parametrize("case", convolution.CASES)
-def test_value_and_gradients_are_those_of_keras(case: str) -> None:
+def test_values_and_gradients_agree_with_keras(case: str) -> None:
     store.compare(convolution.by_pellucid(case), store.load("convolution")[case])
 
 
 @pytest.mark.peer
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of Keras
 @pytest.mark.parametrize("case", convolution.CASES)
-def test_the_golden_values_are_those_of_keras(case: str) -> None:
+def test_golden_values_are_those_of_keras(case: str) -> None:
     pytest.importorskip("keras")
     store.compare(store.load("convolution")[case], convolution.by_keras(case), 1e-6)
 
 
-def test_causal_windows_see_nothing_that_comes_after(rng: np.random.Generator) -> None:
+def test_causal_convolution_ignores_later_steps(rng: np.random.Generator) -> None:
     x = pel.tensor3("x", shape=("n", 9, 2))
     f = pel.function([x], nn.Conv1D(3, 3, padding="causal", dilation_rate=2)(x))
     value = rng.normal(size=(1, 9, 2)).astype("float32")
@@ -33,7 +33,7 @@ def test_causal_windows_see_nothing_that_comes_after(rng: np.random.Generator) -
     assert (f(value)[:, 5:] != f(later)[:, 5:]).any()
 
 
-def test_a_separable_convolution_is_a_depthwise_one_and_a_product(rng: np.random.Generator) -> None:
+def test_separable_convolution_is_depthwise_then_pointwise(rng: np.random.Generator) -> None:
     x = pel.tensor4("x", shape=("n", 6, 5, 3))
     both, first = nn.SeparableConv2D(4, 2, depth_multiplier=2), nn.DepthwiseConv2D(2, depth_multiplier=2)
     y, z = both(x), first(x)
@@ -46,7 +46,7 @@ def test_a_separable_convolution_is_a_depthwise_one_and_a_product(rng: np.random
 
 
 @pytest.mark.parametrize("kind", [nn.Conv1D, nn.Conv1DTranspose, nn.SeparableConv1D])
-def test_it_works_on_sequences_of_any_length(kind: Any, rng: np.random.Generator) -> None:
+def test_sequences_of_any_length(kind: Any, rng: np.random.Generator) -> None:
     x = pel.tensor3("x", shape=(None, None, 2))
     layer = kind(3, 3)
     f = pel.function([x], layer(x))
@@ -55,7 +55,7 @@ def test_it_works_on_sequences_of_any_length(kind: Any, rng: np.random.Generator
         assert f(rng.normal(size=(2, steps, 2)).astype("float32")).shape == (2, steps + grown, 3)
 
 
-def test_constraints_and_regularizers_reach_every_kernel() -> None:
+def test_constraints_and_regularizers_apply_to_every_kernel() -> None:
     x = pel.tensor4("x", shape=("n", 6, 5, 3))
     layer = nn.SeparableConv2D(
         2, 3, depthwise_constraint="non_neg", pointwise_constraint="max_norm", pointwise_regularizer="l2"
@@ -89,13 +89,13 @@ X = pel.tensor4("x", shape=("n", 8, 8, 3))
             lambda: nn.Conv2D(3, 3, groups=2, name="c"),
             "^c: expected filters to be a multiple of groups. Received: filters=3, groups=2",
         ),
-        (lambda: nn.Conv2D(4, 3, groups=2, name="c")(X), "^c: the 3 channels of x do not divide into groups=2"),
+        (lambda: nn.Conv2D(4, 3, groups=2, name="c")(X), "^c: the 3 channels of x are not a multiple of groups=2"),
         (lambda: nn.Conv1D(4, 3, name="c")(X), "^c: expected an input of 3 axes. Received: x"),
         (lambda: nn.DepthwiseConv2D(3, depth_multiplier=0, name="c"), "^c: expected depth_multiplier to be an integer"),
         (lambda: nn.Conv2DTranspose(2, 3, output_padding=-1, name="c"), "^c: expected output_padding to be an integer"),
         (lambda: nn.SeparableConv1D(2, 3, depthwise_constraint="non_neq"), "constraint named 'non_neq'. Did you mean"),
     ],
 )
-def test_what_does_not_fit_is_refused(write: Any, message: str) -> None:
+def test_invalid_arguments_and_inputs_are_rejected(write: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         write()

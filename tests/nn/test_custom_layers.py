@@ -1,4 +1,4 @@
-"""A layer of one's own is a function of expressions or a class of a few lines, and is like the rest."""
+"""Tests of custom layers, written as functions or classes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DATA = np.random.default_rng(0).normal(size=(6, 3)).astype("float32")
 
 
 class Block(nn.Layer):
-    """Layers that are attributes are parts."""
+    """Sublayers and variables in attributes."""
 
     def __init__(self, units: int, name: str | None = None) -> None:
         super().__init__(name)
@@ -30,7 +30,7 @@ class Block(nn.Layer):
 
 
 class Power(nn.Layer):
-    """As classes are written for Keras: settings of all layers are handed on."""
+    """Keyword arguments passed on to the base class, as in Keras."""
 
     def __init__(self, exponent: float = 2.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -41,7 +41,7 @@ class Power(nn.Layer):
 
 
 class Sums(nn.Layer):
-    """Settings by their places, and no name."""
+    """Positional arguments only, without a name."""
 
     def __init__(self, *weights: float) -> None:
         super().__init__()
@@ -51,32 +51,32 @@ class Sums(nn.Layer):
         return sum(w * x for w in self.weights)
 
 
-def scaled(x: Any, by: float = 1.0) -> Any:
+def scaled_tanh(x: Any, by: float = 1.0) -> Any:
     return by * pel.tanh(x) * pel.shared([1.0, 2.0, 3.0], "scale")
 
 
-def model() -> Any:
-    layers = [nn.Lambda(scaled, arguments={"by": 0.5}), Block(4), Power(1.5), nn.Dense(2, activation="softmax")]
+def make_model() -> Any:
+    layers = [nn.Lambda(scaled_tanh, arguments={"by": 0.5}), Block(4), Power(1.5), nn.Dense(2, activation="softmax")]
     return pel.Sequential([nn.Input((3,)), *layers])
 
 
-def test_a_function_is_a_layer() -> None:
-    layer = nn.Lambda(scaled, arguments={"by": 2.0}, name="mine")
+def test_lambda_layer() -> None:
+    layer = nn.Lambda(scaled_tanh, arguments={"by": 2.0}, name="mine")
     y = layer(X)
     np.testing.assert_allclose(pel.function([X], y)(DATA), 2 * np.tanh(DATA) * [1, 2, 3], rtol=1e-5)
     assert layer(X) is y
     assert [p.name for p in layer.parameters] == ["scale"]
-    assert nn.Lambda(np.tanh)(X) is pel.tanh(X)
-    assert nn.Lambda(lambda pair: pair[0] * pair[1])([X, y]) is X * y
+    assert nn.Lambda(np.tanh)(X).unlabeled is pel.tanh(X)
+    assert nn.Lambda(lambda pair: pair[0] * pair[1])([X, y]).unlabeled is X * y
     two = nn.Lambda(lambda x: (x + 1, x - 1))(X)
-    assert two[0] is X + 1
+    assert two[0].unlabeled is X + 1
     dense = nn.Dense(3)
     around = nn.Lambda(lambda x: x + dense(x))
-    assert around(X) is X + dense(X)
+    assert around(X).unlabeled is X + dense(X).unlabeled
     assert around.parameters == dense.parameters
 
 
-def test_what_is_an_attribute_is_a_part() -> None:
+def test_attributes_become_parts() -> None:
     block = Block(4, name="block")
     y = block(X)
     names = [p.name.split("/")[-1] for p in block.parameters]
@@ -91,7 +91,7 @@ def test_what_is_an_attribute_is_a_part() -> None:
     assert pel.parameters(frozen(X), trainable=True) == []
 
 
-def test_clones_are_made_with_the_same_arguments_and_share_nothing() -> None:
+def test_clones_have_the_same_arguments_and_share_nothing() -> None:
     assert Power(3.0, name="p").config == {"exponent": 3.0, "name": "p"}
     assert Power(3.0, name="p").clone().exponent == 3
     assert Power(3.0).clone(name="q", exponent=4.0).name == "q"
@@ -116,8 +116,8 @@ def test_a_model_is_cloned_with_all_its_layers() -> None:
     assert outer.clone().layers[0].layers[0] is not shared
 
 
-def test_they_are_in_summary_and_explanation_and_train(capsys: pytest.CaptureFixture[str]) -> None:
-    mine = model()
+def test_custom_layers_are_summarized_explained_and_trained(capsys: pytest.CaptureFixture[str]) -> None:
+    mine = make_model()
     mine.summary()
     told = capsys.readouterr().out
     assert all(f"({kind})" in told for kind in ("Lambda", "Block", "Power"))
@@ -131,23 +131,23 @@ def test_they_are_in_summary_and_explanation_and_train(capsys: pytest.CaptureFix
     assert all((a != b).any() for a, b in zip(before, mine.get_weights(), strict=True))
 
 
-def test_they_are_saved_with_and_without_their_code(tmp_path: Path) -> None:
-    mine = model()
+def test_custom_layers_are_saved_with_and_without_their_code(tmp_path: Path) -> None:
+    mine = make_model()
     expected = mine.predict(DATA)
     mine.save(tmp_path / "mine.pel")
-    without, by = pel.load_model(tmp_path / "mine.pel"), {"Block": Block, "Power": Power, "scaled": scaled}
+    without, by = pel.load_model(tmp_path / "mine.pel"), {"Block": Block, "Power": Power, "scaled_tanh": scaled_tanh}
     within = pel.load_model(tmp_path / "mine.pel", custom_objects=by)
     np.testing.assert_array_equal(without.predict(DATA), expected)
     np.testing.assert_array_equal(within.predict(DATA), expected)
     assert isinstance(within.layers[1], Block)
 
 
-class Told(nn.Layer):
+class WithTraining(nn.Layer):
     def call(self, x: Any, training: bool = False) -> Any:
         return x
 
 
-class Headless(nn.Layer):
+class WithoutInit(nn.Layer):
     def __init__(self) -> None:
         self.rate = 3
 
@@ -155,7 +155,7 @@ class Headless(nn.Layer):
         return x
 
 
-class Silent(nn.Layer):
+class WithoutReturn(nn.Layer):
     def call(self, x: Any) -> Any:
         self.result = x
 
@@ -163,17 +163,17 @@ class Silent(nn.Layer):
 @pytest.mark.parametrize(
     ("write", "message"),
     [
-        (lambda: Told(name="t")(X), "^t: expected a call without training, .*pel.training_only"),
-        (lambda: Headless()(X), r"^Headless: expected its __init__ to begin with super\(\).__init__\(name\)"),
-        (lambda: Silent(name="s")(X), "^s: expected its call to return an expression. Received: None"),
+        (lambda: WithTraining(name="t")(X), "^t: expected a call without the argument training.*pel.training_only"),
+        (lambda: WithoutInit()(X), r"^WithoutInit: expected its __init__ to begin with super\(\).__init__\(name\)"),
+        (lambda: WithoutReturn(name="s")(X), "^s: expected its call to return an expression. Received: None"),
         (lambda: nn.Lambda(lambda x: None, name="l")(X), "^l: expected its function to return an expression. Received"),
         (lambda: nn.Lambda("tanh", name="l"), "^l: expected a function of an expression. Received: 'tanh'"),
-        (lambda: nn.Dropout(0.5, name="d")(X, training=True), "^d: its call takes no argument 'training'. A graph is"),
-        (lambda: nn.LSTM(2, name="l")(X, initial_states=[]), "no argument 'initial_states'. It is initial_state"),
+        (lambda: nn.Dropout(0.5, name="d")(X, training=True), "^d: its call takes no argument 'training'. Expressions"),
+        (lambda: nn.LSTM(2, name="l")(X, initial_states=[]), "no argument 'initial_states'. Use initial_state"),
         (lambda: nn.MultiHeadAttention(1, 2)(X, X, use_causl_mask=True), "Did you mean 'use_causal_mask'"),
         (lambda: nn.Dense(2, name="d")(X, axis=1), "^d: its call takes no argument 'axis'. It takes: mask"),
         (lambda: nn.Dense(2, name="d")([X, X]), r"^d: expected one expression. Received: x, x; .*nn.Concatenate\(\)"),
-        (lambda: nn.Dense(2, name="d")(X, X), "^d: expected one expression. Received: x, x; a layer that merges"),
+        (lambda: nn.Dense(2, name="d")(X, X), "^d: expected one expression. Received: x, x; combine them"),
         (
             lambda: nn.Dense(2, name="d")(nn.Dense(3)),
             r"^d: expected an expression. Received: <Dense dense.*call it, as in",
@@ -183,17 +183,17 @@ class Silent(nn.Layer):
         (lambda: Power(2.0, nme="p"), "^Layer takes no argument 'nme'|unexpected keyword argument 'nme'"),
     ],
 )
-def test_what_cannot_be_a_layer_or_a_call_is_told(write: Any, message: str) -> None:
+def test_invalid_layers_and_calls_are_rejected(write: Any, message: str) -> None:
     with pytest.raises(TypeError, match=message):
         write()
 
 
-def test_a_function_that_makes_other_parameters_is_told() -> None:
+def test_a_function_that_creates_other_parameters_is_rejected() -> None:
     shapes = iter([3, 1])
     layer = nn.Lambda(lambda x: x * pel.shared(np.ones(next(shapes), "float32"), "w"), name="l")
     layer(X)
     with pytest.raises(
-        pel.UseError, match=r"^l: expected its function to make the parameters of its first call, \[w\]"
+        pel.UseError, match=r"^l: expected its function to create the parameters of its first call, \[w\]"
     ):
         layer(X)
 

@@ -1,4 +1,4 @@
-"""Words as vectors, and steps that do not count; that they agree with Keras is held in test_recurrent.py."""
+"""Tests of embeddings and masked steps. The agreement with Keras is tested in test_recurrent.py."""
 
 import re
 from typing import Any
@@ -14,7 +14,7 @@ WORDS = np.array([[1, 3, 0], [3, 3, 0]], "int32")
 
 @pytest.mark.parametrize("mode", ["numpy", "xla"])
 @pytest.mark.parametrize("dtype", ["int32", "uint8", "int64"])
-def test_an_embedding_takes_rows_and_its_gradient_adds_to_them(mode: str, dtype: str) -> None:
+def test_embedding_gathers_rows_and_its_gradient_scatters(mode: str, dtype: str) -> None:
     words = pel.tensor("words", ("n", None), dtype)
     layer = nn.Embedding(4, 2)
     y = layer(words)
@@ -25,21 +25,21 @@ def test_an_embedding_takes_rows_and_its_gradient_adds_to_them(mode: str, dtype:
 
 
 @pytest.mark.parametrize("mode", ["numpy", "xla"])
-def test_a_word_that_is_none_is_refused(mode: str) -> None:
+def test_an_index_out_of_range_is_rejected(mode: str) -> None:
     words = pel.tensor("words", ("n", 3), "int32")
     f = pel.function([words], nn.Embedding(4, 2, name="e")(words), mode=mode)
-    with pytest.raises(ValueError, match="words must lie from -4 to 3, because it says which in e/embeddings"):
+    with pytest.raises(ValueError, match="Expected words to be from -4 to 3, because it is an index in e/embeddings"):
         f(WORDS + 1)
 
 
-def test_zeros_fill_up() -> None:
+def test_mask_zero() -> None:
     words = pel.tensor("words", ("n", 3), "int32")
     layer = nn.Embedding(4, 2, mask_zero=True)
-    assert nn.mask_of(layer(words)) is (words != 0)
-    assert nn.mask_of(nn.Embedding(4, 2)(words)) is None
+    assert nn.find_mask(layer(words)) is (words != 0)
+    assert nn.find_mask(nn.Embedding(4, 2)(words)) is None
 
 
-def test_what_an_embedding_is_held_to() -> None:
+def test_regularizer_and_constraint() -> None:
     words = pel.tensor("words", ("n", 3), "int32")
     layer = nn.Embedding(4, 2, "ones", embeddings_regularizer="l2", embeddings_constraint="unit_norm")
     loss = layer(words).sum() + layer.regularization()
@@ -49,16 +49,16 @@ def test_what_an_embedding_is_held_to() -> None:
 
 
 @pytest.mark.parametrize("mode", ["numpy", "xla"])
-def test_steps_of_one_value_do_not_count(mode: str) -> None:
+def test_masking_masks_steps_of_one_value(mode: str) -> None:
     x = pel.tensor3("x", shape=("n", 3, 2))
     y = nn.Masking(-1.0)(x)
     value = np.array([[[1, -1], [-1, -1], [0, 0]]], "float32")
-    found, mask = pel.function([x], [y, nn.mask_of(y)], mode=mode)(value)
+    found, mask = pel.function([x], [y, nn.find_mask(y)], mode=mode)(value)
     np.testing.assert_array_equal(mask, [[True, False, True]])
     np.testing.assert_array_equal(found, [[[1, -1], [0, 0], [0, 0]]])
 
 
-def test_a_longer_padding_changes_nothing(rng: np.random.Generator) -> None:
+def test_longer_padding_changes_nothing(rng: np.random.Generator) -> None:
     words = pel.tensor("words", ("n", "t"), "int32")
     layers = [nn.Embedding(4, 2, mask_zero=True), nn.Bidirectional(nn.GRU(3, return_sequences=True)), nn.LSTM(2)]
     y = words
@@ -83,6 +83,6 @@ def test_a_longer_padding_changes_nothing(rng: np.random.Generator) -> None:
         ),
     ],
 )
-def test_what_does_not_fit_is_said(make: Any, message: str) -> None:
+def test_invalid_arguments_and_inputs_are_rejected(make: Any, message: str) -> None:
     with pytest.raises((ValueError, TypeError), match=re.escape(message)):
         make()

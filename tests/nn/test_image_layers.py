@@ -1,4 +1,4 @@
-"""Layers for images: those of Keras by given draws, random by their own, and as if they were not there afterwards."""
+"""Tests of image augmentation and normalization layers: agreement with Keras, distributions and inference."""
 
 from typing import Any
 
@@ -23,25 +23,25 @@ RANDOM: dict[str, Any] = {
 
 
 def value(count: int = 4) -> Any:
-    """Return so many times the same image."""
+    """Return a batch of equal images."""
     return np.repeat(np.random.default_rng(0).normal(size=(1, 9, 8, 3)), count, axis=0).astype("float32")
 
 
 @pytest.mark.parametrize("case", images.CASES)
-def test_by_given_draws_they_are_those_of_keras(case: str) -> None:
+def test_layers_agree_with_keras_for_given_draws(case: str) -> None:
     store.compare(images.by_pellucid(case), store.load("images")[case])
 
 
 @pytest.mark.peer
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of Keras
 @pytest.mark.parametrize("case", images.CASES)
-def test_the_golden_values_are_those_of_keras(case: str) -> None:
+def test_golden_values_are_those_of_keras(case: str) -> None:
     pytest.importorskip("keras")
     store.compare(images.by_keras(case), store.load("images")[case])
 
 
 @pytest.mark.parametrize("name", RANDOM)
-def test_the_same_seed_draws_the_same_by_numpy_and_by_xla(name: str) -> None:
+def test_a_seed_draws_the_same_in_numpy_and_xla(name: str) -> None:
     f = pel.function([X], RANDOM[name](seed=3)(X))
     g = pel.function([X], RANDOM[name](seed=3)(X), mode="numpy")
     for _ in range(2):
@@ -49,12 +49,12 @@ def test_the_same_seed_draws_the_same_by_numpy_and_by_xla(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", RANDOM)
-def test_every_step_and_every_image_has_draws_of_its_own(name: str) -> None:
+def test_steps_and_images_have_independent_draws(name: str) -> None:
     f = pel.function([X], RANDOM[name](seed=4)(X), mode="numpy")
     first, second = f(value(8)), f(value(8))
     assert (first != second).any()
     differ = (first != first[:1]).any()
-    assert differ != (name == "RandomCrop")  # which has one place for the whole batch
+    assert differ != (name == "RandomCrop")  # which has one position for the whole batch
 
 
 @pytest.mark.parametrize("name", ["RandomBrightness", "RandomContrast", "RandomFlip"])
@@ -65,11 +65,11 @@ def test_images_may_be_of_any_size(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(RANDOM) - {"RandomCrop"}))
-def test_afterwards_they_are_not_there(name: str) -> None:
+def test_inference_removes_augmentation(name: str) -> None:
     assert pel.inference(RANDOM[name]()(X)) is X
 
 
-def test_afterwards_a_crop_is_the_middle_of_the_same_ratio() -> None:
+def test_random_crop_is_a_center_crop_in_inference() -> None:
     for height, width, part in [(4, 4, value()[:, :8]), (9, 6, value()[:, :, 1:7]), (20, 20, value()[:, :8])]:
         layer, whole = nn.RandomCrop(height, width), pel.tensor4("p", shape=("n", *part.shape[1:]))
         found = pel.function([X], pel.inference(layer(X)), mode="numpy")(value())
@@ -79,7 +79,7 @@ def test_afterwards_a_crop_is_the_middle_of_the_same_ratio() -> None:
             assert pel.inference(layer(X)) is layer(X)
 
 
-def test_half_of_the_images_are_flipped_each_way_on_its_own() -> None:
+def test_flips_are_independent_in_each_direction() -> None:
     x = pel.tensor4("x", shape=(None, 2, 2, 1))
     corners = np.tile(np.arange(4.0).reshape(1, 2, 2, 1), (4000, 1, 1, 1)).astype("float32")
     first = pel.function([x], nn.RandomFlip(seed=1)(x)[:, 0, 0, 0])(corners)
@@ -87,44 +87,44 @@ def test_half_of_the_images_are_flipped_each_way_on_its_own() -> None:
     np.testing.assert_allclose(np.bincount(first.astype(int), minlength=4), 1000, atol=110)
 
 
-def drawn(layer: Any, count: int = 2000) -> Any:
-    """Return the map of each image, shape (count, 2, 3)."""
-    made = pel.stack([pel.stack(row, axis=-1) for row in layer.places(X, 9, 8)], axis=1)
+def draw_transforms(layer: Any, count: int = 2000) -> Any:
+    """Return the transform of each image, shape (count, 2, 3)."""
+    made = pel.stack([pel.stack(row, axis=-1) for row in layer.get_transform(X, 9, 8)], axis=1)
     return pel.function([X], made, mode="numpy")(np.zeros((count, 9, 8, 3), "float32"))
 
 
-def spread(found: Any, low: float, high: float) -> None:
-    """Hold numbers against the uniform distribution: within its ends, with its mean and its deviation."""
+def check_uniform(found: Any, low: float, high: float) -> None:
+    """Compare the range, mean and standard deviation with those of a uniform distribution."""
     assert low <= found.min() < low + 0.01 * (high - low)
     assert high - 0.01 * (high - low) < found.max() <= high
     assert found.mean() == pytest.approx((low + high) / 2, abs=0.03 * (high - low))
     assert found.std() == pytest.approx((high - low) / 12**0.5, rel=0.05)
 
 
-def test_angles_are_uniform_and_turn_about_the_middle() -> None:
-    found = drawn(nn.RandomRotation((-0.1, 0.2), seed=1))
-    spread(np.arctan2(found[:, 0, 1], found[:, 0, 0]) / (2 * np.pi), -0.1, 0.2)
+def test_rotation_angles_are_uniform() -> None:
+    found = draw_transforms(nn.RandomRotation((-0.1, 0.2), seed=1))
+    check_uniform(np.arctan2(found[:, 0, 1], found[:, 0, 0]) / (2 * np.pi), -0.1, 0.2)
     np.testing.assert_allclose(found @ [4.0, 3.5, 1.0], np.tile([4.0, 3.5], (2000, 1)), atol=1e-5)
 
 
-def test_zooms_are_uniform_about_the_middle() -> None:
-    alike, apart = drawn(nn.RandomZoom(0.3, seed=1)), drawn(nn.RandomZoom((-0.5, 0.1), 0.2, seed=1))
-    spread(alike[:, 0, 0], 0.7, 1.3)
+def test_zoom_factors_are_uniform() -> None:
+    alike, apart = draw_transforms(nn.RandomZoom(0.3, seed=1)), draw_transforms(nn.RandomZoom((-0.5, 0.1), 0.2, seed=1))
+    check_uniform(alike[:, 0, 0], 0.7, 1.3)
     np.testing.assert_array_equal(alike[:, 0, 0], alike[:, 1, 1])
-    spread(apart[:, 0, 0], 0.5, 1.1)
-    spread(apart[:, 1, 1], 0.8, 1.2)
+    check_uniform(apart[:, 0, 0], 0.5, 1.1)
+    check_uniform(apart[:, 1, 1], 0.8, 1.2)
     assert abs(np.corrcoef(apart[:, 0, 0], apart[:, 1, 1])[0, 1]) < 0.1
     np.testing.assert_allclose(apart @ [4.0, 3.5, 1.0], np.tile([4.0, 3.5], (2000, 1)), atol=1e-5)
 
 
-def test_steps_are_uniform() -> None:
-    found = drawn(nn.RandomTranslation((-0.3, 0.1), 0.5, seed=1))
-    spread(-found[:, 0, 2] / 9, -0.3, 0.1)
-    spread(-found[:, 1, 2] / 8, -0.5, 0.5)
+def test_translations_are_uniform() -> None:
+    found = draw_transforms(nn.RandomTranslation((-0.3, 0.1), 0.5, seed=1))
+    check_uniform(-found[:, 0, 2] / 9, -0.3, 0.1)
+    check_uniform(-found[:, 1, 2] / 8, -0.5, 0.5)
     np.testing.assert_array_equal(found[:, :, :2], np.tile(np.eye(2), (2000, 1, 1)))
 
 
-def test_a_positive_turn_is_counterclockwise_and_a_positive_step_goes_down_and_right() -> None:
+def test_signs_of_rotation_and_translation() -> None:
     x = pel.tensor4("x", shape=(None, 3, 3, 1))
     right = np.zeros((1, 3, 3, 1), "float32")
     right[0, 1, 2] = 1
@@ -134,19 +134,19 @@ def test_a_positive_turn_is_counterclockwise_and_a_positive_step_goes_down_and_r
     assert pel.function([x], step(x), mode="numpy")(right)[0, 2, 1] == pytest.approx(1, abs=1e-5)
 
 
-def test_brightness_and_contrast_are_uniform_and_kept_in_range() -> None:
+def test_brightness_and_contrast_are_uniform_and_clipped() -> None:
     count = 2000
     grey = np.zeros((count, 9, 8, 3), "float32")
     grey[:, :4] = 100
     brighter = pel.function([X], nn.RandomBrightness((-0.2, 0.4), seed=1)(X), mode="numpy")(grey)
-    spread(brighter[:, 0, 0, 0], 100 - 51, 100 + 102)
+    check_uniform(brighter[:, 0, 0, 0], 100 - 51, 100 + 102)
     assert brighter.min() == 0
     contrast = pel.function([X], nn.RandomContrast(0.3, seed=1)(X), mode="numpy")(grey + 100)
-    spread((contrast[:, 0, 0, 0] - contrast[:, 8, 0, 0]) / 100, 0.7, 1.3)
+    check_uniform((contrast[:, 0, 0, 0] - contrast[:, 8, 0, 0]) / 100, 0.7, 1.3)
     np.testing.assert_allclose(contrast.mean(axis=(1, 2)), 100 + 400 / 9, rtol=1e-4)
 
 
-def test_crops_are_parts_at_every_place() -> None:
+def test_crops_come_from_every_position() -> None:
     f = pel.function([X], nn.RandomCrop(8, 7, seed=1)(X), mode="numpy")
     parts = {(i, j): value()[:, i : i + 8, j : j + 7] for i in (0, 1) for j in (0, 1)}
     found = [f(value()) for _ in range(40)]
@@ -155,7 +155,7 @@ def test_crops_are_parts_at_every_place() -> None:
 
 
 @pytest.mark.parametrize("name", RANDOM)
-def test_the_batch_may_be_unknown_and_bytes_become_real_numbers(name: str) -> None:
+def test_unknown_batch_size_and_integer_images(name: str) -> None:
     for dtype, wanted in (("float64", "float64"), ("uint8", "float32")):
         x = pel.tensor4("x", shape=(None, 9, 8, 3), dtype=dtype)
         y = RANDOM[name]()(x)
@@ -164,7 +164,7 @@ def test_the_batch_may_be_unknown_and_bytes_become_real_numbers(name: str) -> No
         assert result.shape == (2, *y.shape[1:])
 
 
-def test_batches_add_up_to_the_whole(rng: np.random.Generator) -> None:
+def test_adapt_to_batches_equals_adapt_to_all_data(rng: np.random.Generator) -> None:
     data = (rng.normal(3, 2, size=(20, 4, 3)) * [1, 10, 0.1]).astype("float32")
     whole, parts, late = nn.Normalization(), nn.Normalization(), nn.Normalization()
     x = pel.tensor3("x", shape=("n", 4, 3))
@@ -201,7 +201,7 @@ T = pel.tensor4("t", shape=("n", None, 8, 3))
         (lambda: nn.RandomZoom(0.1, (-1, 0), name="f"), "^f: expected width_factor to stay above -1. Received"),
         (lambda: nn.RandomTranslation(0.1, 2, name="f"), "^f: expected width_factor to be a number from -1 to 1"),
         (lambda: nn.RandomContrast(-0.1, name="f"), "^f: expected factor to be a number from 0 to 1"),
-        (lambda: nn.RandomBrightness(0.1, value_range=255, name="f"), "^f: expected value_range to be the least and"),
+        (lambda: nn.RandomBrightness(0.1, value_range=255, name="f"), "^f: expected value_range to be the minimum and"),
         (
             lambda: nn.RandomCrop(0, 3, name="f"),
             "^f: expected height to be an integer of 1 or more. Received: heig",
@@ -218,13 +218,13 @@ T = pel.tensor4("t", shape=("n", None, 8, 3))
         ),
     ],
 )
-def test_what_does_not_fit_is_refused(write: Any, message: str) -> None:
+def test_invalid_arguments_and_inputs_are_rejected(write: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         write()
 
 
-def test_a_mean_needs_a_variance_and_data_are_arrays() -> None:
+def test_mean_requires_variance_and_data_must_be_arrays() -> None:
     with pytest.raises(TypeError, match=r"^f: expected mean and variance, or neither. Received: mean=1.0"):
         nn.Normalization(mean=1.0, name="f")
-    with pytest.raises(TypeError, match=r"Expected an array to adapt to, or batches of it. Received: 3"):
+    with pytest.raises(TypeError, match=r"Expected an array to adapt to, or an iterable of batches. Received: 3"):
         nn.Normalization().adapt(3)

@@ -131,10 +131,10 @@ def test_the_same_seed_gives_the_same_values() -> None:
     ("write", "message"),
     [
         (lambda: initializers.get("he_norml"), "no initializer named 'he_norml'. Did you mean 'he_normal'"),
-        (lambda: initializers.Orthogonal()((3,)), r"has two axes or more. Received: shape=\(3,\)"),
+        (lambda: initializers.Orthogonal()((3,)), r"two or more axes. Received: shape=\(3,\)"),
         (lambda: initializers.VarianceScaling(scale=0), "Expected a scale above 0"),
-        (lambda: initializers.VarianceScaling(mode="fan"), "Expected a mode out of .* Received: mode='fan'"),
-        (lambda: initializers.VarianceScaling(distribution="flat"), "Expected a distribution out of"),
+        (lambda: initializers.VarianceScaling(mode="fan"), "Expected mode to be one of .* Received: mode='fan'"),
+        (lambda: initializers.VarianceScaling(distribution="flat"), "Expected distribution to be one of"),
         (lambda: initializers.RandomNormal(seed=-1)((2,)), "Expected a seed"),
         (lambda: nn.set_random_seed(1.5), "Expected a seed that is an integer of 0 or more. Received: seed=1.5"),
     ],
@@ -145,5 +145,5 @@ def test_what_is_out_of_range_is_refused(write: Any, message: str) -> None:
 
 
 def test_a_base_class_says_what_is_missing() -> None:
-    with pytest.raises(NotImplementedError, match="Initializer does not say how it draws"):
+    with pytest.raises(NotImplementedError, match="Initializer does not implement draw"):
         initializers.Initializer()((2,))

@@ -1,4 +1,4 @@
-"""The linter finds every planted fault, and says what it is, where, why it hurts and what to do."""
+"""The linter finds every planted mistake, and says what is wrong, where, why it matters and how to fix it."""
 
 from __future__ import annotations
 
@@ -211,113 +211,113 @@ def bias_before_normalization() -> Made:
     return L.sparse_categorical_crossentropy(y, nn.Dense(3, activation="softmax")(h)).mean(), {}
 
 
-FAULTS: list[tuple[Callable[[], Made], str]] = [
+MISTAKES: list[tuple[Callable[[], Made], str]] = [
     (softmax_twice, "softmax twice"),
     (softmax_from_logits, "softmax twice"),
     (sigmoid_from_logits, "sigmoid twice"),
     (softmax_of_a_sigmoid, "softmax of a sigmoid"),
-    (binary_loss_of_softmax, "binary crossentropy of a softmax"),
-    (linear_output, "crossentropy of what is no probability"),
-    (tanh_output, "crossentropy of what is no probability"),
-    (rectified_output, "crossentropy of what is no probability"),
-    (sigmoid_columns_of_classes, "crossentropy of what is no probability"),
-    (one_column_of_classes, "crossentropy of what is no probability"),
+    (binary_loss_of_softmax, "binary cross-entropy of a softmax"),
+    (linear_output, "cross-entropy of non-probabilities"),
+    (tanh_output, "cross-entropy of non-probabilities"),
+    (rectified_output, "cross-entropy of non-probabilities"),
+    (sigmoid_columns_of_classes, "cross-entropy of non-probabilities"),
+    (one_column_of_classes, "cross-entropy of non-probabilities"),
     (squared_error_of_sigmoid, "squared error of a sigmoid"),
     (squared_error_by_hand, "squared error of a sigmoid"),
-    (linear_after_linear, "two linear layers"),
-    (linear_then_flat, "two linear layers"),
-    (linear_twice_over_two_inputs, "two linear layers"),
-    (rectifier_before_softmax, "rectifier before a softmax"),
-    (cut_at_zero_before_softmax, "rectifier before a softmax"),
+    (linear_after_linear, "stacked linear layers"),
+    (linear_then_flat, "stacked linear layers"),
+    (linear_twice_over_two_inputs, "stacked linear layers"),
+    (rectifier_before_softmax, "ReLU before a softmax"),
+    (cut_at_zero_before_softmax, "ReLU before a softmax"),
     (unscaled, "unscaled input"),
     (unscaled_columns_of_a_table, "unscaled input"),
     (bytes_unscaled, "unscaled input"),
     (bytes_flipped_and_moved, "unscaled input"),
-    (labels_from_one, "labels that do not fit the loss"),
-    (columns_that_do_not_sum_to_one, "labels that do not fit the loss"),
-    (labels_beyond_probabilities, "labels that do not fit the loss"),
-    (columns_for_numbers_of_classes, "labels that do not fit the loss"),
-    (numbers_of_classes_for_columns, "labels that do not fit the loss"),
-    (measures_for_classes, "labels that do not fit the loss"),
-    (signs_for_probabilities, "labels that do not fit the loss"),
-    (large_first_loss, "first loss far from log(classes)"),
+    (labels_from_one, "labels do not fit the loss"),
+    (columns_that_do_not_sum_to_one, "labels do not fit the loss"),
+    (labels_beyond_probabilities, "labels do not fit the loss"),
+    (columns_for_numbers_of_classes, "labels do not fit the loss"),
+    (numbers_of_classes_for_columns, "labels do not fit the loss"),
+    (measures_for_classes, "labels do not fit the loss"),
+    (signs_for_probabilities, "labels do not fit the loss"),
+    (large_first_loss, "high initial loss"),
     (bias_before_normalization, "bias before a normalization"),
     (bias_before_instance_normalization, "bias before a normalization"),
 ]
 
 
-@pytest.mark.parametrize(("make", "name"), FAULTS, ids=lambda v: getattr(v, "__name__", ""))
-def test_a_planted_fault_is_found(make: Callable[[], Made], name: str) -> None:
+@pytest.mark.parametrize(("make", "name"), MISTAKES, ids=lambda v: getattr(v, "__name__", ""))
+def test_planted_mistake_is_found(make: Callable[[], Made], name: str) -> None:
     nn.set_random_seed(0)
     what, values = make()
     found = pel.lint(what, values or None)
     assert name in {f.name for f in found}
-    allowed = {name, "first loss far from log(classes)"} if name == "unscaled input" else {name}
+    allowed = {name, "high initial loss"} if name == "unscaled input" else {name}
     assert {f.name for f in found} <= allowed
     for f in found:
-        assert "test_lint.py" in f.place
+        assert "test_lint.py" in f.location
         assert all(len(part) > 20 for part in (f.what, f.why, f.fix))
     inputs = [e for e in topological([what]) if isinstance(e, Input)]
     step = pel.function(inputs, what, updates=pel.optimizers.SGD().updates(what))
     assert {f.name for f in pel.lint(step, values or None)} == {f.name for f in found}
 
 
-def test_a_parameter_that_the_loss_does_not_reach_is_found() -> None:
+def test_unused_parameter() -> None:
     x, y, _ = table()
     layer, idle = nn.Dense(3, activation="softmax"), nn.Dense(2, name="idle")
     loss = L.sparse_categorical_crossentropy(y, layer(x)).mean()
     idle(x)
     found = pel.lint(loss, parameters=[*layer.parameters, *idle.parameters])
-    assert [f.name for f in found] == ["parameter that the loss does not reach"] * 2
+    assert [f.name for f in found] == ["unused parameter"] * 2
     assert "idle/kernel" in found[0].what
 
 
-def test_a_parameter_behind_what_has_no_slope_is_found() -> None:
+def test_parameter_behind_an_op_without_gradient() -> None:
     x, y, _ = table()
     layer, other = nn.Dense(3, activation="softmax", name="layer"), nn.Dense(4, activation="relu", name="other")
     right = nn.metrics.sparse_categorical_accuracy(y, layer(other(x))).mean()
     found = pel.lint(right, parameters=[*layer.parameters, *other.parameters])
-    assert [f.name for f in found] == ["parameter that the loss does not reach"]
-    told = (
-        "the loss depends on layer/kernel, layer/bias, other/kernel, other/bias only through argmax, which has no slope"
+    assert [f.name for f in found] == ["unused parameter"]
+    assert found[0].what == (
+        "The loss depends on layer/kernel, layer/bias, other/kernel, other/bias only through argmax, which has no "
+        "gradient."
     )
-    assert found[0].what == told
     smooth = L.sparse_categorical_crossentropy(y, layer(pel.stop_gradient(other(x)))).mean()
     found = pel.lint(smooth, parameters=[*layer.parameters, *other.parameters])
-    assert "the loss depends on other/kernel, other/bias only through stop_gradient, which" in str(found)
+    assert "The loss depends on other/kernel, other/bias only through stop_gradient, which" in str(found)
     assert len(found) == 1
 
 
-def test_dropout_left_in_an_inference_graph_is_found() -> None:
+def test_training_ops_in_an_inference_graph() -> None:
     x, _, _ = table()
     p = nn.Dense(3, activation="softmax")(nn.Dropout(0.5)(x))
     assert [f.name for f in pel.lint(p, training=False)] == ["dropout left in an inference graph"]
     assert [f.name for f in pel.lint(pel.function([x], p))] == ["dropout left in an inference graph"]
     assert not pel.lint(pel.inference(p), training=False)
     assert not pel.lint(pel.function([x], pel.inference(p)))
-    assert "predictions are random" in pel.lint(p, training=False)[0].why
+    assert "Predictions are random" in pel.lint(p, training=False)[0].why
     normal = nn.Dense(3, activation="softmax")(nn.BatchNormalization()(x))
     [found] = pel.lint(normal, training=False)
     assert found.name == "batch_normalization left in an inference graph"
     assert "the other samples of its batch" in found.why
 
 
-def test_a_compiled_model_is_looked_at_with_its_data() -> None:
+def test_compiled_model_with_data() -> None:
     model = pel.Sequential([nn.Input((4,)), Dense(8), Dense(3, activation="softmax")])
     model.compile("sgd", loss="sparse_categorical_crossentropy")
-    assert [f.name for f in pel.lint(model)] == ["two linear layers"]
+    assert [f.name for f in pel.lint(model)] == ["stacked linear layers"]
     found = {f.name for f in pel.lint(model, {"x": X, "y": Y + 1})}
-    assert found == {"two linear layers", "labels that do not fit the loss"}
+    assert found == {"stacked linear layers", "labels do not fit the loss"}
 
 
-def test_a_model_is_looked_at_whatever_its_loss_is_and_without_one() -> None:
+def test_model_with_any_loss_and_without_one() -> None:
     model = pel.Sequential([nn.Input((4,)), Dense(8), Dense(3, activation="softmax")])
-    assert [f.name for f in pel.lint(model)] == ["two linear layers"]
+    assert [f.name for f in pel.lint(model)] == ["stacked linear layers"]
     model.compile("sgd", loss=L.SparseCategoricalCrossentropy(from_logits=True))
-    assert {f.name for f in pel.lint(model)} == {"two linear layers", "softmax twice"}
+    assert {f.name for f in pel.lint(model)} == {"stacked linear layers", "softmax twice"}
     model.compile("sgd", loss="categorical_crossentropy")
     found = pel.lint(model, {"x": X, "y": Y})
-    assert {f.name for f in found} == {"two linear layers", "labels that do not fit the loss"}
+    assert {f.name for f in found} == {"stacked linear layers", "labels do not fit the loss"}
     assert "np.eye(3, dtype='float32')[y]" in str(found)
     bound = pel.Sequential([nn.Input((4,)), Dense(3, activation="softmax", kernel_initializer="ones")])
     bound.compile("sgd", loss=lambda t, p: (t - p) ** 2)
@@ -325,7 +325,7 @@ def test_a_model_is_looked_at_whatever_its_loss_is_and_without_one() -> None:
     assert not pel.lint(bound)
 
 
-def test_a_model_of_several_inputs_and_outputs_is_looked_at_as_a_whole() -> None:
+def test_model_with_several_inputs_and_outputs() -> None:
     first, second = nn.Input((4,)), nn.Input((3,))
     h = nn.Concatenate()([Dense(8, activation="relu")(first), Dense(8, activation="relu")(second)])
     model = pel.Model([first, second], [Dense(3, activation="softmax")(h), Dense(1)(h)])
@@ -337,7 +337,7 @@ def test_a_model_of_several_inputs_and_outputs_is_looked_at_as_a_whole() -> None
     assert str(second) in found.what
 
 
-def test_a_copy_of_a_function_is_looked_at_with_its_own_parameters() -> None:
+def test_copied_function_has_its_own_parameters() -> None:
     x, _, _ = table()
     layer = Dense(3, name="mine")
     f = pel.function([x], Dense(2, name="next")(layer(x)))
@@ -345,52 +345,55 @@ def test_a_copy_of_a_function_is_looked_at_with_its_own_parameters() -> None:
     assert "product with others" in str(pel.lint(f.copy(swap={layer.kernel: other})))
 
 
-def test_the_second_of_two_softmaxes_is_told_by_numbers() -> None:
+def test_limits_of_a_second_softmax() -> None:
     for classes, probability, loss in ((3, 0.58, 0.55), (10, 0.23, 1.46)):
         x, y = pel.matrix("x", shape=("n", 4)), pel.ivector("y", shape=("n",))
         p = pel.softmax(pel.softmax(x @ pel.shared(np.ones((4, classes), "float32"), "W")))
-        told = str(pel.lint(L.sparse_categorical_crossentropy(y, p).mean()))
-        assert f"of {classes} classes none gets more than {probability}." in told
-        assert f"the loss of a sample stays above {loss}" in told
+        message = str(pel.lint(L.sparse_categorical_crossentropy(y, p).mean()))
+        assert f"with {classes} classes, no probability exceeds {probability}." in message
+        assert f"the loss of a sample stays above {loss}" in message
         best = np.exp(1) / (np.exp(1) + classes - 1)
         assert (round(best, 2), round(-np.log(best), 2)) == (probability, loss)
 
 
-def test_a_first_loss_that_is_no_number_and_a_deep_network_are_told_of_in_short() -> None:
+def test_non_finite_initial_loss_and_short_output_for_a_deep_network() -> None:
     x, y, _ = table()
     h = x
     for _ in range(9):
         h = h + Dense(4, activation="relu")(h)
     last = Dense(3, activation="softmax", kernel_initializer=lambda shape, dtype: np.full(shape, np.nan, dtype))
     [found] = pel.lint(L.sparse_categorical_crossentropy(y, last(h)).mean(), {"x": X, "y": Y})
-    assert found.what == "the crossentropy begins at nan"
+    assert found.what == "The initial cross-entropy is nan."
     assert "mode='guard'" in found.fix
     assert "softmax(… @ " in str(found)
     assert max(map(len, str(found).splitlines())) < 200
 
 
-def test_findings_are_shown() -> None:
+def test_text_and_html_of_findings() -> None:
     found = pel.lint(softmax_twice()[0])
-    told = str(found)
-    assert told.startswith("softmax twice: a softmax is taken of what is a softmax already\n  in  softmax(softmax(")
-    assert "\n  why probabilities" in told
-    assert "\n  fix take one of them away" in told
+    message = str(found)
+    assert message.startswith(
+        "softmax twice: A softmax is applied to the output of a softmax.\n  where: softmax(softmax("
+    )
+    assert "\n  line:  " in message
+    assert "\n  why:   The inner softmax returns values between 0 and 1" in message
+    assert "\n  fix:   Remove one of the two" in message
     assert "<td><b>softmax twice</b></td>" in found._repr_html_()
     x, y, _ = table()
     sound = L.sparse_categorical_crossentropy(y, Dense(3, activation="softmax")(x)).mean()
-    assert str(pel.lint(sound)) == "No mistake was found."
-    assert "No mistake" in pel.lint(sound)._repr_html_()
+    assert str(pel.lint(sound)) == "No problems found."
+    assert "No problems" in pel.lint(sound)._repr_html_()
     assert found[0].where.op is not None
     assert found[:1] == list(found)
 
 
-def test_what_cannot_be_looked_at_is_refused() -> None:
+def test_invalid_arguments() -> None:
     loss = softmax_twice()[0]
-    with pytest.raises(pel.UseError, match=r"lint looks at a loss, predictions, a function or a model\. Received: 3"):
+    with pytest.raises(pel.UseError, match=r"lint expects a loss, predictions, a function or a model\. Received: 3"):
         pel.lint(3)
-    with pytest.raises(pel.UseError, match="lint looks at what a function returns, and this one returns nothing"):
+    with pytest.raises(pel.UseError, match="lint checks the outputs of a function, and this one has none"):
         pel.lint(pel.function([], updates=pel.optimizers.SGD().updates(pel.shared(1.0, "w") ** 2)))
-    with pytest.raises(pel.InputError, match=r"lint: there is no one input 'z'\. Inputs: x, y"):
+    with pytest.raises(pel.InputError, match=r"lint: there is no input 'z'\. Inputs: x, y"):
         pel.lint(loss, {"z": X})
     with pytest.raises(pel.InputError, match=r"lint: x has shape \(n, 4\). Received: a value of shape \(4,\)"):
         pel.lint(loss, {"x": X[0]})

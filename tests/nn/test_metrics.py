@@ -59,7 +59,7 @@ def test_binary_accuracy_is_a_mean_over_columns() -> None:
 
 def test_a_mean_and_a_sum_of_values_go_on_and_begin_anew() -> None:
     v, w = pel.vector("v", shape=("n",)), pel.vector("w", shape=("n",))
-    mean, total = metrics.Mean().running(v, w), metrics.Sum().running(v, w)
+    mean, total = metrics.Mean().to_streaming(v, w), metrics.Sum().to_streaming(v, w)
     step = pel.function([v, w], [mean.result, total.result], updates={**mean.updates, **total.updates})
     assert [float(x) for x in step([1.0, 4.0], [1.0, 2.0])] == [3, 9]
     assert [float(x) for x in step([3.0], [3.0])] == [3, 18]

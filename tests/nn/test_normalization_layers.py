@@ -1,4 +1,4 @@
-"""Statistics of a batch are explicit updates: in the graph, in a function's report, and nowhere else."""
+"""Tests of normalization layers: moving averages are explicit updates."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def value(rng: np.random.Generator) -> Any:
     return (rng.normal(size=(200, 3)) * [1, 2, 5] + [0, 3, -1]).astype("float32")
 
 
-def test_the_averages_are_updates_that_can_be_read() -> None:
+def test_moving_averages_are_explicit_updates() -> None:
     layer = nn.BatchNormalization(momentum=0.9, name="bn")
     y = layer(X)
     assert str(pel.updates_of(y)) == (
@@ -37,7 +37,7 @@ def test_the_averages_are_updates_that_can_be_read() -> None:
 
 
 @pytest.mark.parametrize("mode", ["numpy", "xla"])
-def test_looking_changes_nothing_and_training_follows(value: Any, mode: str) -> None:
+def test_moving_averages_change_in_training_only(value: Any, mode: str) -> None:
     layer = nn.BatchNormalization(momentum=0.5)
     y = layer(X)
     pel.function([X], y, mode=mode)(value)
@@ -53,20 +53,20 @@ def test_looking_changes_nothing_and_training_follows(value: Any, mode: str) -> 
     np.testing.assert_allclose(told(value), trained, rtol=1e-2, atol=1e-3)
     np.testing.assert_allclose(
         told(value[:1]), told(value)[:1], rtol=1e-5
-    )  # one sample alone is what it is among others
+    )  # the result of a sample does not depend on the batch
 
 
-def test_a_frozen_one_is_the_formula_of_inference() -> None:
+def test_a_frozen_layer_uses_the_inference_form() -> None:
     layer = nn.BatchNormalization()
     y = layer(X)
     layer.trainable = False
-    assert layer(X) is pel.inference(y)
+    assert layer(X).unlabeled is pel.inference(y)
     assert pel.updates_of(layer(X)) == {}
     layer.trainable = True
     assert layer(X) is y
 
 
-def test_called_twice_it_follows_one_batch_and_then_the_other(value: Any) -> None:
+def test_two_calls_update_the_averages_in_order(value: Any) -> None:
     layer, other = nn.BatchNormalization(momentum=0.5), pel.matrix("other", shape=("m", 3))
     both = [layer(X), layer(other)]
     step = pel.function([X, other], both, updates=pel.updates_of(both), mode="numpy")
@@ -75,12 +75,12 @@ def test_called_twice_it_follows_one_batch_and_then_the_other(value: Any) -> Non
     np.testing.assert_allclose(layer.moving_mean.get_value(), wanted, rtol=1e-4, atol=1e-6)
 
 
-def test_what_does_not_count_is_in_no_average(rng: np.random.Generator) -> None:
+def test_masked_steps_are_ignored(rng: np.random.Generator) -> None:
     mask = pel.tensor("mask", ("n", 4), "bool")
     layer = nn.BatchNormalization(momentum=0.0)
     y = layer(pel.masked(S, mask))
     value, counts = rng.normal(size=(5, 4, 3)).astype("float32"), rng.random((5, 4)) > 0.4
-    assert nn.mask_of(y) is mask
+    assert nn.find_mask(y) is mask
     pel.function([S, mask], y, updates=pel.updates_of(y), mode="numpy")(value, counts)
     np.testing.assert_allclose(layer.moving_mean.get_value(), value[counts].mean(0), rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(layer.moving_variance.get_value(), value[counts].var(0), rtol=1e-4)
@@ -96,20 +96,20 @@ LAYERS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_values_that_do_not_vary_are_finite(name: str) -> None:
+def test_constant_values_are_finite(name: str) -> None:
     y = LAYERS[name]()(X)
     found = pel.function([X], [y, pel.grad((y**2).sum(), X)], mode="numpy")(np.zeros((2, 3), "float32"))
     assert all(np.isfinite(f).all() for f in found)
 
 
-def test_an_instance_is_a_group_of_one_channel(rng: np.random.Generator) -> None:
+def test_instance_normalization_is_one_group_per_channel(rng: np.random.Generator) -> None:
     x, value = pel.tensor4("x", shape=("n", 4, 5, 3)), rng.normal(size=(2, 4, 5, 3)).astype("float32")
     result = pel.function([x], nn.GroupNormalization(-1)(x), mode="numpy")(value)
     wanted = (value - value.mean((1, 2), keepdims=True)) / np.sqrt(value.var((1, 2), keepdims=True) + 1e-3)
     np.testing.assert_allclose(result, wanted, rtol=1e-4, atol=1e-5)
 
 
-def test_a_normalization_sees_batches_as_it_sees_the_whole(value: Any) -> None:
+def test_adapt_to_batches_equals_adapt_to_all_data(value: Any) -> None:
     whole, parts = nn.Normalization(), nn.Normalization()
     whole.adapt(value)
     parts.adapt([value[:3], value[3:90], value[90:]])
@@ -131,21 +131,21 @@ def test_a_normalization_sees_batches_as_it_sees_the_whole(value: Any) -> None:
         ),
         (lambda: nn.LayerNormalization(axis=[1, 1], name="l")(X), "an axis is named twice"),
         (lambda: nn.LayerNormalization(axis=5, name="l")(X), "^l of x: expected an axis from -2 to 1"),
-        (lambda: nn.GroupNormalization(2, name="g")(X), "^g: expected channels that 2 groups can share"),
+        (lambda: nn.GroupNormalization(2, name="g")(X), "^g: expected a multiple of 2 channels"),
         (lambda: nn.LocalResponseNormalization(n=4, name="l"), "^l: expected n to be an odd number of channels"),
         (lambda: nn.Normalization(mean=1.0, name="n"), "^n: expected mean and variance, or neither. Received: mean=1"),
         (lambda: nn.Normalization(mean=0, variance=-1, name="n"), "^n: expected variance to be a number of 0 or more"),
         (lambda: nn.Normalization(name="n").adapt([]), "^n: expected data to adapt to. Received: nothing"),
         (lambda: nn.Normalization(name="n").adapt(["abc"]), "^n: expected data to be a number, or an array of them"),
-        (lambda: nn.Normalization(name="n").adapt(3), "^Expected an array to adapt to, or batches of it"),
+        (lambda: nn.Normalization(name="n").adapt(3), "^Expected an array to adapt to, or an iterable of batches"),
     ],
 )
-def test_what_does_not_fit_is_told(write: Any, message: str) -> None:
+def test_invalid_arguments_and_inputs_are_rejected(write: Any, message: str) -> None:
     with pytest.raises((ValueError, TypeError), match=message):
         write()
 
 
-def test_other_features_are_refused() -> None:
+def test_other_features_are_rejected() -> None:
     layer = nn.LayerNormalization(name="l")
     layer(X)
     with pytest.raises(
@@ -154,7 +154,7 @@ def test_other_features_are_refused() -> None:
         layer(pel.matrix("y", shape=("n", 4)))
 
 
-def test_a_mean_of_other_features_is_refused() -> None:
+def test_a_mean_of_other_features_is_rejected() -> None:
     layer = nn.Normalization(name="n")
     layer.adapt(np.ones((3, 5)))
     with pytest.raises(pel.ShapeError, match=r"^n: expected a mean of shape \(3,\), .* Received: one of shape \(5,\)"):

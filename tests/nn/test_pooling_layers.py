@@ -1,4 +1,4 @@
-"""Pooling, borders and sizes are those of Keras; a mask leaves out what does not count."""
+"""Tests of pooling, padding and resizing layers: agreement with Keras, masks and error messages."""
 
 from typing import Any
 
@@ -11,14 +11,14 @@ from tests.nn.peers import pooling, store
 
 
 @pytest.mark.parametrize("case", pooling.CASES)
-def test_value_and_gradients_are_those_of_keras(case: str) -> None:
+def test_values_and_gradients_agree_with_keras(case: str) -> None:
     store.compare(pooling.by_pellucid(case), store.load("pooling")[case])
 
 
 @pytest.mark.peer
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of Keras
 @pytest.mark.parametrize("case", pooling.CASES)
-def test_the_golden_values_are_those_of_keras(case: str) -> None:
+def test_golden_values_are_those_of_keras(case: str) -> None:
     pytest.importorskip("keras")
     store.compare(store.load("pooling")[case], pooling.by_keras(case), 1e-6)
 
@@ -26,12 +26,12 @@ def test_the_golden_values_are_those_of_keras(case: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "expected"), [(nn.GlobalAveragePooling1D, [[2.0], [6.0]]), (nn.GlobalMaxPooling1D, [[3.0], [6.0]])]
 )
-def test_steps_that_do_not_count_are_left_out(kind: Any, expected: Any) -> None:
+def test_masked_steps_are_ignored(kind: Any, expected: Any) -> None:
     x = pel.tensor3("x", shape=("n", 3, 1))
     mask = pel.tensor("m", shape=("n", 3), dtype=bool)
     y = kind()(pel.masked(x, mask))
     given = [[[1.0], [3.0], [9.0]], [[7.0], [6.0], [8.0]]], [[True, True, False], [False, True, False]]
-    assert nn.mask_of(y) is None
+    assert nn.find_mask(y) is None
     np.testing.assert_array_equal(pel.function([x, mask], y)(*given), np.array(expected, "float32"))
 
 
@@ -52,14 +52,14 @@ def test_sizes_may_be_unknown(layer: Any, shape: Any, result: Any, rng: np.rando
     assert pel.function([x], layer(x))(value).shape == (2, *result)
 
 
-def test_bytes_stay_bytes_where_nothing_is_computed() -> None:
+def test_integers_stay_integers() -> None:
     x = pel.tensor4("x", shape=("n", 4, 4, 3), dtype="uint8")
     kept = [nn.MaxPooling2D(), nn.ZeroPadding2D(), nn.Cropping2D(1), nn.UpSampling2D(), nn.Resizing(3, 5)]
     assert {str(layer(x).dtype) for layer in kept} == {"uint8"}
     assert {str(layer(x).dtype) for layer in (nn.AveragePooling2D(), nn.CenterCrop(2, 2))} == {"float32"}
 
 
-def test_bytes_are_rounded_where_something_is(rng: np.random.Generator) -> None:
+def test_resized_integers_are_rounded(rng: np.random.Generator) -> None:
     layer, value = nn.Resizing(5, 9, interpolation="bicubic"), (rng.random((2, 4, 6, 3)) > 0.5) * 255
     x, exact = pel.tensor4("x", shape=(None, 4, 6, 3), dtype="uint8"), pel.tensor4("z", shape=(None, 4, 6, 3))
     wanted = pel.function([exact], layer(exact))(value.astype("float32"))
@@ -97,11 +97,11 @@ X, T = pel.tensor4("x", shape=("n", 8, 8, 3)), pel.tensor4("t", shape=("n", None
         (lambda: nn.CenterCrop(3, 3, name="r")(T), "^r: expected an input whose sizes between"),
     ],
 )
-def test_what_does_not_fit_is_refused(write: Any, message: str) -> None:
+def test_invalid_arguments_and_inputs_are_rejected(write: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         write()
 
 
-def test_one_way_to_keep_the_ratio() -> None:
+def test_crop_and_pad_exclude_each_other() -> None:
     with pytest.raises(TypeError, match=r"^r: expected one of crop_to_aspect_ratio and pad_to_aspect_ratio, not both"):
         nn.Resizing(3, 3, crop_to_aspect_ratio=True, pad_to_aspect_ratio=True, name="r")

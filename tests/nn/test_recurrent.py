@@ -1,4 +1,4 @@
-"""Recurrent layers are their loops, written out in NumPy, and what Keras computes."""
+"""Tests of recurrent layers against NumPy loops and Keras."""
 
 import re
 import time
@@ -20,18 +20,18 @@ MASK = np.array([[True] * 5, [False, True, False, True, True], [True, True, True
 
 
 @pytest.mark.parametrize("case", peers.CASES)
-def test_they_agree_with_keras(case: str) -> None:
+def test_layers_agree_with_keras(case: str) -> None:
     store.compare(peers.by_pellucid(case, "numpy"), GOLDEN[case])
 
 
 @pytest.mark.parametrize("case", COMPILED)
-def test_they_agree_with_keras_when_compiled(case: str) -> None:
+def test_compiled_layers_agree_with_keras(case: str) -> None:
     store.compare(peers.by_pellucid(case, "xla"), GOLDEN[case])
 
 
 @pytest.mark.peer
 @pytest.mark.parametrize("case", peers.CASES)
-def test_the_golden_values_are_those_of_keras(case: str) -> None:
+def test_golden_values_are_those_of_keras(case: str) -> None:
     pytest.importorskip("keras")
     store.compare(peers.by_keras(case), GOLDEN[case])
 
@@ -65,8 +65,8 @@ def gru(W: Any, U: Any, b: Any) -> Callable[..., Any]:
 STEPS = {nn.SimpleRNN: simple, nn.LSTM: lstm, nn.GRU: gru}
 
 
-def by_hand(layer: Any, x: Any, mask: Any = None, states: Any = None) -> tuple[Any, Any]:
-    """Return every output in the order in which it was reached, (batch, time, units), and the last states."""
+def run_numpy_loop(layer: Any, x: Any, mask: Any = None, states: Any = None) -> tuple[Any, Any]:
+    """Return all outputs in processing order, (batch, time, units), and the last states."""
     step = STEPS[type(layer)](*layer.get_weights())
     states = [np.zeros((len(x), layer.units), x.dtype)] * layer.states if states is None else states
     outputs = []
@@ -83,25 +83,27 @@ def by_hand(layer: Any, x: Any, mask: Any = None, states: Any = None) -> tuple[A
 @pytest.mark.parametrize("backwards", [False, True])
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
-def test_it_is_its_loop(rng: np.random.Generator, mode: str, kind: Any, backwards: bool, masked: bool) -> None:
+def test_layers_agree_with_numpy_loops(
+    rng: np.random.Generator, mode: str, kind: Any, backwards: bool, masked: bool
+) -> None:
     x, mask = pel.tensor3("x", shape=("n", "t", 2)), pel.tensor("mask", ("n", "t"), "bool")
     layer = kind(4, bias_initializer="random_normal", return_sequences=True, return_state=True, go_backwards=backwards)
     results = layer(x, **({"mask": mask} if masked else {}))
     value = rng.normal(size=(3, 5, 2)).astype("float32")
     found = pel.function([x, *([mask] if masked else [])], results, mode=mode)(value, *([MASK] if masked else []))
-    outputs, states = by_hand(layer, value, MASK if masked else None)
+    outputs, states = run_numpy_loop(layer, value, MASK if masked else None)
     assert {f.dtype for f in found} == {np.dtype("float32")}
     for result, wanted in zip(found, [outputs, *states], strict=True):
         np.testing.assert_allclose(result, wanted, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_one_result_is_the_last(rng: np.random.Generator, kind: Any) -> None:
+def test_the_result_is_the_last_output(rng: np.random.Generator, kind: Any) -> None:
     x = pel.tensor3("x", shape=(None, 5, 2))
     layer = kind(4)
     value = rng.normal(size=(3, 5, 2)).astype("float32")
     result = pel.function([x], layer(x), mode="numpy")(value)
-    np.testing.assert_allclose(result, by_hand(layer, value)[0][:, -1], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(result, run_numpy_loop(layer, value)[0][:, -1], rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -134,7 +136,7 @@ WALKS: dict[str, Callable[[], Any]] = {
 
 
 @pytest.mark.parametrize("name", ["LSTM", *(pytest.param(n, marks=pytest.mark.slow) for n in WALKS if n != "LSTM")])
-def test_a_thousand_steps_compile_as_ten_do_and_train(
+def test_compile_time_does_not_grow_with_the_number_of_steps(
     rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv("PELLUCID_CACHE", "0")
@@ -157,7 +159,7 @@ def test_a_thousand_steps_compile_as_ten_do_and_train(
 
 
 @pytest.mark.parametrize("masked", [False, True])
-def test_both_directions_begun_anywhere_are_two_loops(rng: np.random.Generator, masked: bool) -> None:
+def test_bidirectional_with_initial_states_is_two_loops(rng: np.random.Generator, masked: bool) -> None:
     x, mask = pel.tensor3("x", shape=("n", "t", 2)), pel.tensor("mask", ("n", "t"), "bool")
     begun = [pel.matrix(f"s{i}", shape=("n", 4)) for i in range(4)]
     layer = nn.Bidirectional(nn.LSTM(4, return_sequences=True, return_state=True), merge_mode=None)
@@ -168,14 +170,14 @@ def test_both_directions_begun_anywhere_are_two_loops(rng: np.random.Generator, 
     inputs = [x, *begun, *([mask] if masked else [])]
     found = pel.function(inputs, results, mode="numpy")(value, *states, *([MASK] if masked else []))
     for way, part, first in ((0, layer.forward_layer, states[:2]), (1, layer.backward_layer, states[2:])):
-        outputs, last = by_hand(part, value, counts, first)
-        in_order = np.where(counts[:, :, None], outputs[:, ::-1] if way else outputs, 0)  # what does not count says 0
+        outputs, last = run_numpy_loop(part, value, counts, first)
+        in_order = np.where(counts[:, :, None], outputs[:, ::-1] if way else outputs, 0)  # masked steps output 0
         np.testing.assert_allclose(found[way], in_order, rtol=1e-4, atol=1e-6)
         for state, wanted in zip(found[2 + 2 * way : 4 + 2 * way], last, strict=True):
             np.testing.assert_allclose(state, wanted, rtol=1e-4, atol=1e-6)
 
 
-def test_it_begins_as_keras_does() -> None:
+def test_initial_values_are_those_of_keras() -> None:
     for kind, gates in ((nn.SimpleRNN, 1), (nn.LSTM, 4), (nn.GRU, 3)):
         layer = kind(8)
         layer(pel.tensor3("x", shape=("n", 3, 2)))
@@ -215,11 +217,11 @@ def test_constraints_hold_after_a_step(rng: np.random.Generator, kind: Any) -> N
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_dropped_is_dropped_at_every_step(kind: Any) -> None:
+def test_input_dropout_is_the_same_at_every_step(kind: Any) -> None:
     x = pel.tensor3("x", shape=("n", 6, 3))
     layer = kind(3, dropout=0.5, kernel_initializer="ones", recurrent_initializer="zeros", seed=1)
     layer(x)
-    seen = layer.sequence(x)
+    seen = layer.prepare_sequence(x)
     f = pel.function([x], seen)
     first, second = f(np.ones((8, 6, 3), "float32")), f(np.ones((8, 6, 3), "float32"))
     assert (first == first[:1]).all()
@@ -228,7 +230,7 @@ def test_what_is_dropped_is_dropped_at_every_step(kind: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_was_said_is_dropped_alike_at_every_step(rng: np.random.Generator, kind: Any) -> None:
+def test_recurrent_dropout_is_the_same_at_every_step(rng: np.random.Generator, kind: Any) -> None:
     x = pel.tensor3("x", shape=("n", 6, 2))
     layer = kind(3, recurrent_dropout=0.5, dropout=0.25)
     plain = kind(3)
@@ -242,18 +244,18 @@ def test_what_was_said_is_dropped_alike_at_every_step(rng: np.random.Generator, 
     assert (a != d).any()
 
 
-def test_units_that_hear_nothing_of_what_they_said_are_alone_in_it() -> None:
+def test_recurrent_dropout_is_independent_for_each_unit() -> None:
     x = pel.tensor3("x", shape=("n", 4, 1))
     layer = nn.SimpleRNN(
         50, activation=None, recurrent_dropout=0.5, kernel_initializer="ones", recurrent_initializer="identity", seed=2
     )
     result = pel.function([x], layer(x))(np.ones((1, 4, 1), "float32"))
-    # Each unit hears either nothing, at all steps, or twice what it said, at all steps.
+    # The recurrent input of a unit is either 0 at all steps or doubled at all steps.
     assert sorted(np.unique(result)) == [1, 15]
 
 
 class Mean(nn.Layer):
-    """A cell that says something else than it remembers."""
+    """A cell whose output differs from its state."""
 
     state_size = (2, 2)
 
@@ -267,7 +269,7 @@ class Mean(nn.Layer):
 
 @pytest.mark.parametrize("mode", ["numpy", "xla"])
 @pytest.mark.parametrize("zeros", [False, True])
-def test_a_cell_of_ones_own(rng: np.random.Generator, mode: str, zeros: bool) -> None:
+def test_custom_cell(rng: np.random.Generator, mode: str, zeros: bool) -> None:
     x, mask = pel.tensor3("x", shape=("n", 5, 2)), pel.tensor("mask", ("n", 5), "bool")
     layer = nn.RNN(Mean(name="mean"), return_sequences=True, return_state=True, zero_output_for_mask=zeros)
     value = rng.normal(size=(3, 5, 2)).astype("float32")
@@ -276,7 +278,7 @@ def test_a_cell_of_ones_own(rng: np.random.Generator, mode: str, zeros: bool) ->
     np.testing.assert_allclose(total, (value * MASK[..., None]).sum(axis=1), rtol=1e-5)
     np.testing.assert_array_equal(count[:, 0], MASK.sum(axis=1))
     np.testing.assert_allclose(said[0, -1, :2], value[0].mean(axis=0), rtol=1e-5)
-    assert not said[1, 0].any()  # nothing was said before
+    assert not said[1, 0].any()  # there is no previous output
     np.testing.assert_array_equal(said[1, 2], np.zeros(3) if zeros else said[1, 1])
     np.testing.assert_array_equal(said[2, 4], np.zeros(3) if zeros else said[2, 2])
     result = pel.function([x, mask], nn.RNN(layer.cell)(x, mask=mask), mode=mode)(value, MASK)
@@ -298,15 +300,15 @@ def test_a_cell_with_one_state_may_return_it_alone(rng: np.random.Generator) -> 
     assert layer.clone().cell is not layer.cell
 
 
-def test_the_mask_goes_along() -> None:
+def test_the_mask_is_kept() -> None:
     x = pel.tensor3("x", shape=("n", 5, 2))
     given = pel.masked(x, (x != 0).any(axis=2))
     for settings in ({"return_sequences": True}, {"return_sequences": True, "return_state": True}):
         found = nn.LSTM(3, **settings)(given)
-        assert nn.mask_of(found[0] if isinstance(found, tuple) else found) is nn.mask_of(given)
-    turned = nn.mask_of(nn.GRU(3, return_sequences=True, go_backwards=True)(given))
-    assert turned is pel.flip(nn.mask_of(given), axis=1)
-    assert nn.mask_of(nn.GRU(3)(given)) is None
+        assert nn.find_mask(found[0] if isinstance(found, tuple) else found) is nn.find_mask(given)
+    turned = nn.find_mask(nn.GRU(3, return_sequences=True, go_backwards=True)(given))
+    assert turned is pel.flip(nn.find_mask(given), axis=1)
+    assert nn.find_mask(nn.GRU(3)(given)) is None
 
 
 @pytest.mark.parametrize("dtype", ["float64", "bfloat16", "uint8"])
@@ -317,7 +319,7 @@ def test_other_dtypes(dtype: str) -> None:
     assert pel.function([x], y)(np.ones((2, 3, 2), dtype)).dtype == y.dtype
 
 
-def test_a_second_call_shares_the_parameters_and_may_be_of_another_dtype() -> None:
+def test_a_second_call_shares_parameters_and_may_have_another_dtype() -> None:
     layer = nn.GRU(3)
     layer(pel.tensor3("x", shape=("n", 4, 2)))
     before = layer.parameters
@@ -329,7 +331,7 @@ def test_a_second_call_shares_the_parameters_and_may_be_of_another_dtype() -> No
     ("make", "message"),
     [
         (lambda x: nn.LSTM(0), "lstm: expected units to be an integer of 1 or more. Received: units=0"),
-        (lambda x: nn.GRU(2, name="g", dropout=1.5), "g/dropout: expected a rate from 0 up to but without 1"),
+        (lambda x: nn.GRU(2, name="g", dropout=1.5), "g/dropout: expected a rate of 0 or more and below 1"),
         (lambda x: nn.GRU(2, name="g")(x[0]), "g: expected an input of 3 axes. Received: x[0]"),
         (
             lambda x: nn.LSTM(2, name="l")(x, initial_state=x[:, 0]),
@@ -339,9 +341,9 @@ def test_a_second_call_shares_the_parameters_and_may_be_of_another_dtype() -> No
             lambda x: nn.GRU(2, name="g")(x, initial_state=[x[:, 0]]),
             "g: expected an initial_state of (n, 2). Received: x[:, 0], of shape (n, 3)",
         ),
-        (lambda x: nn.GRU(2)(x, mask=x), "A mask says of every sample which steps count"),
+        (lambda x: nn.GRU(2)(x, mask=x), "Expected a mask of shape (batch, time)"),
         (lambda x: nn.RNN(3, name="r"), "r: expected a cell, which is a Layer with a state_size"),
-        (lambda x: nn.RNN(Bare(), name="r")(x), "r: expected bare to return what it says and the new states"),
+        (lambda x: nn.RNN(Bare(), name="r")(x), "r: expected bare to return its output and the new states"),
         (
             lambda x: nn.GRU(2, name="g", checkpoint="a"),
             "g: expected checkpoint to be an integer of 1 or more. Received",
@@ -349,7 +351,7 @@ def test_a_second_call_shares_the_parameters_and_may_be_of_another_dtype() -> No
         (lambda x: nn.GRU(2, kernel_constraint="nonneg"), "There is no constraint named 'nonneg'. Did you mean"),
     ],
 )
-def test_what_does_not_fit_is_said(make: Any, message: str) -> None:
+def test_invalid_arguments_and_inputs_are_rejected(make: Any, message: str) -> None:
     class_named = re.sub(r"^lstm", r"lstm(_\\d+)?", re.escape(message))
     with pytest.raises((ValueError, TypeError), match=class_named):
         make(pel.tensor3("x", shape=("n", 4, 3)))

@@ -48,11 +48,15 @@ def test_strengths_are_factors() -> None:
 @pytest.mark.parametrize(
     ("write", "error", "message"),
     [
-        (lambda: regularizers.l2(0.01), TypeError, r"l2 takes an expression .* write L2\(0.01\)"),  # type: ignore[arg-type]
-        (lambda: regularizers.OrthogonalRegularizer(mode="row"), ValueError, "a mode out of .* Received: mode='row'"),
-        (lambda: regularizers.OrthogonalRegularizer()(pel.vector("w")), ValueError, "takes a matrix of known size"),
-        (lambda: regularizers.L1(float("nan")), ValueError, "Expected a strength of 0 or more. Received: l1=nan"),
-        (lambda: regularizers.L2(-1), ValueError, "Expected a strength of 0 or more. Received: l2=-1"),
+        (lambda: regularizers.l2(0.01), TypeError, r"l2: expected an expression .* write L2\(0.01\)"),  # type: ignore[arg-type]
+        (
+            lambda: regularizers.OrthogonalRegularizer(mode="row"),
+            ValueError,
+            "Expected mode to be .* Received: mode='row'",
+        ),
+        (lambda: regularizers.OrthogonalRegularizer()(pel.vector("w")), ValueError, "expected a matrix of known size"),
+        (lambda: regularizers.L1(float("nan")), ValueError, "Expected a finite strength >= 0. Received: l1=nan"),
+        (lambda: regularizers.L2(-1), ValueError, "Expected a finite strength >= 0. Received: l2=-1"),
         (lambda: regularizers.get("l22"), ValueError, "no regularizer named 'l22'. Did you mean 'l2'"),
     ],
 )

@@ -11,7 +11,7 @@ import pellucid as pel
 from pellucid.nn import schedules
 from pellucid.nn.optimizers import SGD
 from pellucid.nn.schedules import (
-    Constant,
+    ConstantSchedule,
     CosineDecay,
     CosineDecayRestarts,
     ExponentialDecay,
@@ -57,7 +57,7 @@ def test_numbers_have_the_rates_of_expressions(case: str) -> None:
 
 # The formulas that Caffe's solver file names by lr_policy, as its SGDSolver writes them.
 CAFFE: dict[str, tuple[Any, Any]] = {
-    "fixed": (Constant(0.1), lambda s: 0.1),
+    "fixed": (ConstantSchedule(0.1), lambda s: 0.1),
     "step": (StepDecay(0.1, 100, 0.5), lambda s: 0.1 * 0.5 ** (s // 100)),
     "exp": (ExponentialDecay(0.1, 1, 0.99), lambda s: 0.1 * 0.99**s),
     "inv": (InverseDecay(0.1, 0.01, 0.75), lambda s: 0.1 * (1 + 0.01 * s) ** -0.75),
@@ -77,7 +77,7 @@ def test_they_are_the_policies_of_caffe(policy: str) -> None:
 
 
 FORMULAS: dict[str, Any] = {
-    "0.1": Constant(0.1),
+    "0.1": ConstantSchedule(0.1),
     "0.1 * 0.5 ** (step / 100)": ExponentialDecay(0.1, 100, 0.5),
     "0.1 * 0.5 ** floor(step / 100)": StepDecay(0.1, 100, 0.5),
     "0.1 * (1 + 0.01 * step) ** (-0.75)": InverseDecay(0.1, 0.01, 0.75),
@@ -142,7 +142,7 @@ def test_a_schedule_of_ones_own() -> None:
     step()
     step()
     assert w.get_value() == 1.5
-    with pytest.raises(NotImplementedError, match="Schedule does not say what its rate is"):
+    with pytest.raises(NotImplementedError, match="Schedule does not implement formula"):
         schedules.Schedule()(1)
 
 
@@ -159,14 +159,14 @@ def test_where_they_are_found() -> None:
         (lambda: ExponentialDecay(1, 0, 0.5), ValueError, "Expected decay_steps to be an integer of 1 or more"),
         (lambda: ExponentialDecay(1, 2.5, 0.5), ValueError, "Received: decay_steps=2.5"),
         (lambda: ExponentialDecay(1, 10, 0), ValueError, "Expected decay_rate to be a number above 0"),
-        (lambda: PiecewiseConstantDecay([1], [1.0]), ValueError, "one value more than boundaries. Received: 1 values"),
-        (lambda: PiecewiseConstantDecay([2, 1], [1.0] * 3), ValueError, "integers that rise. Received: boundaries="),
-        (lambda: MultiStepDecay(1, []), ValueError, "Expected boundaries to be one or more integers"),
+        (lambda: PiecewiseConstantDecay([1], [1.0]), ValueError, "one more value than boundaries. Received: 1 values"),
+        (lambda: PiecewiseConstantDecay([2, 1], [1.0] * 3), ValueError, "increasing integers. Received: boundaries="),
+        (lambda: MultiStepDecay(1, []), ValueError, "Expected boundaries to be one or more increasing integers"),
         (lambda: CosineDecay(1, 10, warmup_steps=2), ValueError, "Expected a warmup_target"),
         (lambda: CosineDecayRestarts(1, 10, t_mul=0.5), ValueError, "Expected t_mul to be a number of 1 or more"),
         (lambda: WarmUp("fast", 10), ValueError, "Received: schedule='fast'"),
-        (lambda: OneCycle(1, 10, 0.1), ValueError, "Expected the rate to rise for more than one step"),
-        (lambda: Constant(0.1)("late"), TypeError, "expected a number of steps.* Received: 'late'"),
+        (lambda: OneCycle(1, 10, 0.1), ValueError, "Expected the warm-up to last more than one step"),
+        (lambda: ConstantSchedule(0.1)("late"), TypeError, "expected a step count.* Received: 'late'"),
     ],
 )
 def test_what_is_no_schedule_is_refused(write: Any, error: Any, message: str) -> None:

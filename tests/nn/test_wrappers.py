@@ -1,4 +1,4 @@
-"""Layers around a layer; that they agree with Keras is held in test_recurrent.py."""
+"""Tests of wrapper layers. Their agreement with Keras is tested in test_recurrent.py."""
 
 import re
 from typing import Any
@@ -10,13 +10,13 @@ import pellucid as pel
 from pellucid import nn
 
 
-def sequence(time: Any = 4) -> Any:
+def make_sequence(time: Any = 4) -> Any:
     return pel.tensor3("x", shape=("n", time, 2))
 
 
 @pytest.mark.parametrize("mode", ["numpy", "xla"])
-def test_both_directions_are_two_layers(rng: np.random.Generator, mode: str) -> None:
-    x, value = sequence(), rng.normal(size=(3, 4, 2)).astype("float32")
+def test_bidirectional_is_two_layers(rng: np.random.Generator, mode: str) -> None:
+    x, value = make_sequence(), rng.normal(size=(3, 4, 2)).astype("float32")
     both = nn.Bidirectional(nn.LSTM(3, return_sequences=True))
     y = both(x)
     ahead, back = nn.LSTM(3, return_sequences=True), nn.LSTM(3, return_sequences=True)
@@ -27,11 +27,11 @@ def test_both_directions_are_two_layers(rng: np.random.Generator, mode: str) -> 
     np.testing.assert_allclose(found, np.concatenate([first, second], axis=-1), rtol=1e-5, atol=1e-6)
 
 
-def test_the_two_share_nothing_with_the_layer_they_are_made_after() -> None:
+def test_bidirectional_clones_its_layer() -> None:
     layer = nn.GRU(3, name="model")
-    layer(sequence())
+    layer(make_sequence())
     both = nn.Bidirectional(layer, name="both")
-    both(sequence())
+    both(make_sequence())
     assert [p.name for p in both.parameters] == [
         f"both/{way}/{name}" for way in ("forward", "backward") for name in ("kernel", "recurrent_kernel", "bias")
     ]
@@ -41,8 +41,8 @@ def test_the_two_share_nothing_with_the_layer_they_are_made_after() -> None:
     assert other.forward_layer is not both.forward_layer
 
 
-def test_states_come_and_go_forward_first(rng: np.random.Generator) -> None:
-    x, value = sequence(), rng.normal(size=(3, 4, 2)).astype("float32")
+def test_bidirectional_states_are_forward_first(rng: np.random.Generator) -> None:
+    x, value = make_sequence(), rng.normal(size=(3, 4, 2)).astype("float32")
     both = nn.Bidirectional(nn.LSTM(3, return_state=True), merge_mode=None)
     ahead, back, *states = pel.function([x], both(x))(value)
     assert len(states) == 4
@@ -52,20 +52,20 @@ def test_states_come_and_go_forward_first(rng: np.random.Generator) -> None:
     assert len(begun) == 6
 
 
-def test_masks_go_along() -> None:
-    x = pel.masked(sequence(), (sequence() != 0).any(axis=2))
-    mask = nn.mask_of(x)
+def test_bidirectional_keeps_masks() -> None:
+    x = pel.masked(make_sequence(), (make_sequence() != 0).any(axis=2))
+    mask = nn.find_mask(x)
     for mode in ("concat", "sum", None):
         result = nn.Bidirectional(nn.GRU(3, return_sequences=True), merge_mode=mode)(x)
-        assert all(nn.mask_of(y) is mask for y in (result if isinstance(result, tuple) else [result]))
-    assert nn.mask_of(nn.Bidirectional(nn.GRU(3))(x)) is None
-    assert nn.mask_of(nn.TimeDistributed(nn.Dense(3))(x)) is mask
+        assert all(nn.find_mask(y) is mask for y in (result if isinstance(result, tuple) else [result]))
+    assert nn.find_mask(nn.Bidirectional(nn.GRU(3))(x)) is None
+    assert nn.find_mask(nn.TimeDistributed(nn.Dense(3))(x)) is mask
 
 
 @pytest.mark.parametrize("mode", ["numpy", "xla"])
 @pytest.mark.parametrize("batch", ["n", None])
 @pytest.mark.parametrize("time", [4, "t", None])
-def test_every_step_alike(rng: np.random.Generator, mode: str, batch: Any, time: Any) -> None:
+def test_time_distributed(rng: np.random.Generator, mode: str, batch: Any, time: Any) -> None:
     x = pel.tensor("x", (batch, time, 5, 2), "float32")
     value = rng.normal(size=(3, 4, 5, 2)).astype("float32")
     around = nn.TimeDistributed(nn.Conv1D(3, 2))
@@ -78,7 +78,7 @@ def test_every_step_alike(rng: np.random.Generator, mode: str, batch: Any, time:
     np.testing.assert_allclose(found, np.stack([each(value[:, t]) for t in range(4)], axis=1), rtol=1e-4, atol=1e-5)
 
 
-def test_gradients_go_through_all_steps(rng: np.random.Generator, check_gradients: Any) -> None:
+def test_gradients(rng: np.random.Generator, check_gradients: Any) -> None:
     x = pel.tensor("x", ("n", "t", 2), "float64")
     layers = [nn.TimeDistributed(nn.Dense(2, activation="tanh")), nn.Bidirectional(nn.SimpleRNN(2), merge_mode="mul")]
     loss = (layers[1](layers[0](x)) ** 2).sum()
@@ -90,7 +90,7 @@ def test_gradients_go_through_all_steps(rng: np.random.Generator, check_gradient
     [
         (
             lambda: nn.Bidirectional(nn.Dense(2), name="b"),
-            "b: expected a layer that walks along a sequence, such as LSTM",
+            "b: expected a recurrent layer, such as LSTM",
         ),
         (
             lambda: nn.Bidirectional(nn.GRU(2), "conct", name="b"),
@@ -107,13 +107,13 @@ def test_gradients_go_through_all_steps(rng: np.random.Generator, check_gradient
             "b: expected the same return_sequences of both layers. Received: False and True",
         ),
         (
-            lambda: nn.Bidirectional(nn.LSTM(2), name="b")(sequence(), initial_state=[sequence()[:, 0]] * 2),
+            lambda: nn.Bidirectional(nn.LSTM(2), name="b")(make_sequence(), initial_state=[make_sequence()[:, 0]] * 2),
             "b: expected an initial_state of the states of the forward layer and then those of the backward layer",
         ),
-        (lambda: nn.TimeDistributed(3, name="d"), "d: expected a layer that is called on one expression"),
+        (lambda: nn.TimeDistributed(3, name="d"), "d: expected a layer of one expression"),
         (
             lambda: nn.TimeDistributed(nn.Dense(2), name="d")(pel.matrix("x")),
-            "d: expected an input (batch, time, ...) with at least one axis more. Received: x",
+            "d: expected an input (batch, time, ...) with at least 3 axes. Received: x",
         ),
         (
             lambda: nn.TimeDistributed(nn.LSTM(2, return_state=True, name="l"), name="d")(
@@ -123,6 +123,6 @@ def test_gradients_go_through_all_steps(rng: np.random.Generator, check_gradient
         ),
     ],
 )
-def test_what_does_not_fit_is_said(make: Any, message: str) -> None:
+def test_invalid_arguments_and_inputs_are_rejected(make: Any, message: str) -> None:
     with pytest.raises((ValueError, TypeError), match=re.escape(message)):
         make()

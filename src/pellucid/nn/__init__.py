@@ -13,7 +13,7 @@ from pellucid.nn import (
     schedules,
 )
 from pellucid.nn.layers import *
-from pellucid.nn.masks import mask_of
+from pellucid.nn.masks import find_mask
 from pellucid.nn.random_seed import set_random_seed
 
 __all__ = [
@@ -23,7 +23,7 @@ __all__ = [
     "initializers",
     "layers",
     "losses",
-    "mask_of",
+    "find_mask",
     "metrics",
     "optimizers",
     "regularizers",

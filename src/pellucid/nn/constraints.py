@@ -1,19 +1,16 @@
-r"""Constraints: what a parameter may become. An optimizer puts one on the new value before it is kept.
-
-Each is a function from an expression to the nearest one that is allowed, of the same shape.
-"""
+"""Constraints: functions that optimizers apply to new parameter values, with Keras 3's names."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from pellucid.graph.errors import OptionError, tell_near_misses
+from pellucid.graph.errors import OptionError, suggest_near_misses
 from pellucid.graph.expr import Expr, as_expr
-from pellucid.graph.ops.minmax_where import clip, maximum, minimum
+from pellucid.graph.ops.minmax import clip, maximum, minimum
 from pellucid.graph.ops.norms import divide_no_nan, vector_norm
-from pellucid.nn.did_you_mean import Spelt
-from pellucid.nn.registry import look_up
+from pellucid.nn.did_you_mean import StrictArguments
+from pellucid.nn.registry import get_by_name
 
 __all__ = [
     "NAMED",
@@ -30,19 +27,18 @@ Axis = int | tuple[int, ...]
 ConstraintFunction = Callable[[Any], Any]
 
 
-class Constraint(Spelt):
-    """What is called with a new value and returns the one that is allowed."""
+class Constraint(StrictArguments):
+    """Base class: a function from a new parameter value to an allowed one."""
 
     def __call__(self, w: Any) -> Expr:
-        """Return the value that is allowed in the place of this one, of the same shape."""
-        raise NotImplementedError(f"{type(self).__name__} does not say what it allows")
+        raise NotImplementedError(f"{type(self).__name__} does not implement __call__(w)")
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in vars(self).items())})"
 
 
 class NonNeg(Constraint):
-    r"""No element below 0: :math:`\max(w, 0)`.
+    r"""Non-negative elements, :math:`\max(w, 0)`.
 
     Examples
     --------
@@ -51,19 +47,17 @@ class NonNeg(Constraint):
     """
 
     def __call__(self, w: Any) -> Expr:
-        """Return the value without what is negative."""
         result: Expr = maximum(w, 0)
         return result
 
 
 class UnitNorm(Constraint):
-    r"""Vectors of length 1: :math:`w / \left\| w \right\|_2`; zeros stay zeros.
+    r"""Vectors of norm 1, :math:`w / \left\| w \right\|_2`; zero vectors stay zero.
 
     Parameters
     ----------
     axis : int or tuple of int
-        Along which the vectors lie: 0 for those that enter a unit of a Dense, ``(0, 1, 2)`` for the kernels of a
-        two-dimensional convolution.
+        Axes of each vector: 0 for the weights into a unit of Dense, ``(0, 1, 2)`` for the kernels of Conv2D.
 
     Examples
     --------
@@ -76,13 +70,12 @@ class UnitNorm(Constraint):
         self.axis = axis
 
     def __call__(self, w: Any) -> Expr:
-        """Return the value with its vectors brought to length 1."""
-        result: Expr = divide_no_nan(w, lengths(w, self.axis))
+        result: Expr = divide_no_nan(w, compute_norms(w, self.axis))
         return result
 
 
 class MinMaxNorm(Constraint):
-    r"""Vectors of a length in a range: :math:`w \, (r \, \operatorname{clip}(n, a, b) + (1 - r) \, n) / n` with
+    r"""Vectors with norms in a range, :math:`w \, (r \, \operatorname{clip}(n, a, b) + (1 - r) \, n) / n` with
     :math:`n = \left\| w \right\|_2`.
 
     Parameters
@@ -90,14 +83,14 @@ class MinMaxNorm(Constraint):
     min_value, max_value : float
         :math:`a` and :math:`b`.
     rate : float
-        :math:`r`, how much of the way to the range is gone at each update, above 0 and at most 1.
+        :math:`r`, fraction of the way to the range per update, in (0, 1].
     axis : int or tuple of int
-        Along which the vectors lie; see `UnitNorm`.
+        Axes of each vector; see `UnitNorm`.
 
     Raises
     ------
     ValueError
-        If there is no such range.
+        If the range is empty or the rate is outside (0, 1].
 
     Examples
     --------
@@ -108,37 +101,36 @@ class MinMaxNorm(Constraint):
     def __init__(self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: Axis = 0) -> None:
         if not 0 <= min_value <= max_value or not max_value > 0:
             raise OptionError(
-                "Expected lengths 0 <= min_value <= max_value, and max_value above 0. "
+                "Expected 0 <= min_value <= max_value and max_value > 0. "
                 f"Received: min_value={min_value!r}, max_value={max_value!r}"
             )
         if not 0 < rate <= 1:
-            raise OptionError(f"Expected a rate above 0 and at most 1. Received: rate={rate!r}")
+            raise OptionError(f"Expected rate in (0, 1]. Received: rate={rate!r}")
         self.min_value, self.max_value, self.rate, self.axis = min_value, max_value, rate, axis
 
     def __call__(self, w: Any) -> Expr:
-        """Return the value with its vectors brought nearer to the range."""
-        length = lengths(w, self.axis)
-        wanted = clip(length, self.min_value, self.max_value)
+        norm = compute_norms(w, self.axis)
+        target = clip(norm, self.min_value, self.max_value)
         if self.rate != 1:
-            wanted = self.rate * wanted + (1 - self.rate) * length
-        result: Expr = w * divide_no_nan(wanted, length)
+            target = self.rate * target + (1 - self.rate) * norm
+        result: Expr = w * divide_no_nan(target, norm)
         return result
 
 
 class MaxNorm(Constraint):
-    r"""Vectors of a length up to a greatest one: :math:`w \min(n, c) / n` with :math:`n = \left\| w \right\|_2`.
+    r"""Vectors with norms up to a maximum, :math:`w \min(n, c) / n` with :math:`n = \left\| w \right\|_2`.
 
     Parameters
     ----------
     max_value : float
         :math:`c`.
     axis : int or tuple of int
-        Along which the vectors lie; see `UnitNorm`.
+        Axes of each vector; see `UnitNorm`.
 
     Raises
     ------
     ValueError
-        If the length is not above 0.
+        If ``max_value`` is not positive.
 
     Examples
     --------
@@ -153,18 +145,16 @@ class MaxNorm(Constraint):
 
     def __init__(self, max_value: float = 2, axis: Axis = 0) -> None:
         if not max_value > 0:
-            raise OptionError(f"Expected a max_value above 0. Received: max_value={max_value!r}")
+            raise OptionError(f"Expected max_value > 0. Received: max_value={max_value!r}")
         self.max_value, self.axis = max_value, axis
 
     def __call__(self, w: Any) -> Expr:
-        """Return the value with its longest vectors shortened."""
-        length = lengths(w, self.axis)
-        result: Expr = w * divide_no_nan(minimum(length, self.max_value), length)
+        norm = compute_norms(w, self.axis)
+        result: Expr = w * divide_no_nan(minimum(norm, self.max_value), norm)
         return result
 
 
-def lengths(w: Any, axis: Axis) -> Any:
-    """Return the lengths of the vectors along some axes, in a shape that broadcasts against them."""
+def compute_norms(w: Any, axis: Axis) -> Any:
     return vector_norm(as_expr(w), axis=axis, keepdims=True)
 
 
@@ -177,17 +167,17 @@ NAMED: dict[str, type[Constraint]] = {
 
 
 def get(identifier: str | ConstraintFunction | None) -> ConstraintFunction | None:
-    """Return the constraint of a name, with its defaults; None for none.
+    """Return a constraint by name, with default settings, or the given function; None for None.
 
     Parameters
     ----------
     identifier : str, function or None
-        A name, or a function from a new value to the one that is allowed.
+        A name or a function of the new value.
 
     Raises
     ------
     ValueError
-        For an unknown name; the nearest is named.
+        If the name is unknown; the message suggests the nearest one.
 
     Examples
     --------
@@ -196,8 +186,8 @@ def get(identifier: str | ConstraintFunction | None) -> ConstraintFunction | Non
     """
     if identifier is None:
         return None
-    found = look_up("constraint", identifier, NAMED)
+    found = get_by_name("constraint", identifier, NAMED)
     return found() if isinstance(found, type) else found
 
 
-tell_near_misses(globals(), "nn.constraints")
+suggest_near_misses(globals(), "nn.constraints")

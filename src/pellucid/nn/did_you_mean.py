@@ -1,4 +1,4 @@
-"""Arguments that are misspelt, told with the name that was meant."""
+"""Errors for misspelled keyword arguments."""
 
 from __future__ import annotations
 
@@ -8,30 +8,29 @@ from typing import Any, Self
 from pellucid.graph.errors import UseError, near_miss
 
 
-class Spelt:
-    """What is made with arguments by name: one that it does not take is told with its near miss.
+class StrictArguments:
+    """Base class whose constructor suggests the nearest argument for a misspelled one.
 
     Raises
     ------
     TypeError
-        For a name that the class does not take.
+        If the class has no argument of that name.
     """
 
     def __new__(cls, *args: Any, **named: Any) -> Self:
-        """Make it, once it takes every name."""
-        known = cls.takes()
+        known = cls.get_argument_names()
         for key in named:
             if known is not None and key not in known:
-                told = near_miss(key, known) or (f" It takes: {', '.join(known)}" if known else " It takes none")
-                raise UseError(f"{cls.__name__} takes no argument {key!r}.{told}")
+                hint = near_miss(key, known) or (f" It takes: {', '.join(known)}" if known else " It takes none")
+                raise UseError(f"{cls.__name__} takes no argument {key!r}.{hint}")
         return super().__new__(cls)
 
     @classmethod
-    def takes(cls) -> list[str] | None:
-        """Return the names of the arguments, or None where any is taken."""
-        parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
+    def get_argument_names(cls) -> list[str] | None:
+        """Return the names of the constructor arguments, or None if it accepts any keyword."""
         if cls.__init__ is object.__init__:
             return []
+        parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
         if any(p.kind is p.VAR_KEYWORD for p in parameters):
             return None
         return [p.name for p in parameters]

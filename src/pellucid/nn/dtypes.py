@@ -1,4 +1,4 @@
-"""Casts that stand on the page only where they change something."""
+"""Casts that add no op if the dtype is already right."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from pellucid.graph.types import as_float
 
 
 def to_dtype(x: Expr, dtype: Any) -> Expr:
-    """Return an expression in a dtype, itself if it has it."""
     result: Expr = x if x.dtype == dtype else cast(x, dtype=dtype)
     return result
 
 
-def as_real(x: Expr) -> Expr:
-    """Return integers, such as the bytes of an image, as real numbers of `config.floatx`."""
+def to_float(x: Expr) -> Expr:
+    """Cast integers, such as image bytes, to `config.floatx`; keep floats."""
     return to_dtype(x, as_float(x.dtype))

@@ -1,4 +1,4 @@
-"""Where layers draw from: one seed for the process, one stream for first weights and one for the seeds of dropout."""
+"""Global random seed of layers: one stream for initial weights and one for seeds of random layers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SEED = 0
 
 
 class _Streams:
-    """Two independent streams of one seed, so that a dropout more or less leaves the first weights as they are."""
+    """Two independent streams of one seed, so that adding a dropout layer does not change the initial weights."""
 
     def __init__(self, seed: int) -> None:
         weights, seeds = np.random.SeedSequence(seed).spawn(2)
@@ -26,19 +26,19 @@ _streams = _Streams(SEED)
 
 
 def set_random_seed(seed: int) -> None:
-    """Begin all random numbers of layers again: the first weights and the dropout of layers that are made from here on.
+    """Set the seed of initial weights and random layers, such as dropout, created from now on.
 
-    Without it a process begins with seed 0. Other libraries' generators are left alone.
+    A process starts with seed 0. The generators of other libraries do not change.
 
     Parameters
     ----------
     seed : int
-        0 or more. The same seed and the same program give the same network.
+        0 or more. The same seed and program give the same network.
 
     Raises
     ------
     ValueError
-        If it is no integer of 0 or more.
+        If the seed is not an integer of 0 or more.
 
     Examples
     --------
@@ -50,12 +50,12 @@ def set_random_seed(seed: int) -> None:
     True
     """
     global _streams
-    _streams = _Streams(as_seed(seed))
+    _streams = _Streams(validate_seed(seed))
 
 
 @contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Draw from a seed meanwhile, as after `set_random_seed`, and go on afterwards where things stood before."""
+def temporary_seed(seed: int) -> Iterator[None]:
+    """Use another seed inside a ``with`` block; the previous streams continue after it."""
     global _streams
     before = _streams
     set_random_seed(seed)
@@ -65,18 +65,17 @@ def seeded(seed: int) -> Iterator[None]:
         _streams = before
 
 
-def as_seed(seed: Any) -> int:
-    """Return a seed, or say what it must be."""
+def validate_seed(seed: Any) -> int:
     if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or seed < 0:
         raise OptionError(f"Expected a seed that is an integer of 0 or more. Received: seed={seed!r}")
     return int(seed)
 
 
-def weight_generator(seed: int | None = None) -> np.random.Generator:
-    """Return the generator of first weights: the process's, or one of a seed of its own."""
-    return _streams.weights if seed is None else np.random.default_rng(as_seed(seed))
+def get_weight_generator(seed: int | None = None) -> np.random.Generator:
+    """Return the generator of initial weights: the global one, or a new one for a seed."""
+    return _streams.weights if seed is None else np.random.default_rng(validate_seed(seed))
 
 
-def next_seed() -> int:
-    """Draw the seed of another stream, such as that of a dropout layer."""
+def draw_seed() -> int:
+    """Draw a seed for a random layer, such as dropout."""
     return int(_streams.seeds.integers(2**63))

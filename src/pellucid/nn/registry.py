@@ -1,34 +1,36 @@
-"""Things that may be named: how a name becomes what it stands for."""
+"""Lookup of objects by name, and automatic names."""
 
 from __future__ import annotations
 
 import functools
+import itertools
 import re
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pellucid.graph.errors import OptionError, UseError, near_miss
 
 
-def look_up(kind: str, identifier: Any, known: Mapping[str, Callable[..., Any]]) -> Callable[..., Any]:
-    """Return what a name stands for, or what was given if it can be called.
+def get_by_name(kind: str, identifier: Any, known: Mapping[str, Callable[..., Any]]) -> Callable[..., Any]:
+    """Return the object with a name; return callables unchanged.
 
-    A name may also be spelt as the class of that name is: ``"GlorotUniform"`` is ``"glorot_uniform"``.
+    Class names work, too: ``"GlorotUniform"`` means ``"glorot_uniform"``.
 
     Raises
     ------
     ValueError
-        For a name that nothing has; the message names the nearest, or all there are.
+        If the name is unknown. The message contains the nearest match, or all known names.
     TypeError
-        For anything else that cannot be called.
+        If ``identifier`` is neither a string nor callable.
     """
     if isinstance(identifier, str):
         if identifier in known:
             return known[identifier]
         if not identifier.islower():
-            spelt = {bare(name): name for name in known}
-            if bare(identifier) in spelt:
-                return known[spelt[bare(identifier)]]
+            by_normalized = {normalize_name(name): name for name in known}
+            if normalize_name(identifier) in by_normalized:
+                return known[by_normalized[normalize_name(identifier)]]
         hint = near_miss(identifier, known) or f" Known: {', '.join(sorted(known))}"
         raise OptionError(f"There is no {kind} named {identifier!r}.{hint}")
     if not callable(identifier):
@@ -38,7 +40,7 @@ def look_up(kind: str, identifier: Any, known: Mapping[str, Callable[..., Any]])
 
 @functools.cache
 def snake_case(name: str) -> str:
-    """Return the name of a class as that of a function or a thing.
+    """Convert a class name to snake case.
 
     Examples
     --------
@@ -49,12 +51,28 @@ def snake_case(name: str) -> str:
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
 
 
-def bare(name: str) -> str:
-    """Return a name without what tells the spelling of a class from that of a function.
+def normalize_name(name: str) -> str:
+    """Return a name in lower case without underscores, equal for a class name and its snake case.
 
     Examples
     --------
-    >>> bare("HeNormal") == bare("he_normal")
+    >>> normalize_name("HeNormal") == normalize_name("he_normal")
     True
     """
     return name.replace("_", "").lower()
+
+
+_counters: dict[str, Iterator[int]] = defaultdict(itertools.count)
+
+
+def automatic_name(kind: str) -> str:
+    """Return the next name for a class in this process: ``dense``, ``dense_1``, and so on.
+
+    Examples
+    --------
+    >>> automatic_name("MyLayer2D"), automatic_name("MyLayer2D")
+    ('my_layer2d', 'my_layer2d_1')
+    """
+    name = snake_case(kind)
+    number = next(_counters[name])
+    return f"{name}_{number}" if number else name

@@ -1,19 +1,19 @@
-r"""Regularizers: penalties on the weights, to be added to a loss."""
+"""Regularizers: penalties on weights, to add to a loss."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pellucid.graph.errors import OptionError, ShapeError, UseError, tell_near_misses
+from pellucid.graph.errors import OptionError, ShapeError, UseError, suggest_near_misses
 from pellucid.graph.expr import Expr, Shared, as_expr, constant
 from pellucid.graph.ops.creation import eye
 from pellucid.graph.ops.elementwise import absolute, square
 from pellucid.graph.ops.norms import divide_no_nan, vector_norm
 from pellucid.graph.ops.reductions import sum
-from pellucid.graph.types import shape_text
-from pellucid.nn.did_you_mean import Spelt
-from pellucid.nn.registry import look_up
+from pellucid.graph.types import format_shape
+from pellucid.nn.did_you_mean import StrictArguments
+from pellucid.nn.registry import get_by_name
 
 __all__ = [
     "L1",
@@ -31,7 +31,7 @@ Penalty = Callable[[Expr], Expr]
 
 
 def l1(x: Expr | Sequence[Expr]) -> Expr:
-    r"""Sum of magnitudes, :math:`\sum_i |x_i|`; of several, as `l2` has it.
+    r"""Sum of absolute values, :math:`\sum_i |x_i|`; of several; see `l2`.
 
     Examples
     --------
@@ -47,17 +47,17 @@ def l2(x: Expr | Sequence[Expr]) -> Expr:
     Parameters
     ----------
     x : Expr or sequence of Expr
-        In a sequence, a parameter tagged ``regularizable=False``, as biases are, is left out.
+        Parameters tagged ``regularizable=False`` in a sequence, such as biases, are skipped.
 
     Returns
     -------
     Expr
-        A scalar, not multiplied by any strength and without the factor 1/2 that some have.
+        A scalar, without any factor such as 1/2.
 
     Raises
     ------
     TypeError
-        For a number: that is what `L2` takes.
+        For a number. Write ``L2(0.01)`` for a strength.
 
     Examples
     --------
@@ -69,11 +69,10 @@ def l2(x: Expr | Sequence[Expr]) -> Expr:
 
 
 def _total(x: Expr | Sequence[Expr], penalty: Penalty, name: str) -> Expr:
-    """Add up the penalties of what may be regularized."""
     if isinstance(x, (int, float)):
         raise UseError(
-            f"{name} takes an expression or a list of them, such as pel.parameters(p). Received: {x}; "
-            f"for a strength, write {name.upper()}({x}), or {x} * {name}(...)"
+            f"{name}: expected an expression or a list of them, such as pel.parameters(p). Received: {x}. "
+            f"For a strength, write {name.upper()}({x}), or {x} * {name}(...)"
         )
     if isinstance(x, Expr):
         return penalty(x)
@@ -84,8 +83,8 @@ def _total(x: Expr | Sequence[Expr], penalty: Penalty, name: str) -> Expr:
     return total
 
 
-class L1L2(Spelt):
-    r"""The penalty :math:`a \sum |w| + b \sum w^2` of one parameter, with :math:`a` = ``l1`` and :math:`b` = ``l2``.
+class L1L2(StrictArguments):
+    r"""L1 and L2 penalty, :math:`a \sum |w| + b \sum w^2` with :math:`a` = ``l1`` and :math:`b` = ``l2``.
 
     Examples
     --------
@@ -97,7 +96,6 @@ class L1L2(Spelt):
         self.l1, self.l2 = _strength("l1", l1), _strength("l2", l2)
 
     def __call__(self, x: Expr) -> Expr:
-        """Return the penalty of an expression, a scalar."""
         parts = [s * f(x) for s, f in ((self.l1, l1), (self.l2, l2)) if s]
         return parts[0] + parts[1] if len(parts) == 2 else parts[0] if parts else constant(0.0, x.dtype)
 
@@ -106,36 +104,36 @@ class L1L2(Spelt):
 
 
 class L1(L1L2):
-    r"""The penalty :math:`a \sum |w|` of one parameter."""
+    r"""L1 penalty of a parameter, :math:`a \sum |w|`."""
 
     def __init__(self, l1: float = 0.01) -> None:
         super().__init__(l1=l1)
 
 
 class L2(L1L2):
-    r"""The penalty :math:`b \sum w^2` of one parameter."""
+    r"""L2 penalty of a parameter, :math:`b \sum w^2`."""
 
     def __init__(self, l2: float = 0.01) -> None:
         super().__init__(l2=l2)
 
 
-class OrthogonalRegularizer(Spelt):
-    r"""The penalty on vectors that are not at right angles: a factor times the mean of :math:`|\cos|` of the angles
-    between every two rows, :math:`\frac{f}{n (n - 1)} \sum_{i \ne j} |\hat w_i \cdot \hat w_j|`.
+class OrthogonalRegularizer(StrictArguments):
+    r"""Penalty on vectors that are not orthogonal: the mean absolute cosine between pairs,
+    :math:`\frac{f}{n (n - 1)} \sum_{i \ne j} |\hat w_i \cdot \hat w_j|`.
 
     Parameters
     ----------
     factor : float
         :math:`f`.
     mode : {"rows", "columns"}
-        Which vectors; the columns of a Dense's kernel are its units.
+        Vectors to compare. The columns of a Dense kernel are its units.
 
     Raises
     ------
     ValueError
-        For another mode or a factor below 0.
+        If the mode is unknown or the factor is negative.
     ShapeError
-        When it is called on something that is no matrix.
+        If it is called on anything but a matrix.
 
     Examples
     --------
@@ -146,21 +144,20 @@ class OrthogonalRegularizer(Spelt):
 
     def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
         if mode not in ("rows", "columns"):
-            raise OptionError(f"Expected a mode out of ('rows', 'columns'). Received: mode={mode!r}")
+            raise OptionError(f"Expected mode to be 'rows' or 'columns'. Received: mode={mode!r}")
         self.factor, self.mode = _strength("factor", factor), mode
 
     def __call__(self, x: Expr) -> Expr:
-        """Return the penalty of a matrix, a scalar."""
         count = x.shape[0 if self.mode == "rows" else 1] if x.ndim == 2 else None
         if not isinstance(count, int):
             raise ShapeError(
-                "OrthogonalRegularizer takes a matrix of known size. "
-                f"Received: {x}, of shape {shape_text(x.shape)}; reshape a kernel to (-1, units) first"
+                "OrthogonalRegularizer: expected a matrix of known size. "
+                f"Received: {x}, of shape {format_shape(x.shape)}. Reshape a kernel to (-1, units) first"
             )
         rows = x if self.mode == "rows" else x.T
         unit = divide_no_nan(rows, vector_norm(rows, axis=1, keepdims=True))
-        apart = (unit @ unit.T) * (1 - eye(count, dtype=x.dtype))
-        result: Expr = self.factor / max(count * (count - 1), 1) * sum(absolute(apart))
+        cosines = (unit @ unit.T) * (1 - eye(count, dtype=x.dtype))
+        result: Expr = self.factor / max(count * (count - 1), 1) * sum(absolute(cosines))
         return result
 
     def __repr__(self) -> str:
@@ -168,9 +165,8 @@ class OrthogonalRegularizer(Spelt):
 
 
 def _strength(name: str, value: Any) -> float:
-    """Return a strength, or say that it must be one."""
     if not value >= 0 or value == float("inf"):
-        raise OptionError(f"Expected a strength of 0 or more. Received: {name}={value!r}")
+        raise OptionError(f"Expected a finite strength >= 0. Received: {name}={value!r}")
     return float(value)
 
 
@@ -183,7 +179,7 @@ NAMED: dict[str, Callable[..., Any]] = {
 
 
 def get(identifier: str | Penalty | None) -> Penalty | None:
-    """Return the regularizer of a name, with its default strength; None for none.
+    """Return a regularizer by name, with default strength, or the given function; None for None.
 
     Examples
     --------
@@ -192,8 +188,8 @@ def get(identifier: str | Penalty | None) -> Penalty | None:
     """
     if identifier is None:
         return None
-    found = look_up("regularizer", identifier, NAMED)
+    found = get_by_name("regularizer", identifier, NAMED)
     return found() if isinstance(found, type) else found
 
 
-tell_near_misses(globals(), "nn.regularizers")
+suggest_near_misses(globals(), "nn.regularizers")

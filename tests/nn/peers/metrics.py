@@ -150,7 +150,7 @@ def by_pellucid(name: str) -> Values:
     found: Values = {}
     for kind in ("plain", "weighted"):
         metric = getattr(pel.nn.metrics, case.name)(**case.settings)
-        running = metric.running(inputs["t"], p, inputs["w"] if kind == "weighted" else None)
+        running = metric.to_streaming(inputs["t"], p, inputs["w"] if kind == "weighted" else None)
         used = [k for k in inputs if k in "tp" or (k == "w" and kind == "weighted") or (k == "m" and case.mask)]
         step = pel.function([inputs[k] for k in used], running.result, updates=running.updates, mode="numpy")
         for i, batch in enumerate(batches(name)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -78,6 +79,21 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "constraint": ("SGD", {"learning_rate": 0.2, "momentum": 0.5}),
 }
+
+
+def sgd_with_momentum(w: Any, g: Any, t: int, state: dict[str, Any], learning_rate: float, momentum: float) -> Any:
+    state["v"] = momentum * state.get("v", 0.0) - learning_rate * g
+    return w + state["v"]
+
+
+FORMULAS: dict[str, tuple[str, dict[str, Any], Callable[..., Any]]] = {
+    "SGD, momentum": ("SGD", {"learning_rate": 0.1, "momentum": 0.5}, sgd_with_momentum),
+}
+"""Optimizers by their published formula, for those that Keras lacks: class, settings, and one step in NumPy.
+
+The step takes the parameter w, the gradient g, the number of the step t (from 1), a dict that it may keep values in,
+and the settings; it returns the new parameter.
+"""
 
 STEPS, KEPT = 10, (0, 1, 2, 5, 9)
 SHAPES = {"W": (3, 2), "b": (2,)}

@@ -113,7 +113,7 @@ def by_pellucid(key: str, case: Case) -> Values:
         p.set_value(weight(key, i, str(p.name), p.shape))
     ys = ys if case.training else pel.inference(ys)
     projected = sum((y * numbers(f"{key} g{i}", (case.shapes[0][0], *y.shape[1:]))).sum() for i, y in enumerate(ys))
-    slopes = pel.grad(projected, [*x, *[p for p in layer.parameters if p.learns]])
+    slopes = pel.grad(projected, [*x, *[p for p in layer.parameters if p.trainable_by_default]])
     kept = list(pel.updates_of(ys).values())
     found = pel.function(x, [*ys, *slopes, *kept], mode="numpy")(*values)
     names = [f"{kind}{i}" for kind, some in (("y", ys), ("d", slopes), ("kept", kept)) for i in range(len(some))]

@@ -1,16 +1,16 @@
-r"""Activations: functions of every element (or, for the softmax, of every row) that stand between layers."""
+"""Activation functions with Keras 3's names."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from pellucid.graph.errors import tell_near_misses
+from pellucid.graph.errors import suggest_near_misses
 from pellucid.graph.expr import Expr
+from pellucid.graph.ops.activations import leaky_relu, sigmoid, softplus, softsign
 from pellucid.graph.ops.exponentials import exp as exponential
 from pellucid.graph.ops.hyperbolic import tanh
-from pellucid.graph.ops.softmax_sigmoid import leaky_relu, log_softmax, sigmoid, softplus
-from pellucid.graph.ops.stable_functions import softsign
+from pellucid.graph.ops.softmax import log_softmax
 from pellucid.nn.activations.relu_family import hard_shrink, relu, relu6, soft_shrink, threshold
 from pellucid.nn.activations.sigmoid_family import (
     hard_sigmoid,
@@ -23,7 +23,7 @@ from pellucid.nn.activations.sigmoid_family import (
 )
 from pellucid.nn.activations.smooth import celu, elu, gelu, mish, selu, silu, sparse_plus, squareplus
 from pellucid.nn.activations.softmax_family import glu, softmax, sparsemax
-from pellucid.nn.registry import look_up
+from pellucid.nn.registry import get_by_name
 
 __all__ = [
     "NAMED",
@@ -66,7 +66,7 @@ Activation = Callable[[Expr], Expr]
 
 
 def linear(x: Any) -> Any:
-    """No activation, :math:`x`.
+    """Identity, :math:`x`.
 
     Examples
     --------
@@ -113,32 +113,32 @@ NAMED: dict[str, Callable[..., Any]] = {
 
 
 def get(identifier: str | Activation | None) -> Activation:
-    """Return the activation of a name.
+    """Return an activation by name, or the given function.
 
-    ``"leaky_relu"`` has Keras 3's slope of 0.2 for what is negative. Lasagne's `LeakyRectify` has 0.01, which is
-    ``lambda x: pel.leaky_relu(x, negative_slope=0.01)`` here.
+    ``"leaky_relu"`` has Keras 3's negative slope of 0.2. For Lasagne's `LeakyRectify` write
+    ``lambda x: pel.leaky_relu(x, negative_slope=0.01)``.
 
     Parameters
     ----------
     identifier : str, function or None
-        A name, a function from an expression to an expression, or None for none.
+        A name, a function of an expression, or None for the identity.
 
     Returns
     -------
     function
-        From an expression to an expression.
+        A function of an expression.
 
     Raises
     ------
     ValueError
-        For an unknown name; the nearest is named.
+        If the name is unknown; the message suggests the nearest one.
 
     Examples
     --------
     >>> get("tanh")(pel.vector("x"))
     tanh(x)
     """
-    return linear if identifier is None else look_up("activation", identifier, NAMED)
+    return linear if identifier is None else get_by_name("activation", identifier, NAMED)
 
 
-tell_near_misses(globals(), "nn.activations")
+suggest_near_misses(globals(), "nn.activations")

@@ -1,4 +1,4 @@
-r"""Activations of straight pieces that let through what is far enough from 0."""
+r"""Piecewise linear activations: ReLU, thresholds and shrinkage."""
 
 from __future__ import annotations
 
@@ -6,32 +6,33 @@ from typing import Any
 
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import as_expr
-from pellucid.graph.ops import softmax_sigmoid
+from pellucid.graph.ops import activations as ops
+from pellucid.graph.ops.activations import leaky_relu
 from pellucid.graph.ops.elementwise import absolute
-from pellucid.graph.ops.minmax_where import clip, minimum, where
+from pellucid.graph.ops.minmax import clip, minimum
 from pellucid.graph.ops.signs import sign
-from pellucid.graph.ops.softmax_sigmoid import leaky_relu
+from pellucid.graph.ops.where import where
 
 
 def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Any:
-    r"""Rectifier, :math:`\max(x, 0)`; more generally :math:`c` where :math:`x \ge c`, :math:`x` between
+    r"""Rectified linear unit, :math:`\max(x, 0)`; more generally :math:`c` where :math:`x \ge c`, :math:`x` between
     :math:`\theta` and :math:`c`, and :math:`a (x - \theta)` below.
 
     Parameters
     ----------
     x : Expr
-        Of any shape.
+        Any shape.
     negative_slope : float
-        :math:`a`, 0 or more.
+        :math:`a`, at least 0.
     max_value : float, optional
-        :math:`c`, 0 or more; no greatest value without it.
+        :math:`c`, at least 0. By default unbounded.
     threshold : float
-        :math:`\theta`, 0 or more.
+        :math:`\theta`, at least 0.
 
     Raises
     ------
     ValueError
-        If one of them is below 0.
+        If an argument is negative.
 
     Examples
     --------
@@ -46,21 +47,21 @@ def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, th
     """
     for name, value in (("negative_slope", negative_slope), ("max_value", max_value), ("threshold", threshold)):
         if value is not None and not value >= 0:
-            raise OptionError(f"relu: expected {name} to be 0 or more. Received: {name}={value!r}")
+            raise OptionError(f"relu: expected {name} >= 0. Received: {name}={value!r}")
     x = as_expr(x)
     if threshold:
         above = where(x > threshold, x, 0)
         above = above if max_value is None else minimum(above, max_value)
-        return above - negative_slope * softmax_sigmoid.relu(threshold - x) if negative_slope else above
+        return above - negative_slope * ops.relu(threshold - x) if negative_slope else above
     if negative_slope and max_value is None:
         return leaky_relu(x, negative_slope=negative_slope)
     if negative_slope:
         return minimum(leaky_relu(x, negative_slope=negative_slope), max_value)
-    return softmax_sigmoid.relu(x) if max_value is None else clip(x, 0, max_value)
+    return ops.relu(x) if max_value is None else clip(x, 0, max_value)
 
 
 def relu6(x: Any) -> Any:
-    r"""Rectifier up to 6, :math:`\min(\max(x, 0), 6)`.
+    r"""ReLU bounded by 6, :math:`\min(\max(x, 0), 6)`.
 
     Examples
     --------
@@ -75,7 +76,7 @@ def relu6(x: Any) -> Any:
 
 
 def threshold(x: Any, threshold: float, default_value: float) -> Any:
-    r"""What is above a threshold, :math:`x` where :math:`x > \theta`, and a value :math:`v` in the place of the rest.
+    r"""Threshold, :math:`x` where :math:`x > \theta` and the default value :math:`v` elsewhere.
 
     Examples
     --------
@@ -86,7 +87,7 @@ def threshold(x: Any, threshold: float, default_value: float) -> Any:
 
 
 def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
-    r"""Only what is far from 0: :math:`x` where :math:`|x| > \theta`, and else 0.
+    r"""Hard shrinkage, :math:`x` where :math:`|x| > \theta` and 0 elsewhere.
 
     Examples
     --------
@@ -97,11 +98,11 @@ def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
 
 
 def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
-    r"""What is far from 0, brought nearer: :math:`\operatorname{sign}(x) \max(|x| - \theta, 0)`.
+    r"""Soft shrinkage, :math:`\operatorname{sign}(x) \max(|x| - \theta, 0)`.
 
     Examples
     --------
     >>> pel.function([], soft_shrink(pel.constant([-0.75, 0.25, 2.0])))()
     array([-0.25,  0.  ,  1.5 ], dtype=float32)
     """
-    return sign(x) * softmax_sigmoid.relu(absolute(x) - threshold)
+    return sign(x) * ops.relu(absolute(x) - threshold)

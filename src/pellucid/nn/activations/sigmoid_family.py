@@ -1,17 +1,17 @@
-r"""Activations that level off on both sides, and what is made of them."""
+r"""Variants of the sigmoid and the hyperbolic tangent."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from pellucid.graph.expr import as_expr
+from pellucid.graph.ops.activations import softplus
 from pellucid.graph.ops.hyperbolic import tanh
-from pellucid.graph.ops.minmax_where import clip
-from pellucid.graph.ops.softmax_sigmoid import softplus
+from pellucid.graph.ops.minmax import clip
 
 
 def hard_sigmoid(x: Any) -> Any:
-    r"""A sigmoid of straight lines, :math:`\min(\max(x / 6 + 1 / 2, 0), 1)`.
+    r"""Hard sigmoid, piecewise linear: :math:`\min(\max(x / 6 + 1 / 2, 0), 1)`.
 
     Examples
     --------
@@ -22,7 +22,7 @@ def hard_sigmoid(x: Any) -> Any:
 
 
 def hard_silu(x: Any) -> Any:
-    r"""The sigmoid linear unit with straight lines for the sigmoid, :math:`x \min(\max(x / 6 + 1 / 2, 0), 1)`.
+    r"""Hard SiLU (hard swish), :math:`x \min(\max(x / 6 + 1 / 2, 0), 1)`.
 
     Examples
     --------
@@ -37,7 +37,7 @@ def hard_silu(x: Any) -> Any:
 
 
 def hard_tanh(x: Any) -> Any:
-    r"""A hyperbolic tangent of straight lines, :math:`\min(\max(x, -1), 1)`.
+    r"""Hard hyperbolic tangent, :math:`\min(\max(x, -1), 1)`.
 
     Examples
     --------
@@ -48,7 +48,7 @@ def hard_tanh(x: Any) -> Any:
 
 
 def sparse_sigmoid(x: Any) -> Any:
-    r"""The slope of `sparse_plus`, :math:`\frac{1}{2} (\min(\max(x, -1), 1) + 1)`.
+    r"""Sparse sigmoid, the derivative of `sparse_plus`: :math:`\frac{1}{2} (\min(\max(x, -1), 1) + 1)`.
 
     Examples
     --------
@@ -59,7 +59,7 @@ def sparse_sigmoid(x: Any) -> Any:
 
 
 def log_sigmoid(x: Any) -> Any:
-    r"""Logarithm of a sigmoid, :math:`\log \sigma(x) = -\log(1 + e^{-x})`.
+    r"""Logarithm of the sigmoid, :math:`\log \sigma(x) = -\log(1 + e^{-x})`.
 
     Examples
     --------
@@ -70,7 +70,7 @@ def log_sigmoid(x: Any) -> Any:
 
 
 def tanh_shrink(x: Any) -> Any:
-    r"""What a hyperbolic tangent leaves of a number, :math:`x - \tanh x`.
+    r"""Tanh shrinkage, :math:`x - \tanh x`.
 
     Examples
     --------
@@ -81,19 +81,19 @@ def tanh_shrink(x: Any) -> Any:
 
 
 def scaled_tanh(x: Any, scale_in: float = 2 / 3, scale_out: float = 1.7159) -> Any:
-    r"""Hyperbolic tangent of another size, :math:`b \tanh(a x)`; with the usual :math:`a` and :math:`b` about 1 at 1.
+    r"""Scaled hyperbolic tangent, :math:`b \tanh(a x)`. The defaults give about 1 at 1.
 
     Parameters
     ----------
     x : Expr or array
-        Of any shape.
+        Any shape.
     scale_in, scale_out : float
-        :math:`a` and :math:`b`; Lasagne's are 1, these are LeCun's.
+        :math:`a` and :math:`b`. The defaults are LeCun's; Lasagne's are 1.
 
     Returns
     -------
     Expr
-        Of the shape of ``x``.
+        Same shape as ``x``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-r"""Activations that let through what is positive and bend smoothly, or nearly so, where the rest begins."""
+r"""Smooth rectifiers: ELU, SELU, GELU, SiLU, Mish and others."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import math
 from typing import Any
 
 from pellucid.graph.expr import as_expr
+from pellucid.graph.ops.activations import relu, sigmoid, softplus
 from pellucid.graph.ops.elementwise import sqrt, square
 from pellucid.graph.ops.erf import erfc
 from pellucid.graph.ops.exponentials import expm1
 from pellucid.graph.ops.hyperbolic import tanh
-from pellucid.graph.ops.minmax_where import clip, minimum, where
-from pellucid.graph.ops.softmax_sigmoid import relu, sigmoid, softplus
+from pellucid.graph.ops.minmax import clip, minimum
+from pellucid.graph.ops.where import where
 
 
 def elu(x: Any, alpha: float = 1.0) -> Any:
@@ -32,7 +33,7 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
 
 
 def celu(x: Any, alpha: float = 1.0) -> Any:
-    r"""Exponential linear unit whose slope has no step, :math:`\max(x, 0) + \alpha \, (e^{\min(x, 0) / \alpha} - 1)`.
+    r"""Continuously differentiable ELU, :math:`\max(x, 0) + \alpha \, (e^{\min(x, 0) / \alpha} - 1)`.
 
     Examples
     --------
@@ -47,7 +48,7 @@ def celu(x: Any, alpha: float = 1.0) -> Any:
 
 
 def selu(x: Any) -> Any:
-    r"""Exponential linear unit that keeps mean 0 and variance 1 from layer to layer,
+    r"""Scaled exponential linear unit, which keeps mean 0 and variance 1 across layers,
     :math:`\lambda \operatorname{elu}(x)` with :math:`\alpha = 1.673` and :math:`\lambda = 1.051`.
 
     Examples
@@ -68,9 +69,9 @@ def gelu(x: Any, approximate: bool = False) -> Any:
     Parameters
     ----------
     x : Expr
-        Of any shape.
+        Any shape.
     approximate : bool
-        Whether :math:`\Phi(x)` is taken to be
+        Whether to approximate :math:`\Phi(x)` by
         :math:`\frac{1}{2} (1 + \tanh(\sqrt{2 / \pi} \, (x + 0.044715 \, x^3)))`.
 
     Examples
@@ -103,7 +104,7 @@ def silu(x: Any) -> Any:
 
 
 def mish(x: Any) -> Any:
-    r"""A smooth ramp, :math:`x \tanh(\operatorname{softplus}(x))`.
+    r"""Mish, :math:`x \tanh(\operatorname{softplus}(x))`.
 
     Examples
     --------
@@ -118,7 +119,7 @@ def mish(x: Any) -> Any:
 
 
 def squareplus(x: Any, b: float = 4) -> Any:
-    r"""A smooth ramp without exponentials, :math:`\frac{1}{2} (x + \sqrt{x^2 + b})`.
+    r"""Squareplus, a smooth ReLU without exponentials: :math:`\frac{1}{2} (x + \sqrt{x^2 + b})`.
 
     Examples
     --------
@@ -133,7 +134,7 @@ def squareplus(x: Any, b: float = 4) -> Any:
 
 
 def sparse_plus(x: Any) -> Any:
-    r"""A ramp with a rounded corner: 0 up to -1, :math:`\frac{1}{4} (x + 1)^2` between, and :math:`x` from 1 on.
+    r"""Sparse plus: 0 for :math:`x \le -1`, :math:`\frac{1}{4} (x + 1)^2` up to 1, and :math:`x` above.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-r"""Initializers: the first values of parameters, with Keras 3's names, arguments and distributions.
+"""Initializers of parameters, with Keras 3's names, arguments and distributions.
 
-They draw from the process's generator (see `pellucid.nn.set_random_seed`), or from one of their own if given a seed,
-which then draws the same values at every call.
+They draw from the global generator (`pellucid.nn.set_random_seed`). With a seed they return the same values at every
+call.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import tell_near_misses
+from pellucid.graph.errors import suggest_near_misses
 from pellucid.graph.expr import Expr
 from pellucid.nn.initializers.base import Initializer
 from pellucid.nn.initializers.constants import Constant, Identity, Ones, Zeros
@@ -26,7 +26,7 @@ from pellucid.nn.initializers.variance_scaling import (
     VarianceScaling,
     fans,
 )
-from pellucid.nn.registry import look_up
+from pellucid.nn.registry import get_by_name
 
 __all__ = [
     "NAMED",
@@ -72,24 +72,23 @@ NAMED: dict[str, type[Initializer]] = {
 
 
 def get(identifier: Any) -> Any:
-    """Return the initializer of a name, with its defaults, or what else a parameter may begin with.
+    """Return an initializer by name, with default settings, or convert another initial value.
 
     Parameters
     ----------
     identifier : str, function, number, array or Expr
-        A name; anything that is called as ``initializer(shape, dtype=...)`` and returns an array; a number or an array,
-        which becomes a `Constant`; a shared variable or an expression, which is returned as it is, for a layer then
-        takes it in the place of a parameter of its own.
+        A name; a callable ``initializer(shape, dtype=...)`` that returns an array; a number or an array, which becomes
+        a `Constant`; an expression or a shared variable, which a layer uses in place of a new parameter.
 
     Returns
     -------
     Initializer or function
-        To be called with a shape.
+        A callable that takes a shape.
 
     Raises
     ------
     ValueError
-        For an unknown name; the nearest is named.
+        If the name is unknown; the message suggests the nearest one.
 
     Examples
     --------
@@ -104,8 +103,8 @@ def get(identifier: Any) -> Any:
         return identifier
     if isinstance(identifier, (int, float, list, np.ndarray, np.generic)) and not isinstance(identifier, bool):
         return Constant(identifier)
-    found = look_up("initializer", identifier, NAMED)
+    found = get_by_name("initializer", identifier, NAMED)
     return found() if isinstance(found, type) else found
 
 
-tell_near_misses(globals(), "nn.initializers")
+suggest_near_misses(globals(), "nn.initializers")

@@ -1,4 +1,4 @@
-"""What every initializer is: something that makes an array of a shape."""
+"""Base class of initializers."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.types import as_dtype
-from pellucid.nn.did_you_mean import Spelt
+from pellucid.nn.did_you_mean import StrictArguments
 
 Array = np.ndarray[Any, Any]
 Shape = Sequence[int]
 
 
-class Initializer(Spelt):
-    """What makes the first value of a parameter: called with a shape and a dtype, it returns an array."""
+class Initializer(StrictArguments):
+    """Base class: a callable from shape and dtype to an array of initial values."""
 
     def __call__(self, shape: Shape, dtype: Any = None) -> Array:
-        """Return an array of this shape, of `config.floatx` unless a dtype is given."""
+        """Return initial values of this shape, by default of dtype `config.floatx`."""
         return np.asarray(self.draw(tuple(shape)), as_dtype(dtype))
 
     def draw(self, shape: tuple[int, ...]) -> Array:
-        """Return an array of this shape, of any precision."""
-        raise NotImplementedError(f"{type(self).__name__} does not say how it draws")
+        """Return values of this shape, in any precision."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement draw(shape)")
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in vars(self).items())})"

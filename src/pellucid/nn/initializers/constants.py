@@ -1,4 +1,4 @@
-"""Initializers that draw nothing."""
+"""Constant initializers: constants, zeros, ones and the identity matrix."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.errors import ShapeError
-from pellucid.graph.types import shape_text
+from pellucid.graph.types import format_shape
 from pellucid.nn.initializers.base import Array, Initializer
 
 
 class Constant(Initializer):
-    """Every element the same number, or each the one that is given.
+    """Constant values.
 
     Parameters
     ----------
     value : float or array
-        The number; or an array of the shape of the parameter.
+        A number, or an array of the shape of the parameter.
 
     Raises
     ------
     ShapeError
-        If an array has another shape than the parameter.
+        If the shape of the array differs from that of the parameter.
 
     Examples
     --------
@@ -36,39 +36,36 @@ class Constant(Initializer):
         self.value = value
 
     def draw(self, shape: tuple[int, ...]) -> Array:
-        """Return an array of the number, or the array."""
         value = np.array(self.value)
         if value.ndim and value.shape != shape:
             raise ShapeError(
-                f"Expected an array of the shape of the parameter, {shape_text(shape)}. Received: one of shape "
-                f"{shape_text(value.shape)}"
+                f"Expected an array of the parameter's shape {format_shape(shape)}. Received: an array of shape "
+                f"{format_shape(value.shape)}"
             )
         return value if value.ndim else np.full(shape, self.value, np.float64)
 
 
 class Zeros(Initializer):
-    """Every element 0."""
+    """Zeros."""
 
     def draw(self, shape: tuple[int, ...]) -> Array:
-        """Return zeros."""
         return np.zeros(shape)
 
 
 class Ones(Initializer):
-    """Every element 1."""
+    """Ones."""
 
     def draw(self, shape: tuple[int, ...]) -> Array:
-        """Return ones."""
         return np.ones(shape)
 
 
 class Identity(Initializer):
-    r"""The identity matrix times a number, :math:`g \, I`; what is not square has zeros in the rest.
+    r"""Scaled identity matrix, :math:`g \, I`, padded with zeros if it is not square.
 
     Raises
     ------
     ShapeError
-        For a shape of other than two axes.
+        If the shape does not have two axes.
 
     Examples
     --------
@@ -86,7 +83,6 @@ class Identity(Initializer):
         self.gain = gain
 
     def draw(self, shape: tuple[int, ...]) -> Array:
-        """Return the matrix."""
         if len(shape) != 2:
-            raise ShapeError(f"An identity matrix has two axes. Received: shape={shape_text(shape)}")
+            raise ShapeError(f"Identity: expected a shape of two axes. Received: shape={format_shape(shape)}")
         return self.gain * np.eye(*shape)

@@ -1,11 +1,11 @@
-"""Initializers that draw every element by itself, from a distribution that is given."""
+"""Uniform, normal and truncated normal initializers."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from pellucid.nn.initializers.base import Array, Initializer
-from pellucid.nn.random_seed import weight_generator
+from pellucid.nn.random_seed import get_weight_generator
 
 
 class RandomUniform(Initializer):
@@ -15,8 +15,7 @@ class RandomUniform(Initializer):
         self.minval, self.maxval, self.seed = minval, maxval, seed
 
     def draw(self, shape: tuple[int, ...]) -> Array:
-        """Draw uniformly."""
-        return weight_generator(self.seed).uniform(self.minval, self.maxval, shape)
+        return get_weight_generator(self.seed).uniform(self.minval, self.maxval, shape)
 
 
 class RandomNormal(Initializer):
@@ -26,12 +25,11 @@ class RandomNormal(Initializer):
         self.mean, self.stddev, self.seed = mean, stddev, seed
 
     def draw(self, shape: tuple[int, ...]) -> Array:
-        """Draw normally."""
-        return weight_generator(self.seed).normal(self.mean, self.stddev, shape)
+        return get_weight_generator(self.seed).normal(self.mean, self.stddev, shape)
 
 
 def truncated_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-    """Draw standard normal numbers, again and again until none is further than 2 from 0."""
+    """Draw standard normal numbers, and redraw those outside [-2, 2]."""
     values = rng.standard_normal(shape)
     outside = np.abs(values) > 2
     while outside.any():
@@ -41,11 +39,10 @@ def truncated_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
 
 
 class TruncatedNormal(Initializer):
-    r"""Normal, :math:`\mathcal{N}(\mu, \sigma^2)`, with what is further than :math:`2 \sigma` off drawn again."""
+    r"""Normal, :math:`\mathcal{N}(\mu, \sigma^2)`, truncated at two standard deviations."""
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
         self.mean, self.stddev, self.seed = mean, stddev, seed
 
     def draw(self, shape: tuple[int, ...]) -> Array:
-        """Draw normally within two standard deviations."""
-        return self.mean + self.stddev * truncated_normal(weight_generator(self.seed), shape)
+        return self.mean + self.stddev * truncated_normal(get_weight_generator(self.seed), shape)

@@ -1,4 +1,4 @@
-"""Initializers whose spread follows from how many values enter and leave a unit."""
+"""Variance scaling initializers: Glorot, He and LeCun."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import math
 from pellucid.graph.errors import OptionError
 from pellucid.nn.initializers.base import Array, Initializer, Shape
 from pellucid.nn.initializers.random import truncated_normal
-from pellucid.nn.random_seed import weight_generator
+from pellucid.nn.random_seed import get_weight_generator
 
 
 def fans(shape: Shape) -> tuple[float, float]:
-    r"""Return how many values enter and leave a unit: for a kernel (..., in, out), each times the window's size.
+    r"""Return fan in and fan out: for a kernel (..., in, out), each times the window size.
 
     Examples
     --------
@@ -26,23 +26,22 @@ def fans(shape: Shape) -> tuple[float, float]:
 
 
 TRUNCATED_STANDARD_DEVIATION = 0.87962566103423978
-"""That of a standard normal distribution cut off at -2 and 2."""
+"""Standard deviation of the standard normal distribution truncated at -2 and 2."""
 
 
 class VarianceScaling(Initializer):
-    r"""Spread chosen by the numbers of values that enter and leave a unit: variance :math:`s / n`, with :math:`n` the
-    fan in, the fan out or their mean.
+    r"""Initializer with variance :math:`s / n`, where :math:`n` is the fan in, the fan out or their mean.
 
     Parameters
     ----------
     scale : float
         :math:`s`.
     mode : {"fan_in", "fan_out", "fan_avg"}
-        What :math:`n` is.
+        Choice of :math:`n`.
     distribution : {"truncated_normal", "untruncated_normal", "uniform"}
-        What is drawn from; uniform between :math:`\pm \sqrt{3 s / n}`.
+        Distribution; uniform means between :math:`\pm \sqrt{3 s / n}`.
     seed : int, optional
-        A seed of its own.
+        Seed for the same values at every call.
 
     References
     ----------
@@ -62,21 +61,20 @@ class VarianceScaling(Initializer):
         seed: int | None = None,
     ) -> None:
         if scale <= 0:
-            raise OptionError(f"Expected a scale above 0. Received: scale={scale}")
+            raise OptionError(f"Expected scale > 0. Received: scale={scale}")
         if mode not in self.MODES:
-            raise OptionError(f"Expected a mode out of {self.MODES}. Received: mode={mode!r}")
+            raise OptionError(f"Expected mode to be one of {self.MODES}. Received: mode={mode!r}")
         if distribution not in self.DISTRIBUTIONS:
             raise OptionError(
-                f"Expected a distribution out of {self.DISTRIBUTIONS}. Received: distribution={distribution!r}"
+                f"Expected distribution to be one of {self.DISTRIBUTIONS}. Received: distribution={distribution!r}"
             )
         self.scale, self.mode, self.distribution, self.seed = scale, mode, distribution, seed
 
     def draw(self, shape: tuple[int, ...]) -> Array:
-        """Draw with the variance that the shape asks for."""
         fan_in, fan_out = fans(shape)
         fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
         deviation = math.sqrt(self.scale / max(1.0, fan))
-        rng = weight_generator(self.seed)
+        rng = get_weight_generator(self.seed)
         if self.distribution == "uniform":
             limit = math.sqrt(3) * deviation
             return rng.uniform(-limit, limit, shape)

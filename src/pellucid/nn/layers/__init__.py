@@ -1,6 +1,5 @@
-"""Layers: objects called on expressions, one family a file. What a file names in its `__all__` is exported."""
+"""Neural network layers, one family per file. Names in the `__all__` of a file are exported."""
 
-from pellucid.nn.layers.activation import *
 from pellucid.nn.layers.activation_layers import *
 from pellucid.nn.layers.attention import *
 from pellucid.nn.layers.base import *
@@ -12,10 +11,12 @@ from pellucid.nn.layers.depthwise import *
 from pellucid.nn.layers.dropout import *
 from pellucid.nn.layers.embedding import *
 from pellucid.nn.layers.global_pooling import *
+from pellucid.nn.layers.gru import *
 from pellucid.nn.layers.input import *
 from pellucid.nn.layers.lambda_layer import *
-from pellucid.nn.layers.lstm_gru import *
+from pellucid.nn.layers.lstm import *
 from pellucid.nn.layers.masking import *
+from pellucid.nn.layers.maxout import *
 from pellucid.nn.layers.merging import *
 from pellucid.nn.layers.multi_head_attention import *
 from pellucid.nn.layers.noise import *
@@ -31,13 +32,12 @@ from pellucid.nn.layers.reshape import *
 from pellucid.nn.layers.resizing import *
 from pellucid.nn.layers.separable import *
 from pellucid.nn.layers.simple_rnn import *
-from pellucid.nn.layers.softmax_maxout import *
 from pellucid.nn.layers.wrappers import *
 
 NAMED: dict[str, type[Layer] | type[Input]] = {
-    name: found for name, found in sorted(globals().items()) if isinstance(found, type)
+    name: value for name, value in sorted(globals().items()) if isinstance(value, type)
 }
-"""Every layer by its name, with the class that all are made of and the input."""
+"""All layers by name, with the base class `Layer` and `Input`."""
 
-# Not as a name: a type checker would take what is no list of texts for an empty one, and export nothing.
+# Set without a static name: a type checker takes a computed list for an empty one.
 globals()["__all__"] = list(NAMED)

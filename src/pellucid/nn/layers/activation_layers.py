@@ -1,41 +1,73 @@
-"""Activations with settings or parameters of their own, as layers."""
+"""Activation layers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pellucid.graph.errors import ShapeError, brief
 from pellucid.graph.expr import Expr
-from pellucid.graph.ops.softmax_sigmoid import leaky_relu, relu
-from pellucid.graph.types import normalize_axis, shape_text
-from pellucid.nn import activations, constraints, initializers, regularizers
-from pellucid.nn.dtypes import as_real
-from pellucid.nn.layers.base import Layer
-from pellucid.nn.layers.validation import real, some_axes
+from pellucid.graph.ops import softmax as softmax_ops
+from pellucid.graph.ops.activations import leaky_relu, relu
+from pellucid.graph.ops.attention import masked_softmax
+from pellucid.graph.types import format_shape, normalize_axis
+from pellucid.nn import activations
+from pellucid.nn.dtypes import to_float
+from pellucid.nn.layers.base import ConstraintLike, InitializerLike, Layer, RegularizerLike
+from pellucid.nn.layers.validation import check_axes, check_real
+from pellucid.nn.masks import find_mask, masked
 
-__all__ = ["ReLU", "LeakyReLU", "PReLU", "ELU"]
+__all__ = ["Activation", "Softmax", "ReLU", "LeakyReLU", "PReLU", "ELU"]
 
 
-class ReLU(Layer):
-    r"""Rectifier of values of any shape, with a slope, a threshold and a greatest value: :math:`c` where
-    :math:`x \ge c`, :math:`x` between :math:`\theta` and :math:`c`, and :math:`a (x - \theta)` below.
+class Activation(Layer):
+    r"""Activation layer, :math:`a(x)`.
 
     Parameters
     ----------
-    max_value : float, optional
-        :math:`c`; no greatest value without it.
-    negative_slope : float
-        :math:`a`, 0 or more.
-    threshold : float
-        :math:`\theta`, 0 or more.
+    activation : str or function
+        Name of an activation, or a function of an expression.
     name : str, optional
-        Without it ``re_lu`` and so on.
+        Name of the layer. By default ``activation``, ``activation_1`` and so on.
 
     Raises
     ------
     ValueError
-        If one of them is below 0.
+        If the name is unknown.
+
+    Examples
+    --------
+    >>> Activation("relu")(pel.matrix("x"))
+    relu(x)
+    """
+
+    def __init__(self, activation: str | activations.Activation, name: str | None = None) -> None:
+        super().__init__(name)
+        self.activation = activations.get(activation)
+
+    def call(self, x: Expr) -> Expr:
+        return self.activation(x)
+
+
+class ReLU(Layer):
+    r"""Rectified linear unit: :math:`c` where :math:`x \ge c`, :math:`x` between :math:`\theta` and :math:`c`, and
+    :math:`a (x - \theta)` below.
+
+    Parameters
+    ----------
+    max_value : float, optional
+        Maximum :math:`c`. Default: none.
+    negative_slope : float
+        Slope :math:`a`, 0 or more.
+    threshold : float
+        Threshold :math:`\theta`, 0 or more.
+    name : str, optional
+        Name of the layer. By default ``re_lu``, ``re_lu_1`` and so on.
+
+    Raises
+    ------
+    ValueError
+        If an argument is negative.
 
     Examples
     --------
@@ -57,29 +89,28 @@ class ReLU(Layer):
         super().__init__(name)
         for what, value in (("max_value", max_value), ("negative_slope", negative_slope), ("threshold", threshold)):
             if value is not None:
-                real(self.name, what, value, 0)
+                check_real(self.name, what, value, 0)
         self.max_value, self.negative_slope, self.threshold = max_value, negative_slope, threshold
 
     def call(self, x: Expr) -> Expr:
-        """Return the rectified input."""
         rectified: Expr = activations.relu(x, self.negative_slope, self.max_value, self.threshold)
         return rectified
 
 
 class LeakyReLU(Layer):
-    r"""Rectifier that lets a little through below 0, :math:`\max(x, 0) + a \min(x, 0)`.
+    r"""Leaky rectified linear unit, :math:`\max(x, 0) + a \min(x, 0)`.
 
     Parameters
     ----------
     negative_slope : float
-        :math:`a`, 0 or more. The layer has Keras's 0.3, where the activation ``"leaky_relu"`` has 0.2.
+        Slope :math:`a`, 0 or more. As in Keras the default is 0.3; that of the activation ``"leaky_relu"`` is 0.2.
     name : str, optional
-        Without it ``leaky_re_lu`` and so on.
+        Name of the layer. By default ``leaky_re_lu``, ``leaky_re_lu_1`` and so on.
 
     Raises
     ------
     ValueError
-        For a slope below 0.
+        If the slope is negative.
 
     Examples
     --------
@@ -93,34 +124,34 @@ class LeakyReLU(Layer):
 
     def __init__(self, negative_slope: float = 0.3, name: str | None = None) -> None:
         super().__init__(name)
-        self.negative_slope = real(self.name, "negative_slope", negative_slope, 0)
+        self.negative_slope = check_real(self.name, "negative_slope", negative_slope, 0)
 
     def call(self, x: Expr) -> Expr:
-        """Return the rectified input."""
         rectified: Expr = leaky_relu(x, negative_slope=self.negative_slope)
         return rectified
 
 
 class PReLU(Layer):
-    r"""Rectifier whose slope below 0 is learned, :math:`\max(x, 0) - \alpha \max(-x, 0)`, for every place of a sample.
+    r"""Parametric rectified linear unit, :math:`\max(x, 0) - \alpha \max(-x, 0)`, with a learned slope for each
+    element of a sample.
 
     Parameters
     ----------
     alpha_initializer : str or function
-        The first value of :math:`\alpha`.
+        Initializer of :math:`\alpha`.
     alpha_regularizer : str or function, optional
-        A penalty that `regularization` adds up.
+        Penalty, included in `regularization`.
     alpha_constraint : str or function, optional
-        What is put on the values that an optimizer makes.
+        Constraint, applied after each optimizer update.
     shared_axes : int or sequence of int, optional
-        Axes, from 1 on, along which all places have one :math:`\alpha`: ``(1, 2)`` for one a channel of an image.
+        Axes, from 1, along which elements share one :math:`\alpha`: ``(1, 2)`` for one per channel of an image.
     name : str, optional
-        Without it ``p_re_lu`` and so on.
+        Name of the layer. By default ``p_re_lu``, ``p_re_lu_1`` and so on.
 
     Raises
     ------
     ShapeError
-        If an axis that is not shared has no known length, or another than at the first call.
+        If the length of an axis that is not shared is unknown, or differs from the first call.
 
     Examples
     --------
@@ -134,48 +165,42 @@ class PReLU(Layer):
 
     def __init__(
         self,
-        alpha_initializer: str | Callable[..., Any] = "zeros",
-        alpha_regularizer: str | regularizers.Penalty | None = None,
-        alpha_constraint: str | constraints.ConstraintFunction | None = None,
+        alpha_initializer: InitializerLike = "zeros",
+        alpha_regularizer: RegularizerLike = None,
+        alpha_constraint: ConstraintLike = None,
         shared_axes: int | Sequence[int] | None = None,
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        self.alpha_initializer = initializers.get(alpha_initializer)
-        self.alpha_regularizer = regularizers.get(alpha_regularizer)
-        self.alpha_constraint = constraints.get(alpha_constraint)
-        shared = () if shared_axes is None else some_axes(self.name, "shared_axes", shared_axes)
+        self.configure_parameter("alpha", alpha_initializer, alpha_regularizer, alpha_constraint)
+        shared = () if shared_axes is None else check_axes(self.name, "shared_axes", shared_axes)
         self.shared_axes = (shared,) if isinstance(shared, int) else shared
 
     def build(self, x: Expr) -> None:
-        """Make the slopes."""
         shared = {normalize_axis(a, x.ndim, self.name, x) for a in self.shared_axes}
         shape = tuple(1 if a in shared else size for a, size in enumerate(x.shape) if a)
         known = tuple(size for size in shape if isinstance(size, int))
         if len(known) != len(shape):
             raise ShapeError(
                 f"{self.name}: expected an input (batch, ...) with a known length of each axis that is not shared. "
-                f"Received: {brief(x)}, of shape {shape_text(x.shape)}, with shared_axes={self.shared_axes}"
-            ).about([x])
-        self.alpha = self.parameter(
-            "alpha", known, self.alpha_initializer, x, self.alpha_regularizer, constraint=self.alpha_constraint
-        )
+                f"Received: {brief(x)}, of shape {format_shape(x.shape)}, with shared_axes={self.shared_axes}"
+            ).with_operands([x])
+        self.alpha = self.configured_parameter("alpha", known, x)
 
-    def check(self, x: Expr) -> None:
-        """Refuse an input that the slopes were not made for."""
-        super().check(x)
+    def check_input(self, x: Expr) -> None:
+        super().check_input(x)
         if self.built and (
             x.ndim != self.alpha.ndim + 1
             or any(a not in (1, b) and isinstance(b, int) for a, b in zip(self.alpha.shape, x.shape[1:], strict=True))
         ):
             raise ShapeError(
-                f"{self.name}: its slopes were made for samples of shape {shape_text(self.alpha.shape)}, with 1 for a "
-                f"shared axis. Received: {brief(x)}, of shape {shape_text(x.shape)}; make another layer"
-            ).about([x])
+                f"{self.name}: its slopes were made for samples of shape {format_shape(self.alpha.shape)}, with 1 "
+                "for a "
+                f"shared axis. Received: {brief(x)}, of shape {format_shape(x.shape)}; create a new layer"
+            ).with_operands([x])
 
     def call(self, x: Expr) -> Expr:
-        """Return the rectified input."""
-        x = as_real(x)
+        x = to_float(x)
         rectified: Expr = relu(x) - self.alpha * relu(-x)
         return rectified
 
@@ -186,9 +211,9 @@ class ELU(Layer):
     Parameters
     ----------
     alpha : float
-        :math:`\alpha`, the distance to the lowest value.
+        :math:`\alpha`. The minimum of the result is :math:`-\alpha`.
     name : str, optional
-        Without it ``elu`` and so on.
+        Name of the layer. By default ``elu``, ``elu_1`` and so on.
 
     Examples
     --------
@@ -203,9 +228,51 @@ class ELU(Layer):
 
     def __init__(self, alpha: float = 1.0, name: str | None = None) -> None:
         super().__init__(name)
-        self.alpha = real(self.name, "alpha", alpha)
+        self.alpha = check_real(self.name, "alpha", alpha)
 
     def call(self, x: Expr) -> Expr:
-        """Return the activation of the input."""
         activated: Expr = activations.get("elu")(x) if self.alpha == 1 else activations.elu(x, alpha=self.alpha)
         return activated
+
+
+class Softmax(Layer):
+    r"""Softmax layer, :math:`e^{x_i} / \sum_j e^{x_j}` over the elements that are not masked.
+
+    The call accepts a boolean ``mask`` that broadcasts to the input. By default it is the mask of the input if that has
+    the same axes. Masked elements become 0.
+
+    Parameters
+    ----------
+    axis : int or sequence of int
+        Axes along which the results sum to 1.
+    name : str, optional
+        Name of the layer. By default ``softmax``, ``softmax_1`` and so on.
+
+    Examples
+    --------
+    >>> x = pel.matrix("x", shape=("n", 3))
+    >>> Softmax()(x)
+    softmax(x)
+    >>> Softmax()(x, mask=x > 0)
+    masked_softmax(x > 0, x)
+
+    References
+    ----------
+    C. M. Bishop, Pattern Recognition and Machine Learning, Springer 2006, section 4.3.4.
+    """
+
+    takes_mask = True
+    keeps_mask = False
+
+    def __init__(self, axis: int | Sequence[int] = -1, name: str | None = None) -> None:
+        super().__init__(name)
+        self.axis: Any = check_axes(self.name, "axis", axis)
+
+    def call(self, x: Expr, mask: Expr | None = None) -> Expr:
+        is_input_mask = mask is not None and mask is find_mask(x)
+        if mask is None or (is_input_mask and mask.ndim != x.ndim):
+            softmax = activations.softmax if isinstance(self.axis, int) else softmax_ops.softmax
+            result: Expr = softmax(x, axis=self.axis)
+        else:
+            result = masked_softmax(mask, x, axis=self.axis)
+        return masked(result, mask) if is_input_mask else result

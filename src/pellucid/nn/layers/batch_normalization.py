@@ -1,52 +1,49 @@
-"""Normalization over a batch, which is another formula once training is over."""
+"""Batch normalization layer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from pellucid.graph.expr import Expr
-from pellucid.graph.ops.batch_normalization import batch_normalization, with_averages
-from pellucid.nn import constraints, initializers, regularizers
-from pellucid.nn.dtypes import as_real
-from pellucid.nn.layers.scale_offset import Scaled
-from pellucid.nn.layers.validation import real
+from pellucid.graph.ops.batch_normalization import batch_normalization, normalize_with_moving_averages
+from pellucid.nn import initializers
+from pellucid.nn.dtypes import to_float
+from pellucid.nn.layers.base import ConstraintLike, InitializerLike, RegularizerLike
+from pellucid.nn.layers.scale_offset import ScaleOffset
+from pellucid.nn.layers.validation import check_real
 
 __all__ = ["BatchNormalization"]
 
 
-class BatchNormalization(Scaled):
-    r"""Features in units of their standard deviation over the batch,
-    :math:`\gamma (x - \mu) / \sqrt{\sigma^2 + \epsilon} + \beta`.
+class BatchNormalization(ScaleOffset):
+    r"""Batch normalization layer, :math:`\gamma (x - \mu) / \sqrt{\sigma^2 + \epsilon} + \beta`.
 
-    :math:`\mu` and :math:`\sigma^2` are those of the batch while training. `pellucid.inference` puts moving averages in
-    their place, which training keeps up to date by :math:`m \leftarrow \alpha m + (1 - \alpha) \mu` with
-    :math:`\alpha` = ``momentum``: an optimizer's ``updates`` include these (see `pellucid.updates_of`). Steps of a
-    sequence that a mask leaves out do not count. A layer that is frozen is written as it is for inference.
+    During training :math:`\mu` and :math:`\sigma^2` are the mean and variance of the batch. `pellucid.inference`
+    replaces them by moving averages, :math:`m \leftarrow \alpha m + (1 - \alpha) \mu` with :math:`\alpha` =
+    ``momentum``, which are among the ``updates`` of an optimizer (see `pellucid.updates_of`). Masked steps are ignored.
+    A frozen layer uses the inference form.
 
     Parameters
     ----------
     axis : int
-        That of the features; mean and variance are taken over all others.
+        Axis of the features. Mean and variance are computed over all other axes.
     momentum : float
-        :math:`\alpha`, from 0 to 1.
+        Momentum :math:`\alpha` of the moving averages, from 0 to 1.
     epsilon : float
-        What is added to the variance, so that no deviation is 0.
+        Added to the variance to avoid division by zero.
     center, scale : bool
-        Whether there is a :math:`\beta`, and a :math:`\gamma`.
+        Whether to add :math:`\beta` and to multiply by :math:`\gamma`.
     beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer : str or function
-        First values.
+        Initializers; see `pellucid.nn.initializers`.
     beta_regularizer, gamma_regularizer : str or function, optional
-        Penalties that `regularization` adds up.
+        Penalties, included in `regularization`.
     beta_constraint, gamma_constraint : str or function, optional
-        What is put on the values that an optimizer makes.
+        Constraints, applied after each optimizer update.
     name : str, optional
-        Without it ``batch_normalization``, ``batch_normalization_1`` and so on.
+        Name of the layer. By default ``batch_normalization``, ``batch_normalization_1`` and so on.
 
     Raises
     ------
     ShapeError
-        If the number of features is unknown, or another than at the first call.
+        If the number of features is unknown, or differs from the first call.
 
     Examples
     --------
@@ -68,7 +65,6 @@ class BatchNormalization(Scaled):
     """
 
     takes_mask = True
-
     differs_when_frozen = True
 
     def __init__(
@@ -78,35 +74,24 @@ class BatchNormalization(Scaled):
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: str | Callable[..., Any] = "zeros",
-        gamma_initializer: str | Callable[..., Any] = "ones",
-        moving_mean_initializer: str | Callable[..., Any] = "zeros",
-        moving_variance_initializer: str | Callable[..., Any] = "ones",
-        beta_regularizer: str | regularizers.Penalty | None = None,
-        gamma_regularizer: str | regularizers.Penalty | None = None,
-        beta_constraint: str | constraints.ConstraintFunction | None = None,
-        gamma_constraint: str | constraints.ConstraintFunction | None = None,
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
+        moving_mean_initializer: InitializerLike = "zeros",
+        moving_variance_initializer: InitializerLike = "ones",
+        beta_regularizer: RegularizerLike = None,
+        gamma_regularizer: RegularizerLike = None,
+        beta_constraint: ConstraintLike = None,
+        gamma_constraint: ConstraintLike = None,
         name: str | None = None,
     ) -> None:
-        super().__init__(
-            axis,
-            epsilon,
-            center,
-            scale,
-            beta_initializer,
-            gamma_initializer,
-            beta_regularizer,
-            gamma_regularizer,
-            beta_constraint,
-            gamma_constraint,
-            name,
-        )
-        self.momentum = real(self.name, "momentum", momentum, 0, 1)
+        beta = (beta_initializer, beta_regularizer, beta_constraint)
+        gamma = (gamma_initializer, gamma_regularizer, gamma_constraint)
+        super().__init__(axis, epsilon, center, scale, beta, gamma, name)
+        self.momentum = check_real(self.name, "momentum", momentum, 0, 1)
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
 
     def build(self, x: Expr) -> None:
-        """Make the scale, the offset and the two averages."""
         super().build(x)
         shape = self.lengths
         self.moving_mean = self.parameter("moving_mean", shape, self.moving_mean_initializer, x, trainable=False)
@@ -115,9 +100,8 @@ class BatchNormalization(Scaled):
         )
 
     def call(self, x: Expr, mask: Expr | None = None) -> Expr:
-        """Return the formula of training, or that of inference if the layer is frozen."""
         y: Expr = batch_normalization(
-            as_real(x),
+            to_float(x),
             self.moving_mean,
             self.moving_variance,
             *([] if mask is None else [mask]),
@@ -125,4 +109,4 @@ class BatchNormalization(Scaled):
             momentum=self.momentum,
             epsilon=self.epsilon,
         )
-        return self.scaled(y if self.trainable else with_averages(*y.inputs, **y.settings))
+        return self.scale_and_offset(y if self.trainable else normalize_with_moving_averages(*y.inputs, **y.settings))

@@ -1,4 +1,4 @@
-"""What a layer is made with: remembered for clones and files, and told apart from what another library takes."""
+"""Capture and checks of constructor and call arguments of layers, with hints for arguments of other libraries."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from pellucid.graph.errors import UseError, near_miss
 
-ELSEWHERE: dict[str, str] = {
+FOREIGN_ARGUMENTS: dict[str, str] = {
     "activity_regularizer": "Add it to the loss: loss + nn.regularizers.L2(0.01)(layer(x)).",
     "batch_input_shape": "Begin the model with nn.Input(shape).",
     "data_format": "Channels are the last axis; x.transpose(0, 2, 3, 1) brings them there.",
@@ -16,45 +16,46 @@ ELSEWHERE: dict[str, str] = {
     "input_dim": "Begin the model with nn.Input(shape).",
     "input_length": "Begin the model with nn.Input(shape).",
     "input_shape": "Begin the model with nn.Input(shape).",
-    "stateful": "Hand the states on: return_state=True, and initial_state= at the next call.",
+    "stateful": "Pass the states on: return_state=True, and initial_state= at the next call.",
     "trainable": "Write layer.trainable = False.",
-    "unroll": "A loop is compiled as one step, however many there are.",
+    "unroll": "Loops are compiled without unrolling.",
     "weights": "Write layer.set_weights(values) after the first call.",
 }
-"""What layers take in other libraries, and what to write here."""
+"""Constructor arguments of layers in other libraries, and what to write instead."""
 
-IN_CALLS: dict[str, str] = {
-    "training": "A graph is that of training until pel.inference(y) makes it the other one.",
-    "initial_states": "It is initial_state.",
+FOREIGN_CALL_ARGUMENTS: dict[str, str] = {
+    "training": "Expressions are in training form; pel.inference(y) returns the inference form.",
+    "initial_states": "Use initial_state.",
 }
-"""What calls of layers take in other libraries, and what to write here."""
+"""Call arguments of layers in other libraries, and what to write instead."""
 
 
-class Arguments:
-    """The signature of a class: that of its `__init__`, and nothing of an object, which is called on expressions."""
+class InitSignature:
+    """Descriptor for ``__signature__``: that of `__init__` on the class, none on instances, which have `__call__`."""
 
-    def __get__(self, made: Any, cls: type) -> inspect.Signature:
-        """Return it without ``self``."""
-        if made is not None:
+    def __get__(self, instance: Any, cls: type) -> inspect.Signature:
+        if instance is not None:
             raise AttributeError("__signature__")
-        whole = inspect.signature(cls.__init__)  # type: ignore[misc]
-        return whole.replace(parameters=list(whole.parameters.values())[1:])
+        signature = inspect.signature(cls.__init__)  # type: ignore[misc]
+        return signature.replace(parameters=list(signature.parameters.values())[1:])  # without self
 
 
-def bound(cls: type, signature: inspect.Signature, args: Sequence[Any], named: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments by name, with their defaults.
+def bind_arguments(
+    cls: type, signature: inspect.Signature, args: Sequence[Any], named: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the constructor arguments by name, with defaults.
 
     Raises
     ------
     TypeError
-        For a name that the class does not take, too many arguments, one that is lacking, or a word for yes or no.
+        For an unknown, missing or surplus argument, or a string for a boolean.
     """
     try:
-        found = signature.bind(*args, **named)
+        bound = signature.bind(*args, **named)
     except TypeError:
-        raise UseError(why_not(cls.__name__, signature, args, named)) from None
-    found.apply_defaults()
-    arguments = dict(found.arguments)
+        raise UseError(explain_mismatch(cls.__name__, signature, args, named)) from None
+    bound.apply_defaults()
+    arguments = dict(bound.arguments)
     for key, parameter in signature.parameters.items():
         if isinstance(parameter.default, bool) and isinstance(arguments[key], str):
             raise UseError(f"{cls.__name__}: expected {key} to be True or False. Received: {key}={arguments[key]!r}")
@@ -63,70 +64,59 @@ def bound(cls: type, signature: inspect.Signature, args: Sequence[Any], named: M
     return arguments
 
 
-def given_again(signature: inspect.Signature, arguments: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return arguments by place and by name, as a call has them; a name that the signature has not goes by name."""
+def to_call_arguments(
+    signature: inspect.Signature, arguments: Mapping[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Split arguments by name into positional and keyword arguments of a call."""
     named = {key: value for key, value in arguments.items() if key in signature.parameters}
-    more = {key: value for key, value in arguments.items() if key not in named}
-    found = inspect.BoundArguments(signature, named)
-    return found.args, {**found.kwargs, **more}
+    extra = {key: value for key, value in arguments.items() if key not in named}
+    bound = inspect.BoundArguments(signature, named)
+    return bound.args, {**bound.kwargs, **extra}
 
 
-def takes(signature: inspect.Signature, name: str) -> bool:
-    """Tell whether something can be called with a keyword of this name."""
+def accepts_keyword(signature: inspect.Signature, name: str) -> bool:
     return name in signature.parameters or any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
 
 
 def check_call(layer: str, call: Any, named: Mapping[str, Any]) -> None:
-    """Refuse keywords that a layer's `call` does not take.
-
-    Raises
-    ------
-    TypeError
-        For such a keyword; the nearest is named.
-    """
+    """Raise an error for keywords that a layer's `call` does not accept."""
     signature = inspect.signature(call)
     for key in named:
-        if not takes(signature, key):
+        if not accepts_keyword(signature, key):
             known = [*list(signature.parameters)[1:], "mask"]
-            instead = f" {IN_CALLS[key]}" if key in IN_CALLS else near_miss(key, known)
-            told = instead or f" It takes: {', '.join(dict.fromkeys(known))}"
-            raise UseError(f"{layer}: its call takes no argument {key!r}.{told}")
+            hint = f" {FOREIGN_CALL_ARGUMENTS[key]}" if key in FOREIGN_CALL_ARGUMENTS else near_miss(key, known)
+            hint = hint or f" It takes: {', '.join(dict.fromkeys(known))}"
+            raise UseError(f"{layer}: its call takes no argument {key!r}.{hint}")
 
 
 def check_class(layer: Any) -> None:
-    """Refuse a class of one's own that is written for another library, or did not begin as layers do.
-
-    Raises
-    ------
-    TypeError
-        If its ``__init__`` did not call that of `Layer`, or its `call` waits to be told about training.
-    """
+    """Raise an error for a class that does not call `Layer.__init__`, or whose `call` has an argument ``training``."""
     kind = type(layer).__name__
     if "parts" not in vars(layer):
         raise UseError(f"{kind}: expected its __init__ to begin with super().__init__(name)")
     if "training" in inspect.signature(layer.call).parameters:
         raise UseError(
-            f"{layer.name}: expected a call without training, which no layer is told. Write "
-            "pel.training_only(while_training, afterwards) where the two differ"
+            f"{layer.name}: expected a call without the argument training. Where training and inference differ, write "
+            "pel.training_only(training_value, inference_value)"
         )
 
 
-def why_not(name: str, signature: inspect.Signature, args: Sequence[Any], named: Mapping[str, Any]) -> str:
-    """Say which argument is wrong, and what to write."""
+def explain_mismatch(name: str, signature: inspect.Signature, args: Sequence[Any], named: Mapping[str, Any]) -> str:
+    """Return an error message for arguments that do not match a signature."""
     known = list(signature.parameters)
     for key in named:
         if key not in known:
-            instead = f" {ELSEWHERE[key]}" if key in ELSEWHERE else near_miss(key, known)
-            return f"{name} takes no argument {key!r}.{instead or ' It takes: ' + ', '.join(known)}"
+            hint = f" {FOREIGN_ARGUMENTS[key]}" if key in FOREIGN_ARGUMENTS else near_miss(key, known)
+            return f"{name} takes no argument {key!r}.{hint or ' It takes: ' + ', '.join(known)}"
     if len(args) > len(known):
-        return f"{name} takes {len(known)} at most: {', '.join(known)}. Received: {len(args)}"
+        most = f"{len(known)} argument{'s' if len(known) != 1 else ''}"
+        return f"{name} takes at most {most}: {', '.join(known)}. Received: {len(args)}"
     for key in known[: len(args)]:
         if key in named:
-            return f"{name}: expected one value for {key}. Received: two, by its place and by its name"
-    lacking = [
+            return f"{name}: expected one value for {key}. Received: a positional and a keyword argument"
+    missing = [
         key
         for key, parameter in signature.parameters.items()
         if parameter.default is parameter.empty and key not in named and key not in known[: len(args)]
     ]
-    wanted = " and ".join(filter(None, [", ".join(lacking[:-1]), lacking[-1]]))
-    return f"{name}: expected {wanted}. Received: nothing for {'it' if len(lacking) == 1 else 'them'}"
+    return f"{name}: missing required argument{'s' if len(missing) > 1 else ''}: {', '.join(missing)}"

@@ -1,25 +1,21 @@
-"""Units that see a window."""
+"""Convolution layers."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Any
 
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, Shared
 from pellucid.graph.ops.convolution import conv
-from pellucid.nn import activations, constraints, initializers, regularizers
-from pellucid.nn.dtypes import as_real
-from pellucid.nn.layers.validation import positive
-from pellucid.nn.layers.windows import Sizes, Windowed
+from pellucid.nn import activations
+from pellucid.nn.dtypes import to_float
+from pellucid.nn.layers.base import ActivationLike, ConstraintLike, InitializerLike, ParameterOptions, RegularizerLike
+from pellucid.nn.layers.spatial import Sizes, SpatialLayer
+from pellucid.nn.layers.validation import check_choice, check_size
 
 __all__ = ["Conv1D", "Conv2D", "Conv3D"]
 
-Named = str | Callable[..., Any]
 
-
-class Convolution(Windowed):
-    """What all convolutions share: how their windows move, a bias for each of their results, and an activation."""
+class ConvBase(SpatialLayer):
+    """Base of all convolutions: window options, bias and activation."""
 
     paddings: tuple[str, ...] = ("valid", "same")
 
@@ -29,77 +25,31 @@ class Convolution(Windowed):
         strides: Sizes,
         padding: str,
         dilation_rate: Sizes,
-        activation: str | activations.Activation | None,
+        activation: ActivationLike,
         use_bias: bool,
-        bias_initializer: Named,
-        bias_regularizer: str | regularizers.Penalty | None,
-        bias_constraint: Named | None,
+        bias: ParameterOptions,
         name: str | None,
     ) -> None:
         super().__init__(name)
-        self.kernel_size = self.sizes("kernel_size", kernel_size)
-        self.strides = self.sizes("strides", strides)
-        self.padding = self.one_of("padding", padding, self.paddings)
-        self.dilation_rate = self.sizes("dilation_rate", dilation_rate)
+        self.kernel_size = self.check_sizes("kernel_size", kernel_size)
+        self.strides = self.check_sizes("strides", strides)
+        self.padding = check_choice(self.name, "padding", padding, self.paddings)
+        self.dilation_rate = self.check_sizes("dilation_rate", dilation_rate)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.bias_constraint = constraints.get(bias_constraint)
+        self.configure_parameter("bias", *bias)
 
-    def make_bias(self, size: int, x: Expr) -> None:
-        """Make the bias, if there is one."""
+    def add_bias(self, size: int, x: Expr) -> None:
         if self.use_bias:
-            self.bias: Shared = self.parameter(
-                "bias", (size,), self.bias_initializer, x, self.bias_regularizer, False, constraint=self.bias_constraint
-            )
+            self.bias: Shared = self.configured_parameter("bias", (size,), x, False)
 
-    def activated(self, z: Expr) -> Expr:
-        """Return the activation of what was convolved, and the bias."""
+    def activate(self, z: Expr) -> Expr:
+        """Return :math:`a(z + b)`."""
         return self.activation(z + self.bias if self.use_bias else z)
 
 
-class Conv(Convolution):
-    r"""Units that see a window of an array, wherever it is, :math:`a(x \ast W + b)`, channels last: what `Conv1D`,
-    `Conv2D` and `Conv3D` are for one, two and three axes.
-
-    Parameters
-    ----------
-    filters : int
-        How many units see each window.
-    kernel_size : int or one for each axis
-        How far the window reaches along each axis.
-    strides : int or one for each axis
-        How far it moves.
-    padding : {"valid", "same", "causal"}
-        Only whole windows; or zeros around the array so that the size is kept (divided by the strides); or, along one
-        axis, so many zeros in front that no window sees what comes after it.
-    dilation_rate : int or one for each axis
-        The step inside the window.
-    groups : int
-        Into how many groups the channels and the filters are divided; each filter sees only its own group's channels.
-    activation : str or function, optional
-        :math:`a`; none without it.
-    use_bias : bool
-        Whether there is a :math:`b`, which no regularizer over a list touches.
-    kernel_initializer, bias_initializer : str or function
-        The first values of :math:`W`, of shape (window..., channels / groups, filters), and of :math:`b`; see
-        `pellucid.nn.initializers`.
-    kernel_regularizer, bias_regularizer : str or function, optional
-        Penalties that `regularization` adds up.
-    kernel_constraint, bias_constraint : str or function, optional
-        What an optimizer keeps to.
-    name : str, optional
-        Without it that of the class with a number, such as ``conv2d_1``.
-
-    Raises
-    ------
-    ShapeError
-        If the input has another number of axes, or other channels than at the first call; if channels or filters do not
-        divide into the groups.
-    ValueError
-        For an unknown padding or another name that is not known.
-    """
+class Conv(ConvBase):
+    """Convolution; see `Conv2D`."""
 
     def __init__(
         self,
@@ -109,80 +59,55 @@ class Conv(Convolution):
         padding: str = "valid",
         dilation_rate: Sizes = 1,
         groups: int = 1,
-        activation: str | activations.Activation | None = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: Named = "glorot_uniform",
-        bias_initializer: Named = "zeros",
-        kernel_regularizer: str | regularizers.Penalty | None = None,
-        bias_regularizer: str | regularizers.Penalty | None = None,
-        kernel_constraint: Named | None = None,
-        bias_constraint: Named | None = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         name: str | None = None,
     ) -> None:
-        super().__init__(
-            kernel_size,
-            strides,
-            padding,
-            dilation_rate,
-            activation,
-            use_bias,
-            bias_initializer,
-            bias_regularizer,
-            bias_constraint,
-            name,
-        )
-        self.filters = positive(self.name, "filters", filters)
-        self.groups = positive(self.name, "groups", groups)
+        bias = (bias_initializer, bias_regularizer, bias_constraint)
+        super().__init__(kernel_size, strides, padding, dilation_rate, activation, use_bias, bias, name)
+        self.filters = check_size(self.name, "filters", filters)
+        self.groups = check_size(self.name, "groups", groups)
         if self.filters % self.groups:
             raise ShapeError(
                 f"{self.name}: expected filters to be a multiple of groups. Received: filters={filters}, "
                 f"groups={groups}"
             )
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.configure_parameter("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
 
     def build(self, x: Expr) -> None:
-        """Make the kernel and the bias."""
         channels = self.expect_features(x)
         if channels % self.groups:
-            raise ShapeError(f"{self.name}: the {channels} channels of {x} do not divide into groups={self.groups}")
-        self.kernel = self.parameter(
-            "kernel",
-            (*self.kernel_size, channels // self.groups, self.filters),
-            self.kernel_initializer,
-            x,
-            self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
-        self.make_bias(self.filters, x)
+            raise ShapeError(f"{self.name}: the {channels} channels of {x} are not a multiple of groups={self.groups}")
+        self.kernel = self.configured_parameter("kernel", (*self.kernel_size, channels // self.groups, self.filters), x)
+        self.add_bias(self.filters, x)
 
     def call(self, x: Expr) -> Expr:
-        r"""Return :math:`a(x \ast W + b)`."""
         z = conv(
-            as_real(x),
+            to_float(x),
             self.kernel,
             strides=self.strides,
             padding=self.padding,
             dilation=self.dilation_rate,
             groups=self.groups,
         )
-        return self.activated(z)
+        return self.activate(z)
 
 
 class Conv1D(Conv):
-    r"""Units that see a window of a sequence, wherever it is, :math:`a(x \ast W + b)`, with :math:`W` of shape (steps,
-    channels / groups, filters).
+    r"""1D convolution layer, for sequences: :math:`a(x \ast W + b)`, with :math:`W` of shape (steps, channels / groups,
+    filters).
 
     Parameters
     ----------
     filters, kernel_size, ...
-        As of `Conv`, for one axis; ``padding="causal"`` is for sequences.
-
-    Raises
-    ------
-    ShapeError
-        If the input is no (batch, steps, channels), or has other channels than at the first call.
+        As in `Conv2D`, for inputs (batch, steps, channels). ``padding="causal"`` pads in front only, so that no step
+        depends on later ones.
 
     Examples
     --------
@@ -201,18 +126,44 @@ class Conv1D(Conv):
 
 
 class Conv2D(Conv):
-    r"""Units that see a window of an image, wherever it is, :math:`a(x \ast W + b)`, with :math:`W` of shape (rows,
-    columns, channels / groups, filters).
+    r"""2D convolution layer, for images: :math:`a(x \ast W + b)`, channels last.
 
     Parameters
     ----------
-    filters, kernel_size, ...
-        As of `Conv`, for two axes.
+    filters : int
+        Number of filters: channels of the result.
+    kernel_size : int or one for each axis
+        Size of the window along each axis.
+    strides : int or one for each axis
+        Stride of the window.
+    padding : {"valid", "same"}
+        ``"valid"``: no padding. ``"same"``: zeros around the input, so that the size of the result is that of the input
+        divided by the strides.
+    dilation_rate : int or one for each axis
+        Dilation of the window.
+    groups : int
+        Number of groups of channels and filters. A filter sees only the channels of its group.
+    activation : str or function, optional
+        Activation :math:`a`. Default: none.
+    use_bias : bool
+        Whether to add a bias :math:`b`. Penalties over a list of parameters skip it.
+    kernel_initializer, bias_initializer : str or function
+        Initializers of :math:`W`, of shape (rows, columns, channels / groups, filters), and of :math:`b`; see
+        `pellucid.nn.initializers`.
+    kernel_regularizer, bias_regularizer : str or function, optional
+        Penalties, included in `regularization`.
+    kernel_constraint, bias_constraint : str or function, optional
+        Constraints, applied after each optimizer update.
+    name : str, optional
+        Name of the layer. By default ``conv2d``, ``conv2d_1`` and so on.
 
     Raises
     ------
     ShapeError
-        If the input is no (batch, rows, columns, channels), or has other channels than at the first call.
+        If the input is not (batch, rows, columns, channels), or its number of channels differs from the first call; if
+        channels or filters are not a multiple of the groups.
+    ValueError
+        If ``padding`` or another name is unknown.
 
     Examples
     --------
@@ -230,18 +181,13 @@ class Conv2D(Conv):
 
 
 class Conv3D(Conv):
-    r"""Units that see a window of a volume or a film, wherever it is, :math:`a(x \ast W + b)`, with :math:`W` of shape
-    (depth, rows, columns, channels / groups, filters).
+    r"""3D convolution layer, for volumes or videos: :math:`a(x \ast W + b)`, with :math:`W` of shape (depth, rows,
+    columns, channels / groups, filters).
 
     Parameters
     ----------
     filters, kernel_size, ...
-        As of `Conv`, for three axes.
-
-    Raises
-    ------
-    ShapeError
-        If the input is no (batch, depth, rows, columns, channels), or has other channels than at the first call.
+        As in `Conv2D`, for inputs (batch, depth, rows, columns, channels).
 
     Examples
     --------

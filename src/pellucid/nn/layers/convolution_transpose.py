@@ -1,57 +1,20 @@
-"""Units that paint a window: convolutions the other way round, which make arrays larger."""
+"""Transposed convolution layers."""
 
 from __future__ import annotations
 
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.conv_transpose import conv_transpose
-from pellucid.nn import activations, constraints, initializers, regularizers
-from pellucid.nn.dtypes import as_real
-from pellucid.nn.layers.convolution import Convolution, Named
-from pellucid.nn.layers.validation import positive
-from pellucid.nn.layers.windows import Sizes
+from pellucid.nn.dtypes import to_float
+from pellucid.nn.layers.base import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike
+from pellucid.nn.layers.convolution import ConvBase
+from pellucid.nn.layers.spatial import Sizes
+from pellucid.nn.layers.validation import check_size
 
 __all__ = ["Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose"]
 
 
-class ConvTranspose(Convolution):
-    r"""Units that paint a window around every place, :math:`a(x \ast^\top W + b)`, channels last, where windows overlap
-    the sum: what `Conv1DTranspose`, `Conv2DTranspose` and `Conv3DTranspose` are for one, two and three axes.
-
-    Parameters
-    ----------
-    filters : int
-        How many channels are painted.
-    kernel_size : int or one for each axis
-        How far the window reaches along each axis.
-    strides : int or one for each axis
-        How far apart windows are: how many times as large the result is.
-    padding : {"valid", "same"}
-        All that windows cover; or so much of it that the result is the strides times as large as the input.
-    output_padding : int or one for each axis, optional
-        How much is added behind each axis, less than the strides; with it the result of ``"same"`` is
-        :math:`(n - 1) s + k \bmod 2` and this much, as in Keras.
-    dilation_rate : int or one for each axis
-        The step inside the window.
-    activation : str or function, optional
-        :math:`a`; none without it.
-    use_bias : bool
-        Whether there is a :math:`b`, which no regularizer over a list touches.
-    kernel_initializer, bias_initializer : str or function
-        The first values of :math:`W`, of shape (window..., filters, channels), and of :math:`b`.
-    kernel_regularizer, bias_regularizer : str or function, optional
-        Penalties that `regularization` adds up.
-    kernel_constraint, bias_constraint : str or function, optional
-        What an optimizer keeps to.
-    name : str, optional
-        Without it that of the class with a number, such as ``conv2d_transpose_1``.
-
-    Raises
-    ------
-    ShapeError
-        If the input has another number of axes, or other channels than at the first call.
-    ValueError
-        For an unknown padding or another name that is not known.
-    """
+class ConvTranspose(ConvBase):
+    """Transposed convolution; see `Conv2DTranspose`."""
 
     def __init__(
         self,
@@ -61,72 +24,46 @@ class ConvTranspose(Convolution):
         padding: str = "valid",
         output_padding: Sizes | None = None,
         dilation_rate: Sizes = 1,
-        activation: str | activations.Activation | None = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: Named = "glorot_uniform",
-        bias_initializer: Named = "zeros",
-        kernel_regularizer: str | regularizers.Penalty | None = None,
-        bias_regularizer: str | regularizers.Penalty | None = None,
-        kernel_constraint: Named | None = None,
-        bias_constraint: Named | None = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         name: str | None = None,
     ) -> None:
-        super().__init__(
-            kernel_size,
-            strides,
-            padding,
-            dilation_rate,
-            activation,
-            use_bias,
-            bias_initializer,
-            bias_regularizer,
-            bias_constraint,
-            name,
-        )
-        self.filters = positive(self.name, "filters", filters)
-        self.output_padding = None if output_padding is None else self.sizes("output_padding", output_padding, 0)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
+        bias = (bias_initializer, bias_regularizer, bias_constraint)
+        super().__init__(kernel_size, strides, padding, dilation_rate, activation, use_bias, bias, name)
+        self.filters = check_size(self.name, "filters", filters)
+        self.output_padding = None if output_padding is None else self.check_sizes("output_padding", output_padding, 0)
+        self.configure_parameter("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
 
     def build(self, x: Expr) -> None:
-        """Make the kernel and the bias."""
-        self.kernel = self.parameter(
-            "kernel",
-            (*self.kernel_size, self.filters, self.expect_features(x)),
-            self.kernel_initializer,
-            x,
-            self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
-        self.make_bias(self.filters, x)
+        self.kernel = self.configured_parameter("kernel", (*self.kernel_size, self.filters, self.expect_features(x)), x)
+        self.add_bias(self.filters, x)
 
     def call(self, x: Expr) -> Expr:
-        r"""Return :math:`a(x \ast^\top W + b)`."""
         z = conv_transpose(
-            as_real(x),
+            to_float(x),
             self.kernel,
             strides=self.strides,
             padding=self.padding,
             output_padding=self.output_padding,
             dilation=self.dilation_rate,
         )
-        return self.activated(z)
+        return self.activate(z)
 
 
 class Conv1DTranspose(ConvTranspose):
-    r"""Units that paint a window of a sequence around every step, :math:`a(x \ast^\top W + b)`, with :math:`W` of shape
-    (steps, filters, channels).
+    r"""1D transposed convolution layer: :math:`a(x \ast^\top W + b)`, with :math:`W` of shape (steps, filters,
+    channels).
 
     Parameters
     ----------
     filters, kernel_size, ...
-        As of `ConvTranspose`, for one axis.
-
-    Raises
-    ------
-    ShapeError
-        If the input is no (batch, steps, channels), or has other channels than at the first call.
+        As in `Conv2DTranspose`, for inputs (batch, steps, channels).
 
     Examples
     --------
@@ -142,18 +79,44 @@ class Conv1DTranspose(ConvTranspose):
 
 
 class Conv2DTranspose(ConvTranspose):
-    r"""Units that paint a window of an image around every pixel, :math:`a(x \ast^\top W + b)`, with :math:`W` of shape
-    (rows, columns, filters, channels).
+    r"""2D transposed convolution layer, for upsampling: :math:`a(x \ast^\top W + b)`, channels last.
+
+    Each input element adds a window of filter values to the result; overlapping windows are summed.
 
     Parameters
     ----------
-    filters, kernel_size, ...
-        As of `ConvTranspose`, for two axes.
+    filters : int
+        Number of filters: channels of the result.
+    kernel_size : int or one for each axis
+        Size of the window along each axis.
+    strides : int or one for each axis
+        Distance between windows: the upsampling factor.
+    padding : {"valid", "same"}
+        ``"valid"``: everything that windows cover. ``"same"``: cropped to the size of the input times the strides.
+    output_padding : int or one for each axis, optional
+        Size added at the end of each axis, less than the strides. With it the size of ``"same"`` is
+        :math:`(n - 1) s + k \bmod 2` plus this, as in Keras.
+    dilation_rate : int or one for each axis
+        Dilation of the window.
+    activation : str or function, optional
+        Activation :math:`a`. Default: none.
+    use_bias : bool
+        Whether to add a bias :math:`b`. Penalties over a list of parameters skip it.
+    kernel_initializer, bias_initializer : str or function
+        Initializers of :math:`W`, of shape (rows, columns, filters, channels), and of :math:`b`.
+    kernel_regularizer, bias_regularizer : str or function, optional
+        Penalties, included in `regularization`.
+    kernel_constraint, bias_constraint : str or function, optional
+        Constraints, applied after each optimizer update.
+    name : str, optional
+        Name of the layer. By default ``conv2d_transpose``, ``conv2d_transpose_1`` and so on.
 
     Raises
     ------
     ShapeError
-        If the input is no (batch, rows, columns, channels), or has other channels than at the first call.
+        If the input is not (batch, rows, columns, channels), or its number of channels differs from the first call.
+    ValueError
+        If ``padding`` or another name is unknown.
 
     Examples
     --------
@@ -169,27 +132,18 @@ class Conv2DTranspose(ConvTranspose):
 
 
 class Conv3DTranspose(ConvTranspose):
-    r"""Units that paint a window of a volume around every place, :math:`a(x \ast^\top W + b)`, with :math:`W` of shape
-    (depth, rows, columns, filters, channels).
+    r"""3D transposed convolution layer: :math:`a(x \ast^\top W + b)`, with :math:`W` of shape (depth, rows, columns,
+    filters, channels).
 
     Parameters
     ----------
     filters, kernel_size, ...
-        As of `ConvTranspose`, for three axes.
-
-    Raises
-    ------
-    ShapeError
-        If the input is no (batch, depth, rows, columns, channels), or has other channels than at the first call.
+        As in `Conv2DTranspose`, for inputs (batch, depth, rows, columns, channels).
 
     Examples
     --------
     >>> Conv3DTranspose(2, 2, strides=2)(pel.tensor("x", shape=("n", 4, 5, 6, 3))).shape
     ('n', 8, 10, 12, 2)
-
-    References
-    ----------
-    V. Dumoulin and F. Visin, A guide to convolution arithmetic for deep learning, arXiv:1603.07285.
     """
 
     ndim = 5

@@ -1,93 +1,46 @@
-"""Convolutions of each channel by itself."""
+"""Depthwise convolution layers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.convolution import conv
-from pellucid.nn import activations, constraints, initializers, regularizers
-from pellucid.nn.dtypes import as_real
-from pellucid.nn.layers.convolution import Convolution, Named
-from pellucid.nn.layers.validation import positive
-from pellucid.nn.layers.windows import Sizes
+from pellucid.nn.dtypes import to_float
+from pellucid.nn.layers.base import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike
+from pellucid.nn.layers.convolution import ConvBase
+from pellucid.nn.layers.spatial import Sizes
+from pellucid.nn.layers.validation import check_size
 
 __all__ = ["DepthwiseConv1D", "DepthwiseConv2D"]
 
 
-class ChannelByChannel(Convolution):
-    """What `DepthwiseConv` and `SeparableConv` share: a kernel for each channel, which sees no other one."""
+class DepthwiseBase(ConvBase):
+    """Base of `DepthwiseConv` and `SeparableConv`: convolution of each channel with its own kernels."""
 
     depth_multiplier: int
-    depthwise_initializer: Callable[..., Any]
-    depthwise_regularizer: regularizers.Penalty | None
-    depthwise_constraint: Callable[[Any], Any] | None
 
-    def make_depthwise(self, name: str, x: Expr) -> int:
-        """Make a kernel of shape (window..., channels, depth_multiplier); return how many channels come out."""
+    def add_depthwise_kernel(self, name: str, x: Expr) -> int:
+        """Create a kernel of shape (window..., channels, depth_multiplier). Return the number of output channels."""
         channels = self.expect_features(x)
-        self.depthwise = self.parameter(
-            name,
-            (*self.kernel_size, channels, self.depth_multiplier),
-            self.depthwise_initializer,
-            x,
-            self.depthwise_regularizer,
-            constraint=self.depthwise_constraint,
-        )
+        shape = (*self.kernel_size, channels, self.depth_multiplier)
+        self.depthwise = self.configured_parameter("depthwise", shape, x, name=name)
         return channels * self.depth_multiplier
 
-    def channel_by_channel(self, x: Expr) -> Expr:
-        """Return the convolution of each channel with its own kernels: one in as many groups as channels."""
+    def depthwise_conv(self, x: Expr) -> Expr:
+        """Return the depthwise convolution, which is a grouped convolution with one channel per group."""
         *window, channels, multiplier = self.depthwise.shape
         kernel = self.depthwise.reshape(*window, 1, int(channels) * int(multiplier))
-        made: Expr = conv(
-            as_real(x),
+        return conv(  # type: ignore[no-any-return]
+            to_float(x),
             kernel,
             strides=self.strides,
             padding=self.padding,
             dilation=self.dilation_rate,
             groups=int(channels),
         )
-        return made
 
 
-class DepthwiseConv(ChannelByChannel):
-    r"""Units that see a window of one channel each, :math:`y_{c m} = a(x_c \ast W_{c m} + b_{c m})`, channels last:
-    what `DepthwiseConv1D` and `DepthwiseConv2D` are for one and two axes.
-
-    Parameters
-    ----------
-    kernel_size : int or one for each axis
-        How far the window reaches along each axis.
-    strides : int or one for each axis
-        How far it moves.
-    padding : {"valid", "same"}
-        Only whole windows, or zeros around the array so that the size is kept (divided by the strides).
-    depth_multiplier : int
-        How many units see each channel.
-    dilation_rate : int or one for each axis
-        The step inside the window.
-    activation : str or function, optional
-        :math:`a`; none without it.
-    use_bias : bool
-        Whether there is a :math:`b`, which no regularizer over a list touches.
-    depthwise_initializer, bias_initializer : str or function
-        The first values of :math:`W`, of shape (window..., channels, depth_multiplier), and of :math:`b`.
-    depthwise_regularizer, bias_regularizer : str or function, optional
-        Penalties that `regularization` adds up.
-    depthwise_constraint, bias_constraint : str or function, optional
-        What an optimizer keeps to.
-    name : str, optional
-        Without it that of the class with a number, such as ``depthwise_conv2d_1``.
-
-    Raises
-    ------
-    ShapeError
-        If the input has another number of axes, or other channels than at the first call.
-    ValueError
-        For an unknown padding or another name that is not known.
-    """
+class DepthwiseConv(DepthwiseBase):
+    """Depthwise convolution; see `DepthwiseConv2D`."""
 
     def __init__(
         self,
@@ -96,54 +49,36 @@ class DepthwiseConv(ChannelByChannel):
         padding: str = "valid",
         depth_multiplier: int = 1,
         dilation_rate: Sizes = 1,
-        activation: str | activations.Activation | None = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        depthwise_initializer: Named = "glorot_uniform",
-        bias_initializer: Named = "zeros",
-        depthwise_regularizer: str | regularizers.Penalty | None = None,
-        bias_regularizer: str | regularizers.Penalty | None = None,
-        depthwise_constraint: Named | None = None,
-        bias_constraint: Named | None = None,
+        depthwise_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        depthwise_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        depthwise_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         name: str | None = None,
     ) -> None:
-        super().__init__(
-            kernel_size,
-            strides,
-            padding,
-            dilation_rate,
-            activation,
-            use_bias,
-            bias_initializer,
-            bias_regularizer,
-            bias_constraint,
-            name,
-        )
-        self.depth_multiplier = positive(self.name, "depth_multiplier", depth_multiplier)
-        self.depthwise_initializer = initializers.get(depthwise_initializer)
-        self.depthwise_regularizer = regularizers.get(depthwise_regularizer)
-        self.depthwise_constraint = constraints.get(depthwise_constraint)
+        bias = (bias_initializer, bias_regularizer, bias_constraint)
+        super().__init__(kernel_size, strides, padding, dilation_rate, activation, use_bias, bias, name)
+        self.depth_multiplier = check_size(self.name, "depth_multiplier", depth_multiplier)
+        self.configure_parameter("depthwise", depthwise_initializer, depthwise_regularizer, depthwise_constraint)
 
     def build(self, x: Expr) -> None:
-        """Make the kernels and the bias."""
-        self.make_bias(self.make_depthwise("kernel", x), x)
+        self.add_bias(self.add_depthwise_kernel("kernel", x), x)
 
     def call(self, x: Expr) -> Expr:
-        """Return the convolution of each channel with its kernels, and the activation of that."""
-        return self.activated(self.channel_by_channel(x))
+        return self.activate(self.depthwise_conv(x))
 
 
 class DepthwiseConv1D(DepthwiseConv):
-    r"""Units that see a window of one channel of a sequence each, :math:`y_{c m} = a(x_c \ast W_{c m} + b_{c m})`.
+    r"""1D depthwise convolution layer: a convolution of each channel of a sequence by itself,
+    :math:`y_{c m} = a(x_c \ast W_{c m} + b_{c m})`.
 
     Parameters
     ----------
     kernel_size, strides, ...
-        As of `DepthwiseConv`, for one axis.
-
-    Raises
-    ------
-    ShapeError
-        If the input is no (batch, steps, channels), or has other channels than at the first call.
+        As in `DepthwiseConv2D`, for inputs (batch, steps, channels).
 
     Examples
     --------
@@ -159,17 +94,41 @@ class DepthwiseConv1D(DepthwiseConv):
 
 
 class DepthwiseConv2D(DepthwiseConv):
-    r"""Units that see a window of one channel of an image each, :math:`y_{c m} = a(x_c \ast W_{c m} + b_{c m})`.
+    r"""2D depthwise convolution layer: a convolution of each channel of an image by itself,
+    :math:`y_{c m} = a(x_c \ast W_{c m} + b_{c m})`, channels last.
 
     Parameters
     ----------
-    kernel_size, strides, ...
-        As of `DepthwiseConv`, for two axes.
+    kernel_size : int or one for each axis
+        Size of the window along each axis.
+    strides : int or one for each axis
+        Stride of the window.
+    padding : {"valid", "same"}
+        ``"valid"``: no padding. ``"same"``: zeros around the input, so that the size of the result is that of the input
+        divided by the strides.
+    depth_multiplier : int
+        Number of filters for each channel.
+    dilation_rate : int or one for each axis
+        Dilation of the window.
+    activation : str or function, optional
+        Activation :math:`a`. Default: none.
+    use_bias : bool
+        Whether to add a bias :math:`b`. Penalties over a list of parameters skip it.
+    depthwise_initializer, bias_initializer : str or function
+        Initializers of :math:`W`, of shape (rows, columns, channels, depth_multiplier), and of :math:`b`.
+    depthwise_regularizer, bias_regularizer : str or function, optional
+        Penalties, included in `regularization`.
+    depthwise_constraint, bias_constraint : str or function, optional
+        Constraints, applied after each optimizer update.
+    name : str, optional
+        Name of the layer. By default ``depthwise_conv2d``, ``depthwise_conv2d_1`` and so on.
 
     Raises
     ------
     ShapeError
-        If the input is no (batch, rows, columns, channels), or has other channels than at the first call.
+        If the input is not (batch, rows, columns, channels), or its number of channels differs from the first call.
+    ValueError
+        If ``padding`` or another name is unknown.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Values left out at random while training."""
+"""Dropout layers."""
 
 from __future__ import annotations
 
@@ -6,43 +6,43 @@ from collections.abc import Sequence
 
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.creation import ones_like
-from pellucid.graph.ops.minmax_where import where
 from pellucid.graph.ops.train_eval import training_only
-from pellucid.nn.dtypes import as_real
-from pellucid.nn.layers.noise import Noise
+from pellucid.graph.ops.where import where
+from pellucid.nn.dtypes import to_float
+from pellucid.nn.layers.noise import RandomLayer
 
 __all__ = ["Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "AlphaDropout"]
 
 
-class Dropout(Noise):
-    r"""Values set to zero at random while training, :math:`x \, m / (1 - r)` with :math:`P(m = 0) = r`.
+class Dropout(RandomLayer):
+    r"""Dropout layer: sets random values to zero during training, :math:`x \, m / (1 - r)` with :math:`P(m = 0) = r`.
 
-    `pellucid.inference` takes it out of a graph. Each layer has a stream of random numbers of its own,
-    which moves on at every step, so that training one network leaves another's as it is.
+    `pellucid.inference` removes it from a graph. Each layer has a separate random stream, so that training one
+    network does not change the dropout of another.
 
     Parameters
     ----------
     rate : float
-        :math:`r`, from 0 up to but without 1.
+        Fraction :math:`r` of the values to drop, in [0, 1).
     noise_shape : sequence of int or None, optional
-        The shape of :math:`m`, with 1 for an axis along which all values stay or go together, and None for as long as
-        the input.
+        Shape of :math:`m`, with 1 for axes along which values are dropped together, and None for the length of the
+        input.
     seed : int, optional
-        Of the stream; without it one that follows from `pellucid.nn.set_random_seed`.
+        Seed of the random stream. By default it follows from `pellucid.nn.set_random_seed`.
     name : str, optional
-        Without it ``dropout``, ``dropout_1`` and so on.
+        Name of the layer. By default ``dropout``, ``dropout_1`` and so on.
 
     Attributes
     ----------
     generator : pellucid.random.Generator
-        The stream.
+        The random stream.
 
     Raises
     ------
     ValueError
-        For a rate out of range.
+        If the rate is not in [0, 1).
     ShapeError
-        For a noise shape that does not fit.
+        If the noise shape does not match the input.
 
     Examples
     --------
@@ -64,15 +64,14 @@ class Dropout(Noise):
         name: str | None = None,
     ) -> None:
         super().__init__(seed, name)
-        self.rate = self.rate_of(rate)
+        self.rate = self.check_rate(rate)
         self.noise_shape = noise_shape
 
     def call(self, x: Expr) -> Expr:
-        """Return the input with values left out, or as it is at rate 0."""
         if not self.rate:
             return x
-        x = as_real(x)
-        like = self.shared_along(x, self.noise_shape)
+        x = to_float(x)
+        like = self.get_noise_template(x, self.noise_shape)
         dropped: Expr = (
             self.generator.dropout(x, self.rate)
             if like is x
@@ -85,30 +84,28 @@ class _SpatialDropout(Dropout):
     def __init__(self, rate: float, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(rate, None, seed, name)
 
-    def shared_along(self, x: Expr, noise_shape: Sequence[int | None] | None) -> Expr:
-        """Return an expression with length 1 along all axes but those of samples and channels."""
-        return super().shared_along(x, (None, *[1] * (x.ndim - 2), None))
+    def get_noise_template(self, x: Expr, noise_shape: Sequence[int | None] | None) -> Expr:
+        return super().get_noise_template(x, (None, *[1] * (x.ndim - 2), None))
 
 
 class SpatialDropout1D(_SpatialDropout):
-    """Whole channels of a sequence set to zero at random while training: `Dropout` with all steps of a channel
-    together, :math:`m_{tc} = m_c`.
+    """Dropout of whole channels of a sequence, :math:`m_{tc} = m_c`; see `Dropout`.
 
     Parameters
     ----------
     rate : float
-        How likely a channel is left out, from 0 up to but without 1.
+        Fraction of the channels to drop, in [0, 1).
     seed : int, optional
-        Of the stream of random numbers.
+        Seed of the random stream.
     name : str, optional
-        Without it ``spatial_dropout1d`` and so on.
+        Name of the layer. By default ``spatial_dropout1d``, ``spatial_dropout1d_1`` and so on.
 
     Raises
     ------
     ShapeError
-        If the input is no (batch, steps, channels).
+        If the input is not (batch, steps, channels).
     ValueError
-        For a rate out of range.
+        If the rate is not in [0, 1).
 
     Examples
     --------
@@ -125,23 +122,12 @@ class SpatialDropout1D(_SpatialDropout):
 
 
 class SpatialDropout2D(_SpatialDropout):
-    """Whole channels of an image set to zero at random while training, :math:`m_{ijc} = m_c`; see `SpatialDropout1D`.
+    """Dropout of whole channels of an image, :math:`m_{ijc} = m_c`; see `Dropout`.
 
     Parameters
     ----------
-    rate : float
-        How likely a channel is left out, from 0 up to but without 1.
-    seed : int, optional
-        Of the stream of random numbers.
-    name : str, optional
-        Without it ``spatial_dropout2d`` and so on.
-
-    Raises
-    ------
-    ShapeError
-        If the input is no (batch, rows, columns, channels).
-    ValueError
-        For a rate out of range.
+    rate, seed, name
+        As in `SpatialDropout1D`, for inputs (batch, rows, columns, channels).
 
     Examples
     --------
@@ -153,24 +139,12 @@ class SpatialDropout2D(_SpatialDropout):
 
 
 class SpatialDropout3D(_SpatialDropout):
-    """Whole channels of a volume set to zero at random while training, :math:`m_{ijkc} = m_c`; see
-    `SpatialDropout1D`.
+    """Dropout of whole channels of a volume, :math:`m_{ijkc} = m_c`; see `Dropout`.
 
     Parameters
     ----------
-    rate : float
-        How likely a channel is left out, from 0 up to but without 1.
-    seed : int, optional
-        Of the stream of random numbers.
-    name : str, optional
-        Without it ``spatial_dropout3d`` and so on.
-
-    Raises
-    ------
-    ShapeError
-        If the input is no (batch, planes, rows, columns, channels).
-    ValueError
-        For a rate out of range.
+    rate, seed, name
+        As in `SpatialDropout1D`, for inputs (batch, planes, rows, columns, channels).
 
     Examples
     --------
@@ -181,27 +155,27 @@ class SpatialDropout3D(_SpatialDropout):
     ndim = 5
 
 
-class AlphaDropout(Noise):
-    r"""Values set to :math:`\alpha' = -\lambda \alpha` at random while training, then scaled and shifted so that mean 0
-    and variance 1 stay what they are: the dropout for ``selu``, :math:`a (x m + \alpha' (1 - m)) + b`.
+class AlphaDropout(Dropout):
+    r"""Dropout for ``selu`` that keeps mean 0 and variance 1: :math:`a (x m + \alpha' (1 - m)) + b`.
 
-    Here :math:`a = ((1 - r)(1 + r \alpha'^2))^{-1/2}` and :math:`b = -a \alpha' r`, with :math:`P(m = 0) = r`.
+    Dropped values become :math:`\alpha' = -\lambda \alpha`, the limit of ``selu``. Here
+    :math:`a = ((1 - r)(1 + r \alpha'^2))^{-1/2}` and :math:`b = -a \alpha' r`, with :math:`P(m = 0) = r`.
 
     Parameters
     ----------
     rate : float
-        :math:`r`, from 0 up to but without 1.
+        Fraction :math:`r` of the values to drop, in [0, 1).
     noise_shape : sequence of int or None, optional
-        The shape of :math:`m`, as for `Dropout`.
+        Shape of :math:`m`, as in `Dropout`.
     seed : int, optional
-        Of the stream of random numbers.
+        Seed of the random stream.
     name : str, optional
-        Without it ``alpha_dropout`` and so on.
+        Name of the layer. By default ``alpha_dropout``, ``alpha_dropout_1`` and so on.
 
     Raises
     ------
     ValueError
-        For a rate out of range.
+        If the rate is not in [0, 1).
 
     Examples
     --------
@@ -213,24 +187,12 @@ class AlphaDropout(Noise):
     G. Klambauer, T. Unterthiner, A. Mayr and S. Hochreiter, Self-Normalizing Neural Networks, NeurIPS 2017.
     """
 
-    def __init__(
-        self,
-        rate: float,
-        noise_shape: Sequence[int | None] | None = None,
-        seed: int | None = None,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(seed, name)
-        self.rate = self.rate_of(rate)
-        self.noise_shape = noise_shape
-
     def call(self, x: Expr) -> Expr:
-        """Return the input with values replaced, or as it is at rate 0."""
         if not self.rate:
             return x
-        x = as_real(x)
-        floor = -1.0507009873554805 * 1.6732632423543772
+        x = to_float(x)
+        floor = -1.0507009873554805 * 1.6732632423543772  # -lambda * alpha of selu
         scale = ((1 - self.rate) * (1 + self.rate * floor**2)) ** -0.5
-        kept = self.generator.bernoulli(1 - self.rate, like=self.shared_along(x, self.noise_shape))
+        kept = self.generator.bernoulli(1 - self.rate, like=self.get_noise_template(x, self.noise_shape))
         dropped: Expr = training_only(scale * where(kept, x, floor) - scale * floor * self.rate, x)
         return dropped

@@ -1,4 +1,4 @@
-"""The first line of a model: what it is given."""
+"""Inputs of models."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from typing import Any
 
 from pellucid.graph.expr import Input as GraphInput
 from pellucid.graph.types import Dim
-from pellucid.nn.layers.automatic_names import automatic_name
+from pellucid.nn.registry import automatic_name
 
 __all__ = ["Input"]
 
 
 class Input(GraphInput):
-    """A batch of samples that a model is given: an input of the graph, with the batch in front.
+    """Input of a model: an expression for a batch of samples.
 
-    Layers are called on it, and it stands at the head of a `Sequential`.
+    Layers are called on it, or it is the first element of a `Sequential`.
 
     Parameters
     ----------
     shape : sequence of int, str or None
-        Of one sample, without the batch.
+        Shape of one sample, without the batch axis.
     dtype : dtype, optional
-        `config.floatx` without it.
+        Default: `config.floatx`.
     name : str, optional
-        What it is called on the page.
+        Name of the expression.
     batch_size : int, str or None
-        The size of the batch, or its name.
+        Batch size, or a name for it.
 
     Raises
     ------
     ShapeError
-        For something that is no shape.
+        If ``shape`` is not a shape.
 
     Examples
     --------
@@ -43,11 +43,7 @@ class Input(GraphInput):
     __slots__ = ()
 
     def __init__(
-        self,
-        shape: Sequence[Dim | None],
-        dtype: Any = None,
-        name: str | None = None,
-        batch_size: Dim | None = "n",
+        self, shape: Sequence[Dim | None], dtype: Any = None, name: str | None = None, batch_size: Dim | None = "n"
     ) -> None:
         sample = [shape] if isinstance(shape, (int, str)) or shape is None else list(shape)
         super().__init__(automatic_name("InputLayer") if name is None else name, (batch_size, *sample), dtype)

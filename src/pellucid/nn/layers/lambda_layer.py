@@ -1,4 +1,4 @@
-"""A function of expressions as a layer."""
+"""Layer of a user's function."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ __all__ = ["Lambda"]
 
 
 class Lambda(Layer):
-    """A function of expressions as a layer, :math:`f(x)`, so that it has a name and stands in summaries.
+    """Function of expressions as a layer, :math:`f(x)`, with a name and a row in summaries.
 
-    The parameters that the function uses are the layer's: shared variables and layers from outside, and those it makes.
-    Called again, the layer uses those it made at the first call.
+    The shared variables and layers that the function uses become parts of the layer. Variables that the function
+    creates are created at the first call only; later calls reuse them.
 
     Parameters
     ----------
     function : function
-        From an expression, or from a list of them if the layer is called on one, to an expression.
+        Function of an expression, or of a list of expressions if the layer is called on a list.
     arguments : dict, optional
-        Keywords that the function is given too.
+        Keyword arguments of the function.
     name : str, optional
-        Without it ``lambda``, ``lambda_1`` and so on.
+        Name of the layer. By default ``lambda``, ``lambda_1`` and so on.
 
     Raises
     ------
     TypeError
-        If it is no function, or makes other parameters when it is called again.
+        If ``function`` is not callable, or creates different parameters at a later call.
 
     Examples
     --------
@@ -55,43 +55,41 @@ class Lambda(Layer):
         self.arguments = dict(arguments or {})
 
     def __call__(self, inputs: Any, *more: Any, mask: Any = None, **named: Any) -> Any:
-        """Write the function into the graph, on an expression or on a list of them."""
         self.merges = bool(more) or isinstance(inputs, (list, tuple))
         return super().__call__(inputs, *more, mask=mask, **named)
 
     def call(self, x: Any) -> Any:
-        """Return what the function makes of the input."""
         first = not self.parts
-        returned = self.function(x, **self.arguments)
-        if returned is None:
+        result = self.function(x, **self.arguments)
+        if result is None:
             raise UseError(f"{self.name}: expected its function to return an expression. Received: None")
-        results = [as_expr(e) for e in (returned if isinstance(returned, (list, tuple)) else [returned])]
-        used = self.used(results, x if isinstance(x, list) else [x])
+        results = [as_expr(e) for e in (result if isinstance(result, (list, tuple)) else [result])]
+        used = self.find_parameters(results, x if isinstance(x, list) else [x])
         if first:
             for number, p in enumerate(used):
                 p.name = p.name or f"{self.name}/parameter_{number}"
                 p.trainable = p.trainable and self.trainable
             self.parts.extend(used)
         else:
-            results = self.with_known(results, used)
-        return results if isinstance(returned, (list, tuple)) else results[0]
+            results = self.reuse_parameters(results, used)
+        return results if isinstance(result, (list, tuple)) else results[0]
 
-    def used(self, results: list[Expr], inputs: list[Expr]) -> list[Shared]:
-        """Return the shared variables that come in between inputs and results, but for states of random numbers."""
+    def find_parameters(self, results: list[Expr], inputs: list[Expr]) -> list[Shared]:
+        """Return the shared variables between inputs and results, except states of random streams."""
         before = set(topological(inputs))
         new = [e for e in topological(results, stop=before) if e not in before]
         return [e for e in new if isinstance(e, Shared) and e.default_update is None]
 
-    def with_known(self, results: list[Expr], used: list[Shared]) -> list[Expr]:
-        """Return results with the parameters that the function made at the first call, in place of new ones."""
+    def reuse_parameters(self, results: list[Expr], used: list[Shared]) -> list[Expr]:
+        """Replace new parameters in the results by those of the first call."""
         known = set(self.parameters)
         new = [p for p in used if p not in known]
-        made = [p for p in self.parameters if p not in set(used)]
+        unused = [p for p in self.parameters if p not in set(used)]
         if not new:
             return results
-        if [p.type for p in new] != [p.type for p in made]:
+        if [p.type for p in new] != [p.type for p in unused]:
             raise UseError(
-                f"{self.name}: expected its function to make the parameters of its first call, {made}. "
-                f"Received: {new}; make parameters that depend on the input in the build of a Layer of your own"
+                f"{self.name}: expected its function to create the parameters of its first call, {unused}. "
+                f"Received: {new}. Create parameters that depend on the input in the build method of a Layer subclass"
             )
-        return replace_all(results, dict(zip(new, made, strict=True)))
+        return replace_all(results, dict(zip(new, unused, strict=True)))

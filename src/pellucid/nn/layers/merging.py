@@ -1,4 +1,4 @@
-"""Several expressions made one."""
+"""Layers that merge several expressions."""
 
 from __future__ import annotations
 
@@ -11,80 +11,64 @@ from pellucid.graph.expr import Expr
 from pellucid.graph.ops.concatenate import concatenate
 from pellucid.graph.ops.creation import ones_like
 from pellucid.graph.ops.einsum import einsum
-from pellucid.graph.ops.minmax_where import maximum, minimum
+from pellucid.graph.ops.minmax import maximum, minimum
 from pellucid.graph.ops.norms import vector_norm
 from pellucid.graph.ops.reshape import expand_dims
-from pellucid.graph.ops.tensordot import letters
-from pellucid.graph.types import Mismatch, broadcast, is_float, normalize_axis, shape_text, unify
-from pellucid.nn.dtypes import as_real
+from pellucid.graph.ops.tensordot import make_index_letters
+from pellucid.graph.types import ShapeMismatch, broadcast, format_shape, is_float, normalize_axis, unify
+from pellucid.nn.dtypes import to_float
 from pellucid.nn.layers.base import Layer
-from pellucid.nn.layers.validation import one_axis, some_axes
-from pellucid.nn.masks import mask_of, masked
+from pellucid.nn.layers.validation import check_axes, check_axis
+from pellucid.nn.masks import find_mask, masked
 
 __all__ = ["Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot"]
 
 
-class Merge(Layer):
-    """A layer that is called on a list of expressions.
-
-    Parameters
-    ----------
-    name : str, optional
-        Without it that of the class.
-    """
+class MergeLayer(Layer):
+    """Base of layers that are called on a list of expressions."""
 
     merges = True
 
-    def check(self, x: Any) -> None:
-        """Refuse what is no list of expressions."""
+    def check_input(self, x: Any) -> None:
         if not isinstance(x, list) or not x:
             raise UseError(
                 f"{self.name}: expected a list of expressions, as in nn.{type(self).__name__}()([a, b]). "
                 f"Received: {brief(x) if isinstance(x, Expr) else x}"
             )
 
-    def refusal(self, x: Sequence[Expr], why: str) -> ShapeError:
-        """Return an error that names the layer and all the shapes."""
-        told = ", ".join(f"{brief(e)} of shape {shape_text(e.shape)}" for e in x)
-        return ShapeError(f"{self.name}: {why}. Received: {told}").about(list(x))
+    def make_error(self, x: Sequence[Expr], expected: str) -> ShapeError:
+        shapes = ", ".join(f"{brief(e)} of shape {format_shape(e.shape)}" for e in x)
+        return ShapeError(f"{self.name}: expected {expected}. Received: {shapes}").with_operands(list(x))
 
 
-class Elementwise(Merge):
-    """A layer that merges element by element: shapes broadcast, and an expression with fewer axes gets axes of length
-    1 after the batch's.
-
-    Parameters
-    ----------
-    name : str, optional
-        Without it that of the class.
-    """
+class ElementwiseMerge(MergeLayer):
+    """Base of elementwise merging layers. Shapes broadcast; missing axes are inserted after the batch axis."""
 
     def call(self, x: list[Expr]) -> Expr:
-        """Return the merged expressions."""
-        most = max(e.ndim for e in x)
+        ndim = max(e.ndim for e in x)
         if not all(e.ndim for e in x):
-            raise self.refusal(x, "expected inputs (batch, ...), not single numbers")
-        x = [as_real(e) for e in x] if any(is_float(e.dtype) for e in x) else x
-        alike = [e if e.ndim == most else expand_dims(e, axis=tuple(range(1, 1 + most - e.ndim))) for e in x]
-        shape = broadcast([e.shape for e in alike])
-        if isinstance(shape, Mismatch):
-            raise self.refusal(
-                x, f"expected shapes that broadcast, and axis {shape.axis} is {shape.left} here and {shape.right} there"
+            raise self.make_error(x, "inputs (batch, ...), not scalars")
+        x = [to_float(e) for e in x] if any(is_float(e.dtype) for e in x) else x
+        aligned = [e if e.ndim == ndim else expand_dims(e, axis=tuple(range(1, 1 + ndim - e.ndim))) for e in x]
+        shape = broadcast([e.shape for e in aligned])
+        if isinstance(shape, ShapeMismatch):
+            raise self.make_error(
+                x, f"shapes that broadcast, but the lengths {shape.left} and {shape.right} of axis {shape.axis} differ"
             )
-        return self.merge(alike)
+        return self.merge(aligned)
 
     def merge(self, x: list[Expr]) -> Expr:
-        """Return the formula on expressions of as many axes."""
-        raise NotImplementedError(f"{type(self).__name__} does not say what it computes")
+        """Return the elementwise combination of the inputs."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement merge(x)")
 
 
-class Add(Elementwise):
-    r"""The sum of several expressions, :math:`x_1 + x_2 + \dots`.
+class Add(ElementwiseMerge):
+    r"""Sum of several expressions, :math:`x_1 + x_2 + \dots`.
 
     Parameters
     ----------
     name : str, optional
-        Without it ``add``, ``add_1`` and so on.
+        Name of the layer. By default ``add``, ``add_1`` and so on.
 
     Raises
     ------
@@ -102,17 +86,16 @@ class Add(Elementwise):
     """
 
     def merge(self, x: list[Expr]) -> Expr:
-        """Return the sum."""
         return functools.reduce(lambda a, b: a + b, x)
 
 
-class Subtract(Elementwise):
-    """The difference of two expressions, :math:`x - y`.
+class Subtract(ElementwiseMerge):
+    """Difference of two expressions, :math:`x - y`.
 
     Parameters
     ----------
     name : str, optional
-        Without it ``subtract``, ``subtract_1`` and so on.
+        Name of the layer. By default ``subtract``, ``subtract_1`` and so on.
 
     Raises
     ------
@@ -126,19 +109,18 @@ class Subtract(Elementwise):
     """
 
     def merge(self, x: list[Expr]) -> Expr:
-        """Return the difference."""
         if len(x) != 2:
-            raise self.refusal(x, f"expected two expressions, not {len(x)}")
+            raise self.make_error(x, f"two expressions, not {len(x)}")
         return x[0] - x[1]
 
 
-class Multiply(Elementwise):
-    r"""The product of several expressions, element by element, :math:`x_1 \odot x_2 \odot \dots`.
+class Multiply(ElementwiseMerge):
+    r"""Elementwise product of several expressions, :math:`x_1 \odot x_2 \odot \dots`.
 
     Parameters
     ----------
     name : str, optional
-        Without it ``multiply``, ``multiply_1`` and so on.
+        Name of the layer. By default ``multiply``, ``multiply_1`` and so on.
 
     Raises
     ------
@@ -152,17 +134,16 @@ class Multiply(Elementwise):
     """
 
     def merge(self, x: list[Expr]) -> Expr:
-        """Return the product."""
         return functools.reduce(lambda a, b: a * b, x)
 
 
-class Average(Elementwise):
-    r"""The mean of several expressions, :math:`(x_1 + \dots + x_k) / k`.
+class Average(ElementwiseMerge):
+    r"""Mean of several expressions, :math:`(x_1 + \dots + x_k) / k`.
 
     Parameters
     ----------
     name : str, optional
-        Without it ``average``, ``average_1`` and so on.
+        Name of the layer. By default ``average``, ``average_1`` and so on.
 
     Raises
     ------
@@ -176,18 +157,17 @@ class Average(Elementwise):
     """
 
     def merge(self, x: list[Expr]) -> Expr:
-        """Return the mean."""
-        total = functools.reduce(lambda a, b: a + b, map(as_real, x))
+        total = functools.reduce(lambda a, b: a + b, map(to_float, x))
         return total / len(x)
 
 
-class Maximum(Elementwise):
-    r"""The greatest of several expressions, element by element, :math:`\max(x_1, x_2, \dots)`.
+class Maximum(ElementwiseMerge):
+    r"""Elementwise maximum of several expressions, :math:`\max(x_1, x_2, \dots)`.
 
     Parameters
     ----------
     name : str, optional
-        Without it ``maximum``, ``maximum_1`` and so on.
+        Name of the layer. By default ``maximum``, ``maximum_1`` and so on.
 
     Raises
     ------
@@ -201,17 +181,16 @@ class Maximum(Elementwise):
     """
 
     def merge(self, x: list[Expr]) -> Expr:
-        """Return the greatest."""
         return functools.reduce(maximum, x)
 
 
-class Minimum(Elementwise):
-    r"""The least of several expressions, element by element, :math:`\min(x_1, x_2, \dots)`.
+class Minimum(ElementwiseMerge):
+    r"""Elementwise minimum of several expressions, :math:`\min(x_1, x_2, \dots)`.
 
     Parameters
     ----------
     name : str, optional
-        Without it ``minimum``, ``minimum_1`` and so on.
+        Name of the layer. By default ``minimum``, ``minimum_1`` and so on.
 
     Raises
     ------
@@ -225,21 +204,20 @@ class Minimum(Elementwise):
     """
 
     def merge(self, x: list[Expr]) -> Expr:
-        """Return the least."""
         return functools.reduce(minimum, x)
 
 
-class Concatenate(Merge):
-    r"""Several expressions one after another along an axis, :math:`(x_1, x_2, \dots)`.
+class Concatenate(MergeLayer):
+    r"""Concatenation of several expressions along an axis, :math:`(x_1, x_2, \dots)`.
 
-    Along the time of sequences, axis 1, their masks are put one after another too.
+    Along the time axis, axis 1, masks are concatenated, too.
 
     Parameters
     ----------
     axis : int
-        Along which; all others must agree. Not that of the batch.
+        Axis to concatenate along, other than the batch axis. The lengths of all other axes must be equal.
     name : str, optional
-        Without it ``concatenate``, ``concatenate_1`` and so on.
+        Name of the layer. By default ``concatenate``, ``concatenate_1`` and so on.
 
     Raises
     ------
@@ -254,41 +232,40 @@ class Concatenate(Merge):
 
     def __init__(self, axis: int = -1, name: str | None = None) -> None:
         super().__init__(name)
-        self.axis = one_axis(self.name, "axis", axis)
+        self.axis = check_axis(self.name, "axis", axis)
         if not self.axis:
-            raise OptionError(f"{self.name}: expected an axis other than the batch's, 0. Received: axis={axis!r}")
+            raise OptionError(f"{self.name}: expected an axis other than 0, the batch axis. Received: axis={axis!r}")
 
     def call(self, x: list[Expr]) -> Expr:
-        """Return the expressions one after another."""
         first = x[0]
         axis = normalize_axis(self.axis, first.ndim, self.name, first)
         others = [[d for a, d in enumerate(e.shape) if a != axis] for e in x]
-        agree = all(len(o) == len(others[0]) and None not in map(unify, o, others[0]) for o in others)
-        if not axis or not agree:
-            raise self.refusal(x, f"expected shapes that agree but for axis {axis}, which is not that of the batch")
+        match = all(len(o) == len(others[0]) and None not in map(unify, o, others[0]) for o in others)
+        if not axis or not match:
+            raise self.make_error(x, f"shapes that are equal except along axis {axis}, which is not the batch axis")
         joined: Expr = concatenate(x, axis=axis)
-        masks = [mask_of(e) for e in x]
+        masks = [find_mask(e) for e in x]
         self.keeps_mask = axis != 1
         if axis == 1 and first.ndim > 2 and any(m is not None for m in masks):
-            every = [
+            step_masks = [
                 ones_like(e[:, :, *[0] * (e.ndim - 2)], dtype=bool) if m is None else m
                 for e, m in zip(x, masks, strict=True)
             ]
-            joined = masked(joined, concatenate(every, axis=1))
+            joined = masked(joined, concatenate(step_masks, axis=1))
         return joined
 
 
-class Dot(Merge):
-    r"""Sums of products along an axis of each of two expressions, sample by sample, :math:`\sum_k x_{nik} y_{nkj}`.
+class Dot(MergeLayer):
+    r"""Dot product of two expressions along an axis of each, for each sample, :math:`\sum_k x_{nik} y_{nkj}`.
 
     Parameters
     ----------
     axes : int or pair of int
-        Of each expression, or of both, that over which is summed; not that of the batch.
+        Axis to sum over, one for both expressions or one for each; not the batch axis.
     normalize : bool
-        Whether the vectors along these axes are divided by their lengths first, which makes the result their cosine.
+        Whether to normalize the vectors along these axes first. The result is their cosine similarity.
     name : str, optional
-        Without it ``dot``, ``dot_1`` and so on.
+        Name of the layer. By default ``dot``, ``dot_1`` and so on.
 
     Raises
     ------
@@ -308,29 +285,28 @@ class Dot(Merge):
 
     def __init__(self, axes: int | Sequence[int], normalize: bool = False, name: str | None = None) -> None:
         super().__init__(name)
-        found = some_axes(self.name, "axes", axes)
-        pair = (found, found) if isinstance(found, int) else found
+        checked = check_axes(self.name, "axes", axes)
+        pair = (checked, checked) if isinstance(checked, int) else checked
         if len(pair) != 2 or not all(pair):
             raise OptionError(
-                f"{self.name}: expected an axis, or one for each of two expressions, but 0, the batch's. "
+                f"{self.name}: expected an axis, or one for each of two expressions, other than 0, the batch axis. "
                 f"Received: axes={axes!r}"
             )
         self.axes = pair
         self.normalize = bool(normalize)
 
     def call(self, x: list[Expr]) -> Expr:
-        """Return the sums of products."""
         if len(x) != 2:
-            raise self.refusal(x, f"expected two expressions, not {len(x)}")
+            raise self.make_error(x, f"two expressions, not {len(x)}")
         left, right = (normalize_axis(a, e.ndim, self.name, e) for a, e in zip(self.axes, x, strict=True))
         if not left or not right or unify(x[0].shape[left], x[1].shape[right]) is None:
-            raise self.refusal(x, f"expected axis {left} of the one to be as long as axis {right} of the other")
+            raise self.make_error(x, f"axis {left} of the first to be as long as axis {right} of the second")
         a, b = (
-            as_real(e) / maximum(vector_norm(as_real(e), axis=axis, keepdims=True), 1e-12) if self.normalize else e
+            to_float(e) / maximum(vector_norm(to_float(e), axis=axis, keepdims=True), 1e-12) if self.normalize else e
             for e, axis in zip(x, (left, right), strict=True)
         )
-        names = letters(a.ndim + b.ndim)
-        first, second = names[: a.ndim], names[a.ndim :]
+        letters = make_index_letters(a.ndim + b.ndim)
+        first, second = letters[: a.ndim], letters[a.ndim :]
         second = "".join({0: first[0], right: first[left]}.get(i, s) for i, s in enumerate(second))
         result = "".join(dict.fromkeys(i for i in first + second if i != first[left]))
         product: Expr = einsum(f"{first},{second}->{result}", a, b)

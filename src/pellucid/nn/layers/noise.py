@@ -1,4 +1,4 @@
-"""Noise while training, which `pellucid.inference` takes out of a graph."""
+"""Noise layers, active during training only."""
 
 from __future__ import annotations
 
@@ -11,44 +11,43 @@ from pellucid.graph.expr import Expr
 from pellucid.graph.ops.random import Generator
 from pellucid.graph.ops.reshape import expand_dims
 from pellucid.graph.ops.train_eval import training_only
-from pellucid.graph.types import shape_text
-from pellucid.nn.dtypes import as_real
+from pellucid.graph.types import format_shape
+from pellucid.nn.dtypes import to_float
 from pellucid.nn.layers.base import Layer
-from pellucid.nn.layers.validation import real
-from pellucid.nn.random_seed import as_seed, next_seed
+from pellucid.nn.layers.validation import check_real
+from pellucid.nn.random_seed import draw_seed, validate_seed
 
 __all__ = ["GaussianDropout", "GaussianNoise"]
 
 
-class Noise(Layer):
-    """A layer with a stream of random numbers of its own, which moves on at every step of training.
+class RandomLayer(Layer):
+    """Base of layers with a separate random stream, which advances at every training step.
 
     Parameters
     ----------
     seed : int, optional
-        Of the stream; without it one that follows from `pellucid.nn.set_random_seed`.
+        Seed of the random stream. By default it follows from `pellucid.nn.set_random_seed`.
     name : str, optional
-        Without it that of the class.
+        Name of the layer. By default the class name in snake case.
 
     Attributes
     ----------
     generator : pellucid.random.Generator
-        The stream.
+        The random stream.
     """
 
     def __init__(self, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(name)
-        self.generator = Generator(next_seed() if seed is None else as_seed(seed))
+        self.generator = Generator(draw_seed() if seed is None else validate_seed(seed))
         self.generator.state.name = f"{self.name}/state"
 
-    def rate_of(self, rate: Any) -> float:
-        """Return a rate as a float, or say what it must be."""
+    def check_rate(self, rate: Any) -> float:
         if not isinstance(rate, (int, float)) or isinstance(rate, bool) or not 0 <= rate < 1:
-            raise OptionError(f"{self.name}: expected a rate from 0 up to but without 1. Received: rate={rate!r}")
+            raise OptionError(f"{self.name}: expected a rate of 0 or more and below 1. Received: rate={rate!r}")
         return float(rate)
 
-    def shared_along(self, x: Expr, noise_shape: Sequence[int | None] | None) -> Expr:
-        """Return an expression of the noise's shape: that of the input, with length 1 where all share one draw."""
+    def get_noise_template(self, x: Expr, noise_shape: Sequence[int | None] | None) -> Expr:
+        """Return an expression with the shape of the noise: that of the input, with length 1 along shared axes."""
         if noise_shape is None:
             return x
         fits = len(noise_shape) == x.ndim and all(
@@ -58,36 +57,36 @@ class Noise(Layer):
         if not fits:
             raise ShapeError(
                 f"{self.name}: expected a noise_shape with 1, None or the length for each axis of {brief(x)}, of shape "
-                f"{shape_text(x.shape)}. Received: noise_shape={tuple(noise_shape)}"
-            ).about([x])
-        return first_along(x, [axis for axis, n in enumerate(noise_shape) if n == 1])
+                f"{format_shape(x.shape)}. Received: noise_shape={tuple(noise_shape)}"
+            ).with_operands([x])
+        return take_first(x, [axis for axis, n in enumerate(noise_shape) if n == 1])
 
 
-def first_along(x: Expr, axes: Sequence[int]) -> Expr:
-    """Return the first elements along some axes, whose length is then 1 even if it was unknown."""
+def take_first(x: Expr, axes: Sequence[int]) -> Expr:
+    """Return the first elements along some axes, keeping the axes with the known length 1."""
     if not axes:
         return x
     first: Expr = expand_dims(x[tuple(0 if axis in axes else slice(None) for axis in range(x.ndim))], axis=tuple(axes))
     return first
 
 
-class GaussianDropout(Noise):
-    r"""Values multiplied by noise while training, :math:`x (1 + \sigma z)` with :math:`z \sim \mathcal{N}(0, 1)` and
-    :math:`\sigma^2 = r / (1 - r)`, as much noise as that of a dropout.
+class GaussianDropout(RandomLayer):
+    r"""Multiplicative Gaussian noise during training, :math:`x (1 + \sigma z)` with :math:`z \sim \mathcal{N}(0, 1)`
+    and :math:`\sigma^2 = r / (1 - r)`, the variance of dropout.
 
     Parameters
     ----------
     rate : float
-        :math:`r`, from 0 up to but without 1.
+        Dropout rate :math:`r`, in [0, 1).
     seed : int, optional
-        Of the stream of random numbers.
+        Seed of the random stream.
     name : str, optional
-        Without it ``gaussian_dropout`` and so on.
+        Name of the layer. By default ``gaussian_dropout``, ``gaussian_dropout_1`` and so on.
 
     Raises
     ------
     ValueError
-        For a rate out of range.
+        If the rate is not in [0, 1).
 
     Examples
     --------
@@ -102,34 +101,33 @@ class GaussianDropout(Noise):
 
     def __init__(self, rate: float, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(seed, name)
-        self.rate = self.rate_of(rate)
+        self.rate = self.check_rate(rate)
 
     def call(self, x: Expr) -> Expr:
-        """Return the input times noise of mean 1, or as it is at rate 0."""
         if not self.rate:
             return x
-        x = as_real(x)
+        x = to_float(x)
         noise = self.generator.normal(1.0, math.sqrt(self.rate / (1 - self.rate)), like=x, dtype=x.dtype)
         noisy: Expr = training_only(x * noise, x)
         return noisy
 
 
-class GaussianNoise(Noise):
-    r"""Values with noise added while training, :math:`x + \sigma z` with :math:`z \sim \mathcal{N}(0, 1)`.
+class GaussianNoise(RandomLayer):
+    r"""Additive Gaussian noise during training, :math:`x + \sigma z` with :math:`z \sim \mathcal{N}(0, 1)`.
 
     Parameters
     ----------
     stddev : float
-        :math:`\sigma`, 0 or more, in the units of the values.
+        Standard deviation :math:`\sigma`, 0 or more.
     seed : int, optional
-        Of the stream of random numbers.
+        Seed of the random stream.
     name : str, optional
-        Without it ``gaussian_noise`` and so on.
+        Name of the layer. By default ``gaussian_noise``, ``gaussian_noise_1`` and so on.
 
     Raises
     ------
     ValueError
-        For a negative deviation.
+        If ``stddev`` is negative.
 
     Examples
     --------
@@ -143,12 +141,11 @@ class GaussianNoise(Noise):
 
     def __init__(self, stddev: float, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(seed, name)
-        self.stddev = real(self.name, "stddev", stddev, 0)
+        self.stddev = check_real(self.name, "stddev", stddev, 0)
 
     def call(self, x: Expr) -> Expr:
-        """Return the input plus noise of mean 0, or as it is without noise."""
         if not self.stddev:
             return x
-        x = as_real(x)
+        x = to_float(x)
         noisy: Expr = training_only(x + self.generator.normal(0.0, self.stddev, like=x, dtype=x.dtype), x)
         return noisy

@@ -1,21 +1,20 @@
-"""Normalization of each sample by itself, the same in training as afterwards."""
+"""Layer, group, RMS, unit and local response normalization."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from pellucid.graph.errors import OptionError, ShapeError, brief
 from pellucid.graph.expr import Expr
-from pellucid.graph.ops.minmax_where import maximum
+from pellucid.graph.ops.minmax import maximum
 from pellucid.graph.ops.normalization import local_response_normalization, rms_normalize, standardize
 from pellucid.graph.ops.norms import vector_norm
-from pellucid.graph.types import shape_text
-from pellucid.nn import constraints, regularizers
-from pellucid.nn.dtypes import as_real
-from pellucid.nn.layers.base import Layer
-from pellucid.nn.layers.scale_offset import Scaled
-from pellucid.nn.layers.validation import integer, positive, real, some_axes
+from pellucid.graph.types import format_shape
+from pellucid.graph.validation import is_integer
+from pellucid.nn.dtypes import to_float
+from pellucid.nn.layers.base import ConstraintLike, InitializerLike, Layer, RegularizerLike
+from pellucid.nn.layers.scale_offset import ScaleOffset
+from pellucid.nn.layers.validation import check_axes, check_real, check_size
 
 __all__ = [
     "LayerNormalization",
@@ -26,31 +25,31 @@ __all__ = [
 ]
 
 
-class LayerNormalization(Scaled):
-    r"""Features in units of their standard deviation within a sample,
-    :math:`\gamma (x - \bar x) / \sqrt{\operatorname{var} x + \epsilon} + \beta`.
+class LayerNormalization(ScaleOffset):
+    r"""Layer normalization, :math:`\gamma (x - \bar x) / \sqrt{\operatorname{var} x + \epsilon} + \beta`, with the mean
+    and variance of each sample.
 
     Parameters
     ----------
     axis : int or sequence of int
-        The axes along which mean and variance are taken, which have a scale and an offset for every place.
+        Axes of the mean and variance, and of the scale and offset.
     epsilon : float
-        What is added to the variance, so that no deviation is 0.
+        Added to the variance to avoid division by zero.
     center, scale : bool
-        Whether there is a :math:`\beta`, and a :math:`\gamma`.
+        Whether to add :math:`\beta` and to multiply by :math:`\gamma`.
     beta_initializer, gamma_initializer : str or function
-        First values.
+        Initializers; see `pellucid.nn.initializers`.
     beta_regularizer, gamma_regularizer : str or function, optional
-        Penalties that `regularization` adds up.
+        Penalties, included in `regularization`.
     beta_constraint, gamma_constraint : str or function, optional
-        What is put on the values that an optimizer makes.
+        Constraints, applied after each optimizer update.
     name : str, optional
-        Without it ``layer_normalization``, ``layer_normalization_1`` and so on.
+        Name of the layer. By default ``layer_normalization``, ``layer_normalization_1`` and so on.
 
     Raises
     ------
     ShapeError
-        If the axes have no known lengths, or others than at the first call.
+        If the length of an axis is unknown, or differs from the first call.
 
     Examples
     --------
@@ -68,62 +67,52 @@ class LayerNormalization(Scaled):
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: str | Callable[..., Any] = "zeros",
-        gamma_initializer: str | Callable[..., Any] = "ones",
-        beta_regularizer: str | regularizers.Penalty | None = None,
-        gamma_regularizer: str | regularizers.Penalty | None = None,
-        beta_constraint: str | constraints.ConstraintFunction | None = None,
-        gamma_constraint: str | constraints.ConstraintFunction | None = None,
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
+        beta_regularizer: RegularizerLike = None,
+        gamma_regularizer: RegularizerLike = None,
+        beta_constraint: ConstraintLike = None,
+        gamma_constraint: ConstraintLike = None,
         name: str | None = None,
     ) -> None:
-        super().__init__(
-            axis,
-            epsilon,
-            center,
-            scale,
-            beta_initializer,
-            gamma_initializer,
-            beta_regularizer,
-            gamma_regularizer,
-            beta_constraint,
-            gamma_constraint,
-            name,
-        )
+        beta = (beta_initializer, beta_regularizer, beta_constraint)
+        gamma = (gamma_initializer, gamma_regularizer, gamma_constraint)
+        super().__init__(axis, epsilon, center, scale, beta, gamma, name)
 
     def call(self, x: Expr) -> Expr:
-        r"""Return :math:`\gamma y + \beta` of the standardized input."""
-        return self.scaled(standardize(as_real(x), axis=self.axes(x), epsilon=self.epsilon))
+        return self.scale_and_offset(standardize(to_float(x), axis=self.get_axes(x), epsilon=self.epsilon))
 
 
-class GroupNormalization(Scaled):
-    r"""Groups of channels in units of their standard deviation within a sample,
-    :math:`\gamma (x - \mu_g) / \sqrt{\sigma_g^2 + \epsilon} + \beta`.
+class GroupNormalization(ScaleOffset):
+    r"""Group normalization, :math:`\gamma (x - \mu_g) / \sqrt{\sigma_g^2 + \epsilon} + \beta`, with the mean and
+    variance of each group of channels of a sample.
 
-    With ``groups=-1`` every channel is a group, which is instance normalization; with ``groups=1`` all are one.
+    With ``groups=-1`` every channel is a group, which is instance normalization. With ``groups=1`` all channels are one
+    group.
 
     Parameters
     ----------
     groups : int
-        How many, a divisor of the number of channels; -1 for as many as there are channels.
+        Number of groups, a divisor of the number of channels; -1 for one group per channel.
     axis : int
-        That of the channels.
+        Axis of the channels.
     epsilon : float
-        What is added to the variance, so that no deviation is 0.
+        Added to the variance to avoid division by zero.
     center, scale : bool
-        Whether there is a :math:`\beta`, and a :math:`\gamma`, for every channel.
+        Whether to add :math:`\beta` and to multiply by :math:`\gamma`, for each channel.
     beta_initializer, gamma_initializer : str or function
-        First values.
+        Initializers; see `pellucid.nn.initializers`.
     beta_regularizer, gamma_regularizer : str or function, optional
-        Penalties that `regularization` adds up.
+        Penalties, included in `regularization`.
     beta_constraint, gamma_constraint : str or function, optional
-        What is put on the values that an optimizer makes.
+        Constraints, applied after each optimizer update.
     name : str, optional
-        Without it ``group_normalization``, ``group_normalization_1`` and so on.
+        Name of the layer. By default ``group_normalization``, ``group_normalization_1`` and so on.
 
     Raises
     ------
     ShapeError
-        If the channels cannot be parted into so many groups.
+        If the number of channels is not a multiple of the groups.
 
     Examples
     --------
@@ -146,63 +135,52 @@ class GroupNormalization(Scaled):
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: str | Callable[..., Any] = "zeros",
-        gamma_initializer: str | Callable[..., Any] = "ones",
-        beta_regularizer: str | regularizers.Penalty | None = None,
-        gamma_regularizer: str | regularizers.Penalty | None = None,
-        beta_constraint: str | constraints.ConstraintFunction | None = None,
-        gamma_constraint: str | constraints.ConstraintFunction | None = None,
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
+        beta_regularizer: RegularizerLike = None,
+        gamma_regularizer: RegularizerLike = None,
+        beta_constraint: ConstraintLike = None,
+        gamma_constraint: ConstraintLike = None,
         name: str | None = None,
     ) -> None:
-        super().__init__(
-            axis,
-            epsilon,
-            center,
-            scale,
-            beta_initializer,
-            gamma_initializer,
-            beta_regularizer,
-            gamma_regularizer,
-            beta_constraint,
-            gamma_constraint,
-            name,
-        )
-        self.groups = -1 if groups == -1 else positive(self.name, "groups", groups)
+        beta = (beta_initializer, beta_regularizer, beta_constraint)
+        gamma = (gamma_initializer, gamma_regularizer, gamma_constraint)
+        super().__init__(axis, epsilon, center, scale, beta, gamma, name)
+        self.groups = -1 if groups == -1 else check_size(self.name, "groups", groups)
 
     def call(self, x: Expr) -> Expr:
-        r"""Return :math:`\gamma y + \beta` of the input standardized in groups."""
-        (axis,), (channels,) = self.axes(x), self.lengths
+        (axis,), (channels,) = self.get_axes(x), self.lengths
         groups = channels if self.groups == -1 else self.groups
         if channels % groups or not axis:
             raise ShapeError(
-                f"{self.name}: expected channels that {groups} groups can share, along an axis after the batch's. "
-                f"Received: {brief(x)}, of shape {shape_text(x.shape)}, with axis={axis}"
-            ).about([x])
-        x = as_real(x)
+                f"{self.name}: expected a multiple of {groups} channels, along an axis after the batch axis. "
+                f"Received: {brief(x)}, of shape {format_shape(x.shape)}, with axis={axis}"
+            ).with_operands([x])
+        x = to_float(x)
         if groups == channels and x.ndim > 2:
             inside = tuple(a for a in range(1, x.ndim) if a != axis)
-            return self.scaled(standardize(x, axis=inside, epsilon=self.epsilon))
-        parted = x.reshape([*x.shape[:axis], groups, channels // groups, *x.shape[axis + 1 :]])
-        inside = tuple(a for a in range(1, parted.ndim) if a != axis)
-        return self.scaled(standardize(parted, axis=inside, epsilon=self.epsilon).reshape(x.shape))
+            return self.scale_and_offset(standardize(x, axis=inside, epsilon=self.epsilon))
+        grouped = x.reshape([*x.shape[:axis], groups, channels // groups, *x.shape[axis + 1 :]])
+        inside = tuple(a for a in range(1, grouped.ndim) if a != axis)
+        return self.scale_and_offset(standardize(grouped, axis=inside, epsilon=self.epsilon).reshape(x.shape))
 
 
-class RMSNormalization(Scaled):
-    r"""Features in units of their root mean square within a sample, :math:`s x / \sqrt{\overline{x^2} + \epsilon}`.
+class RMSNormalization(ScaleOffset):
+    r"""Root mean square normalization, :math:`s x / \sqrt{\overline{x^2} + \epsilon}`, with the mean over each sample.
 
     Parameters
     ----------
     axis : int or sequence of int
-        The axes along which the mean is taken, which have a scale :math:`s` for every place.
+        Axes of the mean and of the scale :math:`s`.
     epsilon : float
-        What is added to the mean, so that nothing is divided by 0.
+        Added to the mean to avoid division by zero.
     name : str, optional
-        Without it ``rms_normalization``, ``rms_normalization_1`` and so on.
+        Name of the layer. By default ``rms_normalization``, ``rms_normalization_1`` and so on.
 
     Raises
     ------
     ShapeError
-        If the axes have no known lengths, or others than at the first call.
+        If the length of an axis is unknown, or differs from the first call.
 
     Examples
     --------
@@ -218,28 +196,26 @@ class RMSNormalization(Scaled):
         super().__init__(axis, epsilon, center=False, name=name)
 
     def build(self, x: Expr) -> None:
-        """Make the scale."""
-        self.gamma = self.parameter("scale", self.expect_lengths(x), self.gamma_initializer, x, regularizable=False)
+        self.gamma = self.configured_parameter("gamma", self.expect_lengths(x), x, False, name="scale")
 
     def call(self, x: Expr) -> Expr:
-        r"""Return :math:`s y` of the input in units of its root mean square."""
-        return self.scaled(rms_normalize(as_real(x), axis=self.axes(x), epsilon=self.epsilon))
+        return self.scale_and_offset(rms_normalize(to_float(x), axis=self.get_axes(x), epsilon=self.epsilon))
 
 
 class UnitNormalization(Layer):
-    r"""Vectors of length 1, :math:`x / \max(\left\| x \right\|, 10^{-12})`.
+    r"""Normalization of vectors to length 1, :math:`x / \max(\left\| x \right\|, 10^{-12})`.
 
     Parameters
     ----------
     axis : int or sequence of int
-        The axes along which the vectors lie.
+        Axes of the vectors.
     name : str, optional
-        Without it ``unit_normalization``, ``unit_normalization_1`` and so on.
+        Name of the layer. By default ``unit_normalization``, ``unit_normalization_1`` and so on.
 
     Raises
     ------
     ValueError
-        For what is no axis.
+        If ``axis`` is not an integer or several.
 
     Examples
     --------
@@ -249,34 +225,33 @@ class UnitNormalization(Layer):
 
     def __init__(self, axis: int | Sequence[int] = -1, name: str | None = None) -> None:
         super().__init__(name)
-        self.axis = some_axes(self.name, "axis", axis)
+        self.axis = check_axes(self.name, "axis", axis)
 
     def call(self, x: Expr) -> Expr:
-        """Return the vectors divided by their lengths."""
-        x = as_real(x)
+        x = to_float(x)
         unit: Expr = x / maximum(vector_norm(x, axis=self.axis, keepdims=True), 1e-12)
         return unit
 
 
 class LocalResponseNormalization(Layer):
-    r"""Values divided by how strong the channels around are,
-    :math:`x_c / \bigl(k + \alpha \sum_{|d - c| \le n/2} x_d^2\bigr)^\beta`; Lasagne's arguments and defaults.
+    r"""Local response normalization, :math:`x_c / \bigl(k + \alpha \sum_{|d - c| \le n/2} x_d^2\bigr)^\beta`, over
+    nearby channels, with Lasagne's arguments and defaults.
 
     Parameters
     ----------
     alpha, k, beta : float
-        As in the formula. Caffe and PyTorch have :math:`\alpha / n` for :math:`\alpha`.
+        Parameters of the formula. Caffe and PyTorch use :math:`\alpha / n` in place of :math:`\alpha`.
     n : int
-        How many channels count for each, an odd number.
+        Number of neighboring channels, an odd number.
     name : str, optional
-        Without it ``local_response_normalization``, ``local_response_normalization_1`` and so on.
+        Name of the layer. By default ``local_response_normalization``, ``local_response_normalization_1`` and so on.
 
     Raises
     ------
     ShapeError
         If the number of channels is unknown.
     ValueError
-        If ``n`` is no odd number.
+        If ``n`` is not odd.
 
     Examples
     --------
@@ -293,14 +268,15 @@ class LocalResponseNormalization(Layer):
         self, alpha: float = 1e-4, k: float = 2.0, beta: float = 0.75, n: int = 5, name: str | None = None
     ) -> None:
         super().__init__(name)
-        self.alpha, self.k, self.beta = (real(self.name, *w) for w in (("alpha", alpha), ("k", k), ("beta", beta)))
-        if not integer(n) or n < 1 or not n % 2:
+        self.alpha, self.k, self.beta = (
+            check_real(self.name, *w) for w in (("alpha", alpha), ("k", k), ("beta", beta))
+        )
+        if not is_integer(n) or n < 1 or not n % 2:
             raise OptionError(f"{self.name}: expected n to be an odd number of channels. Received: n={n!r}")
         self.n = int(n)
 
     def call(self, x: Expr) -> Expr:
-        """Return the values divided by the strength around them."""
         normalized: Expr = local_response_normalization(
-            as_real(x), n=self.n, k=self.k, alpha=self.alpha, beta=self.beta
+            to_float(x), n=self.n, k=self.k, alpha=self.alpha, beta=self.beta
         )
         return normalized

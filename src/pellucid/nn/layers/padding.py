@@ -1,4 +1,4 @@
-"""Borders put on, and borders cut off."""
+"""Zero padding and cropping layers."""
 
 from __future__ import annotations
 
@@ -7,57 +7,55 @@ from typing import Any
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.padding import pad
-from pellucid.graph.types import shape_text
-from pellucid.nn.layers.windows import Windowed
+from pellucid.graph.types import format_shape
+from pellucid.nn.layers.spatial import SpatialLayer
 
 __all__ = ["ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D", "Cropping1D", "Cropping2D", "Cropping3D"]
 
 
-class ZeroPadding(Windowed):
-    """Zeros around an array; see `ZeroPadding2D`."""
+class ZeroPadding(SpatialLayer):
+    """Zero padding; see `ZeroPadding2D`."""
 
     def __init__(self, padding: Any = 1, name: str | None = None) -> None:
         super().__init__(name)
-        self.padding = self.pairs("padding", padding)
+        self.padding = self.check_pairs("padding", padding)
 
     def call(self, x: Expr) -> Expr:
-        """Return the array with zeros around it."""
-        wider: Expr = pad(x, ((0, 0), *self.padding, (0, 0)))
-        return wider
+        padded: Expr = pad(x, ((0, 0), *self.padding, (0, 0)))
+        return padded
 
 
-class Cropping(Windowed):
-    """An array without its border; see `Cropping2D`."""
+class Cropping(SpatialLayer):
+    """Cropping; see `Cropping2D`."""
 
     def __init__(self, cropping: Any = 1, name: str | None = None) -> None:
         super().__init__(name)
-        self.cropping = self.pairs("cropping", cropping)
+        self.cropping = self.check_pairs("cropping", cropping)
 
     def call(self, x: Expr) -> Expr:
-        """Return what is inside the border."""
         for size, (before, after) in zip(x.shape[1:-1], self.cropping, strict=True):
             if isinstance(size, int) and before + after >= size:
                 raise ShapeError(
-                    f"{self.name}: cropping={self.cropping} leaves nothing of {x}, of shape {shape_text(x.shape)}"
+                    f"{self.name}: cropping={self.cropping} leaves nothing of {x}, of shape {format_shape(x.shape)}"
                 )
-        inside: Expr = x[(slice(None), *(slice(before, -after or None) for before, after in self.cropping))]
-        return inside
+        cropped: Expr = x[(slice(None), *(slice(before, -after or None) for before, after in self.cropping))]
+        return cropped
 
 
 class ZeroPadding1D(ZeroPadding):
-    r"""Zeros before and after a sequence, :math:`t \to a + t + b` steps.
+    r"""Zero padding of a sequence, :math:`t \to a + t + b` steps.
 
     Parameters
     ----------
     padding : int or (int, int)
-        How many on both sides, or before and after.
+        Number of steps on both sides, or before and after.
     name : str, optional
-        Without it ``zero_padding1d``, ``zero_padding1d_1`` and so on.
+        Name of the layer. By default ``zero_padding1d``, ``zero_padding1d_1`` and so on.
 
     Raises
     ------
     ShapeError
-        If the input is no (batch, steps, channels), or for widths that are none.
+        If the input is not (batch, steps, channels), or a width is invalid.
 
     Examples
     --------
@@ -69,19 +67,19 @@ class ZeroPadding1D(ZeroPadding):
 
 
 class ZeroPadding2D(ZeroPadding):
-    r"""Zeros around an image, :math:`h \times w \to (a + h + b) \times (c + w + d)` pixels.
+    r"""Zero padding of an image, :math:`h \times w \to (a + h + b) \times (c + w + d)` pixels.
 
     Parameters
     ----------
     padding : int, two, or two pairs of int
-        How many on all sides; above and below, and left and right; or ``((above, below), (left, right))``.
+        Number of pixels on all sides; above and below, and left and right; or ``((above, below), (left, right))``.
     name : str, optional
-        Without it ``zero_padding2d``, ``zero_padding2d_1`` and so on.
+        Name of the layer. By default ``zero_padding2d``, ``zero_padding2d_1`` and so on.
 
     Raises
     ------
     ShapeError
-        If the input is no (batch, rows, columns, channels), or for widths that are none.
+        If the input is not (batch, rows, columns, channels), or a width is invalid.
 
     Examples
     --------
@@ -93,17 +91,12 @@ class ZeroPadding2D(ZeroPadding):
 
 
 class ZeroPadding3D(ZeroPadding):
-    r"""Zeros around a volume, :math:`a + n + b` elements along each axis of :math:`n`.
+    r"""Zero padding of a volume, :math:`a + n + b` elements along each axis of :math:`n`.
 
     Parameters
     ----------
     padding, name
-        As of `ZeroPadding2D`, for three axes.
-
-    Raises
-    ------
-    ShapeError
-        If the input is no (batch, depth, rows, columns, channels), or for widths that are none.
+        As in `ZeroPadding2D`, for inputs (batch, depth, rows, columns, channels).
 
     Examples
     --------
@@ -115,19 +108,19 @@ class ZeroPadding3D(ZeroPadding):
 
 
 class Cropping1D(Cropping):
-    r"""A sequence without its first and last steps, :math:`x_{a}, \ldots, x_{t - b - 1}`.
+    r"""Cropping of the first and last steps of a sequence, :math:`x_{a}, \ldots, x_{t - b - 1}`.
 
     Parameters
     ----------
     cropping : int or (int, int)
-        How many on both sides, or before and after.
+        Number of steps on both sides, or before and after.
     name : str, optional
-        Without it ``cropping1d``, ``cropping1d_1`` and so on.
+        Name of the layer. By default ``cropping1d``, ``cropping1d_1`` and so on.
 
     Raises
     ------
     ShapeError
-        If the input is no (batch, steps, channels), or nothing is left of it.
+        If the input is not (batch, steps, channels), or nothing is left.
 
     Examples
     --------
@@ -139,19 +132,19 @@ class Cropping1D(Cropping):
 
 
 class Cropping2D(Cropping):
-    r"""An image without its border, :math:`h \times w \to (h - a - b) \times (w - c - d)` pixels.
+    r"""Cropping of the border of an image, :math:`h \times w \to (h - a - b) \times (w - c - d)` pixels.
 
     Parameters
     ----------
     cropping : int, two, or two pairs of int
-        How many on all sides; above and below, and left and right; or ``((above, below), (left, right))``.
+        Number of pixels on all sides; above and below, and left and right; or ``((above, below), (left, right))``.
     name : str, optional
-        Without it ``cropping2d``, ``cropping2d_1`` and so on.
+        Name of the layer. By default ``cropping2d``, ``cropping2d_1`` and so on.
 
     Raises
     ------
     ShapeError
-        If the input is no (batch, rows, columns, channels), or nothing is left of it.
+        If the input is not (batch, rows, columns, channels), or nothing is left.
 
     Examples
     --------
@@ -166,17 +159,12 @@ class Cropping2D(Cropping):
 
 
 class Cropping3D(Cropping):
-    r"""A volume without its border, :math:`n - a - b` elements along each axis of :math:`n`.
+    r"""Cropping of the border of a volume, :math:`n - a - b` elements along each axis of :math:`n`.
 
     Parameters
     ----------
     cropping, name
-        As of `Cropping2D`, for three axes; 1 without it.
-
-    Raises
-    ------
-    ShapeError
-        If the input is no (batch, depth, rows, columns, channels), or nothing is left of it.
+        As in `Cropping2D`, for inputs (batch, depth, rows, columns, channels). Default: 1.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The same values along other axes, or more than once."""
+"""Permute, repeat and identity layers."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from pellucid.graph.expr import Expr
 from pellucid.graph.ops.permute import transpose
 from pellucid.graph.ops.repeat import repeat
 from pellucid.graph.ops.reshape import expand_dims
-from pellucid.graph.types import shape_text
+from pellucid.graph.types import format_shape
 from pellucid.nn.layers.base import Layer
-from pellucid.nn.layers.validation import positive
+from pellucid.nn.layers.validation import check_size
 
 __all__ = ["Permute", "RepeatVector", "Identity"]
 
 
 class Permute(Layer):
-    """The axes of every sample in another order, :math:`y_{nji} = x_{nij}` for ``(2, 1)``.
+    """Permutation of the axes of a sample, :math:`y_{nji} = x_{nij}` for ``(2, 1)``.
 
     Parameters
     ----------
     dims : sequence of int
-        Which axis of the input each axis of the result is, counted from 1: that of the batch, 0, stays.
+        Input axis for each axis of the result, counted from 1. Axis 0, the batch axis, stays.
     name : str, optional
-        Without it ``permute`` and so on.
+        Name of the layer. By default ``permute``, ``permute_1`` and so on.
 
     Raises
     ------
     ValueError
-        If it is no order of all axes from 1 on.
+        If ``dims`` is not a permutation of the axes from 1.
     ShapeError
-        If the input has another number of axes.
+        If the input has a different number of axes.
 
     Examples
     --------
@@ -46,30 +46,29 @@ class Permute(Layer):
         self.dims = tuple(dims)
         if sorted(self.dims) != list(range(1, 1 + len(self.dims))):
             raise OptionError(
-                f"{self.name}: expected dims to be an order of the axes from 1 to {len(self.dims)}. "
+                f"{self.name}: expected dims to be a permutation of the axes from 1 to {len(self.dims)}. "
                 f"Received: dims={self.dims}"
             )
 
     def call(self, x: Expr) -> Expr:
-        """Return the input with its axes in the new order."""
         if x.ndim != 1 + len(self.dims):
             raise ShapeError(
-                f"{self.name}: expected an input of {1 + len(self.dims)} axes, the batch's and those of "
-                f"dims={self.dims}. Received: {brief(x)}, of shape {shape_text(x.shape)}"
-            ).about([x])
+                f"{self.name}: expected an input of {1 + len(self.dims)} axes, the batch axis and those of "
+                f"dims={self.dims}. Received: {brief(x)}, of shape {format_shape(x.shape)}"
+            ).with_operands([x])
         permuted: Expr = transpose(x, (0, *self.dims))
         return permuted
 
 
 class RepeatVector(Layer):
-    """The same features at every step of a sequence, :math:`y_{ntf} = x_{nf}`.
+    """Sequence that repeats a vector, :math:`y_{ntf} = x_{nf}`.
 
     Parameters
     ----------
     n : int
-        How many steps.
+        Number of steps.
     name : str, optional
-        Without it ``repeat_vector`` and so on.
+        Name of the layer. By default ``repeat_vector``, ``repeat_vector_1`` and so on.
 
     Examples
     --------
@@ -82,21 +81,20 @@ class RepeatVector(Layer):
 
     def __init__(self, n: int, name: str | None = None) -> None:
         super().__init__(name)
-        self.n = positive(self.name, "n", n)
+        self.n = check_size(self.name, "n", n)
 
     def call(self, x: Expr) -> Expr:
-        """Return the features at every step."""
         repeated: Expr = repeat(expand_dims(x, axis=1), self.n, axis=1)
         return repeated
 
 
 class Identity(Layer):
-    """The input as it is, :math:`x`: a name for a place in a network.
+    """Identity layer, :math:`x`.
 
     Parameters
     ----------
     name : str, optional
-        Without it ``identity`` and so on.
+        Name of the layer. By default ``identity``, ``identity_1`` and so on.
 
     Examples
     --------
@@ -105,5 +103,4 @@ class Identity(Layer):
     """
 
     def call(self, x: Expr) -> Expr:
-        """Return the input."""
         return x

@@ -1,101 +1,80 @@
-"""Windows that keep one value."""
+"""Max pooling and average pooling layers."""
 
 from __future__ import annotations
 
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.average_pooling import average_pool
 from pellucid.graph.ops.pooling import max_pool
-from pellucid.nn.layers.windows import Sizes, Windowed
+from pellucid.nn.layers.spatial import Sizes, SpatialLayer
+from pellucid.nn.layers.validation import check_choice
 
 __all__ = ["MaxPooling1D", "MaxPooling2D", "MaxPooling3D", "AveragePooling1D", "AveragePooling2D", "AveragePooling3D"]
 
 
-class Pooling(Windowed):
-    """What all pooling over windows shares: how windows move.
-
-    Parameters
-    ----------
-    pool_size : int or one for each axis
-        How far the window reaches along each axis.
-    strides : int or one for each axis, optional
-        How far it moves; by its size without it.
-    padding : {"valid", "same"}
-        Only whole windows, or as many as the strides make of the size; what lies beyond the array does not count.
-    name : str, optional
-        Without it that of the class with a number, such as ``max_pooling2d_1``.
-    """
+class Pooling(SpatialLayer):
+    """Base of pooling layers."""
 
     def __init__(
         self, pool_size: Sizes = 2, strides: Sizes | None = None, padding: str = "valid", name: str | None = None
     ) -> None:
         super().__init__(name)
-        self.pool_size = self.sizes("pool_size", pool_size)
-        self.strides = self.pool_size if strides is None else self.sizes("strides", strides)
-        self.padding = self.one_of("padding", padding, ("valid", "same"))
+        self.pool_size = self.check_sizes("pool_size", pool_size)
+        self.strides = self.pool_size if strides is None else self.check_sizes("strides", strides)
+        self.padding = check_choice(self.name, "padding", padding, ("valid", "same"))
 
 
 class MaxPooling(Pooling):
-    """The greatest value of every window; see `MaxPooling2D`."""
+    """Max pooling; see `MaxPooling2D`."""
 
     def call(self, x: Expr) -> Expr:
-        """Return the greatest of every window."""
         pooled: Expr = max_pool(x, pool_size=self.pool_size, strides=self.strides, padding=self.padding)
         return pooled
 
 
 class AveragePooling(Pooling):
-    """The mean of every window; see `AveragePooling2D`."""
+    """Average pooling; see `AveragePooling2D`."""
 
     def call(self, x: Expr) -> Expr:
-        """Return the mean of every window."""
         pooled: Expr = average_pool(x, pool_size=self.pool_size, strides=self.strides, padding=self.padding)
         return pooled
 
 
 class MaxPooling1D(MaxPooling):
-    r"""The greatest value of every window of a sequence, :math:`\max_k x_{s i + k}`, channel by channel.
+    r"""1D max pooling layer, :math:`\max_k x_{s i + k}` over the windows of a sequence, for each channel.
 
     Parameters
     ----------
     pool_size, strides, padding, name
-        As of `MaxPooling2D`, for one axis.
-
-    Raises
-    ------
-    ShapeError
-        If the input is no (batch, steps, channels), or shorter than the window.
+        As in `MaxPooling2D`, for inputs (batch, steps, channels).
 
     Examples
     --------
     >>> MaxPooling1D(2)(pel.tensor3("x", shape=("n", 9, 4))).shape
     ('n', 4, 4)
-
-    References
-    ----------
-    M. Riesenhuber and T. Poggio, Hierarchical Models of Object Recognition in Cortex, Nature Neuroscience 2 (1999).
     """
 
     ndim = 3
 
 
 class MaxPooling2D(MaxPooling):
-    r"""The greatest value of every window of an image, :math:`\max_k x_{s i + k}`, channel by channel.
+    r"""2D max pooling layer, :math:`\max_k x_{s i + k}` over the windows of an image, for each channel.
 
     Parameters
     ----------
     pool_size : int or two
-        The window's rows and columns.
+        Size of the window.
     strides : int or two, optional
-        How far it moves; by its size without it.
+        Stride of the window. Default: ``pool_size``.
     padding : {"valid", "same"}
-        Only whole windows, or as many as the strides make of the size.
+        ``"valid"``: only windows inside the image. ``"same"``: the result has the size of the input divided by the
+        strides.
     name : str, optional
-        Without it ``max_pooling2d``, ``max_pooling2d_1`` and so on.
+        Name of the layer. By default ``max_pooling2d``, ``max_pooling2d_1`` and so on.
 
     Raises
     ------
     ShapeError
-        If the input is no (batch, rows, columns, channels), or smaller than the window.
+        If the input is not (batch, rows, columns, channels), or smaller than the window.
 
     Examples
     --------
@@ -111,76 +90,60 @@ class MaxPooling2D(MaxPooling):
 
 
 class MaxPooling3D(MaxPooling):
-    r"""The greatest value of every window of a volume, :math:`\max_k x_{s i + k}`, channel by channel.
+    r"""3D max pooling layer, :math:`\max_k x_{s i + k}` over the windows of a volume, for each channel.
 
     Parameters
     ----------
     pool_size, strides, padding, name
-        As of `MaxPooling2D`, for three axes.
-
-    Raises
-    ------
-    ShapeError
-        If the input is no (batch, depth, rows, columns, channels), or smaller than the window.
+        As in `MaxPooling2D`, for inputs (batch, depth, rows, columns, channels).
 
     Examples
     --------
     >>> MaxPooling3D((1, 2, 2))(pel.tensor("x", shape=("n", 8, 8, 8, 4))).shape
     ('n', 8, 4, 4, 4)
-
-    References
-    ----------
-    M. Riesenhuber and T. Poggio, Hierarchical Models of Object Recognition in Cortex, Nature Neuroscience 2 (1999).
     """
 
     ndim = 5
 
 
 class AveragePooling1D(AveragePooling):
-    r"""The mean of every window of a sequence, :math:`\frac{1}{|K|} \sum_{k \in K} x_{s i + k}`, channel by channel.
+    r"""1D average pooling layer, :math:`\frac{1}{|K|} \sum_{k \in K} x_{s i + k}` over the windows of
+    a sequence, for each channel.
 
     Parameters
     ----------
     pool_size, strides, padding, name
-        As of `AveragePooling2D`, for one axis.
-
-    Raises
-    ------
-    ShapeError
-        If the input is no (batch, steps, channels), or shorter than the window.
+        As in `AveragePooling2D`, for inputs (batch, steps, channels).
 
     Examples
     --------
     >>> AveragePooling1D(3, strides=2, padding="same")(pel.tensor3("x", shape=("n", 9, 4))).shape
     ('n', 5, 4)
-
-    References
-    ----------
-    Y. LeCun, L. Bottou, Y. Bengio and P. Haffner, Gradient-Based Learning Applied to Document Recognition,
-    Proceedings of the IEEE 86 (1998).
     """
 
     ndim = 3
 
 
 class AveragePooling2D(AveragePooling):
-    r"""The mean of every window of an image, :math:`\frac{1}{|K|} \sum_{k \in K} x_{s i + k}`, channel by channel.
+    r"""2D average pooling layer, :math:`\frac{1}{|K|} \sum_{k \in K} x_{s i + k}` over the windows of
+    an image, for each channel.
 
     Parameters
     ----------
     pool_size : int or two
-        The window's rows and columns.
+        Size of the window.
     strides : int or two, optional
-        How far it moves; by its size without it.
+        Stride of the window. Default: ``pool_size``.
     padding : {"valid", "same"}
-        Only whole windows, or as many as the strides make of the size; only what the image has in a window is averaged.
+        ``"valid"``: only windows inside the image. ``"same"``: the result has the size of the input divided by the
+        strides; windows at the border average only pixels of the image.
     name : str, optional
-        Without it ``average_pooling2d``, ``average_pooling2d_1`` and so on.
+        Name of the layer. By default ``average_pooling2d``, ``average_pooling2d_1`` and so on.
 
     Raises
     ------
     ShapeError
-        If the input is no (batch, rows, columns, channels), or smaller than the window.
+        If the input is not (batch, rows, columns, channels), or smaller than the window.
 
     Examples
     --------
@@ -197,27 +160,18 @@ class AveragePooling2D(AveragePooling):
 
 
 class AveragePooling3D(AveragePooling):
-    r"""The mean of every window of a volume, :math:`\frac{1}{|K|} \sum_{k \in K} x_{s i + k}`, channel by channel.
+    r"""3D average pooling layer, :math:`\frac{1}{|K|} \sum_{k \in K} x_{s i + k}` over the windows of
+    a volume, for each channel.
 
     Parameters
     ----------
     pool_size, strides, padding, name
-        As of `AveragePooling2D`, for three axes.
-
-    Raises
-    ------
-    ShapeError
-        If the input is no (batch, depth, rows, columns, channels), or smaller than the window.
+        As in `AveragePooling2D`, for inputs (batch, depth, rows, columns, channels).
 
     Examples
     --------
     >>> AveragePooling3D(2)(pel.tensor("x", shape=("n", 8, 8, 8, 4))).shape
     ('n', 4, 4, 4, 4)
-
-    References
-    ----------
-    Y. LeCun, L. Bottou, Y. Bengio and P. Haffner, Gradient-Based Learning Applied to Document Recognition,
-    Proceedings of the IEEE 86 (1998).
     """
 
     ndim = 5

@@ -1,4 +1,4 @@
-"""Images turned, stretched and moved at random while training. Afterwards they are as they are."""
+"""Random rotation, zoom and translation of images during training."""
 
 from __future__ import annotations
 
@@ -7,31 +7,18 @@ from typing import Any
 
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr
-from pellucid.graph.ops.affine import FILL_MODES, METHODS, affine_transform
+from pellucid.graph.ops.affine import FILL_MODES, INTERPOLATIONS, affine_transform
 from pellucid.graph.ops.concatenate import stack
 from pellucid.graph.ops.creation import ones_like, zeros_like
 from pellucid.graph.ops.trigonometry import cos, sin
-from pellucid.nn.layers.random_augmentation import RandomImages
+from pellucid.nn.layers.random_augmentation import RandomImageLayer
+from pellucid.nn.layers.validation import check_choice
 
 __all__ = ["RandomRotation", "RandomZoom", "RandomTranslation"]
 
 
-class RandomAffine(RandomImages):
-    """Images sampled where a random affine map sends each place; a subclass says in `places` which map.
-
-    Parameters
-    ----------
-    fill_mode : {"reflect", "constant", "nearest", "wrap"}
-        What lies beside an image: its mirror image, a number, its last pixel, its other end.
-    interpolation : {"bilinear", "nearest"}
-        How a pixel between others is made of them.
-    seed : int, optional
-        Of the stream of random numbers.
-    fill_value : float
-        The number for ``"constant"``.
-    name : str, optional
-        Without it that of the class.
-    """
+class RandomAffine(RandomImageLayer):
+    """Base of layers that resample images with a random affine transform for each image."""
 
     def __init__(
         self,
@@ -42,43 +29,42 @@ class RandomAffine(RandomImages):
         name: str | None = None,
     ) -> None:
         super().__init__(seed, name)
-        self.fill_mode = self.one_of("fill_mode", fill_mode, FILL_MODES)
-        self.interpolation = self.one_of("interpolation", interpolation, METHODS)
+        self.fill_mode = check_choice(self.name, "fill_mode", fill_mode, FILL_MODES)
+        self.interpolation = check_choice(self.name, "interpolation", interpolation, INTERPOLATIONS)
         self.fill_value = fill_value
 
-    def changed(self, x: Expr) -> Expr:
-        """Return the images as the map has them."""
-        transform = stack([stack(row, axis=-1) for row in self.places(x, *self.known_sizes(x))], axis=1)
+    def augment(self, x: Expr) -> Expr:
+        transform = stack([stack(row, axis=-1) for row in self.get_transform(x, *self.get_known_sizes(x))], axis=1)
         result: Expr = affine_transform(x, transform, self.interpolation, self.fill_mode, self.fill_value)
         return result
 
-    def places(self, x: Expr, height: int, width: int) -> list[list[Expr]]:
-        """Return the map from places in the result to places in the image, for each image: two rows of three."""
-        raise NotImplementedError(f"{type(self).__name__} does not say which map it draws")
+    def get_transform(self, x: Expr, height: int, width: int) -> list[list[Expr]]:
+        """Return the matrix from output to input pixels, for each image: two rows of three."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement get_transform")
 
-    def drawn(self, x: Expr, ends: tuple[float, float]) -> Expr:
+    def draw(self, x: Expr, limits: tuple[float, float]) -> Expr:
         """Draw a number for each image, of shape (batch,)."""
-        number: Expr = self.generator.uniform(*ends, like=x[:, 0, 0, 0], dtype=x.dtype)
+        number: Expr = self.generator.uniform(*limits, like=x[:, 0, 0, 0], dtype=x.dtype)
         return number
 
 
 class RandomRotation(RandomAffine):
-    r"""Images turned about their middle by a random angle while training, :math:`\theta = 2 \pi f` with :math:`f`
-    uniform in a range; counterclockwise if it is positive.
+    r"""Random rotation of images about their center during training, by an angle :math:`\theta = 2 \pi f` with
+    :math:`f` uniform in a range. Positive angles are counterclockwise.
 
     Parameters
     ----------
     factor : float or (float, float)
-        The ends of the range of :math:`f`, from -1 to 1, in full turns; one number stands for itself and its negative.
+        Range of :math:`f`, from -1 to 1, in full turns; a number ``a`` means ``(-a, a)``.
     fill_mode, interpolation, seed, fill_value, name
-        As of `RandomTranslation`.
+        As in `RandomTranslation`.
 
     Raises
     ------
     ShapeError
-        If the input is no (batch, rows, columns, channels) of known size.
+        If the input is not (batch, rows, columns, channels) of known size.
     ValueError
-        For a factor out of range or an unknown word.
+        If a factor is out of range, or a mode is unknown.
 
     Examples
     --------
@@ -102,35 +88,34 @@ class RandomRotation(RandomAffine):
         name: str | None = None,
     ) -> None:
         super().__init__(fill_mode, interpolation, seed, fill_value, name)
-        self.factor = self.range_of("factor", factor, -1, 1)
+        self.factor = self.check_range("factor", factor, -1, 1)
 
-    def places(self, x: Expr, height: int, width: int) -> list[list[Expr]]:
-        """Return a turn about the middle."""
-        angle = 2 * math.pi * self.drawn(x, self.factor)
+    def get_transform(self, x: Expr, height: int, width: int) -> list[list[Expr]]:
+        angle = 2 * math.pi * self.draw(x, self.factor)
         c, s, row, column = cos(angle), sin(angle), (height - 1) / 2, (width - 1) / 2
         return [[c, s, row - row * c - column * s], [-s, c, column - column * c + row * s]]
 
 
 class RandomZoom(RandomAffine):
-    r"""Images made larger or smaller about their middle at random while training: a pixel of the result shows
-    :math:`1 + f` of the image, with :math:`f` uniform in a range.
+    r"""Random zoom of images about their center during training: a pixel of the result covers :math:`1 + f` pixels of
+    the image, with :math:`f` uniform in a range.
 
     Parameters
     ----------
     height_factor : float or (float, float)
-        The ends of the range of :math:`f` for the rows, above -1 and up to 1; positive ones show more of the image, so
-        that it looks smaller. One number stands for itself and its negative.
+        Range of :math:`f` for the rows, above -1 and up to 1. Positive values zoom out. A number ``a`` means
+        ``(-a, a)``.
     width_factor : float or (float, float), optional
-        The same for the columns; without it rows and columns are stretched alike.
+        Range for the columns. By default they have the factor of the rows, which keeps the aspect ratio.
     fill_mode, interpolation, seed, fill_value, name
-        As of `RandomTranslation`.
+        As in `RandomTranslation`.
 
     Raises
     ------
     ShapeError
-        If the input is no (batch, rows, columns, channels) of known size.
+        If the input is not (batch, rows, columns, channels) of known size.
     ValueError
-        For a factor out of range or an unknown word.
+        If a factor is out of range, or a mode is unknown.
 
     Examples
     --------
@@ -155,49 +140,48 @@ class RandomZoom(RandomAffine):
         name: str | None = None,
     ) -> None:
         super().__init__(fill_mode, interpolation, seed, fill_value, name)
-        self.height_factor = self.shares("height_factor", height_factor)
-        self.width_factor = None if width_factor is None else self.shares("width_factor", width_factor)
+        self.height_factor = self.check_scale("height_factor", height_factor)
+        self.width_factor = None if width_factor is None else self.check_scale("width_factor", width_factor)
 
-    def shares(self, what: str, factor: Any) -> tuple[float, float]:
-        """Return the ends of how much of an image is shown."""
-        low, high = self.range_of(what, factor, -1, 1)
+    def check_scale(self, name: str, factor: Any) -> tuple[float, float]:
+        """Return the range of the scale, :math:`1 + f`."""
+        low, high = self.check_range(name, factor, -1, 1)
         if low == -1:
-            raise OptionError(f"{self.name}: expected {what} to stay above -1. Received: {what}={factor!r}")
+            raise OptionError(f"{self.name}: expected {name} to stay above -1. Received: {name}={factor!r}")
         return 1 + low, 1 + high
 
-    def places(self, x: Expr, height: int, width: int) -> list[list[Expr]]:
-        """Return a stretch about the middle."""
-        rows = self.drawn(x, self.height_factor)
-        columns = rows if self.width_factor is None else self.drawn(x, self.width_factor)
-        none = zeros_like(rows)
-        return [[rows, none, (height - 1) / 2 * (1 - rows)], [none, columns, (width - 1) / 2 * (1 - columns)]]
+    def get_transform(self, x: Expr, height: int, width: int) -> list[list[Expr]]:
+        rows = self.draw(x, self.height_factor)
+        columns = rows if self.width_factor is None else self.draw(x, self.width_factor)
+        zero = zeros_like(rows)
+        return [[rows, zero, (height - 1) / 2 * (1 - rows)], [zero, columns, (width - 1) / 2 * (1 - columns)]]
 
 
 class RandomTranslation(RandomAffine):
-    r"""Images moved at random while training, down by :math:`f h` rows and right by :math:`g w` columns, with :math:`f`
-    and :math:`g` uniform in ranges.
+    r"""Random translation of images during training, down by :math:`f h` rows and right by :math:`g w` columns, with
+    :math:`f` and :math:`g` uniform in ranges.
 
     Parameters
     ----------
     height_factor, width_factor : float or (float, float)
-        The ends of the ranges of :math:`f` and :math:`g`, from -1 to 1; one number stands for itself and its negative.
+        Ranges of :math:`f` and :math:`g`, from -1 to 1; a number ``a`` means ``(-a, a)``.
     fill_mode : {"reflect", "constant", "nearest", "wrap"}
-        What comes in from beside an image: its mirror image, a number, its last pixel, its other end.
+        Values outside an image: its mirror image, ``fill_value``, its nearest pixel, its opposite side.
     interpolation : {"bilinear", "nearest"}
-        How a pixel between others is made of them.
+        Interpolation between pixels.
     seed : int, optional
-        Of the stream of random numbers.
+        Seed of the random stream.
     fill_value : float
-        The number for ``"constant"``.
+        Value for ``fill_mode="constant"``.
     name : str, optional
-        Without it ``random_translation``, ``random_translation_1`` and so on.
+        Name of the layer. By default ``random_translation``, ``random_translation_1`` and so on.
 
     Raises
     ------
     ShapeError
-        If the input is no (batch, rows, columns, channels) of known size.
+        If the input is not (batch, rows, columns, channels) of known size.
     ValueError
-        For a factor out of range or an unknown word.
+        If a factor is out of range, or a mode is unknown.
 
     Examples
     --------
@@ -222,11 +206,10 @@ class RandomTranslation(RandomAffine):
         name: str | None = None,
     ) -> None:
         super().__init__(fill_mode, interpolation, seed, fill_value, name)
-        self.height_factor = self.range_of("height_factor", height_factor, -1, 1)
-        self.width_factor = self.range_of("width_factor", width_factor, -1, 1)
+        self.height_factor = self.check_range("height_factor", height_factor, -1, 1)
+        self.width_factor = self.check_range("width_factor", width_factor, -1, 1)
 
-    def places(self, x: Expr, height: int, width: int) -> list[list[Expr]]:
-        """Return a step."""
-        down, right = self.drawn(x, self.height_factor) * height, self.drawn(x, self.width_factor) * width
-        one, none = ones_like(down), zeros_like(down)
-        return [[one, none, -down], [none, one, -right]]
+    def get_transform(self, x: Expr, height: int, width: int) -> list[list[Expr]]:
+        down, right = self.draw(x, self.height_factor) * height, self.draw(x, self.width_factor) * width
+        one, zero = ones_like(down), zeros_like(down)
+        return [[one, zero, -down], [zero, one, -right]]

@@ -1,4 +1,4 @@
-"""Values brought to another range, by numbers that are given or taken from the data."""
+"""Rescaling layer, and normalization with statistics of the data."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ import numpy as np
 from pellucid.graph.errors import ShapeError, UseError
 from pellucid.graph.expr import Expr, Shared
 from pellucid.graph.ops.elementwise import sqrt
-from pellucid.graph.ops.minmax_where import maximum
-from pellucid.graph.types import normalize_axes, shape_text
-from pellucid.nn.dtypes import as_real
+from pellucid.graph.ops.minmax import maximum
+from pellucid.graph.types import format_shape, normalize_axes
+from pellucid.nn.dtypes import to_float
 from pellucid.nn.layers.base import Layer
-from pellucid.nn.layers.validation import numbers, some_axes
+from pellucid.nn.layers.validation import check_array, check_axes
 
 __all__ = ["Rescaling", "Normalization"]
 
 EPSILON = 1e-7
-"""What a standard deviation is at least, as in Keras, so that what never changes can be divided by it."""
+"""Minimum of the standard deviation, as in Keras, for division by constant features."""
 
 Array = np.ndarray[Any, Any]
 
 
 class Rescaling(Layer):
-    r"""Values in another range, :math:`s x + o`.
+    r"""Rescaling of values to another range, :math:`s x + o`.
 
     Parameters
     ----------
     scale : float or array
-        :math:`s`; of a shape that broadcasts, if each channel has its own.
+        Scale :math:`s`, which broadcasts to the input.
     offset : float or array
-        :math:`o`, likewise.
+        Offset :math:`o`, likewise.
     name : str, optional
-        Without it ``rescaling``, ``rescaling_1`` and so on.
+        Name of the layer. By default ``rescaling``, ``rescaling_1`` and so on.
 
     Returns
     -------
     Expr
-        Of the shape of the input; integers become `config.floatx`.
+        The shape of the input. Integers become `config.floatx`.
 
     Examples
     --------
@@ -52,38 +52,37 @@ class Rescaling(Layer):
 
     def __init__(self, scale: Any, offset: Any = 0.0, name: str | None = None) -> None:
         super().__init__(name)
-        self.scale = numbers(self.name, "scale", scale)
-        self.offset = numbers(self.name, "offset", offset)
+        self.scale = check_array(self.name, "scale", scale)
+        self.offset = check_array(self.name, "offset", offset)
 
     def call(self, x: Expr) -> Expr:
-        """Return the values in the new range."""
-        x = as_real(x)
+        x = to_float(x)
         scale, offset = (value.astype(x.dtype) for value in (self.scale, self.offset))
         scaled: Expr = x * scale
         return scaled + offset if offset.any() else scaled
 
 
 class Normalization(Layer):
-    r"""Values with mean 0 and variance 1, :math:`(x - \mu) / \sigma`, by the mean and variance of the data that `adapt`
-    has seen, or by given ones.
+    r"""Normalization to mean 0 and variance 1, :math:`(x - \mu) / \sigma`, with the statistics of the data passed to
+    `adapt`, or given ones.
 
     Parameters
     ----------
     axis : int, sequence of int or None
-        The axes along which each place has a mean and a variance of its own; None for one of all.
+        Axes along which each element has its own mean and variance. None: one mean and variance for all.
     mean, variance : float or array, optional
-        :math:`\mu` and :math:`\sigma^2`, if they are known; of a shape that broadcasts to that of the axes.
+        :math:`\mu` and :math:`\sigma^2`, if known. They broadcast to the lengths of the axes.
     invert : bool
-        Whether it shall undo itself, :math:`\sigma x + \mu`.
+        Whether to apply the inverse, :math:`\sigma x + \mu`.
     name : str, optional
-        Without it ``normalization``, ``normalization_1`` and so on.
+        Name of the layer. By default ``normalization``, ``normalization_1`` and so on.
 
     Raises
     ------
     TypeError
-        If there is a mean without a variance, or the other way round.
+        If only one of mean and variance is given.
     ShapeError
-        If the length of an axis is not known, or other than that of the data.
+        If the length of an axis is unknown, or differs from the data.
 
     Examples
     --------
@@ -113,86 +112,83 @@ class Normalization(Layer):
             raise UseError(
                 f"{self.name}: expected mean and variance, or neither. Received: mean={mean}, variance={variance}"
             )
-        kept = () if axis is None else some_axes(self.name, "axis", axis)
-        self.axis = (kept,) if isinstance(kept, int) else kept
+        axes = () if axis is None else check_axes(self.name, "axis", axis)
+        self.axis = (axes,) if isinstance(axes, int) else axes
         self.invert = invert
-        self.first: dict[str, Array] = {
-            "mean": numbers(self.name, "mean", 0.0 if mean is None else mean),
-            "variance": numbers(self.name, "variance", 1.0 if variance is None else variance, 0),
+        self.statistics: dict[str, Array] = {
+            "mean": check_array(self.name, "mean", 0.0 if mean is None else mean),
+            "variance": check_array(self.name, "variance", 1.0 if variance is None else variance, 0),
         }
 
-    def kept(self, ndim: int) -> tuple[int, ...]:
-        """Return the axes along which each place has its own mean, of values of so many axes."""
+    def get_axes(self, ndim: int) -> tuple[int, ...]:
+        """Return ``axis`` as sorted nonnegative axes of an array of ``ndim`` axes."""
         return tuple(sorted(normalize_axes(self.axis, ndim, self.name))) if self.axis else ()
 
     def build(self, x: Expr) -> None:
-        """Make the mean and the variance, which no optimizer changes."""
-        shape = tuple(x.shape[a] for a in self.kept(x.ndim))
+        shape = tuple(x.shape[a] for a in self.get_axes(x.ndim))
         if not all(isinstance(size, int) for size in shape):
             raise ShapeError(
                 f"{self.name}: expected an input whose axes {self.axis} have known lengths. Received: {x}, of shape "
-                f"{shape_text(x.shape)}"
+                f"{format_shape(x.shape)}"
             )
-        self.mean, self.variance = (self.statistic(name, shape, x) for name in ("mean", "variance"))
+        self.mean, self.variance = (self.add_statistic(name, shape, x) for name in ("mean", "variance"))
 
-    def statistic(self, name: str, shape: Any, x: Expr) -> Shared:
-        """Make the mean or the variance, of the values that are known so far."""
-        value = self.first[name]
+    def add_statistic(self, name: str, shape: Any, x: Expr) -> Shared:
+        """Add a non-trainable parameter that `adapt` computes."""
+        value = self.statistics[name]
         try:
-            spread = np.broadcast_to(value, shape)
+            values = np.broadcast_to(value, shape)
         except ValueError:
             raise ShapeError(
-                f"{self.name}: expected a {name} of shape {shape_text(shape)}, as axes {self.axis} of {x} have it. "
-                f"Received: one of shape {shape_text(value.shape)}"
+                f"{self.name}: expected a {name} of shape {format_shape(shape)}, as axes {self.axis} of {x} have it. "
+                f"Received: one of shape {format_shape(value.shape)}"
             ) from None
-        return self.parameter(name, shape, lambda shape, dtype: spread.astype(dtype), x, trainable=False)
+        return self.parameter(name, shape, lambda shape, dtype: values.astype(dtype), x, trainable=False)
 
     def call(self, x: Expr) -> Expr:
-        r"""Return :math:`(x - \mu) / \sigma`, or its inverse."""
-        kept = self.kept(x.ndim)
+        axes = self.get_axes(x.ndim)
         mean: Expr = self.mean
         variance: Expr = self.variance
-        if kept != tuple(range(x.ndim - len(kept), x.ndim)):
-            spread = [x.shape[a] if a in kept else 1 for a in range(x.ndim)]
-            mean, variance = (value.reshape(*spread) for value in (mean, variance))
+        if axes != tuple(range(x.ndim - len(axes), x.ndim)):
+            shape = [x.shape[a] if a in axes else 1 for a in range(x.ndim)]
+            mean, variance = (value.reshape(*shape) for value in (mean, variance))
         deviation: Expr = maximum(sqrt(variance), EPSILON)
-        return mean + as_real(x) * deviation if self.invert else (as_real(x) - mean) / deviation
+        return mean + to_float(x) * deviation if self.invert else (to_float(x) - mean) / deviation
 
     def adapt(self, data: Any) -> None:
-        """Take the mean and the variance of some data.
+        """Compute the mean and variance of a data set.
 
         Parameters
         ----------
         data : array, shape (batch, ...), or iterable of such batches
-            What the layer will be given, such as the training set.
+            Data, such as the training set.
 
         Raises
         ------
         ShapeError
-            If it has other axes than the input.
+            If the axes differ from those of the input.
         ValueError
-            If there is none.
+            If the data are empty.
         """
         count, mean, squares = 0, np.zeros(()), np.zeros(())
-        for batch in [data] if hasattr(data, "shape") else batches_of(data):
-            values = numbers(self.name, "data", batch).astype(np.float64)
-            over = tuple(a for a in range(values.ndim) if a not in self.kept(values.ndim))
-            more = math.prod(values.shape[a] for a in over)
-            if not more:
+        for batch in [data] if hasattr(data, "shape") else iterate_batches(data):
+            values = check_array(self.name, "data", batch).astype(np.float64)
+            reduced = tuple(a for a in range(values.ndim) if a not in self.get_axes(values.ndim))
+            added = math.prod(values.shape[a] for a in reduced)
+            if not added:
                 continue
-            step = values.mean(axis=over) - mean
-            squares = squares + values.var(axis=over) * more + step**2 * (count * more / (count + more))
-            mean = mean + step * (more / (count + more))
-            count += more
+            step = values.mean(axis=reduced) - mean
+            squares = squares + values.var(axis=reduced) * added + step**2 * (count * added / (count + added))
+            mean = mean + step * (added / (count + added))
+            count += added
         if not count:
             raise ShapeError(f"{self.name}: expected data to adapt to. Received: nothing")
-        self.first = {"mean": mean, "variance": squares / count}
+        self.statistics = {"mean": mean, "variance": squares / count}
         if self.built:
-            self.set_weights([self.first[name].astype(self.mean.dtype) for name in ("mean", "variance")])
+            self.set_weights([self.statistics[name].astype(self.mean.dtype) for name in ("mean", "variance")])
 
 
-def batches_of(data: Any) -> Iterable[Any]:
-    """Return the batches of an iterable, or say what was expected."""
+def iterate_batches(data: Any) -> Iterable[Any]:
     if not isinstance(data, Iterable):
-        raise UseError(f"Expected an array to adapt to, or batches of it. Received: {data!r}")
+        raise UseError(f"Expected an array to adapt to, or an iterable of batches. Received: {data!r}")
     return data

@@ -1,4 +1,4 @@
-"""Arrays made larger or smaller."""
+"""Upsampling, resizing and center crop layers."""
 
 from __future__ import annotations
 
@@ -8,47 +8,46 @@ import numpy as np
 
 from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Expr
-from pellucid.graph.ops.minmax_where import clip
+from pellucid.graph.ops.minmax import clip
 from pellucid.graph.ops.padding import pad
 from pellucid.graph.ops.repeat import repeat
 from pellucid.graph.ops.resize import METHODS, resize
 from pellucid.graph.ops.rounding import round_
 from pellucid.graph.types import is_float
-from pellucid.nn.dtypes import as_real, to_dtype
-from pellucid.nn.layers.validation import positive
-from pellucid.nn.layers.windows import Sizes, Windowed
+from pellucid.nn.dtypes import to_dtype, to_float
+from pellucid.nn.layers.spatial import Sizes, SpatialLayer
+from pellucid.nn.layers.validation import check_choice, check_size
 
 __all__ = ["UpSampling1D", "UpSampling2D", "UpSampling3D", "Resizing", "CenterCrop"]
 
 
-class UpSampling(Windowed):
-    """Every element several times along each axis; see `UpSampling2D`."""
+class UpSampling(SpatialLayer):
+    """Upsampling by repetition; see `UpSampling2D`."""
 
     def __init__(self, size: Sizes = 2, name: str | None = None) -> None:
         super().__init__(name)
-        self.size = self.sizes("size", size)
+        self.size = self.check_sizes("size", size)
 
     def call(self, x: Expr) -> Expr:
-        """Return every element several times."""
         for axis, times in enumerate(self.size, start=1):
             x = repeat(x, times, axis=axis)
         return x
 
 
 class UpSampling1D(UpSampling):
-    r"""Every step of a sequence :math:`s` times, :math:`y_i = x_{\lfloor i / s \rfloor}`.
+    r"""Upsampling of a sequence by repetition, :math:`y_i = x_{\lfloor i / s \rfloor}`.
 
     Parameters
     ----------
     size : int
-        How many times.
+        Number of repetitions :math:`s` of each step.
     name : str, optional
-        Without it ``up_sampling1d``, ``up_sampling1d_1`` and so on.
+        Name of the layer. By default ``up_sampling1d``, ``up_sampling1d_1`` and so on.
 
     Raises
     ------
     ShapeError
-        If the input is no (batch, steps, channels).
+        If the input is not (batch, steps, channels).
 
     Examples
     --------
@@ -60,24 +59,25 @@ class UpSampling1D(UpSampling):
 
 
 class UpSampling2D(UpSampling):
-    r"""An image made :math:`s` times as large, :math:`y_{ij} = x_{\lfloor i / s \rfloor \lfloor j / s \rfloor}`, or
-    with what lies between pixels made of those around it.
+    r"""Upsampling of an image by repetition, :math:`y_{ij} = x_{\lfloor i / s \rfloor \lfloor j / s \rfloor}`, or by
+    interpolation.
 
     Parameters
     ----------
     size : int or two
-        How many times as many rows and columns.
+        Upsampling factors :math:`s` of rows and columns.
     interpolation : {"nearest", "bilinear", "bicubic", "lanczos3", "lanczos5"}
-        How a pixel between others is made of them; see `pellucid.resize`.
+        Interpolation between pixels; see `pellucid.resize`.
     name : str, optional
-        Without it ``up_sampling2d``, ``up_sampling2d_1`` and so on.
+        Name of the layer. By default ``up_sampling2d``, ``up_sampling2d_1`` and so on.
 
     Raises
     ------
     ShapeError
-        If the input is no (batch, rows, columns, channels), or has sizes that are not known and not just repeated.
+        If the input is not (batch, rows, columns, channels), or its size is unknown and ``interpolation`` is not
+        ``"nearest"``.
     ValueError
-        For an unknown interpolation.
+        If the interpolation is unknown.
 
     Examples
     --------
@@ -89,29 +89,23 @@ class UpSampling2D(UpSampling):
 
     def __init__(self, size: Sizes = 2, interpolation: str = "nearest", name: str | None = None) -> None:
         super().__init__(size, name)
-        self.interpolation = self.one_of("interpolation", interpolation, METHODS)
+        self.interpolation = check_choice(self.name, "interpolation", interpolation, METHODS)
 
     def call(self, x: Expr) -> Expr:
-        """Return the larger image."""
         if self.interpolation == "nearest":
             return super().call(x)
-        larger = [n * times for n, times in zip(self.known_sizes(x), self.size, strict=True)]
-        made: Expr = resize(x, larger, self.interpolation)
-        return made
+        larger = [n * times for n, times in zip(self.get_known_sizes(x), self.size, strict=True)]
+        resized: Expr = resize(x, larger, self.interpolation)
+        return resized
 
 
 class UpSampling3D(UpSampling):
-    r"""Every element of a volume :math:`s` times along each axis, :math:`y_i = x_{\lfloor i / s \rfloor}`.
+    r"""Upsampling of a volume by repetition along each axis, :math:`y_i = x_{\lfloor i / s \rfloor}`.
 
     Parameters
     ----------
     size, name
-        As of `UpSampling2D`, for three axes.
-
-    Raises
-    ------
-    ShapeError
-        If the input is no (batch, depth, rows, columns, channels).
+        As in `UpSampling2D`, for inputs (batch, depth, rows, columns, channels).
 
     Examples
     --------
@@ -122,71 +116,68 @@ class UpSampling3D(UpSampling):
     ndim = 5
 
 
-class ToSize(Windowed):
-    """What layers share that return images of a given size."""
+class ResizeBase(SpatialLayer):
+    """Base of layers that return images of a given size."""
 
     ndim = 4
     height: int
     width: int
 
-    def two_sizes(self, height: Any, width: Any) -> tuple[int, int]:
-        """Return the height and the width, or say what they must be."""
-        return positive(self.name, "height", height), positive(self.name, "width", width)
+    def set_size(self, height: Any, width: Any) -> None:
+        self.height = check_size(self.name, "height", height)
+        self.width = check_size(self.name, "width", width)
 
-    def fitting(self, height: int, width: int) -> tuple[int, int]:
-        """Return how large the image of a size would be that has the wanted ratio, once by its width and once by its
-        height: more or fewer rows, more or fewer columns.
-        """
+    def match_aspect_ratio(self, height: int, width: int) -> tuple[int, int]:
+        """Return the height that fits ``width`` at the target aspect ratio, and the width that fits ``height``."""
         return width * self.height // self.width, height * self.width // self.height
 
-    def cropped_to_ratio(self, x: Expr) -> Expr:
-        """Return the largest part in the middle that has the wanted ratio."""
-        sizes = self.known_sizes(x)
-        kept = [max(1, min(n, fits)) for n, fits in zip(sizes, self.fitting(*sizes), strict=True)]
-        return middle(x, sizes, kept)
+    def crop_to_ratio(self, x: Expr) -> Expr:
+        """Return the largest center crop with the target aspect ratio."""
+        sizes = self.get_known_sizes(x)
+        cropped = [max(1, min(n, m)) for n, m in zip(sizes, self.match_aspect_ratio(*sizes), strict=True)]
+        return crop_center(x, sizes, cropped)
 
 
-def middle(x: Expr, sizes: list[int], kept: list[int]) -> Expr:
-    """Return so many rows and columns in the middle of an image."""
-    starts = [(n - k) // 2 for n, k in zip(sizes, kept, strict=True)]
-    part: Expr = x[(slice(None), *(slice(s, s + k) for s, k in zip(starts, kept, strict=True)))]
-    return part
+def crop_center(x: Expr, sizes: list[int], new_sizes: list[int]) -> Expr:
+    starts = [(n - k) // 2 for n, k in zip(sizes, new_sizes, strict=True)]
+    cropped: Expr = x[(slice(None), *(slice(s, s + k) for s, k in zip(starts, new_sizes, strict=True)))]
+    return cropped
 
 
-class Resizing(ToSize):
-    r"""Images of another size, :math:`y = A x B^\top` with weights :math:`A` for the rows and :math:`B` for the
-    columns.
+class Resizing(ResizeBase):
+    r"""Resizing of images, :math:`y = A x B^\top` with interpolation weights :math:`A` for the rows and :math:`B`
+    for the columns.
 
     Parameters
     ----------
     height, width : int
         The new size.
     interpolation : {"bilinear", "nearest", "bicubic", "lanczos3", "lanczos5"}
-        How a pixel between others is made of them.
+        Interpolation between pixels.
     crop_to_aspect_ratio : bool
-        Whether what does not fit the new ratio of width to height is cut off first, so that nothing is distorted.
+        Whether to crop the image to the new aspect ratio first, which avoids distortion.
     pad_to_aspect_ratio : bool
-        Whether a border is put on first instead.
+        Whether to pad the image to the new aspect ratio first.
     fill_value : float
-        What the border holds.
+        Value of the padding.
     antialias : bool
-        Whether a smaller image takes the mean of what it leaves out, against moiré.
+        Whether to average pixels when downsampling, which avoids aliasing.
     name : str, optional
-        Without it ``resizing``, ``resizing_1`` and so on.
+        Name of the layer. By default ``resizing``, ``resizing_1`` and so on.
 
     Returns
     -------
     Expr
-        Of the dtype of the input; integers are rounded.
+        Images in the dtype of the input. Integers are rounded.
 
     Raises
     ------
     ShapeError
-        If the input is no (batch, rows, columns, channels) of known size.
+        If the input is not (batch, rows, columns, channels) of known size.
     ValueError
-        For an unknown interpolation.
+        If the interpolation is unknown.
     TypeError
-        If it shall crop and pad.
+        If both cropping and padding are requested.
 
     Examples
     --------
@@ -206,8 +197,8 @@ class Resizing(ToSize):
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        self.height, self.width = self.two_sizes(height, width)
-        self.interpolation = self.one_of("interpolation", interpolation, METHODS)
+        self.set_size(height, width)
+        self.interpolation = check_choice(self.name, "interpolation", interpolation, METHODS)
         if crop_to_aspect_ratio and pad_to_aspect_ratio:
             raise UseError(f"{self.name}: expected one of crop_to_aspect_ratio and pad_to_aspect_ratio, not both")
         self.crop_to_aspect_ratio = crop_to_aspect_ratio
@@ -216,42 +207,40 @@ class Resizing(ToSize):
         self.antialias = antialias
 
     def call(self, x: Expr) -> Expr:
-        """Return the images in the new size."""
         dtype = x.dtype
         if self.crop_to_aspect_ratio:
-            x = self.cropped_to_ratio(x)
+            x = self.crop_to_ratio(x)
         elif self.pad_to_aspect_ratio:
-            x = self.padded_to_ratio(x)
-        self.known_sizes(x)
+            x = self.pad_to_ratio(x)
+        self.get_known_sizes(x)
         resized: Expr = resize(x, (self.height, self.width), self.interpolation, self.antialias)
         if is_float(dtype) or resized.dtype == dtype:
             return resized
         limits = np.iinfo(dtype)
         return to_dtype(clip(round_(resized), float(limits.min), float(limits.max)), dtype)
 
-    def padded_to_ratio(self, x: Expr) -> Expr:
-        """Return the images in the middle of a border that gives them the wanted ratio."""
-        sizes = self.known_sizes(x)
-        before = [max(fits - n, 0) // 2 for n, fits in zip(sizes, self.fitting(*sizes), strict=True)]
-        wider: Expr = pad(x, ((0, 0), *((b, b) for b in before), (0, 0)), constant_values=self.fill_value)
-        return wider
+    def pad_to_ratio(self, x: Expr) -> Expr:
+        """Return the images centered in a border that gives them the target aspect ratio."""
+        sizes = self.get_known_sizes(x)
+        widths = [max(m - n, 0) // 2 for n, m in zip(sizes, self.match_aspect_ratio(*sizes), strict=True)]
+        padded: Expr = pad(x, ((0, 0), *((w, w) for w in widths), (0, 0)), constant_values=self.fill_value)
+        return padded
 
 
-class CenterCrop(ToSize):
-    r"""The middle of images, :math:`h \times w` pixels of it; where an image is smaller, the largest part of the same
-    ratio, resized.
+class CenterCrop(ResizeBase):
+    r"""Center crop of images, :math:`h \times w` pixels. Smaller images are cropped to the aspect ratio and resized.
 
     Parameters
     ----------
     height, width : int
         The new size.
     name : str, optional
-        Without it ``center_crop``, ``center_crop_1`` and so on.
+        Name of the layer. By default ``center_crop``, ``center_crop_1`` and so on.
 
     Raises
     ------
     ShapeError
-        If the input is no (batch, rows, columns, channels) of known size.
+        If the input is not (batch, rows, columns, channels) of known size.
 
     Examples
     --------
@@ -261,13 +250,12 @@ class CenterCrop(ToSize):
 
     def __init__(self, height: int, width: int, name: str | None = None) -> None:
         super().__init__(name)
-        self.height, self.width = self.two_sizes(height, width)
+        self.set_size(height, width)
 
     def call(self, x: Expr) -> Expr:
-        """Return the middle of the images."""
-        x = as_real(x)
-        sizes = self.known_sizes(x)
+        x = to_float(x)
+        sizes = self.get_known_sizes(x)
         if sizes[0] >= self.height and sizes[1] >= self.width:
-            return middle(x, sizes, [self.height, self.width])
-        made: Expr = resize(self.cropped_to_ratio(x), (self.height, self.width))
-        return made
+            return crop_center(x, sizes, [self.height, self.width])
+        resized: Expr = resize(self.crop_to_ratio(x), (self.height, self.width))
+        return resized

@@ -1,38 +1,18 @@
-"""What all normalizing layers have in common: a scale and an offset that are learned."""
+"""Base class of normalization layers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from pellucid.graph.errors import OptionError, ShapeError, brief
 from pellucid.graph.expr import Expr
-from pellucid.graph.types import normalize_axes, shape_text, unify
-from pellucid.nn import constraints, initializers, regularizers
-from pellucid.nn.layers.base import Layer
-from pellucid.nn.layers.validation import real, some_axes
+from pellucid.graph.types import format_shape, normalize_axes, unify
+from pellucid.nn.layers.base import Layer, ParameterOptions
+from pellucid.nn.layers.validation import check_axes, check_real
 
 
-class Scaled(Layer):
-    r"""A layer that ends in a scale and an offset of every feature, :math:`\gamma y + \beta`.
-
-    Parameters
-    ----------
-    axis : int or sequence of int
-        The axes that have a scale for every place along them.
-    epsilon : float
-        What is added to a variance, so that no deviation is 0.
-    center, scale : bool
-        Whether there is a :math:`\beta`, and a :math:`\gamma`.
-    beta_initializer, gamma_initializer : str or function
-        Their first values.
-    beta_regularizer, gamma_regularizer : str or function, optional
-        Penalties that `regularization` adds up.
-    beta_constraint, gamma_constraint : str or function, optional
-        What is put on the values that an optimizer makes.
-    name : str, optional
-        Without it that of the class.
-    """
+class ScaleOffset(Layer):
+    r"""Layer that ends in a learned scale and offset, :math:`\gamma y + \beta`, along the axes ``axis``."""
 
     def __init__(
         self,
@@ -40,85 +20,66 @@ class Scaled(Layer):
         epsilon: float,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: str | Callable[..., Any] = "zeros",
-        gamma_initializer: str | Callable[..., Any] = "ones",
-        beta_regularizer: str | regularizers.Penalty | None = None,
-        gamma_regularizer: str | regularizers.Penalty | None = None,
-        beta_constraint: str | constraints.ConstraintFunction | None = None,
-        gamma_constraint: str | constraints.ConstraintFunction | None = None,
+        beta: ParameterOptions = ("zeros", None, None),
+        gamma: ParameterOptions = ("ones", None, None),
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        self.axis = some_axes(self.name, "axis", axis)
-        if not real(self.name, "epsilon", epsilon) > 0:
+        self.axis = check_axes(self.name, "axis", axis)
+        if not check_real(self.name, "epsilon", epsilon) > 0:
             raise OptionError(f"{self.name}: expected an epsilon greater than 0. Received: epsilon={epsilon!r}")
         self.epsilon = float(epsilon)
         self.center, self.scale = center, scale
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
-        self.beta_regularizer = regularizers.get(beta_regularizer)
-        self.gamma_regularizer = regularizers.get(gamma_regularizer)
-        self.beta_constraint = constraints.get(beta_constraint)
-        self.gamma_constraint = constraints.get(gamma_constraint)
+        self.configure_parameter("beta", *beta)
+        self.configure_parameter("gamma", *gamma)
         self.lengths: tuple[int, ...] = ()
 
-    def axes(self, x: Expr) -> tuple[int, ...]:
-        """Return the axes that have a scale, counted from the front and in order."""
+    def get_axes(self, x: Expr) -> tuple[int, ...]:
+        """Return the axes of the parameters, nonnegative and sorted."""
         return tuple(sorted(normalize_axes(self.axis, x.ndim, self.name, x)))
 
     def expect_lengths(self, x: Expr) -> tuple[int, ...]:
-        """Return the lengths of the axes that have a scale, which must be known."""
-        lengths = tuple(x.shape[a] for a in self.axes(x))
+        """Return the lengths of the axes of the parameters and require them of all later inputs."""
+        lengths = tuple(x.shape[a] for a in self.get_axes(x))
         if not all(isinstance(length, int) for length in lengths):
             raise ShapeError(
-                f"{self.name}: expected an input of a known length along axis {listed(self.axes(x))}. "
-                f"Received: {brief(x)}, of shape {shape_text(x.shape)}"
-            ).about([x])
+                f"{self.name}: expected an input of a known length along axis {join_numbers(self.get_axes(x))}. "
+                f"Received: {brief(x)}, of shape {format_shape(x.shape)}"
+            ).with_operands([x])
         self.lengths = tuple(int(length) for length in lengths if isinstance(length, int))
         return self.lengths
 
     def build(self, x: Expr) -> None:
-        """Make the scale and the offset."""
         shape = self.expect_lengths(x)
         if self.scale:
-            self.gamma = self.parameter(
-                "gamma",
-                shape,
-                self.gamma_initializer,
-                x,
-                self.gamma_regularizer,
-                False,
-                constraint=self.gamma_constraint,
-            )
+            self.gamma = self.configured_parameter("gamma", shape, x, False)
         if self.center:
-            self.beta = self.parameter(
-                "beta", shape, self.beta_initializer, x, self.beta_regularizer, False, constraint=self.beta_constraint
-            )
+            self.beta = self.configured_parameter("beta", shape, x, False)
 
-    def check(self, x: Expr) -> None:
-        """Refuse an input that the parameters were not made for."""
-        super().check(x)
-        if self.built and any(unify(x.shape[a], n) is None for a, n in zip(self.axes(x), self.lengths, strict=True)):
+    def check_input(self, x: Expr) -> None:
+        super().check_input(x)
+        if self.built and any(
+            unify(x.shape[a], n) is None for a, n in zip(self.get_axes(x), self.lengths, strict=True)
+        ):
             raise ShapeError(
-                f"{self.name}: its parameters were made for inputs of length {listed(self.lengths)} along "
-                f"axis {listed(self.axes(x))}. Received: {brief(x)}, of shape {shape_text(x.shape)}; a layer "
-                "that is called again shares its parameters, so make another layer"
-            ).about([x])
+                f"{self.name}: its parameters were made for inputs of length {join_numbers(self.lengths)} along "
+                f"axis {join_numbers(self.get_axes(x))}. Received: {brief(x)}, of shape {format_shape(x.shape)}; calls "
+                "of one layer share its parameters, so create a new layer"
+            ).with_operands([x])
 
-    def scaled(self, y: Expr) -> Expr:
-        r"""Return :math:`\gamma y + \beta`, or as much of it as there is."""
+    def scale_and_offset(self, y: Expr) -> Expr:
+        r"""Return :math:`\gamma y + \beta`, without :math:`\gamma` or :math:`\beta` if the layer has none."""
         if self.scale:
-            y = along(self.gamma, y, self.axes(y)) * y
-        return y + along(self.beta, y, self.axes(y)) if self.center else y
+            y = expand_to_axes(self.gamma, y, self.get_axes(y)) * y
+        return y + expand_to_axes(self.beta, y, self.get_axes(y)) if self.center else y
 
 
-def listed(numbers: Sequence[int]) -> str:
-    """Write numbers for a message."""
+def join_numbers(numbers: Sequence[int]) -> str:
     return ", ".join(map(str, numbers))
 
 
-def along(parameter: Expr, y: Expr, axes: Sequence[int]) -> Expr:
-    """Return a parameter with axes of length 1, so that its own stand at these axes of an expression."""
+def expand_to_axes(parameter: Expr, y: Expr, axes: Sequence[int]) -> Expr:
+    """Reshape a parameter so that its axes line up with ``axes`` of ``y`` and it broadcasts along the others."""
     if tuple(axes) == tuple(range(y.ndim - len(axes), y.ndim)):
         return parameter
     sizes = dict(zip(axes, parameter.shape, strict=True))

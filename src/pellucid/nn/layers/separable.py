@@ -1,57 +1,19 @@
-"""Convolutions taken apart: what each channel has in a window, and how channels are mixed."""
+"""Separable convolution layers."""
 
 from __future__ import annotations
 
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.convolution import conv
-from pellucid.nn import activations, constraints, initializers, regularizers
-from pellucid.nn.layers.convolution import Named
-from pellucid.nn.layers.depthwise import ChannelByChannel
-from pellucid.nn.layers.validation import positive
-from pellucid.nn.layers.windows import Sizes
+from pellucid.nn.layers.base import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike
+from pellucid.nn.layers.depthwise import DepthwiseBase
+from pellucid.nn.layers.spatial import Sizes
+from pellucid.nn.layers.validation import check_size
 
 __all__ = ["SeparableConv1D", "SeparableConv2D"]
 
 
-class SeparableConv(ChannelByChannel):
-    r"""Units that mix what each channel has in a window, :math:`a((x_c \ast D_{c m}) \, P + b)`, channels last: what
-    `SeparableConv1D` and `SeparableConv2D` are for one and two axes.
-
-    Parameters
-    ----------
-    filters : int
-        How many units mix the channels.
-    kernel_size : int or one for each axis
-        How far the window reaches along each axis.
-    strides : int or one for each axis
-        How far it moves.
-    padding : {"valid", "same"}
-        Only whole windows, or zeros around the array so that the size is kept (divided by the strides).
-    dilation_rate : int or one for each axis
-        The step inside the window.
-    depth_multiplier : int
-        How many kernels each channel has.
-    activation : str or function, optional
-        :math:`a`; none without it.
-    use_bias : bool
-        Whether there is a :math:`b`, which no regularizer over a list touches.
-    depthwise_initializer, pointwise_initializer, bias_initializer : str or function
-        The first values of :math:`D`, of shape (window..., channels, depth_multiplier), of :math:`P`, of shape (1...,
-        channels depth_multiplier, filters), and of :math:`b`.
-    depthwise_regularizer, pointwise_regularizer, bias_regularizer : str or function, optional
-        Penalties that `regularization` adds up.
-    depthwise_constraint, pointwise_constraint, bias_constraint : str or function, optional
-        What an optimizer keeps to.
-    name : str, optional
-        Without it that of the class with a number, such as ``separable_conv2d_1``.
-
-    Raises
-    ------
-    ShapeError
-        If the input has another number of axes, or other channels than at the first call.
-    ValueError
-        For an unknown padding or another name that is not known.
-    """
+class SeparableConv(DepthwiseBase):
+    """Separable convolution; see `SeparableConv2D`."""
 
     def __init__(
         self,
@@ -61,96 +23,93 @@ class SeparableConv(ChannelByChannel):
         padding: str = "valid",
         dilation_rate: Sizes = 1,
         depth_multiplier: int = 1,
-        activation: str | activations.Activation | None = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        depthwise_initializer: Named = "glorot_uniform",
-        pointwise_initializer: Named = "glorot_uniform",
-        bias_initializer: Named = "zeros",
-        depthwise_regularizer: str | regularizers.Penalty | None = None,
-        pointwise_regularizer: str | regularizers.Penalty | None = None,
-        bias_regularizer: str | regularizers.Penalty | None = None,
-        depthwise_constraint: Named | None = None,
-        pointwise_constraint: Named | None = None,
-        bias_constraint: Named | None = None,
+        depthwise_initializer: InitializerLike = "glorot_uniform",
+        pointwise_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        depthwise_regularizer: RegularizerLike = None,
+        pointwise_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        depthwise_constraint: ConstraintLike = None,
+        pointwise_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         name: str | None = None,
     ) -> None:
-        super().__init__(
-            kernel_size,
-            strides,
-            padding,
-            dilation_rate,
-            activation,
-            use_bias,
-            bias_initializer,
-            bias_regularizer,
-            bias_constraint,
-            name,
-        )
-        self.filters = positive(self.name, "filters", filters)
-        self.depth_multiplier = positive(self.name, "depth_multiplier", depth_multiplier)
-        self.depthwise_initializer = initializers.get(depthwise_initializer)
-        self.depthwise_regularizer = regularizers.get(depthwise_regularizer)
-        self.depthwise_constraint = constraints.get(depthwise_constraint)
-        self.pointwise_initializer = initializers.get(pointwise_initializer)
-        self.pointwise_regularizer = regularizers.get(pointwise_regularizer)
-        self.pointwise_constraint = constraints.get(pointwise_constraint)
+        bias = (bias_initializer, bias_regularizer, bias_constraint)
+        super().__init__(kernel_size, strides, padding, dilation_rate, activation, use_bias, bias, name)
+        self.filters = check_size(self.name, "filters", filters)
+        self.depth_multiplier = check_size(self.name, "depth_multiplier", depth_multiplier)
+        self.configure_parameter("depthwise", depthwise_initializer, depthwise_regularizer, depthwise_constraint)
+        self.configure_parameter("pointwise", pointwise_initializer, pointwise_regularizer, pointwise_constraint)
 
     def build(self, x: Expr) -> None:
-        """Make the kernels of the channels, the one that mixes them, and the bias."""
-        seen = self.make_depthwise("depthwise_kernel", x)
-        self.pointwise = self.parameter(
-            "pointwise_kernel",
-            (*(1,) * self.axes, seen, self.filters),
-            self.pointwise_initializer,
-            x,
-            self.pointwise_regularizer,
-            constraint=self.pointwise_constraint,
-        )
-        self.make_bias(self.filters, x)
+        channels = self.add_depthwise_kernel("depthwise_kernel", x)
+        shape = (*(1,) * self.spatial_ndim, channels, self.filters)
+        self.pointwise = self.configured_parameter("pointwise", shape, x, name="pointwise_kernel")
+        self.add_bias(self.filters, x)
 
     def call(self, x: Expr) -> Expr:
-        """Return the channels, each convolved with its kernels, mixed, and the activation of that."""
-        return self.activated(conv(self.channel_by_channel(x), self.pointwise))
+        return self.activate(conv(self.depthwise_conv(x), self.pointwise))
 
 
 class SeparableConv1D(SeparableConv):
-    r"""Units that mix what each channel of a sequence has in a window, :math:`a((x_c \ast D_{c m}) \, P + b)`.
+    r"""1D separable convolution layer: a depthwise convolution followed by a pointwise one,
+    :math:`a((x_c \ast D_{c m}) \, P + b)`.
 
     Parameters
     ----------
     filters, kernel_size, ...
-        As of `SeparableConv`, for one axis.
-
-    Raises
-    ------
-    ShapeError
-        If the input is no (batch, steps, channels), or has other channels than at the first call.
+        As in `SeparableConv2D`, for inputs (batch, steps, channels).
 
     Examples
     --------
     >>> SeparableConv1D(6, 3, padding="same")(pel.tensor3("x", shape=("n", 10, 4))).shape
     ('n', 10, 6)
-
-    References
-    ----------
-    F. Chollet, Xception: Deep Learning with Depthwise Separable Convolutions, CVPR 2017.
     """
 
     ndim = 3
 
 
 class SeparableConv2D(SeparableConv):
-    r"""Units that mix what each channel of an image has in a window, :math:`a((x_c \ast D_{c m}) \, P + b)`.
+    r"""2D separable convolution layer: a depthwise convolution followed by a pointwise one,
+    :math:`a((x_c \ast D_{c m}) \, P + b)`, channels last.
 
     Parameters
     ----------
-    filters, kernel_size, ...
-        As of `SeparableConv`, for two axes.
+    filters : int
+        Number of filters of the pointwise convolution: channels of the result.
+    kernel_size : int or one for each axis
+        Size of the window along each axis.
+    strides : int or one for each axis
+        Stride of the window.
+    padding : {"valid", "same"}
+        ``"valid"``: no padding. ``"same"``: zeros around the input, so that the size of the result is that of the input
+        divided by the strides.
+    dilation_rate : int or one for each axis
+        Dilation of the window.
+    depth_multiplier : int
+        Number of depthwise filters for each channel.
+    activation : str or function, optional
+        Activation :math:`a`. Default: none.
+    use_bias : bool
+        Whether to add a bias :math:`b`. Penalties over a list of parameters skip it.
+    depthwise_initializer, pointwise_initializer, bias_initializer : str or function
+        Initializers of :math:`D`, of shape (rows, columns, channels, depth_multiplier), of :math:`P`, of shape (1, 1,
+        channels depth_multiplier, filters), and of :math:`b`.
+    depthwise_regularizer, pointwise_regularizer, bias_regularizer : str or function, optional
+        Penalties, included in `regularization`.
+    depthwise_constraint, pointwise_constraint, bias_constraint : str or function, optional
+        Constraints, applied after each optimizer update.
+    name : str, optional
+        Name of the layer. By default ``separable_conv2d``, ``separable_conv2d_1`` and so on.
 
     Raises
     ------
     ShapeError
-        If the input is no (batch, rows, columns, channels), or has other channels than at the first call.
+        If the input is not (batch, rows, columns, channels), or its number of channels differs from the first call.
+    ValueError
+        If ``padding`` or another name is unknown.
 
     Examples
     --------

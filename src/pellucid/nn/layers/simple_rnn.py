@@ -1,161 +1,123 @@
-"""Units that walk along a sequence: what they share, and the plainest of them."""
+"""Base class of `SimpleRNN`, `LSTM` and `GRU`, and `SimpleRNN`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from pellucid.graph.expr import Expr
+from pellucid.graph.labels import named
 from pellucid.graph.ops.creation import ones_like
 from pellucid.graph.ops.permute import swapaxes
-from pellucid.graph.printing import named
-from pellucid.nn import activations, constraints, initializers, regularizers
+from pellucid.nn import activations
+from pellucid.nn.layers.base import ActivationLike, ConstraintLike, InitializerLike, ParameterOptions, RegularizerLike
 from pellucid.nn.layers.dropout import Dropout
-from pellucid.nn.layers.recurrent import Recurrent, States, Step, Told
-from pellucid.nn.layers.validation import positive
+from pellucid.nn.layers.recurrent import Recurrent, States, Step, StepOutput
+from pellucid.nn.layers.validation import check_size
 
 __all__ = ["SimpleRNN"]
 
-Initializer = str | Callable[..., Any]
-Regularizer = str | regularizers.Penalty | None
-Constraint = str | constraints.ConstraintFunction | None
 
-
-class Units(Recurrent):
-    r"""Units with a kernel :math:`W` for what they see, a recurrent kernel :math:`U` for what they said, and a bias.
-
-    Of the three arguments for kernel, recurrent kernel and bias the initializers and the rest are triples.
-    """
+class RecurrentCell(Recurrent):
+    r"""Recurrent layer with an input kernel :math:`W`, a recurrent kernel :math:`U` and a bias."""
 
     gates = 1
-    """How many products each unit makes: the kernels have ``gates * units`` columns, in Keras's order."""
+    """Number of blocks of columns in the kernels, which have ``gates * units`` columns, in Keras's order."""
 
     states = 1
-    """How many states each unit has, of which the first is what it says."""
+    """Number of states, of which the first is the output."""
+
+    bias_initializer: Any
+    bias_regularizer: Any
+    bias_constraint: Any
 
     def __init__(
         self,
         units: int,
-        activation: str | activations.Activation | None,
+        activation: ActivationLike,
         use_bias: bool,
-        starts: tuple[Initializer, Initializer, Initializer],
-        penalties: tuple[Regularizer, Regularizer, Regularizer],
-        limits: tuple[Constraint, Constraint, Constraint],
+        kernel: ParameterOptions,
+        recurrent: ParameterOptions,
+        bias: ParameterOptions,
         dropout: float,
         recurrent_dropout: float,
         seed: int | None,
-        **walk: Any,
+        **options: Any,
     ) -> None:
-        super().__init__(**walk)
-        self.units = positive(self.name, "units", units)
+        super().__init__(**options)
+        self.units = check_size(self.name, "units", units)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
-        self.kernel_initializer, self.recurrent_initializer, self.bias_initializer = map(initializers.get, starts)
-        self.kernel_regularizer, self.recurrent_regularizer, self.bias_regularizer = map(regularizers.get, penalties)
-        self.kernel_constraint, self.recurrent_constraint, self.bias_constraint = map(constraints.get, limits)
+        self.configure_parameter("kernel", *kernel)
+        self.configure_parameter("recurrent", *recurrent)
+        self.configure_parameter("bias", *bias)
         self.dropout = Dropout(dropout, seed=seed, name=f"{self.name}/dropout")
         second = None if seed is None else seed + 1
         self.recurrent_dropout = Dropout(recurrent_dropout, seed=second, name=f"{self.name}/recurrent_dropout")
 
     @property
     def state_sizes(self) -> list[int]:
-        """As many as there are units, for each state."""
         return [self.units] * self.states
 
+    @property
+    def bias_shape(self) -> tuple[int, ...]:
+        """Shape of the bias."""
+        return (self.gates * self.units,)
+
     def build(self, x: Expr) -> None:
-        """Make the two kernels and the bias."""
         features, width = self.expect_features(x), self.gates * self.units
-        self.kernel = self.parameter(
-            "kernel",
-            (features, width),
-            self.kernel_initializer,
-            x,
-            self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
-        self.recurrent_kernel = self.parameter(
-            "recurrent_kernel",
-            (self.units, width),
-            self.recurrent_initializer,
-            x,
-            self.recurrent_regularizer,
-            constraint=self.recurrent_constraint,
-        )
+        self.kernel = self.configured_parameter("kernel", (features, width), x)
+        self.recurrent_kernel = self.configured_parameter("recurrent", (self.units, width), x, name="recurrent_kernel")
         if self.use_bias:
-            shape, start = self.bias_start(width)
+            initializer, constraint = self.get_bias_initializer(), self.bias_constraint
             self.bias = self.parameter(
-                "bias", shape, start, x, self.bias_regularizer, False, constraint=self.bias_constraint
+                "bias", self.bias_shape, initializer, x, self.bias_regularizer, False, constraint=constraint
             )
 
-    def bias_start(self, width: int) -> tuple[tuple[int, ...], Callable[..., Any]]:
-        """Return the shape of the bias and what it begins with."""
-        return (width,), self.bias_initializer
+    def get_bias_initializer(self) -> Any:
+        return self.bias_initializer
 
-    def sequence(self, x: Expr) -> Expr:
-        """Return :math:`x W + b` of all steps, which is one product, since it needs no state."""
+    def prepare_sequence(self, x: Expr) -> Expr:
+        """Return :math:`x W + b` of all steps, as one matrix product outside the loop."""
         steps = swapaxes(x, 0, 1)
         if self.dropout.rate:
             steps = steps * self.dropout(ones_like(steps[0]))
         z: Expr = steps @ self.kernel
-        return z + self.input_bias() if self.use_bias else z
+        return z + self.get_input_bias() if self.use_bias else z
 
-    def input_bias(self) -> Expr:
-        """Return the bias of what the units see."""
+    def get_input_bias(self) -> Expr:
         return self.bias
 
-    def step_from(self, states: States) -> Step:
-        """Return the step; what is dropped of what the units said is the same at all of them."""
+    def make_step(self, states: States) -> Step:
+        """Return the step function. All steps share one dropout mask of the previous output."""
         if not self.recurrent_dropout.rate:
-            return lambda x_t, before: self.step(x_t, before, before[0])
-        kept = self.recurrent_dropout(ones_like(states[0]))
-        return lambda x_t, before: self.step(x_t, before, kept * before[0])
+            return lambda x_t, previous: self.step(x_t, previous, previous[0])
+        mask = self.recurrent_dropout(ones_like(states[0]))
+        return lambda x_t, previous: self.step(x_t, previous, mask * previous[0])
 
-    def step(self, x_t: Expr, before: States, heard: Expr) -> Told:
-        """Return what the units say and their new states, where ``heard`` is what they hear of what they said."""
-        raise NotImplementedError(f"{type(self).__name__} does not say what it does at a step")
+    def step(self, x_t: Expr, previous: States, h: Expr) -> StepOutput:
+        """Return the results of a step, from the projected input, the previous states and the (dropped out) output."""
+        raise NotImplementedError(f"{type(self).__name__} does not define step(x_t, previous, h)")
 
 
-class SimpleRNN(Units):
-    r"""Units that see a sequence step by step, and what they said the step before,
-    :math:`h_t = a(x_t W + h_{t-1} U + b)` with :math:`h_0 = 0`.
+class SimpleRNN(RecurrentCell):
+    r"""Fully connected recurrent layer, :math:`h_t = a(x_t W + h_{t-1} U + b)`.
 
     Parameters
     ----------
     units : int
-        How many.
+        Number of units.
     activation : str or function, optional
-        :math:`a`.
+        Activation :math:`a`.
     use_bias : bool
-        Whether there is a :math:`b`, which no regularizer over a list touches.
-    kernel_initializer, recurrent_initializer, bias_initializer : str or function
-        The first values of :math:`W`, :math:`U` and :math:`b`; see `pellucid.nn.initializers`.
-    kernel_regularizer, recurrent_regularizer, bias_regularizer : str or function, optional
-        Penalties that `regularization` adds up.
-    kernel_constraint, recurrent_constraint, bias_constraint : str or function, optional
-        What an optimizer's new values are put under; see `pellucid.nn.constraints`.
-    dropout, recurrent_dropout : float
-        Shares of :math:`x_t`, and of :math:`h_{t-1}` before :math:`U`, left out in training: of a sample the same ones
-        at every step.
-    seed : int, optional
-        Of what is dropped; without it one that follows from `pellucid.nn.set_random_seed`.
-    return_sequences : bool
-        Whether the result is every :math:`h_t`, of shape (batch, time, units), or the last, (batch, units).
-    return_state : bool
-        Whether the last state comes along: a tuple of the result and :math:`h`.
-    go_backwards : bool
-        Whether to walk from the end to the beginning; results come in the order of that walk.
-    zero_output_for_mask : bool
-        Whether a sequence of results has zeros where a mask leaves a step out, instead of what was said before.
-    checkpoint : bool or int, optional
-        For the gradient, keep the states of every so many steps alone; see `pellucid.scan`.
-    name : str, optional
-        Without it ``simple_rnn``, ``simple_rnn_1`` and so on.
+        Whether to add a bias :math:`b`. Penalties over a list of parameters skip it.
+    kernel_initializer, recurrent_initializer, ...
+        As in `LSTM`.
 
     Raises
     ------
     ShapeError
-        If the input is no (batch, time, features), or has other features than at the first call, or an
-        ``initial_state`` is no (batch, units).
+        If the input is not (batch, time, features), its number of features differs from the first call, or an
+        ``initial_state`` is not (batch, units).
 
     Examples
     --------
@@ -172,17 +134,17 @@ class SimpleRNN(Units):
     def __init__(
         self,
         units: int,
-        activation: str | activations.Activation | None = "tanh",
+        activation: ActivationLike = "tanh",
         use_bias: bool = True,
-        kernel_initializer: Initializer = "glorot_uniform",
-        recurrent_initializer: Initializer = "orthogonal",
-        bias_initializer: Initializer = "zeros",
-        kernel_regularizer: Regularizer = None,
-        recurrent_regularizer: Regularizer = None,
-        bias_regularizer: Regularizer = None,
-        kernel_constraint: Constraint = None,
-        recurrent_constraint: Constraint = None,
-        bias_constraint: Constraint = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        recurrent_initializer: InitializerLike = "orthogonal",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        recurrent_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        recurrent_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
@@ -197,9 +159,9 @@ class SimpleRNN(Units):
             units,
             activation,
             use_bias,
-            (kernel_initializer, recurrent_initializer, bias_initializer),
-            (kernel_regularizer, recurrent_regularizer, bias_regularizer),
-            (kernel_constraint, recurrent_constraint, bias_constraint),
+            (kernel_initializer, kernel_regularizer, kernel_constraint),
+            (recurrent_initializer, recurrent_regularizer, recurrent_constraint),
+            (bias_initializer, bias_regularizer, bias_constraint),
             dropout,
             recurrent_dropout,
             seed,
@@ -211,7 +173,6 @@ class SimpleRNN(Units):
             name=name,
         )
 
-    def step(self, x_t: Expr, before: States, heard: Expr) -> Told:
-        r"""Return :math:`a(x_t W + h_{t-1} U + b)`."""
-        h = named("h", self.activation(x_t + heard @ self.recurrent_kernel))
-        return Told(h, [h], [h])
+    def step(self, x_t: Expr, previous: States, h: Expr) -> StepOutput:
+        h = named("h", self.activation(x_t + h @ self.recurrent_kernel))
+        return StepOutput(h, [h], [h])

@@ -1,4 +1,4 @@
-"""What a layer is made of: layers and shared variables that are attributes of it, and clones of those it is given."""
+"""Sublayers and shared variables among the attributes and arguments of a layer."""
 
 from __future__ import annotations
 
@@ -10,34 +10,33 @@ from pellucid.graph.expr import Shared
 if TYPE_CHECKING:
     from pellucid.nn.layers.base import Layer
 
-APART = frozenset(["config", "parts"])
-"""Attributes that hold what a layer was made with, and what is known of its parts."""
+UNTRACKED_ATTRIBUTES = frozenset(["config", "parts"])
 
 
-def attributes(layer: Layer) -> Iterator[tuple[str, Any]]:
-    """Yield the layers and shared variables that are attributes of a layer, or in lists and dicts that are."""
+def iterate_parts(layer: Layer) -> Iterator[tuple[str, Any]]:
+    """Yield the layers and shared variables in the attributes of a layer, also inside lists, tuples and dicts."""
     from pellucid.nn.layers.base import Layer
 
-    for name, value in vars(layer).items():
-        waiting = [] if name in APART else [value]
-        while waiting:
-            inside = waiting.pop()
-            if isinstance(inside, Layer) or (isinstance(inside, Shared) and inside.default_update is None):
-                yield name, inside
-            elif type(inside) in (list, tuple):
-                waiting += inside[::-1]
-            elif type(inside) is dict:
-                waiting += list(inside.values())[::-1]
+    for name, attribute in vars(layer).items():
+        stack = [] if name in UNTRACKED_ATTRIBUTES else [attribute]
+        while stack:
+            value = stack.pop()
+            if isinstance(value, Layer) or (isinstance(value, Shared) and value.default_update is None):
+                yield name, value
+            elif type(value) in (list, tuple):
+                stack += value[::-1]
+            elif type(value) is dict:
+                stack += list(value.values())[::-1]
 
 
-def cloned(value: Any, made: dict[Layer, Layer]) -> Any:
-    """Return an argument with clones in the place of layers, those made so far where they are known."""
+def clone_layers_in(value: Any, clones: dict[Layer, Layer]) -> Any:
+    """Return an argument with its layers replaced by clones, one per layer."""
     from pellucid.nn.layers.base import Layer
 
     if isinstance(value, Layer):
-        if value not in made:
-            made[value] = value.clone()
-        return made[value]
+        if value not in clones:
+            clones[value] = value.clone()
+        return clones[value]
     if isinstance(value, dict):
-        return {key: cloned(inside, made) for key, inside in value.items()}
-    return type(value)(cloned(v, made) for v in value) if type(value) in (list, tuple) else value
+        return {key: clone_layers_in(element, clones) for key, element in value.items()}
+    return type(value)(clone_layers_in(v, clones) for v in value) if type(value) in (list, tuple) else value

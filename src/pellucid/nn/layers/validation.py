@@ -1,4 +1,4 @@
-"""What layers are made with, held to what it must be when a layer is made, and told in the layer's name."""
+"""Validation of layer arguments. Messages start with the name of the layer."""
 
 from __future__ import annotations
 
@@ -10,100 +10,93 @@ import numpy as np
 
 from pellucid.graph.errors import OptionError, UseError, brief, near_miss
 from pellucid.graph.expr import Expr
+from pellucid.graph.validation import check_integer, is_integer, is_real
 
 
-def real(layer: str, what: str, value: Any, low: float = -math.inf, high: float = math.inf) -> float:
-    """Return a setting as a number, or say in which range it must be.
+def check_real(layer: str, name: str, value: Any, low: float = -math.inf, high: float = math.inf) -> float:
+    """Return an argument as a `float` in ``[low, high]``.
 
     Examples
     --------
-    >>> real("elu", "alpha", 1)
+    >>> check_real("elu", "alpha", 1)
     1.0
     """
-    given = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-    if given and low <= value <= high:
+    if is_real(value) and low <= value <= high:
         return float(value)
-    above = f" of {low:g} or more" if high == math.inf else f" from {low:g} to {high:g}"
-    wanted = "a number" + ("" if low == -math.inf else above)
-    raise OptionError(f"{layer}: expected {what} to be {wanted}. Received: {what}={value!r}")
+    limits = f" of {low:g} or more" if high == math.inf else f" from {low:g} to {high:g}"
+    expected = "a number" + ("" if low == -math.inf else limits)
+    raise OptionError(f"{layer}: expected {name} to be {expected}. Received: {name}={value!r}")
 
 
-def integer(value: Any) -> bool:
-    """Tell whether a value is a whole number."""
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-
-
-def one_axis(layer: str, what: str, value: Any) -> int:
-    """Return a setting as the number of an axis, or say that it must be one.
+def check_axis(layer: str, name: str, value: Any) -> int:
+    """Return the number of an axis as an `int`.
 
     Examples
     --------
-    >>> one_axis("concatenate", "axis", -1)
+    >>> check_axis("concatenate", "axis", -1)
     -1
     """
-    if integer(value):
+    if is_integer(value):
         return int(value)
-    raise OptionError(f"{layer}: expected {what} to be an integer. Received: {what}={value!r}")
+    raise OptionError(f"{layer}: expected {name} to be an integer. Received: {name}={value!r}")
 
 
-def some_axes(layer: str, what: str, value: Any) -> int | tuple[int, ...]:
-    """Return a setting as the number of an axis or of several, or say that it must be that.
+def check_axes(layer: str, name: str, value: Any) -> int | tuple[int, ...]:
+    """Return the number of an axis as an `int`, or several as a tuple.
 
     Examples
     --------
-    >>> some_axes("softmax", "axis", -1), some_axes("softmax", "axis", [1, 2])
+    >>> check_axes("softmax", "axis", -1), check_axes("softmax", "axis", [1, 2])
     (-1, (1, 2))
     """
-    if integer(value):
+    if is_integer(value):
         return int(value)
-    if isinstance(value, (tuple, list)) and value and all(map(integer, value)):
+    if isinstance(value, (tuple, list)) and value and all(map(is_integer, value)):
         return tuple(int(v) for v in value)
-    raise OptionError(f"{layer}: expected {what} to be an integer, or several. Received: {what}={value!r}")
+    raise OptionError(f"{layer}: expected {name} to be an integer, or several. Received: {name}={value!r}")
 
 
-def numbers(layer: str, what: str, value: Any, low: float = -math.inf) -> np.ndarray[Any, Any]:
-    """Return a setting as an array of numbers, or say that it must be one.
+def check_array(layer: str, name: str, value: Any, low: float = -math.inf) -> np.ndarray[Any, Any]:
+    """Return a number or array-like as an array of numbers of ``low`` or more.
 
     Examples
     --------
-    >>> numbers("rescaling", "scale", [0.5, 2.0])
+    >>> check_array("rescaling", "scale", [0.5, 2.0])
     array([0.5, 2. ])
     """
     try:
-        found = np.asarray(value)
+        array = np.asarray(value)
     except (ValueError, TypeError):
-        found = np.asarray(None)
-    if found.dtype.kind in "iuf" and bool(np.all(found >= low)):
-        return found
-    least = "" if low == -math.inf else f" of {low:g} or more"
+        array = np.asarray(None)
+    if array.dtype.kind in "iuf" and bool(np.all(array >= low)):
+        return array
+    limit = "" if low == -math.inf else f" of {low:g} or more"
     raise OptionError(
-        f"{layer}: expected {what} to be a number{least}, or an array of them. Received: {what}={value!r}"
+        f"{layer}: expected {name} to be a number{limit}, or an array of them. Received: {name}={value!r}"
     )
 
 
-def one_of(layer: str, what: str, value: Any, known: Sequence[str]) -> str:
-    """Return one of several words, or say which there are.
+def check_choice(layer: str, name: str, value: Any, choices: Sequence[str]) -> str:
+    """Return an argument that must be one of several strings.
 
     Examples
     --------
-    >>> one_of("conv2d", "padding", "same", ("valid", "same"))
+    >>> check_choice("conv2d", "padding", "same", ("valid", "same"))
     'same'
     """
-    if value in known:
+    if value in choices:
         return str(value)
     raise OptionError(
-        f"{layer}: expected {what} to be one of {', '.join(map(repr, known))}. "
-        f"Received: {what}={value!r}.{near_miss(str(value), known)}"
+        f"{layer}: expected {name} to be one of {', '.join(map(repr, choices))}. "
+        f"Received: {name}={value!r}.{near_miss(str(value), choices)}"
     )
 
 
-def positive(layer: str, name: str, value: Any) -> int:
-    """Return a number of units, or say that it must be one."""
+def check_size(layer: str, name: str, value: Any) -> int:
+    """Return an argument as an `int` of 1 or more; explain the mistake of passing an expression, as in ``Dense(x)``."""
     if isinstance(value, Expr):
         raise UseError(
-            f"{layer}: expected {name} to be an integer. Received: the expression {brief(value)}; make the layer and "
-            "then call it, as in Dense(3)(x)"
+            f"{layer}: expected {name} to be an integer. Received: the expression {brief(value)}. Create the layer "
+            "first, then call it, as in Dense(3)(x)"
         )
-    if not hasattr(value, "__index__") or isinstance(value, bool) or int(value) < 1:
-        raise OptionError(f"{layer}: expected {name} to be an integer of 1 or more. Received: {name}={value!r}")
-    return int(value)
+    return check_integer(name, value, owner=layer)

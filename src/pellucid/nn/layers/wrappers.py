@@ -1,4 +1,4 @@
-"""Layers around a layer: along a sequence from both ends, and at every step alike."""
+"""Bidirectional and time-distributed wrappers."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pellucid.graph.expr import Expr
 from pellucid.graph.ops.concatenate import concatenate
 from pellucid.graph.ops.permute import flip
 from pellucid.graph.ops.reshape import broadcast_to, expand_dims, reshape, reshape_like
-from pellucid.graph.types import shape_text
+from pellucid.graph.types import format_shape
 from pellucid.nn.layers.base import Layer
 from pellucid.nn.layers.recurrent import Recurrent
 from pellucid.nn.masks import masked
 
 __all__ = ["Bidirectional", "TimeDistributed"]
 
-MERGES: dict[str, Callable[[Expr, Expr], Any]] = {
+MERGE_MODES: dict[str, Callable[[Expr, Expr], Any]] = {
     "concat": lambda a, b: concatenate([a, b], axis=-1),
     "sum": lambda a, b: a + b,
     "mul": lambda a, b: a * b,
@@ -26,25 +26,25 @@ MERGES: dict[str, Callable[[Expr, Expr], Any]] = {
 
 
 class Bidirectional(Layer):
-    r"""A recurrent layer along a sequence from both ends, :math:`y_t = [\overrightarrow{h}_t, \overleftarrow{h}_t]`.
+    r"""Bidirectional recurrent layer, :math:`y_t = [\overrightarrow{h}_t, \overleftarrow{h}_t]`.
 
     Parameters
     ----------
     layer : Layer
-        A recurrent layer. It is taken as a model for two new ones, which share nothing with it.
+        A recurrent layer. It is cloned for both directions.
     merge_mode : {"concat", "sum", "mul", "ave"}, optional
-        What is made of what the two say; with None they come apart, as two results.
+        How to combine the two outputs. None: return both.
     backward_layer : Layer, optional
-        For the other direction, used as it is; without it one like ``layer``.
+        Layer for the backward direction. Default: a clone of ``layer``.
     name : str, optional
-        Without it ``bidirectional``, ``bidirectional_1`` and so on.
+        Name of the layer. By default ``bidirectional``, ``bidirectional_1`` and so on.
 
     Raises
     ------
     TypeError
-        If a layer is none that walks along a sequence.
+        If a layer is not recurrent.
     ValueError
-        For an unknown ``merge_mode``, or if both layers go the same way, or one returns what the other does not.
+        If ``merge_mode`` is unknown, both layers have the same direction, or they return different things.
 
     Examples
     --------
@@ -61,101 +61,93 @@ class Bidirectional(Layer):
 
     ndim = 3
     takes_mask = True
-    keeps_mask = False  # `call` hangs it on by itself, where the result is a sequence
+    keeps_mask = False  # `call` attaches it if the result is a sequence
 
     def __init__(
-        self,
-        layer: Any,
-        merge_mode: str | None = "concat",
-        backward_layer: Any = None,
-        name: str | None = None,
+        self, layer: Any, merge_mode: str | None = "concat", backward_layer: Any = None, name: str | None = None
     ) -> None:
         super().__init__(name)
-        if merge_mode is not None and merge_mode not in MERGES:
+        if merge_mode is not None and merge_mode not in MERGE_MODES:
             raise OptionError(
-                f"{self.name}: expected merge_mode to be one of {', '.join(map(repr, MERGES))}, or None. "
-                f"Received: merge_mode={merge_mode!r}.{near_miss(str(merge_mode), MERGES)}"
+                f"{self.name}: expected merge_mode to be one of {', '.join(map(repr, MERGE_MODES))}, or None. "
+                f"Received: merge_mode={merge_mode!r}.{near_miss(str(merge_mode), MERGE_MODES)}"
             )
         self.merge_mode = merge_mode
-        self.forward_layer = self.direction("layer", layer, "forward")
+        self.forward_layer = self.add_direction("layer", layer, "forward")
         other = layer if backward_layer is None else backward_layer
-        self.backward_layer = self.direction("backward_layer", other, "backward")
+        self.backward_layer = self.add_direction("backward_layer", other, "backward")
         if backward_layer is None:
             self.backward_layer.go_backwards = True
-        self.compare()
+        self.check_directions()
 
-    def direction(self, argument: str, layer: Any, way: str) -> Recurrent:
-        """Take a new layer like this one for a part, which says 0 where a mask leaves a step out, as Keras's does."""
+    def add_direction(self, argument: str, layer: Any, name: str) -> Recurrent:
+        """Add a clone of a layer. Its masked steps output zeros, as in Keras."""
         if not isinstance(layer, Recurrent):
-            raise UseError(
-                f"{self.name}: expected a layer that walks along a sequence, such as LSTM. "
-                f"Received: {argument}={layer!r}"
-            )
-        made: Recurrent = self.inner(layer.clone(name=f"{self.name}/{way}"))
-        made.zero_output_for_mask = made.return_sequences
-        return made
+            raise UseError(f"{self.name}: expected a recurrent layer, such as LSTM. Received: {argument}={layer!r}")
+        clone: Recurrent = self.add_sublayer(layer.clone(name=f"{self.name}/{name}"))
+        clone.zero_output_for_mask = clone.return_sequences
+        return clone
 
-    def compare(self) -> None:
-        """Refuse two layers that do not belong together."""
-        ahead, back = self.forward_layer, self.backward_layer
-        if ahead.go_backwards or not back.go_backwards:
+    def check_directions(self) -> None:
+        """Check that the two layers run in opposite directions and fit together."""
+        forward, backward = self.forward_layer, self.backward_layer
+        if forward.go_backwards or not backward.go_backwards:
             raise OptionError(
                 f"{self.name}: expected go_backwards=False of the layer and True of the backward_layer. "
-                f"Received: {ahead.go_backwards} and {back.go_backwards}"
+                f"Received: {forward.go_backwards} and {backward.go_backwards}"
             )
         for name in ("return_sequences", "return_state"):
-            if getattr(ahead, name) != getattr(back, name):
+            if getattr(forward, name) != getattr(backward, name):
                 raise OptionError(
                     f"{self.name}: expected the same {name} of both layers. "
-                    f"Received: {getattr(ahead, name)} and {getattr(back, name)}"
+                    f"Received: {getattr(forward, name)} and {getattr(backward, name)}"
                 )
 
-    def divided(self, states: Any) -> tuple[Any, Any]:
-        """Return the first states of the one and of the other, if there are any."""
+    def split_states(self, states: Any) -> tuple[Any, Any]:
+        """Split the initial states into those of the forward and the backward layer."""
         if states is None:
             return None, None
-        count, both = len(self.forward_layer.state_sizes), len(self.backward_layer.state_sizes)
-        if not isinstance(states, (list, tuple)) or len(states) != count + both:
+        count, backward_count = len(self.forward_layer.state_sizes), len(self.backward_layer.state_sizes)
+        if not isinstance(states, (list, tuple)) or len(states) != count + backward_count:
             raise ShapeError(
                 f"{self.name}: expected an initial_state of the states of the forward layer and then those of the "
-                f"backward layer, {count} and {both}. Received: {states}"
+                f"backward layer, {count} and {backward_count}. Received: {states}"
             )
         return states[:count], states[count:]
 
     def call(self, x: Expr, initial_state: Any = None, mask: Expr | None = None) -> Any:
-        """Return what both say together, and perhaps the last states, those of the forward layer first."""
-        first, second = self.divided(initial_state)
-        ahead = self.forward_layer(x, initial_state=first, mask=mask)
-        back = self.backward_layer(x, initial_state=second, mask=mask)
+        first, second = self.split_states(initial_state)
+        forward = self.forward_layer(x, initial_state=first, mask=mask)
+        backward = self.backward_layer(x, initial_state=second, mask=mask)
         states: tuple[Expr, ...] = ()
         if self.forward_layer.return_state:
-            (ahead, *ahead_states), (back, *back_states) = ahead, back
-            states = (*ahead_states, *back_states)
+            (forward, *forward_states), (backward, *backward_states) = forward, backward
+            states = (*forward_states, *backward_states)
         sequences = self.forward_layer.return_sequences
-        back = flip(back, axis=1) if sequences else back
-        said = [ahead, back] if self.merge_mode is None else [MERGES[self.merge_mode](ahead, back)]
-        results = [masked(y, mask) if sequences and mask is not None else y for y in said]
+        backward = flip(backward, axis=1) if sequences else backward
+        outputs = [forward, backward] if self.merge_mode is None else [MERGE_MODES[self.merge_mode](forward, backward)]
+        results = [masked(y, mask) if sequences and mask is not None else y for y in outputs]
         return (*results, *states) if len(results) + len(states) > 1 else results[0]
 
 
 class TimeDistributed(Layer):
-    r"""A layer at every step alike, :math:`y_t = f(x_t)`.
+    r"""Layer applied to every step of a sequence, :math:`y_t = f(x_t)`.
 
-    All steps are one batch for it, so that it works on them at once.
+    All steps form one batch, so that they are computed at once.
 
     Parameters
     ----------
     layer : Layer
-        :math:`f`.
+        Layer :math:`f`.
     name : str, optional
-        Without it ``time_distributed``, ``time_distributed_1`` and so on.
+        Name of the layer. By default ``time_distributed``, ``time_distributed_1`` and so on.
 
     Raises
     ------
     TypeError
-        If ``layer`` is none that is called on one expression.
+        If ``layer`` is not a layer of one expression.
     ShapeError
-        If the input is no (batch, time, ...) with at least one axis more.
+        If the input is not (batch, time, ...) with at least 3 axes.
 
     Examples
     --------
@@ -168,27 +160,23 @@ class TimeDistributed(Layer):
     def __init__(self, layer: Any, name: str | None = None) -> None:
         super().__init__(name)
         if not isinstance(layer, Layer) or layer.merges:
-            raise UseError(f"{self.name}: expected a layer that is called on one expression. Received: layer={layer!r}")
-        self.layer = self.inner(layer)
+            raise UseError(f"{self.name}: expected a layer of one expression. Received: layer={layer!r}")
+        self.layer = self.add_sublayer(layer)
 
-    def check(self, x: Any) -> None:
-        """Refuse what has no steps."""
+    def check_input(self, x: Any) -> None:
         if x.ndim < 3:
             raise ShapeError(
-                f"{self.name}: expected an input (batch, time, ...) with at least one axis more. Received: {x}, of "
-                f"shape {shape_text(x.shape)}"
+                f"{self.name}: expected an input (batch, time, ...) with at least 3 axes. Received: {x}, of "
+                f"shape {format_shape(x.shape)}"
             )
 
     def call(self, x: Expr) -> Any:
-        """Return the layer's result for every step."""
-        said = self.layer(reshape(x, (-1, *x.shape[2:])))
-        if not isinstance(said, Expr):
-            raise UseError(f"{self.name}: expected {self.layer.name} to have one result. Received: {said!r}")
-        inner = said.shape[1:]
+        y = self.layer(reshape(x, (-1, *x.shape[2:])))
+        if not isinstance(y, Expr):
+            raise UseError(f"{self.name}: expected {self.layer.name} to have one result. Received: {y!r}")
+        inner = y.shape[1:]
         if isinstance(x.shape[1], int):
-            return reshape(said, (*x.shape[:2], *inner))
-        # Neither the batch nor the time is known, so both are taken from what they are.
+            return reshape(y, (*x.shape[:2], *inner))
+        # The length of the time axis is unknown: reshape like an array that has the batch and time axes of the input.
         steps = x[(slice(None), slice(None), *[0] * (x.ndim - 2))]
-        return reshape_like(
-            said, broadcast_to(expand_dims(steps, tuple(range(2, said.ndim + 1))), (*x.shape[:2], *inner))
-        )
+        return reshape_like(y, broadcast_to(expand_dims(steps, tuple(range(2, y.ndim + 1))), (*x.shape[:2], *inner)))

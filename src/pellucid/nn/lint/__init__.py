@@ -1,6 +1,6 @@
-"""The linter: mistakes that a network's graph shows before it is trained."""
+"""Linter: mistakes that the graph of a network shows before training."""
 
-from pellucid.nn.lint.findings import Finding, Findings
+from pellucid.graph.finding import Finding, Findings
 from pellucid.nn.lint.linter import lint
 
 __all__ = ["Finding", "Findings", "lint"]

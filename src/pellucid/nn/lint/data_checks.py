@@ -1,4 +1,4 @@
-"""Mistakes that show when a network is held against its data, before training."""
+"""Checks of a network against its data: input scales, labels, initial loss."""
 
 from __future__ import annotations
 
@@ -9,115 +9,114 @@ import numpy as np
 
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Expr, Input, Shared
+from pellucid.graph.finding import Finding
 from pellucid.graph.rewriter import simplify_all
 from pellucid.graph.traversal import topological
-from pellucid.graph.types import shape_text
-from pellucid.nn.lint.findings import Finding
-from pellucid.nn.lint.graph_queries import Array, Crossentropy, Graph, Values, through
-from pellucid.nn.lint.structure_checks import BYTES, meets, unscaled
+from pellucid.graph.types import format_shape
+from pellucid.nn.lint.graph_queries import Array, CrossEntropyCall, LintGraph, Values, skip_pass_through
+from pellucid.nn.lint.structure_checks import RESCALE_BYTES_FIX, find_products, make_unscaled_finding
 
-LARGE = 10.0
-"""Inputs whose root mean square is more than this are held to be unscaled."""
+LARGE_RMS = 10.0
+"""An input with a larger root mean square counts as unscaled."""
 
-FIRST_LOSS = "first loss far from log(classes)"
-
-MOST_SAMPLES = 512
-"""How many samples are looked at."""
+MAX_SAMPLES = 512
+"""Number of samples that are checked."""
 
 
-def check_data(graph: Graph) -> Iterator[Finding]:
-    """Hold inputs, labels and the first loss against what they should be."""
+def check_data(graph: LintGraph) -> Iterator[Finding]:
     for source, value in graph.values.items():
         if value.dtype.kind in "uif" and value.size and isinstance(source, Input) and source.dtype != "uint8":
-            yield from scale(source, value, graph)
-    for site in graph.crossentropies:
-        found = list(labels(site, graph.values))
+            yield from check_scale(source, value, graph)
+    for call in graph.cross_entropies:
+        found = list(check_labels(call, graph.values))
         yield from found
         if not found:
-            yield from first_loss(site, graph.values)
+            yield from check_initial_loss(call, graph.values)
 
 
-def scale(source: Input, value: Array, graph: Graph) -> Iterator[Finding]:
-    """Find an input of large numbers that goes into a product as it is."""
-    size = np.sqrt(np.mean(np.square(value.astype(np.float64))))
-    if not size > LARGE:
+def check_scale(source: Input, value: Array, graph: LintGraph) -> Iterator[Finding]:
+    rms = np.sqrt(np.mean(np.square(value.astype(np.float64))))
+    if not rms > LARGE_RMS:
         return
-    images = value.min() >= 0 and 100 < value.max() <= 255
-    fix = BYTES if images else "put nn.Normalization() first, or subtract its mean and divide by its deviation"
-    for product in meets(graph, source):
-        yield unscaled(source, product, f"numbers from {value.min():g} to {value.max():g}", fix)
+    are_images = value.min() >= 0 and 100 < value.max() <= 255
+    fix = "Put nn.Normalization() first, or subtract the mean and divide by the standard deviation."
+    for product in find_products(graph, source):
+        values = f"numbers from {value.min():g} to {value.max():g}"
+        yield make_unscaled_finding(source, product, values, RESCALE_BYTES_FIX if are_images else fix)
 
 
-def labels(site: Crossentropy, values: Values) -> Iterator[Finding]:
-    """Find labels that do not belong to the loss."""
-    source = through(site.labels)
+def check_labels(call: CrossEntropyCall, values: Values) -> Iterator[Finding]:
+    source = skip_pass_through(call.labels)
     given = values.get(source)
     if given is None or not given.size:
         return
-    classes = site.p.shape[-1] if site.p.ndim else 1
-    problem, fix = (by_number if site.kind == "sparse" else by_column)(given, source, site, classes)
+    classes = call.p.shape[-1] if call.p.ndim else 1
+    check = check_integer_labels if call.kind == "sparse" else check_probability_labels
+    problem, fix = check(given, source, call, classes)
     if problem:
         yield Finding(
-            "labels that do not fit the loss",
-            site.log,
-            f"the labels {source} do not fit: {problem}",
-            "the loss compares with classes that do not exist, or weighs samples as it should not; it may become "
-            "negative or nan",
+            "labels do not fit the loss",
+            call.log,
+            f"Labels {source}: {problem}.",
+            "The loss compares predictions with classes that do not exist, or weights samples wrongly. It can become "
+            "negative or NaN.",
             fix,
         )
 
 
-def by_number(given: Array, source: Expr, site: Crossentropy, classes: Any) -> tuple[str, str]:
-    """Say what is wrong with labels that should be numbers of classes, and what to do about it."""
-    columns = given.ndim == site.p.ndim and given.shape[-1] == classes != 1
-    if given.ndim != source.ndim or columns:
+def check_integer_labels(given: Array, source: Expr, call: CrossEntropyCall, classes: Any) -> tuple[str, str]:
+    """Return problem and fix for labels that should be class indices, or two empty strings."""
+    is_one_hot = given.ndim == call.p.ndim and given.shape[-1] == classes != 1
+    if given.ndim != source.ndim or is_one_hot:
         return (
-            f"they have shape {shape_text(given.shape)}, and should be numbers of classes of shape "
-            f"{shape_text(source.shape)}",
-            "take y.argmax(-1) of one-hot columns, or use categorical_crossentropy, which takes them",
+            f"expected class indices of shape {format_shape(source.shape)}, received shape {format_shape(given.shape)}",
+            "Convert one-hot labels by y.argmax(-1), or use categorical_crossentropy, which takes them.",
         )
     if given.dtype.kind == "f" and (given != np.round(given)).any():
-        return "they are no integers", "use a loss of numbers, such as mean_squared_error, or number the classes from 0"
+        return (
+            "expected class indices, received numbers that are not integers",
+            "Use a regression loss such as mean_squared_error, or number the classes from 0.",
+        )
     if isinstance(classes, int) and (given.min() < 0 or given.max() >= classes):
         return (
-            f"they go from {given.min():g} to {given.max():g}, and the network has {classes} classes, from 0",
-            "number the classes from 0, as np.unique(y, return_inverse=True)[1] does, and end the network with as many "
-            "units as there are classes",
+            f"expected class indices from 0 to {classes - 1}, received {given.min():g} to {given.max():g}",
+            "Number the classes from 0, as np.unique(y, return_inverse=True)[1] does, and end the network with one "
+            "unit per class.",
         )
     return "", ""
 
 
-def by_column(given: Array, source: Expr, site: Crossentropy, classes: Any) -> tuple[str, str]:
-    """Say what is wrong with labels that should be probabilities, and what to do about it."""
+def check_probability_labels(given: Array, source: Expr, call: CrossEntropyCall, classes: Any) -> tuple[str, str]:
+    """Return problem and fix for labels that should be probabilities, or two empty strings."""
+    one_hot = f"np.eye({classes}, dtype='float32')[y]"
     if given.ndim != source.ndim:
         return (
-            f"they have shape {shape_text(given.shape)}, and should be columns of shape {shape_text(source.shape)}",
-            f"make columns of them, np.eye({classes}, dtype='float32')[y], or use sparse_categorical_crossentropy, "
-            "which takes numbers of classes",
+            f"expected one-hot labels of shape {format_shape(source.shape)}, received shape "
+            f"{format_shape(given.shape)}",
+            f"Convert them by {one_hot}, or use sparse_categorical_crossentropy, which takes class indices.",
         )
     if given.min() < 0 or given.max() > 1:
-        both = set(np.unique(given).tolist()) == {-1, 1}
+        are_signs = set(np.unique(given).tolist()) == {-1, 1}
         return (
-            f"they go from {given.min():g} to {given.max():g}, and should be probabilities",
-            "write (y + 1) / 2 for labels of -1 and 1, or use a hinge, which takes them"
-            if both
-            else f"make columns of them, np.eye({classes}, dtype='float32')[y], or divide them by their greatest",
+            f"expected probabilities from 0 to 1, received {given.min():g} to {given.max():g}",
+            "Map labels -1 and 1 to 0 and 1 by (y + 1) / 2, or use a hinge loss, which takes -1 and 1."
+            if are_signs
+            else f"Convert class indices by {one_hot}, or divide the labels by their maximum.",
         )
-    if site.kind == "categorical" and not np.allclose(given.sum(axis=-1), 1, atol=1e-3):
+    if call.kind == "categorical" and not np.allclose(given.sum(axis=-1), 1, atol=1e-3):
         return (
-            "their columns do not sum to 1",
-            "use binary_crossentropy and sigmoids where several classes may be right at once, or divide each row by "
-            "its sum",
+            "the probabilities of a sample do not sum to 1",
+            "For multi-label targets, use sigmoids and binary_crossentropy. Otherwise divide each row by its sum.",
         )
     return "", ""
 
 
-def first_loss(site: Crossentropy, values: Values) -> Iterator[Finding]:
-    """Find a first loss that is far above that of a network that knows nothing."""
-    classes = site.p.shape[-1] if site.kind != "binary" and site.p.ndim else 2
+def check_initial_loss(call: CrossEntropyCall, values: Values) -> Iterator[Finding]:
+    """Find a loss far above that of uniform predictions, log(classes)."""
+    classes = call.p.shape[-1] if call.kind != "binary" and call.p.ndim else 2
     known: dict[Expr, Any] = dict(values)
-    [simple, wanted_labels] = simplify_all([site.log, site.labels])
-    for e in topological([simple, wanted_labels]):
+    [log, labels] = simplify_all([call.log, call.labels])
+    for e in topological([log, labels]):
         if isinstance(e, Shared):
             known[e] = e.get_value()
         elif isinstance(e, Input) and e not in known:
@@ -125,27 +124,28 @@ def first_loss(site: Crossentropy, values: Values) -> Iterator[Finding]:
     if not isinstance(classes, int) or classes < 2:
         return
     with np.errstate(all="ignore"):
-        log, wanted = evaluate(np, [simple, wanted_labels], known)
-        # Of a binary one the mean over what is a yes, so that it counts nothing how many are.
-        loss = -log if site.kind == "sparse" else -(log * wanted).sum(-1)
-        found = float(-(log * wanted).sum() / wanted.sum() if site.kind == "binary" else np.mean(loss))
-    expected = np.log(classes)
-    told = f"the crossentropy begins at {found:.3g}"
-    if not np.isfinite(found):
+        log_value, target = evaluate(np, [log, labels], known)
+        if call.kind == "binary":
+            # Mean over the positive labels only, so that it does not depend on how many there are.
+            loss = float(-(log_value * target).sum() / target.sum())
+        else:
+            loss = float(np.mean(-log_value if call.kind == "sparse" else -(log_value * target).sum(-1)))
+    uniform_loss = np.log(classes)
+    if not np.isfinite(loss):
         yield Finding(
-            FIRST_LOSS,
-            site.log,
-            told,
-            "nothing is learned from it: an input or a first weight is no number, or the logarithm is of what is not "
-            "above 0",
-            "look for nan in the data; pel.function(inputs, loss, mode='guard') names the expression where it begins",
+            "non-finite initial loss",
+            call.log,
+            f"The initial cross-entropy is {loss:.3g}.",
+            "Training cannot start: an input or an initial weight is not finite, or a logarithm gets a number of 0 or "
+            "less.",
+            "Check the data for NaN. pel.function(inputs, loss, mode='guard') names the expression where it starts.",
         )
-    elif found > 2 * expected + 1:
+    elif loss > 2 * uniform_loss + 1:
         yield Finding(
-            FIRST_LOSS,
-            site.log,
-            f"{told}; a network that knows nothing has log({classes}) = {expected:.3g}",
-            "the network begins sure of what is wrong: inputs or first weights are too large, and the first steps are "
-            "spent on unlearning",
-            "scale the inputs to about 1, use the initializers of the layers, or begin the last layer near 0",
+            "high initial loss",
+            call.log,
+            f"The initial cross-entropy is {loss:.3g}; uniform predictions give log({classes}) = {uniform_loss:.3g}.",
+            "The untrained network is confident and wrong because inputs or initial weights are too large. The first "
+            "steps only undo this.",
+            "Scale the inputs to about [-1, 1], use the default initializers, or initialize the last layer near 0.",
         )

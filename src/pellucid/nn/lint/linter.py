@@ -1,4 +1,4 @@
-"""`lint`: what to look at, and all checks on it."""
+"""Entry point of the linter: resolves what to check, selects data and runs all checks."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ import numpy as np
 
 from pellucid.graph.errors import InputError, UseError, near_miss
 from pellucid.graph.expr import Expr, Input, Shared
+from pellucid.graph.finding import Finding, Findings
 from pellucid.graph.inference import inference
+from pellucid.graph.labels import strip_calls
 from pellucid.graph.traversal import topological
-from pellucid.graph.types import is_float, shape_text
-from pellucid.nn.lint.data_checks import MOST_SAMPLES, check_data
-from pellucid.nn.lint.findings import Finding, Findings
-from pellucid.nn.lint.graph_queries import Array, Graph, is_op, through
-from pellucid.nn.lint.structure_checks import STRUCTURE
-
-UNREACHED = "parameter that the loss does not reach"
+from pellucid.graph.types import format_shape, is_float
+from pellucid.nn.lint.data_checks import MAX_SAMPLES, check_data
+from pellucid.nn.lint.graph_queries import Array, LintGraph, is_op, skip_pass_through
+from pellucid.nn.lint.structure_checks import STRUCTURE_CHECKS
 
 
 def lint(
@@ -27,77 +26,82 @@ def lint(
     parameters: Sequence[Shared] | None = None,
     training: bool = True,
 ) -> Findings:
-    """Look for mistakes in a network, on its graph: nothing is trained, and without values nothing is computed.
+    """Check the graph of a network for mistakes before training.
+
+    Without data, nothing is computed; the network is never trained.
 
     Parameters
     ----------
     what : Expr, sequence of Expr, Function or model
-        A loss, or predictions. Of a function, what it returns; one that updates no parameter is held to be for
-        inference. Of a compiled model, its loss; of another, its predictions.
+        A loss or predictions. For a function, its outputs; one without updates of parameters counts as inference. For
+        a compiled model, its loss; for another model, its predictions.
     values : mapping from Input or name to array, optional
-        Data for the inputs, of which some samples are looked at: scales, labels and the first loss are checked too. For
+        Data for the inputs, of which up to 512 samples are used to check input scales, labels and the initial loss. For
         a model, ``{"x": x_train, "y": y_train}``, with a list for ``x`` if it has several inputs.
     parameters : sequence of Shared, optional
-        What should be learned; one that the loss does not reach is a finding. A model knows its own.
+        Parameters that should be trained; those the loss does not depend on are reported. By default, the trainable
+        parameters of a model.
     training : bool
-        Whether it is what is trained; False for predictions, in which nothing may be random.
+        Whether the graph is for training. If False, ops in training mode are reported.
 
     Returns
     -------
     Findings
-        A sequence, empty for a sound network. Each finding tells what is wrong, where it was written, why it hurts, and
-        what to write instead.
+        Sequence of findings, empty if there are none. Each says what is wrong, in which expression, where that was
+        created, why it matters and how to fix it.
 
     Raises
     ------
     InputError
-        If a value belongs to no input.
+        If a value does not belong to exactly one input, or has the wrong shape.
     UseError
-        If it is nothing that can be looked at.
+        If ``what`` cannot be checked.
 
     Examples
     --------
     >>> x, y = pel.matrix("x", shape=("n", 4)), pel.ivector("y", shape=("n",))
     >>> p = pel.nn.Dense(3, activation="softmax")(x)
     >>> pel.lint(pel.losses.sparse_categorical_crossentropy(y, p).mean())
-    No mistake was found.
+    No problems found.
     >>> [f.name for f in pel.lint(pel.losses.sparse_categorical_crossentropy(y, pel.softmax(p)).mean())]
     ['softmax twice']
     """
-    outputs, owned = target(what)
+    written, own_parameters = resolve_target(what)
+    outputs, _ = strip_calls(written)
     if hasattr(what, "program"):
         training = training and any(s.trainable for s in what.program.updates)
-    graph = Graph(outputs)
+    graph = LintGraph(outputs)
     if values is not None:
-        graph = Graph(outputs, given(graph, by_input(what, values) if hasattr(what, "loss_to_lint") else values))
-    found = [f for check in STRUCTURE for f in check(graph)]
-    found += unreached(graph, owned if parameters is None else parameters)
+        data = map_model_data(what, values) if hasattr(what, "symbolic_loss") else values
+        graph = LintGraph(outputs, select_samples(graph, data))
+    found = [f for check in STRUCTURE_CHECKS for f in check(graph)]
+    found += check_unused_parameters(graph, own_parameters if parameters is None else parameters)
     if not training:
-        found += still_training(graph)
-    return Findings(distinct([*found, *check_data(graph)]))
+        found += check_training_ops(graph)
+    return Findings(deduplicate([*found, *check_data(graph)]))
 
 
-def target(what: Any) -> tuple[list[Expr], Sequence[Shared]]:
-    """Return the graph that is looked at, and the parameters that should be learned."""
+def resolve_target(what: Any) -> tuple[list[Expr], Sequence[Shared]]:
+    """Return the expressions to check, and the parameters that should be trained."""
     if isinstance(what, Expr):
         return [what], ()
     if hasattr(what, "program"):
-        if not what.program.written:
+        if not what.program.original_outputs:
             raise UseError(
-                "lint looks at what a function returns, and this one returns nothing: make it return the loss, or give "
-                "the loss to lint"
+                "lint checks the outputs of a function, and this one has none. Let it return the loss, or pass the "
+                "loss to lint."
             )
-        return what.program.written, ()
-    if hasattr(what, "loss_to_lint"):
-        found = what.loss_to_lint()
+        return what.program.original_outputs, ()
+    if hasattr(what, "symbolic_loss"):
+        found = what.symbolic_loss()
         return found if isinstance(found, list) else [found], [p for p in what.parameters if p.trainable]
     if isinstance(what, (list, tuple)) and what and all(isinstance(e, Expr) for e in what):
         return list(what), ()
-    raise UseError(f"lint looks at a loss, predictions, a function or a model. Received: {what!r}")
+    raise UseError(f"lint expects a loss, predictions, a function or a model. Received: {what!r}")
 
 
-def by_input(model: Any, values: Mapping[Any, Any]) -> dict[Any, Any]:
-    """Return data with the inputs of a model in the place of ``"x"``, which is a list where there are several."""
+def map_model_data(model: Any, values: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Replace the key ``"x"`` by the inputs of the model."""
     found = dict(values)
     if "x" in found:
         data = found.pop("x")
@@ -105,85 +109,89 @@ def by_input(model: Any, values: Mapping[Any, Any]) -> dict[Any, Any]:
     return found
 
 
-def given(graph: Graph, values: Mapping[Any, Any]) -> dict[Expr, Array]:
-    """Return some samples of the data, by input; labels of another shape are a mistake to be told of, no wrong use."""
+def select_samples(graph: LintGraph, values: Mapping[Any, Any]) -> dict[Expr, Array]:
+    """Return the first samples of the data by input, in the input's dtype.
+
+    Labels of a wrong shape or dtype stay as they are: the data checks report them as findings.
+    """
     inputs = [e for e in graph.order if isinstance(e, Input)]
-    wanted = {through(site.labels) for site in graph.crossentropies}
+    labels = {skip_pass_through(call.labels) for call in graph.cross_entropies}
     found: dict[Expr, Array] = {}
     for key, value in values.items():
-        alike = [i for i in inputs if i is key or (isinstance(key, str) and i.name == key)]
-        if len(alike) != 1:
+        matches = [i for i in inputs if i is key or (isinstance(key, str) and i.name == key)]
+        if len(matches) != 1:
             names = [i.name or "" for i in inputs]
-            told = f"{near_miss(str(key), names)} Inputs: {', '.join(names)}"
-            raise InputError(f"lint: there is no one input {key!r}.{told}")
-        [source], array = alike, np.asarray(value)[:MOST_SAMPLES] if np.ndim(value) else np.asarray(value)
-        if source in wanted:
-            found[source] = (
-                array if array.ndim != source.ndim or array.dtype.kind == "f" else array.astype(source.dtype)
-            )
-        elif array.ndim != source.ndim:
+            problem = f"{len(matches)} inputs are named {key!r}" if matches else f"there is no input {key!r}"
+            raise InputError(f"lint: {problem}.{near_miss(str(key), names)} Inputs: {', '.join(names)}")
+        [source], array = matches, np.asarray(value)[:MAX_SAMPLES] if np.ndim(value) else np.asarray(value)
+        if source in labels and (array.ndim != source.ndim or array.dtype.kind == "f"):
+            found[source] = array
+            continue
+        if array.ndim != source.ndim:
             raise InputError(
-                f"lint: {source} has shape {shape_text(source.shape)}. Received: a value of shape "
-                f"{shape_text(array.shape)}"
+                f"lint: {source} has shape {format_shape(source.shape)}. Received: a value of shape "
+                f"{format_shape(array.shape)}"
             )
-        else:
-            found[source] = array.astype(source.dtype)
+        found[source] = array.astype(source.dtype)
     return found
 
 
-def unreached(graph: Graph, parameters: Sequence[Shared]) -> Iterator[Finding]:
-    """Find parameters that the loss does not depend on, or only through what has no slope."""
-    reached = set(graph.order)
-    flat = {e for e in graph.order if is_op(e, "stop_gradient") or not any(is_float(t.dtype) for t in e.types)}
-    sloped = set(topological(graph.outputs, stop=flat))
-    behind: dict[Expr, list[Shared]] = {}
+def check_unused_parameters(graph: LintGraph, parameters: Sequence[Shared]) -> Iterator[Finding]:
+    """Find parameters that the loss does not depend on, or only through ops without a gradient."""
+    nodes = set(graph.order)
+    without_gradient = {
+        e for e in graph.order if is_op(e, "stop_gradient") or not any(is_float(t.dtype) for t in e.types)
+    }
+    differentiable = set(topological(graph.outputs, stop=without_gradient))
+    blocked: dict[Expr, list[Shared]] = {}
     for p in parameters:
-        if p not in reached:
+        if p not in nodes:
             yield Finding(
-                UNREACHED,
+                "unused parameter",
                 p,
-                f"nothing in the loss depends on {p}",
-                "it keeps its first value whatever the data are: part of the network does nothing",
-                "use what the layer returns, or leave the layer out",
+                f"The loss does not depend on {p}.",
+                "Training never changes it: a part of the network has no effect.",
+                "Use the output of its layer, or remove the layer.",
             )
-        elif p not in sloped:
-            behind.setdefault(next(e for e in graph.order if e in flat and p in set(topological([e]))), []).append(p)
-    for where, hidden in behind.items():
+        elif p not in differentiable:
+            blocker = next(e for e in graph.order if e in without_gradient and p in set(topological([e])))
+            blocked.setdefault(blocker, []).append(p)
+    for blocker, hidden in blocked.items():
         yield Finding(
-            UNREACHED,
-            where,
-            f"the loss depends on {', '.join(map(str, hidden))} only through {where.op and where.op.name}, which has "
-            "no slope",
-            "a gradient does not pass it, so what is behind it keeps its first value",
-            "train with a smooth loss, such as a crossentropy of probabilities, and keep counts of what is right as "
-            "metrics",
+            "unused parameter",
+            blocker,
+            f"The loss depends on {', '.join(map(str, hidden))} only through {blocker.op and blocker.op.name}, which "
+            "has no gradient.",
+            "No gradient reaches these parameters, so training never changes them.",
+            "Train with a differentiable loss, such as a cross-entropy, and use accuracy and counts as metrics only.",
         )
 
 
-def still_training(graph: Graph) -> Iterator[Finding]:
-    """Find what behaves as in training where nothing is trained."""
+def check_training_ops(graph: LintGraph) -> Iterator[Finding]:
+    """Find ops in training mode."""
     for e in graph.order:
-        if e.op is not None and e.op.inference is not None and inference(e) is not e and not has_loop(e):
+        if e.op is not None and e.op.inference is not None and inference(e) is not e and not has_subgraph(e):
             yield Finding(
                 f"{e.op.name} left in an inference graph",
                 e,
-                f"{e.op.name} behaves as in training",
-                "a prediction depends on the other samples of its batch"
+                f"{e.op.name} is in training mode.",
+                "A prediction depends on the other samples of its batch."
                 if is_op(e, "batch_normalization")
-                else "predictions are random: the same sample is answered in another way each time",
-                "compile pel.inference(predictions) instead",
+                else "Predictions are random: the same sample gets a different one each time.",
+                "Compile pel.inference(predictions) instead.",
             )
 
 
-def has_loop(e: Expr) -> bool:
-    """Tell whether an expression is a loop, which is turned to inference from inside."""
+def has_subgraph(e: Expr) -> bool:
+    """Return whether an op such as scan has a graph inside, to which `inference` is applied separately."""
     return any(hasattr(value, "outputs") for value in e.settings.values())
 
 
-def distinct(found: Sequence[Finding]) -> list[Finding]:
-    """Return each mistake once, in the order of the graph."""
-    first: dict[tuple[str, Expr, str], Finding] = {}
+def deduplicate(found: Sequence[Finding]) -> list[Finding]:
+    """Return each finding once, in the order of the graph."""
+    first: dict[Any, Finding] = {}
     for f in found:
         first.setdefault((f.name, f.where, f.what), f)
-    place = {e: n for n, e in enumerate(topological([f.where for f in found]))}
-    return sorted(first.values(), key=lambda f: place[f.where])
+    nodes = topological([f.where for f in found if isinstance(f.where, Expr)])
+    order: dict[Expr | str, int] = {e: number for number, e in enumerate(nodes)}
+    return sorted(first.values(), key=lambda f: order[f.where])

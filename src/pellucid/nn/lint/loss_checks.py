@@ -1,4 +1,4 @@
-"""Mistakes between the scores of a network and its loss, which the graph alone shows."""
+"""Checks that the output activation fits the loss, on the graph alone."""
 
 from __future__ import annotations
 
@@ -6,149 +6,147 @@ import math
 from collections.abc import Iterator
 
 from pellucid.graph.expr import Constant, Expr, Input
+from pellucid.graph.finding import Finding
 from pellucid.graph.printing import text
 from pellucid.graph.traversal import topological
-from pellucid.nn.lint.findings import Finding
 from pellucid.nn.lint.graph_queries import (
-    LINEAR,
-    Crossentropy,
-    Graph,
+    LINEAR_OPS,
+    CrossEntropyCall,
+    LintGraph,
     is_complement,
     is_op,
     is_probability,
-    probabilities,
-    through,
+    skip_clipping,
+    skip_pass_through,
 )
 
-SQUASHES = ("softmax", "sigmoid")
 
-
-def squashed_twice(graph: Graph) -> Iterator[Finding]:
-    """Find a softmax or sigmoid of what is one already."""
-    for e in graph.ops("softmax", "log_softmax", "sigmoid", "log_sigmoid"):
-        inner, outer = through(e.inputs[0], LINEAR - {"slice"}), str(e.op and e.op.name).removeprefix("log_")
-        if not is_op(inner, *SQUASHES):
+def check_repeated_activation(graph: LintGraph) -> Iterator[Finding]:
+    """Find a softmax or sigmoid of a softmax or sigmoid."""
+    for e in graph.find_ops("softmax", "log_softmax", "sigmoid", "log_sigmoid"):
+        inner = skip_pass_through(e.inputs[0], LINEAR_OPS - {"slice"})
+        if not is_op(inner, "softmax", "sigmoid"):
             continue
-        within = str(inner.op and inner.op.name)
+        outer_name, inner_name = str(e.op and e.op.name).removeprefix("log_"), str(inner.op and inner.op.name)
         yield Finding(
-            f"{outer} twice" if outer == within else f"{outer} of a {within}",
+            f"{outer_name} twice" if outer_name == inner_name else f"{outer_name} of a {inner_name}",
             e,
-            f"a {outer} is taken of what is a {within} already",
-            f"probabilities taken for scores lie between 0 and 1, so the {outer} is nearly even whatever the network "
-            f"says{best(e, outer)}",
-            "take one of them away: leave the activation of the last layer out, or pass from_logits=False",
+            f"A {outer_name} is applied to the output of a {inner_name}.",
+            f"The inner {inner_name} returns values between 0 and 1, so the {outer_name} of them is almost uniform "
+            f"whatever the network computes{describe_output_limits(e, outer_name)}",
+            "Remove one of the two: leave out the activation of the last layer, or pass from_logits=False to the loss.",
         )
 
 
-def best(e: Expr, outer: str) -> str:
-    """Say what the best probability is that scores between 0 and 1 can make, and what that does to the loss."""
+def describe_output_limits(e: Expr, outer_name: str) -> str:
+    """Describe the most confident output that is possible for inputs between 0 and 1, and the loss it gives."""
     classes = e.shape[-1] if e.ndim else None
-    if outer == "sigmoid":
-        return ": it goes from 0.5 to 0.73 and no further. Its gradient is small, and the loss cannot come near 0"
+    if outer_name == "sigmoid":
+        return ": it lies between 0.5 and 0.73. Its gradient is small, and the loss cannot approach 0."
     if not isinstance(classes, int):
-        return ". Its gradient is small, and the loss cannot come near 0"
-    top = math.e / (math.e + classes - 1)
+        return ". Its gradient is small, and the loss cannot approach 0."
+    largest = math.e / (math.e + classes - 1)
     return (
-        f": of {classes} classes none gets more than {top:.2f}. Its gradient is small, and the loss of a sample stays "
-        f"above {-math.log(top):.2f}"
+        f": with {classes} classes, no probability exceeds {largest:.2f}. Its gradient is small, and the loss of a "
+        f"sample stays above {-math.log(largest):.2f}."
     )
 
 
-def binary_loss_of_softmax(graph: Graph) -> Iterator[Finding]:
-    """Find a binary crossentropy of a softmax."""
-    for site in graph.crossentropies:
-        if site.kind == "binary" and is_op(through(site.p), "softmax"):
+def check_binary_loss_on_softmax(graph: LintGraph) -> Iterator[Finding]:
+    for call in graph.cross_entropies:
+        if call.kind == "binary" and is_op(skip_pass_through(call.p), "softmax"):
             yield Finding(
-                "binary crossentropy of a softmax",
-                site.log,
-                "a binary crossentropy takes the columns of a softmax one by one",
-                "the columns of a softmax are not independent yes-or-no answers: each class is counted once for itself "
-                "and once against the others, and the accuracy that goes with it is that of columns, not of samples",
-                "use categorical_crossentropy with the softmax, or a sigmoid of one unit with binary_crossentropy",
+                "binary cross-entropy of a softmax",
+                call.log,
+                "A binary cross-entropy is applied to the columns of a softmax.",
+                "It treats the columns as independent yes-or-no answers, but those of a softmax sum to 1. Each sample "
+                "is counted once per class, and binary accuracy is the accuracy of columns, not of samples.",
+                "Use categorical_crossentropy with the softmax, or one sigmoid unit with binary_crossentropy.",
             )
 
 
-def not_probabilities(graph: Graph) -> Iterator[Finding]:
-    """Find a crossentropy of something that need not lie between 0 and 1, or not sum to 1 over the classes."""
-    for site in graph.crossentropies:
-        if not is_probability(site.p):
-            wanted = "sigmoid" if site.kind == "binary" else "softmax"
+def check_probabilities(graph: LintGraph) -> Iterator[Finding]:
+    """Find a cross-entropy of values that need not lie in [0, 1], or need not sum to 1 over the classes."""
+    for call in graph.cross_entropies:
+        if not is_probability(call.p):
+            activation = "sigmoid" if call.kind == "binary" else "softmax"
             yield Finding(
-                "crossentropy of what is no probability",
-                site.log,
-                f"a crossentropy takes {text(site.p, 40)} for probabilities, and it may be negative or more than 1",
-                "the logarithm of a negative number is nan, and that of a number above 1 rewards what is wrong",
-                f"end the network with a {wanted}, or pass from_logits=True",
+                "cross-entropy of non-probabilities",
+                call.log,
+                f"A cross-entropy takes {text(call.p, 40)} as probabilities, but it can be negative or above 1.",
+                "The logarithm of a negative number is NaN, and that of a number above 1 rewards wrong predictions.",
+                f"End the network with a {activation}, or pass from_logits=True to the loss.",
             )
-        elif columns_apart(site, graph):
+        elif has_independent_columns(call, graph):
             yield Finding(
-                "crossentropy of what is no probability",
-                site.log,
-                "a crossentropy of classes takes the columns of a sigmoid, which need not sum to 1",
-                "only the column of the right class is in such a loss: every column may go to 1 at once, the loss "
-                "falls to 0, and nothing was learned",
-                "end the network with a softmax over the classes; where several may be right at once, or there is one "
-                "column, use binary_crossentropy with the sigmoid",
+                "cross-entropy of non-probabilities",
+                call.log,
+                "A categorical cross-entropy is applied to a sigmoid, whose columns need not sum to 1.",
+                "This loss only depends on the column of the true class. If all columns go to 1, the loss is 0 "
+                "although the network has learned nothing.",
+                "End the network with a softmax over the classes. For multi-label targets or a single column, use "
+                "binary_crossentropy with the sigmoid.",
             )
 
 
-def columns_apart(site: Crossentropy, graph: Graph) -> bool:
-    """Tell whether a crossentropy of classes has columns that know nothing of each other."""
-    squashed = is_op(through(site.p), "sigmoid", "hard_sigmoid")
-    no_counts = any(is_complement(e, site.labels) for e in graph.ops("subtract"))
-    return site.kind != "binary" and squashed and not no_counts
+def has_independent_columns(call: CrossEntropyCall, graph: LintGraph) -> bool:
+    """Return whether a categorical cross-entropy is of a sigmoid and ignores the columns of the other classes."""
+    is_sigmoid = is_op(skip_pass_through(call.p), "sigmoid", "hard_sigmoid")
+    penalizes_others = any(is_complement(e, call.labels) for e in graph.find_ops("subtract"))
+    return call.kind != "binary" and is_sigmoid and not penalizes_others
 
 
-def squared_error_of_sigmoid(graph: Graph) -> Iterator[Finding]:
-    """Find a squared error of a sigmoid and labels; what a network gives back of its own input is no label."""
-    for e in graph.ops("square", "power", "multiply"):
-        difference = squared(e)
+def check_squared_error_on_sigmoid(graph: LintGraph) -> Iterator[Finding]:
+    for e in graph.find_ops("square", "power", "multiply"):
+        difference = get_squared_operand(e)
         if difference is None or not is_op(difference, "subtract"):
             continue
-        sides = [probabilities(i) for i in difference.inputs]
-        squashed = [s for s in sides if is_op(s, "sigmoid") and s in graph.learned]
-        wanted = [through(s) for s in sides if s not in graph.learned]
-        if len(squashed) == len(wanted) == 1 and are_labels(wanted[0], squashed[0], graph):
+        operands = [skip_clipping(i) for i in difference.inputs]
+        predictions = [s for s in operands if is_op(s, "sigmoid") and s in graph.trainable]
+        targets = [skip_pass_through(s) for s in operands if s not in graph.trainable]
+        if len(predictions) == len(targets) == 1 and may_be_labels(targets[0], predictions[0], graph):
             yield Finding(
                 "squared error of a sigmoid",
                 e,
-                "a sigmoid is held against labels by a squared error",
-                "where the sigmoid is sure and wrong its slope is nearly 0, and so is the gradient: the worst samples "
-                "teach least",
-                "use binary_crossentropy, whose gradient by the score is the difference itself",
+                "A squared error compares a sigmoid with labels.",
+                "Where the sigmoid is confident and wrong, its slope and therefore the gradient are almost 0: the "
+                "worst predictions are corrected least.",
+                "Use binary_crossentropy. Its gradient with respect to the logits is the error itself.",
             )
 
 
-def squared(e: Expr) -> Expr | None:
-    """Return what an expression is the square of, if it is one."""
+def get_squared_operand(e: Expr) -> Expr | None:
+    """Return the operand of a square, x * x or x ** 2, or None."""
     if is_op(e, "power"):
-        two = isinstance(e.inputs[1], Constant) and bool((e.inputs[1].value == 2).all())
-        return through(e.inputs[0]) if two else None
+        is_square = isinstance(e.inputs[1], Constant) and bool((e.inputs[1].value == 2).all())
+        return skip_pass_through(e.inputs[0]) if is_square else None
     if is_op(e, "multiply"):
-        return through(e.inputs[0]) if e.inputs[0] is e.inputs[1] else None
-    return through(e.inputs[0])
+        return skip_pass_through(e.inputs[0]) if e.inputs[0] is e.inputs[1] else None
+    return skip_pass_through(e.inputs[0])
 
 
-def are_labels(wanted: Expr, predicted: Expr, graph: Graph) -> bool:
-    """Tell whether what is wanted may be labels: no input of the network itself, and no other numbers than 0 and 1."""
-    value = graph.values.get(wanted)
-    between = value is not None and bool(((value > 0) & (value < 1)).any())
-    return not between and (not isinstance(wanted, Input) or wanted not in set(topological([predicted])))
+def may_be_labels(target: Expr, prediction: Expr, graph: LintGraph) -> bool:
+    """Return whether targets may be labels: known values are 0 or 1, and they are not the network's input.
+
+    An autoencoder's target is its input, and a squared error is right for it.
+    """
+    value = graph.values.get(target)
+    has_fractions = value is not None and bool(((value > 0) & (value < 1)).any())
+    return not has_fractions and (not isinstance(target, Input) or target not in set(topological([prediction])))
 
 
-def rectifier_before_softmax(graph: Graph) -> Iterator[Finding]:
-    """Find scores that are rectified before they become probabilities."""
-    for e in graph.ops("softmax", "log_softmax"):
-        scores = through(e.inputs[0], LINEAR - {"transpose", "slice"})
-        at_zero = is_op(scores, "maximum") and any(
-            isinstance(i, Constant) and bool((i.value == 0).all()) for i in scores.inputs
+def check_relu_before_softmax(graph: LintGraph) -> Iterator[Finding]:
+    for e in graph.find_ops("softmax", "log_softmax"):
+        logits = skip_pass_through(e.inputs[0], LINEAR_OPS - {"transpose", "slice"})
+        is_max_with_0 = is_op(logits, "maximum") and any(
+            isinstance(i, Constant) and bool((i.value == 0).all()) for i in logits.inputs
         )
-        if is_op(scores, "relu", "relu6") or at_zero:
+        if is_op(logits, "relu", "relu6") or is_max_with_0:
             yield Finding(
-                "rectifier before a softmax",
+                "ReLU before a softmax",
                 e,
-                "scores are rectified before the softmax",
-                "no class can be made less probable than by a score of 0, and where all scores are below 0 the classes "
-                "are equally probable and nothing is learned",
-                "leave the activation of the last layer before the softmax out",
+                "The logits pass through a ReLU before the softmax.",
+                "No class can get a logit below 0, so none can become very improbable. If all logits are below 0, all "
+                "classes are equally probable and the gradient is 0.",
+                "Leave out the activation of the last layer before the softmax.",
             )

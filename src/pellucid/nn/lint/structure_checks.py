@@ -1,155 +1,134 @@
-"""Mistakes that the graph alone shows."""
+"""Checks of the network structure, on the graph alone: stacked linear layers, redundant biases, unscaled bytes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
 from pellucid.graph.expr import Constant, Expr, Input, Shared
-from pellucid.nn.lint.findings import Finding
-from pellucid.nn.lint.graph_queries import Graph, is_op, kernel, linear_chain, through
+from pellucid.graph.finding import Finding
+from pellucid.nn.lint.graph_queries import LintGraph, find_linear_chain, get_kernel, is_op, skip_pass_through
 from pellucid.nn.lint.loss_checks import (
-    binary_loss_of_softmax,
-    not_probabilities,
-    rectifier_before_softmax,
-    squared_error_of_sigmoid,
-    squashed_twice,
+    check_binary_loss_on_softmax,
+    check_probabilities,
+    check_relu_before_softmax,
+    check_repeated_activation,
+    check_squared_error_on_sigmoid,
 )
 
-Check = Callable[[Graph], Iterator[Finding]]
 
-
-def linear_after_linear(graph: Graph) -> Iterator[Finding]:
-    """Find two products with parameters and nothing but sums between."""
-    for e in graph.ops("matmul"):
-        chain = linear_chain(e.inputs[0]) if kernel(e) is not None else []
+def check_stacked_linear_layers(graph: LintGraph) -> Iterator[Finding]:
+    for e in graph.find_ops("matmul"):
+        chain = find_linear_chain(e.inputs[0]) if get_kernel(e) is not None else []
         if chain and is_redundant(graph, e, chain):
-            first, second = kernel(chain[-1]), kernel(e)
+            first, second = get_kernel(chain[-1]), get_kernel(e)
             yield Finding(
-                "two linear layers",
+                "stacked linear layers",
                 e,
-                f"the product with {second} follows the product with {first}, and nothing between them is nonlinear",
-                "two linear maps in a row are one linear map: (x A) B = x (A B), so the first layer adds parameters "
-                "and no power",
-                "give the first layer an activation, such as activation='relu', or leave one of the two out",
+                f"The product with {second} follows the product with {first}, without a nonlinear function in between.",
+                "Two linear layers in a row compute one linear function, (x A) B = x (A B). The first adds parameters "
+                "but lets the network represent nothing more.",
+                "Give the first layer an activation, such as activation='relu', or remove one of the two layers.",
             )
 
 
-def is_redundant(graph: Graph, e: Expr, chain: Sequence[Expr]) -> bool:
-    """Tell whether a linear map in front of another is no use.
+def is_redundant(graph: LintGraph, e: Expr, chain: Sequence[Expr]) -> bool:
+    """Return whether a linear layer before another linear layer is of no use.
 
-    It is some where it is the same map again, where it squeezes what passes through into fewer numbers than come in or
-    go out, as the code of an autoencoder does, where its result is used by itself, or where the second map is used on
-    something else too, as a discriminator is.
+    It is of use if both share their kernel; if it is a bottleneck, as in an autoencoder; if its output is used
+    elsewhere; or if the second layer is also applied to another input, as a discriminator is.
     """
-    first, second = kernel(chain[-1]), kernel(e)
+    first, second = get_kernel(chain[-1]), get_kernel(e)
     if first is None or second is None or first is second:
         return False
     if any(user is not e and user not in set(chain) for i in chain for user in graph.users[i]):
         return False
-    [enters, width], [again, leaves] = sizes(first), sizes(second)
-    if width == again and width < min(enters, leaves):
+    [inputs, width], [second_inputs, outputs] = (tuple(int(size) for size in p.shape) for p in (first, second))
+    if width == second_inputs and width < min(inputs, outputs):
         return False
-    products = [p for p in graph.ops("matmul") if kernel(p) is second]
-    return all(linear_chain(p.inputs[0]) for p in products)
+    products = [p for p in graph.find_ops("matmul") if get_kernel(p) is second]
+    return all(find_linear_chain(p.inputs[0]) for p in products)
 
 
-def sizes(parameter: Shared) -> tuple[int, ...]:
-    """Return the shape of a parameter, in integers."""
-    return tuple(int(size) for size in parameter.shape)
-
-
-def bias_before_normalization(graph: Graph) -> Iterator[Finding]:
-    """Find a bias that a normalization takes away again."""
-    for e in graph.ops("batch_normalization", "standardize"):
-        inner = through(e.inputs[0])
-        biases = [through(i) for i in inner.inputs if isinstance(through(i), Shared)] if is_op(inner, "add") else []
-        if biases and biases[0].ndim <= 1 and keeps_features(e) and graph.only_for(inner, e):
+def check_bias_before_normalization(graph: LintGraph) -> Iterator[Finding]:
+    for e in graph.find_ops("batch_normalization", "standardize"):
+        total = skip_pass_through(e.inputs[0])
+        terms = [skip_pass_through(i) for i in total.inputs] if is_op(total, "add") else []
+        biases = [term for term in terms if isinstance(term, Shared)]
+        if biases and biases[0].ndim <= 1 and normalizes_each_feature(e) and graph.is_used_only_by(total, e):
             yield Finding(
                 "bias before a normalization",
                 e,
-                f"{biases[0]} is added, and the normalization subtracts the mean",
-                "whatever the bias is, it is gone after the mean is subtracted: its gradient is 0",
-                "make the layer before with use_bias=False; the normalization has a shift of its own",
+                f"{biases[0]} is added, and the normalization then subtracts the mean.",
+                "Subtracting the mean removes any bias: it has no effect, and its gradient is 0.",
+                "Pass use_bias=False to the layer before. The normalization has a bias of its own (beta).",
             )
 
 
-def keeps_features(e: Expr) -> bool:
-    """Tell whether a normalization goes over all that one feature is, and over no other feature."""
+def normalizes_each_feature(e: Expr) -> bool:
+    """Return whether a normalization computes the mean of each feature separately."""
     last = e.inputs[0].ndim - 1
     axis = e.settings["axis"]
     if is_op(e, "batch_normalization"):
         return bool(axis in (-1, last))
-    over = axis if isinstance(axis, tuple) else (axis,)
-    return last > 0 and all(k % (last + 1) != last for k in over)
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    return last > 0 and all(k % (last + 1) != last for k in axes)
 
 
-def bytes_unscaled(graph: Graph) -> Iterator[Finding]:
-    """Find bytes that go into a product as they are, or moved only."""
+def check_unscaled_bytes(graph: LintGraph) -> Iterator[Finding]:
     for e in graph.order:
         if isinstance(e, Input) and e.dtype == "uint8":
-            for product in meets(graph, e, moved=True):
-                yield unscaled(e, product, "its bytes, from 0 to 255,")
+            for product in find_products(graph, e, allow_shift=True):
+                yield make_unscaled_finding(e, product, "bytes from 0 to 255", RESCALE_BYTES_FIX)
 
 
-def meets(graph: Graph, source: Expr, moved: bool = False) -> list[Expr]:
-    """Return the products and convolutions that something goes into as it is, or if it may be moved, less a number."""
-    found, waiting, seen = [], [source], {source}
-    while waiting:
-        for user in graph.users.get(waiting.pop(), []):
+def find_products(graph: LintGraph, source: Expr, allow_shift: bool = False) -> list[Expr]:
+    """Return the matrix products and convolutions whose left operand has the scale of an input.
+
+    With ``allow_shift``, constants may be added in between.
+    """
+    products, stack, seen = [], [source], {source}
+    while stack:
+        for user in graph.users.get(stack.pop(), []):
             if is_op(user, "matmul", "conv") and user.inputs[0] in seen:
-                found.append(user)
-            elif user not in seen and (is_op(user, *LOOKS) or (moved and is_move(user))):
+                products.append(user)
+            elif user not in seen and (is_op(user, *SCALE_PRESERVING_OPS) or (allow_shift and is_shift(user))):
                 seen.add(user)
-                waiting.append(user)
-    return found
+                stack.append(user)
+    return products
 
 
-def is_move(e: Expr) -> bool:
-    """Tell whether an expression is another and a number that is added or subtracted."""
+def is_shift(e: Expr) -> bool:
+    """Return whether an expression adds or subtracts a constant."""
     return is_op(e, "add", "subtract") and any(isinstance(i, Constant) for i in e.inputs)
 
 
-BYTES = "divide it by 255, or put nn.Rescaling(1 / 255) first"
+RESCALE_BYTES_FIX = "Divide it by 255, or put nn.Rescaling(1 / 255) first."
 
-LOOKS = (
-    *(
-        "cast",
-        "reshape",
-        "reshape_like",
-        "expand_dims",
-        "squeeze",
-        "transpose",
-        "slice",
-        "join",
-        "pad",
-        "flip",
-        "where",
-    ),
-    *("masked", "dropout", "training_only", "max_pool"),
+SCALE_PRESERVING_OPS = (
+    *("cast", "reshape", "reshape_like", "expand_dims", "squeeze", "transpose", "slice", "join", "pad", "flip"),
+    *("where", "masked", "dropout", "training_only", "max_pool"),
 )
-"""What leaves the scale of numbers as it is."""
 
 
-def unscaled(source: Expr, product: Expr, told: str, fix: str = BYTES) -> Finding:
-    """Return the finding about an input that is too large."""
+def make_unscaled_finding(source: Expr, product: Expr, values: str, fix: str) -> Finding:
     return Finding(
         "unscaled input",
         product,
-        f"{source} goes into a product as it is, with {told}",
-        "first weights are made for inputs of about 1: larger ones make sums so large that they saturate what follows, "
-        "and the learning rate that fits them fits nothing else",
+        f"{source} is multiplied by weights without scaling; it has {values}.",
+        "Initializers assume inputs of about 1. Larger inputs saturate the activations, and no learning rate fits all "
+        "layers.",
         fix,
     )
 
 
-STRUCTURE: list[Check] = [
-    squashed_twice,
-    binary_loss_of_softmax,
-    not_probabilities,
-    squared_error_of_sigmoid,
-    linear_after_linear,
-    bias_before_normalization,
-    rectifier_before_softmax,
-    bytes_unscaled,
+STRUCTURE_CHECKS: list[Callable[[LintGraph], Iterator[Finding]]] = [
+    check_repeated_activation,
+    check_binary_loss_on_softmax,
+    check_probabilities,
+    check_squared_error_on_sigmoid,
+    check_stacked_linear_layers,
+    check_bias_before_normalization,
+    check_relu_before_softmax,
+    check_unscaled_bytes,
 ]
-"""Every check of the graph alone."""
+"""Checks that need no data."""

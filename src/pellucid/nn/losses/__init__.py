@@ -1,9 +1,8 @@
-r"""Losses: how far predictions are from what is wanted, one value a sample; take their mean or sum to train.
+r"""Losses with Keras 3's names. A function returns one value per sample; take its mean or sum to train.
 
-They are written as the formulas stand in books, and no probability is clipped. What keeps them finite is that a
-graph is rewritten before it is differentiated: :math:`\log \operatorname{softmax}(z)`, :math:`\log (1 - \sigma(z))` and
-their kin become forms that neither overflow nor lose digits, so that the crossentropy of a softmax or sigmoid is
-right at any score, and so is its gradient.
+Losses are the textbook formulas, and probabilities are not clipped. They stay finite because simplification precedes
+differentiation: :math:`\log \operatorname{softmax}(z)`, :math:`\log (1 - \sigma(z))` and similar forms are rewritten
+to stable ones, so the cross-entropy of a softmax or sigmoid and its gradient are accurate for any logits.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pellucid.graph.errors import tell_near_misses
+from pellucid.graph.errors import suggest_near_misses
 from pellucid.graph.expr import Expr
 from pellucid.nn.losses.base import (
     Loss,
@@ -83,7 +82,7 @@ from pellucid.nn.losses.regression_classes import (
     SquaredHinge,
 )
 from pellucid.nn.losses.triplet import circle
-from pellucid.nn.registry import look_up
+from pellucid.nn.registry import get_by_name
 
 __all__ = [
     "CTC",
@@ -179,19 +178,19 @@ NAMED: dict[str, LossFunction] = {
 
 
 def get(identifier: str | LossFunction) -> LossFunction:
-    """Return the loss of a name, or the function that was given.
+    """Return a loss by name, or the given function.
 
     Raises
     ------
     ValueError
-        For an unknown name; the nearest is named.
+        If the name is unknown; the message suggests the nearest one.
 
     Examples
     --------
     >>> get("mse").__name__
     'mean_squared_error'
     """
-    return look_up("loss", identifier, NAMED)
+    return get_by_name("loss", identifier, NAMED)
 
 
-tell_near_misses(globals(), "pel.losses")
+suggest_near_misses(globals(), "pel.losses")

@@ -1,4 +1,4 @@
-r"""Losses of classes and areas as objects."""
+"""Loss classes of classification, segmentation and metric learning."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pellucid.graph.expr import Expr
-from pellucid.nn.losses.base import MEAN, Loss
+from pellucid.nn.losses.base import DEFAULT_REDUCTION, Loss
 from pellucid.nn.losses.crossentropy import (
     binary_crossentropy,
     categorical_crossentropy,
@@ -17,11 +17,11 @@ from pellucid.nn.losses.ctc import ctc
 from pellucid.nn.losses.dice_tversky import Axis, dice, tversky
 from pellucid.nn.losses.focal import binary_focal_crossentropy, categorical_focal_crossentropy
 from pellucid.nn.losses.triplet import circle
-from pellucid.nn.targets import labels
+from pellucid.nn.targets import align_labels
 
 
 class BinaryCrossentropy(Loss):
-    r"""`binary_crossentropy` as one number.
+    """`binary_crossentropy` reduced over the batch.
 
     Examples
     --------
@@ -38,14 +38,14 @@ class BinaryCrossentropy(Loss):
         from_logits: bool = False,
         label_smoothing: float = 0.0,
         axis: int = -1,
-        reduction: str | None = MEAN,
+        reduction: str | None = DEFAULT_REDUCTION,
         name: str | None = None,
     ) -> None:
         super().__init__(reduction, name, from_logits=from_logits, label_smoothing=label_smoothing, axis=axis)
 
 
 class BinaryFocalCrossentropy(Loss):
-    r"""`binary_focal_crossentropy` as one number."""
+    """`binary_focal_crossentropy` reduced over the batch."""
 
     function = staticmethod(binary_focal_crossentropy)
 
@@ -57,7 +57,7 @@ class BinaryFocalCrossentropy(Loss):
         from_logits: bool = False,
         label_smoothing: float = 0.0,
         axis: int = -1,
-        reduction: str | None = MEAN,
+        reduction: str | None = DEFAULT_REDUCTION,
         name: str | None = None,
     ) -> None:
         super().__init__(
@@ -73,7 +73,7 @@ class BinaryFocalCrossentropy(Loss):
 
 
 class CategoricalCrossentropy(Loss):
-    r"""`categorical_crossentropy` as one number.
+    """`categorical_crossentropy` reduced over the batch.
 
     Examples
     --------
@@ -89,14 +89,14 @@ class CategoricalCrossentropy(Loss):
         from_logits: bool = False,
         label_smoothing: float = 0.0,
         axis: int = -1,
-        reduction: str | None = MEAN,
+        reduction: str | None = DEFAULT_REDUCTION,
         name: str | None = None,
     ) -> None:
         super().__init__(reduction, name, from_logits=from_logits, label_smoothing=label_smoothing, axis=axis)
 
 
 class CategoricalFocalCrossentropy(Loss):
-    r"""`categorical_focal_crossentropy` as one number."""
+    """`categorical_focal_crossentropy` reduced over the batch."""
 
     function = staticmethod(categorical_focal_crossentropy)
 
@@ -107,7 +107,7 @@ class CategoricalFocalCrossentropy(Loss):
         from_logits: bool = False,
         label_smoothing: float = 0.0,
         axis: int = -1,
-        reduction: str | None = MEAN,
+        reduction: str | None = DEFAULT_REDUCTION,
         name: str | None = None,
     ) -> None:
         super().__init__(
@@ -122,16 +122,16 @@ class CategoricalFocalCrossentropy(Loss):
 
 
 class CategoricalGeneralizedCrossEntropy(Loss):
-    r"""`categorical_generalized_cross_entropy` as one number."""
+    """`categorical_generalized_cross_entropy` reduced over the batch."""
 
     function = staticmethod(categorical_generalized_cross_entropy)
 
-    def __init__(self, q: float = 0.5, reduction: str | None = MEAN, name: str | None = None) -> None:
+    def __init__(self, q: float = 0.5, reduction: str | None = DEFAULT_REDUCTION, name: str | None = None) -> None:
         super().__init__(reduction, name, q=q)
 
 
 class SparseCategoricalCrossentropy(Loss):
-    r"""`sparse_categorical_crossentropy` as one number; samples of the class that is ignored leave the mean.
+    """`sparse_categorical_crossentropy` reduced over the batch; the mean excludes the ignored class.
 
     Examples
     --------
@@ -147,32 +147,32 @@ class SparseCategoricalCrossentropy(Loss):
         self,
         from_logits: bool = False,
         ignore_class: int | None = None,
-        reduction: str | None = MEAN,
+        reduction: str | None = DEFAULT_REDUCTION,
         axis: int = -1,
         name: str | None = None,
     ) -> None:
         super().__init__(reduction, name, from_logits=from_logits, ignore_class=ignore_class, axis=axis)
 
     def mask(self, y_true: Any, y_pred: Any) -> Expr | None:
-        """Return which samples count: those of the prediction's mask that are not of the class that is ignored."""
+        """Return the prediction's mask without samples of the ignored class."""
         mask, ignored = super().mask(y_true, y_pred), self.settings["ignore_class"]
         if ignored is None:
             return mask
-        kept: Expr = labels(y_true, y_pred, self.name, self.settings["axis"])[0] != ignored
+        kept: Expr = align_labels(y_true, y_pred, self.name, self.settings["axis"])[0] != ignored
         return kept if mask is None else kept & mask
 
 
 class Dice(Loss):
-    r"""`dice` as one number."""
+    """`dice` reduced over the batch."""
 
     function = staticmethod(dice)
 
-    def __init__(self, reduction: str | None = MEAN, name: str | None = None, axis: Axis = None) -> None:
+    def __init__(self, reduction: str | None = DEFAULT_REDUCTION, name: str | None = None, axis: Axis = None) -> None:
         super().__init__(reduction, name, axis=axis)
 
 
 class Tversky(Loss):
-    r"""`tversky` as one number."""
+    """`tversky` reduced over the batch."""
 
     function = staticmethod(tversky)
 
@@ -180,7 +180,7 @@ class Tversky(Loss):
         self,
         alpha: float = 0.5,
         beta: float = 0.5,
-        reduction: str | None = MEAN,
+        reduction: str | None = DEFAULT_REDUCTION,
         name: str | None = None,
         axis: Axis = None,
     ) -> None:
@@ -188,16 +188,16 @@ class Tversky(Loss):
 
 
 class CTC(Loss):
-    r"""`ctc` as one number."""
+    """`ctc` reduced over the batch."""
 
     function = staticmethod(ctc)
 
-    def __init__(self, reduction: str | None = MEAN, name: str | None = None) -> None:
+    def __init__(self, reduction: str | None = DEFAULT_REDUCTION, name: str | None = None) -> None:
         super().__init__(reduction, name)
 
 
 class Circle(Loss):
-    r"""`circle` as one number, in whose mean only the samples stand of which there is something to say."""
+    """`circle` reduced over the batch; the mean excludes samples with loss 0."""
 
     function = staticmethod(circle)
 
@@ -206,12 +206,12 @@ class Circle(Loss):
         gamma: float = 80.0,
         margin: float = 0.4,
         remove_diagonal: bool = True,
-        reduction: str | None = MEAN,
+        reduction: str | None = DEFAULT_REDUCTION,
         name: str | None = None,
     ) -> None:
         super().__init__(reduction, name, gamma=gamma, margin=margin, remove_diagonal=remove_diagonal)
 
     def mask(self, y_true: Any, y_pred: Any) -> Expr | None:
-        """Return which samples count: those whose loss is not 0."""
-        counted: Expr = self.call(y_true, y_pred) > 0
-        return counted
+        """Return the samples with non-zero loss."""
+        mask: Expr = self.call(y_true, y_pred) > 0
+        return mask

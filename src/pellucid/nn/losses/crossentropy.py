@@ -1,4 +1,4 @@
-r"""Crossentropies: the surprise at what is, to one who believes what is predicted."""
+r"""Cross-entropy losses."""
 
 from __future__ import annotations
 
@@ -6,44 +6,43 @@ from typing import Any
 
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr
+from pellucid.graph.ops.activations import sigmoid
 from pellucid.graph.ops.exponentials import log
 from pellucid.graph.ops.indexing import take_along_axis
-from pellucid.graph.ops.minmax_where import where
 from pellucid.graph.ops.reductions import mean, sum
 from pellucid.graph.ops.reshape import expand_dims, size, squeeze
-from pellucid.graph.ops.softmax_sigmoid import sigmoid
+from pellucid.graph.ops.where import where
 from pellucid.nn.activations import softmax
-from pellucid.nn.targets import columns, labels
+from pellucid.nn.targets import align_columns, align_labels
 
 
 def sparse_categorical_crossentropy(
     y_true: Any, y_pred: Any, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
 ) -> Expr:
-    r"""Crossentropy of integer labels and probabilities, :math:`-\log p_y`.
+    r"""Cross-entropy of integer labels and probabilities, :math:`-\log p_y`.
 
     Parameters
     ----------
     y_true : Expr of integers, shape (...) or (..., 1)
-        The classes, from 0.
+        Class labels, starting at 0.
     y_pred : Expr, shape (..., classes)
-        Probabilities, or with ``from_logits`` the scores whose softmax they are.
+        Probabilities, or logits with ``from_logits``.
     from_logits : bool
-        Which of the two.
+        Whether ``y_pred`` contains logits.
     ignore_class : int, optional
-        A label whose loss is 0, such as that of pixels nobody named; see `SparseCategoricalCrossentropy` for a mean
-        that leaves them out.
+        Label with loss 0, such as that of unlabelled pixels. The mean of `SparseCategoricalCrossentropy` excludes it.
     axis : int
-        Where the classes lie.
+        Axis of the classes.
 
     Returns
     -------
     Expr, shape (...)
-        In nats.
+        Loss of each sample, in nats.
 
     Raises
     ------
     ShapeError, DtypeError
-        If shapes do not belong together, or labels are no integers.
+        If the shapes do not match, or the labels are not integers.
 
     Examples
     --------
@@ -55,11 +54,11 @@ def sparse_categorical_crossentropy(
     ----------
     C. M. Bishop, Pattern Recognition and Machine Learning, Springer 2006, section 4.3.4.
     """
-    y_true, y_pred = labels(y_true, y_pred, "sparse_categorical_crossentropy", axis)
+    y_true, y_pred = align_labels(y_true, y_pred, "sparse_categorical_crossentropy", axis)
     p = softmax(y_pred) if from_logits else y_pred
     kept = None if ignore_class is None else y_true != ignore_class
-    named = y_true if kept is None else where(kept, y_true, 0)
-    chosen = take_along_axis(p, expand_dims(named, -1), axis=-1)
+    labels = y_true if kept is None else where(kept, y_true, 0)
+    chosen = take_along_axis(p, expand_dims(labels, -1), axis=-1)
     result: Expr = -squeeze(log(chosen), axis=-1)
     return result if kept is None else where(kept, result, 0)
 
@@ -67,34 +66,34 @@ def sparse_categorical_crossentropy(
 def categorical_crossentropy(
     y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> Expr:
-    r"""Crossentropy of two distributions, :math:`-\sum_k t_k \log p_k`.
+    r"""Cross-entropy of two distributions, :math:`-\sum_k t_k \log p_k`.
 
-    Probabilities are taken as they are; Keras divides them by their sum first, which changes nothing after a softmax.
+    Unlike in Keras, probabilities are not divided by their sum first. After a softmax this makes no difference.
 
     Parameters
     ----------
     y_true : Expr, shape (..., classes)
-        One-hot columns or probabilities :math:`t`.
+        One-hot or soft labels :math:`t`.
     y_pred : Expr, shape (..., classes)
-        Probabilities :math:`p`, or with ``from_logits`` the scores whose softmax they are.
+        Probabilities :math:`p`, or logits with ``from_logits``.
     from_logits : bool
-        Which of the two.
+        Whether ``y_pred`` contains logits.
     label_smoothing : float
-        :math:`s`, from 0 to 1: the targets become :math:`t (1 - s) + s / k` for :math:`k` classes.
+        :math:`s` in [0, 1]. The targets become :math:`t (1 - s) + s / k` for :math:`k` classes.
     axis : int
-        Where the classes lie.
+        Axis of the classes.
 
     Returns
     -------
     Expr, shape (...)
-        In nats.
+        Loss of each sample, in nats.
 
     Raises
     ------
     ShapeError
         If the shapes differ.
     ValueError
-        If the smoothing is out of its range.
+        If ``label_smoothing`` is outside [0, 1].
 
     Examples
     --------
@@ -106,8 +105,8 @@ def categorical_crossentropy(
     ----------
     C. M. Bishop, Pattern Recognition and Machine Learning, Springer 2006, section 4.3.4.
     """
-    y_true, y_pred = columns(y_true, y_pred, "categorical_crossentropy")
-    t = smoothed(y_true, label_smoothing, axis)
+    y_true, y_pred = align_columns(y_true, y_pred, "categorical_crossentropy")
+    t = smooth_labels(y_true, label_smoothing, axis)
     result: Expr = -sum(t * log(softmax(y_pred, axis=axis) if from_logits else y_pred), axis=axis)
     return result
 
@@ -115,32 +114,32 @@ def categorical_crossentropy(
 def binary_crossentropy(
     y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> Expr:
-    r"""Crossentropy of yes-or-no columns, :math:`-\frac{1}{k} \sum_k t_k \log p_k + (1 - t_k) \log (1 - p_k)`.
+    r"""Binary cross-entropy, :math:`-\frac{1}{k} \sum_k t_k \log p_k + (1 - t_k) \log (1 - p_k)`.
 
     Parameters
     ----------
     y_true : Expr, shape (..., columns), or (n,) for one column
-        Zeros and ones :math:`t`, or probabilities.
+        Labels :math:`t`, 0 and 1 or probabilities.
     y_pred : Expr, shape (..., columns) or (n,)
-        Probabilities :math:`p`, or with ``from_logits`` the scores whose sigmoid they are.
+        Probabilities :math:`p`, or logits with ``from_logits``.
     from_logits : bool
-        Which of the two.
+        Whether ``y_pred`` contains logits.
     label_smoothing : float
-        :math:`s`, from 0 to 1: the targets become :math:`t (1 - s) + s / 2`.
+        :math:`s` in [0, 1]. The targets become :math:`t (1 - s) + s / 2`.
     axis : int
-        Along which the mean is taken.
+        Axis of the mean.
 
     Returns
     -------
     Expr, shape (...)
-        In nats.
+        Loss of each sample, in nats.
 
     Raises
     ------
     ShapeError
-        If the shapes differ; labels for two columns must be one-hot.
+        If the shapes differ. Labels for two columns must be one-hot.
     ValueError
-        If the smoothing is out of its range.
+        If ``label_smoothing`` is outside [0, 1].
 
     Examples
     --------
@@ -153,35 +152,35 @@ def binary_crossentropy(
     ----------
     C. M. Bishop, Pattern Recognition and Machine Learning, Springer 2006, section 4.3.2.
     """
-    y_true, y_pred = columns(y_true, y_pred, "binary_crossentropy")
+    y_true, y_pred = align_columns(y_true, y_pred, "binary_crossentropy")
     p = sigmoid(y_pred) if from_logits else y_pred
-    t = smoothed(y_true, label_smoothing)
+    t = smooth_labels(y_true, label_smoothing)
     result: Expr = -mean(t * log(p) + (1 - t) * log(1 - p), axis=axis)
     return result
 
 
 def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float = 0.5) -> Expr:
-    r"""A loss between the crossentropy (:math:`q \to 0`) and the absolute error (:math:`q = 1`), for labels that may be
-    wrong: :math:`(1 - p_y^q) / q`.
+    r"""Generalized cross-entropy for noisy labels, :math:`(1 - p_y^q) / q`, between the cross-entropy
+    (:math:`q \to 0`) and the mean absolute error (:math:`q = 1`).
 
     Parameters
     ----------
     y_true : Expr of integers, shape (...) or (..., 1)
-        The classes, from 0.
+        Class labels, starting at 0.
     y_pred : Expr, shape (..., classes)
         Probabilities.
     q : float
-        Above 0 and at most 1.
+        Exponent in (0, 1].
 
     Returns
     -------
     Expr, shape (...)
-        One value a sample.
+        Loss of each sample.
 
     Raises
     ------
     ValueError
-        If ``q`` is out of its range.
+        If ``q`` is outside (0, 1].
 
     Examples
     --------
@@ -196,18 +195,20 @@ def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float = 0
     """
     if not 0 < q <= 1:
         raise OptionError(f"categorical_generalized_cross_entropy: expected 0 < q <= 1. Received: q={q!r}")
-    y_true, y_pred = labels(y_true, y_pred, "categorical_generalized_cross_entropy")
+    y_true, y_pred = align_labels(y_true, y_pred, "categorical_generalized_cross_entropy")
     p = squeeze(take_along_axis(y_pred, expand_dims(y_true, -1), axis=-1), axis=-1)
     result: Expr = (1 - p**q) / q
     return result
 
 
-def smoothed(t: Expr, share: float, axis: int | None = None) -> Expr:
-    """Return targets of which a share is dealt out evenly, to the classes along an axis or to yes and no."""
-    if not 0 <= share <= 1:
-        raise OptionError(f"Expected a label_smoothing from 0 to 1. Received: label_smoothing={share!r}")
-    if not share:
+def smooth_labels(t: Expr, smoothing: float, axis: int | None = None) -> Expr:
+    """Mix targets with the uniform distribution over the classes of an axis, or over two classes without an axis."""
+    if not 0 <= smoothing <= 1:
+        raise OptionError(f"Expected label_smoothing to be in [0, 1]. Received: label_smoothing={smoothing!r}")
+    if not smoothing:
         return t
     count = 2 if axis is None else t.shape[axis]
-    result: Expr = t * (1 - share) + share / (count if isinstance(count, int) else size(t, axis=axis, dtype=t.dtype))
+    result: Expr = t * (1 - smoothing) + smoothing / (
+        count if isinstance(count, int) else size(t, axis=axis, dtype=t.dtype)
+    )
     return result

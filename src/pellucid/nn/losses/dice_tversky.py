@@ -1,4 +1,4 @@
-r"""Losses of areas: how little what is predicted and what is wanted overlap."""
+r"""Dice and Tversky losses for segmentation."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ from typing import Any
 
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.reductions import sum
-from pellucid.nn.targets import columns
+from pellucid.nn.targets import align_columns
 
 EPSILON = 1e-7
-"""What keeps the ratio of two empty areas a number."""
+"""Avoids 0 / 0 for two empty areas."""
 
 Axis = int | tuple[int, ...] | None
 
 
 def dice(y_true: Any, y_pred: Any, axis: Axis = None) -> Expr:
-    r"""One less the Dice coefficient, :math:`1 - 2 \sum t p / (\sum t + \sum p)`.
+    r"""Dice loss, :math:`1 - 2 \sum t p / (\sum t + \sum p)`.
 
     Parameters
     ----------
     y_true, y_pred : Expr, of the same shape
-        What is wanted and what is predicted, from 0 to 1.
+        Targets and predictions in [0, 1].
     axis : int or tuple of int, optional
-        Along which areas are added up; over all axes without it, the batch's too, and the result is one number.
+        Axes to sum over. By default all axes including the batch, and the result is a scalar.
 
     Returns
     -------
     Expr
-        Of the other axes, from 0 to 1.
+        Loss over the other axes, in [0, 1].
 
     Raises
     ------
@@ -45,31 +45,31 @@ def dice(y_true: Any, y_pred: Any, axis: Axis = None) -> Expr:
     F. Milletari, N. Navab and S.-A. Ahmadi, V-Net: Fully Convolutional Neural Networks for Volumetric Medical Image
     Segmentation, 3DV 2016.
     """
-    y_true, y_pred = columns(y_true, y_pred, "dice")
-    both = sum(y_true * y_pred, axis=axis)
-    result: Expr = 1 - 2 * both / (sum(y_true, axis=axis) + sum(y_pred, axis=axis) + EPSILON)
+    y_true, y_pred = align_columns(y_true, y_pred, "dice")
+    overlap = sum(y_true * y_pred, axis=axis)
+    result: Expr = 1 - 2 * overlap / (sum(y_true, axis=axis) + sum(y_pred, axis=axis) + EPSILON)
     return result
 
 
 def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: Axis = None) -> Expr:
-    r"""One less the Tversky index,
+    r"""Tversky loss,
     :math:`1 - \sum t p / (\sum t p + \alpha \sum t (1 - p) + \beta \sum (1 - t) p)`.
 
     Parameters
     ----------
     y_true, y_pred : Expr, of the same shape
-        What is wanted and what is predicted, from 0 to 1.
+        Targets and predictions in [0, 1].
     alpha : float
-        :math:`\alpha`, the weight of what was missed, as Keras computes it.
+        :math:`\alpha`, weight of false negatives, as in Keras's code.
     beta : float
-        :math:`\beta`, the weight of what was predicted and not wanted. With 1/2 for both it is `dice`.
+        :math:`\beta`, weight of false positives. With 1/2 for both the loss is `dice`.
     axis : int or tuple of int, optional
-        As for `dice`.
+        See `dice`.
 
     Returns
     -------
     Expr
-        Of the other axes, from 0 to 1.
+        Loss over the other axes, in [0, 1].
 
     Raises
     ------
@@ -87,8 +87,8 @@ def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axi
     S. S. M. Salehi, D. Erdogmus and A. Gholipour, Tversky loss function for image segmentation using 3D fully
     convolutional deep networks, MLMI 2017.
     """
-    y_true, y_pred = columns(y_true, y_pred, "tversky")
-    both = sum(y_true * y_pred, axis=axis)
+    y_true, y_pred = align_columns(y_true, y_pred, "tversky")
+    overlap = sum(y_true * y_pred, axis=axis)
     missed, extra = sum(y_true * (1 - y_pred), axis=axis), sum((1 - y_true) * y_pred, axis=axis)
-    result: Expr = 1 - both / (both + alpha * missed + beta * extra + EPSILON)
+    result: Expr = 1 - overlap / (overlap + alpha * missed + beta * extra + EPSILON)
     return result

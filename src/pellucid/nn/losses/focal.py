@@ -1,4 +1,4 @@
-r"""Crossentropies in which what is predicted well already counts less."""
+r"""Focal losses."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.expr import Expr
+from pellucid.graph.ops.activations import sigmoid
 from pellucid.graph.ops.exponentials import log
 from pellucid.graph.ops.reductions import mean, sum
-from pellucid.graph.ops.softmax_sigmoid import sigmoid
 from pellucid.nn.activations import softmax
-from pellucid.nn.losses.crossentropy import smoothed
-from pellucid.nn.targets import columns
+from pellucid.nn.losses.crossentropy import smooth_labels
+from pellucid.nn.targets import align_columns
 
 
 def categorical_focal_crossentropy(
@@ -25,30 +25,30 @@ def categorical_focal_crossentropy(
     label_smoothing: float = 0.0,
     axis: int = -1,
 ) -> Expr:
-    r"""Crossentropy weighted by what is missing to certainty,
+    r"""Focal loss of several classes,
     :math:`-\sum_k \alpha (1 - p_k)^\gamma \, t_k \log p_k`.
 
     Parameters
     ----------
     y_true : Expr, shape (..., classes)
-        One-hot columns or probabilities :math:`t`.
+        One-hot or soft labels :math:`t`.
     y_pred : Expr, shape (..., classes)
-        Probabilities :math:`p`, or with ``from_logits`` the scores whose softmax they are.
+        Probabilities :math:`p`, or logits with ``from_logits``.
     alpha : float or sequence of float
-        The weight :math:`\alpha` of all classes, or one for each.
+        Weight :math:`\alpha` of all classes, or one per class.
     gamma : float
-        :math:`\gamma`, how much less; 0 is the crossentropy.
+        Focusing parameter :math:`\gamma`; 0 gives the cross-entropy.
     from_logits : bool
-        Which of the two.
+        Whether ``y_pred`` contains logits.
     label_smoothing : float
-        :math:`s`, from 0 to 1: the targets become :math:`t (1 - s) + s / k` for :math:`k` classes.
+        :math:`s` in [0, 1]. The targets become :math:`t (1 - s) + s / k` for :math:`k` classes.
     axis : int
-        Where the classes lie.
+        Axis of the classes.
 
     Returns
     -------
     Expr, shape (...)
-        One value a sample.
+        Loss of each sample.
 
     Raises
     ------
@@ -65,9 +65,9 @@ def categorical_focal_crossentropy(
     ----------
     T.-Y. Lin, P. Goyal, R. Girshick, K. He and P. Dollar, Focal Loss for Dense Object Detection, ICCV 2017.
     """
-    y_true, y_pred = columns(y_true, y_pred, "categorical_focal_crossentropy")
+    y_true, y_pred = align_columns(y_true, y_pred, "categorical_focal_crossentropy")
     p = softmax(y_pred, axis=axis) if from_logits else y_pred
-    t = smoothed(y_true, label_smoothing, axis)
+    t = smooth_labels(y_true, label_smoothing, axis)
     weight = np.asarray(alpha, y_pred.dtype)
     result: Expr = -sum(weight * ((1 - p) ** gamma * (t * log(p))), axis=axis)
     return result
@@ -83,33 +83,33 @@ def binary_focal_crossentropy(
     label_smoothing: float = 0.0,
     axis: int = -1,
 ) -> Expr:
-    r"""Crossentropy of yes-or-no columns weighted by what is missing to certainty,
+    r"""Binary focal loss,
     :math:`-\frac{1}{k} \sum_k (1 - q_k)^\gamma (t_k \log p_k + (1 - t_k) \log (1 - p_k))` with
     :math:`q = t p + (1 - t) (1 - p)`.
 
     Parameters
     ----------
     y_true : Expr, shape (..., columns) or (n,)
-        Zeros and ones :math:`t`.
+        Labels :math:`t`, 0 and 1.
     y_pred : Expr, shape (..., columns) or (n,)
-        Probabilities :math:`p`, or with ``from_logits`` the scores whose sigmoid they are.
+        Probabilities :math:`p`, or logits with ``from_logits``.
     apply_class_balancing : bool
-        Whether yes is weighted by :math:`\alpha` and no by :math:`1 - \alpha`.
+        Whether to weight positive labels by :math:`\alpha` and negative ones by :math:`1 - \alpha`.
     alpha : float
-        That weight.
+        Weight of the positive class.
     gamma : float
-        :math:`\gamma`, how much less; 0 is the crossentropy.
+        Focusing parameter :math:`\gamma`; 0 gives the cross-entropy.
     from_logits : bool
-        Whether scores are given.
+        Whether ``y_pred`` contains logits.
     label_smoothing : float
-        :math:`s`, from 0 to 1: the targets become :math:`t (1 - s) + s / 2`.
+        :math:`s` in [0, 1]. The targets become :math:`t (1 - s) + s / 2`.
     axis : int
-        Along which the mean is taken.
+        Axis of the mean.
 
     Returns
     -------
     Expr, shape (...)
-        One value a sample.
+        Loss of each sample.
 
     Raises
     ------
@@ -126,12 +126,12 @@ def binary_focal_crossentropy(
     ----------
     T.-Y. Lin, P. Goyal, R. Girshick, K. He and P. Dollar, Focal Loss for Dense Object Detection, ICCV 2017.
     """
-    y_true, y_pred = columns(y_true, y_pred, "binary_focal_crossentropy")
+    y_true, y_pred = align_columns(y_true, y_pred, "binary_focal_crossentropy")
     p = sigmoid(y_pred) if from_logits else y_pred
-    t = smoothed(y_true, label_smoothing)
-    missing = t * (1 - p) + (1 - t) * p
-    surprise = -(missing**gamma) * (t * log(p) + (1 - t) * log(1 - p))
+    t = smooth_labels(y_true, label_smoothing)
+    error = t * (1 - p) + (1 - t) * p
+    loss = -(error**gamma) * (t * log(p) + (1 - t) * log(1 - p))
     if apply_class_balancing:
-        surprise = (t * alpha + (1 - t) * (1 - alpha)) * surprise
-    result: Expr = mean(surprise, axis=axis)
+        loss = (t * alpha + (1 - t) * (1 - alpha)) * loss
+    result: Expr = mean(loss, axis=axis)
     return result

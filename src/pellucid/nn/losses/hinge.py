@@ -1,4 +1,4 @@
-r"""Losses of margins: nothing once the right side is chosen clearly enough, and in proportion before that."""
+r"""Hinge losses."""
 
 from __future__ import annotations
 
@@ -7,32 +7,32 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.expr import Expr
+from pellucid.graph.ops.activations import relu
 from pellucid.graph.ops.elementwise import square
 from pellucid.graph.ops.indexing import take_along_axis
 from pellucid.graph.ops.iota import arange_like
 from pellucid.graph.ops.logic import all_, equal
-from pellucid.graph.ops.minmax_where import where
 from pellucid.graph.ops.reductions import max_, mean, sum
 from pellucid.graph.ops.reshape import expand_dims, squeeze
-from pellucid.graph.ops.softmax_sigmoid import relu
 from pellucid.graph.ops.special import logit
-from pellucid.nn.targets import columns, labels
+from pellucid.graph.ops.where import where
+from pellucid.nn.targets import align_columns, align_labels
 
 
 def hinge(y_true: Any, y_pred: Any) -> Expr:
-    r"""Mean of what is missing to a margin of 1, :math:`\frac{1}{k} \sum_k \max(1 - t_k y_k, 0)`.
+    r"""Hinge loss, :math:`\frac{1}{k} \sum_k \max(1 - t_k y_k, 0)`.
 
     Parameters
     ----------
     y_true : Expr, shape (..., columns) or (n,)
-        :math:`t`, -1 and 1; where all are 0 or 1, they are taken for that.
+        Labels :math:`t`, -1 and 1. If all are 0 or 1, they are converted.
     y_pred : Expr, shape (..., columns) or (n,)
         Scores :math:`y`.
 
     Returns
     -------
     Expr, shape (...)
-        One value a sample.
+        Loss of each sample.
 
     Raises
     ------
@@ -49,15 +49,15 @@ def hinge(y_true: Any, y_pred: Any) -> Expr:
     ----------
     C. Cortes and V. Vapnik, Support-Vector Networks, Machine Learning 20, 1995.
     """
-    y_true, y_pred = columns(y_true, y_pred, "hinge")
-    result: Expr = mean(relu(1 - signs(y_true) * y_pred), axis=-1)
+    y_true, y_pred = align_columns(y_true, y_pred, "hinge")
+    result: Expr = mean(relu(1 - to_signs(y_true) * y_pred), axis=-1)
     return result
 
 
 def squared_hinge(y_true: Any, y_pred: Any) -> Expr:
-    r"""Mean of squares of what is missing to a margin of 1, :math:`\frac{1}{k} \sum_k \max(1 - t_k y_k, 0)^2`.
+    r"""Squared hinge loss, :math:`\frac{1}{k} \sum_k \max(1 - t_k y_k, 0)^2`.
 
-    Parameters and result are those of `hinge`.
+    See `hinge` for the parameters.
 
     Examples
     --------
@@ -65,36 +65,36 @@ def squared_hinge(y_true: Any, y_pred: Any) -> Expr:
     >>> pel.function([t, y], squared_hinge(t, y))([1.0, -1.0], [0.5, -3.0])
     array([0.25, 0.  ], dtype=float32)
     """
-    y_true, y_pred = columns(y_true, y_pred, "squared_hinge")
-    result: Expr = mean(square(relu(1 - signs(y_true) * y_pred)), axis=-1)
+    y_true, y_pred = align_columns(y_true, y_pred, "squared_hinge")
+    result: Expr = mean(square(relu(1 - to_signs(y_true) * y_pred)), axis=-1)
     return result
 
 
-def signs(t: Expr) -> Expr:
-    """Return targets of 0 and 1 as -1 and 1, and others as they are."""
+def to_signs(t: Expr) -> Expr:
+    """Convert labels 0 and 1 to -1 and 1; return other labels unchanged."""
     result: Expr = where(all_(equal(t, 0) | equal(t, 1)), 2 * t - 1, t)
     return result
 
 
 def binary_hinge(y_true: Any, y_pred: Any, delta: float = 1.0, log_odds: bool = True) -> Expr:
-    r"""Mean of what is missing to a margin, :math:`\frac{1}{k} \sum_k \max(\delta - (2 t_k - 1) y_k, 0)`, as Lasagne
-    has it.
+    r"""Hinge loss with a margin, :math:`\frac{1}{k} \sum_k \max(\delta - (2 t_k - 1) y_k, 0)`, as in
+    Lasagne.
 
     Parameters
     ----------
     y_true : Expr, shape (..., columns) or (n,)
-        :math:`t`, 0 and 1.
+        Labels :math:`t`, 0 and 1.
     y_pred : Expr, shape (..., columns) or (n,)
-        Scores :math:`y`, or probabilities whose log-odds they are if not ``log_odds``.
+        Scores :math:`y`, or probabilities without ``log_odds``.
     delta : float
-        The margin :math:`\delta`.
+        Margin :math:`\delta`.
     log_odds : bool
-        Which of the two.
+        Whether ``y_pred`` contains log-odds.
 
     Returns
     -------
     Expr, shape (...)
-        One value a sample.
+        Loss of each sample.
 
     Raises
     ------
@@ -107,27 +107,27 @@ def binary_hinge(y_true: Any, y_pred: Any, delta: float = 1.0, log_odds: bool = 
     >>> pel.function([t, y], binary_hinge(t, y))([1.0, 0.0], [0.25, -3.0])
     array([0.75, 0.  ], dtype=float32)
     """
-    y_true, y_pred = columns(y_true, y_pred, "binary_hinge")
+    y_true, y_pred = align_columns(y_true, y_pred, "binary_hinge")
     score = y_pred if log_odds else logit(y_pred)
     result: Expr = mean(relu(delta - (2 * y_true - 1) * score), axis=-1)
     return result
 
 
 def categorical_hinge(y_true: Any, y_pred: Any) -> Expr:
-    r"""What the score of the right class is short of being 1 above the others' (or above 0):
+    r"""Categorical hinge loss,
     :math:`\max(\max_k (1 - t_k) y_k - \sum_k t_k y_k + 1, 0)`.
 
     Parameters
     ----------
     y_true : Expr, shape (..., classes)
-        One-hot columns :math:`t`.
+        One-hot labels :math:`t`.
     y_pred : Expr, shape (..., classes)
         Scores :math:`y`.
 
     Returns
     -------
     Expr, shape (...)
-        One value a sample.
+        Loss of each sample.
 
     Raises
     ------
@@ -140,34 +140,34 @@ def categorical_hinge(y_true: Any, y_pred: Any) -> Expr:
     >>> pel.function([t, y], categorical_hinge(t, y))([[0.0, 1.0, 0.0]], [[0.5, 1.0, 0.0]])
     array([0.5], dtype=float32)
     """
-    y_true, y_pred = columns(y_true, y_pred, "categorical_hinge")
+    y_true, y_pred = align_columns(y_true, y_pred, "categorical_hinge")
     wrong, right = max_((1 - y_true) * y_pred, axis=-1), sum(y_true * y_pred, axis=-1)
     result: Expr = relu(wrong - right + 1)
     return result
 
 
 def multiclass_hinge(y_true: Any, y_pred: Any, delta: float = 1.0) -> Expr:
-    r"""What the score of the right class is short of being a margin above the greatest of the others,
-    :math:`\max(\max_{k \ne y} s_k - s_y + \delta, 0)`, as Lasagne has it.
+    r"""Multiclass hinge loss,
+    :math:`\max(\max_{k \ne y} s_k - s_y + \delta, 0)`, as in Lasagne.
 
     Parameters
     ----------
     y_true : Expr of integers, shape (...) or (..., 1)
-        The classes, from 0.
+        Class labels, starting at 0.
     y_pred : Expr, shape (..., classes)
         Scores :math:`s`.
     delta : float
-        The margin :math:`\delta`.
+        Margin :math:`\delta`.
 
     Returns
     -------
     Expr, shape (...)
-        One value a sample.
+        Loss of each sample.
 
     Raises
     ------
     ShapeError, DtypeError
-        If shapes do not belong together, or labels are no integers.
+        If the shapes do not match, or the labels are not integers.
 
     Examples
     --------
@@ -179,7 +179,7 @@ def multiclass_hinge(y_true: Any, y_pred: Any, delta: float = 1.0) -> Expr:
     ----------
     K. Crammer and Y. Singer, On the Algorithmic Implementation of Multiclass Kernel-based Vector Machines, JMLR 2001.
     """
-    y_true, y_pred = labels(y_true, y_pred, "multiclass_hinge")
+    y_true, y_pred = align_labels(y_true, y_pred, "multiclass_hinge")
     label = expand_dims(y_true, -1)
     right = squeeze(take_along_axis(y_pred, label, axis=-1), axis=-1)
     others = where(equal(arange_like(y_pred, axis=-1), label), np.asarray(-np.inf, y_pred.dtype), y_pred)

@@ -1,4 +1,4 @@
-r"""Losses of distributions, held against what was drawn from them or against one another."""
+r"""Losses of probability distributions."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from pellucid.graph.expr import Expr
 from pellucid.graph.ops.exponentials import log
 from pellucid.graph.ops.reductions import mean, sum
 from pellucid.graph.ops.special import xlogy
-from pellucid.nn.targets import columns
+from pellucid.nn.targets import align_columns
 
 
 def kl_divergence(y_true: Any, y_pred: Any) -> Expr:
     r"""Kullback-Leibler divergence of two distributions, :math:`\sum_k t_k \log (t_k / p_k)`.
 
-    Probabilities are taken as they are; Keras brings those of 0 up to :math:`10^{-7}`.
+    Unlike in Keras, probabilities are not clipped to at least :math:`10^{-7}`.
 
     Parameters
     ----------
     y_true, y_pred : Expr, shape (..., classes)
-        The probabilities :math:`t` and :math:`p`.
+        Probabilities :math:`t` and :math:`p`.
 
     Returns
     -------
     Expr, shape (...)
-        In nats.
+        Loss of each sample, in nats.
 
     Raises
     ------
@@ -41,26 +41,26 @@ def kl_divergence(y_true: Any, y_pred: Any) -> Expr:
     ----------
     S. Kullback and R. A. Leibler, On Information and Sufficiency, Annals of Mathematical Statistics 22, 1951.
     """
-    y_true, y_pred = columns(y_true, y_pred, "kl_divergence")
+    y_true, y_pred = align_columns(y_true, y_pred, "kl_divergence")
     result: Expr = sum(xlogy(y_true, y_true) - y_true * log(y_pred), axis=-1)
     return result
 
 
 def poisson(y_true: Any, y_pred: Any) -> Expr:
-    r"""Mean surprise at counts, to one who expects them to have the Poisson distributions of these means,
-    :math:`\frac{1}{k} \sum_k y_k - t_k \log y_k`, but for a part that does not depend on the prediction.
+    r"""Poisson loss, :math:`\frac{1}{k} \sum_k y_k - t_k \log y_k`: the negative log-likelihood of counts, up to a
+    constant.
 
     Parameters
     ----------
     y_true : Expr, shape (..., columns) or (n,)
         Counts :math:`t`.
     y_pred : Expr, shape (..., columns) or (n,)
-        The means :math:`y`, above 0.
+        Predicted means :math:`y`, greater than 0.
 
     Returns
     -------
     Expr, shape (...)
-        In nats.
+        Loss of each sample, in nats.
 
     Raises
     ------
@@ -73,6 +73,6 @@ def poisson(y_true: Any, y_pred: Any) -> Expr:
     >>> pel.simplify(poisson(t, pel.exp(z)))
     (exp(z) - t * z).mean(axis=1)
     """
-    y_true, y_pred = columns(y_true, y_pred, "poisson")
+    y_true, y_pred = align_columns(y_true, y_pred, "poisson")
     result: Expr = mean(y_pred - xlogy(y_true, y_pred), axis=-1)
     return result

@@ -1,4 +1,4 @@
-r"""From one value a sample to the number that is made small: means and sums, weights, and what does not count."""
+r"""Reduction of per-sample losses to a scalar, with sample weights and masks."""
 
 from __future__ import annotations
 
@@ -8,55 +8,53 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.errors import OptionError, ShapeError
-from pellucid.graph.expr import Expr, agree, as_expr
+from pellucid.graph.expr import Expr, as_expr, is_compatible_shape
 from pellucid.graph.ops.elementwise import cast
 from pellucid.graph.ops.indexing import take
 from pellucid.graph.ops.norms import divide_no_nan
 from pellucid.graph.ops.reductions import argmax, mean, sum
 from pellucid.graph.ops.reshape import broadcast_like, expand_dims, squeeze
-from pellucid.graph.types import is_float, shape_text
+from pellucid.graph.types import format_shape, is_float
 from pellucid.nn.dtypes import to_dtype
 
 REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none", None)
 
 
 def check_reduction(reduction: str | None) -> str | None:
-    """Return a way to reduce, or say which there are."""
     if reduction not in REDUCTIONS:
-        raise OptionError(f"Expected a reduction out of {REDUCTIONS}. Received: reduction={reduction!r}")
+        raise OptionError(f"Expected reduction to be one of {REDUCTIONS}. Received: reduction={reduction!r}")
     return reduction
 
 
 def reduce_values(
     values: Any, sample_weight: Any = None, mask: Any = None, reduction: str | None = "sum_over_batch_size"
 ) -> Expr:
-    r"""Make one number of one value a sample, :math:`\frac{1}{n} \sum_i w_i v_i`, as Keras does.
+    r"""Reduce per-sample values to a scalar, :math:`\frac{1}{n} \sum_i w_i v_i`, as in Keras.
 
     Parameters
     ----------
     values : Expr, shape (...)
-        One value a sample, or a step.
+        One value per sample or time step.
     sample_weight : Expr, array or list, optional
-        :math:`w`, of the shape of the values or of their first axes.
+        Weights :math:`w`, of the shape of the values or of their leading axes.
     mask : Expr of booleans, optional
-        What counts, of the shape of the values or of their first axes; the rest has no weight, and is left out of
-        :math:`n`.
+        False for values that the sum and :math:`n` exclude; of the shape of the values or of their leading axes.
     reduction : str or None
-        ``"sum_over_batch_size"`` or ``"mean"``: :math:`n` is how many values there are, whatever their weights.
-        ``"mean_with_sample_weight"``: :math:`n = \sum_i w_i`. ``"sum"``: :math:`n = 1`. ``"none"`` or None: the values,
-        weighted.
+        ``"sum_over_batch_size"`` or ``"mean"``: :math:`n` is the number of values, whatever their weights.
+        ``"mean_with_sample_weight"``: :math:`n = \sum_i w_i`. ``"sum"``: :math:`n = 1`. ``"none"`` or None: the
+        weighted values.
 
     Returns
     -------
     Expr
-        A scalar, or for ``"none"`` of the shape of the values.
+        A scalar, or for ``"none"`` the shape of the values.
 
     Raises
     ------
     ValueError
-        For another reduction.
+        If the reduction is unknown.
     ShapeError
-        If the weights or the mask are of no such shape.
+        If the shape of the weights or the mask does not match.
 
     Examples
     --------
@@ -67,10 +65,10 @@ def reduce_values(
     np.float32(1.75)
     """
     values = as_expr(values)
-    weight = None if sample_weight is None else along(sample_weight, values, "sample_weight")
-    counted = None if mask is None else along(mask, values, "mask")
-    if counted is not None:
-        weight = counted if weight is None else weight * counted
+    weight = None if sample_weight is None else broadcast_weights(sample_weight, values, "sample_weight")
+    mask_weight = None if mask is None else broadcast_weights(mask, values, "mask")
+    if mask_weight is not None:
+        weight = mask_weight if weight is None else weight * mask_weight
     weighted: Expr = values if weight is None else weight * values
     if check_reduction(reduction) in ("none", None):
         return weighted
@@ -78,21 +76,21 @@ def reduce_values(
     if reduction == "sum":
         return total
     if reduction == "mean_with_sample_weight" and weight is not None:
-        counted = weight
-    result: Expr = mean(weighted) if counted is None else divide_no_nan(total, sum(counted))
+        mask_weight = weight
+    result: Expr = mean(weighted) if mask_weight is None else divide_no_nan(total, sum(mask_weight))
     return result
 
 
-def along(weight: Any, values: Expr, what: str) -> Expr:
-    """Return weights of samples, or of steps, as one for each value."""
+def broadcast_weights(weight: Any, values: Expr, what: str) -> Expr:
+    """Broadcast weights of samples or time steps to the values."""
     weight = to_dtype(as_expr(weight), values.dtype)
     while weight.ndim > 1 and weight.shape[-1] == 1:
         weight = squeeze(weight, axis=-1)
-    if weight.ndim > values.ndim or not agree(weight.shape, values.shape[: weight.ndim]):
+    if weight.ndim > values.ndim or not is_compatible_shape(weight.shape, values.shape[: weight.ndim]):
         raise ShapeError(
-            f"Expected {what} to have the shape of the values, one for each sample, or of their first axes. Received: "
-            f"{weight} of shape {shape_text(weight.shape)}, for values of shape {shape_text(values.shape)}"
-        ).about([weight, values])
+            f"Expected {what} to have the shape of the values or of their leading axes. Received: "
+            f"{weight} of shape {format_shape(weight.shape)}, for values of shape {format_shape(values.shape)}"
+        ).with_operands([weight, values])
     while weight.ndim < values.ndim:
         weight = expand_dims(weight, -1)
     result: Expr = weight if weight.shape == values.shape else broadcast_like(weight, values)
@@ -100,24 +98,24 @@ def along(weight: Any, values: Expr, what: str) -> Expr:
 
 
 def class_weight(y_true: Any, weights: Mapping[int, float] | Sequence[float]) -> Expr:
-    r"""Weights of samples by their classes, :math:`w_{y}`, to be given as ``sample_weight``.
+    r"""Sample weights from class weights, :math:`w_{y}`, to pass as ``sample_weight``.
 
     Parameters
     ----------
     y_true : Expr, shape (...) or (..., classes)
-        Labels, or one-hot columns (of real numbers).
+        Integer labels or one-hot floats.
     weights : dict from int to float, or sequence of float
-        The weight of each class; classes that a dict leaves out weigh 1.
+        Weight of each class. Classes missing in a dict have weight 1.
 
     Returns
     -------
     Expr, shape (...)
-        One weight a sample.
+        Weight of each sample.
 
     Raises
     ------
     ValueError
-        If a class is below 0, or there is none.
+        If a class is negative, or the weights are empty.
 
     Examples
     --------
@@ -128,28 +126,28 @@ def class_weight(y_true: Any, weights: Mapping[int, float] | Sequence[float]) ->
     y_true = as_expr(y_true)
     given = dict(weights) if isinstance(weights, Mapping) else dict(enumerate(weights))
     if not given or min(given) < 0:
-        raise OptionError(f"Expected the weights of classes from 0 on. Received: {weights!r}")
+        raise OptionError(f"Expected weights of non-negative classes. Received: {weights!r}")
     classes = y_true
     if is_float(y_true.dtype):
         columns = y_true.ndim > 1 and y_true.shape[-1] != 1
         classes = argmax(y_true, axis=-1) if columns else cast(y_true, dtype=np.int32)
-    # One more place, for the classes beyond those that are named.
+    # A dict names some classes only: one more entry serves all larger labels.
     table = [given.get(k, 1.0) for k in range(max(given) + 1)] + [1.0] * isinstance(weights, Mapping)
     result: Expr = take(table, classes, mode="clip")
     return result
 
 
 def aggregate(loss: Any, weights: Any = None, mode: str = "mean") -> Expr:
-    r"""Make one number of one value a sample, as Lasagne does: their mean, sum, or weighted mean.
+    r"""Reduce per-sample values to their mean, sum or weighted mean, as in Lasagne.
 
     Parameters
     ----------
     loss : Expr
-        One value a sample.
+        Loss of each sample.
     weights : Expr, array or list, optional
-        Factors, of a shape that broadcasts against the loss.
+        Factors that broadcast to the loss.
     mode : {"mean", "sum", "normalized_sum"}
-        The last divides the sum by that of the weights.
+        ``"normalized_sum"`` divides the sum by the sum of the weights.
 
     Returns
     -------
@@ -159,7 +157,7 @@ def aggregate(loss: Any, weights: Any = None, mode: str = "mean") -> Expr:
     Raises
     ------
     ValueError
-        For another mode, or ``"normalized_sum"`` without weights.
+        If the mode is unknown, or ``"normalized_sum"`` is used without weights.
 
     Examples
     --------
@@ -167,9 +165,9 @@ def aggregate(loss: Any, weights: Any = None, mode: str = "mean") -> Expr:
     v.sum()
     """
     if mode not in ("mean", "sum", "normalized_sum"):
-        raise OptionError(f"Expected a mode out of ('mean', 'sum', 'normalized_sum'). Received: mode={mode!r}")
+        raise OptionError(f"Expected mode to be one of ('mean', 'sum', 'normalized_sum'). Received: mode={mode!r}")
     if mode == "normalized_sum" and weights is None:
-        raise OptionError("aggregate: a normalized_sum is divided by the sum of the weights. Received: weights=None")
+        raise OptionError("aggregate: mode='normalized_sum' needs weights. Received: weights=None")
     loss = as_expr(loss)
     factors = None if weights is None else to_dtype(as_expr(weights), loss.dtype)
     weighted = loss if factors is None else loss * factors

@@ -1,4 +1,4 @@
-r"""Losses of numbers: how far predictions are off."""
+r"""Regression losses."""
 
 from __future__ import annotations
 
@@ -6,30 +6,31 @@ from typing import Any
 
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr
-from pellucid.graph.ops import stable_functions
+from pellucid.graph.ops import hyperbolic
 from pellucid.graph.ops.elementwise import absolute, square
 from pellucid.graph.ops.exponentials import log1p
-from pellucid.graph.ops.minmax_where import maximum, where
+from pellucid.graph.ops.minmax import maximum
 from pellucid.graph.ops.norms import divide_no_nan, vector_norm
 from pellucid.graph.ops.reductions import mean, sum
-from pellucid.nn.targets import columns
+from pellucid.graph.ops.where import where
+from pellucid.nn.targets import align_columns
 
 SMALLEST_TARGET = 1e-7
-"""What a percentage is taken of, where a target is nearer to 0."""
+"""Lower bound of targets in percentage errors, as in Keras."""
 
 
 def mean_squared_error(y_true: Any, y_pred: Any) -> Expr:
-    r"""Mean of squared differences, :math:`\frac{1}{k} \sum_k (t_k - y_k)^2`.
+    r"""Mean squared error, :math:`\frac{1}{k} \sum_k (t_k - y_k)^2`.
 
     Parameters
     ----------
     y_true, y_pred : Expr, shape (..., columns) or (n,)
-        What is wanted and what is predicted.
+        Targets and predictions.
 
     Returns
     -------
     Expr, shape (...)
-        One value a sample.
+        Loss of each sample.
 
     Raises
     ------
@@ -42,13 +43,13 @@ def mean_squared_error(y_true: Any, y_pred: Any) -> Expr:
     >>> mean_squared_error(t, y)
     ((t - y) ** 2).mean(axis=1)
     """
-    y_true, y_pred = columns(y_true, y_pred, "mean_squared_error")
+    y_true, y_pred = align_columns(y_true, y_pred, "mean_squared_error")
     result: Expr = mean(square(y_true - y_pred), axis=-1)
     return result
 
 
 def mean_absolute_error(y_true: Any, y_pred: Any) -> Expr:
-    r"""Mean of absolute differences, :math:`\frac{1}{k} \sum_k |t_k - y_k|`.
+    r"""Mean absolute error, :math:`\frac{1}{k} \sum_k |t_k - y_k|`.
 
     Parameters and result are those of `mean_squared_error`.
 
@@ -58,13 +59,13 @@ def mean_absolute_error(y_true: Any, y_pred: Any) -> Expr:
     >>> mean_absolute_error(t, y)
     abs(t - y).mean(axis=1)
     """
-    y_true, y_pred = columns(y_true, y_pred, "mean_absolute_error")
+    y_true, y_pred = align_columns(y_true, y_pred, "mean_absolute_error")
     result: Expr = mean(absolute(y_true - y_pred), axis=-1)
     return result
 
 
 def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Expr:
-    r"""Mean of absolute differences in hundredths of the target,
+    r"""Mean absolute percentage error,
     :math:`\frac{100}{k} \sum_k |t_k - y_k| / \max(|t_k|, 10^{-7})`.
 
     Parameters and result are those of `mean_squared_error`.
@@ -75,14 +76,14 @@ def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Expr:
     >>> pel.function([t, y], mean_absolute_percentage_error(t, y))([[1.0, 2.0]], [[1.5, 1.0]])
     array([50.], dtype=float32)
     """
-    y_true, y_pred = columns(y_true, y_pred, "mean_absolute_percentage_error")
+    y_true, y_pred = align_columns(y_true, y_pred, "mean_absolute_percentage_error")
     result: Expr = 100 * mean(absolute(y_true - y_pred) / maximum(absolute(y_true), SMALLEST_TARGET), axis=-1)
     return result
 
 
 def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Expr:
-    r"""Mean of squared differences of logarithms,
-    :math:`\frac{1}{k} \sum_k (\log(1 + t_k) - \log(1 + y_k))^2`, with what is below 0 taken as 0.
+    r"""Mean squared logarithmic error,
+    :math:`\frac{1}{k} \sum_k (\log(1 + t_k) - \log(1 + y_k))^2`, with negative values clipped to 0.
 
     Parameters and result are those of `mean_squared_error`.
 
@@ -92,33 +93,33 @@ def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Expr:
     >>> mean_squared_logarithmic_error(t, y)
     ((log1p(maximum(t, 0)) - log1p(maximum(y, 0))) ** 2).mean(axis=1)
     """
-    y_true, y_pred = columns(y_true, y_pred, "mean_squared_logarithmic_error")
+    y_true, y_pred = align_columns(y_true, y_pred, "mean_squared_logarithmic_error")
     result: Expr = mean(square(log1p(maximum(y_true, 0)) - log1p(maximum(y_pred, 0))), axis=-1)
     return result
 
 
 def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Expr:
-    r"""Mean of errors that count squared up to a size and in proportion beyond, :math:`e^2 / 2` where
-    :math:`|e| \le \delta` and :math:`\delta |e| - \delta^2 / 2` elsewhere, with :math:`e = y - t`.
+    r"""Huber loss, the mean of :math:`e^2 / 2` where :math:`|e| \le \delta` and of
+    :math:`\delta |e| - \delta^2 / 2` elsewhere, with :math:`e = y - t`.
 
     Parameters
     ----------
     y_true, y_pred : Expr, shape (..., columns) or (n,)
-        What is wanted and what is predicted.
+        Targets and predictions.
     delta : float
-        :math:`\delta`, above 0.
+        :math:`\delta`, greater than 0.
 
     Returns
     -------
     Expr, shape (...)
-        One value a sample.
+        Loss of each sample.
 
     Raises
     ------
     ShapeError
         If the shapes differ.
     ValueError
-        If ``delta`` is out of its range.
+        If ``delta`` is not positive.
 
     Examples
     --------
@@ -131,16 +132,16 @@ def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Expr:
     P. J. Huber, Robust Estimation of a Location Parameter, Annals of Mathematical Statistics 35, 1964.
     """
     if not delta > 0:
-        raise OptionError(f"huber: expected delta above 0. Received: delta={delta!r}")
-    y_true, y_pred = columns(y_true, y_pred, "huber")
+        raise OptionError(f"huber: expected delta > 0. Received: delta={delta!r}")
+    y_true, y_pred = align_columns(y_true, y_pred, "huber")
     error = absolute(y_pred - y_true)
     result: Expr = mean(where(error <= delta, 0.5 * square(error), delta * error - 0.5 * delta**2), axis=-1)
     return result
 
 
 def log_cosh(y_true: Any, y_pred: Any) -> Expr:
-    r"""Mean of :math:`\log \cosh(y_k - t_k)`: about half the squared error where it is small, the absolute one less
-    :math:`\log 2` where it is large.
+    r"""Log-cosh loss, the mean of :math:`\log \cosh(y_k - t_k)`: about half the squared error of small errors, and the
+    absolute error minus :math:`\log 2` of large ones.
 
     Parameters and result are those of `mean_squared_error`.
 
@@ -150,26 +151,26 @@ def log_cosh(y_true: Any, y_pred: Any) -> Expr:
     >>> log_cosh(t, y)
     log_cosh(y - t).mean(axis=1)
     """
-    y_true, y_pred = columns(y_true, y_pred, "log_cosh")
-    result: Expr = mean(stable_functions.log_cosh(y_pred - y_true), axis=-1)
+    y_true, y_pred = align_columns(y_true, y_pred, "log_cosh")
+    result: Expr = mean(hyperbolic.log_cosh(y_pred - y_true), axis=-1)
     return result
 
 
 def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Expr:
-    r"""The cosine of the angle between what is wanted and what is predicted, with a minus sign, so that less is better:
+    r"""Negative cosine similarity,
     :math:`-\frac{t \cdot y}{\left\| t \right\| \left\| y \right\|}`, and 0 where either is 0.
 
     Parameters
     ----------
     y_true, y_pred : Expr, shape (..., columns)
-        What is wanted and what is predicted.
+        Targets and predictions.
     axis : int
-        Along which the vectors lie.
+        Axis of the vectors.
 
     Returns
     -------
     Expr, shape (...)
-        From -1, the same direction, to 1.
+        Values from -1 (same direction) to 1.
 
     Raises
     ------
@@ -182,12 +183,12 @@ def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Expr:
     >>> pel.function([t, y], cosine_similarity(t, y))([[1.0, 0.0]], [[3.0, 0.0]])
     array([-1.], dtype=float32)
     """
-    y_true, y_pred = columns(y_true, y_pred, "cosine_similarity")
-    result: Expr = -sum(unit(y_true, axis) * unit(y_pred, axis), axis=axis)
+    y_true, y_pred = align_columns(y_true, y_pred, "cosine_similarity")
+    result: Expr = -sum(normalize(y_true, axis) * normalize(y_pred, axis), axis=axis)
     return result
 
 
-def unit(x: Expr, axis: int) -> Expr:
-    """Return the vectors along an axis with length 1; zeros stay zeros."""
+def normalize(x: Expr, axis: int) -> Expr:
+    """Scale the vectors along an axis to unit length; zero vectors stay zero."""
     result: Expr = divide_no_nan(x, vector_norm(x, axis=axis, keepdims=True))
     return result

@@ -1,8 +1,8 @@
-r"""Metrics: what a person wants to know of a model.
+r"""Metrics with Keras 3's names.
 
-Those that are a mean over samples are functions that return one value a sample. Those that are not, such as a precision
-or the area under a curve, are a `Metric`: sums over batches, and what is made of them. Either goes into
-``compile(metrics=[...])``, by name or as it is.
+A metric that is a mean over samples is a function that returns one value per sample. Others, such as precision or the
+area under a curve, are `Metric` objects: functions of sums over batches. Both work in ``compile(metrics=[...])``, by
+name or as objects.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pellucid.graph.errors import tell_near_misses
+from pellucid.graph.errors import suggest_near_misses
 from pellucid.nn import losses
 from pellucid.nn.metrics.accuracy import (
     Accuracy,
@@ -28,9 +28,9 @@ from pellucid.nn.metrics.accuracy import (
 )
 from pellucid.nn.metrics.base import (
     Mean,
-    MeanOf,
+    MeanMetricWrapper,
     Metric,
-    Running,
+    StreamingMetric,
     Sum,
 )
 from pellucid.nn.metrics.confusion import (
@@ -78,20 +78,20 @@ from pellucid.nn.metrics.regression import (
     RootMeanSquaredError,
 )
 from pellucid.nn.metrics.threshold_metrics import (
-    AtThresholds,
     FalseNegatives,
     FalsePositives,
     Precision,
     Recall,
+    ThresholdMetric,
     TrueNegatives,
     TruePositives,
 )
-from pellucid.nn.registry import look_up
+from pellucid.nn.registry import get_by_name
 
 __all__ = [
     "AUC",
     "Accuracy",
-    "AtThresholds",
+    "ThresholdMetric",
     "BinaryAccuracy",
     "BinaryCrossentropy",
     "BinaryIoU",
@@ -113,7 +113,7 @@ __all__ = [
     "MeanAbsoluteError",
     "MeanAbsolutePercentageError",
     "MeanIoU",
-    "MeanOf",
+    "MeanMetricWrapper",
     "MeanSquaredError",
     "MeanSquaredLogarithmicError",
     "Metric",
@@ -129,7 +129,7 @@ __all__ = [
     "Recall",
     "RecallAtPrecision",
     "RootMeanSquaredError",
-    "Running",
+    "StreamingMetric",
     "SensitivityAtSpecificity",
     "SparseCategoricalAccuracy",
     "SparseCategoricalCrossentropy",
@@ -188,25 +188,25 @@ def get(identifier: str | MetricFunction) -> MetricFunction:
     Parameters
     ----------
     identifier : str, function or Metric
-        A name, also as a class of that name is spelt; a function of targets and predictions; a metric.
+        A name in snake case or as a class name, a function of targets and predictions, or a metric.
 
     Returns
     -------
     function or Metric
-        What the name stands for: a function, or a metric with its defaults.
+        The function or a metric with default settings.
 
     Raises
     ------
     ValueError
-        For an unknown name; the nearest is named.
+        If the name is unknown; the message suggests the nearest one.
 
     Examples
     --------
     >>> get("acc").__name__, get("AUC")
     ('accuracy', <AUC auc>)
     """
-    found = look_up("metric", identifier, NAMED)
+    found = get_by_name("metric", identifier, NAMED)
     return found() if isinstance(found, type) else found
 
 
-tell_near_misses(globals(), "nn.metrics")
+suggest_near_misses(globals(), "nn.metrics")

@@ -1,4 +1,4 @@
-r"""Which classes are taken for which, and how areas overlap."""
+r"""Confusion matrix and intersection over union."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ import numpy as np
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.ops.elementwise import cast
-from pellucid.graph.ops.minmax_where import where
 from pellucid.graph.ops.norms import divide_no_nan
+from pellucid.graph.ops.one_hot import one_hot
 from pellucid.graph.ops.reductions import argmax, sum
 from pellucid.graph.ops.reshape import expand_dims, ravel
-from pellucid.graph.ops.search_count import one_hot
 from pellucid.graph.ops.triangular import diagonal
+from pellucid.graph.ops.where import where
 from pellucid.graph.types import is_float
 from pellucid.nn.dtypes import to_dtype
-from pellucid.nn.losses.reduction import along
-from pellucid.nn.metrics.base import Metric, Sums, weight_of
+from pellucid.nn.losses.reduction import broadcast_weights
+from pellucid.nn.metrics.base import Metric, Sums, get_sample_weight
 
 
 class ConfusionMatrix(Metric):
-    r"""How often a class is taken for another, :math:`C_{ij} = \sum_n w_n [y_n = i] [\hat y_n = j]`.
+    r"""Confusion matrix, true classes by predicted classes, :math:`C_{ij} = \sum_n w_n [y_n = i] [\hat y_n = j]`.
 
     Parameters
     ----------
     num_classes : int
-        How many; labels beyond count nowhere.
+        Number of classes. Larger labels are ignored.
     ignore_class : int, optional
-        A label that counts nowhere.
+        Label to ignore.
     sparse_y_true, sparse_y_pred : bool
-        Whether labels are given, or columns of which the greatest is the label.
+        Whether labels are integers. Otherwise the label is the argmax over ``axis``.
     axis : int
-        Where those columns lie.
+        Axis of the classes.
     name : str, optional
-        Under which a history keeps it.
+        Name in the training history.
 
     Raises
     ------
     ValueError
-        If there is no class.
+        If ``num_classes`` is less than 1.
 
     Examples
     --------
@@ -62,49 +62,47 @@ class ConfusionMatrix(Metric):
     ) -> None:
         super().__init__(name)
         if not num_classes >= 1:
-            raise OptionError(f"{self.name}: expected 1 class or more. Received: num_classes={num_classes!r}")
+            raise OptionError(f"{self.name}: expected num_classes >= 1. Received: num_classes={num_classes!r}")
         self.num_classes, self.ignore_class, self.axis = num_classes, ignore_class, axis
         self.sparse_y_true, self.sparse_y_pred = sparse_y_true, sparse_y_pred
 
     def updates(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Sums:
-        """Return the matrix of a batch, weighted."""
-        weight = weight_of(y_pred, sample_weight)
-        wanted, found = self.classes(y_true, self.sparse_y_true), self.classes(y_pred, self.sparse_y_pred)
-        rows = one_hot(ravel(wanted), self.num_classes)
+        weight = get_sample_weight(y_pred, sample_weight)
+        true, predicted = self.to_labels(y_true, self.sparse_y_true), self.to_labels(y_pred, self.sparse_y_pred)
+        rows = one_hot(ravel(true), self.num_classes)
         if self.ignore_class is not None:
-            rows = where(expand_dims(ravel(wanted) != self.ignore_class, -1), rows, 0)
+            rows = where(expand_dims(ravel(true) != self.ignore_class, -1), rows, 0)
         if weight is not None:
-            like = cast(wanted, dtype=rows.dtype)
-            rows = rows * expand_dims(ravel(along(weight, like, "sample_weight")), -1)
-        return {"matrix": rows.T @ one_hot(ravel(found), self.num_classes)}
+            like = cast(true, dtype=rows.dtype)
+            rows = rows * expand_dims(ravel(broadcast_weights(weight, like, "sample_weight")), -1)
+        return {"matrix": rows.T @ one_hot(ravel(predicted), self.num_classes)}
 
-    def classes(self, y: Any, sparse: bool) -> Expr:
-        """Return labels as integers."""
-        classes: Expr = as_expr(y) if sparse else argmax(y, axis=self.axis)
-        return to_dtype(classes, np.dtype(np.int32)) if is_float(classes.dtype) else classes
+    def to_labels(self, y: Any, sparse: bool) -> Expr:
+        """Convert labels or class scores to integer labels."""
+        labels: Expr = as_expr(y) if sparse else argmax(y, axis=self.axis)
+        return to_dtype(labels, np.dtype(np.int32)) if is_float(labels.dtype) else labels
 
     def result(self, sums: Mapping[str, Expr]) -> Expr:
-        """Return the matrix."""
         return sums["matrix"]
 
 
 class IoU(ConfusionMatrix):
     r"""Intersection over union, :math:`\mathrm{TP} / (\mathrm{TP} + \mathrm{FP} + \mathrm{FN})`, the mean over some
-    classes; those that are neither wanted nor predicted are left out.
+    classes. Classes that are neither true nor predicted are excluded.
 
     Parameters
     ----------
     num_classes : int
-        How many there are.
+        Number of classes.
     target_class_ids : sequence of int
-        Those whose mean is taken.
+        Classes to average over.
     name, ignore_class, sparse_y_true, sparse_y_pred, axis
-        As for `ConfusionMatrix`.
+        See `ConfusionMatrix`.
 
     Raises
     ------
     ValueError
-        If there is no such class.
+        If a class is out of range.
 
     Examples
     --------
@@ -133,17 +131,16 @@ class IoU(ConfusionMatrix):
         self.target_class_ids = ids
 
     def result(self, sums: Mapping[str, Expr]) -> Expr:
-        """Return the mean over the classes that there are."""
         matrix, ids = sums["matrix"], self.target_class_ids
-        right = diagonal(matrix)[ids]
-        either = sum(matrix, axis=0)[ids] + sum(matrix, axis=1)[ids] - right
-        there = sum(cast(either > 0, dtype=matrix.dtype))
-        result: Expr = divide_no_nan(sum(divide_no_nan(right, either)), there)
+        intersection = diagonal(matrix)[ids]
+        union = sum(matrix, axis=0)[ids] + sum(matrix, axis=1)[ids] - intersection
+        count = sum(cast(union > 0, dtype=matrix.dtype))
+        result: Expr = divide_no_nan(sum(divide_no_nan(intersection, union)), count)
         return result
 
 
 class MeanIoU(IoU):
-    r"""The mean `IoU` of all classes."""
+    r"""Mean `IoU` of all classes."""
 
     def __init__(
         self,
@@ -158,7 +155,7 @@ class MeanIoU(IoU):
 
 
 class BinaryIoU(IoU):
-    r"""The mean `IoU` of no and yes, which is what is at least a threshold."""
+    r"""Mean `IoU` of two classes; predictions of at least the threshold are positive."""
 
     def __init__(
         self, target_class_ids: Sequence[int] = (0, 1), threshold: float = 0.5, name: str | None = None
@@ -167,13 +164,12 @@ class BinaryIoU(IoU):
         self.threshold = threshold
 
     def updates(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Sums:
-        """Return the matrix of a batch, weighted."""
-        said = cast(as_expr(y_pred) >= self.threshold, dtype=np.int32)
-        return super().updates(y_true, said, weight_of(y_pred, sample_weight))
+        predicted = cast(as_expr(y_pred) >= self.threshold, dtype=np.int32)
+        return super().updates(y_true, predicted, get_sample_weight(y_pred, sample_weight))
 
 
 class OneHotIoU(IoU):
-    r"""The `IoU` of columns, of which the greatest is the class."""
+    r"""`IoU` of one-hot labels and class scores."""
 
     def __init__(
         self,
@@ -188,7 +184,7 @@ class OneHotIoU(IoU):
 
 
 class OneHotMeanIoU(MeanIoU):
-    r"""The `MeanIoU` of columns, of which the greatest is the class."""
+    r"""`MeanIoU` of one-hot labels and class scores."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-r"""Figures of the curves that a threshold draws as it moves from 0 to 1."""
+r"""Metrics of ROC and precision-recall curves."""
 
 from __future__ import annotations
 
@@ -9,49 +9,49 @@ import numpy as np
 
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr, as_expr
+from pellucid.graph.ops.activations import sigmoid
 from pellucid.graph.ops.creation import ones_like
 from pellucid.graph.ops.exponentials import log
-from pellucid.graph.ops.minmax_where import maximum, minimum, where
+from pellucid.graph.ops.minmax import maximum, minimum
 from pellucid.graph.ops.norms import divide_no_nan
 from pellucid.graph.ops.reductions import max_, mean, sum
-from pellucid.graph.ops.softmax_sigmoid import sigmoid
 from pellucid.graph.ops.statistics import average
-from pellucid.nn.losses.reduction import along
+from pellucid.graph.ops.where import where
+from pellucid.nn.losses.reduction import broadcast_weights
 from pellucid.nn.metrics.base import Sums
-from pellucid.nn.metrics.threshold_metrics import AtThresholds, precision, recall, specificity
+from pellucid.nn.metrics.threshold_metrics import ThresholdMetric, precision, recall, specificity
 
 EDGE = 1e-7
-"""How far the outermost thresholds lie outside of 0 and 1, so that all is yes at the first and nothing at the last."""
+"""Distance of the outer thresholds from 0 and 1: at the first everything is positive, at the last nothing."""
 
 
-class AUC(AtThresholds):
-    r"""Area under a curve: the share of yes that is found over the share of no that is not (ROC), or the precision over
-    the recall (PR), approximated at thresholds.
+class AUC(ThresholdMetric):
+    r"""Area under the ROC curve or the precision-recall curve, approximated at thresholds.
 
     Parameters
     ----------
     num_thresholds : int
-        At how many, evenly from 0 to 1; 2 or more.
+        Number of evenly spaced thresholds, at least 2.
     curve : {"ROC", "PR"}
-        Which curve.
+        Kind of curve.
     summation_method : {"interpolation", "minoring", "majoring"}
-        Between thresholds the curve is a straight line (or for PR what Davis and Goadrich put in its place), the lower
-        of its ends or the higher.
+        Between thresholds the curve is interpolated (for PR by the formula of Davis and Goadrich), or the minimum or
+        maximum of both ends.
     name : str, optional
-        Under which a history keeps it.
+        Name in the training history.
     thresholds : sequence of float, optional
-        Others than the even ones, between 0 and 1.
+        Thresholds in (0, 1) to use instead of evenly spaced ones.
     multi_label : bool
-        Whether the columns have curves of their own, of whose areas the mean is taken; else all columns make one curve.
+        Whether to average the areas of the columns. By default all columns form one curve.
     label_weights : sequence of float, optional
-        What each column weighs.
+        Weight of each column.
     from_logits : bool
-        Whether scores are given, whose sigmoid the probabilities are.
+        Whether predictions are logits.
 
     Raises
     ------
     ValueError
-        For another curve or method, too few thresholds, or weights below 0.
+        If the curve or method is unknown, or a setting is out of range.
 
     Examples
     --------
@@ -79,12 +79,13 @@ class AUC(AtThresholds):
         from_logits: bool = False,
     ) -> None:
         if num_thresholds < 2:
-            raise OptionError(f"AUC: expected 2 thresholds or more. Received: num_thresholds={num_thresholds}")
+            raise OptionError(f"AUC: expected num_thresholds >= 2. Received: num_thresholds={num_thresholds}")
         if curve.upper() not in self.CURVES:
-            raise OptionError(f"AUC: expected a curve out of {self.CURVES}. Received: curve={curve!r}")
+            raise OptionError(f"AUC: expected curve to be one of {self.CURVES}. Received: curve={curve!r}")
         if summation_method not in self.METHODS:
             raise OptionError(
-                f"AUC: expected a method out of {self.METHODS}. Received: summation_method={summation_method!r}"
+                f"AUC: expected summation_method to be one of {self.METHODS}. "
+                f"Received: summation_method={summation_method!r}"
             )
         even = np.linspace(0, 1, num_thresholds)[1:-1].tolist()
         inner = even if thresholds is None else sorted(thresholds)
@@ -94,30 +95,28 @@ class AUC(AtThresholds):
         self.by_label = self.multi_label = bool(multi_label)
         self.label_weights = None if label_weights is None else np.asarray(label_weights, np.float32)
         if self.label_weights is not None and not (self.label_weights >= 0).all():
-            raise OptionError(f"AUC: expected label_weights of 0 or more. Received: label_weights={label_weights!r}")
+            raise OptionError(f"AUC: expected label_weights >= 0. Received: label_weights={label_weights!r}")
 
     def updates(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Sums:
-        """Return the counts of a batch at every threshold, weighted."""
         if self.label_weights is not None and not self.multi_label:
             y_pred = as_expr(y_pred)
-            each = ones_like(y_pred) if sample_weight is None else along(sample_weight, y_pred, "sample_weight")
-            sample_weight = each * self.label_weights
+            sample_weight = ones_like(y_pred) if sample_weight is None else sample_weight
+            sample_weight = broadcast_weights(sample_weight, y_pred, "sample_weight") * self.label_weights
         return super().updates(y_true, sigmoid(y_pred) if self.from_logits else y_pred, sample_weight)
 
     def result(self, sums: Mapping[str, Expr]) -> Expr:
-        """Return the area, or the mean of those of all columns."""
-        areas = self.areas(sums)
+        areas = self.compute_areas(sums)
         if not self.multi_label:
             return areas
         result: Expr = mean(areas) if self.label_weights is None else average(areas, weights=self.label_weights)
         return result
 
-    def areas(self, sums: Mapping[str, Expr]) -> Expr:
-        """Return the area, of each column if they have curves of their own."""
+    def compute_areas(self, sums: Mapping[str, Expr]) -> Expr:
+        """Return the area under the curve, one per column with ``multi_label``."""
         if self.curve == "PR" and self.summation_method == "interpolation":
-            return interpolated(sums)
-        wrong = divide_no_nan(sums["false_positives"], sums["false_positives"] + sums["true_negatives"])
-        x, y = (wrong, recall(sums)) if self.curve == "ROC" else (recall(sums), precision(sums))
+            return integrate_pr_curve(sums)
+        fallout = divide_no_nan(sums["false_positives"], sums["false_positives"] + sums["true_negatives"])
+        x, y = (fallout, recall(sums)) if self.curve == "ROC" else (recall(sums), precision(sums))
         left, right = y[:-1], y[1:]
         heights = {
             "interpolation": (left + right) / 2,
@@ -128,61 +127,60 @@ class AUC(AtThresholds):
         return areas
 
 
-def interpolated(sums: Mapping[str, Expr]) -> Expr:
+def integrate_pr_curve(sums: Mapping[str, Expr]) -> Expr:
     """Return the area under precision over recall, where right and wrong grow in proportion between thresholds."""
-    right = sums["true_positives"]
-    said = right + sums["false_positives"]
-    more_right, more_said = right[:-1] - right[1:], maximum(said[:-1] - said[1:], 0)
-    slope = divide_no_nan(more_right, more_said)
-    start = right[1:] - slope * said[1:]
-    both = (said[:-1] > 0) & (said[1:] > 0)
-    ratio = where(both, divide_no_nan(said[:-1], maximum(said[1:], 0)), 1)
-    of_yes = maximum(right[1:] + sums["false_negatives"][1:], 0)
-    result: Expr = sum(divide_no_nan(slope * (more_right + start * log(ratio)), of_yes), axis=0)
+    true_positives = sums["true_positives"]
+    predicted = true_positives + sums["false_positives"]
+    d_true, d_predicted = true_positives[:-1] - true_positives[1:], maximum(predicted[:-1] - predicted[1:], 0)
+    slope = divide_no_nan(d_true, d_predicted)
+    intercept = true_positives[1:] - slope * predicted[1:]
+    both = (predicted[:-1] > 0) & (predicted[1:] > 0)
+    ratio = where(both, divide_no_nan(predicted[:-1], maximum(predicted[1:], 0)), 1)
+    positives = maximum(true_positives[1:] + sums["false_negatives"][1:], 0)
+    result: Expr = sum(divide_no_nan(slope * (d_true + intercept * log(ratio)), positives), axis=0)
     return result
 
 
-class BestWhere(AtThresholds):
-    """The greatest that one share gets at any threshold at which another is great enough."""
+class ConstrainedMetric(ThresholdMetric):
+    """Base class: the maximum of one metric over thresholds at which another reaches a minimum."""
 
-    def __init__(self, least: float, num_thresholds: int, class_id: int | None, name: str | None) -> None:
+    def __init__(self, minimum: float, num_thresholds: int, class_id: int | None, name: str | None) -> None:
         if num_thresholds < 1:
-            raise OptionError(f"{type(self).__name__}: expected 1 threshold or more. Received: {num_thresholds}")
-        if not 0 <= least <= 1:
-            raise OptionError(f"{type(self).__name__}: expected a share from 0 to 1. Received: {least!r}")
+            raise OptionError(f"{type(self).__name__}: expected num_thresholds >= 1. Received: {num_thresholds}")
+        if not 0 <= minimum <= 1:
+            raise OptionError(f"{type(self).__name__}: expected a value in [0, 1]. Received: {minimum!r}")
         even = np.linspace(0, 1, num_thresholds).tolist() if num_thresholds > 1 else None
         super().__init__(even, class_id=class_id, name=name)
-        self.least = least
+        self.minimum = minimum
 
-    def shares(self, sums: Mapping[str, Expr]) -> tuple[Any, Any]:
-        """Return what is to be great and what must be great enough, at every threshold."""
+    def compute_curve(self, sums: Mapping[str, Expr]) -> tuple[Any, Any]:
+        """Return the metric to maximize and the constrained metric at each threshold."""
         raise NotImplementedError
 
     def result(self, sums: Mapping[str, Expr]) -> Expr:
-        """Return the greatest, 0 where the other is great enough nowhere."""
-        wanted, given = self.shares(sums)
-        result: Expr = max_(where(given >= self.least, wanted, 0))
+        metric, constraint = self.compute_curve(sums)
+        result: Expr = max_(where(constraint >= self.minimum, metric, 0))
         return result
 
 
-class SensitivityAtSpecificity(BestWhere):
-    r"""The greatest recall where the share of no that is said to be is at least so much.
+class SensitivityAtSpecificity(ConstrainedMetric):
+    r"""Maximum recall at a minimum specificity.
 
     Parameters
     ----------
     specificity : float
-        That share.
+        Minimum specificity.
     num_thresholds : int
-        How many thresholds, evenly from 0 to 1.
+        Number of evenly spaced thresholds.
     class_id : int, optional
-        The one column that counts.
+        Column to evaluate. By default all.
     name : str, optional
-        Under which a history keeps it.
+        Name in the training history.
 
     Raises
     ------
     ValueError
-        If one is out of its range.
+        If a setting is out of range.
 
     Examples
     --------
@@ -197,51 +195,41 @@ class SensitivityAtSpecificity(BestWhere):
     ) -> None:
         super().__init__(specificity, num_thresholds, class_id, name)
 
-    def shares(self, sums: Mapping[str, Expr]) -> tuple[Any, Any]:
-        """Return recall and specificity."""
+    def compute_curve(self, sums: Mapping[str, Expr]) -> tuple[Any, Any]:
         return recall(sums), specificity(sums)
 
 
-class SpecificityAtSensitivity(BestWhere):
-    r"""The greatest share of no that is said to be where the recall is at least so much; see
-    `SensitivityAtSpecificity`.
-    """
+class SpecificityAtSensitivity(ConstrainedMetric):
+    r"""Maximum specificity at a minimum recall; see `SensitivityAtSpecificity`."""
 
     def __init__(
         self, sensitivity: float, num_thresholds: int = 200, class_id: int | None = None, name: str | None = None
     ) -> None:
         super().__init__(sensitivity, num_thresholds, class_id, name)
 
-    def shares(self, sums: Mapping[str, Expr]) -> tuple[Any, Any]:
-        """Return specificity and recall."""
+    def compute_curve(self, sums: Mapping[str, Expr]) -> tuple[Any, Any]:
         return specificity(sums), recall(sums)
 
 
-class PrecisionAtRecall(BestWhere):
-    r"""The greatest precision where the recall is at least so much; see
-    `SensitivityAtSpecificity`.
-    """
+class PrecisionAtRecall(ConstrainedMetric):
+    r"""Maximum precision at a minimum recall; see `SensitivityAtSpecificity`."""
 
     def __init__(
         self, recall: float, num_thresholds: int = 200, class_id: int | None = None, name: str | None = None
     ) -> None:
         super().__init__(recall, num_thresholds, class_id, name)
 
-    def shares(self, sums: Mapping[str, Expr]) -> tuple[Any, Any]:
-        """Return precision and recall."""
+    def compute_curve(self, sums: Mapping[str, Expr]) -> tuple[Any, Any]:
         return precision(sums), recall(sums)
 
 
-class RecallAtPrecision(BestWhere):
-    r"""The greatest recall where the precision is at least so much; see
-    `SensitivityAtSpecificity`.
-    """
+class RecallAtPrecision(ConstrainedMetric):
+    r"""Maximum recall at a minimum precision; see `SensitivityAtSpecificity`."""
 
     def __init__(
         self, precision: float, num_thresholds: int = 200, class_id: int | None = None, name: str | None = None
     ) -> None:
         super().__init__(precision, num_thresholds, class_id, name)
 
-    def shares(self, sums: Mapping[str, Expr]) -> tuple[Any, Any]:
-        """Return recall and precision."""
+    def compute_curve(self, sums: Mapping[str, Expr]) -> tuple[Any, Any]:
         return recall(sums), precision(sums)

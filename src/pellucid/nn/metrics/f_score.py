@@ -1,4 +1,4 @@
-r"""Scores that weigh precision against recall, class by class."""
+r"""F-beta score."""
 
 from __future__ import annotations
 
@@ -10,31 +10,30 @@ from pellucid.graph.expr import Expr
 from pellucid.graph.ops.elementwise import absolute, cast
 from pellucid.graph.ops.norms import divide_no_nan
 from pellucid.graph.ops.reductions import max_, mean, sum
-from pellucid.nn.losses.reduction import along
-from pellucid.nn.metrics.base import Metric, Sums, weight_of
+from pellucid.nn.losses.reduction import broadcast_weights
+from pellucid.nn.metrics.base import Metric, Sums, get_sample_weight
 from pellucid.nn.metrics.threshold_metrics import precision, recall
-from pellucid.nn.targets import columns
+from pellucid.nn.targets import align_columns
 
 
 class FBetaScore(Metric):
-    r"""A mean of precision :math:`P` and recall :math:`R`, :math:`(1 + \beta^2) P R / (\beta^2 P + R)`.
+    r"""F-beta score of precision :math:`P` and recall :math:`R`, :math:`(1 + \beta^2) P R / (\beta^2 P + R)`.
 
     Parameters
     ----------
     average : {None, "micro", "macro", "weighted"}
-        Of the classes: none, which gives one score for each; of all counts; the mean; the mean weighted by how often
-        each class is.
+        Average over classes: none (one score per class), total counts, unweighted, or weighted by class frequency.
     beta : float
-        :math:`\beta`, how much more recall counts than precision, above 0.
+        :math:`\beta`, weight of recall relative to precision, greater than 0.
     threshold : float, optional
-        What is greater is yes; without it the greatest column is.
+        Predictions above the threshold are positive. By default the largest column is.
     name : str, optional
-        Under which a history keeps it.
+        Name in the training history.
 
     Raises
     ------
     ValueError
-        For another average, or numbers out of their range.
+        If the average is unknown, or a setting is out of range.
 
     Examples
     --------
@@ -59,44 +58,44 @@ class FBetaScore(Metric):
     ) -> None:
         super().__init__(name)
         if average not in self.AVERAGES:
-            raise OptionError(f"{self.name}: expected an average out of {self.AVERAGES}. Received: average={average!r}")
+            raise OptionError(
+                f"{self.name}: expected average to be one of {self.AVERAGES}. Received: average={average!r}"
+            )
         if not beta > 0:
-            raise OptionError(f"{self.name}: expected beta above 0. Received: beta={beta!r}")
+            raise OptionError(f"{self.name}: expected beta > 0. Received: beta={beta!r}")
         if threshold is not None and not 0 < threshold <= 1:
-            raise OptionError(f"{self.name}: expected a threshold in (0, 1]. Received: threshold={threshold!r}")
+            raise OptionError(f"{self.name}: expected threshold in (0, 1]. Received: threshold={threshold!r}")
         self.average, self.beta, self.threshold = average, beta, threshold
 
     def updates(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Sums:
-        """Return the counts of every class, or of all together, weighted."""
-        weight = weight_of(y_pred, sample_weight)
-        y_true, y_pred = columns(y_true, y_pred, self.name)
+        weight = get_sample_weight(y_pred, sample_weight)
+        y_true, y_pred = align_columns(y_true, y_pred, self.name)
         if self.threshold is None:
-            said = (y_pred >= max_(y_pred, axis=-1, keepdims=True)) & (absolute(y_pred) > 1e-9)
+            positive = (y_pred >= max_(y_pred, axis=-1, keepdims=True)) & (absolute(y_pred) > 1e-9)
         else:
-            said = y_pred > self.threshold
-        yes = cast(said, dtype=y_pred.dtype)
-        each = 1 if weight is None else along(weight, y_pred, "sample_weight")
+            positive = y_pred > self.threshold
+        predicted = cast(positive, dtype=y_pred.dtype)
+        weights = 1 if weight is None else broadcast_weights(weight, y_pred, "sample_weight")
         axes = None if self.average == "micro" else tuple(range(y_pred.ndim - 1))
         return {
-            "true_positives": sum(each * (yes * y_true), axis=axes),
-            "false_positives": sum(each * (yes * (1 - y_true)), axis=axes),
-            "false_negatives": sum(each * ((1 - yes) * y_true), axis=axes),
+            "true_positives": sum(weights * (predicted * y_true), axis=axes),
+            "false_positives": sum(weights * (predicted * (1 - y_true)), axis=axes),
+            "false_negatives": sum(weights * ((1 - predicted) * y_true), axis=axes),
         }
 
     def result(self, sums: Mapping[str, Expr]) -> Expr:
-        """Return the score, one for each class if none is averaged."""
         p, r = precision(sums), recall(sums)
         score: Expr = (1 + self.beta**2) * divide_no_nan(p * r, self.beta**2 * p + r)
         if self.average == "macro":
             score = mean(score)
         elif self.average == "weighted":
-            often = sums["true_positives"] + sums["false_negatives"]
-            score = divide_no_nan(sum(score * often), sum(often))
+            support = sums["true_positives"] + sums["false_negatives"]
+            score = divide_no_nan(sum(score * support), sum(support))
         return score
 
 
 class F1Score(FBetaScore):
-    r"""The harmonic mean of precision and recall, :math:`2 P R / (P + R)`; see `FBetaScore`."""
+    r"""F1 score, :math:`2 P R / (P + R)`; see `FBetaScore`."""
 
     def __init__(self, average: str | None = None, threshold: float | None = None, name: str | None = None) -> None:
         super().__init__(average, 1.0, threshold, name)

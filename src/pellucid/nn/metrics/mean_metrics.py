@@ -1,4 +1,4 @@
-r"""Losses as metrics, and other figures that are means over samples."""
+r"""Metrics that are means over samples: losses, cosine similarity and correlations."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pellucid.graph.ops.elementwise import square
 from pellucid.graph.ops.norms import divide_no_nan
 from pellucid.graph.ops.reductions import mean
 from pellucid.nn import losses
-from pellucid.nn.dtypes import as_real, to_dtype
+from pellucid.nn.dtypes import to_dtype, to_float
 from pellucid.nn.losses import (
     binary_crossentropy,
     categorical_crossentropy,
@@ -25,89 +25,89 @@ from pellucid.nn.losses import (
     sparse_categorical_crossentropy,
     squared_hinge,
 )
-from pellucid.nn.losses.reduction import along
-from pellucid.nn.metrics.base import MeanOf, Sums
-from pellucid.nn.targets import columns, labels
+from pellucid.nn.losses.reduction import broadcast_weights
+from pellucid.nn.metrics.base import MeanMetricWrapper, Sums
+from pellucid.nn.targets import align_columns, align_labels
 
 
-class MeanSquaredError(MeanOf):
+class MeanSquaredError(MeanMetricWrapper):
     r"""Mean of `mean_squared_error`."""
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(mean_squared_error, name)
 
 
-class MeanAbsoluteError(MeanOf):
+class MeanAbsoluteError(MeanMetricWrapper):
     r"""Mean of `mean_absolute_error`."""
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(mean_absolute_error, name)
 
 
-class MeanAbsolutePercentageError(MeanOf):
+class MeanAbsolutePercentageError(MeanMetricWrapper):
     r"""Mean of `mean_absolute_percentage_error`."""
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(mean_absolute_percentage_error, name)
 
 
-class MeanSquaredLogarithmicError(MeanOf):
+class MeanSquaredLogarithmicError(MeanMetricWrapper):
     r"""Mean of `mean_squared_logarithmic_error`."""
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(mean_squared_logarithmic_error, name)
 
 
-class LogCoshError(MeanOf):
+class LogCoshError(MeanMetricWrapper):
     r"""Mean of `log_cosh`."""
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(log_cosh, name)
 
 
-class Hinge(MeanOf):
+class Hinge(MeanMetricWrapper):
     r"""Mean of `hinge`."""
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(hinge, name)
 
 
-class SquaredHinge(MeanOf):
+class SquaredHinge(MeanMetricWrapper):
     r"""Mean of `squared_hinge`."""
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(squared_hinge, name)
 
 
-class CategoricalHinge(MeanOf):
+class CategoricalHinge(MeanMetricWrapper):
     r"""Mean of `categorical_hinge`."""
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(categorical_hinge, name)
 
 
-class KLDivergence(MeanOf):
+class KLDivergence(MeanMetricWrapper):
     r"""Mean of `kl_divergence`."""
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(kl_divergence, name)
 
 
-class Poisson(MeanOf):
+class Poisson(MeanMetricWrapper):
     r"""Mean of `poisson`."""
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(poisson, name)
 
 
-class BinaryCrossentropy(MeanOf):
+class BinaryCrossentropy(MeanMetricWrapper):
     r"""Mean of `binary_crossentropy`."""
 
     def __init__(self, name: str | None = None, from_logits: bool = False, label_smoothing: float = 0.0) -> None:
         super().__init__(binary_crossentropy, name, from_logits=from_logits, label_smoothing=label_smoothing)
 
 
-class CategoricalCrossentropy(MeanOf):
+class CategoricalCrossentropy(MeanMetricWrapper):
     r"""Mean of `categorical_crossentropy`."""
 
     def __init__(
@@ -118,10 +118,10 @@ class CategoricalCrossentropy(MeanOf):
         )
 
 
-class SparseCategoricalCrossentropy(MeanOf):
-    r"""Mean of `sparse_categorical_crossentropy`; samples of the class that is ignored leave it, as they do the loss.
+class SparseCategoricalCrossentropy(MeanMetricWrapper):
+    r"""Mean of `sparse_categorical_crossentropy`, without samples of the ignored class.
 
-    Keras counts them as 0 where no weights are given.
+    Keras includes them as 0 if there are no sample weights.
     """
 
     def __init__(
@@ -131,18 +131,18 @@ class SparseCategoricalCrossentropy(MeanOf):
         super().__init__(sparse_categorical_crossentropy, name, **settings)
 
     def updates(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Sums:
-        """Return the sum of the values of what is not ignored, weighted, and of the weights."""
         ignored = self.settings["ignore_class"]
         if ignored is not None:
-            classes, scores = labels(y_true, y_pred, self.name, self.settings["axis"])
-            kept = to_dtype(classes != ignored, as_real(scores).dtype)
-            sample_weight = kept if sample_weight is None else along(sample_weight, kept, "sample_weight") * kept
+            classes, scores = align_labels(y_true, y_pred, self.name, self.settings["axis"])
+            kept = to_dtype(classes != ignored, to_float(scores).dtype)
+            weight = 1 if sample_weight is None else broadcast_weights(sample_weight, kept, "sample_weight")
+            sample_weight = weight * kept
         return super().updates(y_true, y_pred, sample_weight)
 
 
 def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Expr:
-    r"""The cosine of the angle between what is wanted and what is predicted,
-    :math:`\frac{t \cdot y}{\left\| t \right\| \left\| y \right\|}`: the loss of this name without its minus sign.
+    r"""Cosine similarity,
+    :math:`\frac{t \cdot y}{\left\| t \right\| \left\| y \right\|}`; the loss of this name is its negative.
 
     Parameters and result are otherwise those of the loss.
 
@@ -156,7 +156,7 @@ def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Expr:
     return result
 
 
-class CosineSimilarity(MeanOf):
+class CosineSimilarity(MeanMetricWrapper):
     r"""Mean of `cosine_similarity`."""
 
     def __init__(self, name: str | None = None, axis: int = -1) -> None:
@@ -164,19 +164,19 @@ class CosineSimilarity(MeanOf):
 
 
 def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Expr:
-    r"""The correlation of what is wanted and what is predicted, :math:`\operatorname{cov}(t, y) / (\sigma_t \sigma_y)`.
+    r"""Pearson correlation, :math:`\operatorname{cov}(t, y) / (\sigma_t \sigma_y)`.
 
     Parameters
     ----------
     y_true, y_pred : Expr, shape (..., columns)
-        What is wanted and what is predicted.
+        Targets and predictions.
     axis : int
-        Along which they are correlated.
+        Axis of the correlation.
 
     Returns
     -------
     Expr, shape (...)
-        From -1 to 1, and 0 where one of them is always the same.
+        Values in [-1, 1]; 0 if either is constant.
 
     Raises
     ------
@@ -189,12 +189,12 @@ def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Expr:
     >>> pel.function([t, y], pearson_correlation(t, y))([[1.0, 2.0, 3.0]], [[2.0, 4.0, 6.0]])
     array([1.], dtype=float32)
     """
-    y_true, y_pred = columns(y_true, y_pred, "pearson_correlation")
+    y_true, y_pred = align_columns(y_true, y_pred, "pearson_correlation")
     t, y = (e - mean(e, axis=axis, keepdims=True) for e in (y_true, y_pred))
     return cosine_similarity(t, y, axis)
 
 
-class PearsonCorrelation(MeanOf):
+class PearsonCorrelation(MeanMetricWrapper):
     r"""Mean of `pearson_correlation`."""
 
     def __init__(self, name: str | None = None, axis: int = -1) -> None:
@@ -202,7 +202,7 @@ class PearsonCorrelation(MeanOf):
 
 
 def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Expr:
-    r"""How near what is wanted and what is predicted are to being the same,
+    r"""Concordance correlation coefficient,
     :math:`2 \operatorname{cov}(t, y) / (\sigma_t^2 + \sigma_y^2 + (\bar t - \bar y)^2)`.
 
     Parameters are those of `pearson_correlation`.
@@ -210,7 +210,7 @@ def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Expr:
     Returns
     -------
     Expr, shape (...)
-        From -1 to 1.
+        Values in [-1, 1].
 
     Examples
     --------
@@ -222,7 +222,7 @@ def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Expr:
     ----------
     L. I.-K. Lin, A Concordance Correlation Coefficient to Evaluate Reproducibility, Biometrics 45, 1989.
     """
-    y_true, y_pred = columns(y_true, y_pred, "concordance_correlation")
+    y_true, y_pred = align_columns(y_true, y_pred, "concordance_correlation")
     mean_t, mean_y = (mean(e, axis=axis, keepdims=True) for e in (y_true, y_pred))
     t, y = y_true - mean_t, y_pred - mean_y
     spread = mean(square(t) + square(y), axis=axis) + square(mean(y_true - y_pred, axis=axis))
@@ -230,7 +230,7 @@ def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Expr:
     return result
 
 
-class ConcordanceCorrelation(MeanOf):
+class ConcordanceCorrelation(MeanMetricWrapper):
     r"""Mean of `concordance_correlation`."""
 
     def __init__(self, name: str | None = None, axis: int = -1) -> None:

@@ -1,4 +1,4 @@
-r"""Yes or no at thresholds: how many are right and wrong, and the shares that follow."""
+r"""Confusion counts at thresholds, precision and recall."""
 
 from __future__ import annotations
 
@@ -11,48 +11,48 @@ from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.einsum import einsum
 from pellucid.graph.ops.elementwise import cast
-from pellucid.graph.ops.minmax_where import where
 from pellucid.graph.ops.norms import divide_no_nan
+from pellucid.graph.ops.one_hot import one_hot
 from pellucid.graph.ops.reductions import sum
 from pellucid.graph.ops.reshape import expand_dims, reshape
-from pellucid.graph.ops.search_count import one_hot
 from pellucid.graph.ops.sorting import argtop_k
-from pellucid.nn.losses.reduction import along
-from pellucid.nn.metrics.base import Metric, Sums, weight_of
-from pellucid.nn.targets import columns
+from pellucid.graph.ops.where import where
+from pellucid.nn.losses.reduction import broadcast_weights
+from pellucid.nn.metrics.base import Metric, Sums, get_sample_weight
+from pellucid.nn.targets import align_columns
 
 Thresholds = float | Sequence[float] | None
 
 
-class AtThresholds(Metric):
-    r"""What is made of the counts of right and wrong, yes and no, at thresholds: yes is what is greater.
+class ThresholdMetric(Metric):
+    r"""Base class: a function of confusion counts at thresholds. Predictions above the threshold are positive.
 
     Parameters
     ----------
     thresholds : float or sequence of float, optional
-        From 0 to 1; 0.5 without it, or none where ``top_k`` chooses. For several, the result has one value for each.
+        Thresholds in [0, 1]. By default 0.5, or none with ``top_k``. Several thresholds give one value each.
     top_k : int, optional
-        Only the so many greatest columns of a sample may be yes.
+        Only the ``top_k`` largest columns of a sample can be positive.
     class_id : int, optional
-        The one column that counts.
+        Column to evaluate. By default all.
     name : str, optional
-        Under which a history keeps it.
+        Name in the training history.
 
     Raises
     ------
     ValueError
-        If a threshold is out of its range.
+        If a threshold is outside [0, 1].
 
     Attributes
     ----------
-    counted : tuple of str
-        Which counts are added up.
+    counted_names : tuple of str
+        Names of the accumulated counts.
     by_label : bool
-        Whether the columns of a sample are counted apart.
+        Whether each column has separate counts.
     """
 
     by_label = False
-    counted: tuple[str, ...] = ("true_positives", "false_positives", "true_negatives", "false_negatives")
+    counted_names: tuple[str, ...] = ("true_positives", "false_positives", "true_negatives", "false_negatives")
 
     def __init__(
         self,
@@ -65,96 +65,94 @@ class AtThresholds(Metric):
         default = 0.5 if top_k is None else -np.inf
         values = np.atleast_1d(np.asarray(default if thresholds is None else thresholds, np.float64))
         if thresholds is not None and not ((values >= 0) & (values <= 1)).all():
-            raise OptionError(f"{self.name}: expected thresholds from 0 to 1. Received: thresholds={thresholds!r}")
+            raise OptionError(f"{self.name}: expected thresholds in [0, 1]. Received: thresholds={thresholds!r}")
         self.thresholds, self.top_k, self.class_id = values, top_k, class_id
 
     def updates(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Sums:
-        """Return the counts of a batch at every threshold, weighted."""
-        weight = weight_of(y_pred, sample_weight)
-        y_true, y_pred = columns(y_true, y_pred, self.name)
+        weight = get_sample_weight(y_pred, sample_weight)
+        y_true, y_pred = align_columns(y_true, y_pred, self.name)
         if self.top_k is not None:
-            y_pred = only_top(y_pred, self.top_k)
+            y_pred = mask_below_top_k(y_pred, self.top_k)
         if self.class_id is not None:
             y_true, y_pred = (e[..., self.class_id : self.class_id + 1] for e in (y_true, y_pred))
-        found = counts(y_true, y_pred, self.thresholds, weight, self.by_label)
-        return {name: found[name] for name in self.counted}
+        found = count_at_thresholds(y_true, y_pred, self.thresholds, weight, self.by_label)
+        return {name: found[name] for name in self.counted_names}
 
     def result(self, sums: Mapping[str, Expr]) -> Expr:
-        """Return the figure, one for each threshold, or a number for one."""
-        value = self.share(sums)
+        value = self.compute_value(sums)
         result: Expr = value[0] if len(self.thresholds) == 1 else value
         return result
 
-    def share(self, sums: Mapping[str, Expr]) -> Any:
-        """Return the figure, one for each threshold: the only count there is, if no kind says otherwise."""
-        return sums[self.counted[0]]
+    def compute_value(self, sums: Mapping[str, Expr]) -> Any:
+        """Return the metric at each threshold; by default the first count."""
+        return sums[self.counted_names[0]]
 
 
-def counts(
+def count_at_thresholds(
     y_true: Expr, y_pred: Expr, thresholds: np.ndarray[Any, Any], weight: Expr | None, by_label: bool = False
 ) -> Sums:
     """Return the sums of the weights of right and wrong, yes and no, at every threshold, and there for each column."""
     dtype = y_pred.dtype
-    yes = cast(y_true != 0, dtype=dtype)
-    no = 1 - yes
+    positive = cast(y_true != 0, dtype=dtype)
+    negative = 1 - positive
     if weight is not None:
-        each = along(weight, y_pred, "sample_weight")
-        yes, no = each * yes, each * no
-    yes, no, scores = (reshape(e, (-1, y_pred.shape[-1] if by_label else 1)) for e in (yes, no, y_pred))
-    said = cast(expand_dims(scores, -1) > thresholds.astype(dtype), dtype=dtype)
-    right, wrong = (einsum("nl,nlt->tl", e, said) for e in (yes, no))
+        weights = broadcast_weights(weight, y_pred, "sample_weight")
+        positive, negative = weights * positive, weights * negative
+    columns = y_pred.shape[-1] if by_label else 1
+    positive, negative, scores = (reshape(e, (-1, columns)) for e in (positive, negative, y_pred))
+    predicted = cast(expand_dims(scores, -1) > thresholds.astype(dtype), dtype=dtype)
+    true_positives, false_positives = (einsum("nl,nlt->tl", e, predicted) for e in (positive, negative))
     found = {
-        "true_positives": right,
-        "false_positives": wrong,
-        "true_negatives": sum(no, axis=0) - wrong,
-        "false_negatives": sum(yes, axis=0) - right,
+        "true_positives": true_positives,
+        "false_positives": false_positives,
+        "true_negatives": sum(negative, axis=0) - false_positives,
+        "false_negatives": sum(positive, axis=0) - true_positives,
     }
     return found if by_label else {name: value[:, 0] for name, value in found.items()}
 
 
-def only_top(y_pred: Expr, k: int) -> Expr:
-    """Return the predictions with minus infinity in the place of all but the greatest of each sample."""
+def mask_below_top_k(y_pred: Expr, k: int) -> Expr:
+    """Set all but the ``k`` largest predictions of each sample to minus infinity."""
     chosen = sum(one_hot(argtop_k(y_pred, k=k, axis=-1), y_pred.shape[-1], dtype=y_pred.dtype), axis=-2)
     result: Expr = where(chosen > 0, y_pred, np.asarray(-np.inf, y_pred.dtype))
     return result
 
 
-class OneCount(AtThresholds):
+class CountMetric(ThresholdMetric):
     """A single count, at thresholds."""
 
     def __init__(self, thresholds: Thresholds = None, name: str | None = None) -> None:
         super().__init__(thresholds, name=name)
 
 
-class TruePositives(OneCount):
+class TruePositives(CountMetric):
     """How many are yes and said to be."""
 
-    counted = ("true_positives",)
+    counted_names = ("true_positives",)
 
 
-class FalsePositives(OneCount):
+class FalsePositives(CountMetric):
     """How many are no and said to be yes."""
 
-    counted = ("false_positives",)
+    counted_names = ("false_positives",)
 
 
-class TrueNegatives(OneCount):
+class TrueNegatives(CountMetric):
     """How many are no and said to be."""
 
-    counted = ("true_negatives",)
+    counted_names = ("true_negatives",)
 
 
-class FalseNegatives(OneCount):
+class FalseNegatives(CountMetric):
     """How many are yes and said to be no."""
 
-    counted = ("false_negatives",)
+    counted_names = ("false_negatives",)
 
 
-class Precision(AtThresholds):
-    r"""The share of what is said to be yes that is, :math:`\mathrm{TP} / (\mathrm{TP} + \mathrm{FP})`, 0 where nothing
-    is said to be.
+class Precision(ThresholdMetric):
+    r"""Precision, :math:`\mathrm{TP} / (\mathrm{TP} + \mathrm{FP})`; 0 without positive predictions.
 
-    Parameters are those of `AtThresholds`.
+    Parameters are those of `ThresholdMetric`.
 
     Examples
     --------
@@ -163,18 +161,16 @@ class Precision(AtThresholds):
     np.float32(0.6666667)
     """
 
-    counted = ("true_positives", "false_positives")
+    counted_names = ("true_positives", "false_positives")
 
-    def share(self, sums: Mapping[str, Expr]) -> Any:
-        """Return the precision at every threshold."""
+    def compute_value(self, sums: Mapping[str, Expr]) -> Any:
         return precision(sums)
 
 
-class Recall(AtThresholds):
-    r"""The share of what is yes that is said to be, :math:`\mathrm{TP} / (\mathrm{TP} + \mathrm{FN})`, 0 where nothing
-    is.
+class Recall(ThresholdMetric):
+    r"""Recall, :math:`\mathrm{TP} / (\mathrm{TP} + \mathrm{FN})`; 0 without positive labels.
 
-    Parameters are those of `AtThresholds`.
+    Parameters are those of `ThresholdMetric`.
 
     Examples
     --------
@@ -183,23 +179,19 @@ class Recall(AtThresholds):
     np.float32(0.6666667)
     """
 
-    counted = ("true_positives", "false_negatives")
+    counted_names = ("true_positives", "false_negatives")
 
-    def share(self, sums: Mapping[str, Expr]) -> Any:
-        """Return the recall at every threshold."""
+    def compute_value(self, sums: Mapping[str, Expr]) -> Any:
         return recall(sums)
 
 
 def precision(sums: Mapping[str, Expr]) -> Any:
-    """Return the share of what is said to be yes that is."""
     return divide_no_nan(sums["true_positives"], sums["true_positives"] + sums["false_positives"])
 
 
 def recall(sums: Mapping[str, Expr]) -> Any:
-    """Return the share of what is yes that is said to be."""
     return divide_no_nan(sums["true_positives"], sums["true_positives"] + sums["false_negatives"])
 
 
 def specificity(sums: Mapping[str, Expr]) -> Any:
-    """Return the share of what is no that is said to be."""
     return divide_no_nan(sums["true_negatives"], sums["true_negatives"] + sums["false_positives"])

@@ -1,73 +1,51 @@
-"""Optimizers: from a loss to new values of its parameters, as expressions, with Keras 3's names and formulas."""
+"""Optimizers: parameter updates as expressions, with Keras 3's names and formulas.
+
+Every class in the `__all__` of a file is exported and found by name.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from pellucid.graph.errors import UseError, tell_near_misses
+from pellucid.graph.errors import UseError, suggest_near_misses
 from pellucid.nn import schedules
-from pellucid.nn.optimizers.adafactor_ftrl import Adafactor, Ftrl
-from pellucid.nn.optimizers.adagrad_rmsprop import Adadelta, Adagrad, RMSprop
-from pellucid.nn.optimizers.adam import Adam, Adamax, AdamW, Lamb, Nadam
-from pellucid.nn.optimizers.base import Optimizer, Updates
-from pellucid.nn.optimizers.sgd import SGD, Lion
-from pellucid.nn.registry import look_up
+from pellucid.nn.optimizers.adafactor_ftrl import *
+from pellucid.nn.optimizers.adagrad_rmsprop import *
+from pellucid.nn.optimizers.adam import *
+from pellucid.nn.optimizers.base import *
+from pellucid.nn.optimizers.sgd import *
+from pellucid.nn.registry import get_by_name
 
-__all__ = [
-    "Adadelta",
-    "Adafactor",
-    "Adagrad",
-    "Adam",
-    "AdamW",
-    "Adamax",
-    "Ftrl",
-    "Lamb",
-    "Lion",
-    "Nadam",
-    "Optimizer",
-    "RMSprop",
-    "SGD",
-    "Updates",
-    "get",
-    "schedules",
-]
-
-NAMED: Mapping[str, type[Optimizer]] = {
-    "adadelta": Adadelta,
-    "adafactor": Adafactor,
-    "adagrad": Adagrad,
-    "adam": Adam,
-    "adamax": Adamax,
-    "adamw": AdamW,
-    "ftrl": Ftrl,
-    "lamb": Lamb,
-    "lion": Lion,
-    "nadam": Nadam,
-    "rmsprop": RMSprop,
-    "sgd": SGD,
+NAMED: dict[str, type[Optimizer]] = {
+    name.lower(): found
+    for name, found in sorted(globals().items())
+    if isinstance(found, type) and issubclass(found, Optimizer) and found is not Optimizer
 }
+"""Every optimizer by its name in small letters."""
+
+# Set without a static name, as in nn/layers: a type checker takes a computed list for an empty one.
+globals()["__all__"] = [*(found.__name__ for found in NAMED.values()), "Optimizer", "Updates", "get", "schedules"]
 
 
 def get(identifier: Any) -> Optimizer:
-    """Return the optimizer of a name, with its defaults, or the one that was given.
+    """Return an optimizer by name, with default settings, or the given instance.
 
     Parameters
     ----------
     identifier : str or Optimizer
-        Such as ``"sgd"`` or ``"adam"``; capitals do not matter.
+        A name such as ``"sgd"`` or ``"adam"``, in any case.
 
     Returns
     -------
     Optimizer
-        A new one for a name.
+        A new instance for a name.
 
     Raises
     ------
     ValueError
-        For an unknown name; the nearest is named.
+        If the name is unknown; the message suggests the nearest one.
     TypeError
-        For anything else.
+        If the identifier is neither a string nor an optimizer.
 
     Examples
     --------
@@ -78,7 +56,7 @@ def get(identifier: Any) -> Optimizer:
         return identifier
     if not isinstance(identifier, str):
         raise UseError(f"Expected the name of an optimizer, or one such as SGD(0.01). Received: {identifier!r}")
-    return look_up("optimizer", identifier.lower(), NAMED)()  # type: ignore[no-any-return]
+    return get_by_name("optimizer", identifier.lower(), NAMED)()  # type: ignore[no-any-return]
 
 
-tell_near_misses(globals(), "pel.optimizers")
+suggest_near_misses(globals(), "pel.optimizers")

@@ -1,4 +1,4 @@
-"""Optimizers for the very large and the very sparse."""
+"""Adafactor and FTRL: memory-efficient and sparsity-inducing optimizers."""
 
 from __future__ import annotations
 
@@ -7,38 +7,40 @@ from typing import Any, Unpack
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr, Shared
 from pellucid.graph.ops.elementwise import sqrt, square
-from pellucid.graph.ops.minmax_where import clip, maximum, minimum
+from pellucid.graph.ops.minmax import clip, maximum, minimum
 from pellucid.graph.ops.reductions import mean
+from pellucid.graph.validation import check_number, check_positive_number
 from pellucid.nn.dtypes import to_dtype
 from pellucid.nn.optimizers.base import Optimizer, Updates
-from pellucid.nn.optimizers.options import Options, Rate
-from pellucid.nn.validation import number, positive_number
+from pellucid.nn.optimizers.options import LearningRate, Options
+
+__all__ = ["Adafactor", "Ftrl"]
 
 
 class Adafactor(Optimizer):
-    r"""Steps scaled by a mean square of the gradient of which only rows and columns are kept, for matrices
-    :math:`v_{ij} = r_i c_j / \bar r`, with :math:`r` and :math:`c` moving means over the columns and rows of
-    :math:`g^2 + \epsilon_1` with the weight :math:`\beta = 1 - t^\gamma`; and
+    r"""Adafactor, with a factored second moment: for matrices, :math:`v_{ij} = r_i c_j / \bar r`,
+    where :math:`r` and :math:`c` are running means of :math:`g^2 + \epsilon_1` over columns and rows with the decay
+    :math:`\beta = 1 - t^\gamma`. The step is
     :math:`w \leftarrow w - \alpha u / \max(1, \mathrm{rms}(u) / d)` with :math:`u = g / \sqrt v` and
     :math:`\alpha = \max(\epsilon_2, \mathrm{rms}(w)) \min(\eta, 1 / \sqrt t)`.
 
     Parameters
     ----------
     learning_rate : float, Expr or function
-        :math:`\eta`, the greatest relative step.
+        :math:`\eta`, the maximum relative step size.
     beta_2_decay : float
-        :math:`\gamma`, below 0.
+        :math:`\gamma`, less than 0.
     epsilon_1, epsilon_2 : float
-        What keeps the mean square and the size of a parameter from being 0.
+        Lower bounds of the squared gradient and of the root mean square of a parameter.
     clip_threshold : float
-        :math:`d`, the greatest root mean square of a step before it is scaled.
+        :math:`d`, the maximum root mean square of an unscaled step.
     **options
-        Those of every `Optimizer`.
+        Options of `Optimizer`.
 
     Raises
     ------
     ValueError
-        For numbers out of range.
+        If a setting is out of range.
 
     Examples
     --------
@@ -50,13 +52,13 @@ class Adafactor(Optimizer):
 
     References
     ----------
-    N. Shazeer and M. Stern, Adafactor: Adaptive Learning Rates with Sublinear Memory Cost, ICML 2018. Keras's
-    ``relative_step`` is missing here, for it changes nothing: the rate is at most :math:`1 / \sqrt t` in any case.
+    N. Shazeer and M. Stern, Adafactor: Adaptive Learning Rates with Sublinear Memory Cost, ICML 2018. There
+    is no ``relative_step`` as in Keras: the learning rate is capped at :math:`1 / \sqrt t` in any case.
     """
 
     def __init__(
         self,
-        learning_rate: Rate = 0.001,
+        learning_rate: LearningRate = 0.001,
         beta_2_decay: float = -0.8,
         epsilon_1: float = 1e-30,
         epsilon_2: float = 1e-3,
@@ -65,44 +67,42 @@ class Adafactor(Optimizer):
     ) -> None:
         super().__init__(learning_rate, **options)
         if not beta_2_decay < 0:
-            raise OptionError(f"Expected beta_2_decay to be below 0. Received: beta_2_decay={beta_2_decay!r}")
+            raise OptionError(f"Expected beta_2_decay to be less than 0. Received: beta_2_decay={beta_2_decay!r}")
         self.beta_2_decay = float(beta_2_decay)
-        self.epsilon_1 = number("epsilon_1", epsilon_1, low=0.0)
-        self.epsilon_2 = number("epsilon_2", epsilon_2, low=0.0)
-        self.clip_threshold = positive_number("clip_threshold", clip_threshold)
+        self.epsilon_1 = check_number("epsilon_1", epsilon_1, minimum=0.0)
+        self.epsilon_2 = check_number("epsilon_2", epsilon_2, minimum=0.0)
+        self.clip_threshold = check_positive_number("clip_threshold", clip_threshold)
 
     def step(self, parameter: Shared, gradient: Expr, rate: Any) -> Updates:
-        """Return the new parameter and what is kept of the mean square."""
-        t = self.time(parameter)
-        v, updates = self.mean_square(parameter, square(gradient) + self.epsilon_1, 1 - t**self.beta_2_decay)
+        t = self.get_step_number(parameter)
+        v, updates = self.update_second_moment(parameter, square(gradient) + self.epsilon_1, 1 - t**self.beta_2_decay)
         u = gradient / sqrt(v)
         relative = minimum(rate, to_dtype(1 / sqrt(t), parameter.dtype))
-        alpha = maximum(self.epsilon_2, rms(parameter)) * relative
-        return {parameter: parameter - alpha * u / maximum(1.0, rms(u) / self.clip_threshold), **updates}
+        alpha = maximum(self.epsilon_2, root_mean_square(parameter)) * relative
+        return {parameter: parameter - alpha * u / maximum(1.0, root_mean_square(u) / self.clip_threshold), **updates}
 
-    def mean_square(self, parameter: Shared, squares: Expr, beta: Expr) -> tuple[Expr, Updates]:
-        """Return the mean square of the gradient, and the updates of what it is made of."""
+    def update_second_moment(self, parameter: Shared, squares: Expr, beta: Expr) -> tuple[Expr, Updates]:
+        """Return the new second moment, factored for matrices, and the updates of its slots."""
         beta = to_dtype(beta, parameter.dtype)
         if parameter.ndim < 2:
-            v = self.slot("v", parameter)
+            v = self.get_slot("v", parameter)
             new = beta * v + (1 - beta) * squares
             return new, {v: new}
         *stack, rows, columns = parameter.get_value().shape
-        r = self.slot_of_shape("r", parameter, (*stack, rows), parameter.dtype)
-        c = self.slot_of_shape("c", parameter, (*stack, columns), parameter.dtype)
+        r = self.get_slot_of_shape("r", parameter, (*stack, rows), parameter.dtype)
+        c = self.get_slot_of_shape("c", parameter, (*stack, columns), parameter.dtype)
         new_r = beta * r + (1 - beta) * mean(squares, axis=-1)
         new_c = beta * c + (1 - beta) * mean(squares, axis=-2)
         share = new_r / mean(new_r, axis=-1, keepdims=True)
         return share[..., None] * new_c[..., None, :], {r: new_r, c: new_c}
 
 
-def rms(x: Expr) -> Expr:
-    r"""Return the root of the mean square, :math:`\sqrt{\overline{x^2}}`."""
+def root_mean_square(x: Expr) -> Expr:
     return sqrt(mean(square(x)))  # type: ignore[no-any-return]
 
 
 class Ftrl(Optimizer):
-    r"""Follow the regularized leader: :math:`n' = n + g^2`,
+    r"""FTRL, follow the regularized leader: :math:`n' = n + g^2`,
     :math:`z \leftarrow z + g + 2 \lambda_s w - (n'^{-p} - n^{-p}) w / \eta`, :math:`n \leftarrow n'`,
     :math:`w \leftarrow (\mathrm{clip}(z, -\lambda_1, \lambda_1) - z) / ((n^{-p} + \beta) / \eta + 2 \lambda_2)`.
 
@@ -111,22 +111,22 @@ class Ftrl(Optimizer):
     learning_rate : float, Expr or function
         :math:`\eta`.
     learning_rate_power : float
-        :math:`p`, 0 or less.
+        :math:`p`, at most 0.
     initial_accumulator_value : float
-        What :math:`n` is at first.
+        Initial value of :math:`n`.
     l1_regularization_strength, l2_regularization_strength : float
-        :math:`\lambda_1`, which makes weights exactly 0, and :math:`\lambda_2`.
+        L1 strength :math:`\lambda_1`, which makes weights exactly 0, and L2 strength :math:`\lambda_2`.
     l2_shrinkage_regularization_strength : float
-        :math:`\lambda_s`, which adds :math:`2 \lambda_s w` to the gradient.
+        :math:`\lambda_s`, L2 shrinkage: adds :math:`2 \lambda_s w` to the gradient.
     beta : float
         :math:`\beta`.
     **options
-        Those of every `Optimizer`.
+        Options of `Optimizer`.
 
     Raises
     ------
     ValueError
-        For numbers out of range.
+        If a setting is out of range.
 
     Examples
     --------
@@ -141,7 +141,7 @@ class Ftrl(Optimizer):
 
     def __init__(
         self,
-        learning_rate: Rate = 0.001,
+        learning_rate: LearningRate = 0.001,
         learning_rate_power: float = -0.5,
         initial_accumulator_value: float = 0.1,
         l1_regularization_strength: float = 0.0,
@@ -153,21 +153,26 @@ class Ftrl(Optimizer):
         super().__init__(learning_rate, **options)
         if not learning_rate_power <= 0:
             raise OptionError(
-                f"Expected learning_rate_power to be 0 or less. Received: learning_rate_power={learning_rate_power!r}"
+                f"Expected learning_rate_power to be at most 0. Received: learning_rate_power={learning_rate_power!r}"
             )
         self.learning_rate_power = float(learning_rate_power)
-        self.initial_accumulator_value = number("initial_accumulator_value", initial_accumulator_value, low=0.0)
-        self.l1_regularization_strength = number("l1_regularization_strength", l1_regularization_strength, low=0.0)
-        self.l2_regularization_strength = number("l2_regularization_strength", l2_regularization_strength, low=0.0)
-        self.l2_shrinkage_regularization_strength = number(
-            "l2_shrinkage_regularization_strength", l2_shrinkage_regularization_strength, low=0.0
+        self.initial_accumulator_value = check_number(
+            "initial_accumulator_value", initial_accumulator_value, minimum=0.0
         )
-        self.beta = number("beta", beta, low=0.0)
+        self.l1_regularization_strength = check_number(
+            "l1_regularization_strength", l1_regularization_strength, minimum=0.0
+        )
+        self.l2_regularization_strength = check_number(
+            "l2_regularization_strength", l2_regularization_strength, minimum=0.0
+        )
+        self.l2_shrinkage_regularization_strength = check_number(
+            "l2_shrinkage_regularization_strength", l2_shrinkage_regularization_strength, minimum=0.0
+        )
+        self.beta = check_number("beta", beta, minimum=0.0)
 
     def step(self, parameter: Shared, gradient: Expr, rate: Any) -> Updates:
-        """Return the new parameter, the new sum of squares and the new linear term."""
-        n = self.slot("accumulator", parameter, fill=self.initial_accumulator_value)
-        z = self.slot("linear", parameter)
+        n = self.get_slot("accumulator", parameter, fill=self.initial_accumulator_value)
+        z = self.get_slot("linear", parameter)
         l1, power = self.l1_regularization_strength, -self.learning_rate_power
         new_n = n + square(gradient)
         shrinkage = 2 * self.l2_shrinkage_regularization_strength

@@ -1,4 +1,4 @@
-"""Steps scaled for each element by what its gradients were, without a mean of the gradients themselves."""
+"""Adagrad, Adadelta and RMSprop: per-element learning rates from squared gradients."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from typing import Any, Unpack
 
 from pellucid.graph.expr import Expr, Shared
 from pellucid.graph.ops.elementwise import sqrt, square
+from pellucid.graph.validation import check_number
 from pellucid.nn.optimizers.base import Optimizer, Updates
-from pellucid.nn.optimizers.options import Options, Rate
-from pellucid.nn.validation import number
+from pellucid.nn.optimizers.options import LearningRate, Options
+
+__all__ = ["Adadelta", "Adagrad", "RMSprop"]
 
 
 class Adagrad(Optimizer):
-    r"""Steps that shrink with all gradients so far: :math:`s \leftarrow s + g^2`,
+    r"""Adagrad, which divides by the root of the sum of squared gradients: :math:`s \leftarrow s + g^2`,
     :math:`w \leftarrow w - \eta g / \sqrt{s + \epsilon}`.
 
     Parameters
@@ -20,16 +22,16 @@ class Adagrad(Optimizer):
     learning_rate : float, Expr or function
         :math:`\eta`.
     initial_accumulator_value : float
-        What :math:`s` is at first.
+        Initial value of :math:`s`.
     epsilon : float
-        :math:`\epsilon`, added under the root, as Keras has it.
+        :math:`\epsilon`, added inside the square root, as in Keras.
     **options
-        Those of every `Optimizer`.
+        Options of `Optimizer`.
 
     Raises
     ------
     ValueError
-        For numbers out of range.
+        If a setting is out of range.
 
     Examples
     --------
@@ -45,42 +47,43 @@ class Adagrad(Optimizer):
 
     def __init__(
         self,
-        learning_rate: Rate = 0.001,
+        learning_rate: LearningRate = 0.001,
         initial_accumulator_value: float = 0.1,
         epsilon: float = 1e-7,
         **options: Unpack[Options],
     ) -> None:
         super().__init__(learning_rate, **options)
-        self.initial_accumulator_value = number("initial_accumulator_value", initial_accumulator_value, low=0.0)
-        self.epsilon = number("epsilon", epsilon, low=0.0)
+        self.initial_accumulator_value = check_number(
+            "initial_accumulator_value", initial_accumulator_value, minimum=0.0
+        )
+        self.epsilon = check_number("epsilon", epsilon, minimum=0.0)
 
     def step(self, parameter: Shared, gradient: Expr, rate: Any) -> Updates:
-        """Return the new parameter and the new sum of squares."""
-        accumulator = self.slot("accumulator", parameter, fill=self.initial_accumulator_value)
+        accumulator = self.get_slot("accumulator", parameter, fill=self.initial_accumulator_value)
         total = accumulator + square(gradient)
         return {parameter: parameter - rate * gradient / sqrt(total + self.epsilon), accumulator: total}
 
 
 class Adadelta(Optimizer):
-    r"""Steps as long as earlier ones, for a gradient as large as earlier ones:
+    r"""Adadelta, with steps scaled by running averages of squared gradients and squared steps:
     :math:`s \leftarrow \rho s + (1 - \rho) g^2`, :math:`d = -g \sqrt{u + \epsilon} / \sqrt{s + \epsilon}`,
     :math:`u \leftarrow \rho u + (1 - \rho) d^2`, :math:`w \leftarrow w + \eta d`.
 
     Parameters
     ----------
     learning_rate : float, Expr or function
-        :math:`\eta`; the paper has 1.
+        :math:`\eta`. The paper uses 1.
     rho : float
-        :math:`\rho`, how slowly the means of squares move, from 0 up to but without 1.
+        :math:`\rho`, decay rate of the running averages, in [0, 1).
     epsilon : float
         :math:`\epsilon`.
     **options
-        Those of every `Optimizer`.
+        Options of `Optimizer`.
 
     Raises
     ------
     ValueError
-        For numbers out of range.
+        If a setting is out of range.
 
     Examples
     --------
@@ -94,46 +97,46 @@ class Adadelta(Optimizer):
     """
 
     def __init__(
-        self, learning_rate: Rate = 0.001, rho: float = 0.95, epsilon: float = 1e-7, **options: Unpack[Options]
+        self, learning_rate: LearningRate = 0.001, rho: float = 0.95, epsilon: float = 1e-7, **options: Unpack[Options]
     ) -> None:
         super().__init__(learning_rate, **options)
-        self.rho = number("rho", rho, low=0.0, below=1.0)
-        self.epsilon = number("epsilon", epsilon, low=0.0)
+        self.rho = check_number("rho", rho, minimum=0.0, below=1.0)
+        self.epsilon = check_number("epsilon", epsilon, minimum=0.0)
 
     def step(self, parameter: Shared, gradient: Expr, rate: Any) -> Updates:
-        """Return the new parameter and the new means of squares, of gradients and of steps."""
-        s, u = self.slot("accumulated_grad", parameter), self.slot("accumulated_delta_var", parameter)
+        s, u = self.get_slot("accumulated_grad", parameter), self.get_slot("accumulated_delta_var", parameter)
         new_s = self.rho * s + (1 - self.rho) * square(gradient)
         d = sqrt(u + self.epsilon) * gradient / sqrt(new_s + self.epsilon)
         return {parameter: parameter - rate * d, s: new_s, u: self.rho * u + (1 - self.rho) * square(d)}
 
 
 class RMSprop(Optimizer):
-    r"""Steps divided by the size of recent gradients: :math:`s \leftarrow \rho s + (1 - \rho) g^2`,
+    r"""RMSprop, dividing by a running root mean square: :math:`s \leftarrow \rho s + (1 - \rho) g^2`,
     :math:`d = \eta g / \sqrt{s + \epsilon}`, :math:`w \leftarrow w - d`.
 
-    If it is ``centered``, :math:`a \leftarrow \rho a + (1 - \rho) g` and the root is of :math:`s - a^2 + \epsilon`, the
-    variance. With momentum :math:`\mu`, :math:`v \leftarrow \mu v + d` and :math:`w \leftarrow w - v`.
+    If ``centered``, :math:`a \leftarrow \rho a + (1 - \rho) g`, and the root is of the variance,
+    :math:`s - a^2 + \epsilon`. With momentum :math:`\mu`, :math:`v \leftarrow \mu v + d` and
+    :math:`w \leftarrow w - v`.
 
     Parameters
     ----------
     learning_rate : float, Expr or function
         :math:`\eta`.
     rho : float
-        :math:`\rho`, how slowly the means move, from 0 up to but without 1.
+        :math:`\rho`, decay rate of the running averages, in [0, 1).
     momentum : float
-        :math:`\mu`, from 0 up to but without 1.
+        :math:`\mu`, in [0, 1).
     epsilon : float
-        :math:`\epsilon`, added under the root, as Keras has it.
+        :math:`\epsilon`, added inside the square root, as in Keras.
     centered : bool
-        Whether the mean gradient is taken off.
+        Whether to divide by the standard deviation of the gradient instead of its root mean square.
     **options
-        Those of every `Optimizer`.
+        Options of `Optimizer`.
 
     Raises
     ------
     ValueError
-        For numbers out of range.
+        If a setting is out of range.
 
     Examples
     --------
@@ -149,7 +152,7 @@ class RMSprop(Optimizer):
 
     def __init__(
         self,
-        learning_rate: Rate = 0.001,
+        learning_rate: LearningRate = 0.001,
         rho: float = 0.9,
         momentum: float = 0.0,
         epsilon: float = 1e-7,
@@ -157,22 +160,21 @@ class RMSprop(Optimizer):
         **options: Unpack[Options],
     ) -> None:
         super().__init__(learning_rate, **options)
-        self.rho = number("rho", rho, low=0.0, below=1.0)
-        self.momentum = number("momentum", momentum, low=0.0, below=1.0)
-        self.epsilon = number("epsilon", epsilon, low=0.0)
+        self.rho = check_number("rho", rho, minimum=0.0, below=1.0)
+        self.momentum = check_number("momentum", momentum, minimum=0.0, below=1.0)
+        self.epsilon = check_number("epsilon", epsilon, minimum=0.0)
         self.centered = bool(centered)
 
     def step(self, parameter: Shared, gradient: Expr, rate: Any) -> Updates:
-        """Return the new parameter, the new mean of squares, and what centering and momentum remember."""
-        velocity = self.slot("velocity", parameter)
+        velocity = self.get_slot("velocity", parameter)
         spread = new_velocity = self.rho * velocity + (1 - self.rho) * square(gradient)
         updates: Updates = {velocity: new_velocity}
         if self.centered:
-            average = self.slot("average_gradient", parameter)
+            average = self.get_slot("average_gradient", parameter)
             updates[average] = self.rho * average + (1 - self.rho) * gradient
             spread = new_velocity - square(updates[average])
         move = rate * gradient / sqrt(spread + self.epsilon)
         if self.momentum:
-            momentum = self.slot("momentum", parameter)
+            momentum = self.get_slot("momentum", parameter)
             move = updates[momentum] = self.momentum * momentum + move
         return {parameter: parameter - move, **updates}

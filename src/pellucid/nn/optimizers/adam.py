@@ -1,4 +1,4 @@
-"""Adam and its kin: steps along a mean of the gradients, scaled by their recent size."""
+"""Adam and its variants: AdamW, Adamax, Nadam and LAMB."""
 
 from __future__ import annotations
 
@@ -7,40 +7,43 @@ from typing import Any, Unpack
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr, Shared
 from pellucid.graph.ops.elementwise import absolute, sqrt, square
-from pellucid.graph.ops.minmax_where import maximum, where
+from pellucid.graph.ops.minmax import maximum
 from pellucid.graph.ops.reductions import sum as sum_of
+from pellucid.graph.ops.where import where
+from pellucid.graph.validation import check_number
 from pellucid.nn.dtypes import to_dtype
-from pellucid.nn.optimizers.base import Optimizer, Updates, wide
-from pellucid.nn.optimizers.options import Options, Rate
-from pellucid.nn.validation import number
+from pellucid.nn.optimizers.base import Optimizer, Updates, get_step_dtype
+from pellucid.nn.optimizers.options import LearningRate, Options
+
+__all__ = ["Adam", "AdamW", "Adamax", "Lamb", "Nadam"]
 
 
-class Moments(Optimizer):
-    """What has the mean :math:`m` of the gradients, and :math:`v`, which says how large they are."""
+class MomentOptimizer(Optimizer):
+    """Base of optimizers with a first moment :math:`m` and a second moment :math:`v` of the gradient."""
 
     def __init__(
         self,
-        learning_rate: Rate = 0.001,
+        learning_rate: LearningRate = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
         **options: Unpack[Options],
     ) -> None:
         super().__init__(learning_rate, **options)
-        self.beta_1 = number("beta_1", beta_1, low=0.0, below=1.0)
-        self.beta_2 = number("beta_2", beta_2, low=0.0, below=1.0)
-        self.epsilon = number("epsilon", epsilon, low=0.0)
+        self.beta_1 = check_number("beta_1", beta_1, minimum=0.0, below=1.0)
+        self.beta_2 = check_number("beta_2", beta_2, minimum=0.0, below=1.0)
+        self.epsilon = check_number("epsilon", epsilon, minimum=0.0)
 
-    def moments(self, parameter: Shared, gradient: Expr) -> tuple[Expr, Expr, Updates]:
-        """Return the new means of the gradient and of its square, and the updates that they are."""
-        m, v = self.slot("m", parameter), self.slot("v", parameter)
+    def update_moments(self, parameter: Shared, gradient: Expr) -> tuple[Expr, Expr, Updates]:
+        """Return the new first and second moments, and the updates of their slots."""
+        m, v = self.get_slot("m", parameter), self.get_slot("v", parameter)
         new_m = m + (1 - self.beta_1) * (gradient - m)
         new_v = v + (1 - self.beta_2) * (square(gradient) - v)
         return new_m, new_v, {m: new_m, v: new_v}
 
 
-class Adam(Moments):
-    r"""Steps scaled by running means of the gradient and its square: :math:`m \leftarrow \beta_1 m + (1 - \beta_1) g`,
+class Adam(MomentOptimizer):
+    r"""Adam: :math:`m \leftarrow \beta_1 m + (1 - \beta_1) g`,
     :math:`v \leftarrow \beta_2 v + (1 - \beta_2) g^2`,
     :math:`w \leftarrow w - \eta \frac{\sqrt{1 - \beta_2^t}}{1 - \beta_1^t} \, m / (\sqrt{v} + \epsilon)`.
 
@@ -49,19 +52,18 @@ class Adam(Moments):
     learning_rate : float, Expr or function
         :math:`\eta`.
     beta_1, beta_2 : float
-        How slowly the two means move, from 0 up to but without 1.
+        Decay rates of the first and second moments, in [0, 1).
     epsilon : float
-        :math:`\epsilon`, added outside the root, as Keras has it.
+        :math:`\epsilon`, added outside the square root, as in Keras.
     amsgrad : bool
-        Whether the step is divided by the greatest :math:`v` so far,
-        :math:`\hat v \leftarrow \max(\hat v, v)`, so that it never grows.
+        Whether to divide by the maximum of all past :math:`v`, :math:`\hat v \leftarrow \max(\hat v, v)`.
     **options
-        Those of every `Optimizer`: clipping, weight decay, moving averages, gradient accumulation.
+        Options of `Optimizer`: clipping, weight decay, moving averages, gradient accumulation.
 
     Raises
     ------
     ValueError
-        For numbers out of range.
+        If a setting is out of range.
 
     Examples
     --------
@@ -79,13 +81,13 @@ class Adam(Moments):
 
     References
     ----------
-    D. P. Kingma and J. Ba, Adam: A Method for Stochastic Optimization, ICLR 2015; the form before its section 2.1.
+    D. P. Kingma and J. Ba, Adam: A Method for Stochastic Optimization, ICLR 2015, end of section 2.
     S. J. Reddi, S. Kale and S. Kumar, On the Convergence of Adam and Beyond, ICLR 2018, for AMSGrad.
     """
 
     def __init__(
         self,
-        learning_rate: Rate = 0.001,
+        learning_rate: LearningRate = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
@@ -96,12 +98,11 @@ class Adam(Moments):
         self.amsgrad = bool(amsgrad)
 
     def step(self, parameter: Shared, gradient: Expr, rate: Any) -> Updates:
-        """Return the new parameter and its new means."""
-        m, v, updates = self.moments(parameter, gradient)
+        m, v, updates = self.update_moments(parameter, gradient)
         if self.amsgrad:
-            greatest = self.slot("v_hat", parameter)
-            v = updates[greatest] = maximum(greatest, v)
-        t = self.time(parameter)
+            v_hat = self.get_slot("v_hat", parameter)
+            v = updates[v_hat] = maximum(v_hat, v)
+        t = self.get_step_number(parameter)
         scaled = rate * to_dtype(sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t), parameter.dtype)
         return {parameter: parameter - scaled * m / (sqrt(v) + self.epsilon), **updates}
 
@@ -116,14 +117,14 @@ class AdamW(Adam):
     weight_decay : float
         :math:`\lambda`, for parameters tagged ``regularizable``.
     beta_1, beta_2, epsilon, amsgrad
-        Those of `Adam`.
+        See `Adam`.
     **options
-        Those of every `Optimizer`.
+        Options of `Optimizer`.
 
     Raises
     ------
     ValueError
-        For numbers out of range.
+        If a setting is out of range.
 
     Examples
     --------
@@ -140,7 +141,7 @@ class AdamW(Adam):
 
     def __init__(
         self,
-        learning_rate: Rate = 0.001,
+        learning_rate: LearningRate = 0.001,
         weight_decay: float = 0.004,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
@@ -149,12 +150,12 @@ class AdamW(Adam):
         **options: Any,
     ) -> None:
         if weight_decay is None:
-            raise OptionError("AdamW is Adam with weight_decay, a number of 0 or more. Received: weight_decay=None")
+            raise OptionError("AdamW: expected weight_decay to be a number >= 0. Received: weight_decay=None")
         super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay=weight_decay, **options)
 
 
-class Adamax(Moments):
-    r"""Adam with the greatest gradient in the place of the mean square:
+class Adamax(MomentOptimizer):
+    r"""Adamax, Adam with the infinity norm in place of the second moment:
     :math:`m \leftarrow \beta_1 m + (1 - \beta_1) g`, :math:`u \leftarrow \max(\beta_2 u, |g|)`,
     :math:`w \leftarrow w - \frac{\eta}{1 - \beta_1^t} \, m / (u + \epsilon)`.
 
@@ -163,16 +164,16 @@ class Adamax(Moments):
     learning_rate : float, Expr or function
         :math:`\eta`.
     beta_1, beta_2 : float
-        How slowly the mean moves, and how slowly the greatest gradient is forgotten.
+        Decay rates of the first moment and of the infinity norm, in [0, 1).
     epsilon : float
         :math:`\epsilon`.
     **options
-        Those of every `Optimizer`.
+        Options of `Optimizer`.
 
     Raises
     ------
     ValueError
-        For numbers out of range.
+        If a setting is out of range.
 
     Examples
     --------
@@ -186,16 +187,15 @@ class Adamax(Moments):
     """
 
     def step(self, parameter: Shared, gradient: Expr, rate: Any) -> Updates:
-        """Return the new parameter, its mean and its greatest gradient."""
-        m, u = self.slot("m", parameter), self.slot("u", parameter)
+        m, u = self.get_slot("m", parameter), self.get_slot("u", parameter)
         new_m = m + (1 - self.beta_1) * (gradient - m)
         new_u = maximum(self.beta_2 * u, absolute(gradient))
-        scaled = rate / to_dtype(1 - self.beta_1 ** self.time(parameter), parameter.dtype)
+        scaled = rate / to_dtype(1 - self.beta_1 ** self.get_step_number(parameter), parameter.dtype)
         return {parameter: parameter - scaled * new_m / (new_u + self.epsilon), m: new_m, u: new_u}
 
 
-class Nadam(Moments):
-    r"""Adam that looks ahead along its mean, as Nesterov does: with :math:`m` and :math:`v` as in `Adam`,
+class Nadam(MomentOptimizer):
+    r"""Nadam, Adam with Nesterov momentum: with :math:`m` and :math:`v` as in `Adam`,
     :math:`\mu_t = \beta_1 (1 - 0.96^t / 2)` and :math:`\pi_t = \prod_{i \le t} \mu_i`,
     :math:`\hat m = \mu_{t+1} m / (1 - \pi_{t+1}) + (1 - \mu_t) g / (1 - \pi_t)`,
     :math:`w \leftarrow w - \eta \hat m / (\sqrt{v / (1 - \beta_2^t)} + \epsilon)`.
@@ -205,16 +205,16 @@ class Nadam(Moments):
     learning_rate : float, Expr or function
         :math:`\eta`.
     beta_1, beta_2 : float
-        How slowly the two means move.
+        Decay rates of the first and second moments, in [0, 1).
     epsilon : float
         :math:`\epsilon`.
     **options
-        Those of every `Optimizer`.
+        Options of `Optimizer`.
 
     Raises
     ------
     ValueError
-        For numbers out of range.
+        If a setting is out of range.
 
     Examples
     --------
@@ -228,23 +228,23 @@ class Nadam(Moments):
     """
 
     def step(self, parameter: Shared, gradient: Expr, rate: Any) -> Updates:
-        """Return the new parameter, its two new means, and the product of the momenta so far."""
-        m, v, updates = self.moments(parameter, gradient)
-        t = self.time(parameter)
-        now, following = (self.beta_1 * (1 - 0.5 * 0.96**n) for n in (t, t + 1))
-        product = self.slot("momentum_product", dtype=wide(parameter), fill=1.0)
-        so_far = to_dtype(product, t.dtype) * now
-        updates[product] = to_dtype(so_far, product.dtype)
-        ahead, here, size = (
+        m, v, updates = self.update_moments(parameter, gradient)
+        t = self.get_step_number(parameter)
+        mu, next_mu = (self.beta_1 * (1 - 0.5 * 0.96**n) for n in (t, t + 1))
+        product = self.get_slot("momentum_product", dtype=get_step_dtype(parameter), fill=1.0)
+        mu_product = to_dtype(product, t.dtype) * mu
+        updates[product] = to_dtype(mu_product, product.dtype)
+        m_factor, g_factor, v_correction = (
             to_dtype(factor, parameter.dtype)
-            for factor in (following / (1 - so_far * following), (1 - now) / (1 - so_far), 1 - self.beta_2**t)
+            for factor in (next_mu / (1 - mu_product * next_mu), (1 - mu) / (1 - mu_product), 1 - self.beta_2**t)
         )
-        m_hat = ahead * m + here * gradient
-        return {parameter: parameter - rate * m_hat / (sqrt(v / size) + self.epsilon), **updates}
+        m_hat = m_factor * m + g_factor * gradient
+        return {parameter: parameter - rate * m_hat / (sqrt(v / v_correction) + self.epsilon), **updates}
 
 
-class Lamb(Moments):
-    r"""Adam with a step as long as the parameter itself: with :math:`u = \hat m / (\sqrt{\hat v} + \epsilon)`, where
+class Lamb(MomentOptimizer):
+    r"""LAMB, Adam with each step scaled to the norm of its parameter: with
+    :math:`u = \hat m / (\sqrt{\hat v} + \epsilon)`, where
     :math:`\hat m = m / (1 - \beta_1^t)` and :math:`\hat v = v / (1 - \beta_2^t)`,
     :math:`w \leftarrow w - \eta u \lVert w \rVert / \lVert u \rVert`.
 
@@ -253,21 +253,21 @@ class Lamb(Moments):
     learning_rate : float, Expr or function
         :math:`\eta`.
     beta_1, beta_2 : float
-        How slowly the two means move.
+        Decay rates of the first and second moments, in [0, 1).
     epsilon : float
         :math:`\epsilon`.
     **options
-        Those of every `Optimizer`.
+        Options of `Optimizer`.
 
     Raises
     ------
     ValueError
-        For numbers out of range.
+        If a setting is out of range.
 
     Examples
     --------
     >>> w = pel.shared([3.0, 4.0], "w")
-    >>> Lamb(0.1).updates(w.sum())[w].eval()  # a step of length 0.5
+    >>> Lamb(0.1).updates(w.sum())[w].eval()  # the step has norm 0.1 * 5
     array([2.6464, 3.6464], dtype=float32)
 
     References
@@ -276,13 +276,12 @@ class Lamb(Moments):
     """
 
     def step(self, parameter: Shared, gradient: Expr, rate: Any) -> Updates:
-        """Return the new parameter and its two new means."""
-        m, v, updates = self.moments(parameter, gradient)
-        t = self.time(parameter)
+        m, v, updates = self.update_moments(parameter, gradient)
+        t = self.get_step_number(parameter)
         m_hat, v_hat = (
             mean / to_dtype(1 - beta**t, parameter.dtype) for mean, beta in ((m, self.beta_1), (v, self.beta_2))
         )
         u = m_hat / (sqrt(v_hat) + self.epsilon)
-        ours, its = sqrt(sum_of(square(parameter))), sqrt(sum_of(square(u)))
-        ratio = where((ours > 0) & (its > 0), ours / its, 1.0)
+        parameter_norm, step_norm = sqrt(sum_of(square(parameter))), sqrt(sum_of(square(u)))
+        ratio = where((parameter_norm > 0) & (step_norm > 0), parameter_norm / step_norm, 1.0)
         return {parameter: parameter - rate * ratio * u, **updates}

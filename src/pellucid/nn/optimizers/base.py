@@ -1,7 +1,7 @@
-r"""What every optimizer is: a formula from a parameter and its gradient to new values.
+r"""Base class of optimizers.
 
-Below, :math:`w` is a parameter, :math:`g = \partial L / \partial w` its gradient, :math:`\eta` the learning rate, and
-:math:`t` the number of the step, from 1.
+Notation: :math:`w` is a parameter, :math:`g = \partial L / \partial w` its gradient, :math:`\eta` the learning rate
+and :math:`t` the step number, from 1.
 """
 
 from __future__ import annotations
@@ -15,106 +15,109 @@ import numpy as np
 from pellucid.graph.errors import GradientError, UseError, near_miss
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.gradient import grad
-from pellucid.graph.ops.minmax_where import where
+from pellucid.graph.ops.where import where
 from pellucid.graph.state_updates import updates_of
 from pellucid.graph.traversal import parameters as parameters_of
 from pellucid.graph.traversal import replace_all
-from pellucid.graph.types import shape_text
+from pellucid.graph.types import format_shape
 from pellucid.nn.dtypes import to_dtype
-from pellucid.nn.optimizers.clipping import clip
-from pellucid.nn.optimizers.options import DEFAULTS, Options, Rate, checked, checked_rate
-from pellucid.nn.optimizers.printing import Written
-from pellucid.nn.optimizers.slots import Memory
+from pellucid.nn.optimizers.clipping import clip_gradients
+from pellucid.nn.optimizers.options import DEFAULTS, LearningRate, Options, validate_learning_rate, validate_options
+from pellucid.nn.optimizers.printing import PrintableOptimizer
+from pellucid.nn.optimizers.slots import SlotMixin
+
+__all__ = ["Optimizer", "Updates"]
 
 Updates = dict[Shared, Expr]
 
 
-class Optimizer(Memory, Written):
-    r"""What turns gradients into updates. A new one says how a `step` is made, and keeps what it must with `slot`.
+class Optimizer(SlotMixin, PrintableOptimizer):
+    r"""Base class: turns gradients into updates of parameters.
 
-    Every optimizer takes these options besides its own. In one step, gradients are gathered, then clipped; the weights
-    decay; the step is made; a parameter's ``constraint`` is put on what came out; and the moving average follows.
+    A subclass implements `step` and keeps its state in slots (`get_slot`). One update accumulates the gradients, clips
+    them, decays the weights, makes the step, applies the parameter's ``constraint`` and updates the moving average, in
+    this order.
 
     Parameters
     ----------
     learning_rate : float, Expr or function
-        A number becomes part of the compiled program. A shared variable can be changed without compiling again; any
-        scalar expression will do. A function from the number of steps made so far to a rate, such as those of
-        `pellucid.nn.schedules`, is written into the graph; the optimizer then counts its steps.
+        :math:`\eta`. A number is compiled into the program. A shared variable can be changed without compiling again;
+        any scalar expression works. A function of the step count, such as a schedule of `pellucid.nn.schedules`,
+        becomes part of the graph.
     weight_decay : float, optional
-        :math:`\lambda` of decoupled weight decay, :math:`w \leftarrow w - \eta \lambda w` before the step, of
-        parameters tagged ``regularizable``, which biases are not.
+        :math:`\lambda` of decoupled weight decay, :math:`w \leftarrow w - \eta \lambda w` before the step. It applies
+        to parameters tagged ``regularizable``, so not to biases.
     clipnorm : float, optional
-        The greatest length :math:`c` of a parameter's gradient, :math:`g \leftarrow g c / \max(\lVert g \rVert, c)`.
+        Maximum norm :math:`c` of each parameter's gradient, :math:`g \leftarrow g c / \max(\lVert g \rVert, c)`.
     clipvalue : float, optional
-        The greatest size of each element of a gradient.
+        Maximum absolute value of each element of a gradient.
     global_clipnorm : float, optional
-        The greatest length of all gradients taken as one vector.
+        Maximum norm of all gradients taken as one vector.
     use_ema : bool
-        Whether to keep moving averages of the parameters, :math:`a \leftarrow \mu a + (1 - \mu) w`, where the first
-        is the parameter itself; see `averages`.
+        Whether to keep exponential moving averages of the parameters, :math:`a \leftarrow \mu a + (1 - \mu) w`; the
+        first average is the parameter itself. See `averages`.
     ema_momentum : float
-        :math:`\mu`, from 0 to 1.
+        :math:`\mu`, in [0, 1].
     ema_overwrite_frequency : int, optional
-        After how many steps each time the parameters are replaced by their averages.
+        Number of steps after which the parameters are replaced by their averages, again and again.
     gradient_accumulation_steps : int, optional
-        How many gradients are averaged to make one step of; in between, nothing but their sum changes.
+        Number of gradients that are averaged for one step.
     loss_scale_factor : float, optional
-        By what the loss is multiplied before its gradient is taken, and the gradient divided again, so that small
-        gradients do not vanish in float16; see `pellucid.mixed_precision`.
+        Factor of the loss before differentiation, divided out of the gradients afterwards, so that small gradients do
+        not underflow in float16. See `pellucid.mixed_precision`.
     multipliers : mapping from Shared or str to float, optional
-        By what the learning rate is multiplied for a parameter, given itself or by its name (Caffe's ``lr_mult``).
+        Factor of the learning rate for single parameters, by variable or by name (Caffe's ``lr_mult``).
 
     Attributes
     ----------
     state : list of Shared
-        What is remembered from step to step, in the order in which it was made.
+        All slots, in the order of creation.
     averages : dict from Shared to Shared
-        The moving average of each parameter: ``pel.replace(p, optimizer.averages)`` is an expression with them.
+        Moving average of each parameter. ``pel.replace(p, optimizer.averages)`` is an expression that uses them.
 
     Raises
     ------
     ValueError
-        For numbers out of range, or two ways to clip.
+        If a setting is out of range, or more than one kind of clipping is set.
     TypeError
-        For an option that there is not; the nearest is named.
+        If an option is unknown; the message suggests the nearest one.
 
     References
     ----------
     I. Loshchilov and F. Hutter, Decoupled Weight Decay Regularization, ICLR 2019; R. Pascanu, T. Mikolov and Y. Bengio,
-    On the difficulty of training recurrent neural networks, ICML 2013, of clipping by norm; B. T. Polyak and
+    On the difficulty of training recurrent neural networks, ICML 2013 (clipping by norm); B. T. Polyak and
     A. B. Juditsky, Acceleration of stochastic approximation by averaging, 1992.
     """
 
-    def __init__(self, learning_rate: Rate, **options: Unpack[Options]) -> None:
+    def __init__(self, learning_rate: LearningRate, **options: Unpack[Options]) -> None:
         super().__init__()
         taken = [*inspect.signature(type(self)).parameters, *DEFAULTS]
         for unknown in set(options) - set(DEFAULTS):
             raise UseError(f"{type(self).__name__} takes no argument {unknown!r}.{near_miss(unknown, taken)}")
-        self._rate = checked_rate(learning_rate)
-        self.options = checked(options)
+        self._rate = validate_learning_rate(learning_rate)
+        self.options = validate_options(options)
 
     @property
-    def learning_rate(self) -> Rate:
-        """The learning rate. A number put in the place of a shared variable's becomes its value, in programs too."""
+    def learning_rate(self) -> LearningRate:
+        """The learning rate. Assigning a number to a shared one sets its value, also in compiled programs."""
         held = self.slots.get((None, "learning_rate"))
         return float(held.get_value()) if held is not None and held is self._rate else self._rate
 
     @learning_rate.setter
-    def learning_rate(self, value: Rate) -> None:
-        rate = checked_rate(value)
+    def learning_rate(self, value: LearningRate) -> None:
+        rate = validate_learning_rate(value)
         if isinstance(self._rate, Shared) and isinstance(rate, float):
             self._rate.set_value(rate)
         else:
             self._rate = rate
 
-    def hold_rate(self) -> None:
-        """Keep a learning rate that is a number in a shared variable, so that it can be changed in compiled programs.
+    def use_shared_learning_rate(self) -> None:
+        """Put a constant learning rate into a shared variable, so that compiled programs see changes.
 
         Examples
         --------
         >>> w, optimizer = pel.shared(1.0, "w"), pel.optimizers.SGD(0.5)
-        >>> optimizer.hold_rate()
+        >>> optimizer.use_shared_learning_rate()
         >>> step = pel.function([], updates=optimizer.updates(w))
         >>> step()
         >>> optimizer.learning_rate = 0.25
@@ -123,36 +126,36 @@ class Optimizer(Memory, Written):
         (0.25, 0.25)
         """
         if isinstance(self._rate, float):
-            self._rate = self.slot("learning_rate", dtype=np.float64, fill=self._rate)
+            self._rate = self.get_slot("learning_rate", dtype=np.float64, fill=self._rate)
 
     @property
     def config(self) -> dict[str, Any]:
-        """The arguments it was made with, of the options those that were chosen."""
+        """Constructor arguments, without options at their defaults."""
         own = [name for name in inspect.signature(type(self)).parameters if name != "options"]
         usual: Mapping[str, Any] = dict(DEFAULTS)
         chosen = {k: v for k, v in self.options.items() if v != usual[k] and k not in own}
         return {**{name: self.options.get(name, getattr(self, name, None)) for name in own}, **chosen}
 
     def updates(self, loss: Expr, parameters: Shared | Sequence[Shared] | None = None) -> Updates:
-        """Return the new value of every parameter, and of what the optimizer remembers, after one step.
+        """Return the new values of all parameters and slots after one step.
 
         Parameters
         ----------
         loss : Expr
-            A scalar, to be made smaller.
+            A scalar to minimize.
         parameters : Shared or sequence of Shared, optional
-            What may be changed; without it, every trainable shared variable the loss depends on.
+            Parameters to update. By default every trainable shared variable in the loss.
 
         Returns
         -------
         dict from Shared to Expr
-            For ``pel.function(..., updates=...)``, with those that `pellucid.updates_of` finds in the loss. Asked
-            again, the optimizer goes on from what it remembers.
+            For ``pel.function(..., updates=...)``, including the updates that `pellucid.updates_of` finds in the loss.
+            A second call uses the same slots.
 
         Raises
         ------
         GradientError
-            If the loss is no scalar, or there is nothing to change.
+            If the loss is not a scalar, or there are no parameters.
 
         Examples
         --------
@@ -162,20 +165,20 @@ class Optimizer(Memory, Written):
         """
         listed = [parameters] if isinstance(parameters, Expr) else parameters
         chosen = parameters_of(loss) if listed is None else list(listed)
-        check(loss, chosen)
+        check_loss_and_parameters(loss, chosen)
         scale = self.options["loss_scale_factor"]
         gradients = grad(loss if scale is None else scale * loss, chosen)
         return {**updates_of(loss), **self.apply(gradients, chosen)}
 
     def apply(self, gradients: Sequence[Expr], parameters: Sequence[Shared]) -> Updates:
-        """Return what `updates` does, from gradients that were made in another way.
+        """Return the updates for given gradients; see `updates`.
 
         Parameters
         ----------
         gradients : sequence of Expr
-            One for each parameter, of its shape and dtype; with a ``loss_scale_factor``, of the scaled loss.
+            One for each parameter, of its shape and dtype. With ``loss_scale_factor``, gradients of the scaled loss.
         parameters : sequence of Shared
-            What is to be changed.
+            Parameters to update.
 
         Returns
         -------
@@ -193,96 +196,99 @@ class Optimizer(Memory, Written):
         if scale is not None:
             gradients = [g / scale for g in gradients]
         if steps:
-            gathered = [(self.slot("gradient", p), g) for p, g in zip(parameters, gradients, strict=True)]
+            accumulated = [(self.get_slot("gradient", p), g) for p, g in zip(parameters, gradients, strict=True)]
             due = (self.iterations + 1) % steps == 0
-            sums = {held: where(due, 0, held + g) for held, g in gathered}
-            gradients = [(held + g) / steps for held, g in gathered]
+            sums = {total: where(due, 0, total + g) for total, g in accumulated}
+            gradients = [(total + g) / steps for total, g in accumulated]
         result: Updates = {}
-        factors = self.factors(parameters)
-        for parameter, gradient in zip(parameters, clip(gradients, self.options), strict=True):
-            result.update(self.decayed_step(parameter, gradient, self.rate(parameter, factors.get(parameter))))
+        multipliers = self.get_multipliers(parameters)
+        for parameter, gradient in zip(parameters, clip_gradients(gradients, self.options), strict=True):
+            result.update(
+                self.step_with_weight_decay(
+                    parameter, gradient, self.get_learning_rate(parameter, multipliers.get(parameter))
+                )
+            )
         if steps:
             result = {target: where(due, new, target) for target, new in result.items()}
         for parameter in parameters:
-            result.update(self.settled(parameter, result.get(parameter, parameter)))
+            result.update(self.constrain_and_average(parameter, result.get(parameter, parameter)))
         result |= sums
-        if self.counts:
+        if self.counts_steps:
             result[self.iterations] = self.iterations + 1
         return result
 
     def step(self, parameter: Shared, gradient: Expr, rate: Any) -> Updates:
-        """Return the new values of one parameter and of what is remembered of it; the rate is in its dtype."""
-        raise NotImplementedError(f"{type(self).__name__} does not say how it steps")
+        """Return the new values of one parameter and its slots. ``rate`` has the dtype of the parameter."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement step(parameter, gradient, rate)")
 
-    def decayed_step(self, parameter: Shared, gradient: Expr, rate: Any) -> Updates:
-        """Return the step from where the decay of the weights leads."""
+    def step_with_weight_decay(self, parameter: Shared, gradient: Expr, rate: Any) -> Updates:
+        """Apply decoupled weight decay, then the step."""
         decay = self.options["weight_decay"]
         if not decay or not parameter.regularizable:
             return self.step(parameter, gradient, rate)
-        # The gradient and the rate are those at the parameter as it was, so they are put in afterwards.
+        # Gradient and rate belong to the parameter before the decay: placeholders keep them out of the replacement.
         g, eta = Input("g", gradient.shape, gradient.dtype), Input("rate", (), parameter.dtype)
-        made = self.step(parameter, g, eta if isinstance(rate, Expr) else rate)
+        updates = self.step(parameter, g, eta if isinstance(rate, Expr) else rate)
         replacements = {parameter: parameter - (decay * rate) * parameter, g: gradient, eta: rate}
-        return dict(zip(made, replace_all(list(made.values()), replacements), strict=True))
+        return dict(zip(updates, replace_all(list(updates.values()), replacements), strict=True))
 
-    def settled(self, parameter: Shared, new: Expr) -> Updates:
-        """Return what a parameter becomes at last, and its moving average."""
-        allowed = parameter.constraint or (lambda value: value)
-        new = allowed(new)
+    def constrain_and_average(self, parameter: Shared, new: Expr) -> Updates:
+        """Apply the constraint to a new parameter and update its moving average."""
+        constrain = parameter.constraint or (lambda value: value)
+        new = constrain(new)
         if not self.options["use_ema"]:
             return {parameter: new}
         momentum, every = self.options["ema_momentum"], self.options["ema_overwrite_frequency"]
-        average = self.slot("average", parameter)
-        following = where(self.steps_made == 0, new, momentum * average + (1 - momentum) * new)
+        average = self.get_slot("average", parameter)
+        new_average = where(self.steps_made == 0, new, momentum * average + (1 - momentum) * new)
         if every:
-            new = where((self.steps_made + 1) % every == 0, allowed(following), new)
-        return {parameter: new, average: following}
+            new = where((self.steps_made + 1) % every == 0, constrain(new_average), new)
+        return {parameter: new, average: new_average}
 
-    def rate(self, parameter: Shared, factor: float | None = None) -> Any:
+    def get_learning_rate(self, parameter: Shared, factor: float | None = None) -> Any:
         """Return the learning rate of a parameter, in its dtype."""
         rate: Any = self._rate
         if not isinstance(rate, (float, Expr)):
-            rate = rate(to_dtype(self.iterations, wide(parameter)))
+            rate = rate(to_dtype(self.iterations, get_step_dtype(parameter)))
         if isinstance(rate, Expr):
             rate = to_dtype(rate, parameter.dtype)
         return rate if factor is None else factor * rate
 
-    def factors(self, parameters: Sequence[Shared]) -> dict[Shared, float]:
-        """Return what the learning rate is multiplied by, for the parameters of which something is said."""
+    def get_multipliers(self, parameters: Sequence[Shared]) -> dict[Shared, float]:
+        """Return the learning-rate multipliers by parameter."""
         given: Mapping[Any, float] = self.options["multipliers"] or {}
         known = {key: p for p in parameters for key in (p, p.name)}
         for key in given:
             if key not in known:
                 names = [p.name for p in parameters if p.name]
                 raise UseError(
-                    f"multipliers: {key} is none of the parameters.{near_miss(str(key), names)} "
-                    f"They are {', '.join(map(str, parameters))}"
+                    f"multipliers: {key} is not a parameter of this optimizer.{near_miss(str(key), names)} "
+                    f"Parameters: {', '.join(map(str, parameters))}"
                 )
         return {known[key]: factor for key, factor in given.items()}
 
     @property
     def steps_made(self) -> Expr:
-        """How many steps were made, of whatever many gradients."""
-        gathered = self.options["gradient_accumulation_steps"]
-        return self.iterations // gathered if gathered else self.iterations
+        """Number of steps made; an accumulated step counts once."""
+        per_step = self.options["gradient_accumulation_steps"]
+        return self.iterations // per_step if per_step else self.iterations
 
-    def time(self, parameter: Shared) -> Expr:
-        """Return the number of this step, from 1, in a precision in which it can be counted."""
-        return to_dtype(self.steps_made + 1, wide(parameter))
+    def get_step_number(self, parameter: Shared) -> Expr:
+        """Return the number of this step, from 1, as a float of at least 32 bits."""
+        return to_dtype(self.steps_made + 1, get_step_dtype(parameter))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in self.config.items())})"
 
 
-def wide(parameter: Shared) -> Any:
-    """Return the dtype for what is counted: the parameter's, but at least float32."""
+def get_step_dtype(parameter: Shared) -> Any:
+    """Return the parameter's dtype, but at least float32, because float16 cannot count past 2048."""
     return np.result_type(parameter.dtype, np.float32)
 
 
-def check(loss: Any, parameters: Sequence[Any]) -> None:
-    """Refuse what cannot be trained."""
+def check_loss_and_parameters(loss: Any, parameters: Sequence[Any]) -> None:
     if not parameters:
-        raise GradientError(f"There is nothing to train: the loss {loss} depends on no trainable shared variable")
+        raise GradientError(f"Nothing to train: the loss {loss} depends on no trainable shared variable")
     for parameter in parameters:
         if not isinstance(parameter, Shared):
             raise GradientError(
@@ -291,6 +297,6 @@ def check(loss: Any, parameters: Sequence[Any]) -> None:
             )
     if isinstance(loss, Expr) and loss.ndim:
         raise GradientError(
-            f"Expected a loss that is one number. Received: {loss}, of shape {shape_text(loss.shape)}; "
-            "take its mean or its sum over the samples: loss.mean()"
+            f"Expected a scalar loss. Received: {loss}, of shape {format_shape(loss.shape)}. "
+            "Take its mean or sum over the samples: loss.mean()"
         )

@@ -1,4 +1,4 @@
-"""What every optimizer can be told besides its own settings."""
+"""Options that every optimizer takes: clipping, weight decay, averaging, accumulation."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any, TypedDict
 
 from pellucid.graph.errors import OptionError, UseError
 from pellucid.graph.expr import Expr, Shared
-from pellucid.graph.types import shape_text
-from pellucid.nn.validation import count, number, positive_number
+from pellucid.graph.types import format_shape
+from pellucid.graph.validation import check_integer, check_number, check_positive_number
 
-Rate = float | Expr | Callable[[Any], Any]
-"""A learning rate: a number, an expression, or a function from the number of steps to one of them."""
+LearningRate = float | Expr | Callable[[Any], Any]
+"""A number, a scalar expression, or a function from the step count to one of them, such as a schedule."""
 
 
 class Options(TypedDict, total=False):
-    """The options of every optimizer; `pellucid.nn.optimizers.Optimizer` says what they mean."""
+    """Keyword options of every optimizer, described in `pellucid.nn.optimizers.Optimizer`."""
 
     weight_decay: float | None
     clipnorm: float | None
@@ -43,51 +43,49 @@ DEFAULTS: Options = {
 }
 
 
-def checked_rate(rate: Any) -> Rate:
-    """Return a learning rate, or say what it must be."""
+def validate_learning_rate(rate: Any) -> LearningRate:
     if isinstance(rate, Expr):
         if rate.ndim:
-            raise OptionError(f"Expected one learning rate. Received: {rate}, of shape {shape_text(rate.shape)}")
+            raise OptionError(f"Expected a scalar learning rate. Received: {rate}, of shape {format_shape(rate.shape)}")
         return rate
     if callable(rate):
         return rate  # type: ignore[no-any-return]
-    return number("learning_rate", rate, low=0.0)
+    return check_number("learning_rate", rate, minimum=0.0)
 
 
-def checked(options: Options) -> Options:
-    """Return all options, with the defaults of those not given, or say what is wrong with one."""
+def validate_options(options: Options) -> Options:
+    """Fill in defaults and check the range of every option."""
     result: Options = {**DEFAULTS, **options}
     ways = ("clipnorm", "clipvalue", "global_clipnorm")
     clips = {name: value for name, value in result.items() if name in ways and value is not None}
     if len(clips) > 1:
-        raise OptionError(f"Gradients can be clipped in one way at a time. Received: {' and '.join(clips)}")
+        raise OptionError(
+            f"Expected at most one of clipnorm, clipvalue and global_clipnorm. Received: {' and '.join(clips)}"
+        )
     for name, value in clips.items():
-        positive_number(name, value)
+        check_positive_number(name, value)
     if result["weight_decay"] is not None:
-        number("weight_decay", result["weight_decay"], low=0.0)
+        check_number("weight_decay", result["weight_decay"], minimum=0.0)
     if result["gradient_accumulation_steps"] is not None:
-        count("gradient_accumulation_steps", result["gradient_accumulation_steps"], least=2)
+        check_integer("gradient_accumulation_steps", result["gradient_accumulation_steps"], minimum=2)
     if result["loss_scale_factor"] is not None:
-        positive_number("loss_scale_factor", result["loss_scale_factor"])
-    check_averages(result)
+        check_positive_number("loss_scale_factor", result["loss_scale_factor"])
+    validate_ema_options(result)
     if result["multipliers"] is not None:
         if not isinstance(result["multipliers"], Mapping):
             raise UseError(
-                "Expected multipliers by parameter or by name, such as {layer.bias: 2.0}. "
+                "Expected multipliers to map parameters or their names to factors, such as {layer.bias: 2.0}. "
                 f"Received: {result['multipliers']!r}"
             )
         for key, factor in result["multipliers"].items():
-            number(f"the multiplier of {key}", factor, low=0.0)
+            check_number(f"the multiplier of {key}", factor, minimum=0.0)
     return result
 
 
-def check_averages(options: Options) -> None:
-    """Refuse what moving averages cannot be told."""
-    if not 0 <= number("ema_momentum", options["ema_momentum"], low=0.0) <= 1:
-        raise OptionError(
-            f"Expected ema_momentum to be from 0 to 1. Received: ema_momentum={options['ema_momentum']!r}"
-        )
+def validate_ema_options(options: Options) -> None:
+    if not 0 <= check_number("ema_momentum", options["ema_momentum"], minimum=0.0) <= 1:
+        raise OptionError(f"Expected ema_momentum to be in [0, 1]. Received: ema_momentum={options['ema_momentum']!r}")
     if options["ema_overwrite_frequency"] is not None:
-        count("ema_overwrite_frequency", options["ema_overwrite_frequency"])
+        check_integer("ema_overwrite_frequency", options["ema_overwrite_frequency"])
         if not options["use_ema"]:
-            raise OptionError("ema_overwrite_frequency says how often averages are taken over. Give use_ema=True too")
+            raise OptionError("ema_overwrite_frequency needs use_ema=True. Received: use_ema=False")

@@ -1,4 +1,4 @@
-"""What an optimizer remembers from step to step, and how it is saved and restored."""
+"""Optimizer slots: variables kept from step to step, such as momentum."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from pellucid.graph.expr import Shared
 Array = np.ndarray[Any, Any]
 
 
-class Memory:
-    """Shared variables by what they belong to and what they are called.
+class SlotMixin:
+    """Slot variables of an optimizer, by parameter and name.
 
     Attributes
     ----------
     state : list of Shared
-        All of them, in the order in which they were made.
-    slots : dict from (parameter or None, str) to Shared
-        The same by what they belong to.
+        All slots, in the order of creation.
+    slots : dict from (Shared or None, str) to Shared
+        The slots by parameter (None for slots of the optimizer itself) and name.
     """
 
     def __init__(self) -> None:
@@ -29,45 +29,45 @@ class Memory:
 
     @property
     def state(self) -> list[Shared]:
-        """What is remembered, in the order in which it was made; nothing before updates are asked for."""
+        """All slots, in the order of creation; empty before the first call of `updates`."""
         return list(self.slots.values())
 
     @property
-    def counts(self) -> bool:
-        """Whether steps are counted, which they are once somebody asks how many there were."""
+    def counts_steps(self) -> bool:
+        """Whether the optimizer counts its steps. It does once `iterations` was read."""
         return (None, "iterations") in self.slots
 
     @property
     def iterations(self) -> Shared:
-        """How often the updates were applied, a shared variable of int64."""
-        return self.slot("iterations", dtype=np.int64)
+        """Number of steps made, an int64 shared variable."""
+        return self.get_slot("iterations", dtype=np.int64)
 
-    def slot(self, name: str, parameter: Shared | None = None, dtype: Any = None, fill: float = 0.0) -> Shared:
-        """Return what is remembered under this name, for a parameter or for all of them.
+    def get_slot(self, name: str, parameter: Shared | None = None, dtype: Any = None, fill: float = 0.0) -> Shared:
+        """Return a slot, creating it on the first call.
 
         Parameters
         ----------
         name : str
-            What it is called; on the page the parameter's name stands before it, as in ``w/momentum``.
+            Name of the slot. The variable is named after parameter and slot, as in ``w/momentum``.
         parameter : Shared, optional
-            Whose shape and dtype it has; without it, it is one number.
+            The parameter whose shape and dtype the slot has. Without it the slot is a scalar.
         dtype : dtype, optional
-            Of the one number.
+            Dtype of a scalar slot.
         fill : float
-            Its first value.
+            Initial value.
         """
         shape = () if parameter is None else parameter.get_value().shape
-        return self.slot_of_shape(name, parameter, shape, dtype if parameter is None else parameter.dtype, fill)
+        return self.get_slot_of_shape(name, parameter, shape, dtype if parameter is None else parameter.dtype, fill)
 
-    def slot_of_shape(
+    def get_slot_of_shape(
         self, name: str, parameter: Shared | None, shape: Sequence[int], dtype: Any, fill: float = 0.0
     ) -> Shared:
-        """Return what is remembered of a parameter in another shape than its own."""
+        """Return a slot whose shape differs from that of its parameter."""
         key = (parameter, name)
         if key not in self.slots:
             label = name if parameter is None or parameter.name is None else f"{parameter.name}/{name}"
             taken = {s.name for s in self.slots.values()}
-            if label in taken:  # parameters may have the same name, or none
+            if label in taken:  # several parameters may have the same name, or none
                 label = next(f"{label}_{i}" for i in range(1, len(taken) + 2) if f"{label}_{i}" not in taken)
             value = np.full(tuple(shape), fill, dtype)
             self.slots[key] = Shared(value, label, trainable=False, regularizable=False)
@@ -75,11 +75,11 @@ class Memory:
 
     @property
     def averages(self) -> dict[Shared, Shared]:
-        """The moving averages of the parameters whose updates were made, if there are any."""
+        """Moving average of each parameter, with ``use_ema=True``."""
         return {p: slot for (p, name), slot in self.slots.items() if name == "average" and p is not None}
 
     def finalize_variable_values(self, parameters: Sequence[Shared] | None = None) -> None:
-        """Give parameters, or all of them, the values of their moving averages, as one does after training.
+        """Set parameters (all by default) to their moving averages, usually after training.
 
         Examples
         --------
@@ -99,7 +99,7 @@ class Memory:
                 parameter.set_value(average.get_value())
 
     def get_state(self) -> dict[str, Array]:
-        """Return copies of all that is remembered, by name.
+        """Return copies of all slot values by name.
 
         Examples
         --------
@@ -111,35 +111,33 @@ class Memory:
         return {str(s.name): s.get_value() for s in self.state}
 
     def set_state(self, values: Mapping[str, Any] | Sequence[Any]) -> None:
-        """Restore what is remembered, from a dict by name or from a list in the order of `state`.
+        """Restore slot values from a dict by name or a list in the order of `state`.
 
         Parameters
         ----------
         values : dict or list
-            All that is remembered. The updates must have been asked for before, for nothing is remembered until then.
+            A value for every slot. Call `updates` first: it creates the slots.
 
         Raises
         ------
         NoSuchNameError
-            For a name that nothing remembered has, or that is missing.
+            If a name is unknown or missing.
         ShapeError, DtypeError
-            If the values do not fit; then nothing is changed.
+            If a value does not fit. No slot is changed then.
         """
         known = {str(s.name): s for s in self.state}
-        hint = "" if known else "; it remembers nothing before its updates are asked for"
+        hint = "" if known else ". It has no slots before updates() is called"
         if not isinstance(values, Mapping):
             if len(values) != len(known):
                 raise ShapeError(
-                    f"{type(self).__name__} remembers {len(known)} values. Received: a list of {len(values)}{hint}"
+                    f"{type(self).__name__} has {len(known)} slots. Received: a list of {len(values)} values{hint}"
                 )
             values = dict(zip(known, values, strict=True))
         for name in values:
             if name not in known:
-                raise NoSuchNameError(
-                    f"{type(self).__name__} remembers nothing named {name!r}.{near_miss(name, known)}{hint}"
-                )
+                raise NoSuchNameError(f"{type(self).__name__} has no slot {name!r}.{near_miss(name, known)}{hint}")
         if missing := [name for name in known if name not in values]:
-            raise NoSuchNameError(f"{type(self).__name__} also remembers {', '.join(missing)}, which is missing here")
+            raise NoSuchNameError(f"{type(self).__name__}: values of these slots are missing: {', '.join(missing)}")
         before = {name: s.get_value() for name, s in known.items()}
         try:
             for name, value in values.items():

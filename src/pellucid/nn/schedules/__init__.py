@@ -1,11 +1,11 @@
-r"""Learning-rate schedules: functions from the number of steps made so far, :math:`s`, to a rate.
+r"""Learning-rate schedules: functions of the step count :math:`s`.
 
-Keras 3 has the names and arguments of most of them; those of Caffe's solver stand beside. Everywhere, :math:`\eta_0` is
-``initial_learning_rate``, :math:`n` is ``decay_steps`` and :math:`\gamma` is ``decay_rate``.
+Names and arguments are those of Keras 3, and of Caffe's solver for schedules that Keras lacks. In the formulas
+:math:`\eta_0` is ``initial_learning_rate``, :math:`n` is ``decay_steps`` and :math:`\gamma` is ``decay_rate``.
 """
 
-from pellucid.graph.errors import tell_near_misses
-from pellucid.nn.schedules.base import Constant, Schedule
+from pellucid.graph.errors import suggest_near_misses
+from pellucid.nn.schedules.base import ConstantSchedule, Schedule
 from pellucid.nn.schedules.cosine import CosineDecay, CosineDecayRestarts, OneCycle, WarmUp
 from pellucid.nn.schedules.decays import (
     ExponentialDecay,
@@ -17,7 +17,7 @@ from pellucid.nn.schedules.decays import (
 from pellucid.nn.schedules.piecewise import MultiStepDecay, PiecewiseConstantDecay, StepDecay
 
 __all__ = [
-    "Constant",
+    "ConstantSchedule",
     "CosineDecay",
     "CosineDecayRestarts",
     "ExponentialDecay",
@@ -33,4 +33,4 @@ __all__ = [
     "WarmUp",
 ]
 
-tell_near_misses(globals(), "pel.schedules")
+suggest_near_misses(globals(), "pel.schedules")

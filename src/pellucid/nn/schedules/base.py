@@ -1,4 +1,4 @@
-"""What every schedule is: a function of the number of steps made so far."""
+"""Base class of learning-rate schedules."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.extensions import expression_html, expression_latex
 from pellucid.graph.errors import UseError
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Expr, Input, as_expr
-from pellucid.graph.extensions import above
 from pellucid.graph.rewriter import simplify
-from pellucid.nn.did_you_mean import Spelt
-from pellucid.nn.dtypes import as_real
-from pellucid.nn.validation import number
+from pellucid.graph.validation import check_number
+from pellucid.nn.did_you_mean import StrictArguments
+from pellucid.nn.dtypes import to_float
 
-SHORTER = ("fold", "algebra")
-"""The families of rules that leave out of a printed formula what changes nothing, such as a factor of 1."""
+PRINTING_FAMILIES = ("fold", "algebra")
+"""Families of rules that shorten printed formulas, for example by dropping a factor of 1."""
 
 
-class Schedule(Spelt):
-    """A learning rate that depends on the number of steps made so far; a new one says so in its `formula`.
+class Schedule(StrictArguments):
+    """Base class: a learning rate as a function of the step count. A subclass implements `formula`.
 
-    Called on an expression it returns an expression, which an optimizer writes into its updates; called on a number or
-    an array of them it returns the rates, in float64. As text it is its formula.
+    Called with an expression it returns an expression, which optimizers use in their updates. Called with numbers it
+    returns learning rates in float64. It prints as its formula.
 
     Examples
     --------
@@ -38,50 +38,49 @@ class Schedule(Spelt):
     """
 
     def __call__(self, step: Any) -> Any:
-        """Return the rate after so many steps: an expression for one, or a number or an array for numbers."""
+        """Return the learning rate at a step: an expression for an expression, float64 values for numbers."""
         if isinstance(step, Expr):
-            return as_expr(self.formula(as_real(step)))
+            return as_expr(self.formula(to_float(step)))
         steps = np.asarray(step)
         if steps.dtype.kind not in "iuf":
-            raise UseError(f"{self!r}: expected a number of steps, or an expression of it. Received: {step!r}")
-        given = Input("step", steps.shape, "float64")
-        made = as_expr(self.formula(given))
-        rates = evaluate(np, [made], {given: steps.astype("float64")})[0]
+            raise UseError(f"{self!r}: expected a step count or an expression of it. Received: {step!r}")
+        symbol = Input("step", steps.shape, "float64")
+        rates = evaluate(np, [as_expr(self.formula(symbol))], {symbol: steps.astype("float64")})[0]
         return np.broadcast_to(rates, steps.shape).astype("float64")[()]
 
     def formula(self, step: Expr) -> Any:
-        """Return the rate after so many steps, which are given as a real number."""
-        raise NotImplementedError(f"{type(self).__name__} does not say what its rate is")
+        """Return the learning rate at a step, given as a float expression."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement formula(step)")
 
     def __repr__(self) -> str:
         names = inspect.signature(type(self)).parameters
         return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
 
     def __str__(self) -> str:
-        return str(self.rate_of_step())
+        return str(self.to_expression())
 
     def _repr_latex_(self) -> str:
-        return str(above("latex", self.rate_of_step()))
+        return expression_latex(self.to_expression())
 
     def _repr_html_(self) -> str:
-        return str(above("html", self.rate_of_step()))
+        return expression_html(self.to_expression())
 
-    def rate_of_step(self) -> Expr:
-        """Return its formula, in an input named step."""
-        return simplify(self(Input("step", (), None)), families=SHORTER)
+    def to_expression(self) -> Expr:
+        """Return the formula in an input named ``step``."""
+        return simplify(self(Input("step", (), None)), families=PRINTING_FAMILIES)
 
 
-class Constant(Schedule):
-    r"""The same rate at all times, :math:`\eta_0` (Caffe's ``fixed``), as a part of others.
+class ConstantSchedule(Schedule):
+    r"""Constant learning rate, :math:`\eta_0` (Caffe's ``fixed``), as a part of other schedules.
 
     Examples
     --------
-    >>> Constant(0.1)([0, 1000])
+    >>> ConstantSchedule(0.1)([0, 1000])
     array([0.1, 0.1])
     """
 
     def __init__(self, learning_rate: float) -> None:
-        self.learning_rate = number("learning_rate", learning_rate, low=0.0)
+        self.learning_rate = check_number("learning_rate", learning_rate, minimum=0.0)
 
     def formula(self, step: Expr) -> Any:
         """Return the rate."""

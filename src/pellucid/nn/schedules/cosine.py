@@ -1,4 +1,4 @@
-"""Rates that rise first, or fall along half a wave."""
+"""Warm-up, cosine decay, warm restarts and the one-cycle policy."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ from typing import Any
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.ops.exponentials import log
-from pellucid.graph.ops.minmax_where import maximum, minimum, where
+from pellucid.graph.ops.minmax import maximum, minimum
 from pellucid.graph.ops.rounding import floor
 from pellucid.graph.ops.trigonometry import cos
-from pellucid.nn.schedules.base import Constant, Schedule
-from pellucid.nn.validation import count, number, positive_number
+from pellucid.graph.ops.where import where
+from pellucid.graph.validation import check_integer, check_number, check_positive_number
+from pellucid.nn.schedules.base import ConstantSchedule, Schedule
 
 
 class WarmUp(Schedule):
-    r"""Any schedule :math:`\eta(s)` after a straight line, :math:`\eta_0 + (\eta(0) - \eta_0) s / k` for
-    :math:`s < k` and :math:`\eta(s - k)` then.
+    r"""Linear warm-up, then another schedule: :math:`\eta_0 + (\eta(0) - \eta_0) s / k` for :math:`s < k` and
+    :math:`\eta(s - k)` afterwards.
 
     Parameters
     ----------
     schedule : float or function
-        What comes after it: a rate, or a function of the step.
+        :math:`\eta`, the schedule after the warm-up: a learning rate or a function of the step.
     warmup_steps : int
         :math:`k`.
     initial_learning_rate : float
@@ -32,7 +33,7 @@ class WarmUp(Schedule):
     Raises
     ------
     ValueError
-        For numbers out of range.
+        If a setting is out of range.
 
     Examples
     --------
@@ -47,13 +48,12 @@ class WarmUp(Schedule):
     def __init__(
         self, schedule: float | Callable[[Any], Any], warmup_steps: int, initial_learning_rate: float = 0.0
     ) -> None:
-        self.schedule = schedule if callable(schedule) else number("schedule", schedule, low=0.0)
-        self.warmup_steps = count("warmup_steps", warmup_steps, least=0)
-        self.initial_learning_rate = number("initial_learning_rate", initial_learning_rate, low=0.0)
+        self.schedule = schedule if callable(schedule) else check_number("schedule", schedule, minimum=0.0)
+        self.warmup_steps = check_integer("warmup_steps", warmup_steps, minimum=0)
+        self.initial_learning_rate = check_number("initial_learning_rate", initial_learning_rate, minimum=0.0)
 
     def formula(self, step: Expr) -> Any:
-        """Return the rate."""
-        after: Callable[[Any], Any] = self.schedule if callable(self.schedule) else Constant(self.schedule)
+        after: Callable[[Any], Any] = self.schedule if callable(self.schedule) else ConstantSchedule(self.schedule)
         if not self.warmup_steps:
             return after(step)
         first, start = after(as_expr(0.0, step.dtype)), self.initial_learning_rate
@@ -62,9 +62,9 @@ class WarmUp(Schedule):
 
 
 class CosineDecay(Schedule):
-    r"""A rate that falls along half a wave, :math:`\eta_0 ((1 - \alpha) (1 + \cos(\pi s / n)) / 2 + \alpha)` up to
-    :math:`s = n`, and stays there. With a warm-up, a straight line leads from :math:`\eta_0` to ``warmup_target``
-    first, and the wave begins there.
+    r"""Cosine decay, :math:`\eta_0 ((1 - \alpha) (1 + \cos(\pi s / n)) / 2 + \alpha)` up to :math:`s = n`, constant
+    afterwards. With a warm-up, the learning rate first rises linearly from :math:`\eta_0` to ``warmup_target``, and
+    decays from there.
 
     Parameters
     ----------
@@ -73,16 +73,16 @@ class CosineDecay(Schedule):
     decay_steps : int
         :math:`n`, without the warm-up.
     alpha : float
-        :math:`\alpha`, the last rate as a share of that at the beginning of the wave.
+        :math:`\alpha`, final learning rate as a fraction of the maximum.
     warmup_target : float, optional
-        Where the warm-up leads.
+        Learning rate at the end of the warm-up.
     warmup_steps : int
-        How long it is.
+        Number of warm-up steps.
 
     Raises
     ------
     ValueError
-        For numbers out of range, or a warm-up to nowhere.
+        If a setting is out of range, or ``warmup_steps`` is set without ``warmup_target``.
 
     Examples
     --------
@@ -102,27 +102,30 @@ class CosineDecay(Schedule):
         warmup_target: float | None = None,
         warmup_steps: int = 0,
     ) -> None:
-        self.initial_learning_rate = number("initial_learning_rate", initial_learning_rate, low=0.0)
-        self.decay_steps = count("decay_steps", decay_steps)
-        self.alpha = number("alpha", alpha, low=0.0)
-        self.warmup_target = None if warmup_target is None else number("warmup_target", warmup_target, low=0.0)
-        self.warmup_steps = count("warmup_steps", warmup_steps, least=0)
+        self.initial_learning_rate = check_number("initial_learning_rate", initial_learning_rate, minimum=0.0)
+        self.decay_steps = check_integer("decay_steps", decay_steps)
+        self.alpha = check_number("alpha", alpha, minimum=0.0)
+        self.warmup_target = (
+            None if warmup_target is None else check_number("warmup_target", warmup_target, minimum=0.0)
+        )
+        self.warmup_steps = check_integer("warmup_steps", warmup_steps, minimum=0)
         if self.warmup_steps and warmup_target is None:
-            raise OptionError(f"Expected a warmup_target. Received: warmup_steps={warmup_steps} without one")
+            raise OptionError(
+                f"Expected a warmup_target with warmup_steps. Received: warmup_steps={warmup_steps}, warmup_target=None"
+            )
 
     def formula(self, step: Expr) -> Any:
-        """Return the rate."""
         if self.warmup_target is None:
             top = self.initial_learning_rate
-            return cosine(top, self.alpha * top, minimum(step / self.decay_steps, 1))
+            return interpolate_cosine(top, self.alpha * top, minimum(step / self.decay_steps, 1))
         wave = CosineDecay(self.warmup_target, self.decay_steps, self.alpha)
         return WarmUp(wave, self.warmup_steps, self.initial_learning_rate).formula(step)
 
 
 class CosineDecayRestarts(Schedule):
-    r"""A rate that falls along half a wave again and again, each longer than the last:
-    :math:`\eta_0 ((1 - \alpha) M^i (1 + \cos \pi x) / 2 + \alpha)`, where :math:`i` waves of the lengths
-    :math:`n, n T, n T^2, \dots` are over and :math:`x` is the share of the next one.
+    r"""Cosine decay with warm restarts:
+    :math:`\eta_0 ((1 - \alpha) M^i (1 + \cos \pi x) / 2 + \alpha)`, where :math:`i` periods of
+    lengths :math:`n, n T, n T^2, \dots` are over and :math:`x` is the elapsed fraction of the current one.
 
     Parameters
     ----------
@@ -131,14 +134,14 @@ class CosineDecayRestarts(Schedule):
     first_decay_steps : int
         :math:`n`.
     t_mul, m_mul : float
-        :math:`T`, how much longer each wave is than the last, 1 or more, and :math:`M`, how much higher.
+        Growth factors of the period, :math:`T \ge 1`, and of the maximum, :math:`M`.
     alpha : float
-        :math:`\alpha`, the lowest rate as a share of the first.
+        :math:`\alpha`, minimum learning rate as a fraction of the first.
 
     Raises
     ------
     ValueError
-        For numbers out of range.
+        If a setting is out of range.
 
     Examples
     --------
@@ -158,14 +161,13 @@ class CosineDecayRestarts(Schedule):
         m_mul: float = 1.0,
         alpha: float = 0.0,
     ) -> None:
-        self.initial_learning_rate = number("initial_learning_rate", initial_learning_rate, low=0.0)
-        self.first_decay_steps = count("first_decay_steps", first_decay_steps)
-        self.t_mul = number("t_mul", t_mul, low=1.0)
-        self.m_mul = positive_number("m_mul", m_mul)
-        self.alpha = number("alpha", alpha, low=0.0)
+        self.initial_learning_rate = check_number("initial_learning_rate", initial_learning_rate, minimum=0.0)
+        self.first_decay_steps = check_integer("first_decay_steps", first_decay_steps)
+        self.t_mul = check_number("t_mul", t_mul, minimum=1.0)
+        self.m_mul = check_positive_number("m_mul", m_mul)
+        self.alpha = check_number("alpha", alpha, minimum=0.0)
 
     def formula(self, step: Expr) -> Any:
-        """Return the rate."""
         waves = step / self.first_decay_steps
         if self.t_mul == 1:
             over = floor(waves)
@@ -179,24 +181,24 @@ class CosineDecayRestarts(Schedule):
 
 
 class OneCycle(Schedule):
-    r"""A rate that rises from :math:`\eta_1 / d` to the greatest, :math:`\eta_1`, and falls far below the first,
-    :math:`\eta_1 / (d f)`, both along half a wave.
+    r"""One-cycle policy: rises from :math:`\eta_1 / d` to the maximum :math:`\eta_1`, then falls to
+    :math:`\eta_1 / (d f)`, both along a cosine.
 
     Parameters
     ----------
     max_learning_rate : float
         :math:`\eta_1`.
     total_steps : int
-        How many steps there are in all; the rate stays as it is at the last.
+        Total number of steps. The learning rate is constant afterwards.
     warmup_fraction : float
-        The share of them in which it rises, between 0 and 1.
+        Fraction of the steps in which the learning rate rises, in (0, 1).
     div_factor, final_div_factor : float
         :math:`d` and :math:`f`.
 
     Raises
     ------
     ValueError
-        For numbers out of range.
+        If a setting is out of range.
 
     Examples
     --------
@@ -217,26 +219,25 @@ class OneCycle(Schedule):
         div_factor: float = 25.0,
         final_div_factor: float = 1e4,
     ) -> None:
-        self.max_learning_rate = number("max_learning_rate", max_learning_rate, low=0.0)
-        self.total_steps = count("total_steps", total_steps, least=2)
-        self.warmup_fraction = number("warmup_fraction", warmup_fraction, low=0.0, below=1.0)
-        self.div_factor = positive_number("div_factor", div_factor)
-        self.final_div_factor = positive_number("final_div_factor", final_div_factor)
+        self.max_learning_rate = check_number("max_learning_rate", max_learning_rate, minimum=0.0)
+        self.total_steps = check_integer("total_steps", total_steps, minimum=2)
+        self.warmup_fraction = check_number("warmup_fraction", warmup_fraction, minimum=0.0, below=1.0)
+        self.div_factor = check_positive_number("div_factor", div_factor)
+        self.final_div_factor = check_positive_number("final_div_factor", final_div_factor)
         if self.warmup_fraction * self.total_steps <= 1:
             raise OptionError(
-                "Expected the rate to rise for more than one step. "
+                "Expected the warm-up to last more than one step. "
                 f"Received: warmup_fraction={warmup_fraction} of total_steps={total_steps}"
             )
 
     def formula(self, step: Expr) -> Any:
-        """Return the rate."""
         top, first = self.max_learning_rate, self.max_learning_rate / self.div_factor
         peak, end = self.warmup_fraction * self.total_steps - 1, self.total_steps - 1
-        rise = cosine(first, top, step / peak)
-        fall = cosine(top, first / self.final_div_factor, minimum((step - peak) / (end - peak), 1))
+        rise = interpolate_cosine(first, top, step / peak)
+        fall = interpolate_cosine(top, first / self.final_div_factor, minimum((step - peak) / (end - peak), 1))
         return where(step <= peak, rise, fall)
 
 
-def cosine(start: Any, end: Any, share: Any) -> Any:
-    r"""Return what lies between two rates on half a wave, :math:`b + (a - b) (1 + \cos \pi x) / 2`."""
-    return end + (start - end) * (0.5 * (1 + cos(math.pi * share)))
+def interpolate_cosine(start: Any, end: Any, fraction: Any) -> Any:
+    r"""Return :math:`b + (a - b) (1 + \cos \pi x) / 2`."""
+    return end + (start - end) * (0.5 * (1 + cos(math.pi * fraction)))

@@ -1,36 +1,36 @@
-"""Rates that fall all the time."""
+"""Decay schedules: exponential, inverse, polynomial and sigmoid."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from pellucid.graph.expr import Expr
-from pellucid.graph.ops.minmax_where import maximum, minimum
+from pellucid.graph.ops.activations import sigmoid
+from pellucid.graph.ops.minmax import maximum, minimum
 from pellucid.graph.ops.rounding import ceil, floor
-from pellucid.graph.ops.softmax_sigmoid import sigmoid
+from pellucid.graph.validation import check_integer, check_number, check_positive_number
 from pellucid.nn.schedules.base import Schedule
-from pellucid.nn.validation import count, number, positive_number
 
 
 class ExponentialDecay(Schedule):
-    r"""A rate divided by the same in the same time, :math:`\eta_0 \gamma^{s / n}` (Caffe's ``exp``, with
-    :math:`n = 1`), or :math:`\eta_0 \gamma^{\lfloor s / n \rfloor}` as a staircase.
+    r"""Exponential decay, :math:`\eta_0 \gamma^{s / n}` (Caffe's ``exp``, with :math:`n = 1`),
+    or :math:`\eta_0 \gamma^{\lfloor s / n \rfloor}` as a staircase.
 
     Parameters
     ----------
     initial_learning_rate : float
         :math:`\eta_0`.
     decay_steps : int
-        :math:`n`, in how many steps it is multiplied by the decay rate.
+        :math:`n`, number of steps per factor of ``decay_rate``.
     decay_rate : float
         :math:`\gamma`.
     staircase : bool
-        Whether it falls every :math:`n` steps only.
+        Whether to decay at multiples of :math:`n` steps only.
 
     Raises
     ------
     ValueError
-        For numbers out of range.
+        If a setting is out of range.
 
     Examples
     --------
@@ -41,19 +41,18 @@ class ExponentialDecay(Schedule):
     def __init__(
         self, initial_learning_rate: float, decay_steps: int, decay_rate: float, staircase: bool = False
     ) -> None:
-        self.initial_learning_rate = number("initial_learning_rate", initial_learning_rate, low=0.0)
-        self.decay_steps = count("decay_steps", decay_steps)
-        self.decay_rate = positive_number("decay_rate", decay_rate)
+        self.initial_learning_rate = check_number("initial_learning_rate", initial_learning_rate, minimum=0.0)
+        self.decay_steps = check_integer("decay_steps", decay_steps)
+        self.decay_rate = check_positive_number("decay_rate", decay_rate)
         self.staircase = bool(staircase)
 
     def formula(self, step: Expr) -> Any:
-        """Return the rate."""
         periods = step / self.decay_steps
         return self.initial_learning_rate * self.decay_rate ** (floor(periods) if self.staircase else periods)
 
 
 class InverseDecay(Schedule):
-    r"""A rate that falls as a power of time, :math:`\eta_0 (1 + \gamma s)^{-p}` (Caffe's ``inv``).
+    r"""Inverse power decay, :math:`\eta_0 (1 + \gamma s)^{-p}` (Caffe's ``inv``).
 
     Examples
     --------
@@ -62,17 +61,16 @@ class InverseDecay(Schedule):
     """
 
     def __init__(self, initial_learning_rate: float, decay_rate: float, power: float = 1.0) -> None:
-        self.initial_learning_rate = number("initial_learning_rate", initial_learning_rate, low=0.0)
-        self.decay_rate = number("decay_rate", decay_rate, low=0.0)
-        self.power = number("power", power, low=0.0)
+        self.initial_learning_rate = check_number("initial_learning_rate", initial_learning_rate, minimum=0.0)
+        self.decay_rate = check_number("decay_rate", decay_rate, minimum=0.0)
+        self.power = check_number("power", power, minimum=0.0)
 
     def formula(self, step: Expr) -> Any:
-        """Return the rate."""
         return self.initial_learning_rate * (1 + self.decay_rate * step) ** -self.power
 
 
 class InverseTimeDecay(Schedule):
-    r"""A rate that falls as one over time, :math:`\eta_0 / (1 + \gamma s / n)`; as a staircase,
+    r"""Inverse time decay, :math:`\eta_0 / (1 + \gamma s / n)`; as a staircase,
     :math:`\eta_0 / (1 + \gamma \lfloor s / n \rfloor)`.
 
     Parameters
@@ -80,16 +78,16 @@ class InverseTimeDecay(Schedule):
     initial_learning_rate : float
         :math:`\eta_0`.
     decay_steps : int
-        :math:`n`, the unit of time in steps.
+        :math:`n`, unit of time in steps.
     decay_rate : float
         :math:`\gamma`.
     staircase : bool
-        Whether it falls every :math:`n` steps only.
+        Whether to decay at multiples of :math:`n` steps only.
 
     Raises
     ------
     ValueError
-        For numbers out of range.
+        If a setting is out of range.
 
     Examples
     --------
@@ -100,21 +98,20 @@ class InverseTimeDecay(Schedule):
     def __init__(
         self, initial_learning_rate: float, decay_steps: int, decay_rate: float, staircase: bool = False
     ) -> None:
-        self.initial_learning_rate = number("initial_learning_rate", initial_learning_rate, low=0.0)
-        self.decay_steps = count("decay_steps", decay_steps)
-        self.decay_rate = number("decay_rate", decay_rate, low=0.0)
+        self.initial_learning_rate = check_number("initial_learning_rate", initial_learning_rate, minimum=0.0)
+        self.decay_steps = check_integer("decay_steps", decay_steps)
+        self.decay_rate = check_number("decay_rate", decay_rate, minimum=0.0)
         self.staircase = bool(staircase)
 
     def formula(self, step: Expr) -> Any:
-        """Return the rate."""
         time = step / self.decay_steps
         return self.initial_learning_rate / (1 + self.decay_rate * (floor(time) if self.staircase else time))
 
 
 class PolynomialDecay(Schedule):
-    r"""A rate that goes to another one, :math:`\eta_1 + (\eta_0 - \eta_1) (1 - s / n)^p` up to :math:`s = n`, and
-    stays there (Caffe's ``poly``, with :math:`\eta_1 = 0`). If it cycles, :math:`n` is replaced by its first multiple
-    that is not less than :math:`s`.
+    r"""Polynomial decay, :math:`\eta_1 + (\eta_0 - \eta_1) (1 - s / n)^p` up to :math:`s = n`, constant afterwards
+    (Caffe's ``poly``, with :math:`\eta_1 = 0`). With ``cycle``, :math:`n` is replaced by its smallest multiple that is
+    at least :math:`s`.
 
     Parameters
     ----------
@@ -123,14 +120,14 @@ class PolynomialDecay(Schedule):
     decay_steps : int
         :math:`n`.
     power : float
-        :math:`p`; 1 is a straight line.
+        :math:`p`; 1 is linear.
     cycle : bool
-        Whether it rises again after the end.
+        Whether to start again after the end.
 
     Raises
     ------
     ValueError
-        For numbers out of range.
+        If a setting is out of range.
 
     Examples
     --------
@@ -146,14 +143,13 @@ class PolynomialDecay(Schedule):
         power: float = 1.0,
         cycle: bool = False,
     ) -> None:
-        self.initial_learning_rate = number("initial_learning_rate", initial_learning_rate, low=0.0)
-        self.decay_steps = count("decay_steps", decay_steps)
-        self.end_learning_rate = number("end_learning_rate", end_learning_rate, low=0.0)
-        self.power = number("power", power, low=0.0)
+        self.initial_learning_rate = check_number("initial_learning_rate", initial_learning_rate, minimum=0.0)
+        self.decay_steps = check_integer("decay_steps", decay_steps)
+        self.end_learning_rate = check_number("end_learning_rate", end_learning_rate, minimum=0.0)
+        self.power = check_number("power", power, minimum=0.0)
         self.cycle = bool(cycle)
 
     def formula(self, step: Expr) -> Any:
-        """Return the rate."""
         share = step / self.decay_steps
         share = share / maximum(ceil(share), 1) if self.cycle else minimum(share, 1)
         rest = (1 - share) ** self.power
@@ -161,7 +157,7 @@ class PolynomialDecay(Schedule):
 
 
 class SigmoidDecay(Schedule):
-    r"""A rate that falls from one to 0 around a step, :math:`\eta_0 \, \sigma(-\gamma (s - c))` (Caffe's ``sigmoid``,
+    r"""Sigmoid decay, :math:`\eta_0 \, \sigma(-\gamma (s - c))` (Caffe's ``sigmoid``,
     where :math:`-\gamma` is called gamma).
 
     Parameters
@@ -169,9 +165,9 @@ class SigmoidDecay(Schedule):
     initial_learning_rate : float
         :math:`\eta_0`.
     center : int
-        :math:`c`, the step at which it is half of that.
+        :math:`c`, the step at which the learning rate is half of :math:`\eta_0`.
     decay_rate : float
-        :math:`\gamma`, how steep it is.
+        :math:`\gamma`, the steepness.
 
     Examples
     --------
@@ -180,10 +176,9 @@ class SigmoidDecay(Schedule):
     """
 
     def __init__(self, initial_learning_rate: float, center: int, decay_rate: float) -> None:
-        self.initial_learning_rate = number("initial_learning_rate", initial_learning_rate, low=0.0)
-        self.center = count("center", center, least=0)
-        self.decay_rate = number("decay_rate", decay_rate, low=0.0)
+        self.initial_learning_rate = check_number("initial_learning_rate", initial_learning_rate, minimum=0.0)
+        self.center = check_integer("center", center, minimum=0)
+        self.decay_rate = check_number("decay_rate", decay_rate, minimum=0.0)
 
     def formula(self, step: Expr) -> Any:
-        """Return the rate."""
         return self.initial_learning_rate * sigmoid(self.decay_rate * (self.center - step))

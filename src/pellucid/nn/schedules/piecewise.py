@@ -1,4 +1,4 @@
-"""Rates that fall at some steps and stay in between."""
+"""Piecewise constant schedules."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.ops.elementwise import cast
-from pellucid.graph.ops.minmax_where import where
 from pellucid.graph.ops.rounding import floor
+from pellucid.graph.ops.where import where
+from pellucid.graph.validation import check_integer, check_number, check_positive_number
 from pellucid.nn.schedules.base import Schedule
-from pellucid.nn.validation import count, number, positive_number
 
 
 class StepDecay(Schedule):
-    r"""A rate that falls every :math:`n` steps, :math:`\eta_0 \gamma^{\lfloor s / n \rfloor}` (Caffe's ``step``).
+    r"""Step decay every :math:`n` steps, :math:`\eta_0 \gamma^{\lfloor s / n \rfloor}` (Caffe's ``step``).
 
     Examples
     --------
@@ -27,18 +27,16 @@ class StepDecay(Schedule):
     """
 
     def __init__(self, initial_learning_rate: float, decay_steps: int, decay_rate: float = 0.1) -> None:
-        self.initial_learning_rate = number("initial_learning_rate", initial_learning_rate, low=0.0)
-        self.decay_steps = count("decay_steps", decay_steps)
-        self.decay_rate = positive_number("decay_rate", decay_rate)
+        self.initial_learning_rate = check_number("initial_learning_rate", initial_learning_rate, minimum=0.0)
+        self.decay_steps = check_integer("decay_steps", decay_steps)
+        self.decay_rate = check_positive_number("decay_rate", decay_rate)
 
     def formula(self, step: Expr) -> Any:
-        """Return the rate."""
         return self.initial_learning_rate * self.decay_rate ** floor(step / self.decay_steps)
 
 
 class MultiStepDecay(Schedule):
-    r"""A rate that falls at given steps, :math:`\eta_0 \gamma^k`, where :math:`k` of them have been reached (Caffe's
-    ``multistep``).
+    r"""Decay at given steps, :math:`\eta_0 \gamma^k` after the :math:`k`-th boundary (Caffe's ``multistep``).
 
     Examples
     --------
@@ -47,30 +45,29 @@ class MultiStepDecay(Schedule):
     """
 
     def __init__(self, initial_learning_rate: float, boundaries: Sequence[int], decay_rate: float = 0.1) -> None:
-        self.initial_learning_rate = number("initial_learning_rate", initial_learning_rate, low=0.0)
-        self.boundaries = rising("boundaries", boundaries)
-        self.decay_rate = positive_number("decay_rate", decay_rate)
+        self.initial_learning_rate = check_number("initial_learning_rate", initial_learning_rate, minimum=0.0)
+        self.boundaries = validate_boundaries("boundaries", boundaries)
+        self.decay_rate = check_positive_number("decay_rate", decay_rate)
 
     def formula(self, step: Expr) -> Any:
-        """Return the rate."""
         reached = functools.reduce(operator.add, [cast(step >= b, dtype=step.dtype) for b in self.boundaries])
         return self.initial_learning_rate * self.decay_rate**reached
 
 
 class PiecewiseConstantDecay(Schedule):
-    r"""One rate after another, :math:`\eta_k` where :math:`k` of the boundaries are less than :math:`s`.
+    r"""Piecewise constant, :math:`\eta_k` where :math:`k` boundaries are less than :math:`s`.
 
     Parameters
     ----------
     boundaries : sequence of int
-        The last step with each rate but the last one, rising.
+        Last step of each learning rate except the last one, in increasing order.
     values : sequence of float
-        The rates, one more than there are boundaries.
+        Learning rates, one more than boundaries.
 
     Raises
     ------
     ValueError
-        If there are not as many as that, or they do not rise.
+        If the numbers of values and boundaries do not match, or the boundaries do not increase.
 
     Examples
     --------
@@ -81,25 +78,23 @@ class PiecewiseConstantDecay(Schedule):
     """
 
     def __init__(self, boundaries: Sequence[int], values: Sequence[float]) -> None:
-        self.boundaries = rising("boundaries", boundaries)
-        self.values = [number("a value", value, low=0.0) for value in values]
+        self.boundaries = validate_boundaries("boundaries", boundaries)
+        self.values = [check_number("a value", value, minimum=0.0) for value in values]
         if len(self.values) != len(self.boundaries) + 1:
             raise OptionError(
-                f"Expected one value more than boundaries. Received: {len(self.values)} values and "
+                f"Expected one more value than boundaries. Received: {len(self.values)} values and "
                 f"{len(self.boundaries)} boundaries"
             )
 
     def formula(self, step: Expr) -> Any:
-        """Return the rate."""
         rate: Any = self.values[-1]
         for boundary, value in zip(self.boundaries[::-1], self.values[-2::-1], strict=True):
             rate = where(step <= boundary, as_expr(value, step.dtype), rate)
         return rate
 
 
-def rising(name: str, values: Sequence[Any]) -> list[int]:
-    """Return whole numbers that rise, or say that they must."""
-    found = [count(f"each of {name}", value, least=0) for value in values]
+def validate_boundaries(name: str, values: Sequence[Any]) -> list[int]:
+    found = [check_integer(f"each of {name}", value, minimum=0) for value in values]
     if not found or any(a >= b for a, b in itertools.pairwise(found)):
-        raise OptionError(f"Expected {name} to be one or more integers that rise. Received: {name}={list(values)}")
+        raise OptionError(f"Expected {name} to be one or more increasing integers. Received: {name}={list(values)}")
     return found

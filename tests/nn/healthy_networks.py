@@ -1,4 +1,4 @@
-"""Sound networks of many kinds, each a loss with data for its inputs."""
+"""Healthy networks of many kinds, each a loss with data for its inputs."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ BITS = rng.integers(0, 2, (N, 1)).astype("float32")
 NUMBERS = rng.normal(size=(N, 1)).astype("float32")
 
 Made = tuple[Expr, dict[str, Any]]
-SOUND: list[Callable[[], Made]] = []
+HEALTHY: list[Callable[[], Made]] = []
 
 
-def sound(make: Callable[[], Made]) -> Callable[[], Made]:
-    """Keep a network that has no mistake."""
-    SOUND.append(make)
+def healthy(make: Callable[[], Made]) -> Callable[[], Made]:
+    """Register a network without mistakes."""
+    HEALTHY.append(make)
     return make
 
 
@@ -55,7 +55,7 @@ def column(name: str = "t", count: int = 1) -> Expr:
 
 
 def classified(h: Expr, values: Any) -> Made:
-    """Put a softmax and the crossentropy of three classes behind what was made of the input x."""
+    """Return the cross-entropy of three classes for the features h of the input x."""
     y = pel.ivector("y", shape=("n",))
     p = Dense(3, activation="softmax")(h)
     return L.sparse_categorical_crossentropy(y, p).mean(), {"x": values, "y": Y}
@@ -67,59 +67,59 @@ def row(h: Any, *layers: Any) -> Any:
     return h
 
 
-@sound
+@healthy
 def softmax_regression() -> Made:
     return classified(features(), X)
 
 
-@sound
+@healthy
 def perceptron() -> Made:
     h = row(features(), Dense(16, activation="relu"), nn.Dropout(0.3), Dense(16, activation="tanh"))
     return classified(h, X)
 
 
-@sound
+@healthy
 def scores() -> Made:
     y = pel.ivector("y", shape=("n",))
     z = row(features(), Dense(16), nn.LeakyReLU(), Dense(3))
     return L.SparseCategoricalCrossentropy(from_logits=True)(y, z), {"x": X, "y": Y}
 
 
-@sound
+@healthy
 def normalized() -> Made:
     return classified(row(features(), Dense(8, use_bias=False), nn.BatchNormalization(), nn.ReLU()), X)
 
 
-@sound
+@healthy
 def rows_normalized_after_a_bias() -> Made:
     return classified(row(features(), Dense(8), nn.LayerNormalization(), nn.ReLU()), X)
 
 
-@sound
+@healthy
 def convolutional() -> Made:
     h = row(images(), Conv(4, 3, activation="relu"), nn.MaxPooling2D(2), nn.Flatten(), Dense(8, activation="relu"))
     return classified(h, IMAGES)
 
 
-@sound
+@healthy
 def convolutions_in_a_row() -> Made:
     h = row(images(), Conv(4, 3, padding="same"), Conv(4, 3, activation="relu"), nn.Flatten())
     return classified(h, IMAGES)
 
 
-@sound
+@healthy
 def separable() -> Made:
     h = row(images(), nn.SeparableConv2D(8, 3, activation="relu"), nn.DepthwiseConv2D(3), nn.LayerNormalization())
     return classified(row(h, nn.ReLU(), nn.GlobalMaxPooling2D()), IMAGES)
 
 
-@sound
+@healthy
 def groups_normalized_after_a_bias() -> Made:
     h = row(images(), Conv(8, 3), nn.GroupNormalization(4), nn.ReLU(), nn.GlobalAveragePooling2D())
     return classified(h, IMAGES)
 
 
-@sound
+@healthy
 def residual() -> Made:
     h = Conv(8, 3, padding="same", activation="relu")(images())
     for _ in range(2):
@@ -129,54 +129,54 @@ def residual() -> Made:
     return classified(nn.GlobalAveragePooling2D()(h), IMAGES)
 
 
-@sound
+@healthy
 def residual_normalized_first() -> Made:
     h = Conv(8, 3, padding="same")(images())  # its bias goes past the normalization, along the shortcut
     r = row(h, nn.BatchNormalization(), nn.ReLU(), Conv(8, 3, padding="same"))
     return classified(row(h + r, nn.BatchNormalization(), nn.ReLU(), nn.GlobalAveragePooling2D()), IMAGES)
 
 
-@sound
+@healthy
 def squeeze_and_excite() -> Made:
     h = Conv(8, 3, activation="relu")(images())
     gate = row(h, nn.GlobalAveragePooling2D(), Dense(2, activation="relu"), Dense(8, activation="sigmoid"))
     return classified(nn.GlobalAveragePooling2D()(h * gate.reshape((-1, 1, 1, 8))), IMAGES)
 
 
-@sound
+@healthy
 def bytes_scaled_by_hand() -> Made:
     h = row(images("uint8") / 255, Conv(4, 3, activation="relu"), nn.Flatten())
     return classified(h, (255 * IMAGES).astype("uint8"))
 
 
-@sound
+@healthy
 def bytes_scaled_by_a_layer() -> Made:
     return classified(row(images(), nn.Rescaling(1 / 255), Conv(4, 3, activation="relu"), nn.Flatten()), 255 * IMAGES)
 
 
-@sound
+@healthy
 def recurrent() -> Made:
     return classified(nn.SimpleRNN(8)(sequences()), SEQUENCES)
 
 
-@sound
+@healthy
 def two_lstms() -> Made:
     return classified(row(sequences(), nn.LSTM(8, return_sequences=True), nn.LSTM(8)), SEQUENCES)
 
 
-@sound
+@healthy
 def both_directions() -> Made:
     return classified(row(sequences(), nn.Masking(), nn.Bidirectional(nn.GRU(8))), SEQUENCES)
 
 
-@sound
+@healthy
 def tagger() -> Made:
     p = row(words(), nn.Embedding(20, 5, mask_zero=True), nn.LSTM(8, return_sequences=True))
     p = nn.TimeDistributed(Dense(3, activation="softmax"))(p)
     return L.SparseCategoricalCrossentropy()(pel.tensor("y", ("n", 6), "int32"), p), {"x": WORDS, "y": WORDS % 3}
 
 
-@sound
+@healthy
 def translator() -> Made:
     _, h, c = nn.LSTM(8, return_state=True)(nn.Embedding(20, 6)(words()))
     d = nn.LSTM(8, return_sequences=True)(nn.Embedding(20, 6)(words("before")), initial_state=[h, c])
@@ -185,12 +185,12 @@ def translator() -> Made:
     return loss, {"x": WORDS, "before": WORDS, "y": WORDS}
 
 
-@sound
+@healthy
 def bag_of_words() -> Made:
     return classified(row(words(), nn.Embedding(20, 8), nn.GlobalAveragePooling1D()), WORDS)
 
 
-@sound
+@healthy
 def transformer() -> Made:
     h = nn.Embedding(20, 8)(words())
     h = nn.LayerNormalization()(h + nn.Dropout(0.1)(nn.MultiHeadAttention(2, 4)(h, h)))
@@ -198,21 +198,21 @@ def transformer() -> Made:
     return classified(h.mean(1), WORDS)
 
 
-@sound
+@healthy
 def attention_by_hand() -> Made:
     x = sequences()
     q, k, v = (Dense(4, use_bias=False)(x) for _ in range(3))
     return classified((pel.softmax(q @ pel.swapaxes(k, 1, 2) / 2) @ v).mean(1), SEQUENCES)
 
 
-@sound
+@healthy
 def autoencoder() -> Made:
     x = features()
     code = row(x, Dense(16, activation="relu"), Dense(2))
     return L.mean_squared_error(x, row(code, Dense(16, activation="relu"), Dense(4))).mean(), {"x": X}
 
 
-@sound
+@healthy
 def autoencoder_of_pixels() -> Made:
     x = pel.matrix("x", shape=("n", 64))
     made = row(x, Dense(8, activation="relu"), Dense(64, activation="sigmoid"))
@@ -220,13 +220,13 @@ def autoencoder_of_pixels() -> Made:
     return loss, {"x": IMAGES.reshape(N, 64)}
 
 
-@sound
+@healthy
 def principal_components() -> Made:
     x = pel.matrix("x", shape=("n", 64))
     return L.mean_squared_error(x, row(x, Dense(8), Dense(64))).mean(), {"x": IMAGES.reshape(N, 64)}
 
 
-@sound
+@healthy
 def variational() -> Made:
     x, draws = pel.matrix("x", shape=(N, 64)), pel.random.Generator(0)
     h = Dense(16, activation="relu")(x)
@@ -237,7 +237,7 @@ def variational() -> Made:
     return (64 * L.binary_crossentropy(x, p) + apart).mean(), {"x": IMAGES.reshape(N, 64)}
 
 
-@sound
+@healthy
 def siamese() -> Made:
     first, second = Dense(8, activation="relu"), Dense(4)
     a, b = (row(features(name), first, second) for name in ("a", "b"))
@@ -245,7 +245,7 @@ def siamese() -> Made:
     return L.binary_crossentropy(column(), p).mean(), {"a": X, "b": X[::-1], "t": BITS}
 
 
-@sound
+@healthy
 def adversaries() -> Made:
     judge = [Dense(8, activation="leaky_relu"), Dense(1, activation="sigmoid")]
     made = row(pel.matrix("z", shape=("n", 2)), Dense(8, activation="relu"), Dense(4))
@@ -253,7 +253,7 @@ def adversaries() -> Made:
     return loss, {"x": X, "z": X[:, :2]}
 
 
-@sound
+@healthy
 def regression() -> Made:
     y = row(features(), nn.BatchNormalization(), Dense(16, activation="relu"), Dense(1))
     return L.huber(column(), y).mean(), {"x": X, "t": NUMBERS}
@@ -264,50 +264,50 @@ def regression_of_shares() -> Made:
     return L.mean_squared_error(column(), y).mean(), {"x": X, "t": 1 / (1 + np.exp(-NUMBERS))}
 
 
-@sound
+@healthy
 def counts() -> Made:
     rate = row(features(), Dense(8, activation="relu"), Dense(1, activation="exponential"))
     return (rate - column() * pel.log(rate)).mean(), {"x": X, "t": np.round(abs(NUMBERS))}
 
 
-@sound
+@healthy
 def spread() -> Made:
     x, t = features(), column()
     mean, deviation = Dense(1)(x), Dense(1, activation="softplus")(x)
     return (pel.log(deviation) + (t - mean) ** 2 / (2 * deviation**2)).mean(), {"x": X, "t": NUMBERS}
 
 
-@sound
+@healthy
 def margins() -> Made:
     return L.hinge(column(), Dense(1)(features())).mean(), {"x": X, "t": 2 * BITS - 1}
 
 
-@sound
+@healthy
 def yes_or_no() -> Made:
     p = row(features(), Dense(8, activation="relu"), Dense(1, activation="sigmoid"))
     return L.binary_focal_crossentropy(column(), p).mean() + L.binary_crossentropy(column(), p).mean(), {"x": X}
 
 
-@sound
+@healthy
 def several_labels_at_once() -> Made:
     p = row(features(), Dense(16, activation="relu"), Dense(3, activation="sigmoid"))
     return L.binary_crossentropy(column("t", 3), p).mean(), {"x": X, "t": (ONE_HOT + ONE_HOT[::-1] > 0) * np.float32(1)}
 
 
-@sound
+@healthy
 def smoothed_labels() -> Made:
     p = Dense(3, activation="softmax")(features())
     return L.CategoricalCrossentropy(label_smoothing=0.1)(column("t", 3), p), {"x": X, "t": ONE_HOT}
 
 
-@sound
+@healthy
 def two_heads() -> Made:
     h = Dense(16, activation="relu")(features())
     loss, values = classified(h, X)
     return loss + L.mean_squared_error(column(), Dense(1)(h)).mean(), {**values, "t": NUMBERS}
 
 
-@sound
+@healthy
 def neighbouring_words() -> Made:
     a, b = pel.ivector("a", shape=("n",)), pel.ivector("b", shape=("n",))
     score = (nn.Embedding(20, 8)(a) * nn.Embedding(20, 8)(b)).sum(-1, keepdims=True)
@@ -315,7 +315,7 @@ def neighbouring_words() -> Made:
     return loss, {"a": WORDS[:, 0], "b": WORDS[:, 1], "t": BITS}
 
 
-@sound
+@healthy
 def segmentation() -> Made:
     t = pel.tensor("t", ("n", 8, 8, 1))
     h = row(images(), Conv(4, 3, padding="same", activation="relu"), nn.MaxPooling2D(2))
@@ -323,7 +323,7 @@ def segmentation() -> Made:
     return L.Dice()(t, p) + L.BinaryCrossentropy()(t, p), {"x": IMAGES, "t": (IMAGES > 0.5).astype("float32")}
 
 
-@sound
+@healthy
 def experts() -> Made:
     x, y = features(), pel.ivector("y", shape=("n",))
     share = Dense(2, activation="softmax")(x)
@@ -331,14 +331,14 @@ def experts() -> Made:
     return L.sparse_categorical_crossentropy(y, p).mean(), {"x": X, "y": Y}
 
 
-@sound
+@healthy
 def ensemble() -> Made:
     x, y = features(), pel.ivector("y", shape=("n",))
     p = (Dense(3, activation="softmax")(x) + Dense(3, activation="softmax")(x)) / 2
     return L.sparse_categorical_crossentropy(y, p).mean(), {"x": X, "y": Y}
 
 
-@sound
+@healthy
 def reinforced() -> Made:
     action, gain = pel.ivector("action", shape=("n",)), pel.vector("gain", shape=("n",))
     p = row(features(), Dense(8, activation="tanh"), Dense(3, activation="softmax"))
@@ -347,19 +347,19 @@ def reinforced() -> Made:
     return (gain * surprise - 0.01 * entropy).mean(), {"x": X, "action": Y, "gain": NUMBERS[:, 0]}
 
 
-@sound
+@healthy
 def tied() -> Made:
     layer = Dense(4, activation="tanh")
     return classified(row(features(), layer, layer), X)
 
 
-@sound
+@healthy
 def clipped() -> Made:
     p = pel.clip(Dense(3, activation="softmax")(features()), 1e-7, 1)
     return -(column("t", 3) * pel.log(p)).sum(-1).mean(), {"x": X, "t": ONE_HOT}
 
 
-@sound
+@healthy
 def decaying_weights() -> Made:
     h = Dense(8, activation="relu", kernel_regularizer="l2")
     loss, values = classified(h(features()), X)
