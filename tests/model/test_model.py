@@ -1,4 +1,4 @@
-"""Models of any graph: several inputs and outputs, layers found by walking it, nested, shared, frozen and cloned."""
+"""Functional models: several inputs and outputs, tracing of layers, nested, shared, frozen and cloned layers."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from pellucid.nn.optimizers import SGD
 
 
 def two_by_two(rate: float = 0.0) -> pel.Model:
-    """Two inputs, a shared layer, a sum in between, two outputs."""
+    """Return a model with two inputs, a shared layer, a sum between layers, and two outputs."""
     nn.set_random_seed(5)
     left, right = nn.Input((3,), name="left"), nn.Input((3,), name="right")
     shared = nn.Dense(4, activation="tanh", name="shared")
@@ -38,7 +38,7 @@ def test_the_inside_is_found_by_walking_the_graph() -> None:
     assert [p.name for p in model.parameters] == [
         f"{name}/{part}" for name in ("shared", "kind", "size") for part in ("kernel", "bias")
     ]
-    assert len(model.connections.places) == 5
+    assert len(model.functional_graph.nodes) == 5
     assert model.get_layer("kind") is model.get_layer(index=2) is model.layers[2]
     assert model.get_layer("shared").built
     assert list(model.paths()) == [str(p.name) for p in model.parameters]
@@ -76,7 +76,7 @@ def test_an_output_may_be_left_alone(data: Data) -> None:
     before = model.get_layer("kind").get_weights()[0]
     assert list(model.fit(x, [None, y[1]]).history) == ["loss", "size_loss"]
     np.testing.assert_array_equal(before, model.get_layer("kind").get_weights()[0])
-    with pytest.raises(ModelError, match=r"y\['kind'\] was given, and the output kind has neither a loss nor a metric"):
+    with pytest.raises(ModelError, match=r"y\['kind'\]: the output kind has neither a loss nor a metric"):
         model.fit(x, y)
 
 
@@ -151,7 +151,7 @@ def test_freezing_after_compile_is_honoured(rng: np.random.Generator) -> None:
     first.trainable = norm.trainable = False
     model.fit(x, x[:, 0])
     after = [layer.get_weights() for layer in model.layers]
-    for layer in (0, 1):  # the running means of a frozen normalization stay too
+    for layer in (0, 1):  # the moving averages of a frozen normalization do not change either
         for a, b in zip(before[layer], after[layer], strict=True):
             np.testing.assert_array_equal(a, b)
     assert not np.array_equal(before[2][0], after[2][0])
@@ -212,10 +212,10 @@ def test_summary_shows_connections(capsys: pytest.CaptureFixture[str]) -> None:
         (lambda x, y: two_by_two()(x), r"expected 2 inputs, left, right. Received: 1"),
         (lambda x, y: two_by_two()([x, y]), r"expected left of shape \(n, 3\). Received: x, of shape \(n, 2\)"),
         (lambda x, y: two_by_two()({"left": x, "rigth": y}), r"there is no input 'rigth'.* Did you mean 'right'"),
-        (lambda x, y: two_by_two()({"left": x}), r"nothing was given for the input right"),
+        (lambda x, y: two_by_two()({"left": x}), r"the input right is missing"),
         (lambda x, y: two_by_two().get_layer("knd"), r"has no layer 'knd'.* Did you mean 'kind'"),
-        (lambda x, y: two_by_two().get_layer(index=9), r"has 4 layers, from 0. Received: index=9"),
-        (lambda x, y: two_by_two().get_layer(), r"give the name of a layer, or its index"),
+        (lambda x, y: two_by_two().get_layer(index=9), r"has 4 layers, counted from 0. Received: index=9"),
+        (lambda x, y: two_by_two().get_layer(), r"give either name or index"),
     ],
 )
 def test_what_is_no_model(make: Any, message: str) -> None:
@@ -228,10 +228,13 @@ def test_what_is_no_model(make: Any, message: str) -> None:
     ("settings", "message"),
     [
         ({"loss": {"knd": "mse"}}, r"loss: there is no output 'knd'.* Did you mean 'kind'.*Outputs: kind, size"),
-        ({"loss": ["mse"]}, r"loss: expected one for each of the 2 outputs, kind, size. Received: 1"),
-        ({"loss": "mse", "metrics": ["acc"]}, r"metrics: expected one for each of the 2 outputs"),
-        ({"loss": [None, None]}, r"Expected a loss for one output at least. Received: none"),
-        ({"loss": "mse", "loss_weights": 3}, r"loss_weights: expected a dict or a list with one for each.*Received: 3"),
+        ({"loss": ["mse"]}, r"loss: expected one item for each of the 2 outputs, kind, size. Received: 1"),
+        ({"loss": "mse", "metrics": ["acc"]}, r"metrics: expected one item for each of the 2 outputs"),
+        ({"loss": [None, None]}, r"Expected a loss for at least one output. Received: none"),
+        (
+            {"loss": "mse", "loss_weights": 3},
+            r"loss_weights: expected a dict or a list with one item for each.*Received: 3",
+        ),
     ],
 )
 def test_what_compile_refuses(settings: dict[str, Any], message: str) -> None:
@@ -242,15 +245,15 @@ def test_what_compile_refuses(settings: dict[str, Any], message: str) -> None:
 def test_data_that_do_not_fit(data: Data) -> None:
     model, (x, y) = two_by_two(), data
     model.compile("sgd", ["sparse_categorical_crossentropy", "mse"])
-    with pytest.raises(ModelError, match=r"Expected x to be a list or a dict with one for each input: left, right"):
+    with pytest.raises(ModelError, match=r"Expected x to be a list or a dict with one array per input: left, right"):
         model.fit(x[0], y)
     with pytest.raises(
-        ModelError, match=r"expected as many samples for every input. Received: 40 in left, 39 in right"
+        ModelError, match=r"expected the same number of samples for every input. Received: 40 in left, 39 in right"
     ):
         model.fit([x[0], x[1][1:]], y)
     with pytest.raises(ModelError, match=r"target for every sample. Received: 40 in x and 39 in y\['size'\]"):
         model.fit(x, [y[0], y[1][1:]])
-    with pytest.raises(ModelError, match=r"Expected y\['size'\] to be what is wanted of each sample. Received: None"):
+    with pytest.raises(ModelError, match=r"Expected y\['size'\] to hold a target for every sample. Received: None"):
         model.fit(x, {"kind": y[0]})
     with pytest.raises(pel.ShapeError, match=r"Received: x\['right'\] of shape \(40, 2\)"):
         model.predict([x[0], x[1][:, :2]])

@@ -1,4 +1,4 @@
-"""Layers one after the other: how they are put together, and what is refused."""
+"""Sequential models: adding and removing layers, building, and errors."""
 
 import numpy as np
 import pytest
@@ -106,10 +106,10 @@ def test_summary_is_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     model = pel.Sequential([nn.Input((3072,), name="pixels"), nn.Dense(768, name="first"), nn.Dense(2, name="last")])
     model.summary()
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    # A product of 3,072 by 768 takes two operations a weight, and one more adds the bias.
+    # A product with a kernel takes two operations per weight, and the bias one per unit.
     assert ["first", "(Dense)", "float32", "(n,", "768)", "2,360,064", f"{2 * 3072 * 768 + 768:,}"] in lines
     total = 2 * 3072 * 768 + 768 + 2 * 768 * 2 + 2
-    assert ["2,361,602", "parameters,", "9,446,408", "bytes,", f"{total:,}", "operations", "a", "sample"] in lines
+    assert ["2,361,602", "parameters,", "9,446,408", "bytes,", f"{total:,}", "operations", "per", "sample"] in lines
 
 
 def test_repr_names_the_layers() -> None:
@@ -134,12 +134,14 @@ def test_not_built_for_summary_and_weights() -> None:
 def test_what_is_no_layer() -> None:
     with pytest.raises(TypeError, match=r"expected a layer. Received: .*Dense.*; write Dense\(...\)"):
         pel.Sequential([nn.Dense])  # type: ignore[list-item]
-    with pytest.raises(TypeError, match=r"Received: 'relu'; nn.Activation\(f\) makes a function one"):
+    with pytest.raises(TypeError, match=r"Received: 'relu'; wrap a function in nn.Activation\(f\)"):
         pel.Sequential(["relu"])  # type: ignore[list-item]
 
 
 def test_an_input_stands_first_and_once() -> None:
-    with pytest.raises(ModelError, match=r"nn.Input stands first and once. Received: input_layer.* after <Dense"):
+    with pytest.raises(
+        ModelError, match=r"nn.Input must come first, and only once. Received: input_layer.* after <Dense"
+    ):
         pel.Sequential([nn.Dense(2), nn.Input((3,))])
     with pytest.raises(ModelError, match=r"Received: input_layer.* after one"):
         pel.Sequential([nn.Input((3,), name="one"), nn.Input((3,))])
@@ -154,5 +156,5 @@ def test_a_layer_that_does_not_fit_leaves_the_model_as_it_was() -> None:
 
 
 def test_a_scalar_has_no_batch() -> None:
-    with pytest.raises(pel.ShapeError, match=r"an axis for the batch. Received: x, a scalar"):
+    with pytest.raises(pel.ShapeError, match=r"an input with a batch axis. Received: x, a scalar"):
         pel.Sequential([nn.Dense(2)])(pel.scalar("x"))

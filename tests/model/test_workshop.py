@@ -1,4 +1,4 @@
-"""The workshop's networks come to the same through `fit` as by functions in loops, from the same start and batches."""
+"""The workshop's networks reach the same values by `fit` and by loops over functions, with the same batches."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ WRITTEN: dict[str, tuple[Any, Any]] = {
     "adder": (losses.mean_squared_error, lambda: nn.optimizers.SGD(0.5)),
     "mnist-cnn": (losses.sparse_categorical_crossentropy, lambda: nn.optimizers.Adam(1e-3)),
 }
-"""What each is trained for, and how, as it is written on expressions."""
+"""Loss and optimizer of each network, as expressions."""
 
 PENALTIES = {"moons": 0.005, "logistic": 0.01, "conv32": 1e-4}
-"""What the squares of kernels are multiplied by, of the dense layers alone."""
+"""Factors of the L2 penalties on the kernels of dense layers."""
 
 QUICK = {"moons", "logistic", "mnist-softmax", "adder"}
-"""Those that compile quickly; the others run with the slow checks. `benchmarks/accuracy.py` has all in full size."""
+"""Networks that compile quickly; the others run with the slow tests. `benchmarks/accuracy.py` has all in full size."""
 
 BATCH, EPOCHS, SEED = 3, 3, 5
 
 
 def by_function(name: str, model: Any, x: np.ndarray, y: np.ndarray) -> tuple[list[float], Any]:
-    """Train by a function in a loop; return the loss of every epoch, and what is then said of samples."""
+    """Train with a function in a loop; return the loss of every epoch, and predictions."""
     loss_of, optimizer = WRITTEN[name]
     (given,), (output,) = model.inputs, model.outputs
     labels = y.dtype.kind == "i"

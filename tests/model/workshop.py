@@ -1,4 +1,4 @@
-"""The workshop's networks as models, on so few numbers that every step can be held against every other form of it."""
+"""The workshop's networks as models, with little data, for comparisons of all ways to run a step."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Made = tuple[Any, np.ndarray, np.ndarray]
 
 
 def two_moons() -> Made:
-    """Return the 2-3-2 network, and points."""
+    """Return the 2-3-2 network and points."""
     model = pel.Sequential(
         [
             nn.Input((2,), name="point"),
@@ -45,7 +45,7 @@ def digits(*shape: int, classes: int = 10, count: int = 8) -> tuple[np.ndarray, 
 
 
 def mnist_softmax() -> Made:
-    """Return one softmax layer that begins at zero, and images as bytes."""
+    """Return a softmax layer with zero weights, and images as bytes."""
     model = pel.Sequential(
         [
             nn.Input((784,), name="pixels"),
@@ -118,7 +118,7 @@ def images_cnn() -> Made:
 
 
 def adder() -> Made:
-    """Return the recurrent network that adds, and sums bit by bit."""
+    """Return the recurrent network for binary addition, and sums as bits."""
     model = pel.Sequential(
         [
             nn.Input((8, 2), name="bits"),
@@ -159,7 +159,7 @@ def mnist_cnn() -> Made:
 
 
 def branching() -> Any:
-    """Return a model of two inputs and two outputs, with a sum between its layers and a layer that is called twice."""
+    """Return a model of two inputs and two outputs, with a sum between layers and a layer that is called twice."""
     image, age = nn.Input((6, 6, 1), name="image"), nn.Input((4,), name="age")
     same = nn.Dense(4, activation="tanh", name="same")
     a = same(nn.Flatten(name="flat")(nn.Conv2D(1, 5, name="conv")(image)))

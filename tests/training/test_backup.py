@@ -1,4 +1,4 @@
-"""Runs that end at any moment go on to the same bits; checkpoints are written when they should be."""
+"""Resumed runs are bit-identical to uninterrupted ones; checkpoints are written when they are due."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ print(digest(train("backup", epochs=int(sys.argv[1]), save_freq=7)), flush=True)
 
 
 def make(rate: float = 0.02) -> pel.Sequential:
-    """Make a model that draws, normalizes and remembers."""
+    """Return a model with dropout, batch normalization and momentum."""
     nn.set_random_seed(1)
     model = pel.Sequential(
         [nn.Input((4,)), nn.Dense(8, "tanh"), nn.Dropout(0.3), nn.BatchNormalization(), nn.Dense(3, "softmax")]
@@ -44,7 +44,7 @@ def data() -> tuple[np.ndarray, np.ndarray]:
 
 
 def train(folder: Any = None, epochs: int = 6, save_freq: Any = 7, more: Any = (), **given: Any) -> pel.Sequential:
-    """Train a model, from a backup if there is one, with callbacks that change what it does."""
+    """Train a model with callbacks that influence the run, resuming from a backup if there is one."""
     model, (x, y) = make(), data()
     settings = {"batch_size": 16, "epochs": epochs, "validation_split": 0.1, "seed": 5, "verbose": 0, **given}
     called: list[Any] = [
@@ -59,7 +59,7 @@ def train(folder: Any = None, epochs: int = 6, save_freq: Any = 7, more: Any = (
 
 
 def digest(model: pel.Sequential) -> str:
-    """Return what all bits of a trained model come to, its history included."""
+    """Return a checksum of all values of a trained model and its history."""
     told = hashlib.sha256()
     for path, value in model.state().items():
         told.update(path.encode() + value.get_value().tobytes())
@@ -68,7 +68,7 @@ def digest(model: pel.Sequential) -> str:
 
 
 class Fall(callbacks.Callback):
-    """Ends the process, as far as a test can, after so many steps of its own."""
+    """Ends the run, like a process that is killed, after a number of steps."""
 
     def __init__(self, after: int) -> None:
         self.left = after
@@ -81,7 +81,7 @@ class Fall(callbacks.Callback):
 
 @pytest.fixture(scope="module", autouse=True)
 def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep compiled programs for the tests of this file, whose models are alike."""
+    """Cache compiled programs for the tests of this file, whose models have the same graphs."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PELLUCID_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
@@ -89,7 +89,7 @@ def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def whole(_cache: None) -> str:
-    """What a run comes to that nothing stops."""
+    """The checksum of an uninterrupted run."""
     return digest(train())
 
 
@@ -121,15 +121,15 @@ def test_a_backup_of_another_run_is_refused(tmp_path: Path) -> None:
     file = keep / "training.pel"
     content = file.read_bytes()
     with pytest.raises(
-        pel.StorageError, match=r"not of this run: an epoch has 6 steps, and had 11. Delete .*backup to"
+        pel.StorageError, match=r"belongs to another run: an epoch has 6 steps, and 11 in the file. Delete .*backup to"
     ):
         train(keep, batch_size=30)
     x, y = data()
     for layers, message in (
-        ([nn.Dense(3)], "batch_normalization/beta is in the file alone"),
+        ([nn.Dense(3)], "batch_normalization/beta is only in the file"),
         (
             [nn.Dense(9), nn.Dropout(0.3), nn.BatchNormalization(), nn.Dense(3)],
-            r"is float32 \(9, 3\), and was float32 \(8, 3\)",
+            r"is float32 \(9, 3\) in the model and float32 \(8, 3\) in the file",
         ),
     ):
         other = pel.Sequential([nn.Input((4,)), *layers])
@@ -140,7 +140,8 @@ def test_a_backup_of_another_run_is_refused(tmp_path: Path) -> None:
         assert all((a == b).all() for a, b in zip(before, other.get_weights(), strict=True))
     file.write_bytes(content[:-1])
     with pytest.raises(
-        pel.StorageError, match=r"training.pel is not read: it is cut off.*Delete .*backup to begin anew"
+        pel.StorageError,
+        match=r"Cannot read .*training.pel: the file is truncated.*Delete .*backup to start from scratch",
     ):
         train(keep)
 
@@ -155,7 +156,7 @@ def test_the_file_before_the_last_is_taken_if_the_last_is_damaged(whole: str, tm
 
 
 def fitted(checkpoint: callbacks.Callback, values: Any = None, epochs: int = 3) -> pel.Sequential:
-    """Fit a model of one weight, whose loss is what a schedule makes of it."""
+    """Fit a model of one weight whose loss follows a given sequence."""
     model = pel.Sequential([nn.Input((1,)), nn.Dense(1, use_bias=False, kernel_initializer="ones")])
     model.compile(pel.optimizers.SGD(0.0), "mse")
     more = (
@@ -166,7 +167,7 @@ def fitted(checkpoint: callbacks.Callback, values: Any = None, epochs: int = 3) 
 
 
 def names(folder: Path) -> list[str]:
-    """Return what is in a folder."""
+    """Return the names of the files in a folder."""
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*.*"))
 
 
@@ -178,8 +179,8 @@ def test_checkpoints_are_written_when_they_should_be(tmp_path: Path, capsys: pyt
     assert names(tmp_path)[:2] == ["best-1.npz", "best-3.npz"]
     assert best.best == 2.0
     assert capsys.readouterr().out == (
-        f"Epoch 1, whose loss is 3, the best so far: saved in {tmp_path / 'best-1.npz'}\n"
-        f"Epoch 3, whose loss is 2, the best so far: saved in {tmp_path / 'best-3.npz'}\n"
+        f"Epoch 1: saved {tmp_path / 'best-1.npz'} with the best loss so far, 3\n"
+        f"Epoch 3: saved {tmp_path / 'best-3.npz'} with the best loss so far, 2\n"
     )
     fitted(callbacks.ModelCheckpoint(tmp_path / "b" / "{epoch}-{batch}.pel", save_freq=3))  # an epoch has 4 batches
     assert names(tmp_path / "b") == ["1-3.pel", "2-2.pel", "3-1.pel", "3-4.pel"]
@@ -191,17 +192,17 @@ def test_checkpoints_are_written_when_they_should_be(tmp_path: Path, capsys: pyt
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"filepath": "m.h5"}, r"ends with .pel. Received: 'm.h5'"),
-        ({"filepath": "m.pel", "save_weights_only": True}, r"ends with .npz, .safetensors, .keras, .weights.h5"),
+        ({"filepath": "m.h5"}, r"ends in .pel. Received: 'm.h5'"),
+        ({"filepath": "m.pel", "save_weights_only": True}, r"ends in .npz, .safetensors, .keras, .weights.h5"),
         (
             {"filepath": "m.pel", "save_freq": "batch"},
             "save_freq to be 'epoch' or a number of batches. Received: save_f",
         ),
         ({"filepath": "m.pel", "save_freq": 0}, "Expected save_freq to be an integer of 1 or more"),
-        ({"filepath": "m.pel", "mode": "most"}, "expected a mode out of"),
-        ({"filepath": "{epok}.pel"}, "nothing fills {epok} in '{epok}.pel'. Did you mean 'epoch'"),
-        ({"filepath": "{batch}.pel"}, "nothing fills {batch} in"),
-        ({"filepath": "m.pel", "save_best_only": True}, "there is no measure 'val_loss'"),
+        ({"filepath": "m.pel", "mode": "most"}, "expected mode to be one of"),
+        ({"filepath": "{epok}.pel"}, "there is no value for {epok} in '{epok}.pel'. Did you mean 'epoch'"),
+        ({"filepath": "{batch}.pel"}, "there is no value for {batch} in"),
+        ({"filepath": "m.pel", "save_best_only": True}, "there is no metric 'val_loss'"),
     ],
 )
 def test_a_checkpoint_that_cannot_be_is_refused(given: dict[str, Any], message: str) -> None:
@@ -210,7 +211,7 @@ def test_a_checkpoint_that_cannot_be_is_refused(given: dict[str, Any], message: 
 
 
 def killed_runs(folder: Path, times: int, epochs: int) -> list[int]:
-    """Kill a training process at random moments, and then let it end; return what was in the file at each kill."""
+    """Kill a training process at random moments, then let it finish; return the content of the file at each kill."""
     here = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), *sys.path])}
     (folder / "tests_of_backup.py").write_text(Path(__file__).read_text("utf-8"), "utf-8")
     rng, sizes = np.random.default_rng(0), []
@@ -225,7 +226,7 @@ def killed_runs(folder: Path, times: int, epochs: int) -> list[int]:
             process.send_signal(signal.SIGKILL)
             process.wait()
             assert process.returncode == -signal.SIGKILL, process.communicate()[1].decode()
-        sizes.append(int(pel.saving.container.read(backup, "a training state")[1]["run/step"]))
+        sizes.append(int(pel.saving.container.read_container(backup, "a training state")[1]["run/step"]))
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(epochs)], cwd=folder, env=here, capture_output=True, text=True, check=False
     )

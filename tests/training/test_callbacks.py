@@ -1,4 +1,4 @@
-"""Callbacks: when they are called and with what, and what those that come along do."""
+"""Callbacks: the order and arguments of the hooks, and the built-in callbacks."""
 
 import csv
 from collections.abc import Callable
@@ -20,7 +20,7 @@ Make = Callable[..., pel.Sequential]
 
 
 class Recorder(callbacks.Callback):
-    """Writes down every call."""
+    """Records every call."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, Any, list[str]]] = []
@@ -39,9 +39,9 @@ for name in HOOKS:
 
 
 def walked(callback: Any, values: list[float], name: str = "loss") -> list[dict[str, Any]]:
-    """Call a callback as a run would whose epochs measure these values, and return their logs."""
+    """Call the hooks of a callback as a run with these values would, and return the logs of the epochs."""
     optimizer = SGD(0.2)
-    optimizer.hold_rate()
+    optimizer.use_shared_learning_rate()
     model: Any = SimpleNamespace(stop_training=False, get_weights=list, set_weights=list, optimizer=optimizer)
     callback.set_model(model)
     callback.set_params({"metrics": ["loss", "accuracy", "val_loss", "val_accuracy"]})
@@ -176,7 +176,7 @@ def test_the_best_weights_come_back(data: Data, make: Make, capsys: pytest.Captu
     model.fit(*data, epochs=9, callbacks=[worsen, stopping])
     assert len(weights) == 4
     np.testing.assert_array_equal(model.get_weights()[0], weights[1][0])
-    assert capsys.readouterr().out == "Epoch 4: early stopping\nWeights are those of the best epoch, 2\n"
+    assert capsys.readouterr().out == "Epoch 4: early stopping\nRestored the weights of the best epoch, 2\n"
 
 
 @pytest.mark.parametrize("name", ["accuracy", "val_accuracy"])
@@ -190,6 +190,14 @@ def test_reduce_lr_on_plateau() -> None:
     reduce = callbacks.ReduceLROnPlateau("loss", factor=0.5, patience=2, cooldown=1, min_lr=0.06)
     rates = [logs["learning_rate"] for logs in walked(reduce, [5] * 10)]
     assert rates == [0.2] * 3 + [0.1] * 2 + [0.06] * 5
+
+
+def test_epochs_of_a_cooldown_do_not_reduce_the_learning_rate() -> None:
+    """As in Keras: the last epoch of the cooldown counts again, so a cooldown of 1 changes nothing."""
+    for cooldown, epochs in ((0, 1), (1, 1), (3, 3)):
+        reduce = callbacks.ReduceLROnPlateau("loss", factor=0.5, patience=1, cooldown=cooldown)
+        rates = [logs["learning_rate"] for logs in walked(reduce, [5] * 9)]
+        assert rates == [0.2] * 2 + [0.2 / 2 ** (1 + epoch // epochs) for epoch in range(7)]
 
 
 def test_a_rate_that_is_set_is_the_rate_of_the_steps(data: Data) -> None:
@@ -255,11 +263,13 @@ def test_the_state_of_a_callback_goes_on() -> None:
 def test_measures_that_there_are_not(data: Data, make: Make, kind: Any) -> None:
     model = make()
     before = model.get_weights()[0]
-    with pytest.raises(ModelError, match=r"no measure 'acuracy'.* Did you mean 'accuracy'.*Measures: loss, accuracy"):
+    with pytest.raises(ModelError, match=r"no metric 'acuracy'.* Did you mean 'accuracy'.*Metrics: loss, accuracy"):
         model.fit(*data, callbacks=[kind("acuracy")])
-    with pytest.raises(ModelError, match=r"no measure 'val_loss'. There is no validation: give fit validation_data"):
+    with pytest.raises(ModelError, match=r"no metric 'val_loss'. There is no validation: give fit validation_data"):
         model.fit(*data, callbacks=[kind()])
-    with pytest.raises(ValueError, match=r"expected a mode out of \('auto', 'min', 'max'\). Received: mode='least'"):
+    with pytest.raises(
+        ValueError, match=r"expected mode to be one of \('auto', 'min', 'max'\). Received: mode='least'"
+    ):
         kind("loss", mode="least")
     np.testing.assert_array_equal(before, model.get_weights()[0])
 
@@ -267,7 +277,7 @@ def test_measures_that_there_are_not(data: Data, make: Make, kind: Any) -> None:
 def test_a_measure_of_ones_own_has_no_direction(data: Data) -> None:
     model = pel.Sequential([nn.Input((2,)), nn.Dense(1)])
     model.compile("sgd", "mse", metrics=[lambda t, y: y[:, 0]])
-    with pytest.raises(ModelError, match=r"whether '<lambda>' is better when it is great or small.*mode='max'"):
+    with pytest.raises(ModelError, match=r"does not know whether higher '<lambda>' is better.*mode='max'"):
         model.fit(data[0], data[1].astype(float), callbacks=[callbacks.EarlyStopping("<lambda>")])
 
 
@@ -277,14 +287,16 @@ def test_rates_that_cannot_be_set(data: Data) -> None:
     x, y = data[0], data[1].astype(float)
     halve = callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2)
     for callback in (halve, callbacks.ReduceLROnPlateau("loss")):
-        with pytest.raises(ModelError, match=r"follows from the number of steps.*Make the optimizer with a number"):
+        with pytest.raises(ModelError, match=r"is a schedule.*Create the optimizer with a number"):
             model.fit(x, y, callbacks=[callback])
     model.compile("sgd", "mse")
-    with pytest.raises(ValueError, match=r"expected a rate of 0 or more. Received: 'fast' in epoch 0"):
+    with pytest.raises(
+        ValueError, match=r"expected the schedule to return a number of 0 or more. Received: 'fast' in epoch 0"
+    ):
         model.fit(x, y, callbacks=[callbacks.LearningRateScheduler(lambda epoch, rate: "fast")])
     with pytest.raises(ValueError, match=r"expected a function of the epoch. Received: 3"):
         callbacks.LearningRateScheduler(3)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=r"expected a factor from 0 up to but without 1. Received: 1"):
+    with pytest.raises(ValueError, match=r"Expected factor to be a number in \[0, 1\). Received: factor=1"):
         callbacks.ReduceLROnPlateau(factor=1)
 
 

@@ -1,4 +1,4 @@
-"""Several processes train one model as one process does; when one is killed, the others say so, and the run goes on."""
+"""Several processes train like one; when one is killed, the others stop with an error, and the run can be resumed."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ import pytest
 import pellucid as pel
 from pellucid import callbacks, nn
 from pellucid.run.distributed import process_group
-from pellucid.run.distributed.process_group import advised, together
-from pellucid.training import distributed_checks
-from pellucid.training import memmap_source as mapped_module
-from pellucid.training.data_adapter import Samples
-from pellucid.training.distributed_checks import digest, way_on
-from pellucid.training.sweeps.runs import Run
+from pellucid.run.distributed.process_group import recovery_hint, translate_losses
+from pellucid.training import data_adapter
+from pellucid.training.array_source import ArrayDataset
+from pellucid.training.distributed_checks import compute_crc32, resume_hint
+from pellucid.training.sweeps import sweep as sweep_module
+from pellucid.training.sweeps.trials import Trial
 
 FORCED = "--xla_force_host_platform_device_count"
 
@@ -40,13 +40,13 @@ print(json.dumps(found | getattr(tests, sys.argv[1])(*map(int, sys.argv[2:]))), 
 
 
 def data() -> tuple[np.ndarray, np.ndarray]:
-    """Return samples whose number nothing divides."""
+    """Return a prime number of samples."""
     x = np.random.default_rng(0).normal(size=(50, 4)).astype("float32")
     return x, (x.sum(axis=1) > 0).astype("int32") + (x[:, 0] > 1)
 
 
 def make(seed: int = 1) -> pel.Sequential:
-    """Make a model that draws, normalizes and remembers."""
+    """Return a model with dropout, batch normalization and momentum."""
     nn.set_random_seed(seed)
     layers = [nn.Input((4,)), nn.Dense(8, "tanh"), nn.Dropout(0.3), nn.BatchNormalization(), nn.Dense(3, "softmax")]
     model = pel.Sequential(layers)
@@ -55,14 +55,14 @@ def make(seed: int = 1) -> pel.Sequential:
 
 
 def fitted(model: pel.Sequential, *given: Any, **settings: Any) -> dict[str, Any]:
-    """Train a model, and return what it has come to."""
+    """Train a model, and return its values and history."""
     history = model.fit(*given, **{"epochs": 3, "batch_size": 9, "seed": 5, **settings})
     weights = [np.ravel(w).tolist() for w in model.get_weights()]
     return {"weights": weights, "history": history.history, "epochs": history.epoch}
 
 
 def whole() -> dict[str, Any]:
-    """Train with all that writes."""
+    """Train with all callbacks that write files."""
     x, y = data()
     model = make()
     saving = [callbacks.ModelCheckpoint("{epoch}.pel"), callbacks.CSVLogger("log.csv"), callbacks.BackupAndRestore("b")]
@@ -71,7 +71,7 @@ def whole() -> dict[str, Any]:
 
 
 def early() -> dict[str, Any]:
-    """Train until a callback ends it."""
+    """Train until a callback stops it."""
     told = [callbacks.TensorBoard("board"), callbacks.EarlyStopping("loss", patience=0, verbose=1)]
     return fitted(make(), *data(), epochs=50, callbacks=told)
 
@@ -86,22 +86,22 @@ class Batches:
 
 
 def streamed() -> dict[str, Any]:
-    """Train on batches that are handed in."""
+    """Train on batches from an iterable."""
     return fitted(make(), Batches())
 
 
 def mapped() -> dict[str, Any]:
-    """Train on files that are read piece by piece."""
+    """Train on memory-mapped files."""
     x, y = data()
     for name, array in (("x.npy", x), ("y.npy", y)):
         if not Path(name).exists():
             np.save(name, array)
-    mapped_module.WHOLE_BYTES = 0
+    data_adapter.WHOLE_BYTES = 0
     return fitted(make(), np.load("x.npy", mmap_mode="r"), np.load("y.npy", mmap_mode="r"))
 
 
 def divided() -> dict[str, Any]:
-    """Train on 1, 2, 3 and 4 devices of one process, in every way there is."""
+    """Train on 1, 2, 3 and 4 devices of one process, with every kind of data source."""
     found: dict[str, Any] = {}
     x, y = data()
     for devices in (None, 2, [3, 0, 1], "all"):
@@ -120,7 +120,7 @@ def divided() -> dict[str, Any]:
 
 
 def swept(devices: Any, epochs: int = 3) -> Any:
-    """Train several networks, in batches of which the last is smaller."""
+    """Train a sweep, with a smaller last batch."""
 
     def build(hidden: int, rate: float) -> pel.Sequential:
         layers = [nn.Input((4,)), nn.Dense(hidden, "tanh"), nn.Dropout(0.2), nn.Dense(3, "softmax")]
@@ -132,7 +132,7 @@ def swept(devices: Any, epochs: int = 3) -> Any:
 
 
 def moved() -> dict[str, Any]:
-    """Train half the way on some devices, and go on from the snapshot on others."""
+    """Train half of the epochs on some devices, and resume from the checkpoint on others."""
     found = {}
     for first, second in ((4, None), (None, 3), (2, 4)):
         for epochs, devices in ((3, first), (6, second)):
@@ -142,14 +142,14 @@ def moved() -> dict[str, Any]:
 
 
 def differing() -> dict[str, Any]:
-    """Return what is said where processes have not the same."""
+    """Return the errors if the processes differ."""
     me, (x, y) = pel.distribution.process_id(), data()
     trials: dict[str, Callable[[], Any]] = {
         "weights and random streams": lambda: fitted(make(seed=1 + me), x, y),
         "data": lambda: fitted(make(), x, y[::-1] if me else y),
         "settings of fit": lambda: fitted(make(), x, y, epochs=3 + me),
         "seed of the orders": lambda: fitted(make(), x, y, seed=me),
-        "runs and settings of the sweep": lambda: swept(None, epochs=2 + me),
+        "trials and settings of the sweep": lambda: swept(None, epochs=2 + me),
     }
     found = {}
     for name, trial in trials.items():
@@ -161,7 +161,7 @@ def differing() -> dict[str, Any]:
 
 
 class Slowly(callbacks.Callback):
-    """Takes its time after every epoch, and tells of it; and very much time after one of them, in one process."""
+    """Sleeps after every epoch and reports it; in one process it sleeps very long after one of them."""
 
     def __init__(self, sleeper: int) -> None:
         self.sleeper = sleeper
@@ -172,18 +172,18 @@ class Slowly(callbacks.Callback):
 
 
 def slowly(epochs: int, sleeper: int = -1) -> dict[str, Any]:
-    """Train with a snapshot after every epoch."""
+    """Train with a checkpoint after every epoch."""
     told = [callbacks.BackupAndRestore("backup"), Slowly(sleeper)]
     return fitted(make(), *data(), epochs=epochs, callbacks=told)
 
 
 def failing() -> dict[str, Any]:
-    """Fail in the second process, while the first one goes on."""
+    """Fail in the second process while the first one continues."""
     return fitted(make(), *data(), epochs=50, callbacks=[callbacks.BackupAndRestore("backup"), Failing()])
 
 
 class Failing(callbacks.Callback):
-    """Does not get far in the second process."""
+    """Raises an error in the second process."""
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if epoch == 3 and pel.distribution.process_id() == 1:
@@ -191,7 +191,7 @@ class Failing(callbacks.Callback):
 
 
 def by_hand(port: int, count: int, number: int) -> dict[str, Any]:
-    """Return what tells a process of the others."""
+    """Return the environment variables for a process of a group."""
     address = f"127.0.0.1:{port}"
     found = {"COORDINATOR_ADDRESS": address, "NUM_PROCESSES": count, "PROCESS_ID": number}
     return {f"PELLUCID_{name}": value for name, value in found.items()}
@@ -200,7 +200,7 @@ def by_hand(port: int, count: int, number: int) -> dict[str, Any]:
 def start(
     folder: Path, count: int, *words: Any, devices: int = 1, found_by: Callable[..., dict[str, Any]] | None = None
 ) -> list[subprocess.Popen[str]]:
-    """Start processes that find one another on this machine; one alone finds nobody."""
+    """Start processes that form a group on this machine; a single one forms none."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "tests_of_processes.py").write_text(Path(__file__).read_text("utf-8"), "utf-8")
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("XLA_", "PELLUCID_", "SLURM_", "OMPI_"))}
@@ -220,20 +220,20 @@ def start(
 
 
 def slurm(port: int, count: int, number: int) -> dict[str, Any]:
-    """Return what SLURM tells a process."""
+    """Return the environment variables that SLURM sets."""
     found = {"JOB_ID": port, "STEP_NODELIST": "localhost", "NTASKS": count, "PROCID": number, "LOCALID": number}
     return {f"SLURM_{name}": value for name, value in found.items()} | {"JAX_COORDINATOR_PORT": port}
 
 
 def open_mpi(port: int, count: int, number: int) -> dict[str, Any]:
-    """Return what Open MPI 4 tells a process."""
+    """Return the environment variables that Open MPI 4 sets."""
     found = {"SIZE": count, "RANK": number, "LOCAL_RANK": number}
     place = {"OMPI_MCA_orte_hnp_uri": f"{port * 2**12}.0;tcp://127.0.0.1:{port}", "JAX_COORDINATOR_PORT": port}
     return {f"OMPI_COMM_WORLD_{name}": value for name, value in found.items()} | place
 
 
 def results(processes: Sequence[subprocess.Popen[str]]) -> list[Any]:
-    """Wait for processes, and return what each has printed last."""
+    """Wait for processes, and return the last line that each has printed."""
     found = []
     try:
         for process in processes:
@@ -248,12 +248,12 @@ def results(processes: Sequence[subprocess.Popen[str]]) -> list[Any]:
 
 
 def run(folder: Path, count: int, *words: Any, devices: int = 1) -> list[Any]:
-    """Run processes to their end."""
+    """Run processes until they end."""
     return results(start(folder, count, *words, devices=devices))
 
 
 def check_same(found: Any, expected: Any, rtol: float = 5e-4) -> None:
-    """Hold two trained models against each other, up to rounding."""
+    """Compare two trained models up to rounding."""
     assert found["epochs"] == expected["epochs"]
     for name, values in expected["history"].items():
         np.testing.assert_allclose(found["history"][name], values, rtol=rtol, atol=1e-6)
@@ -269,7 +269,7 @@ def test_two_processes_train_as_one_and_the_first_writes(tmp_path: Path, monkeyp
     first, second = results(both)
     assert [(r["process"], r["processes"]) for r in (first, second)] == [(0, 2), (1, 2)]
     check_same(first, alone)
-    for name in ("weights", "history", "predicted", "loss"):  # to the last bit
+    for name in ("weights", "history", "predicted", "loss"):  # bit-identical
         assert first[name] == second[name]
     assert ("Epoch 1/3" in first["printed"], "Epoch" in second["printed"]) == (True, False)
     assert len((tmp_path / "log.csv").read_text().splitlines()) == 4
@@ -311,13 +311,13 @@ def test_a_process_does_not_wait_for_ever(tmp_path: Path) -> None:
     program = f"import pellucid as pel; pel.distribution.{call}"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 1
-    assert done.stderr.startswith("DistributionError: The processes did not come together within 2 s. Received: coord")
+    assert done.stderr.startswith("DistributionError: The processes did not connect within 2 s. Received: coord")
 
 
 @pytest.mark.slow
 def test_two_processes_train_on_files_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(mapped_module, "WHOLE_BYTES", 0)
+    monkeypatch.setattr(data_adapter, "MIN_MEMMAP_BYTES", 0)
     alone = mapped()
     for found in run(tmp_path, 2, "mapped"):
         check_same(found, alone)
@@ -361,7 +361,7 @@ def test_a_killed_process_ends_the_others_and_the_run_goes_on(
 ) -> None:
     told = killed(tmp_path, victim, how)
     assert f"DistributionError: Process {1 - victim} of 2 lost " in told
-    assert f"The last snapshot is {Path('backup') / 'training.pel'}: start the same script again" in told
+    assert f"The last checkpoint is {Path('backup') / 'training.pel'}. Start the same script again" in told
     undisturbed = (
         run(tmp_path / "undisturbed", 2, "slowly", 15)[0] if again == 2 else fitted(make(), *data(), epochs=15)
     )
@@ -375,7 +375,7 @@ def test_a_killed_process_ends_the_others_and_the_run_goes_on(
 @pytest.mark.parametrize("victim", [0, 1])
 def test_a_process_that_is_busy_learns_of_the_loss_too(tmp_path: Path, victim: int) -> None:
     told = killed(tmp_path, victim, "KILL", 1 - victim)
-    assert f"DistributionError: Process {1 - victim} of 2 lost process {victim}. The last snapshot is " in told
+    assert f"DistributionError: Process {1 - victim} of 2 lost process {victim}. The last checkpoint is " in told
 
 
 @pytest.mark.slow
@@ -390,7 +390,7 @@ def test_a_process_that_fails_does_not_keep_the_others_waiting(tmp_path: Path) -
 
 
 def killed(folder: Path, victim: int, how: str, *words: Any) -> str:
-    """Kill one of two processes in the fifth epoch, and return what the other one says, which must end soon."""
+    """Kill one of two processes in the fifth epoch, and return the output of the other, which must end soon."""
     processes = start(folder, 2, "slowly", 15, *words)
     try:
         stdout = processes[victim].stdout
@@ -413,42 +413,45 @@ def killed(folder: Path, victim: int, how: str, *words: Any) -> str:
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ([], r"No snapshot was kept: with callbacks=\[pel.callbacks.BackupAndRestore\(folder\)\] a run goes on"),
+        (
+            [],
+            r"There is no checkpoint: with callbacks=\[pel.callbacks.BackupAndRestore\(folder\)\] a run can be resumed",
+        ),
         (
             [callbacks.BackupAndRestore("nowhere")],
-            "nowhere holds no snapshot yet: start the same script again to begin",
+            "nowhere has no checkpoint yet. Start the same script again, from",
         ),
     ],
 )
 def test_without_a_snapshot_the_error_says_so(given: Any, told: str) -> None:
     lost = RuntimeError("UNAVAILABLE: Socket closed")
     with (
-        advised(lambda: way_on(given)),
+        recovery_hint(lambda: resume_hint(given)),
         pytest.raises(pel.DistributionError, match=f"Socket closed. {told}"),
-        together(),
+        translate_losses(),
     ):
         raise lost
-    with pytest.raises(pel.DistributionError, match=r"Socket closed\n"), together():
+    with pytest.raises(pel.DistributionError, match=r"Socket closed\n"), translate_losses():
         raise lost
 
 
 def test_everything_that_matters_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert digest([np.zeros(2), np.ones(2)]) != digest([np.ones(2), np.zeros(2)])
-    assert digest([np.zeros(2, "float32")]) != digest([np.zeros(2, "int32")])
-    assert digest([np.array(1.0)]) != digest([np.array(2.0)])
+    assert compute_crc32([np.zeros(2), np.ones(2)]) != compute_crc32([np.ones(2), np.zeros(2)])
+    assert compute_crc32([np.zeros(2, "float32")]) != compute_crc32([np.zeros(2, "int32")])
+    assert compute_crc32([np.array(1.0)]) != compute_crc32([np.array(2.0)])
     rows = np.array([[1, 2, 3], [1, 2, 3], [1, 9, 3]], np.uint32)
     monkeypatch.setattr("jax.experimental.multihost_utils.process_allgather", lambda own: rows)
-    with pytest.raises(pel.DistributionError, match=r"the same data in every process. Received: another in process 2 "):
+    with pytest.raises(pel.DistributionError, match=r"the same data in all processes. Received: process 2 differs"):
         process_group.agree({"model": 1, "data": 2, "place": 3})
-    assert distributed_checks.num_processes() == 1
+    assert process_group.num_processes() == 1
 
 
 def test_settings_of_a_sweep_are_compared_by_their_values(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[dict[str, int]] = []
-    monkeypatch.setattr(distributed_checks, "num_processes", lambda: 2)
-    monkeypatch.setattr(distributed_checks, "agree", told.append)
-    model, samples = make(), Samples([np.zeros((3, 4), "float32")], [], [], [])
-    for activation in ("tanh", "relu", lambda h: h, lambda h: 2 * h):  # what a function is, nobody can tell
-        distributed_checks.check_runs_alike([Run({"activation": activation}, 0, None, model, samples, None)])
-    tanh, relu, first, second = (each["runs and settings of the sweep"] for each in told)
+    monkeypatch.setattr(sweep_module, "num_processes", lambda: 2)
+    monkeypatch.setattr(sweep_module, "agree", told.append)
+    model, samples = make(), ArrayDataset([np.zeros((3, 4), "float32")], [], [], [])
+    for activation in ("tanh", "relu", lambda h: h, lambda h: 2 * h):  # functions compare equal
+        sweep_module.check_trials_consistent([Trial({"activation": activation}, 0, None, model, samples, None)])
+    tanh, relu, first, second = (each["trials and settings of the sweep"] for each in told)
     assert tanh != relu != first == second

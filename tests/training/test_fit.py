@@ -1,4 +1,4 @@
-"""Training: the same numbers as a loop written by hand, and means that weigh every sample alike."""
+"""`fit` computes the same numbers as a loop written by hand, and its means weight every sample equally."""
 
 from collections.abc import Callable
 
@@ -20,7 +20,7 @@ def same(first: list[np.ndarray], second: list[np.ndarray]) -> bool:
 
 
 def by_hand(model: pel.Sequential, x: np.ndarray, y: np.ndarray, batch: int, epochs: int, seed: int) -> list[float]:
-    """The loop that `fit` is, written out on the model's own expressions; returns the loss of every epoch."""
+    """Train with a loop over the model's expressions; return the loss of every epoch."""
     data, labels = pel.shared(x, "data", trainable=False), pel.shared(y, "labels", trainable=False)
     index, target = pel.ivector("index", shape=("n",)), pel.ivector("target", shape=("n",))
     output = model.outputs[0]
@@ -248,12 +248,12 @@ def test_a_loss_that_is_no_number_is_reported_once(data: Data) -> None:
 
 
 def test_many_shapes_of_data_keep_few_programs(data: Data, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(train_step, "MOST_PROGRAMS", 2)
+    monkeypatch.setattr(train_step, "MAX_PROGRAMS", 2)
     x, y = data
     model = make()
     for count in (2, 3, 4, 5):
         model.evaluate(x[:count], y[:count], batch_size=1)
-    (only,) = model._objectives.values()
+    (only,) = model.train_steps.values()
     assert [key[1][0] for key in only.programs] == [(4, 2), (5, 2)]
 
 
@@ -268,12 +268,12 @@ def test_both_kinds_of_validation(data: Data, make: Make) -> None:
 
 @pytest.mark.parametrize("share", [-0.1, 1, 1.5, "half"])
 def test_a_split_out_of_range(data: Data, make: Make, share: object) -> None:
-    with pytest.raises(ValueError, match=r"validation_split from 0 up to but without 1. Received"):
+    with pytest.raises(ValueError, match=r"validation_split to be a number in \[0, 1\). Received"):
         make().fit(*data, validation_split=share)
 
 
 def test_a_split_that_leaves_nothing(data: Data, make: Make) -> None:
-    with pytest.raises(ModelError, match=r"validation_split=0.5 of 1 samples leaves 0 to train on and 1"):
+    with pytest.raises(ModelError, match=r"validation_split=0.5 of 1 samples leaves 0 for training and 1"):
         make().fit(data[0][:1], data[1][:1], validation_split=0.5)
 
 
@@ -291,3 +291,29 @@ def test_sequences_of_any_length(rng: np.random.Generator) -> None:
     history = model.fit(bits, bits[:, :, :1] ^ bits[:, :, 1:], epochs=3, seed=0).history
     assert history["loss"][-1] < history["loss"][0]
     assert model.predict(bits[:, :3]).shape == (64, 3, 1)
+
+
+@pytest.mark.parametrize("one_hot", [False, True])
+def test_class_weights_multiply_the_losses_of_their_classes(data: Data, make: Make, one_hot: bool) -> None:
+    x, y = data
+    model = make(optimizer=SGD(0.5))
+    model.compile(SGD(0.5), f"{'' if one_hot else 'sparse_'}categorical_crossentropy")
+    losses = -np.log(model.predict(x).astype(float)[np.arange(len(y)), y])
+    start, targets, own = (
+        model.get_weights(),
+        np.eye(2, dtype="float32")[y] if one_hot else y,
+        np.linspace(0, 1, len(y)),
+    )
+    ends = []
+    for options, weights in (
+        ({}, np.ones(len(y))),
+        ({"class_weight": {1: 3.0}}, np.where(y, 3.0, 1.0)),
+        ({"sample_weight": np.where(y, 3.0, 1.0)}, np.where(y, 3.0, 1.0)),
+        ({"class_weight": {0: 0.5, 1: 3.0}, "sample_weight": own}, own * np.where(y, 3.0, 0.5)),
+    ):
+        model.set_weights(start)
+        history = model.fit(x, targets, batch_size=len(x), **options).history
+        np.testing.assert_allclose(history["loss"], [(weights * losses).mean()], rtol=1e-5)
+        ends.append(model.get_weights())
+    assert not np.allclose(ends[0][0], ends[1][0], rtol=1e-3)
+    np.testing.assert_allclose(ends[1][0], ends[2][0], rtol=1e-6)

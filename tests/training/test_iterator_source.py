@@ -1,4 +1,4 @@
-"""Batches from iterables: the same steps as from memory, in the background, and what goes wrong with them said."""
+"""Batches from iterables: the same steps as from arrays, prefetching, and errors."""
 
 import itertools
 import threading
@@ -12,8 +12,8 @@ import pellucid as pel
 from pellucid import callbacks, nn
 from pellucid.model.errors import TrainingWarning
 from pellucid.nn.optimizers import SGD
-from pellucid.training.iterator_source import room
-from pellucid.training.prefetch import Batches, is_stream
+from pellucid.training.data_adapter import is_batch_iterable
+from pellucid.training.iterator_source import BatchStream, get_stack_capacity
 
 X = np.random.default_rng(0).normal(size=(40, 2)).astype("float32")
 Y = (X[:, 0] > X[:, 1]).astype("int32")
@@ -25,15 +25,15 @@ def batches(count: int = 5, start: int = 0) -> Iterator[tuple[np.ndarray, np.nda
         yield X[at : at + 8], Y[at : at + 8]
 
 
-class Anew:
-    """Begins anew in every epoch."""
+class Restarting:
+    """An iterable that restarts in every epoch."""
 
     def __iter__(self) -> Iterator[Any]:
         return batches()
 
 
 class Items:
-    """As Keras's PyDataset: a length and items, and a hook."""
+    """Like Keras's PyDataset: a length, items, and `on_epoch_end`."""
 
     def __init__(self) -> None:
         self.ends = 0
@@ -60,7 +60,7 @@ def start(model: pel.Sequential) -> list[np.ndarray]:
     return model.get_weights()
 
 
-@pytest.mark.parametrize("make", [Anew, Items, lambda: list_like(batches())], ids=["iterable", "items", "loader"])
+@pytest.mark.parametrize("make", [Restarting, Items, lambda: list_like(batches())], ids=["iterable", "items", "loader"])
 def test_they_are_the_steps_from_memory(model: pel.Sequential, start: list[np.ndarray], make: Any) -> None:
     model.set_weights(start)
     wanted = model.fit(X, Y, batch_size=8, epochs=3, shuffle=False).history
@@ -99,7 +99,7 @@ def test_an_endless_iterator_goes_on_through_the_epochs(model: pel.Sequential, s
     model.set_weights(start)
     model.fit(batches(9), steps_per_epoch=9)
     np.testing.assert_array_equal(weights[0], model.get_weights()[0])
-    np.testing.assert_array_equal(taken, X[32:40])  # the tenth batch: none was fetched that was not used
+    np.testing.assert_array_equal(taken, X[32:40])  # the tenth batch: none was fetched without being used
     assert len(model.evaluate(batches(), steps=2)) == 2
 
 
@@ -107,7 +107,7 @@ def test_where_chunks_are_cut_changes_nothing(model: pel.Sequential, start: list
     ends, seen = [], []
     for told in ([], [callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(batch))]):
         model.set_weights(start)
-        model.fit(Anew(), epochs=2, callbacks=told)
+        model.fit(Restarting(), epochs=2, callbacks=told)
         ends.append(model.get_weights())
     assert seen == [0, 1, 2, 3, 4] * 2
     np.testing.assert_array_equal(ends[0][0], ends[1][0])
@@ -121,7 +121,7 @@ def test_batches_of_several_sizes(model: pel.Sequential, start: list[np.ndarray]
         def __iter__(self) -> Iterator[Any]:
             return iter(parts)
 
-    with pytest.warns(TrainingWarning, match=r"ended after 4 of 9 batches of epoch 1, and training ends"):
+    with pytest.warns(TrainingWarning, match=r"ended after 4 of 9 batches of epoch 1, and training stops"):
         model.fit(iter(parts), steps_per_epoch=9, epochs=2)
     assert model.evaluate(Parts()) == pytest.approx(model.evaluate(X, Y), rel=1e-5)
 
@@ -134,9 +134,9 @@ def test_weights_come_with_the_batches(model: pel.Sequential) -> None:
 
 
 def test_validation_may_be_streamed(model: pel.Sequential) -> None:
-    history = model.fit(X, Y, validation_data=Anew(), batch_size=40).history
+    history = model.fit(X, Y, validation_data=Restarting(), batch_size=40).history
     assert history["val_loss"][0] == pytest.approx(model.evaluate(X, Y)[0], rel=1e-5)
-    assert np.isfinite(model.fit(X, Y, validation_data=Anew(), validation_steps=2).history["val_loss"][0])
+    assert np.isfinite(model.fit(X, Y, validation_data=Restarting(), validation_steps=2).history["val_loss"][0])
 
 
 def test_predictions_of_a_stream(model: pel.Sequential) -> None:
@@ -164,9 +164,9 @@ def test_what_goes_wrong_in_the_background_is_raised(model: pel.Sequential) -> N
         (iter([X]), {}, r"expected batches \(x, y\) or \(x, y, sample_weight\).* Received: a ndarray"),
         (iter([(X, Y, Y, Y)]), {}, r"Received: a tuple of 4"),
         (iter([]), {}, r"Expected batches. Received: an iterable without any"),
-        (batches(), {"epochs": 2}, r"Epoch 2 had no batches: the iterator is at its end. Give steps_per_epoch"),
-        (Anew(), {"y": Y}, r"so y cannot be given beside it. Received: y of type ndarray"),
-        (Anew(), {"validation_split": 0.5}, r"so validation_split cannot be given beside it"),
+        (batches(), {"epochs": 2}, r"Epoch 2 had no batches: the iterator is exhausted. Give steps_per_epoch"),
+        (Restarting(), {"y": Y}, r"so y cannot be given too. Received: y of type ndarray"),
+        (Restarting(), {"validation_split": 0.5}, r"so validation_split cannot be given too"),
         (X, {"y": Y, "steps_per_epoch": 3}, r"40 samples make 2 batches of 32. Received: 3 steps"),
     ],
 )
@@ -182,9 +182,11 @@ def test_steps_per_epoch_of_data_in_memory(model: pel.Sequential) -> None:
 
 
 def test_what_streams(model: pel.Sequential) -> None:
-    assert [is_stream(x) for x in (X, [1], (1,), {"a": X}, batches(), Anew(), Items())] == [False] * 4 + [True] * 3
-    source = Batches(Anew(), 3)
-    assert [len(list(source.epoch())) for _ in range(2)] == [3, 3]
-    assert len(list(Batches(Items(), None).epoch(skip=2))) == 3
+    assert [is_batch_iterable(x) for x in (X, [1], (1,), {"a": X}, batches(), Restarting(), Items())] == [False] * 4 + [
+        True
+    ] * 3
+    source = BatchStream(Restarting(), 3)
+    assert [len(list(source.iter_epoch())) for _ in range(2)] == [3, 3]
+    assert len(list(BatchStream(Items(), None).iter_epoch(first_step=2))) == 3
     samples: Any = type("Samples", (), {"arrays": [np.zeros(2**20, "float32")]})()
-    assert room(samples) == 1
+    assert get_stack_capacity(samples) == 1

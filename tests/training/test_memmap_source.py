@@ -1,4 +1,4 @@
-"""Data in mapped files are read piece by piece: the same steps, every row once, and no more in memory than a few."""
+"""Memory-mapped data are read in pieces: the same steps, every row once, and few pieces in memory."""
 
 import time
 from collections.abc import Iterator
@@ -11,8 +11,9 @@ import pytest
 import pellucid as pel
 from pellucid import callbacks, nn
 from pellucid.nn.optimizers import SGD
-from pellucid.training import iterator_source, memmap_source
-from pellucid.training.memmap_source import Order, Rows, is_mapped
+from pellucid.training import data_adapter, iterator_source, memmap_source
+from pellucid.training.data_adapter import is_memory_mapped
+from pellucid.training.memmap_source import BlockShuffle, MemmapDataset
 
 COUNT = 203
 X = np.random.default_rng(0).normal(size=(COUNT, 4)).astype("float32")
@@ -21,8 +22,8 @@ Y = (X[:, 0] > X[:, 1]).astype("int32")
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Any file counts as large; a piece has 5 batches of 8 rows, a block 4 rows."""
-    monkeypatch.setattr(memmap_source, "WHOLE_BYTES", 0)
+    """Treat every file as large, with pieces of 5 batches of 8 rows and blocks of 4 rows."""
+    monkeypatch.setattr(data_adapter, "MIN_MEMMAP_BYTES", 0)
     monkeypatch.setattr(memmap_source, "PIECE_BYTES", 5 * 8 * 20)
     monkeypatch.setattr(memmap_source, "BLOCK_BYTES", 4 * 20)
 
@@ -69,7 +70,7 @@ def test_they_are_the_steps_from_memory(model: pel.Sequential, start: list[np.nd
 
 def test_a_shuffled_epoch_is_the_steps_of_its_order(model: pel.Sequential, start: list[np.ndarray], file: Any) -> None:
     found = trained(model, start, file, Y, epochs=1)
-    rows = np.concatenate([taken(*piece) for piece in Order(COUNT, 4, 40, True).pieces(3, 0)])
+    rows = np.concatenate([taken(*piece) for piece in BlockShuffle(COUNT, 4, 40, True).iter_pieces(3, 0)])
     wanted = trained(model, start, X[rows], Y[rows], epochs=1, shuffle=False)
     for a, b in zip(found, wanted, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
@@ -83,8 +84,8 @@ def taken(spans: list[tuple[int, int]], mixed: Any) -> np.ndarray:
 
 @pytest.mark.parametrize(("count", "block", "piece"), [(203, 4, 40), (40, 4, 40), (41, 7, 10), (5, 1, 2), (1, 1, 8)])
 def test_an_order_has_every_row_once(count: int, block: int, piece: int) -> None:
-    order = Order(count, block, piece, True)
-    epochs = [[taken(*p) for p in order.pieces(7, epoch)] for epoch in (0, 1, 0)]
+    order = BlockShuffle(count, block, piece, True)
+    epochs = [[taken(*p) for p in order.iter_pieces(7, epoch)] for epoch in (0, 1, 0)]
     for parts in epochs:
         assert [len(p) for p in parts[:-1]] == [piece] * (len(parts) - 1)
         assert sorted(np.concatenate(parts)) == list(range(count))
@@ -92,11 +93,11 @@ def test_an_order_has_every_row_once(count: int, block: int, piece: int) -> None
     np.testing.assert_array_equal(first, again)
     assert count < 10 or (first != second).any()
     for number, part in enumerate(epochs[0]):
-        np.testing.assert_array_equal(taken(*next(order.pieces(7, 0, number))), part)
+        np.testing.assert_array_equal(taken(*next(order.iter_pieces(7, 0, number))), part)
 
 
 def test_a_piece_has_rows_from_everywhere() -> None:
-    rows = taken(*next(Order(100_000, 10, 2_000, True).pieces(0, 0)))
+    rows = taken(*next(BlockShuffle(100_000, 10, 2_000, True).iter_pieces(0, 0)))
     assert np.histogram(rows, bins=10, range=(0, 100_000))[0].min() > 100
     assert abs(np.corrcoef(rows[:-1], rows[1:])[0, 1]) < 0.1
 
@@ -165,26 +166,26 @@ def test_what_is_wrong_in_a_file_is_found_there(model: pel.Sequential, tmp_path:
 
 
 def test_small_files_are_data_in_memory(monkeypatch: pytest.MonkeyPatch, file: Any) -> None:
-    assert [is_mapped(x) for x in (file, {"a": X, "b": file}, [X, file], X)] == [True, True, True, False]
-    monkeypatch.setattr(memmap_source, "WHOLE_BYTES", file.nbytes)
-    assert not is_mapped(file)
+    assert [is_memory_mapped(x) for x in (file, {"a": X, "b": file}, [X, file], X)] == [True, True, True, False]
+    monkeypatch.setattr(data_adapter, "MIN_MEMMAP_BYTES", file.nbytes)
+    assert not is_memory_mapped(file)
 
 
 def test_reading_forgets_pages_but_nothing_that_was_written(tmp_path: Path) -> None:
     private = on_disk(tmp_path, X, "c")
     private[:] = 7
-    assert (Rows(private).read([(0, 3), (9, 10)]).x == 7).all()
+    assert (MemmapDataset(private).read([(0, 3), (9, 10)]).x == 7).all()
     assert (private == 7).all()
     written = on_disk(tmp_path, X, "r+")
     written[5] = 7
-    assert (Rows(written[2:]).read([(3, 4)]).x == 7).all()
+    assert (MemmapDataset(written[2:]).read([(3, 4)]).x == 7).all()
     np.testing.assert_array_equal(written[5:7], [np.full(4, 7), X[6]])
 
 
 def test_no_more_is_read_than_a_few_pieces(model: pel.Sequential, file: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[int] = []
-    whole = Rows.read
-    monkeypatch.setattr(Rows, "read", lambda self, spans: read.append(1) or whole(self, spans))
+    whole = MemmapDataset.read
+    monkeypatch.setattr(MemmapDataset, "read", lambda self, spans: read.append(1) or whole(self, spans))
     ahead = []
 
     def look(batch: int, logs: Any) -> None:
@@ -192,13 +193,13 @@ def test_no_more_is_read_than_a_few_pieces(model: pel.Sequential, file: Any, mon
         ahead.append(len(read) - 1 - batch // 5)
 
     model.fit(file, Y, batch_size=8, callbacks=[callbacks.LambdaCallback(on_train_batch_end=look)], verbose=0)
-    assert max(ahead) <= 1 + memmap_source.WAITING + 1  # at work, waiting, and the one that is being read
+    assert max(ahead) <= 1 + memmap_source.QUEUED_PIECES + 1  # in use, queued, and the one that is being read
     assert len(read) == 1 + 6
 
 
 def test_no_more_batches_are_fetched_than_may_wait(model: pel.Sequential, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(iterator_source, "WAITING_BYTES", 0)  # the least that may wait is 2
-    monkeypatch.setattr(iterator_source, "STACKED_BYTES", 3 * 8 * 20)
+    monkeypatch.setattr(iterator_source, "MAX_QUEUED_BYTES", 0)  # the minimum queue length is 2
+    monkeypatch.setattr(iterator_source, "MAX_STACKED_BYTES", 3 * 8 * 20)
     made, ahead = [0], []
 
     def batches() -> Iterator[Any]:
@@ -212,4 +213,4 @@ def test_no_more_batches_are_fetched_than_may_wait(model: pel.Sequential, monkey
 
     model.fit(batches(), callbacks=[callbacks.LambdaCallback(on_train_batch_end=look)], verbose=0)
     assert len(ahead) == 25
-    assert max(ahead) <= 3 + 1 + 2 + 1  # stacked, the one after it, waiting, and the one that is being made
+    assert max(ahead) <= 3 + 1 + 2 + 1  # stacked, the one after it, queued, and the one that is being prepared

@@ -1,4 +1,4 @@
-"""Models through fit agree with Keras: histories with weights of samples and classes, metrics that stream, batches."""
+"""`fit` agrees with Keras: histories with sample and class weights, streaming metrics, single batches."""
 
 import pytest
 

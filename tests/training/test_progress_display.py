@@ -1,4 +1,4 @@
-"""What a person sees while a model trains, and what is kept if they stop it."""
+"""Progress displays, histories as text and tables, and interruption with Ctrl-C."""
 
 import io
 import signal
@@ -48,9 +48,9 @@ def test_a_bar_on_a_terminal(
 
 
 def test_small_numbers_keep_their_digits() -> None:
-    assert progress_display.written({"loss": 0.000012, "accuracy": 0.5}) == "loss 1.20e-05  accuracy 0.5000"
-    assert progress_display.written({"loss": 0.0, "gain": -2.5}) == "loss 0.0000  gain -2.5000"
-    assert progress_display.written({"loss": float("nan")}) == "loss nan"
+    assert progress_display.format_metrics({"loss": 0.000012, "accuracy": 0.5}) == "loss 1.20e-05  accuracy 0.5000"
+    assert progress_display.format_metrics({"loss": 0.0, "gain": -2.5}) == "loss 0.0000  gain -2.5000"
+    assert progress_display.format_metrics({"loss": float("nan")}) == "loss nan"
 
 
 def test_a_history_can_be_read(data: Data, make: Make) -> None:
@@ -97,14 +97,14 @@ def test_a_history_is_a_table(tmp_path: Path) -> None:
 
 def test_the_bar_says_how_fast_and_how_long(monkeypatch: pytest.MonkeyPatch) -> None:
     for steps in (4, None):
-        bar = progress_display.Bar(2, steps)
+        bar = progress_display.BarProgress(2, steps)
         for epoch in range(2):
             for done in (2, 4):
                 bar.step(epoch, done, {"loss": 0.5})
             bar.epoch(epoch, {"loss": 0.5}, 0.1)
         (task,) = bar.progress.tasks
         assert (task.completed, task.total) == (8, None if steps is None else 8)
-        assert task.fields["measures"] == "loss 0.5000"
+        assert task.fields["metrics"] == "loss 0.5000"
         assert task.description == "Epoch 2/2"
         assert task.fields["rate"].endswith("steps/s")
 
@@ -115,9 +115,9 @@ def test_a_history_of_some_epochs_and_of_several_numbers() -> None:
         validated = {"val_loss": loss} if epoch == 6 else {}
         history.append({"loss": loss, "f1_score": np.array([0.5, 1.0]), **validated}, 0.5, epoch)
     assert str(history).splitlines()[1:] == [
-        "  loss      0.5 -> 0.75  (least 0.25 in epoch 6)",
+        "  loss      0.5 -> 0.75  (minimum 0.25 in epoch 6)",
         "  f1_score  [0.5000 1.0000] -> [0.5000 1.0000]",
-        "  val_loss  0.75 -> 0.75  (least 0.75 in epoch 7)",
+        "  val_loss  0.75 -> 0.75  (minimum 0.75 in epoch 7)",
     ]
 
 

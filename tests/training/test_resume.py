@@ -1,4 +1,4 @@
-"""A run is a function of its seed and its step: stopped anywhere and taken up again, it comes to the same bits."""
+"""A run is a function of seed and step: resumed after any step, it is bit-identical."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,18 +9,18 @@ import pytest
 import pellucid as pel
 from pellucid import callbacks, nn
 from pellucid.nn.optimizers import SGD
-from pellucid.training.loop_progress import order_of
+from pellucid.training.array_source import get_epoch_order
 
 Data = tuple[np.ndarray, np.ndarray]
 Make = Callable[..., pel.Sequential]
 
 
 class Stop(Exception):
-    """What kills a run."""
+    """The exception that ends a run."""
 
 
 class Keep(callbacks.Callback):
-    """Keeps all of a run's state after a step, and kills it after a later one."""
+    """Copies the state of a run after a step, and ends the run after a later one."""
 
     batch_interval = 1  # type: ignore[assignment]
 
@@ -37,7 +37,7 @@ class Keep(callbacks.Callback):
 
 
 class GoOn(callbacks.Callback):
-    """Takes a run up again."""
+    """Restores a run."""
 
     def __init__(self, kept: Keep) -> None:
         self.kept = kept
@@ -62,12 +62,12 @@ def test_a_run_that_is_taken_up_at_any_step_ends_with_the_same_bits(
         killed.fit(*data, batch_size=batch, epochs=4, seed=7, callbacks=[kept])
     nn.set_random_seed(99)
     again = pel.Sequential([nn.Input((2,)), *(layer.clone() for layer in killed.layers)])
-    again.compile(SGD(0.1, momentum=0.5), killed.goal.loss, metrics=["accuracy"])
+    again.compile(SGD(0.1, momentum=0.5), killed.compile_config.loss, metrics=["accuracy"])
     rest = again.fit(*data, batch_size=batch, epochs=4, seed=1, callbacks=[GoOn(kept)])
     assert again.step == whole.step
     for a, b in zip(again.get_weights(), whole.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
-    # The epoch in which the run was cut measures all of its batches, those before the cut included.
+    # The metrics of the interrupted epoch include the batches before the interruption.
     assert rest.history["loss"] == history["loss"][-len(rest.epoch) :]
     assert rest.history["accuracy"] == history["accuracy"][-len(rest.epoch) :]
 
@@ -115,7 +115,7 @@ def test_the_state_is_all_that_a_step_reads_and_writes(data: Data) -> None:
     ]
     slots = {path for path in state if path.startswith("optimizer")}
     assert {"optimizer/iterations", "optimizer/learning_rate", "optimizer/sequential/dense/kernel/v"} <= slots
-    (objective,) = model._objectives.values()
+    (objective,) = model.train_steps.values()
     ((_, walk),) = objective.programs.items()
     program = walk.function.program
     touched = {s for s in [*program.updates, *program.read] if isinstance(s, pel.Shared)} - set(walk.data)
@@ -123,7 +123,7 @@ def test_the_state_is_all_that_a_step_reads_and_writes(data: Data) -> None:
 
 
 def test_orders_follow_from_seed_and_epoch() -> None:
-    np.testing.assert_array_equal(order_of(7, 3, 50), order_of(7, 3, 50))
-    assert not np.array_equal(order_of(7, 3, 50), order_of(7, 4, 50))
-    assert sorted(order_of(7, 3, 50)) == list(range(50))
-    np.testing.assert_array_equal(order_of(7, 3, 5, shuffle=False), range(5))
+    np.testing.assert_array_equal(get_epoch_order(7, 3, 50), get_epoch_order(7, 3, 50))
+    assert not np.array_equal(get_epoch_order(7, 3, 50), get_epoch_order(7, 4, 50))
+    assert sorted(get_epoch_order(7, 3, 50)) == list(range(50))
+    np.testing.assert_array_equal(get_epoch_order(7, 3, 5, shuffle=False), range(5))

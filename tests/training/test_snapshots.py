@@ -1,4 +1,4 @@
-"""A finished run is entered again at any step, branches, and is held against another, all to the last bit."""
+"""A finished run is reproduced at any step, branched, and compared with another, bit by bit."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from pellucid.training import snapshots
 
 @pytest.fixture(scope="module", autouse=True)
 def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep compiled programs for the tests of this file, whose models are alike."""
+    """Cache compiled programs for the tests of this file, whose models have the same graphs."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PELLUCID_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
 
 
 def make() -> pel.Sequential:
-    """Make a model that draws and remembers."""
+    """Return a model with dropout and momentum."""
     nn.set_random_seed(1)
     model = pel.Sequential([nn.Input((4,)), nn.Dense(6, "tanh"), nn.Dropout(0.3), nn.Dense(1)])
     model.compile(pel.optimizers.SGD(0.02, momentum=0.9), "mse")
@@ -30,7 +30,7 @@ def make() -> pel.Sequential:
 
 
 def fit(model: Any = None, more: Any = (), epochs: int = 4, **given: Any) -> callbacks.History:
-    """Fit a model on samples that make 5 batches of 16 and a smaller one."""
+    """Fit a model on 5 batches of 16 samples and a smaller one."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(86, 4)).astype("float32")
     settings = {"batch_size": 16, "seed": 3, "verbose": 0, **given}
@@ -38,7 +38,7 @@ def fit(model: Any = None, more: Any = (), epochs: int = 4, **given: Any) -> cal
 
 
 class Told(callbacks.Callback):
-    """Writes down the state after every step."""
+    """Records the state after every step."""
 
     def __init__(self) -> None:
         self.states: dict[int, dict[str, bytes]] = {}
@@ -53,7 +53,7 @@ def bits(model: Any) -> dict[str, bytes]:
 
 
 def rate_of(model: Any) -> float:
-    """Return the learning rate of a model, as far as float32 has it."""
+    """Return the learning rate of a model in float32 precision."""
     return round(float(model.optimizer.learning_rate), 6)
 
 
@@ -62,12 +62,12 @@ def test_at_every_step_the_model_is_as_it_was() -> None:
     history = fit(model, [told])
     after = bits(model)
     assert len(told.states) == 24
-    history.recording.snapshots[1:] = []  # from the beginning, and from nothing else
+    history.recorder.snapshots[1:] = []  # keep only the first snapshot
     for step in (1, 5, 6, 7, 11, 17, 24):
         entered = history.at(step)
         assert bits(entered) == told.states[step], step
         assert (6 * entered.run.epoch + entered.run.batch, entered.run.batch > 0) == (step, True)
-    assert bits(model) == after  # the model that was trained is as it was
+    assert bits(model) == after  # the trained model is unchanged
     assert model.run.step == 24
     fresh = history.at(0)
     assert fresh.get_weights()[0].tobytes() == make().get_weights()[0].tobytes()
@@ -75,13 +75,13 @@ def test_at_every_step_the_model_is_as_it_was() -> None:
 
 
 def test_snapshots_say_the_same_as_the_way_from_the_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(snapshots, "PATIENCE", 0)
+    monkeypatch.setattr(snapshots, "MIN_TIME_RATIO", 0)
     told = Told()
     history = fit(more=[told], epochs=12)
-    kept = history.recording.snapshots
-    assert 10 <= len(kept) <= snapshots.MOST
+    kept = history.recorder.snapshots
+    assert 10 <= len(kept) <= snapshots.MAX_SNAPSHOTS
     assert kept[0].step == 0
-    assert np.ptp(np.diff([s.step for s in kept])[:-1]) <= 4  # thinned, but everywhere
+    assert np.ptp(np.diff([s.step for s in kept])[:-1]) <= 4  # evenly spaced after eviction
     for step in (9, 40, 41, 72):
         assert bits(history.at(step)) == told.states[step]
 
@@ -92,10 +92,10 @@ def test_what_callbacks_set_is_met_again() -> None:
     told, model = Told(), make()
     history = fit(model, [rate, stopping, told], epochs=9)
     assert len(history.epoch) < 9
-    history.recording.snapshots[1:] = []
+    history.recorder.snapshots[1:] = []
     assert bits(history.at(10)) == told.states[10]
-    assert bits(history.at(model.step)) == bits(model)  # with the best weights put back
-    assert rate_of(history.at(0)) == 0.01  # as the scheduler has it before the first step
+    assert bits(history.at(model.step)) == bits(model)  # with the best weights restored
+    assert rate_of(history.at(0)) == 0.01  # as the scheduler sets it before the first step
     assert rate_of(history.at(7)) == 0.005
 
 
@@ -129,8 +129,8 @@ def test_a_branch_without_a_change_is_the_run_and_one_with_a_rate_is_not() -> No
     told = pel.compare(history, other)
     assert (told.first, told.last, told.step, told.tensor) == (10, 20, 10, "optimizer/learning_rate")
     frozen = history.branch(at=10, change=lambda m: m.layers[0].kernel.set_value(np.zeros((4, 6), "float32")))
-    assert str(pel.compare(history, frozen)).startswith("The runs part at step 10: dense/kernel[")
-    again = other.branch(at=15)  # a branch is a run
+    assert str(pel.compare(history, frozen)).startswith("The runs diverge at step 10: dense/kernel[")
+    again = other.branch(at=15)  # a branch is a run too
     assert not pel.compare(other, again)
 
 
@@ -144,13 +144,13 @@ def test_the_first_step_and_tensor_in_which_runs_differ_are_found() -> None:
                 self.model.layers[-1].bias.set_value(np.nextafter(value, value + 1))
 
     one, same, pushed = fit(), fit(), fit(more=[Push()])
-    assert str(pel.compare(one, same)) == "The runs are the same, bit by bit, from step 0 to step 24"
+    assert str(pel.compare(one, same)) == "The runs are bit-identical from step 0 to step 24"
     found = pel.compare(one, pushed)
     assert (found.step, list(found.tensors)) == (13, ["dense_1/bias"])
-    assert str(found).startswith("The runs part at step 13: dense_1/bias[0] is ")
+    assert str(found).startswith("The runs diverge at step 13: dense_1/bias[0] is ")
     seeded = pel.compare(one, fit(seed=4))
     assert seeded.step == 1
-    assert str(seeded).endswith("and others")
+    assert str(seeded).endswith("and others differ too")
     assert pel.compare(one, fit(epochs=2)).last == 12
 
 
@@ -159,10 +159,10 @@ def test_several_fits_of_one_model_are_runs_of_their_own() -> None:
     first = fit(model)
     middle = bits(model)
     second = fit(model, seed=9)
-    assert (second.recording.begin, second.recording.end) == (24, 48)
+    assert (second.recorder.begin, second.recorder.end) == (24, 48)
     assert bits(first.at(24)) == middle == bits(second.at(24))
     assert not pel.compare(first, second)  # they have one step in common
-    with pytest.raises(ValueError, match=r"The run went from step 24 to 48. Received: step=3"):
+    with pytest.raises(ValueError, match=r"Expected a step from 24 to 48. Received: step=3"):
         second.at(3)
 
 
@@ -170,35 +170,36 @@ def test_a_run_that_cannot_be_entered_says_why(tmp_path: Any) -> None:
     model = make()
     x = np.ones((8, 4), "float32")
     stream = model.fit(iter([(x, x[:, :1])] * 3), verbose=0)
-    with pytest.raises(pel.StateError, match="cannot be entered again: the batches came from an iterable"):
+    with pytest.raises(pel.StateError, match="cannot be repeated: the batches came from an iterable"):
         stream.at(1)
     none = fit(more=[callbacks.History(snapshot_megabytes=0)])
     with pytest.raises(
-        pel.StateError, match=r"takes \d+ bytes, more than 0; give callbacks=\[pel.callbacks.History\(snap"
+        pel.StateError,
+        match=r"takes \d+ bytes, more than 0; raise the limit with callbacks=\[pel.callbacks.History\(snap",
     ):
         none.at(1)
-    with pytest.raises(pel.StateError, match="belongs to no fit yet"):
+    with pytest.raises(pel.StateError, match="was not yet passed to fit"):
         callbacks.History().at(1)
     model.save(tmp_path / "m.pel")
     with pytest.raises(pel.StateError, match="it was loaded from a file"):
         pel.load_model(tmp_path / "m.pel").history.at(1)
     history = fit(model)
     model.compile("sgd", "mse")
-    with pytest.raises(pel.StateError, match="changed or compiled again since"):
+    with pytest.raises(pel.StateError, match="has changed or was compiled again"):
         history.at(5)
-    with pytest.raises(TypeError, match=r"Expected what fit returns, a History. Received: 3"):
+    with pytest.raises(TypeError, match=r"Expected the History that fit returns. Received: 3"):
         pel.compare(3, history)
     narrow = pel.Sequential([nn.Input((4,)), nn.Dense(1)])
     narrow.compile("sgd", "mse")
-    with pytest.raises(pel.StateError, match=r"have not the same tensors: .* is in one alone"):
+    with pytest.raises(pel.StateError, match=r"have different tensors: .* is only in one of them"):
         pel.compare(fit(narrow), history)
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(snapshots, "PATIENCE", 0)
+    monkeypatch.setattr(snapshots, "MIN_TIME_RATIO", 0)
     told, model = Told(), make()
-    size = fit(model, epochs=1).recording.snapshots[0].bytes
+    size = fit(model, epochs=1).recorder.snapshots[0].bytes
     history = fit(model, [told, callbacks.History(snapshot_megabytes=5 * size / 2**20)], epochs=8)
-    assert history.recording.bytes <= 5 * size
-    assert 2 <= len(history.recording.snapshots) <= 5
+    assert history.recorder.bytes <= 5 * size
+    assert 2 <= len(history.recorder.snapshots) <= 5
     assert bits(history.at(37)) == told.states[37]

@@ -1,1 +1,1 @@
-"""Models: layers with a loop around them that trains, evaluates and predicts."""
+"""Models: structure, configuration, summary and files."""

@@ -1,4 +1,4 @@
-"""What `Model.compile` was told, and what that is for each output."""
+"""Arguments of `Model.compile`, resolved for each output."""
 
 from __future__ import annotations
 
@@ -13,19 +13,27 @@ from pellucid.nn.metrics import Metric
 
 
 @dataclass(frozen=True)
-class OutputGoal:
-    """What one output is trained for.
+class NamedMetric:
+    """A metric and the name under which the history keeps it."""
+
+    name: str
+    metric: Any
+
+
+@dataclass(frozen=True)
+class OutputConfig:
+    """Loss and metrics of one output.
 
     Attributes
     ----------
     name : str
-        The output's.
+        Name of the output.
     loss : function, Loss or None
-        ``loss(y_true, y_pred)``, one value a sample; None for an output that nothing is wanted of.
+        ``loss(y_true, y_pred)``, one value per sample; None for an output without a loss.
     loss_weight : float
-        What its loss is multiplied by in the sum of all.
+        Factor of the loss in the sum over all outputs.
     metrics, weighted_metrics : dict from str to function or Metric
-        What else is measured, every sample alike or by its weight.
+        Metrics by name, without and with sample weights.
     """
 
     name: str
@@ -35,19 +43,18 @@ class OutputGoal:
     weighted_metrics: Mapping[str, Any]
 
     @property
-    def wants_targets(self) -> bool:
-        """Whether anything is compared with this output."""
+    def needs_targets(self) -> bool:
         return self.loss is not None or bool(self.metrics) or bool(self.weighted_metrics)
 
 
 @dataclass(frozen=True)
-class Goal:
-    """What a model is trained for, with the names in it looked up.
+class CompileConfig:
+    """Arguments of `Model.compile`, with names resolved to objects.
 
     Attributes
     ----------
     optimizer : Optimizer
-        What turns gradients into updates.
+        The optimizer.
     loss, loss_weights, metrics, weighted_metrics
         For one output, or for several by position or by name.
     """
@@ -58,125 +65,120 @@ class Goal:
     metrics: Any
     weighted_metrics: Any
 
-    def of(self, names: Sequence[str]) -> list[OutputGoal]:
-        """Return the goal of each output.
-
-        Raises
-        ------
-        ModelError
-            If what was given does not fit the outputs.
-        """
-        loss = by_output("loss", self.loss, names, alike=True)
-        weights = by_output("loss_weights", self.loss_weights, names, default=1.0)
-        measured = [
-            self.measured(what, given, names)
-            for what, given in (("metrics", self.metrics), ("weighted_metrics", self.weighted_metrics))
-        ]
-        if all(each is None for each in loss):
-            raise ModelError("Expected a loss for one output at least. Received: none")
-        for plain, weighted in zip(*measured, strict=True):
-            check_names([name for name, _ in (*plain, *weighted)])
+    def for_outputs(self, names: Sequence[str]) -> list[OutputConfig]:
+        """Return the configuration of each output."""
+        output_losses = match_outputs("loss", self.loss, names, repeat=True)
+        weights = match_outputs("loss_weights", self.loss_weights, names, default=1.0)
+        plain = match_metrics("metrics", self.metrics, names)
+        weighted = match_metrics("weighted_metrics", self.weighted_metrics, names)
+        if all(loss is None for loss in output_losses):
+            raise ModelError("Expected a loss for at least one output. Received: none")
+        for own, own_weighted in zip(plain, weighted, strict=True):
+            check_unique_names([*own, *own_weighted])
         return [
-            OutputGoal(name, each, 1.0 if weight is None else float(weight), dict(plain), dict(weighted))
-            for name, each, weight, plain, weighted in zip(names, loss, weights, *measured, strict=True)
+            OutputConfig(
+                name,
+                loss,
+                1.0 if weight is None else float(weight),
+                {m.name: m.metric for m in own},
+                {m.name: m.metric for m in own_weighted},
+            )
+            for name, loss, weight, own, own_weighted in zip(
+                names, output_losses, weights, plain, weighted, strict=True
+            )
         ]
 
-    def measured(self, what: str, given: Any, names: Sequence[str]) -> list[list[tuple[str, Any]]]:
-        """Return the metrics of each output with their names."""
-        if len(names) == 1 and not isinstance(given, Mapping):
-            return [list(leaves(given))]
-        return [list(leaves(each)) for each in by_output(what, given, names)]
 
-
-def by_output(what: str, given: Any, names: Sequence[str], default: Any = None, alike: bool = False) -> list[Any]:
-    """Deal out what was given for several outputs, by name or by position; one for all where ``alike``."""
-    if given is None:
+def match_outputs(
+    argument: str, value: Any, names: Sequence[str], default: Any = None, repeat: bool = False
+) -> list[Any]:
+    """Return the part of an argument that belongs to each output; ``repeat`` uses a single value for all outputs."""
+    if value is None:
         return [default] * len(names)
-    if isinstance(given, Mapping):
-        for name in given:
+    if isinstance(value, Mapping):
+        for name in value:
             if name not in names:
                 raise ModelError(
-                    f"{what}: there is no output {name!r}.{near_miss(str(name), names)} Outputs: {', '.join(names)}"
+                    f"{argument}: there is no output {name!r}.{near_miss(str(name), names)} Outputs: {', '.join(names)}"
                 )
-        return [given.get(name, default) for name in names]
-    if isinstance(given, (list, tuple)):
-        if len(given) != len(names):
+        return [value.get(name, default) for name in names]
+    if isinstance(value, (list, tuple)):
+        if len(value) != len(names):
             raise ModelError(
-                f"{what}: expected one for each of the {len(names)} outputs, {', '.join(names)}. "
-                f"Received: {len(given)}; a dict by the names of outputs may leave some out"
+                f"{argument}: expected one item for each of the {len(names)} outputs, {', '.join(names)}. "
+                f"Received: {len(value)}; a dict by output name may leave some out"
             )
-        return list(given)
-    if alike or len(names) == 1:
-        return [given] * len(names)
-    raise ModelError(f"{what}: expected a dict or a list with one for each of {', '.join(names)}. Received: {given!r}")
+        return list(value)
+    if repeat or len(names) == 1:
+        return [value] * len(names)
+    raise ModelError(
+        f"{argument}: expected a dict or a list with one item for each of {', '.join(names)}. Received: {value!r}"
+    )
 
 
-def leaves(given: Any) -> Iterator[tuple[str, Any]]:
-    """Go through named metrics, however they are nested."""
-    if isinstance(given, Named):
-        yield given.name, given.what
-    elif isinstance(given, Mapping):
-        for each in given.values():
-            yield from leaves(each)
-    elif given is not None:
-        for each in given:
-            yield from leaves(each)
+def match_metrics(argument: str, value: Any, names: Sequence[str]) -> list[list[NamedMetric]]:
+    if len(names) == 1 and not isinstance(value, Mapping):
+        return [list(iter_metrics(value))]
+    return [list(iter_metrics(each)) for each in match_outputs(argument, value, names)]
 
 
-@dataclass(frozen=True)
-class Named:
-    """A metric and the name under which a history keeps it."""
+def iter_metrics(value: Any) -> Iterator[NamedMetric]:
+    """Yield the metrics in nested lists and dicts."""
+    if isinstance(value, NamedMetric):
+        yield value
+    elif value is not None:
+        for each in value.values() if isinstance(value, Mapping) else value:
+            yield from iter_metrics(each)
 
-    name: str
-    what: Any
 
+def make_compile_config(
+    optimizer: Any, loss: Any, loss_weights: Any, metrics: Any, weighted_metrics: Any
+) -> CompileConfig:
+    """Resolve the names among the arguments of `Model.compile`.
 
-def make_goal(optimizer: Any, loss: Any, loss_weights: Any = None, measured: Any = (), weighted: Any = None) -> Goal:
-    """Look up what is named, and refuse what is neither a name nor a function.
-
-    A learning rate that is a number becomes a shared variable, so that it can be changed while a compiled program runs.
+    A numeric learning rate becomes a shared variable, so that it can change without compiling again.
     """
     if loss is None:
         raise ModelError(
             f"compile needs a loss. Known: {', '.join(sorted(losses.NAMED))}; or a function of (y_true, y_pred)"
         )
-    for what, given in (("metrics", measured), ("weighted_metrics", weighted)):
-        if not isinstance(given, (list, tuple, Mapping)) and given is not None:
-            raise ModelError(f"Expected {what} to be a list. Received: {what}={given!r}; write {what}=[{given!r}]")
-    found = [each_leaf(given, named_metric) for given in (measured, weighted)]
-    chosen = optimizers.get(optimizer)
-    chosen.hold_rate()
-    return Goal(chosen, each_leaf(loss, one_loss), loss_weights, *found)
-
-
-def each_leaf(given: Any, change: Callable[[Any], Any]) -> Any:
-    """Change what stands in lists and dicts, and keep None."""
-    if isinstance(given, Mapping):
-        return {name: each_leaf(value, change) for name, value in given.items()}
-    if isinstance(given, (list, tuple)):
-        return [each_leaf(value, change) for value in given]
-    return None if given is None else change(given)
-
-
-def one_loss(given: Any) -> Any:
-    """Return the loss of a name, or what was given; a class with its defaults."""
-    found = losses.get(given)
-    return found() if isinstance(found, type) else found
-
-
-def named_metric(given: Any) -> Named:
-    """Return a metric with the name under which it is kept: the name it was given by, or its own."""
-    found = metrics.get(given)
-    if isinstance(given, str):
-        return Named(given, found)
-    own = found.name if isinstance(found, Metric) else getattr(found, "__name__", type(found).__name__)
-    return Named(str(own), found)
-
-
-def check_names(names: Sequence[str]) -> None:
-    """Refuse two measures of one name."""
-    for number, name in enumerate(names):
-        if name in names[:number] or name == "loss":
+    for argument, value in (("metrics", metrics), ("weighted_metrics", weighted_metrics)):
+        if not isinstance(value, (list, tuple, Mapping)) and value is not None:
             raise ModelError(
-                f"Two measures are named {name!r}; give the metric another name, or the function another __name__"
+                f"Expected {argument} to be a list. Received: {argument}={value!r}; write {argument}=[{value!r}]"
+            )
+    resolved = [map_nested(value, resolve_metric) for value in (metrics, weighted_metrics)]
+    chosen = optimizers.get(optimizer)
+    chosen.use_shared_learning_rate()
+    return CompileConfig(chosen, map_nested(loss, resolve_loss), loss_weights, *resolved)
+
+
+def map_nested(value: Any, function: Callable[[Any], Any]) -> Any:
+    """Apply a function to the items of nested lists and dicts, except None."""
+    if isinstance(value, Mapping):
+        return {name: map_nested(item, function) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [map_nested(item, function) for item in value]
+    return None if value is None else function(value)
+
+
+def resolve_loss(value: Any) -> Any:
+    loss = losses.get(value)
+    return loss() if isinstance(loss, type) else loss
+
+
+def resolve_metric(value: Any) -> NamedMetric:
+    metric = metrics.get(value)
+    if isinstance(value, str):
+        return NamedMetric(value, metric)
+    name = metric.name if isinstance(metric, Metric) else getattr(metric, "__name__", type(metric).__name__)
+    return NamedMetric(str(name), metric)
+
+
+def check_unique_names(own: Sequence[NamedMetric]) -> None:
+    names = [metric.name for metric in own]
+    for index, name in enumerate(names):
+        if name in names[:index] or name == "loss":
+            raise ModelError(
+                f"Two metrics are named {name!r}. Give the metric another name, or the function another __name__"
             )

@@ -1,4 +1,4 @@
-"""What can go wrong with a model, and how it is worded."""
+"""Errors and warnings of models."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from pellucid.graph.errors import PellucidError
 
 
 class ModelError(PellucidError, ValueError):
-    """A model that cannot do what it was asked to do yet, or was given data that do not fit it."""
+    """A model is not ready for the requested operation, or the data do not fit it."""
 
 
-ModelError.__module__ = "pellucid"  # where users find it, and what a traceback says
+ModelError.__module__ = "pellucid"  # the public home, which tracebacks show
 
 
 class TrainingWarning(UserWarning):
-    """Training that goes on but comes to nothing, such as with a loss that is no number."""
+    """Training continues but cannot succeed, for example because the loss is NaN."""

@@ -8,25 +8,25 @@ from typing import Any, ClassVar
 
 from pellucid.graph.errors import ShapeError, UseError, brief
 from pellucid.graph.expr import Expr, Input, Shared
-from pellucid.graph.traversal import named_like, rebuild, shared_of
+from pellucid.graph.traversal import collect_shared, copy_name, rebuild
 from pellucid.nn.layers import Layer
-from pellucid.nn.layers.call_tracking import Call
+from pellucid.nn.layers.call_tracking import CallRecord
 
 
 @dataclass(eq=False)
-class Place:
+class CallNode:
     """A call of a layer at its place in a model.
 
     Attributes
     ----------
     call : Call
         The layer, and what it is called on.
-    made : dict from int to Expr
+    results : dict from int to Expr
         Those of its results that the model uses, by their places among all.
     """
 
-    call: Call
-    made: dict[int, Expr] = field(default_factory=dict)
+    call: CallRecord
+    results: dict[int, Expr] = field(default_factory=dict)
 
     @property
     def layer(self) -> Layer:
@@ -37,20 +37,20 @@ class Place:
     @property
     def outputs(self) -> list[Expr]:
         """What it puts out, as far as it is used."""
-        return [self.made[place] for place in sorted(self.made)]
+        return [self.results[place] for place in sorted(self.results)]
 
 
 @dataclass(eq=False)
-class Connections:
+class FunctionalGraph:
     """A graph from some inputs to some outputs as calls of layers, and what stands in between.
 
     Attributes
     ----------
     inputs, outputs : list of Expr
         Where it begins and ends.
-    places : list of Place
+    nodes : list of CallNode
         The calls, each after those that it builds on.
-    loose : list of Shared
+    free_variables : list of Shared
         Variables that stand in the graph outside of layers, but for states of random streams.
     differing : list of Layer or None
         The layers, however deep, that are another formula while they are frozen, once somebody has looked for them.
@@ -61,8 +61,8 @@ class Connections:
 
     inputs: list[Expr]
     outputs: list[Expr]
-    places: list[Place]
-    loose: list[Shared]
+    nodes: list[CallNode]
+    free_variables: list[Shared]
     met: list[Shared] | None = field(default=None, init=False)
     differing: list[Layer] | None = field(default=None, init=False)
 
@@ -70,23 +70,23 @@ class Connections:
     def variables(self) -> list[Shared]:
         """All variables that the outputs depend on, for which the graph is walked once."""
         if self.met is None:
-            self.met = shared_of(self.outputs)
+            self.met = collect_shared(self.outputs)
         return self.met
 
     @property
     def layers(self) -> list[Layer]:
         """The layers, each once."""
-        return list(dict.fromkeys(place.layer for place in self.places))
+        return list(dict.fromkeys(place.layer for place in self.nodes))
 
-    def writers(self) -> dict[Expr, list[tuple[Place, int]]]:
+    def producers(self) -> dict[Expr, list[tuple[CallNode, int]]]:
         """Return by which calls each expression was written: by a layer, and by those that let it pass as it is."""
-        found: dict[Expr, list[tuple[Place, int]]] = {}
-        for place in self.places:
-            for number, e in place.made.items():
+        found: dict[Expr, list[tuple[CallNode, int]]] = {}
+        for place in self.nodes:
+            for number, e in place.results.items():
                 found.setdefault(e, []).append((place, number))
         return found
 
-    def written_on(
+    def rebuild_on(
         self,
         inputs: Sequence[Expr],
         layer_for: Callable[[Layer], Layer] = lambda layer: layer,
@@ -108,9 +108,9 @@ class Connections:
         list of Expr
             The outputs.
         """
-        writers = self.writers()
+        writers = self.producers()
         done: dict[Expr, Expr] = {}
-        results: dict[Place, Any] = {}
+        results: dict[CallNode, Any] = {}
         given = dict(zip(self.inputs, inputs, strict=True))
 
         def replaced(value: Any) -> Any:
@@ -120,34 +120,38 @@ class Connections:
                 return {key: replaced(part) for key, part in value.items()}
             return type(value)(map(replaced, value)) if isinstance(value, (list, tuple)) else value
 
-        for e in in_order(self.outputs, lambda e: [] if e in given else made_of(e, writers.get(e, []))):
+        for e in iterate_in_order(
+            self.outputs, lambda e: [] if e in given else get_dependencies(e, writers.get(e, []))
+        ):
             calls = writers.get(e, [])
             if e in given:
                 done[e] = given[e]
-            elif not calls or passes(calls[0][0].call, e):
+            elif not calls or is_passthrough(calls[0][0].call, e):
                 new = rebuild(e, [done[i] for i in e.inputs]) if e.op is not None else leaf_for(e)
-                done[e] = named_like(e, new)
+                done[e] = copy_name(e, new)
             for place, number in calls:
                 if place not in results:
-                    results[place] = layer_for(place.layer)(replaced(place.call.inputs), **replaced(place.call.named))
+                    results[place] = layer_for(place.layer)(
+                        replaced(place.call.inputs), **replaced(place.call.keywords)
+                    )
                 result = results[place]
-                done[e] = result if isinstance(result, Expr) else result[number]
+                done[e] = copy_name(e, result if isinstance(result, Expr) else result[number])
         return [done[output] for output in self.outputs]
 
 
-def passes(call: Call, e: Expr) -> bool:
+def is_passthrough(call: CallRecord, e: Expr) -> bool:
     """Tell whether a call let an expression pass as it is, as a dropout of rate 0 does."""
-    return any(given is e for given in call.given())
+    return any(given is e for given in call.get_operands())
 
 
-def made_of(e: Expr, writers: Sequence[tuple[Place, int]]) -> list[Expr]:
+def get_dependencies(e: Expr, writers: Sequence[tuple[CallNode, int]]) -> list[Expr]:
     """Return what an expression is made of, where what a layer wrote is made of what that was called on."""
-    given = [i for place, _ in writers for i in place.call.given() if i is not e]
-    written = any(not passes(place.call, e) for place, _ in writers)
+    given = [i for place, _ in writers for i in place.call.get_operands() if i is not e]
+    written = any(not is_passthrough(place.call, e) for place, _ in writers)
     return given if written else [*e.inputs, *given]
 
 
-def in_order(outputs: Sequence[Expr], before: Callable[[Expr], list[Expr]]) -> Iterator[Expr]:
+def iterate_in_order(outputs: Sequence[Expr], before: Callable[[Expr], list[Expr]]) -> Iterator[Expr]:
     """Go through expressions, each after those that are said to come before it, without recursion."""
     done: set[Expr] = set()
     stack = list(outputs)[::-1]
@@ -163,10 +167,8 @@ def in_order(outputs: Sequence[Expr], before: Callable[[Expr], list[Expr]]) -> I
             yield e
 
 
-def connections_of(inputs: Sequence[Expr], outputs: Sequence[Expr], name: str) -> Connections:
+def trace_functional_graph(inputs: Sequence[Expr], outputs: Sequence[Expr], name: str) -> FunctionalGraph:
     """Find the layers between inputs and outputs.
-
-    Where several layers wrote the same expression, which is the case for those without parameters, the last one counts.
 
     Parameters
     ----------
@@ -181,34 +183,34 @@ def connections_of(inputs: Sequence[Expr], outputs: Sequence[Expr], name: str) -
         If an output depends on an input that is not among those given.
     """
     given = set(inputs)
-    known: dict[Call, Place] = {}
+    known: dict[tuple[int, ...], CallNode] = {}
 
-    def chosen(e: Expr) -> list[tuple[Place, int]]:
-        writing = [] if e in given else [c for c in e.calls if not passes(c[0], e)][-1:]
-        passing = [c for c in e.calls if passes(c[0], e)]
-        return [(known.setdefault(call, Place(call)), number) for call, number in (*writing, *passing)]
+    def chosen(e: Expr) -> list[tuple[CallNode, int]]:
+        if e.call is None or e in given:
+            return []
+        return [(known.setdefault(e.call.key, CallNode(e.call.call)), e.call.index)]
 
-    places: dict[Place, None] = {}
+    places: dict[CallNode, None] = {}
     loose: list[Shared] = []
-    for e in in_order(outputs, lambda e: made_of(e, chosen(e)) if e not in given else []):
+    for e in iterate_in_order(outputs, lambda e: get_dependencies(e, chosen(e)) if e not in given else []):
         writers = chosen(e)
         for place, number in writers:
-            place.made[number] = e
+            place.results[number] = e
             places.setdefault(place)
         if isinstance(e, Input) and e not in given:
             raise ShapeError(
                 f"{name}: its outputs depend on {brief(e)}, which is none of its inputs, {', '.join(map(str, inputs))}"
-            ).about([e])
+            ).with_operands([e])
         if isinstance(e, Shared) and e.default_update is None and not writers:
             loose.append(e)
-    return Connections(list(inputs), list(outputs), list(places), loose)
+    return FunctionalGraph(list(inputs), list(outputs), list(places), loose)
 
 
-def structure(value: Any, name: str, what: str) -> tuple[list[Expr], Any]:
+def flatten_structure(value: Any, name: str, what: str) -> tuple[list[Expr], Any]:
     """Return one expression, or a list or dict of them, as a list, and the form in which they were given."""
     if isinstance(value, Expr):
         return [value], None
-    found = list(value.values()) if isinstance(value, Mapping) else list(value) if is_listed(value) else [value]
+    found = list(value.values()) if isinstance(value, Mapping) else list(value) if is_sequence(value) else [value]
     wrong = next((e for e in found if not isinstance(e, Expr)), None)
     if wrong is not None or not found:
         raise UseError(
@@ -218,12 +220,12 @@ def structure(value: Any, name: str, what: str) -> tuple[list[Expr], Any]:
     return found, tuple(value) if isinstance(value, Mapping) else len(found)
 
 
-def is_listed(value: Any) -> bool:
+def is_sequence(value: Any) -> bool:
     """Tell whether a value is a list or a tuple."""
     return isinstance(value, (list, tuple))
 
 
-def as_given(values: Sequence[Any], form: Any) -> Any:
+def unflatten_structure(values: Sequence[Any], form: Any) -> Any:
     """Return values in the form in which expressions were given: alone, in a list, or in a dict."""
     if form is None:
         return values[0]

@@ -1,61 +1,69 @@
-"""What every model is: a layer with an inside that can be looked at, trained, and used on data, as in Keras."""
+"""Models: graphs of layers that can be trained, evaluated and used for predictions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from pellucid.graph.errors import ShapeError, brief, near_miss
-from pellucid.graph.expr import Expr, Shared, agree
-from pellucid.graph.types import Dim, shape_text
-from pellucid.inspect.methods import Opened
-from pellucid.model.cloning import check_inputs, cloned
+from pellucid.graph.expr import Expr, Shared, is_compatible_shape
+from pellucid.graph.types import Dim, format_shape, unify
+from pellucid.model.cloning import clone_functional, clone_layers
+from pellucid.model.compile_config import CompileConfig, make_compile_config
 from pellucid.model.errors import ModelError
-from pellucid.model.functional_graph import Connections, as_given, connections_of, structure
-from pellucid.model.summary import table
+from pellucid.model.functional_graph import (
+    FunctionalGraph,
+    flatten_structure,
+    trace_functional_graph,
+    unflatten_structure,
+)
+from pellucid.model.state import UniqueNames, get_parameter_paths, get_state_paths, iter_parts, iter_sublayers
 from pellucid.nn.layers import Layer
-from pellucid.nn.optimizers import Optimizer
-from pellucid.training.data_adapter import spread
-from pellucid.training.methods import Trainable
-from pellucid.training.train_state import Names, layers_inside, parameter_paths, parts_of, state_of
+
+if TYPE_CHECKING:
+    from pellucid.training.callbacks.history import History
 
 Array = np.ndarray[Any, Any]
 
 
-class Model(Trainable, Opened, Layer):
+class Model(Layer):
     r"""A graph from inputs to outputs that can be trained and used on data, and is a layer itself.
 
-    The layers are found by walking the graph. What stands in between, such as a sum of two expressions or a variable of
-    one's own, is part of the model too.
+    The layers are found by walking the graph. Operations between them, such as a sum of two expressions, and variables
+    outside of layers are part of the model too.
 
     Parameters
     ----------
     inputs : Expr, or a list or dict of Expr
-        Inputs of the graph, such as `nn.Input` makes them, or any other expressions from which the outputs follow.
+        Inputs of the graph, such as those of `nn.Input`, or any other expressions that the outputs depend on.
     outputs : Expr, or a list or dict of Expr
-        What becomes of them, while training.
+        Outputs in the training form.
     name : str, optional
-        Without it ``model``, ``model_1`` and so on.
+        By default ``model``, ``model_1`` and so on.
 
     Attributes
     ----------
     layers : list of Layer
-        Those that were called, in the order in which they are computed.
+        The layers, in the order in which they are computed.
     inputs, outputs : list of Expr
-        From where to where; `pellucid.inference` makes of the outputs what they are after training.
+        Inputs and outputs in the training form; `pellucid.inference` gives the outputs in the inference form.
     parameters : list of Shared
-        Those of all layers, and those that stand between them.
+        Parameters of all layers, and trainable variables between them.
     history : History or None
-        What the last `fit` measured.
+        Metrics of the last `fit`.
+    run : LoopProgress
+        Position of the current or last run of `fit`.
+    stop_training : bool
+        Set it to True in a callback to end training after the current batch or epoch.
     training : dict
         Arguments for `fit`, of a model that was read by `pellucid.from_toml`.
 
     Raises
     ------
     ShapeError
-        If an output depends on an input that is not among those given, or the inputs are no batches of one size.
+        If an output depends on an input that is not given, or the inputs are not batches of one size.
 
     Examples
     --------
@@ -74,128 +82,139 @@ class Model(Trainable, Opened, Layer):
     ['loss', 'kind_loss', 'size_loss', 'kind_accuracy']
     """
 
-    _form: Any
-    _output_form: Any
+    _input_structure: Any
+    _output_structure: Any
+    run: Any
+    history: History | None
+    stop_training: bool
 
-    keeps_mask = False  # the layers inside hang it on by themselves
+    is_sequential: bool = False
+    """Whether the layers form a chain."""
 
-    unsaved: ClassVar[Mapping[str, Callable[[], Any]]] = {
-        "_objectives": dict,
-        "_predictors": dict,
-        "_latest": lambda: None,
-    }
-    """What a file leaves out, for it was compiled, and what it begins as when the model is loaded."""
+    keeps_mask = False  # the layers inside pass masks on themselves
+
+    unsaved: ClassVar[Mapping[str, Callable[[], Any]]] = {"train_steps": dict, "predictors": dict}
+    """Attributes that files leave out because they are compiled, with their initial values."""
 
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None) -> None:
         self.begin(name)
-        given, form = structure(inputs, self.name, "inputs")
-        made, output_form = structure(outputs, self.name, "outputs")
-        check_inputs(given, self.name)
-        self._form, self._output_form = form, output_form
-        self.merges = self._form is not None
-        self.connect(connections_of(given, made, self.name))
+        input_list, input_structure = flatten_structure(inputs, self.name, "inputs")
+        output_list, output_structure = flatten_structure(outputs, self.name, "outputs")
+        check_batch_axes(input_list, self.name)
+        self._input_structure, self._output_structure = input_structure, output_structure
+        self.merges = self._input_structure is not None
+        self.set_functional_graph(trace_functional_graph(input_list, output_list, self.name))
 
     def begin(self, name: str | None) -> None:
-        """Be a model without an inside yet."""
-        Layer.__init__(self, name)
-        self._form = self._output_form = None
-        self._connections: Connections | None = None
-        self._frozen: list[bool] = []
-        self.training: dict[str, Any] = {}
-        self.begin_training()
+        """Initialize everything but the graph."""
+        from pellucid.training.loop_progress import LoopProgress
 
-    def connect(self, connections: Connections) -> None:
-        """Take a graph for the model's inside."""
-        self._connections = connections
-        own = {p for layer in connections.layers for p in layer.parameters}
+        Layer.__init__(self, name)
+        self._input_structure = self._output_structure = None
+        self._functional_graph: FunctionalGraph | None = None
+        self._frozen: list[bool] = []
+        self._compile_config: CompileConfig | None = None
+        self.training: dict[str, Any] = {}
+        self.history = None
+        self.stop_training = False
+        self.run = LoopProgress.at_start()
+        self.train_steps: dict[Any, Any] = {}
+        self.predictors: dict[Any, Any] = {}
+
+    # Structure
+
+    def set_functional_graph(self, graph: FunctionalGraph) -> None:
+        """Set the graph of the model; its layers and variables become parts of the model."""
+        self._functional_graph = graph
+        in_layers = {p for layer in graph.layers for p in layer.parameters}
         known = set(self.parts)
-        for part in [*connections.layers, *(p for p in connections.loose if p not in own)]:
+        for part in [*graph.layers, *(p for p in graph.free_variables if p not in in_layers)]:
             if part not in known:
-                self.inner(part)
-        self._frozen = self.frozen_now(connections)
+                self.add_sublayer(part)
+        self._frozen = self.get_frozen(graph)
         self.built = True
 
     @property
-    def connections(self) -> Connections:
-        """The graph as calls of layers and what stands in between, written as the layers are now.
+    def functional_graph(self) -> FunctionalGraph:
+        """The graph as calls of layers.
 
-        A layer that is another formula while it is frozen, such as `BatchNormalization`, is written anew when that has
-        changed.
+        It is rebuilt if a layer that computes something else while frozen, such as `BatchNormalization`, was frozen or
+        unfrozen since.
         """
-        if self._connections is None:
+        if self._functional_graph is None:
             raise ModelError(
-                f"{self.name} is not built: it has no parameters before it knows what a sample looks like. Begin its "
-                "layers with nn.Input(shape), call it on an expression, or fit it"
+                f"{self.name} is not built: its parameters depend on the shape of a sample. Start its layers with "
+                "nn.Input(shape), call it on an expression, or fit it"
             )
-        if self._frozen != self.frozen_now(self._connections):
-            self.rewrite(self._connections)
-        return self._connections
+        if self._frozen != self.get_frozen(self._functional_graph):
+            self.rebuild(self._functional_graph)
+        return self._functional_graph
 
-    def rewrite(self, before: Connections) -> None:
-        """Write the graph anew."""
-        self.connect(connections_of(before.inputs, before.written_on(before.inputs), self.name))
+    def rebuild(self, graph: FunctionalGraph) -> None:
+        """Call the layers of a graph again."""
+        self.set_functional_graph(trace_functional_graph(graph.inputs, graph.rebuild_on(graph.inputs), self.name))
 
-    def frozen_now(self, connections: Connections) -> list[bool]:
-        """Return which layers are frozen of those that differ by it."""
-        if connections.differing is None:
-            connections.differing = [layer for layer in layers_inside(self) if layer.differs_when_frozen]
-        return [not layer.trainable for layer in connections.differing]
+    def get_frozen(self, graph: FunctionalGraph) -> list[bool]:
+        """Return which layers are frozen, of those that then compute something else."""
+        if graph.differing is None:
+            graph.differing = [layer for layer in iter_sublayers(self) if layer.differs_when_frozen]
+        return [not layer.trainable for layer in graph.differing]
 
-    def on(self, shape: Sequence[Dim], dtype: Any = None) -> None:
-        """Build the model for samples of this shape, which a `Sequential` without an input is not yet."""
+    def build_for(self, sample_shape: Sequence[Dim], dtype: Any = None) -> None:
+        """Build the model for samples of a shape; only a `Sequential` without an input can be unbuilt."""
 
     @property
     def layers(self) -> list[Layer]:
         """The layers, in the order in which they are computed."""
-        return self.connections.layers
+        return self.functional_graph.layers
 
     @property
     def inputs(self) -> list[Expr]:
-        """The inputs that the model was built on."""
-        return self.connections.inputs
+        """Inputs of the graph."""
+        return self.functional_graph.inputs
 
     @property
     def outputs(self) -> list[Expr]:
-        """What the model makes of its inputs, while training."""
-        return self.connections.outputs
+        """Outputs in the training form."""
+        return self.functional_graph.outputs
 
     @property
     def stages(self) -> list[Expr]:
-        """The inputs, and what each layer makes of what it is given; empty before the model is built."""
-        return [*self.inputs, *(e for place in self.connections.places for e in place.outputs)] if self.built else []
+        """The inputs and the outputs of each layer; empty before the model is built."""
+        return [*self.inputs, *(e for node in self.functional_graph.nodes for e in node.outputs)] if self.built else []
 
     @property
     def input_names(self) -> list[str]:
-        """What the inputs are called: by the keys of a dict, or by their own names."""
-        names = Names()
-        keys = self._form if isinstance(self._form, tuple) else [e.name or "input" for e in self.inputs]
-        return [names(str(key)) for key in keys]
+        """Names of the inputs: the keys of a dict, or the names of the expressions."""
+        names = UniqueNames()
+        keys = self._input_structure
+        return [
+            names.add(str(k)) for k in (keys if isinstance(keys, tuple) else [e.name or "input" for e in self.inputs])
+        ]
 
     @property
     def output_names(self) -> list[str]:
-        """What the outputs are called: by the keys of a dict, or as the layers are that they come from."""
-        names = Names()
-        if isinstance(self._output_form, tuple):
-            return [names(str(key)) for key in self._output_form]
-        writers = self.connections.writers()
-        last = [writers[e][-1][0].layer.name if e in writers else e.name or "output" for e in self.outputs]
-        return [names(name) for name in last]
+        """Names of the outputs: the keys of a dict, or the names of the layers that compute them."""
+        names = UniqueNames()
+        if isinstance(self._output_structure, tuple):
+            return [names.add(str(key)) for key in self._output_structure]
+        producers = self.functional_graph.producers()
+        last = [producers[e][-1][0].layer.name if e in producers else e.name or "output" for e in self.outputs]
+        return [names.add(name) for name in last]
 
-    def names_to_compile(self) -> list[str] | None:
-        """Return the names of the outputs, if they are known, so that what is compiled can be held against them."""
-        return self.output_names if self.built else None
-
-    def as_given(self, outputs: Sequence[Array]) -> Any:
-        """Return outputs in the form in which the model was given its own."""
-        return as_given(outputs, self._output_form)
+    def unflatten_outputs(self, outputs: Sequence[Any]) -> Any:
+        """Return a list of outputs in the structure that the model was created with: single, list or dict."""
+        return unflatten_structure(outputs, self._output_structure)
 
     def __call__(self, inputs: Any, *more: Any, mask: Any = None, **named: Any) -> Any:
-        """Write the model into another graph, on an expression, or a list or dict of them; parameters are shared."""
+        """Apply the model to an expression, or a list or dict of them; parameters are shared."""
         if isinstance(inputs, Mapping):
-            inputs = spread(inputs, self.input_names, self.inputs, f"the inputs of {self.name}", "input")
+            from pellucid.training.data_adapter import match_arrays
+
+            inputs = match_arrays(inputs, self.input_names, self.inputs, f"the inputs of {self.name}", "input")
         return super().__call__(inputs, *more, mask=mask, **named)
 
-    def check(self, x: Any) -> None:
+    def check_input(self, x: Any) -> None:
         """Refuse inputs that do not fit."""
         given = x if isinstance(x, list) else [x]
         if len(given) != len(self.inputs):
@@ -203,64 +222,112 @@ class Model(Trainable, Opened, Layer):
                 f"{self.name}: expected {len(self.inputs)} inputs, {', '.join(self.input_names)}. "
                 f"Received: {len(given)}"
             )
-        for mine, e in zip(self.inputs, given, strict=True):
-            if not agree(e.shape[1:], mine.shape[1:]):
+        for own, e in zip(self.inputs, given, strict=True):
+            if not is_compatible_shape(e.shape[1:], own.shape[1:]):
                 raise ShapeError(
-                    f"{self.name}: expected {mine} of shape {shape_text(mine.shape)}. Received: {brief(e)}, of shape "
-                    f"{shape_text(e.shape)}"
-                ).about([e])
+                    f"{self.name}: expected {own} of shape {format_shape(own.shape)}. Received: {brief(e)}, of shape "
+                    f"{format_shape(e.shape)}"
+                ).with_operands([e])
 
     def call(self, x: Any) -> Any:
-        """Return what the layers make of expressions."""
-        return as_given(self.connections.written_on(x if isinstance(x, list) else [x]), self._output_form)
+        """Apply the layers to expressions."""
+        return self.unflatten_outputs(self.functional_graph.rebuild_on(x if isinstance(x, list) else [x]))
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
-        """Return a layer by its name or its number.
+        """Return a layer by name or index.
 
         Parameters
         ----------
         name : str, optional
             Its name, or its path in `state`, such as ``"dense_1"``.
         index : int, optional
-            Its place among `layers`, from 0.
+            Its position among `layers`, from 0.
 
         Raises
         ------
         ModelError
-            For a name or number that no layer has.
+            If there is no such layer.
         """
         if (name is None) == (index is None):
-            raise ModelError(f"{self.name}: give the name of a layer, or its index. Received: {name!r} and {index!r}")
+            raise ModelError(f"{self.name}: give either name or index. Received: name={name!r} and index={index!r}")
         if index is not None:
             if not -len(self.layers) <= index < len(self.layers):
-                raise ModelError(f"{self.name} has {len(self.layers)} layers, from 0. Received: index={index}")
+                raise ModelError(f"{self.name} has {len(self.layers)} layers, counted from 0. Received: index={index}")
             return self.layers[index]
-        by_path = {path: part for path, part in parts_of(self) if isinstance(part, Layer) and "/" not in path}
-        found = {**by_path, **{layer.name: layer for layer in self.layers}}
-        if name not in found:
+        by_path = {path: part for path, part in iter_parts(self) if isinstance(part, Layer) and "/" not in path}
+        layers = {**by_path, **{layer.name: layer for layer in self.layers}}
+        if name not in layers:
             raise ModelError(
-                f"{self.name} has no layer {name!r}.{near_miss(str(name), found)} "
+                f"{self.name} has no layer {name!r}.{near_miss(str(name), layers)} "
                 f"Layers: {', '.join(layer.name for layer in self.layers)}"
             )
-        return found[str(name)]
+        return layers[str(name)]
+
+    def summary(self) -> None:
+        """Print the layers with their output shapes, parameters, and operations per sample.
+
+        Raises
+        ------
+        ModelError
+            If the model is not built.
+        """
+        from pellucid.model.summary import format_summary
+
+        print(format_summary(self))
+
+    def clone(self, weights: bool = False, **changes: Any) -> Any:
+        """Return a new, uncompiled model with new layers of the same kinds; it shares nothing with this one.
+
+        Parameters
+        ----------
+        weights : bool
+            Whether to copy the values of parameters and random streams; otherwise parameters are initialized again.
+        changes
+            Another ``name``.
+
+        Examples
+        --------
+        >>> model = pel.Sequential([pel.nn.Input((2,)), pel.nn.Dense(3), pel.nn.Dropout(0.5)])
+        >>> bool((model.clone(weights=True).get_weights()[0] == model.get_weights()[0]).all())
+        True
+        """
+        copy = self.clone_structure(clone_layers(), **changes)
+        if weights:
+            state = self.state()
+            for path, shared in copy.state().items():
+                shared.set_value(state[path].get_value())
+        return copy
+
+    def clone_structure(self, layer_for: Callable[[Layer], Layer], name: str | None = None) -> Any:
+        """Return a model of the same structure, in which ``layer_for`` replaces the layers."""
+        inputs, outputs = clone_functional(self.functional_graph, layer_for)
+        return type(self)(
+            unflatten_structure(inputs, self._input_structure), self.unflatten_outputs(outputs), name=name
+        )
+
+    def __repr__(self) -> str:
+        inside = ", ".join(layer.name for layer in self.layers) if self.built else "not built"
+        return f"<{type(self).__name__} {self.name}: {inside or 'no layers'}>"
+
+    # State
 
     @property
     def trainable_parameters(self) -> list[Shared]:
-        """What an optimizer may change: parameters that are not frozen."""
-        return [p for p in self.connections.variables if p.trainable]
+        """Parameters that are not frozen."""
+        return [p for p in self.functional_graph.variables if p.trainable]
 
     def state(self) -> dict[str, Shared]:
-        """Return all that a step of training reads and writes, under unique names.
+        """Return everything a training step reads and writes, by unique paths.
 
-        Parameters, running means, the states of random streams, and what the optimizer remembers, its learning rate
-        included; that of the optimizer is there as soon as its updates were written, which `fit` does before it calls
-        ``on_train_begin``. With `run` it is all that a run needs to be taken up again, bit by bit.
+        This includes parameters, moving averages, states of random streams, and the slots and the learning rate of
+        the optimizer; slots exist once its updates were built, which `fit` does before ``on_train_begin``. Together
+        with `run` it is all that is needed to resume a run bit by bit.
 
         Returns
         -------
         dict from str to Shared
-            The names are paths, such as ``"dense_1/kernel"`` or ``"optimizer/dense_1/kernel/momentum"``. They count
-            layers of a kind inside this model, so that they are the same in another process.
+            Paths such as ``"dense_1/kernel"`` or ``"optimizer/dense_1/kernel/momentum"``. Layers of a kind are counted
+            within this model, so that paths are the same in another process.
 
         Examples
         --------
@@ -274,60 +341,582 @@ class Model(Trainable, Opened, Layer):
         dense_1/bias (1,)
         dropout/random (3,)
         """
-        goal = self._goal
-        optimizer: Optimizer | None = None if goal is None else goal.optimizer
-        variables = dict.fromkeys([*self.connections.variables, *self.variables_of_loss()])
-        return state_of(self, variables, optimizer)
+        latest = next(reversed(self.train_steps.values()), None)
+        in_loss = [] if latest is None else latest.variables
+        variables = dict.fromkeys([*self.functional_graph.variables, *in_loss])
+        optimizer = None if self._compile_config is None else self._compile_config.optimizer
+        return get_state_paths(self, variables, optimizer)
 
     def paths(self) -> dict[str, Shared]:
-        """Return the parameters alone, by their paths."""
-        return parameter_paths(self)
-
-    def summary(self) -> None:
-        """Print the layers, the shapes of what they put out, their parameters, and their operations for one sample.
-
-        Raises
-        ------
-        ModelError
-            If the model is not built.
-        """
-        print(table(self))
+        """Return the parameters by path."""
+        return get_parameter_paths(self)
 
     def get_weights(self) -> list[Array]:
         """Return copies of the values of all parameters, in order."""
-        self.connections  # noqa: B018  (says that the model is not built)
+        self.check_built()
         return super().get_weights()
 
     def set_weights(self, weights: Sequence[Any]) -> None:
-        """Put values in the place of all parameters, in order.
+        """Set the values of all parameters, in order.
 
         Raises
         ------
         ModelError, ShapeError
-            If there are more or fewer, or one has another shape; all parameters are as before then.
+            If their number or a shape differs; then no parameter has changed.
         """
-        self.connections  # noqa: B018
+        self.check_built()
         super().set_weights(weights)
 
-    def clone(self, weights: bool = False, **changes: Any) -> Any:
-        """Return a new model of new layers of the same kinds, which shares nothing with this one and is not compiled.
+    def check_built(self) -> None:
+        """Raise an error if the model is not built."""
+        _ = self.functional_graph
+
+    def reset_programs(self) -> None:
+        """Drop everything compiled, after the structure has changed."""
+        self.train_steps.clear()
+        self.predictors.clear()
+
+    # Training
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+    ) -> None:
+        """Configure training.
 
         Parameters
         ----------
-        weights : bool
-            Whether parameters, and the states of random streams, have the values that they have here; otherwise they
-            begin anew.
-        changes
-            Another ``name``.
+        optimizer : str or Optimizer
+            A name selects the optimizer with its default arguments. A numeric learning rate becomes a shared variable:
+            ``model.optimizer.learning_rate = 0.01`` takes effect without compiling again.
+        loss : str, function or Loss
+            ``loss(y_true, y_pred)``, one value per sample; training minimizes its mean over a batch plus the
+            regularization of the layers. For several outputs a list, or a dict by output name; None for an output
+            without a loss.
+        loss_weights : list or dict of float, optional
+            Factors of the losses of several outputs in their sum.
+        metrics : list of str, function or Metric, optional
+            Metrics to compute. ``"accuracy"`` is the variant that fits the shapes. For several outputs, a list of lists
+            or a dict.
+        weighted_metrics : list, optional
+            Metrics that use the sample weights.
+
+        Raises
+        ------
+        ValueError
+            For an unknown name; the message suggests the nearest.
+        """
+        from pellucid.training.loop_progress import LoopProgress
+
+        config = make_compile_config(optimizer, loss, loss_weights, metrics, weighted_metrics)
+        names = self.get_output_names_if_known()
+        if names is not None:
+            config.for_outputs(names)
+        self._compile_config = config
+        self.train_steps.clear()
+        self.run = LoopProgress.at_start()
+
+    def get_output_names_if_known(self) -> list[str] | None:
+        """Return the output names, or None if they depend on layers that are not built."""
+        return self.output_names if self.built else None
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether `compile` was called."""
+        return self._compile_config is not None
+
+    @property
+    def compile_config(self) -> CompileConfig:
+        """Optimizer, loss and metrics of `compile`."""
+        if self._compile_config is None:
+            raise ModelError(f"{self.name} is not compiled. Call model.compile(optimizer, loss, metrics=[...]) first")
+        return self._compile_config
+
+    @property
+    def optimizer(self) -> Any:
+        """The optimizer."""
+        return self.compile_config.optimizer
+
+    @property
+    def step(self) -> int:
+        """Number of training steps since the model was compiled."""
+        return int(self.run.step)
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Mapping[Any, Any] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | Collection[int] = 1,
+        *,
+        seed: int | None = None,
+        devices: Any = None,
+    ) -> History:
+        """Train the model on data.
+
+        Compiled loops of many steps run over arrays in memory, in a new order in every epoch. Arrays stay on the device
+        in their own dtype, bytes as bytes, and each batch is cast where it is used. Batches from an iterable are
+        prefetched in the background while the device computes, and several run per call.
+
+        Large memory-mapped files (``np.load(path, mmap_mode="r")``, `numpy.memmap`) are read in pieces, so that memory
+        use does not grow with them. An epoch then takes blocks of neighboring rows in a new order, and shuffles the
+        rows of many blocks; the order differs from that of arrays in memory.
+
+        Parameters
+        ----------
+        x : array, list or dict of arrays, or iterable
+            Finite numbers, samples along the first axis; float64 is rounded to the model's float32. A list or dict is
+            for several inputs. An iterable yields batches ``(x, y)`` or ``(x, y, sample_weight)``.
+        y : array, or list or dict of arrays
+            Targets: integer labels, or columns of real numbers; None if ``x`` is an iterable.
+        batch_size : int, optional
+            Samples per step, by default 32. The remainder makes a smaller last step.
+        epochs : int
+            Number of the last epoch, counted from 1.
+        verbose : {"auto", 0, 1, 2}
+            0: no output. 1: a progress bar, and a line per epoch. 2: a line per epoch. ``"auto"``: 1 on a terminal or
+            in a notebook, otherwise 0.
+        callbacks : list of Callback, optional
+            See `pellucid.callbacks`.
+        validation_split : float
+            Fraction of the samples, from the end, that is held out for validation.
+        validation_data : (x, y), (x, y, sample_weight) or iterable, optional
+            Data that is evaluated after each epoch.
+        shuffle : bool
+            Whether each epoch has its own order.
+        class_weight : dict from int to float, optional
+            Weights of samples by class; 1 for missing classes. For several outputs, dicts by name.
+        sample_weight : array, or list or dict of arrays, optional
+            Weights of samples in the loss and in the weighted metrics.
+        initial_epoch : int
+            Number of epochs that an earlier run with the same seed has finished; this run continues it.
+        steps_per_epoch : int, optional
+            Batches per epoch, to use fewer than all, or for an infinite iterator.
+        validation_steps : int, optional
+            Batches of the validation data.
+        validation_batch_size : int, optional
+            Samples per step of validation, by default ``batch_size``; it affects speed only.
+        validation_freq : int or collection of int
+            Interval of validations in epochs, or the epochs, counted from 1.
+        seed : int, optional
+            Seed of the orders; by default it follows from `pellucid.nn.set_random_seed`.
+        devices : "all", int or list, optional
+            Devices that share every batch: all of this machine, a number of them, or their numbers or names
+            (`pellucid.distribution.list_devices`). Results equal those of one device up to rounding. By default one, or
+            all if `pellucid.distribution` joined processes; every process must choose the same.
+
+        Returns
+        -------
+        History
+            Loss and metrics of every epoch, as means over the samples during training; names that begin with
+            ``"val_"`` are for the validation data, after the epoch.
+
+        Raises
+        ------
+        ModelError, ShapeError
+            If the model is not compiled, or the data do not fit it; then nothing was trained.
+        DistributionError
+            If a device or another process is lost; the message says how to resume.
+        Interrupted
+            On Ctrl-C, a `KeyboardInterrupt`: weights keep their latest values, and `history` has the finished epochs.
+
+        Warns
+        -----
+        TrainingWarning
+            Once, if the loss becomes NaN or infinite; and if an iterator ends before the last epoch.
+        """
+        from pellucid.training.fit import fit
+
+        return fit(
+            self,
+            x,
+            y,
+            batch_size,
+            epochs,
+            verbose,
+            callbacks,
+            validation_split,
+            validation_data,
+            shuffle,
+            class_weight,
+            sample_weight,
+            initial_epoch,
+            steps_per_epoch,
+            validation_steps,
+            validation_batch_size,
+            validation_freq,
+            seed,
+            devices,
+        )
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = 0,
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+        *,
+        devices: Any = None,
+    ) -> Any:
+        """Compute the loss and the metrics on data, in the inference form of the model.
+
+        Parameters
+        ----------
+        x, y, sample_weight
+            As for `fit`.
+        batch_size : int, optional
+            Samples per step, by default 32; it affects speed only.
+        verbose : {0, 1, 2}
+            Whether to print the metrics.
+        steps : int, optional
+            Number of batches, to use fewer than all.
+        callbacks : list of Callback, optional
+            See `pellucid.callbacks`.
+        return_dict : bool
+            Whether to return the metrics by name.
+        devices : "all", int or list, optional
+            Devices that share every batch, as for `fit`; by default one, in every process.
+
+        Returns
+        -------
+        list of float, float or dict
+            Loss and metrics, as means over the samples; the loss alone if there are no metrics.
+
+        Raises
+        ------
+        ModelError, ShapeError
+            If the model is not compiled, or the data do not fit it.
+        """
+        from pellucid.training.fit import evaluate
+
+        return evaluate(self, x, y, batch_size, verbose, sample_weight, steps, callbacks, return_dict, devices)
+
+    def train_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
+    ) -> Any:
+        """Run one training step on one batch, and return its loss and metrics from before the update.
+
+        Parameters are those of `fit`; nothing is shuffled, and no callbacks are called.
+        """
+        from pellucid.training.fit import train_on_batch
+
+        return train_on_batch(self, x, y, sample_weight, class_weight, return_dict)
+
+    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
+        """Return the loss and the metrics of one batch, in the inference form of the model; see `evaluate`."""
+        from pellucid.training.fit import test_on_batch
+
+        return test_on_batch(self, x, y, sample_weight, return_dict)
+
+    # Prediction
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = 0,
+        steps: int | None = None,
+        callbacks: Any = None,
+    ) -> Any:
+        """Compute the outputs for data, in the inference form of the model.
+
+        Parameters
+        ----------
+        x : array, list or dict of arrays, or iterable
+            As for `fit`; an iterable yields batches ``x``, or tuples that begin with it.
+        batch_size : int, optional
+            Samples per step, by default 32; it affects speed and memory only.
+        verbose : {"auto", 0, 1, 2}
+            1 and ``"auto"`` show a progress bar on a terminal or in a notebook.
+        steps : int, optional
+            Number of batches, to use fewer than all.
+        callbacks : list of Callback, optional
+            See `pellucid.callbacks`.
+
+        Returns
+        -------
+        array, or list or dict of arrays, shape (samples, ...)
+            One row per sample; several outputs in the structure that the model was created with.
+
+        Raises
+        ------
+        ModelError, ShapeError
+            If the data do not fit the model.
+        """
+        from pellucid.training.prediction import predict
+
+        return predict(self, x, batch_size, verbose, steps, callbacks)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """Compute the outputs for one batch in one step."""
+        from pellucid.training.prediction import predict_on_batch
+
+        return predict_on_batch(self, x)
+
+    def predict_proba(self, x: Any, batch_size: int | None = None) -> Array:
+        """Return class probabilities of a model with one softmax or sigmoid output.
+
+        Parameters
+        ----------
+        x, batch_size
+            As for `predict`.
+
+        Returns
+        -------
+        array, shape (samples, classes)
+            Two columns if the model has one, which is the probability of the second class.
+
+        Raises
+        ------
+        ModelError
+            If the outputs are not probabilities.
+        """
+        from pellucid.training.prediction import predict_proba
+
+        return predict_proba(self, x, batch_size)
+
+    def predict_classes(self, x: Any, batch_size: int | None = None) -> Array:
+        r"""Return the class of every sample: the column with the maximum; for a single column, whether it exceeds 1/2.
+
+        Parameters
+        ----------
+        x, batch_size
+            As for `predict`.
+
+        Returns
+        -------
+        array of int, shape (samples,)
+            Classes from 0.
+        """
+        from pellucid.training.prediction import predict_classes
+
+        return predict_classes(self, x, batch_size)
+
+    # Inspection
+
+    def explain(self) -> Any:
+        """Return the model as formulas, with its loss, its update and what inference changes; see `pellucid.explain`.
+
+        Returns
+        -------
+        Explanation
+            Printed as text, rendered as mathematics in a notebook, saved by ``save("model.html")``.
+        """
+        from pellucid.inspect.explain.explain import explain
+
+        return explain(self)
+
+    def to_source(self, level: str | int, x: Any = None, y: Any = None, **options: Any) -> str:
+        """Return the model as source code or TOML; see `pellucid.to_source`, which takes the same arguments."""
+        from pellucid.inspect.source_export.export import to_source
+
+        return to_source(self, level, x, y, **options)
+
+    def compare_with(self, against: str = "keras", x: Any = None, y: Any = None, **options: Any) -> Any:
+        """Compare with the same network in another framework; see `pellucid.compare_with`, which takes the same."""
+        from pellucid.inspect.cross_framework.compare import compare_with
+
+        return compare_with(self, against, x, y, **options)
+
+    def symbolic_loss(self) -> Any:
+        """Return the training loss as an expression of the inputs and of targets ``y``.
+
+        Returns
+        -------
+        Expr, or list of Expr
+            The loss; the outputs if the model is not compiled.
+        """
+        from pellucid.inspect.layer_trace import get_symbolic_loss
+
+        return get_symbolic_loss(self)
+
+    # Files
+
+    def save(self, path: Any) -> None:
+        """Save the model to one file, from which `pellucid.load_model` recreates it.
+
+        The file holds the graph, all values, the layers with their settings and names, the compile configuration, the
+        slots of the optimizer, the states of random streams, and the history. It holds no code.
+
+        Parameters
+        ----------
+        path : str or path
+            Such as ``"cats.pel"``. The file is a safetensors file; an existing one is replaced atomically.
+
+        Raises
+        ------
+        StorageError
+            For an object that cannot be saved, such as an op that is not registered. Then no file is written.
+        """
+        from pellucid.model.saving import save_model
+
+        save_model(self, path)
+
+    def export(self, path: Any, format: str = "onnx", *, description: str = "") -> None:
+        """Export the inference form of the model for other programs; see `pellucid.to_onnx`.
+
+        Parameters
+        ----------
+        path : str or path
+            Such as ``"cats.onnx"`` or ``"cats.keras"``. An existing file is replaced atomically.
+        format : {"onnx", "keras"}
+            File format. Keras opens its own with ``keras.saving.load_model``; it is written for a `Sequential` of
+            layers that Keras has too, and needs h5py.
+        description : str
+            Description in an ONNX file.
+
+        Raises
+        ------
+        ModelError
+            For an unknown format, a model that is not built, or layers that Keras does not have.
+        OnnxError
+            For a part that ONNX cannot express.
 
         Examples
         --------
-        >>> model = pel.Sequential([pel.nn.Input((2,)), pel.nn.Dense(3), pel.nn.Dropout(0.5)])
-        >>> bool((model.clone(weights=True).get_weights()[0] == model.get_weights()[0]).all())
+        >>> from pellucid import nn
+        >>> model = pel.Sequential([nn.Input((2,)), nn.Dense(3)])
+        >>> model.export("line.onnx")
+        >>> pel.from_onnx("line.onnx").parameters
+        {'dense/kernel': dense/kernel, 'dense/bias': dense/bias}
+        """
+        from pellucid.interop.model_export import export_model
+
+        export_model(self, path, format, description)
+
+    def save_weights(self, path: Any) -> None:
+        """Save the values of all parameters, without the model.
+
+        Parameters
+        ----------
+        path : str or path
+            The extension selects the format: ``.npz`` and ``.safetensors`` hold arrays by parameter paths, such as
+            ``"dense_1/kernel"``; ``.weights.h5`` and ``.keras`` are for ``load_weights`` of the same model in Keras 3,
+            and need h5py. An existing file is replaced atomically.
+
+        Raises
+        ------
+        ValueError
+            For an unknown extension.
+        ModelError
+            If the model is not built.
+        """
+        from pellucid.model.saving import save_weights
+
+        self.check_built()
+        save_weights(self, path)
+
+    def load_weights(self, path: Any) -> None:
+        """Load the values of all parameters, saved by a model with the same layers in pellucid or in Keras 3.
+
+        Parameters
+        ----------
+        path : str or path
+            A file of `save_weights`, a ``.keras`` file, or the ``.pel`` file of a model.
+
+        Raises
+        ------
+        StorageError
+            For a file that is damaged or in an unknown format, and for values that do not fit: the message names the
+            layer and both shapes. Then no parameter has changed.
+        ModelError
+            If the model is not built.
+
+        Examples
+        --------
+        >>> from pellucid import nn
+        >>> one, other = (pel.Sequential([nn.Input((2,)), nn.Dense(3)]) for _ in range(2))
+        >>> one.save_weights("line.npz")
+        >>> other.load_weights("line.npz")
+        >>> bool((other.get_weights()[0] == one.get_weights()[0]).all())
         True
         """
-        return cloned(self, weights, **changes)
+        from pellucid.model.saving import load_weights
 
-    def __repr__(self) -> str:
-        inside = ", ".join(layer.name for layer in self.layers) if self.built else "not built"
-        return f"<{type(self).__name__} {self.name}: {inside or 'no layers'}>"
+        self.check_built()
+        load_weights(self, path)
+
+
+def check_batch_axes(inputs: Sequence[Expr], name: str) -> None:
+    """Refuse inputs that are not batches of one size."""
+    for e in inputs:
+        if not e.ndim or unify(e.shape[0], inputs[0].shape[0]) is None:
+            received = ", ".join(f"{i} {format_shape(i.shape)}" for i in inputs)
+            raise ShapeError(
+                f"{name}: expected inputs whose first axis is the batch, of one size or name. Received: {received}"
+            )
+
+
+def clone_model(model: Model) -> Any:
+    """Return a new model with new layers of the same kinds and new parameters; see `Model.clone`.
+
+    Examples
+    --------
+    >>> model = pel.Sequential([pel.nn.Input((2,)), pel.nn.Dense(3, name="first")])
+    >>> pel.clone_model(model).layers
+    [<Dense first>]
+    """
+    return model.clone()
+
+
+def load_model(path: Any, custom_objects: Mapping[str, Any] | None = None) -> Model:
+    """Load a model that `Model.save` saved; it predicts and trains bit by bit like the original.
+
+    Parameters
+    ----------
+    path : str or path
+        The file. It may come from an untrusted source: none of its content is executed.
+    custom_objects : dict from str to class or function, optional
+        Custom layers, losses and so on, by name. Without them the model still predicts, since the file holds its graph;
+        it cannot be applied to another input or, without its custom loss, be trained.
+
+    Returns
+    -------
+    Model
+        Of the class that was saved, compiled as it was.
+
+    Raises
+    ------
+    StorageError
+        For a file that is damaged, in another format, or of a later version, and for a custom op that is not
+        registered.
+    OSError
+        If the file cannot be read.
+
+    Examples
+    --------
+    >>> from pellucid import nn
+    >>> model = pel.Sequential([nn.Input((2,)), nn.Dense(3, activation="relu"), nn.Dense(1)])
+    >>> model.compile("adam", "mse")
+    >>> x, y = np.ones((8, 2), "float32"), np.ones((8, 1), "float32")
+    >>> history = model.fit(x, y, epochs=2, verbose=0)
+    >>> model.save("line.pel")
+    >>> again = pel.load_model("line.pel")
+    >>> bool((again.predict(x) == model.predict(x)).all())
+    True
+    """
+    from pellucid.model.saving import read_model
+
+    model = read_model(path, custom_objects)
+    assert isinstance(model, Model)
+    return model

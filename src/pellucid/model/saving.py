@@ -1,122 +1,125 @@
-"""A model in one file: its graph and values, its layers, what it was compiled for, and how far it was trained."""
+"""Model files: graph, values, layers, compile configuration and training state in one file."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pellucid.graph.errors import StorageError
-from pellucid.graph.serialization import Reader, Writer
-from pellucid.model.functional_graph import Place
-from pellucid.nn.layers.call_tracking import is_same
-from pellucid.saving.container import read, write
+from pellucid.graph.expr import Expr
+from pellucid.graph.serialization import GraphReader, GraphWriter
+from pellucid.graph.traversal import copy_name, rebuild
+from pellucid.model.functional_graph import CallNode, FunctionalGraph, is_passthrough, iterate_in_order
+from pellucid.model.interfaces import ModelLike, is_model
+from pellucid.model.state import get_parameter_paths
+from pellucid.nn.layers import Layer
+from pellucid.nn.layers.call_tracking import CallRecord, attach_call
+from pellucid.saving.container import read_container, write_container
 from pellucid.saving.keras_weights import read_keras, write_keras
 from pellucid.saving.objects import ObjectReader, ObjectWriter
-from pellucid.saving.weights import SUFFIXES, check_suffix, put, read_arrays, write_arrays
+from pellucid.saving.weights import SUFFIXES, assign_weights, check_suffix, read_arrays, write_arrays
 
-if TYPE_CHECKING:
-    from pellucid.model.model import Model
-
-KIND = "a model"
+FILE_KIND = "a model"
 
 
-def save_model(model: Model, path: Any) -> None:
-    """Write a model into one file; see `Model.save`."""
-    writer = Writer()
+def save_model(model: ModelLike, path: Any) -> None:
+    """Write a model to a file; see `Model.save`."""
+    writer = GraphWriter(passthrough=True)
     objects = ObjectWriter(writer)
     root = objects.add(model)
-    write(path, KIND, {"graph": writer.data(), "objects": objects.objects, "model": root}, writer.arrays)
+    data = {"graph": writer.data(), "objects": objects.objects, "model": root}
+    write_container(path, FILE_KIND, data, writer.arrays)
 
 
-def copied(model: Model) -> Model:
-    """Return a model that is as this one and shares nothing with it, the user's own code excepted."""
-    writer = Writer()
+def read_model(path: Any, custom_objects: Mapping[str, Any] | None = None) -> ModelLike:
+    """Read a model from a file; see `pellucid.load_model`."""
+    data, arrays = read_container(path, FILE_KIND)
+    try:
+        reader = GraphReader(data.get("graph"), arrays)
+        objects = ObjectReader(data.get("objects"), reader, custom_objects)
+        model = objects.decode(data.get("model"))
+        if not is_model(model):
+            raise StorageError(f"Expected a model. Received: {type(model).__name__}")
+        attach_calls(objects.objects)
+    except StorageError as error:
+        raise StorageError(f"Cannot read {path}: {error}") from error
+    except RecursionError as error:
+        raise StorageError(f"Cannot read {path}: its metadata are nested too deeply") from error
+    return model
+
+
+def copy_model(model: ModelLike) -> ModelLike:
+    """Return a copy that shares nothing with the model except custom code."""
+    writer = GraphWriter(passthrough=True)
     objects = ObjectWriter(writer)
     root = objects.add(model)
-    reader = Reader(writer.data(), writer.arrays)
-    found = ObjectReader(objects.objects, reader, objects.custom)
-    note_calls(found.made)
-    made: Model = found.value(root)
-    return made
+    reader = ObjectReader(objects.objects, GraphReader(writer.data(), writer.arrays), objects.custom)
+    attach_calls(reader.objects)
+    copy: ModelLike = reader.decode(root)
+    return copy
 
 
-def note_calls(objects: Sequence[Any]) -> None:
-    """Note on expressions which layers wrote them, so that parts of a model that was read make models again."""
-    for place in objects:
-        if isinstance(place, Place):
-            for number, output in place.made.items():
-                if not any(is_same(place.call, call) for call, _ in output.calls):
-                    output.calls = (*output.calls, (place.call, number))
+def collect_producers(objects: Sequence[Any]) -> dict[Expr, list[tuple[CallNode, int]]]:
+    """Return the layer calls that computed each expression, with the index of the result."""
+    producers: dict[Expr, list[tuple[CallNode, int]]] = {}
+    for node in objects:
+        if isinstance(node, CallNode):
+            for index, e in node.results.items():
+                if not is_passthrough(node.call, e):
+                    producers.setdefault(e, []).append((node, index))
+    return producers
 
 
-def save_weights(model: Model, path: Any) -> None:
+def attach_calls(objects: Sequence[Any]) -> None:
+    """Attach the layer calls of a model that was read to its expressions, so that parts of it make models again."""
+    producers = collect_producers(objects)
+    operands = {e: [o for node, _ in calls for o in node.call.get_operands()] for e, calls in producers.items()}
+    done: dict[Expr, Expr] = {}
+    complete: set[CallRecord] = set()
+
+    def convert(value: Any) -> Any:
+        if isinstance(value, Expr):
+            return done.get(value, value)
+        if isinstance(value, dict):
+            return {convert(key): convert(part) for key, part in value.items()}
+        return type(value)(map(convert, value)) if type(value) in (list, tuple) else value
+
+    def convert_attributes(thing: Any) -> None:
+        for key, value in vars(thing).items():
+            object.__setattr__(thing, key, convert(value))
+
+    for e in iterate_in_order(list(producers), lambda e: [*e.inputs, *operands.get(e, [])]):
+        done[e] = copy_name(e, rebuild(e, [done[i] for i in e.inputs]))
+        for node, index in producers.get(e, []):
+            if node.call not in complete:
+                convert_attributes(node.call)
+                complete.add(node.call)
+            done[e] = attach_call(done[e], node.call, index)
+    for thing in filter(holds_expressions, objects):
+        convert_attributes(thing)
+
+
+def holds_expressions(thing: Any) -> bool:
+    """Whether attributes of an object are expressions of the model's graph."""
+    return isinstance(thing, (CallNode, FunctionalGraph)) or is_model(thing)
+
+
+def save_weights(model: Layer, path: Any) -> None:
     """Write the values of a model's parameters; see `Model.save_weights`."""
     file = check_suffix(path)
     if file.suffix in (".keras", ".h5"):
         write_keras(file, model)
     else:
-        write_arrays(file, model.paths())
+        write_arrays(file, get_parameter_paths(model))
 
 
-def load_weights(model: Model, path: Any) -> None:
+def load_weights(model: Layer, path: Any) -> None:
     """Read the values of a model's parameters; see `Model.load_weights`."""
     file = check_suffix(path, (*SUFFIXES, ".pel"))
     if file.suffix in (".keras", ".h5"):
         read_keras(file, model)
     elif file.suffix == ".pel":
-        other = load_model(file)
-        put(model.paths(), {key: p.get_value() for key, p in other.paths().items()}, file)
+        values = {path: p.get_value() for path, p in read_model(file).paths().items()}
+        assign_weights(get_parameter_paths(model), values, file)
     else:
-        put(model.paths(), read_arrays(file), file)
-
-
-def load_model(path: Any, custom_objects: Mapping[str, Any] | None = None) -> Model:
-    """Load a model that `Model.save` saved: it predicts the same bits, and goes on training with the same bits.
-
-    Parameters
-    ----------
-    path : str or path
-        The file. It may come from anybody: no code of it is run.
-    custom_objects : dict from str to class or function, optional
-        Layers, losses and the like of one's own, by their names. Without them the model still predicts, for its graph
-        is in the file; it cannot be called on another input or, without its own loss, be trained.
-
-    Returns
-    -------
-    Model
-        Of the class that was saved, compiled as it was.
-
-    Raises
-    ------
-    StorageError
-        For a file that is damaged, foreign, or of a later version, and for an op of one's own that is not there.
-    OSError
-        If the file cannot be read.
-
-    Examples
-    --------
-    >>> from pellucid import nn
-    >>> model = pel.Sequential([nn.Input((2,)), nn.Dense(3, activation="relu"), nn.Dense(1)])
-    >>> model.compile("adam", "mse")
-    >>> x, y = np.ones((8, 2), "float32"), np.ones((8, 1), "float32")
-    >>> history = model.fit(x, y, epochs=2, verbose=0)
-    >>> model.save("line.pel")
-    >>> again = pel.load_model("line.pel")
-    >>> bool((again.predict(x) == model.predict(x)).all())
-    True
-    """
-    from pellucid.model.model import Model
-
-    data, arrays = read(path, KIND)
-    try:
-        reader = Reader(data.get("graph"), arrays)
-        objects = ObjectReader(data.get("objects"), reader, custom_objects)
-        model = objects.value(data.get("model"))
-        if not isinstance(model, Model):
-            raise StorageError(f"Expected a model. Received: {type(model).__name__}")
-        note_calls(objects.made)
-    except StorageError as error:
-        raise StorageError(f"{path} is not read: {error}") from error
-    except RecursionError as error:
-        raise StorageError(f"{path} is not read: it holds lists in lists without end") from error
-    return model
+        assign_weights(get_parameter_paths(model), read_arrays(file), file)

@@ -1,47 +1,48 @@
-"""Layers one after the other."""
+"""Models whose layers form a chain."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from pellucid.graph.errors import ShapeError, UseError
 from pellucid.graph.expr import Expr
 from pellucid.graph.expr import Input as GraphInput
 from pellucid.graph.types import Dim
+from pellucid.model.cloning import clone_input
 from pellucid.model.errors import ModelError
-from pellucid.model.functional_graph import Connections, Place
+from pellucid.model.functional_graph import CallNode, FunctionalGraph
 from pellucid.model.model import Model
 from pellucid.nn.layers import Input, Layer
-from pellucid.nn.layers.call_tracking import Call
+from pellucid.nn.layers.call_tracking import CallRecord
 
 
 class Sequential(Model):
-    r"""Layers one after the other, :math:`f_k(\dots f_2(f_1(x)))`: a layer itself, and a model that can be trained.
+    r"""A chain of layers, :math:`f_k(\dots f_2(f_1(x)))`: a model that can be trained, and a layer itself.
 
     Parameters
     ----------
     layers : sequence of Layer
-        From the input on. `nn.Input` at their head says what a sample looks like; without it the model is built when
-        it first meets an expression or data.
+        The layers from input to output. `nn.Input` in the first place gives the shape of a sample; without it, the
+        model is built when it first receives an expression or data.
     name : str, optional
-        Without it ``sequential``, ``sequential_1`` and so on.
+        By default ``sequential``, ``sequential_1`` and so on.
 
     Attributes
     ----------
     layers : list of Layer
-        Without the input.
+        The layers, without the input.
     inputs, outputs : list of Expr
-        The input and what becomes of it, while training; `pellucid.inference` makes it what it is afterwards.
+        The input, and the output in the training form; `pellucid.inference` gives the inference form.
     parameters : list of Shared
-        Those of all layers, in order; empty before the model is built.
+        Parameters of all layers, in order; empty before the model is built.
     history : History or None
-        What the last `fit` measured.
+        Metrics of the last `fit`.
 
     Raises
     ------
     TypeError
-        For something that is no layer.
+        For an item that is not a layer.
     ShapeError
         If a layer does not fit the one before it.
 
@@ -59,6 +60,8 @@ class Sequential(Model):
     (3, 2)
     """
 
+    is_sequential = True
+
     def __init__(self, layers: Iterable[Layer | Input] = (), name: str | None = None) -> None:
         self.begin(name)
         self._layers: list[Layer] = []
@@ -74,49 +77,50 @@ class Sequential(Model):
 
     @property
     def output_names(self) -> list[str]:
-        """What the output is called: as the last layer is."""
+        """Name of the output: that of the last layer."""
         return [self._layers[-1].name if self._layers else self.name]
 
-    def names_to_compile(self) -> list[str]:
-        """Return the name of the one output, which it has before it is built."""
+    def get_output_names_if_known(self) -> list[str]:
+        """Return the output name, which does not depend on the shape of a sample."""
         return self.output_names
 
     def add(self, layer: Layer | Input) -> None:
-        """Put another layer after the last one.
+        """Add a layer after the last one.
 
-        What was compiled for training and prediction is compiled again; parameters stay.
+        Training and prediction are compiled again; parameters stay.
 
         Raises
         ------
         TypeError
-            For something that is no layer.
+            For an object that is not a layer.
         ModelError
-            For an input that does not stand first.
+            For an input that is not first.
         ShapeError
             If the layer does not fit the one before it.
         """
         if isinstance(layer, GraphInput):
             if self._layers or self._stages:
-                raise ModelError(f"{self.name}: nn.Input stands first and once. Received: {layer} after {self.last()}")
+                last = self._layers[-1] if self._layers else self._stages[-1]
+                raise ModelError(
+                    f"{self.name}: nn.Input must come first, and only once. Received: {layer} after {last}"
+                )
             self.build_on(layer)
             self.config["layers"].append(layer)
             return
         if not isinstance(layer, Layer):
-            way_out = (
-                f"write {layer.__name__}(...)" if isinstance(layer, type) else "nn.Activation(f) makes a function one"
-            )
-            raise UseError(f"{self.name}: expected a layer. Received: {layer!r}; {way_out}")
+            fix = f"write {layer.__name__}(...)" if isinstance(layer, type) else "wrap a function in nn.Activation(f)"
+            raise UseError(f"{self.name}: expected a layer. Received: {layer!r}; {fix}")
         if self._stages:
             stages = [*self._stages, layer(self._stages[-1])]
             self._layers.append(layer)
-            self.take(stages)
+            self.set_stages(stages)
         else:
             self._layers.append(layer)
         self.config["layers"].append(layer)
-        self.forget()
+        self.reset_programs()
 
     def pop(self) -> Layer:
-        """Take the last layer away and return it.
+        """Remove the last layer and return it.
 
         Raises
         ------
@@ -130,53 +134,53 @@ class Sequential(Model):
         if layer not in self._layers:
             self.parts = [part for part in self.parts if part is not layer]
         if self._stages:
-            self.take(self._stages[:-1])
-        self.forget()
+            self.set_stages(self._stages[:-1])
+        self.reset_programs()
         return layer
 
-    def last(self) -> str:
-        """Name what stands last."""
-        return repr(self._layers[-1]) if self._layers else str(self._stages[-1])
-
-    def build_on(self, given: Expr) -> None:
-        """Build the layers there are, on an input of the graph."""
-        stages: list[Expr] = [given]
+    def build_on(self, e: Expr) -> None:
+        """Call the layers on an input of the graph."""
+        stages: list[Expr] = [e]
         for layer in self._layers:
             stages.append(layer(stages[-1]))
-        self.take(stages)
+        self.set_stages(stages)
 
-    def take(self, stages: list[Expr]) -> None:
-        """Take the input and what each layer makes of it for the model's inside."""
+    def set_stages(self, stages: list[Expr]) -> None:
+        """Set the graph from the input and the outputs of all layers."""
         self._stages = stages
-        calls = [Call(layer, before, {}) for layer, before in zip(self._layers, stages, strict=False)]
-        places = [Place(call, {0: made}) for call, made in zip(calls, stages[1:], strict=True)]
-        self.connect(Connections(stages[:1], stages[-1:], places, []))
+        calls = [CallRecord(layer, before, {}) for layer, before in zip(self._layers, stages, strict=False)]
+        nodes = [CallNode(call, {0: output}) for call, output in zip(calls, stages[1:], strict=True)]
+        self.set_functional_graph(FunctionalGraph(stages[:1], stages[-1:], nodes, []))
 
-    def rewrite(self, before: Connections) -> None:
-        """Call the layers anew."""
-        self.build_on(before.inputs[0])
+    def rebuild(self, graph: FunctionalGraph) -> None:
+        """Call the layers of the graph again."""
+        self.build_on(graph.inputs[0])
 
-    def on(self, shape: Sequence[Dim], dtype: Any = None) -> None:
+    def build_for(self, sample_shape: Sequence[Dim], dtype: Any = None) -> None:
         """Build the layers for samples of this shape."""
-        self.build_on(Input(shape, dtype))
+        self.build_on(Input(sample_shape, dtype))
 
-    def check(self, x: Any) -> None:
-        """Let the layers say what does not fit."""
+    def clone_structure(self, layer_for: Callable[[Layer], Layer], name: str | None = None) -> Any:
+        inputs: list[Any] = [clone_input(e) for e in self.inputs] if self.built else []
+        return type(self)([*inputs, *map(layer_for, self.layers)], name=name)
+
+    def check_input(self, x: Any) -> None:
+        """Leave the check to the layers."""
 
     def build(self, x: Expr) -> None:
-        """Make the parameters for inputs like this one."""
+        """Create the parameters for inputs like this one."""
         if not x.ndim:
-            raise ShapeError(f"{self.name}: expected an input with an axis for the batch. Received: {x}, a scalar")
-        self.on(x.shape[1:], x.dtype)
+            raise ShapeError(f"{self.name}: expected an input with a batch axis. Received: {x}, a scalar")
+        self.build_for(x.shape[1:], x.dtype)
 
     def call(self, x: Expr) -> Expr:
-        """Return what the layers make of an expression, one after the other."""
+        """Apply the layers in order."""
         for layer in self._layers:
             x = layer(x)
         return x
 
     def regularization(self) -> Any:
-        """Return what the regularizers of all layers add to a loss: a scalar, or 0.0."""
+        """Return the sum of the layers' regularization penalties: a scalar, or 0.0."""
         return sum((layer.regularization() for layer in dict.fromkeys(self._layers)), 0.0)
 
     def __repr__(self) -> str:

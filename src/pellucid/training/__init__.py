@@ -1,1 +1,1 @@
-"""Training: the fit loop, data sources, callbacks, checkpoints and sweeps."""
+"""Training: loop, data sources, callbacks, checkpoints and sweeps."""

@@ -1,141 +1,213 @@
-"""Samples that lie on the device, of which every step takes its own."""
+"""Batches from arrays that stay on the device."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from pellucid.graph.errors import OptionError
-from pellucid.run.interrupts import Uninterrupted
-from pellucid.training.data_adapter import Samples
-from pellucid.training.epoch_program import MANY, Chunk, Flow, Limit, Moments, Walk, sized
-from pellucid.training.loop_progress import order_of
-from pellucid.training.metric_accumulator import Measure
-from pellucid.training.train_step import Objective
-
-if TYPE_CHECKING:
-    from pellucid.model.model import Model
+from pellucid.model.interfaces import ModelLike
+from pellucid.run.interrupts import DeferSigint
+from pellucid.training.epoch_program import (
+    UNLIMITED,
+    ArrayEpochProgram,
+    BatchEpochProgram,
+    Chunk,
+    ChunkSizer,
+    StepLimit,
+    with_batch_sizes,
+)
+from pellucid.training.loop_progress import StepMetric
+from pellucid.training.train_step import SampleSpec, get_train_step
 
 Array = np.ndarray[Any, Any]
 
-ROWS = 1024
-"""How many steps of several short epochs are handed to the device at once."""
+STEPS_PER_CALL = 1024
+"""Up to how many steps of several short epochs one call covers."""
 
 
-class InMemory:
-    """Samples in memory, with the compiled walk over them.
+@dataclass(frozen=True)
+class ArrayDataset:
+    """Validated arrays, in the order of the model's inputs and outputs.
 
-    Parameters
+    Attributes
     ----------
-    objective : Objective
-        For these kinds of targets.
-    samples : Samples
-        The data.
-    batch_size : int
-        Samples a step; what is left over makes a last, smaller step.
-    training : bool
-        Whether steps change anything.
-    shuffle : bool
-        Whether each epoch has an order of its own.
-    steps : int, optional
-        How many steps an epoch has, if not all samples are to be met.
-    devices : "all", int or list, optional
-        Those that divide every batch among them.
+    x : list of array
+        One for each input.
+    y, sample_weight : list of array or None
+        One for each output; None where there is none.
+    target_dtypes : list of dtype or None
+        The dtype in which the loss sees each target.
     """
+
+    x: list[Array]
+    y: list[Array | None]
+    sample_weight: list[Array | None]
+    target_dtypes: list[np.dtype[Any] | None]
+
+    def __len__(self) -> int:
+        return len(self.x[0])
+
+    @property
+    def arrays(self) -> list[Array]:
+        """All arrays, in the order of `TrainStep.inputs`."""
+        return [*self.x, *(a for a in (*self.y, *self.sample_weight) if a is not None)]
+
+    @property
+    def target_specs(self) -> list[SampleSpec]:
+        """Shape and dtype of one target, for every output."""
+        return [
+            None if a is None or dtype is None else (a.shape[1:], dtype)
+            for a, dtype in zip(self.y, self.target_dtypes, strict=True)
+        ]
+
+    @property
+    def weight_specs(self) -> list[SampleSpec]:
+        """Shape and dtype of one weight, for every output."""
+        return [None if a is None else (a.shape[1:], a.dtype) for a in self.sample_weight]
+
+    def slice(self, start: int, stop: int) -> ArrayDataset:
+        """Return the samples ``start`` to ``stop``."""
+
+        def cut(arrays: Sequence[Array | None]) -> list[Any]:
+            return [None if a is None else a[start:stop] for a in arrays]
+
+        return ArrayDataset(cut(self.x), cut(self.y), cut(self.sample_weight), self.target_dtypes)
+
+
+class ArraySource:
+    """Batches of arrays on the device, with the compiled program over them."""
+
+    is_replayable = True
 
     def __init__(
         self,
-        objective: Objective,
-        samples: Samples,
+        model: ModelLike,
+        dataset: ArrayDataset,
         batch_size: int,
         training: bool,
         shuffle: bool = False,
         steps: int | None = None,
         devices: Any = None,
     ) -> None:
-        self.count, self.devices = len(samples), devices
+        self.count, self.devices = len(dataset), devices
         self.batch_size = min(batch_size, self.count)
-        self.samples, self.training, self.shuffle = samples, training, shuffle
-        self.steps: int | None = batches_of_epoch(self.count, self.batch_size, steps)
-        whole = self.count // self.batch_size
-        self.full = min(whole, self.steps)
-        self.rest = self.count - whole * self.batch_size if self.steps > whole else 0
-        self.measures: dict[str, Measure] = objective.measured(training)
-        # The order within a batch of all samples makes no difference, so these are taken as they lie.
-        self.walk: Walk | Flow = (
-            objective.flow([a.dtype for a in samples.arrays], training, devices)
-            if self.batch_size == self.count
-            else objective.walk(samples.arrays, training, devices)
-        )
-        self.moments = Moments()
+        self.dataset, self.training, self.shuffle = dataset, training, shuffle
+        self.steps: int = count_steps(self.count, self.batch_size, steps)
+        available = self.count // self.batch_size
+        self.full_steps = min(available, self.steps)
+        self.remainder = self.count - available * self.batch_size if self.steps > available else 0
+        self.arrays = dataset.arrays
+        step = get_train_step(model, dataset)
+        self.metrics: dict[str, StepMetric] = step.get_metrics(training)
+        self.program: ArrayEpochProgram | BatchEpochProgram
+        self.epochs_per_call = 1
+        if self.batch_size == self.count:
+            # A batch of all samples needs no order.
+            self.program = step.get_batch_program([a.dtype for a in self.arrays], training, devices)
+            self.epochs_per_call = UNLIMITED
+        else:
+            self.program = step.get_array_program(self.arrays, training, devices)
+            if training:
+                self.epochs_per_call = max(1, STEPS_PER_CALL // self.steps)
+        self.chunk_sizer = ChunkSizer()
         self.latest_order: tuple[Any, Array] = (None, np.empty(0, np.int32))
-        self.together = 1
-        if isinstance(self.walk, Flow):
-            self.together = MANY
-        elif training:
-            self.together = max(1, ROWS // self.steps)
 
-    def held(self) -> AbstractContextManager[Any]:
-        """Hold the data on the device."""
-        return self.walk.over(self.samples.arrays)
+    def on_device(self) -> AbstractContextManager[Any]:
+        return self.program.load(self.arrays)
 
-    def chunks(self, seed: int, epoch: int, first: int = 0, limit: Limit = None, epochs: int = 1) -> Iterator[Chunk]:
-        """Run the steps of an epoch, or of several in a row, and hand out what each chunk of them put out."""
-        total = self.full * epochs
-        if isinstance(self.walk, Flow):
-            yield from sized(self.walk.again(first, total, limit), self.batch_size)
+    def run_steps(
+        self, seed: int, epoch: int, first_step: int = 0, step_limit: StepLimit = None, epochs: int = 1
+    ) -> Iterator[Chunk]:
+        total = self.full_steps * epochs
+        if isinstance(self.program, BatchEpochProgram):
+            yield from with_batch_sizes(self.program.repeat(first_step, total, step_limit), self.batch_size)
             return
-        if self.rest and epochs > 1:
-            yield from self.several(self.walk, seed, epoch, epochs)
+        if self.remainder and epochs > 1:
+            yield from self.run_epochs(self.program, seed, epoch, epochs)
             return
-        if first < total:
-            batches = self.batches(seed, epoch, epochs)
-            yield from sized(self.walk.steps(batches, first, total, limit), self.batch_size)
-        if self.rest and first <= total:
-            if limit:
-                limit()
-            order = self.order(seed, epoch)
-            with Uninterrupted():  # until the step is entered where it belongs
-                yield self.walk.last(order[-self.rest :]), np.array([self.rest])
+        if first_step < total:
+            indices = self.get_indices(seed, epoch, epochs)
+            chunks = self.program.run_steps(indices, first_step, total, step_limit)
+            yield from with_batch_sizes(chunks, self.batch_size)
+        if self.remainder and first_step <= total:
+            if step_limit:
+                step_limit()
+            order = self.get_order(seed, epoch)
+            with DeferSigint():  # until the caller has counted the step
+                yield self.program.run_remainder(order[-self.remainder :]), np.array([self.remainder])
 
-    def several(self, walk: Walk, seed: int, epoch: int, epochs: int) -> Iterator[Chunk]:
-        """Run whole epochs that end with a smaller step, and hand out as many at once as take a moment."""
-        sizes = [*[self.batch_size] * self.full, self.rest]
-        for first, count in self.moments.spans(epochs):
-            orders = [self.order(seed, epoch + first + i) for i in range(count)]
-            batches = np.stack([order[: -self.rest] for order in orders]).reshape(-1, self.batch_size)
-            with Uninterrupted():  # until the steps are entered where they belong
-                yield walk.rounds(batches, np.stack([order[-self.rest :] for order in orders])), np.tile(sizes, count)
+    def run_epochs(self, program: ArrayEpochProgram, seed: int, epoch: int, epochs: int) -> Iterator[Chunk]:
+        """Run whole epochs that end with a smaller step."""
+        batch_sizes = [*[self.batch_size] * self.full_steps, self.remainder]
+        for first, count in self.chunk_sizer.chunks(epochs):
+            orders = [self.get_order(seed, epoch + first + i) for i in range(count)]
+            indices = np.stack([order[: -self.remainder] for order in orders]).reshape(-1, self.batch_size)
+            last = np.stack([order[-self.remainder :] for order in orders])
+            with DeferSigint():  # until the caller has counted the steps
+                yield program.run_epochs(indices, last), np.tile(batch_sizes, count)
 
-    def order(self, seed: int, epoch: int) -> Array:
-        """Return the order of an epoch, the latest of which is kept."""
+    def get_order(self, seed: int, epoch: int) -> Array:
+        """Return the sample order of an epoch; the latest is cached."""
         if self.latest_order[0] != (seed, epoch):
-            self.latest_order = ((seed, epoch), order_of(seed, epoch, self.count, self.shuffle))
+            self.latest_order = ((seed, epoch), get_epoch_order(seed, epoch, self.count, self.shuffle))
         return self.latest_order[1]
 
-    def batches(self, seed: int, epoch: int, epochs: int) -> Array:
-        """Return the numbers of the samples of every step, in an array of one shape however many epochs there are."""
-        rows = np.zeros((self.full * (1 if self.rest else self.together), self.batch_size), np.int32)
+    def get_indices(self, seed: int, epoch: int, epochs: int) -> Array:
+        """Return the sample indices of every full step, one row per step.
+
+        The shape is the same for every number of epochs, so that one program serves them all.
+        """
+        rows = np.zeros((self.full_steps * (1 if self.remainder else self.epochs_per_call), self.batch_size), np.int32)
+        used = self.full_steps * self.batch_size
         for i in range(epochs):
-            order = self.order(seed, epoch + i)
-            rows[i * self.full : (i + 1) * self.full] = order[: self.full * self.batch_size].reshape(
-                self.full, self.batch_size
-            )
+            order = self.get_order(seed, epoch + i)[:used]
+            rows[i * self.full_steps : (i + 1) * self.full_steps] = order.reshape(self.full_steps, self.batch_size)
         return rows
 
-    def on(self, model: Model) -> InMemory:
-        """Return the same samples for another model."""
-        objective = model.objective(self.samples)
+    def rebind(self, model: ModelLike) -> ArraySource:
         settings = self.batch_size, self.training, self.shuffle, self.steps, self.devices
-        return InMemory(objective, self.samples, *settings)
+        return ArraySource(model, self.dataset, *settings)
 
 
-def batches_of_epoch(count: int, size: int, asked: int | None) -> int:
-    """Return how many batches an epoch has: as many as are asked for, or all that there are."""
-    available = -(-count // size)
-    if asked is not None and asked > available:
-        raise OptionError(f"{count} samples make {available} batches of {size}. Received: {asked} steps")
-    return available if asked is None else asked
+def count_steps(count: int, batch_size: int, steps: int | None) -> int:
+    """Return the number of batches per epoch: as requested, or all that the samples make."""
+    available = -(-count // batch_size)
+    if steps is not None and steps > available:
+        raise OptionError(f"{count} samples make {available} batches of {batch_size}. Received: {steps} steps")
+    return available if steps is None else steps
+
+
+def get_epoch_order(seed: int, epoch: int, count: int, shuffle: bool = True) -> Array:
+    """Return the order of the samples in an epoch: a function of seed and epoch, so that any epoch can be resumed.
+
+    Examples
+    --------
+    >>> bool((get_epoch_order(7, 3, 100) == get_epoch_order(7, 3, 100)).all())
+    True
+    """
+    if not shuffle:
+        return np.arange(count, dtype=np.int32)
+    return np.random.default_rng([seed, epoch]).permutation(count).astype(np.int32)
+
+
+def map_arrays(value: Any, function: Callable[[Any], Any]) -> Any:
+    """Apply a function to an array, or to each array in a list or a dict."""
+    if value is None:
+        return None
+    if isinstance(value, Mapping):
+        return {name: map_arrays(v, function) for name, v in value.items()}
+    if isinstance(value, (list, tuple)) and all(v is None or isinstance(v, np.ndarray) for v in value):
+        return [map_arrays(v, function) for v in value]
+    return function(value)
+
+
+def list_arrays(value: Any) -> list[Any]:
+    """Return the arrays of a list or dict, or the one array."""
+    found: list[Any] = []
+    map_arrays(value, found.append)
+    return found

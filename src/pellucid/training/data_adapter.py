@@ -1,248 +1,452 @@
-"""Samples, targets and weights in the order in which a model takes them, held against it."""
+"""Data adapter: recognizes, validates and converts the data given to `cast_to_dtype`, `evaluate` and `predict`.
+
+Everything that does not fit is refused before compilation, with the names that the user knows.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import functools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
+from pellucid.graph.array_conversion import cast_to_dtype as fit_dtype
 from pellucid.graph.errors import OptionError, ShapeError, near_miss
-from pellucid.graph.expr import Expr, agree
-from pellucid.graph.types import is_float, shape_text
-from pellucid.model.compile_config import OutputGoal
+from pellucid.graph.expr import Expr, is_compatible_shape
+from pellucid.graph.operators import Operators
+from pellucid.graph.types import format_shape, is_float
+from pellucid.graph.validation import check_number, is_integer
+from pellucid.model.compile_config import OutputConfig
 from pellucid.model.errors import ModelError
-from pellucid.training import data_validation
-
-if TYPE_CHECKING:
-    from pellucid.model.model import Model
-    from pellucid.training.train_step import Kind
+from pellucid.model.interfaces import ModelLike
+from pellucid.nn import losses
+from pellucid.training.array_source import ArrayDataset, ArraySource, list_arrays
+from pellucid.training.epoch_program import BatchSource
+from pellucid.training.iterator_source import IteratorSource
+from pellucid.training.memmap_source import MemmapDataset, MemmapSource
 
 Array = np.ndarray[Any, Any]
+Dataset = ArrayDataset | MemmapDataset
+
+MIN_MEMMAP_BYTES = 64 * 2**20
+"""Memory-mapped files up to this size are loaded like other arrays."""
 
 
-@dataclass(frozen=True)
-class Samples:
-    """Data for a model.
+# Recognition
 
-    Attributes
-    ----------
-    x : list of array
-        One for each input.
-    y, w : list of array or None
-        Targets and weights, one for each output; None where there are none.
-    kinds : list of dtype or None
-        In which dtype the loss sees each target.
+
+def is_batch_iterable(x: Any) -> bool:
+    """Whether data come in batches: from an iterator, a generator, or a data loader."""
+    if isinstance(x, (np.ndarray, list, tuple, dict, str, bytes)) or hasattr(x, "__array__"):
+        return False
+    return hasattr(x, "__iter__") or hasattr(x, "__next__") or (hasattr(x, "__len__") and hasattr(x, "__getitem__"))
+
+
+def is_memory_mapped(*values: Any) -> bool:
+    """Whether data are memory-mapped files that are too large to load."""
+    arrays = [a for value in values for a in list_arrays(value) if isinstance(a, np.memmap)]
+    return sum(a.nbytes for a in arrays) > MIN_MEMMAP_BYTES
+
+
+def make_sources(
+    model: ModelLike,
+    x: Any,
+    y: Any,
+    sample_weight: Any,
+    *,
+    training: bool,
+    batch_size: int,
+    steps: int | None = None,
+    shuffle: bool = False,
+    devices: Any = None,
+    class_weight: Any = None,
+    prefix: str = "",
+    validation_split: float = 0.0,
+    validation_batch_size: int = 0,
+    validation_steps: int | None = None,
+) -> tuple[BatchSource, BatchSource | None]:
+    """Return a source of batches, and another of the samples that ``validation_split`` holds out.
+
+    Parameters are those of `Model.fit`; messages put ``prefix`` before the names of data.
     """
+    share = check_number("validation_split", validation_split, 0, below=1)
+    convert = functools.partial(make_dataset, class_weight=class_weight, prefix=prefix)
+    if is_batch_iterable(x):
+        refuse_with_iterable(y=y, sample_weight=sample_weight, validation_split=share or None)
+        return IteratorSource(model, x, convert, training, steps, prefix, devices), None
 
-    x: list[Array]
-    y: list[Array | None]
-    w: list[Array | None]
-    kinds: list[np.dtype[Any] | None]
+    def make_source(
+        part: Dataset, batch_size: int, training: bool, shuffle: bool = False, steps: int | None = None
+    ) -> BatchSource:
+        if isinstance(part, MemmapDataset):
+            return MemmapSource(model, part, convert, batch_size, training, shuffle, steps, devices)
+        return ArraySource(model, part, batch_size, training, shuffle, steps, devices)
 
-    def __len__(self) -> int:
-        return len(self.x[0])
-
-    @property
-    def arrays(self) -> list[Array]:
-        """All that there are, in the order of `Objective.given`."""
-        return [*self.x, *(a for a in (*self.y, *self.w) if a is not None)]
-
-    @property
-    def targets(self) -> list[Kind]:
-        """Shape and dtype of a target, for every output."""
-        return [
-            None if a is None or dtype is None else (a.shape[1:], dtype)
-            for a, dtype in zip(self.y, self.kinds, strict=True)
-        ]
-
-    @property
-    def weights(self) -> list[Kind]:
-        """Shape and dtype of a weight, for every output."""
-        return [None if a is None else (a.shape[1:], a.dtype) for a in self.w]
-
-    def between(self, start: int, stop: int) -> Samples:
-        """Return the samples from one number up to but without another."""
-
-        def cut(arrays: Sequence[Array | None]) -> list[Any]:
-            return [None if a is None else a[start:stop] for a in arrays]
-
-        return Samples(cut(self.x), cut(self.y), cut(self.w), self.kinds)
+    dataset: Dataset
+    if is_memory_mapped(x, y, sample_weight):
+        dataset = MemmapDataset(x, y, sample_weight, prefix)
+    else:
+        dataset = convert(model, x, y, sample_weight)
+    kept, held_out = split_dataset(dataset, share) if share else (dataset, None)
+    source = make_source(kept, batch_size, training, shuffle, steps)
+    if held_out is None:
+        return source, None
+    return source, make_source(held_out, validation_batch_size, False, steps=validation_steps)
 
 
-def samples_of(model: Model, x: Any, y: Any, w: Any = None, class_weight: Any = None, prefix: str = "") -> Samples:
-    """Hold data against a model, its losses and each other.
+def refuse_with_iterable(**arguments: Any) -> None:
+    """Refuse arguments that an iterable of batches brings itself."""
+    for name, value in arguments.items():
+        if value is not None:
+            raise OptionError(
+                f"x yields batches (x, y) or (x, y, sample_weight), so {name} cannot be given too. "
+                f"Received: {name} of type {type(value).__name__}"
+            )
 
-    Parameters
-    ----------
-    model : Model
-        Built and compiled.
-    x, y, w
-        Samples, targets and their weights, each for one input or output, or for several in a list or a dict.
-    class_weight : dict, optional
-        Factors for the weights, by class.
-    prefix : str
-        What stands before the names in messages.
 
-    Raises
-    ------
-    ModelError, ShapeError
-        If something does not fit.
-    """
-    given = inputs_of(model, x, prefix)
-    goals, outputs = model.goal.of(model.output_names), model.outputs
-    targets, kinds = targets_of(goals, outputs, y, prefix)
-    weights = weights_of(goals, outputs, targets, w, prefix)
+def split_dataset(dataset: Dataset, share: float) -> tuple[Dataset, Dataset]:
+    """Hold out the last samples for validation, before any shuffling, as Keras does."""
+    count = len(dataset)
+    kept = int(count * (1 - share))
+    if not 0 < kept < count:
+        raise ModelError(
+            f"validation_split={share:g} of {count} samples leaves {kept} for training and {count - kept} for "
+            "validation. Both need at least one"
+        )
+    return dataset.slice(0, kept), dataset.slice(kept, count)
+
+
+# Conversion
+
+
+def make_dataset(
+    model: ModelLike, x: Any, y: Any = None, sample_weight: Any = None, *, class_weight: Any = None, prefix: str = ""
+) -> ArrayDataset:
+    """Validate arrays against a model, its losses and each other."""
+    inputs = convert_inputs(model, x, prefix)
+    configs, outputs = model.compile_config.for_outputs(model.output_names), model.outputs
+    targets, target_dtypes = convert_targets(configs, outputs, y, prefix)
+    weights = convert_weights(configs, outputs, targets, sample_weight, prefix)
     if class_weight is not None:
-        weights = with_class_weights(goals, targets, weights, class_weight)
-    first = f"{prefix}x"
-    for what, arrays in (("target", targets), ("weight", weights)):
-        for goal, array in zip(goals, arrays, strict=True):
-            name = naming(f"{prefix}{'y' if what == 'target' else 'sample_weight'}", goal.name, len(goals))
-            if array is not None and len(array) != len(given[0]):
+        weights = apply_class_weight(configs, targets, weights, class_weight)
+    for kind, argument, arrays in (("target", "y", targets), ("weight", "sample_weight", weights)):
+        for config, array in zip(configs, arrays, strict=True):
+            if array is not None and len(array) != len(inputs[0]):
                 raise ModelError(
-                    f"Expected a {what} for every sample. Received: {len(given[0])} in {first} and {len(array)} "
-                    f"in {name}"
+                    f"Expected a {kind} for every sample. Received: {len(inputs[0])} in {prefix}x and {len(array)} "
+                    f"in {name_data(prefix + argument, config.name, len(configs))}"
                 )
-    return Samples(given, targets, weights, kinds)
+    return ArrayDataset(inputs, targets, weights, target_dtypes)
 
 
-def naming(what: str, name: str, count: int) -> str:
-    """Return what data are called in a message: those for one of several by its name."""
-    return what if count == 1 else f"{what}[{name!r}]"
+def name_data(argument: str, name: str, count: int) -> str:
+    """Return the name of data in a message; one of several is an item of the argument."""
+    return argument if count == 1 else f"{argument}[{name!r}]"
 
 
-def inputs_of(model: Model, x: Any, prefix: str = "") -> list[Array]:
-    """Hold samples against the inputs, building the model on the first it meets."""
+def convert_inputs(model: ModelLike, x: Any, prefix: str = "") -> list[Array]:
+    """Validate the inputs, and build a model that is not built for samples of their shape."""
     if not model.built:
-        model.on(data_validation.as_data(x, f"{prefix}x").shape[1:])
+        model.build_for(to_array(x, f"{prefix}x").shape[1:])
     names, exprs = model.input_names, model.inputs
     first = model.layers[0].name if model.layers else model.name
-    whom = f"{model.name}, from its first layer {first} on," if len(names) == 1 else model.name
+    owner = f"{model.name} (first layer {first})" if len(names) == 1 else model.name
     arrays = [
-        data_validation.samples(value, given, whom, naming(f"{prefix}x", name, len(names)))
-        for value, given, name in zip(spread(x, names, exprs, f"{prefix}x", "input"), exprs, names, strict=True)
+        convert_input(value, e, owner, name_data(f"{prefix}x", name, len(names)))
+        for value, e, name in zip(match_arrays(x, names, exprs, f"{prefix}x", "input"), exprs, names, strict=True)
     ]
     lengths = {name: len(array) for name, array in zip(names, arrays, strict=True)}
     if len(set(lengths.values())) > 1:
-        told = ", ".join(f"{count} in {name}" for name, count in lengths.items())
-        raise ModelError(f"{model.name}: expected as many samples for every input. Received: {told}")
+        received = ", ".join(f"{count} in {name}" for name, count in lengths.items())
+        raise ModelError(f"{model.name}: expected the same number of samples for every input. Received: {received}")
     return arrays
 
 
-def targets_of(
-    goals: Sequence[OutputGoal], outputs: Sequence[Expr], y: Any, prefix: str
+def convert_targets(
+    configs: Sequence[OutputConfig], outputs: Sequence[Expr], y: Any, prefix: str
 ) -> tuple[list[Array | None], list[np.dtype[Any] | None]]:
-    """Hold targets against the outputs and their losses; with each comes the dtype in which the loss sees it."""
+    """Validate the targets of each output; also return the dtype in which the loss sees them."""
     targets: list[Array | None] = []
-    kinds: list[np.dtype[Any] | None] = []
-    values = spread(y, [goal.name for goal in goals], outputs, f"{prefix}y", "output")
-    for value, goal, output in zip(values, goals, outputs, strict=True):
-        name = naming(f"{prefix}y", goal.name, len(goals))
+    dtypes: list[np.dtype[Any] | None] = []
+    values = match_arrays(y, [config.name for config in configs], outputs, f"{prefix}y", "output")
+    for value, config, output in zip(values, configs, outputs, strict=True):
+        name = name_data(f"{prefix}y", config.name, len(configs))
         if value is None:
-            if goal.wants_targets:
-                raise ModelError(f"Expected {name} to be what is wanted of each sample. Received: None")
+            if config.needs_targets:
+                raise ModelError(f"Expected {name} to hold a target for every sample. Received: None")
             targets.append(None)
-            kinds.append(None)
+            dtypes.append(None)
             continue
-        if not goal.wants_targets:
-            raise ModelError(f"{name} was given, and the output {goal.name} has neither a loss nor a metric")
-        array = data_validation.targets(value, output, goal.loss, name)
+        if not config.needs_targets:
+            raise ModelError(f"{name}: the output {config.name} has neither a loss nor a metric. Leave its targets out")
+        array = convert_target(value, output, config.loss, name)
         targets.append(array)
-        kinds.append(data_validation.target_dtype(array, output))
-    return targets, kinds
+        dtypes.append(get_target_dtype(array, output))
+    return targets, dtypes
 
 
-def weights_of(
-    goals: Sequence[OutputGoal], outputs: Sequence[Expr], targets: Sequence[Array | None], w: Any, prefix: str
+def convert_weights(
+    configs: Sequence[OutputConfig],
+    outputs: Sequence[Expr],
+    targets: Sequence[Array | None],
+    sample_weight: Any,
+    prefix: str,
 ) -> list[Array | None]:
-    """Hold the weights of samples against the outputs: one array for all, or one for each in a list or a dict."""
-    names = [goal.name for goal in goals]
-    shared = w is not None and not isinstance(w, Mapping) and not (isinstance(w, (list, tuple)) and len(names) > 1)
-    values = [w] * len(names) if shared else spread(w, names, outputs, f"{prefix}sample_weight", "output")
-    found: list[Array | None] = []
-    for value, goal, output, target in zip(values, goals, outputs, targets, strict=True):
+    """Validate sample weights: one array for all outputs, or one for each in a list or a dict."""
+    names = [config.name for config in configs]
+    per_output = isinstance(sample_weight, Mapping) or (isinstance(sample_weight, (list, tuple)) and len(names) > 1)
+    if sample_weight is None or per_output:
+        values = match_arrays(sample_weight, names, outputs, f"{prefix}sample_weight", "output")
+    else:
+        values = [sample_weight] * len(names)
+    weights: list[Array | None] = []
+    for value, config, output, target in zip(values, configs, outputs, targets, strict=True):
         if value is None or target is None:
-            found.append(None)
+            weights.append(None)
             continue
-        name = naming(f"{prefix}sample_weight", goal.name, len(goals))
-        array = data_validation.as_data(value, name)
+        name = name_data(f"{prefix}sample_weight", config.name, len(configs))
+        array = to_array(value, name)
         while array.ndim > 1 and array.shape[-1] == 1:
             array = array[..., 0]
-        if array.ndim > max(output.ndim - 1, 1) or not agree(array.shape[1:], output.shape[1 : array.ndim]):
+        if array.ndim > max(output.ndim - 1, 1) or not is_compatible_shape(
+            array.shape[1:], output.shape[1 : array.ndim]
+        ):
             raise ShapeError(
-                f"Expected {name} to have one number for each sample, or for each step of it. "
-                f"Received: shape {shape_text(array.shape)}, for an output of shape {shape_text(output.shape)}"
+                f"Expected {name} to have one number per sample, or per time step of a sample. "
+                f"Received: shape {format_shape(array.shape)}, for an output of shape {format_shape(output.shape)}"
             )
-        real = output.dtype if is_float(output.dtype) else np.dtype(np.float32)
-        found.append(data_validation.finite(array.astype(real), name))
-    return found
+        dtype = output.dtype if is_float(output.dtype) else np.dtype(np.float32)
+        weights.append(check_finite(array.astype(dtype), name))
+    return weights
 
 
-def with_class_weights(
-    goals: Sequence[OutputGoal], targets: Sequence[Array | None], weights: Sequence[Array | None], given: Any
+def apply_class_weight(
+    configs: Sequence[OutputConfig], targets: Sequence[Array | None], weights: Sequence[Array | None], class_weight: Any
 ) -> list[Array | None]:
     """Multiply the weights of samples by those of their classes."""
-    if not isinstance(given, Mapping) or not given:
-        raise OptionError(f"Expected class_weight to be a dict from class to weight. Received: class_weight={given!r}")
-    names = [goal.name for goal in goals]
-    if not all(isinstance(value, Mapping) for value in given.values()):
-        if len(goals) > 1:
+    if not isinstance(class_weight, Mapping) or not class_weight:
+        raise OptionError(
+            f"Expected class_weight to be a dict from class to weight. Received: class_weight={class_weight!r}"
+        )
+    names = [config.name for config in configs]
+    if not all(isinstance(value, Mapping) for value in class_weight.values()):
+        if len(configs) > 1:
             raise OptionError(
                 f"class_weight: the model has several outputs. Give a dict of dicts by output, of {', '.join(names)}"
             )
-        given = {names[0]: given}
-    for name in given:
+        class_weight = {names[0]: class_weight}
+    for name in class_weight:
         if name not in names:
             raise OptionError(f"class_weight: there is no output {name!r}.{near_miss(str(name), names)}")
     return [
         weight
-        if target is None or goal.name not in given
-        else class_factors(target, given[goal.name]) * (1 if weight is None else weight)
-        for goal, target, weight in zip(goals, targets, weights, strict=True)
+        if target is None or config.name not in class_weight
+        else get_class_factors(target, class_weight[config.name]) * (1 if weight is None else weight)
+        for config, target, weight in zip(configs, targets, weights, strict=True)
     ]
 
 
-def class_factors(target: Array, factors: Mapping[Any, float]) -> Array:
-    """Return the weight of each sample's class, 1 for a class of which nothing is said."""
+def get_class_factors(target: Array, factors: Mapping[Any, float]) -> Array:
+    """Return the weight of each sample's class, 1 for classes without one."""
     if target.ndim > 2:
         raise OptionError(
-            f"class_weight: expected labels, or one-hot rows. Received: targets of shape {shape_text(target.shape)}"
+            f"class_weight: expected labels or one-hot rows. Received: targets of shape {format_shape(target.shape)}"
         )
     for label, factor in factors.items():
-        if not isinstance(label, (int, np.integer)) or not np.isfinite(factor) or factor < 0:
+        if not is_integer(label) or not np.isfinite(factor) or factor < 0:
             raise OptionError(
-                f"class_weight: expected classes as integers, and weights of 0 or more. Received: {label!r}: {factor!r}"
+                f"class_weight: expected integer classes and weights of 0 or more. Received: {label!r}: {factor!r}"
             )
-    columns = target.ndim == 2 and target.shape[1] > 1
-    labels = target.argmax(1) if columns else target.reshape(-1)
+    is_one_hot = target.ndim == 2 and target.shape[1] > 1
+    labels = target.argmax(1) if is_one_hot else target.reshape(-1)
     result = np.ones(len(target), np.float32)
     for label, factor in factors.items():
         result[labels == label] = factor
     return result
 
 
-def spread(value: Any, names: Sequence[str], exprs: Sequence[Expr], what: str, kind: str) -> list[Any]:
-    """Put data for several inputs or outputs in their order, given in a list or in a dict by name."""
+def match_arrays(value: Any, names: Sequence[str], exprs: Sequence[Expr], argument: str, kind: str) -> list[Any]:
+    """Return the data of each input or output, in order, from a list or from a dict by name."""
     if isinstance(value, Mapping):
         for name in value:
             if name not in names:
                 raise ModelError(
-                    f"{what}: there is no {kind} {name!r}.{near_miss(str(name), names)} "
+                    f"{argument}: there is no {kind} {name!r}.{near_miss(str(name), names)} "
                     f"{kind.capitalize()}s: {', '.join(names)}"
                 )
         if kind == "input" and (missing := [name for name in names if name not in value]):
-            raise ModelError(f"{what}: nothing was given for the input {', '.join(missing)}")
+            raise ModelError(f"{argument}: the input {', '.join(missing)} is missing")
         return [value.get(name) for name in names]
     if len(names) == 1:
+        # A list around the one array, which Keras allows too; a list of numbers is data itself.
         wrapped = isinstance(value, (list, tuple)) and len(value) == 1 and np.ndim(value[0]) == max(exprs[0].ndim, 1)
         return [value[0] if wrapped and isinstance(value[0], np.ndarray) else value]
     if value is None:
         return [None] * len(names)
     if not isinstance(value, (list, tuple)) or len(value) != len(names):
-        told = f"{len(value)} in a {type(value).__name__}" if isinstance(value, (list, tuple)) else type(value).__name__
+        received = type(value).__name__
+        if isinstance(value, (list, tuple)):
+            received = f"{len(value)} in a {received}"
         raise ModelError(
-            f"Expected {what} to be a list or a dict with one for each {kind}: {', '.join(names)}. Received: {told}"
+            f"Expected {argument} to be a list or a dict with one array per {kind}: {', '.join(names)}. "
+            f"Received: {received}"
         )
     return list(value)
+
+
+# Validation of one array
+
+
+def to_array(value: Any, name: str) -> Array:
+    """Return data as an array of real numbers with at least one sample."""
+    if isinstance(value, Operators):
+        raise ModelError(
+            f"Expected {name} to be data. Received: the expression {value}; call the model on an expression, model(x)"
+        )
+    array = np.asarray(value)
+    if not array.dtype.isnative:  # XLA takes native byte order only
+        array = array.astype(array.dtype.newbyteorder("="))
+    if array.dtype.kind in "OUS":
+        hint = "; number class names with np.unique(y, return_inverse=True)[1]" if name.endswith("y") else ""
+        raise ModelError(f"Expected {name} to hold numbers. Received: {array.dtype} values{hint}")
+    if array.dtype.kind not in "biuf" and not is_float(array.dtype):
+        raise ModelError(f"Expected {name} to hold real numbers. Received: {array.dtype} values")
+    if not array.ndim or not len(array):
+        raise ModelError(f"Expected {name} to hold at least one sample. Received: shape {format_shape(array.shape)}")
+    return array
+
+
+def convert_input(value: Any, e: Expr, owner: str, name: str) -> Array:
+    """Return samples for an input of the model."""
+    array = to_array(value, name)
+    if not is_compatible_shape(array.shape[1:], e.shape[1:]):
+        raise ShapeError(
+            f"{owner} expects samples of shape {format_shape(e.shape[1:])}. "
+            f"Received: {name} of shape {format_shape(array.shape)}, samples of shape {format_shape(array.shape[1:])}"
+            f"{suggest_reshape(array, e, name)}"
+        )
+    return check_finite(limit_dtype(array, e.dtype, name), name)
+
+
+def suggest_reshape(array: Array, e: Expr, name: str) -> str:
+    """Return how to make samples fit, where their number of elements shows it."""
+    expected, name = e.shape[1:], name.split()[-1]
+    if is_compatible_shape(array.shape, expected):
+        return f"; pass a single sample as {name}[None]"
+    sizes = [size for size in expected if isinstance(size, int)]
+    if len(sizes) == len(expected) and np.prod(sizes, dtype=int) == np.prod(array.shape[1:], dtype=int):
+        return f"; reshape them with {name}.reshape({', '.join(map(str, (-1, *sizes)))})"
+    return ""
+
+
+def limit_dtype(array: Array, dtype: np.dtype[Any], name: str) -> Array:
+    """Cast data to the model's dtype if they are wider; narrower data, such as bytes, stay as they are.
+
+    Batches are cast in the compiled program, so images stay bytes in memory, and no float64 copy is made.
+    """
+    if not is_float(dtype):
+        return array if np.can_cast(array.dtype, dtype, "safe") else fit_dtype(array, dtype, name)
+    if array.dtype.itemsize <= dtype.itemsize:
+        return array
+    with np.errstate(over="ignore"):
+        return array.astype(dtype)
+
+
+def check_finite(array: Array, name: str) -> Array:
+    """Refuse data with NaN or infinity, and name the first such value."""
+    # The sum is finite only if every value is, and needs no second array of the data's size.
+    with np.errstate(all="ignore"):
+        if not is_float(array.dtype) or math.isfinite(array.sum()):
+            return array
+    wrong = np.argwhere(~np.isfinite(array))
+    if len(wrong):  # else finite values overflowed the sum
+        at = tuple(int(i) for i in wrong[0])
+        samples = len(np.unique(wrong[:, 0]))
+        raise ModelError(
+            f"Expected {name} to be finite {array.dtype} numbers. Received: {array[at]} at {list(at)}, the first of "
+            f"{len(wrong)} such values, in {samples} samples. Fill them in, or drop those samples"
+        )
+    return array
+
+
+def convert_target(value: Any, output: Expr, loss: Any, name: str) -> Array:
+    """Return targets for an output of the model.
+
+    Integers and booleans are labels, int32; real numbers take the output's dtype.
+    """
+    array = to_array(value, name)
+    array = check_finite(limit_dtype(array, get_target_dtype(array, output), name), name)
+    function = get_loss_function(loss)
+    loss_name = getattr(function, "__name__", "the loss")
+    if function in COLUMN_LOSSES:
+        check_columns(array, output, loss_name, name)
+    has_range = not isinstance(loss, losses.Loss) or loss.settings.get("ignore_class") is None
+    if function in RANGE_CHECKS and has_range:
+        RANGE_CHECKS[function](array, output, loss_name, name)
+    return array
+
+
+def get_target_dtype(array: Array, output: Expr) -> np.dtype[Any]:
+    """Return the dtype in which the loss sees the targets."""
+    return output.dtype if is_float(array.dtype) else np.dtype(np.int32)
+
+
+def get_loss_function(loss: Any) -> Any:
+    """Return the function behind a loss, whatever its settings."""
+    if isinstance(loss, losses.Loss):
+        return type(loss).function or loss
+    return loss.func if isinstance(loss, functools.partial) else loss
+
+
+def takes_labels(loss: Any) -> bool:
+    """Whether the loss compares integer labels with columns of the output."""
+    return RANGE_CHECKS.get(get_loss_function(loss)) is check_labels
+
+
+def check_columns(array: Array, output: Expr, loss: str, name: str) -> None:
+    """Refuse labels where the loss needs columns."""
+    count = output.shape[-1]
+    is_label = array.ndim == output.ndim - 1 or (array.ndim == output.ndim and array.shape[-1] == 1)
+    if count != 1 and is_label and not is_float(array.dtype):
+        raise ModelError(
+            f"The loss {loss} needs targets with {count} columns, like the output of the model. Received: "
+            f"{name} of shape {format_shape(array.shape)}, integer labels. One-hot encode them with "
+            f"np.eye({count}, dtype='float32')[{name.split()[-1]}], or compile with "
+            "loss='sparse_categorical_crossentropy', which takes labels"
+        )
+
+
+def check_labels(array: Array, output: Expr, loss: str, name: str) -> None:
+    """Refuse labels without a column in the output, for which a compiled program would silently take the nearest."""
+    count = output.shape[-1] if output.ndim else None
+    low, high = array.min(), array.max()
+    if isinstance(count, int) and not is_float(array.dtype) and not 0 <= low <= high < count:
+        raise ModelError(
+            f"The loss {loss} takes labels from 0 to {count - 1}, for the {count} columns of the model's output. "
+            f"Received: {name} with labels from {low} to {high}"
+            + ("; renumber them with np.unique(y, return_inverse=True)[1]" if low > 0 else "")
+        )
+
+
+def check_probabilities(array: Array, output: Expr, loss: str, name: str) -> None:
+    low, high = array.min(), array.max()
+    if not 0 <= low <= high <= 1:
+        raise ModelError(f"The loss {loss} takes targets in [0, 1]. Received: {name} with values from {low} to {high}")
+
+
+COLUMN_LOSSES: set[Callable[..., Any]] = {
+    losses.binary_crossentropy,
+    losses.categorical_crossentropy,
+    losses.mean_absolute_error,
+    losses.mean_squared_error,
+}
+"""Losses that compare columns with columns."""
+
+RANGE_CHECKS: dict[Callable[..., Any], Callable[[Array, Expr, str, str], None]] = {
+    losses.binary_crossentropy: check_probabilities,
+    losses.categorical_crossentropy: check_probabilities,
+    losses.sparse_categorical_crossentropy: check_labels,
+}
+"""Checks of the values of targets, by loss."""

@@ -1,102 +1,61 @@
-"""Several processes that train one model: what they must have in common, and what is said when one is lost."""
+"""Consistency checks between processes, and hints for resuming after one is lost."""
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
-from pellucid.run.distributed.process_group import agree, num_processes
-from pellucid.training.array_source import InMemory
+from pellucid.model.interfaces import ModelLike
+from pellucid.run.distributed.process_group import agree
 from pellucid.training.callbacks.backup import BackupAndRestore
 from pellucid.training.callbacks.base import Callback
-from pellucid.training.data_source import Source
-from pellucid.training.iterator_source import Streamed
-
-if TYPE_CHECKING:
-    from pellucid.model.model import Model
-    from pellucid.training.fit_loop import Plan
-    from pellucid.training.sweeps.runs import Run
+from pellucid.training.epoch_program import BatchSource
 
 
-def check_alike(model: Model, plan: Plan, sources: Sequence[Source | None]) -> None:
-    """Refuse to train with processes that have another model, other data, or stand elsewhere in the run.
-
-    Raises
-    ------
-    DistributionError
-        In all of them.
-    """
-    if num_processes() == 1:
-        return
-    run = model.run
-    data = [array for source in sources if isinstance(source, InMemory) for array in source.samples.arrays]
+def check_ranks_consistent(model: ModelLike, config: Any, sources: Sequence[BatchSource | None]) -> None:
+    """Refuse to train if the processes have different models, data, settings or positions in the run."""
+    progress, used = model.run, [source for source in sources if source is not None]
     settings = [
-        (plan.epochs, plan.validation_freq),
-        [(type(s).__name__, s.steps, s.devices) for s in sources if s is not None],
-        [s.batch_size for s in sources if not isinstance(s, Streamed | None)],
+        (config.epochs, config.validation_freq),
+        [(type(s).__name__, s.steps, s.devices, s.batch_size) for s in used],
     ]
     agree(
         {
             "settings of fit": zlib.crc32(repr(settings).encode()),
-            "data": digest(data),
-            "seed of the orders": run.seed % 2**32,
-            "place in the run": zlib.crc32(repr((run.epoch, run.batch, run.step)).encode()),
-            "weights and random streams": digest(p.get_value() for p in model.state().values()),
+            "data": compute_crc32(array for source in used for array in source.arrays),
+            "seed of the orders": progress.seed % 2**32,
+            "place in the run": zlib.crc32(repr((progress.epoch, progress.batch, progress.step)).encode()),
+            "weights and random streams": compute_crc32(p.get_value() for p in model.state().values()),
         }
     )
 
 
-def check_runs_alike(runs: Sequence[Run], *plan: Any) -> None:
-    """Refuse a sweep with processes that have other runs, or other data.
-
-    Raises
-    ------
-    DistributionError
-        In all of them.
-    """
-    if num_processes() == 1:
-        return
-    told = [(run.seed, run.subsample, len(run), sorted(compared(run.settings).items())) for run in runs]
-    samples = {id(run.samples): run.samples for run in runs}.values()
-    rows = [run.rows for run in runs if run.rows is not None]
-    agree(
-        {
-            "runs and settings of the sweep": zlib.crc32(repr((told, plan)).encode()),
-            "data": digest([*(array for each in samples for array in each.arrays), *rows]),
-            "weights and random streams": digest(p.get_value() for run in runs for p in run.model.state().values()),
-        }
-    )
-
-
-def compared(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings as they read in every process: a function, whose text has an address in it, by its type."""
-    return {name: v if isinstance(v, (int, float, str)) else type(v).__name__ for name, v in settings.items()}
-
-
-def digest(arrays: Iterable[Any]) -> int:
-    """Return a number that arrays with other contents, shapes or dtypes hardly share.
+def compute_crc32(arrays: Iterable[Any]) -> int:
+    """Return a checksum of contents, shapes and dtypes.
 
     Examples
     --------
-    >>> digest([np.zeros(3)]) == digest([np.zeros(3)]) != digest([np.zeros((3, 1))])
+    >>> compute_crc32([np.zeros(3)]) == compute_crc32([np.zeros(3)]) != compute_crc32([np.zeros((3, 1))])
     True
     """
-    found = 0
+    checksum = 0
     for array in arrays:
-        found = zlib.crc32(repr((array.shape, array.dtype)).encode(), found)
-        found = zlib.crc32(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data, found)
-    return found
+        checksum = zlib.crc32(repr((array.shape, array.dtype)).encode(), checksum)
+        checksum = zlib.crc32(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data, checksum)
+    return checksum
 
 
-def way_on(callbacks: Iterable[Callback]) -> str:
-    """Say from where a run can go on that has lost a device or a process."""
+def resume_hint(callbacks: Iterable[Callback]) -> str:
+    """Return how to resume a run that has lost a device or a process."""
     backups = [c for c in callbacks if isinstance(c, BackupAndRestore)]
-    kept = next((path for b in backups for path in (b.path, b.path_before) if path.exists()), None)
-    if kept is not None:
-        return f"The last snapshot is {kept}: start the same script again, on as many devices as there are, to go on"
+    path = next((path for b in backups for path in (b.path, b.previous_path) if path.exists()), None)
+    if path is not None:
+        return (
+            f"The last checkpoint is {path}. Start the same script again, on any number of devices, to resume from it"
+        )
     if backups:
-        return f"{backups[0].folder} holds no snapshot yet: start the same script again to begin anew"
-    return "No snapshot was kept: with callbacks=[pel.callbacks.BackupAndRestore(folder)] a run goes on from one"
+        return f"{backups[0].folder} has no checkpoint yet. Start the same script again, from scratch"
+    return "There is no checkpoint: with callbacks=[pel.callbacks.BackupAndRestore(folder)] a run can be resumed"

@@ -1,64 +1,100 @@
-"""A pass over data as a compiled loop: over arrays that stay on the device, or over batches that are handed in."""
+"""Compiled loops over one epoch: over arrays on the device, or over batches from the host."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Protocol
 
 import numpy as np
 
 from pellucid.graph.expr import Expr, Input, Shared
-from pellucid.run.epoch_loop import held, rounds, turn
+from pellucid.run.epoch_loop import put_on_device, run_epochs, step_once
 from pellucid.run.function_builder import function
 from pellucid.run.interrupts import Interrupted
+from pellucid.training.loop_progress import StepMetric
 
 Array = np.ndarray[Any, Any]
 Outputs = dict[str, Array]
-Limit = Callable[[], int] | None
+StepLimit = Callable[[], int] | None
+"""Called before a chunk: how many steps it may have."""
 Chunk = tuple[Outputs, Array]
-"""What several steps put out, and how many samples each had."""
+"""Outputs of several steps, and their batch sizes."""
 
-MANY = 2**30
-"""More than anybody waits for."""
+UNLIMITED = 2**30
+"""More steps or epochs than any run has."""
+
+CHUNK_SECONDS = 0.1
+"""Target duration of a chunk of whole epochs."""
 
 
-MOMENT = 0.1
-"""About how many seconds epochs may run before somebody is told."""
+class BatchSource(Protocol):
+    """Batches for the epoch program; implemented for arrays, memory maps and iterators.
+
+    Attributes
+    ----------
+    steps : int or None
+        Batches per epoch, None if unknown.
+    batch_size : int or None
+        Samples per batch, None where the iterator decides.
+    metrics : dict from str to StepMetric
+        Metrics of a step.
+    arrays : list of array
+        Data in memory; empty for other sources.
+    epochs_per_call : int
+        How many epochs one call of `run_steps` may cover.
+    is_replayable : bool
+        Whether an epoch can run again with the same batches.
+    """
+
+    metrics: dict[str, StepMetric]
+    devices: Any
+    is_replayable: bool
+
+    @property
+    def steps(self) -> int | None: ...
+    @property
+    def batch_size(self) -> int | None: ...
+    @property
+    def arrays(self) -> list[Array]: ...
+    @property
+    def epochs_per_call(self) -> int: ...
+    def on_device(self) -> AbstractContextManager[Any]:
+        """Keep the data on the device inside a ``with`` block."""
+
+    def run_steps(
+        self, seed: int, epoch: int, first_step: int = 0, step_limit: StepLimit = None, epochs: int = 1
+    ) -> Iterator[Chunk]:
+        """Run one or more epochs from a step on, and yield the outputs of each chunk of steps."""
+
+    def rebind(self, model: Any) -> BatchSource:
+        """Return a source of the same data for another model."""
 
 
-class Moments:
-    """Cuts epochs into spans that take about a moment each; it learns how many that are."""
+class ChunkSizer:
+    """Splits epochs into chunks of about `CHUNK_SECONDS` each, from the measured duration of earlier chunks."""
 
     def __init__(self) -> None:
-        self.pace = 1
+        self.size = 1
 
-    def spans(self, epochs: int) -> Iterator[tuple[int, int]]:
-        """Go through epochs: the first of a span, and how many it has."""
+    def chunks(self, epochs: int) -> Iterator[tuple[int, int]]:
+        """Yield the first epoch of each chunk and the number of its epochs."""
         first = 0
         while first < epochs:
-            count = min(self.pace, epochs - first)
-            begun = time.perf_counter()
+            count = min(self.size, epochs - first)
+            start = time.perf_counter()
             yield first, count
             first += count
-            fitting = int(count * min(8.0, MOMENT / max(time.perf_counter() - begun, 1e-9)))
-            self.pace = max(1, fitting if count == self.pace or fitting < count else max(self.pace, fitting))
+            fitting = int(count * min(8.0, CHUNK_SECONDS / max(time.perf_counter() - start, 1e-9)))
+            # A last chunk that was cut short may not lower the size, unless it was too slow itself.
+            self.size = max(1, fitting if count == self.size or fitting < count else max(self.size, fitting))
 
 
-class Walk:
-    """A step compiled for arrays that lie on the device, each told which samples to take.
+class ArrayEpochProgram:
+    """A training step compiled for arrays on the device; each step takes the indices of its samples.
 
-    Parameters
-    ----------
-    outputs : dict from str to Expr
-        What a step puts out, in terms of the inputs that the data are for.
-    updates : dict from Shared to Expr
-        What it changes.
-    data : dict from Expr to array
-        For every input, samples along the first axis, in the input's dtype or a narrower one.
-    devices : "all", int or list, optional
-        Those that divide every batch among them; the data lie whole on each.
+    The arrays have the dtypes of the inputs or narrower ones; with several devices, each holds all of them.
     """
 
     def __init__(
@@ -68,16 +104,19 @@ class Walk:
         data: Mapping[Expr, Array],
         devices: Any = None,
     ) -> None:
-        self.data = [Shared(array, f"all {e}", trainable=False, regularizable=False) for e, array in data.items()]
+        self.data = [
+            Shared(array, f"all {e.name or 'inputs'}", trainable=False, regularizable=False)
+            for e, array in data.items()
+        ]
         index = Input("index", (next(iter(data)).shape[0],), np.int32)
-        picked = {e: shared[index].astype(e.dtype) for e, shared in zip(data, self.data, strict=True)}
+        batch = {e: shared[index].astype(e.dtype) for e, shared in zip(data, self.data, strict=True)}
         self.function = function(
-            [index], dict(outputs), updates=updates, givens=picked, on_unused_input="ignore", devices=devices
+            [index], dict(outputs), updates=updates, givens=batch, on_unused_input="ignore", devices=devices
         )
 
     @contextmanager
-    def over(self, arrays: Sequence[Array]) -> Iterator[None]:
-        """Hold the data on the device while the walk is in use."""
+    def load(self, arrays: Sequence[Array]) -> Iterator[None]:
+        """Keep arrays on the device while the program is in use."""
         for shared, array in zip(self.data, arrays, strict=True):
             shared.storage = array
         try:
@@ -86,68 +125,66 @@ class Walk:
             for shared in self.data:
                 shared.storage = np.empty(0, shared.dtype)
 
-    def steps(self, batches: Array, first: int, steps: int, limit: Limit = None) -> Iterator[Outputs]:
-        """Run steps of whole batches, from one of them on, and hand out what each chunk of them put out.
+    def run_steps(self, indices: Array, first: int, stop: int, step_limit: StepLimit = None) -> Iterator[Outputs]:
+        """Run the steps from ``first`` to ``stop``; ``indices`` has one row per step, and may have more rows."""
+        yield from self.function.run_chunks(
+            self.function.bind_arguments([indices], {}, walk=True), stop, True, first, step_limit
+        )
 
-        ``batches`` has a row of indices for each step, and perhaps more.
-        """
-        yield from self.function.chunks(self.function.bound([batches], {}, walk=True), steps, True, first, limit)
+    def run_remainder(self, indices: Array) -> Outputs:
+        """Run the smaller last step of an epoch."""
+        return {name: np.asarray(value)[None] for name, value in step_once(self.function, indices).items()}
 
-    def last(self, batch: Array) -> Outputs:
-        """Run the last step, which has fewer samples."""
-        return {name: np.asarray(value)[None] for name, value in turn(self.function, batch).items()}
-
-    def rounds(self, batches: Array, last: Array) -> Outputs:
-        """Run whole epochs: for each, the steps of its rows of batches, and the smaller one of its row of last ones."""
-        outputs: Outputs = rounds(self.function, [batches], [last], len(last))
+    def run_epochs(self, indices: Array, last_indices: Array) -> Outputs:
+        """Run whole epochs: per row of ``last_indices`` the equal share of ``indices``, then the smaller last step."""
+        outputs: Outputs = run_epochs(self.function, [indices], [last_indices], len(last_indices))
         return outputs
 
 
-class Flow:
-    """A step compiled for batches that are handed in.
-
-    Parameters
-    ----------
-    outputs, updates, devices
-        As for `Walk`.
-    data : dict from Expr to dtype
-        The dtype in which each input comes; it is cast in the program.
-    """
+class BatchEpochProgram:
+    """A training step compiled for batches that the caller passes, in these dtypes; the program casts them."""
 
     def __init__(
-        self, outputs: Mapping[str, Expr], updates: Mapping[Shared, Expr], data: Mapping[Expr, Any], devices: Any = None
+        self,
+        outputs: Mapping[str, Expr],
+        updates: Mapping[Shared, Expr],
+        dtypes: Mapping[Expr, Any],
+        devices: Any = None,
     ) -> None:
-        raw = [Input(e.name, e.shape, dtype) for e, dtype in data.items()]
-        cast = {given: r.astype(given.dtype) for given, r in zip(data, raw, strict=True)}
+        raw = [Input(e.name, e.shape, dtype) for e, dtype in dtypes.items()]
+        cast = {e: r.astype(e.dtype) for e, r in zip(dtypes, raw, strict=True)}
         self.function = function(
             raw, dict(outputs), updates=updates, givens=cast, on_unused_input="ignore", devices=devices
         )
-        self.held: list[Any] = []
+        self.placed: list[Any] = []
 
-    def steps(self, stacked: Sequence[Array], count: int, first: int = 0, limit: Limit = None) -> Iterator[Outputs]:
-        """Run the batches that are stacked along a new first axis, from one of them on up to but without another."""
-        yield from self.function.chunks(self.function.bound(list(stacked), {}, walk=True), count, True, first, limit)
+    def run_steps(
+        self, stacked: Sequence[Array], stop: int, first: int = 0, step_limit: StepLimit = None
+    ) -> Iterator[Outputs]:
+        """Run the batches ``first`` to ``stop`` of arrays that hold one batch per row."""
+        arguments = self.function.bind_arguments(list(stacked), {}, walk=True)
+        yield from self.function.run_chunks(arguments, stop, True, first, step_limit)
 
     @contextmanager
-    def over(self, arrays: Sequence[Array]) -> Iterator[None]:
-        """Hold a batch that is met again and again where the loop wants it."""
-        self.held = held(self.function, arrays)
+    def load(self, arrays: Sequence[Array]) -> Iterator[None]:
+        """Keep one batch on the device, for `repeat`."""
+        self.placed = put_on_device(self.function, arrays)
         try:
             yield
         finally:
-            self.held = []
+            self.placed = []
 
-    def again(self, first: int, steps: int, limit: Limit = None) -> Iterator[Outputs]:
-        """Run steps of the batch that is held, from one of them on."""
-        yield from self.function.chunks(self.held, steps, False, first, limit)
+    def repeat(self, first: int, stop: int, step_limit: StepLimit = None) -> Iterator[Outputs]:
+        """Run the steps from ``first`` to ``stop``, each on the loaded batch."""
+        yield from self.function.run_chunks(self.placed, stop, False, first, step_limit)
 
 
-def sized(chunks: Iterator[Outputs], size: int) -> Iterator[Chunk]:
-    """Hand out chunks with the number of samples of each of their steps, those that came before Ctrl-C included."""
+def with_batch_sizes(chunks: Iterator[Outputs], batch_size: int) -> Iterator[Chunk]:
+    """Add the batch sizes to chunks of equal batches; on Ctrl-C, the steps finished since the last chunk come too."""
     try:
         for outputs in chunks:
-            yield outputs, np.broadcast_to(size, len(outputs["loss"]))
+            yield outputs, np.broadcast_to(batch_size, len(outputs["loss"]))
     except Interrupted as stop:
         if stop.steps:
-            yield stop.history, np.broadcast_to(size, stop.steps)
+            yield stop.history, np.broadcast_to(batch_size, stop.steps)
         raise

@@ -1,4 +1,4 @@
-"""The training loop: epochs over compiled programs, with who is told of them and what is kept if they are stopped."""
+"""Training loop: epochs of compiled steps, with callbacks, validation and display."""
 
 from __future__ import annotations
 
@@ -6,283 +6,278 @@ import warnings
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from pellucid.graph.source_location import calls_to_user
+from pellucid.graph.source_location import get_user_stacklevel
 from pellucid.model.errors import ModelError, TrainingWarning
-from pellucid.run.distributed.process_group import advised
-from pellucid.run.interrupts import Interrupted, Uninterrupted
-from pellucid.training.callbacks.base import Callbacks, Logs, listed, overrides
-from pellucid.training.callbacks.history import History
-from pellucid.training.data_source import Source
-from pellucid.training.distributed_checks import check_alike, way_on
-from pellucid.training.epoch_program import MANY, Outputs
-from pellucid.training.loop_progress import Run
-from pellucid.training.metric_accumulator import Tally
-from pellucid.training.progress_display import display
-from pellucid.training.snapshots import Recording
-
-if TYPE_CHECKING:
-    from pellucid.model.model import Model
+from pellucid.model.interfaces import ModelLike
+from pellucid.run.distributed.process_group import num_processes, recovery_hint
+from pellucid.run.interrupts import DeferSigint, Interrupted
+from pellucid.training.callbacks.base import Callback, CallbackList, Logs
+from pellucid.training.epoch_program import UNLIMITED, BatchSource, Outputs
+from pellucid.training.loop_progress import LoopProgress, MetricAccumulator
+from pellucid.training.snapshots import RunRecorder
 
 Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
-class Plan:
-    """How to train.
+class FitConfig:
+    """Settings of a run of `Model.fit`."""
 
-    Attributes
-    ----------
-    epochs, initial_epoch : int
-        Where it ends and begins.
-    seed : int
-        Of the orders.
-    verbose
-        What is shown.
-    validation_freq : int or collection of int
-        After every how many epochs it is validated, or after which, counted from 1.
-    """
-
-    epochs: int
-    initial_epoch: int
-    seed: int
+    epochs: int  # number of the last epoch, counted from 1
+    initial_epoch: int  # number of epochs done before
+    seed: int  # of the sample orders
     verbose: Any
-    validation_freq: int | Collection[int]
+    validation_freq: int | Collection[int]  # interval in epochs, or the epochs, counted from 1
 
-    def validates(self, epoch: int) -> bool:
-        """Tell whether an epoch, counted from 0, is followed by validation."""
-        every = self.validation_freq
-        return (epoch + 1) % every == 0 if isinstance(every, int) else epoch + 1 in every
+    def validates_after(self, epoch: int) -> bool:
+        """Whether an epoch, counted from 0, is followed by validation."""
+        freq = self.validation_freq
+        return (epoch + 1) % freq == 0 if isinstance(freq, int) else epoch + 1 in freq
 
 
-class Training:
-    """One run of `Model.fit`.
+class EpochHistory(Protocol):
+    """Interface of the history, which is defined above the loop."""
 
-    Parameters
-    ----------
-    model : Model
-        Who is trained.
-    plan : Plan
-        How.
-    source, validation : Source
-        On what, and on what it is measured after epochs.
-    callbacks : list of Callback
-        Who is told; a `History` is added unless there is one.
-    """
-
-    def __init__(self, model: Model, plan: Plan, source: Source, validation: Source | None, callbacks: Any) -> None:
-        self.model, self.plan, self.source, self.validation = model, plan, source, validation
-        given = listed(callbacks)
-        self.history = next((c for c in given if isinstance(c, History)), None) or History()
-        names = [*source.measures, *(f"val_{name}" for name in (validation.measures if validation else ()))]
-        params = {"epochs": plan.epochs, "steps": source.steps, "verbose": plan.verbose, "metrics": names}
-        model.history, model.stop_training = self.history, False
-        model.run = Run(plan.seed, plan.initial_epoch, 0, model.run.step, Tally(source.measures))
-        self.screen = display(plan.verbose, plan.epochs, source.steps)
-        self.callbacks = Callbacks([*given, *([] if self.history in given else [self.history])], model, params)
-        self.recording = self.history.recording = Recording(self, self.history.snapshot_megabytes * 2**20)
-        intervals = [every for every in (c.batch_interval for c in self.callbacks.each) if every is not None]
-        others = [c for c in given if not isinstance(c, History)]
-        of_epochs = any(overrides(c, hook) for c in others for hook in ("on_epoch_begin", "on_epoch_end"))
-        self.told = self.screen.shows or bool(intervals)
-        self.limited = self.limit if any(intervals) else None
-        self.apart = of_epochs or bool(intervals)
-        self.warned = False
-        self.latest: Logs = {}
-        self.unshown: list[tuple[int, Logs]] = []
+    snapshot_megabytes: float
+    recorder: Any
 
     @property
-    def run(self) -> Run:
-        """Where it stands."""
-        return self.model.run
+    def latest_seconds(self) -> float: ...
+    def extend(self, first: int, columns: Mapping[str, Sequence[Any]], count: int) -> None: ...
 
-    def train(self) -> History:
-        """Run all epochs.
 
-        Raises
-        ------
-        Interrupted
-            On Ctrl-C; weights, history and `Model.run` keep what was reached.
-        DistributionError
-            If devices or processes are lost; it says from where the run can go on.
-        """
-        before = self.run.step
+class FitLoop:
+    """One run of `Model.fit`."""
+
+    def __init__(
+        self,
+        model: ModelLike,
+        config: FitConfig,
+        source: BatchSource,
+        validation: BatchSource | None,
+        callbacks: Sequence[Callback],
+        history: EpochHistory,
+    ) -> None:
+        self.model, self.config, self.source, self.validation = model, config, source, validation
+        self.history = history
+        names = [*source.metrics, *(f"val_{name}" for name in (validation.metrics if validation else ()))]
+        params = {"epochs": config.epochs, "steps": source.steps, "verbose": config.verbose, "metrics": names}
+        model.history, model.stop_training = history, False
+        metrics = MetricAccumulator(source.metrics)
+        self.progress = model.run = LoopProgress(config.seed, config.initial_epoch, 0, model.run.step, metrics)
+        self.display = None
+        if config.verbose != 0:
+            from pellucid.training.progress_display import make_display
+
+            self.display = make_display(config.verbose, config.epochs, source.steps)
+        self.callbacks = CallbackList(callbacks, model, params)
+        self.recorder = history.recorder = RunRecorder(
+            model, config, source, validation, history.snapshot_megabytes * 2**20
+        )
+        intervals = [c.batch_interval for c in self.callbacks.callbacks if c.batch_interval is not None]
+        self.reports_batches = self.display is not None or bool(intervals)
+        self.step_limit = self.begin_batch if any(intervals) else None
+        # Without callbacks that need every epoch, several epochs run as one call.
+        self.runs_single_epochs = bool(intervals) or self.callbacks.any_overrides(
+            "on_epoch_begin", "on_epoch_end", ignoring=history
+        )
+        self.has_warned = False
+        self.latest: Logs = {}
+        self.undisplayed: list[tuple[int, Logs]] = []
+
+    def run(self) -> None:
+        """Run all epochs."""
+        first_step = self.progress.step
         try:
             with (
-                advised(lambda: way_on(self.callbacks.each)),
-                self.screen,
-                self.source.held(),
-                self.validation.held() if self.validation else nullcontext(),
+                recovery_hint(self.get_resume_hint),
+                self.display or nullcontext(),
+                self.source.on_device(),
+                self.validation.on_device() if self.validation else nullcontext(),
             ):
                 self.callbacks("on_train_begin", {})
-                check_alike(self.model, self.plan, [self.source, self.validation])
-                self.recording.start()
-                logs: Logs = {}
-                while self.run.epoch < self.plan.epochs and not self.model.stop_training:
-                    logs = self.epochs(self.together())
-                    self.recording.after_steps()
-                self.callbacks("on_train_end", logs)
-                self.recording.after_steps()
-        except KeyboardInterrupt:
-            if self.run.batch and self.run.batch == self.source.steps:
-                self.pass_on({name: [value] for name, value in self.run.tally.results().items()}, 1)
-            raise Interrupted(self.history, self.run.step - before) from None
-        return self.history
+                if num_processes() > 1:
+                    from pellucid.training.distributed_checks import check_ranks_consistent
 
-    def together(self) -> int:
-        """Return how many epochs may run before anybody has to be asked."""
-        if self.apart or self.run.batch or self.source.together == 1:
+                    check_ranks_consistent(self.model, self.config, [self.source, self.validation])
+                self.recorder.start()
+                logs: Logs = {}
+                while self.progress.epoch < self.config.epochs and not self.model.stop_training:
+                    logs = self.run_epochs(self.get_epochs_per_call())
+                    self.recorder.after_steps()
+                self.callbacks("on_train_end", logs)
+                self.recorder.after_steps()
+        except KeyboardInterrupt:
+            if self.progress.batch and self.progress.batch == self.source.steps:
+                self.record_epochs({name: [value] for name, value in self.progress.metrics.compute().items()}, 1)
+            raise Interrupted(self.history, self.progress.step - first_step) from None
+
+    def get_resume_hint(self) -> str:
+        from pellucid.training.distributed_checks import resume_hint
+
+        return resume_hint(self.callbacks.callbacks)
+
+    def get_epochs_per_call(self) -> int:
+        """Return how many epochs may run before a callback, a validation or the display needs the result."""
+        progress = self.progress
+        if self.runs_single_epochs or progress.batch or self.source.epochs_per_call == 1:
             return 1
-        count = min(self.source.together, self.plan.epochs - self.run.epoch)
+        count = min(self.source.epochs_per_call, self.config.epochs - progress.epoch)
         if self.validation is not None:
-            following = range(self.run.epoch, self.run.epoch + count)
-            count = next((n for n, epoch in enumerate(following, 1) if self.plan.validates(epoch)), count)
+            epochs = range(progress.epoch, progress.epoch + count)
+            count = next((n for n, epoch in enumerate(epochs, 1) if self.config.validates_after(epoch)), count)
         return count
 
-    def epochs(self, count: int) -> Logs:
-        """Run an epoch, or what is left of it, or several of which nobody is told before they are done.
-
-        Returned is what the last one came to.
-        """
-        run, begun = self.run, self.run.batch
-        last = run.epoch + count - 1
-        if not run.batch:
-            run.tally.reset()
-        self.callbacks("on_epoch_begin", run.epoch, {})
-        self.recording.after_steps()
-        for outputs, sizes in self.source.chunks(run.seed, run.epoch, run.batch, self.limited, count):
-            place = run.epoch, run.batch
-            with Uninterrupted():
-                run.step += len(sizes)
-                self.add(outputs, sizes, last)
-            self.warn_of_no_number(outputs["loss"], *place)
-            self.show()
-            if self.told:
-                logs = run.tally.results() if run.batch else {name: plain(v) for name, v in self.latest.items()}
-                self.screen.step(run.epoch, run.batch, logs)
-                self.callbacks.batch_end(run.batch - 1, run.step, logs)
-            self.recording.after_steps()
+    def run_epochs(self, count: int) -> Logs:
+        """Run an epoch, the rest of one, or several epochs; return the logs of the last."""
+        progress, first_batch = self.progress, self.progress.batch
+        last_epoch = progress.epoch + count - 1
+        if not progress.batch:
+            progress.metrics.reset()
+        self.callbacks("on_epoch_begin", progress.epoch, {})
+        self.recorder.after_steps()
+        steps = self.source.run_steps(progress.seed, progress.epoch, progress.batch, self.step_limit, count)
+        for outputs, batch_sizes in steps:
+            epoch, batch = progress.epoch, progress.batch
+            with DeferSigint():
+                progress.step += len(batch_sizes)
+                self.add_steps(outputs, batch_sizes, last_epoch)
+            self.warn_if_not_finite(outputs["loss"], epoch, batch)
+            self.report_batch()
+            self.recorder.after_steps()
             if self.model.stop_training:
                 break
-        if not run.batch:
+        if not progress.batch:
             raise ModelError(
-                f"Epoch {run.epoch + 1} had no batches: the iterator is at its end. Give steps_per_epoch, or an "
-                "iterable that begins anew in every epoch, such as a list, or an object whose __iter__ is a generator"
+                f"Epoch {progress.epoch + 1} had no batches: the iterator is exhausted. Give steps_per_epoch, or an "
+                "iterable that restarts in every epoch, such as a list, or an object whose __iter__ is a generator"
             )
-        self.warn_of_few(begun)
-        return self.finished()
+        self.warn_if_exhausted(first_batch)
+        return self.end_epoch()
 
-    def show(self) -> None:
-        """Show the epochs of which nobody else was told."""
-        for number, measures in self.unshown:
-            self.screen.epoch(number, measures, self.history.latest_seconds)
-        self.unshown.clear()
-
-    def add(self, outputs: Outputs, sizes: Array, last: int) -> None:
-        """Enter the steps of a chunk, which may go over the ends of several epochs, but not over that of the last."""
-        run, start, end = self.run, 0, len(sizes)
-        steps = self.source.steps
-        while steps and run.epoch < last and end - start >= steps - run.batch:
-            # A whole number of epochs at once, unless one was begun before.
-            count = min(last - run.epoch, (end - start) // steps) if not run.batch else 1
-            stop = start + (count * steps if not run.batch else steps - run.batch)
-            part = {name: values[start:stop] for name, values in outputs.items()}
-            if run.batch:
-                run.tally.add(part, sizes[start:stop])
-                self.pass_on({name: [value] for name, value in run.tally.results().items()}, 1)
-                run.tally.reset()
+    def report_batch(self) -> None:
+        """Display the epochs that have ended without callbacks, and report the batches so far."""
+        if self.display is not None:
+            for epoch, logs in self.undisplayed:
+                self.display.epoch(epoch, logs, self.history.latest_seconds)
+            self.undisplayed.clear()
+        if self.reports_batches:
+            progress = self.progress
+            if progress.batch:
+                logs = progress.metrics.compute()
             else:
-                self.pass_on(run.tally.of_epochs(part, sizes[start:stop], steps), count)
+                logs = {name: to_python(value) for name, value in self.latest.items()}
+            if self.display is not None:
+                self.display.step(progress.epoch, progress.batch, logs)
+            self.callbacks.batch_end(progress.batch - 1, progress.step, logs)
+
+    def add_steps(self, outputs: Outputs, batch_sizes: Array, last_epoch: int) -> None:
+        """Add the steps of a chunk, which may span several epochs, to the metrics and the history."""
+        progress, start, end = self.progress, 0, len(batch_sizes)
+        steps = self.source.steps
+        while steps and progress.epoch < last_epoch and end - start >= steps - progress.batch:
+            # Whole epochs at once, unless one has already begun.
+            count = min(last_epoch - progress.epoch, (end - start) // steps) if not progress.batch else 1
+            stop = start + (count * steps if not progress.batch else steps - progress.batch)
+            part = {name: values[start:stop] for name, values in outputs.items()}
+            if progress.batch:
+                progress.metrics.add(part, batch_sizes[start:stop])
+                self.record_epochs({name: [value] for name, value in progress.metrics.compute().items()}, 1)
+                progress.metrics.reset()
+            else:
+                self.record_epochs(progress.metrics.compute_epochs(part, batch_sizes[start:stop], steps), count)
             start = stop
         if start < end:
-            run.tally.add({name: values[start:] for name, values in outputs.items()}, sizes[start:])
-            run.batch += end - start
+            progress.metrics.add({name: values[start:] for name, values in outputs.items()}, batch_sizes[start:])
+            progress.batch += end - start
 
-    def pass_on(self, columns: Mapping[str, Sequence[Any]], count: int) -> None:
-        """Enter epochs into the history of which nobody else is told."""
-        self.history.extend(self.run.epoch, columns, count)
-        if self.screen.shows:
-            self.unshown += [
-                (self.run.epoch + i, {name: plain(values[i]) for name, values in columns.items()}) for i in range(count)
+    def record_epochs(self, columns: Mapping[str, Sequence[Any]], count: int) -> None:
+        """Add epochs to the history without calling callbacks."""
+        self.history.extend(self.progress.epoch, columns, count)
+        if self.display is not None:
+            self.undisplayed += [
+                (self.progress.epoch + i, {name: to_python(values[i]) for name, values in columns.items()})
+                for i in range(count)
             ]
-        self.run.epoch += count
-        self.run.batch = 0
+        self.progress.epoch += count
+        self.progress.batch = 0
         self.latest = {name: values[-1] for name, values in columns.items()}
 
-    def limit(self) -> int:
-        """Tell those who want to know that a batch begins, and return how many steps may run before anybody is due."""
-        self.callbacks.batch_begin(self.run.batch)
-        self.recording.after_steps()
-        return self.callbacks.steps_until_due(self.run.step) or MANY
+    def begin_batch(self) -> int:
+        """Call the callbacks of a batch's begin, and return how many steps may run before the next call."""
+        self.callbacks.batch_begin(self.progress.batch)
+        self.recorder.after_steps()
+        return self.callbacks.count_steps_until_due(self.progress.step) or UNLIMITED
 
-    def finished(self) -> Logs:
-        """Validate after an epoch, tell everybody, and return what it came to."""
-        number = self.run.epoch
-        logs = dict(self.run.tally.results())
-        if self.validation is not None and self.plan.validates(number):
-            found = measured(self.validation, self.callbacks)
-            logs |= {f"val_{name}": value for name, value in found.items()}
-        self.run.epoch, self.run.batch = number + 1, 0
-        self.callbacks("on_epoch_end", number, logs)
-        self.screen.epoch(number, logs, self.history.latest_seconds)
+    def end_epoch(self) -> Logs:
+        """Validate, call the callbacks, and return the logs of the epoch."""
+        epoch = self.progress.epoch
+        logs = dict(self.progress.metrics.compute())
+        if self.validation is not None and self.config.validates_after(epoch):
+            metrics = evaluate_source(self.validation, self.callbacks)
+            logs |= {f"val_{name}": value for name, value in metrics.items()}
+        self.progress.epoch, self.progress.batch = epoch + 1, 0
+        self.callbacks("on_epoch_end", epoch, logs)
+        if self.display is not None:
+            self.display.epoch(epoch, logs, self.history.latest_seconds)
         return logs
 
-    def warn_of_no_number(self, losses: Array, epoch: int, batch: int) -> None:
-        """Say so when the loss is no longer a number, for the first time."""
+    def warn_if_not_finite(self, losses: Array, epoch: int, batch: int) -> None:
+        """Warn the first time the loss is NaN or infinite."""
         finite = np.isfinite(losses)
-        if self.warned or finite.all():
+        if self.has_warned or finite.all():
             return
-        self.warned = True
+        self.has_warned = True
         first, steps = int(np.argmin(finite)), self.source.steps
         step = batch + first
         epoch, step = (epoch + step // steps, step % steps) if steps else (epoch, step)
         warnings.warn(
             f"The loss became {losses[first]} in step {step + 1}{f' of {steps}' if steps else ''} of epoch "
-            f"{epoch + 1}, and what is learned from it is of no use. A smaller learning rate, or data brought to the "
-            "range of about -1 to 1, is the usual cure",
+            f"{epoch + 1}; training cannot recover. Try a smaller learning rate, or scale the inputs to about [-1, 1]",
             TrainingWarning,
-            stacklevel=calls_to_user(),
+            stacklevel=get_user_stacklevel(),
         )
 
-    def warn_of_few(self, begun: int) -> None:
-        """Say so and stop where an iterator ended before the epoch did."""
-        run, steps = self.run, self.source.steps
-        if steps is None or run.batch >= steps or self.model.stop_training:
+    def warn_if_exhausted(self, first_batch: int) -> None:
+        """Warn and stop if an iterator ended before the epoch did."""
+        progress, steps = self.progress, self.source.steps
+        if steps is None or progress.batch >= steps or self.model.stop_training:
             return
         self.model.stop_training = True
         warnings.warn(
-            f"The iterator ended after {run.batch - begun} of {steps} batches of epoch {run.epoch + 1}, and training "
-            "ends with it. Let it yield steps_per_epoch * epochs batches, or ask for fewer",
+            f"The iterator ended after {progress.batch - first_batch} of {steps} batches of epoch "
+            f"{progress.epoch + 1}, and training stops there. Yield steps_per_epoch * epochs batches, or request fewer",
             TrainingWarning,
-            stacklevel=calls_to_user(),
+            stacklevel=get_user_stacklevel(),
         )
 
 
-def plain(value: Any) -> Any:
-    """Return a measure as Python's number, where it is one."""
+def to_python(value: Any) -> Any:
+    """Convert NumPy scalars to Python numbers."""
     return value.item() if isinstance(value, np.floating) else value
 
 
-def measured(source: Source, callbacks: Callbacks) -> Logs:
-    """Return the measures of data on which nothing is trained, and tell callbacks of it."""
-    tally, done = Tally(source.measures), 0
+def evaluate_source(source: BatchSource, callbacks: CallbackList) -> Logs:
+    """Return the metrics of all batches, without updates, and call the test hooks."""
+    accumulator, done = MetricAccumulator(source.metrics), 0
     callbacks("on_test_begin", {})
-    watched = callbacks.watch("on_test_batch_begin", "on_test_batch_end")
+    reports_batches = callbacks.any_overrides("on_test_batch_begin", "on_test_batch_end")
 
-    def limit() -> int:
+    def begin_batch() -> int:
         callbacks("on_test_batch_begin", done, {})
         return 1
 
-    for outputs, sizes in source.chunks(0, 0, 0, limit if watched else None):
-        tally.add(outputs, sizes)
-        done += len(sizes)
-        if watched:
-            callbacks("on_test_batch_end", done - 1, tally.results())
+    for outputs, batch_sizes in source.run_steps(0, 0, 0, begin_batch if reports_batches else None):
+        accumulator.add(outputs, batch_sizes)
+        done += len(batch_sizes)
+        if reports_batches:
+            callbacks("on_test_batch_end", done - 1, accumulator.compute())
     if not done:
-        raise ModelError("There is nothing to measure: the iterator is at its end")
-    results = tally.results()
+        raise ModelError("There is nothing to evaluate: the iterator is exhausted")
+    results = accumulator.compute()
     callbacks("on_test_end", results)
     return results

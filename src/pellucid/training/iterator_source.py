@@ -1,157 +1,276 @@
-"""Batches that somebody else makes, stacked and run several at once."""
+"""Batches from iterators and data loaders, prefetched in a background thread."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+import itertools
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import Any, Self
 
 import numpy as np
 
 from pellucid.model.errors import ModelError
+from pellucid.model.interfaces import ModelLike
 from pellucid.run.distributed.process_group import num_processes
-from pellucid.training.data_adapter import Samples, samples_of
-from pellucid.training.epoch_program import MANY, Chunk, Limit, sized
-from pellucid.training.metric_accumulator import Measure
-from pellucid.training.prefetch import END, Batches, Prefetch
+from pellucid.training.array_source import ArrayDataset
+from pellucid.training.epoch_program import UNLIMITED, Chunk, StepLimit, with_batch_sizes
+from pellucid.training.loop_progress import StepMetric
+from pellucid.training.train_step import get_train_step
 
-if TYPE_CHECKING:
-    from pellucid.model.model import Model
+Convert = Callable[..., ArrayDataset]
+"""``convert(model, x, y, sample_weight)``: validate data for a model."""
 
-STACKED_BYTES = 4 * 2**20
-MOST_STACKED = 256
-"""How many streamed batches run as one compiled loop at most, in bytes and in number."""
+MAX_STACKED_BYTES = 4 * 2**20
+MAX_STACKED = 256
+"""Limits of the batches that run as one compiled loop, in bytes and in number."""
 
-MOST_ALIKE = 16
-"""How many in each of several processes, which wait for them so that all take as many."""
+MAX_STACKED_DISTRIBUTED = 16
+"""The limit with several processes, which wait for their batches so that all take equally many."""
 
-WAITING_BYTES = 64 * 2**20
-MOST_WAITING = 512
-"""How many may wait, fetched before they are needed."""
+MAX_QUEUED_BYTES = 64 * 2**20
+MAX_QUEUED = 512
+"""Limits of the prefetch queue."""
 
 
-class Streamed:
-    """Batches from an iterable, checked and stacked in the background.
+class BatchStream:
+    """Batches of an iterable, epoch by epoch; an iterable restarts in every epoch, an iterator continues.
 
-    Parameters
-    ----------
-    model : Model
-        Whom they are for.
-    given : iterable
-        Of ``(x, y)`` or ``(x, y, sample_weight)``.
-    training : bool
-        Whether steps change anything.
-    steps : int, optional
-        How many batches make an epoch.
-    class_weight : dict, optional
-        As for `Model.fit`.
-    prefix : str
-        What stands before the names in messages.
-    devices : "all", int or list, optional
-        Those that divide every batch among them.
+    An object with a length and items but no iterator, such as Keras's ``PyDataset``, yields its items, and its
+    ``on_epoch_end`` is called after each epoch.
     """
 
-    together = 1
+    def __init__(self, batches: Any, steps: int | None) -> None:
+        self.batches = batches
+        self.is_iterator = isinstance(batches, Iterator)
+        if steps is None and not self.is_iterator and hasattr(batches, "__len__"):
+            steps = len(batches)
+        self.steps = steps
+        self.iterator: Iterator[Any] | None = batches if self.is_iterator else None
+
+    def peek(self) -> Any:
+        """Return the first batch, which the first epoch yields again."""
+        iterator = self.get_iterator()
+        try:
+            first = next(iterator)
+        except StopIteration:
+            raise ModelError("Expected batches. Received: an iterable without any") from None
+        self.iterator = itertools.chain([first], iterator)
+        return first
+
+    def get_iterator(self) -> Iterator[Any]:
+        """Return the iterator in use, or a new one."""
+        if self.iterator is not None:
+            return self.iterator
+        if hasattr(self.batches, "__iter__"):
+            return iter(self.batches)
+        return (self.batches[i] for i in range(len(self.batches)))
+
+    def iter_epoch(self, first_step: int = 0) -> Iterator[Any]:
+        """Yield the batches of an epoch from a step on.
+
+        With a number of steps, an iterable that ends early restarts; an iterator cannot.
+        """
+        if self.steps is None:
+            iterator = self.get_iterator()
+            self.iterator = self.batches if self.is_iterator else None
+            yield from itertools.islice(iterator, first_step, None)
+        else:
+            for step in range(self.steps):
+                batch = self.get_next()
+                if batch is None:
+                    break
+                if step >= first_step:
+                    yield batch[0]
+            if not self.is_iterator and hasattr(self.batches, "__len__") and len(self.batches) == self.steps:
+                self.iterator = None
+        if hasattr(self.batches, "on_epoch_end"):
+            self.batches.on_epoch_end()
+
+    def get_next(self) -> tuple[Any] | None:
+        """Return the next batch in a tuple, or None at the end."""
+        for restarted in (False, True):
+            if restarted and self.is_iterator:
+                return None
+            self.iterator = self.get_iterator()
+            for batch in self.iterator:
+                return (batch,)
+            self.iterator = self.batches if self.is_iterator else None
+        return None
+
+
+class PrefetchError:
+    """An exception of the prefetch thread, on its way to the consumer."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+END = object()
+
+
+class Prefetcher:
+    """Thread that prepares batches ahead of use; a context manager around one epoch."""
+
+    def __init__(self, batches: Iterable[Any], prepare: Callable[[Any], Any], depth: int) -> None:
+        self.batches, self.prepare = batches, prepare
+        self.queue: queue.Queue[Any] = queue.Queue(depth)
+        self.stopped = threading.Event()
+        self.thread = threading.Thread(target=self.fetch, name="pellucid prefetch", daemon=True)
+
+    def fetch(self) -> None:
+        """Fill the queue until the batches end or the consumer stops."""
+        try:
+            for batch in self.batches:
+                if not self.put(self.prepare(batch)):
+                    return
+            self.put(END)
+        except BaseException as error:  # any error is raised again in the thread that asks for the batch
+            self.put(PrefetchError(error))
+
+    def put(self, item: Any) -> bool:
+        """Queue an item; return False if the consumer has stopped."""
+        while not self.stopped.is_set():
+            try:
+                self.queue.put(item, timeout=0.05)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def __enter__(self) -> Self:
+        self.thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stopped.set()
+        self.thread.join(timeout=5)
+
+    def get(self, wait: bool = True) -> Any:
+        """Return the next batch, END, or None if none is ready and ``wait`` is False."""
+        try:
+            item = self.queue.get(block=wait)
+        except queue.Empty:
+            return None
+        if isinstance(item, PrefetchError):
+            raise item.error
+        return item
+
+
+class IteratorSource:
+    """Batches from an iterable, validated and stacked in the background."""
+
+    epochs_per_call = 1
+    batch_size = None
+    is_replayable = False
 
     def __init__(
         self,
-        model: Model,
-        given: Any,
+        model: ModelLike,
+        batches: Any,
+        convert: Convert,
         training: bool,
         steps: int | None = None,
-        class_weight: Any = None,
         prefix: str = "",
         devices: Any = None,
     ) -> None:
-        self.model, self.training, self.class_weight, self.prefix = model, training, class_weight, prefix
+        self.model, self.convert, self.training, self.prefix = model, convert, training, prefix
         self.devices = devices
-        self.source = Batches(given, steps)
-        self.first = self.prepare(self.source.peek())
-        self.measures: dict[str, Measure] = model.objective(self.first).measured(training)
-        self.depth = int(np.clip(WAITING_BYTES // max(bytes_of(self.first), 1), 2, MOST_WAITING))
+        self.arrays: list[np.ndarray[Any, Any]] = []
+        self.stream = BatchStream(batches, steps)
+        self.first = self.prepare(self.stream.peek())
+        self.metrics: dict[str, StepMetric] = get_train_step(model, self.first).get_metrics(training)
+        self.depth = int(np.clip(MAX_QUEUED_BYTES // max(count_bytes(self.first), 1), 2, MAX_QUEUED))
 
     @property
     def steps(self) -> int | None:
-        """How many batches an epoch has, as far as is known."""
-        return self.source.steps
+        return self.stream.steps
 
-    def held(self) -> AbstractContextManager[Any]:
-        """Nothing is held."""
+    def on_device(self) -> AbstractContextManager[Any]:
         return nullcontext()
 
-    def prepare(self, batch: Any) -> Samples:
-        """Hold a batch against the model."""
+    def prepare(self, batch: Any) -> ArrayDataset:
+        """Validate a batch."""
         if not isinstance(batch, (tuple, list)) or len(batch) not in (1, 2, 3):
-            told = f"a {type(batch).__name__}" + (f" of {len(batch)}" if isinstance(batch, (tuple, list)) else "")
+            length = f" of {len(batch)}" if isinstance(batch, (tuple, list)) else ""
             raise ModelError(
-                f"{self.prefix}x: expected batches (x, y) or (x, y, sample_weight) from the iterable. Received: {told}"
+                f"{self.prefix}x: expected batches (x, y) or (x, y, sample_weight) from the iterable. "
+                f"Received: a {type(batch).__name__}{length}"
             )
-        x, y, w = (*batch, None, None)[:3]
-        return samples_of(self.model, x, y, w, self.class_weight, self.prefix)
+        return self.convert(self.model, *batch)
 
-    def chunks(self, seed: int, epoch: int, first: int = 0, limit: Limit = None, epochs: int = 1) -> Iterator[Chunk]:
-        """Run the batches of an epoch, as many at once as there are ready, and hand out what they put out."""
-        done = first
-        with Prefetch(self.source.epoch(first), self.prepare, self.depth) as fetched:
+    def run_steps(
+        self, seed: int, epoch: int, first_step: int = 0, step_limit: StepLimit = None, epochs: int = 1
+    ) -> Iterator[Chunk]:
+        step = first_step
+        with Prefetcher(self.stream.iter_epoch(first_step), self.prepare, self.depth) as prefetched:
             pending: Any = None
             while pending is not END:
                 try:
-                    group, pending = gathered(fetched, pending, limit, num_processes() > 1)
+                    group, pending = take_equal_batches(prefetched, pending, step_limit, num_processes() > 1)
                 except Exception as error:
-                    error.add_note(f"  in or after batch {done + 1} of epoch {epoch + 1}, from the iterable")
+                    error.add_note(f"  in or after batch {step + 1} of epoch {epoch + 1}, from the iterable")
                     raise
                 if group:
-                    yield from self.run(group)
-                    done += len(group)
+                    yield from self.run_group(group)
+                    step += len(group)
 
-    def run(self, group: Sequence[Samples]) -> Iterator[Chunk]:
-        """Run batches of one shape."""
-        flow = self.model.objective(group[0]).flow([a.dtype for a in group[0].arrays], self.training, self.devices)
-        capacity = room(group[0])
+    def run_group(self, group: Sequence[ArrayDataset]) -> Iterator[Chunk]:
+        """Run batches of equal shapes as one compiled loop."""
+        step, first = get_train_step(self.model, group[0]), group[0]
+        program = step.get_batch_program([a.dtype for a in first.arrays], self.training, self.devices)
+        capacity = get_stack_capacity(first)
         stacked = []
-        for arrays in zip(*(samples.arrays for samples in group), strict=True):
-            room_for = np.empty((capacity, *arrays[0].shape), arrays[0].dtype)
-            np.stack(arrays, out=room_for[: len(group)])
-            room_for[len(group) :] = 0
-            stacked.append(room_for)
-        yield from sized(flow.steps(stacked, len(group)), len(group[0]))
+        for arrays in zip(*(batch.arrays for batch in group), strict=True):
+            # Always of full capacity, so that one program serves every number of batches.
+            stack = np.empty((capacity, *arrays[0].shape), arrays[0].dtype)
+            np.stack(arrays, out=stack[: len(group)])
+            stack[len(group) :] = 0
+            stacked.append(stack)
+        yield from with_batch_sizes(program.run_steps(stacked, len(group)), len(first))
 
-    def on(self, model: Model) -> Streamed:
-        """Return what comes from the same iterable, for another model."""
-        made = copy.copy(self)
-        made.model, made.measures = model, model.objective(self.first).measured(self.training)
-        return made
+    def rebind(self, model: ModelLike) -> IteratorSource:
+        source = copy.copy(self)
+        source.model = model
+        source.metrics = get_train_step(model, self.first).get_metrics(self.training)
+        return source
 
 
-def gathered(fetched: Prefetch, pending: Any, limit: Limit, alike: bool = False) -> tuple[list[Samples], Any]:
-    """Return batches of one shape that are ready, one at least unless they are at an end, and what came after them.
+def take_equal_batches(
+    prefetched: Prefetcher, pending: Any, step_limit: StepLimit, wait: bool = False
+) -> tuple[list[ArrayDataset], Any]:
+    """Return the batches of equal shapes that are ready, at least one, and the batch after them.
 
-    With ``alike``, they are as many as another process takes of the same batches, and waited for.
+    With ``wait``, the number does not depend on timing, so that all processes take equally many.
     """
-    first = fetched.get() if pending is None else pending
+    first = prefetched.get() if pending is None else pending
     if first is END:
         return [], END
-    group, kind = [first], kind_of(first)
-    most = min(room(first), limit() if limit else MANY, MOST_ALIKE if alike else MANY)
+    group, layout = [first], get_layout(first)
+    limits = step_limit() if step_limit else UNLIMITED, MAX_STACKED_DISTRIBUTED if wait else UNLIMITED
+    most = min(get_stack_capacity(first), *limits)
     while len(group) < most:
-        following = fetched.get(wait=alike)
-        if following is None or following is END or kind_of(following) != kind:
-            return group, following
-        group.append(following)
+        batch = prefetched.get(wait=wait)
+        if batch is None or batch is END or get_layout(batch) != layout:
+            return group, batch
+        group.append(batch)
     return group, None
 
 
-def room(samples: Samples) -> int:
+def get_stack_capacity(batch: ArrayDataset) -> int:
     """Return how many batches of this size are stacked at most."""
-    return int(np.clip(STACKED_BYTES // max(bytes_of(samples), 1), 1, MOST_STACKED))
+    return int(np.clip(MAX_STACKED_BYTES // max(count_bytes(batch), 1), 1, MAX_STACKED))
 
 
-def bytes_of(samples: Samples) -> int:
-    """Return how much a batch takes."""
-    return sum(a.nbytes for a in samples.arrays)
+def count_bytes(batch: ArrayDataset) -> int:
+    return sum(a.nbytes for a in batch.arrays)
 
 
-def kind_of(samples: Samples) -> Any:
+def get_layout(batch: ArrayDataset) -> Any:
     """Return what batches must have in common to be stacked."""
-    return [(a.shape, a.dtype) for a in samples.arrays], samples.targets, samples.weights
+    return [(a.shape, a.dtype) for a in batch.arrays], batch.target_specs, batch.weight_specs

@@ -1,130 +1,97 @@
-"""Samples that lie in files mapped into memory, read piece by piece, so that memory does not grow with the files."""
+"""Batches from memory-mapped files, read in pieces, so that memory use does not grow with the files."""
 
 from __future__ import annotations
 
 import mmap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from pellucid.model.errors import ModelError
-from pellucid.training.array_source import batches_of_epoch
-from pellucid.training.data_adapter import Samples, samples_of
-from pellucid.training.epoch_program import Chunk, Limit, sized
-from pellucid.training.metric_accumulator import Measure
-from pellucid.training.prefetch import END, Prefetch
-
-if TYPE_CHECKING:
-    from pellucid.model.model import Model
+from pellucid.model.interfaces import ModelLike
+from pellucid.training.array_source import ArrayDataset, count_steps, list_arrays, map_arrays
+from pellucid.training.epoch_program import Chunk, StepLimit, with_batch_sizes
+from pellucid.training.iterator_source import END, Convert, Prefetcher
+from pellucid.training.loop_progress import StepMetric
+from pellucid.training.train_step import get_train_step
 
 Array = np.ndarray[Any, Any]
 Spans = list[tuple[int, int]]
 
-WHOLE_BYTES = 64 * 2**20
-"""Files that are no larger are taken as data in memory."""
-
 PIECE_BYTES = 8 * 2**20
-"""How much is read at once. Two pieces may wait, one is being read, and one is at work."""
+"""Bytes read at a time. Two pieces may be queued while one is read and one is in use."""
 
 BLOCK_BYTES = 64 * 2**10
-"""How much lies together in the file and is read together, in whatever order."""
+"""Bytes of neighboring rows that are read together when shuffling."""
 
-WAITING = 2
-
-
-def is_mapped(*values: Any) -> bool:
-    """Tell whether so much of the data lies in mapped files that they are not loaded whole."""
-    arrays = [a for value in values for a in leaves(value) if isinstance(a, np.memmap)]
-    return sum(a.nbytes for a in arrays) > WHOLE_BYTES
+QUEUED_PIECES = 2
 
 
-class Rows:
-    """Samples, targets and weights as they were given, of which any rows can be read.
+class MemmapDataset:
+    """Inputs, targets and weights as given, of which any rows can be read."""
 
-    Parameters
-    ----------
-    x, y, w
-        As for `Model.fit`.
-    class_weight : dict, optional
-        As for `Model.fit`.
-    prefix : str
-        What stands before the names in messages.
-    """
-
-    def __init__(self, x: Any, y: Any = None, w: Any = None, class_weight: Any = None, prefix: str = "") -> None:
-        self.x, self.y, self.w = (each(value, np.asanyarray) for value in (x, y, w))
-        self.class_weight, self.prefix = class_weight, prefix
+    def __init__(self, x: Any, y: Any = None, sample_weight: Any = None, prefix: str = "") -> None:
+        self.x, self.y, self.sample_weight = (map_arrays(value, np.asanyarray) for value in (x, y, sample_weight))
         counts = {
             f"{prefix}{name}": len(a)
-            for name, value in (("x", self.x), ("y", self.y), ("sample_weight", self.w))
-            for a in leaves(value)
+            for name, value in zip(("x", "y", "sample_weight"), self.parts, strict=True)
+            for a in list_arrays(value)
             if a.ndim
         }
         if len(set(counts.values())) > 1:
-            told = ", ".join(f"{count} in {name}" for name, count in counts.items())
-            raise ModelError(f"Expected a target and a weight for every sample. Received: {told}")
+            received = ", ".join(f"{count} in {name}" for name, count in counts.items())
+            raise ModelError(f"Expected a target and a weight for every sample. Received: {received}")
         self.count = max(counts.values())
 
     def __len__(self) -> int:
         return self.count
 
     @property
-    def bytes(self) -> int:
-        """How much a row takes."""
-        total: int = sum(a.nbytes for value in (self.x, self.y, self.w) for a in leaves(value))
+    def parts(self) -> tuple[Any, Any, Any]:
+        return self.x, self.y, self.sample_weight
+
+    @property
+    def bytes_per_row(self) -> int:
+        total: int = sum(a.nbytes for value in self.parts for a in list_arrays(value))
         return max(1, total // self.count)
 
-    def changed(self, change: Callable[[Array], Array]) -> Rows:
-        """Return what something makes of every array."""
-        x, y, w = (each(value, lambda a: change(a) if a.ndim else a) for value in (self.x, self.y, self.w))
-        return Rows(x, y, w, self.class_weight, self.prefix)
+    def map(self, function: Callable[[Array], Array]) -> MemmapDataset:
+        """Apply a function to every array that has rows."""
+        return MemmapDataset(*(map_arrays(value, lambda a: function(a) if a.ndim else a) for value in self.parts))
 
-    def between(self, start: int, stop: int) -> Rows:
-        """Return the rows from one number up to but without another, still in their files."""
-        return self.changed(lambda a: a[start:stop])
+    def slice(self, start: int, stop: int) -> MemmapDataset:
+        """Return the rows ``start`` to ``stop``, without reading them."""
+        return self.map(lambda a: a[start:stop])
 
-    def read(self, spans: Spans) -> Rows:
+    def read(self, spans: Spans) -> MemmapDataset:
         """Return copies of rows, one span after the other."""
 
-        def copied(a: Array) -> Array:
-            found, at = np.empty((sum(len(a[slice(*span)]) for span in spans), *a.shape[1:]), a.dtype), 0
+        def copy_rows(a: Array) -> Array:
+            rows, at = np.empty((sum(len(a[slice(*span)]) for span in spans), *a.shape[1:]), a.dtype), 0
             for start, stop in spans:
                 part = a[start:stop]
-                found[at : at + len(part)] = part
+                rows[at : at + len(part)] = part
                 at += len(part)
-                forget(a)
-            return found
+                release_pages(a)
+            return rows
 
-        return self.changed(copied)
-
-    def samples(self, model: Model) -> Samples:
-        """Hold all of them against a model."""
-        return samples_of(model, self.x, self.y, self.w, self.class_weight, self.prefix)
+        return self.map(copy_rows)
 
 
 @dataclass(frozen=True)
-class Order:
-    """The order in which an epoch takes rows, a function of seed and epoch that needs next to no memory.
+class BlockShuffle:
+    """Row order of an epoch: a function of seed and epoch that needs next to no memory.
 
-    Rows that lie together are read together, as a block. The blocks come in a new order, and the rows of a piece, which
-    has blocks from everywhere, are mixed.
-
-    Attributes
-    ----------
-    count : int
-        How many rows there are.
-    block, piece : int
-        How many rows a block and a piece have.
-    shuffle : bool
-        Whether each epoch has an order of its own.
+    Neighboring rows are read together as a block. The blocks come in random order, and the rows of a piece, which holds
+    blocks from everywhere, are shuffled.
 
     Examples
     --------
-    >>> spans, mixed = next(Order(count=10, block=2, piece=4, shuffle=False).pieces(seed=0, epoch=0, first=1))
-    >>> spans, mixed
+    >>> pieces = BlockShuffle(count=10, block=2, piece=4, shuffle=False).iter_pieces(seed=0, epoch=0, first=1)
+    >>> next(pieces)
     ([(4, 6), (6, 8)], None)
     """
 
@@ -133,8 +100,8 @@ class Order:
     piece: int
     shuffle: bool
 
-    def pieces(self, seed: int, epoch: int, first: int = 0) -> Iterator[tuple[Spans, Array | None]]:
-        """Go through an epoch from one of its pieces on: what is to be read, and how it is mixed."""
+    def iter_pieces(self, seed: int, epoch: int, first: int = 0) -> Iterator[tuple[Spans, Array | None]]:
+        """Yield the row spans of each piece, from one on, and the permutation of its rows."""
         blocks = np.arange(-(-self.count // self.block))
         if self.shuffle:
             np.random.default_rng([seed, epoch]).shuffle(blocks)
@@ -144,137 +111,107 @@ class Order:
         for number in range(first, -(-self.count // self.piece)):
             begin, end = number * self.piece, min((number + 1) * self.piece, self.count)
             spans = []
+            # The blocks that overlap the piece; the first and the last may belong to two pieces.
             for i in range(int(np.searchsorted(ends, begin, "right")), int(np.searchsorted(ends, end, "left")) + 1):
                 skipped = int(max(0, begin - (ends[i] - (stops[i] - starts[i]))))
                 spans.append((int(starts[i]) + skipped, int(stops[i] - max(0, ends[i] - end))))
-            mixed = np.random.default_rng([seed, epoch, number]).permutation(end - begin) if self.shuffle else None
-            yield spans, mixed
+            order = np.random.default_rng([seed, epoch, number]).permutation(end - begin) if self.shuffle else None
+            yield spans, order
 
 
-class Mapped:
-    """Batches from files: pieces of them are read and checked in the background, and run as compiled loops.
+class MemmapSource:
+    """Batches from files; pieces are read and validated in the background, and run as compiled loops."""
 
-    Parameters
-    ----------
-    model : Model
-        Whom they are for.
-    rows : Rows
-        The data.
-    batch_size : int
-        Samples a step; what is left over makes a last, smaller step.
-    training : bool
-        Whether steps change anything.
-    shuffle : bool
-        Whether each epoch has an order of its own.
-    steps : int, optional
-        How many steps an epoch has, if not all samples are to be met.
-    devices : "all", int or list, optional
-        Those that divide every batch among them.
-    """
-
-    together = 1
+    epochs_per_call = 1
+    is_replayable = True
 
     def __init__(
         self,
-        model: Model,
-        rows: Rows,
+        model: ModelLike,
+        dataset: MemmapDataset,
+        convert: Convert,
         batch_size: int,
         training: bool,
         shuffle: bool = False,
         steps: int | None = None,
         devices: Any = None,
     ) -> None:
-        self.model, self.rows, self.training, self.shuffle = model, rows, training, shuffle
-        self.devices = devices
-        self.batch_size = min(batch_size, len(rows))
-        self.steps: int | None = batches_of_epoch(len(rows), self.batch_size, steps)
-        self.together_in_piece = max(1, PIECE_BYTES // (rows.bytes * self.batch_size))
-        piece = self.together_in_piece * self.batch_size
-        block = min(piece, max(1, BLOCK_BYTES // rows.bytes)) if shuffle else piece
-        self.order = Order(len(rows), block, piece, shuffle)
-        self.first = rows.read([(0, 1)]).samples(model)
-        self.measures: dict[str, Measure] = model.objective(self.first).measured(training)
+        self.model, self.dataset, self.convert = model, dataset, convert
+        self.training, self.shuffle, self.devices = training, shuffle, devices
+        self.arrays: list[Array] = []
+        self.batch_size = min(batch_size, len(dataset))
+        self.steps: int = count_steps(len(dataset), self.batch_size, steps)
+        self.steps_per_piece = max(1, PIECE_BYTES // (dataset.bytes_per_row * self.batch_size))
+        piece = self.steps_per_piece * self.batch_size
+        block = min(piece, max(1, BLOCK_BYTES // dataset.bytes_per_row)) if shuffle else piece
+        self.order = BlockShuffle(len(dataset), block, piece, shuffle)
+        first = convert(model, *dataset.read([(0, 1)]).parts)
+        self.metrics: dict[str, StepMetric] = get_train_step(model, first).get_metrics(training)
 
-    def held(self) -> AbstractContextManager[Any]:
-        """Nothing is held."""
+    def on_device(self) -> AbstractContextManager[Any]:
         return nullcontext()
 
-    def chunks(self, seed: int, epoch: int, first: int = 0, limit: Limit = None, epochs: int = 1) -> Iterator[Chunk]:
-        """Run the steps of an epoch, and hand out what each chunk of them put out."""
-        number, skipped = divmod(first, self.together_in_piece)
-        done, steps = first - skipped, self.steps or 0
-        with Prefetch(self.order.pieces(seed, epoch, number), self.read, WAITING) as fetched:
-            while done < steps and (samples := fetched.get()) is not END:
-                yield from self.run(samples, skipped, steps - done, limit)
-                done, skipped = done + self.together_in_piece, 0
+    def run_steps(
+        self, seed: int, epoch: int, first_step: int = 0, step_limit: StepLimit = None, epochs: int = 1
+    ) -> Iterator[Chunk]:
+        piece, skipped = divmod(first_step, self.steps_per_piece)
+        done = first_step - skipped
+        with Prefetcher(self.order.iter_pieces(seed, epoch, piece), self.read_piece, QUEUED_PIECES) as prefetched:
+            while done < self.steps and (batch := prefetched.get()) is not END:
+                yield from self.run_piece(batch, skipped, self.steps - done, step_limit)
+                done, skipped = done + self.steps_per_piece, 0
 
-    def read(self, piece: tuple[Spans, Array | None]) -> Samples:
-        """Read rows, mix them, and hold them against the model."""
-        spans, mixed = piece
-        rows = self.rows.read(spans)
+    def read_piece(self, piece: tuple[Spans, Array | None]) -> ArrayDataset:
+        """Read, shuffle and validate the rows of a piece."""
+        spans, order = piece
+        rows = self.dataset.read(spans)
         try:
-            return (rows if mixed is None else rows.changed(lambda a: a[mixed])).samples(self.model)
+            return self.convert(self.model, *(rows if order is None else rows.map(lambda a: a[order])).parts)
         except ValueError:
-            self.find(spans)
+            self.check_spans(spans)
             raise
 
-    def find(self, spans: Spans) -> None:
-        """Say in which rows something is wrong, by looking at them as they lie in the file."""
+    def check_spans(self, spans: Spans) -> None:
+        """Validate each span by itself, so that the error names rows of the file and not of the shuffled piece."""
         for start, stop in spans:
             try:
-                self.rows.read([(start, stop)]).samples(self.model)
+                self.convert(self.model, *self.dataset.read([(start, stop)]).parts)
             except ValueError as error:
                 error.add_note(f"  in rows {start} to {stop - 1} of the file, counted from row {start}")
                 raise
 
-    def run(self, samples: Samples, first: int, most: int, limit: Limit) -> Iterator[Chunk]:
-        """Run the steps of a piece from one of them on, no more than are left of the epoch."""
-        flow = self.model.objective(samples).flow([a.dtype for a in samples.arrays], self.training, self.devices)
-        size, capacity = self.batch_size, self.together_in_piece
-        full = len(samples) // size
+    def run_piece(self, piece: ArrayDataset, first: int, most: int, step_limit: StepLimit) -> Iterator[Chunk]:
+        """Run up to ``most`` steps of a piece, from one on."""
+        step = get_train_step(self.model, piece)
+        program = step.get_batch_program([a.dtype for a in piece.arrays], self.training, self.devices)
+        batch_size = self.batch_size
+        full = len(piece) // batch_size
         if first < min(full, most):
-            stacked = [stack(a[: full * size], capacity, size) for a in samples.arrays]
-            yield from sized(flow.steps(stacked, min(full, most), first, limit), size)
-        rest = len(samples) - full * size
+            stacked = [stack_batches(a[: full * batch_size], self.steps_per_piece, batch_size) for a in piece.arrays]
+            yield from with_batch_sizes(program.run_steps(stacked, min(full, most), first, step_limit), batch_size)
+        rest = len(piece) - full * batch_size
         if rest and full < most:
-            yield from sized(flow.steps([a[None, -rest:] for a in samples.arrays], 1, 0, limit), rest)
+            last = [a[None, -rest:] for a in piece.arrays]
+            yield from with_batch_sizes(program.run_steps(last, 1, 0, step_limit), rest)
 
-    def on(self, model: Model) -> Mapped:
-        """Return the same rows for another model."""
-        return Mapped(model, self.rows, self.batch_size, self.training, self.shuffle, self.steps, self.devices)
+    def rebind(self, model: ModelLike) -> MemmapSource:
+        settings = self.batch_size, self.training, self.shuffle, self.steps, self.devices
+        return MemmapSource(model, self.dataset, self.convert, *settings)
 
 
-def stack(array: Array, capacity: int, size: int) -> Array:
-    """Return rows as batches, as many as there may be at most, so that one program serves every piece."""
-    full = len(array) // size
+def stack_batches(rows: Array, capacity: int, batch_size: int) -> Array:
+    """Return rows as batches, padded to a fixed number of batches, so that one program serves every piece."""
+    full = len(rows) // batch_size
     if full == capacity:
-        return array.reshape(capacity, size, *array.shape[1:])
-    stacked = np.zeros((capacity, size, *array.shape[1:]), array.dtype)
-    stacked[:full] = array.reshape(full, size, *array.shape[1:])
+        return rows.reshape(capacity, batch_size, *rows.shape[1:])
+    stacked = np.zeros((capacity, batch_size, *rows.shape[1:]), rows.dtype)
+    stacked[:full] = rows.reshape(full, batch_size, *rows.shape[1:])
     return stacked
 
 
-def each(value: Any, change: Callable[[Any], Any]) -> Any:
-    """Return what something makes of data: of one array, or of those in a list or a dict."""
-    if value is None:
-        return None
-    if isinstance(value, Mapping):
-        return {name: each(v, change) for name, v in value.items()}
-    if isinstance(value, (list, tuple)) and all(v is None or isinstance(v, np.ndarray) for v in value):
-        return [each(v, change) for v in value]
-    return change(value)
-
-
-def leaves(value: Any) -> list[Any]:
-    """Return the arrays of data."""
-    found: list[Any] = []
-    each(value, found.append)
-    return found
-
-
-def forget(array: Array) -> None:
-    """Let go of the pages of a mapped file that were read, which stay in the system's cache, not in this process."""
-    if getattr(array, "mode", "c") == "c":  # what was written to a private copy is nowhere else
+def release_pages(array: Array) -> None:
+    """Drop the pages of a memory-mapped file from this process; the page cache of the system keeps them."""
+    if getattr(array, "mode", "c") == "c":  # changes to a private copy exist nowhere else
         return
     base: Any = array
     while isinstance(base, np.ndarray):

@@ -1,12 +1,12 @@
-"""Which measures are good when they are small, and which when they are great."""
+"""Direction of metrics: whether higher or lower values are better."""
 
 from __future__ import annotations
 
 from pellucid.nn import losses, metrics
-from pellucid.nn.registry import bare
+from pellucid.nn.registry import normalize_name
 
-GREAT = {
-    bare(name)
+HIGHER_IS_BETTER = {
+    normalize_name(name)
     for name in (
         *(name for name in metrics.__all__ if name.lower().endswith(("accuracy", "iou", "correlation", "score"))),
         "acc",
@@ -23,30 +23,37 @@ GREAT = {
         "true_positives",
     )
 }
-"""What is good when it is great, in bare spelling."""
 
-SMALL = {
-    bare(name) for name in (*losses.NAMED, "loss", "false_negatives", "false_positives", "log_cosh_error", "rmse")
-} | {bare("root_mean_squared_error")}
-"""What is good when it is small."""
+LOWER_IS_BETTER = {
+    normalize_name(name)
+    for name in (
+        *losses.NAMED,
+        "loss",
+        "false_negatives",
+        "false_positives",
+        "log_cosh_error",
+        "rmse",
+        "root_mean_squared_error",
+    )
+}
 
 
-def better_when_great(name: str) -> bool | None:
-    """Tell whether a measure of this name is better when it is greater; None where nobody knows.
+def is_higher_better(name: str) -> bool | None:
+    """Whether higher values of a metric are better; None if unknown.
 
-    The name may begin with ``val_`` or that of an output, and end with a number.
+    The name may begin with ``val_`` or the name of an output, and end with a number.
 
     Examples
     --------
-    >>> [better_when_great(name) for name in ("val_loss", "digits_accuracy", "mse", "auc_1", "my_own")]
+    >>> [is_higher_better(name) for name in ("val_loss", "digits_accuracy", "mse", "auc_1", "my_own")]
     [False, True, False, True, None]
     """
     words = name.removeprefix("val_").rstrip("0123456789").rstrip("_").split("_")
     for start in range(len(words)):
-        spelt = bare("_".join(words[start:]))
-        # A loss named like a metric is one: cosine_similarity as a loss is called by `loss`.
-        if spelt in GREAT:
+        suffix = normalize_name("_".join(words[start:]))
+        # Metrics first: cosine_similarity is also a loss, but the history calls a loss `loss`.
+        if suffix in HIGHER_IS_BETTER:
             return True
-        if spelt in SMALL:
+        if suffix in LOWER_IS_BETTER:
             return False
     return None

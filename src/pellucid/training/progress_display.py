@@ -1,4 +1,4 @@
-"""What a person sees while a model trains."""
+"""Progress displays of training and prediction."""
 
 from __future__ import annotations
 
@@ -9,123 +9,89 @@ from typing import Any, Protocol, Self
 
 from pellucid.graph.errors import OptionError
 from pellucid.run.distributed.process_group import process_id
-from pellucid.training.callbacks.history import figure
+from pellucid.training.loop_progress import format_metric
 
 VERBOSITIES = ("auto", 0, 1, 2)
 
 
-class Display(Protocol):
-    """What shows a training run; a context manager around all of it."""
-
-    shows: bool
+class ProgressDisplay(Protocol):
+    """Display of a run; a context manager around all of it."""
 
     def __enter__(self) -> Self: ...
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
     def step(self, epoch: int, done: int, latest: Mapping[str, Any]) -> None:
-        """Show how far an epoch is, with the measures of the latest batch."""
+        """Show the number of steps done in an epoch, and the latest metrics."""
 
-    def epoch(self, epoch: int, measures: Mapping[str, Any], seconds: float) -> None:
-        """Show what an epoch came to."""
+    def epoch(self, epoch: int, metrics: Mapping[str, Any], seconds: float) -> None:
+        """Show a finished epoch."""
 
 
-def display(verbose: Any, epochs: int, steps: int | None) -> Display:
-    """Choose how a training run is shown.
-
-    Parameters
-    ----------
-    verbose : {"auto", 0, 1, 2}
-        0 shows nothing; 1 a bar on standard error with a line an epoch, or the lines alone where standard error is
-        no terminal; 2 one line an epoch on standard output. ``"auto"`` is 1 on a terminal or in a notebook and 0
-        elsewhere, so that scripts and tests stay quiet. Of several processes, the first shows it.
-    epochs, steps : int
-        How many epochs there are, and steps in each.
-
-    Raises
-    ------
-    ValueError
-        For any other value.
-    """
+def make_display(verbose: Any, epochs: int, steps: int | None) -> ProgressDisplay | None:
+    """Return the display of a training run; None for no display."""
     check_verbose(verbose)
     if not verbose or process_id():
-        return Silence()
-    if verbose != 2 and is_watched():
-        return Bar(epochs, steps)
-    return Silence() if verbose == "auto" else Lines(epochs)
+        return None
+    if verbose != 2 and is_interactive():
+        return BarProgress(epochs, steps)
+    return None if verbose == "auto" else LineProgress(epochs)
 
 
 def check_verbose(verbose: Any) -> None:
-    """Refuse a ``verbose`` that there is not."""
     if verbose not in VERBOSITIES:
         raise OptionError(f"Expected verbose to be 'auto', 0, 1 or 2. Received: verbose={verbose!r}")
 
 
-def is_watched() -> bool:
-    """Tell whether somebody is there to see a bar."""
+def is_interactive() -> bool:
+    """Whether a progress bar would be seen."""
     return sys.stderr.isatty() or "ipykernel" in sys.modules
 
 
-def passing(verbose: Any, steps: int | None) -> Display:
-    """Choose how a pass is shown that measures nothing: by a bar, if it is asked for and somebody is there."""
+def make_prediction_display(verbose: Any, steps: int | None) -> ProgressDisplay | None:
+    """Return a progress bar if it is requested and would be seen; None for no display."""
     check_verbose(verbose)
-    return Bar(1, steps) if verbose in (1, "auto") and is_watched() and not process_id() else Silence()
+    return BarProgress(1, steps) if verbose in (1, "auto") and is_interactive() and not process_id() else None
 
 
-def line(epoch: int, epochs: int, measures: Mapping[str, Any], seconds: float) -> str:
-    """Write an epoch in one line.
+def format_epoch(epoch: int, epochs: int, metrics: Mapping[str, Any], seconds: float) -> str:
+    """Format an epoch as one line.
 
     Examples
     --------
-    >>> line(0, 10, {"loss": 0.69315, "accuracy": 0.5}, 0.25)
+    >>> format_epoch(0, 10, {"loss": 0.69315, "accuracy": 0.5}, 0.25)
     'Epoch  1/10  0.25 s  loss 0.6931  accuracy 0.5000'
     """
     head = f"Epoch {epoch + 1:>{len(str(epochs))}}/{epochs}  {seconds:.2f} s"
-    return "  ".join([head, written(measures)])
+    return "  ".join([head, format_metrics(metrics)])
 
 
-def written(measures: Mapping[str, Any]) -> str:
-    """Write measures side by side, in as many columns from epoch to epoch."""
-    return "  ".join(f"{name} {figure(value)}" for name, value in measures.items())
+def format_metrics(metrics: Mapping[str, Any]) -> str:
+    """Format metrics side by side, in columns of equal width in every epoch."""
+    return "  ".join(f"{name} {format_metric(value)}" for name, value in metrics.items())
 
 
-class Silence:
-    """Shows nothing."""
+class LineProgress:
+    """One line per epoch on standard output."""
 
-    shows = False
+    def __init__(self, epochs: int) -> None:
+        self.epochs = epochs
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        pass
+    ) -> None: ...
 
-    def step(self, epoch: int, done: int, latest: Mapping[str, Any]) -> None:
-        """Show nothing."""
+    def step(self, epoch: int, done: int, latest: Mapping[str, Any]) -> None: ...
 
-    def epoch(self, epoch: int, measures: Mapping[str, Any], seconds: float) -> None:
-        """Show nothing."""
+    def epoch(self, epoch: int, metrics: Mapping[str, Any], seconds: float) -> None:
+        print(format_epoch(epoch, self.epochs, metrics, seconds), flush=True)
 
 
-class Lines(Silence):
-    """One line an epoch on standard output."""
-
-    shows = True
-
-    def __init__(self, epochs: int) -> None:
-        self.epochs = epochs
-
-    def epoch(self, epoch: int, measures: Mapping[str, Any], seconds: float) -> None:
-        """Print the line of a finished epoch."""
-        print(line(epoch, self.epochs, measures, seconds), flush=True)
-
-
-class Bar(Silence):
-    """A bar over all epochs with steps a second and the time left, and above it a line for each finished one."""
-
-    shows = True
+class BarProgress:
+    """A progress bar over all epochs with steps per second and remaining time, and a line above it per epoch."""
 
     def __init__(self, epochs: int, steps: int | None) -> None:
         from rich.console import Console
@@ -137,16 +103,15 @@ class Bar(Silence):
             BarColumn(bar_width=24),
             TextColumn("{task.fields[rate]}"),
             TimeRemainingColumn() if steps else TimeElapsedColumn(),
-            TextColumn("{task.fields[measures]}"),
+            TextColumn("{task.fields[metrics]}"),
             console=Console(stderr=True),
             transient=True,
         )
         total = epochs * steps if steps else None
-        self.task = self.progress.add_task(self.title(0), total=total, rate="", measures="compiling")
-        self.before = 0
+        self.task = self.progress.add_task(self.format_title(0), total=total, rate="", metrics="compiling")
+        self.steps_before = 0  # in earlier epochs, if their length is unknown
 
-    def title(self, epoch: int) -> str:
-        """Say which epoch it is."""
+    def format_title(self, epoch: int) -> str:
         return f"Epoch {epoch + 1}/{self.epochs}"
 
     def __enter__(self) -> Self:
@@ -159,34 +124,33 @@ class Bar(Silence):
         self.progress.stop()
 
     def step(self, epoch: int, done: int, latest: Mapping[str, Any]) -> None:
-        """Move the bar."""
         self.move(epoch, done)
-        self.progress.update(self.task, measures=written(latest))
+        self.progress.update(self.task, metrics=format_metrics(latest))
 
     def move(self, epoch: int, done: int) -> None:
-        """Move the bar to so many steps of an epoch, and say how fast it moves."""
-        completed = epoch * self.steps + done if self.steps else self.before + done
-        self.progress.update(self.task, completed=completed, description=self.title(min(epoch, self.epochs - 1)))
+        """Move the bar, and update the speed."""
+        completed = epoch * self.steps + done if self.steps else self.steps_before + done
+        title = self.format_title(min(epoch, self.epochs - 1))
+        self.progress.update(self.task, completed=completed, description=title)
         speed = self.progress.tasks[self.task].speed
-        self.progress.update(self.task, rate=rate(speed) if speed else "")
+        self.progress.update(self.task, rate=format_speed(speed) if speed else "")
 
-    def epoch(self, epoch: int, measures: Mapping[str, Any], seconds: float) -> None:
-        """Print the line of a finished epoch above the bar."""
+    def epoch(self, epoch: int, metrics: Mapping[str, Any], seconds: float) -> None:
         if self.steps:
             self.move(epoch + 1, 0)
         else:
-            self.before = int(self.progress.tasks[self.task].completed)
+            self.steps_before = int(self.progress.tasks[self.task].completed)
         self.progress.console.print(
-            line(epoch, self.epochs, measures, seconds), highlight=False, markup=False, soft_wrap=True
+            format_epoch(epoch, self.epochs, metrics, seconds), highlight=False, markup=False, soft_wrap=True
         )
 
 
-def rate(steps: float) -> str:
-    """Write steps a second, or seconds a step where it takes longer than one.
+def format_speed(steps: float) -> str:
+    """Format steps per second, or seconds per step if a step takes longer than one.
 
     Examples
     --------
-    >>> rate(12345.6), rate(3.21), rate(0.25)
+    >>> format_speed(12345.6), format_speed(3.21), format_speed(0.25)
     ('12,346 steps/s', '3.2 steps/s', '4.0 s/step')
     """
     if steps < 1:

@@ -1,4 +1,4 @@
-"""Two runs, held against each other step by step."""
+"""Comparison of two training runs: the first step after which they differ."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ import numpy as np
 
 from pellucid.graph.errors import StateError, UseError
 from pellucid.training.callbacks.history import History
-from pellucid.training.snapshots import Recording, Values
+from pellucid.training.snapshots import RunRecorder, Values
 
 Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """Where two runs part. It is true if they do.
+class RunComparison:
+    """Where two runs diverge; true if they do.
 
     Attributes
     ----------
     first, last : int
         The steps between which they were compared.
     step : int or None
-        After how many steps they are no longer the same; None if they are to the end.
+        Number of steps after which they first differ; None if they never do.
     tensors : dict from str to (array, array)
-        What is not the same then, by its path in ``model.state()``.
+        The tensors that differ after that step, by their paths in ``model.state()``.
     """
 
     first: int
@@ -44,41 +44,43 @@ class Comparison:
 
     def __str__(self) -> str:
         if self.tensor is None:
-            return f"The runs are the same, bit by bit, from step {self.first} to step {self.last}"
+            return f"The runs are bit-identical from step {self.first} to step {self.last}"
         others = list(self.tensors)[1:]
-        told = f"; so are {', '.join(others[:3])}{' and others' * (len(others) > 3)}" if others else ""
-        return f"The runs part at step {self.step}: {written(self.tensor, *self.tensors[self.tensor])}{told}"
+        more = f". {', '.join(others[:3])}{' and others' * (len(others) > 3)} differ too" if others else ""
+        difference = describe_difference(self.tensor, *self.tensors[self.tensor])
+        return f"The runs diverge at step {self.step}: {difference}{more}"
 
 
-def written(path: str, a: Array, b: Array) -> str:
-    """Say where two values of a tensor are farthest apart."""
-    apart = np.abs(a.astype("float64") - b.astype("float64"))
-    place = np.unravel_index(int(np.argmax(np.where(np.isnan(apart), np.inf, apart))), a.shape)
-    where = f"[{', '.join(map(str, place))}]" if a.ndim else ""
-    return f"{path}{where} is {a[place]} in one and {b[place]} in the other"
+def describe_difference(path: str, a: Array, b: Array) -> str:
+    """Return the element at which two tensors differ most."""
+    distance = np.abs(a.astype("float64") - b.astype("float64"))
+    index = np.unravel_index(int(np.argmax(np.where(np.isnan(distance), np.inf, distance))), a.shape)
+    where = f"[{', '.join(map(str, index))}]" if a.ndim else ""
+    return f"{path}{where} is {a[index]} in one and {b[index]} in the other"
 
 
-def compare(a: History, b: History) -> Comparison:
-    """Find the first step after which two runs differ, and in which tensor, down to the last bit.
+def compare(a: History, b: History) -> RunComparison:
+    """Find the first step after which two runs differ in any bit, and the tensor that differs.
 
-    The runs are entered again where both have snapshots or something was set, and step by step where they begin to
-    differ. What differs and is the same again before the next such place is not noticed.
+    The runs are repeated from their snapshots: first at the steps where a snapshot was taken or a value was set, then
+    step by step from the last of them without a difference. A difference that disappears before the next such step is
+    not found.
 
     Parameters
     ----------
     a, b : History
-        Of two runs of `Model.fit`, on data in memory, of models with the same tensors. Steps are counted as
-        ``model.step`` counts them.
+        Of two runs of `Model.fit` on data in memory, of models with the same tensors. Steps are counted by
+        ``model.step``.
 
     Returns
     -------
-    Comparison
+    RunComparison
         True if the runs differ. As text, a sentence.
 
     Raises
     ------
     StateError
-        If a run cannot be entered again, or the models or the steps have nothing in common.
+        If a run cannot be repeated, or the models have different tensors, or the runs have no step in common.
 
     Examples
     --------
@@ -87,44 +89,46 @@ def compare(a: History, b: History) -> Comparison:
     >>> model.compile(pel.optimizers.SGD(0.1), "mse")
     >>> history = model.fit(np.ones((8, 1)), np.ones(8), batch_size=2, epochs=3, verbose=0, seed=0)
     >>> print(pel.compare(history, history.branch(at=4)))
-    The runs are the same, bit by bit, from step 4 to step 12
+    The runs are bit-identical from step 4 to step 12
     >>> print(pel.compare(history, history.branch(at=4, learning_rate=0.5)))
-    The runs part at step 4: optimizer/learning_rate is 0.1 in one and 0.5 in the other
+    The runs diverge at step 4: optimizer/learning_rate is 0.1 in one and 0.5 in the other
     """
-    one, other = (recording_of(run) for run in (a, b))
+    one, other = (get_recorder(run) for run in (a, b))
     if set(one.state) != set(other.state):
-        odd = sorted(set(one.state) ^ set(other.state))
-        raise StateError(f"The models of the runs have not the same tensors: {', '.join(odd[:5])} is in one alone")
+        unmatched = sorted(set(one.state) ^ set(other.state))
+        raise StateError(
+            f"The models of the runs have different tensors: {', '.join(unmatched[:5])} is only in one of them"
+        )
     first, last = max(one.begin, other.begin), min(one.end, other.end)
     if first > last:
         raise StateError(f"The runs have no step in common: one ends at step {last}, the other begins at {first}")
     equal = first
-    for step in probes(one, other, first, last):
-        if differing(one.at(step)[0], other.at(step)[0]):
-            for (now, left), (_, right) in zip(one.each(equal, step), other.each(equal, step), strict=True):
-                found = differing(left, right)
-                if found:
-                    return Comparison(first, last, now, found)
+    for step in list_probe_steps(one, other, first, last):
+        if find_differences(one.restore(step)[0], other.restore(step)[0]):
+            states = zip(one.iter_states(equal, step), other.iter_states(equal, step), strict=True)
+            for (now, left), (_, right) in states:
+                different = find_differences(left, right)
+                if different:
+                    return RunComparison(first, last, now, different)
         equal = step
-    return Comparison(first, last)
+    return RunComparison(first, last)
 
 
-def recording_of(run: Any) -> Recording:
-    """Return what was kept of a run."""
+def get_recorder(run: Any) -> RunRecorder:
     if not isinstance(run, History):
-        raise UseError(f"Expected what fit returns, a History. Received: {run!r:.100}, a {type(run).__name__}")
-    return run.checked_recording()
+        raise UseError(f"Expected the History that fit returns. Received: {run!r:.100}, a {type(run).__name__}")
+    return run.get_recorder()
 
 
-def probes(one: Recording, other: Recording, first: int, last: int) -> Iterator[int]:
-    """Return the steps at which the runs are compared first: those of snapshots and changes, and the ends."""
+def list_probe_steps(one: RunRecorder, other: RunRecorder, first: int, last: int) -> Iterator[int]:
+    """Return the steps to compare first: those of snapshots and of external writes, and both ends."""
     steps = {first, last}
-    for recording in (one, other):
-        steps.update(s.step for s in recording.snapshots)
-        steps.update(step for step, _ in recording.changes)
+    for recorder in (one, other):
+        steps.update(snapshot.step for snapshot in recorder.snapshots)
+        steps.update(step for step, _ in recorder.changes)
     yield from sorted(step for step in steps if first <= step <= last)
 
 
-def differing(a: Values, b: Values) -> dict[str, tuple[Array, Array]]:
-    """Return the tensors that are not the same, bit by bit."""
+def find_differences(a: Values, b: Values) -> dict[str, tuple[Array, Array]]:
+    """Return the tensors that differ in any bit."""
     return {path: (a[path], b[path]) for path in a if a[path].tobytes() != b[path].tobytes()}

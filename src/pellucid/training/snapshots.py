@@ -1,8 +1,8 @@
-"""What is kept of a run so that it can be entered again at any step: snapshots, and what was set between steps.
+"""Snapshots of a run, from which its state after any step can be recomputed.
 
-The rest of a run follows from a snapshot, since the order of samples and all random numbers are functions of seeds and
-steps: the same compiled program goes over the same batches again. What else can change a value is somebody who sets it
-between two steps, such as a callback that lowers the learning rate; such values are kept as well.
+The rest of a run follows from a snapshot: sample orders and random numbers are functions of seeds and step counts, so
+the same compiled program runs over the same batches again. Only external writes between two steps, such as a callback
+that lowers the learning rate, can change a value otherwise; these are recorded too.
 """
 
 from __future__ import annotations
@@ -13,195 +13,187 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from pellucid.graph.errors import OptionError, StateError
 from pellucid.graph.expr import Shared
-from pellucid.training.iterator_source import Streamed
-from pellucid.training.loop_progress import Run
-from pellucid.training.metric_accumulator import Tally
-
-if TYPE_CHECKING:
-    from pellucid.training.fit_loop import Training
+from pellucid.graph.validation import is_integer
+from pellucid.model.interfaces import ModelLike
+from pellucid.training.epoch_program import BatchSource
+from pellucid.training.loop_progress import LoopProgress, MetricAccumulator
 
 Array = np.ndarray[Any, Any]
 Values = dict[str, Array]
 
-MOST = 32
-"""How many snapshots are kept; when there are more, every second one goes."""
+MAX_SNAPSHOTS = 32
+"""When there are more, every second one is evicted."""
 
-PATIENCE = 200
-"""How much longer training goes on between two snapshots than one takes."""
+MIN_TIME_RATIO = 200
+"""Training time between two snapshots, in multiples of the time that one takes; it bounds the overhead to 0.5%."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A run between two steps.
+    """State of a run between two steps.
 
     Attributes
     ----------
     step : int
-        How many steps were made.
+        Number of steps.
     changes : int
-        How many changes from outside came before it.
-    run : dict from str to array
-        Where it stands.
-    values : dict from str to array
-        The model's state.
+        Number of external writes before it.
+    progress, values : dict from str to array
+        State of the loop progress, and values of the model's state.
     """
 
     step: int
     changes: int
-    run: Values
+    progress: Values
     values: Values
 
     @functools.cached_property
     def bytes(self) -> int:
-        """How much it takes."""
-        return sum(v.nbytes for v in (*self.values.values(), *self.run.values()))
+        return sum(v.nbytes for v in (*self.values.values(), *self.progress.values()))
 
 
-class Recording:
-    """What is kept of one run of `Model.fit`.
+class RunRecorder:
+    """Records snapshots and external writes of a run of `Model.fit`.
 
     Parameters
     ----------
-    training : Training
-        The run.
-    most_bytes : float
-        How much all that is kept may take.
+    model, config, source, validation
+        Those of the `FitLoop`.
+    max_bytes : float
+        Memory limit.
+
+    Attributes
+    ----------
+    missing : str
+        Why the run cannot be repeated; empty if it can.
+    snapshots : list of Snapshot
+        In order of their steps.
+    changes : list of (int, dict from str to array)
+        External writes: the step, and the new values by path.
+    begin, end : int
+        First and last step.
     """
 
-    def __init__(self, training: Training, most_bytes: float) -> None:
-        self.model, self.plan, self.source = training.model, training.plan, training.source
-        self.validation = training.validation
-        self.most_bytes = most_bytes
+    def __init__(
+        self, model: ModelLike, config: Any, source: BatchSource, validation: BatchSource | None, max_bytes: float
+    ) -> None:
+        self.model, self.config, self.source, self.validation = model, config, source, validation
+        self.max_bytes = max_bytes
         self.missing = ""
         self.state: dict[str, Shared] = {}
-        self.seen: dict[str, int] = {}
+        self.set_count: dict[str, int] = {}
         self.snapshots: list[Snapshot] = []
         self.changes: list[tuple[int, Values]] = []
         self.changed_bytes = 0
-        self.spacing, self.due = 1, 0.0
+        self.spacing, self.earliest = 1, 0.0
         self.begin = self.end = 0
 
     def start(self) -> None:
-        """Take the first snapshot, once the run stands where it begins."""
+        """Take the first snapshot, after the callbacks have set the start of the run."""
         self.begin = self.end = self.model.run.step
-        if isinstance(self.source, Streamed):
-            self.missing = "the batches came from an iterable, which cannot be walked again"
+        if not self.source.is_replayable:
+            self.missing = "the batches came from an iterable, which cannot be repeated"
             return
         self.state = self.model.state()
-        self.seen = {path: p.times_set for path, p in self.state.items()}
+        self.set_count = {path: p.set_count for path, p in self.state.items()}
         size = sum(p.get_value().nbytes for p in self.state.values())
-        if size > self.most_bytes:
-            self.stop(f"the state of {self.model.name} takes {size} bytes, more than {self.most_bytes:.0f}")
+        if size > self.max_bytes:
+            self.stop(f"the state of {self.model.name} takes {size} bytes, more than {self.max_bytes:.0f}")
             return
-        self.take()
+        self.take_snapshot()
 
     def stop(self, reason: str) -> None:
-        """Keep nothing any longer, and remember why."""
-        self.missing = f"{reason}; give callbacks=[pel.callbacks.History(snapshot_megabytes=...)] to keep more"
+        """Record nothing from here on."""
+        self.missing = f"{reason}; raise the limit with callbacks=[pel.callbacks.History(snapshot_megabytes=...)]"
         self.snapshots.clear()
         self.changes.clear()
 
     def after_steps(self) -> None:
-        """Look at what there is between two chunks, or after an epoch."""
+        """Take a snapshot if it is due; called between two chunks, and after an epoch."""
         self.end = self.model.run.step
         if self.missing:
             return
-        self.notice()
-        if self.end - self.snapshots[-1].step >= self.spacing and time.perf_counter() >= self.due:
-            self.take()
-        if len(self.snapshots) > MOST or self.bytes > self.most_bytes:
-            self.thin()
+        self.detect_external_writes()
+        if self.end - self.snapshots[-1].step >= self.spacing and time.perf_counter() >= self.earliest:
+            self.take_snapshot()
+        if len(self.snapshots) > MAX_SNAPSHOTS or self.bytes > self.max_bytes:
+            self.evict()
 
     @property
     def bytes(self) -> int:
-        """How much all that is kept takes; one snapshot takes as much as another."""
+        """Size of everything recorded; all snapshots have the same size."""
         return self.changed_bytes + (len(self.snapshots) * self.snapshots[0].bytes if self.snapshots else 0)
 
-    def notice(self) -> None:
-        """Keep what was set since the last time: a step leaves its results on the device, and whoever sets a value
-        leaves an array of NumPy's.
-        """
+    def detect_external_writes(self) -> None:
+        """Record values set since the last time; `Shared.set_count` does not count the updates of steps."""
         values = {}
         for path, p in self.state.items():
-            if p.times_set != self.seen[path]:
-                self.seen[path] = p.times_set
+            if p.set_count != self.set_count[path]:
+                self.set_count[path] = p.set_count
                 values[path] = p.get_value()
         if values:
             self.changes.append((self.model.run.step, values))
             self.changed_bytes += sum(v.nbytes for v in values.values())
 
-    def take(self) -> None:
-        """Take a snapshot."""
-        begun = time.perf_counter()
-        run, values = self.model.run.get_state(), {path: p.get_value() for path, p in self.state.items()}
-        self.snapshots.append(Snapshot(self.model.run.step, len(self.changes), run, values))
+    def take_snapshot(self) -> None:
+        start = time.perf_counter()
+        values = {path: p.get_value() for path, p in self.state.items()}
+        self.snapshots.append(Snapshot(self.model.run.step, len(self.changes), self.model.run.get_state(), values))
         now = time.perf_counter()
-        self.due = now + PATIENCE * (now - begun)
+        self.earliest = now + MIN_TIME_RATIO * (now - start)
 
-    def thin(self) -> None:
-        """Let go of every second snapshot but the first."""
-        self.spacing = max(2 * self.spacing, (self.end - self.begin) // MOST)
-        while len(self.snapshots) > 1 and (len(self.snapshots) > MOST or self.bytes > self.most_bytes):
+    def evict(self) -> None:
+        """Drop every second snapshot but the first."""
+        self.spacing = max(2 * self.spacing, (self.end - self.begin) // MAX_SNAPSHOTS)
+        while len(self.snapshots) > 1 and (len(self.snapshots) > MAX_SNAPSHOTS or self.bytes > self.max_bytes):
             self.snapshots[:] = self.snapshots[::2]
-        if self.bytes > self.most_bytes:
-            self.stop("what callbacks set while it trained takes too much")
+        if self.bytes > self.max_bytes:
+            self.stop("the values that callbacks set during training exceed the limit")
 
-    def at(self, step: int) -> tuple[Values, Run]:
-        """Return the state after a step, and where the run stood then, by walking there from the snapshot before it.
-
-        Raises
-        ------
-        OptionError
-            For a step that the run has not.
-        StateError
-            If the run cannot be entered again; the reason is told.
-        """
+    def restore(self, step: int) -> tuple[Values, LoopProgress]:
+        """Return the state after a step and the position of the run, recomputed from the snapshot before the step."""
         if self.missing:
-            raise StateError(f"This run cannot be entered again: {self.missing}")
-        if not hasattr(step, "__index__") or isinstance(step, bool) or not self.begin <= step <= self.end:
-            raise OptionError(f"The run went from step {self.begin} to {self.end}. Received: step={step!r}")
-        known = self.snapshots[bisect_right(self.snapshots, int(step), key=lambda s: s.step) - 1]
-        return self.ahead(known.values, self.run_of(known.run), int(step), known.changes)
+            raise StateError(f"This run cannot be repeated: {self.missing}")
+        if not is_integer(step) or not self.begin <= step <= self.end:
+            raise OptionError(f"Expected a step from {self.begin} to {self.end}. Received: step={step!r}")
+        snapshot = self.snapshots[bisect_right(self.snapshots, int(step), key=lambda s: s.step) - 1]
+        progress = LoopProgress(0, 0, 0, 0, MetricAccumulator(self.source.metrics))
+        progress.set_state(snapshot.progress)
+        return self.replay(snapshot.values, progress, int(step), snapshot.changes)
 
-    def run_of(self, state: Mapping[str, Array]) -> Run:
-        """Return a run that stands where another stood."""
-        made = Run(0, 0, 0, 0, Tally(self.source.measures))
-        made.set_state(state)
-        return made
-
-    def ahead(self, values: Values, run: Run, step: int, changes: int) -> tuple[Values, Run]:
-        """Walk from one state to a later step, with what was set on the way."""
-        with self.borrowed(values):
+    def replay(self, values: Values, progress: LoopProgress, step: int, changes: int) -> tuple[Values, LoopProgress]:
+        """Run from a state to a later step, with the external writes in between, from number ``changes`` on."""
+        with self.swap_state(values):
             for at, new in self.changes[changes:]:
                 if at > step:
                     break
-                self.walk(run, at)
+                self.run_until(progress, at)
                 for path, value in new.items():
                     self.state[path].set_value(value)
-            self.walk(run, step)
-            return {path: p.get_value() for path, p in self.state.items()}, run
+            self.run_until(progress, step)
+            return {path: p.get_value() for path, p in self.state.items()}, progress
 
-    def each(self, begin: int, end: int) -> Iterator[tuple[int, Values]]:
-        """Return the state after every step, from one on."""
-        values, run = self.at(begin)
+    def iter_states(self, begin: int, end: int) -> Iterator[tuple[int, Values]]:
+        """Yield every step and the state after it."""
+        values, progress = self.restore(begin)
         yield begin, values
         for step in range(begin + 1, end + 1):
             changes = bisect_right(self.changes, step - 1, key=lambda change: change[0])
-            values, run = self.ahead(values, run, step, changes)
+            values, progress = self.replay(values, progress, step, changes)
             yield step, values
 
     @contextmanager
-    def borrowed(self, values: Mapping[str, Array]) -> Iterator[None]:
-        """Put values in the place of the model's, which it has again afterwards."""
+    def swap_state(self, values: Mapping[str, Array]) -> Iterator[None]:
+        """Set the state of the model inside a ``with`` block."""
         own = {path: p.get_value() for path, p in self.state.items()}
         try:
-            with self.source.held():
+            with self.source.on_device():
                 for path, value in values.items():
                     self.state[path].set_value(value)
                 yield
@@ -209,22 +201,23 @@ class Recording:
             for path, value in own.items():
                 self.state[path].set_value(value)
 
-    def walk(self, run: Run, step: int) -> None:
-        """Make steps until so many are made; epochs that end before are run together where the data allow it."""
-        steps = self.source.steps or 1  # data in memory always have some
-        while run.step < step:
-            if run.batch == steps:
-                run.epoch, run.batch = run.epoch + 1, 0
-                run.tally.reset()
-            whole = 0 if run.batch else min(self.source.together, (step - run.step - 1) // steps)
-            if whole > 1:
-                for _ in self.source.chunks(run.seed, run.epoch, epochs=whole):
+    def run_until(self, progress: LoopProgress, step: int) -> None:
+        """Run steps up to a step, in calls of several whole epochs where possible."""
+        steps = self.source.steps or 1  # a source that can be repeated has at least one
+        while progress.step < step:
+            if progress.batch == steps:
+                progress.epoch, progress.batch = progress.epoch + 1, 0
+                progress.metrics.reset()
+            epochs = 0 if progress.batch else min(self.source.epochs_per_call, (step - progress.step - 1) // steps)
+            if epochs > 1:
+                for _ in self.source.run_steps(progress.seed, progress.epoch, epochs=epochs):
                     pass
-                run.epoch, run.step = run.epoch + whole, run.step + whole * steps
+                progress.epoch, progress.step = progress.epoch + epochs, progress.step + epochs * steps
                 continue
-            for outputs, sizes in self.source.chunks(run.seed, run.epoch, run.batch, lambda: step - run.step):
-                run.tally.add(outputs, sizes)
-                run.batch += len(sizes)
-                run.step += len(sizes)
-                if run.step == step:
+            chunks = self.source.run_steps(progress.seed, progress.epoch, progress.batch, lambda: step - progress.step)
+            for outputs, batch_sizes in chunks:
+                progress.metrics.add(outputs, batch_sizes)
+                progress.batch += len(batch_sizes)
+                progress.step += len(batch_sizes)
+                if progress.step == step:
                     break

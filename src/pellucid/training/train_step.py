@@ -1,168 +1,193 @@
-"""What a model is trained for, as expressions, and the steps that make its loss smaller."""
+"""Training step: loss, metrics and updates as expressions, and the compiled programs that run it."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from pellucid.graph.expr import Expr, Input, Shared
+from pellucid.graph.errors import UseError
+from pellucid.graph.expr import Expr, Input, Shared, as_expr
 from pellucid.graph.inference import inference
-from pellucid.graph.traversal import shared_of
+from pellucid.graph.traversal import collect_shared
 from pellucid.graph.types import Dim
-from pellucid.model.compile_config import Goal
-from pellucid.training.epoch_program import Flow, Walk
-from pellucid.training.metric_accumulator import Measure, loss_value, mean_measure, metric_measure
+from pellucid.model.interfaces import ModelLike
+from pellucid.nn.losses import Loss
+from pellucid.nn.losses.reduction import reduce_values
+from pellucid.nn.masks import find_mask
+from pellucid.nn.metrics import MeanMetricWrapper, Metric
+from pellucid.run.function_builder import function
+from pellucid.training.epoch_program import ArrayEpochProgram, BatchEpochProgram
+from pellucid.training.loop_progress import StepMetric
 
-MOST_PROGRAMS = 8
-"""How many compiled passes are kept: those over training and validation data, and a few more."""
+MAX_PROGRAMS = 8
+"""Number of compiled programs kept per training step: for training data, validation data and a few more."""
 
-Made = TypeVar("Made", Walk, Flow)
+Program = TypeVar("Program", ArrayEpochProgram, BatchEpochProgram)
 
-Kind = tuple[Sequence[Dim], np.dtype[Any]] | None
-"""Shape and dtype of what is given for one sample; None where nothing is."""
-
-
-@dataclass(frozen=True)
-class Written:
-    """A model as it is written now, ready to be trained.
-
-    Attributes
-    ----------
-    inputs, outputs : list of Expr
-        From where to where.
-    names : list of str
-        Those of the outputs.
-    penalty : Expr or float
-        What the layers' regularizers add to the loss.
-    parameters : list of Shared
-        What may be changed.
-    """
-
-    inputs: list[Expr]
-    outputs: list[Expr]
-    names: list[str]
-    penalty: Any
-    parameters: list[Shared]
+SampleSpec = tuple[Sequence[Dim], np.dtype[Any]] | None
+"""Shape and dtype of one sample's target or weight; None where an output has none."""
 
 
-class Objective:
-    """A goal written out for one model and one kind of targets and weights.
+class HasSpecs(Protocol):
+    """Data whose targets and weights are described for every output."""
 
-    Parameters
-    ----------
-    model : Written
-        The model.
-    goal : Goal
-        What to train for.
-    targets, weights : list of (shape, dtype) or None
-        Of one sample, for every output.
+    @property
+    def target_specs(self) -> list[SampleSpec]: ...
+    @property
+    def weight_specs(self) -> list[SampleSpec]: ...
 
-    Attributes
-    ----------
-    given : list of Expr
-        What a batch holds: the inputs, then the targets, then the weights that there are.
-    training, evaluation : dict from str to Measure
-        ``"loss"``, the losses of several outputs, and the metrics, while training and after it.
-    """
 
-    def __init__(self, model: Written, goal: Goal, targets: Sequence[Kind], weights: Sequence[Kind]) -> None:
-        self.model, self.goals = model, goal.of(model.names)
-        self.y, self.w = self.inputs("y", targets), self.inputs("weight", weights)
-        self.given: list[Expr] = [*model.inputs, *(e for e in (*self.y, *self.w) if e is not None)]
-        self.training = self.measures(model.outputs)
-        self.evaluation = self.measures(inference(model.outputs))
-        self.optimizer = goal.optimizer
+class TrainStep:
+    """Loss, metrics and updates of a compiled model, for one kind of targets and weights."""
+
+    def __init__(
+        self, model: ModelLike, target_specs: Sequence[SampleSpec], weight_specs: Sequence[SampleSpec]
+    ) -> None:
+        config = model.compile_config
+        self.output_configs, self.optimizer = config.for_outputs(model.output_names), config.optimizer
+        self.parameters = model.trainable_parameters
+        self.penalty = model.regularization()
+        batch = model.inputs[0].shape[0]
+        self.targets = self.make_inputs("y", batch, target_specs)
+        self.weights = self.make_inputs("weight", batch, weight_specs)
+        self.inputs: list[Expr] = [*model.inputs, *(e for e in (*self.targets, *self.weights) if e is not None)]
+        self.outputs = model.outputs
+        self.training_metrics = self.make_metrics(self.outputs)
         self.programs: dict[Any, Any] = {}
 
     @functools.cached_property
+    def evaluation_metrics(self) -> dict[str, StepMetric]:
+        return self.make_metrics(inference(self.outputs))
+
+    @functools.cached_property
     def updates(self) -> dict[Shared, Expr]:
-        """What one step changes: what may be changed, as far as the loss depends on it."""
-        learning = set(self.model.parameters)
-        return self.optimizer.updates(self.loss, [p for p in self.variables if p in learning])
+        """Updates of the trainable parameters that the loss depends on."""
+        trainable = set(self.parameters)
+        return self.optimizer.updates(self.loss, [p for p in self.variables if p in trainable])
 
     @functools.cached_property
     def variables(self) -> list[Shared]:
         """All variables that the loss depends on."""
-        return shared_of([self.loss])
+        return collect_shared([self.loss])
 
-    def inputs(self, what: str, kinds: Sequence[Kind]) -> list[Input | None]:
-        """Return inputs of the graph for what is given for each output."""
-        batch, single = self.model.inputs[0].shape[0], len(self.goals) == 1
+    def make_inputs(self, name: str, batch: Dim, specs: Sequence[SampleSpec]) -> list[Input | None]:
+        """Return a graph input for the targets or weights of each output."""
+        single = len(self.output_configs) == 1
         return [
-            None if kind is None else Input(what if single else f"{what} of {goal.name}", (batch, *kind[0]), kind[1])
-            for goal, kind in zip(self.goals, kinds, strict=True)
+            None if spec is None else Input(name if single else f"{name} of {output.name}", (batch, *spec[0]), spec[1])
+            for output, spec in zip(self.output_configs, specs, strict=True)
         ]
 
     @property
     def loss(self) -> Expr:
-        """The scalar that is made small."""
-        return self.training["loss"].outputs["loss"]
+        """The scalar that training minimizes."""
+        return self.training_metrics["loss"].outputs["loss"]
 
-    def measures(self, outputs: Sequence[Expr]) -> dict[str, Measure]:
-        """Return the loss, penalty included, and whatever else is measured."""
+    def make_metrics(self, outputs: Sequence[Expr]) -> dict[str, StepMetric]:
+        """Return the loss, which includes the penalty of the regularizers, and the metrics."""
         total: Any = None
-        losses: dict[str, Measure] = {}
-        rest: dict[str, Measure] = {}
+        losses: dict[str, StepMetric] = {}
+        metrics: dict[str, StepMetric] = {}
         single = len(outputs) == 1
-        for goal, y, weight, output in zip(self.goals, self.y, self.w, outputs, strict=True):
+        for config, y, weight, output in zip(self.output_configs, self.targets, self.weights, outputs, strict=True):
             if y is None:
                 continue
-            if goal.loss is not None:
-                loss = loss_value(goal.loss, y, output, weight)
+            if config.loss is not None:
+                loss = compute_loss(config.loss, y, output, weight)
                 if not single:
-                    losses[f"{goal.name}_loss"] = mean_measure(f"{goal.name}_loss", loss)
-                counted = loss if goal.loss_weight == 1.0 else goal.loss_weight * loss
-                total = counted if total is None else total + counted
-            prefix = "" if single else f"{goal.name}_"
-            for name, metric in goal.metrics.items():
-                rest[prefix + name] = metric_measure(prefix + name, metric, y, output, None)
-            for name, metric in goal.weighted_metrics.items():
-                rest[prefix + name] = metric_measure(prefix + name, metric, y, output, weight)
-        if isinstance(self.model.penalty, Expr):
-            total = total + self.model.penalty
-        return {"loss": mean_measure("loss", total), **losses, **rest}
+                    losses[f"{config.name}_loss"] = StepMetric({f"{config.name}_loss": loss})
+                weighted = loss if config.loss_weight == 1.0 else config.loss_weight * loss
+                total = weighted if total is None else total + weighted
+            prefix = "" if single else f"{config.name}_"
+            for name, metric in config.metrics.items():
+                metrics[prefix + name] = make_metric(prefix + name, metric, y, output, None)
+            for name, metric in config.weighted_metrics.items():
+                metrics[prefix + name] = make_metric(prefix + name, metric, y, output, weight)
+        if isinstance(self.penalty, Expr):
+            total = total + self.penalty
+        return {"loss": StepMetric({"loss": total}), **losses, **metrics}
 
-    def measured(self, training: bool) -> dict[str, Measure]:
-        """Return the measures of training, or those of a model that is done with it."""
-        return self.training if training else self.evaluation
+    def get_metrics(self, training: bool) -> dict[str, StepMetric]:
+        return self.training_metrics if training else self.evaluation_metrics
 
-    def outputs(self, training: bool) -> dict[str, Expr]:
-        """Return what a step puts out, by name."""
-        return {key: e for measure in self.measured(training).values() for key, e in measure.outputs.items()}
+    def get_outputs(self, training: bool) -> dict[str, Expr]:
+        """Return the outputs of a step, by name."""
+        return {key: e for metric in self.get_metrics(training).values() for key, e in metric.outputs.items()}
 
-    def walk(self, arrays: Sequence[Any], training: bool, devices: Any = None) -> Walk:
-        """Return the compiled passes over data of these shapes, on these devices, made at the first call."""
-        return self.kept(
-            (training, *((a.shape, a.dtype) for a in arrays), str(devices)),
-            lambda: Walk(
-                self.outputs(training),
-                self.updates if training else {},
-                dict(zip(self.given, arrays, strict=True)),
-                devices,
-            ),
-        )
+    def get_array_program(self, arrays: Sequence[Any], training: bool, devices: Any = None) -> ArrayEpochProgram:
+        """Return the program for data of these shapes on these devices."""
+        key = (training, *((a.shape, a.dtype) for a in arrays), str(devices))
+        data = dict(zip(self.inputs, arrays, strict=True))
+        return self.cache_program(key, lambda: ArrayEpochProgram(*self.get_definition(training), data, devices))
 
-    def flow(self, dtypes: Sequence[Any], training: bool, devices: Any = None) -> Flow:
-        """Return the compiled steps over batches of these dtypes that are handed in, made at the first call."""
-        return self.kept(
-            (training, *dtypes, str(devices)),
-            lambda: Flow(
-                self.outputs(training),
-                self.updates if training else {},
-                dict(zip(self.given, dtypes, strict=True)),
-                devices,
-            ),
-        )
+    def get_batch_program(self, dtypes: Sequence[Any], training: bool, devices: Any = None) -> BatchEpochProgram:
+        """Return the program for batches of these dtypes on these devices."""
+        key = (training, *dtypes, str(devices))
+        data = dict(zip(self.inputs, dtypes, strict=True))
+        return self.cache_program(key, lambda: BatchEpochProgram(*self.get_definition(training), data, devices))
 
-    def kept(self, key: Any, make: Callable[[], Made]) -> Made:
-        """Return what was made before under a key, or make it, and keep no more than a few."""
+    def get_definition(self, training: bool) -> tuple[dict[str, Expr], dict[Shared, Expr]]:
+        """Return outputs and updates; evaluation updates nothing."""
+        return self.get_outputs(training), self.updates if training else {}
+
+    def cache_program(self, key: Any, make: Callable[[], Program]) -> Program:
         if key not in self.programs:
-            if len(self.programs) == MOST_PROGRAMS:
+            if len(self.programs) == MAX_PROGRAMS:
                 del self.programs[next(iter(self.programs))]
             self.programs[key] = make()
-        made: Made = self.programs[key]
-        return made
+        program: Program = self.programs[key]
+        return program
+
+
+def get_train_step(model: ModelLike, data: HasSpecs) -> TrainStep:
+    """Return the training step of a model for this kind of data, with the parameters that are not frozen now."""
+    key = (
+        tuple(data.target_specs),
+        tuple(data.weight_specs),
+        tuple(model.trainable_parameters),
+        tuple(model.outputs),
+    )
+    steps = model.train_steps
+    # The step in use comes last, where `Model.state` looks for the variables of the loss.
+    steps[key] = steps.pop(key) if key in steps else TrainStep(model, data.target_specs, data.weight_specs)
+    step: TrainStep = steps[key]
+    return step
+
+
+def make_metric(name: str, metric: Any, y_true: Expr, y_pred: Expr, weight: Expr | None) -> StepMetric:
+    """Return a metric, a function or a `Metric`, as outputs of a step."""
+    unweighted = weight is None and find_mask(y_pred) is None
+    if unweighted and (isinstance(metric, MeanMetricWrapper) or not isinstance(metric, Metric)):
+        values = as_expr(
+            metric.function(y_true, y_pred, **metric.settings)
+            if isinstance(metric, MeanMetricWrapper)
+            else metric(y_true, y_pred)
+        )
+        return StepMetric({name: values.mean()})
+    streaming = metric if isinstance(metric, Metric) else MeanMetricWrapper(metric)
+    sums = streaming.updates(y_true, y_pred, sample_weight=weight)
+    inputs = {key: Input(key, value.shape, value.dtype) for key, value in sums.items()}
+    result = function(
+        list(inputs.values()), streaming.result(dict(inputs)), mode="numpy", rewrite=False, on_unused_input="ignore"
+    )
+    return StepMetric({f"{name}/{key}": value for key, value in sums.items()}, result)
+
+
+def compute_loss(loss: Any, y_true: Expr, y_pred: Expr, weight: Expr | None) -> Expr:
+    """Return the loss of a batch as a scalar, with masks and weights as in Keras."""
+    if isinstance(loss, Loss):
+        value = loss(y_true, y_pred, sample_weight=weight)
+    else:
+        value = as_expr(loss(y_true, y_pred))
+        if value.ndim:
+            value = reduce_values(value, weight, find_mask(y_pred))
+        elif weight is not None:
+            raise UseError(
+                f"Samples have weights, and the loss {getattr(loss, '__name__', loss)} is a scalar for a whole batch. "
+                "Return one value per sample from it; their weighted mean is minimized"
+            )
+    result: Expr = value.mean() if value.ndim else value
+    return result

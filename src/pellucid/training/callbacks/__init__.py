@@ -1,6 +1,6 @@
-"""Callbacks: what is called while a model trains, with Keras's names, arguments and hooks."""
+"""Callbacks, with the names, arguments and hooks of Keras."""
 
-from pellucid.graph.errors import tell_near_misses
+from pellucid.graph.errors import suggest_near_misses
 from pellucid.training.callbacks.backup import BackupAndRestore
 from pellucid.training.callbacks.base import Callback
 from pellucid.training.callbacks.checkpoint import ModelCheckpoint
@@ -24,4 +24,4 @@ __all__ = [
     "TerminateOnNaN",
 ]
 
-tell_near_misses(globals(), "pel.callbacks")
+suggest_near_misses(globals(), "pel.callbacks")

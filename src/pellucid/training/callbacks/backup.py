@@ -1,4 +1,4 @@
-"""A callback that lets a run be taken up again, should the process end at any moment."""
+"""Callback that makes a run resumable after the process ends."""
 
 from __future__ import annotations
 
@@ -10,40 +10,40 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.errors import StorageError
-from pellucid.graph.types import shape_text
+from pellucid.graph.types import format_shape
 from pellucid.run.distributed.process_group import process_id
-from pellucid.saving.container import read, write
+from pellucid.saving.container import read_container, write_container
 from pellucid.training.callbacks.base import Callback, Logs
-from pellucid.training.callbacks.checkpoint import frequency
+from pellucid.training.callbacks.checkpoint import check_save_freq
 
 Array = np.ndarray[Any, Any]
 
-KIND = "a training state"
+FILE_KIND = "a training state"
 
 
 class BackupAndRestore(Callback):
-    """Keep what training came to in a file, and go on from there when the same program is started again.
+    """Back up the training state to a file, and resume from it when the same program is started again.
 
-    The run that goes on ends with the same bits as one that was never stopped: weights, optimizer, random streams, the
-    order of the samples, the measures of an epoch that was under way, the history, and what other callbacks remember.
-    The file is whole or not there, whenever the process ends, and is deleted once training is done. Of several
-    processes, the first writes it and all read it; it serves any number of devices, up to rounding.
+    The result is bit-identical to an uninterrupted run: weights, optimizer, random streams, sample order, metrics of an
+    unfinished epoch, history, and the state of other callbacks. The file is written atomically, and is deleted
+    when training ends. With several processes, the first writes it and all read it; the number of devices may change,
+    with results equal up to rounding.
 
     Parameters
     ----------
     backup_dir : str or path
-        The folder of the file, made if need be; one for each run.
+        Folder of the file, one for each run; it is created if missing.
     save_freq : "epoch" or int
-        When it is written: after every epoch, or after every so many batches, counted over all epochs.
+        After every epoch, or after this number of batches, counted over all epochs.
     double_checkpoint : bool
-        Whether the file before the last is kept too, and taken if the last is damaged.
+        Whether to keep the previous file too, which is used if the last is damaged.
     delete_checkpoint : bool
-        Whether it is deleted when training is done.
+        Whether to delete the file when training ends.
 
     Raises
     ------
     StorageError
-        When training begins: if the backup is that of another model or other data, or is damaged.
+        When training begins: if the backup belongs to another model or other data, or is damaged.
 
     Examples
     --------
@@ -51,120 +51,118 @@ class BackupAndRestore(Callback):
     >>> def train(epochs):
     ...     model = pel.Sequential([nn.Input((1,)), nn.Dense(1)])
     ...     model.compile("sgd", "mse")
-    ...     keep = pel.callbacks.BackupAndRestore("backup", delete_checkpoint=False)
-    ...     return model.fit(np.ones((8, 1)), np.ones(8), epochs=epochs, verbose=0, callbacks=[keep])
+    ...     backup = pel.callbacks.BackupAndRestore("backup", delete_checkpoint=False)
+    ...     return model.fit(np.ones((8, 1)), np.ones(8), epochs=epochs, verbose=0, callbacks=[backup])
     >>> train(2).epoch
     [0, 1]
-    >>> train(4).epoch  # begins where the first one ended
+    >>> train(4).epoch  # resumes after epoch 1
     [0, 1, 2, 3]
     """
 
-    comes_last = True
+    runs_last = True
 
     def __init__(
         self, backup_dir: Any, save_freq: Any = "epoch", double_checkpoint: bool = False, delete_checkpoint: bool = True
     ) -> None:
         self.folder = Path(backup_dir)
-        self.save_freq = frequency(save_freq)
+        self.save_freq = check_save_freq(save_freq)
         self.double_checkpoint, self.delete_checkpoint = bool(double_checkpoint), bool(delete_checkpoint)
 
     @property
     def path(self) -> Path:
-        """The file."""
+        """Path of the backup."""
         return self.folder / "training.pel"
 
     @property
-    def path_before(self) -> Path:
-        """The file before it."""
+    def previous_path(self) -> Path:
+        """Path of the previous backup."""
         return self.folder / "training-before.pel"
 
     @property
     def batch_interval(self) -> int | None:
-        """After how many batches it is written, if not after epochs."""
+        """Interval of batches, if it does not back up after epochs."""
         return self.save_freq
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Take up the run that the file is of, if there is one."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        if self.path.exists() or self.path_before.exists():
-            self.restore(*self.found())
+        if self.path.exists() or self.previous_path.exists():
+            self.restore(*self.read_backup())
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """Write the file after batches."""
-        self.back_up()
+        self.write_backup()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Write the file after an epoch."""
         if self.save_freq is None:
-            self.back_up()
+            self.write_backup()
 
     def on_train_end(self, logs: Logs | None = None) -> None:
-        """Delete the file."""
         if self.delete_checkpoint and not process_id():
             self.path.unlink(missing_ok=True)
-            self.path_before.unlink(missing_ok=True)
+            self.previous_path.unlink(missing_ok=True)
 
-    def back_up(self) -> None:
+    def write_backup(self) -> None:
         """Write the file, in the first process."""
         if process_id():
             return
         arrays = {f"state/{path}": p.get_value() for path, p in self.model.state().items()}
         arrays |= {f"run/{name}": value for name, value in self.model.run.get_state().items()}
-        for name, callback in self.others():
+        for name, callback in self.iter_named_callbacks():
             arrays |= {f"callbacks/{name}/{key}": np.asarray(v) for key, v in callback.get_state().items()}
         if self.double_checkpoint and self.path.exists():
-            self.path.replace(self.path_before)
-        told = {"steps": self.params["steps"], "stop_training": bool(self.model.stop_training)}
-        write(self.path, KIND, told, arrays)
+            self.path.replace(self.previous_path)
+        header = {"steps": self.params["steps"], "stop_training": bool(self.model.stop_training)}
+        write_container(self.path, FILE_KIND, header, arrays)
 
-    def others(self) -> Iterator[tuple[str, Callback]]:
-        """Go through the other callbacks, each with a name of its own."""
+    def iter_named_callbacks(self) -> Iterator[tuple[str, Callback]]:
+        """Yield the other callbacks with unique names."""
         counts: Counter[str] = Counter()
-        for callback in self.company:
+        for callback in self.other_callbacks:
             kind = type(callback).__name__
             counts[kind] += 1
             yield f"{kind}#{counts[kind]}", callback
 
-    def found(self) -> tuple[Mapping[str, Any], dict[str, Array]]:
-        """Return what the last file holds, or the one before it."""
-        paths = [path for path in (self.path, self.path_before) if path.exists()]
+    def read_backup(self) -> tuple[Mapping[str, Any], dict[str, Array]]:
+        """Read the last backup, or the previous one if the last is missing or damaged."""
+        paths = [path for path in (self.path, self.previous_path) if path.exists()]
         try:
-            return read(paths[0], KIND)
+            return read_container(paths[0], FILE_KIND)
         except StorageError as error:
             if len(paths) > 1:
-                return read(paths[1], KIND)
-            raise StorageError(f"{error}. Delete {self.folder} to begin anew") from error
+                return read_container(paths[1], FILE_KIND)
+            raise StorageError(f"{error}. Delete {self.folder} to start from scratch") from error
 
-    def restore(self, told: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
-        """Go on from what a file holds, if it is of this run."""
-        state = self.model.state()
-        self.check(told, part(arrays, "state/"))
-        for path, value in part(arrays, "state/").items():
+    def restore(self, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
+        """Continue from the content of a file, if it belongs to this run."""
+        state, values = self.model.state(), select_prefix(arrays, "state/")
+        self.check_matches(header, values)
+        for path, value in values.items():
             state[path].set_value(value)
-        self.model.run.set_state(part(arrays, "run/"))
-        for name, callback in self.others():
-            remembered = part(arrays, f"callbacks/{name}/")
-            if remembered:
-                callback.set_state(remembered)
-        self.model.stop_training = bool(told["stop_training"])
+        self.model.run.set_state(select_prefix(arrays, "run/"))
+        for name, callback in self.iter_named_callbacks():
+            callback_state = select_prefix(arrays, f"callbacks/{name}/")
+            if callback_state:
+                callback.set_state(callback_state)
+        self.model.stop_training = bool(header["stop_training"])
 
-    def check(self, told: Mapping[str, Any], values: Mapping[str, Array]) -> None:
+    def check_matches(self, header: Mapping[str, Any], values: Mapping[str, Array]) -> None:
         """Refuse the state of another model, or of a run on other data."""
         state, problem = self.model.state(), ""
-        differ = sorted(set(state) ^ set(values))
-        if differ:
-            problem = f"{differ[0]} is in {'the model' if differ[0] in state else 'the file'} alone"
+        unmatched = sorted(set(state) ^ set(values))
+        if unmatched:
+            problem = f"{unmatched[0]} is only in {'the model' if unmatched[0] in state else 'the file'}"
         else:
             for path, p in state.items():
                 if p.shape != values[path].shape or p.dtype != values[path].dtype:
-                    old = f"{values[path].dtype} {shape_text(values[path].shape)}"
-                    problem = f"{path} is {p.dtype} {shape_text(p.shape)}, and was {old}"
-        if told["steps"] != self.params["steps"]:
-            problem = f"an epoch has {self.params['steps']} steps, and had {told['steps']}"
+                    saved = f"{values[path].dtype} {format_shape(values[path].shape)}"
+                    problem = f"{path} is {p.dtype} {format_shape(p.shape)} in the model and {saved} in the file"
+        if header["steps"] != self.params["steps"]:
+            problem = f"an epoch has {self.params['steps']} steps, and {header['steps']} in the file"
         if problem:
-            raise StorageError(f"{self.path} is not of this run: {problem}. Delete {self.folder} to begin anew")
+            raise StorageError(
+                f"{self.path} belongs to another run: {problem}. Delete {self.folder} to start from scratch"
+            )
 
 
-def part(arrays: Mapping[str, Array], prefix: str) -> dict[str, Array]:
-    """Return the arrays whose names begin with a word, under what follows it."""
+def select_prefix(arrays: Mapping[str, Array], prefix: str) -> dict[str, Array]:
+    """Return the arrays whose names begin with a prefix, without it."""
     return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}

@@ -1,4 +1,4 @@
-"""Callbacks that end training before its time."""
+"""Callbacks that end training early."""
 
 from __future__ import annotations
 
@@ -8,48 +8,48 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.errors import NonFiniteError
-from pellucid.training import data_validation
-from pellucid.training.callbacks.base import Callback, Logs, say
+from pellucid.graph.validation import check_integer
+from pellucid.training.callbacks.base import Callback, Logs, print_once
 from pellucid.training.callbacks.monitor import Monitor
 
 Array = np.ndarray[Any, Any]
 
 
 class EarlyStopping(Monitor):
-    """End training when a measure has not become better for some epochs.
+    """Stop training when a metric has stopped improving.
 
     Parameters
     ----------
     monitor : str
-        The measure.
+        Metric to monitor.
     min_delta : float
-        By how much it must be better.
+        Smallest change that counts as an improvement.
     patience : int
-        For how many epochs it may not be.
+        Number of epochs without improvement after which training stops.
     verbose : {0, 1}
-        Whether to say so.
+        Whether to print a message.
     mode : {"auto", "min", "max"}
-        What is better; ``"auto"`` follows from what the measure is.
+        Whether lower or higher is better; ``"auto"`` follows from the name of the metric.
     baseline : float, optional
-        What it must be better than besides.
+        Value that the metric must also improve on.
     restore_best_weights : bool
-        Whether the model has the weights of its best epoch afterwards, instead of the last.
+        Whether to restore the weights of the best epoch after training.
     start_from_epoch : int
-        How many epochs to wait before looking.
+        Number of epochs to wait before monitoring.
 
     Attributes
     ----------
     stopped_epoch : int
-        The epoch, from 0, after which it ended training; 0 if it did not.
+        Epoch, from 0, after which training was stopped; 0 if it was not.
     best_epoch : int
-        The best one.
+        The best epoch.
     best : float or None
-        The measure in it.
+        The metric in the best epoch.
 
     Raises
     ------
     OptionError, ModelError
-        For a mode or a measure that there is not.
+        For an unknown mode or metric.
 
     Examples
     --------
@@ -73,63 +73,58 @@ class EarlyStopping(Monitor):
         start_from_epoch: int = 0,
     ) -> None:
         super().__init__(monitor, mode, min_delta)
-        self.patience = data_validation.whole("patience", patience)
+        self.patience = check_integer("patience", patience, minimum=0)
         self.verbose, self.baseline = verbose, baseline
         self.restore_best_weights = restore_best_weights
-        self.start_from_epoch = data_validation.whole("start_from_epoch", start_from_epoch)
-        self.begin()
+        self.start_from_epoch = check_integer("start_from_epoch", start_from_epoch, minimum=0)
+        self.reset()
 
-    def begin(self) -> None:
+    def reset(self) -> None:
         """Forget an earlier run."""
         self.wait = self.stopped_epoch = self.best_epoch = 0
         self.best = None
         self.best_weights: list[Array] | None = None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Begin anew, and hold the measure against those that there will be."""
-        self.begin()
-        self.look_up()
+        self.reset()
+        self.check_monitor()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Compare the epoch with the best so far."""
-        value = self.current(logs)
+        value = self.get_value(logs)
         if value is None or epoch < self.start_from_epoch:
             return
         if self.restore_best_weights and self.best_weights is None:
-            self.remember(epoch)
+            self.set_best(epoch)
         self.wait += 1
         if self.is_better(value, self.best):
             self.best = value
-            self.remember(epoch)
+            self.set_best(epoch)
             if self.baseline is None or self.is_better(value, self.baseline):
                 self.wait = 0
         elif self.wait >= self.patience and epoch > 0:
             self.stopped_epoch = epoch
             self.model.stop_training = True
 
-    def remember(self, epoch: int) -> None:
-        """Take an epoch for the best."""
+    def set_best(self, epoch: int) -> None:
+        """Make an epoch the best one."""
         self.best_epoch = epoch
         if self.restore_best_weights:
             self.best_weights = self.model.get_weights()
 
     def on_train_end(self, logs: Logs | None = None) -> None:
-        """Put the best weights back."""
         if self.stopped_epoch and self.verbose:
-            say(f"Epoch {self.stopped_epoch + 1}: early stopping")
+            print_once(f"Epoch {self.stopped_epoch + 1}: early stopping")
         if self.best_weights is not None:
             if self.verbose:
-                say(f"Weights are those of the best epoch, {self.best_epoch + 1}")
+                print_once(f"Restored the weights of the best epoch, {self.best_epoch + 1}")
             self.model.set_weights(self.best_weights)
 
     def get_state(self) -> dict[str, Any]:
-        """Return the best so far, and how long ago it was."""
-        place = {name: np.array(getattr(self, name)) for name in ("wait", "best_epoch")}
+        counters = {name: np.array(getattr(self, name)) for name in ("wait", "best_epoch")}
         weights = {f"weights/{i}": w for i, w in enumerate(self.best_weights or ())}
-        return {**super().get_state(), **place, **weights}
+        return {**super().get_state(), **counters, **weights}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from there."""
         super().set_state(state)
         self.wait, self.best_epoch = int(state["wait"]), int(state["best_epoch"])
         weights = [name for name in state if name.startswith("weights/")]
@@ -137,19 +132,19 @@ class EarlyStopping(Monitor):
 
 
 class TerminateOnNaN(Callback):
-    """End training when the loss is no longer a number.
+    """Stop training when the loss is NaN or infinite.
 
-    It looks after every compiled chunk, some five times a second, and costs nothing.
+    It checks after every compiled chunk, about five times per second, and costs nothing.
 
     Parameters
     ----------
     raise_error : bool
-        Whether to raise an error instead, so that no other callback is told that training ended.
+        Whether to raise an error instead; then `on_train_end` of the callbacks is not called.
 
     Raises
     ------
     NonFiniteError
-        If it is to be raised.
+        With ``raise_error``, when the loss is NaN or infinite.
     """
 
     def __init__(self, raise_error: bool = False) -> None:
@@ -157,17 +152,16 @@ class TerminateOnNaN(Callback):
 
     @property
     def batch_interval(self) -> int:
-        """After every chunk: a loss that is no number stays one."""
+        """After every chunk: a loss that is NaN stays NaN."""
         return 0
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """Look at the loss of the epoch so far."""
         loss = (logs or {})["loss"]
         if np.isfinite(loss):
             return
         if self.raise_error:
             raise NonFiniteError(
-                f"The loss of batch {batch + 1}, or of one before it, is {loss}. A smaller learning rate, or data "
-                "brought to the range of about -1 to 1, is the usual cure"
+                f"The loss of batch {batch + 1}, or of one before it, is {loss}. Try a smaller learning rate, or scale "
+                "the inputs to about [-1, 1]"
             )
         self.model.stop_training = True

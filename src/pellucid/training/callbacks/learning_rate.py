@@ -1,30 +1,28 @@
-"""Callbacks that change the learning rate from epoch to epoch."""
+"""Callbacks that change the learning rate between epochs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Shared
+from pellucid.graph.validation import check_integer, check_number
 from pellucid.model.errors import ModelError
-from pellucid.training import data_validation
-from pellucid.training.callbacks.base import Callback, Logs, say
+from pellucid.model.interfaces import ModelLike
+from pellucid.training.callbacks.base import Callback, Logs, print_once
 from pellucid.training.callbacks.monitor import Monitor
 
-if TYPE_CHECKING:
-    from pellucid.model.model import Model
 
-
-def rate_of(model: Model, who: str) -> float:
-    """Return the learning rate as a number, or say why it has none."""
+def get_learning_rate(model: ModelLike, owner: str) -> float:
+    """Return the learning rate as a number; a schedule has none that could be changed."""
     rate = model.optimizer.learning_rate
     if not isinstance(rate, (float, Shared)):
         raise ModelError(
-            f"{who}: the learning rate of {model.optimizer!r} follows from the number of steps, {rate}, and cannot be "
-            "set. Make the optimizer with a number"
+            f"{owner}: the learning rate of {model.optimizer!r} is a schedule, {rate}, and cannot be set. "
+            "Create the optimizer with a number"
         )
     return float(rate.get_value()) if isinstance(rate, Shared) else rate
 
@@ -35,17 +33,17 @@ class LearningRateScheduler(Callback):
     Parameters
     ----------
     schedule : function
-        ``schedule(epoch, learning_rate)``, of the epoch from 0 and the rate so far, to the new one. The history has it
-        as ``"learning_rate"``.
+        ``schedule(epoch, learning_rate)`` returns the new learning rate; epochs count from 0. The history records it as
+        ``"learning_rate"``.
     verbose : {0, 1}
-        Whether to say so.
+        Whether to print a message.
 
     Raises
     ------
     ModelError
-        If the optimizer has a schedule of its own.
+        If the optimizer has a schedule.
     OptionError
-        If the function returns no number of 0 or more.
+        If the function returns anything but a number of 0 or more.
 
     Examples
     --------
@@ -62,49 +60,47 @@ class LearningRateScheduler(Callback):
         self.schedule, self.verbose = schedule, verbose
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        """Set the rate."""
-        rate = self.schedule(epoch, rate_of(self.model, "LearningRateScheduler"))
+        rate = self.schedule(epoch, get_learning_rate(self.model, "LearningRateScheduler"))
         if isinstance(rate, bool) or not isinstance(rate, (int, float, np.floating)) or not 0 <= rate < np.inf:
             raise OptionError(
-                f"LearningRateScheduler: expected a rate of 0 or more. Received: {rate!r} in epoch {epoch}"
+                "LearningRateScheduler: expected the schedule to return a number of 0 or more. "
+                f"Received: {rate!r} in epoch {epoch}"
             )
         self.model.optimizer.learning_rate = float(rate)
         if self.verbose:
-            say(f"Epoch {epoch + 1}: learning rate {rate:.4g}")
+            print_once(f"Epoch {epoch + 1}: learning rate {rate:.4g}")
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Put the rate into the history."""
         if logs is not None:
-            logs["learning_rate"] = rate_of(self.model, "LearningRateScheduler")
+            logs["learning_rate"] = get_learning_rate(self.model, "LearningRateScheduler")
 
 
 class ReduceLROnPlateau(Monitor):
-    r"""Make the learning rate smaller, :math:`\eta \leftarrow f \eta`, when a measure has stopped becoming better.
+    r"""Reduce the learning rate, :math:`\eta \leftarrow f \eta`, when a metric has stopped improving.
 
     Parameters
     ----------
     monitor : str
-        The measure.
+        Metric to monitor.
     factor : float
         :math:`f`, below 1.
     patience : int
-        For how many epochs it may not become better.
+        Number of epochs without improvement after which the learning rate is reduced.
     verbose : {0, 1}
-        Whether to say so.
+        Whether to print a message.
     mode : {"auto", "min", "max"}
-        What is better; ``"auto"`` follows from what the measure is.
+        Whether lower or higher is better; ``"auto"`` follows from the name of the metric.
     min_delta : float
-        By how much it must be better.
+        Smallest change that counts as an improvement.
     cooldown : int
-        For how many epochs to look away after the rate was made smaller.
+        Number of epochs after a reduction in which epochs without improvement do not count.
     min_lr : float
-        The least rate.
+        Lower bound of the learning rate.
 
     Raises
     ------
     OptionError, ModelError
-        For a factor that does not make it smaller, a mode or a measure that there is not, or an optimizer with a
-        schedule of its own.
+        For a factor outside [0, 1), an unknown mode or metric, or an optimizer with a schedule.
     """
 
     def __init__(
@@ -119,26 +115,21 @@ class ReduceLROnPlateau(Monitor):
         min_lr: float = 0.0,
     ) -> None:
         super().__init__(monitor, mode, min_delta)
-        if not 0 <= factor < 1:
-            raise OptionError(f"ReduceLROnPlateau: expected a factor from 0 up to but without 1. Received: {factor!r}")
-        self.factor, self.min_lr, self.verbose = factor, min_lr, verbose
-        self.patience, self.cooldown = (
-            data_validation.whole("patience", patience),
-            data_validation.whole("cooldown", cooldown),
-        )
+        self.factor = check_number("factor", factor, 0, below=1)
+        self.min_lr, self.verbose = min_lr, verbose
+        self.patience = check_integer("patience", patience, minimum=0)
+        self.cooldown = check_integer("cooldown", cooldown, minimum=0)
         self.wait = self.cooldown_counter = 0
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Begin anew, and hold the measure against those that there will be."""
         self.best, self.wait, self.cooldown_counter = None, 0, 0
-        self.look_up()
-        rate_of(self.model, self.kind)
+        self.check_monitor()
+        get_learning_rate(self.model, self.class_name)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Compare the epoch with the best so far."""
         if logs is not None:
-            logs["learning_rate"] = rate_of(self.model, self.kind)
-        value = self.current(logs)
+            logs["learning_rate"] = get_learning_rate(self.model, self.class_name)
+        value = self.get_value(logs)
         if value is None:
             return
         if self.cooldown_counter:
@@ -152,22 +143,20 @@ class ReduceLROnPlateau(Monitor):
                 self.reduce(epoch)
 
     def reduce(self, epoch: int) -> None:
-        """Make the rate smaller, if it is not at its least."""
-        rate = rate_of(self.model, self.kind)
+        """Reduce the learning rate, unless it is at its lower bound."""
+        rate = get_learning_rate(self.model, self.class_name)
         if rate <= self.min_lr:
             return
         new = max(rate * self.factor, self.min_lr)
         self.model.optimizer.learning_rate = new
         self.cooldown_counter, self.wait = self.cooldown, 0
         if self.verbose:
-            say(f"Epoch {epoch + 1}: learning rate {new:.4g}, since {self.monitor} has not become better")
+            print_once(f"Epoch {epoch + 1}: learning rate reduced to {new:.4g}; {self.monitor} did not improve")
 
     def get_state(self) -> dict[str, Any]:
-        """Return the best so far, and how long ago it was."""
-        place = {name: np.array(getattr(self, name)) for name in ("wait", "cooldown_counter")}
-        return {**super().get_state(), **place}
+        counters = {name: np.array(getattr(self, name)) for name in ("wait", "cooldown_counter")}
+        return {**super().get_state(), **counters}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from there."""
         super().set_state(state)
         self.wait, self.cooldown_counter = int(state["wait"]), int(state["cooldown_counter"])

@@ -1,4 +1,4 @@
-"""Callbacks that write down what happens, and those made of functions."""
+"""Callbacks that log to a CSV file or call functions."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from pellucid.training.callbacks.base import HOOKS, Callback, Logs
 
 
 class CSVLogger(Callback):
-    """Write the measures of every epoch as a line of a file.
+    """Write the metrics of every epoch as a row of a CSV file.
 
-    The columns are ``epoch``, from 0, and all measures by name; one that an epoch does not have is ``NA``. Every line
-    is on the disk when the next epoch begins. Of several processes, the first writes.
+    The columns are ``epoch``, from 0, and all metrics by name; a metric that an epoch does not have is ``NA``. Every
+    row is flushed before the next epoch begins. With several processes, the first writes.
 
     Parameters
     ----------
     filename : str or Path
-        The file.
+        Path of the file.
     separator : str
-        What stands between columns.
+        Separator of the columns.
     append : bool
-        Whether to go on with a file that is there, instead of beginning it anew.
+        Whether to append to an existing file instead of replacing it.
 
     Examples
     --------
@@ -47,31 +47,28 @@ class CSVLogger(Callback):
         self.columns: list[str] | None = None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Open the file."""
         self.close()
         self.columns = None
         if process_id():
             return
         if self.append and self.filename.exists():
             with self.filename.open(newline="", encoding="utf-8") as file:
-                head = next(csv.reader(file, delimiter=self.separator), None)
-            self.columns = head[1:] if head else None
+                header = next(csv.reader(file, delimiter=self.separator), None)
+            self.columns = header[1:] if header else None
         self.file = self.filename.open("a" if self.append else "w", newline="", encoding="utf-8")
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Write a line."""
         if self.file is None:
             return
         writer = csv.writer(self.file, delimiter=self.separator, lineterminator="\n")
-        found = dict(logs or {})
+        values = dict(logs or {})
         if self.columns is None:
-            self.columns = list(dict.fromkeys([*found, *self.params["metrics"]]))
+            self.columns = list(dict.fromkeys([*values, *self.params["metrics"]]))
             writer.writerow(["epoch", *self.columns])
-        writer.writerow([epoch, *(cell(found.get(name)) for name in self.columns)])
+        writer.writerow([epoch, *(format_csv_value(values.get(name)) for name in self.columns)])
         self.file.flush()
 
     def on_train_end(self, logs: Logs | None = None) -> None:
-        """Close the file."""
         self.close()
 
     def close(self) -> None:
@@ -85,8 +82,7 @@ class CSVLogger(Callback):
             self.close()
 
 
-def cell(value: Any) -> Any:
-    """Write a measure so that it can be read back."""
+def format_csv_value(value: Any) -> Any:
     if value is None:
         return "NA"
     return value if not np.ndim(value) else f"[{', '.join(map(str, np.ravel(value)))}]"
@@ -103,20 +99,20 @@ class LambdaCallback(Callback):
         ``f(epoch, logs)``.
     on_train_batch_begin, on_train_batch_end : function, optional
         ``f(batch, logs)``.
-    others : function
-        Any other hook of `Callback`, by its name.
+    other_hooks : function
+        Any other hook of `Callback`, by name.
 
     Raises
     ------
     UseError
-        For a hook that there is not, or what is no function.
+        For an unknown hook, or a value that is not a function.
 
     Examples
     --------
     >>> model = pel.Sequential([pel.nn.Input((1,)), pel.nn.Dense(1)])
     >>> model.compile("sgd", "mse")
-    >>> told = pel.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: print(epoch, list(logs)))
-    >>> history = model.fit(np.ones((8, 1)), np.ones(8), callbacks=[told])
+    >>> callback = pel.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: print(epoch, list(logs)))
+    >>> history = model.fit(np.ones((8, 1)), np.ones(8), callbacks=[callback])
     0 ['loss']
     """
 
@@ -128,18 +124,18 @@ class LambdaCallback(Callback):
         on_train_end: Callable[..., Any] | None = None,
         on_train_batch_begin: Callable[..., Any] | None = None,
         on_train_batch_end: Callable[..., Any] | None = None,
-        **others: Callable[..., Any],
+        **other_hooks: Callable[..., Any],
     ) -> None:
-        given = {
+        hooks = {
             "on_epoch_begin": on_epoch_begin,
             "on_epoch_end": on_epoch_end,
             "on_train_begin": on_train_begin,
             "on_train_end": on_train_end,
             "on_train_batch_begin": on_train_batch_begin,
             "on_train_batch_end": on_train_batch_end,
-            **others,
+            **other_hooks,
         }
-        for name, function in given.items():
+        for name, function in hooks.items():
             if name not in HOOKS:
                 raise UseError(f"LambdaCallback: there is no hook {name!r}.{near_miss(name, HOOKS)}")
             if function is None:

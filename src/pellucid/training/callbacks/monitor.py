@@ -1,4 +1,4 @@
-"""Callbacks that look at one measure and whether it is still becoming better."""
+"""Base class of callbacks that monitor a metric."""
 
 from __future__ import annotations
 
@@ -10,80 +10,82 @@ import numpy as np
 from pellucid.graph.errors import OptionError, near_miss
 from pellucid.model.errors import ModelError
 from pellucid.training.callbacks.base import Callback, Logs
-from pellucid.training.metric_mode import better_when_great
+from pellucid.training.metric_mode import is_higher_better
 
 MODES = ("auto", "min", "max")
 
 
 class Monitor(Callback):
-    """A callback that compares one measure with the best so far.
+    """A callback that compares a metric with its best value so far.
 
     Parameters
     ----------
     monitor : str
-        The measure: ``"loss"``, a metric, or with ``"val_"`` before it that of the validation data.
+        The metric: ``"loss"`` or the name of a metric, with the prefix ``"val_"`` for the validation data.
     mode : {"auto", "min", "max"}
-        What is better; ``"auto"`` follows from what the measure is.
+        Whether lower or higher is better; ``"auto"`` follows from the name of the metric.
     min_delta : float
-        By how much it must be better.
+        Smallest change that counts as an improvement.
 
     Raises
     ------
     OptionError
-        For another mode.
+        For an unknown mode.
     ModelError
-        When training begins: for a measure that there is not; and for ``"auto"`` where the measure is your own.
+        When training begins: for an unknown metric, and for ``"auto"`` with a metric of unknown direction.
     """
 
     def __init__(self, monitor: str = "val_loss", mode: str = "auto", min_delta: float = 0.0) -> None:
         if mode not in MODES:
-            raise OptionError(f"{self.kind}: expected a mode out of {MODES}. Received: mode={mode!r}")
+            raise OptionError(f"{self.class_name}: expected mode to be one of {MODES}. Received: mode={mode!r}")
         self.monitor, self.mode, self.min_delta = monitor, mode, abs(min_delta)
         self.best: float | None = None
-        self.greater = mode == "max"
+        self.higher_is_better = mode == "max"
 
     @property
-    def kind(self) -> str:
-        """The callback's own name."""
+    def class_name(self) -> str:
+        """Name of the callback in messages."""
         return type(self).__name__
 
-    def look_up(self) -> None:
-        """Hold the measure against those that there will be."""
+    def check_monitor(self) -> None:
+        """Check that the run has the metric, and find out whether higher is better."""
         known = self.params["metrics"]
         if self.monitor not in known:
             hint = near_miss(self.monitor, known)
             if self.monitor.startswith("val_") and not any(name.startswith("val_") for name in known):
-                hint = " There is no validation: give fit validation_data or validation_split"
-            raise ModelError(f"{self.kind}: there is no measure {self.monitor!r}.{hint} Measures: {', '.join(known)}")
+                hint = " There is no validation: give fit validation_data or validation_split."
+            raise ModelError(
+                f"{self.class_name}: there is no metric {self.monitor!r}.{hint} Metrics: {', '.join(known)}"
+            )
         if self.mode == "auto":
-            great = better_when_great(self.monitor)
-            if great is None:
+            higher = is_higher_better(self.monitor)
+            if higher is None:
                 raise ModelError(
-                    f"{self.kind}: whether {self.monitor!r} is better when it is great or small cannot be told from "
-                    "its name. Give mode='max' or mode='min'"
+                    f"{self.class_name}: mode='auto' does not know whether higher {self.monitor!r} is better. "
+                    "Give mode='max' or mode='min'"
                 )
-            self.greater = great
+            self.higher_is_better = higher
 
-    def current(self, logs: Logs | None) -> float | None:
-        """Return what is looked at, None in an epoch without validation."""
+    def get_value(self, logs: Logs | None) -> float | None:
+        """Return the monitored value, None in an epoch without validation."""
         value = (logs or {}).get(self.monitor)
         if value is None:
             return None
         if np.ndim(value):
-            raise ModelError(f"{self.kind}: {self.monitor!r} is not one number. Received: shape {np.shape(value)}")
+            raise ModelError(f"{self.class_name}: {self.monitor!r} is not a scalar. Received: shape {np.shape(value)}")
         return float(value)
 
-    def is_better(self, value: float, than: float | None) -> bool:
-        """Tell whether a value is better than another, or the first."""
-        if than is None:
+    def is_better(self, value: float, reference: float | None) -> bool:
+        """Whether a value is better than another by `min_delta`; any value is better than none."""
+        if reference is None:
             return True
-        return value - self.min_delta > than if self.greater else value + self.min_delta < than
+        if self.higher_is_better:
+            return value - self.min_delta > reference
+        return value + self.min_delta < reference
 
     def get_state(self) -> dict[str, Any]:
-        """Return the best so far."""
         return {"best": np.array(np.nan if self.best is None else self.best)}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from the best so far."""
         best = float(state["best"])
         self.best = None if np.isnan(best) else best

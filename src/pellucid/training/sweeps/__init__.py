@@ -1,1 +1,1 @@
-"""Sweeps: many runs of like models, trained as few programs, and what they came to."""
+"""Hyperparameter sweeps: many trials of similar models, trained by few compiled programs."""

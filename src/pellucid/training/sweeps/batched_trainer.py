@@ -1,4 +1,4 @@
-"""A group of runs trained as one program: the steps of one model, over leaves that hold the values of all."""
+"""Batched training of trials: one program whose variables hold the values of all trials of a batch."""
 
 from __future__ import annotations
 
@@ -11,289 +11,288 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.expr import Expr, Input, Shared
-from pellucid.graph.graph_batching import own_part
+from pellucid.graph.graph_batching import unpad
 from pellucid.run.batched import batched
-from pellucid.run.epoch_loop import begun, rounds, turn
+from pellucid.run.epoch_loop import run_epochs, start_compilation, step_once
 from pellucid.run.function import Function
-from pellucid.run.interrupts import Interrupted, Uninterrupted
-from pellucid.run.jax_runtime import cores
-from pellucid.training.data_adapter import Samples
-from pellucid.training.epoch_program import Flow, Moments, Walk
-from pellucid.training.loop_progress import order_of
-from pellucid.training.metric_accumulator import Measure
-from pellucid.training.sweeps.batching import Group
+from pellucid.run.interrupts import DeferSigint, Interrupted
+from pellucid.run.jax_runtime import count_cores
+from pellucid.training.array_source import ArrayDataset, get_epoch_order
+from pellucid.training.epoch_program import ArrayEpochProgram, BatchEpochProgram, ChunkSizer
+from pellucid.training.loop_progress import StepMetric
+from pellucid.training.sweeps.batching import TrialBatch
 
 Array = np.ndarray[Any, Any]
 Outputs = dict[str, Array]
 Curves = dict[str, Array]
 
 ORDER_BYTES = 2**27
-"""How much the orders of a sweep may take that are remembered from group to group."""
-
-
-def remembered(count: int) -> Callable[..., Array]:
-    """Return what makes orders of so many samples, and remembers as many as there is room for."""
-    return functools.lru_cache(max(1, ORDER_BYTES // (4 * count)))(order_of)
-
-
-def compile_together(teams: Sequence[Team]) -> None:
-    """Compile the loops of all teams, one on each core, and have orders made meanwhile, as far as they are kept."""
-    pool = ThreadPoolExecutor(cores())
-    try:
-        waiting = [pool.submit(finish) for team in teams for finish in team.loops]
-        for team in (each for each in teams if each.batch_size < each.count):
-            for epoch in range(min(team.epochs, ORDER_BYTES // (4 * team.count * len(team.seeds) * len(teams)))):
-                if all(each.done() for each in waiting):
-                    break
-                team.orders_of(epoch)
-        for each in waiting:
-            each.result()
-    finally:
-        pool.shutdown(cancel_futures=True)  # after Ctrl-C, those that have not begun
-
+"""Memory for sample orders that are cached between the batches of a sweep."""
 
 INDEX_BYTES = 2**25
-"""How much the numbers of the samples may take that are handed to a program at once."""
+"""Memory for the sample indices of one call of a program."""
 
 
-class Team:
-    """The runs of a group with their values, and the programs that train and measure them.
+def cache_orders(samples: int) -> Callable[..., Array]:
+    """Return `get_epoch_order` with a cache for orders of this many samples."""
+    return functools.lru_cache(max(1, ORDER_BYTES // (4 * samples)))(get_epoch_order)
 
-    Parameters
-    ----------
-    group : Group
-        The runs.
-    validation : Samples or None
-        What is only measured.
-    batch_size, epochs, shuffle, devices
-        How they are trained.
-    known : function
-        As `order_of`; one that remembers serves the groups of a sweep, whose runs have the same seeds.
 
-    Attributes
-    ----------
-    loops : list of function
-        What is still to be done to compile each of the programs; see `compile_together`.
+def compile_trainers(trainers: Sequence[BatchedTrainer]) -> None:
+    """Compile the programs of all trainers in parallel, and compute sample orders meanwhile, up to the cache size."""
+    pool = ThreadPoolExecutor(count_cores())
+    try:
+        pending = [pool.submit(finish) for trainer in trainers for finish in trainer.pending_compilations]
+        for trainer in (t for t in trainers if t.batch_size < t.samples_per_trial):
+            bytes_per_epoch = 4 * trainer.samples_per_trial * len(trainer.seeds) * len(trainers)
+            for epoch in range(min(trainer.epochs, ORDER_BYTES // bytes_per_epoch)):
+                if all(future.done() for future in pending):
+                    break
+                trainer.get_seed_orders(epoch)
+        for future in pending:
+            future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)  # after Ctrl-C, drop compilations that have not started
+
+
+class BatchedTrainer:
+    """Values of the trials of a batch, and the programs that train and evaluate them.
+
+    ``get_order`` is `get_epoch_order`, or a cached version for batches whose trials have the same seeds. Each of the
+    ``pending_compilations`` finishes the compilation of one program; see `compile_trainers`.
     """
 
     def __init__(
         self,
-        group: Group,
-        validation: Samples | None,
+        batch: TrialBatch,
+        validation: ArrayDataset | None,
         batch_size: int,
         epochs: int,
         shuffle: bool,
         devices: Any = None,
-        known: Callable[..., Array] = order_of,
+        get_order: Callable[..., Array] = get_epoch_order,
     ) -> None:
-        self.known = known
-        self.group, self.epochs, self.shuffle, self.devices = group, epochs, shuffle, devices
-        self.samples = group.runs[0].samples
-        self.many, self.moments = values_of(group), Moments()
-        rows = [run.rows for run in group.runs if run.rows is not None]
+        self.batch, self.epochs, self.shuffle, self.devices = batch, epochs, shuffle, devices
+        self.get_order = get_order
+        self.samples = batch.trials[0].samples
+        self.values, self.chunk_sizer = stack_trial_values(batch), ChunkSizer()
+        rows = [trial.rows for trial in batch.trials if trial.rows is not None]
         self.rows = np.stack(rows) if rows else None
-        self.count, self.seeds = len(group.runs[0]), list(dict.fromkeys(run.seed for run in group.runs))
-        self.batch_size = min(batch_size, self.count)
-        self.whole, self.rest = divmod(self.count, self.batch_size)
-        self.measured_size = 0 if validation is None else min(batch_size, len(validation))
-        self.loops: list[Callable[[], None]] = []
-        self.run = self.all_at_once() if self.count == self.batch_size else self.in_batches()
-        self.measure = None if validation is None else self.measurer(validation)
+        self.samples_per_trial = len(batch.trials[0])
+        self.seeds = list(dict.fromkeys(trial.seed for trial in batch.trials))
+        self.batch_size = min(batch_size, self.samples_per_trial)
+        self.full_batches, self.remainder = divmod(self.samples_per_trial, self.batch_size)
+        self.evaluation_batch_size = 0 if validation is None else min(batch_size, len(validation))
+        self.pending_compilations: list[Callable[[], None]] = []
+        is_full_batch = self.samples_per_trial == self.batch_size
+        self.run_epochs = self.make_full_batch_program() if is_full_batch else self.make_mini_batch_program()
+        self.evaluate = None if validation is None else self.make_evaluation_program(validation)
 
-    def train(self, told: Callable[[int], None]) -> tuple[Curves, float]:
-        """Run all epochs; the curves have shape (members, epochs), and with them come the seconds it took."""
+    def train(self, on_epoch: Callable[[int], None]) -> tuple[Curves, float]:
+        """Train all epochs, and return curves of shape (trials, epochs) and the time in seconds."""
         start = time.perf_counter()
-        together = 1 if self.measure is not None else self.together
-        sizes = np.array([self.batch_size] * self.whole + [self.rest] * bool(self.rest))
+        epochs_per_call = 1 if self.evaluate is not None else self.epochs_per_call
+        sizes = np.array([self.batch_size] * self.full_batches + [self.remainder] * bool(self.remainder))
         parts: list[Curves] = []
-        for first in range(0, self.epochs, together):
-            count = min(together, self.epochs - first)
+        for first in range(0, self.epochs, epochs_per_call):
+            count = min(epochs_per_call, self.epochs - first)
             try:
-                outputs = self.run(first, count, lambda steps, first=first: told(first + steps // self.whole))
+                outputs = self.run_epochs(
+                    first, count, lambda steps, first=first: on_epoch(first + steps // self.full_batches)
+                )
             except Interrupted as stop:
-                raise self.stopped(stop, sizes, parts) from None
-            parts.append(self.figures(outputs, sizes, count, training=True))
-            if self.measure is not None:
-                parts[-1] |= {f"val_{name}": values for name, values in self.measure().items()}
-        return joined(parts), time.perf_counter() - start
+                raise self.add_curves(stop, sizes, parts) from None
+            parts.append(self.compute_metrics(outputs, sizes, count, training=True))
+            if self.evaluate is not None:
+                parts[-1] |= {f"val_{name}": values for name, values in self.evaluate().items()}
+        return concatenate_epochs(parts), time.perf_counter() - start
 
-    def stopped(self, stop: Interrupted, sizes: Array, parts: list[Curves]) -> Interrupted:
-        """Return what tells of Ctrl-C, with the curves of the epochs that were finished."""
+    def add_curves(self, stop: Interrupted, sizes: Array, parts: list[Curves]) -> Interrupted:
+        """Return the interruption with the curves of all complete epochs."""
         epochs = stop.steps // len(sizes)
         if epochs:
-            whole = {name: values[: epochs * len(sizes)] for name, values in stop.history.items()}
-            parts.append(self.figures(whole, sizes, epochs, training=True))
-        return Interrupted(joined(parts) if parts else None, stop.steps)
+            complete = {name: values[: epochs * len(sizes)] for name, values in stop.history.items()}
+            parts.append(self.compute_metrics(complete, sizes, epochs, training=True))
+        return Interrupted(concatenate_epochs(parts) if parts else None, stop.steps)
 
     @property
-    def together(self) -> int:
-        """How many epochs may run at once: all, if no order has to be handed in."""
-        if self.count == self.batch_size:
+    def epochs_per_call(self) -> int:
+        """Epochs in one call of a program: all for full batches, or as many as the memory for indices allows."""
+        if self.samples_per_trial == self.batch_size:
             return self.epochs
-        return max(1, INDEX_BYTES // (len(self.group.runs) * self.count * 4))
+        return max(1, INDEX_BYTES // (len(self.batch.trials) * self.samples_per_trial * 4))
 
-    def all_at_once(self) -> Callable[..., Outputs]:
-        """Return what runs epochs of one step on all samples; the order makes no difference then."""
+    def make_full_batch_program(self) -> Callable[..., Outputs]:
+        """Return a function that runs epochs of one step on all samples, whose order makes no difference."""
         arrays = self.samples.arrays
-        flow = Flow(
-            self.group.training,
-            self.group.updates,
-            {e: a.dtype for e, a in zip(self.group.given, arrays, strict=True)},
+        program = BatchEpochProgram(
+            self.batch.training,
+            self.batch.updates,
+            {e: a.dtype for e, a in zip(self.batch.inputs, arrays, strict=True)},
             self.devices,
         )
-        places = places_in(flow.function, self.many)
+        leaves = get_batched_leaves(program.function, self.values)
         if self.rows is not None:
-            places |= {i: Input(i.name, ("members", *i.shape), i.dtype) for i in flow.function.program.inputs}
+            leaves |= {i: Input(i.name, ("trials", *i.shape), i.dtype) for i in program.function.program.inputs}
             arrays = [a[self.rows] for a in arrays]
-        f = batched(flow.function, places)
+        f = batched(program.function, leaves)
 
-        def run(first: int, epochs: int, told: Callable[[int], None]) -> Outputs:
-            found: Outputs = f.repeat(epochs, *arrays, progress=lambda done, *_: told(done))
-            return found
-
-        self.loops += [begun(f, arrays, walk=False)]
-        return run
-
-    def in_batches(self) -> Callable[..., Outputs]:
-        """Return what runs epochs in which every member takes its samples in an order of its own."""
-        arrays = self.samples.arrays
-        data = dict(zip(self.group.given, arrays, strict=True))
-        walk = Walk(self.group.training, self.group.updates, data, self.devices)
-        (index,) = walk.function.program.inputs
-        indices = Input("indices", ("members", *index.shape), index.dtype)
-        f = batched(walk.function, {**places_in(walk.function, self.many), index: indices})
-        for shared, array in zip(walk.data, arrays, strict=True):
-            shared.storage = array
-
-        def run(first: int, epochs: int, told: Callable[[int], None]) -> Outputs:
-            if self.rest:
-                return self.rounds(f, first, epochs, told)
-            batches = self.batches(self.orders(first, epochs))
-            outputs: Outputs = f.over(batches, progress=lambda done, *_: told(done))
+        def run(first: int, epochs: int, on_step: Callable[[int], None]) -> Outputs:
+            outputs: Outputs = f.repeat(epochs, *arrays, progress=lambda done, *_: on_step(done))
             return outputs
 
-        shape, sizes = (1, len(self.group.runs)), [self.batch_size, *[self.rest] * bool(self.rest)]
-        self.loops += [begun(f, [np.zeros((*shape, size), np.int32)], walk=True) for size in sizes]
+        self.pending_compilations += [start_compilation(f, arrays, walk=False)]
         return run
 
-    def batches(self, orders: Array) -> Array:
-        """Return the whole batches of some epochs, one after the other: shape (steps, members, batch)."""
-        batches = orders[:, :, : self.whole * self.batch_size].reshape(len(orders), -1, self.batch_size)
-        return batches.swapaxes(0, 1)  # members lie one after the other, as a loop wants them
+    def make_mini_batch_program(self) -> Callable[..., Outputs]:
+        """Return a function that runs epochs of mini-batches, in a separate order for each trial."""
+        arrays = self.samples.arrays
+        data = dict(zip(self.batch.inputs, arrays, strict=True))
+        program = ArrayEpochProgram(self.batch.training, self.batch.updates, data, self.devices)
+        (index,) = program.function.program.inputs
+        indices = Input("indices", ("trials", *index.shape), index.dtype)
+        f = batched(program.function, {**get_batched_leaves(program.function, self.values), index: indices})
+        for shared, array in zip(program.data, arrays, strict=True):
+            shared.storage = array
 
-    def rounds(self, f: Function, first: int, epochs: int, told: Callable[[int], None]) -> Outputs:
-        """Run epochs that end with a smaller step."""
+        def run(first: int, epochs: int, on_step: Callable[[int], None]) -> Outputs:
+            if self.remainder:
+                return self.run_with_remainder(f, first, epochs, on_step)
+            batches = self.to_full_batches(self.get_orders(first, epochs))
+            outputs: Outputs = f.over(batches, progress=lambda done, *_: on_step(done))
+            return outputs
+
+        for size in [self.batch_size, *[self.remainder] * bool(self.remainder)]:
+            example = np.zeros((1, len(self.batch.trials), size), np.int32)
+            self.pending_compilations.append(start_compilation(f, [example], walk=True))
+        return run
+
+    def to_full_batches(self, orders: Array) -> Array:
+        """Return the indices of all full mini-batches: shape (steps, trials, batch)."""
+        batches = orders[:, :, : self.full_batches * self.batch_size].reshape(len(orders), -1, self.batch_size)
+        return batches.swapaxes(0, 1)
+
+    def run_with_remainder(self, f: Function, first: int, epochs: int, on_step: Callable[[int], None]) -> Outputs:
+        """Run epochs that end with a smaller mini-batch."""
         parts: list[Outputs] = []
         done = 0
         try:
-            for start, count in self.moments.spans(epochs):
-                orders = self.orders(first + start, count)
-                with Uninterrupted():  # until the steps are entered where they belong
-                    parts.append(rounds(f, [self.batches(orders)], [orders[:, :, -self.rest :].swapaxes(0, 1)], count))
+            for start, count in self.chunk_sizer.chunks(epochs):
+                orders = self.get_orders(first + start, count)
+                last_batches = orders[:, :, -self.remainder :].swapaxes(0, 1)
+                with DeferSigint():  # Ctrl-C must not come between training and recording the outputs
+                    parts.append(run_epochs(f, [self.to_full_batches(orders)], [last_batches], count))
                     done += count
-                told(done * self.whole)
+                on_step(done * self.full_batches)
         except KeyboardInterrupt:
-            raise Interrupted(in_a_row(parts) if parts else None, done * (self.whole + 1)) from None
-        return in_a_row(parts)
+            steps = done * (self.full_batches + 1)
+            raise Interrupted(concatenate_steps(parts) if parts else None, steps) from None
+        return concatenate_steps(parts)
 
-    def orders(self, first: int, epochs: int) -> Array:
-        """Return which samples the members take in some epochs: shape (members, epochs, samples)."""
-        each = np.stack([self.orders_of(first + epoch) for epoch in range(epochs)], axis=1)
-        found = np.empty((len(self.group.runs), epochs, self.count), np.int32)
-        for number, run in enumerate(self.group.runs):
-            orders = each[self.seeds.index(run.seed)]
-            found[number] = orders if run.rows is None else run.rows[orders]
-        return found
+    def get_orders(self, first: int, epochs: int) -> Array:
+        """Return the sample order of each trial in some epochs: shape (trials, epochs, samples)."""
+        by_seed = np.stack([self.get_seed_orders(first + epoch) for epoch in range(epochs)], axis=1)
+        orders = np.empty((len(self.batch.trials), epochs, self.samples_per_trial), np.int32)
+        for number, trial in enumerate(self.batch.trials):
+            order = by_seed[self.seeds.index(trial.seed)]
+            orders[number] = order if trial.rows is None else trial.rows[order]
+        return orders
 
-    def orders_of(self, epoch: int) -> Array:
-        """Return the orders of an epoch: shape (seeds, samples)."""
-        orders = [self.known(seed, epoch, self.count, self.shuffle) for seed in self.seeds]
-        return np.concatenate(orders).reshape(len(orders), self.count)
+    def get_seed_orders(self, epoch: int) -> Array:
+        """Return the sample order of each seed in an epoch: shape (seeds, samples)."""
+        orders = [self.get_order(seed, epoch, self.samples_per_trial, self.shuffle) for seed in self.seeds]
+        return np.concatenate(orders).reshape(len(orders), self.samples_per_trial)
 
-    def measurer(self, samples: Samples) -> Callable[[], Curves]:
-        """Return what measures all members, as they are after training, on samples."""
-        data = dict(zip(self.group.given, samples.arrays, strict=True))
-        walk = Walk(self.group.evaluation, {}, data, self.devices)
-        f = batched(walk.function, places_in(walk.function, self.many))
-        for shared, array in zip(walk.data, samples.arrays, strict=True):
+    def make_evaluation_program(self, samples: ArrayDataset) -> Callable[[], Curves]:
+        """Return a function that evaluates all trials on samples."""
+        data = dict(zip(self.batch.inputs, samples.arrays, strict=True))
+        program = ArrayEpochProgram(self.batch.evaluation, {}, data, self.devices)
+        f = batched(program.function, get_batched_leaves(program.function, self.values))
+        for shared, array in zip(program.data, samples.arrays, strict=True):
             shared.storage = array
-        whole, rest = divmod(len(samples), self.measured_size)
-        numbers = np.arange(len(samples), dtype=np.int32)
-        sizes = np.array([self.measured_size] * whole + [rest] * bool(rest))
+        size = self.evaluation_batch_size
+        full_batches, remainder = divmod(len(samples), size)
+        indices = np.arange(len(samples), dtype=np.int32)
+        sizes = np.array([size] * full_batches + [remainder] * bool(remainder))
 
-        def measure() -> Curves:
-            outputs: Outputs = f.over(numbers[: whole * self.measured_size].reshape(whole, self.measured_size))
-            if rest:
-                last = turn(f, numbers[-rest:])
+        def evaluate() -> Curves:
+            outputs: Outputs = f.over(indices[: full_batches * size].reshape(full_batches, size))
+            if remainder:
+                last = step_once(f, indices[-remainder:])
                 outputs = {name: np.concatenate([values, last[name][None]]) for name, values in outputs.items()}
-            return self.figures(outputs, sizes, 1, training=False)
+            return self.compute_metrics(outputs, sizes, 1, training=False)
 
-        self.loops += [begun(f, [numbers[None, :size]], walk=True) for size in dict.fromkeys(sizes.tolist())]
-        return measure
+        for each in dict.fromkeys(sizes.tolist()):
+            self.pending_compilations.append(start_compilation(f, [indices[None, :each]], walk=True))
+        return evaluate
 
-    def figures(self, outputs: Outputs, sizes: Array, epochs: int, training: bool) -> Curves:
-        """Return the figures of whole epochs, of shape (members, epochs), as `Tally` comes to them for one model."""
+    def compute_metrics(self, outputs: Outputs, sizes: Array, epochs: int, training: bool) -> Curves:
+        """Return the metrics of whole epochs from the outputs of their steps, as curves of shape (trials, epochs)."""
         totals: Outputs = {}
-        measures: dict[str, Measure] = self.group.members[0].objective.measured(training)
-        for measure in measures.values():
-            for key in measure.outputs:
+        metrics: dict[str, StepMetric] = self.batch.graphs[0].train_step.get_metrics(training)
+        for metric in metrics.values():
+            for key in metric.outputs:
                 values = outputs[key].astype(np.float64)
                 values = values.reshape(epochs, len(sizes), *values.shape[1:])
-                if measure.result is None:
+                if metric.result is None:
                     values = values * sizes[:, None]
+                # Sum step by step, as fit does for one model: np.sum adds pairwise, and rounds differently.
                 totals[key] = np.add.accumulate(values, axis=1)[:, -1]
-        return {
-            name: (totals[name] / sizes.sum()).T if measure.result is None else self.results(name, totals, training)
-            for name, measure in measures.items()
-        }
+        curves: Curves = {}
+        for name, metric in metrics.items():
+            if metric.result is None:
+                curves[name] = (totals[name] / sizes.sum()).T
+            else:
+                curves[name] = self.compute_from_totals(name, totals, epochs, training)
+        return curves
 
-    def results(self, name: str, totals: Outputs, training: bool) -> Array:
-        """Return a figure that is made of sums, of every member and epoch."""
+    def compute_from_totals(self, name: str, totals: Outputs, epochs: int, training: bool) -> Array:
+        """Return a metric that is a function of totals, for each trial and epoch."""
         rows = []
-        for number, member in enumerate(self.group.members):
-            measure = member.objective.measured(training)[name]
-            epochs = range(len(next(iter(totals.values()))))
-            rows.append([measure.of({k: totals[k][e, number] for k in measure.outputs}, 1.0) for e in epochs])
+        for number, graph in enumerate(self.batch.graphs):
+            metric = graph.train_step.get_metrics(training)[name]
+            values = [{key: totals[key][epoch, number] for key in metric.outputs} for epoch in range(epochs)]
+            rows.append([metric.compute(each, 1.0) for each in values])
         return np.array(rows)
 
-    def put_back(self) -> None:
-        """Give the models of the runs what they have learned, and their optimizers what they remember."""
-        for leaf, members in self.group.merging.leaves.items():
+    def update_models(self) -> None:
+        """Set the parameters of the models, and the state of their optimizers, to the trained values."""
+        for leaf, originals in self.batch.merging.leaves.items():
             if not isinstance(leaf, Shared):
                 continue
-            values = self.many[leaf].get_value()
-            for value, own in zip(values, members, strict=True):
-                if isinstance(own, Shared):
-                    own.storage = own_part(value, own)
+            values = self.values[leaf].get_value()
+            for value, original in zip(values, originals, strict=True):
+                if isinstance(original, Shared):
+                    original.storage = unpad(value, original)
 
 
-def values_of(group: Group) -> dict[Shared, Shared]:
-    """Return variables that hold the values of all members, for the leaves of a group's graph."""
+def stack_trial_values(batch: TrialBatch) -> dict[Shared, Shared]:
+    """Return, for each leaf of the merged graph, a variable with the values of all trials."""
     return {
-        leaf: Shared(group.merging.values(leaf), leaf.name, trainable=False)
-        for leaf in (*group.merging.leaves, *group.merging.sizes)
+        leaf: Shared(batch.merging.values(leaf), leaf.name, trainable=False)
+        for leaf in (*batch.merging.leaves, *batch.merging.sizes)
         if isinstance(leaf, Shared)
     }
 
 
-def places_in(f: Function, many: Mapping[Shared, Shared]) -> dict[Expr, Any]:
-    """Return which leaves of a function have a value for each member."""
-    known: set[Expr] = {*f.program.updates, *f.program.read}
-    return {leaf: each for leaf, each in many.items() if leaf in known}
+def get_batched_leaves(f: Function, values: Mapping[Shared, Shared]) -> dict[Expr, Any]:
+    """Return the leaves of a function that have a value for each trial."""
+    used: set[Expr] = {*f.program.updates, *f.program.read}
+    return {leaf: each for leaf, each in values.items() if leaf in used}
 
 
-def in_a_row(parts: list[Outputs]) -> Outputs:
-    """Return the outputs of some steps, one after the other."""
+def concatenate_steps(parts: list[Outputs]) -> Outputs:
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def joined(parts: list[Curves]) -> Curves:
-    """Return the curves of epochs one after the other; a measure that some lack ends with the last that has it."""
+def concatenate_epochs(parts: list[Curves]) -> Curves:
+    """Concatenate curves; one that a part lacks ends with the last part that has it."""
     return {name: np.concatenate([part[name] for part in parts if name in part], axis=1) for name in parts[0]}
 
 
-def predictor(group: Group, dtypes: Sequence[Any]) -> Function:
-    """Return a function from samples to what all members say of them, as they are now."""
-    inputs = group.given[: len(dtypes)]
-    f = Flow({str(i): e for i, e in enumerate(group.predictions)}, {}, dict(zip(inputs, dtypes, strict=True))).function
-    return batched(f, places_in(f, values_of(group)))
+def make_predictor(batch: TrialBatch, dtypes: Sequence[Any]) -> Function:
+    """Return a function from samples to the predictions of all trials with their current values."""
+    outputs = {str(i): e for i, e in enumerate(batch.predictions)}
+    input_dtypes = dict(zip(batch.inputs[: len(dtypes)], dtypes, strict=True))
+    f = BatchEpochProgram(outputs, {}, input_dtypes).function
+    return batched(f, get_batched_leaves(f, stack_trial_values(batch)))

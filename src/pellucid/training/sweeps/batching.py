@@ -1,4 +1,4 @@
-"""Runs put together: those whose graphs are alike become one graph, in which numbers and sizes are variables."""
+"""Batches of trials: trials with equal graphs become one graph, in which numbers and sizes are variables."""
 
 from __future__ import annotations
 
@@ -11,190 +11,153 @@ import numpy as np
 
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.gradient import grad
-from pellucid.graph.graph_batching import Merging, form, sizes_of
+from pellucid.graph.graph_batching import GraphBatcher, get_known_sizes, structural_hash
 from pellucid.graph.inference import inference
 from pellucid.graph.padded_sizes import PaddingError
 from pellucid.graph.state_updates import updates_of
 from pellucid.graph.traversal import replace_all
-from pellucid.training.sweeps.runs import Run
+from pellucid.training.sweeps.trials import Trial
+from pellucid.training.train_step import get_train_step
 
 PROGRAM_SECONDS = 0.4
-"""About what one more program takes to be compiled and started."""
+"""Estimated time to compile and start one more program."""
 
-SECONDS_A_WEIGHT = 2e-10
-"""About what one weight takes in a step, for each sample, as C on two cores."""
+SECONDS_PER_WEIGHT = 2e-10
+"""Estimated time per weight, sample and step, in native code on two cores."""
 
 
-class Member:
-    """The graph of a run, as far as it can be written without its gradient.
+class TrialGraph:
+    """The graph of a trial without its gradients, which inputs replace.
 
-    Attributes
-    ----------
-    objective : Objective
-        What is measured and made small.
-    training, evaluation : dict from str to Expr
-        What a step puts out, while training and after it.
-    predictions : list of Expr
-        What the model says once it is trained.
-    slopes : list of Expr
-        Inputs in the place of the gradients.
-    steps : dict from Shared to Expr
-        What the optimizer makes of them.
+    Gradients are computed once for the merged graph, not for each trial.
     """
 
-    def __init__(self, run: Run) -> None:
-        self.objective = run.model.objective(run.samples)
-        self.training, self.evaluation = self.objective.outputs(True), self.objective.outputs(False)
-        self.predictions = inference(run.model.outputs)
-        self.parameters = self.objective.model.parameters
-        self.slopes = [Input("g", p.shape, p.dtype) for p in self.parameters]
-        self.optimizer = self.objective.optimizer
-        self.steps: dict[Shared, Expr] = self.optimizer.apply(self.slopes, self.parameters)
+    def __init__(self, trial: Trial) -> None:
+        self.train_step = get_train_step(trial.model, trial.samples)
+        self.training, self.evaluation = self.train_step.get_outputs(True), self.train_step.get_outputs(False)
+        self.predictions = inference(trial.model.outputs)
+        self.parameters = self.train_step.parameters
+        self.gradients = [Input("g", p.shape, p.dtype) for p in self.parameters]
+        self.optimizer = self.train_step.optimizer
+        self.updates: dict[Shared, Expr] = self.optimizer.apply(self.gradients, self.parameters)
 
     @property
     def outputs(self) -> list[Expr]:
-        """All of it, in one order."""
+        """All expressions of the graph, in a fixed order."""
         return [
-            self.objective.loss,
+            self.train_step.loss,
             *self.training.values(),
             *self.evaluation.values(),
             *self.predictions,
-            *self.steps.values(),
-            *self.steps,
-            *self.objective.given,
-            *self.slopes,
+            *self.updates.values(),
+            *self.updates,
+            *self.train_step.inputs,
+            *self.gradients,
             *self.parameters,
         ]
 
     @property
-    def kind(self) -> Any:
-        """What must be equal for two runs to be trained together, besides the form of their graphs."""
+    def signature(self) -> Any:
+        """What must be equal for two trials to be batched, apart from the structure of their graphs."""
         scale = self.optimizer.options["loss_scale_factor"]
         return tuple(self.training), tuple(self.evaluation), scale
 
 
 @dataclass(frozen=True)
-class Group:
-    """Runs that are trained as one program.
+class TrialBatch:
+    """Trials that are trained as one program, and their merged graph."""
 
-    Attributes
-    ----------
-    runs : list of Run
-        In the order of the sweep.
-    numbers : list of int
-        Their places in it.
-    members : list of Member
-        Their graphs.
-    merging : Merging
-        How their graphs became one.
-    given : list of Expr
-        The inputs of a batch.
-    training, evaluation : dict from str to Expr
-        What is measured.
-    predictions : list of Expr
-        What is said once training is over.
-    updates : dict from Shared to Expr
-        What one step changes.
-    """
-
-    runs: list[Run]
-    numbers: list[int]
-    members: list[Member]
-    merging: Merging
-    given: list[Expr]
-    training: dict[str, Expr]
-    evaluation: dict[str, Expr]
+    trials: list[Trial]
+    numbers: list[int]  # of the trials in the sweep
+    graphs: list[TrialGraph]
+    merging: GraphBatcher  # from the graphs of the trials to the merged graph
+    inputs: list[Expr]  # of a mini-batch
+    training: dict[str, Expr]  # outputs of a step in training mode
+    evaluation: dict[str, Expr]  # outputs of a step in inference mode
     predictions: list[Expr]
     updates: dict[Shared, Expr]
 
 
-def grouped(runs: Sequence[Run], work: float) -> list[Group]:
-    """Return the runs in as few groups as there must be, or as many as are quickest.
+def batch_trials(trials: Sequence[Trial], samples_per_trial: float) -> list[TrialBatch]:
+    """Divide trials into batches: as few as possible, or more where that is faster.
 
-    Parameters
-    ----------
-    runs : sequence of Run
-        All runs.
-    work : float
-        How many samples a run meets, counted each time.
+    ``samples_per_trial`` is the number of samples that a trial trains on, counted in each epoch.
     """
-    members = [Member(run) for run in runs]
+    graphs = [TrialGraph(trial) for trial in trials]
     numbers: dict[Any, int] = {}
-    places = [
-        (form(member.outputs, numbers), member.kind, id(run.samples), len(run))
-        for member, run in zip(members, runs, strict=True)
+    signatures = [
+        (structural_hash(graph.outputs, numbers), graph.signature, id(trial.samples), len(trial))
+        for graph, trial in zip(graphs, trials, strict=True)
     ]
-    groups: list[Group] = []
-    for place in dict.fromkeys(places):
-        alike = [i for i, each in enumerate(places) if each == place]
-        groups += by_size(runs, members, alike, work)
-    return sorted(groups, key=lambda group: group.numbers)
+    batches: list[TrialBatch] = []
+    for signature in dict.fromkeys(signatures):
+        equal = [i for i, each in enumerate(signatures) if each == signature]
+        batches += split_by_size(trials, graphs, equal, samples_per_trial)
+    return sorted(batches, key=lambda batch: batch.numbers)
 
 
-def by_size(runs: Sequence[Run], members: Sequence[Member], alike: Sequence[int], work: float) -> list[Group]:
-    """Put runs of one form into one group, or into several where padding is refused or costs more than a program."""
-    shapes = {i: tuple(sizes_of(p) for p in members[i].parameters) for i in alike}
-    ordered = sorted(alike, key=lambda i: (weights(shapes[i]), shapes[i]))
-    bundles = [list(bundle) for _, bundle in groupby(ordered, key=shapes.__getitem__)]
-    parts = quickest(bundles, [shapes[bundle[0]] for bundle in bundles], work)
-    groups = []
-    for part in parts:
+def split_by_size(
+    trials: Sequence[Trial], graphs: Sequence[TrialGraph], numbers: Sequence[int], samples_per_trial: float
+) -> list[TrialBatch]:
+    """Batch trials with equal graphs; several batches if padding is impossible or slower than another program."""
+    shapes = {i: tuple(get_known_sizes(p) for p in graphs[i].parameters) for i in numbers}
+    ordered = sorted(numbers, key=lambda i: (count_elements(shapes[i]), shapes[i]))
+    same_shape = [list(group) for _, group in groupby(ordered, key=shapes.__getitem__)]
+    batches = []
+    for plan in plan_batches(same_shape, [shapes[group[0]] for group in same_shape], samples_per_trial):
         try:
-            groups.append(merge(runs, members, sorted(i for bundle in part for i in bundle)))
+            batches.append(merge_trials(trials, graphs, sorted(i for group in plan for i in group)))
         except PaddingError:
-            groups += [merge(runs, members, sorted(bundle)) for bundle in part]
-    return groups
+            batches += [merge_trials(trials, graphs, sorted(group)) for group in plan]
+    return batches
 
 
-def quickest(bundles: Sequence[list[int]], shapes: Sequence[Any], work: float) -> list[list[list[int]]]:
-    """Cut bundles of runs, ordered by size, where another program is quicker than padding; a shortest path."""
+def plan_batches(groups: Sequence[list[int]], shapes: Sequence[Any], samples_per_trial: float) -> list[list[list[int]]]:
+    """Cut groups of trials, ordered by size, into batches of minimal total time.
+
+    Padding costs time for every padded weight, and another batch costs the time of a program. This is a shortest path,
+    solved by dynamic programming: ``best[i]`` is the best plan for the first i groups.
+    """
     best: list[tuple[float, list[list[list[int]]]]] = [(0.0, [])]
-    for stop in range(1, len(bundles) + 1):
-        ways = []
+    for stop in range(1, len(groups) + 1):
+        plans = []
         for start in range(stop):
-            widest = tuple(tuple(map(max, zip(*dims, strict=True))) for dims in zip(*shapes[start:stop], strict=True))
-            members = sum(map(len, bundles[start:stop]))
-            seconds = PROGRAM_SECONDS + SECONDS_A_WEIGHT * work * members * weights(widest)
-            ways.append((best[start][0] + seconds, [*best[start][1], list(bundles[start:stop])]))
-        best.append(min(ways, key=lambda way: way[0]))
+            padded = tuple(tuple(map(max, zip(*dims, strict=True))) for dims in zip(*shapes[start:stop], strict=True))
+            trials = sum(map(len, groups[start:stop]))
+            seconds = PROGRAM_SECONDS + SECONDS_PER_WEIGHT * samples_per_trial * trials * count_elements(padded)
+            plans.append((best[start][0] + seconds, [*best[start][1], list(groups[start:stop])]))
+        best.append(min(plans, key=lambda plan: plan[0]))
     return best[-1][1]
 
 
-def weights(shapes: Sequence[tuple[int, ...]]) -> int:
-    """Return how many numbers there are in arrays of some shapes."""
+def count_elements(shapes: Sequence[tuple[int, ...]]) -> int:
     return sum(int(np.prod(shape, dtype=int)) for shape in shapes)
 
 
-def merge(runs: Sequence[Run], members: Sequence[Member], numbers: list[int]) -> Group:
-    """Return the group of some runs, whose graphs are alike.
+def merge_trials(trials: Sequence[Trial], graphs: Sequence[TrialGraph], numbers: list[int]) -> TrialBatch:
+    """Merge trials with equal graphs into a batch; raise a PaddingError if padding would change results."""
+    chosen = [graphs[i] for i in numbers]
+    merging = GraphBatcher(len(chosen))
 
-    Raises
-    ------
-    PaddingError
-        If they differ in sizes, and padding would have an influence.
-    """
-    chosen = [members[i] for i in numbers]
-    merging = Merging(len(chosen))
+    def merge(get_exprs: Callable[[TrialGraph], Iterable[Expr]], differentiated: bool = False) -> list[Expr]:
+        return merging.merge(list(zip(*map(get_exprs, chosen), strict=True)), differentiated=differentiated)
 
-    def one(part: Callable[[Member], Iterable[Expr]], differentiated: bool = False) -> list[Expr]:
-        return merging.merged(list(zip(*map(part, chosen), strict=True)), differentiated=differentiated)
+    def merge_dict(get_exprs: Callable[[TrialGraph], dict[str, Expr]]) -> dict[str, Expr]:
+        return dict(zip(get_exprs(chosen[0]), merge(lambda m: get_exprs(m).values()), strict=True))
 
-    def named(part: Callable[[Member], dict[str, Expr]]) -> dict[str, Expr]:
-        return dict(zip(part(chosen[0]), one(lambda m: part(m).values()), strict=True))
-
-    # Gradients pass through the loss, so it comes first, and with more care.
-    (loss,) = one(lambda m: [m.objective.loss], differentiated=True)
+    # The loss comes first: only on the way to it must padding also leave the gradients unchanged.
+    (loss,) = merge(lambda m: [m.train_step.loss], differentiated=True)
     scale = chosen[0].optimizer.options["loss_scale_factor"]
-    gradients = grad(loss if scale is None else scale * loss, one(lambda m: m.parameters))
-    slopes = dict(zip(one(lambda m: m.slopes), gradients, strict=True))
-    targets = [target for target in one(lambda m: m.steps) if isinstance(target, Shared)]
-    steps = replace_all(one(lambda m: m.steps.values()), slopes)
+    gradients = grad(loss if scale is None else scale * loss, merge(lambda m: m.parameters))
+    gradient_of_input = dict(zip(merge(lambda m: m.gradients), gradients, strict=True))
+    targets = [target for target in merge(lambda m: m.updates) if isinstance(target, Shared)]
+    new_values = replace_all(merge(lambda m: m.updates.values()), gradient_of_input)
     updates = updates_of(loss)
-    for target, step in zip(targets, steps, strict=True):
-        updates[target] = merging.ragged.masked_like(step, target)
-    training, evaluation = named(lambda m: m.training), named(lambda m: m.evaluation)
-    given, predictions = one(lambda m: m.objective.given), one(lambda m: m.predictions)
+    for target, value in zip(targets, new_values, strict=True):
+        updates[target] = merging.ragged.mask_like(value, target)
+    training, evaluation = merge_dict(lambda m: m.training), merge_dict(lambda m: m.evaluation)
+    inputs, predictions = merge(lambda m: m.train_step.inputs), merge(lambda m: m.predictions)
     merging.default_updates()
-    return Group(
-        [runs[i] for i in numbers], numbers, chosen, merging, given, training, evaluation, predictions, updates
+    return TrialBatch(
+        [trials[i] for i in numbers], numbers, chosen, merging, inputs, training, evaluation, predictions, updates
     )

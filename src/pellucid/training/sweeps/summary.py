@@ -1,4 +1,4 @@
-"""A sweep told in words, for logs, and for people who do not see its picture."""
+"""Summary of a sweep in words."""
 
 from __future__ import annotations
 
@@ -10,27 +10,14 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 
 
-def read(settings: Mapping[str, Array], last: Array, monitor: str, best: int, greater: bool, programs: str) -> str:
-    """Say in a paragraph what a sweep tells: the best run, what each setting did, and how much seeds matter.
-
-    Parameters
-    ----------
-    settings : dict from str to array
-        The settings of the runs, a column each.
-    last : array
-        What the runs are judged by, as it was at their end.
-    monitor : str
-        What it is called.
-    best : int
-        The best run.
-    greater : bool
-        Whether more is better.
-    programs : str
-        How many programs there were, in words.
+def summarize_sweep(
+    settings: Mapping[str, Array], last: Array, monitor: str, best: int, higher_is_better: bool, programs: str
+) -> str:
+    """Describe the best trial, the effect of each setting on the last values, and the spread between seeds.
 
     Examples
     --------
-    >>> read(
+    >>> summarize_sweep(
     ...     {"hidden": np.array([1, 3]), "seed": np.array([0, 0])},
     ...     np.array([0.5, 0.2]),
     ...     "loss",
@@ -38,58 +25,58 @@ def read(settings: Mapping[str, Array], last: Array, monitor: str, best: int, gr
     ...     False,
     ...     "1 compiled program",
     ... )
-    '2 runs, trained as 1 compiled program. The least loss at the end is 0.2, of run 1, with hidden=3. The mean loss is
-    0.2 for hidden=3, the least, and 0.5 for hidden=1, the greatest.'
+    '2 trials, trained by 1 compiled program. Trial 1 has the lowest final loss, 0.2, with hidden=3. The mean loss is
+    lowest for hidden=3 (0.2) and highest for hidden=1 (0.5).'
     """
-    finite = np.isfinite(last)
-    varied = {name: column for name, column in settings.items() if len(distinct(column)) > 1}
-    told = ", ".join(f"{name}={column[best]}" for name, column in varied.items()) or "the settings of all"
-    word, other = ("greatest", "least") if greater else ("least", "greatest")
+    is_finite = np.isfinite(last)
+    varied = {name: column for name, column in settings.items() if len(get_distinct_values(column)) > 1}
+    chosen = ", ".join(f"{name}={column[best]}" for name, column in varied.items()) or "the only settings"
+    first_word, last_word = ("highest", "lowest") if higher_is_better else ("lowest", "highest")
     count = len(last)
-    lines = [f"{count} run{'s' * (count != 1)}, trained as {programs}."]
-    if not finite.any():
-        return f"{lines[0]} None ended with a {monitor} that is a number."
-    lines.append(f"The {word} {monitor} at the end is {last[best]:.4g}, of run {best}, with {told}.")
+    sentences = [f"{count} trial{'s' * (count != 1)}, trained by {programs}."]
+    if not is_finite.any():
+        return f"{sentences[0]} All trials ended with a {monitor} of NaN or infinity."
+    sentences.append(f"Trial {best} has the {first_word} final {monitor}, {last[best]:.4g}, with {chosen}.")
     for name, column in varied.items():
         if name in ("seed", "rows"):
             continue
-        means = {value: last[equals(column, value) & finite] for value in distinct(column)}
-        known = {value: part.mean() for value, part in means.items() if len(part)}
-        if len(known) > 1:
-            order = sorted(known, key=lambda value: -known[value] if greater else known[value])
-            lines.append(
-                f"The mean {monitor} is {known[order[0]]:.4g} for {name}={order[0]}, the {word}, and "
-                f"{known[order[-1]]:.4g} for {name}={order[-1]}, the {other}."
+        by_value = {value: last[is_equal_to(column, value) & is_finite] for value in get_distinct_values(column)}
+        means = {value: part.mean() for value, part in by_value.items() if len(part)}
+        if len(means) > 1:
+            order = sorted(means, key=lambda value: -means[value] if higher_is_better else means[value])
+            sentences.append(
+                f"The mean {monitor} is {first_word} for {name}={order[0]} ({means[order[0]]:.4g}) and {last_word} for "
+                f"{name}={order[-1]} ({means[order[-1]]:.4g})."
             )
-    lines += luck(varied, last)
-    if not finite.all():
-        lines.append(f"{np.sum(~finite)} of the runs ended with a {monitor} that is no number.")
-    return " ".join(lines)
+    sentences += summarize_seed_spread(varied, last)
+    if not is_finite.all():
+        sentences.append(f"{np.sum(~is_finite)} of the trials ended with a {monitor} of NaN or infinity.")
+    return " ".join(sentences)
 
 
-def luck(varied: Mapping[str, Array], last: Array) -> list[str]:
-    """Say how far runs are apart that differ in nothing but seed and subsample."""
-    chance = [name for name in ("seed", "rows") if name in varied]
-    others = [column for name, column in varied.items() if name not in chance]
-    if not chance:
+def summarize_seed_spread(varied: Mapping[str, Array], last: Array) -> list[str]:
+    """Describe the spread between trials that differ only in seed and subsample."""
+    random = [name for name in ("seed", "rows") if name in varied]
+    others = [column for name, column in varied.items() if name not in random]
+    if not random:
         return []
     keys = [repr(values) for values in zip(*others, strict=True)] if others else [""] * len(last)
-    parts = [last[[k == key for k in keys]] for key in dict.fromkeys(keys)]
-    spreads = [part.std() for part in parts if np.isfinite(part).all()]
-    if not spreads:
+    groups = [last[[k == key for k in keys]] for key in dict.fromkeys(keys)]
+    deviations = [group.std() for group in groups if np.isfinite(group).all()]
+    if not deviations:
         return []
     words = {"seed": "the seed", "rows": "the subsample"}
+    median = "a median standard deviation" if len(deviations) > 1 else "a standard deviation"
     return [
-        f"Runs that differ in {' and '.join(words[name] for name in chance)} alone have a standard deviation of "
-        f"{np.median(spreads):.2g}{', in the median' * (len(spreads) > 1)}."
+        f"Trials that differ only in {' and '.join(words[name] for name in random)} have {median} of "
+        f"{np.median(deviations):.2g}."
     ]
 
 
-def distinct(column: Array) -> list[Any]:
-    """Return the different values of a column, in the order in which they are met."""
+def get_distinct_values(column: Array) -> list[Any]:
+    """Return the distinct values of a column, in order of appearance. Compares by repr, since values can be objects."""
     return list({repr(value): value for value in column.tolist()}.values())
 
 
-def equals(column: Array, value: Any) -> Array:
-    """Tell which rows of a column have a value."""
+def is_equal_to(column: Array, value: Any) -> Array:
     return np.array([repr(each) == repr(value) for each in column.tolist()])

@@ -1,25 +1,29 @@
-"""`pel.sweep`: many runs of like models, trained as few programs."""
+"""Entry point of sweeps: validates the settings, batches the trials and trains the batches."""
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 
 from pellucid.graph.errors import NoSuchNameError, OptionError, near_miss
-from pellucid.graph.types import shape_text
+from pellucid.graph.types import format_shape
+from pellucid.graph.validation import check_integer
 from pellucid.model.errors import ModelError
+from pellucid.run.distributed.process_group import agree, num_processes
 from pellucid.run.interrupts import Interrupted
-from pellucid.training import data_validation
-from pellucid.training.data_adapter import Samples, samples_of
-from pellucid.training.distributed_checks import check_runs_alike
-from pellucid.training.methods import BATCH, devices_to_fit
-from pellucid.training.progress_display import display
-from pellucid.training.sweeps.batched_trainer import Team, compile_together, remembered
-from pellucid.training.sweeps.batching import Group, grouped
+from pellucid.training.array_source import ArrayDataset
+from pellucid.training.data_adapter import make_dataset, to_array
+from pellucid.training.distributed_checks import compute_crc32
+from pellucid.training.fit import DEFAULT_BATCH_SIZE, resolve_devices
+from pellucid.training.progress_display import make_display
+from pellucid.training.sweeps.batched_trainer import BatchedTrainer, cache_orders, compile_trainers
+from pellucid.training.sweeps.batching import TrialBatch, batch_trials
 from pellucid.training.sweeps.result import Sweep
-from pellucid.training.sweeps.runs import Run, make_runs
+from pellucid.training.sweeps.trials import Trial, make_trials
 
 Array = np.ndarray[Any, Any]
 
@@ -41,56 +45,55 @@ def sweep(
     devices: Any = None,
     **settings: Any,
 ) -> Sweep:
-    """Train a model for every combination of settings, seeds and subsamples, as few compiled programs.
+    """Train a model for every combination of settings, seeds and subsamples, with as few compiled programs as possible.
 
-    Each run comes to what the same model comes to when it is fitted alone, up to rounding:
-    ``nn.set_random_seed(seed); model = build(...); model.fit(x[rows], y[rows], seed=seed, ...)``. What differs from
-    run to run is found by comparing their graphs. Numbers, such as a learning rate or a strength, and first values are
-    a further axis of one program. So are widths: narrow layers are padded, and masks see to it that what is padded
-    neither acts nor learns. What changes the graph itself, such as another activation, makes another program.
+    Each trial has the same result as its model alone, up to rounding:
+    ``nn.set_random_seed(seed); model = build(...); model.fit(x[rows], y[rows], seed=seed, ...)``. Comparing the graphs
+    of the models shows what differs between trials. Numbers, such as learning rates or penalties, and initial weights
+    become an additional axis of one program. So do widths: narrow layers are padded, and masks keep the padding from
+    having any effect. Trials with different graphs, such as other activations, need another program.
 
     Parameters
     ----------
     build : function
-        From settings to a compiled model. It is given ``seed`` as well if it has a parameter of that name.
+        From settings to a compiled model. It also gets ``seed`` if it has a parameter of that name.
     x : array, shape (samples, ...)
-        As for `Sequential.fit`.
+        Inputs, as for `Sequential.fit`.
     y : array, shape (samples, ...)
-        What is wanted.
+        Targets.
     batch_size, epochs, validation_data, shuffle
         As for `Sequential.fit`.
     seed : int or several
-        Of the first weights and of the orders.
+        Seeds of the initial weights and the sample order.
     rows : sequence of arrays of int, optional
-        Subsamples: the numbers of the samples that a run learns from; every combination runs on each.
+        Subsamples: indices of the samples that a trial trains on. Every combination of settings runs on each.
     monitor : str, optional
-        The measure that the best run has least of, if it is a loss or an error, or else most of, at its end;
-        ``"val_loss"`` where there are validation data, and else ``"loss"``.
+        Metric that ranks the trials by its last value, lowest first for losses and errors and highest first for others.
+        By default ``"val_loss"`` with validation data, or else ``"loss"``.
     verbose : {"auto", 0, 1}
-        Whether a bar is shown; ``"auto"`` shows one on a terminal or in a notebook.
+        Whether to show a progress bar; ``"auto"`` shows one in a terminal or notebook.
     progress : function, optional
-        ``progress(done, epochs, runs)`` is called some five times a second, as if all runs went through the epochs
-        together; ``runs`` are those that are being trained. What it raises ends the sweep.
+        ``progress(done, epochs, trials)`` is called about five times per second, with the number of epochs as if all
+        trials were trained together, and the trials that are being trained. An exception ends the sweep.
     devices : "all", int or list, optional
-        Those that divide the runs among them, as `Model.fit` takes them; without it one, and all where
-        `pellucid.distribution` brought processes together.
+        Devices to divide the trials among, as for `Model.fit`. By default one, or all after
+        `pellucid.distribution.initialize`.
     **settings
-        What ``build`` is given: a value, or several in a list, tuple, range or array.
+        Arguments of ``build``: a value each, or a list, tuple, range or array of values.
 
     Returns
     -------
     Sweep
-        Its ``table``, ``curves``, ``best`` run and ``model``, a picture by ``plot()``, and a reading in words.
+        The ``table``, ``curves``, ``best`` trial and ``model``, a figure by ``plot()``, and a ``reading`` in words.
 
     Raises
     ------
     OptionError, UseError
-        If ``build`` does not take a setting, or there are no values.
+        If ``build`` does not take a setting, or a setting has no value.
     ModelError, ShapeError
-        If ``build`` returns no compiled model, or the data do not fit it; nothing was trained then.
+        If ``build`` does not return a compiled model, or the data do not fit it. Nothing is trained then.
     Interrupted
-        On Ctrl-C; its ``history`` is the sweep of the runs that were begun, with curves that end where they were
-        stopped, and NaN after that.
+        On Ctrl-C. Its ``history`` is the sweep of the trials that were started, whose curves end with NaN.
 
     Examples
     --------
@@ -101,93 +104,123 @@ def sweep(
     ...     model.compile(nn.optimizers.SGD(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
     ...     return model
     >>> x, y = pel.data.moons(100)
-    >>> found = pel.sweep(build, x, y, hidden=[1, 3, 8], rate=[0.1, 0.5], seed=range(5), epochs=30)
-    >>> len(found), found.programs
+    >>> result = pel.sweep(build, x, y, hidden=[1, 3, 8], rate=[0.1, 0.5], seed=range(5), epochs=30)
+    >>> len(result), result.programs
     (30, 1)
-    >>> list(found.table)
+    >>> list(result.table)
     ['hidden', 'rate', 'seed', 'loss', 'best_loss', 'accuracy', 'best_accuracy', 'seconds']
-    >>> found.model().predict(x[:2]).shape
+    >>> result.model().predict(x[:2]).shape
     (2, 2)
     """
-    devices = devices_to_fit(devices)
-    size = data_validation.positive("batch_size", BATCH if batch_size is None else batch_size)
-    count = data_validation.positive("epochs", epochs)
-    drawn = None if rows is None else checked_rows(rows, x)
-    runs = make_runs(build, settings, seed, drawn, x, y)
-    groups = grouped(runs, float(np.mean([len(run) for run in runs])) * count)
-    found = Sweep(runs, groups, monitor_of(monitor, groups, validation_data is not None))
-    kinds = {id(run.samples): run for run in runs}
-    held_out = {kind: validation_of(run, validation_data) for kind, run in kinds.items()}
-    check_runs_alike(runs, size, count, devices, bool(shuffle))
-    known = remembered(max(map(len, runs)))
-    teams = [
-        Team(group, held_out[id(group.runs[0].samples)], size, count, bool(shuffle), devices, known) for group in groups
+    devices = resolve_devices(devices)
+    size = check_integer("batch_size", DEFAULT_BATCH_SIZE if batch_size is None else batch_size)
+    epochs = check_integer("epochs", epochs)
+    subsamples = None if rows is None else validate_rows(rows, x)
+    trials = make_trials(build, settings, seed, subsamples, x, y)
+    batches = batch_trials(trials, float(np.mean([len(trial) for trial in trials])) * epochs)
+    result = Sweep(trials, batches, resolve_monitor(monitor, batches, validation_data is not None))
+    first_trials = {id(trial.samples): trial for trial in trials}
+    validation = {key: prepare_validation(trial, validation_data) for key, trial in first_trials.items()}
+    check_trials_consistent(trials, size, epochs, devices, bool(shuffle))
+    get_order = cache_orders(max(map(len, trials)))
+    trainers = [
+        BatchedTrainer(batch, validation[id(batch.trials[0].samples)], size, epochs, bool(shuffle), devices, get_order)
+        for batch in batches
     ]
-    with display(verbose, len(groups), count) as screen:
+    with make_display(verbose, len(batches), epochs) or nullcontext() as display:
         try:
-            compile_together(teams)
+            compile_trainers(trainers)
         except KeyboardInterrupt:
-            raise Interrupted(found, 0) from None
-        for number, (group, team) in enumerate(zip(groups, teams, strict=True)):
+            raise Interrupted(result, 0) from None
+        for number, trainer in enumerate(trainers):
+            batch = trainer.batch
 
-            def told(epoch: int, number: int = number, group: Group = group) -> None:
-                screen.step(number, epoch, {})
+            def on_epoch(epoch: int, number: int = number, batch: TrialBatch = batch) -> None:
+                if display is not None:
+                    display.step(number, epoch, {})
                 if progress is not None:
-                    progress((number * count + epoch) // len(groups), count, group.runs)
+                    progress((number * epochs + epoch) // len(batches), epochs, batch.trials)
 
             try:
-                curves, seconds = team.train(told)
+                curves, seconds = trainer.train(on_epoch)
             except KeyboardInterrupt as stop:
                 if isinstance(stop, Interrupted) and stop.history is not None:
-                    found.finish(group.numbers, stop.history, count)
-                raise Interrupted(found, getattr(stop, "steps", 0)) from None
+                    result.add_batch(batch.numbers, stop.history, epochs)
+                raise Interrupted(result, getattr(stop, "steps", 0)) from None
             finally:
-                team.put_back()
-            found.finish(group.numbers, curves, count, seconds)
-    return found
+                trainer.update_models()
+            result.add_batch(batch.numbers, curves, epochs, seconds)
+    return result
 
 
-def validation_of(run: Run, data: Any) -> Samples | None:
-    """Return what a run is measured on besides."""
+def check_trials_consistent(trials: Sequence[Trial], *settings: Any) -> None:
+    """Refuse a sweep if the processes have different trials or data.
+
+    Raises
+    ------
+    DistributionError
+        In every process.
+    """
+    if num_processes() == 1:
+        return
+    described = [(t.seed, t.subsample, len(t), sorted(describe_settings(t.settings).items())) for t in trials]
+    datasets = {id(trial.samples): trial.samples for trial in trials}.values()
+    rows = [trial.rows for trial in trials if trial.rows is not None]
+    agree(
+        {
+            "trials and settings of the sweep": zlib.crc32(repr((described, settings)).encode()),
+            "data": compute_crc32([*(array for dataset in datasets for array in dataset.arrays), *rows]),
+            "weights and random streams": compute_crc32(
+                p.get_value() for t in trials for p in t.model.state().values()
+            ),
+        }
+    )
+
+
+def describe_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings as they print in every process; objects, whose text may contain an address, by their types."""
+    return {name: v if isinstance(v, (int, float, str)) else type(v).__name__ for name, v in settings.items()}
+
+
+def prepare_validation(trial: Trial, data: Any) -> ArrayDataset | None:
     if data is None:
         return None
     if not isinstance(data, (list, tuple)) or len(data) != 2:
         raise ModelError(f"Expected validation_data to be a pair (x, y). Received: {type(data).__name__}")
-    return samples_of(run.model, data[0], data[1], prefix="validation ")
+    return make_dataset(trial.model, data[0], data[1], prefix="validation ")
 
 
-def monitor_of(name: str | None, groups: Sequence[Group], validated: bool) -> str:
-    """Return what runs are judged by, or say that it is not measured."""
-    training = [set(group.members[0].objective.training) for group in groups]
-    known = sorted(set.intersection(*training))
-    known += [f"val_{each}" for each in known] * validated
-    chosen = name or ("val_loss" if validated else "loss")
-    if chosen not in known:
+def resolve_monitor(name: str | None, batches: Sequence[TrialBatch], has_validation: bool) -> str:
+    """Return the metric that ranks the trials, after checking that all of them compute it."""
+    metrics = [set(batch.graphs[0].train_step.training_metrics) for batch in batches]
+    known = sorted(set.intersection(*metrics))
+    known += [f"val_{each}" for each in known] * has_validation
+    monitor = name or ("val_loss" if has_validation else "loss")
+    if monitor not in known:
         raise NoSuchNameError(
-            f"sweep: nothing is measured that is named {chosen!r}.{near_miss(chosen, known)} "
-            f"Measured: {', '.join(known)}"
+            f"sweep: there is no metric {monitor!r} to monitor.{near_miss(monitor, known)} Metrics: {', '.join(known)}"
         )
-    return chosen
+    return monitor
 
 
-def checked_rows(rows: Any, x: Any) -> list[Array]:
-    """Return the subsamples as arrays of row numbers, or say what they must be."""
+def validate_rows(rows: Any, x: Any) -> list[Array]:
+    """Return the subsamples as arrays of sample indices."""
     first = next(iter(x.values())) if isinstance(x, Mapping) else x[0] if isinstance(x, list) else x
-    count = len(data_validation.as_data(first if isinstance(first, np.ndarray) else x, "x"))
-    found = [np.asarray(each) for each in rows]
-    for number, each in enumerate(found):
+    count = len(to_array(first if isinstance(first, np.ndarray) else x, "x"))
+    subsamples = [np.asarray(each) for each in rows]
+    for number, each in enumerate(subsamples):
         if each.ndim != 1 or not len(each) or each.dtype.kind not in "iu":
             raise OptionError(
-                f"sweep: expected rows to be subsamples, each a list of row numbers. Received: {each.dtype} values of "
-                f"shape {shape_text(each.shape)} in rows[{number}]; np.flatnonzero makes numbers of conditions"
+                f"sweep: expected rows to be subsamples, each a list of sample indices. Received: {each.dtype} values "
+                f"of shape {format_shape(each.shape)} in rows[{number}]; np.flatnonzero converts a boolean mask"
             )
         if each.min() < 0 or each.max() >= count:
             raise OptionError(
-                f"sweep: expected rows from 0 to {count - 1}, for x has {count} samples. Received: rows[{number}] from "
-                f"{each.min()} to {each.max()}"
+                f"sweep: expected rows from 0 to {count - 1}, since x has {count} samples. Received: rows[{number}] "
+                f"from {each.min()} to {each.max()}"
             )
-    if not found:
+    if not subsamples:
         raise OptionError(
             "sweep: expected at least one subsample. Received: rows=[]; leave rows out to use all samples"
         )
-    return found
+    return subsamples

@@ -1,4 +1,4 @@
-"""Data and settings that do not fit: each is refused before training, in words that say how to go on."""
+"""Data and arguments that do not fit are refused before training, with a message that suggests a fix."""
 
 from collections.abc import Callable
 
@@ -28,7 +28,7 @@ def test_not_compiled(data: Data) -> None:
         ({"loss": "mse", "metrics": ["acuracy"]}, r"no metric named 'acuracy'.* Did you mean 'accuracy'"),
         ({"loss": "mse", "optimizer": "adm"}, r"no optimizer named 'adm'.* Did you mean 'adam'"),
         ({"loss": "mse", "metrics": "accuracy"}, r"Expected metrics to be a list.*write metrics=\['accuracy'\]"),
-        ({"loss": "mse", "metrics": ["acc", "acc"]}, r"Two measures are named 'acc'"),
+        ({"loss": "mse", "metrics": ["acc", "acc"]}, r"Two metrics are named 'acc'"),
     ],
 )
 def test_what_compile_refuses(settings: dict[str, object], message: str) -> None:
@@ -78,9 +78,9 @@ def test_samples_of_another_shape(make: Make) -> None:
         pel.ShapeError, match=r"first layer dense.* expects samples of shape \(2,\). Received: x of shape \(5, 3\)"
     ):
         model.predict(np.zeros((5, 3)))
-    with pytest.raises(pel.ShapeError, match=r"one sample alone is written x\[None\]"):
+    with pytest.raises(pel.ShapeError, match=r"pass a single sample as x\[None\]"):
         model.predict(np.zeros(2))
-    with pytest.raises(pel.ShapeError, match=r"they become so by x.reshape\(-1, 2\)"):
+    with pytest.raises(pel.ShapeError, match=r"reshape them with x.reshape\(-1, 2\)"):
         model.predict(np.zeros((5, 1, 2)))
 
 
@@ -91,7 +91,7 @@ def test_samples_of_another_shape(make: Make) -> None:
         (3.0, r"at least one sample. Received: shape \(\)"),
         (np.array([["a", "b"]]), r"Expected x to hold numbers. Received: <U1 values"),
         (np.array([[1j, 2j]]), r"Expected x to hold real numbers. Received: complex128"),
-        (pel.matrix("v"), r"Received: the expression v; a model is called on those: model\(x\)"),
+        (pel.matrix("v"), r"Received: the expression v; call the model on an expression, model\(x\)"),
         ([[0.0, 1.0], [np.nan, 2.0], [np.inf, 1.0]], r"finite float32.*nan at \[1, 0\], the first of 2.*in 2 samples"),
         ([[0.0, 1e300]], r"finite float32 numbers. Received: inf at \[0, 1\]"),
     ],
@@ -123,14 +123,14 @@ def test_labels_where_columns_are_wanted(data: Data, make: Make, loss: str) -> N
     model.compile("sgd", loss)
     with pytest.raises(
         ModelError,
-        match=r"compares columns.* 2 of them. Received: y of shape \(160,\), integer labels. "
-        r"One-hot columns are np.eye\(2, dtype='float32'\)\[y\]; or .*sparse_categorical_crossentropy",
+        match=r"needs targets with 2 columns.* Received: y of shape \(160,\), integer labels. "
+        r"One-hot encode them with np.eye\(2, dtype='float32'\)\[y\], or .*sparse_categorical_crossentropy",
     ):
         model.fit(*data)
 
 
 def test_columns_where_labels_are_wanted(data: Data, make: Make) -> None:
-    with pytest.raises(pel.ShapeError, match="for one-hot columns use categorical_crossentropy"):
+    with pytest.raises(pel.ShapeError, match="For one-hot labels use categorical_crossentropy"):
         make().fit(data[0], np.eye(2)[data[1]])
 
 
@@ -139,7 +139,7 @@ def test_labels_that_are_no_integers(data: Data, make: Make) -> None:
         make().fit(data[0], data[1].astype(float))
 
 
-@pytest.mark.parametrize(("shift", "hint"), [(1, "from 1 to 2; np.unique"), (-1, "from -1 to 0\n")])
+@pytest.mark.parametrize(("shift", "hint"), [(1, "from 1 to 2; renumber them with np.unique"), (-1, "from -1 to 0\n")])
 def test_labels_out_of_range(data: Data, make: Make, shift: int, hint: str) -> None:
     with pytest.raises(
         ModelError, match=f"takes labels from 0 to 1, for the 2 columns.*Received: y with labels {hint}"
@@ -155,7 +155,7 @@ def test_validation_labels_out_of_range(data: Data, make: Make) -> None:
 def test_targets_that_are_no_probabilities(data: Data, make: Make) -> None:
     model = make()
     model.compile("sgd", "binary_crossentropy")
-    with pytest.raises(ModelError, match=r"takes targets from 0 to 1. Received: y with values from -1.0 to 1.0"):
+    with pytest.raises(ModelError, match=r"takes targets in \[0, 1\]. Received: y with values from -1.0 to 1.0"):
         model.fit(data[0], 2 * np.eye(2)[data[1]] - 1)
 
 
@@ -174,5 +174,5 @@ def test_targets_of_another_shape(data: Data, make: Make) -> None:
 def test_nothing_to_train(data: Data) -> None:
     model = pel.Sequential([nn.Input((2,)), nn.Activation("softmax")])
     model.compile("sgd", "sparse_categorical_crossentropy")
-    with pytest.raises(pel.GradientError, match="There is nothing to train"):
+    with pytest.raises(pel.GradientError, match="Nothing to train"):
         model.fit(*data)

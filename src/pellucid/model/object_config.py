@@ -1,0 +1,211 @@
+"""Configs of layers, losses and optimizers: plain dictionaries with their class and arguments.
+
+A config is ``{"kind": "Dense", "name": "hidden", "units": 3}``: the class name, and the arguments that differ from
+their defaults. Values are numbers, strings, lists and configs.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Mapping
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.expr import Shared
+from pellucid.graph.types import Unknown
+from pellucid.model.errors import ModelError
+from pellucid.nn import (
+    activations,
+    constraints,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    optimizers,
+    regularizers,
+    schedules,
+)
+from pellucid.nn.layers import Lambda, Layer
+
+MODULES: dict[str, ModuleType] = {
+    "initializer": initializers,
+    "regularizer": regularizers,
+    "constraint": constraints,
+    "activation": activations,
+    "learning_rate": schedules,
+    "schedule": schedules,
+    "loss": losses,
+    "metrics": metrics,
+    "optimizer": optimizers,
+}
+"""The module that defines the values of an argument, by the ending of the argument's name."""
+
+UNKNOWN = "?"
+"""Placeholder for None, an unknown size or axis, in a list."""
+
+MAX_ARRAY_SIZE = 64
+"""Larger arrays are not written into a config."""
+
+
+class PerOutput(dict[str, Any]):
+    """Plain values by output name. Unlike a config, an output may be named ``kind``."""
+
+
+def get_module(argument: str) -> ModuleType:
+    """Return the module that defines the values of an argument; the layers, unless its name says otherwise.
+
+    Examples
+    --------
+    >>> get_module("kernel_initializer").__name__, get_module("layer").__name__
+    ('pellucid.nn.initializers', 'pellucid.nn.layers')
+    """
+    return next((module for ending, module in MODULES.items() if argument.endswith(ending)), layers)
+
+
+@cache
+def get_classes(module: ModuleType) -> dict[str, type]:
+    """Return the classes of a module that a config can describe; not layers that take a user's function."""
+    found = {n: v for n, v in vars(module).items() if isinstance(v, type) and v.__module__.startswith(module.__name__)}
+    if module is layers:
+        excluded = (Layer, Lambda, layers.RNN)
+        found = {n: v for n, v in found.items() if issubclass(v, Layer) and v not in excluded}
+    return found
+
+
+def to_plain_value(value: Any, argument: str, owner: str) -> Any:
+    """Return the plain value of an argument: a number, string, list, registered name or config.
+
+    The name of the argument determines the module of its class; ``owner`` is for the message.
+    """
+    if isinstance(value, (bool, int, float, str)) or value is None:
+        return value
+    if isinstance(value, Shared) and not value.ndim:
+        return float(value.get_value())
+    if isinstance(value, (np.generic, np.dtype)):
+        return value.item() if isinstance(value, np.generic) else value.name
+    if isinstance(value, Unknown):
+        return UNKNOWN
+    if isinstance(value, (list, tuple)):
+        return [UNKNOWN if v is None else to_plain_value(v, argument, owner) for v in value]
+    if isinstance(value, np.ndarray) and value.size <= MAX_ARRAY_SIZE:
+        return value.tolist()
+    plain: Any = get_registered_name(value, argument)
+    if plain is None and not inspect.isfunction(value):
+        plain = object_to_config(value, owner)
+    if plain is None:
+        raise ModelError(
+            f"{owner}: {argument}={value!r} has no registered name, so it cannot be written to a config. Use a "
+            "built-in one, or a layer such as nn.LeakyReLU(0.01); the levels 'expressions' and 'numpy' take any"
+        )
+    return plain
+
+
+def get_registered_name(value: Any, argument: str) -> str | None:
+    """Return the name under which a built-in function is registered, or None."""
+    registered: Mapping[str, Any] = getattr(get_module(argument), "NAMED", {})
+    names = [name for name, function in registered.items() if function is value]
+    own = getattr(value, "__name__", None)
+    return own if own in names else names[0] if names else None
+
+
+def object_to_config(value: Any, owner: str) -> dict[str, Any] | None:
+    """Return the config of an object, or None if it is not of a built-in class."""
+    cls = type(value)
+    if not any(get_classes(module).get(cls.__name__) is cls for module in [layers, *MODULES.values()]):
+        return None
+    arguments = get_arguments(value)
+    config: dict[str, Any] = {"kind": cls.__name__}
+    parameters = get_parameters(cls)
+    for name, parameter in parameters.items():
+        if name in arguments and name != "name" and not is_default(arguments[name], parameter.default):
+            config[name] = to_plain_value(arguments[name], name, getattr(value, "name", owner))
+    keyword_options = sorted(set(arguments) - set(parameters))
+    config.update({name: to_plain_value(arguments[name], name, owner) for name in keyword_options})
+    return config
+
+
+def get_arguments(value: Any) -> dict[str, Any]:
+    """Return the arguments that an object was constructed with."""
+    if isinstance(value, losses.Loss):
+        return {**value.settings, "reduction": value.reduction}
+    if isinstance(value, (Layer, optimizers.Optimizer)):
+        return dict(value.config)
+    return {name: getattr(value, name) for name in get_parameters(type(value)) if hasattr(value, name)}
+
+
+def get_parameters(cls: type) -> dict[str, inspect.Parameter]:
+    """Return the parameters of a constructor, without self."""
+    signature = inspect.signature(cls.__init__)  # type: ignore[misc]
+    return dict(list(signature.parameters.items())[1:])
+
+
+def is_default(value: Any, default: Any) -> bool:
+    return type(value) is type(default) and bool(np.all(value == default))
+
+
+def layer_to_config(layer: Layer) -> dict[str, Any]:
+    """Return the config of a built-in layer, with its name."""
+    config = object_to_config(layer, layer.name)
+    if config is None:
+        raise ModelError(
+            f"{layer.name}, a {type(layer).__name__}, is not a built-in layer with plain arguments, so it cannot be "
+            "written to a config. The levels 'expressions' and 'numpy' take any layer"
+        )
+    kind = config.pop("kind")
+    return {"kind": kind, "name": layer.name, **config}
+
+
+def input_to_config(source: Any) -> dict[str, Any]:
+    """Return the shape of one sample, the dtype and the name of an input."""
+    shape = to_plain_value(source.shape[1:], "shape", "input")
+    return {"shape": shape, "dtype": source.dtype.name, "name": source.name}
+
+
+def compile_to_config(model: Any) -> dict[str, Any]:
+    """Return the arguments of ``model.compile`` as plain values, by output name if there are several outputs."""
+    names = model.output_names
+    outputs = model.compile_config.for_outputs(names)
+    output_losses = {o.name: None if o.loss is None else to_plain_value(o.loss, "loss", model.name) for o in outputs}
+    output_metrics = {o.name: [to_plain_value(m, "metrics", model.name) for m in o.metrics.values()] for o in outputs}
+    config: dict[str, Any] = {"optimizer": to_plain_value(model.compile_config.optimizer, "optimizer", model.name)}
+    if len(names) == 1:
+        return {**config, "loss": output_losses[names[0]], "metrics": output_metrics[names[0]]}
+    weights = {o.name: o.loss_weight for o in outputs if o.loss_weight != 1}
+    return {
+        **config,
+        "loss": PerOutput(output_losses),
+        "metrics": PerOutput(output_metrics),
+        "loss_weights": PerOutput(weights) if weights else None,
+    }
+
+
+def to_code(value: Any, argument: str) -> str:
+    """Return the Python code of a plain value.
+
+    Examples
+    --------
+    >>> to_code({"kind": "L2", "l2": 0.1}, "kernel_regularizer"), to_code([2, "?"], "noise_shape"), to_code(0.5, "rate")
+    ('nn.regularizers.L2(l2=0.1)', '(2, None)', '0.5')
+    """
+    if isinstance(value, PerOutput):
+        return "{" + ", ".join(f"{json.dumps(name)}: {to_code(v, argument)}" for name, v in value.items()) + "}"
+    if isinstance(value, dict):
+        module = get_module(argument)
+        prefix = "nn" if module is layers else module.__name__.removeprefix("pellucid.")
+        arguments = ", ".join(f"{name}={to_code(v, name)}" for name, v in value.items() if name != "kind")
+        return f"{prefix}.{value['kind']}({arguments})"
+    if isinstance(value, list):
+        inner = ", ".join("None" if v == UNKNOWN else to_code(v, argument) for v in value)
+        return f"[{inner}]" if argument == "metrics" else f"({inner}{',' * (len(value) == 1)})"
+    return json.dumps(value) if isinstance(value, str) else repr(value)
+
+
+def input_code(source: Any) -> str:
+    """Return the code of an input layer."""
+    config = input_to_config(source)
+    rest = ", ".join(f"{key}={to_code(config[key], key)}" for key in ("dtype", "name"))
+    return f"nn.Input({to_code(config['shape'], 'shape')}, {rest})"

@@ -1,0 +1,182 @@
+"""Training and evaluation of a model: `fit`, `evaluate` and single batches."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.validation import check_integer
+from pellucid.model.errors import ModelError
+from pellucid.model.interfaces import ModelLike
+from pellucid.nn.random_seed import draw_seed, validate_seed
+from pellucid.run.device_selection import choose_devices
+from pellucid.run.distributed.process_group import num_processes, process_id
+from pellucid.training.array_source import ArrayDataset
+from pellucid.training.callbacks.base import CallbackList, as_callback_list
+from pellucid.training.callbacks.history import History
+from pellucid.training.data_adapter import is_batch_iterable, make_dataset, make_sources
+from pellucid.training.epoch_program import BatchSource
+from pellucid.training.fit_loop import FitConfig, FitLoop, evaluate_source
+from pellucid.training.loop_progress import MetricAccumulator
+from pellucid.training.train_step import get_train_step
+
+DEFAULT_BATCH_SIZE = 32
+
+
+def fit(
+    model: ModelLike,
+    x: Any,
+    y: Any,
+    batch_size: int | None = None,
+    epochs: int = 1,
+    verbose: Any = "auto",
+    callbacks: Any = None,
+    validation_split: float = 0.0,
+    validation_data: Any = None,
+    shuffle: bool = True,
+    class_weight: Mapping[Any, Any] | None = None,
+    sample_weight: Any = None,
+    initial_epoch: int = 0,
+    steps_per_epoch: int | None = None,
+    validation_steps: int | None = None,
+    validation_batch_size: int | None = None,
+    validation_freq: int | Collection[int] = 1,
+    seed: int | None = None,
+    devices: Any = None,
+) -> History:
+    """Train a model; see `Model.fit`."""
+    _ = model.compile_config  # raises if the model is not compiled
+    batch_size = check_integer("batch_size", DEFAULT_BATCH_SIZE if batch_size is None else batch_size)
+    validation_batch_size = check_integer("validation_batch_size", validation_batch_size or batch_size)
+    config = FitConfig(
+        check_integer("epochs", epochs),
+        check_integer("initial_epoch", initial_epoch, minimum=0),
+        draw_seed() if seed is None else validate_seed(seed),
+        verbose,
+        check_validation_freq(validation_freq),
+    )
+    devices = resolve_devices(devices)
+    source, validation = make_sources(
+        model,
+        x,
+        y,
+        sample_weight,
+        training=True,
+        batch_size=batch_size,
+        steps=None if steps_per_epoch is None else check_integer("steps_per_epoch", steps_per_epoch),
+        shuffle=bool(shuffle),
+        devices=devices,
+        class_weight=class_weight,
+        validation_split=validation_split,
+        validation_batch_size=validation_batch_size,
+        validation_steps=validation_steps,
+    )
+    if validation_data is not None:
+        if validation is not None:
+            raise ModelError("Give either validation_split or validation_data. Received: both")
+        validation = make_validation_source(model, validation_data, validation_batch_size, validation_steps, devices)
+    callback_list = as_callback_list(callbacks)
+    history = next((c for c in callback_list if isinstance(c, History)), None)
+    if history is None:
+        history = History()
+        callback_list.append(history)
+    FitLoop(model, config, source, validation, callback_list, history).run()
+    return history
+
+
+def check_validation_freq(value: Any) -> int | frozenset[int]:
+    """Return the interval of validations in epochs, or the epochs, counted from 1."""
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return frozenset(check_integer("validation_freq", each) for each in value)
+    return check_integer("validation_freq", value)
+
+
+def resolve_devices(devices: Any) -> Any:
+    """Return the devices to train on, which must exist; by default all, where processes train together."""
+    if devices is None and num_processes() > 1:
+        devices = "all"
+    if devices is not None:
+        choose_devices(devices)  # raises for a device that does not exist
+    return devices
+
+
+def make_validation_source(
+    model: ModelLike, validation_data: Any, batch_size: int, steps: int | None, devices: Any
+) -> BatchSource:
+    x, y, sample_weight = validation_data, None, None
+    if not is_batch_iterable(validation_data):
+        if not isinstance(validation_data, (list, tuple)) or len(validation_data) not in (2, 3):
+            raise ModelError(
+                "Expected validation_data to be a pair (x, y), or (x, y, sample_weight), or an iterable of batches. "
+                f"Received: {type(validation_data).__name__}"
+            )
+        x, y, sample_weight = (*validation_data, None)[:3]
+    source, _ = make_sources(
+        model,
+        x,
+        y,
+        sample_weight,
+        training=False,
+        batch_size=batch_size,
+        steps=steps,
+        devices=devices,
+        prefix="validation ",
+    )
+    return source
+
+
+def evaluate(
+    model: ModelLike,
+    x: Any,
+    y: Any,
+    batch_size: int | None = None,
+    verbose: Any = 0,
+    sample_weight: Any = None,
+    steps: int | None = None,
+    callbacks: Any = None,
+    return_dict: bool = False,
+    devices: Any = None,
+) -> Any:
+    """Compute the loss and the metrics on data; see `Model.evaluate`."""
+    batch_size = check_integer("batch_size", DEFAULT_BATCH_SIZE if batch_size is None else batch_size)
+    source, _ = make_sources(
+        model, x, y, sample_weight, training=False, batch_size=batch_size, steps=steps, devices=devices
+    )
+    params = {"epochs": 1, "steps": source.steps, "verbose": verbose, "metrics": list(source.metrics)}
+    with source.on_device():
+        metrics = evaluate_source(source, CallbackList(as_callback_list(callbacks), model, params))
+    if verbose and not process_id():
+        from pellucid.training.progress_display import format_metrics
+
+        print(format_metrics(metrics))
+    return format_result(metrics, return_dict)
+
+
+def train_on_batch(model: ModelLike, x: Any, y: Any, sample_weight: Any, class_weight: Any, return_dict: bool) -> Any:
+    """Run one training step; see `Model.train_on_batch`."""
+    metrics = run_batch(model, make_dataset(model, x, y, sample_weight, class_weight=class_weight), training=True)
+    model.run.step += 1
+    return format_result(metrics, return_dict)
+
+
+def test_on_batch(model: ModelLike, x: Any, y: Any, sample_weight: Any, return_dict: bool) -> Any:
+    """Compute the loss and the metrics on one batch; see `Model.test_on_batch`."""
+    return format_result(run_batch(model, make_dataset(model, x, y, sample_weight), training=False), return_dict)
+
+
+def run_batch(model: ModelLike, batch: ArrayDataset, training: bool) -> dict[str, Any]:
+    step = get_train_step(model, batch)
+    program = step.get_batch_program([a.dtype for a in batch.arrays], training)
+    accumulator = MetricAccumulator(step.get_metrics(training))
+    for outputs in program.run_steps([a[None] for a in batch.arrays], 1):
+        accumulator.add(outputs, np.array([len(batch)]))
+    return accumulator.compute()
+
+
+def format_result(metrics: dict[str, Any], return_dict: bool) -> Any:
+    """Return metrics by name, in a list, or the loss alone where it is the only one."""
+    if return_dict:
+        return metrics
+    return list(metrics.values()) if len(metrics) > 1 else metrics["loss"]

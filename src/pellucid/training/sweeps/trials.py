@@ -1,0 +1,144 @@
+"""Trials of a sweep: all combinations of settings, seeds and subsamples, each with its own model."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.errors import OptionError, UseError, near_miss
+from pellucid.model.errors import ModelError
+from pellucid.model.interfaces import ModelLike, is_model
+from pellucid.nn.random_seed import temporary_seed, validate_seed
+from pellucid.training.array_source import ArrayDataset
+from pellucid.training.data_adapter import get_loss_function, make_dataset
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One trial of a sweep.
+
+    Attributes
+    ----------
+    settings : dict
+        Arguments that the model was built with.
+    seed : int
+        Seed of the initial weights and of the sample order.
+    subsample : int or None
+        Number of the subsample it trains on; None for all samples.
+    model : Model
+        The built and compiled model.
+    samples : ArrayDataset
+        All samples, converted for the model.
+    rows : array or None
+        Indices of the samples it trains on; None for all.
+    """
+
+    settings: dict[str, Any]
+    seed: int
+    subsample: int | None
+    model: ModelLike
+    samples: ArrayDataset
+    rows: Array | None
+
+    def __len__(self) -> int:
+        return len(self.samples) if self.rows is None else len(self.rows)
+
+    def __str__(self) -> str:
+        settings = {**self.settings, "seed": self.seed}
+        if self.subsample is not None:
+            settings["rows"] = self.subsample
+        return ", ".join(f"{name}={value}" for name, value in settings.items())
+
+
+def is_varied(value: Any) -> bool:
+    return isinstance(value, (list, tuple, range)) or (isinstance(value, np.ndarray) and value.ndim > 0)
+
+
+def get_choices(name: str, value: Any) -> list[Any]:
+    """Return the values of a setting, with NumPy scalars as Python numbers."""
+    choices = list(value) if is_varied(value) else [value]
+    if not choices:
+        raise OptionError(f"sweep: expected at least one value of {name}. Received: {name}={value!r}")
+    choices = [v.item() if isinstance(v, np.generic) else v for v in choices]
+    for i, v in enumerate(choices):
+        if any(v is w or repr(v) == repr(w) for w in choices[:i]):
+            raise OptionError(f"sweep: expected each value of {name} once. Received: {v!r} more than once")
+    return choices
+
+
+def make_trials(
+    build: Callable[..., Any], settings: Mapping[str, Any], seed: Any, rows: Sequence[Array] | None, x: Any, y: Any
+) -> list[Trial]:
+    """Build the model of every trial; for the arguments see `sweep`."""
+    takes_seed = check_builder(build, settings)
+    choices = {name: get_choices(name, value) for name, value in settings.items()}
+    seeds = [validate_seed(each) for each in get_choices("seed", seed)]
+    subsamples: list[tuple[int | None, Array | None]] = [(None, None)] if rows is None else list(enumerate(rows))
+    datasets: dict[Any, ArrayDataset] = {}
+    trials = []
+    for values in itertools.product(*choices.values()):
+        chosen = dict(zip(choices, values, strict=True))
+        for each, (number, indices) in itertools.product(seeds, subsamples):
+            model = build_model(build, {**chosen, "seed": each} if takes_seed else chosen, each, x)
+            signature = get_data_signature(model)
+            if signature not in datasets:
+                datasets[signature] = make_dataset(model, x, y)
+            trials.append(Trial(chosen, each, number, model, datasets[signature], indices))
+    return trials
+
+
+def get_data_signature(model: ModelLike) -> Any:
+    """Return what the conversion of data depends on: types of inputs and outputs, and loss functions."""
+    goals = model.compile_config.for_outputs(model.output_names)
+    types = [(str(e.type), e.name if len(goals) > 1 else None) for e in (*model.inputs, *model.outputs)]
+    return tuple(types), tuple(id(get_loss_function(goal.loss)) for goal in goals)
+
+
+def build_model(build: Callable[..., Any], settings: Mapping[str, Any], seed: int, x: Any) -> ModelLike:
+    """Build the model of a trial."""
+    arguments = ", ".join(f"{name}={value!r}" for name, value in settings.items())
+    try:
+        with temporary_seed(seed):
+            model = build(**settings)
+            if not is_model(model):
+                raise ModelError(f"sweep: expected build({arguments}) to return a model. Received: {model!r}")
+            if not model.stages:
+                model.build_for(np.shape(x)[1:])
+            _ = model.compile_config  # raises if the model is not compiled
+    except Exception as error:
+        error.add_note(f"  in the trial of a sweep with {arguments}" if arguments else "  in a trial of a sweep")
+        raise
+    return model
+
+
+def check_builder(build: Any, settings: Mapping[str, Any]) -> bool:
+    """Check that a builder takes the settings, and return whether it takes a seed."""
+    if not callable(build) or is_model(build):
+        raise UseError(
+            f"sweep: expected a function that builds a compiled model. Received: {build!r}; "
+            "write def build(hidden, learning_rate): ... return model"
+        )
+    parameters = inspect.signature(build).parameters
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    for name in settings:
+        if name not in parameters and not takes_any:
+            raise UseError(
+                f"sweep: {getattr(build, '__name__', 'build')} takes no setting {name!r}."
+                f"{near_miss(name, parameters)} It takes: {', '.join(parameters) or 'none'}"
+            )
+    missing = [
+        name
+        for name, p in parameters.items()
+        if p.default is p.empty and name not in {*settings, "seed"} and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+    ]
+    if missing:
+        name = getattr(build, "__name__", "build")
+        raise UseError(f"sweep: {name} requires {', '.join(missing)}: pass a value or several values")
+    return "seed" in parameters

@@ -1,0 +1,50 @@
+"""The files that a `fit` enters: how far a reader has to look to follow one training run."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import json, pathlib, sys, threading
+import numpy as np
+import pellucid as pel
+import pellucid.training.fit  # imported by the first fit, so that only calls count
+from pellucid import nn
+
+root = str(pathlib.Path(pel.__file__).parent) + "/"
+entered = set()
+
+def profile(frame, event, argument):
+    if event == "call" and frame.f_code.co_name != "<module>" and frame.f_code.co_filename.startswith(root):
+        entered.add(frame.f_code.co_filename.removeprefix(root))
+
+x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
+y = (x[:, 0] > 0).astype("int32")
+model = pel.Sequential([nn.Input((4,)), nn.Dense(8, activation="relu"), nn.Dense(2, activation="softmax")])
+model.compile(nn.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+threading.setprofile(profile)
+sys.setprofile(profile)
+model.fit(x, y, batch_size=16, epochs=2, verbose=0)
+sys.setprofile(None)
+print(json.dumps(sorted(entered)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("switched_off", "most"),
+    [
+        pytest.param((), 99, id="with C for small loops"),
+        pytest.param(("PELLUCID_NATIVE", "PELLUCID_KERNELS"), 80, id="XLA alone"),
+    ],
+)
+def test_a_fit_of_two_layers_enters_few_files(switched_off: tuple[str, ...], most: int) -> None:
+    off = dict.fromkeys((*switched_off, "PELLUCID_CACHE"), "0")
+    run = subprocess.run(
+        [sys.executable, "-c", PROGRAM], env={**os.environ, **off}, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    files = json.loads(run.stdout)
+    assert len(files) <= most, f"{len(files)} files:\n" + "\n".join(files)
