@@ -1,4 +1,4 @@
-"""Models beside their twins in other frameworks: they agree, a planted fault is found, and what is lacking is named."""
+"""Models agree with the same networks in other frameworks, planted errors are found, unsupported parts are named."""
 
 from __future__ import annotations
 
@@ -9,59 +9,66 @@ import pytest
 
 import pellucid as pel
 from pellucid import nn
-from pellucid.inspect.cross_framework import verify as verifying
-from pellucid.inspect.cross_framework.deterministic import still
+from pellucid.inspect.cross_framework import compare
+from pellucid.inspect.layer_trace import disable_randomness
 from tests.model.workshop import NETWORKS, branching
 
-NATIVE = ["torch", "tensorflow"]
+FUNCTIONAL = ["torch", "tensorflow"]
 
 
-def test_random_parts_are_at_rest_and_nothing_else() -> None:
+def test_disable_randomness() -> None:
     x = pel.matrix("x", shape=("n", 3))
     norm = nn.BatchNormalization(name="norm")
     network = norm(nn.GaussianNoise(0.1)(nn.Dropout(0.5)(pel.tanh(x))))
-    assert still([network])[0] is norm(pel.tanh(x))
-    assert still([network])[0] is not pel.inference(network)
+    assert disable_randomness([network])[0].unlabeled is norm(pel.tanh(x)).unlabeled
+    assert disable_randomness([network])[0] is not pel.inference(network)
 
 
-def test_what_cannot_be_verified_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
     model, x, _ = NETWORKS["moons"]()
     with pytest.raises(
-        pel.OptionError, match=r"verified against 'keras', 'torch', 'tensorflow'\. Did you mean 'torch'\?"
+        pel.OptionError, match=r"Expected a framework: 'keras', 'torch', 'tensorflow'\. Did you mean 'torch'\?"
     ):
-        model.verify("pytorch")
-    with pytest.raises(pel.ModelError, match=r"Give x and y or neither\. Received: x alone"):
-        model.verify("keras", x)
-    with pytest.raises(pel.ModelError, match=r"two is verified with one output\. Received: 2; verify a model of each"):
-        branching().verify("keras")
+        model.compare_with("pytorch")
+    with pytest.raises(pel.ModelError, match=r"Expected both x and y, or neither\. Received: only x"):
+        model.compare_with("keras", x)
+    with pytest.raises(
+        pel.ModelError, match=r"expects a model with one output\. Received: two with 2; compare a model of each"
+    ):
+        branching().compare_with("keras")
     given = nn.Input((3,), name="given")
     loose = pel.Model(given, nn.Dense(1)(pel.tanh(nn.Dense(2, name="first")(given))), name="loose")
     loose.compile("sgd", "mse")
-    with pytest.raises(pel.ModelError, match=r"loose is verified as calls of layers\. Received: tanh.* between them"):
-        loose.verify("torch")
+    with pytest.raises(
+        pel.ModelError, match=r"expects a model that consists of layer calls\. Received: tanh.* of loose"
+    ):
+        loose.compare_with("torch")
     steps = nn.Input((4, 3), name="steps")
     states = pel.Model(steps, nn.LSTM(2, return_state=True, name="lstm")(steps)[2], name="states")
     states.compile("sgd", "mse")
-    with pytest.raises(pel.ModelError, match=r"Received: lstm, which is called with keywords or makes several"):
-        states.verify("torch")
-    monkeypatch.setitem(verifying.__globals__, "find_spec", lambda name: None)
+    with pytest.raises(pel.ModelError, match=r"return one result\. Received: the layer lstm of states"):
+        states.compare_with("torch")
+    monkeypatch.setattr(compare, "find_spec", lambda name: None)
     with pytest.raises(
-        pel.ModelError, match=r"keras is not installed\. pip install keras installs it; others are torch"
+        pel.ModelError, match=r"keras is not installed\. Install it by pip install keras, or compare with torch or tens"
     ):
-        model.verify("keras")
+        model.compare_with("keras")
 
 
 @pytest.mark.peer
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
-    ("name", "against"),
-    [*((n, f) for n in NETWORKS for f in NATIVE), *((n, "keras") for n in ("moons", "conv32", "images-cnn", "adder"))],
+    ("name", "framework"),
+    [
+        *((n, f) for n in NETWORKS for f in FUNCTIONAL),
+        *((n, "keras") for n in ("moons", "conv32", "images-cnn", "adder")),
+    ],
 )
-def test_every_network_of_the_workshop_agrees_with_its_twins(name: str, against: str) -> None:
+def test_networks_agree_with_other_frameworks(name: str, framework: str) -> None:
     nn.set_random_seed(0)
     model, x, y = NETWORKS[name]()
     before = model.get_weights()
-    found = model.verify(against, x, y, steps=2, batch_size=4)
+    found = model.compare_with(framework, x, y, steps=2, batch_size=4)
     assert found, found
     assert {"output", "loss", *(f"gradient of {p.name}" for p in model.parameters if p.trainable)} <= set(
         found.differences
@@ -83,19 +90,19 @@ LAYERS: dict[str, tuple[tuple[int, ...], list[Any]]] = {
 
 @pytest.mark.peer
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("against", ["keras", *NATIVE])
+@pytest.mark.parametrize("framework", ["keras", *FUNCTIONAL])
 @pytest.mark.parametrize("case", LAYERS)
-def test_layers_agree_with_their_twins(case: str, against: str) -> None:
+def test_layers_agree_with_other_frameworks(case: str, framework: str) -> None:
     nn.set_random_seed(0)
     shape, layers = LAYERS[case]
     model = pel.Sequential([nn.Input(shape), *(layer() for layer in layers), nn.Dense(2)])
     model.compile(nn.optimizers.Adam(0.01), "mse")
-    found = model.verify(against, steps=2)
+    found = model.compare_with(framework, steps=2)
     assert found, found
 
 
 def graph() -> pel.Model:
-    """Return a model of two inputs that branches and joins, with a layer that is called twice."""
+    """Return a functional model with two inputs and a layer that is called twice."""
     image, age = nn.Input((6, 6, 1), name="image"), nn.Input((4,), name="age")
     same = nn.Dense(4, activation="tanh", kernel_regularizer=nn.regularizers.L2(0.01), name="same")
     maps = nn.Conv2D(3, 3, padding="same", name="conv")(image)
@@ -110,39 +117,39 @@ def graph() -> pel.Model:
 @pytest.mark.peer
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("given", [False, True])
-@pytest.mark.parametrize("against", ["keras", *NATIVE])
-def test_a_graph_agrees_with_its_twins(against: str, given: bool) -> None:
+@pytest.mark.parametrize("framework", ["keras", *FUNCTIONAL])
+def test_functional_model_agrees_with_other_frameworks(framework: str, given: bool) -> None:
     nn.set_random_seed(0)
     rng = np.random.default_rng(0)
     x = [rng.normal(size=(9, 6, 6, 1)).astype("f4"), rng.normal(size=(9, 4)).astype("f4")]
-    found = graph().verify(against, *([x, np.arange(9) % 3] if given else []), steps=3, batch_size=4)
+    found = graph().compare_with(framework, *([x, np.arange(9) % 3] if given else []), steps=3, batch_size=4)
     assert found, found
     assert {"output", "loss", "gradient of same/kernel", "gradient of conv/kernel"} <= set(found.differences)
 
 
 @pytest.mark.peer
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("against", NATIVE)
-def test_a_planted_fault_is_found_in_its_tensor(against: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pellucid.inspect.cross_framework import formulas
+@pytest.mark.parametrize("framework", FUNCTIONAL)
+def test_planted_error_is_found_in_its_tensor(framework: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pellucid.inspect.cross_framework import layer_formulas
 
-    dense = formulas.FORMULAS["Dense"]
-    monkeypatch.setitem(formulas.FORMULAS, "Dense", lambda f, layer, w, x: dense(f, layer, w, x) * (1 + 1e-3))
+    dense = layer_formulas.FORMULAS["Dense"]
+    monkeypatch.setitem(layer_formulas.FORMULAS, "Dense", lambda f, layer, w, x: dense(f, layer, w, x) * (1 + 1e-3))
     model, x, y = NETWORKS["logistic"]()
-    found = model.verify(against, x, y)
+    found = model.compare_with(framework, x, y)
     assert not found
-    assert found.largest("gradient of line/kernel").difference > 1e-4
-    assert "part at step 1" in str(found)
+    assert found.largest_difference_of("gradient of line/kernel").size > 1e-4
+    assert "differ from step 1" in str(found)
 
 
 @pytest.mark.peer
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("against", ["keras", *NATIVE])
-def test_what_a_framework_lacks_is_named(against: str) -> None:
+@pytest.mark.parametrize("framework", ["keras", *FUNCTIONAL])
+def test_unsupported_parts_are_named(framework: str) -> None:
     model = pel.Sequential(
         [nn.Input((4,)), nn.Maxout(2, name="most"), nn.Dense(1, activation=lambda x: x**2, name="odd")]
     )
     model.compile(nn.optimizers.Lion(), "mse")
-    names = "most, a Maxout .*; odd, a Dense" if against == "keras" else "most, a Maxout .*; its optimizer"
-    with pytest.raises(pel.ModelError, match=f"has no twin in .*: nothing there corresponds to {names}"):
-        model.verify(against)
+    names = "most, a Maxout .*; odd, a Dense" if framework == "keras" else "most, a Maxout .*; its optimizer"
+    with pytest.raises(pel.ModelError, match=f"cannot be built in .*Unsupported there: {names}"):
+        model.compare_with(framework)

@@ -1,4 +1,4 @@
-"""A fault is planted in a sound network, and the doctor finds that one; of the sound network nothing is said."""
+"""`diagnose` finds the one problem planted in a healthy network, and reports nothing for the healthy network."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import pellucid as pel
 from pellucid import nn
 from pellucid.inspect.diagnostics import measurements
-from pellucid.inspect.diagnostics.diagnosis import stable_below
+from pellucid.inspect.diagnostics.diagnosis import get_stability_limit
 from pellucid.run.function_builder import function
 from pellucid.training.callbacks.history import History
 from tests.model.workshop import branching
@@ -25,7 +25,7 @@ def _interpreted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def blobs(count: int = 120) -> tuple[np.ndarray, np.ndarray]:
-    """Return points of three classes that lie well apart."""
+    """Return points of three well separated classes."""
     rng = np.random.default_rng(0)
     y = np.arange(count) % CLASSES
     centres = np.array([[2.0, 0.0], [-1.0, 1.7], [-1.0, -1.7]])
@@ -33,7 +33,7 @@ def blobs(count: int = 120) -> tuple[np.ndarray, np.ndarray]:
 
 
 def network(activation: str = "relu", depth: int = 2, rate: float = 0.1, **settings: Any) -> Any:
-    """Return a small classifier, compiled."""
+    """Return a small compiled classifier."""
     nn.set_random_seed(0)
     hidden = [nn.Dense(8, activation=activation, name=f"hidden{i}", **settings) for i in range(1, depth + 1)]
     model = pel.Sequential([nn.Input((2,)), *hidden, nn.Dense(CLASSES, activation="softmax", name="out")])
@@ -42,9 +42,9 @@ def network(activation: str = "relu", depth: int = 2, rate: float = 0.1, **setti
 
 
 def trained(steps: int = 100, **settings: Any) -> tuple[Any, np.ndarray, np.ndarray]:
-    """Return a network after some steps of descent, interpreted, and its data."""
+    """Return a network after some steps of gradient descent, and its data."""
     model, (x, y) = network(**settings), blobs()
-    loss = model.loss_to_lint()
+    loss = model.symbolic_loss()
     target = next(e for e in pel.ancestors(loss) if e.name == "y")
     step = pel.function([model.inputs[0], target], updates=pel.optimizers.SGD(0.1).updates(loss), mode="numpy")
     for _ in range(steps):
@@ -56,86 +56,86 @@ def names(diagnosis: Any) -> list[str]:
     return sorted({f.name for f in diagnosis})
 
 
-def test_nothing_is_said_of_a_sound_network_before_training_and_after() -> None:
+def test_healthy_network_has_no_findings_before_and_after_training() -> None:
     x, y = blobs()
-    assert not list(pel.doctor(network(), x, y))
+    assert not list(pel.diagnose(network(), x, y))
     for activation in ("relu", "tanh"):
         model, x, y = trained(activation=activation)
-        found = pel.doctor(model, x, y)
+        found = pel.diagnose(model, x, y)
         assert not list(found), found
-        assert str(found) == "Nothing was found that hurts, on 120 samples."
+        assert str(found) == "No problems found (120 samples checked)."
     assert found.eigenvalue is not None
-    assert 0 < found.eigenvalue < found.limit == pytest.approx(20, rel=1e-6)
+    assert 0 < found.eigenvalue < found.stability_limit == pytest.approx(20, rel=1e-6)
     assert [row.layer for row in found.layers] == ["hidden1", "hidden2", "out"]
-    assert len(found.hardest) == 5
-    assert found.hardest[0][1] >= found.hardest[4][1] > 0
+    assert len(found.highest_losses) == 5
+    assert found.highest_losses[0][1] >= found.highest_losses[4][1] > 0
     assert "largest eigenvalue of the Hessian" in found.table()
 
 
-def test_dead_units_are_found_in_their_layer() -> None:
+def test_dead_units() -> None:
     model, x, y = trained(50)
     kernel, bias = model.layers[0].get_weights()
     model.layers[0].set_weights([kernel, np.where(np.arange(8) < 5, -100.0, bias)])
-    found = pel.doctor(model, x, y)
+    found = pel.diagnose(model, x, y)
     [dead] = [f for f in found if f.name == "dead units"]
     assert dead.where == "hidden1"
-    assert dead.what == "62% of its units put out 0 for every sample"
+    assert dead.what == "62% of its units output 0 for every sample."
 
 
-def test_saturated_activations_are_found_in_their_layer() -> None:
+def test_saturated_activations() -> None:
     model, x, y = trained(50, activation="tanh")
     model.layers[1].set_weights([w * 50 for w in model.layers[1].get_weights()])
-    found = pel.doctor(model, x, y, curvature=False)
+    found = pel.diagnose(model, x, y, curvature=False)
     assert ("saturated activations", "hidden2") in {(f.name, f.where) for f in found}
     assert all(f.where != "hidden1" for f in found if f.name == "saturated activations")
 
 
-def test_vanishing_gradients_are_found_where_they_have_vanished() -> None:
+def test_vanishing_gradients() -> None:
     x, y = blobs()
-    found = pel.doctor(network("sigmoid", depth=8), x, y, curvature=False)
+    found = pel.diagnose(network("sigmoid", depth=8), x, y, curvature=False)
     vanishing = [f.where for f in found if f.name == "vanishing gradient"]
     assert "hidden1" in vanishing
     assert "out" not in vanishing
     assert "hidden8" not in vanishing
 
 
-def test_exploding_gradients_are_found() -> None:
+def test_exploding_gradients() -> None:
     x, y = blobs()
     big = nn.initializers.RandomNormal(stddev=30.0, seed=0)
-    found = pel.doctor(network("relu", depth=6, kernel_initializer=big), x, y, curvature=False)
+    found = pel.diagnose(network("relu", depth=6, kernel_initializer=big), x, y, curvature=False)
     assert "exploding gradient" in names(found)
 
 
-@pytest.mark.parametrize(("rate", "name"), [(50.0, "steps too long"), (1e-9, "steps too short")])
-def test_steps_of_a_wrong_length_are_found(rate: float, name: str) -> None:
+@pytest.mark.parametrize(("rate", "name"), [(50.0, "updates too large"), (1e-9, "updates too small")])
+def test_update_sizes(rate: float, name: str) -> None:
     x, y = blobs()
-    found = pel.doctor(network(rate=rate), x, y, curvature=False)
+    found = pel.diagnose(network(rate=rate), x, y, curvature=False)
     assert name in names(found)
     assert {f.where for f in found if f.name == name} <= {"hidden1", "hidden2", "out"}
 
 
-def test_a_curvature_beyond_the_step_is_found_and_measured_right() -> None:
+def test_curvature_beyond_the_stability_limit() -> None:
     nn.set_random_seed(0)
     x = np.random.default_rng(0).normal(size=(64, 3)).astype("float32") * np.array([1, 1, 8], "float32")
     model = pel.Sequential([nn.Input((3,)), nn.Dense(1, use_bias=False, name="line")])
     model.compile(nn.optimizers.SGD(0.06, momentum=0.5), "mse")
     model.layers[0].set_weights([np.array([[0.9], [0.0], [0.0]], "float32")])
-    found = pel.doctor(model, x, x[:, :1])
+    found = pel.diagnose(model, x, x[:, :1])
     wanted = np.linalg.eigvalsh(2 * x.T.astype("float64") @ x / len(x))[-1]
     assert found.eigenvalue == pytest.approx(wanted, rel=1e-4)
-    assert found.limit == pytest.approx(50, rel=1e-6)
-    assert names(found) == ["curvature beyond the step"]
+    assert found.stability_limit == pytest.approx(50, rel=1e-6)
+    assert names(found) == ["learning rate too high for the curvature"]
     assert "steps are stable below 50" in str(found)
 
 
-def test_where_descent_is_stable() -> None:
+def test_stability_limit_separates_convergence_from_divergence() -> None:
     sgd = nn.optimizers.SGD
-    assert stable_below(sgd(0.1)) == pytest.approx(20)
-    assert stable_below(sgd(0.1, momentum=0.9)) == pytest.approx(38)
-    assert stable_below(sgd(0.1, momentum=0.9, nesterov=True)) == pytest.approx(38 / 2.8)
-    assert stable_below(nn.optimizers.Adam(0.1)) is None
+    assert get_stability_limit(sgd(0.1)) == pytest.approx(20)
+    assert get_stability_limit(sgd(0.1, momentum=0.9)) == pytest.approx(38)
+    assert get_stability_limit(sgd(0.1, momentum=0.9, nesterov=True)) == pytest.approx(38 / 2.8)
+    assert get_stability_limit(nn.optimizers.Adam(0.1)) is None
     for momentum, nesterov in ((0.0, False), (0.9, False), (0.9, True)):
-        limit = stable_below(sgd(0.1, momentum=momentum, nesterov=nesterov))
+        limit = get_stability_limit(sgd(0.1, momentum=momentum, nesterov=nesterov))
         for share, stays in ((0.99, True), (1.01, False)):
             w = pel.shared(1.0, "w", dtype="float64")
             optimizer = sgd(0.1, momentum=momentum, nesterov=nesterov)
@@ -145,75 +145,75 @@ def test_where_descent_is_stable() -> None:
             assert (abs(float(w.get_value())) < 1) == stays
 
 
-def test_likely_mislabels_are_found_by_their_numbers() -> None:
+def test_label_errors() -> None:
     model, x, y = trained(150)
     wrong = y.copy()
     wrong[[7, 40, 92]] = (wrong[[7, 40, 92]] + 1) % CLASSES
-    found = pel.doctor(model, x, wrong)
-    assert {i for i, _, _ in found.mislabeled} == {7, 40, 92}
-    assert all(given == wrong[i] and likely == y[i] for i, given, likely in found.mislabeled)
-    assert "likely mislabels" in names(found)
-    assert {i for i, _ in found.hardest[:3]} == {7, 40, 92}
+    found = pel.diagnose(model, x, wrong)
+    assert {i for i, _, _ in found.label_errors} == {7, 40, 92}
+    assert all(given == wrong[i] and likely == y[i] for i, given, likely in found.label_errors)
+    assert "likely label errors" in names(found)
+    assert {i for i, _ in found.highest_losses[:3]} == {7, 40, 92}
 
 
-def test_rare_classes_are_found() -> None:
+def test_class_imbalance() -> None:
     model, x, y = trained(50)
     kept = np.concatenate([np.flatnonzero(y < 2), np.flatnonzero(y == 2)[:1]])
-    found = pel.doctor(model, x[kept], y[kept], curvature=False)
-    [rare] = [f for f in found if f.name == "rare classes"]
-    assert rare.where == "class 2 has 1"
+    found = pel.diagnose(model, x[kept], y[kept], curvature=False)
+    [rare] = [f for f in found if f.name == "class imbalance"]
+    assert rare.where == "class 2 (1 sample)"
 
 
-def test_outliers_of_a_regression_are_found() -> None:
+def test_outliers_of_a_regression() -> None:
     nn.set_random_seed(0)
     x = np.random.default_rng(0).normal(size=(80, 2)).astype("float32")
     y = x[:, :1].copy()
     model = pel.Sequential([nn.Input((2,)), nn.Dense(1, name="line")])
     model.compile(nn.optimizers.SGD(0.01), "mse")
-    assert not list(pel.doctor(model, x, y))
+    assert not list(pel.diagnose(model, x, y))
     y[33] = 300.0
-    [found] = [f for f in pel.doctor(model, x, y, curvature=False) if f.name == "outliers"]
-    assert found.where == "example 33"
+    [found] = [f for f in pel.diagnose(model, x, y, curvature=False) if f.name == "outliers"]
+    assert found.where == "sample 33"
 
 
-def test_overfitting_is_read_off_the_history() -> None:
+def test_overfitting_in_the_history() -> None:
     model, x, y = trained(50)
     model.history = History()
     down = [1.0 / (1 + i) for i in range(12)]
     model.history.history = {"loss": down, "val_loss": [1.0 / (1 + i) for i in range(12)]}
-    assert not list(pel.doctor(model, x, y, curvature=False))
+    assert not list(pel.diagnose(model, x, y, curvature=False))
     model.history.history = {"loss": down, "val_loss": [1.0, 0.6, 0.5, 0.55, 0.6, 0.66, 0.7, 0.8, 0.85, 0.9, 0.95, 1.0]}
-    [found] = pel.doctor(model, x, y, curvature=False)
+    [found] = pel.diagnose(model, x, y, curvature=False)
     assert (found.name, found.where) == ("overfitting", "epochs 4 to 12")
 
 
-def test_weights_and_gradients_that_are_no_numbers_are_found() -> None:
+def test_non_finite_weights_and_gradients() -> None:
     model, x, y = trained(5)
     kernel, bias = model.layers[0].get_weights()
     model.layers[0].set_weights([np.where(np.arange(8) == 2, np.nan, kernel), bias])
-    found = pel.doctor(model, x, y)
-    assert {"weights that are no numbers", "gradient that is no number"} <= set(names(found))
-    assert "2 of its 16 elements are nan or infinite" in str(found)
+    found = pel.diagnose(model, x, y)
+    assert {"non-finite weights", "non-finite gradient"} <= set(names(found))
+    assert "2 of its 16 elements are NaN or infinite" in str(found)
 
 
-def test_a_model_of_several_outputs_is_looked_at_as_a_whole() -> None:
+def test_model_with_several_outputs() -> None:
     nn.set_random_seed(0)
     rng = np.random.default_rng(0)
     x = [rng.normal(size=(64, 6, 6, 1)).astype("float32"), rng.normal(size=(64, 4)).astype("float32")]
     model, y = branching(), [np.arange(64) % 3, rng.normal(size=(64, 1)).astype("float32")]
-    found = pel.doctor(model, x, y)
+    found = pel.diagnose(model, x, y)
     assert not list(found), found
     assert sorted(row.layer for row in found.layers) == sorted(
         ["conv", "flat", "same", "drop", "same", "both", "kind", "size"]
     )
 
 
-def test_it_is_shown_in_a_notebook_and_refuses_what_does_not_fit() -> None:
+def test_html_and_invalid_arguments() -> None:
     model, x, y = trained(5)
-    page = pel.doctor(model, x, y, curvature=False)._repr_html_()
-    assert page.startswith("<p>Nothing was found that hurts")
+    page = pel.diagnose(model, x, y, curvature=False)._repr_html_()
+    assert page.startswith("<p>No problems found")
     assert "<details>" in page
     with pytest.raises(pel.OptionError, match=r"Expected samples to be an integer of 1 or more\. Received: samples=0"):
-        pel.doctor(model, x, y, samples=0)
+        pel.diagnose(model, x, y, samples=0)
     with pytest.raises(pel.ModelError, match="is not compiled"):
-        pel.doctor(pel.Sequential([nn.Input((2,)), nn.Dense(1)]), x, y)
+        pel.diagnose(pel.Sequential([nn.Input((2,)), nn.Dense(1)]), x, y)

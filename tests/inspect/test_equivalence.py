@@ -1,4 +1,4 @@
-"""Two forms of one network side by side: they agree to rounding, and a planted fault is found where it is."""
+"""Two implementations of one network agree up to rounding, and a planted error is found at its step and tensor."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pellucid as pel
 from pellucid import nn
 from pellucid.byhand import adder as adder_by_hand
 from pellucid.byhand import moons as moons_by_hand
-from pellucid.experiments.adder import Network as Adder
-from pellucid.experiments.mnist_softmax import Network as Softmax
-from pellucid.experiments.moons import Network as Moons
+from pellucid.experiments.adder import AdderNetwork as Adder
+from pellucid.experiments.mnist_softmax import MnistSoftmaxNetwork as Softmax
+from pellucid.experiments.moons import MoonsNetwork as Moons
 from pellucid.inspect.equivalence import runners
 from pellucid.run.function_builder import function
 from tests.model.workshop import NETWORKS, branching, digits
@@ -31,61 +31,65 @@ def interpreted(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("level", ["numpy", "expressions", "layers"])
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.usefixtures("interpreted")
-def test_every_network_of_the_workshop_agrees_with_every_level_of_it(name: str, level: str) -> None:
+def test_networks_agree_with_their_exported_source(name: str, level: str) -> None:
     nn.set_random_seed(0)
     model, x, y = NETWORKS[name]()
     before = model.get_weights()
-    program = model.peel(level)
-    proof = pel.prove(model, program, x, y, steps=4, batch_size=4)
-    assert proof, proof
-    assert proof.steps == 4
-    assert {p.name for p in model.parameters} | {"loss"} <= set(proof.differences)
-    assert max(d.max() for d in proof.differences.values()) < 1e-3
-    assert min(t.max() for n, t in proof.tolerances.items() if "iterations" not in n and "state" not in n) > 0
-    assert proof.losses is not None
-    assert len(set(proof.losses[0])) == 4
+    program = model.to_source(level)
+    report = pel.check_equivalence(model, program, x, y, steps=4, batch_size=4)
+    assert report, report
+    assert report.steps == 4
+    assert {p.name for p in model.parameters} | {"loss"} <= set(report.differences)
+    assert max(d.max() for d in report.differences.values()) < 1e-3
+    assert min(t.max() for n, t in report.tolerances.items() if "iterations" not in n and "state" not in n) > 0
+    assert report.losses is not None
+    assert len(set(report.losses[0])) == 4
     for old, new in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
 
 
 @pytest.mark.parametrize("level", ["numpy", "expressions", "layers"])
 @pytest.mark.usefixtures("interpreted")
-def test_a_model_that_branches_agrees_with_every_level_of_it(level: str) -> None:
+def test_functional_model_agrees_with_its_exported_source(level: str) -> None:
     nn.set_random_seed(0)
     model = branching()
-    proof = pel.prove(model, model.peel(level), steps=3)
-    assert proof, proof
-    assert {p.name for p in model.parameters} | {"loss", "drop/state"} <= set(proof.differences)
+    report = pel.check_equivalence(model, model.to_source(level), steps=3)
+    assert report, report
+    assert {p.name for p in model.parameters} | {"loss", "drop/state"} <= set(report.differences)
 
 
-def test_compiled_and_interpreted_agree_at_the_edge_of_stability_too() -> None:
+def test_compiled_function_agrees_with_numpy_at_the_edge_of_stability() -> None:
     X, y = pel.data.moons()
     network = Moons(moons_by_hand.initialize(), 0.01, 0.01)
-    proof = pel.prove(network.step, pel.peel(network.step, "numpy"), X, y, steps=30)
-    assert proof, proof
-    assert max(d.max() for d in proof.differences.values()) < 1e-12
+    report = pel.check_equivalence(network.step, pel.to_source(network.step, "numpy"), X, y, steps=30)
+    assert report, report
+    assert max(d.max() for d in report.differences.values()) < 1e-12
 
 
-def test_a_program_by_hand_is_one_side_too() -> None:
+def test_stacked_batches() -> None:
     inputs, targets = pel.data.binary_addition(5, 4, 0, "float64")
     network = Adder(adder_by_hand.initialize(6, 0), 4, 0.1)
-    proof = pel.prove(network.step, pel.peel(network.step, "numpy"), inputs, targets, steps=5, over=True)
-    assert proof, proof
-    assert proof.losses is None
-    assert set(proof.differences) == {"output", "Wx", "Wh", "Wo"}
+    report = pel.check_equivalence(
+        network.step, pel.to_source(network.step, "numpy"), inputs, targets, steps=5, stacked_batches=True
+    )
+    assert report, report
+    assert report.losses is None
+    assert set(report.differences) == {"output", "Wx", "Wh", "Wo"}
 
 
-def test_what_is_only_read_is_no_tensor_of_the_training() -> None:
+def test_constant_variables_are_not_compared() -> None:
     images, labels = digits(784)
     network = Softmax(images, labels, 0.01)
     batches = np.random.default_rng(0).integers(0, 8, (3, 4)).astype("int32")
-    proof = pel.prove(network.step, pel.peel(network.step, "expressions"), batches, steps=3, over=True)
-    assert proof, proof
-    assert set(proof.differences) == {"loss", "W", "b"}
+    report = pel.check_equivalence(
+        network.step, pel.to_source(network.step, "expressions"), batches, steps=3, stacked_batches=True
+    )
+    assert report, report
+    assert set(report.differences) == {"loss", "W", "b"}
 
 
 def by_hand(rate: float = 0.5, later: float | None = None) -> dict[str, Any]:
-    """Return a straight line's program, whose rate may be another from its third step on."""
+    """Return a program for linear regression, whose learning rate may change after two steps."""
     scope: dict[str, Any] = {"line_kernel": np.zeros((2, 1), "float32"), "line_bias": np.zeros(1, "float32")}
     steps = iter(range(100))
 
@@ -100,7 +104,7 @@ def by_hand(rate: float = 0.5, later: float | None = None) -> dict[str, Any]:
 
 
 class Step:
-    """A step whose names are those of a scope."""
+    """A step function with the given global variables."""
 
     def __init__(self, step: Any, scope: dict[str, Any]) -> None:
         self.step, self.__globals__ = step, scope
@@ -116,53 +120,58 @@ def line() -> Any:
 
 
 @pytest.mark.usefixtures("interpreted")
-def test_a_planted_fault_is_found_at_its_step_and_tensor() -> None:
-    assert pel.prove(line(), by_hand(), steps=6)
-    wrong = pel.prove(line(), by_hand(rate=0.501), steps=6)
+def test_planted_error_is_found_at_its_step_and_tensor() -> None:
+    assert pel.check_equivalence(line(), by_hand(), steps=6)
+    wrong = pel.check_equivalence(line(), by_hand(rate=0.501), steps=6)
     assert not wrong
-    assert wrong.first is not None
-    assert (wrong.first.step, wrong.first.tensor[:5]) == (1, "line/")
-    assert "part at step 1, line/" in str(wrong)
-    assert "100 times what rounding does" in str(wrong)
-    later = pel.prove(line(), by_hand(later=0.501), steps=6)
-    assert later.first is not None
-    assert later.first.step == 3
+    assert wrong.first_mismatch is not None
+    assert (wrong.first_mismatch.step, wrong.first_mismatch.tensor[:5]) == (1, "line/")
+    assert "differ from step 1, line/" in str(wrong)
+    assert "100 times the measured effect of rounding" in str(wrong)
+    later = pel.check_equivalence(line(), by_hand(later=0.501), steps=6)
+    assert later.first_mismatch is not None
+    assert later.first_mismatch.step == 3
     assert "class='wrong'" in later._repr_html_()
-    given = pel.prove(line(), by_hand(rate=0.501), steps=6, tolerance=0.5)
+    given = pel.check_equivalence(line(), by_hand(rate=0.501), steps=6, tolerance=0.5)
     assert given
     assert "The tolerance of 0.5 was given." in str(given)
 
 
 @pytest.mark.usefixtures("interpreted")
-def test_twins_of_other_names_are_matched_in_order() -> None:
+def test_tensors_with_other_names_are_matched_in_order() -> None:
     first, second = line(), line()
     second.layers[0].parameters[0].name = "other/kernel"
     second.layers[0].parameters[1].name = "other/bias"
-    assert pel.prove(first, second, steps=2)
+    assert pel.check_equivalence(first, second, steps=2)
 
 
-def test_what_cannot_be_compared_is_refused() -> None:
+def test_invalid_arguments() -> None:
     model = line()
     x, w = pel.vector("x"), pel.shared(0.0, "w")
     grows = pel.function([x], updates={w: w + x.sum()})
-    with pytest.raises(pel.UseError, match=r"prove compares a compiled model, a function with updates, or a program"):
-        pel.prove(model, 3)
-    with pytest.raises(pel.ModelError, match="the function has no updates, so there is no training to compare"):
-        pel.prove(pel.function([x], x.sum()), model, np.zeros(3))
     with pytest.raises(
-        pel.ModelError, match=r"the program defines no step\(x, y\) that trains on a batch, and no model"
+        pel.UseError, match=r"check_equivalence compares compiled models, functions with updates, and programs"
     ):
-        pel.prove(model, "a = 1\n")
-    with pytest.raises(pel.ModelError, match="the program stops with NameError: name 'b' is not defined"):
-        pel.prove(model, "a = b\n")
+        pel.check_equivalence(model, 3)
+    with pytest.raises(pel.ModelError, match="the function has no updates, so there is no training to compare"):
+        pel.check_equivalence(pel.function([x], x.sum()), model, np.zeros(3))
+    with pytest.raises(
+        pel.ModelError, match=r"the program defines neither a model nor a function step\(x, y\) that trains on a batch"
+    ):
+        pel.check_equivalence(model, "a = 1\n")
+    with pytest.raises(pel.ModelError, match="the program raises NameError: name 'b' is not defined"):
+        pel.check_equivalence(model, "a = b\n")
     with pytest.raises(pel.ModelError, match=r"missing\.py cannot be read: No such file"):
-        pel.prove(model, "missing.py")
+        pel.check_equivalence(model, "missing.py")
     odd = "import numpy as np\nkernel = np.zeros((3, 1))\ndef step(x, y): return 0.0\n"
     with pytest.raises(
-        pel.ModelError, match=r"the program has no partner for the tensor line/kernel \(2, 1\) of the mod"
+        pel.ModelError, match=r"the program has no counterpart of the tensor line/kernel \(2, 1\) of the mod"
     ):
-        pel.prove(model, odd)
+        pel.check_equivalence(model, odd)
     with pytest.raises(pel.OptionError, match=r"Expected a tolerance of 0 or more\. Received: tolerance=-1"):
-        pel.prove(model, model, tolerance=-1)
-    with pytest.raises(pel.ModelError, match="Without a model first, prove needs data: one array for each input"):
-        pel.prove(grows, model)
+        pel.check_equivalence(model, model, tolerance=-1)
+    with pytest.raises(
+        pel.ModelError,
+        match="check_equivalence needs data unless its first argument is a model: one array for each input",
+    ):
+        pel.check_equivalence(grows, model)

@@ -1,4 +1,4 @@
-"""Pictures of models: what they draw and say is what the model computes."""
+"""Pictures show and describe what the model computes."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def _interpreted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def plane() -> Any:
-    """Return a model that tells the right half of the plane from the left."""
+    """Return a classifier of the left and the right half of the plane."""
     model = pel.Sequential([nn.Input((2,)), nn.Dense(2, activation="softmax", name="half")])
     model.set_weights([np.array([[-9.0, 9.0], [0.0, 0.0]], "float32"), np.zeros(2, "float32")])
     return model
 
 
 def quadrants() -> Any:
-    """Return a model of 6x6 images that takes for 0 what is bright at its left, and for 1 what is so at its right."""
+    """Return a classifier of 6x6 images: class 0 is bright on the left, class 1 on the right."""
     model = pel.Sequential(
         [
             nn.Input((6, 6, 1)),
@@ -52,49 +52,49 @@ def sides(count: int = 6) -> tuple[np.ndarray, np.ndarray]:
     return x, y
 
 
-def test_a_boundary_is_that_of_the_model() -> None:
+def test_decision_boundary() -> None:
     x = np.array([[-1.0, 0.0], [1.0, 0.5], [0.8, -0.5], [-0.9, 0.4]])
     said = str(pictures.decision_boundary(plane(), x, [0, 1, 1, 1]))
-    assert said.startswith("Of 4 points, 3 (75.0%) lie in the region of their class.")
-    assert "next to a straight line" in said
-    with pytest.raises(pel.ModelError, match=r"drawn in the plane: expected x of shape \(n, 2\)\. Received: \(4, 3\)"):
+    assert said.startswith("Of 4 points, 3 (75.0%) are classified correctly.")
+    assert "close to a straight line" in said
+    with pytest.raises(pel.ModelError, match=r"needs two features: expected x of shape \(n, 2\)\. Received: \(4, 3\)"):
         pictures.decision_boundary(plane(), np.zeros((4, 3)), [0, 1, 1, 1])
 
 
-def test_the_images_behind_a_cell_are_those_of_the_mistake() -> None:
+def test_confusion_matrix_shows_images_of_a_cell() -> None:
     model, (x, y) = quadrants(), sides()
     wrong = y.copy()
     wrong[2] = 1
     picture = pictures.confusion_matrix(model, x, wrong, ["left", "right"])
-    assert "right taken for left, 1 of 4" in picture.reading
+    assert "right predicted as left, 1 of 4" in picture.reading
     matrix, behind = picture.figure.subfigs
-    assert behind.get_suptitle() == "right, taken for left"
+    assert behind.get_suptitle() == "true right, predicted left"
     drawn = [axes.images[0].get_array() for axes in behind.axes if axes.images]
     assert len(drawn) == 1
     np.testing.assert_allclose(drawn[0], (x[2, ..., 0] - x[2].min()) / np.ptp(x[2]), rtol=1e-5)
     assert len(matrix.axes) == 1
-    assert "There are no mistakes." in str(pictures.confusion_matrix(model, x, np.eye(2)[y]))
-    with pytest.raises(pel.OptionError, match=r"Expected a cell of two classes from 0 to 1\. Received: cell=\(0, 2\)"):
+    assert "There are no errors." in str(pictures.confusion_matrix(model, x, np.eye(2)[y]))
+    with pytest.raises(pel.OptionError, match=r"Expected a cell .* with classes from 0 to 1\. Received: cell=\(0, 2\)"):
         pictures.confusion_matrix(model, x, y, cell=(0, 2))
 
 
-def test_filters_and_maps_are_those_of_a_layer() -> None:
+def test_filters_and_feature_maps() -> None:
     model, (x, _) = quadrants(), sides()
     assert "3 filters of 1x1 on 1 channel, with weights from -1 to 1" in str(pictures.filters(model))
     said = str(pictures.feature_maps(model, x[0]))
-    assert said.startswith("3 maps of 6x6. The strongest is number 0")
-    assert "1 says the same everywhere" in said
+    assert said.startswith("3 maps of 6x6. Map 0 has the largest range")
+    assert "1 is constant" in said
     with pytest.raises(pel.OptionError, match=r"has no layer 'cnv'\. Did you mean 'conv'\? Layers: conv, flat, side"):
         pictures.filters(model, "cnv")
-    with pytest.raises(pel.ModelError, match="side, a Dense, has no filters in two dimensions"):
+    with pytest.raises(pel.ModelError, match="side, a Dense, has no 2D filters"):
         pictures.filters(model, "side")
-    with pytest.raises(pel.ModelError, match=r"flat puts out float32 \(n, 108\), which are no maps"):
+    with pytest.raises(pel.ModelError, match=r"flat outputs float32 \(n, 108\)\. Expected feature maps"):
         pictures.feature_maps(model, x[0], 1)
-    with pytest.raises(pel.ModelError, match="has no layer with filters in two dimensions"):
+    with pytest.raises(pel.ModelError, match="has no layer with 2D filters"):
         pictures.filters(plane())
 
 
-def test_saliency_is_the_gradient_of_the_score() -> None:
+def test_saliency_is_the_gradient_of_the_logit() -> None:
     model, (x, y) = quadrants(), sides(2)
     picture = pictures.saliency(model, x, class_names=["left", "right"])
     assert "of image 0, left, on the left." in picture.reading
@@ -108,20 +108,18 @@ def test_saliency_is_the_gradient_of_the_score() -> None:
         pictures.saliency(model, x[0, ..., 0])
 
 
-def test_histograms_are_of_parameters_and_of_what_layers_put_out() -> None:
+def test_histograms_of_parameters_and_activations() -> None:
     model, (x, _) = quadrants(), sides()
     weights = pictures.weight_histograms(model)
     assert [axes.get_title(loc="left") for axes in weights.figure.axes] == ["conv/kernel", "side/kernel", "side/bias"]
     said = str(pictures.activation_histograms(model, x))
-    assert "conv: 648 numbers from 0 to" in said
+    assert "conv: 648 values from 0 to" in said
     assert "33% are 0" in said
     assert "flat" not in said
 
 
-def test_curves_are_read_off_a_history() -> None:
+def test_learning_curves() -> None:
     picture = pictures.learning_curves({"loss": [1.0, 0.5], "val_loss": [1.0, 0.8]})
-    assert [line.get_label() for line in picture.figure.axes[0].lines] == ["training", "held out"]
-    with pytest.raises(
-        pel.OptionError, match=r"'acuracy' was not measured\. Did you mean 'accuracy'\? There are: loss"
-    ):
+    assert [line.get_label() for line in picture.figure.axes[0].lines] == ["training", "validation"]
+    with pytest.raises(pel.OptionError, match=r"no metric 'acuracy' .* Did you mean 'accuracy'\? Metrics: loss"):
         pictures.learning_curves({"loss": [1.0], "accuracy": [0.5]}, "acuracy")

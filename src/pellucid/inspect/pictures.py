@@ -1,8 +1,8 @@
-"""Pictures of a model and of what it does, each with a reading in words: ``pel.pictures``."""
+"""Pictures of a model, its training and its predictions, each with a description in words: ``pel.pictures``."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,19 +12,19 @@ from pellucid.graph.expr import Expr, Input
 from pellucid.graph.gradient import grad
 from pellucid.graph.inference import inference
 from pellucid.graph.types import is_float
-from pellucid.inspect.layer_trace import Step, steps_of
+from pellucid.inspect.layer_trace import LayerCall, trace_layers
 from pellucid.model.errors import ModelError
-from pellucid.model.model import Model
+from pellucid.model.interfaces import ModelLike
 from pellucid.run.function_builder import function
 from pellucid.show import plots
-from pellucid.show.alt_text import read_boundary, read_confusion, read_curves
-from pellucid.show.alt_text_arrays import read_filters, read_histograms, read_maps, read_saliency
+from pellucid.show.alt_text import describe_boundary, describe_confusion, describe_curves
+from pellucid.show.alt_text_arrays import describe_filters, describe_histograms, describe_maps, describe_saliency
 from pellucid.show.confusion_plot import confusion_matrix as draw_confusion
-from pellucid.show.confusion_plot import counts_of, worst_cell
+from pellucid.show.confusion_plot import count_confusions, find_most_frequent_error
 from pellucid.show.figure import Picture
 from pellucid.show.histogram_plot import histograms
-from pellucid.show.plot_style import mesh
-from pellucid.show.saliency_plot import magnitude, saliency_map
+from pellucid.show.plot_style import make_mesh
+from pellucid.show.saliency_plot import gradient_magnitude, saliency_map
 
 Array = np.ndarray[Any, Any]
 
@@ -41,75 +41,80 @@ __all__ = [
 ]
 
 
-def learning_curves(history: Any, measure: str = "loss") -> Picture:
-    """Draw how a measure changed from epoch to epoch, on training data and on what was held out.
+def learning_curves(history: Any, metric: str = "loss") -> Picture:
+    """Plot a metric over the epochs, on the training and the validation data.
 
     Parameters
     ----------
     history : History, Model or mapping from str to list
-        What `Model.fit` returned, the model itself, or curves by name.
-    measure : str
-        Which.
+        The result of `Model.fit`, a trained model, or the values of each epoch by name.
+    metric : str
+        Name of the metric.
 
     Returns
     -------
     Picture
-        With a reading.
+        The figure and its description.
 
     Raises
     ------
     ValueError
-        If it was not measured; the nearest is named.
+        For an unknown metric; the message suggests the nearest name.
 
     Examples
     --------
     >>> print(pel.pictures.learning_curves({"loss": [0.7, 0.4, 0.3]}))
-    loss falls from 0.7 to 0.3, its least, over 3 epochs.
+    loss falls from 0.7 to 0.3, its minimum, over 3 epochs.
     """
-    held = getattr(history, "history", history)
-    curves = dict(getattr(held, "history", held) or {})
-    if measure not in curves:
+    history = getattr(history, "history", history)
+    curves = dict(getattr(history, "history", history) or {})
+    if metric not in curves:
         raise OptionError(
-            f"{measure!r} was not measured.{near_miss(measure, list(curves))} There are: {', '.join(curves)}"
+            f"There is no metric {metric!r} in the history.{near_miss(metric, list(curves))} "
+            f"Metrics: {', '.join(curves)}"
         )
-    shown = {name: curves[name] for name in (measure, f"val_{measure}") if name in curves}
-    called = {"training" if name == measure else "held out": values for name, values in shown.items()}
-    return Picture(plots.learning_curves(called, "epoch", measure), read_curves(shown), f"{measure} while it learns")
+    shown = {name: curves[name] for name in (metric, f"val_{metric}") if name in curves}
+    labelled = {"training" if name == metric else "validation": values for name, values in shown.items()}
+    return Picture(
+        plots.learning_curves(labelled, "epoch", metric), describe_curves(shown), f"{metric} over the epochs"
+    )
 
 
-def decision_boundary(model: Model, x: Any, y: Any) -> Picture:
-    """Draw what a model says everywhere in the plane, and points with their classes.
+def decision_boundary(model: ModelLike, x: Any, y: Any) -> Picture:
+    """Plot the predicted class of every point of the plane, and samples with their true classes.
 
     Parameters
     ----------
     model : Model
-        Of two inputs, which puts out probabilities of classes, or one number that is above one half for class 1.
+        A classifier of two features; its output is the probability of each class, or of class 1.
     x, y : arrays, shapes (n, 2) and (n,)
-        Points and their classes.
+        Samples and their classes.
 
     Returns
     -------
     Picture
-        With a reading.
+        The figure and its description.
     """
     points, truth = np.asarray(x), np.asarray(y).reshape(-1).astype(int)
     if points.ndim != 2 or points.shape[1] != 2:
-        raise ModelError(f"A boundary is drawn in the plane: expected x of shape (n, 2). Received: {points.shape}")
-    across, up = mesh(points)
-    places = np.column_stack([across.ravel(), up.ravel()]).astype("float32")
+        raise ModelError(
+            f"A decision boundary needs two features: expected x of shape (n, 2). Received: {points.shape}"
+        )
+    across, up = make_mesh(points)
+    grid = np.column_stack([across.ravel(), up.ravel()]).astype("float32")
 
-    def probabilities(at: Array) -> Array:
-        said = model.predict(at.astype("float32"), batch_size=4096)
-        return np.hstack([1 - said, said]) if said.shape[-1] == 1 else said
+    def probabilities(x: Array) -> Array:
+        predicted = model.predict(x.astype("float32"), batch_size=4096)
+        return np.hstack([1 - predicted, predicted]) if predicted.shape[-1] == 1 else predicted
 
-    reading = read_boundary(probabilities(places).argmax(axis=1), places, probabilities(points).argmax(axis=1), truth)
+    reading = describe_boundary(probabilities(grid).argmax(axis=1), grid, probabilities(points).argmax(axis=1), truth)
     return Picture(
         plots.decision_boundary(probabilities, points.astype("float32"), truth), reading, "decision boundary"
     )
 
 
 def confusion_matrix(
-    model: Model,
+    model: ModelLike,
     x: Any,
     y: Any,
     class_names: Sequence[str] = (),
@@ -117,135 +122,144 @@ def confusion_matrix(
     cell: tuple[int, int] | None = None,
     images: Any = None,
 ) -> Picture:
-    """Draw what a model takes for what, and the images behind one cell.
+    """Plot true against predicted classes, and the images of one cell.
 
     Parameters
     ----------
     model : Model
-        Which puts out probabilities of classes.
+        A classifier; its output is the probability of each class.
     x, y : arrays
-        Samples, and their labels or one-hot columns.
+        Samples, and their labels, one-hot or as integers.
     class_names : sequence of str
-        Of the classes; their numbers without.
+        Names of the classes. By default their numbers.
     cell : (int, int), optional
-        What is looked into: a class and what it is taken for. Without it the commonest mistake.
+        True and predicted class whose images are shown. By default the most frequent mistake.
     images : array, optional
-        The samples as images, where ``x`` are none: shape (n, height, width) or (n, height, width, channels).
+        The samples as images, if ``x`` are not: shape (n, height, width) or (n, height, width, channels).
 
     Returns
     -------
     Picture
-        With a reading.
+        The figure and its description.
     """
-    said = model.predict(x)
-    answers = (said[:, 0] > 0.5).astype(int) if said.shape[-1] == 1 else said.argmax(axis=-1)
+    probabilities = model.predict(x)
+    is_binary = probabilities.shape[-1] == 1
+    predicted = (probabilities[:, 0] > 0.5).astype(int) if is_binary else probabilities.argmax(axis=-1)
     labels = np.asarray(y)
-    labels = (
-        labels.argmax(axis=1) if labels.shape == said.shape and said.shape[-1] > 1 else labels.reshape(-1).astype(int)
-    )
-    count = max(2, said.shape[-1])
-    counts = counts_of(labels, answers, count)
-    chosen = worst_cell(counts) if cell is None else cell
+    is_one_hot = labels.shape == probabilities.shape and not is_binary
+    labels = labels.argmax(axis=1) if is_one_hot else labels.reshape(-1).astype(int)
+    count = max(2, probabilities.shape[-1])
+    counts = count_confusions(labels, predicted, count)
+    chosen = find_most_frequent_error(counts) if cell is None else cell
     if chosen is not None and not all(0 <= k < count for k in chosen):
-        raise OptionError(f"Expected a cell of two classes from 0 to {count - 1}. Received: cell={chosen}")
+        raise OptionError(
+            f"Expected a cell (true class, predicted class) with classes from 0 to {count - 1}. Received: cell={chosen}"
+        )
     shown = np.asarray(x if images is None else images)
     is_image = shown.ndim == 3 or (shown.ndim == 4 and shown.shape[-1] in (1, 3))
-    behind = None
+    cell_images = None
     if is_image and chosen is not None:
-        behind = shown[(labels == chosen[0]) & (answers == chosen[1])]
-    drawn = draw_confusion(counts, class_names, images=behind, cell=chosen if is_image else None)
-    return Picture(drawn, read_confusion(counts, class_names), "what is taken for what")
+        cell_images = shown[(labels == chosen[0]) & (predicted == chosen[1])]
+    drawn = draw_confusion(counts, class_names, images=cell_images, cell=chosen if is_image else None)
+    return Picture(drawn, describe_confusion(counts, class_names), "confusion matrix")
 
 
-def layer_of(model: Model, layer: Any, what: str, wanted: Any) -> Step:
-    """Return a layer's step by its name or place, or the first that is wanted."""
-    found = steps_of(model)
+def find_layer_call(model: ModelLike, layer: Any, what: str, fits: Callable[[LayerCall], bool]) -> LayerCall:
+    """Return the call of a layer given by name or index, or the first call that fits."""
+    calls = trace_layers(model)
     if layer is None:
-        fitting = [step for step in found if wanted(step)]
-        if not fitting:
+        first = next((call for call in calls if fits(call)), None)
+        if first is None:
             raise ModelError(f"{model.name} has no layer with {what}")
-        return fitting[0]
-    if isinstance(layer, int) and not isinstance(layer, bool) and -len(found) <= layer < len(found):
-        return found[layer]
-    for step in found:
-        if layer in (step.layer.name, step.layer):
-            return step
-    names = [step.layer.name for step in found]
+        return first
+    if isinstance(layer, int) and not isinstance(layer, bool) and -len(calls) <= layer < len(calls):
+        return calls[layer]
+    for call in calls:
+        if layer in (call.layer.name, call.layer):
+            return call
+    names = [call.layer.name for call in calls]
     raise OptionError(f"{model.name} has no layer {layer!r}.{near_miss(str(layer), names)} Layers: {', '.join(names)}")
 
 
-def filters(model: Model, layer: Any = None) -> Picture:
-    """Draw the filters of a convolution in two dimensions: orange above zero, blue below.
+def filters(model: ModelLike, layer: Any = None) -> Picture:
+    """Plot the filters of a 2D convolution: positive weights orange, negative ones blue.
 
     Parameters
     ----------
     model : Model
-        Whose.
+        A built model.
     layer : str or int, optional
-        Its name or place; the first convolution without it.
+        Name or index of the layer. By default the first 2D convolution.
 
     Returns
     -------
     Picture
-        With a reading.
+        The figure and its description.
     """
 
-    def has_kernel(step: Step) -> bool:
-        return any(p.ndim == 4 for p in step.layer.parameters)
+    def has_filters(call: LayerCall) -> bool:
+        return any(p.ndim == 4 for p in call.layer.parameters)
 
-    step = layer_of(model, layer, "filters in two dimensions", has_kernel)
-    if not has_kernel(step):
-        raise ModelError(f"{step.layer.name}, a {type(step.layer).__name__}, has no filters in two dimensions")
-    kernel = next(p for p in step.layer.parameters if p.ndim == 4).get_value()
-    return Picture(plots.filters(kernel), read_filters(kernel), f"filters of {step.layer.name}")
+    call = find_layer_call(model, layer, "2D filters", has_filters)
+    if not has_filters(call):
+        raise ModelError(f"{call.layer.name}, a {type(call.layer).__name__}, has no 2D filters")
+    kernel = next(p for p in call.layer.parameters if p.ndim == 4).get_value()
+    return Picture(plots.filters(kernel), describe_filters(kernel), f"filters of {call.layer.name}")
 
 
-def feature_maps(model: Model, image: Any, layer: Any = None, most: int = 32) -> Picture:
-    """Draw what the channels of a layer answer to one image, once training is over.
+def feature_maps(model: ModelLike, image: Any, layer: Any = None, max_maps: int = 32) -> Picture:
+    """Plot the channels of a layer's output for one image, in inference mode.
 
     Parameters
     ----------
     model : Model
-        Whose.
+        A built model.
     image : array
-        One sample, without the batch.
+        One sample, without the batch axis.
     layer : str or int, optional
-        Its name or place; the first with parameters that puts out maps without it.
-    most : int
-        So many maps are drawn; the reading is about all.
+        Name or index of the layer. By default the first with parameters whose output is a feature map.
+    max_maps : int
+        Number of maps to plot. The description covers all.
 
     Returns
     -------
     Picture
-        With a reading.
+        The figure and its description.
     """
-    step = layer_of(model, layer, "maps", lambda step: step.made[0].ndim == 4 and bool(step.layer.parameters))
-    made = step.made[0]
-    if made.ndim != 4:
-        raise ModelError(f"{step.layer.name} puts out {made.type}, which are no maps (n, height, width, channels)")
-    maps = values_of(model, [made], np.asarray(image)[None])[0][0]
-    return Picture(plots.feature_maps(maps[..., :most]), read_maps(maps), f"what {step.layer.name} answers")
+
+    def has_maps(call: LayerCall) -> bool:
+        return call.outputs[0].ndim == 4 and bool(call.layer.parameters)
+
+    call = find_layer_call(model, layer, "feature maps", has_maps)
+    output = call.outputs[0]
+    if output.ndim != 4:
+        raise ModelError(
+            f"{call.layer.name} outputs {output.type}. Expected feature maps of shape (n, height, width, channels)"
+        )
+    maps = compute_values(model, [output], np.asarray(image)[None])[0][0]
+    return Picture(plots.feature_maps(maps[..., :max_maps]), describe_maps(maps), f"feature maps of {call.layer.name}")
 
 
-def saliency(model: Model, images: Any, classes: Any = None, class_names: Sequence[str] = ()) -> Picture:
-    r"""Draw how much an answer changes with every pixel, :math:`|\partial s_k / \partial x|` of the score before the
-    softmax where there is one.
+def saliency(model: ModelLike, images: Any, classes: Any = None, class_names: Sequence[str] = ()) -> Picture:
+    r"""Plot the gradient magnitude of a class score with respect to each pixel, :math:`|\partial s_k / \partial x|`.
+
+    The score is the logit before the softmax or sigmoid, if there is one.
 
     Parameters
     ----------
     model : Model
-        Which puts out probabilities or scores of classes.
+        A classifier; its output is probabilities or logits of the classes.
     images : array
-        Some samples.
+        Samples.
     classes : sequence of int, optional
-        Whose answer is looked at, for each image; what the model takes it for without.
+        The class of each image whose score is used. By default the predicted class.
     class_names : sequence of str
-        Of the classes.
+        Names of the classes.
 
     Returns
     -------
     Picture
-        With a reading.
+        The figure and its description.
 
     References
     ----------
@@ -253,77 +267,77 @@ def saliency(model: Model, images: Any, classes: Any = None, class_names: Sequen
     Models and Saliency Maps, ICLR 2014 workshop.
     """
     batch = np.asarray(images)
-    given = model.inputs[0]
-    if not isinstance(given, Input) or not is_float(given.dtype) or batch.ndim not in (3, 4):
+    image_input = model.inputs[0]
+    if not isinstance(image_input, Input) or not is_float(image_input.dtype) or batch.ndim not in (3, 4):
         raise ModelError(
             f"{model.name}: expected images (n, height, width) or (n, height, width, channels). "
             f"Received: shape {batch.shape}"
         )
     [output] = inference(model.outputs[:1])
-    score = output.inputs[0] if output.op is not None and output.op.name in ("softmax", "sigmoid") else output
+    scores = output.inputs[0] if output.op is not None and output.op.name in ("softmax", "sigmoid") else output
     chosen = model.predict(batch).argmax(axis=-1) if classes is None else np.asarray(classes, int)
-    picked = Input("classes", output.shape[:1], "int32")
-    total = score.sum()
-    if score.shape[-1] != 1:
-        rows = score * (picked[:, None] == np.arange(int(score.shape[-1])))
-        total = rows.sum()
-    slopes = function([given, picked], grad(total, given), on_unused_input="ignore")
-    gradients = np.asarray(slopes(batch.astype(given.dtype), chosen.astype("int32")))
+    class_input = Input("classes", output.shape[:1], "int32")
+    # Images are independent, so the gradient of the summed scores is the gradient of each.
+    total = scores.sum()
+    if scores.shape[-1] != 1:
+        total = (scores * (class_input[:, None] == np.arange(int(scores.shape[-1])))).sum()
+    compute = function([image_input, class_input], grad(total, image_input), on_unused_input="ignore")
+    gradients = np.asarray(compute(batch.astype(image_input.dtype), chosen.astype("int32")))
     names = [class_names[k] if class_names else str(k) for k in chosen]
-    sizes = np.array([magnitude(one) for one in gradients])
-    return Picture(saliency_map(batch, gradients, names), read_saliency(sizes, names, batch), "what answers hang on")
+    sizes = np.array([gradient_magnitude(g) for g in gradients])
+    return Picture(saliency_map(batch, gradients, names), describe_saliency(sizes, names, batch), "saliency map")
 
 
-def weight_histograms(model: Model) -> Picture:
-    """Draw how the numbers of every parameter are spread.
+def weight_histograms(model: ModelLike) -> Picture:
+    """Plot a histogram of each parameter.
 
     Parameters
     ----------
     model : Model
-        Built.
+        A built model.
 
     Returns
     -------
     Picture
-        With a reading.
+        The figure and its description.
     """
-    _ = model.connections  # which says so if it is not built
+    _ = model.functional_graph  # raises an error if the model is not built
     parts = {p.name or "parameter": p.get_value() for p in model.parameters}
     if not parts:
         raise ModelError(f"{model.name} has no parameters")
-    return Picture(histograms(parts, "weight"), read_histograms(parts), "weights")
+    return Picture(histograms(parts, "weight"), describe_histograms(parts), "weights")
 
 
-def activation_histograms(model: Model, x: Any) -> Picture:
-    """Draw how what every layer puts out is spread, on some samples, once training is over.
+def activation_histograms(model: ModelLike, x: Any) -> Picture:
+    """Plot a histogram of each layer's output on some samples, in inference mode.
 
     Parameters
     ----------
     model : Model
-        Built.
+        A built model.
     x : array
         Samples.
 
     Returns
     -------
     Picture
-        With a reading.
+        The figure and its description.
     """
-    found = [step for step in steps_of(model) if is_float(step.made[0].dtype) and not only_moves(step.made[0])]
-    values = values_of(model, [step.made[0] for step in found], np.asarray(x))
-    parts: Mapping[str, Any] = {step.layer.name: value for step, value in zip(found, values, strict=True)}
-    return Picture(histograms(parts, "activation"), read_histograms(parts), "activations")
+    calls = [c for c in trace_layers(model) if is_float(c.outputs[0].dtype) and not is_reshape(c.outputs[0])]
+    values = compute_values(model, [call.outputs[0] for call in calls], np.asarray(x))
+    parts: Mapping[str, Any] = {call.layer.name: value for call, value in zip(calls, values, strict=True)}
+    return Picture(histograms(parts, "activation"), describe_histograms(parts), "activations")
 
 
-def only_moves(made: Expr) -> bool:
-    """Tell whether a layer puts out the numbers that it is given, in another form."""
-    after = inference(made)
-    return after.op is None or after.op.name in ("reshape", "transpose")
+def is_reshape(output: Expr) -> bool:
+    """Return whether a layer returns its input, possibly with another shape, in inference mode."""
+    output = inference(output)
+    return output.op is None or output.op.name in ("reshape", "transpose")
 
 
-def values_of(model: Model, stages: Sequence[Expr], x: Array) -> list[Array]:
-    """Return what stages of a model are for some samples, once training is over."""
-    given = model.inputs[0]
-    assert isinstance(given, Input)
-    made = function([given], inference(list(stages)))(x.astype(given.dtype))
-    return [np.asarray(value) for value in made]
+def compute_values(model: ModelLike, outputs: Sequence[Expr], x: Array) -> list[Array]:
+    """Return the values of layer outputs for some samples, in inference mode."""
+    model_input = model.inputs[0]
+    assert isinstance(model_input, Input)
+    compute = function([model_input], inference(list(outputs)))
+    return [np.asarray(value) for value in compute(x.astype(model_input.dtype))]

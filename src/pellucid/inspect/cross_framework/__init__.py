@@ -1,5 +1,5 @@
-"""A model held against its twin in another framework."""
+"""Comparison of a model with the same network in Keras, PyTorch or TensorFlow."""
 
-from pellucid.inspect.cross_framework.compare import Verification, verify
+from pellucid.inspect.cross_framework.compare import FrameworkComparison, compare_with
 
-__all__ = ["Verification", "verify"]
+__all__ = ["FrameworkComparison", "compare_with"]

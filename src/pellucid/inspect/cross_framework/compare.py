@@ -1,65 +1,61 @@
-"""`verify`: the same network in another framework, and how far outputs, gradients and updates are apart."""
+"""Comparison of a model with the same network in another framework: outputs, gradients, updated parameters."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
 from pellucid.graph.errors import OptionError, near_miss
 from pellucid.graph.expr import Shared
 from pellucid.graph.gradient import grad
-from pellucid.inspect.cross_framework.deterministic import still
-from pellucid.inspect.cross_framework.graph_evaluation import check_form
-from pellucid.inspect.equivalence.check import Comparison, batches_of, given_data
-from pellucid.inspect.equivalence.report import Gap, Proof
-from pellucid.inspect.equivalence.runners import FunctionSide
-from pellucid.inspect.layer_trace import Training, training_of
+from pellucid.graph.validation import check_integer
+from pellucid.inspect.cross_framework.functional_runner import FunctionalRunner
+from pellucid.inspect.cross_framework.keras_runner import KerasRunner
+from pellucid.inspect.cross_framework.tensorflow_backend import TensorFlowBackend
+from pellucid.inspect.cross_framework.torch_backend import TorchBackend
+from pellucid.inspect.cross_framework.unsupported import check_supported
+from pellucid.inspect.equivalence.check import LockstepComparison, make_batches, prepare_data
+from pellucid.inspect.equivalence.report import Difference, EquivalenceReport
+from pellucid.inspect.equivalence.runners import FunctionRunner, Runner
+from pellucid.inspect.layer_trace import SymbolicTraining, disable_randomness, trace_training
 from pellucid.model.errors import ModelError
-from pellucid.model.model import Model
+from pellucid.model.interfaces import ModelLike
 from pellucid.nn.optimizers import Optimizer
-from pellucid.nn.random_seed import as_seed
+from pellucid.nn.random_seed import validate_seed
 from pellucid.run.function_builder import function
-from pellucid.show.input_values import figure
-from pellucid.training import data_validation
+from pellucid.show.input_values import format_number
 
-TWINS = {
-    "keras": "pellucid.inspect.cross_framework.keras_twin",
-    "torch": "pellucid.inspect.cross_framework.torch_twin",
-    "tensorflow": "pellucid.inspect.cross_framework.tensorflow_twin",
-}
-"""Where the twin of each framework is built."""
+FRAMEWORKS = ("keras", "torch", "tensorflow")
 
 
 @dataclass(frozen=True, repr=False)
-class Verification(Proof):
-    """A model beside its twin: for outputs, loss, gradients and parameters, the largest difference over all steps."""
+class FrameworkComparison(EquivalenceReport):
+    """Comparison of a model with another framework: the largest difference of each output, gradient and parameter."""
 
-    def largest(self, tensor: str) -> Gap:
-        """Return the gap of a tensor at the step where it is largest for what is allowed."""
-        differences, allowed = self.differences[tensor], self.tolerances[tensor]
-        at = int((differences / allowed.clip(min=1e-300)).argmax())
-        return Gap(at + 1, tensor, float(differences[at]), float(allowed[at]))
-
-    def rows(self) -> list[Gap]:
-        """Return the largest gap of every tensor."""
-        return [self.largest(tensor) for tensor in self.differences]
-
-    def cells(self, gap: Gap) -> list[str]:
-        """Write one row."""
-        return [gap.tensor, figure(gap.difference, 2), figure(gap.tolerance, 2), str(gap.step)]
+    def largest_difference_of(self, tensor: str) -> Difference:
+        """Return the difference of a tensor at the step where it is largest relative to its tolerance."""
+        differences, tolerances = self.differences[tensor], self.tolerances[tensor]
+        i = int((differences / tolerances.clip(min=1e-300)).argmax())
+        return Difference(i + 1, tensor, float(differences[i]), float(tolerances[i]))
 
     @property
     def header(self) -> list[str]:
-        """What the columns hold."""
-        return ["tensor", "difference", "allowed", "at step"]
+        """Column titles of the table."""
+        return ["tensor", "difference", "tolerance", "at step"]
+
+    def rows(self) -> list[Difference]:
+        """Return the largest difference of every tensor."""
+        return [self.largest_difference_of(tensor) for tensor in self.differences]
+
+    def format_row(self, d: Difference) -> list[str]:
+        """Return the cells of one row."""
+        return [d.tensor, format_number(d.size, 2), format_number(d.tolerance, 2), str(d.step)]
 
 
-def verify(
-    model: Model,
-    against: str = "keras",
+def compare_with(
+    model: ModelLike,
+    framework: str = "keras",
     x: Any = None,
     y: Any = None,
     *,
@@ -67,90 +63,91 @@ def verify(
     batch_size: int | None = None,
     seed: int = 0,
     tolerance: float | None = None,
-) -> Verification:
-    r"""Build the twin of a compiled model in another framework, give it the same weights, and compare outputs,
-    gradients, and the parameters after each step: :math:`\max_i |a_i - b_i| / \max_i |a_i|`.
+) -> FrameworkComparison:
+    r"""Build the same network in another framework with the same weights, and compare both at each training step.
 
-    Random layers (dropout, noise) are at rest in both, for no two frameworks draw the same numbers; batch normalization
-    is as in training. The optimizer begins without memory. The model keeps the values it had before.
+    Compares :math:`\max_i |a_i - b_i| / \max_i |a_i|` of outputs, loss, gradients and updated parameters. Dropout and
+    noise are disabled, because frameworks draw different random numbers; batch normalization is in training mode. The
+    optimizer starts without state. The model keeps its values.
 
     Parameters
     ----------
     model : Model
-        What is verified: any graph of layers with one output.
-    against : {"keras", "torch", "tensorflow"}
-        The framework, which must be installed. Keras's twin is made of its own layers, losses and optimizers on
-        whatever backend it has; those of PyTorch and TensorFlow of their own functions and optimizers.
+        A compiled model with one output.
+    framework : {"keras", "torch", "tensorflow"}
+        The framework, which must be installed. Keras uses its own layers, losses and optimizers, on any backend.
+        PyTorch and TensorFlow use their functions and optimizers, without Keras.
     x, y : arrays, optional
-        Data; without them some are drawn.
+        Data. By default random samples.
     steps : int
-        How many steps are made.
+        Number of training steps.
     batch_size : int, optional
-        How many samples a step takes; all of them without it.
+        Samples per step. By default each step takes all samples.
     seed : int
-        Of the order of samples, and of what is drawn.
+        Seed of the sample order and of random samples.
     tolerance : float, optional
-        What difference is allowed; without it rounding is measured, as in `prove`.
+        Allowed relative difference. By default it is measured, as in `check_equivalence`.
 
     Returns
     -------
-    Verification
-        True if they agree; the largest difference of every tensor.
+    FrameworkComparison
+        True if both agree. Contains the largest difference of every tensor.
 
     Raises
     ------
     ModelError
-        If the framework is not installed, or has nothing that a layer, the loss or the optimizer could be built of;
-        all of these are named.
+        If the framework is not installed, or cannot express a layer, the loss or the optimizer; all of them are named.
     ValueError
         For an unknown framework.
     """
-    if against not in TWINS:
+    if framework not in FRAMEWORKS:
         raise OptionError(
-            f"A model is verified against {', '.join(map(repr, TWINS))}.{near_miss(str(against), list(TWINS))} "
-            f"Received: against={against!r}"
+            f"Expected a framework: {', '.join(map(repr, FRAMEWORKS))}.{near_miss(str(framework), list(FRAMEWORKS))} "
+            f"Received: framework={framework!r}"
         )
     if (x is None) != (y is None):
-        raise ModelError(f"Give x and y or neither. Received: {'x' if y is None else 'y'} alone")
-    steps = data_validation.positive("steps", steps)
-    data = given_data(model, [] if x is None else [x, y], as_seed(seed))
-    check_form(model)
-    training = training_of(model, data[-1] if len(data) > len(model.inputs) else None)
-    optimizer = fresh(training.optimizer)
-    if find_spec(against) is None:
+        raise ModelError(f"Expected both x and y, or neither. Received: only {'x' if y is None else 'y'}")
+    steps = check_integer("steps", steps)
+    data = prepare_data(model, [] if x is None else [x, y], validate_seed(seed))
+    check_supported(model)
+    training = trace_training(model, data[-1] if len(data) > len(model.inputs) else None)
+    optimizer = reset_optimizer(training.optimizer)
+    if find_spec(framework) is None:
         raise ModelError(
-            f"Nothing to verify against: {against} is not installed. pip install {against} installs it; "
-            f"others are {', '.join(t for t in TWINS if t != against)}"
+            f"{framework} is not installed. Install it by pip install {framework}, or compare with "
+            f"{' or '.join(other for other in FRAMEWORKS if other != framework)}"
         )
-    twin = import_module(TWINS[against]).Twin(model, optimizer)
-    comparison = Comparison(
-        ours(model, training, optimizer), twin, seed, tolerance, pairs={n: n for n in twin.tensors()}
+    runner = make_framework_runner(framework, model, optimizer)
+    comparison = LockstepComparison(
+        make_model_runner(model, training, optimizer),
+        runner,
+        seed,
+        tolerance,
+        pairs={name: name for name in runner.get_tensors()},
     )
-    return comparison.run(list(batches_of(data, steps, batch_size, False, seed)), Verification)
+    return comparison.run(list(make_batches(data, steps, batch_size, False, seed)), FrameworkComparison)
 
 
-def fresh(optimizer: Optimizer) -> Optimizer:
-    """Return the same optimizer without memory, its learning rate a number or a schedule."""
+def make_framework_runner(framework: str, model: ModelLike, optimizer: Optimizer) -> Runner:
+    if framework == "keras":
+        return KerasRunner(model, optimizer)
+    backend = TorchBackend() if framework == "torch" else TensorFlowBackend()
+    return FunctionalRunner(backend, model, optimizer)
+
+
+def make_model_runner(model: ModelLike, training: SymbolicTraining, optimizer: Optimizer) -> FunctionRunner:
+    """Return a runner for the model whose outputs are predictions, loss and gradients."""
+    [loss, output] = disable_randomness([training.loss, *training.outputs])
+    parameters = [p for p in model.parameters if p.trainable]
+    gradients = {f"gradient of {p.name}": g for p, g in zip(parameters, grad(loss, parameters), strict=True)}
+    outputs = {"output": output, "loss": loss, **gradients}
+    step = function(training.batch_inputs, outputs, updates=optimizer.updates(loss, parameters))
+    return FunctionRunner(step, f"the model {model.name}", model.parameters)
+
+
+def reset_optimizer(optimizer: Optimizer) -> Optimizer:
+    """Return the same optimizer without state, with its learning rate as a number or a schedule."""
     config = dict(optimizer.config)
     if isinstance(config.get("learning_rate"), Shared):
         config["learning_rate"] = float(config["learning_rate"].get_value())
     return type(optimizer)(**config)
-
-
-def ours(model: Model, training: Training, optimizer: Optimizer) -> FunctionSide:
-    """Return the model as a side that puts out predictions, loss and gradients."""
-    [loss, *outputs] = still([training.loss, *training.outputs])
-    parameters = [p for p in model.parameters if p.trainable]
-    gradients = grad(loss, parameters)
-    told: Mapping[str, Any] = {
-        **dict(zip(output_names(len(outputs)), outputs, strict=True)),
-        "loss": loss,
-        **{f"gradient of {p.name}": g for p, g in zip(parameters, gradients, strict=True)},
-    }
-    step = function(training.given, dict(told), updates=optimizer.updates(loss, parameters))
-    return FunctionSide(step, f"the model {model.name}", model.parameters)
-
-
-def output_names(count: int) -> Sequence[str]:
-    """Return what the outputs are called in the report."""
-    return ["output"] if count == 1 else [f"output {i}" for i in range(1, count + 1)]

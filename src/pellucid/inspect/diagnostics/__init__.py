@@ -1,6 +1,7 @@
-"""What ails a network that does not learn: measured on data, and said with what to do."""
+"""Diagnosis of models that do not learn: measurements on data, problems and their fixes."""
 
-from pellucid.inspect.diagnostics.diagnosis import doctor
-from pellucid.inspect.diagnostics.report import Diagnosis, Finding
+from pellucid.graph.finding import Finding
+from pellucid.inspect.diagnostics.diagnosis import diagnose
+from pellucid.inspect.diagnostics.report import Diagnosis
 
-__all__ = ["Diagnosis", "Finding", "doctor"]
+__all__ = ["Diagnosis", "Finding", "diagnose"]

@@ -1,4 +1,4 @@
-"""Troubles of the data and of the fit: labels that are likely wrong, classes that are rare, outliers, overfitting."""
+"""Checks of the data and the history: label errors, class imbalance, outliers, overfitting."""
 
 from __future__ import annotations
 
@@ -7,27 +7,30 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.finding import Finding
 from pellucid.inspect.diagnostics.measurements import Array
-from pellucid.inspect.diagnostics.report import Finding
 
-CERTAIN = 0.05
-"""A label to which the network gives less than this probability may be wrong."""
+MAX_LABEL_PROBABILITY = 0.05
+"""A label may be wrong if the model gives it less than this probability."""
 
-LEARNED = 0.7
-"""What a network says of labels counts from this share of right answers on."""
+MIN_ACCURACY = 0.7
+"""Below this accuracy, the model's predictions say nothing about its labels."""
 
-RARE = 0.05
-"""A class is rare if it has less than this share of the samples of the most frequent one."""
+RARE_CLASS_RATIO = 0.05
+"""A class is rare if it has less than this fraction of the samples of the most frequent class."""
 
-OUTLYING = 0.2
-"""An example is an outlier if it alone has more than this share of the loss of fifty examples or more."""
+OUTLIER_LOSS_SHARE = 0.2
+"""A sample is an outlier if it alone has more than this share of the total loss."""
 
-RISE = 0.05
-"""A held-out loss has risen if it has by more than this share of what it was after the first epoch."""
+MIN_OUTLIER_SAMPLES = 50
+"""With fewer samples, one can have a large share of the loss by chance."""
+
+MIN_LOSS_RISE = 0.05
+"""A validation loss has risen if it has by more than this fraction of its first value."""
 
 
-def classes_of(predictions: Array, y: Array) -> tuple[Array, Array] | None:
-    """Return the probability of each class and the label of each sample, if the model tells classes apart."""
+def to_class_probabilities(predictions: Array, y: Array) -> tuple[Array, Array] | None:
+    """Return class probabilities and integer labels, or None if the model is not a classifier."""
     if predictions.ndim != 2 or not np.isfinite(predictions).all() or predictions.min() < 0 or predictions.max() > 1:
         return None
     if predictions.shape[1] == 1:
@@ -41,14 +44,20 @@ def classes_of(predictions: Array, y: Array) -> tuple[Array, Array] | None:
     return (predictions, y.reshape(-1).astype(int)) if y.size == len(predictions) else None
 
 
-def mislabeled(probabilities: Array, labels: Array) -> list[tuple[int, int, int]]:
-    r"""Return examples whose label is likely wrong, the likeliest first: which, its label, and what it may be.
+def to_labels(y: Any, classes: int) -> Array:
+    """Return integer labels, from one-hot targets or labels."""
+    array = np.asarray(y)
+    is_one_hot = array.ndim == 2 and array.shape[1] == classes > 1
+    return array.argmax(axis=1) if is_one_hot else array.reshape(-1).astype(int)
 
-    It is confident learning. A network's mean probability of a class over the samples that bear its label,
-    :math:`t_k = \mathrm{mean}_{y_n = k} \, p_{nk}`, says how sure it is of that class on the whole. A sample of label j
-    is counted as a k if :math:`p_{nk} \ge t_k`; here its own label must be next to impossible too,
-    :math:`p_{nj} < 0.05`. A network that has learned nearly all labels by heart no longer shows which are wrong, so
-    this tells most early in training, or by a network that has not seen the samples.
+
+def find_label_errors(probabilities: Array, labels: Array) -> list[tuple[int, int, int]]:
+    r"""Return samples whose label is probably wrong, most probable first: index, given label, probable label.
+
+    Uses confident learning. The threshold of class k is its mean predicted probability over the samples labelled k,
+    :math:`t_k = \mathrm{mean}_{y_n = k} \, p_{nk}`. A sample labelled j is counted as a k if :math:`p_{nk} \ge t_k`.
+    In addition, its own label must be almost impossible, :math:`p_{nj} < 0.05`. A model that has memorized nearly all
+    labels no longer shows which are wrong, so this works best early in training or on held-out samples.
 
     References
     ----------
@@ -57,83 +66,80 @@ def mislabeled(probabilities: Array, labels: Array) -> list[tuple[int, int, int]
 
     Examples
     --------
-    >>> sure = np.array([[0.9, 0.1], [0.8, 0.2], [0.97, 0.03], [0.1, 0.9], [0.2, 0.8], [0.2, 0.8]])
-    >>> mislabeled(sure, np.array([0, 0, 1, 1, 1, 1]))
+    >>> probabilities = np.array([[0.9, 0.1], [0.8, 0.2], [0.97, 0.03], [0.1, 0.9], [0.2, 0.8], [0.2, 0.8]])
+    >>> find_label_errors(probabilities, np.array([0, 0, 1, 1, 1, 1]))
     [(2, 1, 0)]
     """
-    said = probabilities.argmax(axis=1)
-    if (said == labels).mean() < LEARNED:
+    if (probabilities.argmax(axis=1) == labels).mean() < MIN_ACCURACY:
         return []
-    count = probabilities.shape[1]
+    classes = probabilities.shape[1]
     own = probabilities[np.arange(len(labels)), labels]
-    means = [probabilities[labels == k, k].mean() if (labels == k).any() else np.inf for k in range(count)]
-    sure = probabilities >= np.array(means)
-    other = np.where(sure, probabilities, 0).argmax(axis=1)
-    wrong = np.flatnonzero((own < CERTAIN) & sure.any(axis=1) & (other != labels))
-    return [(int(i), int(labels[i]), int(other[i])) for i in wrong[np.argsort(own[wrong])]]
+    thresholds = [probabilities[labels == k, k].mean() if (labels == k).any() else np.inf for k in range(classes)]
+    is_confident = probabilities >= np.array(thresholds)
+    likely = np.where(is_confident, probabilities, 0).argmax(axis=1)
+    wrong = np.flatnonzero((own < MAX_LABEL_PROBABILITY) & is_confident.any(axis=1) & (likely != labels))
+    return [(int(i), int(labels[i]), int(likely[i])) for i in wrong[np.argsort(own[wrong])]]
 
 
-def check_labels(wrong: Sequence[tuple[int, int, int]], total: int) -> Iterator[Finding]:
-    """Tell of labels that are likely wrong."""
-    if wrong:
-        shown = "; ".join(f"example {i}: labelled {j}, probably {k}" for i, j, k in wrong[:5])
-        more = f"; and {len(wrong) - 5} more" if len(wrong) > 5 else ""
+def check_label_errors(errors: Sequence[tuple[int, int, int]], samples: int) -> Iterator[Finding]:
+    if errors:
+        where = "; ".join(f"sample {i}: labelled {j}, probably {k}" for i, j, k in errors[:5])
+        where += f"; and {len(errors) - 5} more" if len(errors) > 5 else ""
         yield Finding(
-            "likely mislabels",
-            shown + more,
-            f"{len(wrong)} of {total} labels are next to impossible for the network, which is sure of another class",
-            "a network that learns them by heart bends itself around mistakes, and held-out figures are off by as much",
-            "look at these examples, and correct or leave out those that are wrong (confident learning, Northcutt et "
-            "al. 2021)",
+            "likely label errors",
+            where,
+            f"{len(errors)} of {samples} labels contradict confident predictions of the model.",
+            "Wrong labels distort the decision boundary of a model that memorizes them, and make every metric wrong.",
+            "Look at these samples, and correct or remove those that are wrong (confident learning, Northcutt et al. "
+            "2021).",
         )
 
 
-def check_balance(labels: Array, count: int) -> Iterator[Finding]:
-    """Find classes with next to no samples."""
-    counts = np.bincount(labels, minlength=count)
-    rare = [k for k in range(count) if counts[k] < RARE * counts.max()]
+def check_class_balance(labels: Array, classes: int) -> Iterator[Finding]:
+    counts = np.bincount(labels, minlength=classes)
+    rare = [k for k in range(classes) if counts[k] < RARE_CLASS_RATIO * counts.max()]
     if rare:
-        shown = ", ".join(f"class {k} has {counts[k]}" for k in rare[:5])
         yield Finding(
-            "rare classes",
-            shown,
-            f"{len(rare)} of {count} classes have less than {RARE:.0%} of the {counts.max()} samples of the largest",
-            "answering the frequent classes alone makes the loss nearly as small, and accuracy does not show it",
-            "class_weight in fit, more samples of the rare classes, and a figure for each class (F1, recall)",
+            "class imbalance",
+            ", ".join(f"class {k} ({counts[k]} sample{'' if counts[k] == 1 else 's'})" for k in rare[:5]),
+            f"{len(rare)} of {classes} classes have less than {RARE_CLASS_RATIO:.0%} of the {counts.max()} samples of "
+            "the largest class.",
+            "Predicting only the frequent classes gives almost the same loss, and the accuracy does not show it.",
+            "Pass class_weight to fit, collect more samples of the rare classes, and use a metric per class (recall, "
+            "F1).",
         )
 
 
-def check_outliers(losses: Array) -> Iterator[Finding]:
-    """Find single examples that rule the loss."""
+def check_outliers(losses: Array, sample_numbers: Array) -> Iterator[Finding]:
     total = float(losses.sum())
-    if len(losses) < 50 or not total > 0:
+    if len(losses) < MIN_OUTLIER_SAMPLES or not total > 0:
         return
-    ruling = [int(i) for i in np.argsort(-losses)[:10] if losses[i] > OUTLYING * total]
-    if ruling:
+    outliers = [int(i) for i in np.argsort(-losses)[:10] if losses[i] > OUTLIER_LOSS_SHARE * total]
+    if outliers:
         yield Finding(
             "outliers",
-            ", ".join(f"example {i}" for i in ruling),
-            f"each has more than {OUTLYING:.0%} of the loss of {len(losses)} examples",
-            "the gradient is about these few, and the others hardly count",
-            "look at them; leave out what is wrong, bring targets to a common scale, or take loss='huber' or 'mae'",
+            ", ".join(f"sample {sample_numbers[i]}" for i in outliers),
+            f"Each has more than {OUTLIER_LOSS_SHARE:.0%} of the total loss of {len(losses)} samples.",
+            "These few samples determine the gradient; the others hardly count.",
+            "Look at them. Remove those that are wrong, standardize the targets, or use loss='huber' or 'mae'.",
         )
 
 
 def check_history(history: Mapping[str, Any] | None) -> Iterator[Finding]:
-    """Find a network that learns its training data by heart, in what `fit` measured."""
-    held_out = list((history or {}).get("val_loss", []))
+    """Find overfitting in the losses that `fit` recorded."""
+    validation = list((history or {}).get("val_loss", []))
     training = list((history or {}).get("loss", []))
-    if len(held_out) < 5 or not np.isfinite([*held_out, *training]).all():
+    if len(validation) < 5 or not np.isfinite([*validation, *training]).all():
         return
-    best = int(np.argmin(held_out))
-    now = float(np.median(held_out[-3:]))
-    rose = now > 1.1 * held_out[best] and now - held_out[best] > RISE * held_out[0]
-    if best <= len(held_out) - 4 and rose and now > 1.25 * training[-1]:
+    best = int(np.argmin(validation))
+    recent = float(np.median(validation[-3:]))  # the median ignores one noisy epoch
+    has_risen = recent > 1.1 * validation[best] and recent - validation[best] > MIN_LOSS_RISE * validation[0]
+    if best <= len(validation) - 4 and has_risen and recent > 1.25 * training[-1]:
         yield Finding(
             "overfitting",
-            f"epochs {best + 2} to {len(held_out)}",
-            f"the held-out loss was least, {held_out[best]:.4g}, in epoch {best + 1}, and is {held_out[-1]:.4g} now, "
-            f"while the training loss is {training[-1]:.4g}",
-            "what it learns since then is about the training samples alone",
-            "EarlyStopping(restore_best_weights=True), more data, dropout, or a weight penalty",
+            f"epochs {best + 2} to {len(validation)}",
+            f"The validation loss was lowest in epoch {best + 1} ({validation[best]:.4g}). It is now "
+            f"{validation[-1]:.4g}, while the training loss is {training[-1]:.4g}.",
+            "Since then the model has been learning details of the training set that do not generalize.",
+            "Use EarlyStopping(restore_best_weights=True), more data, dropout, or weight decay.",
         )

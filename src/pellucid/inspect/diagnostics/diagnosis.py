@@ -1,4 +1,4 @@
-"""`doctor`: everything measured at once, and what follows from it."""
+"""Diagnosis of a compiled model: measurements on data and the findings they lead to."""
 
 from __future__ import annotations
 
@@ -8,57 +8,64 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.expr import Expr, Shared
+from pellucid.graph.finding import Finding
+from pellucid.graph.validation import check_integer
 from pellucid.inspect.diagnostics.data_checks import (
-    check_balance,
+    check_class_balance,
     check_history,
-    check_labels,
+    check_label_errors,
     check_outliers,
-    classes_of,
-    mislabeled,
+    find_label_errors,
+    to_class_probabilities,
+    to_labels,
 )
-from pellucid.inspect.diagnostics.layer_checks import check_layers, rows
-from pellucid.inspect.diagnostics.measurements import largest_eigenvalue, measure
-from pellucid.inspect.diagnostics.report import Diagnosis, Finding
-from pellucid.model.model import Model
+from pellucid.inspect.diagnostics.layer_checks import check_layers, compute_layer_statistics
+from pellucid.inspect.diagnostics.measurements import compute_largest_eigenvalue, measure_model
+from pellucid.inspect.diagnostics.report import Diagnosis
+from pellucid.model.interfaces import ModelLike
 from pellucid.nn.optimizers import SGD, Optimizer
-from pellucid.nn.random_seed import as_seed
-from pellucid.training import data_validation
+from pellucid.nn.random_seed import validate_seed
+from pellucid.training.data_adapter import make_dataset
 
-UNSTABLE = 1.5
-"""How far the curvature may be beyond the limit: descent with full batches hovers about the limit itself."""
+INSTABILITY_FACTOR = 1.5
+"""The curvature is reported above this multiple of the stability limit: full-batch descent hovers around the limit."""
+
+HARDEST_SAMPLES = 5
 
 
-def doctor(model: Model, x: Any, y: Any, *, samples: int = 512, curvature: bool = True, seed: int = 0) -> Diagnosis:
-    r"""Look for what keeps a compiled model from learning: measure it on data, and tell what hurts, why, what to do.
+def diagnose(
+    model: ModelLike, x: Any, y: Any, *, samples: int = 512, curvature: bool = True, seed: int = 0
+) -> Diagnosis:
+    r"""Find out why a compiled model does not learn: measure it on data, and report each problem with its fix.
 
-    Looked for are dead units; saturated sigmoids and tanhs; gradients that vanish or explode from layer to layer; steps
-    too long or too short for the weights; a largest eigenvalue :math:`\lambda` of the loss's Hessian beyond what the
-    learning rate :math:`\eta` allows, :math:`\lambda > 2 (1 + \mu) / \eta` for descent with momentum :math:`\mu`;
-    labels that are likely wrong; rare classes; single examples that rule the loss; and, if `fit` has measured held-out
-    data, overfitting. Nothing is trained, and nothing is said of what is sound.
+    Checks for dead units; saturated sigmoids and tanhs; vanishing and exploding gradients; updates that are too large
+    or too small for the weights; a largest eigenvalue :math:`\lambda` of the loss's Hessian that is too large for the
+    learning rate :math:`\eta`, :math:`\lambda > 2 (1 + \mu) / \eta` for gradient descent with momentum :math:`\mu`;
+    likely label errors; class imbalance; outliers; and overfitting, if `fit` recorded a validation loss. The model is
+    not trained, and a healthy model has no findings.
 
     Parameters
     ----------
     model : Model
-        Compiled, and best trained for a while.
+        A compiled model, ideally after some training.
     x, y : arrays
-        As for `fit`.
+        Data, as for `Model.fit`.
     samples : int
-        How many samples are looked at, drawn at random where there are more.
+        Maximum number of samples to use; more are subsampled at random.
     curvature : bool
-        Whether the Hessian's largest eigenvalue is computed, which takes some thirty gradients of a gradient.
+        Whether to compute the largest eigenvalue of the Hessian, which takes about 30 Hessian-vector products.
     seed : int
-        Of what is drawn.
+        Seed of the subsampling.
 
     Returns
     -------
     Diagnosis
-        A sequence of findings, empty for a sound network; `Diagnosis.table` writes what was measured.
+        Sequence of findings, empty for a healthy model. `Diagnosis.table` formats the measurements.
 
     Raises
     ------
     ModelError, ShapeError
-        If the model is not compiled, or the data do not fit it.
+        If the model is not compiled, or if the data do not fit it.
 
     Examples
     --------
@@ -67,83 +74,65 @@ def doctor(model: Model, x: Any, y: Any, *, samples: int = 512, curvature: bool 
     >>> model.compile("sgd", "mse")
     >>> model.layers[0].set_weights([np.ones((2, 4)), np.full(4, -100.0)])
     >>> x = np.random.default_rng(0).normal(size=(64, 2)).astype("float32")
-    >>> [f.name for f in pel.doctor(model, x, x[:, :1], curvature=False)][:1]
-    ['dead units']
+    >>> [(f.name, f.where) for f in pel.diagnose(model, x, x[:, :1], curvature=False)][:1]
+    [('dead units', 'hidden')]
 
     References
     ----------
-    X. Glorot and Y. Bengio, Understanding the difficulty of training deep feedforward neural networks, AISTATS 2010, of
-    saturation and vanishing; J. Cohen et al., Gradient Descent on Neural Networks Typically Occurs at the Edge of
-    Stability, ICLR 2021, of the eigenvalue; C. Northcutt et al., Confident Learning, JAIR 70 (2021), of labels.
+    X. Glorot and Y. Bengio, Understanding the difficulty of training deep feedforward neural networks, AISTATS 2010,
+    for saturation and vanishing gradients; J. Cohen et al., Gradient Descent on Neural Networks Typically Occurs at the
+    Edge of Stability, ICLR 2021, for the eigenvalue; C. Northcutt et al., Confident Learning, JAIR 70 (2021), for
+    labels.
     """
-    count = data_validation.positive("samples", samples)
-    data = list(model.checked(x, y))
+    count = check_integer("samples", samples)
+    data = list(make_dataset(model, x, y).arrays)
     chosen = np.arange(len(data[0]))
     if len(chosen) > count:
-        chosen = np.sort(np.random.default_rng(as_seed(seed)).choice(len(chosen), count, replace=False))
+        chosen = np.sort(np.random.default_rng(validate_seed(seed)).choice(len(chosen), count, replace=False))
     batch = [part[chosen] for part in data]
-    measured = measure(model, batch)
-    layers = rows(measured)
-    found = [*check_weights(model), *check_layers(layers)]
-    eigenvalue, limit = None, stable_below(model.goal.optimizer)
-    if curvature and not any("no number" in f.name for f in found):
-        eigenvalue = largest_eigenvalue(model, batch, seed)
-        found += check_curvature(eigenvalue, limit)
-    alone = len(model.outputs) == 1 and len(data) == 2
-    known = classes_of(measured.predictions, np.asarray(data[1])[chosen]) if alone else None
-    wrong = [] if known is None else [(int(chosen[i]), j, k) for i, j, k in mislabeled(*known)]
-    found += check_labels(wrong, len(chosen))
-    hardest: list[tuple[int, float]] = []
-    if known is not None:
-        found += check_balance(every_label(data[1], known[0].shape[1]), known[0].shape[1])
+    measured = measure_model(model, batch)
+    statistics = compute_layer_statistics(measured)
+    found = [*check_weights(model), *check_layers(statistics)]
+    eigenvalue, stability_limit = None, get_stability_limit(model.compile_config.optimizer)
+    if curvature and not any(f.name.startswith("non-finite") for f in found):
+        eigenvalue = compute_largest_eigenvalue(model, batch, seed)
+        found += check_curvature(eigenvalue, stability_limit)
+    classification = None
+    if len(model.outputs) == 1 and len(data) == 2:
+        classification = to_class_probabilities(measured.predictions, np.asarray(data[1])[chosen])
+    label_errors: list[tuple[int, int, int]] = []
+    if classification is not None:
+        label_errors = [(int(chosen[i]), given, likely) for i, given, likely in find_label_errors(*classification)]
+        found += check_label_errors(label_errors, len(chosen))
+        classes = classification[0].shape[1]
+        found += check_class_balance(to_labels(data[1], classes), classes)
+    highest_losses: list[tuple[int, float]] = []
     if measured.losses is not None and np.isfinite(measured.losses).all():
-        order = np.argsort(-measured.losses)[:5]
-        hardest = [(int(chosen[i]), float(measured.losses[i])) for i in order]
-        if known is None:
-            found += renumbered(check_outliers(measured.losses), chosen)
+        order = np.argsort(-measured.losses)[:HARDEST_SAMPLES]
+        highest_losses = [(int(chosen[i]), float(measured.losses[i])) for i in order]
+        if classification is None:
+            found += check_outliers(measured.losses, chosen)
     found += check_history(None if model.history is None else model.history.history)
-    return Diagnosis(found, layers, eigenvalue, limit, hardest, wrong, len(chosen))
+    return Diagnosis(found, statistics, eigenvalue, stability_limit, highest_losses, label_errors, len(chosen))
 
 
-def every_label(y: Any, count: int) -> Any:
-    """Return the labels of all samples."""
-    array = np.asarray(y)
-    one_hot = array.ndim == 2 and array.shape[1] == count > 1
-    return array.argmax(axis=1) if one_hot else array.reshape(-1).astype(int)
-
-
-def renumbered(found: Iterator[Finding], chosen: Any) -> list[Finding]:
-    """Say which examples are meant by their places in all of the data."""
-    return [
-        Finding(
-            f.name,
-            ", ".join(f"example {chosen[int(part.split(' ')[1])]}" for part in f.where.split(", ")),
-            f.what,
-            f.why,
-            f.fix,
-        )
-        for f in found
-    ]
-
-
-def check_weights(model: Model) -> Iterator[Finding]:
-    """Find weights that are no numbers."""
+def check_weights(model: ModelLike) -> Iterator[Finding]:
     for p in model.parameters:
         value = p.get_value()
-        wrong = int((~np.isfinite(value.astype(np.float64))).sum())
-        if wrong:
+        count = int((~np.isfinite(value.astype(np.float64))).sum())
+        if count:
             yield Finding(
-                "weights that are no numbers",
+                "non-finite weights",
                 str(p.name),
-                f"{wrong} of its {value.size} elements are nan or infinite",
-                "everything that it touches is no number either",
-                "begin again from weights of before, with a smaller learning rate or clipnorm; TerminateOnNaN stops in "
-                "time",
+                f"{count} of its {value.size} elements {'is' if count == 1 else 'are'} NaN or infinite.",
+                "Every value computed from them is NaN too, so training cannot recover.",
+                "Restore earlier weights, and train with a smaller learning rate or clipnorm. The TerminateOnNaN "
+                "callback stops training in time.",
             )
 
 
-def stable_below(optimizer: Optimizer) -> float | None:
-    """Return the curvature up to which descent is stable, of plain descent with or without momentum."""
+def get_stability_limit(optimizer: Optimizer) -> float | None:
+    """Return the curvature up to which gradient descent is stable; None for other optimizers than SGD."""
     rate = optimizer.learning_rate
     if isinstance(rate, Shared):
         rate = float(rate.get_value())
@@ -151,18 +140,17 @@ def stable_below(optimizer: Optimizer) -> float | None:
         rate = float(rate(int(optimizer.iterations.get_value())))
     if not isinstance(optimizer, SGD) or not isinstance(rate, float) or rate <= 0:
         return None
-    # Nesterov's form is stable up to (2 + 2 mu) / (1 + 2 mu) over the rate.
-    bound = 2 * (1 + optimizer.momentum) / rate
-    return bound / (1 + 2 * optimizer.momentum) if optimizer.nesterov else bound
+    limit = 2 * (1 + optimizer.momentum) / rate
+    return limit / (1 + 2 * optimizer.momentum) if optimizer.nesterov else limit
 
 
-def check_curvature(eigenvalue: float, limit: float | None) -> Iterator[Finding]:
-    """Find steps that are too long for the curvature."""
-    if limit is not None and eigenvalue > UNSTABLE * limit:
+def check_curvature(eigenvalue: float, stability_limit: float | None) -> Iterator[Finding]:
+    if stability_limit is not None and eigenvalue > INSTABILITY_FACTOR * stability_limit:
         yield Finding(
-            "curvature beyond the step",
+            "learning rate too high for the curvature",
             "the loss",
-            f"the largest eigenvalue of its Hessian is {eigenvalue:.4g}, and steps are stable below {limit:.4g}",
-            "along that direction every step goes further beyond the valley than it came from: the loss rises or jumps",
-            f"a learning rate {limit / eigenvalue:.2g} times as large, or inputs brought to a common scale",
+            f"The largest eigenvalue of its Hessian is {eigenvalue:.4g}; steps are stable below {stability_limit:.4g}.",
+            "Along that direction each step overshoots the minimum further than the last one, so the loss oscillates "
+            "or diverges.",
+            f"Multiply the learning rate by {stability_limit / eigenvalue:.2g}, or standardize the inputs.",
         )

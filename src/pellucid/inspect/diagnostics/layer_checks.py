@@ -1,176 +1,172 @@
-"""Troubles of layers: dead units, saturated activations, gradients that vanish or explode, steps of a wrong length."""
+"""Checks of layers: dead units, saturated activations, vanishing or exploding gradients, update sizes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from pellucid.graph.expr import Expr
-from pellucid.inspect.diagnostics.measurements import Array, Measured
-from pellucid.inspect.diagnostics.report import Finding, LayerRow
+from pellucid.graph.finding import Finding
+from pellucid.inspect.diagnostics.measurements import Array, Measurements
+from pellucid.inspect.diagnostics.report import LayerStatistics
 from pellucid.nn.layers import Layer
 
-DEAD = 0.25
-"""A layer has a trouble if more than this share of its units is dead."""
+MAX_DEAD_FRACTION = 0.25
+"""A layer is reported if more than this fraction of its units is dead."""
 
-SATURATED = 0.5
-"""The share of values at an end of a sigmoid or tanh from which on too little comes through."""
+MAX_SATURATED_FRACTION = 0.5
+"""A layer is reported if more than this fraction of its activations is saturated."""
 
-ENDS = {"tanh": (-0.99, 0.99), "sigmoid": (0.01, 0.99)}
-"""Where an activation is at its end: there its slope is below 0.02, and 0.01."""
+SATURATION_LIMITS = {"tanh": (-0.99, 0.99), "sigmoid": (0.01, 0.99)}
+"""Values beyond these limits are saturated: the slope there is below 0.02 for tanh and 0.01 for the sigmoid."""
 
-VANISHING = 1e-4
-"""A layer's gradient beside the greatest of all layers."""
+VANISHING_RATIO = 1e-4
+"""A gradient vanishes if its RMS is below this fraction of the largest RMS of all layers."""
 
-EXPLODING = 1e3
-"""The root of the mean square of a layer's gradient."""
+EXPLODING_RMS = 1e3
+"""A gradient explodes if its RMS is above this value."""
 
-LONGEST, SHORTEST = 0.3, 1e-6
-"""Between these a step should be, as a share of the weights; a healthy one is some thousandth."""
+MAX_UPDATE_RATIO, MIN_UPDATE_RATIO = 0.3, 1e-6
+"""Limits of the norm of an update divided by the norm of the weights. About 0.001 is healthy."""
 
 
-def rows(measured: Measured) -> list[LayerRow]:
-    """Return what was measured, a row for each layer."""
-    found = []
+def compute_layer_statistics(measured: Measurements) -> list[LayerStatistics]:
+    statistics = []
     activations = iter(measured.activations)
-    for place, step in enumerate(measured.steps):
-        value, *_ = [next(activations) for _ in step.made]
-        last = place == len(measured.steps) - 1
-        gradient, update = gradient_of(step.layer, measured), update_of(step.layer, measured)
-        with np.errstate(over="ignore", invalid="ignore"):
-            spread = float(np.sqrt(np.mean(np.square(value.astype(np.float64)))))
-        dead = 0.0 if last else dead_share(value, step.made[0])
-        found.append(
-            LayerRow(
-                step.layer.name,
-                spread,
-                dead,
-                0.0 if last else saturated_share(value, step.layer, step.made[0]),
-                gradient,
-                update,
+    for number, call in enumerate(measured.calls, start=1):
+        value, *_ = [next(activations) for _ in call.outputs]
+        is_last = number == len(measured.calls)
+        layer = call.layer
+        statistics.append(
+            LayerStatistics(
+                layer.name,
+                activation_rms=compute_rms(value),
+                # Zeros and ones are what the last layer of a trained classifier should output.
+                dead_fraction=0.0 if is_last else compute_dead_fraction(value, call.outputs[0]),
+                saturated_fraction=0.0 if is_last else compute_saturated_fraction(value, layer, call.outputs[0]),
+                gradient_rms=compute_gradient_rms(layer, measured),
+                update_ratio=compute_update_ratio(layer, measured),
             )
         )
-    return found
+    return statistics
 
 
-def dead_share(value: Array, made: Expr) -> float:
-    """Return the share of units that are 0 for all samples, of a layer that ends in a rectifier."""
-    if made.op is None or made.op.name not in ("relu", "relu6", "maximum"):
+def compute_rms(values: Array) -> float:
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(np.sqrt(np.mean(np.square(values.astype(np.float64)))))
+
+
+def compute_dead_fraction(value: Array, output: Expr) -> float:
+    """Return the fraction of units that output 0 for all samples, for a layer that ends in a ReLU."""
+    if output.op is None or output.op.name not in ("relu", "relu6", "maximum"):
         return 0.0
     units = value.reshape(-1, value.shape[-1])
     return float((units == 0).all(axis=0).mean())
 
 
-def saturated_share(value: Array, layer: Layer, made: Expr) -> float:
-    """Return the share of values at an end of a sigmoid or tanh."""
+def compute_saturated_fraction(value: Array, layer: Layer, output: Expr) -> float:
+    """Return the fraction of values at the limits of a sigmoid or tanh."""
     name = getattr(getattr(layer, "activation", None), "__name__", "")
-    name = name if name in ENDS else made.op.name if made.op is not None else ""
-    if name not in ENDS:
+    if name not in SATURATION_LIMITS:
+        name = output.op.name if output.op is not None else ""
+    if name not in SATURATION_LIMITS:
         return 0.0
-    low, high = ENDS[name]
+    low, high = SATURATION_LIMITS[name]
     return float(((value < low) | (value > high)).mean())
 
 
-def gradient_of(layer: Layer, measured: Measured) -> float | None:
-    """Return the root of the mean square of the gradient by a layer's parameters."""
+def compute_gradient_rms(layer: Layer, measured: Measurements) -> float | None:
     parts = [measured.gradients[p].ravel() for p in layer.parameters if p in measured.gradients]
-    if not parts:
-        return None
-    with np.errstate(over="ignore", invalid="ignore"):
-        return float(np.sqrt(np.mean(np.square(np.concatenate(parts).astype(np.float64)))))
+    return compute_rms(np.concatenate(parts)) if parts else None
 
 
-def update_of(layer: Layer, measured: Measured) -> float | None:
-    """Return the length of a step of a layer's kernels beside that of the kernels."""
-    kernels = [p for p in layer.parameters if p in measured.changes and p.ndim > 1]
+def compute_update_ratio(layer: Layer, measured: Measurements) -> float | None:
+    """Return the norm of one update of a layer's kernels, divided by the norm of the kernels."""
+    kernels = [p for p in layer.parameters if p in measured.updates and p.ndim > 1]
     weights = sum(float(np.square(p.get_value().astype(np.float64)).sum()) for p in kernels)
     with np.errstate(over="ignore", invalid="ignore"):
-        moved = sum(float(np.square(measured.changes[p].astype(np.float64)).sum()) for p in kernels)
-    return float(np.sqrt(moved / weights)) if weights else None
+        change = sum(float(np.square(measured.updates[p].astype(np.float64)).sum()) for p in kernels)
+    return float(np.sqrt(change / weights)) if weights else None
 
 
-def check_layers(found: list[LayerRow]) -> Iterator[Finding]:
-    """Find what is wrong with layers."""
-    for r in found:
-        if r.dead > DEAD:
+def check_layers(statistics: Sequence[LayerStatistics]) -> Iterator[Finding]:
+    for s in statistics:
+        if s.dead_fraction > MAX_DEAD_FRACTION:
             yield Finding(
                 "dead units",
-                r.layer,
-                f"{r.dead:.0%} of its units put out 0 for every sample",
-                "no gradient comes through them, so they will never learn again",
-                "a smaller learning rate, kernel_initializer='he_normal', biases that do not begin below 0, or "
-                "activation='leaky_relu'",
+                s.layer,
+                f"{s.dead_fraction:.0%} of its units output 0 for every sample.",
+                "The gradient of a ReLU is 0 there, so these units cannot learn any more.",
+                "Lower the learning rate, use kernel_initializer='he_normal', initialize the biases to 0 or more, or "
+                "use activation='leaky_relu'.",
             )
-        if r.saturated > SATURATED:
+        if s.saturated_fraction > MAX_SATURATED_FRACTION:
             yield Finding(
                 "saturated activations",
-                r.layer,
-                f"{r.saturated:.0%} of its values lie at an end of the activation",
-                "its slope is next to 0 there, so next to no gradient reaches the layers below",
-                "inputs brought to about -1 to 1, smaller first weights, a normalization before the activation, or "
-                "'relu'",
+                s.layer,
+                f"{s.saturated_fraction:.0%} of the activations are saturated.",
+                "The slope of a sigmoid or tanh is almost 0 there, so almost no gradient reaches the layers below.",
+                "Scale the inputs to about [-1, 1], use smaller initial weights, normalize before the activation, or "
+                "use activation='relu'.",
             )
-    yield from check_gradients(found)
-    yield from check_updates(found)
+    yield from check_gradients(statistics)
+    yield from check_updates(statistics)
 
 
-def check_gradients(found: list[LayerRow]) -> Iterator[Finding]:
-    """Find gradients that vanish or explode on their way."""
-    gradients: dict[str, Any] = {r.layer: r.gradient for r in found if r.gradient is not None}
+def check_gradients(statistics: Sequence[LayerStatistics]) -> Iterator[Finding]:
+    gradients = {s.layer: s.gradient_rms for s in statistics if s.gradient_rms is not None}
     if not gradients:
         return
-    wrong = [layer for layer, g in gradients.items() if not np.isfinite(g)]
-    if wrong:
+    non_finite = [layer for layer, rms in gradients.items() if not np.isfinite(rms)]
+    if non_finite:
         yield Finding(
-            "gradient that is no number",
-            ", ".join(wrong),
-            "its gradient has nan or infinity in it",
-            "one step with it destroys all weights",
-            "pel.function(..., mode='guard') names the expression where it is born; a smaller learning rate or "
-            "clipnorm keeps it from there",
+            "non-finite gradient",
+            ", ".join(non_finite),
+            "Its gradient contains NaN or infinity.",
+            "One update with it makes all weights of the layer NaN.",
+            "Compile a step with pel.function(..., mode='guard') to see which expression produces the first NaN. A "
+            "smaller learning rate or clipnorm in the optimizer often prevents it.",
         )
         return
-    greatest = max(gradients, key=lambda layer: gradients[layer])
-    for layer, g in gradients.items():
-        if g < VANISHING * gradients[greatest]:
+    largest = max(gradients, key=gradients.__getitem__)
+    for layer, rms in gradients.items():
+        if rms < VANISHING_RATIO * gradients[largest]:
             yield Finding(
                 "vanishing gradient",
                 layer,
-                f"its gradient is {g:.1e}, that of {greatest} {gradients[greatest]:.1e} (root of the mean square)",
-                "it hardly learns while other layers do",
-                "'relu' in the place of sigmoid or tanh, batch normalization, first weights of the right size "
-                "(kernel_initializer='he_normal' or 'glorot_uniform'), or connections that skip layers",
+                f"The RMS of its gradient is {rms:.1e}; that of {largest} is {gradients[largest]:.1e}.",
+                "This layer hardly learns while other layers do.",
+                "Use 'relu' instead of a sigmoid or tanh, batch normalization, skip connections, or an initializer "
+                "that fits the activation (kernel_initializer='he_normal' or 'glorot_uniform').",
             )
-    if gradients[greatest] > EXPLODING:
+    if gradients[largest] > EXPLODING_RMS:
         yield Finding(
             "exploding gradient",
-            greatest,
-            f"its gradient is {gradients[greatest]:.1e} (root of the mean square)",
-            "a step by it throws the weights far away",
-            "clipnorm=1.0 in the optimizer, smaller first weights, or inputs brought to about -1 to 1",
+            largest,
+            f"The RMS of its gradient is {gradients[largest]:.1e}.",
+            "One update moves the weights so far that training diverges.",
+            "Set clipnorm=1.0 in the optimizer, use smaller initial weights, or scale the inputs to about [-1, 1].",
         )
 
 
-def check_updates(found: list[LayerRow]) -> Iterator[Finding]:
-    """Find steps that are too long or too short for the weights."""
-    for r in found:
-        if r.update is None or not np.isfinite(r.update):
+def check_updates(statistics: Sequence[LayerStatistics]) -> Iterator[Finding]:
+    for s in statistics:
+        if s.update_ratio is None or not np.isfinite(s.update_ratio):
             continue
-        if r.update > LONGEST:
+        if s.update_ratio > MAX_UPDATE_RATIO:
             yield Finding(
-                "steps too long",
-                r.layer,
-                f"one step changes its kernel by {r.update:.0%} of its length",
-                "what was learned is overwritten at every step; about a thousandth is usual",
-                "a learning rate a tenth as large, or clipnorm",
+                "updates too large",
+                s.layer,
+                f"One step changes its kernel by {s.update_ratio:.2g} times its norm.",
+                "Each step overwrites the result of the previous ones. About 0.001 is usual.",
+                "Divide the learning rate by 10, or set clipnorm in the optimizer.",
             )
-        elif r.update < SHORTEST:
+        elif s.update_ratio < MIN_UPDATE_RATIO:
             yield Finding(
-                "steps too short",
-                r.layer,
-                f"one step changes its kernel by {r.update:.1e} of its length",
-                "it does not learn in any number of steps that one could wait for, and rounding takes much of each",
-                "a larger learning rate, or see why its gradient is so small",
+                "updates too small",
+                s.layer,
+                f"One step changes its kernel by {s.update_ratio:.1e} times its norm.",
+                "Training would take far too many steps, and rounding removes a large part of each update.",
+                "Raise the learning rate, or find out why the gradient of this layer is so small.",
             )

@@ -1,135 +1,96 @@
-"""What the doctor found, and what was measured on the way."""
+"""Report of a diagnosis: findings, layer statistics, curvature and samples with the highest loss."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
-from typing import NamedTuple, overload
+from typing import NamedTuple
 
-from pellucid.show.input_values import figure
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something that hurts training.
-
-    Attributes
-    ----------
-    name : str
-        Of the kind of trouble, such as ``"dead units"``.
-    where : str
-        The layer, the class or the examples.
-    what, why, fix : str
-        What was measured there, what it does, and what to do about it.
-    """
-
-    name: str
-    where: str
-    what: str
-    why: str
-    fix: str
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.what}\n  in  {self.where}\n  why {self.why}\n  fix {self.fix}"
+from pellucid.graph.finding import Finding, Findings
+from pellucid.show.input_values import format_number
 
 
-class LayerRow(NamedTuple):
-    """What was measured of a layer.
+class LayerStatistics(NamedTuple):
+    """Statistics of a layer.
 
     Attributes
     ----------
     layer : str
-        Its name.
-    spread : float
-        Root of the mean square of what it puts out.
-    dead, saturated : float
-        The share of units that are 0 for every sample, and of values at the ends of a sigmoid or tanh.
-    gradient : float or None
-        Root of the mean square of the loss's gradient by its parameters; None where it has none.
-    update : float or None
-        How long a step of its kernel is, as a share of the kernel's length.
+        Name of the layer.
+    activation_rms : float
+        Root mean square of the layer's output.
+    dead_fraction, saturated_fraction : float
+        Fraction of units that output 0 for every sample, and of values at the limits of a sigmoid or tanh.
+    gradient_rms : float or None
+        Root mean square of the loss gradient over the layer's parameters; None without parameters.
+    update_ratio : float or None
+        Norm of one update of the kernels divided by the norm of the kernels; None without a kernel.
     """
 
     layer: str
-    spread: float
-    dead: float
-    saturated: float
-    gradient: float | None
-    update: float | None
+    activation_rms: float
+    dead_fraction: float
+    saturated_fraction: float
+    gradient_rms: float | None
+    update_ratio: float | None
 
 
-@dataclass(frozen=True)
-class Diagnosis(Sequence[Finding]):
-    """All findings, a sequence that is empty for a sound network; print it, or let a notebook show it.
+@dataclass(frozen=True, repr=False)
+class Diagnosis(Findings):
+    """Sequence of findings, empty for a healthy model, with the measurements behind them.
 
     Attributes
     ----------
     found : list of Finding
-        What hurts.
-    layers : list of LayerRow
-        What was measured of each layer.
-    eigenvalue, limit : float or None
-        The largest eigenvalue of the loss's Hessian, and the value up to which the optimizer's steps are stable; None
-        where it was not asked for, or the optimizer is not plain descent.
-    hardest : list of (int, float)
-        The examples with the greatest loss, and that loss.
-    mislabeled : list of (int, int, int)
-        Examples whose label is likely wrong: which, the label, and what it is likely to be.
+        The problems.
+    layers : list of LayerStatistics
+        Statistics of each layer.
+    eigenvalue, stability_limit : float or None
+        Largest eigenvalue of the loss's Hessian, and the value below which the optimizer's steps are stable; None if
+        it was not requested, or if the optimizer is not plain gradient descent.
+    highest_losses : list of (int, float)
+        Samples with the highest loss: index and loss.
+    label_errors : list of (int, int, int)
+        Samples whose label is probably wrong: index, given label, probable label.
     samples : int
-        How many samples were looked at.
+        Number of samples checked.
     """
 
     found: list[Finding]
-    layers: list[LayerRow] = field(default_factory=list)
+    layers: list[LayerStatistics] = field(default_factory=list)
     eigenvalue: float | None = None
-    limit: float | None = None
-    hardest: list[tuple[int, float]] = field(default_factory=list)
-    mislabeled: list[tuple[int, int, int]] = field(default_factory=list)
+    stability_limit: float | None = None
+    highest_losses: list[tuple[int, float]] = field(default_factory=list)
+    label_errors: list[tuple[int, int, int]] = field(default_factory=list)
     samples: int = 0
 
-    @overload
-    def __getitem__(self, index: int) -> Finding: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Finding]: ...
-    def __getitem__(self, index: int | slice) -> Finding | list[Finding]:
-        return self.found[index]
-
-    def __len__(self) -> int:
-        return len(self.found)
-
-    def __str__(self) -> str:
-        return "\n\n".join(map(str, self.found)) or f"Nothing was found that hurts, on {self.samples} samples."
-
-    __repr__ = __str__
+    @property
+    def no_findings_text(self) -> str:
+        """The text that is printed if there are no findings."""
+        return f"No problems found ({self.samples} samples checked)."
 
     def table(self) -> str:
-        """Write what was measured: a line for every layer, the curvature, and the hardest examples."""
-        lines: list[tuple[str, ...]] = [("layer", "spread", "dead", "saturated", "gradient", "step / weight")]
+        """Format the measurements as text: a line per layer, the curvature and the highest losses."""
+        lines: list[tuple[str, ...]] = [("layer", "output RMS", "dead", "saturated", "gradient RMS", "update/weight")]
         for r in self.layers:
-            shares = (f"{r.dead:.0%}", f"{r.saturated:.0%}")
-            lines.append((r.layer, figure(r.spread, 3), *shares, *(shown(v) for v in (r.gradient, r.update))))
+            fractions = (f"{r.dead_fraction:.0%}", f"{r.saturated_fraction:.0%}")
+            optional = (format_optional(v) for v in (r.gradient_rms, r.update_ratio))
+            lines.append((r.layer, format_number(r.activation_rms, 3), *fractions, *optional))
         widths = [max(len(line[i]) for line in lines) for i in range(6)]
         table = ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines]
         if self.eigenvalue is not None:
-            limit = "" if self.limit is None else f"; steps are stable below {figure(self.limit, 4)}"
-            table.append(f"largest eigenvalue of the Hessian: {figure(self.eigenvalue, 4)}{limit}")
-        if self.hardest:
-            told = ", ".join(f"{i} ({figure(loss, 3)})" for i, loss in self.hardest)
-            table.append(f"greatest losses, by example: {told}")
+            limit = self.stability_limit
+            limit_text = "" if limit is None else f"; steps are stable below {format_number(limit, 4)}"
+            table.append(f"largest eigenvalue of the Hessian: {format_number(self.eigenvalue, 4)}{limit_text}")
+        if self.highest_losses:
+            losses = ", ".join(f"sample {i} ({format_number(loss, 3)})" for i, loss in self.highest_losses)
+            table.append(f"highest losses: {losses}")
         return "\n".join(table)
 
     def _repr_html_(self) -> str:
-        head = "<tr><th>trouble</th><th>where</th><th>why it hurts</th><th>what to do</th></tr>"
-        rows = [
-            f"<tr><td><b>{escape(f.name)}</b></td><td>{escape(f.what)}<br><small>{escape(f.where)}</small></td>"
-            f"<td>{escape(f.why)}</td><td>{escape(f.fix)}</td></tr>"
-            for f in self.found
-        ]
-        said = f"<table>{head}{''.join(rows)}</table>" if rows else f"<p>{escape(str(self))}</p>"
-        return f"{said}<details><summary>What was measured</summary><pre>{escape(self.table())}</pre></details>"
+        details = f"<details><summary>Measurements</summary><pre>{escape(self.table())}</pre></details>"
+        return f"{super()._repr_html_()}{details}"
 
 
-def shown(value: float | None) -> str:
-    """Write a number that may not be there."""
-    return "-" if value is None else figure(value, 3)
+def format_optional(value: float | None) -> str:
+    return "-" if value is None else format_number(value, 3)

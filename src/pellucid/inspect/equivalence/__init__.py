@@ -1,6 +1,6 @@
-"""Two forms of one network, held against each other step by step."""
+"""Numerical equivalence of two implementations of one network, compared step by step."""
 
-from pellucid.inspect.equivalence.check import prove
-from pellucid.inspect.equivalence.report import Proof
+from pellucid.inspect.equivalence.check import check_equivalence
+from pellucid.inspect.equivalence.report import EquivalenceReport
 
-__all__ = ["Proof", "prove"]
+__all__ = ["EquivalenceReport", "check_equivalence"]

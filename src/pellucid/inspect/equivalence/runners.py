@@ -1,4 +1,4 @@
-"""What can be trained step by step: a model, a function with updates, a program of code; each with tensors by name."""
+"""Runners that train a model, function or program one step at a time, with tensors by name."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import numpy as np
 from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Shared
 from pellucid.graph.traversal import topological
-from pellucid.inspect.layer_trace import training_of
+from pellucid.inspect.layer_trace import trace_training
 from pellucid.model.errors import ModelError
-from pellucid.model.model import Model
+from pellucid.model.interfaces import is_model
 from pellucid.run.function import Function
 from pellucid.run.function_builder import function
 
@@ -22,138 +22,125 @@ Array = np.ndarray[Any, Any]
 Tensors = dict[str, Array]
 
 
-class Side(Protocol):
-    """One of the two: it goes from given tensors to others, by one step on a batch."""
+class Runner(Protocol):
+    """An implementation of a network that can be trained one step at a time."""
 
     title: str
 
-    def tensors(self) -> Tensors:
-        """Return copies of all that a step may change."""
+    def get_tensors(self) -> Tensors:
+        """Return copies of all tensors that a step can change."""
 
-    def advance(self, tensors: Tensors, batch: Sequence[Array]) -> tuple[Tensors, Tensors]:
-        """Make a step from given tensors, and return what it puts out and the tensors after it."""
+    def run_step(self, tensors: Tensors, batch: Sequence[Array]) -> tuple[Tensors, Tensors]:
+        """Set the tensors, train on one batch, and return the outputs of the step and the tensors after it."""
 
 
-class FunctionSide:
-    """A function with updates; its tensors are the shared variables that it changes, and what can be trained."""
+class FunctionRunner:
+    """A function with updates. Its tensors are ``first``, the variables that it updates, and the trainable ones."""
 
     def __init__(self, step: Function, title: str, first: Sequence[Shared] = ()) -> None:
         program = step.program
         if not program.updates:
             raise ModelError(f"{title} has no updates, so there is no training to compare")
         self.step, self.title = step, title
-        found = [e for e in topological(program.results) if isinstance(e, Shared)]
-        changing = [s for s in (*first, *found, *program.updates) if s in program.updates or s.trainable]
-        self.shared = {s.name or f"tensor {i}": s for i, s in enumerate(dict.fromkeys(changing), start=1)}
+        used = [e for e in topological(program.results) if isinstance(e, Shared)]
+        tensors = [s for s in (*first, *used, *program.updates) if s in program.updates or s.trainable]
+        self.shared = {s.name or f"tensor {i}": s for i, s in enumerate(dict.fromkeys(tensors), start=1)}
         self.dtypes = [i.dtype for i in program.inputs]
 
-    def tensors(self) -> Tensors:
-        """Return copies of all that a step may change."""
+    def get_tensors(self) -> Tensors:
         return {name: s.get_value() for name, s in self.shared.items()}
 
-    def advance(self, tensors: Tensors, batch: Sequence[Array]) -> tuple[Tensors, Tensors]:
-        """Make a step from given tensors, and return what it puts out and the tensors after it."""
+    def run_step(self, tensors: Tensors, batch: Sequence[Array]) -> tuple[Tensors, Tensors]:
         for name, s in self.shared.items():
             s.set_value(tensors[name].astype(s.dtype))
-        made = self.step(*cast(batch, self.dtypes, self.title))
-        return outputs_of(made), self.tensors()
+        outputs = self.step(*cast_batch(batch, self.dtypes, self.title))
+        return name_outputs(outputs), self.get_tensors()
 
 
-class ProgramSide:
-    """A NumPy program: a function ``step``, and the arrays among the global variables that it changes."""
+class ScriptRunner:
+    """A NumPy program with a function ``step``. Its tensors are the arrays among its global variables."""
 
-    def __init__(self, step: Callable[..., Any], scope: dict[str, Any], title: str) -> None:
-        self.step, self.scope, self.title = step, scope, title
-        self.names = [n for n, v in scope.items() if isinstance(v, (np.ndarray, np.generic)) and n != "__name__"]
+    def __init__(self, step: Callable[..., Any], namespace: dict[str, Any], title: str) -> None:
+        self.step, self.namespace, self.title = step, namespace, title
+        self.names = [name for name, value in namespace.items() if isinstance(value, (np.ndarray, np.generic))]
 
-    def tensors(self) -> Tensors:
-        """Return copies of all that a step may change."""
-        return {name: np.array(self.scope[name]) for name in self.names}
+    def get_tensors(self) -> Tensors:
+        return {name: np.array(self.namespace[name]) for name in self.names}
 
-    def advance(self, tensors: Tensors, batch: Sequence[Array]) -> tuple[Tensors, Tensors]:
-        """Make a step from given tensors, and return what it puts out and the tensors after it."""
-        self.scope |= {name: np.array(value) for name, value in tensors.items()}
-        return outputs_of(self.step(*batch)), self.tensors()
+    def run_step(self, tensors: Tensors, batch: Sequence[Array]) -> tuple[Tensors, Tensors]:
+        self.namespace |= {name: np.array(value) for name, value in tensors.items()}
+        return name_outputs(self.step(*batch)), self.get_tensors()
 
 
-def side_of(what: Any, y: Any = None) -> Side:
-    """Return a side for whatever can be trained.
-
-    Raises
-    ------
-    TypeError
-        If it is nothing of this kind.
-    ModelError
-        If it is a program without a step, or one that cannot be run.
-    """
-    if isinstance(what, Model):
-        training = training_of(what, y)
+def make_runner(what: Any, y: Any = None) -> Runner:
+    """Return a runner for a model, a function or a program."""
+    if is_model(what):
+        training = trace_training(what, y)
         updates = training.optimizer.updates(training.loss)
-        step = function(training.given, training.loss, updates=updates)
-        return FunctionSide(step, f"the model {what.name}", what.parameters)
+        step = function(training.batch_inputs, training.loss, updates=updates)
+        return FunctionRunner(step, f"the model {what.name}", what.parameters)
     if isinstance(what, Function):
-        return FunctionSide(what, "the function")
+        return FunctionRunner(what, "the function")
     if isinstance(what, (str, Path)):
-        return side_of_code(what, y)
+        return load_script(what, y)
     if isinstance(what, (types.ModuleType, Mapping)):
-        scope = dict(what if isinstance(what, Mapping) else vars(what))
-        return side_of_scope(scope, getattr(what, "__name__", "the program"), y)
+        namespace = dict(what if isinstance(what, Mapping) else vars(what))
+        return runner_from_namespace(namespace, getattr(what, "__name__", "the program"), y)
     raise UseError(
-        "prove compares a compiled model, a function with updates, or a program (its text, a .py file or a module). "
-        f"Received: {what!r}"
+        "check_equivalence compares compiled models, functions with updates, and programs (text, a .py file or a "
+        f"module). Received: {what!r}"
     )
 
 
-def side_of_code(what: str | Path, y: Any) -> Side:
-    """Run a program without its main part, and return what it defines as a side."""
-    path = None if isinstance(what, str) and "\n" in what else Path(what)
+def load_script(source: str | Path, y: Any) -> Runner:
+    """Execute a program, without its ``__main__`` block, and return a runner for what it defines."""
+    path = None if isinstance(source, str) and "\n" in source else Path(source)
     try:
-        code = str(what) if path is None else path.read_text("utf-8")
+        code = str(source) if path is None else path.read_text("utf-8")
     except OSError as error:
-        raise ModelError(f"{what} cannot be read: {error.strerror or error}") from error
+        raise ModelError(f"{source} cannot be read: {error.strerror or error}") from error
     title = "the program" if path is None else path.name
-    scope: dict[str, Any] = {"__name__": "peeled", "__file__": str(path or title)}
+    namespace: dict[str, Any] = {"__name__": "exported", "__file__": str(path or title)}
     try:
-        exec(compile(code, title, "exec"), scope)
+        exec(compile(code, title, "exec"), namespace)
     except Exception as error:
-        raise ModelError(f"{title} stops with {type(error).__name__}: {error}") from error
-    return side_of_scope(scope, title, y)
+        raise ModelError(f"{title} raises {type(error).__name__}: {error}") from error
+    return runner_from_namespace(namespace, title, y)
 
 
-def side_of_scope(scope: dict[str, Any], title: str, y: Any) -> Side:
-    """Return what a program defines as a side: its model, its function, or its arrays and its step."""
-    if isinstance(scope.get("model"), Model):
-        made = side_of(scope["model"], y)
-        made.title = title
-        return made
-    if isinstance(scope.get("step"), Function):
-        return FunctionSide(scope["step"], title)
-    if not callable(scope.get("step")):
-        raise ModelError(f"{title} defines no step(x, y) that trains on a batch, and no model")
-    step = scope["step"]
-    return ProgramSide(step, getattr(step, "__globals__", scope), title)
+def runner_from_namespace(namespace: dict[str, Any], title: str, y: Any) -> Runner:
+    """Return a runner for the global variables of a program: its model, its compiled step, or its NumPy step."""
+    if is_model(namespace.get("model")):
+        runner = make_runner(namespace["model"], y)
+        runner.title = title
+        return runner
+    step = namespace.get("step")
+    if isinstance(step, Function):
+        return FunctionRunner(step, title)
+    if not callable(step):
+        raise ModelError(f"{title} defines neither a model nor a function step(x, y) that trains on a batch")
+    return ScriptRunner(step, getattr(step, "__globals__", namespace), title)
 
 
-def cast(batch: Sequence[Array], dtypes: Sequence[Any], title: str) -> list[Array]:
-    """Return a batch in the dtypes of the inputs."""
+def cast_batch(batch: Sequence[Array], dtypes: Sequence[Any], title: str) -> list[Array]:
     if len(batch) != len(dtypes):
-        raise ModelError(f"{title} takes {len(dtypes)} arrays a step. Received: {len(batch)}")
+        raise ModelError(f"{title} takes {len(dtypes)} arrays per step. Received: {len(batch)}")
     return [np.asarray(part).astype(dtype) for part, dtype in zip(batch, dtypes, strict=True)]
 
 
-def outputs_of(made: Any) -> Tensors:
-    """Return what a step puts out by name; one number is the loss.
+def name_outputs(outputs: Any) -> Tensors:
+    """Return the outputs of a step by name; a single number is the loss.
 
     Examples
     --------
-    >>> outputs_of(0.5), sorted(outputs_of([np.zeros(2), np.ones(2)]))
+    >>> name_outputs(0.5), sorted(name_outputs([np.zeros(2), np.ones(2)]))
     ({'loss': array(0.5)}, ['output 1', 'output 2'])
     """
-    if isinstance(made, Mapping):
-        return {str(name): np.array(value) for name, value in made.items()}
-    if isinstance(made, (list, tuple)):
-        return {f"output {i}": np.array(value) for i, value in enumerate(made, start=1)}
-    if made is None:
+    if isinstance(outputs, Mapping):
+        return {str(name): np.array(value) for name, value in outputs.items()}
+    if isinstance(outputs, (list, tuple)):
+        return {f"output {i}": np.array(value) for i, value in enumerate(outputs, start=1)}
+    if outputs is None:
         return {}
-    value = np.array(made)
+    value = np.array(outputs)
     return {"loss" if value.ndim == 0 else "output": value}

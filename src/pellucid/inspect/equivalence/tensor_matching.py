@@ -1,4 +1,4 @@
-"""Which tensor of one program is which of another."""
+"""Matching of the tensors of two implementations, by name and shape."""
 
 from __future__ import annotations
 
@@ -7,67 +7,49 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.types import shape_text
+from pellucid.graph.types import format_shape
 from pellucid.model.errors import ModelError
 
 Array = np.ndarray[Any, Any]
 
 
-def matched(
-    mine: Mapping[str, Array], theirs: Mapping[str, Array], titles: tuple[str, str]
+def match_tensors(
+    a: Mapping[str, Array], b: Mapping[str, Array], titles: tuple[str, str]
 ) -> tuple[dict[str, str], list[str]]:
-    """Pair tensors by name, where ``a/b`` and ``a_b`` are one, and the rest in order if they have the same shapes.
+    """Match tensors by name, where ``a/b`` equals ``a_b``, and the rest in order if their shapes agree.
 
-    Parameters
-    ----------
-    mine, theirs : dict from str to array
-        Tensors by name.
-    titles : pair of str
-        Whose they are, for the message.
-
-    Returns
-    -------
-    dict from str to str, list of str
-        The pairs, and the names of those that only the second has.
-
-    Raises
-    ------
-    ModelError
-        If a tensor of the first has no partner.
+    Returns the pairs, and the names of tensors that only ``b`` has.
 
     Examples
     --------
     >>> w = np.zeros(2)
-    >>> matched({"dense/kernel": w}, {"dense_kernel": w, "other": w}, ("a", "b"))
+    >>> match_tensors({"dense/kernel": w}, {"dense_kernel": w, "other": w}, ("a", "b"))
     ({'dense/kernel': 'dense_kernel'}, ['other'])
-    >>> matched({"dense/kernel": w}, {"dense_2/kernel": w}, ("a", "b"))
+    >>> match_tensors({"dense/kernel": w}, {"dense_2/kernel": w}, ("a", "b"))
     ({'dense/kernel': 'dense_2/kernel'}, [])
     """
-    known = {plain(name): name for name in theirs}
-    pairs = {name: known[plain(name)] for name in mine if plain(name) in known}
-    open_ones = [name for name in mine if name not in pairs]
-    rest = [name for name in theirs if name not in set(pairs.values())]
-    if len(open_ones) == len(rest) and all(
-        mine[a].shape == theirs[b].shape for a, b in zip(open_ones, rest, strict=True)
-    ):
-        pairs |= dict(zip(open_ones, rest, strict=True))
-        rest = []
-        open_ones = []
-    for name in open_ones:
-        have = ", ".join(f"{n} {shape_text(theirs[n].shape)}" for n in rest) or "no others"
+    by_normalized = {normalize_name(name): name for name in b}
+    pairs = {name: by_normalized[normalize_name(name)] for name in a if normalize_name(name) in by_normalized}
+    rest_a = [name for name in a if name not in pairs]
+    rest_b = [name for name in b if name not in set(pairs.values())]
+    if [a[name].shape for name in rest_a] == [b[name].shape for name in rest_b]:
+        pairs |= dict(zip(rest_a, rest_b, strict=True))
+        rest_a, rest_b = [], []
+    for name in rest_a:
+        unmatched = ", ".join(f"{n} {format_shape(b[n].shape)}" for n in rest_b) or "none"
         raise ModelError(
-            f"{titles[1]} has no partner for the tensor {name} {shape_text(mine[name].shape)} of {titles[0]}. "
-            f"Left over there: {have}; give it the same name"
+            f"{titles[1]} has no counterpart of the tensor {name} {format_shape(a[name].shape)} of {titles[0]}. "
+            f"Unmatched tensors there: {unmatched}. Give the counterpart the same name"
         )
-    for a, b in pairs.items():
-        if mine[a].shape != theirs[b].shape:
+    for name, other in pairs.items():
+        if a[name].shape != b[other].shape:
             raise ModelError(
-                f"{a} of {titles[0]} has shape {shape_text(mine[a].shape)}, and {b} of {titles[1]} "
-                f"{shape_text(theirs[b].shape)}"
+                f"Shapes differ: {name} of {titles[0]} has shape {format_shape(a[name].shape)}, and {other} of "
+                f"{titles[1]} {format_shape(b[other].shape)}"
             )
-    return pairs, rest
+    return pairs, rest_b
 
 
-def plain(name: str) -> str:
-    """Return a name as a variable would have it."""
+def normalize_name(name: str) -> str:
+    """Replace all characters that a Python identifier cannot have."""
     return "".join(c if c.isalnum() else "_" for c in name)

@@ -1,4 +1,4 @@
-"""A model as the formulas it is."""
+"""Explanation of a model as formulas."""
 
 from pellucid.inspect.explain.explain import explain
 from pellucid.inspect.explain.explanation import Explanation

@@ -1,4 +1,4 @@
-"""From a network to its explanation: each layer's formula in letters, what it costs, how it is trained."""
+"""Explanation of models, layers, expressions and functions as formulas with symbols."""
 
 from __future__ import annotations
 
@@ -12,44 +12,46 @@ from pellucid.graph.inference import inference
 from pellucid.graph.rewriter import simplify
 from pellucid.graph.traversal import replace_all, topological
 from pellucid.graph.types import Unknown
-from pellucid.inspect.explain.explanation import Explanation, Part, Update
-from pellucid.inspect.explain.symbols import Letters
-from pellucid.inspect.layer_trace import Step, as_tuple, steps_of
-from pellucid.model.model import Model
+from pellucid.inspect.explain.explanation import Explanation, LayerExplanation, UpdateRule
+from pellucid.inspect.explain.symbols import SymbolTable
+from pellucid.inspect.layer_trace import LayerCall, as_tuple, get_symbolic_loss, trace_layers
+from pellucid.model.interfaces import ModelLike, is_model
 from pellucid.nn.layers import Layer
-from pellucid.nn.optimizers.printing import formula
+from pellucid.nn.optimizers.printing import get_formula_lines
 from pellucid.show.costs import cost
 
 
 def explain(what: Any, *inputs: Any) -> Explanation:
-    r"""Write a network as the formulas it is, such as :math:`h_1 = \tanh(x W_1 + b_1)`: each layer with its shape, its
-    parameters and its cost, then the loss, the update, and what inference changes.
+    r"""Write a network as formulas, such as :math:`h_1 = \tanh(x W_1 + b_1)`.
+
+    Explains each layer with its shape, parameters and cost, then the loss, the update, and the changes in inference
+    mode.
 
     Parameters
     ----------
     what : Model, Layer, Expr, sequence of Expr or Function
-        What to explain. A compiled model has a loss and an update; so has a function that updates.
+        What to explain. The loss and the update are those a model was compiled with, or the updates of a function.
     *inputs : Expr
-        For a layer alone, what it is called on.
+        For a layer, the inputs to call it on.
 
     Returns
     -------
     Explanation
-        Printed as text, shown as mathematics in a notebook, saved as a page by ``save("model.html")``.
+        Prints as text, displays as mathematics in a notebook, and is saved by ``save("model.html")``.
 
     Raises
     ------
     ModelError
         If a model is not built.
     TypeError
-        If it is nothing of these, or a layer without an input.
+        For other objects, or for a layer without an input.
 
     Examples
     --------
     >>> from pellucid import nn
     >>> model = pel.Sequential([nn.Input((2,)), nn.Dense(3, activation="tanh", name="hidden")], name="small")
     >>> print(model.explain())
-    Sequential small: 9 parameters, 36 bytes, 45 operations a sample
+    Sequential small: 9 parameters, 36 bytes, 45 operations per sample
     <BLANKLINE>
       x  float32 (n, 2)
     <BLANKLINE>
@@ -60,118 +62,121 @@ def explain(what: Any, *inputs: Any) -> Explanation:
     <BLANKLINE>
     Inference changes nothing.
     """
-    if isinstance(what, Model) and not inputs:
-        return of_model(what)
+    if is_model(what) and not inputs:
+        return explain_model(what)
     if isinstance(what, Layer):
         if not inputs:
             raise UseError(
-                f"A layer alone is explained on an input: pel.explain({what.name}, pel.matrix('x', shape=('n', 4))). "
+                f"explain needs an input for a layer: pel.explain({what.name}, pel.matrix('x', shape=('n', 4))). "
                 "Received: no input"
             )
-        on = [as_expr(i) for i in inputs]
-        return of_steps(f"{type(what).__name__} {what.name}", on, [Step(what, tuple(on), as_tuple(what(*on)))])
+        arguments = [as_expr(i) for i in inputs]
+        call = LayerCall(what, tuple(arguments), as_tuple(what(*arguments)))
+        return explain_layers(f"{type(what).__name__} {what.name}", arguments, [call])
     if hasattr(what, "program"):
-        return of_function(what)
+        return explain_function(what)
     outputs = [what] if isinstance(what, Expr) else what
     if not isinstance(outputs, (list, tuple)) or not outputs or not all(isinstance(e, Expr) for e in outputs):
-        raise UseError(f"explain takes a model, a layer, expressions or a function. Received: {what!r}")
-    return of_expressions("Expression" if len(outputs) == 1 else "Expressions", outputs)
+        raise UseError(f"explain expects a model, a layer, expressions or a function. Received: {what!r}")
+    return explain_expressions("Expression" if len(outputs) == 1 else "Expressions", outputs)
 
 
-def of_model(model: Model) -> Explanation:
-    """Explain a model's layers, and how it is trained if it is compiled."""
-    found = steps_of(model)
-    letters = Letters()
-    explained = of_steps(f"{type(model).__name__} {model.name}", model.inputs, found, letters, model.outputs)
-    if model._goal is None:
-        return explained
-    loss = model.loss_to_lint()
-    known = {output: letters.leaf[output] for output in model.outputs if output in letters.leaf}
-    [shown] = replace_all([loss], {**letters.leaf, **known})
-    optimizer, goal = model.goal.optimizer, model.goal
-    told = [f"{optimizer!r}"]
-    of_each = {g.name: called(g.loss) for g in goal.of(model.output_names) if g.loss is not None}
-    name = ", ".join(f"{loss} of {output}" if len(model.outputs) > 1 else loss for output, loss in of_each.items())
-    return Explanation(
-        explained.title,
-        explained.inputs,
-        explained.parts,
-        [("L", simplify(shown))],
-        [name, *told],
-        [Update(*line) for line in formula(optimizer)],
+def explain_model(model: ModelLike) -> Explanation:
+    """Explain the layers of a model and, if it is compiled, its training."""
+    table = SymbolTable()
+    title = f"{type(model).__name__} {model.name}"
+    explanation = explain_layers(title, model.inputs, trace_layers(model), table, model.outputs)
+    if not model.is_compiled:
+        return explanation
+    [loss] = replace_all([get_symbolic_loss(model)], table.symbols)
+    config = model.compile_config
+    losses = {o.name: get_loss_name(o.loss) for o in config.for_outputs(model.output_names) if o.loss is not None}
+    names = [f"{loss} of {output}" if len(model.outputs) > 1 else loss for output, loss in losses.items()]
+    return replace(
+        explanation,
+        losses=[("L", simplify(loss))],
+        loss_name=", ".join(names),
+        optimizer=repr(config.optimizer),
+        updates=[UpdateRule(*line) for line in get_formula_lines(config.optimizer)],
     )
 
 
-def called(loss: Any) -> str:
-    """Return what a loss is called."""
+def get_loss_name(loss: Any) -> str:
     return str(getattr(loss, "__name__", type(loss).__name__))
 
 
-def of_steps(
-    title: str, given: Sequence[Expr], found: Sequence[Step], letters: Letters | None = None, last: Sequence[Expr] = ()
+def explain_layers(
+    title: str,
+    inputs: Sequence[Expr],
+    calls: Sequence[LayerCall],
+    table: SymbolTable | None = None,
+    outputs: Sequence[Expr] = (),
 ) -> Explanation:
-    """Explain layers one by one, in letters."""
-    letters = letters or Letters()
-    inputs = [letters.give(e, "x" if len(given) == 1 else f"x{i}") for i, e in enumerate(given, start=1)]
-    outputs = [*last] or [*found[-1].made] if found else []
-    final = {e: f"y_hat{place}" if len(outputs) > 1 else "y_hat" for place, e in enumerate(outputs, start=1)}
+    """Explain layer calls one by one; without ``outputs``, those of the last call are the outputs."""
+    table = table or SymbolTable()
+    symbols = [table.assign(e, "x" if len(inputs) == 1 else f"x{i}") for i, e in enumerate(inputs, start=1)]
+    if not outputs and calls:
+        outputs = calls[-1].outputs
+    output_symbols = {e: f"y_hat{i}" if len(outputs) > 1 else "y_hat" for i, e in enumerate(outputs, start=1)}
     parts = []
-    for number, step in enumerate(found, start=1):
-        title_of = f"{step.layer.name} ({type(step.layer).__name__})"
-        wanted = {e: final.get(e, f"h{number}") for e in step.made}
-        parts.append(part(title_of, str(number), step.made, wanted, letters))
-    return Explanation(title, inputs, parts)
+    for number, call in enumerate(calls, start=1):
+        layer_title = f"{call.layer.name} ({type(call.layer).__name__})"
+        wanted = {e: output_symbols.get(e, f"h{number}") for e in call.outputs}
+        parts.append(explain_outputs(layer_title, str(number), call.outputs, wanted, table))
+    return Explanation(title, symbols, parts)
 
 
-def part(title: str, number: str, made: Sequence[Expr], wanted: dict[Expr, str], letters: Letters) -> Part:
-    """Write results in letters, and give them letters of their own."""
-    before = dict(letters.leaf)
-    shared = letters.parameters(made, number)
-    shown = replace_all(list(made), letters.leaf)
-    after = inference(shown)
-    leaves = [letters.give(e, wanted[e]) for e in made]
-    return Part(
+def explain_outputs(
+    title: str, number: str, outputs: Sequence[Expr], wanted: dict[Expr, str], table: SymbolTable
+) -> LayerExplanation:
+    """Write outputs as formulas of known symbols, and assign symbols to them."""
+    known = dict(table.symbols)
+    shared = table.assign_parameters(outputs, number)
+    formulas = replace_all(list(outputs), table.symbols)
+    inference_formulas = inference(formulas)
+    symbols = [table.assign(e, wanted[e]) for e in outputs]
+    changed = [(s, b) for s, a, b in zip(symbols, formulas, inference_formulas, strict=True) if a is not b]
+    return LayerExplanation(
         title,
-        list(zip(leaves, shown, strict=True)),
-        [(leaf, b) for leaf, a, b in zip(leaves, shown, after, strict=True) if a is not b],
-        [(letters.leaf[s], s) for s in shared if s not in before],
-        operations(after),
+        list(zip(symbols, formulas, strict=True)),
+        changed,
+        [(table.symbols[s], s) for s in shared if s not in known],
+        count_operations(inference_formulas),
     )
 
 
-def operations(results: Sequence[Expr]) -> int | None:
-    """Return the arithmetic operations for one sample, or None where sizes are unknown."""
-    shapes = [e.shape for e in topological(results)]
+def count_operations(outputs: Sequence[Expr]) -> int | None:
+    """Return the arithmetic operations per sample, or None if sizes are unknown."""
+    shapes = [e.shape for e in topological(outputs)]
     if any(isinstance(dim, Unknown) for shape in shapes for dim in shape):
         return None
-    return cost(results, {dim: 1 for shape in shapes for dim in shape if isinstance(dim, str)}).operations
+    return cost(outputs, {dim: 1 for shape in shapes for dim in shape if isinstance(dim, str)}).operations
 
 
-def of_expressions(title: str, outputs: Sequence[Expr], names: Sequence[str] = ()) -> Explanation:
-    """Explain expressions as they stand: each is one part."""
-    letters = Letters()
-    inputs = [letters.give(e, e.name or "x") for e in topological(outputs) if isinstance(e, Input)]
+def explain_expressions(title: str, outputs: Sequence[Expr], names: Sequence[str] = ()) -> Explanation:
+    """Explain each expression as one part."""
+    table = SymbolTable()
+    inputs = [table.assign(e, e.name or "x") for e in topological(outputs) if isinstance(e, Input)]
     shared = [e for e in topological(outputs) if isinstance(e, Shared)]
     for s in shared:
-        letters.give(s, (s.name or "w").replace("/", "_"))
-    parts: list[Part] = []
+        table.assign(s, (s.name or "w").replace("/", "_"))
+    parts: list[LayerExplanation] = []
     for number, e in enumerate(outputs, start=1):
-        called = names[number - 1] if names else e.name if e.op is not None and e.name else "y"
-        alone = Letters()
-        alone.leaf, alone.used = dict(letters.leaf), set(letters.used)
-        made = part("", str(number), [e], {e: called}, alone)
-        learned = [] if parts else [(letters.leaf[s], s) for s in shared]
-        parts.append(Part(f"output {number}", made.results, made.after, learned, made.operations))
+        name = names[number - 1] if names else e.name if e.op is not None and e.name else "y"
+        # A copy for each part: every expression is written in terms of the leaves, not of the other expressions.
+        own_table = SymbolTable()
+        own_table.symbols, own_table.used = dict(table.symbols), set(table.used)
+        part = explain_outputs(f"output {number}", str(number), [e], {e: name}, own_table)
+        parts.append(replace(part, parameters=[] if parts else [(table.symbols[s], s) for s in shared]))
     return Explanation(title, inputs, parts)
 
 
-def of_function(function: Any) -> Explanation:
-    """Explain what a function computes, and what it puts in the place of what, as it was simplified."""
+def explain_function(function: Any) -> Explanation:
+    """Explain the outputs and updates of a simplified function."""
     program = function.program
     outputs, updates = list(program.outputs), dict(program.updates)
     titles = [f"output {i}" for i in range(1, len(outputs) + 1)] + [f"new {target.name or 'w'}" for target in updates]
     names = [e.name if e.op is not None and e.name else "y" for e in outputs]
     names += [f"new_{(target.name or 'w').replace('/', '_')}" for target in updates]
-    explained = of_expressions("Function", [*outputs, *updates.values()], names)
-    parts = [replace(p, title=title) for title, p in zip(titles, explained.parts, strict=True)]
-    return Explanation("Function", explained.inputs, parts)
+    explanation = explain_expressions("Function", [*outputs, *updates.values()], names)
+    return replace(explanation, parts=[replace(p, title=t) for t, p in zip(titles, explanation.parts, strict=True)])

@@ -1,4 +1,4 @@
-"""What an explanation holds: parts with formulas, the loss, the update, and what inference changes."""
+"""Explanation of a network: formulas of its layers, the loss, the update, and the changes in inference mode."""
 
 from __future__ import annotations
 
@@ -6,44 +6,45 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pellucid.data.atomic_write import write_atomically
+from pellucid.atomic_write import atomic_write
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr, Input, Shared
+from pellucid.show.renderers import Displayable, Page
 
 
 @dataclass(frozen=True)
-class Part:
-    """A layer, or a whole expression, in letters.
+class LayerExplanation:
+    """Formulas of a layer or an expression.
 
     Attributes
     ----------
     title : str
-        What it is, such as ``"dense (Dense)"``.
+        Name and class, such as ``"dense (Dense)"``.
     results : list of (Input, Expr)
-        What stands for each of its results, and the formula.
-    after : list of (Input, Expr)
-        The formulas once training is over, where they are others.
+        Symbol and formula of each result in training mode.
+    inference_results : list of (Input, Expr)
+        Symbol and formula of the results that differ in inference mode.
     parameters : list of (Input, Shared)
-        The letters in it that stand for shared variables it is the first to use.
+        Symbols of the shared variables that it is the first to use.
     operations : int or None
-        What it takes for one sample, once training is over; None where sizes are unknown.
+        Arithmetic operations per sample in inference mode; None if sizes are unknown.
     """
 
     title: str
     results: list[tuple[Input, Expr]]
-    after: list[tuple[Input, Expr]] = field(default_factory=list)
+    inference_results: list[tuple[Input, Expr]] = field(default_factory=list)
     parameters: list[tuple[Input, Shared]] = field(default_factory=list)
     operations: int | None = None
 
     @property
-    def count(self) -> int:
-        """How many numbers its parameters hold, without the states of random streams."""
-        return sum(size(shared) for _, shared in self.parameters if shared.dtype.kind != "u")
+    def parameter_count(self) -> int:
+        """Number of parameter elements, without the states of random generators."""
+        return sum(int(shared.get_value().size) for _, shared in self.parameters if shared.dtype.kind != "u")
 
 
 @dataclass(frozen=True)
-class Update:
-    """One line of an optimizer: what is replaced by what, with the names that are known by then."""
+class UpdateRule:
+    """One line of an optimizer's update: the target, its new value, and the names of the expressions in it."""
 
     target: str
     new: Expr
@@ -51,86 +52,64 @@ class Update:
     sign: str = "←"
 
 
-@dataclass(frozen=True)
-class Explanation:
-    """A network as formulas: printed as text, shown as mathematics in a notebook, and saved as a page.
+@dataclass(frozen=True, repr=False)
+class Explanation(Displayable):
+    """A network as formulas. Prints as text, displays as mathematics in a notebook, and can be saved.
 
     Attributes
     ----------
     title : str
-        What is explained.
+        Class and name of the network.
     inputs : list of Input
-        The letters of what goes in.
-    parts : list of Part
-        Its layers.
+        Symbols of the inputs.
+    parts : list of LayerExplanation
+        The layers.
     losses : list of (str, Expr)
-        What is made small, in letters; empty if nothing is trained.
-    told : list of str
-        What losses and optimizer are called.
-    updates : list of Update
-        How a parameter w with the gradient g is changed.
+        Symbol and formula of the loss; empty if the model is not compiled.
+    loss_name, optimizer : str
+        Name of the loss function, and the optimizer as code.
+    updates : list of UpdateRule
+        The update of a parameter w with the gradient g.
     """
 
     title: str
     inputs: list[Input]
-    parts: list[Part]
+    parts: list[LayerExplanation]
     losses: list[tuple[str, Expr]] = field(default_factory=list)
-    told: list[str] = field(default_factory=list)
-    updates: list[Update] = field(default_factory=list)
+    loss_name: str = ""
+    optimizer: str = ""
+    updates: list[UpdateRule] = field(default_factory=list)
 
     @property
-    def count(self) -> int:
-        """How many numbers all parameters hold."""
-        return sum(part.count for part in self.parts)
+    def parameter_count(self) -> int:
+        """Number of elements of all parameters."""
+        return sum(part.parameter_count for part in self.parts)
 
     @property
     def operations(self) -> int | None:
-        """What all parts take for one sample; None where sizes are unknown."""
+        """Arithmetic operations per sample; None if sizes are unknown."""
         each = [part.operations for part in self.parts]
         return None if None in each else sum(o for o in each if o is not None)
 
-    def __str__(self) -> str:
-        from pellucid.inspect.explain.renderers import as_text
+    @property
+    def page_title(self) -> str:  # type: ignore[override]
+        return self.title
 
-        return as_text(self)
+    def write(self, page: Page) -> None:
+        from pellucid.inspect.explain.renderers import write_explanation
 
-    __repr__ = __str__
-
-    def latex(self) -> str:
-        r"""Return all formulas as one ``split`` block, for mathematics mode."""
-        from pellucid.inspect.explain.renderers import as_latex
-
-        return as_latex(self)
-
-    def _repr_latex_(self) -> str:
-        return rf"$\displaystyle {self.latex()}$"
-
-    def _repr_html_(self) -> str:
-        from pellucid.inspect.explain.renderers import as_html
-
-        return as_html(self)
-
-    def html(self) -> str:
-        """Return a page that holds the explanation and asks no network."""
-        from pellucid.show.mathml import page
-
-        return page(self.title, self._repr_html_())
+        write_explanation(self, page)
 
     def save(self, path: Any) -> None:
-        """Write the explanation to a file: ``.html`` a page that stands alone, ``.txt`` text, ``.tex`` LaTeX.
+        """Save the explanation as a self-contained page (``.html``), text (``.txt``) or LaTeX (``.tex``).
 
         Raises
         ------
         ValueError
-            For any other ending.
+            For any other file extension.
         """
         target = Path(path)
         forms = {".html": self.html, ".htm": self.html, ".txt": lambda: f"{self}\n", ".tex": self.latex}
         if target.suffix.lower() not in forms:
             raise OptionError(f"Expected a path that ends in {', '.join(forms)}. Received: {path}")
-        write_atomically(target, forms[target.suffix.lower()]())
-
-
-def size(shared: Shared) -> int:
-    """Return how many numbers a shared variable holds."""
-    return int(shared.get_value().size)
+        atomic_write(target, forms[target.suffix.lower()]())

@@ -1,4 +1,4 @@
-"""Letters for a model's formulas: W for kernels, b for biases, h for what layers make of one another."""
+"""Symbols of a model's formulas: W for kernels, b for biases, h for layer outputs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.traversal import topological
 
-LETTERS = {
+SYMBOLS = {
     "kernel": "W",
     "bias": "b",
     "recurrent_kernel": "U",
@@ -21,42 +21,42 @@ LETTERS = {
     "moving_variance": "nu",
     "state": "random",
 }
-"""By what parameters are called in layers."""
+"""Symbols of parameters, by the last part of their names."""
 
 
-class Letters:
-    """Leaves that stand for what is explained elsewhere, each with a name of its own."""
+class SymbolTable:
+    """Inputs with unique symbols that replace expressions in formulas."""
 
     def __init__(self) -> None:
-        self.leaf: dict[Expr, Input] = {}
+        self.symbols: dict[Expr, Input] = {}
         self.used: set[str] = set()
 
-    def give(self, e: Expr, wanted: str) -> Input:
-        """Give an expression a letter, unless it has one."""
-        if e not in self.leaf:
+    def assign(self, e: Expr, wanted: str) -> Input:
+        """Return the symbol of an expression; assign one if it has none."""
+        if e not in self.symbols:
             name, number = wanted, 1
             while name in self.used:
                 number += 1
                 name = f"{wanted}_{number}"
             self.used.add(name)
-            self.leaf[e] = Input(name, e.shape, e.dtype)
-        return self.leaf[e]
+            self.symbols[e] = Input(name, e.shape, e.dtype)
+        return self.symbols[e]
 
-    def parameters(self, of: Iterable[Expr], number: str) -> list[Shared]:
-        """Give the shared variables in expressions letters, and return them in the order in which they are met."""
-        found = [e for e in topological(list(of), stop=self.leaf) if isinstance(e, Shared)]
+    def assign_parameters(self, outputs: Iterable[Expr], number: str) -> list[Shared]:
+        """Assign symbols to the shared variables in expressions, and return those variables."""
+        found = [e for e in topological(list(outputs), stop=self.symbols) if isinstance(e, Shared)]
         for shared in found:
-            self.give(shared, letter_of(shared.name or "w", number))
+            self.assign(shared, choose_symbol(shared.name or "w", number))
         return found
 
 
-def letter_of(name: str, number: str) -> str:
-    """Choose the letter of a parameter, such as W1 for the kernel of layer 1.
+def choose_symbol(name: str, number: str) -> str:
+    """Return the symbol of a parameter, such as W1 for the kernel of layer 1.
 
     Examples
     --------
-    >>> letter_of("dense/kernel", "1"), letter_of("attention/query/kernel", "2"), letter_of("prelu/slope", "3")
-    ('W1', 'W2_query', 'slope3')
+    >>> choose_symbol("dense/kernel", "1"), choose_symbol("attention/query/kernel", "2")
+    ('W1', 'W2_query')
     """
     _, *between, last = ["", *name.split("/")]
-    return "_".join([LETTERS.get(last, last) + number, *between[1:]])
+    return "_".join([SYMBOLS.get(last, last) + number, *between[1:]])

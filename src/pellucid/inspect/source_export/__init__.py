@@ -1,6 +1,6 @@
-"""A network opened into the levels below: layers, expressions, NumPy, and the file that a command takes."""
+"""Export of a network as a program: layers, expressions, NumPy or a TOML file."""
 
-from pellucid.inspect.source_export.export import peel
+from pellucid.inspect.source_export.export import to_source
 from pellucid.inspect.source_export.toml_reader import from_toml
 
-__all__ = ["from_toml", "peel"]
+__all__ = ["from_toml", "to_source"]

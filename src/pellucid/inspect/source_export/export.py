@@ -1,28 +1,34 @@
-"""`peel`: the same network one level or more further down."""
+"""Export of models, functions and expressions as programs at several levels of detail."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from pellucid.graph.errors import OptionError, UseError, near_miss
 from pellucid.graph.expr import Expr
-from pellucid.inspect.source_export.expressions import expression_code, function_code, model_code
-from pellucid.inspect.source_export.layers import layers_code
-from pellucid.inspect.source_export.numpy_script import numpy_script
-from pellucid.inspect.source_export.toml_writer import toml_text
-from pellucid.inspect.source_export.training_loop import Settings
+from pellucid.graph.validation import check_integer
+from pellucid.inspect.source_export.expression_source import (
+    write_expression_source,
+    write_function_source,
+    write_model_source,
+)
+from pellucid.inspect.source_export.layer_source import write_layer_source
+from pellucid.inspect.source_export.numpy_script import write_numpy_script
+from pellucid.inspect.source_export.toml_writer import write_toml
+from pellucid.inspect.source_export.training_loop import ExportOptions
 from pellucid.model.errors import ModelError
-from pellucid.model.model import Model
+from pellucid.model.interfaces import ModelLike, is_model
 from pellucid.show.numpy_script import source
-from pellucid.training import data_validation
+from pellucid.training.data_adapter import make_dataset
 
 LEVELS = {0: "numpy", 1: "expressions", 2: "layers", 4: "toml"}
-"""The levels at which a network can be written; level 3 is the model itself."""
+"""Export levels; level 3 is the model itself."""
 
 
-def peel(
+def to_source(
     what: Any,
     level: str | int,
     x: Any = None,
@@ -33,47 +39,47 @@ def peel(
     seed: int | None = None,
     weights: bool = False,
 ) -> str:
-    r"""Write a network as a program of another level: what :math:`f(x; \theta)` is, and how it is trained.
+    r"""Write a network :math:`f(x; \theta)` and its training as a program of another level.
 
     Parameters
     ----------
     what : Model, Function, Expr or sequence of Expr
-        What to open. A model must be compiled for every level but ``"layers"``; functions and expressions open into
+        What to export. A model must be compiled, except for ``"layers"``. Functions and expressions can be exported as
         ``"expressions"`` and ``"numpy"``.
     level : {"toml", "layers", "expressions", "numpy"} or {4, 2, 1, 0}
-        A TOML file, which `from_toml` and the command line read; Python with layers; Python with symbols, the loss and
-        the update written out; or a script of plain NumPy, backpropagation written out, that needs nothing else (SciPy
-        aside, for functions that NumPy does not have).
+        A TOML file, which `from_toml` and the command line read; Python with layers; Python with expressions for the
+        loss and the update; or a script with backpropagation written out, which needs only NumPy (and SciPy for
+        functions that NumPy does not have).
     x, y : arrays, optional
-        Data of a model that the program then holds. Without them it takes a file of arrays x and y, as `np.savez`
-        writes it.
+        Training data of a model to embed in the program. By default the program reads a file of arrays x and y, as
+        `np.savez` writes it.
     epochs, batch_size, seed : int, optional
-        How the program trains: its batches are those of ``model.fit(x, y, batch_size, epochs, seed=seed)``. Without
-        them as the model was read by `from_toml`, or 1, 32 and 0.
+        Training settings; the mini-batches are those of ``model.fit(x, y, batch_size, epochs, seed=seed)``. The
+        defaults are those of the file that `from_toml` read the model from, or else 1, 32 and 0.
     weights : bool
-        Whether the weights stand in the code of layers, which else draws its own. The two levels below always hold
-        them, and a TOML file never does.
+        Whether code with layers contains the weights; otherwise it initializes new ones. The lower levels always
+        contain them, and a TOML file never does.
 
     Returns
     -------
     str
-        The program: a model's trains when it is run, and has ``step``, ``predict`` and ``fit`` (with layers, ``model``
-        and ``fit``).
+        The program. Run as a script it trains the model; it defines ``step``, ``predict`` and ``fit`` (with layers,
+        ``model`` and ``fit``).
 
     Raises
     ------
     ValueError
-        For an unknown level, which is named beside the nearest, or options that do not belong to it.
+        For an unknown level, or for options that do not belong to it.
     ModelError
-        If the model is not built or not compiled, or holds what cannot be written at that level.
+        If the model is not built or not compiled, or cannot be written at that level.
     TypeError
-        For something that cannot be opened.
+        For other objects.
 
     Examples
     --------
     >>> from pellucid import nn
     >>> model = pel.Sequential([nn.Input((2,), name="x"), nn.Dense(1, name="line")], name="line")
-    >>> print(pel.peel(model, "layers"))
+    >>> print(pel.to_source(model, "layers"))
     import pellucid as pel
     from pellucid import nn
     <BLANKLINE>
@@ -85,21 +91,20 @@ def peel(
         name="line",
     )
     """
-    name = level_name(level)
-    if not isinstance(what, Model):
-        return peel_below(what, name, given_options(x=x, y=y, epochs=epochs, batch_size=batch_size, seed=seed))
+    name = resolve_level(level)
+    if not is_model(what):
+        options = {"x": x, "y": y, "epochs": epochs, "batch_size": batch_size, "seed": seed}
+        return export_expressions(what, name, [option for option, value in options.items() if value is not None])
     if weights and name != "layers":
-        raise OptionError(f"weights=True belongs to level 'layers'. Received: level={level!r}")
-    settings = settings_of(what, x, y, epochs, batch_size, seed, weights)
-    if name == "toml":
-        if x is not None:
-            raise OptionError("A TOML file holds no data. Received: x and y with level='toml'; leave them out")
-        return toml_text(what, settings)
-    write = {"layers": layers_code, "expressions": model_code, "numpy": numpy_script}[name]
-    return write(what, settings)
+        raise OptionError(f"weights=True is only for level 'layers'. Received: level={level!r}")
+    if name == "toml" and x is not None:
+        raise OptionError("A TOML file holds no data. Received: x and y with level='toml'; leave them out")
+    write = {"layers": write_layer_source, "expressions": write_model_source, "numpy": write_numpy_script}
+    write["toml"] = write_toml
+    return write[name](what, make_options(what, x, y, epochs, batch_size, seed, weights))
 
 
-def level_name(level: Any) -> str:
+def resolve_level(level: Any) -> str:
     """Return the name of a level that is given by name or number."""
     if isinstance(level, int) and not isinstance(level, bool) and level in LEVELS:
         return LEVELS[level]
@@ -107,47 +112,44 @@ def level_name(level: Any) -> str:
         return str(level)
     known = ", ".join(f"{name!r} ({number})" for number, name in LEVELS.items())
     hint = " Level 3 is the model itself." if level == 3 else near_miss(str(level), list(LEVELS.values()))
-    raise OptionError(f"There is no level {level!r} to open into.{hint} Levels: {known}")
+    raise OptionError(f"There is no level {level!r}.{hint} Levels: {known}")
 
 
-def peel_below(what: Any, name: str, given: list[str]) -> str:
+def export_expressions(what: Any, level: str, model_options: Sequence[str]) -> str:
     """Write a function or expressions."""
     is_function = hasattr(what, "program")
     outputs = [what] if isinstance(what, Expr) else what
     if not is_function and not (
         isinstance(outputs, (list, tuple)) and outputs and all(isinstance(e, Expr) for e in outputs)
     ):
-        raise UseError(f"peel opens a model, a function or expressions. Received: {what!r}")
-    if name not in ("expressions", "numpy"):
+        raise UseError(f"to_source expects a model, a function or expressions. Received: {what!r}")
+    if level not in ("expressions", "numpy"):
         raise ModelError(
-            f"A function or an expression is level 1 already, and opens into 'expressions' and 'numpy'. Received: "
-            f"level={name!r}; make a model of its layers for the levels above"
+            "A function or an expression can be exported as 'expressions' or 'numpy'. Received: "
+            f"level={level!r}; make a model of it for the levels above"
         )
-    if given:
+    if model_options:
         raise OptionError(
-            f"{', '.join(given)} belong to a model's training. Received with a function or expressions; "
+            f"{', '.join(model_options)}: only for a model. Received with a function or expressions; "
             "pel.source(step, X, y, after=1000) writes a script that runs a function on data"
         )
-    if name == "numpy":
+    if level == "numpy":
         return source(what) + "\n"
-    return function_code(what) if is_function else expression_code(list(outputs))
+    return write_function_source(what) if is_function else write_expression_source(list(outputs))
 
 
-def given_options(**options: Any) -> list[str]:
-    """Return the names of the options that were given."""
-    return [name for name, value in options.items() if value is not None]
-
-
-def settings_of(model: Model, x: Any, y: Any, epochs: Any, batch_size: Any, seed: Any, weights: bool) -> Settings:
-    """Return how a program trains, held against the model."""
+def make_options(
+    model: ModelLike, x: Any, y: Any, epochs: Any, batch_size: Any, seed: Any, weights: bool
+) -> ExportOptions:
+    """Validate the data and the training settings; defaults are those the model was read with."""
     if (x is None) != (y is None):
-        raise ModelError(f"A program holds x and y or neither. Received: {'x' if y is None else 'y'} alone")
-    data: list[np.ndarray[Any, Any]] = [] if x is None else list(model.checked(x, y))
-    before = model.training
-    return Settings(
+        raise ModelError(f"Expected both x and y, or neither. Received: only {'x' if y is None else 'y'}")
+    data: list[np.ndarray[Any, Any]] = [] if x is None else list(make_dataset(model, x, y).arrays)
+    defaults = model.training
+    return ExportOptions(
         data,
-        data_validation.positive("epochs", before.get("epochs", 1) if epochs is None else epochs),
-        data_validation.positive("batch_size", before.get("batch_size", 32) if batch_size is None else batch_size),
-        int(before.get("seed", 0) if seed is None else seed),
+        check_integer("epochs", defaults.get("epochs", 1) if epochs is None else epochs),
+        check_integer("batch_size", defaults.get("batch_size", 32) if batch_size is None else batch_size),
+        int(defaults.get("seed", 0) if seed is None else seed),
         weights,
     )

@@ -1,56 +1,62 @@
-"""From a TOML file to a model: all of it is checked before it is believed, and what is wrong is said with its place."""
+"""Reader of TOML files that describe a model. Every error names the file and the place in it."""
 
 from __future__ import annotations
 
 import inspect
 import math
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from pellucid.graph.errors import PellucidError, near_miss
-from pellucid.inspect.source_export.config import UNKNOWN, family, kinds, parameters_of
-from pellucid.inspect.source_export.graph_config import DEEPEST, Calls
-from pellucid.inspect.source_export.toml_writer import FORMAT
+from pellucid.graph.validation import check_integer
+from pellucid.inspect.source_export.toml_writer import FORMAT_VERSION
 from pellucid.model.errors import ModelError
 from pellucid.model.model import Model
+from pellucid.model.object_config import UNKNOWN, get_classes, get_module, get_parameters
 from pellucid.model.sequential import Sequential
 from pellucid.nn import layers
 from pellucid.nn.layers import Input
-from pellucid.nn.random_seed import as_seed
-from pellucid.training import data_validation
+from pellucid.nn.random_seed import validate_seed
 
-MOST_BYTES = 1_000_000
-"""A larger file is no description of a network."""
+MAX_BYTES = 1_000_000
+"""A larger file cannot be the description of a network."""
 
-LARGEST = 2**31
+MAX_DEPTH = 10
+"""Maximum nesting of lists and tables."""
+
+MAX_NUMBER = 2**31
+
+MAX_STRING_LENGTH = 200
+
+CALL_KEYS = ("again", "as", "of", "with")
+"""Keys of a layer table that describe its call; see `GraphConfig`."""
 
 
 def from_toml(source: str | Path) -> Model:
-    """Build the model that a TOML file describes, compiled: the other way of ``model.peel("toml")``.
+    """Build and compile the model that a TOML file describes, the inverse of ``model.to_source("toml")``.
 
-    Weights are drawn anew (`pellucid.nn.set_random_seed` before it makes them the same ones). How it is trained is
-    kept: ``model.fit(x, y, **model.training)``.
+    The file holds no weights; they are initialized from `pellucid.nn.set_random_seed`. To train with the settings of
+    the file: ``model.fit(x, y, **model.training)``.
 
     Parameters
     ----------
     source : path or str
-        The file; a text of several lines is taken for what would stand in it.
+        A file, or a string of several lines with its content.
 
     Returns
     -------
     Model
-        A `Sequential`, or a model of any graph where layers say what they are called on (``of``). Its ``training`` has
-        ``epochs``, ``batch_size`` and ``seed``, as far as they were given.
+        A `Sequential`, or a functional model if layers name their inputs (``of``). Its ``training`` holds ``epochs``,
+        ``batch_size`` and ``seed``, as far as the file gives them.
 
     Raises
     ------
     ModelError
-        If the file cannot be read, is no TOML, or says anything that a network cannot be built of: a key or a kind
-        that there is not (the nearest is named), a value out of its range, layers that do not fit each other. The
-        message begins with the file and the place in it.
+        If the file cannot be read, is not TOML, or does not describe a network: an unknown key or class (with the
+        nearest known name), a value out of range, layers that do not fit. The message names the place in the file.
 
     Examples
     --------
@@ -68,239 +74,281 @@ def from_toml(source: str | Path) -> Model:
     >>> model.outputs[0].shape, model.training
     (('n', 1), {'epochs': 5})
     """
-    file, table = read(source)
-    return Reader(file).model(table)
+    file, table = read_toml(source)
+    return TomlModelReader(file).build_model(table)
 
 
-def read(source: str | Path) -> tuple[str, dict[str, Any]]:
-    """Return what the file is called in messages, and its tables."""
+def read_toml(source: str | Path) -> tuple[str, dict[str, Any]]:
+    """Return the name of the file for messages, and its tables."""
     if isinstance(source, str) and "\n" in source:
         name, content = "the text", source.encode()
     else:
         path = Path(source)
         name = path.name
         try:
-            if path.stat().st_size > MOST_BYTES:
-                raise ModelError(f"{name}: expected at most {MOST_BYTES:,} bytes. Received: {path.stat().st_size:,}")
+            if path.stat().st_size > MAX_BYTES:
+                raise ModelError(f"{name}: expected at most {MAX_BYTES:,} bytes. Received: {path.stat().st_size:,}")
             content = path.read_bytes()
         except OSError as error:
             raise ModelError(f"{path} cannot be read: {error.strerror or error}") from error
     try:
         return name, tomllib.loads(content.decode())
     except UnicodeDecodeError as error:
-        raise ModelError(f"{name} is no text in UTF-8: byte {error.start} is {content[error.start]:#04x}") from error
+        byte = content[error.start]
+        raise ModelError(f"{name} is not UTF-8 text: byte {error.start} is {byte:#04x}") from error
     except tomllib.TOMLDecodeError as error:
-        raise ModelError(f"{name} is no TOML: {error}") from error
+        raise ModelError(f"{name} is not valid TOML: {error}") from error
     except RecursionError:
-        raise ModelError(f"{name} is no TOML that describes a network: it is nested too deeply") from None
+        raise ModelError(f"{name} does not describe a network: its values are nested too deeply") from None
 
 
-class Reader:
-    """Builds a model from tables, and knows what the file is called."""
+class TomlModelReader:
+    """Builds models, losses and optimizers from TOML tables; ``file`` is the name of the file in messages."""
 
     def __init__(self, file: str) -> None:
         self.file = file
 
-    def model(self, table: Mapping[str, Any], begun: Sequence[Any] = ()) -> Model:
-        """Build and compile the model; a row of layers may be begun already, by an input and layers that are built."""
-        about = self.table(table.get("model", {}), "model")
+    def build_model(self, table: Mapping[str, Any], first_layers: Sequence[Any] = ()) -> Model:
+        """Build and compile the model; a Sequential starts with ``first_layers``, such as an input and built layers."""
+        about = self.check_table(table.get("model", {}), "model")
         kind = about.get("kind", "Sequential")
         if kind not in ("Sequential", "Model"):
             hint = near_miss(str(kind), ["Sequential", "Model"])
-            raise self.error("[model]", f'expected kind = "Sequential", or "Model" of a graph.{hint}', kind)
+            raise self.error("[model]", f'expected kind = "Sequential" or kind = "Model".{hint}', kind)
         is_graph = kind == "Model"
-        begin = "inputs" if is_graph else "input"
-        self.only(table, ["pellucid", "model", begin, "layers", "optimizer", "loss", "training"], "")
-        if table.get("pellucid") != FORMAT:
-            raise self.error("", f"expected pellucid = {FORMAT}, the version of the format, in its first line", table)
-        model = self.graph(table, about) if is_graph else self.row(table, about, begun)
-        training = self.table(table.get("training", {}), "training")
-        optimizer = self.built(table.get("optimizer", "sgd"), "optimizer", "[optimizer]")
-        loss = self.loss(table.get("loss"))
-        names = self.metrics(training.get("metrics", []))
-        self.trying("[training]", lambda: model.compile(optimizer, *loss, metrics=names))
-        model.training = self.training(training)
+        inputs = "inputs" if is_graph else "input"
+        self.check_keys(table, ["pellucid", "model", inputs, "layers", "optimizer", "loss", "training"], "")
+        if table.get("pellucid") != FORMAT_VERSION:
+            version = table.get("pellucid")
+            raise self.error("", f"expected pellucid = {FORMAT_VERSION}, the version of the format", version)
+        model = self.build_graph(table, about) if is_graph else self.build_sequential(table, about, first_layers)
+        training = self.check_table(table.get("training", {}), "training")
+        optimizer = self.build_object(table.get("optimizer", "sgd"), "optimizer", "[optimizer]")
+        loss, loss_weights = self.build_losses(table.get("loss"))
+        metrics = self.build_metrics(training.get("metrics", []))
+        self.run("[training]", lambda: model.compile(optimizer, loss, loss_weights, metrics=metrics))
+        model.training = self.parse_training(training)
         return model
 
-    def row(self, table: Mapping[str, Any], about: Mapping[str, Any], begun: Sequence[Any] = ()) -> Model:
-        """Build a model of layers one after the other."""
-        self.only(about, ["kind", "name"], "[model]")
-        model = Sequential(begun, name=self.name(about, "[model]"))
+    def build_sequential(
+        self, table: Mapping[str, Any], about: Mapping[str, Any], first_layers: Sequence[Any] = ()
+    ) -> Model:
+        self.check_keys(about, ["kind", "name"], "[model]")
+        model = Sequential(first_layers, name=self.get_name(about, "[model]"))
         if "input" in table:
-            self.trying("[input]", lambda: model.add(self.input(self.table(table["input"], "input"))))
-        for number, each in enumerate(self.tables(table.get("layers"), "layers"), start=1):
+            input_table = self.check_table(table["input"], "input")
+            self.run("[input]", lambda: model.add(self.build_input(input_table)))
+        for number, each in enumerate(self.check_tables(table.get("layers"), "layers"), start=1):
             place = f"layer {number} ({each.get('kind', 'no kind')})"
-            self.trying(place, lambda each=each, place=place: model.add(self.built(each, "layer", place)))
+            self.run(place, lambda each=each, place=place: model.add(self.build_object(each, "layer", place)))
         return model
 
-    def graph(self, table: Mapping[str, Any], about: Mapping[str, Any]) -> Model:
-        """Build a model of layers that say what they are called on."""
-        self.only(about, ["kind", "name", "outputs"], "[model]")
-        calls = Calls(self)
+    def build_graph(self, table: Mapping[str, Any], about: Mapping[str, Any]) -> Model:
+        self.check_keys(about, ["kind", "name", "outputs"], "[model]")
+        calls = LayerCalls(self)
         inputs = []
-        for number, each in enumerate(self.tables(table.get("inputs"), "inputs"), start=1):
+        for number, each in enumerate(self.check_tables(table.get("inputs"), "inputs"), start=1):
             place = f"input {number}"
-            inputs.append(self.trying(place, lambda each=each, place=place: self.input(each, place)))
-            calls.enter(self.named(each, place), inputs[-1], place)
-        for number, each in enumerate(self.tables(table.get("layers"), "layers"), start=1):
+            inputs.append(self.run(place, lambda each=each, place=place: self.build_input(each, place)))
+            calls.add_result(self.get_required_name(each, place), inputs[-1], place)
+        for number, each in enumerate(self.check_tables(table.get("layers"), "layers"), start=1):
             place = f"layer {number} ({each.get('kind', each.get('again', 'no kind'))})"
-            self.trying(place, lambda each=each, place=place: calls.call(each, place))
-        outputs = calls.on(about.get("outputs"), "[model] outputs")
-        name = self.name(about, "[model]")
-        given = inputs if len(inputs) > 1 else inputs[0]
-        made: Model = self.trying("[model]", lambda: Model(given, outputs, name=name))
-        return made
+            self.run(place, lambda each=each, place=place: calls.call_layer(each, place))
+        outputs = calls.resolve(about.get("outputs"), "[model] outputs")
+        name = self.get_name(about, "[model]")
+        arguments = inputs if len(inputs) > 1 else inputs[0]
+        model: Model = self.run("[model]", lambda: Model(arguments, outputs, name=name))
+        return model
 
-    def named(self, table: Mapping[str, Any], place: str) -> str:
-        """Return the name of something that must have one."""
-        name = self.name(table, place)
-        if name is None:
-            raise self.error(place, "expected a name, by which layers say that they are called on it", None)
-        return name
-
-    def input(self, table: Mapping[str, Any], place: str = "[input]") -> Input:
-        """Build an input."""
-        self.only(table, ["shape", "dtype", "name"], place)
+    def build_input(self, table: Mapping[str, Any], place: str = "[input]") -> Input:
+        self.check_keys(table, ["shape", "dtype", "name"], place)
         if not isinstance(table.get("shape"), list):
             raise self.error(place, "expected the shape of one sample, such as shape = [28, 28, 1]", table.get("shape"))
-        shape = self.value(table["shape"], "shape", place, 0)
-        return Input(shape, table.get("dtype"), self.name(table, place))
+        shape = self.parse_value(table["shape"], "shape", place)
+        return Input(shape, table.get("dtype"), self.get_name(table, place))
 
-    def metrics(self, given: Any) -> Any:
-        """Build metrics: a list, or lists by output."""
-        if isinstance(given, dict) and set(given) == {"by_output"}:
-            found = self.table(given["by_output"], "[training] metrics by_output")
-            return {name: self.metrics(each) for name, each in found.items()}
-        if not isinstance(given, list):
-            raise self.error("[training]", "expected metrics to be a list", given)
-        return [self.built(metric, "metrics", "[training] metrics") for metric in given]
+    def build_metrics(self, value: Any) -> Any:
+        """Build a list of metrics, or a dict of lists by output."""
+        if isinstance(value, dict) and set(value) == {"by_output"}:
+            by_output = self.check_table(value["by_output"], "[training] metrics by_output")
+            return {name: self.build_metrics(each) for name, each in by_output.items()}
+        if not isinstance(value, list):
+            raise self.error("[training]", "expected metrics to be a list", value)
+        return [self.build_object(metric, "metrics", "[training] metrics") for metric in value]
 
-    def loss(self, given: Any) -> tuple[Any, Any]:
-        """Build the loss and its weights: those of several outputs by their names."""
-        if not (isinstance(given, dict) and "by_output" in given):
-            return self.one_loss(given), None
-        self.only(given, ["by_output", "weights"], "[loss]")
-        losses = self.table(given["by_output"], "[loss] by_output")
-        weights = self.table(given.get("weights", {}), "[loss] weights")
-        return {name: self.one_loss(each) for name, each in losses.items()}, {
-            name: self.value(weight, "weight", "[loss] weights", 0) for name, weight in weights.items()
-        } or None
+    def build_losses(self, value: Any) -> tuple[Any, Any]:
+        """Build the loss, or a dict of losses by output and their weights."""
+        if not (isinstance(value, dict) and "by_output" in value):
+            return self.build_loss(value), None
+        self.check_keys(value, ["by_output", "weights"], "[loss]")
+        losses = self.check_table(value["by_output"], "[loss] by_output")
+        weights = self.check_table(value.get("weights", {}), "[loss] weights")
+        numbers = {name: self.parse_value(weight, "weight", "[loss] weights") for name, weight in weights.items()}
+        return {name: self.build_loss(each) for name, each in losses.items()}, numbers or None
 
-    def one_loss(self, given: Any) -> Any:
-        """Build a loss: a name, a kind with settings, or a kind that is a name."""
-        if given is None:
+    def build_loss(self, value: Any) -> Any:
+        """Build a loss from a name or a table; without arguments, return its name."""
+        if value is None:
             raise self.error("", 'expected a loss, such as loss = "mse"', None)
-        table = given if isinstance(given, dict) else {"kind": given}
+        table = value if isinstance(value, dict) else {"kind": value}
         if isinstance(table.get("kind"), str) and set(table) == {"kind"}:
             return table["kind"]
-        return self.built(table, "loss", "[loss]")
+        return self.build_object(table, "loss", "[loss]")
 
-    def training(self, table: Mapping[str, Any]) -> dict[str, Any]:
-        """Return how the model is to be trained."""
-        self.only(table, ["epochs", "batch_size", "seed", "metrics"], "[training]")
-        found: dict[str, Any] = {}
+    def parse_training(self, table: Mapping[str, Any]) -> dict[str, Any]:
+        """Return epochs, batch size and seed, as far as they are given."""
+        self.check_keys(table, ["epochs", "batch_size", "seed", "metrics"], "[training]")
+        settings: dict[str, Any] = {}
         for name in ("epochs", "batch_size"):
             if name in table:
-                found[name] = self.trying("[training]", lambda name=name: data_validation.positive(name, table[name]))
+                settings[name] = self.run("[training]", lambda name=name: check_integer(name, table[name]))
         if "seed" in table:
-            found["seed"] = self.trying("[training]", lambda: as_seed(table["seed"]))
-        return found
+            settings["seed"] = self.run("[training]", lambda: validate_seed(table["seed"]))
+        return settings
 
-    def built(self, given: Any, argument: str, place: str, depth: int = 0) -> Any:
-        """Build an object from the table of its kind; a name is left for its taker to look up."""
-        if isinstance(given, str):
-            return given
-        table = self.table(given, place)
-        module = family(argument)
-        cls = self.kind(table.get("kind"), module, argument, place)
-        taken = parameters_of(cls)
-        known = [n for n, p in taken.items() if p.kind is not p.VAR_KEYWORD]
+    def build_object(self, value: Any, argument: str, place: str, depth: int = 0) -> Any:
+        """Build the object that a table describes. A name is returned as it is."""
+        if isinstance(value, str):
+            return value
+        table = self.check_table(value, place)
+        module = get_module(argument)
+        cls = self.get_class(table.get("kind"), module, argument, place)
+        parameters = get_parameters(cls)
+        known = [n for n, p in parameters.items() if p.kind is not p.VAR_KEYWORD]
         if module.__name__.endswith("optimizers"):
             known += [n for n in inspect.get_annotations(module.base.Options) if n not in known]
-        self.only(table, ["kind", *known], place)
-        given_arguments = {}
-        for name, value in table.items():
+        self.check_keys(table, ["kind", *known], place)
+        arguments = {}
+        for name, each in table.items():
             if name == "kind":
                 continue
-            default = taken[name].default if name in taken else None
-            if isinstance(default, bool) and not isinstance(value, bool):
-                raise self.error(place, f"expected {name} to be true or false", value)
-            given_arguments[name] = self.value(value, name, place, depth)
-        return self.trying(place, lambda: cls(**given_arguments))
+            default = parameters[name].default if name in parameters else None
+            if isinstance(default, bool) and not isinstance(each, bool):
+                raise self.error(place, f"expected {name} to be true or false", each)
+            arguments[name] = self.parse_value(each, name, place, depth)
+        return self.run(place, lambda: cls(**arguments))
 
-    def kind(self, given: Any, module: ModuleType, argument: str, place: str) -> type:
-        """Return the class of a kind."""
-        found = kinds(module)
+    def get_class(self, kind: Any, module: ModuleType, argument: str, place: str) -> type:
+        classes = get_classes(module)
         what = "layer" if module is layers else argument.rsplit("_", maxsplit=1)[-1]
-        if not isinstance(given, str):
-            raise self.error(place, f"expected a kind of {what}, such as kind = {next(iter(found))!r}", given)
-        if given not in found:
-            hint = near_miss(given, found) or f" There are {', '.join(sorted(found))}"
-            raise ModelError(f"{self.at(place)}: there is no kind of {what} named {given!r}.{hint}")
-        return found[given]
+        if not isinstance(kind, str):
+            raise self.error(place, f"expected a kind of {what}, such as kind = {next(iter(classes))!r}", kind)
+        if kind not in classes:
+            hint = near_miss(kind, classes) or f" Known: {', '.join(sorted(classes))}"
+            raise ModelError(f"{self.format_place(place)}: unknown kind of {what} {kind!r}.{hint}")
+        return classes[kind]
 
-    def value(self, value: Any, argument: str, place: str, depth: int) -> Any:
-        """Return an argument: plain values as they are, tables as what they describe."""
-        if depth > DEEPEST:
-            raise self.error(place, f"expected nothing nested deeper than {DEEPEST} levels", "more")
+    def parse_value(self, value: Any, argument: str, place: str, depth: int = 0) -> Any:
+        """Return the value of an argument: tables become objects, and lists tuples."""
+        if depth > MAX_DEPTH:
+            raise self.error(place, f"expected at most {MAX_DEPTH} levels of nesting", "more")
         if isinstance(value, dict):
-            return self.built(value, argument, place, depth + 1)
+            return self.build_object(value, argument, place, depth + 1)
         if isinstance(value, list):
-            return tuple(None if v == UNKNOWN else self.value(v, argument, place, depth + 1) for v in value)
-        if isinstance(value, bool) or (isinstance(value, str) and len(value) < 200):
+            return tuple(None if v == UNKNOWN else self.parse_value(v, argument, place, depth + 1) for v in value)
+        if isinstance(value, bool) or (isinstance(value, str) and len(value) < MAX_STRING_LENGTH):
             return value
-        if isinstance(value, int) and abs(value) < LARGEST:
+        if isinstance(value, int) and abs(value) < MAX_NUMBER:
             return value
         if isinstance(value, float) and math.isfinite(value):
             return value
-        raise self.error(place, f"expected {argument} to be a finite number below {LARGEST:,}, a text or a list", value)
+        expected = f"expected {argument} to be a finite number below {MAX_NUMBER:,}, a string or a list"
+        raise self.error(place, expected, value)
 
-    def name(self, table: Mapping[str, Any], place: str) -> str | None:
-        """Return the name of something, if it has one."""
+    def get_name(self, table: Mapping[str, Any], place: str) -> str | None:
         name = table.get("name")
-        if name is not None and not (isinstance(name, str) and 0 < len(name) < 200):
-            raise self.error(place, "expected name to be a text", name)
+        if name is not None and not (isinstance(name, str) and 0 < len(name) < MAX_STRING_LENGTH):
+            raise self.error(place, f"expected name to be a string of 1 to {MAX_STRING_LENGTH - 1} characters", name)
         return name
 
-    def table(self, given: Any, place: str) -> Mapping[str, Any]:
-        """Return a table, or say that one was expected."""
-        if not isinstance(given, dict):
-            raise self.error(place, "expected a table", given)
-        return given
+    def get_required_name(self, table: Mapping[str, Any], place: str) -> str:
+        name = self.get_name(table, place)
+        if name is None:
+            raise self.error(place, "expected a name, which layers refer to by of", None)
+        return name
 
-    def tables(self, given: Any, place: str) -> Iterable[Mapping[str, Any]]:
-        """Return a list of tables, or say that one was expected."""
-        if not isinstance(given, list) or not given or not all(isinstance(each, dict) for each in given):
-            raise self.error("", f"expected [[{place}]] tables, one for each layer", given)
-        return given
+    def check_table(self, value: Any, place: str) -> Mapping[str, Any]:
+        if not isinstance(value, dict):
+            raise self.error(place, "expected a table", value)
+        return value
 
-    def only(self, table: Mapping[str, Any], known: Iterable[str], place: str) -> None:
-        """Refuse keys that nothing reads."""
+    def check_tables(self, value: Any, place: str) -> Iterable[Mapping[str, Any]]:
+        if not isinstance(value, list) or not value or not all(isinstance(each, dict) for each in value):
+            raise self.error("", f"expected at least one table [[{place}]]", value)
+        return value
+
+    def check_keys(self, table: Mapping[str, Any], known: Iterable[str], place: str) -> None:
         known = list(known)
         for key in table:
             if key not in known:
-                hint = near_miss(key, known) or f" There are {', '.join(known)}"
-                raise ModelError(f"{self.at(place)}: there is no key {key!r}.{hint}")
+                hint = near_miss(key, known) or f" Known: {', '.join(known)}"
+                raise ModelError(f"{self.format_place(place)}: unknown key {key!r}.{hint}")
 
-    def trying(self, place: str, make: Any) -> Any:
-        """Return what a function makes; what it refuses is said with its place in the file."""
+    def run(self, place: str, make: Callable[..., Any]) -> Any:
+        """Return ``make()``; its errors become errors that name the place in the file."""
         try:
             return make()
         except ModelError as error:
             if str(error).startswith(self.file):
                 raise
-            raise ModelError(f"{self.at(place)}: {error}") from error
-        except (PellucidError, ValueError, TypeError) as error:
-            raise ModelError(f"{self.at(place)}: {error}") from error
+            raise ModelError(f"{self.format_place(place)}: {error}") from error
+        except (PellucidError, ValueError, TypeError) as error:  # arguments of a layer can be of any wrong type
+            raise ModelError(f"{self.format_place(place)}: {error}") from error
         except MemoryError:
-            raise ModelError(f"{self.at(place)}: it does not fit into memory") from None
+            raise ModelError(f"{self.format_place(place)}: not enough memory") from None
 
-    def at(self, place: str) -> str:
-        """Name a place of the file."""
+    def format_place(self, place: str) -> str:
         return f"{self.file}, {place}" if place else self.file
 
     def error(self, place: str, expected: str, received: Any) -> ModelError:
-        """Return what is to be raised."""
-        shown = repr(received)
+        text = repr(received)
         end = "" if expected.endswith("?") else "."
-        return ModelError(f"{self.at(place)}: {expected}{end} Received: {shown[:80]}{'…' * (len(shown) > 80)}")
+        return ModelError(f"{self.format_place(place)}: {expected}{end} Received: {text[:80]}{'…' * (len(text) > 80)}")
+
+
+class LayerCalls:
+    """Layers and results of a functional model by name, as its file is read."""
+
+    def __init__(self, reader: TomlModelReader) -> None:
+        self.reader = reader
+        self.results: dict[str, Any] = {}
+        self.layers: dict[str, Any] = {}
+
+    def add_result(self, name: str, result: Any, place: str) -> None:
+        """Register a result; several results of one call are ``name:0``, ``name:1`` and so on."""
+        if name in self.results or f"{name}:0" in self.results:
+            raise self.reader.error(place, 'expected a unique name; as = "..." sets another one', name)
+        if isinstance(result, (list, tuple)):
+            self.results.update({f"{name}:{i}": each for i, each in enumerate(result)})
+        else:
+            self.results[name] = result
+
+    def call_layer(self, table: Mapping[str, Any], place: str) -> None:
+        """Build a layer, or look up an earlier one, and call it."""
+        config = {key: value for key, value in table.items() if key not in CALL_KEYS}
+        again = table.get("again")
+        if again is None:
+            layer = self.reader.build_object(config, "layer", place)
+        else:
+            if config:
+                raise self.reader.error(place, "expected no settings for an earlier layer", [*config])
+            if again not in self.layers:
+                hint = near_miss(str(again), self.layers)
+                raise self.reader.error(place, f"expected again to name an earlier layer.{hint}", again)
+            layer = self.layers[again]
+        name = self.reader.get_required_name({"name": table.get("as", table.get("name"))}, place)
+        keywords = self.reader.check_table(table.get("with", {}), f"{place} with")
+        arguments = {key: self.resolve(value, f"{place} with {key}") for key, value in keywords.items()}
+        self.add_result(name, layer(self.resolve(table.get("of"), place), **arguments), place)
+        self.layers.setdefault(name, layer)
+
+    def resolve(self, value: Any, place: str, depth: int = 0) -> Any:
+        """Replace names by the results they refer to."""
+        if isinstance(value, list) and value and depth < MAX_DEPTH:
+            return [self.resolve(part, place, depth + 1) for part in value]
+        if isinstance(value, bool) or (isinstance(value, (int, float)) and " with " in place):
+            return value
+        if not isinstance(value, str) or value not in self.results:
+            hint = near_miss(str(value), self.results) or f" Known: {', '.join(self.results) or 'none'}"
+            raise self.reader.error(place, f"expected the name of an input or an earlier layer.{hint}", value)
+        return self.results[value]

@@ -1,4 +1,4 @@
-"""The part of a script that trains: the loop over epochs, and the data it is run on."""
+"""Training loop and main block of an exported program."""
 
 from __future__ import annotations
 
@@ -9,59 +9,48 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.expr import Expr
-from pellucid.show.literals import array_source
+from pellucid.show.literals import array_to_source
 
 Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
-class Settings:
-    """How a script trains.
+class ExportOptions:
+    """Training settings of an exported program; epochs, batch_size and seed are as for `Model.fit`."""
 
-    Attributes
-    ----------
-    data : list of array
-        What it trains on, for every input and then every target; empty for a script that is given a file.
-    epochs, batch_size, seed : int
-        As for `Model.fit`.
-    weights : bool
-        Whether the weights stand in the code of layers.
-    """
-
-    data: Sequence[Array]
+    data: Sequence[Array]  # to embed, inputs and then targets; if empty, the program reads a file
     epochs: int = 1
     batch_size: int = 32
     seed: int = 0
-    weights: bool = False
+    weights: bool = False  # whether code with layers contains the weights
 
 
-def data_names(inputs: Sequence[Expr], targets: Sequence[Expr]) -> list[str]:
-    """Return what the data are called: x and y, numbered where there are several.
+def name_data(inputs: Sequence[Expr], targets: Sequence[Expr]) -> list[str]:
+    """Return variable names for the data: x and y, with numbers if there are several.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x = pel.matrix("pixels")
-    >>> data_names([x], [x]), data_names([x, x], [x])
+    >>> name_data([x], [x]), name_data([x, x], [x])
     (['x', 'y'], ['x1', 'x2', 'y'])
     """
 
-    def numbered(letter: str, count: int) -> list[str]:
+    def number(letter: str, count: int) -> list[str]:
         return [letter] if count == 1 else [f"{letter}{i}" for i in range(1, count + 1)]
 
-    return [*numbered("x", len(inputs)), *numbered("y", len(targets))]
+    return [*number("x", len(inputs)), *number("y", len(targets))]
 
 
-def fit_lines(names: Sequence[str], dtypes: Sequence[Any], settings: Settings) -> list[str]:
-    """Write the training loop, whose batches are those of `Model.fit` with the same seed."""
+def write_fit_lines(names: Sequence[str], dtypes: Sequence[Any], options: ExportOptions) -> list[str]:
+    """Write a function ``fit`` with the same mini-batches as `Model.fit` with the same seed."""
     first = names[0]
     batch = ", ".join(
         f'{name}[batch].astype("{np.dtype(dtype).name}")' for name, dtype in zip(names, dtypes, strict=True)
     )
-    defaults = f"epochs={settings.epochs}, batch_size={settings.batch_size}, seed={settings.seed}"
+    defaults = f"epochs={options.epochs}, batch_size={options.batch_size}, seed={options.seed}"
     return [
         f"def fit({', '.join(names)}, {defaults}):",
-        '    """Train: every epoch walks all samples once, in an order that follows from seed and epoch."""',
+        '    """Train on all samples in each epoch, in an order determined by seed and epoch."""',
         "    losses = []",
         "    for epoch in range(epochs):",
         f"        order = np.random.default_rng([seed, epoch]).permutation(len({first}))",
@@ -75,21 +64,21 @@ def fit_lines(names: Sequence[str], dtypes: Sequence[Any], settings: Settings) -
     ]
 
 
-def main_lines(names: Sequence[str], settings: Settings, imports: dict[str, None], call: str = "fit") -> list[str]:
-    """Write the part that runs: on data that stand in the script, or on a file named on the command line."""
-    if len(settings.data):
-        given = [
-            f"    {name} = " + array_source(value, imports, 4 + len(f"{name} = "))
-            for name, value in zip(names, settings.data, strict=True)
+def write_main_lines(names: Sequence[str], options: ExportOptions, imports: dict[str, None]) -> list[str]:
+    """Write the main block, which trains on the embedded data or on a file named on the command line."""
+    if len(options.data):
+        assignments = [
+            f"    {name} = " + array_to_source(value, imports, 4 + len(f"{name} = "))
+            for name, value in zip(names, options.data, strict=True)
         ]
-        return ['if __name__ == "__main__":', *given, f"    {call}({', '.join(names)})"]
+        return ['if __name__ == "__main__":', *assignments, f"    fit({', '.join(names)})"]
     imports["import sys"] = None
     arrays = " and ".join(names) if len(names) == 2 else ", ".join(names)
     loaded = ", ".join(f'data["{name}"]' for name in names)
     return [
         'if __name__ == "__main__":',
         "    if len(sys.argv) != 2:",
-        f'        sys.exit("Give it the data: a file made by np.savez, with the arrays {arrays}")',
+        f'        sys.exit("usage: python SCRIPT DATA; DATA is a file made by np.savez, with the arrays {arrays}")',
         "    with np.load(sys.argv[1]) as data:",
-        f"        {call}({loaded})",
+        f"        fit({loaded})",
     ]

@@ -1,0 +1,224 @@
+"""Forward formulas of layers in the functions of another framework.
+
+Each takes the backend f, the layer, its weights w by name, and the input x. Matrix products, convolutions and pooling
+are the framework's own.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from pellucid.inspect.cross_framework.backend import Backend
+from pellucid.model.errors import ModelError
+from pellucid.model.object_config import get_registered_name
+from pellucid.nn import activations
+
+Weights = dict[str, Any]
+
+
+def activate(f: Backend, activation: Any, x: Any) -> Any:
+    """Apply an activation, given by name or as pellucid's function of that name."""
+    name = activation if isinstance(activation, str) else get_registered_name(activations.get(activation), "activation")
+    if name in (None, "linear"):
+        return x
+    if name == "softmax":
+        return f.softmax(x)
+    if name not in f.activations:
+        raise ModelError(f"{f.title}: the activation {activation!r} is not supported")
+    return f.activations[name](x)
+
+
+def dense(f: Backend, layer: Any, w: Weights, x: Any) -> Any:
+    z = x @ w["kernel"]
+    return activate(f, layer.config["activation"], z + w["bias"] if "bias" in w else z)
+
+
+def convolution(f: Backend, layer: Any, w: Weights, x: Any) -> Any:
+    config, kernel = layer.config, w["kernel"]
+    axes = len(kernel.shape) - 2
+    strides, dilation = to_tuple(config["strides"], axes), to_tuple(config["dilation_rate"], axes)
+    x = pad(f, config["padding"], x, tuple(kernel.shape[:axes]), strides, dilation, 0.0)
+    z = f.convolve(x, kernel, strides, dilation, config["groups"])
+    return activate(f, config["activation"], z + w["bias"] if "bias" in w else z)
+
+
+def pooling(f: Backend, layer: Any, w: Weights, x: Any) -> Any:
+    """Max and average pooling over one or two axes."""
+    config, is_max = layer.config, type(layer).__name__.startswith("Max")
+    axes = len(x.shape) - 2
+    size = to_tuple(config["pool_size"], axes)
+    strides = size if config["strides"] is None else to_tuple(config["strides"], axes)
+    if config["padding"] != "valid" and not is_max:
+        raise ModelError("average pooling is supported without padding only")
+    x = pad(f, config["padding"], x, size, strides, (1,) * axes, -np.inf)
+    return f.pool(x, size, strides, is_max)
+
+
+def global_pooling(f: Backend, layer: Any, w: Weights, x: Any) -> Any:
+    """Global average and max pooling."""
+    axes = tuple(range(1, len(x.shape) - 1))
+    reduce = f.max if "Max" in type(layer).__name__ else f.mean
+    return reduce(x, axes, bool(layer.config["keepdims"]))
+
+
+def batch_normalization(f: Backend, layer: Any, w: Weights, x: Any) -> Any:
+    """BatchNormalization in training mode: the output and the new moving averages."""
+    config = layer.config
+    if config["axis"] not in (-1, len(x.shape) - 1):
+        raise ModelError("only normalization over the last axis is supported")
+    axes = tuple(range(len(x.shape) - 1))
+    mean = f.mean(x, axes, False)
+    variance = f.mean((x - mean) ** 2, axes, False)
+    y = (x - mean) / f.sqrt(variance + config["epsilon"])
+    y = y * w["gamma"] if "gamma" in w else y
+    momentum = config["momentum"]
+    state = {
+        "moving_mean": w["moving_mean"] * momentum + f.stop_gradient(mean) * (1 - momentum),
+        "moving_variance": w["moving_variance"] * momentum + f.stop_gradient(variance) * (1 - momentum),
+    }
+    return y + w["beta"] if "beta" in w else y, state
+
+
+def layer_normalization(f: Backend, layer: Any, w: Weights, x: Any) -> Any:
+    """LayerNormalization over the last axis."""
+    if layer.config["axis"] not in (-1, len(x.shape) - 1):
+        raise ModelError("only normalization over the last axis is supported")
+    axes = (len(x.shape) - 1,)
+    mean = f.mean(x, axes, True)
+    y = (x - mean) / f.sqrt(f.mean((x - mean) ** 2, axes, True) + layer.config["epsilon"])
+    y = y * w["gamma"] if "gamma" in w else y
+    return y + w["beta"] if "beta" in w else y
+
+
+def recurrent(f: Backend, layer: Any, w: Weights, x: Any) -> Any:
+    """SimpleRNN, LSTM and GRU, unrolled."""
+    config, kind = layer.config, type(layer).__name__
+    if config["return_state"]:
+        raise ModelError("return_state=True is not supported")
+    units = config["units"]
+    h = c = f.to_tensor(np.zeros((int(x.shape[0]), units), f.get_dtype(x)))
+    outputs = []
+    for t in range(int(x.shape[1]))[:: -1 if config["go_backwards"] else 1]:
+        h, c = STEPS[kind](f, config, w, x[:, t], h, c)
+        outputs.append(h)
+    return f.stack_steps(outputs) if config["return_sequences"] else h
+
+
+def simple_step(f: Backend, config: Any, w: Any, x: Any, h: Any, c: Any) -> Any:
+    z = x @ w["kernel"] + h @ w["recurrent_kernel"]
+    return activate(f, config["activation"], z + w["bias"] if "bias" in w else z), c
+
+
+def lstm_step(f: Backend, config: Any, w: Any, x: Any, h: Any, c: Any) -> Any:
+    """One step of an LSTM. The kernel holds the input gate, forget gate, candidate and output gate."""
+    z = x @ w["kernel"] + h @ w["recurrent_kernel"]
+    z = z + w["bias"] if "bias" in w else z
+    i, g, n, o = (z[:, k * config["units"] : (k + 1) * config["units"]] for k in range(4))
+    gate, act = config["recurrent_activation"], config["activation"]
+    c = activate(f, gate, g) * c + activate(f, gate, i) * activate(f, act, n)
+    return activate(f, gate, o) * activate(f, act, c), c
+
+
+def gru_step(f: Backend, config: Any, w: Any, x: Any, h: Any, c: Any) -> Any:
+    """One step of a GRU that applies the reset gate after the matrix product."""
+    if not config["reset_after"]:
+        raise ModelError("only reset_after=True is supported")
+    units = config["units"]
+    a, b = x @ w["kernel"], h @ w["recurrent_kernel"]
+    if "bias" in w:
+        a, b = a + w["bias"][0], b + w["bias"][1]
+    (az, ar, an), (bz, br, bn) = ([v[:, k * units : (k + 1) * units] for k in range(3)] for v in (a, b))
+    gate = config["recurrent_activation"]
+    z, r = activate(f, gate, az + bz), activate(f, gate, ar + br)
+    return z * h + (1 - z) * activate(f, config["activation"], an + r * bn), c
+
+
+STEPS: dict[str, Callable[..., Any]] = {"SimpleRNN": simple_step, "LSTM": lstm_step, "GRU": gru_step}
+
+
+def rescaling(f: Backend, layer: Any, w: Weights, x: Any) -> Any:
+    return x * layer.config["scale"] + layer.config["offset"]
+
+
+def merge(f: Backend, layer: Any, w: Weights, x: Any) -> Any:
+    """Add, Subtract, Multiply, Average and Concatenate."""
+    kind = type(layer).__name__
+    if len({len(part.shape) for part in x}) > 1:
+        raise ModelError("inputs with different numbers of axes are not supported")
+    if kind == "Concatenate":
+        return f.concatenate(x, layer.config["axis"])
+    total = functools.reduce({"Subtract": operator.sub, "Multiply": operator.mul}.get(kind, operator.add), x)
+    return total / len(x) if kind == "Average" else total
+
+
+def reshape(f: Backend, layer: Any, w: Weights, x: Any) -> Any:
+    """Flatten and Reshape."""
+    shape = layer.config.get("target_shape", (-1,))
+    return f.reshape(x, (int(x.shape[0]), *shape))
+
+
+def leaky_relu(f: Backend, layer: Any, w: Weights, x: Any) -> Any:
+    rectify = f.activations["relu"]
+    return rectify(x) - layer.config["negative_slope"] * rectify(-x)
+
+
+def relu(f: Backend, layer: Any, w: Weights, x: Any) -> Any:
+    config = layer.config
+    if config["max_value"] is not None or config["negative_slope"] or config["threshold"]:
+        raise ModelError("only ReLU without arguments is supported")
+    return f.activations["relu"](x)
+
+
+FORMULAS: dict[str, Callable[[Any, Any, dict[str, Any], Any], Any]] = {
+    **dict.fromkeys(("Add", "Average", "Concatenate", "Multiply", "Subtract"), merge),
+    "Activation": lambda f, layer, w, x: activate(f, layer.config["activation"], x),
+    "AveragePooling1D": pooling,
+    "AveragePooling2D": pooling,
+    "BatchNormalization": batch_normalization,
+    "Conv1D": convolution,
+    "Conv2D": convolution,
+    "Dense": dense,
+    "Embedding": lambda f, layer, w, x: f.gather(w["embeddings"], x),
+    "Flatten": reshape,
+    "GRU": recurrent,
+    "GlobalAveragePooling1D": global_pooling,
+    "GlobalAveragePooling2D": global_pooling,
+    "GlobalMaxPooling1D": global_pooling,
+    "GlobalMaxPooling2D": global_pooling,
+    "Identity": lambda f, layer, w, x: x,
+    "LSTM": recurrent,
+    "LayerNormalization": layer_normalization,
+    "LeakyReLU": leaky_relu,
+    "MaxPooling1D": pooling,
+    "MaxPooling2D": pooling,
+    "ReLU": relu,
+    "Rescaling": rescaling,
+    "Reshape": reshape,
+    "SimpleRNN": recurrent,
+    "Softmax": lambda f, layer, w, x: f.softmax(x),
+}
+"""The formula of each layer class."""
+
+
+def to_tuple(value: Any, axes: int) -> tuple[int, ...]:
+    """Return one number per axis."""
+    return tuple(int(v) for v in value) if isinstance(value, Sequence) else (int(value),) * axes
+
+
+def pad(f: Backend, padding: str, x: Any, size: Any, strides: Any, dilation: Any, value: float) -> Any:
+    """Pad for ``"same"``, with an odd amount at the end."""
+    if padding == "valid":
+        return x
+    if padding != "same":
+        raise ModelError(f"padding={padding!r} is not supported")
+    pads = []
+    for length, k, s, d in zip(x.shape[1:-1], size, strides, dilation, strict=True):
+        length, reach = int(length), (k - 1) * d + 1  # reach: extent of the dilated kernel
+        total = max((-(-length // s) - 1) * s + reach - length, 0)
+        pads.append((total // 2, total - total // 2))
+    return f.pad(x, pads, value)
