@@ -55,7 +55,7 @@ def test_a_model_exports_itself(tmp_path):
     model = pel.Sequential([nn.Input((3,)), nn.Dense(2)], name="line")
     model.export(tmp_path / "line.onnx", description="A line.")
     assert onnx.load(tmp_path / "line.onnx").doc_string == "A line."
-    with pytest.raises(pel.ModelError, match=r"line: expected format='onnx' or 'keras'. Received: 'tflite'"):
+    with pytest.raises(pel.ModelError, match=r"line: expected format='onnx' or 'keras'. Received: format='tflite'"):
         model.export(tmp_path / "line.onnx", format="tflite")
 
 
@@ -148,13 +148,11 @@ def test_a_user_s_formula_is_opened():
 
 def test_what_cannot_be_exported_is_refused(tmp_path):
     x, y, rng = pel.matrix("x", shape=("n", 3)), pel.matrix("y", shape=("n", 3)), pel.random.Generator(0)
-    with pytest.raises(
-        pel.OnnxError, match=r"random_normal cannot be exported, written at .*ONNX files hold no random"
-    ):
+    with pytest.raises(pel.OnnxError, match=r"random_normal cannot be exported, written at .*ONNX cannot reproduce"):
         pel.to_onnx(x + rng.normal(size=(3,)))
-    with pytest.raises(pel.OnnxError, match=r"inv cannot be exported, .*ONNX has no factorizations of matrices"):
+    with pytest.raises(pel.OnnxError, match=r"inv cannot be exported, .*ONNX has no matrix factorizations"):
         pel.to_onnx(pel.linalg.inv(pel.matrix("A", shape=(3, 3))))
-    with pytest.raises(pel.OnnxError, match=r"the outputs depend on y too. Put it into inputs=\[...\]"):
+    with pytest.raises(pel.OnnxError, match=r"the outputs depend on y too. Add it to inputs=\[...\]"):
         pel.to_onnx(x + y, inputs=[x])
     with pytest.raises(pel.OnnxError, match=r"expected a path that ends in \.onnx. Received: .*model.txt"):
         pel.to_onnx(x + y, tmp_path / "model.txt")
@@ -162,7 +160,7 @@ def test_what_cannot_be_exported_is_refused(tmp_path):
         pel.to_onnx(3)
     with pytest.raises(pel.UseError, match=r"expected expressions\. Received: 'x', a str"):
         pel.to_onnx(["x"])
-    with pytest.raises(pel.UseError, match=r"expected inputs made by pel\.vector and its kin\. Received: x \+ y"):
+    with pytest.raises(pel.UseError, match=r"expected inputs such as pel\.vector.*Received: x \+ y"):
         pel.to_onnx(x + y, inputs=[x + y])
     with pytest.raises(pel.ModelError, match="is not built"):
         pel.to_onnx(pel.Sequential([nn.Dense(2)]))

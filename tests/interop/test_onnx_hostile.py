@@ -19,9 +19,11 @@ def test_a_file_on_disk_with_its_weights_beside_it(tmp_path):
     wanted = numpy_helper.to_array(small().graph.initializer[0])
     np.testing.assert_array_equal(read.parameters["W"].get_value(), wanted)
     (tmp_path / "weights.bin").unlink()
-    with pytest.raises(pel.OnnxError, match=r"model.onnx: the tensor 'W' lies in 'weights.bin', which is not there"):
+    with pytest.raises(
+        pel.OnnxError, match=r"model.onnx: the tensor 'W' is stored in 'weights.bin', which does not exist"
+    ):
         pel.from_onnx(path)
-    with pytest.raises(pel.OnnxError, match=r"'W' lies in another file. Give from_onnx the path of the file"):
+    with pytest.raises(pel.OnnxError, match=r"'W' is stored in another file. Pass from_onnx the path of the model"):
         pel.from_onnx(path.read_bytes())
 
 
@@ -38,7 +40,7 @@ def test_nothing_outside_of_the_folder_is_read(tmp_path, location):
     entry = tensor.external_data.add()
     entry.key, entry.value = "location", location
     (folder / "model.onnx").write_bytes(model.SerializeToString())
-    with pytest.raises(pel.OnnxError, match="outside of the model's folder; it is not read"):
+    with pytest.raises(pel.OnnxError, match="outside of the model's folder; it was not read"):
         pel.from_onnx(folder / "model.onnx")
 
 
@@ -59,12 +61,12 @@ def external(folder, **told):
 def test_places_in_other_files_are_checked(tmp_path):
     assert pel.from_onnx(external(tmp_path)).parameters["W"].shape == (4, 3)
     with pytest.raises(
-        pel.OnnxError, match=r"needs 48 bytes; it is said to be 4000 at 0 of 'weights.bin', which has 48"
+        pel.OnnxError, match=r"needs 48 bytes; declared are 4000 at offset 0 of 'weights.bin', which has 48"
     ):
         pel.from_onnx(external(tmp_path, length="4000"))
-    with pytest.raises(pel.OnnxError, match="no readable place"):
+    with pytest.raises(pel.OnnxError, match="an invalid position"):
         pel.from_onnx(external(tmp_path, offset="many"))
-    with pytest.raises(pel.OnnxError, match="needs 48 bytes; it is said to be 58 at -10"):
+    with pytest.raises(pel.OnnxError, match="needs 48 bytes; declared are 58 at offset -10"):
         pel.from_onnx(external(tmp_path, offset="-10"))
 
 
@@ -72,12 +74,12 @@ def test_files_that_are_none_are_refused(tmp_path):
     with pytest.raises(pel.OnnxError, match=r"there is no file '.*nothing.onnx'"):
         pel.from_onnx(tmp_path / "nothing.onnx")
     (tmp_path / "picture.onnx").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
-    with pytest.raises(pel.OnnxError, match=r"picture.onnx is no ONNX file"):
+    with pytest.raises(pel.OnnxError, match=r"picture.onnx is not an ONNX file"):
         pel.from_onnx(tmp_path / "picture.onnx")
-    with pytest.raises(pel.OnnxError, match="the model is no ONNX file: it holds no graph"):
+    with pytest.raises(pel.OnnxError, match="the model is not an ONNX file: it has no graph"):
         pel.from_onnx(b"")
     whole = small().SerializeToString()
-    with pytest.raises(pel.OnnxError, match="the model is no ONNX file, or a damaged one"):
+    with pytest.raises(pel.OnnxError, match="the model is not an ONNX file or is damaged"):
         pel.from_onnx(whole[: len(whole) // 2])
     with pytest.raises(pel.UseError, match=r"expected a path, bytes or an onnx.ModelProto. Received: 3"):
         pel.from_onnx(3)
@@ -107,7 +109,7 @@ def test_functions_that_call_one_another_in_a_circle_are_refused():
     again = helper.make_function("house", "Again", ["a"], ["r"], body, opsets)
     nodes = [helper.make_node("Again", ["x"], ["y"], domain="house")]
     model = model_of(nodes, [("x", FLOAT, ["n"])], [("y", FLOAT, ["n"])], functions=[again])
-    with pytest.raises(pel.OnnxError, match=r"more than 30 deep: they run in a circle|checker"):
+    with pytest.raises(pel.OnnxError, match=r"more than 30 deep|checker"):
         pel.from_onnx(model)
 
 
@@ -133,14 +135,14 @@ def test_what_does_not_fit_names_the_node():
     nodes = [helper.make_node("Conv", ["x", "W"], ["y"], strides=[1, 1, 1])]
     weights = {"W": np.ones((5, 2, 3, 3), "float32")}.items()
     model = model_of(nodes, [("x", FLOAT, ["n", 2, 8, 8])], [("y", FLOAT, ["n", 5, 6, 6])], weights)
-    with pytest.raises(pel.OnnxError, match=r"Conv: expected 2 numbers in strides. Received: \[1, 1, 1\]"):
+    with pytest.raises(pel.OnnxError, match=r"Conv: expected 2 integers in strides. Received: \[1, 1, 1\]"):
         pel.from_onnx(model)
 
 
 def test_other_types_are_refused():
     nodes = [helper.make_node("Identity", ["x"], ["y"])]
     model = model_of(nodes, [("x", TensorProto.STRING, ["n"])], [("y", TensorProto.STRING, ["n"])])
-    with pytest.raises(pel.OnnxError, match="the input 'x' holds elements of type STRING, which pellucid has not"):
+    with pytest.raises(pel.OnnxError, match="the input 'x' has the element type STRING, which is not supported"):
         pel.from_onnx(model)
     model = model_of(nodes, [("x", FLOAT, None)], [("y", FLOAT, None)])
     with pytest.raises(pel.OnnxError, match="does not pass ONNX's checker: Field 'shape' of 'type' is required"):
@@ -154,7 +156,7 @@ def test_a_small_file_makes_no_large_array_while_it_is_read():
     nodes = [helper.make_node("Range", ["a", "b", "c"], ["y"])]
     ends = {"a": np.int64(0), "b": np.int64(10**12), "c": np.int64(1)}
     model = model_of(nodes, [], [("y", INT64, [None])], ends.items())
-    with pytest.raises(pel.OnnxError, match="a range of 1000000000000 numbers is too long"):
+    with pytest.raises(pel.OnnxError, match="a range of 1000000000000 elements is too long"):
         pel.from_onnx(model)
 
 

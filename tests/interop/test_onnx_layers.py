@@ -6,8 +6,7 @@ from tests_of_onnx import session, values_for
 
 import pellucid as pel
 from pellucid import nn
-from tests.nn.layer_rows import LAYERS
-from tests.nn.layer_trial import called, inputs
+from tests.nn.layer_rows import LAYERS, call_layer, make_inputs
 
 ROW, LINE, IMAGE, VOLUME = (6,), ("t", 6), (6, 8, 3), (4, 6, 4, 2)
 # What layers are called on, without the batch, beside the table of all layers: other settings, an open time.
@@ -169,8 +168,8 @@ def test_embedding_with_a_mask_is_exported():
 @pytest.mark.parametrize("name", LAYERS)
 def test_every_layer_of_the_table_is_exported(name):
     row = LAYERS[name]
-    given = inputs(row, "n")
-    outputs = called(row.make(), given, row)
+    given = make_inputs(row, "n")
+    outputs = call_layer(row.make(), given, row)
     used = set(pel.ancestors(pel.inference(outputs)))
     agrees(outputs, [i for i in given if i in used])
 

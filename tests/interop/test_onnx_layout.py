@@ -5,7 +5,7 @@ import pytest
 
 import pellucid as pel
 from pellucid.graph.evaluate import evaluate
-from pellucid.interop.onnx.layout import channels_first, channels_last, settled
+from pellucid.interop.onnx.layout import cancel_transposes, channels_first, channels_last
 
 FIRST = (0, 3, 1, 2)
 
@@ -31,7 +31,7 @@ def test_transposes_move_on(write, wanted):
     x, y = pel.tensor4("x", shape=(2, 3, 5, 4)), pel.tensor4("y", shape=(2, 3, 5, 4))
     values = {i: rng.normal(size=i.shape).astype("float32") for i in (x, y)}
     before = write(x, y)
-    (after,) = settled([before])
+    (after,) = cancel_transposes([before])
     assert wanted is None or str(after) == wanted
     assert after.type == before.type
     np.testing.assert_array_equal(*evaluate(np, [before, after], values))

@@ -13,7 +13,7 @@ from tensorboard.util import tensor_util
 import pellucid as pel
 from pellucid import nn
 from pellucid.interop.tensorboard import EventWriter
-from pellucid.interop.tensorboard.lazy_import import tensorboard
+from pellucid.interop.tensorboard.writer import import_tensorboard
 
 
 def read(folder) -> EventAccumulator:
@@ -30,7 +30,7 @@ def plugin(found, name):
     return found.SummaryMetadata(name).plugin_data.plugin_name
 
 
-def test_scalars_are_read_as_they_were_written(tmp_path):
+def test_scalars(tmp_path):
     with EventWriter(tmp_path) as writer:
         for step, loss in enumerate([1.0, 0.5, float("nan")]):
             writer.scalars({"epoch/loss": loss, "epoch/accuracy": np.float32(step / 2)}, step)
@@ -41,7 +41,7 @@ def test_scalars_are_read_as_they_were_written(tmp_path):
     assert plugin(found, "epoch/accuracy") == "scalars"
 
 
-def test_a_histogram_counts_every_finite_number(tmp_path):
+def test_histogram_ignores_non_finite_values(tmp_path):
     numbers = np.array([[0.0, 1.0, 1.0], [2.0, np.inf, np.nan]])
     with EventWriter(tmp_path) as writer:
         writer.histogram("weights", numbers, 7, buckets=4)
@@ -56,14 +56,14 @@ def test_a_histogram_counts_every_finite_number(tmp_path):
     assert plugin(found, "weights") == "histograms"
 
 
-def test_images_are_pngs(tmp_path):
+def test_images(tmp_path):
     from PIL import Image
 
     grey = np.linspace(0, 1, 12).reshape(3, 4)
     coloured = np.random.default_rng(0).integers(0, 256, (5, 2, 2, 3), dtype=np.uint8)
     with EventWriter(tmp_path) as writer:
         writer.image("grey", grey, 0)
-        writer.image("coloured", coloured, 1, most=2)
+        writer.image("coloured", coloured, 1, max_images=2)
     found = read(tmp_path)
     ((_, parts),) = tensors(found, "grey")
     assert parts[:2].tolist() == [b"4", b"3"]
@@ -74,7 +74,7 @@ def test_images_are_pngs(tmp_path):
     assert plugin(found, "grey") == "images"
 
 
-def test_words_and_pictures(tmp_path):
+def test_text_and_figures(tmp_path):
     from pellucid.show.plots import learning_curves
 
     with EventWriter(tmp_path) as writer:
@@ -86,7 +86,7 @@ def test_words_and_pictures(tmp_path):
     assert width > height > 100
 
 
-def test_a_model_is_drawn_with_a_box_for_each_layer(tmp_path):
+def test_graph_of_a_model_is_grouped_by_layer(tmp_path):
     layers = [nn.Input((2,)), nn.Dense(3, "tanh", name="hidden"), nn.Dropout(0.5, name="drop"), nn.Dense(1, name="out")]
     with EventWriter(tmp_path) as writer:
         writer.graph(pel.Sequential(layers))
@@ -100,7 +100,7 @@ def test_a_model_is_drawn_with_a_box_for_each_layer(tmp_path):
     assert all(source in nodes for node in graph.node for source in node.input)
 
 
-def test_an_expression_is_drawn_too(tmp_path):
+def test_graph_of_an_expression(tmp_path):
     x, y = pel.vector("x"), pel.vector("a b")
     with EventWriter(tmp_path) as writer:
         writer.graph([pel.tanh(x) + pel.tanh(y), (x * 2).sum()])
@@ -109,11 +109,11 @@ def test_an_expression_is_drawn_too(tmp_path):
     assert len(set(names)) == len(names)
 
 
-def test_hyperparameters_begin_and_end_a_session(tmp_path):
+def test_hyperparameters_start_and_end_a_session(tmp_path):
     settings = {"rate": 0.1, "hidden": np.int64(3), "nesterov": True, "activation": "tanh", "sizes": (1, 2)}
     with EventWriter(tmp_path / "run") as writer:
         writer.hyperparameters(settings)
-        with pytest.raises(pel.UseError, match="written once"):
+        with pytest.raises(pel.UseError, match="of a run can be written once"):
             writer.hyperparameters(settings)
     found = read(tmp_path / "run")
     content = found.SummaryMetadata(hparams.SESSION_START_INFO_TAG).plugin_data.content
@@ -124,10 +124,12 @@ def test_hyperparameters_begin_and_end_a_session(tmp_path):
     assert start.hparams["sizes"].string_value == "(1, 2)"
     assert start.group_name == "run"
     content = found.SummaryMetadata(hparams.SESSION_END_INFO_TAG).plugin_data.content
-    assert hparams.parse_session_end_info_plugin_data(content).status == tensorboard().Status.Value("STATUS_SUCCESS")
+    assert hparams.parse_session_end_info_plugin_data(content).status == import_tensorboard().Status.Value(
+        "STATUS_SUCCESS"
+    )
 
 
-def test_a_run_that_fails_is_noted_as_such(tmp_path):
+def test_failed_run_is_marked(tmp_path):
     def broken():
         with EventWriter(tmp_path) as writer:
             writer.hyperparameters({"rate": 1.0})
@@ -138,22 +140,24 @@ def test_a_run_that_fails_is_noted_as_such(tmp_path):
         broken()
     found = read(tmp_path)
     content = found.SummaryMetadata(hparams.SESSION_END_INFO_TAG).plugin_data.content
-    assert hparams.parse_session_end_info_plugin_data(content).status == tensorboard().Status.Value("STATUS_FAILURE")
+    assert hparams.parse_session_end_info_plugin_data(content).status == import_tensorboard().Status.Value(
+        "STATUS_FAILURE"
+    )
     assert len(tensors(found, "loss")) == 1
 
 
-def test_what_was_flushed_can_be_read_while_the_run_goes_on(tmp_path):
+def test_flushed_values_can_be_read_during_the_run(tmp_path):
     writer = EventWriter(tmp_path)
     writer.scalar("loss", 1.0, 0)
     writer.flush()
     assert len(tensors(read(tmp_path), "loss")) == 1
     writer.close()
     writer.close()
-    with pytest.raises(pel.UseError, match=r"is closed. Make another EventWriter"):
+    with pytest.raises(pel.UseError, match=r"is closed. Create another EventWriter"):
         writer.scalar("loss", 1.0, 1)
 
 
-def test_what_does_not_fit_is_refused(tmp_path):
+def test_invalid_arguments(tmp_path):
     with EventWriter(tmp_path) as writer:
         with pytest.raises(pel.ShapeError, match=r"loss: expected one number. Received: an array of shape \(2,\)"):
             writer.scalar("loss", [1.0, 2.0], 0)
@@ -165,12 +169,12 @@ def test_what_does_not_fit_is_refused(tmp_path):
             writer.scalar("loss", 1.0, 0.5)
         with pytest.raises(pel.OptionError, match="buckets of 1 or more"):
             writer.histogram("w", [1.0], 0, buckets=0)
-        with pytest.raises(pel.UseError, match=r"a model or expressions to draw the graph of. Received: 3"):
+        with pytest.raises(pel.UseError, match=r"a model or expressions whose graph to write. Received: 3"):
             writer.graph(3)
 
 
-def test_without_tensorboard_it_is_said_how_to_get_it(tmp_path, monkeypatch):
-    tensorboard.cache_clear()
+def test_error_without_tensorboard_names_the_package(tmp_path, monkeypatch):
+    import_tensorboard.cache_clear()
     monkeypatch.setitem(sys.modules, "tensorboard.compat.proto.event_pb2", None)
     with pytest.raises(pel.UseError, match=r"pip install 'pellucid\[tensorboard\]'"):
         EventWriter(tmp_path)
@@ -185,7 +189,7 @@ def fitted(folder, **options):
     return model, history.history
 
 
-def test_the_callback_writes_every_epoch_of_both_data(tmp_path):
+def test_callback_writes_training_and_validation_metrics(tmp_path):
     _, history = fitted(tmp_path, histogram_freq=2, write_images=True, hyperparameters={"rate": 0.1})
     train, validation = read(tmp_path / "train"), read(tmp_path / "validation")
     for found, prefix in ((train, ""), (validation, "val_")):
@@ -201,7 +205,7 @@ def test_the_callback_writes_every_epoch_of_both_data(tmp_path):
     assert hparams.SESSION_START_INFO_TAG in read(tmp_path).Tags()["tensors"]
 
 
-def test_the_callback_writes_batches_where_that_is_asked_for(tmp_path):
+def test_callback_writes_batches(tmp_path):
     fitted(tmp_path / "every", update_freq="batch", write_graph=False, write_steps_per_second=True)
     fitted(tmp_path / "third", update_freq=3)
     every, third = read(tmp_path / "every" / "train"), read(tmp_path / "third" / "train")
@@ -211,21 +215,21 @@ def test_the_callback_writes_batches_where_that_is_asked_for(tmp_path):
     assert not every.Tags()["graph"]
 
 
-def test_the_callback_writes_what_evaluate_measures(tmp_path):
+def test_callback_writes_evaluation_metrics(tmp_path):
     model, _ = fitted(tmp_path / "fit")
     model.evaluate(np.ones((4, 2)), np.ones((4, 1)), callbacks=[pel.callbacks.TensorBoard(tmp_path / "later")])
     ((step, _),) = tensors(read(tmp_path / "later" / "validation"), "evaluation_mae_vs_iterations")
     assert step == 6
 
 
-def test_the_callback_refuses_what_is_no_frequency():
+def test_callback_refuses_invalid_frequencies():
     with pytest.raises(pel.OptionError, match=r"update_freq to be 'epoch', 'batch' or a number .* Received: 'epochs'"):
         pel.callbacks.TensorBoard(update_freq="epochs")
     with pytest.raises(pel.OptionError, match="histogram_freq"):
         pel.callbacks.TensorBoard(histogram_freq=-1)
 
 
-def test_the_runs_of_a_sweep_are_compared_by_their_settings(tmp_path):
+def test_trials_of_a_sweep_have_hyperparameters(tmp_path):
     def build(hidden, kind):
         model = pel.Sequential([nn.Input((2,)), nn.Dense(hidden, activation=kind), nn.Dense(1)])
         model.compile("sgd", "mse")
@@ -235,13 +239,13 @@ def test_the_runs_of_a_sweep_are_compared_by_their_settings(tmp_path):
     found = pel.sweep(
         build, x, x[:, 0], hidden=[1, 2], kind=["tanh", "relu"], seed=5, epochs=7, validation_data=(x, x[:, 1])
     )
-    folders = found.to_tensorboard(tmp_path, most=3)
-    assert [folder.name for folder in folders] == ["run_0", "run_1", "run_2", "run_3"]
+    folders = found.to_tensorboard(tmp_path, max_epochs=3)
+    assert [folder.name for folder in folders] == ["trial_0", "trial_1", "trial_2", "trial_3"]
     for number, folder in enumerate(folders):
         events = read(folder)
         content = events.SummaryMetadata(hparams.SESSION_START_INFO_TAG).plugin_data.content
-        told = hparams.parse_session_start_info_plugin_data(content).hparams
-        assert (told["hidden"].number_value, told["kind"].string_value, told["seed"].number_value) == (
+        settings = hparams.parse_session_start_info_plugin_data(content).hparams
+        assert (settings["hidden"].number_value, settings["kind"].string_value, settings["seed"].number_value) == (
             found.table["hidden"][number],
             found.table["kind"][number],
             5,
@@ -250,5 +254,5 @@ def test_the_runs_of_a_sweep_are_compared_by_their_settings(tmp_path):
         assert steps == (0, 3, 6)
         np.testing.assert_array_equal(values, found.curves["val_loss"][number][[0, 3, 6]].astype("float32"))
         assert len(tensors(events, "loss")) == 3
-    with pytest.raises(pel.OptionError, match="most"):
-        found.to_tensorboard(tmp_path, most=0)
+    with pytest.raises(pel.OptionError, match="max_epochs"):
+        found.to_tensorboard(tmp_path, max_epochs=0)

@@ -1,1 +1,1 @@
-"""Networks as estimators of scikit-learn."""
+"""Scikit-learn estimators backed by neural networks."""

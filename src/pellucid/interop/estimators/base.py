@@ -1,4 +1,4 @@
-"""What both estimators are: settings, a network that is fitted to arrays, and a state of arrays that pickles."""
+"""Base class of the scikit-learn estimators: hyperparameters, training, and a state that can be pickled."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from pellucid.graph.errors import OptionError
+from pellucid.graph.validation import check_integer
 from pellucid.interop.estimators import network_cache
-from pellucid.interop.estimators.network_cache import Form, Network
+from pellucid.interop.estimators.network_cache import CachedNetwork, NetworkSignature
 from pellucid.model.model import Model
-from pellucid.training import data_validation
 from pellucid.training.callbacks.early_stopping import EarlyStopping
-from pellucid.training.data_adapter import samples_of
+from pellucid.training.data_adapter import make_dataset
 
 Array = np.ndarray[Any, Any]
 
-OWN = ("hidden_layer_sizes", "activation", "optimizer", "learning_rate", "alpha")
-"""The settings of the network that an estimator makes by itself."""
+NETWORK_SETTINGS = ("hidden_layer_sizes", "activation", "optimizer", "learning_rate", "alpha")
+"""Hyperparameters of the built-in network, which a custom model does not take."""
 
-_custom: WeakKeyDictionary[Any, Network] = WeakKeyDictionary()
-"""The networks of estimators whose model is somebody's own function."""
+_custom_networks: WeakKeyDictionary[Any, CachedNetwork] = WeakKeyDictionary()
+"""Networks of estimators with a custom model. They stay outside of the instance, which must be picklable."""
 
 
 class NetworkEstimator(BaseEstimator):  # type: ignore[misc]  # ships no types
-    """A network with the interface of scikit-learn; `Classifier` and `Regressor` say what it puts out."""
+    """Neural network with the interface of scikit-learn; base class of `Classifier` and `Regressor`."""
 
     state_: network_cache.State
     history_: dict[str, list[float]]
@@ -67,150 +67,157 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]  # ships no types
         self.model = model
         self.verbose = verbose
 
-    # What the two estimators say.
-
-    def _outputs(self, y: Array) -> tuple[int, str | None, str]:
-        """Return how many columns come out, their activation, and the loss."""
+    def _get_outputs(self, y: Array) -> tuple[int, str | None, str]:
+        """Return the number of output columns, their activation, and the loss."""
         raise NotImplementedError
 
-    def _targets(self, y: Array, model: Model) -> Array:
-        """Return what the model is trained towards."""
+    def _convert_targets(self, y: Array, model: Model) -> Array:
+        """Return targets in the format of the model's loss."""
         raise NotImplementedError
 
     def _split(self, X: Array, y: Array, weights: Array, seed: int) -> list[Array]:
-        """Return training and validation parts of samples, targets and weights, one after the other."""
+        """Return training and validation parts of samples, targets and weights: X, X_val, y, y_val, w, w_val."""
         raise NotImplementedError
 
-    # What they share.
+    def _validate(self, X: Any, y: Any, reset: bool, **options: Any) -> tuple[Array, Array]:
+        """Return samples and targets as arrays, in the dtype of the network."""
+        X, y = validate_data(self, X, y, reset=reset, dtype=[np.float64, np.float32], **options)
+        return X if reset else X.astype(self._dtype, copy=False), y
 
-    def _samples(self, X: Any, y: Any, anew: bool, **how: Any) -> tuple[Array, Array]:
-        """Return samples and targets as arrays, in the dtype in which the network computes."""
-        X, y = validate_data(self, X, y, reset=anew, dtype=[np.float64, np.float32], **how)
-        return X if anew else X.astype(self._dtype, copy=False), y
-
-    def _train(self, X: Array, y: Array, weights: Array, epochs: int, anew: bool) -> Self:
-        """Train on checked data, anew or from where the estimator stands."""
-        data_validation.positive("epochs", epochs)
+    def _train(self, X: Array, y: Array, weights: Array, epochs: int, reset: bool) -> Self:
+        """Train on validated data, from new weights or from the current ones."""
+        check_integer("epochs", epochs)
         if not weights.sum() > 0:
-            raise OptionError("Expected sample weights, times those of the classes, of which one at least is above 0")
-        if anew:
-            self._begin(X, y)
-        held_out: list[Array] | None = None
-        if anew and self.early_stopping:
-            X, held_out_X, y, held_out_y, weights, held_out_w = self._split(X, y, weights, self._seed)
-            held_out = [held_out_X, held_out_y, held_out_w]
-        network = self._network()
-        size = self._size(len(X))
-        x, y, w = whole(X, y, weights) if size >= len(X) else (X, y, weights * (len(X) / weights.sum()))
-        samples = samples_of(network.model, x, self._targets(y, network.model), w)
-        with network.holding(self.state_, samples) as model:
-            put(network.alpha, self.alpha, "alpha")
-            put(network.rate, self._rate, "learning_rate")
-            validation: Any = None
+            raise OptionError("Expected at least one sample weight above 0, after multiplication by the class weights")
+        if reset:
+            self._initialize(X, y)
+        validation: list[Array] | None = None
+        if reset and self.early_stopping:
+            X, X_val, y, y_val, weights, w_val = self._split(X, y, weights, self._seed)
+            validation = [X_val, y_val, w_val]
+        network = self._get_network()
+        size = self._get_batch_size(len(X))
+        is_full_batch = size >= len(X)
+        x, y, w = to_single_batch(X, y, weights) if is_full_batch else (X, y, weights * (len(X) / weights.sum()))
+        samples = make_dataset(network.model, x, self._convert_targets(y, network.model), w)
+        with network.borrow(self.state_, samples) as model:
+            set_hyperparameter(network.alpha, self.alpha, "alpha")
+            set_hyperparameter(network.learning_rate, self._learning_rate, "learning_rate")
+            validation_data: Any = None
             callbacks = []
-            if held_out is not None:
-                vx, vy, vw = whole(*held_out)
-                validation = (vx, self._targets(vy, model), vw)
-                patience = data_validation.positive("n_iter_no_change", self.n_iter_no_change)
+            if validation is not None:
+                x_val, y_val, w_val = to_single_batch(*validation)
+                validation_data = (x_val, self._convert_targets(y_val, model), w_val)
+                patience = check_integer("n_iter_no_change", self.n_iter_no_change)
                 callbacks.append(EarlyStopping("val_loss", patience=patience, restore_best_weights=True))
             history = model.fit(
                 x,
-                self._targets(y, model),
-                batch_size=max(size, len(x) if size >= len(X) else 0),
+                self._convert_targets(y, model),
+                batch_size=max(size, len(x) if is_full_batch else 0),
                 epochs=self.n_iter_ + epochs,
                 initial_epoch=self.n_iter_,
                 verbose=self.verbose,
                 callbacks=callbacks,
-                validation_data=validation,
+                validation_data=validation_data,
                 sample_weight=w,
                 seed=self._seed,
             )
-            self.state_ = network.state()
+            self.state_ = network.get_state()
         for name, values in history.history.items():
             self.history_.setdefault(name, []).extend(map(float, values))
         self.n_iter_ += len(history.epoch)
         return self
 
-    def _begin(self, X: Array, y: Array) -> None:
-        """Stand where training begins: with first weights, and no epoch done."""
+    def _train_one_epoch(self, X: Array, y: Array, weights: Array, reset: bool) -> Self:
+        """Train for one epoch, without early stopping."""
+        early_stopping, self.early_stopping = self.early_stopping, False
+        try:
+            return self._train(X, y, weights, 1, reset)
+        finally:
+            self.early_stopping = early_stopping
+
+    def _initialize(self, X: Array, y: Array) -> None:
+        """Set initial weights, and reset the history."""
         self._seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         self._dtype = X.dtype.name
-        outputs, last, loss = self._outputs(y)
-        self._given = (self.model, self.optimizer)
+        outputs, activation, loss = self._get_outputs(y)
+        self._network_arguments = (self.model, self.optimizer)
+        hidden: tuple[int, ...] = ()
+        optimizer, self._learning_rate = "", None
         if self.model is None:
-            hidden = sizes(self.hidden_layer_sizes)
-            written, usual, _ = network_cache.optimizer_of(self.optimizer)
-            if usual is None and self.learning_rate is not None:
+            hidden = parse_layer_sizes(self.hidden_layer_sizes)
+            optimizer, default_rate, _ = network_cache.parse_optimizer(self.optimizer)
+            if default_rate is None and self.learning_rate is not None:
                 raise OptionError(
-                    f"The optimizer has a schedule for its learning rate. Received: {self.optimizer!r}, and "
+                    f"The optimizer has a learning rate schedule. Received: {self.optimizer!r} and "
                     f"learning_rate={self.learning_rate!r}; leave one out"
                 )
-            self._rate = usual if self.learning_rate is None else self.learning_rate
-            self._form = Form(X.shape[1], outputs, hidden, self.activation, last, loss, written, self._dtype)
+            self._learning_rate = default_rate if self.learning_rate is None else self.learning_rate
         else:
-            self._check_own()
-            self._rate = None
-            self._form = Form(X.shape[1], outputs, (), "", last, loss, "", self._dtype)
-            _custom.pop(self, None)
-        self.state_ = self._network(self._seed).start(self._seed)
+            self._check_network_settings()
+            _custom_networks.pop(self, None)
+        hidden_activation = self.activation if self.model is None else ""
+        self._signature = NetworkSignature(
+            X.shape[1], outputs, hidden, hidden_activation, activation, loss, optimizer, self._dtype
+        )
+        self.state_ = self._get_network(self._seed).initialize(self._seed)
         self.history_ = {}
         self.n_iter_ = 0
 
-    def _check_own(self) -> None:
-        """Refuse settings of a network that is not made."""
-        usual = inspect.signature(type(self)).parameters
-        for name in OWN:
-            if getattr(self, name) != usual[name].default:
+    def _check_network_settings(self) -> None:
+        """Check that a custom model is not combined with hyperparameters of the built-in network."""
+        parameters = inspect.signature(type(self)).parameters
+        for name in NETWORK_SETTINGS:
+            if getattr(self, name) != parameters[name].default:
                 raise OptionError(
-                    f"The network is made by model={self.model!r}, so {name} says nothing. "
+                    f"The network is built by model={self.model!r}, so {name} has no effect. "
                     f"Received: {name}={getattr(self, name)!r}; leave one out"
                 )
 
-    def _network(self, seed: int = 0) -> Network:
-        """Return the network that the state belongs to."""
-        model, optimizer = self._given
+    def _get_network(self, seed: int = 0) -> CachedNetwork:
+        """Return the network for the hyperparameters at the last call of fit, which may have changed since."""
+        model, optimizer = self._network_arguments
         if model is None:
-            return network_cache.network_of(self._form, network_cache.optimizer_of(optimizer)[2])
-        if self not in _custom:
-            _custom[self] = network_cache.custom(model, self._form, seed)
-        return _custom[self]
+            return network_cache.get_network(self._signature, network_cache.parse_optimizer(optimizer)[2])
+        if self not in _custom_networks:
+            _custom_networks[self] = network_cache.build_custom_network(model, self._signature, seed)
+        return _custom_networks[self]
 
-    def _size(self, count: int) -> int:
-        """Return how many samples a step has."""
-        return min(200, count) if self.batch_size == "auto" else data_validation.positive("batch_size", self.batch_size)
+    def _get_batch_size(self, count: int) -> int:
+        return min(200, count) if self.batch_size == "auto" else check_integer("batch_size", self.batch_size)
 
-    def _say(self, X: Any) -> Array:
-        """Return what the network puts out for data."""
+    def _compute_outputs(self, X: Any) -> Array:
+        """Return the outputs of the network."""
         check_is_fitted(self, "state_")
         X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32]).astype(self._dtype, copy=False)
-        with self._network().holding(self.state_) as model:
-            return network_cache.predicted(model, X)
+        with self._get_network().borrow(self.state_) as model:
+            return network_cache.predict_rows(model, X)
 
     @property
     def model_(self) -> Model:
-        """The trained network as a `Model` of its own."""
+        """The trained network as an independent `Model`."""
         check_is_fitted(self, "state_")
-        network = self._network()
+        network = self._get_network()
         with network.lock:
-            made = network.fresh()
-            for path, shared in made.paths().items():
+            model = network.build_model()
+            for path, shared in model.paths().items():
                 shared.set_value(self.state_[path])
-        return made
+        return model
 
 
-def whole(X: Array, y: Array, weights: Array) -> tuple[Array, Array, Array]:
-    """Return data as one batch, rounded up by rows that weigh nothing, so that few sizes are compiled.
+def to_single_batch(X: Array, y: Array, weights: Array) -> tuple[Array, Array, Array]:
+    """Return data as one batch, padded with rows of weight 0 so that few sizes are compiled.
 
-    The loss is the mean over the rows, so weights that add up to their number make it the weighted mean of the data.
+    The loss is the mean over the rows. Weights that sum to the number of rows make it the weighted mean of the data.
     """
-    rows = network_cache.rows_for(len(X))
+    rows = network_cache.round_up_rows(len(X))
     w = np.zeros(rows, X.dtype)
     w[: len(X)] = weights * (rows / weights.sum())
-    return network_cache.padded(X, rows), network_cache.padded(y, rows), w
+    return network_cache.pad_rows(X, rows), network_cache.pad_rows(y, rows), w
 
 
-def put(shared: Any, value: Any, name: str) -> None:
-    """Set a number of the network, if it has it."""
+def set_hyperparameter(shared: Any, value: Any, name: str) -> None:
+    """Set a hyperparameter of a network, unless the network or the estimator does not have it."""
     if shared is None or value is None:
         return
     if not isinstance(value, (int, float, np.number)) or not 0 <= value < np.inf:
@@ -218,7 +225,6 @@ def put(shared: Any, value: Any, name: str) -> None:
     shared.set_value(np.asarray(value, shared.dtype))
 
 
-def sizes(given: Any) -> tuple[int, ...]:
-    """Return the numbers of hidden units."""
-    listed = [given] if isinstance(given, (int, np.integer)) else list(given)
-    return tuple(data_validation.positive("hidden_layer_sizes", each) for each in listed)
+def parse_layer_sizes(sizes: Any) -> tuple[int, ...]:
+    sizes = [sizes] if isinstance(sizes, (int, np.integer)) else list(sizes)
+    return tuple(check_integer("hidden_layer_sizes", size) for size in sizes)

@@ -1,4 +1,4 @@
-"""`pel.Classifier`: a network that tells classes apart, for scikit-learn."""
+"""Classifier with the interface of scikit-learn."""
 
 from __future__ import annotations
 
@@ -16,62 +16,62 @@ from pellucid.graph.errors import OptionError
 from pellucid.interop.estimators.base import NetworkEstimator
 from pellucid.model.errors import ModelError
 from pellucid.model.model import Model
-from pellucid.training import data_validation
+from pellucid.training.data_adapter import COLUMN_LOSSES, get_loss_function
 
 Array = np.ndarray[Any, Any]
 
 
 class Classifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]  # ships no types
-    r"""A network that tells classes apart, :math:`\hat y = \mathrm{softmax}(\dots a(x W_1 + b_1) \dots)`, as an
-    estimator of scikit-learn.
+    r"""Neural network classifier for scikit-learn, :math:`\hat y = \mathrm{softmax}(\dots a(x W_1 + b_1) \dots)`.
 
-    It is trained by `Sequential.fit` towards small crossentropy and small weights,
-    :math:`\frac{\sum_n w_n \ell_n}{\sum_n w_n} + \frac{\alpha}{2} \sum \lVert W \rVert^2`. It computes in the dtype of
-    ``X``, float32 or float64. Fits of one form, as in a search, share their compiled programs.
+    Minimizes the weighted cross-entropy with an L2 penalty,
+    :math:`\frac{\sum_n w_n \ell_n}{\sum_n w_n} + \frac{\alpha}{2} \sum \lVert W \rVert^2`, by `Sequential.fit`.
+    Computes in the dtype of ``X``, float32 or float64. Estimators with the same network, as in a grid search, share
+    their compiled programs.
 
     Parameters
     ----------
     hidden_layer_sizes : int or sequence of int
-        The units of the hidden layers.
+        Units of the hidden layers.
     activation : str or function
-        Theirs.
+        Activation of the hidden layers.
     optimizer : str or Optimizer
-        How it descends.
+        The optimizer.
     learning_rate : float, optional
-        The optimizer's own without it.
+        By default that of the optimizer.
     alpha : float
         Strength of the L2 penalty on the kernels.
     epochs : int
-        How often all samples are walked.
+        Maximum number of epochs.
     batch_size : int or "auto"
-        Samples a step; ``"auto"`` is 200, or all if they are fewer.
+        Samples per step; ``"auto"`` is 200, or all samples if there are fewer.
     early_stopping : bool
-        Whether to hold samples out, stop when their loss has not fallen for a while, and keep the best weights.
+        Whether to hold out validation samples, stop when their loss no longer falls, and restore the best weights.
     validation_fraction : float
-        The share that is held out.
+        Fraction of the samples that is held out.
     n_iter_no_change : int
-        For how many epochs it may not fall.
+        Number of epochs without improvement after which training stops.
     class_weight : dict, "balanced" or None
-        What the samples of a class weigh.
+        Weights of the classes.
     random_state : int, RandomState or None
-        Seeds first weights, orders, and what is held out.
+        Seed of the initial weights, the sample order and the validation split.
     model : function, optional
-        Returns a compiled model to be used instead; it is given ``n_features``, ``n_outputs`` (the number of classes)
-        and ``dtype`` where it has such parameters. It puts out a probability for each class, or one for the second of
-        two.
+        Returns a compiled model to use instead of the built-in one, given ``n_features``, ``n_outputs`` (the number of
+        classes) and ``dtype`` if it has such parameters. Its output is the probability of each class, or of the second
+        of two.
     verbose : {0, 1, 2, "auto"}
         As for `Sequential.fit`.
 
     Attributes
     ----------
     classes_ : array
-        The classes, sorted.
+        The sorted classes.
     n_features_in_, feature_names_in_
-        Of the samples that it was fitted to.
+        Number and names of the features.
     history_ : dict from str to list of float
         The loss of every epoch.
     n_iter_ : int
-        How many epochs there were.
+        Number of epochs trained.
     model_ : Model
         The trained network.
 
@@ -122,103 +122,99 @@ class Classifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]  # sh
         self.class_weight = class_weight
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Train a new network.
+        """Train from new weights.
 
         Parameters
         ----------
         X : array, shape (samples, features)
-            Finite numbers.
+            Samples; finite numbers.
         y : array, shape (samples,)
-            Classes, of any kind.
+            Class labels of any type.
         sample_weight : array, shape (samples,), optional
-            What each sample weighs.
+            Weight of each sample.
 
         Returns
         -------
         Classifier
-            Itself.
+            The estimator itself.
         """
-        X, y = self._samples(X, y, anew=True)
+        X, y = self._validate(X, y, reset=True)
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
-        return self._train(X, labels, self._weights(X, y, sample_weight), self.epochs, anew=True)
+        return self._train(X, labels, self._get_weights(X, y, sample_weight), self.epochs, reset=True)
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
-        """Train for one more epoch, on these samples.
+        """Train for one more epoch.
 
         Parameters
         ----------
         X, y, sample_weight
             As for `fit`.
         classes : array, optional
-            All classes that there will be; at the first call those of ``y`` without it.
+            All classes, for the first call. By default those of ``y``.
 
         Returns
         -------
         Classifier
-            Itself.
+            The estimator itself.
         """
-        anew = not hasattr(self, "state_")
-        X, y = self._samples(X, y, anew)
+        reset = not hasattr(self, "state_")
+        X, y = self._validate(X, y, reset)
         check_classification_targets(y)
-        if anew:
+        if reset:
             self.classes_ = np.unique(y if classes is None else classes)
         elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
-            raise OptionError(f"Expected classes to be those of the first call, {self.classes_}. Received: {classes}")
+            raise OptionError(f"Expected the classes of the first call, {self.classes_}. Received: {classes}")
         unknown = np.setdiff1d(y, self.classes_)
         if len(unknown):
-            raise OptionError(f"Expected y to hold the classes {self.classes_}. Received: {unknown[0]!r} besides")
+            raise OptionError(f"Expected y to contain the classes {self.classes_} only. Received: {unknown[0]!r}")
         labels = np.searchsorted(self.classes_, y)
-        stopping, self.early_stopping = self.early_stopping, False
-        try:
-            return self._train(X, labels, self._weights(X, y, sample_weight), 1, anew)
-        finally:
-            self.early_stopping = stopping
+        return self._train_one_epoch(X, labels, self._get_weights(X, y, sample_weight), reset)
 
     def predict_proba(self, X: Any) -> Array:
         """Return the probability of every class, shape (samples, classes), in the order of ``classes_``."""
-        said = self._say(X)
+        outputs = self._compute_outputs(X)
         if len(self.classes_) == 1:
-            return np.ones((len(said), 1), said.dtype)
-        return np.concatenate([1 - said, said], axis=1) if said.shape[1] == 1 else said
+            return np.ones((len(outputs), 1), outputs.dtype)
+        return np.concatenate([1 - outputs, outputs], axis=1) if outputs.shape[1] == 1 else outputs
 
     def predict(self, X: Any) -> Array:
         """Return the most probable class of each sample, shape (samples,)."""
-        places = self.predict_proba(X).argmax(axis=1)
-        found: Array = self.classes_[places]
-        return found
+        columns = self.predict_proba(X).argmax(axis=1)  # first: it raises NotFittedError before classes_ is used
+        labels: Array = self.classes_[columns]
+        return labels
 
-    def _weights(self, X: Array, y: Array, given: Any) -> Array:
-        """Return what samples weigh, by themselves and by their classes."""
-        weights: Array = _check_sample_weight(given, X, dtype=X.dtype, ensure_non_negative=True)
+    def _get_weights(self, X: Array, y: Array, sample_weight: Any) -> Array:
+        """Return the product of sample and class weights."""
+        weights: Array = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
         if self.class_weight is None:
             return weights
-        known = self.class_weight
-        if isinstance(known, Mapping):
-            known = {key: value for key, value in known.items() if key in set(self.classes_.tolist())}
-        by_class: Array = np.asarray(compute_sample_weight(known, y), X.dtype)
+        class_weight = self.class_weight
+        if isinstance(class_weight, Mapping):
+            class_weight = {key: value for key, value in class_weight.items() if key in set(self.classes_.tolist())}
+        by_class: Array = np.asarray(compute_sample_weight(class_weight, y), X.dtype)
         return weights * by_class
 
-    def _outputs(self, y: Array) -> tuple[int, str | None, str]:
-        # One class alone has a probability of 1; a second column, of no class, keeps the network a network.
+    def _get_outputs(self, y: Array) -> tuple[int, str | None, str]:
+        # A softmax of one column would be constant, so a single class gets a second column.
         return max(len(self.classes_), 2), "softmax", "sparse_categorical_crossentropy"
 
-    def _targets(self, y: Array, model: Model) -> Array:
-        if self._given[0] is None:
+    def _convert_targets(self, y: Array, model: Model) -> Array:
+        if self._network_arguments[0] is None:
             return y.astype(np.int32)
         columns, count = model.outputs[0].shape[-1], max(len(self.classes_), 2)
         if columns == 1 and count == 2:
             return y[:, None].astype(self._dtype)
         if columns != count:
             raise ModelError(
-                f"Expected a model that puts out a probability for each of {count} classes. Received: one that puts "
-                f"out {columns} columns"
+                f"Expected a model that outputs a probability for each of {count} classes. Received: one that outputs "
+                f"{columns} column{'s' * (columns != 1)}"
             )
-        (goal,) = model.goal.of(model.output_names)
-        if data_validation.formula(goal.loss) in data_validation.COLUMNS:
+        (goal,) = model.compile_config.for_outputs(model.output_names)
+        if get_loss_function(goal.loss) in COLUMN_LOSSES:
             return np.eye(count, dtype=self._dtype)[y]
         return y.astype(np.int32)
 
     def _split(self, X: Array, y: Array, weights: Array, seed: int) -> list[Array]:
-        share = self.validation_fraction
-        return list(train_test_split(X, y, weights, test_size=share, random_state=seed, stratify=y))
+        fraction = self.validation_fraction
+        return list(train_test_split(X, y, weights, test_size=fraction, random_state=seed, stratify=y))

@@ -1,7 +1,8 @@
-"""The models behind estimators: made once for a form of network, lent to whoever fits or predicts with it.
+"""Cache of compiled models, shared by all estimators with the same network.
 
-What an estimator learns are arrays. The compiled programs belong to a model that is kept here, so that the next fit of
-the same form, in a search or a cross-validation, compiles nothing. Sizes of data are rounded up, for the same reason.
+An estimator stores its trained values as arrays, and the cache holds the compiled programs. The next fit of the same
+network, in a search or a cross-validation, therefore compiles nothing. The sizes of data are rounded up for the same
+reason.
 """
 
 from __future__ import annotations
@@ -24,191 +25,154 @@ from pellucid.graph.ops.reductions import sum
 from pellucid.model.model import Model
 from pellucid.model.sequential import Sequential
 from pellucid.nn.optimizers import Optimizer
-from pellucid.nn.random_seed import seeded
-from pellucid.training.data_adapter import Samples
+from pellucid.nn.random_seed import temporary_seed
+from pellucid.training.array_source import ArrayDataset
+from pellucid.training.train_step import get_train_step
 
 Array = np.ndarray[Any, Any]
 State = dict[str, Array]
 
-MOST_KEPT = 32
-"""How many forms of network are kept with their programs."""
+MAX_CACHED = 32
+"""Number of networks in the cache."""
 
-FEWEST_ROWS = 16
-"""Data of fewer rows are rounded up to this many."""
+MIN_ROWS = 16
+"""Smallest number of rows that data are padded to."""
 
-ROWS_AT_ONCE = 1024
-"""So many rows are predicted in one call at most."""
+MAX_ROWS_PER_CALL = 1024
+"""Largest number of rows per prediction call."""
 
 
 @dataclass(frozen=True)
-class Form:
-    """What decides which program a network is compiled to.
-
-    Attributes
-    ----------
-    features, outputs : int
-        How many columns come in and go out.
-    hidden : tuple of int
-        The units of the hidden layers.
-    activation : str or function
-        Theirs.
-    last : str or None
-        The activation of the outputs.
-    loss : str
-        What is made small.
-    optimizer : str
-        It, written out but for the learning rate.
-    dtype : str
-        What everything is computed in.
-    """
+class NetworkSignature:
+    """Everything that the compiled program of a network depends on."""
 
     features: int
     outputs: int
     hidden: tuple[int, ...]
     activation: Any
-    last: str | None
+    output_activation: str | None
     loss: str
-    optimizer: str
+    optimizer: str  # as text, without its learning rate
     dtype: str
 
-    def build(self, alpha: Shared | None = None) -> Model:
-        """Return a new model, not compiled yet."""
-        how: dict[str, Any] = {}
+    def build_model(self, alpha: Shared | None = None) -> Model:
+        """Return a new model that is not compiled, with an L2 penalty of strength ``alpha``."""
+        options: dict[str, Any] = {}
         if alpha is not None:
-            how["kernel_regularizer"] = lambda w: 0.5 * alpha * sum(square(w))
-        layers = [nn.Dense(units, self.activation, **how) for units in self.hidden]
-        last = nn.Dense(self.outputs, self.last, **how)
+            options["kernel_regularizer"] = lambda w: 0.5 * alpha * sum(square(w))
+        layers = [nn.Dense(units, self.activation, **options) for units in self.hidden]
+        last = nn.Dense(self.outputs, self.output_activation, **options)
         return Sequential([nn.Input((self.features,), dtype=self.dtype), *layers, last])
 
 
-class Network:
-    """A compiled model of a form, and the values that can be put into it.
+class CachedNetwork:
+    """A compiled model that estimators borrow and fill with their values.
 
-    Parameters
-    ----------
-    model : Model
-        Built and compiled.
-    fresh : function
-        Returns another model of the same form, for its first weights.
-    alpha, rate : Shared or None
-        The strength of its penalty and the learning rate, where they can be set.
+    ``build_model`` returns another model with the same layers, to initialize weights. ``alpha`` and ``learning_rate``
+    are the hyperparameters that can be set; None for a custom model.
     """
 
     def __init__(
-        self, model: Model, fresh: Callable[[], Model], alpha: Shared | None = None, rate: Shared | None = None
+        self,
+        model: Model,
+        build_model: Callable[[], Model],
+        alpha: Shared | None = None,
+        learning_rate: Shared | None = None,
     ) -> None:
-        self.model, self.fresh, self.alpha, self.rate = model, fresh, alpha, rate
+        self.model, self.build_model, self.alpha, self.learning_rate = model, build_model, alpha, learning_rate
         self.lock = threading.RLock()
-        self.first: State = {}
+        self.initial_values: State = {}
 
-    def start(self, seed: int) -> State:
-        """Return the state from which a fit begins: weights of a seed, and an optimizer that remembers nothing."""
-        with seeded(seed):
-            weights = self.fresh().get_weights()
+    def initialize(self, seed: int) -> State:
+        """Return initial weights for a seed."""
+        with temporary_seed(seed):
+            weights = self.build_model().get_weights()
         return dict(zip(self.model.paths(), weights, strict=True))
 
     @contextmanager
-    def holding(self, state: Mapping[str, Array], samples: Samples | None = None) -> Iterator[Model]:
-        """Lend the model with a state, to one at a time; it is ready to be trained on the samples, if there are."""
+    def borrow(self, state: Mapping[str, Array], samples: ArrayDataset | None = None) -> Iterator[Model]:
+        """Yield the model with the values of a state, prepared to train on samples, to one thread at a time."""
         with self.lock:
             if samples is not None:
-                self.model.objective(samples).updates  # noqa: B018  (from here on the optimizer remembers)
+                _ = get_train_step(self.model, samples).updates  # creates the slots of the optimizer
             shared = self.model.state()
             for path, s in shared.items():
-                self.first.setdefault(path, s.get_value())
-                s.set_value(state.get(path, self.first[path]))
+                self.initial_values.setdefault(path, s.get_value())
+                s.set_value(state.get(path, self.initial_values[path]))
             yield self.model
 
-    def state(self) -> State:
-        """Return copies of all that the model has learned and remembers."""
+    def get_state(self) -> State:
+        """Return copies of the weights and the optimizer state."""
         return {path: shared.get_value() for path, shared in self.model.state().items()}
 
 
-_kept: OrderedDict[Form, Network] = OrderedDict()
-_keeping = threading.Lock()
+_cache: OrderedDict[NetworkSignature, CachedNetwork] = OrderedDict()
+_cache_lock = threading.Lock()
 
 
-def network_of(form: Form, optimizer: Callable[[Any], Optimizer]) -> Network:
-    """Return the network of a form, made at the first call.
+def get_network(signature: NetworkSignature, make_optimizer: Callable[[Any], Optimizer]) -> CachedNetwork:
+    """Return the network with a signature, and build it at the first call with an optimizer for a learning rate."""
+    with _cache_lock:
+        if signature not in _cache:
+            alpha = Shared(np.zeros((), signature.dtype), "alpha", trainable=False, regularizable=False)
+            rate = Shared(np.zeros((), np.float64), "learning_rate", trainable=False, regularizable=False)
+            model = signature.build_model(alpha)
+            model.compile(make_optimizer(rate), loss=signature.loss)
+            _cache[signature] = CachedNetwork(model, signature.build_model, alpha, rate)
+            if len(_cache) > MAX_CACHED:
+                _cache.popitem(last=False)
+        _cache.move_to_end(signature)
+        return _cache[signature]
 
-    Parameters
-    ----------
-    form : Form
-        What is asked for.
-    optimizer : function
-        Makes the optimizer that the form names, from a learning rate.
+
+def parse_optimizer(optimizer: Any) -> tuple[str, float | None, Callable[[Any], Optimizer]]:
+    """Return an optimizer without its learning rate as text, the learning rate, and a function that makes it.
+
+    The learning rate is None if it is a schedule, which the function keeps.
     """
-    with _keeping:
-        if form not in _kept:
-            alpha = Shared(np.zeros((), form.dtype), "alpha", trainable=False, regularizable=False)
-            rate = Shared(np.zeros((), np.float64), "rate", trainable=False, regularizable=False)
-            model = form.build(alpha)
-            model.compile(optimizer(rate), loss=form.loss)
-            _kept[form] = Network(model, form.build, alpha, rate)
-            if len(_kept) > MOST_KEPT:
-                _kept.popitem(last=False)
-        _kept.move_to_end(form)
-        return _kept[form]
-
-
-def optimizer_of(given: Any) -> tuple[str, float | None, Callable[[Any], Optimizer]]:
-    """Return how an optimizer is written but for its learning rate, what that is, and what makes one with another.
-
-    The rate is None where it is a schedule, which stays.
-    """
-    example = nn.optimizers.get(given)
-    config = example.config
+    example = nn.optimizers.get(optimizer)
+    config = dict(example.config)
     rate = config.pop("learning_rate")
-    written = f"{type(example).__name__}({config})"
+    text = f"{type(example).__name__}({config})"
     if not isinstance(rate, (int, float)):
-        return f"{written} at {rate!r}", None, lambda _: type(example)(learning_rate=rate, **config)
-    return written, float(rate), lambda rate: type(example)(learning_rate=rate, **config)
+        return f"{text} at {rate!r}", None, lambda _: type(example)(learning_rate=rate, **config)
+    return text, float(rate), lambda rate: type(example)(learning_rate=rate, **config)
 
 
-def rows_for(count: int) -> int:
-    """Return how many rows data are rounded up to: a power of two."""
-    return max(FEWEST_ROWS, 1 << (count - 1).bit_length())
+def round_up_rows(count: int) -> int:
+    """Return the next power of two, so that few sizes are compiled."""
+    return max(MIN_ROWS, 1 << (count - 1).bit_length())
 
 
-def padded(array: Array, count: int) -> Array:
-    """Return an array with copies of its first row behind, until there are so many."""
+def pad_rows(array: Array, count: int) -> Array:
+    """Pad an array with copies of its first row."""
     return np.concatenate([array, np.repeat(array[:1], count - len(array), axis=0)]) if count > len(array) else array
 
 
-def predicted(model: Model, x: Array) -> Array:
-    """Return what a model says of data, in calls of few different sizes."""
+def predict_rows(model: Model, x: Array) -> Array:
+    """Return predictions, computed in calls of few different sizes."""
     parts = []
-    for start in range(0, len(x), ROWS_AT_ONCE):
-        part = x[start : start + ROWS_AT_ONCE]
-        rows = rows_for(len(part))
-        parts.append(model.predict(padded(part, rows), batch_size=rows)[: len(part)])
+    for start in range(0, len(x), MAX_ROWS_PER_CALL):
+        part = x[start : start + MAX_ROWS_PER_CALL]
+        rows = round_up_rows(len(part))
+        parts.append(model.predict(pad_rows(part, rows), batch_size=rows)[: len(part)])
     return np.concatenate(parts)
 
 
-def custom(build: Callable[..., Any], form: Form, seed: int) -> Network:
-    """Return the network of somebody's own function.
+def build_custom_network(build: Callable[..., Any], signature: NetworkSignature, seed: int) -> CachedNetwork:
+    """Return the network of a user's function, which gets n_features, n_outputs and dtype if it takes them."""
+    known = {"n_features": signature.features, "n_outputs": signature.outputs, "dtype": signature.dtype}
+    arguments = {name: known[name] for name in inspect.signature(build).parameters if name in known}
 
-    Parameters
-    ----------
-    build : function
-        Returns a compiled model; it is given ``n_features``, ``n_outputs`` and ``dtype`` where it has such parameters.
-    form : Form
-        What goes in and comes out.
-    seed : int
-        Of the first weights.
-    """
-    known = {"n_features": form.features, "n_outputs": form.outputs, "dtype": form.dtype}
-    given = {name: known[name] for name in inspect.signature(build).parameters if name in known}
-
-    def fresh() -> Model:
-        model = build(**given)
+    def build_model() -> Model:
+        model = build(**arguments)
         if not isinstance(model, Model):
             raise UseError(f"Expected model to return a compiled Model. Received: {model!r}")
         if not model.stages:
-            model.on((form.features,), form.dtype)
+            model.build_for((signature.features,), signature.dtype)
         return model
 
-    with seeded(seed):
-        made = fresh()
-    made.goal  # noqa: B018  (says that the model is not compiled)
-    return Network(made, fresh)
+    with temporary_seed(seed):
+        model = build_model()
+    _ = model.compile_config  # raises an error if the model is not compiled
+    return CachedNetwork(model, build_model)

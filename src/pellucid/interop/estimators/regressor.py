@@ -1,4 +1,4 @@
-"""`pel.Regressor`: a network that tells numbers, for scikit-learn."""
+"""Regressor with the interface of scikit-learn."""
 
 from __future__ import annotations
 
@@ -17,13 +17,12 @@ Array = np.ndarray[Any, Any]
 
 
 class Regressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc]  # ships no types
-    r"""A network that tells one number or several, :math:`\hat y = \dots a(x W_1 + b_1) \dots W_k + b_k`, as an
-    estimator of scikit-learn.
+    r"""Neural network regressor for scikit-learn, :math:`\hat y = \dots a(x W_1 + b_1) \dots W_k + b_k`.
 
-    It is trained by `Sequential.fit` towards small squared errors and small weights,
-    :math:`\frac{\sum_n w_n (\hat y_n - y_n)^2}{\sum_n w_n} + \frac{\alpha}{2} \sum \lVert W \rVert^2`, with the mean of
-    the squared errors where there are several. Targets far from the range of about -1 to 1 are learned slowly;
-    `sklearn.compose.TransformedTargetRegressor` brings them there and back.
+    Minimizes the weighted mean squared error with an L2 penalty,
+    :math:`\frac{\sum_n w_n (\hat y_n - y_n)^2}{\sum_n w_n} + \frac{\alpha}{2} \sum \lVert W \rVert^2`, by
+    `Sequential.fit`. Several targets are averaged. Targets far outside of about [-1, 1] train slowly;
+    `sklearn.compose.TransformedTargetRegressor` scales them.
 
     Parameters
     ----------
@@ -31,17 +30,17 @@ class Regressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc]  # ship
 validation_fraction, n_iter_no_change, random_state, verbose
         As for `pellucid.Classifier`.
     model : function, optional
-        Returns a compiled model to be used instead; it is given ``n_features``, ``n_outputs`` and ``dtype`` where it
-        has such parameters.
+        Returns a compiled model to use instead of the built-in one, given ``n_features``, ``n_outputs`` and ``dtype``
+        if it has such parameters.
 
     Attributes
     ----------
     n_features_in_, feature_names_in_
-        Of the samples that it was fitted to.
+        Number and names of the features.
     history_ : dict from str to list of float
         The loss of every epoch.
     n_iter_ : int
-        How many epochs there were.
+        Number of epochs trained.
     model_ : Model
         The trained network.
 
@@ -54,63 +53,60 @@ validation_fraction, n_iter_no_change, random_state, verbose
     """
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Train a new network.
+        """Train from new weights.
 
         Parameters
         ----------
         X : array, shape (samples, features)
-            Finite numbers.
+            Samples; finite numbers.
         y : array, shape (samples,) or (samples, outputs)
-            What is wanted.
+            Targets.
         sample_weight : array, shape (samples,), optional
-            What each sample weighs.
+            Weight of each sample.
 
         Returns
         -------
         Regressor
-            Itself.
+            The estimator itself.
         """
-        X, y = self._samples(X, y, anew=True, multi_output=True, y_numeric=True)
-        return self._train(X, self._columns(X, y, True), self._weights(X, sample_weight), self.epochs, anew=True)
+        X, y = self._validate(X, y, reset=True, multi_output=True, y_numeric=True)
+        return self._train(
+            X, self._to_columns(X, y, True), self._get_weights(X, sample_weight), self.epochs, reset=True
+        )
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Train for one more epoch, on these samples; parameters are those of `fit`."""
-        anew = not hasattr(self, "state_")
-        X, y = self._samples(X, y, anew, multi_output=True, y_numeric=True)
-        stopping, self.early_stopping = self.early_stopping, False
-        try:
-            return self._train(X, self._columns(X, y, anew), self._weights(X, sample_weight), 1, anew)
-        finally:
-            self.early_stopping = stopping
+        """Train for one more epoch; parameters are those of `fit`."""
+        reset = not hasattr(self, "state_")
+        X, y = self._validate(X, y, reset, multi_output=True, y_numeric=True)
+        return self._train_one_epoch(X, self._to_columns(X, y, reset), self._get_weights(X, sample_weight), reset)
 
     def predict(self, X: Any) -> Array:
-        """Return what each sample is taken for, of the shape that ``y`` had."""
-        said = self._say(X)
-        return said[:, 0] if self._flat else said
+        """Return the prediction of each sample, in the shape of the targets."""
+        outputs = self._compute_outputs(X)
+        return outputs[:, 0] if self._is_1d else outputs
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
 
-    def _columns(self, X: Array, y: Array, anew: bool) -> Array:
-        """Return targets in columns."""
-        if anew:
-            self._flat = y.ndim == 1
+    def _to_columns(self, X: Array, y: Array, reset: bool) -> Array:
+        if reset:
+            self._is_1d = y.ndim == 1
         return y.reshape(len(y), -1).astype(X.dtype)
 
-    def _weights(self, X: Array, given: Any) -> Array:
-        weights: Array = _check_sample_weight(given, X, dtype=X.dtype, ensure_non_negative=True)
+    def _get_weights(self, X: Array, sample_weight: Any) -> Array:
+        weights: Array = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
         return weights
 
-    def _outputs(self, y: Array) -> tuple[int, str | None, str]:
+    def _get_outputs(self, y: Array) -> tuple[int, str | None, str]:
         return y.shape[1], None, "mean_squared_error"
 
-    def _targets(self, y: Array, model: Model) -> Array:
+    def _convert_targets(self, y: Array, model: Model) -> Array:
         columns = model.outputs[0].shape[-1]
         if columns != y.shape[1]:
             raise ModelError(
-                f"Expected a model that puts out {y.shape[1]} columns, as y has. Received: one that puts out {columns}"
+                f"Expected a model that outputs {y.shape[1]} columns, like y. Received: one that outputs {columns}"
             )
         return y
 

@@ -1,4 +1,4 @@
-"""``python -m pellucid.interop.onnx``: which operators are read, held against the node tests of the `onnx` package."""
+"""``python -m pellucid.interop.onnx``: check the supported operators with the node tests of the `onnx` package."""
 
 from pellucid.interop.onnx.node_tests import main
 

@@ -1,4 +1,4 @@
-"""Special functions that ONNX has not, as formulas with as many digits as float32 has."""
+"""Approximations of special functions that ONNX lacks, with float32 precision."""
 
 from __future__ import annotations
 
@@ -13,41 +13,41 @@ from pellucid.graph.errors import DtypeError
 from pellucid.graph.expr import Expr, constant
 
 SHIFT = 8
-"""How far an argument is moved up, to where an asymptotic series has all digits."""
+"""Recurrence steps that shift an argument to where the asymptotic series has float32 precision."""
 
 BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30)
 """The first Bernoulli numbers of even index."""
 
 
 def number(x: Expr, value: float) -> Any:
-    """Return a number of the dtype of an expression."""
+    """Return a constant of the dtype of ``x``."""
     return constant(np.asarray(value).astype(x.dtype))
 
 
 def polynomial(x: Any, coefficients: Sequence[float]) -> Any:
-    """Return a polynomial by Horner's scheme, its highest coefficient first."""
+    """Evaluate a polynomial by Horner's scheme, highest coefficient first."""
     total = number(x, coefficients[0])
     for c in coefficients[1:]:
         total = total * x + number(x, c)
     return total
 
 
-def check_digits(name: str, x: Expr) -> None:
-    """Refuse an argument of more digits than the formula has."""
+def check_precision(name: str, x: Expr) -> None:
+    """Reject float64, which is more precise than the approximation."""
     if x.dtype == np.float64:
         raise DtypeError(
-            f"{name} is exported by a formula of float32's digits. Cast its argument: pel.cast(x, 'float32')"
+            f"{name} is exported as an approximation with float32 precision. Cast its argument: pel.cast(x, 'float32')"
         )
 
 
-def turn(x: Expr) -> Any:
-    """Return pi times the distance to the nearest integer, which keeps the digits of sines near their zeros."""
+def get_reduced_angle(x: Expr) -> Any:
+    """Return pi times the distance to the nearest integer; sines of it stay accurate near their zeros."""
     return number(x, math.pi) * (x - P.rint(x))
 
 
 def gammaln(x: Expr) -> Any:
-    """Stirling's series, moved up; on the left the reflection."""
-    check_digits("gammaln", x)
+    """Stirling's series of a shifted argument; reflection formula for x < 0.5."""
+    check_precision("gammaln", x)
     left = x < number(x, 0.5)
     z = P.where(left, number(x, 1) - x, x)
     product = z
@@ -59,38 +59,38 @@ def gammaln(x: Expr) -> Any:
     series = inverse * polynomial(inverse * inverse, (1 / 1260, -1 / 360, 1 / 12))
     stirling = (up - number(x, 0.5)) * P.log(up) - up + number(x, 0.5 * math.log(2 * math.pi)) + series
     right = stirling - P.log(P.where(large, number(x, 1), product))
-    return P.where(left, number(x, math.log(math.pi)) - P.log(abs(P.sin(turn(x)))) - right, right)
+    return P.where(left, number(x, math.log(math.pi)) - P.log(abs(P.sin(get_reduced_angle(x)))) - right, right)
 
 
 def digamma(x: Expr) -> Any:
-    """The asymptotic series, moved up; on the left the reflection."""
-    check_digits("digamma", x)
+    """Asymptotic series of a shifted argument; reflection formula for x < 0.5."""
+    check_precision("digamma", x)
     left = x < number(x, 0.5)
     z = P.where(left, number(x, 1) - x, x)
-    moved: Any = number(x, 0)
+    shifted: Any = number(x, 0)
     for k in range(SHIFT):
-        moved = moved + number(x, 1) / (z + number(x, k))
+        shifted = shifted + number(x, 1) / (z + number(x, k))
     up = z + number(x, SHIFT)
     inverse = number(x, 1) / up
     series = polynomial(inverse * inverse, (1 / 252, -1 / 120, 1 / 12, 0.0))
-    right = P.log(up) - number(x, 0.5) * inverse - series - moved
-    return P.where(left, right - number(x, math.pi) * P.cos(turn(x)) / P.sin(turn(x)), right)
+    right = P.log(up) - number(x, 0.5) * inverse - series - shifted
+    return P.where(left, right - number(x, math.pi) * P.cos(get_reduced_angle(x)) / P.sin(get_reduced_angle(x)), right)
 
 
 def digamma_derivative(x: Expr, n: int) -> Any:
-    """The asymptotic series, moved up, for positive arguments."""
-    check_digits("polygamma", x)
+    """Asymptotic series of a shifted argument, for positive arguments."""
+    check_precision("polygamma", x)
     sign = -1.0 if n % 2 == 0 else 1.0
-    moved: Any = number(x, 0)
+    shifted: Any = number(x, 0)
     for k in range(SHIFT):
-        moved = moved + (x + number(x, k)) ** number(x, -(n + 1))
+        shifted = shifted + (x + number(x, k)) ** number(x, -(n + 1))
     up = x + number(x, SHIFT)
     series = number(x, math.factorial(n - 1)) * up ** number(x, -n)
     series = series + number(x, math.factorial(n) / 2) * up ** number(x, -(n + 1))
     for k, b in enumerate(BERNOULLI, 1):
         factor = b * math.factorial(2 * k + n - 1) / math.factorial(2 * k)
         series = series + number(x, factor) * up ** number(x, -(2 * k + n))
-    return number(x, sign) * (number(x, math.factorial(n)) * moved + series)
+    return number(x, sign) * (number(x, math.factorial(n)) * shifted + series)
 
 
 ERFC = (
@@ -109,8 +109,8 @@ ERFC = (
 
 
 def erfcx(x: Expr) -> Any:
-    """The fit, without the exponential it is divided by; on the left what erfc is there."""
-    check_digits("erfcx", x)
+    """Fit of erfc without its exponential factor; reflection formula for x < 0."""
+    check_precision("erfcx", x)
     z = abs(x)
     t = number(x, 1) / (number(x, 1) + number(x, 0.5) * z)
     right = t * P.exp(polynomial(t, ERFC))
@@ -118,8 +118,8 @@ def erfcx(x: Expr) -> Any:
 
 
 def log_ndtr(x: Expr) -> Any:
-    """On the left by erfcx, which does not underflow; on the right as the rest to 1."""
-    check_digits("log_ndtr", x)
+    """Log of the normal CDF: by erfcx for x < 0, which does not underflow, by log1p otherwise."""
+    check_precision("log_ndtr", x)
     z = x * number(x, math.sqrt(0.5))
     below = P.minimum(z, number(x, 0))
     left = P.log(number(x, 0.5) * erfcx(-below)) - below * below
@@ -151,7 +151,7 @@ TAIL = (
 """Fits of erfinv(x) / x in w = -log(1 - x^2), below 5 and above: M. Giles, Approximating the erfinv function, 2010."""
 
 
-def inverse_error(w: Any) -> Any:
+def erfinv_ratio(w: Any) -> Any:
     """Return erfinv(x) / x from -log(1 - x^2)."""
     near = polynomial(P.minimum(w, number(w, 5)) - number(w, 2.5), MIDDLE)
     far = polynomial(P.sqrt(P.maximum(w, number(w, 5))) - number(w, 3), TAIL)
@@ -159,25 +159,25 @@ def inverse_error(w: Any) -> Any:
 
 
 def erfinv(x: Expr) -> Any:
-    """The fit, and infinities at both ends."""
-    check_digits("erfinv", x)
+    """Fit of erfinv, with infinities at -1 and 1."""
+    check_precision("erfinv", x)
     one = number(x, 1)
-    inside = x * inverse_error(-P.log((one - x) * (one + x)))
+    inside = x * erfinv_ratio(-P.log((one - x) * (one + x)))
     return P.where(P.equal(abs(x), one), x * number(x, math.inf), inside)
 
 
 def ndtri(x: Expr) -> Any:
-    """Erfinv of 2 x - 1, whose distance from 1 is told by x itself, so that small probabilities keep their digits."""
-    check_digits("ndtri", x)
+    """erfinv(2x - 1) with 1 - (2x - 1)^2 computed as 4x(1 - x), so that small probabilities stay accurate."""
+    check_precision("ndtri", x)
     one, two = number(x, 1), number(x, 2)
     side = two * x - one
-    inside = number(x, math.sqrt(2)) * side * inverse_error(-P.log(number(x, 4) * x * (one - x)))
+    inside = number(x, math.sqrt(2)) * side * erfinv_ratio(-P.log(number(x, 4) * x * (one - x)))
     return P.where(
         P.equal(abs(side), one) & (P.equal(x, number(x, 0)) | P.equal(x, one)), side * number(x, math.inf), inside
     )
 
 
-APPROXIMATED: dict[str, Callable[..., Any]] = {
+APPROXIMATIONS: dict[str, Callable[..., Any]] = {
     f.__name__: f for f in (gammaln, digamma, digamma_derivative, erfcx, erfinv, log_ndtr, ndtri)
 }
-"""The ops that are exported by such formulas."""
+"""Ops that are exported as approximations."""

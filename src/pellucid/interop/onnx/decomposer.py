@@ -1,4 +1,4 @@
-"""Expressions opened until ONNX has an operator for everything in them."""
+"""Decomposition of expressions until every op has an ONNX writer."""
 
 from __future__ import annotations
 
@@ -10,26 +10,25 @@ from pellucid.graph.errors import PellucidError
 from pellucid.graph.expr import Expr
 from pellucid.graph.op_def import OUTPUT
 from pellucid.graph.traversal import rebuild, topological
-from pellucid.interop.onnx.approximations import APPROXIMATED
+from pellucid.interop.onnx.approximations import APPROXIMATIONS
 from pellucid.interop.onnx.decompositions import DEFINITIONS
-from pellucid.interop.onnx.writer import REFUSED, WRITERS, not_in_onnx
+from pellucid.interop.onnx.writer import REFUSED, WRITERS, unsupported_error
 
 
-def opened(outputs: Sequence[Expr], stop: Iterable[Expr] = ()) -> list[Expr]:
-    """Return the same values made of ops that are written.
+def decompose(outputs: Sequence[Expr], stop: Iterable[Expr] = ()) -> list[Expr]:
+    """Return equal expressions made of ops that have a writer.
 
-    A compound op is opened by its definition; another one by the table of `definitions`, or by its value, which is a
-    program over an array namespace, run on pellucid's own functions.
+    An op is replaced by its decomposition or approximation, or else by its value function, called with symbolic arrays.
 
     Raises
     ------
     OnnxError
-        For an op that is not written and cannot be opened.
+        For an op that has no writer and cannot be decomposed.
     """
     result, closed = list(outputs), set(stop)
     while True:
         order = topological(result, stop=closed)
-        if not any(is_opened(node) for node in order if node not in closed):
+        if not any(needs_decomposition(node) for node in order if node not in closed):
             return result
         done: dict[Expr, Any] = {}
         for node in order:
@@ -39,30 +38,29 @@ def opened(outputs: Sequence[Expr], stop: Iterable[Expr] = ()) -> list[Expr]:
                 done[node] = done[node.inputs[0]][node.settings["index"]]
             else:
                 new = rebuild(node, [done[i] for i in node.inputs])
-                done[node] = simpler(new) if is_opened(new) else new
+                done[node] = decompose_once(new) if needs_decomposition(new) else new
         result = [done[output] for output in result]
 
 
-def is_opened(node: Expr) -> bool:
-    """Tell whether an expression is not written as it stands."""
+def needs_decomposition(node: Expr) -> bool:
     return node.op is not None and node.op is not OUTPUT and node.op.name not in WRITERS
 
 
-def simpler(node: Expr) -> Any:
-    """Return what an op's value makes of expressions in the place of arrays."""
+def decompose_once(node: Expr) -> Any:
+    """Return an op's decomposition by one level."""
     assert node.op is not None
     if node.op.name in REFUSED:
-        raise not_in_onnx(node)
-    definition = DEFINITIONS.get(node.op.name, APPROXIMATED.get(node.op.name))
+        raise unsupported_error(node)
+    definition = DEFINITIONS.get(node.op.name, APPROXIMATIONS.get(node.op.name))
     try:
         if definition is not None:
             made = definition(*node.inputs, **node.settings)
         else:
             made = node.op.value(symbolic, *node.inputs, **node.settings)
     except PellucidError as error:
-        raise not_in_onnx(node, str(error)) from error
+        raise unsupported_error(node, str(error)) from error
     except (TypeError, ValueError, AttributeError, IndexError) as error:
-        raise not_in_onnx(node) from error
+        raise unsupported_error(node) from error
     if made is node or (isinstance(made, Expr) and made.dtype != node.dtype):
-        raise not_in_onnx(node)
+        raise unsupported_error(node)
     return made

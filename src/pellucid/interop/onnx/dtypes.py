@@ -1,4 +1,4 @@
-"""NumPy's dtypes and ONNX's element types."""
+"""Conversion between NumPy dtypes and ONNX element types."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ NAMES = {
     "float8_e5m2": "FLOAT8E5M2",
     "float8_e5m2fnuz": "FLOAT8E5M2FNUZ",
 }
-"""What ONNX calls each dtype that pellucid has."""
+"""ONNX names of the supported dtypes."""
 
 
-def element_type(dtype: np.dtype[Any]) -> int:
-    """Return ONNX's number for a dtype."""
+def to_element_type(dtype: np.dtype[Any]) -> int:
+    """Return the ONNX element type of a dtype."""
     import onnx
 
     if dtype.name not in NAMES:
-        raise OnnxError(f"ONNX has no numbers of dtype {dtype}. Cast them to one of {', '.join(NAMES)}")
+        raise OnnxError(f"ONNX does not support the dtype {dtype}. Cast to one of {', '.join(NAMES)}")
     return int(onnx.TensorProto.DataType.Value(NAMES[dtype.name]))
 
 
-def dtype_of(number: int, what: str) -> np.dtype[Any]:
-    """Return the dtype for ONNX's number of an element type; ``what`` is for the message."""
+def to_dtype(number: int, what: str) -> np.dtype[Any]:
+    """Return the dtype of an ONNX element type; ``what`` is for the error message."""
     import onnx
 
     known = {word: name for name, word in NAMES.items()}
@@ -50,5 +50,5 @@ def dtype_of(number: int, what: str) -> np.dtype[Any]:
     except ValueError:
         word = str(number)
     if word not in known:
-        raise OnnxError(f"{what} holds elements of type {word}, which pellucid has not. It has {', '.join(NAMES)}")
+        raise OnnxError(f"{what} has the element type {word}, which is not supported. Supported: {', '.join(NAMES)}")
     return as_dtype(known[word])

@@ -1,4 +1,4 @@
-"""What can go wrong with ONNX files, and how it is worded."""
+"""Exceptions of ONNX import and export."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from pellucid.graph.errors import PellucidError
 
 
 class OnnxError(PellucidError, ValueError):
-    """An ONNX file that cannot be read, or an expression that ONNX has no words for."""
+    """An ONNX file that cannot be imported, or an expression that cannot be exported."""
 
 
-OnnxError.__module__ = "pellucid"  # where users find it, and what a traceback says
+OnnxError.__module__ = "pellucid"  # public path, shown in tracebacks
 
 
 class UnknownValueError(OnnxError):
-    """A value of an ONNX file that decides what a result looks like, and is known only when the file runs.
+    """A value that determines a shape or dtype and is unknown before the graph runs.
 
     Attributes
     ----------
     names : list of str
-        The inputs it is made of, whose values can be told beforehand.
+        Inputs that the value depends on; passing their values resolves it.
     """
 
     def __init__(self, text: str, names: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""Operators that are made of others: a model's own functions, and those for which ONNX says what they are made of."""
+"""Expansion of operators that are defined as functions, by the model or by ONNX."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ from typing import Any
 
 from pellucid.graph.errors import near_miss
 from pellucid.graph.expr import Expr
-from pellucid.interop.onnx.dtypes import element_type
-from pellucid.interop.onnx.reader import READERS, Node, Reader, in_text
+from pellucid.interop.onnx.dtypes import to_element_type
+from pellucid.interop.onnx.reader import READERS, OnnxNode, OnnxReader, decode_text
 
-DEEPEST = 30
-"""How many functions may be called inside one another."""
+MAX_DEPTH = 30
+"""Maximum nesting of function calls."""
 
 
-def opened(node: Node) -> list[Expr | None]:
-    """Return what a node makes whose operator has no reader: it is read as the function that defines it."""
-    found = definition_of(node)
+def expand_function(node: OnnxNode) -> list[Expr | None]:
+    """Read a node without a reader as the function that defines it."""
+    found = get_definition(node)
     if found is None:
-        raise unknown_operator(node)
-    inner = Reader(node.reader.file, opset_of(found, node.opset))
+        raise unknown_operator_error(node)
+    inner = OnnxReader(node.reader.file, get_opset(found, node.opset))
     inner.root, inner.depth = node.reader.root, node.reader.depth + 1
-    inner.arguments = {**schema_defaults(node), **defaults_of(found), **node.attributes}
-    if inner.depth > DEEPEST:
-        raise node.error(f"functions call one another more than {DEEPEST} deep: they run in a circle")
+    inner.arguments = {**get_schema_defaults(node), **get_defaults(found), **node.attributes}
+    if inner.depth > MAX_DEPTH:
+        raise node.error(f"function calls are nested more than {MAX_DEPTH} deep. Recursive functions are not supported")
     for name, value in zip(found.input, node.inputs, strict=False):
         if value is not None:
             inner.values[name] = value
     present = set(inner.values)
-    nodes = [without_absent(n, set(found.input) - present) for n in found.node]
+    nodes = [remove_absent_inputs(n, set(found.input) - present) for n in found.node]
     inner.read(nodes)
     return [inner.values.get(name) for name in found.output]
 
 
-def without_absent(node: Any, absent: set[str]) -> Any:
-    """Return a node of a function with the inputs left out that the call leaves out."""
+def remove_absent_inputs(node: Any, absent: set[str]) -> Any:
+    """Return a function's node without the inputs that the call omits."""
     if not absent.intersection(node.input):
         return node
     copy = type(node)()
@@ -45,7 +45,7 @@ def without_absent(node: Any, absent: set[str]) -> Any:
     return copy
 
 
-def definition_of(node: Node) -> Any:
+def get_definition(node: OnnxNode) -> Any:
     """Return the function that defines an operator, or None."""
     import onnx
 
@@ -62,15 +62,17 @@ def definition_of(node: Node) -> Any:
         return None
     versions = [v for v in schema.context_dependent_function_opset_versions if v <= node.opset]
     made = schema.get_context_dependent_function_with_opset_version(
-        max(versions, default=schema.since_version), settled(node).SerializeToString(), input_types(node.inputs)
+        max(versions, default=schema.since_version),
+        resolve_attributes(node).SerializeToString(),
+        get_input_types(node.inputs),
     )
     function = onnx.FunctionProto()
     function.ParseFromString(made)
     return function
 
 
-def settled(node: Node) -> Any:
-    """Return a node's message with the arguments of the function it stands in put in."""
+def resolve_attributes(node: OnnxNode) -> Any:
+    """Return a node's proto with references to the enclosing function's arguments resolved."""
     from onnx import helper
 
     copy = type(node.proto)()
@@ -84,8 +86,8 @@ def settled(node: Node) -> Any:
     return copy
 
 
-def input_types(inputs: Sequence[Expr | None]) -> list[bytes]:
-    """Return the types of inputs as messages."""
+def get_input_types(inputs: Sequence[Expr | None]) -> list[bytes]:
+    """Return the types of inputs as serialized protos."""
     from onnx import TypeProto, helper
 
     found = []
@@ -94,24 +96,24 @@ def input_types(inputs: Sequence[Expr | None]) -> list[bytes]:
             found.append(TypeProto().SerializeToString())
             continue
         shape = [d if isinstance(d, int) else None for d in e.shape]
-        found.append(helper.make_tensor_type_proto(element_type(e.dtype), shape).SerializeToString())
+        found.append(helper.make_tensor_type_proto(to_element_type(e.dtype), shape).SerializeToString())
     return found
 
 
-def opset_of(function: Any, otherwise: int) -> int:
-    """Return the version of ONNX's operators that a function is written in."""
+def get_opset(function: Any, otherwise: int) -> int:
+    """Return the version of ONNX's own operators that a function uses."""
     return next((o.version for o in function.opset_import if o.domain in ("", "ai.onnx")), otherwise)
 
 
-def defaults_of(function: Any) -> dict[str, Any]:
-    """Return what attributes of a function are where a call does not give them."""
+def get_defaults(function: Any) -> dict[str, Any]:
+    """Return the default attributes of a function."""
     from onnx import helper
 
-    return {a.name: in_text(helper.get_attribute_value(a)) for a in function.attribute_proto}
+    return {a.name: decode_text(helper.get_attribute_value(a)) for a in function.attribute_proto}
 
 
-def schema_defaults(node: Node) -> dict[str, Any]:
-    """Return what attributes of one of ONNX's own operators are where a call does not give them."""
+def get_schema_defaults(node: OnnxNode) -> dict[str, Any]:
+    """Return the default attributes of one of ONNX's own operators."""
     import onnx
     from onnx import helper
 
@@ -119,14 +121,14 @@ def schema_defaults(node: Node) -> dict[str, Any]:
         return {}
     known = onnx.defs.get_schema(node.kind, node.opset, node.proto.domain).attributes
     values = {name: a.default_value for name, a in known.items() if a.default_value.name}
-    return {name: in_text(helper.get_attribute_value(value)) for name, value in values.items()}
+    return {name: decode_text(helper.get_attribute_value(value)) for name, value in values.items()}
 
 
-def unknown_operator(node: Node) -> Exception:
-    """Return the error for an operator that cannot be read."""
+def unknown_operator_error(node: OnnxNode) -> Exception:
+    """Return the error for an operator that has neither a reader nor a definition."""
     domain = node.proto.domain or "ai.onnx"
     hint = near_miss(node.kind, READERS) if domain == "ai.onnx" else ""
     return node.error(
-        f"the operator {node.kind} of the domain {domain!r} (version {node.opset}) cannot be read.{hint} "
-        "python -m pellucid.interop.onnx lists those that can"
+        f"the operator {node.kind} of the domain {domain!r} (version {node.opset}) is not supported.{hint} "
+        "python -m pellucid.interop.onnx lists the supported ones"
     )

@@ -1,4 +1,4 @@
-"""ONNX files read as expressions."""
+"""ONNX import as expressions."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.array_conversion import fit
+from pellucid.graph.array_conversion import cast_to_dtype
 from pellucid.graph.errors import InputError, PellucidError, UseError, near_miss
 from pellucid.graph.expr import Expr, Input, Shared, as_expr, constant
-from pellucid.graph.traversal import replace_all, shared_of
+from pellucid.graph.traversal import collect_shared, replace_all
 from pellucid.graph.types import Dim
-from pellucid.interop.onnx.dtypes import dtype_of
+from pellucid.interop.onnx.dtypes import to_dtype
 from pellucid.interop.onnx.errors import OnnxError
-from pellucid.interop.onnx.reader import Reader, _Output
+from pellucid.interop.onnx.reader import OnnxReader, _Output
 from pellucid.interop.onnx.tensors import load_external
 
 
 class OnnxGraph:
-    """What an ONNX file computes, as expressions; `pellucid.from_onnx` makes it.
+    """Contents of an ONNX file as expressions, returned by `pellucid.from_onnx`.
 
-    Called on expressions or arrays it returns what becomes of them, with the same parameters.
+    Calling it with expressions or arrays returns its outputs for them; parameters are shared.
 
     Attributes
     ----------
     name : str
-        What the graph is called.
+        Name of the graph.
     inputs : list of Input
         In the order of the file.
     outputs : list of Expr
         In the order of the file.
     output_names : list of str
-        What the file calls them.
+        Names of the outputs.
     parameters : dict from str to Shared
         The parameters that the outputs depend on, by their names in the file.
     values : dict from str to Expr
         Every value of the graph by its name in the file.
     metadata : dict from str to str
-        What the file says of itself: its producer, its version of the operators, and so on.
+        Metadata of the file, such as its producer and opset.
     """
 
     def __init__(self, name: str, inputs: list[Input], outputs: dict[str, Expr], metadata: dict[str, str]) -> None:
@@ -48,7 +48,7 @@ class OnnxGraph:
         self.inputs = inputs
         self.output_names = list(outputs)
         self.outputs = list(outputs.values())
-        self.parameters: dict[str, Shared] = {str(s.name): s for s in shared_of(self.outputs)}
+        self.parameters: dict[str, Shared] = {str(s.name): s for s in collect_shared(self.outputs)}
         self.values: dict[str, Expr] = {}
         self.metadata = metadata
 
@@ -59,10 +59,10 @@ class OnnxGraph:
         return self.values[name]
 
     def __call__(self, *given: Any) -> Any:
-        """Return what becomes of expressions in the place of the inputs: an expression, or a list of several."""
+        """Apply the graph to other expressions: returns an expression, or a list for several outputs."""
         if len(given) != len(self.inputs):
             raise InputError(f"{self.name}: expected {len(self.inputs)} inputs, {self.inputs}. Received: {len(given)}")
-        places: dict[Expr, Expr] = {i: matching(i, value) for i, value in zip(self.inputs, given, strict=True)}
+        places: dict[Expr, Expr] = {i: convert_value(i, value) for i, value in zip(self.inputs, given, strict=True)}
         results = replace_all(self.outputs, places)
         return results if len(results) > 1 else results[0]
 
@@ -70,13 +70,13 @@ class OnnxGraph:
         lines = [
             f"{self.name}: {len(self.parameters)} parameters, from {self.metadata.get('producer') or 'an ONNX file'}"
         ]
-        lines += [f"  given {i}: {i.type}" for i in self.inputs]
-        lines += [f"  makes {name}: {e.type}" for name, e in zip(self.output_names, self.outputs, strict=True)]
+        lines += [f"  input {i}: {i.type}" for i in self.inputs]
+        lines += [f"  output {name}: {e.type}" for name, e in zip(self.output_names, self.outputs, strict=True)]
         return "\n".join(lines)
 
 
-def matching(place: Input, value: Any) -> Expr:
-    """Return what takes the place of an input, which it must fit in dtype and number of axes."""
+def convert_value(place: Input, value: Any) -> Expr:
+    """Convert a value for an input and check its dtype and number of axes."""
     e = as_expr(value, None if hasattr(value, "dtype") else place.dtype)
     if e.dtype != place.dtype or e.ndim != place.ndim:
         raise InputError(f"{place} is {place.type}. Received: {e}, which is {e.type}")
@@ -90,23 +90,22 @@ def from_onnx(
     sizes: Mapping[str, int] | None = None,
     trainable: bool = True,
 ) -> OnnxGraph:
-    """Read an ONNX file as expressions, which can be read, differentiated, trained further and exported again.
+    """Import an ONNX file as expressions, which can be printed, differentiated, trained and exported again.
 
-    Rows of real numbers that the file carries become parameters, shared variables under their names in the file; other
-    values become constants. Sizes with a name are named dimensions. The file is checked before it is believed: it is
-    held against ONNX's own schemas, nothing is read from outside its folder, and no code of it is run.
+    Floating-point initializers become parameters: shared variables under their names in the file. Other initializers
+    become constants. Sizes with a name are named dimensions. The file is untrusted: it is checked against ONNX's
+    schemas, nothing outside its folder is read, and none of its code is run.
 
     Parameters
     ----------
     file : str, Path, bytes or onnx.ModelProto
-        Where it is, or what is in it.
+        Path or contents.
     values : dict from str to array, optional
-        Values of inputs that are known beforehand. They are constants then; inputs that decide shapes must be among
-        them.
+        Values of inputs, which become constants. Inputs that shapes depend on must be among them.
     sizes : dict from str to int, optional
-        Numbers for sizes that the file knows by name.
+        Values of named sizes.
     trainable : bool
-        Whether what the file carries are parameters; otherwise all of it is constant.
+        Whether initializers become parameters; otherwise they become constants.
 
     Returns
     -------
@@ -116,11 +115,10 @@ def from_onnx(
     Raises
     ------
     OnnxError
-        If the file is damaged, uses an operator that cannot be read, or needs a value that is known only when it runs.
+        If the file is damaged, uses an unsupported operator, or has a shape that depends on the value of an input.
 
     Examples
     --------
-    >>> import pellucid as pel
     >>> x, W = pel.matrix("x", shape=("n", 2)), pel.shared([[1.0], [2.0]], "W")
     >>> read = pel.from_onnx(pel.to_onnx({"y": pel.tanh(x @ W)}))
     >>> read.outputs, read.parameters
@@ -132,32 +130,34 @@ def from_onnx(
     ----------
     Open Neural Network Exchange, operator schemas, https://onnx.ai/onnx/operators/.
     """
-    model, name = loaded(file)
-    check(model, name)
+    model, name = load_model_proto(file)
+    check_model(model, name)
     graph = model.graph
-    reader = Reader(name, opset_of(model))
-    with reading(name):
+    reader = OnnxReader(name, get_opset(model))
+    with report_reading_errors(name):
         reader.functions = {(f.domain, f.name): f for f in model.functions}
         reader.read_initializers(graph, trainable)
-        inputs = declared(graph, reader, dict(values or {}), dict(sizes or {}))
+        inputs = declare_inputs(graph, reader, dict(values or {}), dict(sizes or {}))
         reader.given.update(inputs)
         reader.read(graph.node)
-        outputs = {o.name: reader.value(o.name, _Output("output")) for o in graph.output}
-        return finished(model, name, inputs, outputs, reader.values)
+        outputs = {o.name: reader.get_value(o.name, _Output("output")) for o in graph.output}
+        return build_graph(model, name, inputs, outputs, reader.values)
 
 
-def finished(model: Any, name: str, inputs: list[Input], outputs: dict[str, Any], values: dict[str, Any]) -> OnnxGraph:
-    """Bring axes that were only turned for ONNX back where they can be, and gather what was read."""
-    from pellucid.interop.onnx.layout import settled
+def build_graph(
+    model: Any, name: str, inputs: list[Input], outputs: dict[str, Any], values: dict[str, Any]
+) -> OnnxGraph:
+    """Cancel transposes that only served ONNX's layout, and collect the graph."""
+    from pellucid.interop.onnx.layout import cancel_transposes
 
     for key, e in outputs.items():
         if not isinstance(e, Expr):
-            raise OnnxError(f"{name}: the output {key!r} is a sequence of arrays; pellucid's results are arrays")
+            raise OnnxError(f"{name}: the output {key!r} is a sequence of tensors. Outputs must be tensors")
     named = {key: e for key, e in {**values, **outputs}.items() if isinstance(e, Expr)}
-    tidy = dict(zip(named, settled(list(named.values())), strict=True))
+    tidy = dict(zip(named, cancel_transposes(list(named.values())), strict=True))
     metadata = {
         "producer": f"{model.producer_name} {model.producer_version}".strip(),
-        "opset": str(opset_of(model)),
+        "opset": str(get_opset(model)),
         "description": model.doc_string,
         **{entry.key: entry.value for entry in model.metadata_props},
     }
@@ -167,8 +167,8 @@ def finished(model: Any, name: str, inputs: list[Input], outputs: dict[str, Any]
 
 
 @contextmanager
-def reading(name: str) -> Iterator[None]:
-    """Have NumPy say nothing of infinities, which are the file's own, and Python's errors be about the file.
+def report_reading_errors(name: str) -> Iterator[None]:
+    """Silence NumPy's warnings about infinities in the file, and report Python errors as errors of the file.
 
     A name in a damaged file may be no text, and a number anything.
     """
@@ -181,8 +181,8 @@ def reading(name: str) -> Iterator[None]:
         raise OnnxError(f"{name} cannot be read; is it damaged? {type(error).__name__}: {error}") from error
 
 
-def loaded(file: Any) -> tuple[Any, str]:
-    """Return the message in a file, and what to call it."""
+def load_model_proto(file: Any) -> tuple[Any, str]:
+    """Parse a model proto; return it with a name for messages."""
     import onnx
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
@@ -204,67 +204,64 @@ def loaded(file: Any) -> tuple[Any, str]:
     try:
         model.ParseFromString(data)
     except DecodeError as error:
-        raise OnnxError(f"{name} is no ONNX file, or a damaged one: {error}") from error
+        raise OnnxError(f"{name} is not an ONNX file or is damaged: {error}") from error
     if not model.HasField("graph") or not model.opset_import:
-        raise OnnxError(f"{name} is no ONNX file: it holds no graph, or does not say of which operators")
+        raise OnnxError(f"{name} is not an ONNX file: it has no graph or no opset")
     load_external(model.graph, Path(file).parent if isinstance(file, (str, Path)) else None, name)
     return model, name
 
 
-def check(model: Any, name: str) -> None:
-    """Hold a model against ONNX's schemas."""
+def check_model(model: Any, name: str) -> None:
     import onnx
 
     try:
         onnx.checker.check_model(model)
     except onnx.checker.ValidationError as error:
         raise OnnxError(f"{name} does not pass ONNX's checker: {str(error).strip()}") from error
-    except (ValueError, RuntimeError) as error:  # such as for a complaint about a name that is no text
+    except (ValueError, RuntimeError) as error:  # such as an error message that is not valid text
         raise OnnxError(f"{name} does not pass ONNX's checker, and is damaged: {error}") from error
 
 
-def opset_of(model: Any) -> int:
-    """Return the version of ONNX's own operators that a model is written in; it may use none of them."""
+def get_opset(model: Any) -> int:
+    """Return the version of ONNX's default opset."""
     return next((int(o.version) for o in model.opset_import if o.domain in ("", "ai.onnx")), 1)
 
 
-def declared(graph: Any, reader: Reader, values: dict[str, Any], sizes: dict[str, int]) -> list[Input]:
-    """Make the inputs of a graph, and constants of those whose values are told."""
+def declare_inputs(graph: Any, reader: OnnxReader, values: dict[str, Any], sizes: dict[str, int]) -> list[Input]:
+    """Create the inputs of a graph, and constants for inputs with given values."""
     from pellucid.interop.onnx import readers  # noqa: F401 - fills the table
 
     inputs, names = [], []
     for info in graph.input:
         if info.name in reader.values:
-            continue  # old files list what they carry among the inputs
+            continue  # old files list initializers among the inputs
         names.append(info.name)
-        place = input_of(info, reader.file, sizes)
+        place = make_input(info, reader.file, sizes)
         if info.name in values:
-            reader.values[info.name] = constant(fit(values[info.name], place.dtype, info.name))
+            reader.values[info.name] = constant(cast_to_dtype(values[info.name], place.dtype, info.name))
         else:
             reader.values[info.name] = place
             inputs.append(place)
-    for told, known, what in ((values, names, "input"), (sizes, all_sizes(graph), "size")):
-        for key in told:
+    for given, known, what in ((values, names, "input"), (sizes, collect_size_names(graph), "size")):
+        for key in given:
             if key not in known:
                 raise InputError(f"{reader.file}: there is no {what} named {key!r}.{near_miss(key, known)}")
     return inputs
 
 
-def all_sizes(graph: Any) -> list[str]:
-    """Return the names of sizes of the inputs."""
+def collect_size_names(graph: Any) -> list[str]:
     shapes = [info.type.tensor_type.shape for info in graph.input if info.type.HasField("tensor_type")]
     return [d.dim_param for shape in shapes for d in shape.dim if d.dim_param]
 
 
-def input_of(info: Any, file: str, sizes: Mapping[str, int]) -> Input:
-    """Make the input that a file declares."""
+def make_input(info: Any, file: str, sizes: Mapping[str, int]) -> Input:
     if not info.type.HasField("tensor_type"):
         kind = info.type.WhichOneof("value") or "nothing"
-        raise OnnxError(f"{file}: the input {info.name!r} is a {kind}; pellucid's inputs are arrays")
-    told = info.type.tensor_type
-    dtype = dtype_of(told.elem_type, f"{file}: the input {info.name!r}")
+        raise OnnxError(f"{file}: the input {info.name!r} is a {kind}. Inputs must be tensors")
+    tensor_type = info.type.tensor_type
+    dtype = to_dtype(tensor_type.elem_type, f"{file}: the input {info.name!r}")
     shape: list[Dim | None] = []
-    for d in told.shape.dim:
+    for d in tensor_type.shape.dim:
         if d.HasField("dim_value"):
             if d.dim_value < 0:
                 raise OnnxError(f"{file}: the input {info.name!r} has a negative size: {d.dim_value}")

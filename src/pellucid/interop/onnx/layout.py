@@ -1,4 +1,4 @@
-"""Orders of axes tidied up: a transpose moves on through what does not mind, until it meets the one that undoes it."""
+"""Layout optimization: move transposes towards the outputs until they cancel."""
 
 from __future__ import annotations
 
@@ -11,76 +11,76 @@ from pellucid.graph.ops.reshape import expand_dims, reshape
 from pellucid.graph.traversal import rebuild, topological
 
 
-def turned(x: Expr, axes: Sequence[int]) -> Expr:
-    """Write a transpose; of a transpose, one of both; none at all where they undo each other."""
+def transpose_axes(x: Expr, axes: Sequence[int]) -> Expr:
+    """Transpose, merged with a transpose of the operand; inverse transposes cancel."""
     if x.op is transpose.op:
         axes = [x.settings["axes"][a] for a in axes]
         x = x.inputs[0]
-    made: Expr = x if list(axes) == list(range(x.ndim)) else transpose(x, tuple(axes))
-    return made
+    result: Expr = x if list(axes) == list(range(x.ndim)) else transpose(x, tuple(axes))
+    return result
 
 
 def channels_last(x: Expr) -> Expr:
     """Move the axis behind the batch to the end."""
-    return turned(x, [0, *range(2, x.ndim), 1])
+    return transpose_axes(x, [0, *range(2, x.ndim), 1])
 
 
 def channels_first(x: Expr) -> Expr:
     """Move the last axis behind the batch."""
-    return turned(x, [0, x.ndim - 1, *range(1, x.ndim - 1)])
+    return transpose_axes(x, [0, x.ndim - 1, *range(1, x.ndim - 1)])
 
 
-def settled(outputs: Sequence[Expr]) -> list[Expr]:
-    """Return the same values with transposes as late as can be."""
+def cancel_transposes(outputs: Sequence[Expr]) -> list[Expr]:
+    """Return equal expressions with transposes as late as possible."""
     done: dict[Expr, Expr] = {}
     for node in topological(outputs):
         new = [done[i] for i in node.inputs]
         if node.op is transpose.op:
-            done[node] = turned(new[0], node.settings["axes"])
+            done[node] = transpose_axes(new[0], node.settings["axes"])
         else:
-            moved = moved_on(node, new)
+            moved = move_transposes(node, new)
             done[node] = rebuild(node, new) if moved is None else moved
     return [done[o] for o in outputs]
 
 
-def moved_on(node: Expr, inputs: Sequence[Expr]) -> Any:
-    """Return an elementwise op on what was transposed, transposed after it; None where that cannot be."""
+def move_transposes(node: Expr, inputs: Sequence[Expr]) -> Any:
+    """Return an elementwise op applied before its operands' common transpose, or None."""
     if node.op is not None and node.op.name in ("join", *REDUCED):
-        return moved_axis(node, inputs)
+        return move_axis_op(node, inputs)
     if node.op is None or not node.op.elementwise or node.ndim < 2:
         return None
     orders = {i.settings["axes"] for i in inputs if i.op is transpose.op and i.ndim == node.ndim}
     if len(orders) != 1:
         return None
     (order,) = orders
-    operands = [before(i, order, node.ndim) for i in inputs]
+    operands = [remove_transpose(i, order, node.ndim) for i in inputs]
     if any(o is None for o in operands):
         return None
-    return turned(rebuild(node, operands), order)  # type: ignore[arg-type]
+    return transpose_axes(rebuild(node, operands), order)  # type: ignore[arg-type]
 
 
 REDUCED = ("sum", "mean", "max", "min", "prod", "logsumexp")
 
 
-def moved_axis(node: Expr, inputs: Sequence[Expr]) -> Any:
-    """Return a joining or a reduction of what was transposed, with its axes where they were before."""
+def move_axis_op(node: Expr, inputs: Sequence[Expr]) -> Any:
+    """Return a join or reduction applied before its operands' common transpose, with its axes mapped."""
     orders = {i.settings["axes"] if i.op is transpose.op else None for i in inputs}
     order = next(iter(orders))
     if len(orders) != 1 or order is None or node.op is None:
         return None
     operands, settings = tuple(i.inputs[0] for i in inputs), node.settings
     if node.op.name == "join":
-        return turned(node.op.make(operands, {"axis": order[settings["axis"]]}), order)
-    made = node.op.make(operands, {**settings, "axis": tuple(sorted(order[a] for a in settings["axis"]))})
+        return transpose_axes(node.op.make(operands, {"axis": order[settings["axis"]]}), order)
+    result = node.op.make(operands, {**settings, "axis": tuple(sorted(order[a] for a in settings["axis"]))})
     if settings["keepdims"]:
-        return turned(made, order)
-    # What is left keeps its order among itself.
-    left = [order[a] for a in range(len(order)) if a not in settings["axis"]]
-    return turned(made, [sorted(left).index(a) for a in left])
+        return transpose_axes(result, order)
+    # The remaining axes keep their relative order.
+    remaining = [order[a] for a in range(len(order)) if a not in settings["axis"]]
+    return transpose_axes(result, [sorted(remaining).index(a) for a in remaining])
 
 
-def before(e: Expr, order: tuple[int, ...], ndim: int) -> Expr | None:
-    """Return an operand as it is before a transpose."""
+def remove_transpose(e: Expr, order: tuple[int, ...], ndim: int) -> Expr | None:
+    """Return an operand without a transpose, or None if it cannot be removed."""
     if e.op is transpose.op and e.settings["axes"] == order:
         return e.inputs[0]
     if e.ndim == 0:
@@ -89,13 +89,13 @@ def before(e: Expr, order: tuple[int, ...], ndim: int) -> Expr | None:
         return constant(e.value.transpose([order.index(a) for a in range(ndim)]))
     first = (0, ndim - 1, *range(1, ndim - 1))
     if order == first and e.ndim == ndim - 1 and all(d == 1 for d in e.shape[1:]):
-        return per_channel(e)
+        return reshape_per_channel(e)
     return None
 
 
-def per_channel(e: Expr) -> Expr:
-    """Return one number a channel, with axes of length 1 behind it, as a row."""
+def reshape_per_channel(e: Expr) -> Expr:
+    """Return a vector from one element per channel with trailing axes of size 1."""
     if e.op is expand_dims.op and e.inputs[0].ndim == 1:
         return e.inputs[0]
-    made: Expr = reshape(e, (e.shape[0],))
-    return made
+    result: Expr = reshape(e, (e.shape[0],))
+    return result

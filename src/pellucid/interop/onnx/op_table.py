@@ -1,4 +1,4 @@
-"""What pellucid and ONNX both have, under two names: the table that serves writing and reading alike."""
+"""Ops with exactly one equivalent ONNX operator, shared by readers and writers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ UNARY = {
     "logical_not": "Not",
     "isnan": "IsNaN",
 }
-"""Functions of one array, element by element."""
+"""Unary elementwise ops."""
 
 BINARY = {
     "add": "Add",
@@ -53,7 +53,7 @@ BINARY = {
     "bitwise_xor": "BitwiseXor",
     "matmul": "MatMul",
 }
-"""Functions of two arrays that broadcast."""
+"""Binary ops with broadcasting."""
 
 REDUCTIONS = {
     "sum": "ReduceSum",
@@ -63,4 +63,4 @@ REDUCTIONS = {
     "prod": "ReduceProd",
     "logsumexp": "ReduceLogSumExp",
 }
-"""Functions that take axes together."""
+"""Reductions."""

@@ -1,4 +1,4 @@
-"""A graph of ONNX while it is read: its values as expressions, and what is known of sizes before anything runs."""
+"""Reader of ONNX graphs: nodes to expressions, with the shape values known before the graph runs."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import numpy as np
 from pellucid.graph.errors import PellucidError, brief, near_miss
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Constant, Expr, Input, Shared, constant
-from pellucid.graph.traversal import inputs_of
+from pellucid.graph.traversal import collect_inputs
 from pellucid.interop.onnx.errors import OnnxError, UnknownValueError
 
 Read = Callable[..., Any]
 
 READERS: dict[str, Read] = {}
-"""How each operator is read, those of other domains with their domain before the name: ``read(n, *inputs)`` returns an
-expression, or a list of them; an input that was left out is None."""
+"""Readers by operator, with the domain in front for domains other than ONNX's. ``read(n, *inputs)`` returns an
+expression or a list of them; an omitted input is None."""
 
 LARGEST_FOLDED = 2**24
-"""Values of more elements than this are not computed while a file is read."""
+"""Maximum number of elements of a value that is folded on import."""
 
 
 def reads(*kinds: str) -> Callable[[Read], Read]:
-    """Enter a function as the one that reads operators of these names."""
+    """Register a function as the reader of these operators."""
 
     def enter(function: Read) -> Read:
         for kind in kinds:
@@ -34,36 +34,36 @@ def reads(*kinds: str) -> Callable[[Read], Read]:
     return enter
 
 
-class Row(tuple[Any, ...]):
-    """A sequence of arrays, which is one value in ONNX."""
+class TensorSequence(tuple[Any, ...]):
+    """Sequence of tensors, a single value in ONNX."""
 
     __slots__ = ()
 
 
-class Node:
-    """A node while it is read: its attributes, its inputs, and what is known of their values.
+class OnnxNode:
+    """A node that is being read: attributes, inputs and their known values.
 
     Attributes
     ----------
     kind, name : str
-        The operator, and what the node is called in a message.
+        The operator, and the name of the node in messages.
     opset : int
         The version of the operators.
     inputs : list of Expr or None
-        None for those that were left out.
+        None for omitted inputs.
     outputs : list of str
-        The names of the results; ``""`` for those that nobody wants.
+        The names of the results; ``""`` for unused ones.
     """
 
-    def __init__(self, reader: Reader, proto: Any, position: int) -> None:
+    def __init__(self, reader: OnnxReader, proto: Any, position: int) -> None:
         self.reader = reader
         self.proto = proto
         self.kind: str = proto.op_type
         self.opset = reader.opset
         self.name = repr(proto.name) if proto.name else f"number {position} ({', '.join(map(repr, proto.output))})"
-        self.inputs = [reader.value(i, self) if i else None for i in proto.input]
+        self.inputs = [reader.get_value(i, self) if i else None for i in proto.input]
         self.outputs: list[str] = list(proto.output)
-        self.attributes = {a.name: reader.attribute(a) for a in proto.attribute}
+        self.attributes = {a.name: reader.read_attribute(a) for a in proto.attribute}
 
     def __str__(self) -> str:
         return f"node {self.name}, {self.kind}"
@@ -73,10 +73,9 @@ class Node:
         return OnnxError(f"{self.reader.file}: {self}: {text}")
 
     def get(self, key: str, default: Any = None) -> Any:
-        """Return an attribute."""
         return self.attributes.get(key, default)
 
-    def needs(self, key: str) -> Any:
+    def require(self, key: str) -> Any:
         """Return an attribute that must be there."""
         if key not in self.attributes:
             raise self.error(f"the attribute {key} is missing")
@@ -86,69 +85,69 @@ class Node:
         """Return an input, or None if it was left out."""
         return self.inputs[place] if place < len(self.inputs) else None
 
-    def known(self, place: int, default: Any = None) -> np.ndarray[Any, Any]:
-        """Return the value of an input that must be known, because it decides what the result looks like."""
-        value = self.sizes(place, default)
+    def get_constant(self, place: int, default: Any = None) -> np.ndarray[Any, Any]:
+        """Return the value of an input that must be constant because the result's shape or dtype depends on it."""
+        value = self.get_sizes(place, default)
         if value.dtype == object and not all(isinstance(v, int) for v in value.ravel()):
-            raise self.unknown(place)
+            raise self.unknown_value_error(place)
         return value.astype(np.int64) if value.dtype == object else value
 
-    def sizes(self, place: int, default: Any = None) -> np.ndarray[Any, Any]:
-        """Return the value of an input as far as it is known: among sizes there may be names, and None."""
+    def get_sizes(self, place: int, default: Any = None) -> np.ndarray[Any, Any]:
+        """Return the known part of a shape value: integers, names of sizes, or None for unknown entries."""
         e = self.input(place)
         if e is None:
             if default is None:
                 raise self.error(f"input {place} is missing")
             return np.asarray(default)
-        value = self.reader.contents(e)
+        value = self.reader.get_contents(e)
         if value is None:
-            raise self.unknown(place)
+            raise self.unknown_value_error(place)
         return value
 
-    def unknown(self, place: int) -> OnnxError:
+    def unknown_value_error(self, place: int) -> OnnxError:
         """Return the error for a value that is not known before anything runs."""
         e = self.input(place)
         assert e is not None
-        name, leaves = self.proto.input[place], inputs_of([e])
+        name, leaves = self.proto.input[place], collect_inputs([e])
         given = [i for i in leaves if i in self.reader.root.given]
         hint = (
-            f". It is made of the input {given[0].name!r}: tell its value, with values={{{given[0].name!r}: ...}}"
+            f". It depends on the input {given[0].name!r}. Pass its value: values={{{given[0].name!r}: ...}}"
             if given
             else ""
         )
         return UnknownValueError(
-            f"{self.reader.file}: {self}: its input {name!r} decides what the result looks like, and is not known "
-            f"before the graph runs: {brief(e)}{hint}",
+            f"{self.reader.file}: {self}: the shape or dtype of the result depends on the input {name!r}, which is not "
+            f"known before the graph runs: {brief(e)}{hint}",
             [str(i.name) for i in given],
         )
 
-    def axes(self, place: int = 1, default: Any = None) -> Any:
-        """Return axes, which are an attribute in old files and an input in new ones."""
+    def get_axes(self, place: int = 1, default: Any = None) -> Any:
+        """Return axes: an attribute in old opsets, an input in new ones."""
         if "axes" in self.attributes:
             return tuple(int(a) for a in self.attributes["axes"])
         if self.input(place) is None:
             return default
-        return tuple(int(a) for a in self.known(place).ravel())
+        return tuple(int(a) for a in self.get_constant(place).ravel())
 
 
-class Reader:
-    """One graph of ONNX: the model's, one inside a node, or a function's.
+class OnnxReader:
+    """Reader of one graph: the model's, a subgraph or a function body.
 
     Attributes
     ----------
     values : dict from str to Expr or Row
-        What was read so far.
+        Values by name, of the nodes read so far.
     file : str
-        What the file is called in messages.
+        Name of the file in messages.
     opset : int
         The version of ONNX's own operators.
     """
 
-    def __init__(self, file: str, opset: int, outer: Reader | None = None) -> None:
+    def __init__(self, file: str, opset: int, outer: OnnxReader | None = None) -> None:
         self.file = file
         self.opset = opset
         self.outer = outer
-        self.root: Reader = self if outer is None else outer.root
+        self.root: OnnxReader = self if outer is None else outer.root
         self.values: dict[str, Any] = {}
         self.arguments: dict[str, Any] = {}
         self.depth: int = 0 if outer is None else outer.depth
@@ -159,58 +158,57 @@ class Reader:
 
     # Values.
 
-    def value(self, name: str, node: Any) -> Any:
-        """Return what was read under a name, here or outside."""
-        reader: Reader | None = self
+    def get_value(self, name: str, node: Any) -> Any:
+        """Return a value by name, from this graph or an enclosing one."""
+        reader: OnnxReader | None = self
         while reader is not None:
             if name in reader.values:
                 return reader.values[name]
             reader = reader.outer
         known = [*self.values, *(self.outer.values if self.outer else ())]
         raise OnnxError(
-            f"{self.file}: a node {node.kind} reads {name!r}, which nothing before it makes: the nodes run in a "
-            f"circle or stand in the wrong order.{near_miss(name, known)}"
+            f"{self.file}: a node {node.kind} reads {name!r}, which no earlier node computes: the nodes form a cycle "
+            f"or are in the wrong order.{near_miss(name, known)}"
         )
 
-    def contents(self, e: Expr) -> np.ndarray[Any, Any] | None:
-        """Return what is known of a value: all of it, sizes with names among them, or nothing."""
+    def get_contents(self, e: Expr) -> np.ndarray[Any, Any] | None:
+        """Return the constant or shape value of an expression, or None."""
         if isinstance(e, Constant):
             return e.value
         if isinstance(e, Shared):
             return e.get_value()
         return self.root.parts.get(e)
 
-    def attribute(self, proto: Any) -> Any:
-        """Return the value of an attribute; inside a function it may be an argument of the call."""
+    def read_attribute(self, proto: Any) -> Any:
+        """Return the value of an attribute, which in a function body may refer to an argument of the call."""
         from onnx import helper
 
         if proto.ref_attr_name:
             return self.arguments.get(proto.ref_attr_name)
-        return in_text(helper.get_attribute_value(proto))
+        return decode_text(helper.get_attribute_value(proto))
 
     # Nodes.
 
     def read(self, nodes: Sequence[Any]) -> None:
-        """Read nodes in their order."""
         for position, proto in enumerate(nodes):
-            node = Node(self, proto, position)
+            node = OnnxNode(self, proto, position)
             node.attributes = {key: value for key, value in node.attributes.items() if value is not None}
-            for name, e in zip(node.outputs, self.results(node), strict=False):
+            for name, e in zip(node.outputs, self.read_node(node), strict=False):
                 if name and e is not None:
                     self.values[name] = e
 
-    def results(self, node: Node) -> Sequence[Expr | None]:
-        """Return what a node makes, folded where everything is known."""
-        from pellucid.interop.onnx.functions import opened
-        from pellucid.interop.onnx.shape_values import note
+    def read_node(self, node: OnnxNode) -> Sequence[Expr | None]:
+        """Read one node and fold results that depend on constants only."""
+        from pellucid.interop.onnx.functions import expand_function
+        from pellucid.interop.onnx.shape_values import record_shape_values
 
         domain = node.proto.domain
         read = READERS.get(node.kind if domain in ("", "ai.onnx") else f"{domain}.{node.kind}")
         try:
-            made: Any = opened(node) if read is None else read(node, *node.inputs)
-            several = isinstance(made, (list, tuple)) and not isinstance(made, Row)
-            results = [e if e is None else self.folded(e) for e in (made if several else [made])]
-            note(node, results)
+            made: Any = expand_function(node) if read is None else read(node, *node.inputs)
+            several = isinstance(made, (list, tuple)) and not isinstance(made, TensorSequence)
+            results = [e if e is None else self.fold(e) for e in (made if several else [made])]
+            record_shape_values(node, results)
         except OnnxError:
             raise
         except PellucidError as error:
@@ -219,53 +217,52 @@ class Reader:
             raise node.error(f"it cannot be read; is the file damaged? {type(error).__name__}: {error}") from error
         return results
 
-    def folded(self, e: Expr) -> Expr:
-        """Return the value of an expression that is made of constants alone, unless it is very large."""
-        if isinstance(e, (Constant, Row)) or e.op is None or len(e.types) > 1:
+    def fold(self, e: Expr) -> Expr:
+        """Compute an expression that depends on constants only, unless it is very large."""
+        if isinstance(e, (Constant, TensorSequence)) or e.op is None or len(e.types) > 1:
             return e
-        if not all(isinstance(d, int) for d in e.shape) or size_of(e) > LARGEST_FOLDED:
+        if not all(isinstance(d, int) for d in e.shape) or count_elements(e) > LARGEST_FOLDED:
             return e
-        if not is_fixed(e):
+        if not is_constant(e):
             return e
         with np.errstate(all="ignore"):
             return constant(np.asarray(evaluate(np, [e], {})[0]))
 
-    def inside(self, graph: Any, given: Mapping[str, Expr]) -> list[Expr]:
-        """Read a graph inside a node, with what it is given, and return its outputs."""
-        inner = Reader(self.file, self.opset, self)
+    def read_subgraph(self, graph: Any, given: Mapping[str, Expr]) -> list[Expr]:
+        """Read a subgraph with the given input values and return its outputs."""
+        inner = OnnxReader(self.file, self.opset, self)
         inner.arguments = self.arguments
         inner.values.update(given)
         inner.read_initializers(graph, trainable=False)
         inner.read(graph.node)
-        return [inner.value(o.name, _Output("output")) for o in graph.output]
+        return [inner.get_value(o.name, _Output("output")) for o in graph.output]
 
     def read_initializers(self, graph: Any, trainable: bool) -> None:
         """Read the values that a graph carries."""
-        from pellucid.interop.onnx.tensors import leaf_of
+        from pellucid.interop.onnx.tensors import to_leaf
 
         if graph.sparse_initializer:
-            raise OnnxError(f"{self.file}: it has sparse tensors, which pellucid has not")
+            raise OnnxError(f"{self.file}: sparse tensors are not supported")
         for tensor in graph.initializer:
             if tensor.name not in self.values:
-                self.values[tensor.name] = leaf_of(tensor, self.file, trainable)
+                self.values[tensor.name] = to_leaf(tensor, self.file, trainable)
 
 
-def in_text(value: Any) -> Any:
-    """Return an attribute's value with texts as texts."""
+def decode_text(value: Any) -> Any:
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
-    return list(map(in_text, value)) if isinstance(value, list) else value
+    return list(map(decode_text, value)) if isinstance(value, list) else value
 
 
 class _Output:
-    """What asks for a value at the end of a graph."""
+    """Placeholder for a node in messages about graph outputs."""
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
 
 
-def is_fixed(e: Expr) -> bool:
-    """Tell whether an expression is made of constants alone, looking a little way down."""
+def is_constant(e: Expr) -> bool:
+    """Return whether an expression depends on constants only, searching a bounded number of nodes."""
     seen, waiting = 0, [e]
     done: set[Expr] = set()
     while waiting:
@@ -283,11 +280,10 @@ def is_fixed(e: Expr) -> bool:
 
 
 MOST_FOLDED = 1000
-"""How many expressions one node may be made of and still be computed while a file is read."""
+"""Maximum number of expressions that constant folding of one node looks at."""
 
 
-def size_of(e: Expr) -> int:
-    """Return the number of elements of a value whose sizes are known."""
+def count_elements(e: Expr) -> int:
     total = 1
     for d in e.shape:
         total *= int(d)

@@ -1,4 +1,4 @@
-"""What is known of rows of sizes before anything runs, such as the shape of an input with a named batch."""
+"""Shape propagation: values of shape computations that are known before the graph runs."""
 
 from __future__ import annotations
 
@@ -11,45 +11,45 @@ from pellucid.graph.decomposition import symbolic
 from pellucid.graph.expr import Constant, Expr, constant
 from pellucid.graph.types import Dim
 
-LONGEST = 64
-"""Rows of more numbers than this are no sizes."""
+MAX_LENGTH = 64
+"""Longer vectors are not shapes."""
 
 
-def note(node: Any, results: Sequence[Expr | None]) -> None:
-    """Remember what is known of what a node made of sizes."""
+def record_shape_values(node: Any, results: Sequence[Expr | None]) -> None:
+    """Record the shape value of a node's result, if its operands' values are known."""
     first = results[0] if results else None
-    follow = FOLLOWED.get(node.kind)
+    propagate = PROPAGATED.get(node.kind)
     if (
         not isinstance(first, Expr)
-        or follow is None
+        or propagate is None
         or isinstance(first, Constant)
         or first.ndim > 1
         or first.dtype.kind != "i"
     ):
         return
-    if any(isinstance(d, int) and d > LONGEST for d in first.shape):
+    if any(isinstance(d, int) and d > MAX_LENGTH for d in first.shape):
         return
-    operands = [node.reader.contents(e) if isinstance(e, Expr) else None for e in node.inputs]
+    operands = [node.reader.get_contents(e) if isinstance(e, Expr) else None for e in node.inputs]
     if node.kind != "Shape" and any(v is None and e is not None for v, e in zip(operands, node.inputs, strict=True)):
         return
-    found = follow(node, *operands)
+    found = propagate(node, *operands)
     if found is not None:
         node.reader.root.parts[first] = np.asarray(found, object)
 
 
 def _shape(node: Any, *_: Any) -> Any:
-    return dims_of(node.inputs[0].shape)[node.get("start", 0) : node.get("end")]
+    return to_dims(node.inputs[0].shape)[node.get("start", 0) : node.get("end")]
 
 
-def dims_of(shape: Sequence[Dim]) -> np.ndarray[Any, Any]:
-    """Return a shape as a row: numbers, and names for what only a run knows."""
+def to_dims(shape: Sequence[Dim]) -> np.ndarray[Any, Any]:
+    """Return a shape as a vector of integers and names of unknown sizes."""
     row = np.empty(len(shape), object)
     row[:] = list(shape)
     return row
 
 
-def like(node: Any, shape: Sequence[Any]) -> Expr | None:
-    """Return a value of a shape in which there are names: one that was read, or one put together of axes that were."""
+def find_expression_of_shape(node: Any, shape: Sequence[Any]) -> Expr | None:
+    """Return an expression of a shape that contains names, possibly combined from several axes."""
     values = [e for e in node.reader.root.values.values() if isinstance(e, Expr) and len(e.types) == 1]
     for e in values:
         if e.shape == tuple(shape):
@@ -82,7 +82,7 @@ def _slice(node: Any, row: Any, *ends: Any) -> Any:
     if row.ndim != 1:
         return None
     if not ends:
-        return row[node.needs("starts")[0] : node.needs("ends")[0]]
+        return row[node.require("starts")[0] : node.require("ends")[0]]
     step = int(ends[3].ravel()[0]) if len(ends) > 3 and ends[3] is not None else 1
     return row[slice(int(ends[0].ravel()[0]), int(ends[1].ravel()[0]), step)]
 
@@ -100,29 +100,29 @@ def _squeeze(node: Any, row: Any, *_: Any) -> Any:
 
 
 def _arithmetic(function: Any) -> Any:
-    def follow(node: Any, x: Any, y: Any) -> Any:
-        def of(a: Any, b: Any) -> Any:
+    def propagate(node: Any, x: Any, y: Any) -> Any:
+        def combine(a: Any, b: Any) -> Any:
             if isinstance(a, (int, np.integer)) and isinstance(b, (int, np.integer)):
                 return function(int(a), int(b))
-            return b if function is _times and a == 1 else a if function in (_times, _by) and b == 1 else None
+            return b if function is _multiply and a == 1 else a if function in (_multiply, _divide) and b == 1 else None
 
-        found = np.frompyfunc(of, 2, 1)(np.asarray(x, object), np.asarray(y, object))
+        found = np.frompyfunc(combine, 2, 1)(np.asarray(x, object), np.asarray(y, object))
         made = np.empty(np.shape(found), object)
         made[...] = found
         return made
 
-    return follow
+    return propagate
 
 
-def _times(a: int, b: int) -> int:
+def _multiply(a: int, b: int) -> int:
     return a * b
 
 
-def _by(a: int, b: int) -> int:
+def _divide(a: int, b: int) -> int:
     return int(a / b)
 
 
-FOLLOWED: dict[str, Any] = {
+PROPAGATED: dict[str, Any] = {
     "Shape": _shape,
     "Gather": _gather,
     "Concat": _concat,
@@ -134,7 +134,7 @@ FOLLOWED: dict[str, Any] = {
     "Identity": lambda node, row: row,
     "Add": _arithmetic(lambda a, b: a + b),
     "Sub": _arithmetic(lambda a, b: a - b),
-    "Mul": _arithmetic(_times),
-    "Div": _arithmetic(_by),
+    "Mul": _arithmetic(_multiply),
+    "Div": _arithmetic(_divide),
 }
-"""How what is known goes through each operator that sizes go through."""
+"""Propagation functions by operator."""

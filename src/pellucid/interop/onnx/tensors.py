@@ -1,4 +1,4 @@
-"""Values that a file carries."""
+"""Tensors of ONNX files."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ import numpy as np
 
 from pellucid.graph.expr import Expr, Shared, constant
 from pellucid.graph.types import is_float
-from pellucid.interop.onnx.dtypes import dtype_of
+from pellucid.interop.onnx.dtypes import to_dtype
 from pellucid.interop.onnx.errors import OnnxError
 
 
-def array_of(tensor: Any, file: str) -> np.ndarray[Any, Any]:
-    """Return a tensor as an array, checked before it is believed."""
+def to_array(tensor: Any, file: str) -> np.ndarray[Any, Any]:
+    """Convert a tensor proto to an array, after checking its size against its data."""
     from onnx import numpy_helper
 
     what = f"{file}: the tensor {tensor.name!r}"
-    dtype = dtype_of(tensor.data_type, what)
+    dtype = to_dtype(tensor.data_type, what)
     shape = tuple(tensor.dims)
     if any(d < 0 for d in shape):
         raise OnnxError(f"{what} has a negative size: {shape}")
     if tensor.raw_data and len(tensor.raw_data) != math.prod(shape) * dtype.itemsize:
-        raise OnnxError(f"{what} is to be {dtype} {shape}, and holds {len(tensor.raw_data)} bytes")
+        raise OnnxError(f"{what} is declared as {dtype} {shape} and has {len(tensor.raw_data)} bytes")
     try:
         array = numpy_helper.to_array(tensor)
     except (ValueError, TypeError) as error:
-        raise OnnxError(f"{what} is to be {dtype} {shape}, and cannot be read: {error}") from error
+        raise OnnxError(f"{what} is declared as {dtype} {shape} and cannot be read: {error}") from error
     return np.asarray(array, dtype)
 
 
-def leaf_of(tensor: Any, file: str, trainable: bool) -> Expr:
-    """Return a tensor as a parameter, if it holds rows of real numbers, or as a constant.
+def to_leaf(tensor: Any, file: str, trainable: bool) -> Expr:
+    """Convert a tensor to a parameter if it is a float array, else to a constant.
 
-    A file of pellucid's own says by itself what it is.
+    Files written by pellucid have tags that decide it.
     """
-    array = array_of(tensor, file)
-    told = {entry.key.removeprefix("pellucid."): entry.value == "true" for entry in tensor.metadata_props}
-    tags = {key: told[key] for key in TAGS if key in told}
+    array = to_array(tensor, file)
+    stored = {entry.key.removeprefix("pellucid."): entry.value == "true" for entry in tensor.metadata_props}
+    tags = {key: stored[key] for key in TAGS if key in stored}
     if not trainable or (not tags and (not is_float(array.dtype) or array.ndim == 0)):
         return constant(array)
     if not is_float(array.dtype):
@@ -48,11 +48,11 @@ def leaf_of(tensor: Any, file: str, trainable: bool) -> Expr:
 
 
 TAGS = ("trainable", "regularizable")
-"""What a file of pellucid's own says of each parameter."""
+"""Metadata that pellucid writes for each parameter."""
 
 
 def load_external(graph: Any, folder: Path | None, file: str) -> None:
-    """Read what lies in other files into the graph's tensors; none of them is outside the folder of the model."""
+    """Read external tensors; their files must be in the folder of the model."""
     graphs = [graph]
     while graphs:
         current = graphs.pop()
@@ -67,29 +67,34 @@ def load_external(graph: Any, folder: Path | None, file: str) -> None:
                 continue
             if folder is None:
                 what = f"{file}: the tensor {tensor.name!r}"
-                raise OnnxError(f"{what} lies in another file. Give from_onnx the path of the file, not its bytes")
+                raise OnnxError(
+                    f"{what} is stored in another file. Pass from_onnx the path of the model, not its bytes"
+                )
             read_external(tensor, folder, file)
 
 
 def read_external(tensor: Any, folder: Path, file: str) -> None:
-    """Read the bytes of one tensor from the file beside the model that it names."""
-    told = {entry.key: entry.value for entry in tensor.external_data}
+    """Read the data of one external tensor."""
+    fields = {entry.key: entry.value for entry in tensor.external_data}
     what = f"{file}: the tensor {tensor.name!r}"
-    location = told.get("location", "")
+    location = fields.get("location", "")
     path = (folder / location).resolve()
     if not location or not path.is_relative_to(folder.resolve()) or path == folder.resolve():
-        raise OnnxError(f"{what} is to be read from {location!r}, outside of the model's folder; it is not read")
+        raise OnnxError(f"{what} is stored in {location!r}, outside of the model's folder; it was not read")
     if not path.is_file():
-        raise OnnxError(f"{what} lies in {location!r}, which is not there. Put that file beside the model")
+        raise OnnxError(
+            f"{what} is stored in {location!r}, which does not exist. Put that file into the folder of the model"
+        )
     size = path.stat().st_size
     try:
-        offset, length = int(told.get("offset", 0)), int(told.get("length", size - int(told.get("offset", 0))))
+        offset = int(fields.get("offset", 0))
+        length = int(fields.get("length", size - offset))
     except ValueError as error:
-        raise OnnxError(f"{what} lies at no readable place of {location!r}: {told}") from error
-    wanted = math.prod(tensor.dims) * dtype_of(tensor.data_type, what).itemsize
+        raise OnnxError(f"{what} has an invalid position in {location!r}: {fields}") from error
+    wanted = math.prod(tensor.dims) * to_dtype(tensor.data_type, what).itemsize
     if offset < 0 or length < 0 or offset + length > size or length != wanted:
         raise OnnxError(
-            f"{what} needs {wanted} bytes; it is said to be {length} at {offset} of {location!r}, which has {size}"
+            f"{what} needs {wanted} bytes; declared are {length} at offset {offset} of {location!r}, which has {size}"
         )
     with path.open("rb") as opened:
         opened.seek(offset)

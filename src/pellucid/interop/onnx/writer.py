@@ -1,4 +1,4 @@
-"""A graph of ONNX while it is written: its nodes, the names of its values, and the sizes that only a run knows."""
+"""Writer of ONNX graphs: nodes, value names and dynamic sizes."""
 
 from __future__ import annotations
 
@@ -10,30 +10,31 @@ import numpy as np
 from pellucid.graph.errors import brief
 from pellucid.graph.expr import Constant, Expr, Input, Shared
 from pellucid.graph.op_def import OUTPUT
-from pellucid.graph.source_location import place_text
-from pellucid.graph.subgraph import Body
+from pellucid.graph.source_location import format_location
+from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.types import Dim, Shape, Unknown
-from pellucid.interop.onnx.dtypes import element_type
+from pellucid.interop.onnx.dtypes import to_element_type
 from pellucid.interop.onnx.errors import OnnxError
+from pellucid.interop.onnx.fusion_plan import plan_fusions
 from pellucid.interop.onnx.tensors import TAGS
 
 Write = Callable[..., Any]
 
 WRITERS: dict[str, Write] = {}
-"""How each op is written: ``write(w, node, *names)`` returns the name of its value, or a tuple of names."""
+"""Writers by op: ``write(w, node, *names)`` returns the name of the value, or a tuple of names."""
 
 
 TURNED: dict[str, Write] = {}
-"""How ops that are not elementwise are written with channels first; None where they are not."""
+"""Writers of ops that keep channels first although they are not elementwise; they may return None."""
 
 
-def turned_axis(axis: int, ndim: int) -> int:
-    """Return where an axis is once channels stand first."""
+def to_channels_first_axis(axis: int, ndim: int) -> int:
+    """Return the position of an axis in channels-first layout."""
     return 0 if axis == 0 else 1 if axis == ndim - 1 else axis + 1
 
 
 def writes(*ops: str) -> Callable[[Write], Write]:
-    """Enter a function as the one that writes ops of these names."""
+    """Register a function as the writer of these ops."""
 
     def enter(function: Write) -> Write:
         for name in ops:
@@ -43,45 +44,44 @@ def writes(*ops: str) -> Callable[[Write], Write]:
     return enter
 
 
-class Turned(NamedTuple):
-    """A value that is there with channels first only, so far."""
+class ChannelsFirst(NamedTuple):
+    """A value that so far exists in channels-first layout only."""
 
     name: str
 
 
-class Names:
-    """Names that are each given once."""
+class OnnxNames:
+    """Source of unique value names."""
 
     def __init__(self) -> None:
         self.taken: dict[str, int] = {}
 
     def fresh(self, wanted: str) -> str:
-        """Return a name that nothing has yet."""
         count = self.taken.get(wanted, 0)
         self.taken[wanted] = count + 1
         return wanted if not count else self.fresh(f"{wanted}_{count}")
 
 
-class Writer:
-    """One graph of ONNX: the model's, or one inside a loop or a branch, which sees what is outside by its name.
+class OnnxWriter:
+    """Writer of one graph: the model's, or a subgraph, which refers to outer values by name.
 
     Attributes
     ----------
     nodes, initializers : list
-        What was written so far.
+        The protos written so far.
     values : dict from Expr to str
         The name of each value.
     first : dict from str to str
-        For a value whose channels stand last, the name of the same value with channels first.
+        For a channels-last value, the name of the same value with channels first.
     plan : dict from Expr to (function, list of Expr)
-        What is written in another way than its op alone says, as `fusing` found.
+        Fused expressions, from `plan_fusions`.
     sizes : dict from str to (str, int)
         For a size known by name, a value and the axis that has it.
     """
 
-    def __init__(self, outer: Writer | None = None, paths: Mapping[Shared, str] | None = None) -> None:
+    def __init__(self, outer: OnnxWriter | None = None, paths: Mapping[Shared, str] | None = None) -> None:
         self.outer = outer
-        self.root: Writer = self if outer is None else outer.root
+        self.root: OnnxWriter = self if outer is None else outer.root
         self.nodes: list[Any] = []
         self.initializers: list[Any] = []
         self.values: dict[Expr, Any] = {}
@@ -92,7 +92,7 @@ class Writer:
         self.scope = ""
         self.paths: Mapping[Shared, str] = paths or {}
         if outer is None:
-            self.names = Names()
+            self.names = OnnxNames()
             self.constants: dict[Any, str] = {}
             self.handed_out: set[str] = set()
 
@@ -109,7 +109,7 @@ class Writer:
         return made[0] if outputs == 1 else tuple(made)
 
     def constant(self, value: Any, dtype: Any = None) -> str:
-        """Return the name of a constant, which stands in the model's own graph, once."""
+        """Return the name of a constant, stored once in the main graph."""
         from onnx import helper
 
         array = np.asarray(value, dtype)
@@ -117,190 +117,192 @@ class Writer:
         key = (array.dtype.name, array.shape, array.tobytes())
         if key not in root.constants:
             name = root.names.fresh("constant")
-            root.nodes.append(helper.make_node("Constant", [], [name], name=name, value=tensor(array, name)))
+            root.nodes.append(helper.make_node("Constant", [], [name], name=name, value=make_tensor(array, name)))
             root.constants[key] = name
         return root.constants[key]
 
     def ints(self, values: Iterable[int]) -> str:
-        """Return the name of a row of integers, such as axes."""
+        """Return the name of a vector of integers, such as axes."""
         return self.constant(list(values), "int64")
 
     def cast(self, name: str, dtype: Any) -> str:
-        """Write a cast."""
-        made: str = self.node("Cast", name, to=element_type(np.dtype(dtype)))
+        made: str = self.node("Cast", name, to=to_element_type(np.dtype(dtype)))
         return made
 
     # Sizes.
 
     def dim(self, dim: Dim) -> str:
-        """Return the name of a row of one integer, a size."""
+        """Return the name of a size as a vector of one integer."""
         if isinstance(dim, int):
             return self.ints([dim])
-        writer: Writer | None = self
+        writer: OnnxWriter | None = self
         while writer is not None:
             if dim in writer.sizes:
                 value, axis = writer.sizes[dim]
                 made: str = writer.node("Shape", value, start=axis, end=axis + 1)
                 return made
             writer = writer.outer
-        raise OnnxError(f"The size {dim} is no axis of anything that was written before. Name it: shape=('n', ...)")
+        raise OnnxError(f"The size {dim} is not an axis of any earlier value. Name it: shape=('n', ...)")
 
     def shape(self, shape: Shape) -> str:
-        """Return the name of a row of integers, a shape."""
+        """Return the name of a shape vector."""
         if all(isinstance(d, int) for d in shape):
             return self.ints([d for d in shape if isinstance(d, int)])
         parts = [self.dim(d) for d in shape]
         made: str = parts[0] if len(parts) == 1 else self.node("Concat", *parts, axis=0)
         return made
 
-    def know(self, e: Expr, name: Any) -> None:
-        """Remember where the sizes of an expression can be asked for."""
+    def record_dims(self, e: Expr, name: Any) -> None:
+        """Record the value and axis that named sizes can be read from."""
         if len(e.types) > 1:
             return
         for axis, dim in enumerate(e.shape):
             if isinstance(dim, str) and dim not in self.sizes:
-                self.sizes[dim] = (name.name, turned_axis(axis, e.ndim)) if isinstance(name, Turned) else (name, axis)
+                self.sizes[dim] = (
+                    (name.name, to_channels_first_axis(axis, e.ndim))
+                    if isinstance(name, ChannelsFirst)
+                    else (name, axis)
+                )
 
     # Channels.
 
     def channels_first(self, e: Expr) -> str:
-        """Return a value with the axis of channels moved behind the batch, where ONNX has it."""
+        """Return the name of a value in channels-first layout."""
         value = self.values.get(e)
-        if isinstance(value, Turned):
+        if isinstance(value, ChannelsFirst):
             return value.name
-        name: str = self.of(e)
+        name: str = self.get_name(e)
         if name not in self.first:
-            self.first[name] = self.transposed(e, [0, e.ndim - 1, *range(1, e.ndim - 1)])
+            self.first[name] = self.write_transpose(e, [0, e.ndim - 1, *range(1, e.ndim - 1)])
         return self.first[name]
 
-    def transposed(self, e: Expr, order: Sequence[int]) -> str:
-        """Return a value with its axes in another order; one that stood so before it was transposed is there."""
+    def write_transpose(self, e: Expr, order: Sequence[int]) -> str:
+        """Return the name of a transposed value, reusing the original if this undoes a transpose."""
         undone = e.op is not None and e.op.name == "transpose" and [e.settings["axes"][a] for a in order]
         if undone == list(range(e.ndim)):
-            before: str = self.of(e.inputs[0])
+            before: str = self.get_name(e.inputs[0])
             return before
-        made: str = self.node("Transpose", self.of(e), perm=list(order))
+        made: str = self.node("Transpose", self.get_name(e), perm=list(order))
         return made
 
-    def in_turned_form(self, e: Expr) -> Turned | None:
-        """Write an expression with channels first, if what it is made of stands so and nothing keeps it from it."""
+    def find_channels_first(self, e: Expr) -> ChannelsFirst | None:
+        """Write an op in channels-first layout if its operands have it and the op allows it."""
         assert e.op is not None
-        if e.ndim < 3 or not any(map(self.stands_first, e.inputs)):
+        if e.ndim < 3 or not any(map(self.is_channels_first, e.inputs)):
             return None
         special = TURNED.get(e.op.name)
         if special is not None:
             made = special(self, e)
-            return None if made is None else Turned(made)
-        if not e.op.elementwise or not all(self.turns(i, e) for i in e.inputs):
+            return None if made is None else ChannelsFirst(made)
+        if not e.op.elementwise or not all(self.can_stay_channels_first(i, e) for i in e.inputs):
             return None
-        names = [self.of(i) if i.ndim == 0 else self.turned_name(i, e.ndim) for i in e.inputs]
-        return Turned(WRITERS[e.op.name](self, e, *names))
+        names = [self.get_name(i) if i.ndim == 0 else self.get_channels_first_name(i, e.ndim) for i in e.inputs]
+        return ChannelsFirst(WRITERS[e.op.name](self, e, *names))
 
-    def stands_first(self, e: Expr) -> bool:
-        """Tell whether a value is there with channels first."""
+    def is_channels_first(self, e: Expr) -> bool:
         value = self.values.get(e)
-        return isinstance(value, Turned) or (isinstance(value, str) and value in self.first)
+        return isinstance(value, ChannelsFirst) or (isinstance(value, str) and value in self.first)
 
-    def turns(self, i: Expr, e: Expr) -> bool:
-        """Tell whether an operand has, or needs, no other form with channels first."""
-        same = self.stands_first(i) and i.ndim == e.ndim
+    def can_stay_channels_first(self, i: Expr, e: Expr) -> bool:
+        """Return whether an operand is in channels-first layout or does not depend on the layout."""
+        same = self.is_channels_first(i) and i.ndim == e.ndim
         return same or i.ndim == 0 or (i.ndim == 1 and i.shape[0] == e.shape[-1])
 
-    def turned_name(self, i: Expr, ndim: int) -> str:
-        """Return an operand with channels first; one number a channel gets axes behind it."""
+    def get_channels_first_name(self, i: Expr, ndim: int) -> str:
+        """Return the name of an operand in channels-first layout; per-channel vectors get trailing axes."""
         if i.ndim > 1:
             return self.channels_first(i)
-        made: str = self.node("Unsqueeze", self.of(i), self.ints(range(1, ndim - 1)))
+        made: str = self.node("Unsqueeze", self.get_name(i), self.ints(range(1, ndim - 1)))
         return made
 
     # Expressions.
 
-    def of(self, e: Expr) -> Any:
-        """Return the name of what was written, here or outside, with channels where pellucid has them."""
-        writer: Writer | None = self
+    def get_name(self, e: Expr) -> Any:
+        """Return the name of a value in channels-last layout, from this graph or an enclosing one."""
+        writer: OnnxWriter | None = self
         while writer is not None:
             value = writer.values.get(e)
-            if isinstance(value, Turned):
+            if isinstance(value, ChannelsFirst):
                 name = writer.node("Transpose", value.name, perm=[0, *range(2, e.ndim), 1])
                 writer.first[name] = value.name
                 writer.values[e] = value = name
             if value is not None:
                 return value
             writer = writer.outer
-        raise OnnxError(f"{brief(e)} is used in a loop or branch and is not computed outside of it").about([e])
+        raise OnnxError(f"{brief(e)} is used in a loop or branch and is not computed outside of it").with_operands([e])
 
     def write(self, outputs: Sequence[Expr], stop: Sequence[Expr] = ()) -> None:
-        """Write expressions and all they are made of, each after its inputs."""
-        from pellucid.interop.onnx.fusion import arranged  # which is made of writers
-
-        order, self.plan = arranged(outputs, [*stop, *self.values])
+        """Write expressions and their ancestors in topological order."""
+        order, self.plan = plan_fusions(outputs, [*stop, *self.values])
         for e in order:
             if e not in self.values:
-                name = self.written(e)
+                name = self.write_expression(e)
                 self.values[e] = name
-                self.know(e, name)
+                self.record_dims(e, name)
 
-    def written(self, e: Expr) -> Any:
-        """Write one expression and return its name, or names."""
+    def write_expression(self, e: Expr) -> Any:
         if isinstance(e, Constant):
             return self.constant(e.value)
         if isinstance(e, Shared):
             return self.root.parameter(e)
         if e.op is None:
             kind = "an input" if isinstance(e, Input) else "a value"
-            raise OnnxError(f"{brief(e)} is {kind} that the model is not given. Put it into inputs=[...]").about([e])
+            raise OnnxError(
+                f"{brief(e)} is {kind} missing from the model's inputs. Add it to inputs=[...]"
+            ).with_operands([e])
         if e.op is OUTPUT:
-            return self.of(e.inputs[0])[e.settings["index"]]
+            return self.get_name(e.inputs[0])[e.settings["index"]]
         fused, operands = self.plan.get(e, (None, e.inputs))
-        self.scope = self.scopes[e] = self.scope_of(operands)
+        self.scope = self.scopes[e] = self.get_scope(operands)
         if fused is not None:
             return fused(self, e, *operands)
         if e.op.name not in WRITERS:
-            raise not_in_onnx(e)
-        turned = self.in_turned_form(e)
-        return WRITERS[e.op.name](self, e, *(self.of(i) for i in e.inputs)) if turned is None else turned
+            raise unsupported_error(e)
+        turned = self.find_channels_first(e)
+        return WRITERS[e.op.name](self, e, *(self.get_name(i) for i in e.inputs)) if turned is None else turned
 
-    def scope_of(self, operands: Sequence[Expr]) -> str:
-        """Return the layer a node belongs to: that of its parameters, or else of what it works on."""
+    def get_scope(self, operands: Sequence[Expr]) -> str:
+        """Return the layer of a node: that of its parameters, or else of its operands."""
         for i in operands:
-            if isinstance(i, Shared) and "/" in self.called(i):
-                return self.called(i).rpartition("/")[0]
+            if isinstance(i, Shared) and "/" in self.get_parameter_name(i):
+                return self.get_parameter_name(i).rpartition("/")[0]
         return next((s for i in operands if (s := self.scopes.get(i, ""))), "")
 
-    def called(self, shared: Shared) -> str:
-        """Return what a shared variable is called: by its path in a model, or by its own name."""
+    def get_parameter_name(self, shared: Shared) -> str:
+        """Return the name of a shared variable: its path in the model, or its own name."""
         return self.root.paths.get(shared, shared.name or "parameter")
 
     def parameter(self, shared: Shared) -> str:
-        """Write a shared variable as an initializer of its name."""
         if shared not in self.values:
-            name = self.names.fresh(self.called(shared))
-            self.initializers.append(tensor(shared.get_value(), name, shared))
+            name = self.names.fresh(self.get_parameter_name(shared))
+            self.initializers.append(make_tensor(shared.get_value(), name, shared))
             self.values[shared] = name
         found: str = self.values[shared]
         return found
 
-    def body(self, name: str, body: Body, given: dict[Expr, str], inputs: Sequence[Expr], kept: Sequence[Expr]) -> Any:
-        """Return the graph inside an op: ``inputs`` are placeholders it declares, ``kept`` what it returns."""
+    def subgraph(
+        self, name: str, body: Subgraph, given: dict[Expr, str], inputs: Sequence[Expr], kept: Sequence[Expr]
+    ) -> Any:
+        """Return the subgraph of an op with declared inputs ``inputs`` and results ``kept``."""
         from onnx import helper
 
-        from pellucid.interop.onnx.decomposer import opened  # which asks what writers there are
+        from pellucid.interop.onnx.decomposer import decompose  # late: it imports WRITERS
 
-        inside = Writer(self)
+        inside = OnnxWriter(self)
         inside.scope = self.scope
         inside.values.update(given)
-        outputs = opened(kept, stop=body.inputs)
+        outputs = decompose(kept, stop=body.inputs)
         for place in inputs:
-            inside.know(place, given[place])
+            inside.record_dims(place, given[place])
         inside.write(outputs, body.inputs)
-        results = [inside.node("Identity", inside.of(o)) for o in outputs]
-        declared = [value_info(given[p], p) for p in inputs]
-        returned = [value_info(r, o) for r, o in zip(results, outputs, strict=True)]
+        results = [inside.node("Identity", inside.get_name(o)) for o in outputs]
+        declared = [make_value_info(given[p], p) for p in inputs]
+        returned = [make_value_info(r, o) for r, o in zip(results, outputs, strict=True)]
         return helper.make_graph(inside.nodes, self.root.names.fresh(name), declared, returned)
 
 
-def tensor(array: np.ndarray[Any, Any], name: str, shared: Shared | None = None) -> Any:
-    """Return an array as ONNX keeps it, with the tags of a shared variable."""
+def make_tensor(array: np.ndarray[Any, Any], name: str, shared: Shared | None = None) -> Any:
+    """Return a tensor proto, with the tags of a shared variable."""
     from onnx import numpy_helper
 
     made = numpy_helper.from_array(np.ascontiguousarray(array) if array.ndim else array, name)
@@ -311,27 +313,25 @@ def tensor(array: np.ndarray[Any, Any], name: str, shared: Shared | None = None)
     return made
 
 
-def value_info(name: str, e: Expr) -> Any:
-    """Return what ONNX tells of an input or output: its name, element type and shape."""
+def make_value_info(name: str, e: Expr) -> Any:
     from onnx import helper
 
     shape = [None if isinstance(d, Unknown) else d if isinstance(d, int) else str(d) for d in e.shape]
-    return helper.make_tensor_value_info(name, element_type(e.dtype), shape)
+    return helper.make_tensor_value_info(name, to_element_type(e.dtype), shape)
 
 
-def not_in_onnx(e: Expr, why: str = "") -> OnnxError:
-    """Return the error for an op that ONNX cannot express."""
+def unsupported_error(e: Expr, why: str = "") -> OnnxError:
     assert e.op is not None
-    written = f", written at {place_text(e.origin)}" if e.origin is not None else ""
-    reason = why or REFUSED.get(e.op.name, "ONNX has no operator for it, and it is not made of others")
-    return OnnxError(f"{brief(e)}: {e.op.name} cannot be exported{written}. {reason}").about([e])
+    written = f", written at {format_location(e.origin)}" if e.origin is not None else ""
+    reason = why or REFUSED.get(e.op.name, "ONNX has no operator for it, and it has no decomposition")
+    return OnnxError(f"{brief(e)}: {e.op.name} cannot be exported{written}. {reason}").with_operands([e])
 
 
-RANDOM = "ONNX files hold no random numbers of pellucid's: export what is left of it for inference (pel.inference)"
-FACTOR = "ONNX has no factorizations of matrices. Compute it beforehand, or leave it out of what is exported"
+RANDOM = "ONNX cannot reproduce pellucid's random numbers. Export the inference form (pel.inference)"
+FACTOR = "ONNX has no matrix factorizations. Compute it before the export, or exclude it"
 
 REFUSED = {
     **dict.fromkeys(("random_uniform", "random_normal", "fold_in", "dropout"), RANDOM),
     **dict.fromkeys(("inv", "solve", "solve_triangular", "cholesky", "signdet", "logabsdet"), FACTOR),
 }
-"""Ops that are not exported, and why."""
+"""Ops that are not exported, with the reason."""

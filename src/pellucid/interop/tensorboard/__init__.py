@@ -1,10 +1,10 @@
-"""Files that TensorBoard reads: measures, distributions, images, words, graphs and settings."""
+"""TensorBoard event files: scalars, histograms, images, text, graphs and hyperparameters."""
 
 from __future__ import annotations
 
-from pellucid.graph.errors import tell_near_misses
+from pellucid.graph.errors import suggest_near_misses
 from pellucid.interop.tensorboard.writer import EventWriter
 
 __all__ = ["EventWriter"]
 
-tell_near_misses(globals(), "tensorboard")
+suggest_near_misses(globals(), "tensorboard")

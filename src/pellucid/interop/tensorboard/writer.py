@@ -1,45 +1,81 @@
-"""Event files: what TensorBoard shows, written with TensorBoard's own records and messages."""
+"""Event file writer, which uses TensorBoard's package for records and messages."""
 
 from __future__ import annotations
 
+import functools
 import io
 import time
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
-from types import TracebackType
+from types import SimpleNamespace, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from pellucid.graph.errors import OptionError, ShapeError, UseError
-from pellucid.graph.types import shape_text
-from pellucid.interop.tensorboard.graphs import graph_definition
-from pellucid.interop.tensorboard.lazy_import import tensorboard
+from pellucid.graph.types import format_shape
+from pellucid.interop.tensorboard.graphs import build_graph_def
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Array = np.ndarray[Any, Any]
 
-BUCKETS = 30
-"""How many a histogram has, as in Keras."""
+NAMES_BY_MODULE = {
+    "tensorboard.summary.writer.event_file_writer": ["EventFileWriter"],
+    "tensorboard.compat.proto.event_pb2": ["Event"],
+    "tensorboard.compat.proto.summary_pb2": ["Summary"],
+    "tensorboard.compat.proto.graph_pb2": ["GraphDef"],
+    "tensorboard.compat.proto.types_pb2": ["DataType"],
+    "tensorboard.compat.proto.tensor_shape_pb2": ["TensorShapeProto"],
+    "tensorboard.util.tensor_util": ["make_tensor_proto"],
+    "tensorboard.plugins.hparams.api_pb2": ["Status"],
+    "tensorboard.plugins.hparams.plugin_data_pb2": ["HParamsPluginData", "SessionEndInfo", "SessionStartInfo"],
+}
+PLUGINS = ("hparams", "histogram", "image", "scalar", "text")
 
-MOST_IMAGES = 3
-"""How many images of a batch are written, as in Keras."""
+DEFAULT_BUCKETS = 30
+"""Number of buckets of a histogram, as in Keras."""
+
+MAX_IMAGES = 3
+"""Number of images of a batch that are written, as in Keras."""
+
+
+@functools.cache
+def import_tensorboard() -> Any:
+    """Import TensorBoard's event file writer and protocol messages, on first use.
+
+    Raises
+    ------
+    UseError
+        If it is not installed.
+    """
+    try:
+        found = {
+            name: getattr(import_module(module), name) for module, names in NAMES_BY_MODULE.items() for name in names
+        }
+        found |= {name: import_module(f"tensorboard.plugins.{name}.metadata") for name in PLUGINS}
+    except ModuleNotFoundError as error:
+        raise UseError(
+            "Writing event files requires TensorBoard, which is not installed: "
+            f"pip install 'pellucid[tensorboard]' ({error})"
+        ) from error
+    return SimpleNamespace(**found)
 
 
 class EventWriter:
-    """Writes what TensorBoard shows into a folder: one file of events, which it reads while it grows.
+    """Writes an event file for TensorBoard, which can read it while it grows.
 
-    Everything has a name, in which a slash makes a group, and belongs to a step. ``tensorboard --logdir FOLDER`` shows
-    all runs whose folders lie below.
+    Every value has a step and a name, whose parts are separated by slashes. ``tensorboard --logdir FOLDER`` shows all
+    runs in subfolders.
 
     Parameters
     ----------
     folder : str or Path
-        Made if it is not there. Each run has one of its own.
+        Folder of the run, created if necessary.
     suffix : str
-        At the end of the file's name, to tell several files of one run apart.
+        Suffix of the file name, to distinguish several files of one run.
 
     Raises
     ------
@@ -59,11 +95,11 @@ class EventWriter:
     """
 
     def __init__(self, folder: str | Path, suffix: str = "") -> None:
-        self.messages = tensorboard()
+        self.messages = import_tensorboard()
         self.folder = Path(folder)
         self.file = self.messages.EventFileWriter(str(self.folder), filename_suffix=suffix)
         self.started = time.time()
-        self.has_settings = False
+        self.has_hyperparameters = False
         self.closed = False
 
     def __enter__(self) -> Self:
@@ -75,40 +111,40 @@ class EventWriter:
         self.close(failed=error is not None)
 
     def scalar(self, name: str, value: Any, step: int) -> None:
-        """Write a number.
+        """Write a scalar.
 
         Parameters
         ----------
         name : str
-            What it is; a slash makes a group, as in ``"epoch/loss"``.
+            Name, such as ``"epoch/loss"``.
         value : number
-            A NaN or infinity is written as it is.
+            Value; NaN and infinity are allowed.
         step : int
-            When it was so.
+            Step, such as the epoch.
         """
         number = np.asarray(value, np.float32)
         if number.shape:
-            raise ShapeError(f"{name}: expected one number. Received: an array of shape {shape_text(number.shape)}")
+            raise ShapeError(f"{name}: expected one number. Received: an array of shape {format_shape(number.shape)}")
         self.write(name, number, self.messages.scalar.create_summary_metadata("", ""), step)
 
     def scalars(self, values: Mapping[str, Any], step: int) -> None:
-        """Write several numbers, such as the logs of an epoch."""
+        """Write several scalars by name, such as the logs of an epoch."""
         for name, value in values.items():
             self.scalar(name, value, step)
 
-    def histogram(self, name: str, values: Any, step: int, buckets: int = BUCKETS) -> None:
-        """Write how numbers are distributed.
+    def histogram(self, name: str, values: Any, step: int, buckets: int = DEFAULT_BUCKETS) -> None:
+        """Write a histogram.
 
         Parameters
         ----------
         name : str
-            What they are.
+            Name.
         values : array
-            Of any shape; those that are not finite are left out.
+            Values of any shape; NaN and infinity are ignored.
         step : int
-            When they were so.
+            Step.
         buckets : int
-            Into how many equal parts the range from the least to the greatest is cut.
+            Number of equal buckets between minimum and maximum.
         """
         if buckets < 1:
             raise OptionError(f"Expected buckets of 1 or more. Received: buckets={buckets}")
@@ -120,59 +156,61 @@ class EventWriter:
             rows = np.stack([edges[:-1], edges[1:], counts], axis=1)
         self.write(name, rows, self.messages.histogram.create_summary_metadata("", ""), step)
 
-    def image(self, name: str, images: Any, step: int, most: int = MOST_IMAGES) -> None:
+    def image(self, name: str, images: Any, step: int, max_images: int = MAX_IMAGES) -> None:
         """Write images.
 
         Parameters
         ----------
         name : str
-            What they show.
+            Name.
         images : array
-            Of shape (height, width), (height, width, channels) or (n, height, width, channels), with 1, 3 or 4
-            channels: uint8, or real numbers, where 0 is black and 1 is white.
+            Images of shape (height, width), (height, width, channels) or (n, height, width, channels), with 1, 3 or 4
+            channels; uint8, or floats from 0 (black) to 1 (white).
         step : int
-            When they were so.
-        most : int
-            How many of several are written.
+            Step.
+        max_images : int
+            Maximum number of images.
         """
-        pixels = as_pixels(images, name)
+        pixels = to_pixels(images, name)
         height, width = pixels.shape[1:3]
-        encoded = [as_png(each) for each in pixels[:most]]
+        encoded = [encode_png(each) for each in pixels[:max_images]]
         metadata = self.messages.image.create_summary_metadata("", "")
         self.write(name, np.array([str(width).encode(), str(height).encode(), *encoded], object), metadata, step)
 
     def figure(self, name: str, figure: Figure, step: int) -> None:
-        """Write a picture of matplotlib's, such as those of `pellucid.show.plots`."""
+        """Write a matplotlib figure as an image, such as those of `pellucid.show.plots`."""
         from PIL import Image
 
-        drawn = io.BytesIO()
-        figure.savefig(drawn, format="png")
-        self.image(name, np.asarray(Image.open(drawn).convert("RGB")), step)
+        png = io.BytesIO()
+        figure.savefig(png, format="png")
+        self.image(name, np.asarray(Image.open(png).convert("RGB")), step)
 
-    def text(self, name: str, words: str, step: int = 0) -> None:
-        """Write words, which may hold Markdown."""
+    def text(self, name: str, text: str, step: int = 0) -> None:
+        """Write text, which may be Markdown."""
         metadata = self.messages.text.create_summary_metadata("", "")
-        self.write(name, np.array(words.encode("utf-8"), object), metadata, step)
+        self.write(name, np.array(text.encode("utf-8"), object), metadata, step)
 
     def graph(self, shown: Any) -> None:
-        """Write a graph: a model with a box for each layer, an expression, or several.
+        """Write the graph of a model, grouped by layer, or of expressions.
 
         Parameters
         ----------
         shown : Model, Expr or sequence of Expr
-            What is drawn, as it is while training.
+            What to write, in training mode.
         """
-        definition = graph_definition(self.messages, shown)
+        definition = build_graph_def(self.messages, shown)
         self.add(self.messages.Event(graph_def=definition.SerializeToString()))
 
     def hyperparameters(self, settings: Mapping[str, Any]) -> None:
-        """Write what this run was set to: numbers, truths and words; anything else as it prints.
+        """Write the hyperparameters of the run; values other than numbers and booleans are written as text.
 
-        TensorBoard compares the runs below a folder by these, and by the scalars that they wrote. Once a file.
+        TensorBoard compares runs by them. They can be written once per file.
         """
-        if self.has_settings:
-            raise UseError("The hyperparameters of a run are written once. Make another EventWriter for another run")
-        self.has_settings = True
+        if self.has_hyperparameters:
+            raise UseError(
+                "The hyperparameters of a run can be written once. Create another EventWriter for another run"
+            )
+        self.has_hyperparameters = True
         m = self.messages
         start = m.SessionStartInfo(start_time_secs=self.started, group_name=self.folder.resolve().name)
         for name, value in settings.items():
@@ -184,16 +222,16 @@ class EventWriter:
             else:
                 start.hparams[name].string_value = str(plain)
         data = m.HParamsPluginData(session_start_info=start)
-        self.settings_record(m.hparams.SESSION_START_INFO_TAG, data)
+        self.write_hyperparameter_record(m.hparams.SESSION_START_INFO_TAG, data)
 
-    def settings_record(self, tag: str, data: Any) -> None:
-        """Write a record of the panel of hyperparameters."""
+    def write_hyperparameter_record(self, tag: str, data: Any) -> None:
+        """Write a record of the hyperparameter plugin."""
         m = self.messages
         value = m.Summary.Value(tag=tag, metadata=m.hparams.create_summary_metadata(data), tensor=m.hparams.NULL_TENSOR)
         self.add(m.Event(summary=m.Summary(value=[value])))
 
     def write(self, name: Any, values: Array, metadata: Any, step: Any) -> None:
-        """Write an array under a name, with what says how it is to be shown."""
+        """Write an array with the metadata of the plugin that displays it."""
         if not isinstance(name, str) or not name:
             raise OptionError(f"Expected a name, as in writer.scalar('loss', 0.5, step=0). Received: {name!r}")
         if not isinstance(step, (int, np.integer)):
@@ -209,29 +247,29 @@ class EventWriter:
     def add(self, event: Any) -> None:
         """Add an event to the file."""
         if self.closed:
-            raise UseError(f"The event file in {self.folder} is closed. Make another EventWriter to write more")
+            raise UseError(f"The event file in {self.folder} is closed. Create another EventWriter to write more")
         event.wall_time = time.time()
         self.file.add_event(event)
 
     def flush(self) -> None:
-        """Have everything on disk that was written so far."""
+        """Flush everything written so far to disk."""
         self.file.flush()
 
     def close(self, failed: bool = False) -> None:
-        """Write the rest and close the file; a run with hyperparameters is noted as finished or failed."""
+        """Close the file; mark a run with hyperparameters as finished or failed."""
         if self.closed:
             return
-        if self.has_settings:
+        if self.has_hyperparameters:
             m = self.messages
             status = m.Status.Value("STATUS_FAILURE" if failed else "STATUS_SUCCESS")
             end = m.SessionEndInfo(status=status, end_time_secs=time.time())
-            self.settings_record(m.hparams.SESSION_END_INFO_TAG, m.HParamsPluginData(session_end_info=end))
+            self.write_hyperparameter_record(m.hparams.SESSION_END_INFO_TAG, m.HParamsPluginData(session_end_info=end))
         self.file.close()
         self.closed = True
 
 
-def as_pixels(images: Any, name: str) -> Array:
-    """Return images as bytes of shape (n, height, width, channels), or say what they must be."""
+def to_pixels(images: Any, name: str) -> Array:
+    """Return images as bytes of shape (n, height, width, channels)."""
     pixels = np.asarray(images)
     if pixels.ndim == 2:
         pixels = pixels[:, :, None]
@@ -240,15 +278,14 @@ def as_pixels(images: Any, name: str) -> Array:
     if pixels.ndim != 4 or pixels.shape[-1] not in (1, 3, 4) or not pixels.size:
         raise ShapeError(
             f"{name}: expected images of shape (height, width), (height, width, channels) or (n, height, width, "
-            f"channels), with 1, 3 or 4 channels. Received: shape {shape_text(np.shape(images))}"
+            f"channels), with 1, 3 or 4 channels. Received: shape {format_shape(np.shape(images))}"
         )
     if pixels.dtype == np.uint8:
         return pixels
     return np.round(np.clip(np.nan_to_num(pixels.astype(np.float64)), 0, 1) * 255).astype(np.uint8)
 
 
-def as_png(pixels: Array) -> bytes:
-    """Return one image as a PNG."""
+def encode_png(pixels: Array) -> bytes:
     from PIL import Image
 
     encoded = io.BytesIO()

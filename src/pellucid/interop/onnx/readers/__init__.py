@@ -1,4 +1,4 @@
-"""How each operator of ONNX is read, one family a file."""
+"""Readers of ONNX operators, one family per file."""
 
 from pellucid.interop.onnx.readers import (
     activations,

@@ -1,4 +1,4 @@
-"""Activations, each with ONNX's settings and defaults."""
+"""Readers of activation functions."""
 
 from __future__ import annotations
 
@@ -9,76 +9,67 @@ import numpy as np
 
 from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.expr import Expr
-from pellucid.interop.onnx.reader import Node, reads
+from pellucid.interop.onnx.reader import OnnxNode, reads
 from pellucid.interop.onnx.readers.elementwise import like
 
 
-def number(n: Node, x: Expr, key: str, default: float) -> Any:
-    """Return an attribute as a number of the dtype of an expression."""
+def number(n: OnnxNode, x: Expr, key: str, default: float) -> Any:
+    """Return an attribute as a constant of the dtype of ``x``."""
     return like(x, n.get(key, default))
 
 
 @reads("LeakyRelu")
-def leaky_relu(n: Node, x: Expr) -> Any:
-    """A slope on the left."""
+def leaky_relu(n: OnnxNode, x: Expr) -> Any:
     return P.leaky_relu(x, negative_slope=float(np.float32(n.get("alpha", 0.01))))
 
 
 @reads("PRelu")
-def prelu(n: Node, x: Expr, slope: Expr) -> Any:
-    """A slope on the left that is learned; in old files, one for each channel."""
+def prelu(n: OnnxNode, x: Expr, slope: Expr) -> Any:
+    """Leaky ReLU with a learned slope; before opset 7 the slope is per channel."""
     if n.opset < 7 and slope.ndim == 1 and slope.shape != (1,) and x.ndim > 2:
         slope = P.expand_dims(slope, axis=tuple(range(1, x.ndim - 1)))
     return P.where(x < like(x, 0), slope * x, x)
 
 
 @reads("Elu")
-def elu(n: Node, x: Expr) -> Any:
-    """An exponential on the left."""
+def elu(n: OnnxNode, x: Expr) -> Any:
     return P.relu(x) + number(n, x, "alpha", 1.0) * P.expm1(P.minimum(x, like(x, 0)))
 
 
 @reads("Selu")
-def selu(n: Node, x: Expr) -> Any:
-    """Elu, scaled so that the variance is kept."""
+def selu(n: OnnxNode, x: Expr) -> Any:
     alpha, gamma = number(n, x, "alpha", 1.67326319217681884765625), number(n, x, "gamma", 1.05070102214813232421875)
     return gamma * (P.relu(x) + alpha * P.expm1(P.minimum(x, like(x, 0))))
 
 
 @reads("Celu")
-def celu(n: Node, x: Expr) -> Any:
-    """Elu of which the slope is continuous."""
+def celu(n: OnnxNode, x: Expr) -> Any:
     alpha = number(n, x, "alpha", 1.0)
     return P.relu(x) + alpha * P.expm1(P.minimum(x, like(x, 0)) / alpha)
 
 
 @reads("HardSigmoid")
-def hard_sigmoid(n: Node, x: Expr) -> Any:
-    """A sigmoid of three pieces."""
+def hard_sigmoid(n: OnnxNode, x: Expr) -> Any:
     return P.clip(number(n, x, "alpha", 0.2) * x + number(n, x, "beta", 0.5), like(x, 0), like(x, 1))
 
 
 @reads("HardSwish")
-def hard_swish(n: Node, x: Expr) -> Any:
-    """Its input times a sigmoid of three pieces."""
+def hard_swish(n: OnnxNode, x: Expr) -> Any:
     return x * P.clip(x / like(x, 6) + like(x, 0.5), like(x, 0), like(x, 1))
 
 
 @reads("Swish")
-def swish(n: Node, x: Expr) -> Any:
-    """Its input times a sigmoid."""
+def swish(n: OnnxNode, x: Expr) -> Any:
     return x * P.sigmoid(number(n, x, "alpha", 1.0) * x) if n.get("alpha", 1.0) != 1 else x * P.sigmoid(x)
 
 
 @reads("Mish")
-def mish(n: Node, x: Expr) -> Any:
-    """Its input times the tanh of a softplus."""
+def mish(n: OnnxNode, x: Expr) -> Any:
     return x * P.tanh(P.softplus(x))
 
 
 @reads("Gelu")
-def gelu(n: Node, x: Expr) -> Any:
-    """Its input times the normal distribution's sum, or an approximation of that."""
+def gelu(n: OnnxNode, x: Expr) -> Any:
     half = like(x, 0.5)
     if n.get("approximate", "none") == "tanh":
         inner = like(x, math.sqrt(2 / math.pi)) * (x + like(x, 0.044715) * x * x * x)
@@ -87,21 +78,19 @@ def gelu(n: Node, x: Expr) -> Any:
 
 
 @reads("ThresholdedRelu")
-def thresholded_relu(n: Node, x: Expr) -> Any:
-    """What is above a threshold."""
+def thresholded_relu(n: OnnxNode, x: Expr) -> Any:
     return P.where(x > number(n, x, "alpha", 1.0), x, like(x, 0))
 
 
 @reads("Shrink")
-def shrink(n: Node, x: Expr) -> Any:
-    """What is outside of a band, brought nearer to zero."""
+def shrink(n: OnnxNode, x: Expr) -> Any:
     edge, bias, zero = number(n, x, "lambd", 0.5), number(n, x, "bias", 0.0), like(x, 0)
     return P.where(x < -edge, x + bias, P.where(x > edge, x - bias, zero))
 
 
 @reads("Softmax", "LogSoftmax")
-def softmax(n: Node, x: Expr) -> Any:
-    """Probabilities along an axis; in old files, along all axes from that one on."""
+def softmax(n: OnnxNode, x: Expr) -> Any:
+    """Softmax along an axis; before opset 13 over that axis and all later ones."""
     function = P.softmax if n.kind == "Softmax" else P.log_softmax
     if n.opset >= 13:
         return function(x, axis=int(n.get("axis", -1)))
@@ -110,18 +99,18 @@ def softmax(n: Node, x: Expr) -> Any:
 
 
 @reads("Hardmax")
-def hardmax(n: Node, x: Expr) -> Any:
-    """One where the first of the greatest is, and zeros."""
+def hardmax(n: OnnxNode, x: Expr) -> Any:
+    """One-hot encoding of the first maximum."""
     if n.opset < 13:
         first = int(n.get("axis", 1)) % x.ndim
         lead = math.prod(int(d) for d in x.shape[:first]) if all(isinstance(d, int) for d in x.shape[:first]) else -1
         flat = P.reshape(x, (lead, -1))
-        return P.reshape_like(hot(flat, 1), x)
-    return hot(x, int(n.get("axis", -1)) % x.ndim)
+        return P.reshape_like(one_hot_argmax(flat, 1), x)
+    return one_hot_argmax(x, int(n.get("axis", -1)) % x.ndim)
 
 
-def hot(x: Expr, axis: int) -> Any:
-    """Write ones where the first of the greatest elements along an axis are."""
+def one_hot_argmax(x: Expr, axis: int) -> Any:
+    """Return ones at the first maximum along an axis, and zeros elsewhere."""
     places = P.arange_like(x, axis=axis, dtype="int64")
     behind = tuple(range(1, x.ndim - axis))
     places = P.expand_dims(places, axis=behind) if behind else places

@@ -1,4 +1,4 @@
-"""Choices and loops: graphs inside a node."""
+"""Readers of control flow: If, Scan and Loop."""
 
 from __future__ import annotations
 
@@ -12,80 +12,79 @@ from pellucid.graph.ops.cond import cond
 from pellucid.graph.ops.scan import scan
 from pellucid.graph.ops.while_loops import while_loop
 from pellucid.interop.onnx.errors import UnknownValueError
-from pellucid.interop.onnx.reader import Node, reads
+from pellucid.interop.onnx.reader import OnnxNode, reads
 
 
-def inner_inputs(n: Node, graph: Any, count: int) -> list[str]:
-    """Return the names of what a graph inside is given."""
+def get_body_inputs(n: OnnxNode, graph: Any, count: int) -> list[str]:
+    """Return the input names of a subgraph."""
     names = [i.name for i in graph.input]
     if len(names) != count:
-        raise n.error(f"the graph inside takes {len(names)} inputs, and is given {count}")
+        raise n.error(f"the subgraph takes {len(names)} inputs. Received: {count}")
     return names
 
 
 @reads("If")
-def if_(n: Node, condition: Expr) -> Any:
-    """One of two graphs; the one that is meant, where that is known."""
-    yes, no = n.needs("then_branch"), n.needs("else_branch")
+def if_(n: OnnxNode, condition: Expr) -> Any:
+    """Conditional; a constant condition selects its branch on import."""
+    yes, no = n.require("then_branch"), n.require("else_branch")
     if isinstance(condition, Constant):
-        return n.reader.inside(yes if bool(condition.value.ravel()[0]) else no, {})
+        return n.reader.read_subgraph(yes if bool(condition.value.ravel()[0]) else no, {})
     one = condition if condition.ndim == 0 else P.reshape(condition, ())
-    made = cond(one, lambda: n.reader.inside(yes, {}), lambda: n.reader.inside(no, {}))
+    made = cond(one, lambda: n.reader.read_subgraph(yes, {}), lambda: n.reader.read_subgraph(no, {}))
     return list(made) if isinstance(made, (list, tuple)) else [made]
 
 
 @reads("Scan")
-def scan_(n: Node, *inputs: Expr) -> Any:
-    """A loop along sequences."""
+def scan_(n: OnnxNode, *inputs: Expr) -> Any:
     if n.opset < 9:
-        return old_scan(n, *inputs)
-    graph, count = n.needs("body"), int(n.needs("num_scan_inputs"))
+        return scan_opset_8(n, *inputs)
+    graph, count = n.require("body"), int(n.require("num_scan_inputs"))
     states = len(inputs) - count
-    names = inner_inputs(n, graph, len(inputs))
+    names = get_body_inputs(n, graph, len(inputs))
     axes = n.get("scan_input_axes", [0] * count)
-    ways = n.get("scan_input_directions", [0] * count)
+    directions = n.get("scan_input_directions", [0] * count)
     sequences = []
-    for x, axis, way in zip(inputs[states:], axes, ways, strict=True):
+    for x, axis, direction in zip(inputs[states:], axes, directions, strict=True):
         turned = P.moveaxis(x, int(axis) % x.ndim, 0) if int(axis) % x.ndim else x
-        sequences.append(P.flip(turned, axis=0) if way else turned)
+        sequences.append(P.flip(turned, axis=0) if direction else turned)
 
     def step(*given: Any) -> list[Any]:
         elements, h = given[:count], given[count:]
-        return n.reader.inside(graph, dict(zip(names, (*h, *elements), strict=True)))
+        return n.reader.read_subgraph(graph, dict(zip(names, (*h, *elements), strict=True)))
 
     made = scan(step, sequences, list(inputs[:states]))
     made = list(made) if isinstance(made, (list, tuple)) else [made]
-    return [*(m[-1] for m in made[:states]), *stacked(n, made[states:])]
+    return [*(m[-1] for m in made[:states]), *arrange_scan_outputs(n, made[states:])]
 
 
-def stacked(n: Node, results: list[Any]) -> list[Any]:
-    """Put what a loop stacked in the order and along the axis that the file says."""
+def arrange_scan_outputs(n: OnnxNode, results: list[Any]) -> list[Any]:
+    """Apply the direction and axis of each scan output."""
     axes = n.get("scan_output_axes", [0] * len(results))
-    ways = n.get("scan_output_directions", [0] * len(results))
+    directions = n.get("scan_output_directions", [0] * len(results))
     found = []
-    for e, axis, way in zip(results, axes, ways, strict=True):
-        turned = P.flip(e, axis=0) if way else e
+    for e, axis, direction in zip(results, axes, directions, strict=True):
+        turned = P.flip(e, axis=0) if direction else e
         found.append(P.moveaxis(turned, 0, int(axis) % e.ndim) if int(axis) % e.ndim else turned)
     return found
 
 
-def old_scan(n: Node, *inputs: Expr | None) -> Any:
-    """Run the first version of a loop, in which a batch stands before the sequences: each sample by itself."""
-    graph, count = n.needs("body"), int(n.needs("num_scan_inputs"))
+def scan_opset_8(n: OnnxNode, *inputs: Expr | None) -> Any:
+    """Read Scan of opset 8, whose inputs have a leading batch axis: one loop per sample."""
+    graph, count = n.require("body"), int(n.require("num_scan_inputs"))
     lengths, *rest = inputs
     if lengths is not None or any(int(d) for d in n.get("directions", [])):
-        raise n.error("a loop of version 8 is read where it goes forwards through whole sequences")
+        raise n.error("Scan of opset 8 is supported in forward direction without sequence_lens only")
     given: list[Any] = list(rest)
     states = len(given) - count
-    names = inner_inputs(n, graph, len(given))
+    names = get_body_inputs(n, graph, len(given))
     batch = given[0].shape[0]
     if not isinstance(batch, int):
-        raise n.error("a loop of version 8 is read where the size of its batch is known")
+        raise n.error("Scan of opset 8 needs a known batch size")
     samples = []
     for b in range(batch):
 
         def step(*now: Any) -> list[Any]:
-            return n.reader.inside(graph, dict(zip(names, (*now[count:], *now[:count]), strict=True)))
+            return n.reader.read_subgraph(graph, dict(zip(names, (*now[count:], *now[:count]), strict=True)))
 
         made = scan(step, [e[b] for e in given[states:]], [e[b] for e in given[:states]])
         made = list(made) if isinstance(made, (list, tuple)) else [made]
@@ -94,28 +93,27 @@ def old_scan(n: Node, *inputs: Expr | None) -> Any:
 
 
 @reads("Loop")
-def loop(n: Node, trips: Expr | None = None, going: Expr | None = None, *states: Expr) -> Any:
-    """A loop of so many steps, or as long as a condition holds, or both."""
-    graph = n.needs("body")
-    names = inner_inputs(n, graph, 2 + len(states))
+def loop(n: OnnxNode, trips: Expr | None = None, going: Expr | None = None, *states: Expr) -> Any:
+    graph = n.require("body")
+    names = get_body_inputs(n, graph, 2 + len(states))
     extra = len(graph.output) - 1 - len(states)
-    limit = n.reader.contents(trips) if trips is not None else None
+    limit = n.reader.get_contents(trips) if trips is not None else None
     first = constant(np.array(True)) if going is None else going
     always = isinstance(first, Constant) and bool(first.value.ravel()[0])
 
     def body(number: Any, condition: Any, h: Any) -> list[Any]:
-        return n.reader.inside(graph, dict(zip(names, (number, condition, *h), strict=True)))
+        return n.reader.read_subgraph(graph, dict(zip(names, (number, condition, *h), strict=True)))
 
-    if limit is not None and always and keeps_going(n, graph, states):
-        return counted(n, int(limit.ravel()[0]), body, states)
+    if limit is not None and always and has_true_condition(n, graph, states):
+        return run_for_loop(n, int(limit.ravel()[0]), body, states)
     if extra and trips is not None and always and limit is None:
-        raise n.unknown(0)
+        raise n.unknown_value_error(0)
     if extra and going is not None and not isinstance(going, Constant):
-        raise n.unknown(1)
+        raise n.unknown_value_error(1)
     if extra:
         raise n.error(
-            "it stops when a condition fails and stacks what each step makes, so that the size of its result is known "
-            "only when it runs; such loops cannot be read"
+            "the loop ends when a condition fails and has scan outputs, so their sizes are unknown before "
+            "it runs. Such loops are not supported"
         )
     number, end = constant(np.int64(0)), None if trips is None else P.reshape(trips, ())
 
@@ -130,8 +128,8 @@ def loop(n: Node, trips: Expr | None = None, going: Expr | None = None, *states:
     return list(made)[2:]
 
 
-def keeps_going(n: Node, graph: Any, states: Any) -> bool:
-    """Tell whether the condition that a loop hands on is always that it goes on."""
+def has_true_condition(n: OnnxNode, graph: Any, states: Any) -> bool:
+    """Return whether the loop condition that the body returns is constant and true."""
     name, given = graph.output[0].name, graph.input[1].name
     for node in reversed(graph.node):
         if name in node.output:
@@ -140,23 +138,23 @@ def keeps_going(n: Node, graph: Any, states: Any) -> bool:
                 continue
             if node.op_type != "Constant":
                 return False
-            from pellucid.interop.onnx.tensors import array_of
+            from pellucid.interop.onnx.tensors import to_array
 
-            return bool(array_of(node.attribute[0].t, n.reader.file).all())
+            return bool(to_array(node.attribute[0].t, n.reader.file).all())
     for tensor in graph.initializer:
         if tensor.name == name:
-            from pellucid.interop.onnx.tensors import array_of
+            from pellucid.interop.onnx.tensors import to_array
 
-            return bool(array_of(tensor, n.reader.file).all())
+            return bool(to_array(tensor, n.reader.file).all())
     return bool(name == given)
 
 
-MOST_UNROLLED = 100
-"""How many steps are written one after the other, where the number of a step decides what its result looks like."""
+MAX_UNROLLED = 100
+"""Maximum trip count of a loop that is unrolled because shapes in its body depend on the iteration number."""
 
 
-def unrolled(count: int, body: Any, states: Any) -> list[Any]:
-    """Write the steps of a loop one after the other."""
+def unroll(count: int, body: Any, states: Any) -> list[Any]:
+    """Unroll a loop."""
     h, kept = list(states), []
     for i in range(count):
         made = body(constant(np.int64(i)), constant(np.array(True)), h)[1:]
@@ -165,14 +163,14 @@ def unrolled(count: int, body: Any, states: Any) -> list[Any]:
     return [*h, *(P.stack(list(parts), axis=0) for parts in zip(*kept, strict=True))]
 
 
-def counted(n: Node, count: int, body: Any, states: Any) -> list[Any]:
-    """Run a loop of a known number of steps."""
+def run_for_loop(n: OnnxNode, count: int, body: Any, states: Any) -> list[Any]:
+    """Run a loop with a known trip count."""
     numbers, yes = constant(np.arange(count)), constant(np.array(True))
     try:
         made: Any = scan(lambda i, *h: body(i, yes, h)[1:], [numbers], list(states))
     except UnknownValueError:
-        if count > MOST_UNROLLED:
+        if count > MAX_UNROLLED:
             raise
-        return unrolled(count, body, states)
+        return unroll(count, body, states)
     made = list(made) if isinstance(made, (list, tuple)) else [made]
     return [*(m[-1] for m in made[: len(states)]), *made[len(states) :]]

@@ -1,4 +1,4 @@
-"""Functions of elements."""
+"""Readers of elementwise operators."""
 
 from __future__ import annotations
 
@@ -6,19 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.decomposition import symbolic as np_like
+from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.expr import Expr, constant
-from pellucid.graph.operators import call
+from pellucid.graph.operators import call_op
 from pellucid.graph.types import is_float
-from pellucid.interop.onnx.dtypes import dtype_of
+from pellucid.interop.onnx.dtypes import to_dtype
 from pellucid.interop.onnx.op_table import BINARY, UNARY
-from pellucid.interop.onnx.reader import Node, reads
-
-P: Any = np_like
+from pellucid.interop.onnx.reader import OnnxNode, reads
 
 
 def like(x: Expr, value: Any) -> Any:
-    """Return a number of the dtype of an expression."""
+    """Return a constant of the dtype of ``x``."""
     return constant(np.asarray(value).astype(x.dtype))
 
 
@@ -26,16 +24,15 @@ NAMES = {kind: name for table in (UNARY, BINARY) for name, kind in table.items()
 
 
 @reads(*(kind for kind in NAMES if kind not in ("Div", "Pow", "Round", "Neg")))
-def pair(n: Node, *inputs: Expr) -> Any:
-    """What both sides have under two names."""
+def unary_or_binary(n: OnnxNode, *inputs: Expr) -> Any:
     x, *more = inputs
     if more and n.opset < 7:
-        more = [old_broadcast(n, x, more[0])]
-    return call(NAMES[n.kind], x, *more)
+        more = [align_by_axis(n, x, more[0])]
+    return call_op(NAMES[n.kind], x, *more)
 
 
-def old_broadcast(n: Node, x: Expr, y: Expr) -> Any:
-    """Put the second operand where old files say that it belongs."""
+def align_by_axis(n: OnnxNode, x: Expr, y: Expr) -> Any:
+    """Align the second operand by the attribute ``axis`` (opset < 7)."""
     axis = n.get("axis")
     if axis is None or not n.get("broadcast", 0):
         return y
@@ -44,21 +41,19 @@ def old_broadcast(n: Node, x: Expr, y: Expr) -> Any:
 
 
 @reads("Neg")
-def neg(n: Node, x: Expr) -> Any:
-    """Minus."""
+def neg(n: OnnxNode, x: Expr) -> Any:
     return -x
 
 
 @reads("Round")
-def round_(n: Node, x: Expr) -> Any:
-    """To the nearest integer, halves to even."""
+def round_(n: OnnxNode, x: Expr) -> Any:
     return P.rint(x)
 
 
 @reads("Div")
-def div(n: Node, x: Expr, y: Expr) -> Any:
-    """A quotient; that of integers is rounded towards zero."""
-    y = old_broadcast(n, x, y) if n.opset < 7 else y
+def div(n: OnnxNode, x: Expr, y: Expr) -> Any:
+    """Division; integers are rounded towards zero."""
+    y = align_by_axis(n, x, y) if n.opset < 7 else y
     if is_float(x.dtype):
         return x / y
     if x.dtype.kind == "u":
@@ -67,15 +62,15 @@ def div(n: Node, x: Expr, y: Expr) -> Any:
 
 
 @reads("Mod")
-def mod(n: Node, x: Expr, y: Expr) -> Any:
-    """What is left of a division, with the sign of the divisor, or with ``fmod`` that of what is divided."""
+def mod(n: OnnxNode, x: Expr, y: Expr) -> Any:
+    """Remainder with the sign of the divisor, or with ``fmod=1`` that of the dividend."""
     return P.fmod(x, y) if n.get("fmod", 0) else P.remainder(x, y)
 
 
 @reads("Pow")
-def power(n: Node, x: Expr, y: Expr) -> Any:
-    """A power, of the dtype of its base."""
-    y = old_broadcast(n, x, y) if n.opset < 7 else y
+def power(n: OnnxNode, x: Expr, y: Expr) -> Any:
+    """Power in the dtype of the base."""
+    y = align_by_axis(n, x, y) if n.opset < 7 else y
     if x.dtype == y.dtype:
         return x**y
     if is_float(x.dtype):
@@ -85,8 +80,8 @@ def power(n: Node, x: Expr, y: Expr) -> Any:
 
 
 @reads("Max", "Min", "Sum", "Mean")
-def of_many(n: Node, *inputs: Expr) -> Any:
-    """The greatest, the least, the sum or the mean of any number of arrays."""
+def variadic(n: OnnxNode, *inputs: Expr) -> Any:
+    """Variadic maximum, minimum, sum or mean."""
     function = {"Max": P.maximum, "Min": P.minimum}.get(n.kind, P.add)
     total = inputs[0]
     for x in inputs[1:]:
@@ -95,26 +90,22 @@ def of_many(n: Node, *inputs: Expr) -> Any:
 
 
 @reads("BitShift")
-def bit_shift(n: Node, x: Expr, y: Expr) -> Any:
-    """Bits moved."""
-    return P.left_shift(x, y) if n.needs("direction") == "LEFT" else P.right_shift(x, y)
+def bit_shift(n: OnnxNode, x: Expr, y: Expr) -> Any:
+    return P.left_shift(x, y) if n.require("direction") == "LEFT" else P.right_shift(x, y)
 
 
 @reads("BitwiseNot")
-def bitwise_not(n: Node, x: Expr) -> Any:
-    """The other bits."""
+def bitwise_not(n: OnnxNode, x: Expr) -> Any:
     return ~x
 
 
 @reads("Reciprocal")
-def reciprocal(n: Node, x: Expr) -> Any:
-    """One divided by it."""
+def reciprocal(n: OnnxNode, x: Expr) -> Any:
     return like(x, 1) / x
 
 
 @reads("IsInf")
-def isinf(n: Node, x: Expr) -> Any:
-    """Infinite, on one side or both."""
+def isinf(n: OnnxNode, x: Expr) -> Any:
     infinite = P.isinf(x)
     if not n.get("detect_negative", 1):
         infinite = infinite & (x > like(x, 0))
@@ -122,14 +113,12 @@ def isinf(n: Node, x: Expr) -> Any:
 
 
 @reads("Where")
-def where(n: Node, condition: Expr, x: Expr, y: Expr) -> Any:
-    """A choice."""
+def where(n: OnnxNode, condition: Expr, x: Expr, y: Expr) -> Any:
     return P.where(condition, x, y)
 
 
 @reads("Clip")
-def clip(n: Node, x: Expr, low: Expr | None = None, high: Expr | None = None) -> Any:
-    """What lies between two numbers."""
+def clip(n: OnnxNode, x: Expr, low: Expr | None = None, high: Expr | None = None) -> Any:
     low = like(x, n.get("min")) if "min" in n.attributes else low
     high = like(x, n.get("max")) if "max" in n.attributes else high
     if low is not None and high is not None:
@@ -138,32 +127,30 @@ def clip(n: Node, x: Expr, low: Expr | None = None, high: Expr | None = None) ->
 
 
 @reads("Cast")
-def cast(n: Node, x: Expr) -> Any:
-    """Another dtype."""
-    return narrowed(n, x, dtype_of(n.needs("to"), f"{n.reader.file}: {n}"))
+def cast(n: OnnxNode, x: Expr) -> Any:
+    return saturating_cast(n, x, to_dtype(n.require("to"), f"{n.reader.file}: {n}"))
 
 
-def narrowed(n: Node, x: Expr, dtype: np.dtype[Any]) -> Any:
-    """Cast; numbers of one byte take what is too large for them for their greatest, unless the file says otherwise."""
+def saturating_cast(n: OnnxNode, x: Expr, dtype: np.dtype[Any]) -> Any:
+    """Cast; conversions to float8 saturate at the largest finite value unless ``saturate=0``."""
     if not dtype.name.startswith("float8") or not n.get("saturate", 1) or x.dtype.name.startswith("float8"):
         return P.cast(x, dtype)
     import ml_dtypes
 
-    most = float(ml_dtypes.finfo(dtype).max)  # type: ignore[no-untyped-call]
-    return P.cast(P.clip(x, like(x, -most), like(x, most)), dtype)
+    largest = float(ml_dtypes.finfo(dtype).max)  # type: ignore[no-untyped-call]
+    return P.cast(P.clip(x, like(x, -largest), like(x, largest)), dtype)
 
 
 @reads("CastLike")
-def cast_like(n: Node, x: Expr, other: Expr) -> Any:
-    """The dtype of another array."""
-    return narrowed(n, x, other.dtype)
+def cast_like(n: OnnxNode, x: Expr, other: Expr) -> Any:
+    return saturating_cast(n, x, other.dtype)
 
 
 @reads("Identity", "Dropout")
-def itself(n: Node, x: Expr, *others: Any) -> Any:
-    """The same; dropout, which is over, drops nothing, and its mask says so."""
+def identity(n: OnnxNode, x: Expr, *others: Any) -> Any:
+    """Identity; dropout in inference mode, with its mask."""
     training = n.input(2) if n.kind == "Dropout" and n.opset >= 12 else None
-    if training is not None and bool(n.known(2)) and n.known(1, 0.5).ravel()[0] != 0:
-        raise n.error("dropout in training draws numbers that no file tells of. Export the model for inference")
+    if training is not None and bool(n.get_constant(2)) and n.get_constant(1, 0.5).ravel()[0] != 0:
+        raise n.error("dropout in training mode is random and cannot be imported. Export the model for inference")
     mask = P.broadcast_like(constant(np.array(True)), x) if n.opset >= 12 or n.opset < 10 else None
     return [x, mask if n.opset >= 10 else P.ones_like(x)] if len(n.outputs) > 1 else x

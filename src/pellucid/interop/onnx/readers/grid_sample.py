@@ -1,4 +1,4 @@
-"""Images read at places between their pixels."""
+"""Readers of operators that sample images between pixels: GridSample, DeformConv, RoiAlign, Col2Im."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import numpy as np
 
 from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.expr import Expr, constant
-from pellucid.graph.operators import call
+from pellucid.graph.operators import call_op
 from pellucid.interop.onnx.layout import channels_first
-from pellucid.interop.onnx.reader import Node, reads
-from pellucid.interop.onnx.readers.convolution import borders, each
+from pellucid.interop.onnx.reader import OnnxNode, reads
+from pellucid.interop.onnx.readers.convolution import get_ints, get_pads
 from pellucid.interop.onnx.readers.elementwise import like
 
 CUBIC = -0.75
-"""The coefficient of the cubic kernel that ONNX fixes."""
+"""Coefficient of the cubic kernel, fixed by ONNX."""
 
 
-def pixel(x: Any, size: int, corners: bool) -> Any:
-    """Return a place from -1 to 1 in pixels."""
+def to_pixels(x: Any, size: int, corners: bool) -> Any:
+    """Convert coordinates from [-1, 1] to pixels."""
     half = like(x, 0.5)
     return (
         (x + like(x, 1)) * half * like(x, size - 1)
@@ -29,8 +29,8 @@ def pixel(x: Any, size: int, corners: bool) -> Any:
     )
 
 
-def reflected(x: Any, size: int, corners: bool) -> Any:
-    """Mirror places at the borders, as often as it takes."""
+def reflect(x: Any, size: int, corners: bool) -> Any:
+    """Reflect coordinates at the borders, repeatedly if necessary."""
     low, high = (0.0, size - 1.0) if corners else (-0.5, size - 0.5)
     span = high - low
     if span == 0:
@@ -41,24 +41,24 @@ def reflected(x: Any, size: int, corners: bool) -> Any:
     return P.where(even, rest + like(x, low), like(x, high) - rest)
 
 
-def taken(images: Expr, places: list[Any], sizes: list[int], mode: str, corners: bool) -> Any:
-    """Return pixels at whole places, (batch, ..., channels); zeros or the nearest pixel where there is none."""
+def gather_pixels(images: Expr, places: list[Any], sizes: list[int], mode: str, corners: bool) -> Any:
+    """Return pixels at integer coordinates, (batch, ..., channels), padded as ``mode`` says."""
     inside: Any = None
     chosen = []
     for place, size in zip(places, sizes, strict=True):
         if mode == "reflection":
-            place = P.rint(reflected(place, size, corners))
+            place = P.rint(reflect(place, size, corners))
         here = (place >= like(place, 0)) & (place <= like(place, size - 1))
         inside = here if inside is None else inside & here
         chosen.append(P.cast(P.clip(place, like(place, 0), like(place, size - 1)), "int64"))
     ndim = chosen[0].ndim
     rows = P.expand_dims(P.arange_like(images, axis=0, dtype="int64"), axis=tuple(range(1, ndim)))
-    found = call("gather", images, rows, *chosen)
+    found = call_op("gather", images, rows, *chosen)
     return found if mode != "zeros" else P.where(inside[..., None], found, like(found, 0))
 
 
 def kernel(mode: str, d: Any) -> Any:
-    """Return the weight of a pixel at a distance."""
+    """Return the interpolation weight of a pixel at a distance."""
     d = abs(d)
     if mode == "linear":
         return like(d, 1) - d
@@ -68,24 +68,23 @@ def kernel(mode: str, d: Any) -> Any:
 
 
 @reads("GridSample")
-def grid_sample(n: Node, x: Expr, grid: Expr) -> Any:
-    """An image read at the places of a grid."""
+def grid_sample(n: OnnxNode, x: Expr, grid: Expr) -> Any:
     sizes = [int(d) for d in x.shape[2:]]
     corners, mode = bool(n.get("align_corners", 0)), n.get("mode", "linear")
     mode = {"bilinear": "linear", "bicubic": "cubic"}.get(mode, mode)
     border = n.get("padding_mode", "zeros")
     images = P.moveaxis(x, 1, -1)
-    # A grid names the last axis first.
-    places = [pixel(grid[..., len(sizes) - 1 - i], size, corners) for i, size in enumerate(sizes)]
+    # The last axis comes first in a grid.
+    places = [to_pixels(grid[..., len(sizes) - 1 - i], size, corners) for i, size in enumerate(sizes)]
     if mode != "cubic":
         if border == "border":
             places = [P.clip(p, like(p, 0), like(p, s - 1)) for p, s in zip(places, sizes, strict=True)]
         elif border == "reflection":
-            places = [reflected(p, s, corners) for p, s in zip(places, sizes, strict=True)]
+            places = [reflect(p, s, corners) for p, s in zip(places, sizes, strict=True)]
             places = [P.clip(p, like(p, 0), like(p, s - 1)) for p, s in zip(places, sizes, strict=True)]
     if mode == "nearest":
-        made = taken(images, [P.rint(p) for p in places], sizes, border, corners)
-        return P.moveaxis(made, -1, 1)
+        result = gather_pixels(images, [P.rint(p) for p in places], sizes, border, corners)
+        return P.moveaxis(result, -1, 1)
     first = [P.floor(p) for p in places]
     reach = (0, 1) if mode == "linear" else (-1, 0, 1, 2)
     total: Any = None
@@ -95,15 +94,15 @@ def grid_sample(n: Node, x: Expr, grid: Expr) -> Any:
         for place, pixel_place in zip(places, near, strict=True):
             own = kernel(mode, place - pixel_place)
             weight = own if weight is None else weight * own
-        part = weight[..., None] * taken(images, near, sizes, border, corners)
+        part = weight[..., None] * gather_pixels(images, near, sizes, border, corners)
         total = part if total is None else total + part
     return P.moveaxis(total, -1, 1)
 
 
 @reads("Col2Im")
-def col2im(n: Node, x: Expr, image: Expr, block: Expr) -> Any:
-    """Patches put back where they came from, and added where they overlap."""
-    sizes, window = [int(d) for d in n.known(1)], [int(d) for d in n.known(2)]
+def col2im(n: OnnxNode, x: Expr, image: Expr, block: Expr) -> Any:
+    """Overlap-add of patches."""
+    sizes, window = [int(d) for d in n.get_constant(1)], [int(d) for d in n.get_constant(2)]
     axes = len(sizes)
     strides, dilations = n.get("strides", [1] * axes), n.get("dilations", [1] * axes)
     pads = n.get("pads", [0] * 2 * axes)
@@ -120,13 +119,13 @@ def col2im(n: Node, x: Expr, image: Expr, block: Expr) -> Any:
     image_like = P.broadcast_to(constant(np.zeros((), x.dtype)), (batch, *sizes, channels))
     settings = {"size": tuple(window), "strides": tuple(strides), "dilation": tuple(dilations)}
     padding = tuple((pads[a], pads[a + axes]) for a in range(axes))
-    return P.moveaxis(call("overlap_patches", patches, image_like, padding=padding, **settings), -1, 1)
+    return P.moveaxis(call_op("overlap_patches", patches, image_like, padding=padding, **settings), -1, 1)
 
 
-def between(images: Expr, y: Any, x: Any, greatest: bool = False) -> Any:
-    """Read images (batch, rows, columns, channels) between their pixels, with zeros around them.
+def interpolate_bilinear(images: Expr, y: Any, x: Any, use_max: bool = False) -> Any:
+    """Interpolate images (batch, rows, columns, channels) bilinearly, with zero padding.
 
-    What four pixels are, each times its weight, is added up, or the greatest of it is taken, as ONNX has it.
+    With ``use_max``, the maximum of the four weighted pixels replaces their sum, as in ONNX's RoiAlign.
     """
     sizes = [int(d) for d in images.shape[1:-1]]
     low = [P.floor(y), P.floor(x)]
@@ -134,48 +133,48 @@ def between(images: Expr, y: Any, x: Any, greatest: bool = False) -> Any:
     for steps in itertools.product((0, 1), repeat=2):
         near = [f + like(f, s) for f, s in zip(low, steps, strict=True)]
         weight = kernel("linear", y - near[0]) * kernel("linear", x - near[1])
-        part = weight[..., None] * taken(images, near, sizes, "zeros", False)
-        total = part if total is None else P.maximum(total, part) if greatest else total + part
+        part = weight[..., None] * gather_pixels(images, near, sizes, "zeros", False)
+        total = part if total is None else P.maximum(total, part) if use_max else total + part
     return total
 
 
 @reads("DeformConv")
-def deform_conv(n: Node, x: Expr, w: Expr, offset: Expr, bias: Expr | None = None, mask: Expr | None = None) -> Any:
-    """A convolution each of whose taps is moved, from place to place, and weighted."""
+def deform_conv(n: OnnxNode, x: Expr, w: Expr, offset: Expr, bias: Expr | None = None, mask: Expr | None = None) -> Any:
+    """Deformable convolution: every tap has an offset per position and an optional mask."""
     window = [int(d) for d in w.shape[2:]]
-    strides, dilations = each(n, "strides", 2), each(n, "dilations", 2)
-    (top, _), (left, _) = borders(n, x, window, strides, dilations)
+    strides, dilations = get_ints(n, "strides", 2), get_ints(n, "dilations", 2)
+    (top, _), (left, _) = get_pads(n, x, window, strides, dilations)
     groups, parts = int(n.get("group", 1)), int(n.get("offset_group", 1))
     rows, columns = (int(d) for d in offset.shape[2:])
     taps = window[0] * window[1]
     pieces = P.split(P.moveaxis(x, 1, -1), parts, axis=-1)
     base_y = constant((np.arange(rows) * strides[0] - top)[:, None].astype(x.dtype))
     base_x = constant((np.arange(columns) * strides[1] - left)[None].astype(x.dtype))
-    columns_of = []
+    tap_columns = []
     for tap, (i, j) in enumerate(itertools.product(*map(range, window))):
         read = []
         for part, images in enumerate(pieces):
             at = part * taps + tap
             y = offset[:, 2 * at] + base_y + like(x, i * dilations[0])
-            found = between(images, y, offset[:, 2 * at + 1] + base_x + like(x, j * dilations[1]))
+            found = interpolate_bilinear(images, y, offset[:, 2 * at + 1] + base_x + like(x, j * dilations[1]))
             read.append(found if mask is None else found * mask[:, at][..., None])
-        columns_of.append(P.concatenate(read, axis=-1))
-    patches = P.stack(columns_of, axis=-2)
-    made = []
+        tap_columns.append(P.concatenate(read, axis=-1))
+    patches = P.stack(tap_columns, axis=-2)
+    result = []
     for inner, own in zip(P.split(patches, groups, axis=-1), P.split(w, groups, axis=0), strict=True):
         flat = P.reshape(own, (int(own.shape[0]), int(own.shape[1]), taps))
-        made.append(P.einsum("nrctk,okt->nrco", inner, flat))
-    total = P.concatenate(made, axis=-1)
+        result.append(P.einsum("nrctk,okt->nrco", inner, flat))
+    total = P.concatenate(result, axis=-1)
     return channels_first(total if bias is None else total + bias)
 
 
 @reads("RoiAlign")
-def roi_align(n: Node, x: Expr, rois: Expr, of: Expr) -> Any:
-    """Regions of images, each read at a grid of places of which the mean or the greatest is taken in every bin."""
+def roi_align(n: OnnxNode, x: Expr, rois: Expr, of: Expr) -> Any:
+    """Region pooling: the mean or maximum of sampling points in each bin."""
     size = int(n.get("output_height", 1)), int(n.get("output_width", 1))
     ratio, scale = int(n.get("sampling_ratio", 0)), float(n.get("spatial_scale", 1.0))
     if ratio < 1:
-        raise n.error("how many places are read in each bin depends on the regions; sampling_ratio=0 is not read")
+        raise n.error("sampling_ratio=0 is not supported: the number of sampling points would depend on the regions")
     shift = (
         0.5 if n.get("coordinate_transformation_mode", "half_pixel" if n.opset >= 16 else "x") == "half_pixel" else 0.0
     )
@@ -192,8 +191,8 @@ def roi_align(n: Node, x: Expr, rois: Expr, of: Expr) -> Any:
     images = P.take(P.moveaxis(x, 1, -1), of, axis=0)
     inner = [P.clip(p, like(x, 0), like(x, s - 1)) for p, s in zip((y, c), limits, strict=True)]
     wide = P.zeros_like(y + c)
-    greatest = n.get("mode", "avg") == "max"
-    read = between(images, inner[0] + wide, inner[1] + wide, greatest)
+    use_max = n.get("mode", "avg") == "max"
+    read = interpolate_bilinear(images, inner[0] + wide, inner[1] + wide, use_max)
     found = P.where(outside[..., None], like(x, 0), read)
     bins = P.reshape(found, (found.shape[0], size[0], ratio, size[1], ratio, int(x.shape[1])))
-    return channels_first(P.max(bins, axis=(2, 4)) if greatest else P.mean(bins, axis=(2, 4)))
+    return channels_first(P.max(bins, axis=(2, 4)) if use_max else P.mean(bins, axis=(2, 4)))

@@ -1,4 +1,4 @@
-"""Parts of arrays."""
+"""Readers of indexing, selection and sorting operators."""
 
 from __future__ import annotations
 
@@ -8,29 +8,28 @@ import numpy as np
 
 from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.expr import Constant, Expr, constant
-from pellucid.graph.ops.index_spec import ARRAY, WHOLE
+from pellucid.graph.ops.index_spec import ARRAY, FULL_SLICE
 from pellucid.graph.ops.indexing import gather as gather_op
-from pellucid.interop.onnx.reader import Node, reads
+from pellucid.interop.onnx.reader import OnnxNode, reads
 
 
 @reads("Slice")
-def slice_(n: Node, x: Expr, *ends: Expr | None) -> Any:
-    """Parts between ends, in steps."""
+def slice_(n: OnnxNode, x: Expr, *ends: Expr | None) -> Any:
     if n.opset < 10:
-        starts, stops = n.needs("starts"), n.needs("ends")
+        starts, stops = n.require("starts"), n.require("ends")
         axes, steps = np.asarray(n.get("axes", range(len(starts)))), np.ones(len(starts), int)
     else:
-        starts, stops = n.known(1).ravel(), n.known(2).ravel()
-        axes = n.known(3, np.arange(len(starts))).ravel()
-        steps = n.known(4, np.ones(len(starts), int)).ravel()
+        starts, stops = n.get_constant(1).ravel(), n.get_constant(2).ravel()
+        axes = n.get_constant(3, np.arange(len(starts))).ravel()
+        steps = n.get_constant(4, np.ones(len(starts), int)).ravel()
     index: list[Any] = [slice(None)] * x.ndim
     for start, stop, axis, step in zip(starts, stops, axes, steps, strict=True):
-        index[int(axis) % x.ndim] = cut(int(start), int(stop), int(step), x.shape[int(axis) % x.ndim])
+        index[int(axis) % x.ndim] = to_slice(int(start), int(stop), int(step), x.shape[int(axis) % x.ndim])
     return x[tuple(index)]
 
 
-def cut(start: int, stop: int, step: int, size: Any) -> slice:
-    """Return ONNX's ends as Python's, which stand for nothing where they are beyond an axis."""
+def to_slice(start: int, stop: int, step: int, size: Any) -> slice:
+    """Return a Python slice; in ONNX, bounds beyond an axis are clamped."""
     far = 2**31 - 1
     if isinstance(size, int):
         found = slice(start, None if step < 0 and stop < -size else stop, step).indices(size)
@@ -43,8 +42,7 @@ def cut(start: int, stop: int, step: int, size: Any) -> slice:
 
 
 @reads("Gather")
-def gather(n: Node, x: Expr, indices: Expr) -> Any:
-    """What indices say, along an axis."""
+def gather(n: OnnxNode, x: Expr, indices: Expr) -> Any:
     axis = int(n.get("axis", 0)) % x.ndim
     if isinstance(indices, Constant) and indices.ndim == 0:
         return x[(*(slice(None),) * axis, int(indices.value))]
@@ -52,14 +50,14 @@ def gather(n: Node, x: Expr, indices: Expr) -> Any:
 
 
 @reads("GatherElements")
-def gather_elements(n: Node, x: Expr, indices: Expr) -> Any:
-    """One element for each index; the other axes may be shorter than those of the data."""
+def gather_elements(n: OnnxNode, x: Expr, indices: Expr) -> Any:
+    """Elements at indices along an axis; the other axes of the indices may be shorter."""
     axis = int(n.get("axis", 0)) % x.ndim
-    return P.take_along_axis(fitted(x, indices, axis), indices, axis=axis)
+    return P.take_along_axis(crop_to_indices(x, indices, axis), indices, axis=axis)
 
 
-def fitted(x: Expr, indices: Expr, axis: int) -> Any:
-    """Cut the other axes to the size that the indices have."""
+def crop_to_indices(x: Expr, indices: Expr, axis: int) -> Any:
+    """Crop the other axes to the sizes of the indices."""
     index: list[Any] = [slice(None)] * x.ndim
     for a, (m, k) in enumerate(zip(x.shape, indices.shape, strict=True)):
         if a != axis and isinstance(m, int) and isinstance(k, int) and k < m:
@@ -68,26 +66,26 @@ def fitted(x: Expr, indices: Expr, axis: int) -> Any:
 
 
 @reads("GatherND")
-def gather_nd(n: Node, x: Expr, indices: Expr) -> Any:
-    """Parts at rows of indices, for each element of a batch by itself."""
+def gather_nd(n: OnnxNode, x: Expr, indices: Expr) -> Any:
+    """Slices at rows of indices, per element of the batch axes."""
     batch = int(n.get("batch_dims", 0))
     depth = indices.shape[-1]
     if not isinstance(depth, int):
-        raise n.error(f"how many indices a part has is not known: {indices.type}")
+        raise n.error(f"the last axis of the indices must have a known size. Received: {indices.type}")
     columns = [indices[..., i] for i in range(depth)]
-    # Each axis of the batch goes along with itself.
+    # Batch axes are indexed by their own position.
     own = []
     for axis in range(batch):
         numbers = P.arange_like(x, axis=axis, dtype="int64")
         own.append(P.expand_dims(numbers, axis=tuple(a for a in range(indices.ndim - 1) if a != axis)))
-    rest = (WHOLE,) * (x.ndim - batch - depth)
+    rest = (FULL_SLICE,) * (x.ndim - batch - depth)
     return gather_op(x, *own, *columns, index=(ARRAY,) * (batch + depth) + rest)
 
 
 @reads("TopK")
-def top_k(n: Node, x: Expr, k: Expr | None = None) -> Any:
-    """The greatest or the least, in order, and where they are."""
-    count = int(n.needs("k")) if n.opset < 10 else int(n.known(1).ravel()[0])
+def top_k(n: OnnxNode, x: Expr, k: Expr | None = None) -> Any:
+    """Largest or smallest elements in order, and their indices."""
+    count = int(n.require("k")) if n.opset < 10 else int(n.get_constant(1).ravel()[0])
     axis = int(n.get("axis", -1)) % x.ndim
     order = P.argsort(x, axis=axis, descending=bool(n.get("largest", 1)))
     places = order[(*(slice(None),) * axis, slice(0, count))]
@@ -95,15 +93,15 @@ def top_k(n: Node, x: Expr, k: Expr | None = None) -> Any:
 
 
 @reads("NonZero")
-def non_zero(n: Node, x: Expr) -> Any:
-    """Where a value that is known is not zero."""
-    return constant(np.array(np.nonzero(n.known(0)), np.int64))
+def non_zero(n: OnnxNode, x: Expr) -> Any:
+    """Indices of nonzero elements of a constant, whose number must be known."""
+    return constant(np.array(np.nonzero(n.get_constant(0)), np.int64))
 
 
 @reads("Unique")
-def unique(n: Node, x: Expr) -> Any:
-    """The different elements of a value that is known."""
-    values, axis = n.known(0), n.get("axis")
+def unique(n: OnnxNode, x: Expr) -> Any:
+    """Unique elements of a constant."""
+    values, axis = n.get_constant(0), n.get("axis")
     found = np.unique(values, return_index=True, return_inverse=True, return_counts=True, axis=axis)
     kept, first, back, counts = found
     back = back.ravel()

@@ -1,4 +1,4 @@
-"""Normalizations."""
+"""Readers of normalization operators."""
 
 from __future__ import annotations
 
@@ -10,104 +10,101 @@ from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.expr import Expr, Shared
 from pellucid.graph.types import is_float
 from pellucid.interop.onnx.layout import channels_first, channels_last
-from pellucid.interop.onnx.reader import Node, reads
+from pellucid.interop.onnx.reader import OnnxNode, reads
 from pellucid.interop.onnx.readers.elementwise import like
 
 
-def epsilon_of(n: Node, default: float = 1e-5) -> float:
-    """Return what keeps a deviation away from zero; the file has it in float32."""
+def get_epsilon(n: OnnxNode, default: float = 1e-5) -> float:
+    """Return epsilon, rounded to float32 as in the file."""
     return float(np.float32(n.get("epsilon", default)))
 
 
 @reads("BatchNormalization")
-def batch_normalization(n: Node, x: Expr, scale: Expr, bias: Expr, mean: Expr, variance: Expr) -> Any:
-    """By means and variances that the file has; in training, by those of the batch, with new running ones."""
+def batch_normalization(n: OnnxNode, x: Expr, scale: Expr, bias: Expr, mean: Expr, variance: Expr) -> Any:
+    """Batch normalization by stored statistics, or in training mode by those of the batch."""
     last = channels_last(x) if x.ndim > 2 else x
     if n.get("training_mode", 0) and n.opset >= 14:
-        return in_training(n, x, last, scale, bias, mean, variance)
+        return normalize_by_batch(n, x, last, scale, bias, mean, variance)
     for parameter in (mean, variance):
         if isinstance(parameter, Shared):
-            parameter.trainable = parameter.learns = False
-    made = (last - mean) / P.sqrt(variance + like(variance, epsilon_of(n)))
-    made = scale * made + bias
-    made = made if made.dtype == x.dtype else P.cast(made, x.dtype)
-    return channels_first(made) if x.ndim > 2 else made
+            parameter.trainable = parameter.trainable_by_default = False
+    result = (last - mean) / P.sqrt(variance + like(variance, get_epsilon(n)))
+    result = scale * result + bias
+    result = result if result.dtype == x.dtype else P.cast(result, x.dtype)
+    return channels_first(result) if x.ndim > 2 else result
 
 
-def in_training(n: Node, x: Expr, last: Expr, scale: Expr, bias: Expr, mean: Expr, variance: Expr) -> Any:
-    """Normalize by the batch, and move the running averages on."""
+def normalize_by_batch(n: OnnxNode, x: Expr, last: Expr, scale: Expr, bias: Expr, mean: Expr, variance: Expr) -> Any:
+    """Normalize by batch statistics, and update the running ones."""
     over = tuple(range(last.ndim - 1))
     own, spread = P.mean(last, axis=over), P.var(last, axis=over)
-    made = scale * ((last - own) / P.sqrt(spread + like(spread, epsilon_of(n)))) + bias
+    result = scale * ((last - own) / P.sqrt(spread + like(spread, get_epsilon(n)))) + bias
     keep = np.float32(n.get("momentum", 0.9))
-    moved = [old * like(old, keep) + new * like(old, 1 - keep) for old, new in ((mean, own), (variance, spread))]
-    return [channels_first(made) if x.ndim > 2 else made, *moved]
+    running = [old * like(old, keep) + new * like(old, 1 - keep) for old, new in ((mean, own), (variance, spread))]
+    return [channels_first(result) if x.ndim > 2 else result, *running]
 
 
 @reads("InstanceNormalization")
-def instance_normalization(n: Node, x: Expr, scale: Expr, bias: Expr) -> Any:
-    """Each channel of each sample by itself."""
+def instance_normalization(n: OnnxNode, x: Expr, scale: Expr, bias: Expr) -> Any:
     last = channels_last(x)
-    made = scale * P.standardize(last, axis=tuple(range(1, x.ndim - 1)), epsilon=epsilon_of(n)) + bias
-    return channels_first(made)
+    result = scale * P.standardize(last, axis=tuple(range(1, x.ndim - 1)), epsilon=get_epsilon(n)) + bias
+    return channels_first(result)
 
 
 @reads("GroupNormalization")
-def group_normalization(n: Node, x: Expr, scale: Expr, bias: Expr) -> Any:
-    """Groups of channels of each sample by themselves."""
-    groups, (batch, channels, *spatial) = int(n.needs("num_groups")), x.shape
+def group_normalization(n: OnnxNode, x: Expr, scale: Expr, bias: Expr) -> Any:
+    groups, (batch, channels, *spatial) = int(n.require("num_groups")), x.shape
     wide = P.reshape(x, (batch, groups, int(channels) // groups, *spatial))
-    made = P.standardize(wide, axis=tuple(range(2, wide.ndim)), epsilon=epsilon_of(n))
-    if n.opset < 21:  # one number a group, then
+    result = P.standardize(wide, axis=tuple(range(2, wide.ndim)), epsilon=get_epsilon(n))
+    if n.opset < 21:  # scale and bias have one element per group
         own = (slice(None), *(None,) * (wide.ndim - 2))
-        return P.reshape_like(scale[own] * made + bias[own], x)
-    last = channels_last(P.reshape_like(made, x))
+        return P.reshape_like(scale[own] * result + bias[own], x)
+    last = channels_last(P.reshape_like(result, x))
     return channels_first(scale * last + bias)
 
 
 @reads("LayerNormalization")
-def layer_normalization(n: Node, x: Expr, scale: Expr, bias: Expr | None = None) -> Any:
-    """The last axes of each sample by themselves, with the mean and the reciprocal of the deviation."""
+def layer_normalization(n: OnnxNode, x: Expr, scale: Expr, bias: Expr | None = None) -> Any:
+    """Layer normalization, with the mean and the inverse standard deviation as further outputs."""
     axes = tuple(range(int(n.get("axis", -1)) % x.ndim, x.ndim))
     wide = P.cast(x, "float32") if x.dtype.itemsize < 4 else x
-    made = P.standardize(wide, axis=axes, epsilon=epsilon_of(n))
-    made = made if made.dtype == x.dtype else P.cast(made, x.dtype)
-    made = scale * made
-    made = made if bias is None else made + bias
+    result = P.standardize(wide, axis=axes, epsilon=get_epsilon(n))
+    result = result if result.dtype == x.dtype else P.cast(result, x.dtype)
+    result = scale * result
+    result = result if bias is None else result + bias
     if len(n.outputs) == 1:
-        return made
+        return result
     mean = P.mean(wide, axis=axes, keepdims=True)
     spread = P.var(wide, axis=axes, keepdims=True)
-    return [made, mean, like(wide, 1) / P.sqrt(spread + like(wide, epsilon_of(n)))]
+    return [result, mean, like(wide, 1) / P.sqrt(spread + like(wide, get_epsilon(n)))]
 
 
 @reads("RMSNormalization")
-def rms_normalization(n: Node, x: Expr, scale: Expr) -> Any:
-    """The last axes of each sample by their root mean square."""
+def rms_normalization(n: OnnxNode, x: Expr, scale: Expr) -> Any:
     axes = tuple(range(int(n.get("axis", -1)) % x.ndim, x.ndim))
     wide = P.cast(x, "float32") if x.dtype.itemsize < 4 else x
-    made = P.rms_normalize(wide, axis=axes, epsilon=epsilon_of(n))
-    return P.cast(made, scale.dtype) * scale if made.dtype != scale.dtype else made * scale
+    result = P.rms_normalize(wide, axis=axes, epsilon=get_epsilon(n))
+    return P.cast(result, scale.dtype) * scale if result.dtype != scale.dtype else result * scale
 
 
 @reads("LpNormalization")
-def lp_normalization(n: Node, x: Expr) -> Any:
-    """By the sum of sizes or the root of the sum of squares; zeros stay zeros."""
+def lp_normalization(n: OnnxNode, x: Expr) -> Any:
+    """Division by the L1 or L2 norm; zeros remain zeros."""
     axis, p = int(n.get("axis", -1)), int(n.get("p", 2))
     total = P.sum(abs(x), axis=axis, keepdims=True) if p == 1 else P.sqrt(P.sum(x * x, axis=axis, keepdims=True))
     return P.divide_no_nan(x, total)
 
 
 @reads("LRN")
-def lrn(n: Node, x: Expr) -> Any:
-    """Each channel by the squares of its neighbours."""
-    size = int(n.needs("size"))
+def lrn(n: OnnxNode, x: Expr) -> Any:
+    """Local response normalization across channels."""
+    size = int(n.require("size"))
     alpha, beta, bias = (float(np.float32(n.get(k, d))) for k, d in (("alpha", 1e-4), ("beta", 0.75), ("bias", 1.0)))
     squares = x * x
     channels = x.shape[1]
     if not isinstance(channels, int):
-        raise n.error(f"the number of channels is not known: {x.type}")
-    # Beyond as many neighbours as there are channels, all are none.
+        raise n.error(f"the number of channels must be known. Received: {x.type}")
+    # At most `channels` neighbours exist on each side.
     before, after = (min(reach, channels) for reach in ((size - 1) // 2, size - 1 - (size - 1) // 2))
     padded = P.pad(squares, [(0, 0), (before, after), *[(0, 0)] * (x.ndim - 2)])
     parts = [padded[:, i : i + channels] for i in range(before + after + 1)]
@@ -116,8 +113,7 @@ def lrn(n: Node, x: Expr) -> Any:
 
 
 @reads("MeanVarianceNormalization")
-def mean_variance_normalization(n: Node, x: Expr) -> Any:
-    """To mean 0 and variance 1 over some axes."""
+def mean_variance_normalization(n: OnnxNode, x: Expr) -> Any:
     axes = tuple(int(a) % x.ndim for a in n.get("axes", [0, 2, 3]))
     centred = x - P.mean(x, axis=axes, keepdims=True)
     spread = P.sqrt(P.mean(centred * centred, axis=axes, keepdims=True))

@@ -1,4 +1,4 @@
-"""Sums of products."""
+"""Readers of Gemm, Einsum and Det."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import numpy as np
 from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.expr import Expr
 from pellucid.graph.types import is_float
-from pellucid.interop.onnx.reader import Node, reads
+from pellucid.interop.onnx.reader import OnnxNode, reads
 from pellucid.interop.onnx.readers.elementwise import like
 
 
 @reads("Gemm")
-def gemm(n: Node, a: Expr, b: Expr, c: Expr | None = None) -> Any:
-    """A product of matrices and a matrix added, each with a factor, each factor of the product turned if so told."""
+def gemm(n: OnnxNode, a: Expr, b: Expr, c: Expr | None = None) -> Any:
+    """Matrix product alpha * A @ B + beta * C, with optional transposes."""
     a = a.T if n.get("transA", 0) else a
     b = b.T if n.get("transB", 0) else b
-    product = scaled(n, a @ b, "alpha")
-    return product if c is None else product + scaled(n, c, "beta")
+    product = scale_by(n, a @ b, "alpha")
+    return product if c is None else product + scale_by(n, c, "beta")
 
 
-def scaled(n: Node, x: Expr, key: str) -> Any:
-    """Multiply by an attribute, unless that is 1."""
+def scale_by(n: OnnxNode, x: Expr, key: str) -> Any:
+    """Multiply by an attribute unless it is 1."""
     factor = n.get(key, 1.0)
     if factor == 1:
         return x
@@ -31,12 +31,10 @@ def scaled(n: Node, x: Expr, key: str) -> Any:
 
 
 @reads("Einsum")
-def einsum(n: Node, *operands: Expr) -> Any:
-    """Any sum of products."""
-    return P.einsum(n.needs("equation"), *operands)
+def einsum(n: OnnxNode, *operands: Expr) -> Any:
+    return P.einsum(n.require("equation"), *operands)
 
 
 @reads("Det")
-def det(n: Node, x: Expr) -> Any:
-    """A determinant."""
+def det(n: OnnxNode, x: Expr) -> Any:
     return P.det(x)

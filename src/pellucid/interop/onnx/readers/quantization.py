@@ -1,4 +1,4 @@
-"""Real numbers as small integers, and back."""
+"""Readers of quantization operators and integer products."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.expr import Expr
 from pellucid.graph.types import is_float
-from pellucid.interop.onnx.dtypes import dtype_of
-from pellucid.interop.onnx.reader import Node, reads
-from pellucid.interop.onnx.readers.elementwise import like, narrowed
+from pellucid.interop.onnx.dtypes import to_dtype
+from pellucid.interop.onnx.reader import OnnxNode, reads
+from pellucid.interop.onnx.readers.elementwise import like, saturating_cast
 
 
-def spread(n: Node, x: Expr, e: Expr | None) -> Any:
-    """Put a scale or a zero point where it belongs: one for all, one a slice of an axis, or one a block of it."""
+def broadcast_parameter(n: OnnxNode, x: Expr, e: Expr | None) -> Any:
+    """Broadcast a scale or zero point: per tensor, per slice of an axis, or per block of an axis."""
     if e is None or e.ndim == 0:
         return e
     if e.ndim == 1 and e.shape == (1,) and x.ndim != 1:
@@ -30,40 +30,38 @@ def spread(n: Node, x: Expr, e: Expr | None) -> Any:
 
 
 @reads("QuantizeLinear")
-def quantize(n: Node, x: Expr, scale: Expr, zero: Expr | None = None) -> Any:
-    """Divided by a scale, rounded, moved and cut to what the integers hold."""
+def quantize(n: OnnxNode, x: Expr, scale: Expr, zero: Expr | None = None) -> Any:
+    """Quantize: divide by the scale, round, add the zero point and saturate."""
     dtype = zero.dtype if zero is not None else np.dtype("uint8")
     if zero is None and n.get("output_dtype", 0):
-        dtype = dtype_of(n.get("output_dtype"), f"{n.reader.file}: {n}")
+        dtype = to_dtype(n.get("output_dtype"), f"{n.reader.file}: {n}")
     number = x if is_float(x.dtype) else P.cast(x, "float32")
     if is_float(dtype):
-        return narrowed(n, number / P.cast(spread(n, x, scale), number.dtype), dtype)
-    wide = P.cast(P.rint(number / P.cast(spread(n, x, scale), number.dtype)), "float64")
+        return saturating_cast(n, number / P.cast(broadcast_parameter(n, x, scale), number.dtype), dtype)
+    wide = P.cast(P.rint(number / P.cast(broadcast_parameter(n, x, scale), number.dtype)), "float64")
     if zero is not None:
-        wide = wide + P.cast(spread(n, x, zero), "float64")
+        wide = wide + P.cast(broadcast_parameter(n, x, zero), "float64")
     limits = np.iinfo(dtype)
     return P.cast(P.clip(wide, np.float64(limits.min), np.float64(limits.max)), dtype)
 
 
 @reads("DequantizeLinear")
-def dequantize(n: Node, x: Expr, scale: Expr, zero: Expr | None = None) -> Any:
-    """Moved back and multiplied by the scale."""
+def dequantize(n: OnnxNode, x: Expr, scale: Expr, zero: Expr | None = None) -> Any:
     wide = P.cast(x, scale.dtype)
     if zero is not None and not is_float(x.dtype):
-        wide = P.cast(P.cast(x, "int64") - P.cast(spread(n, x, zero), "int64"), scale.dtype)
-    made = wide * spread(n, x, scale)
-    wanted = n.get("output_dtype", 0)
-    return P.cast(made, dtype_of(wanted, f"{n.reader.file}: {n}")) if wanted else made
+        wide = P.cast(P.cast(x, "int64") - P.cast(broadcast_parameter(n, x, zero), "int64"), scale.dtype)
+    result = wide * broadcast_parameter(n, x, scale)
+    output_dtype = n.get("output_dtype", 0)
+    return P.cast(result, to_dtype(output_dtype, f"{n.reader.file}: {n}")) if output_dtype else result
 
 
 @reads("MatMulInteger")
-def matmul_integer(n: Node, a: Expr, b: Expr, of_a: Expr | None = None, of_b: Expr | None = None) -> Any:
-    """A product of integers that were moved by zero points."""
-    return moved(a, of_a, -1) @ moved(b, of_b, -2)
+def matmul_integer(n: OnnxNode, a: Expr, b: Expr, of_a: Expr | None = None, of_b: Expr | None = None) -> Any:
+    return subtract_zero_point(a, of_a, -1) @ subtract_zero_point(b, of_b, -2)
 
 
-def moved(x: Expr, zero: Expr | None, axis: int) -> Any:
-    """Take a zero point away, in 32 bits."""
+def subtract_zero_point(x: Expr, zero: Expr | None, axis: int) -> Any:
+    """Subtract a zero point in int32."""
     wide = P.cast(x, "int32")
     if zero is None:
         return wide
@@ -72,9 +70,8 @@ def moved(x: Expr, zero: Expr | None, axis: int) -> Any:
 
 
 @reads("QLinearMatMul")
-def qlinear_matmul(n: Node, a: Expr, sa: Expr, za: Expr, b: Expr, sb: Expr, zb: Expr, sy: Expr, zy: Expr) -> Any:
-    """A product of matrices that are kept as integers, kept as integers."""
-    total = P.cast(moved(a, za, -1) @ moved(b, zb, -2), "float32")
+def qlinear_matmul(n: OnnxNode, a: Expr, sa: Expr, za: Expr, b: Expr, sb: Expr, zb: Expr, sy: Expr, zy: Expr) -> Any:
+    total = P.cast(subtract_zero_point(a, za, -1) @ subtract_zero_point(b, zb, -2), "float32")
     factor = P.cast(sa, "float32") * P.cast(sb, "float32") / P.cast(sy, "float32")
     limits = np.iinfo(zy.dtype)
     wide = P.rint(total * factor) + P.cast(zy, "float32")
@@ -82,8 +79,8 @@ def qlinear_matmul(n: Node, a: Expr, sa: Expr, za: Expr, b: Expr, sb: Expr, zb: 
 
 
 @reads("ConvInteger")
-def conv_integer(n: Node, x: Expr, w: Expr, zx: Expr | None = None, zw: Expr | None = None) -> Any:
-    """A convolution of integers that were moved by zero points."""
+def conv_integer(n: OnnxNode, x: Expr, w: Expr, zx: Expr | None = None, zw: Expr | None = None) -> Any:
+    """Integer convolution, computed in float64, which is exact for sums below 2^53."""
     from pellucid.interop.onnx.readers.convolution import conv
 
     def real(e: Expr, zero: Expr | None) -> Any:
@@ -97,9 +94,8 @@ def conv_integer(n: Node, x: Expr, w: Expr, zx: Expr | None = None, zw: Expr | N
 
 @reads("QLinearConv")
 def qlinear_conv(
-    n: Node, x: Expr, sx: Expr, zx: Expr, w: Expr, sw: Expr, zw: Expr, sy: Expr, zy: Expr, bias: Expr | None = None
+    n: OnnxNode, x: Expr, sx: Expr, zx: Expr, w: Expr, sw: Expr, zw: Expr, sy: Expr, zy: Expr, bias: Expr | None = None
 ) -> Any:
-    """A convolution of what is kept as integers, kept as integers."""
     total = P.cast(conv_integer(n, x, w, zx, zw), "float64")
     wide = (1, -1, *(1,) * (x.ndim - 2))
     if bias is not None:

@@ -1,4 +1,4 @@
-"""RNN, GRU and LSTM: loops along the first axis, in one direction or both."""
+"""Readers of RNN, GRU and LSTM."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.scan import scan
-from pellucid.interop.onnx.reader import Node, reads
+from pellucid.interop.onnx.reader import OnnxNode, reads
 from pellucid.interop.onnx.readers.elementwise import like
 
 Function = Callable[[Any], Any]
 
 
-def activation(n: Node, name: str, alpha: float | None, beta: float | None) -> Function:
-    """Return one of ONNX's activations for gates."""
+def get_activation(n: OnnxNode, name: str, alpha: float | None, beta: float | None) -> Function:
+    """Return an activation function by its ONNX name."""
 
     def number(x: Expr, value: float | None, default: float) -> Any:
         return like(x, np.float32(default if value is None else value))
@@ -36,14 +36,14 @@ def activation(n: Node, name: str, alpha: float | None, beta: float | None) -> F
         "elu": lambda x: P.where(x < like(x, 0), number(x, alpha, 1.0) * P.expm1(x), x),
     }
     if name.lower() not in table:
-        raise n.error(f"expected activations out of {', '.join(table)}. Received: {name!r}")
+        raise n.error(f"expected activations from {', '.join(table)}. Received: {name!r}")
     return table[name.lower()]
 
 
-class Cell:
-    """What a recurrent node says: its activations, its clip, and the parameters of each direction."""
+class RecurrentNode:
+    """Directions, activations and clip of a recurrent node."""
 
-    def __init__(self, n: Node, defaults: list[str], gates: int) -> None:
+    def __init__(self, n: OnnxNode, defaults: list[str], gates: int) -> None:
         self.n, self.gates = n, gates
         word = n.get("direction", "forward")
         self.backwards = {"forward": [False], "reverse": [True], "bidirectional": [False, True]}.get(word)
@@ -53,7 +53,7 @@ class Cell:
         names = n.get("activations", defaults * directions)
         alphas, betas = list(n.get("activation_alpha", [])), list(n.get("activation_beta", []))
         self.functions = [
-            activation(n, name, alphas[i] if i < len(alphas) else None, betas[i] if i < len(betas) else None)
+            get_activation(n, name, alphas[i] if i < len(alphas) else None, betas[i] if i < len(betas) else None)
             for i, name in enumerate(names)
         ]
         self.each = len(defaults)
@@ -61,24 +61,24 @@ class Cell:
         recurrent = n.input(2)
         units = None if recurrent is None else recurrent.shape[-1]
         if not isinstance(units, int):
-            raise n.error("the number of its units is not known")
+            raise n.error("the number of hidden units must be known")
         self.hidden: int = units
 
-    def of(self, direction: int) -> list[Function]:
+    def get_activations(self, direction: int) -> list[Function]:
         """Return the activations of a direction."""
         return self.functions[direction * self.each : (direction + 1) * self.each]
 
-    def cut(self, x: Any) -> Any:
-        """Clip what goes into an activation."""
+    def clip_input(self, x: Any) -> Any:
+        """Clip the input of an activation."""
         return x if self.clip is None else P.clip(x, like(x, -self.clip), like(x, self.clip))
 
-    def parts(self, e: Any, axis: int = -1) -> list[Any]:
+    def split_gates(self, e: Any, axis: int = -1) -> list[Any]:
         """Split along the gates."""
         return list(P.split(e, self.gates, axis=axis))
 
 
-def steps(n: Node, x: Expr) -> tuple[Any, Any]:
-    """Return a sequence with time first, and which of its steps count, if some do not."""
+def get_steps_and_mask(n: OnnxNode, x: Expr) -> tuple[Any, Any]:
+    """Return a sequence with time first, and the mask of valid steps if there are sequence lengths."""
     x = P.swapaxes(x, 0, 1) if n.get("layout", 0) else x
     lengths = n.input(4)
     if lengths is None:
@@ -86,60 +86,58 @@ def steps(n: Node, x: Expr) -> tuple[Any, Any]:
     return x, P.arange_like(x, axis=0, dtype="int32")[:, None] < P.cast(lengths, "int32")[None]
 
 
-def run(n: Node, cell: Cell, x: Expr, step: Callable[[int], Callable[..., list[Any]]], states: int) -> list[Any]:
-    """Run every direction of a cell, and return all states of each step, and the last ones."""
-    x, counts = steps(n, x)
-    batch = P.zeros_like(x[0][:, :1])
-    everything, last = [], []
+def run_directions(
+    n: OnnxNode, cell: RecurrentNode, x: Expr, step: Callable[[int], Callable[..., list[Any]]], states: int
+) -> list[Any]:
+    """Run every direction, and return the states of all steps and the last ones."""
+    x, mask = get_steps_and_mask(n, x)
+    zero_column = P.zeros_like(x[0][:, :1])
+    outputs, last = [], []
     assert cell.backwards is not None
     for direction, backwards in enumerate(cell.backwards):
         first = []
         for place in range(states):
             given = n.input(5 + place)
             if given is None:
-                first.append(P.broadcast_to(batch, (x.shape[1], cell.hidden)) if known(x) else wide(batch, cell.hidden))
+                known_batch = isinstance(x.shape[1], int)
+                zeros = (
+                    P.broadcast_to(zero_column, (x.shape[1], cell.hidden))
+                    if known_batch
+                    else P.repeat(zero_column, cell.hidden, axis=1)
+                )
+                first.append(zeros)
             else:
                 start = P.swapaxes(given, 0, 1) if n.get("layout", 0) else given
                 first.append(start[direction])
         once = step(direction)
 
-        def counted(x_t: Any, *rest: Any, once: Any = once, masked: bool = counts is not None) -> list[Any]:
+        def masked_step(x_t: Any, *rest: Any, once: Any = once, masked: bool = mask is not None) -> list[Any]:
             if not masked:
                 return list(once(x_t, *rest))
-            here, *h = rest
+            valid, *h = rest
             new = once(x_t, *h)
-            keep = here[:, None]
+            keep = valid[:, None]
             return [P.where(keep, a, b) for a, b in zip(new, h, strict=True)] + [P.where(keep, new[0], like(new[0], 0))]
 
-        sequences = [x] if counts is None else [x, counts]
-        loop = scan(counted, sequences, first, reverse=backwards)
+        sequences = [x] if mask is None else [x, mask]
+        loop = scan(masked_step, sequences, first, reverse=backwards)
         loop = loop if isinstance(loop, list) else [loop]
-        everything.append(loop[0] if counts is None else loop[-1])
+        outputs.append(loop[0] if mask is None else loop[-1])
         last.append([loop[i][0 if backwards else -1] for i in range(states)])
-    y = together(everything, 1)
-    finals = [together([own[i] for own in last], 0) for i in range(states)]
+    y = stack_directions(outputs, 1)
+    finals = [stack_directions([own[i] for own in last], 0) for i in range(states)]
     if n.get("layout", 0):
         y = P.transpose(y, (2, 0, 1, 3))
         finals = [P.swapaxes(h, 0, 1) for h in finals]
     return [y, *finals]
 
 
-def together(parts: list[Any], axis: int) -> Any:
-    """Put the directions side by side; a single one is not joined."""
+def stack_directions(parts: list[Any], axis: int) -> Any:
+    """Add the axis of directions."""
     return P.stack(parts, axis=axis) if len(parts) > 1 else P.expand_dims(parts[0], axis=axis)
 
 
-def known(x: Expr) -> bool:
-    """Tell whether the size of the batch is known."""
-    return isinstance(x.shape[1], int)
-
-
-def wide(column: Expr, units: int) -> Any:
-    """Repeat a column."""
-    return P.repeat(column, units, axis=1)
-
-
-def bias_of(n: Node, direction: int, gates: int, hidden: int) -> tuple[Any, Any]:
+def get_biases(n: OnnxNode, direction: int, gates: int, hidden: int) -> tuple[Any, Any]:
     """Return the biases of the input and of the state, or None."""
     b = n.input(3)
     if b is None:
@@ -147,72 +145,70 @@ def bias_of(n: Node, direction: int, gates: int, hidden: int) -> tuple[Any, Any]
     return b[direction][: gates * hidden], b[direction][gates * hidden :]
 
 
-def plus(x: Any, bias: Any) -> Any:
-    """Add a bias, if there is one."""
+def add_bias(x: Any, bias: Any) -> Any:
     return x if bias is None else x + bias
 
 
 @reads("RNN")
-def rnn(n: Node, x: Expr, w: Expr, r: Expr, *others: Any) -> Any:
-    """One activation of input and state."""
-    cell = Cell(n, ["Tanh"], 1)
+def rnn(n: OnnxNode, x: Expr, w: Expr, r: Expr, *others: Any) -> Any:
+    cell = RecurrentNode(n, ["Tanh"], 1)
 
     def step(d: int) -> Callable[..., list[Any]]:
-        (f,), (of_x, of_h) = cell.of(d), bias_of(n, d, 1, cell.hidden)
+        (f,), (input_bias, state_bias) = cell.get_activations(d), get_biases(n, d, 1, cell.hidden)
 
         def once(x_t: Any, h: Any) -> list[Any]:
-            return [f(cell.cut(plus(x_t @ w[d].T, of_x) + plus(h @ r[d].T, of_h)))]
+            return [f(cell.clip_input(add_bias(x_t @ w[d].T, input_bias) + add_bias(h @ r[d].T, state_bias)))]
 
         return once
 
-    return run(n, cell, x, step, 1)
+    return run_directions(n, cell, x, step, 1)
 
 
 @reads("GRU")
-def gru(n: Node, x: Expr, w: Expr, r: Expr, *others: Any) -> Any:
-    """Gates z (update), r (reset) and h (hidden), in this order."""
-    cell = Cell(n, ["Sigmoid", "Tanh"], 3)
-    behind = bool(n.get("linear_before_reset", 0))
+def gru(n: OnnxNode, x: Expr, w: Expr, r: Expr, *others: Any) -> Any:
+    """GRU; gates are in the order z (update), r (reset), h (hidden)."""
+    cell = RecurrentNode(n, ["Sigmoid", "Tanh"], 3)
+    linear_before_reset = bool(n.get("linear_before_reset", 0))
 
     def step(d: int) -> Callable[..., list[Any]]:
-        (f, g), (of_x, of_h) = cell.of(d), bias_of(n, d, 3, cell.hidden)
+        (f, g), (input_bias, state_bias) = cell.get_activations(d), get_biases(n, d, 3, cell.hidden)
         kernel = r[d]
 
         def once(x_t: Any, h: Any) -> list[Any]:
-            xz, xr, xh = cell.parts(plus(x_t @ w[d].T, of_x))
-            rz, rr, rh = cell.parts(kernel, 0)
-            bz, br, bh = cell.parts(of_h) if of_h is not None else (None,) * 3
-            z = f(cell.cut(xz + plus(h @ rz.T, bz)))
-            reset = f(cell.cut(xr + plus(h @ rr.T, br)))
-            inner = reset * plus(h @ rh.T, bh) if behind else plus((reset * h) @ rh.T, bh)
-            new = g(cell.cut(xh + inner))
+            xz, xr, xh = cell.split_gates(add_bias(x_t @ w[d].T, input_bias))
+            rz, rr, rh = cell.split_gates(kernel, 0)
+            bz, br, bh = cell.split_gates(state_bias) if state_bias is not None else (None,) * 3
+            z = f(cell.clip_input(xz + add_bias(h @ rz.T, bz)))
+            reset = f(cell.clip_input(xr + add_bias(h @ rr.T, br)))
+            inner = reset * add_bias(h @ rh.T, bh) if linear_before_reset else add_bias((reset * h) @ rh.T, bh)
+            new = g(cell.clip_input(xh + inner))
             return [(like(z, 1) - z) * new + z * h]
 
         return once
 
-    return run(n, cell, x, step, 1)
+    return run_directions(n, cell, x, step, 1)
 
 
 @reads("LSTM")
-def lstm(n: Node, x: Expr, w: Expr, r: Expr, *others: Any) -> Any:
-    """Gates i (input), o (output), f (forget) and c (cell), in this order, with peepholes if there are any."""
-    cell = Cell(n, ["Sigmoid", "Tanh", "Tanh"], 4)
+def lstm(n: OnnxNode, x: Expr, w: Expr, r: Expr, *others: Any) -> Any:
+    """LSTM; gates are in the order i (input), o (output), f (forget), c (cell), with optional peepholes."""
+    cell = RecurrentNode(n, ["Sigmoid", "Tanh", "Tanh"], 4)
     peep = n.input(7)
 
     def step(d: int) -> Callable[..., list[Any]]:
-        (f, g, last), (of_x, of_h) = cell.of(d), bias_of(n, d, 4, cell.hidden)
+        (f, g, last), (input_bias, state_bias) = cell.get_activations(d), get_biases(n, d, 4, cell.hidden)
         pi, po, pf = P.split(peep[d], 3, axis=-1) if peep is not None else (None,) * 3
 
         def once(x_t: Any, h: Any, c: Any) -> list[Any]:
-            gates = plus(x_t @ w[d].T, of_x) + plus(h @ r[d].T, of_h)
-            i, o, forget, new = cell.parts(gates)
-            i = f(cell.cut(i if pi is None else i + pi * c))
-            forget = f(cell.cut(forget if pf is None else forget + pf * c))
+            gates = add_bias(x_t @ w[d].T, input_bias) + add_bias(h @ r[d].T, state_bias)
+            i, o, forget, new = cell.split_gates(gates)
+            i = f(cell.clip_input(i if pi is None else i + pi * c))
+            forget = f(cell.clip_input(forget if pf is None else forget + pf * c))
             forget = like(i, 1) - i if n.get("input_forget", 0) else forget
-            cell_state = forget * c + i * g(cell.cut(new))
-            o = f(cell.cut(o if po is None else o + po * cell_state))
+            cell_state = forget * c + i * g(cell.clip_input(new))
+            o = f(cell.clip_input(o if po is None else o + po * cell_state))
             return [o * last(cell_state), cell_state]
 
         return once
 
-    return run(n, cell, x, step, 2)
+    return run_directions(n, cell, x, step, 2)

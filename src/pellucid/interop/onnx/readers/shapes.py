@@ -1,4 +1,4 @@
-"""The same elements in another shape or order."""
+"""Readers of operators on shapes and the order of elements."""
 
 from __future__ import annotations
 
@@ -10,57 +10,55 @@ import numpy as np
 from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.expr import Expr, constant
 from pellucid.graph.types import Dim
-from pellucid.interop.onnx.layout import turned
-from pellucid.interop.onnx.reader import Node, reads
-from pellucid.interop.onnx.shape_values import like
+from pellucid.interop.onnx.layout import transpose_axes
+from pellucid.interop.onnx.reader import OnnxNode, reads
+from pellucid.interop.onnx.shape_values import find_expression_of_shape
 
 
 @reads("Reshape")
-def reshape(n: Node, x: Expr, shape: Expr | None = None) -> Any:
-    """A new shape, in which 0 stands for the size that was there, unless the file says otherwise."""
-    told = n.get("shape") if "shape" in n.attributes else n.sizes(1)
-    wanted = told_shape(n, x, list(np.asarray(told, object).ravel()))
-    if sum(d == -1 or (isinstance(d, str) and d not in x.shape) for d in wanted) <= 1:
-        return P.reshape(x, wanted)
-    target = None if -1 in wanted else like(n, wanted)
+def reshape(n: OnnxNode, x: Expr, shape: Expr | None = None) -> Any:
+    """Reshape; a size of 0 copies that of the input unless ``allowzero=1``."""
+    sizes = n.get("shape") if "shape" in n.attributes else n.get_sizes(1)
+    target_shape = get_target_shape(n, x, list(np.asarray(sizes, object).ravel()))
+    if sum(d == -1 or (isinstance(d, str) and d not in x.shape) for d in target_shape) <= 1:
+        return P.reshape(x, target_shape)
+    target = None if -1 in target_shape else find_expression_of_shape(n, target_shape)
     if target is None:
-        raise n.unknown(1)
+        raise n.unknown_value_error(1)
     return P.reshape_like(x, target)
 
 
-def told_shape(n: Node, x: Expr, told: list[Any]) -> tuple[Dim, ...]:
-    """Return a shape for a reshape, from numbers, names and what is not known."""
-    unknown = [place for place, d in enumerate(told) if d is None]
-    if len(unknown) + told.count(-1) > 1:
-        raise n.unknown(1)
-    shape: list[Any] = [-1 if d is None else d if isinstance(d, str) else int(d) for d in told]
+def get_target_shape(n: OnnxNode, x: Expr, sizes: list[Any]) -> tuple[Dim, ...]:
+    """Return the target shape; it may contain named sizes and one unknown size."""
+    unknown = [place for place, d in enumerate(sizes) if d is None]
+    if len(unknown) + sizes.count(-1) > 1:
+        raise n.unknown_value_error(1)
+    shape: list[Any] = [-1 if d is None else d if isinstance(d, str) else int(d) for d in sizes]
     if not n.get("allowzero", 0):
         shape = [x.shape[place] if d == 0 and not isinstance(d, str) else d for place, d in enumerate(shape)]
     return tuple(shape)
 
 
 @reads("Flatten")
-def flatten(n: Node, x: Expr) -> Any:
-    """Two axes: those before one, and the rest."""
+def flatten(n: OnnxNode, x: Expr) -> Any:
     axis = int(n.get("axis", 1))
     axis = axis % x.ndim if axis < 0 else axis
     lead, rest = x.shape[:axis], x.shape[axis:]
     if axis == 1:
-        return P.reshape(x, (lead[0], -1 if not known(rest) else math.prod(int(d) for d in rest)))
-    if known(lead):
+        return P.reshape(x, (lead[0], -1 if not is_known(rest) else math.prod(int(d) for d in rest)))
+    if is_known(lead):
         return P.reshape(x, (math.prod(int(d) for d in lead), -1))
-    return P.reshape(x, (-1, math.prod(int(d) for d in rest))) if known(rest) else P.reshape(x, (-1, 1))
+    return P.reshape(x, (-1, math.prod(int(d) for d in rest))) if is_known(rest) else P.reshape(x, (-1, 1))
 
 
-def known(shape: Any) -> bool:
-    """Tell whether all sizes are known."""
+def is_known(shape: Any) -> bool:
     return all(isinstance(d, int) for d in shape)
 
 
 @reads("Squeeze")
-def squeeze(n: Node, x: Expr, axes: Expr | None = None) -> Any:
-    """Axes of length 1 taken away; those that were put in before, if they are the same."""
-    axes = n.axes()
+def squeeze(n: OnnxNode, x: Expr, axes: Expr | None = None) -> Any:
+    """Remove axes of size 1; undoes a matching Unsqueeze."""
+    axes = n.get_axes()
     own = x.op is not None and x.op.name == "expand_dims" and axes is not None
     if own and tuple(sorted(a % x.ndim for a in axes)) == x.settings["axis"]:
         return x.inputs[0]
@@ -68,48 +66,45 @@ def squeeze(n: Node, x: Expr, axes: Expr | None = None) -> Any:
 
 
 @reads("Unsqueeze")
-def unsqueeze(n: Node, x: Expr, axes: Expr | None = None) -> Any:
-    """Axes of length 1 put in."""
-    return P.expand_dims(x, axis=n.axes())
+def unsqueeze(n: OnnxNode, x: Expr, axes: Expr | None = None) -> Any:
+    return P.expand_dims(x, axis=n.get_axes())
 
 
 @reads("Transpose")
-def transpose(n: Node, x: Expr) -> Any:
-    """Another order of axes."""
-    return turned(x, n.get("perm", list(range(x.ndim))[::-1]))
+def transpose(n: OnnxNode, x: Expr) -> Any:
+    return transpose_axes(x, n.get("perm", list(range(x.ndim))[::-1]))
 
 
 @reads("Expand")
-def expand(n: Node, x: Expr, shape: Expr) -> Any:
-    """The same elements repeated; a size of 1 leaves an axis as it is."""
-    told: list[Any] = [d if d is None or isinstance(d, str) else int(d) for d in n.sizes(1).ravel()]
-    if None in told:
-        raise n.unknown(1)
-    ndim = max(len(told), x.ndim)
+def expand(n: OnnxNode, x: Expr, shape: Expr) -> Any:
+    """Broadcast; a size of 1 keeps the axis."""
+    sizes: list[Any] = [d if d is None or isinstance(d, str) else int(d) for d in n.get_sizes(1).ravel()]
+    if None in sizes:
+        raise n.unknown_value_error(1)
+    ndim = max(len(sizes), x.ndim)
     old: list[Any] = [1] * (ndim - x.ndim) + list(x.shape)
-    new = [1] * (ndim - len(told)) + told
+    new = [1] * (ndim - len(sizes)) + sizes
     target = tuple(a if b == 1 else b for a, b in zip(old, new, strict=True))
     if all(not isinstance(d, str) or d in x.shape for d in target):
         return P.broadcast_to(x, target)
-    other = like(n, target)
+    other = find_expression_of_shape(n, target)
     if other is None:
-        raise n.unknown(1)
+        raise n.unknown_value_error(1)
     return P.broadcast_like(x, other)
 
 
 @reads("Tile")
-def tile(n: Node, x: Expr, repeats: Expr, axis: Expr | None = None) -> Any:
-    """Repeated as a whole."""
+def tile(n: OnnxNode, x: Expr, repeats: Expr, axis: Expr | None = None) -> Any:
     if n.opset < 6:
-        over = int(n.known(2).ravel()[0])
-        return P.tile(x, tuple(int(n.known(1).ravel()[0]) if a == over else 1 for a in range(x.ndim)))
-    return P.tile(x, tuple(int(r) for r in n.known(1)))
+        over = int(n.get_constant(2).ravel()[0])
+        return P.tile(x, tuple(int(n.get_constant(1).ravel()[0]) if a == over else 1 for a in range(x.ndim)))
+    return P.tile(x, tuple(int(r) for r in n.get_constant(1)))
 
 
 @reads("DepthToSpace")
-def depth_to_space(n: Node, x: Expr) -> Any:
-    """Channels made into blocks of places."""
-    b = int(n.needs("blocksize"))
+def depth_to_space(n: OnnxNode, x: Expr) -> Any:
+    """Rearrange channels into spatial blocks."""
+    b = int(n.require("blocksize"))
     batch, c, *spatial = x.shape
     axes = len(spatial)
     count = int(c) // b**axes
@@ -124,9 +119,9 @@ def depth_to_space(n: Node, x: Expr) -> Any:
 
 
 @reads("SpaceToDepth")
-def space_to_depth(n: Node, x: Expr) -> Any:
-    """Blocks of places made into channels."""
-    b = int(n.needs("blocksize"))
+def space_to_depth(n: OnnxNode, x: Expr) -> Any:
+    """Rearrange spatial blocks into channels."""
+    b = int(n.require("blocksize"))
     batch, c, *spatial = x.shape
     axes = len(spatial)
     parts = [d for size in spatial for d in (int(size) // b, b)]
@@ -139,25 +134,22 @@ def space_to_depth(n: Node, x: Expr) -> Any:
 
 
 @reads("Trilu")
-def trilu(n: Node, x: Expr, k: Expr | None = None) -> Any:
-    """The part above or below a diagonal."""
-    offset = int(n.known(1, 0).ravel()[0])
-    truths = x.dtype.kind == "b"
-    number = P.cast(x, "int32") if truths else x
+def trilu(n: OnnxNode, x: Expr, k: Expr | None = None) -> Any:
+    offset = int(n.get_constant(1, 0).ravel()[0])
+    is_bool = x.dtype.kind == "b"
+    number = P.cast(x, "int32") if is_bool else x
     found = P.triu(number, k=offset) if n.get("upper", 1) else P.tril(number, k=offset)
-    return P.cast(found, "bool") if truths else found
+    return P.cast(found, "bool") if is_bool else found
 
 
 @reads("Shape")
-def shape_of(n: Node, x: Expr) -> Any:
-    """The sizes of axes, as numbers where they are known."""
+def shape_(n: OnnxNode, x: Expr) -> Any:
     axes = range(x.ndim)[slice(n.get("start", 0), n.get("end"))]
-    if known(x.shape[a] for a in axes):
+    if is_known(x.shape[a] for a in axes):
         return constant(np.array([x.shape[a] for a in axes], np.int64))
     return P.stack([P.size(x, axis=a) for a in axes])
 
 
 @reads("Size")
-def size_of(n: Node, x: Expr) -> Any:
-    """The number of elements."""
-    return constant(np.int64(math.prod(int(d) for d in x.shape))) if known(x.shape) else P.size(x)
+def size(n: OnnxNode, x: Expr) -> Any:
+    return constant(np.int64(math.prod(int(d) for d in x.shape))) if is_known(x.shape) else P.size(x)

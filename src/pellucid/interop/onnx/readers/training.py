@@ -1,4 +1,4 @@
-"""ONNX's preview of training: steps of three optimizers, and gradients."""
+"""Readers of ONNX's preview training operators: three optimizers, and gradients."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.expr import Expr
 from pellucid.graph.gradient import grad
-from pellucid.interop.onnx.reader import Node, reads
+from pellucid.interop.onnx.reader import OnnxNode, reads
 from pellucid.interop.onnx.readers.elementwise import like
 
 DOMAIN = "ai.onnx.preview.training."
@@ -18,38 +18,36 @@ DOMAIN = "ai.onnx.preview.training."
 Step = Callable[..., list[Any]]
 
 
-def each(n: Node, states: int, step: Step, inputs: tuple[Expr, ...]) -> list[Any]:
-    """Run the step of an optimizer on every parameter, its gradient and what is remembered of it."""
+def step_parameters(n: OnnxNode, states: int, step: Step, inputs: tuple[Expr, ...]) -> list[Any]:
+    """Run one optimizer step for every parameter with its gradient and state."""
     rate, count, *rest = inputs
     parameters = len(rest) // (2 + states)
     groups = [rest[i * parameters : (i + 1) * parameters] for i in range(2 + states)]
-    made = []
-    for x, g, *remembered in zip(*groups, strict=True):
+    stepped = []
+    for x, g, *state in zip(*groups, strict=True):
         regular = number(n, x, "norm_coefficient", 0.0) * x + g
-        made.append(step(P.cast(rate, x.dtype), count, x, regular, *remembered))
-    return [result for results in zip(*made, strict=True) for result in results]
+        stepped.append(step(P.cast(rate, x.dtype), count, x, regular, *state))
+    return [result for results in zip(*stepped, strict=True) for result in results]
 
 
-def number(n: Node, x: Expr, key: str, default: float) -> Any:
-    """Return an attribute, which the file has in float32."""
+def number(n: OnnxNode, x: Expr, key: str, default: float) -> Any:
+    """Return an attribute, rounded to float32 as in the file, as a constant of the dtype of ``x``."""
     return like(x, np.float32(n.get(key, default)))
 
 
 @reads(f"{DOMAIN}Adagrad")
-def adagrad(n: Node, *inputs: Expr) -> Any:
-    """By the root of the sum of all squares so far."""
+def adagrad(n: OnnxNode, *inputs: Expr) -> Any:
 
     def step(rate: Any, count: Any, x: Any, g: Any, h: Any) -> list[Any]:
         slower = rate / (like(x, 1) + P.cast(count, x.dtype) * number(n, x, "decay_factor", 0.0))
         h = h + g * g
         return [x - slower * g / (P.sqrt(h) + number(n, x, "epsilon", 0.0)), h]
 
-    return each(n, 1, step, inputs)
+    return step_parameters(n, 1, step, inputs)
 
 
 @reads(f"{DOMAIN}Adam")
-def adam(n: Node, *inputs: Expr) -> Any:
-    """By running means of the gradient and of its square."""
+def adam(n: OnnxNode, *inputs: Expr) -> Any:
 
     def step(rate: Any, count: Any, x: Any, g: Any, v: Any, h: Any) -> list[Any]:
         alpha, beta, one = number(n, x, "alpha", 0.9), number(n, x, "beta", 0.999), like(x, 1)
@@ -60,12 +58,12 @@ def adam(n: Node, *inputs: Expr) -> Any:
         new = x - chosen * v / (P.sqrt(h) + number(n, x, "epsilon", 0.0))
         return [(one - number(n, x, "norm_coefficient_post", 0.0)) * new, v, h]
 
-    return each(n, 2, step, inputs)
+    return step_parameters(n, 2, step, inputs)
 
 
 @reads(f"{DOMAIN}Momentum")
-def momentum(n: Node, *inputs: Expr) -> Any:
-    """By a velocity, or one step ahead of it."""
+def momentum(n: OnnxNode, *inputs: Expr) -> Any:
+    """SGD with momentum, standard or Nesterov."""
 
     def step(rate: Any, count: Any, x: Any, g: Any, v: Any) -> list[Any]:
         alpha = number(n, x, "alpha", 0.0)
@@ -73,11 +71,11 @@ def momentum(n: Node, *inputs: Expr) -> Any:
         v = alpha * v + beta * g
         return [x - rate * (g + alpha * v if n.get("mode") == "nesterov" else v), v]
 
-    return each(n, 1, step, inputs)
+    return step_parameters(n, 1, step, inputs)
 
 
 @reads(f"{DOMAIN}Gradient")
-def gradient(n: Node, *inputs: Expr) -> Any:
-    """The gradient of a value of the graph by others of it."""
-    wrt = [n.reader.value(name, n) for name in n.needs("xs")]
-    return grad(P.sum(n.reader.value(n.needs("y"), n)), wrt)
+def gradient(n: OnnxNode, *inputs: Expr) -> Any:
+    """Gradient of one value of the graph with respect to others."""
+    wrt = [n.reader.get_value(name, n) for name in n.require("xs")]
+    return grad(P.sum(n.reader.get_value(n.require("y"), n)), wrt)

@@ -1,4 +1,4 @@
-"""How each op of pellucid is written in ONNX, one family a file."""
+"""Writers of pellucid's ops as ONNX nodes, one family per file."""
 
 from pellucid.interop.onnx.writers import (
     elementwise,

@@ -1,4 +1,4 @@
-"""Functions of elements."""
+"""Writers of elementwise ops."""
 
 from __future__ import annotations
 
@@ -10,65 +10,62 @@ import numpy as np
 from pellucid.graph.expr import Expr
 from pellucid.graph.types import is_float
 from pellucid.interop.onnx.op_table import BINARY, UNARY
-from pellucid.interop.onnx.writer import Writer, not_in_onnx, writes
+from pellucid.interop.onnx.writer import OnnxWriter, unsupported_error, writes
 
 
-def scalar(w: Writer, e: Expr, value: Any) -> str:
-    """Return a number of the dtype of an expression."""
+def scalar(w: OnnxWriter, e: Expr, value: Any) -> str:
+    """Return a constant of the dtype of ``e``."""
     return w.constant(value, e.dtype)
 
 
-def truth(w: Writer, e: Expr, x: str) -> str:
-    """Return what logic takes: whether a number is other than 0."""
+def to_bool(w: OnnxWriter, e: Expr, x: str) -> str:
+    """Return a value as bool, which logical operators need."""
     return x if e.dtype == bool else w.cast(x, "bool")
 
 
 @writes(*UNARY)
-def unary(w: Writer, e: Expr, x: str) -> Any:
-    """One node of one operand."""
+def unary(w: OnnxWriter, e: Expr, x: str) -> Any:
     assert e.op is not None
     if e.op.name == "logical_not":
-        x = truth(w, e.inputs[0], x)
+        x = to_bool(w, e.inputs[0], x)
     return w.node(UNARY[e.op.name], x)
 
 
 @writes(*BINARY)
-def binary(w: Writer, e: Expr, x: str, y: str) -> Any:
-    """One node of two operands; of booleans, the operators of logic."""
+def binary(w: OnnxWriter, e: Expr, x: str, y: str) -> Any:
+    """Binary node; bool operands use the logical operators."""
     assert e.op is not None
     kind = BINARY[e.op.name]
     if e.op.name.startswith("logical"):
-        x, y = truth(w, e.inputs[0], x), truth(w, e.inputs[1], y)
+        x, y = to_bool(w, e.inputs[0], x), to_bool(w, e.inputs[1], y)
     elif e.inputs[0].dtype == bool:
-        kind = LOGIC.get(e.op.name, kind)
+        kind = LOGICAL.get(e.op.name, kind)
     return w.node(kind, x, y)
 
 
-LOGIC = {
+LOGICAL = {
     "bitwise_and": "And",
     "bitwise_or": "Or",
     "bitwise_xor": "Xor",
     "multiply": "And",
     "add": "Or",
 }
-"""What is logic where the operands are booleans."""
+"""Operators of ops whose operands are bool."""
 
 
 @writes("maximum")
-def maximum(w: Writer, e: Expr, x: str, y: str) -> Any:
-    """Max."""
+def maximum(w: OnnxWriter, e: Expr, x: str, y: str) -> Any:
     return w.node("Max", x, y)
 
 
 @writes("minimum")
-def minimum(w: Writer, e: Expr, x: str, y: str) -> Any:
-    """Min."""
+def minimum(w: OnnxWriter, e: Expr, x: str, y: str) -> Any:
     return w.node("Min", x, y)
 
 
 @writes("fmax", "fmin")
-def without_nan(w: Writer, e: Expr, x: str, y: str) -> Any:
-    """The greater, or the other where one is no number."""
+def fmax_or_fmin(w: OnnxWriter, e: Expr, x: str, y: str) -> Any:
+    """Maximum or minimum that ignores NaN."""
     assert e.op is not None
     best = w.node("Max" if e.op.name == "fmax" else "Min", x, y)
     if not is_float(e.dtype):
@@ -77,22 +74,20 @@ def without_nan(w: Writer, e: Expr, x: str, y: str) -> Any:
 
 
 @writes("clip")
-def clip(w: Writer, e: Expr, x: str, low: str, high: str) -> Any:
-    """Clip takes two numbers; arrays are two comparisons."""
+def clip(w: OnnxWriter, e: Expr, x: str, low: str, high: str) -> Any:
+    """Clip takes scalar bounds; array bounds need Max and Min."""
     if e.inputs[1].ndim == 0 and e.inputs[2].ndim == 0 and e.shape == e.inputs[0].shape:
         return w.node("Clip", x, low, high)
     return w.node("Min", w.node("Max", x, low), high)
 
 
 @writes("where")
-def where(w: Writer, e: Expr, condition: str, x: str, y: str) -> Any:
-    """Where."""
+def where(w: OnnxWriter, e: Expr, condition: str, x: str, y: str) -> Any:
     return w.node("Where", condition, x, y)
 
 
 @writes("nan_to_num")
-def nan_to_num(w: Writer, e: Expr, x: str) -> Any:
-    """Numbers for what is none."""
+def nan_to_num(w: OnnxWriter, e: Expr, x: str) -> Any:
     if not is_float(e.dtype):
         return x
     limits = np.finfo(e.dtype) if e.dtype.kind == "f" else np.finfo(np.float32)
@@ -105,78 +100,66 @@ def nan_to_num(w: Writer, e: Expr, x: str) -> Any:
 
 
 @writes("isinf")
-def isinf(w: Writer, e: Expr, x: str) -> Any:
-    """IsInf, for real numbers."""
+def isinf(w: OnnxWriter, e: Expr, x: str) -> Any:
     if not is_float(e.inputs[0].dtype):
-        return never(w, e, x)
+        return w.node("Not", w.node("Equal", x, x))  # integers are never infinite
     return w.node("IsInf", x)
 
 
-def never(w: Writer, e: Expr, x: str) -> Any:
-    """False everywhere."""
-    return w.node("Not", w.node("Equal", x, x))
-
-
 @writes("isfinite")
-def isfinite(w: Writer, e: Expr, x: str) -> Any:
-    """Neither infinite nor no number."""
+def isfinite(w: OnnxWriter, e: Expr, x: str) -> Any:
     if not is_float(e.inputs[0].dtype):
         return w.node("Equal", x, x)
     return w.node("Not", w.node("Or", w.node("IsInf", x), w.node("IsNaN", x)))
 
 
 @writes("not_equal")
-def not_equal(w: Writer, e: Expr, x: str, y: str) -> Any:
-    """Not equal."""
+def not_equal(w: OnnxWriter, e: Expr, x: str, y: str) -> Any:
     return w.node("Not", w.node("Equal", x, y))
 
 
 @writes("square")
-def square(w: Writer, e: Expr, x: str) -> Any:
-    """A product with itself."""
+def square(w: OnnxWriter, e: Expr, x: str) -> Any:
     return w.node("Mul", x, x)
 
 
 @writes("cbrt")
-def cbrt(w: Writer, e: Expr, x: str) -> Any:
-    """The root of the size, with the sign."""
+def cbrt(w: OnnxWriter, e: Expr, x: str) -> Any:
+    """Cube root of the absolute value, with the sign of the operand."""
     root = w.node("Pow", w.node("Abs", x), scalar(w, e, 1 / 3))
     return w.node("Mul", w.node("Sign", x), root)
 
 
 @writes("cast")
-def cast(w: Writer, e: Expr, x: str) -> Any:
-    """Cast."""
+def cast(w: OnnxWriter, e: Expr, x: str) -> Any:
     return w.cast(x, e.dtype)
 
 
 @writes("exp2")
-def exp2(w: Writer, e: Expr, x: str) -> Any:
-    """A power of two."""
+def exp2(w: OnnxWriter, e: Expr, x: str) -> Any:
     return w.node("Pow", scalar(w, e, 2), x)
 
 
 @writes("log2", "log10")
-def other_logarithms(w: Writer, e: Expr, x: str) -> Any:
-    """A multiple of the natural logarithm."""
+def log2_or_log10(w: OnnxWriter, e: Expr, x: str) -> Any:
     assert e.op is not None
     return w.node("Div", w.node("Log", x), scalar(w, e, math.log(2 if e.op.name == "log2" else 10)))
 
 
 @writes("log1p")
-def log1p(w: Writer, e: Expr, x: str) -> Any:
-    """W. Kahan's form, which keeps the digits of small numbers: x log(u) / (u - 1) for u = 1 + x."""
+def log1p(w: OnnxWriter, e: Expr, x: str) -> Any:
+    """W. Kahan's formula x log(u) / (u - 1) for u = 1 + x, accurate for small x."""
     one = scalar(w, e, 1)
     u = w.node("Add", x, one)
-    plain = w.node("Or", w.node("Equal", u, one), w.node("IsInf", u))
+    special = w.node("Or", w.node("Equal", u, one), w.node("IsInf", u))
     part = w.node("Div", w.node("Mul", w.node("Log", u), x), w.node("Sub", u, one))
     small = w.node("Where", w.node("Equal", u, one), x, part)
-    return w.node("Where", w.node("IsInf", u), x, w.node("Where", plain, x, small))
+    return w.node("Where", w.node("IsInf", u), x, w.node("Where", special, x, small))
 
 
 @writes("expm1")
-def expm1(w: Writer, e: Expr, x: str) -> Any:
-    """W. Kahan's form: (u - 1) x / log(u) for u = e^x."""
+def expm1(w: OnnxWriter, e: Expr, x: str) -> Any:
+    """W. Kahan's formula (u - 1) x / log(u) for u = e^x, accurate for small x."""
     one = scalar(w, e, 1)
     u = w.node("Exp", x)
     less = w.node("Sub", u, one)
@@ -186,8 +169,8 @@ def expm1(w: Writer, e: Expr, x: str) -> Any:
 
 
 @writes("logaddexp", "logaddexp2")
-def logaddexp(w: Writer, e: Expr, x: str, y: str) -> Any:
-    """The greater, and a softplus of minus the distance; of equal infinities, either."""
+def logaddexp(w: OnnxWriter, e: Expr, x: str, y: str) -> Any:
+    """Maximum plus the softplus of minus the distance; equal operands (also infinities) are a separate case."""
     assert e.op is not None
     distance = w.node("Neg", w.node("Abs", w.node("Sub", x, y)))
     two = scalar(w, e, math.log(2))
@@ -198,29 +181,28 @@ def logaddexp(w: Writer, e: Expr, x: str, y: str) -> Any:
 
 
 @writes("erfc")
-def erfc(w: Writer, e: Expr, x: str) -> Any:
-    """The rest of erf to 1."""
+def erfc(w: OnnxWriter, e: Expr, x: str) -> Any:
     return w.node("Sub", scalar(w, e, 1), w.node("Erf", x))
 
 
 @writes("divide_no_nan")
-def divide_no_nan(w: Writer, e: Expr, x: str, y: str) -> Any:
-    """Zero where there is nothing to divide by."""
-    nothing = w.node("Equal", y, scalar(w, e, 0))
-    return w.node("Where", nothing, scalar(w, e, 0), w.node("Div", x, w.node("Where", nothing, scalar(w, e, 1), y)))
+def divide_no_nan(w: OnnxWriter, e: Expr, x: str, y: str) -> Any:
+    """Quotient; 0 where the divisor is 0."""
+    is_zero = w.node("Equal", y, scalar(w, e, 0))
+    return w.node("Where", is_zero, scalar(w, e, 0), w.node("Div", x, w.node("Where", is_zero, scalar(w, e, 1), y)))
 
 
 @writes("floor_divide")
-def floor_divide(w: Writer, e: Expr, x: str, y: str) -> Any:
-    """The whole part; ONNX's own division of integers goes towards zero."""
+def floor_divide(w: OnnxWriter, e: Expr, x: str, y: str) -> Any:
+    """Quotient rounded down; ONNX's integer division rounds towards zero."""
     if is_float(e.dtype):
         return w.node("Floor", w.node("Div", x, y))
     return w.node("Div", w.node("Sub", x, w.node("Mod", x, y)), y)
 
 
 @writes("remainder")
-def remainder(w: Writer, e: Expr, x: str, y: str) -> Any:
-    """What is left, with the sign of the divisor."""
+def remainder(w: OnnxWriter, e: Expr, x: str, y: str) -> Any:
+    """Remainder with the sign of the divisor."""
     if not is_float(e.dtype):
         return w.node("Mod", x, y)
     left = w.node("Mod", x, y, fmod=1)
@@ -231,22 +213,19 @@ def remainder(w: Writer, e: Expr, x: str, y: str) -> Any:
 
 
 @writes("fmod")
-def fmod(w: Writer, e: Expr, x: str, y: str) -> Any:
-    """What is left, with the sign of what was divided."""
+def fmod(w: OnnxWriter, e: Expr, x: str, y: str) -> Any:
     return w.node("Mod", x, y, fmod=1)
 
 
 @writes("trunc")
-def trunc(w: Writer, e: Expr, x: str) -> Any:
-    """Rounded towards zero."""
+def trunc(w: OnnxWriter, e: Expr, x: str) -> Any:
     return w.node("Mul", w.node("Sign", x), w.node("Floor", w.node("Abs", x))) if is_float(e.dtype) else x
 
 
 @writes("round")
-def round_(w: Writer, e: Expr, x: str) -> Any:
-    """Rounded to so many digits, halves to even."""
+def round_(w: OnnxWriter, e: Expr, x: str) -> Any:
     if not is_float(e.dtype):
-        raise not_in_onnx(e, "ONNX rounds real numbers only")
+        raise unsupported_error(e, "ONNX rounds floating-point numbers only")
     decimals = e.settings["decimals"]
     if not decimals:
         return w.node("Round", x)
@@ -256,32 +235,28 @@ def round_(w: Writer, e: Expr, x: str) -> Any:
 
 
 @writes("signbit")
-def signbit(w: Writer, e: Expr, x: str) -> Any:
-    """Below zero, or the zero whose reciprocal is."""
+def signbit(w: OnnxWriter, e: Expr, x: str) -> Any:
+    """Return whether a value is negative or -0.0."""
     (operand,) = e.inputs
-    zero = scalar(w, operand, 0)
-    below = w.node("Less", x, zero)
     if not is_float(operand.dtype):
-        return below
-    return w.node("Or", below, w.node("Less", w.node("Reciprocal", x), zero))
+        return w.node("Less", x, scalar(w, operand, 0))
+    return write_signbit(w, operand, x)
 
 
 @writes("copysign")
-def copysign(w: Writer, e: Expr, x: str, y: str) -> Any:
-    """The size of one, the sign of the other."""
+def copysign(w: OnnxWriter, e: Expr, x: str, y: str) -> Any:
     size = w.node("Abs", x)
-    return w.node("Where", signbit_of(w, e, y), w.node("Neg", size), size)
+    return w.node("Where", write_signbit(w, e, y), w.node("Neg", size), size)
 
 
-def signbit_of(w: Writer, e: Expr, y: str) -> Any:
-    """Tell where a value is negative, minus zero included."""
+def write_signbit(w: OnnxWriter, e: Expr, y: str) -> Any:
+    """Write whether a value is negative or -0.0, whose reciprocal is negative."""
     zero = scalar(w, e, 0)
     return w.node("Or", w.node("Less", y, zero), w.node("Less", w.node("Reciprocal", y), zero))
 
 
 @writes("heaviside")
-def heaviside(w: Writer, e: Expr, x: str, y: str) -> Any:
-    """A step, with a value of its own at zero."""
+def heaviside(w: OnnxWriter, e: Expr, x: str, y: str) -> Any:
     zero = scalar(w, e, 0)
     step = w.node("Where", w.node("Less", x, zero), zero, scalar(w, e, 1))
     here = w.node("Where", w.node("Equal", x, zero), y, step)
@@ -289,10 +264,10 @@ def heaviside(w: Writer, e: Expr, x: str, y: str) -> Any:
 
 
 @writes("arctan2")
-def arctan2(w: Writer, e: Expr, y: str, x: str) -> Any:
-    """The arctangent of the quotient, turned by half a circle on the left."""
+def arctan2(w: OnnxWriter, e: Expr, y: str, x: str) -> Any:
+    """Arctangent of the quotient, shifted by pi in the left half-plane."""
     zero, pi = scalar(w, e, 0), scalar(w, e, math.pi)
-    half = w.node("Where", signbit_of(w, e, y), w.node("Neg", pi), pi)
+    half = w.node("Where", write_signbit(w, e, y), w.node("Neg", pi), pi)
     angle = w.node("Atan", w.node("Div", y, x))
     turned = w.node("Where", w.node("Less", x, zero), w.node("Add", angle, half), angle)
     upright = w.node("Where", w.node("Equal", y, zero), y, w.node("Div", half, scalar(w, e, 2)))
@@ -300,33 +275,32 @@ def arctan2(w: Writer, e: Expr, y: str, x: str) -> Any:
 
 
 @writes("hypot")
-def hypot(w: Writer, e: Expr, x: str, y: str) -> Any:
-    """The length of both together, scaled by the longer, so that no square overflows."""
+def hypot(w: OnnxWriter, e: Expr, x: str, y: str) -> Any:
+    """Scaled by the larger operand, so that squares do not overflow."""
     a, b = w.node("Abs", x), w.node("Abs", y)
-    most, least = w.node("Max", a, b), w.node("Min", a, b)
-    nothing = w.node("Equal", most, scalar(w, e, 0))
-    part = w.node("Div", least, w.node("Where", nothing, scalar(w, e, 1), most))
-    return w.node("Mul", most, w.node("Sqrt", w.node("Add", w.node("Mul", part, part), scalar(w, e, 1))))
+    larger, smaller = w.node("Max", a, b), w.node("Min", a, b)
+    is_zero = w.node("Equal", larger, scalar(w, e, 0))
+    part = w.node("Div", smaller, w.node("Where", is_zero, scalar(w, e, 1), larger))
+    return w.node("Mul", larger, w.node("Sqrt", w.node("Add", w.node("Mul", part, part), scalar(w, e, 1))))
 
 
 @writes("sinc")
-def sinc(w: Writer, e: Expr, x: str) -> Any:
-    """sin(pi x) / (pi x), and 1 at zero."""
+def sinc(w: OnnxWriter, e: Expr, x: str) -> Any:
+    """sin(pi x) / (pi x), and 1 at 0."""
     angle = w.node("Mul", x, scalar(w, e, math.pi))
-    nothing = w.node("Equal", angle, scalar(w, e, 0))
-    quotient = w.node("Div", w.node("Sin", angle), w.node("Where", nothing, scalar(w, e, 1), angle))
-    return w.node("Where", nothing, scalar(w, e, 1), quotient)
+    is_zero = w.node("Equal", angle, scalar(w, e, 0))
+    quotient = w.node("Div", w.node("Sin", angle), w.node("Where", is_zero, scalar(w, e, 1), angle))
+    return w.node("Where", is_zero, scalar(w, e, 1), quotient)
 
 
 @writes("invert")
-def invert(w: Writer, e: Expr, x: str) -> Any:
-    """The other bits."""
+def invert(w: OnnxWriter, e: Expr, x: str) -> Any:
     return w.node("Not" if e.dtype == bool else "BitwiseNot", x)
 
 
 @writes("left_shift", "right_shift")
-def shifts(w: Writer, e: Expr, x: str, y: str) -> Any:
-    """Bits moved; ONNX moves those of integers without a sign, for others it is a product or a quotient."""
+def shift(w: OnnxWriter, e: Expr, x: str, y: str) -> Any:
+    """BitShift is unsigned only; signed shifts are written as products and quotients."""
     assert e.op is not None
     left = e.op.name == "left_shift"
     if e.dtype.kind == "u":
@@ -338,12 +312,10 @@ def shifts(w: Writer, e: Expr, x: str, y: str) -> Any:
 
 
 @writes("leaky_relu")
-def leaky_relu(w: Writer, e: Expr, x: str) -> Any:
-    """LeakyRelu."""
+def leaky_relu(w: OnnxWriter, e: Expr, x: str) -> Any:
     return w.node("LeakyRelu", x, alpha=float(e.settings["negative_slope"]))
 
 
 @writes("masked")
-def masked(w: Writer, e: Expr, x: str, mask: str) -> Any:
-    """The value itself."""
+def masked(w: OnnxWriter, e: Expr, x: str, mask: str) -> Any:
     return x

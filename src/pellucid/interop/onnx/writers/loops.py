@@ -1,16 +1,16 @@
-"""Loops and choices: graphs inside a node."""
+"""Writers of loops and branches, whose bodies become subgraphs."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from pellucid.graph.expr import Expr
-from pellucid.interop.onnx.writer import Writer, writes
+from pellucid.interop.onnx.writer import OnnxWriter, writes
 
 
 @writes("scan_loop")
-def scan(w: Writer, e: Expr, *operands: str) -> Any:
-    """Scan; what every step uses alike is seen from inside by its name."""
+def scan(w: OnnxWriter, e: Expr, *operands: str) -> Any:
+    """Scan; loop-invariant values are referenced by their outer name."""
     settings, body = e.settings, e.settings["body"]
     states, sequences = settings["states"], settings["sequences"]
     walked, inits, fixed = (
@@ -23,13 +23,13 @@ def scan(w: Writer, e: Expr, *operands: str) -> Any:
     given = {p: w.root.names.fresh(p.name or "x") for p in (*hs, *elements)}
     given.update(zip(rest, fixed, strict=True))
     kept = [*body.outputs[:states], *(body.outputs[i] for i in settings["kept"])]
-    graph = w.body("step", body, given, [*hs, *elements], kept)
+    graph = w.subgraph("step", body, given, [*hs, *elements], kept)
     count = sequences
     if not sequences:
-        # ONNX has no loop of a known number of steps without a sequence: the numbers of the steps are one.
+        # Scan needs at least one sequence: scan over the iteration numbers.
         count, number = 1, w.root.names.fresh("step_number")
         walked = (w.constant(range(settings["length"]), "int64"),)
-        graph.input.append(counter(number))
+        graph.input.append(make_iteration_number(number))
     way = [int(settings["reverse"])]
     made = w.node(
         "Scan",
@@ -46,56 +46,60 @@ def scan(w: Writer, e: Expr, *operands: str) -> Any:
     return results if len(results) > 1 else results[0]
 
 
-def counter(name: str) -> Any:
-    """Return the declaration of a number of steps."""
+def make_iteration_number(name: str) -> Any:
+    """Return the declaration of an iteration number."""
     from onnx import TensorProto, helper
 
     return helper.make_tensor_value_info(name, TensorProto.INT64, [])
 
 
 @writes("branch")
-def choice(w: Writer, e: Expr, predicate: str, *operands: str) -> Any:
-    """If; both branches see what is outside by its name."""
+def branch(w: OnnxWriter, e: Expr, predicate: str, *operands: str) -> Any:
+    """If; both branches reference outer values by name."""
     graphs = {}
     for key, attribute in (("then", "then_branch"), ("otherwise", "else_branch")):
         body = e.settings[key]
         given = dict(zip(body.inputs, (predicate, *operands), strict=True))
-        graphs[attribute] = w.body(key, body, given, [], body.outputs)
+        graphs[attribute] = w.subgraph(key, body, given, [], body.outputs)
     return w.node("If", predicate, outputs=len(e.types), **graphs)
 
 
 @writes("while_steps")
-def loop(w: Writer, e: Expr, *operands: str) -> Any:
-    """Loop: ONNX asks for the condition before the first step, and after each."""
+def loop(w: OnnxWriter, e: Expr, *operands: str) -> Any:
+    """Loop: ONNX evaluates the condition before the first iteration and after each."""
     from onnx import TensorProto, helper
 
     condition, step, states = e.settings["condition"], e.settings["step"], e.settings["states"]
     names, places = w.root.names, step.inputs
     fixed = dict(zip(places[states:], operands[states:], strict=True))
     inner = {p: names.fresh(p.name or "h") for p in places[:states]}
-    graph = w.body("step", step, {**inner, **fixed}, places[:states], step.outputs)
-    # The condition is asked of the states that the step has just made.
-    inside = Writer(w)
+    graph = w.subgraph("step", step, {**inner, **fixed}, places[:states], step.outputs)
+    # The condition is evaluated on the new states.
+    inside = OnnxWriter(w)
     inside.scope = w.scope
     inside.nodes = list(graph.node)
-    holds = within(inside, condition, [o.name for o in graph.output], operands[states:])
+    holds = write_condition(inside, condition, [o.name for o in graph.output], operands[states:])
     number, before = names.fresh("step_number"), names.fresh("going")
-    declared = [counter(number), helper.make_tensor_value_info(before, TensorProto.BOOL, []), *graph.input]
+    declared = [
+        make_iteration_number(number),
+        helper.make_tensor_value_info(before, TensorProto.BOOL, []),
+        *graph.input,
+    ]
     returned = [helper.make_tensor_value_info(holds, TensorProto.BOOL, []), *graph.output]
     body = helper.make_graph(inside.nodes, graph.name, declared, returned)
-    first = within(w, condition, operands[:states], operands[states:])
+    first = write_condition(w, condition, operands[:states], operands[states:])
     return w.node("Loop", "", first, *operands[:states], outputs=states, body=body)
 
 
-def within(w: Writer, body: Any, states: Any, fixed: Any) -> str:
-    """Write the graph of a condition into the one that stands around it."""
-    from pellucid.interop.onnx.decomposer import opened
+def write_condition(w: OnnxWriter, body: Any, states: Any, fixed: Any) -> str:
+    """Write the condition's graph into another graph."""
+    from pellucid.interop.onnx.decomposer import decompose
 
     given = dict(zip(body.inputs, (*states, *fixed), strict=True))
-    [output] = opened(body.outputs, stop=body.inputs)
+    [output] = decompose(body.outputs, stop=body.inputs)
     kept, plan = dict(w.values), w.plan
     w.values.update(given)
     w.write([output], body.inputs)
-    made: str = w.node("Identity", w.of(output))
+    made: str = w.node("Identity", w.get_name(output))
     w.values, w.plan = kept, plan
     return made

@@ -1,4 +1,4 @@
-"""Functions that take axes together, and those that go along one."""
+"""Writers of reductions, cumulative sums, softmax and standardization."""
 
 from __future__ import annotations
 
@@ -6,27 +6,26 @@ from typing import Any
 
 from pellucid.graph.expr import Expr
 from pellucid.interop.onnx.op_table import REDUCTIONS
-from pellucid.interop.onnx.writer import Writer, writes
+from pellucid.interop.onnx.writer import OnnxWriter, writes
 
 
-def in_dtype(w: Writer, e: Expr, x: str) -> str:
-    """Return an operand in the dtype of the result, where that is another one."""
+def cast_to_result(w: OnnxWriter, e: Expr, x: str) -> str:
+    """Cast an operand to the dtype of the result."""
     return x if e.inputs[0].dtype == e.dtype else w.cast(x, e.dtype)
 
 
 @writes(*REDUCTIONS)
-def reduced(w: Writer, e: Expr, x: str) -> Any:
-    """One node, with its axes as an input."""
+def reduce(w: OnnxWriter, e: Expr, x: str) -> Any:
     assert e.op is not None
-    axes, x = e.settings["axis"], in_dtype(w, e, x)
+    axes, x = e.settings["axis"], cast_to_result(w, e, x)
     if not axes:
         return w.node("Identity", x)
     return w.node(REDUCTIONS[e.op.name], x, w.ints(axes), keepdims=int(e.settings["keepdims"]))
 
 
 @writes("any", "all")
-def truths(w: Writer, e: Expr, x: str) -> Any:
-    """The greatest or the least of 0 and 1."""
+def any_or_all(w: OnnxWriter, e: Expr, x: str) -> Any:
+    """Any and all as the maximum and minimum of 0 and 1."""
     assert e.op is not None
     kind = "ReduceMax" if e.op.name == "any" else "ReduceMin"
     truth = x if e.inputs[0].dtype == bool else w.cast(x, "bool")
@@ -37,8 +36,7 @@ def truths(w: Writer, e: Expr, x: str) -> Any:
 
 
 @writes("argmax", "argmin")
-def places(w: Writer, e: Expr, x: str) -> Any:
-    """ArgMax and ArgMin, of all elements in a row where no axis is named."""
+def arg_reduce(w: OnnxWriter, e: Expr, x: str) -> Any:
     assert e.op is not None
     axis, keepdims = e.settings["axis"], e.settings["keepdims"]
     x = w.cast(x, "int32") if e.inputs[0].dtype == bool else x
@@ -50,17 +48,16 @@ def places(w: Writer, e: Expr, x: str) -> Any:
 
 
 @writes("cumsum")
-def cumsum(w: Writer, e: Expr, x: str) -> Any:
-    """CumSum."""
-    axis, x = e.settings["axis"], in_dtype(w, e, x)
+def cumsum(w: OnnxWriter, e: Expr, x: str) -> Any:
+    axis, x = e.settings["axis"], cast_to_result(w, e, x)
     if axis is None:
         axis, x = 0, w.node("Reshape", x, w.ints([-1]))
     return w.node("CumSum", x, w.constant(axis, "int64"))
 
 
 @writes("softmax", "log_softmax")
-def softmax(w: Writer, e: Expr, x: str) -> Any:
-    """Softmax along one axis; along several, they are made one first."""
+def softmax(w: OnnxWriter, e: Expr, x: str) -> Any:
+    """Softmax along one axis; several axes are flattened into one first."""
     assert e.op is not None
     kind = "Softmax" if e.op.name == "softmax" else "LogSoftmax"
     axes, ndim = e.settings["axis"], e.ndim
@@ -69,15 +66,15 @@ def softmax(w: Writer, e: Expr, x: str) -> Any:
     rest = [a for a in range(ndim) if a not in axes]
     order = [*rest, *axes]
     turned = w.node("Transpose", x, perm=order)
-    # A size of 0 stands for that of the same place before.
+    # In a Reshape, 0 copies the size of the input's axis.
     row = w.node("Reshape", turned, w.ints([0] * len(rest) + [-1]))
     back = w.node("Reshape", w.node(kind, row, axis=len(rest)), w.node("Shape", turned))
     return w.node("Transpose", back, perm=[order.index(a) for a in range(ndim)])
 
 
 @writes("standardize")
-def standardize(w: Writer, e: Expr, x: str) -> Any:
-    """LayerNormalization with a scale of 1 over the last axes; over others, these are brought to the end."""
+def standardize(w: OnnxWriter, e: Expr, x: str) -> Any:
+    """LayerNormalization with a scale of 1; other axes than the last are transposed to the end."""
     axes, ndim = list(e.settings["axis"]), e.ndim
     rest = [a for a in range(ndim) if a not in axes]
     order = [*rest, *axes]
@@ -85,5 +82,5 @@ def standardize(w: Writer, e: Expr, x: str) -> Any:
     sizes = tuple(e.shape[a] for a in axes)
     one = w.constant(1, e.dtype)
     scale = one if not sizes else w.node("Expand", one, w.shape(sizes))
-    made = w.node("LayerNormalization", turned, scale, axis=len(rest), epsilon=float(e.settings["epsilon"]))
-    return made if turned == x else w.node("Transpose", made, perm=[order.index(a) for a in range(ndim)])
+    result = w.node("LayerNormalization", turned, scale, axis=len(rest), epsilon=float(e.settings["epsilon"]))
+    return result if turned == x else w.node("Transpose", result, perm=[order.index(a) for a in range(ndim)])
