@@ -1,4 +1,4 @@
-"""Images for the tests of commands."""
+"""Image folders for tests."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from PIL import Image
 
 
 def draw_images(folder: Path, per_class: int = 12, side: int = 8) -> Path:
-    """Dark images and light ones, a folder for each."""
+    """Draw dark and light images, one folder per class."""
     rng = np.random.default_rng(0)
     for name, low in (("dark", 0), ("light", 128)):
         (folder / name).mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from pellucid.data import DataWarning
 
 Output = pytest.CaptureFixture[str]
 
-QUICK = ["--model", "linear", "--epochs", "20", "--rate", "0.2", "--quiet"]
+QUICK = ["--model", "linear", "--epochs", "20", "--learning-rate", "0.2", "--quiet"]
 
 
 def images(folder: Path, name: str, low: int, count: int) -> None:
@@ -56,45 +56,45 @@ def here(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(place)
 
 
-def asked(capsys: Output, *words: str) -> Any:
+def run_json(capsys: Output, *words: str) -> Any:
     assert main([*words, "--json"]) == 0
     return json.loads(capsys.readouterr().out)
 
 
-def test_images_are_told_apart(capsys: Output) -> None:
+def test_images_are_classified(capsys: Output) -> None:
     assert main(["predict", "on-images", "others/light/0.png", "others/dark"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.rpartition("  ")[0] for line in lines] == [
         "others/light/0.png: light", "others/dark/0.png: dark", "others/dark/1.png: dark",
     ]  # fmt: skip
-    [said] = asked(capsys, "predict", "on-images", "others/light/1.png")["predictions"]
+    [said] = run_json(capsys, "predict", "on-images", "others/light/1.png")["predictions"]
     assert (said["file"], said["class"]) == ("others/light/1.png", "light")
     assert said["probability"] == said["probabilities"]["light"] > 0.5
     assert sum(said["probabilities"].values()) == pytest.approx(1)
 
 
-def test_a_bad_image_is_skipped_or_stops(tmp_path: Path, capsys: Output) -> None:
+def test_a_damaged_image_is_skipped_or_an_error(tmp_path: Path, capsys: Output) -> None:
     (tmp_path / "bad.png").write_bytes(b"nothing")
     warnings.simplefilter("default", DataWarning)
     assert main(["predict", "on-images", str(tmp_path)]) == 1
     output, errors = capsys.readouterr()
-    assert (output, errors.endswith("bad.png: skipped, not an image, whatever its name says\n")) == ("", True)
+    assert (output, errors.endswith("bad.png: skipped, not an image\n")) == ("", True)
     assert main(["predict", "on-images", str(tmp_path), "--strict"]) == 1
-    assert "bad.png: not an image, whatever its name says; repair it or take it out" in capsys.readouterr().err
+    assert "bad.png: not an image; repair or remove it" in capsys.readouterr().err
 
 
-def test_rows_are_read_by_their_names_with_missing_and_bad_cells(capsys: Output) -> None:
+def test_columns_are_found_by_name_with_missing_and_invalid_cells(capsys: Output) -> None:
     warnings.simplefilter("default", DataWarning)
     assert main(["predict", "on-rows", "asked.csv"]) == 0
     output, errors = capsys.readouterr()
     assert output.startswith("asked.csv, line 2: up  ")
     assert [line[:16] for line in output.splitlines()] == [f"asked.csv, line {n}"[:16] for n in (2, 3, 4)]
     assert "asked.csv, line 4: down" in output
-    assert "took 1 cell for missing: line 3, column 'a': expected a number, received 'oops'" in errors
+    assert "treated 1 cell as missing: line 3, column 'a': expected a number, received 'oops'" in errors
 
 
-def test_numbers_come_in_the_units_of_the_targets(capsys: Output) -> None:
-    said = asked(capsys, "predict", "on-arrays", "asked.npz")["predictions"]
+def test_predictions_have_the_units_of_the_targets(capsys: Output) -> None:
+    said = run_json(capsys, "predict", "on-arrays", "asked.npz")["predictions"]
     assert [each["row"] for each in said] == [0, 1]
     assert said[0]["values"]["target"] == pytest.approx(100, abs=3)
     assert said[1]["values"]["target"] == pytest.approx(110, abs=3)
@@ -102,17 +102,17 @@ def test_numbers_come_in_the_units_of_the_targets(capsys: Output) -> None:
     assert capsys.readouterr().out.startswith("asked.npz, row 0: target ")
 
 
-def test_other_data_are_measured(capsys: Output) -> None:
-    found = asked(capsys, "test", "on-images", "others")
+def test_networks_are_evaluated_on_other_data(capsys: Output) -> None:
+    found = run_json(capsys, "test", "on-images", "others")
     assert (found["samples"], found["test"]["accuracy"]) == (4, 1.0)
-    found = asked(capsys, "test", "on-rows", "later.csv")
+    found = run_json(capsys, "test", "on-rows", "later.csv")
     assert (found["samples"], found["test"]["accuracy"]) == (3, pytest.approx(2 / 3))
     warnings.simplefilter("default", DataWarning)
     assert main(["test", "on-arrays", "line.npz"]) == 0
     output, errors = capsys.readouterr()
     assert "line.npz: 60 samples" in output
     assert "mean absolute error" in output
-    assert "line.npz: the network has learnt from most of these" in errors
+    assert "line.npz: the network was trained on most of these samples" in errors
 
 
 @pytest.mark.parametrize(
@@ -120,9 +120,9 @@ def test_other_data_are_measured(capsys: Output) -> None:
     [
         (["predict", "on-images"], 2, "predict: expected files"),
         (["predict", "nowhere", "a.png"], 2, "nowhere: expected the folder of a run, with model.pel and data.json"),
-        (["predict", "on-images", "none.png"], 1, "none.png: there is no such file or folder"),
-        (["predict", "on-images", "asked.csv"], 1, "asked.csv: expected an image, a folder or a zip archive"),
-        (["predict", "on-rows", "asked.npz"], 1, "asked.npz: expected a CSV file, of rows as the network has learnt"),
+        (["predict", "on-images", "none.png"], 1, "none.png: no such file or folder"),
+        (["predict", "on-images", "asked.csv"], 1, "asked.csv: expected an image, or a folder or zip archive"),
+        (["predict", "on-rows", "asked.npz"], 1, "asked.npz: expected a CSV file, like the training data"),
         (["predict", "on-rows", "later.csv", "--strict"], 0, ""),
         (
             ["predict", "on-rows", "rows.csv", "asked.csv", "--strict"],
@@ -132,20 +132,22 @@ def test_other_data_are_measured(capsys: Output) -> None:
         (
             ["predict", "on-arrays", "wide.npz"],
             1,
-            "wide.npz: expected samples of shape (2,), as the network has learnt",
+            "wide.npz: expected samples of shape (2,), as in training",
         ),
         (["test", "on-arrays", "wide.npz"], 1, "wide.npz: expected samples of shape (2,)"),
-        (["test", "on-rows", "line.npz"], 1, "line.npz: expected CSV files, which the network has learnt from"),
+        (["test", "on-rows", "line.npz"], 1, "line.npz: expected a CSV file, like the training data"),
         (
             ["test", "on-rows", "strange.csv"],
             1,
-            "strange.csv: expected the classes down, up, which the network has lea",
+            "strange.csv: expected the classes of the training data (down, up)",
         ),
-        (["test", "on-rows", "lacking.csv"], 1, "lacking.csv: there is no column 'way'"),
-        (["test", "broken", "later.csv"], 1, "broken/data.json: expected how inputs are made"),
+        (["test", "on-rows", "lacking.csv"], 1, "lacking.csv: no column 'way'"),
+        (["test", "broken", "later.csv"], 1, "broken/data.json: expected the description that pellucid train wrote"),
     ],
 )
-def test_what_does_not_fit_is_said(words: list[str], status: int, message: str, place: Path, capsys: Output) -> None:
+def test_data_that_do_not_fit_are_an_error(
+    words: list[str], status: int, message: str, place: Path, capsys: Output
+) -> None:
     write(place / "strange.csv", ["a,b,kind,way", "1,1,u,up", "1,1,d,sideways"])
     write(place / "lacking.csv", ["a,b,kind", "1,1,u"])
     (place / "broken").mkdir(exist_ok=True)
@@ -168,7 +170,7 @@ def test_what_does_not_fit_is_said(words: list[str], status: int, message: str, 
         ("on-arrays", {"target_names": ["one", "two"]}),
     ],
 )
-def test_a_description_that_was_changed_is_refused(
+def test_an_invalid_description_is_an_error(
     run: str, change: dict[str, Any], place: Path, tmp_path: Path, capsys: Output
 ) -> None:
     described = json.loads((place / run / "data.json").read_text()) | change
@@ -176,5 +178,5 @@ def test_a_description_that_was_changed_is_refused(
     (tmp_path / "data.json").write_text(json.dumps(described))
     assert main(["predict", str(tmp_path), "any"]) == 1
     assert re.search(
-        r"(data.json: expected how inputs are made|expected a network with 2 outputs)", capsys.readouterr().err
+        r"(data.json: expected the description|expected a network with 2 outputs)", capsys.readouterr().err
     )

@@ -50,7 +50,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run that nothing stopped."""
+    """The folder of an uninterrupted run."""
     place = tmp_path_factory.mktemp("whole")
     prepare(place)
     with pytest.MonkeyPatch.context() as here:
@@ -64,8 +64,12 @@ def weights(folder: Path) -> list[Any]:
     return found
 
 
+def read_measures(folder: Path) -> Any:
+    return json.loads((folder / "record.json").read_text())["measures"]
+
+
 def history(folder: Path) -> list[str]:
-    """The lines of the history without the seconds."""
+    """The lines of the history without the durations."""
     lines = [line.split(",") for line in (folder / "history.csv").read_text().splitlines()]
     return [",".join(line[:1] + line[2:]) for line in lines]
 
@@ -79,12 +83,12 @@ def same(one: Path, other: Path) -> bool:
 @pytest.mark.parametrize(
     ("step", "epoch", "kept"),
     [
-        (15, 3, "its best epoch"),
+        (15, 3, "the best epoch so far"),
         pytest.param(2, 1, "no epoch is finished", marks=pytest.mark.slow),
         pytest.param(12, 3, "", marks=pytest.mark.slow),
     ],
 )
-def test_a_run_that_ctrl_c_stops_goes_on_to_the_same_bits(
+def test_a_run_resumed_after_ctrl_c_is_bit_identical(
     step: int, epoch: int, kept: str, whole: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
     def stop(self: TerminateOnNaN, batch: int, logs: Any = None) -> None:
@@ -98,54 +102,51 @@ def test_a_run_that_ctrl_c_stops_goes_on_to_the_same_bits(
     errors = capsys.readouterr().err
     assert f"interrupted in epoch {epoch} of 4" in errors
     assert kept in errors
-    assert errors.endswith("To go on: pellucid resume runs/1\n")
-    assert not Path("runs/1/result.json").exists()
+    assert errors.endswith("To resume: pellucid resume runs/1\n")
+    assert json.loads(Path("runs/1/record.json").read_text())["status"] == "interrupted"
     assert main(["resume", "runs/1", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["test"] == json.loads((whole / "result.json").read_text())["test"]
+    assert json.loads(capsys.readouterr().out)["measures"] == read_measures(whole)
     assert same(folder / "runs" / "1", whole)
-    assert not Path("runs/1/snapshot").exists()
+    assert not Path("runs/1/checkpoint").exists()
 
 
-def test_ctrl_c_after_training_leaves_nothing_but_the_rest(
+def test_a_run_interrupted_after_training_is_completed(
     whole: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
     def stop(*given: Any) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as stopping:
-        stopping.setattr("pellucid.experiments.train.evaluation.drawn", stop)
+        stopping.setattr("pellucid.experiments.train.evaluation.draw_pictures", stop)
         assert main([*WORDS, "--quiet"]) == 130
-    assert capsys.readouterr().err == "interrupted after training. To have the rest: pellucid resume runs/1\n"
+    assert capsys.readouterr().err == "interrupted after training. To complete the run: pellucid resume runs/1\n"
     assert main(["resume", "runs/1"]) == 0
-    assert "going on from its snapshot" in capsys.readouterr().out
+    assert "resuming from the last checkpoint" in capsys.readouterr().out
     assert same(folder / "runs" / "1", whole)
     assert Path("runs/1/confusion.png").exists()
 
 
-def test_other_data_are_refused_by_a_run_that_goes_on_and_warned_of_otherwise(
-    whole: Path, folder: Path, capsys: Output
-) -> None:
+def test_changed_data_are_an_error_when_resuming(whole: Path, folder: Path, capsys: Output) -> None:
     text = (whole / "experiment.toml").read_text()
     source = str(whole.parent / "signs.npz")
     assert source in text
-    Path("run/snapshot").mkdir(parents=True)
-    Path("run/snapshot/training.pel").touch()
+    Path("run/checkpoint").mkdir(parents=True)
+    Path("run/checkpoint/training.pel").touch()
     Path("run/experiment.toml").write_text(text.replace(source, "../signs.npz"))
     np.savez("signs.npz", x=np.arange(120.0).reshape(60, 2), y=np.arange(60) % 2)
     assert main(["resume", "run"]) == 1
-    told = "run/../signs.npz: expected the data that the experiment was written down with; received others"
-    assert told in capsys.readouterr().err
+    assert "run/../signs.npz: the data have changed since the experiment was written" in capsys.readouterr().err
 
 
-def test_an_experiment_is_written_down_by_hand_and_changed_on_the_command_line(folder: Path, capsys: Output) -> None:
+def test_options_override_an_experiment_file(folder: Path, capsys: Output) -> None:
     Path("mine").mkdir()
     Path("mine/short.toml").write_text(
         'pellucid = 1\nmodel = "linear"\noptimizer = "sgd"\n[data]\nsource = "../signs.npz"\n[training]\nepochs = 1\n'
     )
     words = ["train", "mine/short.toml", "--epochs", "2", "--devices", "all", "--json", "--out", "here"]
     assert main(words) == 0
-    result = json.loads(capsys.readouterr().out)
-    assert (result["model"], result["epochs"]) == ("linear", 2)
+    measures = json.loads(capsys.readouterr().out)["measures"]
+    assert (measures["model"], measures["epochs"]) == ("linear", 2)
     text = Path("here/experiment.toml").read_text()
     assert 'kind = "SGD"\nlearning_rate = 0.01' in text
     assert 'devices = "all"' in text
@@ -171,29 +172,26 @@ def test_devices_and_processes_train_as_one(whole: Path, folder: Path) -> None:
     alone = start(*WORDS, "--devices", "all", "--quiet", "--out", "two", env={"XLA_FLAGS": flags})
     assert (alone.communicate(), alone.returncode) == (("", ""), 0)
     told = {"PELLUCID_COORDINATOR_ADDRESS": f"127.0.0.1:{port}", "PELLUCID_NUM_PROCESSES": "2"}
-    words = [*WORDS, "--devices", "all", "--join", "--json", "--out", "joined"]
+    words = [*WORDS, "--devices", "all", "--distributed", "--json", "--out", "joined"]
     both = [start(*words, env={**told, "PELLUCID_PROCESS_ID": str(number)}) for number in range(2)]
     outputs = [process.communicate(timeout=100) for process in both]
     assert [process.returncode for process in both] == [0, 0], outputs
     assert outputs[1][0] == ""
-    assert (
-        json.loads(outputs[0][0])["test"]["accuracy"]
-        == json.loads((whole / "result.json").read_text())["test"]["accuracy"]
-    )
+    assert json.loads(outputs[0][0])["measures"]["test"]["accuracy"] == read_measures(whole)["test"]["accuracy"]
     for other in ("two", "joined"):
         for a, b in zip(weights(folder / other), weights(whole), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.slow
-def test_a_run_that_a_signal_stops_goes_on_to_the_same_bits(folder: Path, whole: Path) -> None:
+def test_a_run_resumed_after_a_signal_is_bit_identical(folder: Path, whole: Path) -> None:
     long = [*WORDS, "--epochs", "100", "--patience", "0", "--quiet"]
     through = start(*long, "--out", "through", env={})
     assert (through.communicate(), through.returncode) == (("", ""), 0)
     for kind, status in ((signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)):
         out = kind.name
         process = start(*long, "--out", out, env={})
-        while not Path(out, "snapshot", "training.pel").exists():
+        while not Path(out, "checkpoint", "training.pel").exists():
             time.sleep(0.01)
         time.sleep(0.2)
         process.send_signal(kind)

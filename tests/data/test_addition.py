@@ -1,4 +1,4 @@
-"""Binary sums add up, and are drawn as the tutorial draws them."""
+"""Binary sums are correct and equal to those of the tutorial."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from pellucid.data import DataError, binary_addition, from_bits, to_bits
 
 
 @given(bits=st.integers(1, 62), data=st.data())
-def test_numbers_come_back_from_their_bits(bits: int, data: st.DataObject) -> None:
+def test_bits_round_trip(bits: int, data: st.DataObject) -> None:
     numbers = data.draw(st.lists(st.integers(0, 2**bits - 1), max_size=5))
     digits = to_bits(np.array(numbers, np.int64), bits)
     assert digits.shape == (len(numbers), bits)
@@ -25,7 +25,7 @@ def test_the_sums_are_right(n: int, bits: int, seed: int) -> None:
     assert (from_bits(inputs[..., 0]) + from_bits(inputs[..., 1]) == from_bits(targets[..., 0])).all()
 
 
-def test_the_numbers_are_the_tutorials_own() -> None:
+def test_the_numbers_are_those_of_the_tutorial() -> None:
     rng = np.random.RandomState(0)
     rng.random_sample((2, 16))  # the weights come first
     reference = np.random.RandomState(0)
@@ -39,22 +39,22 @@ def test_the_least_significant_bit_comes_first() -> None:
     assert to_bits([1, 128]).tolist() == [[1, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 1]]
 
 
-def test_a_dtype_is_given() -> None:
+def test_the_requested_dtype_is_used() -> None:
     assert binary_addition(1, dtype="float64")[0].dtype == np.float64
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: binary_addition(0), "Expected one sum or more, received n=0"),
+        (lambda: binary_addition(0), "Expected n to be 1 or more, received n=0"),
         (lambda: binary_addition(1, bits=63), "Expected 1 to 62 bits, received 63"),
-        (lambda: to_bits([0.5]), "Expected whole numbers, received dtype float64"),
-        (lambda: to_bits([3, 256]), "Expected numbers from 0 to 255, which 8 bits can hold, received 3 to 256"),
+        (lambda: to_bits([0.5]), "Expected integers, received dtype float64"),
+        (lambda: to_bits([3, 256]), "Expected numbers from 0 to 255, the largest with 8 bits, received 3 to 256"),
         (lambda: to_bits([-1]), "received -1 to -1"),
         (lambda: from_bits([0, 0.7]), "Expected zeros and ones, received 0.7; round"),
         (lambda: from_bits(1), "digits along the last axis"),
     ],
 )
-def test_what_is_out_of_range_is_refused(call: object, message: str) -> None:
+def test_values_out_of_range_are_refused(call: object, message: str) -> None:
     with pytest.raises(DataError, match=message):
         call()

@@ -1,4 +1,4 @@
-"""MNIST as it lies in the package, and as colour images."""
+"""MNIST from the package, and its colour version."""
 
 import gzip
 import shutil
@@ -31,22 +31,22 @@ def test_a_split_is_one_of_the_pairs() -> None:
         images[0] = 0
 
 
-def test_a_misspelt_split_is_answered_with_the_near_miss() -> None:
+def test_a_misspelled_split_gets_a_suggestion() -> None:
     with pytest.raises(
-        DataError, match=r"Expected the split 'train' or 'test', received 'tset'\. Did you mean 'test'\?"
+        DataError, match=r"Expected split to be 'train' or 'test', received 'tset'\. Did you mean 'test'\?"
     ):
         mnist("tset")  # type: ignore[call-overload]
 
 
 @pytest.fixture
 def damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A copy of the files of MNIST that may be damaged, read in place of the package's own."""
+    """A copy of the MNIST files that tests may damage, read instead of the package's own."""
     folder = tmp_path / "mnist"
     shutil.copytree(Path(digits.__file__).parent / "mnist", folder)
     monkeypatch.setattr(digits.resources, "files", lambda package: tmp_path)
-    digits._pair.cache_clear()
+    digits._load_split.cache_clear()
     yield folder
-    digits._pair.cache_clear()
+    digits._load_split.cache_clear()
 
 
 def test_a_damaged_file_is_named(damaged: Path) -> None:
@@ -60,7 +60,7 @@ def test_a_damaged_file_is_named(damaged: Path) -> None:
 
 def test_a_missing_file_is_named(damaged: Path) -> None:
     (damaged / "train-images-idx3-ubyte.gz").unlink()
-    with pytest.raises(DataError, match=r"train-images-idx3-ubyte.gz: cannot be read .*install pellucid anew"):
+    with pytest.raises(DataError, match=r"train-images-idx3-ubyte.gz: cannot be read .*reinstall pellucid"):
         mnist("train")
 
 

@@ -1,4 +1,4 @@
-"""IDX files: what is written comes back, and what is damaged is named."""
+"""IDX files round-trip, and damaged files are refused."""
 
 import contextlib
 import gzip
@@ -20,7 +20,7 @@ TWO = bytes([0, 0, 8, 1, 0, 0, 0, 2, 7, 9])
 
 
 @given(array=ARRAYS, suffix=st.sampled_from([".idx", ".idx.gz"]))
-def test_arrays_come_back(tmp_path_factory: pytest.TempPathFactory, array: np.ndarray, suffix: str) -> None:
+def test_arrays_round_trip(tmp_path_factory: pytest.TempPathFactory, array: np.ndarray, suffix: str) -> None:
     path = tmp_path_factory.mktemp("idx") / f"array{suffix}"
     write_idx(path, array)
     back = read_idx(path)
@@ -61,7 +61,7 @@ def test_any_bytes_give_an_array_or_a_data_error(content: bytes) -> None:
         (gzip.compress(TWO[:8] + bytes(10_000_000), mtime=0), "expected 10 bytes .* received more"),
     ],
 )
-def test_damage_is_named(content: bytes, message: str) -> None:
+def test_a_damaged_file_is_an_error(content: bytes, message: str) -> None:
     with pytest.raises(DataError, match=f"^some.idx: .*{message}"):
         parse_idx(content, "some.idx")
 
@@ -79,7 +79,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         (np.zeros((), "uint8"), "expected 1 to 8 dimensions, received 0"),
     ],
 )
-def test_what_has_no_room_is_refused(tmp_path: Path, array: np.ndarray, message: str) -> None:
+def test_unsupported_arrays_are_refused(tmp_path: Path, array: np.ndarray, message: str) -> None:
     with pytest.raises(DataError, match=message):
         write_idx(tmp_path / "array.idx", array)
     assert list(tmp_path.iterdir()) == []

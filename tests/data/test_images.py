@@ -1,4 +1,4 @@
-"""Folders of images as people keep them: good, odd and bad."""
+"""Image folders with valid, unusual and damaged files."""
 
 import io
 import time
@@ -125,10 +125,10 @@ def test_large_images_read_in_threads_are_the_same(folder, monkeypatch, rng, suf
         return stream.getvalue()
 
     path = folder({f"{kind}.{index}.jpg": noisy() for kind in "ab" for index in range(5)})
-    assert min(file.stat().st_size for file in path.iterdir()) > images.BYTES_WORTH_THREADS / 2
-    monkeypatch.setattr(images, "BYTES_WORTH_THREADS", 0)
+    assert min(file.stat().st_size for file in path.iterdir()) > images.MINIMUM_BYTES_FOR_THREADS / 2
+    monkeypatch.setattr(images, "MINIMUM_BYTES_FOR_THREADS", 0)
     threaded = image_folder(path)
-    monkeypatch.setattr(images, "BYTES_WORTH_THREADS", 1e9)
+    monkeypatch.setattr(images, "MINIMUM_BYTES_FOR_THREADS", 1e9)
     serial = image_folder(path)
     assert (threaded.images == serial.images).all()
     assert threaded.files == serial.files == tuple(sorted(threaded.files))
@@ -150,20 +150,20 @@ def floats() -> bytes:
 
 
 BAD = {
-    "dog.1.jpg": (b"just a text", "not an image, whatever its name says"),
+    "dog.1.jpg": (b"just a text", "not an image"),
     "dog.2.jpg": (encoded(suffix="JPEG", size=(400, 400))[:-900], "a damaged image .OSError: image file is truncated"),
     "dog.3.png": (b"", "an empty file"),
     "dog.4.png": (claiming(20_000), "more pixels than the 80000000 allowed"),
     "dog.5.png": (claiming(9_000), "9000x9000 pixels, more than the 80000000 allowed"),
     "dog.8.png": (claiming(9_500), "more pixels than the 80000000 allowed"),
-    "dog.6.tif": (floats(), "32 bits a pixel, of no known range; save it with 8"),
-    "7.png": (encoded(), "its name gives no class; expected names like 'cat.0.jpg'"),
-    "notes.txt": (b"hello", "not an image by the end of its name"),
+    "dog.6.tif": (floats(), "32 bits per pixel without a known range; save it with 8"),
+    "7.png": (encoded(), "no class in its name; expected names like 'cat.0.jpg'"),
+    "notes.txt": (b"hello", "no image suffix"),
 }
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_bad_file_is_skipped_with_a_warning_or_stops_a_strict_reading(folder, name: str) -> None:
+def test_a_bad_file_is_skipped_with_a_warning_or_an_error_if_strict(folder, name: str) -> None:
     content, reason = BAD[name]
     path = folder({**GOOD, name: content})
     with pytest.warns(DataWarning, match=f"skipped 1 of 4 files: '{name}': {reason}") as caught:
@@ -173,11 +173,11 @@ def test_a_bad_file_is_skipped_with_a_warning_or_stops_a_strict_reading(folder, 
     assert data.files == tuple(GOOD)
     assert data.images.shape == (3, 32, 32, 3)
     assert [skipped for skipped, _ in data.skipped] == [name]
-    with pytest.raises(DataError, match=f"'{name}': {reason}.*; repair or remove it, or read with strict=False"):
+    with pytest.raises(DataError, match=f"'{name}': {reason}.*; repair or remove it, or use strict=False"):
         image_folder(path, strict=True)
 
 
-def test_all_bad_files_are_told(folder) -> None:
+def test_all_bad_files_are_reported(folder) -> None:
     with pytest.warns(DataWarning, match="skipped 9 of 12 files"):
         data = image_folder(folder({**GOOD, **{name: content for name, (content, _) in BAD.items()}}))
     assert [name for name, _ in data.skipped] == sorted(BAD)
@@ -187,17 +187,17 @@ def test_all_bad_files_are_told(folder) -> None:
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({}, "expected a folder of images .* received an empty one"),
-        ({"a.txt": b"x"}, "expected a folder of images .* received no image but 'a.txt'"),
+        ({}, "expected a folder of images .* received an empty folder"),
+        ({"a.txt": b"x"}, "expected a folder of images .* received only 'a.txt'"),
         ({"cat.0.png": encoded(), "cat.1.png": encoded()}, "two or more classes, received only 'cat'"),
-        ({"cat/0.png": encoded(), "cat/1.png": encoded()}, "one folder whose names give no class"),
-        ({"cat.0.png": encoded(), "dog/0.png": encoded()}, "received both: 'cat.0.png' beside"),
+        ({"cat/0.png": encoded(), "cat/1.png": encoded()}, "one folder of names without a class"),
+        ({"cat.0.png": encoded(), "dog/0.png": encoded()}, "received both: 'cat.0.png' and folders"),
         (
             {"cat.0.png": encoded(), "dog.0.png": b"x", "dog.1.png": b""},
-            "no image of class 'dog' can be used; 'dog.0.png'",
+            "no usable image of class 'dog'; 'dog.0.png'",
         ),
-        ({"cat.0.png": b"x", "dog.0.png": b"x"}, "no image of class 'cat' can be used; .*Replace its images"),
-        ({"train/a/0.png": encoded(), "test/a/0.png": encoded()}, "holds the parts test, train; choose one"),
+        ({"cat.0.png": b"x", "dog.0.png": b"x"}, "no usable image of class 'cat'; .*Replace the images"),
+        ({"train/a/0.png": encoded(), "test/a/0.png": encoded()}, "has the parts test, train; choose one"),
     ],
 )
 def test_folders_that_cannot_be_used_are_refused(folder, files: dict[str, bytes], message: str) -> None:
@@ -218,12 +218,12 @@ def test_a_part_is_read_alone(folder) -> None:
 
 @pytest.mark.parametrize("size", [(32,), (0, 32), (32, 32, 3), (32.0, 32.0)])
 def test_a_size_must_be_two_numbers_of_pixels(folder, size: tuple) -> None:
-    with pytest.raises(DataError, match=r"a size of height and width in pixels, such as \(32, 32\)"):
+    with pytest.raises(DataError, match=r"size to be height and width in pixels, such as \(32, 32\)"):
         image_folder(folder(GOOD), size=size)
 
 
 def test_a_size_that_fills_the_memory_is_refused(folder) -> None:
-    with pytest.raises(DataError, match=r"3 images of size .* do not fit in memory; choose a smaller size"):
+    with pytest.raises(DataError, match=r"3 images of size .* do not fit in memory; use a smaller size"):
         image_folder(folder(GOOD), size=(100_000, 100_000))
 
 
@@ -238,8 +238,8 @@ def test_an_interrupt_ends_at_once(folder, monkeypatch, threads: bool) -> None:
             raise KeyboardInterrupt
         return np.zeros((*size, 3), np.uint8)
 
-    monkeypatch.setattr(images, "decode", slow)
-    monkeypatch.setattr(images, "BYTES_WORTH_THREADS", 0 if threads else 1e9)
+    monkeypatch.setattr(images, "decode_image", slow)
+    monkeypatch.setattr(images, "MINIMUM_BYTES_FOR_THREADS", 0 if threads else 1e9)
     path = folder({f"{kind}.{index}.png": b"x" for kind in "ab" for index in range(200)})
     filters = list(warnings.filters)
     with pytest.raises(KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""The package is light, and its names are there before they are imported."""
+"""Importing the package is cheap; public names are imported on first use."""
 
 import subprocess
 import sys

@@ -6,7 +6,7 @@ import pytest
 from pellucid.data import DataError, encode_labels, one_hot, split
 
 
-def test_split_keeps_rows_together_and_loses_none() -> None:
+def test_split_keeps_rows_together_and_drops_none() -> None:
     X, y = np.arange(100), np.arange(100) * 2
     X_train, X_test, y_train, y_test = split(X, y)
     assert (len(X_train), len(X_test)) == (75, 25)
@@ -15,14 +15,14 @@ def test_split_keeps_rows_together_and_loses_none() -> None:
     assert sorted([*X_train, *X_test]) == X.tolist()
 
 
-def test_split_comes_from_the_seed_and_keeps_shares() -> None:
+def test_split_depends_on_the_seed_and_keeps_class_proportions() -> None:
     y = np.repeat([0, 1], [80, 20])
     first, again, other = (split(np.arange(100), seed=seed)[1].tolist() for seed in (0, 0, 1))
     assert first == again != other
     assert np.bincount(split(y, stratify=y)[1]).tolist() == [20, 5]
 
 
-def test_labels_come_back_from_their_codes() -> None:
+def test_encoded_labels_can_be_decoded() -> None:
     labels = ["dog", "cat", "emu", "cat"]
     codes, names = encode_labels(labels)
     assert codes.dtype == np.int32
@@ -42,7 +42,7 @@ def test_one_hot_has_a_single_one() -> None:
 @pytest.mark.parametrize(
     ("labels", "num_classes", "message"),
     [
-        (["cat"], None, "whole numbers, received dtype <U3; see encode_labels"),
+        (["cat"], None, "integer labels, received dtype <U3; use encode_labels"),
         ([0, 3], 3, "labels from 0 to 2, received 0 to 3"),
         ([-1, 1], None, "labels from 0 to 1, received -1 to 1"),
     ],

@@ -7,47 +7,47 @@ from pathlib import Path
 
 import pytest
 
-from pellucid.experiments.common.interrupt import heard, insisting
+from pellucid.experiments.common.interrupt import acknowledge_interrupt, repeat_interrupts
 
 
-def swallowed() -> None:
-    """Press Ctrl-C where the exception is lost, as in a callback of the garbage collector."""
+def press_and_drop() -> None:
+    """Press Ctrl-C where the exception is dropped, as in a callback of the garbage collector."""
     try:
         signal.raise_signal(signal.SIGINT)
     except KeyboardInterrupt as stop:
         stop.__traceback__ = None
 
 
-def test_ctrl_c_is_raised_again_until_it_is_heard() -> None:
+def test_ctrl_c_is_repeated_until_it_is_acknowledged() -> None:
     earlier = signal.getsignal(signal.SIGALRM)
-    with insisting():
-        swallowed()
+    with repeat_interrupts():
+        press_and_drop()
         with pytest.raises(KeyboardInterrupt):
             time.sleep(5)
         with pytest.raises(KeyboardInterrupt):
             time.sleep(5)
-        heard()
+        acknowledge_interrupt()
         time.sleep(0.3)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert signal.getsignal(signal.SIGALRM) is earlier
 
 
-def test_what_tidies_up_after_ctrl_c_is_not_interrupted_by_its_repetition() -> None:
+def test_cleanup_code_is_not_interrupted_by_the_repetition() -> None:
     done = []
-    with insisting():
+    with repeat_interrupts():
         try:
             try:
                 signal.raise_signal(signal.SIGINT)
             finally:
                 time.sleep(0.5)
-                done.append("tidied")
+                done.append("cleaned up")
         except KeyboardInterrupt:
             time.sleep(0.3)
-            heard()
-    assert done == ["tidied"]
+            acknowledge_interrupt()
+    assert done == ["cleaned up"]
 
 
-def test_ctrl_c_that_a_weak_reference_swallows_still_ends_the_command(tmp_path: Path) -> None:
+def test_ctrl_c_dropped_by_a_weak_reference_still_ends_the_command(tmp_path: Path) -> None:
     program = """
     import signal, sys, time, weakref
     import pellucid.data
@@ -59,7 +59,7 @@ def test_ctrl_c_that_a_weak_reference_swallows_still_ends_the_command(tmp_path: 
         held = Held()
         watch = weakref.ref(held, lambda _: signal.raise_signal(signal.SIGINT))
         del held
-        print("goes on", flush=True)
+        print("continues", flush=True)
         time.sleep(60)
 
     pellucid.data.moons = endless
@@ -68,12 +68,12 @@ def test_ctrl_c_that_a_weak_reference_swallows_still_ends_the_command(tmp_path: 
     command = [sys.executable, "-c", textwrap.dedent(program)]
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=30)
     assert ended.returncode == 130, ended.stderr
-    assert "goes on" in ended.stdout
+    assert "continues" in ended.stdout
     assert "ignored" not in ended.stderr
     assert (tmp_path / "out" / "record.json").exists()
 
 
-def test_ctrl_c_while_the_command_is_being_imported_leaves_no_traceback() -> None:
+def test_ctrl_c_during_the_import_of_the_command_prints_no_traceback() -> None:
     program = """
     import signal, sys
     from pellucid.cli import main

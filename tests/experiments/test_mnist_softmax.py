@@ -3,40 +3,41 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pellucid.experiments.mnist_softmax import mnist_softmax, shuffled
-from pellucid.experiments.runner import perform
+from pellucid.experiments.common.image_data import make_batch_indices
+from pellucid.experiments.mnist_softmax import mnist_softmax
+from pellucid.experiments.runner import run_experiment
 
 
-def test_one_layer_reads_nine_of_ten_digits(tmp_path: Path) -> None:
-    record, error = perform(mnist_softmax, {}, tmp_path)
+def test_one_layer_classifies_nine_of_ten_digits(tmp_path: Path) -> None:
+    record, error = run_experiment(mnist_softmax, {}, tmp_path)
     assert error is None
     assert record.measures["test_accuracy"] >= 0.90
-    assert record.measures["majority"] == pytest.approx(0.1135)
-    assert record.measures["largest_gap_of_weights"] < 1e-4
+    assert record.measures["majority_accuracy"] == pytest.approx(0.1135)
+    assert record.measures["largest_weight_difference"] < 1e-4
     assert min(record.measures["accuracy_of_digit"].values()) > 0.7
     assert record.baseline is not None
-    assert record.baseline.value == record.measures["majority"]
+    assert record.baseline.value == record.measures["majority_accuracy"]
     assert [picture.file for picture in record.pictures] == ["weights.png", "loss.png", "mistakes.png"]
 
 
 def test_a_single_step_is_a_run(tmp_path: Path) -> None:
-    record, error = perform(mnist_softmax, {"steps": 1, "batch": 7}, tmp_path)
+    record, error = run_experiment(mnist_softmax, {"steps": 1, "batch": 7}, tmp_path)
     assert error is None
     assert record.measures["last_loss"] == pytest.approx(np.log(10), abs=1e-5)
 
 
-def test_batches_go_through_every_image_before_one_comes_again() -> None:
-    batches = shuffled(10, steps=5, batch=4, seed=0)
+def test_batches_have_every_image_once_per_epoch() -> None:
+    batches = make_batch_indices(10, steps=5, batch=4, seed=0)
     assert batches.shape == (5, 4)
     assert batches.dtype == np.int32
     assert sorted(batches.ravel()[:10]) == sorted(batches.ravel()[10:]) == list(range(10))
     assert not np.array_equal(batches.ravel()[:10], batches.ravel()[10:])
-    assert np.array_equal(batches, shuffled(10, steps=5, batch=4, seed=0))
+    assert np.array_equal(batches, make_batch_indices(10, steps=5, batch=4, seed=0))
 
 
 @pytest.mark.filterwarnings("ignore:overflow|invalid value:RuntimeWarning")
-def test_a_loss_that_is_no_number_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
-    record, _ = perform(mnist_softmax, {"steps": 20, "rate": 1e38}, tmp_path)
+def test_a_nonfinite_loss_is_an_error_with_a_remedy(tmp_path: Path) -> None:
+    record, _ = run_experiment(mnist_softmax, {"steps": 20, "rate": 1e38}, tmp_path)
     assert record.status == "failed"
     assert record.reason is not None
-    assert "take a smaller rate" in record.reason
+    assert "use a smaller rate" in record.reason

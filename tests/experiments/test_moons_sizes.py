@@ -3,30 +3,30 @@ from pathlib import Path
 import pytest
 
 from pellucid.experiments.moons_sizes import moons_sizes
-from pellucid.experiments.runner import perform
+from pellucid.experiments.runner import run_experiment
 
 
-def test_three_units_do_what_one_cannot(tmp_path: Path) -> None:
-    record, error = perform(moons_sizes, {"sizes": (1, 3, 20), "passes": 3000}, tmp_path)
+def test_three_units_are_more_accurate_than_one(tmp_path: Path) -> None:
+    record, error = run_experiment(moons_sizes, {"sizes": (1, 3, 20), "passes": 3000}, tmp_path)
     assert error is None
     held_out, training = record.measures["held_out_accuracy"], record.measures["training_accuracy"]
     assert held_out[1] < 0.9 < held_out[3]
     assert training[20] >= training[3]
     assert record.result is not None
-    assert record.result.label == "held-out accuracy, the best, with 3 units"
+    assert record.result.label == "best held-out accuracy, with 3 units"
     assert record.result.value == held_out[3]
     assert [line.split()[0] for line in record.lines[1:4]] == ["1", "3", "20"]
     assert [picture.file for picture in record.pictures] == ["boundaries.png", "accuracies.png"]
-    assert "with 1 unit it gets" in record.pictures[0].reading
+    assert " with 1 unit;" in record.pictures[0].reading
 
 
-def test_a_network_of_three_is_that_of_the_moons_experiment(tmp_path: Path) -> None:
-    record, _ = perform(moons_sizes, {"sizes": (3,), "passes": 1002}, tmp_path)
+def test_three_units_give_the_loss_of_the_moons_experiment(tmp_path: Path) -> None:
+    record, _ = run_experiment(moons_sizes, {"sizes": (3,), "passes": 1002}, tmp_path)
     assert record.measures["last_loss"][3] == pytest.approx(0.068947, abs=5e-7)
     assert [picture.file for picture in record.pictures] == ["boundaries.png"]
 
 
 def test_a_size_given_twice_is_refused(tmp_path: Path) -> None:
-    record, _ = perform(moons_sizes, {"sizes": (2, 3, 2), "passes": 2, "points": 20}, tmp_path)
+    record, _ = run_experiment(moons_sizes, {"sizes": (2, 3, 2), "passes": 2, "points": 20}, tmp_path)
     assert record.status == "failed"
     assert record.reason == "sizes: expected each size once; received 2 more than once. Keep one of them"

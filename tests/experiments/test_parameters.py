@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import pytest
 
 from pellucid.experiments.runner import Experiment, Range, UsageError
-from pellucid.experiments.runner.parameters import as_text, parameters_of, settings_from
+from pellucid.experiments.runner.parameters import format_value, get_parameters, parse_assignments
 
 
 @pytest.mark.parametrize(
@@ -24,15 +24,15 @@ from pellucid.experiments.runner.parameters import as_text, parameters_of, setti
         ("strengths=0,1e-2", (0.0, 0.01)),
     ],
 )
-def test_a_setting_is_read_by_its_annotation(experiments: dict[str, Experiment], text: str, value: Any) -> None:
+def test_a_setting_is_parsed_by_its_annotation(experiments: dict[str, Experiment], text: str, value: Any) -> None:
     key = text.partition("=")[0]
-    assert settings_from(experiments["sample"].parameters, [text]) == {key: value}
+    assert parse_assignments(experiments["sample"].parameters, [text]) == {key: value}
 
 
-def test_a_hyphen_is_as_good_as_an_underscore() -> None:
+def test_hyphens_and_underscores_are_equivalent() -> None:
     def function(*, batch_size: Annotated[int, "rows at once"] = 1) -> None: ...
 
-    assert settings_from(parameters_of(function), ["batch-size=3"]) == {"batch_size": 3}
+    assert parse_assignments(get_parameters(function), ["batch-size=3"]) == {"batch_size": 3}
 
 
 @pytest.mark.parametrize(
@@ -41,62 +41,63 @@ def test_a_hyphen_is_as_good_as_an_underscore() -> None:
         ("passses=3", "no parameter 'passses'. Did you mean 'passes'?"),
         ("zzz=3", "no parameter 'zzz'. The parameters are passes, rate,"),
         ("passes", "--set: expected KEY=VALUE; received 'passes'"),
-        ("passes=many", "passes: expected a whole number, 1 or more; received 'many'. The default is 20: write --set "),
-        ("passes=1.5", "expected a whole number, 1 or more; received '1.5'"),
-        ("passes=0", "expected a whole number, 1 or more; received '0'"),
-        ("rate=1", "rate: expected a number, from 0 to 1, ends excluded; received '1'. The default is 0.1"),
+        ("passes=many", "passes: expected an integer, 1 or more; received 'many'. The default is 20: write --set "),
+        ("passes=1.5", "expected an integer, 1 or more; received '1.5'"),
+        ("passes=0", "expected an integer, 1 or more; received '0'"),
+        ("rate=1", "rate: expected a number, between 0 and 1, exclusive; received '1'. The default is 0.1"),
         ("rate=nan", "rate: expected a number"),
-        ("strengths=1,inf", "strengths: expected numbers with commas between them, 0 or more; received '1,inf'"),
+        ("strengths=1,inf", "strengths: expected numbers separated by commas, 0 or more; received '1,inf'"),
+        ("solver=adan", "received 'adan'. Did you mean 'adam'? The default is sgd"),
         ("shuffle=maybe", "shuffle: expected true or false; received 'maybe'. The default is true"),
         ("solver=lbfgs", "solver: expected one of sgd, adam; received 'lbfgs'. The default is sgd"),
-        ("sizes=1,,2", "sizes: expected whole numbers with commas between them, 1 or more; received '1,,2'"),
+        ("sizes=1,,2", "sizes: expected integers separated by commas, 1 or more; received '1,,2'"),
         ("sizes=1,0", "1 or more; received '1,0'. The default is 1,2,50: write --set sizes=1,2,50"),
     ],
 )
 def test_a_wrong_setting_is_explained(experiments: dict[str, Experiment], text: str, message: str) -> None:
     with pytest.raises(UsageError, match=re.escape(message)):
-        settings_from(experiments["sample"].parameters, [text])
+        parse_assignments(experiments["sample"].parameters, [text])
 
 
 def test_a_setting_given_twice_is_refused(experiments: dict[str, Experiment]) -> None:
-    with pytest.raises(UsageError, match=r"passes: set twice \(3 and 4\); keep one of them"):
-        settings_from(experiments["sample"].parameters, ["passes=3", "passes=4"])
+    with pytest.raises(UsageError, match=r"passes: set twice \(3 and 4\). Remove one of them"):
+        parse_assignments(experiments["sample"].parameters, ["passes=3", "passes=4"])
 
 
 @pytest.mark.parametrize("settings", [{"passes": 0}, {"passes": True}, {"passes": "3"}, {"sizes": ()}, {"rate": None}])
 def test_values_from_python_are_checked_too(experiments: dict[str, Experiment], settings: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="expected"):
-        experiments["sample"].values(settings)
+        experiments["sample"].check_settings(settings)
 
 
 def test_values_fill_in_the_defaults_and_take_whole_numbers_as_numbers(experiments: dict[str, Experiment]) -> None:
-    values = experiments["sample"].values({"strengths": (1, 2)})
+    values = experiments["sample"].check_settings({"strengths": (1, 2)})
     assert values["passes"] == 20
     assert values["strengths"] == (1.0, 2.0)
     assert isinstance(values["strengths"][0], float)
 
 
-def test_every_default_survives_being_written_and_read(experiments: dict[str, Experiment]) -> None:
+def test_every_default_round_trips_as_text(experiments: dict[str, Experiment]) -> None:
     for parameter in experiments["sample"].parameters.values():
         assert parameter.parse(parameter.default_text) == parameter.default
 
 
-def test_a_default_out_of_range_is_a_mistake_of_the_experiment() -> None:
+def test_a_default_out_of_range_is_an_error_of_the_experiment() -> None:
     def function(*, passes: Annotated[int, Range(1), "passes"] = 0) -> None: ...
 
-    with pytest.raises(UsageError, match="passes: expected a whole number, 1 or more; received '0'"):
-        parameters_of(function)
+    with pytest.raises(UsageError, match="passes: expected an integer, 1 or more; received 0"):
+        get_parameters(function)
 
 
-def test_a_parameter_without_a_line_about_it_is_a_mistake_of_the_experiment() -> None:
+def test_a_parameter_without_a_description_is_an_error_of_the_experiment() -> None:
     def bare(*, passes: int = 3) -> None: ...
 
     def silent(*, passes: Annotated[int, Range(1)] = 3) -> None: ...
 
-    with pytest.raises(TypeError, match='passes: expected Annotated\\[kind, "what it is"\\] = default'):
-        parameters_of(bare)
-    with pytest.raises(TypeError, match="passes: expected a line about it"):
-        parameters_of(silent)
+    with pytest.raises(TypeError, match='passes: expected Annotated\\[kind, "description"\\] = default'):
+        get_parameters(bare)
+    with pytest.raises(TypeError, match="passes: expected a description"):
+        get_parameters(silent)
 
 
 @pytest.mark.parametrize(
@@ -110,17 +111,17 @@ def test_a_parameter_without_a_line_about_it_is_a_mistake_of_the_experiment() ->
         (Range(0, 2**32 - 1), "from 0 to 4294967295"),
     ],
 )
-def test_a_range_reads_as_words(limits: Range, words: str) -> None:
+def test_a_range_is_formatted(limits: Range, words: str) -> None:
     assert str(limits) == words
 
 
-def test_values_are_written_as_one_types_them() -> None:
-    assert as_text((0.5, 1.0)) == "0.5,1.0"
+def test_values_are_formatted_for_the_command_line() -> None:
+    assert format_value((0.5, 1.0)) == "0.5,1.0"
 
 
-def test_a_whole_number_may_be_written_with_an_exponent(experiments: dict[str, Experiment]) -> None:
+def test_an_integer_may_have_an_exponent(experiments: dict[str, Experiment]) -> None:
     passes = experiments["sample"].parameters["passes"]
     assert passes.parse("1e3") == 1000
     for text in ("1.5e0", "1e999", "e"):
-        with pytest.raises(UsageError, match="passes: expected a whole number, 1 or more; received"):
+        with pytest.raises(UsageError, match="passes: expected an integer, 1 or more; received"):
             passes.parse(text)

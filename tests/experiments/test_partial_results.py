@@ -1,4 +1,4 @@
-"""Every experiment that learns keeps what it has learnt when Ctrl-C ends its loop."""
+"""Every training experiment saves partial results when Ctrl-C ends its loop."""
 
 import signal
 from pathlib import Path
@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from pellucid.experiments.runner import perform
-from pellucid.experiments.runner.registry import find
+from pellucid.experiments.runner import run_experiment
+from pellucid.experiments.runner.registry import find_experiment
 from pellucid.training.callbacks.history import History
 
 
 class Presser:
-    """A progress display that presses Ctrl-C at the first sign of progress in one part."""
+    """A progress display that presses Ctrl-C at the first step of one part."""
 
     def __init__(self, part: str) -> None:
         self.part = part
@@ -28,7 +28,7 @@ class Presser:
 
 
 @pytest.mark.parametrize(
-    ("name", "settings", "part", "counted", "measured"),
+    ("name", "settings", "part", "units", "quantity"),
     [
         ("moons", {"passes": 50}, "by hand", {"by hand": "passes"}, "loss"),
         ("moons", {"passes": 50}, "by graph", {"by hand": "passes", "by graph": "passes"}, "loss"),
@@ -45,30 +45,30 @@ class Presser:
         ("conv32", {"images": 200, "test": 100, "batch": 10}, "training", {"training": "steps"}, "loss"),
     ],
 )
-def test_ctrl_c_in_a_loop_keeps_the_curve_and_the_count(
+def test_ctrl_c_in_a_loop_saves_the_curve_and_the_step_count(
     name: str,
     settings: dict[str, Any],
     part: str,
-    counted: dict[str, str],
-    measured: str,
+    units: dict[str, str],
+    quantity: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(
-        "pellucid.experiments.runner.subprocess.possible", lambda: False
+        "pellucid.experiments.runner.subprocess.is_supported", lambda: False
     )  # so that one part comes after the other
     display: Any = Presser(part)
-    record, error = perform(find(name), settings, tmp_path, display=display)
+    record, error = run_experiment(find_experiment(name), settings, tmp_path, display=display)
     assert isinstance(error, KeyboardInterrupt)
     assert record.status == "interrupted"
-    for label, across in counted.items():
-        assert record.measures[f"{across}_finished"][label] >= 1
-    assert record.measures[f"last_{measured.replace(' ', '_')}"]
-    assert f"{measured.replace(' ', '-')}-so-far.png" in [picture.file for picture in record.pictures]
+    for label, unit in units.items():
+        assert record.measures[f"{unit}_finished"][label] >= 1
+    assert record.measures[f"last_{quantity.replace(' ', '_')}"]
+    assert f"{quantity.replace(' ', '-')}-so-far.png" in [picture.file for picture in record.pictures]
     assert (tmp_path / record.pictures[0].file).exists()
 
 
-def test_ctrl_c_in_a_fit_keeps_the_finished_epochs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_in_a_fit_saves_the_finished_epochs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     enter = History.on_epoch_end
 
     def enter_and_press(history: History, epoch: int, logs: Any = None) -> None:
@@ -77,7 +77,7 @@ def test_ctrl_c_in_a_fit_keeps_the_finished_epochs(tmp_path: Path, monkeypatch: 
             signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(History, "on_epoch_end", enter_and_press)
-    record, error = perform(find("images"), {}, tmp_path)
+    record, error = run_experiment(find_experiment("images"), {}, tmp_path)
     assert isinstance(error, KeyboardInterrupt)
     assert record.measures["epochs_finished"] == {"training": 2}
     assert [picture.file for picture in record.pictures] == ["loss-so-far.png"]

@@ -6,7 +6,7 @@ import pytest
 
 import pellucid.experiments
 from pellucid.experiments.runner import UsageError
-from pellucid.experiments.runner.registry import NAMES, every, find
+from pellucid.experiments.runner.registry import NAMES, find_experiment
 
 HEAVY = ("jax", "sklearn", "matplotlib", "PIL", "rich.progress")
 
@@ -14,14 +14,14 @@ HEAVY = ("jax", "sklearn", "matplotlib", "PIL", "rich.progress")
 def test_every_file_is_an_experiment_of_its_name_and_every_name_has_a_file() -> None:
     files = {module.name for module in pkgutil.iter_modules(pellucid.experiments.__path__) if not module.ispkg}
     assert files == {name.replace("-", "_") for name in NAMES}
-    assert [experiment.name for experiment in every()] == list(NAMES)
+    assert [find_experiment(name).name for name in NAMES] == list(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_experiment_says_what_it_is_and_has_formulas(name: str) -> None:
+def test_every_experiment_has_a_title_an_idea_and_formulas(name: str) -> None:
     from latex2mathml.converter import convert
 
-    experiment = find(name)
+    experiment = find_experiment(name)
     assert experiment.title
     assert experiment.idea.count(".") >= 2
     assert experiment.formulas
@@ -29,11 +29,11 @@ def test_every_experiment_says_what_it_is_and_has_formulas(name: str) -> None:
         assert convert(formula).startswith("<math")
 
 
-def test_a_misspelt_name_is_explained() -> None:
+def test_a_misspelled_name_gets_a_suggestion() -> None:
     with pytest.raises(UsageError, match=r"no experiment 'logstic'\. Did you mean 'logistic'\?"):
-        find("logstic")
+        find_experiment("logstic")
     with pytest.raises(UsageError, match=r"no experiment 'zzz'\. The experiments are "):
-        find("zzz")
+        find_experiment("zzz")
 
 
 def test_listing_the_experiments_imports_nothing_heavy() -> None:

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from pellucid.data import moons
-from pellucid.experiments.regularization import regularization, true_probability
-from pellucid.experiments.runner import perform
+from pellucid.experiments.regularization import compute_true_probability, regularization
+from pellucid.experiments.runner import run_experiment
 
 
-def test_the_best_strength_lies_between_spread_and_bias(tmp_path: Path) -> None:
+def test_variance_falls_and_bias_rises_with_the_strength(tmp_path: Path) -> None:
     settings = {"strengths": (10.0, 0.001, 0.1), "subsamples": 30, "passes": 2500}
-    record, error = perform(regularization, settings, tmp_path)
+    record, error = run_experiment(regularization, settings, tmp_path)
     assert error is None
     bias, variance = record.measures["squared_bias"], record.measures["variance"]
     assert list(record.measures["strengths"]) == [0.001, 0.1, 10.0]
@@ -27,16 +27,16 @@ def test_the_best_strength_lies_between_spread_and_bias(tmp_path: Path) -> None:
 
 def test_a_single_strength_is_a_run(tmp_path: Path) -> None:
     settings = {"strengths": (0.1,), "subsamples": 2, "passes": 3, "points": 5}
-    record, error = perform(regularization, settings, tmp_path)
+    record, error = run_experiment(regularization, settings, tmp_path)
     assert error is None
     assert record.measures["networks"] == 2
 
 
-def test_the_truth_is_how_often_the_second_moon_is_drawn() -> None:
+def test_the_true_probability_is_the_frequency_of_class_1() -> None:
     X, y = moons(40_000, noise=0.3, seed=5)
-    told = true_probability(X, 0.3)
+    expected = compute_true_probability(X, 0.3)
     for low in np.arange(0, 1, 0.2):
-        near = (told >= low) & (told < low + 0.2)
-        assert y[near].mean() == pytest.approx(told[near].mean(), abs=0.03)
-    assert true_probability(np.array([[0.5, 0.25]]), 0.3) == pytest.approx(0.5)
-    assert np.isfinite(true_probability(np.array([[1e3, 1e3]]), 0.05)).all()
+        near = (expected >= low) & (expected < low + 0.2)
+        assert y[near].mean() == pytest.approx(expected[near].mean(), abs=0.03)
+    assert compute_true_probability(np.array([[0.5, 0.25]]), 0.3) == pytest.approx(0.5)
+    assert np.isfinite(compute_true_probability(np.array([[1e3, 1e3]]), 0.05)).all()

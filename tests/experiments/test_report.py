@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from pellucid.experiments.report import walk
-from pellucid.experiments.report.page import mathml, render
+from pellucid.experiments.report import run_all
+from pellucid.experiments.report.page import render
 from pellucid.experiments.runner import Experiment, UsageError
 
 
 class Outline(HTMLParser):
-    """Collects what matters of a page: its addresses, its pictures, and tags that were not closed."""
+    """Collects the URLs, the pictures and the unclosed tags of a page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -32,9 +32,9 @@ class Outline(HTMLParser):
         assert self.open.pop() == tag
 
 
-def test_a_tour_writes_one_page_that_needs_nothing_else(experiments: dict[str, Experiment], tmp_path: Path) -> None:
+def test_a_report_is_one_self_contained_page(experiments: dict[str, Experiment], tmp_path: Path) -> None:
     page = tmp_path / "tour" / "index.html"
-    records, interrupted = walk([experiments["sample"]], page)
+    records, interrupted = run_all([experiments["sample"]], page)
     text = page.read_text()
     outline = Outline(text)
     assert [record.status for record in records] == ["finished"]
@@ -47,8 +47,8 @@ def test_a_tour_writes_one_page_that_needs_nothing_else(experiments: dict[str, E
     assert [file.name for file in page.parent.iterdir()] == ["index.html"]
 
 
-def test_the_page_tells_everything_and_escapes_it(experiments: dict[str, Experiment], tmp_path: Path) -> None:
-    walk([experiments["sample"]], tmp_path / "index.html")
+def test_the_page_has_all_results_and_escapes_them(experiments: dict[str, Experiment], tmp_path: Path) -> None:
+    run_all([experiments["sample"]], tmp_path / "index.html")
     text = (tmp_path / "index.html").read_text()
     assert "Something small that &lt;works&gt;" in text
     assert "It adds <code>passes</code> ones. That is all." in text
@@ -64,8 +64,10 @@ def test_the_page_tells_everything_and_escapes_it(experiments: dict[str, Experim
     assert json.loads(embedded[1])[0]["title"] == "Something small that <works>"
 
 
-def test_a_failed_experiment_is_shown_and_the_others_go_on(experiments: dict[str, Experiment], tmp_path: Path) -> None:
-    records, interrupted = walk([experiments["broken"], experiments["sample"]], tmp_path / "index.html")
+def test_a_failed_experiment_is_shown_and_the_others_are_run(
+    experiments: dict[str, Experiment], tmp_path: Path
+) -> None:
+    records, interrupted = run_all([experiments["broken"], experiments["sample"]], tmp_path / "index.html")
     assert [record.status for record in records] == ["failed", "finished"]
     assert not interrupted
     text = (tmp_path / "index.html").read_text()
@@ -73,38 +75,36 @@ def test_a_failed_experiment_is_shown_and_the_others_go_on(experiments: dict[str
     assert "kept" in text
 
 
-def test_ctrl_c_ends_the_tour_and_keeps_what_was_finished(experiments: dict[str, Experiment], tmp_path: Path) -> None:
+def test_ctrl_c_ends_the_report_and_keeps_finished_experiments(
+    experiments: dict[str, Experiment], tmp_path: Path
+) -> None:
     order = [experiments[name] for name in ("sample", "stopped", "broken")]
-    records, interrupted = walk(order, tmp_path / "index.html")
+    records, interrupted = run_all(order, tmp_path / "index.html")
     assert interrupted
     assert [record.status for record in records] == ["finished", "interrupted"]
     assert 'id="sample"' in (tmp_path / "index.html").read_text()
 
 
-def test_a_tour_replaces_its_own_page_but_not_when_nothing_ended(
+def test_a_report_replaces_its_own_page_unless_nothing_is_finished(
     experiments: dict[str, Experiment], tmp_path: Path
 ) -> None:
     page = tmp_path / "index.html"
-    walk([experiments["broken"]], page)
-    walk([experiments["sample"]], page)
+    run_all([experiments["broken"]], page)
+    run_all([experiments["sample"]], page)
     assert 'id="broken"' not in page.read_text()
-    walk([experiments["stopped"]], page)
+    run_all([experiments["stopped"]], page)
     assert 'id="sample"' in page.read_text()
 
 
-def test_a_foreign_page_stays(experiments: dict[str, Experiment], tmp_path: Path) -> None:
+def test_a_foreign_page_is_not_replaced(experiments: dict[str, Experiment], tmp_path: Path) -> None:
     page = tmp_path / "index.html"
     page.write_text("<h1>My own site</h1>")
-    with pytest.raises(UsageError, match=r"--out: .*index.html was not written by a tour, and stays"):
-        walk([experiments["sample"]], page)
+    with pytest.raises(UsageError, match=r"--out: .*index.html was not written by pellucid tour and is not replaced"):
+        run_all([experiments["sample"]], page)
     assert page.read_text() == "<h1>My own site</h1>"
     with pytest.raises(UsageError, match=r"--out: expected a folder; .*index.html is a file"):
-        walk([experiments["sample"]], page / "index.html")
+        run_all([experiments["sample"]], page / "index.html")
 
 
 def test_an_empty_page_is_a_page() -> None:
     assert not Outline(render([])).open
-
-
-def test_formulas_become_mathml() -> None:
-    assert "<msup>" in mathml("x^2")

@@ -1,21 +1,29 @@
 import json
-import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pellucid.data.atomic_write import write_atomically
-from pellucid.experiments.runner import Experiment, Outcome, Run, Score, UsageError, experiment, new_folder, perform
-from pellucid.experiments.runner.record import as_json
+from pellucid.data import DataError
+from pellucid.experiments.runner import (
+    Experiment,
+    ExperimentResult,
+    RunContext,
+    Score,
+    UsageError,
+    experiment,
+    run_experiment,
+)
+from pellucid.experiments.runner.record import to_json
+from pellucid.experiments.runner.run_folder import create_run_folder, open_run_folder
 from pellucid.show.plots import learning_curves
 
 
 def test_a_finished_run_leaves_a_record_of_everything(experiments: dict[str, Experiment], tmp_path: Path) -> None:
-    record, error = perform(experiments["sample"], {"passes": 7}, tmp_path, seed=3)
+    record, error = run_experiment(experiments["sample"], {"passes": 7}, tmp_path, seed=3)
     written = json.loads((tmp_path / "record.json").read_text())
     assert error is None
-    assert written == json.loads(record.as_json())
+    assert written == json.loads(record.to_json())
     assert (written["name"], written["status"], written["reason"], written["seed"]) == ("sample", "finished", None, 3)
     assert written["parameters"]["passes"] == 7
     assert written["parameters"]["sizes"] == [1, 2, 50]
@@ -31,15 +39,15 @@ def test_a_finished_run_leaves_a_record_of_everything(experiments: dict[str, Exp
     assert (tmp_path / "words.txt").read_text() == "a < b\n"
 
 
-def test_a_failed_run_keeps_what_it_saved(experiments: dict[str, Experiment], tmp_path: Path) -> None:
-    record, error = perform(experiments["broken"], {}, tmp_path)
+def test_a_failed_run_keeps_its_files(experiments: dict[str, Experiment], tmp_path: Path) -> None:
+    record, error = run_experiment(experiments["broken"], {}, tmp_path)
     assert isinstance(error, ValueError)
     assert (record.status, record.reason) == ("failed", "photos/: expected two classes; received one")
     assert json.loads((tmp_path / "record.json").read_text())["texts"][0]["file"] == "before.txt"
 
 
-def test_an_interrupted_run_keeps_what_it_saved(experiments: dict[str, Experiment], tmp_path: Path) -> None:
-    record, error = perform(experiments["stopped"], {}, tmp_path)
+def test_an_interrupted_run_keeps_its_files(experiments: dict[str, Experiment], tmp_path: Path) -> None:
+    record, error = run_experiment(experiments["stopped"], {}, tmp_path)
     assert isinstance(error, KeyboardInterrupt)
     assert (record.status, record.reason) == ("interrupted", None)
     assert json.loads((tmp_path / "record.json").read_text())["status"] == "interrupted"
@@ -50,17 +58,17 @@ class LoopStopped(KeyboardInterrupt):
     history = (np.float32(4.0), np.float32(2.0))
 
 
-def test_an_interrupted_training_leaves_its_learning_curve_and_how_far_it_was(tmp_path: Path) -> None:
-    @experiment("learner", "It learns by hand and by graph, until someone presses Ctrl-C")
-    def learner(run: Run) -> Outcome:
+def test_an_interrupted_training_saves_its_learning_curve_and_progress(tmp_path: Path) -> None:
+    @experiment("learner", "It learns by hand and by graph, until Ctrl-C is pressed")
+    def learner(run: RunContext) -> ExperimentResult:
         """It learns. Then it stops."""
-        with run.learning("by hand") as losses:
+        with run.learning_curve("by hand") as losses:
             losses.extend([3.0, 2.0, 1.5])
-        with run.learning("by graph", values_of=lambda totals: np.divide(totals, 2)):
+        with run.learning_curve("by graph", get_values=lambda totals: np.divide(totals, 2)):
             raise LoopStopped
         raise AssertionError
 
-    record, error = perform(learner, {}, tmp_path)
+    record, error = run_experiment(learner, {}, tmp_path)
     written = json.loads((tmp_path / "record.json").read_text())
     assert (type(error), record.status) == (LoopStopped, "interrupted")
     assert written["measures"] == {
@@ -68,77 +76,77 @@ def test_an_interrupted_training_leaves_its_learning_curve_and_how_far_it_was(tm
         "last_loss": {"by hand": 1.5, "by graph": 1.0},
     }
     assert [picture["file"] for picture in written["pictures"]] == ["loss-so-far.png"]
-    assert "by graph: stopped; passes finished: 2, the last loss 1" in written["lines"]
+    assert "by graph: stopped; passes finished: 2, last loss 1" in written["lines"]
     assert (tmp_path / "loss-so-far.png").exists()
 
 
-def test_ctrl_c_before_the_first_step_keeps_no_curve(tmp_path: Path) -> None:
+def test_ctrl_c_before_the_first_step_saves_no_curve(tmp_path: Path) -> None:
     @experiment("early", "It is interrupted at once")
-    def early(run: Run) -> Outcome:
+    def early(run: RunContext) -> ExperimentResult:
         """It compiles. Then it stops."""
-        with run.learning("training"):
+        with run.learning_curve("training"):
             raise KeyboardInterrupt
         raise AssertionError
 
-    record, _ = perform(early, {}, tmp_path)
+    record, _ = run_experiment(early, {}, tmp_path)
     assert (record.status, record.measures, record.pictures) == ("interrupted", {}, [])
 
 
-def test_a_result_is_told_before_its_pictures_are_drawn(tmp_path: Path) -> None:
+def test_a_result_is_reported_before_its_pictures_are_drawn(tmp_path: Path) -> None:
     order: list[str] = []
 
-    @experiment("draws", "What is drawn last", "x")
-    def draws(run: Run) -> Outcome:
-        """A result need not wait for its pictures. They are drawn once it is told."""
+    @experiment("draws", "Pictures last", "x")
+    def draws(run: RunContext) -> ExperimentResult:
+        """A result need not wait for its pictures. They are drawn after it is reported."""
 
-        def pictures() -> None:
+        def draw() -> None:
             order.append("drawn")
-            run.figure("line", "A line", learning_curves({"a": [1.0, 2.0]}, "steps", "loss"), reading="It rises.")
+            run.save_figure("line", "A line", learning_curves({"a": [1.0, 2.0]}, "steps", "loss"), reading="It rises.")
             raise KeyboardInterrupt
 
-        return Outcome(Score("score", 1.0), Score("baseline", 0.5), lines=["a line"], pictures=pictures)
+        return ExperimentResult(Score("score", 1.0), Score("baseline", 0.5), lines=["a line"], draw=draw)
 
-    record, error = perform(draws, {}, tmp_path, tell=lambda outcome: order.append(str(outcome.result)))
+    record, error = run_experiment(draws, {}, tmp_path, on_result=lambda result: order.append(str(result.result)))
     assert order == ["score 1", "drawn"]
     assert isinstance(error, KeyboardInterrupt)
     assert (str(record.result), record.lines, record.pictures[0].file) == ("score 1", ["a line"], "line.png")
 
 
-def test_a_wrong_setting_is_found_before_anything_is_run_or_written(
+def test_an_invalid_setting_is_an_error_before_anything_is_run_or_written(
     experiments: dict[str, Experiment], tmp_path: Path
 ) -> None:
     with pytest.raises(UsageError, match=r"no parameter 'pases'\. Did you mean 'passes'\?"):
-        perform(experiments["sample"], {"pases": 1}, tmp_path)
+        run_experiment(experiments["sample"], {"pases": 1}, tmp_path)
     assert not any(tmp_path.iterdir())
 
 
 def test_an_experiment_without_an_idea_is_refused() -> None:
-    def silent(run: Run) -> Outcome: ...
+    def silent(run: RunContext) -> ExperimentResult: ...
 
-    with pytest.raises(TypeError, match="silent: expected a docstring that tells the idea"):
+    with pytest.raises(TypeError, match="silent: expected a docstring with the idea"):
         experiment("silent", "No idea")(silent)
 
 
-def test_a_picture_is_never_written_over(tmp_path: Path) -> None:
-    run = Run(tmp_path)
+def test_a_picture_is_never_overwritten(tmp_path: Path) -> None:
+    run = RunContext(tmp_path)
     figure = learning_curves({"line": [1.0, 0.5]})
-    run.figure("curve", "A curve", figure, reading="It falls.")
-    with pytest.raises(ValueError, match=r"name: curve.png is saved already in this run; choose another name"):
-        run.figure("curve", "Another", figure, reading="It falls.")
+    run.save_figure("curve", "A curve", figure, reading="It falls.")
+    with pytest.raises(ValueError, match=r"name: this run has saved curve.png already; choose another name"):
+        run.save_figure("curve", "Another", figure, reading="It falls.")
 
 
 @pytest.mark.parametrize("name", ["", "../up", "A", "a b", "-a", "a/b"])
-def test_a_picture_has_a_plain_name(tmp_path: Path, name: str) -> None:
+def test_file_names_are_checked(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match="name: expected lower-case letters, digits and hyphens; received"):
-        Run(tmp_path).text(name, "A text", "words")
+        RunContext(tmp_path).save_text(name, "A text", "words")
 
 
-def test_progress_advances_and_goes_away_when_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_advances_and_disappears_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from rich.progress import Progress
 
     monkeypatch.setattr("pellucid.experiments.runner.context.SECONDS_BETWEEN_DRAWINGS", 0)
     display = Progress(disable=True)
-    run = Run(tmp_path, display=display)
+    run = RunContext(tmp_path, display=display)
     with run.progress("training", total=10) as advance:
         advance()
         advance(4)
@@ -146,22 +154,20 @@ def test_progress_advances_and_goes_away_when_done(tmp_path: Path, monkeypatch: 
         with run.progress("inner", total=2):
             assert len(display.tasks) == 2
     assert not display.tasks
-    assert list(run.track("abc", "letters")) == ["a", "b", "c"]
-    assert list(run.track(iter("abc"), "letters", total=3)) == ["a", "b", "c"]
 
 
-def test_progress_is_drawn_now_and_then_only(tmp_path: Path) -> None:
+def test_progress_is_not_drawn_at_every_step(tmp_path: Path) -> None:
     from rich.progress import Progress
 
     display = Progress(disable=True)
-    with Run(tmp_path, display=display).progress("training", total=1e6) as advance:
+    with RunContext(tmp_path, display=display).progress("training", total=1e6) as advance:
         for _ in range(100_000):
             advance()
         assert 0 < display.tasks[0].completed < 100_000
 
 
 def test_clocks_of_one_name_add_up(tmp_path: Path) -> None:
-    run = Run(tmp_path)
+    run = RunContext(tmp_path)
     with run.clock("part") as first:
         pass
     with run.clock("part") as second:
@@ -171,39 +177,54 @@ def test_clocks_of_one_name_add_up(tmp_path: Path) -> None:
 
 def test_folders_are_numbered_from_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert [new_folder(None, "moons") for _ in range(2)] == [Path("runs/moons-1"), Path("runs/moons-2")]
-    assert new_folder(None, "adder") == Path("runs/adder-1")
+    assert [create_run_folder(None, "moons") for _ in range(2)] == [Path("runs/moons-1"), Path("runs/moons-2")]
+    assert create_run_folder(None, "adder") == Path("runs/adder-1")
 
 
-def test_an_own_folder_may_be_new_or_empty(tmp_path: Path) -> None:
-    assert new_folder(tmp_path / "a" / "b", "moons").is_dir()
-    assert new_folder(tmp_path / "a" / "b", "moons") == tmp_path / "a" / "b"
+def test_a_given_folder_may_be_new_or_empty(tmp_path: Path) -> None:
+    assert create_run_folder(tmp_path / "a" / "b", "moons").is_dir()
+    assert create_run_folder(tmp_path / "a" / "b", "moons") == tmp_path / "a" / "b"
 
 
-def test_a_folder_that_holds_something_is_refused(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_empty_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("precious")
-    with pytest.raises(UsageError, match=r"--out: expected a new or empty folder; .* holds files already"):
-        new_folder(tmp_path, "moons")
+    with pytest.raises(UsageError, match=r"--out: expected a new or empty folder; .* is not empty"):
+        create_run_folder(tmp_path, "moons")
     with pytest.raises(UsageError, match=r"--out: expected a folder; .*mine.txt is a file"):
-        new_folder(tmp_path / "mine.txt", "moons")
+        create_run_folder(tmp_path / "mine.txt", "moons")
     assert (tmp_path / "mine.txt").read_text() == "precious"
 
 
-def test_json_takes_numpy_and_paths_and_stays_strict() -> None:
+def test_json_of_numpy_values_and_paths_is_strict() -> None:
     value = {"loss": np.float32(np.inf), "weights": np.eye(2), "seed": np.int64(3), "path": Path("a/b"), 1: True}
     expected = {"loss": "inf", "weights": [[1.0, 0.0], [0.0, 1.0]], "seed": 3, "path": str(Path("a/b")), "1": True}
-    assert json.loads(as_json(value)) == expected
+    assert json.loads(to_json(value)) == expected
 
 
-def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "record.json"
-    write_atomically(path, "old")
+def test_a_run_that_fails_on_bad_data_before_it_saves_results_leaves_nothing(tmp_path: Path) -> None:
+    @experiment("unusable", "Its data are unusable")
+    def unusable(run: RunContext) -> ExperimentResult:
+        """It describes itself. Then it cannot read its data."""
+        run.save_config("config.toml", "seed = 0")
+        raise DataError("photos: no such file or folder.")
 
-    def fail(*_: object) -> None:
-        raise OSError("disk full")
+    record, error = run_experiment(unusable, {}, tmp_path)
+    assert (type(error), record.status) == (DataError, "failed")
+    assert not any(tmp_path.iterdir())
+    (tmp_path / "results.txt").write_text("of an earlier process")
+    run_experiment(unusable, {}, tmp_path)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["config.toml", "record.json", "results.txt"]
 
-    monkeypatch.setattr(os, "fdopen", fail)
-    with pytest.raises(OSError, match="disk full"):
-        write_atomically(path, "new")
-    assert [file.name for file in tmp_path.iterdir()] == ["record.json"]
-    assert path.read_text() == "old"
+
+def test_a_run_folder_that_stays_empty_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with open_run_folder(None, "moons") as folder:
+        assert folder.is_dir()
+    with open_run_folder(Path("a/b")):
+        pass
+    assert not any(tmp_path.iterdir())
+    with open_run_folder(Path("a/b")) as folder:
+        (folder / "record.json").touch()
+    with pytest.raises(UsageError, match="a/b is not empty"), open_run_folder(Path("a/b")):
+        pass
+    assert Path("a/b/record.json").exists()

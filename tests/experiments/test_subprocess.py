@@ -1,4 +1,4 @@
-"""A training beside the run: its losses, its result, its errors, and its end."""
+"""Training in a subprocess: losses, result, errors, and termination."""
 
 import subprocess
 import sys
@@ -7,74 +7,79 @@ from pathlib import Path
 
 import pytest
 
-from pellucid.experiments.runner import Run
+from pellucid.experiments.runner import RunContext
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are doubled on Linux alone")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
 
 
-def told(program: str, folder: Path) -> list[str]:
-    """Run a program in a process of its own, for one that holds JAX is not to be doubled; return what it prints."""
-    head = "import os, pathlib, signal, sys, time\nfrom pellucid.experiments.runner import Run\n"
-    code = f"{head}run = Run(pathlib.Path())\n{textwrap.dedent(program)}"
+def run_program(program: str, folder: Path) -> list[str]:
+    """Run a program in a new process, because one with JAX must not be forked; return its output lines."""
+    head = "import os, pathlib, signal, sys, time\nfrom pellucid.experiments.runner import RunContext\n"
+    code = f"{head}run = RunContext(pathlib.Path())\n{textwrap.dedent(program)}"
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=30)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 
 
-def test_the_other_process_hands_over_its_losses_its_result_and_its_seconds(tmp_path: Path) -> None:
+def test_losses_result_and_duration_are_received(tmp_path: Path) -> None:
     program = """
-    from pellucid.experiments.runner.subprocess import beside
+    from pellucid.experiments.runner.subprocess import start_task
 
-    def work(follow):
+    def work(progress):
         for done in range(1, 4):
-            follow(done, 1 / done)
+            progress(done, 1 / done)
         time.sleep(0.1)
         return {"by": os.getpid()}
 
-    with beside(work, 3) as other:
-        print(other.arrives(0))
-        while not other.arrives(0.05):
+    with start_task(work, 3) as task:
+        print(task.wait(0))
+        while not task.wait(0.05):
             pass
-        print(other.result()["by"] != os.getpid(), other.losses.so_far(), 0.1 < other.seconds < 10)
-    print(other.process.is_alive(), "jax" in sys.modules)
+        print(task.get_result()["by"] != os.getpid(), task.losses.to_list(), 0.1 < task.seconds < 10)
+    print(task.process.is_alive(), "jax" in sys.modules)
     """
-    assert told(program, tmp_path) == ["False", f"True {[1.0, 1 / 2, 1 / 3]} True", "False False"]
+    assert run_program(program, tmp_path) == ["False", f"True {[1.0, 1 / 2, 1 / 3]} True", "False False"]
 
 
-def test_what_goes_wrong_there_is_raised_here_and_ctrl_c_keeps_the_curve(tmp_path: Path) -> None:
+def test_errors_are_raised_here_and_ctrl_c_keeps_the_curve(tmp_path: Path) -> None:
     program = """
 
-    def fails(follow):
-        raise FloatingPointError("take a smaller rate")
+    def fails(progress):
+        raise FloatingPointError("use a smaller rate")
 
-    def lasts(follow):
-        follow(1, 0.5)
+    def lasts(progress):
+        progress(1, 0.5)
         time.sleep(60)
 
-    def dies(follow):
+    def dies(progress):
         os._exit(3)
 
-        beside.possible = lambda: True
     for work in (fails, dies):
         try:
-            with run.beside("by hand", 1, work) as wait:
+            with run.run_in_subprocess("by hand", 1, work) as wait:
                 wait()
         except (FloatingPointError, ChildProcessError) as error:
             print(error)
     try:
-        with run.beside("by hand", 1, lasts) as wait:
+        with run.run_in_subprocess("by hand", 1, lasts) as wait:
             time.sleep(0.2)
             signal.raise_signal(signal.SIGINT)
     except KeyboardInterrupt:
         print(run.curves["by hand"].values)
     """
-    assert told(program, tmp_path) == ["take a smaller rate", "it was ended from outside, with 3", "[0.5]"]
+    assert run_program(program, tmp_path) == [
+        "use a smaller rate",
+        "the training process ended without a result, exit code 3",
+        "[0.5]",
+    ]
 
 
-def test_without_another_core_it_is_done_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pellucid.experiments.runner.subprocess.possible", lambda: False)
-    run, order = Run(tmp_path), []
-    with run.beside("by hand", 2, lambda follow: [follow(1, 0.5), follow(2, 0.25), order.append("there")]) as wait:
+def test_without_another_core_the_work_is_done_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pellucid.experiments.runner.subprocess.is_supported", lambda: False)
+    run, order = RunContext(tmp_path), []
+    with run.run_in_subprocess(
+        "by hand", 2, lambda progress: [progress(1, 0.5), progress(2, 0.25), order.append("there")]
+    ) as wait:
         order.append("here")
         assert wait()[1] == run.timings["by hand"]
     assert order == ["there", "here"]

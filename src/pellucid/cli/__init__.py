@@ -1,25 +1,25 @@
-"""The command ``pellucid``: from a line in a terminal to a trained network."""
+"""The command ``pellucid``."""
 
 import sys
 from collections.abc import Sequence
 
-from pellucid.experiments.common.interrupt import heard, insisting
+from pellucid.experiments.common.interrupt import acknowledge_interrupt, repeat_interrupts
 
 INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what ``arguments`` ask and return the exit status: 0 well, 1 failed, 2 wrongly asked, 130 interrupted.
+    """Run the command line and return the exit status.
 
     Parameters
     ----------
     arguments : sequence of str, optional
-        The words after ``pellucid``; those of the process where they are left out.
+        The arguments after ``pellucid`` (default: those of the process).
 
     Returns
     -------
     int
-        The exit status.
+        0 for success, 1 for a run or data error, 2 for a usage error, 130 if interrupted.
 
     Examples
     --------
@@ -28,13 +28,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ...
     0
     """
-    with insisting():
+    with repeat_interrupts():
         try:
-            # Imported here, so that Ctrl-C in the second that this takes is dealt with too.
-            from pellucid.cli.app import command
+            # Imported here, so that Ctrl-C during the import, which takes a second, is handled too.
+            from pellucid.cli.app import run_command
 
-            return command(list(sys.argv[1:] if arguments is None else arguments))
-        except KeyboardInterrupt as stopped:
-            heard()
-            print(str(stopped) or "interrupted", file=sys.stderr)
+            return run_command(list(sys.argv[1:] if arguments is None else arguments))
+        except KeyboardInterrupt as interrupt:
+            acknowledge_interrupt()
+            print(str(interrupt) or "interrupted", file=sys.stderr)
             return INTERRUPTED

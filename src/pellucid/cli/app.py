@@ -1,4 +1,4 @@
-"""The commands, and what a person sees when one of them cannot do what was asked."""
+"""The commands, their help pages, and the reports of errors and warnings."""
 
 import os
 import sys
@@ -9,52 +9,48 @@ from collections.abc import Sequence
 from cyclopts import App
 from cyclopts.exceptions import CycloptsError
 
-from pellucid.cli.predict import examine, predict
+from pellucid.cli.predict import evaluate, predict
 from pellucid.cli.reference import reference
 from pellucid.cli.run import run
 from pellucid.cli.tour import tour
 from pellucid.cli.train import resume, train
 from pellucid.experiments.runner.errors import UsageError
-from pellucid.experiments.runner.experiment import reason
-from pellucid.experiments.runner.record import package_version
+from pellucid.experiments.runner.experiment import describe_error
+from pellucid.experiments.runner.record import get_package_version
 
 FAILED, USAGE = 1, 2
 
 HELP = """\
 Deep learning you can see through: from the formula to the trained model.
 
-Start with one of these:
+For example:
 
-    pellucid run --list                      the experiments of the course
-    pellucid run moons                       run one, with its pictures
-    pellucid run moons --list                what can be set in it
-    pellucid run moons --set passes=1000     set it
-    pellucid tour                            run them all, and make a page
-    pellucid train photos/                   a network for data of your own
-    pellucid predict runs/1 photo.jpg        what it says of others
-    pellucid reference softmax               formula, gradient and example of an op
+    pellucid run --list                    list the experiments of the course
+    pellucid run moons                     run one, and save its pictures
+    pellucid run moons --list              list its parameters
+    pellucid run moons --set passes=1000   set a parameter
+    pellucid tour                          run all, and write a page
+    pellucid train photos/                 train a network on your data
+    pellucid predict runs/1 photo.jpg      predict with a trained network
+    pellucid reference softmax             look up an op
 
-Exit status: 0 well, 1 a run or its data failed, 2 wrongly asked, 130 Ctrl-C.
-With --debug (or PELLUCID_DEBUG=1 set), an error shows where it came from.
+Exit status: 0 success, 1 run or data error, 2 usage error, 130 interrupted.
+With --debug (or PELLUCID_DEBUG=1), errors are shown with a traceback.
 """
 
 app = App(
-    name="pellucid", help=HELP, help_format="plaintext", version=package_version, suppress_keyboard_interrupt=False
+    name="pellucid", help=HELP, help_format="plaintext", version=get_package_version, suppress_keyboard_interrupt=False
 )
-app.command(run)
-app.command(tour)
-app.command(train)
-app.command(resume)
-app.command(examine, name="test")
-app.command(predict)
-app.command(reference)
+for command in (run, tour, train, resume, predict, reference):
+    app.command(command)
+app.command(evaluate, name="test")
 
 
-def command(words: Sequence[str]) -> int:
-    """Do what ``words`` ask and return the exit status; an error becomes a line on standard error."""
+def run_command(words: Sequence[str]) -> int:
+    """Run a command and return the exit status; an error becomes one line on standard error."""
     debug = "--debug" in words or os.environ.get("PELLUCID_DEBUG", "") not in ("", "0")
     with warnings.catch_warnings():
-        warnings.showwarning = _warn
+        warnings.showwarning = _print_warning
         try:
             status = app(
                 [word for word in words if word != "--debug"],
@@ -64,23 +60,22 @@ def command(words: Sequence[str]) -> int:
             )
             sys.stdout.flush()
         except BrokenPipeError:
-            # Whoever read the output, such as head, has read enough; Python would complain once more at its end.
+            # The reader, such as head, has closed the pipe. Without this, Python reports it again at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
         except Exception as error:
-            return _report(error, debug)
+            return _print_error(error, debug)
     return status or 0
 
 
-def _warn(message: Warning | str, *where: object, **more: object) -> None:
-    """Say what a warning says, without the line of code that it comes from."""
+def _print_warning(message: Warning | str, *where: object, **more: object) -> None:
+    """Print a warning without the line of code that it comes from."""
     print(f"warning: {' '.join(str(message).split())}", file=sys.stderr)
 
 
-def _report(error: Exception, debug: bool) -> int:
-    """Say on standard error what is wrong, in one line, and return the exit status."""
+def _print_error(error: Exception, debug: bool) -> int:
     if debug:
         traceback.print_exception(error)
-    asked_wrongly = isinstance(error, UsageError | CycloptsError)
-    print(f"error: {error if asked_wrongly else reason(error)}", file=sys.stderr)
-    return USAGE if asked_wrongly else FAILED
+    is_usage_error = isinstance(error, UsageError | CycloptsError)
+    print(f"error: {error if is_usage_error else describe_error(error)}", file=sys.stderr)
+    return USAGE if is_usage_error else FAILED

@@ -1,15 +1,17 @@
-"""``pellucid test`` and ``pellucid predict``: what a trained network does on other data, and what it says of them."""
+"""``pellucid test`` and ``pellucid predict``: evaluation and prediction with a trained network."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pellucid.cli.options import Option
+from pellucid.cli.output import Option
 from pellucid.experiments.runner.errors import UsageError
-from pellucid.experiments.runner.record import as_json
+from pellucid.experiments.runner.record import to_json
+
+OUTPUTS = ("file", "class", "probability", "probabilities", "values")
 
 
-def examine(
+def evaluate(
     folder: Path,
     data: str,
     /,
@@ -17,35 +19,34 @@ def examine(
     strict: Annotated[bool, Option] = False,
     json: Annotated[bool, Option] = False,
 ) -> int:
-    """Measure a trained network on other data that have answers.
+    """Evaluate a trained network on other data with targets.
 
     For example:
 
         pellucid test runs/7 more-photos/
         pellucid test runs/7 measured-later.csv
 
-    Of data that come in parts, the part to test on is taken, else all of them.
+    If the data are divided into parts, the test part is used, otherwise all samples.
 
     Parameters
     ----------
     folder
-        The run's.
+        Folder of the run.
     data
-        Of the kind that the network was trained on, as for pellucid train.
+        Data of the same kind as the training data.
     strict
-        Stop at a bad image, line or cell, which is left out otherwise.
+        Stop at an invalid image, line or cell instead of skipping it with a warning.
     json
-        Print the measures alone on standard output, as JSON.
+        Print only the metrics, as JSON.
     """
-    from pellucid.experiments.train.inference import examined, trained
+    from pellucid.experiments.train.evaluation import format_metrics
+    from pellucid.experiments.train.inference import evaluate_network, load_network
 
-    result = examined(trained(folder), data, strict)
+    result = evaluate_network(load_network(folder), data, strict)
     if json:
-        print(as_json(result))
+        print(to_json(result))
     else:
-        from pellucid.cli.results import in_table
-
-        in_table({"this network": result["test"]}, f"{data}: {result['samples']:,} samples")
+        print("\n".join([f"{data}: {result['samples']:,} samples", *format_metrics({"this network": result["test"]})]))
     return 0
 
 
@@ -56,7 +57,7 @@ def predict(
     strict: Annotated[bool, Option] = False,
     json: Annotated[bool, Option] = False,
 ) -> int:
-    """Say what a trained network takes images, rows of a CSV file or arrays for, one line for each.
+    """Predict with a trained network. Prints one line for each image, row of a CSV file, or sample of an array.
 
     For example:
 
@@ -64,45 +65,44 @@ def predict(
         pellucid predict runs/7 photos/
         pellucid predict runs/7 flats.csv --json
 
-    A line has the file (with the line in it, or the row), the class and its probability, or what is predicted.
+    A line has the file, with the line or row in it, and the class with its probability, or the predicted values.
 
     Parameters
     ----------
     folder
-        The run's.
+        Folder of the run.
     files
-        Images and folders or zips of them, CSV files, or NPZ files with an array x.
+        Images, folders or zip archives of images, CSV files, or NPZ files with an array x.
     strict
-        Stop at a bad image, line or cell, which is left out otherwise.
+        Stop at an invalid image, line or cell instead of skipping it with a warning.
     json
-        Print all of it as JSON, with the probability of every class.
+        Print the predictions as JSON, with the probabilities of all classes.
     """
     if not files:
         raise UsageError("predict: expected files: pellucid predict RUN FILES")
-    from pellucid.experiments.train.inference import predict as answers
-    from pellucid.experiments.train.inference import trained
+    from pellucid.experiments.train import inference
 
-    found = answers(trained(folder), files, strict)
+    predictions = inference.predict(inference.load_network(folder), files, strict)
     if json:
-        print(as_json({"folder": str(folder), "predictions": found}))
+        print(to_json({"folder": str(folder), "predictions": predictions}))
     else:
-        print("".join(f"{in_line(each)}\n" for each in found), end="")
-    return int(not found)
+        print("".join(f"{format_prediction(each)}\n" for each in predictions), end="")
+    return int(not predictions)
 
 
-def in_line(answer: Mapping[str, Any]) -> str:
-    """Write an answer in one line.
+def format_prediction(prediction: Mapping[str, Any]) -> str:
+    """Return a prediction in one line.
 
     Examples
     --------
-    >>> in_line({"file": "a.csv", "line": 2, "class": "cat", "probability": 0.75})
+    >>> format_prediction({"file": "a.csv", "line": 2, "class": "cat", "probability": 0.75})
     'a.csv, line 2: cat  0.750'
-    >>> in_line({"file": "a.npz", "row": 0, "values": {"price": 90.5}})
+    >>> format_prediction({"file": "a.npz", "row": 0, "values": {"price": 90.5}})
     'a.npz, row 0: price 90.5'
     """
-    place = "".join(f", {word} {answer[word]}" for word in ("line", "row") if word in answer)
-    if "class" in answer:
-        said = f"{answer['class']}  {answer['probability']:.3f}"
+    position = "".join(f", {name} {value}" for name, value in prediction.items() if name not in OUTPUTS)
+    if "class" in prediction:
+        output = f"{prediction['class']}  {prediction['probability']:.3f}"
     else:
-        said = "  ".join(f"{name} {value:.6g}" for name, value in answer["values"].items())
-    return f"{answer['file']}{place}: {said}"
+        output = "  ".join(f"{name} {value:.6g}" for name, value in prediction["values"].items())
+    return f"{prediction['file']}{position}: {output}"

@@ -1,20 +1,17 @@
-"""``pellucid run NAME``: one experiment of the course, with its pictures and its record."""
+"""``pellucid run NAME``: one experiment of the course."""
 
-import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from pellucid.cli.console import progress_display
-from pellucid.cli.options import Option
-from pellucid.errors import PellucidError
-from pellucid.experiments.runner import Experiment, Outcome, Range, Record, UsageError, new_folder, perform
-from pellucid.experiments.runner.parameters import settings_from
-from pellucid.experiments.runner.record import as_json
-from pellucid.experiments.runner.registry import NAMES, every, find
-from pellucid.experiments.runner.run_folder import discard, standing
+from pellucid.cli.output import Option, finish_run, format_result
+from pellucid.data.progress import create_progress_display
+from pellucid.experiments.runner import Experiment, ExperimentResult, Range, UsageError, run_experiment
+from pellucid.experiments.runner.parameters import parse_assignments
+from pellucid.experiments.runner.record import to_json
+from pellucid.experiments.runner.registry import NAMES, find_experiment
+from pellucid.experiments.runner.run_folder import open_run_folder
 
 SEEDS = Range(0, 2**32 - 1)
 
@@ -26,11 +23,11 @@ def run(
     list: Annotated[bool, Option] = False,
     set: Annotated[tuple[str, ...], Option] = (),
     data: Annotated[Path | None, Parameter(negative="")] = None,
-    seed: int = 0,
+    seed: Annotated[int, Option] = 0,
     out: Annotated[Path | None, Parameter(negative="")] = None,
     json: Annotated[bool, Option] = False,
 ) -> int:
-    """Run a named experiment of the course; print its result beside a baseline, save its pictures and a record.
+    """Run an experiment of the course, compare its result with a baseline, and save pictures and a record.
 
     For example:
 
@@ -42,97 +39,71 @@ def run(
     Parameters
     ----------
     name
-        The experiment; --list names them all.
+        The experiment; --list shows all names.
     list
-        List the experiments; after a NAME, what can be set in it.
+        List all experiments or, after NAME, the parameters of one.
     set
-        KEY=VALUE, a parameter of the experiment; may be given again for another.
+        Set a parameter of the experiment: KEY=VALUE. May be repeated.
     data
-        A folder of pictures, for the experiments that read one; the same as --set data=PATH.
+        Folder of images, for experiments that read one; same as --set data=PATH.
     seed
-        Where all random numbers come from; the same seed gives the same run.
+        Seed of all random numbers (default 0). The same seed gives the same results.
     out
-        A new or empty folder for the pictures and record.json; else the next free runs/NAME-1, runs/NAME-2, ...
+        New or empty folder for pictures and record.json (default: the next free runs/NAME-1, runs/NAME-2, ...).
     json
-        Print the record alone on standard output, as JSON.
+        Print only the record, as JSON.
     """
     if name is None:
         if not list:
             raise UsageError(f"run: expected the name of an experiment: {', '.join(NAMES)}. See: pellucid run --list")
-        _show_all(json)
+        _print_experiments(json)
         return 0
-    experiment = find(name)
+    experiment = find_experiment(name)
     if list:
-        _show_parameters(experiment, json)
+        _print_parameters(experiment, json)
         return 0
     if data is not None and "data" not in experiment.parameters:
-        raise UsageError(f"--data: {name} reads no folder. Leave --data out")
-    settings = settings_from(experiment.parameters, set if data is None else (*set, f"data={data}"))
+        raise UsageError(f"--data: {name} reads no data. Omit --data")
+    settings = parse_assignments(experiment.parameters, set if data is None else (*set, f"data={data}"))
     if seed not in SEEDS:
-        raise UsageError(f"--seed: expected a whole number, {SEEDS}; received {seed}. The default is 0")
-    return _run(experiment, settings, seed, out, json)
+        raise UsageError(f"--seed: expected an integer, {SEEDS}; received {seed}")
+    title = f"{experiment.name}: {experiment.title}"
+    reported = False
 
-
-def _run(experiment: Experiment, settings: Mapping[str, object], seed: int, out: Path | None, json: bool) -> int:
-    experiment.values(settings)
-    stays = standing(out)
-    folder = new_folder(out, experiment.name)
-    told: list[Outcome] = []
-
-    def tell(outcome: Outcome) -> None:
-        told.append(outcome)
+    def report(result: ExperimentResult) -> None:
+        nonlocal reported
+        reported = True
         if not json:
-            print(in_words(experiment, outcome), flush=True)
+            print(format_result(title, result), flush=True)
 
-    with progress_display() as display:
-        record, error = perform(experiment, settings, folder, seed=seed, display=display, tell=tell)
-    saved = [picture.file for picture in record.pictures] + [text.file for text in record.texts]
-    if isinstance(error, PellucidError) and not saved:
-        discard(folder, stays)
-        raise error
-    if not (json or told):
-        print(in_words(experiment, record))
-    print(record.as_json() if json else what_was_saved(record, folder), flush=True)
-    kept = f"{record.status}; {'what was finished' if saved else 'its record'} is kept in {folder}"
-    if isinstance(error, KeyboardInterrupt):
-        raise KeyboardInterrupt(kept) from error
-    if error is not None:
-        print(kept, file=sys.stderr)
-        raise error
-    return 0
+    with open_run_folder(out, experiment.name) as folder:
+        with create_progress_display() as display:
+            record, error = run_experiment(experiment, settings, folder, seed=seed, display=display, on_result=report)
+        if not (json or reported or not any(folder.iterdir())):
+            print(format_result(title, record))
+        return finish_run(record, error, folder, json=json)
 
 
-def in_words(experiment: Experiment, what: Outcome | Record) -> str:
-    """Return what a person wants to read of a run: what came out, or how far it was."""
-    lines = [f"{experiment.name}: {experiment.title}", *(f"  {line}" for line in what.lines)]
-    if what.result and what.baseline:
-        lines.append(f"  {what.result}  (to compare: {what.baseline})")
-    return "\n".join(lines)
-
-
-def what_was_saved(record: Record, folder: Path) -> str:
-    """Return how long a run took, and what is in its folder."""
-    saved = [picture.file for picture in record.pictures] + [text.file for text in record.texts]
-    return f"  {record.seconds:.1f} s; in {folder}: {', '.join([*saved, 'record.json'])}"
-
-
-def _show_all(json: bool) -> None:
-    experiments = every()
+def _print_experiments(json: bool) -> None:
+    experiments = [find_experiment(name) for name in NAMES]
     if json:
-        print(as_json([{"name": experiment.name, "title": experiment.title} for experiment in experiments]))
+        print(to_json([{"name": experiment.name, "title": experiment.title} for experiment in experiments]))
         return
     width = max(len(experiment.name) for experiment in experiments)
     for experiment in experiments:
         print(f"{experiment.name:{width}}  {experiment.title}")
 
 
-def _show_parameters(experiment: Experiment, json: bool) -> None:
+def _print_parameters(experiment: Experiment, json: bool) -> None:
     parameters = experiment.parameters.values()
     if json:
-        shown = [{"name": p.name, "about": p.about, "expected": p.expected, "default": p.default} for p in parameters]
-        print(as_json({"name": experiment.name, "title": experiment.title, "parameters": shown}))
+        fields = [
+            {"name": p.name, "description": p.description, "expected": p.expected, "default": p.default}
+            for p in parameters
+        ]
+        print(to_json({"name": experiment.name, "title": experiment.title, "parameters": fields}))
         return
     print(f"{experiment.name}: {experiment.title}\n\n{experiment.idea}\n")
     width = max((len(f"{p.name}={p.default_text}") for p in parameters), default=0)
     for p in parameters:
-        print(f"  --set {p.name + '=' + p.default_text:{width}}  {p.about} ({p.expected})")
+        print(f"  --set {p.name + '=' + p.default_text:{width}}  {p.description} ({p.expected})")

@@ -1,132 +1,94 @@
-"""``pellucid train DATA``: a network for a folder of images, a CSV or NPZ file, with pictures and results."""
+"""``pellucid train`` and ``pellucid resume``: a network for a folder of images, a CSV or an NPZ file."""
 
+import inspect
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_origin
 
-from pellucid.cli.options import Option
-from pellucid.cli.results import in_words
-from pellucid.errors import PellucidError
+from cyclopts import Parameter as CommandParameter
+
+from pellucid.cli.output import Option, finish_run, format_result
 from pellucid.experiments.runner.errors import UsageError
-from pellucid.experiments.runner.record import as_json
-from pellucid.experiments.runner.run_folder import discard, new_folder, standing
+from pellucid.experiments.runner.parameters import Parameter
+from pellucid.experiments.runner.run_folder import open_run_folder
+from pellucid.experiments.train.loaders import get_options
+from pellucid.experiments.train.settings import PARAMETERS
+
+if TYPE_CHECKING:
+    from pellucid.experiments.train.settings import Settings
+
+FILE_ONLY = ("loss", "metrics", "checksum")
+"""Settings for which TOML files have a key, and the command has no option."""
+
+OPTIONS = {
+    "model": PARAMETERS["model"],
+    **get_options(),
+    **{name: parameter for name, parameter in PARAMETERS.items() if name not in FILE_ONLY},
+}
 
 
 def train(
     data: str | None = None,
     /,
     *,
-    model: Annotated[str | None, Option] = None,
-    target: Annotated[str | None, Option] = None,
-    task: Annotated[str | None, Option] = None,
-    size: Annotated[int | None, Option] = None,
-    augment: Annotated[bool, Option] = False,
-    epochs: Annotated[int | None, Option] = None,
-    batch_size: Annotated[int | None, Option] = None,
-    optimizer: Annotated[str | None, Option] = None,
-    rate: Annotated[float | None, Option] = None,
-    patience: Annotated[int | None, Option] = None,
-    validation_split: Annotated[float | None, Option] = None,
-    test_split: Annotated[float | None, Option] = None,
-    seed: Annotated[int | None, Option] = None,
-    devices: Annotated[str | None, Option] = None,
-    join: Annotated[bool, Option] = False,
-    strict: Annotated[bool, Option] = False,
+    distributed: Annotated[bool, Option] = False,
     out: Annotated[Path | None, Option] = None,
     json: Annotated[bool, Option] = False,
     quiet: Annotated[bool, Option] = False,
+    **given: Any,
 ) -> int:
-    """Train a network on data of your own; test it on samples that it has not met, beside baselines, and keep it all.
+    """Train a network on your data, evaluate it on a held-out test set against baselines, and save the run.
 
     For example:
 
-        pellucid train photos/                    a folder or zip of images
+        pellucid train photos/                    folder or zip of images
         pellucid train photos/ --model cnn --size 64 --augment
-        pellucid train flats.csv --target price   a table with a header
-        pellucid train measured.npz --model mlp   arrays x and y
-        pellucid train mnist --epochs 5           or digits32, moons, circles, blobs
-        pellucid train runs/7/experiment.toml     the same again, to the last bit
-        pellucid resume runs/7                    what Ctrl-C has stopped
+        pellucid train flats.csv --target price   table with a header
+        pellucid train arrays.npz --model mlp     arrays x and y
+        pellucid train mnist --epochs 5           built-in data set
+        pellucid train runs/7/experiment.toml     repeat a run bit for bit
+        pellucid resume runs/7                    resume after Ctrl-C
 
-    The class of an image is its folder, or the beginning of its name, as in cat.0.jpg. Data may come in parts: folders
-    train, val and test, or arrays x_train, y_train, x_val and so on; else they are split.
+    The class of an image is the name of its folder, or its file name up to
+    the first dot (cat.0.jpg). Data may be divided into folders train, val and
+    test, or arrays x_train, y_train, x_val and so on. Otherwise they are split
+    at random.
 
-    The folder of the run holds the network (model.pel, the weights of its best epoch), the experiment as TOML, the
-    history as CSV, pictures, and result.json.
+    The folder of the run has the network with the weights of its best epoch
+    (model.pel), the settings (experiment.toml), the history (history.csv),
+    pictures, and the results (record.json).
 
     Parameters
     ----------
     data
-        A folder or zip of images, a .csv or .npz file, a built-in name, or a .toml file in which all is written down.
-    model
-        linear, mlp, cnn, or a .toml file of [[layers]]; without it cnn for images, mlp for others.
-    target
-        The column of a CSV file that is predicted; the last one without it.
-    task
-        classification or regression; without it, it is told from the target.
-    size
-        Pixels of a side that images are stretched to, 32 without it.
-    augment
-        Mirror and shift images at random while the network learns.
-    epochs
-        How often the data are passed through at most; 20 without it, up to 200 where samples are few.
-    batch_size
-        Samples a step, 32 without it.
-    optimizer
-        adam without it; sgd, adamw, rmsprop, ...
-    rate
-        The learning rate; the optimizer's own without it.
-    patience
-        After how many epochs without a better validation loss to stop; 5 without it, up to 20; 0 for never.
-    validation_split
-        The share that chooses the best epoch, 0.15 without it.
-    test_split
-        The share that is met at the end alone, 0.15 without it.
-    seed
-        Where the split, the first weights and all orders come from, 0 without it.
-    devices
-        all, or how many, to divide every batch among.
-    join
-        Compute together with the other processes that were started with this one, by SLURM, MPI or PELLUCID_...
-    strict
-        Stop at a bad image, line or cell, which is left out otherwise.
+        Folder or zip of images, .csv, .npz or .toml file, or mnist, digits32, moons, circles or blobs.
+    distributed
+        Train together with the other processes that SLURM, MPI or PELLUCID_... variables define.
     out
-        A new or empty folder for the run; else the next free runs/1, runs/2, ...
+        New or empty folder for the run (default: the next free runs/1, runs/2, ...).
     json
-        Print the result alone on standard output, as JSON.
+        Print only the record, as JSON.
     quiet
-        Print nothing but warnings and errors.
+        Print only warnings and errors.
     """
     if data is None:
         raise UsageError(
             "train: expected data: a folder of images, a .csv, .npz or .toml file, or a built-in name such as moons"
         )
-    given = {
-        "target": target,
-        "task": task,
-        "size": None if size is None else (size, size),
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "optimizer": optimizer,
-        "rate": rate,
-        "patience": patience,
-        "validation_split": validation_split,
-        "test_split": test_split,
-        "seed": seed,
-        "devices": how_many(devices),
-        "augment": augment or None,
-        "strict": strict or None,
-    }
-    if json and quiet:
-        raise UsageError("train: --json prints the result and --quiet nothing; choose one")
+    check_output("train", json, quiet)
     from pellucid.experiments.train.settings import Settings
 
-    settings = Settings(**settings_of(data, model, {name: value for name, value in given.items() if value is not None}))
-    return show(settings, out, join, json=json, quiet=quiet)
+    values = {
+        name: parse_option(OPTIONS[name], value)
+        for name, value in given.items()
+        if value is not None and value is not False  # flags that are not given; 0 is a value
+    }
+    model = values.pop("model", None)
+    return execute(Settings(**merge_settings(data, model, values)), out, distributed, json=json, quiet=quiet)
 
 
 def resume(
@@ -134,11 +96,11 @@ def resume(
     /,
     *,
     devices: Annotated[str | None, Option] = None,
-    join: Annotated[bool, Option] = False,
+    distributed: Annotated[bool, Option] = False,
     json: Annotated[bool, Option] = False,
     quiet: Annotated[bool, Option] = False,
 ) -> int:
-    """Go on with a training that was stopped; it ends with the bits that it would have had.
+    """Resume an interrupted run. The result is bit-identical to an uninterrupted one.
 
     For example:
 
@@ -147,116 +109,144 @@ def resume(
     Parameters
     ----------
     folder
-        The run's.
+        Folder of the run.
     devices
-        all, or how many, where they are others than before: the numbers are the same up to rounding.
-    join
-        Compute together with the other processes that were started with this one.
+        Number of devices, or all. With another number than before, results are equal up to rounding.
+    distributed
+        Train together with the other processes that SLURM, MPI or PELLUCID_... variables define.
     json
-        Print the result alone on standard output, as JSON.
+        Print only the record, as JSON.
     quiet
-        Print nothing but warnings and errors.
+        Print only warnings and errors.
     """
-    from pellucid.experiments.train.fit import stopped_run
+    check_output("resume", json, quiet)
+    from pellucid.experiments.train.fit import read_interrupted_run
 
-    if json and quiet:
-        raise UsageError("resume: --json prints the result and --quiet nothing; choose one")
-    settings = stopped_run(folder)
+    settings = read_interrupted_run(folder)
     if devices is not None:
-        settings = replace(settings, devices=how_many(devices))
-    return show(settings, folder, join, json=json, quiet=quiet, goes_on=True)
+        settings = replace(settings, devices=parse_option(PARAMETERS["devices"], devices))
+    return execute(settings, folder, distributed, json=json, quiet=quiet, resuming=True)
 
 
-def how_many(devices: str | None) -> str | int | None:
-    """Return devices as settings have them."""
-    return int(devices) if devices is not None and devices.isdecimal() else devices
+def add_options() -> None:
+    """Add an option to `train` for every setting and every option of a data loader."""
+    signature = inspect.signature(train)
+    fixed = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+    options = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=False if option.kind is bool else None,
+            annotation=Annotated[
+                get_option_type(option), CommandParameter(negative="", show_default=False, help=option.description)
+            ],
+        )
+        for name, option in OPTIONS.items()
+    ]
+    train.__signature__ = signature.replace(parameters=[fixed[0], *options, *fixed[1:]])  # type: ignore[attr-defined]
+    train.__annotations__ = {p.name: p.annotation for p in (*fixed, *options)}
 
 
-def settings_of(data: str, model: str | None, given: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings that a command line gives, over those of the files that it names."""
-    from pellucid.experiments.train.config_toml import read_file
+def get_option_type(option: Parameter) -> Any:
+    """Return the type to which cyclopts converts an option: a scalar, or text for `parse_option`."""
+    kind = option.kinds[0] if len(option.kinds) == 1 else str
+    return bool if kind is bool else (str if get_origin(kind) else kind) | None
 
-    settings: dict[str, Any] = {}
+
+def parse_option(option: Parameter, value: Any) -> Any:
+    return option.parse(value) if isinstance(value, str) else option.check(value)
+
+
+add_options()
+
+
+def merge_settings(data: str, model: str | None, values: dict[str, Any]) -> dict[str, Any]:
+    """Return settings from the TOML files that the command line names, overridden by its options."""
+    from pellucid.experiments.train.config_toml import read_settings
+
+    settings: dict[str, Any] = {"data": data}
     if data.endswith(".toml"):
-        settings = read_file(Path(data))
+        settings = read_settings(Path(data))
         if "data" not in settings:
             raise UsageError(
-                f'{data}: expected [data] with source = "photos/" in it; or name the data: '
+                f'{data}: expected [data] with source = "photos/"; or name the data on the command line: '
                 f"pellucid train DATA --model {data}"
             )
-    else:
-        settings["data"] = data
     if model is not None and model.endswith(".toml"):
-        network = {name: value for name, value in read_file(Path(model)).items() if name not in ("data", "checksum")}
+        network = read_settings(Path(model))
         if "layers" not in network:
             raise UsageError(f"model: expected [[layers]] in {model}; received none")
-        settings |= network
+        settings |= {name: value for name, value in network.items() if name not in ("data", "checksum", "options")}
     elif model is not None:
         settings |= {"model": model, "layers": None, "input_shape": None}
-    if "rate" in given and "optimizer" not in given and isinstance(settings.get("optimizer"), Mapping):
-        settings["optimizer"] = {k: v for k, v in settings["optimizer"].items() if k != "learning_rate"}
-    return settings | given
+    options = {name: values.pop(name) for name in get_options() if name in values}
+    return settings | values | {"options": {**settings.get("options", {}), **options}}
 
 
-def show(settings: Any, out: Path | None, join: bool, *, json: bool, quiet: bool, goes_on: bool = False) -> int:
-    """Run an experiment, and print what a person wants to know of it."""
-    if join:
-        together(settings, out)
-    from pellucid.experiments.train.fit import train as run
+def check_output(command: str, json: bool, quiet: bool) -> None:
+    if json and quiet:
+        raise UsageError(f"{command}: --json and --quiet exclude each other; choose one")
+
+
+def execute(
+    settings: "Settings", out: Path | None, distributed: bool, *, json: bool, quiet: bool, resuming: bool = False
+) -> int:
+    """Train or resume, and print the result."""
+    if distributed:
+        join_process_group(settings, out)
+    from pellucid.experiments.train.fit import run_training
     from pellucid.run.distributed.process_group import process_id
 
-    told = not (json or quiet or (join and process_id()))
+    silent = json or quiet or bool(distributed and process_id())
 
-    def tell(lines: Sequence[str]) -> None:
-        if told:
+    def report(lines: Sequence[str]) -> None:
+        if not silent:
             print("\n".join(lines), flush=True)
 
-    with place_for(out, join) as make:
-        place = out if goes_on and out is not None else make
-        result = run(settings, place, verbose=0 if json or quiet else "auto", tell=tell)
-    if json and result:
-        print(as_json(result))
-    elif told:
-        in_words(result)
-    return 0
+    with nullcontext(out) if resuming else open_shared_folder(out, distributed) as folder:
+        assert folder is not None
+        record, error = run_training(
+            settings,
+            folder,
+            verbose=0 if json or quiet else "auto",
+            report=report,
+            on_result=lambda result: report([format_result("", result)]),
+        )
+        if record is None:  # not the first process
+            return 0
+        hints = [
+            f"Predict:     pellucid predict {folder} FILES",
+            f"Repeat:      pellucid train {folder}/experiment.toml",
+            f'From Python: pel.load_model("{folder}/model.pel").explain()',
+        ]
+        return finish_run(record, error, folder, json=json, quiet=quiet, hints=hints)
 
 
 @contextmanager
-def place_for(out: Path | None, join: bool) -> Iterator[Callable[[], Path]]:
-    """Lend a function that makes the folder of a run, which is taken away again if the run comes to nothing."""
+def open_shared_folder(out: Path | None, distributed: bool) -> Iterator[Path]:
+    """Create the folder of a run; of several processes, the first creates it and the others wait."""
+    if not distributed:
+        with open_run_folder(out) as folder:
+            yield folder
+        return
     from pellucid.run.distributed.process_group import agree, process_id
 
-    stays, made = standing(out), list[Path]()
-
-    def make() -> Path:
-        if join and out is not None and process_id():
-            folder = out
-        else:
-            folder = new_folder(out)
-            made.append(folder)
-        if join:
-            agree({"experiment": 1})  # nobody goes on before the first process has made the folder
-        return folder
-
-    try:
-        yield make
-    except PellucidError:
-        for folder in made:
-            discard(folder, stays, ())
-        raise
+    assert out is not None  # checked by `join_process_group`
+    with nullcontext(out) if process_id() else open_run_folder(out) as folder:
+        agree({"experiment": 1})  # a barrier
+        yield folder
 
 
-def together(settings: Any, out: Path | None) -> None:
-    """Bring the processes together that were started with this one."""
+def join_process_group(settings: "Settings", out: Path | None) -> None:
     from pellucid.run.distributed.distribution import initialize
 
     if out is None:
-        raise UsageError("join: expected --out, a folder that all processes see")
+        raise UsageError("--distributed: expected --out with a folder that all processes can access")
     if settings.devices is None:
-        raise UsageError("join: expected --devices all, or how many of each process")
-    # What libraries in C++ say of their connections goes to standard error; standard output is for results.
+        raise UsageError("--distributed: expected --devices all, or a number of devices per process")
+    # Redirect what C++ libraries print about connections to standard error; standard output is for results.
     sys.stdout.flush()
-    own = os.dup(sys.stdout.fileno())
+    stdout = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    sys.stdout = os.fdopen(own, "w")
+    sys.stdout = os.fdopen(stdout, "w")
     initialize()

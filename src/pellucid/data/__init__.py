@@ -1,6 +1,6 @@
-"""Data sets to learn from: points in the plane, handwritten digits, folders of images, binary sums.
+"""Built-in data sets and readers for image folders, CSV, NPZ and IDX files.
 
-Each name is imported when it is first used, so that neither scikit-learn nor Pillow is imported before.
+Names are imported on first use, so that importing the package imports neither scikit-learn nor Pillow.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pellucid.data.table import Table, read_csv
     from pellucid.data.toy2d import blobs, circles, moons
 
-# No module is named like a function in it: importing the module would hide the function.
+# No module has the name of a function in it: importing the module would hide the function.
 _MODULES = {
     "addition": ("binary_addition", "from_bits", "to_bits"),
     "digit_folder": ("write_digit_folder",),
@@ -38,29 +38,10 @@ _MODULES = {
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
-    "moons",
-    "circles",
-    "blobs",
-    "mnist",
-    "digits32",
-    "write_digit_folder",
-    "image_folder",
-    "image_parts",
-    "ImageFolder",
-    "binary_addition",
-    "to_bits",
-    "from_bits",
-    "encode_labels",
-    "one_hot",
-    "split",
-    "read_idx",
-    "write_idx",
-    "read_npz",
-    "read_csv",
-    "Table",
-    "DataError",
-    "DataWarning",
-]
+    "DataError", "DataWarning", "ImageFolder", "Table", "binary_addition", "blobs", "circles", "digits32",
+    "encode_labels", "from_bits", "image_folder", "image_parts", "mnist", "moons", "one_hot", "read_csv", "read_idx",
+    "read_npz", "split", "to_bits", "write_digit_folder", "write_idx",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Sums of binary numbers, bit by bit, for a recurrent network to learn the carry from."""
+"""Binary addition: a sequence data set for recurrent networks."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ MAXIMUM_BITS = 62  # so that every number, and every sum of two halves, is an in
 def binary_addition(
     n: int, bits: int = 8, seed: int | np.random.RandomState = 0, dtype: str | None = None
 ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Pairs of numbers and their sums c = a + b, as bits, the least significant first.
+    """Pairs of random numbers and their sums c = a + b, as bits, least significant bit first.
 
-    a and b are uniform on [0, 2**(bits - 1)), so that the sum never needs another bit.
+    a and b are uniform on [0, 2**(bits - 1)), so that the sum fits in the same number of bits.
 
     Parameters
     ----------
@@ -26,22 +26,22 @@ def binary_addition(
     bits : int
         The bits of each number, from 1 to 62.
     seed : int or numpy.random.RandomState
-        Where the numbers come from; they are drawn in the order a, b, a, b and so on. A `RandomState`, which
-        the call advances, lets weights be drawn from the same stream before.
+        Seed of the numbers, which are drawn in the order a, b, a, b, ... Pass a `RandomState`, which the call
+        advances, to draw initial weights and data from one stream.
     dtype : str or None
         The dtype of the bits; None is ``pellucid.config.floatx``.
 
     Returns
     -------
     inputs : ndarray of shape (n, bits, 2)
-        The bits of a and of b, side by side.
+        The bits of a and of b.
     targets : ndarray of shape (n, bits, 1)
         The bits of c.
 
     Raises
     ------
     DataError
-        For a number of sums or bits out of range.
+        If ``n`` or ``bits`` is out of range.
 
     Examples
     --------
@@ -56,7 +56,7 @@ def binary_addition(
     from pellucid.graph.config import config
 
     if n < 1:
-        raise DataError(f"Expected one sum or more, received n={n}.")
+        raise DataError(f"Expected n to be 1 or more, received n={n}.")
     _check_bits(bits)
     rng = seed if isinstance(seed, np.random.RandomState) else np.random.RandomState(seed)
     pairs = rng.randint(2 ** (bits - 1), size=(n, 2), dtype=np.int64)
@@ -67,14 +67,14 @@ def binary_addition(
 
 
 def to_bits(numbers: npt.ArrayLike, bits: int = 8) -> npt.NDArray[np.uint8]:
-    """The binary digits of whole numbers, the least significant first: bit i is floor(number / 2**i) mod 2.
+    """Binary digits of integers, least significant bit first: bit i is floor(number / 2**i) mod 2.
 
     Parameters
     ----------
     numbers : array_like of int, of any shape
         Numbers from 0 to 2**bits - 1.
     bits : int
-        How many digits to write, from 1 to 62.
+        Number of digits, from 1 to 62.
 
     Returns
     -------
@@ -84,7 +84,7 @@ def to_bits(numbers: npt.ArrayLike, bits: int = 8) -> npt.NDArray[np.uint8]:
     Raises
     ------
     DataError
-        Where a number is not whole or does not fit.
+        If a number is not an integer or needs more bits.
 
     Examples
     --------
@@ -94,22 +94,22 @@ def to_bits(numbers: npt.ArrayLike, bits: int = 8) -> npt.NDArray[np.uint8]:
     _check_bits(bits)
     numbers = np.asarray(numbers)
     if not np.issubdtype(numbers.dtype, np.integer):
-        raise DataError(f"Expected whole numbers, received dtype {numbers.dtype}; convert them to an integer dtype.")
+        raise DataError(f"Expected integers, received dtype {numbers.dtype}; convert them to an integer dtype.")
     if numbers.size and not (numbers.min() >= 0 and numbers.max() < 2**bits):
         raise DataError(
-            f"Expected numbers from 0 to {2**bits - 1}, which {bits} bits can hold, received "
-            f"{numbers.min()} to {numbers.max()}; ask for more bits."
+            f"Expected numbers from 0 to {2**bits - 1}, the largest with {bits} bits, received "
+            f"{numbers.min()} to {numbers.max()}; use more bits."
         )
     return (numbers.astype(np.int64)[..., None] >> np.arange(bits) & 1).astype(np.uint8)
 
 
 def from_bits(bits: npt.ArrayLike) -> npt.NDArray[np.int64]:
-    """The whole numbers that binary digits stand for, the least significant first: the sum of bit i * 2**i.
+    """Integers from binary digits, least significant bit first: the sum of bit i * 2**i.
 
     Parameters
     ----------
     bits : array_like of shape (..., bits)
-        Zeros and ones of any dtype; round the outputs of a network before.
+        Zeros and ones of any dtype; round the outputs of a network first.
 
     Returns
     -------
@@ -119,7 +119,7 @@ def from_bits(bits: npt.ArrayLike) -> npt.NDArray[np.int64]:
     Raises
     ------
     DataError
-        Where an element is neither 0 nor 1, or there are more than 62 digits.
+        If an element is neither 0 nor 1, or there are more than 62 digits.
 
     Examples
     --------
@@ -130,13 +130,12 @@ def from_bits(bits: npt.ArrayLike) -> npt.NDArray[np.int64]:
     if bits.ndim == 0:
         raise DataError("Expected digits along the last axis, received a single number.")
     _check_bits(bits.shape[-1])
-    strange = bits[(bits != 0) & (bits != 1)]
-    if strange.size:
-        raise DataError(f"Expected zeros and ones, received {strange[0]}; round the outputs of a network before.")
+    invalid = bits[(bits != 0) & (bits != 1)]
+    if invalid.size:
+        raise DataError(f"Expected zeros and ones, received {invalid[0]}; round the outputs of a network first.")
     return np.asarray(bits.astype(np.int64) @ (1 << np.arange(bits.shape[-1])))
 
 
 def _check_bits(bits: int) -> None:
-    """Refuse a number of bits that int64 cannot hold."""
     if not 1 <= bits <= MAXIMUM_BITS:
         raise DataError(f"Expected 1 to {MAXIMUM_BITS} bits, received {bits}.")

@@ -1,4 +1,4 @@
-"""A folder or a zip archive as a list of files that can be read one by one, whatever it may hold."""
+"""Files of an untrusted folder or zip archive, listed and read one at a time."""
 
 from __future__ import annotations
 
@@ -20,22 +20,16 @@ MAXIMUM_FILES = 5_000_000
 Skipped = tuple[str, str]
 
 
-class Unreadable(ValueError):
-    """A file that cannot be read; the message is the reason."""
+class ArchiveReadError(ValueError):
+    """A file cannot be read; the message is the reason."""
 
 
 @dataclass(frozen=True)
-class Source:
-    """Files by name, and a way to read them.
+class FileSource:
+    """The files of a folder or archive.
 
-    Attributes
-    ----------
-    sizes : dict
-        The size of each file in bytes; names are relative, with forward slashes, and sorted.
-    skipped : tuple of (str, str)
-        What is there but is no file to read, and why.
-    read : callable
-        From a name to the bytes of the file; raises `Unreadable`. May be called from several threads.
+    ``sizes`` has the file sizes by name (relative, with forward slashes, sorted), ``skipped`` the unreadable entries
+    with reasons. ``read`` returns the content of a file or raises `ArchiveReadError`; threads may call it.
     """
 
     sizes: dict[str, int]
@@ -44,106 +38,89 @@ class Source:
 
 
 @contextmanager
-def open_source(path: Path) -> Iterator[Source]:
-    """Open a folder, or a zip archive without unpacking it.
-
-    Parameters
-    ----------
-    path : Path
-        The folder or the archive.
-
-    Yields
-    ------
-    Source
-        What is there.
-
-    Raises
-    ------
-    DataError
-        Where there is nothing, or neither a folder nor a zip archive.
-    """
+def open_file_source(path: Path) -> Iterator[FileSource]:
+    """Open a folder, or a zip archive without unpacking it; raise `DataError` for anything else."""
     if path.is_dir():
-        yield _folder(path)
+        yield _list_folder(path)
     elif not path.exists():
-        raise DataError(f"{path}: there is no such folder; expected a folder of images, or a zip archive of one.")
-    elif path.is_file() and not zipfile.is_zipfile(path) and _begins_as_archive(path):
-        raise DataError(f"{path}: the zip archive is damaged (its end is missing); fetch it again.")
+        raise DataError(f"{path}: no such file or folder; expected a folder or a zip archive of images.")
+    elif path.is_file() and not zipfile.is_zipfile(path) and _has_zip_signature(path):
+        raise DataError(f"{path}: the zip archive is damaged (its end is missing); download it again.")
     elif not path.is_file() or not zipfile.is_zipfile(path):
-        raise DataError(f"{path}: expected a folder of images or a zip archive of one, received another kind of file.")
+        raise DataError(f"{path}: expected a folder or a zip archive of images, received another kind of file.")
     else:
         try:
             archive = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-            raise DataError(f"{path}: the zip archive is damaged ({error}); fetch it again.") from error
+            raise DataError(f"{path}: the zip archive is damaged ({error}); download it again.") from error
         with archive:
-            yield _archive(archive, path)
+            yield _list_archive(archive, path)
 
 
-def _folder(path: Path) -> Source:
-    """List a folder at any depth; links to folders are not followed, so that the walk comes to an end."""
+def _list_folder(path: Path) -> FileSource:
+    """List a folder recursively. Links to folders are not followed: they may form a cycle."""
     sizes: dict[str, int] = {}
     skipped: list[Skipped] = []
 
-    def relative(place: str | Path) -> str:
-        return Path(place).relative_to(path).as_posix()
+    def get_name(file: str | Path) -> str:
+        return Path(file).relative_to(path).as_posix()
 
-    def refuse(error: OSError) -> None:
-        skipped.append((relative(error.filename), f"a folder that cannot be read ({error.strerror})"))
+    def skip_folder(error: OSError) -> None:
+        skipped.append((get_name(error.filename), f"a folder that cannot be read ({error.strerror})"))
 
-    for folder, folders, files in os.walk(path, onerror=refuse):
-        here = Path(folder)
-        if not folders and not files and here != path:
-            skipped.append((relative(here), "an empty folder"))
+    for folder, folders, files in os.walk(path, onerror=skip_folder):
+        parent = Path(folder)
+        if not folders and not files and parent != path:
+            skipped.append((get_name(parent), "an empty folder"))
         folders[:] = [name for name in folders if not _is_hidden(name)]
-        links = [name for name in folders if (here / name).is_symlink()]
-        for file in (here / name for name in (*files, *links) if not _is_hidden(name)):
+        links = [name for name in folders if (parent / name).is_symlink()]
+        for file in (parent / name for name in (*files, *links) if not _is_hidden(name)):
             try:
-                sizes[relative(file)] = _size_of_file(file)
-            except Unreadable as error:
-                skipped.append((relative(file), str(error)))
-        _check_number(path, len(sizes))
-    return Source(dict(sorted(sizes.items())), tuple(sorted(skipped)), lambda name: read_file(path / name))
+                sizes[get_name(file)] = _get_file_size(file)
+            except ArchiveReadError as error:
+                skipped.append((get_name(file), str(error)))
+        _check_file_count(path, len(sizes))
+    return FileSource(dict(sorted(sizes.items())), tuple(sorted(skipped)), lambda name: read_file(path / name))
 
 
-def _size_of_file(file: Path) -> int:
-    """The size of a file; a pipe or a device, which might never end, is refused before it is opened."""
+def _get_file_size(file: Path) -> int:
+    """Return the size of a regular file. Pipes and devices are refused unopened: reading one may never end."""
     try:
         status = file.stat()
     except OSError as error:
-        kind = "a link that leads nowhere" if file.is_symlink() else "a file that cannot be read"
-        raise Unreadable(f"{kind} ({error.strerror})") from error
+        kind = "a broken link" if file.is_symlink() else "a file that cannot be read"
+        raise ArchiveReadError(f"{kind} ({error.strerror})") from error
     if stat.S_ISDIR(status.st_mode):
-        raise Unreadable("a link to a folder, which is not followed")
+        raise ArchiveReadError("a link to a folder, which is not followed")
     if not stat.S_ISREG(status.st_mode):
-        raise Unreadable("neither a file nor a folder")
+        raise ArchiveReadError("neither a file nor a folder")
     return status.st_size
 
 
 def read_file(file: Path) -> bytes:
-    """Read a file of bounded size."""
+    """Read a file of at most `MAXIMUM_FILE_BYTES`."""
     try:
         with file.open("rb") as stream:
-            return _bounded(stream)
+            return _read_bounded(stream)
     except OSError as error:
-        raise Unreadable(f"a file that cannot be read ({error.strerror})") from error
+        raise ArchiveReadError(f"a file that cannot be read ({error.strerror})") from error
 
 
-def _begins_as_archive(path: Path) -> bool:
-    """Whether a file begins as a zip archive does, whatever became of the rest."""
+def _has_zip_signature(path: Path) -> bool:
     with path.open("rb") as file:
         return file.read(4) == b"PK\x03\x04"
 
 
-def _archive(archive: zipfile.ZipFile, path: Path) -> Source:
-    """List an archive; names only ever serve as names, since nothing is unpacked to disk."""
+def _list_archive(archive: zipfile.ZipFile, path: Path) -> FileSource:
+    """List an archive. Nothing is ever unpacked to disk."""
     members: dict[str, zipfile.ZipInfo] = {}
     skipped: list[Skipped] = []
-    _check_number(path, len(archive.infolist()))
+    _check_file_count(path, len(archive.infolist()))
     for member in archive.infolist():
         name = member.filename
         if member.is_dir() or any(map(_is_hidden, PurePosixPath(name).parts)):
             continue
-        reason = "a name that occurs twice in the archive" if name in members else _reason_against(member)
+        reason = "a duplicate name in the archive" if name in members else _get_rejection_reason(member)
         if reason:
             skipped.append((name, reason))
         else:
@@ -152,42 +129,40 @@ def _archive(archive: zipfile.ZipFile, path: Path) -> Source:
     def read(name: str) -> bytes:
         try:
             with archive.open(members[name]) as stream:
-                return _bounded(stream)
+                return _read_bounded(stream)
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
-            raise Unreadable(f"damaged within the archive ({error})") from error
+            raise ArchiveReadError(f"damaged in the archive ({error})") from error
 
     sizes = {name: members[name].file_size for name in sorted(members)}
-    return Source(sizes, tuple(sorted(skipped)), read)
+    return FileSource(sizes, tuple(sorted(skipped)), read)
 
 
-def _reason_against(member: zipfile.ZipInfo) -> str:
-    """Why a member of an archive is not to be read, or an empty text."""
+def _get_rejection_reason(member: zipfile.ZipInfo) -> str:
+    """Return why an archive member must not be read, or an empty string."""
     parts = PurePosixPath(member.filename).parts
     if ".." in parts or member.filename.startswith("/") or "\\" in member.filename or ":" in member.filename:
-        return "a name that leads out of the archive"
+        return "a name that points outside the archive"
     if stat.S_ISLNK(member.external_attr >> 16):
         return "a link, which is not followed"
     if member.flag_bits & 1:
         return "encrypted"
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        return "compressed by another method than deflate"  # others may ask for gigabytes before the first byte
+        return "not compressed by deflate"  # other methods may allocate gigabytes before the first byte
     return ""
 
 
-def _bounded(stream: IO[bytes]) -> bytes:
-    """Read a stream to its end, but no further than the largest file allowed."""
+def _read_bounded(stream: IO[bytes]) -> bytes:
     content = stream.read(MAXIMUM_FILE_BYTES + 1)
     if len(content) > MAXIMUM_FILE_BYTES:
-        raise Unreadable(f"larger than the {MAXIMUM_FILE_BYTES} bytes allowed")
+        raise ArchiveReadError(f"larger than the {MAXIMUM_FILE_BYTES} bytes allowed")
     return content
 
 
-def _check_number(path: Path, number: int) -> None:
-    """Refuse more files than anybody means to hold in memory."""
+def _check_file_count(path: Path, number: int) -> None:
     if number > MAXIMUM_FILES:
-        raise DataError(f"{path}: holds more than the {MAXIMUM_FILES} files allowed; choose a folder within it.")
+        raise DataError(f"{path}: has more than the {MAXIMUM_FILES} files allowed; choose a subfolder.")
 
 
 def _is_hidden(name: str) -> bool:
-    """Whether a file or folder belongs to a file manager rather than to its owner."""
+    """Tell whether a name is hidden, or was created by a file manager."""
     return (name.startswith(".") and not name.startswith("..")) or name in ("__MACOSX", "Thumbs.db", "desktop.ini")

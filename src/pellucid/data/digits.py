@@ -1,4 +1,4 @@
-"""The handwritten digits of MNIST, which lie inside the package, and the same as small colour images."""
+"""The MNIST digits, stored in the package, and a colour version of them."""
 
 from __future__ import annotations
 
@@ -35,24 +35,24 @@ def mnist(split: None = None) -> tuple[Pair, Pair]: ...
 @overload
 def mnist(split: Literal["train", "test"]) -> Pair: ...
 def mnist(split: str | None = None) -> tuple[Pair, Pair] | Pair:
-    """The MNIST handwritten digits: 60,000 to train on and 10,000 to test on, 28x28 pixels each.
+    """The MNIST handwritten digits: 60,000 training and 10,000 test images of 28x28 pixels.
 
     Parameters
     ----------
     split : {"train", "test"} or None
-        Which of the two to return; None returns both.
+        The set to return; None returns both.
 
     Returns
     -------
     tuple
         ``(x_train, y_train), (x_test, y_test)``, or one of the pairs: images of shape (n, 28, 28), dtype uint8
         and values from 0 (paper) to 255 (ink), and labels of shape (n,), dtype uint8 and values from 0 to 9.
-        All are read-only, since they are read once and shared.
+        All arrays are read-only, because they are read once and shared.
 
     Raises
     ------
     DataError
-        For another split, or where a file of the package is damaged.
+        If there is no such split, or a file of the package is damaged.
 
     Examples
     --------
@@ -69,33 +69,33 @@ def mnist(split: str | None = None) -> tuple[Pair, Pair] | Pair:
     Proceedings of the IEEE, 1998.
     """
     if split is None:
-        return _pair("train"), _pair("test")
-    return _pair(split)
+        return _load_split("train"), _load_split("test")
+    return _load_split(split)
 
 
 def digits32(split: str = "train", count: int | None = None, seed: int = 0) -> tuple[Bytes, Integers]:
-    """MNIST as colour images of 32x32 pixels: each digit in a random light colour on a random dark one.
+    """MNIST as colour images of 32x32 pixels: each digit in a random light colour on a random dark background.
 
     Parameters
     ----------
     split : {"train", "test"}
-        Which of the two halves of MNIST.
+        The training or the test set.
     count : int or None
-        How many digits, from the first on; None is all of them.
+        Number of digits, starting with the first; None returns all.
     seed : int
-        Where the colours come from: equal seeds give equal images.
+        Seed of the colours.
 
     Returns
     -------
     images : ndarray of shape (count, 32, 32, 3)
-        Dtype uint8, red, green and blue last.
+        Dtype uint8, channels last.
     labels : ndarray of shape (count,)
         Dtype int32, values from 0 to 9.
 
     Raises
     ------
     DataError
-        For another split, or a count that the split does not hold.
+        If there is no such split, or ``count`` is out of range.
 
     Examples
     --------
@@ -103,41 +103,29 @@ def digits32(split: str = "train", count: int | None = None, seed: int = 0) -> t
     >>> images.shape, labels[:5]
     ((100, 32, 32, 3), array([5, 0, 4, 1, 9], dtype=int32))
     """
-    images, labels = _pair(split)
+    images, labels = _load_split(split)
     count = len(images) if count is None else count
     if not 1 <= count <= len(images):
         raise DataError(f"digits32: expected a count from 1 to {len(images)} for {split!r}, received {count}.")
-    return coloured(images[:count], np.random.default_rng(seed)), labels[:count].astype(np.int32)
+    return colorize(images[:count], np.random.default_rng(seed)), labels[:count].astype(np.int32)
 
 
-def coloured(images: Bytes, rng: np.random.Generator) -> Bytes:
-    """Pad grey digits to 32x32 and mix two colours by the grey: paper + (ink - paper) * grey / 255.
+def colorize(images: Bytes, rng: np.random.Generator) -> Bytes:
+    """Pad grey digits to 32x32 and blend two random colours: paper + (ink - paper) * grey / 255.
 
-    Ink is always the lighter, so that a digit stays legible however the colours fall.
-
-    Parameters
-    ----------
-    images : ndarray of shape (n, 28, 28)
-        Dtype uint8.
-    rng : numpy.random.Generator
-        Where the colours come from.
-
-    Returns
-    -------
-    ndarray of shape (n, 32, 32, 3)
-        Dtype uint8.
+    Ink is always lighter than paper, so that every digit is legible.
 
     Examples
     --------
-    >>> coloured(np.zeros((5, 28, 28), "uint8"), np.random.default_rng(0)).shape
+    >>> colorize(np.zeros((5, 28, 28), "uint8"), np.random.default_rng(0)).shape
     (5, 32, 32, 3)
     """
     paper = rng.integers(0, BRIGHTEST_PAPER, (3, len(images), 1, 1)).astype(np.uint16)
     ink = rng.integers(DARKEST_INK, 256, (3, len(images), 1, 1)).astype(np.uint16)
     grey = np.pad(images, ((0, 0), (2, 2), (2, 2))).astype(np.uint16)
-    grey += grey >> 7  # from 0 to 256, so that the division is a shift, and the products still fit 16 bits
+    grey += grey >> 7  # maps 255 to 256: the division becomes a shift, and the products still fit in 16 bits
     mixed = np.empty((*grey.shape, 3), np.uint8)
-    # One channel of a block at a time, so that what is worked on stays in the cache.
+    # One channel of one block at a time, so that the working set fits in the cache.
     for start in range(0, len(images), BLOCK):
         block = slice(start, start + BLOCK)
         for channel in range(3):
@@ -147,26 +135,24 @@ def coloured(images: Bytes, rng: np.random.Generator) -> Bytes:
 
 
 @functools.cache
-def _pair(split: str) -> Pair:
-    """Read the images and labels of a split; once, since all that is handed out is read-only."""
+def _load_split(split: str) -> Pair:
     if split not in PREFIXES:
-        raise DataError(f"Expected the split 'train' or 'test', received {split!r}.{near_miss(split, PREFIXES)}")
-    images = _read(f"{PREFIXES[split]}-images-idx3-ubyte.gz")
-    labels = _read(f"{PREFIXES[split]}-labels-idx1-ubyte.gz")
+        raise DataError(f"Expected split to be 'train' or 'test', received {split!r}.{near_miss(split, PREFIXES)}")
+    images = _read_packaged_file(f"{PREFIXES[split]}-images-idx3-ubyte.gz")
+    labels = _read_packaged_file(f"{PREFIXES[split]}-labels-idx1-ubyte.gz")
     return images, labels
 
 
-def _read(name: str) -> npt.NDArray[Any]:
-    """Read a file of the package and check that it is the one published."""
+def _read_packaged_file(name: str) -> npt.NDArray[Any]:
+    """Read a file of the package and check its SHA-256 checksum."""
     file = resources.files("pellucid.data").joinpath("mnist", name)
     try:
         content = file.read_bytes()
     except OSError as error:
-        raise DataError(f"{file}: cannot be read ({error.strerror}); install pellucid anew.") from error
+        raise DataError(f"{file}: cannot be read ({error.strerror}); reinstall pellucid.") from error
     checksum = hashlib.sha256(content).hexdigest()
     if checksum != CHECKSUMS[name]:
         raise DataError(
-            f"{file}: expected SHA-256 {CHECKSUMS[name]}, received {checksum}; the file is damaged, "
-            "install pellucid anew."
+            f"{file}: expected SHA-256 {CHECKSUMS[name]}, received {checksum}; the file is damaged, reinstall pellucid."
         )
     return parse_idx(content, str(file))

@@ -1,4 +1,4 @@
-"""What can go wrong with data, and how it is worded."""
+"""Errors and warnings about data."""
 
 from __future__ import annotations
 
@@ -6,33 +6,21 @@ from pellucid.errors import PellucidError
 
 
 class DataError(PellucidError, ValueError):
-    """Data that cannot be used as they are: the message names the file, the place and the way out."""
+    """Data that cannot be used; the message names the file, the position in it and a remedy."""
 
 
 class DataWarning(UserWarning):
-    """Data that were used in part: the message names what was left out, and why."""
+    """Data that were used in part; the message names the skipped parts and the reasons."""
 
 
-def shown(names: tuple[str, ...], limit: int = 3) -> str:
-    """Write the first few of many names, quoted so that no control character of a name reaches a terminal.
-
-    Parameters
-    ----------
-    names : tuple of str
-        The names.
-    limit : int
-        How many are written out.
-
-    Returns
-    -------
-    str
-        The names, and how many more there are.
+def format_names(names: tuple[str, ...], limit: int = 3) -> str:
+    """Format the first names of a list, quoted so that no control character in a name reaches a terminal.
 
     Examples
     --------
-    >>> shown(("a.jpg", "b.jpg"))
+    >>> format_names(("a.jpg", "b.jpg"))
     "'a.jpg', 'b.jpg'"
-    >>> shown(("a.jpg", "b.jpg", "c.jpg"), limit=1)
+    >>> format_names(("a.jpg", "b.jpg", "c.jpg"), limit=1)
     "'a.jpg' and 2 more"
     """
     rest = len(names) - limit

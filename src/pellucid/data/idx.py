@@ -1,7 +1,7 @@
-"""The IDX format, in which MNIST is kept: an array behind a header of a few bytes, often compressed.
+"""The IDX file format of MNIST: a header and one array, often compressed with gzip.
 
-The header is two zero bytes, a code for the dtype, the number of dimensions, and each dimension as a
-big-endian 32-bit integer; the elements follow in C order, big-endian too.
+The header is two zero bytes, a dtype code, the number of dimensions, and each dimension as a big-endian 32-bit integer.
+The elements follow in C order, big-endian.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pellucid.data.atomic_write import sibling_folder
+from pellucid.atomic_write import atomic_write
 from pellucid.data.errors import DataError
 
 DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -25,7 +25,7 @@ MAXIMUM_DIMENSIONS = 8  # bounds the header; nothing in use has more than four
 
 
 class Header(NamedTuple):
-    """What the first bytes of an IDX file promise."""
+    """The header of an IDX file; ``size`` is its own length in bytes."""
 
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
@@ -33,14 +33,14 @@ class Header(NamedTuple):
 
     @property
     def end(self) -> int:
-        """The length that the whole file must have, in bytes."""
+        """Length of the whole file in bytes."""
         return self.size + math.prod(self.shape) * self.dtype.itemsize
 
 
 def read_idx(path: str | Path) -> npt.NDArray[Any]:
-    """Read the array in an IDX file, compressed by gzip or not.
+    """Read the array of an IDX file, compressed with gzip or not.
 
-    The file is not trusted: its header is checked first, and no more memory is taken than the header promises.
+    Untrusted files are safe to read: the header is checked first and bounds the memory that is allocated.
 
     Parameters
     ----------
@@ -50,12 +50,12 @@ def read_idx(path: str | Path) -> npt.NDArray[Any]:
     Returns
     -------
     ndarray
-        The array in native byte order, of the shape in the header; read-only.
+        The array in native byte order; read-only.
 
     Raises
     ------
     DataError
-        Where there is no such file, or it is damaged or no IDX file; names the file and the byte.
+        If the file does not exist, is damaged or is no IDX file; the message names the file and the byte.
 
     Examples
     --------
@@ -76,43 +76,28 @@ def read_idx(path: str | Path) -> npt.NDArray[Any]:
 
 
 def parse_idx(content: bytes, name: str) -> npt.NDArray[Any]:
-    """Parse the bytes of an IDX file, compressed by gzip or not.
+    """Parse the content of an IDX file; ``name`` is for messages.
 
-    Parameters
-    ----------
-    content : bytes
-        The whole file.
-    name : str
-        What errors call it.
-
-    Returns
-    -------
-    ndarray
-        The array in native byte order; read-only, and a view of the bytes where those need no swapping.
-
-    Raises
-    ------
-    DataError
-        Where the bytes are not those of an IDX file.
+    The array is read-only, and a view of ``content`` if the bytes need no swapping.
 
     Examples
     --------
     >>> parse_idx(bytes([0, 0, 8, 1, 0, 0, 0, 2, 7, 9]), "two")
     array([7, 9], dtype=uint8)
     """
-    start = _inflate(content, 4 + 4 * MAXIMUM_DIMENSIONS, name)
-    header = _header(start, name)
+    start = _decompress(content, 4 + 4 * MAXIMUM_DIMENSIONS, name)
+    header = _parse_header(start, name)
     if math.prod(max(1, length) for length in header.shape) > MAXIMUM_ELEMENTS:
         raise DataError(
             f"{name}: expected at most {MAXIMUM_ELEMENTS} elements, received shape {header.shape} at byte 4; "
             "the header is damaged."
         )
-    whole = _inflate(content, header.end + 1, name)  # one byte more than promised shows what is left over
+    whole = _decompress(content, header.end + 1, name)  # one extra byte reveals trailing data
     if len(whole) != header.end:
         received = f"only {len(whole)}" if len(whole) < header.end else "more"
         raise DataError(
             f"{name}: expected {header.end} bytes for shape {header.shape} of {header.dtype.name}, received "
-            f"{received}; the file is damaged, fetch it again."
+            f"{received}; the file is damaged, download it again."
         )
     array = np.frombuffer(whole, header.dtype, offset=header.size).reshape(header.shape)
     if not array.dtype.isnative:
@@ -122,19 +107,19 @@ def parse_idx(content: bytes, name: str) -> npt.NDArray[Any]:
 
 
 def write_idx(path: str | Path, array: npt.ArrayLike) -> None:
-    """Write an array as an IDX file, compressed where the name ends in ``.gz``.
+    """Write an array as an IDX file, compressed with gzip if the name ends in ``.gz``.
 
     Parameters
     ----------
     path : str or Path
-        The file; one that exists is replaced in one step.
+        The file; an existing file is replaced in one step.
     array : array_like
-        Of 1 to 8 dimensions, and dtype uint8, int8, int16, int32, float32 or float64.
+        1 to 8 dimensions, and dtype uint8, int8, int16, int32, float32 or float64.
 
     Raises
     ------
     DataError
-        Where the format has no room for the dtype or the dimensions.
+        If the format does not support the dtype or the number of dimensions.
 
     Examples
     --------
@@ -153,31 +138,29 @@ def write_idx(path: str | Path, array: npt.ArrayLike) -> None:
     content += array.astype(DTYPES[code]).tobytes()
     if path.suffix == ".gz":
         content = gzip.compress(content, mtime=0)  # without the time, equal arrays make equal files
-    with sibling_folder(path) as folder:
-        (folder / "whole").write_bytes(content)
-        (folder / "whole").replace(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    atomic_write(path, content)
 
 
-def _inflate(content: bytes, limit: int, name: str) -> bytes:
-    """Return the first `limit` bytes of the content, decompressed where it is gzip's, its checksum checked."""
+def _decompress(content: bytes, limit: int, name: str) -> bytes:
+    """Return at most `limit` bytes of the content, decompressed if it is gzip."""
     if not content.startswith(b"\x1f\x8b"):
         return content[:limit]
     stream = zlib.decompressobj(zlib.MAX_WBITS | 16)
     try:
         start = stream.decompress(content, limit)
     except zlib.error as error:
-        raise DataError(f"{name}: its compressed bytes are damaged ({error}); fetch the file again.") from error
+        raise DataError(f"{name}: its compressed bytes are damaged ({error}); download the file again.") from error
     if len(start) < limit and not stream.eof:
-        raise DataError(f"{name}: its compressed bytes end too early, at {len(content)}; fetch the file again.")
+        raise DataError(f"{name}: its compressed bytes end too early, at {len(content)}; download the file again.")
     if stream.unused_data:
         raise DataError(
-            f"{name}: {len(stream.unused_data)} bytes follow the end of the compressed part; fetch the file again."
+            f"{name}: {len(stream.unused_data)} bytes follow the end of the compressed part; download the file again."
         )
     return start
 
 
-def _header(start: bytes, name: str) -> Header:
-    """Check the first bytes and say what they promise."""
+def _parse_header(start: bytes, name: str) -> Header:
     if len(start) < 4 or start[:2] != b"\0\0":
         raise DataError(f"{name}: expected two zero bytes at byte 0, received {start[:2]!r}; this is no IDX file.")
     code, dimensions = start[2], start[3]

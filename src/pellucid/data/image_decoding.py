@@ -1,4 +1,4 @@
-"""From the bytes of an image file, which nobody vouches for, to pixels."""
+"""Decoding of untrusted image files."""
 
 from __future__ import annotations
 
@@ -14,42 +14,26 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from PIL import Image
 
-FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM")  # none of these runs a program, as EPS would
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM")  # none of these can run code, as EPS can
 SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm")
 )
-MAXIMUM_PIXELS = 80_000_000  # below the size at which Pillow itself begins to warn
+MAXIMUM_PIXELS = 80_000_000  # below the size at which Pillow starts to warn
 
 
-class Undecodable(ValueError):
+class ImageDecodeError(ValueError):
     """Bytes that are no usable image; the message is the reason."""
 
 
-def decode(content: bytes, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
-    """Decode an image file to red, green and blue, upright, stretched to one size.
+def decode_image(content: bytes, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """Decode an image file to RGB pixels of shape (height, width, 3), upright and resized to ``size``.
 
-    Turned as its EXIF orientation says; transparency is laid over white; 16-bit grey is reduced to 8.
-
-    Parameters
-    ----------
-    content : bytes
-        The whole file.
-    size : tuple of int
-        Height and width wanted, in pixels.
-
-    Returns
-    -------
-    ndarray of shape (height, width, 3)
-        Dtype uint8.
-
-    Raises
-    ------
-    Undecodable
-        Where the bytes are not an image, end too early, or promise more pixels than are allowed.
+    The EXIF orientation is applied, transparency is blended with white, and 16-bit grey is reduced to 8 bits. Raises
+    `ImageDecodeError` if the bytes are no image, are truncated, or have more than `MAXIMUM_PIXELS` pixels.
 
     Examples
     --------
-    >>> decode(b"P3 1 1 255  7 8 9", (1, 1))
+    >>> decode_image(b"P3 1 1 255  7 8 9", (1, 1))
     array([[[7, 8, 9]]], dtype=uint8)
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
@@ -57,28 +41,28 @@ def decode(content: bytes, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             if image.width * image.height > MAXIMUM_PIXELS:
-                raise Undecodable(f"{image.width}x{image.height} pixels, more than the {MAXIMUM_PIXELS} allowed")
-            # A JPEG can be decoded at a fraction of its size for a fraction of the time; twice the size wanted
-            # keeps the quality. The larger side stands for both, since the image may be turned.
+                raise ImageDecodeError(f"{image.width}x{image.height} pixels, more than the {MAXIMUM_PIXELS} allowed")
+            # A JPEG decodes faster at a fraction of its size; twice the requested size keeps the quality.
+            # Both sides get the larger one, because the image may be rotated.
             image.draft("", (2 * max(size), 2 * max(size)))
             upright = ImageOps.exif_transpose(image)
-            small = _rgb(upright).resize(size[::-1], Image.Resampling.BILINEAR, reducing_gap=2.0)
+            small = _convert_to_rgb(upright).resize(size[::-1], Image.Resampling.BILINEAR, reducing_gap=2.0)
             return np.asarray(small)
-    except Undecodable:
+    except ImageDecodeError:
         raise
     except UnidentifiedImageError as error:
-        raise Undecodable("not an image, whatever its name says" if content else "an empty file") from error
+        raise ImageDecodeError("not an image" if content else "an empty file") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise Undecodable(f"more pixels than the {MAXIMUM_PIXELS} allowed") from error
-    except Exception as error:  # decoders of hostile bytes raise nearly anything
-        raise Undecodable(f"a damaged image ({type(error).__name__}: {error})") from error
+        raise ImageDecodeError(f"more pixels than the {MAXIMUM_PIXELS} allowed") from error
+    except Exception as error:  # decoders raise any kind of error for malformed bytes
+        raise ImageDecodeError(f"a damaged image ({type(error).__name__}: {error})") from error
 
 
 @contextmanager
-def strict_about_bombs() -> Iterator[None]:
-    """Make Pillow raise where it would warn of too many pixels, and keep its other warnings to itself.
+def raise_on_decompression_bombs() -> Iterator[None]:
+    """Turn Pillow's warnings about too many pixels into errors, and silence its other warnings.
 
-    Filters of warnings belong to the whole process, so this is entered once, before threads decode.
+    Warning filters are global to the process, so enter this once, before threads decode.
     """
     from PIL import Image
 
@@ -88,8 +72,7 @@ def strict_about_bombs() -> Iterator[None]:
         yield
 
 
-def _rgb(image: Image.Image) -> Image.Image:
-    """Convert an image of any mode to red, green and blue."""
+def _convert_to_rgb(image: Image.Image) -> Image.Image:
     from PIL import Image
 
     if image.mode == "RGB":
@@ -97,7 +80,7 @@ def _rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16"):
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
     if image.mode in ("I", "F"):
-        raise Undecodable("32 bits a pixel, of no known range; save it with 8")
+        raise ImageDecodeError("32 bits per pixel without a known range; save it with 8")
     if image.has_transparency_data:
         paper = Image.new("RGBA", image.size, "white")
         return Image.alpha_composite(paper, image.convert("RGBA")).convert("RGB")

@@ -1,4 +1,4 @@
-"""NPZ files, as `numpy.savez` writes them, read without trusting them: no pickled objects, no memory for nothing."""
+"""NPZ files from untrusted sources."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError
 
 
 def read_npz(path: str | Path) -> dict[str, npt.NDArray[Any]]:
-    """Read the arrays of an NPZ file by their names.
+    """Read the arrays of an NPZ file.
 
-    The file is not trusted: headers are checked before anything is allocated, and nothing in it is ever run.
+    Untrusted files are safe to read: headers are checked before memory is allocated, and no pickled object is loaded.
 
     Parameters
     ----------
@@ -31,13 +31,13 @@ def read_npz(path: str | Path) -> dict[str, npt.NDArray[Any]]:
     Returns
     -------
     dict from str to ndarray
-        Arrays of numbers, truth values or texts.
+        Arrays of numbers, booleans or strings.
 
     Raises
     ------
     DataError
-        Where there is no such file, it is damaged or no NPZ file, or an array holds Python objects; names the file and
-        the array.
+        If the file does not exist, is damaged or is no NPZ file, or an array has Python objects; the message names the
+        file and the array.
 
     Examples
     --------
@@ -47,13 +47,13 @@ def read_npz(path: str | Path) -> dict[str, npt.NDArray[Any]]:
     """
     path = Path(path)
     if not path.is_file():
-        raise DataError(f"{path}: there is no such file; expected an NPZ file, as numpy.savez writes it.")
+        raise DataError(f"{path}: no such file; expected an NPZ file, as numpy.savez writes it.")
     if not zipfile.is_zipfile(path):
         raise DataError(f"{path}: expected an NPZ file, as numpy.savez writes it, received another kind of file.")
     try:
         with zipfile.ZipFile(path) as archive:
             return {
-                member.filename.removesuffix(".npy"): read_member(archive, member, path)
+                member.filename.removesuffix(".npy"): _read_array(archive, member, path)
                 for member in archive.infolist()
                 if not member.is_dir()
             }
@@ -61,8 +61,8 @@ def read_npz(path: str | Path) -> dict[str, npt.NDArray[Any]]:
         raise DataError(f"{path}: the file is damaged ({error}); write it again.") from error
 
 
-def read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> npt.NDArray[Any]:
-    """Read one array, once its header has been found to promise what is there."""
+def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> npt.NDArray[Any]:
+    """Read one array after checking its header against the size of the archive member."""
     name = member.filename.removesuffix(".npy")
     with archive.open(member) as file:
         try:
@@ -76,23 +76,23 @@ def read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -
             shape, _, dtype = read_header(file)
         except DAMAGE:
             raise
-        except Exception as error:  # NumPy reads headers as Python's literals, which raise nearly anything
+        except Exception as error:  # NumPy evaluates headers as Python literals, which raise any kind of error
             raise DataError(
-                f"{path}: {name!a} is no array of NumPy ({error}); write the file by numpy.savez."
+                f"{path}: {name!a} is not a NumPy array ({error}); write the file with numpy.savez."
             ) from error
         if dtype.hasobject:
             raise DataError(
-                f"{path}: {name!a} holds Python objects, which could run a program when they are read; expected "
-                "numbers or texts. Save it as an array of one dtype, such as np.array(values, dtype='float32')."
+                f"{path}: {name!a} has Python objects, which can run code when they are loaded; expected numbers or "
+                "strings. Save it with one dtype, such as np.array(values, dtype='float32')."
             )
         if dtype.kind not in KINDS or dtype.names is not None:
-            raise DataError(f"{path}: expected {name!a} to hold numbers or texts, received dtype {dtype}.")
+            raise DataError(f"{path}: expected numbers or strings in {name!a}, received dtype {dtype}.")
         size = math.prod(shape) * dtype.itemsize
         if size > MAXIMUM_ARRAY_BYTES or size > member.file_size:
             raise DataError(
-                f"{path}: {name!a} promises {size:,} bytes and has {member.file_size:,}; expected as many, and at most "
-                f"{MAXIMUM_ARRAY_BYTES:,}. Write the file again."
+                f"{path}: the header of {name!a} declares {size:,} bytes and the file has {member.file_size:,}; "
+                f"expected equal numbers, at most {MAXIMUM_ARRAY_BYTES:,}. Write the file again."
             )
     with archive.open(member) as file:
-        found: npt.NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
-    return found
+        array: npt.NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+    return array

@@ -1,4 +1,4 @@
-"""Labels as numbers, and data in two halves: scikit-learn's own, in pellucid's spelling."""
+"""Label encoding, one-hot encoding and train/test splits."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from pellucid.data.errors import DataError
 def split(
     *arrays: npt.ArrayLike, test_size: float = 0.25, seed: int = 0, stratify: npt.ArrayLike | None = None
 ) -> list[Any]:
-    """Split arrays at random into a part to train on and a part to test on.
+    """Split arrays at random into a training and a test part.
 
     Parameters
     ----------
     *arrays : array_like of shape (n, ...)
-        What to split, all in the same way.
+        Arrays that are all split in the same way.
     test_size : float or int
-        The share to test on, or the number.
+        Fraction or number of test samples.
     seed : int
-        Where the order comes from.
+        Seed of the permutation.
     stratify : array_like of shape (n,) or None
-        Classes whose shares are kept in both parts.
+        Classes whose proportions are kept in both parts.
 
     Returns
     -------
@@ -34,7 +34,7 @@ def split(
     Raises
     ------
     ValueError
-        By scikit-learn, where the lengths differ, or a part would be empty.
+        From scikit-learn, if the lengths differ or a part would be empty.
 
     Examples
     --------
@@ -53,19 +53,19 @@ def split(
 
 
 def encode_labels(labels: npt.ArrayLike) -> tuple[npt.NDArray[np.int32], tuple[Any, ...]]:
-    """Number the classes in the order of their names.
+    """Encode class names as integers, in sorted order.
 
     Parameters
     ----------
     labels : array_like of shape (n,)
-        The name of each one's class.
+        The class of each sample.
 
     Returns
     -------
     codes : ndarray of shape (n,)
-        Dtype int32, from 0 on.
+        Dtype int32, from 0.
     class_names : tuple
-        The names, sorted: ``class_names[code]`` is the label again.
+        The sorted classes: ``class_names[code]`` is the label.
 
     Examples
     --------
@@ -84,26 +84,26 @@ def encode_labels(labels: npt.ArrayLike) -> tuple[npt.NDArray[np.int32], tuple[A
 
 
 def one_hot(labels: npt.ArrayLike, num_classes: int | None = None, dtype: str | None = None) -> npt.NDArray[Any]:
-    """Write each class as a row of zeros with a single one: element (i, k) is 1 where labels[i] = k.
+    """One-hot encoding: element (i, k) is 1 where labels[i] = k, otherwise 0.
 
     Parameters
     ----------
     labels : array_like of int, of any shape
-        Classes from 0 on.
+        Classes from 0.
     num_classes : int or None
-        The number of classes; None is one more than the largest label.
+        Number of classes; None is one more than the largest label.
     dtype : str or None
-        The dtype of the result; None is ``pellucid.config.floatx``.
+        Dtype of the result; None is ``pellucid.config.floatx``.
 
     Returns
     -------
     ndarray of shape (*labels.shape, num_classes)
-        The rows.
+        The encoded labels.
 
     Raises
     ------
     DataError
-        Where labels are no whole numbers, or out of range.
+        If labels are not integers or out of range.
 
     Examples
     --------
@@ -115,7 +115,7 @@ def one_hot(labels: npt.ArrayLike, num_classes: int | None = None, dtype: str | 
 
     labels = np.asarray(labels)
     if not np.issubdtype(labels.dtype, np.integer):
-        raise DataError(f"Expected labels that are whole numbers, received dtype {labels.dtype}; see encode_labels.")
+        raise DataError(f"Expected integer labels, received dtype {labels.dtype}; use encode_labels.")
     if num_classes is None:
         num_classes = int(labels.max(initial=-1)) + 1
     if labels.size and not (labels.min() >= 0 and labels.max() < num_classes):

@@ -1,46 +1,43 @@
-"""A progress bar that keeps quiet where nobody watches."""
+"""Progress bars on standard error, shown only on a terminal."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 T = TypeVar("T")
 
 
-def track(items: Iterable[T], *, total: int, what: str, progress: bool | None = None) -> Iterator[T]:
-    """Hand on items one by one while a bar on standard error shows how far the work is.
-
-    Parameters
-    ----------
-    items : iterable
-        The items, handed on unchanged.
-    total : int
-        How many there are.
-    what : str
-        The words in front of the bar.
-    progress : bool or None
-        Whether to show the bar; None shows it where standard error is a terminal.
-
-    Yields
-    ------
-    object
-        Each item in turn.
-
-    Examples
-    --------
-    >>> list(track("abc", total=3, what="reading", progress=False))
-    ['a', 'b', 'c']
-    """
-    if progress is None:
-        progress = sys.stderr.isatty()
-    if not progress:
-        yield from items
-        return
+def create_progress_display(visible: bool | None = None) -> Progress:
+    """Return a rich progress display on standard error; None shows it if that is a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        yield from bar.track(items, total=total, description=what)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=visible is None,
+        disable=not (sys.stderr.isatty() if visible is None else visible),
+    )
+
+
+def track(items: Iterable[T], *, total: int, description: str, progress: bool | None = None) -> Iterator[T]:
+    """Yield items while a progress bar counts them; None shows it if standard error is a terminal.
+
+    Examples
+    --------
+    >>> list(track("abc", total=3, description="reading", progress=False))
+    ['a', 'b', 'c']
+    """
+    if not (sys.stderr.isatty() if progress is None else progress):
+        yield from items
+        return
+    with create_progress_display(progress) as display:
+        yield from display.track(items, total=total, description=description)

@@ -1,4 +1,4 @@
-"""Points in the plane in two or more classes, drawn as scikit-learn draws them."""
+"""Two-dimensional toy data sets with two or more classes, with scikit-learn's distributions."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ Points = tuple[npt.NDArray[Any], npt.NDArray[np.int32]]
 
 
 def moons(n: int = 200, noise: float = 0.20, seed: int = 0, dtype: str | None = None) -> Points:
-    """Two half circles, one in the bow of the other: (cos t, sin t) and (1 - cos t, 1/2 - sin t), 0 <= t <= π.
+    """Two interleaving half circles: (cos t, sin t) and (1 - cos t, 1/2 - sin t), 0 <= t <= π.
 
     Parameters
     ----------
     n : int
-        The number of points, half of them in each class.
+        Number of points, half of them in each class.
     noise : float
-        The standard deviation of the normal noise on both coordinates.
+        Standard deviation of the normal noise on both coordinates.
     seed : int
-        Where the noise and the order come from; seed 0 draws what ``numpy.random.seed(0)`` would.
+        Seed of the noise and the order; seed 0 gives the same points as ``numpy.random.seed(0)``.
     dtype : str or None
-        The dtype of the points; None is ``pellucid.config.floatx``.
+        Dtype of the points; None is ``pellucid.config.floatx``.
 
     Returns
     -------
@@ -36,7 +36,7 @@ def moons(n: int = 200, noise: float = 0.20, seed: int = 0, dtype: str | None = 
     Raises
     ------
     OptionError
-        For less than one point, or less noise than none.
+        If ``n`` is below 1 or ``noise`` is negative.
 
     Examples
     --------
@@ -45,8 +45,8 @@ def moons(n: int = 200, noise: float = 0.20, seed: int = 0, dtype: str | None = 
     ((200, 2), 'float32', array([100, 100]))
     """
     if n < 1 or not noise >= 0:
-        raise OptionError(f"moons: expected a point or more, and noise of 0 or more. Received: n={n}, noise={noise}")
-    # Written out, though scikit-learn has it: importing that takes longer than all the rest of a small network's run.
+        raise OptionError(f"moons: expected n of 1 or more and noise of 0 or more. Received: n={n}, noise={noise}")
+    # Not sklearn.datasets.make_moons: importing scikit-learn takes longer than the whole run of a small network.
     random = np.random.RandomState(seed)
     angles = [np.linspace(0, np.pi, half) for half in (n // 2, n - n // 2)]
     outer, inner = (np.stack([np.cos(t), np.sin(t)], axis=1) for t in angles)
@@ -54,24 +54,24 @@ def moons(n: int = 200, noise: float = 0.20, seed: int = 0, dtype: str | None = 
     classes = np.repeat([0, 1], [len(outer), len(inner)])
     order = np.arange(n)
     random.shuffle(order)
-    return _typed((points[order] + random.normal(scale=noise, size=points.shape), classes[order]), dtype)
+    return _cast((points[order] + random.normal(scale=noise, size=points.shape), classes[order]), dtype)
 
 
 def circles(n: int = 200, noise: float = 0.10, factor: float = 0.5, seed: int = 0, dtype: str | None = None) -> Points:
-    """Two circles, one within the other: (cos t, sin t) and factor * (cos t, sin t).
+    """Two concentric circles: (cos t, sin t) and factor * (cos t, sin t).
 
     Parameters
     ----------
     n : int
-        The number of points, half of them in each class.
+        Number of points, half of them in each class.
     noise : float
-        The standard deviation of the normal noise on both coordinates.
+        Standard deviation of the normal noise on both coordinates.
     factor : float
-        The radius of the inner circle, from 0 to 1.
+        Radius of the inner circle, from 0 to 1.
     seed : int
-        Where the noise and the order come from.
+        Seed of the noise and the order.
     dtype : str or None
-        The dtype of the points; None is ``pellucid.config.floatx``.
+        Dtype of the points; None is ``pellucid.config.floatx``.
 
     Returns
     -------
@@ -88,31 +88,31 @@ def circles(n: int = 200, noise: float = 0.10, factor: float = 0.5, seed: int = 
     """
     from sklearn.datasets import make_circles
 
-    return _typed(make_circles(n, noise=noise, factor=factor, random_state=seed), dtype)
+    return _cast(make_circles(n, noise=noise, factor=factor, random_state=seed), dtype)
 
 
 def blobs(n: int = 200, classes: int = 3, spread: float = 1.0, seed: int = 0, dtype: str | None = None) -> Points:
-    """Round clouds of points: center + spread * N(0, 1), one center for each class.
+    """Isotropic Gaussian clusters: center + spread * N(0, 1), one center per class.
 
     Parameters
     ----------
     n : int
-        The number of points, shared evenly among the classes.
+        Number of points, divided evenly among the classes.
     classes : int
-        The number of clouds.
+        Number of clusters.
     spread : float
-        The standard deviation of each cloud.
+        Standard deviation of each cluster.
     seed : int
-        Where the centers and the points come from.
+        Seed of the centers and the points.
     dtype : str or None
-        The dtype of the points; None is ``pellucid.config.floatx``.
+        Dtype of the points; None is ``pellucid.config.floatx``.
 
     Returns
     -------
     X : ndarray of shape (n, 2)
         The points.
     y : ndarray of shape (n,)
-        Their classes from 0 on, dtype int32.
+        Their classes from 0, dtype int32.
 
     Examples
     --------
@@ -122,14 +122,13 @@ def blobs(n: int = 200, classes: int = 3, spread: float = 1.0, seed: int = 0, dt
     """
     from sklearn.datasets import make_blobs
 
-    return _typed(make_blobs(n, centers=classes, cluster_std=spread, random_state=seed), dtype)
+    return _cast(make_blobs(n, centers=classes, cluster_std=spread, random_state=seed), dtype)
 
 
-def _typed(drawn: tuple[npt.NDArray[Any], npt.NDArray[Any]], dtype: str | None) -> Points:
-    """Give points the dtype asked for, and classes int32."""
+def _cast(points_and_classes: tuple[npt.NDArray[Any], npt.NDArray[Any]], dtype: str | None) -> Points:
     if dtype is None:
         from pellucid.graph.config import config
 
         dtype = config.floatx
-    points, classes = drawn
+    points, classes = points_and_classes
     return points.astype(dtype), classes.astype(np.int32)

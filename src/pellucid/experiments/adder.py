@@ -1,4 +1,4 @@
-"""The recurrent network that learns to add: by hand, and by graph with the gradient taken through the loop."""
+"""A recurrent network that learns to add, by hand and by graph with the gradient of a scan."""
 
 from typing import Annotated, Any
 
@@ -6,27 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.byhand import adder as by_hand
-from pellucid.experiments.runner import Outcome, Range, Run, Score, experiment
-from pellucid.experiments.runner.pluralize import counted
+from pellucid.experiments.runner import ExperimentResult, Range, RunContext, Score, experiment, pluralize
 
-SHOWN = 5
-"""How many sums are printed."""
+PRINTED_SUMS = 5
 
 
-class Network:
-    """The network as expressions: a scan over the bits, and the gradient through it.
+class AdderNetwork:
+    """The network: a scan over the bits, and the gradient through it.
 
-    Parameters
-    ----------
-    start
-        The weights to begin with; the network computes in their dtype.
-    bits
-        Of each number.
-    rate
-        Of the descent.
+    It computes in the dtype of the initial weights ``start``.
     """
 
-    def __init__(self, start: by_hand.Parameters, bits: int, rate: float) -> None:
+    def __init__(self, start: by_hand.AdderParameters, bits: int, rate: float) -> None:
         import pellucid as pel
 
         dtype = start.Wh.dtype
@@ -38,19 +29,19 @@ class Network:
         self.error, self.names = error, {error: "E", o: "o", h: "h"}
         updates = pel.optimizers.SGD(rate).updates(error)
         self.step = pel.function([x, y], o[:, 0] > 0.5, updates=updates)
-        self.answer = pel.function([x], o[:, 0] > 0.5)
+        self.predict = pel.function([x], o[:, 0] > 0.5)
         self.states = pel.function([x], h)
 
     def derivation(self, inputs: NDArray[Any], targets: NDArray[Any]) -> str:
-        """Return a page on which backpropagation through time is derived, with the numbers of one sum."""
+        """Return an HTML page that derives backpropagation through time, with the numbers of one sum."""
         import pellucid as pel
 
         derivation = pel.derive(self.error, self.parameters, {"x": inputs, "y": targets}, names=self.names)
         page: str = derivation.html("Backpropagation through time, step by step")
         return page
 
-    def gap(self, other: by_hand.Parameters) -> float:
-        """Return the largest difference between its weights and those of another."""
+    def get_weight_difference(self, other: by_hand.AdderParameters) -> float:
+        """Return the largest absolute difference from other weights."""
         pairs = zip(self.parameters, other, strict=True)
         return max(float(np.abs(mine.get_value() - theirs).max()) for mine, theirs in pairs)
 
@@ -64,18 +55,17 @@ class Network:
     r" + \frac{\partial E}{\partial h_{t+1}} \frac{\partial h_{t+1}}{\partial h_t}",
 )
 def adder(
-    run: Run,
+    run: RunContext,
     *,
-    sums: Annotated[int, Range(1), "sums to learn from, one step of descent each"] = 10_000,
-    bits: Annotated[int, Range(2, 62), "binary digits of a number"] = 8,
-    hidden: Annotated[int, Range(1, 1000), "units in the hidden layer"] = 16,
-    rate: Annotated[float, Range(0, open=True), "length of a step, as a multiple of the gradient"] = 0.1,
-) -> Outcome:
-    """The network reads two numbers bit by bit, the least significant first, and writes the bit of their sum. Nobody
-    tells it of carrying: it has to find out that its hidden layer must remember something from one bit to the next, and
-    what. The gradient goes back through the steps, by hand as a loop written out, by graph as the gradient of a scan,
-    which is a scan from the end to the beginning. Every sum is answered before the network learns from it, so the share
-    of exact answers is one on sums it has not seen.
+    sums: Annotated[int, Range(1), "training sums, one step of gradient descent each"] = 10_000,
+    bits: Annotated[int, Range(2, 62), "bits per number"] = 8,
+    hidden: Annotated[int, Range(1, 1000), "hidden units"] = 16,
+    rate: Annotated[float, Range(0, open=True), "learning rate"] = 0.1,
+) -> ExperimentResult:
+    """The network reads two numbers bit by bit, least significant bit first, and outputs the bits of their sum. It must
+    learn to keep the carry in its hidden layer. The gradient is propagated backwards through the steps: by hand as an
+    explicit loop, by graph as the gradient of a scan, which is a scan in reverse. Each sum is predicted before the
+    network is trained on it, so the fraction of exact predictions is a held-out accuracy.
     """
     from pellucid.data import binary_addition
 
@@ -83,143 +73,145 @@ def adder(
     true = targets[..., 0].astype(bool)
     start = by_hand.initialize(hidden, run.seed)
     with (
-        run.learning("by hand", "sums", "error") as errors,
+        run.learning_curve("by hand", "sums", "error") as errors,
         run.progress("by hand", sums) as advance,
         run.clock("by hand") as hand_clock,
     ):
 
-        def note(done: int, error: float) -> None:
+        def append(step: int, error: float) -> None:
             errors.append(error)
             advance()
 
-        weights, answers, _ = by_hand.train(inputs, targets, hidden, rate, run.seed, note)
+        weights, hand_predictions, _ = by_hand.train(inputs, targets, hidden, rate, run.seed, append)
 
-    network = Network(start, bits, rate)
-    run.page(
+    network = AdderNetwork(start, bits, rate)
+    run.save_page(
         "derivation",
         "Backpropagation through time, derived step by step, with the numbers of the first sum",
         network.derivation(inputs[0], targets[0]),
     )
     last = inputs[-min(sums, 1000) :]
-    untrained = float(exact(np.array([network.answer(x) for x in last]), true[-len(last) :]).mean())
-    looked_at, carries = last[-200:], carried(last[-200:])
-    before = carrier(np.array([network.states(x) for x in looked_at]), carries)
+    untrained = float(are_exact(np.array([network.predict(x) for x in last]), true[-len(last) :]).mean())
+    probes, carries = last[-200:], compute_carries(last[-200:])
+    before = find_carry_unit(np.array([network.states(x) for x in probes]), carries)
     with (
-        run.learning("by graph", "sums", "wrong bits", lambda said: (said != true[: len(said)]).sum(axis=1)),
-        run.following("by graph", sums) as follow,
+        run.learning_curve("by graph", "sums", "wrong bits", lambda bits: (bits != true[: len(bits)]).sum(axis=1)),
+        run.loop_progress("by graph", sums) as progress,
         run.clock("by graph") as graph_clock,
     ):
-        answered = network.step.over(inputs, targets, progress=follow)
+        predictions = network.step.over(inputs, targets, progress=progress)
     seconds = graph_clock.seconds - network.step.compile_seconds
 
-    right = exact(answered, true)
-    result = float(right[-len(last) :].mean())
-    same = float((answered == answers).all(axis=1).mean())
-    states = np.array([network.states(x) for x in looked_at])
-    after = carrier(states, carries)
-    busiest = int(np.abs(np.diff(carries)).sum(axis=1).argmax())
-    draw_pictures(run, right, looked_at[busiest], states[busiest], network.answer(looked_at[busiest]), *after)
-    return Outcome(
-        Score(f"exact of the last {len(last):,} sums", result),
-        baseline=Score("exact by the untrained network", untrained),
+    exact = are_exact(predictions, true)
+    accuracy = float(exact[-len(last) :].mean())
+    same = float((predictions == hand_predictions).all(axis=1).mean())
+    states = np.array([network.states(x) for x in probes])
+    after = find_carry_unit(states, carries)
+    difference = network.get_weight_difference(weights)
+    shown = int(np.abs(np.diff(carries)).sum(axis=1).argmax())  # the sum whose carry changes most often
+    draw_pictures(run, exact, probes[shown], states[shown], network.predict(probes[shown]), *after)
+    return ExperimentResult(
+        Score(f"exact of the last {len(last):,} sums", accuracy),
+        baseline=Score("exact before training", untrained),
         measures={
-            "exact_of_the_last": result,
-            "exact_of_the_last_by_hand": exact(answers, true)[-len(last) :].mean(),
+            "exact_of_the_last": accuracy,
+            "exact_of_the_last_by_hand": are_exact(hand_predictions, true)[-len(last) :].mean(),
             "untrained": untrained,
             "chance": 0.5**bits,
-            "first_after_which_all_are_exact": int(np.flatnonzero(~right)[-1]) + 1 if not right.all() else 0,
+            "first_after_which_all_are_exact": int(np.flatnonzero(~exact)[-1]) + 1 if not exact.all() else 0,
             "carry_correlation_untrained": before[1],
             "carry_correlation": after[1],
-            "same_answers": same,
-            "largest_gap_of_weights": network.gap(weights),
+            "same_predictions": same,
+            "largest_weight_difference": difference,
             "seconds_by_hand": hand_clock.seconds,
             "seconds_by_graph": seconds,
             "seconds_to_compile": network.step.compile_seconds,
             "times_as_fast": hand_clock.seconds / seconds,
         },
         lines=[
-            *written(inputs[-SHOWN:], answered[-SHOWN:]),
-            f"exact: {result:.1%} of the last {len(last):,} sums (untrained: {untrained:.1%}; by guessing: "
+            *format_sums(inputs[-PRINTED_SUMS:], predictions[-PRINTED_SUMS:]),
+            f"exact: {accuracy:.1%} of the last {len(last):,} sums (before training: {untrained:.1%}; by guessing: "
             f"{0.5**bits:.1%})",
-            f"hidden unit {after[0]} follows the carry most closely: correlation {after[1]:.2f}, before training "
-            f"{before[1]:.2f} at best",
-            f"by hand and by graph gave the same answer to {same:.1%} of all sums, and their weights differ by "
-            f"{network.gap(weights):.0e} at most",
-            f"{counted(sums, 'sum')} by hand in NumPy: {hand_clock.seconds:.2f} s; as one compiled program: "
+            f"hidden unit {after[0]} has the highest correlation with the carry: {after[1]:.2f} (highest before "
+            f"training: {before[1]:.2f})",
+            f"same prediction by hand and by graph for {same:.1%} of all sums; largest difference of weights "
+            f"{difference:.0e}",
+            f"{pluralize(sums, 'sum')} by hand in NumPy: {hand_clock.seconds:.2f} s; as one compiled program: "
             f"{seconds:.3f} s, {hand_clock.seconds / seconds:.2g} times as fast "
             f"(and {network.step.compile_seconds:.2f} s to compile)",
         ],
     )
 
 
-def exact(answers: NDArray[Any], true: NDArray[Any]) -> NDArray[Any]:
-    """Return for each sum whether all its bits are right."""
-    return np.asarray((answers == true).all(axis=1))
+def are_exact(predictions: NDArray[Any], true: NDArray[Any]) -> NDArray[Any]:
+    """Return for each sum whether all bits are correct."""
+    return np.asarray((predictions == true).all(axis=1))
 
 
-def digits(bits: NDArray[Any]) -> str:
-    """Return bits, the least significant first, as one writes them: the most significant first.
+def format_bits(bits: NDArray[Any]) -> str:
+    """Return bits, least significant first, as a binary number.
 
-    >>> digits(np.array([0, 1, 1, 0]))
+    >>> format_bits(np.array([0, 1, 1, 0]))
     '0110'
     """
     return "".join(str(int(bit)) for bit in bits[::-1])
 
 
-def written(inputs: NDArray[Any], answers: NDArray[Any]) -> list[str]:
-    """Return sums and what the network answered, a line each."""
+def format_sums(inputs: NDArray[Any], predictions: NDArray[Any]) -> list[str]:
+    """Return one line for each sum and its prediction."""
     from pellucid.data import from_bits
 
     lines = []
-    for x, answer in zip(inputs, answers, strict=True):
+    for x, bits in zip(inputs, predictions, strict=True):
         a, b = (int(from_bits(x[:, side])) for side in range(2))
-        said = int(from_bits(answer.astype(int)))
-        verdict = "right" if said == a + b else f"wrong, {a + b} is right"
-        lines.append(f"{digits(x[:, 0])} + {digits(x[:, 1])} = {digits(answer)}   {a} + {b} = {said}   {verdict}")
+        c = int(from_bits(bits.astype(int)))
+        verdict = "correct" if c == a + b else f"wrong, {a + b} is correct"
+        binary = f"{format_bits(x[:, 0])} + {format_bits(x[:, 1])} = {format_bits(bits)}"
+        lines.append(f"{binary}   {a} + {b} = {c}   {verdict}")
     return lines
 
 
 def draw_pictures(
-    run: Run,
-    right: NDArray[Any],
+    run: RunContext,
+    exact: NDArray[Any],
     x: NDArray[Any],
     states: NDArray[Any],
-    answer: NDArray[Any],
+    prediction: NDArray[Any],
     unit: int,
     correlation: float,
 ) -> None:
-    """Save how the answers became exact, and what the hidden layer holds during one sum."""
+    """Save the accuracy during training, and the hidden states of one sum."""
     from pellucid.show.hidden_state_plot import hidden_states
     from pellucid.show.plots import learning_curves
 
-    window = max(1, min(200, len(right) // 5))
-    share = np.convolve(right, np.full(window, 1 / window), mode="valid")
-    run.figure(
+    window = max(1, min(200, len(exact) // 5))
+    fraction = np.convolve(exact, np.full(window, 1 / window), mode="valid")
+    label = f"fraction of the last {window}"
+    run.save_figure(
         "exact",
-        "How its sums become exact",
-        learning_curves({"exact": (np.arange(window, len(right) + 1), share)}, "sums", f"share of the last {window}"),
-        reading=f"The share of exact answers among the last {window} sums, as training goes on: it begins at "
-        f"{share[0]:.1%} and ends at {share[-1]:.1%}.",
+        "Fraction of exact sums during training",
+        learning_curves({"exact": (np.arange(window, len(exact) + 1), fraction)}, "sums", label),
+        reading=f"The fraction of exact predictions among the last {window} sums, over the course of training: "
+        f"{fraction[0]:.1%} at first, {fraction[-1]:.1%} at the end.",
     )
     steps = [
-        f"{int(a)} + {int(b)}\ncarry {carry}\n= {int(said)}"
-        for (a, b), carry, said in zip(x, carried(x[np.newaxis])[0], answer, strict=True)
+        f"{int(a)} + {int(b)}\ncarry {carry}\n= {int(c)}"
+        for (a, b), carry, c in zip(x, compute_carries(x[np.newaxis])[0], prediction, strict=True)
     ]
-    run.figure(
+    run.save_figure(
         "hidden-states",
-        "What the hidden layer holds during one sum",
+        "Hidden states during one sum",
         hidden_states(states, steps),
-        reading="A column for each step, from the least significant bit on, and a row for each hidden unit: dark is 0, "
-        "bright is 1. Under each step stand its two bits, what is carried to the next step, and the bit it answered. "
-        f"Over many sums, unit {unit} follows the carry most closely, with a correlation of {correlation:.2f}; several "
-        "units keep it together.",
+        reading="One column per step, starting with the least significant bit, and one row per hidden unit: dark is 0, "
+        "bright is 1. The labels have the two input bits, the carry to the next step and the predicted bit. "
+        f"Of all units, unit {unit} has the highest correlation with the carry: {correlation:.2f}.",
     )
 
 
-def carried(inputs: NDArray[Any]) -> NDArray[Any]:
-    """Return the carry that each step of each sum hands to the next.
+def compute_carries(inputs: NDArray[Any]) -> NDArray[Any]:
+    """Return the carry from each step of each sum to the next.
 
-    >>> carried(np.array([[[1, 1], [1, 0], [0, 0]]]))
+    >>> compute_carries(np.array([[[1, 1], [1, 0], [0, 0]]]))
     array([[1, 1, 0]])
     """
     carries = np.zeros(inputs.shape[:2], int)
@@ -228,16 +220,17 @@ def carried(inputs: NDArray[Any]) -> NDArray[Any]:
     return carries
 
 
-def carrier(states: NDArray[Any], carries: NDArray[Any]) -> tuple[int, float]:
-    """Return the hidden unit that follows the carry most closely, and the size of its correlation with it.
+def find_carry_unit(states: NDArray[Any], carries: NDArray[Any]) -> tuple[int, float]:
+    """Return the hidden unit with the highest absolute correlation with the carry, and that correlation.
 
-    >>> carrier(np.array([[[0.2, 0.9], [0.1, 0.1], [0.3, 0.8]]]), np.array([[1, 0, 1]]))
+    >>> find_carry_unit(np.array([[[0.2, 0.9], [0.1, 0.1], [0.3, 0.8]]]), np.array([[1, 0, 1]]))
     (1, 1.0)
     """
     rows = states.reshape(-1, states.shape[-1])
-    followed = carries.ravel() - carries.mean()
+    centred_carries = carries.ravel() - carries.mean()
     centred = rows - rows.mean(axis=0)
-    sizes = np.sqrt((centred**2).sum(axis=0) * (followed**2).sum())
-    correlation = np.abs(followed @ centred) / np.where(sizes > 0, sizes, 1)
+    norms = np.sqrt((centred**2).sum(axis=0) * (centred_carries**2).sum())
+    # A unit or a carry that never changes has norm 0, and a correlation of 0 here.
+    correlation = np.abs(centred_carries @ centred) / np.where(norms > 0, norms, 1)
     unit = int(correlation.argmax())
     return unit, round(float(correlation[unit]), 2)

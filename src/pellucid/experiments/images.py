@@ -1,4 +1,4 @@
-"""The Keras classifier for a folder of images: a dense network on the pixels themselves."""
+"""A dense network on the pixels of an image folder: the Keras classifier of the workshop."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -6,80 +6,80 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from pellucid.experiments.common.image_data import Pictures, from_folder, mistakes
-from pellucid.experiments.runner import Outcome, Range, Run, Score, experiment
+from pellucid.experiments.common.image_data import ImageData, load_image_folder, save_predictions
+from pellucid.experiments.runner import ExperimentResult, Range, RunContext, Score, experiment
 
 
 @experiment(
     "images",
-    "A folder of images, told apart by their pixels",
+    "A dense network classifies a folder of images",
     r"h_1 = \operatorname{relu}(W_1 x + b_1), \quad h_2 = \operatorname{relu}(W_2 h_1 + b_2), \quad "
     r"p = \operatorname{softmax}(W_3 h_2 + b_3)",
     r"L = -\frac{1}{2} \sum_k \left( t_k \log p_k + (1 - t_k) \log(1 - p_k) \right)",
 )
 def images(
-    run: Run,
+    run: RunContext,
     *,
-    data: Annotated[Path | None, "a folder or zip of images; two kinds of digits, written as PNG, without it"] = None,
-    epochs: Annotated[int, Range(1), "passes over the images"] = 50,
-    batch: Annotated[int, Range(1), "images a step"] = 128,
+    data: Annotated[Path | None, "folder or zip of images (default: the digits 3 and 8, written as PNG)"] = None,
+    epochs: Annotated[int, Range(1), "epochs"] = 50,
+    batch: Annotated[int, Range(1), "batch size"] = 128,
     rate: Annotated[float, Range(0, open=True), "learning rate"] = 0.01,
-    test_size: Annotated[float, Range(0.05, 0.95), "share of the images kept for the test"] = 0.25,
-) -> Outcome:
-    """Every image is brought to 32x32 pixels and read as a row of 3,072 numbers, which three dense layers weigh.
-    The network knows nothing of neighbouring pixels, so it beats guessing but not a convolution.
+    test_size: Annotated[float, Range(0.05, 0.95), "fraction of the images in the test set"] = 0.25,
+) -> ExperimentResult:
+    """Every image is resized to 32x32 pixels and read as a vector of 3,072 numbers, the input of three dense layers.
+    The network does not use which pixels are neighbours; the convolutional networks of the course do.
     """
-    pictures = read(run, data, test_size)
-    classes = len(pictures.class_names)
-    model = network(classes, rate, run.seed)
-    x, x_test = flat(pictures.x_train), flat(pictures.x_test)
-    t, t_test = np.eye(classes, dtype="float32")[pictures.y_train], np.eye(classes, dtype="float32")[pictures.y_test]
+    samples = load_images(run, data, test_size)
+    classes = len(samples.class_names)
+    model = build_model(classes, rate, run.seed)
+    x, x_test = flatten_and_scale(samples.x_train), flatten_and_scale(samples.x_test)
+    t, t_test = np.eye(classes, dtype="float32")[samples.y_train], np.eye(classes, dtype="float32")[samples.y_test]
     with (
-        run.learning("training", "epochs", values_of=lambda history: history.history.get("loss", [])),
+        run.learning_curve("training", "epochs", get_values=lambda history: history.history.get("loss", [])),
         run.clock("training"),
     ):
         history = model.fit(
             x, t, epochs=epochs, batch_size=batch, validation_data=(x_test, t_test), seed=run.seed, verbose=0
         ).history
-    answers = model.predict(x_test).argmax(-1)
-    accuracy = float((answers == pictures.y_test).mean())
-    draw(run, history)
-    mistakes(run, pictures, answers)
-    return Outcome(
-        Score("held-out accuracy", accuracy),
-        baseline=Score("always the larger class", pictures.larger_class),
+    predictions = model.predict(x_test).argmax(-1)
+    accuracy = float((predictions == samples.y_test).mean())
+    draw_accuracy(run, history)
+    save_predictions(run, samples, predictions)
+    return ExperimentResult(
+        Score("test accuracy", accuracy),
+        baseline=Score("majority class", samples.majority_accuracy),
         measures={
-            "held_out_accuracy": accuracy,
+            "test_accuracy": accuracy,
             "training_accuracy": history["accuracy"][-1],
-            "larger_class": pictures.larger_class,
+            "majority_accuracy": samples.majority_accuracy,
             "images": len(x),
-            "classes": list(pictures.class_names),
+            "classes": list(samples.class_names),
             "epochs": epochs,
         },
         lines=[
-            f"{len(x)} images of {', '.join(pictures.class_names)} to learn from, {len(x_test)} to test on",
-            f"held-out accuracy {accuracy:.3f}, training accuracy {history['accuracy'][-1]:.3f}",
+            f"{len(x)} training images and {len(x_test)} test images of {', '.join(samples.class_names)}",
+            f"test accuracy {accuracy:.3f}, training accuracy {history['accuracy'][-1]:.3f}",
         ],
     )
 
 
-def read(run: Run, data: Path | None, test_size: float) -> Pictures:
-    """Read the folder given, or write a folder of digits and read that."""
+def load_images(run: RunContext, data: Path | None, test_size: float) -> ImageData:
+    """Load the given folder, or write a folder of digits and load that."""
     if data is not None:
-        return from_folder(data, None, None, run.seed, test_size)
+        return load_image_folder(data, None, None, run.seed, test_size)
     from pellucid.data import write_digit_folder
 
     with TemporaryDirectory() as parent:
         folder = write_digit_folder(Path(parent) / "digits", seed=run.seed)
-        return from_folder(folder, None, None, run.seed, test_size)
+        return load_image_folder(folder, None, None, run.seed, test_size)
 
 
-def flat(x: Any) -> Any:
-    """Return images as rows of numbers from 0 to 1."""
+def flatten_and_scale(x: Any) -> Any:
+    """Return images as vectors of numbers from 0 to 1."""
     return (x.reshape(len(x), -1) / 255).astype("float32")
 
 
-def network(classes: int, rate: float, seed: int) -> Any:
+def build_model(classes: int, rate: float, seed: int) -> Any:
     """Return the workshop's 3072-768-384-k network, compiled."""
     import pellucid as pel
     from pellucid import nn
@@ -98,16 +98,14 @@ def network(classes: int, rate: float, seed: int) -> Any:
     return model
 
 
-def draw(run: Run, history: Any) -> None:
-    """Save the learning curves."""
+def draw_accuracy(run: RunContext, history: Any) -> None:
     from pellucid.show.plots import learning_curves
 
-    curves = {"training": history["accuracy"], "held out": history["val_accuracy"]}
-    run.figure(
+    run.save_figure(
         "accuracy",
-        "Accuracy while it learns",
-        learning_curves(curves, "epoch", "accuracy"),
-        reading=f"The accuracy after each epoch, on the images it learns from, up to {max(history['accuracy']):.2f}, "
-        f"and on those it does not, up to {max(history['val_accuracy']):.2f}. Where the first goes on "
-        "rising and the second does not, the network is learning its images by heart.",
+        "Training and test accuracy",
+        learning_curves({"training": history["accuracy"], "test": history["val_accuracy"]}, "epoch", "accuracy"),
+        reading=f"The accuracy after each epoch: at most {max(history['accuracy']):.2f} on the training images and "
+        f"{max(history['val_accuracy']):.2f} on the test images. The difference between the curves is a measure of "
+        "overfitting.",
     )

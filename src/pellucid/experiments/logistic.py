@@ -1,10 +1,10 @@
-"""Logistic regression on two moons: how far one straight line goes."""
+"""Logistic regression on two moons."""
 
 from typing import Annotated
 
 import numpy as np
 
-from pellucid.experiments.runner import Outcome, Range, Run, Score, experiment
+from pellucid.experiments.runner import ExperimentResult, Range, RunContext, Score, experiment
 
 
 @experiment(
@@ -14,14 +14,14 @@ from pellucid.experiments.runner import Outcome, Range, Run, Score, experiment
     r"\min_{w, b} \; \frac{1}{2} {\lVert w \rVert}^2 - C \sum_n \log \, p(y_n \mid x_n)",
 )
 def logistic(
-    run: Run,
+    run: RunContext,
     *,
-    points: Annotated[int, Range(20), "points to learn from"] = 200,
-    noise: Annotated[float, Range(0), "how far points stray from their moon"] = 0.2,
-    folds: Annotated[int, Range(2, 10), "parts of the cross-validation that chooses C"] = 5,
-) -> Outcome:
-    """A logistic regression weighs two coordinates and can only draw a straight line through the plane.
-    The moons are bent into each other, so it stays wrong on their tips: what a hidden layer is for.
+    points: Annotated[int, Range(20), "training points"] = 200,
+    noise: Annotated[float, Range(0), "standard deviation of the noise"] = 0.2,
+    folds: Annotated[int, Range(2, 10), "folds of the cross-validation that selects C"] = 5,
+) -> ExperimentResult:
+    """A logistic regression has a straight line as its decision boundary. The two moons interlock, so no straight line
+    separates them: a hidden layer is needed.
     """
     from sklearn.linear_model import LogisticRegressionCV
 
@@ -36,28 +36,29 @@ def logistic(
         ).fit(X, y)
     accuracy = float(classifier.score(X, y))
     held_out = float(classifier.score(X_new, y_new))
-    larger_class = float(np.bincount(y_new).max() / len(y_new))
-    run.figure(
+    majority_accuracy = float(np.bincount(y_new).max() / len(y_new))
+    wrong = int((classifier.predict(X) != y).sum())
+    run.save_figure(
         "boundary",
-        "The best straight line",
+        "Decision boundary of the logistic regression",
         decision_boundary(classifier.predict_proba, X, y),
-        reading="Two moons of points, bent into each other, and the straight line where the regression is undecided. "
-        "The tip of each moon lies on the other's side of the line; no straight line could put both right.",
+        reading="Two interlocking moons of points, and the straight line where both classes have probability 1/2. "
+        f"{wrong} of the {points} training points are on the wrong side of the line.",
     )
-    return Outcome(
+    return ExperimentResult(
         Score("held-out accuracy", held_out),
-        baseline=Score("always the larger class", larger_class),
+        baseline=Score("majority class", majority_accuracy),
         measures={
             "training_accuracy": accuracy,
             "held_out_accuracy": held_out,
-            "larger_class": larger_class,
+            "majority_accuracy": majority_accuracy,
             "weights": classifier.coef_[0],
             "bias": classifier.intercept_[0],
             "C": classifier.C_,
         },
         lines=[
             f"training accuracy {accuracy:.3f} on {points} points",
-            f"held-out accuracy {held_out:.3f} on {len(y_new)} others",
+            f"held-out accuracy {held_out:.3f} on {len(y_new)} points",
             f"the line: {classifier.coef_[0, 0]:.3f} x + {classifier.coef_[0, 1]:.3f} y + "
             f"{classifier.intercept_[0]:.3f} = 0, with C = {classifier.C_:.3g}",
         ],

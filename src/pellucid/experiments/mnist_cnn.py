@@ -1,12 +1,15 @@
-"""MNIST with convolutions: the network of the TensorFlow tutorial for experts."""
+"""A convolutional network on MNIST: the network of the TensorFlow tutorial for experts."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
-
-from pellucid.experiments.common.image_data import Pictures, batches, classify, mistakes, train
-from pellucid.experiments.runner import Outcome, Range, Run, Score, experiment
-from pellucid.experiments.runner.pluralize import counted
+from pellucid.experiments.common.image_data import (
+    ImageData,
+    make_batch_indices,
+    predict_in_batches,
+    save_predictions,
+    train_network,
+)
+from pellucid.experiments.runner import ExperimentResult, Range, RunContext, Score, experiment, pluralize
 
 if TYPE_CHECKING:
     from pellucid.graph.expr import Expr, Input
@@ -20,16 +23,16 @@ if TYPE_CHECKING:
     r"w \leftarrow w - \eta \, \frac{\hat m}{\sqrt{\hat v} + \epsilon}",
 )
 def mnist_cnn(
-    run: Run,
+    run: RunContext,
     *,
-    steps: Annotated[int, Range(1), "batches to learn from"] = 200,
-    batch: Annotated[int, Range(1, 10_000), "images a step"] = 50,
+    steps: Annotated[int, Range(1), "training steps"] = 200,
+    batch: Annotated[int, Range(1, 10_000), "batch size"] = 50,
     rate: Annotated[float, Range(0, open=True), "learning rate of Adam"] = 1e-4,
-    drop: Annotated[float, Range(0, 0.95), "share of the 1,024 units dropped while learning"] = 0.5,
-    test: Annotated[int, Range(100, 10_000), "images to test on"] = 10_000,
-) -> Outcome:
-    """Two convolutions with pooling, 1,024 dense units and dropout, taught by Adam at a small rate.
-    After a few hundred steps it reads digits better than the softmax layer does after a thousand.
+    drop: Annotated[float, Range(0, 0.95), "dropout rate of the 1,024 units"] = 0.5,
+    test: Annotated[int, Range(100, 10_000), "test images"] = 10_000,
+) -> ExperimentResult:
+    """Two convolutions with pooling, 1,024 dense units and dropout, trained by Adam with a small learning rate.
+    Convolutions apply the same filters at every position, so a stroke need not be learned again for each of them.
     """
     import pellucid as pel
     from pellucid.data import mnist
@@ -37,43 +40,44 @@ def mnist_cnn(
 
     (x, y), (x_test, y_test) = mnist()
     x_test, y_test = x_test[:test], y_test[:test]
-    network = Network(drop, run.seed)
+    network = MnistCnnNetwork(drop, run.seed)
     loss = pel.losses.sparse_categorical_crossentropy(network.y, network.p).mean()
-    order = batches(len(x), steps, batch, run.seed)
-    losses = train(run, (network.x, network.y), (x, y), loss, Adam(rate), order)
+    batches = make_batch_indices(len(x), steps, batch, run.seed)
+    losses = train_network(run, (network.x, network.y), (x, y), loss, Adam(rate), batches)
     with run.clock("testing"):
-        answers = classify(network.predict, x_test)
-    accuracy = float((answers == y_test).mean())
-    larger_class = float(np.bincount(y_test).max() / len(y_test))
-    draw(run, network, x_test, losses)
-    mistakes(run, Pictures(x, y, x_test, y_test, [str(digit) for digit in range(10)]), answers)
-    return Outcome(
+        predictions = predict_in_batches(network.predict, x_test)
+    accuracy = float((predictions == y_test).mean())
+    data = ImageData(x, y, x_test, y_test, [str(digit) for digit in range(10)])
+    milliseconds = 1000 * run.timings["training"] / steps
+    draw_pictures(run, network, x_test, losses)
+    save_predictions(run, data, predictions)
+    return ExperimentResult(
         Score("test accuracy", accuracy),
-        baseline=Score("always the larger class", larger_class),
+        baseline=Score("majority class", data.majority_accuracy),
         measures={
             "test_accuracy": accuracy,
-            "larger_class": larger_class,
+            "majority_accuracy": data.majority_accuracy,
             "training_loss": float(losses[-20:].mean()),
             "steps": steps,
-            "milliseconds_a_step": 1000 * run.timings["training"] / steps,
+            "milliseconds_per_step": milliseconds,
         },
         lines=[
-            f"test accuracy {accuracy:.4f} on {len(y_test)} digits after {counted(steps, 'step')} of {batch}",
-            f"{1000 * run.timings['training'] / steps:.1f} ms a step, compiling included",
+            f"test accuracy {accuracy:.4f} on {len(y_test)} digits after {pluralize(steps, 'step')} of {batch}",
+            f"{milliseconds:.1f} ms per step, including compilation",
         ],
     )
 
 
-class Network:
-    """Two convolutions, each with its pooling, and two dense layers, as expressions."""
+class MnistCnnNetwork:
+    """Two convolutions, each with pooling, and two dense layers."""
 
     def __init__(self, drop: float, seed: int) -> None:
         import pellucid as pel
         from pellucid import nn
 
         nn.set_random_seed(seed)
-        normal, little = nn.initializers.TruncatedNormal(stddev=0.1), nn.initializers.Constant(0.1)
-        common: dict[str, Any] = {"activation": "relu", "kernel_initializer": normal, "bias_initializer": little}
+        kernel, bias = nn.initializers.TruncatedNormal(stddev=0.1), nn.initializers.Constant(0.1)
+        common: dict[str, Any] = {"activation": "relu", "kernel_initializer": kernel, "bias_initializer": bias}
         self.x: Input = pel.tensor("x", ("n", 28, 28), "uint8")
         self.y: Input = pel.ivector("y", shape=("n",))
         scaled = pel.expand_dims(pel.cast(self.x) / 255, -1)
@@ -86,31 +90,29 @@ class Network:
         self.predict = pel.function([self.x], pel.inference(self.p).argmax(-1))
 
 
-def draw(run: Run, network: Network, x_test: Any, losses: Any) -> None:
-    """Save the loss, the filters of the first convolution, and what they see in one digit."""
+def draw_pictures(run: RunContext, network: MnistCnnNetwork, x_test: Any, losses: Any) -> None:
+    """Save the loss, and the filters of the first convolution with their feature maps for one digit."""
     import pellucid as pel
     from pellucid.show.plots import feature_maps, filters, learning_curves
 
-    run.figure(
+    run.save_figure(
         "loss",
-        "The loss while it learns",
+        "Training loss",
         learning_curves({"loss": losses}, "step", "loss"),
-        reading=f"The loss of each batch, from {losses[0]:.2f} at the first step to {losses[-20:].mean():.2f} "
-        "over the last twenty.",
+        reading=f"The loss of each batch: {losses[0]:.2f} at the first step, {losses[-20:].mean():.2f} on average over "
+        "the last 20 steps.",
     )
     kernel = network.first.kernel.get_value()
-    run.figure(
+    run.save_figure(
         "filters",
         "The 32 filters of the first convolution",
         filters(kernel),
-        reading="Each tile is one 5x5 filter, orange where it adds ink and blue where it subtracts it. Training "
-        "this short moves them only a little from the random numbers they began as.",
+        reading="Each tile is one 5x5 filter, orange where its weights are positive and blue where they are negative.",
     )
     maps = pel.function([network.x], network.maps)(x_test[:1])[0]
-    run.figure(
+    run.save_figure(
         "feature-maps",
-        "What these filters see in one digit",
+        "Feature maps of the first convolution for one digit",
         feature_maps(maps),
-        reading="Each tile is one filter's answer to the same digit: bright where the strokes fit it. Some trace "
-        "one side of the strokes, some all of them.",
+        reading="Each tile is the output of one filter for the same digit, bright where the filter responds.",
     )

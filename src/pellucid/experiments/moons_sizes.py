@@ -1,4 +1,4 @@
-"""The moons network with more and fewer hidden units: from a straight line to a curve around single points."""
+"""The moons network with different numbers of hidden units."""
 
 from functools import partial
 from typing import Annotated, Any
@@ -7,13 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.byhand import moons as by_hand
-from pellucid.experiments.moons import HELD_OUT, straight_line
-from pellucid.experiments.runner import Outcome, Range, Run, Score, UsageError, experiment
-from pellucid.experiments.runner.pluralize import counted
+from pellucid.experiments.moons import HELD_OUT, compute_linear_accuracy
+from pellucid.experiments.runner import ExperimentResult, Range, RunContext, Score, UsageError, experiment, pluralize
 
 
 def build(hidden: int, rate: float, strength: float, points: int, seed: int) -> Any:
-    """Return the network of the moons experiment as a model, with the workshop's first weights.
+    """Return the network of the moons experiment as a model, with the workshop's initial weights.
 
     The workshop's loss is a sum over the points and a model's is a mean, so the rate is multiplied by their number and
     the strength divided by it.
@@ -40,34 +39,34 @@ def build(hidden: int, rate: float, strength: float, points: int, seed: int) -> 
     r"2h + h + 2h + 2 = 5h + 2 \text{ parameters}",
 )
 def moons_sizes(
-    run: Run,
+    run: RunContext,
     *,
     sizes: Annotated[tuple[int, ...], Range(1, 1000), "hidden units, one network each"] = (1, 2, 3, 4, 5, 20, 50),
-    passes: Annotated[int, Range(1), "steps of gradient descent, each on all points"] = 20_000,
-    rate: Annotated[float, Range(0, open=True), "length of a step, as a multiple of the gradient"] = 0.01,
+    passes: Annotated[int, Range(1), "steps of gradient descent on all points"] = 20_000,
+    rate: Annotated[float, Range(0, open=True), "learning rate"] = 0.01,
     strength: Annotated[float, Range(0), "strength of the L2 regularization"] = 0.01,
-    points: Annotated[int, Range(20), "points to learn from"] = 200,
-    noise: Annotated[float, Range(0), "how far points stray from their moon"] = 0.2,
-) -> Outcome:
-    """One hidden unit can only draw a straight line, two draw a bend, and three follow the moons. With many more the
-    network also follows points that noise threw into the wrong moon: its training accuracy goes on rising while its
-    accuracy on points it has not seen does not. Only the second tells how good a network is.
+    points: Annotated[int, Range(20), "training points"] = 200,
+    noise: Annotated[float, Range(0), "standard deviation of the noise"] = 0.2,
+) -> ExperimentResult:
+    """With one hidden unit the decision boundary is a straight line; each further unit can add a bend. A large network
+    can also fit points that noise moved into the wrong moon, which raises its training accuracy and not its accuracy
+    on other points. Only held-out accuracy measures how good a network is.
     """
     import pellucid as pel
     from pellucid.data import moons as draw
     from pellucid.show.plots import boundary_grid, learning_curves
 
-    twice = [size for size in dict.fromkeys(sizes) if sizes.count(size) > 1]
-    if twice:
-        raise UsageError(f"sizes: expected each size once; received {twice[0]} more than once. Keep one of them")
+    duplicates = [size for size in dict.fromkeys(sizes) if sizes.count(size) > 1]
+    if duplicates:
+        raise UsageError(f"sizes: expected each size once; received {duplicates[0]} more than once. Keep one of them")
     X, y = draw(points, noise=noise, seed=run.seed, dtype="float64")
     X_new, y_new = draw(HELD_OUT, noise=noise, seed=run.seed + 1, dtype="float64")
     with (
-        run.learning("the networks", values_of=mean_losses) as noted,
-        run.following("the networks", passes) as follow,
+        run.learning_curve("the networks", get_values=get_mean_losses) as curve,
+        run.loop_progress("the networks", passes) as progress,
         run.clock("training"),
     ):
-        found = pel.sweep(
+        sweep = pel.sweep(
             partial(build, rate=rate, strength=strength, points=points),
             X,
             y,
@@ -75,58 +74,54 @@ def moons_sizes(
             seed=run.seed,
             epochs=passes,
             batch_size=points,
-            progress=follow,
+            progress=progress,
         )
-    noted.extend(mean_losses(found))
-    losses = dict(zip(sizes, found.curves["loss"], strict=True))
+    curve.extend(get_mean_losses(sweep))
+    losses = dict(zip(sizes, sweep.curves["loss"], strict=True))
     training, held_out = (
-        {size: float(share) for size, share in zip(sizes, (found.predict(at).argmax(2) == wanted).mean(1), strict=True)}
-        for at, wanted in ((X, y), (X_new, y_new))
+        dict(zip(sizes, (sweep.predict(inputs).argmax(2) == targets).mean(1).tolist(), strict=True))
+        for inputs, targets in ((X, y), (X_new, y_new))
     )
-    line = straight_line(X, y, X_new, y_new)
+    line = compute_linear_accuracy(X, y, X_new, y_new)
     best = max(held_out, key=lambda size: held_out[size])
-    run.figure(
+    run.save_figure(
         "boundaries",
-        "The same points, more and more hidden units",
+        "Decision boundaries by number of hidden units",
         boundary_grid(
             {
-                f"{size} hidden: {held_out[size]:.3f} held out": partial(found.model(i).predict, batch_size=57600)
+                f"{size} hidden: {held_out[size]:.3f} held out": partial(sweep.model(i).predict, batch_size=57600)
                 for i, size in enumerate(sizes)
             },
             X,
             y,
         ),
-        reading="One panel for each network, over the same points. "
-        + "; ".join(
-            f"with {counted(size, 'unit')} it gets {training[size]:.1%} of these points right "
-            f"and {held_out[size]:.1%} of others"
-            for size in sizes
-        )
-        + ". One unit draws a straight line, and each further unit lets the line bend once more.",
+        reading="One panel per network, over the same points. Training and held-out accuracy: "
+        + "; ".join(f"{training[size]:.1%} and {held_out[size]:.1%} with {pluralize(size, 'unit')}" for size in sizes)
+        + ".",
     )
     if len(sizes) > 1:
         accuracies = {
             "training": (list(training), list(training.values())),
             "held out": (list(held_out), list(held_out.values())),
         }
-        run.figure(
+        run.save_figure(
             "accuracies",
-            "Accuracy on the points it learnt from, and on others",
-            learning_curves(accuracies, "hidden units", "accuracy", reference=("a straight line", line)),
-            reading="Two curves over the number of hidden units. Training accuracy ends at "
-            f"{training[max(training)]:.3f} with {counted(max(training), 'unit')}; accuracy on {HELD_OUT} other "
-            f"points ends at {held_out[max(held_out)]:.3f} and is highest, {held_out[best]:.3f}, "
-            f"with {counted(best, 'unit')}.",
+            "Training and held-out accuracy",
+            learning_curves(accuracies, "hidden units", "accuracy", reference=("logistic regression", line)),
+            reading="Two curves over the number of hidden units. With the most units, "
+            f"{pluralize(max(training), 'unit')}, training accuracy is {training[max(training)]:.3f} and accuracy on "
+            f"{HELD_OUT} held-out points {held_out[max(held_out)]:.3f}. The highest held-out accuracy is "
+            f"{held_out[best]:.3f}, with {pluralize(best, 'unit')}.",
         )
-    return Outcome(
-        Score(f"held-out accuracy, the best, with {counted(best, 'unit')}", held_out[best]),
-        baseline=Score("logistic regression's held-out accuracy", line),
+    return ExperimentResult(
+        Score(f"best held-out accuracy, with {pluralize(best, 'unit')}", held_out[best]),
+        baseline=Score("logistic regression", line),
         measures={
             "training_accuracy": training,
             "held_out_accuracy": held_out,
             "last_loss": {size: history[-1] for size, history in losses.items()},
             "logistic_regression": line,
-            "programs": found.programs,
+            "programs": sweep.programs,
         },
         lines=[
             "hidden  parameters    loss  training  held out",
@@ -134,15 +129,15 @@ def moons_sizes(
                 f"{size:6}  {5 * size + 2:10}  {losses[size][-1]:.4f}  {training[size]:8.3f}  {held_out[size]:8.3f}"
                 for size in sizes
             ),
-            f"a straight line gets {line:.3f} of the held-out points right",
-            f"{counted(len(sizes), 'network')}, {counted(passes, 'pass')} each, trained as {found.programs_text}: "
+            f"logistic regression: held-out accuracy {line:.3f}",
+            f"{pluralize(len(sizes), 'network')}, {pluralize(passes, 'pass')} each, trained as {sweep.programs_text}: "
             f"{run.timings['training']:.1f} s",
         ],
     )
 
 
-def mean_losses(found: Any) -> list[float]:
-    """Return the mean loss of the networks of a sweep after each pass that all of them have made."""
-    curves = found.curves.get("loss", np.empty((1, 0)))
-    together: list[float] = curves[:, np.isfinite(curves).all(axis=0)].mean(axis=0).tolist()
-    return together
+def get_mean_losses(sweep: Any) -> list[float]:
+    """Return the mean loss of the networks of a sweep after each pass that all of them have finished."""
+    curves = sweep.curves.get("loss", np.empty((1, 0)))
+    means: list[float] = curves[:, np.isfinite(curves).all(axis=0)].mean(axis=0).tolist()
+    return means

@@ -1,4 +1,4 @@
-"""L2 regularization on trial: many small networks on random subsamples of the moons, trained as one."""
+"""Bias and variance under L2 regularization: many small networks on random subsamples of the moons."""
 
 from functools import partial
 from typing import Annotated, Any
@@ -6,15 +6,16 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.experiments.moons_sizes import mean_losses
-from pellucid.experiments.runner import Outcome, Range, Run, Score, experiment
-from pellucid.experiments.runner.pluralize import counted
+from pellucid.experiments.moons_sizes import get_mean_losses
+from pellucid.experiments.runner import ExperimentResult, Range, RunContext, Score, experiment, pluralize
 
 POPULATION = 4000
-"""How many points the subsamples are drawn from."""
+"""Number of points from which the subsamples are drawn."""
 
-JUDGED = 1000
-"""At how many fresh points the estimates are held against the truth."""
+TEST_POINTS = 1000
+"""Number of new points at which estimates are compared with the true probability."""
+
+MAXIMUM_BOUNDARIES = 30
 
 STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 
@@ -22,7 +23,7 @@ Array = NDArray[Any]
 
 
 def build(strength: float, hidden: int, rate: float, points: int, seed: int) -> Any:
-    """Return a network of two inputs, hidden units, and the probability of one class.
+    """Return a network with two inputs and the probability of class 1.
 
     The experiment's loss is a sum over the points and a model's is a mean, so the rate is multiplied by their number
     and the strength divided by it.
@@ -44,186 +45,186 @@ def build(strength: float, hidden: int, rate: float, points: int, seed: int) -> 
     return model
 
 
-class Estimates:
-    """What the networks of a sweep over strengths and subsamples say; each place is asked for once.
+class SweepPredictions:
+    """Cached predictions of a sweep over strengths and subsamples."""
 
-    Parameters
-    ----------
-    found
-        The sweep.
-    levels
-        How many strengths there are.
-    """
+    def __init__(self, sweep: Any, strengths: int) -> None:
+        self._sweep, self._strengths = sweep, strengths
+        self._cache: dict[bytes, Array] = {}
 
-    def __init__(self, found: Any, levels: int) -> None:
-        self.found, self.levels = found, levels
-        self.known: dict[bytes, Array] = {}
-
-    def probabilities(self, level: int, places: Array) -> Array:
-        """Return what each network of a strength says at places of shape (m, 2): shape (subsamples, m)."""
-        key = np.ascontiguousarray(places).tobytes()
-        if key not in self.known:
-            said = self.found.predict(places)
-            self.known[key] = said.reshape(self.levels, -1, len(places))
-        of_level: Array = self.known[key][level]
-        return of_level
+    def get_probabilities(self, index: int, points: Array) -> Array:
+        """Return the predictions of all networks with one strength at points of shape (m, 2): (subsamples, m)."""
+        key = np.ascontiguousarray(points).tobytes()
+        if key not in self._cache:
+            self._cache[key] = self._sweep.predict(points).reshape(self._strengths, -1, len(points))
+        probabilities: Array = self._cache[key][index]
+        return probabilities
 
 
-def true_probability(X: Array, noise: float) -> Array:
-    r"""Return the probability of class 1 at points of shape (m, 2): how dense its moon is there, beside the other's.
+def compute_true_probability(X: Array, noise: float) -> Array:
+    r"""Return the true probability of class 1 at points of shape (m, 2): its density, divided by that of both classes.
 
     A moon is an arc with normal noise, so its density is p_k(x) = \int_0^1 N(x; a_k(u), \sigma^2 I) \, du.
     """
     t = np.linspace(0, np.pi, 200)
     arcs = np.stack([np.cos(t), np.sin(t)], axis=1), np.stack([1 - np.cos(t), 0.5 - np.sin(t)], axis=1)
     exponents = [-((X[:, np.newaxis] - arc) ** 2).sum(axis=2) / (2 * noise**2) for arc in arcs]
-    greatest = np.maximum(*(exponent.max(axis=1) for exponent in exponents))[:, np.newaxis]
-    zero, one = (np.exp(exponent - greatest).mean(axis=1) for exponent in exponents)
+    # Subtracting the maximum keeps both densities from underflowing to zero far away from the moons.
+    maximum = np.maximum(*(exponent.max(axis=1) for exponent in exponents))[:, np.newaxis]
+    zero, one = (np.exp(exponent - maximum).mean(axis=1) for exponent in exponents)
     return np.asarray(one / (zero + one))
 
 
 @experiment(
     "regularization",
-    "What L2 regularization costs and what it buys",
+    "L2 regularization trades variance for bias",
     r"\min_\theta \; -\sum_n \log p_\theta(y_n \mid x_n)"
     r" + \frac{\lambda}{2} \left( {\lVert W_1 \rVert}^2 + {\lVert W_2 \rVert}^2 \right)",
     r"\mathbb{E} {(\hat{p} - p)}^2 = {(\mathbb{E} \hat{p} - p)}^2 + \mathrm{var}(\hat{p})",
 )
 def regularization(
-    run: Run,
+    run: RunContext,
     *,
     strengths: Annotated[tuple[float, ...], Range(0, 30, open=True), "L2 strengths"] = STRENGTHS,
-    subsamples: Annotated[int, Range(2, 1000), "random subsamples, each learnt from once for every strength"] = 60,
-    points: Annotated[int, Range(2, POPULATION), "points in a subsample"] = 40,
-    hidden: Annotated[int, Range(1, 200), "units in the hidden layer"] = 8,
-    passes: Annotated[int, Range(1), "steps of gradient descent, each on all points"] = 4000,
-    rate: Annotated[float, Range(0, 0.05, open=True), "length of a step, as a multiple of the gradient"] = 0.02,
-    noise: Annotated[float, Range(0.05, 1), "how far points stray from their moon"] = 0.3,
-) -> Outcome:
-    """A network that learns from few points says something else for every handful of them: its estimate has a spread.
-    A penalty on large weights holds it back, which makes the spread smaller, and pulls every answer towards a smooth
-    one, which is a bias. Here the truth is known, for two moons with normal noise have densities one can compute: so
-    the same network learns from many random subsamples at each of several strengths, and its probabilities are held
-    against the true ones. The squared error is squared bias plus variance; one grows with the strength, the other
-    shrinks, and the best strength lies between. All these networks are a sweep, trained by one compiled loop.
+    subsamples: Annotated[int, Range(2, 1000), "random subsamples, one network each for every strength"] = 60,
+    points: Annotated[int, Range(2, POPULATION), "points per subsample"] = 40,
+    hidden: Annotated[int, Range(1, 200), "hidden units"] = 8,
+    passes: Annotated[int, Range(1), "steps of gradient descent on all points"] = 4000,
+    rate: Annotated[float, Range(0, 0.05, open=True), "learning rate"] = 0.02,
+    noise: Annotated[float, Range(0.05, 1), "standard deviation of the noise"] = 0.3,
+) -> ExperimentResult:
+    """A network trained on few points depends on which points they are: its estimates have a variance. A penalty on
+    large weights reduces the variance and pulls all estimates towards a smooth function, which is a bias. The true
+    probability is known here, because the densities of two moons with normal noise can be computed. So the same
+    network is trained on many random subsamples at each of several strengths, and its estimates are compared with the
+    true probability. The squared error is squared bias plus variance. All networks are one sweep, trained by one
+    compiled loop.
     """
     import pellucid as pel
     from pellucid.data import moons as draw
 
-    levels = np.unique(strengths)
+    strengths_sorted = np.unique(strengths)
     X, y = draw(POPULATION, noise=noise, seed=run.seed)
     rng = np.random.default_rng(run.seed)
     rows = np.stack([rng.choice(POPULATION, points, replace=False) for _ in range(subsamples)])
     with (
-        run.learning("training", values_of=mean_losses) as noted,
-        run.following("training", passes) as follow,
+        run.learning_curve("training", get_values=get_mean_losses) as curve,
+        run.loop_progress("training", passes) as progress,
         run.clock("training"),
     ):
-        found = pel.sweep(
+        sweep = pel.sweep(
             partial(build, hidden=hidden, rate=rate, points=points),
             X,
             y[:, np.newaxis],
-            strength=levels,
+            strength=strengths_sorted,
             rows=rows,
             seed=run.seed,
             epochs=passes,
             batch_size=points,
-            progress=follow,
+            progress=progress,
         )
-    noted.extend(mean_losses(found))
-    losses = found.curves["loss"][:, -1]
+    curve.extend(get_mean_losses(sweep))
+    losses = sweep.curves["loss"][:, -1]
     if not np.isfinite(losses).all():
         raise FloatingPointError(
-            f"the loss is {losses[~np.isfinite(losses)][0]} after {counted(passes, 'pass')} at rate {rate}; "
-            "take a smaller rate"
+            f"the loss is {losses[~np.isfinite(losses)][0]} after {pluralize(passes, 'pass')} with rate {rate}; "
+            "use a smaller rate"
         )
-    networks = Estimates(found, len(levels))
+    predictions = SweepPredictions(sweep, len(strengths_sorted))
 
-    X_new, _ = draw(JUDGED, noise=noise, seed=run.seed + 1)
-    estimates = np.array([networks.probabilities(level, X_new) for level in range(len(levels))])
-    true = true_probability(X_new, noise)
+    X_new, _ = draw(TEST_POINTS, noise=noise, seed=run.seed + 1)
+    estimates = np.array([predictions.get_probabilities(i, X_new) for i in range(len(strengths_sorted))])
+    true = compute_true_probability(X_new, noise)
     bias = ((estimates.mean(axis=1) - true) ** 2).mean(axis=1)
     variance = estimates.var(axis=1).mean(axis=1)
     error = bias + variance
-    best, ignorance = int(error.argmin()), float(((true - 0.5) ** 2).mean())
-    if len(levels) > 1:
-        draw_trends(run, networks, levels, noise, bias, variance)
-    draw_boundaries(run, networks, levels, best, noise, X[:300], y[:300])
-    return Outcome(
-        Score(f"mean squared error of the probability at the best strength, {levels[best]:g}", float(error[best])),
-        baseline=Score(f"at the weakest, {levels[0]:g}", float(error[0])),
+    best, constant_error = int(error.argmin()), float(((true - 0.5) ** 2).mean())
+    if len(strengths_sorted) > 1:
+        draw_trends(run, predictions, strengths_sorted, noise, bias, variance)
+    draw_boundaries(run, predictions, strengths_sorted, best, noise, X[:300], y[:300])
+    return ExperimentResult(
+        Score(f"mean squared error of the probability, strength {strengths_sorted[best]:g}", float(error[best])),
+        baseline=Score(f"strength {strengths_sorted[0]:g}", float(error[0])),
         measures={
-            "strengths": levels,
+            "strengths": strengths_sorted,
             "squared_bias": bias,
             "variance": variance,
             "squared_error": error,
-            "best_strength": levels[best],
-            "error_of_always_one_half": ignorance,
+            "best_strength": strengths_sorted[best],
+            "error_of_constant_one_half": constant_error,
             "last_loss_of_a_network": losses.mean() * points,
-            "networks": len(found),
+            "networks": len(sweep),
         },
         lines=[
             "strength  squared bias  variance  squared error",
             *(
-                f"{level:8g}  {bias[i]:12.4f}  {variance[i]:8.4f}  {error[i]:13.4f}{'  the least' * (i == best)}"
-                for i, level in enumerate(levels)
+                f"{strength:8g}  {bias[i]:12.4f}  {variance[i]:8.4f}  {error[i]:13.4f}{'  lowest' * (i == best)}"
+                for i, strength in enumerate(strengths_sorted)
             ),
-            f"means over {JUDGED:,} fresh points; to say 1/2 everywhere has a squared error of {ignorance:.4f}",
-            f"{len(found)} networks of {counted(hidden, 'hidden unit')}, {counted(passes, 'pass')} each, as "
-            f"{found.programs_text}: {run.timings['training']:.1f} s",
+            f"means over {TEST_POINTS:,} new points; squared error of the constant 1/2: {constant_error:.4f}",
+            f"{len(sweep)} networks of {pluralize(hidden, 'hidden unit')}, {pluralize(passes, 'pass')} each, as "
+            f"{sweep.programs_text}: {run.timings['training']:.1f} s",
         ],
     )
 
 
-def draw_trends(run: Run, networks: Estimates, levels: Array, noise: float, bias: Array, variance: Array) -> None:
-    """Save the estimates at one place, and bias and variance everywhere, over the strengths."""
-    from pellucid.show.plots import learning_curves, spread_and_bias
+def draw_trends(
+    run: RunContext, predictions: SweepPredictions, strengths: Array, noise: float, bias: Array, variance: Array
+) -> None:
+    """Save the estimates at one point, and bias and variance in the whole plane, over the strengths."""
+    from pellucid.show.plots import bias_and_variance, learning_curves
 
-    place = np.array([[0.5, 0.6]], dtype="float32")
-    estimates = np.array([networks.probabilities(level, place)[:, 0] for level in range(len(levels))])
-    true = float(true_probability(place, noise)[0])
-    run.figure(
+    point = np.array([[0.5, 0.6]], dtype="float32")
+    estimates = np.array([predictions.get_probabilities(i, point)[:, 0] for i in range(len(strengths))])
+    true = float(compute_true_probability(point, noise)[0])
+    run.save_figure(
         "spread",
-        "The estimates at one place, strength by strength",
-        spread_and_bias(
-            levels, estimates, true, across="L2 strength", up="probability of the second moon", known="the truth"
+        "Estimates at one point, by strength",
+        bias_and_variance(
+            strengths,
+            estimates,
+            true,
+            x_label="L2 strength",
+            y_label="probability of class 1",
+            truth_label="true probability",
         ),
-        reading=f"Each dot is what one network says at the point ({place[0, 0]:.1f}, {place[0, 1]:.1f}), where the "
-        f"truth is {true:.2f}, the dashed line. At the weakest strength their mean is {estimates[0].mean():.2f} and "
-        f"their standard deviation {estimates[0].std():.2f}; at the strongest {estimates[-1].mean():.2f} and "
-        f"{estimates[-1].std():.2f}. Below, squared bias and variance at this point, and their sum.",
+        reading=f"Each dot is the estimate of one network at the point ({point[0, 0]:.1f}, {point[0, 1]:.1f}), where "
+        f"the true probability is {true:.2f}, the dashed line. At the lowest strength the mean is "
+        f"{estimates[0].mean():.2f} and the standard deviation {estimates[0].std():.2f}; at the highest "
+        f"{estimates[-1].mean():.2f} and {estimates[-1].std():.2f}. Below: squared bias and variance at this point, "
+        "and their sum.",
     )
-    curves = {"bias, squared": (levels, bias), "variance": (levels, variance), "sum": (levels, bias + variance)}
-    run.figure(
+    error = bias + variance
+    curves = {"squared bias": (strengths, bias), "variance": (strengths, variance), "sum": (strengths, error)}
+    run.save_figure(
         "trade-off",
         "Bias and variance over the whole plane",
         learning_curves(curves, "L2 strength", "squared error", logarithmic=True),
-        reading=f"The same three, as means over {JUDGED:,} fresh points, both axes logarithmic. From the weakest "
-        f"strength to the strongest the variance goes from {variance[0]:.4f} to {variance[-1]:.4f} and the squared "
-        f"bias from {bias[0]:.4f} to {bias[-1]:.4f}; their sum is least at {levels[(bias + variance).argmin()]:g}.",
+        reading=f"Means over {TEST_POINTS:,} new points; both axes are logarithmic. From the lowest to the highest "
+        f"strength the variance goes from {variance[0]:.4f} to {variance[-1]:.4f} and the squared bias from "
+        f"{bias[0]:.4f} to {bias[-1]:.4f}. Their sum is lowest at strength {strengths[error.argmin()]:g}.",
     )
 
 
-def draw_boundaries(run: Run, networks: Estimates, levels: Array, best: int, noise: float, X: Array, y: Array) -> None:
-    """Save the boundaries at the weakest, the best and the strongest strength."""
-    from pellucid.show.boundary_ensembles import boundary_bundles
+def draw_boundaries(
+    run: RunContext, predictions: SweepPredictions, strengths: Array, best: int, noise: float, X: Array, y: Array
+) -> None:
+    """Save the decision boundaries at the lowest, the best and the highest strength."""
+    from pellucid.show.plots import boundary_ensembles
 
-    chosen = np.unique([0, best, len(levels) - 1])
-    run.figure(
+    def predict(index: int, points: Array) -> Array:
+        return predictions.get_probabilities(index, points)[:MAXIMUM_BOUNDARIES]
+
+    chosen = np.unique([0, best, len(strengths) - 1])
+    run.save_figure(
         "boundaries",
-        "The boundaries that the subsamples led to",
-        boundary_bundles(
-            {f"strength {levels[level]:g}": partial(first_thirty, networks, level) for level in chosen},
+        "Decision boundaries of the subsamples",
+        boundary_ensembles(
+            {f"strength {strengths[index]:g}": partial(predict, index) for index in chosen},
             X,
             y,
-            truth=lambda Z: true_probability(Z, noise),
+            truth=lambda Z: compute_true_probability(Z, noise),
         ),
-        reading="A green line for each of thirty subsamples at most, over some points of the population; the black "
-        "line is the true boundary. Where the penalty is weak the lines wind around the points of their own "
-        "subsamples; the stronger it is, the straighter they become, until none can follow the moons any more.",
+        reading="One panel per strength, with some points of the population. Each green line is the decision boundary "
+        f"of the network of one subsample ({MAXIMUM_BOUNDARIES} at most); the black line is the true boundary.",
     )
-
-
-def first_thirty(networks: Estimates, level: int, places: Array) -> Array:
-    """Return the probabilities of no more networks than a picture can hold."""
-    return networks.probabilities(level, places)[:30]

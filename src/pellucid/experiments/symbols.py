@@ -1,10 +1,10 @@
-"""Symbols before numbers: an expression, its gradient, its rewriting, and the programs made of them."""
+"""Symbolic expressions: gradients, rewriting, and compiled programs."""
 
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
-from pellucid.experiments.runner import Outcome, Range, Run, Score, UsageError, experiment
+from pellucid.experiments.runner import ExperimentResult, Range, RunContext, Score, UsageError, experiment
 
 if TYPE_CHECKING:
     from pellucid.graph.expr import Expr
@@ -14,27 +14,27 @@ WHEN = "as written", "rewritten"
 
 @experiment(
     "symbols",
-    "Formulas one can run, differentiate and rewrite",
+    "Formulas that can be run, differentiated and rewritten",
     r"y = \sum_i x_i W_i, \quad \frac{\partial y}{\partial W_i} = x_i",
     r"(x + y) + (x + y) = 2 (x + y)",
     r"\log \sum_i e^{x_i} = m + \log \sum_i e^{x_i - m}, \quad m = \max_i x_i",
 )
 def symbols(
-    run: Run,
+    run: RunContext,
     *,
-    values: Annotated[tuple[float, ...], "what x is when the formula runs"] = (1.0, 1.0),
-    weights: Annotated[tuple[float, ...], "what W holds"] = (0.2, 0.7),
-    large: Annotated[float, Range(0), "a score whose exponential float32 cannot hold"] = 1000.0,
-) -> Outcome:
-    """A formula is written with symbols, before there are any numbers: what comes out is a graph, which can be printed,
-    differentiated and rewritten like the formula on a page, and compiled into a program. Rewriting makes formulas
-    shorter, and it makes them safe: `log(exp(x).sum())` overflows as written, and does not once rewritten. Each rewrite
-    is entered in a journal, so that one can watch it.
+    values: Annotated[tuple[float, ...], "value of x"] = (1.0, 1.0),
+    weights: Annotated[tuple[float, ...], "value of W"] = (0.2, 0.7),
+    large: Annotated[float, Range(0), "a score whose exponential overflows in float32"] = 1000.0,
+) -> ExperimentResult:
+    """A formula is written with symbols, before there are any numbers. The result is a graph, which can be printed,
+    differentiated and rewritten like the formula on a page, and compiled to a program. Rewriting makes formulas shorter
+    and numerically stable: `log(exp(x).sum())` overflows as written, and its rewritten form does not. A journal records
+    every rewrite.
     """
     import pellucid as pel
 
     if len(values) != len(weights):
-        raise UsageError(f"values: expected as many as weights, {len(weights)}; received {len(values)}")
+        raise UsageError(f"values: expected {len(weights)} values, one for each weight; received {len(values)}")
     x, y, W = pel.vector("x"), pel.vector("y"), pel.shared(list(weights), name="W")
     product = (x * W).sum()
     slope = pel.grad(product, W)
@@ -50,14 +50,17 @@ def symbols(
 
     pairs = {"the sum": (written, rewritten), "log-sum-exp": (unsafe, safe)}
     graphs = [
-        f"{name}, {when}:\n{steps(e)}" for name, pair in pairs.items() for when, e in zip(WHEN, pair, strict=True)
+        f"{name}, {when}:\n{format_steps(e)}"
+        for name, pair in pairs.items()
+        for when, e in zip(WHEN, pair, strict=True)
     ]
-    run.text("graphs", "The graphs before and after, step by step from their leaves", "\n\n".join(graphs))
-    draw(run, pairs)
-    run.text("journal", "The journal: every rewrite, with its rule", str(journal))
-    return Outcome(
-        Score(f"{product} at x = {listed(values)}", value),
-        baseline=Score("the same with NumPy", float(np.dot(np.array(values, "float32"), np.array(weights, "float32")))),
+    run.save_text("graphs", "The graphs before and after rewriting, in topological order", "\n\n".join(graphs))
+    draw_graphs(run, pairs)
+    run.save_text("journal", "The journal: every rewrite with its rule", str(journal))
+    numpy_value = float(np.dot(np.array(values, "float32"), np.array(weights, "float32")))
+    return ExperimentResult(
+        Score(f"{product} at x = {format_vector(values)}", value),
+        baseline=Score("NumPy", numpy_value),
         measures={
             "value": value,
             "gradient": str(slope),
@@ -69,48 +72,46 @@ def symbols(
         },
         lines=[
             f"y = {product}",
-            f"y at x = {listed(values)} and W = {listed(weights)}: {value:.6g}",
-            f"the gradient of y with respect to W: {slope}",
-            f"{written}  is rewritten into  {rewritten}",
-            f"{unsafe}  is rewritten into  {safe}",
-            f"at x = {listed(scores)} the first gives {overflown:g}, the second {finite:g}",
-            "the journal of all rewrites:",
+            f"y at x = {format_vector(values)} and W = {format_vector(weights)}: {value:.6g}",
+            f"gradient of y with respect to W: {slope}",
+            f"{written}  is rewritten to  {rewritten}",
+            f"{unsafe}  is rewritten to  {safe}",
+            f"at x = {format_vector(scores)} the first gives {overflown:g}, the second {finite:g}",
+            "journal of all rewrites:",
             *(f"  {step}" for step in journal.steps),
         ],
     )
 
 
-def draw(run: Run, pairs: "dict[str, tuple[Expr, Expr]]") -> None:
-    """Save the graphs before and after as pictures."""
+def draw_graphs(run: RunContext, pairs: "dict[str, tuple[Expr, Expr]]") -> None:
     from pellucid.show.graph_drawing import draw_graph
 
     for name, pair in pairs.items():
         for when, root in zip(WHEN, pair, strict=True):
             file = f"{name.removeprefix('the ')}-{when}".replace(" ", "-")
-            run.figure(
+            run.save_figure(
                 file,
                 f"The graph of {name}, {when}",
                 draw_graph(root, title=str(root)),
-                reading=f"The graph of {root}, from what it is given at the top to its value at the bottom: "
-                f"{steps(root).strip().replace(chr(10), ';')}. A part that is used twice is one box with two lines.",
+                reading=f"The graph of {root}, from its inputs at the top to its value at the bottom: "
+                f"{format_steps(root).strip().replace(chr(10), ';')}. A shared node is one box with several lines.",
             )
 
 
-def listed(numbers: "tuple[float, ...] | list[float]") -> str:
-    """Return numbers as one writes a vector.
+def format_vector(numbers: "tuple[float, ...] | list[float]") -> str:
+    """Return numbers in parentheses.
 
-    >>> listed([1.0, 0.5])
+    >>> format_vector([1.0, 0.5])
     '(1, 0.5)'
     """
     return f"({', '.join(f'{number:g}' for number in numbers)})"
 
 
-def steps(root: "Expr") -> str:
-    """Return a graph as the steps that compute it, one op a line, each on what the lines above have named.
+def format_steps(root: "Expr") -> str:
+    """Return a graph as steps in topological order, one op per line.
 
-    >>> import pellucid as pel
     >>> x = pel.vector("x")
-    >>> print(steps(pel.exp(2 * x).sum()))
+    >>> print(format_steps(pel.exp(2 * x).sum()))
       a = 2 * x
       b = exp(a)
       c = b.sum()

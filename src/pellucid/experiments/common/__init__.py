@@ -1,1 +1,1 @@
-"""What several experiments share."""
+"""Helpers of several experiments."""

@@ -1,6 +1,6 @@
-"""Ctrl-C that insists: it is raised again and again until the code that deals with it has heard it.
+"""Ctrl-C that is repeated until the code that handles it has received it.
 
-Python drops an exception that is raised inside a callback of the garbage collector or of a weak reference, and JAX has
+Python drops exceptions that are raised in a callback of the garbage collector or of a weak reference, and JAX has
 both. A Ctrl-C that arrives there would be lost, and the run would go on.
 """
 
@@ -13,43 +13,43 @@ from types import FrameType
 from typing import Any
 
 SECONDS_BETWEEN = 0.2
-"""How long a Ctrl-C may go unheard before it is raised again."""
+"""Delay before an unhandled Ctrl-C is raised again."""
 
 
-class Insistence:
-    """The handler of Ctrl-C while a command runs; it touches the alarm clock only between a Ctrl-C and its hearing."""
+class RepeatedInterrupt:
+    """Handler of SIGINT while a command runs; it uses the alarm timer only between a Ctrl-C and its handling."""
 
     def __init__(self) -> None:
-        self.earlier: Any = None
-        self.asked = False
+        self._previous: Any = None
+        self._active = False
 
-    def ask(self, number: int, frame: FrameType | None) -> None:
-        """Raise ``KeyboardInterrupt``, and see to it that it is raised again."""
-        if not self.asked and hasattr(signal, "setitimer"):
-            self.asked = True
-            self.earlier = signal.signal(signal.SIGALRM, self.ask_again), signal.getitimer(signal.ITIMER_REAL)
+    def on_interrupt(self, number: int, frame: FrameType | None) -> None:
+        """Raise `KeyboardInterrupt`, and schedule its repetition."""
+        if not self._active and hasattr(signal, "setitimer"):
+            self._active = True
+            self._previous = signal.signal(signal.SIGALRM, self._on_alarm), signal.getitimer(signal.ITIMER_REAL)
             signal.setitimer(signal.ITIMER_REAL, SECONDS_BETWEEN, SECONDS_BETWEEN)
         raise KeyboardInterrupt
 
-    def ask_again(self, number: int, frame: FrameType | None) -> None:
-        """Send another Ctrl-C, unless the last one is on its way up: what tidies up is not to be interrupted."""
-        if not on_its_way():
-            # By signal, since a loop may be holding Ctrl-C back for a moment.
+    def _on_alarm(self, number: int, frame: FrameType | None) -> None:
+        """Send SIGINT again, unless the last one is being handled: cleanup code must not be interrupted."""
+        if not is_handling_interrupt():
+            # As a signal, because a loop may have blocked SIGINT for a moment.
             signal.raise_signal(signal.SIGINT)
 
-    def rest(self) -> None:
-        """Ask no more."""
-        if not self.asked:
+    def stop(self) -> None:
+        """Stop repeating, and restore the alarm timer."""
+        if not self._active:
             return
-        handler, timer = self.earlier
+        handler, timer = self._previous
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, handler)
         signal.setitimer(signal.ITIMER_REAL, *timer)
-        self.asked = False
+        self._active = False
 
 
-def on_its_way() -> bool:
-    """Return whether a ``KeyboardInterrupt`` is being dealt with by an ``except``, ``finally`` or ``with``."""
+def is_handling_interrupt() -> bool:
+    """Tell whether an ``except``, ``finally`` or ``with`` is handling a `KeyboardInterrupt`."""
     error = sys.exception()
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__context__
@@ -57,31 +57,31 @@ def on_its_way() -> bool:
 
 
 @contextmanager
-def insisting() -> Iterator[None]:
-    """Let Ctrl-C insist until `heard` is called; outside the main thread, or under another's handler, do nothing."""
-    main = threading.current_thread() is threading.main_thread()
-    if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+def repeat_interrupts() -> Iterator[None]:
+    """Repeat Ctrl-C until `acknowledge_interrupt` is called; only in the main thread, under Python's own handler."""
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield
         return
-    insistence, complain = Insistence(), sys.unraisablehook
+    interrupt, report = RepeatedInterrupt(), sys.unraisablehook
 
-    def complain_of_others(dropped: "sys.UnraisableHookArgs") -> None:
-        # A Ctrl-C that was dropped comes again, so there is nothing to complain of.
+    def report_others(dropped: "sys.UnraisableHookArgs") -> None:
+        # A dropped Ctrl-C is repeated, so it needs no report.
         if not isinstance(dropped.exc_value, KeyboardInterrupt):
-            complain(dropped)
+            report(dropped)
 
-    sys.unraisablehook = complain_of_others
-    signal.signal(signal.SIGINT, insistence.ask)
+    sys.unraisablehook = report_others
+    signal.signal(signal.SIGINT, interrupt.on_interrupt)
     try:
         yield
     finally:
-        insistence.rest()
-        sys.unraisablehook = complain
+        interrupt.stop()
+        sys.unraisablehook = report
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def heard() -> None:
-    """Say that Ctrl-C has reached the code that deals with it."""
-    insistence = getattr(signal.getsignal(signal.SIGINT), "__self__", None)
-    if isinstance(insistence, Insistence):
-        insistence.rest()
+def acknowledge_interrupt() -> None:
+    """Stop repeating Ctrl-C: it has reached the code that handles it."""
+    interrupt = getattr(signal.getsignal(signal.SIGINT), "__self__", None)
+    if isinstance(interrupt, RepeatedInterrupt):
+        interrupt.stop()

@@ -1,4 +1,4 @@
-"""The tour: every experiment in turn, and one self-contained page that shows them."""
+"""The report of ``pellucid tour``: all experiments, on one self-contained HTML page."""
 
 from pellucid.experiments.report.run_all import PAGE as PAGE
-from pellucid.experiments.report.run_all import walk as walk
+from pellucid.experiments.report.run_all import run_all as run_all

@@ -1,4 +1,4 @@
-"""The illustrated page of a tour: one HTML file that holds its style and its pictures and asks no network."""
+"""The HTML page of a report: one file with embedded style and pictures, without network access."""
 
 import base64
 import re
@@ -9,17 +9,18 @@ from importlib import resources
 from pathlib import Path
 
 from pellucid.experiments.runner import Experiment, Record, Score
-from pellucid.experiments.runner.record import as_json, package_version
-from pellucid.experiments.runner.result import Picture, Text
+from pellucid.experiments.runner.record import get_package_version, to_json
+from pellucid.experiments.runner.result import SavedPicture, SavedText
+from pellucid.show.mathml import latex_to_mathml
 
 GENERATOR = '<meta name="generator" content="pellucid tour">'
-# The page may use its own style and pictures and fetch nothing: a browser holds it to that.
+# Browsers enforce that the page uses only its own style and pictures, and fetches nothing.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
 @dataclass(frozen=True)
 class Section:
-    """An experiment on the page: what it is, what came out, and the content of the files it saved."""
+    """One experiment on the page: its definition, its record, and the content of the files it saved."""
 
     experiment: Experiment
     record: Record
@@ -28,7 +29,7 @@ class Section:
 
     @classmethod
     def read(cls, experiment: Experiment, record: Record, folder: Path) -> "Section":
-        """Return the section of a run whose files lie in ``folder``."""
+        """Return the section of a run, with its files in ``folder``."""
         pictures = [(folder / picture.file).read_bytes() for picture in record.pictures]
         texts = [(folder / text.file).read_text(encoding="utf-8") for text in record.texts]
         return cls(experiment, record, pictures, texts)
@@ -44,7 +45,7 @@ def render(sections: Sequence[Section]) -> str:
     """
     style = resources.files(__package__).joinpath("style.css").read_text(encoding="utf-8")
     articles = "\n".join(_article(number, section) for number, section in enumerate(sections, start=1))
-    records = as_json([asdict(section.record) for section in sections]).replace("<", "\\u003c")
+    records = to_json([asdict(section.record) for section in sections]).replace("<", "\\u003c")
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -61,9 +62,8 @@ def render(sections: Sequence[Section]) -> str:
 <header>
 <p class="mark">pellucid</p>
 <h1>Deep learning you can see&nbsp;through</h1>
-<p class="lead">Every network of the course, from one formula to a convolutional network, has just been trained on this
-machine. Each result stands beside a baseline: a number means little until one knows what it would have been without
-the effort.</p>
+<p class="lead">Every network of the course, from one formula to a convolutional network, trained on this machine. Each
+result is compared with a baseline.</p>
 </header>
 <main>
 {_summary(sections)}
@@ -81,7 +81,7 @@ the effort.</p>
 def _summary(sections: Sequence[Section]) -> str:
     rows = "\n".join(_summary_row(section.record) for section in sections)
     return f"""<table class="summary">
-<caption>What came out</caption>
+<caption>Results</caption>
 <thead><tr><th scope="col">experiment</th><th scope="col">result</th><th scope="col">baseline</th>
 <th scope="col" class="number">seconds</th></tr></thead>
 <tbody>
@@ -108,54 +108,40 @@ def _article(number: int, section: Section) -> str:
         f'<p class="kicker"><span>{number}</span> {escape(record.name)}</p>',
         f"<h2>{_prose(record.title)}</h2>",
         f'<p class="idea">{_prose(experiment.idea)}</p>',
-        *(f'<div class="formula">{mathml(formula)}</div>' for formula in experiment.formulas),
-        _trouble(record),
+        *(f'<div class="formula">{latex_to_mathml(formula)}</div>' for formula in experiment.formulas),
+        _failure(record),
         _comparison(record),
         *map(_picture, record.pictures, section.pictures),
         *map(_text, record.texts, section.texts),
-        _printed(record),
-        _yourself(experiment),
+        _output(record),
+        _usage(experiment),
     ]
     return f'<article id="{record.name}">\n' + "\n".join(part for part in parts if part) + "\n</article>"
 
 
-def mathml(latex: str) -> str:
-    r"""Return a LaTeX formula as MathML, which browsers draw by themselves.
-
-    Examples
-    --------
-    >>> mathml("x^2")[:5]
-    '<math'
-    """
-    from latex2mathml.converter import convert
-
-    markup: str = convert(latex, display="block")
-    return markup
-
-
-def _trouble(record: Record) -> str:
+def _failure(record: Record) -> str:
     if record.status == "finished":
         return ""
-    why = record.reason or "by Ctrl-C; what was finished by then is shown"
-    return f'<p class="trouble"><b>{record.status}</b> {escape(why)}</p>'
+    reason = record.reason or "by Ctrl-C; partial results are shown"
+    return f'<p class="trouble"><b>{record.status}</b> {escape(reason)}</p>'
 
 
 def _comparison(record: Record) -> str:
-    """Return result and baseline side by side; with bars where both are shares of a whole."""
+    """Return result and baseline side by side, with bars if both are between 0 and 1."""
     if not (record.result and record.baseline):
         return ""
     scores = {"result": record.result, "baseline": record.baseline}
-    shares = all(not isinstance(score.value, str) and 0 <= score.value <= 1 for score in scores.values())
-    return f'<dl class="scores">{"".join(_score(kind, score, shares) for kind, score in scores.items())}</dl>'
+    fractions = all(not isinstance(score.value, str) and 0 <= score.value <= 1 for score in scores.values())
+    return f'<dl class="scores">{"".join(_score(kind, score, fractions) for kind, score in scores.items())}</dl>'
 
 
-def _score(kind: str, score: Score, share: bool) -> str:
-    bar = f'<span class="bar"><i style="width:{100 * float(score.value):.1f}%"></i></span>' if share else ""
+def _score(kind: str, score: Score, with_bar: bool) -> str:
+    bar = f'<span class="bar"><i style="width:{100 * float(score.value):.1f}%"></i></span>' if with_bar else ""
     label = f"{escape(score.label)} <small>{kind}</small>"
     return f'<div class="{kind}"><dt>{label}</dt><dd><b>{escape(score.value_text)}</b>{bar}</dd></div>'
 
 
-def _picture(picture: Picture, content: bytes) -> str:
+def _picture(picture: SavedPicture, content: bytes) -> str:
     source = base64.b64encode(content).decode()
     return (
         f'<figure><img src="data:image/png;base64,{source}" alt="{escape(picture.reading)}">'
@@ -163,38 +149,38 @@ def _picture(picture: Picture, content: bytes) -> str:
     )
 
 
-def _text(text: Text, content: str) -> str:
+def _text(text: SavedText, content: str) -> str:
     if text.file.endswith(".html"):
         body = content.partition("<body>")[2].partition("</body>")[0].partition("</h1>")[2]
         return f'<details class="derivation"><summary>{_prose(text.caption)}</summary>{body}</details>'
     return f"<figure><pre>{escape(content)}</pre><figcaption><b>{_prose(text.caption)}</b></figcaption></figure>"
 
 
-def _printed(record: Record) -> str:
+def _output(record: Record) -> str:
     lines = "\n".join(map(escape, record.lines))
-    return f"<details open><summary>What it printed</summary><pre>{lines}</pre></details>" if lines else ""
+    return f"<details open><summary>Output</summary><pre>{lines}</pre></details>" if lines else ""
 
 
-def _yourself(experiment: Experiment) -> str:
-    """Return how to run the experiment oneself, and what one can change in it."""
+def _usage(experiment: Experiment) -> str:
+    """Return the command that runs the experiment, and its parameters."""
     command = f"pellucid run {experiment.name}"
     rows = "".join(
         f"<tr><td><code>--set {p.name}={escape(p.default_text)}</code></td>"
-        f"<td>{_prose(p.about)} <small>{escape(p.expected)}</small></td></tr>"
+        f"<td>{_prose(p.description)} <small>{escape(p.expected)}</small></td></tr>"
         for p in experiment.parameters.values()
     )
     table = f"<table>{rows}</table>" if rows else ""
-    return f"<details><summary>Run it yourself</summary><pre>{command}</pre>{table}</details>"
+    return f"<details><summary>Run this experiment</summary><pre>{command}</pre>{table}</details>"
 
 
 def _footer(sections: Sequence[Section]) -> str:
     seconds = sum(section.record.seconds for section in sections)
     versions = sections[-1].record.versions.items() if sections else ()
     others = ", ".join(f"{name} {version}" for name, version in versions if name != "pellucid")
-    written = f"Written by pellucid {package_version()} after {seconds:.0f} seconds of experiments."
-    return f"<footer><p>{escape(written)} {escape(others)}</p></footer>"
+    text = f"Written by pellucid {get_package_version()} after {seconds:.0f} seconds of experiments."
+    return f"<footer><p>{escape(text)} {escape(others)}</p></footer>"
 
 
 def _prose(text: str) -> str:
-    """Return text as HTML; what stands in `backticks` becomes code."""
+    """Return text as HTML; `backticks` mark code."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))

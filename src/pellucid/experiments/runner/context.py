@@ -1,4 +1,4 @@
-"""``Run``: what an experiment receives. It knows the seed, keeps what the experiment saves, and shows progress."""
+"""The context of a run: seed, folder, saved files, timers and progress."""
 
 import io
 import math
@@ -10,91 +10,100 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pellucid.data.atomic_write import write_atomically
-from pellucid.experiments.runner.partial_results import Curve, noting
-from pellucid.experiments.runner.result import Picture, Text
+from pellucid.atomic_write import atomic_write
+from pellucid.experiments.runner.partial_results import LearningCurve, extend_on_interrupt
+from pellucid.experiments.runner.result import SavedPicture, SavedText
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.progress import Progress
 
-    from pellucid.experiments.runner.subprocess import Follow
+    from pellucid.experiments.runner.subprocess import StepCallback
 
-Item = TypeVar("Item")
 Result = TypeVar("Result")
 SECONDS_BETWEEN_DRAWINGS = 0.05
 
 
 @dataclass
 class Clock:
-    """The seconds that a timed part took; zero until it has ended."""
+    """Duration of a timed part; zero until it has ended."""
 
     seconds: float = 0.0
 
 
-class Run:
-    """One run of an experiment: its seed, its folder, its progress and its clocks.
+class RunContext:
+    """One run of an experiment: its seed, folder, progress display and timers.
 
     Parameters
     ----------
     folder
-        Where pictures and texts are saved; exists already.
+        Existing folder for the files of the run.
     seed
-        The number that all randomness of the run comes from.
+        Seed of all random numbers of the run.
     display
-        Where progress is drawn; ``None`` draws none.
+        Progress display; ``None`` shows no progress.
 
     Examples
     --------
     >>> import tempfile
-    >>> run = Run(Path(tempfile.mkdtemp()), seed=0)
+    >>> run = RunContext(Path(tempfile.mkdtemp()), seed=0)
     >>> with run.clock("adding") as clock, run.progress("adding", total=3) as advance:
     ...     for term in range(3):
     ...         advance()
     >>> run.timings["adding"] == clock.seconds
     True
-    >>> run.text("sum", "The sum in words", "nought, one, two: three").name
+    >>> run.save_text("sum", "The sum in words", "one, two: three").name
     'sum.txt'
     """
 
     def __init__(self, folder: Path, seed: int = 0, display: "Progress | None" = None) -> None:
         self.folder = folder
         self.seed = seed
-        self.pictures: list[Picture] = []
-        self.texts: list[Text] = []
+        self.parameters: dict[str, Any] = {}
+        self.pictures: list[SavedPicture] = []
+        self.texts: list[SavedText] = []
         self.timings: dict[str, float] = {}
-        self.curves: dict[str, Curve] = {}
+        self.curves: dict[str, LearningCurve] = {}
         self._display = display
+        self._config_files: set[str] = set()
+        self._started_empty = folder.is_dir() and not any(folder.iterdir())
 
-    def figure(self, name: str, caption: str, figure: "Figure", *, reading: str) -> Path:
-        """Save ``figure`` as ``name``.png with its caption and return its path.
+    def save_figure(self, name: str, caption: str, figure: "Figure", *, reading: str) -> Path:
+        """Save ``figure`` as ``name``.png and return its path.
 
-        ``reading`` says in a paragraph what a reader sees in it: the same for those who cannot see it.
+        ``reading`` describes the picture in a paragraph, for readers who cannot see it.
         """
-        picture = io.BytesIO()
-        figure.savefig(picture, format="png")
-        path = self._new_file(name, ".png")
-        write_atomically(path, picture.getvalue())
-        self.pictures.append(Picture(path.name, caption, reading))
+        content = io.BytesIO()
+        figure.savefig(content, format="png")
+        path = self._make_path(name, ".png")
+        atomic_write(path, content.getvalue())
+        self.pictures.append(SavedPicture(path.name, caption, reading))
         return path
 
-    def text(self, name: str, caption: str, text: str) -> Path:
-        """Save ``text`` as ``name``.txt with its caption and return its path."""
-        path = self._new_file(name, ".txt")
-        write_atomically(path, text if text.endswith("\n") else text + "\n")
-        self.texts.append(Text(path.name, caption))
-        return path
+    def save_text(self, name: str, caption: str, text: str) -> Path:
+        """Save ``text`` as ``name``.txt and return its path."""
+        return self._save(name, ".txt", caption, text if text.endswith("\n") else text + "\n")
 
-    def page(self, name: str, caption: str, page: str) -> Path:
-        """Save ``page``, in HTML, as ``name``.html with its caption and return its path."""
-        path = self._new_file(name, ".html")
-        write_atomically(path, page)
-        self.texts.append(Text(path.name, caption))
-        return path
+    def save_page(self, name: str, caption: str, page: str) -> Path:
+        """Save ``page``, in HTML, as ``name``.html and return its path."""
+        return self._save(name, ".html", caption, page)
+
+    def save_config(self, file: str, content: str) -> None:
+        """Save a file that only describes the run; it is removed if the run fails before it has any results."""
+        self._config_files.add(file)
+        atomic_write(self.folder / file, content)
+
+    def discard_if_empty(self) -> bool:
+        """Remove the files of `save_config` if the run has saved no others; return whether that is so."""
+        if not self._started_empty or {file.name for file in self.folder.iterdir()} - self._config_files:
+            return False
+        for file in self._config_files:
+            (self.folder / file).unlink()
+        return True
 
     @contextmanager
     def progress(self, label: str, total: float) -> Iterator[Callable[..., None]]:
-        """Show how far a part is; the value is a function: ``advance()`` is one step, ``advance(100)`` a hundred."""
+        """Show the progress of a part; ``advance()`` counts one step, ``advance(100)`` a hundred."""
         if self._display is None:
             yield lambda steps=1: None
             return
@@ -105,7 +114,7 @@ class Run:
             nonlocal pending, drawn
             pending += steps
             now = time.perf_counter()
-            # A loop of microseconds a step must not pay for the drawing of each.
+            # Drawing takes much longer than a step of a fast loop.
             if now - drawn >= SECONDS_BETWEEN_DRAWINGS:
                 display.advance(task, pending)
                 pending, drawn = 0.0, now
@@ -116,81 +125,77 @@ class Run:
             display.remove_task(task)
 
     @contextmanager
-    def following(self, label: str, total: int) -> Iterator[Callable[[int, int, object], None]]:
-        """Show how far a compiled loop is; the value is the ``progress`` of `Function.repeat` and `Function.over`."""
+    def loop_progress(self, label: str, total: int) -> Iterator[Callable[[int, int, object], None]]:
+        """Show the progress of a compiled loop; yields the ``progress`` callback of a `Function`'s loops."""
         with self.progress(label, total) as advance:
-            before = 0
+            previous = 0
 
-            def follow(done: int, steps: int, latest: object) -> None:
-                nonlocal before
-                advance(done - before)
-                before = done
+            def update(done: int, steps: int, latest: object) -> None:
+                nonlocal previous
+                advance(done - previous)
+                previous = done
 
-            yield follow
+            yield update
 
-    def learning(
-        self, label: str, across: str = "passes", up: str = "loss", values_of: Callable[[Any], Iterable[float]] = list
+    def learning_curve(
+        self,
+        label: str,
+        unit: str = "passes",
+        quantity: str = "loss",
+        get_values: Callable[[Any], Iterable[float]] = list,
     ) -> AbstractContextManager[list[float]]:
-        """Keep the learning curve of a training even if Ctrl-C ends the run; the value is a list to note losses in.
+        """Keep a learning curve even if Ctrl-C ends the run; yields a list to which losses are appended.
 
-        A compiled loop that is interrupted brings the outputs of its finished steps; ``values_of`` makes losses of
-        them, which are noted too. ``across`` names the steps and ``up`` the losses.
+        An interrupted compiled loop provides the outputs of its finished steps. ``get_values`` converts them to losses,
+        which are appended too. ``unit`` names the steps and ``quantity`` the values.
         """
-        curve = self.curves[label] = Curve(across, up)
-        return noting(curve, values_of)
+        curve = self.curves[label] = LearningCurve(unit, quantity)
+        return extend_on_interrupt(curve, get_values)
 
     @contextmanager
-    def beside(
-        self, label: str, steps: int, work: "Callable[[Follow], Result]"
+    def run_in_subprocess(
+        self, label: str, steps: int, work: "Callable[[StepCallback], Result]"
     ) -> Iterator[Callable[[], tuple[Result, float]]]:
-        """Have a training done by another core while the run goes on; where there is none, it is done at once.
+        """Train on another core while the run continues, or right away if no other process can be started.
 
-        ``work`` gets a function to call with the number of steps so far and the loss after each. The value is a
-        function that waits for what ``work`` returns, and returns it with the seconds that it took, which go into the
-        record as a clock's. Losses are kept as by `learning`.
+        ``work`` receives a callback for the number of steps and the loss after each step. Yields a function that waits
+        for the result and returns it with its duration, which is recorded like that of `clock`. The losses are kept as
+        a `learning_curve`.
         """
         from pellucid.experiments.runner import subprocess
 
-        with self.learning(label) as noted:
-            if not subprocess.possible():
+        with self.learning_curve(label) as losses:
+            if not subprocess.is_supported():
                 with self.progress(label, steps) as advance, self.clock(label) as clock:
 
-                    def follow(done: int, loss: float) -> None:
-                        noted.append(loss)
+                    def append(step: int, loss: float) -> None:
+                        losses.append(loss)
                         advance()
 
-                    result = work(follow)
+                    result = work(append)
                 yield lambda: (result, clock.seconds)
                 return
-            with subprocess.beside(work, steps) as other:
+            with subprocess.start_task(work, steps) as task:
 
                 def wait() -> tuple[Result, float]:
                     with self.progress(label, steps) as advance:
                         shown = 0
-                        while not other.arrives(SECONDS_BETWEEN_DRAWINGS):
-                            reached = other.losses.count
+                        while not task.wait(SECONDS_BETWEEN_DRAWINGS):
+                            reached = len(task.losses)
                             advance(reached - shown)
                             shown = reached
-                    result = other.result()
-                    self.timings[label] = self.timings.get(label, 0.0) + other.seconds
-                    return result, other.seconds
+                    result = task.get_result()
+                    self.timings[label] = self.timings.get(label, 0.0) + task.seconds
+                    return result, task.seconds
 
                 try:
                     yield wait
                 finally:
-                    noted.extend(other.losses.so_far())
-
-    def track(self, items: Iterable[Item], label: str, total: int | None = None) -> Iterator[Item]:
-        """Walk over ``items`` and show how far the walk is; ``total`` is their number where ``len`` does not know."""
-        known = total if total is not None else len(items)  # type: ignore[arg-type]
-        with self.progress(label, known) as advance:
-            for item in items:
-                yield item
-                advance()
+                    losses.extend(task.losses.to_list())
 
     @contextmanager
     def clock(self, label: str) -> Iterator[Clock]:
-        """Time a part of the run; the seconds go into the record under ``label``, and add up if it is used again."""
+        """Time a part of the run; the record has the seconds under ``label``, summed over repeated use."""
         clock, start = Clock(), time.perf_counter()
         try:
             yield clock
@@ -198,10 +203,16 @@ class Run:
             clock.seconds = time.perf_counter() - start
             self.timings[label] = self.timings.get(label, 0.0) + clock.seconds
 
-    def _new_file(self, name: str, suffix: str) -> Path:
+    def _save(self, name: str, suffix: str, caption: str, content: str) -> Path:
+        path = self._make_path(name, suffix)
+        atomic_write(path, content)
+        self.texts.append(SavedText(path.name, caption))
+        return path
+
+    def _make_path(self, name: str, suffix: str) -> Path:
         if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
             raise ValueError(f"name: expected lower-case letters, digits and hyphens; received {name!r}")
-        path = self.folder / f"{name}{suffix}"
-        if path.exists():
-            raise ValueError(f"name: {path.name} is saved already in this run; choose another name than {name!r}")
-        return path
+        file = f"{name}{suffix}"
+        if file in {picture.file for picture in self.pictures} | {text.file for text in self.texts}:
+            raise ValueError(f"name: this run has saved {file} already; choose another name than {name!r}")
+        return self.folder / file

@@ -1,4 +1,4 @@
-"""A request that is written wrongly, and the near miss that helps to put it right."""
+"""Usage errors, and suggestions for misspelled names."""
 
 from collections.abc import Collection
 
@@ -6,19 +6,19 @@ from pellucid.errors import PellucidError, near_miss
 
 
 class UsageError(PellucidError, ValueError):
-    """A request that is written wrongly: an unknown name, a value of the wrong type, a taken folder."""
+    """An invalid request: an unknown name, a value of the wrong type, a folder that is not empty."""
 
 
-def nearest(name: str, names: Collection[str], what: str) -> str:
-    """Return a sentence that suggests the nearest of ``names``, or lists them all.
+def suggest_name(name: str, names: Collection[str], what: str) -> str:
+    """Return a sentence that suggests the most similar of ``names``, or lists them all.
 
     Examples
     --------
-    >>> nearest("mons", ["moons", "adder"], "experiments")
+    >>> suggest_name("mons", ["moons", "adder"], "experiments")
     "Did you mean 'moons'?"
-    >>> nearest("xyz", ["moons", "adder"], "experiments")
+    >>> suggest_name("xyz", ["moons", "adder"], "experiments")
     'The experiments are moons, adder'
-    >>> nearest("passes", [], "parameters")
+    >>> suggest_name("passes", [], "parameters")
     'There are no parameters'
     """
     if not names:

@@ -1,4 +1,4 @@
-"""``@experiment``: a function with a name, a title, an idea and parameters; and ``perform``, which runs one."""
+"""Experiments: functions with a name, a title, an idea and parameters; and the functions that run and record them."""
 
 import inspect
 import time
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pellucid.data.atomic_write import write_atomically
+from pellucid.atomic_write import atomic_write
 from pellucid.errors import PellucidError
-from pellucid.experiments.common.interrupt import heard
-from pellucid.experiments.runner.context import Run
-from pellucid.experiments.runner.parameters import Parameter, known, parameters_of
-from pellucid.experiments.runner.partial_results import keep
-from pellucid.experiments.runner.record import FILE, Record, Status, machine, versions
-from pellucid.experiments.runner.result import Outcome
+from pellucid.experiments.common.interrupt import acknowledge_interrupt
+from pellucid.experiments.runner.context import RunContext
+from pellucid.experiments.runner.parameters import Parameter, get_parameter, get_parameters
+from pellucid.experiments.runner.partial_results import save_partial_results
+from pellucid.experiments.runner.record import FILE, Record, Status, get_machine, get_versions
+from pellucid.experiments.runner.result import ExperimentResult
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Experiment:
-    """A named, parameterised experiment. Calling it calls the function it was made from.
+    """A named experiment with parameters. Calling it calls the decorated function.
 
-    ``idea`` is the function's docstring, ``formulas`` are LaTeX, and ``parameters`` are read from its signature.
+    ``idea`` is the docstring of the function, ``formulas`` are LaTeX, and ``parameters`` come from its signature.
     """
 
     name: str
@@ -32,138 +32,126 @@ class Experiment:
     idea: str
     formulas: tuple[str, ...]
     parameters: Mapping[str, Parameter]
-    function: Callable[..., Outcome]
+    function: Callable[..., ExperimentResult]
 
-    def __call__(self, run: Run, **settings: Any) -> Outcome:
-        """Return what the function makes of ``run`` and ``settings``."""
+    def __call__(self, run: RunContext, **settings: Any) -> ExperimentResult:
         return self.function(run, **settings)
 
-    def values(self, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the value of every parameter: the default, or what ``settings`` says, checked."""
-        checked = {name: known(self.parameters, name).check(value) for name, value in settings.items()}
+    def check_settings(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the checked value of every parameter: that in ``settings``, otherwise the default."""
+        checked = {name: get_parameter(self.parameters, name).check(value) for name, value in settings.items()}
         return {name: parameter.default for name, parameter in self.parameters.items()} | checked
 
 
-def experiment(name: str, title: str, *formulas: str) -> Callable[[Callable[..., Outcome]], Experiment]:
-    r"""Make an experiment of a function; its keyword-only arguments become the experiment's parameters.
+def experiment(name: str, title: str, *formulas: str) -> Callable[[Callable[..., ExperimentResult]], Experiment]:
+    r"""Decorate a function as an experiment; its keyword-only arguments become the experiment's parameters.
 
-    Parameters
-    ----------
-    name
-        What one writes after ``pellucid run``; the function's own name with hyphens for underscores.
-    title
-        What it shows, in one line.
-    formulas
-        The mathematics in LaTeX, most important first.
+    ``name`` is the name for ``pellucid run``, ``title`` one line about the result, and ``formulas`` the mathematics in
+    LaTeX.
 
     Examples
     --------
     >>> from typing import Annotated
-    >>> from pellucid.experiments.runner import Outcome, Range, Run, Score, experiment
-    >>> @experiment("halves", "Halving approaches nothing", r"x_{t+1} = \tfrac{1}{2} x_t")
-    ... def halves(run: Run, *, times: Annotated[int, Range(1), "how often to halve"] = 3) -> Outcome:
-    ...     '''Halve one again and again. What is left is small, and never nothing.'''
-    ...     return Outcome(Score("left", 0.5**times), baseline=Score("at the start", 1.0))
+    >>> from pellucid.experiments.runner import ExperimentResult, Range, RunContext, Score, experiment
+    >>> @experiment("halves", "Halving approaches zero", r"x_{t+1} = \tfrac{1}{2} x_t")
+    ... def halves(run: RunContext, *, times: Annotated[int, Range(1), "halvings"] = 3) -> ExperimentResult:
+    ...     '''Start with one and halve it repeatedly. The rest is small and never zero.'''
+    ...     return ExperimentResult(Score("rest", 0.5**times), baseline=Score("start", 1.0))
     >>> halves.parameters["times"].expected
-    'a whole number, 1 or more'
+    'an integer, 1 or more'
     """
 
-    def of(function: Callable[..., Outcome]) -> Experiment:
+    def decorate(function: Callable[..., ExperimentResult]) -> Experiment:
         idea = inspect.getdoc(function)
         if idea is None:
-            raise TypeError(f"{name}: expected a docstring that tells the idea in two sentences; received none")
-        return Experiment(name, title, " ".join(idea.split()), formulas, parameters_of(function), function)
+            raise TypeError(f"{name}: expected a docstring with the idea in two sentences; received none")
+        return Experiment(name, title, " ".join(idea.split()), formulas, get_parameters(function), function)
 
-    return of
+    return decorate
 
 
-def perform(
+def run_experiment(
     experiment: Experiment,
     settings: Mapping[str, Any],
     folder: Path,
     *,
     seed: int = 0,
     display: "Progress | None" = None,
-    tell: Callable[[Outcome], None] | None = None,
+    on_result: Callable[[ExperimentResult], None] | None = None,
 ) -> tuple[Record, BaseException | None]:
-    """Run ``experiment`` in ``folder`` and write its record there, whatever happens.
+    """Run an experiment in an empty folder, with values for some of its parameters; see `record_run`.
 
-    Parameters
-    ----------
-    experiment
-        What to run.
-    settings
-        Values for some of its parameters, by name; the others keep their defaults.
-    folder
-        An empty folder for the record and the pictures; see ``new_folder``.
-    seed
-        The number that all randomness comes from.
-    display
-        A started progress display, or ``None`` for quiet.
-    tell
-        Called with the outcome as soon as it is known, before the pictures that it brings are drawn.
-
-    Returns
-    -------
-    tuple
-        The record, and the exception that ended the run early or ``None``. Ctrl-C comes back in this way too, with a
-        record that says "interrupted", so that what was finished can be shown before the program ends.
-
-    Raises
-    ------
-    UsageError
-        If a setting is unknown, of the wrong type or out of range; nothing is run or written then.
+    Raises `UsageError` if a setting is unknown, of the wrong type or out of range; nothing is run or written then.
     """
-    values = experiment.values(settings)
-    run = Run(folder, seed, display)
-    outcome: Outcome | None = None
+    values = experiment.check_settings(settings)
+    run = RunContext(folder, seed, display)
+    run.parameters = values
+    return record_run(run, experiment.name, experiment.title, lambda: experiment(run, **values), on_result)
+
+
+def record_run(
+    run: RunContext,
+    name: str,
+    title: str,
+    work: Callable[[], ExperimentResult],
+    on_result: Callable[[ExperimentResult], None] | None = None,
+) -> tuple[Record, BaseException | None]:
+    """Call ``work`` and write the record of the run; return the record and the exception that ended it, if any.
+
+    Ctrl-C is returned too, so that callers can report partial results. A run that fails with a `PellucidError`, such as
+    unusable data, before it has saved results leaves no files.
+    """
+    result: ExperimentResult | None = None
     error: BaseException | None = None
     measures: Mapping[str, Any] = {}
     lines: Sequence[str] = ()
     start = time.perf_counter()
     try:
-        outcome = experiment(run, **values)
-        measures, lines = outcome.measures, outcome.lines
-        if tell is not None:
-            tell(outcome)
-        if outcome.pictures is not None:
-            outcome.pictures()
-    except (Exception, KeyboardInterrupt) as stopped:
-        heard()
-        error = stopped
-    if isinstance(error, KeyboardInterrupt) and outcome is None:
-        measures, lines = keep(run)
+        result = work()
+        measures, lines = result.measures, result.lines
+        if on_result is not None:
+            on_result(result)
+        if result.draw is not None:
+            result.draw()
+    except (Exception, KeyboardInterrupt) as failure:
+        acknowledge_interrupt()
+        error = failure
+    if isinstance(error, KeyboardInterrupt) and result is None:
+        measures, lines = save_partial_results(run)
     record = Record(
-        name=experiment.name,
-        title=experiment.title,
-        status=_status(error),
-        reason=reason(error) if isinstance(error, Exception) else None,
-        seed=seed,
-        parameters=values,
-        result=outcome.result if outcome else None,
-        baseline=outcome.baseline if outcome else None,
+        name=name,
+        title=title,
+        status=_get_status(error),
+        reason=describe_error(error) if isinstance(error, Exception) else None,
+        seed=run.seed,
+        parameters=run.parameters,
+        result=result.result if result else None,
+        baseline=result.baseline if result else None,
         measures=measures,
         lines=lines,
         seconds=time.perf_counter() - start,
         timings=run.timings,
         pictures=run.pictures,
         texts=run.texts,
-        versions=versions(),
-        machine=machine(),
+        versions=get_versions(),
+        machine=get_machine(),
     )
-    write_atomically(folder / FILE, record.as_json() + "\n")
+    if not (isinstance(error, PellucidError) and run.discard_if_empty()):
+        atomic_write(run.folder / FILE, record.to_json() + "\n")
     return record, error
 
 
-def reason(error: BaseException) -> str:
-    """Return why ``error`` happened, in one line: its message, with its type where that says more."""
+def describe_error(error: BaseException) -> str:
+    """Return an error's message in one line, with its type unless the message is meant for users."""
     message = " ".join(str(error).split())
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}"
     if isinstance(error, PellucidError | ValueError | OSError) and message:
         return message
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
-def _status(error: BaseException | None) -> Status:
+def _get_status(error: BaseException | None) -> Status:
     if error is None:
         return "finished"
     return "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"

@@ -1,71 +1,75 @@
-"""What a training had learnt when Ctrl-C ended it: how far it was, its last loss, and a picture of its way there."""
+"""Partial results of an interrupted run: learning curves, step counts and last losses."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pellucid.experiments.common.interrupt import heard
+from pellucid.experiments.common.interrupt import acknowledge_interrupt
 
 if TYPE_CHECKING:
-    from pellucid.experiments.runner.context import Run
+    from pellucid.experiments.runner.context import RunContext
 
 
 @dataclass
-class Curve:
-    """What a training measured at each step: ``up`` names the values, and ``across`` what is counted."""
+class LearningCurve:
+    """Values measured at each step of a training; ``unit`` names the steps and ``quantity`` the values."""
 
-    across: str
-    up: str
+    unit: str
+    quantity: str
     values: list[float] = field(default_factory=list)
 
 
 @contextmanager
-def noting(curve: Curve, values_of: Any) -> Iterator[list[float]]:
-    """Note what an interrupted loop brings with it: ``values_of(history)`` makes values of the finished steps."""
+def extend_on_interrupt(curve: LearningCurve, get_values: Any) -> Iterator[list[float]]:
+    """Yield the values of a curve; on Ctrl-C, append ``get_values`` of the finished steps of an interrupted loop."""
     try:
         yield curve.values
-    except KeyboardInterrupt as stop:
-        if hasattr(stop, "history"):
-            curve.values.extend(values_of(stop.history))
+    except KeyboardInterrupt as interrupt:
+        if hasattr(interrupt, "history"):
+            curve.values.extend(get_values(interrupt.history))
         raise
 
 
-def keep(run: "Run") -> tuple[dict[str, Any], list[str]]:
-    """Save a picture of the curves that a run has noted; return measures and lines that say how far it was."""
+def save_partial_results(run: "RunContext") -> tuple[dict[str, Any], list[str]]:
+    """Save a picture of the curves of an interrupted run; return measures and lines with the progress reached."""
     curves = {label: curve for label, curve in run.curves.items() if curve.values}
     measures: dict[str, Any] = {}
     for label, curve in curves.items():
-        measures.setdefault(f"{curve.across}_finished", {})[label] = len(curve.values)
-        measures.setdefault(f"last_{curve.up}".replace(" ", "_"), {})[label] = curve.values[-1]
-    # Experiments save their own, better pictures once they have learnt.
+        measures.setdefault(f"{curve.unit}_finished", {})[label] = len(curve.values)
+        measures.setdefault(f"last_{curve.quantity}".replace(" ", "_"), {})[label] = curve.values[-1]
+    # Experiments save better pictures after training.
     if not run.pictures:
         try:
-            _draw(run, curves)
+            _draw_curves(run, curves)
         except KeyboardInterrupt:
-            # Who presses Ctrl-C twice does not want to wait for a picture.
-            heard()
+            # A second Ctrl-C: the user does not want to wait for the picture.
+            acknowledge_interrupt()
     lines = [
-        f"{label}: stopped; {curve.across} finished: {len(curve.values):,}, the last {curve.up} {curve.values[-1]:.4g}"
+        f"{label}: stopped; {curve.unit} finished: {len(curve.values):,}, last {curve.quantity} {curve.values[-1]:.4g}"
         for label, curve in curves.items()
     ]
     return measures, lines
 
 
-def _draw(run: "Run", curves: dict[str, Curve]) -> None:
+def _draw_curves(run: "RunContext", curves: dict[str, LearningCurve]) -> None:
     import numpy as np
 
     from pellucid.show.plots import learning_curves
 
-    for up in dict.fromkeys(curve.up for curve in curves.values()):
-        shown = {label: curve for label, curve in curves.items() if curve.up == up and np.isfinite(curve.values).any()}
-        if not shown:
+    for quantity in dict.fromkeys(curve.quantity for curve in curves.values()):
+        finite = {
+            label: curve
+            for label, curve in curves.items()
+            if curve.quantity == quantity and np.isfinite(curve.values).any()
+        }
+        if not finite:
             continue
-        across = next(iter(shown.values())).across
-        ends = ", ".join(f"{label} at {curve.values[-1]:.4g}" for label, curve in shown.items())
-        run.figure(
-            f"{up.replace(' ', '-')}-so-far",
-            f"The {up} until the run was interrupted",
-            learning_curves({label: curve.values for label, curve in shown.items()}, across, up),
-            reading=f"The {up} over the {across} that were finished when Ctrl-C was pressed. It ends {ends}.",
+        unit = next(iter(finite.values())).unit
+        ends = ", ".join(f"{label} {curve.values[-1]:.4g}" for label, curve in finite.items())
+        run.save_figure(
+            f"{quantity.replace(' ', '-')}-so-far",
+            f"The {quantity} until the interruption",
+            learning_curves({label: curve.values for label, curve in finite.items()}, unit, quantity),
+            reading=f"The {quantity} over the {unit} that were finished when Ctrl-C was pressed. Last values: {ends}.",
         )

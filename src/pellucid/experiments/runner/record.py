@@ -1,4 +1,4 @@
-"""The record of a run: what was asked, where it ran, what came out. One JSON file, written atomically."""
+"""The record of a run, ``record.json``: parameters, result, timings, versions and machine."""
 
 import json
 import math
@@ -6,9 +6,10 @@ import platform
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Literal
 
-from pellucid.experiments.runner.result import Picture, Score, Text
+from pellucid.experiments.runner.result import SavedPicture, SavedText, Score
 
 FILE = "record.json"
 Status = Literal["finished", "interrupted", "failed"]
@@ -16,10 +17,10 @@ Status = Literal["finished", "interrupted", "failed"]
 
 @dataclass(frozen=True)
 class Record:
-    """Everything one needs to know about a run afterwards, and to run it again.
+    """Everything needed to understand and repeat a run.
 
-    ``seconds`` is the whole run's; ``timings`` holds the seconds of its named parts. ``reason`` says why a run failed.
-    ``pictures`` and ``texts`` name files beside the record.
+    ``seconds`` is the duration of the whole run and ``timings`` that of its named parts. ``reason`` says why a run
+    failed. ``pictures`` and ``texts`` name files in the folder of the record.
     """
 
     name: str
@@ -34,53 +35,61 @@ class Record:
     lines: Sequence[str]
     seconds: float
     timings: Mapping[str, float]
-    pictures: Sequence[Picture]
-    texts: Sequence[Text]
+    pictures: Sequence[SavedPicture]
+    texts: Sequence[SavedText]
     versions: Mapping[str, str]
     machine: Mapping[str, str | int]
 
-    def as_json(self) -> str:
-        """Return the record as the JSON text that is written and printed."""
-        return as_json(asdict(self))
+    def to_json(self) -> str:
+        """Return the content of ``record.json``."""
+        return to_json(asdict(self))
 
 
-def as_json(value: Any) -> str:
-    """Return ``value`` as readable, strict JSON."""
-    return json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False)
+def is_finished(folder: Path) -> bool:
+    """Tell whether a folder has the record of a finished run."""
+    try:
+        return bool(json.loads((folder / FILE).read_text("utf-8"))["status"] == "finished")
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
-def plain(value: Any) -> Any:
-    """Return ``value`` in JSON's own types; NumPy becomes numbers and lists, what is not finite becomes text.
+def to_json(value: Any) -> str:
+    """Return ``value`` as indented, strict JSON."""
+    return json.dumps(to_plain_value(value), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def to_plain_value(value: Any) -> Any:
+    """Convert ``value`` to JSON's types: arrays become lists; nan, infinity and unknown objects become strings.
 
     Examples
     --------
     >>> import numpy as np
-    >>> plain({"loss": np.float32(0.5), "sizes": (1, 2), "worst": float("nan")})
+    >>> to_plain_value({"loss": np.float32(0.5), "sizes": (1, 2), "worst": float("nan")})
     {'loss': 0.5, 'sizes': [1, 2], 'worst': 'nan'}
     """
-    if hasattr(value, "tolist"):  # arrays and scalars of NumPy and of JAX, without importing either
-        return plain(value.tolist())
+    if hasattr(value, "tolist"):  # arrays and scalars of NumPy and JAX, without importing either
+        return to_plain_value(value.tolist())
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): to_plain_value(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
+        return [to_plain_value(item) for item in value]
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     return value if value is None or isinstance(value, bool | int | str) else str(value)
 
 
-def versions() -> dict[str, str]:
+def get_versions() -> dict[str, str]:
     """Return the versions of pellucid, Python and the libraries that this process has loaded."""
     loaded = [name for name in ("numpy", "jax", "sklearn", "matplotlib") if name in sys.modules]
     return {
-        "pellucid": package_version(),
+        "pellucid": get_package_version(),
         "python": platform.python_version(),
         **{name: str(sys.modules[name].__version__) for name in loaded},
     }
 
 
-def package_version() -> str:
-    """Return pellucid's own version, or "unknown" where it runs from a bare source tree."""
+def get_package_version() -> str:
+    """Return the version of pellucid, or "unknown" in a bare source tree."""
     from importlib import metadata
 
     try:
@@ -89,8 +98,8 @@ def package_version() -> str:
         return "unknown"
 
 
-def machine() -> dict[str, str | int]:
-    """Return what the run ran on, without anything that tells one machine from its like."""
-    from pellucid.run.jax_runtime import cores  # with the graph, which a help page does without
+def get_machine() -> dict[str, str | int]:
+    """Return the kind of machine, without anything that identifies it."""
+    from pellucid.run.jax_runtime import count_cores  # imports the graph, which help pages must not
 
-    return {"cores": cores(), "system": platform.system(), "processor": platform.machine()}
+    return {"cores": count_cores(), "system": platform.system(), "processor": platform.machine()}

@@ -1,8 +1,8 @@
-"""The experiments by name, in the order of the course. Each is one file of its name in ``pellucid.experiments``."""
+"""The experiments of the course, by name. Each is a module of the same name in ``pellucid.experiments``."""
 
 import importlib
 
-from pellucid.experiments.runner.errors import UsageError, nearest
+from pellucid.experiments.runner.errors import UsageError, suggest_name
 from pellucid.experiments.runner.experiment import Experiment
 
 NAMES = (
@@ -17,29 +17,20 @@ NAMES = (
     "adder",
     "mnist-cnn",
 )
+"""In the order of the course."""
 
 
-def find(name: str) -> Experiment:
-    """Return the experiment called ``name``.
-
-    Raises
-    ------
-    UsageError
-        If there is none; the message names the nearest.
+def find_experiment(name: str) -> Experiment:
+    """Return the experiment called ``name``, or raise `UsageError` with a suggestion.
 
     Examples
     --------
-    >>> find("logistic").parameters["points"].default
+    >>> find_experiment("logistic").parameters["points"].default
     200
     """
     if name not in NAMES:
-        raise UsageError(f"no experiment {name!r}. {nearest(name, NAMES, 'experiments')}")
+        raise UsageError(f"no experiment {name!r}. {suggest_name(name, NAMES, 'experiments')}")
     function_name = name.replace("-", "_")
     module = importlib.import_module(f"pellucid.experiments.{function_name}")
     found: Experiment = getattr(module, function_name)
     return found
-
-
-def every() -> list[Experiment]:
-    """Return all experiments, in the order of the course."""
-    return [find(name) for name in NAMES]

@@ -1,4 +1,4 @@
-"""What an experiment hands back, and what it saved on the way."""
+"""Results of experiments: scores, saved pictures and texts."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Score:
-    """A labelled value: ``Score("held-out accuracy", 0.975)``.
+    """A labelled value.
 
     Examples
     --------
@@ -25,36 +25,36 @@ class Score:
 
     @property
     def value_text(self) -> str:
-        """The value as a person reads it: four significant digits at most."""
+        """The value with at most four significant digits."""
         return self.value if isinstance(self.value, str) else f"{self.value:.4g}"
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What came out of an experiment.
+class ExperimentResult:
+    """The result of an experiment.
 
     Parameters
     ----------
     result, baseline
-        The one score to look at, and what a reader should hold it against.
+        The main score, and a baseline for comparison.
     measures
-        Every number worth keeping, by name; goes into the record.
+        Numbers for the record, by name.
     lines
-        What to print, a line each.
-    pictures
-        Saves pictures that the result need not wait for; it is called once the result has been told.
+        Lines to print.
+    draw
+        Saves further pictures; called after the result has been reported, which therefore need not wait for them.
     """
 
     result: Score
     baseline: Score
     measures: Mapping[str, Any] = field(default_factory=dict)
     lines: Sequence[str] = ()
-    pictures: Callable[[], None] | None = None
+    draw: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A saved picture: its file, its caption, and in words what a reader sees in it."""
+class SavedPicture:
+    """A saved picture: file name, caption, and a description for readers who cannot see it."""
 
     file: str
     caption: str
@@ -62,8 +62,19 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Text:
-    """A saved text, plain or a page of HTML: its file and its caption."""
+class SavedText:
+    """A saved text or HTML page: file name and caption."""
 
     file: str
     caption: str
+
+
+def pluralize(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural unless the number is 1.
+
+    Examples
+    --------
+    >>> pluralize(1, "pass"), pluralize(20_000, "pass"), pluralize(3, "step")
+    ('1 pass', '20,000 passes', '3 steps')
+    """
+    return f"{number:,} {noun}" + ("" if number == 1 else "es" if noun.endswith("s") else "s")

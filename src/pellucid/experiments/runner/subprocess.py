@@ -1,4 +1,4 @@
-"""A training in a process of its own: on the other core, while the run goes on."""
+"""Training in a forked process, on another core, while the run continues."""
 
 import mmap
 import os
@@ -12,100 +12,89 @@ from multiprocessing.connection import Connection
 from typing import Any, Generic, TypeVar
 
 Result = TypeVar("Result")
-Follow = Callable[[int, float], None]
-"""What a training calls after each of its steps: with their number so far, and the loss."""
+StepCallback = Callable[[int, float], None]
+"""Called by a training after each step with the number of steps so far and the loss."""
 
 
-def possible() -> bool:
-    """Tell whether there is another core, and a process of one thread, which can be doubled as it is."""
+def is_supported() -> bool:
+    """Tell whether there is another core and this process may be forked: forking one with JAX's threads deadlocks."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
     return sys.platform == "linux" and cores > 1 and "jax" not in sys.modules
 
 
-class Losses:
-    """The losses of a training, in memory that two processes share, and how many there are."""
+class SharedLosses:
+    """Losses of a training in memory shared by two processes; element 0 is their number."""
 
-    def __init__(self, most: int) -> None:
-        self.shared = memoryview(mmap.mmap(-1, 8 * (most + 1))).cast("d")
+    def __init__(self, capacity: int) -> None:
+        self._memory = memoryview(mmap.mmap(-1, 8 * (capacity + 1))).cast("d")
 
-    def note(self, done: int, loss: float) -> None:
-        """Note the loss after some steps."""
-        self.shared[done] = loss
-        self.shared[0] = done
+    def append(self, step: int, loss: float) -> None:
+        self._memory[step] = loss
+        self._memory[0] = step
 
-    def so_far(self) -> list[float]:
-        """Return what was noted."""
-        return [float(loss) for loss in self.shared[1 : self.count + 1]]
+    def to_list(self) -> list[float]:
+        return [float(loss) for loss in self._memory[1 : len(self) + 1]]
 
-    @property
-    def count(self) -> int:
-        """How many steps were noted."""
-        return int(self.shared[0])
+    def __len__(self) -> int:
+        return int(self._memory[0])
 
 
-class Beside(Generic[Result]):
-    """What is computed by another process, and how far it is.
+class SubprocessTask(Generic[Result]):
+    """A function that runs in another process, with the losses of its steps and, at the end, its duration."""
 
-    Attributes
-    ----------
-    losses : Losses
-        Of the steps it has finished.
-    seconds : float
-        How long it took, once it is there.
-    """
-
-    def __init__(self, work: Callable[[Follow], Result], steps: int) -> None:
-        self.losses = Losses(steps)
+    def __init__(self, work: Callable[[StepCallback], Result], steps: int) -> None:
+        self.losses = SharedLosses(steps)
         self.seconds = 0.0
-        self.outcome: Any = None
+        self._message: Any = None
         context = get_context("fork")
-        self.here, there = context.Pipe(duplex=False)
-        self.process = context.Process(target=carried_out, args=(work, self.losses, there), daemon=True)
+        self._receiver, sender = context.Pipe(duplex=False)
+        self.process = context.Process(target=_run_task, args=(work, self.losses, sender), daemon=True)
         self.process.start()
-        there.close()
+        sender.close()
 
-    def arrives(self, timeout: float) -> bool:
-        """Wait for what comes out, and tell whether it has."""
-        if self.outcome is None and self.here.poll(timeout):
+    def wait(self, timeout: float) -> bool:
+        """Wait for the result; return whether it has arrived."""
+        if self._message is None and self._receiver.poll(timeout):
             try:
-                self.outcome = self.here.recv()
+                self._message = self._receiver.recv()
             except EOFError:
                 self.process.join()
-                raise ChildProcessError(f"it was ended from outside, with {self.process.exitcode}") from None
-        return self.outcome is not None
+                raise ChildProcessError(
+                    f"the training process ended without a result, exit code {self.process.exitcode}"
+                ) from None
+        return self._message is not None
 
-    def result(self) -> Result:
-        """Return what came out, or raise what went wrong."""
-        self.seconds, error, value = self.outcome
+    def get_result(self) -> Result:
+        """Return the result, or raise the error of the other process."""
+        self.seconds, error, value = self._message
         if error is not None:
             raise error
         result: Result = value
         return result
 
-    def end(self) -> None:
-        """End the process, if it is not at its end."""
+    def stop(self) -> None:
+        """Kill the process if it still runs."""
         self.process.kill()
         self.process.join()
-        self.here.close()
+        self._receiver.close()
 
 
-def carried_out(work: Callable[[Follow], Any], losses: Losses, there: Connection) -> None:
-    """Do the work of the other process, and send what comes out."""
-    # Ctrl-C reaches both processes, and the first one ends this one.
+def _run_task(work: Callable[[StepCallback], Any], losses: SharedLosses, sender: Connection) -> None:
+    # Ctrl-C reaches both processes; the parent stops this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     value, error, start = None, None, time.perf_counter()
     try:
-        value = work(losses.note)
+        value = work(losses.append)
     except Exception as failure:
         error = failure
-    there.send((time.perf_counter() - start, error, value))
+    sender.send((time.perf_counter() - start, error, value))
 
 
 @contextmanager
-def beside(work: Callable[[Follow], Result], steps: int) -> Iterator[Beside[Result]]:
-    """Have work done by another process until the end of the block."""
-    other = Beside(work, steps)
+def start_task(work: Callable[[StepCallback], Result], steps: int) -> Iterator[SubprocessTask[Result]]:
+    """Run a function in another process, which is killed at the end of the block."""
+    task = SubprocessTask(work, steps)
     try:
-        yield other
+        yield task
     finally:
-        other.end()
+        task.stop()

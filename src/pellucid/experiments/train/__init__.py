@@ -1,11 +1,24 @@
-"""Experiments on data of one's own, as ``pellucid train`` runs them: settings, data, a network, a folder of results.
+"""Training on user data, as ``pellucid train`` runs it: settings, data loaders, networks, evaluation.
 
-From Python the same is::
+From Python::
 
     from pellucid.experiments.train import Settings, train
 
-    result = train(Settings("photos/", model="cnn"), folder)
+    record = train(Settings("photos/", model="cnn"), folder)
 """
 
-from pellucid.experiments.train.fit import train as train
+from typing import TYPE_CHECKING, Any
+
 from pellucid.experiments.train.settings import Settings as Settings
+
+if TYPE_CHECKING:
+    from pellucid.experiments.train.fit import train as train
+
+
+def __getattr__(name: str) -> Any:
+    """Import `train` on first use: it needs NumPy and the graph, and help pages do not."""
+    if name != "train":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from pellucid.experiments.train.fit import train
+
+    return train

@@ -1,4 +1,4 @@
-"""What all data come to: samples with what is wanted of them, and the parts that they are divided into."""
+"""Data sets with targets: label encoding, checksums, and the split into training, validation and test parts."""
 
 import hashlib
 import math
@@ -9,13 +9,11 @@ from typing import Any
 import numpy as np
 
 from pellucid.data.errors import DataError
-from pellucid.experiments.runner.pluralize import counted
-from pellucid.experiments.train.settings import Settings
+from pellucid.experiments.runner.result import pluralize
 
 Array = np.ndarray[Any, Any]
 
-PARTS = ("training", "validation", "test")
-PART_OF = {
+PART_NAMES = {
     "train": "training",
     "training": "training",
     "val": "validation",
@@ -26,199 +24,196 @@ PART_OF = {
     "testing": "test",
     "eval": "test",
 }
-"""What folders and arrays call the parts of data."""
+"""The parts of a data set by the names of folders and arrays."""
 
-MOST_CLASSES = 20
-SAMPLES_A_CLASS = 3
-"""Whole numbers of at most so many kinds, each met so often on average, are taken for classes."""
+MAXIMUM_CLASSES = 20
+MINIMUM_SAMPLES_PER_CLASS = 3
+"""Integer targets are class labels if they have few distinct values, and on average enough samples of each."""
 
 
 @dataclass(frozen=True, eq=False)
-class Samples:
-    """Data, read and checked.
+class Dataset:
+    """Checked data with targets.
 
     Attributes
     ----------
     where : str
-        What messages call them.
-    kind : str
-        Of what one sample is: ``"image"``, ``"array"`` or ``"row"``.
+        Name of the data, for messages.
     targets : array, shape (n,) or (n, k)
-        The number of each one's class, int32; or what is to be predicted, float32.
+        Class indices, int32, or regression targets, float32.
     class_names : tuple of str
-        The classes; empty where numbers are predicted.
-    inputs : function
-        From the rows that are learnt from to all inputs, shape (n, ...), and how they were made, as plain values. What
-        must be known to make them (medians, categories) is taken from those rows alone.
-    inputs_as : function
-        From how inputs were made of other data to inputs that are made alike.
-    given : mapping from str to array of int
-        The parts that the data came in, by name.
-    told : str
-        How they are told of on screen.
+        The classes; empty for regression.
+    fit_inputs : function
+        Takes the indices of the training samples and returns all inputs, shape (n, ...), with a description of how they
+        were made, as plain values. Statistics such as medians are computed on the training samples only.
+    apply_description : function
+        Takes the description of other data and returns the inputs made in the same way.
+    summary : str
+        Size and kind of the data, for printing.
     checksum : str
-        Of all that was read.
+        Checksum of everything that was read.
+    parts : mapping from str to array of int
+        The parts into which the data are already divided.
     target_names : tuple of str
-        What the numbers that are predicted are called.
+        Names of the regression targets.
+    remedy_for_few : str
+        A further remedy if a class has too few samples, for the error message.
     """
 
     where: str
-    kind: str
     targets: Array
     class_names: tuple[str, ...]
-    inputs: Callable[[Array], tuple[Array, Mapping[str, Any]]]
-    inputs_as: Callable[[Mapping[str, Any]], Array]
-    told: str
+    fit_inputs: Callable[[Array], tuple[Array, Mapping[str, Any]]]
+    apply_description: Callable[[Mapping[str, Any]], Array]
+    summary: str
     checksum: str
-    given: Mapping[str, Array] = field(default_factory=dict)
+    parts: Mapping[str, Array] = field(default_factory=dict)
     target_names: tuple[str, ...] = ("target",)
+    remedy_for_few: str = ""
 
     @property
     def task(self) -> str:
-        """Whether classes or numbers are predicted."""
         return "classification" if self.class_names else "regression"
 
+    @property
+    def outputs(self) -> int:
+        """Number of network outputs: classes or regression targets."""
+        return len(self.class_names) or len(self.target_names)
 
-def checksum_of(*parts: Any) -> str:
-    """Return a checksum of arrays and bytes, shapes and dtypes included."""
-    found = hashlib.sha256()
+
+def compute_checksum(*parts: Any) -> str:
+    """Return the SHA-256 checksum of arrays, with shapes and dtypes, and bytes."""
+    checksum = hashlib.sha256()
     for part in parts:
         if isinstance(part, np.ndarray):
-            found.update(f"{part.dtype}{part.shape}".encode())
+            checksum.update(f"{part.dtype}{part.shape}".encode())
             part = np.ascontiguousarray(part).data.cast("B") if part.size else b""
-        found.update(part)
-    return found.hexdigest()
+        checksum.update(part)
+    return checksum.hexdigest()
 
 
-def targets_of(values: Array, task: str | None, where: str) -> tuple[Array, tuple[str, ...]]:
-    """Return what is wanted as numbers of classes, int32, with the names of these; or as float32 with none.
+def encode_targets(values: Array, task: str | None, where: str) -> tuple[Array, tuple[str, ...]]:
+    """Return class indices, int32, with the class names; or regression targets, float32, with no names.
 
-    Texts are classes, and so are whole numbers of few kinds, unless the task says otherwise.
+    Without a task, strings, and integers with few distinct values, are class labels.
 
     Examples
     --------
-    >>> targets_of(np.array(["dog", "cat", "dog"]), None, "pets.csv")
+    >>> encode_targets(np.array(["dog", "cat", "dog"]), None, "pets.csv")
     (array([1, 0, 1], dtype=int32), ('cat', 'dog'))
-    >>> targets_of(np.array([1.5, 2.5, 1.0]), None, "prices.csv")
+    >>> encode_targets(np.array([1.5, 2.5, 1.0]), None, "prices.csv")
     (array([1.5, 2.5, 1. ], dtype=float32), ())
     """
-    texts = values.dtype.kind in "US"
+    are_strings = values.dtype.kind in "US"
     if values.dtype.kind not in "USbiuf":
-        raise DataError(f"{where}: expected targets that are numbers or texts, received dtype {values.dtype}.")
-    if task == "regression" and texts:
-        raise DataError(
-            f"{where}: expected numbers to predict, received texts such as {str(values[0])!r}, which are classes."
-        )
-    if not (texts or task == "classification" or (task is None and are_classes(values))):
+        raise DataError(f"{where}: expected numbers or strings as targets, received dtype {values.dtype}.")
+    if task == "regression" and are_strings:
+        raise DataError(f"{where}: expected numbers for a regression, received strings such as {str(values[0])!r}.")
+    if not (are_strings or task == "classification" or (task is None and are_class_labels(values))):
         return values.astype(np.float32), ()
     if values.ndim != 1:
-        raise DataError(f"{where}: expected one class for each sample, received targets of shape {values.shape}.")
-    names, codes = np.unique(values, return_inverse=True)
-    if len(names) < 2:
+        raise DataError(f"{where}: expected one class per sample, received targets of shape {values.shape}.")
+    labels, indices = np.unique(values, return_inverse=True)
+    if len(labels) < 2:
         raise DataError(
-            f"{where}: expected two or more classes, received {str(names[0])!r} alone; add samples of another."
+            f"{where}: expected two or more classes, received only {str(labels[0])!r}; add samples of another class."
         )
-    return codes.astype(np.int32), tuple(as_name(name) for name in names.tolist())
+    return indices.astype(np.int32), tuple(format_label(label) for label in labels.tolist())
 
 
-def are_classes(values: Array) -> bool:
-    """Tell whether numbers stand for classes: whole ones of few kinds."""
+def are_class_labels(values: Array) -> bool:
+    """Tell whether numbers are class labels: integers with few distinct values."""
     if values.ndim != 1 or (values.dtype.kind == "f" and not (values == np.rint(values)).all()):
         return False
-    kinds = len(np.unique(values))
-    return kinds <= MOST_CLASSES and kinds * SAMPLES_A_CLASS <= len(values)
+    distinct = len(np.unique(values))
+    return distinct <= MAXIMUM_CLASSES and distinct * MINIMUM_SAMPLES_PER_CLASS <= len(values)
 
 
-def as_name(value: Any) -> str:
-    """Write a class; whole numbers without a point."""
+def format_label(value: Any) -> str:
+    """Return a class name; integers without a decimal point."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def divided(samples: Samples, settings: Settings) -> dict[str, Array]:
-    """Return which samples are learnt from, which choose the best epoch, and which are met at the end alone.
+def split_dataset(dataset: Dataset, fractions: Mapping[str, float], seed: int) -> dict[str, Array]:
+    """Return the indices of the training samples and of the parts in ``fractions``.
 
-    Of every class each part gets its share, at least one sample. What the data are divided into already stays so.
-
-    Raises
-    ------
-    DataError
-        If a class, or all samples, are too few to be in every part.
+    Parts in which the data came are kept. The others are random samples with the same fraction of every class, at least
+    one sample. Raises `DataError` if a class has too few samples.
     """
-    given = samples.given
-    rest = given.get("training", np.arange(len(samples.targets)))
-    wanted = {"validation": settings.validation_split, "test": settings.test_split}
-    shares = {name: wanted[name] for name in wanted if name not in given}
-    rng = np.random.default_rng(settings.seed)
-    parts: dict[str, list[Array]] = {"training": [], **{name: [] for name in shares}}
-    for name, members in groups(samples, rest):
-        if len(members) <= len(shares):
-            few = "one sample" if len(members) == 1 else counted(len(members), "sample")
-            of = f" of class {name!r}" if name else ""
+    given = dataset.parts
+    rest = given.get("training", np.arange(len(dataset.targets)))
+    missing = {name: fraction for name, fraction in fractions.items() if name not in given}
+    rng = np.random.default_rng(seed)
+    drawn: dict[str, list[Array]] = {"training": [], **{name: [] for name in missing}}
+    for name, members in group_by_class(dataset, rest):
+        if len(members) <= len(missing):
+            remedies = ["Add samples", "or remove the class" if name else "", dataset.remedy_for_few]
             raise DataError(
-                f"{samples.where}: expected at least {len(shares) + 1} samples{of}, to learn from, "
-                f"{'to choose the best epoch by ' if 'validation' in shares else ''}and to test on; "
-                f"received {few}. Add some{', or take the class away' if name else ''}"
-                f"{', or name another column by --target' if samples.kind == 'row' else ''}."
+                f"{dataset.where}: expected at least {len(missing) + 1} samples{f' of class {name!r}' if name else ''} "
+                f"({', '.join(drawn)}); received {pluralize(len(members), 'sample')}. "
+                f"{', '.join(filter(None, remedies))}."
             )
         order = members[rng.permutation(len(members))]
-        for part, of_all in shares.items():
-            count = min(max(1, round(of_all * len(members))), len(order) - 1)
+        for part, fraction in missing.items():
+            count = min(max(1, round(fraction * len(members))), len(order) - 1)
             taken, order = order[:count], order[count:]
-            parts[part].append(taken)
-        parts["training"].append(order)
-    found = {name: np.sort(np.concatenate(several)) for name, several in parts.items()}
-    return {name: found[name] if name in found else given[name] for name in PARTS}
+            drawn[part].append(taken)
+        drawn["training"].append(order)
+    found = {name: np.sort(np.concatenate(groups)) for name, groups in drawn.items()}
+    return {name: found[name] if name in found else given[name] for name in ("training", *fractions)}
 
 
-def groups(samples: Samples, rest: Array) -> Sequence[tuple[str, Array]]:
-    """Return the samples class by class; all of them where numbers are predicted."""
-    if not samples.class_names:
-        return [("", rest)]
-    labels = samples.targets[rest]
-    return [(name, rest[labels == code]) for code, name in enumerate(samples.class_names)]
+def group_by_class(dataset: Dataset, rows: Array) -> Sequence[tuple[str, Array]]:
+    """Return the class names with their samples; one group without a name for regression."""
+    if not dataset.class_names:
+        return [("", rows)]
+    labels = dataset.targets[rows]
+    return [(name, rows[labels == index]) for index, name in enumerate(dataset.class_names)]
 
 
-def refuse_nonfinite(values: Array, what: str, where: str) -> None:
-    """Refuse numbers that are none, with the place of the first."""
+def check_finite(values: Array, name: str, where: str) -> None:
+    """Raise if an array has nan or infinity, with the position of the first."""
     if values.dtype.kind != "f":
         return
-    bad = ~np.isfinite(values)
-    if bad.any():
-        place = tuple(int(i) for i in np.unravel_index(int(bad.argmax()), bad.shape))
+    invalid = ~np.isfinite(values)
+    if invalid.any():
+        position = tuple(int(i) for i in np.unravel_index(int(invalid.argmax()), invalid.shape))
         raise DataError(
-            f"{where}: expected finite numbers in {what}, received {values[place]} at {list(place)} and "
-            f"{int(bad.sum()) - 1} more; take these samples out, or put numbers in their place."
+            f"{where}: expected finite numbers in {name}, received {values[position]} at {list(position)} and "
+            f"{int(invalid.sum()) - 1} more; remove these samples or replace the values."
         )
 
 
-def as_numbers(x: Array) -> Array:
-    """Return inputs as networks take them: truth values and floats as float32, and whole numbers as they are."""
+def to_network_dtype(x: Array) -> Array:
+    """Convert booleans and floats to float32; integers stay as they are."""
     return x.astype(np.float32) if x.dtype.kind in "bf" else x
 
 
-def fitting(x: Array, described: Mapping[str, Any], where: str) -> Array:
-    """Return inputs, if their shape is that of the inputs of other data."""
-    shape = tuple(described["shape"])
+def check_shape(x: Array, description: Mapping[str, Any], where: str) -> Array:
+    """Return inputs if samples have the shape of the training data, or raise `DataError`."""
+    shape = tuple(description["shape"])
     if x.shape[1:] != shape:
-        raise DataError(
-            f"{where}: expected samples of shape {shape}, as the network has learnt, received {x.shape[1:]}."
-        )
+        raise DataError(f"{where}: expected samples of shape {shape}, as in training, received {x.shape[1:]}.")
     return x
 
 
-def scale_of(targets: Array) -> tuple[Array, Array]:
-    """Return mean and deviation of what is predicted; 1 for what does not vary."""
+def compute_scale(targets: Array) -> tuple[Array, Array]:
+    """Return mean and standard deviation of regression targets; 1 for a constant target."""
     values = targets.astype(np.float64)
     deviation = values.std(axis=0)
     return values.mean(axis=0), np.where(deviation > 0, deviation, 1.0)
 
 
-def shape_in_words(shape: Sequence[int]) -> str:
-    """Write the shape of a sample.
+def format_shape(shape: Sequence[int]) -> str:
+    """Return the shape of a sample for printing.
 
     Examples
     --------
-    >>> shape_in_words((28, 28)), shape_in_words((7,))
+    >>> format_shape((28, 28)), format_shape((7,))
     ('28x28 numbers', '7 numbers')
     """
     return f"{'x'.join(map(str, shape))} {'number' if math.prod(shape) == 1 else 'numbers'}"
+
+
+def is_list_of(kind: type, values: Any) -> bool:
+    return isinstance(values, list) and all(isinstance(value, kind) for value in values)

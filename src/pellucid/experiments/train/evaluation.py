@@ -1,108 +1,112 @@
-"""What came of an experiment: measures on samples that the network has not met, beside baselines; and pictures."""
+"""Evaluation of a trained network on the test set: metrics, baselines and pictures."""
 
 import warnings
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pellucid.data.atomic_write import write_atomically
-from pellucid.experiments.runner.record import machine, versions
+from pellucid.experiments.runner.context import RunContext
+from pellucid.experiments.runner.result import ExperimentResult, Score, pluralize
 from pellucid.experiments.train.dataset import Array
-from pellucid.experiments.train.networks import is_image
 
 if TYPE_CHECKING:
-    from pellucid.experiments.train.pipeline import Prepared
+    from pellucid.experiments.train.pipeline import PreparedRun
 
-MOST_FOR_LINEAR = 2_000_000
-"""A linear model of scikit-learn's is fitted beside the network to at most so many numbers."""
+MAXIMUM_LINEAR_INPUTS = 2_000_000
+"""The linear baseline is skipped if the training set has more numbers."""
+
+METRIC_NAMES = {"mae": "mean absolute error", "rmse": "root mean squared error", "r2": "R²"}
+
+Metrics = Mapping[str, float]
 
 
-def result_of(prepared: "Prepared", model: Any, history: Any, folder: Path) -> Mapping[str, Any]:
-    """Measure a trained network, draw it, and return all that is to be known of the run.
-
-    Parameters
-    ----------
-    prepared : Prepared
-        The experiment.
-    model : Model
-        The network, which predicts in the units of the targets.
-    history : History
-        Of its training.
-    folder : Path
-        Where pictures go.
-    """
-    samples, settings = prepared.samples, prepared.settings
-    rows = prepared.parts["test"]
-    said = model.predict(prepared.x[rows])
-    truth = samples.targets[rows].reshape(said.shape) if not samples.class_names else samples.targets[rows]
-    measure = measured_classes if samples.class_names else measured_numbers
+def evaluate(run: RunContext, prepared: "PreparedRun", model: Any, history: Any) -> ExperimentResult:
+    """Evaluate a trained network, which predicts in the units of the targets, on the test set."""
+    dataset, rows = prepared.dataset, prepared.parts["test"]
+    predictions = model.predict(prepared.x[rows])
+    truth = dataset.targets[rows] if dataset.class_names else dataset.targets[rows].reshape(predictions.shape)
+    metrics = compute_metrics(dataset.class_names, predictions, truth)
+    baselines = compute_baselines(prepared)
     losses = history.history["val_loss"]
     best = int(np.nanargmin(losses)) if np.isfinite(losses).any() else 0
-    pictures = drawn(prepared, said, truth, history, folder)
-    return {
-        "status": "finished",
-        "folder": str(folder),
-        "data": settings.data,
-        "task": samples.task,
-        "classes": samples.class_names,
-        "samples": {name: len(part) for name, part in prepared.parts.items()},
-        "checksum": samples.checksum,
-        "model": prepared.name,
-        "weights": prepared.weights,
-        "seed": settings.seed,
-        "epochs": len(history.epoch),
-        "best_epoch": history.epoch[best] + 1,
-        "best_validation_loss": losses[best],
-        "test": measure(said, truth),
-        "baselines": baselines(prepared, measure),
-        "seconds": {**prepared.timings, "epochs": sum(history.seconds)},
-        "pictures": pictures,
-        "versions": versions(),
-        "machine": machine(),
-    }
+    name = "accuracy" if dataset.class_names else "mae"
+    label = METRIC_NAMES.get(name, name)
+    best_baseline = (min if name == "mae" else max)(baselines, key=lambda baseline: baselines[baseline][name])
+    run.timings |= {**prepared.timings, "epochs": sum(history.seconds)}
+    return ExperimentResult(
+        Score(f"test {label}", metrics[name]),
+        baseline=Score(best_baseline, baselines[best_baseline][name]),
+        measures={
+            "task": dataset.task,
+            "classes": dataset.class_names,
+            "samples": {part: len(indices) for part, indices in prepared.parts.items()},
+            "checksum": dataset.checksum,
+            "model": prepared.name,
+            "weights": prepared.weights,
+            "epochs": len(history.epoch),
+            "best_epoch": history.epoch[best] + 1,
+            "best_validation_loss": losses[best],
+            "test": metrics,
+            "baselines": baselines,
+        },
+        lines=[
+            f"on {len(rows):,} held-out test samples:",
+            *format_metrics({f"this network ({prepared.name})": metrics, **baselines}),
+            *compare_with_baselines(metrics, baselines),
+            f"{pluralize(len(history.epoch), 'epoch')} in {sum(history.seconds):.1f} s; "
+            f"best epoch: {history.epoch[best] + 1}",
+        ],
+        draw=lambda: draw_pictures(run, prepared, model, predictions, history),
+    )
 
 
-def measured_classes(said: Array, truth: Array) -> dict[str, float]:
-    """Return how well probabilities of classes, shape (n, k), or the classes themselves, fit the truth.
+def compute_metrics(class_names: Sequence[str], predictions: Array, truth: Array) -> dict[str, float]:
+    """Return the metrics of a classification or a regression."""
+    return compute_class_metrics(predictions, truth) if class_names else compute_regression_metrics(predictions, truth)
+
+
+def compute_class_metrics(predictions: Array, truth: Array) -> dict[str, float]:
+    """Return accuracy and cross-entropy of class probabilities, shape (n, k), or the accuracy of class indices.
 
     Examples
     --------
-    >>> measured_classes(np.array([[0.5, 0.5], [0.25, 0.75]]), np.array([0, 1]))
+    >>> compute_class_metrics(np.array([[0.5, 0.5], [0.25, 0.75]]), np.array([0, 1]))
     {'accuracy': 1.0, 'loss': 0.4904}
     """
-    if said.ndim == 1:
-        return {"accuracy": float((said == truth).mean())}
-    chosen = np.clip(said[np.arange(len(truth)), truth].astype(float), 1e-7, 1)
-    return {"accuracy": float((said.argmax(axis=1) == truth).mean()), "loss": float(-np.log(chosen).mean())}
+    if predictions.ndim == 1:
+        return {"accuracy": float((predictions == truth).mean())}
+    probabilities = np.clip(predictions[np.arange(len(truth)), truth].astype(float), 1e-7, 1)  # log 0 is -inf
+    accuracy = float((predictions.argmax(axis=1) == truth).mean())
+    return {"accuracy": accuracy, "loss": float(-np.log(probabilities).mean())}
 
 
-def measured_numbers(said: Array, truth: Array) -> dict[str, float]:
-    """Return the mean absolute error, the root of the mean squared one, and the share of the variance explained."""
-    error = said.astype(float) - truth
-    spread = ((truth - truth.mean(axis=0)) ** 2).mean()
-    found = {"mae": float(np.abs(error).mean()), "rmse": float(np.sqrt((error**2).mean()))}
-    return found | ({"r2": float(1 - (error**2).mean() / spread)} if spread > 0 else {})
+def compute_regression_metrics(predictions: Array, truth: Array) -> dict[str, float]:
+    """Return mean absolute error, root mean squared error, and R² unless the targets are constant."""
+    error = predictions.astype(float) - truth
+    variance = ((truth - truth.mean(axis=0)) ** 2).mean()
+    metrics = {"mae": float(np.abs(error).mean()), "rmse": float(np.sqrt((error**2).mean()))}
+    return metrics | ({"r2": float(1 - (error**2).mean() / variance)} if variance > 0 else {})
 
 
-def baselines(prepared: "Prepared", measure: Any) -> dict[str, dict[str, float]]:
-    """Return what those reach who do not look, and a linear model, on the same samples."""
-    samples, rows, training = prepared.samples, prepared.parts["test"], prepared.parts["training"]
-    targets = samples.targets if samples.class_names else samples.targets.reshape(len(samples.targets), -1)
-    truth, learnt = targets[rows], targets[training]
-    if samples.class_names:
-        most = np.bincount(learnt).argmax()
-        found = {"most frequent class": measure(np.full(len(rows), most), truth)}
+def compute_baselines(prepared: "PreparedRun") -> dict[str, dict[str, float]]:
+    """Return the test metrics of a constant prediction, and of a linear model unless the training set is large."""
+    dataset, rows, training = prepared.dataset, prepared.parts["test"], prepared.parts["training"]
+    targets = dataset.targets if dataset.class_names else dataset.targets.reshape(len(dataset.targets), -1)
+    truth = targets[rows]
+    if dataset.class_names:
+        name, constant = "most frequent class", np.full(len(rows), np.bincount(targets[training]).argmax())
     else:
-        found = {"mean": measure(np.broadcast_to(learnt.mean(axis=0), truth.shape), truth)}
-    if len(training) * int(np.prod(prepared.x.shape[1:])) <= MOST_FOR_LINEAR:
-        found |= linear(prepared, learnt, truth, measure)
-    return found
+        name, constant = "mean", np.broadcast_to(targets[training].mean(axis=0), truth.shape)
+    baselines = {name: compute_metrics(dataset.class_names, constant, truth)}
+    if len(training) * int(np.prod(prepared.x.shape[1:])) <= MAXIMUM_LINEAR_INPUTS:
+        name, predictions = predict_linear(prepared, targets[training])
+        baselines[name] = compute_metrics(dataset.class_names, predictions.reshape(truth.shape), truth)
+    return baselines
 
 
-def linear(prepared: "Prepared", learnt: Array, truth: Array, measure: Any) -> dict[str, dict[str, float]]:
-    """Return what scikit-learn's linear model reaches on the same, standardized inputs."""
+def predict_linear(prepared: "PreparedRun", targets: Array) -> tuple[str, Array]:
+    """Return the name and the test predictions of scikit-learn's linear model on standardized inputs."""
     from sklearn.linear_model import LogisticRegression, Ridge
     from sklearn.preprocessing import StandardScaler
 
@@ -110,63 +114,81 @@ def linear(prepared: "Prepared", learnt: Array, truth: Array, measure: Any) -> d
     scaler = StandardScaler()
     x = scaler.fit_transform(flat[prepared.parts["training"]].astype(np.float64))
     x_test = scaler.transform(flat[prepared.parts["test"]].astype(np.float64))
-    if not prepared.samples.class_names:
-        return {"linear regression": measure(Ridge().fit(x, learnt).predict(x_test).reshape(truth.shape), truth)}
+    if not prepared.dataset.class_names:
+        return "linear regression", Ridge().fit(x, targets).predict(x_test)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # one that has not converged is a baseline all the same
-        found = LogisticRegression(max_iter=200).fit(x, learnt)
-    return {"logistic regression": measure(found.predict(x_test), truth)}
+        warnings.simplefilter("ignore")  # a regression that has not converged is a valid baseline
+        return "logistic regression", LogisticRegression(max_iter=200).fit(x, targets).predict(x_test)
 
 
-def drawn(prepared: "Prepared", said: Array, truth: Array, history: Any, folder: Path) -> list[dict[str, str]]:
-    """Save the learning curves, and what was taken for what, or what was predicted; return their readings."""
-    from pellucid.inspect.pictures import Picture, learning_curves
-
-    curves = while_finite(history.history)
-    pictures: dict[str, Picture] = {
-        name: learning_curves(curves, name) for name in ("loss", "accuracy") if name in curves
-    }
-    if prepared.samples.class_names:
-        pictures["confusion"] = confusion(prepared, said.argmax(axis=1), truth)
-    else:
-        pictures["predictions"] = predictions(prepared, said, truth)
-    for name, picture in pictures.items():
-        write_atomically(folder / f"{name}.png", picture.png())
-    return [{"file": f"{name}.png", "reading": picture.reading} for name, picture in pictures.items()]
-
-
-def confusion(prepared: "Prepared", answers: Array, truth: Array) -> Any:
-    """Return the picture of what was taken for what, with the images behind the commonest mistake if there are any."""
-    from pellucid.show.alt_text import read_confusion
-    from pellucid.show.confusion_plot import confusion_matrix, counts_of, worst_cell
-    from pellucid.show.figure import Picture
-
-    names = prepared.samples.class_names
-    counts = counts_of(truth, answers, len(names))
-    cell, images = worst_cell(counts), None
-    if cell is not None and is_image(prepared.x.shape[1:]) and prepared.x.shape[3:] in ((), (1,), (3,)):
-        images = prepared.x[prepared.parts["test"]][(truth == cell[0]) & (answers == cell[1])]
-    figure = confusion_matrix(counts, names, images=images, cell=None if images is None else cell)
-    return Picture(figure, read_confusion(counts, names), "what is taken for what")
-
-
-def while_finite(curves: Mapping[str, Sequence[float]]) -> dict[str, Sequence[float]]:
-    """Return curves up to the epoch in which one of them is no number any more.
+def compare_with_baselines(metrics: Metrics, baselines: Mapping[str, Metrics]) -> list[str]:
+    """Return a line if the network is not better than a baseline.
 
     Examples
     --------
-    >>> while_finite({"loss": [2.0, 1.0, float("inf")], "val_loss": [2.0, 3.0, 4.0]})
+    >>> compare_with_baselines({"accuracy": 0.5}, {"most frequent class": {"accuracy": 0.6}})[0][:40]
+    'no better than most frequent class: try '
+    >>> compare_with_baselines({"mae": 2.0}, {"mean": {"mae": 3.0}})
+    []
+    """
+    if metrics.get("accuracy") == 1:
+        return []
+    name, sign = ("accuracy", 1) if "accuracy" in metrics else ("mae", -1)
+    better = [baseline for baseline, other in baselines.items() if sign * other[name] >= sign * metrics[name]]
+    advice = "try more epochs (--epochs), another network or learning rate, or more data"
+    return [f"no better than {', '.join(better)}: {advice}"] if better else []
+
+
+def format_metrics(rows: Mapping[str, Metrics]) -> list[str]:
+    r"""Return a table of metrics, with those of the first row as columns.
+
+    Examples
+    --------
+    >>> print("\n".join(format_metrics({"network": {"accuracy": 0.9, "loss": 0.25}, "majority": {"accuracy": 0.5}})))
+              accuracy  loss
+    network        0.9  0.25
+    majority       0.5
+    """
+    columns = {name: METRIC_NAMES.get(name, name) for name in next(iter(rows.values()))}
+    cells = [["", *columns.values()]]
+    cells += [[label, *(f"{row[name]:.4g}" if name in row else "" for name in columns)] for label, row in rows.items()]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = []
+    for first, *others in cells:
+        padded = [first.ljust(widths[0]), *(text.rjust(width) for text, width in zip(others, widths[1:], strict=True))]
+        lines.append("  ".join(padded).rstrip())
+    return lines
+
+
+def draw_pictures(run: RunContext, prepared: "PreparedRun", model: Any, predictions: Array, history: Any) -> None:
+    """Save the learning curves, and the confusion matrix or the predicted values."""
+    from pellucid.inspect.pictures import confusion_matrix, learning_curves
+    from pellucid.show.regression_plot import describe_prediction_errors, prediction_errors
+
+    dataset, rows = prepared.dataset, prepared.parts["test"]
+    curves = truncate_at_nonfinite(history.history)
+    for name in ("loss", "accuracy"):
+        if name in curves:
+            picture = learning_curves(curves, name)
+            run.save_figure(name, f"Training and validation {name}", picture.figure, reading=picture.reading)
+    if dataset.class_names:
+        picture = confusion_matrix(model, prepared.x[rows], dataset.targets[rows], dataset.class_names)
+        run.save_figure("confusion", "Confusion matrix of the test set", picture.figure, reading=picture.reading)
+        return
+    truth = dataset.targets[rows].reshape(predictions.shape)
+    figure = prediction_errors(truth, predictions, dataset.target_names)
+    reading = describe_prediction_errors(truth, predictions, dataset.target_names)
+    run.save_figure("predictions", "Predicted and true values of the test set", figure, reading=reading)
+
+
+def truncate_at_nonfinite(curves: Mapping[str, Sequence[float]]) -> dict[str, Sequence[float]]:
+    """Return curves up to the first epoch with a loss of nan or infinity.
+
+    Examples
+    --------
+    >>> truncate_at_nonfinite({"loss": [2.0, 1.0, float("inf")], "val_loss": [2.0, 3.0, 4.0]})
     {'loss': [2.0, 1.0], 'val_loss': [2.0, 3.0]}
     """
-    good: Array = np.isfinite(np.array([curves["loss"], curves["val_loss"]])).all(axis=0)
-    end = len(good) if good.all() else int(good.argmin())
+    finite: Array = np.isfinite(np.array([curves["loss"], curves["val_loss"]])).all(axis=0)
+    end = len(finite) if finite.all() else int(finite.argmin())
     return {name: values[:end] for name, values in curves.items()}
-
-
-def predictions(prepared: "Prepared", said: Array, truth: Array) -> Any:
-    """Return the picture of predictions over the truth."""
-    from pellucid.show.figure import Picture
-    from pellucid.show.regression_plot import predicted_against_true, read_predicted
-
-    names = prepared.samples.target_names
-    return Picture(predicted_against_true(truth, said, names), read_predicted(truth, said, names), "predicted, true")

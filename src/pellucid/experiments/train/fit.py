@@ -1,186 +1,211 @@
-"""An experiment is run: a network learns, and all that came of it is kept in a folder."""
+"""Training, checkpoints, and the files of a run."""
 
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pellucid.data.atomic_write import write_atomically
 from pellucid.errors import PellucidError
-from pellucid.experiments.common.interrupt import heard
+from pellucid.experiments.common.interrupt import acknowledge_interrupt
+from pellucid.experiments.runner.context import RunContext
 from pellucid.experiments.runner.errors import UsageError
-from pellucid.experiments.runner.record import as_json
+from pellucid.experiments.runner.experiment import record_run
+from pellucid.experiments.runner.record import FILE as RECORD
+from pellucid.experiments.runner.record import Record, is_finished, to_json
+from pellucid.experiments.runner.result import ExperimentResult
 from pellucid.experiments.train import config_toml
-from pellucid.experiments.train.pipeline import Prepared, prepare
+from pellucid.experiments.train.pipeline import PreparedRun, prepare
 from pellucid.experiments.train.settings import Settings
 from pellucid.graph.errors import DistributionError, NonFiniteError
+from pellucid.training.callbacks.backup import BackupAndRestore
 
-MODEL, DATA, HISTORY, RESULT, SNAPSHOT = "model.pel", "data.json", "history.csv", "result.json", "snapshot"
+MODEL, DATA, HISTORY, CHECKPOINT = "model.pel", "data.json", "history.csv", "checkpoint"
+SECONDS_BETWEEN_CHECKPOINTS = 1.0
+"""Epochs of small networks are shorter than a write to disk, so not every epoch is followed by a checkpoint."""
+
+
+class ThrottledBackup(BackupAndRestore):
+    """Backup after an epoch, at most once per `SECONDS_BETWEEN_CHECKPOINTS`; the file is kept after training."""
+
+    def __init__(self, backup_dir: Any) -> None:
+        super().__init__(backup_dir, delete_checkpoint=False)
+        self.last_time = -SECONDS_BETWEEN_CHECKPOINTS
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        is_last = epoch + 1 == self.params["epochs"]
+        if is_last or time.perf_counter() - self.last_time >= SECONDS_BETWEEN_CHECKPOINTS:
+            self.write_backup()
+            self.last_time = time.perf_counter()
 
 
 def train(
     settings: Settings,
-    folder: Path | Callable[[], Path],
+    folder: Path,
     *,
     verbose: Any = "auto",
-    tell: Callable[[Sequence[str]], None] = lambda lines: None,
-) -> Mapping[str, Any]:
-    """Run an experiment, and keep the model, the experiment as TOML, the history, pictures and results in a folder.
-
-    A run that was stopped goes on from its snapshot, if the folder has one.
+    report: Callable[[Sequence[str]], None] = lambda lines: None,
+) -> Record | None:
+    """Train a network, evaluate it, and save the run in a folder. An interrupted run in the folder is resumed.
 
     Parameters
     ----------
     settings : Settings
-        The experiment.
-    folder : Path or function
-        Where to; a function is called for it once data and network have been found to be good.
+        The settings of the run.
+    folder : Path
+        A new or empty folder, or that of an interrupted run.
     verbose
-        As for `Model.fit`.
-    tell : function
-        Called with lines that say what is trained on what, before training begins.
+        As in `Model.fit`.
+    report : function
+        Called with lines about data and network before training begins.
 
     Returns
     -------
-    mapping
-        What stands in ``result.json``.
+    Record
+        The content of ``record.json``; None in all but the first of several processes.
 
     Raises
     ------
     KeyboardInterrupt
-        On Ctrl-C, with words that say how to go on; the run is kept.
+        On Ctrl-C. The run is saved, and the message says how to resume it.
     """
+    folder.mkdir(parents=True, exist_ok=True)
+    record, error = run_training(settings, folder, verbose=verbose, report=report)
+    if error is not None:
+        raise error
+    return record
+
+
+def run_training(
+    settings: Settings,
+    folder: Path,
+    *,
+    verbose: Any = "auto",
+    report: Callable[[Sequence[str]], None] = lambda lines: None,
+    on_result: Callable[[ExperimentResult], None] | None = None,
+) -> tuple[Record | None, BaseException | None]:
+    """Train and record a run in an existing folder, like `train`; return the exception that ended it, if any."""
     from pellucid.run.distributed.process_group import process_id
 
-    if isinstance(folder, Path) and (folder / RESULT).exists():
-        raise UsageError(f"{folder}: holds a run that is finished; choose another folder")
-    goes_on = isinstance(folder, Path) and any((folder / SNAPSHOT).glob("*.pel"))
-    prepared = prepare(settings, goes_on)
-    tell([*prepared.lines, *(["going on from its snapshot"] if goes_on else [])])
-    place = folder() if callable(folder) else folder
-    if not process_id():
-        write_down(prepared, place)
+    if is_finished(folder):
+        raise UsageError(f"{folder}: this run is finished. Choose another folder")
+    run = RunContext(folder, settings.seed)
+
+    def work() -> ExperimentResult:
+        resuming = has_checkpoint(folder)
+        prepared = prepare(settings, resuming)
+        run.parameters = vars(prepared.settings)
+        report([*prepared.summary, *(["resuming from the last checkpoint"] if resuming else [])])
+        history = fit_and_save(run, prepared, verbose, resuming)
+        return evaluate_and_save(run, prepared, history)
+
+    if process_id():  # only the first process writes and reports
+        prepared = prepare(settings, has_checkpoint(folder))
+        fit_model(prepared, folder, verbose)
+        return None, None
+    record, error = record_run(run, "train", f"A network trained on {settings.data}", work, on_result)
+    if error is None:
+        shutil.rmtree(folder / CHECKPOINT)
+    elif isinstance(error, KeyboardInterrupt) and not str(error) and (folder / config_toml.FILE).exists():
+        error = KeyboardInterrupt(f"interrupted after training. To complete the run: pellucid resume {folder}")
+    return record, error
+
+
+def has_checkpoint(folder: Path) -> bool:
+    return any((folder / CHECKPOINT).glob("*.pel"))
+
+
+def fit_and_save(run: RunContext, prepared: PreparedRun, verbose: Any, resuming: bool) -> Any:
+    """Write the configuration, train, and return the history; a run that fails before a checkpoint leaves nothing."""
+    folder, dataset, shape = run.folder, prepared.dataset, prepared.x.shape[1:]
+    config = config_toml.format_settings(prepared.settings, prepared.name, prepared.layers, shape, dataset.task)
+    run.save_config(config_toml.FILE, config)
+    targets = {"task": dataset.task, "class_names": dataset.class_names, "target_names": dataset.target_names}
+    run.save_config(DATA, to_json({**prepared.description, **targets}) + "\n")
     try:
-        history = learn(prepared, place, verbose)
+        return fit_model(prepared, folder, verbose)
     except PellucidError as error:
-        began = any((place / SNAPSHOT).glob("*.pel")) and not isinstance(error, NonFiniteError)
-        if not (began or goes_on or process_id()):
-            take_back(place)
-        if isinstance(error, DistributionError):
-            raise DistributionError(f"{error}. As a command: pellucid resume {place}") from error
+        if not resuming and (isinstance(error, NonFiniteError) or not has_checkpoint(folder)):
+            shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)
         raise
-    if process_id():
-        return {}
-    try:
-        return finish(prepared, place, history)
-    except KeyboardInterrupt:
-        heard()
-        raise KeyboardInterrupt(f"interrupted after training. To have the rest: pellucid resume {place}") from None
 
 
-def take_back(folder: Path) -> None:
-    """Remove what was written of a run that has come to nothing."""
-    if (folder / SNAPSHOT).exists():
-        shutil.rmtree(folder / SNAPSHOT)
-    for file in (config_toml.FILE, DATA):
-        (folder / file).unlink()
-
-
-def write_down(prepared: Prepared, folder: Path) -> None:
-    """Write what is to be run, and how inputs are made."""
-    folder.mkdir(parents=True, exist_ok=True)
-    samples, shape = prepared.samples, prepared.x.shape[1:]
-    text = config_toml.as_toml(prepared.settings, prepared.name, prepared.layers, shape, samples.task)
-    write_atomically(folder / config_toml.FILE, text)
-    known = {"task": samples.task, "class_names": samples.class_names, "target_names": samples.target_names}
-    write_atomically(folder / DATA, as_json({**prepared.described, **known}) + "\n")
-
-
-def learn(prepared: Prepared, folder: Path, verbose: Any) -> Any:
-    """Train, keep snapshots, and leave the model with the weights of its best epoch."""
-    from pellucid.experiments.train.checkpointing import Snapshots
+def fit_model(prepared: PreparedRun, folder: Path, verbose: Any) -> Any:
+    """Train with checkpoints, restore the weights of the best epoch, and return the history."""
     from pellucid.training.callbacks.early_stopping import EarlyStopping, TerminateOnNaN
     from pellucid.training.callbacks.history import History
 
     settings, model = prepared.settings, prepared.model
-    assert settings.epochs is not None  # `prepare` has decided
-    best = EarlyStopping(patience=settings.patience or settings.epochs, restore_best_weights=True)
-    keep = Snapshots(folder / SNAPSHOT)
+    assert settings.epochs is not None  # resolved by `prepare`
+    stopping = EarlyStopping(patience=settings.patience or settings.epochs, restore_best_weights=True)
+    backup = ThrottledBackup(folder / CHECKPOINT)
     history = History(snapshot_megabytes=0)
     start = time.perf_counter()
     try:
         model.fit(
-            *prepared.part("training"),
+            *prepared.get_part("training"),
             epochs=settings.epochs,
             batch_size=settings.batch_size,
-            validation_data=prepared.part("validation"),
-            callbacks=[history, best, TerminateOnNaN(), keep],
+            validation_data=prepared.get_part("validation"),
+            callbacks=[history, stopping, TerminateOnNaN(), backup],
             seed=settings.seed,
             devices=settings.devices,
             verbose=verbose,
         )
     except KeyboardInterrupt:
-        heard()
-        raise KeyboardInterrupt(stopped(prepared, folder, history, best, keep)) from None
+        acknowledge_interrupt()
+        raise KeyboardInterrupt(save_interrupted_run(prepared, folder, history, stopping, backup)) from None
+    except DistributionError as error:
+        raise DistributionError(f"{error}. On the command line: pellucid resume {folder}") from error
     prepared.timings["training"] = time.perf_counter() - start
-    if best.best is None or not np.isfinite(best.best):
-        raise NonFiniteError("The loss never was a number, so nothing was learnt; take a smaller --rate")
+    if stopping.best is None or not np.isfinite(stopping.best):
+        raise NonFiniteError("The loss was never finite, so no weights were learned. Use a smaller --learning-rate")
     return history
 
 
-def stopped(prepared: Prepared, folder: Path, history: Any, best: Any, keep: Any) -> str:
-    """Keep what a run came to that Ctrl-C stopped, and say how it goes on."""
+def save_interrupted_run(prepared: PreparedRun, folder: Path, history: Any, stopping: Any, backup: Any) -> str:
+    """Save a checkpoint and the best weights so far; return how to resume the run."""
     from pellucid.run.distributed.process_group import process_id
 
-    run, model = prepared.model.run, prepared.model
+    progress, model = prepared.model.run, prepared.model
     epochs = model.history.params["epochs"]
-    where = f"interrupted in epoch {min(run.epoch + 1, epochs)} of {epochs}"
+    message = f"interrupted in epoch {min(progress.epoch + 1, epochs)} of {epochs}"
     if process_id():
-        return where
-    if run.batch:
-        keep.back_up()
-    if best.best_weights is not None:
-        model.set_weights(best.best_weights)
-        prepared.final().save(folder / MODEL)
+        return message
+    if progress.batch:
+        backup.write_backup()
+    if stopping.best_weights is not None:
+        model.set_weights(stopping.best_weights)
+        prepared.make_final_model().save(folder / MODEL)
         history.to_csv(folder / HISTORY)
-    kept = (
-        f"its best epoch so far, {best.best_epoch + 1}, is {folder / MODEL}"
+    saved = (
+        f"the weights of the best epoch so far, {stopping.best_epoch + 1}, are in {folder / MODEL}"
         if history.epoch
         else "no epoch is finished"
     )
-    return f"{where}; {kept}. To go on: pellucid resume {folder}"
+    return f"{message}; {saved}. To resume: pellucid resume {folder}"
 
 
-def finish(prepared: Prepared, folder: Path, history: Any) -> Mapping[str, Any]:
-    """Write the model, pictures and results of a run that is done, and take its snapshot away."""
-    from pellucid.experiments.train.evaluation import result_of
+def evaluate_and_save(run: RunContext, prepared: PreparedRun, history: Any) -> ExperimentResult:
+    """Save the model and the history, and evaluate the network."""
+    from pellucid.experiments.train.evaluation import evaluate
 
-    model = prepared.final()
-    model.save(folder / MODEL)
-    history.to_csv(folder / HISTORY)
-    result = result_of(prepared, model, history, folder)
-    write_atomically(folder / RESULT, as_json(result) + "\n")
-    shutil.rmtree(folder / SNAPSHOT)  # with what a killed process has left half written
-    return result
+    model = prepared.make_final_model()
+    model.save(run.folder / MODEL)
+    history.to_csv(run.folder / HISTORY)
+    return evaluate(run, prepared, model, history)
 
 
-def stopped_run(folder: Path) -> Settings:
-    """Return the experiment of a run that was stopped; `train` in its folder goes on, to the bits it would have had.
-
-    Raises
-    ------
-    UsageError
-        If there is no run, or it is finished.
-    """
+def read_interrupted_run(folder: Path) -> Settings:
+    """Return the settings of an interrupted run, which `train` in its folder resumes."""
     file = folder / config_toml.FILE
     if not file.is_file():
-        raise UsageError(f"{folder}: expected the folder of a run, with {config_toml.FILE} in it; received another one")
-    if (folder / RESULT).is_file():
-        raise UsageError(f"{folder}: this run is finished, see {RESULT}. To run it again: pellucid train {file}")
-    settings = config_toml.read_file(file)
+        raise UsageError(f"{folder}: expected the folder of a run, with {config_toml.FILE}; received another folder")
+    if is_finished(folder):
+        raise UsageError(f"{folder}: this run is finished, see {RECORD}. To repeat it: pellucid train {file}")
+    settings = config_toml.read_settings(file)
     if "data" not in settings:
-        raise UsageError(f"{file}: expected [data] with the source that the run began with; received none")
+        raise UsageError(f"{file}: expected the source of the data in [data]; received none")
     return Settings(**settings)

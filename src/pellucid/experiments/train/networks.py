@@ -1,4 +1,4 @@
-"""The networks that have a name, layer by layer, and how any network is put between raw inputs and what is wanted."""
+"""Built-in networks, layer by layer, and the scaling layers around any network."""
 
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,7 +8,7 @@ import numpy as np
 
 from pellucid.errors import near_miss
 from pellucid.experiments.runner.errors import UsageError
-from pellucid.experiments.train.dataset import Array, Samples
+from pellucid.experiments.train.dataset import Array, Dataset
 from pellucid.experiments.train.settings import Settings
 
 if TYPE_CHECKING:
@@ -16,62 +16,46 @@ if TYPE_CHECKING:
 
 Table = Mapping[str, Any]
 
-LEAST_SIDE = 8
-"""A convolution and a pooling are added as long as an image has at least so many pixels on a side."""
-MOST_POOLINGS = 3
-ROWS_AT_ONCE = 1024
+MINIMUM_SIDE = 8
+"""A convolution and a pooling layer are added while the shorter side has at least this many pixels."""
+MAXIMUM_POOLINGS = 3
+NORMALIZATION_BATCH = 1024
 
 
-def layers_for(settings: Settings, shape: Sequence[int], outputs: int, task: str) -> tuple[str, Sequence[Table]]:
-    """Return what the network is called, and its layers.
+def get_layers(settings: Settings, shape: Sequence[int], outputs: int, task: str) -> tuple[str, Sequence[Table]]:
+    """Return the name and the layers of the network for samples of a shape.
 
-    Parameters
-    ----------
-    settings : Settings
-        Which network.
-    shape : sequence of int
-        Of one sample.
-    outputs : int
-        How many classes, or numbers to predict.
-    task : str
-        ``"classification"`` or ``"regression"``.
-
-    Raises
-    ------
-    UsageError
-        If a network does not take samples of this shape.
+    Raises `UsageError` if the network does not accept the shape.
 
     Examples
     --------
-    >>> name, layers = layers_for(Settings("moons"), (2,), 2, "classification")
+    >>> name, layers = get_layers(Settings("moons"), (2,), 2, "classification")
     >>> name, [layer["kind"] for layer in layers]
     ('mlp', ['Dense', 'Dense', 'Dense'])
     """
     if settings.layers is not None:
         return settings.model or "network", settings.layers
-    images = is_image(shape)
-    name = settings.model or ("cnn" if images else "mlp")
-    if not images and (name == "cnn" or settings.augment):
-        what = "model: cnn" if name == "cnn" else "augment: it"
+    has_images = is_image(shape)
+    name = settings.model or ("cnn" if has_images else "mlp")
+    if not has_images and (name == "cnn" or settings.augment):
+        option, remedy = ("model: cnn", "Use mlp or linear") if name == "cnn" else ("augment:", "Omit it")
         raise UsageError(
-            f"{what} takes images, of shape (height, width) or (height, width, channels) and at least {LEAST_SIDE} "
-            f"pixels a side; received samples of shape {tuple(shape)}. "
-            f"{'Take mlp or linear' if name == 'cnn' else 'Leave it out'}"
+            f"{option} requires images of shape (height, width) or (height, width, channels) with at least "
+            f"{MINIMUM_SIDE} pixels per side; received samples of shape {tuple(shape)}. {remedy}"
         )
     last: dict[str, Any] = {"kind": "Dense", "units": outputs}
     if task == "classification":
         last["activation"] = "softmax"
-    return name, [*augmentation(settings, shape), *inside(name, shape), last]
+    return name, [*get_augmentation_layers(settings, shape), *get_hidden_layers(name, shape), last]
 
 
 def is_image(shape: Sequence[int]) -> bool:
-    """Tell whether samples of a shape may be images."""
-    few = len(shape) == 2 or (len(shape) == 3 and shape[-1] in (1, 3, 4))
-    return few and min(shape[:2]) >= LEAST_SIDE
+    """Tell whether the shape of a sample may be that of an image."""
+    has_channels = len(shape) == 2 or (len(shape) == 3 and shape[-1] in (1, 3, 4))
+    return has_channels and min(shape[:2]) >= MINIMUM_SIDE
 
 
-def augmentation(settings: Settings, shape: Sequence[int]) -> Iterator[Table]:
-    """Yield the layers that change images at random while the network learns."""
+def get_augmentation_layers(settings: Settings, shape: Sequence[int]) -> Iterator[Table]:
     if not settings.augment:
         return
     if len(shape) == 2:
@@ -80,13 +64,12 @@ def augmentation(settings: Settings, shape: Sequence[int]) -> Iterator[Table]:
     yield {"kind": "RandomTranslation", "height_factor": 0.1, "width_factor": 0.1}
 
 
-def inside(name: str, shape: Sequence[int]) -> Iterator[Table]:
-    """Yield the layers of a named network, up to the last one."""
+def get_hidden_layers(name: str, shape: Sequence[int]) -> Iterator[Table]:
     if name == "cnn":
         if len(shape) == 2:
             yield {"kind": "Reshape", "target_shape": [*shape, 1]}
         side, filters, poolings = min(shape[:2]), 32, 0
-        while side >= LEAST_SIDE and poolings < MOST_POOLINGS:
+        while side >= MINIMUM_SIDE and poolings < MAXIMUM_POOLINGS:
             yield {"kind": "Conv2D", "filters": filters, "kernel_size": 3, "padding": "same", "activation": "relu"}
             yield {"kind": "MaxPooling2D", "pool_size": 2}
             side, filters, poolings = side // 2, 2 * filters, poolings + 1
@@ -100,23 +83,23 @@ def inside(name: str, shape: Sequence[int]) -> Iterator[Table]:
         yield {"kind": "Dense", "units": 64, "activation": "relu"}
 
 
-def optimizer_of(settings: Settings) -> Table:
-    """Return the optimizer as a table of its kind, with the rate that is asked for."""
+def get_optimizer(settings: Settings) -> Table:
+    """Return the optimizer as a table with its kind and arguments."""
     from pellucid.nn import optimizers
 
-    given = settings.optimizer
-    if isinstance(given, str):
-        if given.lower() not in optimizers.NAMED:
-            hint = near_miss(given.lower(), optimizers.NAMED) or f" There are {', '.join(optimizers.NAMED)}"
-            raise UsageError(f"optimizer: there is no optimizer {given!r}.{hint}")
-        found = optimizers.NAMED[given.lower()]
-        usual = inspect.signature(found).parameters["learning_rate"].default
-        given = {"kind": found.__name__, "learning_rate": usual}
-    return {**given, **({} if settings.rate is None else {"learning_rate": settings.rate})}
+    optimizer = settings.optimizer
+    if isinstance(optimizer, str):
+        if optimizer.lower() not in optimizers.NAMED:
+            hint = near_miss(optimizer.lower(), optimizers.NAMED) or f" Known: {', '.join(optimizers.NAMED)}"
+            raise UsageError(f"optimizer: no optimizer {optimizer!r}.{hint}")
+        kind = optimizers.NAMED[optimizer.lower()]
+        default = inspect.signature(kind).parameters["learning_rate"].default
+        optimizer = {"kind": kind.__name__, "learning_rate": default}
+    return {**optimizer, **({} if settings.learning_rate is None else {"learning_rate": settings.learning_rate})}
 
 
-def goal_of(settings: Settings, task: str) -> tuple[Any, list[Any]]:
-    """Return the loss, and the metrics beside it."""
+def get_loss_and_metrics(settings: Settings, task: str) -> tuple[Any, list[Any]]:
+    """Return the loss and the metrics: those of the settings, or the defaults of the task."""
     loss, metric = {
         "classification": ("sparse_categorical_crossentropy", "accuracy"),
         "regression": ("mean_squared_error", "mae"),
@@ -124,90 +107,80 @@ def goal_of(settings: Settings, task: str) -> tuple[Any, list[Any]]:
     return settings.loss or loss, [metric] if settings.metrics is None else list(settings.metrics)
 
 
-def built(settings: Settings, samples: Samples, x: Array, training: Array, layers: Sequence[Table], name: str) -> Any:
-    """Build and compile a network, behind a layer that brings inputs to mean 0 and variance 1.
+def build_model(
+    settings: Settings, dataset: Dataset, x: Array, training: Array, layers: Sequence[Table], name: str
+) -> Any:
+    """Build and compile a network after a layer that standardizes inputs by the statistics of the training samples.
 
-    Parameters
-    ----------
-    settings, samples
-        What is trained, and on what.
-    x : array, shape (n, ...)
-        All inputs.
-    training : array of int
-        The rows that are learnt from; mean and variance are theirs.
-    layers, name
-        The network.
-
-    Raises
-    ------
-    ModelError
-        If its layers cannot be built, or do not end in what is wanted.
+    Raises `ModelError` if the layers are invalid or the output does not fit the targets.
     """
-    from pellucid.inspect.source_export.toml_reader import Reader
+    from pellucid.inspect.source_export.toml_reader import TomlModelReader
     from pellucid.nn.random_seed import set_random_seed
 
     set_random_seed(settings.seed)
-    loss, metrics = goal_of(settings, samples.task)
-    reader = Reader(settings.layers_from)
+    loss, metrics = get_loss_and_metrics(settings, dataset.task)
+    reader = TomlModelReader(settings.layers_from)
     table = {
         "pellucid": 1,
         "model": {"kind": "Sequential", "name": name},
         "layers": layers,
-        "optimizer": optimizer_of(settings),
+        "optimizer": get_optimizer(settings),
         "loss": loss,
         "training": {"metrics": metrics},
     }
-    model = reader.model(table, begun=before(x, training))
-    check_end(model, samples, settings)
+    model = reader.build_model(table, first_layers=make_input_layers(x, training))
+    check_model(model, dataset, settings)
     return model
 
 
-def before(x: Array, training: Array) -> list[Any]:
-    """Return what stands before every network: the input, and a layer with mean and variance of the training inputs."""
+def make_input_layers(x: Array, training: Array) -> list[Any]:
+    """Return the input layer, and a normalization layer adapted to the training samples."""
     from pellucid import nn
 
     scaling = nn.Normalization(axis=None if x.ndim == 3 else -1, name="standardized")
-    scaling.adapt(x[training[i : i + ROWS_AT_ONCE]] for i in range(0, len(training), ROWS_AT_ONCE))
-    # What does not vary stays what it is, apart from its mean; a division by nothing would blow up the first change.
-    scaling.first["variance"] = np.where(scaling.first["variance"] > 0, scaling.first["variance"], 1.0)
+    starts = range(0, len(training), NORMALIZATION_BATCH)
+    scaling.adapt(x[training[start : start + NORMALIZATION_BATCH]] for start in starts)
+    # A constant feature has variance 0; dividing by it would turn the first other value into infinity.
+    variance = scaling.statistics["variance"]
+    scaling.statistics["variance"] = np.where(variance > 0, variance, 1.0)
     return [nn.Input(x.shape[1:]), scaling]
 
 
-def check_end(model: "Model", samples: Samples, settings: Settings) -> None:
-    """Refuse a network whose output is not what is wanted."""
+def check_model(model: "Model", dataset: Dataset, settings: Settings) -> None:
+    """Raise if the input or the output of a network does not fit the data."""
     from pellucid.model.errors import ModelError
 
     shape = model.inputs[0].shape[1:]
     if settings.input_shape is not None and settings.input_shape != shape:
         raise ModelError(
-            f"{settings.layers_from}, [input]: expected shape = {list(shape)}, which samples of {samples.where} have; "
-            f"received {settings.input_shape!r}. Correct it, or leave [input] out"
+            f"{settings.layers_from}, [input]: expected shape = {list(shape)}, the shape of samples of "
+            f"{dataset.where}; received {settings.input_shape!r}. Correct or remove [input]"
         )
-    wanted = len(samples.class_names) or len(samples.target_names)
-    end = model.outputs[0]
-    what = "one for each class" if samples.class_names else "one for each target"
-    if end.shape[1:] != (wanted,):
+    output = model.outputs[0]
+    if output.shape[1:] != (dataset.outputs,):
         raise ModelError(
-            f"{settings.layers_from}: expected the last layer to put out {wanted} numbers, {what}; it puts out shape "
-            f"{end.shape[1:]}. End in kind = 'Dense', units = {wanted}"
+            f"{settings.layers_from}: expected {dataset.outputs} outputs of the last layer, one for each "
+            f"{'class' if dataset.class_names else 'target'}; received shape {output.shape[1:]}. Use a last layer of "
+            f"kind = 'Dense', units = {dataset.outputs}"
         )
-    if samples.class_names and settings.loss is None and (end.op is None or end.op.name not in ("softmax", "sigmoid")):
+    activation = output.op.name if output.op else "an input"
+    if dataset.class_names and settings.loss is None and activation not in ("softmax", "sigmoid"):
         raise ModelError(
-            f"{settings.layers_from}: expected the last layer to put out probabilities of classes; received "
-            f"{end.op.name if end.op else 'an input'}. Give it activation = 'softmax'"
+            f"{settings.layers_from}: expected class probabilities from the last layer; received the output of "
+            f"{activation}. Add activation = 'softmax'"
         )
 
 
-def with_units(model: Any, settings: Settings, mean: Array, deviation: Array) -> Any:
-    """Return a network that predicts in the units of the targets, of one that learnt them at mean 0 and variance 1."""
+def append_unscaling(model: Any, settings: Settings, mean: Array, deviation: Array) -> Any:
+    """Return a network trained on standardized targets with a layer that converts predictions to the original units."""
     from pellucid import nn
-    from pellucid.inspect.source_export.toml_reader import Reader
+    from pellucid.inspect.source_export.toml_reader import TomlModelReader
     from pellucid.model.sequential import Sequential
 
-    rescaled = nn.Rescaling(deviation, mean, name="in_units")
-    made = Sequential([nn.Input(model.inputs[0].shape[1:]), *model.layers, rescaled], name=model.name)
-    reader = Reader(settings.layers_from)
-    loss, metrics = goal_of(settings, "regression")
-    optimizer = reader.built(optimizer_of(settings), "optimizer", "[optimizer]")
-    made.compile(optimizer, reader.one_loss(loss), metrics=reader.metrics(metrics))
-    return made
+    unscaling = nn.Rescaling(deviation, mean, name="in_units")
+    final = Sequential([nn.Input(model.inputs[0].shape[1:]), *model.layers, unscaling], name=model.name)
+    reader = TomlModelReader(settings.layers_from)
+    loss, metrics = get_loss_and_metrics(settings, "regression")
+    optimizer = reader.build_object(get_optimizer(settings), "optimizer", "[optimizer]")
+    final.compile(optimizer, reader.build_loss(loss), metrics=reader.build_metrics(metrics))
+    return final

@@ -1,4 +1,4 @@
-"""From settings to an experiment that can begin: data read and divided, inputs made, the network built."""
+"""From settings to a compiled network with data: load, split, encode, build."""
 
 import time
 import warnings
@@ -9,119 +9,98 @@ from typing import Any
 import numpy as np
 
 from pellucid.data.errors import DataError, DataWarning
-from pellucid.experiments.runner.pluralize import counted
-from pellucid.experiments.train.dataset import Array, Samples, divided, scale_of
-from pellucid.experiments.train.loaders import read
-from pellucid.experiments.train.networks import built, layers_for, with_units
+from pellucid.experiments.runner.result import pluralize
+from pellucid.experiments.train.dataset import Array, Dataset, compute_scale, split_dataset
+from pellucid.experiments.train.loaders import get_options, load_dataset
+from pellucid.experiments.train.networks import append_unscaling, build_model, get_layers
 from pellucid.experiments.train.settings import Settings
 
 
 @dataclass
-class Prepared:
-    """An experiment whose data and network have been found to be good, and which has learnt nothing yet.
+class PreparedRun:
+    """A training run before its first step: checked data and a compiled network.
 
-    Attributes
-    ----------
-    settings, samples
-        What was asked for, and the data.
-    parts : mapping from str to array of int
-        Which samples are learnt from, choose the best epoch, and are met at the end alone.
-    x, y : array
-        All inputs, and targets as the network learns them: those of a regression at mean 0 and variance 1.
-    described : mapping
-        How inputs are made of what is given, as plain values.
-    name, layers
-        The network as it is written down.
-    model : Model
-        The network, compiled.
-    mean, deviation : array
-        Of what is predicted, where that are numbers.
+    ``parts`` are indices of the training, validation and test samples. ``x`` has all inputs and ``y`` the targets of
+    training: regression targets have mean 0 and variance 1. ``description`` says how inputs are made from the data.
     """
 
     settings: Settings
-    samples: Samples
+    dataset: Dataset
     parts: Mapping[str, Array]
     x: Array
     y: Array
-    described: Mapping[str, Any]
+    description: Mapping[str, Any]
     name: str
     layers: Sequence[Mapping[str, Any]]
     model: Any
-    mean: Array
-    deviation: Array
+    target_mean: Array
+    target_deviation: Array
     timings: dict[str, float] = field(default_factory=dict)
 
-    def part(self, name: str) -> tuple[Array, Array]:
+    def get_part(self, name: str) -> tuple[Array, Array]:
         """Return inputs and targets of a part."""
         return self.x[self.parts[name]], self.y[self.parts[name]]
 
-    def final(self) -> Any:
-        """Return the network as it predicts: in the units of the targets."""
-        if self.samples.class_names:
+    def make_final_model(self) -> Any:
+        """Return the network that predicts in the units of the targets."""
+        if self.dataset.class_names:
             return self.model
-        return with_units(self.model, self.settings, self.mean, self.deviation)
+        return append_unscaling(self.model, self.settings, self.target_mean, self.target_deviation)
 
     @property
     def weights(self) -> int:
-        """How many numbers the network learns."""
+        """Number of trainable weights."""
         return int(sum(np.prod(p.shape) for p in self.model.trainable_parameters))
 
     @property
-    def lines(self) -> list[str]:
-        """What it is, in words."""
-        samples, settings = self.samples, self.settings
+    def summary(self) -> list[str]:
+        """Data, split, network and training settings in a few lines."""
+        dataset, settings = self.dataset, self.settings
         sizes = {name: f"{len(rows):,}" for name, rows in self.parts.items()}
-        names = samples.class_names
-        wanted = (
+        names = dataset.class_names
+        target = (
             f"{len(names)} classes: {', '.join(names[:6])}{' ...' if len(names) > 6 else ''}"
             if names
-            else f"predicting {', '.join(samples.target_names)}"
+            else f"predicting {', '.join(dataset.target_names)}"
         )
         optimizer = self.model.optimizer
-        epochs = counted(settings.epochs or 1, "epoch")
         return [
-            f"{samples.where}: {samples.told}; {samples.task}, {wanted}",
-            f"{sizes['training']} to learn from, {sizes['validation']} to choose the best epoch by, "
-            f"{sizes['test']} to test on",
-            f"{self.name}: {counted(len(self.layers), 'layer')}, {counted(self.weights, 'weight')}; "
-            f"{type(optimizer).__name__} at {float(optimizer.learning_rate):g}, at most {epochs} of batches of "
-            f"{settings.batch_size}, seed {settings.seed}",
+            f"{dataset.where}: {dataset.summary}; {dataset.task}, {target}",
+            f"{sizes['training']} training, {sizes['validation']} validation and {sizes['test']} test samples",
+            f"{self.name}: {pluralize(len(self.layers), 'layer')}, {pluralize(self.weights, 'weight')}; "
+            f"{type(optimizer).__name__}, learning rate {float(optimizer.learning_rate):g}, at most "
+            f"{pluralize(settings.epochs or 1, 'epoch')}, batch size {settings.batch_size}, seed {settings.seed}",
         ]
 
 
-def prepare(settings: Settings, goes_on: bool = False) -> Prepared:
-    """Read and divide the data, and build the network; nothing is written.
+def prepare(settings: Settings, resuming: bool = False) -> PreparedRun:
+    """Load and split the data, and build the network; raise a `PellucidError` for an invalid setting, data or layers.
 
-    Other data than the experiment was written down with are warned of, and refused by a run that goes on.
-
-    Raises
-    ------
-    PellucidError
-        Of the kind that belongs to what is wrong: a setting, the data, the layers.
+    Data with another checksum than that in the settings cause a warning, or an error if the run is resumed.
     """
     start = time.perf_counter()
-    samples = read(settings)
-    if settings.checksum not in (None, samples.checksum):
-        told = f"{settings.data}: expected the data that the experiment was written down with; received others"
-        if goes_on:
-            raise DataError(f"{told}. A run goes on with its own data alone; put them back, or train anew")
-        warnings.warn(f"{told}. Its numbers will differ", DataWarning, stacklevel=2)
-    settings = replace(settings, checksum=samples.checksum)
-    parts = divided(samples, settings)
+    dataset = load_dataset(settings)
+    if settings.checksum not in (None, dataset.checksum):
+        message = f"{settings.data}: the data have changed since the experiment was written"
+        if resuming:
+            raise DataError(f"{message}. Restore them to resume the run, or train again")
+        warnings.warn(f"{message}. Results will differ", DataWarning, stacklevel=2)
+    fractions = {"validation": settings.validation_split, "test": settings.test_split}
+    parts = split_dataset(dataset, fractions, settings.seed)
     training = parts["training"]
-    x, described = samples.inputs(training)
-    settings = replace(settings, size=described.get("size"), target=described.get("target")).lasting(len(training))
-    outputs = len(samples.class_names) or len(samples.target_names)
-    name, layers = layers_for(settings, x.shape[1:], outputs, samples.task)
-    y = samples.targets
+    x, description = dataset.fit_inputs(training)
+    options = {name: description[name] for name in get_options() if name in description}
+    settings = replace(settings, checksum=dataset.checksum, options=options).resolve_epochs(len(training))
+    name, layers = get_layers(settings, x.shape[1:], dataset.outputs, dataset.task)
+    y = dataset.targets
     mean: Array = np.zeros(1)
     deviation: Array = np.ones(1)
-    if not samples.class_names:
-        mean, deviation = scale_of(y[training])
+    if not dataset.class_names:
+        mean, deviation = compute_scale(y[training])
         y = ((y - mean) / deviation).astype(np.float32).reshape(len(y), -1)
         mean, deviation = mean.reshape(-1), deviation.reshape(-1)
-    read_in = time.perf_counter() - start
-    model = built(settings, samples, x, training, layers, name)
-    return Prepared(
-        settings, samples, parts, x, y, described, name, layers, model, mean, deviation, {"reading": read_in}
+    seconds = time.perf_counter() - start
+    model = build_model(settings, dataset, x, training, layers, name)
+    return PreparedRun(
+        settings, dataset, parts, x, y, description, name, layers, model, mean, deviation, {"reading": seconds}
     )

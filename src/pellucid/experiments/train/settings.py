@@ -1,80 +1,46 @@
-"""What an experiment on data of one's own is: which data, which network, how it is trained; checked as it is made."""
+"""Settings of a training run on user data."""
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, Literal
 
 from pellucid.errors import near_miss
 from pellucid.experiments.runner.errors import UsageError
+from pellucid.experiments.runner.parameters import Range, get_parameters
 
 MODELS = ("linear", "mlp", "cnn")
-"""The networks that have a name; their layers are in `networks`."""
+"""Names of built-in networks; `networks` has their layers."""
 
-TASKS = ("classification", "regression")
-LARGEST_SEED = 2**32 - 1
-EPOCHS, MOST_EPOCHS, STEPS = 20, 200, 2_000
-"""Without a number of epochs there are so many, and more as long as they come to fewer steps than that."""
-PATIENCE = 5
-LARGEST_SIDE = 4096
+EPOCHS, MAXIMUM_EPOCHS, MINIMUM_STEPS = 20, 200, 2_000
+"""Default number of epochs; small training sets get more, up to the maximum, to reach the minimum number of steps."""
+
+MINIMUM_PATIENCE = 5
+MAXIMUM_HELD_OUT = 0.95
 
 
 @dataclass(frozen=True)
 class Settings:
-    """An experiment as data; with the data that it names, everything follows from it to the last bit.
+    """Settings of a training run. Together with the data, they determine the result bit for bit.
+
+    Annotated fields are also options of ``pellucid train`` and keys of TOML files.
 
     Parameters
     ----------
     data : str
         A folder or zip archive of images, a CSV file, an NPZ file, or the name of a built-in data set.
-    model : str, optional
-        The name of a network; without it one that fits the shape of the data.
+    options : mapping
+        Options of the data loader: ``target`` of CSV files, ``size`` of images.
     layers : sequence of mapping, optional
-        The network, layer by layer, as ``[[layers]]`` of a TOML file say it; ``model`` is then what it is called.
+        The network layer by layer, like ``[[layers]]`` of a TOML file; ``model`` is then its name.
     layers_from : str
-        The file that the layers stand in, for messages.
+        The file that has the layers, for error messages.
     input_shape : tuple of int, optional
-        What the layers say of the shape of a sample, which is held against the data.
-    target : str, optional
-        The column of a CSV file that is to be predicted; the last one without it.
-    task : {"classification", "regression"}, optional
-        Without it, it is told from the target.
-    size : tuple of int, optional
-        Height and width in pixels that images are stretched to, (32, 32) without it.
-    augment : bool
-        Whether images are mirrored and shifted at random while the network learns.
-    epochs : int, optional
-        How often the data are passed through at most; without it 20, or so often that about 2,000 steps are made, up to
-        200.
-    batch_size : int
-        Samples a step.
-    optimizer : str or mapping
-        A name, or ``{"kind": "SGD", "momentum": 0.9}``.
-    rate : float, optional
-        The learning rate; the optimizer's own without it.
-    loss : str or mapping, optional
-        Without it the crossentropy of classes, or the mean squared error.
-    metrics : sequence of str or mapping, optional
-        What is measured beside the loss; the accuracy, or the mean absolute error without it.
-    seed : int
-        Where the split, the first weights and the order of the samples come from.
-    validation_split, test_split : float
-        The shares of the samples that only choose the best epoch, and that are met at the end alone. Data that have
-        such parts already are taken as they are.
-    patience : int, optional
-        After how many epochs without a better validation loss training ends; 0 for never. Without it a tenth of the
-        epochs, and 5 at least.
-    devices : "all" or int, optional
-        Those that divide every batch among them.
-    strict : bool
-        Whether a bad image or cell is an error; it is left out otherwise, with a warning.
-    checksum : str, optional
-        Of the data that a written experiment was made on.
+        The shape of one sample for which the layers were written, to be checked against the data.
 
     Raises
     ------
     UsageError
-        For a value out of its range, or a name that there is not.
+        If a value is out of range or a name is unknown.
 
     Examples
     --------
@@ -83,103 +49,79 @@ class Settings:
     """
 
     data: str
-    model: str | None = None
+    model: Annotated[
+        str | None,
+        "Network: linear, mlp, cnn, or a .toml file with [[layers]] (default: cnn for images, otherwise mlp).",
+    ] = None
+    task: Annotated[
+        Literal["classification", "regression"] | None,
+        "Task: classification or regression (default: inferred from the target).",
+    ] = None
+    augment: Annotated[bool, "Mirror and shift training images at random."] = False
+    epochs: Annotated[
+        int | None, Range(1), "Maximum number of epochs (default 20, up to 200 for small training sets)."
+    ] = None
+    batch_size: Annotated[int, Range(1), "Samples per step (default 32)."] = 32
+    optimizer: Annotated[str | dict, "Optimizer: adam, sgd, adamw, rmsprop, ... (default adam)."] = "adam"  # type: ignore[type-arg]
+    learning_rate: Annotated[float | None, Range(0, open=True), "Learning rate (default: that of the optimizer)."] = (
+        None
+    )
+    patience: Annotated[
+        int | None,
+        Range(0),
+        "Stop after this many epochs without a lower validation loss, 0 for never (default 5 to 20: a tenth of the "
+        "epochs).",
+    ] = None
+    validation_split: Annotated[
+        float, Range(0, 1, open=True), "Fraction of the samples in the validation set (default 0.15)."
+    ] = 0.15
+    test_split: Annotated[
+        float, Range(0, 1, open=True), "Fraction of the samples in the held-out test set (default 0.15)."
+    ] = 0.15
+    seed: Annotated[
+        int, Range(0, 2**32 - 1), "Seed of the split, the initial weights and the sample order (default 0)."
+    ] = 0
+    devices: Annotated[
+        Literal["all"] | int | None, Range(1), "Number of devices that share every batch, or all (default 1)."
+    ] = None
+    strict: Annotated[bool, "Stop at an invalid image, line or cell instead of skipping it with a warning."] = False
+    loss: Annotated[str | dict | None, "Loss (default: cross-entropy of classes, or mean squared error)."] = None  # type: ignore[type-arg]
+    metrics: Annotated[list | None, "Metrics (default: accuracy, or mean absolute error)."] = None  # type: ignore[type-arg]
+    checksum: Annotated[str | None, "Checksum of the data of an earlier run."] = None
+    options: Mapping[str, Any] = field(default_factory=dict)
     layers: Sequence[Mapping[str, Any]] | None = None
     layers_from: str = "layers"
     input_shape: Any = None
-    target: str | None = None
-    task: str | None = None
-    size: tuple[int, int] | None = None
-    augment: bool = False
-    epochs: int | None = None
-    batch_size: int = 32
-    optimizer: str | Mapping[str, Any] = "adam"
-    rate: float | None = None
-    loss: str | Mapping[str, Any] | None = None
-    metrics: Sequence[Any] | None = None
-    seed: int = 0
-    validation_split: float = 0.15
-    test_split: float = 0.15
-    patience: int | None = None
-    devices: str | int | None = None
-    strict: bool = False
-    checksum: str | None = None
 
     def __post_init__(self) -> None:
         if not self.data:
             raise UsageError(f"data: expected a file, a folder or a built-in name; received {self.data!r}")
-        if self.layers is None and self.model is not None:
-            one_of("model", "network", self.model, MODELS)
-        if self.task is not None:
-            one_of("task", "task", self.task, TASKS)
+        for name, parameter in PARAMETERS.items():
+            object.__setattr__(self, name, parameter.check(getattr(self, name)))
+        if self.layers is None and self.model is not None and self.model not in MODELS:
+            hint = near_miss(self.model.lower(), MODELS)
+            raise UsageError(f"model: expected one of {', '.join(MODELS)}; received {self.model!r}.{hint}")
         if self.layers is not None and self.augment:
+            raise UsageError("augment: not available with [[layers]]. Add augmentation layers to them instead")
+        if self.validation_split + self.test_split >= MAXIMUM_HELD_OUT:
             raise UsageError(
-                "augment: layers that are written down say themselves what happens to images; leave it out"
+                f"validation_split and test_split: expected a sum below {MAXIMUM_HELD_OUT}, so that samples are left "
+                f"for training; received {self.validation_split:g} and {self.test_split:g}"
             )
-        self.check_numbers()
 
-    def check_numbers(self) -> None:
-        """Refuse numbers out of their ranges."""
-        for name, least, most in (
-            ("epochs", 1, 10**9),
-            ("batch_size", 1, 10**9),
-            ("patience", 0, 10**9),
-            ("seed", 0, LARGEST_SEED),
-        ):
-            if getattr(self, name) is not None:
-                whole(name, getattr(self, name), least, most)
-        for name in ("validation_split", "test_split"):
-            share(name, getattr(self, name))
-        if self.validation_split + self.test_split >= 0.95:
-            raise UsageError(
-                f"validation_split and test_split: expected something to be left to learn from; received "
-                f"{self.validation_split:g} and {self.test_split:g}"
-            )
-        if self.rate is not None and not (real(self.rate) and self.rate > 0):
-            raise UsageError(f"rate: expected a number above 0; received {self.rate!r}")
-        if self.size is not None and not all(
-            real(side) and side == int(side) and 1 <= side <= LARGEST_SIDE for side in self.size
-        ):
-            raise UsageError(f"size: expected pixels from 1 to {LARGEST_SIDE}; received {self.size!r}")
-        if self.devices is not None and self.devices != "all":
-            whole("devices", self.devices, 1, 10**6, "'all' or ")
-
-    def lasting(self, samples: int) -> "Settings":
-        """Return the same with a number of epochs, and a patience, that so many samples to learn from want.
+    def resolve_epochs(self, samples: int) -> "Settings":
+        """Return settings with epochs and patience resolved for a number of training samples.
 
         Examples
         --------
-        >>> few, many = (Settings("moons").lasting(n) for n in (700, 60_000))
+        >>> few, many = (Settings("moons").resolve_epochs(n) for n in (700, 60_000))
         >>> (few.epochs, few.patience), (many.epochs, many.patience)
         ((90, 9), (20, 5))
         """
         steps = -(-samples // self.batch_size)
-        epochs = self.epochs or min(max(EPOCHS, STEPS // steps), MOST_EPOCHS)
-        patience = max(PATIENCE, epochs // 10) if self.patience is None else self.patience
+        epochs = self.epochs or min(max(EPOCHS, MINIMUM_STEPS // steps), MAXIMUM_EPOCHS)
+        patience = max(MINIMUM_PATIENCE, epochs // 10) if self.patience is None else self.patience
         return replace(self, epochs=epochs, patience=patience)
 
 
-def one_of(name: str, what: str, given: Any, known: Sequence[str]) -> None:
-    """Refuse a name that there is not; the nearest is named."""
-    if given not in known:
-        hint = near_miss(str(given).lower(), known) or f" There are {', '.join(known)}"
-        raise UsageError(f"{name}: there is no {what} {given!r}.{hint}")
-
-
-def real(value: Any) -> bool:
-    """Tell whether a value is a finite number; true is none."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def whole(name: str, value: Any, least: int, most: int, other: str = "") -> None:
-    """Refuse what is no whole number of a range."""
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise UsageError(f"{name}: expected {other}a whole number, {least} or more; received {value!r}")
-
-
-def share(name: str, value: Any) -> None:
-    """Refuse what is no share of the samples."""
-    if not real(value) or not 0 < value < 1:
-        raise UsageError(
-            f"{name}: expected a share of the samples above 0 and below 1, such as 0.15; received {value!r}"
-        )
+PARAMETERS = get_parameters(Settings)

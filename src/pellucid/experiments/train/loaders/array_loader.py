@@ -1,0 +1,163 @@
+"""Loader of arrays: NPZ files and built-in data sets."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pellucid.experiments.train.loaders import Batch, DataLoader
+
+if TYPE_CHECKING:
+    from pellucid.experiments.train.dataset import Array, Dataset
+    from pellucid.experiments.train.settings import Settings
+
+KIND = "array"
+BUILT_IN = ("mnist", "digits32", "moons", "circles", "blobs")
+POINTS = 1_000
+"""Number of points of a built-in two-dimensional data set."""
+
+
+def load(settings: "Settings") -> "Dataset":
+    if settings.data in BUILT_IN:
+        return load_built_in(settings)
+    return load_npz(settings)
+
+
+def load_built_in(settings: "Settings") -> "Dataset":
+    import numpy as np
+
+    from pellucid import data
+
+    name = settings.data
+    x: Array
+    y: Array
+    x_test: Array
+    y_test: Array
+    if name == "mnist":
+        (x, y), (x_test, y_test) = data.mnist()
+    elif name == "digits32":
+        (x, y), (x_test, y_test) = data.digits32("train"), data.digits32("test", seed=1)
+    else:
+        x, y = getattr(data, name)(POINTS)
+        x_test, y_test = x[:0], y[:0]
+    parts = {"training": np.arange(len(x)), "test": np.arange(len(x), len(x) + len(x_test))} if len(x_test) else {}
+    return make_dataset(np.concatenate([x, x_test]), np.concatenate([y, y_test]), parts, settings, name)
+
+
+def load_npz(settings: "Settings") -> "Dataset":
+    """Load the arrays ``x`` and ``y``, or ``x_train``, ``y_train`` and so on."""
+    import numpy as np
+
+    from pellucid.data.errors import DataError, format_names
+    from pellucid.data.npz import read_npz
+    from pellucid.experiments.train.dataset import PART_NAMES
+
+    where = settings.data
+    arrays = read_npz(where)
+    suffixes: Mapping[str, str] = (
+        {"": ""} if {"x", "y"} <= set(arrays) else {f"_{word}": part for word, part in PART_NAMES.items()}
+    )
+    found = [(suffix, part) for suffix, part in suffixes.items() if f"x{suffix}" in arrays and f"y{suffix}" in arrays]
+    parts_found = [part for _, part in found]
+    if not found or (parts_found != [""] and "training" not in parts_found):
+        raise DataError(
+            f"{where}: expected the arrays x and y, or x_train and y_train (and x_test and y_test, x_val and y_val); "
+            f"received {format_names(tuple(arrays), 6) or 'none'}. Write the file with "
+            f"numpy.savez({Path(where).name!r}, x=x, y=y)."
+        )
+    parts, start = {}, 0
+    for suffix, part in found:
+        x, y = arrays[f"x{suffix}"], arrays[f"y{suffix}"]
+        check_pair(x, y, f"x{suffix}", f"y{suffix}", arrays[f"x{found[0][0]}"], where)
+        if part:
+            parts[part] = np.arange(start, start + len(x))
+        start += len(x)
+    x = np.concatenate([arrays[f"x{suffix}"] for suffix, _ in found])
+    y = np.concatenate([arrays[f"y{suffix}"] for suffix, _ in found])
+    return make_dataset(x, y, parts, settings, where)
+
+
+def check_pair(x: "Array", y: "Array", x_name: str, y_name: str, first: "Array", where: str) -> None:
+    """Raise if inputs and targets do not match, or have invalid values."""
+    from pellucid.data.errors import DataError
+    from pellucid.experiments.train.dataset import check_finite
+
+    if x.dtype.kind not in "biuf":
+        raise DataError(f"{where}: expected real numbers in {x_name}, received dtype {x.dtype}.")
+    if x.ndim < 2 or 0 in x.shape:
+        raise DataError(
+            f"{where}: expected {x_name} of shape (samples, ...), such as (1000, 7) or (1000, 32, 32, 3), received "
+            f"{x.shape}; for one feature, use x[:, None]."
+        )
+    if y.ndim not in (1, 2) or len(y) != len(x):
+        raise DataError(
+            f"{where}: expected {y_name} of shape ({len(x)},) or ({len(x)}, k), one row for each of {x_name}, received "
+            f"{y.shape}."
+        )
+    if x.shape[1:] != first.shape[1:]:
+        raise DataError(
+            f"{where}: expected samples of shape {first.shape[1:]} in {x_name}, as in the other arrays, received "
+            f"{x.shape[1:]}."
+        )
+    check_finite(x, x_name, where)
+    check_finite(y, y_name, where)
+
+
+def make_dataset(x: "Array", y: "Array", parts: "Mapping[str, Array]", settings: "Settings", where: str) -> "Dataset":
+    from pellucid.experiments.train.dataset import (
+        Dataset,
+        check_shape,
+        compute_checksum,
+        encode_targets,
+        format_shape,
+        to_network_dtype,
+    )
+
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    targets, names = encode_targets(y, settings.task, where)
+    inputs = to_network_dtype(x)
+    description: dict[str, Any] = {"kind": KIND, "shape": list(x.shape[1:])}
+    count = 1 if targets.ndim == 1 else targets.shape[1]
+    return Dataset(
+        where=where,
+        targets=targets,
+        class_names=names,
+        fit_inputs=lambda training: (inputs, description),
+        apply_description=lambda other: check_shape(inputs, other, where),
+        summary=f"{len(x):,} samples of {format_shape(x.shape[1:])}",
+        checksum=compute_checksum(x, y),
+        parts=parts,
+        target_names=("target",) if count == 1 else tuple(f"target {i}" for i in range(1, count + 1)),
+    )
+
+
+def read_inputs(description: Mapping[str, Any], file: str, strict: bool) -> Iterator[Batch]:
+    from pellucid.data.errors import DataError
+    from pellucid.data.npz import read_npz
+    from pellucid.experiments.train.dataset import check_finite, check_shape, to_network_dtype
+
+    arrays = read_npz(file)
+    if "x" not in arrays:
+        raise DataError(f"{file}: expected an array x, received {', '.join(map(ascii, arrays)) or 'none'}.")
+    x = arrays["x"]
+    if x.dtype.kind not in "biuf":
+        raise DataError(f"{file}: expected real numbers in x, received dtype {x.dtype}.")
+    check_finite(x, "x", file)
+    yield [{"file": file, "row": row} for row in range(len(x))], check_shape(to_network_dtype(x), description, file)
+
+
+def is_valid(description: Mapping[str, Any]) -> bool:
+    from pellucid.experiments.train.dataset import is_list_of
+
+    return is_list_of(int, description["shape"])
+
+
+LOADER = DataLoader(
+    kind=KIND,
+    name="an NPZ file",
+    recognizes=lambda path: path.suffix.lower() == ".npz",
+    load=load,
+    read_inputs=read_inputs,
+    is_valid=is_valid,
+    built_in=BUILT_IN,
+)

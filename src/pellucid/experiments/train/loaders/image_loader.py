@@ -1,0 +1,180 @@
+"""Loader of folders and zip archives of images."""
+
+import functools
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pellucid.experiments.runner.errors import UsageError
+from pellucid.experiments.runner.parameters import Parameter, Range
+from pellucid.experiments.train.loaders import Batch, DataLoader
+
+if TYPE_CHECKING:
+    from pellucid.data.images import ImageFolder
+    from pellucid.experiments.train.dataset import Array, Dataset
+    from pellucid.experiments.train.settings import Settings
+
+KIND = "image"
+DEFAULT_SIZE = (32, 32)
+MAXIMUM_SIDE = 4096
+MAXIMUM_BATCH = 1024
+"""Number of images that are decoded before the network predicts their classes."""
+
+
+def load(settings: "Settings") -> "Dataset":
+    """Read the images of a folder or zip archive, in its own parts (``train``, ``val``, ``test``) if it has any."""
+    import numpy as np
+
+    from pellucid.data.errors import DataError, DataWarning
+    from pellucid.data.images import image_folder, image_parts
+    from pellucid.experiments.train.dataset import Dataset, check_shape, compute_checksum
+
+    where, size = settings.data, resolve_size(settings.options.get("size"))
+
+    def read_part(part: str | None) -> "ImageFolder":
+        # Emit the warnings again without a line of this file, which users cannot change.
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", DataWarning)
+            images = image_folder(where, size, part, strict=settings.strict)
+        for warning in caught:
+            warnings.warn(str(warning.message), DataWarning, stacklevel=2)
+        return images
+
+    folders = find_parts(image_parts(Path(where)), where)
+    read = {part: read_part(folder) for part, folder in folders.items()} or {"": read_part(None)}
+    names = next(iter(read.values())).class_names
+    parts: dict[str, Array] = {}
+    start = 0
+    for part, found in read.items():
+        if found.class_names != names:
+            raise DataError(
+                f"{where}: expected the same classes in every part, received {', '.join(found.class_names)} in "
+                f"{folders[part]} and {', '.join(names)} in {next(iter(folders.values()))}."
+            )
+        if part:
+            parts[part] = np.arange(start, start + len(found.images))
+        start += len(found.images)
+    images = np.concatenate([found.images for found in read.values()]) if len(read) > 1 else read[part].images
+    labels = np.concatenate([found.labels for found in read.values()])
+    description: dict[str, Any] = {"kind": KIND, "size": size, "shape": list(images.shape[1:])}
+    return Dataset(
+        where=where,
+        targets=labels,
+        class_names=names,
+        fit_inputs=lambda training: (images, description),
+        apply_description=lambda other: check_shape(images, other, where),
+        summary=f"{len(images):,} images, resized to {size[0]}x{size[1]} pixels",
+        checksum=compute_checksum(images, labels),
+        parts=parts,
+    )
+
+
+def resolve_size(size: int | tuple[int, ...] | None) -> tuple[int, int]:
+    """Return height and width; one number is a square."""
+    sides = DEFAULT_SIZE if size is None else (size, size) if isinstance(size, int) else size
+    if len(sides) != 2:
+        raise UsageError(f"size: expected one number of pixels, or height and width; received {size!r}")
+    return sides[0], sides[1]
+
+
+def find_parts(folders: tuple[str, ...], where: str) -> Mapping[str, str]:
+    """Return the folders of the parts of a data set: training, validation and test."""
+    from pellucid.data.errors import DataError
+    from pellucid.experiments.train.dataset import PART_NAMES
+
+    found: dict[str, str] = {}
+    for folder in folders:
+        part = PART_NAMES[folder.lower()]
+        if part in found:
+            raise DataError(f"{where}: expected one folder for the {part} part, received {found[part]} and {folder}.")
+        found[part] = folder
+    if found and "training" not in found:
+        raise DataError(f"{where}: expected a training part, such as train, received only {', '.join(folders)}.")
+    return found
+
+
+def read_inputs(description: Mapping[str, Any], file: str, strict: bool) -> Iterator[Batch]:
+    """Yield an image, or those of a folder or zip archive, in batches."""
+    import numpy as np
+
+    from pellucid.data.archive import ArchiveReadError
+    from pellucid.data.errors import DataError, DataWarning
+    from pellucid.data.image_decoding import ImageDecodeError, decode_image, raise_on_decompression_bombs
+
+    size = tuple(description["size"])
+    positions: list[dict[str, Any]] = []
+    images: list[Array] = []
+    with raise_on_decompression_bombs():
+        for name, read in open_images(file):
+            try:
+                image = decode_image(read(), size)
+            except (ImageDecodeError, ArchiveReadError) as error:
+                if strict:
+                    raise DataError(f"{name}: {error}; repair or remove it.") from error
+                warnings.warn(f"{name}: skipped, {error}", DataWarning, stacklevel=2)
+                continue
+            positions.append({"file": name})
+            images.append(image)
+            if len(images) == MAXIMUM_BATCH:
+                yield positions, np.stack(images)
+                positions, images = [], []
+    if images:
+        yield positions, np.stack(images)
+
+
+def open_images(file: str) -> Iterator[tuple[str, Callable[[], bytes]]]:
+    """Yield the names of images, each with a function that reads it."""
+    from pellucid.data.archive import open_file_source, read_file
+    from pellucid.data.errors import DataError
+    from pellucid.data.image_decoding import SUFFIXES
+
+    path = Path(file)
+    if not path.exists():
+        raise DataError(f"{file}: no such file or folder.")
+    if not recognizes(path):
+        if path.suffix.lower() not in SUFFIXES:
+            raise DataError(f"{file}: expected an image, or a folder or zip archive of images, received another file.")
+        yield file, lambda: read_file(path)
+        return
+    with open_file_source(path) as source:
+        names = [name for name in source.sizes if Path(name).suffix.lower() in SUFFIXES]
+        if not names:
+            raise DataError(f"{file}: expected at least one image, received none.")
+        for name in names:
+            yield f"{file.rstrip('/')}/{name}", functools.partial(source.read, name)
+
+
+def recognizes(path: Path) -> bool:
+    return path.is_dir() or path.suffix.lower() == ".zip"
+
+
+def is_valid(description: Mapping[str, Any]) -> bool:
+    from pellucid.experiments.train.dataset import is_list_of
+
+    size = description["size"]
+    return (
+        is_list_of(int, description["shape"])
+        and is_list_of(int, size)
+        and len(size) == 2
+        and all(1 <= side <= MAXIMUM_SIDE for side in size)
+    )
+
+
+LOADER = DataLoader(
+    kind=KIND,
+    name="a folder or zip archive of images",
+    recognizes=recognizes,
+    load=load,
+    read_inputs=read_inputs,
+    is_valid=is_valid,
+    options=(
+        Parameter(
+            "size",
+            int | tuple[int, ...] | None,
+            None,
+            "Size to which images are resized: pixels per side, or HEIGHT,WIDTH (default 32).",
+            Range(1, MAXIMUM_SIDE),
+        ),
+    ),
+)

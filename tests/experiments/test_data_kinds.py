@@ -1,0 +1,117 @@
+"""A kind of data is one module and one name in the registry: options, help, training and prediction follow from it."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pellucid.experiments.runner import UsageError
+from pellucid.experiments.train.loaders import find_loader, get_built_in_names, get_loaders, get_options
+
+LOADER = '''
+"""Loader of text files with one sample per line: numbers, and a target at the end."""
+
+from pellucid.experiments.runner.parameters import Parameter, Range
+from pellucid.experiments.train.loaders import DataLoader
+
+
+def read(path, scale):
+    import numpy as np
+
+    rows = np.loadtxt(path, ndmin=2)
+    return rows[:, :-1].astype("float32") * scale, rows[:, -1]
+
+
+def load(settings):
+    from pellucid.experiments.train.dataset import Dataset, compute_checksum, encode_targets
+
+    scale = settings.options.get("scale") or 1.0
+    x, y = read(settings.data, scale)
+    targets, names = encode_targets(y, settings.task, settings.data)
+    return Dataset(
+        where=settings.data,
+        targets=targets,
+        class_names=names,
+        fit_inputs=lambda training: (x, {"kind": "lines", "scale": scale}),
+        apply_description=lambda description: x,
+        summary=f"{len(x)} lines",
+        checksum=compute_checksum(x, y),
+    )
+
+
+def read_inputs(description, file, strict):
+    x, _ = read(file, description["scale"])
+    yield [{"file": file, "line": line} for line in range(1, len(x) + 1)], x
+
+
+LOADER = DataLoader(
+    kind="lines",
+    name="a DAT file",
+    recognizes=lambda path: path.suffix == ".dat",
+    load=load,
+    read_inputs=read_inputs,
+    is_valid=lambda description: isinstance(description["scale"], float),
+    options=(Parameter("scale", float | None, None, "Factor of all inputs (default 1).", Range(0, open=True)),),
+)
+'''
+
+PROGRAM = """
+import sys
+from pellucid.experiments.train import loaders
+loaders.__path__.append(".")
+loaders.MODULES = (*loaders.MODULES, "dat_loader")
+from pellucid.cli import main
+for words in sys.argv[1:]:
+    print(main(words.split()))
+"""
+
+
+def test_a_new_kind_of_data_needs_one_module_and_its_name(tmp_path: Path) -> None:
+    (tmp_path / "dat_loader.py").write_text(LOADER)
+    (tmp_path / "signs.dat").write_text("".join(f"{i - 30} {i % 7} {int(i > 30)}\n" for i in range(60)))
+    (tmp_path / "wrong.toml").write_text('pellucid = 1\ndata.source = "signs.dat"\ndata.scale = -1\n')
+    commands = [
+        "train --help",
+        "train signs.dat --scale 2 --model linear --epochs 3 --quiet --out run",
+        "train run/experiment.toml --quiet --out again",
+        "test run signs.dat --json",
+        "predict run signs.dat",
+        "train signs.dat --scale 0",
+        "train moons --scale 2",
+        "train wrong.toml",
+    ]
+    command = [sys.executable, "-c", PROGRAM, *commands]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert re.search(r"--scale FLOAT +Factor of all inputs \(default 1\)\.", done.stdout)
+    assert re.findall(r"^\d$", done.stdout, re.MULTILINE) == ["0", "0", "0", "0", "0", "2", "2", "2"]
+    assert re.search(r"^signs.dat, line 60: [01]  0\.\d+$", done.stdout, re.MULTILINE)
+    assert "error: scale: expected a number, more than 0; received 0.0" in done.stderr
+    assert "error: scale: only for a DAT file. Omit it for moons" in done.stderr
+    assert "error: wrong.toml: scale: expected a number, more than 0; received -1" in done.stderr
+    description = json.loads((tmp_path / "run" / "data.json").read_text())
+    assert (description["kind"], description["scale"]) == ("lines", 2.0)
+    first, second = (json.loads((tmp_path / name / "record.json").read_text()) for name in ("run", "again"))
+    assert first["measures"] == second["measures"]
+    assert first["parameters"]["options"] == {"scale": 2.0}
+
+
+def test_loaders_have_different_kinds_options_and_names() -> None:
+    loaders = get_loaders()
+    assert len({loader.kind for loader in loaders}) == len(loaders)
+    assert len(get_options()) == sum(len(loader.options) for loader in loaders)
+    assert len(set(get_built_in_names())) == len(get_built_in_names())
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"), [("moons", "array"), ("a.NPZ", "array"), ("b.tsv", "row"), ("c.zip", "image"), (".", "image")]
+)
+def test_data_are_recognized(data: str, kind: str) -> None:
+    assert find_loader(data).kind == kind
+
+
+def test_unknown_data_get_a_suggestion() -> None:
+    with pytest.raises(UsageError, match=r"circels: no such file or folder\. Did you mean 'circles'\?"):
+        find_loader("circels")
