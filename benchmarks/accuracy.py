@@ -35,12 +35,12 @@ def moons() -> tuple[Found, Found]:
     """A tanh layer of three units on the two moons, 20,000 passes over 200 points."""
     from pellucid.byhand import moons as by_hand
     from pellucid.data import moons as points
-    from pellucid.experiments.moons import Network
+    from pellucid.experiments.moons import MoonsNetwork
 
     x, y = points(dtype="float32")
     begin = by_hand.initialize()
     start = type(begin)(*(np.asarray(w, "float32") for w in begin))
-    network = Network(start, 0.01, 0.01)
+    network = MoonsNetwork(start, 0.01, 0.01)
     losses = network.step.repeat(20_000, x, y) / len(x)
     penalty = nn.regularizers.L2(0.005 / len(x))
     hidden = nn.Dense(3, activation="tanh", kernel_regularizer=penalty)
@@ -56,12 +56,12 @@ def moons() -> tuple[Found, Found]:
 def mnist_softmax() -> tuple[Found, Found]:
     """One softmax layer on handwritten digits, 1,000 steps of 100."""
     from pellucid.data import mnist
-    from pellucid.experiments.mnist_softmax import Network
+    from pellucid.experiments.mnist_softmax import MnistSoftmaxNetwork
 
     (x, y), (x_test, y_test) = mnist()
     x, x_test, y = x.reshape(len(x), -1), x_test.reshape(len(x_test), -1), y.astype("int32")
     batches = orders(len(x), 1000, 100)
-    network = Network(x, y, 0.01)
+    network = MnistSoftmaxNetwork(x, y, 0.01)
     losses = network.step.over(batches) / 100
     zeros = nn.Dense(10, activation="softmax", kernel_initializer="zeros")
     model = pel.Sequential([nn.Input((784,)), nn.Rescaling(1 / 255), zeros])
@@ -75,16 +75,16 @@ def adder() -> tuple[Found, Found]:
     """A recurrent network that learns to add numbers of eight bits, from 10,000 sums."""
     from pellucid.byhand import adder as by_hand
     from pellucid.data import binary_addition
-    from pellucid.experiments.adder import Network
+    from pellucid.experiments.adder import AdderNetwork
 
     x, y = binary_addition(12_000, 8, 0, "float32")
     (x, x_test), (y, y_test) = (np.split(a, [10_000]) for a in (x, y))
     begin = by_hand.initialize(16, 0)
     start = type(begin)(*(np.asarray(w, "float32") for w in begin))
-    network = Network(start, 8, 0.1)
+    network = AdderNetwork(start, 8, 0.1)
     error = pel.function(list(network.step.program.inputs), network.error, mode="numpy")
     network.step.over(x, y)
-    answers = np.array([network.answer(each) for each in x_test]) == (y_test[..., 0] > 0.5)
+    answers = np.array([network.predict(each) for each in x_test]) == (y_test[..., 0] > 0.5)
     losses = np.array([error(a, b) for a, b in zip(x_test[:200], y_test[:200], strict=True)]) / 4
     carry = nn.SimpleRNN(16, activation="sigmoid", use_bias=False, return_sequences=True)
     model = pel.Sequential([nn.Input((8, 2)), carry, nn.Dense(1, activation="sigmoid", use_bias=False)])
@@ -99,12 +99,12 @@ def adder() -> tuple[Found, Found]:
 
 def conv32() -> tuple[Found, Found]:
     """Lasagne's example: two convolutions, pooling, dropout, Nesterov's momentum, on 6,400 images, two epochs."""
-    from pellucid.experiments.common.image_data import built_in_digits
-    from pellucid.experiments.conv32 import Network
+    from pellucid.experiments.common.image_data import load_colored_digits
+    from pellucid.experiments.conv32 import Conv32Network
 
-    pictures = built_in_digits(6400, 2000, 0)
+    pictures = load_colored_digits(6400, 2000, 0)
     batches = orders(len(pictures.x_train), 100, 128)
-    network = Network(10, 0.5, 0)
+    network = Conv32Network(10, 0.5, 0)
     loss = pel.losses.sparse_categorical_crossentropy(network.y, network.p).mean()
     loss = loss + 1e-4 * nn.regularizers.l2(pel.parameters(network.p))
     optimizer = nn.optimizers.SGD(0.01, momentum=0.9, nesterov=True)
@@ -139,14 +139,14 @@ def conv32() -> tuple[Found, Found]:
 
 def images() -> tuple[Found, Found]:
     """Dense layers of 768 and 384 units on pixels in a row, 600 steps of 128."""
-    from pellucid.experiments.common.image_data import built_in_digits
-    from pellucid.experiments.images import flat, network
+    from pellucid.experiments.common.image_data import load_colored_digits
+    from pellucid.experiments.images import build_model, flatten_and_scale
 
-    pictures = built_in_digits(6400, 2000, 0)
-    x, x_test = flat(pictures.x_train), flat(pictures.x_test)
+    pictures = load_colored_digits(6400, 2000, 0)
+    x, x_test = flatten_and_scale(pictures.x_train), flatten_and_scale(pictures.x_test)
     y = np.eye(10, dtype="float32")[pictures.y_train]
     batches = orders(len(x), 600, 128)
-    by_function, model = network(10, 0.01, 0), network(10, 0.01, 0)
+    by_function, model = build_model(10, 0.01, 0), build_model(10, 0.01, 0)
     (given,), (p,) = by_function.inputs, by_function.outputs
     target = pel.matrix("target", shape=("n", 10))
     loss = pel.losses.binary_crossentropy(target, p).mean()
@@ -160,12 +160,12 @@ def images() -> tuple[Found, Found]:
 def mnist_cnn() -> tuple[Found, Found]:
     """Two convolutions of 32 and 64 filters and 1,024 dense units on digits, 300 steps of 50 with Adam."""
     from pellucid.data import mnist
-    from pellucid.experiments.mnist_cnn import Network
+    from pellucid.experiments.mnist_cnn import MnistCnnNetwork
 
     (x, y), (x_test, y_test) = mnist()
     x_test, y_test, y = x_test[:2000], y_test[:2000], y.astype("int32")
     batches = orders(len(x), 300, 50)
-    network = Network(0.5, 0)
+    network = MnistCnnNetwork(0.5, 0)
     start = [p.get_value() for p in pel.parameters(network.p)]
     loss = pel.losses.sparse_categorical_crossentropy(network.y, network.p).mean()
     step = pel.function([network.x, network.y], loss, updates=nn.optimizers.Adam(1e-4).updates(loss))

@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.run.jax_runtime import cores
+from pellucid.run.jax_runtime import count_cores
 
 
 def described() -> dict[str, Any]:
     """Return the processor, the cores this process may use, the memory, the system and the Python."""
     return {
         "processor": processor(),
-        "cores": cores(),
+        "cores": count_cores(),
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "system": platform.platform(),
         "python": platform.python_version(),
@@ -47,7 +47,7 @@ def rates() -> dict[str, float]:
 
     rng = np.random.default_rng(0)
     a, b = (rng.standard_normal((1024, 1024), dtype="float32") for _ in range(2))
-    parts = [[np.ones(2**20, "float32") for _ in range(3)] for _ in range(cores())]
+    parts = [[np.ones(2**20, "float32") for _ in range(3)] for _ in range(count_cores())]
     made = pel.shared(a, "made")
     ours = pel.function([], updates={made: pel.shared(a, "a") @ pel.shared(b, "b")})
 

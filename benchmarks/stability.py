@@ -30,8 +30,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "graph
 
 from stability import CASES, Case
 from stability.case import evaluate, weights
-from stability.exact import ALLOWED, truth
-from stability.ours import compiled, results, side_by_side
+from stability.evaluation import compute_results, run_compiled, stack_columns
+from stability.high_precision import TOLERANCE, compute_reference
 
 Results = Callable[[Sequence[Case], str], list[Any]]
 BATCH = 40
@@ -53,7 +53,7 @@ def names(row: Case) -> list[str]:
 
 def in_pellucid(rows: Sequence[Case], dtype: str) -> list[Any]:
     """Evaluate rows in pellucid."""
-    return results(rows, dtype, compiled)
+    return compute_results(rows, dtype, run_compiled)
 
 
 def in_torch(rows: Sequence[Case], dtype: str) -> list[Any]:
@@ -82,7 +82,7 @@ def in_torch(rows: Sequence[Case], dtype: str) -> list[Any]:
             v.requires_grad_()
         value = evaluate(row.code, functions, dict(zip(names(row), [*variables, *given], strict=True)))
         (value * torch.tensor(weights(tuple(value.shape)).astype(dtype))).sum().backward()
-        found.append((value.detach().numpy(), side_by_side([v.grad.numpy() for v in variables])))
+        found.append((value.detach().numpy(), stack_columns([v.grad.numpy() for v in variables])))
     return found
 
 
@@ -107,7 +107,7 @@ def in_jax(rows: Sequence[Case], dtype: str) -> list[Any]:
 
     points = [arrays(row, dtype) for row in rows]
     computed = jax.jit(lambda points: [both(row, *at) for row, at in zip(rows, points, strict=True)])(points)
-    return [(np.asarray(v), side_by_side(g)) for v, g in computed]
+    return [(np.asarray(v), stack_columns(g)) for v, g in computed]
 
 
 def in_pytensor(rows: Sequence[Case], dtype: str) -> list[Any]:
@@ -130,7 +130,7 @@ def in_pytensor(rows: Sequence[Case], dtype: str) -> list[Any]:
         inputs += symbols
         points += [*variables, *given]
     found = iter(pytensor.function(inputs, outputs, on_unused_input="ignore")(*points))
-    return [(next(found), side_by_side([next(found) for _ in row.variables])) for row in rows]
+    return [(next(found), stack_columns([next(found) for _ in row.variables])) for row in rows]
 
 
 LIBRARIES: dict[str, Results] = {
@@ -153,7 +153,7 @@ def errors(library: str, rows: Sequence[Case], dtype: str) -> list[tuple[float, 
             return [None]
         # One of the rows is beyond it: which, shows when they are tried one by one.
         return [e for row in rows for e in errors(library, [row], dtype)]
-    exact = [truth(row) for row in rows]
+    exact = [compute_reference(row) for row in rows]
     return [(t[0].error(v, dtype), t[1].error(g, dtype)) for t, (v, g) in zip(exact, found, strict=True)]
 
 
@@ -164,7 +164,7 @@ def cell(pair: tuple[float, float] | None) -> str:
 
 def count(table: dict[str, list[Any]], dtype: str) -> dict[str, dict[str, int]]:
     """Count for every library in how many rows value and gradient are right, and in how many they are not finite."""
-    bound = ALLOWED[dtype]
+    bound = TOLERANCE[dtype]
     return {
         library: {
             "rows": sum(p is not None for p in pairs),
@@ -180,7 +180,7 @@ def count(table: dict[str, list[Any]], dtype: str) -> dict[str, dict[str, int]]:
 def main() -> None:
     """Print the table, and the counts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--dtype", choices=list(ALLOWED), default="float32")
+    parser.add_argument("--dtype", choices=list(TOLERANCE), default="float32")
     parser.add_argument("--only", default="", help="rows whose formula contains this text")
     parser.add_argument("--libraries", nargs="*", choices=list(LIBRARIES), default=list(LIBRARIES))
     parser.add_argument("--json", action="store_true", help="print the errors as JSON")
@@ -201,7 +201,7 @@ def main() -> None:
     print(f"{'formula':<{width}}" + "".join(f"  {library:>15}" for library in present))
     for i, row in enumerate(rows):
         print(f"{row.formula:<{width}}" + "".join(f"  {cell(table[library][i]):>15}" for library in present))
-    print(f"\n{options.dtype}: relative errors of value / gradient, right up to {ALLOWED[options.dtype]}")
+    print(f"\n{options.dtype}: relative errors of value / gradient, right up to {TOLERANCE[options.dtype]}")
     for library, numbers in counts.items():
         print(f"{library:>10}: " + ", ".join(f"{n} {what}" for what, n in numbers.items()))
 

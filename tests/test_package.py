@@ -24,22 +24,26 @@ HEAVY = {
 }  # fmt: skip
 
 # Imports run downwards only: the packages each package may import.
-MODEL_DOWN = {"graph", "run", "saving", "show", "nn", "model", "training", "inspect", "data"}
-INTEROP_DOWN = {"graph", "run", "nn", "data", "model", "training"}
-EVERYTHING = {*MODEL_DOWN, "interop", "byhand", "experiments", "cli", "errors", "pellucid"}
+MODEL = {"graph", "saving", "show", "nn"}
+TRAINING = {"atomic_write", "graph", "run", "saving", "nn", "model"}
+INSPECT = {"atomic_write", "extensions", "graph", "run", "show", "nn", "model", "training"}
+INTEROP = {"atomic_write", "graph", "run", "saving", "nn", "data", "model", "training"}
+EVERYTHING = {*INSPECT, *INTEROP, "inspect", "interop", "byhand", "experiments", "cli", "errors", "pellucid"}
 MAY_IMPORT: dict[str, set[str]] = {
-    "errors": set(),
-    "graph": {"errors"},
-    "run": {"graph"},
-    "saving": {"graph", "nn"},
-    "show": {"graph"},
-    "nn": {"graph"},
-    "data": {"errors", "graph"},
+    "atomic_write": set(),
+    "extensions": set(),
+    "errors": {"extensions"},
+    "graph": {"errors", "extensions"},
+    "run": {"atomic_write", "extensions", "graph"},
+    "saving": {"atomic_write", "graph", "nn"},
+    "show": {"atomic_write", "extensions", "graph"},
+    "nn": {"extensions", "graph"},
+    "data": {"atomic_write", "errors", "graph"},
     "byhand": set(),
-    "model": MODEL_DOWN,
-    "training": MODEL_DOWN,
-    "inspect": MODEL_DOWN,
-    "interop": INTEROP_DOWN,
+    "model": MODEL,
+    "training": TRAINING,
+    "inspect": INSPECT,
+    "interop": INTEROP,
     "experiments": EVERYTHING,
     "cli": EVERYTHING,
     "pellucid": EVERYTHING,
@@ -48,19 +52,21 @@ MAY_IMPORT: dict[str, set[str]] = {
     "optimizers": {"nn"},
     "schedules": {"nn"},
 }
-# What a package may import only inside a function, when it is called for.
+# What a package may import only inside a function, when it is called, or for type checkers. `Model` has its methods
+# attached this way: `fit` calls training, `explain` calls inspect, `export` calls interop.
 MAY_IMPORT_LATE = {
     "errors": {"graph"},
     "show": {"run"},
     "nn": {"run"},
-    "model": {"interop"},
-    "training": {"interop"},
-    "inspect": {"interop"},
+    "model": {"training", "inspect", "interop"},
+    "training": {"show", "interop"},
 }
+MAX_CIRCLE = 3
+"""Files that may import one another, counting all imports."""
 
 
 class Import(NamedTuple):
-    """One import of a part of pellucid: who, whom, where, and whether only inside a function."""
+    """One import of a part of pellucid: who, whom, where, and whether only inside a function or for type checkers."""
 
     importer: str
     imported: str
@@ -105,19 +111,21 @@ def imported_modules(node: ast.AST, module: str, *, is_package: bool) -> list[st
     return [f"pellucid.{alias.name}" if alias.name in MAY_IMPORT else "pellucid" for alias in node.names]
 
 
+def is_late(node: ast.AST) -> bool:
+    """Whether imports inside of a node do not run when the module is imported."""
+    if isinstance(node, ast.If):
+        return isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+
+
 def imports_in(path: Path, root: Path) -> Iterator[Import]:
     module, tree = module_name(path, root), ast.parse(path.read_text("utf-8"))
-    inside_functions = {
-        id(inner)
-        for outer in ast.walk(tree)
-        if isinstance(outer, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-        for inner in ast.walk(outer)
-    }
+    late = {id(inner) for outer in ast.walk(tree) if is_late(outer) for inner in ast.walk(outer)}
     for node in ast.walk(tree):
         for name in imported_modules(node, module, is_package=path.name == "__init__.py"):
             if name.partition(".")[0] == "pellucid":
                 place = f"{path.relative_to(root.parent)}:{node.lineno} imports {name}"
-                yield Import(package_of(module), package_of(name), place, id(node) in inside_functions)
+                yield Import(package_of(module), package_of(name), place, id(node) in late)
 
 
 @functools.cache
@@ -163,12 +171,77 @@ def test_imports_run_downwards_only():
 def test_packages_import_one_another_in_no_circle():
     below = defaultdict(set)
     for found in all_imports():
-        importer, imported = (
-            "model" if name in {"training", "inspect"} else name for name in (found.importer, found.imported)
-        )
-        if importer != imported and not found.late and importer != "pellucid":
-            below[importer].add(imported)
+        if found.importer != found.imported and not found.late and found.importer != "pellucid":
+            below[found.importer].add(found.imported)
     TopologicalSorter(below).prepare()  # raises CycleError, naming the circle
+
+
+def module_imports(root: Path = ROOT) -> dict[str, set[str]]:
+    """The modules that each module imports: at its top, inside functions, and for type checkers."""
+    modules = {module_name(path, root): path for path in sources(root)}
+    found: dict[str, set[str]] = {}
+    for module, path in modules.items():
+        names: set[str] = set()
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                names.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                submodules = {f"{node.module}.{alias.name}" for alias in node.names}
+                names |= submodules & set(modules) if submodules & set(modules) else {node.module}
+        found[module] = (names & set(modules)) - {module}
+    return found
+
+
+def circles(imports: dict[str, set[str]]) -> list[list[str]]:
+    """Groups of modules of which each imports every other, directly or through others (Tarjan's algorithm)."""
+    index: dict[str, int] = {}
+    lowest: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[list[str]] = []
+
+    def visit(module: str) -> None:
+        index[module] = lowest[module] = len(index)
+        stack.append(module)
+        for imported in sorted(imports[module]):
+            if imported not in index:
+                visit(imported)
+            if imported in stack:
+                lowest[module] = min(lowest[module], lowest[imported])
+        if lowest[module] == index[module]:
+            start = stack.index(module)
+            if len(stack) - start > 1:
+                found.append(sorted(stack[start:]))
+            del stack[start:]
+
+    for module in imports:
+        if module not in index:
+            visit(module)
+    return found
+
+
+def test_no_circle_of_imports_has_more_than_three_files():
+    imports = module_imports()
+    large = [circle for circle in circles(imports) if len(circle) > MAX_CIRCLE]
+    told = [
+        f"{len(circle)} files:\n"
+        + "\n".join(f"  {module} imports {', '.join(sorted(imports[module] & set(circle)))}" for module in circle)
+        for circle in large
+    ]
+    assert not large, "\n".join(told)
+
+
+def test_a_circle_of_imports_is_found_wherever_they_are(tmp_path):
+    package = tmp_path / "pellucid"
+    package.mkdir()
+    texts = {
+        "a": "from pellucid.b import f",
+        "b": "def f():\n    from pellucid import c",
+        "c": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import pellucid.a",
+        "d": "from pellucid.a import f",
+    }
+    for name, text in texts.items():
+        (package / f"{name}.py").write_text(text, "utf-8")
+    assert circles(module_imports(package)) == [["pellucid.a", "pellucid.b", "pellucid.c"]]
 
 
 @pytest.mark.parametrize(
@@ -208,7 +281,16 @@ def test_every_public_module_says_what_it_is_for():
     assert not silent, "\n".join(silent)
 
 
-def public_objects() -> Iterator[tuple[str, Any]]:
+def documentation(value: Any, owner: type | None) -> str | None:
+    """The docstring of a public object; a method may inherit it from the method that it overrides."""
+    name = getattr(value, "__name__", None) or getattr(getattr(value, "fget", None), "__name__", "")
+    classes = owner.__mro__ if owner else ()
+    return value.__doc__ or next(
+        (vars(c)[name].__doc__ for c in classes if name in vars(c) and vars(c)[name].__doc__), None
+    )
+
+
+def public_objects() -> Iterator[tuple[str, tuple[Any, type | None]]]:
     """Everything that users reach by attribute access from `pellucid`: functions, classes and their public methods."""
     seen, pending = set(), [("pellucid", pellucid)]
     while pending:
@@ -225,15 +307,39 @@ def public_objects() -> Iterator[tuple[str, Any]]:
                     pending.append((f"{name}.{attribute}", value))
             elif callable(value):
                 seen.add(id(value))
-                yield f"{name}.{attribute}", value
+                yield f"{name}.{attribute}", (value, None)
                 if isinstance(value, type):
                     for method, member in vars(value).items():
                         if not method.startswith("_") and (inspect.isfunction(member) or isinstance(member, property)):
-                            yield f"{name}.{attribute}.{method}", member
+                            yield f"{name}.{attribute}.{method}", (member, value)
 
 
 def test_everything_that_users_reach_has_a_docstring():
     found = dict(public_objects())
     assert len(found) > 800
-    silent = [name for name, value in found.items() if not getattr(value, "__doc__", None)]
+    silent = [name for name, (value, owner) in found.items() if not documentation(value, owner)]
     assert not silent, "\n".join(silent)
+
+
+KERAS_NAMES = {
+    "Constant",
+    "Identity",
+    "Input",
+}  # of a layer or an initializer in Keras, and of an expression or a layer
+
+
+def test_a_class_name_means_one_thing():
+    homes = defaultdict(set)
+    for path in sources():
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                homes[node.name].add(module_name(path))
+    losses_and_metrics = ("pellucid.nn.losses.", "pellucid.nn.metrics.")
+    repeated = {
+        name: sorted(modules)
+        for name, modules in homes.items()
+        if len(modules) > 1
+        and name not in KERAS_NAMES
+        and not all(module.startswith(losses_and_metrics) for module in modules)
+    }
+    assert not repeated

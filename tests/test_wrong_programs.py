@@ -24,7 +24,7 @@ import pytest
 
 import pellucid as pel
 from pellucid.graph.ops import scan
-from pellucid.nn.layers import automatic_names
+from pellucid.nn import registry
 
 TABLE = Path(__file__).with_name("wrong_programs.md")
 ROW = re.compile(
@@ -46,14 +46,14 @@ def told_by(program: str) -> str:
             exec(compile(program, file, "exec"), {"np": np, "pel": pel, "__name__": "__main__"})
         except Exception as error:
             return "".join(traceback.format_exception_only(error))
-    return "nothing\n"
+    return "no error\n"
 
 
 @contextlib.contextmanager
 def first_names() -> Iterator[None]:
     """Have layers and loops named as in a process of their own, whatever ran before."""
-    counters = mock.patch.object(automatic_names, "_counters", defaultdict(itertools.count))
-    with counters, mock.patch.object(scan, "_numbers", itertools.count()):
+    counters = mock.patch.object(registry, "_counters", defaultdict(itertools.count))
+    with counters, mock.patch.object(scan, "_loop_numbers", itertools.count()):
         yield
 
 
