@@ -47,7 +47,7 @@ def train(devices):
     loss = pel.losses.sparse_categorical_crossentropy(y, p).mean()
     mask = pel.cast(pel.equal(dropped, 0.0), "int32")
     f = pel.function([X, y], [loss, mask], updates=pel.optimizers.SGD(0.5).updates(loss), devices=devices)
-    runs = [f.over(x[:21].reshape(3, 7, 6), t[:21].reshape(3, 7))]  # no number of devices divides 7 samples
+    runs = [f.over(x[:21].reshape(3, 7, 6), t[:21].reshape(3, 7))]  # 7 samples cannot be divided equally
     if "slow" in sys.argv:
         runs += [f(x, t), f.repeat(4, x, t), f(x[:1], t[:1])]
     state = [p.get_value().tolist() for p in pel.parameters(loss)]

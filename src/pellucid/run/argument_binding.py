@@ -23,11 +23,6 @@ def order_arguments(
     """Return arguments, given by position or name, in the order of the inputs, with defaults for those not given.
 
     With ``walk``, values have one more axis in front, for the steps of a loop, and a default is the same at each step.
-
-    Raises
-    ------
-    InputError
-        If there are too many, one is missing or given twice, or no input has a name.
     """
     if len(args) == len(inputs) and not kwargs:
         return list(args)
@@ -67,19 +62,7 @@ def find_position(name: str, names: Sequence[str | None]) -> int:
 def convert_arguments(inputs: Sequence[Input], values: Sequence[Any], lead: int = 0) -> list[Any]:
     """Convert values to the dtypes of their inputs, and check their shapes against declarations and each other.
 
-    Parameters
-    ----------
-    inputs : sequence of Input
-        The inputs.
-    values : sequence of array
-        One for each input.
-    lead : int
-        Number of leading axes that the values have in addition, such as one for the steps of a loop.
-
-    Raises
-    ------
-    ShapeError
-        If a value has another shape than declared, or a named dimension has two sizes.
+    Values have ``lead`` more axes in front, such as one for the steps of a loop.
     """
     sizes: dict[str, tuple[int, Input]] = {}
     result = []

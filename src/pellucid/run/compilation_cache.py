@@ -36,22 +36,10 @@ XLA_SUFFIX, LIBRARY_SUFFIX, INDEX_SUFFIX = ".xla", ".so", ".json"
 
 
 def cache_directory() -> Path | None:
-    """Return the folder of compiled programs, or None if the cache is off.
+    """Return the folder of compiled programs, which may not exist yet, or None if the cache is off.
 
     ``PELLUCID_CACHE`` names another folder; ``PELLUCID_CACHE=0`` switches the cache off. By default it is ``pellucid``
     in the platform's cache folder: ``$XDG_CACHE_HOME`` or ``~/.cache``, ``~/Library/Caches``, ``%LOCALAPPDATA%``.
-
-    Returns
-    -------
-    Path or None
-        The folder may not exist yet. It can be deleted at any time.
-
-    Examples
-    --------
-    >>> import os
-    >>> os.environ["PELLUCID_CACHE"] = "0"
-    >>> print(cache_directory())
-    None
     """
     setting = os.environ.get("PELLUCID_CACHE")
     try:

@@ -27,15 +27,7 @@ AXIS = "devices"
 
 
 class DataParallelProgram(XlaProgram):
-    """A program compiled by XLA for several devices, of this process or of several.
-
-    Parameters
-    ----------
-    program : Program
-        The program of a single device.
-    devices : tuple of jax.Device
-        The devices of all processes; every process passes the same ones.
-    """
+    """A program compiled by XLA for the devices of all processes; every process passes the same ones."""
 
     def __init__(self, program: Program, devices: Sequence[Any]) -> None:
         super().__init__(program)

@@ -24,15 +24,7 @@ def list_devices() -> list[str]:
 def choose_devices(devices: Any) -> tuple[Any, ...] | None:
     """Return the selected devices of all processes; None for JAX's default device.
 
-    Parameters
-    ----------
-    devices : None, "all", int, or list of int or str
-        Devices of each process: all, the first ones, or those with these numbers or names.
-
-    Raises
-    ------
-    OptionError
-        If a process has no such device.
+    ``devices`` selects devices of each process: all, the first ones, or those with these numbers or names.
     """
     if devices is None:
         return None

@@ -50,23 +50,9 @@ def _step_once(f: Function, values: list[Any]) -> list[Any]:
 
 
 def run_epochs(f: Function, args: Sequence[Any], last_args: Sequence[Any], epochs: int) -> Any:
-    """Run epochs of several steps and a last step whose batch has another size.
+    """Run epochs of several steps and a last step whose batch has another size; return the outputs of all steps.
 
-    Parameters
-    ----------
-    f : Function
-        Computes a step of either size.
-    args : sequence of array
-        The inputs of the steps, with the steps of all epochs along the first axis.
-    last_args : sequence of array
-        The inputs of the last step of each epoch.
-    epochs : int
-        Number of epochs.
-
-    Returns
-    -------
-    array, list or dict
-        The outputs of all steps in order, stacked along a new first axis.
+    ``args`` has the steps of all epochs along the first axis, and ``last_args`` the last step of each epoch.
 
     Examples
     --------

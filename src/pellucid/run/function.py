@@ -114,6 +114,7 @@ class Function:
         return function_html(self)
 
     def describe_input(self, i: Input) -> str:
+        """Return the name, the type and the default of an input."""
         default = self.defaults.get(i)
         if default is None:
             return f"{i}: {i.type}"
@@ -333,30 +334,11 @@ class Function:
     def run_chunks(
         self, values: list[Any], steps: int, walk: bool, first: int = 0, limit: Callable[[], int] | None = None
     ) -> Iterator[Any]:
-        """Run a loop from one of its steps on, and yield the outputs of each chunk of steps.
+        """Run a loop up to step ``steps``, starting with step ``first``, and yield the stacked outputs of each chunk.
 
-        Parameters
-        ----------
-        values : list of array
-            The inputs, as `bind_arguments` returns them. With ``walk``, their first axis may be longer than ``steps``.
-        steps : int
-            The step before which the loop ends.
-        walk : bool
-            Whether each step has its own inputs.
-        first : int
-            The step at which the loop starts.
-        limit : function, optional
-            Returns the maximum number of steps of the next chunk.
-
-        Yields
-        ------
-        array, list or dict
-            The outputs of the steps of a chunk, stacked along a new first axis; None for a function without outputs.
-
-        Raises
-        ------
-        Interrupted
-            On Ctrl-C, with the outputs of the steps that were finished since the last chunk was yielded.
+        ``values`` are what `bind_arguments` returns. With ``walk``, each step has its own inputs, along the first axis,
+        which may be longer than ``steps``. ``limit`` returns the maximum number of steps of the next chunk. On Ctrl-C,
+        `Interrupted` is raised, with the outputs of the steps since the last chunk.
         """
         history = OutputHistory(len(self.program.outputs), first)
         yielded = first

@@ -32,13 +32,7 @@ class GuardProgram(NumpyProgram):
         self.history: OutputHistory | None = None
 
     def step(self, args: list[Any], watch: Any = None) -> tuple[list[Any], list[Any]]:
-        """Compute outputs and new state, without keeping them.
-
-        Raises
-        ------
-        NonFiniteError
-            If a result is NaN or infinite and that was not intended.
-        """
+        """Compute outputs and new state, without storing them. Raises `NonFiniteError` for NaN or infinity."""
         values = self.get_leaf_values(args)
         with np.errstate(all="ignore"):
             results = super().step(args, values.__setitem__)

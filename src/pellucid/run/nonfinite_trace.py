@@ -82,16 +82,9 @@ def make_finding(
 
 
 class NonFiniteTrace:
-    """Finds the origin of NaN and infinity in the values of a step.
+    """Finds the origin of NaN and infinity in the values of a step, which are in topological order.
 
-    Parameters
-    ----------
-    results : sequence of Expr
-        The results of the step.
-    values : mapping from Expr to array
-        The value of every expression, in topological order.
-    excused : sequence of Expr
-        Leaves that may be infinite.
+    ``excused`` are leaves that may be infinite.
     """
 
     def __init__(self, results: Sequence[Expr], values: Mapping[Expr, Any], excused: Sequence[Expr] = ()) -> None:

@@ -12,15 +12,7 @@ Shapes = list[tuple[tuple[int, ...], np.dtype[Any]]]
 
 
 class OutputHistory:
-    """The outputs of a loop so far.
-
-    Attributes
-    ----------
-    chunks : list of list of array
-        For every output, the arrays of the chunks, with the steps along their first axis.
-    steps : int
-        Number of finished steps; more than 0 at the start if the loop is entered in its middle.
-    """
+    """The outputs of a loop so far. ``steps`` is more than 0 at the start if the loop is entered in its middle."""
 
     def __init__(self, num_outputs: int, steps: int = 0) -> None:
         self.chunks: list[list[np.ndarray[Any, Any]]] = [[] for _ in range(num_outputs)]

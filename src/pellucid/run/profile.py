@@ -112,13 +112,7 @@ class Profile:
         return self.sum_by(lambda e: e.op.value.__module__.rpartition(".")[2] if e.op is not None else "")
 
     def sum_by(self, get_name: Callable[[Expr], str]) -> dict[str, float]:
-        """Return the sum of the seconds of rows whose expressions have the same name.
-
-        Parameters
-        ----------
-        get_name : function
-            From an expression to a name.
-        """
+        """Return the sum of the seconds of the rows with the same name."""
         totals: dict[str, float] = defaultdict(float)
         for row in self.rows:
             totals[get_name(row.expr)] += row.seconds

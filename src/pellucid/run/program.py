@@ -28,33 +28,15 @@ LARGE_CONSTANT_BYTES = 4096
 
 @dataclass(frozen=True)
 class Program:
-    """The inputs, outputs and updates of a function, simplified and ready to run.
+    """The inputs, outputs and updates of a function, simplified and ready to run."""
 
-    Attributes
-    ----------
-    inputs : list of Input
-        The inputs of a call.
-    outputs : list of Expr
-        The outputs, simplified.
-    original_outputs : list of Expr
-        The outputs before simplification.
-    updates : dict from Shared to Expr
-        The new value of each shared variable after a call.
-    read : list of Shared or Constant
-        Leaves that are only read: shared variables without an update, and large constants.
-    journal : Journal
-        How the graph was rewritten.
-    donate : bool
-        Whether a run may overwrite old values by new ones, so that they are lost if it fails.
-    """
-
-    inputs: list[Input]
+    inputs: list[Input]  # of a call
     outputs: list[Expr]
     original_outputs: list[Expr] = field(repr=False)
-    updates: dict[Shared, Expr]
-    read: list[Shared | Constant]
-    journal: Journal = field(repr=False)
-    donate: bool = True
+    updates: dict[Shared, Expr]  # new values after a call
+    read: list[Shared | Constant]  # leaves without an update that are arguments: shared variables, large constants
+    journal: Journal = field(repr=False)  # the rewrites of the graph
+    donate: bool = True  # overwrite old values, which are then lost if a run fails
 
     @functools.cached_property
     def results(self) -> list[Expr]:
@@ -115,18 +97,10 @@ class Program:
 
 @dataclass(frozen=True, kw_only=True)
 class BatchedProgram(Program):
-    """A program mapped over members.
+    """A program mapped over members."""
 
-    Attributes
-    ----------
-    one : Program
-        The program of one member.
-    mapped : three lists of bool
-        Which leaves of the state, of the read leaves and of the inputs have an axis of members.
-    """
-
-    one: Program
-    mapped: list[list[bool]]
+    one: Program  # the program of one member
+    mapped: list[list[bool]]  # which leaves of state, read and inputs have an axis of members
 
     @functools.cached_property
     def bounds(self) -> dict[Input, Bound]:

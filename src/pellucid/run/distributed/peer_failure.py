@@ -31,10 +31,7 @@ KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4}
 class PeerMonitor:
     """The connections of one process, and the thread that watches them.
 
-    Parameters
-    ----------
-    on_lost : function
-        Called with the rank of a process that ended without a goodbye, at most once.
+    ``on_lost`` is called, at most once, with the rank of a process that ended without a goodbye.
     """
 
     def __init__(self, on_lost: Callable[[int], None]) -> None:
@@ -55,13 +52,7 @@ class PeerMonitor:
         return port, self.token
 
     def connect(self, host: str, port: int, token: int, rank: int) -> None:
-        """Connect to rank 0.
-
-        Raises
-        ------
-        OSError
-            If it cannot be reached.
-        """
+        """Connect to rank 0."""
         connection = socket.create_connection((host, port), timeout=SOCKET_TIMEOUT_SECONDS)
         connection.sendall(MESSAGE.pack(token) + MESSAGE.pack(rank))
         self.register(connection, 0)

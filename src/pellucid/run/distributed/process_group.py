@@ -46,13 +46,7 @@ def process_id() -> int:
 
 
 def agree(values: Mapping[str, int]) -> None:
-    """Check that named values, each below 2**32, are the same in all processes.
-
-    Raises
-    ------
-    DistributionError
-        If one differs.
-    """
+    """Check that named values, each below 2**32, are the same in all processes."""
     from jax.experimental.multihost_utils import process_allgather
 
     with translate_losses():

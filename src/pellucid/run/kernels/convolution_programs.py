@@ -37,30 +37,16 @@ filters."""
 
 @dataclass(frozen=True)
 class ConvolutionSpec:
-    """Sizes of a two-dimensional convolution, for any number of images.
+    """Sizes of a two-dimensional convolution, for any number of images."""
 
-    Attributes
-    ----------
-    input_size, window, output_size : tuple of int
-        Height and width.
-    channels, filters : int
-        Number of channels of the input and of the output.
-    strides, dilation : tuple of int
-        Steps of the window, and steps inside it.
-    padding : tuple of int
-        Zeros above and left of an image; negative to crop.
-    dtype : str
-        ``"float32"`` or ``"float64"``.
-    """
-
-    input_size: Pair
+    input_size: Pair  # height and width, as in all pairs
     window: Pair
     output_size: Pair
-    channels: int
-    filters: int
-    strides: Pair
-    dilation: Pair
-    padding: Pair
+    channels: int  # of the input
+    filters: int  # channels of the output
+    strides: Pair  # steps of the window
+    dilation: Pair  # steps inside the window
+    padding: Pair  # zeros above and left of an image; negative to crop
     dtype: str
 
     @property

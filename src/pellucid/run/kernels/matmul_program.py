@@ -29,24 +29,12 @@ rows and columns of a block."""
 
 @dataclass(frozen=True)
 class MatmulSpec:
-    """The properties of a matrix product that its C program depends on.
-
-    Attributes
-    ----------
-    dtype : str
-        ``"float32"`` or ``"float64"``.
-    transposed : tuple of bool
-        Whether the left and the right operand are stored transposed.
-    subtract_from_base : bool
-        Whether the result is ``base - scale * product``.
-    tile_rows : int
-        Rows of a tile of vector registers; 0 for AMX.
-    """
+    """The properties of a matrix product that its C program depends on."""
 
     dtype: str
-    transposed: tuple[bool, bool]
-    subtract_from_base: bool
-    tile_rows: int
+    transposed: tuple[bool, bool]  # how the left and the right operand are stored
+    subtract_from_base: bool  # the result is base - scale * product
+    tile_rows: int  # rows of a tile of vector registers; 0 for AMX
 
 
 def choose_tile_rows(height: int) -> int:

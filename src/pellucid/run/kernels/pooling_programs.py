@@ -9,26 +9,14 @@ from pellucid.run.kernels.source_assembly import Pair, assemble_kernel, read_sou
 
 @dataclass(frozen=True)
 class PoolingSpec:
-    """Sizes of a two-dimensional max pooling, for any number of images.
+    """Sizes of a two-dimensional max pooling, for any number of images."""
 
-    Attributes
-    ----------
-    input_size, window, output_size : tuple of int
-        Height and width.
-    channels : int
-        Number of channels.
-    strides, padding : tuple of int
-        Steps of the window, and padding above and left of the image.
-    dtype : str
-        ``"float32"`` or ``"float64"``.
-    """
-
-    input_size: Pair
+    input_size: Pair  # height and width, as in all pairs
     window: Pair
     output_size: Pair
     channels: int
-    strides: Pair
-    padding: Pair
+    strides: Pair  # steps of the window
+    padding: Pair  # above and left of an image
     dtype: str
 
     @property

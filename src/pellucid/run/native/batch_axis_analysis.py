@@ -25,38 +25,18 @@ class NotVectorizable(Exception):
 class BatchAxes:
     """The batch axis of each value, and the level of each value: the number of sums over the batch before it.
 
-    Parameters
-    ----------
-    equations : sequence of Equation
-        Equations of a step.
-    seeds : sequence of Value
-        Values with one sample per row.
-    vectors : int
-        Number of vectors of samples that are computed together.
-
-    Attributes
-    ----------
-    count, padded_count, lanes : int
-        Number of samples, the same rounded up to whole groups, and samples per group.
-    axis : dict from Value to int
-        The batch axis of each value that has one.
-    levels : dict from Value to int
-        The number of sums over the batch before each value. Each level is one loop over the samples.
-    equations : list of Equation
-        Equations that compute each sample alone, or sum over the samples.
-    num_elements : int
-        How many elements these equations compute for one sample.
+    ``seeds`` are the values with one sample per row; ``vectors`` of samples are computed together.
     """
 
     def __init__(self, equations: Sequence[Equation], seeds: Sequence[Value], vectors: int) -> None:
         self.count = seeds[0].shape[0]
         has_doubles = any(v.dtype == np.float64 for e in equations for v in e.outputs)
         self.lanes = MIN_SAMPLES if has_doubles or self.count <= MIN_SAMPLES else vectors * MIN_SAMPLES
-        self.padded_count = -(-self.count // self.lanes) * self.lanes
+        self.padded_count = -(-self.count // self.lanes) * self.lanes  # a multiple of the samples per group
         self.axis: dict[Value, int] = dict.fromkeys(seeds, 0)
         self.levels: dict[Value, int] = {}
-        self.equations: list[Equation] = []
-        self.num_elements = 0
+        self.equations: list[Equation] = []  # those that act on each sample separately, or sum over the samples
+        self.num_elements = 0  # that these equations compute for one sample
         for e in equations:
             level = max((self.levels.get(x, 0) for x in e.inputs), default=0)
             reads_samples = any(x in self.axis for x in e.inputs)

@@ -74,17 +74,7 @@ class BatchTiler:
         return name
 
     def emit_loop(self, equations: Sequence[Equation], spilled: Sequence[Value], stored: Sequence[Value]) -> None:
-        """Write a loop over all tiles.
-
-        Parameters
-        ----------
-        equations : sequence of Equation
-            The loop body.
-        spilled : sequence of Value
-            Values that later loops over tiles read: all their tiles are stored.
-        stored : sequence of Value
-            Values that are read as ordinary arrays.
-        """
+        """Write a loop over all tiles. Later loops read all tiles of ``spilled``; ``stored`` are ordinary arrays."""
         emitter, writer = self.emitter, self.emitter.writer
         body = self.layout.rewrite_all([e for e in equations if e.result in self.batch.axis])
         sums = [e for e in equations if e.result not in self.batch.axis]

@@ -38,13 +38,7 @@ class Signature:
 
 
 def generate_program(block: Block, signature: Signature) -> str:
-    """Return the C program of a loop of steps, vectorized over the batch if there is one.
-
-    Raises
-    ------
-    NotNative
-        If it is too large, or uses a primitive that is not supported.
-    """
+    """Return the C program of a loop of steps, vectorized over the batch if there is one."""
     check_products(block)
     strategies: tuple[type[SimdEmitter | BatchTiler], ...] = (SimdEmitter, BatchTiler)
     for strategy, seeds in itertools.product(strategies, find_batch_candidates(block, signature)):

@@ -37,19 +37,7 @@ Outputs = list[tuple[tuple[int, ...], np.dtype[Any]]]
 
 
 class CompiledLoop:
-    """A compiled loop of steps for arguments of certain shapes.
-
-    Attributes
-    ----------
-    library : ctypes.CDLL
-        The loaded library; its function ``run`` is `function`.
-    code : str
-        The C program.
-    outputs : list of (shape, dtype)
-        The outputs of a step.
-    output_bytes : list of int
-        Their sizes.
-    """
+    """A compiled loop of steps for arguments of certain shapes."""
 
     def __init__(self, library: Any, code: str, outputs: Outputs) -> None:
         self.library, self.code, self.outputs, self.function = library, code, outputs, library.run

@@ -72,24 +72,8 @@ def get_flags() -> tuple[str, ...]:
 def load_library(code: str, flags: tuple[str, ...] | None = None, includes: tuple[str, ...] = ()) -> Any:
     """Compile a C program, or find it in the cache, and load it.
 
-    Parameters
-    ----------
-    code : str
-        The program.
-    flags : tuple of str, optional
-        Flags in place of the usual ones.
-    includes : tuple of str
-        Directories of headers.
-
-    Raises
-    ------
-    NotNative
-        If there is no compiler, it rejects the program, or the library cannot be loaded.
-
-    Warns
-    -----
-    RuntimeWarning
-        If the compiler was killed or ran out of memory or disk space at every try.
+    ``flags`` replaces the default flags. Raises `NotNative` if there is no compiler, it rejects the program, or the
+    library cannot be loaded. Warns if the compiler was killed or ran out of memory or disk space at every try.
     """
     cc = find_compiler()
     if cc is None:

@@ -23,27 +23,14 @@ MAX_EXPRESSION_LENGTH = 20_000
 
 
 class ElementEmitter(ABC):
-    """Writes elements of values. Subclasses write the loops.
-
-    Attributes
-    ----------
-    writer : CWriter
-        The function body that is written.
-    arrays : dict from Value to str
-        The arrays of stored values, as C expressions.
-    tables : list of str
-        Definitions of constant arrays, which precede the function.
-    scratch_bytes : int
-        Total size of the declared arrays.
-    loop_start : (line, indentation, arrays) or None
-        Where the innermost scan loop begins, and the arrays that are constant in it.
-    """
+    """Writes elements of values. Subclasses write the loops."""
 
     def __init__(self, writer: CWriter) -> None:
         self.writer = writer
-        self.arrays: dict[Value, str] = {}
-        self.tables: list[str] = []
-        self.scratch_bytes = 0
+        self.arrays: dict[Value, str] = {}  # C expressions of stored values
+        self.tables: list[str] = []  # constant arrays, which precede the function
+        self.scratch_bytes = 0  # of all declared arrays
+        # The innermost scan loop: line, indentation, and arrays that are constant in it.
         self.loop_start: tuple[int, int, set[str]] | None = None
         self.hoisted: dict[tuple[Any, ...], str] = {}
 

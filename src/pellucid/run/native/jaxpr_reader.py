@@ -18,13 +18,7 @@ IDENTITIES = ("copy", "copy_p", "optimization_barrier", "stop_gradient")
 
 
 def trace_step(step: Callable[..., Any], *args: Any) -> Block:
-    """Trace a function of arrays with JAX for arguments of these shapes.
-
-    Raises
-    ------
-    NotNative
-        If it uses a dtype that C lacks, or has side effects such as calls into Python.
-    """
+    """Trace a function of arrays with JAX. Raises `NotNative` for dtypes that C lacks, and for side effects."""
     from pellucid.run.jax_runtime import jax
 
     traced = jax().make_jaxpr(step)(*args)

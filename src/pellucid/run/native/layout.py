@@ -15,15 +15,7 @@ from pellucid.run.native.matmul import DotGeneral
 
 
 class BatchLastLayout:
-    """Rewrites values and equations for one tile of samples, which is the last axis.
-
-    Attributes
-    ----------
-    batch : BatchAxes
-        The batch axes of the original values.
-    tiles : dict from Value to Value
-        The tile of each original value.
-    """
+    """Rewrites values and equations for one tile of samples, which is the last axis."""
 
     def __init__(self, batch: BatchAxes) -> None:
         self.batch = batch

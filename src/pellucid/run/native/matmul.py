@@ -211,30 +211,16 @@ def emit_packing(
 
 @dataclass
 class RowTile:
-    """Some rows of a result, which stay in registers until their sums are complete.
-
-    Attributes
-    ----------
-    emitter, product, array
-        The emitter of the tile, the product, and the array of the result.
-    batch, rows : list of str
-        The indices of the matrices and of the rows; no rows for a vector.
-    vectors : list of (int, int)
-        Start and length of each vector of a row.
-    depth : list of int
-        Lengths of the summed axes.
-    packed : str
-        The packed copy of the right operand, if there is one.
-    """
+    """Some rows of a result, which stay in registers until their sums are complete."""
 
     emitter: ElementEmitter
     product: DotGeneral
-    array: str
-    batch: Indices
-    rows: Indices
-    vectors: list[tuple[int, int]]
-    depth: list[int]
-    packed: str
+    array: str  # the array of the result
+    batch: Indices  # indices of the matrix
+    rows: Indices  # empty for a vector
+    vectors: list[tuple[int, int]]  # start and length of each vector of a row
+    depth: list[int]  # lengths of the summed axes
+    packed: str  # the packed copy of the right operand, or ""
 
     def emit(self) -> None:
         """Write the sums, in several chains if there are few of them, and store the rows."""

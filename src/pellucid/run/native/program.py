@@ -31,17 +31,7 @@ MAX_EXPRESSIONS = 3000
 def prepare_loop(
     xla: XlaProgram, state: list[Any], read: list[Any], args: list[Any], walk: bool
 ) -> Callable[[], CompiledLoop]:
-    """Trace a step, generate the C of its loop, and return a function that compiles it; or find it in the cache.
-
-    Parameters
-    ----------
-    xla : XlaProgram
-        The program.
-    state, read, args : list of array
-        Arguments of one step.
-    walk : bool
-        Whether each step has its own arguments.
-    """
+    """Trace a step, generate the C of its loop, and return a function that compiles it; or find it in the cache."""
     path = get_entry_path(xla.program, args, walk)
     cached = None if path is None else load_entry(path)
     if cached is not None:

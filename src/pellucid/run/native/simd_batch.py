@@ -56,14 +56,8 @@ class SimdEmitter:
     def emit_loop(self, equations: Sequence[Equation], spilled: Sequence[Value], stored: Sequence[Value]) -> None:
         """Write a loop over all samples.
 
-        Parameters
-        ----------
-        equations : sequence of Equation
-            The loop body.
-        spilled : sequence of Value
-            Values that later loops over samples read. Each of their elements gets an array over the samples.
-        stored : sequence of Value
-            Values that are read as ordinary arrays.
+        Later loops over samples read ``spilled``: each of their elements gets an array over the samples. ``stored`` are
+        read as ordinary arrays.
         """
         writer = self.emitter.writer
         self.body, self.accumulators, self.columns = [], LaneAccumulators(self.emitter, self.batch.lanes), {}

@@ -47,21 +47,8 @@ if hasattr(os, "register_at_fork"):
 class TrialDriver:
     """Runs the steps of all trials.
 
-    Parameters
-    ----------
-    steps : CompiledLoop
-        The steps of one trial.
-    last_step : CompiledLoop or None
-        The step that ends an epoch, with a batch of another size.
-    mapped : three lists of bool, or None
-        Which arrays of state, read and arguments have an axis of trials; None for a single trial without that axis.
-    trials : int
-        Number of trials.
-
-    Raises
-    ------
-    NotNative
-        If the driver cannot be compiled.
+    ``last_step`` ends an epoch, with a batch of another size. ``mapped`` says which arrays of state, read and arguments
+    have an axis of trials; it is None for a single trial without that axis.
     """
 
     def __init__(
