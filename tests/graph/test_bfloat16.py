@@ -31,6 +31,6 @@ def test_numpy_computes_it_as_float32_rounded(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(WIDE))
 def test_what_takes_more_digits_says_so(name: str) -> None:
     with pytest.raises(
-        DtypeError, match=r"expected float32 or float64\. Received: x0, which is bfloat16; cast it first"
+        DtypeError, match=r"expected float32 or float64\. Received: x0, which is bfloat16. Cast it first"
     ):
         cases(name)[0].build("bfloat16")

@@ -210,7 +210,7 @@ def test_what_is_refused() -> None:
         pel.jacobian(i, x)
     with pytest.raises(GradientError, match=r"Expected expressions: pel.jacobian\(output, wrt\)"):
         pel.jacobian(x, np.ones(3))  # type: ignore[call-overload]
-    with pytest.raises(GradientError, match=r"The gradient is that of a scalar. Received: x"):
+    with pytest.raises(GradientError, match=r"Expected a scalar cost. Received: x"):
         pel.hessian(x, x)
     with pytest.raises(ValueError, match=r"Expected disconnected to be 'raise' or 'zero'"):
         pel.vjp(x, x, x, disconnected="none")

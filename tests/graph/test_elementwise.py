@@ -277,12 +277,12 @@ def test_array_api_aliases() -> None:
         ),
         (
             lambda x, i, c: c >> c,
-            r"right_shift: expected integers. Received: c, which is bool; make numbers of it first",
+            r"right_shift: expected integers. Received: c, which is bool; convert it to numbers first",
         ),
-        (lambda x, i, c: -c, r"negative: expected integers or real numbers. Received: c, which is bool; make numbers"),
+        (lambda x, i, c: -c, r"negative: expected integers or real numbers. Received: c, which is bool; convert it"),
         (
             lambda x, i, c: c - c,
-            r"subtract: expected integers or real numbers. Received: c, which is bool; make numbers",
+            r"subtract: expected integers or real numbers. Received: c, which is bool; convert it",
         ),
         (lambda x, i, c: pel.polygamma(-1, x), r"polygamma: expected a derivative of order 0 or more. Received: n=-1"),
     ],

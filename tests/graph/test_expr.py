@@ -157,7 +157,7 @@ def test_numpy_functions_that_do_not_exist_here_are_named() -> None:
         np.fft.fft(X)
     with pytest.raises(TypeError, match=r"np.spacing does not work on expressions"):
         np.spacing(X)
-    with pytest.raises(TypeError, match=r"np.add.reduce does not work on expressions. Use pel.sum"):
+    with pytest.raises(TypeError, match=r"np.add.reduce does not work on expressions. Use a reduction"):
         np.add.reduce(X)
     with pytest.raises(TypeError, match=r"np.tanh on an expression takes no out: expressions are immutable"):
         np.tanh(X, out=np.zeros((2, 3)))
@@ -179,7 +179,7 @@ def test_length_and_iteration() -> None:
     assert a.shape == b.shape == (3,)
     with pytest.raises(TypeError, match=r"The length of m, of shape \(n, 2\), is not known until it runs"):
         len(pel.matrix("m", shape=("n", 2)))
-    with pytest.raises(TypeError, match=r"s is one number, which has no length"):
+    with pytest.raises(TypeError, match=r"s is a scalar, which has no length"):
         list(pel.scalar("s"))
 
 
@@ -279,9 +279,9 @@ def test_arguments_by_name_and_misspelt() -> None:
     with pytest.raises(TypeError, match=r"softmax takes no argument named 'axes'. Did you mean 'axis'\?"):
         pel.softmax(X, axes=1)
     assert pel.maximum(y=1.0, x=X) is pel.maximum(X, 1.0)
-    with pytest.raises(TypeError, match=r"softmax is given its argument 'axis' twice"):
+    with pytest.raises(TypeError, match=r"softmax received its argument 'axis' twice"):
         pel.softmax(X, 1, axis=1)
-    with pytest.raises(TypeError, match=r"add needs x, y. Received: 1 of these 2"):
+    with pytest.raises(TypeError, match=r"add needs x, y. Received: 1 of 2 operands"):
         pel.add(X)
     with pytest.raises(TypeError, match=r"tanh takes no more than \(x\). Received: 2 arguments"):
         pel.tanh(X, Y)

@@ -55,7 +55,7 @@ def test_the_message_says_what_to_write() -> None:
         x.shape = (3,)  # type: ignore[misc]
     with pytest.raises(TypeError, match=r"name of tanh\(x\) .* Write h = pel.named\('h', expression\)"):
         pel.tanh(x).name = "h"
-    with pytest.raises(TypeError, match=r"Keep what belongs to it in a dictionary"):
+    with pytest.raises(TypeError, match=r"Store your own data in a dictionary"):
         x.note = 1
 
 

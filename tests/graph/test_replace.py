@@ -26,11 +26,11 @@ def test_a_replacement_reaches_into_the_operands_of_a_loop():
     [
         (
             lambda x: {x: pel.scalar("s")},
-            r"replace: s, which is float32 \(\), cannot take the place of x, which is float32 \(\?,\)",
+            r"replace: s, which is float32 \(\), cannot replace x, which is float32 \(\?,\)",
         ),
-        (lambda x: {x: np.ones(2)}, r"replace: \[1, 1\], which is float64 \(2,\), cannot take the place of x"),
-        (lambda x: {x + 7: x}, r"replace: x \+ 7 stands nowhere in exp\(x\)"),
-        (lambda x: {"x": x}, r"replace: expressions are replaced\. Received: 'x', of type str"),
+        (lambda x: {x: np.ones(2)}, r"replace: \[1, 1\], which is float64 \(2,\), cannot replace x"),
+        (lambda x: {x + 7: x}, r"replace: x \+ 7 does not occur in exp\(x\)"),
+        (lambda x: {"x": x}, r"replace: expected an expression to replace\. Received: 'x', of type str"),
     ],
 )
 def test_what_cannot_be_replaced_says_why(replacements, message):

@@ -133,9 +133,7 @@ def test_families_can_be_chosen() -> None:
     e = pel.log(1 + pel.exp(x)) + 0
     assert str(simplify(e, families=["algebra"])) == "log(1 + exp(x))"
     assert str(simplify(e, families=["stabilize"])) == "softplus(x) + 0"
-    with pytest.raises(
-        ValueError, match=r"Expected families of rules out of .*'stabilize'.* Received: \['stabilise'\]"
-    ):
+    with pytest.raises(ValueError, match=r"Expected families of rules among .*'stabilize'.* Received: \['stabilise'\]"):
         simplify(e, families=["stabilise"])
 
 
@@ -151,18 +149,18 @@ def test_cyclic_rules_raise_an_error() -> None:
     x = make_hole("x")
     there = Rule("there", "test", pel.sin(x), pel.cos(x))
     back = Rule("back", "test", pel.cos(x), pel.sin(x))
-    with pytest.raises(RewriteError, match=r"do not settle on .*\(x\).*there: sin\(x\) → cos\(x\)"):
+    with pytest.raises(RewriteError, match=r"reach no fixed point on .*\(x\).*there: sin\(x\) → cos\(x\)"):
         Rewriter([there, back]).rewrite([pel.sin(pel.vector("x"))])
 
 
 def test_endlessly_growing_rules_raise_an_error() -> None:
     x = make_hole("x")
-    with pytest.raises(RewriteError, match="do not settle"):
+    with pytest.raises(RewriteError, match="reach no fixed point"):
         Rewriter([Rule("grow", "test", pel.sin(x), pel.sin(pel.negative(-x)))]).rewrite([pel.sin(pel.vector("x"))])
 
 
 def test_duplicate_rule_names_raise_an_error() -> None:
-    with pytest.raises(ValueError, match="There is a rule named 'add_zero' already"):
+    with pytest.raises(ValueError, match="A rule named 'add_zero' exists already"):
 
         @pel.rule("algebra")
         def add_zero(x: Any) -> Any:
@@ -345,7 +343,7 @@ def test_phases_are_listed_with_their_rules() -> None:
     assert [name for name in PHASES if name in found] == list(found)
     assert sum(map(len, found.values())) == len(RULES)
     assert RULES["log_sigmoid"] in set(found["stabilize"])
-    assert re.search(r"stabilize +\d+ rules: forms that neither overflow", str(found))
+    assert re.search(r"stabilize +\d+ rules: forms without overflow", str(found))
 
 
 A, B = Input("A", (3, 3), "float64"), Input("B", (3, 3), "float64")

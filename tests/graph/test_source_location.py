@@ -50,6 +50,7 @@ def test_libraries_between_the_user_and_pellucid_are_passed_over() -> None:
 
 
 def test_where_there_is_no_user_there_is_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pellucid.graph.source_location._is_user_file", {})
     monkeypatch.setattr("pellucid.graph.source_location.is_user_file", lambda filename: False)
     assert find_user_location() is None
     error = pel.ShapeError("said")

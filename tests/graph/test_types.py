@@ -151,7 +151,7 @@ def test_axes() -> None:
         normalize_axis(2, 2, "f")
     with pytest.raises(ShapeError, match=r"f: expected an integer axis. Received: axis=1.5"):
         normalize_axis(1.5, 2, "f")  # type: ignore[arg-type]
-    with pytest.raises(ShapeError, match=r"f: an axis is named twice. Received: axis=\(0, -2\)"):
+    with pytest.raises(ShapeError, match=r"f: an axis is repeated. Received: axis=\(0, -2\)"):
         normalize_axes((0, -2), 2, "f")
 
 

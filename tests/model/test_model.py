@@ -205,7 +205,7 @@ def test_summary_shows_connections(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda x, y: pel.Model(x, x + y), r"its outputs depend on y, which is none of its inputs, x"),
+        (lambda x, y: pel.Model(x, x + y), r"the outputs depend on y, which is not among the inputs x"),
         (lambda x, y: pel.Model([x, pel.scalar("s")], x), r"inputs whose first axis is the batch.*x \(n, 2\), s \(\)"),
         (lambda x, y: pel.Model(x, [x, 3]), r"expected outputs to be an expression, or a list or a dict.* Received: 3"),
         (lambda x, y: pel.Model([], x), r"expected inputs to be an expression, or a list.* Received: \[\]"),

@@ -317,11 +317,11 @@ def test_inputs_that_simplify_away_remain():
         (lambda x, y, w: pel.function([], w, givens={x: w}), r"givens: no output or update depends on x"),
         (
             lambda x, y, w: pel.function([y], x, givens={x: y}),
-            r"givens: y, which is float32 \(\), cannot take the place of x, which is float32 \(",
+            r"givens: y, which is float32 \(\), cannot replace x, which is float32 \(",
         ),
         (
             lambda x, y, w: pel.function([], w, givens={w: np.ones(2)}),
-            r"givens: \[1, 1\], which is float64 \(2,\), cannot take the place of w, which is float32 \(2,\)",
+            r"givens: \[1, 1\], which is float64 \(2,\), cannot replace w, which is float32 \(2,\)",
         ),
         (
             lambda x, y, w: pel.function([], w, givens={"w": w}),

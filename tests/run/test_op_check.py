@@ -56,7 +56,7 @@ def make_op(value: Any, **record: Any) -> Any:
         (
             lambda: make_op(lambda xp, x: xp.exp(x).astype("float64"), grad=lambda g, y, x: g * y),
             ShapeError,
-            r"was to be float32 \(3, 4\) and came out as float64",
+            r"should be float32 \(3, 4\) and is float64",
         ),
         (
             lambda: make_op(lambda xp, x: xp.exp(x).astype("float64"), result="float64", grad=lambda g, y, x: g * y),

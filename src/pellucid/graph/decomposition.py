@@ -1,4 +1,4 @@
-"""Compound ops opened: the same value in terms of simpler ops."""
+"""Decomposition of compound ops into simpler ops."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pellucid.graph.operators import FUNCTIONS
 
 
 class SymbolicNamespace:
-    """Pellucid's own functions as an array namespace, so that an op's value can be written out in expressions."""
+    """Pellucid's functions as an array namespace, in which the value function of an op returns expressions."""
 
     __name__ = "pellucid"
 
@@ -26,18 +26,17 @@ symbolic = SymbolicNamespace()
 
 
 def expand(expr: Expr) -> Expr:
-    r"""Open a compound op one level: the same value in terms of simpler ops,
-    :math:`\operatorname{softmax}(x) = e^x / \sum e^x`.
+    r"""Decompose a compound op into simpler ops, :math:`\operatorname{softmax}(x) = e^x / \sum e^x`.
 
     Parameters
     ----------
     expr : Expr
-        An expression whose op is defined by other ops, such as ``softmax(x)``.
+        An op that is defined by other ops, such as ``softmax(x)``.
 
     Returns
     -------
     Expr
-        The definition, on the same inputs; the expression itself where the op is elementary.
+        Its definition on the same inputs, decomposed by one level. Other expressions are returned unchanged.
 
     Examples
     --------
@@ -49,6 +48,6 @@ def expand(expr: Expr) -> Expr:
     node = expr.inputs[0] if expr.op is OUTPUT else expr
     if node.op is None or not node.op.compound:
         return expr
-    opened: Any = node.op.value(symbolic, *node.inputs, **node.settings)
-    made: Expr = opened[expr.settings["index"]] if expr.op is OUTPUT else opened
-    return made
+    definition: Any = node.op.value(symbolic, *node.inputs, **node.settings)
+    found: Expr = definition[expr.settings["index"]] if expr.op is OUTPUT else definition
+    return found

@@ -1,8 +1,8 @@
-r"""Products of vectors with the Jacobian, from either side, and with the Hessian.
+r"""Vector-Jacobian, Jacobian-vector and Hessian-vector products.
 
-All are made of one thing, the product :math:`u^\top J` of a vector with the Jacobian, which is what carrying gradients
-back computes (`pellucid.graph.reverse_mode`). It is linear in :math:`u`, so differentiating it by :math:`u` gives the
-product from the other side, :math:`J v`. (`pellucid.graph.jacobians` has the matrices themselves.)
+All are built from the vector-Jacobian product :math:`u^\top J` of reverse mode. It is linear in :math:`u`, so its
+derivative
+with respect to :math:`u` gives the Jacobian-vector product :math:`J v`. `pellucid.graph.jacobians` has whole matrices.
 """
 
 from __future__ import annotations
@@ -21,12 +21,11 @@ Exprs = Expr | Sequence[Expr]
 
 
 def match_structure(found: list[Expr], like: Any) -> Expr | list[Expr]:
-    """Return results as what they belong to was given: one, or a list."""
+    """Return one result if the argument was one expression, and a list otherwise."""
     return found[0] if isinstance(like, Expr) else found
 
 
 def check_cotangents(expressions: list[Expr], values: Any, what: str) -> list[Expr]:
-    """Hold cotangents or tangents against what they belong to, one for each."""
     given = list(values) if isinstance(values, (list, tuple)) else [values]
     if len(given) != len(expressions):
         raise GradientError(f"Expected {len(expressions)} {what}s, one each. Received: {len(given)}")
@@ -38,34 +37,32 @@ def vjp(outputs: Exprs, wrt: Expr, cotangents: Any, *, disconnected: str = "rais
 @overload
 def vjp(outputs: Exprs, wrt: Sequence[Expr], cotangents: Any, *, disconnected: str = "raise") -> list[Expr]: ...
 def vjp(outputs: Exprs, wrt: Exprs, cotangents: Any, *, disconnected: str = "raise") -> Expr | list[Expr]:
-    r"""Return the product of a vector with the Jacobian, :math:`u^\top \frac{\partial y}{\partial x}`.
-
-    Theano calls it ``Lop``.
+    r"""Return the vector-Jacobian product, :math:`u^\top \frac{\partial y}{\partial x}`. Theano calls it ``Lop``.
 
     Parameters
     ----------
     outputs : Expr or sequence of Expr
-        What to differentiate, :math:`y`, of any shape and of real numbers.
+        The functions :math:`y`, floating-point of any shape.
     wrt : Expr or sequence of Expr
-        What to differentiate with respect to, :math:`x`.
+        The variables :math:`x`.
     cotangents : Expr or array, or a sequence of them
-        :math:`u`, one for each output, of its shape and dtype.
+        The vectors :math:`u`, of the shape and dtype of each output.
     disconnected : {"raise", "zero"}
-        What to do about something that no output depends on.
+        Whether to raise an error or return zeros for variables that no output depends on.
 
     Returns
     -------
     Expr or list of Expr
-        Of the shape and dtype of each ``wrt``.
+        Of the shape and dtype of each variable.
 
     Raises
     ------
     GradientError
-        If something is not of real numbers, or there are not as many cotangents as outputs.
+        If an expression is not floating-point, or the numbers of cotangents and outputs differ.
     ShapeError, DtypeError
-        If a cotangent is not of the type of its output.
+        If a cotangent has another type than its output.
     DisconnectedError
-        If the outputs do not depend on something, unless ``disconnected="zero"``.
+        If the outputs do not depend on a variable, unless ``disconnected="zero"``.
 
     Examples
     --------
@@ -77,10 +74,10 @@ def vjp(outputs: Exprs, wrt: Exprs, cotangents: Any, *, disconnected: str = "rai
     ----------
     A. Griewank and A. Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, chapter 3.
     """
-    results, many = to_list(outputs), to_list(wrt)
-    check_float([*results, *many], "pel.vjp(outputs, wrt, cotangents)")
-    check_connected(results, many, [], disconnected)
-    return match_structure(differentiate(results, check_cotangents(results, cotangents, "cotangent"), many), wrt)
+    results, variables = to_list(outputs), to_list(wrt)
+    check_float([*results, *variables], "pel.vjp(outputs, wrt, cotangents)")
+    check_connected(results, variables, [], disconnected)
+    return match_structure(differentiate(results, check_cotangents(results, cotangents, "cotangent"), variables), wrt)
 
 
 @overload
@@ -88,22 +85,21 @@ def jvp(outputs: Expr, wrt: Exprs, tangents: Any, *, disconnected: str = "raise"
 @overload
 def jvp(outputs: Sequence[Expr], wrt: Exprs, tangents: Any, *, disconnected: str = "raise") -> list[Expr]: ...
 def jvp(outputs: Exprs, wrt: Exprs, tangents: Any, *, disconnected: str = "raise") -> Expr | list[Expr]:
-    r"""Return the product of the Jacobian with a vector, :math:`\frac{\partial y}{\partial x} v`: how the outputs
-    change where the inputs move along :math:`v`.
+    r"""Return the Jacobian-vector product :math:`\frac{\partial y}{\partial x} v`, the derivative along :math:`v`.
 
-    The product from the other side, :math:`u^\top J`, is linear in :math:`u`, and its derivative by :math:`u` in the
-    direction :math:`v` is :math:`J v`. So no op needs a second rule. Theano calls it ``Rop``.
+    It is the derivative of the vector-Jacobian product :math:`u^\top J` with respect to :math:`u`, so that no op needs
+    a second gradient rule. Theano calls it ``Rop``.
 
     Parameters
     ----------
     outputs : Expr or sequence of Expr
-        What to differentiate, :math:`y`, of any shape and of real numbers.
+        The functions :math:`y`, floating-point of any shape.
     wrt : Expr or sequence of Expr
-        What to differentiate with respect to, :math:`x`.
+        The variables :math:`x`.
     tangents : Expr or array, or a sequence of them
-        :math:`v`, one for each ``wrt``, of its shape and dtype.
+        The directions :math:`v`, of the shape and dtype of each variable.
     disconnected : {"raise", "zero"}
-        What to do about something that no output depends on.
+        Whether to raise an error or return zeros for variables that no output depends on.
 
     Returns
     -------
@@ -113,11 +109,11 @@ def jvp(outputs: Exprs, wrt: Exprs, tangents: Any, *, disconnected: str = "raise
     Raises
     ------
     GradientError
-        If something is not of real numbers, or there are not as many tangents as ``wrt``.
+        If an expression is not floating-point, or the numbers of tangents and variables differ.
     ShapeError, DtypeError
-        If a tangent is not of the type of what it belongs to.
+        If a tangent has another type than its variable.
     DisconnectedError
-        If the outputs do not depend on something, unless ``disconnected="zero"``.
+        If the outputs do not depend on a variable, unless ``disconnected="zero"``.
 
     Examples
     --------
@@ -130,14 +126,14 @@ def jvp(outputs: Exprs, wrt: Exprs, tangents: Any, *, disconnected: str = "raise
     J. Townsend, A new trick for calculating Jacobian vector products, 2017;
     A. Griewank and A. Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, chapter 3.
     """
-    results, many = to_list(outputs), to_list(wrt)
-    check_float([*results, *many], "pel.jvp(outputs, wrt, tangents)")
-    check_connected(results, many, [], disconnected)
-    moved = check_cotangents(many, tangents, "tangent")
+    results, variables = to_list(outputs), to_list(wrt)
+    check_float([*results, *variables], "pel.jvp(outputs, wrt, tangents)")
+    check_connected(results, variables, [], disconnected)
+    directions = check_cotangents(variables, tangents, "tangent")
     places: list[Expr] = [Input(f"u{i}", y.shape, y.dtype) for i, y in enumerate(results)]
-    back = differentiate(results, places, many)
-    found = differentiate(back, moved, places)
-    # What is linear in a place has a derivative in which only the shape of the place can be left.
+    back = differentiate(results, places, variables)
+    found = differentiate(back, directions, places)
+    # The derivative of a linear function of a placeholder depends only on the placeholder's shape.
     shapes = {u: call_op("zeros_like", y) for u, y in zip(places, results, strict=True)}
     found = simplify_all(replace_all(found, shapes))
     return match_structure(found, outputs)
@@ -150,34 +146,34 @@ def hessian_vector_product(
     cost: Expr, wrt: Sequence[Expr], vectors: Any, *, disconnected: str = "raise"
 ) -> list[Expr]: ...
 def hessian_vector_product(cost: Expr, wrt: Exprs, vectors: Any, *, disconnected: str = "raise") -> Expr | list[Expr]:
-    r"""Return the product of the Hessian with a vector, :math:`H v = \nabla_x (v^\top \nabla_x c)`.
+    r"""Return the Hessian-vector product, :math:`H v = \nabla_x (v^\top \nabla_x c)`.
 
-    It costs a few gradients, whatever the size: the Hessian itself is never there.
+    It costs about as much as a few gradients, because the Hessian itself is not computed.
 
     Parameters
     ----------
     cost : Expr
-        A scalar of real numbers.
+        A floating-point scalar.
     wrt : Expr or sequence of Expr
-        What to differentiate with respect to.
+        The variables.
     vectors : Expr or array, or a sequence of them
-        :math:`v`, one for each ``wrt``, of its shape and dtype; taken for constants.
+        The vectors :math:`v`, of the shape and dtype of each variable; treated as constants.
     disconnected : {"raise", "zero"}
-        What to do about something that the cost does not depend on.
+        Whether to raise an error or return zeros for variables that the cost does not depend on.
 
     Returns
     -------
     Expr or list of Expr
-        Of the shape and dtype of each ``wrt``.
+        Of the shape and dtype of each variable.
 
     Raises
     ------
     GradientError
-        If the cost is no scalar of real numbers, or there are not as many vectors as ``wrt``.
+        If the cost is not a floating-point scalar, or the numbers of vectors and variables differ.
     ShapeError, DtypeError
-        If a vector is not of the type of what it belongs to.
+        If a vector has another type than its variable.
     DisconnectedError
-        If the cost does not depend on something, unless ``disconnected="zero"``.
+        If the cost does not depend on a variable, unless ``disconnected="zero"``.
 
     Examples
     --------
@@ -189,7 +185,7 @@ def hessian_vector_product(cost: Expr, wrt: Exprs, vectors: Any, *, disconnected
     ----------
     B. A. Pearlmutter, Fast exact multiplication by the Hessian, Neural Computation 6(1), 1994, pp. 147-160.
     """
-    many = to_list(wrt)
-    gradients = grad(cost, many, disconnected=disconnected)
-    # The Hessian is symmetric, so the product from the left, carried back once more, is that from the right.
-    return match_structure(differentiate(gradients, check_cotangents(many, vectors, "vector"), many), wrt)
+    variables = to_list(wrt)
+    gradients = grad(cost, variables, disconnected=disconnected)
+    # The Hessian is symmetric, so its vector-Jacobian product is its product with the vector.
+    return match_structure(differentiate(gradients, check_cotangents(variables, vectors, "vector"), variables), wrt)

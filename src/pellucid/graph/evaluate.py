@@ -1,7 +1,7 @@
-"""What a graph means: the walk that computes it, over any array namespace.
+"""Evaluation of graphs over an array namespace.
 
-With ``xp`` NumPy this is the interpreter, which defines the meaning; with ``xp`` ``jax.numpy`` and traced arrays the
-same walk is the lowering to XLA.
+With ``xp`` NumPy this is the interpreter, which defines the meaning of a graph. With ``jax.numpy`` and traced arrays
+it is the lowering to XLA.
 """
 
 from __future__ import annotations
@@ -27,50 +27,50 @@ WatcherFactory = Callable[[Sequence[Expr], Mapping[Expr, Any]], Watcher | None]
 
 
 class LoweringContext:
-    """What surrounds an expression that is lowered.
+    """The graph around an expression that is lowered.
 
     Attributes
     ----------
-    known : mapping from Expr to array
-        All values that have been computed.
-    wanted : set of Expr
-        What the graph is evaluated for.
+    values : mapping from Expr to array
+        Values that have been computed.
+    outputs : set of Expr
+        Outputs of the graph.
     """
 
-    def __init__(self, known: Mapping[Expr, Any], wanted: Sequence[Expr], nodes: Sequence[Expr]) -> None:
-        self.known, self.wanted, self.nodes = known, set(wanted), nodes
+    def __init__(self, values: Mapping[Expr, Any], outputs: Sequence[Expr], nodes: Sequence[Expr]) -> None:
+        self.values, self.outputs, self.nodes = values, set(outputs), nodes
 
     @functools.cached_property
     def users(self) -> Mapping[Expr, Sequence[Expr]]:
-        """The expressions that are made of an expression, in the graph at hand."""
-        found: dict[Expr, list[Expr]] = {}
+        """The expressions of the graph that have an expression as input."""
+        users: dict[Expr, list[Expr]] = {}
         for node in self.nodes:
             for used in set(node.inputs):
-                found.setdefault(used, []).append(node)
-        return found
+                users.setdefault(used, []).append(node)
+        return users
 
 
 Lowering = Callable[[Expr, LoweringContext], Any]
 
-_enter: ContextVar[WatcherFactory | None] = ContextVar("enter", default=None)
+_watcher_factory: ContextVar[WatcherFactory | None] = ContextVar("watcher_factory", default=None)
 _lowerings: ContextVar[Mapping[str, Lowering]] = ContextVar("lowerings", default=MappingProxyType({}))
 
 
 @contextmanager
-def watch_subgraphs(enter: WatcherFactory) -> Iterator[None]:
-    """Have ``enter(outputs, values)`` asked for a watch whenever a graph is evaluated inside an op, as loops do."""
-    token = _enter.set(enter)
+def watch_subgraphs(factory: WatcherFactory) -> Iterator[None]:
+    """Watch the evaluation of subgraphs, each with a watcher from ``factory(outputs, values)``."""
+    token = _watcher_factory.set(factory)
     try:
         yield
     finally:
-        _enter.reset(token)
+        _watcher_factory.reset(token)
 
 
 @contextmanager
 def use_lowerings(lowerings: Mapping[str, Lowering]) -> Iterator[None]:
-    """Have ops of these names lowered to XLA by these functions first.
+    """Lower ops by custom functions, by name of the op.
 
-    They are given the expression and what is around it, and return None where they know no better.
+    A lowering takes the expression and its context. It returns None to leave the op to its default lowering.
     """
     token = _lowerings.set(lowerings)
     try:
@@ -80,30 +80,30 @@ def use_lowerings(lowerings: Mapping[str, Lowering]) -> Iterator[None]:
 
 
 def evaluate(xp: Any, outputs: Sequence[Expr], values: Mapping[Expr, Any], watch: Watcher | None = None) -> list[Any]:
-    """Compute expressions from the values of what they depend on.
+    """Evaluate expressions.
 
     Parameters
     ----------
     xp : module
         ``numpy`` or ``jax.numpy``.
     outputs : sequence of Expr
-        What to compute.
+        The expressions.
     values : mapping from Expr to array
-        The values of inputs and shared variables, or of any expression in between.
+        Values of inputs and shared variables. Intermediate expressions can have values too.
     watch : function, optional
-        Called with every expression and its value as it is computed.
+        Called with each expression and its value after it is computed.
 
     Returns
     -------
     list of array
-        One for each output.
+        The values of the outputs.
 
     Raises
     ------
     InputError
-        If the value of an input is needed and not given.
+        If a needed input has no value.
     ShapeError
-        If a size that was unknown when the graph was built turns out not to fit.
+        If a size that was unknown when the graph was built is incompatible.
 
     Examples
     --------
@@ -112,33 +112,32 @@ def evaluate(xp: Any, outputs: Sequence[Expr], values: Mapping[Expr, Any], watch
     >>> evaluate(np, [(x * x).sum()], {x: np.array([1.0, 2.0], "float32")})
     [array(5., dtype=float32)]
     """
-    known: dict[Expr, Any] = dict(values)
-    enter = _enter.get()
-    if watch is None and enter is not None:
-        watch = enter(outputs, values)
-    nodes = topological(outputs, stop=known)
-    around = None if xp is np else LoweringContext(known, outputs, nodes)
+    done: dict[Expr, Any] = dict(values)
+    factory = _watcher_factory.get()
+    if watch is None and factory is not None:
+        watch = factory(outputs, values)
+    nodes = topological(outputs, stop=done)
+    context = None if xp is np else LoweringContext(done, outputs, nodes)
     for node in nodes:
-        if node in known:
+        if node in done:
             continue
         if isinstance(node, Constant):
-            known[node] = node.value
+            done[node] = node.value
             continue
         if node.op is None:
             raise InputError(f"{node} is needed and has no value").with_operands([node])
-        known[node] = compute_node(xp, node, [known[i] for i in node.inputs], around)
+        done[node] = compute_node(xp, node, [done[i] for i in node.inputs], context)
         if watch is not None:
-            watch(node, known[node])
-    return [known[output] for output in outputs]
+            watch(node, done[node])
+    return [done[output] for output in outputs]
 
 
-def evaluate_subgraph(xp: Any, body: Subgraph, values: Sequence[Any]) -> list[Any]:
-    """Compute the graph inside an op from the values of its placeholders."""
-    return evaluate(xp, body.outputs, dict(zip(body.inputs, values, strict=True)))
+def evaluate_subgraph(xp: Any, graph: Subgraph, values: Sequence[Any]) -> list[Any]:
+    return evaluate(xp, graph.outputs, dict(zip(graph.inputs, values, strict=True)))
 
 
-def compute_node(xp: Any, node: Expr, operands: list[Any], around: LoweringContext | None = None) -> Any:
-    """Compute one expression from the values of its inputs, and hold the result against the type it was promised."""
+def compute_node(xp: Any, node: Expr, operands: list[Any], context: LoweringContext | None = None) -> Any:
+    """Compute one expression from the values of its inputs, and check the type of the result."""
     op = node.op
     assert op is not None
     if op.core is not None and len(operands) > 1:
@@ -146,7 +145,7 @@ def compute_node(xp: Any, node: Expr, operands: list[Any], around: LoweringConte
     settings = node.settings
     try:
         if xp is not np:
-            value = lower(xp, node, operands, settings, around)
+            value = lower(xp, node, operands, settings, context)
         elif xp is np and any(i.dtype.kind == "V" for i in node.inputs) and not takes_raw_values(node):
             value = compute_in_float32(node, operands)
         else:
@@ -155,8 +154,8 @@ def compute_node(xp: Any, node: Expr, operands: list[Any], around: LoweringConte
         raise
     except np.linalg.LinAlgError as error:
         raise LinAlgError(
-            f"{brief(node)}: {error}. Where that cannot be helped, a small multiple of the identity added "
-            "to the matrix makes it regular: A + 1e-6 * pel.eye(n)"
+            f"{brief(node)}: {error}. Adding a small multiple of the identity makes a matrix regular: "
+            "A + 1e-6 * pel.eye(n)"
         ).with_operands([node]) from error
     except (ValueError, TypeError, IndexError) as error:
         raise ShapeError(explain_shape_error(node, operands) or f"{brief(node)}: {error}").with_operands(
@@ -168,28 +167,28 @@ def compute_node(xp: Any, node: Expr, operands: list[Any], around: LoweringConte
         value = np.asarray(value)
     if value.dtype != node.dtype or not is_compatible_shape(value.shape, bind_named_dims(node, value)):
         raise ShapeError(
-            f"{brief(node)} was to be {node.type} and came out as {value.dtype} {format_shape(value.shape)}: "
-            "an unknown size does not fit, or the op breaks its own rule"
+            f"{brief(node)} should be {node.type} and is {value.dtype} {format_shape(value.shape)}: "
+            "an unknown size is incompatible, or the op violates its own rule"
         ).with_operands([node, *node.inputs])
     return value
 
 
-def lower(xp: Any, node: Expr, operands: list[Any], settings: dict[str, Any], around: LoweringContext | None) -> Any:
-    """Compute an op as XLA is to have it."""
+def lower(xp: Any, node: Expr, operands: list[Any], settings: dict[str, Any], context: LoweringContext | None) -> Any:
+    """Lower an op to XLA."""
     op = node.op
     assert op is not None
-    better = _lowerings.get().get(op.name)
-    value = better(node, around) if better is not None and around is not None else None
+    custom = _lowerings.get().get(op.name)
+    value = custom(node, context) if custom is not None and context is not None else None
     return value if value is not None else (op.xla or op.value)(xp, *operands, **settings)
 
 
 def takes_raw_values(node: Expr) -> bool:
-    """Tell whether an op takes values as they are: it computes a graph with them, or takes one of several results."""
+    """Tell whether an op takes its operands without conversion: one with a subgraph, or the selection of a result."""
     return node.op is OUTPUT or any(isinstance(setting, Subgraph) for setting in node.settings.values())
 
 
 def compute_in_float32(node: Expr, operands: list[Any]) -> Any:
-    """Compute an op on bfloat16 in float32 and round the result: NumPy has no products of it, and XLA adds up so."""
+    """Compute an op on bfloat16 in float32 and round the result. NumPy has no such products; XLA accumulates so."""
     assert node.op is not None
     wide = [o.astype(np.float32) if i.dtype.kind == "V" else o for i, o in zip(node.inputs, operands, strict=True)]
     value = node.op.value(np, *wide, **node.settings)
@@ -199,14 +198,14 @@ def compute_in_float32(node: Expr, operands: list[Any]) -> Any:
 
 
 def bind_named_dims(node: Expr, value: Any) -> tuple[Any, ...]:
-    """Return the node's shape with its names replaced by the sizes found, leaving the integers to be compared."""
+    """Return the shape of an expression with the sizes of a value in place of names."""
     if len(node.shape) != len(value.shape):
         return node.shape
     return tuple(size if isinstance(dim, str) else dim for dim, size in zip(node.shape, value.shape, strict=True))
 
 
 def check_unknown_sizes(node: Expr, operands: list[Any], core: int) -> None:
-    """Refuse to broadcast along an unknown dimension: the gradient assumed that it is as long as the result."""
+    """Raise an error if an unknown dimension broadcasts, because the gradient assumes that it does not."""
     for operand, value in zip(node.inputs, operands, strict=True):
         for axis, dim in enumerate(reversed(operand.shape[: max(0, operand.ndim - core)]), start=core + 1):
             size = np.shape(value)[-axis]
@@ -221,15 +220,15 @@ def check_unknown_sizes(node: Expr, operands: list[Any], core: int) -> None:
 
 
 def explain_shape_error(node: Expr, operands: list[Any]) -> str:
-    """Say what does not fit now that all sizes are known, in the words of the op's own rule if it can tell."""
+    """Return the message of the shape rule for the actual sizes, empty if it accepts them."""
     op, shapes = node.op, [np.shape(o) for o in operands]
     assert op is not None
     if any(0 in shape for shape in shapes):
-        given = " and ".join(map(format_shape, shapes))
-        return f"{brief(node)}: there is nothing to compute it from. Received: empty data, of shape {given}"
-    known = [Input(brief(i), shape, i.dtype) for i, shape in zip(node.inputs, shapes, strict=True)]
+        empty = " and ".join(map(format_shape, shapes))
+        return f"{brief(node)}: expected data with elements. Received: empty data, of shape {empty}"
+    inputs = [Input(brief(i), shape, i.dtype) for i, shape in zip(node.inputs, shapes, strict=True)]
     try:
-        op.infer_types(tuple(known), node._settings)
+        op.infer_types(tuple(inputs), node._settings)
     except ShapeError as error:
         return str(error)
     return ""

@@ -1,4 +1,4 @@
-"""Expressions: immutable, interned values-to-be, and the leaves they grow from."""
+"""Expressions: immutable, interned nodes of a graph, and its leaves (inputs, constants, shared variables)."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ Settings = tuple[tuple[str, Any], ...]
 
 
 class Expr(ArrayMethods):
-    """A value that does not exist yet: an op on other expressions.
+    """A node of a graph: an op on other expressions, or a leaf.
 
-    The same op on the same inputs is the same object, so common subexpressions never exist twice. An expression
-    never changes. ``==`` is elementwise; two expressions are the same one if ``a is b``.
+    Expressions are immutable and interned: the same op on the same inputs is the same object, so every common
+    subexpression exists once. ``==`` is elementwise; ``a is b`` tells whether two expressions are the same.
 
     Attributes
     ----------
     op : Op or None
-        What is done; None for a leaf (an input, a shared variable, a constant).
+        The op; None for a leaf (an input, a shared variable, a constant).
     inputs : tuple of Expr
-        What it is done to.
+        The operands of the op.
     settings : dict
         The op's settings, such as ``axis``.
     type : Type
         Shape and dtype (`shape`, `dtype` and `ndim` are shortcuts).
     name : str or None
-        The name of a leaf, or the label that `pellucid.named` attached.
+        The name of a leaf, or the name that `pellucid.named` attached.
     call : object or None
-        The layer call that returned this expression; this package does not look inside.
+        The record of the layer call that returned this expression. This package only stores it.
     unlabeled : Expr
         The same op on the same inputs without name and call.
     origin : tuple of (str, int) or None
-        The file and line where it was last written.
+        The file and line of user code that built it, the latest if several did.
     """
 
     __slots__ = ("__weakref__", "_base", "_origin", "_settings", "call", "inputs", "is_labeled", "name", "op", "types")
@@ -55,13 +55,13 @@ class Expr(ArrayMethods):
     types: tuple[Type, ...]
     name: str | None
     call: Any
+    is_labeled: bool
+    """Whether this expression, or any that it depends on, has a name or a call."""
     _settings: Settings
     _base: Expr | None
     _origin: Location | None
-    is_labeled: bool
-    """Whether this expression, or one that it is made of, has a label."""
 
-    def __setattr__(self, name: str, value: object) -> None:
+    def __setattr__(self, name: str, value: Any) -> None:
         raise UseError(explain_immutability(self, name)).with_operands([self])
 
     def __delattr__(self, name: str) -> None:
@@ -69,12 +69,12 @@ class Expr(ArrayMethods):
 
     @property
     def unlabeled(self) -> Expr:
-        """The same op on the same inputs without name and layer call; labels further inside stay."""
+        """The same op on the same inputs without name and call. Its inputs keep theirs."""
         return self if self._base is None else self._base
 
     @property
     def origin(self) -> Location | None:
-        """The file and line where it was last written."""
+        """The file and line of user code that built it, the latest if several did."""
         return get_latest_location(self, self._origin)
 
     @property
@@ -84,22 +84,22 @@ class Expr(ArrayMethods):
 
     @property
     def type(self) -> Type:
-        """The shape and dtype of the value."""
+        """Shape and dtype."""
         return self.types[0]
 
     @property
     def shape(self) -> Shape:
-        """The dimensions: integers, names, or unknown."""
+        """Dimensions: integers, names, or unknown."""
         return self.types[0].shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """NumPy's dtype of the value."""
+        """NumPy dtype."""
         return self.types[0].dtype
 
     @property
     def ndim(self) -> int:
-        """The number of axes."""
+        """Number of axes."""
         return len(self.types[0].shape)
 
     def __repr__(self) -> str:
@@ -112,24 +112,24 @@ class Expr(ArrayMethods):
         return expression_html(self)
 
     def eval(self, values: Mapping[Any, Any] | None = None, *, mode: str = "auto") -> Any:
-        """Return the value for given values of what it depends on; what is compiled is kept for the next time.
+        """Compute the value for given inputs. The compiled function is cached for later calls.
 
         Parameters
         ----------
         values : dict from Expr or name to array or number
-            A value for every input, by the input or by its name; or for any expression in between.
+            A value for every input, by the input or its name. Intermediate expressions can have values too.
         mode : {"auto", "xla", "native", "numpy", "guard"}
             How to run it; see `pellucid.function`.
 
         Returns
         -------
         array or number
-            NumPy's.
+            A NumPy array or scalar.
 
         Raises
         ------
         InputError
-            If an input has no value, or a value belongs to nothing in the expression.
+            If an input has no value, or a value is for an expression that does not occur.
 
         Examples
         --------
@@ -147,19 +147,18 @@ class Expr(ArrayMethods):
 
     def __reduce__(self) -> Any:
         raise UseError(
-            f"The expression {brief(self)} cannot be pickled, because what it is depends on which object it is. "
-            "Save the values of its shared variables"
+            f"The expression {brief(self)} cannot be pickled, because expressions are compared by identity. "
+            "Save it with pel.save, or save the values of its shared variables"
         )
 
     def __len__(self) -> int:
         if not self.ndim:
-            raise UseError(f"{brief(self)} is one number, which has no length and no elements").with_operands([self])
+            raise UseError(f"{brief(self)} is a scalar, which has no length and no elements").with_operands([self])
         if isinstance(self.shape[0], int):
             return self.shape[0]
         raise UseError(
-            f"The length of {brief(self)}, of shape {format_shape(self.shape)}, is not known until it runs. "
-            "Declare it, "
-            "as in shape=(3,); write x.mean() for x.sum() / len(x), and pel.size(x, 0) for len(x); go through the "
+            f"The length of {brief(self)}, of shape {format_shape(self.shape)}, is not known until it runs. Declare "
+            "it, as in shape=(3,); write x.mean() for x.sum() / len(x), and pel.size(x, 0) for len(x); go through the "
             "elements with pel.map or pel.scan"
         ).with_operands([self])
 
@@ -168,7 +167,7 @@ class Expr(ArrayMethods):
 
 
 class Input(Expr):
-    """A named value that a compiled function is given; told from others by identity, never by name.
+    """Named argument of compiled functions. Inputs are compared by identity, not by name.
 
     Examples
     --------
@@ -186,37 +185,37 @@ class Input(Expr):
 
 
 class Constant(Expr):
-    """A value that is part of the graph. The same value of the same dtype is the same object."""
+    """Constant array or scalar. Equal values of one dtype are the same object."""
 
     __slots__ = ("value",)
+
+    value: np.ndarray[Any, Any]
 
     def __init__(self, value: np.ndarray[Any, Any]) -> None:
         set_leaf_attributes(self, Type(value.shape, value.dtype))
         object.__setattr__(self, "value", value)
 
-    value: np.ndarray[Any, Any]
-
 
 class Shared(Expr):
-    """A variable that keeps its value between calls; its tags say what training may do with it.
-
-    It is the only expression whose attributes can be assigned.
+    """Variable that keeps its value between calls, such as a parameter. The only expression with mutable attributes.
 
     Parameters
     ----------
     value : array, list or number
-        The first value, which fixes shape and dtype. Python numbers and lists become `config.floatx`.
+        Initial value, which fixes shape and dtype. Python numbers and lists get `config.floatx`.
     name : str, optional
-        What it is called on the page.
+        Name in printed formulas.
     trainable : bool
-        Whether an optimizer may change it.
+        Whether optimizers update it.
     regularizable : bool
-        Whether a penalty on the weights includes it (biases say no).
+        Whether weight penalties include it (False for biases).
 
     Attributes
     ----------
+    trainable_by_default : bool
+        Whether it was created as trainable. Freezing a layer and unfreezing it restores this.
     set_count : int
-        How often `set_value` put a value in its place, which a compiled program does not.
+        Number of calls of `set_value`. Updates by compiled programs do not count.
 
     Examples
     --------
@@ -272,7 +271,7 @@ class Shared(Expr):
         Warns
         -----
         PrecisionWarning
-            If numbers are rounded to fit the dtype.
+            If an array is rounded to the dtype.
         """
         array = cast_to_dtype(value, self.dtype, str(self))
         if array.shape != self.shape:
@@ -283,15 +282,25 @@ class Shared(Expr):
         self.set_count += 1
 
 
-class _Unfrozen(Expr):
-    """An op node while it is built: it takes attributes at full speed, then becomes an `Expr`."""
+class _MutableExpr(Expr):
+    """An op node under construction. It has no `__setattr__` in Python, so that building many nodes is fast."""
 
     __slots__ = ()
     __setattr__ = object.__setattr__  # type: ignore[assignment]
 
 
+class InnerGraph:
+    """Base class of graphs among the settings of an op; see `pellucid.graph.subgraph.Subgraph`."""
+
+    __slots__ = ()
+
+    @property
+    def is_labeled(self) -> bool:
+        """Whether an expression in the graph has a name or a call."""
+        raise NotImplementedError
+
+
 def set_leaf_attributes(leaf: Expr, type: Type, name: str | None = None) -> None:
-    """Set the attributes that every leaf has."""
     put = object.__setattr__
     put(leaf, "op", None)
     put(leaf, "inputs", ())
@@ -313,8 +322,7 @@ def _build(
     call: Any = None,
     base: Expr | None = None,
 ) -> Expr:
-    """Return a new op node."""
-    made: Expr = _Unfrozen.__new__(_Unfrozen)
+    made: Expr = _MutableExpr.__new__(_MutableExpr)
     made.op = op
     made.inputs = inputs
     made._settings = settings
@@ -325,32 +333,21 @@ def _build(
     made._base = base
     made._origin = get_current_location()
     made.__class__ = Expr
-    for new in _noted:
+    for new in _recordings:
         new.add(made)
     return made
 
 
 def has_labels(inputs: tuple[Expr, ...], settings: Settings) -> bool:
-    """Tell whether inputs, or the graphs among the settings, have labels inside."""
-    for i in inputs:
+    """Tell whether inputs or subgraphs have names or calls."""
+    for i in inputs:  # runs for every node; `any` of a generator takes twice as long
         if i.is_labeled:
             return True
     return bool(settings) and any(isinstance(value, InnerGraph) and value.is_labeled for _, value in settings)
 
 
-class InnerGraph:
-    """A graph as a setting of an op. It is defined in `pellucid.graph.subgraph`."""
-
-    __slots__ = ()
-
-    @property
-    def is_labeled(self) -> bool:
-        """Whether an expression in the graph has a label."""
-        raise NotImplementedError
-
-
 class _Entry(weakref.ref[Expr]):
-    """A reference to an expression in a table, which is left when the expression is freed."""
+    """Weak reference in an interning table, which removes its entry when the expression is freed."""
 
     __slots__ = ("key", "table")
 
@@ -358,37 +355,37 @@ class _Entry(weakref.ref[Expr]):
     table: dict[Any, _Entry]
 
 
-def _leave(entry: _Entry) -> None:
+def _remove(entry: _Entry) -> None:
     if entry.table.get(entry.key) is entry:
         del entry.table[entry.key]
 
 
-_Table = dict[Any, _Entry]  # a `weakref.WeakValueDictionary` would do, and takes twice as long
+_Table = dict[Any, _Entry]  # `weakref.WeakValueDictionary` does the same in twice the time
 _nodes: _Table = {}
 _labeled_nodes: _Table = {}
 _constants: _Table = {}
-_noted: list[set[Expr]] = []
+_recordings: list[set[Expr]] = []
 
 
-def _enter(table: _Table, key: Any, e: Expr) -> Expr:
-    entry = table[key] = _Entry(e, _leave)
+def _add(table: _Table, key: Any, e: Expr) -> Expr:
+    entry = table[key] = _Entry(e, _remove)
     entry.key, entry.table = key, table
     return e
 
 
 def intern(op: Op, inputs: tuple[Expr, ...], settings: Settings, infer: Callable[[], tuple[Type, ...]]) -> Expr:
-    """Return the one expression that is this op on these inputs, inferring its type only if it is new."""
+    """Return the only expression that is this op on these inputs. Types are inferred if it is new."""
     key = (op, inputs, settings)
     entry = _nodes.get(key)
     found = None if entry is None else entry()
     if found is None:
-        return _enter(_nodes, key, _build(op, inputs, settings, infer()))
+        return _add(_nodes, key, _build(op, inputs, settings, infer()))
     record_location(found, found._origin)
     return found
 
 
 def attach_label(e: Expr, *, name: str | None, call: Any = None) -> Expr:
-    """Return the one expression that is the same op on the same inputs with this name and this layer call."""
+    """Return the only expression that is the same op on the same inputs with this name and this call."""
     base = e.unlabeled
     if (name is None and call is None) or base.op is None:
         return base
@@ -397,48 +394,50 @@ def attach_label(e: Expr, *, name: str | None, call: Any = None) -> Expr:
     found = None if entry is None else entry()
     if found is None:
         made = _build(base.op, base.inputs, base._settings, base.types, name, call, base)
-        return _enter(_labeled_nodes, key, made)
+        return _add(_labeled_nodes, key, made)
     record_location(found, found._origin)
     return found
 
 
+FIXES = {
+    "shape": "Write x = x.reshape(shape)",
+    "dtype": "Write x = x.astype(dtype)",
+    "name": "Write h = pel.named('h', expression); an input gets its name where it is made",
+    "value": "Write pel.constant(value) for another constant; pel.shared(value) makes a variable",
+}
+
+
 def explain_immutability(e: Expr, attribute: str) -> str:
-    """Say that an attribute of an expression cannot be assigned, and what to write instead."""
-    fixes = {
-        "shape": "Write x = x.reshape(shape)",
-        "dtype": "Write x = x.astype(dtype)",
-        "name": "Write h = pel.named('h', expression); the name of an input is given where it is made",
-        "value": "Write pel.constant(value) for another constant; pel.shared(value) makes a variable",
-    }
-    fix = fixes.get(attribute, "Keep what belongs to it in a dictionary, as in notes[x] = ...")
+    """Return the message for an assignment to an attribute."""
+    fix = FIXES.get(attribute, "Store your own data in a dictionary, as in notes[x] = ...")
     return f"Expressions are immutable: {attribute} of {brief(e)} cannot be assigned. {fix}"
 
 
 @contextmanager
 def record_new_nodes() -> Iterator[set[Expr]]:
-    """Note what is written meanwhile and was not there before, which is what belongs to a branch."""
+    """Collect the expressions that are built in this context and did not exist before, such as those of a branch."""
     new: set[Expr] = set()
-    _noted.append(new)
+    _recordings.append(new)
     try:
         yield new
     finally:
-        _noted.pop()
+        _recordings.pop()
 
 
 def constant(value: Any, dtype: Any = None) -> Constant:
-    """Make a value part of the graph.
+    """Make a constant.
 
     Parameters
     ----------
     value : array, list or number
-        NumPy arrays keep their dtype; Python numbers and lists become `config.floatx`.
+        The value. NumPy arrays keep their dtype; Python numbers and lists get `config.floatx`.
     dtype : dtype, optional
         Another dtype.
 
     Returns
     -------
     Constant
-        Of the value's shape.
+        Of the shape of the value.
 
     Examples
     --------
@@ -452,19 +451,19 @@ def constant(value: Any, dtype: Any = None) -> Constant:
     if found is None:
         array = array.copy()
         array.setflags(write=False)
-        found = _enter(_constants, key, Constant(array))
+        found = _add(_constants, key, Constant(array))
     return found  # type: ignore[no-any-return]
 
 
 def as_expr(value: Any, dtype: Any = None) -> Expr:
-    """Return expressions as they are and anything else as a `constant`."""
+    """Return an expression unchanged, and any other value as a `constant`."""
     return value if isinstance(value, Expr) else constant(value, dtype)
 
 
 def promote_operands(operands: Sequence[Any], to_float: bool = False) -> list[Expr]:
-    """Bring operands to NumPy's common dtype, with Python numbers taking the dtype of the arrays they meet."""
+    """Cast operands to NumPy's common dtype. Python numbers take the dtype of the other operands."""
     if all(isinstance(o, Expr) for o in operands):
-        # The common case, and the one of rewriting: nothing is left to be brought together.
+        # The fast path of rewriting, where all operands have one dtype already.
         dtypes = [o.types[0].dtype for o in operands]
         if all(d == dtypes[0] for d in dtypes) and (not to_float or is_float(dtypes[0])):
             return list(operands)
@@ -474,12 +473,12 @@ def promote_operands(operands: Sequence[Any], to_float: bool = False) -> list[Ex
     if to_float and not is_float(dtype):
         dtype = as_dtype(None)
     try:
-        same = [as_expr(o, dtype if _is_weak(o) else None) for o in operands]
+        exprs = [as_expr(o, dtype if _is_weak(o) else None) for o in operands]
     except DtypeError as error:
         raise DtypeError(
             f"{error}, in an expression of {', '.join(brief(e) for e in strong)}. Cast one to a wider dtype first"
         ).with_operands(strong) from error
-    return [e if e.dtype == dtype else call_op("cast", e, dtype=dtype) for e in same]
+    return [e if e.dtype == dtype else call_op("cast", e, dtype=dtype) for e in exprs]
 
 
 def _is_weak(value: Any) -> bool:
@@ -487,12 +486,12 @@ def _is_weak(value: Any) -> bool:
 
 
 def is_compatible_shape(actual: Shape, declared: Shape) -> bool:
-    """Tell whether two shapes can be the same one."""
+    """Tell whether two shapes can be the same."""
     return len(actual) == len(declared) and all(unify(a, b) is not None for a, b in zip(actual, declared, strict=True))
 
 
 def to_hashable(settings: Mapping[str, Any]) -> Settings:
-    """Make settings hashable, in the order of their names."""
+    """Convert settings to a hashable form, sorted by name."""
     if not settings:
         return ()
     return tuple(sorted((key, tuple(value) if isinstance(value, list) else value) for key, value in settings.items()))

@@ -1,9 +1,9 @@
-r"""The gradient of a scalar, as an expression.
+r"""Gradient of a scalar, as an expression.
 
-An expression that is differentiated by must survive simplification, so a `grad_barrier` is put on it first; in the
-result it
-stands as it was written. Formulas without a gradient of their own (`pellucid.compound`) are opened first, so that their
-inside is simplified together with what is around them, and closed again in the result.
+The cost is simplified before it is differentiated, so that the gradient is finite and short. An intermediate expression
+that the gradient is taken with respect to gets a `grad_barrier`, which keeps the simplifier from rewriting it away. A
+composite op without a gradient (`pellucid.compound`) is replaced by its definition, and restored where its definition
+is left in the result.
 """
 
 from __future__ import annotations
@@ -61,36 +61,36 @@ def grad(
 ) -> Expr | list[Expr]:
     r"""Return the gradient of a scalar, :math:`\partial c / \partial w`, as an expression.
 
-    The cost is simplified first, which is what keeps gradients finite and readable, and the gradient after.
+    Cost and gradient are simplified.
 
     Parameters
     ----------
     cost : Expr or None
-        A scalar; None where all that is known is in ``known_grads``.
+        A scalar, or None if ``known_grads`` has all outputs.
     wrt : Expr or sequence of Expr
-        What to differentiate with respect to: inputs, shared variables or expressions in between, of real numbers.
+        The variables: floating-point inputs, shared variables or intermediate expressions.
     consider_constant : Expr or sequence of Expr
-        Expressions inside the cost through which no gradient flows.
+        Expressions of the cost through which no gradient flows.
     known_grads : mapping from Expr to Expr or array, optional
-        Gradients that are known, of the shape and dtype of what they belong to. They take the place of what would be
-        worked out there.
+        Gradients with respect to some expressions, of their shapes and dtypes. They replace the ones that would be
+        computed.
     disconnected : {"raise", "zero"}
-        What to do about something that the cost does not depend on.
+        Whether to raise an error or return zeros for variables that the cost does not depend on.
 
     Returns
     -------
     Expr or list of Expr
-        Of the shape and dtype of each ``wrt``.
+        Of the shape and dtype of each variable.
 
     Raises
     ------
     GradientError
-        If the cost is no scalar of real numbers, something to differentiate by is of integers, or an expression to be
-        considered constant is not in the cost.
+        If the cost is not a floating-point scalar, a variable has another dtype, or an expression to be considered
+        constant does not occur in the cost.
     DisconnectedError
-        If the cost does not depend on something, unless ``disconnected="zero"``.
+        If the cost does not depend on a variable, unless ``disconnected="zero"``.
     ShapeError, DtypeError
-        If a known gradient is not of the type of what it belongs to.
+        If a known gradient has another type than its expression.
 
     Examples
     --------
@@ -107,23 +107,23 @@ def grad(
     ----------
     A. Griewank and A. Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, chapter 3.
     """
-    many, constants = to_list(wrt), to_list(consider_constant)
+    variables, constants = to_list(wrt), to_list(consider_constant)
     known = check_known_grads(known_grads)
     if cost is None and not known:
         raise GradientError(
-            "Expected a cost, or known_grads={expression: its gradient} to begin at. Received: neither of them"
+            "Expected a cost, or known_grads={expression: its gradient} to start from. Received: neither of them"
         )
-    check_float([*([] if cost is None else [cost]), *many], "pel.grad(cost, wrt)")
+    check_float([*([] if cost is None else [cost]), *variables], "pel.grad(cost, wrt)")
     if cost is not None and cost.ndim != 0:
         raise GradientError(
-            f"The gradient is that of a scalar. Received: {brief(cost)}, of shape {format_shape(cost.shape)}; "
+            f"Expected a scalar cost. Received: {brief(cost)}, of shape {format_shape(cost.shape)}; "
             "sum it or take its mean first"
         ).with_operands([cost])
     costs = [] if cost is None or (known and cost in find_expressions([cost], list(known))) else [cost]
-    unlabeled = LabelStripper()
-    check_connected([*costs, *known], many, constants, disconnected, unlabeled)
+    stripper = LabelStripper()
+    check_connected([*costs, *known], variables, constants, disconnected, stripper)
     ones = [constant(1.0, c.dtype) for c in costs]
-    found = differentiate([*costs, *known], [*ones, *known.values()], many, constants, known, unlabeled)
+    found = differentiate([*costs, *known], [*ones, *known.values()], variables, constants, known, stripper)
     return found[0] if isinstance(wrt, Expr) else found
 
 
@@ -135,45 +135,46 @@ def differentiate(
     wrt: Sequence[Expr],
     constants: Sequence[Expr] = (),
     fixed: Iterable[Expr] = (),
-    unlabeled: LabelStripper | None = None,
+    stripper: LabelStripper | None = None,
 ) -> list[Expr]:
-    """Simplify, carry gradients back, and simplify again; see `grad` and `pullback`.
+    """Simplify, pull gradients back, and simplify again; see `grad` and `pullback`.
 
-    All of it is done without labels, so that what is meant does not depend on which of several equal expressions has a
-    name. The result has the names again.
+    The graph has no labels meanwhile, so that equal expressions are the same, with and without a name. The names are
+    restored in the result.
     """
-    unlabeled = unlabeled or LabelStripper()
-    plain, asked, beside, known = (unlabeled.add(list(es)) for es in (outputs, wrt, constants, fixed))
-    held, originals = add_barriers(plain, [*asked, *beside, *known])
-    starts = [held.get(output, output) for output in plain]
-    formulas = [node for node in topological(starts) if is_composite_result(node)]
-    opened = unlabeled.add(remove_markers([*starts, *formulas], needs_decomposition)) if formulas else starts
+    stripper = stripper or LabelStripper()
+    outputs, variables, constants, fixed = (stripper.strip(list(es)) for es in (outputs, wrt, constants, fixed))
+    barred, originals = add_barriers(outputs, [*variables, *constants, *fixed])
+    starts = [barred.get(output, output) for output in outputs]
+    composites = [node for node in topological(starts) if is_composite_result(node)]
+    opened = remove_markers([*starts, *composites], needs_decomposition) if composites else starts
     forward = Rewriter(select_rules())
-    ends, inside, names = split_list(forward.rewrite([*opened, *formulas]), len(starts), len(formulas))
-    tagged = {node.settings["tag"]: node for node in topological(ends) if node.op is grad_barrier.op} if held else {}
+    simple = forward.rewrite([*stripper.strip(opened), *composites])
+    ends, definitions, names = split_list(simple, len(starts), len(composites))
+    tagged = {node.settings["tag"]: node for node in topological(ends) if node.op is grad_barrier.op} if barred else {}
 
-    def place(e: Expr) -> Expr:
-        found = held.get(e, e)
+    def locate(e: Expr) -> Expr:
+        found = barred.get(e, e)
         return tagged.get(found.settings["tag"], found) if found.op is grad_barrier.op else found
 
-    targets = [place(w) for w in asked]
-    found = pullback(ends, unlabeled.add(cotangents), targets, map(place, beside), {place(e) for e in known})
-    full = unlabeled.add([broadcast_to_target(g, target) for g, target in zip(found, targets, strict=True)])
+    targets = [locate(w) for w in variables]
+    gradients = pullback(ends, stripper.strip(cotangents), targets, map(locate, constants), {locate(e) for e in fixed})
+    full = [broadcast_to_target(g, target) for g, target in zip(gradients, targets, strict=True)]
     backward = Rewriter(select_rules())
-    result = backward.rewrite([*full, *inside])
-    closed = restore_composites(result[: len(wrt)], dict(zip(result[len(wrt) :], names, strict=True)), originals)
-    return restore_names(closed, backward.rename(forward.rename(unlabeled.names)))
+    result = backward.rewrite([*stripper.strip(full), *definitions])
+    by_definition = dict(zip(result[len(full) :], names, strict=True))
+    restored = restore_composites(result[: len(full)], by_definition, originals)
+    return restore_names(restored, backward.map_names(forward.map_names(stripper.names)))
 
 
-def split_list(expressions: list[Expr], *counts: int) -> tuple[list[Expr], list[Expr], list[Expr]]:
-    """Take a list apart into so many, as many formulas opened, and as many closed."""
-    first, second = counts
-    return expressions[:first], expressions[first : first + second], expressions[first + second :]
+def split_list(values: list[Expr], first: int, second: int) -> tuple[list[Expr], list[Expr], list[Expr]]:
+    """Split a list into parts of two given lengths, and the rest."""
+    return values[:first], values[first : first + second], values[first + second :]
 
 
 @op(folds=False, precedence=ATOM, tex="{0:^}", text="{0:^}", grad=lambda g, y, x, tag: g, cost=0, behind="grad")
 def grad_barrier(xp: Any, x: Any, tag: int = 0) -> Any:
-    """The value itself, before an expression that must survive simplification because it is differentiated by.
+    """Identity that keeps the simplifier from rewriting an expression that a gradient is taken with respect to.
 
     Examples
     --------
@@ -186,49 +187,55 @@ def grad_barrier(xp: Any, x: Any, tag: int = 0) -> Any:
 
 
 def add_barriers(outputs: Sequence[Expr], wanted: Sequence[Expr]) -> tuple[dict[Expr, Expr], dict[int, Expr]]:
-    """Put a `grad_barrier` on expressions in between, also inside one another.
+    """Put a `grad_barrier` on intermediate expressions.
 
-    Returns what each expression of the graph became, and whose each tag is; nothing where there is nothing to hold.
+    Returns each expression of the graph with barriers, and the expression of each tag; empty without intermediate
+    expressions.
     """
     tags = {w: next(_tags) for w in dict.fromkeys(wanted) if w.op is not None}
-    held: dict[Expr, Expr] = {}
+    barred: dict[Expr, Expr] = {}
     for node in topological([*outputs, *wanted]) if tags else ():
-        same = rebuild(node, [held[i] for i in node.inputs])
-        held[node] = grad_barrier(same, tag=tags[node]) if node in tags else same
-    return held, {tag: w for w, tag in tags.items()}
+        rebuilt = rebuild(node, [barred[i] for i in node.inputs])
+        barred[node] = grad_barrier(rebuilt, tag=tags[node]) if node in tags else rebuilt
+    return barred, {tag: w for w, tag in tags.items()}
 
 
 def needs_decomposition(op: Op) -> bool:
-    """Tell of a named formula whether it is differentiated through its definition."""
+    """Tell whether an op is a composite op that is differentiated through its definition."""
     return op.compound and op.release is not None and op.grad is None
 
 
 def is_composite_result(node: Expr) -> bool:
-    """Tell of an expression whether it is a result of a formula that is differentiated through its definition."""
-    made = node.inputs[0] if node.op is OUTPUT else node
-    return made.op is not None and needs_decomposition(made.op) and len(node.types) == 1
+    """Tell whether an expression is a result of a composite op that is differentiated through its definition."""
+    source = node.inputs[0] if node.op is OUTPUT else node
+    return source.op is not None and needs_decomposition(source.op) and len(node.types) == 1
 
 
 def restore_composites(
-    outputs: Sequence[Expr], names: Mapping[Expr, Expr], originals: Mapping[int, Expr]
+    outputs: Sequence[Expr], composites: Mapping[Expr, Expr], originals: Mapping[int, Expr]
 ) -> list[Expr]:
-    """Put back what was held as it was written, and the names of formulas where their inside is left as it was."""
-    if not names and not originals:
+    """Replace barriers by the expressions behind them, and definitions of composite ops by the ops.
+
+    Expressions are interned, so a definition that is left in the outputs is found by identity.
+    """
+    if not composites and not originals:
         return list(outputs)
-    everything = topological([*outputs, *names.values()])
-    written = {node: originals[node.settings["tag"]] for node in everything if node.op is grad_barrier.op}
-    closed = zip(names, replace_all(list(names.values()), written), strict=True)
-    kept = {opened: name for opened, name in closed if opened.op is not None and opened not in set(name.inputs)}
-    return replace_all(outputs, {**kept, **written})
+    order = topological([*outputs, *composites.values()])
+    behind = {node: originals[node.settings["tag"]] for node in order if node.op is grad_barrier.op}
+    restored = zip(composites, replace_all(list(composites.values()), behind), strict=True)
+    kept = {
+        definition: e for definition, e in restored if definition.op is not None and definition not in set(e.inputs)
+    }
+    return replace_all(outputs, {**kept, **behind})
 
 
-def to_list(expressions: Any) -> list[Any]:
-    """Return one or several as a list."""
-    return list(expressions) if isinstance(expressions, (list, tuple)) else [expressions]
+def to_list(values: Any) -> list[Any]:
+    """Return one value or several as a list."""
+    return list(values) if isinstance(values, (list, tuple)) else [values]
 
 
 def check_float(expressions: Sequence[Any], usage: str) -> None:
-    """Refuse what has no gradient."""
+    """Raise an error for values that are not floating-point expressions."""
     for e in expressions:
         if not isinstance(e, Expr):
             raise GradientError(f"Expected expressions: {usage}. Received: {e!r}, which has no gradient")
@@ -244,47 +251,44 @@ def check_connected(
     wrt: Sequence[Expr],
     constants: Sequence[Any],
     disconnected: str = "raise",
-    unlabeled: LabelStripper | None = None,
+    stripper: LabelStripper | None = None,
 ) -> None:
-    """Refuse what a cost does not depend on, unless zeros are asked for."""
+    """Raise an error for variables that the cost does not depend on, unless zeros are wanted."""
     if disconnected not in ("raise", "zero"):
         raise OptionError(f"Expected disconnected to be 'raise' or 'zero'. Received: disconnected={disconnected!r}")
-    unlabeled = unlabeled or LabelStripper()
-    plain, asked = unlabeled.add(list(starts)), unlabeled.add(list(wrt))
-    inside = set(topological(plain))
+    stripper = stripper or LabelStripper()
+    outputs, variables = stripper.strip(list(starts)), stripper.strip(list(wrt))
+    inside = set(topological(outputs))
     for e in constants:
-        if not isinstance(e, Expr) or unlabeled.add([e])[0] not in inside:
+        if not isinstance(e, Expr) or stripper.strip([e])[0] not in inside:
             raise GradientError(f"consider_constant: expected expressions inside the cost. Received: {e}")
-    beside = unlabeled.add(list(constants))
-    depends = set(topological(plain, stop=beside)) if constants else inside
+    reached = set(topological(outputs, stop=stripper.strip(list(constants)))) if constants else inside
     if disconnected == "raise":
-        for w, e in zip(wrt, asked, strict=True):
-            if e not in depends:
+        for w, variable in zip(wrt, variables, strict=True):
+            if variable not in reached:
                 raise DisconnectedError(
-                    f"The cost {brief(starts[0])} does not depend on {brief(w)}. If that is meant, pass "
-                    "disconnected='zero'"
+                    f"The cost {brief(starts[0])} does not depend on {brief(w)}. To get zeros, pass disconnected='zero'"
                 ).with_operands([*starts, w])
-        check_float_path(plain, asked, depends)
+        check_float_path(outputs, variables, reached)
 
 
-def check_float_path(starts: Sequence[Expr], wrt: Sequence[Expr], depends: set[Expr]) -> None:
-    """Refuse what a cost depends on through comparisons, indices and other counts alone: all slopes would be 0."""
-    steps = {e for e in depends if not any(is_float(t.dtype) for t in e.types)}
+def check_float_path(starts: Sequence[Expr], wrt: Sequence[Expr], reached: set[Expr]) -> None:
+    """Raise an error for variables that the cost depends on only through integers and booleans."""
+    steps = {e for e in reached if not any(is_float(t.dtype) for t in e.types)}
     if not steps:
         return
-    real = set(topological(starts, stop=steps))
+    floats = set(topological(starts, stop=steps))
     for w in wrt:
-        if w not in real:
+        if w not in floats:
             through = next(e for e in topological(starts) if e in steps and w in set(topological([e])))
             raise DisconnectedError(
                 f"The cost {brief(starts[0])} depends on {brief(w)} only through {brief(through)}, which is "
-                f"{through.dtype} and has no slope. Train with a smooth cost, such as a crossentropy; if zeros are "
-                "meant, pass disconnected='zero'"
+                f"{through.dtype} and has no slope. Train with a smooth cost, such as a cross-entropy. To get zeros, "
+                "pass disconnected='zero'"
             ).with_operands([*starts, through])
 
 
 def check_known_grads(known: Any) -> dict[Expr, Expr]:
-    """Hold known gradients against what they belong to."""
     if known is None:
         return {}
     if not isinstance(known, Mapping):
@@ -294,24 +298,24 @@ def check_known_grads(known: Any) -> dict[Expr, Expr]:
 
 
 def check_cotangent(e: Expr, value: Any, what: str) -> Expr:
-    """Return a gradient or tangent as an expression, refusing one that does not belong to an expression."""
-    array = isinstance(value, (Expr, np.ndarray, np.generic))
-    found = as_expr(value, None if array else e.dtype)
-    if not is_compatible_shape(found.shape, e.shape):
+    """Return a gradient or tangent of an expression, which must have its type, as an expression."""
+    is_array = isinstance(value, (Expr, np.ndarray, np.generic))
+    cotangent = as_expr(value, None if is_array else e.dtype)
+    if not is_compatible_shape(cotangent.shape, e.shape):
         raise ShapeError(
             f"{what} {e} has the shape of {e}, {format_shape(e.shape)}. "
-            f"Received: {found}, of shape {format_shape(found.shape)}"
+            f"Received: {cotangent}, of shape {format_shape(cotangent.shape)}"
         )
-    if found.dtype != e.dtype:
+    if cotangent.dtype != e.dtype:
         raise DtypeError(
-            f"{what} {e} has the dtype of {e}, {e.dtype}. Received: {found}, which is {found.dtype}; "
-            f"cast it: pel.cast({found}, '{e.dtype}')"
+            f"{what} {e} has the dtype of {e}, {e.dtype}. Received: {cotangent}, which is {cotangent.dtype}; "
+            f"cast it: pel.cast({cotangent}, '{e.dtype}')"
         )
-    return found
+    return cotangent
 
 
 def broadcast_to_target(g: Expr | None, target: Expr) -> Expr:
-    """Give a gradient the full shape of what it belongs to."""
+    """Return a gradient in the full shape of its variable, zero for None."""
     if g is None:
         g = constant(0.0, target.dtype)
     return g if covers(g.shape, target.shape) else call_op("broadcast_like", g, target)

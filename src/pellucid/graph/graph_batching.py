@@ -1,7 +1,7 @@
-"""Graphs that are alike: one graph that stands for several, which differ in the values of their leaves and in sizes.
+"""Batching of graphs with the same structure: one graph for several that differ in values of leaves and in sizes.
 
-A sweep compares the graphs of its runs this way. Constants that differ become shared variables, sizes that differ the
-largest of them. `ragged.py` sees to it that what is beyond a member's own size has no influence.
+Sweeps train many networks as one program this way. Constants that differ become shared variables, and axes that differ
+in size get the largest size. `pellucid.graph.padded_sizes` keeps the padding from affecting results.
 """
 
 from __future__ import annotations
@@ -16,35 +16,36 @@ from pellucid.graph.padded_sizes import MemberSizes, PaddedAxes, mask_inputs
 from pellucid.graph.traversal import topological
 
 NodeGroup = tuple[Expr, ...]
-"""The expressions at one place of several graphs."""
+"""Corresponding expressions of several graphs."""
 
 
 def structural_hash(outputs: Iterable[Expr], numbers: dict[Any, int]) -> tuple[int, ...]:
-    """Return what graphs have in common that differ in nothing but sizes and the values of their leaves.
+    """Return a hash that graphs share if they differ only in sizes and in values of leaves.
 
     Parameters
     ----------
     outputs : iterable of Expr
-        A graph.
+        The outputs of a graph.
     numbers : dict
-        The numbers of what was met so far; the same one for all graphs that are compared.
+        Numbers of structures; the same dictionary for all graphs that are compared.
 
     Returns
     -------
     tuple of int
-        Equal to that of another graph if one can be `merge` with the other, but for what its sizes forbid.
+        Graphs with equal hashes can be merged, unless their sizes are incompatible.
 
     Examples
     --------
     >>> numbers = {}
     >>> a, b = (pel.tanh(rate * pel.shared(np.ones(size), "w")) for rate, size in ((0.1, 2), (0.2, 3)))
-    >>> form([a], numbers) == form([b], numbers), form([a], numbers) == form([a + 1], numbers)
+    >>> hash_a, hash_b, other = (structural_hash([e], numbers) for e in (a, b, a + 1))
+    >>> hash_a == hash_b, hash_a == other
     (True, False)
     """
-    listed = list(outputs)
+    outputs = list(outputs)
     own: dict[Expr, int] = {}
     leaves = 0
-    for node in topological(listed):
+    for node in topological(outputs):
         key: Any
         if isinstance(node, Constant):
             key = ("constant", node.type)
@@ -54,51 +55,50 @@ def structural_hash(outputs: Iterable[Expr], numbers: dict[Any, int]) -> tuple[i
         else:
             key = (node.op, node._settings, *(own[i] for i in node.inputs))
         own[node] = numbers.setdefault(key, len(numbers))
-    return tuple(own[output] for output in listed)
+    return tuple(own[output] for output in outputs)
 
 
 class GraphBatcher:
-    """Several graphs of one `structural_hash` on their way to one graph.
+    """Merges graphs of equal `structural_hash` into one graph.
 
     Parameters
     ----------
     count : int
-        How many graphs there are.
+        Number of graphs (members).
 
     Attributes
     ----------
     leaves : dict from Expr to tuple of Expr
-        For every leaf of the one graph that has a value of its own in each member: those of the members. A constant
-        among them has become a shared variable.
+        The leaves of the members by leaf of the merged graph. Constants that differ become shared variables.
     sizes : dict from Shared to tuple of int
-        The sizes of an axis that is not equally long in all members.
+        Variables with the sizes of the members along a padded axis.
     """
 
     def __init__(self, count: int) -> None:
         self.count = count
         self.leaves: dict[Expr, NodeGroup] = {}
         self.done: dict[NodeGroup, Expr] = {}
-        self.ragged = PaddedAxes()
+        self.padded = PaddedAxes()
 
     @property
     def sizes(self) -> Mapping[Shared, MemberSizes]:
-        """The variables that hold the sizes of the members along an axis."""
-        return {shared: sizes for sizes, shared in self.ragged.variables.items()}
+        """Sizes of the members along padded axes, by the variable that holds them."""
+        return {shared: sizes for sizes, shared in self.padded.variables.items()}
 
     def merge(self, outputs: Sequence[NodeGroup], *, differentiated: bool = False) -> list[Expr]:
-        """Return the one graph that stands for all.
+        """Return the outputs of the merged graph.
 
         Parameters
         ----------
         outputs : sequence of tuple of Expr
-            For every output, that of each member.
+            Each output of all members.
         differentiated : bool
-            Whether gradients will be taken through it, so that slopes beyond a member's size must be finite too.
+            Whether the merged graph is differentiated, so that gradients of the padding must be finite.
 
         Raises
         ------
         PaddingError
-            If there is none, because of how sizes differ.
+            If the sizes are incompatible.
         """
         stack = list(outputs)[::-1]
         while stack:
@@ -111,26 +111,26 @@ class GraphBatcher:
                 stack.extend(reversed(pending))
                 continue
             stack.pop()
-            self.done[nodes] = self.one(nodes, differentiated)
+            self.done[nodes] = self.merge_node(nodes, differentiated)
         return [self.done[output] for output in outputs]
 
-    def one(self, nodes: NodeGroup, differentiated: bool) -> Expr:
-        """Return what stands for the expressions at one place, once their inputs are merged."""
+    def merge_node(self, nodes: NodeGroup, differentiated: bool) -> Expr:
+        """Merge corresponding expressions after their inputs."""
         first = nodes[0]
         shapes = [node.shape for node in nodes]
         if first.op is None:
             if isinstance(first, Constant) and all(node is first for node in nodes):
                 return first
-            made = self.leaf(nodes, tuple(unify_sizes(dims) for dims in zip(*shapes, strict=True)))
+            made = self.merge_leaf(nodes, tuple(unify_sizes(dims) for dims in zip(*shapes, strict=True)))
         else:
             inputs = [self.done[t] for t in zip(*(n.inputs for n in nodes), strict=True)]
-            inputs = mask_inputs(first, inputs, self.ragged, differentiated)
+            inputs = mask_inputs(first, inputs, self.padded, differentiated)
             made = first.op.make(tuple(inputs), dict(first._settings))
-        self.ragged.note(made, [find_ragged_sizes(dims) for dims in zip(*shapes, strict=True)], first)
+        self.padded.record(made, [find_ragged_sizes(dims) for dims in zip(*shapes, strict=True)], first)
         return made
 
-    def leaf(self, nodes: NodeGroup, shape: tuple[Any, ...]) -> Expr:
-        """Return a leaf that stands for those of all members."""
+    def merge_leaf(self, nodes: NodeGroup, shape: tuple[Any, ...]) -> Expr:
+        """Merge corresponding leaves into a leaf of the largest shape."""
         first = nodes[0]
         made: Expr
         if isinstance(first, Input):
@@ -147,15 +147,15 @@ class GraphBatcher:
         self.leaves[made] = nodes
         return made
 
-    def default_updates(self) -> None:
-        """Give the variables that stand for random streams the updates of those."""
+    def merge_default_updates(self) -> None:
+        """Merge the default updates of variables, such as the states of random streams."""
         for made, nodes in list(self.leaves.items()):
             updates = [n.default_update for n in nodes if isinstance(n, Shared) and n.default_update is not None]
             if updates and isinstance(made, Shared):
                 (made.default_update,) = self.merge([tuple(updates)])
 
-    def values(self, leaf: Expr) -> np.ndarray[Any, Any]:
-        """Return the values that the members have of a leaf, with zeros beyond their sizes."""
+    def stack_values(self, leaf: Expr) -> np.ndarray[Any, Any]:
+        """Stack the values of a leaf in all members, padded with zeros."""
         if leaf in self.sizes:
             return np.array(self.sizes[leaf], np.int32)  # type: ignore[index]
         values = [n.value if isinstance(n, Constant) else n.get_value() for n in self.leaves[leaf]]  # type: ignore[attr-defined]
@@ -166,20 +166,19 @@ class GraphBatcher:
 
 
 def unify_sizes(dims: Sequence[Any]) -> Any:
-    """Return the largest of the sizes of an axis; names and unknown sizes are the first one's."""
+    """Return the largest size of an axis, or the first dimension if not all are integers."""
     return max(dims) if all(isinstance(dim, int) for dim in dims) else dims[0]
 
 
 def find_ragged_sizes(dims: Sequence[Any]) -> MemberSizes | None:
-    """Return the sizes of an axis where they differ, or None."""
+    """Return the sizes of an axis if they differ, else None."""
     return tuple(dims) if all(isinstance(d, int) for d in dims) and len(set(dims)) > 1 else None
 
 
 def get_known_sizes(leaf: Expr) -> tuple[int, ...]:
-    """Return the shape of a leaf that has a value."""
     return tuple(dim for dim in leaf.shape if isinstance(dim, int))
 
 
 def unpad(value: np.ndarray[Any, Any], like: Expr) -> np.ndarray[Any, Any]:
-    """Return what of a padded value is a member's own."""
+    """Return the part of a padded value without padding, of the shape of a leaf."""
     return np.array(value[tuple(slice(size) for size in get_known_sizes(like))])

@@ -1,4 +1,4 @@
-"""Training turned into inference: a rewriting of the graph, not a flag."""
+"""Inference mode, as a rewriting of the graph."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ def inference(expr: Expr) -> Expr: ...
 @overload
 def inference(expr: Sequence[Expr]) -> list[Expr]: ...
 def inference(expr: Expr | Sequence[Expr]) -> Expr | list[Expr]:
-    """Return what takes the place of an expression once training is over: dropout becomes what it drops from.
+    """Return the inference form of an expression: dropout becomes its input, batch normalization uses running means.
 
     Parameters
     ----------
     expr : Expr or sequence of Expr
-        As written for training.
+        The training form.
 
     Returns
     -------

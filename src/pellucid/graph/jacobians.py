@@ -1,6 +1,6 @@
-r"""The derivatives of all elements by all elements: the Jacobian and the Hessian.
+r"""Jacobian and Hessian matrices.
 
-Each row is a unit vector carried back, :math:`e_i^\top J`, and a `scan` goes through the rows.
+A `scan` computes the rows one by one, each as a vector-Jacobian product with a unit vector, :math:`e_i^\top J`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pellucid.graph.traversal import replace_all
 
 
 def number_elements(x: Expr) -> Expr:
-    """Number the elements of an array, in order, along one axis, whose length may not be known yet."""
+    """Return the flat indices of the elements of an array, also if its size is not known yet."""
     if all(isinstance(d, int) for d in x.shape):
         made: Expr = call_op("arange", math.prod(d for d in x.shape if isinstance(d, int)))
         return made
@@ -33,30 +33,30 @@ def jacobian(output: Expr, wrt: Expr, *, disconnected: str = "raise") -> Expr: .
 @overload
 def jacobian(output: Expr, wrt: Sequence[Expr], *, disconnected: str = "raise") -> list[Expr]: ...
 def jacobian(output: Expr, wrt: Exprs, *, disconnected: str = "raise") -> Expr | list[Expr]:
-    r"""Return all derivatives of all elements, :math:`J_{ij} = \partial y_i / \partial x_j`.
+    r"""Return the Jacobian, :math:`J_{ij} = \partial y_i / \partial x_j`.
 
-    One row after the other: a `scan` carries each unit vector back. What does not depend on the row is computed once.
+    A `scan` computes it row by row. Expressions that do not depend on the row are computed once.
 
     Parameters
     ----------
     output : Expr
-        What to differentiate, :math:`y`, of any shape and of real numbers.
+        The function :math:`y`, floating-point of any shape.
     wrt : Expr or sequence of Expr
-        What to differentiate with respect to, :math:`x`.
+        The variables :math:`x`.
     disconnected : {"raise", "zero"}
-        What to do about something that the output does not depend on.
+        Whether to raise an error or return zeros for variables that the output does not depend on.
 
     Returns
     -------
     Expr or list of Expr
-        Of shape ``output.shape + wrt.shape``, for each ``wrt``.
+        Of shape ``output.shape + wrt.shape`` for each variable.
 
     Raises
     ------
     GradientError
-        If something is not of real numbers.
+        If an expression is not floating-point.
     DisconnectedError
-        If the output does not depend on something, unless ``disconnected="zero"``.
+        If the output does not depend on a variable, unless ``disconnected="zero"``.
 
     Examples
     --------
@@ -73,24 +73,24 @@ def jacobian(output: Expr, wrt: Exprs, *, disconnected: str = "raise") -> Expr |
     ----------
     A. Griewank and A. Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, chapter 3.
     """
-    many = to_list(wrt)
-    check_float([output, *many], "pel.jacobian(output, wrt)")
-    check_connected([output], many, [], disconnected)
+    variables = to_list(wrt)
+    check_float([output, *variables], "pel.jacobian(output, wrt)")
+    check_connected([output], variables, [], disconnected)
     if output.ndim == 0:
-        return match_structure(grad(output, many, disconnected="zero"), wrt)
+        return match_structure(grad(output, variables, disconnected="zero"), wrt)
     place = Input("u", output.shape, output.dtype)
-    rows = differentiate([output], [place], many)
+    rows = differentiate([output], [place], variables)
     numbers = number_elements(output)
     numbered = numbers if output.ndim == 1 else simplify(call_op("reshape_like", numbers, output))
     number = Input("row", (), numbers.dtype)
     unit = call_op("cast", call_op("equal", numbered, number), dtype=output.dtype)
     every = replace_all(rows, {place: unit})
     stacked = call_op("scan", lambda i: replace_all(every, {number: i}), numbers)
-    return match_structure([restore_output_axes(s, output, w) for s, w in zip(stacked, many, strict=True)], wrt)
+    return match_structure([restore_output_axes(s, output, w) for s, w in zip(stacked, variables, strict=True)], wrt)
 
 
 def restore_output_axes(rows: Expr, output: Expr, wrt: Expr) -> Expr:
-    """Give rows, one for each element of the output, the axes of the output."""
+    """Reshape the rows, one for each element of the output, to the axes of the output."""
     if output.ndim == 1:
         return rows
     shape = (*output.shape, *wrt.shape)
@@ -108,28 +108,28 @@ def hessian(cost: Expr, wrt: Expr, *, disconnected: str = "raise") -> Expr: ...
 @overload
 def hessian(cost: Expr, wrt: Sequence[Expr], *, disconnected: str = "raise") -> list[list[Expr]]: ...
 def hessian(cost: Expr, wrt: Exprs, *, disconnected: str = "raise") -> Expr | list[list[Expr]]:
-    r"""Return all second derivatives of a scalar, :math:`H_{ij} = \partial^2 c / \partial x_i \, \partial x_j`.
+    r"""Return the Hessian of a scalar, :math:`H_{ij} = \partial^2 c / \partial x_i \, \partial x_j`.
 
     Parameters
     ----------
     cost : Expr
-        A scalar of real numbers.
+        A floating-point scalar.
     wrt : Expr or sequence of Expr
-        What to differentiate with respect to.
+        The variables.
     disconnected : {"raise", "zero"}
-        What to do about something that the cost does not depend on.
+        Whether to raise an error or return zeros for variables that the cost does not depend on.
 
     Returns
     -------
     Expr or list of list of Expr
-        For one ``wrt``, of shape ``wrt.shape + wrt.shape``; for several, the block of each pair.
+        For one variable, of shape ``wrt.shape + wrt.shape``; for several, the block of each pair.
 
     Raises
     ------
     GradientError
-        If the cost is no scalar of real numbers.
+        If the cost is not a floating-point scalar.
     DisconnectedError
-        If the cost does not depend on something, unless ``disconnected="zero"``.
+        If the cost does not depend on a variable, unless ``disconnected="zero"``.
 
     Examples
     --------
@@ -142,7 +142,7 @@ def hessian(cost: Expr, wrt: Exprs, *, disconnected: str = "raise") -> Expr | li
     ----------
     A. Griewank and A. Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, chapter 5.
     """
-    many = to_list(wrt)
-    gradients = grad(cost, many, disconnected=disconnected)
-    blocks = [jacobian(g, many, disconnected="zero") for g in gradients]
+    variables = to_list(wrt)
+    gradients = grad(cost, variables, disconnected=disconnected)
+    blocks = [jacobian(g, variables, disconnected="zero") for g in gradients]
     return blocks[0][0] if isinstance(wrt, Expr) else blocks

@@ -1,4 +1,4 @@
-"""What is there for the page and for gradients alone is let go of: stopped gradients, named formulas."""
+"""Removal of ops that only gradients and readers need: stopped gradients, barriers, composite ops."""
 
 from __future__ import annotations
 
@@ -7,58 +7,51 @@ from typing import Any
 
 from pellucid.graph.expr import Expr
 from pellucid.graph.op_def import OUTPUT, Op
-from pellucid.graph.subgraph import Subgraph
+from pellucid.graph.subgraph import Subgraph, map_subgraphs
 from pellucid.graph.traversal import copy_name, rebuild, topological
 
 OpPredicate = Callable[[Op], bool]
 
 
 def remove_markers(outputs: Sequence[Expr], which: OpPredicate = lambda op: True) -> list[Expr]:
-    """Return expressions with what a program has no use for replaced by what it stands for.
+    """Replace marker ops by their ``release``, also in subgraphs.
 
-    The simplifier leaves such ops alone, because expressions may yet be differentiated; a compiled program is made of
-    released expressions.
+    The simplifier keeps these ops, because its result may still be differentiated. Programs are compiled without them.
 
     Parameters
     ----------
     outputs : sequence of Expr
-        As written.
+        The expressions.
     which : function, optional
-        Tells of an op with a ``release`` whether it is meant; all of them without it.
-
-    Returns
-    -------
-    list of Expr
-        Of the same values, one for each output. The steps of loops are released too.
+        Predicate that selects among the ops that have a ``release``, by default all.
 
     Examples
     --------
     >>> x = pel.vector("x")
-    >>> release([pel.tanh(pel.stop_gradient(x))])
+    >>> remove_markers([pel.tanh(pel.stop_gradient(x))])
     [tanh(x)]
     """
     result = list(outputs)
-    # What an op is replaced by may hold such ops again: one pass for each level of formulas in formulas.
+    # A replacement may contain marker ops: one pass per level of nested composite ops.
     while True:
         order = topological(result)
-        if not any(_is_meant(node, which) for node in order):
+        if not any(_has_markers(node, which) for node in order):
             return result
-        result = _release_once(result, order, which)
+        result = _remove_once(result, order, which)
 
 
-def _is_meant(node: Expr, which: OpPredicate) -> bool:
+def _has_markers(node: Expr, which: OpPredicate) -> bool:
     op = node.op
     if op is None:
         return False
     if op.release is not None and which(op):
         return True
-    bodies = [value for _, value in node._settings if isinstance(value, Subgraph)]
-    return any(_is_meant(inner, which) for body in bodies for inner in topological(body.outputs))
+    subgraphs = [value for _, value in node._settings if isinstance(value, Subgraph)]
+    return any(_has_markers(inner, which) for graph in subgraphs for inner in topological(graph.outputs))
 
 
-def _release_once(outputs: Sequence[Expr], order: Sequence[Expr], which: OpPredicate) -> list[Expr]:
+def _remove_once(outputs: Sequence[Expr], order: Sequence[Expr], which: OpPredicate) -> list[Expr]:
     done: dict[Expr, Any] = {}
-    bodies: dict[Subgraph, Subgraph] = {}
     for node in order:
         op = node.op
         if op is None:
@@ -70,21 +63,7 @@ def _release_once(outputs: Sequence[Expr], order: Sequence[Expr], which: OpPredi
         elif op.release is not None and which(op):
             done[node] = op.release(*new, **node.settings)
         else:
-            done[node] = _inside(rebuild(node, new), which, bodies)
+            done[node] = map_subgraphs(rebuild(node, new), lambda inner: remove_markers(inner, which))
         if isinstance(done[node], Expr):
             done[node] = copy_name(node, done[node])
     return [done[output] for output in outputs]
-
-
-def _inside(node: Expr, which: OpPredicate, bodies: dict[Subgraph, Subgraph]) -> Expr:
-    """Release the graphs that an op carries, such as the step of a scan."""
-    found = {key: value for key, value in node._settings if isinstance(value, Subgraph)}
-    changed = {}
-    for key, body in found.items():
-        if body not in bodies:
-            outputs = tuple(remove_markers(body.outputs, which))
-            same = all(a is b for a, b in zip(outputs, body.outputs, strict=True))
-            bodies[body] = body if same else Subgraph(body.inputs, outputs)
-        if bodies[body] is not body:
-            changed[key] = bodies[body]
-    return node.op.make(node.inputs, {**node.settings, **changed}) if changed and node.op is not None else node

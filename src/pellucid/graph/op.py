@@ -1,8 +1,4 @@
-"""The mould of an op: one record holds all that is known of it, and one decorator makes the record and the function.
-
-An op is a record of functions, not a class to inherit from. `op` turns the function that computes an op's value into
-the public function that writes it into a graph.
-"""
+"""The `op` decorator, which turns the value function of an op into a public function on expressions."""
 
 from __future__ import annotations
 
@@ -13,9 +9,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
 
-from pellucid.graph.errors import (
-    OptionError,
-)
+from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr
 from pellucid.graph.op_def import OPS, Example, Function, Op, PrunedOp
 from pellucid.graph.operators import FUNCTIONS
@@ -56,83 +50,83 @@ def op(
     edge: tuple[Any, ...] = (),
     examples: Callable[[np.random.Generator], list[Example]] | None = None,
 ) -> Callable[[Function], OpFunction]:
-    r"""Make an op of the function that computes its value.
+    r"""Define an op by the function that computes its value.
 
-    An op of your own needs no more than it uses: a value, and a ``grad`` if it is to be differentiated. It takes the
-    place of an earlier one of yours of the same name. `check_op` gives it the tests that pellucid's own ops get.
+    A custom op needs a value, and a ``grad`` if it is differentiated. It replaces an earlier custom op of that name.
+    `check_op` runs the tests of built-in ops on it.
 
-    The function takes an array namespace ``xp`` (NumPy, ``jax.numpy``, or pellucid's own functions), the operands
-    as positional arguments, and the settings as arguments with defaults. It is run as it is by the NumPy interpreter,
-    by XLA unless ``xla`` is given, and by `expand`, for which ``xp`` is pellucid itself.
+    The function takes an array namespace ``xp`` (NumPy, ``jax.numpy``, or pellucid), the operands as positional
+    arguments, and the settings as arguments with defaults. The NumPy interpreter calls it, XLA unless ``xla`` is given,
+    and `expand` if the op is compound.
 
     Parameters
     ----------
     name : str, optional
-        The op's name, if it is not the function's (a name that Python or NumPy uses otherwise).
+        Name of the op, by default that of the function.
     tex, text : str or function, optional
-        How it is written in LaTeX and in text: a template such as ``r"\\frac{{{0}}}{{{1}}}"``, or a function of
-        operands and settings that returns pieces. Without ``text``: ``name(a, b)``. See `pellucid.graph.printing`.
+        LaTeX and text of the op: a template such as ``r"\\frac{{{0}}}{{{1}}}"``, or a function of operands and settings
+        that returns pieces. The default text is ``name(a, b)``. See `pellucid.graph.printing`.
     precedence : int
-        How tightly it binds; operands that bind looser are parenthesized. ``tex_precedence`` where LaTeX differs.
+        Precedence; operands of lower precedence are parenthesized. ``tex_precedence`` is that of the LaTeX.
     grad : function, optional
-        ``grad(g, y, *inputs, **settings)``, in expressions: from the gradient ``g`` with respect to the result ``y``
-        to those with respect to the inputs, one or a tuple, None where no gradient flows. ``g`` may be smaller than
-        ``y`` and broadcast to it; sums over broadcast axes are the driver's work. A compound op without it is
-        differentiated through its definition.
+        ``grad(g, y, *inputs, **settings)`` returns the gradients with respect to the inputs as expressions, one or a
+        tuple, None for no gradient, given the gradient ``g`` with respect to the result ``y``. ``g`` may have a smaller
+        shape that broadcasts to that of ``y``. Sums over broadcast axes are added automatically. A compound op without
+        ``grad`` is differentiated through its definition.
     compound : bool
-        Whether the value is written in functions that pellucid has, so that `expand` can open it.
+        Whether the value consists of functions of pellucid, so that `expand` can decompose it.
     differentiable : bool
-        False for a function whose derivative is zero wherever it exists, such as a comparison.
+        False for functions whose derivative is zero wherever it exists, such as comparisons.
     infer : function, optional
-        ``infer(*inputs, **settings)`` returns the type of the result, or several. Without it the op is elementwise.
+        ``infer(*inputs, **settings)`` returns the type of the result, or of several. Without it, the op is elementwise.
     normalize : function, optional
-        ``normalize(*inputs, **settings)`` returns the settings in canonical form.
+        ``normalize(*inputs, **settings)`` returns the canonical settings.
     xla : function, optional
-        The value for XLA, where it cannot be the same as NumPy's.
+        The value function for XLA, if it differs.
     floats : bool
-        Whether integers are cast to `config.floatx` first.
+        Whether integer operands are cast to `config.floatx`.
     result : dtype or function of settings, optional
-        The dtype of an elementwise result, if not that of the operands.
+        Dtype of an elementwise result, if it differs from that of the operands.
     conditions : int
-        How many leading operands are boolean conditions, which are not promoted.
+        Number of leading operands that are boolean conditions. They are not promoted.
     accepts : str
-        The kinds of dtype that the other operands may have once they are promoted, by NumPy's letters: booleans "b",
-        integers "i" and "u", real numbers "f".
+        Allowed kinds of dtypes of the promoted operands, by NumPy's letters: booleans "b", integers "i" and "u", real
+        numbers "f".
     promotes : bool, optional
-        Whether operands are brought to a common dtype; true for elementwise ops unless said otherwise.
+        Whether operands are promoted to a common dtype, by default only for elementwise ops.
     core : int, optional
-        How many last axes of each operand do not broadcast, where those before them do; an elementwise op has none.
+        Number of trailing axes of each operand that do not broadcast, 0 for elementwise ops. The axes before them do.
     commutative : bool
-        Whether the operands may be swapped.
+        Whether the two operands can be swapped.
     folds : bool
-        Whether the rewriter may compute it on constants.
+        Whether constant folding applies.
     inference : function, optional
-        ``inference(*inputs, **settings)`` returns what takes its place once training is over.
+        ``inference(*inputs, **settings)`` returns the replacement in inference mode.
     narrow : function, optional
-        ``narrow(node, used)`` returns the op that computes only the results at the places that are used, and where
-        they are in it. ``widen(node)``, optional too, undoes as much of that as can be undone.
+        ``narrow(node, used)`` returns an op that computes only the results with the used indices, and their new
+        indices. ``widen(node)``, also optional, undoes it as far as possible.
     release : function, optional
-        ``release(*inputs, **settings)`` returns what takes its place in a program, where there is nothing left to be
-        differentiated: the operand of a `stop_gradient`, the definition of a named formula.
+        ``release(*inputs, **settings)`` returns the replacement in a program, which is not differentiated any more:
+        the operand of a `stop_gradient`, the definition of a composite op.
     updates : function, optional
-        ``updates(*inputs, **settings)`` returns pairs of an input and its new value, for inputs that training keeps up
-        to date by itself, such as running means; see `pellucid.updates_of`.
+        ``updates(*inputs, **settings)`` returns pairs of an input and its new value, for variables that training
+        updates without gradients, such as running means; see `pellucid.updates_of`.
     behind : str
-        The function through which a person writes it, or whose gradient it is part of, where nobody calls it by name.
+        For internal ops, the public function that builds it or whose gradient contains it.
     cost : number or function
-        Arithmetic operations for each element of the result; or ``cost(node, size)`` for all of them, where ``size(e)``
-        is the number of elements of an expression and ``size(e, axis)`` its length along an axis.
-    domain : (low, high) or one such pair an operand
-        Where the generated tests draw the operands of an elementwise op.
+        Arithmetic operations per element of the result, or ``cost(node, size)`` in total, where ``size(e)`` is the
+        number of elements of an expression and ``size(e, axis)`` its length along an axis.
+    domain : (low, high), or one such pair per operand
+        Range of the operands of an elementwise op in generated tests.
     edge : tuple
-        Values at which the generated tests want a finite result and gradient.
+        Values at which generated tests require a finite result and gradient.
     examples : function, optional
-        ``examples(rng)`` returns operands and settings for the generated tests of other ops.
+        ``examples(rng)`` returns operands and settings for generated tests of ops that are not elementwise.
 
     Returns
     -------
     function
-        The public function, with the op as its attribute ``op``.
+        The public function. Its attribute ``op`` is the `Op`.
 
     Examples
     --------
@@ -189,24 +183,24 @@ def op(
 
 
 class OpFunction(Protocol):
-    """The public function of an op, which carries the op's record."""
+    """The public function of an op."""
 
     op: Op
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Write the op into a graph (or into a pattern)."""
+        """Apply the op to expressions or patterns."""
 
 
 def register_op(record: Op) -> OpFunction:
-    """Enter an op into the registry and return its public function.
+    """Register an op and return its public function.
 
-    A user's op takes the place of an earlier one of the same name, so that a cell of a notebook may be run again:
-    expressions that are there already keep the op they were made with.
+    A custom op replaces an earlier one of the same name, so that a notebook cell can run again. Existing expressions
+    keep the op that they were built with.
     """
     known = FUNCTIONS.get(record.name)
     if known is not None and (is_built_in(known) or is_built_in(record.value)):
         raise OptionError(
-            f"pellucid has a function named {record.name!r} already. Give yours another name, with name='...'"
+            f"pellucid already has a function named {record.name!r}. Choose another name for yours, with name='...'"
         )
     made = make_op_function(record)
     OPS[record.name] = record
@@ -215,13 +209,11 @@ def register_op(record: Op) -> OpFunction:
 
 
 def is_built_in(function: Function) -> bool:
-    """Tell whether a function is pellucid's own."""
+    """Tell whether a function is defined in pellucid."""
     return (function.__module__ or "").partition(".")[0] == "pellucid"
 
 
 def make_op_function(record: Op) -> OpFunction:
-    """Return the public function of an op, which writes it into a graph."""
-
     @functools.wraps(record.value)
     def function(*args: Any, **kwargs: Any) -> Any:
         return record(*args, **kwargs)
@@ -236,17 +228,17 @@ def make_op_function(record: Op) -> OpFunction:
 
 
 def register_function(function: Function) -> Function:
-    """Enter a function that is written in terms of ops into the table that operators and NumPy's protocols use."""
+    """Register a function that is built from ops, so that operators and NumPy's protocols find it."""
     FUNCTIONS[function.__name__.rstrip("_")] = function
     return function
 
 
 def alias(*names: str) -> Callable[[Named], Named]:
-    """Enter a public function under further names: NumPy's where it has several, those of the Array API."""
+    """Register a public function under more names, such as those of the Array API."""
 
-    def enter(function: Named) -> Named:
+    def register(function: Named) -> Named:
         for name in names:
             FUNCTIONS[name] = function
         return function
 
-    return enter
+    return register

@@ -1,4 +1,4 @@
-"""The record of an op: all that is known of it, and what it makes of expressions."""
+"""Definition of an op, and its application to expressions."""
 
 from __future__ import annotations
 
@@ -9,14 +9,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.extensions import op_text
-from pellucid.graph.errors import (
-    DtypeError,
-    PellucidError,
-    ShapeError,
-    UseError,
-    brief,
-    near_miss,
-)
+from pellucid.graph.errors import DtypeError, PellucidError, ShapeError, UseError, brief, near_miss
 from pellucid.graph.expr import Expr, Input, Settings, as_expr, intern, promote_operands, to_hashable
 from pellucid.graph.operators import Operators
 from pellucid.graph.precedence import ATOM, Template
@@ -24,20 +17,20 @@ from pellucid.graph.types import KIND_NAMES, ShapeMismatch, Type, broadcast, for
 from pellucid.graph.unsupported import SYNONYMS
 
 OPS: dict[str, Op] = {}
-"""Every op by its name."""
+"""All ops by name."""
 
 MAX_MESSAGE = 400
-"""A message of more characters is made once more, of operands that are written briefly."""
+"""Longer messages are built again with abbreviated operands."""
 
 Function = Callable[..., Any]
 Example = tuple[Sequence[Any], dict[str, Any]]
 PrunedOp = tuple[Expr, dict[int, int]]
-"""An op with other results than another, and at which place each result of the other one is."""
+"""An op with fewer results, and the new index of each result that is left by its old one."""
 
 
 @dataclass(frozen=True, eq=False)
 class Op:
-    """All that is known of an op. See `op` for the meaning of each part."""
+    """Definition of an op. See `op` for the fields."""
 
     name: str
     value: Function
@@ -79,53 +72,49 @@ class Op:
 
     @property
     def elementwise(self) -> bool:
-        """Whether each element of the result comes from the same element of each operand."""
+        """Whether each element of the result depends on the same element of each operand only."""
         return self.infer is None
 
     def make(self, inputs: tuple[Expr, ...], settings: dict[str, Any]) -> Expr:
-        """Return this op on these inputs, with their dtypes brought together and the settings in canonical form."""
+        """Return this op on inputs, promoted to a common dtype, with normalized settings."""
         if self.promotes:
             inputs = (*inputs[: self.conditions], *promote_operands(inputs[self.conditions :], to_float=self.floats))
         return self.make_promoted(inputs, settings)
 
     def make_promoted(self, inputs: tuple[Expr, ...], settings: dict[str, Any]) -> Expr:
-        """Return this op on inputs that have their common dtype already."""
+        """Return this op on inputs that have a common dtype."""
         try:
             return self.intern_node(inputs, settings)
         except PellucidError as error:
-            told = error.with_operands(inputs)
+            described = error.with_operands(inputs)
             if len(str(error)) <= MAX_MESSAGE:
                 raise
         try:
             self.intern_node(tuple(Input(brief(i), i.shape, i.dtype) for i in inputs), settings)
         except PellucidError as error:
-            told = error.with_operands(inputs)
-        raise told
+            described = error.with_operands(inputs)
+        raise described
 
     def intern_node(self, inputs: tuple[Expr, ...], settings: dict[str, Any]) -> Expr:
-        """Return the one expression that is this op on these inputs."""
         if self.normalize is not None:
             settings = self.normalize(*inputs, **settings)
-        frozen = to_hashable(settings)
-        return intern(self, inputs, frozen, lambda: self.infer_types(inputs, frozen))
+        hashable = to_hashable(settings)
+        return intern(self, inputs, hashable, lambda: self.infer_types(inputs, hashable))
 
     def infer_types(self, inputs: tuple[Expr, ...], settings: Settings) -> tuple[Type, ...]:
-        """Infer the types of the results."""
         if self.infer is None:
             return (self.infer_elementwise_type(inputs, settings),)
         result = self.infer(*inputs, **dict(settings))
         return (result,) if isinstance(result, Type) else tuple(result)
 
     def infer_elementwise_type(self, inputs: tuple[Expr, ...], settings: Settings) -> Type:
-        """Broadcast the inputs' shapes, or say which two do not fit and where."""
         shape = broadcast([i.shape for i in inputs])
         if isinstance(shape, ShapeMismatch):
             shapes = " and ".join(format_shape(i.shape) for i in inputs)
             raise ShapeError(
-                f"{self.format_application(inputs, settings)}: shapes {shapes} do not broadcast, because "
-                f"dimension {shape.axis} "
-                f"is {shape.left} in one and {shape.right} in another. Sizes must be equal, or 1"
-                + "; if they are, give both the same name"
+                f"{self.format_application(inputs, settings)}: shapes {shapes} do not broadcast, because dimension "
+                f"{shape.axis} is {shape.left} in one and {shape.right} in another. Sizes must be equal, or 1"
+                + "; if they are equal, give both the same name"
                 * isinstance(shape.left, str)
             )
         dtype = self.result(dict(settings)) if callable(self.result) else self.result
@@ -134,14 +123,14 @@ class Op:
         return Type(shape, np.dtype(dtype) if dtype is not None else inputs[-1].dtype)
 
     def format_application(self, inputs: Sequence[Any], settings: Settings | Mapping[str, Any] = ()) -> str:
-        """Write this op on these operands, for a message about an expression that cannot be made."""
-        beginnings = {i: brief(i) for i in inputs if isinstance(i, Expr) and i.op is not None}
-        long = {i: f"({beginning})" for i, beginning in beginnings.items() if beginning.endswith("…")}
+        """Return the text of this op on operands, for a message about an expression that cannot be built."""
+        texts = {i: brief(i) for i in inputs if isinstance(i, Expr) and i.op is not None}
+        long = {i: f"({text})" for i, text in texts.items() if text.endswith("…")}
         return op_text(self, inputs, dict(settings), 200, long)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Write this op into a graph (or into a pattern)."""
-        operands, settings = self.bind(args, kwargs)
+        """Apply the op to expressions or patterns."""
+        operands, settings = self.bind_arguments(args, kwargs)
         for o in operands:
             if isinstance(o, Operators) and o.is_pattern:
                 return o.apply(self, tuple(operands), settings)  # type: ignore[attr-defined]
@@ -160,25 +149,24 @@ class Op:
         return node if len(node.types) == 1 else [get_output(node, i) for i in range(len(node.types))]
 
     def explain_wrong_kind(self, operands: Sequence[Any]) -> str:
-        """Say which operand is of a kind that this op does not take, and what to make of it."""
-        wanted = " or ".join(KIND_NAMES[k] for k in "biuf" if k in self.accepts and k != "u")
+        expected = " or ".join(KIND_NAMES[k] for k in "biuf" if k in self.accepts and k != "u")
         exprs = [as_expr(o, type(o) if type(o) in (bool, int, float) else None) for o in operands]
         received = next((e for e in exprs if get_kind(e.dtype) not in self.accepts), exprs[0])
-        fix = f"make numbers of it first: pel.cast({received}, 'int32')"
+        fix = f"convert it to numbers first: pel.cast({received}, 'int32')"
         if is_float(received.dtype):
-            fix = f"compare it first, as in (x > 0) & (x < 1), or make integers of it: pel.cast({received}, 'int32')"
-        return f"{self.name}: expected {wanted}. Received: {received}, which is {received.dtype}; {fix}"
+            fix = f"compare it first, as in (x > 0) & (x < 1), or convert it to integers: pel.cast({received}, 'int32')"
+        return f"{self.name}: expected {expected}. Received: {received}, which is {received.dtype}; {fix}"
 
-    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-        """Tell operands from settings, as the signature has them."""
+    def bind_arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """Split arguments into operands and settings."""
         if not kwargs and len(args) == len(self.operands) and not self.variadic:
             return list(args), {}
         count = len(args) if self.variadic else len(self.operands)
         operands, extra = list(args[:count]), args[count:]
         settings = dict(zip(self.defaults, extra, strict=False))
         if len(extra) > len(self.defaults):
-            taken = ", ".join([*self.operands, *self.defaults])
-            raise UseError(f"{self.name} takes no more than ({taken}). Received: {len(args)} arguments")
+            allowed = ", ".join([*self.operands, *self.defaults])
+            raise UseError(f"{self.name} takes no more than ({allowed}). Received: {len(args)} arguments")
         open_operands = () if self.variadic else self.operands[len(operands) :]
         for key, value in kwargs.items():
             if key in self.defaults and key not in settings:
@@ -186,23 +174,20 @@ class Op:
             elif key not in open_operands:
                 names = [*self.operands, *self.defaults]
                 if key in names:
-                    raise UseError(f"{self.name} is given its argument {key!r} twice")
+                    raise UseError(f"{self.name} received its argument {key!r} twice")
                 hint = near_miss(SYNONYMS.get(key, key), names)
                 raise UseError(f"{self.name} takes no argument named {key!r}.{hint}")
         operands += [kwargs[name] for name in open_operands if name in kwargs]
         if len(operands) < count:
-            raise UseError(f"{self.name} needs {', '.join(self.operands)}. Received: {len(operands)} of these {count}")
+            raise UseError(
+                f"{self.name} needs {', '.join(self.operands)}. Received: {len(operands)} of {count} operands"
+            )
         return operands, settings
-
-
-def _output_value(xp: Any, results: Any, index: int = 0) -> Any:
-    """Take one of the results of an op that has several."""
-    return results[index]
 
 
 OUTPUT = Op(
     name="output",
-    value=_output_value,
+    value=lambda xp, results, index=0: results[index],
     operands=("results",),
     variadic=False,
     defaults={"index": 0},
@@ -212,7 +197,7 @@ OUTPUT = Op(
     text=lambda operands, settings: [(operands[0], ATOM), f"[{settings['index']}]"],
     tex=lambda operands, settings: [(operands[0], ATOM), f"_{{{settings['index']}}}"],
 )
-
+"""Selects one result of an op with several results."""
 
 PASSTHROUGH = Op(
     name="identity",
@@ -227,14 +212,14 @@ PASSTHROUGH = Op(
     text="{0}",
     tex="{0}",
 )
-"""What a layer returns that does nothing to a leaf: a node that can carry the record of the call."""
+"""Identity that carries the record of a layer call that returned its input, such as a dropout of rate 0."""
 
 
 def get_output(node: Expr, index: int) -> Expr:
-    """Return one of the results of an op that has several."""
+    """Return one result of an op with several results."""
     return OUTPUT.make((node,), {"index": index})
 
 
 def get_result(node: Expr, index: int) -> Expr:
-    """Return one of the results of an op, which is the op's expression itself where there is only one."""
+    """Return one result of an op, whether it has one or several."""
     return node if len(node.types) == 1 else get_output(node, index)

@@ -1,6 +1,6 @@
-"""Python's operators and NumPy's protocols on anything that stands for an expression.
+"""Python operators, NumPy protocols and array methods of expressions and patterns.
 
-An operator looks its op up by NumPy's name, so this file knows names and no mathematics.
+Each looks up its function by NumPy's name, so that this module does not import the ops.
 """
 
 from __future__ import annotations
@@ -21,33 +21,36 @@ if TYPE_CHECKING:
     from pellucid.graph.expr import Expr
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
-"""Every public function on expressions by its name, filled by the ops as they are defined."""
+"""Public functions on expressions by name. The ops register themselves when they are defined."""
 
 MAX_TEXT = 500
-"""How many pieces of an expression its text has."""
+"""Number of pieces after which the text of an expression is cut."""
 
-# Functions that in np.linalg take the last two axes, and in np the first two.
-_OF_MATRICES = {"diagonal": "matrix_diagonal", "trace": "matrix_trace"}
+# Functions that use the last two axes in np.linalg and the first two in np.
+_LINALG_NAMES = {"diagonal": "matrix_diagonal", "trace": "matrix_trace"}
+
+NUMPY_ONLY = ("out", "where", "dtype")
+"""Arguments of NumPy's functions that are dropped if they are None and rejected otherwise."""
 
 
 def call_op(name: str, *operands: Any, **settings: Any) -> Any:
-    """Call the public function of this name."""
+    """Call a public function by name."""
     return FUNCTIONS[name](*operands, **settings)
 
 
 def build_expr(name: str, *operands: Any, **settings: Any) -> Expr:
-    """Call the public function of this name, of which one expression is expected."""
+    """Call a public function that returns one expression by name."""
     made: Expr = FUNCTIONS[name](*operands, **settings)
     return made
 
 
-def call_logical_or_bitwise(conditions: str, bits: str, *operands: Any) -> Expr:
-    """Combine conditions by one function, and the bits of integers by another, as ``&``, ``|``, ``^`` and ``~`` do."""
+def call_logical_or_bitwise(logical: str, bitwise: str, *operands: Any) -> Expr:
+    """Call the logical function on booleans and the bitwise one on integers, for ``&``, ``|``, ``^`` and ``~``."""
     for operand in operands:
-        number = isinstance(operand, (int, float)) and not isinstance(operand, bool)
-        if number or str(getattr(operand, "dtype", "bool")) != "bool":
-            return build_expr(bits, *operands)
-    return build_expr(conditions, *operands)
+        is_number = isinstance(operand, (int, float)) and not isinstance(operand, bool)
+        if is_number or str(getattr(operand, "dtype", "bool")) != "bool":
+            return build_expr(bitwise, *operands)
+    return build_expr(logical, *operands)
 
 
 def _is_number(value: Any) -> bool:
@@ -55,7 +58,7 @@ def _is_number(value: Any) -> bool:
 
 
 class Operators:
-    """The operators, methods and protocols that expressions and patterns share."""
+    """Operators and protocols that expressions and patterns share."""
 
     __slots__ = ()
     __array_priority__ = 1000.0
@@ -180,7 +183,7 @@ class Operators:
     def __ge__(self, other: Any) -> Expr:
         return build_expr("greater_equal", self, other)
 
-    # Equality is elementwise, so an expression is told from another by identity, as in PyTorch.
+    # ``==`` is elementwise, so dictionaries distinguish expressions by identity, as in PyTorch.
     __hash__ = object.__hash__
 
     def __getitem__(self, index: Any) -> Expr:
@@ -188,60 +191,59 @@ class Operators:
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise UseError(
-            f"{self} cannot be assigned to, because expressions never change. Write x = x.at[index].set(value), "
-            "or .add(value) for +="
+            f"Elements of {self} cannot be assigned, because expressions are immutable. Write "
+            "x = x.at[index].set(value), or .add(value) for +="
         )
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         return dispatch_numpy(ufunc.__name__, method, inputs, kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-        of_matrices = _OF_MATRICES.get(func.__name__) if func.__module__ == "numpy.linalg" else None
-        return dispatch_numpy(of_matrices or func.__name__, "__call__", args, kwargs)
+        linalg_name = _LINALG_NAMES.get(func.__name__) if func.__module__ == "numpy.linalg" else None
+        return dispatch_numpy(linalg_name or func.__name__, "__call__", args, kwargs)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         raise UseError(
             f"{self} is an expression and has no value yet, so it cannot become a NumPy array. "
-            "Compile it with pel.function([...], expression), or use a function of pellucid or NumPy that takes "
-            "expressions."
+            "Compile it with pel.function([...], expression), or use functions of pellucid or NumPy on the expression."
         )
 
 
 def dispatch_numpy(name: str, method: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-    """Answer a NumPy function that was called on an expression with pellucid's function of the same name.
+    """Call pellucid's function for a NumPy function that was called on expressions.
 
     Raises
     ------
-    TypeError
-        If pellucid has no function of that name, or NumPy asks for something that only values can do.
+    UseError
+        If pellucid has no function of that name, or the call needs values.
     """
     if name not in FUNCTIONS:
         raise UseError(
-            f"np.{name} does not work on expressions: pellucid has no op of that "
-            f"name.{explain_missing_function(name, FUNCTIONS)}"
+            f"np.{name} does not work on expressions: pellucid has no op of that name."
+            f"{explain_missing_function(name, FUNCTIONS)}"
         )
     if method == "at":
         raise UseError(
-            f"np.{name}.at changes an array, and expressions never change. Use x.at[index], as in "
+            f"np.{name}.at changes an array in place, and expressions are immutable. Use x.at[index], as in "
             "x.at[index].add(value)"
         )
     if method != "__call__":
         raise UseError(
-            f"np.{name}.{method} does not work on expressions. Use pel.sum, pel.prod, pel.max and their kin instead."
+            f"np.{name}.{method} does not work on expressions. Use a reduction such as pel.sum, pel.prod or pel.max"
         )
-    taken = inspect.signature(FUNCTIONS[name]).parameters
-    ours = {key: value for key, value in kwargs.items() if key in taken or key not in ("out", "where", "dtype")}
-    unwanted = {key for key, value in kwargs.items() if value is not None and key not in ours}
-    if unwanted:
+    parameters = inspect.signature(FUNCTIONS[name]).parameters
+    supported = {key: value for key, value in kwargs.items() if key in parameters or key not in NUMPY_ONLY}
+    unsupported = {key for key, value in kwargs.items() if value is not None and key not in supported}
+    if unsupported:
         raise UseError(
-            f"np.{name} on an expression takes no {', '.join(sorted(unwanted))}: expressions are immutable. "
+            f"np.{name} on an expression takes no {', '.join(sorted(unsupported))}: expressions are immutable. "
             "Use pel.where or pel.cast."
         )
-    return FUNCTIONS[name](*args, **ours)
+    return FUNCTIONS[name](*args, **supported)
 
 
 class ArrayMethods(Operators):
-    """What can be asked of an expression as it can of an array."""
+    """Methods of NumPy arrays that expressions have too."""
 
     __slots__ = ()
 
@@ -256,23 +258,22 @@ class ArrayMethods(Operators):
 
     def __index__(self) -> int:
         raise UseError(
-            f"{brief(self)} is no integer until it runs, so Python cannot count or index by it. Use an array, as in "
-            "pel.constant(a_list)[i], or pel.scan for a loop"
+            f"{brief(self)} is not an integer until it runs, so Python cannot use it for range() or as an index of a "
+            "list. Use an array, as in pel.constant(a_list)[i], or pel.scan for a loop"
         )
 
     def __format__(self, form: str) -> str:
         if not form:
             return str(self)
-        raise UseError(explain_no_number(self, f"it cannot be written as {form!r}"))
+        raise UseError(explain_no_number(self, f"the format {form!r} does not apply"))
 
-    if not TYPE_CHECKING:  # a type checker is to find misspelt names by itself
+    if not TYPE_CHECKING:  # so that type checkers report misspelt names
 
         def __getattr__(self, name: str) -> Any:
             if name.startswith("_") or name in type(self).__slots__:
                 raise AttributeError(name)
-            raise NoSuchNameError(
-                f"{brief(self)} has no {name!r}.{explain_missing_method(name, FUNCTIONS, dir(type(self)))}"
-            )
+            hint = explain_missing_method(name, FUNCTIONS, dir(type(self)))
+            raise NoSuchNameError(f"{brief(self)} has no {name!r}.{hint}")
 
     @property
     def T(self) -> Expr:
@@ -286,10 +287,10 @@ class ArrayMethods(Operators):
 
     @property
     def at(self) -> Any:
-        """Places to be replaced, as in ``x.at[i].set(value)``; see `pellucid.at`."""
+        """Indexed updates, as in ``x.at[i].set(value)``; see `pellucid.at`."""
         return call_op("at", self)
 
-    # What else is given to a method is told of by the op, which knows what it takes.
+    # Unknown keywords are passed on, since the op names the ones that it accepts.
 
     def sum(self, axis: int | Sequence[int] | None = None, keepdims: bool = False, **wrong: Any) -> Expr:
         """Sum over axes; see `pellucid.sum`."""
@@ -300,11 +301,11 @@ class ArrayMethods(Operators):
         return build_expr("mean", self, axis=axis, keepdims=keepdims, **wrong)
 
     def max(self, axis: int | Sequence[int] | None = None, keepdims: bool = False, **wrong: Any) -> Expr:
-        """Greatest element over axes; see `pellucid.max`."""
+        """Maximum over axes; see `pellucid.max`."""
         return build_expr("max", self, axis=axis, keepdims=keepdims, **wrong)
 
     def min(self, axis: int | Sequence[int] | None = None, keepdims: bool = False, **wrong: Any) -> Expr:
-        """Least element over axes; see `pellucid.min`."""
+        """Minimum over axes; see `pellucid.min`."""
         return build_expr("min", self, axis=axis, keepdims=keepdims, **wrong)
 
     def prod(self, axis: int | Sequence[int] | None = None, keepdims: bool = False, **wrong: Any) -> Expr:
@@ -320,43 +321,43 @@ class ArrayMethods(Operators):
         return build_expr("std", self, axis=axis, ddof=ddof, keepdims=keepdims, **wrong)
 
     def any(self, axis: int | Sequence[int] | None = None, keepdims: bool = False, **wrong: Any) -> Expr:
-        """Whether some element holds; see `pellucid.any`."""
+        """Whether any element is true; see `pellucid.any`."""
         return build_expr("any", self, axis=axis, keepdims=keepdims, **wrong)
 
     def all(self, axis: int | Sequence[int] | None = None, keepdims: bool = False, **wrong: Any) -> Expr:
-        """Whether every element holds; see `pellucid.all`."""
+        """Whether all elements are true; see `pellucid.all`."""
         return build_expr("all", self, axis=axis, keepdims=keepdims, **wrong)
 
     def argmax(self, axis: int | None = None, keepdims: bool = False, **wrong: Any) -> Expr:
-        """Index of the greatest element; see `pellucid.argmax`."""
+        """Index of the maximum; see `pellucid.argmax`."""
         return build_expr("argmax", self, axis=axis, keepdims=keepdims, **wrong)
 
     def argmin(self, axis: int | None = None, keepdims: bool = False, **wrong: Any) -> Expr:
-        """Index of the least element; see `pellucid.argmin`."""
+        """Index of the minimum; see `pellucid.argmin`."""
         return build_expr("argmin", self, axis=axis, keepdims=keepdims, **wrong)
 
     def cumsum(self, axis: int | None = None, **wrong: Any) -> Expr:
-        """Sums of all elements up to each; see `pellucid.cumsum`."""
+        """Cumulative sum; see `pellucid.cumsum`."""
         return build_expr("cumsum", self, axis=axis, **wrong)
 
     def cumprod(self, axis: int | None = None, **wrong: Any) -> Expr:
-        """Products of all elements up to each; see `pellucid.cumprod`."""
+        """Cumulative product; see `pellucid.cumprod`."""
         return build_expr("cumprod", self, axis=axis, **wrong)
 
     def clip(self, min: Any = None, max: Any = None) -> Expr:
-        """Bring every element between two bounds; see `pellucid.clip`."""
+        """Clip elements to a range; see `pellucid.clip`."""
         return build_expr("clip", self, min, max)
 
     def round(self, decimals: int = 0) -> Expr:
-        """Round every element to so many decimals; see `pellucid.round`."""
+        """Round elements to a number of decimals; see `pellucid.round`."""
         return build_expr("round", self, decimals=decimals)
 
     def reshape(self, *shape: Any) -> Expr:
-        """Give another shape to the same elements; see `pellucid.reshape`."""
+        """The same elements in another shape; see `pellucid.reshape`."""
         return build_expr("reshape", self, shape[0] if len(shape) == 1 else shape)
 
     def ravel(self) -> Expr:
-        """All elements along one axis; see `pellucid.ravel`."""
+        """Elements along one axis; see `pellucid.ravel`."""
         return build_expr("ravel", self)
 
     def transpose(self, *axes: Any) -> Expr:
@@ -372,11 +373,11 @@ class ArrayMethods(Operators):
         return build_expr("argsort", self, axis=axis, descending=descending)
 
     def flatten(self) -> Expr:
-        """All elements along one axis; see `pellucid.ravel`."""
+        """Elements along one axis; see `pellucid.ravel`."""
         return build_expr("ravel", self)
 
     def squeeze(self, axis: int | Sequence[int] | None = None) -> Expr:
-        """Take axes of length 1 away; see `pellucid.squeeze`."""
+        """Remove axes of length 1; see `pellucid.squeeze`."""
         return build_expr("squeeze", self, axis=axis)
 
     def swapaxes(self, axis1: int, axis2: int) -> Expr:
@@ -384,11 +385,11 @@ class ArrayMethods(Operators):
         return build_expr("swapaxes", self, axis1, axis2)
 
     def repeat(self, repeats: Any, axis: int | None = None) -> Expr:
-        """Each element several times over; see `pellucid.repeat`."""
+        """Repeat each element; see `pellucid.repeat`."""
         return build_expr("repeat", self, repeats, axis)
 
     def dot(self, b: Any) -> Expr:
-        """Product as `pellucid.dot` has it."""
+        """Dot product; see `pellucid.dot`."""
         return build_expr("dot", self, b)
 
     def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Expr:

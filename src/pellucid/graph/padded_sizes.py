@@ -1,8 +1,9 @@
-"""Axes that are padded to the longest of several sizes, so that what is beyond a member's own has no influence.
+"""Padding of axes to the largest of several sizes, without effect on results.
 
-Each member's part of a padded value is what it is without padding. Elementwise ops keep it so. An op that adds up along
-a padded axis is given zeros beyond the size, by a mask where they are not zeros already; then nothing beyond it acts,
-and, since a gradient passes the same masks, nothing there learns. Ops of which that is not known are refused.
+The values of each member are those that it has without padding. Elementwise ops preserve this. An op that reduces a
+padded
+axis gets zeros there, by a mask where the padding is not known to be zero. The gradient passes through the same masks,
+so nothing in the padding is trained. Other ops are rejected.
 """
 
 from __future__ import annotations
@@ -17,30 +18,30 @@ from pellucid.graph.expr import Constant, Expr, Shared, constant
 from pellucid.graph.operators import call_op
 
 MemberSizes = tuple[int, ...]
-"""How long an axis is in each member."""
+"""Sizes of an axis in the members."""
 
 REDUCTIONS = {"all", "any", "argmax", "argmin", "cumsum", "log_softmax", "logsumexp", "max", "mean", "min", "prod"}
 REDUCTIONS |= {"softmax", "std", "sum", "var"}
-"""Ops that mix elements along their axes and no others."""
+"""Ops that mix elements only along their ``axis``."""
 
 AXIS_MOVES = {"transpose", "expand_dims", "squeeze"}
-"""Ops that change nothing but the order and number of axes."""
+"""Ops that only change the order and number of axes."""
 
 FINITE_AT_ZERO = {"abs", "relu", "softsign"}
-"""Elementwise ops that are tested away from 0, and have a finite value and slope there."""
+"""Elementwise ops that are tested away from 0 and have a finite value and derivative at 0."""
 
 
 class PaddingError(PellucidError, ValueError):
-    """A graph in which padding would have an influence; the message names the expression."""
+    """A graph in which padding would affect results."""
 
 
 class PaddedAxes:
-    """Which axes of which expressions are padded, and where there are zeros beyond the sizes.
+    """Padded axes of expressions, and whether their padding is zero.
 
     Attributes
     ----------
     variables : dict from sizes to Shared
-        The variable that holds a member's size, one for every axis that is not equally long in all members.
+        The variable with the size of a member, for each padded axis.
     """
 
     def __init__(self) -> None:
@@ -48,46 +49,46 @@ class PaddedAxes:
         self.axes: dict[Expr, dict[int, MemberSizes]] = {}
         self.zeros: set[Expr] = set()
 
-    def note(self, made: Expr, sizes: Sequence[MemberSizes | None], like: Expr) -> None:
-        """Note the padded axes of an expression, and hold its shape against what it stands for."""
+    def record(self, made: Expr, sizes: Sequence[MemberSizes | None], like: Expr) -> None:
+        """Record the padded axes of the merged form of an expression."""
         found = {axis: each for axis, each in enumerate(sizes) if each is not None}
         if any(made.shape[axis] != max(each) for axis, each in found.items()):
-            raise PaddingError(f"{brief(like)} is not as long in its padded form as in its longest member")
+            raise PaddingError(f"{brief(like)}: the padded size differs from the largest size of a member")
         self.axes[made] = found
         if found and (made.op is None or self.keeps_zero_padding(made)):
             self.zeros.add(made)
 
     def keeps_zero_padding(self, made: Expr) -> bool:
-        """Tell whether there are zeros beyond the sizes because there are in the inputs."""
+        """Tell whether the padding is zero because that of the inputs is."""
         op = made.op
         assert op is not None
         if op.name == "matmul":
             return all(
-                any(self.clean(i) and self.reaches(made, axis, i) for i in made.inputs) for axis in self.axes[made]
+                any(self.has_zero_padding(i) and self.comes_from(made, axis, i) for i in made.inputs)
+                for axis in self.axes[made]
             )
         if op.name in AXIS_MOVES:
-            return self.clean(made.inputs[0])
-        if not op.elementwise or not all(self.clean(i) and self.covers(made, i) for i in made.inputs):
+            return self.has_zero_padding(made.inputs[0])
+        if not op.elementwise or not all(self.has_zero_padding(i) and self.has_axes_of(made, i) for i in made.inputs):
             return False
         with np.errstate(all="ignore"):
             zeros = [np.zeros((), i.dtype) for i in made.inputs]
             return not np.any(op.value(np, *zeros, **made.settings))
 
-    def clean(self, e: Expr) -> bool:
-        """Tell whether there are known to be zeros beyond the sizes of an expression."""
+    def has_zero_padding(self, e: Expr) -> bool:
         return e in self.zeros
 
-    def covers(self, made: Expr, operand: Expr) -> bool:
+    def has_axes_of(self, made: Expr, operand: Expr) -> bool:
         """Tell whether an operand has all padded axes of an elementwise result."""
         shift = made.ndim - operand.ndim
         return {axis + shift for axis in self.axes.get(operand, {})} == set(self.get_axes(made))
 
     def get_axes(self, made: Expr) -> dict[int, MemberSizes]:
-        """Return the padded axes of an expression and their sizes."""
+        """Return the padded axes of an expression, with their sizes."""
         return self.axes.get(made, {})
 
-    def reaches(self, made: Expr, axis: int, operand: Expr) -> bool:
-        """Tell whether a padded axis of a product comes from this operand."""
+    def comes_from(self, made: Expr, axis: int, operand: Expr) -> bool:
+        """Tell whether a padded axis of a product is an axis of this operand."""
         left, right = made.inputs
         own = self.get_axes(operand)
         if axis == made.ndim - 1 and right.ndim > 1:
@@ -95,84 +96,84 @@ class PaddedAxes:
         return operand is left and axis - made.ndim + left.ndim in own
 
     def mask(self, e: Expr, axes: Sequence[int], neutral: float = 0.0) -> Expr:
-        """Return an expression with a number beyond the sizes along some of its axes."""
+        """Return an expression whose padding along some axes is replaced by a number."""
         inside: Any = None
         for axis in axes:
             sizes = self.axes[e][axis]
             if sizes not in self.variables:
                 self.variables[sizes] = Shared(np.int32(max(sizes)), "size", trainable=False, regularizable=False)
-            places = constant(np.arange(max(sizes), dtype=np.int32).reshape(-1, *(1,) * (e.ndim - axis - 1)))
-            here = places < self.variables[sizes]
-            inside = here if inside is None else inside & here
+            indices = constant(np.arange(max(sizes), dtype=np.int32).reshape(-1, *(1,) * (e.ndim - axis - 1)))
+            valid = indices < self.variables[sizes]
+            inside = valid if inside is None else inside & valid
         made: Expr = call_op("where", inside, e, constant(np.asarray(neutral, e.dtype)))
         self.axes[made] = self.axes[e]
         self.zeros.add(made)
         return made
 
     def mask_like(self, e: Expr, like: Expr) -> Expr:
-        """Return an expression with zeros beyond the sizes of another one, of which it is to take the place."""
+        """Return an expression with zeros in the padding that another one has."""
         axes = list(self.get_axes(like))
         self.axes.setdefault(e, self.get_axes(like))
         return self.mask(e, axes) if axes else e
 
 
-def mask_inputs(like: Expr, inputs: Sequence[Expr], ragged: PaddedAxes, differentiated: bool) -> list[Expr]:
-    """Return what an op is given, so that nothing beyond a member's sizes has an influence.
+def mask_inputs(like: Expr, inputs: Sequence[Expr], padded: PaddedAxes, differentiated: bool) -> list[Expr]:
+    """Return the inputs of an op, masked so that their padding has no effect.
 
     Raises
     ------
     PaddingError
-        For an op of which that is not known.
+        For ops that are not known to support padding.
     """
     op = like.op
     assert op is not None
-    if not any(ragged.get_axes(i) for i in inputs) or op.name in AXIS_MOVES:
+    if not any(padded.get_axes(i) for i in inputs) or op.name in AXIS_MOVES:
         return list(inputs)
     if op.elementwise:
         if differentiated:
-            check_slopes(like, inputs, ragged)
+            check_slopes(like, inputs, padded)
         return list(inputs)
     if op.name == "matmul":
-        return mask_contracted(inputs, ragged)
+        return mask_contracted(inputs, padded)
     if op.name in REDUCTIONS:
         (x,) = inputs
-        mixed = [axis for axis in get_reduced_axes(like, x.ndim) if axis in ragged.get_axes(x)]
+        mixed = [axis for axis in get_reduced_axes(like, x.ndim) if axis in padded.get_axes(x)]
         if not mixed:
             return [x]
         if op.name == "sum":
-            return [ragged.mask(x, mixed)]
-    raise PaddingError(f"{brief(like)}: {op.name} over units that not all members have is not known to leave them out")
+            return [padded.mask(x, mixed)]
+    raise PaddingError(f"{brief(like)}: {op.name} over a padded axis is not supported")
 
 
-def mask_contracted(inputs: Sequence[Expr], ragged: PaddedAxes) -> list[Expr]:
-    """Return the operands of a matrix product with zeros beyond the sizes of the axis that is summed over."""
+def mask_contracted(inputs: Sequence[Expr], padded: PaddedAxes) -> list[Expr]:
+    """Return the operands of a matrix product with zeros in the padding of the contracted axis."""
     x, w = inputs
     pairs = ((x, x.ndim - 1), (w, max(w.ndim - 2, 0)))
-    return [ragged.mask(e, [axis]) if axis in ragged.get_axes(e) and not ragged.clean(e) else e for e, axis in pairs]
+    return [
+        padded.mask(e, [axis]) if axis in padded.get_axes(e) and not padded.has_zero_padding(e) else e
+        for e, axis in pairs
+    ]
 
 
 def get_reduced_axes(like: Expr, ndim: int) -> list[int]:
-    """Return the axes along which an op mixes elements."""
+    """Return the axes that an op reduces."""
     axis = like.settings.get("axis")
     if axis is None:
         return list(range(ndim))
     return [int(a) % ndim for a in (axis if isinstance(axis, tuple) else (axis,))]
 
 
-def check_slopes(like: Expr, inputs: Sequence[Expr], ragged: PaddedAxes) -> None:
-    """Refuse an elementwise op whose slope at 0, which stands beyond the sizes, may be infinite."""
+def check_slopes(like: Expr, inputs: Sequence[Expr], padded: PaddedAxes) -> None:
+    """Raise an error for an elementwise op whose derivative may be infinite at 0, the value of padding."""
     op = like.op
     assert op is not None
     if op.name in FINITE_AT_ZERO or (op.name == "power" and is_integer_power(inputs[1])):
         return
     domains = [op.domain] * len(inputs) if np.ndim(op.domain[0]) == 0 else list(op.domain)
     for operand, (low, high) in zip(inputs, domains, strict=True):
-        if ragged.get_axes(operand) and not low < 0 < high:
-            raise PaddingError(
-                f"{brief(like)}: {op.name} of units that not all members have may not be finite where there are none"
-            )
+        if padded.get_axes(operand) and not low < 0 < high:
+            raise PaddingError(f"{brief(like)}: {op.name} of padding may not be finite")
 
 
 def is_integer_power(exponent: Expr) -> bool:
-    """Tell whether a power is known to be finite and smooth at 0."""
     return isinstance(exponent, Constant) and bool(np.all((exponent.value >= 1) & (exponent.value % 1 == 0)))

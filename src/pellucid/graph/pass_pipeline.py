@@ -1,4 +1,4 @@
-"""The phases of simplification: the families of rules, each of which can be left out."""
+"""Phases of simplification: families of rewrite rules, each of which can be left out."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from pellucid.graph.errors import OptionError, near_miss
 from pellucid.graph.rewrite_rule import RULES, Rule
 
 PHASES = {
-    "fold": "numbers are computed once and for all",
-    "canonical": "one order for what can be written in several: numbers first, and together",
-    "algebra": "the laws of arithmetic: shorter forms of the same value",
-    "shapes": "shapes and orders that undo one another, and sizes that are known",
-    "reductions": "sums of sums, and factors taken out of them",
-    "pooling": "what never decreases is computed after max pooling, where there is less of it",
+    "fold": "constant folding",
+    "canonical": "canonical order of operands: numbers first and together",
+    "algebra": "laws of arithmetic that give shorter forms",
+    "shapes": "reshapes and transposes that cancel, and known sizes",
+    "reductions": "sums of sums, and factors moved out of sums",
+    "pooling": "monotonic ops after max pooling, on fewer elements",
     "matrices": "identities of products, transposes, inverses and determinants",
-    "stabilize": "forms that neither overflow nor lose their digits, for the value and the gradient",
+    "stabilize": "forms without overflow and cancellation, in value and gradient",
 }
-"""What each phase does, in one line."""
+"""Descriptions of the phases."""
 
 
 class Phases(dict[str, tuple[Rule, ...]]):
-    """The rules of every phase, by its name; printed as a table of contents."""
+    """Rules by phase. Prints as a table of contents."""
 
     def __str__(self) -> str:
         return "\n".join(f"{name:<10} {len(rules):>4} rules: {PHASES.get(name, '')}" for name, rules in self.items())
@@ -32,12 +32,12 @@ class Phases(dict[str, tuple[Rule, ...]]):
 def phases() -> Phases:
     r"""Return the rules of every phase of simplification.
 
-    All phases work together, from the leaves of an expression up; `simplify` can leave any of them out.
+    All phases are applied together, bottom-up. `simplify` can leave any of them out.
 
     Returns
     -------
     dict of str to tuple of Rule
-        By the name of the phase, in the order in which rules are tried; printed, one line a phase.
+        By phase, in the order in which rules are tried. Prints one line per phase.
 
     Examples
     --------
@@ -53,13 +53,7 @@ def phases() -> Phases:
 
 
 def select_rules(families: Iterable[str] | None = None, without: Iterable[str] = ()) -> list[Rule]:
-    """Return the rules of some phases, or of all but some, in the order in which they are tried.
-
-    Raises
-    ------
-    ValueError
-        If there is no phase of a name; the nearest is named.
-    """
+    """Return the rules of some phases, or of all but some, in the order in which they are tried."""
     if families is None and without == ():
         return list(RULES.values())
     known = phases()
@@ -69,10 +63,9 @@ def select_rules(families: Iterable[str] | None = None, without: Iterable[str] =
 
 
 def check_phase_names(names: Iterable[str], known: Iterable[str]) -> set[str]:
-    """Hold names of phases against those there are; one name alone is a list of one."""
     wanted = {names} if isinstance(names, str) else set(names)
     unknown = sorted(wanted - set(known))
     if unknown:
         hint = near_miss(unknown[0], known)
-        raise OptionError(f"Expected families of rules out of {sorted(known)}. Received: {unknown}.{hint}")
+        raise OptionError(f"Expected families of rules among {sorted(known)}. Received: {unknown}.{hint}")
     return wanted

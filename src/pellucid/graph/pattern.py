@@ -1,4 +1,4 @@
-"""Patterns: expressions with holes, written with the same operators and functions as expressions."""
+"""Patterns of rewrite rules: expressions with holes, built with the same operators and functions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Pattern(Operators):
-    """An op on patterns and numbers, with the settings that must match; it has no shape and no dtype."""
+    """An op on patterns and numbers, with the settings that must match. It has no shape and no dtype."""
 
     __slots__ = ("name", "number", "op", "operands", "settings")
 
@@ -33,20 +33,20 @@ class Pattern(Operators):
         self.number = number
 
     def apply(self, op: Op, operands: tuple[Any, ...], settings: dict[str, Any]) -> Pattern:
-        """Return the pattern of an op on operands of which this is one."""
+        """Return the pattern of an op on operands. This pattern is one of them."""
         return Pattern(op, operands, settings)
 
     def __repr__(self) -> str:
         return expression_text(self, MAX_TEXT)
 
     def __bool__(self) -> bool:
-        raise TypeError(f"The pattern {self} has no truth value: it stands for many expressions.")
+        raise TypeError(f"The pattern {self} has no truth value, because it matches many expressions.")
 
 
 Number = Any
-"""How a rule says of a hole that only numbers fit: constants without axes."""
+"""Annotation of a hole that matches only scalar constants."""
 
 
 def make_hole(name: str, number: bool = False) -> Pattern:
-    """Return a pattern that any expression fits, or any number."""
+    """Return a pattern that matches any expression, or any scalar constant."""
     return Pattern(None, (), {}, name, number)

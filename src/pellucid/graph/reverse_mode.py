@@ -1,9 +1,11 @@
-r"""Reverse accumulation, in expressions: gradients carried back through a graph.
+r"""Reverse-mode differentiation, in expressions.
 
-For :math:`y = f(x)` inside a scalar cost :math:`c`, each op's rule turns :math:`g = \partial c / \partial y` into
-:math:`\partial c / \partial x`. The driver walks the graph backwards, adds up what arrives at each expression, and
-undoes broadcasting: a gradient is summed over the axes along which its operand was repeated. A gradient on its way may
-be smaller than what it belongs to, as long as it broadcasts; it is written out only where an op needs all of it.
+For :math:`y = f(x)` inside a scalar cost :math:`c`, the gradient rule of each op maps :math:`g = \partial c / \partial
+y` to
+:math:`\partial c / \partial x`. The driver visits the graph backwards, adds the cotangents of each expression, and
+undoes broadcasting by summing over the axes along which an operand was repeated. A cotangent may be smaller than its
+expression
+if it broadcasts to it: the gradient of a sum is the scalar 1. It is broadcast explicitly only for ops that need it.
 """
 
 from __future__ import annotations
@@ -29,25 +31,25 @@ def pullback(
     stop: Iterable[Expr] = (),
     fixed: Collection[Expr] = (),
 ) -> list[Expr | None]:
-    """Carry gradients with respect to some expressions back to others (the vector-Jacobian product).
+    """Pull cotangents of outputs back to other expressions (the vector-Jacobian product).
 
     Parameters
     ----------
     outputs : sequence of Expr
-        Where the gradients are known.
+        Expressions with known cotangents.
     cotangents : sequence of Expr or None
-        The gradient with respect to each output; it may be smaller if it broadcasts; None for zero.
+        The cotangent of each output, which may broadcast to it; None for zero.
     wrt : sequence of Expr
-        Where they are wanted.
+        Expressions to pull back to.
     stop : iterable of Expr
-        Expressions that are taken for constants beyond themselves.
+        Expressions that are treated as constants.
     fixed : set of Expr
-        Outputs whose cotangent is all of their gradient, whatever else would reach them from other outputs.
+        Outputs whose cotangent is complete, so that contributions from other outputs are ignored.
 
     Returns
     -------
     list of Expr or None
-        One for each ``wrt``; it may be smaller if it broadcasts; None where no gradient arrives.
+        A cotangent for each ``wrt``, which may broadcast to it; None if the outputs do not depend on it.
     """
     closed, targets = set(stop), set(wrt)
     order = topological(outputs, stop=closed)
@@ -66,17 +68,19 @@ def pullback(
 
 
 def find_differentiable(order: Sequence[Expr], targets: set[Expr], closed: set[Expr]) -> set[Expr]:
-    """Return the expressions of real numbers through which a gradient can flow to a target."""
+    """Return the floating-point expressions through which a gradient can flow to a target."""
     reaches: set[Expr] = set()
     for node in order:
-        met = node in targets or (node.op is not None and node not in closed and not reaches.isdisjoint(node.inputs))
-        if met and any(is_float(t.dtype) for t in node.types):
+        depends = node in targets or (
+            node.op is not None and node not in closed and not reaches.isdisjoint(node.inputs)
+        )
+        if depends and any(is_float(t.dtype) for t in node.types):
             reaches.add(node)
     return reaches
 
 
 def add_cotangent(arrived: Cotangents, node: Expr, index: int, g: Expr) -> None:
-    """Add what arrives at one result of an expression to what has arrived before."""
+    """Add a contribution to the cotangent of one result of an expression."""
     slots = arrived.get(node)
     if slots is None:
         slots = arrived[node] = [None] * len(node.types)
@@ -84,11 +88,11 @@ def add_cotangent(arrived: Cotangents, node: Expr, index: int, g: Expr) -> None:
     slots[index] = g if before is None else call_op("add", before, g)
 
 
-def apply_gradient_rule(node: Expr, arrived: list[Expr | None], reaches: set[Expr]) -> list[tuple[Expr, Expr]]:
-    """Apply the op's rule and return (input, gradient) for the inputs that are wanted."""
+def apply_gradient_rule(node: Expr, cotangents: list[Expr | None], reaches: set[Expr]) -> list[tuple[Expr, Expr]]:
+    """Return the inputs of an expression through which a gradient flows, each with its cotangent."""
     op = node.op
     assert op is not None
-    g: Any = arrived[0] if len(node.types) == 1 else arrived
+    g: Any = cotangents[0] if len(node.types) == 1 else cotangents
     if op is OUTPUT:
         return [(node.inputs[0], g)]
     if not op.differentiable:
@@ -99,7 +103,7 @@ def apply_gradient_rule(node: Expr, arrived: list[Expr | None], reaches: set[Exp
         result = op.grad(g, node, *node.inputs, **dict(node._settings))
         gradients = check_gradients(result, node)
     elif op.compound:
-        gradients = differentiate_definition(op, node, arrived if len(node.types) > 1 else [g], reaches)
+        gradients = differentiate_definition(op, node, cotangents if len(node.types) > 1 else [g], reaches)
     else:
         raise GradientError(f"{op.name} has no gradient, and the cost depends on {node} through it")
     return [
@@ -110,7 +114,7 @@ def apply_gradient_rule(node: Expr, arrived: list[Expr | None], reaches: set[Exp
 
 
 def check_gradients(result: Any, node: Expr) -> list[Expr | None]:
-    """Hold what an op's rule returned against the op's operands: one gradient each."""
+    """Return the result of a gradient rule as a list, which must have one entry per operand."""
     gradients = list(result) if isinstance(result, (tuple, list)) else [result]
     if len(gradients) != len(node.inputs):
         raise GradientError(
@@ -120,18 +124,20 @@ def check_gradients(result: Any, node: Expr) -> list[Expr | None]:
     return [g if g is None else as_expr(g, i.dtype) for g, i in zip(gradients, node.inputs, strict=True)]
 
 
-def differentiate_definition(op: Op, node: Expr, arrived: list[Expr | None], reaches: set[Expr]) -> list[Expr | None]:
-    """Differentiate what a compound op stands for."""
-    opened = op.value(symbolic, *node.inputs, **dict(node._settings))
-    results = list(opened) if isinstance(opened, (list, tuple)) else [opened]
+def differentiate_definition(
+    op: Op, node: Expr, cotangents: list[Expr | None], reaches: set[Expr]
+) -> list[Expr | None]:
+    """Differentiate the definition of a compound op."""
+    definition = op.value(symbolic, *node.inputs, **dict(node._settings))
+    results = list(definition) if isinstance(definition, (list, tuple)) else [definition]
     wanted = [i for i in dict.fromkeys(node.inputs) if i in reaches]
-    by_input = dict(zip(wanted, pullback(results, arrived, wanted, stop=node.inputs), strict=True))
-    # An input that stands twice is differentiated once, for both places.
+    by_input = dict(zip(wanted, pullback(results, cotangents, wanted, stop=node.inputs), strict=True))
+    # The gradient of a repeated input includes all its occurrences, so only the first one gets it.
     return [by_input.pop(i, None) for i in node.inputs]
 
 
 def unbroadcast(g: Expr, node: Expr, operand: Expr) -> Expr:
-    """Undo broadcasting: sum a gradient over the axes along which the operand was repeated."""
+    """Sum a gradient over the axes along which the operand was broadcast, and cast it to the operand's dtype."""
     op = node.op
     assert op is not None
     if op.elementwise and operand.shape != node.shape:

@@ -1,7 +1,7 @@
-"""Rewrite rules: pairs of ordinary expressions, a pattern and what takes its place.
+"""Rewrite rules: a pattern, and its replacement as an expression of the same holes.
 
-Where the new form depends on settings or shapes, a rule is a pattern and a function of what it matched. A rule never
-changes a shape or a dtype.
+A replacement that depends on settings or shapes is a function of the matched expressions. A rule never changes a shape
+or a dtype.
 """
 
 from __future__ import annotations
@@ -22,34 +22,34 @@ from pellucid.graph.types import covers
 Bindings = dict[str, Any]
 
 RULES: dict[str, Rule] = {}
-"""Every rule by its name, in the order in which they are tried."""
+"""All rules by name, in the order in which they are tried."""
 
 LITERALS: set[Any] = set()
-"""The numbers that patterns look for as operands."""
+"""Numbers that occur as operands of patterns."""
 
 NUMBER = object()
-"""What a pattern sees of a number that no pattern looks for."""
+"""Kind of all other numbers."""
 
 
 @dataclass(frozen=True, eq=False)
 class Rule:
-    """What is rewritten into what, in which family, and what that takes for granted.
+    """Rewrite rule.
 
     Attributes
     ----------
     name, family : str
-        The rule's name and the phase it belongs to (``"algebra"``, ``"stabilize"``, ...).
+        Name of the rule, and the phase it belongs to (``"algebra"``, ``"stabilize"``, ...).
     pattern : Pattern
-        What it looks for.
+        The pattern.
     replacement : Pattern, number or function
-        What takes its place. A function gets what the holes matched, by name, and returns an expression, or None
-        where the rule does not apply after all.
+        The replacement. A function takes the matched expressions by hole, and returns an expression, or None if the
+        rule does not apply.
     when : str
-        The assumption under which both sides are equal; empty where they always are.
+        Assumption under which both sides are equal; empty if they always are.
     examples : function or None
-        ``examples(rng)`` returns values for the holes at which the generated test compares both sides.
+        ``examples(rng)`` returns values of the holes, at which the generated test compares both sides.
     holes : tuple of str
-        The holes' names, in the order of the examples.
+        Names of the holes, in the order of the examples.
     """
 
     name: str
@@ -62,28 +62,28 @@ class Rule:
 
     @property
     def op(self) -> Op:
-        """The op at the pattern's root."""
+        """The op at the root of the pattern."""
         assert self.pattern.op is not None
         return self.pattern.op
 
     def apply(self, node: Expr) -> Expr | None:
-        """Return what takes the place of an expression, or None where the rule does not apply."""
-        kinds, alike = operand_signature(node)
-        return self.try_rewrite(node) if self.promising(kinds, alike) else None
+        """Return the replacement of an expression, or None if the rule does not match."""
+        kinds, has_repeats = get_operand_signature(node)
+        return self.try_rewrite(node) if self.may_match(kinds, has_repeats) else None
 
     def try_rewrite(self, node: Expr) -> Expr | None:
-        """Apply the rule to an expression whose operands look promising."""
+        """Apply the rule to an expression with a signature that may match."""
         for bindings in iterate_matches(self.pattern, node, {}):
-            new = self.replace(bindings)
+            new = self.build_replacement(bindings)
             if new is None or new is node or not covers(new.shape, node.shape):
                 continue
             return new if new.dtype == node.dtype else call_op("cast", new, dtype=node.dtype)
         return None
 
-    def promising(self, kinds: Sequence[Any], alike: bool) -> bool:
-        """Tell whether an expression may fit, from the kinds of its operands and whether two of them are the same."""
+    def may_match(self, kinds: Sequence[Any], has_repeats: bool) -> bool:
+        """Tell whether an expression may match, given the signature of its operands."""
         operands = self.pattern.operands
-        if self.has_repeated_hole and not alike:
+        if self.has_repeated_hole and not has_repeats:
             return False
         if len(operands) != len(kinds):
             return False
@@ -93,17 +93,15 @@ class Rule:
 
     @functools.cached_property
     def has_repeated_hole(self) -> bool:
-        """Whether the pattern is an op on the same hole twice."""
         names = [o.name for o in self.pattern.operands if isinstance(o, Pattern) and o.op is None]
         return len(names) != len(set(names))
 
     @functools.cached_property
     def arguments(self) -> tuple[str, ...]:
-        """The holes that a replacement function asks for."""
+        """The holes that a replacement function takes."""
         return tuple(inspect.signature(self.replacement).parameters)
 
-    def replace(self, bindings: Bindings) -> Expr | None:
-        """Write the replacement with what the holes matched."""
+    def build_replacement(self, bindings: Bindings) -> Expr | None:
         if callable(self.replacement):
             found = self.replacement(**{name: bindings[name] for name in self.arguments})
             return None if found is None else as_expr(found)
@@ -122,29 +120,30 @@ class Rule:
         return f"{text(self.pattern)}  →  {right}" + (f"   (when {self.when})" if self.when else "")
 
 
-# An op on constants is computed once and for all: the rewriter does it itself, under this name.
+# The rewriter folds constants itself; the journal lists it under this rule.
 FOLD = Rule("fold_constants", "fold", make_hole("x"), lambda x: None)
 RULES[FOLD.name] = FOLD
 
 
 def rule(family: str, *, when: str = "", examples: Any = None) -> Callable[[Callable[..., tuple[Any, Any]]], Rule]:
-    """Make a rule of a function that returns its pattern and its replacement.
+    """Define a rule by a function that returns its pattern and its replacement.
+
+    The parameters of the function are the holes. A parameter annotated ``Number`` matches only scalar constants.
 
     Parameters
     ----------
     family : str
         The phase it belongs to.
     when : str
-        The assumption it makes, shown in the journal.
+        Assumption of the rule, which the journal shows.
     examples : function, optional
-        ``examples(rng)`` returns a tuple of values for the holes, for the generated test; without it the holes are
-        matrices of positive numbers. A Python number becomes a constant, and an expression stands as it is.
+        ``examples(rng)`` returns a tuple of values of the holes for the generated test, by default matrices of positive
+        numbers. Python numbers become constants; expressions are used unchanged.
 
     Returns
     -------
     Rule
-        Entered into the registry under the function's name. A parameter annotated ``Number`` is a hole that only
-        constants without axes fit.
+        Registered under the name of the function.
 
     Examples
     --------
@@ -156,10 +155,10 @@ def rule(family: str, *, when: str = "", examples: Any = None) -> Callable[[Call
     def make(function: Callable[..., tuple[Any, Any]]) -> Rule:
         parameters = inspect.signature(function).parameters
         names = tuple(parameters)
-        # Annotations are texts here, because the files of rules postpone them.
+        # Annotations are strings, because the modules of rules import `annotations` from `__future__`.
         pattern, replacement = function(**{n: make_hole(n, p.annotation == "Number") for n, p in parameters.items()})
         if function.__name__ in RULES:
-            raise ValueError(f"There is a rule named {function.__name__!r} already")
+            raise ValueError(f"A rule named {function.__name__!r} exists already")
         made = Rule(function.__name__, family, pattern, replacement, when, examples, names)
         RULES[made.name] = made
         LITERALS.update(o for o in pattern.operands if not isinstance(o, Pattern))
@@ -168,14 +167,14 @@ def rule(family: str, *, when: str = "", examples: Any = None) -> Callable[[Call
     return make
 
 
-def operand_signature(node: Expr) -> tuple[list[Any], bool]:
-    """Return what patterns see of an expression's operands at a glance, and whether two of them are the same."""
+def get_operand_signature(node: Expr) -> tuple[list[Any], bool]:
+    """Return the kinds of the operands, and whether an operand is repeated: a quick test before matching."""
     inputs = node.inputs
-    return [operand_kind(i) for i in inputs], len(inputs) > 1 and len(set(inputs)) < len(inputs)
+    return [get_operand_kind(i) for i in inputs], len(inputs) > 1 and len(set(inputs)) < len(inputs)
 
 
-def operand_kind(operand: Expr) -> Any:
-    """Return what a pattern sees of an operand at a glance: its op, that it is a number and which, or None."""
+def get_operand_kind(operand: Expr) -> Any:
+    """Return the op of an operand, or which number it is, or None for other leaves."""
     if not is_scalar_constant(operand):
         return operand.op
     number = operand.value.item()  # type: ignore[attr-defined]
@@ -183,28 +182,27 @@ def operand_kind(operand: Expr) -> Any:
 
 
 def is_scalar_constant(e: Any) -> bool:
-    """Tell whether an expression is a constant without axes."""
     return isinstance(e, Constant) and e.value.ndim == 0
 
 
-def may_match_kind(part: Any, seen: Any) -> bool:
-    """Tell whether the root of a part of a pattern fits an operand of this kind."""
+def may_match_kind(part: Any, kind: Any) -> bool:
+    """Tell whether the root of a subpattern matches an operand of this kind."""
     if not isinstance(part, Pattern):
-        return bool(part == seen)
+        return bool(part == kind)
     if part.op is not None:
-        return part.op is seen
-    return not part.number or not (seen is None or isinstance(seen, Op))
+        return part.op is kind
+    return not part.number or not (kind is None or isinstance(kind, Op))
 
 
 def may_match_operand(part: Any, operand: Expr) -> bool:
-    """Tell whether the root of a part of a pattern fits an operand."""
+    """Tell whether the root of a subpattern matches an operand."""
     if isinstance(part, Pattern):
         return part.op is operand.op if part.op is not None else not part.number or is_scalar_constant(operand)
     return is_scalar_constant(operand)
 
 
 def iterate_matches(pattern: Any, node: Any, bindings: Bindings) -> Iterable[Bindings]:
-    """Yield every way in which an expression fits a pattern, with what the holes stand for."""
+    """Yield the bindings of holes of every match."""
     if not isinstance(pattern, Pattern):
         if isinstance(node, Constant) and node.value.ndim == 0 and node.value[()] == pattern:
             yield bindings
@@ -215,7 +213,6 @@ def iterate_matches(pattern: Any, node: Any, bindings: Bindings) -> Iterable[Bin
 
 
 def match_hole(hole: Pattern, node: Any, bindings: Bindings) -> Iterable[Bindings]:
-    """Let a hole stand for an expression, if it does not stand for another one already."""
     assert hole.name is not None
     bound = bindings.get(hole.name)
     if bound is node:
@@ -225,7 +222,7 @@ def match_hole(hole: Pattern, node: Any, bindings: Bindings) -> Iterable[Binding
 
 
 def match_op(pattern: Pattern, node: Any, bindings: Bindings) -> Iterable[Bindings]:
-    """Match the settings of an op, and its operands, in either order where that makes no difference."""
+    """Match settings and operands, in both orders for a commutative op."""
     bound_settings = match_settings(pattern.settings, node.settings, bindings)
     if bound_settings is None:
         return
@@ -240,7 +237,6 @@ def match_op(pattern: Pattern, node: Any, bindings: Bindings) -> Iterable[Bindin
 
 
 def match_settings(wanted: dict[str, Any], actual: dict[str, Any], bindings: Bindings) -> Bindings | None:
-    """Hold the settings a pattern names against an expression's; a hole takes any."""
     result = dict(bindings)
     for key, value in wanted.items():
         if not isinstance(value, Pattern):
@@ -256,7 +252,7 @@ def match_settings(wanted: dict[str, Any], actual: dict[str, Any], bindings: Bin
 
 
 def fill_holes(pattern: Any, bindings: Bindings) -> Any:
-    """Write a pattern out with what its holes stand for."""
+    """Build the expression of a pattern with bound holes."""
     if not isinstance(pattern, Pattern):
         return pattern
     if pattern.op is None:

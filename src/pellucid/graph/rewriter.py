@@ -1,4 +1,7 @@
-"""The rewriter: rules applied from the leaves up until none fires, every step written in a journal."""
+"""Bottom-up rewriter, which applies rules until no rule fires and logs every step in a journal.
+
+It works on graphs without labels: names of operands do not keep rules from matching, and are restored in the result.
+"""
 
 from __future__ import annotations
 
@@ -14,29 +17,23 @@ from pellucid.extensions import journal_check, journal_html, journal_text
 from pellucid.graph.errors import RewriteError, UseError
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Constant, Expr, constant
-from pellucid.graph.labels import (
-    LabelStripper,
-    NameRestorer,
-    has_subgraphs,
-    iterate_labeled,
-    make_name_restorer,
-    map_subgraphs,
-)
+from pellucid.graph.labels import LabelStripper, NameRestorer, iterate_labeled, make_name_restorer
 from pellucid.graph.op_def import PASSTHROUGH, Op
 from pellucid.graph.pass_pipeline import select_rules
 from pellucid.graph.printing import text
-from pellucid.graph.rewrite_rule import FOLD, Rule, operand_signature
+from pellucid.graph.rewrite_rule import FOLD, Rule, get_operand_signature
 from pellucid.graph.source_location import inherited_location
+from pellucid.graph.subgraph import has_subgraphs, map_subgraphs
 from pellucid.graph.traversal import copy_name, rebuild
 from pellucid.graph.weak_identity import WeakIdentitySet
 
 MAX_REWRITES = 200
-"""How often one expression may be rewritten before the rules are said not to settle."""
+"""Number of rewrites of one expression after which the rules are assumed to cycle."""
 
 
 @dataclass(frozen=True)
 class RewriteStep:
-    """One rewrite: which rule, what it found, what it put there."""
+    """One application of a rule: the expression before and after it."""
 
     rule: Rule
     before: Expr
@@ -49,7 +46,7 @@ class RewriteStep:
 
 @dataclass
 class Journal:
-    """What the rewriter did, step by step.
+    """Log of the rules that a rewriter applied.
 
     Examples
     --------
@@ -66,7 +63,7 @@ class Journal:
 
     steps: list[RewriteStep] = field(default_factory=list)
     starts: list[tuple[int, tuple[Expr, ...]]] = field(default_factory=list)
-    """What was rewritten, each with the number of steps that stood in the journal before."""
+    """The expressions of each call of the rewriter, with the number of steps before it."""
 
     def __str__(self) -> str:
         return journal_text(self)
@@ -75,17 +72,17 @@ class Journal:
         return journal_html(self)
 
     def check(self, values: Mapping[Any, Any] | None = None) -> Any:
-        """Compute both sides of every step, also in higher precision, and say where an assumption does not hold.
+        """Evaluate both sides of every step, also in higher precision, and check the assumptions of the rules.
 
         Parameters
         ----------
         values : mapping from Expr or str to array, optional
-            The values of inputs, by the input or by its name. Shared variables have their own.
+            Values of inputs, by the input or its name. Shared variables have values already.
 
         Returns
         -------
         pellucid.show.rewrite_log_check.JournalCheck
-            A row for each step; printed as a table.
+            A table with a row for each step.
 
         Raises
         ------
@@ -100,20 +97,23 @@ class Journal:
 
 @dataclass(frozen=True, eq=False)
 class RuleSet:
-    """Rules by the op they look for, in the order in which they are tried, and whether numbers are computed.
+    """Rules by the op at the root of their pattern, in the order in which they are tried.
 
-    There is one for every set of rules that was ever applied.
+    Attributes
+    ----------
+    folds : bool
+        Whether constants are folded.
+    normal_forms : WeakIdentitySet
+        Expressions that no rule changes, so that later calls do not visit their graphs again.
     """
 
     by_op: Mapping[Op, list[Rule]]
     folds: bool
-    normal: WeakIdentitySet = field(default_factory=WeakIdentitySet)
-    """The expressions in normal form. A cache: without it, every graph would be visited again from its leaves."""
+    normal_forms: WeakIdentitySet = field(default_factory=WeakIdentitySet)
 
 
 @functools.cache
 def make_rule_set(rules: tuple[Rule, ...]) -> RuleSet:
-    """Sort rules by the op they look for."""
     by_op: dict[Op, list[Rule]] = {}
     for r in rules:
         if r is not FOLD:
@@ -122,33 +122,39 @@ def make_rule_set(rules: tuple[Rule, ...]) -> RuleSet:
 
 
 class Rewriter:
-    """Applies a set of rules to graphs, remembering what each expression became."""
+    """Applies rules to graphs without labels.
+
+    Attributes
+    ----------
+    done : dict from Expr to Expr
+        The normal form of each expression that was visited.
+    """
 
     def __init__(self, rules: Sequence[Rule], journal: Journal | None = None) -> None:
         self.rules = make_rule_set(tuple(rules))
         self.journal = journal
         self.done: dict[Expr, Expr] = {}
-        self.promising: dict[tuple[Any, ...], list[Rule]] = {}
+        self.candidates: dict[tuple[Any, ...], list[Rule]] = {}
 
     def rewrite(self, outputs: Sequence[Expr]) -> list[Expr]:
-        """Return the outputs in their final form.
+        """Return the normal forms of the outputs.
 
         Raises
         ------
         RewriteError
-            If the rules do not settle.
+            If the rules do not reach a fixed point.
         """
-        waits_for: dict[Expr, Expr] = {}
-        age: dict[Expr, int] = {}
+        waits_for: dict[Expr, Expr] = {}  # a rewritten expression waits until its replacement is in normal form
+        rewrites: dict[Expr, int] = {}
         stack = list(outputs)[::-1]
-        self.rules.normal.purge()
-        normal = self.rules.normal.refs
+        self.rules.normal_forms.purge()
+        normal_forms = self.rules.normal_forms.refs
         while stack:
             node = stack[-1]
             if node in self.done:
                 stack.pop()
                 continue
-            ref = normal.get(id(node))
+            ref = normal_forms.get(id(node))
             if ref is not None and ref() is node:
                 self.done[node] = node
                 continue
@@ -166,75 +172,74 @@ class Rewriter:
                 inherited_location.reset(token)
             if new is None:
                 self.done[node] = node
-                normal[id(node)] = weakref.ref(node)
+                normal_forms[id(node)] = weakref.ref(node)
                 continue
-            age[new] = age.get(node, 0) + 1
-            if age[new] > MAX_REWRITES or new in waits_for:
+            rewrites[new] = rewrites.get(node, 0) + 1
+            if rewrites[new] > MAX_REWRITES or new in waits_for:
                 raise RewriteError(
-                    f"The rewrite rules do not settle on {node}. The last steps: {self.describe_cycle(node)}"
+                    f"The rewrite rules reach no fixed point on {node}. The last steps: {self.describe_cycle(node)}"
                 )
             waits_for[node] = new
             stack.append(new)
         return [self.done[output] for output in outputs]
 
-    def rewrite_stripped(self, unlabeled: LabelStripper) -> list[Expr]:
-        """Return the final form of outputs whose labels were removed; the journal has the names."""
+    def rewrite_stripped(self, stripper: LabelStripper) -> list[Expr]:
+        """Return the normal forms of the outputs of a stripper. The journal gets the names."""
         journal = self.journal
         if journal is None:
-            return self.rewrite(unlabeled.outputs)
+            return self.rewrite(stripper.outputs)
         first = len(journal.steps)
-        journal.starts.append((first, tuple(unlabeled.outputs)))
-        results = self.rewrite(unlabeled.outputs)
-        if unlabeled.names:
-            restore = make_name_restorer(self.rename(unlabeled.names))
-            journal.starts[-1] = (first, tuple(restore(unlabeled.outputs)))
+        journal.starts.append((first, tuple(stripper.outputs)))
+        results = self.rewrite(stripper.outputs)
+        if stripper.names:
+            restore = make_name_restorer(self.map_names(stripper.names))
+            journal.starts[-1] = (first, tuple(restore(stripper.outputs)))
             journal.steps[first:] = [RewriteStep(s.rule, *restore([s.before, s.after])) for s in journal.steps[first:]]
         return results
 
-    def final(self, e: Expr) -> Expr:
-        """Return what an expression became."""
+    def get_normal_form(self, e: Expr) -> Expr:
         return self.done.get(e, e)
 
-    def rename(self, names: Mapping[Expr, str]) -> dict[Expr, str]:
-        """Return names by what their expressions were and by what they became; leaves take no names."""
-        became = {self.final(e): name for e, name in reversed(list(names.items())) if self.final(e).op is not None}
-        return {**became, **names}
+    def map_names(self, names: Mapping[Expr, str]) -> dict[Expr, str]:
+        """Return names by expression and by its normal form, unless that is a leaf."""
+        normal_forms = [(self.get_normal_form(e), name) for e, name in names.items()]
+        return {**{e: name for e, name in reversed(normal_forms) if e.op is not None}, **names}
 
     def rewrite_one(self, node: Expr) -> Expr | None:
-        """Rebuild an expression on its rewritten inputs, or apply the first rule that fires; None if it is final."""
-        same = rebuild(node, [self.done[i] for i in node.inputs])
-        same = self.rewrite_subgraphs(same)
-        if same is not node:
-            return same
-        folded = self.fold(node) if self.rules.folds else None
+        """Rebuild an expression on rewritten inputs, or apply the first rule that fires; None for a normal form."""
+        rebuilt = rebuild(node, [self.done[i] for i in node.inputs])
+        if rebuilt._settings:
+            rebuilt = map_subgraphs(rebuilt, self.rewrite)
+        if rebuilt is not node:
+            return rebuilt
+        folded = self.fold_constants(node) if self.rules.folds else None
         if folded is not None:
-            return self.write(FOLD, node, folded)
+            return self.log_step(FOLD, node, folded)
         for r in self.get_candidate_rules(node):
             new = r.try_rewrite(node)
             if new is not None:
-                return self.write(r, node, new)
+                return self.log_step(r, node, new)
         return None
 
     def get_candidate_rules(self, node: Expr) -> list[Rule]:
-        """Return the rules that an expression may fit, by its op and what its operands are at a glance."""
+        """Return the rules that may match an expression, by its op and the signature of its operands."""
         rules = self.rules.by_op.get(node.op) if node.op is not None else None
         if rules is None:
             return []
-        kinds, alike = operand_signature(node)
-        key = (node.op, alike, *kinds)
-        found = self.promising.get(key)
+        kinds, has_repeats = get_operand_signature(node)
+        key = (node.op, has_repeats, *kinds)
+        found = self.candidates.get(key)
         if found is None:
-            found = self.promising[key] = [r for r in rules if r.promising(kinds, alike)]
+            found = self.candidates[key] = [r for r in rules if r.may_match(kinds, has_repeats)]
         return found
 
-    def write(self, fired: Rule, before: Expr, after: Expr) -> Expr:
-        """Write a rewrite into the journal."""
+    def log_step(self, rule: Rule, before: Expr, after: Expr) -> Expr:
         if self.journal is not None:
-            self.journal.steps.append(RewriteStep(fired, before, after))
+            self.journal.steps.append(RewriteStep(rule, before, after))
         return after
 
-    def fold(self, node: Expr) -> Expr | None:
-        """Compute an elementwise op on constants once and for all."""
+    def fold_constants(self, node: Expr) -> Expr | None:
+        """Evaluate an elementwise op on scalar constants, unless the result is not finite."""
         if (
             node.op is None
             or not node.op.elementwise
@@ -248,24 +253,17 @@ class Rewriter:
             value = evaluate(np, [node], {})[0]
         return constant(value) if np.all(np.isfinite(value)) else None
 
-    def rewrite_subgraphs(self, node: Expr) -> Expr:
-        """Rewrite the graphs that an op carries inside, such as the step of a scan."""
-        return map_subgraphs(node, self.rewrite) if node._settings else node
-
     def describe_cycle(self, node: Expr) -> str:
-        """Name what each rule would do next, to show a circle."""
-        names = []
+        """Return the next rewrites of an expression, to show a cycle of rules."""
+        steps = []
         for _ in range(4):
-            fired = (
-                next(((r, new) for r in self.rules.by_op.get(node.op, ()) if (new := r.apply(node)) is not None), None)
-                if node.op
-                else None
-            )
+            rules = self.rules.by_op.get(node.op, ()) if node.op else ()
+            fired = next(((r, new) for r in rules if (new := r.apply(node)) is not None), None)
             if fired is None:
                 break
-            names.append(f"{fired[0].name}: {text(node, 30)} → {text(fired[1], 30)}")
+            steps.append(f"{fired[0].name}: {text(node, 30)} → {text(fired[1], 30)}")
             node = fired[1]
-        return "; ".join(names) or "none of a single rule"
+        return "; ".join(steps) or "none of a single rule"
 
 
 def simplify_all(
@@ -276,75 +274,76 @@ def simplify_all(
     without: Iterable[str] = (),
 ) -> list[Expr]:
     """Simplify several expressions together; see `simplify`."""
-    unlabeled = LabelStripper(outputs)
+    stripper = LabelStripper(outputs)
     rewriter = Rewriter(select_rules(families, without), journal)
-    results = rewriter.rewrite_stripped(unlabeled)
-    if not unlabeled.names:
+    results = rewriter.rewrite_stripped(stripper)
+    if not stripper.names:
         return results
-    return restore_written_names(outputs, unlabeled, rewriter, make_name_restorer(rewriter.rename(unlabeled.names)))
+    return restore_written_names(outputs, stripper, rewriter, make_name_restorer(rewriter.map_names(stripper.names)))
 
 
-def simplify_unlabeled(
-    unlabeled: LabelStripper, journal: Journal | None = None, families: Iterable[str] | None = None
+def simplify_stripped(
+    stripper: LabelStripper, journal: Journal | None = None, families: Iterable[str] | None = None
 ) -> tuple[list[Expr], dict[Expr, str]]:
-    """Simplify expressions whose labels were removed; return also the names, by what their expressions became."""
+    """Simplify the outputs of a stripper; return them without names, and the names by expression."""
     rewriter = Rewriter(select_rules(families), journal)
-    return rewriter.rewrite_stripped(unlabeled), rewriter.rename(unlabeled.names)
+    return rewriter.rewrite_stripped(stripper), rewriter.map_names(stripper.names)
 
 
 def restore_written_names(
-    outputs: Sequence[Expr], unlabeled: LabelStripper, rewriter: Rewriter, restore: NameRestorer
+    outputs: Sequence[Expr], stripper: LabelStripper, rewriter: Rewriter, restore: NameRestorer
 ) -> list[Expr]:
-    """Return the final forms with each name where it was written, and in what rules wrote wherever its formula is.
+    """Attach names to normal forms.
 
-    Two expressions that differ by their names alone keep them, therefore, as long as no rule rewrites them.
+    Where no rule fired, each name is attached where it was, so that two names of one formula stay apart. In the
+    replacement of a rule, every formula that has a name gets it.
     """
     done: dict[Expr, Expr] = {}
     for node in iterate_labeled(outputs, done):
-        before = unlabeled[node]
-        after = rewriter.final(before)
+        before = stripper[node]
+        after = rewriter.get_normal_form(before)
         if node.op is PASSTHROUGH:
             done[node] = done.get(node.inputs[0], after)
             continue
-        inputs = [done.get(i, rewriter.final(i)) for i in node.inputs]
-        plain = [rewriter.final(i) for i in before.inputs]
-        if rebuild(before, plain) is after and not has_subgraphs(after):
-            made = rebuild(after, inputs)
+        inputs = [done.get(i, rewriter.get_normal_form(i)) for i in node.inputs]
+        stripped_inputs = [rewriter.get_normal_form(i) for i in before.inputs]
+        if rebuild(before, stripped_inputs) is after and not has_subgraphs(after):
+            new = rebuild(after, inputs)
         else:
             [restored] = restore([after])
-            made = dict(zip(plain, inputs, strict=True)).get(after, restored)
-        done[node] = copy_name(node, made)
-    return [done.get(output, rewriter.final(output)) for output in outputs]
+            new = dict(zip(stripped_inputs, inputs, strict=True)).get(after, restored)
+        done[node] = copy_name(node, new)
+    return [done.get(output, rewriter.get_normal_form(output)) for output in outputs]
 
 
 def simplify(
     expr: Expr, *, journal: Journal | None = None, families: Iterable[str] | None = None, without: Iterable[str] = ()
 ) -> Expr:
-    r"""Rewrite an expression into a shorter and numerically stable form of the same value, such as
-    :math:`\log \sum e^x` into ``logsumexp(x)``.
+    r"""Rewrite an expression into a shorter and numerically stable form, such as :math:`\log \sum e^x` into
+    ``logsumexp(x)``.
 
     Parameters
     ----------
     expr : Expr
-        What to simplify.
+        The expression.
     journal : Journal, optional
-        Where to write every rewrite that is made.
+        A log that gets every rewrite.
     families : iterable of str, optional
-        The families of rules to apply, which `phases` lists; all of them without it.
+        Families of rules to apply, by default all that `phases` lists.
     without : iterable of str
         Families to leave out.
 
     Returns
     -------
     Expr
-        Of the same shape and dtype.
+        Of the same value, shape and dtype. Names of expressions that no rule consumed are kept.
 
     Raises
     ------
     RewriteError
-        If the rules do not settle.
-    ValueError
-        If there is no family of a name; the nearest is named.
+        If the rules reach no fixed point.
+    OptionError
+        For an unknown family.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What training keeps up to date besides what it learns: running means and their kin."""
+"""Updates of state without gradients, such as running means."""
 
 from __future__ import annotations
 
@@ -10,22 +10,21 @@ from pellucid.graph.traversal import replace_all, to_expr_list, topological
 
 
 def updates_of(expr: Expr | Sequence[Expr]) -> dict[Shared, Expr]:
-    r"""Return the updates that ops ask for by themselves, such as :math:`\mu \leftarrow m \mu + (1 - m) \bar x` of a
-    batch normalization.
+    r"""Return the updates of state that ops in an expression define, such as
+    :math:`\mu \leftarrow m \mu + (1 - m) \bar x` of a batch normalization.
 
-    An optimizer's ``updates`` include those of its loss. A function applies them only if it is given them, so that
-    looking at a value in training changes nothing.
+    The ``updates`` of an optimizer include those of its loss. A function applies only the updates that it is given, so
+    that evaluating an expression in training mode changes nothing.
 
     Parameters
     ----------
     expr : Expr or sequence of Expr
-        As written for training.
+        The training form.
 
     Returns
     -------
     dict from Shared to Expr
-        For ``pel.function(..., updates=...)``. A variable that two ops keep up to date gets the one's value and
-        then the other's.
+        For ``pel.function(..., updates=...)``. Two updates of one variable are applied one after the other.
 
     Examples
     --------
@@ -33,7 +32,7 @@ def updates_of(expr: Expr | Sequence[Expr]) -> dict[Shared, Expr]:
     {}
     """
     found: dict[Shared, Expr] = {}
-    # Without labels: a normalization that stands in the graph twice, with and without one, is updated once.
+    # Without labels, so that an op that occurs with and without a label is applied once.
     for node in topological(strip_labels(to_expr_list(expr, "updates_of"))):
         if node.op is not None and node.op.updates is not None:
             for target, value in node.op.updates(*node.inputs, **node.settings):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +13,9 @@ from pellucid.graph.expr import Expr, InnerGraph
 
 @dataclass(frozen=True, eq=False)
 class Subgraph(InnerGraph):
-    """A graph inside an op, such as the step of a `scan`: placeholders, and what is made of them.
+    """Graph inside an op, such as the step of a `scan`: placeholders, and outputs that depend on them.
 
-    Two bodies are the same one if they make the same expressions of the same placeholders.
+    Two subgraphs are equal if they compute the same expressions of the same placeholders.
     """
 
     inputs: tuple[Expr, ...]
@@ -35,9 +36,24 @@ class Subgraph(InnerGraph):
 
     @property
     def empty_outputs(self) -> list[np.ndarray[Any, Any]]:
-        """What each output is, stacked, if the graph never ran: of the sizes that are known."""
-        known = [tuple(d if isinstance(d, int) else 0 for d in e.shape) for e in self.outputs]
-        return [np.empty((0, *shape), e.dtype) for shape, e in zip(known, self.outputs, strict=True)]
+        """The stacked outputs of zero iterations. Unknown sizes are 0."""
+        shapes = [tuple(d if isinstance(d, int) else 0 for d in e.shape) for e in self.outputs]
+        return [np.empty((0, *shape), e.dtype) for shape, e in zip(shapes, self.outputs, strict=True)]
 
     def __str__(self) -> str:
         return f"({', '.join(map(str, self.inputs))}) -> ({', '.join(map(str, self.outputs))})"
+
+
+def has_subgraphs(node: Expr) -> bool:
+    return any(isinstance(value, Subgraph) for _, value in node._settings)
+
+
+def map_subgraphs(node: Expr, transform: Callable[[Sequence[Expr]], Sequence[Expr]]) -> Expr:
+    """Return an expression in which the outputs of each subgraph are transformed."""
+    changed = {}
+    for key, value in node._settings:
+        if isinstance(value, Subgraph):
+            outputs = tuple(transform(value.outputs))
+            if any(a is not b for a, b in zip(outputs, value.outputs, strict=True)):
+                changed[key] = Subgraph(value.inputs, outputs)
+    return node.op.make(node.inputs, {**node.settings, **changed}) if changed and node.op is not None else node

@@ -1,4 +1,4 @@
-"""Expressions replaced inside of others."""
+"""Substitution of expressions in graphs."""
 
 from __future__ import annotations
 
@@ -15,26 +15,27 @@ from pellucid.graph.types import covers
 
 
 def replace(expr: Any, replacements: Mapping[Expr, Any]) -> Any:
-    """Return an expression with others in the place of some that it is made of.
+    """Replace expressions inside another expression.
 
     Parameters
     ----------
     expr : Expr, or a list or tuple of Expr
-        What to rewrite; it stays as it is, and the result is another expression.
+        The expression to change. It is immutable; the result is a new one.
     replacements : dict from Expr to Expr, array or number
-        What takes the place of what, all at once: a replacement is not itself rewritten.
+        Replacements by the expression that they replace, all at once. Names make no difference: an expression is found
+        with and without its name.
 
     Returns
     -------
     Expr, or list of Expr
-        In the form in which it was given.
+        One for one, a list for several.
 
     Raises
     ------
     ShapeError, DtypeError
         If a replacement has another shape or dtype.
     InputError
-        If nothing depends on what is to be replaced.
+        If an expression to replace does not occur.
 
     Examples
     --------
@@ -44,28 +45,30 @@ def replace(expr: Any, replacements: Mapping[Expr, Any]) -> Any:
     """
     outputs = to_expr_list(expr, "replace")
     if not isinstance(replacements, Mapping):
-        raise UseError(f"replace: expected what takes the place of what, as {{x: 2 * y}}. Received: {replacements!r}")
+        raise UseError(f"replace: expected a dict of replacements, as {{x: 2 * y}}. Received: {replacements!r}")
     checked = {target: check_replacement(target, value, "replace") for target, value in replacements.items()}
     found = find_expressions(outputs, list(checked))
     reached = set(found.values())
-    idle = [str(target) for target in checked if target not in reached]
-    if idle:
-        raise InputError(f"replace: {', '.join(idle)} stands nowhere in {', '.join(map(str, outputs))}")
+    unused = [str(target) for target in checked if target not in reached]
+    if unused:
+        raise InputError(f"replace: {', '.join(unused)} does not occur in {', '.join(map(str, outputs))}")
     replaced = replace_all(outputs, {node: checked[target] for node, target in found.items()})
     return replaced[0] if isinstance(expr, Expr) else replaced
 
 
-def check_replacement(target: Any, value: Any, who: str) -> Expr:
-    """Return what is to take the place of an expression, refusing what is of another type."""
+def check_replacement(target: Any, value: Any, caller: str) -> Expr:
+    """Return a replacement as an expression of the type of its target."""
     if not isinstance(target, Expr):
-        raise UseError(f"{who}: expressions are replaced. Received: {target!r}, of type {type(target).__name__}")
+        raise UseError(
+            f"{caller}: expected an expression to replace. Received: {target!r}, of type {type(target).__name__}"
+        )
     new = as_expr(value, target.dtype if is_weakly_typed(value) else None)
     if not covers(new.shape, target.shape) or new.dtype != target.dtype:
         kind = DtypeError if new.dtype != target.dtype else ShapeError
-        raise kind(f"{who}: {new}, which is {new.type}, cannot take the place of {target}, which is {target.type}")
+        raise kind(f"{caller}: {new}, which is {new.type}, cannot replace {target}, which is {target.type}")
     return new
 
 
 def is_weakly_typed(value: Any) -> bool:
-    """Tell whether a value takes the dtype of what it is meant for, as Python's numbers do."""
+    """Tell whether a value has no dtype of its own, as Python numbers and lists do not."""
     return isinstance(value, (bool, int, float, list, tuple)) and not isinstance(value, np.generic)

@@ -1,4 +1,4 @@
-"""Walks over graphs, without recursion: a chain of any length is walked with an explicit stack."""
+"""Graph traversal with explicit stacks, since recursion fails on long chains."""
 
 from __future__ import annotations
 
@@ -12,19 +12,9 @@ from pellucid.graph.source_location import inherited_location
 
 
 def topological(outputs: Iterable[Expr], stop: Iterable[Expr] = ()) -> list[Expr]:
-    """Return the outputs and all they are made of, each expression after its inputs.
+    """Return all expressions that the outputs depend on in topological order, each after its inputs.
 
-    Parameters
-    ----------
-    outputs : iterable of Expr
-        Where the walk begins.
-    stop : iterable of Expr
-        Expressions to include without going into what they are made of.
-
-    Returns
-    -------
-    list of Expr
-        Each expression once.
+    The inputs of expressions in ``stop`` are not visited.
     """
     closed = set(stop)
     done: set[Expr] = set()
@@ -45,13 +35,13 @@ def topological(outputs: Iterable[Expr], stop: Iterable[Expr] = ()) -> list[Expr
     return order
 
 
-def to_expr_list(what: Any, who: str) -> list[Expr]:
-    """Return one expression or several as a list, refusing what is none; ``who`` asks."""
-    found = [what] if isinstance(what, Expr) or not isinstance(what, Iterable) else list(what)
-    for e in found:
+def to_expr_list(value: Any, caller: str) -> list[Expr]:
+    """Return one expression or several as a list. The caller is named in the error for other values."""
+    exprs = [value] if isinstance(value, Expr) or not isinstance(value, Iterable) else list(value)
+    for e in exprs:
         if not isinstance(e, Expr):
-            raise UseError(f"{who}: expected an expression, or several. Received: {e!r}, of type {type(e).__name__}")
-    return found
+            raise UseError(f"{caller}: expected an expression, or several. Received: {e!r}, of type {type(e).__name__}")
+    return exprs
 
 
 def rebuild(node: Expr, inputs: Sequence[Expr]) -> Expr:
@@ -72,10 +62,7 @@ def rebuild(node: Expr, inputs: Sequence[Expr]) -> Expr:
 
 
 def rebuild_relabeled(node: Expr, inputs: Sequence[Expr]) -> Expr:
-    """Return the same op on inputs that differ from its own by their labels alone.
-
-    Types and settings are those that it has, so that nothing is inferred again.
-    """
+    """Return the same op on inputs that differ only in labels, without inferring types again."""
     for new, old in zip(inputs, node.inputs, strict=True):
         if new is not old:
             break
@@ -90,29 +77,14 @@ def rebuild_relabeled(node: Expr, inputs: Sequence[Expr]) -> Expr:
 
 
 def copy_name(before: Expr, after: Expr) -> Expr:
-    """Hand the name of an expression on to the form it was rewritten into, which has the same value."""
+    """Give the rewritten form of an expression its name, unless it has another one."""
     if before.op is None or before.name is None or after.name is not None:
         return after
     return attach_label(after, name=before.name)
 
 
 def replace_all(outputs: Sequence[Expr], replacements: Mapping[Expr, Expr], *, names: bool = False) -> list[Expr]:
-    """Return the outputs with some expressions in them replaced by others.
-
-    Parameters
-    ----------
-    outputs : sequence of Expr
-        What to rewrite.
-    replacements : mapping from Expr to Expr
-        What takes the place of what. A replacement is not itself rewritten.
-    names : bool
-        Whether the new expressions have the names of the old, where they stand for the same values.
-
-    Returns
-    -------
-    list of Expr
-        One for each output.
-    """
+    """Replace expressions of a graph, all at once. With ``names``, rebuilt expressions keep their names."""
     done: dict[Expr, Expr] = {}
     for node in topological(outputs, stop=replacements):
         done[node] = replacements[node] if node in replacements else rebuild(node, [done[i] for i in node.inputs])
@@ -122,19 +94,19 @@ def replace_all(outputs: Sequence[Expr], replacements: Mapping[Expr, Expr], *, n
 
 
 def ancestors(expr: Expr | Sequence[Expr], blockers: Iterable[Expr] = ()) -> list[Expr]:
-    """Return all that expressions are made of, and they themselves at the end.
+    """Return all expressions that an expression depends on, including itself.
 
     Parameters
     ----------
     expr : Expr or sequence of Expr
-        Where the walk begins.
+        The expressions to start from.
     blockers : iterable of Expr
-        Expressions to include without going into what they are made of.
+        Expressions whose inputs are not visited.
 
     Returns
     -------
     list of Expr
-        Each once, after what it is made of.
+        In topological order, each after its inputs.
 
     Examples
     --------
@@ -151,31 +123,31 @@ def ancestors(expr: Expr | Sequence[Expr], blockers: Iterable[Expr] = ()) -> lis
 
 
 def collect_inputs(outputs: Iterable[Expr]) -> list[Input]:
-    """Return the inputs an expression needs values for, in the order in which they are met."""
+    """Return the inputs of a graph in topological order."""
     return [node for node in topological(outputs) if isinstance(node, Input)]
 
 
 def collect_shared(outputs: Iterable[Expr]) -> list[Shared]:
-    """Return the shared variables an expression depends on, in the order in which they are met."""
+    """Return the shared variables of a graph in topological order."""
     return [node for node in topological(outputs) if isinstance(node, Shared)]
 
 
 def parameters(
     expr: Expr | Sequence[Expr], *, trainable: bool | None = True, regularizable: bool | None = None
 ) -> list[Shared]:
-    """Return the parameters that an expression depends on, found by walking the graph.
+    """Return the shared variables that an expression depends on.
 
     Parameters
     ----------
     expr : Expr or sequence of Expr
-        Where the walk begins.
+        The expressions to start from.
     trainable, regularizable : bool or None
-        Keep only the shared variables with this tag; None keeps both kinds.
+        Return only variables with this value of the attribute; None returns both kinds.
 
     Returns
     -------
     list of Shared
-        In the order in which a value would meet them.
+        In topological order.
 
     Examples
     --------

@@ -1,8 +1,8 @@
-r"""Dimensions, shapes and dtypes: what is known of a value before it exists.
+r"""Dimensions, shapes and dtypes of expressions.
 
-A dimension is an integer or a name. Equal names are equal sizes; different names, or a name and an integer,
-are different sizes, and an expression that needs them equal is refused where it is written. A dimension nobody
-named is `Unknown`: it agrees with everything while the graph is built and is checked when the program runs.
+A dimension is an integer or a name. Equal names mean equal sizes. Different names, or a name and an integer, mean
+different sizes, and an expression that needs them equal raises an error when it is built. A dimension without a name is
+`Unknown`: it is compatible with every dimension when the graph is built, and checked when the program runs.
 """
 
 from __future__ import annotations
@@ -24,18 +24,17 @@ _counter = itertools.count(1)
 
 
 class Unknown(str):
-    """A dimension without a name: a fresh one is like no other, and agrees with every size."""
+    """Dimension of unknown size. Each one is distinct, and compatible with every other dimension."""
 
     __slots__ = ()
 
     def __new__(cls) -> Unknown:
-        """Make a dimension that is like no other."""
         return super().__new__(cls, f"?{next(_counter)}")
 
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """The shape and dtype of a value.
+    """Shape and dtype.
 
     Examples
     --------
@@ -48,7 +47,7 @@ class Type:
 
     @property
     def ndim(self) -> int:
-        """The number of axes."""
+        """Number of axes."""
         return len(self.shape)
 
     def __str__(self) -> str:
@@ -56,11 +55,11 @@ class Type:
 
 
 def format_shape(shape: Shape) -> str:
-    """Write a shape as Python writes a tuple, with names unquoted and unknown sizes as ``?``.
+    """Return a shape as Python prints a tuple, with unquoted names and ``?`` for unknown sizes.
 
     Examples
     --------
-    >>> shape_text(("n", 3)), shape_text((Unknown(),))
+    >>> format_shape(("n", 3)), format_shape((Unknown(),))
     ('(n, 3)', '(?,)')
     """
     parts = ["?" if isinstance(d, Unknown) else str(d) for d in shape]
@@ -68,7 +67,7 @@ def format_shape(shape: Shape) -> str:
 
 
 def as_shape(shape: Sequence[Dim | None] | Dim) -> Shape:
-    """Turn a user's shape into a tuple of integers, names and unknown sizes (for ``None``).
+    """Convert a declared shape to a tuple of integers, names and unknown sizes (for ``None``).
 
     Raises
     ------
@@ -92,7 +91,7 @@ def as_shape(shape: Sequence[Dim | None] | Dim) -> Shape:
 
 
 def unify(a: Dim, b: Dim) -> Dim | None:
-    """Return the dimension that is both ``a`` and ``b`` (the one that is known better), or None if they disagree.
+    """Return the more specific of two compatible dimensions, or None if they are incompatible.
 
     Examples
     --------
@@ -105,7 +104,7 @@ def unify(a: Dim, b: Dim) -> Dim | None:
 
 
 def covers(shape: Shape, target: Shape) -> bool:
-    """Tell whether a value of this shape has all the elements of the target, so that it need not be broadcast.
+    """Tell whether a value of this shape has the target shape without broadcasting.
 
     Examples
     --------
@@ -118,7 +117,7 @@ def covers(shape: Shape, target: Shape) -> bool:
 
 
 def broadcast_dim(a: Dim, b: Dim) -> Dim | None:
-    """Return the dimension of an elementwise result of ``a`` and ``b``, or None if they do not broadcast."""
+    """Return the dimension that two dimensions broadcast to, or None if they do not broadcast."""
     if a == 1:
         return b
     return a if b == 1 else unify(a, b)
@@ -126,7 +125,7 @@ def broadcast_dim(a: Dim, b: Dim) -> Dim | None:
 
 @dataclass(frozen=True, slots=True)
 class ShapeMismatch:
-    """Where two shapes do not fit: the axis, counted from the end, and its two sizes."""
+    """Axis at which shapes do not broadcast, counted from the end, and its two sizes."""
 
     axis: int
     left: Dim
@@ -134,7 +133,7 @@ class ShapeMismatch:
 
 
 def broadcast(shapes: Sequence[Shape]) -> Shape | ShapeMismatch:
-    """Return the shape that all shapes broadcast to, by NumPy's rule, or where they do not."""
+    """Broadcast shapes by NumPy's rule, or return the axis at which they do not broadcast."""
     first = shapes[0] if shapes else ()
     if all(shape == first for shape in shapes):
         return first
@@ -151,11 +150,11 @@ def broadcast(shapes: Sequence[Shape]) -> Shape | ShapeMismatch:
 
 
 def common_dtype(strong: Sequence[np.dtype[Any]], weak: Sequence[bool | int | float] = ()) -> np.dtype[Any]:
-    """Return NumPy's common dtype of arrays and Python numbers, but `config.floatx` where NumPy picks its default.
+    """Return the common dtype of arrays and Python numbers.
 
-    Arrays keep NumPy's promotion (``float32`` with ``float64`` is ``float64``, ``int32`` with ``float32`` is
-    ``float64``). Python numbers are weak: they take the dtype of the arrays they meet. A Python float that meets
-    only integers makes the result ``config.floatx``, where NumPy would make it its own default, ``float64``.
+    Arrays follow NumPy's promotion (``float32`` with ``float64`` is ``float64``, ``int32`` with ``float32`` is
+    ``float64``). Python numbers are weak: they take the dtype of the arrays. A Python float with only integer arrays
+    gives ``config.floatx``, where NumPy gives ``float64``.
 
     Examples
     --------
@@ -165,13 +164,13 @@ def common_dtype(strong: Sequence[np.dtype[Any]], weak: Sequence[bool | int | fl
     if not strong:
         return np.dtype(bool) if weak and all(isinstance(w, bool) for w in weak) else np.dtype(config.floatx)
     if any(is_float(d) for d in strong):
-        return np.result_type(*strong)  # NumPy does not know that Python's floats are weak for bfloat16 too
+        return np.result_type(*strong)  # in NumPy, Python floats are not weak against bfloat16
     result = np.result_type(*strong, *weak)
     return np.dtype(config.floatx) if is_float(result) else result
 
 
 def is_float(dtype: np.dtype[Any]) -> bool:
-    """Tell whether a dtype holds real numbers (``bfloat16`` and its kin included)."""
+    """Tell whether a dtype is floating-point, including ``bfloat16`` and the float8 formats."""
     return dtype.kind == "f" or (dtype.kind == "V" and dtype.name.startswith(("bfloat", "float")))
 
 
@@ -188,41 +187,41 @@ DTYPE_NAMES = (
     "float64",
     "bfloat16",
 )
-"""Names of dtypes, for whoever misspelt one."""
+"""Names that are suggested for a misspelt dtype."""
 
 MAX_ITEMSIZE = 8
-"""Bytes of the widest numbers that a compiled program knows."""
+"""Bytes of the largest numbers that XLA supports."""
 
 KIND_NAMES = {"b": "booleans", "i": "integers", "u": "integers", "f": "real numbers"}
-"""What dtypes hold, by NumPy's letters for their kinds."""
+"""Kinds of dtypes, by NumPy's letters."""
 
 
 def get_kind(dtype: np.dtype[Any]) -> str:
-    """Return NumPy's letter for what a dtype holds, "f" for all real numbers.
+    """Return NumPy's letter for the kind of a dtype, "f" for every floating-point dtype.
 
     Examples
     --------
-    >>> kind(np.dtype("int8")), kind(np.dtype("float32"))
+    >>> get_kind(np.dtype("int8")), get_kind(np.dtype("float32"))
     ('i', 'f')
     """
     return "f" if is_float(dtype) else dtype.kind
 
 
 def as_float(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Return the dtype of a real-valued function of a value of this dtype: itself, or `config.floatx` for integers."""
+    """Return a floating-point dtype unchanged, and `config.floatx` for other dtypes."""
     return dtype if is_float(dtype) else np.dtype(config.floatx)
 
 
 def as_dtype(dtype: Any) -> np.dtype[Any]:
-    """Turn a user's dtype into NumPy's, with ``None`` for `config.floatx`.
+    """Convert to a NumPy dtype; ``None`` means `config.floatx`.
 
     Raises
     ------
     DtypeError
-        For what NumPy does not take as a number's dtype.
+        For values that are not a dtype of real numbers, integers or booleans.
     """
     if isinstance(dtype, str) and dtype.startswith("bfloat"):
-        import ml_dtypes  # noqa: F401 - NumPy knows the name once this is there
+        import ml_dtypes  # noqa: F401 - registers the dtype with NumPy
     try:
         result = np.dtype(config.floatx if dtype is None else dtype)
     except TypeError as error:
@@ -235,14 +234,13 @@ def as_dtype(dtype: Any) -> np.dtype[Any]:
     return result
 
 
-def normalize_axis(axis: Any, ndim: int, what: str, of: object = None) -> int:
-    """Return an axis counted from the front.
+def normalize_axis(axis: Any, ndim: int, op: str, operand: object = None) -> int:
+    """Return a nonnegative axis. The message prints the op and its operand.
 
     Raises
     ------
     ShapeError
-        If there is no such axis; the message says ``what`` it was for, and ``of`` which expression, written out
-        only then.
+        If the axis is out of range or not an integer.
     """
     problem = ""
     if not isinstance(axis, (int, np.integer)) or isinstance(axis, bool):
@@ -250,27 +248,26 @@ def normalize_axis(axis: Any, ndim: int, what: str, of: object = None) -> int:
     elif not -ndim <= axis < ndim:
         problem = f"expected an axis from {-ndim} to {ndim - 1}, for {ndim} dimensions"
     if problem:
-        raise ShapeError(f"{describe_axis_use(what, of)}: {problem}. Received: axis={axis!r}")
+        raise ShapeError(f"{describe_axis_use(op, operand)}: {problem}. Received: axis={axis!r}")
     return int(axis) % ndim
 
 
-def normalize_axes(axis: int | Sequence[int] | None, ndim: int, what: str, of: object = None) -> tuple[int, ...]:
-    """Return axes counted from the front, in order, with ``None`` for all of them.
+def normalize_axes(axis: int | Sequence[int] | None, ndim: int, op: str, operand: object = None) -> tuple[int, ...]:
+    """Return sorted nonnegative axes; ``None`` means all.
 
     Raises
     ------
     ShapeError
-        If there is no such axis, or one is named twice.
+        If an axis is out of range or repeated.
     """
     if axis is None:
         return tuple(range(ndim))
     axes = [axis] if isinstance(axis, (int, np.integer)) else list(axis)
-    result = sorted(normalize_axis(a, ndim, what, of) for a in axes)
+    result = sorted(normalize_axis(a, ndim, op, operand) for a in axes)
     if len(set(result)) != len(result):
-        raise ShapeError(f"{describe_axis_use(what, of)}: an axis is named twice. Received: axis={axis!r}")
+        raise ShapeError(f"{describe_axis_use(op, operand)}: an axis is repeated. Received: axis={axis!r}")
     return tuple(result)
 
 
-def describe_axis_use(what: str, of: object) -> str:
-    """Name what an axis is for."""
-    return what if of is None else f"{what} of {of}"
+def describe_axis_use(op: str, operand: object) -> str:
+    return op if operand is None else f"{op} of {operand}"

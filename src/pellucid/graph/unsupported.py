@@ -1,4 +1,4 @@
-"""What NumPy has and expressions cannot have, and what to write instead."""
+"""Explanations for NumPy and PyTorch features that expressions do not have, with replacements."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 
 from pellucid.graph.errors import brief, near_miss
 
-_SIZE = "How many there are is known only once there are data, and every size must be known before. "
+_SIZE = "The number of results depends on the data, and shapes must be known before the program runs. "
 _CHOOSE = "Use pel.where(condition, x, other) to choose, or x.at[condition].set(value) to replace."
-_SORTED = "Use pel.sort, beside which pel.diff finds where a new value begins, or pel.bincount(x, length=n)."
-_CHANGES = "Expressions never change. Use x = x.at[index].set(value) or pel.put_along_axis, which return a new one."
+_SORTED = "Use pel.sort and pel.diff, which is nonzero where a new value begins, or pel.bincount(x, length=n)."
+_CHANGES = "Expressions are immutable. Use x = x.at[index].set(value) or pel.put_along_axis, which return a new one."
 
 MISSING_FUNCTIONS: dict[str, str] = {
     **dict.fromkeys(("nonzero", "flatnonzero", "argwhere", "extract"), _SIZE + _CHOOSE),
@@ -20,24 +20,22 @@ MISSING_FUNCTIONS: dict[str, str] = {
     ),
     **dict.fromkeys(
         ("nansum", "nanmean", "nanprod", "nanmax", "nanmin", "nanvar", "nanstd"),
-        "Replace what is nan first, with pel.nan_to_num(x) or pel.where(pel.isnan(x), other, x).",
+        "Replace NaNs first, with pel.nan_to_num(x) or pel.where(pel.isnan(x), other, x).",
     ),
-    **dict.fromkeys(("empty", "empty_like"), "Expressions are never without a value. Use pel.zeros or pel.zeros_like."),
+    **dict.fromkeys(("empty", "empty_like"), "Every expression has defined values. Use pel.zeros or pel.zeros_like."),
     "flatten": "Write x.flatten() or pel.ravel(x).",
-    "switch": "Write pel.where(condition, a, b), or pel.cond, which computes one branch alone.",
-    "placeholder": "Inputs are made with pel.scalar, pel.vector, pel.matrix and pel.tensor.",
-    "variable": "What keeps a value is made with pel.shared(value, name).",
+    "switch": "Write pel.where(condition, a, b), or pel.cond, which computes only one branch.",
+    "placeholder": "Make inputs with pel.scalar, pel.vector, pel.matrix or pel.tensor.",
+    "variable": "Make variables with pel.shared(value, name).",
     **dict.fromkeys(("put", "place", "putmask", "copyto", "fill_diagonal"), _CHANGES),
 }
-"""Why there is no function of this name."""
+"""Explanations by the name of a missing function."""
 
 GET_VALUE = "For its value, use pel.function([...], expression), or expression.eval({input: value})."
-"""How an expression comes to have a value."""
 
 USE_PEL_MATH = "Write pel.sin(x) for math.sin(x). "
-"""What to write for the functions of Python's math."""
 
-_BACKWARD = "The gradient is an expression of its own: pel.grad(cost, wrt)."
+_BACKWARD = "The gradient is another expression: pel.grad(cost, wrt)."
 _KEEPS = "Only shared variables (pel.shared) keep a value. Write updates={w: w + 1} in pel.function, for w += 1."
 _NO_VALUE = "An expression has no value until it runs. " + GET_VALUE
 
@@ -47,19 +45,18 @@ MISSING_METHODS: dict[str, str] = {
     **dict.fromkeys(("backward", "grad"), _BACKWARD),
     "detach": "Write pel.stop_gradient(x).",
     "dim": "The number of axes is x.ndim.",
-    "permute": "Write x.transpose(1, 0), say.",
+    "permute": "Write x.transpose(axes), as in x.transpose(1, 0).",
     "unsqueeze": "Write pel.expand_dims(x, axis).",
     "view": "Write x.reshape(shape).",
 }
-"""What arrays have in other libraries, and what to write here."""
-
+"""Explanations by the name of a missing method or attribute."""
 
 SYNONYMS = {"dim": "axis", "axes": "axis", "keepdim": "keepdims", "descend": "descending", "size": "shape"}
-"""What other libraries call an argument, and what NumPy calls it."""
+"""NumPy's names of arguments, by their names in other libraries."""
 
 
 def explain_missing_method(name: str, functions: Iterable[str], methods: Iterable[str]) -> str:
-    """Return a sentence that begins with a space: what to write in the place of an attribute that is not there."""
+    """Return the end of the message for a missing method or attribute. It begins with a space."""
     if name in MISSING_METHODS:
         return f" {MISSING_METHODS[name]}"
     if name in functions:
@@ -68,29 +65,29 @@ def explain_missing_method(name: str, functions: Iterable[str], methods: Iterabl
 
 
 def explain_no_number(e: Any, use: str) -> str:
-    """Say that an expression is no number that Python could use, and where there is one."""
+    """Return the message for an expression where Python needs a number."""
     hint = USE_PEL_MATH if "math" in use else ""
-    kind, written = type(e).__name__, brief(e)
+    kind = type(e).__name__
     if kind == "Shared":
-        return f"{written} is a shared variable and no number, so {use}. {hint}The value it has now is get_value()"
+        return f"{brief(e)} is a shared variable and not a number, so {use}. {hint}Its value is {brief(e)}.get_value()"
     if kind == "Constant":
-        return f"{written} is an expression and no number, so {use}. {hint}Its number is its attribute value"
-    return f"{written} is no number until it runs, so {use}. {hint}{GET_VALUE}"
+        return f"{brief(e)} is an expression and not a number, so {use}. {hint}Its number is its attribute value"
+    return f"{brief(e)} is not a number until it runs, so {use}. {hint}{GET_VALUE}"
 
 
 def explain_no_truth(e: Any) -> str:
-    """Return what to write where Python asks whether an expression holds."""
+    """Return the hint for an expression where Python needs a truth value."""
     if getattr(e.op, "name", None) in ("equal", "not_equal"):
         return (
-            "Whether two expressions are the same one is `a is b`, and for a list any(e is x for e in a_list); "
-            "to choose by their values, use pel.where(condition, a, b)."
+            "To compare identity, write `a is b`, or any(e is x for e in a_list) for a list; "
+            "to select by values, use pel.where(condition, a, b)."
         )
     return (
-        "Use pel.where(condition, a, b) or pel.cond to choose by it; pel.maximum(x, y) for max(x, y); "
+        "Use pel.where(condition, a, b) or pel.cond to select by it; pel.maximum(x, y) for max(x, y); "
         "(x > 0) & (x < 1) for 0 < x < 1; &, | and ~ for and, or and not."
     )
 
 
 def explain_missing_function(name: str, known: Iterable[str]) -> str:
-    """Return a sentence that begins with a space: why there is no such function, or which one may have been meant."""
+    """Return the end of the message for a missing function. It begins with a space."""
     return f" {MISSING_FUNCTIONS[name]}" if name in MISSING_FUNCTIONS else near_miss(name, known)

@@ -30,7 +30,7 @@ def check_integer(name: str, value: Any, minimum: int = 1, *, owner: str = "") -
     name : str
         Name of the argument.
     value : object
-        What the user passed.
+        Value of the argument.
     minimum : int
         Smallest allowed value.
     owner : str, optional

@@ -1,4 +1,4 @@
-"""The layers of a graph, found by walking it; and the same graph written again, on other inputs or of other layers."""
+"""Functional graphs: the layer calls between the inputs and outputs of a model."""
 
 from __future__ import annotations
 
@@ -15,75 +15,69 @@ from pellucid.nn.layers.call_tracking import CallRecord
 
 @dataclass(eq=False)
 class CallNode:
-    """A call of a layer at its place in a model.
-
-    Attributes
-    ----------
-    call : Call
-        The layer, and what it is called on.
-    results : dict from int to Expr
-        Those of its results that the model uses, by their places among all.
-    """
+    """One call of a layer in a model; ``results`` holds the results that the model uses, by index."""
 
     call: CallRecord
     results: dict[int, Expr] = field(default_factory=dict)
 
     @property
     def layer(self) -> Layer:
-        """The layer."""
         layer: Layer = self.call.layer
         return layer
 
     @property
     def outputs(self) -> list[Expr]:
-        """What it puts out, as far as it is used."""
-        return [self.results[place] for place in sorted(self.results)]
+        """The results that the model uses."""
+        return [self.results[index] for index in sorted(self.results)]
 
 
 @dataclass(eq=False)
 class FunctionalGraph:
-    """A graph from some inputs to some outputs as calls of layers, and what stands in between.
+    """The layer calls between inputs and outputs, and the operations between them.
 
     Attributes
     ----------
     inputs, outputs : list of Expr
-        Where it begins and ends.
+        Both ends of the graph.
     nodes : list of CallNode
-        The calls, each after those that it builds on.
+        The layer calls, in topological order.
     free_variables : list of Shared
-        Variables that stand in the graph outside of layers, but for states of random streams.
-    differing : list of Layer or None
-        The layers, however deep, that are another formula while they are frozen, once somebody has looked for them.
+        Variables outside of layers, without the states of random streams.
+    frozen_dependent : list of Layer or None
+        Layers at any depth that compute something else while frozen; None until `Model` collects them.
     """
 
-    unsaved: ClassVar[Mapping[str, Callable[[], Any]]] = {"met": lambda: None, "differing": lambda: None}
-    """What a file leaves out, for the rest tells it."""
+    unsaved: ClassVar[Mapping[str, Callable[[], Any]]] = {
+        "cached_variables": lambda: None,
+        "frozen_dependent": lambda: None,
+    }
+    """Attributes that files leave out because they follow from the others."""
 
     inputs: list[Expr]
     outputs: list[Expr]
     nodes: list[CallNode]
     free_variables: list[Shared]
-    met: list[Shared] | None = field(default=None, init=False)
-    differing: list[Layer] | None = field(default=None, init=False)
+    cached_variables: list[Shared] | None = field(default=None, init=False)
+    frozen_dependent: list[Layer] | None = field(default=None, init=False)
 
     @property
     def variables(self) -> list[Shared]:
-        """All variables that the outputs depend on, for which the graph is walked once."""
-        if self.met is None:
-            self.met = collect_shared(self.outputs)
-        return self.met
+        """All variables that the outputs depend on."""
+        if self.cached_variables is None:
+            self.cached_variables = collect_shared(self.outputs)
+        return self.cached_variables
 
     @property
     def layers(self) -> list[Layer]:
         """The layers, each once."""
-        return list(dict.fromkeys(place.layer for place in self.nodes))
+        return list(dict.fromkeys(node.layer for node in self.nodes))
 
     def producers(self) -> dict[Expr, list[tuple[CallNode, int]]]:
-        """Return by which calls each expression was written: by a layer, and by those that let it pass as it is."""
+        """Return the calls that returned each expression, with the index of the result."""
         found: dict[Expr, list[tuple[CallNode, int]]] = {}
-        for place in self.nodes:
-            for number, e in place.results.items():
-                found.setdefault(e, []).append((place, number))
+        for node in self.nodes:
+            for index, e in node.results.items():
+                found.setdefault(e, []).append((node, index))
         return found
 
     def rebuild_on(
@@ -92,72 +86,59 @@ class FunctionalGraph:
         layer_for: Callable[[Layer], Layer] = lambda layer: layer,
         leaf_for: Callable[[Expr], Expr] = lambda leaf: leaf,
     ) -> list[Expr]:
-        """Write the graph again: call its layers, or others in their places, on other inputs.
+        """Return the outputs for other inputs, calling the layers again.
 
-        Parameters
-        ----------
-        inputs : sequence of Expr
-            In the place of the model's own.
-        layer_for : function
-            Which layer is called in the place of which.
-        leaf_for : function
-            What stands in the place of a variable outside of layers.
-
-        Returns
-        -------
-        list of Expr
-            The outputs.
+        ``layer_for`` and ``leaf_for`` may replace layers, and variables outside of layers.
         """
-        writers = self.producers()
+        producers = self.producers()
         done: dict[Expr, Expr] = {}
         results: dict[CallNode, Any] = {}
-        given = dict(zip(self.inputs, inputs, strict=True))
+        replacements = dict(zip(self.inputs, inputs, strict=True))
 
-        def replaced(value: Any) -> Any:
+        def convert(value: Any) -> Any:
             if isinstance(value, Expr):
                 return done[value]
             if isinstance(value, dict):
-                return {key: replaced(part) for key, part in value.items()}
-            return type(value)(map(replaced, value)) if isinstance(value, (list, tuple)) else value
+                return {key: convert(part) for key, part in value.items()}
+            return type(value)(map(convert, value)) if isinstance(value, (list, tuple)) else value
 
-        for e in iterate_in_order(
-            self.outputs, lambda e: [] if e in given else get_dependencies(e, writers.get(e, []))
-        ):
-            calls = writers.get(e, [])
-            if e in given:
-                done[e] = given[e]
+        def get_operands(e: Expr) -> list[Expr]:
+            return [] if e in replacements else get_dependencies(e, producers.get(e, []))
+
+        for e in iterate_in_order(self.outputs, get_operands):
+            calls = producers.get(e, [])
+            if e in replacements:
+                done[e] = replacements[e]
             elif not calls or is_passthrough(calls[0][0].call, e):
                 new = rebuild(e, [done[i] for i in e.inputs]) if e.op is not None else leaf_for(e)
                 done[e] = copy_name(e, new)
-            for place, number in calls:
-                if place not in results:
-                    results[place] = layer_for(place.layer)(
-                        replaced(place.call.inputs), **replaced(place.call.keywords)
-                    )
-                result = results[place]
-                done[e] = copy_name(e, result if isinstance(result, Expr) else result[number])
+            for node, index in calls:
+                if node not in results:
+                    results[node] = layer_for(node.layer)(convert(node.call.inputs), **convert(node.call.keywords))
+                result = results[node]
+                done[e] = copy_name(e, result if isinstance(result, Expr) else result[index])
         return [done[output] for output in self.outputs]
 
 
 def is_passthrough(call: CallRecord, e: Expr) -> bool:
-    """Tell whether a call let an expression pass as it is, as a dropout of rate 0 does."""
-    return any(given is e for given in call.get_operands())
+    """Whether a call returned one of its operands unchanged, as a dropout of rate 0 does."""
+    return any(operand is e for operand in call.get_operands())
 
 
-def get_dependencies(e: Expr, writers: Sequence[tuple[CallNode, int]]) -> list[Expr]:
-    """Return what an expression is made of, where what a layer wrote is made of what that was called on."""
-    given = [i for place, _ in writers for i in place.call.get_operands() if i is not e]
-    written = any(not is_passthrough(place.call, e) for place, _ in writers)
-    return given if written else [*e.inputs, *given]
+def get_dependencies(e: Expr, producers: Sequence[tuple[CallNode, int]]) -> list[Expr]:
+    """Return the expressions that must come before another: operands of the layer that computed it, or its inputs."""
+    operands = [i for node, _ in producers for i in node.call.get_operands() if i is not e]
+    is_computed = any(not is_passthrough(node.call, e) for node, _ in producers)
+    return operands if is_computed else [*e.inputs, *operands]
 
 
-def iterate_in_order(outputs: Sequence[Expr], before: Callable[[Expr], list[Expr]]) -> Iterator[Expr]:
-    """Go through expressions, each after those that are said to come before it, without recursion."""
+def iterate_in_order(outputs: Sequence[Expr], get_operands: Callable[[Expr], list[Expr]]) -> Iterator[Expr]:
+    """Yield expressions in topological order, without recursion."""
     done: set[Expr] = set()
     stack = list(outputs)[::-1]
     while stack:
         e = stack[-1]
-        pending = [] if e in done else [i for i in before(e) if i not in done]
+        pending = [] if e in done else [i for i in get_operands(e) if i not in done]
         if pending:
             stack.extend(pending[::-1])
             continue
@@ -168,65 +149,51 @@ def iterate_in_order(outputs: Sequence[Expr], before: Callable[[Expr], list[Expr
 
 
 def trace_functional_graph(inputs: Sequence[Expr], outputs: Sequence[Expr], name: str) -> FunctionalGraph:
-    """Find the layers between inputs and outputs.
-
-    Parameters
-    ----------
-    inputs, outputs : sequence of Expr
-        Where it begins and ends.
-    name : str
-        The model's, for messages.
-
-    Raises
-    ------
-    ShapeError
-        If an output depends on an input that is not among those given.
-    """
+    """Find the layers between inputs and outputs; ``name`` is that of the model."""
     given = set(inputs)
     known: dict[tuple[int, ...], CallNode] = {}
 
-    def chosen(e: Expr) -> list[tuple[CallNode, int]]:
+    def find_producers(e: Expr) -> list[tuple[CallNode, int]]:
         if e.call is None or e in given:
             return []
         return [(known.setdefault(e.call.key, CallNode(e.call.call)), e.call.index)]
 
-    places: dict[CallNode, None] = {}
-    loose: list[Shared] = []
-    for e in iterate_in_order(outputs, lambda e: get_dependencies(e, chosen(e)) if e not in given else []):
-        writers = chosen(e)
-        for place, number in writers:
-            place.results[number] = e
-            places.setdefault(place)
+    def get_operands(e: Expr) -> list[Expr]:
+        return [] if e in given else get_dependencies(e, find_producers(e))
+
+    nodes: dict[CallNode, None] = {}
+    free_variables: list[Shared] = []
+    for e in iterate_in_order(outputs, get_operands):
+        producers = find_producers(e)
+        for node, index in producers:
+            node.results[index] = e
+            nodes.setdefault(node)
         if isinstance(e, Input) and e not in given:
             raise ShapeError(
-                f"{name}: its outputs depend on {brief(e)}, which is none of its inputs, {', '.join(map(str, inputs))}"
+                f"{name}: the outputs depend on {brief(e)}, which is not among the inputs {', '.join(map(str, inputs))}"
             ).with_operands([e])
-        if isinstance(e, Shared) and e.default_update is None and not writers:
-            loose.append(e)
-    return FunctionalGraph(list(inputs), list(outputs), list(places), loose)
+        if isinstance(e, Shared) and e.default_update is None and not producers:
+            free_variables.append(e)
+    return FunctionalGraph(list(inputs), list(outputs), list(nodes), free_variables)
 
 
-def flatten_structure(value: Any, name: str, what: str) -> tuple[list[Expr], Any]:
-    """Return one expression, or a list or dict of them, as a list, and the form in which they were given."""
+def flatten_structure(value: Any, name: str, argument: str) -> tuple[list[Expr], Any]:
+    """Return an expression, or a list or dict of them, as a list, and its structure: None, a length, or the keys."""
     if isinstance(value, Expr):
         return [value], None
-    found = list(value.values()) if isinstance(value, Mapping) else list(value) if is_sequence(value) else [value]
+    is_sequence = isinstance(value, (list, tuple))
+    found = list(value.values()) if isinstance(value, Mapping) else list(value) if is_sequence else [value]
     wrong = next((e for e in found if not isinstance(e, Expr)), None)
     if wrong is not None or not found:
         raise UseError(
-            f"{name}: expected {what} to be an expression, or a list or a dict of them. Received: "
+            f"{name}: expected {argument} to be an expression, or a list or a dict of them. Received: "
             f"{wrong if found else value!r}"
         )
     return found, tuple(value) if isinstance(value, Mapping) else len(found)
 
 
-def is_sequence(value: Any) -> bool:
-    """Tell whether a value is a list or a tuple."""
-    return isinstance(value, (list, tuple))
-
-
-def unflatten_structure(values: Sequence[Any], form: Any) -> Any:
-    """Return values in the form in which expressions were given: alone, in a list, or in a dict."""
-    if form is None:
+def unflatten_structure(values: Sequence[Any], structure: Any) -> Any:
+    """Return values in a structure of `flatten_structure`."""
+    if structure is None:
         return values[0]
-    return dict(zip(form, values, strict=True)) if isinstance(form, tuple) else list(values)
+    return dict(zip(structure, values, strict=True)) if isinstance(structure, tuple) else list(values)

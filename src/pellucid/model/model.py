@@ -156,9 +156,9 @@ class Model(Layer):
 
     def get_frozen(self, graph: FunctionalGraph) -> list[bool]:
         """Return which layers are frozen, of those that then compute something else."""
-        if graph.differing is None:
-            graph.differing = [layer for layer in iter_sublayers(self) if layer.differs_when_frozen]
-        return [not layer.trainable for layer in graph.differing]
+        if graph.frozen_dependent is None:
+            graph.frozen_dependent = [layer for layer in iter_sublayers(self) if layer.differs_when_frozen]
+        return [not layer.trainable for layer in graph.frozen_dependent]
 
     def build_for(self, sample_shape: Sequence[Dim], dtype: Any = None) -> None:
         """Build the model for samples of a shape; only a `Sequential` without an input can be unbuilt."""

@@ -15,7 +15,7 @@ from pellucid.graph.evaluate import Watcher, evaluate
 from pellucid.graph.expr import Constant, Expr, Input, Shared, as_expr, is_compatible_shape
 from pellucid.graph.labels import LabelStripper, find_expressions, restore_names
 from pellucid.graph.marker_removal import remove_markers
-from pellucid.graph.rewriter import Journal, simplify_unlabeled
+from pellucid.graph.rewriter import Journal, simplify_stripped
 from pellucid.graph.substitution import check_replacement, is_weakly_typed
 from pellucid.graph.traversal import collect_inputs, replace_all, topological
 from pellucid.graph.types import format_shape
@@ -183,7 +183,7 @@ def simplify_program(results: Sequence[Expr], journal: Journal, families: str | 
     Equal expressions with different labels would be computed twice, so labels are removed first.
     """
     stripper = LabelStripper(remove_markers(results))
-    simplified, names = simplify_unlabeled(stripper, journal, families)
+    simplified, names = simplify_stripped(stripper, journal, families)
     return restore_names(eliminate_dead_outputs(simplified), names)
 
 

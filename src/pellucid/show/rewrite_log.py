@@ -80,14 +80,14 @@ def find_whole_expressions(journal: Journal) -> dict[int, Expr]:
         if len(topological(outputs)) > MAX_NODES:
             continue
         # Rules are applied without names. They are put back where the whole is shown.
-        unlabeled = LabelStripper(outputs)
-        sides = [unlabeled.add([step.before, step.after]) for step in journal.steps[start:end]]
+        stripper = LabelStripper(outputs)
+        sides = [stripper.strip([step.before, step.after]) for step in journal.steps[start:end]]
         replaced: dict[Expr, Expr] = {}
         for number, (before, after) in enumerate(sides, start=start):
             replaced[before] = after
-            for whole in replay(unlabeled.outputs, replaced):
+            for whole in replay(stripper.outputs, replaced):
                 if whole is not after and after in set(topological([whole])) and after.op is not None:
-                    [found[number]] = restore_names([whole], unlabeled.names)
+                    [found[number]] = restore_names([whole], stripper.names)
                     break
     return found
 

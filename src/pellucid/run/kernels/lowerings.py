@@ -127,8 +127,8 @@ def max_pool_gradient(g: Any, y: Any, x: Any, pool_size: Any, strides: Any, padd
 def lower_operands(lowering: Callable[..., Any]) -> Lowering:
     """Make a lowering from a function of the operands' values and the op's settings."""
 
-    def lowered(node: Expr, around: LoweringContext) -> Any:
-        return lowering(*(around.known[i] for i in node.inputs), **node.settings)
+    def lowered(node: Expr, context: LoweringContext) -> Any:
+        return lowering(*(context.values[i] for i in node.inputs), **node.settings)
 
     return lowered
 
@@ -136,9 +136,9 @@ def lower_operands(lowering: Callable[..., Any]) -> Lowering:
 def with_fallback(lowering: Lowering) -> Lowering:
     """Make a lowering that warns and leaves an expression to XLA if the C compiler fails."""
 
-    def lowered(node: Expr, around: LoweringContext) -> Any:
+    def lowered(node: Expr, context: LoweringContext) -> Any:
         try:
-            return lowering(node, around)
+            return lowering(node, context)
         except NotNative as error:
             warnings.warn(
                 f"{brief(node)}: compiling the CPU kernel failed, so XLA computes it, more slowly: {error}",

@@ -22,33 +22,33 @@ MIN_MULTIPLICATIONS, MIN_SIDE, MIN_RESULT = 2**22, 32, 2**12
 partly empty, or too few for all cores."""
 
 
-def matmul(node: Expr, around: LoweringContext) -> Any:
+def matmul(node: Expr, context: LoweringContext) -> Any:
     """Return a matrix product, or None to leave it to XLA."""
-    match = match_matmul(node, around)
-    if match is None or find_fused_subtraction(node, around) is not None:
+    match = match_matmul(node, context)
+    if match is None or find_fused_subtraction(node, context) is not None:
         return None
     return ffi.matmul(*match)
 
 
-def subtract(node: Expr, around: LoweringContext) -> Any:
+def subtract(node: Expr, context: LoweringContext) -> Any:
     """Return ``base - scale * product`` as one kernel, or None to leave it to XLA."""
     base, subtrahend = node.inputs
     scaled = match_scaled_matrix(subtrahend)
     if scaled is None:
         return None
     scale, product = scaled
-    match = match_matmul(product, around)
-    if match is None or find_fused_subtraction(product, around) is not node:
+    match = match_matmul(product, context)
+    if match is None or find_fused_subtraction(product, context) is not node:
         return None
     asarray = jax().numpy.asarray
-    return ffi.matmul(*match, asarray(around.known[base]), asarray(around.known[scale], match[0].dtype))
+    return ffi.matmul(*match, asarray(context.values[base]), asarray(context.values[scale], match[0].dtype))
 
 
-def match_matmul(product: Expr, around: LoweringContext) -> tuple[Any, Any, tuple[bool, bool], bool] | None:
+def match_matmul(product: Expr, context: LoweringContext) -> tuple[Any, Any, tuple[bool, bool], bool] | None:
     """Return the operands as stored, whether each is stored transposed, and whether to use AMX; None for XLA."""
     if product.op is None or product.op.name != "matmul" or product.ndim != 2 or str(product.dtype) not in ITEM_SIZES:
         return None
-    operands = [get_stored_operand(operand, around) for operand in product.inputs]
+    operands = [get_stored_operand(operand, context) for operand in product.inputs]
     if any(operand is None or operand.dtype != product.dtype for operand, _ in operands):
         return None
     (left, left_transposed), (right, right_transposed) = operands
@@ -62,10 +62,10 @@ def match_matmul(product: Expr, around: LoweringContext) -> tuple[Any, Any, tupl
     return left, right, (left_transposed, right_transposed), use_amx
 
 
-def get_stored_operand(operand: Expr, around: LoweringContext) -> tuple[Any, bool]:
+def get_stored_operand(operand: Expr, context: LoweringContext) -> tuple[Any, bool]:
     """Return the value of an operand, or of the matrix of which it is the transpose, and whether it is one."""
     transposed = operand.op is not None and operand.op.name == "transpose" and operand.ndim == 2
-    value = around.known.get(operand.inputs[0] if transposed else operand)
+    value = context.values.get(operand.inputs[0] if transposed else operand)
     return (None if value is None else jax().numpy.asarray(value)), transposed
 
 
@@ -79,12 +79,12 @@ def match_scaled_matrix(e: Expr) -> tuple[Expr, Expr] | None:
     return (first, second) if first.ndim == 0 and second.ndim == 2 else None
 
 
-def find_fused_subtraction(product: Expr, around: LoweringContext) -> Expr | None:
+def find_fused_subtraction(product: Expr, context: LoweringContext) -> Expr | None:
     """Return the subtraction of a multiple of a product, if nothing else uses the product; otherwise None."""
-    multiple = get_only_user(product, around)
+    multiple = get_only_user(product, context)
     if multiple is None or (scaled := match_scaled_matrix(multiple)) is None or scaled[1] is not product:
         return None
-    difference = get_only_user(multiple, around)
+    difference = get_only_user(multiple, context)
     if difference is None or difference.op is None or difference.op.name != "subtract":
         return None
     base, subtrahend = difference.inputs
@@ -92,7 +92,7 @@ def find_fused_subtraction(product: Expr, around: LoweringContext) -> Expr | Non
     return difference if fits and base.shape == product.shape and base.dtype == product.dtype else None
 
 
-def get_only_user(e: Expr, around: LoweringContext) -> Expr | None:
+def get_only_user(e: Expr, context: LoweringContext) -> Expr | None:
     """Return the one expression that uses another; None if there are several or it is an output."""
-    users = around.users.get(e, ())
-    return users[0] if len(users) == 1 and e not in around.wanted else None
+    users = context.users.get(e, ())
+    return users[0] if len(users) == 1 and e not in context.outputs else None

@@ -269,7 +269,7 @@ class BatchedTrainer:
 def stack_trial_values(batch: TrialBatch) -> dict[Shared, Shared]:
     """Return, for each leaf of the merged graph, a variable with the values of all trials."""
     return {
-        leaf: Shared(batch.merging.values(leaf), leaf.name, trainable=False)
+        leaf: Shared(batch.merging.stack_values(leaf), leaf.name, trainable=False)
         for leaf in (*batch.merging.leaves, *batch.merging.sizes)
         if isinstance(leaf, Shared)
     }

@@ -154,10 +154,10 @@ def merge_trials(trials: Sequence[Trial], graphs: Sequence[TrialGraph], numbers:
     new_values = replace_all(merge(lambda m: m.updates.values()), gradient_of_input)
     updates = updates_of(loss)
     for target, value in zip(targets, new_values, strict=True):
-        updates[target] = merging.ragged.mask_like(value, target)
+        updates[target] = merging.padded.mask_like(value, target)
     training, evaluation = merge_dict(lambda m: m.training), merge_dict(lambda m: m.evaluation)
     inputs, predictions = merge(lambda m: m.train_step.inputs), merge(lambda m: m.predictions)
-    merging.default_updates()
+    merging.merge_default_updates()
     return TrialBatch(
         [trials[i] for i in numbers], numbers, chosen, merging, inputs, training, evaluation, predictions, updates
     )
