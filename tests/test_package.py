@@ -302,7 +302,7 @@ def public_objects() -> Iterator[tuple[str, tuple[Any, type | None]]]:
             if not str(home).startswith("pellucid") or id(value) in seen:
                 continue
             if isinstance(value, type(sys)):
-                if attribute in pellucid._MODULES or value.__name__.startswith("pellucid.nn"):
+                if attribute in pellucid._SUBMODULES or value.__name__.startswith("pellucid.nn"):
                     seen.add(id(value))
                     pending.append((f"{name}.{attribute}", value))
             elif callable(value):

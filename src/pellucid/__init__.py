@@ -1,6 +1,6 @@
 """pellucid: deep learning you can see through.
 
-The public names, each imported when it is first used, so that ``import pellucid`` and the command line start at once.
+Public names are imported when they are first used, so that ``import pellucid`` and the command line start quickly.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pellucid import extensions
 
 __version__ = "0.1.0"
 
-_HOMES = {
+_NAMES_BY_MODULE = {
     "pellucid.graph.composite": ["compound"],
     "pellucid.graph.config": ["config"],
     "pellucid.graph.errors": [
@@ -96,7 +96,7 @@ _HOMES = {
     "pellucid.graph.labels": ["named"],
     "pellucid.graph.printing": ["text"],
 }
-_MODULES = {
+_SUBMODULES = {
     "byhand": "pellucid.byhand",
     "callbacks": "pellucid.training.callbacks",
     "data": "pellucid.data",
@@ -111,11 +111,11 @@ _MODULES = {
     "show": "pellucid.show",
     "tensorboard": "pellucid.interop.tensorboard",
 }
-_PARTS = ("pellucid.nn", "pellucid.data", "pellucid.show", "pellucid.graph.linalg", "pellucid.graph.ops.random")
-"""Where what is found by a name of its own lies."""
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_SEARCHED = ("pellucid.nn", "pellucid.data", "pellucid.show", "pellucid.graph.linalg", "pellucid.graph.ops.random")
+"""Modules whose functions `_suggest_module` finds."""
+_MODULE_BY_NAME = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names}
 
-_PROVIDERS: dict[str, list[extensions.Extension[Any, Any]]] = {
+_EXTENSIONS: dict[str, list[extensions.Extension[Any, Any]]] = {
     "pellucid.graph.printing": [extensions.expression_text, extensions.op_text],
     "pellucid.inspect.explain.renderers": [extensions.optimizer_html, extensions.optimizer_latex],
     "pellucid.run.expression_eval": [extensions.expression_value],
@@ -127,7 +127,7 @@ _PROVIDERS: dict[str, list[extensions.Extension[Any, Any]]] = {
     "pellucid.show.rewrite_log": [extensions.journal_html, extensions.journal_text],
     "pellucid.show.rewrite_log_check": [extensions.journal_check],
 }
-for _module, _provided in _PROVIDERS.items():
+for _module, _provided in _EXTENSIONS.items():
     for _extension in _provided:
         _extension.declare_provider(_module)
 
@@ -135,37 +135,37 @@ for _module, _provided in _PROVIDERS.items():
 def __getattr__(name: str) -> Any:
     if name.startswith("_"):
         raise AttributeError(name)
-    if name in _MODULES:
-        found: Any = import_module(_MODULES[name])
-    elif name in _HOME_OF:
-        found = getattr(import_module(_HOME_OF[name]), name)
+    if name in _SUBMODULES:
+        found: Any = import_module(_SUBMODULES[name])
+    elif name in _MODULE_BY_NAME:
+        found = getattr(import_module(_MODULE_BY_NAME[name]), name)
     else:
-        found = _function(name)
+        found = _get_function(name)
         if not found.__module__.startswith("pellucid."):
-            return found  # a user's op, in whose place another may be put
+            return found  # not cached, because a custom op can be replaced
     globals()[name] = found
     return found
 
 
-def _function(name: str) -> Any:
-    """Return the function on expressions of this name."""
+def _get_function(name: str) -> Any:
+    """Return the array function with this name, or raise NoSuchNameError."""
     functions = import_module("pellucid.graph").FUNCTIONS
     if name in functions:
         return functions[name]
     explain = import_module("pellucid.graph.unsupported").explain_missing_function
     no_such_name = import_module("pellucid.graph.errors").NoSuchNameError
-    hint = _elsewhere(name) or explain(name, [*functions, *_HOME_OF, *_MODULES])
+    hint = _suggest_module(name) or explain(name, [*functions, *_MODULE_BY_NAME, *_SUBMODULES])
     raise no_such_name(f"pellucid has no {name!r}.{hint}")
 
 
-def _elsewhere(name: str) -> str:
-    """Return a sentence that begins with a space: in which part of pellucid there is something of this name."""
-    for part in (*_MODULES, "nn.activations", "nn.metrics", "nn.initializers", "nn.regularizers"):
-        found = getattr(import_module(f"pellucid.{part}" if part.startswith("nn.") else _MODULES[part]), name, None)
-        if callable(found) and name[0] != "_" and found.__module__.startswith(_PARTS):
+def _suggest_module(name: str) -> str:
+    """Return a sentence, after a space, on the module in which a misplaced name exists; otherwise an empty string."""
+    for part in (*_SUBMODULES, "nn.activations", "nn.metrics", "nn.initializers", "nn.regularizers"):
+        found = getattr(import_module(f"pellucid.{part}" if part.startswith("nn.") else _SUBMODULES[part]), name, None)
+        if callable(found) and name[0] != "_" and found.__module__.startswith(_SEARCHED):
             return f" It is pel.{part}.{name}."
     return ""
 
 
 def __dir__() -> list[str]:
-    return sorted({"__version__", *_HOME_OF, *_MODULES, *import_module("pellucid.graph").FUNCTIONS})
+    return sorted({"__version__", *_MODULE_BY_NAME, *_SUBMODULES, *import_module("pellucid.graph").FUNCTIONS})

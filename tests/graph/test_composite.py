@@ -185,7 +185,7 @@ def test_what_is_no_formula_is_refused() -> None:
     with pytest.raises(PellucidError, match=r"nothing_here: the definition must return an expression.* Received: None"):
         nothing_here(x)
     with pytest.raises(
-        PellucidError, match=r"swish_here: beta is a setting and must be hashable. Received: beta=x. .* no default"
+        PellucidError, match=r"swish_here: beta is a setting and must be a plain value. Received: beta=x. .* no default"
     ):
         f(x, beta=x)
     with pytest.raises(TypeError, match=r"swish_here takes no argument named 'bta'. Did you mean 'beta'"):

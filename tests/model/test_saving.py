@@ -182,7 +182,7 @@ def test_what_is_no_model_is_refused(saved: Path, tmp_path: Path) -> None:
         ({"model": 3}, "Expected a model. Received: int"),
         ({"model": {"object": 1}}, "Expected a model. Received: "),
         ({"objects": [{"class": "os:system", "state": {}}]}, "pellucid has no class 'os:system'"),
-        ({"graph": None}, "Expected a graph as data"),
+        ({"graph": None}, "Expected the data of a graph"),
     ):
         blank = {**data, "checksum": container.BLANK_CHECKSUM}
         container.write_container(tmp_path / "wrong.pel", "a model", {**blank, **changes}, arrays)

@@ -325,7 +325,7 @@ def test_inputs_that_simplify_away_remain():
         ),
         (
             lambda x, y, w: pel.function([], w, givens={"w": w}),
-            r"givens: expressions are replaced\. Received: 'w', of type st",
+            r"givens: expected an expression to replace\. Received: 'w', of type st",
         ),
     ],
 )

@@ -25,7 +25,7 @@ def through_data(value: Any, custom_objects: Mapping[str, Any] | None = None) ->
     writer = GraphWriter()
     objects = ObjectWriter(writer)
     root = objects.add(value)
-    data = json.loads(json.dumps([writer.data(), objects.objects, root], allow_nan=False))
+    data = json.loads(json.dumps([writer.to_data(), objects.objects, root], allow_nan=False))
     return ObjectReader(data[1], GraphReader(data[0], writer.arrays), custom_objects).decode(data[2])
 
 
@@ -168,7 +168,7 @@ def test_an_attribute_that_cannot_be_saved_is_named() -> None:
         ([], {"function": "layers.Dense"}, "Expected a function. Received: 'layers.Dense'"),
         ([], {"function": 3}, "Expected a name. Received: 3"),
         ([], {"array": "W"}, "Expected the name of an array. Received: 'W'"),
-        ([], {"node": 3}, "number of an entry"),
+        ([], {"node": 3}, "number of an earlier entry"),
         ([], {"dict": [[[], 1]]}, "unhashable"),
         ([], {"float": "one"}, "Expected nan, inf or -inf. Received: 'one'"),
         ([], {"number": ["float32", [1]]}, r"Expected a number. Received: \[1\]"),
@@ -183,7 +183,7 @@ def test_an_error_in_the_code_is_not_reported_as_damaged_data(monkeypatch: pytes
     def fail(self: GraphReader, index: int) -> Any:
         raise AttributeError("a typo in the code")
 
-    monkeypatch.setattr(GraphReader, "expr", fail)
+    monkeypatch.setattr(GraphReader, "get_expr", fail)
     with pytest.raises(AttributeError, match="a typo"):
         ObjectReader([], GraphReader({"format": 1, "nodes": []}, {})).decode({"node": 0})
 

@@ -122,7 +122,7 @@ def test_pages_are_self_contained():
         (lambda: pel.named(X @ W1, "h"), TypeError, r"name and then the expression.*Received: X @ W1"),
         (lambda: pel.named("h", 3.0), TypeError, "Only an expression can be named.*Received: 3.0"),
         (lambda: pel.named("h", X), TypeError, "Received: X, a input|Received: X, an input"),
-        (lambda: pel.named("c", pel.constant(2.0)), TypeError, "a constant; to name it, give names="),
+        (lambda: pel.named("c", pel.constant(2.0)), TypeError, "a constant; to name it, pass names="),
         (lambda: pel.formula(3.0), TypeError, r"pel.formula\(x \+ y\). Received: 3.0"),
         (
             lambda: pel.formula(X @ W1, names={W2: "V"}),

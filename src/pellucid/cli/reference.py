@@ -86,7 +86,7 @@ def _get_other_entries() -> "dict[str, Entry]":
     """Return the public names that are not functions on expressions, such as constructors and transformations."""
     from pellucid.show.reference import collect_api_entries
 
-    homes = {home: names for home, names in sys.modules["pellucid"]._HOMES.items() if home.startswith(LEVEL)}
+    homes = {home: names for home, names in sys.modules["pellucid"]._NAMES_BY_MODULE.items() if home.startswith(LEVEL)}
     return collect_api_entries({**homes, "pellucid.graph.ops.random": ["random.Generator"]})
 
 

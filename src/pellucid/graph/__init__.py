@@ -1,4 +1,4 @@
-"""Level 1: expressions, their types, ops, gradients and rewriting. It knows no other part of pellucid, and no JAX."""
+"""Expressions and their types, ops, gradients and rewriting. Nothing here imports JAX or a higher package."""
 
 from pellucid.graph import ops, rules
 from pellucid.graph.operators import FUNCTIONS

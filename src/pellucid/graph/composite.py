@@ -208,7 +208,7 @@ def check_settings(name: str, settings: Mapping[str, Any]) -> None:
     for key, value in settings.items():
         if isinstance(value, Expr) or not is_hashable(value):
             raise PellucidError(
-                f"{name}: {key} is a setting and must be hashable. Received: {key}={value}. "
+                f"{name}: {key} is a setting and must be a plain value. Received: {key}={value}. "
                 "To pass an expression or an array, give the argument no default"
             )
 

@@ -1,8 +1,8 @@
-r"""Gradients held against finite differences.
+r"""Gradient check by finite differences.
 
-The derivative of a cost along a direction :math:`d` is :math:`\langle \nabla c, d \rangle`, and a central difference
-:math:`\frac{c(x + hd) - c(x - hd)}{2h}` is off by :math:`O(h^2)`. A random projection of all results makes a cost of
-anything, and a random direction tries all elements of an input at once.
+The derivative of a cost along a direction :math:`d` is :math:`\langle \nabla c, d \rangle`; a central difference
+:math:`\frac{c(x + hd) - c(x - hd)}{2h}` approximates it with error :math:`O(h^2)`. A random projection of all
+results gives a scalar cost, and a random direction checks all elements of an input at once.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ Array = np.ndarray[Any, Any]
 Values = dict[Expr, Array]
 
 STEP = 1e-5
-"""How far a difference reaches to either side: in float64, about where rounding and curvature are equally small."""
+"""Step of the differences. In float64, rounding and truncation errors are about equal."""
 
 MAX_ELEMENTS = 1000
-"""Of a wrong gradient with at most so many elements, the worst is named."""
+"""Largest gradient whose worst element is searched."""
 
 
 def verify_grad(
@@ -40,33 +40,31 @@ def verify_grad(
     atol: float = 2e-6,
     seed: int = 0,
 ) -> None:
-    r"""Hold a gradient against central differences, :math:`\frac{c(x + hd) - c(x - hd)}{2h}`, in float64.
+    r"""Compare a gradient with central differences, :math:`\frac{c(x + hd) - c(x - hd)}{2h}`, in float64.
 
-    Everything runs in the NumPy interpreter. Several results, or results that are no scalars, are projected on random
-    weights first.
+    The NumPy interpreter evaluates both. Results that are not a single scalar are projected on random weights.
 
     Parameters
     ----------
     what : Expr or function
-        An expression of inputs of float64; or a function from expressions to one or several, such as an op of your own.
+        An expression of float64 inputs, or a function from expressions to one or several expressions, such as an op.
     values : mapping from Expr to array, or sequence of array
-        For an expression, the value of each input; for a function, the operands. Real numbers are taken in float64.
+        The value of each input of an expression, or the operands of a function. Floats are converted to float64.
     wrt : sequence of Expr, optional
-        What to differentiate by; without it every input of real numbers.
+        The variables, by default all floating-point inputs.
     order : int
-        1 for the gradient, 2 for the gradient of its projection as well, and so on.
+        Highest order of derivatives: 1 for gradients, 2 for gradients of projected gradients, and so on.
     rtol, atol : float
-        The greatest difference allowed, relative to what is expected, and absolute for values of the size of 1.
+        Relative tolerance, and absolute tolerance for values of magnitude 1.
     seed : int
-        Of the random weights and directions.
+        Seed of random weights and directions.
 
     Raises
     ------
     WrongGradientError
-        If a gradient and the differences disagree: by which input, in which order, what was expected and received, and
-        at which element it is worst.
+        If a gradient differs. The message has the input, the order, both values and the worst element.
     GradientError
-        If there is nothing to verify.
+        If there is no floating-point result or input.
 
     Examples
     --------
@@ -105,7 +103,7 @@ def verify_grad(
 
 
 def build_results(what: Any, values: Any) -> tuple[list[Expr], Values]:
-    """Return the results to be verified, and the values of all inputs, real ones in float64."""
+    """Return the results to check and the values of all inputs, with floats in float64."""
     if isinstance(what, Expr):
         if not isinstance(values, Mapping):
             raise GradientError(f"verify_grad: expected a value for each input, {{input: value}}. Received: {values!r}")
@@ -113,7 +111,7 @@ def build_results(what: Any, values: Any) -> tuple[list[Expr], Values]:
         narrow = next((e for e in given if is_float(e.dtype) and e.dtype != np.float64), None)
         if narrow is not None:
             raise GradientError(
-                f"verify_grad: differences are taken in float64. Received: {narrow}, which is {narrow.dtype}; "
+                f"verify_grad: expected float64 inputs. Received: {narrow}, which is {narrow.dtype}; "
                 "declare it with dtype='float64', or pass a function"
             )
         return [what], given
@@ -127,7 +125,7 @@ def build_results(what: Any, values: Any) -> tuple[list[Expr], Values]:
 
 
 def project_results(results: Sequence[Expr], given: Values, rng: np.random.Generator) -> Expr:
-    """Make a scalar of results by random weights, whose values it adds to those given."""
+    """Return the weighted sum of all results with random weights, which are added to the given values."""
     parts = []
     for result, value in zip(results, evaluate(np, results, given), strict=True):
         weights = Input("r", result.shape, result.dtype)
@@ -137,7 +135,7 @@ def project_results(results: Sequence[Expr], given: Values, rng: np.random.Gener
 
 
 def differentiate_along(cost: Expr, given: Values, directions: Values) -> tuple[float, float]:
-    """Return a cost, and its derivative along a direction, by a central difference."""
+    """Return the cost, and its directional derivative by a central difference."""
     ahead, behind = (
         float(evaluate(np, [cost], {**given, **{x: given[x] + s * d for x, d in directions.items()}})[0])
         for s in (STEP, -STEP)
@@ -146,16 +144,15 @@ def differentiate_along(cost: Expr, given: Values, directions: Values) -> tuple[
 
 
 def check_types(inputs: Sequence[Expr], given: Values, gradients: Sequence[Any]) -> None:
-    """Refuse a gradient that is not of the shape and dtype of its input."""
     for x, g in zip(inputs, gradients, strict=True):
         if np.shape(g) != np.shape(given[x]) or g.dtype != x.dtype:
             raise WrongGradientError(
-                f"The gradient by {x} came out as {g.dtype} {np.shape(g)}. Expected: {x.dtype} {np.shape(given[x])}"
+                f"The gradient with respect to {x} is {g.dtype} {np.shape(g)}. Expected: {x.dtype} {np.shape(given[x])}"
             )
 
 
 def explain_mismatch(cost: Expr, given: Values, gradients: Values, directions: Values, order: int) -> str:
-    """Say by which input a gradient is wrong, how much, and at which element most."""
+    """Return the message for a wrong gradient: the input with the largest difference, and its worst element."""
     gaps = {}
     for x, d in directions.items():
         received, expected = float(np.sum(gradients[x] * d)), differentiate_along(cost, given, {x: d})[1]
@@ -164,19 +161,19 @@ def explain_mismatch(cost: Expr, given: Values, gradients: Values, directions: V
     gap, received, expected = gaps[x]
     which = {1: "gradient", 2: "second gradient"}.get(order, f"gradient of order {order}")
     return (
-        f"The {which} of {cost} by {x} is not that of finite differences. Along a random direction, "
+        f"The {which} of {cost} with respect to {x} differs from finite differences. Along a random direction, "
         f"expected: {expected:.8g}. Received: {received:.8g}, a relative error of "
         f"{gap / max(abs(expected), np.finfo(float).tiny):.2g}{find_worst_element(cost, given, x, gradients[x])}"
     )
 
 
 def find_worst_element(cost: Expr, given: Values, x: Expr, g: Array) -> str:
-    """Say at which element a gradient is farthest from the difference."""
+    """Return the end of the message, with the element that differs most, for gradients that are not large."""
     if g.ndim == 0 or not 0 < g.size <= MAX_ELEMENTS:
         return ""
     units = np.eye(g.size).reshape(g.size, *g.shape)
     expected = np.reshape([differentiate_along(cost, given, {x: unit})[1] for unit in units], g.shape)
     gap = np.nan_to_num(np.abs(g - expected), nan=np.inf)
     worst = np.unravel_index(int(np.argmax(gap)), g.shape)
-    place = ", ".join(map(str, worst))
-    return f"; worst at [{place}]: expected {expected[worst]:.8g}, received {g[worst]:.8g}"
+    index = ", ".join(map(str, worst))
+    return f"; worst at [{index}]: expected {expected[worst]:.8g}, received {g[worst]:.8g}"

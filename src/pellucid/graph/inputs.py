@@ -1,4 +1,4 @@
-"""Inputs and shared variables, as users write them."""
+"""Constructors of inputs and shared variables."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ def tensor(name: str | None = None, shape: Sequence[Dim | None] = (), dtype: Any
     Parameters
     ----------
     name : str, optional
-        What it is called on the page.
+        Name in printed formulas.
     shape : sequence of int, str or None
-        Its dimensions: sizes, names for sizes that are known when it runs, None for unknown ones.
+        Dimensions: sizes, names of sizes that are known when it runs, None for unknown sizes.
     dtype : dtype, optional
-        `config.floatx` without it.
+        By default `config.floatx`.
 
     Returns
     -------
     Input
-        Told from others by identity, not by name.
+        A new input. Inputs are compared by identity, not by name.
 
     Examples
     --------
@@ -44,7 +44,7 @@ def _make_input(name: str | None, shape: DeclaredShape, dtype: Any, ndim: int, k
 
 
 def scalar(name: str | None = None, dtype: Any = None) -> Input:
-    """Make an input that is one number.
+    """Make a scalar input.
 
     Examples
     --------
@@ -99,7 +99,7 @@ def tensor4(name: str | None = None, shape: DeclaredShape = None, dtype: Any = N
 
 
 def iscalar(name: str | None = None) -> Input:
-    """Make an input that is one 32-bit integer.
+    """Make a scalar input of 32-bit integers.
 
     Examples
     --------
@@ -110,7 +110,7 @@ def iscalar(name: str | None = None) -> Input:
 
 
 def ivector(name: str | None = None, shape: DeclaredShape = None) -> Input:
-    """Make an input of one dimension, of 32-bit integers, such as labels.
+    """Make a vector input of 32-bit integers, such as labels.
 
     Examples
     --------
@@ -121,7 +121,7 @@ def ivector(name: str | None = None, shape: DeclaredShape = None) -> Input:
 
 
 def imatrix(name: str | None = None, shape: DeclaredShape = None) -> Input:
-    """Make an input of two dimensions, of 32-bit integers.
+    """Make a matrix input of 32-bit integers.
 
     Examples
     --------
@@ -134,23 +134,23 @@ def imatrix(name: str | None = None, shape: DeclaredShape = None) -> Input:
 def shared(
     value: Any, name: str | None = None, *, dtype: Any = None, trainable: bool = True, regularizable: bool = True
 ) -> Shared:
-    """Make a variable that keeps its value between calls.
+    """Make a variable that keeps its value between calls, such as a parameter.
 
     Parameters
     ----------
     value : array, list or number
-        Its first value; NumPy arrays keep their dtype, Python numbers and lists become `config.floatx`.
+        Initial value. NumPy arrays keep their dtype; Python numbers and lists get `config.floatx`.
     name : str, optional
-        What it is called on the page.
+        Name in printed formulas.
     dtype : dtype, optional
         Another dtype.
     trainable, regularizable : bool
-        What an optimizer and a penalty may do with it.
+        Whether optimizers update it, and whether weight penalties include it.
 
     Returns
     -------
     Shared
-        With `get_value` and `set_value`.
+        With methods `get_value` and `set_value`.
 
     Examples
     --------

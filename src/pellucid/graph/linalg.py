@@ -1,6 +1,6 @@
-r"""Linear algebra under the names of ``np.linalg``: the same functions as the flat names, together in one place.
+"""Linear algebra under the names of ``np.linalg``.
 
-``trace`` and ``diagonal`` alone are different ones, as they are in NumPy: here they take the last two axes.
+The functions are those of `pellucid`, except that ``trace`` and ``diagonal`` use the last two axes, as in NumPy.
 """
 
 from pellucid.graph.errors import LinAlgError, NoSuchNameError, near_miss
@@ -40,5 +40,5 @@ __all__ = [
 def __getattr__(name: str) -> object:
     if name.startswith("_"):
         raise AttributeError(name)
-    hint = near_miss(name, __all__) or " For what is not here, wrap a function of JAX with pel.from_jax."
+    hint = near_miss(name, __all__) or " Wrap a function of JAX with pel.from_jax for others."
     raise NoSuchNameError(f"pel.linalg has no {name!r}.{hint}")

@@ -1,4 +1,4 @@
-"""Mixed precision as a rewriting: products in few digits, sums and logarithms in many, parameters as they are."""
+"""Mixed precision, as a rewriting of the graph."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from pellucid.graph.errors import DtypeError
 from pellucid.graph.expr import Constant, Expr, Shared
 from pellucid.graph.op_def import OUTPUT
 from pellucid.graph.operators import call_op
-from pellucid.graph.subgraph import Subgraph
+from pellucid.graph.subgraph import map_subgraphs
 from pellucid.graph.traversal import rebuild, to_expr_list, topological
 from pellucid.graph.types import as_dtype, is_float
 
 PRODUCTS = frozenset(
     ["matmul", "conv", "conv_input_gradient", "conv_kernel_gradient", "conv_transpose", "sum_of_products", "outer"]
 )
-"""Ops that are computed in few digits: they take nearly all the time, and add up in many digits inside."""
+"""Ops that are computed in low precision. They take most of the time, and accumulate in high precision."""
 
 DECOMPOSED = frozenset(["attention_weights", "attended"])
-"""Formulas that are opened, because there are products in them and more."""
+"""Composite ops that are decomposed, because they contain products among other ops."""
 
 FOLLOWERS = frozenset(
     [
@@ -44,7 +44,7 @@ FOLLOWERS = frozenset(
         *("slice", "join", "flip", "pad", "max_pool", "gather", "stop_gradient", "grad_barrier"),
     ]
 )
-"""Ops that are computed in few digits if what they are made of is: what they lose is no more than the products lost."""
+"""Ops that are computed in low precision if an operand is. They lose no more than the products did."""
 
 
 @overload
@@ -52,23 +52,21 @@ def mixed_precision(expr: Expr, dtype: Any = ...) -> Expr: ...
 @overload
 def mixed_precision(expr: Sequence[Expr], dtype: Any = ...) -> list[Expr]: ...
 def mixed_precision(expr: Expr | Sequence[Expr], dtype: Any = "bfloat16") -> Expr | list[Expr]:
-    r"""Rewrite a graph so that products of matrices and convolutions, and what follows them element by element, are
-    computed in few digits, :math:`x W \to f_{32}(f_{16}(x) \, f_{16}(W))`.
+    r"""Rewrite a graph so that matrix products, convolutions, and elementwise ops on their results are computed in low
+    precision, :math:`x W \to f_{32}(f_{16}(x) \, f_{16}(W))`.
 
-    Parameters, and so their gradients and updates, stay as they are. Sums, means, exponentials, logarithms, softmaxes
-    and norms are computed in the dtype of the graph.
+    Parameters, their gradients and updates keep their dtype. Sums, means, exponentials, logarithms, softmaxes and norms
+    are computed in the dtype of the graph.
 
-    ``"bfloat16"`` reaches as far as float32, from 1e-38 to 3e38, so small gradients do not vanish in it and the loss
-    needs no scaling. ``"float16"`` ends at 6e-8 and at 65504: there, give the optimizer a ``loss_scale_factor``, such
-    as ``2.0**15``.
+    ``"bfloat16"`` has the range of float32, so small gradients do not underflow and the loss needs no scaling.
+    ``"float16"`` ranges from 6e-8 to 65504; with it, give the optimizer a ``loss_scale_factor``, such as ``2.0**15``.
 
     Parameters
     ----------
     expr : Expr or sequence of Expr
-        A loss or predictions, of float32 or float64. Differentiate what comes back, and the gradient is computed the
-        same way.
+        A loss or predictions, of float32 or float64. The gradient of the result uses mixed precision too.
     dtype : dtype
-        The few digits: ``"bfloat16"`` or ``"float16"``.
+        ``"bfloat16"`` or ``"float16"``.
 
     Returns
     -------
@@ -78,7 +76,7 @@ def mixed_precision(expr: Expr | Sequence[Expr], dtype: Any = "bfloat16") -> Exp
     Raises
     ------
     DtypeError
-        If it is no dtype of 16 bits.
+        If it is not a floating-point dtype of 16 bits.
 
     Examples
     --------
@@ -90,16 +88,15 @@ def mixed_precision(expr: Expr | Sequence[Expr], dtype: Any = "bfloat16") -> Exp
     ----------
     P. Micikevicius and others, Mixed Precision Training, ICLR 2018.
     """
-    few = as_dtype(dtype)
-    if few.itemsize != 2 or not is_float(few):
+    low = as_dtype(dtype)
+    if low.itemsize != 2 or not is_float(low):
         raise DtypeError(f"Expected a dtype of 16 bits, 'bfloat16' or 'float16'. Received: dtype={dtype!r}")
-    outputs = to_expr_list(expr, "mixed_precision")
-    found = lower_precision(outputs, few)
-    return found[0] if isinstance(expr, Expr) else found
+    lowered = lower_precision(to_expr_list(expr, "mixed_precision"), low)
+    return lowered[0] if isinstance(expr, Expr) else lowered
 
 
-def lower_precision(outputs: Sequence[Expr], few: np.dtype[Any]) -> list[Expr]:
-    """Rewrite expressions; each result has the dtype it had."""
+def lower_precision(outputs: Sequence[Expr], low: np.dtype[Any]) -> list[Expr]:
+    """Rewrite expressions. Each result keeps its dtype."""
     outputs = decompose_products(outputs)
     done: dict[Expr, Expr] = {}
     for node in topological(outputs):
@@ -108,27 +105,21 @@ def lower_precision(outputs: Sequence[Expr], few: np.dtype[Any]) -> list[Expr]:
             done[node] = node
         elif node.op is OUTPUT:
             done[node] = node.op.make(tuple(new), node.settings)
-        elif node.op.name in PRODUCTS and is_float(node.dtype):
-            done[node] = node.op.make(tuple(cast_float(i, few) for i in new), node.settings)
-        elif (
-            node.op.name in FOLLOWERS
-            and any(i.dtype == few for i in new)
-            and all(map(may_be_lowered, new, [few] * len(new)))
+        elif (node.op.name in PRODUCTS and is_float(node.dtype)) or (
+            node.op.name in FOLLOWERS and any(i.dtype == low for i in new) and all(may_be_lowered(i, low) for i in new)
         ):
-            done[node] = node.op.make(tuple(cast_float(i, few) if is_float(i.dtype) else i for i in new), node.settings)
+            done[node] = node.op.make(tuple(cast_float(i, low) for i in new), node.settings)
         else:
-            full = [
+            high = [
                 cast_float(i, old.dtype) if len(old.types) == 1 else i for i, old in zip(new, node.inputs, strict=True)
             ]
-            settings = {
-                key: lower_subgraph(v, few) if isinstance(v, Subgraph) else v for key, v in node.settings.items()
-            }
-            done[node] = node.op.make(tuple(full), settings)
+            rebuilt = node.op.make(tuple(high), node.settings)
+            done[node] = map_subgraphs(rebuilt, lambda inner: lower_precision(inner, low))
     return [cast_float(done[output], output.dtype) for output in outputs]
 
 
 def decompose_products(outputs: Sequence[Expr]) -> list[Expr]:
-    """Open the formulas that have products in them."""
+    """Decompose the composite ops that contain products."""
     done: dict[Expr, Expr] = {}
     for node in topological(outputs):
         new = rebuild(node, [done[i] for i in node.inputs])
@@ -136,22 +127,17 @@ def decompose_products(outputs: Sequence[Expr]) -> list[Expr]:
     return [done[output] for output in outputs]
 
 
-def lower_subgraph(body: Subgraph, few: np.dtype[Any]) -> Subgraph:
-    """Rewrite the graph inside an op, whose states must keep their dtypes."""
-    return Subgraph(body.inputs, tuple(lower_precision(body.outputs, few)))
+def may_be_lowered(e: Expr, low: np.dtype[Any]) -> bool:
+    """Tell whether an operand may be cast to low precision.
 
-
-def may_be_lowered(e: Expr, few: np.dtype[Any]) -> bool:
-    """Tell whether an operand may be taken in few digits: it is so already, is given as it is, or is no real number.
-
-    A shared variable that is not learned is not, for what it is may be a mean that is subtracted.
+    Shared variables that are not parameters may not: they may be means that are subtracted.
     """
-    given = isinstance(e, Constant) or (isinstance(e, Shared) and e.trainable_by_default)
-    return e.dtype == few or given or not is_float(e.dtype)
+    is_parameter = isinstance(e, Constant) or (isinstance(e, Shared) and e.trainable_by_default)
+    return e.dtype == low or is_parameter or not is_float(e.dtype)
 
 
 def cast_float(e: Expr, dtype: np.dtype[Any]) -> Expr:
-    """Return an expression in a dtype, itself if it has it or is what was cast from it."""
+    """Cast a floating-point expression. Others are returned unchanged."""
     if e.dtype == dtype or not is_float(e.dtype):
         return e
     made: Expr = call_op("cast", e, dtype=dtype)

@@ -1,8 +1,7 @@
-"""Expressions as one line of text, in Python's notation and with its precedence.
+"""Pretty printer of expressions, on one line with Python's precedence.
 
-The same walk writes LaTeX (`pellucid.show.tex`): a notation says how leaves and ops are written, and `render`
-does the rest. It goes from left to right with an explicit stack and stops at a limit, because the text of a graph
-with much sharing can be exponentially longer than the graph.
+The same walk renders LaTeX (`pellucid.show.tex`): a `Notation` formats leaves and ops. The walk uses an explicit stack
+and stops at a limit, because the text of a graph with sharing can be exponentially longer than the graph.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from pellucid.graph.types import Type
 
 
 class Notation(Protocol):
-    """How leaves and ops are written."""
+    """Formats leaves and ops."""
 
     def leaf(self, node: Any) -> tuple[str, int]:
         """Return the text of a leaf and its precedence."""
@@ -35,39 +34,31 @@ class Notation(Protocol):
         """Return the opening and the closing parenthesis."""
 
     def name(self, name: str) -> str:
-        """Return how the name of an expression is written."""
+        """Return the formatted name of an expression."""
 
 
 def get_operands(node: Any) -> tuple[Any, ...]:
-    """Return what an expression or a pattern is made of."""
     return node.operands if isinstance(node, Pattern) else node.inputs
 
 
 def has_open_settings(node: Any) -> bool:
-    """Tell whether this is a pattern that fits any value of some setting, which no op's own form can write."""
+    """Tell whether this is a pattern with holes among its settings, which the text of the op cannot print."""
     return isinstance(node, Pattern) and any(isinstance(value, Pattern) for value in node.settings.values())
 
 
 def render(root: Any, notation: Notation, limit: int, names: Mapping[Any, str] | None = None) -> str:
-    """Write an expression, stopping at named subexpressions and after ``limit`` pieces.
-
-    A name is one of ``names``, or what `named` gave an expression inside.
+    """Render an expression or a pattern. Subexpressions with a name are printed as their names.
 
     Parameters
     ----------
     root : Expr or Pattern
-        What to write.
+        The expression.
     notation : Notation
-        How to write it.
+        Formats leaves and ops.
     limit : int
-        The number of pieces after which the rest is written as an ellipsis.
+        Number of pieces after which the text ends with an ellipsis.
     names : mapping from Expr to str, optional
-        Subexpressions to be written as names.
-
-    Returns
-    -------
-    str
-        One line.
+        Names of subexpressions, in addition to those by `named`.
     """
     names = names or {}
     opening, closing = notation.parenthesize()
@@ -81,42 +72,42 @@ def render(root: Any, notation: Notation, limit: int, names: Mapping[Any, str] |
         if len(out) > limit:
             return "".join(out) + "…"
         node, least = piece
-        written: list[TemplatePiece]
-        label = get_given_name(node, names)
-        if label is None and node is not root and get_own_name(node) is not None:
-            label = notation.name(node.name)
-        if label is not None:
-            written, precedence = [label], ATOM
+        pieces: list[TemplatePiece]
+        name = get_given_name(node, names)
+        if name is None and node is not root and get_own_name(node) is not None:
+            name = notation.name(node.name)
+        if name is not None:
+            pieces, precedence = [name], ATOM
         elif getattr(node, "op", None) is None:
             leaf, precedence = notation.leaf(node)
-            written = [leaf]
-        elif node.op.text == "{0}":
-            stack.append((node.inputs[0], least))
+            pieces = [leaf]
+        elif node.op.text == "{0}":  # an op that prints as its operand
+            stack.append((get_operands(node)[0], least))
             continue
         else:
-            written, precedence = notation.pieces(node)
+            pieces, precedence = notation.pieces(node)
         if precedence < least:
-            written = [opening, *written, closing]
-        stack.extend(reversed(written))
+            pieces = [opening, *pieces, closing]
+        stack.extend(reversed(pieces))
     return "".join(out)
 
 
 def get_given_name(node: Any, names: Mapping[Any, str]) -> str | None:
-    """Return the name that an expression is given here."""
+    """Return the name of an expression in a mapping."""
     return names.get(node) if isinstance(node, Expr) else None
 
 
 def get_own_name(node: Any) -> str | None:
-    """Return the name that `named` gave an expression."""
+    """Return the name that `named` attached to an expression."""
     return node.name if isinstance(node, Expr) and node.op is not None else None
 
 
 def fill_template(template: str, operands: tuple[Any, ...], precedence: int) -> list[TemplatePiece]:
     """Split a template such as ``"{0} - {1:>}"`` at its operands.
 
-    An operand is parenthesized if it binds looser than the op; with ``:>`` if it does not bind tighter; with ``:^``
-    if it is no atom; with ``:_`` never, because it stands in braces or parentheses of the template's own, as do all
-    operands of an op of the highest precedence.
+    An operand is parenthesized if its precedence is lower than that of the op. With ``:>`` it is also parenthesized if
+    the precedences are equal, with ``:^`` unless it is an atom, and with ``:_`` never, because the template has
+    parentheses or braces around it. Operands of atoms are not parenthesized either.
     """
     result: list[TemplatePiece] = []
     for literal, field, spec, _ in string.Formatter().parse(template):
@@ -130,7 +121,7 @@ def fill_template(template: str, operands: tuple[Any, ...], precedence: int) -> 
 
 
 def format_number(value: Any, dtype: np.dtype[Any]) -> str:
-    """Write a number as short as its dtype allows: 2, 0.1, 1e-08."""
+    """Return the shortest text of a number in its dtype: 2, 0.1, 1e-08."""
     if dtype.kind in "bi" or dtype.kind == "u":
         return str(value)
     short = str(np.float32(value)) if dtype.itemsize <= 4 else str(float(value))
@@ -138,17 +129,15 @@ def format_number(value: Any, dtype: np.dtype[Any]) -> str:
 
 
 class PythonNotation:
-    """Python's and NumPy's notation."""
+    """Notation of Python and NumPy."""
 
     def leaf(self, node: Any) -> tuple[str, int]:
-        """Return the text of a leaf and its precedence."""
         if isinstance(node, (Input, Shared, Pattern)):
             return node.name or type(node).__name__.lower(), ATOM
         value = node.value if isinstance(node, Constant) else np.asarray(node)
         return format_constant(value)
 
     def pieces(self, node: Any) -> tuple[list[TemplatePiece], int]:
-        """Return the pieces of an op on its operands, and its precedence."""
         op, operands, settings = node.op, get_operands(node), node.settings
         if has_open_settings(node):
             return format_call(op.name, operands, settings, op.defaults), ATOM
@@ -159,18 +148,16 @@ class PythonNotation:
         return format_call(op.name, operands, settings, op.defaults), ATOM
 
     def parenthesize(self) -> tuple[str, str]:
-        """Return the opening and the closing parenthesis."""
         return "(", ")"
 
     def name(self, name: str) -> str:
-        """Return how the name of an expression is written."""
         return name
 
 
 def format_call(
     name: str, operands: tuple[Any, ...], settings: Mapping[str, Any], defaults: Mapping[str, Any]
 ) -> list[TemplatePiece]:
-    """Write ``name(a, b, setting=value)``, with the settings that differ from their defaults."""
+    """Return the pieces of ``name(a, b, setting=value)``, with the settings that differ from their defaults."""
     result: list[TemplatePiece] = [f"{name}("]
     for position, operand in enumerate(operands):
         result += [", "] if position else []
@@ -182,7 +169,6 @@ def format_call(
 
 
 def format_setting(value: Any) -> str:
-    """Write a setting as it would be given."""
     if isinstance(value, np.dtype):
         return value.name
     if type(value) is tuple:
@@ -191,7 +177,7 @@ def format_setting(value: Any) -> str:
 
 
 def format_constant(value: np.ndarray[Any, Any]) -> tuple[str, int]:
-    """Write a constant: a number, a short array in full, a long one by its type."""
+    """Return the text of a constant, the type of a large array, and its precedence."""
     if value.ndim == 0:
         text = format_number(value[()], value.dtype)
         return text, NEGATE if text.startswith("-") else ATOM
@@ -203,21 +189,16 @@ def format_constant(value: np.ndarray[Any, Any]) -> tuple[str, int]:
 
 @expression_text.register
 def text(node: Any, limit: int = MAX_TEXT, names: Mapping[Any, str] | None = None) -> str:
-    """Write an expression or a pattern on one line.
+    """Return the text of an expression on one line.
 
     Parameters
     ----------
     node : Expr or Pattern
-        What to write.
+        The expression.
     limit : int
-        The number of pieces after which the rest is written as an ellipsis.
+        Number of pieces after which the text ends with an ellipsis.
     names : mapping from Expr to str, optional
-        Subexpressions to be written as names.
-
-    Returns
-    -------
-    str
-        One line.
+        Names of subexpressions, in addition to those by `named`.
 
     Examples
     --------
@@ -232,13 +213,13 @@ def text(node: Any, limit: int = MAX_TEXT, names: Mapping[Any, str] | None = Non
 def format_op(
     op: Any, operands: Sequence[Any], settings: Mapping[str, Any], limit: int, names: Mapping[Any, str]
 ) -> str:
-    """Write an op on operands of which it makes no expression, for the message that says so."""
+    """Return the text of an op on operands that it does not accept, for messages."""
     return text(Pattern(op, tuple(operands), dict(settings)), limit, names)
 
 
-def check_printable(node: Any, who: str) -> Any:
-    """Return what is to be written, refusing what is neither an expression nor numbers."""
+def check_printable(node: Any, caller: str) -> Any:
+    """Return an expression or numbers unchanged. The caller is named in the error for other values."""
     if isinstance(node, (Expr, Pattern)) or np.asarray(node).dtype.kind in "biufV":
         return node
-    own = f"; it has {who}() of its own" if hasattr(node, who) else ""
-    raise UseError(f"{who}: expected an expression. Received: {node!r}, of type {type(node).__name__}{own}")
+    fix = f"; call its method {caller}()" if hasattr(node, caller) else ""
+    raise UseError(f"{caller}: expected an expression. Received: {node!r}, of type {type(node).__name__}{fix}")

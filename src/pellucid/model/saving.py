@@ -27,7 +27,7 @@ def save_model(model: ModelLike, path: Any) -> None:
     writer = GraphWriter(passthrough=True)
     objects = ObjectWriter(writer)
     root = objects.add(model)
-    data = {"graph": writer.data(), "objects": objects.objects, "model": root}
+    data = {"graph": writer.to_data(), "objects": objects.objects, "model": root}
     write_container(path, FILE_KIND, data, writer.arrays)
 
 
@@ -53,7 +53,7 @@ def copy_model(model: ModelLike) -> ModelLike:
     writer = GraphWriter(passthrough=True)
     objects = ObjectWriter(writer)
     root = objects.add(model)
-    reader = ObjectReader(objects.objects, GraphReader(writer.data(), writer.arrays), objects.custom)
+    reader = ObjectReader(objects.objects, GraphReader(writer.to_data(), writer.arrays), objects.custom)
     attach_calls(reader.objects)
     copy: ModelLike = reader.decode(root)
     return copy

@@ -19,7 +19,7 @@ import numpy as np
 from pellucid.graph.errors import StorageError
 from pellucid.graph.expr import Expr
 from pellucid.graph.serialization import GraphReader, GraphWriter
-from pellucid.graph.serialization.attributes import SPECIAL, decode_dtype
+from pellucid.graph.serialization.attributes import SPECIAL, decode_dtype, decode_number
 from pellucid.graph.types import Unknown
 from pellucid.saving.class_registry import find_registered, get_registered_name
 from pellucid.saving.missing_objects import MissingObject, make_missing_class
@@ -98,7 +98,7 @@ class ObjectWriter:
         if isinstance(value, np.generic):
             return {"number": [value.dtype.name, self.encode(value.item())]}
         if isinstance(value, np.ndarray):
-            return {"array": self.writer.keep(value, "array")}
+            return {"array": self.writer.add_array(value, "array")}
         return self.encode_object(value)
 
     def encode_object(self, value: Any) -> Any:
@@ -226,19 +226,14 @@ class ObjectReader:
             raise StorageError(f"Expected pairs of keys and values. Received: {content!r:.100} ({error})") from error
 
     def read_node(self, content: Any) -> Expr:
-        return self.reader.expr(content)
+        return self.reader.get_expr(content)
 
     def read_dtype(self, content: Any) -> Any:
         return decode_dtype(content)
 
     def read_number(self, content: Any) -> Any:
         name, number = self.decode_list(content, 2)
-        if not isinstance(number, (bool, int, float)):
-            raise StorageError(f"Expected a number. Received: {number!r:.100}")
-        try:
-            return decode_dtype(name).type(number)
-        except (ValueError, OverflowError) as error:
-            raise StorageError(f"Expected a number of dtype {name}. Received: {number} ({error})") from error
+        return decode_number(decode_dtype(name), number)
 
     def read_array(self, content: Any) -> Any:
         if not isinstance(content, str) or content not in self.reader.arrays:

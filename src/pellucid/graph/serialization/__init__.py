@@ -1,4 +1,4 @@
-"""Expression graphs as plain data: what can be written as JSON beside named arrays, and read without running code."""
+"""Conversion of expression graphs to JSON data with named arrays, and back without running code from the data."""
 
 from pellucid.graph.serialization.reader import GraphReader, from_data
 from pellucid.graph.serialization.writer import GraphWriter, to_data

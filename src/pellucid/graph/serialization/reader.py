@@ -1,4 +1,4 @@
-"""From data to expressions. The data may come from anybody: nothing is believed, and no code of theirs is run."""
+"""Reading of expression graphs from JSON data of unknown origin, which is checked and never executed."""
 
 from __future__ import annotations
 
@@ -11,27 +11,31 @@ from pellucid.graph.errors import PellucidError, StorageError, near_miss
 from pellucid.graph.expr import Expr, Input, Shared, as_expr, attach_label, constant, is_compatible_shape
 from pellucid.graph.gc_pause import pause_gc
 from pellucid.graph.op_def import OPS, OUTPUT, PASSTHROUGH, Op
-from pellucid.graph.serialization.attributes import DimEncoder, decode
-from pellucid.graph.serialization.writer import FORMAT
+from pellucid.graph.serialization.attributes import DimEncoder, decode_setting
+from pellucid.graph.serialization.writer import FORMAT, TAGS
 from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.traversal import replace_all
 from pellucid.graph.types import Type, format_shape
 
 Array = np.ndarray[Any, Any]
-TAGS = {"trainable", "regularizable", "trainable_by_default"}
 
 
 class GraphReader:
-    """The expressions of some data, in the order in which they stand there.
+    """Creates the expressions of a table that a `GraphWriter` wrote.
 
     Parameters
     ----------
     data : dict
-        As a `Writer` returns it.
+        The table.
     arrays : dict from str to array
-        The values.
+        Values of shared variables and large constants.
     leaves : dict from int to Expr, optional
-        What takes the place of an input or a shared variable of the data; its value is left alone.
+        Expressions to use for inputs and shared variables, by their index in the table. They keep their values.
+
+    Attributes
+    ----------
+    exprs : list of Expr
+        The expression of each entry.
     """
 
     def __init__(self, data: Any, arrays: Mapping[str, Array], leaves: Mapping[int, Expr] | None = None) -> None:
@@ -41,180 +45,183 @@ class GraphReader:
         self.dims = DimEncoder()
         self.exprs: list[Expr] = []
         with pause_gc():
-            for place, entry in enumerate(data["nodes"]):
-                self.exprs.append(self.at(place, entry))
+            for index, entry in enumerate(data["nodes"]):
+                try:
+                    self.exprs.append(self.read_node(index, entry))
+                except StorageError as error:
+                    raise StorageError(f"Entry {index} of the graph: {error}") from error
         for entry in check_list(data.get("shared", []), "shared"):
-            self.complete(entry)
+            self.read_shared_state(entry)
 
-    def at(self, place: int, entry: Any) -> Expr:
-        """Return the expression of one entry, and say which it is if it is none."""
-        try:
-            if not isinstance(entry, dict) or ("op" in entry) == ("leaf" in entry):
-                raise StorageError(f"Expected an op or a leaf. Received: {entry!r:.100}")
-            return self.op(entry) if "op" in entry else self.leaf(place, entry)
-        except StorageError as error:
-            raise StorageError(f"Entry {place} of the graph: {error}") from error
-        except Exception as error:
-            # Data from anybody can be wrong in any way, and an op's own rules fail on it in words of their own.
-            what = entry.get("op", entry.get("leaf"))
-            reason = str(error) if isinstance(error, PellucidError) else f"{type(error).__name__}: {error}"
-            raise StorageError(f"Entry {place} of the graph, {what!r:.100}, makes no expression: {reason}") from error
-
-    def expr(self, place: Any) -> Expr:
-        """Return the expression at a place before the one that is read."""
-        if type(place) is not int or not 0 <= place < len(self.exprs):
+    def get_expr(self, index: Any) -> Expr:
+        """Return the expression of an earlier entry."""
+        if type(index) is not int or not 0 <= index < len(self.exprs):
             raise StorageError(
-                f"Expected the number of an entry before it, below {len(self.exprs)}. Received: {place!r:.100}"
+                f"Expected the number of an earlier entry, below {len(self.exprs)}. Received: {index!r:.100}"
             )
-        return self.exprs[place]
+        return self.exprs[index]
 
-    def leaf(self, place: int, entry: dict[str, Any]) -> Expr:
-        """Return an input, a shared variable or a constant."""
+    def get_exprs(self, indices: Any, key: str) -> tuple[Expr, ...]:
+        return tuple(map(self.get_expr, check_list(indices, key)))
+
+    def read_node(self, index: int, entry: Any) -> Expr:
+        if not isinstance(entry, dict) or ("op" in entry) == ("leaf" in entry):
+            raise StorageError(f"Expected an op or a leaf. Received: {entry!r:.100}")
+        return self.read_op(entry) if "op" in entry else self.read_leaf(index, entry)
+
+    def read_leaf(self, index: int, entry: dict[str, Any]) -> Expr:
         check_keys(entry, {"leaf", "type"}, {"name", "value", "tags"})
         name = read_name(entry)
-        if place in self.leaves:
-            given = self.leaves[place]
-            self.dims.bind(entry["type"][1], given.shape)
-            type_ = self.dims.decode_type(entry["type"])
-            if given.dtype != type_.dtype or not is_compatible_shape(given.shape, type_.shape):
-                raise StorageError(f"Expected {type_} for {name}. Received: {given}, which is {given.type}")
+        if index in self.leaves:
+            given = self.leaves[index]
+            self.dims.learn_dims(entry["type"], given.shape)
+            expected = self.dims.decode_type(entry["type"])
+            if given.dtype != expected.dtype or not is_compatible_shape(given.shape, expected.shape):
+                raise StorageError(f"Expected {expected} for {name}. Received: {given}, which is {given.type}")
             return given
         type_ = self.dims.decode_type(entry["type"])
         if entry["leaf"] == "input":
             return Input(name, type_.shape, type_.dtype)
         if entry["leaf"] == "constant":
-            return constant(self.value(entry.get("value"), type_))
+            return constant(self.read_value(entry.get("value"), type_))
         if entry["leaf"] != "shared":
             raise StorageError(f"Expected an input, a shared variable or a constant. Received: {entry['leaf']!r:.100}")
-        tags = set(check_list(entry.get("tags", []), "tags"))
-        if not tags <= TAGS:
-            raise StorageError(f"Expected tags out of {', '.join(sorted(TAGS))}. Received: {sorted(tags)!r:.100}")
-        made = Shared(self.value({"array": entry.get("value")}, type_), name)
+        tags = check_list(entry.get("tags", []), "tags")
+        if not all(tag in TAGS for tag in tags):
+            raise StorageError(f"Expected tags out of {', '.join(TAGS)}. Received: {tags!r:.100}")
+        variable = Shared(self.read_value({"array": entry.get("value")}, type_), name)
         for tag in TAGS:
-            setattr(made, tag, tag in tags)
-        return made
+            setattr(variable, tag, tag in tags)
+        return variable
 
-    def value(self, data: Any, type_: Type) -> Array:
-        """Return an array that is written out, or that has a name, and hold it against its type."""
+    def read_value(self, data: Any, type_: Type) -> Array:
+        """Return an array of this type from numbers or from the name of an array."""
         if isinstance(data, dict):
             key = data.get("array")
             if not isinstance(key, str) or key not in self.arrays:
-                raise StorageError(f"Its value, the array {key!r:.100}, is not there")
+                raise StorageError(f"Its value, the array {key!r:.100}, is missing")
             array = np.asarray(self.arrays[key])
         else:
-            array = np.array(data, dtype=type_.dtype)
+            try:
+                with np.errstate(over="raise", invalid="raise"):
+                    array = np.array(data, dtype=type_.dtype)
+            except (TypeError, ValueError, ArithmeticError) as error:
+                raise StorageError(f"Expected numbers of dtype {type_.dtype}. Received: {data!r:.100}") from error
         if array.dtype != type_.dtype or array.shape != type_.shape:
             raise StorageError(f"Expected a value that is {type_}. Received: {array.dtype} {format_shape(array.shape)}")
         return array
 
-    def op(self, entry: dict[str, Any]) -> Expr:
-        """Return an op on expressions that are there already, and hold its type against the one that was written."""
+    def read_op(self, entry: dict[str, Any]) -> Expr:
         check_keys(entry, {"op", "inputs", "types"}, {"settings", "name"})
         op = find_op(entry["op"])
-        inputs = tuple(self.expr(i) for i in check_list(entry["inputs"], "inputs"))
+        inputs = self.get_exprs(entry["inputs"], "inputs")
         if not op.variadic and len(inputs) != len(op.operands):
             raise StorageError(f"{op.name} takes {len(op.operands)} operands. Received: {len(inputs)}")
-        given = entry.get("settings", {})
-        if not isinstance(given, dict) or not set(given) <= set(op.defaults):
+        data = entry.get("settings", {})
+        if not isinstance(data, dict) or not set(data) <= set(op.defaults):
             known = ", ".join(op.defaults) or "none"
-            raise StorageError(f"{op.name} has the settings {known}. Received: {given!r:.100}")
-        made = op.make(inputs, {key: decode(value, self.dims, self.body) for key, value in given.items()})
-        self.check_types(made, check_list(entry["types"], "types"))
+            raise StorageError(f"{op.name} has the settings {known}. Received: {data!r:.100}")
+        try:
+            settings = {key: decode_setting(value, self.dims, self.read_subgraph) for key, value in data.items()}
+        except RecursionError:
+            raise StorageError(f"The settings of {op.name} are nested too deeply") from None
         name = read_name(entry)
-        return made if name is None else attach_label(made, name=name)
+        try:
+            node = op.make(inputs, settings)
+        except Exception as error:
+            # Shape inference runs on settings of unknown origin, on which any function may fail in its own way.
+            reason = str(error) if isinstance(error, PellucidError) else f"{type(error).__name__}: {error}"
+            raise StorageError(f"{op.name} cannot be applied to these operands and settings: {reason}") from error
+        self.check_types(node, check_list(entry["types"], "types"))
+        return node if name is None else attach_label(node, name=name)
 
-    def check_types(self, made: Expr, types: list[Any]) -> None:
-        """Refuse an op that is no longer of the type that it was when it was written."""
-        if len(types) == len(made.types):
-            for data, actual in zip(types, made.types, strict=True):
-                self.dims.bind(data[1] if isinstance(data, list) and len(data) == 2 else None, actual.shape)
-        written = tuple(self.dims.decode_type(t) for t in types)
-        same = len(written) == len(made.types) and all(
+    def check_types(self, node: Expr, types: list[Any]) -> None:
+        """Refuse an op whose types are not those that were written."""
+        for data, actual in zip(types, node.types, strict=False):
+            self.dims.learn_dims(data, actual.shape)
+        written = tuple(self.dims.decode_type(data) for data in types)
+        if len(written) != len(node.types) or not all(
             a.dtype == b.dtype and is_compatible_shape(a.shape, b.shape)
-            for a, b in zip(written, made.types, strict=True)
-        )
-        if not same:
-            raise StorageError(f"{made} was {', '.join(map(str, written))}, and is {', '.join(map(str, made.types))}")
+            for a, b in zip(written, node.types, strict=True)
+        ):
+            raise StorageError(f"{node} was {', '.join(map(str, written))}, and is {', '.join(map(str, node.types))}")
 
-    def body(self, data: Any) -> Subgraph:
-        """Return a graph inside an op: placeholders, and what is made of them."""
+    def read_subgraph(self, data: Any) -> Subgraph:
         if not isinstance(data, dict) or set(data) != {"inputs", "outputs"}:
-            raise StorageError(f"Expected a graph inside an op, its inputs and outputs. Received: {data!r:.100}")
-        inputs, outputs = (tuple(self.expr(i) for i in check_list(data[k], k)) for k in ("inputs", "outputs"))
+            raise StorageError(f"Expected a subgraph, its inputs and outputs. Received: {data!r:.100}")
+        inputs, outputs = (self.get_exprs(data[key], key) for key in ("inputs", "outputs"))
         if not all(isinstance(e, Input) for e in inputs):
-            raise StorageError(f"Expected inputs of a graph inside an op. Received: {inputs!r:.100}")
+            raise StorageError(f"Expected inputs of a subgraph. Received: {inputs!r:.100}")
         return Subgraph(inputs, outputs)
 
-    def complete(self, entry: Any) -> None:
-        """Give a shared variable the update that it brings along, and its constraint."""
+    def read_shared_state(self, entry: Any) -> None:
+        """Set the default update and the constraint of a shared variable."""
         if not isinstance(entry, dict):
-            raise StorageError(f"Expected what a shared variable brings along. Received: {entry!r:.100}")
+            raise StorageError(
+                f"Expected the default update or constraint of a shared variable. Received: {entry!r:.100}"
+            )
         check_keys(entry, {"shared"}, {"default_update", "constraint"})
-        variable = self.expr(entry["shared"])
+        variable = self.get_expr(entry["shared"])
         if not isinstance(variable, Shared):
             raise StorageError(f"Expected a shared variable. Received: {variable}")
         if entry["shared"] in self.leaves:
             return
         if "default_update" in entry:
-            update = self.expr(entry["default_update"])
+            update = self.get_expr(entry["default_update"])
             if update.type != variable.type:
-                raise StorageError(f"{variable} is {variable.type}. Received: an update of it that is {update.type}")
+                raise StorageError(f"Expected a default update of {variable}, {variable.type}. Received: {update.type}")
             variable.default_update = update
         if "constraint" in entry:
-            body = self.body(entry["constraint"])
-            if [e.type for e in (*body.inputs, *body.outputs)] != [variable.type] * 2:
+            constraint = self.read_subgraph(entry["constraint"])
+            if [e.type for e in (*constraint.inputs, *constraint.outputs)] != [variable.type] * 2:
                 raise StorageError(f"Expected a constraint from {variable.type} to {variable.type}, for {variable}")
-            variable.constraint = make_function(body)
+            variable.constraint = make_function(constraint)
 
 
-def make_function(body: Subgraph) -> Callable[[Any], Any]:
-    """Return the function that a graph is, from what takes the place of its inputs to its first output."""
+def make_function(subgraph: Subgraph) -> Callable[[Any], Any]:
+    """Return the function from the inputs of a subgraph to its first output."""
 
     def function(*operands: Any) -> Expr:
-        return replace_all(body.outputs, dict(zip(body.inputs, map(as_expr, operands), strict=True)))[0]
+        return replace_all(subgraph.outputs, dict(zip(subgraph.inputs, map(as_expr, operands), strict=True)))[0]
 
     return function
 
 
 def find_op(name: Any) -> Op:
-    """Return the op of a name, or say how to have it."""
+    """Return the op with this name."""
     for op in (OUTPUT, PASSTHROUGH):
         if name == op.name:
             return op
     if not isinstance(name, str) or name not in OPS:
         hint = near_miss(name, OPS) if isinstance(name, str) else ""
         raise StorageError(
-            f"There is no op named {name!r:.100}.{hint} If it is one of your own, run the code that defines it, with "
-            "pel.op or pel.compound, before you load"
+            f"There is no op named {name!r:.100}.{hint} If it is a custom op, run the code that defines it, with "
+            "pel.op or pel.compound, before loading"
         )
     return OPS[name]
 
 
 def check_format(data: Any) -> None:
-    """Refuse what is no graph, or one of a later format."""
     if not isinstance(data, dict) or type(data.get("format")) is not int or not isinstance(data.get("nodes"), list):
-        raise StorageError(f"Expected a graph as data, with its format and nodes. Received: {data!r:.100}")
+        raise StorageError(f"Expected the data of a graph, with its format and nodes. Received: {data!r:.100}")
     if data["format"] != FORMAT:
         raise StorageError(
             f"Expected a graph of format {FORMAT}. Received: format {data['format']}; a newer pellucid wrote it"
         )
 
 
-def check_keys(entry: dict[str, Any], needed: set[str], allowed: set[str]) -> None:
-    """Refuse an entry that lacks something, or has something nobody would read."""
-    if not needed <= set(entry) <= needed | allowed:
-        raise StorageError(f"Expected {', '.join(sorted(needed))}. Received: {sorted(map(str, entry))!r:.200}")
+def check_keys(entry: dict[str, Any], required: set[str], optional: set[str]) -> None:
+    if not required <= set(entry) <= required | optional:
+        raise StorageError(f"Expected {', '.join(sorted(required))}. Received: {sorted(map(str, entry))!r:.200}")
 
 
-def check_list(data: Any, what: str) -> list[Any]:
-    """Return a list, or say that it must be one."""
+def check_list(data: Any, key: str) -> list[Any]:
     if not isinstance(data, list):
-        raise StorageError(f"Expected a list of {what}. Received: {data!r:.100}")
+        raise StorageError(f"Expected a list of {key}. Received: {data!r:.100}")
     return data
 
 
 def read_name(entry: dict[str, Any]) -> str | None:
-    """Return the name in an entry."""
     name = entry.get("name")
     if name is not None and not isinstance(name, str):
         raise StorageError(f"Expected a name. Received: {name!r:.100}")
@@ -222,28 +229,29 @@ def read_name(entry: dict[str, Any]) -> str | None:
 
 
 def from_data(data: Any, arrays: Mapping[str, Array], leaves: Mapping[int, Expr] | None = None) -> Any:
-    """Return the expressions that `to_data` wrote, in the form in which they were given.
+    """Return the expressions of JSON data that `to_data` wrote.
 
-    Inputs and shared variables are new ones, unless others are given; everything else is interned as usual, so that
-    on the same leaves it is the same expression.
+    Inputs and shared variables are created unless given in ``leaves``. All other expressions are interned, so equal
+    graphs on the same leaves are the same objects.
 
     Parameters
     ----------
     data : dict
-        From `to_data`, or from anybody: it is checked, and no code of it is run.
+        The result of `to_data`. It may come from an untrusted source: it is checked and never executed.
     arrays : dict from str to array
-        The values.
+        Values of shared variables and large constants.
     leaves : dict from int to Expr, optional
-        What takes the place of a leaf, by its place in ``data["nodes"]``.
+        Expressions to use for leaves, by their index in ``data["nodes"]``.
 
     Returns
     -------
-    Expr, or a list, tuple or dict of them
+    Expr, or list, tuple or dict of them
+        In the structure that `to_data` was given.
 
     Raises
     ------
     StorageError
-        If the data are no graph; the entry is named. Nothing is changed then.
+        If the data are invalid. The message names the entry.
 
     Examples
     --------
@@ -259,13 +267,13 @@ def from_data(data: Any, arrays: Mapping[str, Array], leaves: Mapping[int, Expr]
     try:
         return read_structure(data.get("outputs"), reader)
     except RecursionError:
-        raise StorageError("Expected the outputs of a graph. Received: lists in lists without end") from None
+        raise StorageError("Expected the outputs of a graph. Received: lists that are nested too deeply") from None
 
 
 def read_structure(data: Any, reader: GraphReader) -> Any:
-    """Return expressions in the form that was written."""
+    """Return expressions in nested lists, tuples and dictionaries."""
     if type(data) is int:
-        return reader.expr(data)
+        return reader.get_expr(data)
     if isinstance(data, dict) and len(data) == 1:
         [(kind, parts)] = data.items()
         if kind in ("list", "tuple"):
@@ -273,6 +281,7 @@ def read_structure(data: Any, reader: GraphReader) -> Any:
             return found if kind == "list" else tuple(found)
         if kind == "dict" and all(isinstance(pair, list) and len(pair) == 2 for pair in check_list(parts, "outputs")):
             return {
-                key if isinstance(key, str) else reader.expr(key): read_structure(value, reader) for key, value in parts
+                key if isinstance(key, str) else reader.get_expr(key): read_structure(value, reader)
+                for key, value in parts
             }
     raise StorageError(f"Expected the outputs of a graph. Received: {data!r:.100}")

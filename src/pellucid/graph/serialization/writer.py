@@ -1,4 +1,4 @@
-"""From expressions to data."""
+"""Writing of expression graphs as JSON data with named arrays."""
 
 from __future__ import annotations
 
@@ -10,116 +10,116 @@ import numpy as np
 from pellucid.graph.errors import StorageError
 from pellucid.graph.expr import Constant, Expr, Input, Shared, as_expr
 from pellucid.graph.op_def import OPS, OUTPUT, PASSTHROUGH
-from pellucid.graph.serialization.attributes import DimEncoder, encode
+from pellucid.graph.serialization.attributes import DimEncoder, encode_setting
 from pellucid.graph.subgraph import Subgraph
 
 Array = np.ndarray[Any, Any]
 
 FORMAT = 1
-"""The version of the data; it grows when older programs would misread what newer ones write."""
+"""Version of the data, increased when an older reader would misread newer data."""
 
 MAX_INLINE = 16
-"""Constants of so many elements stand among the data, larger ones among the arrays."""
+"""Constants with at most this many elements are written as numbers, larger ones as arrays."""
+
+TAGS = ("trainable", "regularizable", "trainable_by_default")
+"""Attributes of shared variables that are written if they are true."""
 
 
 class GraphWriter:
-    """A table of expressions, each after what it is made of, that grows by what is added.
+    """A table of expressions in topological order, to which `add` appends.
 
-    Records of layer calls are left out: whoever knows the layers writes them.
+    Layer calls are not written; model files save them with the layers.
 
     Parameters
     ----------
     passthrough : bool
-        Whether nodes are kept that stand for nothing but a layer call.
+        Whether to write passthrough nodes, whose only purpose is to carry a layer call.
 
     Attributes
     ----------
     nodes : list of dict
-        One for each expression; inputs are given by their places in the list.
+        The entries. Inputs are given by index.
     arrays : dict from str to array
-        The values of shared variables, and of large constants.
+        Values of shared variables and large constants.
+    indices : dict from Expr to int
+        The entry of each expression.
     """
 
     def __init__(self, passthrough: bool = False) -> None:
         self.passthrough = passthrough
         self.nodes: list[dict[str, Any]] = []
         self.arrays: dict[str, Array] = {}
-        self.places: dict[Expr, int] = {}
-        self.written: dict[tuple[Any, ...], int] = {}
+        self.indices: dict[Expr, int] = {}
         self.dims = DimEncoder()
-        self.shared: list[Shared] = []
-        self.told = 0
-        self.further: list[dict[str, int | list[Any]]] = []
+        self._index_by_key: dict[tuple[Any, ...], int] = {}
+        self._pending: list[Shared] = []  # variables whose updates and constraints are not written yet
+        self._shared_states: list[dict[str, Any]] = []
 
     def add(self, expr: Expr) -> int:
-        """Enter an expression and all that it is made of; return its place."""
+        """Append an expression and everything it depends on; return its index."""
         stack = [expr]
         while stack:
             node = stack[-1]
-            pending = [] if node in self.places else [e for e in iterate_dependencies(node) if e not in self.places]
-            if pending:
-                stack.extend(reversed(pending))
+            missing = [] if node in self.indices else [e for e in iterate_dependencies(node) if e not in self.indices]
+            if missing:
+                stack.extend(reversed(missing))
                 continue
             stack.pop()
-            if node not in self.places:
-                self.places[node] = self.place(node)
-        return self.places[expr]
+            if node not in self.indices:
+                self.indices[node] = self.add_node(node)
+        return self.indices[expr]
 
-    def place(self, node: Expr) -> int:
-        """Return where an expression stands in the table, those that it is made of being there already."""
+    def add_node(self, node: Expr) -> int:
+        """Append an expression whose dependencies have been added, unless an equal one exists; return its index."""
         if node.op is PASSTHROUGH and not self.passthrough:
-            return self.places[node.inputs[0]]
-        inputs = tuple(self.places[i] for i in node.inputs)
+            return self.indices[node.inputs[0]]
+        # Expressions that differ only in a layer call have equal keys.
+        inputs = tuple(self.indices[i] for i in node.inputs)
         key = (node.op, inputs, node._settings, node.name) if node.op is not None else (node,)
-        if key not in self.written:
-            self.nodes.append(self.entry(node))
-            self.written[key] = len(self.nodes) - 1
-        return self.written[key]
+        if key not in self._index_by_key:
+            self.nodes.append(self.encode_leaf(node) if node.op is None else self.encode_op(node))
+            self._index_by_key[key] = len(self.nodes) - 1
+        return self._index_by_key[key]
 
-    def entry(self, node: Expr) -> dict[str, Any]:
-        """Return one expression as data, those it is made of being there already."""
-        if node.op is None:
-            return self.leaf(node)
+    def encode_op(self, node: Expr) -> dict[str, Any]:
+        assert node.op is not None
         if node.op not in (OUTPUT, PASSTHROUGH) and OPS.get(node.op.name) is not node.op:
             raise StorageError(
-                f"The op {node.op.name} is not in the registry, so that nobody could find it when the graph is read. "
-                "Make it with pel.op or pel.compound, which register it (pel.from_jax does not), and define it once"
+                f"The op {node.op.name} is not registered, so it cannot be found when the graph is read. Define it "
+                "once, with pel.op or pel.compound, which register it (pel.from_jax does not)"
             )
         try:
-            settings = {key: encode(value, self.dims, self.body) for key, value in node._settings}
+            settings = {key: encode_setting(value, self.dims, self.encode_subgraph) for key, value in node._settings}
         except StorageError as error:
             raise StorageError(f"{node.op.name}: {error}") from error
-        made: dict[str, Any] = {"op": node.op.name, "inputs": [self.places[i] for i in node.inputs]}
+        data: dict[str, Any] = {"op": node.op.name, "inputs": [self.indices[i] for i in node.inputs]}
         if settings:
-            made["settings"] = settings
-        made["types"] = [self.dims.encode_type(t) for t in node.types]
-        return made if node.name is None else {**made, "name": node.name}
+            data["settings"] = settings
+        data["types"] = [self.dims.encode_type(t) for t in node.types]
+        return data if node.name is None else {**data, "name": node.name}
 
-    def leaf(self, node: Expr) -> dict[str, Any]:
-        """Return an input, a shared variable or a constant as data."""
-        made: dict[str, Any] = {"type": self.dims.encode_type(node.type)}
+    def encode_leaf(self, node: Expr) -> dict[str, Any]:
+        data: dict[str, Any] = {"type": self.dims.encode_type(node.type)}
         if node.name is not None:
-            made["name"] = node.name
+            data["name"] = node.name
         if isinstance(node, Shared):
-            self.shared.append(node)
-            key = self.keep(node.get_value(), node.name or "shared")
-            tags = [tag for tag in ("trainable", "regularizable", "trainable_by_default") if getattr(node, tag)]
-            return {"leaf": "shared", **made, "value": key, "tags": tags}
+            self._pending.append(node)
+            key = self.add_array(node.get_value(), node.name or "shared")
+            return {"leaf": "shared", **data, "value": key, "tags": [tag for tag in TAGS if getattr(node, tag)]}
         if isinstance(node, Constant):
-            return {"leaf": "constant", **made, "value": self.constant(node.value)}
+            return {"leaf": "constant", **data, "value": self.encode_value(node.value)}
         if not isinstance(node, Input):
             raise StorageError(f"Expected an input, a shared variable or a constant. Received: {node!r}")
-        return {"leaf": "input", **made}
+        return {"leaf": "input", **data}
 
-    def constant(self, value: Array) -> Any:
-        """Return a value as numbers, if they are few and JSON has a word for each, or the name of an array."""
-        plain = value.tolist()
+    def encode_value(self, value: Array) -> Any:
+        """Return a few finite numbers as they are, and any other value as the name of an array."""
         if value.size <= MAX_INLINE and np.isfinite(value.astype("float64")).all():
-            return plain
-        return {"array": self.keep(value, "constant")}
+            return value.tolist()
+        return {"array": self.add_array(value, "constant")}
 
-    def keep(self, value: Array, name: str) -> str:
-        """Enter an array under a name like this one, and return the name."""
+    def add_array(self, value: Array, name: str) -> str:
+        """Add an array under this name, numbered if it is taken; return the name."""
         key, number = name, 1
         while key in self.arrays:
             number += 1
@@ -127,69 +127,68 @@ class GraphWriter:
         self.arrays[key] = value
         return key
 
-    def body(self, body: Subgraph) -> dict[str, list[int]]:
-        """Return a graph inside an op, whose expressions are there already."""
+    def encode_subgraph(self, subgraph: Subgraph) -> dict[str, list[int]]:
+        """Return the data of a subgraph whose expressions have been added."""
         return {
-            "inputs": [self.places[e] for e in body.inputs],
-            "outputs": [self.places[e] for e in body.outputs],
+            "inputs": [self.indices[e] for e in subgraph.inputs],
+            "outputs": [self.indices[e] for e in subgraph.outputs],
         }
 
-    def data(self) -> dict[str, Any]:
-        """Return all that was added, with what shared variables bring along: updates of their own, constraints."""
-        while self.told < len(self.shared):
-            variable = self.shared[self.told]
-            self.told += 1
-            more: dict[str, Any] = {}
+    def to_data(self) -> dict[str, Any]:
+        """Return the table with the default updates and constraints of its shared variables."""
+        while self._pending:  # an update may add variables
+            variable = self._pending.pop(0)
+            state: dict[str, Any] = {}
             if variable.default_update is not None:
-                more["default_update"] = self.add(variable.default_update)
+                state["default_update"] = self.add(variable.default_update)
             if variable.constraint is not None:
-                more["constraint"] = self.traced(variable)
-            if more:
-                self.further.append({"shared": self.places[variable], **more})
-        return {"format": FORMAT, "nodes": self.nodes, "shared": self.further}
+                state["constraint"] = self.encode_constraint(variable)
+            if state:
+                self._shared_states.append({"shared": self.indices[variable], **state})
+        return {"format": FORMAT, "nodes": self.nodes, "shared": self._shared_states}
 
-    def traced(self, variable: Shared) -> dict[str, list[int]]:
-        """Return the constraint of a variable as a graph from any value to the one that is allowed."""
+    def encode_constraint(self, variable: Shared) -> dict[str, list[int]]:
+        """Return the constraint of a variable as a subgraph."""
         assert variable.constraint is not None
         value = Input("value", variable.shape, variable.dtype)
-        allowed = Subgraph((value,), (as_expr(variable.constraint(value)),))
-        for expr in (*allowed.inputs, *allowed.outputs):
+        subgraph = Subgraph((value,), (as_expr(variable.constraint(value)),))
+        for expr in (*subgraph.inputs, *subgraph.outputs):
             self.add(expr)
-        return self.body(allowed)
+        return self.encode_subgraph(subgraph)
 
 
 def iterate_dependencies(node: Expr) -> Iterator[Expr]:
-    """Return what an expression is made of, with the graphs inside it."""
+    """Return the inputs of an expression and the expressions of its subgraphs."""
     yield from node.inputs
-    waiting = [value for _, value in node._settings]
-    while waiting:
-        value = waiting.pop()
+    stack = [value for _, value in node._settings]
+    while stack:
+        value = stack.pop()
         if type(value) is tuple:
-            waiting.extend(value)
+            stack.extend(value)
         elif isinstance(value, Subgraph):
             yield from value.inputs
             yield from value.outputs
 
 
 def to_data(outputs: Any) -> tuple[dict[str, Any], dict[str, Array]]:
-    """Write expressions as plain data, of which `from_data` makes them again without the code that built them.
+    """Return expressions as JSON data, from which `from_data` builds them without the original code.
 
     Parameters
     ----------
-    outputs : Expr, or a list, tuple or dict of them
-        In any nesting. The keys of a dict are texts or, as those of updates, expressions.
+    outputs : Expr, or list, tuple or dict of them
+        May be nested. The keys of a dict are strings or expressions.
 
     Returns
     -------
     data : dict
-        What JSON can hold: dictionaries, lists, texts, numbers.
+        Dictionaries, lists, strings and numbers.
     arrays : dict from str to array
-        The values of shared variables, by their names, and of large constants.
+        Values of shared variables, by name, and of large constants.
 
     Raises
     ------
     StorageError
-        For a setting that is no plain value, or an op that is not in the registry.
+        If a setting has no encoding or an op is not registered.
 
     Examples
     --------
@@ -203,11 +202,11 @@ def to_data(outputs: Any) -> tuple[dict[str, Any], dict[str, Array]]:
     """
     writer = GraphWriter()
     structure = write_structure(outputs, writer)
-    return {**writer.data(), "outputs": structure}, writer.arrays
+    return {**writer.to_data(), "outputs": structure}, writer.arrays
 
 
 def write_structure(outputs: Any, writer: GraphWriter) -> Any:
-    """Enter expressions and return the form in which they were given."""
+    """Add expressions in nested lists, tuples and dictionaries; return the structure with their indices."""
     if isinstance(outputs, Expr):
         return writer.add(outputs)
     if isinstance(outputs, (list, tuple)):
@@ -223,9 +222,8 @@ def write_structure(outputs: Any, writer: GraphWriter) -> Any:
 
 
 def write_key(key: Any, writer: GraphWriter) -> Any:
-    """Return the key of a dictionary as data: a text, or the place of an expression."""
     if isinstance(key, str):
         return key
     if isinstance(key, Expr):
         return writer.add(key)
-    raise StorageError(f"Expected the keys of a dictionary to be texts or expressions. Received: {key!r}")
+    raise StorageError(f"Expected a string or an expression as key of a dictionary. Received: {key!r}")

@@ -1,4 +1,8 @@
-"""Records of layer calls on the expressions that they return, by which a model is found in its graph."""
+"""Layer calls on the expressions that they return, from which `functional_graph` finds the layers of a model.
+
+A call is a label of an expression (`pellucid.graph.labels`), so formulas, rewriting and compiled programs do not
+depend on it.
+"""
 
 from __future__ import annotations
 
@@ -16,31 +20,21 @@ _inside: ContextVar[bool] = ContextVar("inside a layer", default=False)
 
 @dataclass(frozen=True, eq=False)
 class CallRecord:
-    """A layer that was called.
-
-    Attributes
-    ----------
-    layer : Layer
-        Which.
-    inputs : Expr or list of Expr
-        On what.
-    keywords : dict
-        With which keywords.
-    """
+    """A call of a layer: the layer, its inputs and its keyword arguments."""
 
     layer: Any
     inputs: Any
     keywords: dict[str, Any]
 
     def get_operands(self) -> list[Expr]:
-        """Return all expressions that it was given."""
+        """Return the expressions among the arguments."""
         return collect_expressions([self.inputs, self.keywords])
 
 
 class CallResult:
-    """One result of a layer call, as an expression carries it.
+    """Label of an expression that a layer call returned.
 
-    Two are equal if the same layer was called on the same expressions, so that the expressions are one as well.
+    Labels of calls of one layer on the same expressions are equal, so both calls return the same objects.
     """
 
     __slots__ = ("call", "index", "key")
@@ -48,7 +42,7 @@ class CallResult:
     def __init__(self, call: CallRecord, index: int) -> None:
         self.call = call
         self.index = index
-        # The call keeps layer and expressions alive, so that no other object can have their ids meanwhile.
+        # The call keeps layer and arguments alive, so no other object can get their ids.
         self.key = (id(call.layer), *map(id, call.get_operands()))
 
     def __eq__(self, other: object) -> bool:
@@ -60,17 +54,17 @@ class CallResult:
 
 @contextmanager
 def inside_a_layer() -> Iterator[bool]:
-    """Tell whether a layer is called by another, whose formula it is part of then, and be inside of one meanwhile."""
-    before = _inside.get()
+    """Mark the calls inside a block as parts of a layer; yield whether the block itself is part of one."""
+    nested = _inside.get()
     token = _inside.set(True)
     try:
-        yield before
+        yield nested
     finally:
         _inside.reset(token)
 
 
 def record_call(call: CallRecord, results: Any) -> Any:
-    """Return the results of a layer call, each with a record of the call."""
+    """Return the results of a layer call, labeled with the call."""
     if isinstance(results, Expr):
         return attach_call(results, call, 0)
     if type(results) in (list, tuple):
@@ -79,14 +73,15 @@ def record_call(call: CallRecord, results: Any) -> Any:
 
 
 def attach_call(e: Expr, call: CallRecord, index: int) -> Expr:
-    """Return an expression with the record of the layer call that it is a result of."""
-    taken = e.op is None or e.call is not None or any(given is e for given in call.get_operands())
-    carrier = PASSTHROUGH.make((e,), {}) if taken else e
-    return attach_label(carrier, name=carrier.name, call=CallResult(call, index))
+    """Return an expression labeled as a result of a layer call."""
+    # An expression has one label, and leaves have none: a layer that returns its input needs a node of its own.
+    if e.op is None or e.call is not None or any(operand is e for operand in call.get_operands()):
+        e = PASSTHROUGH.make((e,), {})
+    return attach_label(e, name=e.name, call=CallResult(call, index))
 
 
 def collect_expressions(value: Any) -> list[Expr]:
-    """Return the expressions in lists, tuples and dictionaries, however they are nested."""
+    """Return the expressions in nested lists, tuples and dictionaries."""
     if isinstance(value, Expr):
         return [value]
     if isinstance(value, dict):

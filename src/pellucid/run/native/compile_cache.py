@@ -76,7 +76,7 @@ def describe_program(program: Program) -> Any:
         numbers = [[writer.add(e) for e in part] for part in parts]
     except StorageError:
         return None
-    expressions = list(writer.places)
+    expressions = list(writer.indices)
     if not all(is_builtin(e.op) for e in expressions if e.op is not None):
         return None
     constants = [hashlib.sha256(e.value.tobytes()).hexdigest() for e in expressions if isinstance(e, Constant)]
