@@ -1,9 +1,8 @@
 """Functions that lower packages call and higher packages implement.
 
 An expression has LaTeX and a value, but the packages that render and compile it are built on expressions. Such a
-package
-registers its function here when it is imported. `pellucid` declares which module that is, so that it is imported when
-the function is first called::
+package registers its function here when it is imported. `pellucid` declares which module that is, so that it is
+imported when the function is first called::
 
     @expression_html.register
     def render_html(e): ...
@@ -33,7 +32,7 @@ class Extension(Generic[P, R]):
     Parameters
     ----------
     purpose : str
-        What the function returns, for error messages.
+        The result of the function, for error messages.
     """
 
     def __init__(self, purpose: str) -> None:

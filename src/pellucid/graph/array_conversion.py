@@ -14,18 +14,11 @@ from pellucid.graph.types import MAX_ITEMSIZE, as_dtype, is_float
 
 
 def is_symbolic(value: Any) -> bool:
-    """Tell whether a value is an expression or a pattern."""
     return getattr(type(value), "is_symbolic", False) is True
 
 
 def as_array(value: Any, dtype: Any = None, owner: str = "") -> np.ndarray[Any, Any]:
-    """Convert a value to an array: NumPy arrays keep their dtype, Python numbers and lists get `config.floatx`.
-
-    Raises
-    ------
-    DtypeError
-        For values that are not real numbers, integers or booleans, or that the dtype cannot hold.
-    """
+    """Return a value as an array: NumPy arrays keep their dtype, Python numbers and lists get `config.floatx`."""
     if is_symbolic(value):
         raise DtypeError(
             f"Expected a value. Received: the expression {brief(value)}, which has none until it runs. Run it first, "
@@ -64,7 +57,6 @@ def is_numeric_text(array: np.ndarray[Any, Any]) -> bool:
 
 
 def to_native_array(value: Any) -> np.ndarray[Any, Any]:
-    """Convert a value to an array in the byte order of this machine."""
     try:
         array = np.asarray(value)
         return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
@@ -73,33 +65,10 @@ def to_native_array(value: Any) -> np.ndarray[Any, Any]:
 
 
 def cast_to_dtype(value: Any, dtype: np.dtype[Any], owner: str) -> np.ndarray[Any, Any]:
-    """Cast a value to a dtype, with a warning if an array is rounded.
+    """Cast the value of an input or variable, the owner; warn if an array is rounded.
 
-    Python numbers and lists have no dtype, so they are rounded silently.
-
-    Parameters
-    ----------
-    value : array, list or number
-        The value.
-    dtype : dtype
-        The required dtype.
-    owner : str
-        The input or variable that the value is for, for messages.
-
-    Returns
-    -------
-    ndarray
-        Of this dtype.
-
-    Raises
-    ------
-    DtypeError
-        For numbers that the dtype cannot hold, such as 300 in uint8 or 0.5 in int32.
-
-    Warns
-    -----
-    PrecisionWarning
-        If an array is rounded, such as float64 values to float32.
+    Python numbers and lists have no dtype, so they are rounded silently. Raises a DtypeError for a number that the
+    dtype cannot hold, such as 300 in uint8 or 0.5 in int32.
     """
     is_array = isinstance(value, (np.ndarray, np.generic)) or hasattr(value, "__array__")
     array = as_array(value) if is_symbolic(value) else to_native_array(value)

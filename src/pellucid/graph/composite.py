@@ -1,9 +1,8 @@
 r"""Composite ops: named ops with a definition in terms of other ops.
 
 A composite op is a single expression for a reader, and `expand` decomposes it. A program is compiled from the
-definition,
-simplified together with the surrounding graph (`pellucid.graph.marker_removal`). So is its gradient, unless the op has
-a gradient rule.
+definition, simplified together with the surrounding graph (`pellucid.graph.marker_removal`). So is its gradient, unless
+the op has a gradient rule.
 """
 
 from __future__ import annotations
@@ -204,7 +203,6 @@ def count_operations(node: Expr) -> float:
 
 
 def check_settings(name: str, settings: Mapping[str, Any]) -> None:
-    """Raise an error for settings that are expressions or arrays."""
     for key, value in settings.items():
         if isinstance(value, Expr) or not is_hashable(value):
             raise PellucidError(

@@ -1,8 +1,8 @@
 r"""Vector-Jacobian, Jacobian-vector and Hessian-vector products.
 
 All are built from the vector-Jacobian product :math:`u^\top J` of reverse mode. It is linear in :math:`u`, so its
-derivative
-with respect to :math:`u` gives the Jacobian-vector product :math:`J v`. `pellucid.graph.jacobians` has whole matrices.
+derivative with respect to :math:`u` gives the Jacobian-vector product :math:`J v`. `pellucid.graph.jacobians` has whole
+matrices.
 """
 
 from __future__ import annotations

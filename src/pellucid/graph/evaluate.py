@@ -80,7 +80,7 @@ def use_lowerings(lowerings: Mapping[str, Lowering]) -> Iterator[None]:
 
 
 def evaluate(xp: Any, outputs: Sequence[Expr], values: Mapping[Expr, Any], watch: Watcher | None = None) -> list[Any]:
-    """Evaluate expressions.
+    """Return the values of expressions.
 
     Parameters
     ----------
@@ -92,18 +92,6 @@ def evaluate(xp: Any, outputs: Sequence[Expr], values: Mapping[Expr, Any], watch
         Values of inputs and shared variables. Intermediate expressions can have values too.
     watch : function, optional
         Called with each expression and its value after it is computed.
-
-    Returns
-    -------
-    list of array
-        The values of the outputs.
-
-    Raises
-    ------
-    InputError
-        If a needed input has no value.
-    ShapeError
-        If a size that was unknown when the graph was built is incompatible.
 
     Examples
     --------
@@ -174,7 +162,6 @@ def compute_node(xp: Any, node: Expr, operands: list[Any], context: LoweringCont
 
 
 def lower(xp: Any, node: Expr, operands: list[Any], settings: dict[str, Any], context: LoweringContext | None) -> Any:
-    """Lower an op to XLA."""
     op = node.op
     assert op is not None
     custom = _lowerings.get().get(op.name)

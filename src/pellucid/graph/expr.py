@@ -339,7 +339,6 @@ def _build(
 
 
 def has_labels(inputs: tuple[Expr, ...], settings: Settings) -> bool:
-    """Tell whether inputs or subgraphs have names or calls."""
     for i in inputs:  # runs for every node; `any` of a generator takes twice as long
         if i.is_labeled:
             return True
@@ -486,7 +485,6 @@ def _is_weak(value: Any) -> bool:
 
 
 def is_compatible_shape(actual: Shape, declared: Shape) -> bool:
-    """Tell whether two shapes can be the same."""
     return len(actual) == len(declared) and all(unify(a, b) is not None for a, b in zip(actual, declared, strict=True))
 
 

@@ -168,7 +168,6 @@ def differentiate(
 
 
 def split_list(values: list[Expr], first: int, second: int) -> tuple[list[Expr], list[Expr], list[Expr]]:
-    """Split a list into parts of two given lengths, and the rest."""
     return values[:first], values[first : first + second], values[first + second :]
 
 
@@ -230,7 +229,6 @@ def restore_composites(
 
 
 def to_list(values: Any) -> list[Any]:
-    """Return one value or several as a list."""
     return list(values) if isinstance(values, (list, tuple)) else [values]
 
 

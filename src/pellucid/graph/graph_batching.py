@@ -22,25 +22,8 @@ NodeGroup = tuple[Expr, ...]
 def structural_hash(outputs: Iterable[Expr], numbers: dict[Any, int]) -> tuple[int, ...]:
     """Return a hash that graphs share if they differ only in sizes and in values of leaves.
 
-    Parameters
-    ----------
-    outputs : iterable of Expr
-        The outputs of a graph.
-    numbers : dict
-        Numbers of structures; the same dictionary for all graphs that are compared.
-
-    Returns
-    -------
-    tuple of int
-        Graphs with equal hashes can be merged, unless their sizes are incompatible.
-
-    Examples
-    --------
-    >>> numbers = {}
-    >>> a, b = (pel.tanh(rate * pel.shared(np.ones(size), "w")) for rate, size in ((0.1, 2), (0.2, 3)))
-    >>> hash_a, hash_b, other = (structural_hash([e], numbers) for e in (a, b, a + 1))
-    >>> hash_a == hash_b, hash_a == other
-    (True, False)
+    Pass the same dictionary ``numbers`` for all graphs that are compared. Graphs with equal hashes can be merged,
+    unless their sizes are incompatible.
     """
     outputs = list(outputs)
     own: dict[Expr, int] = {}
@@ -86,19 +69,10 @@ class GraphBatcher:
         return {shared: sizes for sizes, shared in self.padded.variables.items()}
 
     def merge(self, outputs: Sequence[NodeGroup], *, differentiated: bool = False) -> list[Expr]:
-        """Return the outputs of the merged graph.
+        """Return the outputs of the merged graph, for each output its expressions in all members.
 
-        Parameters
-        ----------
-        outputs : sequence of tuple of Expr
-            Each output of all members.
-        differentiated : bool
-            Whether the merged graph is differentiated, so that gradients of the padding must be finite.
-
-        Raises
-        ------
-        PaddingError
-            If the sizes are incompatible.
+        If it is ``differentiated``, gradients of the padding must be finite. Raises a PaddingError if the sizes are
+        incompatible.
         """
         stack = list(outputs)[::-1]
         while stack:

@@ -2,8 +2,8 @@
 
 A labeled expression is another object than the same op on the same inputs without the label, so a label never shows up
 in unrelated code that builds the same formula. Rewriting, differentiation and compilation work on the graph without
-labels:
-a rule matches whether or not an operand has a name, and equal subexpressions are one. Names are restored in the result.
+labels: a rule matches whether or not an operand has a name, and equal subexpressions are one. Names are restored in the
+result.
 """
 
 from __future__ import annotations

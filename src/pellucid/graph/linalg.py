@@ -40,5 +40,5 @@ __all__ = [
 def __getattr__(name: str) -> object:
     if name.startswith("_"):
         raise AttributeError(name)
-    hint = near_miss(name, __all__) or " Wrap a function of JAX with pel.from_jax for others."
+    hint = near_miss(name, __all__) or " For other functions, wrap one of JAX with pel.from_jax."
     raise NoSuchNameError(f"pel.linalg has no {name!r}.{hint}")

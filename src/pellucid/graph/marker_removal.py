@@ -14,16 +14,9 @@ OpPredicate = Callable[[Op], bool]
 
 
 def remove_markers(outputs: Sequence[Expr], which: OpPredicate = lambda op: True) -> list[Expr]:
-    """Replace marker ops by their ``release``, also in subgraphs.
+    """Replace marker ops, or those that a predicate selects, by their ``release``, also in subgraphs.
 
     The simplifier keeps these ops, because its result may still be differentiated. Programs are compiled without them.
-
-    Parameters
-    ----------
-    outputs : sequence of Expr
-        The expressions.
-    which : function, optional
-        Predicate that selects among the ops that have a ``release``, by default all.
 
     Examples
     --------

@@ -1,9 +1,8 @@
 """Padding of axes to the largest of several sizes, without effect on results.
 
 The values of each member are those that it has without padding. Elementwise ops preserve this. An op that reduces a
-padded
-axis gets zeros there, by a mask where the padding is not known to be zero. The gradient passes through the same masks,
-so nothing in the padding is trained. Other ops are rejected.
+padded axis gets zeros there, by a mask where the padding is not known to be zero. The gradient passes through the same
+masks, so nothing in the padding is trained. Other ops are rejected.
 """
 
 from __future__ import annotations
@@ -84,7 +83,6 @@ class PaddedAxes:
         return {axis + shift for axis in self.axes.get(operand, {})} == set(self.get_axes(made))
 
     def get_axes(self, made: Expr) -> dict[int, MemberSizes]:
-        """Return the padded axes of an expression, with their sizes."""
         return self.axes.get(made, {})
 
     def comes_from(self, made: Expr, axis: int, operand: Expr) -> bool:
@@ -118,13 +116,7 @@ class PaddedAxes:
 
 
 def mask_inputs(like: Expr, inputs: Sequence[Expr], padded: PaddedAxes, differentiated: bool) -> list[Expr]:
-    """Return the inputs of an op, masked so that their padding has no effect.
-
-    Raises
-    ------
-    PaddingError
-        For ops that are not known to support padding.
-    """
+    """Return the inputs of an op, masked so that their padding has no effect, or raise PaddingError."""
     op = like.op
     assert op is not None
     if not any(padded.get_axes(i) for i in inputs) or op.name in AXIS_MOVES:
@@ -156,7 +148,6 @@ def mask_contracted(inputs: Sequence[Expr], padded: PaddedAxes) -> list[Expr]:
 
 
 def get_reduced_axes(like: Expr, ndim: int) -> list[int]:
-    """Return the axes that an op reduces."""
     axis = like.settings.get("axis")
     if axis is None:
         return list(range(ndim))

@@ -47,18 +47,9 @@ def has_open_settings(node: Any) -> bool:
 
 
 def render(root: Any, notation: Notation, limit: int, names: Mapping[Any, str] | None = None) -> str:
-    """Render an expression or a pattern. Subexpressions with a name are printed as their names.
+    """Render an expression or a pattern. Subexpressions with a name, own or given, are printed as their names.
 
-    Parameters
-    ----------
-    root : Expr or Pattern
-        The expression.
-    notation : Notation
-        Formats leaves and ops.
-    limit : int
-        Number of pieces after which the text ends with an ellipsis.
-    names : mapping from Expr to str, optional
-        Names of subexpressions, in addition to those by `named`.
+    After ``limit`` pieces, the text ends with an ellipsis.
     """
     names = names or {}
     opening, closing = notation.parenthesize()

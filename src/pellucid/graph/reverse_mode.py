@@ -1,11 +1,10 @@
 r"""Reverse-mode differentiation, in expressions.
 
-For :math:`y = f(x)` inside a scalar cost :math:`c`, the gradient rule of each op maps :math:`g = \partial c / \partial
-y` to
-:math:`\partial c / \partial x`. The driver visits the graph backwards, adds the cotangents of each expression, and
-undoes broadcasting by summing over the axes along which an operand was repeated. A cotangent may be smaller than its
-expression
-if it broadcasts to it: the gradient of a sum is the scalar 1. It is broadcast explicitly only for ops that need it.
+For :math:`y = f(x)` inside a scalar cost :math:`c`, the gradient rule of each op maps
+:math:`g = \partial c / \partial y` to :math:`\partial c / \partial x`. The driver visits the graph backwards, adds the
+cotangents of each expression, and undoes broadcasting by summing over the axes along which an operand was repeated. A
+cotangent may be smaller than its expression if it broadcasts to it: the gradient of a sum is the scalar 1. It is
+broadcast explicitly only for ops that need it.
 """
 
 from __future__ import annotations
@@ -31,25 +30,10 @@ def pullback(
     stop: Iterable[Expr] = (),
     fixed: Collection[Expr] = (),
 ) -> list[Expr | None]:
-    """Pull cotangents of outputs back to other expressions (the vector-Jacobian product).
+    """Pull cotangents of outputs back to ``wrt`` (the vector-Jacobian product).
 
-    Parameters
-    ----------
-    outputs : sequence of Expr
-        Expressions with known cotangents.
-    cotangents : sequence of Expr or None
-        The cotangent of each output, which may broadcast to it; None for zero.
-    wrt : sequence of Expr
-        Expressions to pull back to.
-    stop : iterable of Expr
-        Expressions that are treated as constants.
-    fixed : set of Expr
-        Outputs whose cotangent is complete, so that contributions from other outputs are ignored.
-
-    Returns
-    -------
-    list of Expr or None
-        A cotangent for each ``wrt``, which may broadcast to it; None if the outputs do not depend on it.
+    Cotangents may be smaller than their expressions if they broadcast to them; None is zero. Expressions in ``stop``
+    are treated as constants. Contributions to the cotangent of an expression in ``fixed`` are ignored.
     """
     closed, targets = set(stop), set(wrt)
     order = topological(outputs, stop=closed)

@@ -1,9 +1,8 @@
 """Source locations: the file and line of user code that built an expression or caused an error.
 
 An expression is interned, so several lines may build it. Its location is the line that built it last, which is the line
-that a user who reads an error is looking at. A location that differs from the first one is kept in a table beside the
-expression, which itself never changes. Code that rewrites expressions attributes the new ones to the lines of the old
-ones.
+that a user who reads an error is looking at. A location that differs from the first one is kept in a side table,
+because the expression is immutable. Rewriting attributes new expressions to the lines of the old ones.
 """
 
 from __future__ import annotations

@@ -70,5 +70,5 @@ def check_replacement(target: Any, value: Any, caller: str) -> Expr:
 
 
 def is_weakly_typed(value: Any) -> bool:
-    """Tell whether a value has no dtype of its own, as Python numbers and lists do not."""
+    """Tell whether a value has no dtype, as Python numbers and lists do not."""
     return isinstance(value, (bool, int, float, list, tuple)) and not isinstance(value, np.generic)

@@ -123,12 +123,10 @@ def ancestors(expr: Expr | Sequence[Expr], blockers: Iterable[Expr] = ()) -> lis
 
 
 def collect_inputs(outputs: Iterable[Expr]) -> list[Input]:
-    """Return the inputs of a graph in topological order."""
     return [node for node in topological(outputs) if isinstance(node, Input)]
 
 
 def collect_shared(outputs: Iterable[Expr]) -> list[Shared]:
-    """Return the shared variables of a graph in topological order."""
     return [node for node in topological(outputs) if isinstance(node, Shared)]
 
 

@@ -47,7 +47,6 @@ class Type:
 
     @property
     def ndim(self) -> int:
-        """Number of axes."""
         return len(self.shape)
 
     def __str__(self) -> str:
@@ -67,13 +66,7 @@ def format_shape(shape: Shape) -> str:
 
 
 def as_shape(shape: Sequence[Dim | None] | Dim) -> Shape:
-    """Convert a declared shape to a tuple of integers, names and unknown sizes (for ``None``).
-
-    Raises
-    ------
-    ShapeError
-        For a negative size, or a dimension that is neither an integer nor a name.
-    """
+    """Convert a declared shape to a tuple of integers, names and unknown sizes (for ``None``)."""
     dims: Sequence[Dim | None] = [shape] if isinstance(shape, (int, np.integer, str)) else shape
     result: list[Dim] = []
     for dim in dims:
@@ -213,13 +206,7 @@ def as_float(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 
 def as_dtype(dtype: Any) -> np.dtype[Any]:
-    """Convert to a NumPy dtype; ``None`` means `config.floatx`.
-
-    Raises
-    ------
-    DtypeError
-        For values that are not a dtype of real numbers, integers or booleans.
-    """
+    """Convert to a NumPy dtype; ``None`` means `config.floatx`."""
     if isinstance(dtype, str) and dtype.startswith("bfloat"):
         import ml_dtypes  # noqa: F401 - registers the dtype with NumPy
     try:
@@ -235,13 +222,7 @@ def as_dtype(dtype: Any) -> np.dtype[Any]:
 
 
 def normalize_axis(axis: Any, ndim: int, op: str, operand: object = None) -> int:
-    """Return a nonnegative axis. The message prints the op and its operand.
-
-    Raises
-    ------
-    ShapeError
-        If the axis is out of range or not an integer.
-    """
+    """Return a nonnegative axis. The message prints the op and its operand."""
     problem = ""
     if not isinstance(axis, (int, np.integer)) or isinstance(axis, bool):
         problem = "expected an integer axis"
@@ -253,13 +234,7 @@ def normalize_axis(axis: Any, ndim: int, op: str, operand: object = None) -> int
 
 
 def normalize_axes(axis: int | Sequence[int] | None, ndim: int, op: str, operand: object = None) -> tuple[int, ...]:
-    """Return sorted nonnegative axes; ``None`` means all.
-
-    Raises
-    ------
-    ShapeError
-        If an axis is out of range or repeated.
-    """
+    """Return sorted nonnegative axes; ``None`` means all."""
     if axis is None:
         return tuple(range(ndim))
     axes = [axis] if isinstance(axis, (int, np.integer)) else list(axis)

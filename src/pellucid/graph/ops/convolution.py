@@ -53,7 +53,7 @@ def get_window_size(kernel: Expr) -> tuple[int, ...]:
 
 def infer_conv(x: Expr, kernel: Expr, strides: Any, padding: Any, dilation: Any, groups: int) -> Type:
     spatial = [
-        infer_window_count(n, k, s, p, d, f"conv of {x} with {kernel}")
+        infer_window_count(n, k, s, p, d, "conv", x, kernel)
         for n, k, s, p, d in zip(x.shape[1:-1], get_window_size(kernel), strides, padding, dilation, strict=True)
     ]
     return Type((x.shape[0], *spatial, kernel.shape[-1]), x.dtype)

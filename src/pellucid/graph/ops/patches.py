@@ -39,7 +39,7 @@ def _normalize_settings(x: Expr, size: Any, strides: Any, dilation: Any, padding
 
 def _infer_type(x: Expr, size: Any, strides: Any, dilation: Any, padding: Any) -> Type:
     spatial = [
-        infer_window_count(n, k, s, p, d, f"extract_patches of {x}")
+        infer_window_count(n, k, s, p, d, "extract_patches", x)
         for n, k, s, p, d in zip(x.shape[1:-1], size, strides, padding, dilation, strict=True)
     ]
     channels = x.shape[-1]

@@ -41,7 +41,7 @@ def normalize_pool_settings(x: Expr, pool_size: Any, strides: Any, padding: Any)
 
 def infer_pool_type(x: Expr, pool_size: Any, strides: Any, padding: Any) -> Type:
     spatial = [
-        infer_window_count(n, k, s, p, 1, f"pooling of {x}")
+        infer_window_count(n, k, s, p, 1, "pooling", x)
         for n, k, s, p in zip(x.shape[1:-1], pool_size, strides, padding, strict=True)
     ]
     return Type((x.shape[0], *spatial, x.shape[-1]), x.dtype)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.errors import ShapeError
+from pellucid.graph.expr import Expr
 from pellucid.graph.types import Dim, Shape, Unknown, format_shape
 
 Pairs = tuple[tuple[int, int], ...]
@@ -82,14 +83,17 @@ def make_padding_error(padding: Any, words: Sequence[str]) -> ShapeError:
     )
 
 
-def infer_window_count(size: Dim, k: int, stride: int, pad: tuple[int, int], dilation: int, what: str) -> Dim:
+def infer_window_count(
+    size: Dim, k: int, stride: int, pad: tuple[int, int], dilation: int, op: str, *operands: Expr
+) -> Dim:
     """Return the number of windows along an axis of known or symbolic size."""
     if not isinstance(size, int):
         return size if stride == 1 and sum(pad) == (k - 1) * dilation else Unknown()
     last = size + sum(pad) - (k - 1) * dilation - 1
     if last < 0:
+        operand_text = " with ".join(map(str, operands))
         raise ShapeError(
-            f"{what}: a window of {(k - 1) * dilation + 1} does not fit into an axis of {size}, "
+            f"{op} of {operand_text}: a window of {(k - 1) * dilation + 1} does not fit into an axis of {size}, "
             f"padded by {pad[0]} and {pad[1]}"
         )
     return last // stride + 1

@@ -33,7 +33,6 @@ class DimEncoder:
         self.dims: dict[int, Dim] = {}
 
     def encode(self, dim: Dim) -> Any:
-        """Return the data of a dimension."""
         # An op may have found an unknown dimension by its name, which is then a plain str.
         if isinstance(dim, Unknown) or (isinstance(dim, str) and dim in self.numbers):
             return {"unknown": self.numbers.setdefault(dim, len(self.numbers))}

@@ -188,7 +188,6 @@ def make_function(subgraph: Subgraph) -> Callable[[Any], Any]:
 
 
 def find_op(name: Any) -> Op:
-    """Return the op with this name."""
     for op in (OUTPUT, PASSTHROUGH):
         if name == op.name:
             return op

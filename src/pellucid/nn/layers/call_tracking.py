@@ -74,7 +74,7 @@ def record_call(call: CallRecord, results: Any) -> Any:
 
 def attach_call(e: Expr, call: CallRecord, index: int) -> Expr:
     """Return an expression labeled as a result of a layer call."""
-    # An expression has one label, and leaves have none: a layer that returns its input needs a node of its own.
+    # An expression has one label, and leaves have none: a layer that returns its input needs a separate node.
     if e.op is None or e.call is not None or any(operand is e for operand in call.get_operands()):
         e = PASSTHROUGH.make((e,), {})
     return attach_label(e, name=e.name, call=CallResult(call, index))
