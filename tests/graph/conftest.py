@@ -1,4 +1,4 @@
-"""What the tests of the graph share: values by the interpreter, values by XLA, and differences that check gradients."""
+"""Helpers for tests of graphs: evaluation by NumPy and by XLA, and gradient checks."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -14,16 +14,16 @@ Values = Mapping[Expr, np.ndarray]
 
 
 def by_numpy(outputs: Sequence[Expr], values: Values) -> list[np.ndarray]:
-    """Interpret expressions as they are, without any rewriting."""
+    """Evaluate expressions with NumPy, without simplification."""
     return [np.asarray(v) for v in evaluate(np, outputs, values)]
 
 
-QUICK = {"xla_backend_optimization_level": 0}
-"""As in the conftest.py of all tests, whatever XLA_FLAGS say: machine code is not polished, which takes less time."""
+FAST_COMPILATION = {"xla_backend_optimization_level": 0}
+"""Fast compilation, regardless of XLA_FLAGS."""
 
 
-def by_xla(outputs: Sequence[Expr], values: Values, options: Mapping[str, Any] = QUICK) -> list[np.ndarray]:
-    """Compile expressions as they are, without any rewriting, and run them."""
+def by_xla(outputs: Sequence[Expr], values: Values, options: Mapping[str, Any] = FAST_COMPILATION) -> list[np.ndarray]:
+    """Evaluate expressions with XLA, without simplification."""
     from pellucid.run.jax_runtime import jax, x64
 
     inputs = list(values)
@@ -36,23 +36,20 @@ def by_xla(outputs: Sequence[Expr], values: Values, options: Mapping[str, Any] =
 
 
 def check_gradient(cost: Expr, values: Values, wrt: Sequence[Expr], order: int = 2, tolerance: float = 2e-6) -> None:
-    """Hold gradients against central differences along random directions, and those of their projections."""
+    """Compare gradients with central differences along random directions, also of their projections."""
     verify_grad(cost, values, wrt, order=order, rtol=tolerance, atol=tolerance, seed=7)
 
 
 @pytest.fixture(name="by_numpy")
 def by_numpy_fixture() -> Callable[..., Any]:
-    """Interpret expressions: ``by_numpy(outputs, values)``."""
     return by_numpy
 
 
 @pytest.fixture(name="by_xla")
 def by_xla_fixture() -> Callable[..., Any]:
-    """Compile and run expressions: ``by_xla(outputs, values)``."""
     return by_xla
 
 
 @pytest.fixture(name="check_gradient")
 def check_gradient_fixture() -> Callable[..., Any]:
-    """Check first and second gradients: ``check_gradient(cost, values, wrt)``."""
     return check_gradient

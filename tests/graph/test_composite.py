@@ -1,4 +1,4 @@
-"""Named formulas, and ops of a user's own."""
+"""Tests of composite ops and custom ops."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from pellucid.graph.traversal import topological
 
 
 @pytest.fixture(autouse=True)
-def no_trace() -> Iterator[None]:
-    """Take what a test defines out of the registry again."""
+def restore_registry() -> Iterator[None]:
+    """Remove the ops that a test defines."""
     before = set(OPS)
     yield
     for name in set(OPS) - before:
@@ -34,11 +34,11 @@ def swish() -> Any:
     return swish_here
 
 
-def has_formula(expr: Expr) -> bool:
+def has_swish(expr: Expr) -> bool:
     return any(n.op is not None and n.op.name == "swish_here" for n in topological([expr]))
 
 
-def test_the_name_stays_on_the_page_and_opens() -> None:
+def test_composite_op_is_printed_by_name_and_can_be_expanded() -> None:
     f, x = swish(), pel.vector("x", shape=("n",))
     y = f(x, beta=2.0)
     assert str(y) == "swish_here(x, beta=2.0)"
@@ -52,32 +52,32 @@ def test_the_name_stays_on_the_page_and_opens() -> None:
     assert pel.swish_here is f
 
 
-def test_the_name_stays_in_a_gradient() -> None:
+def test_gradient_contains_the_composite_op() -> None:
     f, x, t = swish(), pel.vector("x"), pel.vector("t")
     found = pel.grad(((f(x) - t) ** 2).sum(), x)
-    assert has_formula(found)
-    assert has_formula(pel.grad(found.sum(), x))
+    assert has_swish(found)
+    assert has_swish(pel.grad(found.sum(), x))
 
 
-def test_values_and_gradients_are_those_of_the_definition(by_numpy: Any, by_xla: Any) -> None:
+def test_values_and_gradients_equal_those_of_the_definition(by_numpy: Any, by_xla: Any) -> None:
     f, x = swish(), Input("x", (2, 3), "float64")
     values = {x: np.random.default_rng(0).normal(size=(2, 3))}
-    closed, opened = f(x, beta=1.5), x * pel.sigmoid(1.5 * x)
-    pairs = [(closed, opened), (pel.grad((closed**2).sum(), x), pel.grad((opened**2).sum(), x))]
+    composite, definition = f(x, beta=1.5), x * pel.sigmoid(1.5 * x)
+    pairs = [(composite, definition), (pel.grad((composite**2).sum(), x), pel.grad((definition**2).sum(), x))]
     for a, b in pairs:
         for run in (by_numpy, by_xla):
             np.testing.assert_allclose(run([a], values), by_numpy([b], values), rtol=1e-12)
     pel.check_op(f, values[x], beta=2.0)
 
 
-def test_a_program_is_made_of_the_definition() -> None:
+def test_programs_contain_the_definition() -> None:
     f, x = swish(), pel.vector("x")
     program = pel.function([x], [f(x), pel.grad(f(x).sum(), x)]).program
-    assert not any(has_formula(output) for output in program.outputs)
+    assert not any(has_swish(output) for output in program.outputs)
     assert str(program.outputs[0]) == "x * sigmoid(x)"
 
 
-def test_rules_look_across_the_border_of_a_formula() -> None:
+def test_rules_match_across_the_border_of_a_composite_op() -> None:
     @pel.compound()
     def shares_here(x: Expr) -> Expr:
         return pel.exp(x) / pel.exp(x).sum()
@@ -90,7 +90,7 @@ def test_rules_look_across_the_border_of_a_formula() -> None:
     assert "shares_here" in str(pel.grad(loss, z))
 
 
-def test_the_inside_of_a_formula_is_simplified_where_it_is_interpreted(by_numpy: Any) -> None:
+def test_the_interpreter_simplifies_the_definition(by_numpy: Any) -> None:
     @pel.compound()
     def soft_here(x: Expr) -> Expr:
         return pel.log(1 + pel.exp(x))
@@ -100,7 +100,7 @@ def test_the_inside_of_a_formula_is_simplified_where_it_is_interpreted(by_numpy:
     assert found == 1000
 
 
-def test_a_gradient_of_one_s_own(by_numpy: Any) -> None:
+def test_custom_gradient(by_numpy: Any) -> None:
     @pel.compound(grad=lambda g, y, x: 7 * g)
     def square_here(x: Expr) -> Expr:
         return x * x
@@ -127,7 +127,7 @@ def test_several_results() -> None:
     pel.check_op(moments_here, np.arange(4.0))
 
 
-def test_formulas_in_formulas_and_in_loops() -> None:
+def test_composite_ops_in_composite_ops_and_in_loops() -> None:
     f = swish()
 
     @pel.compound()
@@ -143,7 +143,7 @@ def test_formulas_in_formulas_and_in_loops() -> None:
     np.testing.assert_allclose(c, d, rtol=1e-5)
 
 
-def test_by_a_formula_and_through_it(by_numpy: Any) -> None:
+def test_gradient_with_respect_to_a_composite_op_and_its_input(by_numpy: Any) -> None:
     f, x = swish(), Input("x", (3,), "float64")
     h, value = f(x), np.array([0.3, -1.0, 2.0])
     by_h, by_x = by_numpy(pel.grad((pel.tanh(h) * h).sum(), [h, x]), {x: value})
@@ -153,7 +153,7 @@ def test_by_a_formula_and_through_it(by_numpy: Any) -> None:
     np.testing.assert_allclose(by_x, by_h * (s + value * s * (1 - s)))
 
 
-def test_a_formula_that_is_its_operand_changes_no_other_expression() -> None:
+def test_composite_identity_changes_no_other_expression() -> None:
     @pel.compound()
     def same_here(x: Expr) -> Expr:
         return x * 1
@@ -163,12 +163,12 @@ def test_a_formula_that_is_its_operand_changes_no_other_expression() -> None:
     assert found is pel.grad((pel.tanh(x) ** 2).sum(), x)
 
 
-def test_its_cost_is_that_of_the_definition() -> None:
+def test_cost_equals_that_of_the_definition() -> None:
     f, x = swish(), pel.vector("x", shape=(10,))
     assert pel.cost(f(x, beta=2.0)).operations == pel.cost(x * pel.sigmoid(2 * x)).operations
 
 
-def test_what_is_no_formula_is_refused() -> None:
+def test_invalid_definitions_and_arguments_raise_errors() -> None:
     x, w = pel.vector("x"), pel.shared([1.0], "w")
     f = swish()
 
@@ -194,7 +194,7 @@ def test_what_is_no_formula_is_refused() -> None:
         pel.compound(name="tanh")(lambda x: x)
 
 
-def test_an_op_of_one_s_own() -> None:
+def test_custom_op() -> None:
     @pel.op(grad=lambda g, y, x: g * (1 - y * y), tex=r"\tanh({0:_})")
     def tanh_here(xp: Any, x: Any) -> Any:
         return xp.tanh(x)
@@ -209,7 +209,7 @@ def test_an_op_of_one_s_own() -> None:
     pel.check_op(tanh_here)
 
 
-def test_a_cell_that_is_run_again_puts_the_new_op_in_the_place_of_the_old() -> None:
+def test_a_redefined_op_replaces_the_old_one() -> None:
     def cell(factor: float) -> Any:
         @pel.op(grad=lambda g, y, x: g * factor)
         def times_here(xp: Any, x: Any) -> Any:
@@ -226,7 +226,7 @@ def test_a_cell_that_is_run_again_puts_the_new_op_in_the_place_of_the_old() -> N
 
 
 @pytest.mark.parametrize("name", ["tanh", "std", "where"])
-def test_pellucid_s_own_functions_stay(name: str) -> None:
+def test_functions_of_pellucid_cannot_be_replaced(name: str) -> None:
     with pytest.raises(ValueError, match=f"pellucid already has a function named '{name}'"):
 
         @pel.op(name=name)

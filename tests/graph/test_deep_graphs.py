@@ -1,4 +1,4 @@
-"""Chains of ten thousand ops and more: nothing that walks a graph recurses."""
+"""Tests of chains of ten thousand ops and more, which recursion could not traverse."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from pellucid.graph.traversal import parameters, replace_all, topological
 DEPTH = 10_000
 
 
-def chain(x: Expr, length: int) -> Expr:
-    """Write half as many sines of sums, no two alike and none to be simplified."""
+def make_chain(x: Expr, length: int) -> Expr:
+    """Return a chain of ops, all different, that no rule simplifies."""
     for i in range(length // 2):
         x = pel.sin(x + (i + 1) * 1e-4)
     return x
 
 
-def by_loop(value: float, length: int) -> float:
+def compute_chain(value: float, length: int) -> float:
     for i in range(length // 2):
         value = np.sin(value + (i + 1) * 1e-4)
     return float(value)
 
 
-def test_a_deep_chain_is_built_printed_differentiated_simplified_and_interpreted() -> None:
+def test_a_deep_chain_is_printed_simplified_differentiated_and_interpreted() -> None:
     x = Input("x", (), "float64")
-    y = chain(x, DEPTH)
+    y = make_chain(x, DEPTH)
     assert len(topological([y])) > DEPTH
     assert len(str(y)) < 10_000
     assert str(y).endswith("…")
@@ -42,8 +42,8 @@ def test_a_deep_chain_is_built_printed_differentiated_simplified_and_interpreted
     assert parameters(y) == []
     gradient = pel.grad(y, x)
     value, slope = evaluate(np, [y, gradient], {x: np.array(0.3)})
-    np.testing.assert_allclose(value, by_loop(0.3, DEPTH))
-    difference = (by_loop(0.3 + 1e-6, DEPTH) - by_loop(0.3 - 1e-6, DEPTH)) / 2e-6
+    np.testing.assert_allclose(value, compute_chain(0.3, DEPTH))
+    difference = (compute_chain(0.3 + 1e-6, DEPTH) - compute_chain(0.3 - 1e-6, DEPTH)) / 2e-6
     np.testing.assert_allclose(slope, difference, rtol=1e-5, atol=1e-12)
     z = Input("z", (), "float64")
     [moved] = replace_all([y], {x: z})
@@ -52,16 +52,16 @@ def test_a_deep_chain_is_built_printed_differentiated_simplified_and_interpreted
 
 def test_a_deep_chain_compiles() -> None:
     x = pel.scalar("x")
-    found = pel.function([x], chain(x, DEPTH))(0.3)
-    np.testing.assert_allclose(found, by_loop(0.3, DEPTH), rtol=1e-3)
+    found = pel.function([x], make_chain(x, DEPTH))(0.3)
+    np.testing.assert_allclose(found, compute_chain(0.3, DEPTH), rtol=1e-3)
 
 
-def test_a_deep_chain_is_freed_without_recursion() -> None:
+def test_a_deep_chain_is_freed() -> None:
     x = pel.scalar("x")
-    middle = chain(x, DEPTH)
-    last = weakref.ref(chain(middle, DEPTH))
+    middle = make_chain(x, DEPTH)
+    last = weakref.ref(make_chain(middle, DEPTH))
     first = weakref.ref(middle)
-    gradient = pel.grad(chain(x, DEPTH), x)
+    gradient = pel.grad(make_chain(x, DEPTH), x)
     del middle, gradient
     gc.collect()
     assert first() is None
@@ -71,12 +71,12 @@ def test_a_deep_chain_is_freed_without_recursion() -> None:
 
 def test_a_hundred_thousand_ops_are_built_and_simplified() -> None:
     x = Input("x", (), "float64")
-    y = chain(x, 10 * DEPTH)
+    y = make_chain(x, 10 * DEPTH)
     assert simplify(y) is y
     assert len(topological([y])) > 10 * DEPTH
 
 
-def test_a_long_chain_that_collapses() -> None:
+def test_a_long_chain_that_simplifies_to_its_input() -> None:
     x = Input("x", (), "float64")
     y: Any = x
     for _ in range(DEPTH):
@@ -84,7 +84,7 @@ def test_a_long_chain_that_collapses() -> None:
     assert simplify(y) is x
 
 
-def test_sharing_does_not_multiply() -> None:
+def test_shared_subexpressions_are_visited_once() -> None:
     x = Input("x", (), "float64")
     y: Expr = x
     for _ in range(200):
@@ -97,8 +97,8 @@ def test_sharing_does_not_multiply() -> None:
     assert np.isfinite(slope)
 
 
-def test_the_gradient_of_a_chain_compiles() -> None:
+def test_the_gradient_of_a_deep_chain_compiles() -> None:
     x = pel.scalar("x", dtype="float64")
-    gradient = pel.grad(chain(x, DEPTH // 10), x)
+    gradient = pel.grad(make_chain(x, DEPTH // 10), x)
     [expected] = evaluate(np, [gradient], {x: np.array(0.3)})
     np.testing.assert_allclose(pel.function([x], gradient)(0.3), expected, rtol=1e-9)

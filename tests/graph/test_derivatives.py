@@ -1,4 +1,4 @@
-"""Jacobians, Hessians and products with them, held against JAX's own."""
+"""Tests of Jacobians, Hessians and products with them, compared with JAX."""
 
 from __future__ import annotations
 
@@ -50,50 +50,51 @@ FORMULAS = [mlp, soft, loop, conv, largest]
 X, W = floats(4, 3), floats(3, 2, seed=1)
 
 
-def ours(formula: Any) -> tuple[Expr, Expr, Expr]:
-    """Write a formula on inputs: what it makes of them, and them."""
+def build(formula: Any) -> tuple[Expr, Expr, Expr]:
+    """Return the expression of a formula and its inputs."""
     x, w = Input("x", (4, 3), "float64"), Input("w", (3, 2), "float64")
     return formula(np, x, w), x, w
 
 
-def theirs(formula: Any) -> Any:
-    """Return a formula as a function of JAX."""
+def to_jax_function(formula: Any) -> Any:
     return lambda x, w: formula(jax().numpy, x, w)
 
 
 @pytest.mark.parametrize("formula", FORMULAS)
-def test_products_from_both_sides(formula: Any, by_numpy: Any) -> None:
-    y, x, w = ours(formula)
+def test_jvp_and_vjp_match_jax(formula: Any, by_numpy: Any) -> None:
+    y, x, w = build(formula)
     tangents = [floats(4, 3, seed=2), floats(3, 2, seed=3)]
     with x64():
-        value, moved = jax().jvp(theirs(formula), (X, W), tuple(tangents))
+        value, moved = jax().jvp(to_jax_function(formula), (X, W), tuple(tangents))
         cotangent = floats(*value.shape, seed=4)
-        back = jax().vjp(theirs(formula), X, W)[1](cotangent)
+        back = jax().vjp(to_jax_function(formula), X, W)[1](cotangent)
     found = by_numpy([y, pel.jvp(y, [x, w], tangents), *pel.vjp(y, [x, w], cotangent)], {x: X, w: W})
     for a, b in zip(found, [value, moved, *back], strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("formula", FORMULAS)
-def test_the_jacobian(formula: Any, by_numpy: Any) -> None:
-    y, x, w = ours(formula)
+def test_jacobian_matches_jax(formula: Any, by_numpy: Any) -> None:
+    y, x, w = build(formula)
     with x64():
-        expected = jax().jit(jax().jacobian(theirs(formula), argnums=(0, 1)))(X, W)
+        expected = jax().jit(jax().jacobian(to_jax_function(formula), argnums=(0, 1)))(X, W)
     for a, b, by in zip(by_numpy(pel.jacobian(y, [x, w]), {x: X, w: W}), expected, (x, w), strict=True):
         assert a.shape == (*y.shape, *by.shape)
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("formula", [mlp, soft, loop, conv])
-def test_the_hessian_and_its_product_with_a_vector(formula: Any) -> None:
-    y, x, w = ours(formula)
+def test_hessian_and_its_product_with_a_vector_match_jax(formula: Any) -> None:
+    y, x, w = build(formula)
     cost = (y**3).sum()
     blocks = pel.hessian(cost, [x, w])
     vectors = [floats(4, 3, seed=2), floats(3, 2, seed=3)]
     products = pel.hessian_vector_product(cost, [x, w], vectors)
     run = pel.function([x, w], [*blocks[0], *blocks[1], *products])
     with x64():
-        expected = jax().jit(jax().hessian(lambda x, w: (theirs(formula)(x, w) ** 3).sum(), argnums=(0, 1)))(X, W)
+        expected = jax().jit(jax().hessian(lambda x, w: (to_jax_function(formula)(x, w) ** 3).sum(), argnums=(0, 1)))(
+            X, W
+        )
     found = run(X, W)
     for a, b in zip(found[:4], [*expected[0], *expected[1]], strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-10)
@@ -102,7 +103,7 @@ def test_the_hessian_and_its_product_with_a_vector(formula: Any) -> None:
         np.testing.assert_allclose(product, by_block, rtol=1e-8, atol=1e-10)
 
 
-def test_they_read_as_one_would_write_them() -> None:
+def test_results_are_simplified() -> None:
     x, v = pel.vector("x"), pel.vector("v")
     assert str(pel.jvp(pel.tanh(x), x, v)) == "v * (1 - tanh(x) ** 2)"
     assert str(pel.vjp(pel.sin(x), x, v)) == "v * cos(x)"
@@ -112,14 +113,14 @@ def test_they_read_as_one_would_write_them() -> None:
     assert str(pel.vjp(A @ x, x, v)) in ("v @ A", "A.T @ v")
 
 
-def test_dummies_leave_no_trace() -> None:
+def test_auxiliary_inputs_do_not_occur_in_results() -> None:
     x, v = pel.vector("x"), pel.vector("v")
     for y in (pel.relu(x), pel.softmax(x), x.mean(), pel.clip_gradient(x, -1, 1), x / x.max()):
         leaves = {n for n in topological([pel.jvp(y, x, v)]) if isinstance(n, Input)}
         assert leaves <= {x, v}
 
 
-def test_one_and_several() -> None:
+def test_result_structure_follows_the_arguments() -> None:
     x, z = pel.vector("x", shape=(3,)), pel.vector("z", shape=(3,))
     v = pel.vector("v", shape=(3,))
     assert isinstance(pel.jvp([x * z, x], x, v), list)
@@ -131,7 +132,7 @@ def test_one_and_several() -> None:
     assert isinstance(pel.hessian_vector_product((x * z**2).sum(), z, v), Expr)
 
 
-def test_outputs_inside_one_another_are_added_up(by_numpy: Any) -> None:
+def test_cotangents_of_nested_outputs_are_added(by_numpy: Any) -> None:
     x, u = Input("x", (3,), "float64"), np.ones(3)
     y = pel.sin(x)
     [found] = by_numpy([pel.vjp([y, y * x], x, [u, u])], {x: X[:, 0][:3]})
@@ -140,7 +141,7 @@ def test_outputs_inside_one_another_are_added_up(by_numpy: Any) -> None:
 
 
 @pytest.mark.parametrize("shape", [("n",), (None,), ("n", 3), ("n", "m"), (2, 3)])
-def test_shapes_by_name(shape: Any, by_numpy: Any) -> None:
+def test_named_and_unknown_shapes(shape: Any, by_numpy: Any) -> None:
     x = Input("x", shape, "float64")
     y = x * x.sum()
     J, H = pel.jacobian(y, x), pel.hessian((x**2).sum() ** 2, x)
@@ -162,7 +163,7 @@ def test_third_derivatives(by_numpy: Any) -> None:
     np.testing.assert_allclose(by_numpy([third], {x: np.array([0.5, -2.0])})[0], expected)
 
 
-def test_by_expressions_in_between(by_numpy: Any) -> None:
+def test_derivatives_with_respect_to_intermediate_expressions(by_numpy: Any) -> None:
     x = Input("x", (3,), "float64")
     doubled = x + x
     y = (doubled**3).sum()
@@ -180,7 +181,7 @@ def test_by_expressions_in_between(by_numpy: Any) -> None:
     np.testing.assert_allclose(j, 4 * value)
 
 
-def test_what_is_not_connected() -> None:
+def test_disconnected_variables() -> None:
     x, z, v = pel.vector("x", shape=(3,)), pel.vector("z", shape=(3,)), np.ones(3, "float32")
     calls: list[Any] = [
         lambda **how: pel.vjp(x * x, z, v, **how),
@@ -196,7 +197,7 @@ def test_what_is_not_connected() -> None:
         np.testing.assert_array_equal(zero, np.zeros(zero.shape))
 
 
-def test_what_is_refused() -> None:
+def test_invalid_arguments_raise_errors() -> None:
     x, i = pel.vector("x", shape=(3,)), pel.ivector("i", shape=(3,))
     with pytest.raises(ShapeError, match=r"The cotangent of x \* 2 has the shape of .* \(3,\). Received: .* \(2,\)"):
         pel.vjp(x * 2, x, [[1.0, 2.0]])

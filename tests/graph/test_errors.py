@@ -1,4 +1,4 @@
-"""Every message that the graph raises: what was expected, what was received, where, and what to do."""
+"""Tests of the error messages of the graph package."""
 
 from __future__ import annotations
 
@@ -107,27 +107,27 @@ DTYPES: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_shapes(name: str) -> None:
+def test_shape_errors(name: str) -> None:
     build, message = SHAPES[name]
     with pytest.raises(ShapeError, match=message):
         build()
 
 
 @pytest.mark.parametrize("name", DTYPES)
-def test_dtypes(name: str) -> None:
+def test_dtype_errors(name: str) -> None:
     build, message = DTYPES[name]
     with pytest.raises(DtypeError, match=message):
         build()
 
 
-def test_a_shape_error_is_raised_on_the_line_where_the_expression_is_written() -> None:
+def test_shape_errors_are_raised_where_the_expression_is_built() -> None:
     with pytest.raises(ShapeError) as caught:
         pel.tanh(X @ W)
     line = next(t for t in caught.traceback if t.path.name == "test_errors.py")
     assert "X @ W" in str(line.statement)
 
 
-def test_a_value_that_does_not_fit_is_told_with_the_line_that_wrote_it() -> None:
+def test_shape_errors_of_values_name_the_line_of_the_expression() -> None:
     x = pel.vector("x")
     y = x @ pel.vector("z")
     line = inspect.currentframe().f_lineno - 1  # type: ignore[union-attr]
@@ -137,7 +137,7 @@ def test_a_value_that_does_not_fit_is_told_with_the_line_that_wrote_it() -> None
         evaluate(np, [y], {y.inputs[0]: np.ones(2, "float32"), y.inputs[1]: np.ones(3, "float32")})
 
 
-def test_an_op_that_breaks_its_own_rule_is_told() -> None:
+def test_an_op_that_violates_its_shape_rule_raises_an_error() -> None:
     @op(name="liar_for_this_test", infer=lambda x: Type((3,), x.dtype))
     def liar(xp: Any, x: Any) -> Any:
         return x
@@ -150,19 +150,19 @@ def test_an_op_that_breaks_its_own_rule_is_told() -> None:
     del OPS["liar_for_this_test"], FUNCTIONS["liar_for_this_test"]
 
 
-def test_a_missing_value_is_named() -> None:
+def test_missing_values_are_named() -> None:
     x = Input("x")
     with pytest.raises(InputError, match="x is needed and has no value"):
         evaluate(np, [pel.exp(x)], {})
 
 
-def test_reshapes_with_two_open_sizes_are_refused_where_they_are_written() -> None:
+def test_reshape_with_two_unknown_sizes_raises_an_error() -> None:
     x = pel.matrix("x")
     with pytest.raises(ShapeError, match=r"reshape: at most one size of \(n, m\) may be unknown.*reshape_like"):
         x.reshape(("n", "m"))
 
 
-def test_shared_values_that_do_not_fit() -> None:
+def test_invalid_values_of_shared_variables() -> None:
     w = pel.shared([1.0, 2.0], "w")
     with pytest.raises(ShapeError, match=r"w has shape \(2,\). Received: a value of shape \(3,\)"):
         w.set_value([1.0, 2.0, 3.0])
@@ -190,13 +190,13 @@ def test_shared_values_that_do_not_fit() -> None:
         (lambda x: pel.function([x], x, givens=3), InputError, r"givens: expected a dict.*Received: 3"),
     ],
 )
-def test_numpy_s_and_python_s_own_messages_say_more(wrong: Any, kind: type[Exception], message: str) -> None:
+def test_errors_of_numpy_and_python_are_explained(wrong: Any, kind: type[Exception], message: str) -> None:
     with pytest.raises(kind, match=message):
         wrong(pel.vector("x"))
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "hint"),
     [
         ("Dense", "It is pel.nn.Dense."),
         ("gelu", "It is pel.nn.activations.gelu."),
@@ -208,22 +208,22 @@ def test_numpy_s_and_python_s_own_messages_say_more(wrong: Any, kind: type[Excep
         ("near_miss", ""),
     ],
 )
-def test_what_is_elsewhere_is_pointed_to(name: str, told: str) -> None:
+def test_the_error_for_a_misplaced_name_says_where_it_is(name: str, hint: str) -> None:
     with pytest.raises(pel.PellucidError) as error:
         getattr(pel, name)
-    assert str(error.value).removeprefix(f"pellucid has no {name!r}.").strip().startswith(told)
-    assert bool(told) == str(error.value).startswith(f"pellucid has no {name!r}. ")
+    assert str(error.value).removeprefix(f"pellucid has no {name!r}.").strip().startswith(hint)
+    assert bool(hint) == str(error.value).startswith(f"pellucid has no {name!r}. ")
     assert "import_module" not in dir(pel)
 
 
-def test_near_misses() -> None:
+def test_similar_names_are_suggested() -> None:
     assert near_miss("sofmax", ["softmax"]) == " Did you mean 'softmax'?"
     assert near_miss("quux", ["softmax"]) == ""
     with pytest.raises(AttributeError, match=r"pellucid has no function named 'sigmoyd'. Did you mean 'sigmoid'\?"):
         _ = symbolic.sigmoyd
 
 
-def test_all_errors_are_pellucid_s_and_python_s() -> None:
+def test_errors_are_subclasses_of_python_errors() -> None:
     assert issubclass(ShapeError, (pel.PellucidError, ValueError))
     assert issubclass(DtypeError, pel.PellucidError)
     assert issubclass(DtypeError, TypeError)

@@ -1,4 +1,4 @@
-"""Expressions as values: interned, told apart by identity, written with Python's and NumPy's operators."""
+"""Tests of expressions: interning, operators, NumPy functions, methods, text."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Y = Input("y", (3,), "float64")
 VALUES = {X: np.arange(1.0, 7).reshape(2, 3), Y: np.array([1.0, 2, 4])}
 
 
-def test_the_same_op_on_the_same_inputs_is_the_same_object() -> None:
+def test_equal_expressions_are_the_same_object() -> None:
     assert X + Y is X + Y
     assert X + Y is not Y + X
     assert pel.tanh(X).sum(axis=-1) is pel.tanh(X).sum(axis=1)
@@ -33,13 +33,13 @@ def test_the_same_op_on_the_same_inputs_is_the_same_object() -> None:
     assert pel.constant(0.0) is not pel.constant(-0.0)
 
 
-def test_leaves_are_told_apart_by_identity() -> None:
+def test_leaves_are_compared_by_identity() -> None:
     assert Input("x") is not Input("x")
     assert pel.shared(1.0, "w") is not pel.shared(1.0, "w")
     assert (Input("x") + 1) is not (Input("x") + 1)
 
 
-def test_what_nothing_refers_to_is_forgotten() -> None:
+def test_unreferenced_expressions_are_freed() -> None:
     from pellucid.graph.expr import _nodes
 
     gc.collect()
@@ -80,7 +80,7 @@ OPERATORS = {
 
 
 @pytest.mark.parametrize("text", OPERATORS)
-def test_operators_with_expressions_and_arrays_on_either_side(text: str, by_numpy: Any) -> None:
+def test_operators_on_expressions_and_arrays(text: str, by_numpy: Any) -> None:
     apply = OPERATORS[text]
     expected = apply(VALUES[X], VALUES[Y])
     assert str(apply(X, Y)) == text
@@ -92,14 +92,14 @@ def test_operators_with_expressions_and_arrays_on_either_side(text: str, by_nump
 
 
 @pytest.mark.parametrize("text", [t for t in OPERATORS if "&" not in t and "|" not in t])
-def test_operators_with_numbers_and_lists_on_either_side(text: str, by_numpy: Any) -> None:
+def test_operators_on_numbers_and_lists(text: str, by_numpy: Any) -> None:
     apply = OPERATORS[text]
     for other in (2.0, 2, np.float64(2), [1.0, 2.0, 4.0]):
         for made, expected in [(apply(X, other), apply(VALUES[X], other)), (apply(other, X), apply(other, VALUES[X]))]:
             np.testing.assert_array_equal(by_numpy([made], VALUES)[0], expected)
 
 
-def test_matrix_products_from_either_side(by_numpy: Any) -> None:
+def test_matrix_products_with_arrays(by_numpy: Any) -> None:
     A = np.arange(6.0).reshape(3, 2)
     for made, expected in [(X @ A, VALUES[X] @ A), (A @ X, A @ VALUES[X]), (X @ Y, VALUES[X] @ VALUES[Y])]:
         np.testing.assert_array_equal(by_numpy([made], VALUES)[0], expected)
@@ -145,14 +145,14 @@ NUMPY_CALLS = [
 
 
 @pytest.mark.parametrize("call", NUMPY_CALLS)
-def test_numpy_s_own_functions(call: Any, by_numpy: Any) -> None:
+def test_numpy_functions_on_expressions(call: Any, by_numpy: Any) -> None:
     made = call(X)
     assert isinstance(made, Expr)
     [found] = by_numpy([made], VALUES)
     np.testing.assert_allclose(found, call(VALUES[X]))
 
 
-def test_numpy_functions_that_do_not_exist_here_are_named() -> None:
+def test_unsupported_numpy_functions_raise_errors() -> None:
     with pytest.raises(TypeError, match=r"np.fft does not work on expressions: pellucid has no op of that name"):
         np.fft.fft(X)
     with pytest.raises(TypeError, match=r"np.spacing does not work on expressions"):
@@ -165,7 +165,7 @@ def test_numpy_functions_that_do_not_exist_here_are_named() -> None:
         np.asarray(X)
 
 
-def test_a_truth_value_is_refused() -> None:
+def test_truth_values_raise_errors() -> None:
     with pytest.raises(TypeError, match=r"The truth value of x > 2 is not known until it runs. Use pel.where"):
         bool(X > 2)
     with pytest.raises(TypeError, match="pattern p has no truth value"):
@@ -183,7 +183,7 @@ def test_length_and_iteration() -> None:
         list(pel.scalar("s"))
 
 
-def test_methods_are_the_functions() -> None:
+def test_methods_return_the_results_of_functions() -> None:
     assert X.sum(0) is pel.sum(X, 0)
     assert X.mean(axis=1, keepdims=True) is pel.mean(X, axis=1, keepdims=True)
     assert X.max() is pel.max(X)
@@ -201,7 +201,7 @@ def test_methods_are_the_functions() -> None:
     assert X.astype("int32") is pel.cast(X, "int32")
 
 
-def test_expressions_know_where_they_were_written() -> None:
+def test_origin_is_the_line_of_user_code() -> None:
     made = pel.exp(Input("here"))
     assert made.origin is not None
     assert made.origin[0] == __file__
@@ -238,7 +238,7 @@ def test_shared_variables() -> None:
     assert pel.shared(3).dtype == np.float32
 
 
-def test_constants_cannot_change() -> None:
+def test_constants_are_copied_and_read_only() -> None:
     array = np.zeros(3)
     made = pel.constant(array)
     array[0] = 1
@@ -248,8 +248,8 @@ def test_constants_cannot_change() -> None:
     assert isinstance((X + VALUES[X]).inputs[1], Constant)
 
 
-def test_texts() -> None:
-    written = {
+def test_text() -> None:
+    expected = {
         "x * 2 + 1": X * 2 + 1,
         "-(x + y)": -(X + Y),
         "(x + y).sum(axis=1)": (X + Y).sum(axis=1),
@@ -264,7 +264,7 @@ def test_texts() -> None:
         "x * y % 2": X * Y % 2,
         "x * (y % 2)": X * (Y % 2),
     }
-    for text, made in written.items():
+    for text, made in expected.items():
         assert str(made) == text
     assert str(pel.text(X + Y, names={X: "A"})) == "A + y"
 
@@ -273,7 +273,7 @@ def test_every_public_function_has_a_docstring() -> None:
     assert all(f.__doc__ for f in FUNCTIONS.values())
 
 
-def test_arguments_by_name_and_misspelt() -> None:
+def test_arguments_by_name_and_wrong_arguments() -> None:
     assert pel.take(x=X, indices=np.array([0]), axis=1).shape == (2, 1)
     assert pel.where(X > 2, x=X, y=Y) is pel.where(X > 2, X, Y)
     with pytest.raises(TypeError, match=r"softmax takes no argument named 'axes'. Did you mean 'axis'\?"):
@@ -289,6 +289,6 @@ def test_arguments_by_name_and_misspelt() -> None:
         _ = pel.sofmax
 
 
-def test_expressions_are_not_pickled_by_accident() -> None:
+def test_pickling_an_expression_raises_an_error() -> None:
     with pytest.raises((TypeError, AttributeError, pickle.PicklingError)):
         pickle.dumps(X + Y)

@@ -1,4 +1,4 @@
-"""Gradients: by what they are taken, what is refused, and that broadcasting and sharing are undone."""
+"""Tests of reverse-mode gradients."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def floats(*shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=shape)
 
 
-def test_the_issue_s_example() -> None:
+def test_gradient_of_a_weighted_sum() -> None:
     x, W = pel.vector("x"), pel.shared([0.2, 0.7], name="W")
     assert pel.grad((x * W).sum(), W) is x
 
 
-def test_one_and_several(check_gradient: Any) -> None:
+def test_result_structure_follows_wrt(check_gradient: Any) -> None:
     x, y = Input("x", (3,), "float64"), Input("y", (3,), "float64")
     cost = (pel.tanh(x) * y).sum()
     assert isinstance(pel.grad(cost, x), Expr)
@@ -35,7 +35,7 @@ def test_one_and_several(check_gradient: Any) -> None:
     check_gradient(cost, {x: floats(3), y: floats(3, seed=1)}, [x, y])
 
 
-def test_with_respect_to_an_expression_in_between(by_numpy: Any) -> None:
+def test_gradient_with_respect_to_an_intermediate_expression(by_numpy: Any) -> None:
     x = Input("x", (3,), "float64")
     h = pel.sin(x)
     cost = (h**2).sum() + h[0]
@@ -43,12 +43,12 @@ def test_with_respect_to_an_expression_in_between(by_numpy: Any) -> None:
     np.testing.assert_allclose(found, 2 * np.sin(floats(3)) + [1, 0, 0])
 
 
-def test_with_respect_to_the_cost_itself() -> None:
+def test_gradient_with_respect_to_the_cost() -> None:
     cost = pel.vector("x").sum()
     assert str(pel.grad(cost, cost)) == "1"
 
 
-def test_with_respect_to_something_that_simplification_would_remove(by_numpy: Any) -> None:
+def test_gradient_with_respect_to_expressions_that_simplification_removes(by_numpy: Any) -> None:
     x = Input("x", (3,), "float64")
     doubled = x + x
     logits = pel.exp(x)
@@ -58,7 +58,7 @@ def test_with_respect_to_something_that_simplification_would_remove(by_numpy: An
     np.testing.assert_allclose(by_logits, np.full(3, 1 / np.exp(floats(3)).sum()))
 
 
-def test_with_respect_to_expressions_inside_one_another(by_numpy: Any) -> None:
+def test_gradient_with_respect_to_nested_expressions(by_numpy: Any) -> None:
     x = Input("x", (3,), "float64")
     inner = pel.tanh(x)
     middle = inner * x
@@ -73,7 +73,7 @@ def test_with_respect_to_expressions_inside_one_another(by_numpy: Any) -> None:
     np.testing.assert_allclose(by_x, np.cos(m) * t + (np.cos(m) * value + 1) * (1 - t**2))
 
 
-def test_holds_leave_no_trace() -> None:
+def test_results_have_no_barriers() -> None:
     x = pel.vector("x")
     h = pel.tanh(x)
     found = pel.grad((pel.grad((h**2).sum(), h) * h).sum(), h)
@@ -93,12 +93,12 @@ def test_holds_leave_no_trace() -> None:
         lambda x: (pel.exp(x) ** x).sum(),
     ],
 )
-def test_an_operand_that_stands_twice(build: Any, check_gradient: Any) -> None:
+def test_repeated_operands(build: Any, check_gradient: Any) -> None:
     x = Input("x", (3,), "float64")
     check_gradient(build(x), {x: np.array([0.3, -0.7, 1.1])}, [x])
 
 
-def test_what_the_cost_does_not_depend_on() -> None:
+def test_disconnected_variables() -> None:
     x, y = pel.vector("x"), pel.vector("y", shape=(4,))
     with pytest.raises(DisconnectedError, match=r"does not depend on y\. .* disconnected='zero'"):
         pel.grad(x.sum(), y)
@@ -110,14 +110,14 @@ def test_what_the_cost_does_not_depend_on() -> None:
         pel.grad(x.sum(), y, disconnected="none")
 
 
-def test_a_path_without_a_gradient_gives_zeros(by_numpy: Any) -> None:
+def test_gradient_through_constant_functions_is_zero(by_numpy: Any) -> None:
     x = Input("x", (3,), "float64")
     by_floor, by_stopped = pel.grad((pel.floor(x) * 2).sum(), x), pel.grad(pel.stop_gradient(x).sum(), x)
     for found in by_numpy([by_floor, by_stopped], {x: floats(3)}):
         np.testing.assert_array_equal(found, np.zeros(3))
 
 
-def test_integers_and_arrays_are_refused() -> None:
+def test_integers_and_arrays_raise_errors() -> None:
     i, x = pel.ivector("i"), pel.vector("x")
     with pytest.raises(GradientError, match=r"A gradient needs real numbers. Received: i, which is int32"):
         pel.grad((x[i]).sum(), i)
@@ -131,7 +131,7 @@ def test_integers_and_arrays_are_refused() -> None:
         pel.grad(2.0, x)  # type: ignore[call-overload]
 
 
-def test_an_op_without_a_gradient_is_named() -> None:
+def test_the_error_names_an_op_without_a_gradient() -> None:
     @op(name="opaque_for_this_test")
     def opaque(xp: Any, x: Any) -> Any:
         return x
@@ -142,7 +142,7 @@ def test_an_op_without_a_gradient_is_named() -> None:
     del OPS["opaque_for_this_test"], FUNCTIONS["opaque_for_this_test"]
 
 
-def test_rules_that_return_numbers_or_too_few() -> None:
+def test_results_of_gradient_rules_are_checked() -> None:
     @op(name="number_for_this_test", grad=lambda g, y, x: 3.0)
     def number(xp: Any, x: Any) -> Any:
         return x
@@ -171,14 +171,14 @@ def test_rules_that_return_numbers_or_too_few() -> None:
         ((4, 1, 3), (2, 1)),
     ],
 )
-def test_broadcasting_is_undone(shapes: Any, check_gradient: Any) -> None:
+def test_gradient_of_broadcast_operands(shapes: Any, check_gradient: Any) -> None:
     x, y = (Input(n, s, "float64") for n, s in zip("xy", shapes, strict=True))
     values = {x: floats(*shapes[0]), y: 2 + floats(*shapes[1], seed=1) ** 2}
     check_gradient((x * y + pel.sin(x) / y).sum(), values, [x, y])
     check_gradient(pel.square(x - y).mean(), values, [x, y])
 
 
-def test_named_dimensions_keep_their_names() -> None:
+def test_gradients_have_named_dimensions() -> None:
     X, W = pel.matrix("X", shape=("n", 2)), pel.shared(np.zeros((2, 3), "float32"), "W")
     b = pel.shared(np.zeros(3, "float32"), "b")
     by_X, by_W, by_b = pel.grad(pel.tanh(X @ W + b).mean(), [X, W, b])
@@ -188,19 +188,19 @@ def test_named_dimensions_keep_their_names() -> None:
     assert {g.dtype.name for g in (by_X, by_W, by_b)} == {"float32"}
 
 
-def test_a_broadcast_over_a_named_axis_is_summed(by_numpy: Any) -> None:
+def test_gradient_is_summed_over_a_named_broadcast_axis(by_numpy: Any) -> None:
     x, b = Input("x", ("n", 3), "float64"), Input("b", (3,), "float64")
     [found] = by_numpy([pel.grad((x + b).sum(), b)], {x: floats(5, 3), b: floats(3)})
     np.testing.assert_array_equal(found, np.full(3, 5.0))
 
 
-def test_mixed_dtypes_come_back_in_their_own(by_numpy: Any) -> None:
+def test_gradients_have_the_dtype_of_their_variable(by_numpy: Any) -> None:
     x, y = Input("x", (3,), "float32"), Input("y", (3,), "float64")
     by_x, by_y = pel.grad((x * y).sum(), [x, y])
     assert (by_x.dtype.name, by_y.dtype.name) == ("float32", "float64")
 
 
-def test_integer_operands_receive_nothing(by_numpy: Any) -> None:
+def test_integer_operands_have_no_gradient(by_numpy: Any) -> None:
     x, i = Input("x", (3,), "float64"), Input("i", (3,), "int32")
     [found] = by_numpy([pel.grad((x * i).sum(), x)], {x: floats(3), i: np.array([1, 2, 3], "int32")})
     np.testing.assert_array_equal(found, [1, 2, 3])
@@ -213,7 +213,7 @@ def test_hessian_of_a_quadratic_form(by_numpy: Any) -> None:
     np.testing.assert_allclose(np.stack(by_numpy(rows, {x: floats(3, seed=1)})), A + A.T)
 
 
-def test_third_order(by_numpy: Any) -> None:
+def test_third_derivative(by_numpy: Any) -> None:
     x = Input("x", (), "float64")
     third = pel.grad(pel.grad(pel.grad(x**4, x), x), x)
     np.testing.assert_allclose(by_numpy([third], {x: np.array(2.0)}), [48.0])
@@ -227,7 +227,7 @@ def test_power_at_and_below_zero(by_numpy: Any) -> None:
     np.testing.assert_allclose(by_y, 9 * np.log(3))
 
 
-def test_ties(by_numpy: Any) -> None:
+def test_gradients_at_ties(by_numpy: Any) -> None:
     x, y = Input("x", (2,), "float64"), Input("y", (2,), "float64")
     equal = {x: np.ones(2), y: np.ones(2)}
     costs = [pel.maximum(x, y).sum(), pel.minimum(x, y).sum()]
@@ -241,7 +241,7 @@ def test_ties(by_numpy: Any) -> None:
         np.testing.assert_array_equal(found, [expected, expected])
 
 
-def test_a_network_s_parameters(check_gradient: Any) -> None:
+def test_gradient_of_a_network(check_gradient: Any) -> None:
     X, Y = Input("X", ("n", 2), "float64"), Input("Y", ("n",), "int32")
     shapes = [(2, 3), (3,), (3, 2), (2,)]
     parameters = [Input(f"p{i}", s, "float64") for i, s in enumerate(shapes)]
@@ -253,12 +253,12 @@ def test_a_network_s_parameters(check_gradient: Any) -> None:
     check_gradient(loss, values, parameters)
 
 
-def test_shared_variables_and_inputs_alike() -> None:
+def test_gradient_with_respect_to_a_shared_variable() -> None:
     w = Shared([1.0, 2.0], "w")
     assert str(pel.grad((w**2).sum(), w)) == "2 * w"
 
 
-def test_what_is_considered_constant(by_numpy: Any) -> None:
+def test_consider_constant(by_numpy: Any) -> None:
     x = Input("x", (3,), "float64")
     y = pel.tanh(x)
     cost = (x * y + y**2).sum()
@@ -271,7 +271,7 @@ def test_what_is_considered_constant(by_numpy: Any) -> None:
     np.testing.assert_allclose(found, 2 * floats(3))
 
 
-def test_what_is_only_inside_a_constant_is_not_connected() -> None:
+def test_invalid_consider_constant_raises_errors() -> None:
     x, z = pel.vector("x"), pel.vector("z")
     y = pel.tanh(x)
     with pytest.raises(DisconnectedError, match="does not depend on x"):
@@ -282,7 +282,7 @@ def test_what_is_only_inside_a_constant_is_not_connected() -> None:
         pel.grad(y.sum(), x, consider_constant=[3])
 
 
-def test_known_gradients_begin_a_gradient(by_numpy: Any) -> None:
+def test_known_gradients_without_a_cost(by_numpy: Any) -> None:
     x, g = Input("x", (3,), "float64"), Input("g", (3,), "float64")
     y, z = pel.tanh(x), pel.sin(x)
     assert str(pel.grad(None, x, known_grads={y: g})) == "g * (1 - tanh(x) ** 2)"
@@ -291,7 +291,7 @@ def test_known_gradients_begin_a_gradient(by_numpy: Any) -> None:
     np.testing.assert_allclose(found, values[g] * (1 - np.tanh(values[x]) ** 2) + np.cos(values[x]))
 
 
-def test_a_known_gradient_takes_the_place_of_what_would_be_worked_out(by_numpy: Any) -> None:
+def test_known_gradients_replace_computed_ones(by_numpy: Any) -> None:
     x = Input("x", (3,), "float64")
     y = pel.tanh(x)
     cost = (y**3).sum() + (x**2).sum()
@@ -300,13 +300,13 @@ def test_a_known_gradient_takes_the_place_of_what_would_be_worked_out(by_numpy: 
     np.testing.assert_allclose(by_x, by_y * (1 - np.tanh(floats(3)) ** 2) + 2 * floats(3))
 
 
-def test_a_known_gradient_of_the_cost_itself() -> None:
+def test_known_gradient_of_the_cost() -> None:
     x = pel.vector("x")
     cost = x.sum()
     assert str(pel.grad(cost, [cost, x], known_grads={cost: 2.0})) == "[2, broadcast_like(2, x)]"
 
 
-def test_known_gradients_of_another_type_are_refused() -> None:
+def test_invalid_known_gradients_raise_errors() -> None:
     x, i = pel.vector("x", shape=(3,)), pel.ivector("i")
     y = pel.tanh(x)
     with pytest.raises(
@@ -325,7 +325,7 @@ def test_known_gradients_of_another_type_are_refused() -> None:
         pel.grad(None, x, known_grads={i: 1})
 
 
-def test_a_second_gradient_by_what_simplification_would_remove(by_numpy: Any) -> None:
+def test_second_gradient_with_respect_to_an_expression_that_simplification_removes(by_numpy: Any) -> None:
     x = Input("x", (3,), "float64")
     doubled = x + x
     first = pel.grad((doubled**3).sum(), doubled)
@@ -334,7 +334,7 @@ def test_a_second_gradient_by_what_simplification_would_remove(by_numpy: Any) ->
     np.testing.assert_allclose(found, 6 * 2 * floats(3))
 
 
-def test_many_parameters_and_large_graphs_stay_near_linear() -> None:
+def test_time_is_nearly_linear_in_the_graph_size() -> None:
     def seconds(count: int) -> float:
         inputs = [Input(f"x{i}", (3,), "float64") for i in range(count)]
         cost: Any = 0.0

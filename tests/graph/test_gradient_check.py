@@ -1,4 +1,4 @@
-"""Finite differences find what is wrong with a gradient, and say where."""
+"""Tests of the comparison of gradients with finite differences."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from pellucid.graph.operators import FUNCTIONS
 
 
 @pytest.fixture(autouse=True)
-def no_trace() -> Iterator[None]:
-    """Take what a test defines out of the registry again."""
+def restore_registry() -> Iterator[None]:
+    """Remove the ops that a test defines."""
     before = set(OPS)
     yield
     for name in set(OPS) - before:
         del OPS[name], FUNCTIONS[name]
 
 
-def test_right_gradients_pass() -> None:
+def test_correct_gradients_pass() -> None:
     x, i = Input("x", (3,), "float64"), Input("i", (), "int32")
     pel.verify_grad((pel.sin(x) * x).sum(), {x: np.arange(3.0)}, order=3)
     pel.verify_grad(pel.tanh(x), {x: [0.1, 0.2, 0.3]}, seed=5)
@@ -33,7 +33,7 @@ def test_right_gradients_pass() -> None:
     pel.verify_grad(lambda a, b: [a * b, (a + b).sum()], [np.arange(3.0), np.ones(3)])
 
 
-def test_the_input_and_the_element_are_named() -> None:
+def test_the_error_names_the_input_and_the_element() -> None:
     @pel.op(grad=lambda g, y, a, b: (g * b, g * pel.where(b > 2, 1.1 * a, a)))
     def product_here(xp: Any, a: Any, b: Any) -> Any:
         return a * b
@@ -62,7 +62,7 @@ def test_a_wrong_second_gradient_is_found() -> None:
         pel.verify_grad(cube_here, [np.array([0.5, 2.0])], order=2)
 
 
-def test_tolerances_are_what_they_say() -> None:
+def test_tolerances() -> None:
     @pel.op(grad=lambda g, y, x: g * 2.001 * x)
     def nearly_here(xp: Any, x: Any) -> Any:
         return x * x
@@ -72,7 +72,7 @@ def test_tolerances_are_what_they_say() -> None:
     pel.verify_grad(nearly_here, [3.0], rtol=1e-3)
 
 
-def test_a_nan_is_no_gradient() -> None:
+def test_nan_gradients_raise_errors() -> None:
     @pel.op(grad=lambda g, y, x: g * pel.log(-pel.abs(x)))
     def nan_here(xp: Any, x: Any) -> Any:
         return x * x
@@ -81,7 +81,7 @@ def test_a_nan_is_no_gradient() -> None:
         pel.verify_grad(nan_here, [np.array([1.0, 2.0])])
 
 
-def test_what_cannot_be_verified() -> None:
+def test_invalid_arguments_raise_errors() -> None:
     x, narrow = Input("x", (3,), "float64"), pel.vector("narrow")
     with pytest.raises(
         GradientError, match=r"verify_grad: expected float64 inputs. Received: narrow, which is float32"

@@ -1,4 +1,4 @@
-"""Graphs that are alike become one, in which what is padded has no influence."""
+"""Tests of batching graphs of different sizes with padding."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from pellucid.graph.graph_batching import GraphBatcher, structural_hash, unpad
 from pellucid.graph.padded_sizes import PaddingError
 
 
-def network(hidden, rate, activation=pel.sigmoid, reduce=None):
+def make_network(hidden, rate, activation=pel.sigmoid, reduce=None):
     rng = np.random.default_rng(hidden)
     x = pel.matrix("x", ("n", 2))
     W, V = (pel.shared(rng.normal(size=s).astype("f4"), k) for k, s in (("W", (2, hidden)), ("V", (hidden, 1))))
@@ -16,58 +16,57 @@ def network(hidden, rate, activation=pel.sigmoid, reduce=None):
     return x, [W, V], [(h @ V).sum() + rate * (W**2).sum() + (0.0 if reduce is None else reduce(h))]
 
 
-def forms(*graphs):
+def hash_graphs(*graphs):
     numbers = {}
     return [structural_hash(g, numbers) for g in graphs]
 
 
-def test_graphs_that_differ_in_sizes_and_values_have_one_form():
-    a, b, c, d = (network(*s)[2] for s in ((2, 0.1), (5, 0.3), (2, 0.1, pel.tanh), (2, 1e-9)))
-    first, second, third, fourth = forms(a, b, c, d)
+def test_graphs_that_differ_in_sizes_and_values_have_equal_hashes():
+    a, b, c, d = (make_network(*s)[2] for s in ((2, 0.1), (5, 0.3), (2, 0.1, pel.tanh), (2, 1e-9)))
+    first, second, third, fourth = hash_graphs(a, b, c, d)
     assert first == second == fourth != third
 
 
-def test_one_leaf_twice_is_not_two_leaves():
+def test_repeated_leaves_change_the_hash():
     x, y = pel.scalar("x"), pel.scalar("y")
-    assert len(set(forms([x + x], [x + y], [y + y]))) == 2
+    assert len(set(hash_graphs([x + x], [x + y], [y + y]))) == 2
 
 
-def test_equal_numbers_may_part_where_others_do_not():
-    """In one graph the two constants are one object; what stands for them may not be."""
+def test_a_constant_of_one_member_may_correspond_to_two_of_another():
     x = pel.scalar("x")
     pairs = [(0.1, 0.1), (0.1, 0.2)]
-    merging = GraphBatcher(2)
-    (one,) = merging.merge([tuple(a * x + b * pel.tanh(x) for a, b in pairs)])
-    constants = [leaf for leaf in merging.leaves if isinstance(leaf, pel.Shared)]
-    assert [merging.stack_values(c).tolist() for c in constants] == [pytest.approx([0.1, 0.2])]
+    batcher = GraphBatcher(2)
+    (one,) = batcher.merge([tuple(a * x + b * pel.tanh(x) for a, b in pairs)])
+    constants = [leaf for leaf in batcher.leaves if isinstance(leaf, pel.Shared)]
+    assert [batcher.stack_values(c).tolist() for c in constants] == [pytest.approx([0.1, 0.2])]
     assert str(one) == "0.1 * x + shared * tanh(x)"
 
 
-def value_and_gradients(x, parameters, outputs, data):
+def compute_value_and_gradients(x, parameters, outputs, data):
     f = pel.function([x], [outputs[0], *pel.grad(outputs[0], parameters)], mode="numpy")
     return f(data)
 
 
 @pytest.mark.parametrize("reduce", [None, lambda h: pel.tanh(h).sum(), lambda h: (h.T @ h).sum()])
-def test_each_member_is_what_it_is_alone(reduce):
+def test_members_have_the_values_and_gradients_of_separate_graphs(reduce):
     data = np.random.default_rng(0).normal(size=(4, 2)).astype("f4")
-    members = [network(h, r, reduce=reduce) for h, r in ((2, 0.1), (5, 0.3), (1, 0.2))]
-    merging = GraphBatcher(3)
-    (x,) = merging.merge([tuple(m[0] for m in members)])
-    one = merging.merge(list(zip(*(m[2] for m in members), strict=True)), differentiated=True)
-    parameters = merging.merge(list(zip(*(m[1] for m in members), strict=True)))
-    assert set(merging.sizes.values()) == {(2, 5, 1)}
+    members = [make_network(h, r, reduce=reduce) for h, r in ((2, 0.1), (5, 0.3), (1, 0.2))]
+    batcher = GraphBatcher(3)
+    (x,) = batcher.merge([tuple(m[0] for m in members)])
+    one = batcher.merge(list(zip(*(m[2] for m in members), strict=True)), differentiated=True)
+    parameters = batcher.merge(list(zip(*(m[1] for m in members), strict=True)))
+    assert set(batcher.sizes.values()) == {(2, 5, 1)}
     f = pel.function([x], [one[0], *pel.grad(one[0], parameters)])
     known = {*f.program.read}
-    leaves = [leaf for leaf in (*merging.leaves, *merging.sizes) if leaf in known]
-    many = pel.batched(f, {leaf: pel.shared(merging.stack_values(leaf), "many") for leaf in leaves})
+    leaves = [leaf for leaf in (*batcher.leaves, *batcher.sizes) if leaf in known]
+    many = pel.batched(f, {leaf: pel.shared(batcher.stack_values(leaf), "many") for leaf in leaves})
     found = many(data)
     for i, member in enumerate(members):
-        for j, expected in enumerate(value_and_gradients(*member, data)):
+        for j, expected in enumerate(compute_value_and_gradients(*member, data)):
             np.testing.assert_allclose(
                 found[j][i] if j == 0 else unpad(found[j][i], member[1][j - 1]), expected, rtol=1e-4
             )
-            assert j == 0 or np.count_nonzero(found[j][i]) <= expected.size  # zeros beyond its size
+            assert j == 0 or np.count_nonzero(found[j][i]) <= expected.size  # the padding is zero
 
 
 @pytest.mark.parametrize(
@@ -81,13 +80,13 @@ def test_each_member_is_what_it_is_alone(reduce):
         (lambda h: pel.concatenate([h, h], axis=1).sum(), "over a padded axis"),
     ],
 )
-def test_what_padding_would_change_is_refused(reduce, message):
-    members = [network(h, 0.1, reduce=reduce)[2] for h in (2, 3)]
+def test_ops_that_padding_would_affect_raise_errors(reduce, message):
+    members = [make_network(h, 0.1, reduce=reduce)[2] for h in (2, 3)]
     with pytest.raises(PaddingError, match=message):
         GraphBatcher(2).merge(list(zip(*members, strict=True)), differentiated=True)
 
 
-def test_what_runs_along_other_axes_is_let_pass():
-    members = [network(h, 0.1, reduce=lambda h: pel.softmax(h, axis=0).sum())[2] for h in (2, 3)]
+def test_reductions_over_other_axes_are_accepted():
+    members = [make_network(h, 0.1, reduce=lambda h: pel.softmax(h, axis=0).sum())[2] for h in (2, 3)]
     (one,) = GraphBatcher(2).merge(list(zip(*members, strict=True)))
     assert "softmax(sigmoid(x @ W), axis=0)" in str(one)

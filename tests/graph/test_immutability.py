@@ -1,4 +1,4 @@
-"""Expressions never change: names and layer calls belong to those who attach them."""
+"""Tests of immutable expressions, and of the labels for names and layer calls."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MAKERS: dict[str, Callable[[], Expr]] = {
 
 @pytest.fixture(params=[True, False], ids=["collected", "uncollected"])
 def collected(request: pytest.FixtureRequest) -> Iterator[bool]:
-    """Run with expressions freed as soon as possible, and with all of them kept alive."""
+    """Run with and without the cyclic garbage collector."""
     gc.collect()
     if not request.param:
         gc.disable()
@@ -49,7 +49,7 @@ def test_no_attribute_can_be_assigned_or_deleted(make: Callable[[], Expr], attri
         delattr(e, attribute)
 
 
-def test_the_message_says_what_to_write() -> None:
+def test_the_error_suggests_a_fix() -> None:
     x = pel.vector("x")
     with pytest.raises(TypeError, match=r"shape of x cannot be assigned. Write x = x.reshape\(shape\)"):
         x.shape = (3,)  # type: ignore[misc]
@@ -59,7 +59,7 @@ def test_the_message_says_what_to_write() -> None:
         x.note = 1
 
 
-def test_a_shared_variable_is_the_mutable_leaf() -> None:
+def test_shared_variables_are_mutable() -> None:
     w = pel.shared(1.0)
     w.name, w.trainable = "w", False
     w.set_value(2.0)
@@ -67,19 +67,19 @@ def test_a_shared_variable_is_the_mutable_leaf() -> None:
 
 
 @pytest.mark.usefixtures("collected")
-def test_layers_stay_in_the_model_that_called_them() -> None:
+def test_layer_calls_do_not_leak_between_models() -> None:
     a = pel.matrix("a", shape=("n", 3))
-    h1 = nn.Activation("tanh", name="someone_elses_layer")(a)
+    h1 = nn.Activation("tanh", name="other")(a)
     m1 = pel.Model(a, nn.Dense(2, name="first")(h1))
     m2 = pel.Model(a, nn.Dense(2, name="second")(pel.tanh(a)))
     m3 = pel.Model(a, nn.Dense(2, name="third")(nn.Activation("tanh", name="own")(a)))
-    assert [layer.name for layer in m1.layers] == ["someone_elses_layer", "first"]
+    assert [layer.name for layer in m1.layers] == ["other", "first"]
     assert [layer.name for layer in m2.layers] == ["second"]
     assert [layer.name for layer in m3.layers] == ["own", "third"]
 
 
 @pytest.mark.usefixtures("collected")
-def test_names_stay_in_the_expression_that_they_were_given_to() -> None:
+def test_names_do_not_leak_between_expressions() -> None:
     x = pel.vector("x")
     w = pel.tanh(2 * x) + 1
     assert str(pel.simplify(pel.sin(pel.named("momentum", x + x)))) == "sin(momentum)"
@@ -90,7 +90,7 @@ def test_names_stay_in_the_expression_that_they_were_given_to() -> None:
     assert str(kept * 3) == "kept * 3"
 
 
-def test_two_names_are_two_expressions() -> None:
+def test_different_names_make_different_expressions() -> None:
     x = pel.vector("x")
     a, b = pel.named("a", pel.tanh(x)), pel.named("b", pel.tanh(x))
     assert a is not b
@@ -102,7 +102,7 @@ def test_two_names_are_two_expressions() -> None:
     assert pel.named("c", a).name == "c"
 
 
-def test_a_name_disappears_only_where_its_formula_is_consumed() -> None:
+def test_a_rule_removes_only_the_names_that_it_consumes() -> None:
     z = pel.matrix("z", shape=("n", 3))
     p = pel.named("p", pel.softmax(z))
     assert str(pel.simplify(pel.log(p))) == "log_softmax(z)"
@@ -113,7 +113,7 @@ def test_a_name_disappears_only_where_its_formula_is_consumed() -> None:
     assert "log(p)  →  log_softmax(z)" in str(journal)
 
 
-def test_gradients_are_written_with_names() -> None:
+def test_gradients_contain_names() -> None:
     z, w = pel.vector("z", shape=("n",)), pel.shared(1.0, "w")
     h = pel.named("h", pel.tanh(w * z))
     assert str(pel.grad(h.sum(), z)) == "(1 - h ** 2) * w"
@@ -124,7 +124,7 @@ def test_gradients_are_written_with_names() -> None:
 
 @pytest.mark.parametrize("key", [lambda h: h, lambda h: h.unlabeled], ids=["with the name", "without"])
 @pytest.mark.parametrize("used", [lambda h: h, lambda h: h.unlabeled], ids=["of the name", "of the formula"])
-def test_an_expression_is_found_with_and_without_its_name(key: Callable[[Expr], Expr], used: Any) -> None:
+def test_expressions_are_found_with_and_without_a_name(key: Callable[[Expr], Expr], used: Any) -> None:
     z = pel.vector("z", shape=(2,))
     h = pel.named("h", pel.tanh(z))
     inner, e = used(h), key(h)
@@ -165,7 +165,7 @@ def test_gradients_do_not_depend_on_labels() -> None:
     assert labeled is pel.grad(plain, dense.kernel)
 
 
-def test_a_layer_called_twice_is_one_expression() -> None:
+def test_equal_layer_calls_return_the_same_expression() -> None:
     x = pel.matrix("x", shape=("n", 3))
     dense = nn.Dense(2, name="dense")
     assert dense(x) is dense(x)
@@ -177,7 +177,7 @@ def test_a_layer_called_twice_is_one_expression() -> None:
     assert [layer.name for layer in pel.Model(x, dense(nothing(x))).layers] == ["nothing", "dense"]
 
 
-def test_every_result_of_a_call_is_found() -> None:
+def test_models_find_every_result_of_a_layer_call() -> None:
     x = pel.tensor3("x", shape=("n", 5, 3))
     lstm = nn.LSTM(4, return_state=True, name="lstm")
     outputs = lstm(x)
@@ -188,7 +188,7 @@ def test_every_result_of_a_call_is_found() -> None:
 
 
 @pytest.mark.usefixtures("collected")
-def test_a_loaded_model_makes_models(tmp_path: Any) -> None:
+def test_models_can_be_made_from_a_loaded_model(tmp_path: Any) -> None:
     x = nn.Input((3,))
     h = nn.Dense(4, activation="tanh", name="hidden")(nn.Dropout(0.0, name="nothing")(x))
     pel.Model(x, nn.Dense(2, name="out")(h)).save(tmp_path / "m.pel")
@@ -221,7 +221,7 @@ def test_names_are_kept_inside_loops_and_in_files(tmp_path: Any) -> None:
     assert strip_labels(f.program.outputs)[0] is g.program.outputs[0]
 
 
-def test_an_expression_tells_where_it_was_written_last() -> None:
+def test_origin_is_the_latest_line_of_user_code() -> None:
     code = compile("\n" * 6 + "first = pel.tanh(2 * x)\nsecond = pel.tanh(2 * x)", "course.py", "exec")
     x = pel.vector("x")
     found: dict[str, Any] = {"pel": pel, "x": x}

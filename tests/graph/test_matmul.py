@@ -278,7 +278,7 @@ def test_invalid_arguments_raise_errors(call: Callable[[], Any], message: str) -
 def test_unknown_linalg_names_raise_errors() -> None:
     with pytest.raises(AttributeError, match=r"pel.linalg has no 'choleski'. Did you mean 'cholesky'?"):
         _ = pel.linalg.choleski
-    with pytest.raises(AttributeError, match=r"pel.linalg has no 'svd'. For what is not here, .* pel.from_jax"):
+    with pytest.raises(AttributeError, match=r"no 'svd'. For other functions, wrap one of JAX with pel.from_jax"):
         _ = pel.linalg.svd
     assert all(getattr(pel.linalg, name) for name in pel.linalg.__all__)
 

@@ -1,4 +1,4 @@
-"""Loops in branches, branches in loops, loops in loops, each with draws: values, first and second gradients."""
+"""Tests of nested loops and branches, with random draws: values, first and second gradients."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ X = Input("x", (7, 3), "float64")
 H = Input("h", (3,), "float64")
 W = Input("w", (3, 3), "float64")
 P = Input("p", (), "float64")
-DRAWN = np.random.default_rng(0)
+NUMBERS = np.random.default_rng(0)
 VALUES = {
-    X: DRAWN.normal(size=(7, 3)),
-    H: DRAWN.normal(size=3),
-    W: DRAWN.normal(size=(3, 3)) / 2,
+    X: NUMBERS.normal(size=(7, 3)),
+    H: NUMBERS.normal(size=3),
+    W: NUMBERS.normal(size=(3, 3)) / 2,
     P: np.array(0.7),
     RNG.state: RNG.get_state(),
 }
@@ -34,21 +34,21 @@ def loop_in_branch() -> Expr:
     return pel.cond(P > 0, then, lambda: (X * P).sum())
 
 
-def checkpoints_in_checkpoints() -> Expr:
+def nested_checkpoints() -> Expr:
     def row(x: Expr, h: Expr) -> Any:
         return pel.scan(lambda e, s: pel.tanh(s * e + h[0]), x, h.sum(), checkpoint=2)
 
     return (pel.scan(row, X, H, checkpoint=3) ** 2).sum()
 
 
-def draws_in_a_branch_in_a_loop() -> Expr:
+def draws_in_a_branch_of_a_loop() -> Expr:
     def thinned(h: Expr) -> Any:
         return pel.cond(P > 0, lambda: RNG.dropout(h, 0.5), lambda: h * P)
 
     return (pel.scan(lambda x, h: pel.tanh(thinned(x + h @ W)), X, H) ** 2).sum()
 
 
-def draws_in_a_loop_in_a_loop() -> Expr:
+def draws_in_nested_loops() -> Expr:
     def row(x: Expr, h: Expr) -> Any:
         return pel.scan(lambda e, s: RNG.dropout(pel.tanh(s * e + h), 0.3), x, h)[-1]
 
@@ -72,21 +72,19 @@ def a_branch_in_a_loop_of_unknown_length() -> Expr:
 
 
 @pytest.mark.parametrize(
-    "write",
+    "build",
     [
         loop_in_branch,
-        checkpoints_in_checkpoints,
-        draws_in_a_branch_in_a_loop,
-        draws_in_a_loop_in_a_loop,
+        nested_checkpoints,
+        draws_in_a_branch_of_a_loop,
+        draws_in_nested_loops,
         draws_between_checkpoints,
         one_sequence_twice,
         a_branch_in_a_loop_of_unknown_length,
     ],
 )
-def test_loops_and_branches_inside_one_another(
-    write: Callable[[], Expr], by_numpy: Any, by_xla: Any, check_gradient: Any
-) -> None:
-    cost, wrt = write(), [X, H, W, P]
+def test_nested_loops_and_branches(build: Callable[[], Expr], by_numpy: Any, by_xla: Any, check_gradient: Any) -> None:
+    cost, wrt = build(), [X, H, W, P]
     outputs = [cost, *pel.grad(cost, wrt, disconnected="zero")]
     interpreted, compiled = by_numpy(outputs, VALUES), by_xla(outputs, VALUES)
     RNG.set_state(VALUES[RNG.state])

@@ -1,4 +1,4 @@
-"""Parts of expressions replaced, and all that an expression is made of."""
+"""Tests of substitution and of ancestors."""
 
 import numpy as np
 import pytest
@@ -6,14 +6,14 @@ import pytest
 import pellucid as pel
 
 
-def test_all_replacements_happen_at_once():
+def test_replacements_are_simultaneous():
     x, y = pel.vector("x"), pel.vector("y")
     assert str(pel.replace(x - y, {x: y, y: x})) == "y - x"
     assert str(pel.replace([x + 1, (x + 1) * y], {x + 1: y})) == "[y, y * y]"
     assert str(pel.replace(x * x, {x: [1, 2]})) == "[1, 2] * [1, 2]"
 
 
-def test_a_replacement_reaches_into_the_operands_of_a_loop():
+def test_operands_of_a_loop_are_replaced():
     x, w = pel.vector("x"), pel.scalar("w")
     total = pel.scan(lambda x_t, s: s + w * x_t, x, 0.0)[-1]
     doubled = pel.replace(total, {w: 2 * w})
@@ -33,13 +33,13 @@ def test_a_replacement_reaches_into_the_operands_of_a_loop():
         (lambda x: {"x": x}, r"replace: expected an expression to replace\. Received: 'x', of type str"),
     ],
 )
-def test_what_cannot_be_replaced_says_why(replacements, message):
+def test_invalid_replacements_raise_errors(replacements, message):
     x = pel.vector("x")
     with pytest.raises(pel.PellucidError, match=message):
         pel.replace(pel.exp(x), replacements(x))
 
 
-def test_ancestors_of_a_long_chain_and_of_several():
+def test_ancestors():
     x, y = pel.scalar("x"), pel.scalar("y")
     e = x
     for _ in range(10_000):

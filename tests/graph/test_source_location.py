@@ -1,4 +1,4 @@
-"""Where an error and an expression say they are: the user's own line, and never one of pellucid or a library."""
+"""Tests of source locations, and of errors that report them."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ from pellucid.graph.source_location import (
 )
 
 
-def run_as(filename: str, program: str, **names: Any) -> dict[str, Any]:
-    """Run a program as if it stood in a file, and return its variables."""
+def run_as_file(filename: str, program: str, **names: Any) -> dict[str, Any]:
+    """Run a program under a file name, and return its variables."""
     found: dict[str, Any] = {"pel": pel, "np": np, **names}
     exec(compile(program, filename, "exec"), found)
     return found
 
 
-def test_an_expression_remembers_the_users_line() -> None:
-    x = run_as("course.py", "\nx = pel.vector('x')\ny = np.tanh(x)\nz = y.sum() + 1")
+def test_origin_is_the_line_of_user_code() -> None:
+    x = run_as_file("course.py", "\nx = pel.vector('x')\ny = np.tanh(x)\nz = y.sum() + 1")
     assert x["x"].origin == ("course.py", 2)
     assert x["y"].origin == ("course.py", 3)
     assert x["z"].inputs[0].origin == ("course.py", 4)
 
 
-def test_libraries_between_the_user_and_pellucid_are_passed_over() -> None:
-    installed = str(Path(sysconfig.get_path("purelib")) / "somebody" / "layers.py")
-    library = run_as(installed, "def double(x):\n    return 2 * x")
-    mine = run_as("course.py", "\n\nx = pel.scalar('x')\ny = double(x)", double=library["double"])
+def test_frames_of_libraries_are_skipped() -> None:
+    installed = str(Path(sysconfig.get_path("purelib")) / "library" / "layers.py")
+    library = run_as_file(installed, "def double(x):\n    return 2 * x")
+    mine = run_as_file("course.py", "\n\nx = pel.scalar('x')\ny = double(x)", double=library["double"])
     assert mine["y"].origin == ("course.py", 4)
     assert not is_user_file(pel.graph.__file__)
     assert not is_user_file(np.__file__)
@@ -49,16 +49,16 @@ def test_libraries_between_the_user_and_pellucid_are_passed_over() -> None:
     assert is_user_file("<stdin>")
 
 
-def test_where_there_is_no_user_there_is_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_location_without_user_code(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pellucid.graph.source_location._is_user_file", {})
     monkeypatch.setattr("pellucid.graph.source_location.is_user_file", lambda filename: False)
     assert find_user_location() is None
-    error = pel.ShapeError("said")
-    assert str(error) == "said"
+    error = pel.ShapeError("message")
+    assert str(error) == "message"
     assert not hasattr(error, "__notes__")
 
 
-def test_a_warning_names_the_users_line() -> None:
+def test_warnings_name_the_line_of_user_code() -> None:
     f = pel.function([x := pel.vector("x")], x.sum())
     with pytest.warns(pel.PrecisionWarning) as caught:
         f(np.array([0.1]))
@@ -66,7 +66,7 @@ def test_a_warning_names_the_users_line() -> None:
     assert get_user_stacklevel() == 1
 
 
-def test_places_are_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_locations_are_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "notes").mkdir()
     file = tmp_path / "notes" / "long.py"
@@ -79,7 +79,7 @@ def test_places_are_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert format_filename("/tmp/marimo_3051/__marimo__cell_Hbol_.py") == "cell Hbol"
 
 
-def test_a_cell_of_a_notebook_is_named_as_the_notebook_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_notebook_cells_have_the_name_of_the_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
     cells = {"/tmp/ipykernel_1/2.py": ("Cell", "In[3]")}
     shell = types.SimpleNamespace(compile=types.SimpleNamespace(format_code_name=cells.get))
     monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
@@ -87,7 +87,7 @@ def test_a_cell_of_a_notebook_is_named_as_the_notebook_names_it(monkeypatch: pyt
     assert format_location(("moons.py", 4)) == "moons.py:4"
 
 
-def test_operands_are_told_briefly() -> None:
+def test_notes_abbreviate_operands() -> None:
     x = pel.vector("x", shape=(3,))
     deep = sum((x**i for i in range(2, 40)), x)
     with pytest.raises(pel.ShapeError) as caught:
@@ -98,7 +98,7 @@ def test_operands_are_told_briefly() -> None:
     assert max(map(len, notes)) < 300
 
 
-def test_a_message_about_a_long_expression_is_short() -> None:
+def test_messages_abbreviate_long_expressions() -> None:
     X = pel.matrix("X", shape=(3, 3))
     deep = sum((X**i for i in range(2, 80)), X)
     with pytest.raises(pel.ShapeError, match=r"…, of shape \(3, 3\), and W, of shape \(2, 2\)") as caught:
@@ -106,7 +106,7 @@ def test_a_message_about_a_long_expression_is_short() -> None:
     assert len(str(caught.value)) < 400
 
 
-def test_an_error_says_one_thing_and_its_notes_say_where() -> None:
+def test_locations_are_in_the_notes_of_an_error() -> None:
     with pytest.raises(pel.DtypeError) as caught:
         pel.where(pel.vector("x"), 1, 0)
     assert "\n" not in str(caught.value)
@@ -114,8 +114,8 @@ def test_an_error_says_one_thing_and_its_notes_say_where() -> None:
     assert "test_source_location.py" in caught.value.__notes__[0]
 
 
-def test_errors_are_pellucid_s_by_name_and_survive_another_process() -> None:
-    error = pickle.loads(pickle.dumps(pel.UseError("said")))
+def test_errors_have_public_names_and_can_be_pickled() -> None:
+    error = pickle.loads(pickle.dumps(pel.UseError("message")))
     assert type(error) is pel.UseError
     assert type(error).__module__ == "pellucid"
     assert issubclass(pel.UseError, TypeError)
@@ -123,15 +123,17 @@ def test_errors_are_pellucid_s_by_name_and_survive_another_process() -> None:
     assert issubclass(pel.NoSuchNameError, AttributeError)
 
 
-def test_what_is_not_there_is_told_at_no_cost_to_who_asks_first() -> None:
+def test_missing_attributes_can_be_queried() -> None:
     x = pel.scalar("x")
     assert not hasattr(x, "_repr_png_")
     assert not hasattr(x, "summ")
     assert getattr(x, "grad", None) is None
 
 
-def test_optimizers_and_losses_are_imported_from_by_their_short_names() -> None:
-    found = run_as("course.py", "from pellucid.optimizers import SGD\nfrom pellucid.losses import mean_squared_error")
+def test_optimizers_and_losses_can_be_imported_as_submodules() -> None:
+    found = run_as_file(
+        "course.py", "from pellucid.optimizers import SGD\nfrom pellucid.losses import mean_squared_error"
+    )
     assert found["SGD"] is pel.nn.optimizers.SGD
     assert found["mean_squared_error"] is pel.nn.losses.mean_squared_error
     assert sys.modules["pellucid.optimizers"] is pel.nn.optimizers

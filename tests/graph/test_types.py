@@ -1,4 +1,4 @@
-"""Shapes and dtypes: broadcasting, named and unknown dimensions, and NumPy's promotion."""
+"""Tests of shapes and dtypes: broadcasting, named and unknown dimensions, promotion."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SIZES = st.lists(st.sampled_from([1, 2, 3]), max_size=4).map(tuple)
 
 
 @given(st.lists(SIZES, min_size=1, max_size=3))
-def test_broadcasting_of_sizes_is_numpy_s(shapes: list[tuple[int, ...]]) -> None:
+def test_broadcasting_of_sizes_matches_numpy(shapes: list[tuple[int, ...]]) -> None:
     found = broadcast(shapes)
     try:
         expected = np.broadcast_shapes(*shapes)
@@ -53,7 +53,7 @@ def test_broadcasting_of_names() -> None:
     assert broadcast([("n", 3), (5, 3)]) == ShapeMismatch(-2, "n", 5)
 
 
-def test_unknown_dimensions_agree_with_everything_and_are_like_no_other() -> None:
+def test_unknown_dimensions_are_distinct_and_compatible() -> None:
     a, b = Unknown(), Unknown()
     assert a != b
     assert unify(a, 3) == 3
@@ -67,7 +67,7 @@ def test_unknown_dimensions_agree_with_everything_and_are_like_no_other() -> Non
     assert not covers((3,), ("n", 3))
 
 
-def test_an_unknown_dimension_that_turns_out_to_be_one_is_refused_when_it_runs(by_numpy: Any) -> None:
+def test_an_unknown_dimension_of_size_one_does_not_broadcast(by_numpy: Any) -> None:
     x, y = pel.vector("x"), pel.vector("y", shape=(3,))
     values = {x: np.ones(1, "float32"), y: np.ones(3, "float32")}
     with pytest.raises(ShapeError, match=r"dimension -1 of x was unknown and is 1 here, where another operand has 3"):
@@ -76,7 +76,7 @@ def test_an_unknown_dimension_that_turns_out_to_be_one_is_refused_when_it_runs(b
         by_numpy([x + y], {**values, x: np.ones(2, "float32")})
 
 
-def test_shapes_as_users_write_them() -> None:
+def test_as_shape() -> None:
     assert as_shape(3) == (3,)
     assert as_shape("n") == ("n",)
     assert as_shape(["n", np.int64(2)]) == ("n", 2)
@@ -89,7 +89,7 @@ def test_shapes_as_users_write_them() -> None:
 
 
 @given(st.sampled_from(NUMBERS), st.sampled_from(NUMBERS))
-def test_promotion_of_arrays_is_numpy_s(a: str, b: str) -> None:
+def test_promotion_of_arrays_matches_numpy(a: str, b: str) -> None:
     expected = np.result_type(a, b)
     if is_float(expected) and not any(is_float(np.dtype(d)) for d in (a, b)):
         expected = np.dtype("float32")
@@ -101,7 +101,7 @@ def test_promotion_of_arrays_is_numpy_s(a: str, b: str) -> None:
 
 
 @given(st.sampled_from(NUMBERS), st.sampled_from([True, 2, 2.5]))
-def test_python_numbers_take_the_dtype_of_what_they_meet(dtype: str, number: Any) -> None:
+def test_python_numbers_take_the_dtype_of_the_other_operand(dtype: str, number: Any) -> None:
     expected = np.result_type(np.dtype(dtype), number)
     if is_float(expected) and not is_float(np.dtype(dtype)):
         expected = np.dtype("float32")
@@ -109,7 +109,7 @@ def test_python_numbers_take_the_dtype_of_what_they_meet(dtype: str, number: Any
     assert (number * Input("x", (), dtype)).dtype == expected
 
 
-def test_floats_keep_their_precision_and_integers_become_floatx() -> None:
+def test_float_ops_keep_float_dtypes_and_cast_integers_to_floatx() -> None:
     for f in (pel.exp, pel.tanh, pel.sqrt, pel.sigmoid, pel.softmax, pel.mean):
         for given_dtype, expected in [("float32", "float32"), ("float64", "float64"), ("int32", "float32")]:
             assert f(Input("x", (3,), given_dtype)).dtype == expected
@@ -123,7 +123,7 @@ def test_floatx_can_be_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert pel.exp(pel.ivector("i")).dtype == "float64"
 
 
-def test_dtypes_are_checked() -> None:
+def test_invalid_dtypes_raise_errors() -> None:
     with pytest.raises(DtypeError, match=r"Expected a dtype such as 'float32' or 'int32'. Received: dtype='flaot'"):
         as_dtype("flaot")
     with pytest.raises(
@@ -139,11 +139,11 @@ def test_dtypes_are_checked() -> None:
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32", "float64"])
 @pytest.mark.parametrize("weak", [[], [True], [2], [0.5]])
-def test_a_python_number_never_widens_real_numbers(dtype: str, weak: list[Any]) -> None:
+def test_python_numbers_do_not_widen_float_dtypes(dtype: str, weak: list[Any]) -> None:
     assert common_dtype([as_dtype(dtype)], weak) == as_dtype(dtype)
 
 
-def test_axes() -> None:
+def test_normalize_axes() -> None:
     assert normalize_axis(-1, 3, "f") == 2
     assert normalize_axes((2, -3), 3, "f") == (0, 2)
     assert normalize_axes(None, 2, "f") == (0, 1)
@@ -185,7 +185,7 @@ SHAPED = [
 
 
 @pytest.mark.parametrize(("build", "shape"), SHAPED)
-def test_shapes_with_a_name_in_them(build: Any, shape: Any, by_numpy: Any) -> None:
+def test_shapes_with_a_named_dimension(build: Any, shape: Any, by_numpy: Any) -> None:
     x = Input("x", ("n", 3, 4))
     made = build(x)
     assert made.shape == shape
@@ -193,7 +193,7 @@ def test_shapes_with_a_name_in_them(build: Any, shape: Any, by_numpy: Any) -> No
     assert value.shape == tuple(2 if d == "n" else d for d in shape)
 
 
-def test_sizes_that_cannot_be_known_are_unknown() -> None:
+def test_unknown_sizes() -> None:
     x = Input("x", ("n", 3))
     for made in (x[1:], pel.concatenate([x, x]), pel.pad(x, 1), x.reshape((-1,))):
         assert isinstance(made.shape[0], Unknown)

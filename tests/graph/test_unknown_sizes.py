@@ -1,4 +1,4 @@
-"""Sizes that are unknown while a graph is built: what simplifying and differentiating may take for granted."""
+"""Tests of sizes that are unknown while a graph is built."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pellucid as pel
 from pellucid.graph.errors import ShapeError
 
 
-def test_a_gradient_keeps_the_broadcasting_of_an_unknown_size(by_numpy: Any) -> None:
+def test_gradient_of_broadcasting_to_an_unknown_size(by_numpy: Any) -> None:
     X, b = pel.matrix("X"), pel.shared(np.zeros(3, "float32"), "b")
     h = X + b
     cost = h.mean(axis=0).sum() + h.mean(axis=1).sum()
@@ -19,7 +19,7 @@ def test_a_gradient_keeps_the_broadcasting_of_an_unknown_size(by_numpy: Any) -> 
     np.testing.assert_allclose(f(np.ones((4, 3), "float32")), np.full(3, 1 + 4 / 3), rtol=1e-6)
 
 
-def test_a_rule_does_not_shrink_an_unknown_size_to_one() -> None:
+def test_rules_keep_unknown_sizes() -> None:
     z, y = pel.vector("z", shape=(1,)), pel.vector("y")
     total = (pel.broadcast_like(pel.constant(2.0), y) * z).sum()
     f = pel.function([z, y], total, mode="numpy", on_unused_input="ignore")
@@ -28,7 +28,7 @@ def test_a_rule_does_not_shrink_an_unknown_size_to_one() -> None:
     assert pel.simplify(ratio).shape == ratio.shape
 
 
-def test_an_unknown_size_that_is_one_after_all_is_refused_where_it_meets_another() -> None:
+def test_an_unknown_size_of_one_does_not_broadcast() -> None:
     x, z = pel.vector("x"), pel.vector("z")
     total = (x + z).sum()
     f = pel.function([x, z], [total, pel.grad(total, x)], mode="numpy")
@@ -36,7 +36,7 @@ def test_an_unknown_size_that_is_one_after_all_is_refused_where_it_meets_another
         f([1.0], [1.0, 2.0, 3.0])
 
 
-def test_stacks_of_matrices_do_not_broadcast_along_an_unknown_size() -> None:
+def test_matrix_stacks_do_not_broadcast_along_an_unknown_size() -> None:
     x, z = pel.tensor3("x"), pel.tensor3("z")
     for product in (x @ z, pel.solve(x, z), pel.cross(x, z)):
         f = pel.function([x, z], product, mode="numpy")
@@ -46,7 +46,7 @@ def test_stacks_of_matrices_do_not_broadcast_along_an_unknown_size() -> None:
             f(np.ones((1, 3, 3)), np.ones((2, 3, 3)))
 
 
-def test_the_crossentropy_of_unknown_classes_has_its_gradient() -> None:
+def test_gradient_of_crossentropy_with_an_unknown_number_of_classes() -> None:
     y, z = pel.ivector("y"), pel.matrix("z")
     g = pel.grad(pel.sparse_crossentropy(y, z).sum(), z)
     values = np.array([[1.0, 2.0, 3.0]], "float32")
@@ -55,7 +55,7 @@ def test_the_crossentropy_of_unknown_classes_has_its_gradient() -> None:
         np.testing.assert_allclose(pel.function([y, z], g, mode=mode)([1], values), p - np.eye(3)[[1]], rtol=1e-5)
 
 
-def test_an_update_cannot_change_a_shape() -> None:
+def test_updates_cannot_change_a_shape() -> None:
     s, x = pel.shared(np.zeros(3, "float32"), "s"), pel.vector("x")
     for mode in ("numpy", "xla"):
         f = pel.function([x], updates={s: x}, mode=mode)
