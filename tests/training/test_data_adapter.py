@@ -36,11 +36,22 @@ def test_what_compile_refuses(settings: dict[str, object], message: str) -> None
         pel.Sequential([nn.Dense(2)]).compile(**settings)
 
 
-@pytest.mark.parametrize("name", ["batch_size", "epochs"])
+COUNTS = ["batch_size", "epochs", "steps_per_epoch", "validation_steps", "validation_batch_size"]
+
+
+@pytest.mark.parametrize("name", COUNTS)
 @pytest.mark.parametrize("value", [0, -1, 2.5, True, "3"])
 def test_counts_are_positive(data: Data, make: Make, name: str, value: object) -> None:
     with pytest.raises(ValueError, match=f"Expected {name} to be an integer of 1 or more. Received: {name}="):
         make().fit(*data, **{name: value})
+
+
+@pytest.mark.parametrize("method", ["evaluate", "predict"])
+@pytest.mark.parametrize("name", ["batch_size", "steps"])
+def test_counts_of_evaluation_and_prediction_are_positive(data: Data, make: Make, method: str, name: str) -> None:
+    arguments = data if method == "evaluate" else data[:1]
+    with pytest.raises(ValueError, match=f"Expected {name} to be an integer of 1 or more. Received: {name}=0"):
+        getattr(make(), method)(*arguments, **{name: 0})
 
 
 def test_verbose_is_known(data: Data, make: Make) -> None:

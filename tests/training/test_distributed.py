@@ -148,7 +148,7 @@ def differing() -> dict[str, Any]:
         "weights and random streams": lambda: fitted(make(seed=1 + me), x, y),
         "data": lambda: fitted(make(), x, y[::-1] if me else y),
         "settings of fit": lambda: fitted(make(), x, y, epochs=3 + me),
-        "seed of the orders": lambda: fitted(make(), x, y, seed=me),
+        "seed of the sample orders": lambda: fitted(make(), x, y, seed=me),
         "trials and settings of the sweep": lambda: swept(None, epochs=2 + me),
     }
     found = {}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import operator
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from pellucid.errors import OptionError
+
+Default = TypeVar("Default", int, None)
 
 
 def is_integer(value: Any) -> bool:
@@ -52,6 +54,17 @@ def check_integer(name: str, value: Any, minimum: int = 1, *, owner: str = "") -
         f"{f'{owner}: expected' if owner else 'Expected'} {name} to be an integer of {minimum} or more. "
         f"Received: {name}={value!r}"
     )
+
+
+def check_optional_integer(name: str, value: Any, default: Default) -> int | Default:
+    """Return an argument as a positive `int`, or the default if it is None.
+
+    Examples
+    --------
+    >>> check_optional_integer("batch_size", None, 32), check_optional_integer("steps", 5, None)
+    (32, 5)
+    """
+    return default if value is None else check_integer(name, value)
 
 
 def check_number(name: str, value: Any, minimum: float, below: float = math.inf) -> float:

@@ -79,5 +79,5 @@ class ModelLike(Protocol):
 
 
 def is_model(value: Any) -> TypeGuard[ModelLike]:
-    """Whether a value is a model; asks for the interface, since the class itself is defined above training."""
+    """Whether a value is a model. It looks for an attribute, because `pellucid.model.model` imports training."""
     return isinstance(value, Layer) and hasattr(type(value), "functional_graph")

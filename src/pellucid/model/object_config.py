@@ -204,7 +204,7 @@ def to_code(value: Any, argument: str) -> str:
     return json.dumps(value) if isinstance(value, str) else repr(value)
 
 
-def input_code(source: Any) -> str:
+def input_to_code(source: Any) -> str:
     """Return the code of an input layer."""
     config = input_to_config(source)
     rest = ", ".join(f"{key}={to_code(config[key], key)}" for key in ("dtype", "name"))

@@ -150,7 +150,7 @@ class Function:
         *args, **kwargs
             The inputs, as for a call.
         progress : function, optional
-            ``progress(done, steps, latest)`` is called about five times a second with the latest outputs. An exception
+            ``progress(done, steps, latest)`` is called several times per second with the latest outputs. An exception
             that it raises ends the loop; shared variables keep the updates of the finished steps.
 
         Returns
@@ -181,7 +181,7 @@ class Function:
         *batches, **kwargs : arrays
             The inputs, each with one more axis in front; a default is the same at every step.
         progress : function, optional
-            ``progress(done, steps, latest)`` is called about five times a second with the latest outputs. An exception
+            ``progress(done, steps, latest)`` is called several times per second with the latest outputs. An exception
             that it raises ends the loop; shared variables keep the updates of the finished steps.
 
         Returns

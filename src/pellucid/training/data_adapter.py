@@ -1,4 +1,4 @@
-"""Data adapter: recognizes, validates and converts the data given to `cast_to_dtype`, `evaluate` and `predict`.
+"""Data adapter: recognizes, validates and converts the data given to `fit`, `evaluate` and `predict`.
 
 Everything that does not fit is refused before compilation, with the names that the user knows.
 """
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.array_conversion import cast_to_dtype as fit_dtype
+from pellucid.graph.array_conversion import cast_to_dtype
 from pellucid.graph.errors import OptionError, ShapeError, near_miss
 from pellucid.graph.expr import Expr, is_compatible_shape
 from pellucid.graph.operators import Operators
@@ -29,6 +29,8 @@ from pellucid.training.memmap_source import MemmapDataset, MemmapSource
 
 Array = np.ndarray[Any, Any]
 Dataset = ArrayDataset | MemmapDataset
+
+DEFAULT_BATCH_SIZE = 32
 
 MIN_MEMMAP_BYTES = 64 * 2**20
 """Memory-mapped files up to this size are loaded like other arrays."""
@@ -347,7 +349,7 @@ def limit_dtype(array: Array, dtype: np.dtype[Any], name: str) -> Array:
     Batches are cast in the compiled program, so images stay bytes in memory, and no float64 copy is made.
     """
     if not is_float(dtype):
-        return array if np.can_cast(array.dtype, dtype, "safe") else fit_dtype(array, dtype, name)
+        return array if np.can_cast(array.dtype, dtype, "safe") else cast_to_dtype(array, dtype, name)
     if array.dtype.itemsize <= dtype.itemsize:
         return array
     with np.errstate(over="ignore"):

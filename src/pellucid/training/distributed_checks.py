@@ -26,8 +26,8 @@ def check_ranks_consistent(model: ModelLike, config: Any, sources: Sequence[Batc
         {
             "settings of fit": zlib.crc32(repr(settings).encode()),
             "data": compute_crc32(array for source in used for array in source.arrays),
-            "seed of the orders": progress.seed % 2**32,
-            "place in the run": zlib.crc32(repr((progress.epoch, progress.batch, progress.step)).encode()),
+            "seed of the sample orders": progress.seed % 2**32,
+            "position in the run": zlib.crc32(repr((progress.epoch, progress.batch, progress.step)).encode()),
             "weights and random streams": compute_crc32(p.get_value() for p in model.state().values()),
         }
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.validation import check_integer
+from pellucid.graph.validation import check_integer, check_optional_integer
 from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike
 from pellucid.nn.random_seed import draw_seed, validate_seed
@@ -16,13 +16,11 @@ from pellucid.run.distributed.process_group import num_processes, process_id
 from pellucid.training.array_source import ArrayDataset
 from pellucid.training.callbacks.base import CallbackList, as_callback_list
 from pellucid.training.callbacks.history import History
-from pellucid.training.data_adapter import is_batch_iterable, make_dataset, make_sources
+from pellucid.training.data_adapter import DEFAULT_BATCH_SIZE, is_batch_iterable, make_dataset, make_sources
 from pellucid.training.epoch_program import BatchSource
 from pellucid.training.fit_loop import FitConfig, FitLoop, evaluate_source
 from pellucid.training.loop_progress import MetricAccumulator
 from pellucid.training.train_step import get_train_step
-
-DEFAULT_BATCH_SIZE = 32
 
 
 def fit(
@@ -48,8 +46,8 @@ def fit(
 ) -> History:
     """Train a model; see `Model.fit`."""
     _ = model.compile_config  # raises if the model is not compiled
-    batch_size = check_integer("batch_size", DEFAULT_BATCH_SIZE if batch_size is None else batch_size)
-    validation_batch_size = check_integer("validation_batch_size", validation_batch_size or batch_size)
+    batch_size = check_optional_integer("batch_size", batch_size, DEFAULT_BATCH_SIZE)
+    validation_batch_size = check_optional_integer("validation_batch_size", validation_batch_size, batch_size)
     config = FitConfig(
         check_integer("epochs", epochs),
         check_integer("initial_epoch", initial_epoch, minimum=0),
@@ -57,6 +55,7 @@ def fit(
         verbose,
         check_validation_freq(validation_freq),
     )
+    validation_steps = check_optional_integer("validation_steps", validation_steps, None)
     devices = resolve_devices(devices)
     source, validation = make_sources(
         model,
@@ -65,7 +64,7 @@ def fit(
         sample_weight,
         training=True,
         batch_size=batch_size,
-        steps=None if steps_per_epoch is None else check_integer("steps_per_epoch", steps_per_epoch),
+        steps=check_optional_integer("steps_per_epoch", steps_per_epoch, None),
         shuffle=bool(shuffle),
         devices=devices,
         class_weight=class_weight,
@@ -140,7 +139,8 @@ def evaluate(
     devices: Any = None,
 ) -> Any:
     """Compute the loss and the metrics on data; see `Model.evaluate`."""
-    batch_size = check_integer("batch_size", DEFAULT_BATCH_SIZE if batch_size is None else batch_size)
+    batch_size = check_optional_integer("batch_size", batch_size, DEFAULT_BATCH_SIZE)
+    steps = check_optional_integer("steps", steps, None)
     source, _ = make_sources(
         model, x, y, sample_weight, training=False, batch_size=batch_size, steps=steps, devices=devices
     )

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pellucid.graph.errors import StateError
-from pellucid.graph.validation import check_integer
+from pellucid.graph.validation import check_optional_integer
 from pellucid.model.interfaces import ModelLike
 from pellucid.model.saving import copy_model
 from pellucid.training.callbacks.base import Callback, Logs, as_callback_list
@@ -62,7 +62,7 @@ def branch_run(
         model.optimizer.learning_rate = learning_rate
     if change is not None:
         change(model)
-    last_epoch = recorder.config.epochs if epochs is None else check_integer("epochs", epochs)
+    last_epoch = check_optional_integer("epochs", epochs, recorder.config.epochs)
     config = replace(recorder.config, epochs=last_epoch, verbose=verbose)
     validation = None if recorder.validation is None else recorder.validation.rebind(model)
     given = as_callback_list(callbacks)

@@ -10,12 +10,12 @@ import numpy as np
 
 from pellucid.graph.expr import Input
 from pellucid.graph.inference import inference
-from pellucid.graph.validation import check_integer
+from pellucid.graph.validation import check_optional_integer
 from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike
 from pellucid.run.function_builder import function
 from pellucid.training.callbacks.base import CallbackList, as_callback_list
-from pellucid.training.data_adapter import convert_inputs, is_batch_iterable, is_memory_mapped
+from pellucid.training.data_adapter import DEFAULT_BATCH_SIZE, convert_inputs, is_batch_iterable, is_memory_mapped
 from pellucid.training.memmap_source import MemmapDataset
 from pellucid.training.progress_display import make_prediction_display
 
@@ -27,8 +27,8 @@ Array = np.ndarray[Any, Any]
 
 def predict(model: ModelLike, x: Any, batch_size: int | None, verbose: Any, steps: int | None, callbacks: Any) -> Any:
     """Compute the outputs for data; see `Model.predict`."""
-    batch_size = check_integer("batch_size", 32 if batch_size is None else batch_size)
-    steps = None if steps is None else check_integer("steps", steps)
+    batch_size = check_optional_integer("batch_size", batch_size, DEFAULT_BATCH_SIZE)
+    steps = check_optional_integer("steps", steps, None)
     params = {"epochs": 1, "steps": steps, "verbose": verbose, "metrics": []}
     callback_list = CallbackList(as_callback_list(callbacks), model, params)
     callback_list("on_predict_begin", {})

@@ -14,7 +14,7 @@ from pellucid.inspect.source_export.expression_source import ExpressionSource
 from pellucid.inspect.source_export.training_loop import ExportOptions, name_data, write_main_lines
 from pellucid.model.functional_graph import CallNode
 from pellucid.model.interfaces import ModelLike
-from pellucid.model.object_config import compile_to_config, input_code, layer_to_config, to_code
+from pellucid.model.object_config import compile_to_config, input_to_code, layer_to_config, to_code
 from pellucid.nn.layers import Layer
 from pellucid.show.literals import array_to_source, make_variable
 
@@ -45,7 +45,7 @@ def write_layer_source(model: ModelLike, options: ExportOptions) -> str:
 
 
 def write_sequential_lines(model: ModelLike) -> list[str]:
-    lines = ["model = pel.Sequential(", "    [", f"        {input_code(model.inputs[0])},"]
+    lines = ["model = pel.Sequential(", "    [", f"        {input_to_code(model.inputs[0])},"]
     lines += [f"        {to_code(layer_to_config(layer), 'layer')}," for layer in model.layers]
     return [*lines, "    ],", f"    name={to_code(model.name, 'name')},", ")"]
 
@@ -57,7 +57,7 @@ def write_functional_lines(model: ModelLike, imports: dict[str, None]) -> list[s
     inputs = []
     for e in model.inputs:
         inputs.append(source.writer.add_leaf(e, e.name or "x"))
-        source.declared.append(f"{inputs[-1]} = {input_code(e)}")
+        source.declared.append(f"{inputs[-1]} = {input_to_code(e)}")
     for variable_between in model.functional_graph.free_variables:
         source.declare_shared(variable_between)
     calls = Counter(node.layer for node in model.functional_graph.nodes)

@@ -58,7 +58,7 @@ class Callback:
     def batch_interval(self) -> int | None:
         """How often `on_train_batch_end` is called.
 
-        None: never. 0: after every compiled chunk, about five times per second. ``n``: whenever ``model.step`` is a
+        None: never. 0: after every compiled chunk, several times per second. ``n``: whenever ``model.step`` is a
         multiple of ``n``; 1, every batch, is the default of callbacks that override a batch hook.
         """
         overrides = any(overrides_hook(self, f"on_train_batch_{when}") for when in ("begin", "end"))

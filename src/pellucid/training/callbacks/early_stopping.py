@@ -134,7 +134,7 @@ class EarlyStopping(Monitor):
 class TerminateOnNaN(Callback):
     """Stop training when the loss is NaN or infinite.
 
-    It checks after every compiled chunk, about five times per second, and costs nothing.
+    It checks after every compiled chunk, several times per second, and costs nothing.
 
     Parameters
     ----------

@@ -257,7 +257,7 @@ class BatchedTrainer:
 
     def update_models(self) -> None:
         """Set the parameters of the models, and the state of their optimizers, to the trained values."""
-        for leaf, originals in self.batch.merging.leaves.items():
+        for leaf, originals in self.batch.batcher.leaves.items():
             if not isinstance(leaf, Shared):
                 continue
             values = self.values[leaf].get_value()
@@ -269,8 +269,8 @@ class BatchedTrainer:
 def stack_trial_values(batch: TrialBatch) -> dict[Shared, Shared]:
     """Return, for each leaf of the merged graph, a variable with the values of all trials."""
     return {
-        leaf: Shared(batch.merging.stack_values(leaf), leaf.name, trainable=False)
-        for leaf in (*batch.merging.leaves, *batch.merging.sizes)
+        leaf: Shared(batch.batcher.stack_values(leaf), leaf.name, trainable=False)
+        for leaf in (*batch.batcher.leaves, *batch.batcher.sizes)
         if isinstance(leaf, Shared)
     }
 

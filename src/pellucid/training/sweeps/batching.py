@@ -70,7 +70,7 @@ class TrialBatch:
     trials: list[Trial]
     numbers: list[int]  # of the trials in the sweep
     graphs: list[TrialGraph]
-    merging: GraphBatcher  # from the graphs of the trials to the merged graph
+    batcher: GraphBatcher  # from the graphs of the trials to the merged graph
     inputs: list[Expr]  # of a mini-batch
     training: dict[str, Expr]  # outputs of a step in training mode
     evaluation: dict[str, Expr]  # outputs of a step in inference mode
@@ -137,10 +137,10 @@ def count_elements(shapes: Sequence[tuple[int, ...]]) -> int:
 def merge_trials(trials: Sequence[Trial], graphs: Sequence[TrialGraph], numbers: list[int]) -> TrialBatch:
     """Merge trials with equal graphs into a batch; raise a PaddingError if padding would change results."""
     chosen = [graphs[i] for i in numbers]
-    merging = GraphBatcher(len(chosen))
+    batcher = GraphBatcher(len(chosen))
 
     def merge(get_exprs: Callable[[TrialGraph], Iterable[Expr]], differentiated: bool = False) -> list[Expr]:
-        return merging.merge(list(zip(*map(get_exprs, chosen), strict=True)), differentiated=differentiated)
+        return batcher.merge(list(zip(*map(get_exprs, chosen), strict=True)), differentiated=differentiated)
 
     def merge_dict(get_exprs: Callable[[TrialGraph], dict[str, Expr]]) -> dict[str, Expr]:
         return dict(zip(get_exprs(chosen[0]), merge(lambda m: get_exprs(m).values()), strict=True))
@@ -154,10 +154,10 @@ def merge_trials(trials: Sequence[Trial], graphs: Sequence[TrialGraph], numbers:
     new_values = replace_all(merge(lambda m: m.updates.values()), gradient_of_input)
     updates = updates_of(loss)
     for target, value in zip(targets, new_values, strict=True):
-        updates[target] = merging.padded.mask_like(value, target)
+        updates[target] = batcher.padded.mask_like(value, target)
     training, evaluation = merge_dict(lambda m: m.training), merge_dict(lambda m: m.evaluation)
     inputs, predictions = merge(lambda m: m.train_step.inputs), merge(lambda m: m.predictions)
-    merging.merge_default_updates()
+    batcher.merge_default_updates()
     return TrialBatch(
-        [trials[i] for i in numbers], numbers, chosen, merging, inputs, training, evaluation, predictions, updates
+        [trials[i] for i in numbers], numbers, chosen, batcher, inputs, training, evaluation, predictions, updates
     )

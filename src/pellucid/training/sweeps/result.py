@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.graph.errors import NoSuchNameError, OptionError, near_miss
-from pellucid.graph.validation import check_integer
+from pellucid.graph.validation import check_integer, is_integer
 from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike
 from pellucid.training.data_adapter import convert_inputs
@@ -121,7 +121,7 @@ class Sweep:
             The trained model; it can be evaluated, saved or trained further.
         """
         number = self.best if trial is None else trial
-        if not isinstance(number, (int, np.integer)) or not -len(self) <= number < len(self):
+        if not is_integer(number) or not -len(self) <= number < len(self):
             raise OptionError(f"Expected the number of a trial, from 0 to {len(self) - 1}. Received: trial={trial!r}")
         return self.trials[number].model
 

@@ -11,14 +11,14 @@ import numpy as np
 
 from pellucid.graph.errors import NoSuchNameError, OptionError, near_miss
 from pellucid.graph.types import format_shape
-from pellucid.graph.validation import check_integer
+from pellucid.graph.validation import check_integer, check_optional_integer
 from pellucid.model.errors import ModelError
 from pellucid.run.distributed.process_group import agree, num_processes
 from pellucid.run.interrupts import Interrupted
 from pellucid.training.array_source import ArrayDataset
-from pellucid.training.data_adapter import make_dataset, to_array
+from pellucid.training.data_adapter import DEFAULT_BATCH_SIZE, make_dataset, to_array
 from pellucid.training.distributed_checks import compute_crc32
-from pellucid.training.fit import DEFAULT_BATCH_SIZE, resolve_devices
+from pellucid.training.fit import resolve_devices
 from pellucid.training.progress_display import make_display
 from pellucid.training.sweeps.batched_trainer import BatchedTrainer, cache_orders, compile_trainers
 from pellucid.training.sweeps.batching import TrialBatch, batch_trials
@@ -73,7 +73,7 @@ def sweep(
     verbose : {"auto", 0, 1}
         Whether to show a progress bar; ``"auto"`` shows one in a terminal or notebook.
     progress : function, optional
-        ``progress(done, epochs, trials)`` is called about five times per second, with the number of epochs as if all
+        ``progress(done, epochs, trials)`` is called several times per second, with the number of epochs as if all
         trials were trained together, and the trials that are being trained. An exception ends the sweep.
     devices : "all", int or list, optional
         Devices to divide the trials among, as for `Model.fit`. By default one, or all after
@@ -98,22 +98,22 @@ def sweep(
     Examples
     --------
     >>> from pellucid import nn
-    >>> def build(hidden, rate):
+    >>> def build(hidden, learning_rate):
     ...     layers = [nn.Input((2,)), nn.Dense(hidden, activation="tanh"), nn.Dense(2, activation="softmax")]
     ...     model = pel.Sequential(layers)
-    ...     model.compile(nn.optimizers.SGD(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    ...     model.compile(nn.optimizers.SGD(learning_rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
     ...     return model
     >>> x, y = pel.data.moons(100)
-    >>> result = pel.sweep(build, x, y, hidden=[1, 3, 8], rate=[0.1, 0.5], seed=range(5), epochs=30)
+    >>> result = pel.sweep(build, x, y, hidden=[1, 3, 8], learning_rate=[0.1, 0.5], seed=range(5), epochs=30)
     >>> len(result), result.programs
     (30, 1)
     >>> list(result.table)
-    ['hidden', 'rate', 'seed', 'loss', 'best_loss', 'accuracy', 'best_accuracy', 'seconds']
+    ['hidden', 'learning_rate', 'seed', 'loss', 'best_loss', 'accuracy', 'best_accuracy', 'seconds']
     >>> result.model().predict(x[:2]).shape
     (2, 2)
     """
     devices = resolve_devices(devices)
-    size = check_integer("batch_size", DEFAULT_BATCH_SIZE if batch_size is None else batch_size)
+    size = check_optional_integer("batch_size", batch_size, DEFAULT_BATCH_SIZE)
     epochs = check_integer("epochs", epochs)
     subsamples = None if rows is None else validate_rows(rows, x)
     trials = make_trials(build, settings, seed, subsamples, x, y)

@@ -96,9 +96,9 @@ def make_trials(
 
 def get_data_signature(model: ModelLike) -> Any:
     """Return what the conversion of data depends on: types of inputs and outputs, and loss functions."""
-    goals = model.compile_config.for_outputs(model.output_names)
-    types = [(str(e.type), e.name if len(goals) > 1 else None) for e in (*model.inputs, *model.outputs)]
-    return tuple(types), tuple(id(get_loss_function(goal.loss)) for goal in goals)
+    configs = model.compile_config.for_outputs(model.output_names)
+    types = [(str(e.type), e.name if len(configs) > 1 else None) for e in (*model.inputs, *model.outputs)]
+    return tuple(types), tuple(id(get_loss_function(config.loss)) for config in configs)
 
 
 def build_model(build: Callable[..., Any], settings: Mapping[str, Any], seed: int, x: Any) -> ModelLike:
