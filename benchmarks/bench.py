@@ -1,17 +1,17 @@
-"""The course's networks, pellucid beside its peers: times as ratios, memory, start-up, and whether targets were met.
+"""Time and memory of training the course's networks in pellucid and its peers, and the performance targets.
 
-    python benchmarks/bench.py                                  all of it
+    python benchmarks/bench.py                                  everything
     python benchmarks/bench.py --only moons adder --repeats 5   two workloads
     python benchmarks/bench.py --only start sweep               other benchmarks of this folder, for their targets
-    python benchmarks/bench.py --libraries pellucid torch       against one peer
-    python benchmarks/bench.py --out results                    JSON, Markdown and pictures too
+    python benchmarks/bench.py --libraries pellucid torch       pellucid and one peer
+    python benchmarks/bench.py --out results                    write JSON, Markdown and pictures too
 
-Every run is a process of its own. The libraries take turns, so that a machine that slows down slows all of them, and
-what is compared are medians of one call of this command. A library that would take minutes for a whole run does a part
-of it, and its time is scaled; the part stands in the table. Import and build (graphs, compiling, a first step) are
-told apart from training; *first* is what both took in the first process, with nothing compiled before. Memory is the
-most that a process had had when training ended. The floor is the least that the arithmetic and the bytes of a workload
-can take at the rates measured just before. At the end stand the targets, and whether this run met them.
+Every run is a separate process. The libraries take turns, so a machine that slows down affects all of them, and only
+medians from the same call are compared. A library that would need minutes for a whole run does a fraction of it; its
+time is scaled, and the table shows the fraction. Import and build (graphs, compilation, a first step) are timed
+separately from training; *first* is their sum in the first process, with an empty compilation cache. Memory is the peak
+of the process until the end of training. The floor is a lower bound: the arithmetic and the bytes of a workload at the
+rates measured after its runs. The targets and their verdicts follow at the end.
 """
 
 from __future__ import annotations
@@ -36,29 +36,29 @@ PACKAGES = {"pellucid": "pellucid", "numpy": "numpy", "jax": "jax", "torch": "to
 PACKAGES |= {"keras": "keras", "pytensor": "pytensor"}
 
 OTHERS = {"graphs": "graphs.py", "start": "start.py", "sweep": "sweep.py", "scaling": "scaling.py"}
-"""Other benchmarks of this folder, which print JSON too."""
+"""Other benchmarks of this folder, run with ``--json``."""
 
 
-def child(name: str, library: str, cache: str) -> dict[str, Any]:
-    """Run one workload by one library in a process of its own, and return what it measured, or its last error."""
+def run_in_process(name: str, library: str, cache: str) -> dict[str, Any]:
+    """Run one workload with one library in a separate process; return its measurements, or the error that ended it."""
     command = [sys.executable, str(Path(__file__).with_name("phases.py")), name, library]
     done = subprocess.run(command, capture_output=True, text=True, env=environment(cache), check=False)
     if done.returncode:
-        lines = done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"]
+        lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
         return {"error": lines[-1]}
     found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return found
 
 
 def environment(cache: str) -> dict[str, str]:
-    """Return the environment of a process, in which nothing was compiled but in this run of the benchmark."""
+    """Return the environment of a process whose compilation caches are in a folder of this run."""
     own = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     flags = ",".join(filter(None, [own.get("PYTENSOR_FLAGS"), f"base_compiledir={cache}/pytensor"]))
     return {**own, "PELLUCID_CACHE": cache, "PYTENSOR_FLAGS": flags}
 
 
-def other(name: str, out: Path | None) -> Any:
-    """Run another benchmark of this folder and return what it found."""
+def run_other(name: str, out: Path | None) -> Any:
+    """Run another benchmark of this folder and return its results."""
     print(f"  {name}   ", end="\r", file=sys.stderr, flush=True)
     command = [sys.executable, str(Path(__file__).with_name(OTHERS[name])), "--json"]
     if name == "scaling" and out:
@@ -68,7 +68,7 @@ def other(name: str, out: Path | None) -> Any:
     return json.loads(done.stdout)
 
 
-def summed_up(runs: list[dict[str, Any]]) -> dict[str, Any]:
+def summarize(runs: list[dict[str, Any]]) -> dict[str, Any]:
     """Return medians and extremes of the runs of one library."""
     failed = [r["error"] for r in runs if "error" in r]
     if failed:
@@ -88,55 +88,57 @@ def summed_up(runs: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def measure(name: str, libraries: list[str], repeats: int, cache: str) -> dict[str, Any]:
-    """Run a workload by all libraries, in turn."""
+    """Run a workload with all libraries, in turn."""
     module = workload(name)
-    asked = [library for library in module.LIBRARIES if library in libraries]
-    runs: dict[str, list[dict[str, Any]]] = {library: [] for library in asked}
+    chosen = [library for library in module.LIBRARIES if library in libraries]
+    runs: dict[str, list[dict[str, Any]]] = {library: [] for library in chosen}
     for repeat in range(repeats):
-        for library in asked:
+        for library in chosen:
             print(f"  {name}: {library}, run {repeat + 1} of {repeats}   ", end="\r", file=sys.stderr, flush=True)
-            runs[library].append(child(name, library, cache))
-    rates = machine.rates()
+            runs[library].append(run_in_process(name, library, cache))
+    rates = machine.measure_rates()
     return {
         "name": name,
         "title": module.TITLE,
         "steps": module.STEPS,
         "floor": machine.floor_seconds(module.floor(), rates),
         "rates": rates,
-        "libraries": {library: summed_up(found) for library, found in runs.items()},
+        "libraries": {library: summarize(found) for library, found in runs.items()},
     }
 
 
 def main() -> None:
-    """Measure what is asked for, and print it."""
+    """Run the chosen benchmarks and print the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     everything = [*NAMES, *OTHERS]
-    parser.add_argument("--only", nargs="+", choices=everything, default=everything, help="some of them")
-    parser.add_argument("--libraries", nargs="+", choices=PACKAGES, help="some libraries; those installed without it")
+    parser.add_argument(
+        "--only", nargs="+", choices=everything, default=everything, help="workloads and benchmarks (default: all)"
+    )
+    parser.add_argument("--libraries", nargs="+", choices=PACKAGES, help="libraries (default: all that are installed)")
     parser.add_argument("--repeats", type=int, default=3, help="runs of each library")
-    parser.add_argument("--out", type=Path, help="a folder for bench.json, bench.md and pictures")
-    parser.add_argument("--json", action="store_true", help="print everything that was measured, for a program")
-    given = parser.parse_args()
-    libraries = given.libraries or [name for name, package in PACKAGES.items() if importlib.util.find_spec(package)]
-    found: dict[str, Any] = {"machine": machine.described(), "repeats": given.repeats, "workloads": []}
+    parser.add_argument("--out", type=Path, help="folder for bench.json, bench.md and pictures")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON")
+    args = parser.parse_args()
+    libraries = args.libraries or [name for name, package in PACKAGES.items() if importlib.util.find_spec(package)]
+    found: dict[str, Any] = {"machine": machine.describe(), "repeats": args.repeats, "workloads": []}
 
-    def tell(text: str) -> None:
-        if not given.json:
+    def report_text(text: str) -> None:
+        if not args.json:
             print(text, flush=True)
 
     with tempfile.TemporaryDirectory() as cache:
-        for name in [name for name in NAMES if name in given.only]:
-            found["workloads"].append(measure(name, libraries, given.repeats, cache))
-            tell(report.table(found["workloads"][-1]))
-    for name in [name for name in OTHERS if name in given.only]:
-        found[name] = other(name, given.out)
-        tell(report.other(name, found[name]))
+        for name in [name for name in NAMES if name in args.only]:
+            found["workloads"].append(measure(name, libraries, args.repeats, cache))
+            report_text(report.table(found["workloads"][-1]))
+    for name in [name for name in OTHERS if name in args.only]:
+        found[name] = run_other(name, args.out)
+        report_text(report.other(name, found[name]))
     found["verdicts"] = targets.verdicts(found)
-    tell(report.verdicts(found["verdicts"]))
-    if given.json:
+    report_text(report.verdicts(found["verdicts"]))
+    if args.json:
         print(json.dumps(found))
-    if given.out:
-        report.write(found, given.out)
+    if args.out:
+        report.write(found, args.out)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,13 @@
-"""How much longer a run takes through ``fit`` than through the compiled loop written by hand.
+"""Overhead of ``fit`` over a compiled training loop written by hand.
 
-    python benchmarks/fit.py                      three networks, five runs of each, taking turns
+    python benchmarks/fit.py                      three networks, five runs of each, in turn
     python benchmarks/fit.py --only moons --times 15
 
-Both sides compute the same steps, on the same data in the same order, with loss and accuracy of every step handed out.
-By hand, a step is compiled as a function of which samples to take, and each epoch is a call of ``over``, and one more
-for the samples that are left over, or the whole run is one of ``repeat`` where a step takes all samples. The figures
-are the shortest whole runs after one that compiled, in seconds, and their ratio; the last column is the median over the
-turns, of which each held the two against one another. With ``--cpu`` they are seconds of processors, which others on
-the machine disturb less.
+Both sides compute the same steps on the same data, and return loss and accuracy of every step. By hand, a step is a
+compiled function of sample indices. Each epoch is a call of ``over``, and one more for the remainder batch; with full
+batches, the whole run is one call of ``repeat``. The table shows the shortest run of each side in seconds, after a run
+that compiles, and their ratio; the last column is the median of the ratios of the turns. ``--cpu`` measures CPU time,
+which depends less on other processes.
 """
 
 from __future__ import annotations
@@ -23,11 +22,11 @@ from typing import Any
 import numpy as np
 
 Network = tuple[Any, np.ndarray, np.ndarray, int, int]
-"""A compiled model, samples, labels, the size of a batch, and the number of epochs."""
+"""A compiled model, samples, labels, batch size and number of epochs."""
 
 
-def compiled(layers: list[Any]) -> Any:
-    """Return a model for labels."""
+def compile_classifier(layers: list[Any]) -> Any:
+    """Return a compiled model for integer labels."""
     import pellucid as pel
 
     model = pel.Sequential(layers)
@@ -36,27 +35,27 @@ def compiled(layers: list[Any]) -> Any:
 
 
 def moons() -> Network:
-    """Two moons, all 200 samples at every step, 20,000 steps."""
+    """Two moons, 20,000 steps on all 200 samples."""
     from pellucid import nn
     from pellucid.data import moons as points
 
     x, y = points(dtype="float32")
     layers = [nn.Input((2,)), nn.Dense(3, activation="tanh"), nn.Dense(2, activation="softmax")]
-    return compiled(layers), x, y, len(x), 20_000
+    return compile_classifier(layers), x, y, len(x), 20_000
 
 
 def dense() -> Network:
-    """A dense network on 2,000 samples of 20 numbers, in batches of 32, of which the last has fewer."""
+    """A dense network on 2,000 samples of 20 features, batches of 32 and a remainder batch."""
     from pellucid import nn
 
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(2000, 20)).astype("float32"), rng.integers(0, 4, 2000).astype("int32")
     layers = [nn.Input((20,)), nn.Dense(64, activation="relu"), nn.Dense(4, activation="softmax")]
-    return compiled(layers), x, y, 32, 100
+    return compile_classifier(layers), x, y, 32, 100
 
 
 def cnn() -> Network:
-    """A convolutional network on 4,000 digits, in batches of 50."""
+    """A convolutional network on 4,000 random images, batches of 50."""
     from pellucid import nn
 
     rng = np.random.default_rng(0)
@@ -69,14 +68,14 @@ def cnn() -> Network:
         nn.Dense(32, activation="relu"),
         nn.Dense(10, activation="softmax"),
     ]
-    return compiled(layers), x, y, 50, 2
+    return compile_classifier(layers), x, y, 50, 2
 
 
 NETWORKS: dict[str, Callable[[], Network]] = {"moons": moons, "dense": dense, "cnn": cnn}
 
 
 def by_hand(network: Network) -> Callable[[], Any]:
-    """Return the run as one would write it on expressions."""
+    """Return the training loop, written with expressions."""
     import pellucid as pel
     from pellucid import nn
 
@@ -95,16 +94,16 @@ def by_hand(network: Network) -> Callable[[], Any]:
     def run() -> None:
         for epoch in range(epochs):
             order = np.random.default_rng([0, epoch]).permutation(len(x)).astype("int32")
-            rest = len(x) % batch
-            step.over(order[: len(x) - rest].reshape(-1, batch))
-            if rest:
-                step.over(order[None, -rest:])
+            remainder = len(x) % batch
+            step.over(order[: len(x) - remainder].reshape(-1, batch))
+            if remainder:
+                step.over(order[None, -remainder:])
 
     return run
 
 
-def measured(name: str, times: int, clock: Callable[[], float]) -> dict[str, float]:
-    """Time both sides in turns."""
+def measure(name: str, times: int, clock: Callable[[], float]) -> dict[str, float]:
+    """Time both sides in turn."""
     network = NETWORKS[name]()
     model, x, y, batch, epochs = network
     sides = {
@@ -124,15 +123,15 @@ def measured(name: str, times: int, clock: Callable[[], float]) -> dict[str, flo
 
 
 def main() -> None:
-    """Measure what is asked for."""
-    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("--only", choices=list(NETWORKS), action="append", help="one network, or several")
-    asked.add_argument("--times", type=int, default=5, help="how many turns")
-    asked.add_argument("--cpu", action="store_true", help="count seconds of processors")
-    asked.add_argument("--json", action="store_true", help="print the same for a program")
-    args = asked.parse_args()
+    """Run the chosen networks and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=list(NETWORKS), action="append", help="network to run; may be repeated")
+    parser.add_argument("--times", type=int, default=5, help="number of turns (default 5)")
+    parser.add_argument("--cpu", action="store_true", help="measure CPU time instead of wall-clock time")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON")
+    args = parser.parse_args()
     clock = time.process_time if args.cpu else time.perf_counter
-    found = {name: measured(name, args.times, clock) for name in args.only or NETWORKS}
+    found = {name: measure(name, args.times, clock) for name in args.only or NETWORKS}
     if args.json:
         print(json.dumps(found))
         return

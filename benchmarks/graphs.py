@@ -1,12 +1,12 @@
-"""How long graphs of very many expressions take to be built, simplified and differentiated, beside their peers.
+"""Time to build, simplify and differentiate very large graphs in pellucid, PyTensor and JAX.
 
     python benchmarks/graphs.py                      three sizes, every library that is installed
     python benchmarks/graphs.py --sizes 1000 --json
 
-Two graphs: a chain, in which each expression is made of the one before, and a fan, which is a sum of short terms in the
-form of a balanced tree. PyTensor builds and differentiates graphs; JAX traces functions (``jax.make_jaxpr``), and the
-trace of a gradient holds forward and backward pass. A library that fails says with which error. The figures of one run
-are comparable; those of two runs are not, unless the machine was idle in both.
+There are two graphs: a chain, where each op takes the previous one, and a fan, a balanced tree that sums short terms.
+PyTensor builds and differentiates graphs. JAX traces functions (``jax.make_jaxpr``); the trace of a gradient contains
+the forward and the backward pass. If a library fails, the table has the name of the error. Compare times of one run
+only, unless the machine was idle in both.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Build = Callable[[Any, Any, Any, int], Any]
 
 
 def chain(f: Any, x: Any, c: Any, size: int) -> Any:
-    """Put one op on the other: sines and hyperbolic tangents, each multiplied or added to."""
+    """Return a chain of sines and hyperbolic tangents, each followed by a product or a sum."""
     e = x
     for i in range(size // 2):
         e = f.sin(e) if i % 2 else f.tanh(e)
@@ -32,7 +32,7 @@ def chain(f: Any, x: Any, c: Any, size: int) -> Any:
 
 
 def fan(f: Any, x: Any, c: Any, size: int) -> Any:
-    """Add up terms that have nothing in common but their leaves, in pairs."""
+    """Return a balanced sum of terms that share only their leaves."""
     terms = [f.tanh(x * float(i + 2)) + c for i in range(size // 4)]
     while len(terms) > 1:
         terms = [a + b for a, b in zip(terms[::2], terms[1::2], strict=False)] + terms[len(terms) & ~1 :]
@@ -43,7 +43,7 @@ GRAPHS: dict[str, Build] = {"chain": chain, "fan": fan}
 
 
 def pellucid_stages(build: Build, size: int) -> Iterator[tuple[str, Callable[[], Any]]]:
-    """Yield what is to be timed in pellucid."""
+    """Yield the names and functions of the stages in pellucid."""
     import pellucid as pel
 
     x, c = pel.vector("x", shape=(8,)), pel.vector("c", shape=(8,))
@@ -54,7 +54,7 @@ def pellucid_stages(build: Build, size: int) -> Iterator[tuple[str, Callable[[],
 
 
 def pytensor_stages(build: Build, size: int) -> Iterator[tuple[str, Callable[[], Any]]]:
-    """Yield what is to be timed in PyTensor."""
+    """Yield the names and functions of the stages in PyTensor."""
     import pytensor
     import pytensor.tensor as pt
     from pytensor.graph.rewriting.utils import rewrite_graph
@@ -67,7 +67,7 @@ def pytensor_stages(build: Build, size: int) -> Iterator[tuple[str, Callable[[],
 
 
 def jax_stages(build: Build, size: int) -> Iterator[tuple[str, Callable[[], Any]]]:
-    """Yield what is to be timed in JAX, which has nothing between tracing and compiling that simplifies."""
+    """Yield the names and functions of the stages in JAX, which does not simplify before compilation."""
     import jax
     import jax.numpy as jnp
 
@@ -79,8 +79,8 @@ def jax_stages(build: Build, size: int) -> Iterator[tuple[str, Callable[[], Any]
 LIBRARIES = {"pellucid": pellucid_stages, "pytensor": pytensor_stages, "jax": jax_stages}
 
 
-def timed(work: Callable[[], Any]) -> float | str:
-    """Return the seconds that something takes, or the name of the error it ends in."""
+def time_call(work: Callable[[], Any]) -> float | str:
+    """Return the seconds of a call, or the name of the error that it raises."""
     gc.collect()
     start = time.perf_counter()
     try:
@@ -91,7 +91,7 @@ def timed(work: Callable[[], Any]) -> float | str:
 
 
 def measure(sizes: list[int], libraries: list[str], limit: float) -> list[dict[str, Any]]:
-    """Time every stage of every library, leaving out larger sizes of what took too long."""
+    """Time every stage of every library; skip larger sizes of stages that took longer than the limit."""
     rows = []
     for graph, build in GRAPHS.items():
         slow: set[tuple[str, str]] = set()
@@ -99,7 +99,7 @@ def measure(sizes: list[int], libraries: list[str], limit: float) -> list[dict[s
             for library in libraries:
                 for stage, work in LIBRARIES[library](build, size):
                     skipped = (library, stage) in slow
-                    taken = "left out" if skipped else timed(work)
+                    taken = "skipped" if skipped else time_call(work)
                     rows.append({"graph": graph, "size": size, "library": library, "stage": stage, "seconds": taken})
                     if not isinstance(taken, float) or taken > limit:
                         slow.add((library, stage))
@@ -107,9 +107,9 @@ def measure(sizes: list[int], libraries: list[str], limit: float) -> list[dict[s
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Write the figures as a table, with each peer's time over ours."""
+    """Return the times as a table, with the ratio of each to pellucid's."""
     ours = {(r["graph"], r["size"], r["stage"]): r["seconds"] for r in rows if r["library"] == "pellucid"}
-    lines = [f"{'graph':<8}{'size':>8}  {'stage':<10}{'library':<10}{'seconds':>14}{'µs an op':>12}{'over ours':>12}"]
+    lines = [f"{'graph':<8}{'size':>8}  {'stage':<10}{'library':<10}{'seconds':>14}{'µs per op':>12}{'ratio':>12}"]
     for r in rows:
         seconds, mine = r["seconds"], ours.get((r["graph"], r["size"], r["stage"]))
         numbers = isinstance(seconds, float)
@@ -123,12 +123,16 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run the stages and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sizes", type=int, nargs="+", default=[1000, 10_000, 100_000], help="ops in a graph")
-    parser.add_argument("--libraries", nargs="+", choices=list(LIBRARIES), help="all that are installed without it")
-    parser.add_argument("--limit", type=float, default=10.0, help="seconds after which larger sizes are left out")
-    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", default=[1000, 10_000, 100_000], help="numbers of ops in a graph"
+    )
+    parser.add_argument(
+        "--libraries", nargs="+", choices=list(LIBRARIES), help="libraries (default: all that are installed)"
+    )
+    parser.add_argument("--limit", type=float, default=10.0, help="seconds after which larger sizes are skipped")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON")
     chosen = parser.parse_args()
     libraries = chosen.libraries or [name for name in LIBRARIES if importlib.util.find_spec(name)]
     rows = measure(sorted(chosen.sizes), libraries, chosen.limit)

@@ -1,4 +1,4 @@
-"""The machine that figures come from: what it is, and what its arithmetic and its memory allow."""
+"""Description of the machine, its arithmetic and memory rates, and the lower bounds that follow from them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ import numpy as np
 from pellucid.run.jax_runtime import count_cores
 
 
-def described() -> dict[str, Any]:
-    """Return the processor, the cores this process may use, the memory, the system and the Python."""
+def describe() -> dict[str, Any]:
+    """Return the processor, the usable cores, the memory, the system, the Python version and the load."""
     return {
-        "processor": processor(),
+        "processor": get_processor_name(),
         "cores": count_cores(),
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "system": platform.platform(),
@@ -27,8 +27,7 @@ def described() -> dict[str, Any]:
     }
 
 
-def processor() -> str:
-    """Return the name of the processor."""
+def get_processor_name() -> str:
     path = Path("/proc/cpuinfo")
     if path.exists():
         for line in path.read_text("utf-8").splitlines():
@@ -37,11 +36,11 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def rates() -> dict[str, float]:
-    """Measure the best rates of this moment: operations a second of a large product, bytes a second of long sums.
+def measure_rates() -> dict[str, float]:
+    """Measure operations per second of a large matrix product, and bytes per second of vector sums.
 
-    A product is NumPy's or ours, which may use other units of the processor; the quicker one counts. Each core adds
-    numbers up that fit into the caches together, as the weights of networks do.
+    The product is the faster of NumPy's and pellucid's, which may use matrix units. For the sums, each core adds arrays
+    of 4 MiB, the size of weights rather than of data sets.
     """
     import pellucid as pel
 
@@ -57,15 +56,15 @@ def rates() -> dict[str, float]:
             np.add(x, y, out=z)
 
     with ThreadPoolExecutor(len(parts)) as threads:
-        added = best(lambda: list(threads.map(add, parts)))
+        added = get_best_time(lambda: list(threads.map(add, parts)))
     return {
-        "operations": 2 * 1024**3 / min(best(lambda: np.matmul(a, b)), best(ours)),
+        "operations": 2 * 1024**3 / min(get_best_time(lambda: np.matmul(a, b)), get_best_time(ours)),
         "bytes": 10 * sum(array.nbytes for part in parts for array in part) / added,
     }
 
 
-def best(run: Callable[[], Any], times: int = 7) -> float:
-    """Return the shortest of some times."""
+def get_best_time(run: Callable[[], Any], times: int = 7) -> float:
+    """Return the shortest time of several calls."""
     found = []
     for _ in range(times):
         start = time.perf_counter()
@@ -75,5 +74,5 @@ def best(run: Callable[[], Any], times: int = 7) -> float:
 
 
 def floor_seconds(work: dict[str, float], rates: dict[str, float]) -> float:
-    """Return how long work takes at least: the longer of what its arithmetic and its bytes take."""
+    """Return a lower bound of the time: the longer of the times for the arithmetic and for the bytes."""
     return max(work["operations"] / rates["operations"], work["bytes"] / rates["bytes"])

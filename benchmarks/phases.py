@@ -1,4 +1,4 @@
-"""What a benchmark's child process measures: the seconds of each phase, memory, and what came out."""
+"""Measurements of a benchmark process: seconds of each phase, peak memory, and the result of training."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from typing import Any
 
 
 class Phases:
-    """The seconds of a run, phase by phase.
+    """Times the phases of a run.
 
     Attributes
     ----------
     seconds : dict from str to float
-        ``"import"``, ``"build"`` (graphs, compiling, a first step) and ``"train"``.
+        ``"import"``, ``"build"`` (graphs, compilation, a first step) and ``"train"``.
     share : float
-        What part of the work was done; the time of training is divided by it.
+        Fraction of the work that was done; the time of training is divided by it.
     peak_bytes : int
-        The most memory that the process had had when training ended: what looks at the outcome is no part of it.
+        Peak memory of the process up to the end of the last phase, so that evaluation does not count.
     """
 
     def __init__(self) -> None:
@@ -33,29 +33,29 @@ class Phases:
 
     @contextlib.contextmanager
     def __call__(self, name: str) -> Iterator[None]:
-        """Time what is done meanwhile."""
+        """Add the time of a ``with`` block to a phase."""
         start = time.perf_counter()
         yield
         self.seconds[name] += time.perf_counter() - start
         self.peak_bytes = peak_bytes()
 
     def part(self, steps: int, share: float) -> int:
-        """Return how many of the steps are done by a library that would take too long for all of them."""
+        """Return the number of steps for a fraction of the work, and record the fraction."""
         self.share = share
         return max(1, int(steps * share))
 
 
-def measured(phases: Phases, results: Mapping[str, float]) -> dict[str, Any]:
-    """Return everything that the parent wants to know."""
+def to_report(phases: Phases, results: Mapping[str, float]) -> dict[str, Any]:
+    """Return the measurements for the parent process."""
     seconds = dict(phases.seconds)
     seconds["train"] /= phases.share
     return {"seconds": seconds, "share": phases.share, "results": dict(results), "peak_bytes": phases.peak_bytes}
 
 
 def peak_bytes() -> int:
-    """Return the most memory that this program has had.
+    """Return the peak memory of this process.
 
-    Where Linux tells, by what it says of the program: ``getrusage`` counts the process that started it too.
+    On Linux it is read from ``/proc``, because ``getrusage`` includes the memory of the parent before ``exec``.
     """
     status = Path("/proc/self/status")
     if status.exists():
@@ -66,13 +66,13 @@ def peak_bytes() -> int:
 
 
 def run(name: str, library: str) -> None:
-    """Run one workload by one library in this process, and write what was measured as the last line."""
+    """Run one workload with one library in this process, and print the measurements as the last line."""
     sys.path.insert(0, str(Path(__file__).parent))
     from workloads import workload
 
     phases = Phases()
     results = getattr(workload(name), f"by_{library}")(phases)
-    print("\n" + json.dumps(measured(phases, results)))
+    print("\n" + json.dumps(to_report(phases, results)))
 
 
 if __name__ == "__main__":

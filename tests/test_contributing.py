@@ -75,6 +75,8 @@ def test_every_recipe_has_steps_and_a_check() -> None:
     found = sections()
     assert [name for name in RECIPES if name not in found] == []
     assert [name for name in RECIPES if not edits(found[name]) or not CHECK.search(found[name])] == []
+    # Every block of code is an edit that the test below applies.
+    assert [name for name in RECIPES if found[name].count("```python") != len(EDIT.findall(found[name]))] == []
 
 
 def test_an_optimizer_and_a_kind_of_data_touch_two_files() -> None:

@@ -37,6 +37,7 @@ def test_one_hot_has_a_single_one() -> None:
     assert rows.argmax(-1).tolist() == [[0, 2], [1, 1]]
     assert (rows.sum(-1) == 1).all()
     assert one_hot(np.zeros(0, int)).shape == (0, 0)
+    assert one_hot(np.array([1, 0], "uint8"), dtype="int32").tolist() == [[0, 1], [1, 0]]  # the dtype of MNIST labels
 
 
 @pytest.mark.parametrize(

@@ -30,16 +30,26 @@ def test_it_reads_a_folder_of_three_classes(tmp_path: Path) -> None:
     assert record.measures["test_accuracy"] > 0.4
 
 
-def test_a_class_with_too_few_images_is_named(tmp_path: Path) -> None:
-    for kind, count in {"cat": 1, "dog": 2}.items():
-        (tmp_path / "pets" / kind).mkdir(parents=True)
+def write_pets(folder: Path, cats: int, dogs: int) -> Path:
+    for kind, count in {"cat": cats, "dog": dogs}.items():
+        (folder / "pets" / kind).mkdir(parents=True)
         for number in range(count):
-            Image.new("RGB", (32, 32)).save(tmp_path / "pets" / kind / f"{number}.png")
+            Image.new("RGB", (32, 32)).save(folder / "pets" / kind / f"{number}.png")
+    return folder / "pets"
+
+
+def test_training_and_test_set_have_an_image_of_every_class(tmp_path: Path) -> None:
+    data = load_image_folder(write_pets(tmp_path, cats=2, dogs=2), None, None, seed=0)
+    assert sorted(data.y_train) == sorted(data.y_test) == [0, 1]
+
+
+def test_a_class_with_too_few_images_is_named(tmp_path: Path) -> None:
+    folder = write_pets(tmp_path, cats=1, dogs=2)
     message = (
         r"pets: expected at least 2 samples of class 'cat' \(training, test\); received 1 sample\. Add samples, or"
     )
     with pytest.raises(DataError, match=message):
-        load_image_folder(tmp_path / "pets", None, None, seed=0)
+        load_image_folder(folder, None, None, seed=0)
 
 
 def test_an_empty_folder_is_an_error_that_names_it(tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ def test_unsupported_numpy_functions_raise_errors() -> None:
         np.fft.fft(X)
     with pytest.raises(TypeError, match=r"np.spacing does not work on expressions"):
         np.spacing(X)
-    with pytest.raises(TypeError, match=r"np.add.reduce does not work on expressions. Use a reduction"):
+    with pytest.raises(TypeError, match=r"np.add.reduce does not work on .* reduction such as pel.sum, pel.prod or"):
         np.add.reduce(X)
     with pytest.raises(TypeError, match=r"np.tanh on an expression takes no out: expressions are immutable"):
         np.tanh(X, out=np.zeros((2, 3)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -186,6 +186,27 @@ class WithoutReturn(nn.Layer):
 def test_invalid_layers_and_calls_are_rejected(write: Any, message: str) -> None:
     with pytest.raises(TypeError, match=message):
         write()
+
+
+class MeanAndScale(NamedTuple):
+    mean: Any
+    scale: Any
+
+
+class TwoHeads(nn.Layer):
+    def build(self, x: Any) -> None:
+        self.w = self.parameter("w", x.shape[-1:], np.ones, x)
+
+    def call(self, x: Any) -> Any:
+        return MeanAndScale(x * self.w, x + self.w)
+
+
+def test_a_layer_that_returns_a_named_tuple_is_part_of_the_model() -> None:
+    x = nn.Input((3,), name="x")
+    heads = TwoHeads(name="heads")(x)
+    assert isinstance(heads, MeanAndScale)
+    for output in (heads.mean, heads.scale):
+        assert [layer.name for layer in pel.Model(x, output).layers] == ["heads"]
 
 
 def test_a_function_that_creates_other_parameters_is_rejected() -> None:

@@ -73,6 +73,7 @@ def test_filters_are_smooth_rough_weak_or_similar() -> None:
     text = describe_filters(wave)
     assert "The filters are smooth" in text
     assert "6 pairs are equal up to scale and sign" in text
+    assert "1 pair is equal up to scale and sign" in describe_filters(wave[..., :2])
     assert "1 of them has less than 5% of the largest norm" in describe_filters(
         rough * np.where(np.arange(8) == 3, 1e-3, 1.0)
     )

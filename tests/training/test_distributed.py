@@ -96,7 +96,7 @@ def mapped() -> dict[str, Any]:
     for name, array in (("x.npy", x), ("y.npy", y)):
         if not Path(name).exists():
             np.save(name, array)
-    data_adapter.WHOLE_BYTES = 0
+    data_adapter.MIN_MEMMAP_BYTES = 0
     return fitted(make(), np.load("x.npy", mmap_mode="r"), np.load("y.npy", mmap_mode="r"))
 
 

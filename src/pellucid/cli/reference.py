@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from pellucid.show.reference import Entry
 
 WIDTH = 100
-LEVEL = ("pellucid.graph.", "pellucid.run.", "pellucid.show.")
-"""Packages of the public names of expressions and programs."""
+PACKAGES = ("pellucid.graph.", "pellucid.run.", "pellucid.show.")
+"""Packages with public names for expressions, programs and their display."""
 
 
 def reference(
@@ -86,7 +86,9 @@ def _get_other_entries() -> "dict[str, Entry]":
     """Return the public names that are not functions on expressions, such as constructors and transformations."""
     from pellucid.show.reference import collect_api_entries
 
-    homes = {home: names for home, names in sys.modules["pellucid"]._NAMES_BY_MODULE.items() if home.startswith(LEVEL)}
+    homes = {
+        home: names for home, names in sys.modules["pellucid"]._NAMES_BY_MODULE.items() if home.startswith(PACKAGES)
+    }
     return collect_api_entries({**homes, "pellucid.graph.ops.random": ["random.Generator"]})
 
 

@@ -117,7 +117,7 @@ def one_hot(labels: npt.ArrayLike, num_classes: int | None = None, dtype: str | 
     if not np.issubdtype(labels.dtype, np.integer):
         raise DataError(f"Expected integer labels, received dtype {labels.dtype}; use encode_labels.")
     if num_classes is None:
-        num_classes = int(labels.max(initial=-1)) + 1
+        num_classes = int(labels.max()) + 1 if labels.size else 0
     if labels.size and not (labels.min() >= 0 and labels.max() < num_classes):
         raise DataError(f"Expected labels from 0 to {num_classes - 1}, received {labels.min()} to {labels.max()}.")
     rows: npt.NDArray[Any] = np.eye(num_classes, dtype=dtype or config.floatx)

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def create_progress_display(visible: bool | None = None) -> Progress:
-    """Return a rich progress display on standard error; None shows it if that is a terminal."""
+    """Return a rich progress display on standard error; None shows it if standard error is a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

@@ -215,7 +215,6 @@ def read_csv(path: str | Path, strict: bool = False) -> Table:
 
 
 def _read_text(path: Path) -> str:
-
     if not path.is_file():
         raise DataError(f"{path}: no such file; expected a CSV file.")
     size = path.stat().st_size

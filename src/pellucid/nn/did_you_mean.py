@@ -18,7 +18,7 @@ class StrictArguments:
     """
 
     def __new__(cls, *args: Any, **named: Any) -> Self:
-        known = cls.get_argument_names()
+        known = cls.get_argument_names() if named else None
         for key in named:
             if known is not None and key not in known:
                 hint = near_miss(key, known) or (f" It takes: {', '.join(known)}" if known else " It takes none")

@@ -31,7 +31,7 @@ Penalty = Callable[[Expr], Expr]
 
 
 def l1(x: Expr | Sequence[Expr]) -> Expr:
-    r"""Sum of absolute values, :math:`\sum_i |x_i|`; of several; see `l2`.
+    r"""Sum of absolute values, :math:`\sum_i |x_i|`, of an expression or over several; see `l2`.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Graphs, formulas, costs and learning made visible; each function is imported when it is first used."""
+"""Formulas, drawings, costs and plots of graphs and training. Each function is imported on first use."""
 
 from __future__ import annotations
 

@@ -35,9 +35,10 @@ def describe_filters(kernel: ArrayLike) -> str:
         ratio = format_number(norms.max() / norms.min(), 2)
         sentences.append(f"The largest norm, of filter {int(norms.argmax())}, is {ratio} times the smallest.")
     unit = flat / np.where(norms, norms, 1)
-    is_similar = np.abs(np.triu(unit.T @ unit, 1)) > 0.95
-    if is_similar.any():
-        sentences.append(f"{int(is_similar.sum())} pairs are equal up to scale and sign (correlation above 0.95).")
+    similar = int((np.abs(np.triu(unit.T @ unit, 1)) > 0.95).sum())
+    if similar:
+        pairs = "1 pair is" if similar == 1 else f"{similar} pairs are"
+        sentences.append(f"{pairs} equal up to scale and sign (correlation above 0.95).")
     if min(height, width) > 2:
         correlation = correlate_neighbours(weights)
         nature = "smooth" if correlation > 0.4 else "rough"

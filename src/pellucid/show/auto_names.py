@@ -9,7 +9,7 @@ from pellucid.graph.op_def import OUTPUT
 from pellucid.graph.printing import get_own_name
 from pellucid.graph.types import is_float
 
-LINEAR = frozenset(["add", "subtract", "multiply", "matmul", "conv", "dot", "einsum", "tensordot"])
+LINEAR = frozenset(["add", "subtract", "multiply", "matmul", "conv"])
 SYMBOLS = {"softmax": "p", "sparse_crossentropy": "l"}
 
 

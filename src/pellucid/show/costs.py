@@ -223,7 +223,7 @@ def compute_rows(outputs: Sequence[Expr], sizes: Mapping[str, int], given: Mappi
     """Return the cost of each op of a graph; ``given`` are known shapes of inputs."""
     order = topological(outputs)
     shapes = infer_shapes(order, sizes, given)
-    return [compute_row(e, shapes, sizes) for e in order if e.op is not None and e.op.name != "output"]
+    return [compute_row(e, shapes, sizes) for e in order if e.op is not None and e.op is not OUTPUT]
 
 
 def compute_row(e: Expr, shapes: Mapping[Expr, list[Sizes]], sizes: Mapping[str, int]) -> CostRow:

@@ -59,13 +59,13 @@ class BackwardPass:
 def prepare_backward_pass(cost: Expr, wrt: Sequence[Expr]) -> BackwardPass:
     """Rewrite a cost as `grad` does before it differentiates, and keep track of the targets."""
     cost, *wrt = remove_checkpoints([cost, *wrt])
-    held, _ = add_barriers([cost], wrt)
+    barriers, _ = add_barriers([cost], wrt)
     journal = Journal()
-    opened = remove_markers([held.get(cost, cost)], needs_decomposition)
-    [simple] = simplify_all(opened, journal=journal)
+    unmarked = remove_markers([barriers.get(cost, cost)], needs_decomposition)
+    [simple] = simplify_all(unmarked, journal=journal)
     order = topological([simple])
     tagged = {node.settings["tag"]: node for node in order if node.op is grad_barrier.op}
-    targets = [tagged.get(e.settings["tag"], e) if (e := held.get(w, w)).op is grad_barrier.op else e for w in wrt]
+    targets = [tagged.get(e.settings["tag"], e) if (e := barriers.get(w, w)).op is grad_barrier.op else e for w in wrt]
     named = simplify_all([e for e in topological([cost]) if get_own_name(e) is not None])
     names = {e.unlabeled: name for e in named if (name := get_own_name(e)) is not None}
     return BackwardPass(simple, targets, journal, names, order)
@@ -86,7 +86,7 @@ def run_backward_pass(run: BackwardPass) -> None:
     """Propagate gradients from the cost to the targets, recording a step where a gradient deserves a symbol."""
     targets, forward = set(run.targets), set(run.order)
     reaches = find_differentiable(run.order, targets, set())
-    held = {e.inputs[0] for e in run.order if e.op is grad_barrier.op}
+    behind_barrier = {e.inputs[0] for e in run.order if e.op is grad_barrier.op}
     restore = make_name_restorer(run.names)
     incoming: dict[Expr, list[list[IncomingGradient]]] = {
         run.cost: [[IncomingGradient(constant(1.0, run.cost.dtype), ())]]
@@ -99,7 +99,7 @@ def run_backward_pass(run: BackwardPass) -> None:
         for arriving in incoming[node]:
             gradients.append(sum_gradients(arriving, forward))
             through += tuple(e for one in arriving for e in one.through)
-        is_named = get_own_name(node) is not None and node not in held
+        is_named = get_own_name(node) is not None and node not in behind_barrier
         if len(node.types) == 1 and (node in targets or is_named or not is_light(gradients[0])):
             step = RawStep(node, incoming[node][0], *add_symbol(gradients[0]))
             run.steps.append(step)

@@ -119,8 +119,10 @@ def name_expressions(run: BackwardPass, given: Mapping[Expr, str]) -> dict[Expr,
     selected |= find_reused_expressions(run, selected)
     extra = find_names_in_gradients(run, given)
     selected |= extra.keys()
-    held = {e.inputs[0] for e in run.order if e.op is grad_barrier.op}
-    order = [e for e in topological([*extra, run.cost]) if e in selected and e.op is not None and e not in held]
+    behind_barrier = {e.inputs[0] for e in run.order if e.op is grad_barrier.op}
+    order = [
+        e for e in topological([*extra, run.cost]) if e in selected and e.op is not None and e not in behind_barrier
+    ]
     leaves = [e for e in run.order if e.op is None and not isinstance(e, Constant)]
     return assign_names(order, {**extra, **given}, leaves)
 

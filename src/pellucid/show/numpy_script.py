@@ -176,7 +176,7 @@ class Script:
         return [
             'if __name__ == "__main__":',
             *given,
-            f"    for i in range({counts[-1] + 1}):  # the outputs are of the parameters before the update",
+            f"    for i in range({counts[-1] + 1}):  # the outputs are computed before the update",
             f"        result = {call}",
             f"        if {condition}:",
             f'            print(f"after {{i}} updates: {{result{self.output_format}}}")',

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.graph.errors import OptionError
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
@@ -51,7 +53,7 @@ def add_image_axes(figure: "Figure", rows: int, columns: int, index: int) -> "Ax
 def compute_grid(count: int, max_columns: int) -> tuple[int, int]:
     """Return the numbers of columns and rows for some panels, with rows of nearly equal length."""
     if count == 0:
-        raise ValueError("expected at least one panel to draw; received none")
+        raise OptionError("expected at least one panel to draw; received none")
     rows = math.ceil(count / max_columns)
     return math.ceil(count / rows), rows
 

@@ -1,6 +1,6 @@
 """Pages of formulas, notes and tables in text, LaTeX and HTML.
 
-Whatever prints mathematics writes itself once, to a page. `TextPage`, `LatexPage` and `HtmlPage` have the same methods.
+Each result has one method that writes it to a page. `TextPage`, `LatexPage` and `HtmlPage` have the same methods.
 """
 
 from __future__ import annotations

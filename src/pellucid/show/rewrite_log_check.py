@@ -31,7 +31,7 @@ class CheckedStep:
 
     Attributes
     ----------
-    step : Step
+    step : RewriteStep
         The rewrite.
     difference : float or None
         Largest absolute difference between both sides; None if the step is inside a loop and was not computed.

@@ -13,7 +13,7 @@ MATRIX_ROWS = 1024
 """Size of the matrices whose product is timed."""
 
 COPIED_BYTES = 64 * 2**20
-"""Size of the array whose copy is timed, larger than the caches."""
+"""Size of the array whose copy is timed. It is larger than most caches."""
 
 
 class Machine(NamedTuple):

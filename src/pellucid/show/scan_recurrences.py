@@ -199,7 +199,7 @@ def is_zero(e: Expr) -> bool:
     while e.op is not None and e.op.name in ("broadcast_like", "broadcast_to", "cast"):
         e = e.inputs[0]
     value = getattr(e, "value", None)
-    return (value is not None and not value.any()) or (e.op is not None and e.op.name in ("zeros_like", "zeros"))
+    return value is not None and not value.any()
 
 
 def find_scan_results(expr: Expr, names: Names) -> dict[Expr, list[int]]:

@@ -14,6 +14,10 @@ from pellucid.graph.ops.hyperbolic import tanh
 from pellucid.graph.ops.minmax import clip, minimum
 from pellucid.graph.ops.where import where
 
+SELU_ALPHA = 1.6732632423543772
+SELU_SCALE = 1.0507009873554805
+"""Constants of SELU, for which mean 0 and variance 1 are a fixed point."""
+
 
 def elu(x: Any, alpha: float = 1.0) -> Any:
     r"""Exponential linear unit, :math:`\max(x, 0) + \alpha \, (e^{\min(x, 0)} - 1)`.
@@ -60,7 +64,7 @@ def selu(x: Any) -> Any:
     ----------
     G. Klambauer, T. Unterthiner, A. Mayr and S. Hochreiter, Self-Normalizing Neural Networks, NeurIPS 2017.
     """
-    return 1.05070098735548 * elu(x, alpha=1.67326324235437)
+    return SELU_SCALE * elu(x, alpha=SELU_ALPHA)
 
 
 def gelu(x: Any, approximate: bool = False) -> Any:

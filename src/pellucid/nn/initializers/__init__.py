@@ -82,8 +82,8 @@ def get(identifier: Any) -> Any:
 
     Returns
     -------
-    Initializer or function
-        A callable that takes a shape.
+    Initializer, function or Expr
+        A callable that takes a shape, or the given expression.
 
     Raises
     ------

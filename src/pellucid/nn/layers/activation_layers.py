@@ -195,8 +195,7 @@ class PReLU(Layer):
         ):
             raise ShapeError(
                 f"{self.name}: its slopes were made for samples of shape {format_shape(self.alpha.shape)}, with 1 "
-                "for a "
-                f"shared axis. Received: {brief(x)}, of shape {format_shape(x.shape)}; create a new layer"
+                f"for a shared axis. Received: {brief(x)}, of shape {format_shape(x.shape)}; create a new layer"
             ).with_operands([x])
 
     def call(self, x: Expr) -> Expr:

@@ -240,8 +240,7 @@ class Layer:
             raise ShapeError(
                 f"{self.name}: its parameters were made for inputs whose last axis is {self.features}. "
                 f"Received: {x}, of shape {format_shape(x.shape)}; calls of one layer share its parameters, so "
-                "create a "
-                "new layer"
+                "create a new layer"
             )
 
     def add_sublayer(self, layer: Any) -> Any:

@@ -67,9 +67,11 @@ def record_call(call: CallRecord, results: Any) -> Any:
     """Return the results of a layer call, labeled with the call."""
     if isinstance(results, Expr):
         return attach_call(results, call, 0)
-    if type(results) in (list, tuple):
-        return type(results)(attach_call(e, call, i) if isinstance(e, Expr) else e for i, e in enumerate(results))
-    return results
+    if not isinstance(results, (list, tuple)):
+        return results
+    labeled = [attach_call(e, call, i) if isinstance(e, Expr) else e for i, e in enumerate(results)]
+    kind = type(results)
+    return kind._make(labeled) if hasattr(kind, "_make") else kind(labeled)  # named tuples have _make
 
 
 def attach_call(e: Expr, call: CallRecord, index: int) -> Expr:

@@ -8,6 +8,7 @@ from pellucid.graph.expr import Expr
 from pellucid.graph.ops.creation import ones_like
 from pellucid.graph.ops.train_eval import training_only
 from pellucid.graph.ops.where import where
+from pellucid.nn.activations.smooth import SELU_ALPHA, SELU_SCALE
 from pellucid.nn.dtypes import to_float
 from pellucid.nn.layers.noise import RandomLayer
 
@@ -191,7 +192,7 @@ class AlphaDropout(Dropout):
         if not self.rate:
             return x
         x = to_float(x)
-        floor = -1.0507009873554805 * 1.6732632423543772  # -lambda * alpha of selu
+        floor = -SELU_SCALE * SELU_ALPHA
         scale = ((1 - self.rate) * (1 + self.rate * floor**2)) ** -0.5
         kept = self.generator.bernoulli(1 - self.rate, like=self.get_noise_template(x, self.noise_shape))
         dropped: Expr = training_only(scale * where(kept, x, floor) - scale * floor * self.rate, x)

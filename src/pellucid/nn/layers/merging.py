@@ -82,7 +82,8 @@ class Add(ElementwiseMerge):
 
     References
     ----------
-    K. He, X. Zhang, S. Ren and J. Sun, Deep Residual Learning for Image Recognition, CVPR 2016 (around layers).
+    K. He, X. Zhang, S. Ren and J. Sun, Deep Residual Learning for Image Recognition, CVPR 2016
+    (residual connections).
     """
 
     def merge(self, x: list[Expr]) -> Expr:

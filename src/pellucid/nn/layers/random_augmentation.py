@@ -92,7 +92,7 @@ class RandomFlip(RandomImageLayer):
     References
     ----------
     A. Krizhevsky, I. Sutskever and G. E. Hinton, ImageNet Classification with Deep Convolutional Neural Networks,
-    NIPS 2012, section 4.1.
+    NeurIPS 2012, section 4.1.
     """
 
     def __init__(self, mode: str = "horizontal_and_vertical", seed: int | None = None, name: str | None = None) -> None:
@@ -132,7 +132,7 @@ class RandomCrop(RandomImageLayer, ResizeBase):
     References
     ----------
     A. Krizhevsky, I. Sutskever and G. E. Hinton, ImageNet Classification with Deep Convolutional Neural Networks,
-    NIPS 2012, section 4.1.
+    NeurIPS 2012, section 4.1.
     """
 
     def __init__(self, height: int, width: int, seed: int | None = None, name: str | None = None) -> None:

@@ -140,7 +140,7 @@ def is_complement(e: Expr, of: Expr | None = None) -> bool:
     return is_difference and (of is None or skip_pass_through(e.inputs[1]) is skip_pass_through(of))
 
 
-PROBABILITY_OPS = frozenset(["softmax", "sigmoid", "hard_sigmoid", "one_hot", "log_softmax", "log_sigmoid"])
+PROBABILITY_OPS = frozenset(["softmax", "sigmoid", "one_hot", "log_softmax"])
 """Ops whose values are probabilities or their logarithms."""
 
 PROBABILITY_PRESERVING_OPS = frozenset(
@@ -161,7 +161,7 @@ def is_probability(e: Expr) -> bool:
             stack += operands  # a sum is accepted: averages of probabilities are sums divided by a constant
         elif is_complement(e):
             stack.append(e.inputs[1])
-        elif is_op(e, "exp") and is_op(skip_pass_through(e.inputs[0]), "log_softmax", "log_sigmoid"):
+        elif is_op(e, "exp") and is_op(skip_pass_through(e.inputs[0]), "log_softmax"):
             continue
         elif is_op(e, "true_divide") and (is_normalized_by_sum(e) or isinstance(e.inputs[1], Constant)):
             stack += [] if is_normalized_by_sum(e) else [e.inputs[0]]

@@ -23,7 +23,7 @@ from pellucid.nn.lint.graph_queries import (
 
 def check_repeated_activation(graph: LintGraph) -> Iterator[Finding]:
     """Find a softmax or sigmoid of a softmax or sigmoid."""
-    for e in graph.find_ops("softmax", "log_softmax", "sigmoid", "log_sigmoid"):
+    for e in graph.find_ops("softmax", "log_softmax", "sigmoid"):
         inner = skip_pass_through(e.inputs[0], LINEAR_OPS - {"slice"})
         if not is_op(inner, "softmax", "sigmoid"):
             continue
@@ -91,7 +91,7 @@ def check_probabilities(graph: LintGraph) -> Iterator[Finding]:
 
 def has_independent_columns(call: CrossEntropyCall, graph: LintGraph) -> bool:
     """Return whether a categorical cross-entropy is of a sigmoid and ignores the columns of the other classes."""
-    is_sigmoid = is_op(skip_pass_through(call.p), "sigmoid", "hard_sigmoid")
+    is_sigmoid = is_op(skip_pass_through(call.p), "sigmoid")
     penalizes_others = any(is_complement(e, call.labels) for e in graph.find_ops("subtract"))
     return call.kind != "binary" and is_sigmoid and not penalizes_others
 
@@ -141,7 +141,7 @@ def check_relu_before_softmax(graph: LintGraph) -> Iterator[Finding]:
         is_max_with_0 = is_op(logits, "maximum") and any(
             isinstance(i, Constant) and bool((i.value == 0).all()) for i in logits.inputs
         )
-        if is_op(logits, "relu", "relu6") or is_max_with_0:
+        if is_op(logits, "relu") or is_max_with_0:
             yield Finding(
                 "ReLU before a softmax",
                 e,

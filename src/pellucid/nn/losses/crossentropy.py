@@ -30,7 +30,7 @@ def sparse_categorical_crossentropy(
     from_logits : bool
         Whether ``y_pred`` contains logits.
     ignore_class : int, optional
-        Label with loss 0, such as that of unlabelled pixels. The mean of `SparseCategoricalCrossentropy` excludes it.
+        Label with loss 0, such as that of unlabeled pixels. The mean of `SparseCategoricalCrossentropy` excludes it.
     axis : int
         Axis of the classes.
 

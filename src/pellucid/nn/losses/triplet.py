@@ -32,7 +32,7 @@ def circle(y_true: Any, y_pred: Any, gamma: float = 80.0, margin: float = 0.4, r
     gamma : float
         Scale :math:`\gamma`.
     margin : float
-        Margin :math:`m`, in [0, 1].
+        Margin :math:`m`, 0 or more.
     remove_diagonal : bool
         Whether to exclude the pair of a sample with itself.
 

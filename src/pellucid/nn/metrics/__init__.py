@@ -183,7 +183,7 @@ NAMED: dict[str, Callable[..., Any]] = {
 
 
 def get(identifier: str | MetricFunction) -> MetricFunction:
-    """Return the metric of a name, the losses among them, or the function or metric that was given.
+    """Return a metric or loss by name, or the given function or metric.
 
     Parameters
     ----------

@@ -161,7 +161,7 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> E
     array([1., 1.], dtype=float32)
     """
     if not k >= 1:
-        raise OptionError(f"top_k_categorical_accuracy: expected k >= 1. Received: k={k!r}")
+        raise OptionError(f"sparse_top_k_categorical_accuracy: expected k >= 1. Received: k={k!r}")
     y_true, y_pred = align_labels(y_true, y_pred, "sparse_top_k_categorical_accuracy")
     chosen = take_along_axis(y_pred, expand_dims(y_true, -1), axis=-1)
     greater = sum(cast(y_pred > chosen, dtype=as_float(y_pred.dtype)), axis=-1)

@@ -128,7 +128,10 @@ class AUC(ThresholdMetric):
 
 
 def integrate_pr_curve(sums: Mapping[str, Expr]) -> Expr:
-    """Return the area under precision over recall, where right and wrong grow in proportion between thresholds."""
+    """Return the area under the precision-recall curve.
+
+    Between thresholds, true and false positives change in proportion to each other.
+    """
     true_positives = sums["true_positives"]
     predicted = true_positives + sums["false_positives"]
     d_true, d_predicted = true_positives[:-1] - true_positives[1:], maximum(predicted[:-1] - predicted[1:], 0)

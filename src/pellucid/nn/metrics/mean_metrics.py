@@ -135,8 +135,9 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
         if ignored is not None:
             classes, scores = align_labels(y_true, y_pred, self.name, self.settings["axis"])
             kept = to_dtype(classes != ignored, to_float(scores).dtype)
-            weight = 1 if sample_weight is None else broadcast_weights(sample_weight, kept, "sample_weight")
-            sample_weight = weight * kept
+            if sample_weight is not None:
+                kept = broadcast_weights(sample_weight, kept, "sample_weight") * kept
+            sample_weight = kept
         return super().updates(y_true, y_pred, sample_weight)
 
 

@@ -91,7 +91,7 @@ class ThresholdMetric(Metric):
 def count_at_thresholds(
     y_true: Expr, y_pred: Expr, thresholds: np.ndarray[Any, Any], weight: Expr | None, by_label: bool = False
 ) -> Sums:
-    """Return the sums of the weights of right and wrong, yes and no, at every threshold, and there for each column."""
+    """Return the weighted confusion counts at every threshold, one for each column with ``by_label``."""
     dtype = y_pred.dtype
     positive = cast(y_true != 0, dtype=dtype)
     negative = 1 - positive
@@ -126,25 +126,25 @@ class CountMetric(ThresholdMetric):
 
 
 class TruePositives(CountMetric):
-    """How many are yes and said to be."""
+    """Number of positive labels that are predicted as positive."""
 
     counted_names = ("true_positives",)
 
 
 class FalsePositives(CountMetric):
-    """How many are no and said to be yes."""
+    """Number of negative labels that are predicted as positive."""
 
     counted_names = ("false_positives",)
 
 
 class TrueNegatives(CountMetric):
-    """How many are no and said to be."""
+    """Number of negative labels that are predicted as negative."""
 
     counted_names = ("true_negatives",)
 
 
 class FalseNegatives(CountMetric):
-    """How many are yes and said to be no."""
+    """Number of positive labels that are predicted as negative."""
 
     counted_names = ("false_negatives",)
 

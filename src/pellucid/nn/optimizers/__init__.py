@@ -21,7 +21,7 @@ NAMED: dict[str, type[Optimizer]] = {
     for name, found in sorted(globals().items())
     if isinstance(found, type) and issubclass(found, Optimizer) and found is not Optimizer
 }
-"""Every optimizer by its name in small letters."""
+"""Every optimizer by its name in lower case."""
 
 # Set without a static name, as in nn/layers: a type checker takes a computed list for an empty one.
 globals()["__all__"] = [*(found.__name__ for found in NAMED.values()), "Optimizer", "Updates", "get", "schedules"]

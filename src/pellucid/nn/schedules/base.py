@@ -83,5 +83,4 @@ class ConstantSchedule(Schedule):
         self.learning_rate = check_number("learning_rate", learning_rate, minimum=0.0)
 
     def formula(self, step: Expr) -> Any:
-        """Return the rate."""
         return as_expr(self.learning_rate, step.dtype)
