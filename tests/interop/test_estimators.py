@@ -124,6 +124,8 @@ def test_partial_fit_continues_training():
     for _ in range(3):
         parts.partial_fit(X, Y, classes=[0, 1])
     assert parts.n_iter_ == 3
+    stopping = small(early_stopping=True).partial_fit(X, Y)
+    assert (stopping.n_iter_, set(stopping.history_)) == (1, {"loss"})
     np.testing.assert_allclose(parts.history_["loss"], whole.history_["loss"], rtol=1e-5)
     np.testing.assert_allclose(parts.predict_proba(X), whole.predict_proba(X), rtol=1e-4, atol=1e-6)
     with pytest.raises(ValueError, match=r"y to contain the classes \[0 1\] only. Received: .*5"):

@@ -1,9 +1,9 @@
-"""ONNX files read: as formulas, to be differentiated, trained further and exported again."""
+"""Import of ONNX files as formulas, which can be differentiated, trained and exported."""
 
 import numpy as np
 import pytest
-from onnx import helper
-from tests_of_onnx import FLOAT, INT64, model_of, session, small, values_for
+from onnx import TensorProto, helper
+from onnx_models import FLOAT, INT64, draw_values, load_in_runtime, make_model, make_small_model
 
 import pellucid as pel
 from pellucid import nn
@@ -11,19 +11,19 @@ from pellucid import nn
 PREVIEW = "ai.onnx.preview.training"
 
 
-def same_as_runtime(model, sizes=(("n", 3),), **settings):
-    """Hold what is read against ONNX Runtime."""
+def check_import(model, sizes=(("n", 3),), **settings):
+    """Compare an imported model with ONNX Runtime, and return it."""
     read = pel.from_onnx(model, **settings)
     f = pel.function(read.inputs, read.outputs, mode="numpy")
-    values = values_for(read.inputs, dict(sizes))
-    found = session(model).run(None, {i.name: v for i, v in zip(read.inputs, values, strict=True)})
+    values = draw_values(read.inputs, dict(sizes))
+    found = load_in_runtime(model).run(None, {i.name: v for i, v in zip(read.inputs, values, strict=True)})
     for a, b in zip(f(*values), found, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
     return read
 
 
-def test_a_file_is_read_as_a_formula_with_its_names():
-    read = same_as_runtime(small())
+def test_a_file_becomes_a_formula_with_its_names():
+    read = check_import(make_small_model())
     assert str(read.outputs[0]) == "relu(x @ W.T + b)"
     assert {name: p.shape for name, p in read.parameters.items()} == {"W": (4, 3), "b": (4,)}
     assert read.inputs[0].shape == ("n", 3)
@@ -32,8 +32,8 @@ def test_a_file_is_read_as_a_formula_with_its_names():
     assert str(pel.grad(read["h"].sum(), read.parameters["b"])) != ""
 
 
-def test_it_is_called_on_expressions_and_trained_further():
-    body = pel.from_onnx(small())
+def test_an_imported_model_can_be_called_and_trained():
+    body = pel.from_onnx(make_small_model())
     x, y = pel.matrix("features", shape=("n", 3)), pel.ivector("labels", shape=("n",))
     p = nn.Dense(2, activation="softmax")(body(x))
     loss = pel.losses.sparse_categorical_crossentropy(y, p).mean()
@@ -45,12 +45,12 @@ def test_it_is_called_on_expressions_and_trained_further():
     assert history[-1] < history[0] / 3
     assert (body.parameters["b"].get_value() != 0).any()
     exported = pel.to_onnx({"p": p}, inputs=[x])
-    (found,) = session(exported).run(None, {"features": data})
+    (found,) = load_in_runtime(exported).run(None, {"features": data})
     np.testing.assert_allclose(found, pel.function([x], p, mode="numpy")(data), rtol=1e-5, atol=1e-5)
 
 
-def test_a_part_of_a_file_becomes_a_model_that_is_fitted():
-    body = pel.from_onnx(small())
+def test_part_of_a_file_can_be_fitted():
+    body = pel.from_onnx(make_small_model())
     model = pel.Model(body.inputs, nn.Dense(2, activation="softmax")(body["h"]), name="transferred")
     model.compile(pel.optimizers.Adam(0.05), "sparse_categorical_crossentropy", metrics=["accuracy"])
     x = np.random.default_rng(0).normal(size=(96, 3)).astype("float32")
@@ -62,7 +62,7 @@ def test_a_part_of_a_file_becomes_a_model_that_is_fitted():
     np.testing.assert_allclose(f(x), model.predict(x), rtol=1e-5, atol=1e-5)
 
 
-def test_an_image_network_is_turned_at_the_border_alone():
+def test_an_image_network_is_transposed_only_at_its_border():
     rng = np.random.default_rng(0)
     nodes = [
         helper.make_node("Conv", ["x", "K"], ["c"], pads=[1, 1, 1, 1]),
@@ -74,8 +74,8 @@ def test_an_image_network_is_turned_at_the_border_alone():
     ]
     ones = np.ones(4, "float32")
     weights = {"K": rng.normal(size=(4, 3, 3, 3)).astype("float32"), "g": ones, "b": ones, "m": ones, "v": ones}
-    model = model_of(nodes, [("x", FLOAT, ["n", 3, 6, 6])], [("y", FLOAT, ["n", 4])], weights.items())
-    read = same_as_runtime(model)
+    model = make_model(nodes, [("x", FLOAT, ["n", 3, 6, 6])], [("y", FLOAT, ["n", 4])], weights.items())
+    read = check_import(model)
     assert str(read["p"]).count("transpose") == 3  # of the image, the kernel and the result
     trainable = {name for name, p in read.parameters.items() if p.trainable}
     assert trainable == {"K", "g", "b"}
@@ -93,15 +93,15 @@ def test_an_image_network_is_turned_at_the_border_alone():
         {"kernel_shape": [3, 2], "strides": [2, 1], "pads": [1, 0, 1, 1], "count_include_pad": 1, "ceil_mode": 1},
     ],
 )
-def test_pooling_in_all_its_ways(kind, settings):
+def test_pooling_agrees_with_onnx_runtime(kind, settings):
     if "count_include_pad" in settings and kind != "AveragePool":
         settings = {key: value for key, value in settings.items() if key != "count_include_pad"}
     node = helper.make_node(kind, ["x"], ["y"], **settings)
-    model = model_of([node], [("x", FLOAT, ["n", 3, 8, 7])], [("y", FLOAT, ["n", 3, None, None])], opset=22)
-    same_as_runtime(model)
+    model = make_model([node], [("x", FLOAT, ["n", 3, 8, 7])], [("y", FLOAT, ["n", 3, None, None])], opset=22)
+    check_import(model)
 
 
-def test_sizes_go_through_as_torch_writes_them():
+def test_shape_computations_of_torch_are_read():
     nodes = [
         helper.make_node("Shape", ["x"], ["s"]),
         helper.make_node("Gather", ["s", "zero"], ["batch"], axis=0),
@@ -109,16 +109,16 @@ def test_sizes_go_through_as_torch_writes_them():
         helper.make_node("Concat", ["row", "rest"], ["shape"], axis=0),
         helper.make_node("Reshape", ["x", "shape"], ["y"]),
     ]
-    carried = {"zero": np.int64(0), "axes": np.array([0]), "rest": np.array([6])}
-    model = model_of(nodes, [("x", FLOAT, ["n", 2, 3])], [("y", FLOAT, ["n", 6])], carried.items())
-    read = same_as_runtime(model)
+    constants = {"zero": np.int64(0), "axes": np.array([0]), "rest": np.array([6])}
+    model = make_model(nodes, [("x", FLOAT, ["n", 2, 3])], [("y", FLOAT, ["n", 6])], constants.items())
+    read = check_import(model)
     assert read.outputs[0].shape == ("n", 6)
     assert read.parameters == {}
 
 
-def test_values_and_sizes_are_told_beforehand():
+def test_values_and_sizes_can_be_fixed():
     nodes = [helper.make_node("Reshape", ["x", "shape"], ["y"])]
-    model = model_of(nodes, [("x", FLOAT, ["n", 6]), ("shape", INT64, [2])], [("y", FLOAT, [None, None])])
+    model = make_model(nodes, [("x", FLOAT, ["n", 6]), ("shape", INT64, [2])], [("y", FLOAT, [None, None])])
     with pytest.raises(pel.OnnxError, match=r"the result depends on the input 'shape'.*values=\{'shape'"):
         pel.from_onnx(model)
     read = pel.from_onnx(model, values={"shape": [-1, 3]}, sizes={"n": 4})
@@ -130,7 +130,7 @@ def test_values_and_sizes_are_told_beforehand():
         pel.from_onnx(model, sizes={"m": 1})
 
 
-def test_sequences_of_known_length_are_taken_apart():
+def test_sequences_of_known_length_are_supported():
     nodes = [
         helper.make_node("SplitToSequence", ["x"], ["parts"], axis=1, keepdims=0),
         helper.make_node("SequenceLength", ["parts"], ["count"]),
@@ -143,36 +143,36 @@ def test_sequences_of_known_length_are_taken_apart():
         helper.make_node("SequenceConstruct", ["last", "stacked"], ["both"]),
         helper.make_node("ConcatFromSequence", ["both"], ["y"], axis=1),
     ]
-    carried = {"one": np.int64(1), "two": np.int64(2)}.items()
-    model = model_of(nodes, [("x", FLOAT, ["n", 3])], [("y", FLOAT, ["n", 4]), ("count", INT64, [])], carried)
-    assert str(same_as_runtime(model).outputs[1]) == "3"
+    constants = {"one": np.int64(1), "two": np.int64(2)}.items()
+    model = make_model(nodes, [("x", FLOAT, ["n", 3])], [("y", FLOAT, ["n", 4]), ("count", INT64, [])], constants)
+    assert str(check_import(model).outputs[1]) == "3"
     del model.graph.output[:]
     model.graph.output.append(helper.make_tensor_sequence_value_info("parts", FLOAT, ["n"]))
     with pytest.raises(pel.OnnxError, match="the output 'parts' is a sequence of tensors"):
         pel.from_onnx(model)
 
 
-def test_a_gradient_in_a_file_is_a_gradient():
+def test_gradient_nodes_are_read():
     nodes = [
         helper.make_node("Mul", ["a", "b"], ["c"]),
         helper.make_node("Gradient", ["a", "b"], ["da", "db"], domain=PREVIEW, xs=["a", "b"], y="c"),
     ]
     shapes = [(name, FLOAT, ["n"]) for name in ("a", "b", "c", "da", "db")]
-    model = model_of(nodes, shapes[:2], shapes[2:])
+    model = make_model(nodes, shapes[:2], shapes[2:])
     model.opset_import.append(helper.make_opsetid(PREVIEW, 1))
     read = pel.from_onnx(model)
     assert list(map(str, read.outputs)) == ["a * b", "b", "a"]
 
 
-def test_constants_stay_out_of_training():
+def test_constants_are_not_parameters():
     nodes = [helper.make_node("Mul", ["x", "factor"], ["h"]), helper.make_node("Add", ["h", "row"], ["y"])]
-    carried = {"factor": np.float32(2), "row": np.ones(3, "float32")}
-    model = model_of(nodes, [("x", FLOAT, ["n", 3])], [("y", FLOAT, ["n", 3])], carried.items())
+    constants = {"factor": np.float32(2), "row": np.ones(3, "float32")}
+    model = make_model(nodes, [("x", FLOAT, ["n", 3])], [("y", FLOAT, ["n", 3])], constants.items())
     assert set(pel.from_onnx(model).parameters) == {"row"}
     assert pel.from_onnx(model, trainable=False).parameters == {}
 
 
-def test_what_is_exported_is_the_same_when_it_is_read():
+def test_an_exported_model_round_trips():
     x = pel.matrix("x", shape=("n", 4))
     y = nn.Dense(2, name="head")(nn.BatchNormalization(name="norm")(nn.Dense(3, activation="tanh", name="body")(x)))
     read = pel.from_onnx(pel.to_onnx({"y": y}))
@@ -181,28 +181,28 @@ def test_what_is_exported_is_the_same_when_it_is_read():
     for name, p in read.parameters.items():
         np.testing.assert_array_equal(p.get_value(), before[name].get_value())
         assert (p.trainable, p.regularizable) == (before[name].trainable, before[name].regularizable)
-    again = pel.to_onnx(dict(zip(read.output_names, read.outputs, strict=True)))
-    assert [n.op_type for n in again.graph.node] == [n.op_type for n in pel.to_onnx({"y": y}).graph.node]
+    second_export = pel.to_onnx(dict(zip(read.output_names, read.outputs, strict=True)))
+    assert [n.op_type for n in second_export.graph.node] == [n.op_type for n in pel.to_onnx({"y": y}).graph.node]
 
 
-def test_a_loop_and_a_choice_of_a_file():
+def test_loops_and_branches_agree_with_onnx_runtime():
     c, x = pel.scalar("c"), pel.vector("x", shape=("n",))
     y = pel.scan(lambda x_t, h: pel.cond(h > c, lambda: h - x_t, lambda: h + x_t * c), x, 0.0)
-    read = same_as_runtime(pel.to_onnx({"y": y, "z": pel.while_loop(lambda h: h < 50, lambda h: 3 * h + 1, abs(c))}))
+    read = check_import(pel.to_onnx({"y": y, "z": pel.while_loop(lambda h: h < 50, lambda h: 3 * h + 1, abs(c))}))
     assert pel.grad(read.outputs[0].sum(), read.inputs[0]).shape == read.inputs[0].shape
 
 
-def test_functions_of_a_file_are_opened():
+def test_functions_of_a_file_are_inlined():
     body = [helper.make_node("Mul", ["a", "a"], ["s"]), helper.make_node("Add", ["s", "b"], ["r"])]
     opsets = [helper.make_opsetid("", 21)]
-    square_plus = helper.make_function("house", "SquarePlus", ["a", "b"], ["r"], body, opsets)
-    nodes = [helper.make_node("SquarePlus", ["x", "x"], ["y"], domain="house")]
-    model = model_of(nodes, [("x", FLOAT, ["n"])], [("y", FLOAT, ["n"])], functions=[square_plus])
-    assert str(same_as_runtime(model).outputs[0]) == "x * x + x"
+    square_plus = helper.make_function("custom", "SquarePlus", ["a", "b"], ["r"], body, opsets)
+    nodes = [helper.make_node("SquarePlus", ["x", "x"], ["y"], domain="custom")]
+    model = make_model(nodes, [("x", FLOAT, ["n"])], [("y", FLOAT, ["n"])], functions=[square_plus])
+    assert str(check_import(model).outputs[0]) == "x * x + x"
 
 
-def test_calls_that_do_not_fit_are_refused():
-    read = pel.from_onnx(small())
+def test_invalid_calls_are_refused():
+    read = pel.from_onnx(make_small_model())
     with pytest.raises(pel.InputError, match=r"graph: expected 1 inputs, \[x\]. Received: 2"):
         read(1, 2)
     with pytest.raises(pel.InputError, match=r"x is float32 \(n, 3\). Received: v, which is float32 \(\?,\)"):
@@ -210,3 +210,53 @@ def test_calls_that_do_not_fit_are_refused():
     with pytest.raises(pel.InputError, match=r"graph: there is no value named 'hh'. Did you mean 'h'?"):
         read["hh"]
     assert read(np.ones((2, 3), "float32")).shape == (2, 4)
+
+
+@pytest.mark.parametrize(
+    ("shape", "axis", "expected"),
+    [
+        (["n", 3, 4], 1, ("n", 12)),
+        (["n", 3, "m"], 2, (None, "m")),
+        ([2, 3, "m", 2], 2, (6, None)),
+        (["n", "m"], 0, (1, None)),
+        (["n"], 1, ("n", 1)),
+    ],
+)
+def test_flatten_with_named_sizes(shape, axis, expected):
+    node = helper.make_node("Flatten", ["x"], ["y"], axis=axis)
+    model = make_model([node], [("x", FLOAT, shape)], [("y", FLOAT, [None, None])])
+    read = check_import(model, sizes=(("n", 3), ("m", 5)))
+    assert all(b is None or a == b for a, b in zip(read.outputs[0].shape, expected, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("node", "shapes", "what"),
+    [
+        (helper.make_node("Flatten", ["x"], ["y"], axis=2), [["n", 3, "h", "w"]], "the sizes from axis 2 on"),
+        (helper.make_node("DepthToSpace", ["x"], ["y"], blocksize=2), [["n", 4, "h", "w"]], "the spatial sizes"),
+        (helper.make_node("GridSample", ["x", "g"], ["y"]), [["n", 4, "h", "w"], ["n", 2, 2, 2]], "the spatial sizes"),
+        (helper.make_node("Split", ["x"], ["y", "z"], num_outputs=2), [["h"]], "the size of axis 0, which is split,"),
+    ],
+)
+def test_named_sizes_that_must_be_known_are_asked_for(node, shapes, what):
+    inputs = [(name, FLOAT, shape) for name, shape in zip("xg", shapes, strict=False)]
+    model = make_model([node], inputs, [("y", FLOAT, [None] * len(shapes[0]))])
+    if node.op_type == "Flatten":
+        model = make_model([node], inputs, [("y", FLOAT, [None, None])])
+    with pytest.raises(pel.OnnxError, match=rf"{what} must be known .*from_onnx: sizes=\{{'h': ...\}}"):
+        pel.from_onnx(model)
+    assert pel.from_onnx(model, sizes={"h": 6, "w": 6} if "w" in shapes[0] else {"h": 6}).outputs
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_a_loop_without_iterations_returns_its_initial_state(count):
+    kinds = [("i", INT64, []), ("c", TensorProto.BOOL, []), ("h", FLOAT, [3])]
+    outputs = [("d", TensorProto.BOOL, []), ("k", FLOAT, [3])]
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["c"], ["d"]), helper.make_node("Add", ["h", "h"], ["k"])],
+        "body",
+        [helper.make_tensor_value_info(*kind) for kind in kinds],
+        [helper.make_tensor_value_info(*kind) for kind in outputs],
+    )
+    node = helper.make_node("Loop", ["count", "", "x"], ["y"], body=body)
+    check_import(make_model([node], [("x", FLOAT, [3])], [("y", FLOAT, [3])], [("count", np.int64(count))]))

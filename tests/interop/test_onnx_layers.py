@@ -1,15 +1,15 @@
-"""Every layer exported: what ONNX Runtime computes is what pellucid does, for two sizes of the batch."""
+"""Export of every layer to ONNX: ONNX Runtime and pellucid agree, for two batch sizes."""
 
 import numpy as np
 import pytest
-from tests_of_onnx import session, values_for
+from onnx_models import draw_values, load_in_runtime
 
 import pellucid as pel
 from pellucid import nn
 from tests.nn.layer_rows import LAYERS, call_layer, make_inputs
 
 ROW, LINE, IMAGE, VOLUME = (6,), ("t", 6), (6, 8, 3), (4, 6, 4, 2)
-# What layers are called on, without the batch, beside the table of all layers: other settings, an open time.
+# Layers with settings and unknown lengths that the table of all layers lacks, and their input shapes without the batch.
 CASES = {
     **dict.fromkeys(
         [
@@ -115,7 +115,7 @@ CASES = {
     ),
 }
 MERGING = [nn.Add, nn.Average, nn.Concatenate, nn.Maximum, nn.Minimum, nn.Multiply, nn.Subtract, lambda: nn.Dot(1)]
-ATTENDING = [
+ATTENTION = [
     lambda x, y: nn.MultiHeadAttention(2, 3)(x, y),
     lambda x, y: nn.MultiHeadAttention(2, 3)(x, x, use_causal_mask=True),
     lambda x, y: nn.GroupQueryAttention(3, 4, 2)(x, y),
@@ -124,62 +124,62 @@ ATTENDING = [
 ]
 
 
-def agrees(outputs, inputs, tolerance=1e-5, **sizes):
-    """Hold ONNX Runtime, and what is read again, against the interpreter, for two sizes of the batch."""
+def check_export(outputs, inputs, tolerance=1e-5, **sizes):
+    """Export, compare ONNX Runtime and the imported file with the interpreter for two batch sizes; return the file."""
     outputs = outputs if isinstance(outputs, list) else [outputs]
     model = pel.to_onnx({f"y{i}": o for i, o in enumerate(outputs)}, inputs=inputs)
-    run, again = session(model), pel.from_onnx(model)
-    assert [i.type for i in again.inputs] == [i.type for i in inputs] or any(None in i.shape for i in inputs)
-    interpreted = pel.function(again.inputs, again.outputs, mode="numpy", on_unused_input="ignore")
-    right = pel.function(inputs, pel.inference(outputs), mode="numpy")
+    run, imported = load_in_runtime(model), pel.from_onnx(model)
+    assert [i.type for i in imported.inputs] == [i.type for i in inputs] or any(None in i.shape for i in inputs)
+    interpreted = pel.function(imported.inputs, imported.outputs, mode="numpy", on_unused_input="ignore")
+    expected_function = pel.function(inputs, pel.inference(outputs), mode="numpy")
     for batch in (1, 3):
-        values = values_for(inputs, {"n": batch, "t": 5, **sizes}, batch)
+        values = draw_values(inputs, {"n": batch, "t": 5, **sizes}, batch)
         found = run.run(None, {i.name: v for i, v in zip(inputs, values, strict=True)})
-        for value, wanted in zip([*found, *interpreted(*values)], right(*values) * 2, strict=True):
-            assert value.shape == wanted.shape
-            np.testing.assert_allclose(value, wanted, rtol=tolerance, atol=tolerance)
+        for value, expected in zip([*found, *interpreted(*values)], expected_function(*values) * 2, strict=True):
+            assert value.shape == expected.shape
+            np.testing.assert_allclose(value, expected, rtol=tolerance, atol=tolerance)
     return model
 
 
 @pytest.mark.parametrize("make", CASES, ids=lambda make: type(make()).__name__)
 def test_a_layer_is_exported(make):
     x = pel.tensor("x", ("n", *CASES[make]))
-    agrees(make()(x), [x])
+    check_export(make()(x), [x])
 
 
 @pytest.mark.parametrize("make", MERGING, ids=lambda make: type(make()).__name__)
-def test_a_layer_that_merges_is_exported(make):
+def test_a_merging_layer_is_exported(make):
     inputs = [pel.matrix(name, shape=("n", 4)) for name in "xy"]
-    agrees(make()(inputs), inputs)
+    check_export(make()(inputs), inputs)
 
 
-@pytest.mark.parametrize("write", ATTENDING)
+@pytest.mark.parametrize("write", ATTENTION)
 def test_attention_is_exported(write):
     inputs = [pel.tensor3(name, shape=("n", "t", 6)) for name in "xy"]
     output = write(*inputs)
-    agrees(output, [i for i in inputs if i in set(pel.ancestors(output))])
+    check_export(output, [i for i in inputs if i in set(pel.ancestors(output))])
 
 
 def test_embedding_with_a_mask_is_exported():
     words = pel.imatrix("words", shape=("n", "t"))
-    agrees(nn.GRU(3)(nn.Embedding(5, 4, mask_zero=True)(words)), [words])
+    check_export(nn.GRU(3)(nn.Embedding(5, 4, mask_zero=True)(words)), [words])
 
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_every_layer_of_the_table_is_exported(name):
     row = LAYERS[name]
-    given = make_inputs(row, "n")
-    outputs = call_layer(row.make(), given, row)
+    inputs = make_inputs(row, "n")
+    outputs = call_layer(row.make(), inputs, row)
     used = set(pel.ancestors(pel.inference(outputs)))
-    agrees(outputs, [i for i in given if i in used])
+    check_export(outputs, [i for i in inputs if i in used])
 
 
-def test_networks_are_written_in_onnxs_own_words():
+def test_layers_are_exported_as_onnx_operators():
     x = pel.tensor4("x", shape=("n", 8, 8, 3))
     h = nn.BatchNormalization()(nn.Conv2D(4, 3, activation="leaky_relu")(x))
     h = nn.Dropout(0.5)(nn.Flatten()(nn.AveragePooling2D(2)(nn.MaxPooling2D(2)(h))))
     p = nn.Dense(3, activation="softmax")(nn.LayerNormalization()(nn.Dense(5, activation="gelu")(h)))
-    model = agrees(p, [x])
+    model = check_export(p, [x])
     kinds = [node.op_type for node in model.graph.node if node.op_type not in ("Constant", "Transpose")]
     body = ["Conv", "LeakyRelu", "BatchNormalization", "MaxPool", "AveragePool", "Squeeze"]
     assert kinds == [*body, "MatMul", "Add", "Gelu", "LayerNormalization", "MatMul", "Add", "Softmax"]

@@ -1,4 +1,4 @@
-"""Transposes move on through what does not mind, and the value stays the same."""
+"""Transposes move through ops that do not depend on the layout; values stay equal."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ FIRST = (0, 3, 1, 2)
         (lambda x, y: channels_first(x) + y.reshape(2, 4, 3, 5), f"x.transpose{FIRST} + y.reshape(2, 4, 3, 5)"),
     ],
 )  # fmt: skip
-def test_transposes_move_on(write, wanted):
+def test_transposes_are_moved_and_canceled(write, wanted):
     rng = np.random.default_rng(0)
     x, y = pel.tensor4("x", shape=(2, 3, 5, 4)), pel.tensor4("y", shape=(2, 3, 5, 4))
     values = {i: rng.normal(size=i.shape).astype("float32") for i in (x, y)}

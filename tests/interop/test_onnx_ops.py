@@ -1,9 +1,10 @@
-"""Every op of the registry, exported and run by ONNX Runtime, or refused for a reason."""
+"""Export of every op to ONNX: ONNX Runtime agrees, or the export is refused with a reason."""
 
 import numpy as np
 import pytest
-from tests_of_onnx import session
+from onnx_models import load_in_runtime
 
+import pellucid as pel
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Input
 from pellucid.graph.op_def import OPS, OUTPUT, get_result
@@ -20,8 +21,8 @@ BODIES = ("scan_loop", "branch", "while_steps")
 INTEGERS = "left_shift", "right_shift", "bitwise_and", "bitwise_or", "bitwise_xor", "invert"
 
 
-def operands_of(name):
-    """Operands and settings of an op, real numbers in float32 where the op carries no graph of float64."""
+def make_operands(name):
+    """Yield operands and settings of an op, in float32 unless the op has a subgraph in float64."""
     op, rng = OPS[name], np.random.default_rng(0)
     if name in INTEGERS:
         cases = [([rng.integers(0, 9, (3, 4)).astype("int32") for _ in op.operands], {})]
@@ -34,33 +35,33 @@ def operands_of(name):
 
 
 @pytest.mark.parametrize("name", [n for n in BUILT_IN if n not in REFUSED])
-def test_onnx_runtime_computes_what_the_interpreter_does(name):
+def test_onnx_runtime_agrees_with_the_interpreter(name):
     op = OPS[name]
-    for arrays, settings in operands_of(name):
+    for arrays, settings in make_operands(name):
         inputs = [Input(f"x{i}", a.shape, a.dtype) for i, a in enumerate(arrays)]
-        made = op.make(tuple(inputs), {**op.defaults, **settings})
-        outputs = [made] if len(made.types) == 1 else [get_result(made, i) for i in range(len(made.types))]
-        wanted = evaluate(np, outputs, dict(zip(inputs, arrays, strict=True)))
+        expr = op.make(tuple(inputs), {**op.defaults, **settings})
+        outputs = [expr] if len(expr.types) == 1 else [get_result(expr, i) for i in range(len(expr.types))]
+        expected = evaluate(np, outputs, dict(zip(inputs, arrays, strict=True)))
         model = write_graph({f"y{i}": o for i, o in enumerate(outputs)}, inputs, name, "")
-        found = session(model).run(None, {i.name: a for i, a in zip(inputs, arrays, strict=True)})
-        for value, right in zip(found, wanted, strict=True):
-            assert value.dtype == right.dtype
-            assert value.shape == right.shape
-            np.testing.assert_allclose(value.astype(float), right.astype(float), rtol=1e-5, atol=1e-5)
+        found = load_in_runtime(model).run(None, {i.name: a for i, a in zip(inputs, arrays, strict=True)})
+        for value, expected_value in zip(found, expected, strict=True):
+            assert value.dtype == expected_value.dtype
+            assert value.shape == expected_value.shape
+            np.testing.assert_allclose(value.astype(float), expected_value.astype(float), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", sorted(REFUSED))
-def test_what_onnx_cannot_express_is_refused_with_its_place(name):
+def test_ops_that_onnx_lacks_are_refused_with_their_source_location(name):
     op = OPS[name]
-    (values, settings) = next(iter(operands_of(name)))
+    (values, settings) = next(iter(make_operands(name)))
     inputs = [Input(f"x{i}", a.shape, a.dtype) for i, a in enumerate(values)]
-    made = op.make(tuple(inputs), {**op.defaults, **settings})
+    expr = op.make(tuple(inputs), {**op.defaults, **settings})
     with pytest.raises(OnnxError, match=rf"{name} cannot be exported, written at .*test_onnx_ops.py:\d+") as caught:
-        write_graph({"y": made}, inputs, "g", "")
+        write_graph({"y": expr}, inputs, "g", "")
     assert str(caught.value).endswith(REFUSED[name])
 
 
-def test_the_tables_name_ops_that_there_are_and_none_twice():
+def test_every_op_in_the_tables_exists_and_has_one_entry():
     tables = [set(WRITERS), set(DEFINITIONS), set(APPROXIMATIONS), set(REFUSED)]
     assert set.union(*tables) <= set(OPS)
     assert sum(map(len, tables)) == len(set.union(*tables))
@@ -78,13 +79,34 @@ def test_the_tables_name_ops_that_there_are_and_none_twice():
         ("ndtri", 1e-6, 1 - 1e-6),
     ],
 )
-def test_approximations_have_the_digits_of_float32(name, low, high):
+def test_approximations_have_float32_precision(name, low, high):
     op, x = OPS[name], Input("x", ("n",), "float32")
     values = np.random.default_rng(0).uniform(low, high, 400).astype("float32")
-    made = op.make((x,), dict(op.defaults))
-    (right,) = evaluate(np, [made], {x: values})
-    (found,) = session(write_graph({"y": made}, [x])).run(None, {"x": values})
-    np.testing.assert_allclose(found, right, rtol=1e-5, atol=1e-5)
+    expr = op.make((x,), dict(op.defaults))
+    (expected_value,) = evaluate(np, [expr], {x: values})
+    (found,) = load_in_runtime(write_graph({"y": expr}, [x])).run(None, {"x": values})
+    np.testing.assert_allclose(found, expected_value, rtol=1e-5, atol=1e-5)
     wide = Input("wide", ("n",), "float64")
     with pytest.raises(OnnxError, match=r"is exported as an approximation with float32 precision\. Cast its argument"):
         write_graph({"y": op.make((wide,), dict(op.defaults))}, [wide])
+
+
+@pytest.mark.parametrize(
+    ("function", "shape", "dtype"),
+    [
+        (lambda x: x.reshape(0, 3), (3, 0), "float32"),
+        (lambda x: x.reshape(2, 0, 3), (0, 2), "float32"),
+    ],
+)
+def test_unusual_sizes(function, shape, dtype):
+    x, value = Input("x", shape, dtype), np.ones(shape, dtype)
+    (expected,) = evaluate(np, [function(x)], {x: value})
+    (found,) = load_in_runtime(write_graph({"y": function(x)}, [x])).run(None, {"x": value})
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_one_hot_has_more_classes_than_the_dtype_has_numbers():
+    x = Input("x", ("n",), "uint8")
+    value = np.array([0, 1, 255], "uint8")
+    (found,) = load_in_runtime(write_graph({"y": pel.one_hot(x, 300)}, [x])).run(None, {"x": value})
+    np.testing.assert_array_equal(found, np.eye(300)[value])

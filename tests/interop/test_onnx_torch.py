@@ -1,4 +1,4 @@
-"""Networks that PyTorch exported compute here what they compute there, for other sizes of the batch too."""
+"""Networks exported by PyTorch give the same results in pellucid, for other batch sizes too."""
 
 import io
 
@@ -13,11 +13,15 @@ nn, F = torch.nn, torch.nn.functional
 
 
 class Block(nn.Module):
-    def __init__(self, inner, outer, stride):
+    def __init__(self, in_channels, out_channels, stride):
         super().__init__()
-        self.one = nn.Sequential(nn.Conv2d(inner, outer, 3, stride, 1, bias=False), nn.BatchNorm2d(outer))
-        self.two = nn.Sequential(nn.Conv2d(outer, outer, 3, 1, 1, bias=False), nn.BatchNorm2d(outer))
-        self.short = nn.Conv2d(inner, outer, 1, stride, bias=False)
+        self.one = nn.Sequential(
+            nn.Conv2d(in_channels, out_channels, 3, stride, 1, bias=False), nn.BatchNorm2d(out_channels)
+        )
+        self.two = nn.Sequential(
+            nn.Conv2d(out_channels, out_channels, 3, 1, 1, bias=False), nn.BatchNorm2d(out_channels)
+        )
+        self.short = nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
 
     def forward(self, x):
         return F.relu(self.two(F.relu(self.one(x))) + self.short(x))
@@ -35,9 +39,9 @@ class Residual(nn.Module):
 
 
 class Recurrent(nn.Module):
-    def __init__(self, layer, ways=1):
+    def __init__(self, layer, directions=1):
         super().__init__()
-        self.layer, self.head = layer, nn.Linear(6 * ways, 2)
+        self.layer, self.head = layer, nn.Linear(6 * directions, 2)
 
     def forward(self, x):
         return self.head(self.layer(x)[0][:, -1])
@@ -66,8 +70,8 @@ class Up(nn.Module):
         return torch.sigmoid(self.out(torch.cat([a, b], 1)))
 
 
-def networks():
-    """Return each with the shape that it is given, and whether that is of words."""
+def make_networks():
+    """Return networks with the shape of their input, and whether the input is words."""
     torch.manual_seed(0)
     return {
         "residual": (Residual(), (2, 3, 32, 32), False),
@@ -81,8 +85,8 @@ def networks():
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", ["residual", "lstm", "gru", "rnn", "words", "up"])
-def test_what_torch_exports_is_read(name):
-    network, shape, words = networks()[name]
+def test_networks_exported_by_torch_are_read(name):
+    network, shape, words = make_networks()[name]
     network.eval()
 
     def data(batch):
@@ -97,5 +101,5 @@ def test_what_torch_exports_is_read(name):
     f = pel.function(read.inputs, read.outputs[0], mode="numpy")
     for batch in (2, 3):
         with torch.no_grad():
-            wanted = network(data(batch)).numpy()
-        np.testing.assert_allclose(f(data(batch).numpy()), wanted, rtol=1e-4, atol=1e-5)
+            expected = network(data(batch)).numpy()
+        np.testing.assert_allclose(f(data(batch).numpy()), expected, rtol=1e-4, atol=1e-5)

@@ -107,6 +107,11 @@ def with_metadata(path: Path, **changes: Any) -> bytes:
     return other.read_bytes()
 
 
+def with_header(text: str) -> bytes:
+    """Return a file without arrays that has this header."""
+    return len(text).to_bytes(8, "little") + text.encode()
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
@@ -120,6 +125,14 @@ def with_metadata(path: Path, **changes: Any) -> bytes:
         (b"\x04\0\0\0\0\0\0\0{{{{", "its header is damaged"),
         (b"\x09\0\0\0\0\0\0\0{\"a\": 10}", "The offsets of the arrays are missing"),
         (b"\x02\0\0\0\0\0\0\0{}", "a safetensors file of another program. model.load_weights"),
+        (with_header('{"a":' + "[" * 200_000), "its header is nested too deeply"),
+        (
+            with_header(
+                r'{"__metadata__":{"pellucid":"{\"format\":1,\"kind\":\"expressions\"}"},'
+                r'"a":{"pellucid":"{\"checksum\":\"' + container.BLANK_CHECKSUM + r'\"}","data_offsets":[0,0]}}'
+            ),
+            "Its checksum does not match its content",
+        ),
     ],
 )  # fmt: skip
 def test_other_formats_are_named(saved: Path, content: bytes, reason: str) -> None:
@@ -135,6 +148,7 @@ def test_reasons_to_refuse_a_file(saved: Path, tmp_path: Path) -> None:
         "expected format 1, which pellucid 0.1.0 reads. Received: format 2, written by pellucid 9.0. Update"
         in refused(saved, with_metadata(saved, format=2, version="9.0"))
     )
+    assert "It does not list the arrays" in refused(saved, with_metadata(saved, arrays=["W", 3]))
     assert "Entry 0 of the graph" in refused(saved, with_metadata(saved, graph={"format": 1, "nodes": [3]}))
     nested = json.loads("[" * 900 + "]" * 900)
     assert "Expected the outputs of a graph" in refused(

@@ -149,7 +149,7 @@ def test_an_error_in_the_code_is_not_reported_as_a_damaged_file(
     def fail(*args: Any) -> Any:
         raise KeyError("a typo in the code")
 
-    monkeypatch.setattr(keras_weights.KerasPaths, "walk_layer", fail)
+    monkeypatch.setattr(keras_weights, "walk_layer", fail)
     with pytest.raises(KeyError, match="a typo"):
         read_keras(path, model)
 
@@ -252,14 +252,16 @@ def test_models_that_keras_cannot_open_are_refused(tmp_path: Path) -> None:
     odd = pel.Sequential([given, nn.Dense(2, activation=lambda x: x**2, name="odd")])
     for model, message in (
         (graph, r"graph is a Model, and only a Sequential can be exported as a Keras model"),
-        (maxout, r"Keras has no layer Maxout, which most is"),
+        (maxout, r"Keras has no layer Maxout, the class of most"),
         (odd, r"odd: activation=.* has no registered name"),
     ):
         with pytest.raises(pel.ModelError, match=message):
             model.export(tmp_path / "m.keras", format="keras")
     with pytest.raises(pel.ModelError, match=r"A \.keras file holds no description"):
         several().export(tmp_path / "m.keras", format="keras", description="mine")
-    assert not (tmp_path / "m.keras").exists()
+    with pytest.raises(pel.OptionError, match=r"a file name that ends in \.keras. Received: .*m\.weights\.h5"):
+        several().export(tmp_path / "m.weights.h5", format="keras")
+    assert list(tmp_path.iterdir()) == []
 
 
 OPEN_ALL = """

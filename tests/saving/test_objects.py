@@ -110,6 +110,12 @@ class Scale(Layer):
         return self.factor * x
 
 
+def test_sets_are_written_in_one_order() -> None:
+    names = {f"name {number}" for number in range(50)}
+    data = ObjectWriter(GraphWriter()).encode(names)
+    assert data == {"set": sorted(names)}
+
+
 def test_custom_objects_are_passed_or_reported_missing() -> None:
     layer, x = Scale(name="scale"), pel.matrix("x", ("n", 2))
     layer(x)
@@ -163,6 +169,8 @@ def test_an_attribute_that_cannot_be_saved_is_named() -> None:
             None,
             "Object 0, a Dense: Expected the name of an attr",
         ),
+        ([{"class": "layers.Dense", "state": {"parameters": 1}}], None, "Its attribute 'parameters' cannot be set"),
+        ([{"class": {"custom": "a\0", "base": "layers.Dense"}, "state": {}}], None, "Expected the name of a class"),
         ([], {"object": 0}, "number of an object, below 0. Received: 0"),
         ([], {"code": 1}, "Expected a value. Received: {'code': 1}"),
         ([], {"function": "layers.Dense"}, "Expected a function. Received: 'layers.Dense'"),

@@ -1,8 +1,7 @@
-"""Export of models to ONNX files and to ``.keras`` files, which hold the layers as Keras configures them."""
+"""Export of models to ONNX files, and to ``.keras`` files with the layers as Keras configures them."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from pellucid.interop.onnx.exporter import to_onnx
@@ -11,6 +10,7 @@ from pellucid.model.object_config import UNKNOWN, PerOutput, get_module, layer_t
 from pellucid.nn import layers
 from pellucid.nn.layers import Layer
 from pellucid.saving.keras_weights import write_keras
+from pellucid.saving.weights import check_suffix
 
 NOT_IN_KERAS = {"LocalResponseNormalization", "Maxout"}
 """Layers that Keras does not have."""
@@ -27,18 +27,13 @@ def export_model(model: Any, path: Any, format: str, description: str) -> None:
         raise ModelError(f"{model.name}: expected format='onnx' or 'keras'. Received: format={format!r}")
     elif description:
         raise ModelError("A .keras file holds no description. Leave it out, or use format='onnx'")
-    else:
-        export_keras(model, path)
-
-
-def export_keras(model: Any, path: str | Path) -> None:
-    """Write a `Sequential` of layers that Keras has too, for ``keras.saving.load_model``."""
-    if not model.is_sequential:
+    elif not model.is_sequential:
         raise ModelError(
             f"{model.name} is a {type(model).__name__}, and only a Sequential can be exported as a Keras model. "
-            "model.save_weights('name.keras') writes the weights of any model, and ONNX files hold any model"
+            "model.save_weights('name.keras') writes the weights of any model. ONNX files hold any model"
         )
-    write_keras(Path(path), model, get_sequential_config(model))
+    else:
+        write_keras(check_suffix(path, [".keras"]), model, get_sequential_config(model))
 
 
 def get_sequential_config(model: Any) -> dict[str, Any]:
@@ -56,7 +51,7 @@ def get_layer_config(layer: Layer) -> dict[str, Any]:
     if getattr(layer, "is_sequential", False):
         return get_sequential_config(layer)
     if type(layer).__name__ in NOT_IN_KERAS:
-        raise ModelError(f"Keras has no layer {type(layer).__name__}, which {layer.name} is")
+        raise ModelError(f"Keras has no layer {type(layer).__name__}, the class of {layer.name}")
     table = layer_to_config(layer)
     dtype = str(layer.parameters[0].dtype) if layer.parameters else "float32"
     others = {name: to_plain_value(v, name, layer.name) for name, v in layer.config.items() if name not in table}

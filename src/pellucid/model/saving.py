@@ -44,7 +44,7 @@ def read_model(path: Any, custom_objects: Mapping[str, Any] | None = None) -> Mo
     except StorageError as error:
         raise StorageError(f"Cannot read {path}: {error}") from error
     except RecursionError as error:
-        raise StorageError(f"Cannot read {path}: its metadata are nested too deeply") from error
+        raise StorageError(f"Cannot read {path}: its metadata is nested too deeply") from error
     return model
 
 

@@ -1,4 +1,4 @@
-"""The `.pel` container: a safetensors file whose metadata hold JSON, with a checksum over the whole file.
+"""The `.pel` container: a safetensors file whose metadata is JSON, with a checksum of the whole file.
 
 Any program that reads safetensors can read the arrays.
 """
@@ -63,7 +63,6 @@ def write_container(path: Any, kind: str, data: Mapping[str, Any], arrays: Mappi
     data : dict
         JSON data.
     arrays : dict from str to array
-        Values.
 
     Raises
     ------
@@ -81,8 +80,7 @@ def write_container(path: Any, kind: str, data: Mapping[str, Any], arrays: Mappi
         **data,
     }
     text = json.dumps(metadata, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-    values = {key: np.array(value, order="C", copy=True) for key, value in arrays.items()}
-    content = save(values, metadata={"pellucid": text})
+    content = save({key: np.array(value, order="C") for key, value in arrays.items()}, metadata={"pellucid": text})
     start = find_checksum_offset(content)
     checksum = hashlib.sha256(content).hexdigest().encode()
     atomic_write(path, content[:start] + checksum + content[start + len(BLANK_CHECKSUM) :])
@@ -113,13 +111,14 @@ def read_container(path: Any, kind: str) -> tuple[dict[str, Any], dict[str, Arra
         data = read_metadata(content)
         start = find_checksum_offset(content)
         blank = content[:start] + BLANK_CHECKSUM.encode() + content[start + len(BLANK_CHECKSUM) :]
-        if hashlib.sha256(blank).hexdigest() != data["checksum"]:
+        if hashlib.sha256(blank).hexdigest() != data.get("checksum"):
             raise StorageError("the file is damaged. Its checksum does not match its content")
-        arrays = restore_order(data.get("arrays"), parse_arrays(content))
+        names, arrays = data.get("arrays"), parse_arrays(content)
+        if not isinstance(names, list) or not all(isinstance(n, str) for n in names) or set(names) != set(arrays):
+            raise StorageError("its metadata is damaged. It does not list the arrays of the file")
+        arrays = {name: arrays[name] for name in names}  # safetensors does not keep the order
     except StorageError as error:
         raise StorageError(f"Cannot read {path}: {error}") from error
-    except RecursionError as error:
-        raise StorageError(f"Cannot read {path}: its metadata are nested too deeply") from error
     if data["kind"] != kind:
         raise StorageError(f"{path}: expected {kind}. Received: {data['kind']}. {READERS.get(data['kind'], '')}")
     return data, arrays
@@ -148,35 +147,33 @@ def read_exact(path: Path) -> bytes:
         return start + file.read()
 
 
-def restore_order(names: Any, arrays: Mapping[str, Array]) -> dict[str, Array]:
-    """Return arrays in their original order, which safetensors does not keep."""
-    if not isinstance(names, list) or set(map(str, names)) != set(arrays):
-        raise StorageError("its metadata are damaged. They do not list the arrays of the file")
-    return {name: arrays[name] for name in names}
-
-
 def parse_header(content: bytes) -> dict[str, Any]:
-    """Return the header of a safetensors file."""
     size = int.from_bytes(content[:8], "little")
     if not (2 <= size <= MAX_HEADER and content[8:9] in (b"{", b"")):
         other = next((name for start, name in OTHER_FORMATS.items() if content.startswith(start)), "")
         raise StorageError(f"it is not a .pel file{f' but {other}' if other else ''}")
     if len(content) < 8 + size:
         raise StorageError("the file is truncated, or not a .pel file")
-    try:
-        header = json.loads(content[8 : 8 + size])
-    except ValueError as error:
-        raise StorageError(f"its header is damaged: {error}") from error
+    header = parse_json(content[8 : 8 + size], "header")
     if not isinstance(header, dict):
         raise StorageError("it is not a .pel file. Its header is not a JSON object")
     return header
+
+
+def parse_json(text: str | bytes, what: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise StorageError(f"its {what} is damaged: {error}") from error
+    except RecursionError as error:
+        raise StorageError(f"its {what} is nested too deeply") from error
 
 
 def get_data_size(header: Mapping[str, Any]) -> int:
     """Return the number of bytes of all arrays."""
     entries = [entry for key, entry in header.items() if key != "__metadata__"]
     try:
-        return max((entry["data_offsets"][1] for entry in entries), default=0) + 0
+        return max((0 + entry["data_offsets"][1] for entry in entries), default=0)
     except (KeyError, IndexError, TypeError) as error:
         raise StorageError("its header is damaged. The offsets of the arrays are missing") from error
 
@@ -188,12 +185,9 @@ def read_metadata(content: bytes) -> dict[str, Any]:
         raise StorageError(
             "it is a safetensors file of another program. model.load_weights reads arrays from such a file"
         )
-    try:
-        data = json.loads(metadata["pellucid"])
-    except ValueError as error:
-        raise StorageError(f"its metadata are damaged: {error}") from error
+    data = parse_json(metadata["pellucid"], "metadata")
     if not isinstance(data, dict) or type(data.get("format")) is not int or not isinstance(data.get("kind"), str):
-        raise StorageError("its metadata are damaged. The format or the kind is missing")
+        raise StorageError("its metadata is damaged. The format or the kind is missing")
     if data["format"] != FORMAT:
         raise StorageError(
             f"expected format {FORMAT}, which pellucid {get_version()} reads. Received: format {data['format']}, "
@@ -203,7 +197,6 @@ def read_metadata(content: bytes) -> dict[str, Any]:
 
 
 def find_checksum_offset(content: bytes) -> int:
-    """Return the offset of the checksum in a file."""
     end = 8 + int.from_bytes(content[:8], "little")
     found = list(re.finditer(rb'"pellucid":"{\\"checksum\\":\\"([0-9a-f]{64})\\"', content[8:end]))
     if len(found) != 1:
@@ -219,11 +212,10 @@ def parse_arrays(content: bytes) -> dict[str, Array]:
         entries = safetensors.deserialize(content)  # type: ignore[no-untyped-call]
     except safetensors.SafetensorError as error:
         raise StorageError(f"its arrays are damaged: {error}") from error
-    return {name: to_array(entry) for name, entry in entries}
-
-
-def to_array(entry: Mapping[str, Any]) -> Array:
-    if entry["dtype"] not in DTYPES:
-        raise StorageError(f"it has an array of dtype {entry['dtype']}, which pellucid does not support")
-    dtype = as_dtype(DTYPES[entry["dtype"]])
-    return np.frombuffer(bytearray(entry["data"]), dtype).reshape(entry["shape"])
+    arrays = {}
+    for name, entry in entries:
+        if entry["dtype"] not in DTYPES:
+            raise StorageError(f"it has an array of dtype {entry['dtype']}, which pellucid does not support")
+        dtype = as_dtype(DTYPES[entry["dtype"]])
+        arrays[name] = np.frombuffer(bytearray(entry["data"]), dtype).reshape(entry["shape"])
+    return arrays

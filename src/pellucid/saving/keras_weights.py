@@ -61,47 +61,39 @@ def import_h5py() -> Any:
     return h5py
 
 
-class KerasPaths:
-    """Paths of a model's parameters in a Keras file.
+def walk_model(model: Layer, names: Mapping[str, str], path: str = "") -> Iterator[tuple[str, Shared]]:
+    """Yield the parameters of a model with their paths in a Keras file.
 
-    Parameters
-    ----------
-    names : dict from str to str
-        Layer names in an existing file, by path. If all layers of one kind have distinct names that are in the file,
-        the names identify them; otherwise their order does.
+    ``names`` are the layer names in an existing file, by path. If all layers of one kind have distinct names that are
+    in the file, the names identify them; otherwise their order does.
     """
+    by_kind: dict[str, list[Layer]] = defaultdict(list)
+    for layer in sort_as_keras(model):
+        kind = snake_case(type(layer).__name__)
+        by_kind[KERAS_KINDS.get(kind, kind)].append(layer)
+    for kind, layers in by_kind.items():
+        paths = [f"{path}layers/{kind}_{i}/" if i else f"{path}layers/{kind}/" for i in range(len(layers))]
+        by_name = {names[p]: p for p in paths if p in names}
+        if len({layer.name for layer in layers} & set(by_name)) == len(layers):
+            paths = [by_name[layer.name] for layer in layers]
+        for layer, layer_path in zip(layers, paths, strict=True):
+            yield from walk_layer(layer, names, layer_path)
 
-    def __init__(self, names: Mapping[str, str] | None = None) -> None:
-        self.names = names or {}
 
-    def walk_model(self, model: Layer, path: str = "") -> Iterator[tuple[str, Shared]]:
-        """Yield the parameters of a model with their paths."""
-        by_kind: dict[str, list[Layer]] = defaultdict(list)
-        for layer in sort_as_keras(model):
-            kind = snake_case(type(layer).__name__)
-            by_kind[KERAS_KINDS.get(kind, kind)].append(layer)
-        for kind, layers in by_kind.items():
-            paths = [f"{path}layers/{kind}_{i}/" if i else f"{path}layers/{kind}/" for i in range(len(layers))]
-            by_name = {self.names[p]: p for p in paths if p in self.names}
-            if len({layer.name for layer in layers} & set(by_name)) == len(layers):
-                paths = [by_name[layer.name] for layer in layers]
-            for layer, layer_path in zip(layers, paths, strict=True):
-                yield from self.walk_layer(layer, layer_path)
-
-    def walk_layer(self, layer: Layer, path: str) -> Iterator[tuple[str, Shared]]:
-        if hasattr(layer, "layers"):
-            yield from self.walk_model(layer, path)
-        elif isinstance(layer, (MultiHeadAttention, GroupQueryAttention)):
-            yield from walk_attention(layer, path)
-        elif isinstance(layer, Bidirectional):
-            for part, name in zip(layer.parts, ("forward_layer", "backward_layer"), strict=True):
-                yield from self.walk_layer(part, f"{path}{name}/")  # type: ignore[arg-type]
-        elif isinstance(layer, TimeDistributed):
-            yield from self.walk_layer(layer.layer, f"{path}layer/")
-        elif isinstance(layer, RNN):
-            yield from self.walk_layer(layer.cell, f"{path}cell/")
-        else:
-            yield from walk_variables(layer, f"{path}cell/" if isinstance(layer, (SimpleRNN, LSTM, GRU)) else path)
+def walk_layer(layer: Layer, names: Mapping[str, str], path: str) -> Iterator[tuple[str, Shared]]:
+    if hasattr(layer, "layers"):
+        yield from walk_model(layer, names, path)
+    elif isinstance(layer, (MultiHeadAttention, GroupQueryAttention)):
+        yield from walk_attention(layer, path)
+    elif isinstance(layer, Bidirectional):
+        for part, name in zip(layer.parts, ("forward_layer", "backward_layer"), strict=True):
+            yield from walk_layer(part, names, f"{path}{name}/")  # type: ignore[arg-type]
+    elif isinstance(layer, TimeDistributed):
+        yield from walk_layer(layer.layer, names, f"{path}layer/")
+    elif isinstance(layer, RNN):
+        yield from walk_layer(layer.cell, names, f"{path}cell/")
+    else:
+        yield from walk_variables(layer, f"{path}cell/" if isinstance(layer, (SimpleRNN, LSTM, GRU)) else path)
 
 
 def sort_as_keras(model: Any) -> list[Layer]:
@@ -142,14 +134,14 @@ def sort_as_keras(model: Any) -> list[Layer]:
 
 def compute_depths(calls: list[Any], get_predecessors: Callable[[Any], list[Any]]) -> dict[Any, int]:
     """Return the distance of each layer from the outputs, the maximum over its calls."""
-    of_call: dict[Any, int] = defaultdict(int)
-    of_layer: dict[Any, int] = defaultdict(int)
+    call_depths: dict[Any, int] = defaultdict(int)
+    layer_depths: dict[Any, int] = defaultdict(int)
     for call in reversed(calls):
         if not isinstance(call, Expr):
-            of_call[call] = of_layer[call.layer] = max(of_call[call], of_layer[call.layer])
+            call_depths[call] = layer_depths[call.layer] = max(call_depths[call], layer_depths[call.layer])
         for before in get_predecessors(call):
-            of_call[before] = max(of_call[before], of_call[call] + 1)
-    return of_layer
+            call_depths[before] = max(call_depths[before], call_depths[call] + 1)
+    return layer_depths
 
 
 def walk_variables(layer: Layer, path: str) -> Iterator[tuple[str, Shared]]:
@@ -168,8 +160,8 @@ def walk_attention(layer: Layer, path: str) -> Iterator[tuple[str, Shared]]:
     counts: Counter[str] = Counter()
     for part in layer.parameters:
         projection = str(part.name).split("/")[-2].removeprefix("attention_")
-        private = "_" if isinstance(layer, GroupQueryAttention) else ""
-        yield f"{path}{private}{projection}_dense/vars/{counts[projection]}", part
+        prefix = "_" if isinstance(layer, GroupQueryAttention) else ""
+        yield f"{path}{prefix}{projection}_dense/vars/{counts[projection]}", part
         counts[projection] += 1
 
 
@@ -199,7 +191,7 @@ def read_keras(path: Path, model: Layer) -> None:
         with file:
             with hdf5_errors():
                 datasets, names = collect_datasets(file)
-            parameters = dict(KerasPaths(names).walk_model(model))
+            parameters = dict(walk_model(model, names))
             values = {key: read_value(p, datasets.get(key), key, names) for key, p in parameters.items()}
             check_no_extra_weights(datasets, parameters, names)
     except StorageError as error:
@@ -209,7 +201,7 @@ def read_keras(path: Path, model: Layer) -> None:
 
 
 def read_content(path: Path, model: Layer) -> bytes:
-    """Return the HDF5 file, unless it is larger than a model of this size and its optimizer state can be."""
+    """Return the HDF5 file. One that is larger than the weights and optimizer state of the model can be is refused."""
     limit = 100_000_000 + 20 * sum(p.get_value().nbytes for p in model.parameters)
     if path.suffix == ".h5":
         size = path.stat().st_size
@@ -221,7 +213,7 @@ def read_content(path: Path, model: Layer) -> bytes:
                     raise StorageError(f"it is not a Keras 3 file. It does not contain {WEIGHTS_FILE}")
                 size = archive.getinfo(WEIGHTS_FILE).file_size
                 content = b"" if size > limit else archive.read(WEIGHTS_FILE)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
             raise StorageError(f"it is damaged, or not a Keras 3 file. {error}") from error
     if size > limit:
         raise StorageError(
@@ -291,7 +283,7 @@ def write_keras(path: Path, model: Layer, config: Mapping[str, Any] | None = Non
     """
     weights = io.BytesIO()
     with import_h5py().File(weights, "w") as file:
-        for key, p in KerasPaths().walk_model(model):
+        for key, p in walk_model(model, {}):
             file[key] = p.get_value().astype("float32") if p.dtype.name == "bfloat16" else p.get_value()
     if path.suffix == ".h5":
         atomic_write(path, weights.getvalue())

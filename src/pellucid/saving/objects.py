@@ -2,7 +2,8 @@
 
 Each object is written once, so that shared objects stay shared. Expressions in attributes are indices into the graph
 that is written with the table. A class may list attributes in ``unsaved``, such as compiled programs, each with a
-function that creates its initial value when a file is loaded.
+function that creates its initial value when a file is loaded. A placeholder replaces custom code that is not passed to
+`load_model`; the graph is complete without it.
 """
 
 from __future__ import annotations
@@ -21,8 +22,13 @@ from pellucid.graph.expr import Expr
 from pellucid.graph.serialization import GraphReader, GraphWriter
 from pellucid.graph.serialization.attributes import SPECIAL, decode_dtype, decode_number
 from pellucid.graph.types import Unknown
+from pellucid.nn.layers.base import Layer
 from pellucid.saving.class_registry import find_registered, get_registered_name
-from pellucid.saving.missing_objects import MissingObject, make_missing_class
+
+
+def make_data_error(expected: str, value: Any, detail: str = "") -> StorageError:
+    """Return the error for data of another kind than expected."""
+    return StorageError(f"Expected {expected}. Received: {value!r:.100}{detail}")
 
 
 class ObjectWriter:
@@ -71,7 +77,7 @@ class ObjectWriter:
         return {"custom": self.name_custom(cls), "base": next((base for base in bases if base is not None), None)}
 
     def name_custom(self, thing: Any) -> str:
-        """Return the name of a custom class or function, numbered if two have the same name."""
+        """Return the name of a custom class or function, with a number if another one has the same name."""
         name, number = str(thing.__name__), 1
         while self.custom.setdefault(name, thing) is not thing:
             number += 1
@@ -87,7 +93,9 @@ class ObjectWriter:
         if isinstance(value, str):
             return self.writer.dims.encode(value) if isinstance(value, Unknown) else str(value)
         if type(value) in (list, tuple, set, frozenset):
-            parts = [self.encode(part) for part in value]
+            # Sets are sorted, so that the file does not depend on the hash seed of the process.
+            ordered = sorted(value, key=repr) if isinstance(value, (set, frozenset)) else value
+            parts = [self.encode(part) for part in ordered]
             return parts if type(value) is list else {type(value).__name__: parts}
         if isinstance(value, Mapping):
             return {"dict": [[self.encode(key), self.encode(part)] for key, part in value.items()]}
@@ -115,7 +123,7 @@ class ObjectWriter:
                 raise StorageError(f"{value.__qualname__} is an internal function of pellucid without a name in files")
             return {"custom": self.name_custom(value)} if name is None else {"function": name}
         if isinstance(value, (types.MethodType, types.BuiltinFunctionType, types.ModuleType, types.GeneratorType)):
-            raise StorageError(f"Expected a value, a function or an object. Received: {value!r:.100}")
+            raise make_data_error("a value, a function or an object", value)
         if id(value) not in self.indices:
             get_state(value)  # raises if it cannot be saved
             self.indices[id(value)] = len(self.pending)
@@ -131,7 +139,7 @@ def get_state(thing: Any) -> dict[str, Any]:
             return state
     slots = [s for cls in type(thing).__mro__ for s in getattr(cls, "__slots__", ()) if not s.startswith("__")]
     if not hasattr(thing, "__dict__") and not slots:
-        raise StorageError(f"Expected a value, a function or an object. Received: {thing!r:.100}, a {type(thing)}")
+        raise make_data_error("a value, a function or an object", thing, f", a {type(thing).__name__}")
     return {**getattr(thing, "__dict__", {}), **{s: getattr(thing, s) for s in slots if hasattr(thing, s)}}
 
 
@@ -142,7 +150,7 @@ class ObjectReader:
     ----------
     objects : list of dict
         A table of an `ObjectWriter`.
-    reader : Reader
+    reader : GraphReader
         The graph.
     custom_objects : dict from str to class or function, optional
         Custom classes and functions by name.
@@ -154,7 +162,7 @@ class ObjectReader:
         if not isinstance(objects, list) or not all(
             isinstance(o, dict) and isinstance(o.get("state"), dict) for o in objects
         ):
-            raise StorageError(f"Expected a list of objects, with class and state. Received: {objects!r:.100}")
+            raise make_data_error("a list of objects, with class and state", objects)
         # All objects exist before any gets its attributes, because they may refer to one another.
         self.objects = [self.make_empty(entry.get("class")) for entry in objects]
         for index, (thing, entry) in enumerate(zip(self.objects, objects, strict=True)):
@@ -173,33 +181,33 @@ class ObjectReader:
     def set_state(self, thing: Any, state: dict[str, Any]) -> None:
         for key, value in state.items():
             if not key.isidentifier() or key.startswith("__"):
-                raise StorageError(f"Expected the name of an attribute. Received: {key!r:.100}")
-            object.__setattr__(thing, key, self.decode(value))
+                raise make_data_error("the name of an attribute", key)
+            decoded = self.decode(value)
+            try:
+                object.__setattr__(thing, key, decoded)
+            except AttributeError as error:  # a property
+                raise StorageError(f"Its attribute {key!r:.100} cannot be set: {error}") from error
         for key, make in getattr(type(thing), "unsaved", {}).items():
             object.__setattr__(thing, key, make())
 
     def decode(self, data: Any) -> Any:
-        """Return the value of some data."""
         if data is None or isinstance(data, (bool, int, float, str)):
             return data
         if isinstance(data, list):
             return [self.decode(part) for part in data]
-        if not isinstance(data, dict) or len(data) != 1:
-            raise StorageError(f"Expected a value. Received: {data!r:.100}")
+        if not isinstance(data, dict) or len(data) != 1 or not KINDS.issuperset(data):
+            raise make_data_error("a value", data)
         [(kind, content)] = data.items()
-        if kind not in KINDS:
-            raise StorageError(f"Expected a value. Received: {data!r:.100}")
         return getattr(self, f"read_{kind}")(content)
 
     def decode_list(self, content: Any, length: int | None = None) -> list[Any]:
         if not isinstance(content, list) or (length is not None and len(content) != length):
-            expected = "a list" if length is None else f"a list of {length}"
-            raise StorageError(f"Expected {expected}. Received: {content!r:.100}")
+            raise make_data_error("a list" if length is None else f"a list of {length}", content)
         return [self.decode(part) for part in content]
 
     def read_float(self, content: Any) -> float:
         if not isinstance(content, str) or content not in SPECIAL:
-            raise StorageError(f"Expected nan, inf or -inf. Received: {content!r:.100}")
+            raise make_data_error("nan, inf or -inf", content)
         return SPECIAL[content]
 
     def read_unknown(self, content: Any) -> Any:
@@ -213,7 +221,7 @@ class ObjectReader:
         try:
             return set(parts)
         except TypeError as error:
-            raise StorageError(f"Expected the elements of a set. Received: {content!r:.100} ({error})") from error
+            raise make_data_error("the elements of a set", content, f" ({error})") from error
 
     def read_frozenset(self, content: Any) -> frozenset[Any]:
         return frozenset(self.read_set(content))
@@ -223,7 +231,7 @@ class ObjectReader:
         try:
             return dict(pairs)
         except (TypeError, ValueError) as error:
-            raise StorageError(f"Expected pairs of keys and values. Received: {content!r:.100} ({error})") from error
+            raise make_data_error("pairs of keys and values", content, f" ({error})") from error
 
     def read_node(self, content: Any) -> Expr:
         return self.reader.get_expr(content)
@@ -237,15 +245,18 @@ class ObjectReader:
 
     def read_array(self, content: Any) -> Any:
         if not isinstance(content, str) or content not in self.reader.arrays:
-            raise StorageError(f"Expected the name of an array. Received: {content!r:.100}")
+            raise make_data_error("the name of an array", content)
         return np.array(self.reader.arrays[content])
 
     def read_class(self, content: Any) -> type:
         if isinstance(content, dict) and isinstance(content.get("custom"), str):
-            own, base = self.custom.get(content["custom"]), find_registered(content.get("base"))
+            name, base = content["custom"], find_registered(content.get("base"))
+            own = self.custom.get(name)
             if inspect.isclass(own):
                 return own
-            return make_missing_class(content["custom"], base if inspect.isclass(base) else object)
+            if not name.isprintable():
+                raise make_data_error("the name of a class", name)
+            return make_missing_class(name, base if inspect.isclass(base) else object)
         cls = find_registered(content)
         if not inspect.isclass(cls):
             raise StorageError(f"pellucid has no class {content!r:.100}")
@@ -257,12 +268,12 @@ class ObjectReader:
         if function is None:
             return self.read_custom(content)
         if inspect.isclass(function):
-            raise StorageError(f"Expected a function. Received: {content!r:.100}")
+            raise make_data_error("a function", content)
         return function
 
     def read_custom(self, content: Any) -> Any:
         if not isinstance(content, str):
-            raise StorageError(f"Expected a name. Received: {content!r:.100}")
+            raise make_data_error("a name", content)
         return self.custom.get(content) or MissingObject(content)
 
     def read_partial(self, content: Any) -> Any:
@@ -270,16 +281,57 @@ class ObjectReader:
         try:
             return functools.partial(function, *args, **keywords)
         except TypeError as error:
-            raise StorageError(
-                f"Expected a function and its arguments. Received: {content!r:.100} ({error})"
-            ) from error
+            raise make_data_error("a function and its arguments", content, f" ({error})") from error
 
     def read_object(self, content: Any) -> Any:
         if type(content) is not int or not 0 <= content < len(self.objects):
-            raise StorageError(
-                f"Expected the number of an object, below {len(self.objects)}. Received: {content!r:.100}"
-            )
+            raise make_data_error(f"the number of an object, below {len(self.objects)}", content)
         return self.objects[content]
 
 
 KINDS = frozenset(name.removeprefix("read_") for name in vars(ObjectReader) if name.startswith("read_"))
+
+
+def make_missing_error(name: str) -> StorageError:
+    return StorageError(
+        f"{name} is custom code, which a file does not contain. Pass it when loading: "
+        f"pel.load_model(path, custom_objects={{{name!r}: {name if name.isidentifier() else '...'}}})"
+    )
+
+
+class MissingObject:
+    """Placeholder for a custom function or object that was not passed to `load_model`; calling it raises an error.
+
+    Examples
+    --------
+    >>> MissingObject("my_loss")
+    <missing my_loss>
+    """
+
+    def __init__(self, name: str) -> None:
+        self.missing_name = name
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise make_missing_error(self.missing_name)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name in ("missing_name", "unsaved"):
+            raise AttributeError(name)
+        raise make_missing_error(self.missing_name)
+
+    def __repr__(self) -> str:
+        return f"<missing {self.missing_name}>"
+
+
+class MissingLayer:
+    """Mixin for a layer or model of an unknown class: it predicts by its graph, prints and saves, without its code."""
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        raise make_missing_error(type(self).__name__)
+
+
+def make_missing_class(name: str, base: type) -> type:
+    """Return a class that replaces an unknown subclass of ``base``."""
+    if issubclass(base, Layer):
+        return type(name, (MissingLayer, base), {})
+    return type(name, (MissingObject,), {"missing_name": name})

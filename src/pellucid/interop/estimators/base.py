@@ -8,9 +8,10 @@ from typing import Any, Self
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, is_classifier
+from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from pellucid.graph.errors import OptionError
 from pellucid.graph.validation import check_integer
@@ -75,28 +76,35 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]  # ships no types
         """Return targets in the format of the model's loss."""
         raise NotImplementedError
 
-    def _split(self, X: Array, y: Array, weights: Array, seed: int) -> list[Array]:
-        """Return training and validation parts of samples, targets and weights: X, X_val, y, y_val, w, w_val."""
-        raise NotImplementedError
-
     def _validate(self, X: Any, y: Any, reset: bool, **options: Any) -> tuple[Array, Array]:
         """Return samples and targets as arrays, in the dtype of the network."""
         X, y = validate_data(self, X, y, reset=reset, dtype=[np.float64, np.float32], **options)
         return X if reset else X.astype(self._dtype, copy=False), y
 
-    def _train(self, X: Array, y: Array, weights: Array, epochs: int, reset: bool) -> Self:
-        """Train on validated data, from new weights or from the current ones."""
-        check_integer("epochs", epochs)
+    def _get_weights(self, X: Array, y: Array, sample_weight: Any) -> Array:
+        weights: Array = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
+        return weights
+
+    def _train(self, X: Array, y: Array, weights: Array, reset: bool, is_partial: bool = False) -> Self:
+        """Train on validated data, from new weights or from the current ones; partially for one epoch."""
+        epochs = 1 if is_partial else check_integer("epochs", self.epochs)
         if not weights.sum() > 0:
             raise OptionError("Expected at least one sample weight above 0, after multiplication by the class weights")
         if reset:
             self._initialize(X, y)
         validation: list[Array] | None = None
-        if reset and self.early_stopping:
-            X, X_val, y, y_val, weights, w_val = self._split(X, y, weights, self._seed)
+        if self.early_stopping and not is_partial:
+            X, X_val, y, y_val, weights, w_val = train_test_split(
+                X,
+                y,
+                weights,
+                test_size=self.validation_fraction,
+                random_state=self._seed,
+                stratify=y if is_classifier(self) else None,
+            )
             validation = [X_val, y_val, w_val]
         network = self._get_network()
-        size = self._get_batch_size(len(X))
+        size = min(200, len(X)) if self.batch_size == "auto" else check_integer("batch_size", self.batch_size)
         is_full_batch = size >= len(X)
         x, y, w = to_single_batch(X, y, weights) if is_full_batch else (X, y, weights * (len(X) / weights.sum()))
         samples = make_dataset(network.model, x, self._convert_targets(y, network.model), w)
@@ -127,14 +135,6 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]  # ships no types
             self.history_.setdefault(name, []).extend(map(float, values))
         self.n_iter_ += len(history.epoch)
         return self
-
-    def _train_one_epoch(self, X: Array, y: Array, weights: Array, reset: bool) -> Self:
-        """Train for one epoch, without early stopping."""
-        early_stopping, self.early_stopping = self.early_stopping, False
-        try:
-            return self._train(X, y, weights, 1, reset)
-        finally:
-            self.early_stopping = early_stopping
 
     def _initialize(self, X: Array, y: Array) -> None:
         """Set initial weights, and reset the history."""
@@ -183,11 +183,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]  # ships no types
             _custom_networks[self] = network_cache.build_custom_network(model, self._signature, seed)
         return _custom_networks[self]
 
-    def _get_batch_size(self, count: int) -> int:
-        return min(200, count) if self.batch_size == "auto" else check_integer("batch_size", self.batch_size)
-
     def _compute_outputs(self, X: Any) -> Array:
-        """Return the outputs of the network."""
         check_is_fitted(self, "state_")
         X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32]).astype(self._dtype, copy=False)
         with self._get_network().borrow(self.state_) as model:

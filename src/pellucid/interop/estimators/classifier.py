@@ -7,10 +7,8 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.model_selection import train_test_split
 from sklearn.utils import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight
 
 from pellucid.graph.errors import OptionError
 from pellucid.interop.estimators.base import NetworkEstimator
@@ -141,7 +139,7 @@ class Classifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]  # sh
         X, y = self._validate(X, y, reset=True)
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
-        return self._train(X, labels, self._get_weights(X, y, sample_weight), self.epochs, reset=True)
+        return self._train(X, labels, self._get_weights(X, y, sample_weight), reset=True)
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Train for one more epoch.
@@ -169,7 +167,7 @@ class Classifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]  # sh
         if len(unknown):
             raise OptionError(f"Expected y to contain the classes {self.classes_} only. Received: {unknown[0]!r}")
         labels = np.searchsorted(self.classes_, y)
-        return self._train_one_epoch(X, labels, self._get_weights(X, y, sample_weight), reset)
+        return self._train(X, labels, self._get_weights(X, y, sample_weight), reset, is_partial=True)
 
     def predict_proba(self, X: Any) -> Array:
         """Return the probability of every class, shape (samples, classes), in the order of ``classes_``."""
@@ -186,7 +184,7 @@ class Classifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]  # sh
 
     def _get_weights(self, X: Array, y: Array, sample_weight: Any) -> Array:
         """Return the product of sample and class weights."""
-        weights: Array = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
+        weights = super()._get_weights(X, y, sample_weight)
         if self.class_weight is None:
             return weights
         class_weight = self.class_weight
@@ -214,7 +212,3 @@ class Classifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]  # sh
         if get_loss_function(goal.loss) in COLUMN_LOSSES:
             return np.eye(count, dtype=self._dtype)[y]
         return y.astype(np.int32)
-
-    def _split(self, X: Array, y: Array, weights: Array, seed: int) -> list[Array]:
-        fraction = self.validation_fraction
-        return list(train_test_split(X, y, weights, test_size=fraction, random_state=seed, stratify=y))

@@ -12,7 +12,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -65,6 +65,7 @@ class NetworkSignature:
         return Sequential([nn.Input((self.features,), dtype=self.dtype), *layers, last])
 
 
+@dataclass(eq=False)
 class CachedNetwork:
     """A compiled model that estimators borrow and fill with their values.
 
@@ -72,19 +73,14 @@ class CachedNetwork:
     are the hyperparameters that can be set; None for a custom model.
     """
 
-    def __init__(
-        self,
-        model: Model,
-        build_model: Callable[[], Model],
-        alpha: Shared | None = None,
-        learning_rate: Shared | None = None,
-    ) -> None:
-        self.model, self.build_model, self.alpha, self.learning_rate = model, build_model, alpha, learning_rate
-        self.lock = threading.RLock()
-        self.initial_values: State = {}
+    model: Model
+    build_model: Callable[[], Model]
+    alpha: Shared | None = None
+    learning_rate: Shared | None = None
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    initial_values: State = field(default_factory=dict)
 
     def initialize(self, seed: int) -> State:
-        """Return initial weights for a seed."""
         with temporary_seed(seed):
             weights = self.build_model().get_weights()
         return dict(zip(self.model.paths(), weights, strict=True))

@@ -6,8 +6,6 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import RegressorMixin
-from sklearn.model_selection import train_test_split
-from sklearn.utils.validation import _check_sample_weight
 
 from pellucid.interop.estimators.base import NetworkEstimator
 from pellucid.model.errors import ModelError
@@ -70,15 +68,14 @@ validation_fraction, n_iter_no_change, random_state, verbose
             The estimator itself.
         """
         X, y = self._validate(X, y, reset=True, multi_output=True, y_numeric=True)
-        return self._train(
-            X, self._to_columns(X, y, True), self._get_weights(X, sample_weight), self.epochs, reset=True
-        )
+        return self._train(X, self._to_columns(X, y, True), self._get_weights(X, y, sample_weight), reset=True)
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train for one more epoch; parameters are those of `fit`."""
         reset = not hasattr(self, "state_")
         X, y = self._validate(X, y, reset, multi_output=True, y_numeric=True)
-        return self._train_one_epoch(X, self._to_columns(X, y, reset), self._get_weights(X, sample_weight), reset)
+        weights = self._get_weights(X, y, sample_weight)
+        return self._train(X, self._to_columns(X, y, reset), weights, reset, is_partial=True)
 
     def predict(self, X: Any) -> Array:
         """Return the prediction of each sample, in the shape of the targets."""
@@ -95,10 +92,6 @@ validation_fraction, n_iter_no_change, random_state, verbose
             self._is_1d = y.ndim == 1
         return y.reshape(len(y), -1).astype(X.dtype)
 
-    def _get_weights(self, X: Array, sample_weight: Any) -> Array:
-        weights: Array = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
-        return weights
-
     def _get_outputs(self, y: Array) -> tuple[int, str | None, str]:
         return y.shape[1], None, "mean_squared_error"
 
@@ -109,6 +102,3 @@ validation_fraction, n_iter_no_change, random_state, verbose
                 f"Expected a model that outputs {y.shape[1]} columns, like y. Received: one that outputs {columns}"
             )
         return y
-
-    def _split(self, X: Array, y: Array, weights: Array, seed: int) -> list[Array]:
-        return list(train_test_split(X, y, weights, test_size=self.validation_fraction, random_state=seed))

@@ -1,31 +1,85 @@
-"""Decompositions of primitive ops without an ONNX operator; `decomposer` applies them."""
+"""Decomposition of expressions until every op has an ONNX writer."""
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import ShapeError
+from pellucid.graph.decomposition import symbolic
+from pellucid.graph.errors import PellucidError, ShapeError
 from pellucid.graph.expr import Expr
+from pellucid.graph.op_def import OUTPUT
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.convolution import conv
 from pellucid.graph.ops.scan import scan
 from pellucid.graph.ops.sliding_windows import Pairs, iterate_window_slices, pad_spatial
+from pellucid.graph.traversal import rebuild, topological
+from pellucid.interop.onnx.approximations import APPROXIMATIONS
+from pellucid.interop.onnx.writer import REFUSED, WRITERS, unsupported_error
 
 Definition = Callable[..., Any]
 
 DEFINITIONS: dict[str, Definition] = {}
-"""Decomposition of each op, as a function of its operands and settings."""
+"""Decompositions of primitive ops, as functions of their operands and settings."""
 
 
 def defines(function: Definition) -> Definition:
     """Register a function as the decomposition of the op of its name."""
     DEFINITIONS[function.__name__] = function
     return function
+
+
+def decompose(outputs: Sequence[Expr], stop: Iterable[Expr] = ()) -> list[Expr]:
+    """Return equal expressions made of ops that have a writer.
+
+    An op is replaced by its decomposition or approximation, or else by its value function, called with symbolic arrays.
+
+    Raises
+    ------
+    OnnxError
+        For an op that has no writer and cannot be decomposed.
+    """
+    result, closed = list(outputs), set(stop)
+    while True:
+        order = topological(result, stop=closed)
+        if not any(needs_decomposition(node) for node in order if node not in closed):
+            return result
+        done: dict[Expr, Any] = {}
+        for node in order:
+            if node in closed or node.op is None:
+                done[node] = node
+            elif node.op is OUTPUT and isinstance(done[node.inputs[0]], (list, tuple)):
+                done[node] = done[node.inputs[0]][node.settings["index"]]
+            else:
+                new = rebuild(node, [done[i] for i in node.inputs])
+                done[node] = decompose_once(new) if needs_decomposition(new) else new
+        result = [done[output] for output in result]
+
+
+def needs_decomposition(node: Expr) -> bool:
+    return node.op is not None and node.op is not OUTPUT and node.op.name not in WRITERS
+
+
+def decompose_once(node: Expr) -> Any:
+    assert node.op is not None
+    if node.op.name in REFUSED:
+        raise unsupported_error(node)
+    definition = DEFINITIONS.get(node.op.name, APPROXIMATIONS.get(node.op.name))
+    definition = definition or functools.partial(node.op.value, symbolic)
+    try:
+        result: Any = definition(*node.inputs, **node.settings)
+    except PellucidError as error:
+        raise unsupported_error(node, str(error)) from error
+    except (TypeError, ValueError, AttributeError, IndexError) as error:
+        raise unsupported_error(node) from error
+    if result is node or (isinstance(result, Expr) and result.dtype != node.dtype):
+        raise unsupported_error(node)
+    return result
 
 
 @defines
@@ -70,7 +124,6 @@ def cross(x: Expr, y: Expr, axis: int) -> Any:
 
 @defines
 def diagonal(x: Expr, offset: int, axis1: int, axis2: int) -> Any:
-    """Diagonal by a pair of index vectors."""
     rest = [a for a in range(x.ndim) if a not in (axis1, axis2)]
     x = call_op("transpose", x, (*rest, axis1, axis2))
     rows, columns = x.shape[-2:]
@@ -82,9 +135,9 @@ def diagonal(x: Expr, offset: int, axis1: int, axis2: int) -> Any:
 
 def _scan_along(step: Callable[..., Expr], arrays: Sequence[Expr], axis: int, reverse: bool = False) -> Any:
     """Scan along an axis of arrays; ``step`` with state None returns the initial state."""
-    turned = [call_op("moveaxis", a, axis, 0) for a in arrays]
-    first = step(*(call_op("zeros_like", t[0]) for t in turned), None)
-    return call_op("moveaxis", scan(lambda *now: step(*now), turned, first, reverse=reverse), 0, axis)
+    sequences = [call_op("moveaxis", a, axis, 0) for a in arrays]
+    first = step(*(call_op("zeros_like", s[0]) for s in sequences), None)
+    return call_op("moveaxis", scan(step, sequences, first, reverse=reverse), 0, axis)
 
 
 @defines
@@ -108,9 +161,8 @@ def dilate(x: Expr, step: int, axis: int) -> Any:
     size = x.shape[axis]
     if not isinstance(size, int):
         raise ShapeError("expected known sizes")
-    wide = call_op(
-        "pad", call_op("expand_dims", x, axis + 1), [(0, (step - 1) * (a == axis + 1)) for a in range(x.ndim + 1)]
-    )
+    widths = [(0, (step - 1) * (a == axis + 1)) for a in range(x.ndim + 1)]
+    wide = call_op("pad", call_op("expand_dims", x, axis + 1), widths)
     shape = (*x.shape[:axis], size * step, *x.shape[axis + 1 :])
     return call_op("reshape", wide, shape)[(*(slice(None),) * axis, slice(0, (size - 1) * step + 1))]
 
@@ -153,27 +205,22 @@ def sum_pool_gradient(g: Expr, like: Expr, pool_size: Any, strides: Any, padding
 def _argmax_masks(y: Expr, x: Expr, pool_size: Any, strides: Any, padding: Any) -> list[Expr]:
     """Return, for each position in the window, the mask of windows whose first maximum is there."""
     lowest = -np.inf if x.dtype.kind not in "iu" else np.iinfo(x.dtype).min
-    padded, ones, counts = _pad(x, padding, lowest), (1,) * len(strides), y.shape[1:-1]
+    padded, ones, counts = pad_spatial(symbolic, x, padding, lowest), (1,) * len(strides), y.shape[1:-1]
     slices = list(iterate_window_slices(np, padded, pool_size, strides, ones, counts))  # type: ignore[arg-type]
-    found, taken = [], None
+    masks: list[Expr] = []
+    seen: Any = None
     for tap in slices:
-        here = tap == y
-        found.append(here if taken is None else here & ~taken)
-        taken = here if taken is None else taken | here
-    return found
-
-
-def _pad(x: Expr, padding: Pairs, value: float) -> Any:
-    from pellucid.graph.decomposition import symbolic
-
-    return pad_spatial(symbolic, x, padding, value)
+        is_maximum = tap == y
+        masks.append(is_maximum if seen is None else is_maximum & ~seen)
+        seen = is_maximum if seen is None else seen | is_maximum
+    return masks
 
 
 @defines
 def max_pool_gradient(g: Expr, y: Expr, x: Expr, pool_size: Any, strides: Any, padding: Any) -> Any:
     """The gradient of each window goes to its first maximum."""
     zero = np.zeros((), g.dtype)
-    parts = [call_op("where", won, g, zero) for won in _argmax_masks(y, x, pool_size, strides, padding)]
+    parts = [call_op("where", mask, g, zero) for mask in _argmax_masks(y, x, pool_size, strides, padding)]
     return overlap_add(parts, x.shape[1:-1], pool_size, strides, padding, (1,) * len(strides))
 
 
@@ -191,10 +238,10 @@ def conv_kernel_gradient(x: Expr, g: Expr, like: Expr, strides: Any, padding: An
     pieces = zip(call_op("split", x, groups, axis=-1), call_op("split", g, groups, axis=-1), strict=True)
     window, axes = like.shape[:-2], range(1, x.ndim - 1)
     found = []
-    for images, arrived in pieces:
-        turned = call_op("transpose", images, (x.ndim - 1, *axes, 0))
-        kernel = call_op("transpose", arrived, (*axes, 0, x.ndim - 1))
-        whole = conv(turned, kernel, strides=dilation, dilation=strides, padding=padding)
+    for images, gradient in pieces:
+        swapped = call_op("transpose", images, (x.ndim - 1, *axes, 0))
+        kernel = call_op("transpose", gradient, (*axes, 0, x.ndim - 1))
+        whole = conv(swapped, kernel, strides=dilation, dilation=strides, padding=padding)
         part = whole[(slice(None), *(slice(k) for k in window if isinstance(k, int)))]
         found.append(call_op("transpose", part, (*axes, 0, x.ndim - 1)))
     return call_op("concatenate", found, axis=-1)

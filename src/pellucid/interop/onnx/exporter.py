@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pellucid.atomic_write import atomic_write
-from pellucid.graph.dead_outputs import eliminate_dead_outputs
 from pellucid.graph.errors import UseError, brief
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.inference import inference
 from pellucid.graph.labels import strip_labels
-from pellucid.graph.marker_removal import remove_markers
+from pellucid.graph.passes import eliminate_dead_outputs, remove_markers
 from pellucid.graph.rewriter import simplify_all
 from pellucid.graph.traversal import collect_inputs
-from pellucid.interop.onnx.decomposer import decompose
+from pellucid.interop.onnx.decompositions import decompose
 from pellucid.interop.onnx.errors import OnnxError
+from pellucid.interop.onnx.tensors import iterate_graphs
 from pellucid.interop.onnx.writer import OnnxWriter, make_value_info
+from pellucid.saving.container import get_version
 
 OPSET = 23
 """Opset version of exported files."""
 
-SPEED = ("pooling",)
+SKIPPED_RULES = ("pooling",)
 """Families of rules that are not applied, so that the network keeps the order of its layers."""
 
 IR_VERSION = 11
@@ -69,26 +70,30 @@ def to_onnx(
     Examples
     --------
     >>> x, W = pel.matrix("x", shape=("n", 2)), pel.shared([[1.0], [2.0]], "W")
-    >>> made = pel.to_onnx({"y": pel.tanh(x @ W)})
-    >>> [node.op_type for node in made.graph.node]
+    >>> proto = pel.to_onnx({"y": pel.tanh(x @ W)})
+    >>> [node.op_type for node in proto.graph.node]
     ['MatMul', 'Tanh']
-    >>> [d.dim_param or d.dim_value for d in made.graph.input[0].type.tensor_type.shape.dim]
+    >>> [d.dim_param or d.dim_value for d in proto.graph.input[0].type.tensor_type.shape.dim]
     ['n', 2]
 
     References
     ----------
     Open Neural Network Exchange, operator schemas, https://onnx.ai/onnx/operators/.
     """
-    outputs, found, title, paths = collect_parts(model)
-    given = list(inputs if inputs is not None else found)
+    outputs, own_inputs, own_name, paths = collect_parts(model)
+    declared = list(inputs if inputs is not None else own_inputs)
     results = eliminate_dead_outputs(
-        simplify_all(strip_labels(remove_markers(inference(list(outputs.values())))), without=SPEED)
+        simplify_all(strip_labels(remove_markers(inference(list(outputs.values())))), without=SKIPPED_RULES)
     )
-    check_inputs(given, results)
-    made = write_graph(dict(zip(outputs, results, strict=True)), given, name or title, description, paths)
+    check_inputs(declared, results)
+    proto = write_graph(dict(zip(outputs, results, strict=True)), declared, name or own_name, description, paths)
     if path is not None:
-        save_model(made, Path(path))
-    return made
+        file = Path(path)
+        if file.suffix != ".onnx":
+            raise OnnxError(f"to_onnx: expected a path that ends in .onnx. Received: {str(file)!r}")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write(file, proto.SerializeToString())
+    return proto
 
 
 def collect_parts(model: Any) -> tuple[dict[str, Expr], list[Any], str, dict[Shared, str]]:
@@ -118,11 +123,11 @@ def name_outputs(outputs: Sequence[Any]) -> dict[str, Any]:
     return {"output" if len(outputs) == 1 else f"output_{i}": o for i, o in enumerate(outputs)}
 
 
-def check_inputs(given: Sequence[Any], results: Sequence[Expr]) -> None:
-    for i in given:
+def check_inputs(declared: Sequence[Any], results: Sequence[Expr]) -> None:
+    for i in declared:
         if not isinstance(i, Input):
             raise UseError(f"to_onnx: expected inputs such as pel.vector('x'). Received: {i!r}")
-    missing = [i for i in collect_inputs(results) if i not in set(given)]
+    missing = [i for i in collect_inputs(results) if i not in set(declared)]
     if missing:
         raise OnnxError(
             f"to_onnx: the outputs depend on {', '.join(map(brief, missing))} too. "
@@ -153,7 +158,7 @@ def write_graph(
     w.write(results)
     w.scope = ""
     for key, e in zip(outputs, results, strict=True):
-        write_output(w, w.get_name(e), key)
+        write_output(w, w.get_name(e), key, outputs)
     declared = [make_value_info(w.values[i], i) for i in inputs]
     returned = [make_value_info(key, e) for key, e in zip(outputs, results, strict=True)]
     graph = helper.make_graph(
@@ -163,63 +168,39 @@ def write_graph(
     model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="pellucid")
     model.producer_version = get_version()
     model.doc_string = description
-    check_model(model)
-    assert isinstance(model, onnx.ModelProto)
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise OnnxError(f"to_onnx: the exported model does not pass ONNX's checker: {error}") from error
     return model
 
 
-def write_output(w: OnnxWriter, value: str, key: str) -> None:
+def write_output(w: OnnxWriter, value: str, key: str, keys: Container[str]) -> None:
     """Give an output its name: rename the node's output if nothing else reads it, or copy it with Identity."""
     from onnx import helper
 
-    maker = next((n for n in w.nodes if value in n.output), None)
-    if maker is None or maker.op_type == "Constant" or value in get_read_names(w.nodes) or value in w.handed_out:
+    producer = next((n for n in w.nodes if value in n.output), None)
+    if producer is None or producer.op_type == "Constant" or value in get_read_names(w.nodes) or value in keys:
         w.nodes.append(helper.make_node("Identity", [value], [key], name=w.names.fresh(f"return {key}")))
         return
-    maker.output[list(maker.output).index(value)] = key
+    producer.output[list(producer.output).index(value)] = key
     w.values = {e: key if name == value else name for e, name in w.values.items()}
-    w.handed_out.add(key)
 
 
 def remove_dead_nodes(nodes: Sequence[Any], outputs: Sequence[str]) -> list[Any]:
     """Remove nodes whose outputs are unused, such as transposes that cancelled."""
-    wanted, kept = set(outputs), []
+    used, kept = set(outputs), []
     for node in reversed(nodes):
-        if wanted.intersection(node.output):
+        if used.intersection(node.output):
             kept.append(node)
-            wanted |= get_read_names([node])
+            used |= get_read_names([node])
     return kept[::-1]
 
 
 def get_read_names(nodes: Sequence[Any]) -> set[str]:
     """Return the names of all values that nodes read, including those in subgraphs."""
-    found, graphs = set[str](), [list(nodes)]
-    while graphs:
-        for node in graphs.pop():
-            found.update(node.input)
-            inner = [a.g for a in node.attribute if a.HasField("g")]
-            graphs += [list(g.node) for g in inner]
-            found.update(o.name for g in inner for o in g.output)
-    return found
-
-
-def get_version() -> str:
-    from importlib.metadata import version as installed
-
-    return installed("pellucid")
-
-
-def check_model(model: Any) -> None:
-    import onnx
-
-    try:
-        onnx.checker.check_model(model, full_check=True)
-    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        raise OnnxError(f"to_onnx: the exported model does not pass ONNX's checker: {error}") from error
-
-
-def save_model(model: Any, path: Path) -> None:
-    if path.suffix != ".onnx":
-        raise OnnxError(f"to_onnx: expected a path that ends in .onnx. Received: {str(path)!r}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    atomic_write(path, model.SerializeToString())
+    names = {name for node in nodes for name in node.input}
+    for body in (a.g for node in nodes for a in node.attribute if a.HasField("g")):
+        names.update(o.name for graph in iterate_graphs(body) for o in graph.output)
+        names.update(name for graph in iterate_graphs(body) for node in graph.node for name in node.input)
+    return names

@@ -7,8 +7,8 @@ from typing import Any
 
 from pellucid.graph.errors import near_miss
 from pellucid.graph.expr import Expr
-from pellucid.interop.onnx.dtypes import to_element_type
 from pellucid.interop.onnx.reader import READERS, OnnxNode, OnnxReader, decode_text
+from pellucid.interop.onnx.tensors import to_element_type
 
 MAX_DEPTH = 30
 """Maximum nesting of function calls."""
@@ -16,20 +16,27 @@ MAX_DEPTH = 30
 
 def expand_function(node: OnnxNode) -> list[Expr | None]:
     """Read a node without a reader as the function that defines it."""
+    from onnx import helper
+
     found = get_definition(node)
     if found is None:
-        raise unknown_operator_error(node)
+        domain = node.proto.domain or "ai.onnx"
+        hint = near_miss(node.kind, READERS) if domain == "ai.onnx" else ""
+        raise node.error(
+            f"the operator {node.kind} of the domain {domain!r} (version {node.opset}) is not supported.{hint} "
+            "python -m pellucid.interop.onnx lists the supported ones"
+        )
     inner = OnnxReader(node.reader.file, get_opset(found, node.opset))
     inner.root, inner.depth = node.reader.root, node.reader.depth + 1
-    inner.arguments = {**get_schema_defaults(node), **get_defaults(found), **node.attributes}
+    defaults = {a.name: decode_text(helper.get_attribute_value(a)) for a in found.attribute_proto}
+    inner.arguments = {**get_schema_defaults(node), **defaults, **node.attributes}
     if inner.depth > MAX_DEPTH:
         raise node.error(f"function calls are nested more than {MAX_DEPTH} deep. Recursive functions are not supported")
     for name, value in zip(found.input, node.inputs, strict=False):
         if value is not None:
             inner.values[name] = value
     present = set(inner.values)
-    nodes = [remove_absent_inputs(n, set(found.input) - present) for n in found.node]
-    inner.read(nodes)
+    inner.read([remove_absent_inputs(n, set(found.input) - present) for n in found.node])
     return [inner.values.get(name) for name in found.output]
 
 
@@ -61,14 +68,12 @@ def get_definition(node: OnnxNode) -> Any:
     if not schema.has_context_dependent_function:
         return None
     versions = [v for v in schema.context_dependent_function_opset_versions if v <= node.opset]
-    made = schema.get_context_dependent_function_with_opset_version(
+    content = schema.get_context_dependent_function_with_opset_version(
         max(versions, default=schema.since_version),
         resolve_attributes(node).SerializeToString(),
         get_input_types(node.inputs),
     )
-    function = onnx.FunctionProto()
-    function.ParseFromString(made)
-    return function
+    return onnx.FunctionProto.FromString(content)
 
 
 def resolve_attributes(node: OnnxNode) -> Any:
@@ -90,26 +95,16 @@ def get_input_types(inputs: Sequence[Expr | None]) -> list[bytes]:
     """Return the types of inputs as serialized protos."""
     from onnx import TypeProto, helper
 
-    found = []
+    protos = []
     for e in inputs:
-        if e is None:
-            found.append(TypeProto().SerializeToString())
-            continue
-        shape = [d if isinstance(d, int) else None for d in e.shape]
-        found.append(helper.make_tensor_type_proto(to_element_type(e.dtype), shape).SerializeToString())
-    return found
+        shape = [d if isinstance(d, int) else None for d in e.shape] if e is not None else None
+        protos.append(TypeProto() if e is None else helper.make_tensor_type_proto(to_element_type(e.dtype), shape))
+    return [proto.SerializeToString() for proto in protos]
 
 
-def get_opset(function: Any, otherwise: int) -> int:
-    """Return the version of ONNX's own operators that a function uses."""
-    return next((o.version for o in function.opset_import if o.domain in ("", "ai.onnx")), otherwise)
-
-
-def get_defaults(function: Any) -> dict[str, Any]:
-    """Return the default attributes of a function."""
-    from onnx import helper
-
-    return {a.name: decode_text(helper.get_attribute_value(a)) for a in function.attribute_proto}
+def get_opset(proto: Any, default: int) -> int:
+    """Return the version of ONNX's own operators that a model or function uses."""
+    return next((int(o.version) for o in proto.opset_import if o.domain in ("", "ai.onnx")), default)
 
 
 def get_schema_defaults(node: OnnxNode) -> dict[str, Any]:
@@ -122,13 +117,3 @@ def get_schema_defaults(node: OnnxNode) -> dict[str, Any]:
     known = onnx.defs.get_schema(node.kind, node.opset, node.proto.domain).attributes
     values = {name: a.default_value for name, a in known.items() if a.default_value.name}
     return {name: decode_text(helper.get_attribute_value(value)) for name, value in values.items()}
-
-
-def unknown_operator_error(node: OnnxNode) -> Exception:
-    """Return the error for an operator that has neither a reader nor a definition."""
-    domain = node.proto.domain or "ai.onnx"
-    hint = near_miss(node.kind, READERS) if domain == "ai.onnx" else ""
-    return node.error(
-        f"the operator {node.kind} of the domain {domain!r} (version {node.opset}) is not supported.{hint} "
-        "python -m pellucid.interop.onnx lists the supported ones"
-    )

@@ -12,18 +12,17 @@ import numpy as np
 from pellucid.graph.expr import Constant, Expr
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.activations import relu
-from pellucid.graph.ops.average_pooling import sum_pool
 from pellucid.graph.ops.conv_transpose import conv_transpose
 from pellucid.graph.ops.convolution import conv as convolution
-from pellucid.graph.ops.erf import erfc
 from pellucid.graph.ops.exponentials import expm1
 from pellucid.graph.ops.normalization import standardize
+from pellucid.graph.ops.pooling import sum_pool
+from pellucid.graph.ops.special import erfc
 from pellucid.graph.pattern import Pattern, make_hole
 from pellucid.graph.rewrite_rule import iterate_matches
 from pellucid.graph.types import is_float
-from pellucid.interop.onnx.fusion_plan import FUSIONS, Found
-from pellucid.interop.onnx.writer import ChannelsFirst, OnnxWriter, Write
-from pellucid.interop.onnx.writers.networks import get_pads, write_conv, write_conv_transpose
+from pellucid.interop.onnx.writer import FUSIONS, ChannelsFirst, FusedNode, OnnxWriter, Write
+from pellucid.interop.onnx.writers.networks import get_window_attributes, write_conv, write_conv_transpose
 
 
 def fuses(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -37,9 +36,9 @@ def fuses(function: Callable[..., Any]) -> Callable[..., Any]:
     assert isinstance(pattern, Pattern)
     assert pattern.op is not None
 
-    def found(e: Expr) -> Found | None:
+    def found(e: Expr) -> FusedNode | None:
         for bindings in iterate_matches(pattern, e, {}):
-            result: Found | None = build(e, **bindings)
+            result: FusedNode | None = build(e, **bindings)
             if result is not None:
                 return result
         return None
@@ -61,11 +60,11 @@ def per_channel(e: Any, x: Expr) -> bool:
 @fuses
 def convolution_with_bias(x: Any, kernel: Any, s: Any, p: Any, d: Any, g: Any, bias: Any) -> Any:
 
-    def build(e: Expr, x: Expr, kernel: Expr, bias: Expr, **_: Any) -> Found | None:
+    def build(e: Expr, x: Expr, kernel: Expr, bias: Expr, **_: Any) -> FusedNode | None:
         inner = next(i for i in e.inputs if i.op is convolution.op and i is not bias)
 
         def write(w: OnnxWriter, e: Expr, x: Expr, kernel: Expr, bias: Expr) -> Any:
-            return ChannelsFirst(write_conv(w, inner, w.get_name(bias)))
+            return write_conv(w, inner, w.get_name(bias))
 
         return (write, [x, kernel, bias]) if per_channel(bias, inner) else None
 
@@ -75,7 +74,7 @@ def convolution_with_bias(x: Any, kernel: Any, s: Any, p: Any, d: Any, g: Any, b
 @fuses
 def transposed_convolution_with_bias(x: Any, kernel: Any, s: Any, p: Any, o: Any, d: Any, g: Any, bias: Any) -> Any:
 
-    def build(e: Expr, x: Expr, kernel: Expr, o: Any, s: Any, d: Any, bias: Expr, **_: Any) -> Found | None:
+    def build(e: Expr, x: Expr, kernel: Expr, o: Any, s: Any, d: Any, bias: Expr, **_: Any) -> FusedNode | None:
         inner = next(i for i in e.inputs if i.op is conv_transpose.op and i is not bias)
         if not per_channel(bias, inner) or any(a >= max(b, c) for a, b, c in zip(o, s, d, strict=True)):
             return None
@@ -85,8 +84,8 @@ def transposed_convolution_with_bias(x: Any, kernel: Any, s: Any, p: Any, o: Any
 
         return write, [x, kernel, bias]
 
-    turned = conv_transpose(x, kernel, strides=s, padding=p, output_padding=o, dilation=d, groups=g)
-    return call_op("add", turned, bias), build
+    transposed = conv_transpose(x, kernel, strides=s, padding=p, output_padding=o, dilation=d, groups=g)
+    return call_op("add", transposed, bias), build
 
 
 def write_batch_normalization(
@@ -109,7 +108,7 @@ def is_batch_normalization(x: Expr, *vectors: Any, epsilon: Any) -> bool:
 @fuses
 def batch_normalization(x: Any, mean: Any, variance: Any, epsilon: Any, gamma: Any, beta: Any) -> Any:
 
-    def build(e: Expr, x: Expr, mean: Expr, variance: Expr, epsilon: Expr, gamma: Expr, beta: Expr) -> Found | None:
+    def build(e: Expr, x: Expr, mean: Expr, variance: Expr, epsilon: Expr, gamma: Expr, beta: Expr) -> FusedNode | None:
         def write(w: OnnxWriter, e: Expr, x: Expr, gamma: Expr, beta: Expr, mean: Expr, variance: Expr) -> Any:
             return write_batch_normalization(w, e, x, w.get_name(gamma), w.get_name(beta), mean, variance, epsilon)
 
@@ -122,7 +121,7 @@ def batch_normalization(x: Any, mean: Any, variance: Any, epsilon: Any, gamma: A
 @fuses
 def plain_batch_normalization(x: Any, mean: Any, variance: Any, epsilon: Any) -> Any:
 
-    def build(e: Expr, x: Expr, mean: Expr, variance: Expr, epsilon: Expr) -> Found | None:
+    def build(e: Expr, x: Expr, mean: Expr, variance: Expr, epsilon: Expr) -> FusedNode | None:
         def write(w: OnnxWriter, e: Expr, x: Expr, mean: Expr, variance: Expr) -> Any:
             ones, zeros = (w.constant(np.full(mean.shape, v), e.dtype) for v in (1, 0))
             return write_batch_normalization(w, e, x, ones, zeros, mean, variance, epsilon)
@@ -136,16 +135,10 @@ def plain_batch_normalization(x: Any, mean: Any, variance: Any, epsilon: Any) ->
 @fuses
 def layer_normalization(x: Any, axes: Any, epsilon: Any, gamma: Any, beta: Any) -> Any:
 
-    def build(e: Expr, x: Expr, axes: Any, epsilon: float, gamma: Expr, beta: Expr) -> Found | None:
+    def build(e: Expr, x: Expr, axes: Any, epsilon: float, gamma: Expr, beta: Expr) -> FusedNode | None:
         def write(w: OnnxWriter, e: Expr, x: Expr, gamma: Expr, beta: Expr) -> Any:
-            return w.node(
-                "LayerNormalization",
-                w.get_name(x),
-                w.get_name(gamma),
-                w.get_name(beta),
-                axis=axes[0],
-                epsilon=float(epsilon),
-            )
+            operands = map(w.get_name, (x, gamma, beta))
+            return w.node("LayerNormalization", *operands, axis=axes[0], epsilon=float(epsilon))
 
         last = tuple(axes) == tuple(range(axes[0], x.ndim))
         fits = last and gamma.shape == beta.shape == x.shape[axes[0] :]
@@ -157,7 +150,7 @@ def layer_normalization(x: Any, axes: Any, epsilon: Any, gamma: Any, beta: Any) 
 @fuses
 def gelu(x: Any, half: Any, root: Any) -> Any:
 
-    def build(e: Expr, x: Expr, half: Any, root: Any) -> Found | None:
+    def build(e: Expr, x: Expr, half: Any, root: Any) -> FusedNode | None:
         fits = is_close(half, 0.5) and is_close(root, math.sqrt(2))
         return (make_unary_writer("Gelu"), [x]) if fits else None
 
@@ -171,22 +164,16 @@ def elu(x: Any) -> Any:
 
 @fuses
 def average_pooling(x: Any, k: Any, s: Any, p: Any, count: Any) -> Any:
-    """AveragePool, with or without padding in the average."""
 
-    def build(e: Expr, x: Expr, k: Any, count: Any, **_: Any) -> Found | None:
+    def build(e: Expr, x: Expr, k: Any, count: Any, **_: Any) -> FusedNode | None:
         total = e.inputs[0]
         includes_padding = is_close(count, math.prod(k))
         if not includes_padding and not is_window_count(count, total):
             return None
 
         def write(w: OnnxWriter, e: Expr, x: Expr) -> Any:
-            settings: dict[str, Any] = {
-                "kernel_shape": list(k),
-                "strides": list(total.settings["strides"]),
-                "pads": get_pads(total),
-            }
-            first = w.channels_first(x)
-            return ChannelsFirst(w.node("AveragePool", first, count_include_pad=int(includes_padding), **settings))
+            options = {"count_include_pad": int(includes_padding), **get_window_attributes(total)}
+            return ChannelsFirst(w.node("AveragePool", w.channels_first(x), **options))
 
         return write, [x]
 
@@ -198,9 +185,8 @@ def is_window_count(count: Any, total: Expr) -> bool:
     if not isinstance(count, Expr) or count.op is not sum_pool.op or count.settings != total.settings:
         return False
     (ones,) = count.inputs
-    return (
-        isinstance(ones, Constant) and bool((ones.value == 1).all()) and ones.shape[1:-1] == total.inputs[0].shape[1:-1]
-    )
+    is_one = isinstance(ones, Constant) and bool((ones.value == 1).all())
+    return is_one and ones.shape[1:-1] == total.inputs[0].shape[1:-1]
 
 
 def make_unary_writer(kind: str) -> Write:

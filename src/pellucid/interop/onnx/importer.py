@@ -14,10 +14,10 @@ from pellucid.graph.errors import InputError, PellucidError, UseError, near_miss
 from pellucid.graph.expr import Expr, Input, Shared, as_expr, constant
 from pellucid.graph.traversal import collect_shared, replace_all
 from pellucid.graph.types import Dim
-from pellucid.interop.onnx.dtypes import to_dtype
 from pellucid.interop.onnx.errors import OnnxError
-from pellucid.interop.onnx.reader import OnnxReader, _Output
-from pellucid.interop.onnx.tensors import load_external
+from pellucid.interop.onnx.functions import get_opset
+from pellucid.interop.onnx.reader import OnnxReader
+from pellucid.interop.onnx.tensors import load_external, to_dtype
 
 
 class OnnxGraph:
@@ -58,18 +58,16 @@ class OnnxGraph:
             raise InputError(f"{self.name}: there is no value named {name!r}.{near_miss(name, self.values)}")
         return self.values[name]
 
-    def __call__(self, *given: Any) -> Any:
-        """Apply the graph to other expressions: returns an expression, or a list for several outputs."""
-        if len(given) != len(self.inputs):
-            raise InputError(f"{self.name}: expected {len(self.inputs)} inputs, {self.inputs}. Received: {len(given)}")
-        places: dict[Expr, Expr] = {i: convert_value(i, value) for i, value in zip(self.inputs, given, strict=True)}
-        results = replace_all(self.outputs, places)
+    def __call__(self, *values: Any) -> Any:
+        """Apply the graph to other expressions or arrays: returns an expression, or a list for several outputs."""
+        if len(values) != len(self.inputs):
+            raise InputError(f"{self.name}: expected {len(self.inputs)} inputs, {self.inputs}. Received: {len(values)}")
+        results = replace_all(self.outputs, {i: convert_value(i, v) for i, v in zip(self.inputs, values, strict=True)})
         return results if len(results) > 1 else results[0]
 
     def __repr__(self) -> str:
-        lines = [
-            f"{self.name}: {len(self.parameters)} parameters, from {self.metadata.get('producer') or 'an ONNX file'}"
-        ]
+        producer = self.metadata.get("producer") or "an ONNX file"
+        lines = [f"{self.name}: {len(self.parameters)} parameters, from {producer}"]
         lines += [f"  input {i}: {i.type}" for i in self.inputs]
         lines += [f"  output {name}: {e.type}" for name, e in zip(self.output_names, self.outputs, strict=True)]
         return "\n".join(lines)
@@ -133,14 +131,14 @@ def from_onnx(
     model, name = load_model_proto(file)
     check_model(model, name)
     graph = model.graph
-    reader = OnnxReader(name, get_opset(model))
+    reader = OnnxReader(name, get_opset(model, 1))
     with report_reading_errors(name):
         reader.functions = {(f.domain, f.name): f for f in model.functions}
         reader.read_initializers(graph, trainable)
         inputs = declare_inputs(graph, reader, dict(values or {}), dict(sizes or {}))
-        reader.given.update(inputs)
+        reader.graph_inputs.update(inputs)
         reader.read(graph.node)
-        outputs = {o.name: reader.get_value(o.name, _Output("output")) for o in graph.output}
+        outputs = {o.name: reader.get_value(o.name) for o in graph.output}
         return build_graph(model, name, inputs, outputs, reader.values)
 
 
@@ -154,24 +152,21 @@ def build_graph(
         if not isinstance(e, Expr):
             raise OnnxError(f"{name}: the output {key!r} is a sequence of tensors. Outputs must be tensors")
     named = {key: e for key, e in {**values, **outputs}.items() if isinstance(e, Expr)}
-    tidy = dict(zip(named, cancel_transposes(list(named.values())), strict=True))
+    simplified = dict(zip(named, cancel_transposes(list(named.values())), strict=True))
     metadata = {
         "producer": f"{model.producer_name} {model.producer_version}".strip(),
-        "opset": str(get_opset(model)),
+        "opset": str(get_opset(model, 1)),
         "description": model.doc_string,
         **{entry.key: entry.value for entry in model.metadata_props},
     }
-    made = OnnxGraph(model.graph.name or name, inputs, {key: tidy[key] for key in outputs}, metadata)
-    made.values = tidy
-    return made
+    result = OnnxGraph(model.graph.name or name, inputs, {key: simplified[key] for key in outputs}, metadata)
+    result.values = simplified
+    return result
 
 
 @contextmanager
 def report_reading_errors(name: str) -> Iterator[None]:
-    """Silence NumPy's warnings about infinities in the file, and report Python errors as errors of the file.
-
-    A name in a damaged file may be no text, and a number anything.
-    """
+    """Silence NumPy's warnings about infinities in the file, and report Python errors as errors of the file."""
     try:
         with np.errstate(all="ignore"):
             yield
@@ -188,7 +183,7 @@ def load_model_proto(file: Any) -> tuple[Any, str]:
 
     if isinstance(file, onnx.ModelProto):
         name = repr(file.graph.name) if file.graph.name else "the model"
-        load_external(file.graph, None, name)
+        load_external(file, None, name)
         return file, name
     if isinstance(file, (bytes, bytearray, memoryview)):
         data, name = bytes(file), "the model"
@@ -207,7 +202,7 @@ def load_model_proto(file: Any) -> tuple[Any, str]:
         raise OnnxError(f"{name} is not an ONNX file or is damaged: {error}") from error
     if not model.HasField("graph") or not model.opset_import:
         raise OnnxError(f"{name} is not an ONNX file: it has no graph or no opset")
-    load_external(model.graph, Path(file).parent if isinstance(file, (str, Path)) else None, name)
+    load_external(model, Path(file).parent if isinstance(file, (str, Path)) else None, name)
     return model, name
 
 
@@ -220,11 +215,6 @@ def check_model(model: Any, name: str) -> None:
         raise OnnxError(f"{name} does not pass ONNX's checker: {str(error).strip()}") from error
     except (ValueError, RuntimeError) as error:  # such as an error message that is not valid text
         raise OnnxError(f"{name} does not pass ONNX's checker, and is damaged: {error}") from error
-
-
-def get_opset(model: Any) -> int:
-    """Return the version of ONNX's default opset."""
-    return next((int(o.version) for o in model.opset_import if o.domain in ("", "ai.onnx")), 1)
 
 
 def declare_inputs(graph: Any, reader: OnnxReader, values: dict[str, Any], sizes: dict[str, int]) -> list[Input]:
@@ -242,16 +232,13 @@ def declare_inputs(graph: Any, reader: OnnxReader, values: dict[str, Any], sizes
         else:
             reader.values[info.name] = place
             inputs.append(place)
-    for given, known, what in ((values, names, "input"), (sizes, collect_size_names(graph), "size")):
+    shapes = [info.type.tensor_type.shape for info in graph.input if info.type.HasField("tensor_type")]
+    size_names = [d.dim_param for shape in shapes for d in shape.dim if d.dim_param]
+    for given, known, what in ((values, names, "input"), (sizes, size_names, "size")):
         for key in given:
             if key not in known:
                 raise InputError(f"{reader.file}: there is no {what} named {key!r}.{near_miss(key, known)}")
     return inputs
-
-
-def collect_size_names(graph: Any) -> list[str]:
-    shapes = [info.type.tensor_type.shape for info in graph.input if info.type.HasField("tensor_type")]
-    return [d.dim_param for shape in shapes for d in shape.dim if d.dim_param]
 
 
 def make_input(info: Any, file: str, sizes: Mapping[str, int]) -> Input:

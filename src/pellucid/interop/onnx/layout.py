@@ -89,13 +89,8 @@ def remove_transpose(e: Expr, order: tuple[int, ...], ndim: int) -> Expr | None:
         return constant(e.value.transpose([order.index(a) for a in range(ndim)]))
     first = (0, ndim - 1, *range(1, ndim - 1))
     if order == first and e.ndim == ndim - 1 and all(d == 1 for d in e.shape[1:]):
-        return reshape_per_channel(e)
+        # One element per channel with trailing axes of size 1 becomes a vector.
+        is_expanded = e.op is expand_dims.op and e.inputs[0].ndim == 1
+        result: Expr = e.inputs[0] if is_expanded else reshape(e, (e.shape[0],))
+        return result
     return None
-
-
-def reshape_per_channel(e: Expr) -> Expr:
-    """Return a vector from one element per channel with trailing axes of size 1."""
-    if e.op is expand_dims.op and e.inputs[0].ndim == 1:
-        return e.inputs[0]
-    result: Expr = reshape(e, (e.shape[0],))
-    return result

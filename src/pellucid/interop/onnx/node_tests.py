@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 import warnings
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +14,9 @@ import numpy as np
 
 from pellucid.interop.onnx.errors import UnknownValueError
 from pellucid.interop.onnx.importer import from_onnx
+from pellucid.interop.onnx.tensors import iterate_graphs
 
-SEQUENCES = "inputs and outputs are arrays, not sequences or optional values"
+SEQUENCES = "inputs and outputs must be arrays, not sequences or optional values"
 STRINGS = "strings are not supported"
 NARROW = "2-bit, 4-bit and exponent-only dtypes are not supported"
 RANDOM = "it draws random numbers, so its results are not reproducible"
@@ -99,19 +100,9 @@ def load_cases(without: Collection[str] = ()) -> list[Any]:
 
 def get_operators(case: Any) -> tuple[str, ...]:
     """Return the operators in a case's graph, prefixed with their domain if it is not ONNX's own."""
-    names = [
-        n.op_type if n.domain in ("", "ai.onnx") else f"{n.domain}.{n.op_type}" for n in iterate_nodes(case.model.graph)
-    ]
+    nodes = [node for graph in iterate_graphs(case.model.graph) for node in graph.node]
+    names = [n.op_type if n.domain in ("", "ai.onnx") else f"{n.domain}.{n.op_type}" for n in nodes]
     return tuple(dict.fromkeys(names))
-
-
-def iterate_nodes(graph: Any) -> Iterable[Any]:
-    """Yield the nodes of a graph and of its subgraphs."""
-    for node in graph.node:
-        yield node
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                yield from iterate_nodes(attribute.g)
 
 
 def get_exclusion_reason(case: Any) -> str:
@@ -187,14 +178,13 @@ def run_model(model: Any, arrays: dict[str, Any]) -> list[Any]:
 
 
 def run_case(case: Any) -> Result:
-    """Run a case and return its result."""
     error = ""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             check_case(case)
-    except Exception as problem:
-        error = f"{type(problem).__name__}: {' '.join(str(problem).split())}"
+    except Exception as exception:
+        error = f"{type(exception).__name__}: {' '.join(str(exception).split())}"
     return Result(case.name, get_operators(case), get_exclusion_reason(case), error)
 
 
@@ -212,8 +202,7 @@ def format_results(results: Sequence[Result]) -> str:
         "",
     ]
     for operator, group in sorted(by_operator.items()):
-        good = sum(not r.error for r in group)
-        lines.append(f"{operator:32} {good} of {len(group)}")
+        lines.append(f"{operator:32} {sum(not r.error for r in group)} of {len(group)}")
     lines += ["", f"{len(results) - len(supported)} cases are excluded:"]
     reasons: dict[str, list[Result]] = defaultdict(list)
     for r in results:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-UNARY = {
+SAME_OPERATOR = {
     "abs": "Abs",
     "negative": "Neg",
     "sqrt": "Sqrt",
@@ -31,8 +31,10 @@ UNARY = {
     "relu": "Relu",
     "logical_not": "Not",
     "isnan": "IsNaN",
+    "where": "Where",
+    "det": "Det",
 }
-"""Unary elementwise ops."""
+"""Ops of the same operands."""
 
 BINARY = {
     "add": "Add",
@@ -51,9 +53,11 @@ BINARY = {
     "bitwise_and": "BitwiseAnd",
     "bitwise_or": "BitwiseOr",
     "bitwise_xor": "BitwiseXor",
+    "maximum": "Max",
+    "minimum": "Min",
     "matmul": "MatMul",
 }
-"""Binary ops with broadcasting."""
+"""Ops of two operands that broadcast."""
 
 REDUCTIONS = {
     "sum": "ReduceSum",
@@ -63,4 +67,3 @@ REDUCTIONS = {
     "prod": "ReduceProd",
     "logsumexp": "ReduceLogSumExp",
 }
-"""Reductions."""

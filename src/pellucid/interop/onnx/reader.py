@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,9 @@ from pellucid.graph.errors import PellucidError, brief, near_miss
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Constant, Expr, Input, Shared, constant
 from pellucid.graph.traversal import collect_inputs
+from pellucid.graph.types import Dim, Unknown, format_shape
 from pellucid.interop.onnx.errors import OnnxError, UnknownValueError
+from pellucid.interop.onnx.tensors import to_leaf
 
 Read = Callable[..., Any]
 
@@ -19,16 +22,18 @@ READERS: dict[str, Read] = {}
 """Readers by operator, with the domain in front for domains other than ONNX's. ``read(n, *inputs)`` returns an
 expression or a list of them; an omitted input is None."""
 
-LARGEST_FOLDED = 2**24
+MAX_FOLDED_ELEMENTS = 2**24
 """Maximum number of elements of a value that is folded on import."""
+
+MAX_SEARCHED = 1000
+"""Maximum number of expressions that are searched to decide whether one node is folded."""
 
 
 def reads(*kinds: str) -> Callable[[Read], Read]:
     """Register a function as the reader of these operators."""
 
     def enter(function: Read) -> Read:
-        for kind in kinds:
-            READERS[kind] = function
+        READERS.update(dict.fromkeys(kinds, function))
         return function
 
     return enter
@@ -61,28 +66,27 @@ class OnnxNode:
         self.kind: str = proto.op_type
         self.opset = reader.opset
         self.name = repr(proto.name) if proto.name else f"number {position} ({', '.join(map(repr, proto.output))})"
-        self.inputs = [reader.get_value(i, self) if i else None for i in proto.input]
+        self.inputs = [reader.get_value(i, f"a node {self.kind}") if i else None for i in proto.input]
         self.outputs: list[str] = list(proto.output)
-        self.attributes = {a.name: reader.read_attribute(a) for a in proto.attribute}
+        attributes = {a.name: reader.read_attribute(a) for a in proto.attribute}
+        self.attributes = {key: value for key, value in attributes.items() if value is not None}
 
     def __str__(self) -> str:
         return f"node {self.name}, {self.kind}"
 
     def error(self, text: str) -> OnnxError:
-        """Return an error about this node."""
         return OnnxError(f"{self.reader.file}: {self}: {text}")
 
     def get(self, key: str, default: Any = None) -> Any:
         return self.attributes.get(key, default)
 
     def require(self, key: str) -> Any:
-        """Return an attribute that must be there."""
         if key not in self.attributes:
             raise self.error(f"the attribute {key} is missing")
         return self.attributes[key]
 
     def input(self, place: int) -> Expr | None:
-        """Return an input, or None if it was left out."""
+        """Return an input, or None if it is omitted."""
         return self.inputs[place] if place < len(self.inputs) else None
 
     def get_constant(self, place: int, default: Any = None) -> np.ndarray[Any, Any]:
@@ -104,21 +108,29 @@ class OnnxNode:
             raise self.unknown_value_error(place)
         return value
 
+    def get_dims(self, place: int) -> list[Any]:
+        """Return the entries of a shape value as integers, names of sizes, or None."""
+        return [d if d is None or isinstance(d, str) else int(d) for d in self.get_sizes(place).ravel()]
+
+    def require_known(self, sizes: Iterable[Dim], what: str) -> list[int]:
+        """Return sizes as integers, or raise an error if one of them is unknown."""
+        sizes = tuple(sizes)
+        if not all(isinstance(d, int) for d in sizes):
+            named = [str(d) for d in sizes if isinstance(d, str) and not isinstance(d, Unknown)]
+            hint = f". Pass the named sizes to from_onnx: sizes={{{named[0]!r}: ...}}" if named else ""
+            raise self.error(f"{what} must be known before the graph runs. Received: {format_shape(sizes)}{hint}")
+        return [int(d) for d in sizes]
+
     def unknown_value_error(self, place: int) -> OnnxError:
-        """Return the error for a value that is not known before anything runs."""
+        """Return the error for a value that is not known before the graph runs."""
         e = self.input(place)
         assert e is not None
-        name, leaves = self.proto.input[place], collect_inputs([e])
-        given = [i for i in leaves if i in self.reader.root.given]
-        hint = (
-            f". It depends on the input {given[0].name!r}. Pass its value: values={{{given[0].name!r}: ...}}"
-            if given
-            else ""
-        )
+        names = [str(i.name) for i in collect_inputs([e]) if i in self.reader.root.graph_inputs]
+        hint = f". It depends on the input {names[0]!r}. Pass its value: values={{{names[0]!r}: ...}}" if names else ""
         return UnknownValueError(
-            f"{self.reader.file}: {self}: the shape or dtype of the result depends on the input {name!r}, which is not "
-            f"known before the graph runs: {brief(e)}{hint}",
-            [str(i.name) for i in given],
+            f"{self.reader.file}: {self}: the shape or dtype of the result depends on the input "
+            f"{self.proto.input[place]!r}, which is not known before the graph runs: {brief(e)}{hint}",
+            names,
         )
 
     def get_axes(self, place: int = 1, default: Any = None) -> Any:
@@ -135,7 +147,7 @@ class OnnxReader:
 
     Attributes
     ----------
-    values : dict from str to Expr or Row
+    values : dict from str to Expr or TensorSequence
         Values by name, of the nodes read so far.
     file : str
         Name of the file in messages.
@@ -152,14 +164,12 @@ class OnnxReader:
         self.arguments: dict[str, Any] = {}
         self.depth: int = 0 if outer is None else outer.depth
         if self.root is self:
-            self.given: set[Expr] = set()
-            self.parts: dict[Expr, np.ndarray[Any, Any]] = {}
+            self.graph_inputs: set[Expr] = set()
+            self.shape_values: dict[Expr, np.ndarray[Any, Any]] = {}
             self.functions: dict[tuple[str, str], Any] = {}
 
-    # Values.
-
-    def get_value(self, name: str, node: Any) -> Any:
-        """Return a value by name, from this graph or an enclosing one."""
+    def get_value(self, name: str, user: str = "an output") -> Any:
+        """Return a value by name, from this graph or an enclosing one; ``user`` is for the error message."""
         reader: OnnxReader | None = self
         while reader is not None:
             if name in reader.values:
@@ -167,8 +177,8 @@ class OnnxReader:
             reader = reader.outer
         known = [*self.values, *(self.outer.values if self.outer else ())]
         raise OnnxError(
-            f"{self.file}: a node {node.kind} reads {name!r}, which no earlier node computes: the nodes form a cycle "
-            f"or are in the wrong order.{near_miss(name, known)}"
+            f"{self.file}: {user} reads {name!r}, which no earlier node computes: the nodes form a cycle or are in "
+            f"the wrong order.{near_miss(name, known)}"
         )
 
     def get_contents(self, e: Expr) -> np.ndarray[Any, Any] | None:
@@ -177,7 +187,7 @@ class OnnxReader:
             return e.value
         if isinstance(e, Shared):
             return e.get_value()
-        return self.root.parts.get(e)
+        return self.root.shape_values.get(e)
 
     def read_attribute(self, proto: Any) -> Any:
         """Return the value of an attribute, which in a function body may refer to an argument of the call."""
@@ -187,12 +197,9 @@ class OnnxReader:
             return self.arguments.get(proto.ref_attr_name)
         return decode_text(helper.get_attribute_value(proto))
 
-    # Nodes.
-
     def read(self, nodes: Sequence[Any]) -> None:
         for position, proto in enumerate(nodes):
             node = OnnxNode(self, proto, position)
-            node.attributes = {key: value for key, value in node.attributes.items() if value is not None}
             for name, e in zip(node.outputs, self.read_node(node), strict=False):
                 if name and e is not None:
                     self.values[name] = e
@@ -221,9 +228,9 @@ class OnnxReader:
         """Compute an expression that depends on constants only, unless it is very large."""
         if isinstance(e, (Constant, TensorSequence)) or e.op is None or len(e.types) > 1:
             return e
-        if not all(isinstance(d, int) for d in e.shape) or count_elements(e) > LARGEST_FOLDED:
+        if not all(isinstance(d, int) for d in e.shape) or not is_constant(e):
             return e
-        if not is_constant(e):
+        if math.prod(int(d) for d in e.shape) > MAX_FOLDED_ELEMENTS:
             return e
         with np.errstate(all="ignore"):
             return constant(np.asarray(evaluate(np, [e], {})[0]))
@@ -235,12 +242,9 @@ class OnnxReader:
         inner.values.update(given)
         inner.read_initializers(graph, trainable=False)
         inner.read(graph.node)
-        return [inner.get_value(o.name, _Output("output")) for o in graph.output]
+        return [inner.get_value(o.name) for o in graph.output]
 
     def read_initializers(self, graph: Any, trainable: bool) -> None:
-        """Read the values that a graph carries."""
-        from pellucid.interop.onnx.tensors import to_leaf
-
         if graph.sparse_initializer:
             raise OnnxError(f"{self.file}: sparse tensors are not supported")
         for tensor in graph.initializer:
@@ -254,37 +258,18 @@ def decode_text(value: Any) -> Any:
     return list(map(decode_text, value)) if isinstance(value, list) else value
 
 
-class _Output:
-    """Placeholder for a node in messages about graph outputs."""
-
-    def __init__(self, kind: str) -> None:
-        self.kind = kind
-
-
 def is_constant(e: Expr) -> bool:
     """Return whether an expression depends on constants only, searching a bounded number of nodes."""
-    seen, waiting = 0, [e]
     done: set[Expr] = set()
-    while waiting:
-        node = waiting.pop()
+    pending = [e]
+    while pending:
+        node = pending.pop()
         if node in done:
             continue
         done.add(node)
-        seen += 1
-        if isinstance(node, (Input, Shared)) or seen > MOST_FOLDED:
+        if isinstance(node, (Input, Shared)) or len(done) > MAX_SEARCHED:
             return False
         if node.op is not None and node.op.name.startswith("random"):
             return False
-        waiting.extend(node.inputs)
+        pending.extend(node.inputs)
     return True
-
-
-MOST_FOLDED = 1000
-"""Maximum number of expressions that constant folding of one node looks at."""
-
-
-def count_elements(e: Expr) -> int:
-    total = 1
-    for d in e.shape:
-        total *= int(d)
-    return total

@@ -9,7 +9,6 @@ import numpy as np
 
 from pellucid.graph.decomposition import symbolic
 from pellucid.graph.expr import Constant, Expr, constant
-from pellucid.graph.types import Dim
 
 MAX_LENGTH = 64
 """Longer vectors are not shapes."""
@@ -18,34 +17,20 @@ MAX_LENGTH = 64
 def record_shape_values(node: Any, results: Sequence[Expr | None]) -> None:
     """Record the shape value of a node's result, if its operands' values are known."""
     first = results[0] if results else None
-    propagate = PROPAGATED.get(node.kind)
-    if (
-        not isinstance(first, Expr)
-        or propagate is None
-        or isinstance(first, Constant)
-        or first.ndim > 1
-        or first.dtype.kind != "i"
-    ):
+    if node.kind not in PROPAGATED or not isinstance(first, Expr) or isinstance(first, Constant):
         return
-    if any(isinstance(d, int) and d > MAX_LENGTH for d in first.shape):
+    if first.dtype.kind != "i" or first.ndim > 1 or any(isinstance(d, int) and d > MAX_LENGTH for d in first.shape):
         return
     operands = [node.reader.get_contents(e) if isinstance(e, Expr) else None for e in node.inputs]
     if node.kind != "Shape" and any(v is None and e is not None for v, e in zip(operands, node.inputs, strict=True)):
         return
-    found = propagate(node, *operands)
+    found = PROPAGATED[node.kind](node, *operands)
     if found is not None:
-        node.reader.root.parts[first] = np.asarray(found, object)
+        node.reader.root.shape_values[first] = np.asarray(found, object)
 
 
 def _shape(node: Any, *_: Any) -> Any:
-    return to_dims(node.inputs[0].shape)[node.get("start", 0) : node.get("end")]
-
-
-def to_dims(shape: Sequence[Dim]) -> np.ndarray[Any, Any]:
-    """Return a shape as a vector of integers and names of unknown sizes."""
-    row = np.empty(len(shape), object)
-    row[:] = list(shape)
-    return row
+    return np.array(node.inputs[0].shape, object)[node.get("start", 0) : node.get("end")]
 
 
 def find_expression_of_shape(node: Any, shape: Sequence[Any]) -> Expr | None:
@@ -106,10 +91,7 @@ def _arithmetic(function: Any) -> Any:
                 return function(int(a), int(b))
             return b if function is _multiply and a == 1 else a if function in (_multiply, _divide) and b == 1 else None
 
-        found = np.frompyfunc(combine, 2, 1)(np.asarray(x, object), np.asarray(y, object))
-        made = np.empty(np.shape(found), object)
-        made[...] = found
-        return made
+        return np.asarray(np.frompyfunc(combine, 2, 1)(np.asarray(x, object), np.asarray(y, object)), object)
 
     return propagate
 

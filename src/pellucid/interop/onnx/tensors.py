@@ -1,17 +1,59 @@
-"""Tensors of ONNX files."""
+"""Tensors and dtypes of ONNX files."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pellucid.graph.expr import Expr, Shared, constant
-from pellucid.graph.types import is_float
-from pellucid.interop.onnx.dtypes import to_dtype
+from pellucid.graph.types import as_dtype, is_float
 from pellucid.interop.onnx.errors import OnnxError
+
+DTYPE_NAMES = {
+    "float32": "FLOAT",
+    "float64": "DOUBLE",
+    "float16": "FLOAT16",
+    "bfloat16": "BFLOAT16",
+    "int8": "INT8",
+    "int16": "INT16",
+    "int32": "INT32",
+    "int64": "INT64",
+    "uint8": "UINT8",
+    "uint16": "UINT16",
+    "uint32": "UINT32",
+    "uint64": "UINT64",
+    "bool": "BOOL",
+    "float8_e4m3fn": "FLOAT8E4M3FN",
+    "float8_e4m3fnuz": "FLOAT8E4M3FNUZ",
+    "float8_e5m2": "FLOAT8E5M2",
+    "float8_e5m2fnuz": "FLOAT8E5M2FNUZ",
+}
+"""ONNX names of the supported dtypes."""
+
+
+def to_element_type(dtype: np.dtype[Any]) -> int:
+    import onnx
+
+    if dtype.name not in DTYPE_NAMES:
+        raise OnnxError(f"ONNX does not support the dtype {dtype}. Cast to one of {', '.join(DTYPE_NAMES)}")
+    return int(onnx.TensorProto.DataType.Value(DTYPE_NAMES[dtype.name]))
+
+
+def to_dtype(number: int, what: str) -> np.dtype[Any]:
+    """Return the dtype of an ONNX element type; ``what`` is for the error message."""
+    import onnx
+
+    known = {word: name for name, word in DTYPE_NAMES.items()}
+    words = {value: word for word, value in onnx.TensorProto.DataType.items()}
+    word = words.get(number, str(number))
+    if word not in known:
+        supported = ", ".join(DTYPE_NAMES)
+        raise OnnxError(f"{what} has the element type {word}, which is not supported. Supported: {supported}")
+    return as_dtype(known[word])
 
 
 def to_array(tensor: Any, file: str) -> np.ndarray[Any, Any]:
@@ -19,6 +61,8 @@ def to_array(tensor: Any, file: str) -> np.ndarray[Any, Any]:
     from onnx import numpy_helper
 
     what = f"{file}: the tensor {tensor.name!r}"
+    if tensor.data_location == tensor.EXTERNAL:  # onnx would read it from the working directory
+        raise OnnxError(f"{what} is stored in another file and is not read from there")
     dtype = to_dtype(tensor.data_type, what)
     shape = tuple(tensor.dims)
     if any(d < 0 for d in shape):
@@ -51,30 +95,34 @@ TAGS = ("trainable", "regularizable")
 """Metadata that pellucid writes for each parameter."""
 
 
-def load_external(graph: Any, folder: Path | None, file: str) -> None:
-    """Read external tensors; their files must be in the folder of the model."""
-    graphs = [graph]
-    while graphs:
-        current = graphs.pop()
-        tensors = list(current.initializer)
+def iterate_graphs(graph: Any) -> Iterator[Any]:
+    """Yield a graph or function and the subgraphs in it."""
+    pending = [graph]
+    while pending:
+        current = pending.pop()
+        yield current
         for node in current.node:
             for attribute in node.attribute:
-                tensors += [attribute.t] if attribute.HasField("t") else []
-                graphs += [attribute.g] if attribute.HasField("g") else []
-                graphs += list(attribute.graphs)
-        for tensor in tensors:
+                pending += [attribute.g] if attribute.HasField("g") else []
+                pending += attribute.graphs
+
+
+def load_external(model: Any, folder: Path | None, file: str) -> None:
+    """Read external tensors; their files must be in the folder of the model."""
+    for graph in (g for part in (model.graph, *model.functions) for g in iterate_graphs(part)):
+        tensors = [a.t for node in graph.node for a in node.attribute if a.HasField("t")]
+        for tensor in (*getattr(graph, "initializer", ()), *tensors):
             if tensor.data_location != tensor.EXTERNAL:
                 continue
             if folder is None:
-                what = f"{file}: the tensor {tensor.name!r}"
                 raise OnnxError(
-                    f"{what} is stored in another file. Pass from_onnx the path of the model, not its bytes"
+                    f"{file}: the tensor {tensor.name!r} is stored in another file. "
+                    "Pass from_onnx the path of the model, not its bytes"
                 )
             read_external(tensor, folder, file)
 
 
 def read_external(tensor: Any, folder: Path, file: str) -> None:
-    """Read the data of one external tensor."""
     fields = {entry.key: entry.value for entry in tensor.external_data}
     what = f"{file}: the tensor {tensor.name!r}"
     location = fields.get("location", "")
@@ -91,10 +139,10 @@ def read_external(tensor: Any, folder: Path, file: str) -> None:
         length = int(fields.get("length", size - offset))
     except ValueError as error:
         raise OnnxError(f"{what} has an invalid position in {location!r}: {fields}") from error
-    wanted = math.prod(tensor.dims) * to_dtype(tensor.data_type, what).itemsize
-    if offset < 0 or length < 0 or offset + length > size or length != wanted:
+    needed = math.prod(tensor.dims) * to_dtype(tensor.data_type, what).itemsize
+    if offset < 0 or length < 0 or offset + length > size or length != needed:
         raise OnnxError(
-            f"{what} needs {wanted} bytes; declared are {length} at offset {offset} of {location!r}, which has {size}"
+            f"{what} needs {needed} bytes; declared are {length} at offset {offset} of {location!r}, which has {size}"
         )
     with path.open("rb") as opened:
         opened.seek(offset)

@@ -1,4 +1,4 @@
-"""Writer of ONNX graphs: nodes, value names and dynamic sizes."""
+"""Writer of ONNX graphs: nodes, value names, dynamic sizes, and the order in which fused expressions are written."""
 
 from __future__ import annotations
 
@@ -8,24 +8,29 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pellucid.graph.errors import brief
-from pellucid.graph.expr import Constant, Expr, Input, Shared
+from pellucid.graph.expr import Constant, Expr, Shared
 from pellucid.graph.op_def import OUTPUT
 from pellucid.graph.source_location import format_location
 from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.types import Dim, Shape, Unknown
-from pellucid.interop.onnx.dtypes import to_element_type
 from pellucid.interop.onnx.errors import OnnxError
-from pellucid.interop.onnx.fusion_plan import plan_fusions
-from pellucid.interop.onnx.tensors import TAGS
+from pellucid.interop.onnx.tensors import TAGS, to_element_type
 
 Write = Callable[..., Any]
 
 WRITERS: dict[str, Write] = {}
 """Writers by op: ``write(w, node, *names)`` returns the name of the value, or a tuple of names."""
 
-
-TURNED: dict[str, Write] = {}
+CHANNELS_FIRST_WRITERS: dict[str, Write] = {}
 """Writers of ops that keep channels first although they are not elementwise; they may return None."""
+
+FusedNode = tuple[Callable[..., Any], list[Expr]]
+"""A function that writes one ONNX node, and the operands that it takes."""
+
+Fusion = Callable[[Expr], FusedNode | None]
+
+FUSIONS: dict[str, list[Fusion]] = {}
+"""Fusions by the op at the root of their pattern."""
 
 
 def to_channels_first_axis(axis: int, ndim: int) -> int:
@@ -37,8 +42,7 @@ def writes(*ops: str) -> Callable[[Write], Write]:
     """Register a function as the writer of these ops."""
 
     def enter(function: Write) -> Write:
-        for name in ops:
-            WRITERS[name] = function
+        WRITERS.update(dict.fromkeys(ops, function))
         return function
 
     return enter
@@ -54,12 +58,12 @@ class OnnxNames:
     """Source of unique value names."""
 
     def __init__(self) -> None:
-        self.taken: dict[str, int] = {}
+        self.counts: dict[str, int] = {}
 
-    def fresh(self, wanted: str) -> str:
-        count = self.taken.get(wanted, 0)
-        self.taken[wanted] = count + 1
-        return wanted if not count else self.fresh(f"{wanted}_{count}")
+    def fresh(self, name: str) -> str:
+        count = self.counts.get(name, 0)
+        self.counts[name] = count + 1
+        return self.fresh(f"{name}_{count}") if count else name
 
 
 class OnnxWriter:
@@ -94,19 +98,22 @@ class OnnxWriter:
         if outer is None:
             self.names = OnnxNames()
             self.constants: dict[Any, str] = {}
-            self.handed_out: set[str] = set()
 
     # Nodes and constants.
 
-    def node(self, kind: str, *inputs: str, outputs: int = 1, **attributes: Any) -> Any:
-        """Write a node and return the name of its output, or a tuple of them."""
+    def node(self, kind: str, *inputs: str, **attributes: Any) -> str:
+        """Write a node and return the name of its output."""
+        return self.node_with_outputs(kind, *inputs, outputs=1, **attributes)[0]
+
+    def node_with_outputs(self, kind: str, *inputs: str, outputs: int, **attributes: Any) -> tuple[str, ...]:
+        """Write a node with several outputs and return their names."""
         from onnx import helper
 
         name = self.root.names.fresh(f"{self.scope}/{kind}" if self.scope else kind)
-        made = [name, *(self.root.names.fresh(f"{name}:{i}") for i in range(1, outputs))]
-        given = {key: value for key, value in attributes.items() if value is not None}
-        self.nodes.append(helper.make_node(kind, list(inputs), made, name=name, **given))
-        return made[0] if outputs == 1 else tuple(made)
+        names = [name, *(self.root.names.fresh(f"{name}:{i}") for i in range(1, outputs))]
+        present = {key: value for key, value in attributes.items() if value is not None}
+        self.nodes.append(helper.make_node(kind, list(inputs), names, name=name, **present))
+        return tuple(names)
 
     def constant(self, value: Any, dtype: Any = None) -> str:
         """Return the name of a constant, stored once in the main graph."""
@@ -126,8 +133,7 @@ class OnnxWriter:
         return self.constant(list(values), "int64")
 
     def cast(self, name: str, dtype: Any) -> str:
-        made: str = self.node("Cast", name, to=to_element_type(np.dtype(dtype)))
-        return made
+        return self.node("Cast", name, to=to_element_type(np.dtype(dtype)))
 
     # Sizes.
 
@@ -139,8 +145,7 @@ class OnnxWriter:
         while writer is not None:
             if dim in writer.sizes:
                 value, axis = writer.sizes[dim]
-                made: str = writer.node("Shape", value, start=axis, end=axis + 1)
-                return made
+                return writer.node("Shape", value, start=axis, end=axis + 1)
             writer = writer.outer
         raise OnnxError(f"The size {dim} is not an axis of any earlier value. Name it: shape=('n', ...)")
 
@@ -149,20 +154,17 @@ class OnnxWriter:
         if all(isinstance(d, int) for d in shape):
             return self.ints([d for d in shape if isinstance(d, int)])
         parts = [self.dim(d) for d in shape]
-        made: str = parts[0] if len(parts) == 1 else self.node("Concat", *parts, axis=0)
-        return made
+        return parts[0] if len(parts) == 1 else self.node("Concat", *parts, axis=0)
 
     def record_dims(self, e: Expr, name: Any) -> None:
         """Record the value and axis that named sizes can be read from."""
         if len(e.types) > 1:
             return
         for axis, dim in enumerate(e.shape):
-            if isinstance(dim, str) and dim not in self.sizes:
-                self.sizes[dim] = (
-                    (name.name, to_channels_first_axis(axis, e.ndim))
-                    if isinstance(name, ChannelsFirst)
-                    else (name, axis)
-                )
+            if isinstance(dim, str) and isinstance(name, ChannelsFirst):
+                self.sizes.setdefault(dim, (name.name, to_channels_first_axis(axis, e.ndim)))
+            elif isinstance(dim, str):
+                self.sizes.setdefault(dim, (name, axis))
 
     # Channels.
 
@@ -178,22 +180,21 @@ class OnnxWriter:
 
     def write_transpose(self, e: Expr, order: Sequence[int]) -> str:
         """Return the name of a transposed value, reusing the original if this undoes a transpose."""
-        undone = e.op is not None and e.op.name == "transpose" and [e.settings["axes"][a] for a in order]
-        if undone == list(range(e.ndim)):
-            before: str = self.get_name(e.inputs[0])
-            return before
-        made: str = self.node("Transpose", self.get_name(e), perm=list(order))
-        return made
+        is_transpose = e.op is not None and e.op.name == "transpose"
+        if is_transpose and [e.settings["axes"][a] for a in order] == list(range(e.ndim)):
+            original: str = self.get_name(e.inputs[0])
+            return original
+        return self.node("Transpose", self.get_name(e), perm=list(order))
 
     def find_channels_first(self, e: Expr) -> ChannelsFirst | None:
         """Write an op in channels-first layout if its operands have it and the op allows it."""
         assert e.op is not None
         if e.ndim < 3 or not any(map(self.is_channels_first, e.inputs)):
             return None
-        special = TURNED.get(e.op.name)
+        special = CHANNELS_FIRST_WRITERS.get(e.op.name)
         if special is not None:
-            made = special(self, e)
-            return None if made is None else ChannelsFirst(made)
+            name = special(self, e)
+            return None if name is None else ChannelsFirst(name)
         if not e.op.elementwise or not all(self.can_stay_channels_first(i, e) for i in e.inputs):
             return None
         names = [self.get_name(i) if i.ndim == 0 else self.get_channels_first_name(i, e.ndim) for i in e.inputs]
@@ -212,8 +213,7 @@ class OnnxWriter:
         """Return the name of an operand in channels-first layout; per-channel vectors get trailing axes."""
         if i.ndim > 1:
             return self.channels_first(i)
-        made: str = self.node("Unsqueeze", self.get_name(i), self.ints(range(1, ndim - 1)))
-        return made
+        return self.node("Unsqueeze", self.get_name(i), self.ints(range(1, ndim - 1)))
 
     # Expressions.
 
@@ -246,10 +246,8 @@ class OnnxWriter:
         if isinstance(e, Shared):
             return self.root.parameter(e)
         if e.op is None:
-            kind = "an input" if isinstance(e, Input) else "a value"
-            raise OnnxError(
-                f"{brief(e)} is {kind} missing from the model's inputs. Add it to inputs=[...]"
-            ).with_operands([e])
+            text = f"{brief(e)} is missing from the model's inputs. Add it to inputs=[...]"
+            raise OnnxError(text).with_operands([e])
         if e.op is OUTPUT:
             return self.get_name(e.inputs[0])[e.settings["index"]]
         fused, operands = self.plan.get(e, (None, e.inputs))
@@ -258,8 +256,10 @@ class OnnxWriter:
             return fused(self, e, *operands)
         if e.op.name not in WRITERS:
             raise unsupported_error(e)
-        turned = self.find_channels_first(e)
-        return WRITERS[e.op.name](self, e, *(self.get_name(i) for i in e.inputs)) if turned is None else turned
+        channels_first = self.find_channels_first(e)
+        if channels_first is not None:
+            return channels_first
+        return WRITERS[e.op.name](self, e, *(self.get_name(i) for i in e.inputs))
 
     def get_scope(self, operands: Sequence[Expr]) -> str:
         """Return the layer of a node: that of its parameters, or else of its operands."""
@@ -273,44 +273,68 @@ class OnnxWriter:
         return self.root.paths.get(shared, shared.name or "parameter")
 
     def parameter(self, shared: Shared) -> str:
-        if shared not in self.values:
-            name = self.names.fresh(self.get_parameter_name(shared))
+        name = self.values.get(shared)
+        if name is None:
+            name = self.values[shared] = self.names.fresh(self.get_parameter_name(shared))
             self.initializers.append(make_tensor(shared.get_value(), name, shared))
-            self.values[shared] = name
-        found: str = self.values[shared]
-        return found
+        return str(name)
 
     def subgraph(
-        self, name: str, body: Subgraph, given: dict[Expr, str], inputs: Sequence[Expr], kept: Sequence[Expr]
+        self, name: str, body: Subgraph, given: dict[Expr, str], inputs: Sequence[Expr], results: Sequence[Expr]
     ) -> Any:
-        """Return the subgraph of an op with declared inputs ``inputs`` and results ``kept``."""
+        """Return the subgraph of an op. ``given`` names the inputs of ``body``, including loop invariants."""
         from onnx import helper
 
-        from pellucid.interop.onnx.decomposer import decompose  # late: it imports WRITERS
+        from pellucid.interop.onnx.decompositions import decompose  # late, because it imports WRITERS
 
         inside = OnnxWriter(self)
         inside.scope = self.scope
         inside.values.update(given)
-        outputs = decompose(kept, stop=body.inputs)
+        outputs = decompose(results, stop=body.inputs)
         for place in inputs:
             inside.record_dims(place, given[place])
         inside.write(outputs, body.inputs)
-        results = [inside.node("Identity", inside.get_name(o)) for o in outputs]
+        names = [inside.node("Identity", inside.get_name(o)) for o in outputs]
         declared = [make_value_info(given[p], p) for p in inputs]
-        returned = [make_value_info(r, o) for r, o in zip(results, outputs, strict=True)]
+        returned = [make_value_info(r, o) for r, o in zip(names, outputs, strict=True)]
         return helper.make_graph(inside.nodes, self.root.names.fresh(name), declared, returned)
+
+
+def plan_fusions(outputs: Sequence[Expr], stop: Iterable[Expr]) -> tuple[list[Expr], dict[Expr, FusedNode]]:
+    """Return the expressions in the order of writing, and the fusions among them."""
+    closed, plan = set(stop), {}
+    children: dict[Expr, Sequence[Expr]] = {}
+    done: set[Expr] = set()
+    order: list[Expr] = []
+    stack = list(outputs)[::-1]
+    while stack:
+        node = stack[-1]
+        if node not in children:
+            fusions = FUSIONS.get(node.op.name, []) if node.op is not None and node not in closed else []
+            fused = next((found for fusion in fusions if (found := fusion(node)) is not None), None)
+            if fused is not None:
+                plan[node] = fused
+            children[node] = [] if node in closed else node.inputs if fused is None else fused[1]
+        pending = [] if node in done else [i for i in children[node] if i not in done]
+        if pending:
+            stack.extend(reversed(pending))
+            continue
+        stack.pop()
+        if node not in done:
+            done.add(node)
+            order.append(node)
+    return order, plan
 
 
 def make_tensor(array: np.ndarray[Any, Any], name: str, shared: Shared | None = None) -> Any:
     """Return a tensor proto, with the tags of a shared variable."""
     from onnx import numpy_helper
 
-    made = numpy_helper.from_array(np.ascontiguousarray(array) if array.ndim else array, name)
+    tensor = numpy_helper.from_array(np.ascontiguousarray(array) if array.ndim else array, name)
     if shared is not None:
         for key in TAGS:
-            entry = made.metadata_props.add()
-            entry.key, entry.value = f"pellucid.{key}", str(getattr(shared, key)).lower()
-    return made
+            tensor.metadata_props.add(key=f"pellucid.{key}", value=str(getattr(shared, key)).lower())
+    return tensor
 
 
 def make_value_info(name: str, e: Expr) -> Any:
@@ -328,10 +352,10 @@ def unsupported_error(e: Expr, why: str = "") -> OnnxError:
 
 
 RANDOM = "ONNX cannot reproduce pellucid's random numbers. Export the inference form (pel.inference)"
-FACTOR = "ONNX has no matrix factorizations. Compute it before the export, or exclude it"
+FACTORIZATION = "ONNX has no matrix factorizations. Compute it before the export, or exclude it"
 
 REFUSED = {
     **dict.fromkeys(("random_uniform", "random_normal", "fold_in", "dropout"), RANDOM),
-    **dict.fromkeys(("inv", "solve", "solve_triangular", "cholesky", "signdet", "logabsdet"), FACTOR),
+    **dict.fromkeys(("inv", "solve", "solve_triangular", "cholesky", "signdet", "logabsdet"), FACTORIZATION),
 }
 """Ops that are not exported, with the reason."""

@@ -1,11 +1,15 @@
-"""Event file writer, which uses TensorBoard's package for records and messages."""
+"""Event file writer, which uses TensorBoard's package for records and messages.
+
+A graph has a node for each expression, grouped by layer.
+"""
 
 from __future__ import annotations
 
 import functools
 import io
+import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace, TracebackType
@@ -14,8 +18,12 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from pellucid.graph.errors import OptionError, ShapeError, UseError
+from pellucid.graph.expr import Constant, Expr, Input, Shared
+from pellucid.graph.traversal import topological
 from pellucid.graph.types import format_shape
-from pellucid.interop.tensorboard.graphs import build_graph_def
+from pellucid.graph.validation import check_integer
+from pellucid.model.interfaces import is_model
+from pellucid.model.state import UniqueNames
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,6 +48,11 @@ DEFAULT_BUCKETS = 30
 
 MAX_IMAGES = 3
 """Number of images of a batch that are written, as in Keras."""
+
+INVALID_CHARACTERS = re.compile(r"[^A-Za-z0-9_.\-/]")
+
+DATA_TYPES = {"bool": "DT_BOOL", "float16": "DT_HALF", "float32": "DT_FLOAT", "float64": "DT_DOUBLE"}
+"""TensorBoard names of dtypes that are not DT_ and the upper-case name."""
 
 
 @functools.cache
@@ -137,17 +150,14 @@ class EventWriter:
 
         Parameters
         ----------
-        name : str
-            Name.
+        name, step
+            As for `scalar`.
         values : array
             Values of any shape; NaN and infinity are ignored.
-        step : int
-            Step.
         buckets : int
             Number of equal buckets between minimum and maximum.
         """
-        if buckets < 1:
-            raise OptionError(f"Expected buckets of 1 or more. Received: buckets={buckets}")
+        check_integer("buckets", buckets)
         numbers = np.asarray(values, np.float64).reshape(-1)
         numbers = numbers[np.isfinite(numbers)]
         rows = np.empty((0, 3))
@@ -161,13 +171,11 @@ class EventWriter:
 
         Parameters
         ----------
-        name : str
-            Name.
+        name, step
+            As for `scalar`.
         images : array
             Images of shape (height, width), (height, width, channels) or (n, height, width, channels), with 1, 3 or 4
             channels; uint8, or floats from 0 (black) to 1 (white).
-        step : int
-            Step.
         max_images : int
             Maximum number of images.
         """
@@ -198,8 +206,8 @@ class EventWriter:
         shown : Model, Expr or sequence of Expr
             What to write, in training mode.
         """
-        definition = build_graph_def(self.messages, shown)
-        self.add(self.messages.Event(graph_def=definition.SerializeToString()))
+        content = build_graph_def(self.messages, shown).SerializeToString()
+        self.add(self.messages.Event(graph_def=content))
 
     def hyperparameters(self, settings: Mapping[str, Any]) -> None:
         """Write the hyperparameters of the run; values other than numbers and booleans are written as text.
@@ -237,12 +245,8 @@ class EventWriter:
         if not isinstance(step, (int, np.integer)):
             raise OptionError(f"{name}: expected a step that is an integer. Received: step={step!r}")
         m = self.messages
-        tensor = m.make_tensor_proto(values)
-        self.add(
-            m.Event(
-                step=int(step), summary=m.Summary(value=[m.Summary.Value(tag=name, metadata=metadata, tensor=tensor)])
-            )
-        )
+        value = m.Summary.Value(tag=name, metadata=metadata, tensor=m.make_tensor_proto(values))
+        self.add(m.Event(step=int(step), summary=m.Summary(value=[value])))
 
     def add(self, event: Any) -> None:
         """Add an event to the file."""
@@ -291,3 +295,60 @@ def encode_png(pixels: Array) -> bytes:
     encoded = io.BytesIO()
     Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(encoded, format="PNG")
     return encoded.getvalue()
+
+
+def clean_node_name(name: str) -> str:
+    """Replace the characters that TensorBoard does not allow in names."""
+    clean = INVALID_CHARACTERS.sub("_", name).strip("/")
+    return clean if clean and clean[0].isalnum() else f"n{clean}"
+
+
+def build_graph_def(messages: Any, shown: Any) -> Any:
+    """Return the GraphDef of a model or of expressions, in training mode; ``messages`` is `import_tensorboard`'s."""
+    outputs, scopes = get_outputs_and_scopes(shown)
+    definition = messages.GraphDef()
+    definition.versions.producer = 1
+    unique_names, names = UniqueNames(), dict[Expr, str]()
+    for e in topological(outputs):
+        scope = scopes.get(e, "")
+        name = e.name if e.op is None and e.name else f"{scope}/{e.name or get_node_type(e)}"
+        names[e] = unique_names.add(clean_node_name(name))
+        node = definition.node.add()
+        node.name, node.op = names[e], get_node_type(e)
+        node.input.extend(names[i] for i in e.inputs)
+        set_node_attributes(messages, node, e)
+    return definition
+
+
+def get_outputs_and_scopes(shown: Any) -> tuple[list[Expr], dict[Expr, str]]:
+    """Return the output expressions, and the layer name of each expression."""
+    if is_model(shown):
+        scopes: dict[Expr, str] = {}
+        for node in shown.functional_graph.nodes:
+            for e in topological(node.outputs, stop=scopes):
+                scopes.setdefault(e, node.layer.name)
+        return list(shown.outputs), scopes
+    outputs = [shown] if isinstance(shown, Expr) else list(shown) if isinstance(shown, Sequence) else []
+    if not outputs or not all(isinstance(e, Expr) for e in outputs):
+        raise UseError(f"Expected a model or expressions. Received: {shown!r}")
+    return outputs, {}
+
+
+def get_node_type(e: Expr) -> str:
+    if isinstance(e, Input):
+        return "Placeholder"
+    if isinstance(e, Constant):
+        return "Const"
+    return "Variable" if isinstance(e, Shared) or e.op is None else e.op.name
+
+
+def set_node_attributes(messages: Any, node: Any, e: Expr) -> None:
+    for result in e.types:
+        shape = node.attr["_output_shapes"].list.shape.add()
+        sizes = [dim if isinstance(dim, int) else -1 for dim in result.shape]
+        shape.dim.extend(messages.TensorShapeProto.Dim(size=size) for size in sizes)
+    data_type = DATA_TYPES.get(e.dtype.name, f"DT_{e.dtype.name.upper()}")
+    if data_type in dict(messages.DataType.items()):
+        node.attr["dtype"].type = messages.DataType.Value(data_type)
+    for name, value in e.settings.items():
+        node.attr[name].s = str(value).encode("utf-8")

@@ -10,12 +10,8 @@ import numpy as np
 from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.expr import Expr
 from pellucid.interop.onnx.reader import OnnxNode, reads
-from pellucid.interop.onnx.readers.elementwise import like
-
-
-def number(n: OnnxNode, x: Expr, key: str, default: float) -> Any:
-    """Return an attribute as a constant of the dtype of ``x``."""
-    return like(x, n.get(key, default))
+from pellucid.interop.onnx.readers.elementwise import add_axes, like, number
+from pellucid.interop.onnx.readers.shapes import flatten
 
 
 @reads("LeakyRelu")
@@ -60,7 +56,7 @@ def hard_swish(n: OnnxNode, x: Expr) -> Any:
 
 @reads("Swish")
 def swish(n: OnnxNode, x: Expr) -> Any:
-    return x * P.sigmoid(number(n, x, "alpha", 1.0) * x) if n.get("alpha", 1.0) != 1 else x * P.sigmoid(x)
+    return x * P.sigmoid(x if n.get("alpha", 1.0) == 1 else number(n, x, "alpha", 1.0) * x)
 
 
 @reads("Mish")
@@ -84,8 +80,8 @@ def thresholded_relu(n: OnnxNode, x: Expr) -> Any:
 
 @reads("Shrink")
 def shrink(n: OnnxNode, x: Expr) -> Any:
-    edge, bias, zero = number(n, x, "lambd", 0.5), number(n, x, "bias", 0.0), like(x, 0)
-    return P.where(x < -edge, x + bias, P.where(x > edge, x - bias, zero))
+    edge, bias = number(n, x, "lambd", 0.5), number(n, x, "bias", 0.0)
+    return P.where(x < -edge, x + bias, P.where(x > edge, x - bias, like(x, 0)))
 
 
 @reads("Softmax", "LogSoftmax")
@@ -102,16 +98,11 @@ def softmax(n: OnnxNode, x: Expr) -> Any:
 def hardmax(n: OnnxNode, x: Expr) -> Any:
     """One-hot encoding of the first maximum."""
     if n.opset < 13:
-        first = int(n.get("axis", 1)) % x.ndim
-        lead = math.prod(int(d) for d in x.shape[:first]) if all(isinstance(d, int) for d in x.shape[:first]) else -1
-        flat = P.reshape(x, (lead, -1))
-        return P.reshape_like(one_hot_argmax(flat, 1), x)
+        return P.reshape_like(one_hot_argmax(flatten(n, x), 1), x)
     return one_hot_argmax(x, int(n.get("axis", -1)) % x.ndim)
 
 
 def one_hot_argmax(x: Expr, axis: int) -> Any:
     """Return ones at the first maximum along an axis, and zeros elsewhere."""
     places = P.arange_like(x, axis=axis, dtype="int64")
-    behind = tuple(range(1, x.ndim - axis))
-    places = P.expand_dims(places, axis=behind) if behind else places
-    return P.cast(P.equal(places, P.argmax(x, axis=axis, keepdims=True)), x.dtype)
+    return P.cast(P.equal(add_axes(places, range(1, x.ndim - axis)), P.argmax(x, axis=axis, keepdims=True)), x.dtype)

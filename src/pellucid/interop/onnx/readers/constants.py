@@ -8,23 +8,17 @@ import numpy as np
 
 from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.expr import Expr, constant
-from pellucid.interop.onnx.dtypes import to_dtype
-from pellucid.interop.onnx.reader import LARGEST_FOLDED, OnnxNode, reads
+from pellucid.interop.onnx.reader import MAX_FOLDED_ELEMENTS, OnnxNode, reads
 from pellucid.interop.onnx.shape_values import find_expression_of_shape
-from pellucid.interop.onnx.tensors import to_array
+from pellucid.interop.onnx.tensors import to_array, to_dtype
 
 
 @reads("Constant")
 def constant_(n: OnnxNode) -> Any:
     """Constant in any of its numeric forms."""
-    for key, dtype in (
-        ("value_float", "float32"),
-        ("value_floats", "float32"),
-        ("value_int", "int64"),
-        ("value_ints", "int64"),
-    ):
+    for key in ("value_float", "value_floats", "value_int", "value_ints"):
         if key in n.attributes:
-            return constant(np.asarray(n.attributes[key], dtype))
+            return constant(np.asarray(n.attributes[key], "float32" if "float" in key else "int64"))
     if "value" not in n.attributes:
         raise n.error(f"only numeric constants are supported. Received: {', '.join(n.attributes) or 'no value'}")
     return constant(to_array(n.attributes["value"], f"{n.reader.file}: {n}"))
@@ -32,11 +26,9 @@ def constant_(n: OnnxNode) -> Any:
 
 @reads("ConstantOfShape")
 def constant_of_shape(n: OnnxNode, shape: Expr) -> Any:
-    value = (
-        to_array(n.attributes["value"], f"{n.reader.file}: {n}") if "value" in n.attributes else np.zeros(1, "float32")
-    )
-    number = constant(value.reshape(()))
-    sizes: list[Any] = [d if d is None or isinstance(d, str) else int(d) for d in n.get_sizes(0).ravel()]
+    value = n.get("value")
+    array = np.zeros(1, "float32") if value is None else to_array(value, f"{n.reader.file}: {n}")
+    number, sizes = constant(array.reshape(())), n.get_dims(0)
     if all(isinstance(d, int) for d in sizes):
         return P.broadcast_to(number, tuple(sizes))
     other = None if None in sizes else find_expression_of_shape(n, tuple(sizes))
@@ -54,8 +46,8 @@ def range_(n: OnnxNode, start: Expr, limit: Expr, delta: Expr) -> Any:
             return P.arange_like(found, axis=0, dtype=start.dtype)
     first, last, step = (n.get_constant(i).reshape(()) for i in range(3))
     count = max(0, int(np.ceil((np.float64(last) - np.float64(first)) / np.float64(step))))
-    if count > LARGEST_FOLDED:
-        raise n.error(f"a range of {count} elements is too long (maximum {LARGEST_FOLDED})")
+    if count > MAX_FOLDED_ELEMENTS:
+        raise n.error(f"a range of {count} elements is too long (maximum {MAX_FOLDED_ELEMENTS})")
     return constant((np.arange(count) * np.asarray(step, "float64") + np.float64(first)).astype(start.dtype))
 
 
@@ -72,7 +64,7 @@ def one_hot(n: OnnxNode, indices: Expr, depth: Expr, values: Expr) -> Any:
     count, axis = int(n.get_constant(1).ravel()[0]), int(n.get("axis", -1))
     places = indices if indices.dtype.kind in "iu" else P.cast(indices, "int64")
     size = constant(np.asarray(count, places.dtype))
-    here = P.one_hot(P.remainder(places, size), num_classes=count, dtype="bool")
+    selected = P.one_hot(P.remainder(places, size), num_classes=count, dtype="bool")
     outside = (places < -size) | (places >= size) if places.dtype.kind == "i" else places >= size
-    here = here & ~P.expand_dims(outside, axis=-1)
-    return P.moveaxis(P.where(here, values[1], values[0]), -1, axis)
+    selected = selected & ~P.expand_dims(outside, axis=-1)
+    return P.moveaxis(P.where(selected, values[1], values[0]), -1, axis)

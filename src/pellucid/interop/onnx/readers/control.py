@@ -8,15 +8,16 @@ import numpy as np
 
 from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.expr import Constant, Expr, constant
+from pellucid.graph.ops.closure_conversion import as_list
 from pellucid.graph.ops.cond import cond
 from pellucid.graph.ops.scan import scan
 from pellucid.graph.ops.while_loops import while_loop
 from pellucid.interop.onnx.errors import UnknownValueError
 from pellucid.interop.onnx.reader import OnnxNode, reads
+from pellucid.interop.onnx.tensors import to_array
 
 
 def get_body_inputs(n: OnnxNode, graph: Any, count: int) -> list[str]:
-    """Return the input names of a subgraph."""
     names = [i.name for i in graph.input]
     if len(names) != count:
         raise n.error(f"the subgraph takes {len(names)} inputs. Received: {count}")
@@ -30,8 +31,7 @@ def if_(n: OnnxNode, condition: Expr) -> Any:
     if isinstance(condition, Constant):
         return n.reader.read_subgraph(yes if bool(condition.value.ravel()[0]) else no, {})
     one = condition if condition.ndim == 0 else P.reshape(condition, ())
-    made = cond(one, lambda: n.reader.read_subgraph(yes, {}), lambda: n.reader.read_subgraph(no, {}))
-    return list(made) if isinstance(made, (list, tuple)) else [made]
+    return as_list(cond(one, lambda: n.reader.read_subgraph(yes, {}), lambda: n.reader.read_subgraph(no, {})))
 
 
 @reads("Scan")
@@ -45,15 +45,14 @@ def scan_(n: OnnxNode, *inputs: Expr) -> Any:
     directions = n.get("scan_input_directions", [0] * count)
     sequences = []
     for x, axis, direction in zip(inputs[states:], axes, directions, strict=True):
-        turned = P.moveaxis(x, int(axis) % x.ndim, 0) if int(axis) % x.ndim else x
-        sequences.append(P.flip(turned, axis=0) if direction else turned)
+        x = P.moveaxis(x, int(axis) % x.ndim, 0) if int(axis) % x.ndim else x
+        sequences.append(P.flip(x, axis=0) if direction else x)
 
     def step(*given: Any) -> list[Any]:
         elements, h = given[:count], given[count:]
         return n.reader.read_subgraph(graph, dict(zip(names, (*h, *elements), strict=True)))
 
-    made = scan(step, sequences, list(inputs[:states]))
-    made = list(made) if isinstance(made, (list, tuple)) else [made]
+    made = as_list(scan(step, sequences, list(inputs[:states])))
     return [*(m[-1] for m in made[:states]), *arrange_scan_outputs(n, made[states:])]
 
 
@@ -63,8 +62,8 @@ def arrange_scan_outputs(n: OnnxNode, results: list[Any]) -> list[Any]:
     directions = n.get("scan_output_directions", [0] * len(results))
     found = []
     for e, axis, direction in zip(results, axes, directions, strict=True):
-        turned = P.flip(e, axis=0) if direction else e
-        found.append(P.moveaxis(turned, 0, int(axis) % e.ndim) if int(axis) % e.ndim else turned)
+        e = P.flip(e, axis=0) if direction else e
+        found.append(P.moveaxis(e, 0, int(axis) % e.ndim) if int(axis) % e.ndim else e)
     return found
 
 
@@ -77,76 +76,66 @@ def scan_opset_8(n: OnnxNode, *inputs: Expr | None) -> Any:
     given: list[Any] = list(rest)
     states = len(given) - count
     names = get_body_inputs(n, graph, len(given))
-    batch = given[0].shape[0]
-    if not isinstance(batch, int):
-        raise n.error("Scan of opset 8 needs a known batch size")
+    (batch,) = n.require_known(given[0].shape[:1], "the batch size of a Scan of opset 8")
+
+    def step(*now: Any) -> list[Any]:
+        return n.reader.read_subgraph(graph, dict(zip(names, (*now[count:], *now[:count]), strict=True)))
+
     samples = []
     for b in range(batch):
-
-        def step(*now: Any) -> list[Any]:
-            return n.reader.read_subgraph(graph, dict(zip(names, (*now[count:], *now[:count]), strict=True)))
-
-        made = scan(step, [e[b] for e in given[states:]], [e[b] for e in given[:states]])
-        made = list(made) if isinstance(made, (list, tuple)) else [made]
+        made = as_list(scan(step, [e[b] for e in given[states:]], [e[b] for e in given[:states]]))
         samples.append([*(m[-1] for m in made[:states]), *made[states:]])
     return [P.stack(list(parts), axis=0) for parts in zip(*samples, strict=True)]
 
 
 @reads("Loop")
-def loop(n: OnnxNode, trips: Expr | None = None, going: Expr | None = None, *states: Expr) -> Any:
+def loop(n: OnnxNode, trips: Expr | None = None, condition: Expr | None = None, *states: Expr) -> Any:
     graph = n.require("body")
     names = get_body_inputs(n, graph, 2 + len(states))
     extra = len(graph.output) - 1 - len(states)
     limit = n.reader.get_contents(trips) if trips is not None else None
-    first = constant(np.array(True)) if going is None else going
+    first = constant(np.array(True)) if condition is None else condition
     always = isinstance(first, Constant) and bool(first.value.ravel()[0])
 
     def body(number: Any, condition: Any, h: Any) -> list[Any]:
         return n.reader.read_subgraph(graph, dict(zip(names, (number, condition, *h), strict=True)))
 
-    if limit is not None and always and has_true_condition(n, graph, states):
+    if limit is not None and always and has_true_condition(n, graph):
         return run_for_loop(n, int(limit.ravel()[0]), body, states)
     if extra and trips is not None and always and limit is None:
         raise n.unknown_value_error(0)
-    if extra and going is not None and not isinstance(going, Constant):
+    if extra and condition is not None and not isinstance(condition, Constant):
         raise n.unknown_value_error(1)
     if extra:
         raise n.error(
-            "the loop ends when a condition fails and has scan outputs, so their sizes are unknown before "
-            "it runs. Such loops are not supported"
+            "the loop ends when a condition fails, so the sizes of its scan outputs are unknown before it runs. "
+            "Such loops are not supported"
         )
     number, end = constant(np.int64(0)), None if trips is None else P.reshape(trips, ())
 
-    def holds(i: Any, condition: Any, *h: Any) -> Any:
+    def should_continue(i: Any, condition: Any, *h: Any) -> Any:
         return condition if end is None else condition & (i < end)
 
     def step(i: Any, condition: Any, *h: Any) -> list[Any]:
-        still, *new = body(i, condition, h)
-        return [i + constant(np.int64(1)), P.reshape(still, ()), *new]
+        condition, *new = body(i, condition, h)
+        return [i + constant(np.int64(1)), P.reshape(condition, ()), *new]
 
-    made = while_loop(holds, step, [number, P.reshape(first, ()), *states])
+    made = while_loop(should_continue, step, [number, P.reshape(first, ()), *states])
     return list(made)[2:]
 
 
-def has_true_condition(n: OnnxNode, graph: Any, states: Any) -> bool:
+def has_true_condition(n: OnnxNode, graph: Any) -> bool:
     """Return whether the loop condition that the body returns is constant and true."""
     name, given = graph.output[0].name, graph.input[1].name
+    constants = {tensor.name: tensor for tensor in graph.initializer}
     for node in reversed(graph.node):
-        if name in node.output:
-            if node.op_type == "Identity":
-                name = node.input[0]
-                continue
+        if name in node.output and node.op_type == "Identity":
+            name = node.input[0]
+        elif name in node.output:
             if node.op_type != "Constant":
                 return False
-            from pellucid.interop.onnx.tensors import to_array
-
-            return bool(to_array(node.attribute[0].t, n.reader.file).all())
-    for tensor in graph.initializer:
-        if tensor.name == name:
-            from pellucid.interop.onnx.tensors import to_array
-
-            return bool(to_array(tensor, n.reader.file).all())
-    return bool(name == given)
+            constants[name] = node.attribute[0].t
+    return bool(to_array(constants[name], n.reader.file).all()) if name in constants else bool(name == given)
 
 
 MAX_UNROLLED = 100
@@ -154,7 +143,6 @@ MAX_UNROLLED = 100
 
 
 def unroll(count: int, body: Any, states: Any) -> list[Any]:
-    """Unroll a loop."""
     h, kept = list(states), []
     for i in range(count):
         made = body(constant(np.int64(i)), constant(np.array(True)), h)[1:]
@@ -165,6 +153,8 @@ def unroll(count: int, body: Any, states: Any) -> list[Any]:
 
 def run_for_loop(n: OnnxNode, count: int, body: Any, states: Any) -> list[Any]:
     """Run a loop with a known trip count."""
+    if count < 1 and len(states) == len(n.outputs):
+        return list(states)
     numbers, yes = constant(np.arange(count)), constant(np.array(True))
     try:
         made: Any = scan(lambda i, *h: body(i, yes, h)[1:], [numbers], list(states))
@@ -172,5 +162,5 @@ def run_for_loop(n: OnnxNode, count: int, body: Any, states: Any) -> list[Any]:
         if count > MAX_UNROLLED:
             raise
         return unroll(count, body, states)
-    made = list(made) if isinstance(made, (list, tuple)) else [made]
+    made = as_list(made)
     return [*(m[-1] for m in made[: len(states)]), *made[len(states) :]]

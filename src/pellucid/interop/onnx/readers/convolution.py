@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.conv_transpose import conv_transpose
 from pellucid.graph.ops.convolution import conv as convolve
@@ -33,13 +34,18 @@ def get_pads(
         return list(zip(pads[:axes], pads[axes:], strict=True))
     found = []
     for size, k, s, d in zip(x.shape[2:], window, strides, dilations, strict=True):
-        reach = (k - 1) * d + 1
-        if not isinstance(size, int) and s != 1:
-            raise n.error(f"auto_pad={auto_pad!r} with strides needs known spatial sizes. Received: {x.type}")
-        total = reach - 1 if not isinstance(size, int) else max((-(-size // s) - 1) * s + reach - size, 0)
-        less, more = total // 2, total - total // 2
-        found.append((less, more) if auto_pad == "SAME_UPPER" else (more, less))
+        total = (k - 1) * d
+        if s != 1 or isinstance(size, int):
+            (known,) = n.require_known([size], f"spatial sizes with auto_pad={auto_pad!r} and strides")
+            total = max((-(-known // s) - 1) * s + total + 1 - known, 0)
+        found.append(split_padding(total, auto_pad))
     return found
+
+
+def split_padding(total: int, auto_pad: str) -> tuple[int, int]:
+    """Return the padding before and after an axis, the larger half at the end for ``SAME_UPPER``."""
+    less, more = total // 2, total - total // 2
+    return (less, more) if auto_pad == "SAME_UPPER" else (more, less)
 
 
 def crop_negative_pads(x: Expr, pads: list[tuple[int, int]]) -> tuple[Expr, list[tuple[int, int]]]:
@@ -50,7 +56,7 @@ def crop_negative_pads(x: Expr, pads: list[tuple[int, int]]) -> tuple[Expr, list
     return x[(slice(None), slice(None), *index)], [(max(a, 0), max(b, 0)) for a, b in pads]
 
 
-def transpose_kernel(n: OnnxNode, w: Expr) -> Any:
+def transpose_kernel(w: Expr) -> Any:
     """Transpose a kernel (out, in, ...) to (..., in, out)."""
     return transpose_axes(w, [*range(2, w.ndim), 1, 0])
 
@@ -62,7 +68,7 @@ def conv(n: OnnxNode, x: Expr, w: Expr, bias: Expr | None = None) -> Any:
     strides, dilations = get_ints(n, "strides", axes), get_ints(n, "dilations", axes)
     x, pads = crop_negative_pads(x, get_pads(n, x, window, strides, dilations))
     settings = {"strides": tuple(strides), "padding": tuple(pads), "dilation": tuple(dilations)}
-    result = convolve(channels_last(x), transpose_kernel(n, w), groups=int(n.get("group", 1)), **settings)
+    result = convolve(channels_last(x), transpose_kernel(w), groups=int(n.get("group", 1)), **settings)
     return channels_first(result if bias is None else result + bias)
 
 
@@ -72,7 +78,7 @@ def conv_transpose_(n: OnnxNode, x: Expr, w: Expr, bias: Expr | None = None) -> 
     window = [int(d) for d in w.shape[2:]]
     strides, dilations = get_ints(n, "strides", axes), get_ints(n, "dilations", axes)
     added = get_ints(n, "output_padding", axes, 0)
-    pads, added = get_transposed_pads(n, x, window, strides, dilations, added)
+    pads = get_transposed_pads(n, x, window, strides, dilations, added)
     beyond = [(max(-a, 0), max(-b, 0)) for a, b in pads]
     settings = {
         "strides": tuple(strides),
@@ -80,31 +86,23 @@ def conv_transpose_(n: OnnxNode, x: Expr, w: Expr, bias: Expr | None = None) -> 
         "output_padding": tuple(added),
         "dilation": tuple(dilations),
     }
-    result = conv_transpose(channels_last(x), transpose_kernel(n, w), groups=int(n.get("group", 1)), **settings)
+    result = conv_transpose(channels_last(x), transpose_kernel(w), groups=int(n.get("group", 1)), **settings)
     if any(map(any, beyond)):
-        from pellucid.graph.decomposition import symbolic
-
-        result = symbolic.pad(result, [(0, 0), *beyond, (0, 0)])
+        result = P.pad(result, [(0, 0), *beyond, (0, 0)])
     return channels_first(result if bias is None else result + bias)
 
 
 def get_transposed_pads(
     n: OnnxNode, x: Expr, window: list[int], strides: list[int], dilations: list[int], added: list[int]
-) -> tuple[list[tuple[int, int]], list[int]]:
-    """Return the pads and the output padding of a transposed convolution."""
+) -> list[tuple[int, int]]:
+    """Return the pads of a transposed convolution; negative ones extend the result."""
     auto_pad, shape = n.get("auto_pad", "NOTSET"), n.get("output_shape")
     if shape is None and auto_pad not in ("SAME_UPPER", "SAME_LOWER"):
-        return get_pads(n, x, window, strides, dilations), added
+        return get_pads(n, x, window, strides, dilations)
     found = []
-    wanted = list(shape)[-len(window) :] if shape is not None else None
-    for axis, (size, k, s, d) in enumerate(zip(x.shape[2:], window, strides, dilations, strict=True)):
-        if not isinstance(size, int):
-            raise n.error(f"the output size depends on unknown spatial sizes. Received: {x.type}")
-        target = size * s if wanted is None else int(wanted[axis])
-        total = (size - 1) * s + added[axis] + (k - 1) * d + 1 - target
-        if total < 0:
-            found.append((0, total))
-            continue
-        less, more = total // 2, total - total // 2
-        found.append((less, more) if auto_pad == "SAME_UPPER" else (more, less))
-    return found, added
+    sizes = n.require_known(x.shape[2:], "the spatial sizes, which determine the padding,")
+    targets = [d * s for d, s in zip(sizes, strides, strict=True)] if shape is None else list(shape)[-len(window) :]
+    for size, target, k, s, d, extra in zip(sizes, targets, window, strides, dilations, added, strict=True):
+        total = (size - 1) * s + extra + (k - 1) * d + 1 - int(target)
+        found.append((0, total) if total < 0 else split_padding(total, auto_pad))
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,9 @@ from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.expr import Expr, constant
 from pellucid.graph.operators import call_op
 from pellucid.graph.types import is_float
-from pellucid.interop.onnx.dtypes import to_dtype
-from pellucid.interop.onnx.op_table import BINARY, UNARY
+from pellucid.interop.onnx.op_table import BINARY, SAME_OPERATOR
 from pellucid.interop.onnx.reader import OnnxNode, reads
+from pellucid.interop.onnx.tensors import to_dtype
 
 
 def like(x: Expr, value: Any) -> Any:
@@ -20,15 +21,24 @@ def like(x: Expr, value: Any) -> Any:
     return constant(np.asarray(value).astype(x.dtype))
 
 
-NAMES = {kind: name for table in (UNARY, BINARY) for name, kind in table.items()}
+def add_axes(x: Expr, axes: Sequence[int]) -> Any:
+    """Insert axes of size 1, if any."""
+    return P.expand_dims(x, axis=tuple(axes)) if axes else x
 
 
-@reads(*(kind for kind in NAMES if kind not in ("Div", "Pow", "Round", "Neg")))
-def unary_or_binary(n: OnnxNode, *inputs: Expr) -> Any:
-    x, *more = inputs
-    if more and n.opset < 7:
-        more = [align_by_axis(n, x, more[0])]
-    return call_op(NAMES[n.kind], x, *more)
+def number(n: OnnxNode, x: Expr, key: str, default: float) -> Any:
+    """Return an attribute, rounded to float32 as in the file, as a constant of the dtype of ``x``."""
+    return like(x, np.float32(n.get(key, default)))
+
+
+NAMES = {kind: name for table in (SAME_OPERATOR, BINARY) for name, kind in table.items()}
+
+
+@reads(*(kind for kind in NAMES if kind not in ("Div", "Pow", "Max", "Min")))
+def same_operator(n: OnnxNode, *inputs: Expr) -> Any:
+    if len(inputs) == 2 and n.opset < 7:
+        inputs = inputs[0], align_by_axis(n, *inputs)
+    return call_op(NAMES[n.kind], *inputs)
 
 
 def align_by_axis(n: OnnxNode, x: Expr, y: Expr) -> Any:
@@ -36,18 +46,7 @@ def align_by_axis(n: OnnxNode, x: Expr, y: Expr) -> Any:
     axis = n.get("axis")
     if axis is None or not n.get("broadcast", 0):
         return y
-    behind = x.ndim - int(axis) % x.ndim - y.ndim
-    return P.expand_dims(y, axis=tuple(range(y.ndim, y.ndim + behind))) if behind else y
-
-
-@reads("Neg")
-def neg(n: OnnxNode, x: Expr) -> Any:
-    return -x
-
-
-@reads("Round")
-def round_(n: OnnxNode, x: Expr) -> Any:
-    return P.rint(x)
+    return add_axes(y, range(y.ndim, x.ndim - int(axis) % x.ndim))
 
 
 @reads("Div")
@@ -81,7 +80,6 @@ def power(n: OnnxNode, x: Expr, y: Expr) -> Any:
 
 @reads("Max", "Min", "Sum", "Mean")
 def variadic(n: OnnxNode, *inputs: Expr) -> Any:
-    """Variadic maximum, minimum, sum or mean."""
     function = {"Max": P.maximum, "Min": P.minimum}.get(n.kind, P.add)
     total = inputs[0]
     for x in inputs[1:]:
@@ -110,11 +108,6 @@ def isinf(n: OnnxNode, x: Expr) -> Any:
     if not n.get("detect_negative", 1):
         infinite = infinite & (x > like(x, 0))
     return infinite if n.get("detect_positive", 1) else infinite & (x < like(x, 0))
-
-
-@reads("Where")
-def where(n: OnnxNode, condition: Expr, x: Expr, y: Expr) -> Any:
-    return P.where(condition, x, y)
 
 
 @reads("Clip")

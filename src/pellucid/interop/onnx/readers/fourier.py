@@ -8,8 +8,8 @@ import numpy as np
 
 from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.expr import Expr, constant
-from pellucid.interop.onnx.dtypes import to_dtype
 from pellucid.interop.onnx.reader import OnnxNode, reads
+from pellucid.interop.onnx.tensors import to_dtype
 
 
 def make_waves(old: int, new: int, dtype: Any, sign: float) -> tuple[Any, Any]:
@@ -19,7 +19,6 @@ def make_waves(old: int, new: int, dtype: Any, sign: float) -> tuple[Any, Any]:
 
 
 def multiply_axis(x: Any, axis: int, matrix: Any) -> Any:
-    """Multiply an axis by a matrix."""
     return P.moveaxis(P.moveaxis(x, axis, -1) @ matrix, -1, axis)
 
 
@@ -43,9 +42,8 @@ def dft(n: OnnxNode, x: Expr, *others: Any) -> Any:
     """Discrete Fourier transform along an axis, its inverse, or its one-sided half."""
     axis = int(n.get("axis", 1)) if n.opset < 20 else int(n.get_constant(2, -2).ravel()[0])
     axis = axis % x.ndim
-    size, inverse, onesided = x.shape[axis], bool(n.get("inverse", 0)), bool(n.get("onesided", 0))
-    if not isinstance(size, int):
-        raise n.error(f"the size of axis {axis} must be known. Received: {x.type}")
+    inverse, onesided = bool(n.get("inverse", 0)), bool(n.get("onesided", 0))
+    (size,) = n.require_known([x.shape[axis]], f"the size of axis {axis}")
     length = size if n.input(1) is None else int(n.get_constant(1).ravel()[0])
     if inverse and onesided:
         return invert_onesided(x, axis, length if n.input(1) is not None else 2 * (size - 1))
@@ -56,16 +54,13 @@ def invert_onesided(x: Expr, axis: int, length: int) -> Any:
     """Return the real signal of a one-sided transform, whose other half is the mirrored conjugate."""
     size = x.shape[axis]
     assert isinstance(size, int)
-    inner = (slice(None),) * axis
-    mirrored = P.flip(x[(*inner, slice(1, length - size + 1))], axis=axis)
-    turned = P.stack([mirrored[..., 0], -mirrored[..., 1]], axis=-1)
-    whole = P.concatenate([x, turned], axis=axis)
-    return transform_axis(whole, axis, length, True, False)[..., :1]
+    mirrored = P.flip(x[(*(slice(None),) * axis, slice(1, length - size + 1))], axis=axis)
+    conjugate = P.stack([mirrored[..., 0], -mirrored[..., 1]], axis=-1)
+    return transform_axis(P.concatenate([x, conjugate], axis=axis), axis, length, True, False)[..., :1]
 
 
 @reads("STFT")
 def stft(n: OnnxNode, signal: Expr, step: Expr, window: Expr | None = None, length: Expr | None = None) -> Any:
-    """Short-time Fourier transform."""
     hop = int(n.get_constant(1).ravel()[0])
     if length is not None:
         size = int(n.get_constant(3).ravel()[0])
@@ -73,9 +68,7 @@ def stft(n: OnnxNode, signal: Expr, step: Expr, window: Expr | None = None, leng
         size = window.shape[0]
     else:
         raise n.error("the frame length must be known: pass frame_length, or a window of known size")
-    total = signal.shape[1]
-    if not isinstance(total, int):
-        raise n.error(f"the signal length must be known. Received: {signal.type}")
+    (total,) = n.require_known(signal.shape[1:2], "the length of the signal")
     starts = np.arange(0, total - size + 1, hop)
     frames = signal[:, starts[:, None] + np.arange(size)[None]]
     frames = frames if window is None else frames * window[:, None]

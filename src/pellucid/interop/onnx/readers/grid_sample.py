@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+import math
 from typing import Any
 
 import numpy as np
@@ -21,12 +23,9 @@ CUBIC = -0.75
 
 def to_pixels(x: Any, size: int, corners: bool) -> Any:
     """Convert coordinates from [-1, 1] to pixels."""
-    half = like(x, 0.5)
-    return (
-        (x + like(x, 1)) * half * like(x, size - 1)
-        if corners
-        else ((x + like(x, 1)) * like(x, size) - like(x, 1)) * half
-    )
+    if corners:
+        return (x + like(x, 1)) * like(x, 0.5) * like(x, size - 1)
+    return ((x + like(x, 1)) * like(x, size) - like(x, 1)) * like(x, 0.5)
 
 
 def reflect(x: Any, size: int, corners: bool) -> Any:
@@ -41,20 +40,21 @@ def reflect(x: Any, size: int, corners: bool) -> Any:
     return P.where(even, rest + like(x, low), like(x, high) - rest)
 
 
+def clip_to_image(x: Any, size: int) -> Any:
+    return P.clip(x, like(x, 0), like(x, size - 1))
+
+
 def gather_pixels(images: Expr, places: list[Any], sizes: list[int], mode: str, corners: bool) -> Any:
     """Return pixels at integer coordinates, (batch, ..., channels), padded as ``mode`` says."""
-    inside: Any = None
-    chosen = []
-    for place, size in zip(places, sizes, strict=True):
-        if mode == "reflection":
-            place = P.rint(reflect(place, size, corners))
-        here = (place >= like(place, 0)) & (place <= like(place, size - 1))
-        inside = here if inside is None else inside & here
-        chosen.append(P.cast(P.clip(place, like(place, 0), like(place, size - 1)), "int64"))
-    ndim = chosen[0].ndim
-    rows = P.expand_dims(P.arange_like(images, axis=0, dtype="int64"), axis=tuple(range(1, ndim)))
-    found = call_op("gather", images, rows, *chosen)
-    return found if mode != "zeros" else P.where(inside[..., None], found, like(found, 0))
+    if mode == "reflection":
+        places = [P.rint(reflect(place, size, corners)) for place, size in zip(places, sizes, strict=True)]
+    indices = [P.cast(clip_to_image(place, size), "int64") for place, size in zip(places, sizes, strict=True)]
+    rows = P.expand_dims(P.arange_like(images, axis=0, dtype="int64"), axis=tuple(range(1, indices[0].ndim)))
+    pixels = call_op("gather", images, rows, *indices)
+    if mode != "zeros":
+        return pixels
+    inside = [(p >= like(p, 0)) & (p <= like(p, size - 1)) for p, size in zip(places, sizes, strict=True)]
+    return P.where(functools.reduce(P.logical_and, inside)[..., None], pixels, like(pixels, 0))
 
 
 def kernel(mode: str, d: Any) -> Any:
@@ -69,34 +69,29 @@ def kernel(mode: str, d: Any) -> Any:
 
 @reads("GridSample")
 def grid_sample(n: OnnxNode, x: Expr, grid: Expr) -> Any:
-    sizes = [int(d) for d in x.shape[2:]]
+    sizes = n.require_known(x.shape[2:], "the spatial sizes")
     corners, mode = bool(n.get("align_corners", 0)), n.get("mode", "linear")
     mode = {"bilinear": "linear", "bicubic": "cubic"}.get(mode, mode)
     border = n.get("padding_mode", "zeros")
     images = P.moveaxis(x, 1, -1)
     # The last axis comes first in a grid.
     places = [to_pixels(grid[..., len(sizes) - 1 - i], size, corners) for i, size in enumerate(sizes)]
-    if mode != "cubic":
-        if border == "border":
-            places = [P.clip(p, like(p, 0), like(p, s - 1)) for p, s in zip(places, sizes, strict=True)]
-        elif border == "reflection":
+    if mode != "cubic" and border != "zeros":
+        if border == "reflection":
             places = [reflect(p, s, corners) for p, s in zip(places, sizes, strict=True)]
-            places = [P.clip(p, like(p, 0), like(p, s - 1)) for p, s in zip(places, sizes, strict=True)]
+        places = [clip_to_image(p, s) for p, s in zip(places, sizes, strict=True)]
     if mode == "nearest":
         result = gather_pixels(images, [P.rint(p) for p in places], sizes, border, corners)
         return P.moveaxis(result, -1, 1)
     first = [P.floor(p) for p in places]
     reach = (0, 1) if mode == "linear" else (-1, 0, 1, 2)
-    total: Any = None
+    parts = []
     for steps in itertools.product(reach, repeat=len(sizes)):
         near = [f + like(f, s) for f, s in zip(first, steps, strict=True)]
-        weight: Any = None
-        for place, pixel_place in zip(places, near, strict=True):
-            own = kernel(mode, place - pixel_place)
-            weight = own if weight is None else weight * own
-        part = weight[..., None] * gather_pixels(images, near, sizes, border, corners)
-        total = part if total is None else total + part
-    return P.moveaxis(total, -1, 1)
+        weights = [kernel(mode, place - pixel) for place, pixel in zip(places, near, strict=True)]
+        pixels = gather_pixels(images, near, sizes, border, corners)
+        parts.append(functools.reduce(P.multiply, weights)[..., None] * pixels)
+    return P.moveaxis(functools.reduce(P.add, parts), -1, 1)
 
 
 @reads("Col2Im")
@@ -106,9 +101,8 @@ def col2im(n: OnnxNode, x: Expr, image: Expr, block: Expr) -> Any:
     axes = len(sizes)
     strides, dilations = n.get("strides", [1] * axes), n.get("dilations", [1] * axes)
     pads = n.get("pads", [0] * 2 * axes)
-    batch, rows, _ = x.shape
-    places = int(np.prod(window))
-    channels = int(rows) // places
+    (rows,), places = n.require_known(x.shape[1:2], "the second size"), math.prod(window)
+    batch, channels = x.shape[0], rows // places
     counts = [
         (size + pads[a] + pads[a + axes] - (window[a] - 1) * dilations[a] - 1) // strides[a] + 1
         for a, size in enumerate(sizes)
@@ -129,13 +123,12 @@ def interpolate_bilinear(images: Expr, y: Any, x: Any, use_max: bool = False) ->
     """
     sizes = [int(d) for d in images.shape[1:-1]]
     low = [P.floor(y), P.floor(x)]
-    total: Any = None
+    parts = []
     for steps in itertools.product((0, 1), repeat=2):
         near = [f + like(f, s) for f, s in zip(low, steps, strict=True)]
         weight = kernel("linear", y - near[0]) * kernel("linear", x - near[1])
-        part = weight[..., None] * gather_pixels(images, near, sizes, "zeros", False)
-        total = part if total is None else P.maximum(total, part) if use_max else total + part
-    return total
+        parts.append(weight[..., None] * gather_pixels(images, near, sizes, "zeros", False))
+    return functools.reduce(P.maximum if use_max else P.add, parts)
 
 
 @reads("DeformConv")
@@ -145,7 +138,8 @@ def deform_conv(n: OnnxNode, x: Expr, w: Expr, offset: Expr, bias: Expr | None =
     strides, dilations = get_ints(n, "strides", 2), get_ints(n, "dilations", 2)
     (top, _), (left, _) = get_pads(n, x, window, strides, dilations)
     groups, parts = int(n.get("group", 1)), int(n.get("offset_group", 1))
-    rows, columns = (int(d) for d in offset.shape[2:])
+    rows, columns = n.require_known(offset.shape[2:], "the spatial sizes")
+    n.require_known(x.shape[2:], "the spatial sizes")
     taps = window[0] * window[1]
     pieces = P.split(P.moveaxis(x, 1, -1), parts, axis=-1)
     base_y = constant((np.arange(rows) * strides[0] - top)[:, None].astype(x.dtype))
@@ -169,16 +163,15 @@ def deform_conv(n: OnnxNode, x: Expr, w: Expr, offset: Expr, bias: Expr | None =
 
 
 @reads("RoiAlign")
-def roi_align(n: OnnxNode, x: Expr, rois: Expr, of: Expr) -> Any:
+def roi_align(n: OnnxNode, x: Expr, rois: Expr, batch_indices: Expr) -> Any:
     """Region pooling: the mean or maximum of sampling points in each bin."""
     size = int(n.get("output_height", 1)), int(n.get("output_width", 1))
     ratio, scale = int(n.get("sampling_ratio", 0)), float(n.get("spatial_scale", 1.0))
     if ratio < 1:
         raise n.error("sampling_ratio=0 is not supported: the number of sampling points would depend on the regions")
-    shift = (
-        0.5 if n.get("coordinate_transformation_mode", "half_pixel" if n.opset >= 16 else "x") == "half_pixel" else 0.0
-    )
-    limits = [int(d) for d in x.shape[2:]]
+    transform = n.get("coordinate_transformation_mode", "half_pixel" if n.opset >= 16 else "output_half_pixel")
+    shift = 0.5 if transform == "half_pixel" else 0.0
+    channels, *limits = n.require_known(x.shape[1:], "the number of channels and the spatial sizes")
     places = []
     for axis, count in enumerate(size):
         start, end = (rois[:, k] * like(x, scale) - like(x, shift) for k in (1 - axis, 3 - axis))
@@ -188,11 +181,11 @@ def roi_align(n: OnnxNode, x: Expr, rois: Expr, of: Expr) -> Any:
         places.append(start[:, None] + (length / like(x, count))[:, None] * steps[None])
     y, c = places[0][:, :, None], places[1][:, None, :]
     outside = (y < like(x, -1)) | (y > like(x, limits[0])) | (c < like(x, -1)) | (c > like(x, limits[1]))
-    images = P.take(P.moveaxis(x, 1, -1), of, axis=0)
-    inner = [P.clip(p, like(x, 0), like(x, s - 1)) for p, s in zip((y, c), limits, strict=True)]
+    images = P.take(P.moveaxis(x, 1, -1), batch_indices, axis=0)
+    inner = [clip_to_image(p, s) for p, s in zip((y, c), limits, strict=True)]
     wide = P.zeros_like(y + c)
     use_max = n.get("mode", "avg") == "max"
     read = interpolate_bilinear(images, inner[0] + wide, inner[1] + wide, use_max)
     found = P.where(outside[..., None], like(x, 0), read)
-    bins = P.reshape(found, (found.shape[0], size[0], ratio, size[1], ratio, int(x.shape[1])))
+    bins = P.reshape(found, (found.shape[0], size[0], ratio, size[1], ratio, channels))
     return channels_first(P.max(bins, axis=(2, 4)) if use_max else P.mean(bins, axis=(2, 4)))

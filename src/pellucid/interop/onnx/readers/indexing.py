@@ -1,4 +1,4 @@
-"""Readers of indexing, selection and sorting operators."""
+"""Readers of indexing, selection, scatter and sorting operators."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import numpy as np
 
 from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.expr import Constant, Expr, constant
+from pellucid.graph.operators import call_op
 from pellucid.graph.ops.index_spec import ARRAY, FULL_SLICE
-from pellucid.graph.ops.indexing import gather as gather_op
 from pellucid.interop.onnx.reader import OnnxNode, reads
+from pellucid.interop.onnx.readers.elementwise import add_axes
 
 
 @reads("Slice")
@@ -69,17 +70,17 @@ def crop_to_indices(x: Expr, indices: Expr, axis: int) -> Any:
 def gather_nd(n: OnnxNode, x: Expr, indices: Expr) -> Any:
     """Slices at rows of indices, per element of the batch axes."""
     batch = int(n.get("batch_dims", 0))
-    depth = indices.shape[-1]
-    if not isinstance(depth, int):
-        raise n.error(f"the last axis of the indices must have a known size. Received: {indices.type}")
+    (depth,) = n.require_known(indices.shape[-1:], "the size of the last axis of the indices")
     columns = [indices[..., i] for i in range(depth)]
     # Batch axes are indexed by their own position.
-    own = []
-    for axis in range(batch):
-        numbers = P.arange_like(x, axis=axis, dtype="int64")
-        own.append(P.expand_dims(numbers, axis=tuple(a for a in range(indices.ndim - 1) if a != axis)))
+    own = [make_positions(x, axis, indices.ndim - 1) for axis in range(batch)]
     rest = (FULL_SLICE,) * (x.ndim - batch - depth)
-    return gather_op(x, *own, *columns, index=(ARRAY,) * (batch + depth) + rest)
+    return call_op("gather", x, *own, *columns, index=(ARRAY,) * (batch + depth) + rest)
+
+
+def make_positions(x: Expr, axis: int, ndim: int) -> Any:
+    """Return the positions along an axis, with axes of size 1 for broadcasting to ``ndim`` axes."""
+    return add_axes(P.arange_like(x, axis=axis, dtype="int64"), [a for a in range(ndim) if a != axis])
 
 
 @reads("TopK")
@@ -103,11 +104,73 @@ def unique(n: OnnxNode, x: Expr) -> Any:
     """Unique elements of a constant."""
     values, axis = n.get_constant(0), n.get("axis")
     found = np.unique(values, return_index=True, return_inverse=True, return_counts=True, axis=axis)
-    kept, first, back, counts = found
-    back = back.ravel()
+    kept, first, inverse, counts = found
+    inverse = inverse.ravel()
     if not n.get("sorted", 1):
         order = np.argsort(first)
         kept = np.take(kept, order, axis=axis or 0)
         first, counts = first[order], counts[order]
-        back = np.argsort(order)[back]
-    return [constant(kept), *(constant(a.astype(np.int64)) for a in (first, back, counts))]
+        inverse = np.argsort(order)[inverse]
+    return [constant(kept), *(constant(a.astype(np.int64)) for a in (first, inverse, counts))]
+
+
+@reads("Compress")
+def compress(n: OnnxNode, x: Expr, condition: Expr) -> Any:
+    """Select elements by a constant condition."""
+    kept = np.flatnonzero(n.get_constant(1))
+    axis = n.get("axis")
+    flat = x if axis is not None else P.reshape(x, (-1,))
+    return P.take(flat, constant(kept.astype(np.int64)), axis=0 if axis is None else int(axis) % x.ndim)
+
+
+@reads("ReverseSequence")
+def reverse_sequence(n: OnnxNode, x: Expr, lengths: Expr) -> Any:
+    """Reverse the first elements of each sequence, up to its length."""
+    time, batch = int(n.get("time_axis", 0)) % x.ndim, int(n.get("batch_axis", 1)) % x.ndim
+    steps = P.arange_like(x, axis=time, dtype="int64")
+    rows = P.cast(lengths, "int64")
+    position, length = (steps[:, None], rows[None]) if time < batch else (steps[None], rows[:, None])
+    one = constant(np.int64(1))
+    places = P.where(position < length, length - one - position, position)
+    others = [a for a in range(x.ndim) if a not in (time, batch)]
+    return P.take_along_axis(x, add_axes(places, others), axis=time)
+
+
+SCATTER_OPS = {"none": "set_at", "add": "add_at", "mul": "multiply_at", "max": "max_at", "min": "min_at"}
+
+
+def scatter(n: OnnxNode, x: Expr, values: Expr, indices: list[Any], index: Any) -> Any:
+    """Scatter values with the reduction of the node."""
+    reduction = n.get("reduction", "none")
+    if reduction not in SCATTER_OPS:
+        raise n.error(f"expected a reduction from {', '.join(SCATTER_OPS)}. Received: {reduction!r}")
+    return call_op(SCATTER_OPS[reduction], x, values, *indices, index=index)
+
+
+@reads("ScatterElements", "Scatter")
+def scatter_elements(n: OnnxNode, x: Expr, indices: Expr, updates: Expr) -> Any:
+    axis = int(n.get("axis", 0)) % x.ndim
+    places = [indices if a == axis else make_positions(indices, a, x.ndim) for a in range(x.ndim)]
+    return scatter(n, x, updates, places, (ARRAY,) * x.ndim)
+
+
+@reads("ScatterND")
+def scatter_nd(n: OnnxNode, x: Expr, indices: Expr, updates: Expr) -> Any:
+    (depth,) = n.require_known(indices.shape[-1:], "the size of the last axis of the indices")
+    columns = [indices[..., i] for i in range(depth)]
+    return scatter(n, x, updates, columns, (ARRAY,) * depth + (FULL_SLICE,) * (x.ndim - depth))
+
+
+@reads("TensorScatter")
+def tensor_scatter(n: OnnxNode, cache: Expr, update: Expr, begins: Expr | None = None) -> Any:
+    """Write a slice into each sequence of a cache, starting at its index; circular mode wraps around."""
+    axis = int(n.get("axis", -2)) % cache.ndim
+    steps = P.arange_like(update, axis=axis, dtype="int64")
+    first = P.zeros_like(update[(slice(None), *(0,) * (update.ndim - 1))], "int64") if begins is None else begins
+    places = P.cast(first, "int64")[:, None] + steps[None]
+    if n.get("mode", "linear") == "circular":
+        places = P.remainder(places, P.size(cache, axis=axis))
+    rows = P.arange_like(update, axis=0, dtype="int64")[:, None]
+    moved, new = P.moveaxis(cache, axis, 1), P.moveaxis(update, axis, 1)
+    result = call_op("set_at", moved, new, rows, places, index=(ARRAY, ARRAY) + (FULL_SLICE,) * (cache.ndim - 2))
+    return P.moveaxis(result, 1, axis)

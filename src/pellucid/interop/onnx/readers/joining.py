@@ -1,14 +1,15 @@
-"""Readers of joining, splitting, padding and reversing operators."""
+"""Readers of concatenation, splitting and padding, and of tensor sequences whose length is known on import."""
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
 
 from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.expr import Expr, constant
-from pellucid.interop.onnx.reader import OnnxNode, reads
+from pellucid.interop.onnx.reader import OnnxNode, TensorSequence, reads
 
 
 @reads("Concat")
@@ -20,19 +21,21 @@ def concat(n: OnnxNode, *parts: Expr) -> Any:
 @reads("Split")
 def split(n: OnnxNode, x: Expr, sizes: Expr | None = None) -> Any:
     """Split into parts of given sizes, or into equal parts of which the last may be shorter."""
-    axis, size = int(n.get("axis", 0)) % x.ndim, x.shape[int(n.get("axis", 0)) % x.ndim]
+    axis = int(n.get("axis", 0)) % x.ndim
     widths = n.get("split") if "split" in n.attributes else None if sizes is None else n.get_constant(1)
     if widths is None:
         count = int(n.get("num_outputs", len(n.outputs)))
         if not 1 <= count <= len(n.outputs):
             raise n.error(f"it is split into {count} parts but has {len(n.outputs)} outputs")
-        if not isinstance(size, int):
-            raise n.error(f"cannot split an axis of unknown size {size} into {count} equal parts")
+        (size,) = n.require_known([x.shape[axis]], f"the size of axis {axis}, which is split,")
         length = -(-size // count)
         widths = [min(length, max(size - i * length, 0)) for i in range(count)]
-    ends = np.cumsum([int(t) for t in widths])
+    return split_axis(x, axis, [int(w) for w in widths])
+
+
+def split_axis(x: Expr, axis: int, widths: list[int]) -> list[Any]:
     whole = (slice(None),) * axis
-    return [x[(*whole, slice(int(end - t), int(end)))] for end, t in zip(ends, widths, strict=True)]
+    return [x[(*whole, slice(end - w, end))] for end, w in zip(itertools.accumulate(widths), widths, strict=True)]
 
 
 MODES = ("constant", "reflect", "edge", "wrap")
@@ -62,24 +65,49 @@ def pad(n: OnnxNode, x: Expr, pads: Expr | None = None, value: Expr | None = Non
     return P.pad(x, widths, constant_values=filled.item())
 
 
-@reads("Compress")
-def compress(n: OnnxNode, x: Expr, condition: Expr) -> Any:
-    """Select elements by a constant condition."""
-    kept = np.flatnonzero(n.get_constant(1))
-    axis = n.get("axis")
-    flat = x if axis is not None else P.reshape(x, (-1,))
-    return P.take(flat, constant(kept.astype(np.int64)), axis=0 if axis is None else int(axis) % x.ndim)
+@reads("SequenceEmpty", "SequenceConstruct")
+def sequence_construct(n: OnnxNode, *items: Expr) -> Any:
+    return TensorSequence(items)
 
 
-@reads("ReverseSequence")
-def reverse_sequence(n: OnnxNode, x: Expr, lengths: Expr) -> Any:
-    """Reverse the first elements of each sequence, up to its length."""
-    time, batch = int(n.get("time_axis", 0)) % x.ndim, int(n.get("batch_axis", 1)) % x.ndim
-    steps = P.arange_like(x, axis=time, dtype="int64")
-    rows = P.cast(lengths, "int64")
-    time_first = time < batch
-    position, length = (steps[:, None], rows[None]) if time_first else (steps[None], rows[:, None])
-    one = constant(np.int64(1))
-    places = P.where(position < length, length - one - position, position)
-    others = tuple(a for a in range(x.ndim) if a not in (time, batch))
-    return P.take_along_axis(x, P.expand_dims(places, axis=others) if others else places, axis=time)
+@reads("SequenceAt")
+def sequence_at(n: OnnxNode, sequence: TensorSequence, place: Expr) -> Any:
+    return sequence[int(n.get_constant(1).ravel()[0])]
+
+
+@reads("SequenceLength")
+def sequence_length(n: OnnxNode, sequence: TensorSequence) -> Any:
+    return constant(np.int64(len(sequence)))
+
+
+@reads("SequenceInsert")
+def sequence_insert(n: OnnxNode, sequence: TensorSequence, item: Expr, place: Expr | None = None) -> Any:
+    at = int(n.get_constant(2, len(sequence)).ravel()[0])
+    return TensorSequence((*sequence[:at], item, *sequence[at:]))
+
+
+@reads("SequenceErase")
+def sequence_erase(n: OnnxNode, sequence: TensorSequence, place: Expr | None = None) -> Any:
+    at = int(n.get_constant(1, -1).ravel()[0]) % len(sequence)
+    return TensorSequence((*sequence[:at], *sequence[at + 1 :]))
+
+
+@reads("SplitToSequence")
+def split_to_sequence(n: OnnxNode, x: Expr, sizes: Expr | None = None) -> Any:
+    """Split into parts of one element, of one size, or of given sizes."""
+    axis = int(n.get("axis", 0)) % x.ndim
+    (size,) = n.require_known([x.shape[axis]], f"the size of axis {axis}, which is split,")
+    lengths = n.get_constant(1, 1)
+    each = int(lengths.ravel()[0])
+    if lengths.ndim == 0 and each < 1:
+        raise n.error(f"expected a split size of at least 1. Received: {each}")
+    widths = [min(each, size - i) for i in range(0, size, each)] if lengths.ndim == 0 else [int(t) for t in lengths]
+    parts = split_axis(x, axis, widths)
+    squeezed = sizes is None and not n.get("keepdims", 1)
+    return TensorSequence(P.squeeze(p, axis=axis) for p in parts) if squeezed else TensorSequence(parts)
+
+
+@reads("ConcatFromSequence")
+def concat_from_sequence(n: OnnxNode, sequence: TensorSequence) -> Any:
+    axis = int(n.require("axis"))
+    return P.stack(list(sequence), axis=axis) if n.get("new_axis", 0) else P.concatenate(list(sequence), axis=axis)

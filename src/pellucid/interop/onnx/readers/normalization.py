@@ -8,15 +8,14 @@ import numpy as np
 
 from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.expr import Expr, Shared
-from pellucid.graph.types import is_float
 from pellucid.interop.onnx.layout import channels_first, channels_last
 from pellucid.interop.onnx.reader import OnnxNode, reads
 from pellucid.interop.onnx.readers.elementwise import like
 
 
-def get_epsilon(n: OnnxNode, default: float = 1e-5) -> float:
+def get_epsilon(n: OnnxNode) -> float:
     """Return epsilon, rounded to float32 as in the file."""
-    return float(np.float32(n.get("epsilon", default)))
+    return float(np.float32(n.get("epsilon", 1e-5)))
 
 
 @reads("BatchNormalization")
@@ -28,8 +27,7 @@ def batch_normalization(n: OnnxNode, x: Expr, scale: Expr, bias: Expr, mean: Exp
     for parameter in (mean, variance):
         if isinstance(parameter, Shared):
             parameter.trainable = parameter.trainable_by_default = False
-    result = (last - mean) / P.sqrt(variance + like(variance, get_epsilon(n)))
-    result = scale * result + bias
+    result = scale * ((last - mean) / P.sqrt(variance + like(variance, get_epsilon(n)))) + bias
     result = result if result.dtype == x.dtype else P.cast(result, x.dtype)
     return channels_first(result) if x.ndim > 2 else result
 
@@ -37,10 +35,11 @@ def batch_normalization(n: OnnxNode, x: Expr, scale: Expr, bias: Expr, mean: Exp
 def normalize_by_batch(n: OnnxNode, x: Expr, last: Expr, scale: Expr, bias: Expr, mean: Expr, variance: Expr) -> Any:
     """Normalize by batch statistics, and update the running ones."""
     over = tuple(range(last.ndim - 1))
-    own, spread = P.mean(last, axis=over), P.var(last, axis=over)
-    result = scale * ((last - own) / P.sqrt(spread + like(spread, get_epsilon(n)))) + bias
+    batch_mean, spread = P.mean(last, axis=over), P.var(last, axis=over)
+    result = scale * ((last - batch_mean) / P.sqrt(spread + like(spread, get_epsilon(n)))) + bias
     keep = np.float32(n.get("momentum", 0.9))
-    running = [old * like(old, keep) + new * like(old, 1 - keep) for old, new in ((mean, own), (variance, spread))]
+    pairs = ((mean, batch_mean), (variance, spread))
+    running = [old * like(old, keep) + new * like(old, 1 - keep) for old, new in pairs]
     return [channels_first(result) if x.ndim > 2 else result, *running]
 
 
@@ -54,11 +53,12 @@ def instance_normalization(n: OnnxNode, x: Expr, scale: Expr, bias: Expr) -> Any
 @reads("GroupNormalization")
 def group_normalization(n: OnnxNode, x: Expr, scale: Expr, bias: Expr) -> Any:
     groups, (batch, channels, *spatial) = int(n.require("num_groups")), x.shape
-    wide = P.reshape(x, (batch, groups, int(channels) // groups, *spatial))
+    (count,) = n.require_known([channels], "the number of channels")
+    wide = P.reshape(x, (batch, groups, count // groups, *spatial))
     result = P.standardize(wide, axis=tuple(range(2, wide.ndim)), epsilon=get_epsilon(n))
     if n.opset < 21:  # scale and bias have one element per group
-        own = (slice(None), *(None,) * (wide.ndim - 2))
-        return P.reshape_like(scale[own] * result + bias[own], x)
+        per_group = (slice(None), *(None,) * (wide.ndim - 2))
+        return P.reshape_like(scale[per_group] * result + bias[per_group], x)
     last = channels_last(P.reshape_like(result, x))
     return channels_first(scale * last + bias)
 
@@ -100,13 +100,10 @@ def lrn(n: OnnxNode, x: Expr) -> Any:
     """Local response normalization across channels."""
     size = int(n.require("size"))
     alpha, beta, bias = (float(np.float32(n.get(k, d))) for k, d in (("alpha", 1e-4), ("beta", 0.75), ("bias", 1.0)))
-    squares = x * x
-    channels = x.shape[1]
-    if not isinstance(channels, int):
-        raise n.error(f"the number of channels must be known. Received: {x.type}")
-    # At most `channels` neighbours exist on each side.
+    (channels,) = n.require_known([x.shape[1]], "the number of channels")
+    # At most `channels` neighbors exist on each side.
     before, after = (min(reach, channels) for reach in ((size - 1) // 2, size - 1 - (size - 1) // 2))
-    padded = P.pad(squares, [(0, 0), (before, after), *[(0, 0)] * (x.ndim - 2)])
+    padded = P.pad(x * x, [(0, 0), (before, after), *[(0, 0)] * (x.ndim - 2)])
     parts = [padded[:, i : i + channels] for i in range(before + after + 1)]
     total = sum(parts[1:], parts[0])
     return x / (like(x, bias) + like(x, alpha / size) * total) ** like(x, beta)
@@ -115,7 +112,5 @@ def lrn(n: OnnxNode, x: Expr) -> Any:
 @reads("MeanVarianceNormalization")
 def mean_variance_normalization(n: OnnxNode, x: Expr) -> Any:
     axes = tuple(int(a) % x.ndim for a in n.get("axes", [0, 2, 3]))
-    centred = x - P.mean(x, axis=axes, keepdims=True)
-    spread = P.sqrt(P.mean(centred * centred, axis=axes, keepdims=True))
-    assert is_float(x.dtype)
-    return centred / (spread + like(x, 1e-9))
+    centered = x - P.mean(x, axis=axes, keepdims=True)
+    return centered / (P.sqrt(P.mean(centered * centered, axis=axes, keepdims=True)) + like(x, 1e-9))

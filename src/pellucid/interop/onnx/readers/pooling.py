@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -9,8 +10,9 @@ import numpy as np
 
 from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.expr import Expr, constant
-from pellucid.graph.ops.average_pooling import sum_pool
-from pellucid.graph.ops.pooling import max_pool as pool
+from pellucid.graph.ops.pooling import max_pool as max_pool_op
+from pellucid.graph.ops.pooling import sum_pool
+from pellucid.graph.ops.sliding_windows import count_windows, iterate_window_slices
 from pellucid.interop.onnx.layout import channels_first, channels_last
 from pellucid.interop.onnx.reader import OnnxNode, reads
 from pellucid.interop.onnx.readers.convolution import get_ints, get_pads
@@ -32,30 +34,25 @@ class Windows:
             raise n.error(f"expected {x.ndim - 2} sizes in kernel_shape. Received: {self.window}")
         self.strides, self.dilations = get_ints(n, "strides", axes), get_ints(n, "dilations", axes)
         self.pads: Pads = get_pads(n, x, self.window, self.strides, self.dilations)
+        self.is_dilated = any(d != 1 for d in self.dilations)
         self.padding = self.pads if not n.get("ceil_mode", 0) else [self.get_ceil_padding(n, x, a) for a in range(axes)]
 
     def get_ceil_padding(self, n: OnnxNode, x: Expr, axis: int) -> tuple[int, int]:
         """Return padding with which the last window that starts inside the image is complete."""
-        size, (before, after) = x.shape[2 + axis], self.pads[axis]
-        if not isinstance(size, int):
-            raise n.error(f"ceil_mode needs known spatial sizes. Received: {x.type}")
+        (size,), (before, after) = n.require_known([x.shape[2 + axis]], "spatial sizes with ceil_mode"), self.pads[axis]
         step, reach = self.strides[axis], (self.window[axis] - 1) * self.dilations[axis] + 1
         count = -(-(size + before + after - reach) // step) + 1
         if (count - 1) * step >= size + before:
             count -= 1
         return before, max((count - 1) * step + reach - size - before, 0)
 
-    @property
-    def dilated(self) -> bool:
-        return any(d != 1 for d in self.dilations)
+    def pool(self, function: Any, x: Expr) -> Any:
+        return function(x, pool_size=tuple(self.window), strides=tuple(self.strides), padding=tuple(self.padding))
 
     def slices(self, x: Expr, fill: Any) -> list[Any]:
         """Return, for each position in the window, the elements of all windows, channels last."""
-        from pellucid.graph.ops.sliding_windows import count_windows, iterate_window_slices
-
-        border = [(0, 0), *self.padding, (0, 0)]
         counts = count_windows(x, self.window, self.strides, tuple(self.padding), self.dilations)
-        padded = P.pad(x, border, constant_values=fill)
+        padded = P.pad(x, [(0, 0), *self.padding, (0, 0)], constant_values=fill)
         return list(iterate_window_slices(np, padded, self.window, self.strides, self.dilations, counts))
 
 
@@ -67,27 +64,15 @@ def get_lowest(x: Expr) -> Any:
 @reads("MaxPool")
 def max_pool(n: OnnxNode, x: Expr) -> Any:
     w, last = Windows(n, x), channels_last(x)
-    if not w.dilated:
-        result = pool(last, pool_size=tuple(w.window), strides=tuple(w.strides), padding=tuple(w.padding))
-    else:
-        result = elementwise_max(w.slices(last, get_lowest(x)))
+    result = functools.reduce(P.maximum, w.slices(last, get_lowest(x))) if w.is_dilated else w.pool(max_pool_op, last)
     if len(n.outputs) < 2 or not n.outputs[1]:
         return channels_first(result)
     return [channels_first(result), argmax_indices(n, x, w, result)]
 
 
-def elementwise_max(slices: list[Any]) -> Any:
-    found = slices[0]
-    for tap in slices[1:]:
-        found = P.maximum(found, tap)
-    return found
-
-
 def argmax_indices(n: OnnxNode, x: Expr, w: Windows, result: Expr) -> Any:
     """Return the flat index of the first maximum of each window."""
-    if not all(isinstance(d, int) for d in x.shape):
-        raise n.error(f"the output Indices needs known sizes. Received: {x.type}")
-    sizes = [int(d) for d in x.shape]
+    sizes = n.require_known(x.shape, "the sizes of a result with Indices")
     numbers = np.arange(math.prod(sizes)).reshape(sizes)
     if n.get("storage_order", 0):
         lead = np.arange(sizes[0] * sizes[1]).reshape(*sizes[:2], *[1] * len(w.window))
@@ -103,15 +88,11 @@ def argmax_indices(n: OnnxNode, x: Expr, w: Windows, result: Expr) -> Any:
 @reads("AveragePool")
 def average_pool(n: OnnxNode, x: Expr) -> Any:
     w, last = Windows(n, x), channels_last(x)
-    if w.dilated:
-        parts = w.slices(last, 0)
-        total = sum(parts[1:], parts[0])
-    else:
-        total = sum_pool(last, pool_size=tuple(w.window), strides=tuple(w.strides), padding=tuple(w.padding))
+    total = functools.reduce(P.add, w.slices(last, 0)) if w.is_dilated else w.pool(sum_pool, last)
     if not any(map(any, w.padding)) or (n.get("count_include_pad", 0) and w.padding == w.pads):
         return channels_first(total / like(x, math.prod(w.window)))
     counts = w.slices(make_counts(n, x, w), 0)
-    return channels_first(total / n.reader.fold(sum(counts[1:], counts[0])))
+    return channels_first(total / n.reader.fold(functools.reduce(P.add, counts)))
 
 
 def make_counts(n: OnnxNode, x: Expr, w: Windows) -> Any:
@@ -123,7 +104,7 @@ def make_counts(n: OnnxNode, x: Expr, w: Windows) -> Any:
             return constant(np.ones((1, *(int(d) for d in spatial), 1), x.dtype))
         return P.ones_like(last)
     # Explicit padding counts; padding added by ceil_mode does not.
-    ones = np.ones((1, *(int(d) for d in last.shape[1:-1]), 1), x.dtype)
+    ones = np.ones((1, *n.require_known(last.shape[1:-1], "spatial sizes with ceil_mode"), 1), x.dtype)
     whole = np.pad(ones, [(0, 0), *w.pads, (0, 0)], constant_values=1)
     w.padding = [(0, total[1] - explicit[1]) for total, explicit in zip(w.padding, w.pads, strict=True)]
     cut = tuple(slice(0, min(0, b) or None) for _, b in w.padding)
@@ -133,10 +114,8 @@ def make_counts(n: OnnxNode, x: Expr, w: Windows) -> Any:
 
 @reads("LpPool")
 def lp_pool(n: OnnxNode, x: Expr) -> Any:
-    w, p = Windows(n, x), int(n.get("p", 2))
-    last = channels_last(x)
-    parts = w.slices(abs(last) ** like(x, p), 0)
-    total = sum(parts[1:], parts[0])
+    w, p, last = Windows(n, x), int(n.get("p", 2)), channels_last(x)
+    total = functools.reduce(P.add, w.slices(abs(last) ** like(x, p), 0))
     return channels_first(total ** like(x, 1 / p))
 
 
@@ -158,11 +137,11 @@ def max_unpool(n: OnnxNode, x: Expr, places: Expr, shape: Expr | None = None) ->
     axes = x.ndim - 2
     window, strides = [int(k) for k in n.require("kernel_shape")], get_ints(n, "strides", axes)
     pads = get_pads(n, x, window, strides, [1] * axes)
-    sizes = [(int(d) - 1) * s - sum(p) + k for d, s, p, k in zip(x.shape[2:], strides, pads, window, strict=True)]
-    inner = (*x.shape[:2], *sizes)
-    rows = P.zeros((math.prod(int(d) for d in inner),), x.dtype)
-    flat = rows.at[P.reshape(places, (-1,))].set(P.reshape(x, (-1,)))
+    batch, channels, *old = n.require_known(x.shape, "the sizes of the input")
+    sizes = [(d - 1) * s - sum(p) + k for d, s, p, k in zip(old, strides, pads, window, strict=True)]
+    inner = (batch, channels, *sizes)
+    flat = P.zeros((math.prod(inner),), x.dtype).at[P.reshape(places, (-1,))].set(P.reshape(x, (-1,)))
     result = P.reshape(flat, inner)
     if shape is None:
         return result
-    return P.pad(result, [(0, int(d) - int(size)) for d, size in zip(n.get_constant(2), inner, strict=True)])
+    return P.pad(result, [(0, int(d) - size) for d, size in zip(n.get_constant(2), inner, strict=True)])

@@ -1,4 +1,4 @@
-"""Readers of Gemm, Einsum and Det."""
+"""Readers of Gemm and Einsum."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ def gemm(n: OnnxNode, a: Expr, b: Expr, c: Expr | None = None) -> Any:
 
 
 def scale_by(n: OnnxNode, x: Expr, key: str) -> Any:
-    """Multiply by an attribute unless it is 1."""
     factor = n.get(key, 1.0)
     if factor == 1:
         return x
@@ -33,8 +32,3 @@ def scale_by(n: OnnxNode, x: Expr, key: str) -> Any:
 @reads("Einsum")
 def einsum(n: OnnxNode, *operands: Expr) -> Any:
     return P.einsum(n.require("equation"), *operands)
-
-
-@reads("Det")
-def det(n: OnnxNode, x: Expr) -> Any:
-    return P.det(x)

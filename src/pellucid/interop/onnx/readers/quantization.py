@@ -9,9 +9,10 @@ import numpy as np
 from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.expr import Expr
 from pellucid.graph.types import is_float
-from pellucid.interop.onnx.dtypes import to_dtype
 from pellucid.interop.onnx.reader import OnnxNode, reads
-from pellucid.interop.onnx.readers.elementwise import like, saturating_cast
+from pellucid.interop.onnx.readers.convolution import conv
+from pellucid.interop.onnx.readers.elementwise import add_axes, like, saturating_cast
+from pellucid.interop.onnx.tensors import to_dtype
 
 
 def broadcast_parameter(n: OnnxNode, x: Expr, e: Expr | None) -> Any:
@@ -25,8 +26,7 @@ def broadcast_parameter(n: OnnxNode, x: Expr, e: Expr | None) -> Any:
         wide = P.repeat(e, block, axis=axis)
         size = x.shape[axis]
         return wide[(*(slice(None),) * axis, slice(0, size))] if isinstance(size, int) else wide
-    behind = tuple(range(1, x.ndim - axis))
-    return P.expand_dims(e, axis=behind) if e.ndim == 1 and behind else e
+    return add_axes(e, range(1, x.ndim - axis)) if e.ndim == 1 else e
 
 
 @reads("QuantizeLinear")
@@ -36,13 +36,17 @@ def quantize(n: OnnxNode, x: Expr, scale: Expr, zero: Expr | None = None) -> Any
     if zero is None and n.get("output_dtype", 0):
         dtype = to_dtype(n.get("output_dtype"), f"{n.reader.file}: {n}")
     number = x if is_float(x.dtype) else P.cast(x, "float32")
+    quotient = number / P.cast(broadcast_parameter(n, x, scale), number.dtype)
     if is_float(dtype):
-        return saturating_cast(n, number / P.cast(broadcast_parameter(n, x, scale), number.dtype), dtype)
-    wide = P.cast(P.rint(number / P.cast(broadcast_parameter(n, x, scale), number.dtype)), "float64")
-    if zero is not None:
-        wide = wide + P.cast(broadcast_parameter(n, x, zero), "float64")
+        return saturating_cast(n, quotient, dtype)
+    wide = P.cast(P.rint(quotient), "float64")
+    return saturate(wide if zero is None else wide + P.cast(broadcast_parameter(n, x, zero), "float64"), dtype)
+
+
+def saturate(x: Expr, dtype: np.dtype[Any]) -> Any:
+    """Cast to an integer dtype; values beyond it become its limits."""
     limits = np.iinfo(dtype)
-    return P.cast(P.clip(wide, np.float64(limits.min), np.float64(limits.max)), dtype)
+    return P.cast(P.clip(x, like(x, limits.min), like(x, limits.max)), dtype)
 
 
 @reads("DequantizeLinear")
@@ -56,8 +60,8 @@ def dequantize(n: OnnxNode, x: Expr, scale: Expr, zero: Expr | None = None) -> A
 
 
 @reads("MatMulInteger")
-def matmul_integer(n: OnnxNode, a: Expr, b: Expr, of_a: Expr | None = None, of_b: Expr | None = None) -> Any:
-    return subtract_zero_point(a, of_a, -1) @ subtract_zero_point(b, of_b, -2)
+def matmul_integer(n: OnnxNode, a: Expr, b: Expr, za: Expr | None = None, zb: Expr | None = None) -> Any:
+    return subtract_zero_point(a, za, -1) @ subtract_zero_point(b, zb, -2)
 
 
 def subtract_zero_point(x: Expr, zero: Expr | None, axis: int) -> Any:
@@ -71,25 +75,20 @@ def subtract_zero_point(x: Expr, zero: Expr | None, axis: int) -> Any:
 
 @reads("QLinearMatMul")
 def qlinear_matmul(n: OnnxNode, a: Expr, sa: Expr, za: Expr, b: Expr, sb: Expr, zb: Expr, sy: Expr, zy: Expr) -> Any:
-    total = P.cast(subtract_zero_point(a, za, -1) @ subtract_zero_point(b, zb, -2), "float32")
+    total = P.cast(matmul_integer(n, a, b, za, zb), "float32")
     factor = P.cast(sa, "float32") * P.cast(sb, "float32") / P.cast(sy, "float32")
-    limits = np.iinfo(zy.dtype)
-    wide = P.rint(total * factor) + P.cast(zy, "float32")
-    return P.cast(P.clip(wide, like(wide, limits.min), like(wide, limits.max)), zy.dtype)
+    return saturate(P.rint(total * factor) + P.cast(zy, "float32"), zy.dtype)
 
 
 @reads("ConvInteger")
 def conv_integer(n: OnnxNode, x: Expr, w: Expr, zx: Expr | None = None, zw: Expr | None = None) -> Any:
     """Integer convolution, computed in float64, which is exact for sums below 2^53."""
-    from pellucid.interop.onnx.readers.convolution import conv
-
-    def real(e: Expr, zero: Expr | None) -> Any:
-        wide = P.cast(e, "float64")
-        return wide if zero is None else wide - P.cast(P.reshape(zero, (-1, *(1,) * (e.ndim - 1))), "float64")
-
-    number = P.cast(x, "float64")
-    number = number if zx is None else number - P.cast(P.reshape(zx, ()), "float64")
-    return P.cast(conv(n, number, real(w, zw)), "int32")
+    number, kernel = P.cast(x, "float64"), P.cast(w, "float64")
+    if zx is not None:
+        number = number - P.cast(P.reshape(zx, ()), "float64")
+    if zw is not None:
+        kernel = kernel - P.cast(P.reshape(zw, (-1, *(1,) * (w.ndim - 1))), "float64")
+    return P.cast(conv(n, number, kernel), "int32")
 
 
 @reads("QLinearConv")
@@ -101,6 +100,4 @@ def qlinear_conv(
     if bias is not None:
         total = total + P.reshape(P.cast(bias, "float64"), wide)
     scale = P.cast(sx, "float64") * P.reshape(P.cast(sw, "float64"), wide) / P.cast(sy, "float64")
-    limits = np.iinfo(zy.dtype)
-    found = P.rint(total * scale) + P.cast(zy, "float64")
-    return P.cast(P.clip(found, np.float64(limits.min), np.float64(limits.max)), zy.dtype)
+    return saturate(P.rint(total * scale) + P.cast(zy, "float64"), zy.dtype)

@@ -9,6 +9,7 @@ import numpy as np
 
 from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.expr import Expr
+from pellucid.graph.ops.closure_conversion import as_list
 from pellucid.graph.ops.scan import scan
 from pellucid.interop.onnx.reader import OnnxNode, reads
 from pellucid.interop.onnx.readers.elementwise import like
@@ -58,57 +59,39 @@ class RecurrentNode:
         ]
         self.each = len(defaults)
         self.clip = n.get("clip")
-        recurrent = n.input(2)
-        units = None if recurrent is None else recurrent.shape[-1]
-        if not isinstance(units, int):
-            raise n.error("the number of hidden units must be known")
-        self.hidden: int = units
+        (self.hidden,) = n.require_known(n.inputs[2].shape[-1:], "the number of hidden units")  # type: ignore[union-attr]
 
     def get_activations(self, direction: int) -> list[Function]:
-        """Return the activations of a direction."""
         return self.functions[direction * self.each : (direction + 1) * self.each]
 
     def clip_input(self, x: Any) -> Any:
-        """Clip the input of an activation."""
         return x if self.clip is None else P.clip(x, like(x, -self.clip), like(x, self.clip))
 
     def split_gates(self, e: Any, axis: int = -1) -> list[Any]:
-        """Split along the gates."""
         return list(P.split(e, self.gates, axis=axis))
-
-
-def get_steps_and_mask(n: OnnxNode, x: Expr) -> tuple[Any, Any]:
-    """Return a sequence with time first, and the mask of valid steps if there are sequence lengths."""
-    x = P.swapaxes(x, 0, 1) if n.get("layout", 0) else x
-    lengths = n.input(4)
-    if lengths is None:
-        return x, None
-    return x, P.arange_like(x, axis=0, dtype="int32")[:, None] < P.cast(lengths, "int32")[None]
 
 
 def run_directions(
     n: OnnxNode, cell: RecurrentNode, x: Expr, step: Callable[[int], Callable[..., list[Any]]], states: int
 ) -> list[Any]:
     """Run every direction, and return the states of all steps and the last ones."""
-    x, mask = get_steps_and_mask(n, x)
+    x = P.swapaxes(x, 0, 1) if n.get("layout", 0) else x
+    lengths, mask = n.input(4), None
+    if lengths is not None:
+        mask = P.arange_like(x, axis=0, dtype="int32")[:, None] < P.cast(lengths, "int32")[None]
     zero_column = P.zeros_like(x[0][:, :1])
     outputs, last = [], []
     assert cell.backwards is not None
     for direction, backwards in enumerate(cell.backwards):
         first = []
         for place in range(states):
-            given = n.input(5 + place)
-            if given is None:
-                known_batch = isinstance(x.shape[1], int)
-                zeros = (
-                    P.broadcast_to(zero_column, (x.shape[1], cell.hidden))
-                    if known_batch
-                    else P.repeat(zero_column, cell.hidden, axis=1)
-                )
-                first.append(zeros)
+            start = n.input(5 + place)
+            if start is not None:
+                first.append((P.swapaxes(start, 0, 1) if n.get("layout", 0) else start)[direction])
+            elif isinstance(x.shape[1], int):
+                first.append(P.broadcast_to(zero_column, (x.shape[1], cell.hidden)))
             else:
-                start = P.swapaxes(given, 0, 1) if n.get("layout", 0) else given
-                first.append(start[direction])
+                first.append(P.repeat(zero_column, cell.hidden, axis=1))
         once = step(direction)
 
         def masked_step(x_t: Any, *rest: Any, once: Any = once, masked: bool = mask is not None) -> list[Any]:
@@ -119,9 +102,7 @@ def run_directions(
             keep = valid[:, None]
             return [P.where(keep, a, b) for a, b in zip(new, h, strict=True)] + [P.where(keep, new[0], like(new[0], 0))]
 
-        sequences = [x] if mask is None else [x, mask]
-        loop = scan(masked_step, sequences, first, reverse=backwards)
-        loop = loop if isinstance(loop, list) else [loop]
+        loop = as_list(scan(masked_step, [x] if mask is None else [x, mask], first, reverse=backwards))
         outputs.append(loop[0] if mask is None else loop[-1])
         last.append([loop[i][0 if backwards else -1] for i in range(states)])
     y = stack_directions(outputs, 1)
@@ -133,16 +114,13 @@ def run_directions(
 
 
 def stack_directions(parts: list[Any], axis: int) -> Any:
-    """Add the axis of directions."""
     return P.stack(parts, axis=axis) if len(parts) > 1 else P.expand_dims(parts[0], axis=axis)
 
 
 def get_biases(n: OnnxNode, direction: int, gates: int, hidden: int) -> tuple[Any, Any]:
     """Return the biases of the input and of the state, or None."""
     b = n.input(3)
-    if b is None:
-        return None, None
-    return b[direction][: gates * hidden], b[direction][gates * hidden :]
+    return (None, None) if b is None else (b[direction][: gates * hidden], b[direction][gates * hidden :])
 
 
 def add_bias(x: Any, bias: Any) -> Any:

@@ -11,36 +11,18 @@ from pellucid.graph.expr import Expr, constant
 from pellucid.interop.onnx.reader import OnnxNode, reads
 from pellucid.interop.onnx.readers.elementwise import like
 
-
-def l1(x: Expr, **over: Any) -> Any:
-    return P.sum(abs(x), **over)
-
-
-def l2(x: Expr, **over: Any) -> Any:
-    return P.sqrt(P.sum(x * x, **over))
-
-
-def log_sum(x: Expr, **over: Any) -> Any:
-    return P.log(P.sum(x, **over))
-
-
-def sum_square(x: Expr, **over: Any) -> Any:
-    return P.sum(x * x, **over)
-
-
-REDUCTIONS = {
+REDUCTIONS: dict[str, Any] = {
     "ReduceSum": P.sum,
     "ReduceMean": P.mean,
     "ReduceMax": P.max,
     "ReduceMin": P.min,
     "ReduceProd": P.prod,
     "ReduceLogSumExp": P.logsumexp,
-    "ReduceL1": l1,
-    "ReduceL2": l2,
-    "ReduceLogSum": log_sum,
-    "ReduceSumSquare": sum_square,
+    "ReduceL1": lambda x, **over: P.sum(abs(x), **over),
+    "ReduceL2": lambda x, **over: P.sqrt(P.sum(x * x, **over)),
+    "ReduceLogSum": lambda x, **over: P.log(P.sum(x, **over)),
+    "ReduceSumSquare": lambda x, **over: P.sum(x * x, **over),
 }
-
 
 EMPTY_VALUES = {"ReduceMax": -np.inf, "ReduceMin": np.inf, "ReduceLogSumExp": -np.inf}
 """Values of reductions over no elements."""
@@ -57,18 +39,14 @@ def get_empty_value(kind: str, x: Expr) -> Any:
 @reads(*REDUCTIONS)
 def reduce(n: OnnxNode, x: Expr, axes: Expr | None = None) -> Any:
     """Reduce over the given axes; without axes over all, or over none with ``noop_with_empty_axes``."""
-    over = n.get_axes()
-    if not over:
-        over = () if n.get("noop_with_empty_axes", 0) else tuple(range(x.ndim))
-    if n.kind in EMPTY_VALUES and any(x.shape[a] == 0 for a in over):
-        shape = P.sum(
-            P.cast(x, "int32"), axis=tuple(a % x.ndim for a in over), keepdims=bool(n.get("keepdims", 1))
-        ).shape
-        return P.broadcast_to(get_empty_value(n.kind, x), shape)
-    is_bool = x.dtype.kind == "b"
-    number = P.cast(x, "int32") if is_bool else x
-    found = REDUCTIONS[n.kind](number, axis=tuple(a % x.ndim for a in over), keepdims=bool(n.get("keepdims", 1)))
-    return found if found.dtype == x.dtype else P.cast(found, x.dtype)
+    axis = tuple(a % x.ndim for a in n.get_axes(default=()))
+    if not axis and not n.get("noop_with_empty_axes", 0):
+        axis = tuple(range(x.ndim))
+    over = {"axis": axis, "keepdims": bool(n.get("keepdims", 1))}
+    if n.kind in EMPTY_VALUES and any(x.shape[a] == 0 for a in axis):
+        return P.broadcast_to(get_empty_value(n.kind, x), P.sum(P.cast(x, "int32"), **over).shape)
+    result = REDUCTIONS[n.kind](P.cast(x, "int32") if x.dtype.kind == "b" else x, **over)
+    return result if result.dtype == x.dtype else P.cast(result, x.dtype)
 
 
 @reads("ArgMax", "ArgMin")
@@ -86,12 +64,10 @@ def arg_reduce(n: OnnxNode, x: Expr) -> Any:
 @reads("CumSum", "CumProd")
 def cumulative(n: OnnxNode, x: Expr, axis: Expr) -> Any:
     """Cumulative sum or product, optionally exclusive or reversed."""
-    over = int(n.get_constant(1).ravel()[0]) % x.ndim
-    reverse = bool(n.get("reverse", 0))
-    x = P.flip(x, axis=over) if reverse else x
-    sums = n.kind == "CumSum"
-    found = P.cumsum(x, axis=over) if sums else P.cumprod(x, axis=over)
-    found = found if found.dtype == x.dtype else P.cast(found, x.dtype)
+    over, is_sum = int(n.get_constant(1).ravel()[0]) % x.ndim, n.kind == "CumSum"
+    x = P.flip(x, axis=over) if n.get("reverse", 0) else x
+    result = P.cumsum(x, axis=over) if is_sum else P.cumprod(x, axis=over)
+    result = result if result.dtype == x.dtype else P.cast(result, x.dtype)
     if n.get("exclusive", 0):
-        found = P.shift(found, axis=over, steps=1, fill=0 if sums else 1)
-    return P.flip(found, axis=over) if reverse else found
+        result = P.shift(result, axis=over, steps=1, fill=0 if is_sum else 1)
+    return P.flip(result, axis=over) if n.get("reverse", 0) else result

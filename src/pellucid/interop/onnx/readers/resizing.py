@@ -9,7 +9,7 @@ import numpy as np
 
 from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.expr import Expr, constant
-from pellucid.interop.onnx.reader import LARGEST_FOLDED, OnnxNode, reads
+from pellucid.interop.onnx.reader import MAX_FOLDED_ELEMENTS, OnnxNode, reads
 
 Array = np.ndarray[Any, Any]
 
@@ -24,7 +24,7 @@ def get_source_coordinates(
     if mode == "asymmetric":
         return x / scale
     if mode == "pytorch_half_pixel":
-        return (x + 0.5) / scale - 0.5 if length > 1 else np.full(new, -0.5) * 0
+        return (x + 0.5) / scale - 0.5 if length > 1 else np.zeros(new)
     if mode == "tf_half_pixel_for_nn":
         return (x + 0.5) / scale
     if mode == "tf_crop_and_resize":
@@ -37,15 +37,12 @@ def get_source_coordinates(
     return (x + 0.5) / scale - 0.5
 
 
-def get_rounding(mode: str) -> Callable[[Array], Array]:
-    """Return the rounding function of ``nearest_mode``."""
-    ways: dict[str, Callable[[Array], Array]] = {
-        "round_prefer_floor": lambda p: np.ceil(p - 0.5),
-        "round_prefer_ceil": lambda p: np.floor(p + 0.5),
-        "floor": np.floor,
-        "ceil": np.ceil,
-    }
-    return ways[mode]
+ROUNDINGS: dict[str, Callable[[Array], Array]] = {
+    "round_prefer_floor": lambda p: np.ceil(p - 0.5),
+    "round_prefer_ceil": lambda p: np.floor(p + 0.5),
+    "floor": np.floor,
+    "ceil": np.ceil,
+}
 
 
 def linear(d: Array) -> Array:
@@ -98,29 +95,28 @@ class ResizeSpec:
             self.sizes = [
                 int(np.floor(d * s)) if isinstance(d, int) else d for d, s in zip(olds, self.scales, strict=True)
             ]
+            self.lengths = [d * s if isinstance(d, int) else 0.0 for d, s in zip(olds, self.scales, strict=True)]
         else:
-            self.sizes, self.scales = self.get_sizes_and_scales(n, x, olds)
-        self.lengths = [d * s if isinstance(d, int) else 0 for d, s in zip(olds, self.scales, strict=True)]
-        if not len(scales):
+            self.sizes, self.scales = self.get_sizes_and_scales(n, olds)
             self.lengths = [0.0 if isinstance(s, str) else float(s) for s in self.sizes]
         roi = n.get_constant(1, []).ravel() if not upsample else np.array([])
         whole = len(roi) != 2 * len(self.axes)
         half = len(self.axes)
         self.roi = [(0.0, 1.0) if whole else (float(roi[i]), float(roi[i + half])) for i in range(half)]
 
-    def get_sizes_and_scales(self, n: OnnxNode, x: Expr, olds: list[Any]) -> tuple[list[Any], list[float]]:
+    def get_sizes_and_scales(self, n: OnnxNode, olds: list[Any]) -> tuple[list[Any], list[float]]:
         """Return sizes and scales from the input ``sizes``; a named size must not change."""
-        sizes = [s if isinstance(s, str) else int(s) for s in n.get_sizes(3).ravel()]
-        scales = []
+        sizes, scales = n.get_dims(3), []
         for new, old in zip(sizes, olds, strict=True):
-            if new != old and not (isinstance(new, int) and isinstance(old, int)):
-                raise n.error(f"the sizes to resize must be known. Received: {x.type} to {sizes}")
-            scales.append(1.0 if new == old else float(new) / float(old))
+            scales.append(1.0)
+            if new != old:
+                known_new, known_old = n.require_known([new, old], "a size that is resized")
+                scales[-1] = known_new / known_old
         policy = n.get("keep_aspect_ratio_policy", "stretch")
         if policy != "stretch":
             scale = min(scales) if policy == "not_larger" else max(scales)
             scales = [scale] * len(scales)
-            sizes = [int(np.floor(scale * int(old) + 0.5)) for old in olds]
+            sizes = [int(np.floor(scale * old + 0.5)) for old in n.require_known(olds, "the sizes to resize")]
         return sizes, scales
 
 
@@ -129,18 +125,15 @@ def resize(n: OnnxNode, x: Expr, *others: Any) -> Any:
     """Resize separably, one axis after the other."""
     spec = ResizeSpec(n, x)
     mode = n.get("mode", "nearest")
-    transform = n.get(
-        "coordinate_transformation_mode", "half_pixel" if n.kind == "Resize" and n.opset >= 11 else "asymmetric"
-    )
-    for axis, new, scale, length, (begin, end) in zip(
-        spec.axes, spec.sizes, spec.scales, spec.lengths, spec.roi, strict=True
-    ):
+    default = "half_pixel" if n.kind == "Resize" and n.opset >= 11 else "asymmetric"
+    transform = n.get("coordinate_transformation_mode", default)
+    rows = zip(spec.axes, spec.sizes, spec.scales, spec.lengths, spec.roi, strict=True)
+    for axis, new, scale, length, (begin, end) in rows:
         old = x.shape[axis]
         if scale == 1 and new == old and transform != "tf_crop_and_resize":
             continue
-        if not isinstance(old, int) or not isinstance(new, int):
-            raise n.error(f"the size of axis {axis}, which is resized, must be known. Received: {x.type}")
-        if not 0 <= new * old <= LARGEST_FOLDED:
+        old, new = n.require_known([old, new], f"the size of axis {axis}, which is resized,")
+        if not 0 <= new * old <= MAX_FOLDED_ELEMENTS:
             raise n.error(f"axis {axis} is resized from {old} to {new}, which is too large")
         at = get_source_coordinates(transform, old, new, scale, begin, end, length)
         x = resize_axis(n, x, axis, at, scale, mode, transform)
@@ -152,8 +145,8 @@ def resize_axis(n: OnnxNode, x: Expr, axis: int, at: Array, scale: float, mode: 
     old = int(x.shape[axis])
     beyond = (at < 0) | (at > old - 1) if transform == "tf_crop_and_resize" else np.zeros(len(at), bool)
     if mode == "nearest":
-        simple = "floor" if n.kind == "Upsample" or n.opset < 11 else "round_prefer_floor"
-        chosen = np.clip(get_rounding(n.get("nearest_mode", simple))(at), 0, old - 1).astype(np.int64)
+        default = "floor" if n.kind == "Upsample" or n.opset < 11 else "round_prefer_floor"
+        chosen = np.clip(ROUNDINGS[n.get("nearest_mode", default)](at), 0, old - 1).astype(np.int64)
         result = P.take(x, constant(chosen), axis=axis)
     else:
         smaller = scale if n.get("antialias", 0) else 1.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,15 +44,20 @@ def get_target_shape(n: OnnxNode, x: Expr, sizes: list[Any]) -> tuple[Dim, ...]:
 def flatten(n: OnnxNode, x: Expr) -> Any:
     axis = int(n.get("axis", 1))
     axis = axis % x.ndim if axis < 0 else axis
-    lead, rest = x.shape[:axis], x.shape[axis:]
-    if axis == 1:
-        return P.reshape(x, (lead[0], -1 if not is_known(rest) else math.prod(int(d) for d in rest)))
-    if is_known(lead):
-        return P.reshape(x, (math.prod(int(d) for d in lead), -1))
-    return P.reshape(x, (-1, math.prod(int(d) for d in rest))) if is_known(rest) else P.reshape(x, (-1, 1))
+    first, second = multiply_sizes(x.shape[:axis]), multiply_sizes(x.shape[axis:])
+    if first is None and second is None:
+        n.require_known(x.shape[axis:], f"the sizes from axis {axis} on")
+    return P.reshape(x, (-1 if first is None else first, -1 if second is None else second))
 
 
-def is_known(shape: Any) -> bool:
+def multiply_sizes(sizes: Sequence[Dim]) -> Dim | None:
+    """Return the product of sizes, or None if it is unknown. A single named size is its own product."""
+    if len(sizes) == 1:
+        return sizes[0]
+    return math.prod(int(d) for d in sizes) if is_known(sizes) else None
+
+
+def is_known(shape: Iterable[Dim]) -> bool:
     return all(isinstance(d, int) for d in shape)
 
 
@@ -78,7 +84,7 @@ def transpose(n: OnnxNode, x: Expr) -> Any:
 @reads("Expand")
 def expand(n: OnnxNode, x: Expr, shape: Expr) -> Any:
     """Broadcast; a size of 1 keeps the axis."""
-    sizes: list[Any] = [d if d is None or isinstance(d, str) else int(d) for d in n.get_sizes(1).ravel()]
+    sizes = n.get_dims(1)
     if None in sizes:
         raise n.unknown_value_error(1)
     ndim = max(len(sizes), x.ndim)
@@ -104,42 +110,39 @@ def tile(n: OnnxNode, x: Expr, repeats: Expr, axis: Expr | None = None) -> Any:
 @reads("DepthToSpace")
 def depth_to_space(n: OnnxNode, x: Expr) -> Any:
     """Rearrange channels into spatial blocks."""
-    b = int(n.require("blocksize"))
-    batch, c, *spatial = x.shape
+    b, batch = int(n.require("blocksize")), x.shape[0]
+    c, *spatial = n.require_known(x.shape[1:], "the number of channels and the spatial sizes")
     axes = len(spatial)
-    count = int(c) // b**axes
-    whole = range(axes)
+    count = c // b**axes
     if n.get("mode", "DCR") == "DCR":
         wide = P.reshape(x, (batch, *[b] * axes, count, *spatial))
-        order = [0, axes + 1, *(a for i in whole for a in (axes + 2 + i, 1 + i))]
+        order = [0, axes + 1, *(a for i in range(axes) for a in (axes + 2 + i, 1 + i))]
     else:
         wide = P.reshape(x, (batch, count, *[b] * axes, *spatial))
-        order = [0, 1, *(a for i in whole for a in (2 + axes + i, 2 + i))]
-    return P.reshape(P.transpose(wide, order), (batch, count, *(int(d) * b for d in spatial)))
+        order = [0, 1, *(a for i in range(axes) for a in (2 + axes + i, 2 + i))]
+    return P.reshape(P.transpose(wide, order), (batch, count, *(d * b for d in spatial)))
 
 
 @reads("SpaceToDepth")
 def space_to_depth(n: OnnxNode, x: Expr) -> Any:
     """Rearrange spatial blocks into channels."""
-    b = int(n.require("blocksize"))
-    batch, c, *spatial = x.shape
+    b, batch = int(n.require("blocksize")), x.shape[0]
+    c, *spatial = n.require_known(x.shape[1:], "the number of channels and the spatial sizes")
     axes = len(spatial)
-    parts = [d for size in spatial for d in (int(size) // b, b)]
+    parts = [d for size in spatial for d in (size // b, b)]
     wide = P.reshape(x, (batch, c, *parts))
     if n.get("mode", "DCR") == "CRD":
         order = [0, 1, *(3 + 2 * i for i in range(axes)), *(2 + 2 * i for i in range(axes))]
     else:
         order = [0, *(3 + 2 * i for i in range(axes)), 1, *(2 + 2 * i for i in range(axes))]
-    return P.reshape(P.transpose(wide, order), (batch, int(c) * b**axes, *(int(d) // b for d in spatial)))
+    return P.reshape(P.transpose(wide, order), (batch, c * b**axes, *(d // b for d in spatial)))
 
 
 @reads("Trilu")
 def trilu(n: OnnxNode, x: Expr, k: Expr | None = None) -> Any:
     offset = int(n.get_constant(1, 0).ravel()[0])
-    is_bool = x.dtype.kind == "b"
-    number = P.cast(x, "int32") if is_bool else x
-    found = P.triu(number, k=offset) if n.get("upper", 1) else P.tril(number, k=offset)
-    return P.cast(found, "bool") if is_bool else found
+    triangle = P.triu if n.get("upper", 1) else P.tril
+    return P.cast(triangle(P.cast(x, "int32"), k=offset), "bool") if x.dtype.kind == "b" else triangle(x, k=offset)
 
 
 @reads("Shape")

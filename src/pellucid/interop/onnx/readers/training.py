@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.expr import Expr
 from pellucid.graph.gradient import grad
 from pellucid.interop.onnx.reader import OnnxNode, reads
-from pellucid.interop.onnx.readers.elementwise import like
+from pellucid.interop.onnx.readers.elementwise import like, number
 
 DOMAIN = "ai.onnx.preview.training."
 
@@ -23,25 +21,20 @@ def step_parameters(n: OnnxNode, states: int, step: Step, inputs: tuple[Expr, ..
     rate, count, *rest = inputs
     parameters = len(rest) // (2 + states)
     groups = [rest[i * parameters : (i + 1) * parameters] for i in range(2 + states)]
-    stepped = []
+    results = []
     for x, g, *state in zip(*groups, strict=True):
-        regular = number(n, x, "norm_coefficient", 0.0) * x + g
-        stepped.append(step(P.cast(rate, x.dtype), count, x, regular, *state))
-    return [result for results in zip(*stepped, strict=True) for result in results]
-
-
-def number(n: OnnxNode, x: Expr, key: str, default: float) -> Any:
-    """Return an attribute, rounded to float32 as in the file, as a constant of the dtype of ``x``."""
-    return like(x, np.float32(n.get(key, default)))
+        regularized = number(n, x, "norm_coefficient", 0.0) * x + g
+        results.append(step(P.cast(rate, x.dtype), count, x, regularized, *state))
+    return [result for group in zip(*results, strict=True) for result in group]
 
 
 @reads(f"{DOMAIN}Adagrad")
 def adagrad(n: OnnxNode, *inputs: Expr) -> Any:
 
     def step(rate: Any, count: Any, x: Any, g: Any, h: Any) -> list[Any]:
-        slower = rate / (like(x, 1) + P.cast(count, x.dtype) * number(n, x, "decay_factor", 0.0))
+        decayed = rate / (like(x, 1) + P.cast(count, x.dtype) * number(n, x, "decay_factor", 0.0))
         h = h + g * g
-        return [x - slower * g / (P.sqrt(h) + number(n, x, "epsilon", 0.0)), h]
+        return [x - decayed * g / (P.sqrt(h) + number(n, x, "epsilon", 0.0)), h]
 
     return step_parameters(n, 1, step, inputs)
 
@@ -54,8 +47,8 @@ def adam(n: OnnxNode, *inputs: Expr) -> Any:
         v, h = alpha * v + (one - alpha) * g, beta * h + (one - beta) * (g * g)
         t = P.cast(P.maximum(count, like(count, 1)), x.dtype)
         corrected = rate * P.sqrt(one - beta**t) / (one - alpha**t)
-        chosen = P.where(count > like(count, 0), corrected, rate)
-        new = x - chosen * v / (P.sqrt(h) + number(n, x, "epsilon", 0.0))
+        step_size = P.where(count > like(count, 0), corrected, rate)
+        new = x - step_size * v / (P.sqrt(h) + number(n, x, "epsilon", 0.0))
         return [(one - number(n, x, "norm_coefficient_post", 0.0)) * new, v, h]
 
     return step_parameters(n, 2, step, inputs)
@@ -77,5 +70,5 @@ def momentum(n: OnnxNode, *inputs: Expr) -> Any:
 @reads(f"{DOMAIN}Gradient")
 def gradient(n: OnnxNode, *inputs: Expr) -> Any:
     """Gradient of one value of the graph with respect to others."""
-    wrt = [n.reader.get_value(name, n) for name in n.require("xs")]
-    return grad(P.sum(n.reader.get_value(n.require("y"), n)), wrt)
+    wrt = [n.reader.get_value(name, str(n)) for name in n.require("xs")]
+    return grad(P.sum(n.reader.get_value(n.require("y"), str(n))), wrt)

@@ -9,7 +9,7 @@ import numpy as np
 
 from pellucid.graph.expr import Expr
 from pellucid.graph.types import is_float
-from pellucid.interop.onnx.op_table import BINARY, UNARY
+from pellucid.interop.onnx.op_table import BINARY, SAME_OPERATOR
 from pellucid.interop.onnx.writer import OnnxWriter, unsupported_error, writes
 
 
@@ -23,12 +23,12 @@ def to_bool(w: OnnxWriter, e: Expr, x: str) -> str:
     return x if e.dtype == bool else w.cast(x, "bool")
 
 
-@writes(*UNARY)
-def unary(w: OnnxWriter, e: Expr, x: str) -> Any:
+@writes(*SAME_OPERATOR)
+def same_operator(w: OnnxWriter, e: Expr, *operands: str) -> Any:
     assert e.op is not None
     if e.op.name == "logical_not":
-        x = to_bool(w, e.inputs[0], x)
-    return w.node(UNARY[e.op.name], x)
+        operands = (to_bool(w, e.inputs[0], operands[0]),)
+    return w.node(SAME_OPERATOR[e.op.name], *operands)
 
 
 @writes(*BINARY)
@@ -53,16 +53,6 @@ LOGICAL = {
 """Operators of ops whose operands are bool."""
 
 
-@writes("maximum")
-def maximum(w: OnnxWriter, e: Expr, x: str, y: str) -> Any:
-    return w.node("Max", x, y)
-
-
-@writes("minimum")
-def minimum(w: OnnxWriter, e: Expr, x: str, y: str) -> Any:
-    return w.node("Min", x, y)
-
-
 @writes("fmax", "fmin")
 def fmax_or_fmin(w: OnnxWriter, e: Expr, x: str, y: str) -> Any:
     """Maximum or minimum that ignores NaN."""
@@ -81,11 +71,6 @@ def clip(w: OnnxWriter, e: Expr, x: str, low: str, high: str) -> Any:
     return w.node("Min", w.node("Max", x, low), high)
 
 
-@writes("where")
-def where(w: OnnxWriter, e: Expr, condition: str, x: str, y: str) -> Any:
-    return w.node("Where", condition, x, y)
-
-
 @writes("nan_to_num")
 def nan_to_num(w: OnnxWriter, e: Expr, x: str) -> Any:
     if not is_float(e.dtype):
@@ -94,9 +79,9 @@ def nan_to_num(w: OnnxWriter, e: Expr, x: str) -> Any:
     settings = e.settings
     high = limits.max if settings["posinf"] is None else settings["posinf"]
     low = limits.min if settings["neginf"] is None else settings["neginf"]
-    clear = w.node("Where", w.node("IsNaN", x), scalar(w, e, settings["nan"]), x)
-    clear = w.node("Where", w.node("IsInf", x, detect_negative=0), scalar(w, e, high), clear)
-    return w.node("Where", w.node("IsInf", x, detect_positive=0), scalar(w, e, low), clear)
+    result = w.node("Where", w.node("IsNaN", x), scalar(w, e, settings["nan"]), x)
+    result = w.node("Where", w.node("IsInf", x, detect_negative=0), scalar(w, e, high), result)
+    return w.node("Where", w.node("IsInf", x, detect_positive=0), scalar(w, e, low), result)
 
 
 @writes("isinf")
@@ -152,9 +137,8 @@ def log1p(w: OnnxWriter, e: Expr, x: str) -> Any:
     one = scalar(w, e, 1)
     u = w.node("Add", x, one)
     special = w.node("Or", w.node("Equal", u, one), w.node("IsInf", u))
-    part = w.node("Div", w.node("Mul", w.node("Log", u), x), w.node("Sub", u, one))
-    small = w.node("Where", w.node("Equal", u, one), x, part)
-    return w.node("Where", w.node("IsInf", u), x, w.node("Where", special, x, small))
+    result = w.node("Div", w.node("Mul", w.node("Log", u), x), w.node("Sub", u, one))
+    return w.node("Where", special, x, result)
 
 
 @writes("expm1")
@@ -162,10 +146,10 @@ def expm1(w: OnnxWriter, e: Expr, x: str) -> Any:
     """W. Kahan's formula (u - 1) x / log(u) for u = e^x, accurate for small x."""
     one = scalar(w, e, 1)
     u = w.node("Exp", x)
-    less = w.node("Sub", u, one)
-    part = w.node("Div", w.node("Mul", less, x), w.node("Log", u))
-    far = w.node("Or", w.node("IsInf", u), w.node("Equal", less, scalar(w, e, -1)))
-    return w.node("Where", w.node("Equal", u, one), x, w.node("Where", far, less, part))
+    difference = w.node("Sub", u, one)
+    quotient = w.node("Div", w.node("Mul", difference, x), w.node("Log", u))
+    extreme = w.node("Or", w.node("IsInf", u), w.node("Equal", difference, scalar(w, e, -1)))
+    return w.node("Where", w.node("Equal", u, one), x, w.node("Where", extreme, difference, quotient))
 
 
 @writes("logaddexp", "logaddexp2")
@@ -205,11 +189,11 @@ def remainder(w: OnnxWriter, e: Expr, x: str, y: str) -> Any:
     """Remainder with the sign of the divisor."""
     if not is_float(e.dtype):
         return w.node("Mod", x, y)
-    left = w.node("Mod", x, y, fmod=1)
+    rest = w.node("Mod", x, y, fmod=1)
     zero = scalar(w, e, 0)
-    other = w.node("Xor", w.node("Less", left, zero), w.node("Less", y, zero))
-    turned = w.node("And", other, w.node("Not", w.node("Equal", left, zero)))
-    return w.node("Where", turned, w.node("Add", left, y), left)
+    signs_differ = w.node("Xor", w.node("Less", rest, zero), w.node("Less", y, zero))
+    is_shifted = w.node("And", signs_differ, w.node("Not", w.node("Equal", rest, zero)))
+    return w.node("Where", is_shifted, w.node("Add", rest, y), rest)
 
 
 @writes("fmod")
@@ -230,13 +214,12 @@ def round_(w: OnnxWriter, e: Expr, x: str) -> Any:
     if not decimals:
         return w.node("Round", x)
     factor = scalar(w, e, 10.0 ** abs(decimals))
-    there, back = ("Mul", "Div") if decimals > 0 else ("Div", "Mul")
-    return w.node(back, w.node("Round", w.node(there, x, factor)), factor)
+    scale, unscale = ("Mul", "Div") if decimals > 0 else ("Div", "Mul")
+    return w.node(unscale, w.node("Round", w.node(scale, x, factor)), factor)
 
 
 @writes("signbit")
 def signbit(w: OnnxWriter, e: Expr, x: str) -> Any:
-    """Return whether a value is negative or -0.0."""
     (operand,) = e.inputs
     if not is_float(operand.dtype):
         return w.node("Less", x, scalar(w, operand, 0))
@@ -259,8 +242,8 @@ def write_signbit(w: OnnxWriter, e: Expr, y: str) -> Any:
 def heaviside(w: OnnxWriter, e: Expr, x: str, y: str) -> Any:
     zero = scalar(w, e, 0)
     step = w.node("Where", w.node("Less", x, zero), zero, scalar(w, e, 1))
-    here = w.node("Where", w.node("Equal", x, zero), y, step)
-    return w.node("Where", w.node("IsNaN", x), x, here) if is_float(e.dtype) else here
+    step = w.node("Where", w.node("Equal", x, zero), y, step)
+    return w.node("Where", w.node("IsNaN", x), x, step) if is_float(e.dtype) else step
 
 
 @writes("arctan2")
@@ -269,9 +252,9 @@ def arctan2(w: OnnxWriter, e: Expr, y: str, x: str) -> Any:
     zero, pi = scalar(w, e, 0), scalar(w, e, math.pi)
     half = w.node("Where", write_signbit(w, e, y), w.node("Neg", pi), pi)
     angle = w.node("Atan", w.node("Div", y, x))
-    turned = w.node("Where", w.node("Less", x, zero), w.node("Add", angle, half), angle)
-    upright = w.node("Where", w.node("Equal", y, zero), y, w.node("Div", half, scalar(w, e, 2)))
-    return w.node("Where", w.node("Equal", x, zero), upright, turned)
+    shifted = w.node("Where", w.node("Less", x, zero), w.node("Add", angle, half), angle)
+    vertical = w.node("Where", w.node("Equal", y, zero), y, w.node("Div", half, scalar(w, e, 2)))
+    return w.node("Where", w.node("Equal", x, zero), vertical, shifted)
 
 
 @writes("hypot")

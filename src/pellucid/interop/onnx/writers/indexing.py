@@ -1,4 +1,4 @@
-"""Writers of indexing and scatter ops."""
+"""Writers of indexing, scatter, sorting, searching and one-hot encoding ops."""
 
 from __future__ import annotations
 
@@ -24,57 +24,46 @@ def gather(w: OnnxWriter, e: Expr, x: str, *indices: str) -> Any:
 
 
 def write_index(w: OnnxWriter, x: str, index: Index, indices: Sequence[str] = (), shapes: Sequence[Shape] = ()) -> str:
-    """Write an index expression."""
     axes = [p for p in index if p is not None]
     x = write_slices(w, x, axes, not indices)
     if indices:
         return write_gather(w, x, index, indices, shapes)
-    gone = [a for a, p in enumerate(axes) if isinstance(p, int)]
-    x = w.node("Squeeze", x, w.ints(gone)) if gone else x
+    dropped = [a for a, p in enumerate(axes) if isinstance(p, int)]
+    x = w.node("Squeeze", x, w.ints(dropped)) if dropped else x
     return write_new_axes(w, x, [p for p in index if not isinstance(p, int)])
 
 
 def write_slices(w: OnnxWriter, x: str, axes: Sequence[Any], integers: bool) -> str:
     """Write the slices of an index, and its integers as slices of length 1."""
-    starts, ends, places, steps = [], [], [], []
+    slices = []
     for axis, p in enumerate(axes):
         if isinstance(p, Slice) and p != Slice(None, None, None):
             step = 1 if p.step is None else p.step
             first, last = (0, END) if step > 0 else (END, -END)
-            starts.append(first if p.start is None else p.start)
-            ends.append(last if p.stop is None else p.stop)
-            steps.append(step)
-            places.append(axis)
+            slices.append((first if p.start is None else p.start, last if p.stop is None else p.stop, axis, step))
         elif isinstance(p, int) and integers:
-            starts.append(p)
-            ends.append(END if p == -1 else p + 1)
-            steps.append(1)
-            places.append(axis)
-    if not places:
-        return x
-    result: str = w.node("Slice", x, w.ints(starts), w.ints(ends), w.ints(places), w.ints(steps))
-    return result
+            slices.append((p, END if p == -1 else p + 1, axis, 1))
+    return w.node("Slice", x, *map(w.ints, zip(*slices, strict=True))) if slices else x
 
 
 def write_new_axes(w: OnnxWriter, x: str, parts: Sequence[Any]) -> str:
     """Insert an axis of size 1 for every None in an index."""
     new = [place for place, p in enumerate(parts) if p is None]
-    result: str = w.node("Unsqueeze", x, w.ints(new)) if new else x
-    return result
+    return w.node("Unsqueeze", x, w.ints(new)) if new else x
 
 
 def write_gather(w: OnnxWriter, x: str, index: Index, indices: Sequence[str], shapes: Sequence[Shape]) -> str:
     """Write advanced indexing. Integers next to index arrays count as arrays, as in NumPy."""
-    taking = [place for place, p in enumerate(index) if p is ARRAY or isinstance(p, int)]
-    adjacent = taking[-1] - taking[0] < len(taking)
+    array_places = [place for place, p in enumerate(index) if p is ARRAY or isinstance(p, int)]
+    adjacent = array_places[-1] - array_places[0] < len(array_places)
     axes = [p for p in index if p is not None]
     advanced = [a for a, p in enumerate(axes) if p is ARRAY or isinstance(p, int)]
     common = broadcast(shapes)
     assert not isinstance(common, ShapeMismatch)
-    left = iter(zip(indices, shapes, strict=True))
-    operands = [next(left) if axes[a] is ARRAY else (w.constant(axes[a], "int64"), ()) for a in advanced]
-    rest = [p for place, p in enumerate(index) if place not in taking]
-    start = sum(1 for place in range(taking[0]) if place not in taking) if adjacent else 0
+    arrays = iter(zip(indices, shapes, strict=True))
+    operands = [next(arrays) if axes[a] is ARRAY else (w.constant(axes[a], "int64"), ()) for a in advanced]
+    rest = [p for place, p in enumerate(index) if place not in array_places]
+    start = array_places[0] if adjacent else 0
     if len(advanced) == 1:
         x = w.node("Gather", x, operands[0][0], axis=advanced[0])
     else:
@@ -94,13 +83,10 @@ def write_gather_nd(
     for name, shape in operands:
         wide = name if shape == common else w.node("Expand", name, w.shape(common))
         columns.append(w.node("Unsqueeze", w.cast(wide, "int64"), w.ints([-1])))
-    result: str = w.node("GatherND", x, w.node("Concat", *columns, axis=-1))
+    result = w.node("GatherND", x, w.node("Concat", *columns, axis=-1))
     n = len(common)
     place = [*range(n, n + before), *range(n), *range(n + before, n + len(others))]
-    if place == list(range(len(place))):
-        return result
-    turned: str = w.node("Transpose", result, perm=place)
-    return turned
+    return result if place == list(range(len(place))) else w.node("Transpose", result, perm=place)
 
 
 @writes("take_along_axis")
@@ -108,10 +94,8 @@ def take_along_axis(w: OnnxWriter, e: Expr, x: str, indices: str) -> Any:
     """GatherElements needs operands with equal sizes in all other axes."""
     axis, (operand, places) = e.settings["axis"], e.inputs
     wide = tuple(operand.shape[axis] if a == axis else d for a, d in enumerate(e.shape))
-    x = x if operand.shape == wide else w.node("Expand", x, w.shape(tuple(keep_axis(wide, axis))))
-    indices = (
-        indices if places.shape == e.shape else w.node("Expand", indices, w.shape(tuple(keep_axis(e.shape, axis))))
-    )
+    x = x if operand.shape == wide else w.node("Expand", x, w.shape(keep_axis(wide, axis)))
+    indices = indices if places.shape == e.shape else w.node("Expand", indices, w.shape(keep_axis(e.shape, axis)))
     return w.node("GatherElements", x, cast_indices(w, places, indices), axis=axis)
 
 
@@ -145,8 +129,16 @@ REDUCTIONS = {"add_at": "add", "set_at": "none", "multiply_at": "mul", "max_at":
 
 @writes(*REDUCTIONS)
 def scatter(w: OnnxWriter, e: Expr, x: str, values: str, *indices: str) -> Any:
+    """Scatter into the flattened target; the same index applied to flat indices gives the positions."""
     assert e.op is not None
-    return write_scatter(w, e, x, values, indices, REDUCTIONS[e.op.name])
+    target, arrays = e.inputs[0], e.inputs[2:]
+    names, shapes = cast_all_indices(w, indices, arrays), [i.shape for i in arrays]
+    shape = get_shape(w, target, x)
+    places = write_index(w, write_flat_indices(w, w.node("Size", x), shape), e.settings["index"], names, shapes)
+    wide = w.node("Expand", values, w.node("Shape", places))
+    parts = [w.node("Reshape", name, w.ints([-1])) for name in (x, places, wide)]
+    result = w.node("ScatterElements", *parts, axis=0, reduction=REDUCTIONS[e.op.name])
+    return w.node("Reshape", result, shape, allowzero=1)
 
 
 @writes("stays_at")
@@ -165,20 +157,39 @@ def stays_at(w: OnnxWriter, e: Expr, like: str, *indices: str) -> Any:
 def write_flat_indices(w: OnnxWriter, count: str, shape: str) -> str:
     """Return the flat index of every element."""
     row = w.node("Range", w.constant(0, "int64"), count, w.constant(1, "int64"))
-    result: str = w.node("Reshape", row, shape, allowzero=1)
-    return result
+    return w.node("Reshape", row, shape, allowzero=1)
 
 
-def write_scatter(w: OnnxWriter, e: Expr, x: str, values: str, indices: Sequence[str], reduction: str) -> str:
-    """Write a scatter into the flattened target; the same index applied to flat indices gives the positions."""
-    target, arrays = e.inputs[0], e.inputs[2:]
-    shape = get_shape(w, target, x)
-    flat_indices = write_flat_indices(w, w.node("Size", x), shape)
-    places = write_index(
-        w, flat_indices, e.settings["index"], cast_all_indices(w, indices, arrays), [i.shape for i in arrays]
-    )
-    wide = w.node("Expand", values, w.node("Shape", places))
-    flat = w.ints([-1])
-    parts = [w.node("Reshape", name, flat) for name in (x, places, wide)]
-    result: str = w.node("Reshape", w.node("ScatterElements", *parts, axis=0, reduction=reduction), shape, allowzero=1)
-    return result
+@writes("argsort", "sort", "argtop_k")
+def sort(w: OnnxWriter, e: Expr, x: str) -> Any:
+    """TopK of all elements sorts; it is stable."""
+    assert e.op is not None
+    axis, is_bool = e.settings["axis"], e.inputs[0].dtype.kind == "b"
+    x = w.cast(x, "int32") if is_bool else x
+    if axis is None:
+        axis, x = 0, w.node("Reshape", x, w.ints([-1]))
+    top = e.op.name == "argtop_k"
+    count = w.ints([e.settings["k"]]) if top else w.node("Shape", x, start=axis, end=axis + 1)
+    largest = top or e.settings["descending"]
+    options = {"axis": axis, "largest": int(largest), "sorted": 1}
+    values, indices = w.node_with_outputs("TopK", x, count, outputs=2, **options)
+    if e.op.name != "sort":
+        return indices
+    return w.cast(values, "bool") if is_bool else values
+
+
+@writes("one_hot")
+def one_hot(w: OnnxWriter, e: Expr, x: str) -> Any:
+    """Comparison with all class numbers; an index out of range gives zeros."""
+    # The numbers may exceed a narrow dtype of the indices.
+    places = x if e.inputs[0].dtype == "int64" else w.cast(x, "int64")
+    places = w.node("Unsqueeze", places, w.ints([-1]))
+    return w.cast(w.node("Equal", places, w.ints(range(e.settings["num_classes"]))), e.dtype)
+
+
+@writes("searchsorted")
+def searchsorted(w: OnnxWriter, e: Expr, row: str, x: str) -> Any:
+    """Number of elements that are smaller, or not larger."""
+    kind = "Less" if e.settings["side"] == "left" else "LessOrEqual"
+    before = w.node(kind, row, w.node("Unsqueeze", x, w.ints([-1])))
+    return w.node("ReduceSum", w.cast(before, "int64"), w.ints([-1]), keepdims=0)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pellucid.graph.expr import Expr
+from pellucid.interop.onnx.decompositions import decompose
 from pellucid.interop.onnx.writer import OnnxWriter, writes
 
 
@@ -13,41 +15,38 @@ def scan(w: OnnxWriter, e: Expr, *operands: str) -> Any:
     """Scan; loop-invariant values are referenced by their outer name."""
     settings, body = e.settings, e.settings["body"]
     states, sequences = settings["states"], settings["sequences"]
-    walked, inits, fixed = (
-        operands[:sequences],
-        operands[sequences : sequences + states],
-        operands[sequences + states :],
-    )
-    places = body.inputs
-    elements, hs, rest = places[:sequences], places[sequences : sequences + states], places[sequences + states :]
+
+    def split(values: Sequence[Any]) -> tuple[Sequence[Any], ...]:
+        return values[:sequences], values[sequences : sequences + states], values[sequences + states :]
+
+    (scanned, inits, fixed), (elements, hs, rest) = split(operands), split(body.inputs)
     given = {p: w.root.names.fresh(p.name or "x") for p in (*hs, *elements)}
     given.update(zip(rest, fixed, strict=True))
-    kept = [*body.outputs[:states], *(body.outputs[i] for i in settings["kept"])]
-    graph = w.subgraph("step", body, given, [*hs, *elements], kept)
-    count = sequences
+    outputs = [*body.outputs[:states], *(body.outputs[i] for i in settings["kept"])]
+    graph = w.subgraph("step", body, given, [*hs, *elements], outputs)
     if not sequences:
         # Scan needs at least one sequence: scan over the iteration numbers.
-        count, number = 1, w.root.names.fresh("step_number")
-        walked = (w.constant(range(settings["length"]), "int64"),)
-        graph.input.append(make_iteration_number(number))
-    way = [int(settings["reverse"])]
-    made = w.node(
+        scanned = (w.constant(range(settings["length"]), "int64"),)
+        graph.input.append(make_iteration_number(w.root.names.fresh("step_number")))
+    direction = [int(settings["reverse"])]
+    names = w.node_with_outputs(
         "Scan",
         *inits,
-        *walked,
-        outputs=len(kept),
+        *scanned,
+        outputs=len(outputs),
         body=graph,
-        num_scan_inputs=count,
-        scan_input_directions=way * count,
-        scan_output_directions=way * len(settings["kept"]) or None,
+        num_scan_inputs=len(scanned),
+        scan_input_directions=direction * len(scanned),
+        scan_output_directions=direction * len(settings["kept"]) or None,
     )
-    made = made if isinstance(made, tuple) else (made,)
-    results = (*made[states:], *made[:states])
-    return results if len(results) > 1 else results[0]
+    return unwrap((*names[states:], *names[:states]))
+
+
+def unwrap(names: tuple[str, ...]) -> Any:
+    return names if len(names) > 1 else names[0]
 
 
 def make_iteration_number(name: str) -> Any:
-    """Return the declaration of an iteration number."""
     from onnx import TensorProto, helper
 
     return helper.make_tensor_value_info(name, TensorProto.INT64, [])
@@ -61,7 +60,7 @@ def branch(w: OnnxWriter, e: Expr, predicate: str, *operands: str) -> Any:
         body = e.settings[key]
         given = dict(zip(body.inputs, (predicate, *operands), strict=True))
         graphs[attribute] = w.subgraph(key, body, given, [], body.outputs)
-    return w.node("If", predicate, outputs=len(e.types), **graphs)
+    return unwrap(w.node_with_outputs("If", predicate, outputs=len(e.types), **graphs))
 
 
 @writes("while_steps")
@@ -78,28 +77,22 @@ def loop(w: OnnxWriter, e: Expr, *operands: str) -> Any:
     inside = OnnxWriter(w)
     inside.scope = w.scope
     inside.nodes = list(graph.node)
-    holds = write_condition(inside, condition, [o.name for o in graph.output], operands[states:])
-    number, before = names.fresh("step_number"), names.fresh("going")
-    declared = [
-        make_iteration_number(number),
-        helper.make_tensor_value_info(before, TensorProto.BOOL, []),
-        *graph.input,
-    ]
-    returned = [helper.make_tensor_value_info(holds, TensorProto.BOOL, []), *graph.output]
+    after = write_condition(inside, condition, [o.name for o in graph.output], operands[states:])
+    number, before = make_iteration_number(names.fresh("step_number")), names.fresh("condition")
+    declared = [number, helper.make_tensor_value_info(before, TensorProto.BOOL, []), *graph.input]
+    returned = [helper.make_tensor_value_info(after, TensorProto.BOOL, []), *graph.output]
     body = helper.make_graph(inside.nodes, graph.name, declared, returned)
     first = write_condition(w, condition, operands[:states], operands[states:])
-    return w.node("Loop", "", first, *operands[:states], outputs=states, body=body)
+    return unwrap(w.node_with_outputs("Loop", "", first, *operands[:states], outputs=states, body=body))
 
 
 def write_condition(w: OnnxWriter, body: Any, states: Any, fixed: Any) -> str:
     """Write the condition's graph into another graph."""
-    from pellucid.interop.onnx.decomposer import decompose
-
     given = dict(zip(body.inputs, (*states, *fixed), strict=True))
     [output] = decompose(body.outputs, stop=body.inputs)
-    kept, plan = dict(w.values), w.plan
+    values, plan = dict(w.values), w.plan
     w.values.update(given)
     w.write([output], body.inputs)
-    made: str = w.node("Identity", w.get_name(output))
-    w.values, w.plan = kept, plan
-    return made
+    name = w.node("Identity", w.get_name(output))
+    w.values, w.plan = values, plan
+    return name

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from pellucid.graph.expr import Expr
 from pellucid.interop.onnx.writer import (
-    TURNED,
+    CHANNELS_FIRST_WRITERS,
     ChannelsFirst,
     OnnxWriter,
     to_channels_first_axis,
@@ -16,15 +17,24 @@ from pellucid.interop.onnx.writer import (
 )
 
 
-def get_pads(e: Expr) -> list[int]:
-    """Return the attribute ``pads``: all begins, then all ends."""
-    padding = e.settings["padding"]
-    return [*(a for a, _ in padding), *(b for _, b in padding)]
+def flatten_pads(pairs: Sequence[tuple[int, int]]) -> list[int]:
+    """Return pairs of widths as ONNX orders them: all begins, then all ends."""
+    return [*(begin for begin, _ in pairs), *(end for _, end in pairs)]
+
+
+def get_window_attributes(e: Expr) -> dict[str, Any]:
+    """Return the attributes of a pooling node."""
+    settings = e.settings
+    return {
+        "kernel_shape": list(settings["pool_size"]),
+        "strides": list(settings["strides"]),
+        "pads": flatten_pads(settings["padding"]),
+    }
 
 
 @writes("conv")
 def conv(w: OnnxWriter, e: Expr, x: str, kernel: str) -> Any:
-    return ChannelsFirst(write_conv(w, e))
+    return write_conv(w, e)
 
 
 def transpose_kernel(w: OnnxWriter, kernel: Expr) -> str:
@@ -33,38 +43,30 @@ def transpose_kernel(w: OnnxWriter, kernel: Expr) -> str:
     return w.write_transpose(kernel, [n - 1, n - 2, *range(n - 2)])
 
 
-def write_conv(w: OnnxWriter, e: Expr, *bias: str) -> str:
-    """Write a convolution in channels-first layout."""
-    result: str = w.node(
+def write_conv(w: OnnxWriter, e: Expr, *bias: str) -> ChannelsFirst:
+    name = w.node(
         "Conv",
         w.channels_first(e.inputs[0]),
         transpose_kernel(w, e.inputs[1]),
         *bias,
         strides=list(e.settings["strides"]),
         dilations=list(e.settings["dilation"]),
-        pads=get_pads(e),
+        pads=flatten_pads(e.settings["padding"]),
         group=e.settings["groups"],
     )
-    return result
+    return ChannelsFirst(name)
 
 
 @writes("max_pool")
 def max_pool(w: OnnxWriter, e: Expr, x: str) -> Any:
-    settings: dict[str, Any] = {
-        "kernel_shape": list(e.settings["pool_size"]),
-        "strides": list(e.settings["strides"]),
-        "pads": get_pads(e),
-    }
-    return ChannelsFirst(w.node("MaxPool", w.channels_first(e.inputs[0]), **settings))
+    return ChannelsFirst(w.node("MaxPool", w.channels_first(e.inputs[0]), **get_window_attributes(e)))
 
 
 @writes("sum_pool")
 def sum_pool(w: OnnxWriter, e: Expr, x: str) -> Any:
     """Average including padding, times the size of the window."""
-    size = e.settings["pool_size"]
-    settings: dict[str, Any] = {"kernel_shape": list(size), "strides": list(e.settings["strides"]), "pads": get_pads(e)}
-    mean = w.node("AveragePool", w.channels_first(e.inputs[0]), count_include_pad=1, **settings)
-    return ChannelsFirst(w.node("Mul", mean, w.constant(math.prod(size), e.dtype)))
+    mean = w.node("AveragePool", w.channels_first(e.inputs[0]), count_include_pad=1, **get_window_attributes(e))
+    return ChannelsFirst(w.node("Mul", mean, w.constant(math.prod(e.settings["pool_size"]), e.dtype)))
 
 
 @writes("conv_transpose")
@@ -75,15 +77,10 @@ def conv_transpose(w: OnnxWriter, e: Expr, x: str, kernel: str) -> Any:
 @writes("conv_input_gradient")
 def conv_input_gradient(w: OnnxWriter, e: Expr, g: str, kernel: str, like: str) -> Any:
     """Transposed convolution with the output padding that restores the size of the input."""
-    settings, window = e.settings, e.inputs[1].shape
     output_padding = []
-    for axis, (size, n) in enumerate(zip(e.shape[1:-1], e.inputs[0].shape[1:-1], strict=True)):
-        stride, k, d, pad = (
-            settings["strides"][axis],
-            window[axis],
-            settings["dilation"][axis],
-            settings["padding"][axis],
-        )
+    window = (e.settings[key] for key in ("strides", "dilation", "padding"))
+    sizes = (e.shape[1:-1], e.inputs[0].shape[1:-1], e.inputs[1].shape[:-2])
+    for size, n, k, stride, d, pad in zip(*sizes, *window, strict=True):
         if stride == 1:
             output_padding.append(0)
         elif isinstance(size, int) and isinstance(n, int) and isinstance(k, int):
@@ -105,7 +102,7 @@ def write_conv_transpose(w: OnnxWriter, e: Expr, output_padding: list[int], *bia
         *bias,
         strides=list(settings["strides"]),
         dilations=list(settings["dilation"]),
-        pads=get_pads(e),
+        pads=flatten_pads(settings["padding"]),
         output_padding=[a - b for a, b in zip(output_padding, beyond, strict=True)],
         group=settings["groups"],
     )
@@ -119,8 +116,7 @@ def join(w: OnnxWriter, e: Expr) -> str | None:
     if not all(map(w.is_channels_first, e.inputs)):
         return None
     axis = to_channels_first_axis(e.settings["axis"], e.ndim)
-    result: str = w.node("Concat", *(w.channels_first(i) for i in e.inputs), axis=axis)
-    return result
+    return w.node("Concat", *(w.channels_first(i) for i in e.inputs), axis=axis)
 
 
 def pad(w: OnnxWriter, e: Expr) -> str | None:
@@ -129,10 +125,8 @@ def pad(w: OnnxWriter, e: Expr) -> str | None:
     if e.settings["mode"] != "constant" or isinstance(value, tuple):
         return None
     batch, *spatial, channels = e.settings["pad_width"]
-    widths = [batch, channels, *spatial]
-    ends = w.ints([*(a for a, _ in widths), *(b for _, b in widths)])
-    result: str = w.node("Pad", w.channels_first(e.inputs[0]), ends, w.constant(value, e.dtype))
-    return result
+    ends = w.ints(flatten_pads([batch, channels, *spatial]))
+    return w.node("Pad", w.channels_first(e.inputs[0]), ends, w.constant(value, e.dtype))
 
 
-TURNED.update(join=join, pad=pad)
+CHANNELS_FIRST_WRITERS.update(join=join, pad=pad)

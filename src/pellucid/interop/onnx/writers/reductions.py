@@ -1,4 +1,4 @@
-"""Writers of reductions, cumulative sums, softmax and standardization."""
+"""Writers of reductions, cumulative sums, Einstein sums, softmax and standardization."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pellucid.interop.onnx.writer import OnnxWriter, writes
 
 
 def cast_to_result(w: OnnxWriter, e: Expr, x: str) -> str:
-    """Cast an operand to the dtype of the result."""
     return x if e.inputs[0].dtype == e.dtype else w.cast(x, e.dtype)
 
 
@@ -27,12 +26,10 @@ def reduce(w: OnnxWriter, e: Expr, x: str) -> Any:
 def any_or_all(w: OnnxWriter, e: Expr, x: str) -> Any:
     """Any and all as the maximum and minimum of 0 and 1."""
     assert e.op is not None
-    kind = "ReduceMax" if e.op.name == "any" else "ReduceMin"
-    truth = x if e.inputs[0].dtype == bool else w.cast(x, "bool")
-    number = w.cast(truth, "int32")
-    axes = e.settings["axis"]
-    found = w.node(kind, number, w.ints(axes), keepdims=int(e.settings["keepdims"])) if axes else number
-    return w.cast(found, "bool")
+    kind, axes = "ReduceMax" if e.op.name == "any" else "ReduceMin", e.settings["axis"]
+    number = w.cast(x if e.inputs[0].dtype == bool else w.cast(x, "bool"), "int32")
+    result = w.node(kind, number, w.ints(axes), keepdims=int(e.settings["keepdims"])) if axes else number
+    return w.cast(result, "bool")
 
 
 @writes("argmax", "argmin")
@@ -60,16 +57,16 @@ def softmax(w: OnnxWriter, e: Expr, x: str) -> Any:
     """Softmax along one axis; several axes are flattened into one first."""
     assert e.op is not None
     kind = "Softmax" if e.op.name == "softmax" else "LogSoftmax"
-    axes, ndim = e.settings["axis"], e.ndim
+    axes = e.settings["axis"]
     if len(axes) == 1:
         return w.node(kind, x, axis=axes[0])
-    rest = [a for a in range(ndim) if a not in axes]
+    rest = [a for a in range(e.ndim) if a not in axes]
     order = [*rest, *axes]
-    turned = w.node("Transpose", x, perm=order)
+    transposed = w.node("Transpose", x, perm=order)
     # In a Reshape, 0 copies the size of the input's axis.
-    row = w.node("Reshape", turned, w.ints([0] * len(rest) + [-1]))
-    back = w.node("Reshape", w.node(kind, row, axis=len(rest)), w.node("Shape", turned))
-    return w.node("Transpose", back, perm=[order.index(a) for a in range(ndim)])
+    row = w.node("Reshape", transposed, w.ints([0] * len(rest) + [-1]))
+    back = w.node("Reshape", w.node(kind, row, axis=len(rest)), w.node("Shape", transposed))
+    return w.node("Transpose", back, perm=[order.index(a) for a in range(e.ndim)])
 
 
 @writes("standardize")
@@ -78,9 +75,13 @@ def standardize(w: OnnxWriter, e: Expr, x: str) -> Any:
     axes, ndim = list(e.settings["axis"]), e.ndim
     rest = [a for a in range(ndim) if a not in axes]
     order = [*rest, *axes]
-    turned = x if order == list(range(ndim)) else w.node("Transpose", x, perm=order)
-    sizes = tuple(e.shape[a] for a in axes)
+    transposed = x if order == list(range(ndim)) else w.node("Transpose", x, perm=order)
     one = w.constant(1, e.dtype)
-    scale = one if not sizes else w.node("Expand", one, w.shape(sizes))
-    result = w.node("LayerNormalization", turned, scale, axis=len(rest), epsilon=float(e.settings["epsilon"]))
-    return result if turned == x else w.node("Transpose", result, perm=[order.index(a) for a in range(ndim)])
+    scale = w.node("Expand", one, w.shape(tuple(e.shape[a] for a in axes))) if axes else one
+    result = w.node("LayerNormalization", transposed, scale, axis=len(rest), epsilon=float(e.settings["epsilon"]))
+    return result if transposed == x else w.node("Transpose", result, perm=[order.index(a) for a in range(ndim)])
+
+
+@writes("sum_of_products")
+def einsum(w: OnnxWriter, e: Expr, *operands: str) -> Any:
+    return w.node("Einsum", *operands, equation=e.settings["subscripts"])

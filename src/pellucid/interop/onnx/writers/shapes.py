@@ -9,6 +9,7 @@ import numpy as np
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.reshape import AxisDim
 from pellucid.interop.onnx.writer import OnnxWriter, unsupported_error, writes
+from pellucid.interop.onnx.writers.networks import flatten_pads
 
 END = 2**62
 """Slice bound beyond the end of every axis."""
@@ -20,7 +21,8 @@ def reshape(w: OnnxWriter, e: Expr, x: str) -> Any:
     shape = e.settings["shape"]
     unknown = [a for a, d in enumerate(shape) if isinstance(d, str)]
     if len(unknown) <= 1:
-        return w.node("Reshape", x, w.ints([-1 if isinstance(d, str) else int(d) for d in shape]))
+        target = w.ints([-1 if isinstance(d, str) else int(d) for d in shape])
+        return w.node("Reshape", x, target, allowzero=None if unknown or 0 not in shape else 1)
     unchanged = [a for a in unknown if isinstance(shape[a], AxisDim) and shape[a].axis == a]
     if len(unknown) - len(unchanged) <= 1 and 0 not in shape:
         sizes = [0 if a in unchanged else -1 if a in unknown else d for a, d in enumerate(shape)]
@@ -42,20 +44,14 @@ def reshape_like(w: OnnxWriter, e: Expr, x: str, like: str) -> Any:
 def get_shape(w: OnnxWriter, e: Expr, name: str) -> str:
     """Return the shape of a value, as a constant if it is known."""
     known = all(isinstance(d, int) for d in e.shape)
-    found: str = w.shape(e.shape) if known else w.node("Shape", name)
-    return found
+    return w.shape(e.shape) if known else w.node("Shape", name)
 
 
-@writes("expand_dims")
-def expand_dims(w: OnnxWriter, e: Expr, x: str) -> Any:
-    axes = e.settings["axis"]
-    return w.node("Unsqueeze", x, w.ints(axes)) if axes else x
-
-
-@writes("squeeze")
-def squeeze(w: OnnxWriter, e: Expr, x: str) -> Any:
-    axes = e.settings["axis"]
-    return w.node("Squeeze", x, w.ints(axes)) if axes else x
+@writes("expand_dims", "squeeze")
+def expand_dims_or_squeeze(w: OnnxWriter, e: Expr, x: str) -> Any:
+    assert e.op is not None
+    axes, kind = e.settings["axis"], "Unsqueeze" if e.op.name == "expand_dims" else "Squeeze"
+    return w.node(kind, x, w.ints(axes)) if axes else x
 
 
 @writes("broadcast_like")
@@ -88,13 +84,8 @@ def transpose(w: OnnxWriter, e: Expr, x: str) -> Any:
 @writes("flip")
 def flip(w: OnnxWriter, e: Expr, x: str) -> Any:
     axes = list(e.settings["axis"])
-    backwards = (
-        w.ints([-1] * len(axes)),
-        w.ints([-END] * len(axes)),
-        w.ints(axes),
-        w.ints([-1] * len(axes)),
-    )
-    return w.node("Slice", x, *backwards) if axes else x
+    minus_one, ends = w.ints([-1] * len(axes)), w.ints([-END] * len(axes))
+    return w.node("Slice", x, minus_one, ends, w.ints(axes), minus_one) if axes else x
 
 
 @writes("join")
@@ -136,19 +127,13 @@ def repeat_each(w: OnnxWriter, e: Expr, x: str) -> Any:
 @writes("pad")
 def pad(w: OnnxWriter, e: Expr, x: str) -> Any:
     """Pad; ONNX has no mode ``symmetric``, reflects once only, and takes a single fill value."""
-    widths, mode = e.settings["pad_width"], e.settings["mode"]
-    ends = w.ints([*(a for a, _ in widths), *(b for _, b in widths)])
+    widths, mode, value = e.settings["pad_width"], e.settings["mode"], e.settings["constant_values"]
+    ends = w.ints(flatten_pads(widths))
     if mode == "constant":
-        values = e.settings["constant_values"]
-        return (
-            pad_per_axis(w, e, x) if isinstance(values, tuple) else w.node("Pad", x, ends, w.constant(values, e.dtype))
-        )
-    sizes = e.inputs[0].shape
-    if mode == "edge" or (
-        mode == "reflect" and not any(isinstance(n, int) and n <= max(*p) for n, p in zip(sizes, widths, strict=True))
-    ):
-        return w.node("Pad", x, ends, mode=mode)
-    return pad_by_gather(w, e, x)
+        return pad_per_axis(w, e, x) if isinstance(value, tuple) else w.node("Pad", x, ends, w.constant(value, e.dtype))
+    sizes = zip(e.inputs[0].shape, widths, strict=True)
+    reflects_once = mode == "reflect" and not any(isinstance(n, int) and n <= max(*p) for n, p in sizes)
+    return w.node("Pad", x, ends, mode=mode) if mode == "edge" or reflects_once else pad_by_gather(w, e, x)
 
 
 def pad_per_axis(w: OnnxWriter, e: Expr, x: str) -> str:
