@@ -6,17 +6,20 @@ import numpy as np
 import pytest
 
 import pellucid as pel
-from pellucid.show.alt_text import describe_boundary, describe_confusion, describe_curves, join_parts
-from pellucid.show.alt_text_arrays import (
+from pellucid.show.alt_text import (
+    describe_boundary,
+    describe_confusion,
+    describe_curves,
     describe_filters,
     describe_histograms,
     describe_location,
     describe_maps,
     describe_saliency,
+    join_parts,
 )
-from pellucid.show.confusion_plot import confusion_matrix, count_confusions, find_most_frequent_error
 from pellucid.show.figure import Picture
 from pellucid.show.histogram_plot import histograms
+from pellucid.show.prediction_plots import confusion_matrix, count_confusions, find_most_frequent_error
 from pellucid.show.saliency_plot import saliency_map
 
 
@@ -25,7 +28,7 @@ def test_curves_state_their_best_value_and_overfitting() -> None:
     assert "val_loss falls from 1 to 0.9, with its minimum of 0.6 at epoch 2." in text
     assert "At the end val_loss is 4.5 times loss, and worse than at epoch 2, which indicates overfitting." in text
     assert "overfitting" not in describe_curves({"loss": [1.0, 0.5, 0.2], "val_loss": [1.0, 0.6, 0.3]})
-    assert describe_curves({"accuracy": [0.5, 0.9, 0.8]}) == (
+    assert describe_curves({"accuracy": [0.5, 0.9, 0.8]}, higher_is_better=True) == (
         "accuracy rises from 0.5 to 0.8, with its maximum of 0.9 at epoch 2."
     )
     assert describe_curves({"loss": [0.5, np.nan, np.nan]}) == "loss is not finite from epoch 2 of 3 on."
@@ -34,7 +37,15 @@ def test_curves_state_their_best_value_and_overfitting() -> None:
         == "loss starts and ends at 0.5, with its minimum of 0.5 at step 1."
     )
     assert describe_curves({"loss": [0.5]}) == "loss is 0.5 after one epoch."
-    assert "is 0.1 below accuracy" in describe_curves({"accuracy": [0.5, 0.9], "val_accuracy": [0.5, 0.8]})
+    accuracies = {"accuracy": [0.5, 0.9], "val_accuracy": [0.5, 0.8]}
+    assert "is 0.1 below accuracy" in describe_curves(accuracies, higher_is_better=True)
+
+
+@pytest.mark.parametrize(("metric", "extremum"), [("cosine_similarity", "maximum"), ("rmse", "minimum")])
+def test_the_best_value_of_a_metric_follows_its_direction(metric: str, extremum: str) -> None:
+    assert f"its {extremum}, over 2 epochs" in str(
+        pel.pictures.learning_curves({metric: [0.5, 0.9] if extremum == "maximum" else [0.9, 0.5]}, metric)
+    )
 
 
 def test_confusions_are_counted_and_named() -> None:
@@ -130,18 +141,33 @@ def test_figures_show_counts_and_images() -> None:
     panel = histograms({"relu": [0.0] * 6 + [1.0, 2.0, 3.0]}).axes[0]
     assert [text.get_text() for text in panel.texts] == ["67% are 0"]
     assert sum(patch.get_height() for patch in panel.patches) == 3
-    with pytest.raises(pel.OptionError, match=r"expected counts of shape \(classes, classes\); received \(2, 3\)"):
+    with pytest.raises(pel.OptionError, match=r"Expected counts of shape \(classes, classes\)\. Received: \(2, 3\)"):
         confusion_matrix(np.ones((2, 3)))
-    with pytest.raises(pel.OptionError, match="expected a name for each of 3 classes; received 1"):
+    with pytest.raises(pel.OptionError, match=r"Expected a name for each of 3 classes\. Received: 1"):
         confusion_matrix(counts, ["a"])
-    with pytest.raises(pel.OptionError, match="expected at least one array to draw; received none"):
+    with pytest.raises(pel.OptionError, match=r"Expected at least one panel to draw\. Received: none"):
         histograms({})
     with pytest.raises(
-        pel.OptionError, match=r"images and gradients of one shape; received \(1, 4, 4\) and \(1, 3, 3\)"
+        pel.OptionError, match=r"images and gradients of one shape\. Received: \(1, 4, 4\) and \(1, 3, 3\)"
     ):
         saliency_map(np.zeros((1, 4, 4)), np.zeros((1, 3, 3)))
-    with pytest.raises(pel.OptionError, match="expected a title for each of 1 images; received 2"):
+    with pytest.raises(pel.OptionError, match=r"Expected at least one panel to draw\. Received: none"):
+        saliency_map(np.zeros((0, 4, 4)), np.zeros((0, 4, 4)))
+    with pytest.raises(pel.OptionError, match=r"Expected a title for each of 1 images\. Received: 2"):
         saliency_map(np.zeros((1, 4, 4)), np.zeros((1, 4, 4)), ["a", "b"])
+
+
+def test_images_of_any_number_of_channels_and_range_are_shown() -> None:
+    counts = np.array([[5, 1], [2, 4]])
+    images = np.linspace(-2, -1, 32).reshape(1, 4, 4, 2)
+    panel = confusion_matrix(counts, images=images, cell=(0, 1)).subfigs[1].axes[0]
+    shown = panel.images[0].get_array()
+    assert shown.shape == (4, 4)
+    assert shown.min() == 0
+    assert shown.max() > 0.9
+    gray = saliency_map(np.full((1, 4, 4), 128, np.uint8), np.ones((1, 4, 4))).axes[0].images[0]
+    assert gray.get_clim() == (0, 1)
+    np.testing.assert_allclose(gray.get_array(), 128 / 255)
 
 
 def test_parts_are_joined_as_in_a_sentence() -> None:

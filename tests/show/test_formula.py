@@ -5,6 +5,7 @@ import pytest
 
 import pellucid as pel
 from pellucid.show import latex
+from pellucid.show.input_values import value_to_latex
 from pellucid.show.latex_names import domain_to_latex, name_to_latex, shape_to_latex
 
 X, W1, W2 = pel.matrix("X", shape=("n", 2)), pel.matrix("W1", shape=(2, 3)), pel.matrix("W2", shape=(3, 2))
@@ -79,6 +80,19 @@ def test_shapes_are_shown_on_request():
     assert latex(pel.scalar("a") + 1, shapes=True) == "a + 1"
     assert domain_to_latex((), np.dtype("int32")) == r"\mathbb{Z}"
     assert shape_to_latex(pel.matrix("A").shape) == r"? \times ?"
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (True, r"\mathrm{true}"),
+        ([1e-9, -0.5], r"\begin{bmatrix} 10^{-9} & -0.5 \end{bmatrix}"),
+        ([[True], [False]], r"\begin{bmatrix} \mathrm{true} \\ \mathrm{false} \end{bmatrix}"),
+        (np.zeros((3, 20)), r"\text{shape (3, 20), from 0 to 0, mean 0}"),
+    ],
+)
+def test_values_are_written_as_latex(value, written):
+    assert value_to_latex(np.array(value)) == written
 
 
 @pytest.mark.parametrize(

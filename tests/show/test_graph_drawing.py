@@ -1,6 +1,7 @@
 """Drawings of graphs: nodes, layers, edges, and Mermaid text."""
 
 import itertools
+import pkgutil
 
 import numpy as np
 import pytest
@@ -121,6 +122,10 @@ def test_mermaid_has_a_mime_type_and_functions_have_a_graph():
     assert str(pel.tree(step)).count("[1]") == 0
     assert "w" in str(pel.tree(step))
     assert draw_graph(step).axes
+
+
+def test_no_module_hides_a_function():
+    assert not set(pel.show.__all__) & {module.name for module in pkgutil.iter_modules(pel.show.__path__)}
 
 
 @pytest.mark.parametrize(

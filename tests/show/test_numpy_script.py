@@ -16,6 +16,8 @@ from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Input
 from pellucid.graph.op_def import OPS
 from pellucid.show.numpy_script import source
+from pellucid.show.numpy_source import VariableNames
+from pellucid.show.pellucid_source import PelWriter
 from tests.every_op import build_cases
 
 
@@ -32,7 +34,7 @@ def test_every_op_and_its_gradient_has_an_equivalent_script(name: str) -> None:
     for inputs, wanted, operands in build_cases(name):
         used = [i for i in inputs if i in pel_inputs(wanted)]
         values = dict(zip(inputs, operands, strict=True))
-        results = run(source(wanted))(*[values[i].copy() for i in order_of(wanted)])
+        results = run(source(wanted))(*[values[i].copy() for i in order_inputs(wanted)])
         results = results if len(wanted) > 1 else [results] if not isinstance(results, list) else results
         assert used or not inputs
         for result, expected, e in zip(results, evaluate(np, wanted, values), wanted, strict=True):
@@ -40,7 +42,7 @@ def test_every_op_and_its_gradient_has_an_equivalent_script(name: str) -> None:
             np.testing.assert_allclose(result, expected, rtol=1e-12, atol=1e-12)
 
 
-def order_of(outputs: list[Any]) -> list[Any]:
+def order_inputs(outputs: list[Any]) -> list[Any]:
     """Return the inputs in the order of the script's parameters."""
     from pellucid.graph.traversal import topological
 
@@ -49,7 +51,7 @@ def order_of(outputs: list[Any]) -> list[Any]:
 
 def pel_inputs(outputs: list[Any]) -> set[Any]:
     """Return the inputs that outputs depend on."""
-    return set(order_of(outputs))
+    return set(order_inputs(outputs))
 
 
 def moons_step() -> Any:
@@ -81,6 +83,19 @@ def test_updates_and_outputs_use_old_values() -> None:
     step = run(source(f), "step")
     for _ in range(3):
         assert step() == [float(v) for v in f()]
+
+
+def test_an_op_may_have_many_operands() -> None:
+    inputs = [pel.scalar(f"x{i}") for i in range(70)]
+    stacked = pel.stack(inputs)
+    np.testing.assert_array_equal(run(source(stacked))(*range(70)), np.arange(70))
+    writer = PelWriter(VariableNames(["pel"]))
+    for x in inputs:
+        writer.add_leaf(x, x.name or "")
+    [written] = writer.write([stacked], {})
+    scope = {"pel": pel, **{f"x{i}": x for i, x in enumerate(inputs)}}
+    exec("\n".join(writer.lines), scope)
+    assert eval(written, scope) is stacked
 
 
 def test_python_keywords_are_not_used_as_names() -> None:

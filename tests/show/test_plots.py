@@ -52,7 +52,7 @@ def test_the_classifier_gets_the_dtype_of_the_points() -> None:
 
 @pytest.mark.parametrize("wrong", [(X[:, :1], y), (X, y[:2]), (X[0], y)])
 def test_invalid_points_are_refused(wrong: Any) -> None:
-    with pytest.raises(ValueError, match=r"expected X of shape \(n, 2\) and y of shape \(n,\); received"):
+    with pytest.raises(ValueError, match=r"Expected X of shape \(n, 2\) and y of shape \(n,\)\. Received:"):
         plots.decision_boundary(lambda points: points[:, 0] > 0, *wrong)
 
 
@@ -65,7 +65,7 @@ def test_a_grid_has_a_panel_for_each_classifier_with_its_title(count: int) -> No
 
 
 def test_nothing_to_draw_is_refused() -> None:
-    with pytest.raises(ValueError, match="expected at least one panel to draw; received none"):
+    with pytest.raises(ValueError, match=r"Expected at least one panel to draw\. Received: none"):
         plots.boundary_grid({}, X, y)
 
 
@@ -80,6 +80,19 @@ def test_curves_may_have_steps_and_logarithmic_axes() -> None:
     figure = plots.learning_curves({"validation": ([10, 100], [1.0, 0.1])}, logarithmic=True)
     assert figure.axes[0].lines[0].get_xdata().tolist() == [10, 100]
     assert figure.axes[0].get_xscale() == "log"
+
+
+def test_curves_that_diverge_or_reach_zero_are_labeled() -> None:
+    figure = plots.learning_curves({"a": [2.0, 1.0, np.nan], "b": [1.0, 0.5, 0.25], "c": [np.nan]})
+    assert [text.get_text() for text in figure.axes[0].texts] == ["b", "a"]
+    assert np.isfinite([text.get_position() for text in figure.axes[0].texts]).all()
+    figure = plots.learning_curves({"a": [1.0, 0.0], "b": [1.0, 0.5]}, logarithmic=True)
+    assert all(0 <= text.get_position()[1] <= 1 for text in figure.axes[0].texts)
+
+
+def test_integer_points_have_boundaries_between_integers() -> None:
+    figure = plots.boundary_ensembles({"one": lambda P: [P[:, 0] + 0.25]}, [[-1, 0], [1, 0], [0, 2]], [0, 1, 1])
+    assert np.allclose(contours(figure.axes[0]), [0.25], atol=0.02)
 
 
 @pytest.mark.parametrize(
@@ -158,3 +171,18 @@ def test_every_classifier_has_a_boundary_and_the_truth_is_last() -> None:
 def test_a_constant_classifier_has_no_boundary() -> None:
     figure = plots.boundary_ensembles({"constant": lambda P: [np.ones(len(P))]}, X, y)
     assert not [p for c in figure.axes[0].collections[2:] for p in c.get_paths() if len(p.vertices)]
+
+
+def test_units_are_rows_and_steps_are_columns() -> None:
+    figure = plots.hidden_states([[0.0, 1.0], [0.25, 0.5], [1.0, 0.0]], ["a", "b", "c"], title="A sum")
+    (image,) = figure.axes[0].images
+    assert np.array_equal(image.get_array(), [[0.0, 0.25, 1.0], [1.0, 0.5, 0.0]])
+    assert image.get_clim() == (0, 1)
+    assert figure.axes[0].get_title(loc="left") == "A sum"
+
+
+def test_the_number_of_step_labels_is_checked() -> None:
+    with pytest.raises(
+        ValueError, match=r"Expected states of shape \(steps, units\) and one label per step\. Received:"
+    ):
+        plots.hidden_states([[0.0, 1.0]], ["a", "b"])

@@ -15,9 +15,17 @@ from pellucid.graph.op import is_built_in
 from pellucid.graph.op_def import OPS
 from pellucid.graph.operators import FUNCTIONS
 from pellucid.show.mathml import latex_to_mathml
-from pellucid.show.reference import Entry, collect_entries, collect_internal_ops, find_entry, group_by_chapter
+from pellucid.show.reference import (
+    CHAPTERS,
+    Entry,
+    collect_entries,
+    collect_facts,
+    collect_internal_ops,
+    collect_rules,
+    find_entry,
+    group_by_chapter,
+)
 from pellucid.show.reference_docstring import parse_docstring, split_markup
-from pellucid.show.reference_facts import collect_facts, collect_rules
 
 ROOT = Path(__file__).parent.parent.parent
 FOUND = collect_entries()
@@ -33,6 +41,8 @@ def formulas(entry: Entry) -> list[str]:
 
 def test_every_function_has_a_chapter() -> None:
     assert "Other functions" not in group_by_chapter(FOUND), "Add the module to CHAPTERS in show/reference.py"
+    listed = {name for modules in CHAPTERS.values() for name in modules.split()}
+    assert listed <= {entry.family for entry in FOUND.values()}, "Remove the module from CHAPTERS"
 
 
 def test_every_op_and_function_has_one_entry() -> None:

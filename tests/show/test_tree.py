@@ -46,6 +46,8 @@ def test_a_long_chain_is_truncated():
     assert shown[-1] == "… and 4,991 more"
     assert "… and 4,991 more" in pel.tree(e, limit=10)._repr_html_()
     assert "<code>" in e._repr_html_()
+    x = pel.vector("x")
+    assert str(pel.tree(x + x, limit=2)).splitlines()[-1] == "… and 1 more"
 
 
 @pytest.mark.parametrize("values", [{}, {"y": 1.0}])

@@ -33,6 +33,18 @@ def test_element_indices_differ_from_indices_of_names():
     assert r"X_{0, 0} \, (W_{2})_{0, 0} + X_{0, 1} \, (W_{2})_{1, 0}" in pel.why(X @ W2, (0, 0), DATA).latex()
 
 
+@pytest.mark.parametrize(
+    ("made", "written"),
+    [
+        (X * 1e-9, r"5 \cdot 10^{-10}"),
+        (X / 0, r"\infty"),
+        (X > 0, r"\mathrm{true}"),
+    ],
+)
+def test_the_value_of_an_element_is_latex(made, written):
+    assert pel.why(made, (0, 0), DATA).latex().splitlines()[-2] == f"&= {written}"
+
+
 def test_levels_are_nested():
     p = pel.softmax(pel.tanh(X @ W) @ W + b)
     w = pel.why(p, (1, 0), DATA, depth=3)
@@ -124,7 +136,7 @@ def test_very_deep_graphs_are_supported():
 CASES = sorted(n for n, op in OPS.items() if op is not OUTPUT and n not in ("grad_barrier",))
 
 
-def example_of(op, rng):
+def make_example(op, rng):
     """Return an op on inputs, and values of the inputs."""
     if op.examples is not None:
         operands, settings = op.examples(rng)[0]
@@ -143,7 +155,7 @@ def example_of(op, rng):
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("name", CASES)
 def test_every_op_of_the_registry_is_explained(name, rng):
-    made, values = example_of(OPS[name], rng)
+    made, values = make_example(OPS[name], rng)
     found = pel.why(made, (0,) * made.ndim, values)
     if not np.prod(np.shape(found.env.value(made))):
         return
@@ -175,6 +187,8 @@ def test_pages_are_self_contained():
 def test_invalid_arguments_are_refused():
     with pytest.raises(TypeError, match=r"pel.why\(x \+ y, index, inputs\). Received: 3"):
         pel.why(3, 0)
+    with pytest.raises(pel.UseError, match=r"integers such as \(2, 1\). Received: 0.5"):
+        pel.why(X @ W, 0.5, DATA)
     with pytest.raises(TypeError, match=r"integers such as \(2, 1\). Received: \(0.5, 1\)"):
         pel.why(X @ W, (0.5, 1), DATA)
     with pytest.raises(

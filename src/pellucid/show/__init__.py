@@ -7,23 +7,25 @@ from typing import Any
 
 from pellucid.graph.errors import NoSuchNameError, near_miss
 
-_HOMES = {
-    "pellucid.graph.printing": ["text"],
-    "pellucid.show.costs": ["Cost", "cost"],
-    "pellucid.show.graph_drawing": ["draw_graph"],
-    "pellucid.show.formula": ["latex_definitions"],
-    "pellucid.show.tex": ["latex"],
-    "pellucid.show.roofline": ["Machine", "this_machine"],
-    "pellucid.show.mermaid": ["mermaid"],
+# No module has the name of a function in it: importing the module would hide the function.
+_MODULE_BY_NAME = {
+    "Cost": "pellucid.show.costs",
+    "Machine": "pellucid.show.roofline",
+    "cost": "pellucid.show.costs",
+    "draw_graph": "pellucid.show.graph_drawing",
+    "latex": "pellucid.show.tex",
+    "latex_definitions": "pellucid.show.formula",
+    "mermaid": "pellucid.show.graph_drawing",
+    "text": "pellucid.graph.printing",
+    "this_machine": "pellucid.show.roofline",
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-__all__ = sorted(_HOME_OF)  # noqa: PLE0605
+__all__ = sorted(_MODULE_BY_NAME)  # noqa: PLE0605
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
+    if name not in _MODULE_BY_NAME:
         raise NoSuchNameError(f"pellucid.show has no {name!r}.{near_miss(name, __all__)} It has: {', '.join(__all__)}")
-    found = getattr(import_module(_HOME_OF[name]), name)
+    found = getattr(import_module(_MODULE_BY_NAME[name]), name)
     globals()[name] = found
     return found
 

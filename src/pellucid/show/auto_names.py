@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
 
 from pellucid.graph.expr import Constant, Expr
 from pellucid.graph.op_def import OUTPUT
@@ -14,21 +15,9 @@ SYMBOLS = {"softmax": "p", "sparse_crossentropy": "l"}
 
 
 def assign_names(expressions: Iterable[Expr], fixed: Mapping[Expr, str], leaves: Iterable[Expr]) -> dict[Expr, str]:
-    """Name expressions: by ``fixed`` or `named`, and otherwise by a symbol, which is numbered if it is not unique.
+    """Return distinct names of expressions in topological order, which also differ from the names of the leaves.
 
-    Parameters
-    ----------
-    expressions : iterable of Expr
-        In topological order.
-    fixed : mapping from Expr to str
-        Given names.
-    leaves : iterable of Expr
-        Inputs and shared variables, whose names are in use.
-
-    Returns
-    -------
-    dict from Expr to str
-        Distinct names of the expressions.
+    Names are those in ``fixed`` or by `named`, and otherwise symbols, which are numbered if they are not unique.
     """
     expressions = list(dict.fromkeys(expressions))
     names = {e: name for e in expressions if (name := fixed.get(e) or get_own_name(e)) is not None}
@@ -38,16 +27,9 @@ def assign_names(expressions: Iterable[Expr], fixed: Mapping[Expr, str], leaves:
         if e not in names:
             groups.setdefault(choose_symbol(e), []).append(e)
     for symbol, group in groups.items():
-        if len(group) == 1 and symbol not in used:
-            names[group[0]] = symbol
-            used.add(symbol)
-            continue
-        number = 0
+        numbers: Iterator[int | str] = itertools.count(1) if len(group) > 1 or symbol in used else iter([""])
         for e in group:
-            number += 1
-            while f"{symbol}{number}" in used:
-                number += 1
-            names[e] = f"{symbol}{number}"
+            names[e] = next(name for number in numbers if (name := f"{symbol}{number}") not in used)
             used.add(names[e])
     return {e: names[e] for e in expressions}
 

@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any, NamedTuple
 
-from pellucid.graph.expr import Expr, Shared
+from pellucid.graph.errors import ShapeError, near_miss
+from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.op_def import OUTPUT
 from pellucid.graph.printing import text
 from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.traversal import topological
+from pellucid.graph.types import Dim, Shape, Unknown
 from pellucid.show.input_values import collect_outputs
 from pellucid.show.roofline import Machine, format_duration, this_machine
-from pellucid.show.shape_resolution import Sizes, check_size_names, infer_shapes
+
+Sizes = tuple[int, ...]
 
 VIEW_OPS = {"reshape", "reshape_like", "expand_dims", "squeeze", "transpose", "broadcast_like", "broadcast_to", "slice"}
 """Ops that move no data."""
@@ -113,11 +116,12 @@ class Cost:
 
     def cells(self, machine: Machine | None = None) -> list[list[str]]:
         """Return the cells of the table as text, with the header first and the totals last."""
-        numbers = {r.expr: f"[{number}]" for number, r in enumerate(self.rows, start=1)}
         columns = ["operations", "elements", "bytes", *["parameters"] * bool(self.parameters)]
         lines = [["", *columns, *["time"] * bool(machine), "expression"]]
-        for r in self.rows:
-            written = text(r.expr, 30, {e: n for e, n in numbers.items() if e is not r.expr})
+        numbers: dict[Expr, str] = {}  # of earlier rows
+        for number, r in enumerate(self.rows, start=1):
+            written = text(r.expr, 30, numbers)
+            numbers[r.expr] = f"[{number}]"
             time = [format_duration(machine.seconds(r.operations, r.moved))] if machine else []
             lines.append([numbers[r.expr], *(f"{getattr(r, c):,}" for c in columns), *time, written])
         total = [format_duration(self.seconds(machine))] if machine else []
@@ -209,21 +213,17 @@ def cost(what: Any, sizes: Mapping[str, int] | None = None) -> Cost:
     True
     """
     outputs, _ = collect_outputs(what, "cost")
-    check_size_names(sizes or {}, outputs)
+    sizes = sizes or {}
+    check_size_names(sizes, outputs)
     order = topological(outputs)
-    shapes = infer_shapes(order, sizes or {}, {})
-    leaves = sum(count_bytes(e, shapes) for e in order if e.op is None)
-    output_bytes = sum(count_bytes(e, shapes) for e in dict.fromkeys(outputs))
-    peak = estimate_peak_memory(outputs, order, shapes)
-    rows = compute_rows(outputs, sizes or {}, {})
-    return Cost(rows, leaves, peak, output_bytes, count_parameters(order, shapes))
-
-
-def compute_rows(outputs: Sequence[Expr], sizes: Mapping[str, int], given: Mapping[Expr, Sizes]) -> list[CostRow]:
-    """Return the cost of each op of a graph; ``given`` are known shapes of inputs."""
-    order = topological(outputs)
-    shapes = infer_shapes(order, sizes, given)
-    return [compute_row(e, shapes, sizes) for e in order if e.op is not None and e.op is not OUTPUT]
+    shapes = infer_shapes(order, sizes, {})
+    return Cost(
+        rows=[compute_row(e, shapes, sizes) for e in order if e.op is not None and e.op is not OUTPUT],
+        leaves=sum(count_bytes(e, shapes) for e in order if e.op is None),
+        peak=estimate_peak_memory(outputs, order, shapes),
+        outputs=sum(count_bytes(e, shapes) for e in dict.fromkeys(outputs)),
+        parameters=count_parameters(order, shapes),
+    )
 
 
 def compute_row(e: Expr, shapes: Mapping[Expr, list[Sizes]], sizes: Mapping[str, int]) -> CostRow:
@@ -237,7 +237,9 @@ def compute_row(e: Expr, shapes: Mapping[Expr, list[Sizes]], sizes: Mapping[str,
     bodies = [
         count_step_operations(e, body, shapes, sizes) for body in e.settings.values() if isinstance(body, Subgraph)
     ]
-    operations += count_steps(e, shapes) * max(bodies, default=0)
+    if bodies:
+        steps = shapes[e.inputs[0]][0][0] if e.settings.get("sequences") else int(e.settings.get("length") or 1)
+        operations += steps * max(bodies)
     inputs = dict.fromkeys(e.inputs)
     own_bytes = count_bytes(e, shapes)
     moved = 0 if e.op.name in VIEW_OPS else own_bytes + sum(count_bytes(i, shapes) for i in inputs)
@@ -270,16 +272,60 @@ def estimate_peak_memory(outputs: Sequence[Expr], order: Sequence[Expr], shapes:
     return peak
 
 
-def count_steps(e: Expr, shapes: Mapping[Expr, list[Sizes]]) -> int:
-    """Return how often the graph inside an op runs, or 1 if that is unknown."""
-    if e.settings.get("sequences"):
-        return shapes[e.inputs[0]][0][0]
-    return int(e.settings.get("length") or 1)
-
-
 def count_step_operations(e: Expr, body: Subgraph, shapes: Mapping[Expr, list[Sizes]], sizes: Mapping[str, int]) -> int:
     """Return the operations of one step of a loop, inside which sequences have no first axis."""
     given = {
         inner: shapes[outer][0][outer.ndim - inner.ndim :] for inner, outer in zip(body.inputs, e.inputs, strict=True)
     }
-    return sum(r.operations for r in compute_rows(body.outputs, sizes, given))
+    order = topological(body.outputs)
+    inside = infer_shapes(order, sizes, given)
+    return sum(compute_row(i, inside, sizes).operations for i in order if i.op is not None and i.op is not OUTPUT)
+
+
+def infer_shapes(
+    order: Sequence[Expr], sizes: Mapping[str, int], given: Mapping[Expr, Sizes]
+) -> dict[Expr, list[Sizes]]:
+    """Infer the shapes of all results of expressions in topological order; ``given`` are known shapes."""
+    shapes: dict[Expr, list[Sizes]] = {}
+    for e in order:
+        if e in given:
+            shapes[e] = [given[e]]
+        elif e.op is OUTPUT:
+            shapes[e] = [shapes[e.inputs[0]][e.settings["index"]]]
+        else:
+            shapes[e] = [tuple(resolve_size(d, e, sizes) for d in s) for s in infer_result_shapes(e, shapes, sizes)]
+    return shapes
+
+
+def infer_result_shapes(e: Expr, shapes: Mapping[Expr, list[Sizes]], sizes: Mapping[str, int]) -> list[Shape]:
+    """Return the declared shapes of an op's results, or infer them again if a size is unknown."""
+    declared = [t.shape for t in e.types]
+    if e.op is None or not any(isinstance(d, Unknown) for shape in declared for d in shape):
+        return declared
+    operands = tuple(i if i.shape == shapes[i][0] else Input(i.name, shapes[i][0], i.dtype) for i in e.inputs)
+    settings = e.settings
+    if "shape" in settings and e.op.normalize is not None:
+        settings["shape"] = tuple(-1 if isinstance(d, Unknown) else sizes.get(d, d) for d in settings["shape"])
+        settings = e.op.normalize(*operands, **settings)
+    return [t.shape for t in e.op.infer_types(operands, tuple(settings.items()))]
+
+
+def resolve_size(dim: Dim, e: Expr, sizes: Mapping[str, int]) -> int:
+    if isinstance(dim, int):
+        return dim
+    if isinstance(dim, Unknown):
+        raise ShapeError(
+            f"The cost of {e} depends on an unnamed size. Name it when you create its inputs: shape=('n', ...)"
+        )
+    if dim not in sizes:
+        raise ShapeError(f"The cost of {e} depends on the size {dim}. Pass it: sizes={{{dim!r}: 128}}")
+    return sizes[dim]
+
+
+def check_size_names(sizes: Mapping[str, int], outputs: Sequence[Expr]) -> None:
+    """Check that each name is a dimension of an expression."""
+    dims: list[Any] = [d for e in topological(outputs) for t in e.types for d in t.shape]
+    names = {str(d) for d in dims if isinstance(d, str) and not isinstance(d, Unknown)}
+    for name in sizes:
+        if name not in names:
+            raise ShapeError(f"No dimension is named {name!r}.{near_miss(name, names)} Received: sizes={dict(sizes)}")

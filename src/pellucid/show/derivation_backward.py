@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from pellucid.graph.expr import Constant, Expr, Input, constant
 from pellucid.graph.gradient import add_barriers, grad_barrier, needs_decomposition
 from pellucid.graph.labels import make_name_restorer
-from pellucid.graph.marker_removal import remove_markers
 from pellucid.graph.op_def import OUTPUT
+from pellucid.graph.passes import remove_markers
 from pellucid.graph.printing import get_own_name
 from pellucid.graph.reverse_mode import apply_gradient_rule, find_differentiable
 from pellucid.graph.rewriter import Journal, simplify_all
 from pellucid.graph.traversal import rebuild, topological
-from pellucid.show.recurrences import is_scan
+from pellucid.show.scan_recurrences import is_scan
 
 LIGHT_OPS = frozenset(
     ["negative", "multiply", "true_divide", "size", "cast", "expand_dims", "squeeze", "broadcast_like"]

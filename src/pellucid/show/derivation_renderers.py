@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pellucid.graph.expr import Input, Shared
+from pellucid.graph.expr import Constant, Input, Shared
 from pellucid.graph.gradient import grad_barrier
 from pellucid.graph.precedence import COMPARE
 from pellucid.graph.printing import text
 from pellucid.graph.traversal import topological
 from pellucid.graph.types import format_shape
-from pellucid.show.derivation import Derivation, DerivationStep, collect_leaves
 from pellucid.show.derivation_rules import GradientRule
+from pellucid.show.derive import Derivation, DerivationStep
 from pellucid.show.input_values import format_number
 from pellucid.show.renderers import Line, Math, Page, Style
 from pellucid.show.scan_recurrences import ScanRenderer, find_scan_results
@@ -18,8 +18,6 @@ INDENT = 5
 
 
 class DerivationWriter:
-    """Writes a derivation to a page."""
-
     def __init__(self, derivation: Derivation, page: Page) -> None:
         self.derivation, self.page = derivation, page
         bars = {s.symbol: page.bar(s.name) for s in derivation.steps}
@@ -27,7 +25,7 @@ class DerivationWriter:
         for e in topological([derivation.cost]):
             if e.op is not None and e.op.name == "cast" and e.inputs[0].op is None and e not in self.names:
                 self.names[e] = page.write(e.inputs[0], {})
-        self.leaves = collect_leaves([derivation.cost])
+        self.leaves = [e for e in topological([derivation.cost]) if e.op is None and not isinstance(e, Constant)]
         used = [*self.names.values(), *(page.name(e.name) for e in self.leaves if e.name)]
         self.renderer = ScanRenderer(page, [(step.gradient, self.names) for step in derivation.steps], used)
 

@@ -1,22 +1,23 @@
-r"""`derive`: a gradient as numbered steps, from the cost back to the variable."""
+"""`derive`: a gradient as numbered steps, from the cost back to the variables."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from pellucid.graph.errors import OptionError
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Constant, Expr
 from pellucid.graph.gradient import grad, grad_barrier
 from pellucid.graph.labels import find_expressions, strip_calls
 from pellucid.graph.op_def import Op
 from pellucid.graph.printing import get_own_name
-from pellucid.graph.rewriter import simplify_all
+from pellucid.graph.rewriter import Journal, simplify_all
 from pellucid.graph.traversal import topological
 from pellucid.show.auto_names import assign_names
-from pellucid.show.derivation import Derivation, DerivationStep
 from pellucid.show.derivation_backward import (
     LIGHT_OPS,
     BackwardPass,
@@ -25,8 +26,119 @@ from pellucid.show.derivation_backward import (
     prepare_backward_pass,
     run_backward_pass,
 )
-from pellucid.show.derivation_rules import derive_new_rules, describe_broadcast
+from pellucid.show.derivation_rules import GradientRule, derive_new_rules, describe_broadcast
 from pellucid.show.input_values import collect_values
+from pellucid.show.renderers import Displayable, Page
+
+
+@dataclass
+class DerivationStep:
+    """The gradient with respect to one expression.
+
+    Attributes
+    ----------
+    name : str
+        Name of the expression.
+    expr : Expr
+        The expression.
+    gradient : Expr
+        The gradient, in terms of the symbols of earlier steps.
+    symbol : Expr
+        The symbol of this gradient in later steps.
+    rules : list of GradientRule
+        Gradient rules that this step uses first.
+    through : list of list of Expr
+        For each path of the gradient: the expressions on it since the last step.
+    notes : list of str
+        Remarks, such as on broadcasting.
+    value, gradient_value : array or None
+        Values of the expression and its gradient, if input values were given.
+    """
+
+    name: str
+    expr: Expr
+    gradient: Expr
+    symbol: Expr
+    rules: list[GradientRule]
+    through: list[list[Expr]]
+    notes: list[str] = field(default_factory=list)
+    value: Any = None
+    gradient_value: Any = None
+
+
+@dataclass(repr=False)
+class Derivation(Displayable):
+    """A gradient as numbered steps from the cost to the variables. Prints as text; see ``latex()`` and ``html()``.
+
+    Attributes
+    ----------
+    cost : Expr
+        The cost, as rewritten before differentiation.
+    wrt : list of Expr
+        The variables.
+    gradients : list of Expr
+        The results of `grad` for the variables.
+    steps : list of DerivationStep
+        Steps, from the cost backwards.
+    definitions : dict from Expr to str
+        Named expressions, in the order of computation.
+    journal : Journal
+        The rewrites of the cost.
+    """
+
+    cost: Expr
+    wrt: list[Expr]
+    gradients: list[Expr]
+    steps: list[DerivationStep]
+    definitions: dict[Expr, str]
+    journal: Journal
+    names: dict[Any, str]
+    targets: list[Expr]
+    given: dict[Expr, Any] | None = None
+
+    @property
+    def page_title(self) -> str:  # type: ignore[override]
+        return f"The gradient of {self.names[self.cost]}"
+
+    @property
+    def results(self) -> list[DerivationStep]:
+        """The steps of the variables, in the order of ``wrt``."""
+        by_expr = {s.expr: s for s in self.steps}
+        return [by_expr[e] for e in self.targets]
+
+    def evaluate_steps(self, given: Mapping[Expr, Any]) -> dict[Expr, Any]:
+        """Evaluate the steps one after another, and return the value of each symbol."""
+        values: dict[Expr, Any] = dict(given)
+        for step in self.steps:
+            with np.errstate(all="ignore"):
+                # Intermediate values are kept, so that a long chain is computed once.
+                [values[step.symbol]] = evaluate(np, [step.gradient], values, values.__setitem__)
+        return values
+
+    def max_error(self) -> float:
+        """Return the largest difference between the steps and `grad`, relative to the largest element of the gradient.
+
+        Raises
+        ------
+        ValueError
+            If the derivation has no values.
+        """
+        if self.given is None:
+            raise OptionError("Checking the steps needs values: pel.derive(cost, wrt, values={...})")
+        values = self.evaluate_steps(self.given)
+        largest = 0.0
+        for step, gradient in zip(self.results, self.gradients, strict=True):
+            with np.errstate(all="ignore"):
+                [expected] = evaluate(np, [gradient], self.given)
+            found = np.broadcast_to(values[step.symbol], expected.shape)
+            scale = max(float(np.abs(expected).max(initial=0.0)), np.finfo(expected.dtype).tiny)
+            largest = max(largest, float(np.abs(found - expected).max(initial=0.0)) / scale)
+        return largest
+
+    def write(self, page: Page) -> None:
+        from pellucid.show.derivation_renderers import DerivationWriter
+
+        DerivationWriter(self, page).write()
 
 
 def derive(
@@ -92,15 +204,20 @@ def derive(
     all_names = {**definitions, **{e.inputs[0]: name for e, name in definitions.items() if e.op is grad_barrier.op}}
     derivation = Derivation(run.cost, variables, gradients, steps, definitions, run.journal, all_names, run.targets)
     if values is not None:
-        add_values(derivation, collect_values([run.cost, *derivation.gradients], values, "pel.derive"))
+        derivation.given = given = collect_values([run.cost, *gradients], values, "pel.derive")
+        with np.errstate(all="ignore"):
+            forward = evaluate(np, [step.expr for step in steps], given)
+        bars = derivation.evaluate_steps(given)
+        for step, value in zip(steps, forward, strict=True):
+            step.value, step.gradient_value = value, bars[step.symbol]
     return derivation
 
 
 def map_given_names(run: BackwardPass, cost: Expr, wrt: Sequence[Expr], names: Mapping[Any, str]) -> dict[Expr, str]:
-    """Return the given names, by the rewritten forms of their expressions."""
+    """Map the given names to the rewritten forms of their expressions."""
     given = {e: name for e in topological([cost]) if (name := names.get(e) or get_own_name(e)) is not None}
-    rewritten = dict(zip(given, simplify_all(list(given)), strict=True)) if given else {}
-    result: dict[Expr, str] = {rewritten[e]: name for e, name in given.items() if e.op is not None}
+    rewritten = simplify_all(list(given)) if given else []
+    result = {new: name for new, (e, name) in zip(rewritten, given.items(), strict=True) if e.op is not None}
     for w, target in zip(wrt, run.targets, strict=True):
         if target.op is grad_barrier.op:
             name = given.get(w)
@@ -129,22 +246,22 @@ def name_expressions(run: BackwardPass, given: Mapping[Expr, str]) -> dict[Expr,
 
 def find_names_in_gradients(run: BackwardPass, given: Mapping[Expr, str]) -> dict[Expr, str]:
     """Return named expressions that only gradients use, such as probabilities if the cost uses logits."""
-    forward, found = set(run.order), {}
-    for e in topological([s.gradient for s in run.steps], stop=forward):
-        name = given.get(e) or get_own_name(e)
-        if name is None or e.op is None or e in forward:
-            continue
-        if not any(map(is_gradient_symbol, topological([e]))):
-            found[e] = name
-    return found
+    forward = set(run.order)
+    return {
+        e: name
+        for e in topological([s.gradient for s in run.steps], stop=forward)
+        if (name := given.get(e) or get_own_name(e)) is not None
+        and e.op is not None
+        and e not in forward
+        and not any(map(is_gradient_symbol, topological([e])))
+    }
 
 
 def find_reused_expressions(run: BackwardPass, named: set[Expr]) -> set[Expr]:
     """Return the expressions of the cost that gradients use again and that are long enough for a name."""
     forward = set(run.order)
-    found: set[Expr] = set()
+    found, seen = set[Expr](), set[Expr]()
     stack = [s.gradient for s in run.steps]
-    seen: set[Expr] = set()
     while stack:
         e = stack.pop()
         if e in seen or e in named or e.op is None or is_gradient_symbol(e):
@@ -169,6 +286,7 @@ def has_several_ops(e: Expr, *named: set[Expr]) -> bool:
 
 
 def make_step(raw: RawStep, names: Mapping[Expr, str], known_ops: set[Op]) -> DerivationStep:
+    """Add rules and notes to a step of the backward pass."""
     name = names.get(raw.expr) or str(raw.expr)
     through = [list(one.through) for one in raw.incoming]
     rules = derive_new_rules([e for nodes in through for e in nodes], known_ops)
@@ -182,12 +300,3 @@ def make_step(raw: RawStep, names: Mapping[Expr, str], known_ops: set[Op]) -> De
     if len(through) > 1:
         notes.append(f"the sum of the gradients along {len(through)} paths from the cost")
     return DerivationStep(name, raw.expr, raw.gradient, raw.symbol, rules, through, notes)
-
-
-def add_values(derivation: Derivation, given: dict[Expr, Any]) -> None:
-    derivation.given = given
-    values = derivation.evaluate_steps(given)
-    with np.errstate(all="ignore"):
-        forward = evaluate(np, [s.expr for s in derivation.steps], given)
-    for step, value in zip(derivation.steps, forward, strict=True):
-        step.value, step.gradient_value = value, values[step.symbol]

@@ -11,9 +11,8 @@ from pellucid.graph.printing import get_own_name, text
 from pellucid.graph.traversal import topological
 from pellucid.show.latex_names import domain_to_latex, name_to_latex
 from pellucid.show.mathml import latex_to_mathml
-from pellucid.show.recurrences import find_scan_result
 from pellucid.show.renderers import Displayable, LatexStyle, Line, Names, Style, TextStyle, align, align_lines
-from pellucid.show.scan_recurrences import ScanRenderer
+from pellucid.show.scan_recurrences import ScanRenderer, find_scan_result
 
 
 class Formula(Displayable):
@@ -30,11 +29,12 @@ class Formula(Displayable):
     page_title = "Formula"
 
     def __init__(self, expr: Expr, names: Names | None = None, shapes: bool = False) -> None:
-        self.expr = expr
-        self.names = dict(names or {})
-        self.shapes = shapes
-        used = find_names(expr, self.names)
-        self.named = {e: used[e] for e in reversed(topological([expr])) if e in used}
+        self.expr, self.names, self.shapes = expr, dict(names or {}), shapes
+        self.named = {
+            e: name
+            for e in reversed(topological([expr]))
+            if e is not expr and e.op is not None and (name := self.names.get(e) or get_own_name(e)) is not None
+        }
 
     @property
     def leaves(self) -> list[Expr]:
@@ -53,10 +53,10 @@ class Formula(Displayable):
         name = None if self.expr.op is None else self.names.get(self.expr, get_own_name(self.expr))
         own = style.name(name) if name else renderer.new_symbol("h") if find_scan_result(self.expr) else ""
         whole = renderer.write_formula(self.expr, own, roots[self.expr])
-        # The recurrence of a scan is the formula itself if the expression is a result of the scan.
-        inside = whole[:-1] if whole[-1].left == own else []
-        del whole[: len(inside)]
-        definitions: list[tuple[Line, Expr | None]] = [(line, None) for line in inside]
+        definitions: list[tuple[Line, Expr | None]] = []
+        if whole[-1].left == own:  # otherwise, the recurrence of a scan is the formula itself
+            definitions += [(line, None) for line in whole[:-1]]
+            whole = whole[-1:]
         for e in self.named:
             *before, last = renderer.write_formula(e, names[e], roots[e])
             definitions += [*((line, None) for line in before), (last, e)]
@@ -76,16 +76,19 @@ class Formula(Displayable):
     def latex(self) -> str:
         """Return the formula as LaTeX for math mode."""
         whole, definitions = self.write_lines(LatexStyle())
-        shown = [f"{line.left} &= {line.right}{self.write_domain(e)}" for line, e in definitions]
-        if self.shapes:
-            shown += [rf"{name_to_latex(text(e))} &\in {domain_to_latex(e.shape, e.dtype)}" for e in self.leaves]
+
+        def write_domain(e: Expr) -> str:
+            return rf"\in {domain_to_latex(e.shape, e.dtype)}"
+
+        shown = [
+            f"{line.left} &= {line.right}" + (rf" \quad {write_domain(e)}" if self.shapes and e is not None else "")
+            for line, e in definitions
+        ]
+        shown += [f"{name_to_latex(text(e))} &{write_domain(e)}" for e in self.leaves if self.shapes]
         if not shown and len(whole) == 1:
             return " = ".join(filter(None, (whole[0].left, whole[0].right)))
         lines = [f"{line.left} &= {line.right}" if line.left else f"& {line.right}" for line in whole]
         return align([*lines, *([r"\text{where } & ", *shown] if shown else [])])
-
-    def write_domain(self, e: Expr | None) -> str:
-        return rf" \quad \in {domain_to_latex(e.shape, e.dtype)}" if self.shapes and e is not None else ""
 
     def _repr_html_(self) -> str:
         return latex_to_mathml(self.latex())
@@ -133,16 +136,6 @@ def formula(expr: Expr, names: Names | None = None, shapes: bool = False) -> For
                 f"The name {name!r} is for {text(e, 40)}, which is not part of the expression.{near_miss(name, known)}"
             )
     return Formula(expr, names, shapes)
-
-
-def find_names(expr: Expr, names: Names) -> dict[Expr, str]:
-    """Return the named expressions inside another."""
-    found: dict[Expr, str] = {}
-    for e in topological([expr]):
-        name = names.get(e) or get_own_name(e)
-        if name is not None and e is not expr and e.op is not None:
-            found[e] = name
-    return found
 
 
 def exclude(names: Names, e: Expr) -> dict[Any, str]:

@@ -1,4 +1,4 @@
-"""`draw_graph`: a graph as a Matplotlib figure of boxes and edges."""
+"""Drawings of graphs: `draw_graph` as a Matplotlib figure, and `mermaid` as a flowchart for Markdown pages."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from pellucid.show.graph_layout import GraphLayout, NodePosition, compute_layout
-from pellucid.show.graph_nodes import GraphNode, annotate, collect_nodes
+from pellucid.show.graph_nodes import COLORS, GraphNode, annotate, collect_nodes
 from pellucid.show.input_values import collect_outputs
-from pellucid.show.plot_style import FAINT, INK, PALETTE, new_figure
+from pellucid.show.plot_style import FAINT, INK, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 BOX_HEIGHT, LAYER_HEIGHT = 0.42, 0.78
 """In inches."""
 
-COLOURS = {
-    "input": ("#d6e6f2", PALETTE[0]),
-    "shared": ("#f9dfcd", PALETTE[1]),
-    "constant": ("#f2f2f2", "#aaaaaa"),
-    "op": ("#ffffff", "#666666"),
-    "result": ("#d2ebe2", PALETTE[2]),
+BOXES = {
+    "input": '(["{0}"])',
+    "shared": '[("{0}")]',
+    "constant": '["{0}"]',
+    "op": '("{0}")',
+    "result": '("{0}")',
 }
 KIND_NAMES = {"input": "input", "shared": "shared variable", "constant": "constant", "op": "op", "result": "result"}
 
@@ -101,7 +101,7 @@ def draw_box(axes: Axes, node: GraphNode, layout: GraphLayout) -> None:
     from matplotlib.patches import FancyBboxPatch
 
     position = layout.positions[node]
-    inside, edge = COLOURS[node.kind]
+    inside, edge = COLORS[node.kind]
     left, bottom = position.x - position.width / 2, -LAYER_HEIGHT * position.layer - BOX_HEIGHT / 2
     style = f"round,pad=0,rounding_size={0.2 if node.kind == 'input' else 0.07}"
     axes.add_patch(
@@ -149,7 +149,7 @@ def add_legend(axes: Axes, nodes: Sequence[GraphNode]) -> None:
     used = {node.kind for node in nodes}
     axes.legend(
         handles=[
-            Patch(facecolor=COLOURS[k][0], edgecolor=COLOURS[k][1], label=m) for k, m in KIND_NAMES.items() if k in used
+            Patch(facecolor=COLORS[k][0], edgecolor=COLORS[k][1], label=m) for k, m in KIND_NAMES.items() if k in used
         ],
         loc="upper left",
         bbox_to_anchor=(0, 0),
@@ -161,3 +161,75 @@ def add_legend(axes: Axes, nodes: Sequence[GraphNode]) -> None:
         columnspacing=1.0,
         borderaxespad=0.3,
     )
+
+
+class Mermaid(str):
+    """A flowchart as text. Notebooks with Mermaid support draw it."""
+
+    __slots__ = ()
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/vnd.mermaid": str(self), "text/plain": str(self)}
+
+
+def mermaid(
+    expr: Any,
+    names: Mapping[Any, str] | None = None,
+    limit: int = 200,
+    *,
+    sizes: Mapping[str, int] | None = None,
+    values: Mapping[Any, Any] | None = None,
+) -> Mermaid:
+    """Write a graph as a Mermaid flowchart with a box for each expression.
+
+    Parameters
+    ----------
+    expr : Expr, sequence of Expr, or Function
+        The graph.
+    names : mapping from Expr to str, optional
+        Names for expressions, in addition to names by `named`.
+    limit : int
+        Maximum number of boxes.
+    sizes : mapping from str to int, optional
+        Sizes of named dimensions. With them, each box shows its arithmetic operations.
+    values : mapping from Expr or str to array, optional
+        Values of inputs. With them, each box shows its value.
+
+    Returns
+    -------
+    str
+        For a Markdown block of the language ``mermaid``, or for ``mo.mermaid`` in marimo. JupyterLab draws it directly.
+
+    Raises
+    ------
+    ValueError
+        If there are more boxes than ``limit``.
+
+    Examples
+    --------
+    >>> print(mermaid(2 * pel.vector("x", shape=("n",))))
+    flowchart TD
+        n0(["x<br/>float32 (n,)"]):::input
+        n1["2"]:::constant
+        n2("×<br/>float32 (n,)"):::result
+        n1 --> n2
+        n0 --> n2
+        classDef input fill:#d6e6f2,stroke:#0072B2
+        classDef constant fill:#eeeeee,stroke:#999999
+        classDef result fill:#d2ebe2,stroke:#009E73
+    """
+    outputs, names = collect_outputs(expr, "mermaid", names)
+    nodes = collect_nodes(outputs, names, limit, annotate(outputs, sizes, values))
+    ids = {node: f"n{number}" for number, node in enumerate(nodes)}
+    lines = ["flowchart TD"]
+    for node in nodes:
+        lines.append(f"    {ids[node]}{BOXES[node.kind].format(escape_label(node))}:::{node.kind}")
+        lines += [f"    {ids[parent]} --> {ids[node]}" for parent in node.parents]
+    used = {node.kind for node in nodes}
+    lines += [f"    classDef {kind} fill:{fill},stroke:{line}" for kind, (fill, line) in COLORS.items() if kind in used]
+    return Mermaid("\n".join(lines))
+
+
+def escape_label(node: GraphNode) -> str:
+    entities = str.maketrans({"#": "#35;", '"': "#quot;", "<": "#lt;", ">": "#gt;", "`": "#96;"})
+    return "<br/>".join(line.translate(entities) for line in (node.label, node.type) if line)

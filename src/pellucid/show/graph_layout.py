@@ -18,7 +18,7 @@ SWEEPS = 12
 """Number of passes over the layers, down and up."""
 
 EDGE_WEIGHT = 8.0
-"""Weight of a bend for its neighbouring bends. It keeps long edges straight."""
+"""Weight of a bend for its neighboring bends. It keeps long edges straight."""
 
 LEAF_WEIGHT = 0.01
 """Weight of a leaf. It is low so that leaves do not move the ops below them."""
@@ -50,7 +50,7 @@ def compute_layout(
 ) -> GraphLayout:
     """Lay out nodes in topological order, with the first layer at the top.
 
-    ``gap`` is the minimum space between neighbours, in the unit of the widths. The smallest left edge is at x = 0.
+    ``gap`` is the minimum space between neighbors, in the unit of the widths. The smallest left edge is at x = 0.
     """
     layer = assign_layers(nodes)
     positions = {node: NodePosition(get_width(node), layer[node]) for node in nodes}
@@ -92,19 +92,17 @@ def route_edge(start: NodePosition, end: NodePosition) -> list[NodePosition]:
 
 
 def reduce_crossings(layers: list[list[NodePosition]]) -> None:
-    """Sort each layer by the mean rank of its neighbours, down and up."""
+    """Sort each layer by the mean rank of its neighbors, down and up."""
     for sweep in range(SWEEPS):
         is_down = sweep % 2 == 0
         for row in layers if is_down else layers[::-1]:
             rank = {p: i for other in layers for i, p in enumerate(other)}
-            neighbours = {p: (p.above if is_down else p.below) for p in row}
-            row.sort(
-                key=lambda p: sum(rank[n] for n in neighbours[p]) / len(neighbours[p]) if neighbours[p] else rank[p]
-            )
+            neighbors = {p: (p.above if is_down else p.below) for p in row}
+            row.sort(key=lambda p: sum(rank[n] for n in neighbors[p]) / len(neighbors[p]) if neighbors[p] else rank[p])
 
 
 def place_nodes(layers: list[list[NodePosition]], gap: float) -> None:
-    """Move each position towards the mean of its neighbours, within the order of its layer."""
+    """Move each position toward the mean of its neighbors, within the order of its layer."""
     for row in layers:
         resolve_overlaps(row, [0.0] * len(row), gap)
     for sweep in range(4 * SWEEPS):
@@ -113,13 +111,13 @@ def place_nodes(layers: list[list[NodePosition]], gap: float) -> None:
 
 
 def get_target(position: NodePosition) -> float:
-    """Return the weighted mean of the neighbours."""
-    neighbours = [*position.above, *position.below]
+    """Return the weighted mean of the neighbors."""
+    neighbors = [*position.above, *position.below]
     weights = [
         EDGE_WEIGHT if position.is_bend and n.is_bend else LEAF_WEIGHT if not n.above and position.above else 1.0
-        for n in neighbours
+        for n in neighbors
     ]
-    return sum(w * n.x for w, n in zip(weights, neighbours, strict=True)) / sum(weights) if neighbours else position.x
+    return sum(w * n.x for w, n in zip(weights, neighbors, strict=True)) / sum(weights) if neighbors else position.x
 
 
 def resolve_overlaps(row: list[NodePosition], targets: list[float], gap: float) -> None:

@@ -15,12 +15,20 @@ from pellucid.graph.printing import format_setting, text
 from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.traversal import topological
 from pellucid.graph.types import Unknown
-from pellucid.show.costs import compute_rows
+from pellucid.show.costs import cost
 from pellucid.show.input_values import collect_values, format_array
-from pellucid.show.shape_resolution import check_size_names
 
 MAX_SHOWN = 6
 """Largest array that is printed in full."""
+
+COLORS = {
+    "input": ("#d6e6f2", "#0072B2"),
+    "shared": ("#f9dfcd", "#D55E00"),
+    "constant": ("#eeeeee", "#999999"),
+    "op": ("#ffffff", "#444444"),
+    "result": ("#d2ebe2", "#009E73"),
+}
+"""Fill and stroke of each kind of node."""
 
 SIGNS = {
     "add": "+",
@@ -39,7 +47,8 @@ SIGNS = {
     "greater_equal": "≥",
 }
 
-Annotations = dict[Expr, list[str]]
+
+KINDS: dict[type, str] = {Input: "input", Shared: "shared", Constant: "constant"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +82,7 @@ def collect_nodes(
     nodes: list[GraphNode] = []
 
     def add(e: Expr, parents: list[GraphNode], notes: Sequence[str] = ()) -> GraphNode:
-        kind = "result" if e in final and e.op is not None else get_kind(e)
+        kind = KINDS.get(type(e)) or ("result" if e in final else "op")
         type_ = [] if is_number(e) else [format_type(e)]
         nodes.append(GraphNode(kind, format_label(e, names), " ".join([*type_, *notes]), parents))
         return nodes[-1]
@@ -86,18 +95,13 @@ def collect_nodes(
     if limit is not None and len(nodes) > limit:
         raise OptionError(
             f"Expected a graph of at most {limit} nodes, which is readable. Received: {len(nodes)}. "
-            "Draw a part of it, or raise limit"
+            "Draw a part of it, or increase limit"
         )
     return nodes
 
 
 def is_number(e: Expr) -> bool:
     return isinstance(e, Constant) and e.value.ndim == 0
-
-
-def get_kind(e: Expr) -> str:
-    kinds = {Input: "input", Shared: "shared", Constant: "constant"}
-    return next((kind for cls, kind in kinds.items() if isinstance(e, cls)), "op")
 
 
 def format_type(e: Expr) -> str:
@@ -107,7 +111,7 @@ def format_type(e: Expr) -> str:
 
 
 def format_label(e: Expr, names: Mapping[Any, str], limit: int = 500) -> str:
-    """Return the op or leaf of an expression after its name."""
+    """Return the name of an expression and its op, or its leaf."""
     if e.op is None:
         return names.get(e) or text(e, limit)
     name = names.get(e) or e.name
@@ -115,7 +119,7 @@ def format_label(e: Expr, names: Mapping[Any, str], limit: int = 500) -> str:
 
 
 def format_op(e: Expr) -> str:
-    """Return the sign or name of an op, with the settings that differ from the usual ones."""
+    """Return the sign or name of an op, with the settings that are not usual."""
     assert e.op is not None
     if e.op.name in ("slice", "gather"):
         return text(e, names=dict(zip(e.inputs, "xijklmn", strict=False)))[1:]
@@ -139,14 +143,14 @@ def is_usual(e: Expr, key: str, value: Any) -> bool:
     return type(default) is type(value) and bool(default == value)
 
 
-def annotate(outputs: Sequence[Expr], sizes: Mapping[str, int] | None, values: Mapping[Any, Any] | None) -> Annotations:
+def annotate(
+    outputs: Sequence[Expr], sizes: Mapping[str, int] | None, values: Mapping[Any, Any] | None
+) -> dict[Expr, list[str]]:
     """Return the number of operations of each expression if sizes are given, and its value if values are given."""
-    annotations: Annotations = {}
+    annotations: dict[Expr, list[str]] = {}
     if sizes is not None:
-        check_size_names(sizes, outputs)
-        for row in compute_rows(outputs, sizes, {}):
-            plural = "s" * (row.operations != 1)
-            annotations.setdefault(row.expr, []).append(f"{row.operations:,} operation{plural}")
+        for row in cost(outputs, sizes):
+            annotations[row.expr] = [f"{row.operations:,} operation{'s' * (row.operations != 1)}"]
     if values is not None:
         given: dict[Expr, Any] = dict(collect_values(outputs, values, "values"))
         found = dict(given)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pellucid.graph.errors import OptionError
 from pellucid.show.plot_style import INK, PALETTE, compute_grid, new_figure, style_axes
 
 if TYPE_CHECKING:
@@ -36,8 +35,6 @@ def histograms(parts: Mapping[str, ArrayLike], x_label: str = "value", columns: 
     >>> [axes.get_title(loc="left") for axes in figure.axes]
     ['kernel', 'bias']
     """
-    if not parts:
-        raise OptionError("expected at least one array to draw; received none")
     columns, rows = compute_grid(len(parts), columns)
     figure = new_figure(2.7 * columns + 0.3, 1.95 * rows + 0.45 * bool(title))
     figure.suptitle(title, fontsize=11, color=INK)
@@ -75,11 +72,11 @@ def get_range(numbers: ArrayLike) -> tuple[float, float]:
 
     Examples
     --------
-    >>> get_range([1.0, 3.0]), get_range([2.0, 2.0])
-    ((1.0, 3.0), (1.5, 2.5))
+    >>> get_range([1.0, 3.0]), get_range([2.0, 2.0]), get_range([0.0, 1e-8])
+    ((1.0, 3.0), (1.5, 2.5), (0.0, 1e-08))
     """
     low, high = float(np.min(numbers)), float(np.max(numbers))
-    tolerance = max(abs(low), 1.0) * 1e-6
+    tolerance = max(abs(low), abs(high), float(np.finfo(np.float32).tiny)) * 1e-6
     return (low, high) if high - low > tolerance else (low - 0.5, high + 0.5)
 
 

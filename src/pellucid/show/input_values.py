@@ -13,7 +13,7 @@ from pellucid.graph.expr import Constant, Expr, Shared, is_compatible_shape
 from pellucid.graph.labels import strip_calls
 from pellucid.graph.traversal import to_expr_list, topological
 from pellucid.graph.types import format_shape
-from pellucid.show.latex_names import digits_to_latex
+from pellucid.show.latex_names import digits_to_latex, matrix_to_latex
 
 Values = Mapping[Any, Any]
 
@@ -21,31 +21,17 @@ Values = Mapping[Any, Any]
 def collect_outputs(
     what: Any, caller: str, names: Mapping[Any, str] | None = None
 ) -> tuple[list[Expr], dict[Any, str]]:
-    """Return the outputs of an expression, several expressions, or a function, including its updates, and names.
-
-    Both are without layer calls, since a picture shows formulas.
-    """
+    """Return the outputs of expressions or of a function with its updates, and names, both without layer calls."""
     program = getattr(what, "program", None)
     outputs = to_expr_list(what, caller) if program is None else [*program.outputs, *program.updates.values()]
     return strip_calls(outputs, names)
 
 
 def collect_values(outputs: Sequence[Expr], values: Values | None, caller: str) -> dict[Expr, np.ndarray[Any, Any]]:
-    """Return the value of every input and shared variable of some expressions.
+    """Return the value of every input and shared variable of some expressions, in the declared dtypes.
 
-    Parameters
-    ----------
-    outputs : sequence of Expr
-        The expressions.
-    values : mapping from Expr or str to array
-        Values of inputs, by the input or its name. Shared variables have values already, which may be overridden.
-    caller : str
-        Name of the public function, for error messages.
-
-    Returns
-    -------
-    dict from Expr to array
-        In the declared dtypes.
+    ``values`` are by input or its name. Shared variables have values already, which may be overridden. Errors begin
+    with the name of the public function, ``caller``.
 
     Raises
     ------
@@ -55,17 +41,12 @@ def collect_values(outputs: Sequence[Expr], values: Values | None, caller: str) 
         If a value does not have the declared shape.
     """
     leaves = [e for e in topological(outputs) if e.op is None and not isinstance(e, Constant)]
-    found: dict[Expr, np.ndarray[Any, Any]] = {}
+    found: dict[Expr, np.ndarray[Any, Any]] = {e: e.get_value() for e in leaves if isinstance(e, Shared)}
     for key, value in (values or {}).items():
         leaf = find_leaf(key, leaves, caller)
-        if leaf is None:
-            continue
-        array = cast_to_dtype(value, leaf.dtype, str(leaf))
-        check_shape(leaf, array, caller)
-        found[leaf] = array
-    for leaf in leaves:
-        if isinstance(leaf, Shared):
-            found.setdefault(leaf, leaf.get_value())
+        if leaf is not None:
+            found[leaf] = cast_to_dtype(value, leaf.dtype, str(leaf))
+            check_shape(leaf, found[leaf], caller)
     missing = [str(leaf) for leaf in leaves if leaf not in found]
     if missing:
         # Extra values are allowed, but when a value is missing, an unknown name is probably a typo.
@@ -76,17 +57,13 @@ def collect_values(outputs: Sequence[Expr], values: Values | None, caller: str) 
 
 
 def check_shape(leaf: Expr, array: np.ndarray[Any, Any], caller: str) -> None:
-    if leaf.ndim != array.ndim:
-        raise ShapeError(
-            f"{leaf} has {leaf.ndim} dimension{'s' * (leaf.ndim != 1)}, shape {format_shape(leaf.shape)}. Received: a "
-            f"value of shape {format_shape(array.shape)}"
-        )
-    sizes = tuple(actual if isinstance(dim, str) else dim for dim, actual in zip(leaf.shape, array.shape, strict=True))
-    if not is_compatible_shape(array.shape, sizes):
-        raise ShapeError(
-            f"{caller}: {leaf} has shape {format_shape(leaf.shape)}. Received: a value of shape "
-            f"{format_shape(array.shape)}"
-        )
+    if leaf.ndim == array.ndim:
+        sizes = [actual if isinstance(dim, str) else dim for dim, actual in zip(leaf.shape, array.shape, strict=True)]
+        if is_compatible_shape(array.shape, tuple(sizes)):
+            return
+    raise ShapeError(
+        f"{caller}: {leaf} has shape {format_shape(leaf.shape)}. Received: a value of shape {format_shape(array.shape)}"
+    )
 
 
 def find_leaf(key: Any, leaves: Sequence[Expr], caller: str) -> Expr | None:
@@ -114,11 +91,9 @@ def format_array(value: Any, limit: int = 24) -> str:
         return format_number(value[()])
     if 0 < value.size <= limit and value.ndim <= 2:
         numbers = format_numbers(value)
-        width, columns = max(map(len, numbers), default=0), value.shape[-1]
-        rows = [
-            f"[{' '.join(f.rjust(width) for f in numbers[i : i + columns])}]" for i in range(0, len(numbers), columns)
-        ]
-        return rows[0] if value.ndim == 1 else "[" + "\n ".join(rows) + "]"
+        aligned = np.char.rjust(numbers, max(map(len, numbers))).reshape(-1, value.shape[-1])
+        rows = "\n ".join(f"[{' '.join(row)}]" for row in aligned)
+        return rows if value.ndim == 1 else f"[{rows}]"
     if not value.size:
         return f"shape {format_shape(value.shape)}, empty"
     low, high, mean = (format_number(f(value)) for f in (np.min, np.max, np.mean))
@@ -126,22 +101,13 @@ def format_array(value: Any, limit: int = 24) -> str:
 
 
 def value_to_latex(value: Any, limit: int = 24) -> str:
-    r"""Return the LaTeX of a scalar or small array, and of a larger one its shape and range.
-
-    Examples
-    --------
-    >>> value_to_latex(np.array([0.5, 0.25]))
-    '\\begin{bmatrix} 0.5 & 0.25 \\end{bmatrix}'
-    """
+    """Return the LaTeX of a scalar or small array, and of a larger one its shape and range."""
     value = np.asarray(value)
     if value.ndim == 0:
         return digits_to_latex(format_number(value[()]))[0]
     if value.ndim > 2 or not 0 < value.size <= limit or value.shape[-1] > 8 or len(value) > 10:
         return rf"\text{{{format_array(value, 0)}}}"
-    numbers = [digits_to_latex(f)[0] for f in format_numbers(value)]
-    width = value.shape[-1]
-    rows = r" \\ ".join(" & ".join(numbers[i : i + width]) for i in range(0, len(numbers), width))
-    return rf"\begin{{bmatrix}} {rows} \end{{bmatrix}}"
+    return matrix_to_latex(np.reshape(format_numbers(value), (-1, value.shape[-1])))
 
 
 def format_numbers(value: np.ndarray[Any, Any]) -> list[str]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from pellucid.graph.precedence import ADD, ATOM, MULTIPLY, POWER
 from pellucid.graph.printing import format_number
-from pellucid.graph.types import Dim, Shape, Unknown, format_shape
+from pellucid.graph.types import Shape, Unknown, format_shape
 
 GREEK = frozenset(
     [
@@ -67,8 +68,7 @@ def bar_to_latex(name: str) -> str:
     """
     letter, *index = name_to_latex(name).split("_{", 1)
     is_single = len(letter) == 1 or (letter.startswith("\\") and letter[1:] in GREEK)
-    closed = letter.count("{") == letter.count("}")
-    if not closed:
+    if letter.count("{") != letter.count("}"):
         letter, index = name_to_latex(name), []
     return rf"\{'bar' if is_single else 'overline'}{{{letter}}}" + "".join(f"_{{{i}" for i in index)
 
@@ -96,14 +96,8 @@ def spell_out(name: str) -> str:
 
 
 def shape_to_latex(shape: Shape) -> str:
-    r"""Return the LaTeX of a shape, empty for a scalar.
-
-    Examples
-    --------
-    >>> shape_to_latex(("n", 3))
-    'n \\times 3'
-    """
-    return r" \times ".join(size_to_latex(d) for d in shape)
+    """Return the LaTeX of a shape, empty for a scalar."""
+    return r" \times ".join("?" if isinstance(d, Unknown) else name_to_latex(str(d)) for d in shape)
 
 
 def add_index(name: str, index: str) -> str:
@@ -117,18 +111,8 @@ def add_index(name: str, index: str) -> str:
     return f"{name[:-1]}, {index}}}" if "_{" in name and name.endswith("}") else f"{name}_{{{index}}}"
 
 
-def size_to_latex(dim: Dim) -> str:
-    return "?" if isinstance(dim, Unknown) else str(dim) if isinstance(dim, int) else name_to_latex(dim)
-
-
 def domain_to_latex(shape: Shape, dtype: np.dtype[Any]) -> str:
-    r"""Return the LaTeX of the set of values of a type.
-
-    Examples
-    --------
-    >>> domain_to_latex(("n", 3), np.dtype("float32"))
-    '\\mathbb{R}^{n \\times 3}'
-    """
+    """Return the LaTeX of the set of values of a type."""
     sets = {"i": r"\mathbb{Z}", "u": r"\mathbb{N}", "b": r"\{0, 1\}"}
     power = shape_to_latex(shape)
     return sets.get(dtype.kind, r"\mathbb{R}") + (f"^{{{power}}}" if power else "")
@@ -140,16 +124,10 @@ def word_to_latex(word: str, font: str) -> str:
     return word if len(word) == 1 or word.isdigit() else rf"\{font}{{{word}}}"
 
 
-def number_to_latex(value: Any, dtype: np.dtype[Any]) -> tuple[str, int]:
-    r"""Return the LaTeX of a number and its precedence: :math:`3 \cdot 10^{-8}` is a product."""
-    text = format_number(value, dtype)
-    if dtype.kind == "b":
-        return rf"\mathrm{{{text.lower()}}}", ATOM
-    return digits_to_latex(text)
-
-
 def digits_to_latex(text: str) -> tuple[str, int]:
-    """Return the LaTeX of a printed number and its precedence."""
+    r"""Return the LaTeX of a printed number or boolean and its precedence: :math:`3 \cdot 10^{-8}` is a product."""
+    if text in ("True", "False"):
+        return rf"\mathrm{{{text.lower()}}}", ATOM
     sign, digits = ("-", text[1:]) if text.startswith("-") else ("", text)
     if digits in ("inf", "nan"):
         latex, precedence = {"inf": r"\infty", "nan": r"\mathrm{nan}"}[digits], ATOM
@@ -163,12 +141,17 @@ def digits_to_latex(text: str) -> tuple[str, int]:
 
 
 def array_to_latex(value: np.ndarray[Any, Any]) -> tuple[str, int]:
-    """Return the LaTeX of a constant and its precedence; a large constant is printed as its shape."""
+    """Return the LaTeX of a constant and its precedence."""
     if value.ndim == 0:
-        return number_to_latex(value[()], value.dtype)
+        return digits_to_latex(format_number(value[()], value.dtype))
     if value.size and value.flat[0] in (0, 1) and (value == value.flat[0]).all():
         return rf"\mathbf{{{int(value.flat[0])}}}", ATOM
     if value.ndim > 2 or not value.size or value.size > MAX_ELEMENTS or value.shape[-1] > MAX_COLUMNS:
         return rf"\mathrm{{const}}_{{{escape_latex(format_shape(value.shape))}}}", ATOM
-    rows = r" \\ ".join(" & ".join(number_to_latex(v, value.dtype)[0] for v in row) for row in np.atleast_2d(value))
-    return rf"\begin{{bmatrix}} {rows} \end{{bmatrix}}", ATOM
+    return matrix_to_latex([[format_number(v, value.dtype) for v in row] for row in np.atleast_2d(value)]), ATOM
+
+
+def matrix_to_latex(rows: Iterable[Iterable[str]]) -> str:
+    """Return the LaTeX of a matrix of printed numbers."""
+    body = r" \\ ".join(" & ".join(digits_to_latex(number)[0] for number in row) for row in rows)
+    return rf"\begin{{bmatrix}} {body} \end{{bmatrix}}"

@@ -62,13 +62,7 @@ details > summary { cursor: pointer; }
 
 
 def latex_to_mathml(latex: str, display: str = "block") -> str:
-    r"""Convert a LaTeX formula to a MathML ``<math>`` element.
-
-    Parameters
-    ----------
-    latex : str
-        For math mode.
-    display : {"block", "inline"}
+    """Convert a LaTeX formula for math mode to a MathML ``<math>`` element, with display "block" or "inline".
 
     Examples
     --------
@@ -106,7 +100,8 @@ def adjust_spacing(row: Element) -> None:
             if len(name.text or "") == 1:
                 name.set("mathvariant", "normal")
     for index, (left, right) in reversed(list(enumerate(pairwise(list(row)), start=1))):
-        if right.tag == "mo" and right.text in SIGNS and precedes_operand(left):
+        # A sign is a prefix after an equality, a product or an opening parenthesis.
+        if right.tag == "mo" and right.text in SIGNS and left.tag == "mo" and left.text not in CLOSING | BARS:
             right.set("form", "prefix")
         needs_space = "mspace" not in (left.tag, right.tag) and right.tag != "mo" and not is_operator(left)
         if row.tag in ROWS and needs_space and (is_function(left) or is_function(right)):
@@ -132,11 +127,6 @@ def is_operator(element: Element) -> bool:
     """Check for an operator or an opening parenthesis, which have their own space."""
     sign = get_base(element)
     return sign.tag == "mo" and sign.text not in CLOSING and not is_function(sign)
-
-
-def precedes_operand(element: Element) -> bool:
-    """Check whether a sign after this element is a prefix: after an equality, a product or an opening parenthesis."""
-    return element.tag == "mo" and element.text not in CLOSING and element.text not in BARS
 
 
 def render_page(title: str, body: str, style: str = "") -> str:

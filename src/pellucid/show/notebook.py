@@ -28,14 +28,7 @@ def expression_latex(expr: Expr) -> str:
 
 @extensions.expression_html.register
 def expression_html(expr: Expr) -> str:
-    """Return an expression as a MathML formula with its type and a folded tree.
-
-    Examples
-    --------
-    >>> page = expression_html(pel.tanh(pel.vector("x")))
-    >>> "<math" in page, "<details>" in page
-    (True, True)
-    """
+    """Return an expression as a MathML formula with its type and a folded tree."""
     is_large = len(topological([expr])) > MAX_FORMULA
     formula = f"<code>{escape(text(expr, 60))}</code>" if is_large else latex_to_mathml(Formula(expr).latex())
     type_ = f'<span style="opacity: .6; font: 13px ui-monospace, monospace">{escape(str(expr.type))}</span>'

@@ -11,7 +11,7 @@ import numpy as np
 from pellucid.graph.errors import InputError, UseError
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.labels import strip_calls
-from pellucid.graph.marker_removal import remove_markers
+from pellucid.graph.passes import remove_markers
 from pellucid.graph.traversal import topological
 from pellucid.graph.types import is_float
 from pellucid.show.literals import array_to_source
@@ -19,7 +19,7 @@ from pellucid.show.numpy_source import NumpyWriter, VariableNames
 from pellucid.show.source_extraction import SourceExtractor
 
 MAX_TUPLE = 4
-"""Number of variables that one line assigns."""
+"""Maximum number of variables that one line assigns."""
 
 
 def source(what: Any, *args: Any, after: int | Sequence[int] = 0, **kwargs: Any) -> str:
@@ -115,9 +115,13 @@ class Script:
         state = {s: self.writer.add_leaf(s, s.name or "w") for s in shared}
         body = self.write_body(state)
         main = [] if values is None else self.write_main(parameters, values, counts)
-        assignments = [self.write_assignment(name, s.get_value()) for s, name in state.items()]
+        imports = self.extractor.imports
+        assignments = [
+            f"{name} = {array_to_source(np.asarray(s.get_value()), imports, len(name) + len(' = '))}"
+            for s, name in state.items()
+        ]
         blocks = [
-            [*self.extractor.imports, *([""] if assignments else []), *assignments],
+            [*imports, *([""] if assignments else []), *assignments],
             *[[part] for part in self.writer.constants],
             *[[part] for part in self.extractor.parts.values()],
             [f"def {self.name}({', '.join(parameters)}):", *["    " + line for line in body]],
@@ -125,12 +129,7 @@ class Script:
         ]
         return "\n\n\n".join("\n".join(block) for block in blocks)
 
-    def write_assignment(self, name: str, value: np.ndarray[Any, Any]) -> str:
-        start = f"{name} = "
-        return start + array_to_source(np.asarray(value), self.extractor.imports, len(start))
-
     def write_body(self, state: Mapping[Shared, str]) -> list[str]:
-        """Write the computation and the updates."""
         wanted = {e: f"new_{state[s]}" for s, e in self.updates.items() if e.op is not None}
         if len(self.outputs) == 1 and self.updates and self.outputs[0].op is not None:
             wanted.setdefault(self.outputs[0], self.outputs[0].name or "result")

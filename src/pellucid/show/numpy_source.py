@@ -33,7 +33,7 @@ from pellucid.show.source_extraction import (
 MAX_INLINE_WIDTH = 88
 """A longer expression gets a variable."""
 
-OPERAND_NAMES = [f"operand_{i}_" for i in range(64)]
+OPERAND_NAMES = [f"operand_{i}_" for i in range(1024)]
 """Placeholders of operands while an operator is written."""
 
 
@@ -64,6 +64,9 @@ class VariableNames:
 class NumpyWriter:
     """Writes expressions as assignments, and collects the definitions that they need."""
 
+    constant_call = ("", "")
+    """Source before and after the array of a constant."""
+
     def __init__(self, extractor: SourceExtractor, names: VariableNames) -> None:
         self.extractor = extractor  # functions and imports that the lines use
         self.names = names
@@ -83,11 +86,10 @@ class NumpyWriter:
         ``wanted`` are names of some expressions.
         """
         order = topological(outputs, stop=self.known)
-        uses = Counter(i for node in order if node not in self.known for i in node.inputs)
+        order = [node for node in order if node not in self.known]
+        uses = Counter(i for node in order for i in node.inputs)
         uses.update(outputs)
         for node in order:
-            if node in self.known:
-                continue
             if isinstance(node, Constant):
                 self.known[node] = self.write_constant(node)
                 continue
@@ -108,8 +110,9 @@ class NumpyWriter:
         if not node.ndim:
             return make_number(node.value[()])
         name = self.names.new_name("constant_1")
-        start = f"{name} = "
-        self.constants.append(start + array_to_source(node.value, self.extractor.imports, len(start)))
+        before, after = self.constant_call
+        start = f"{name} = {before}"
+        self.constants.append(start + array_to_source(node.value, self.extractor.imports, len(start)) + after)
         return make_variable(name)
 
     def write_expression(self, node: Expr) -> ast.expr:
@@ -152,10 +155,7 @@ class NumpyWriter:
             for name, value in node.settings.items()
             if isinstance(value, Subgraph) or value != op.defaults.get(name, ...)
         ]
-        for word in keywords:
-            if word.arg == "axis" and isinstance(word.value, ast.Tuple) and len(word.value.elts) == 1:
-                word.value = word.value.elts[0]
-        return ast.Call(make_variable(op.name), operands, keywords)
+        return ast.Call(make_variable(op.name), operands, unwrap_axis(keywords))
 
     def write_setting(self, value: Any, op: Op | None = None) -> ast.expr:
         """Write a setting. A graph inside an op becomes a function."""
@@ -193,22 +193,37 @@ class NumpyWriter:
         return name
 
 
-def write_operator(node: Expr, operands: list[ast.expr]) -> ast.expr | None:
-    """Write an op as in its text form, if that has only Python operators."""
-    places = dict(zip(node.inputs, OPERAND_NAMES, strict=False))
+def unwrap_axis(keywords: list[ast.keyword]) -> list[ast.keyword]:
+    """Write a tuple of one axis as the axis."""
+    for word in keywords:
+        if word.arg == "axis" and isinstance(word.value, ast.Tuple) and len(word.value.elts) == 1:
+            word.value = word.value.elts[0]
+    return keywords
+
+
+def parse_text_form(node: Expr) -> ast.expr | None:
+    """Return the text form of an op on placeholders, or None if it is not Python."""
     if len(node.inputs) > len(OPERAND_NAMES):
         return None
     try:
-        tree = ast.parse(render(node, PythonNotation(), 10_000, places), mode="eval").body
+        names = dict(zip(node.inputs, OPERAND_NAMES, strict=False))
+        return ast.parse(render(node, PythonNotation(), 10_000, names), mode="eval").body
     except SyntaxError:
         return None
-    if isinstance(tree, ast.Name) or any(isinstance(n, (ast.Call, ast.Attribute)) for n in ast.walk(tree)):
+
+
+def write_operator(node: Expr, operands: list[ast.expr]) -> ast.expr | None:
+    """Write an op as in its text form, if that has only Python operators."""
+    tree = parse_text_form(node)
+    if tree is None or isinstance(tree, ast.Name):
         return None
-    is_bitwise = any(isinstance(n, (ast.BitAnd, ast.BitOr, ast.BitXor, ast.Invert)) for n in ast.walk(tree))
+    parts = list(ast.walk(tree))
+    if any(isinstance(n, (ast.Call, ast.Attribute)) for n in parts):
+        return None
+    is_bitwise = any(isinstance(n, (ast.BitAnd, ast.BitOr, ast.BitXor, ast.Invert)) for n in parts)
     if is_bitwise and any(i.dtype.kind not in "biu" or node.dtype.kind != i.dtype.kind for i in node.inputs):
         return None
-    free = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)} - set(OPERAND_NAMES)
-    if free:
+    if {n.id for n in parts if isinstance(n, ast.Name)} - set(OPERAND_NAMES):
         return None
     return Substitution(dict(zip(OPERAND_NAMES, operands, strict=False)), node).visit(tree)  # type: ignore[no-any-return]
 
@@ -268,10 +283,7 @@ class CallSimplifier(ast.NodeTransformer):
         function = node.func.attr if isinstance(node.func, ast.Attribute) else ""
         if function == "transpose" and self.ndim == 2:
             return ast.Attribute(node.args[0], "T", ast.Load())
-        node.keywords = [w for w in node.keywords if not self.is_default(function, w)]
-        for word in node.keywords:
-            if word.arg == "axis" and isinstance(word.value, ast.Tuple) and len(word.value.elts) == 1:
-                word.value = word.value.elts[0]
+        node.keywords = unwrap_axis([w for w in node.keywords if not self.is_default(function, w)])
         return node
 
     def is_default(self, function: str, word: ast.keyword) -> bool:

@@ -16,15 +16,16 @@ from pellucid.graph import FUNCTIONS
 from pellucid.graph.errors import PellucidError, UseError
 from pellucid.graph.expr import Constant, Expr, constant
 from pellucid.graph.op_def import OUTPUT, Op
-from pellucid.graph.printing import PythonNotation, render
 from pellucid.graph.subgraph import Subgraph
-from pellucid.show.literals import array_to_source, make_attribute, make_literal, make_number, make_tuple, make_variable
-from pellucid.show.numpy_source import OPERAND_NAMES, NumpyWriter, Substitution, VariableNames
+from pellucid.show.literals import make_attribute, make_literal, make_number, make_tuple, make_variable
+from pellucid.show.numpy_source import OPERAND_NAMES, NumpyWriter, Substitution, VariableNames, parse_text_form
 from pellucid.show.source_extraction import SourceExtractor
 
 
 class PelWriter(NumpyWriter):
     """Writes expressions as assignments with pellucid's functions."""
+
+    constant_call = ("pel.constant(", ")")
 
     def __init__(self, names: VariableNames) -> None:
         super().__init__(SourceExtractor(), names)
@@ -51,14 +52,6 @@ class PelWriter(NumpyWriter):
                     trees = [t if is_bare else add_dtype(i, t) for i, t in zip(node.inputs, operands, strict=True)]
                     return Substitution(dict(zip(OPERAND_NAMES, trees, strict=False)), node).visit(form)  # type: ignore[no-any-return]
         raise UseError(f"The op {op.name} cannot be written as code. Expression: {node}")
-
-    def write_constant(self, node: Constant) -> ast.expr:
-        if not node.ndim:
-            return make_number(node.value[()])
-        name = self.names.new_name("constant_1")
-        start = f"{name} = pel.constant("
-        self.constants.append(start + array_to_source(node.value, self.extractor.imports, len(start)) + ")")
-        return make_variable(name)
 
     def write_result(self, node: Expr, made: ast.expr) -> ast.expr:
         """Write one of several results of an op."""
@@ -123,14 +116,9 @@ def add_dtype(e: Expr, tree: ast.expr) -> ast.expr:
 
 def generate_forms(node: Expr, op: Op) -> Iterator[ast.expr]:
     """Yield forms of an op on placeholders: its text form, then a call."""
-    if len(node.inputs) <= len(OPERAND_NAMES):
-        try:
-            names = dict(zip(node.inputs, OPERAND_NAMES, strict=False))
-            tree = ast.parse(render(node, PythonNotation(), 10_000, names), mode="eval").body
-        except SyntaxError:
-            pass
-        else:
-            yield PelTransformer().visit(tree)
+    tree = parse_text_form(node)
+    if tree is not None:
+        yield PelTransformer().visit(tree)
     operands = [make_variable(name) for name in OPERAND_NAMES[: len(node.inputs)]]
     settings = {name: value for name, value in node.settings.items() if not is_default(op, name, value)}
     keywords = [ast.keyword(name, write_setting(value)) for name, value in settings.items()]

@@ -1,6 +1,6 @@
-"""Shared style of all plots: colours, axes, grids of panels, and labels of curves.
+"""Shared style of all plots: colors, axes, grids of panels, and labels of curves.
 
-The colours are those of Okabe and Ito (2008), which people with any colour vision can distinguish.
+The colors are those of Okabe and Ito (2008), which people with any color vision can distinguish.
 """
 
 import math
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#444444")
+DIVERGING = (PALETTE[0], "#f7f7f7", PALETTE[1])
 MARKERS = ("o", "^", "s", "D", "v", "P", "X")
 INK, FAINT = "#333333", "#d9d9d9"
 DOTS_PER_INCH = 144
@@ -44,7 +45,6 @@ def style_axes(axes: "Axes", x_label: str, y_label: str, title: str = "", size: 
 
 
 def add_image_axes(figure: "Figure", rows: int, columns: int, index: int) -> "Axes":
-    """Return axes without spines and ticks."""
     axes = figure.add_subplot(rows, columns, index + 1)
     axes.set_axis_off()
     return axes
@@ -53,13 +53,13 @@ def add_image_axes(figure: "Figure", rows: int, columns: int, index: int) -> "Ax
 def compute_grid(count: int, max_columns: int) -> tuple[int, int]:
     """Return the numbers of columns and rows for some panels, with rows of nearly equal length."""
     if count == 0:
-        raise OptionError("expected at least one panel to draw; received none")
+        raise OptionError("Expected at least one panel to draw. Received: none")
     rows = math.ceil(count / max_columns)
     return math.ceil(count / rows), rows
 
 
 def new_panels(count: int, max_columns: int) -> "tuple[Figure, list[Axes]]":
-    """Return a figure of panels with equal scales. Only the outer panels have tick labels."""
+    """Return a figure of panels. Only the outer panels have tick labels."""
     columns, rows = compute_grid(count, max_columns)
     figure = new_figure(3.1 * columns, 2.6 * rows)
     panels = [figure.add_subplot(rows, columns, index + 1) for index in range(count)]
@@ -68,40 +68,43 @@ def new_panels(count: int, max_columns: int) -> "tuple[Figure, list[Axes]]":
     return figure, panels
 
 
-def add_colour_bar(figure: "Figure", image: Any, axes: "Axes | list[Axes]", **look: Any) -> None:
+def add_color_bar(figure: "Figure", image: Any, axes: "Axes | list[Axes]", **look: Any) -> None:
     bar = figure.colorbar(image, ax=axes, shrink=0.9, pad=0.02, **look)
     bar.ax.tick_params(labelsize=7.5, colors=INK, length=2)
     bar.outline.set_visible(False)
 
 
-def make_mesh(X: NDArray[Any], count: int = 240) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return the x and y coordinates of a grid that covers the points with a margin."""
+def make_mesh(X: NDArray[Any], count: int = 240) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Return a grid that covers the points X with a margin: x and y coordinates, and points in the dtype of X."""
     low, high = X.min(axis=0), X.max(axis=0)
     margin = 0.12 * max(float((high - low).max()), 1e-9)
     sides = (np.linspace(low[axis] - margin, high[axis] + margin, count) for axis in range(2))
     x, y = np.meshgrid(*sides)
-    return x, y
+    return x, y, np.column_stack([x.ravel(), y.ravel()]).astype(X.dtype)
 
 
-def cycle_colours(colours: Sequence[str], count: int = 1000) -> list[str]:
-    return [colours[index % len(colours)] for index in range(count)]
-
-
-def make_diverging_colour_map() -> "Colormap":
-    """Return a colour map from blue through near-white to orange."""
+def make_color_map(*colors: str) -> "Colormap":
+    """Return a color map that interpolates between colors."""
     from matplotlib.colors import LinearSegmentedColormap
 
-    return LinearSegmentedColormap.from_list("blue to orange", [PALETTE[0], "#f7f7f7", PALETTE[1]])
+    return LinearSegmentedColormap.from_list(" to ".join(colors), colors)
 
 
-def label_curve_ends(axes: "Axes", ends: Sequence[tuple[float, float, str, str]]) -> None:
-    """Write the name of each curve next to its end (x, y, name, colour), without overlap."""
+def draw_image(axes: "Axes", image: NDArray[Any], low: float, high: float) -> None:
+    """Draw an RGB image, or the first channel of another, from ``low`` (black) to ``high``; uint8 from 0 to 255."""
+    pixels = image[..., 0] if image.ndim == 3 and image.shape[-1] != 3 else image
+    if pixels.dtype == np.uint8:
+        low, high = 0, 255
+    shown = np.clip((pixels - low) / ((high - low) or 1.0), 0, 1)
+    axes.imshow(shown, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+
+
+def label_curve_ends(axes: "Axes", ends: Sequence[tuple[float, str, str]]) -> None:
+    """Write the name of each curve next to its end (y, name, color), without overlap."""
     gap = 0.065
     axes.get_ylim()  # updates the scale, on which the heights below depend
     to_height = axes.transData + axes.transAxes.inverted()
-    heights = [float(to_height.transform((x, y))[1]) for x, y, _, _ in ends]
-    height = -math.inf
-    for index in sorted(range(len(ends)), key=heights.__getitem__):
-        height = max(heights[index], height + gap)
-        _, _, name, colour = ends[index]
-        axes.text(1.015, height, name, transform=axes.transAxes, color=colour, fontsize=9, va="center")
+    height = -gap  # so that a zero on a logarithmic axis is labeled at the bottom
+    for y, name, color in sorted(ends):
+        height = max(float(to_height.transform((1, y))[1]), height + gap)
+        axes.text(1.015, height, name, transform=axes.transAxes, color=color, fontsize=9, va="center")

@@ -1,10 +1,11 @@
-"""Plots of decision boundaries, learning curves, images, filters, feature maps, and bias and variance.
+"""Plots of decision boundaries, learning curves, images, filters, feature maps, hidden states, and bias and variance.
 
 Each function returns a new ``matplotlib.figure.Figure`` and changes no global state, so it works without a display.
-People with any colour vision can distinguish the colours, and classes also differ in their markers.
+People with any color vision can distinguish the colors, and classes also differ in their markers.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import cycle, islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,15 +13,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from pellucid.graph.errors import OptionError
 from pellucid.show.plot_style import (
+    DIVERGING,
     INK,
     MARKERS,
     PALETTE,
-    add_colour_bar,
+    add_color_bar,
     add_image_axes,
     compute_grid,
-    cycle_colours,
+    draw_image,
     label_curve_ends,
-    make_diverging_colour_map,
+    make_color_map,
     make_mesh,
     new_figure,
     new_panels,
@@ -36,7 +38,7 @@ Predict = Callable[[NDArray[Any]], ArrayLike]
 
 
 def decision_boundary(predict: Predict, X: ArrayLike, y: ArrayLike, title: str = "") -> "Figure":
-    """Plot the decision regions of a classifier in the plane, with labelled points.
+    """Plot the decision regions of a classifier in the plane, with labeled points.
 
     Parameters
     ----------
@@ -96,10 +98,9 @@ def boundary_ensembles(
     >>> figure.axes[0].get_title(loc="left")
     'two lines'
     """
-    points, classes = np.asarray(X), np.asarray(y)
+    points, classes = check_points(X, y)
     figure, panels = new_panels(len(ensembles), columns)
-    x_mesh, y_mesh = make_mesh(points, 120)
-    grid = np.column_stack([x_mesh.ravel(), y_mesh.ravel()]).astype(points.dtype)
+    x_mesh, y_mesh, grid = make_mesh(points, 120)
     for axes, (title, predict) in zip(panels, ensembles.items(), strict=True):
         style_axes(axes, "", "", title, size=10).grid(visible=False)
         for label in (0, 1):
@@ -150,14 +151,19 @@ def learning_curves(
     else:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
     ends = []
-    for (name, curve), colour in zip(curves.items(), cycle_colours(PALETTE), strict=False):
-        steps, values = split_curve(curve)
+    for (name, curve), color in zip(curves.items(), cycle(PALETTE), strict=False):
+        if isinstance(curve, tuple):
+            steps, values = (np.asarray(part) for part in curve)
+        else:
+            values = np.asarray(curve)
+            steps = np.arange(1, len(values) + 1)
         marker = "o" if len(steps) == 1 else None
-        axes.plot(steps, values, color=colour, linewidth=1.8, marker=marker, label=name)
-        ends.append((float(steps[-1]), float(values[-1]), name, colour))
+        axes.plot(steps, values, color=color, linewidth=1.8, marker=marker, label=name)
+        finite = values[np.isfinite(values)]
+        ends += [(float(finite[-1]), name, color)] if finite.size else []
     if reference is not None:
         axes.axhline(reference[1], color=INK, linewidth=1, linestyle=(0, (4, 3)), label=reference[0])
-        ends.append((max(end[0] for end in ends), reference[1], reference[0], INK))
+        ends.append((reference[1], reference[0], INK))
     label_curve_ends(axes, ends)
     return figure
 
@@ -176,20 +182,16 @@ def image_grid(
     3
     """
     pixels = np.asarray(images)
-    if pixels.ndim == 4 and pixels.shape[-1] == 1:
-        pixels = pixels[..., 0]
-    white = 255 if pixels.dtype == np.uint8 else 1.0
     columns, rows = compute_grid(len(pixels), columns)
     lines = max((text.count("\n") + 1 for text in titles), default=0)
     figure = new_figure(1.05 * columns, (1.05 + 0.05 * bool(titles) + 0.2 * lines) * rows + 0.4 * bool(title))
     figure.suptitle(title, fontsize=11, color=INK)
     for index, image in enumerate(pixels):
         axes = add_image_axes(figure, rows, columns, index)
-        shown = image if image.dtype == np.uint8 else np.clip(image, 0, 1)
-        axes.imshow(shown, cmap="gray", vmin=0, vmax=white, interpolation="nearest")
+        draw_image(axes, image, 0, 1)
         if titles:
-            colour, weight = (PALETTE[1], "bold") if wrong and wrong[index] else (INK, "normal")
-            axes.set_title(titles[index], fontsize=8.5, color=colour, fontweight=weight, pad=3)
+            color, weight = (PALETTE[1], "bold") if wrong and wrong[index] else (INK, "normal")
+            axes.set_title(titles[index], fontsize=8.5, color=color, fontweight=weight, pad=3)
     return figure
 
 
@@ -201,12 +203,12 @@ def filters(kernel: ArrayLike, columns: int = 8, title: str = "") -> "Figure":
 
     Examples
     --------
-    >>> len(filters(np.ones((5, 5, 1, 32))).axes)  # 32 filters and a colour bar
+    >>> len(filters(np.ones((5, 5, 1, 32))).axes)  # 32 filters and a color bar
     33
     """
     weights = np.moveaxis(np.asarray(kernel, dtype=float).mean(axis=2), -1, 0)
     limit = float(np.abs(weights).max()) or 1.0
-    return draw_tiles(weights, columns, title, make_diverging_colour_map(), -limit, limit)
+    return draw_tiles(weights, columns, title, make_color_map(*DIVERGING), -limit, limit)
 
 
 def feature_maps(maps: ArrayLike, columns: int = 8, title: str = "") -> "Figure":
@@ -214,11 +216,35 @@ def feature_maps(maps: ArrayLike, columns: int = 8, title: str = "") -> "Figure"
 
     Examples
     --------
-    >>> len(feature_maps(np.ones((14, 14, 6))).axes)  # 6 maps and a colour bar
+    >>> len(feature_maps(np.ones((14, 14, 6))).axes)  # 6 maps and a color bar
     7
     """
     values = np.moveaxis(np.asarray(maps, dtype=float), -1, 0)
     return draw_tiles(values, columns, title, "viridis", float(values.min()), float(values.max()))
+
+
+def hidden_states(states: ArrayLike, steps: Sequence[str], title: str = "") -> "Figure":
+    """Plot hidden states from 0 to 1, shape (steps, units), with units as rows and labeled steps as columns.
+
+    Examples
+    --------
+    >>> figure = hidden_states([[0.0, 1.0], [0.5, 0.5], [1.0, 0.0]], ["first", "second", "third"])
+    >>> [label.get_text() for label in figure.axes[0].get_xticklabels()]
+    ['first', 'second', 'third']
+    """
+    values = np.asarray(states, dtype=float)
+    if values.ndim != 2 or len(steps) != len(values):
+        raise OptionError(
+            "Expected states of shape (steps, units) and one label per step. "
+            f"Received: {values.shape} and {len(steps)} labels"
+        )
+    figure = new_figure(2.0 + 0.55 * len(values), 1.4 + 0.2 * values.shape[1])
+    axes = style_axes(figure.add_subplot(), "", "hidden unit", title)
+    axes.grid(visible=False)
+    image = axes.imshow(values.T, cmap="viridis", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+    axes.set_xticks(range(len(values)), steps)
+    add_color_bar(figure, image, axes)
+    return figure
 
 
 def bias_and_variance(
@@ -271,8 +297,8 @@ def bias_and_variance(
     style_axes(lower, x_label, "squared error")
     bias, variance = (mean - truth) ** 2, deviation**2
     parts = {"squared bias": bias, "variance": variance, "sum": bias + variance}
-    for (name, part), colour, marker in zip(parts.items(), (PALETTE[1], PALETTE[0], INK), MARKERS, strict=False):
-        lower.plot(strengths, part, color=colour, marker=marker, markersize=4.5, linewidth=1.6, label=name)
+    for (name, part), color, marker in zip(parts.items(), (PALETTE[1], PALETTE[0], INK), MARKERS, strict=False):
+        lower.plot(strengths, part, color=color, marker=marker, markersize=4.5, linewidth=1.6, label=name)
     lower.set_yscale("log", nonpositive="mask")
     lower.legend(frameon=False, fontsize=8.5, labelcolor=INK)
     return figure
@@ -282,18 +308,18 @@ def draw_boundary(
     axes: "Axes", predict: Predict, X: NDArray[Any], y: NDArray[Any], title: str, size: float = 11.5
 ) -> None:
     style_axes(axes, "", "", title, size).grid(visible=False)
-    x_mesh, y_mesh = make_mesh(X)
-    predicted = np.asarray(predict(np.column_stack([x_mesh.ravel(), y_mesh.ravel()]).astype(X.dtype)))
+    x_mesh, y_mesh, grid = make_mesh(X)
+    predicted = np.asarray(predict(grid))
     if predicted.ndim == 2 and predicted.shape[1] == 2:
         p = predicted[:, 1].astype(float).reshape(x_mesh.shape)
         shades = np.linspace(0, 1, 65)
-        axes.contourf(x_mesh, y_mesh, p, levels=shades, cmap=make_diverging_colour_map(), alpha=0.45, antialiased=True)
+        axes.contourf(x_mesh, y_mesh, p, levels=shades, cmap=make_color_map(*DIVERGING), alpha=0.45, antialiased=True)
         axes.contour(x_mesh, y_mesh, p, levels=[0.5], colors=INK, linewidths=1.4)
     else:
         classes = (predicted.argmax(axis=1) if predicted.ndim == 2 else predicted).astype(int).reshape(x_mesh.shape)
         levels = np.arange(int(max(classes.max(), y.max())) + 2) - 0.5
-        colours = cycle_colours(PALETTE, len(levels) - 1)
-        axes.contourf(x_mesh, y_mesh, classes, levels=levels, colors=colours, alpha=0.3)
+        colors = islice(cycle(PALETTE), len(levels) - 1)
+        axes.contourf(x_mesh, y_mesh, classes, levels=levels, colors=list(colors), alpha=0.3)
         if classes.min() < classes.max():
             axes.contour(x_mesh, y_mesh, classes, levels=levels[1:-1], colors=INK, linewidths=1.4)
     for label in np.unique(y):
@@ -314,29 +340,19 @@ def check_points(X: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]
     points, classes = np.asarray(X), np.asarray(y)
     if points.ndim != 2 or points.shape[1] != 2 or classes.shape != points.shape[:1]:
         raise OptionError(
-            f"expected X of shape (n, 2) and y of shape (n,); received {points.shape} and {classes.shape}"
+            f"Expected X of shape (n, 2) and y of shape (n,). Received: {points.shape} and {classes.shape}"
         )
     return points.astype(points.dtype if points.dtype.kind == "f" else float), classes.astype(int)
 
 
-def split_curve(curve: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return the steps and values of a curve. The default steps are 1, 2, ..."""
-    if isinstance(curve, tuple):
-        steps, values = (np.asarray(part) for part in curve)
-    else:
-        values = np.asarray(curve)
-        steps = np.arange(1, len(values) + 1)
-    return steps, values
-
-
 def draw_tiles(
-    tiles: NDArray[Any], columns: int, title: str, colour_map: "Colormap | str", low: float, high: float
+    tiles: NDArray[Any], columns: int, title: str, color_map: "Colormap | str", low: float, high: float
 ) -> "Figure":
     columns, rows = compute_grid(len(tiles), columns)
     figure = new_figure(0.95 * columns + 0.6, 0.95 * rows + 0.4 * bool(title))
     figure.suptitle(title, fontsize=11, color=INK)
     panels = [add_image_axes(figure, rows, columns, index) for index in range(len(tiles))]
     for axes, tile in zip(panels, tiles, strict=True):
-        image = axes.imshow(tile, cmap=colour_map, vmin=low, vmax=high, interpolation="nearest")
-    add_colour_bar(figure, image, panels, aspect=30)
+        image = axes.imshow(tile, cmap=color_map, vmin=low, vmax=high, interpolation="nearest")
+    add_color_bar(figure, image, panels, aspect=30)
     return figure

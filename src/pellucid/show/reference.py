@@ -1,4 +1,4 @@
-"""Reference entries of all ops and public functions, collected from the registry."""
+"""Reference entries of all ops and public functions, their facts, and the rewrite rules."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from pellucid.graph.expr import Expr
 from pellucid.graph.op import is_built_in
 from pellucid.graph.op_def import OPS, Op
 from pellucid.graph.operators import FUNCTIONS
+from pellucid.graph.pattern import Pattern
+from pellucid.graph.printing import text
+from pellucid.graph.rewrite_rule import PHASES, Rule, phases
 from pellucid.graph.types import KIND_NAMES
 from pellucid.show.reference_docstring import DocEntry, Docstring, parse_docstring
 from pellucid.show.reference_symbols import OpFormulas, write_formulas
@@ -24,18 +27,17 @@ from pellucid.show.reference_symbols import OpFormulas, write_formulas
 AnyFunction = Callable[..., Any]
 
 CHAPTERS = {
-    "Elementwise functions": "elementwise exponentials trigonometry hyperbolic rounding signs minmax where logic"
-    " bitwise",
-    "Activations and gradient control": "activations softmax gradient_transforms exprel masking train_eval",
+    "Elementwise functions": "elementwise exponentials trigonometry hyperbolic rounding signs where logic",
+    "Activations and gradient control": "activations softmax gradient_transforms masking train_eval",
     "Normalization and attention": "normalization batch_normalization attention",
-    "Special functions": "erf special",
-    "Reductions, cumulative sums and sorting": "reductions logsumexp statistics cumulative sorting quantiles",
-    "Linear algebra": "matmul outer_products tensordot einsum linear_solve determinants norms triangular",
-    "Shapes and axes": "reshape rank permute concatenate split repeat padding",
+    "Special functions": "special",
+    "Reductions, cumulative sums and sorting": "reductions statistics cumulative sorting",
+    "Linear algebra": "matmul outer_products einsum linear_solve determinants norms triangular",
+    "Shapes and axes": "reshape permute concatenate split repeat padding",
     "Array creation": "creation ranges",
-    "Indexing": "indexing indexed_update one_hot select binning flat_index",
-    "Convolution, pooling and images": "convolution conv_transpose pooling average_pooling patches resize affine",
-    "Control flow": "scan folds while_loops cond",
+    "Indexing": "indexing indexed_update",
+    "Convolution, pooling and images": "convolution conv_transpose pooling patches resize affine",
+    "Control flow": "scan while_loops cond",
 }
 """Chapters of the reference, each with its modules of `graph/ops` in order."""
 
@@ -70,15 +72,18 @@ class Entry:
 
 @dataclass
 class Family:
-    """The functions of one module, with the introduction from its docstring."""
+    """The functions of one module."""
 
     name: str
-    introduction: str
     entries: list[Entry]
 
     @property
     def title(self) -> str:
         return self.name.replace("_", " ").capitalize()
+
+    @property
+    def introduction(self) -> str:
+        return parse_docstring(sys.modules[self.entries[0].module].__doc__).sentence
 
 
 def make_entry(name: str, names: list[str]) -> Entry:
@@ -150,19 +155,11 @@ def group_by_chapter(entries: Mapping[str, Entry]) -> dict[str, list[Family]]:
     chapters = {title: [n for n in names.split() if n in by_family] for title, names in CHAPTERS.items()}
     listed = {n for names in chapters.values() for n in names}
     chapters["Other functions"] = [n for n in by_family if n not in listed]
-    return {
-        title: [Family(n, get_introduction(by_family[n][0].module), by_family[n]) for n in names]
-        for title, names in chapters.items()
-        if names
-    }
+    return {title: [Family(n, by_family[n]) for n in names] for title, names in chapters.items() if names}
 
 
 def collect_internal_ops(entries: Mapping[str, Entry]) -> list[Entry]:
     return [entry for entry in entries.values() if entry.used_by]
-
-
-def get_introduction(module: str) -> str:
-    return parse_docstring(sys.modules[module].__doc__).sentence
 
 
 def make_api_entry(name: str, what: Any) -> Entry:
@@ -206,3 +203,66 @@ def find_entry(name: str, entries: Mapping[str, Entry]) -> Entry:
         hint = near_miss(key, [*entries, *by_alias])
         raise KeyError(f"the reference has no {name!r}.{hint or ' Run `pellucid reference` for a list'}")
     return entry
+
+
+class Fact(NamedTuple):
+    """A label and its lines."""
+
+    label: str
+    lines: list[str]
+
+
+def collect_facts(entry: Entry) -> list[Fact]:
+    """Return the facts of an entry, except its first sentence and its example."""
+    formulas, doc = entry.formulas, entry.doc
+    gradients = [f":math:`{g}`" for g in formulas.gradients] or [entry.gradient]
+    dtypes = entry.accepts and entry.accepts + (f"; the result is {entry.gives}" if entry.gives else "")
+    facts = [
+        Fact("Formula", [f":math:`{formulas.formula}`"] if formulas.formula else []),
+        Fact("Definition", [f":math:`{formulas.definition}`"] if formulas.definition else []),
+        Fact("Gradient", gradients),
+        Fact("Dtypes", [dtypes]),
+        Fact("Cost", [entry.cost]),
+        Fact("Internal ops", [", ".join(f"`{name}`" for name in entry.helpers)]),
+        Fact("Used by", [f"`{entry.used_by}`"] if entry.used_by else []),
+        Fact("Aliases", [", ".join(f"``{alias}``" for alias in entry.aliases)]),
+        Fact("Parameters", [format_entry(d) for d in doc.parameters]),
+        Fact("Returns", [format_result(d) for d in doc.returns]),
+        Fact("Raises", [format_entry(d) for d in doc.raises]),
+        Fact("Methods", [f"``{d.name}{d.type}``: {d.description}" for d in entry.members]),
+        Fact("Source", [doc.source]),
+    ]
+    return [fact for fact in facts if any(fact.lines)]
+
+
+def format_entry(entry: DocEntry) -> str:
+    kind = f" ({entry.type})" if entry.type else ""
+    return f"``{entry.name}``{kind}" + (f": {entry.description}" if entry.description else "")
+
+
+def format_result(entry: DocEntry) -> str:
+    """Return a result in one line. An unnamed result has its type as name."""
+    if entry.type:
+        return format_entry(entry)
+    return f"{entry.description} ({entry.name})" if entry.description else entry.name
+
+
+class RuleRow(NamedTuple):
+    """A rewrite rule as text: its name, both sides, and its assumption."""
+
+    name: str
+    before: str
+    after: str
+    when: str
+
+
+def collect_rules() -> dict[str, tuple[str, list[RuleRow]]]:
+    """Return the description and the rules of each phase of simplification."""
+    return {name: (PHASES.get(name, ""), list(map(make_row, rules))) for name, rules in phases().items()}
+
+
+def make_row(rule: Rule) -> RuleRow:
+    """Return a rule as text, with dots for a replacement that depends on the match."""
+    after = rule.replacement
+    written = text(after) if isinstance(after, Pattern) else "…" if callable(after) else str(after)
+    return RuleRow(rule.name.replace("_", " "), text(rule.pattern), written, rule.when)

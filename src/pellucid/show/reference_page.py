@@ -7,9 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 from pellucid.show.mathml import latex_to_mathml, render_page
-from pellucid.show.reference import Entry, collect_internal_ops, group_by_chapter
+from pellucid.show.reference import Entry, RuleRow, collect_facts, collect_internal_ops, collect_rules, group_by_chapter
 from pellucid.show.reference_docstring import split_markup
-from pellucid.show.reference_facts import RuleRow, collect_facts, collect_rules
 from pellucid.show.renderers import html_table
 
 TITLE = "Reference"

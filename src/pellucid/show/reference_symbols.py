@@ -14,13 +14,12 @@ from pellucid.graph.decomposition import expand
 from pellucid.graph.errors import PellucidError
 from pellucid.graph.expr import Expr, Input
 from pellucid.graph.op_def import Op
-from pellucid.graph.printing import text
 from pellucid.graph.rewriter import simplify
 from pellucid.graph.types import KIND_NAMES, Unknown, is_float
 from pellucid.show.derivation_renderers import write_rule
 from pellucid.show.derivation_rules import OPERAND_SYMBOLS, GradientRule, derive_rule
 from pellucid.show.latex_names import shape_to_latex
-from pellucid.show.renderers import LatexStyle
+from pellucid.show.renderers import LatexStyle, TextStyle
 from pellucid.show.tex import latex
 
 SIZE_SYMBOLS = "nmkpqrstuvw"
@@ -45,20 +44,19 @@ class OpFormulas:
 
 def write_formulas(op: Op) -> OpFormulas:
     """Write an op on symbols, on those of its test cases that give the most readable formula."""
-    symbols = tuple(OPERAND_SYMBOLS) if op.variadic else op.operands
-    candidates = [(derive_rule(node, symbols), node) for node in generate_nodes(op)]
-    rules = [(rule, node) for rule, node in candidates if rule.result is not None]
+    rules = [(rule, node) for rule, node in derive_rules(op) if rule.result is not None]
     if not rules:
         return OpFormulas(reason=BODY_GRADIENT, cost="the cost of its inner graphs")
     rule, node = min(rules, key=lambda pair: rank_readability(*pair))
     formula, gradients = write_rule(rule, LatexStyle())
+    text, text_gradients = write_rule(rule, TextStyle(200))
     is_short = max(map(len, gradients), default=0) <= MAX_LENGTH
     return OpFormulas(
         formula=formula,
         gradients=gradients if is_short else [],
         reason="" if gradients and is_short else explain_missing_gradient(op, rule),
         definition=write_definition(rule) if op.compound else "",
-        text=write_text(rule, is_short),
+        text=[text, *text_gradients] if is_short else [text],
         cost=describe_cost(op, node),
         result_kind=np.dtype(node.dtype).kind,
     )
@@ -74,25 +72,19 @@ def rank_readability(rule: GradientRule, node: Expr) -> tuple[bool, int, int]:
     )
 
 
-def write_text(rule: GradientRule, with_gradients: bool) -> list[str]:
-    assert rule.result is not None
-    others = {e: name for e, name in rule.names.items() if e is not rule.result}
-    gradients = [f"{rule.names[x]}_bar = {text(d, 200, rule.names)}" for x, d in rule.gradients if with_gradients]
-    return [f"{rule.names[rule.result]} = {text(rule.result, 200, others)}", *gradients]
-
-
-def generate_nodes(op: Op) -> Iterator[Expr]:
-    """Yield an op on inputs like those of its test cases, with symbolic sizes if possible."""
+def derive_rules(op: Op) -> Iterator[tuple[GradientRule, Expr]]:
+    """Yield rules of an op on inputs like those of its test cases, with symbolic sizes if possible."""
+    symbols = tuple(OPERAND_SYMBOLS) if op.variadic else op.operands
     for operands, settings in get_examples(op):
         for is_symbolic in (True, False):
             try:
-                made = op.function(*make_inputs(op, operands, is_symbolic), **settings)
+                made = op.function(*make_inputs(operands, is_symbolic), **settings)
                 node = made[0].inputs[0] if isinstance(made, list) else made
-                derive_rule(node)
+                rule = derive_rule(node, symbols)
             except PellucidError:
                 continue
             if node.op is op:
-                yield node
+                yield rule, node
                 break
 
 
@@ -103,7 +95,7 @@ def get_examples(op: Op) -> list[tuple[Any, dict[str, Any]]]:
     return [([np.ones(2, bool) if i < op.conditions else numbers for i in range(len(op.operands))], {})]
 
 
-def make_inputs(op: Op, operands: Any, is_symbolic: bool) -> list[Input]:
+def make_inputs(operands: Any, is_symbolic: bool) -> list[Input]:
     """Make inputs of the shapes and dtypes of arrays, with equal symbols for equal sizes."""
     symbols: dict[int, str] = {}
 

@@ -72,17 +72,12 @@ class LatexStyle:
     def __init__(self, limit: int = 300) -> None:
         self.limit = limit
 
+    name = staticmethod(name_to_latex)
+    bar = staticmethod(bar_to_latex)
+    index = staticmethod(add_index)
+
     def write(self, e: Expr, names: Names) -> str:
         return latex(e, names, self.limit)
-
-    def name(self, name: str) -> str:
-        return name_to_latex(name)
-
-    def bar(self, name: str) -> str:
-        return bar_to_latex(name)
-
-    def index(self, name: str, index: str) -> str:
-        return add_index(name, index)
 
     def number(self, name: str, number: int) -> str:
         return f"{name}_{{{number}}}"

@@ -65,18 +65,15 @@ class CheckedStep:
     def verdict(self) -> str:
         if self.relative is None:
             return "inside a loop"
-        if not self.agrees:
-            verdict = "different"
-        elif self.relative <= self.tolerance:
-            verdict = "same"
-        else:
-            verdict = "more accurate"
+        is_same = self.relative <= self.tolerance
+        verdict = "same" if is_same else "more accurate" if self.agrees else "different"
         if self.violations:
             elements = f"{self.violations} element{'s' * (self.violations != 1)}"
             return f"{verdict}: {format_condition(self.step)} does not hold at {elements}"
         return verdict
 
 
+@dataclass(repr=False)
 class JournalCheck(Displayable):
     """The numerical check of a rewrite log. Prints as a table; see ``html()``.
 
@@ -86,10 +83,9 @@ class JournalCheck(Displayable):
         One row for each step.
     """
 
-    page_title = "Numerical check of the rewrites"
+    rows: list[CheckedStep]
 
-    def __init__(self, rows: list[CheckedStep]) -> None:
-        self.rows = rows
+    page_title = "Numerical check of the rewrites"
 
     @property
     def agrees(self) -> bool:
@@ -173,12 +169,10 @@ def evaluate_in_high_precision(expr: Expr, given: Mapping[Expr, Any]) -> Any:
     """Evaluate an expression in NumPy's long double, or in double precision for functions without it."""
     known: dict[Expr, Any] = {e: to_longdouble(v) for e, v in given.items()}
     for node in topological([expr]):
-        if node in known:
-            continue
         if isinstance(node, Constant):
             known[node] = to_longdouble(node.value)
-            continue
-        known[node] = evaluate_op_in_high_precision(node, [known[i] for i in node.inputs])
+        elif node not in known:
+            known[node] = evaluate_op_in_high_precision(node, [known[i] for i in node.inputs])
     return known[expr]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pellucid.graph.errors import OptionError
-from pellucid.show.plot_style import INK, add_colour_bar, new_figure
+from pellucid.show.plot_style import INK, add_color_bar, add_image_axes, compute_grid, draw_image, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,40 +42,28 @@ def saliency_map(
     Examples
     --------
     >>> figure = saliency_map(np.zeros((2, 4, 4)), np.ones((2, 4, 4)), ["a", "b"])
-    >>> len(figure.axes)  # two images, two maps and a colour bar
+    >>> len(figure.axes)  # two images, two maps and a color bar
     5
     """
     pixels, gradients = np.asarray(images), np.asarray(gradients, dtype=float)
     if pixels.shape != gradients.shape or pixels.ndim not in (3, 4):
-        raise OptionError(f"expected images and gradients of one shape; received {pixels.shape} and {gradients.shape}")
+        raise OptionError(f"Expected images and gradients of one shape. Received: {pixels.shape} and {gradients.shape}")
     if titles and len(titles) != len(pixels):
-        raise OptionError(f"expected a title for each of {len(pixels)} images; received {len(titles)}")
-    columns = min(columns, len(pixels))
-    bands = -(-len(pixels) // columns)
+        raise OptionError(f"Expected a title for each of {len(pixels)} images. Received: {len(titles)}")
+    columns, bands = compute_grid(len(pixels), columns)
     lines = max((text.count("\n") + 1 for text in titles), default=0)
     figure = new_figure(1.6 * columns + 0.6, (3.1 + 0.22 * lines) * bands + 0.4 * bool(title))
     figure.suptitle(title, fontsize=11, color=INK)
     maps = []
     for number, (image, gradient) in enumerate(zip(pixels, gradients, strict=True)):
         band, column = divmod(number, columns)
-        upper = figure.add_subplot(2 * bands, columns, 2 * band * columns + column + 1)
-        upper.set_axis_off()
-        upper.imshow(to_displayable(image), cmap="gray", interpolation="nearest")
+        upper = add_image_axes(figure, 2 * bands, columns, 2 * band * columns + column)
+        draw_image(upper, image, float(image.min()), float(image.max()))
         if titles:
             upper.set_title(titles[number], fontsize=8.5, color=INK, pad=3)
-        lower = figure.add_subplot(2 * bands, columns, (2 * band + 1) * columns + column + 1)
-        lower.set_axis_off()
+        lower = add_image_axes(figure, 2 * bands, columns, (2 * band + 1) * columns + column)
         size = gradient_magnitude(gradient)
         drawn = lower.imshow(size / (size.max() or 1.0), cmap="viridis", vmin=0, vmax=1, interpolation="nearest")
         maps.append(lower)
-    add_colour_bar(figure, drawn, maps, aspect=30)
+    add_color_bar(figure, drawn, maps, aspect=30)
     return figure
-
-
-def to_displayable(image: NDArray[Any]) -> NDArray[Any]:
-    """Scale an image to values from 0 to 1, and drop a single channel axis."""
-    pixels = image[..., 0] if image.ndim == 3 and image.shape[-1] != 3 else image
-    if pixels.dtype == np.uint8:
-        return np.asarray(pixels / 255)
-    low, high = float(pixels.min()), float(pixels.max())
-    return np.asarray((pixels - low) / ((high - low) or 1.0))

@@ -17,13 +17,7 @@ NAMESPACE = "xp"
 
 
 def parse_function(function: Callable[..., Any]) -> ast.FunctionDef:
-    """Return the syntax tree of a function without decorators and annotations, and with a short docstring.
-
-    Raises
-    ------
-    OSError
-        If the source is not available.
-    """
+    """Return the syntax tree of a function without decorators and annotations, and with a short docstring."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
     if not isinstance(tree, ast.FunctionDef):
         raise OSError(f"the source of {function.__name__} is not a function definition")
@@ -88,17 +82,14 @@ class NumpyTransformer(ast.NodeTransformer):
             return ast.Constant(("symbolic" not in names) == isinstance(node.ops[0], (ast.Is, ast.Eq)))
         return self.generic_visit(node)  # type: ignore[return-value]
 
-    def visit_If(self, node: ast.If) -> Any:
+    def visit_If(self, node: ast.If | ast.IfExp) -> Any:
+        """Keep the branch that is taken if the condition is known."""
         self.generic_visit(node)
         if isinstance(node.test, ast.Constant):
             return node.body if node.test.value else node.orelse
         return node
 
-    def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
-        self.generic_visit(node)
-        if isinstance(node.test, ast.Constant):
-            return node.body if node.test.value else node.orelse
-        return node
+    visit_IfExp = visit_If
 
 
 class SourceExtractor:
@@ -151,7 +142,8 @@ class SourceExtractor:
             as_name = "" if value.__name__ == name else f" as {name}"
             self.imports[f"import {value.__name__}{as_name}"] = None
         elif isinstance(value, type) and issubclass(value, Exception) and value.__module__.startswith("pellucid"):
-            self.parts.setdefault(name, f"class {name}({get_builtin_base(value).__name__}):\n    pass")
+            base = next(c for c in value.__mro__ if c.__module__ == "builtins" and c is not Exception)
+            self.parts.setdefault(name, f"class {name}({base.__name__}):\n    pass")
         elif isinstance(value, type) and value.__module__.startswith("pellucid"):
             self.parts.setdefault(name, textwrap.dedent(inspect.getsource(value)))
             self.imports["from typing import Any, NamedTuple"] = None
@@ -165,12 +157,10 @@ class SourceExtractor:
             self.parts.setdefault(name, f"{name} = {value!r}")
 
     def include_instance(self, name: str, value: Any) -> None:
-        """Include an instance of a small class of pellucid."""
         cls = type(value)
         self.include(cls.__name__, get_module_function(cls))
-        self.parts.setdefault(
-            name, f"{name} = {value!r}" if hasattr(value, "_fields") else f"{name} = {cls.__name__}()"
-        )
+        source = repr(value) if hasattr(value, "_fields") else f"{cls.__name__}()"
+        self.parts.setdefault(name, f"{name} = {source}")
 
 
 def takes_namespace(value: Any) -> bool:
@@ -181,7 +171,6 @@ def takes_namespace(value: Any) -> bool:
 
 
 def get_module_function(cls: type) -> Callable[..., Any]:
-    """Return a function of the module of a class."""
     names = vars(importlib.import_module(cls.__module__))
     return next(f for f in names.values() if isinstance(f, FunctionType) and f.__globals__ is names)
 
@@ -190,7 +179,3 @@ def get_global_names(function: Callable[..., Any]) -> dict[str, Any]:
     """Return the global names of a function with their values, including those of its closure."""
     closure = inspect.getclosurevars(function)
     return {**getattr(function, "__globals__", {}), **closure.nonlocals}
-
-
-def get_builtin_base(error: type[Exception]) -> type[Exception]:
-    return next(c for c in error.__mro__ if c.__module__ == "builtins" and c is not Exception)

@@ -1,12 +1,13 @@
 """Plot of a sweep: final metrics over a setting, and mean learning curves."""
 
 from collections.abc import Mapping
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pellucid.show.plot_style import INK, PALETTE, cycle_colours, label_curve_ends, new_figure, style_axes
+from pellucid.show.plot_style import INK, PALETTE, label_curve_ends, new_figure, style_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,15 +33,13 @@ def plot_trials(
     Parameters
     ----------
     setting : str
-        Name of the setting.
+        Name of the setting, for the x axis. The y axis has the name of the first metric, or ``y_label``.
     values : array
         Value of the setting in each trial, numbers or strings, shape (trials,).
     final : mapping from str to array
         Final metrics by name, shape (trials,). The first is the metric of the curves.
     curves : array
         The first metric after each epoch, shape (trials, epochs).
-    y_label : str
-        Label of the y axis; by default the name of the first metric.
 
     Returns
     -------
@@ -76,15 +75,15 @@ def draw_final_metrics(
         axes.set_xticks(positions, [format_level(v) for v in levels])
         axes.minorticks_off()
     x = np.array([positions[np.flatnonzero(levels == value)[0]] for value in column])
-    for (name, values), colour in zip(final.items(), cycle_colours(PALETTE), strict=False):
+    for (name, values), color in zip(final.items(), cycle(PALETTE), strict=False):
         y = np.asarray(values, float)
         groups = [y[(column == value) & np.isfinite(y)] for value in levels]
-        axes.scatter(x, y, s=9, color=colour, alpha=0.3, linewidths=0)
+        axes.scatter(x, y, s=9, color=color, alpha=0.3, linewidths=0)
         axes.errorbar(
             positions,
             [group.mean() if len(group) else np.nan for group in groups],
             [group.std() if len(group) else np.nan for group in groups],
-            color=colour,
+            color=color,
             marker="o",
             markersize=4.5,
             capsize=3,
@@ -100,16 +99,15 @@ def draw_mean_curves(axes: "Axes", column: NDArray[Any], levels: NDArray[Any], c
     epochs = np.arange(1, curves.shape[1] + 1)
     axes.set_xscale("log" if len(epochs) > LOG_RATIO else "linear")
     ends = []
-    for value, colour in zip(chosen, cycle_colours(PALETTE), strict=False):
+    for value, color in zip(chosen, cycle(PALETTE), strict=False):
         group = curves[column == value]
         group = group[np.isfinite(group).all(axis=1)]
         if not len(group):
             continue
         mean = group.mean(axis=0)
-        axes.plot(epochs, mean, color=colour, linewidth=1.6, marker="o" if len(epochs) == 1 else None)
-        ends.append((float(epochs[-1]), float(mean[-1]), format_level(value), colour))
-    if ends:
-        label_curve_ends(axes, ends)
+        axes.plot(epochs, mean, color=color, linewidth=1.6, marker="o" if len(epochs) == 1 else None)
+        ends.append((float(mean[-1]), format_level(value), color))
+    label_curve_ends(axes, ends)
 
 
 def format_level(value: Any) -> str:

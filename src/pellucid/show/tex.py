@@ -40,14 +40,7 @@ class LatexNames(Mapping[Any, str]):
 class LatexNotation:
     """LaTeX notation for `pellucid.graph.printing.render`.
 
-    Parameters
-    ----------
-    names : mapping from Expr to str
-        Subexpressions that are written as names, in LaTeX.
-    limit : int
-        Number of ops after which the rest is written as dots. All parentheses are closed.
-    shapes : bool
-        Whether to write the shape of each variable below it.
+    The parameters are those of `latex`, with names in LaTeX. After ``limit`` ops, all parentheses are closed.
     """
 
     def __init__(self, names: Names, limit: int, shapes: bool = False) -> None:

@@ -29,8 +29,7 @@ class Tree:
     """An expression as a tree. Prints as text and displays in notebooks. Shared subexpressions are expanded once."""
 
     def __init__(self, lines: list[TreeLine], omitted: int) -> None:
-        self.lines = lines
-        self.omitted = omitted
+        self.lines, self.omitted = lines, omitted
 
     def __str__(self) -> str:
         branches = self.draw_branches()
@@ -50,19 +49,16 @@ class Tree:
         result = []
         for line in self.lines:
             del open_above[line.depth :]
-            if line.depth:
-                above = "".join("│  " if is_open else "   " for is_open in open_above[1 : line.depth])
-                result.append(above + ("└─ " if line.is_last else "├─ "))
-            else:
-                result.append("")
-            open_above += [False] * (line.depth - len(open_above)) + [not line.is_last]
+            above = "".join("│  " if is_open else "   " for is_open in open_above[1:])
+            result.append(above + ("└─ " if line.is_last else "├─ ") if line.depth else "")
+            open_above.append(not line.is_last)
         return result
 
     def _repr_html_(self) -> str:
         parts = ['<div style="font: 13px/1.5 ui-monospace, Consolas, monospace; overflow-x: auto">']
         depth = -1
         for i, line in enumerate(self.lines):
-            parts += ["</details>"] * (depth - line.depth) if depth > line.depth else []
+            parts += ["</details>"] * (depth - line.depth)
             content = f"{escape(line.label)} <span style='opacity: .6'>{escape(line.type)}</span>"
             content += "".join(f" <b style='font-weight: 500'>{escape(n)}</b>" for n in line.notes)
             has_children = i + 1 < len(self.lines) and self.lines[i + 1].depth > line.depth
@@ -135,4 +131,5 @@ def tree(
         if not is_repeated:
             children = list(enumerate(e.inputs, start=1))
             stack += [(i, depth + 1, n == len(children)) for n, i in reversed(children)]
-    return Tree(lines, len(set(order) - expanded))
+    # Each expression is expanded once, so the tree has a line for each output and each operand.
+    return Tree(lines, len(outputs) + sum(len(e.inputs) for e in order) - len(lines))

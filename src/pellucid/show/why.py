@@ -203,7 +203,7 @@ def why(
 
 def normalize_index(index: Any, value: np.ndarray[Any, Any], expr: Expr) -> ElementIndex:
     """Check an index and make it non-negative."""
-    parts = (index,) if isinstance(index, (int, np.integer)) else tuple(index)
+    parts = tuple(index) if np.iterable(index) else (index,)
     if not all(isinstance(part, (int, np.integer)) and not isinstance(part, bool) for part in parts):
         raise UseError(f"Expected the index of one element, integers such as (2, 1). Received: {index!r}")
     shape = f"{text(expr, 60)} has shape {format_shape(value.shape)} here"

@@ -20,7 +20,7 @@ from pellucid.graph.precedence import ADD, ATOM
 from pellucid.graph.printing import text
 from pellucid.graph.subgraph import Subgraph
 from pellucid.show.input_values import format_number
-from pellucid.show.latex_names import add_index, name_to_latex
+from pellucid.show.latex_names import add_index, digits_to_latex, name_to_latex
 from pellucid.show.mathml import latex_to_mathml
 from pellucid.show.renderers import align
 from pellucid.show.tex import latex
@@ -145,10 +145,9 @@ def is_long(w: Why, is_own: bool) -> bool:
 
 def write_call(op: Op, parts: list[Any]) -> Any:
     """Write an op as a call on a list of elements."""
-    shown = (
-        parts if len(parts) <= MAX_TERMS else [*parts[:SHOWN_TERMS], make_hole(f"({len(parts) - SHOWN_TERMS} more)")]
-    )
-    return Pattern(Op(op.name, op.value, (), True, {}), tuple(shown), {})
+    if len(parts) > MAX_TERMS:
+        parts = [*parts[:SHOWN_TERMS], make_hole(f"({len(parts) - SHOWN_TERMS} more)")]
+    return Pattern(Op(op.name, op.value, (), True, {}), tuple(parts), {})
 
 
 def write_sum(w: Why, notation: LeafNotation, context: str, level: int) -> Any:
@@ -174,9 +173,8 @@ def write_sum(w: Why, notation: LeafNotation, context: str, level: int) -> Any:
 
 def find_common_factor(terms: list[SumTerm]) -> float | None:
     """Return the factor that all terms share, unless it is 1 or -1."""
-    factors = {t.factor for t in terms}
-    is_common = len(terms) > 1 and len(factors) == 1 and all(t.factor_place is None for t in terms)
-    return next(iter(factors)) if is_common and abs(next(iter(factors))) != 1 else None
+    factors = {t.factor if t.factor_place is None else 1.0 for t in terms}
+    return factors.pop() if len(terms) > 1 and len(factors) == 1 and not factors & {1.0, -1.0} else None
 
 
 def multiply_by_factor(total: Any, factor: float) -> Any:
@@ -232,10 +230,9 @@ def why_to_text(w: Why) -> str:
         lines += ["    " * level + line for line in element_lines(element)]
         if level + 1 < w.depth:
             stack += [(o, level + 1) for o in find_leaves(element)[::-1]]
-    definitions = find_definitions(w, "\n".join(lines))
-    return "\n".join(
-        [*lines, *(f"  {'where' if n == 0 else '     '} {a} = {b}" for n, (a, b) in enumerate(definitions))]
-    )
+    for number, (name, definition) in enumerate(find_definitions(w, "\n".join(lines))):
+        lines.append(f"  {'     ' if number else 'where'} {name} = {definition}")
+    return "\n".join(lines)
 
 
 def find_leaves(w: Why) -> list[Why]:
@@ -264,13 +261,13 @@ def find_definitions(w: Why, written: str) -> list[tuple[str, str]]:
 
 
 def why_to_latex(w: Why) -> str:
-    lines = [rf"{element_to_latex(w)} &= {format_number(w.value, DIGITS)}"]
-    if w.kind != "given":
-        lines = [f"{element_to_latex(w)} &= {latex(write_arithmetic(w, LATEX_NAMES))}"]
-        if w.kind not in ("moved", "whole"):
-            lines.append(f"&= {latex(write_arithmetic(w, LATEX_NUMBERS))}")
-        lines.append(f"&= {format_number(w.value, DIGITS)}")
-    return align(lines)
+    name, value = element_to_latex(w), digits_to_latex(format_number(w.value, DIGITS))[0]
+    if w.kind == "given":
+        return align([f"{name} &= {value}"])
+    lines = [f"{name} &= {latex(write_arithmetic(w, LATEX_NAMES))}"]
+    if w.kind not in ("moved", "whole"):
+        lines.append(f"&= {latex(write_arithmetic(w, LATEX_NUMBERS))}")
+    return align([*lines, f"&= {value}"])
 
 
 def why_to_html(w: Why) -> str:

@@ -14,7 +14,7 @@ from pellucid.graph.op_def import OUTPUT, get_result
 from pellucid.graph.printing import get_own_name, text
 from pellucid.graph.traversal import topological
 from pellucid.show.auto_names import choose_symbol
-from pellucid.show.recurrences import find_scan_result, get_step_output
+from pellucid.show.scan_recurrences import find_scan_result, get_step_output
 from pellucid.show.why_provenance import ElementIndex, Provenance, trace_element
 
 IDENTITY_OPS = frozenset(["cast", "grad_barrier", "stop_gradient"])
@@ -115,15 +115,11 @@ def find_copied(env: ValueEnv, expr: Expr, index: ElementIndex) -> Element | Non
 
 def find_source(env: ValueEnv, expr: Expr, index: ElementIndex) -> Element:
     """Return the element where a value is computed, or the named element that it is a copy of."""
-    is_first = True
-    while is_first or expr in env.outer or not is_visible(env, expr):
-        is_first = False
+    while True:
         origin: Element | None
         if expr in env.outer:
             outer_env, outer, before = env.outer[expr]
             origin = outer_env, outer, (*before, *index)
-        elif expr.op is None:
-            return env, expr, index
         else:
             origin = (
                 enter_scan_step(env, expr, index) or find_copied(env, expr, index) or expand_compound(env, expr, index)
@@ -131,7 +127,8 @@ def find_source(env: ValueEnv, expr: Expr, index: ElementIndex) -> Element:
         if origin is None:
             return env, expr, index
         env, expr, index = origin
-    return env, expr, index
+        if is_visible(env, expr):
+            return env, expr, index
 
 
 def expand_compound(env: ValueEnv, expr: Expr, index: ElementIndex) -> Element | None:

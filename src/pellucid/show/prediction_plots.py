@@ -1,4 +1,4 @@
-"""Plot of a confusion matrix, with the images behind one of its cells."""
+"""Plots of predictions: confusion matrix with images of a cell, and prediction errors of a regression."""
 
 from __future__ import annotations
 
@@ -9,17 +9,28 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pellucid.graph.errors import OptionError
-from pellucid.show.plot_style import INK, PALETTE, new_figure, style_axes
+from pellucid.show.plot_style import (
+    INK,
+    PALETTE,
+    add_image_axes,
+    compute_grid,
+    draw_image,
+    make_color_map,
+    new_figure,
+    style_axes,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
 MAX_NUMBERED_CLASSES = 16
 """Number of classes up to which cells show their counts."""
 
 MAX_IMAGES = 12
+
+MAX_PANELS = 6
+"""Maximum number of targets in the figure. The description covers all."""
 
 
 def count_confusions(labels: ArrayLike, predicted: ArrayLike, classes: int) -> NDArray[Any]:
@@ -55,7 +66,7 @@ def confusion_matrix(
 ) -> Figure:
     """Plot a confusion matrix, with correct predictions in blue and errors in orange.
 
-    Colours show fractions of the row, on separate scales.
+    Colors show fractions of the row, on separate scales.
 
     Parameters
     ----------
@@ -75,9 +86,9 @@ def confusion_matrix(
     """
     table = np.asarray(counts)
     if table.ndim != 2 or table.shape[0] != table.shape[1] or not len(table):
-        raise OptionError(f"expected counts of shape (classes, classes); received {table.shape}")
+        raise OptionError(f"Expected counts of shape (classes, classes). Received: {table.shape}")
     if names and len(names) != len(table):
-        raise OptionError(f"expected a name for each of {len(table)} classes; received {len(names)}")
+        raise OptionError(f"Expected a name for each of {len(table)} classes. Received: {len(names)}")
     labels = list(names) or [str(k) for k in range(len(table))]
     side = float(np.clip(0.46 * len(table) + 1.3 + 0.06 * max(map(len, labels)), 3.2, 8.5))
     if images is None or cell is None or not len(np.asarray(images)):
@@ -102,8 +113,8 @@ def draw_matrix(
     style_axes(axes, "predicted class", "true class", title).grid(visible=False)
     errors = fractions * (1 - np.eye(len(table)))
     correct = np.where(np.eye(len(table), dtype=bool), fractions, np.nan)
-    axes.imshow(errors / (errors.max() or 1.0), cmap=make_white_to(PALETTE[1]), vmin=0, vmax=1.4)
-    axes.imshow(correct, cmap=make_white_to(PALETTE[0]), vmin=0, vmax=1)
+    axes.imshow(errors / (errors.max() or 1.0), cmap=make_color_map("white", PALETTE[1]), vmin=0, vmax=1.4)
+    axes.imshow(correct, cmap=make_color_map("white", PALETTE[0]), vmin=0, vmax=1)
     is_rotated = max(map(len, names)) > 3
     axes.set_xticks(range(len(names)), names, rotation=45 * is_rotated, ha="right" if is_rotated else "center")
     axes.set_yticks(range(len(names)), names)
@@ -113,8 +124,8 @@ def draw_matrix(
         size = 9 if len(names) <= 10 and table.max() < 1000 else 7
         for (row, column), count in np.ndenumerate(table):
             if count:
-                colour = "white" if row == column and fractions[row, column] > 0.5 else INK
-                axes.text(column, row, str(count), ha="center", va="center", fontsize=size, color=colour)
+                color = "white" if row == column and fractions[row, column] > 0.5 else INK
+                axes.text(column, row, str(count), ha="center", va="center", fontsize=size, color=color)
     if cell is not None:
         corner = (cell[1] - 0.5, cell[0] - 0.5)
         axes.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=INK, linewidth=1.8, clip_on=False))
@@ -127,19 +138,69 @@ def draw_images(figure: Any, images: NDArray[Any], title: str, height: float) ->
     shown = images[: min(rows * columns, MAX_IMAGES)]
     more = f"\n{len(shown)} of {len(images)}" if len(images) > len(shown) else ""
     figure.suptitle(title + more, fontsize=9.5, color=INK)
-    pixels = shown[..., 0] if shown.ndim == 4 and shown.shape[-1] == 1 else shown
-    is_bytes = pixels.dtype == np.uint8
-    low, high = (0, 255) if is_bytes else (float(pixels.min()), float(pixels.max()) or 1.0)
     for number in range(rows * columns):
-        axes = figure.add_subplot(rows, columns, number + 1)
-        axes.set_axis_off()
-        if number < len(pixels):
-            image = pixels[number] if is_bytes else (pixels[number] - low) / ((high - low) or 1.0)
-            axes.imshow(image, cmap="gray", interpolation="nearest", vmin=0, vmax=255 if is_bytes else 1)
+        axes = add_image_axes(figure, rows, columns, number)
+        if number < len(shown):
+            draw_image(axes, shown[number], float(shown.min()), float(shown.max()))
 
 
-def make_white_to(colour: str) -> Colormap:
-    """Return a colour map from white to a colour."""
-    from matplotlib.colors import LinearSegmentedColormap
+def prediction_errors(truth: ArrayLike, predicted: ArrayLike, names: Sequence[str] = ()) -> Figure:
+    """Plot predicted over true values, one panel per target. Correct predictions are on the dashed line.
 
-    return LinearSegmentedColormap.from_list(f"white to {colour}", ["#ffffff", colour])
+    Values have the shape (n,) or (n, targets); ``names`` are those of the targets.
+
+    Examples
+    --------
+    >>> figure = prediction_errors([1.0, 2.0, 3.0], [1.5, 2.0, 2.5], ["price"])
+    >>> figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()
+    ('true price', 'predicted price')
+    """
+    x, y, labels = to_columns(truth, predicted, names)
+    count = min(x.shape[1], MAX_PANELS)
+    columns, rows = compute_grid(count, 3)
+    figure = new_figure(4.6 if count == 1 else 3.4 * columns, 4.4 if count == 1 else 3.3 * rows)
+    for k in range(count):
+        axes = figure.add_subplot(rows, columns, k + 1)
+        style_axes(axes, f"true {labels[k]}", f"predicted {labels[k]}")
+        ends = [x[:, k].min(), x[:, k].max()]
+        axes.plot(ends, ends, color=INK, linewidth=1, linestyle=(0, (4, 3)))
+        axes.scatter(x[:, k], y[:, k], s=14, color=PALETTE[0], alpha=0.55, linewidths=0)
+    return figure
+
+
+def describe_prediction_errors(truth: ArrayLike, predicted: ArrayLike, names: Sequence[str] = ()) -> str:
+    """Describe the size and the bias of prediction errors.
+
+    Examples
+    --------
+    >>> print(describe_prediction_errors([1.0, 2.0, 3.0], [1.5, 2.0, 2.5], ["price"]))
+    price: true values from 1 to 3, predicted values from 1.5 to 2.5, mean absolute error 0.3333. The slope of
+    predicted over true values is 0.50 instead of 1.
+    """
+    x, y, labels = to_columns(truth, predicted, names)
+    return " ".join(describe_target(labels[k], x[:, k], y[:, k]) for k in range(x.shape[1]))
+
+
+def describe_target(name: str, truth: NDArray[Any], predicted: NDArray[Any]) -> str:
+    description = (
+        f"{name}: true values from {truth.min():.4g} to {truth.max():.4g}, predicted values from "
+        f"{predicted.min():.4g} to {predicted.max():.4g}, mean absolute error {np.abs(predicted - truth).mean():.4g}."
+    )
+    variation = ((truth - truth.mean()) ** 2).sum()
+    if not variation:
+        return description
+    slope = float(((truth - truth.mean()) * (predicted - predicted.mean())).sum() / variation)
+    if slope > 0.9:
+        return description
+    return f"{description} The slope of predicted over true values is {slope:.2f} instead of 1."
+
+
+def to_columns(
+    truth: ArrayLike, predicted: ArrayLike, names: Sequence[str]
+) -> tuple[NDArray[Any], NDArray[Any], list[str]]:
+    """Return true and predicted values with one column per target, and the names of the targets."""
+    x, y = (np.asarray(values, float) for values in (truth, predicted))
+    if x.shape != y.shape or x.ndim not in (1, 2) or not len(x):
+        raise OptionError(f"Expected true and predicted values of one shape. Received: {x.shape} and {y.shape}")
+    x, y = x.reshape(len(x), -1), y.reshape(len(y), -1)
+    return x, y, list(names) or [f"target {k}" for k in range(1, x.shape[1] + 1)]
