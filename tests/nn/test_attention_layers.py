@@ -30,12 +30,12 @@ def softmax(scores: Any) -> Any:
 def run_numpy_attention(layer: Any, x: Any, allowed: Any) -> Any:
     """Compute attention head by head with the weights of the layer."""
     q, qb, k, kb, v, vb, o, ob = layer.get_weights()
-    said = np.zeros((*x.shape[:2], o.shape[-1])) + ob
+    result = np.zeros((*x.shape[:2], o.shape[-1])) + ob
     for head in range(q.shape[1]):
-        query, key, told = (x @ w[:, head] + b[head] for w, b in ((q, qb), (k, kb), (v, vb)))
+        query, key, values = (x @ w[:, head] + b[head] for w, b in ((q, qb), (k, kb), (v, vb)))
         scores = query @ key.swapaxes(1, 2) / np.sqrt(q.shape[2])
-        said = said + softmax(np.where(allowed, scores, -np.inf)) @ told @ o[head]
-    return said
+        result = result + softmax(np.where(allowed, scores, -np.inf)) @ values @ o[head]
+    return result
 
 
 @pytest.mark.parametrize("mode", ["numpy", "xla"])
@@ -84,9 +84,9 @@ def test_masks_are_combined(value: Any) -> None:
     pairs[:, :, 0] = True
     layer = nn.MultiHeadAttention(2, 3)
     y, scores = layer(X, pel.masked(X, MASK), attention_mask=PAIRS, use_causal_mask=True, return_attention_scores=True)
-    said, found = pel.function([X, MASK, PAIRS], [y, scores], mode="numpy")(value, COUNTS, pairs)
+    result, found = pel.function([X, MASK, PAIRS], [y, scores], mode="numpy")(value, COUNTS, pairs)
     allowed = pairs & COUNTS[:, None] & np.tri(STEPS, dtype=bool)
-    np.testing.assert_allclose(said, run_numpy_attention(layer, value, allowed), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(result, run_numpy_attention(layer, value, allowed), rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(found.sum(-1), 1, rtol=1e-5)
     assert not found[~np.broadcast_to(allowed[:, None], found.shape)].any()
 
@@ -96,6 +96,15 @@ def test_results_are_finite_if_all_steps_are_masked(value: Any, name: str, mode:
     y = LAYERS[name]()([X, pel.masked(X, MASK)])
     found = pel.function([X, MASK], [y, pel.grad((y**2).sum(), X)], mode=mode)(value, np.zeros_like(COUNTS))
     assert all(np.isfinite(f).all() for f in found)
+
+
+def test_additive_attention_names_the_size_of_its_parameters() -> None:
+    layer, other = nn.AdditiveAttention(name="a"), pel.tensor3("other", shape=("n", 5, 9))
+    layer([X, X])
+    with pytest.raises(
+        pel.ShapeError, match=r"^a: its parameters were made for inputs whose last axis is \d+\. Received: other"
+    ):
+        layer([other, other])
 
 
 def test_the_query_keeps_its_mask() -> None:
@@ -130,6 +139,8 @@ def test_attention_learns_to_copy_the_previous_word() -> None:
     ("write", "message"),
     [
         (lambda: nn.MultiHeadAttention(2, 3, name="a")(X), "^a: expected a query, a value and optionally a key"),
+        (lambda: nn.MultiHeadAttention(2, 3, name="a")(X, key=X), "^a: expected a value with the key"),
+        (lambda: nn.MultiHeadAttention(2, 3, name="a")([X, X, X], X), "^a: expected a query, a value and optionally"),
         (lambda: nn.MultiHeadAttention(2, 3, name="a")(X[0], X[0]), "^a: expected a query and a value "),
         (
             lambda: nn.MultiHeadAttention(2, 3, name="a")(X, X, attention_mask=X),

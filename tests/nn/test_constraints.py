@@ -1,4 +1,4 @@
-"""Constraints return what is allowed, and are put on what an optimizer makes of a parameter."""
+"""Tests of constraints: agreement with Keras, and error messages."""
 
 from typing import Any
 
@@ -14,19 +14,19 @@ GOLDEN = store.load("constraints")
 
 
 @pytest.mark.parametrize("case", peers.CASES)
-def test_they_agree_with_keras(case: str) -> None:
+def test_values_agree_with_keras(case: str) -> None:
     store.compare(peers.by_pellucid(case), GOLDEN[case])
 
 
 @pytest.mark.peer
 @pytest.mark.parametrize("case", peers.CASES)
-def test_the_golden_values_are_those_of_keras(case: str) -> None:
+def test_golden_values_are_those_of_keras(case: str) -> None:
     pytest.importorskip("keras")
     store.compare(peers.by_keras(case), GOLDEN[case])
 
 
 @pytest.mark.parametrize("name", sorted(constraints.NAMED))
-def test_what_is_allowed_is_left_as_it_is(rng: np.random.Generator, name: str) -> None:
+def test_a_constraint_applied_twice_changes_nothing(rng: np.random.Generator, name: str) -> None:
     constraint = constraints.get(name)
     assert constraint is not None
     w = pel.shared(rng.normal(size=(4, 3)).astype("float32"), "w")
@@ -36,13 +36,13 @@ def test_what_is_allowed_is_left_as_it_is(rng: np.random.Generator, name: str) -
 
 
 @pytest.mark.parametrize("name", sorted(constraints.NAMED))
-def test_zeros_stay_finite(name: str) -> None:
+def test_zeros_stay_zeros(name: str) -> None:
     constraint = constraints.get(name)
     assert constraint is not None
     assert not pel.function([], constraint(pel.constant(np.zeros((2, 2)))))().any()
 
 
-def test_no_constraint_and_one_of_ones_own() -> None:
+def test_none_and_functions_are_accepted() -> None:
     assert constraints.get(None) is None
     assert constraints.get(pel.relu) is pel.relu
     assert repr(constraints.get("UnitNorm")) == "UnitNorm(axis=0)"
@@ -58,6 +58,6 @@ def test_no_constraint_and_one_of_ones_own() -> None:
         (lambda: constraints.Constraint()(1.0), NotImplementedError, "Constraint does not implement __call__"),
     ],
 )
-def test_what_is_out_of_range_is_refused(write: Any, error: Any, message: str) -> None:
+def test_invalid_arguments_are_rejected(write: Any, error: Any, message: str) -> None:
     with pytest.raises(error, match=message):
         write()

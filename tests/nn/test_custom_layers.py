@@ -91,6 +91,37 @@ def test_attributes_become_parts() -> None:
     assert pel.parameters(frozen(X), trainable=True) == []
 
 
+@pytest.mark.parametrize("wrap", [nn.TimeDistributed, lambda layer: nn.Lambda(layer)], ids=["sublayer", "function"])
+def test_a_frozen_sublayer_stays_frozen(wrap: Any) -> None:
+    dense = nn.Dense(3)
+    dense.trainable = False
+    outer = wrap(dense)
+    outer(pel.tensor3("x", shape=("n", 5, 2)))
+    assert outer.trainable
+    assert not dense.trainable
+    assert [p.trainable for p in outer.parameters] == [False, False]
+    outer.trainable = True
+    assert all(p.trainable for p in outer.parameters)
+
+
+class Tagged(nn.Layer):
+    """A keyword-only argument."""
+
+    def __init__(self, units: int, *, tag: str = "") -> None:
+        super().__init__()
+
+
+def test_wrong_arguments_of_custom_layers_are_named() -> None:
+    class Scaled(Power):
+        def __init__(self, factor: float, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+
+    with pytest.raises(TypeError, match=r"^Scaled: missing required argument: factor\n"):
+        Scaled(name="s")
+    with pytest.raises(TypeError, match=r"^Tagged takes at most 1 positional argument: units. Received: 2"):
+        Tagged(1, "a")
+
+
 def test_clones_have_the_same_arguments_and_share_nothing() -> None:
     assert Power(3.0, name="p").config == {"exponent": 3.0, "name": "p"}
     assert Power(3.0, name="p").clone().exponent == 3
@@ -119,9 +150,9 @@ def test_a_model_is_cloned_with_all_its_layers() -> None:
 def test_custom_layers_are_summarized_explained_and_trained(capsys: pytest.CaptureFixture[str]) -> None:
     mine = make_model()
     mine.summary()
-    told = capsys.readouterr().out
-    assert all(f"({kind})" in told for kind in ("Lambda", "Block", "Power"))
-    assert f"{4 * 4 + 15 + 3 + 3 + 8:,} parameters" in told
+    output = capsys.readouterr().out
+    assert all(f"({kind})" in output for kind in ("Lambda", "Block", "Power"))
+    assert f"{4 * 4 + 15 + 3 + 3 + 8:,} parameters" in output
     explained = str(mine.explain())
     assert "h1 = 0.5 * tanh(x) * scale1" in explained
     assert "(Block)" in explained

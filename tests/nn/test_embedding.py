@@ -69,6 +69,20 @@ def test_longer_padding_changes_nothing(rng: np.random.Generator) -> None:
 
 
 @pytest.mark.parametrize(
+    "layer", [nn.Flatten(), nn.Reshape((3, 4)), nn.Reshape((12,)), nn.Maxout(2, axis=1)], ids=lambda layer: layer.name
+)
+def test_layers_that_change_the_time_axis_drop_the_mask(layer: Any) -> None:
+    vectors = nn.Embedding(4, 2, mask_zero=True)(pel.tensor("words", ("n", 6), "int32"))
+    assert nn.find_mask(vectors) is not None
+    assert nn.find_mask(layer(vectors)) is None
+
+
+def test_maxout_of_features_keeps_the_mask() -> None:
+    x = pel.masked(pel.tensor3("x", shape=("n", 6, 2)), pel.tensor("mask", ("n", 6), "bool"))
+    assert nn.find_mask(nn.Maxout(2)(x)) is nn.find_mask(x)
+
+
+@pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: nn.Embedding(0, 2, name="e"), "e: expected input_dim to be an integer of 1 or more"),

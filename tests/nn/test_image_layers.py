@@ -33,7 +33,7 @@ def test_layers_agree_with_keras_for_given_draws(case: str) -> None:
 
 
 @pytest.mark.peer
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of Keras
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # in Keras
 @pytest.mark.parametrize("case", images.CASES)
 def test_golden_values_are_those_of_keras(case: str) -> None:
     pytest.importorskip("keras")
@@ -108,13 +108,16 @@ def test_rotation_angles_are_uniform() -> None:
 
 
 def test_zoom_factors_are_uniform() -> None:
-    alike, apart = draw_transforms(nn.RandomZoom(0.3, seed=1)), draw_transforms(nn.RandomZoom((-0.5, 0.1), 0.2, seed=1))
-    check_uniform(alike[:, 0, 0], 0.7, 1.3)
-    np.testing.assert_array_equal(alike[:, 0, 0], alike[:, 1, 1])
-    check_uniform(apart[:, 0, 0], 0.5, 1.1)
-    check_uniform(apart[:, 1, 1], 0.8, 1.2)
-    assert abs(np.corrcoef(apart[:, 0, 0], apart[:, 1, 1])[0, 1]) < 0.1
-    np.testing.assert_allclose(apart @ [4.0, 3.5, 1.0], np.tile([4.0, 3.5], (2000, 1)), atol=1e-5)
+    equal, separate = (
+        draw_transforms(nn.RandomZoom(0.3, seed=1)),
+        draw_transforms(nn.RandomZoom((-0.5, 0.1), 0.2, seed=1)),
+    )
+    check_uniform(equal[:, 0, 0], 0.7, 1.3)
+    np.testing.assert_array_equal(equal[:, 0, 0], equal[:, 1, 1])
+    check_uniform(separate[:, 0, 0], 0.5, 1.1)
+    check_uniform(separate[:, 1, 1], 0.8, 1.2)
+    assert abs(np.corrcoef(separate[:, 0, 0], separate[:, 1, 1])[0, 1]) < 0.1
+    np.testing.assert_allclose(separate @ [4.0, 3.5, 1.0], np.tile([4.0, 3.5], (2000, 1)), atol=1e-5)
 
 
 def test_translations_are_uniform() -> None:
@@ -136,12 +139,12 @@ def test_signs_of_rotation_and_translation() -> None:
 
 def test_brightness_and_contrast_are_uniform_and_clipped() -> None:
     count = 2000
-    grey = np.zeros((count, 9, 8, 3), "float32")
-    grey[:, :4] = 100
-    brighter = pel.function([X], nn.RandomBrightness((-0.2, 0.4), seed=1)(X), mode="numpy")(grey)
+    gray = np.zeros((count, 9, 8, 3), "float32")
+    gray[:, :4] = 100
+    brighter = pel.function([X], nn.RandomBrightness((-0.2, 0.4), seed=1)(X), mode="numpy")(gray)
     check_uniform(brighter[:, 0, 0, 0], 100 - 51, 100 + 102)
     assert brighter.min() == 0
-    contrast = pel.function([X], nn.RandomContrast(0.3, seed=1)(X), mode="numpy")(grey + 100)
+    contrast = pel.function([X], nn.RandomContrast(0.3, seed=1)(X), mode="numpy")(gray + 100)
     check_uniform((contrast[:, 0, 0, 0] - contrast[:, 8, 0, 0]) / 100, 0.7, 1.3)
     np.testing.assert_allclose(contrast.mean(axis=(1, 2)), 100 + 400 / 9, rtol=1e-4)
 
@@ -201,6 +204,10 @@ T = pel.tensor4("t", shape=("n", None, 8, 3))
         (lambda: nn.RandomZoom(0.1, (-1, 0), name="f"), "^f: expected width_factor to stay above -1. Received"),
         (lambda: nn.RandomTranslation(0.1, 2, name="f"), "^f: expected width_factor to be a number from -1 to 1"),
         (lambda: nn.RandomContrast(-0.1, name="f"), "^f: expected factor to be a number from 0 to 1"),
+        (lambda: nn.RandomContrast((0.1,), name="f"), "^f: expected factor to be a number from 0 to 1, or two of them"),
+        (lambda: nn.RandomContrast(0.1, ("a", "b"), name="f"), "^f: expected value_range to be the minimum and"),
+        (lambda: nn.RandomZoom(0.1, fill_value="black", name="f"), "^f: expected fill_value to be a number. Received"),
+        (lambda: nn.Resizing(2, 2, fill_value="black", name="f"), "^f: expected fill_value to be a number. Received"),
         (lambda: nn.RandomBrightness(0.1, value_range=255, name="f"), "^f: expected value_range to be the minimum and"),
         (
             lambda: nn.RandomCrop(0, 3, name="f"),
@@ -210,7 +217,11 @@ T = pel.tensor4("t", shape=("n", None, 8, 3))
         (lambda: nn.Normalization(name="f")(pel.matrix("m")), "^f: expected an input whose axes .* have known lengths"),
         (
             lambda: nn.Normalization(mean=[1, 2], variance=[1, 2], name="f")(X),
-            r"^f: expected a mean of shape \(3,\), as axes \(-1,\) of x have it. Received: one of shape \(2,\)",
+            r"^f: expected a mean of shape \(3,\), for axes \(-1,\) of x. Received: shape \(2,\)",
+        ),
+        (
+            lambda: nn.Normalization(name="f").adapt([[[1.0, np.nan]]]),
+            r"^f: expected data to be a number, or an array of them. Received: NaN in data=\[\[1.0, nan",
         ),
         (
             lambda: nn.Normalization(name="f").adapt(np.zeros((0, 3))),
@@ -223,8 +234,14 @@ def test_invalid_arguments_and_inputs_are_rejected(write: Any, message: str) -> 
         write()
 
 
+def test_factors_are_numbers_of_numpy_too() -> None:
+    assert nn.RandomRotation(np.float32(0.25)).factor == (-0.25, 0.25)
+    assert nn.RandomContrast((np.float32(0.25), 0)).factor == (0.75, 1)
+    assert nn.Dropout(np.float32(0.5)).rate == 0.5
+
+
 def test_mean_requires_variance_and_data_must_be_arrays() -> None:
     with pytest.raises(TypeError, match=r"^f: expected mean and variance, or neither. Received: mean=1.0"):
         nn.Normalization(mean=1.0, name="f")
-    with pytest.raises(TypeError, match=r"Expected an array to adapt to, or an iterable of batches. Received: 3"):
+    with pytest.raises(TypeError, match=r"expected an array to adapt to, or an iterable of batches. Received: 3"):
         nn.Normalization().adapt(3)

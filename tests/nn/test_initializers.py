@@ -1,4 +1,4 @@
-"""Initializers draw from Keras's distributions, the same from the same seed."""
+"""Tests of initializers: distributions equal to Keras's, and reproducible values."""
 
 import math
 from typing import Any
@@ -12,40 +12,40 @@ from tests.nn.peers import initializers as peers
 from tests.nn.peers import store
 
 GOLDEN = store.load("initializers")
-SHAPE = (3, 3, 40, 60)  # a kernel: 360 values enter a unit, 540 leave it
+SHAPE = (3, 3, 40, 60)  # a kernel with fan-in 3 * 3 * 40 and fan-out 3 * 3 * 60
 FAN_IN, FAN_OUT, FAN_AVERAGE = 360, 540, 450
 
 
 def compare(found: store.Values, wanted: store.Values) -> None:
-    """Hold numbers and scales together exactly, and draws by Kolmogorov's and Smirnov's distance, one in a thousand."""
+    """Compare values and scales exactly, and distributions by a Kolmogorov-Smirnov test at significance level 0.001."""
     exact = [{key: value for key, value in values.items() if key != "quantiles"} for values in (found, wanted)]
     store.compare(*exact)
     many = peers.MATRICES if "grams" in found else math.prod(peers.MANY)
-    for ours, theirs in zip(*(columns_of_quantiles(values) for values in (found, wanted)), strict=True):
-        assert distance(ours, theirs) < 1.95 * math.sqrt(2 / many)
+    for ours, theirs in zip(*(get_quantile_columns(values) for values in (found, wanted)), strict=True):
+        assert compute_ks_distance(ours, theirs) < 1.95 * math.sqrt(2 / many)
 
 
-def columns_of_quantiles(values: store.Values) -> Any:
+def get_quantile_columns(values: store.Values) -> Any:
     return values["quantiles"].reshape(len(peers.LEVELS), -1).T if "quantiles" in values else ()
 
 
-def distance(ours: Any, theirs: Any) -> Any:
+def compute_ks_distance(ours: Any, theirs: Any) -> Any:
     return np.abs(np.interp(theirs, ours, peers.LEVELS) - peers.LEVELS).max()
 
 
 @pytest.mark.parametrize("case", peers.CASES)
-def test_they_agree_with_keras(case: str) -> None:
+def test_values_agree_with_keras(case: str) -> None:
     compare(peers.by_pellucid(case), GOLDEN[case])
 
 
 @pytest.mark.peer
 @pytest.mark.parametrize("case", peers.CASES)
-def test_the_golden_values_are_those_of_keras(case: str) -> None:
+def test_golden_values_are_those_of_keras(case: str) -> None:
     pytest.importorskip("keras")
     compare(peers.by_keras(case), GOLDEN[case])
 
 
-def test_a_wider_spread_would_not_agree() -> None:
+def test_other_scales_are_detected() -> None:
     found = peers.by_pellucid("HeNormal")
     with pytest.raises(AssertionError):
         compare({**found, "quantiles": 1.05 * found["quantiles"]}, GOLDEN["HeNormal"])
@@ -53,13 +53,15 @@ def test_a_wider_spread_would_not_agree() -> None:
         compare({**found, "scale": 1.0001 * found["scale"]}, GOLDEN["HeNormal"])
 
 
-def test_a_sparse_matrix_is_lasagnes(rng: np.random.Generator) -> None:
+def test_sparse_matrices_are_those_of_lasagne(rng: np.random.Generator) -> None:
     values = initializers.Sparse(sparsity=0.3, std=0.2, seed=1)((50, 400))
     assert (np.count_nonzero(values, axis=0) == 15).all()
-    assert np.abs(np.count_nonzero(values, axis=1) - 120).max() < 5 * math.sqrt(400 * 0.3 * 0.7)  # no row is preferred
+    assert np.abs(np.count_nonzero(values, axis=1) - 120).max() < 5 * math.sqrt(
+        400 * 0.3 * 0.7
+    )  # rows have equal probability
     drawn = np.quantile(values[values != 0], peers.LEVELS)
     normal = np.quantile(0.2 * rng.standard_normal(6000), peers.LEVELS)
-    assert distance(drawn, normal) < 1.95 * math.sqrt(2 / 6000)
+    assert compute_ks_distance(drawn, normal) < 1.95 * math.sqrt(2 / 6000)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +81,7 @@ def test_a_sparse_matrix_is_lasagnes(rng: np.random.Generator) -> None:
         (initializers.RandomNormal(stddev=2), 2, math.inf),
     ],
 )
-def test_spread_and_range(initializer: Any, deviation: float, limit: float) -> None:
+def test_standard_deviation_and_range(initializer: Any, deviation: float, limit: float) -> None:
     nn.set_random_seed(0)
     values = initializers.get(initializer)(SHAPE)
     assert values.dtype == np.float32
@@ -94,6 +96,12 @@ def test_means() -> None:
     assert initializers.TruncatedNormal(mean=3, stddev=0.1)((1000,)).mean() == pytest.approx(3, abs=0.02)
     assert initializers.RandomNormal(mean=-3)((1000,)).mean() == pytest.approx(-3, abs=0.02)
     assert initializers.get("glorot_uniform")((300, 300)).mean() == pytest.approx(0, abs=0.001)
+
+
+@pytest.mark.parametrize("name", sorted(initializers.NAMED))
+def test_repr_is_code(name: str) -> None:
+    made = initializers.get(name)
+    assert repr(eval(repr(made), vars(initializers))) == repr(made)
 
 
 def test_constants() -> None:
@@ -118,8 +126,8 @@ def test_fans() -> None:
 
 
 def test_the_same_seed_gives_the_same_values() -> None:
-    own = initializers.GlorotUniform(seed=5)
-    np.testing.assert_array_equal(own((3, 4)), own((3, 4)))
+    seeded = initializers.GlorotUniform(seed=5)
+    np.testing.assert_array_equal(seeded((3, 4)), seeded((3, 4)))
     nn.set_random_seed(1)
     first, second = initializers.get("he_normal")((3,)), initializers.get("he_normal")((3,))
     assert (first != second).any()
@@ -132,18 +140,18 @@ def test_the_same_seed_gives_the_same_values() -> None:
     [
         (lambda: initializers.get("he_norml"), "no initializer named 'he_norml'. Did you mean 'he_normal'"),
         (lambda: initializers.Orthogonal()((3,)), r"two or more axes. Received: shape=\(3,\)"),
-        (lambda: initializers.VarianceScaling(scale=0), "Expected a scale above 0"),
+        (lambda: initializers.VarianceScaling(scale=0), r"Expected scale > 0\. Received: scale=0"),
         (lambda: initializers.VarianceScaling(mode="fan"), "Expected mode to be one of .* Received: mode='fan'"),
         (lambda: initializers.VarianceScaling(distribution="flat"), "Expected distribution to be one of"),
         (lambda: initializers.RandomNormal(seed=-1)((2,)), "Expected a seed"),
         (lambda: nn.set_random_seed(1.5), "Expected a seed that is an integer of 0 or more. Received: seed=1.5"),
     ],
 )
-def test_what_is_out_of_range_is_refused(write: Any, message: str) -> None:
+def test_invalid_arguments_are_rejected(write: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         write()
 
 
-def test_a_base_class_says_what_is_missing() -> None:
+def test_the_base_class_names_the_missing_method() -> None:
     with pytest.raises(NotImplementedError, match="Initializer does not implement draw"):
         initializers.Initializer()((2,))

@@ -259,6 +259,8 @@ X = pel.matrix("x", shape=("n", 4))
         ),
         (lambda: nn.Dense(1, activation="softmax")(X), "A softmax of one element is always 1.*Use a sigmoid"),
         (lambda: nn.Reshape((3, 2))(X.reshape("n", 4)), "reshape"),
+        (lambda: nn.Permute(2, name="p"), "p: expected dims to be a permutation of the axes from 1 to 1"),
+        (lambda: nn.Permute((1, "b"), name="p"), "p: expected dims to be an integer, or several. Received: dims="),
     ],
 )
 def test_invalid_arguments_and_inputs_are_rejected(write: Any, message: str) -> None:
@@ -282,9 +284,9 @@ def test_a_layer_without_call_is_rejected() -> None:
 
 
 def test_a_misspelled_layer_has_a_hint() -> None:
-    misspelt = "Dens"
+    misspelled = "Dens"
     with pytest.raises(AttributeError, match=r"pellucid\.nn has no 'Dens'\. Did you mean 'Dense'\?"):
-        getattr(nn, misspelt)
+        getattr(nn, misspelled)
 
 
 @pytest.mark.parametrize(
@@ -296,7 +298,7 @@ def test_a_misspelled_layer_has_a_hint() -> None:
         (lambda: nn.Dense(3, trainable=False), r"'trainable'. Write layer.trainable = False"),
         (lambda: nn.Dense(), "^Dense: missing required argument: units"),
         (lambda: nn.Conv2D(), "^Conv2D: missing required arguments: filters, kernel_size"),
-        (lambda: nn.Flatten("a", "b"), "^Flatten takes at most 1 argument: name. Received: 2"),
+        (lambda: nn.Flatten("a", "b"), "^Flatten takes at most 1 positional argument: name. Received: 2"),
         (lambda: nn.Flatten(input_shape=(2,)), r"'input_shape'. Begin the model with nn.Input\(shape\)"),
         (lambda: nn.Identity(steps=3), "^Identity takes no argument 'steps'. It takes: name"),
         (lambda: nn.Dense(3, units=3), "^Dense: expected one value for units. Received: a positional and a"),

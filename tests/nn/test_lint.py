@@ -1,4 +1,4 @@
-"""The linter finds every planted mistake, and says what is wrong, where, why it matters and how to fix it."""
+"""Tests of the linter: every planted mistake is found, with its place, its effect and a fix."""
 
 from __future__ import annotations
 
@@ -367,6 +367,13 @@ def test_non_finite_initial_loss_and_short_output_for_a_deep_network() -> None:
     assert "mode='guard'" in found.fix
     assert "softmax(… @ " in str(found)
     assert max(map(len, str(found).splitlines())) < 200
+
+
+def test_initial_loss_without_positive_labels() -> None:
+    x, _, _ = table()
+    t = pel.matrix("t", shape=("n", 1))
+    loss = L.binary_crossentropy(t, Dense(1, activation="sigmoid")(x)).mean()
+    assert not pel.lint(loss, {"x": X, "t": np.zeros((len(X), 1), "float32")})
 
 
 def test_text_and_html_of_findings() -> None:

@@ -13,7 +13,7 @@ from pellucid import nn
 from pellucid.graph.expr import Input
 from pellucid.graph.traversal import topological
 from pellucid.nn import losses as L
-from tests.nn.healthy_networks import HEALTHY, Made, regression_of_shares
+from tests.nn.healthy_networks import HEALTHY, Made, regression_of_fractions
 
 
 @pytest.mark.parametrize("make", HEALTHY, ids=lambda make: make.__name__)
@@ -29,7 +29,7 @@ def test_healthy_network_has_no_findings(make: Callable[[], Made]) -> None:
 
 
 def test_squared_error_of_fractions_is_accepted_with_data() -> None:
-    loss, values = regression_of_shares()
+    loss, values = regression_of_fractions()
     assert [f.name for f in pel.lint(loss)] == ["squared error of a sigmoid"]
     assert list(pel.lint(loss, values)) == []
 
@@ -54,7 +54,7 @@ def one_layer_of_digits() -> Any:
     return MnistSoftmaxNetwork(np.zeros((9, 784), "uint8"), np.zeros(9, "int32"), 0.1).step
 
 
-def colours() -> Any:
+def color_images() -> Any:
     from pellucid.experiments.conv32 import Conv32Network
 
     network = Conv32Network(2, 0.5, 0)
@@ -96,7 +96,7 @@ COURSE: list[tuple[Callable[[], Any], list[str]]] = [
     (moons, []),
     (digits, []),
     (one_layer_of_digits, []),
-    (colours, []),
+    (color_images, []),
     (many_moons, []),
     (adder, ["squared error of a sigmoid"]),
     (adder_fixed, []),

@@ -1,4 +1,4 @@
-"""Losses are their formulas, finite at any score, and refuse what does not belong together."""
+"""Tests of losses: agreement with Keras and with formulas, finite results for extreme scores, and error messages."""
 
 from typing import Any
 
@@ -22,13 +22,13 @@ def softmax(z: Any) -> Any:
 
 
 @pytest.mark.parametrize("case", peers.CASES)
-def test_they_agree_with_keras(case: str) -> None:
+def test_values_agree_with_keras(case: str) -> None:
     store.compare(peers.by_pellucid(case), GOLDEN[case])
 
 
 @pytest.mark.peer
 @pytest.mark.parametrize("case", peers.CASES)
-def test_the_golden_values_are_those_of_keras(case: str) -> None:
+def test_golden_values_are_those_of_keras(case: str) -> None:
     pytest.importorskip("keras")
     store.compare(peers.by_keras(case), GOLDEN[case])
 
@@ -75,14 +75,14 @@ def test_binary_crossentropy(z: Any, t: Any, mode: str, how: str) -> None:
 
 
 @pytest.mark.parametrize("mode", ["numpy", "xla"])
-def test_errors(z: Any, t: Any, mode: str) -> None:
+def test_squared_and_absolute_errors(z: Any, t: Any, mode: str) -> None:
     for name, value in (("mse", ((t - z) ** 2).mean(-1)), ("mae", np.abs(t - z).mean(-1))):
         result = pel.function([COLUMNS, SCORES], losses.get(name)(COLUMNS, SCORES), mode=mode)(t, z)
         assert result.dtype == np.float32
         np.testing.assert_allclose(result, value, rtol=1e-5)
 
 
-def test_one_value_a_sample_may_be_written_in_two_ways() -> None:
+def test_vectors_and_columns_of_one_are_equivalent() -> None:
     v, c = pel.vector("v", shape=("n",)), pel.matrix("c", shape=("n", 1))
     for loss in (losses.binary_crossentropy, losses.mean_squared_error):
         for y_true, y_pred in ((v, c), (v, v), (c, v), (c, c)):
@@ -93,7 +93,7 @@ def test_one_value_a_sample_may_be_written_in_two_ways() -> None:
     assert losses.sparse_categorical_crossentropy(steps, q).shape == ("n", "t")
 
 
-def test_integer_and_double_targets_leave_the_prediction_in_float32() -> None:
+def test_losses_have_the_dtype_of_the_prediction() -> None:
     for dtype in ("int32", "uint8", "bool", "float64"):
         target = pel.matrix("t", shape=("n", 3), dtype=dtype)
         for name in ("binary_crossentropy", "categorical_crossentropy", "mse", "mae"):
@@ -133,7 +133,7 @@ def test_value_and_gradient_are_finite_at_extreme_scores(name: str, activation: 
         assert all(v.dtype == np.float32 and np.isfinite(v).all() for v in values)
 
 
-def test_binary_crossentropy_of_a_saturated_softmax_pulls_back() -> None:
+def test_binary_crossentropy_of_a_saturated_softmax_has_a_gradient() -> None:
     z, t = pel.matrix("z", shape=("n", 2)), pel.matrix("t", shape=("n", 2))
     loss = losses.binary_crossentropy(t, pel.softmax(z))
     value, gradient = pel.function([z, t], [loss, pel.grad(loss.sum(), z)])([[1000.0, -1000.0]], [[0.0, 1.0]])
@@ -143,7 +143,7 @@ def test_binary_crossentropy_of_a_saturated_softmax_pulls_back() -> None:
 
 @pytest.mark.parametrize("name", ["binary_crossentropy", "categorical_crossentropy", "mse"])
 @pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
-def test_gradients_are_right(
+def test_gradients_agree_with_finite_differences(
     rng: np.random.Generator, check_gradients: Any, t: Any, name: str, activation: str
 ) -> None:
     x, y = pel.tensor("x", ("n", 2), "float64"), pel.tensor("y", ("n", 3), "float64")
@@ -175,7 +175,7 @@ def test_gradients_are_right(
         (lambda: losses.get("crossentropy"), "no loss named 'crossentropy'. Did you mean '.*crossentropy'"),
     ],
 )
-def test_what_does_not_belong_together_is_refused(write: Any, message: str) -> None:
+def test_shapes_that_do_not_match_are_rejected(write: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         write()
 
@@ -189,6 +189,7 @@ def test_labels_must_be_integers() -> None:
 
 def test_a_loss_may_be_a_function() -> None:
     assert losses.get(losses.mean_squared_error) is losses.mean_squared_error
+    assert isinstance(losses.get(losses.MeanSquaredError), losses.MeanSquaredError)
     with pytest.raises(TypeError, match=r"Expected a name or a function for the loss. Received: 3"):
         losses.get(3)  # type: ignore[arg-type]
 
@@ -207,7 +208,9 @@ SATURATED = np.array([[1000.0, -1000.0, 0.0], [-50.0, 60.0, 60.0], [0.0, 0.0, 0.
     ],
 )
 @pytest.mark.parametrize("mode", ["numpy", "xla"])
-def test_probabilities_are_as_good_as_logits(loss: Any, activation: str, settings: Any, mode: str) -> None:
+def test_probabilities_and_logits_have_identical_losses_and_gradients(
+    loss: Any, activation: str, settings: Any, mode: str
+) -> None:
     sparse = loss is losses.SparseCategoricalCrossentropy
     y = LABELS if sparse else COLUMNS
     made = [
@@ -223,7 +226,7 @@ def test_probabilities_are_as_good_as_logits(loss: Any, activation: str, setting
     np.testing.assert_array_equal(g_p, g_z)
 
 
-def test_what_is_ignored_leaves_the_mean_and_has_no_gradient() -> None:
+def test_ignored_samples_are_excluded_from_mean_and_gradient() -> None:
     loss = losses.SparseCategoricalCrossentropy(ignore_class=-1)(LABELS, pel.softmax(SCORES))
     f = pel.function([LABELS, SCORES], [loss, pel.grad(loss, SCORES)])
     z = np.array([[0.0, 0.0, 0.0], [9.0, -9.0, 3.0]], "float32")
@@ -233,7 +236,7 @@ def test_what_is_ignored_leaves_the_mean_and_has_no_gradient() -> None:
     assert f(np.array([-1, -1], "int32"), z)[0] == 0
 
 
-def test_counts_of_zero_where_none_are_expected() -> None:
+def test_poisson_with_zero_counts() -> None:
     t, y = pel.vector("t", shape=("n",)), pel.vector("y", shape=("n",))
     loss = losses.poisson(t, pel.relu(y))
     assert pel.function([t, y], loss)([0.0, 1.0], [-1.0, 1.0]).tolist() == [0, 1]
@@ -241,41 +244,48 @@ def test_counts_of_zero_where_none_are_expected() -> None:
     assert pel.function([t, z], losses.poisson(t, pel.exp(z)))([2.0], [[-200.0]]).tolist() == [400]
 
 
-def test_lasagnes_hinges(rng: np.random.Generator) -> None:
+def test_hinges_agree_with_lasagne(rng: np.random.Generator) -> None:
     scores, labels = rng.normal(size=(6, 3)).astype("float32"), np.array([0, 1, 2, 2, 1, 0], "int32")
     hot = np.eye(3)[labels]
     found = pel.function([LABELS, SCORES], losses.multiclass_hinge(LABELS, SCORES, delta=0.7))(labels, scores)
     wrong = np.where(hot == 1, -np.inf, scores).max(-1)
     np.testing.assert_allclose(found, np.maximum(wrong - scores[hot == 1] + 0.7, 0), rtol=1e-5)
     p = pel.sigmoid(SCORES)
-    both = [losses.binary_hinge(COLUMNS, SCORES, 0.7), losses.binary_hinge(COLUMNS, p, 0.7, log_odds=False)]
+    outputs = [
+        losses.binary_hinge(COLUMNS, SCORES, 0.7),
+        losses.binary_hinge(COLUMNS, p, 0.7, log_odds=False),
+    ]
     wanted = np.maximum(0.7 - (2 * hot - 1) * scores, 0).mean(-1)
-    for value in pel.function([COLUMNS, SCORES], both)(hot.astype("float32"), scores):
+    for value in pel.function([COLUMNS, SCORES], outputs)(hot.astype("float32"), scores):
         np.testing.assert_allclose(value, wanted, rtol=1e-5)
 
 
-def test_a_sequence_is_as_probable_as_all_its_ways_together(rng: np.random.Generator) -> None:
+def test_ctc_sums_the_probabilities_of_all_alignments(rng: np.random.Generator) -> None:
     y, z = pel.imatrix("y", shape=("n", 2)), pel.tensor3("z", shape=("n", 4, 3))
     scores = rng.normal(size=(1, 4, 3)).astype("float32")
     p = np.exp(scores[0]) / np.exp(scores[0]).sum(-1, keepdims=True)
     by_labels: dict[tuple[int, ...], float] = {}
-    for way in np.ndindex(3, 3, 3, 3):
-        kept = tuple(c for c, before in zip(way, (-1, *way), strict=False) if c not in (before, 0))
-        by_labels[kept] = by_labels.get(kept, 0.0) + float(np.prod([p[t, c] for t, c in enumerate(way)]))
+    for alignment in np.ndindex(3, 3, 3, 3):
+        kept = tuple(c for c, before in zip(alignment, (-1, *alignment), strict=False) if c not in (before, 0))
+        by_labels[kept] = by_labels.get(kept, 0.0) + float(np.prod([p[t, c] for t, c in enumerate(alignment)]))
     loss = pel.function([y, z], losses.ctc(y, z), mode="numpy")
     for labels in ([1, 2], [1, 1], [2, 0], [0, 0]):
-        told = tuple(c for c in labels if c)
-        assert loss(np.array([labels], "int32"), scores) == pytest.approx(-np.log(by_labels[told]), rel=1e-5)
+        nonblank = tuple(c for c in labels if c)
+        assert loss(np.array([labels], "int32"), scores) == pytest.approx(-np.log(by_labels[nonblank]), rel=1e-5)
     short = pel.function([y, z], losses.ctc(y, z[:, :1]), mode="numpy")
     assert short(np.array([[1, 2]], "int32"), scores) > 1e29
 
 
-def test_a_circle_loss_leaves_out_who_is_alone_in_a_class() -> None:
+def test_circle_loss_excludes_samples_without_another_of_their_class() -> None:
     y, x = pel.ivector("y", shape=("n",)), pel.matrix("x", shape=("n", 2))
-    both = [losses.Circle()(y, x), losses.Circle(reduction="sum")(y, x), pel.grad(losses.Circle()(y, x), x)]
+    outputs = [
+        losses.Circle()(y, x),
+        losses.Circle(reduction="sum")(y, x),
+        pel.grad(losses.Circle()(y, x), x),
+    ]
     places = np.array([[1, 0], [1, 0], [-1, 0], [0, 1], [0, -1]], "float32")
-    mean, total, slope = pel.function([y, x], both, mode="numpy")(np.array([0, 0, 1, 2, 2], "int32"), places)
-    assert mean == pytest.approx(total / 4, rel=1e-6)  # of the third there is nothing to say
+    mean, total, slope = pel.function([y, x], outputs, mode="numpy")(np.array([0, 0, 1, 2, 2], "int32"), places)
+    assert mean == pytest.approx(total / 4, rel=1e-6)  # the third sample is alone in its class
     assert np.isfinite(slope).all()
 
 
@@ -294,7 +304,7 @@ def test_class_weights_as_labels_and_as_columns() -> None:
         assert y.dtype == np.float32
 
 
-def test_a_loss_of_ones_own_and_how_losses_are_written() -> None:
+def test_custom_loss_and_repr() -> None:
     class Cubes(losses.Loss):
         def call(self, y_true: Any, y_pred: Any) -> Any:
             return (abs(y_true - y_pred) ** 3).mean(axis=-1)

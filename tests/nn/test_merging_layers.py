@@ -60,6 +60,8 @@ def test_inputs_as_positional_arguments() -> None:
             lambda: nn.Dot((1, 0), name="d"),
             "^d: expected an axis, or one for each of two expressions, other than 0, the batch",
         ),
+        (lambda: nn.Concatenate(-2, name="c")([X, X]), "^c: expected an axis other than the batch axis, not axis=-2"),
+        (lambda: nn.Dot(-2, name="d")([X, X]), r"^d: expected axes other than the batch axis, not axes=\(-2, -2\)"),
         (lambda: nn.Dot(1, name="d")([X]), "^d: expected two expressions, not 1"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Metrics agree with Keras over batches, with weights and masks; accuracies count what is right, one value a sample."""
+"""Tests of metrics: agreement with Keras over batches, with weights and masks, and with counts."""
 
 from typing import Any
 
@@ -15,22 +15,22 @@ P = np.array([[0.7, 0.2, 0.1], [0.1, 0.5, 0.4], [0.3, 0.3, 0.4]], "float32")
 
 
 @pytest.mark.parametrize("case", peers.CASES)
-def test_they_agree_with_keras(case: str) -> None:
+def test_values_agree_with_keras(case: str) -> None:
     store.compare(peers.by_pellucid(case), GOLDEN[case])
 
 
 @pytest.mark.peer
 @pytest.mark.filterwarnings(
     "ignore:Explicitly requested dtype int64", "ignore:.*Falling back to standard R2"
-)  # Keras's
+)  # in Keras
 @pytest.mark.parametrize("case", peers.CASES)
-def test_the_golden_values_are_those_of_keras(case: str) -> None:
+def test_golden_values_are_those_of_keras(case: str) -> None:
     pytest.importorskip("keras")
     store.compare(peers.by_keras(case), GOLDEN[case])
 
 
 @pytest.mark.parametrize("mode", ["numpy", "xla"])
-def test_accuracy_goes_by_the_shapes(mode: str) -> None:
+def test_accuracy_depends_on_the_shapes(mode: str) -> None:
     p = pel.matrix("p", shape=("n", 3))
     y, column, hot = pel.ivector("y", shape=("n",)), pel.imatrix("y", shape=("n", 1)), pel.matrix("y", shape=("n", 3))
     labels = np.array([0, 2, 2], "int32")
@@ -57,7 +57,7 @@ def test_binary_accuracy_is_a_mean_over_columns() -> None:
     assert f([[1, 0], [1, 1]], [[0.3, 0.3], [0.9, 0.9]]).tolist() == [0.5, 1]
 
 
-def test_a_mean_and_a_sum_of_values_go_on_and_begin_anew() -> None:
+def test_mean_and_sum_accumulate_until_reset() -> None:
     v, w = pel.vector("v", shape=("n",)), pel.vector("w", shape=("n",))
     mean, total = metrics.Mean().to_streaming(v, w), metrics.Sum().to_streaming(v, w)
     step = pel.function([v, w], [mean.result, total.result], updates={**mean.updates, **total.updates})
@@ -67,7 +67,7 @@ def test_a_mean_and_a_sum_of_values_go_on_and_begin_anew() -> None:
     assert [float(x) for x in step([5.0], [2.0])] == [5, 28]
 
 
-def test_what_a_loss_ignores_its_metric_ignores(rng: np.random.Generator) -> None:
+def test_a_metric_ignores_the_same_samples_as_its_loss(rng: np.random.Generator) -> None:
     y, z, w = pel.imatrix("y", shape=("n", 3)), pel.tensor("z", ("n", 3, 4)), pel.vector("w", shape=("n",))
     settings: dict[str, Any] = {"from_logits": True, "ignore_class": 2}
     metric = metrics.SparseCategoricalCrossentropy(**settings)
@@ -81,18 +81,18 @@ def test_what_a_loss_ignores_its_metric_ignores(rng: np.random.Generator) -> Non
     assert found[0] != pytest.approx(found[2], rel=1e-3)
 
 
-def test_a_confusion_matrix_and_an_area_are_counts_of_pairs(rng: np.random.Generator) -> None:
+def test_confusion_matrix_and_auc_are_counts_of_pairs(rng: np.random.Generator) -> None:
     y, q, t, p = pel.ivector("y", shape=("n",)), pel.ivector("q", shape=("n",)), pel.vector("t"), pel.vector("p")
-    named, said = rng.integers(0, 3, (2, 50)).astype("int32")
-    scores, yes = (rng.permutation(50) / 50 + 0.005).astype("float32"), named > 0
+    labels, predicted = rng.integers(0, 3, (2, 50)).astype("int32")
+    scores, positive = (rng.permutation(50) / 50 + 0.005).astype("float32"), labels > 0
     made = [metrics.ConfusionMatrix(3)(y, q), metrics.AUC(thresholds=np.arange(0.01, 1, 0.02).tolist())(t, p)]
-    table, area = pel.function([y, q, t, p], made, mode="numpy")(named, said, yes.astype("float32"), scores)
+    table, area = pel.function([y, q, t, p], made, mode="numpy")(labels, predicted, positive.astype("float32"), scores)
     for i, j in np.ndindex(3, 3):
-        assert table[i, j] == np.sum((named == i) & (said == j))
-    assert area == pytest.approx(np.mean(scores[yes][:, None] > scores[~yes]), rel=1e-5)
+        assert table[i, j] == np.sum((labels == i) & (predicted == j))
+    assert area == pytest.approx(np.mean(scores[positive][:, None] > scores[~positive]), rel=1e-5)
 
 
-def test_losses_are_metrics_too() -> None:
+def test_losses_can_be_metrics() -> None:
     assert metrics.get("mse").__name__ == "mean_squared_error"
     assert metrics.get("accuracy") is metrics.get("acc") is metrics.accuracy
     assert metrics.get(metrics.binary_accuracy) is metrics.binary_accuracy
@@ -114,6 +114,6 @@ def test_losses_are_metrics_too() -> None:
         ),
     ],
 )
-def test_what_does_not_fit_is_refused(write: Any, message: str) -> None:
+def test_shapes_that_do_not_match_are_rejected(write: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         write()

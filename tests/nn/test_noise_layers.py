@@ -127,6 +127,10 @@ def test_a_function_reports_the_streams_that_it_advances() -> None:
             lambda: nn.Dropout(0.5, noise_shape=(3, 1, 1), name="d")(X),
             "^d: expected a noise_shape with 1, None or the length for each axis of x",
         ),
+        (
+            lambda: nn.Dropout(0.5, noise_shape=3, name="d")(X),
+            "^d: expected a noise_shape with .* Received: noise_shape=3",
+        ),
         (lambda: nn.SpatialDropout2D(0.5, name="s")(X), "^s: expected an input of 4 axes"),
     ],
 )

@@ -1,4 +1,4 @@
-"""What every optimizer can be told: decay, clipping, averages, gathered gradients, a rate for each parameter."""
+"""Tests of options of all optimizers: weight decay, clipping, averages, gradient accumulation, multipliers."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from pellucid.nn.optimizers import NAMED, SGD, AdamW
 from pellucid.nn.schedules import ExponentialDecay
 
 
-def test_the_printed_formula_has_the_options_in_it() -> None:
+def test_the_printed_formula_contains_the_options() -> None:
     assert str(SGD(0.5, clipvalue=2, weight_decay=0.1)) == "w ← w - 0.05 * w - 0.5 * clip(g, -2, 2)"
     assert str(SGD(0.5, use_ema=True)) == (
         "w ← w - 0.5 * g\naverage ← where(iterations == 0, w′, 0.99 * average + 0.01 * w′)\niterations ← iterations + 1"
@@ -42,7 +42,7 @@ def test_a_notebook_shows_the_formula() -> None:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
 @pytest.mark.parametrize("name", NAMED)
-def test_every_dtype_is_kept_and_every_step_finite(name: str, dtype: str) -> None:
+def test_every_dtype_is_kept_and_every_step_is_finite(name: str, dtype: str) -> None:
     w = pel.shared(np.ones((2, 3)), "w", dtype=dtype)
     settings = {"epsilon_1": 1e-7} if name == "adafactor" else {}
     options = {"clipnorm": 1.0, "weight_decay": 0.1, "use_ema": True, "ema_overwrite_frequency": 2}
@@ -58,7 +58,7 @@ def test_every_dtype_is_kept_and_every_step_finite(name: str, dtype: str) -> Non
     assert (w.get_value() < 1).all()
 
 
-def test_parameters_of_one_name_or_none_are_remembered_apart() -> None:
+def test_slots_of_parameters_with_equal_or_no_names_have_different_names() -> None:
     parameters = [pel.shared(1.0, "w"), pel.shared(2.0, "w"), pel.shared(3.0), pel.shared(4.0)]
     optimizer = SGD(momentum=0.5)
     optimizer.updates(sum(p**2 for p in parameters), parameters)
@@ -72,7 +72,7 @@ def test_biases_do_not_decay() -> None:
     assert [float(v) for v in values] == [0.25, 0.5]
 
 
-def test_averages_can_stand_in_the_place_of_parameters() -> None:
+def test_averages_can_replace_parameters() -> None:
     w, x = pel.shared(4.0, "w"), pel.scalar("x")
     optimizer = SGD(0.25, use_ema=True, ema_momentum=0.5)
     step = pel.function([], updates=optimizer.updates(w**2))
@@ -87,7 +87,7 @@ def test_averages_can_stand_in_the_place_of_parameters() -> None:
     assert w.get_value() == 1.0
 
 
-def test_averages_are_of_what_a_constraint_allows() -> None:
+def test_averages_include_the_constraint() -> None:
     w = pel.shared(0.25, "w")
     w.constraint = lambda value: pel.maximum(value, 0)
     optimizer = SGD(1.0, use_ema=True, ema_momentum=0.5)
@@ -98,20 +98,20 @@ def test_averages_are_of_what_a_constraint_allows() -> None:
     assert optimizer.averages[w].get_value() == 0
 
 
-def test_a_learning_rate_may_be_multiplied_for_a_parameter() -> None:
+def test_learning_rate_multipliers_of_parameters() -> None:
     w, b, c = pel.shared(1.0, "w"), pel.shared(1.0, "b"), pel.shared(1.0, "c")
     for rate in (0.25, pel.shared(0.25, "rate", trainable=False)):
         updates = SGD(rate, multipliers={b: 2, "c": 0}).updates(w + b + c, [w, b, c])
         assert [float(v) for v in pel.function([], [updates[p] for p in (w, b, c)])()] == [0.75, 0.5, 1.0]
 
 
-def test_gradients_made_elsewhere_can_be_applied() -> None:
+def test_given_gradients_can_be_applied() -> None:
     w, g = pel.shared([1.0, 2.0], "w"), pel.vector("g")
     pel.function([g], updates=SGD(0.5).apply([g], [w]))([2.0, 4.0])
     assert w.get_value().tolist() == [0.0, 0.0]
 
 
-def test_gradients_are_gathered_as_if_the_batch_were_larger(rng: np.random.Generator) -> None:
+def test_accumulated_gradients_equal_those_of_a_larger_batch(rng: np.random.Generator) -> None:
     x = pel.vector("x", shape=("n",))
     points = rng.normal(size=12).astype("float32")
     values = []
@@ -132,7 +132,7 @@ def test_a_clipped_gradient_that_is_zero_stays_zero() -> None:
         assert pel.function([], updates[w])().tolist() == [1.0, 1.0]
 
 
-def test_the_arguments_are_remembered() -> None:
+def test_config_has_the_arguments() -> None:
     made = AdamW(0.1, weight_decay=0.2, clipnorm=1.0)
     assert made.config == {
         "learning_rate": 0.1, "weight_decay": 0.2, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7, "amsgrad": False,

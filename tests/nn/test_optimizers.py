@@ -1,4 +1,4 @@
-"""Optimizers step as Keras's do, stay in the parameter's dtype, and go on from what they remember."""
+"""Tests of optimizers: agreement with Keras and with formulas, dtypes, and saved state."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,9 +19,9 @@ CURVATURE = np.array([1.0, 4.0, 0.5])
 
 
 def sgd(momentum: float = 0.0, nesterov: bool = False) -> Callable[[int], Any]:
-    """Return the parameter after so many steps on :math:`\\sum c w^2 / 2`, as Keras's `SGD` makes them."""
+    """Return a function that runs N steps on :math:`\\sum c w^2 / 2` with the formula of Keras's `SGD`."""
 
-    def after(steps: int) -> Any:
+    def run(steps: int) -> Any:
         w, v = START.copy(), np.zeros(3)
         for _ in range(steps):
             g = CURVATURE * w
@@ -29,11 +29,11 @@ def sgd(momentum: float = 0.0, nesterov: bool = False) -> Callable[[int], Any]:
             w = w + (momentum * v - 0.1 * g if nesterov else v)
         return w
 
-    return after
+    return run
 
 
 def adam(steps: int) -> Any:
-    """Return the parameter after so many steps, as Keras's `Adam` makes them."""
+    """Return the parameter after N steps with the formula of Keras's `Adam`."""
     w, m, v = START.copy(), np.zeros(3), np.zeros(3)
     for t in range(1, steps + 1):
         g = CURVATURE * w
@@ -59,7 +59,7 @@ def quadratic(dtype: str) -> tuple[Any, Any]:
 @pytest.mark.parametrize("mode", ["numpy", "xla"])
 @pytest.mark.parametrize(("make", "wanted"), CASES)
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-12), ("float32", 1e-5)])
-def test_steps_are_those_of_the_formula(make: Any, wanted: Any, mode: str, dtype: str, tolerance: float) -> None:
+def test_steps_agree_with_the_formula(make: Any, wanted: Any, mode: str, dtype: str, tolerance: float) -> None:
     w, loss = quadratic(dtype)
     optimizer = make()
     updates = optimizer.updates(loss)
@@ -75,33 +75,33 @@ def test_steps_are_those_of_the_formula(make: Any, wanted: Any, mode: str, dtype
 
 
 @pytest.mark.parametrize("case", peers.CASES)
-def test_they_agree_with_keras(case: str) -> None:
+def test_values_agree_with_keras(case: str) -> None:
     found = peers.by_pellucid(case)
     # Keras rounds the exponent of Adafactor's beta to float32.
     exact = 1e-7 if case.startswith("Adafactor") else 1e-11
     for dtype, tolerance in (("float32", 1e-5), ("float64", exact)):
-        store.compare(only(dtype, found), only(dtype, GOLDEN[case]), tolerance)
+        store.compare(select_dtype(dtype, found), select_dtype(dtype, GOLDEN[case]), tolerance)
 
 
-def only(dtype: str, values: store.Values) -> store.Values:
+def select_dtype(dtype: str, values: store.Values) -> store.Values:
     return {name: value for name, value in values.items() if name.startswith(dtype)}
 
 
-def test_they_agree_with_keras_when_compiled() -> None:
-    for case, found in peers.all_compiled("float32").items():
-        store.compare(found, only("float32", GOLDEN[case]))
+def test_compiled_optimizers_agree_with_keras() -> None:
+    for case, found in peers.compute_all_compiled("float32").items():
+        store.compare(found, select_dtype("float32", GOLDEN[case]))
 
 
 @pytest.mark.peer
 @pytest.mark.parametrize("case", peers.CASES)
-def test_the_golden_values_are_those_of_keras(case: str) -> None:
+def test_golden_values_are_those_of_keras(case: str) -> None:
     pytest.importorskip("keras")
     store.compare(peers.by_keras(case), GOLDEN[case])
 
 
 @pytest.mark.parametrize("case", peers.FORMULAS)
 @pytest.mark.parametrize("mode", ["numpy", "xla"])
-def test_they_agree_with_their_formula(case: str, mode: str) -> None:
+def test_optimizers_that_keras_lacks_agree_with_their_formula(case: str, mode: str) -> None:
     name, settings, formula = peers.FORMULAS[case]
     w, loss = quadratic("float64")
     step = pel.function([], updates=getattr(optimizers, name)(**settings).updates(loss), mode=mode)
@@ -118,7 +118,7 @@ def test_every_optimizer_is_compared_with_keras_or_its_formula() -> None:
 
 
 def test_golden_steps() -> None:
-    """Three steps worked out with pencil and paper: the gradient of w ** 2 is 2 w."""
+    """Three steps computed by hand: the gradient of w ** 2 is 2 w."""
     for optimizer, values in [
         (SGD(0.25), [2, 1, 0.5]),
         (SGD(0.25, momentum=0.5), [2, 0, -1]),
@@ -138,7 +138,7 @@ def test_the_first_step_of_adam_is_the_learning_rate() -> None:
 
 
 @pytest.mark.parametrize(("make", "count"), [(lambda: SGD(), 0), (lambda: SGD(momentum=0.5), 1), (lambda: Adam(), 3)])
-def test_what_is_remembered_is_made_once(make: Any, count: int) -> None:
+def test_slots_are_created_once(make: Any, count: int) -> None:
     w, loss = quadratic("float32")
     optimizer = make()
     first, second = optimizer.updates(loss), optimizer.updates(loss * 2, [w])
@@ -149,7 +149,7 @@ def test_what_is_remembered_is_made_once(make: Any, count: int) -> None:
     assert pel.parameters(list(first.values()))[0] is w
 
 
-def test_names_say_whose_memory_it_is() -> None:
+def test_slot_names_contain_the_parameter() -> None:
     _, loss = quadratic("float32")
     adam, momentum = Adam(), SGD(momentum=0.5)
     adam.updates(loss)
@@ -158,7 +158,7 @@ def test_names_say_whose_memory_it_is() -> None:
     assert [s.name for s in momentum.state] == ["w/momentum"]
 
 
-def test_only_the_parameters_named_are_changed() -> None:
+def test_only_given_parameters_are_updated() -> None:
     a, b = pel.shared(1.0, "a"), pel.shared(1.0, "b")
     frozen = pel.shared(1.0, "frozen", trainable=False)
     loss = (a * b * frozen) ** 2
@@ -184,7 +184,7 @@ def test_a_learning_rate_may_be_an_expression() -> None:
     assert w.get_value() == pytest.approx(0.9, rel=1e-4)
 
 
-def test_parameters_of_two_dtypes_keep_them() -> None:
+def test_parameters_of_two_dtypes_keep_their_dtype() -> None:
     a, b = pel.shared(np.float32(1), "a"), pel.shared(np.float64(1), "b")
     for optimizer in (SGD(momentum=0.5), Adam()):
         updates = optimizer.updates(a**2 + b**2)
@@ -192,7 +192,7 @@ def test_parameters_of_two_dtypes_keep_them() -> None:
         pel.function([], updates=updates)()
 
 
-def test_names() -> None:
+def test_optimizers_are_found_by_name_and_printed() -> None:
     assert isinstance(optimizers.get("adam"), Adam)
     assert isinstance(optimizers.get("SGD"), SGD)
     given = SGD(0.5)
@@ -219,7 +219,7 @@ def test_an_optimizer_prints_its_formula(name: str) -> None:
     assert str(NAMED[name](0.5)) == FORMULAS[name]
 
 
-def test_steps_are_counted_past_what_a_small_dtype_can_count() -> None:
+def test_the_step_count_exceeds_the_range_of_the_dtype() -> None:
     w = pel.shared(np.ones(2), "w", dtype="bfloat16")
     optimizer = Adam(0.5)
     step = pel.function([], updates=optimizer.updates(w.sum()), mode="numpy")
@@ -232,7 +232,7 @@ def test_steps_are_counted_past_what_a_small_dtype_can_count() -> None:
 @pytest.mark.parametrize(
     "rate", [0.25, np.float32(0.25), pel.shared(0.25, "rate"), pel.shared(0.5) / 2, lambda step: 0.25 + 0 * step]
 )
-def test_the_rate_is_the_same_however_it_is_given(rate: Any) -> None:
+def test_learning_rates_of_every_kind_are_equivalent(rate: Any) -> None:
     w, loss = quadratic("float64")
     step = pel.function([], updates=Adam(rate).updates(loss, [w]), mode="numpy")
     for _ in range(3):
@@ -259,8 +259,8 @@ def test_the_learning_rate_of_a_compiled_program_is_set_through_its_shared_varia
         plain.learning_rate = -1
 
 
-def test_what_is_remembered_is_saved_and_restored_by_name_or_in_order() -> None:
-    def trained(steps: int) -> Any:
+def test_state_is_saved_and_restored_by_name_or_in_order() -> None:
+    def train(steps: int) -> Any:
         w, loss = quadratic("float32")
         optimizer = Adam(0.1)
         step = pel.function([], updates=optimizer.updates(loss), mode="numpy")
@@ -268,15 +268,15 @@ def test_what_is_remembered_is_saved_and_restored_by_name_or_in_order() -> None:
             step()
         return w, optimizer, step
 
-    w, optimizer, step = trained(3)
+    w, optimizer, step = train(3)
     saved, weights = optimizer.get_state(), w.get_value()
     assert sorted(saved) == ["iterations", "w/m", "w/v"]
     step()
     for form in (saved, [saved[str(s.name)] for s in optimizer.state]):
-        v, other, again = trained(0)
+        v, other, other_step = train(0)
         v.set_value(weights)
         other.set_state(form)
-        again()
+        other_step()
         np.testing.assert_array_equal(v.get_value(), w.get_value())
     before = optimizer.get_state()
     with pytest.raises(pel.ShapeError):
@@ -287,7 +287,7 @@ def test_what_is_remembered_is_saved_and_restored_by_name_or_in_order() -> None:
 W = pel.shared([1.0], "W")
 
 
-def remembering() -> Any:
+def make_momentum_optimizer() -> Any:
     optimizer = SGD(momentum=0.5)
     optimizer.updates(W.sum())
     return optimizer
@@ -306,7 +306,7 @@ def remembering() -> Any:
         (lambda: Adam(epsilon=-1), ValueError, "Expected epsilon"),
         (lambda: SGD(momentm=0.9), TypeError, "SGD takes no argument 'momentm'. Did you mean 'momentum'"),
         (lambda: Adam(clipnrm=0.9), TypeError, "Adam takes no argument 'clipnrm'. Did you mean 'clipnorm'"),
-        (lambda: AdamW(weight_decay=None), ValueError, "AdamW is Adam with weight_decay"),
+        (lambda: AdamW(weight_decay=None), ValueError, r"expected weight_decay to be a number >= 0\. Received"),
         (lambda: SGD(weight_decay=-1), ValueError, "Expected weight_decay"),
         (lambda: SGD(clipnorm=0), ValueError, "Expected clipnorm to be a number above 0. Received: clipnorm=0"),
         (
@@ -315,7 +315,7 @@ def remembering() -> Any:
             "Expected at most one of clipnorm.*Received: clipnorm and clipvalue",
         ),
         (lambda: SGD(use_ema=True, ema_momentum=2), ValueError, "Expected ema_momentum to be in"),
-        (lambda: SGD(ema_overwrite_frequency=2), ValueError, "Give use_ema=True too"),
+        (lambda: SGD(ema_overwrite_frequency=2), ValueError, r"needs use_ema=True\. Received"),
         (lambda: SGD(gradient_accumulation_steps=1), ValueError, "gradient_accumulation_steps to be an integer of 2"),
         (
             lambda: SGD(loss_scale_factor=0),
@@ -329,8 +329,12 @@ def remembering() -> Any:
         (lambda: Ftrl(learning_rate_power=1), ValueError, "Expected learning_rate_power to be at most 0"),
         (lambda: Adafactor(beta_2_decay=0), ValueError, "Expected beta_2_decay to be less than 0"),
         (lambda: SGD().set_state([1]), pel.ShapeError, "has 0 slots.* no slots before updates"),
-        (lambda: remembering().set_state({"W/momentm": 1}), AttributeError, "Did you mean 'W/momentum'"),
-        (lambda: remembering().set_state({}), AttributeError, "SGD: values of these slots are missing: W/momentum"),
+        (lambda: make_momentum_optimizer().set_state({"W/momentm": 1}), AttributeError, "Did you mean 'W/momentum'"),
+        (
+            lambda: make_momentum_optimizer().set_state({}),
+            AttributeError,
+            "SGD: values of these slots are missing: W/momentum",
+        ),
         (lambda: SGD().updates(W), pel.GradientError, r"Expected a scalar loss.*loss.mean\(\)"),
         (lambda: SGD().updates(pel.scalar("x")), pel.GradientError, "Nothing to train"),
         (lambda: SGD().updates(W.sum(), [pel.scalar("x")]), pel.GradientError, "Expected parameters to be shared"),
@@ -339,12 +343,12 @@ def remembering() -> Any:
         (lambda: optimizers.get(dict), TypeError, "Expected the name of an optimizer"),
     ],
 )
-def test_what_cannot_be_trained_is_refused(write: Any, error: Any, message: str) -> None:
+def test_invalid_arguments_are_rejected(write: Any, error: Any, message: str) -> None:
     with pytest.raises(error, match=message):
         write()
 
 
-def test_an_optimizer_of_ones_own() -> None:
+def test_custom_optimizer() -> None:
     class SignDescent(optimizers.Optimizer):
         def step(self, parameter: Any, gradient: Any, rate: Any) -> Any:
             return {parameter: parameter - rate * pel.sign(gradient)}
@@ -356,7 +360,7 @@ def test_an_optimizer_of_ones_own() -> None:
         optimizers.Optimizer(0.1).updates(w**2)
 
 
-def test_training_goes_down(rng: np.random.Generator) -> None:
+def test_training_reduces_the_loss(rng: np.random.Generator) -> None:
     X, y = pel.matrix("X", shape=("n", 2)), pel.ivector("y", shape=("n",))
     p = nn.Dense(2, activation="softmax")(nn.Dense(8, activation="tanh")(X))
     loss = pel.losses.sparse_categorical_crossentropy(y, p).mean()

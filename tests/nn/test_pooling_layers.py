@@ -16,7 +16,7 @@ def test_values_and_gradients_agree_with_keras(case: str) -> None:
 
 
 @pytest.mark.peer
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of Keras
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # in Keras
 @pytest.mark.parametrize("case", pooling.CASES)
 def test_golden_values_are_those_of_keras(case: str) -> None:
     pytest.importorskip("keras")
@@ -87,8 +87,8 @@ X, T = pel.tensor4("x", shape=("n", 8, 8, 3)), pel.tensor4("t", shape=("n", None
             lambda: nn.ZeroPadding2D(((1, 2), 3, 4), name="z"),
             r"^z: expected padding to be .* Received: padding=\(\(1, 2",
         ),
-        (lambda: nn.ZeroPadding1D(-1, name="z"), "^z: expected padding to be an integer of 0 or more or one pair"),
-        (lambda: nn.ZeroPadding1D(None, name="z"), "^z: expected padding to be an integer of 0 or more or one pair"),
+        (lambda: nn.ZeroPadding1D(-1, name="z"), "^z: expected padding to be an integer of 0 or more, or a pair"),
+        (lambda: nn.ZeroPadding1D(None, name="z"), "^z: expected padding to be an integer of 0 or more, or a pair"),
         (lambda: nn.Cropping2D(4, name="c")(X), "^c: cropping=.* leaves nothing of x"),
         (lambda: nn.UpSampling2D(interpolation="cubic", name="u"), "^u: expected interpolation to be one of .*bicubic"),
         (lambda: nn.UpSampling2D(interpolation="bilinear", name="u")(T), "^u: expected an input whose sizes between"),

@@ -97,6 +97,15 @@ def test_layers_agree_with_numpy_loops(
         np.testing.assert_allclose(result, wanted, rtol=1e-4, atol=1e-6)
 
 
+def test_lstm_uses_the_bias_of_another_layer() -> None:
+    x = pel.tensor3("x", shape=(None, 5, 2))
+    first = nn.LSTM(4)
+    first(x)
+    second = nn.LSTM(4, bias_initializer=first.bias)
+    second(x)
+    assert second.bias is first.bias
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_result_is_the_last_output(rng: np.random.Generator, kind: Any) -> None:
     x = pel.tensor3("x", shape=(None, 5, 2))
@@ -161,13 +170,13 @@ def test_compile_time_does_not_grow_with_the_number_of_steps(
 @pytest.mark.parametrize("masked", [False, True])
 def test_bidirectional_with_initial_states_is_two_loops(rng: np.random.Generator, masked: bool) -> None:
     x, mask = pel.tensor3("x", shape=("n", "t", 2)), pel.tensor("mask", ("n", "t"), "bool")
-    begun = [pel.matrix(f"s{i}", shape=("n", 4)) for i in range(4)]
+    initial_states = [pel.matrix(f"s{i}", shape=("n", 4)) for i in range(4)]
     layer = nn.Bidirectional(nn.LSTM(4, return_sequences=True, return_state=True), merge_mode=None)
-    results = layer(x, initial_state=begun, **({"mask": mask} if masked else {}))
+    results = layer(x, initial_state=initial_states, **({"mask": mask} if masked else {}))
     value = rng.normal(size=(3, 5, 2)).astype("float32")
-    states = [rng.normal(size=(3, 4)).astype("float32") for _ in begun]
+    states = [rng.normal(size=(3, 4)).astype("float32") for _ in initial_states]
     counts = MASK if masked else np.ones_like(MASK)
-    inputs = [x, *begun, *([mask] if masked else [])]
+    inputs = [x, *initial_states, *([mask] if masked else [])]
     found = pel.function(inputs, results, mode="numpy")(value, *states, *([MASK] if masked else []))
     for way, part, first in ((0, layer.forward_layer, states[:2]), (1, layer.backward_layer, states[2:])):
         outputs, last = run_numpy_loop(part, value, counts, first)
@@ -234,10 +243,10 @@ def test_recurrent_dropout_is_the_same_at_every_step(rng: np.random.Generator, k
     x = pel.tensor3("x", shape=("n", 6, 2))
     layer = kind(3, recurrent_dropout=0.5, dropout=0.25)
     plain = kind(3)
-    trained, told, wanted = layer(x), pel.inference(layer(x)), plain(x)
+    trained, predicted, wanted = layer(x), pel.inference(layer(x)), plain(x)
     plain.set_weights(layer.get_weights())
     value = rng.normal(size=(4, 6, 2)).astype("float32")
-    f = pel.function([x], [trained, told, wanted], mode="numpy")
+    f = pel.function([x], [trained, predicted, wanted], mode="numpy")
     (a, b, c), (d, _, _) = f(value), f(value)
     np.testing.assert_allclose(b, c, rtol=1e-5, atol=1e-6)
     assert (a != b).any()
@@ -273,16 +282,16 @@ def test_custom_cell(rng: np.random.Generator, mode: str, zeros: bool) -> None:
     x, mask = pel.tensor3("x", shape=("n", 5, 2)), pel.tensor("mask", ("n", 5), "bool")
     layer = nn.RNN(Mean(name="mean"), return_sequences=True, return_state=True, zero_output_for_mask=zeros)
     value = rng.normal(size=(3, 5, 2)).astype("float32")
-    said, total, count = pel.function([x, mask], layer(x, mask=mask), mode=mode)(value, MASK)
+    outputs, total, count = pel.function([x, mask], layer(x, mask=mask), mode=mode)(value, MASK)
     assert [p.name for p in layer.parameters] == ["mean/gain"]
     np.testing.assert_allclose(total, (value * MASK[..., None]).sum(axis=1), rtol=1e-5)
     np.testing.assert_array_equal(count[:, 0], MASK.sum(axis=1))
-    np.testing.assert_allclose(said[0, -1, :2], value[0].mean(axis=0), rtol=1e-5)
-    assert not said[1, 0].any()  # there is no previous output
-    np.testing.assert_array_equal(said[1, 2], np.zeros(3) if zeros else said[1, 1])
-    np.testing.assert_array_equal(said[2, 4], np.zeros(3) if zeros else said[2, 2])
+    np.testing.assert_allclose(outputs[0, -1, :2], value[0].mean(axis=0), rtol=1e-5)
+    assert not outputs[1, 0].any()  # there is no previous output
+    np.testing.assert_array_equal(outputs[1, 2], np.zeros(3) if zeros else outputs[1, 1])
+    np.testing.assert_array_equal(outputs[2, 4], np.zeros(3) if zeros else outputs[2, 2])
     result = pel.function([x, mask], nn.RNN(layer.cell)(x, mask=mask), mode=mode)(value, MASK)
-    np.testing.assert_array_equal(result[2], said[2, 2])
+    np.testing.assert_array_equal(result[2], outputs[2, 2])
 
 
 def test_a_cell_with_one_state_may_return_it_alone(rng: np.random.Generator) -> None:

@@ -1,4 +1,4 @@
-"""Penalties are their formulas, and leave biases alone where they are told to."""
+"""Tests of regularizers: agreement with Keras, excluded biases, and error messages."""
 
 from typing import Any
 
@@ -14,18 +14,18 @@ GOLDEN = store.load("regularizers")
 
 
 @pytest.mark.parametrize("case", peers.CASES)
-def test_they_agree_with_keras(case: str) -> None:
+def test_values_agree_with_keras(case: str) -> None:
     store.compare(peers.by_pellucid(case), GOLDEN[case])
 
 
 @pytest.mark.peer
 @pytest.mark.parametrize("case", peers.CASES)
-def test_the_golden_values_are_those_of_keras(case: str) -> None:
+def test_golden_values_are_those_of_keras(case: str) -> None:
     pytest.importorskip("keras")
     store.compare(peers.by_keras(case), GOLDEN[case])
 
 
-def test_penalties_leave_biases_alone() -> None:
+def test_penalties_exclude_biases() -> None:
     W, b = pel.shared([1.0, -2.0], "W"), pel.shared([10.0], "b", regularizable=False)
     value = pel.function([], [regularizers.l2([W, b]), regularizers.l2(b), regularizers.l1([W, b, W * 2])])()
     assert [float(v) for v in value] == [5, 100, 9]
@@ -55,17 +55,23 @@ def test_strengths_are_factors() -> None:
             "Expected mode to be .* Received: mode='row'",
         ),
         (lambda: regularizers.OrthogonalRegularizer()(pel.vector("w")), ValueError, "expected a matrix of known size"),
-        (lambda: regularizers.L1(float("nan")), ValueError, "Expected a finite strength >= 0. Received: l1=nan"),
-        (lambda: regularizers.L2(-1), ValueError, "Expected a finite strength >= 0. Received: l2=-1"),
+        (
+            lambda: regularizers.L1(float("nan")),
+            ValueError,
+            "Expected l1 to be a number of 0 or more. Received: l1=nan",
+        ),
+        (lambda: regularizers.L2(-1), ValueError, "Expected l2 to be a number of 0 or more. Received: l2=-1"),
+        (lambda: regularizers.L2("strong"), ValueError, r"number of 0 or more\. Received"),  # type: ignore[arg-type]
+        (lambda: regularizers.l1(np.float32(0.5)), TypeError, r"l1: expected an expression .* write L1\(0.5\)"),  # type: ignore[arg-type]
         (lambda: regularizers.get("l22"), ValueError, "no regularizer named 'l22'. Did you mean 'l2'"),
     ],
 )
-def test_what_is_no_penalty_is_refused(write: Any, error: Any, message: str) -> None:
+def test_invalid_arguments_are_rejected(write: Any, error: Any, message: str) -> None:
     with pytest.raises(error, match=message):
         write()
 
 
-def test_vectors_at_right_angles_cost_nothing() -> None:
+def test_orthogonal_vectors_have_no_penalty() -> None:
     orthogonal = pel.constant(np.diag([1.0, 2.0, 3.0]))
     assert pel.function([], regularizers.OrthogonalRegularizer()(orthogonal))() == 0
     assert pel.function([], regularizers.OrthogonalRegularizer()(pel.constant(np.ones((1, 3)))))() == 0

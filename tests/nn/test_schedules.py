@@ -1,4 +1,4 @@
-"""Schedules have the rates of Keras and Caffe, as numbers and as expressions, and say what they are."""
+"""Tests of schedules: agreement with Keras and Caffe, as numbers and as expressions, and printed formulas."""
 
 import math
 from importlib import import_module
@@ -33,19 +33,19 @@ STEPS = np.arange(0, 1000, 7)
 
 
 @pytest.mark.parametrize("case", peers.CASES)
-def test_they_agree_with_keras(case: str) -> None:
+def test_values_agree_with_keras(case: str) -> None:
     store.compare(peers.by_pellucid(case), GOLDEN[case])
 
 
 @pytest.mark.peer
 @pytest.mark.parametrize("case", peers.CASES)
-def test_the_golden_values_are_those_of_keras(case: str) -> None:
+def test_golden_values_are_those_of_keras(case: str) -> None:
     pytest.importorskip("torch" if case.startswith("OneCycle") else "keras")
     store.compare(peers.by_keras(case), GOLDEN[case])
 
 
 @pytest.mark.parametrize("case", peers.CASES)
-def test_numbers_have_the_rates_of_expressions(case: str) -> None:
+def test_numbers_and_expressions_have_the_same_rates(case: str) -> None:
     name, values, named = peers.CASES[case]
     schedule = getattr(schedules, name)(*values, **named)
     rates = schedule(peers.STEPS)
@@ -68,7 +68,7 @@ CAFFE: dict[str, tuple[Any, Any]] = {
 
 
 @pytest.mark.parametrize("policy", CAFFE)
-def test_they_are_the_policies_of_caffe(policy: str) -> None:
+def test_schedules_agree_with_the_policies_of_caffe(policy: str) -> None:
     schedule, wanted = CAFFE[policy]
     np.testing.assert_allclose(schedule(STEPS), [wanted(int(s)) for s in STEPS], rtol=1e-12)
     step = pel.iscalar("step")
@@ -90,11 +90,11 @@ FORMULAS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("text", FORMULAS)
-def test_they_print_their_formula(text: str) -> None:
+def test_schedules_print_their_formula(text: str) -> None:
     assert str(FORMULAS[text]) == text
 
 
-def test_a_warm_up_leads_to_any_schedule() -> None:
+def test_any_schedule_can_follow_a_warm_up() -> None:
     after = ExponentialDecay(1.0, 10, 0.5)
     schedule = WarmUp(after, 4, initial_learning_rate=0.2)
     np.testing.assert_allclose(schedule([0, 1, 2, 3]), [0.2, 0.4, 0.6, 0.8])
@@ -103,14 +103,14 @@ def test_a_warm_up_leads_to_any_schedule() -> None:
     assert WarmUp(lambda step: 1 / (1 + step), 2)([0, 1, 2, 3]).tolist() == [0.0, 0.5, 1.0, 0.5]
 
 
-def test_waves_begin_again() -> None:
+def test_cosine_decay_restarts() -> None:
     rates = CosineDecayRestarts(1.0, 10, m_mul=0.5)(np.arange(70))
     assert rates[[0, 10, 30]].tolist() == [1.0, 0.5, 0.25]
     rises = np.flatnonzero(np.diff(rates) > 0) + 1
     assert rises.tolist() == [10, 30]
 
 
-def test_a_cycle_rises_to_the_greatest_rate_and_ends_far_below_the_first() -> None:
+def test_one_cycle_rises_to_the_peak_and_ends_below_the_initial_rate() -> None:
     rates = OneCycle(0.5, 100)(np.arange(120))
     assert rates[0] == pytest.approx(0.02)
     assert rates.argmax() == 29
@@ -136,7 +136,7 @@ def test_an_optimizer_counts_the_steps_of_its_schedule() -> None:
     assert optimizer.iterations.dtype == np.int64
 
 
-def test_a_schedule_of_ones_own() -> None:
+def test_functions_are_schedules() -> None:
     w = pel.shared(0.0, "w")
     step = pel.function([], updates=SGD(lambda step: 1 / (1 + step)).updates(-w, [w]))
     step()
@@ -146,7 +146,7 @@ def test_a_schedule_of_ones_own() -> None:
         schedules.Schedule()(1)
 
 
-def test_where_they_are_found() -> None:
+def test_schedules_are_found_in_every_namespace() -> None:
     assert pel.schedules is pel.nn.schedules is pel.optimizers.schedules is import_module("pellucid.schedules")
     with pytest.raises(AttributeError, match="Did you mean 'CosineDecay'"):
         _ = pel.schedules.CosinDecay
@@ -161,6 +161,8 @@ def test_where_they_are_found() -> None:
         (lambda: ExponentialDecay(1, 10, 0), ValueError, "Expected decay_rate to be a number above 0"),
         (lambda: PiecewiseConstantDecay([1], [1.0]), ValueError, "one more value than boundaries. Received: 1 values"),
         (lambda: PiecewiseConstantDecay([2, 1], [1.0] * 3), ValueError, "increasing integers. Received: boundaries="),
+        (lambda: PiecewiseConstantDecay([1.5], [1.0, 2.0]), ValueError, r"boundaries\[0\] to be an integer"),
+        (lambda: PiecewiseConstantDecay([1], [1.0, -2.0]), ValueError, r"values\[1\] to be a number of 0 or more"),
         (lambda: MultiStepDecay(1, []), ValueError, "Expected boundaries to be one or more increasing integers"),
         (lambda: CosineDecay(1, 10, warmup_steps=2), ValueError, "Expected a warmup_target"),
         (lambda: CosineDecayRestarts(1, 10, t_mul=0.5), ValueError, "Expected t_mul to be a number of 1 or more"),
@@ -169,6 +171,6 @@ def test_where_they_are_found() -> None:
         (lambda: ConstantSchedule(0.1)("late"), TypeError, "expected a step count.* Received: 'late'"),
     ],
 )
-def test_what_is_no_schedule_is_refused(write: Any, error: Any, message: str) -> None:
+def test_invalid_arguments_are_rejected(write: Any, error: Any, message: str) -> None:
     with pytest.raises(error, match=message):
         write()

@@ -48,8 +48,8 @@ def test_bidirectional_states_are_forward_first(rng: np.random.Generator) -> Non
     assert len(states) == 4
     np.testing.assert_array_equal(states[0], ahead)
     np.testing.assert_array_equal(states[2], back)
-    begun = both(x, initial_state=list(both(x)[2:]))
-    assert len(begun) == 6
+    initial_states = both(x, initial_state=list(both(x)[2:]))
+    assert len(initial_states) == 6
 
 
 def test_bidirectional_keeps_masks() -> None:

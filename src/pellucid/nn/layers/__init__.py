@@ -5,24 +5,18 @@ from pellucid.nn.layers.attention import *
 from pellucid.nn.layers.base import *
 from pellucid.nn.layers.batch_normalization import *
 from pellucid.nn.layers.convolution import *
-from pellucid.nn.layers.convolution_transpose import *
 from pellucid.nn.layers.dense import *
 from pellucid.nn.layers.depthwise import *
 from pellucid.nn.layers.dropout import *
 from pellucid.nn.layers.embedding import *
-from pellucid.nn.layers.global_pooling import *
 from pellucid.nn.layers.gru import *
 from pellucid.nn.layers.input import *
-from pellucid.nn.layers.lambda_layer import *
 from pellucid.nn.layers.lstm import *
 from pellucid.nn.layers.masking import *
-from pellucid.nn.layers.maxout import *
 from pellucid.nn.layers.merging import *
 from pellucid.nn.layers.multi_head_attention import *
-from pellucid.nn.layers.noise import *
 from pellucid.nn.layers.normalization import *
 from pellucid.nn.layers.padding import *
-from pellucid.nn.layers.permute import *
 from pellucid.nn.layers.pooling import *
 from pellucid.nn.layers.random_affine import *
 from pellucid.nn.layers.random_augmentation import *
@@ -30,7 +24,6 @@ from pellucid.nn.layers.recurrent import *
 from pellucid.nn.layers.rescaling import *
 from pellucid.nn.layers.reshape import *
 from pellucid.nn.layers.resizing import *
-from pellucid.nn.layers.separable import *
 from pellucid.nn.layers.simple_rnn import *
 from pellucid.nn.layers.wrappers import *
 

@@ -1,4 +1,4 @@
-"""Activation layers."""
+"""Activation layers, maxout among them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from pellucid.graph.types import format_shape, normalize_axis
 from pellucid.nn import activations
 from pellucid.nn.dtypes import to_float
 from pellucid.nn.layers.base import ConstraintLike, InitializerLike, Layer, RegularizerLike
-from pellucid.nn.layers.validation import check_axes, check_real
+from pellucid.nn.layers.validation import check_axes, check_axis, check_real, check_size
 from pellucid.nn.masks import find_mask, masked
 
-__all__ = ["Activation", "Softmax", "ReLU", "LeakyReLU", "PReLU", "ELU"]
+__all__ = ["Activation", "Maxout", "Softmax", "ReLU", "LeakyReLU", "PReLU", "ELU"]
 
 
 class Activation(Layer):
@@ -87,10 +87,9 @@ class ReLU(Layer):
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        for what, value in (("max_value", max_value), ("negative_slope", negative_slope), ("threshold", threshold)):
-            if value is not None:
-                check_real(self.name, what, value, 0)
-        self.max_value, self.negative_slope, self.threshold = max_value, negative_slope, threshold
+        self.max_value = None if max_value is None else check_real(self.name, "max_value", max_value, 0)
+        self.negative_slope = check_real(self.name, "negative_slope", negative_slope, 0)
+        self.threshold = check_real(self.name, "threshold", threshold, 0)
 
     def call(self, x: Expr) -> Expr:
         rectified: Expr = activations.relu(x, self.negative_slope, self.max_value, self.threshold)
@@ -275,3 +274,49 @@ class Softmax(Layer):
         else:
             result = masked_softmax(mask, x, axis=self.axis)
         return masked(result, mask) if is_input_mask else result
+
+
+class Maxout(Layer):
+    r"""Maximum of each :math:`k` consecutive features, :math:`\max_{j < k} x_{ik + j}`. After a `Dense` layer the units
+    learn their activation.
+
+    Parameters
+    ----------
+    num_pieces : int
+        :math:`k`, a divisor of the number of features.
+    axis : int
+        Axis of the features.
+    name : str, optional
+        Name of the layer. By default ``maxout``, ``maxout_1`` and so on.
+
+    Raises
+    ------
+    ShapeError
+        If the number of features is unknown or not a multiple of ``num_pieces``.
+
+    Examples
+    --------
+    >>> Maxout(2)(pel.matrix("x", shape=("n", 6)))
+    x.reshape(n, 3, 2).max(axis=2)
+
+    References
+    ----------
+    I. J. Goodfellow, D. Warde-Farley, M. Mirza, A. Courville and Y. Bengio, Maxout Networks, ICML 2013.
+    """
+
+    def __init__(self, num_pieces: int, axis: int = -1, name: str | None = None) -> None:
+        super().__init__(name)
+        self.num_pieces = check_size(self.name, "num_pieces", num_pieces)
+        self.axis = check_axis(self.name, "axis", axis)
+
+    def call(self, x: Expr) -> Expr:
+        axis = normalize_axis(self.axis, x.ndim, self.name, x)
+        size = x.shape[axis]
+        if not axis or not isinstance(size, int) or size % self.num_pieces:
+            raise ShapeError(
+                f"{self.name}: expected a multiple of {self.num_pieces} features, along an axis after the batch axis. "
+                f"Received: {brief(x)}, of shape {format_shape(x.shape)}, with axis={axis}"
+            ).with_operands([x])
+        self.keeps_mask = axis != 1
+        pieces = x.reshape([*x.shape[:axis], size // self.num_pieces, self.num_pieces, *x.shape[axis + 1 :]])
+        return pieces.max(axis=axis + 1)

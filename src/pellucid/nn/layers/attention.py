@@ -1,27 +1,30 @@
-"""Attention layers without projections."""
+"""Attention layers without projections, and attention masks."""
 
 from __future__ import annotations
 
+import functools
+import operator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import ShapeError, UseError, brief
-from pellucid.graph.expr import Expr, promote_operands
+from pellucid.graph.errors import DtypeError, OptionError, ShapeError, UseError, brief
+from pellucid.graph.expr import Expr, as_expr, promote_operands
 from pellucid.graph.ops.attention import masked_softmax
 from pellucid.graph.ops.hyperbolic import tanh
 from pellucid.graph.ops.permute import swapaxes
+from pellucid.graph.ops.ranges import arange_like
 from pellucid.graph.ops.reductions import sum
 from pellucid.graph.ops.reshape import expand_dims
 from pellucid.graph.ops.softmax import softmax
 from pellucid.graph.ops.where import where
 from pellucid.graph.types import format_shape, unify
 from pellucid.nn import initializers
-from pellucid.nn.layers.attention_masks import combine_masks
 from pellucid.nn.layers.base import Layer
 from pellucid.nn.layers.dropout import Dropout
-from pellucid.nn.layers.validation import check_choice
-from pellucid.nn.masks import masked
+from pellucid.nn.layers.validation import check_choice, make_shape_error
+from pellucid.nn.masks import find_mask, masked
 
 __all__ = ["Attention", "AdditiveAttention"]
 
@@ -65,6 +68,7 @@ class Attention(Layer):
 
     merges = True
     takes_mask = True
+    keeps_mask = False  # `call` attaches it
 
     def __init__(
         self,
@@ -86,16 +90,13 @@ class Attention(Layer):
                 f"Received: {', '.join(map(brief, x)) if isinstance(x, list) else brief(x)}"
             )
         query, value, key = x[0], x[1], x[-1]
-        matches = all(e.ndim == 3 for e in x) and None not in (
+        if any(e.ndim != 3 for e in x) or None in (
             unify(query.shape[-1], key.shape[-1]),
             *map(unify, key.shape[:-1], value.shape[:-1]),
-        )
-        if not matches:
-            shapes = ", ".join(f"{brief(e)} of shape {format_shape(e.shape)}" for e in x)
-            raise ShapeError(
-                f"{self.name}: expected a query (batch, queries, size), a key (batch, keys, size) and a value "
-                f"(batch, keys, features). Received: {shapes}"
-            ).with_operands(x)
+        ):
+            expected = "a query (batch, queries, size), a key (batch, keys, size) and a value (batch, keys, features)"
+            raise make_shape_error(self.name, expected, x)
+        super().check_input(query)
 
     def build(self, x: list[Expr]) -> None:
         if self.use_scale:
@@ -136,12 +137,8 @@ class AdditiveAttention(Attention):
     ----------
     use_scale : bool
         Whether to use :math:`s`.
-    dropout : float
-        Fraction of the attention weights dropped during training.
-    seed : int, optional
-        Seed of the dropout.
-    name : str, optional
-        Name of the layer. By default ``additive_attention``, ``additive_attention_1`` and so on.
+    dropout, seed, name
+        As in `Attention`.
 
     Raises
     ------
@@ -173,3 +170,55 @@ class AdditiveAttention(Attention):
         sums = tanh(expand_dims(query, axis=2) + expand_dims(key, axis=1))
         scores: Expr = sum(self.scale * sums if self.use_scale else sums, axis=-1)
         return scores
+
+
+def combine_masks(
+    layer: str,
+    query: Expr,
+    keys: Iterable[Expr],
+    attention_mask: Any,
+    causal: bool,
+    axes: tuple[int, ...] = (1,),
+    others: int = 1,
+) -> Expr | None:
+    """Return a mask that broadcasts to the attention weights, or None if all keys are allowed.
+
+    The masks of ``keys``, expressions of shape (batch, keys, ..., features), exclude keys. ``attention_mask``, of shape
+    (queries, keys) or with leading axes of the weights, is False for excluded pairs. ``causal`` excludes keys after the
+    position of the query. ``axes`` are the axes of queries and keys; ``others`` is the number of axes of the weights
+    other than batch, queries and keys. ``layer`` is the name of the layer, for messages.
+    """
+    ndim = 1 + others + 2 * len(axes)
+    masks: list[Expr] = []
+    if 1 in axes:
+        key_axis = ndim - len(axes) + axes.index(1)
+        new_axes = tuple(a for a in range(1, ndim) if a != key_axis)
+        masks += [expand_dims(m, axis=new_axes) for m in dict.fromkeys(map(find_mask, keys)) if m is not None]
+    if attention_mask is not None:
+        masks.append(_expand_attention_mask(layer, as_expr(attention_mask), ndim, axes))
+    if causal:
+        if len(axes) != 1:
+            raise OptionError(
+                f"{layer}: a causal mask needs exactly one attention axis. Received: attention_axes={axes}"
+            )
+        positions = [arange_like(e, axis=axes[0]) for e in (query, *keys)]
+        masks.append(expand_dims(positions[0], axis=1) >= expand_dims(positions[1], axis=0))
+    return functools.reduce(operator.and_, masks) if masks else None
+
+
+def _expand_attention_mask(layer: str, mask: Expr, ndim: int, axes: tuple[int, ...]) -> Expr:
+    """Insert axes of length 1 into an attention mask, before queries and keys."""
+    if mask.dtype != bool:
+        raise DtypeError(
+            f"{layer}: expected an attention_mask of booleans, True where a query may attend to a key. "
+            f"Received: {brief(mask)}, which is {mask.dtype}; compare it, as in mask > 0"
+        ).with_operands([mask])
+    pairs = 2 * len(axes)
+    if not pairs <= mask.ndim <= ndim:
+        raise ShapeError(
+            f"{layer}: expected an attention_mask (batch, queries, keys) or (queries, keys). Received: {brief(mask)}, "
+            f"of shape {format_shape(mask.shape)}"
+        ).with_operands([mask])
+    new = tuple(range(mask.ndim - pairs, ndim - pairs))
+    expanded: Expr = expand_dims(mask, axis=new) if new else mask
+    return expanded

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -21,7 +21,6 @@ from pellucid.nn.layers.config_capture import (
     check_class,
     to_call_arguments,
 )
-from pellucid.nn.layers.tracking import clone_layers_in, iterate_parts
 from pellucid.nn.masks import find_mask, masked
 from pellucid.nn.registry import automatic_name
 from pellucid.nn.regularizers import Penalty
@@ -156,13 +155,13 @@ class Layer:
         """Create the parameters at the first call, and register attributes as parts."""
         if not self.built:
             self.build(x)
-            known = set(self.parts)
             for name, part in iterate_parts(self):
                 part.name = part.name or f"{self.name}/{name}"
-                self.parts += [] if part in known else [part]
-                known.add(part)
+                self.parts.append(part)
+            self.parts = list(dict.fromkeys(self.parts))
             self.built = True
-            self.trainable = self._trainable
+            if not self._trainable:  # not otherwise, as a sublayer may be frozen
+                self.trainable = False
 
     def build(self, x: Any) -> None:
         """Create the parameters for inputs of the shape and dtype of ``x``."""
@@ -239,9 +238,9 @@ class Layer:
         if self.features is not None and (not x.ndim or unify(x.shape[-1], self.features) is None):
             raise ShapeError(
                 f"{self.name}: its parameters were made for inputs whose last axis is {self.features}. "
-                f"Received: {x}, of shape {format_shape(x.shape)}; calls of one layer share its parameters, so "
+                f"Received: {brief(x)}, of shape {format_shape(x.shape)}; calls of one layer share its parameters, so "
                 "create a new layer"
-            )
+            ).with_operands([x])
 
     def add_sublayer(self, layer: Any) -> Any:
         """Register a layer as a part of this one and return it."""
@@ -254,8 +253,8 @@ class Layer:
         if not isinstance(size, int):
             raise ShapeError(
                 f"{self.name}: expected an input (batch, ..., features) whose last axis has a known length. "
-                f"Received: {x}, of shape {format_shape(x.shape)}"
-            )
+                f"Received: {brief(x)}, of shape {format_shape(x.shape)}"
+            ).with_operands([x])
         self.features = size
         return size
 
@@ -321,3 +320,28 @@ class Layer:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
+
+
+def iterate_parts(layer: Layer) -> Iterator[tuple[str, Any]]:
+    """Yield the layers and shared variables in the attributes of a layer, also inside lists, tuples and dicts."""
+    for name, attribute in vars(layer).items():
+        stack = [] if name in ("config", "parts") else [attribute]
+        while stack:
+            value = stack.pop()
+            if isinstance(value, Layer) or (isinstance(value, Shared) and value.default_update is None):
+                yield name, value
+            elif type(value) in (list, tuple):
+                stack += value[::-1]
+            elif type(value) is dict:
+                stack += list(value.values())[::-1]
+
+
+def clone_layers_in(value: Any, clones: dict[Layer, Layer]) -> Any:
+    """Return an argument with its layers replaced by clones, one per layer."""
+    if isinstance(value, Layer):
+        if value not in clones:
+            clones[value] = value.clone()
+        return clones[value]
+    if isinstance(value, dict):
+        return {key: clone_layers_in(element, clones) for key, element in value.items()}
+    return type(value)(clone_layers_in(v, clones) for v in value) if type(value) in (list, tuple) else value

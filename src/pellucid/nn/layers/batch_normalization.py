@@ -7,8 +7,8 @@ from pellucid.graph.ops.batch_normalization import batch_normalization, normaliz
 from pellucid.nn import initializers
 from pellucid.nn.dtypes import to_float
 from pellucid.nn.layers.base import ConstraintLike, InitializerLike, RegularizerLike
-from pellucid.nn.layers.scale_offset import ScaleOffset
-from pellucid.nn.layers.validation import check_real
+from pellucid.nn.layers.normalization import ScaleOffset
+from pellucid.nn.layers.validation import check_axis, check_real
 
 __all__ = ["BatchNormalization"]
 
@@ -29,16 +29,10 @@ class BatchNormalization(ScaleOffset):
         Momentum :math:`\alpha` of the moving averages, from 0 to 1.
     epsilon : float
         Added to the variance to avoid division by zero.
-    center, scale : bool
-        Whether to add :math:`\beta` and to multiply by :math:`\gamma`.
-    beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer : str or function
-        Initializers; see `pellucid.nn.initializers`.
-    beta_regularizer, gamma_regularizer : str or function, optional
-        Penalties, included in `regularization`.
-    beta_constraint, gamma_constraint : str or function, optional
-        Constraints, applied after each optimizer update.
-    name : str, optional
-        Name of the layer. By default ``batch_normalization``, ``batch_normalization_1`` and so on.
+    moving_mean_initializer, moving_variance_initializer : str or function
+        Initializers of the moving averages; see `pellucid.nn.initializers`.
+    center, scale, beta_initializer, ...
+        As in `LayerNormalization`.
 
     Raises
     ------
@@ -87,6 +81,7 @@ class BatchNormalization(ScaleOffset):
         beta = (beta_initializer, beta_regularizer, beta_constraint)
         gamma = (gamma_initializer, gamma_regularizer, gamma_constraint)
         super().__init__(axis, epsilon, center, scale, beta, gamma, name)
+        check_axis(self.name, "axis", axis)
         self.momentum = check_real(self.name, "momentum", momentum, 0, 1)
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)

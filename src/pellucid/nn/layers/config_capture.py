@@ -43,13 +43,7 @@ class InitSignature:
 def bind_arguments(
     cls: type, signature: inspect.Signature, args: Sequence[Any], named: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the constructor arguments by name, with defaults.
-
-    Raises
-    ------
-    TypeError
-        For an unknown, missing or surplus argument, or a string for a boolean.
-    """
+    """Return the constructor arguments by name, with defaults."""
     try:
         bound = signature.bind(*args, **named)
     except TypeError:
@@ -80,12 +74,11 @@ def accepts_keyword(signature: inspect.Signature, name: str) -> bool:
 
 def check_call(layer: str, call: Any, named: Mapping[str, Any]) -> None:
     """Raise an error for keywords that a layer's `call` does not accept."""
-    signature = inspect.signature(call)
     for key in named:
+        signature = inspect.signature(call)
         if not accepts_keyword(signature, key):
-            known = [*list(signature.parameters)[1:], "mask"]
-            hint = f" {FOREIGN_CALL_ARGUMENTS[key]}" if key in FOREIGN_CALL_ARGUMENTS else near_miss(key, known)
-            hint = hint or f" It takes: {', '.join(dict.fromkeys(known))}"
+            known = list(dict.fromkeys([*list(signature.parameters)[1:], "mask"]))
+            hint = suggest_argument(key, known, FOREIGN_CALL_ARGUMENTS)
             raise UseError(f"{layer}: its call takes no argument {key!r}.{hint}")
 
 
@@ -101,22 +94,26 @@ def check_class(layer: Any) -> None:
         )
 
 
+def suggest_argument(key: str, known: Sequence[str], foreign: Mapping[str, str]) -> str:
+    """Return what to write instead of an unknown argument, the nearest known one, or all known ones."""
+    hint = f" {foreign[key]}" if key in foreign else near_miss(key, known)
+    return hint or f" It takes: {', '.join(known)}"
+
+
 def explain_mismatch(name: str, signature: inspect.Signature, args: Sequence[Any], named: Mapping[str, Any]) -> str:
     """Return an error message for arguments that do not match a signature."""
-    known = list(signature.parameters)
+    parameters = signature.parameters
+    known = [key for key, p in parameters.items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    positional = [key for key in known if parameters[key].kind is not inspect.Parameter.KEYWORD_ONLY]
     for key in named:
-        if key not in known:
-            hint = f" {FOREIGN_ARGUMENTS[key]}" if key in FOREIGN_ARGUMENTS else near_miss(key, known)
-            return f"{name} takes no argument {key!r}.{hint or ' It takes: ' + ', '.join(known)}"
-    if len(args) > len(known):
-        most = f"{len(known)} argument{'s' if len(known) != 1 else ''}"
-        return f"{name} takes at most {most}: {', '.join(known)}. Received: {len(args)}"
-    for key in known[: len(args)]:
+        if not accepts_keyword(signature, key):
+            return f"{name} takes no argument {key!r}.{suggest_argument(key, known, FOREIGN_ARGUMENTS)}"
+    if len(args) > len(positional) and not any(p.kind is p.VAR_POSITIONAL for p in parameters.values()):
+        most = f"{len(positional)} positional argument{'s' if len(positional) != 1 else ''}"
+        return f"{name} takes at most {most}: {', '.join(positional)}. Received: {len(args)}"
+    for key in positional[: len(args)]:
         if key in named:
             return f"{name}: expected one value for {key}. Received: a positional and a keyword argument"
-    missing = [
-        key
-        for key, parameter in signature.parameters.items()
-        if parameter.default is parameter.empty and key not in named and key not in known[: len(args)]
-    ]
+    found = {*positional[: len(args)], *named}
+    missing = [key for key in known if parameters[key].default is inspect.Parameter.empty and key not in found]
     return f"{name}: missing required argument{'s' if len(missing) > 1 else ''}: {', '.join(missing)}"

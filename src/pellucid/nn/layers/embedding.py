@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pellucid.graph.errors import DtypeError
+from pellucid.graph.errors import DtypeError, brief
 from pellucid.graph.expr import Expr
 from pellucid.nn.layers.base import ConstraintLike, InitializerLike, Layer, RegularizerLike
 from pellucid.nn.layers.validation import check_size
@@ -73,8 +73,9 @@ class Embedding(Layer):
     def check_input(self, x: Any) -> None:
         if x.dtype.kind not in "iu":
             raise DtypeError(
-                f"{self.name}: expected integers from 0 to {self.input_dim - 1}. Received: {x}, which is {x.dtype}"
-            )
+                f"{self.name}: expected integers from 0 to {self.input_dim - 1}. Received: {brief(x)}, "
+                f"which is {x.dtype}"
+            ).with_operands([x])
 
     def build(self, x: Expr) -> None:
         self.embeddings = self.configured_parameter("embeddings", (self.input_dim, self.output_dim), x)

@@ -86,23 +86,12 @@ class GRU(RecurrentCell):
         checkpoint: bool | int | None = None,
         name: str | None = None,
     ) -> None:
-        super().__init__(
-            units,
-            activation,
-            use_bias,
-            (kernel_initializer, kernel_regularizer, kernel_constraint),
-            (recurrent_initializer, recurrent_regularizer, recurrent_constraint),
-            (bias_initializer, bias_regularizer, bias_constraint),
-            dropout,
-            recurrent_dropout,
-            seed,
-            return_sequences=return_sequences,
-            return_state=return_state,
-            go_backwards=go_backwards,
-            zero_output_for_mask=zero_output_for_mask,
-            checkpoint=checkpoint,
-            name=name,
-        )
+        kernel = (kernel_initializer, kernel_regularizer, kernel_constraint)
+        recurrent = (recurrent_initializer, recurrent_regularizer, recurrent_constraint)
+        bias = (bias_initializer, bias_regularizer, bias_constraint)
+        options = (return_sequences, return_state, go_backwards, zero_output_for_mask, checkpoint, name)
+        dropouts = (dropout, recurrent_dropout, seed)
+        super().__init__(units, activation, use_bias, kernel, recurrent, bias, *dropouts, *options)
         self.recurrent_activation = activations.get(recurrent_activation)
         self.reset_after = reset_after
 
@@ -111,7 +100,6 @@ class GRU(RecurrentCell):
         return (2, 3 * self.units) if self.reset_after else (3 * self.units,)
 
     def get_input_bias(self) -> Expr:
-        """Return the bias of the input projection."""
         return self.bias[0] if self.reset_after else self.bias
 
     def step(self, x_t: Expr, previous: States, h: Expr) -> StepOutput:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -86,6 +87,7 @@ class LSTM(RecurrentCell):
 
     gates = 4
     states = 2
+    bias_initializer: Any
 
     def __init__(
         self,
@@ -113,36 +115,16 @@ class LSTM(RecurrentCell):
         checkpoint: bool | int | None = None,
         name: str | None = None,
     ) -> None:
-        super().__init__(
-            units,
-            activation,
-            use_bias,
-            (kernel_initializer, kernel_regularizer, kernel_constraint),
-            (recurrent_initializer, recurrent_regularizer, recurrent_constraint),
-            (bias_initializer, bias_regularizer, bias_constraint),
-            dropout,
-            recurrent_dropout,
-            seed,
-            return_sequences=return_sequences,
-            return_state=return_state,
-            go_backwards=go_backwards,
-            zero_output_for_mask=zero_output_for_mask,
-            checkpoint=checkpoint,
-            name=name,
-        )
+        kernel = (kernel_initializer, kernel_regularizer, kernel_constraint)
+        recurrent = (recurrent_initializer, recurrent_regularizer, recurrent_constraint)
+        bias = (bias_initializer, bias_regularizer, bias_constraint)
+        options = (return_sequences, return_state, go_backwards, zero_output_for_mask, checkpoint, name)
+        dropouts = (dropout, recurrent_dropout, seed)
+        super().__init__(units, activation, use_bias, kernel, recurrent, bias, *dropouts, *options)
         self.recurrent_activation = activations.get(recurrent_activation)
         self.unit_forget_bias = unit_forget_bias
-
-    def get_bias_initializer(self) -> Any:
-        """Return the bias initializer, with ones for the forget gate if ``unit_forget_bias``."""
-        if not self.unit_forget_bias:
-            return self.bias_initializer
-
-        def initialize(shape: tuple[int, ...], dtype: Any = None) -> Any:
-            parts = [self.bias_initializer((size,), dtype=dtype) for size in (self.units, 2 * self.units)]
-            return np.concatenate([parts[0], np.ones(self.units, dtype), parts[1]])
-
-        return initialize
+        if unit_forget_bias and not isinstance(self.bias_initializer, Expr):
+            self.bias_initializer = functools.partial(initialize_forget_bias, self.bias_initializer)
 
     def step(self, x_t: Expr, previous: States, h: Expr) -> StepOutput:
         parts = split(x_t + h @ self.recurrent_kernel, self.gates, axis=-1)
@@ -151,3 +133,10 @@ class LSTM(RecurrentCell):
         c = named("c", f * previous[1] + i * n)
         h = named("h", o * self.activation(c))
         return StepOutput(h, [h, c], [i, f, n, o])
+
+
+def initialize_forget_bias(initializer: Any, shape: tuple[int, ...], dtype: Any = None) -> Any:
+    """Return the initial bias of the gates i, f, n, o, with ones for f."""
+    units = shape[0] // 4
+    i, n_and_o = (initializer((size,), dtype=dtype) for size in (units, 2 * units))
+    return np.concatenate([i, np.ones(units, dtype), n_and_o])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pellucid.graph.errors import ShapeError
+from pellucid.graph.errors import ShapeError, brief
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.reshape import expand_dims
 from pellucid.graph.ops.where import where
@@ -49,11 +49,11 @@ class Masking(Layer):
     def check_input(self, x: Any) -> None:
         if x.ndim < 3:
             raise ShapeError(
-                f"{self.name}: expected an input (batch, time, features). Received: {x}, of shape "
+                f"{self.name}: expected an input (batch, time, features). Received: {brief(x)}, of shape "
                 f"{format_shape(x.shape)}"
-            )
+            ).with_operands([x])
 
     def call(self, x: Expr) -> Expr:
         inner = tuple(range(2, x.ndim))
-        counts = (x != self.mask_value).any(axis=inner)
-        return masked(where(expand_dims(counts, inner), x, 0), counts)  # type: ignore[no-any-return]
+        valid = (x != self.mask_value).any(axis=inner)
+        return masked(where(expand_dims(valid, inner), x, 0), valid)  # type: ignore[no-any-return]

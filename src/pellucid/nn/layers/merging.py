@@ -6,19 +6,18 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
-from pellucid.graph.errors import OptionError, ShapeError, UseError, brief
+from pellucid.graph.errors import OptionError, UseError, brief
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.concatenate import concatenate
 from pellucid.graph.ops.creation import ones_like
-from pellucid.graph.ops.einsum import einsum
-from pellucid.graph.ops.minmax import maximum, minimum
+from pellucid.graph.ops.einsum import einsum, make_index_letters
+from pellucid.graph.ops.elementwise import maximum, minimum
 from pellucid.graph.ops.norms import vector_norm
 from pellucid.graph.ops.reshape import expand_dims
-from pellucid.graph.ops.tensordot import make_index_letters
-from pellucid.graph.types import ShapeMismatch, broadcast, format_shape, is_float, normalize_axis, unify
+from pellucid.graph.types import ShapeMismatch, broadcast, is_float, normalize_axis, unify
 from pellucid.nn.dtypes import to_float
 from pellucid.nn.layers.base import Layer
-from pellucid.nn.layers.validation import check_axes, check_axis
+from pellucid.nn.layers.validation import check_axes, check_axis, make_shape_error
 from pellucid.nn.masks import find_mask, masked
 
 __all__ = ["Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot"]
@@ -36,10 +35,6 @@ class MergeLayer(Layer):
                 f"Received: {brief(x) if isinstance(x, Expr) else x}"
             )
 
-    def make_error(self, x: Sequence[Expr], expected: str) -> ShapeError:
-        shapes = ", ".join(f"{brief(e)} of shape {format_shape(e.shape)}" for e in x)
-        return ShapeError(f"{self.name}: expected {expected}. Received: {shapes}").with_operands(list(x))
-
 
 class ElementwiseMerge(MergeLayer):
     """Base of elementwise merging layers. Shapes broadcast; missing axes are inserted after the batch axis."""
@@ -47,14 +42,13 @@ class ElementwiseMerge(MergeLayer):
     def call(self, x: list[Expr]) -> Expr:
         ndim = max(e.ndim for e in x)
         if not all(e.ndim for e in x):
-            raise self.make_error(x, "inputs (batch, ...), not scalars")
+            raise make_shape_error(self.name, "inputs (batch, ...), not scalars", x)
         x = [to_float(e) for e in x] if any(is_float(e.dtype) for e in x) else x
         aligned = [e if e.ndim == ndim else expand_dims(e, axis=tuple(range(1, 1 + ndim - e.ndim))) for e in x]
         shape = broadcast([e.shape for e in aligned])
         if isinstance(shape, ShapeMismatch):
-            raise self.make_error(
-                x, f"shapes that broadcast, but the lengths {shape.left} and {shape.right} of axis {shape.axis} differ"
-            )
+            lengths = f"{shape.left} and {shape.right} of axis {shape.axis}"
+            raise make_shape_error(self.name, f"shapes that broadcast, but the lengths {lengths} differ", x)
         return self.merge(aligned)
 
     def merge(self, x: list[Expr]) -> Expr:
@@ -111,7 +105,7 @@ class Subtract(ElementwiseMerge):
 
     def merge(self, x: list[Expr]) -> Expr:
         if len(x) != 2:
-            raise self.make_error(x, f"two expressions, not {len(x)}")
+            raise make_shape_error(self.name, f"two expressions, not {len(x)}", x)
         return x[0] - x[1]
 
 
@@ -242,8 +236,10 @@ class Concatenate(MergeLayer):
         axis = normalize_axis(self.axis, first.ndim, self.name, first)
         others = [[d for a, d in enumerate(e.shape) if a != axis] for e in x]
         match = all(len(o) == len(others[0]) and None not in map(unify, o, others[0]) for o in others)
-        if not axis or not match:
-            raise self.make_error(x, f"shapes that are equal except along axis {axis}, which is not the batch axis")
+        if not axis:
+            raise make_shape_error(self.name, f"an axis other than the batch axis, not axis={self.axis}", x)
+        if not match:
+            raise make_shape_error(self.name, f"shapes that are equal except along axis {axis}", x)
         joined: Expr = concatenate(x, axis=axis)
         masks = [find_mask(e) for e in x]
         self.keeps_mask = axis != 1
@@ -298,10 +294,13 @@ class Dot(MergeLayer):
 
     def call(self, x: list[Expr]) -> Expr:
         if len(x) != 2:
-            raise self.make_error(x, f"two expressions, not {len(x)}")
+            raise make_shape_error(self.name, f"two expressions, not {len(x)}", x)
         left, right = (normalize_axis(a, e.ndim, self.name, e) for a, e in zip(self.axes, x, strict=True))
-        if not left or not right or unify(x[0].shape[left], x[1].shape[right]) is None:
-            raise self.make_error(x, f"axis {left} of the first to be as long as axis {right} of the second")
+        if not left or not right:
+            raise make_shape_error(self.name, f"axes other than the batch axis, not axes={self.axes}", x)
+        if unify(x[0].shape[left], x[1].shape[right]) is None:
+            expected = f"axis {left} of the first to be as long as axis {right} of the second"
+            raise make_shape_error(self.name, expected, x)
         a, b = (
             to_float(e) / maximum(vector_norm(to_float(e), axis=axis, keepdims=True), 1e-12) if self.normalize else e
             for e, axis in zip(x, (left, right), strict=True)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pellucid.graph.errors import OptionError, ShapeError, UseError, brief
+from pellucid.graph.errors import OptionError, UseError, brief
 from pellucid.graph.expr import Expr, promote_operands
 from pellucid.graph.ops.attention import attended, attention_weights
+from pellucid.graph.ops.einsum import tensordot
 from pellucid.graph.ops.repeat import repeat
-from pellucid.graph.ops.tensordot import tensordot
 from pellucid.graph.types import format_shape, normalize_axes, unify
-from pellucid.nn.layers.attention_masks import combine_masks
+from pellucid.nn.layers.attention import combine_masks
 from pellucid.nn.layers.base import ConstraintLike, InitializerLike, Layer, RegularizerLike
 from pellucid.nn.layers.dropout import Dropout
-from pellucid.nn.layers.validation import check_axes, check_size
+from pellucid.nn.layers.validation import check_axes, check_size, make_shape_error
 from pellucid.nn.masks import masked
 
 __all__ = ["MultiHeadAttention", "GroupQueryAttention"]
@@ -74,6 +74,7 @@ class MultiHeadAttention(Layer):
 
     merges = True
     takes_mask = True
+    keeps_mask = False  # `call` attaches it
 
     def __init__(
         self,
@@ -111,8 +112,10 @@ class MultiHeadAttention(Layer):
     def __call__(  # type: ignore[override]
         self, query: Any, value: Any = None, key: Any = None, *, mask: Any = None, **named: Any
     ) -> Any:
-        inputs = query if isinstance(query, (list, tuple)) else [e for e in (query, value, key) if e is not None]
-        return super().__call__(inputs, mask=mask, **named)
+        inputs = [*query] if isinstance(query, (list, tuple)) else [query]
+        if key is not None and value is None and len(inputs) == 1:
+            raise UseError(f"{self.name}: expected a value with the key, as in layer(query, value, key)")
+        return super().__call__([*inputs, *(e for e in (value, key) if e is not None)], mask=mask, **named)
 
     def check_input(self, x: Any) -> None:
         if len(x) not in (2, 3):
@@ -120,22 +123,17 @@ class MultiHeadAttention(Layer):
                 f"{self.name}: expected a query, a value and optionally a key, as in layer(x, x). "
                 f"Received: {', '.join(map(brief, x))}"
             )
-        shapes = ", ".join(f"{brief(e)} of shape {format_shape(e.shape)}" for e in x)
         if x[0].ndim < 3 or any(e.ndim != x[0].ndim for e in x) or not all(isinstance(e.shape[-1], int) for e in x):
-            raise ShapeError(
-                f"{self.name}: expected a query and a value (batch, ..., features) with a known number of features. "
-                f"Received: {shapes}"
-            ).with_operands(x)
+            expected = "a query and a value (batch, ..., features) with a known number of features"
+            raise make_shape_error(self.name, expected, x)
         value, key = x[1], x[-1]
         if any(unify(a, b) is None for a, b in zip(value.shape[:-1], key.shape[:-1], strict=True)):
-            raise ShapeError(f"{self.name}: expected a key for each value. Received: {shapes}").with_operands(x)
+            raise make_shape_error(self.name, "a key for each value", x)
         for e, part in zip((x[0], key, value), ("query", "key", "value"), strict=True):
             known = self.projections[part][0].shape[0] if self.built else e.shape[-1]
             if known != e.shape[-1]:
-                raise ShapeError(
-                    f"{self.name}: its parameters were made for a {part} of {known} features. Received: {shapes}; "
-                    "calls of one layer share its parameters, so create a new layer"
-                ).with_operands(x)
+                expected = f"a {part} of {known} features, as at the first call; create a new layer for other inputs"
+                raise make_shape_error(self.name, expected, x)
 
     def build(self, x: list[Expr]) -> None:
         query, value, key = x[0], x[1], x[-1]
@@ -183,9 +181,8 @@ class MultiHeadAttention(Layer):
         weights: Expr = attention_weights(*heads[:2], *([] if allowed is None else [allowed]), axes=axes)
         context: Expr = attended(self.dropout(weights), heads[2], axes=axes)
         result = self.project("attention_output", context, axes=2)
-        if not return_attention_scores:
-            return result
-        return result if mask is None else masked(result, mask), weights
+        result = result if mask is None else masked(result, mask)
+        return (result, weights) if return_attention_scores else result
 
 
 class GroupQueryAttention(MultiHeadAttention):

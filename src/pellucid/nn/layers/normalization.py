@@ -6,15 +6,14 @@ from collections.abc import Sequence
 
 from pellucid.graph.errors import OptionError, ShapeError, brief
 from pellucid.graph.expr import Expr
-from pellucid.graph.ops.minmax import maximum
+from pellucid.graph.ops.elementwise import maximum
 from pellucid.graph.ops.normalization import local_response_normalization, rms_normalize, standardize
 from pellucid.graph.ops.norms import vector_norm
-from pellucid.graph.types import format_shape
+from pellucid.graph.types import format_shape, normalize_axes, unify
 from pellucid.graph.validation import is_integer
 from pellucid.nn.dtypes import to_float
-from pellucid.nn.layers.base import ConstraintLike, InitializerLike, Layer, RegularizerLike
-from pellucid.nn.layers.scale_offset import ScaleOffset
-from pellucid.nn.layers.validation import check_axes, check_real, check_size
+from pellucid.nn.layers.base import ConstraintLike, InitializerLike, Layer, ParameterOptions, RegularizerLike
+from pellucid.nn.layers.validation import check_axes, check_axis, check_real, check_size
 
 __all__ = [
     "LayerNormalization",
@@ -23,6 +22,81 @@ __all__ = [
     "UnitNormalization",
     "LocalResponseNormalization",
 ]
+
+
+class ScaleOffset(Layer):
+    r"""Layer that ends in a learned scale and offset, :math:`\gamma y + \beta`, along the axes ``axis``."""
+
+    def __init__(
+        self,
+        axis: int | Sequence[int],
+        epsilon: float,
+        center: bool = True,
+        scale: bool = True,
+        beta: ParameterOptions = ("zeros", None, None),
+        gamma: ParameterOptions = ("ones", None, None),
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name)
+        self.axis = check_axes(self.name, "axis", axis)
+        self.epsilon = check_real(self.name, "epsilon", epsilon)
+        if self.epsilon <= 0:
+            raise OptionError(f"{self.name}: expected an epsilon greater than 0. Received: epsilon={epsilon!r}")
+        self.center, self.scale = center, scale
+        self.configure_parameter("beta", *beta)
+        self.configure_parameter("gamma", *gamma)
+        self.lengths: tuple[int, ...] = ()
+
+    def get_axes(self, x: Expr) -> tuple[int, ...]:
+        """Return the axes of the parameters, nonnegative and sorted."""
+        return tuple(sorted(normalize_axes(self.axis, x.ndim, self.name, x)))
+
+    def expect_lengths(self, x: Expr) -> tuple[int, ...]:
+        """Return the lengths of the axes of the parameters and require them of all later inputs."""
+        lengths = tuple(x.shape[a] for a in self.get_axes(x))
+        if not all(isinstance(length, int) for length in lengths):
+            raise ShapeError(
+                f"{self.name}: expected an input of a known length along axis {join_numbers(self.get_axes(x))}. "
+                f"Received: {brief(x)}, of shape {format_shape(x.shape)}"
+            ).with_operands([x])
+        self.lengths = tuple(int(length) for length in lengths if isinstance(length, int))
+        return self.lengths
+
+    def build(self, x: Expr) -> None:
+        shape = self.expect_lengths(x)
+        if self.scale:
+            self.gamma = self.configured_parameter("gamma", shape, x, False)
+        if self.center:
+            self.beta = self.configured_parameter("beta", shape, x, False)
+
+    def check_input(self, x: Expr) -> None:
+        super().check_input(x)
+        if self.built and any(
+            unify(x.shape[a], n) is None for a, n in zip(self.get_axes(x), self.lengths, strict=True)
+        ):
+            raise ShapeError(
+                f"{self.name}: its parameters were made for inputs of length {join_numbers(self.lengths)} along "
+                f"axis {join_numbers(self.get_axes(x))}. Received: {brief(x)}, of shape {format_shape(x.shape)}; calls "
+                "of one layer share its parameters, so create a new layer"
+            ).with_operands([x])
+
+    def scale_and_offset(self, y: Expr) -> Expr:
+        r"""Return :math:`\gamma y + \beta`, without :math:`\gamma` or :math:`\beta` if the layer has none."""
+        if self.scale:
+            y = expand_to_axes(self.gamma, y, self.get_axes(y)) * y
+        return y + expand_to_axes(self.beta, y, self.get_axes(y)) if self.center else y
+
+
+def join_numbers(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, numbers))
+
+
+def expand_to_axes(parameter: Expr, y: Expr, axes: Sequence[int]) -> Expr:
+    """Reshape a parameter so that its axes line up with ``axes`` of ``y`` and it broadcasts along the others."""
+    if tuple(axes) == tuple(range(y.ndim - len(axes), y.ndim)):
+        return parameter
+    sizes = dict(zip(axes, parameter.shape, strict=True))
+    return parameter.reshape([sizes.get(a, 1) for a in range(min(axes), y.ndim)])
 
 
 class LayerNormalization(ScaleOffset):
@@ -96,18 +170,8 @@ class GroupNormalization(ScaleOffset):
         Number of groups, a divisor of the number of channels; -1 for one group per channel.
     axis : int
         Axis of the channels.
-    epsilon : float
-        Added to the variance to avoid division by zero.
-    center, scale : bool
-        Whether to add :math:`\beta` and to multiply by :math:`\gamma`, for each channel.
-    beta_initializer, gamma_initializer : str or function
-        Initializers; see `pellucid.nn.initializers`.
-    beta_regularizer, gamma_regularizer : str or function, optional
-        Penalties, included in `regularization`.
-    beta_constraint, gamma_constraint : str or function, optional
-        Constraints, applied after each optimizer update.
-    name : str, optional
-        Name of the layer. By default ``group_normalization``, ``group_normalization_1`` and so on.
+    epsilon, center, scale, ...
+        As in `LayerNormalization`, with one :math:`\beta` and one :math:`\gamma` for each channel.
 
     Raises
     ------
@@ -146,6 +210,7 @@ class GroupNormalization(ScaleOffset):
         beta = (beta_initializer, beta_regularizer, beta_constraint)
         gamma = (gamma_initializer, gamma_regularizer, gamma_constraint)
         super().__init__(axis, epsilon, center, scale, beta, gamma, name)
+        check_axis(self.name, "axis", axis)
         self.groups = -1 if groups == -1 else check_size(self.name, "groups", groups)
 
     def call(self, x: Expr) -> Expr:
@@ -268,9 +333,9 @@ class LocalResponseNormalization(Layer):
         self, alpha: float = 1e-4, k: float = 2.0, beta: float = 0.75, n: int = 5, name: str | None = None
     ) -> None:
         super().__init__(name)
-        self.alpha, self.k, self.beta = (
-            check_real(self.name, *w) for w in (("alpha", alpha), ("k", k), ("beta", beta))
-        )
+        self.alpha = check_real(self.name, "alpha", alpha)
+        self.k = check_real(self.name, "k", k)
+        self.beta = check_real(self.name, "beta", beta)
         if not is_integer(n) or n < 1 or not n % 2:
             raise OptionError(f"{self.name}: expected n to be an odd number of channels. Received: n={n!r}")
         self.n = int(n)

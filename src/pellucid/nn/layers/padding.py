@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pellucid.graph.errors import ShapeError
+from pellucid.graph.errors import ShapeError, brief
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.padding import pad
 from pellucid.graph.types import format_shape
@@ -36,8 +36,9 @@ class Cropping(SpatialLayer):
         for size, (before, after) in zip(x.shape[1:-1], self.cropping, strict=True):
             if isinstance(size, int) and before + after >= size:
                 raise ShapeError(
-                    f"{self.name}: cropping={self.cropping} leaves nothing of {x}, of shape {format_shape(x.shape)}"
-                )
+                    f"{self.name}: cropping={self.cropping} leaves nothing of {brief(x)}, of shape "
+                    f"{format_shape(x.shape)}"
+                ).with_operands([x])
         cropped: Expr = x[(slice(None), *(slice(before, -after or None) for before, after in self.cropping))]
         return cropped
 
@@ -136,10 +137,8 @@ class Cropping2D(Cropping):
 
     Parameters
     ----------
-    cropping : int, two, or two pairs of int
-        Number of pixels on all sides; above and below, and left and right; or ``((above, below), (left, right))``.
-    name : str, optional
-        Name of the layer. By default ``cropping2d``, ``cropping2d_1`` and so on.
+    cropping, name
+        As ``padding`` and ``name`` in `ZeroPadding2D`. Default: 0.
 
     Raises
     ------

@@ -12,7 +12,7 @@ from pellucid.graph.ops.concatenate import stack
 from pellucid.graph.ops.creation import ones_like, zeros_like
 from pellucid.graph.ops.trigonometry import cos, sin
 from pellucid.nn.layers.random_augmentation import RandomImageLayer
-from pellucid.nn.layers.validation import check_choice
+from pellucid.nn.layers.validation import check_choice, check_real
 
 __all__ = ["RandomRotation", "RandomZoom", "RandomTranslation"]
 
@@ -31,7 +31,7 @@ class RandomAffine(RandomImageLayer):
         super().__init__(seed, name)
         self.fill_mode = check_choice(self.name, "fill_mode", fill_mode, FILL_MODES)
         self.interpolation = check_choice(self.name, "interpolation", interpolation, INTERPOLATIONS)
-        self.fill_value = fill_value
+        self.fill_value = check_real(self.name, "fill_value", fill_value)
 
     def augment(self, x: Expr) -> Expr:
         transform = stack([stack(row, axis=-1) for row in self.get_transform(x, *self.get_known_sizes(x))], axis=1)
@@ -88,7 +88,7 @@ class RandomRotation(RandomAffine):
         name: str | None = None,
     ) -> None:
         super().__init__(fill_mode, interpolation, seed, fill_value, name)
-        self.factor = self.check_range("factor", factor, -1, 1)
+        self.factor = self.check_range("factor", factor)
 
     def get_transform(self, x: Expr, height: int, width: int) -> list[list[Expr]]:
         angle = 2 * math.pi * self.draw(x, self.factor)
@@ -145,7 +145,7 @@ class RandomZoom(RandomAffine):
 
     def check_scale(self, name: str, factor: Any) -> tuple[float, float]:
         """Return the range of the scale, :math:`1 + f`."""
-        low, high = self.check_range(name, factor, -1, 1)
+        low, high = self.check_range(name, factor)
         if low == -1:
             raise OptionError(f"{self.name}: expected {name} to stay above -1. Received: {name}={factor!r}")
         return 1 + low, 1 + high
@@ -206,8 +206,8 @@ class RandomTranslation(RandomAffine):
         name: str | None = None,
     ) -> None:
         super().__init__(fill_mode, interpolation, seed, fill_value, name)
-        self.height_factor = self.check_range("height_factor", height_factor, -1, 1)
-        self.width_factor = self.check_range("width_factor", width_factor, -1, 1)
+        self.height_factor = self.check_range("height_factor", height_factor)
+        self.width_factor = self.check_range("width_factor", width_factor)
 
     def get_transform(self, x: Expr, height: int, width: int) -> list[list[Expr]]:
         down, right = self.draw(x, self.height_factor) * height, self.draw(x, self.width_factor) * width

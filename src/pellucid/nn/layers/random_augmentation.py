@@ -6,16 +6,17 @@ from typing import Any
 
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr
+from pellucid.graph.ops.elementwise import clip
 from pellucid.graph.ops.indexing import take
-from pellucid.graph.ops.minmax import clip
 from pellucid.graph.ops.permute import flip
 from pellucid.graph.ops.ranges import arange
 from pellucid.graph.ops.reductions import mean
 from pellucid.graph.ops.resize import resize
 from pellucid.graph.ops.train_eval import training_only
 from pellucid.graph.ops.where import where
+from pellucid.graph.validation import is_real
 from pellucid.nn.dtypes import to_float
-from pellucid.nn.layers.noise import RandomLayer, take_first
+from pellucid.nn.layers.dropout import RandomLayer, take_first
 from pellucid.nn.layers.resizing import ResizeBase
 from pellucid.nn.layers.spatial import SpatialLayer
 from pellucid.nn.layers.validation import check_choice
@@ -37,15 +38,20 @@ class RandomImageLayer(RandomLayer, SpatialLayer):
         """Return the images in training form."""
         raise NotImplementedError(f"{type(self).__name__} does not implement augment(x)")
 
-    def check_range(self, name: str, factor: Any, low: float, high: float) -> tuple[float, float]:
-        """Return a range from a number ``a``, which means ``(-a, a)``, or from a pair."""
-        ends = tuple(factor) if isinstance(factor, (tuple, list)) else (factor,)
-        if len(ends) > 2 or not all(isinstance(e, (int, float)) and low <= e <= high for e in ends) or not ends:
+    def check_pair(self, name: str, factor: Any, low: float, high: float) -> tuple[float, float]:
+        """Return a pair of numbers in ``[low, high]``; a number ``a`` means ``(a, a)``."""
+        pair = tuple(factor) if isinstance(factor, (tuple, list)) else (factor, factor)
+        if len(pair) != 2 or not all(is_real(number) and low <= number <= high for number in pair):
             raise OptionError(
                 f"{self.name}: expected {name} to be a number from {low:g} to {high:g}, or two of them. "
                 f"Received: {name}={factor!r}"
             )
-        return (min(ends), max(ends)) if len(ends) == 2 else (-abs(ends[0]), abs(ends[0]))
+        return float(pair[0]), float(pair[1])
+
+    def check_range(self, name: str, factor: Any) -> tuple[float, float]:
+        """Return a range within [-1, 1]; a number ``a`` means ``(-a, a)``."""
+        low, high = sorted(self.check_pair(name, factor, -1, 1))
+        return (low, high) if isinstance(factor, (tuple, list)) else (-abs(low), abs(low))
 
     def draw_per_image(self, x: Expr, low: float, high: float) -> Expr:
         """Draw a number for each image, of shape (batch, 1, 1, 1)."""
@@ -53,15 +59,13 @@ class RandomImageLayer(RandomLayer, SpatialLayer):
         return numbers
 
     def check_value_range(self, value_range: Any) -> tuple[float, float]:
-        if not isinstance(value_range, (tuple, list)) or len(value_range) != 2 or value_range[0] == value_range[1]:
+        is_pair = isinstance(value_range, (tuple, list)) and len(value_range) == 2 and all(map(is_real, value_range))
+        if not is_pair or value_range[0] == value_range[1]:
             raise OptionError(
                 f"{self.name}: expected value_range to be the minimum and maximum of an image, such as (0, 255). "
                 f"Received: value_range={value_range!r}"
             )
         return min(value_range), max(value_range)
-
-
-MODES = ("horizontal", "vertical", "horizontal_and_vertical")
 
 
 class RandomFlip(RandomImageLayer):
@@ -97,7 +101,7 @@ class RandomFlip(RandomImageLayer):
 
     def __init__(self, mode: str = "horizontal_and_vertical", seed: int | None = None, name: str | None = None) -> None:
         super().__init__(seed, name)
-        self.mode = check_choice(self.name, "mode", mode, MODES)
+        self.mode = check_choice(self.name, "mode", mode, ("horizontal", "vertical", "horizontal_and_vertical"))
 
     def augment(self, x: Expr) -> Expr:
         for axis, direction in ((1, "vertical"), (2, "horizontal")):
@@ -114,10 +118,8 @@ class RandomCrop(RandomImageLayer, ResizeBase):
     ----------
     height, width : int
         Size of the crop. Smaller images are resized during training, too.
-    seed : int, optional
-        Seed of the random stream.
-    name : str, optional
-        Name of the layer. By default ``random_crop``, ``random_crop_1`` and so on.
+    seed, name
+        As in `RandomFlip`.
 
     Raises
     ------
@@ -163,10 +165,8 @@ class RandomContrast(RandomImageLayer):
         :math:`a` and :math:`b`, from 0 to 1, or one number for both.
     value_range : (float, float)
         Minimum and maximum of an image. The result is clipped to them.
-    seed : int, optional
-        Seed of the random stream.
-    name : str, optional
-        Name of the layer. By default ``random_contrast``, ``random_contrast_1`` and so on.
+    seed, name
+        As in `RandomFlip`.
 
     Raises
     ------
@@ -190,9 +190,8 @@ class RandomContrast(RandomImageLayer):
         self, factor: Any, value_range: Any = (0, 255), seed: int | None = None, name: str | None = None
     ) -> None:
         super().__init__(seed, name)
-        self.check_range("factor", factor, 0, 1)
-        less, more = factor if isinstance(factor, (tuple, list)) else (factor, factor)
-        self.factor = (1.0 - less, 1.0 + more)
+        less, more = self.check_pair("factor", factor, 0, 1)
+        self.factor = (1 - less, 1 + more)
         self.value_range = self.check_value_range(value_range)
 
     def augment(self, x: Expr) -> Expr:
@@ -211,10 +210,8 @@ class RandomBrightness(RandomImageLayer):
         Range of :math:`f`, from -1 to 1; a number ``a`` means ``(-a, a)``.
     value_range : (float, float)
         :math:`a` and :math:`b`. The result is clipped to them.
-    seed : int, optional
-        Seed of the random stream.
-    name : str, optional
-        Name of the layer. By default ``random_brightness``, ``random_brightness_1`` and so on.
+    seed, name
+        As in `RandomFlip`.
 
     Raises
     ------
@@ -238,7 +235,7 @@ class RandomBrightness(RandomImageLayer):
         self, factor: Any, value_range: Any = (0, 255), seed: int | None = None, name: str | None = None
     ) -> None:
         super().__init__(seed, name)
-        self.factor = self.check_range("factor", factor, -1, 1)
+        self.factor = self.check_range("factor", factor)
         self.value_range = self.check_value_range(value_range)
 
     def augment(self, x: Expr) -> Expr:

@@ -27,17 +27,7 @@ States = list[Expr]
 
 @dataclass(frozen=True)
 class StepOutput:
-    """Results of one time step.
-
-    Attributes
-    ----------
-    output : Expr
-        Output of the step.
-    states : list of Expr
-        New states.
-    saved : sequence of Expr
-        Intermediate values that the gradient reuses.
-    """
+    """Results of one time step: the output, the new states, and intermediate values that the gradient reuses."""
 
     output: Expr
     states: States
@@ -65,21 +55,6 @@ class Recurrent(Layer):
     At masked steps the states stay as they are, and the previous output is repeated (or zero, with
     ``zero_output_for_mask``). Layers have no hidden state between calls: pass the last states, which ``return_state``
     returns, as ``initial_state`` of the next call.
-
-    Parameters
-    ----------
-    return_sequences : bool
-        Whether to return every :math:`y_t`, of shape (batch, time, features), or only the last, (batch, features).
-    return_state : bool
-        Whether to return the last states, too: a tuple of the result and each state.
-    go_backwards : bool
-        Whether to process the sequence in reverse. The results and their mask are in reversed order, too.
-    zero_output_for_mask : bool
-        Whether masked steps output zeros instead of the previous output.
-    checkpoint : bool or int, optional
-        Gradient checkpointing: keep the states of every N-th step only; see `pellucid.scan`.
-    name : str, optional
-        Name of the layer. By default the class name in snake case.
     """
 
     ndim = 3
@@ -192,18 +167,8 @@ class RNN(Recurrent):
     cell : Layer
         A layer with a ``state_size``, an integer or one for each state. Its ``call(x_t, states)`` receives an element
         (batch, features) and a list of states (batch, size), and returns its output and the new states.
-    return_sequences : bool
-        Whether to return every :math:`y_t`, of shape (batch, time, ...), or only the last, (batch, ...).
-    return_state : bool
-        Whether to return the last states, too: a tuple of the result and each state.
-    go_backwards : bool
-        Whether to process the sequence in reverse. The results are in reversed order, too.
-    zero_output_for_mask : bool
-        Whether masked steps output zeros instead of the previous output.
-    checkpoint : bool or int, optional
-        Gradient checkpointing: keep the states of every N-th step only; see `pellucid.scan`.
-    name : str, optional
-        Name of the layer. By default ``rnn``, ``rnn_1`` and so on.
+    return_sequences, return_state, go_backwards, zero_output_for_mask, checkpoint, name
+        As in `LSTM`.
 
     Raises
     ------

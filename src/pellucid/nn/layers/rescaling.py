@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import ShapeError, UseError
+from pellucid.graph.errors import ShapeError, UseError, brief
 from pellucid.graph.expr import Expr, Shared
-from pellucid.graph.ops.elementwise import sqrt
-from pellucid.graph.ops.minmax import maximum
+from pellucid.graph.ops.elementwise import maximum, sqrt
 from pellucid.graph.types import format_shape, normalize_axes
 from pellucid.nn.dtypes import to_float
 from pellucid.nn.layers.base import Layer
+from pellucid.nn.layers.normalization import expand_to_axes
 from pellucid.nn.layers.validation import check_array, check_axes
 
 __all__ = ["Rescaling", "Normalization"]
@@ -128,9 +128,9 @@ class Normalization(Layer):
         shape = tuple(x.shape[a] for a in self.get_axes(x.ndim))
         if not all(isinstance(size, int) for size in shape):
             raise ShapeError(
-                f"{self.name}: expected an input whose axes {self.axis} have known lengths. Received: {x}, of shape "
-                f"{format_shape(x.shape)}"
-            )
+                f"{self.name}: expected an input whose axes {self.axis} have known lengths. Received: {brief(x)}, "
+                f"of shape {format_shape(x.shape)}"
+            ).with_operands([x])
         self.mean, self.variance = (self.add_statistic(name, shape, x) for name in ("mean", "variance"))
 
     def add_statistic(self, name: str, shape: Any, x: Expr) -> Shared:
@@ -140,18 +140,14 @@ class Normalization(Layer):
             values = np.broadcast_to(value, shape)
         except ValueError:
             raise ShapeError(
-                f"{self.name}: expected a {name} of shape {format_shape(shape)}, as axes {self.axis} of {x} have it. "
-                f"Received: one of shape {format_shape(value.shape)}"
+                f"{self.name}: expected a {name} of shape {format_shape(shape)}, for axes {self.axis} of {brief(x)}. "
+                f"Received: shape {format_shape(value.shape)}"
             ) from None
         return self.parameter(name, shape, lambda shape, dtype: values.astype(dtype), x, trainable=False)
 
     def call(self, x: Expr) -> Expr:
         axes = self.get_axes(x.ndim)
-        mean: Expr = self.mean
-        variance: Expr = self.variance
-        if axes != tuple(range(x.ndim - len(axes), x.ndim)):
-            shape = [x.shape[a] if a in axes else 1 for a in range(x.ndim)]
-            mean, variance = (value.reshape(*shape) for value in (mean, variance))
+        mean, variance = (expand_to_axes(statistic, x, axes) for statistic in (self.mean, self.variance))
         deviation: Expr = maximum(sqrt(variance), EPSILON)
         return mean + to_float(x) * deviation if self.invert else (to_float(x) - mean) / deviation
 
@@ -171,7 +167,9 @@ class Normalization(Layer):
             If the data are empty.
         """
         count, mean, squares = 0, np.zeros(()), np.zeros(())
-        for batch in [data] if hasattr(data, "shape") else iterate_batches(data):
+        if not isinstance(data, Iterable):
+            raise UseError(f"{self.name}: expected an array to adapt to, or an iterable of batches. Received: {data!r}")
+        for batch in [data] if hasattr(data, "shape") else data:
             values = check_array(self.name, "data", batch).astype(np.float64)
             reduced = tuple(a for a in range(values.ndim) if a not in self.get_axes(values.ndim))
             added = math.prod(values.shape[a] for a in reduced)
@@ -186,9 +184,3 @@ class Normalization(Layer):
         self.statistics = {"mean": mean, "variance": squares / count}
         if self.built:
             self.set_weights([self.statistics[name].astype(self.mean.dtype) for name in ("mean", "variance")])
-
-
-def iterate_batches(data: Any) -> Iterable[Any]:
-    if not isinstance(data, Iterable):
-        raise UseError(f"Expected an array to adapt to, or an iterable of batches. Received: {data!r}")
-    return data

@@ -8,7 +8,7 @@ import numpy as np
 
 from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Expr
-from pellucid.graph.ops.minmax import clip
+from pellucid.graph.ops.elementwise import clip
 from pellucid.graph.ops.padding import pad
 from pellucid.graph.ops.repeat import repeat
 from pellucid.graph.ops.resize import METHODS, resize
@@ -16,7 +16,7 @@ from pellucid.graph.ops.rounding import round_
 from pellucid.graph.types import is_float
 from pellucid.nn.dtypes import to_dtype, to_float
 from pellucid.nn.layers.spatial import Sizes, SpatialLayer
-from pellucid.nn.layers.validation import check_choice, check_size
+from pellucid.nn.layers.validation import check_choice, check_real, check_size
 
 __all__ = ["UpSampling1D", "UpSampling2D", "UpSampling3D", "Resizing", "CenterCrop"]
 
@@ -39,15 +39,8 @@ class UpSampling1D(UpSampling):
 
     Parameters
     ----------
-    size : int
-        Number of repetitions :math:`s` of each step.
-    name : str, optional
-        Name of the layer. By default ``up_sampling1d``, ``up_sampling1d_1`` and so on.
-
-    Raises
-    ------
-    ShapeError
-        If the input is not (batch, steps, channels).
+    size, name
+        As in `UpSampling2D`, for inputs (batch, steps, channels).
 
     Examples
     --------
@@ -203,7 +196,7 @@ class Resizing(ResizeBase):
             raise UseError(f"{self.name}: expected one of crop_to_aspect_ratio and pad_to_aspect_ratio, not both")
         self.crop_to_aspect_ratio = crop_to_aspect_ratio
         self.pad_to_aspect_ratio = pad_to_aspect_ratio
-        self.fill_value = fill_value
+        self.fill_value = check_real(self.name, "fill_value", fill_value)
         self.antialias = antialias
 
     def call(self, x: Expr) -> Expr:

@@ -26,10 +26,6 @@ class RecurrentCell(Recurrent):
     states = 1
     """Number of states, of which the first is the output."""
 
-    bias_initializer: Any
-    bias_regularizer: Any
-    bias_constraint: Any
-
     def __init__(
         self,
         units: int,
@@ -41,9 +37,9 @@ class RecurrentCell(Recurrent):
         dropout: float,
         recurrent_dropout: float,
         seed: int | None,
-        **options: Any,
+        *options: Any,
     ) -> None:
-        super().__init__(**options)
+        super().__init__(*options)
         self.units = check_size(self.name, "units", units)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
@@ -68,13 +64,7 @@ class RecurrentCell(Recurrent):
         self.kernel = self.configured_parameter("kernel", (features, width), x)
         self.recurrent_kernel = self.configured_parameter("recurrent", (self.units, width), x, name="recurrent_kernel")
         if self.use_bias:
-            initializer, constraint = self.get_bias_initializer(), self.bias_constraint
-            self.bias = self.parameter(
-                "bias", self.bias_shape, initializer, x, self.bias_regularizer, False, constraint=constraint
-            )
-
-    def get_bias_initializer(self) -> Any:
-        return self.bias_initializer
+            self.bias = self.configured_parameter("bias", self.bias_shape, x, False)
 
     def prepare_sequence(self, x: Expr) -> Expr:
         """Return :math:`x W + b` of all steps, as one matrix product outside the loop."""
@@ -85,6 +75,7 @@ class RecurrentCell(Recurrent):
         return z + self.get_input_bias() if self.use_bias else z
 
     def get_input_bias(self) -> Expr:
+        """Return the bias of the input projection."""
         return self.bias
 
     def make_step(self, states: States) -> Step:
@@ -155,23 +146,12 @@ class SimpleRNN(RecurrentCell):
         checkpoint: bool | int | None = None,
         name: str | None = None,
     ) -> None:
-        super().__init__(
-            units,
-            activation,
-            use_bias,
-            (kernel_initializer, kernel_regularizer, kernel_constraint),
-            (recurrent_initializer, recurrent_regularizer, recurrent_constraint),
-            (bias_initializer, bias_regularizer, bias_constraint),
-            dropout,
-            recurrent_dropout,
-            seed,
-            return_sequences=return_sequences,
-            return_state=return_state,
-            go_backwards=go_backwards,
-            zero_output_for_mask=zero_output_for_mask,
-            checkpoint=checkpoint,
-            name=name,
-        )
+        kernel = (kernel_initializer, kernel_regularizer, kernel_constraint)
+        recurrent = (recurrent_initializer, recurrent_regularizer, recurrent_constraint)
+        bias = (bias_initializer, bias_regularizer, bias_constraint)
+        options = (return_sequences, return_state, go_backwards, zero_output_for_mask, checkpoint, name)
+        dropouts = (dropout, recurrent_dropout, seed)
+        super().__init__(units, activation, use_bias, kernel, recurrent, bias, *dropouts, *options)
 
     def step(self, x_t: Expr, previous: States, h: Expr) -> StepOutput:
         h = named("h", self.activation(x_t + h @ self.recurrent_kernel))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import ShapeError
+from pellucid.graph.errors import ShapeError, brief
 from pellucid.graph.expr import Expr
 from pellucid.graph.types import format_shape
 from pellucid.graph.validation import is_integer
@@ -39,21 +39,17 @@ class SpatialLayer(Layer):
     def check_pairs(self, name: str, value: Any) -> tuple[tuple[int, int], ...]:
         """Return (before, after) for each spatial axis, from an integer, one for each axis, or such pairs."""
         count = self.spatial_ndim
-        per_axis = (value,) * count if isinstance(value, (int, np.integer)) else value
-        if count == 1 and isinstance(per_axis, (tuple, list)) and len(per_axis) == 2:
-            per_axis = (per_axis,)
-        pairs = [(v, v) if isinstance(v, (int, np.integer)) else v for v in per_axis] if np.iterable(per_axis) else []
-        try:
-            widths = np.array(pairs)
-        except ValueError:  # ragged
-            widths = np.array(())
-        if widths.shape != (count, 2) or widths.dtype.kind not in "iu" or (widths < 0).any():
-            several = f", {count} of them, or {count} pairs" if count > 1 else " or one pair"
+        values = tuple(value) if np.iterable(value) else (value,) * count
+        if count == 1 and len(values) == 2:
+            values = (values,)
+        pairs = [tuple(v) if np.iterable(v) else (v, v) for v in values]
+        if len(pairs) != count or not all(len(p) == 2 and all(is_integer(n) and n >= 0 for n in p) for p in pairs):
+            several = f", {count} of them, or {count} pairs" if count > 1 else ", or a pair"
             raise ShapeError(
                 f"{self.name}: expected {name} to be an integer of 0 or more{several} (before, after). "
                 f"Received: {name}={value!r}"
             )
-        return tuple((int(a), int(b)) for a, b in widths)
+        return tuple((int(before), int(after)) for before, after in pairs)
 
     def get_known_sizes(self, x: Expr) -> list[int]:
         """Return the lengths of the spatial axes, which must be known."""
@@ -61,6 +57,6 @@ class SpatialLayer(Layer):
         if len(sizes) != self.spatial_ndim:
             raise ShapeError(
                 f"{self.name}: expected an input whose sizes between the batch and the channels are known. "
-                f"Received: {x}, of shape {format_shape(x.shape)}"
-            )
+                f"Received: {brief(x)}, of shape {format_shape(x.shape)}"
+            ).with_operands([x])
         return sizes

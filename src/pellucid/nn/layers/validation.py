@@ -8,19 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import OptionError, UseError, brief, near_miss
+from pellucid.graph.errors import OptionError, ShapeError, UseError, brief, near_miss
 from pellucid.graph.expr import Expr
+from pellucid.graph.types import format_shape
 from pellucid.graph.validation import check_integer, is_integer, is_real
 
 
 def check_real(layer: str, name: str, value: Any, low: float = -math.inf, high: float = math.inf) -> float:
-    """Return an argument as a `float` in ``[low, high]``.
-
-    Examples
-    --------
-    >>> check_real("elu", "alpha", 1)
-    1.0
-    """
+    """Return an argument as a `float` in ``[low, high]``."""
     if is_real(value) and low <= value <= high:
         return float(value)
     limits = f" of {low:g} or more" if high == math.inf else f" from {low:g} to {high:g}"
@@ -29,26 +24,14 @@ def check_real(layer: str, name: str, value: Any, low: float = -math.inf, high: 
 
 
 def check_axis(layer: str, name: str, value: Any) -> int:
-    """Return the number of an axis as an `int`.
-
-    Examples
-    --------
-    >>> check_axis("concatenate", "axis", -1)
-    -1
-    """
+    """Return the number of an axis as an `int`."""
     if is_integer(value):
         return int(value)
     raise OptionError(f"{layer}: expected {name} to be an integer. Received: {name}={value!r}")
 
 
 def check_axes(layer: str, name: str, value: Any) -> int | tuple[int, ...]:
-    """Return the number of an axis as an `int`, or several as a tuple.
-
-    Examples
-    --------
-    >>> check_axes("softmax", "axis", -1), check_axes("softmax", "axis", [1, 2])
-    (-1, (1, 2))
-    """
+    """Return the number of an axis as an `int`, or several as a tuple."""
     if is_integer(value):
         return int(value)
     if isinstance(value, (tuple, list)) and value and all(map(is_integer, value)):
@@ -57,13 +40,7 @@ def check_axes(layer: str, name: str, value: Any) -> int | tuple[int, ...]:
 
 
 def check_array(layer: str, name: str, value: Any, low: float = -math.inf) -> np.ndarray[Any, Any]:
-    """Return a number or array-like as an array of numbers of ``low`` or more.
-
-    Examples
-    --------
-    >>> check_array("rescaling", "scale", [0.5, 2.0])
-    array([0.5, 2. ])
-    """
+    """Return a number or array-like as an array of numbers of ``low`` or more."""
     try:
         array = np.asarray(value)
     except (ValueError, TypeError):
@@ -71,19 +48,14 @@ def check_array(layer: str, name: str, value: Any, low: float = -math.inf) -> np
     if array.dtype.kind in "iuf" and bool(np.all(array >= low)):
         return array
     limit = "" if low == -math.inf else f" of {low:g} or more"
+    nan = "NaN in " if array.dtype.kind == "f" and np.isnan(array).any() else ""
     raise OptionError(
-        f"{layer}: expected {name} to be a number{limit}, or an array of them. Received: {name}={value!r}"
+        f"{layer}: expected {name} to be a number{limit}, or an array of them. Received: {nan}{name}={value!r}"
     )
 
 
 def check_choice(layer: str, name: str, value: Any, choices: Sequence[str]) -> str:
-    """Return an argument that must be one of several strings.
-
-    Examples
-    --------
-    >>> check_choice("conv2d", "padding", "same", ("valid", "same"))
-    'same'
-    """
+    """Return an argument that must be one of several strings."""
     if value in choices:
         return str(value)
     raise OptionError(
@@ -100,3 +72,9 @@ def check_size(layer: str, name: str, value: Any) -> int:
             "first, then call it, as in Dense(3)(x)"
         )
     return check_integer(name, value, owner=layer)
+
+
+def make_shape_error(layer: str, expected: str, x: Sequence[Expr]) -> ShapeError:
+    """Return an error whose message lists expressions with their shapes."""
+    shapes = ", ".join(f"{brief(e)} of shape {format_shape(e.shape)}" for e in x)
+    return ShapeError(f"{layer}: expected {expected}. Received: {shapes}").with_operands(list(x))
