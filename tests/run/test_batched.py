@@ -1,4 +1,4 @@
-"""Batched functions: every member has the results that it has alone, in all modes."""
+"""Batched functions: every member agrees with the single function, in all modes."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def make_regression(mode: str, start: np.ndarray, rate: float):
 
 
 @both
-def test_members_have_the_results_that_they_have_alone(mode, rng):
+def test_members_agree_with_single_functions(mode, rng):
     X, y = rng.normal(size=(5, 2)).astype("f4"), rng.normal(size=5).astype("f4")
     starts, rates = rng.normal(size=(3, 2)).astype("f4"), np.array([0.1, 0.05, 0.01], "f4")
     step, w, eta, state = make_regression(mode, starts[0], 0.1)

@@ -70,7 +70,7 @@ def test_epochs_of_all_members(mode: str) -> None:
 
 
 @pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")
-def test_members_have_the_bits_that_they_have_alone() -> None:
+def test_members_are_bit_identical_to_single_functions() -> None:
     starts = np.random.default_rng(3).normal(size=(3, 2)).astype("f4")
     batches = make_batches(4)[0]
     f, w = make_step("auto", starts[0])

@@ -37,38 +37,38 @@ def make(rate: float = 0.02) -> pel.Sequential:
 
 
 def data() -> tuple[np.ndarray, np.ndarray]:
-    """Return samples that make 11 batches of 16 and a smaller one."""
+    """Return samples of 11 batches of 16 and a smaller batch."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(183, 4)).astype("float32")
     return x, (x.sum(axis=1) > 0).astype("int32") + (x[:, 0] > 1)
 
 
-def train(folder: Any = None, epochs: int = 6, save_freq: Any = 7, more: Any = (), **given: Any) -> pel.Sequential:
+def train(folder: Any = None, epochs: int = 6, save_freq: Any = 7, more: Any = (), **overrides: Any) -> pel.Sequential:
     """Train a model with callbacks that influence the run, resuming from a backup if there is one."""
     model, (x, y) = make(), data()
-    settings = {"batch_size": 16, "epochs": epochs, "validation_split": 0.1, "seed": 5, "verbose": 0, **given}
-    called: list[Any] = [
+    settings = {"batch_size": 16, "epochs": epochs, "validation_split": 0.1, "seed": 5, "verbose": 0, **overrides}
+    active: list[Any] = [
         callbacks.ReduceLROnPlateau("loss", factor=0.7, patience=1, min_delta=0.05),
         callbacks.EarlyStopping("val_loss", patience=max(100, epochs), restore_best_weights=True),
         *more,
     ]
     if folder is not None:
-        called.insert(0, callbacks.BackupAndRestore(folder, save_freq))
-    model.fit(x, y, callbacks=called, **settings)
+        active.insert(0, callbacks.BackupAndRestore(folder, save_freq))
+    model.fit(x, y, callbacks=active, **settings)
     return model
 
 
 def digest(model: pel.Sequential) -> str:
     """Return a checksum of all values of a trained model and its history."""
-    told = hashlib.sha256()
+    checksum = hashlib.sha256()
     for path, value in model.state().items():
-        told.update(path.encode() + value.get_value().tobytes())
-    told.update(repr((model.history.epoch, model.history.history)).encode())
-    return told.hexdigest()
+        checksum.update(path.encode() + value.get_value().tobytes())
+    checksum.update(repr((model.history.epoch, model.history.history)).encode())
+    return checksum.hexdigest()
 
 
-class Fall(callbacks.Callback):
-    """Ends the run, like a process that is killed, after a number of steps."""
+class Crash(callbacks.Callback):
+    """Raises an error after a number of steps."""
 
     def __init__(self, after: int) -> None:
         self.left = after
@@ -76,7 +76,7 @@ class Fall(callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self.left -= 1
         if not self.left:
-            raise RuntimeError("the lights went out")
+            raise RuntimeError("power failure")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -88,36 +88,36 @@ def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def whole(_cache: None) -> str:
+def uninterrupted(_cache: None) -> str:
     """The checksum of an uninterrupted run."""
     return digest(train())
 
 
 @pytest.mark.parametrize("save_freq", [pytest.param("epoch", marks=pytest.mark.slow), 7])
-def test_a_run_that_falls_again_and_again_ends_with_the_same_bits(save_freq: Any, whole: str, tmp_path: Path) -> None:
-    rng, falls = np.random.default_rng(len(str(save_freq))), 0
+def test_a_run_that_crashes_repeatedly_is_bit_identical(save_freq: Any, uninterrupted: str, tmp_path: Path) -> None:
+    rng, crashes = np.random.default_rng(len(str(save_freq))), 0
     while True:
         try:
-            model = train(tmp_path / "backup", save_freq=save_freq, more=[Fall(int(rng.integers(20, 40)))])
+            model = train(tmp_path / "backup", save_freq=save_freq, more=[Crash(int(rng.integers(20, 40)))])
             break
         except RuntimeError:
-            falls += 1
-    assert falls >= 2
-    assert digest(model) == whole
-    assert list((tmp_path / "backup").iterdir()) == []  # it is deleted once training is done
+            crashes += 1
+    assert crashes >= 2
+    assert digest(model) == uninterrupted
+    assert list((tmp_path / "backup").iterdir()) == []  # deleted when training ends
 
 
-def test_a_backup_changes_nothing_and_needs_no_seed(whole: str, tmp_path: Path) -> None:
-    assert digest(train(tmp_path / "other", save_freq=5)) == whole
+def test_a_backup_does_not_change_the_run_and_contains_the_seed(uninterrupted: str, tmp_path: Path) -> None:
+    assert digest(train(tmp_path / "other", save_freq=5)) == uninterrupted
     with pytest.raises(RuntimeError):
-        train(tmp_path / "backup", more=[Fall(40)])
-    assert digest(train(tmp_path / "backup", seed=None)) == whole  # the seed is in the file
+        train(tmp_path / "backup", more=[Crash(40)])
+    assert digest(train(tmp_path / "backup", seed=None)) == uninterrupted  # the seed is in the file
 
 
 def test_a_backup_of_another_run_is_refused(tmp_path: Path) -> None:
     keep = tmp_path / "backup"
     with pytest.raises(RuntimeError):
-        train(keep, save_freq=5, more=[Fall(20)])
+        train(keep, save_freq=5, more=[Crash(20)])
     file = keep / "training.pel"
     content = file.read_bytes()
     with pytest.raises(
@@ -146,16 +146,16 @@ def test_a_backup_of_another_run_is_refused(tmp_path: Path) -> None:
         train(keep)
 
 
-def test_the_file_before_the_last_is_taken_if_the_last_is_damaged(whole: str, tmp_path: Path) -> None:
+def test_the_previous_checkpoint_is_used_if_the_last_is_damaged(uninterrupted: str, tmp_path: Path) -> None:
     keep = callbacks.BackupAndRestore(tmp_path, save_freq=5, double_checkpoint=True)
     with pytest.raises(RuntimeError):
-        train(more=[keep, Fall(33)])
+        train(more=[keep, Crash(33)])
     assert {path.name for path in tmp_path.iterdir()} == {"training.pel", "training-before.pel"}
     (tmp_path / "training.pel").write_bytes(b"damaged")
-    assert digest(train(more=[keep])) == whole
+    assert digest(train(more=[keep])) == uninterrupted
 
 
-def fitted(checkpoint: callbacks.Callback, values: Any = None, epochs: int = 3) -> pel.Sequential:
+def fit_with_losses(checkpoint: callbacks.Callback, values: Any = None, epochs: int = 3) -> pel.Sequential:
     """Fit a model of one weight whose loss follows a given sequence."""
     model = pel.Sequential([nn.Input((1,)), nn.Dense(1, use_bias=False, kernel_initializer="ones")])
     model.compile(pel.optimizers.SGD(0.0), "mse")
@@ -166,31 +166,33 @@ def fitted(checkpoint: callbacks.Callback, values: Any = None, epochs: int = 3) 
     return model
 
 
-def names(folder: Path) -> list[str]:
+def list_files(folder: Path) -> list[str]:
     """Return the names of the files in a folder."""
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*.*"))
 
 
-def test_checkpoints_are_written_when_they_should_be(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    fitted(callbacks.ModelCheckpoint(tmp_path / "every" / "m-{epoch:02}-{loss:.1f}.pel"))
-    assert names(tmp_path / "every") == ["m-01-1.0.pel", "m-02-1.0.pel", "m-03-1.0.pel"]
+def test_checkpoints_are_written_when_they_are_due(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fit_with_losses(callbacks.ModelCheckpoint(tmp_path / "every" / "m-{epoch:02}-{loss:.1f}.pel"))
+    assert list_files(tmp_path / "every") == ["m-01-1.0.pel", "m-02-1.0.pel", "m-03-1.0.pel"]
     best = callbacks.ModelCheckpoint(tmp_path / "best-{epoch}.npz", "loss", 1, True, True)
-    fitted(best, values=[3.0, 5.0, 2.0])
-    assert names(tmp_path)[:2] == ["best-1.npz", "best-3.npz"]
+    fit_with_losses(best, values=[3.0, 5.0, 2.0])
+    assert list_files(tmp_path)[:2] == ["best-1.npz", "best-3.npz"]
     assert best.best == 2.0
     assert capsys.readouterr().out == (
         f"Epoch 1: saved {tmp_path / 'best-1.npz'} with the best loss so far, 3\n"
         f"Epoch 3: saved {tmp_path / 'best-3.npz'} with the best loss so far, 2\n"
     )
-    fitted(callbacks.ModelCheckpoint(tmp_path / "b" / "{epoch}-{batch}.pel", save_freq=3))  # an epoch has 4 batches
-    assert names(tmp_path / "b") == ["1-3.pel", "2-2.pel", "3-1.pel", "3-4.pel"]
+    fit_with_losses(
+        callbacks.ModelCheckpoint(tmp_path / "b" / "{epoch}-{batch}.pel", save_freq=3)
+    )  # an epoch has 4 batches
+    assert list_files(tmp_path / "b") == ["1-3.pel", "2-2.pel", "3-1.pel", "3-4.pel"]
     late = callbacks.ModelCheckpoint(tmp_path / "l.pel", "loss", save_best_only=True, initial_value_threshold=2.5)
-    fitted(late, values=[3.0, 2.6, 2.0])
+    fit_with_losses(late, values=[3.0, 2.6, 2.0])
     assert pel.load_model(tmp_path / "l.pel").history.epoch == [0, 1]
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("overrides", "message"),
     [
         ({"filepath": "m.h5"}, r"ends in .pel. Received: 'm.h5'"),
         ({"filepath": "m.pel", "save_weights_only": True}, r"ends in .npz, .safetensors, .keras, .weights.h5"),
@@ -205,21 +207,23 @@ def test_checkpoints_are_written_when_they_should_be(tmp_path: Path, capsys: pyt
         ({"filepath": "m.pel", "save_best_only": True}, "there is no metric 'val_loss'"),
     ],
 )
-def test_a_checkpoint_that_cannot_be_is_refused(given: dict[str, Any], message: str) -> None:
+def test_invalid_checkpoints_are_refused(overrides: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        fitted(callbacks.ModelCheckpoint(**given))
+        fit_with_losses(callbacks.ModelCheckpoint(**overrides))
 
 
-def killed_runs(folder: Path, times: int, epochs: int) -> list[int]:
-    """Kill a training process at random moments, then let it finish; return the content of the file at each kill."""
-    here = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), *sys.path])}
+def run_and_kill(folder: Path, times: int, epochs: int) -> list[int]:
+    """Kill a training process at random moments, then let it finish; return the saved step at each kill."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), *sys.path])}
     (folder / "tests_of_backup.py").write_text(Path(__file__).read_text("utf-8"), "utf-8")
     rng, sizes = np.random.default_rng(0), []
     backup = folder / "backup" / "training.pel"
     for _ in range(times):
         before = backup.read_bytes() if backup.exists() else b""
         command = [sys.executable, "-c", PROGRAM, str(epochs)]
-        with subprocess.Popen(command, cwd=folder, env=here, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        with subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as process:
             while process.poll() is None and (not backup.exists() or backup.read_bytes() == before):
                 time.sleep(0.005)
             time.sleep(float(rng.uniform(0, 0.3)))
@@ -228,7 +232,12 @@ def killed_runs(folder: Path, times: int, epochs: int) -> list[int]:
             assert process.returncode == -signal.SIGKILL, process.communicate()[1].decode()
         sizes.append(int(pel.saving.container.read_container(backup, "a training state")[1]["run/step"]))
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(epochs)], cwd=folder, env=here, capture_output=True, text=True, check=False
+        [sys.executable, "-c", PROGRAM, str(epochs)],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     (folder / "digest").write_text(done.stdout.strip())
@@ -236,8 +245,8 @@ def killed_runs(folder: Path, times: int, epochs: int) -> list[int]:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
-def test_killed_at_random_moments_it_ends_with_the_same_bits(tmp_path: Path) -> None:
-    steps = killed_runs(tmp_path, times=2, epochs=200)
+def test_a_run_killed_twice_is_bit_identical(tmp_path: Path) -> None:
+    steps = run_and_kill(tmp_path, times=2, epochs=200)
     assert steps == sorted(set(steps))
     assert (tmp_path / "digest").read_text() == digest(train(epochs=200))
 
@@ -245,8 +254,8 @@ def test_killed_at_random_moments_it_ends_with_the_same_bits(tmp_path: Path) -> 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(os.name != "posix", reason="signals")
-def test_killed_twenty_times_it_ends_with_the_same_bits(tmp_path: Path) -> None:
-    steps = killed_runs(tmp_path, times=20, epochs=1500)
+def test_a_run_killed_twenty_times_is_bit_identical(tmp_path: Path) -> None:
+    steps = run_and_kill(tmp_path, times=20, epochs=1500)
     assert len(steps) == 20
     assert steps == sorted(set(steps))
     assert (tmp_path / "digest").read_text() == digest(train(epochs=1500))

@@ -26,7 +26,7 @@ class Recorder(callbacks.Callback):
         self.calls: list[tuple[str, Any, list[str]]] = []
 
 
-def recording(name: str) -> Callable[..., None]:
+def make_recording_hook(name: str) -> Callable[..., None]:
     def hook(self: Recorder, *args: Any) -> None:
         *number, logs = args
         self.calls.append((name.removeprefix("on_"), number[0] if number else None, sorted(logs)))
@@ -35,33 +35,33 @@ def recording(name: str) -> Callable[..., None]:
 
 
 for name in HOOKS:
-    setattr(Recorder, name, recording(name))
+    setattr(Recorder, name, make_recording_hook(name))
 
 
-def walked(callback: Any, values: list[float], name: str = "loss") -> list[dict[str, Any]]:
-    """Call the hooks of a callback as a run with these values would, and return the logs of the epochs."""
+def simulate_run(callback: Any, values: list[float], name: str = "loss") -> list[dict[str, Any]]:
+    """Call the hooks of a callback as a run with these metric values does; return the logs of the epochs."""
     optimizer = SGD(0.2)
     optimizer.use_shared_learning_rate()
     model: Any = SimpleNamespace(stop_training=False, get_weights=list, set_weights=list, optimizer=optimizer)
     callback.set_model(model)
     callback.set_params({"metrics": ["loss", "accuracy", "val_loss", "val_accuracy"]})
     callback.on_train_begin({})
-    told: list[dict[str, Any]] = []
+    all_logs: list[dict[str, Any]] = []
     for epoch, value in enumerate(values):
-        told.append({name: value})
-        callback.on_epoch_end(epoch, told[-1])
+        all_logs.append({name: value})
+        callback.on_epoch_end(epoch, all_logs[-1])
         if model.stop_training:
             break
-    callback.on_train_end(told[-1])
-    return told
+    callback.on_train_end(all_logs[-1])
+    return all_logs
 
 
 def test_the_order_of_all_hooks(data: Data, make: Make) -> None:
-    told, model = Recorder(), make()
+    recorder, model = Recorder(), make()
     x, y = data
-    model.fit(x[:48], y[:48], batch_size=32, validation_data=(x[:32], y[:32]), callbacks=[told])
+    model.fit(x[:48], y[:48], batch_size=32, validation_data=(x[:32], y[:32]), callbacks=[recorder])
     measures = ["accuracy", "loss"]
-    assert told.calls == [
+    assert recorder.calls == [
         ("train_begin", None, []),
         ("epoch_begin", 0, []),
         ("train_batch_begin", 0, []),
@@ -75,9 +75,9 @@ def test_the_order_of_all_hooks(data: Data, make: Make) -> None:
         ("epoch_end", 0, [*measures, "val_accuracy", "val_loss"]),
         ("train_end", None, [*measures, "val_accuracy", "val_loss"]),
     ]
-    told.calls.clear()
-    model.predict(x[:40], callbacks=[told])
-    assert [call[:2] for call in told.calls] == [
+    recorder.calls.clear()
+    model.predict(x[:40], callbacks=[recorder])
+    assert [call[:2] for call in recorder.calls] == [
         ("predict_begin", None),
         ("predict_batch_begin", 0),
         ("predict_batch_end", 0),
@@ -85,16 +85,16 @@ def test_the_order_of_all_hooks(data: Data, make: Make) -> None:
         ("predict_batch_end", 1),
         ("predict_end", None),
     ]
-    told.calls.clear()
-    model.evaluate(x[:40], y[:40], callbacks=told)
-    assert [call[0] for call in told.calls][::5] == ["test_begin", "test_end"]
+    recorder.calls.clear()
+    model.evaluate(x[:40], y[:40], callbacks=recorder)
+    assert [call[0] for call in recorder.calls][::5] == ["test_begin", "test_end"]
 
 
-def test_being_called_at_every_batch_changes_no_number(data: Data, make: Make) -> None:
+def test_batch_callbacks_do_not_change_the_results(data: Data, make: Make) -> None:
     seen: list[float] = []
-    told = callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(logs["loss"]))
+    recorder = callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(logs["loss"]))
     model, other = make(0.3), make(0.3)
-    history = model.fit(*data, batch_size=25, epochs=3, seed=1, callbacks=[told]).history
+    history = model.fit(*data, batch_size=25, epochs=3, seed=1, callbacks=[recorder]).history
     assert history == other.fit(*data, batch_size=25, epochs=3, seed=1).history
     assert len(seen) == 3 * 7
     assert seen[6::7] == history["loss"]
@@ -102,7 +102,7 @@ def test_being_called_at_every_batch_changes_no_number(data: Data, make: Make) -
         np.testing.assert_array_equal(a, b)
 
 
-def test_a_callback_may_be_called_at_every_so_many_batches(data: Data, make: Make) -> None:
+def test_batch_interval(data: Data, make: Make) -> None:
     class EveryThird(callbacks.Callback):
         batch_interval = 3  # type: ignore[assignment]
 
@@ -112,17 +112,17 @@ def test_a_callback_may_be_called_at_every_so_many_batches(data: Data, make: Mak
         def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
             self.steps.append(self.model.step)
 
-    told = EveryThird()
-    make().fit(*data, epochs=2, callbacks=[told])
-    assert told.steps == [3, 6, 9]
+    recorder = EveryThird()
+    make().fit(*data, epochs=2, callbacks=[recorder])
+    assert recorder.steps == [3, 6, 9]
 
 
-def test_params_tell_what_there_will_be(data: Data, make: Make) -> None:
-    told = callbacks.Callback()
+def test_params_describe_the_run(data: Data, make: Make) -> None:
+    recorder = callbacks.Callback()
     model = make()
-    model.fit(*data, epochs=2, validation_split=0.2, callbacks=[told])
-    assert told.model is model
-    assert told.params == {
+    model.fit(*data, epochs=2, validation_split=0.2, callbacks=[recorder])
+    assert recorder.model is model
+    assert recorder.params == {
         "epochs": 2,
         "steps": 4,
         "verbose": "auto",
@@ -142,10 +142,10 @@ def test_stop_training(data: Data, make: Make, hook: str) -> None:
     assert len(model.fit(*data, epochs=2).epoch) == 2
 
 
-def test_a_history_of_ones_own_is_the_one_returned(data: Data, make: Make) -> None:
-    own, model = callbacks.History(), make()
-    assert model.fit(*data, epochs=2, callbacks=[own]) is own is model.history
-    assert own.epoch == [0, 1]
+def test_a_given_history_is_returned(data: Data, make: Make) -> None:
+    history, model = callbacks.History(), make()
+    assert model.fit(*data, epochs=2, callbacks=[history]) is history is model.history
+    assert history.epoch == [0, 1]
 
 
 @pytest.mark.parametrize(
@@ -162,45 +162,47 @@ def test_a_history_of_ones_own_is_the_one_returned(data: Data, make: Make) -> No
         ([5, 4, 4, 4, 4, 4], {"patience": 2, "baseline": 1}, 3, 1),
     ],
 )
-def test_early_stopping_as_keras_does(values: list[float], settings: dict[str, Any], epochs: int, best: int) -> None:
+def test_early_stopping_agrees_with_keras(
+    values: list[float], settings: dict[str, Any], epochs: int, best: int
+) -> None:
     stopping = callbacks.EarlyStopping("loss", **settings)
-    assert (len(walked(stopping, values)), stopping.best_epoch) == (epochs, best)
+    assert (len(simulate_run(stopping, values)), stopping.best_epoch) == (epochs, best)
 
 
-def test_the_best_weights_come_back(data: Data, make: Make, capsys: pytest.CaptureFixture[str]) -> None:
+def test_early_stopping_restores_the_best_weights(data: Data, make: Make, capsys: pytest.CaptureFixture[str]) -> None:
     model, weights = make(), []
-    worsen = callbacks.LambdaCallback(
+    set_losses = callbacks.LambdaCallback(
         on_epoch_end=lambda epoch, logs: (weights.append(model.get_weights()), logs.update(loss=[3, 1, 2, 2, 2][epoch]))
     )
     stopping = callbacks.EarlyStopping("loss", patience=2, restore_best_weights=True, verbose=1)
-    model.fit(*data, epochs=9, callbacks=[worsen, stopping])
+    model.fit(*data, epochs=9, callbacks=[set_losses, stopping])
     assert len(weights) == 4
     np.testing.assert_array_equal(model.get_weights()[0], weights[1][0])
     assert capsys.readouterr().out == "Epoch 4: early stopping\nRestored the weights of the best epoch, 2\n"
 
 
 @pytest.mark.parametrize("name", ["accuracy", "val_accuracy"])
-def test_what_is_better_follows_from_the_measure(name: str) -> None:
+def test_the_direction_follows_from_the_metric(name: str) -> None:
     stopping = callbacks.EarlyStopping(name, patience=1)
-    assert len(walked(stopping, [0.1, 0.5, 0.9, 0.8, 0.7], name)) == 4
+    assert len(simulate_run(stopping, [0.1, 0.5, 0.9, 0.8, 0.7], name)) == 4
     assert stopping.best == 0.9
 
 
 def test_reduce_lr_on_plateau() -> None:
     reduce = callbacks.ReduceLROnPlateau("loss", factor=0.5, patience=2, cooldown=1, min_lr=0.06)
-    rates = [logs["learning_rate"] for logs in walked(reduce, [5] * 10)]
+    rates = [logs["learning_rate"] for logs in simulate_run(reduce, [5] * 10)]
     assert rates == [0.2] * 3 + [0.1] * 2 + [0.06] * 5
 
 
-def test_epochs_of_a_cooldown_do_not_reduce_the_learning_rate() -> None:
+def test_the_learning_rate_is_not_reduced_during_a_cooldown() -> None:
     """As in Keras: the last epoch of the cooldown counts again, so a cooldown of 1 changes nothing."""
     for cooldown, epochs in ((0, 1), (1, 1), (3, 3)):
         reduce = callbacks.ReduceLROnPlateau("loss", factor=0.5, patience=1, cooldown=cooldown)
-        rates = [logs["learning_rate"] for logs in walked(reduce, [5] * 9)]
+        rates = [logs["learning_rate"] for logs in simulate_run(reduce, [5] * 9)]
         assert rates == [0.2] * 2 + [0.2 / 2 ** (1 + epoch // epochs) for epoch in range(7)]
 
 
-def test_a_rate_that_is_set_is_the_rate_of_the_steps(data: Data) -> None:
+def test_a_new_learning_rate_is_used_by_the_steps(data: Data) -> None:
     x = np.ones((4, 1), "float32")
     model = pel.Sequential([nn.Input((1,)), nn.Dense(1, use_bias=False, kernel_initializer="zeros")])
     model.compile(SGD(0.5), lambda t, y: -y[:, 0])
@@ -228,7 +230,7 @@ def test_terminate_on_nan(data: Data) -> None:
         model.fit(x, y.astype(float), callbacks=[callbacks.TerminateOnNaN(raise_error=True)])
 
 
-def test_a_log_of_all_epochs_is_read_back(data: Data, make: Make, tmp_path: Path) -> None:
+def test_csv_log(data: Data, make: Make, tmp_path: Path) -> None:
     path, model = tmp_path / "log.csv", make()
     history = model.fit(
         *data, epochs=3, validation_split=0.1, validation_freq=2, callbacks=[callbacks.CSVLogger(path)]
@@ -243,24 +245,24 @@ def test_a_log_of_all_epochs_is_read_back(data: Data, make: Make, tmp_path: Path
     assert path.read_text().splitlines()[0] == "epoch;loss;accuracy"
 
 
-def test_the_state_of_a_callback_goes_on() -> None:
+def test_the_state_of_a_callback_is_restored() -> None:
     for kind in (callbacks.EarlyStopping, callbacks.ReduceLROnPlateau):
         first, second = kind("loss", patience=3), kind("loss", patience=3)
-        walked(first, [1, 2, 3])
-        walked(second, [9])
+        simulate_run(first, [1, 2, 3])
+        simulate_run(second, [9])
         second.set_state(first.get_state())
         assert (second.best, second.wait) == (first.best, first.wait) == (1, 2)
     weights = callbacks.EarlyStopping("loss", restore_best_weights=True)
     weights.best_weights = [np.ones(2), np.zeros(3)]
-    again = callbacks.EarlyStopping("loss", restore_best_weights=True)
-    again.set_state(weights.get_state())
-    assert again.best is None
-    assert again.best_weights is not None
-    np.testing.assert_array_equal(again.best_weights[0], np.ones(2))
+    restored = callbacks.EarlyStopping("loss", restore_best_weights=True)
+    restored.set_state(weights.get_state())
+    assert restored.best is None
+    assert restored.best_weights is not None
+    np.testing.assert_array_equal(restored.best_weights[0], np.ones(2))
 
 
 @pytest.mark.parametrize("kind", [callbacks.EarlyStopping, callbacks.ReduceLROnPlateau])
-def test_measures_that_there_are_not(data: Data, make: Make, kind: Any) -> None:
+def test_unknown_metrics_are_rejected(data: Data, make: Make, kind: Any) -> None:
     model = make()
     before = model.get_weights()[0]
     with pytest.raises(ModelError, match=r"no metric 'acuracy'.* Did you mean 'accuracy'.*Metrics: loss, accuracy"):
@@ -268,20 +270,20 @@ def test_measures_that_there_are_not(data: Data, make: Make, kind: Any) -> None:
     with pytest.raises(ModelError, match=r"no metric 'val_loss'. There is no validation: give fit validation_data"):
         model.fit(*data, callbacks=[kind()])
     with pytest.raises(
-        ValueError, match=r"expected mode to be one of \('auto', 'min', 'max'\). Received: mode='least'"
+        ValueError, match=r"expected mode to be one of \('auto', 'min', 'max'\). Received: mode='smallest'"
     ):
-        kind("loss", mode="least")
+        kind("loss", mode="smallest")
     np.testing.assert_array_equal(before, model.get_weights()[0])
 
 
-def test_a_measure_of_ones_own_has_no_direction(data: Data) -> None:
+def test_a_custom_metric_has_no_direction(data: Data) -> None:
     model = pel.Sequential([nn.Input((2,)), nn.Dense(1)])
     model.compile("sgd", "mse", metrics=[lambda t, y: y[:, 0]])
     with pytest.raises(ModelError, match=r"does not know whether higher '<lambda>' is better.*mode='max'"):
         model.fit(data[0], data[1].astype(float), callbacks=[callbacks.EarlyStopping("<lambda>")])
 
 
-def test_rates_that_cannot_be_set(data: Data) -> None:
+def test_learning_rates_that_cannot_be_set_are_rejected(data: Data) -> None:
     model = pel.Sequential([nn.Input((2,)), nn.Dense(1)])
     model.compile(SGD(pel.schedules.ExponentialDecay(0.1, 10, 0.5)), "mse")
     x, y = data[0], data[1].astype(float)
@@ -300,7 +302,7 @@ def test_rates_that_cannot_be_set(data: Data) -> None:
         callbacks.ReduceLROnPlateau(factor=1)
 
 
-def test_what_is_no_callback(data: Data, make: Make) -> None:
+def test_values_that_are_not_callbacks_are_rejected(data: Data, make: Make) -> None:
     model = make()
     with pytest.raises(TypeError, match=r"Expected a pel.callbacks.Callback. Received: .*History.*; write History\(\)"):
         model.fit(*data, callbacks=[callbacks.History])

@@ -13,7 +13,7 @@ Data = tuple[np.ndarray, np.ndarray]
 Make = Callable[..., pel.Sequential]
 
 
-def test_not_compiled(data: Data) -> None:
+def test_fit_before_compile_is_rejected(data: Data) -> None:
     model = pel.Sequential([nn.Input((2,)), nn.Dense(2)], name="fresh")
     for use in (model.fit, model.evaluate):
         with pytest.raises(ModelError, match=r"fresh is not compiled. Call model.compile"):
@@ -31,7 +31,7 @@ def test_not_compiled(data: Data) -> None:
         ({"loss": "mse", "metrics": ["acc", "acc"]}, r"Two metrics are named 'acc'"),
     ],
 )
-def test_what_compile_refuses(settings: dict[str, object], message: str) -> None:
+def test_invalid_arguments_of_compile_are_rejected(settings: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         pel.Sequential([nn.Dense(2)]).compile(**settings)
 
@@ -54,7 +54,7 @@ def test_counts_of_evaluation_and_prediction_are_positive(data: Data, make: Make
         getattr(make(), method)(*arguments, **{name: 0})
 
 
-def test_verbose_is_known(data: Data, make: Make) -> None:
+def test_invalid_verbose_is_rejected(data: Data, make: Make) -> None:
     model = make()
     before = model.get_weights()
     with pytest.raises(ValueError, match=r"Expected verbose to be 'auto', 0, 1 or 2. Received: verbose=3"):
@@ -67,7 +67,7 @@ def test_a_seed_is_an_integer(data: Data, make: Make) -> None:
         make().fit(*data, seed=-1)
 
 
-def test_numbers_whose_bytes_lie_in_another_order_are_the_same_numbers(data: Data, make: Make) -> None:
+def test_big_endian_arrays_are_accepted(data: Data, make: Make) -> None:
     found = []
     for order in "<>":
         x, y = (a.astype(a.dtype.newbyteorder(order)) for a in data)
@@ -78,12 +78,12 @@ def test_numbers_whose_bytes_lie_in_another_order_are_the_same_numbers(data: Dat
         np.testing.assert_array_equal(little, big)
 
 
-def test_lengths_differ(data: Data, make: Make) -> None:
+def test_different_lengths_are_rejected(data: Data, make: Make) -> None:
     with pytest.raises(ModelError, match=r"a target for every sample. Received: 160 in x and 159 in y"):
         make().fit(data[0], data[1][:-1])
 
 
-def test_samples_of_another_shape(make: Make) -> None:
+def test_samples_of_another_shape_are_rejected(make: Make) -> None:
     model = make()
     with pytest.raises(
         pel.ShapeError, match=r"first layer dense.* expects samples of shape \(2,\). Received: x of shape \(5, 3\)"
@@ -107,21 +107,21 @@ def test_samples_of_another_shape(make: Make) -> None:
         ([[0.0, 1e300]], r"finite float32 numbers. Received: inf at \[0, 1\]"),
     ],
 )
-def test_samples_that_are_none(make: Make, x: object, message: str) -> None:
+def test_invalid_samples_are_rejected(make: Make, x: object, message: str) -> None:
     with pytest.raises(ModelError, match=message):
         make().predict(x)
 
 
-def test_a_great_sum_is_no_infinity(make: Make) -> None:
+def test_large_finite_values_are_accepted(make: Make) -> None:
     assert make().predict(np.full((4, 2), 3e38, "float32")).shape == (4, 2)
 
 
-def test_targets_with_names(data: Data, make: Make) -> None:
+def test_string_targets_are_rejected(data: Data, make: Make) -> None:
     with pytest.raises(ModelError, match=r"Expected y to hold numbers.*np.unique\(y, return_inverse=True\)"):
         make().fit(data[0], np.where(data[1], "cat", "dog"))
 
 
-def test_targets_that_are_not_finite(data: Data) -> None:
+def test_nonfinite_targets_are_rejected(data: Data) -> None:
     model = pel.Sequential([nn.Input((2,)), nn.Dense(1)])
     model.compile("sgd", "mse")
     with pytest.raises(ModelError, match=r"Expected y to be finite float32 numbers. Received: nan at \[0\]"):
@@ -129,7 +129,7 @@ def test_targets_that_are_not_finite(data: Data) -> None:
 
 
 @pytest.mark.parametrize("loss", ["categorical_crossentropy", "binary_crossentropy", "mse"])
-def test_labels_where_columns_are_wanted(data: Data, make: Make, loss: str) -> None:
+def test_labels_instead_of_one_hot_columns_are_rejected(data: Data, make: Make, loss: str) -> None:
     model = make()
     model.compile("sgd", loss)
     with pytest.raises(
@@ -140,49 +140,49 @@ def test_labels_where_columns_are_wanted(data: Data, make: Make, loss: str) -> N
         model.fit(*data)
 
 
-def test_columns_where_labels_are_wanted(data: Data, make: Make) -> None:
+def test_one_hot_columns_instead_of_labels_are_rejected(data: Data, make: Make) -> None:
     with pytest.raises(pel.ShapeError, match="For one-hot labels use categorical_crossentropy"):
         make().fit(data[0], np.eye(2)[data[1]])
 
 
-def test_labels_that_are_no_integers(data: Data, make: Make) -> None:
+def test_fractional_labels_are_rejected(data: Data, make: Make) -> None:
     with pytest.raises(pel.DtypeError, match=r"expected integer labels.*float32.*astype\('int32'\)"):
         make().fit(data[0], data[1].astype(float))
 
 
 @pytest.mark.parametrize(("shift", "hint"), [(1, "from 1 to 2; renumber them with np.unique"), (-1, "from -1 to 0\n")])
-def test_labels_out_of_range(data: Data, make: Make, shift: int, hint: str) -> None:
+def test_labels_out_of_range_are_rejected(data: Data, make: Make, shift: int, hint: str) -> None:
     with pytest.raises(
         ModelError, match=f"takes labels from 0 to 1, for the 2 columns.*Received: y with labels {hint}"
     ):
         make().fit(data[0], data[1] + shift)
 
 
-def test_validation_labels_out_of_range(data: Data, make: Make) -> None:
+def test_validation_labels_out_of_range_are_rejected(data: Data, make: Make) -> None:
     with pytest.raises(ModelError, match="Received: validation y with labels from 3 to 4"):
         make().fit(*data, validation_data=(data[0], data[1] + 3))
 
 
-def test_targets_that_are_no_probabilities(data: Data, make: Make) -> None:
+def test_targets_outside_0_and_1_are_rejected(data: Data, make: Make) -> None:
     model = make()
     model.compile("sgd", "binary_crossentropy")
     with pytest.raises(ModelError, match=r"takes targets in \[0, 1\]. Received: y with values from -1.0 to 1.0"):
         model.fit(data[0], 2 * np.eye(2)[data[1]] - 1)
 
 
-def test_labels_that_int32_cannot_hold(data: Data, make: Make) -> None:
+def test_labels_beyond_int32_are_rejected(data: Data, make: Make) -> None:
     with pytest.raises(pel.DtypeError, match=r"y is int32. Received: int64 values that int32 cannot hold"):
         make().fit(data[0], data[1].astype("int64") + 2**40)
 
 
-def test_targets_of_another_shape(data: Data, make: Make) -> None:
+def test_targets_of_another_shape_are_rejected(data: Data, make: Make) -> None:
     model = make()
     model.compile("sgd", "mse")
     with pytest.raises(pel.ShapeError, match=r"expected y_true to have the shape of y_pred.*\(n, 3\).*\(n, 2\)"):
         model.fit(data[0], np.zeros((160, 3)))
 
 
-def test_nothing_to_train(data: Data) -> None:
+def test_a_model_without_parameters_is_rejected(data: Data) -> None:
     model = pel.Sequential([nn.Input((2,)), nn.Activation("softmax")])
     model.compile("sgd", "sparse_categorical_crossentropy")
     with pytest.raises(pel.GradientError, match="Nothing to train"):

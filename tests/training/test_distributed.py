@@ -19,10 +19,10 @@ import pytest
 import pellucid as pel
 from pellucid import callbacks, nn
 from pellucid.run.distributed import process_group
-from pellucid.run.distributed.process_group import recovery_hint, translate_losses
+from pellucid.run.distributed.process_group import add_recovery_hint, translate_losses
 from pellucid.training import data_adapter
 from pellucid.training.array_source import ArrayDataset
-from pellucid.training.distributed_checks import compute_crc32, resume_hint
+from pellucid.training.distributed_checks import compute_crc32, format_resume_hint
 from pellucid.training.sweeps import sweep as sweep_module
 from pellucid.training.sweeps.trials import Trial
 
@@ -40,7 +40,7 @@ print(json.dumps(found | getattr(tests, sys.argv[1])(*map(int, sys.argv[2:]))), 
 
 
 def data() -> tuple[np.ndarray, np.ndarray]:
-    """Return a prime number of samples."""
+    """Return 50 samples, which neither batches nor processes divide evenly."""
     x = np.random.default_rng(0).normal(size=(50, 4)).astype("float32")
     return x, (x.sum(axis=1) > 0).astype("int32") + (x[:, 0] > 1)
 
@@ -54,72 +54,72 @@ def make(seed: int = 1) -> pel.Sequential:
     return model
 
 
-def fitted(model: pel.Sequential, *given: Any, **settings: Any) -> dict[str, Any]:
+def fit(model: pel.Sequential, *given: Any, **settings: Any) -> dict[str, Any]:
     """Train a model, and return its values and history."""
     history = model.fit(*given, **{"epochs": 3, "batch_size": 9, "seed": 5, **settings})
     weights = [np.ravel(w).tolist() for w in model.get_weights()]
     return {"weights": weights, "history": history.history, "epochs": history.epoch}
 
 
-def whole() -> dict[str, Any]:
+def train_with_files() -> dict[str, Any]:
     """Train with all callbacks that write files."""
     x, y = data()
     model = make()
     saving = [callbacks.ModelCheckpoint("{epoch}.pel"), callbacks.CSVLogger("log.csv"), callbacks.BackupAndRestore("b")]
-    found = fitted(model, x, y, validation_split=0.2, callbacks=saving, verbose=2)
+    found = fit(model, x, y, validation_split=0.2, callbacks=saving, verbose=2)
     return found | {"predicted": model.predict(x[:2]).ravel().tolist(), "loss": model.evaluate(x, y)[0]}
 
 
-def early() -> dict[str, Any]:
+def train_until_stopped() -> dict[str, Any]:
     """Train until a callback stops it."""
-    told = [callbacks.TensorBoard("board"), callbacks.EarlyStopping("loss", patience=0, verbose=1)]
-    return fitted(make(), *data(), epochs=50, callbacks=told)
+    active = [callbacks.TensorBoard("board"), callbacks.EarlyStopping("loss", patience=0, verbose=1)]
+    return fit(make(), *data(), epochs=50, callbacks=active)
 
 
 class Batches:
-    """Yields batches, the last one smaller."""
+    """Yields five batches of 10 samples."""
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         x, y = data()
-        for start in range(0, 50, 10):
-            yield x[start : start + 10], y[start : start + 10]
+        for first in range(0, 50, 10):
+            yield x[first : first + 10], y[first : first + 10]
 
 
-def streamed() -> dict[str, Any]:
+def train_on_stream() -> dict[str, Any]:
     """Train on batches from an iterable."""
-    return fitted(make(), Batches())
+    return fit(make(), Batches())
 
 
-def mapped() -> dict[str, Any]:
+def train_on_memmap() -> dict[str, Any]:
     """Train on memory-mapped files."""
     x, y = data()
     for name, array in (("x.npy", x), ("y.npy", y)):
         if not Path(name).exists():
             np.save(name, array)
     data_adapter.MIN_MEMMAP_BYTES = 0
-    return fitted(make(), np.load("x.npy", mmap_mode="r"), np.load("y.npy", mmap_mode="r"))
+    return fit(make(), np.load("x.npy", mmap_mode="r"), np.load("y.npy", mmap_mode="r"))
 
 
-def divided() -> dict[str, Any]:
+def train_on_devices() -> dict[str, Any]:
     """Train on 1, 2, 3 and 4 devices of one process, with every kind of data source."""
     found: dict[str, Any] = {}
     x, y = data()
     for devices in (None, 2, [3, 0, 1], "all"):
         model, at_once = make(), make()
-        whole_batch = fitted(at_once, x, y, batch_size=50, devices=devices)
+        whole_batch = fit(at_once, x, y, batch_size=50, devices=devices)
         found[str(devices)] = {
-            "batches": fitted(model, x, y, validation_split=0.2, devices=devices),
+            "batches": fit(model, x, y, validation_split=0.2, devices=devices),
             "whole": whole_batch,
-            "stream": fitted(make(), Batches(), devices=devices),
+            "stream": fit(make(), Batches(), devices=devices),
             "evaluated": model.evaluate(x, y, batch_size=7, devices=devices),
             "entered": [np.ravel(w).tolist() for w in model.history.at(7).get_weights()],
             "branched": model.history.branch(at=7, learning_rate=0.05).history["loss"],
-            "swept": [float(v) for v in swept(devices).table["loss"]],
+            "sweep": [float(v) for v in run_sweep(devices).table["loss"]],
         }
     return found
 
 
-def swept(devices: Any, epochs: int = 3) -> Any:
+def run_sweep(devices: Any, epochs: int = 3) -> Any:
     """Train a sweep, with a smaller last batch."""
 
     def build(hidden: int, rate: float) -> pel.Sequential:
@@ -131,25 +131,25 @@ def swept(devices: Any, epochs: int = 3) -> Any:
     return pel.sweep(build, *data(), hidden=[5], rate=[0.1, 0.2, 0.5], batch_size=9, epochs=epochs, devices=devices)
 
 
-def moved() -> dict[str, Any]:
+def resume_on_other_devices() -> dict[str, Any]:
     """Train half of the epochs on some devices, and resume from the checkpoint on others."""
     found = {}
     for first, second in ((4, None), (None, 3), (2, 4)):
         for epochs, devices in ((3, first), (6, second)):
-            told = [callbacks.BackupAndRestore(f"from {first} to {second}", delete_checkpoint=False)]
-            found[f"{first} {second}"] = fitted(make(), *data(), epochs=epochs, devices=devices, callbacks=told)
+            backup = [callbacks.BackupAndRestore(f"from {first} to {second}", delete_checkpoint=False)]
+            found[f"{first} {second}"] = fit(make(), *data(), epochs=epochs, devices=devices, callbacks=backup)
     return found
 
 
-def differing() -> dict[str, Any]:
+def collect_errors_of_differing_processes() -> dict[str, Any]:
     """Return the errors if the processes differ."""
     me, (x, y) = pel.distribution.process_id(), data()
     trials: dict[str, Callable[[], Any]] = {
-        "weights and random streams": lambda: fitted(make(seed=1 + me), x, y),
-        "data": lambda: fitted(make(), x, y[::-1] if me else y),
-        "settings of fit": lambda: fitted(make(), x, y, epochs=3 + me),
-        "seed of the sample orders": lambda: fitted(make(), x, y, seed=me),
-        "trials and settings of the sweep": lambda: swept(None, epochs=2 + me),
+        "weights and random streams": lambda: fit(make(seed=1 + me), x, y),
+        "data": lambda: fit(make(), x, y[::-1] if me else y),
+        "settings of fit": lambda: fit(make(), x, y, epochs=3 + me),
+        "seed of the sample orders": lambda: fit(make(), x, y, seed=me),
+        "trials and settings of the sweep": lambda: run_sweep(None, epochs=2 + me),
     }
     found = {}
     for name, trial in trials.items():
@@ -160,8 +160,8 @@ def differing() -> dict[str, Any]:
     return found
 
 
-class Slowly(callbacks.Callback):
-    """Sleeps after every epoch and reports it; in one process it sleeps very long after one of them."""
+class Sleep(callbacks.Callback):
+    """Prints every epoch and sleeps after it; in one process, it sleeps for a minute after epoch 4."""
 
     def __init__(self, sleeper: int) -> None:
         self.sleeper = sleeper
@@ -171,34 +171,38 @@ class Slowly(callbacks.Callback):
         time.sleep(60 if (epoch, pel.distribution.process_id()) == (4, self.sleeper) else 0.1)
 
 
-def slowly(epochs: int, sleeper: int = -1) -> dict[str, Any]:
+def train_slowly(epochs: int, sleeper: int = -1) -> dict[str, Any]:
     """Train with a checkpoint after every epoch."""
-    told = [callbacks.BackupAndRestore("backup"), Slowly(sleeper)]
-    return fitted(make(), *data(), epochs=epochs, callbacks=told)
+    active = [callbacks.BackupAndRestore("backup"), Sleep(sleeper)]
+    return fit(make(), *data(), epochs=epochs, callbacks=active)
 
 
-def failing() -> dict[str, Any]:
+def train_and_fail() -> dict[str, Any]:
     """Fail in the second process while the first one continues."""
-    return fitted(make(), *data(), epochs=50, callbacks=[callbacks.BackupAndRestore("backup"), Failing()])
+    return fit(make(), *data(), epochs=50, callbacks=[callbacks.BackupAndRestore("backup"), FailInSecondProcess()])
 
 
-class Failing(callbacks.Callback):
+class FailInSecondProcess(callbacks.Callback):
     """Raises an error in the second process."""
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if epoch == 3 and pel.distribution.process_id() == 1:
-            raise RuntimeError("a file that is there alone")
+            raise RuntimeError("a missing file")
 
 
-def by_hand(port: int, count: int, number: int) -> dict[str, Any]:
+def make_pellucid_variables(port: int, count: int, number: int) -> dict[str, Any]:
     """Return the environment variables for a process of a group."""
     address = f"127.0.0.1:{port}"
     found = {"COORDINATOR_ADDRESS": address, "NUM_PROCESSES": count, "PROCESS_ID": number}
     return {f"PELLUCID_{name}": value for name, value in found.items()}
 
 
-def start(
-    folder: Path, count: int, *words: Any, devices: int = 1, found_by: Callable[..., dict[str, Any]] | None = None
+def start_processes(
+    folder: Path,
+    count: int,
+    *arguments: Any,
+    devices: int = 1,
+    make_variables: Callable[..., dict[str, Any]] | None = None,
 ) -> list[subprocess.Popen[str]]:
     """Start processes that form a group on this machine; a single one forms none."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -211,28 +215,28 @@ def start(
         port = free.getsockname()[1]
     processes = []
     for number in range(count):
-        own = (found_by or by_hand)(port, count, number) if count > 1 else {}
+        own = (make_variables or make_pellucid_variables)(port, count, number) if count > 1 else {}
         environment = kept | {k: str(v) for k, v in own.items()}
-        command = [sys.executable, "-u", "-c", PROGRAM, *map(str, words)]
+        command = [sys.executable, "-u", "-c", PROGRAM, *map(str, arguments)]
         pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         processes.append(subprocess.Popen(command, cwd=folder, env=environment, **pipes))
     return processes
 
 
-def slurm(port: int, count: int, number: int) -> dict[str, Any]:
+def make_slurm_variables(port: int, count: int, number: int) -> dict[str, Any]:
     """Return the environment variables that SLURM sets."""
     found = {"JOB_ID": port, "STEP_NODELIST": "localhost", "NTASKS": count, "PROCID": number, "LOCALID": number}
     return {f"SLURM_{name}": value for name, value in found.items()} | {"JAX_COORDINATOR_PORT": port}
 
 
-def open_mpi(port: int, count: int, number: int) -> dict[str, Any]:
+def make_open_mpi_variables(port: int, count: int, number: int) -> dict[str, Any]:
     """Return the environment variables that Open MPI 4 sets."""
     found = {"SIZE": count, "RANK": number, "LOCAL_RANK": number}
-    place = {"OMPI_MCA_orte_hnp_uri": f"{port * 2**12}.0;tcp://127.0.0.1:{port}", "JAX_COORDINATOR_PORT": port}
-    return {f"OMPI_COMM_WORLD_{name}": value for name, value in found.items()} | place
+    address = {"OMPI_MCA_orte_hnp_uri": f"{port * 2**12}.0;tcp://127.0.0.1:{port}", "JAX_COORDINATOR_PORT": port}
+    return {f"OMPI_COMM_WORLD_{name}": value for name, value in found.items()} | address
 
 
-def results(processes: Sequence[subprocess.Popen[str]]) -> list[Any]:
+def collect_results(processes: Sequence[subprocess.Popen[str]]) -> list[Any]:
     """Wait for processes, and return the last line that each has printed."""
     found = []
     try:
@@ -247,9 +251,9 @@ def results(processes: Sequence[subprocess.Popen[str]]) -> list[Any]:
     return found
 
 
-def run(folder: Path, count: int, *words: Any, devices: int = 1) -> list[Any]:
+def run(folder: Path, count: int, *arguments: Any, devices: int = 1) -> list[Any]:
     """Run processes until they end."""
-    return results(start(folder, count, *words, devices=devices))
+    return collect_results(start_processes(folder, count, *arguments, devices=devices))
 
 
 def check_same(found: Any, expected: Any, rtol: float = 5e-4) -> None:
@@ -261,12 +265,12 @@ def check_same(found: Any, expected: Any, rtol: float = 5e-4) -> None:
         np.testing.assert_allclose(a, b, rtol=rtol, atol=1e-5)
 
 
-def test_two_processes_train_as_one_and_the_first_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    both = start(tmp_path, 2, "whole")
+def test_two_processes_agree_with_one_and_only_rank_0_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    processes_of_two = start_processes(tmp_path, 2, "train_with_files")
     (tmp_path / "alone").mkdir()
     monkeypatch.chdir(tmp_path / "alone")
-    alone = whole()
-    first, second = results(both)
+    alone = train_with_files()
+    first, second = collect_results(processes_of_two)
     assert [(r["process"], r["processes"]) for r in (first, second)] == [(0, 2), (1, 2)]
     check_same(first, alone)
     for name in ("weights", "history", "predicted", "loss"):  # bit-identical
@@ -280,9 +284,9 @@ def test_two_processes_train_as_one_and_the_first_writes(tmp_path: Path, monkeyp
 
 
 @pytest.mark.slow
-def test_callbacks_end_training_in_all_processes_at_once(tmp_path: Path) -> None:
-    first, second = run(tmp_path / "two", 2, "early")
-    (alone,) = run(tmp_path / "one", 1, "early")
+def test_early_stopping_ends_all_processes_at_the_same_step(tmp_path: Path) -> None:
+    first, second = run(tmp_path / "two", 2, "train_until_stopped")
+    (alone,) = run(tmp_path / "one", 1, "train_until_stopped")
     check_same(first, alone)
     assert first["epochs"] == second["epochs"] != list(range(50))
     assert ("early stopping" in first["printed"], "early stopping" in second["printed"]) == (True, False)
@@ -290,23 +294,25 @@ def test_callbacks_end_training_in_all_processes_at_once(tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-def test_three_processes_train_on_a_stream_as_one(tmp_path: Path) -> None:
-    alone = streamed()
-    for found in run(tmp_path, 3, "streamed"):
+def test_three_processes_on_a_stream_agree_with_one(tmp_path: Path) -> None:
+    alone = train_on_stream()
+    for found in run(tmp_path, 3, "train_on_stream"):
         check_same(found, alone)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("found_by", [slurm, open_mpi])
-def test_processes_find_one_another_as_clusters_tell_them(tmp_path: Path, found_by: Any) -> None:
-    alone = streamed()
-    for number, found in enumerate(results(start(tmp_path, 2, "streamed", found_by=found_by))):
+@pytest.mark.parametrize("make_variables", [make_slurm_variables, make_open_mpi_variables])
+def test_processes_connect_with_the_variables_of_clusters(tmp_path: Path, make_variables: Any) -> None:
+    alone = train_on_stream()
+    for number, found in enumerate(
+        collect_results(start_processes(tmp_path, 2, "train_on_stream", make_variables=make_variables))
+    ):
         assert (found["process"], found["processes"]) == (number, 2)
         check_same(found, alone)
 
 
 @pytest.mark.slow
-def test_a_process_does_not_wait_for_ever(tmp_path: Path) -> None:
+def test_initialize_has_a_timeout(tmp_path: Path) -> None:
     call = "initialize('127.0.0.1:9', 2, 1, timeout_seconds=2)"
     program = f"import pellucid as pel; pel.distribution.{call}"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=tmp_path)
@@ -315,39 +321,39 @@ def test_a_process_does_not_wait_for_ever(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_two_processes_train_on_files_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_processes_on_memmaps_agree_with_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(data_adapter, "MIN_MEMMAP_BYTES", 0)
-    alone = mapped()
-    for found in run(tmp_path, 2, "mapped"):
+    alone = train_on_memmap()
+    for found in run(tmp_path, 2, "train_on_memmap"):
         check_same(found, alone)
 
 
 @pytest.mark.slow
-def test_any_devices_of_a_process_train_as_one(tmp_path: Path) -> None:
-    (found,) = run(tmp_path, 1, "divided", devices=4)
+def test_any_number_of_devices_agrees_with_one(tmp_path: Path) -> None:
+    (found,) = run(tmp_path, 1, "train_on_devices", devices=4)
     one = found["None"]
     for devices in ("2", "[3, 0, 1]", "all"):
-        many = found[devices]
-        for way in ("batches", "whole", "stream"):
-            check_same(many[way], one[way])
-        for name in ("evaluated", "branched", "swept"):
-            np.testing.assert_allclose(many[name], one[name], rtol=5e-4)
-        for a, b in zip(many["entered"], one["entered"], strict=True):
+        several = found[devices]
+        for source in ("batches", "whole", "stream"):
+            check_same(several[source], one[source])
+        for name in ("evaluated", "branched", "sweep"):
+            np.testing.assert_allclose(several[name], one[name], rtol=5e-4)
+        for a, b in zip(several["entered"], one["entered"], strict=True):
             np.testing.assert_allclose(a, b, rtol=5e-4, atol=1e-5)
 
 
 @pytest.mark.slow
-def test_a_snapshot_of_some_devices_goes_on_on_others(tmp_path: Path) -> None:
-    (found,) = run(tmp_path, 1, "moved", devices=4)
-    undisturbed = fitted(make(), *data(), epochs=6)
-    for ways in ("4 None", "None 3", "2 4"):
-        check_same(found[ways], undisturbed)
+def test_a_checkpoint_can_be_resumed_on_other_devices(tmp_path: Path) -> None:
+    (found,) = run(tmp_path, 1, "resume_on_other_devices", devices=4)
+    uninterrupted = fit(make(), *data(), epochs=6)
+    for devices in ("4 None", "None 3", "2 4"):
+        check_same(found[devices], uninterrupted)
 
 
 @pytest.mark.slow
 def test_processes_that_differ_are_refused(tmp_path: Path) -> None:
-    for found in run(tmp_path, 2, "differing"):
+    for found in run(tmp_path, 2, "collect_errors_of_differing_processes"):
         assert len(found) == 8
         for name in list(found)[2:-1]:
             assert f"Expected the same {name} in every process. Received: another in process 1" in found[name]
@@ -355,63 +361,65 @@ def test_processes_that_differ_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals")
-@pytest.mark.parametrize(("victim", "how", "again"), [(0, "KILL", 2), (1, "KILL", 1), (1, "TERM", 3)])
-def test_a_killed_process_ends_the_others_and_the_run_goes_on(
-    tmp_path: Path, victim: int, how: str, again: int
+@pytest.mark.parametrize(("victim", "signal_name", "process_count"), [(0, "KILL", 2), (1, "KILL", 1), (1, "TERM", 3)])
+def test_a_killed_process_ends_the_others_and_the_run_can_be_resumed(
+    tmp_path: Path, victim: int, signal_name: str, process_count: int
 ) -> None:
-    told = killed(tmp_path, victim, how)
-    assert f"DistributionError: Process {1 - victim} of 2 lost " in told
-    assert f"The last checkpoint is {Path('backup') / 'training.pel'}. Start the same script again" in told
-    undisturbed = (
-        run(tmp_path / "undisturbed", 2, "slowly", 15)[0] if again == 2 else fitted(make(), *data(), epochs=15)
+    output = kill_one_process(tmp_path, victim, signal_name)
+    assert f"DistributionError: Process {1 - victim} of 2 lost " in output
+    assert f"The last checkpoint is {Path('backup') / 'training.pel'}. Start the same script again" in output
+    uninterrupted = (
+        run(tmp_path / "uninterrupted", 2, "train_slowly", 15)[0]
+        if process_count == 2
+        else fit(make(), *data(), epochs=15)
     )
-    for found in run(tmp_path, again, "slowly", 15):
-        check_same(found, undisturbed, 0.0 if again == 2 else 5e-4)
+    for found in run(tmp_path, process_count, "train_slowly", 15):
+        check_same(found, uninterrupted, 0.0 if process_count == 2 else 5e-4)
         assert "epoch 3\n" not in found["printed"]
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 @pytest.mark.parametrize("victim", [0, 1])
-def test_a_process_that_is_busy_learns_of_the_loss_too(tmp_path: Path, victim: int) -> None:
-    told = killed(tmp_path, victim, "KILL", 1 - victim)
-    assert f"DistributionError: Process {1 - victim} of 2 lost process {victim}. The last checkpoint is " in told
+def test_a_busy_process_detects_the_lost_one(tmp_path: Path, victim: int) -> None:
+    output = kill_one_process(tmp_path, victim, "KILL", 1 - victim)
+    assert f"DistributionError: Process {1 - victim} of 2 lost process {victim}. The last checkpoint is " in output
 
 
 @pytest.mark.slow
-def test_a_process_that_fails_does_not_keep_the_others_waiting(tmp_path: Path) -> None:
-    first, second = start(tmp_path, 2, "failing")
-    begun = time.monotonic()
+def test_a_failed_process_ends_the_others(tmp_path: Path) -> None:
+    first, second = start_processes(tmp_path, 2, "train_and_fail")
+    start_time = time.monotonic()
     (_, waiting), (_, failed) = first.communicate(timeout=300), second.communicate(timeout=300)
-    assert time.monotonic() - begun < 60
+    assert time.monotonic() - start_time < 60
     assert (first.returncode, second.returncode) == (1, 1)
-    assert "RuntimeError: a file that is there alone" in failed
+    assert "RuntimeError: a missing file" in failed
     assert "DistributionError: Process 0 of 2 lost" in waiting
 
 
-def killed(folder: Path, victim: int, how: str, *words: Any) -> str:
-    """Kill one of two processes in the fifth epoch, and return the output of the other, which must end soon."""
-    processes = start(folder, 2, "slowly", 15, *words)
+def kill_one_process(folder: Path, victim: int, signal_name: str, *arguments: Any) -> str:
+    """Kill one of two processes in the fifth epoch, check that the other ends, and return its error output."""
+    processes = start_processes(folder, 2, "train_slowly", 15, *arguments)
     try:
         stdout = processes[victim].stdout
         assert stdout is not None
         for line in stdout:
             if line.startswith("epoch 4"):
                 break
-        processes[victim].send_signal(signal.Signals[f"SIG{how}"])
-        begun = time.monotonic()
-        _, told = processes[1 - victim].communicate(timeout=60)
-        assert time.monotonic() - begun < 45
+        processes[victim].send_signal(signal.Signals[f"SIG{signal_name}"])
+        start_time = time.monotonic()
+        _, output = processes[1 - victim].communicate(timeout=60)
+        assert time.monotonic() - start_time < 45
         assert processes[1 - victim].returncode == 1
     finally:
         for process in processes:
             process.kill()
             process.communicate()
-    return str(told)
+    return str(output)
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "hint"),
     [
         (
             [],
@@ -423,11 +431,11 @@ def killed(folder: Path, victim: int, how: str, *words: Any) -> str:
         ),
     ],
 )
-def test_without_a_snapshot_the_error_says_so(given: Any, told: str) -> None:
+def test_the_error_says_whether_there_is_a_checkpoint(given: Any, hint: str) -> None:
     lost = RuntimeError("UNAVAILABLE: Socket closed")
     with (
-        recovery_hint(lambda: resume_hint(given)),
-        pytest.raises(pel.DistributionError, match=f"Socket closed. {told}"),
+        add_recovery_hint(lambda: format_resume_hint(given)),
+        pytest.raises(pel.DistributionError, match=f"Socket closed. {hint}"),
         translate_losses(),
     ):
         raise lost
@@ -435,7 +443,7 @@ def test_without_a_snapshot_the_error_says_so(given: Any, told: str) -> None:
         raise lost
 
 
-def test_everything_that_matters_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_checksums_and_differing_data(monkeypatch: pytest.MonkeyPatch) -> None:
     assert compute_crc32([np.zeros(2), np.ones(2)]) != compute_crc32([np.ones(2), np.zeros(2)])
     assert compute_crc32([np.zeros(2, "float32")]) != compute_crc32([np.zeros(2, "int32")])
     assert compute_crc32([np.array(1.0)]) != compute_crc32([np.array(2.0)])
@@ -447,11 +455,11 @@ def test_everything_that_matters_is_compared(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_settings_of_a_sweep_are_compared_by_their_values(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[dict[str, int]] = []
+    compared: list[dict[str, int]] = []
     monkeypatch.setattr(sweep_module, "num_processes", lambda: 2)
-    monkeypatch.setattr(sweep_module, "agree", told.append)
+    monkeypatch.setattr(sweep_module, "agree", compared.append)
     model, samples = make(), ArrayDataset([np.zeros((3, 4), "float32")], [], [], [])
     for activation in ("tanh", "relu", lambda h: h, lambda h: 2 * h):  # functions compare equal
         sweep_module.check_trials_consistent([Trial({"activation": activation}, 0, None, model, samples, None)])
-    tanh, relu, first, second = (each["trials and settings of the sweep"] for each in told)
+    tanh, relu, first, second = (each["trials and settings of the sweep"] for each in compared)
     assert tanh != relu != first == second

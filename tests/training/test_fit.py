@@ -15,11 +15,13 @@ Data = tuple[np.ndarray, np.ndarray]
 Make = Callable[..., pel.Sequential]
 
 
-def same(first: list[np.ndarray], second: list[np.ndarray]) -> bool:
+def have_equal_weights(first: list[np.ndarray], second: list[np.ndarray]) -> bool:
     return all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
 
 
-def by_hand(model: pel.Sequential, x: np.ndarray, y: np.ndarray, batch: int, epochs: int, seed: int) -> list[float]:
+def train_with_loop(
+    model: pel.Sequential, x: np.ndarray, y: np.ndarray, batch: int, epochs: int, seed: int
+) -> list[float]:
     """Train with a loop over the model's expressions; return the loss of every epoch."""
     data, labels = pel.shared(x, "data", trainable=False), pel.shared(y, "labels", trainable=False)
     index, target = pel.ivector("index", shape=("n",)), pel.ivector("target", shape=("n",))
@@ -34,47 +36,47 @@ def by_hand(model: pel.Sequential, x: np.ndarray, y: np.ndarray, batch: int, epo
     means = []
     for epoch in range(epochs):
         order = np.random.default_rng([seed, epoch]).permutation(len(x)).astype("int32")
-        whole = len(x) // batch * batch
-        losses, _ = step.over(order[:whole].reshape(-1, batch))
+        complete = len(x) // batch * batch
+        losses, _ = step.over(order[:complete].reshape(-1, batch))
         total = losses.astype(float).sum() * batch
-        if whole < len(x):
-            total += float(step.over(order[None, whole:])[0][0]) * (len(x) - whole)
+        if complete < len(x):
+            total += float(step.over(order[None, complete:])[0][0]) * (len(x) - complete)
         means.append(total / len(x))
     return means
 
 
 @pytest.mark.parametrize(("batch", "dropout"), [(40, 0.0), (25, 0.3)])
-def test_fit_is_the_loop_written_by_hand_bit_for_bit(data: Data, make: Make, batch: int, dropout: float) -> None:
+def test_fit_is_bit_identical_to_a_hand_written_loop(data: Data, make: Make, batch: int, dropout: float) -> None:
     model, other = make(dropout), make(dropout)
     history = model.fit(*data, batch_size=batch, epochs=4, seed=11).history
-    losses = by_hand(other, *data, batch, 4, 11)
-    assert same(model.get_weights(), other.get_weights())
+    losses = train_with_loop(other, *data, batch, 4, 11)
+    assert have_equal_weights(model.get_weights(), other.get_weights())
     np.testing.assert_allclose(history["loss"], losses, rtol=1e-12)
 
 
 @pytest.mark.parametrize("batch", [20, 24])  # without and with a smaller batch at the end of an epoch
-def test_epochs_of_which_nobody_is_told_are_the_same(data: Data, make: Make, batch: int) -> None:
+def test_epochs_without_callbacks_have_the_same_result(data: Data, make: Make, batch: int) -> None:
     alone, together = make(0.2), make(0.2)
     seen: list[int] = []
-    told = pel.callbacks.LambdaCallback(on_epoch_end=lambda epoch, _: seen.append(epoch))
-    one = alone.fit(*data, batch_size=batch, epochs=30, seed=4, callbacks=[told])
+    callback = pel.callbacks.LambdaCallback(on_epoch_end=lambda epoch, _: seen.append(epoch))
+    one = alone.fit(*data, batch_size=batch, epochs=30, seed=4, callbacks=[callback])
     many = together.fit(*data, batch_size=batch, epochs=30, seed=4)
     assert seen == list(range(30))
-    assert same(alone.get_weights(), together.get_weights())
+    assert have_equal_weights(alone.get_weights(), together.get_weights())
     assert one.history == many.history
     assert (alone.step, len(many.seconds)) == (together.step, 30)
-    assert same(many.at(together.step - 1).get_weights(), one.at(alone.step - 1).get_weights())
+    assert have_equal_weights(many.at(together.step - 1).get_weights(), one.at(alone.step - 1).get_weights())
 
 
-def test_set_random_seed_makes_the_same_bits(data: Data, make: Make) -> None:
+def test_set_random_seed_makes_runs_bit_identical(data: Data, make: Make) -> None:
     first = make(0.2)
     first.fit(*data, epochs=2)
     second = make(0.2)
     second.fit(*data, epochs=2)
-    assert same(first.get_weights(), second.get_weights())
+    assert have_equal_weights(first.get_weights(), second.get_weights())
 
 
-def test_the_seed_is_that_of_the_order(data: Data, make: Make) -> None:
+def test_the_seed_determines_the_sample_order(data: Data, make: Make) -> None:
     model = make()
     start = model.get_weights()
     ends = []
@@ -82,36 +84,36 @@ def test_the_seed_is_that_of_the_order(data: Data, make: Make) -> None:
         model.set_weights(start)
         model.fit(*data, seed=seed)
         ends.append(model.get_weights())
-    assert same(ends[0], ends[1])
-    assert not same(ends[0], ends[2])
+    assert have_equal_weights(ends[0], ends[1])
+    assert not have_equal_weights(ends[0], ends[2])
 
 
-def test_two_fits_are_one_longer_fit(data: Data, make: Make) -> None:
+def test_two_fits_equal_one_longer_fit(data: Data, make: Make) -> None:
     long, short = make(), make()
     long.fit(*data, epochs=2, shuffle=False)
     for _ in range(2):
         short.fit(*data, epochs=1, shuffle=False)
-    assert same(long.get_weights(), short.get_weights())
+    assert have_equal_weights(long.get_weights(), short.get_weights())
 
 
-def test_what_the_optimizer_remembers_outlasts_a_fit(data: Data, make: Make) -> None:
+def test_optimizer_state_persists_between_fits(data: Data, make: Make) -> None:
     x, y = data
     once, twice = make(optimizer=Adam(0.01)), make(optimizer=Adam(0.01))
     once.fit(x, y, epochs=2, shuffle=False)
     twice.fit(x, y, epochs=1, shuffle=False)
     twice.predict(x)
     twice.fit(x.astype("float64"), y.astype("int64"), epochs=1, shuffle=False)
-    assert same(once.get_weights(), twice.get_weights())
+    assert have_equal_weights(once.get_weights(), twice.get_weights())
 
 
-def test_it_learns(data: Data, make: Make) -> None:
+def test_fit_learns(data: Data, make: Make) -> None:
     model = make()
     history = model.fit(*data, epochs=40, batch_size=10, seed=0).history
     assert history["loss"][-1] < 0.2 < 0.4 < history["loss"][0]
     assert model.evaluate(*data)[1] > 0.95
 
 
-def test_means_weigh_every_sample_alike(data: Data, make: Make) -> None:
+def test_means_weight_every_sample_equally(data: Data, make: Make) -> None:
     model = make(optimizer=SGD(0.0))
     x, y = data
     history = model.fit(x, y, batch_size=64, validation_data=(x[:65], y[:65]), seed=0).history
@@ -137,7 +139,7 @@ def test_evaluate_without_metrics_is_a_number(data: Data, make: Make) -> None:
     assert isinstance(model.evaluate(*data), float)
 
 
-def test_evaluate_prints_when_asked(data: Data, make: Make, capsys: pytest.CaptureFixture[str]) -> None:
+def test_evaluate_prints_on_request(data: Data, make: Make, capsys: pytest.CaptureFixture[str]) -> None:
     loss, accuracy = make().evaluate(*data, verbose=1)
     assert capsys.readouterr().out == f"loss {loss:.4f}  accuracy {accuracy:.4f}\n"
 
@@ -147,7 +149,7 @@ def test_validation_split_keeps_the_end_and_trains_on_the_rest(data: Data, make:
     model, other = make(), make()
     history = model.fit(x, y, validation_split=0.2, seed=2).history
     wanted = other.fit(x[:128], y[:128], validation_data=(x[128:], y[128:]), seed=2).history
-    assert same(model.get_weights(), other.get_weights())
+    assert have_equal_weights(model.get_weights(), other.get_weights())
     assert history == wanted
     assert list(history) == ["loss", "accuracy", "val_loss", "val_accuracy"]
 
@@ -163,7 +165,7 @@ def test_regularization_is_part_of_the_loss(data: Data) -> None:
     np.testing.assert_allclose(model.fit(*data).history["loss"], [bare + penalty], rtol=1e-5)
 
 
-def test_the_keras_listing(rng: np.random.Generator) -> None:
+def test_a_program_as_in_keras(rng: np.random.Generator) -> None:
     x_train, x_test, x_new = (rng.random((n, 3072)) for n in (40, 20, 3))
     y_train, y_test = (np.eye(2)[rng.integers(0, 2, n)] for n in (40, 20))
     model = pel.Sequential(
@@ -190,7 +192,7 @@ def test_a_convolution_on_bytes_learns_with_an_unnamed_input(rng: np.random.Gene
     assert model.fit(x, y, batch_size=10, epochs=30, seed=0).history["acc"][-1] > 0.95
 
 
-def test_one_column_is_binary(data: Data) -> None:
+def test_one_column_is_binary_classification(data: Data) -> None:
     nn.set_random_seed(0)
     model = pel.Sequential([nn.Input((2,)), nn.Dense(1, activation="sigmoid")])
     model.compile(SGD(1.0), "binary_crossentropy", metrics=["accuracy"])
@@ -228,7 +230,7 @@ def test_data_may_be_lists(make: Make) -> None:
     assert model.predict([[0.0, 1.0]]).shape == (1, 2)
 
 
-def test_data_are_left_as_they_are(data: Data, make: Make) -> None:
+def test_data_are_not_modified(data: Data, make: Make) -> None:
     x, y = data
     before = x.copy(), y.copy()
     make().fit(x, y, epochs=2)
@@ -236,7 +238,7 @@ def test_data_are_left_as_they_are(data: Data, make: Make) -> None:
     np.testing.assert_array_equal(y, before[1])
 
 
-def test_a_loss_that_is_no_number_is_reported_once(data: Data) -> None:
+def test_a_nan_loss_is_reported_once(data: Data) -> None:
     model = pel.Sequential([nn.Input((2,)), nn.Dense(1)])
     model.compile(SGD(1e30), "mse")
     x, y = data
@@ -247,7 +249,7 @@ def test_a_loss_that_is_no_number_is_reported_once(data: Data) -> None:
     assert not np.isfinite(history.history["loss"][-1])
 
 
-def test_many_shapes_of_data_keep_few_programs(data: Data, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_kept_programs_is_limited(data: Data, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(train_step, "MAX_PROGRAMS", 2)
     x, y = data
     model = make()
@@ -267,12 +269,12 @@ def test_both_kinds_of_validation(data: Data, make: Make) -> None:
 
 
 @pytest.mark.parametrize("share", [-0.1, 1, 1.5, "half"])
-def test_a_split_out_of_range(data: Data, make: Make, share: object) -> None:
+def test_a_validation_split_out_of_range_is_rejected(data: Data, make: Make, share: object) -> None:
     with pytest.raises(ValueError, match=r"validation_split to be a number in \[0, 1\). Received"):
         make().fit(*data, validation_split=share)
 
 
-def test_a_split_that_leaves_nothing(data: Data, make: Make) -> None:
+def test_a_validation_split_without_samples_is_rejected(data: Data, make: Make) -> None:
     with pytest.raises(ModelError, match=r"validation_split=0.5 of 1 samples leaves 0 for training and 1"):
         make().fit(data[0][:1], data[1][:1], validation_split=0.5)
 

@@ -19,7 +19,7 @@ X = np.random.default_rng(0).normal(size=(40, 2)).astype("float32")
 Y = (X[:, 0] > X[:, 1]).astype("int32")
 
 
-def batches(count: int = 5, start: int = 0) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def iterate_batches(count: int = 5, start: int = 0) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     for i in range(start, start + count):
         at = 8 * (i % 5)
         yield X[at : at + 8], Y[at : at + 8]
@@ -29,7 +29,7 @@ class Restarting:
     """An iterable that restarts in every epoch."""
 
     def __iter__(self) -> Iterator[Any]:
-        return batches()
+        return iterate_batches()
 
 
 class Items:
@@ -60,8 +60,10 @@ def start(model: pel.Sequential) -> list[np.ndarray]:
     return model.get_weights()
 
 
-@pytest.mark.parametrize("make", [Restarting, Items, lambda: list_like(batches())], ids=["iterable", "items", "loader"])
-def test_they_are_the_steps_from_memory(model: pel.Sequential, start: list[np.ndarray], make: Any) -> None:
+@pytest.mark.parametrize(
+    "make", [Restarting, Items, lambda: make_list_loader(iterate_batches())], ids=["iterable", "items", "loader"]
+)
+def test_batches_give_the_same_steps_as_arrays(model: pel.Sequential, start: list[np.ndarray], make: Any) -> None:
     model.set_weights(start)
     wanted = model.fit(X, Y, batch_size=8, epochs=3, shuffle=False).history
     weights = model.get_weights()
@@ -77,7 +79,7 @@ def test_they_are_the_steps_from_memory(model: pel.Sequential, start: list[np.nd
     assert model.evaluate(source) == pytest.approx(model.evaluate(X, Y), rel=1e-5)
 
 
-def list_like(made: Iterator[Any]) -> Any:
+def make_list_loader(made: Iterator[Any]) -> Any:
     class Loader:
         def __init__(self) -> None:
             self.kept = list(made)
@@ -91,23 +93,23 @@ def list_like(made: Iterator[Any]) -> Any:
     return Loader()
 
 
-def test_an_endless_iterator_goes_on_through_the_epochs(model: pel.Sequential, start: list[np.ndarray]) -> None:
+def test_an_endless_iterator_continues_across_epochs(model: pel.Sequential, start: list[np.ndarray]) -> None:
     model.set_weights(start)
-    endless = (batch for i in itertools.count() for batch in batches(1, i))
+    endless = (batch for i in itertools.count() for batch in iterate_batches(1, i))
     model.fit(endless, epochs=3, steps_per_epoch=3)
-    weights, taken = model.get_weights(), next(endless)[0]
+    weights, batches_taken = model.get_weights(), next(endless)[0]
     model.set_weights(start)
-    model.fit(batches(9), steps_per_epoch=9)
+    model.fit(iterate_batches(9), steps_per_epoch=9)
     np.testing.assert_array_equal(weights[0], model.get_weights()[0])
-    np.testing.assert_array_equal(taken, X[32:40])  # the tenth batch: none was fetched without being used
-    assert len(model.evaluate(batches(), steps=2)) == 2
+    np.testing.assert_array_equal(batches_taken, X[32:40])  # the tenth batch: none was fetched without being used
+    assert len(model.evaluate(iterate_batches(), steps=2)) == 2
 
 
-def test_where_chunks_are_cut_changes_nothing(model: pel.Sequential, start: list[np.ndarray]) -> None:
+def test_chunk_boundaries_do_not_change_the_result(model: pel.Sequential, start: list[np.ndarray]) -> None:
     ends, seen = [], []
-    for told in ([], [callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(batch))]):
+    for extra_callbacks in ([], [callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(batch))]):
         model.set_weights(start)
-        model.fit(Restarting(), epochs=2, callbacks=told)
+        model.fit(Restarting(), epochs=2, callbacks=extra_callbacks)
         ends.append(model.get_weights())
     assert seen == [0, 1, 2, 3, 4] * 2
     np.testing.assert_array_equal(ends[0][0], ends[1][0])
@@ -126,7 +128,7 @@ def test_batches_of_several_sizes(model: pel.Sequential, start: list[np.ndarray]
     assert model.evaluate(Parts()) == pytest.approx(model.evaluate(X, Y), rel=1e-5)
 
 
-def test_weights_come_with_the_batches(model: pel.Sequential) -> None:
+def test_batches_may_have_sample_weights(model: pel.Sequential) -> None:
     w = np.arange(40, dtype="float32")
     streamed = model.evaluate((X[i : i + 8], Y[i : i + 8], w[i : i + 8]) for i in range(0, 40, 8))
     assert streamed == pytest.approx(model.evaluate(X, Y, sample_weight=w), rel=1e-5)
@@ -141,13 +143,13 @@ def test_validation_may_be_streamed(model: pel.Sequential) -> None:
 
 def test_predictions_of_a_stream(model: pel.Sequential) -> None:
     whole = model.predict(X)
-    np.testing.assert_allclose(model.predict(x for x, _ in batches()), whole, rtol=1e-6)
-    np.testing.assert_allclose(model.predict(batches(), steps=2), whole[:16], rtol=1e-6)
+    np.testing.assert_allclose(model.predict(x for x, _ in iterate_batches()), whole, rtol=1e-6)
+    np.testing.assert_allclose(model.predict(iterate_batches(), steps=2), whole[:16], rtol=1e-6)
 
 
-def test_what_goes_wrong_in_the_background_is_raised(model: pel.Sequential) -> None:
+def test_errors_in_the_background_thread_are_raised(model: pel.Sequential) -> None:
     def broken() -> Iterator[Any]:
-        yield from batches(2)
+        yield from iterate_batches(2)
         raise RuntimeError("the disk is gone")
 
     with pytest.raises(RuntimeError, match="the disk is gone") as caught:
@@ -164,13 +166,13 @@ def test_what_goes_wrong_in_the_background_is_raised(model: pel.Sequential) -> N
         (iter([X]), {}, r"expected batches \(x, y\) or \(x, y, sample_weight\).* Received: a ndarray"),
         (iter([(X, Y, Y, Y)]), {}, r"Received: a tuple of 4"),
         (iter([]), {}, r"Expected batches. Received: an iterable without any"),
-        (batches(), {"epochs": 2}, r"Epoch 2 had no batches: the iterator is exhausted. Give steps_per_epoch"),
+        (iterate_batches(), {"epochs": 2}, r"Epoch 2 had no batches: the iterator is exhausted. Give steps_per_epoch"),
         (Restarting(), {"y": Y}, r"so y cannot be given too. Received: y of type ndarray"),
         (Restarting(), {"validation_split": 0.5}, r"so validation_split cannot be given too"),
         (X, {"y": Y, "steps_per_epoch": 3}, r"40 samples make 2 batches of 32. Received: 3 steps"),
     ],
 )
-def test_what_is_no_stream(model: pel.Sequential, x: Any, settings: dict[str, Any], message: str) -> None:
+def test_invalid_iterables_are_rejected(model: pel.Sequential, x: Any, settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         model.fit(x, **settings)
 
@@ -181,10 +183,10 @@ def test_steps_per_epoch_of_data_in_memory(model: pel.Sequential) -> None:
     assert model.step - before == 6
 
 
-def test_what_streams(model: pel.Sequential) -> None:
-    assert [is_batch_iterable(x) for x in (X, [1], (1,), {"a": X}, batches(), Restarting(), Items())] == [False] * 4 + [
-        True
-    ] * 3
+def test_kinds_of_iterables(model: pel.Sequential) -> None:
+    assert [is_batch_iterable(x) for x in (X, [1], (1,), {"a": X}, iterate_batches(), Restarting(), Items())] == [
+        False
+    ] * 4 + [True] * 3
     source = BatchStream(Restarting(), 3)
     assert [len(list(source.iter_epoch())) for _ in range(2)] == [3, 3]
     assert len(list(BatchStream(Items(), None).iter_epoch(first_step=2))) == 3

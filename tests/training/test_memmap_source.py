@@ -21,7 +21,7 @@ Y = (X[:, 0] > X[:, 1]).astype("int32")
 
 
 @pytest.fixture(autouse=True)
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Treat every file as large, with pieces of 5 batches of 8 rows and blocks of 4 rows."""
     monkeypatch.setattr(data_adapter, "MIN_MEMMAP_BYTES", 0)
     monkeypatch.setattr(memmap_source, "PIECE_BYTES", 5 * 8 * 20)
@@ -30,10 +30,10 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def file(tmp_path: Path) -> np.memmap[Any, Any]:
-    return on_disk(tmp_path, X)
+    return save_memmap(tmp_path, X)
 
 
-def on_disk(folder: Path, array: np.ndarray[Any, Any], mode: Any = "r") -> np.memmap[Any, Any]:
+def save_memmap(folder: Path, array: np.ndarray[Any, Any], mode: Any = "r") -> np.memmap[Any, Any]:
     np.save(folder / "x.npy", array)
     found: np.memmap[Any, Any] = np.load(folder / "x.npy", mmap_mode=mode)
     return found
@@ -51,16 +51,16 @@ def start(model: pel.Sequential) -> list[np.ndarray]:
     return model.get_weights()
 
 
-def trained(model: pel.Sequential, start: list[np.ndarray], *data: Any, **how: Any) -> list[np.ndarray]:
+def train(model: pel.Sequential, start: list[np.ndarray], *data: Any, **how: Any) -> list[np.ndarray]:
     model.set_weights(start)
     model.fit(*data, **{"batch_size": 8, "epochs": 2, "seed": 3, "verbose": 0, **how})
     return model.get_weights()
 
 
-def test_they_are_the_steps_from_memory(model: pel.Sequential, start: list[np.ndarray], file: Any) -> None:
-    wanted = trained(model, start, X, Y, shuffle=False)
+def test_memmaps_give_the_same_steps_as_arrays(model: pel.Sequential, start: list[np.ndarray], file: Any) -> None:
+    wanted = train(model, start, X, Y, shuffle=False)
     history = model.history
-    found = trained(model, start, file, Y, shuffle=False)
+    found = train(model, start, file, Y, shuffle=False)
     for a, b in zip(found, wanted, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
     assert model.history.history["loss"] == pytest.approx(history.history["loss"], rel=1e-6)
@@ -68,24 +68,24 @@ def test_they_are_the_steps_from_memory(model: pel.Sequential, start: list[np.nd
     np.testing.assert_allclose(model.predict(file), model.predict(X), rtol=1e-6)
 
 
-def test_a_shuffled_epoch_is_the_steps_of_its_order(model: pel.Sequential, start: list[np.ndarray], file: Any) -> None:
-    found = trained(model, start, file, Y, epochs=1)
-    rows = np.concatenate([taken(*piece) for piece in BlockShuffle(COUNT, 4, 40, True).iter_pieces(3, 0)])
-    wanted = trained(model, start, X[rows], Y[rows], epochs=1, shuffle=False)
+def test_a_shuffled_epoch_follows_its_order(model: pel.Sequential, start: list[np.ndarray], file: Any) -> None:
+    found = train(model, start, file, Y, epochs=1)
+    rows = np.concatenate([list_rows(*piece) for piece in BlockShuffle(COUNT, 4, 40, True).iter_pieces(3, 0)])
+    wanted = train(model, start, X[rows], Y[rows], epochs=1, shuffle=False)
     for a, b in zip(found, wanted, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
     assert (rows != np.arange(COUNT)).mean() > 0.9
 
 
-def taken(spans: list[tuple[int, int]], mixed: Any) -> np.ndarray:
+def list_rows(spans: list[tuple[int, int]], mixed: Any) -> np.ndarray:
     rows = np.concatenate([np.arange(*span) for span in spans])
     return rows if mixed is None else rows[mixed]
 
 
 @pytest.mark.parametrize(("count", "block", "piece"), [(203, 4, 40), (40, 4, 40), (41, 7, 10), (5, 1, 2), (1, 1, 8)])
-def test_an_order_has_every_row_once(count: int, block: int, piece: int) -> None:
+def test_an_order_contains_every_row_once(count: int, block: int, piece: int) -> None:
     order = BlockShuffle(count, block, piece, True)
-    epochs = [[taken(*p) for p in order.iter_pieces(7, epoch)] for epoch in (0, 1, 0)]
+    epochs = [[list_rows(*p) for p in order.iter_pieces(7, epoch)] for epoch in (0, 1, 0)]
     for parts in epochs:
         assert [len(p) for p in parts[:-1]] == [piece] * (len(parts) - 1)
         assert sorted(np.concatenate(parts)) == list(range(count))
@@ -93,28 +93,28 @@ def test_an_order_has_every_row_once(count: int, block: int, piece: int) -> None
     np.testing.assert_array_equal(first, again)
     assert count < 10 or (first != second).any()
     for number, part in enumerate(epochs[0]):
-        np.testing.assert_array_equal(taken(*next(order.iter_pieces(7, 0, number))), part)
+        np.testing.assert_array_equal(list_rows(*next(order.iter_pieces(7, 0, number))), part)
 
 
-def test_a_piece_has_rows_from_everywhere() -> None:
-    rows = taken(*next(BlockShuffle(100_000, 10, 2_000, True).iter_pieces(0, 0)))
+def test_a_piece_has_rows_of_the_whole_file() -> None:
+    rows = list_rows(*next(BlockShuffle(100_000, 10, 2_000, True).iter_pieces(0, 0)))
     assert np.histogram(rows, bins=10, range=(0, 100_000))[0].min() > 100
     assert abs(np.corrcoef(rows[:-1], rows[1:])[0, 1]) < 0.1
 
 
-def test_where_it_is_cut_changes_nothing(model: pel.Sequential, start: list[np.ndarray], file: Any) -> None:
+def test_chunk_boundaries_do_not_change_the_result(model: pel.Sequential, start: list[np.ndarray], file: Any) -> None:
     seen: list[int] = []
-    whole = trained(model, start, file, Y)
-    told = trained(
+    at_once = train(model, start, file, Y)
+    chunked = train(
         model, start, file, Y, callbacks=[callbacks.LambdaCallback(on_train_batch_end=lambda b, _: seen.append(b))]
     )
     assert seen == [*range(26), *range(26)]
-    for a, b in zip(told, whole, strict=True):
+    for a, b in zip(chunked, at_once, strict=True):
         np.testing.assert_array_equal(a, b)
 
 
-def test_a_run_is_entered_again(model: pel.Sequential, start: list[np.ndarray], file: Any) -> None:
-    last = trained(model, start, file, Y, validation_split=0.25)
+def test_a_run_on_a_memmap_can_be_resumed(model: pel.Sequential, start: list[np.ndarray], file: Any) -> None:
+    last = train(model, start, file, Y, validation_split=0.25)
     begin = model.step - 2 * 19
     there = model.history.at(begin + 19 + 7)
     assert (there.run.epoch, there.run.batch) == (1, 7)
@@ -127,11 +127,11 @@ def test_a_run_is_entered_again(model: pel.Sequential, start: list[np.ndarray], 
 def test_steps_lists_and_weights(model: pel.Sequential, start: list[np.ndarray], file: Any) -> None:
     weights = np.linspace(0, 1, COUNT).astype("float32")
     before = model.step
-    found = trained(
+    found = train(
         model, start, file, list(Y), steps_per_epoch=7, shuffle=False, sample_weight=weights, class_weight={1: 2}
     )
     assert model.step - before == 14
-    wanted = trained(model, start, X, Y, steps_per_epoch=7, shuffle=False, sample_weight=weights, class_weight={1: 2})
+    wanted = train(model, start, X, Y, steps_per_epoch=7, shuffle=False, sample_weight=weights, class_weight={1: 2})
     for a, b in zip(found, wanted, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
@@ -142,16 +142,15 @@ def test_several_inputs_by_name(file: Any) -> None:
     made.compile(SGD(0.2), "sparse_categorical_crossentropy")
     start = made.get_weights()
     ends = [
-        trained(made, start, {"a": x, "b": x}, Y, shuffle=False, validation_data=({"a": x, "b": X}, Y))
-        for x in (X, file)
+        train(made, start, {"a": x, "b": x}, Y, shuffle=False, validation_data=({"a": x, "b": X}, Y)) for x in (X, file)
     ]
     np.testing.assert_allclose(ends[0][0], ends[1][0], rtol=1e-5, atol=1e-6)
 
 
-def test_what_is_wrong_in_a_file_is_found_there(model: pel.Sequential, tmp_path: Path) -> None:
+def test_invalid_values_in_a_file_are_found(model: pel.Sequential, tmp_path: Path) -> None:
     bad = X.copy()
     bad[101, 2] = np.nan
-    file = on_disk(tmp_path, bad)
+    file = save_memmap(tmp_path, bad)
     with pytest.raises(pel.ModelError, match=r"Received: nan at \[\d, 2\]") as caught:
         model.fit(file, Y, batch_size=8, seed=0)
     at = int(str(caught.value).partition("nan at [")[2][0])
@@ -165,27 +164,27 @@ def test_what_is_wrong_in_a_file_is_found_there(model: pel.Sequential, tmp_path:
         model.fit(file, Y, steps_per_epoch=8)
 
 
-def test_small_files_are_data_in_memory(monkeypatch: pytest.MonkeyPatch, file: Any) -> None:
+def test_small_files_are_loaded_into_memory(monkeypatch: pytest.MonkeyPatch, file: Any) -> None:
     assert [is_memory_mapped(x) for x in (file, {"a": X, "b": file}, [X, file], X)] == [True, True, True, False]
     monkeypatch.setattr(data_adapter, "MIN_MEMMAP_BYTES", file.nbytes)
     assert not is_memory_mapped(file)
 
 
-def test_reading_forgets_pages_but_nothing_that_was_written(tmp_path: Path) -> None:
-    private = on_disk(tmp_path, X, "c")
+def test_reading_releases_pages_but_keeps_written_data(tmp_path: Path) -> None:
+    private = save_memmap(tmp_path, X, "c")
     private[:] = 7
     assert (MemmapDataset(private).read([(0, 3), (9, 10)]).x == 7).all()
     assert (private == 7).all()
-    written = on_disk(tmp_path, X, "r+")
+    written = save_memmap(tmp_path, X, "r+")
     written[5] = 7
     assert (MemmapDataset(written[2:]).read([(3, 4)]).x == 7).all()
     np.testing.assert_array_equal(written[5:7], [np.full(4, 7), X[6]])
 
 
-def test_no_more_is_read_than_a_few_pieces(model: pel.Sequential, file: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_a_few_pieces_are_in_memory(model: pel.Sequential, file: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[int] = []
-    whole = MemmapDataset.read
-    monkeypatch.setattr(MemmapDataset, "read", lambda self, spans: read.append(1) or whole(self, spans))
+    original_read = MemmapDataset.read
+    monkeypatch.setattr(MemmapDataset, "read", lambda self, spans: read.append(1) or original_read(self, spans))
     ahead = []
 
     def look(batch: int, logs: Any) -> None:
@@ -197,7 +196,7 @@ def test_no_more_is_read_than_a_few_pieces(model: pel.Sequential, file: Any, mon
     assert len(read) == 1 + 6
 
 
-def test_no_more_batches_are_fetched_than_may_wait(model: pel.Sequential, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_prefetch_queue_is_limited(model: pel.Sequential, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(iterator_source, "MAX_QUEUED_BYTES", 0)  # the minimum queue length is 2
     monkeypatch.setattr(iterator_source, "MAX_STACKED_BYTES", 3 * 8 * 20)
     made, ahead = [0], []

@@ -9,13 +9,13 @@ GOLDEN = store.load("fit")
 
 
 @pytest.mark.parametrize("case", peers.CASES)
-def test_it_agrees_with_keras(case: str) -> None:
+def test_fit_agrees_with_keras(case: str) -> None:
     store.compare(peers.by_pellucid(case), GOLDEN[case])
 
 
 @pytest.mark.peer
-@pytest.mark.filterwarnings("ignore:__array__ implementation")  # Keras's
+@pytest.mark.filterwarnings("ignore:__array__ implementation")  # in Keras
 @pytest.mark.parametrize("case", peers.CASES)
-def test_the_golden_values_are_those_of_keras(case: str) -> None:
+def test_golden_values_are_those_of_keras(case: str) -> None:
     pytest.importorskip("keras")
     store.compare(peers.by_keras(case), GOLDEN[case])

@@ -19,7 +19,7 @@ Data = tuple[np.ndarray, np.ndarray]
 Make = Callable[..., pel.Sequential]
 
 
-def test_nothing_is_shown_where_nobody_watches(data: Data, make: Make, capfd: pytest.CaptureFixture[str]) -> None:
+def test_nothing_is_shown_without_a_terminal(data: Data, make: Make, capfd: pytest.CaptureFixture[str]) -> None:
     model = make()
     model.fit(*data)
     model.fit(*data, verbose=0)
@@ -53,7 +53,7 @@ def test_small_numbers_keep_their_digits() -> None:
     assert progress_display.format_metrics({"loss": float("nan")}) == "loss nan"
 
 
-def test_a_history_can_be_read(data: Data, make: Make) -> None:
+def test_a_history_as_text(data: Data, make: Make) -> None:
     model = make()
     history = model.fit(*data, epochs=2, seed=0)
     assert model.history is history
@@ -63,14 +63,14 @@ def test_a_history_can_be_read(data: Data, make: Make) -> None:
     assert f"loss      {first:.4g} -> {last:.4g}" in str(history)
 
 
-def test_an_empty_history_and_one_without_numbers() -> None:
+def test_empty_histories() -> None:
     history = History()
     assert str(history) == "no finished epoch"
     history.append({"loss": float("nan")}, 0.5)
     assert str(history) == "1 epoch in 0.5 s\n  loss  nan -> nan"
 
 
-def test_a_history_is_a_table(tmp_path: Path) -> None:
+def test_a_history_as_a_table(tmp_path: Path) -> None:
     history = History()
     for epoch in range(30):
         validated = {"val_loss": 1 / (epoch + 2)} if epoch % 2 else {}
@@ -95,7 +95,7 @@ def test_a_history_is_a_table(tmp_path: Path) -> None:
     assert "val_loss" in console.file.getvalue()  # type: ignore[attr-defined]
 
 
-def test_the_bar_says_how_fast_and_how_long(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_bar_shows_speed_and_remaining_time(monkeypatch: pytest.MonkeyPatch) -> None:
     for steps in (4, None):
         bar = progress_display.BarProgress(2, steps)
         for epoch in range(2):
@@ -109,7 +109,7 @@ def test_the_bar_says_how_fast_and_how_long(monkeypatch: pytest.MonkeyPatch) -> 
         assert task.fields["rate"].endswith("steps/s")
 
 
-def test_a_history_of_some_epochs_and_of_several_numbers() -> None:
+def test_a_history_with_missing_epochs_and_vector_metrics() -> None:
     history = History()
     for epoch, loss in ((4, 0.5), (5, 0.25), (6, 0.75)):
         validated = {"val_loss": loss} if epoch == 6 else {}
@@ -145,7 +145,7 @@ except KeyboardInterrupt as stop:
 """
 
 
-def test_ctrl_c_ends_at_once_and_keeps_what_was_reached() -> None:
+def test_ctrl_c_ends_training_and_keeps_finished_epochs() -> None:
     process = subprocess.Popen([sys.executable, "-c", STOPPED], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     for _ in range(3):

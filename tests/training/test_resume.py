@@ -16,10 +16,10 @@ Make = Callable[..., pel.Sequential]
 
 
 class Stop(Exception):
-    """The exception that ends a run."""
+    """Exception that ends a run."""
 
 
-class Keep(callbacks.Callback):
+class CopyState(callbacks.Callback):
     """Copies the state of a run after a step, and ends the run after a later one."""
 
     batch_interval = 1  # type: ignore[assignment]
@@ -36,54 +36,52 @@ class Keep(callbacks.Callback):
             raise Stop
 
 
-class GoOn(callbacks.Callback):
+class RestoreState(callbacks.Callback):
     """Restores a run."""
 
-    def __init__(self, kept: Keep) -> None:
-        self.kept = kept
+    def __init__(self, copy: CopyState) -> None:
+        self.copy = copy
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         state = self.model.state()
-        assert set(state) == set(self.kept.values)
+        assert set(state) == set(self.copy.values)
         for path, shared in state.items():
-            shared.set_value(self.kept.values[path])
-        self.model.run.set_state(self.kept.run)
+            shared.set_value(self.copy.values[path])
+        self.model.run.set_state(self.copy.run)
 
 
 @pytest.mark.parametrize(("batch", "step"), [(25, 7), (25, 17), (160, 2)])
-def test_a_run_that_is_taken_up_at_any_step_ends_with_the_same_bits(
-    data: Data, make: Make, batch: int, step: int
-) -> None:
-    whole = make(0.3, optimizer=SGD(0.2, momentum=0.5))
-    history = whole.fit(*data, batch_size=batch, epochs=4, seed=7).history
-    killed = make(0.3, optimizer=SGD(0.2, momentum=0.5))
-    kept = Keep(step, step + 1)
+def test_a_run_resumed_at_any_step_is_bit_identical(data: Data, make: Make, batch: int, step: int) -> None:
+    uninterrupted = make(0.3, optimizer=SGD(0.2, momentum=0.5))
+    history = uninterrupted.fit(*data, batch_size=batch, epochs=4, seed=7).history
+    interrupted = make(0.3, optimizer=SGD(0.2, momentum=0.5))
+    copy = CopyState(step, step + 1)
     with pytest.raises(Stop):
-        killed.fit(*data, batch_size=batch, epochs=4, seed=7, callbacks=[kept])
+        interrupted.fit(*data, batch_size=batch, epochs=4, seed=7, callbacks=[copy])
     nn.set_random_seed(99)
-    again = pel.Sequential([nn.Input((2,)), *(layer.clone() for layer in killed.layers)])
-    again.compile(SGD(0.1, momentum=0.5), killed.compile_config.loss, metrics=["accuracy"])
-    rest = again.fit(*data, batch_size=batch, epochs=4, seed=1, callbacks=[GoOn(kept)])
-    assert again.step == whole.step
-    for a, b in zip(again.get_weights(), whole.get_weights(), strict=True):
+    resumed = pel.Sequential([nn.Input((2,)), *(layer.clone() for layer in interrupted.layers)])
+    resumed.compile(SGD(0.1, momentum=0.5), interrupted.compile_config.loss, metrics=["accuracy"])
+    remainder = resumed.fit(*data, batch_size=batch, epochs=4, seed=1, callbacks=[RestoreState(copy)])
+    assert resumed.step == uninterrupted.step
+    for a, b in zip(resumed.get_weights(), uninterrupted.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     # The metrics of the interrupted epoch include the batches before the interruption.
-    assert rest.history["loss"] == history["loss"][-len(rest.epoch) :]
-    assert rest.history["accuracy"] == history["accuracy"][-len(rest.epoch) :]
+    assert remainder.history["loss"] == history["loss"][-len(remainder.epoch) :]
+    assert remainder.history["accuracy"] == history["accuracy"][-len(remainder.epoch) :]
 
 
-def test_initial_epoch_goes_on_as_if_never_stopped(data: Data, make: Make) -> None:
-    whole, parts = make(0.2), make(0.2)
-    history = whole.fit(*data, epochs=4, seed=3)
+def test_initial_epoch_continues_a_run(data: Data, make: Make) -> None:
+    uninterrupted, parts = make(0.2), make(0.2)
+    history = uninterrupted.fit(*data, epochs=4, seed=3)
     first = parts.fit(*data, epochs=1, seed=3)
     second = parts.fit(*data, epochs=4, initial_epoch=1, seed=3)
     assert (first.epoch, second.epoch) == ([0], [1, 2, 3])
     assert first.history["loss"] + second.history["loss"] == history.history["loss"]
-    assert parts.step == whole.step == 20
+    assert parts.step == uninterrupted.step == 20
     assert parts.fit(*data, epochs=4, initial_epoch=4, seed=3).epoch == []
 
 
-def test_the_state_is_all_that_a_step_reads_and_writes(data: Data) -> None:
+def test_the_state_has_all_variables_of_a_step(data: Data) -> None:
     model = pel.Sequential(
         [
             nn.Input((2,)),
@@ -122,7 +120,7 @@ def test_the_state_is_all_that_a_step_reads_and_writes(data: Data) -> None:
     assert touched == set(state.values())
 
 
-def test_orders_follow_from_seed_and_epoch() -> None:
+def test_sample_orders_depend_on_seed_and_epoch() -> None:
     np.testing.assert_array_equal(get_epoch_order(7, 3, 50), get_epoch_order(7, 3, 50))
     assert not np.array_equal(get_epoch_order(7, 3, 50), get_epoch_order(7, 4, 50))
     assert sorted(get_epoch_order(7, 3, 50)) == list(range(50))

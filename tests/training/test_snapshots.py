@@ -1,4 +1,4 @@
-"""A finished run is reproduced at any step, branched, and compared with another, bit by bit."""
+"""Restoring a finished run at any step, branching it, and comparing it with another run."""
 
 from __future__ import annotations
 
@@ -29,74 +29,74 @@ def make() -> pel.Sequential:
     return model
 
 
-def fit(model: Any = None, more: Any = (), epochs: int = 4, **given: Any) -> callbacks.History:
+def fit(model: Any = None, extra_callbacks: Any = (), epochs: int = 4, **overrides: Any) -> callbacks.History:
     """Fit a model on 5 batches of 16 samples and a smaller one."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(86, 4)).astype("float32")
-    settings = {"batch_size": 16, "seed": 3, "verbose": 0, **given}
-    return (model or make()).fit(x, x[:, :1] ** 2, epochs=epochs, callbacks=list(more), **settings)
+    settings = {"batch_size": 16, "seed": 3, "verbose": 0, **overrides}
+    return (model or make()).fit(x, x[:, :1] ** 2, epochs=epochs, callbacks=list(extra_callbacks), **settings)
 
 
-class Told(callbacks.Callback):
+class StateRecorder(callbacks.Callback):
     """Records the state after every step."""
 
     def __init__(self) -> None:
         self.states: dict[int, dict[str, bytes]] = {}
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self.states[self.model.step] = bits(self.model)
+        self.states[self.model.step] = get_state_bytes(self.model)
 
 
-def bits(model: Any) -> dict[str, bytes]:
-    """Return the state of a model, bit by bit."""
+def get_state_bytes(model: Any) -> dict[str, bytes]:
+    """Return the state of a model as bytes."""
     return {path: p.get_value().tobytes() for path, p in model.state().items()}
 
 
-def rate_of(model: Any) -> float:
+def get_learning_rate(model: Any) -> float:
     """Return the learning rate of a model in float32 precision."""
     return round(float(model.optimizer.learning_rate), 6)
 
 
-def test_at_every_step_the_model_is_as_it_was() -> None:
-    told, model = Told(), make()
-    history = fit(model, [told])
-    after = bits(model)
-    assert len(told.states) == 24
+def test_models_are_restored_at_every_step() -> None:
+    recorder, model = StateRecorder(), make()
+    history = fit(model, [recorder])
+    after = get_state_bytes(model)
+    assert len(recorder.states) == 24
     history.recorder.snapshots[1:] = []  # keep only the first snapshot
     for step in (1, 5, 6, 7, 11, 17, 24):
-        entered = history.at(step)
-        assert bits(entered) == told.states[step], step
-        assert (6 * entered.run.epoch + entered.run.batch, entered.run.batch > 0) == (step, True)
-    assert bits(model) == after  # the trained model is unchanged
+        restored = history.at(step)
+        assert get_state_bytes(restored) == recorder.states[step], step
+        assert (6 * restored.run.epoch + restored.run.batch, restored.run.batch > 0) == (step, True)
+    assert get_state_bytes(model) == after  # the trained model is unchanged
     assert model.run.step == 24
     fresh = history.at(0)
     assert fresh.get_weights()[0].tobytes() == make().get_weights()[0].tobytes()
     assert not set(fresh.parameters) & set(model.parameters)
 
 
-def test_snapshots_say_the_same_as_the_way_from_the_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_steps_restored_from_any_snapshot_are_bit_identical(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(snapshots, "MIN_TIME_RATIO", 0)
-    told = Told()
-    history = fit(more=[told], epochs=12)
+    recorder = StateRecorder()
+    history = fit(extra_callbacks=[recorder], epochs=12)
     kept = history.recorder.snapshots
     assert 10 <= len(kept) <= snapshots.MAX_SNAPSHOTS
     assert kept[0].step == 0
     assert np.ptp(np.diff([s.step for s in kept])[:-1]) <= 4  # evenly spaced after eviction
     for step in (9, 40, 41, 72):
-        assert bits(history.at(step)) == told.states[step]
+        assert get_state_bytes(history.at(step)) == recorder.states[step]
 
 
-def test_what_callbacks_set_is_met_again() -> None:
+def test_changes_by_callbacks_are_reproduced() -> None:
     rate = callbacks.LearningRateScheduler(lambda epoch, lr: lr * 0.5)
     stopping = callbacks.EarlyStopping("loss", patience=1, restore_best_weights=True, min_delta=0.5)
-    told, model = Told(), make()
-    history = fit(model, [rate, stopping, told], epochs=9)
+    recorder, model = StateRecorder(), make()
+    history = fit(model, [rate, stopping, recorder], epochs=9)
     assert len(history.epoch) < 9
     history.recorder.snapshots[1:] = []
-    assert bits(history.at(10)) == told.states[10]
-    assert bits(history.at(model.step)) == bits(model)  # with the best weights restored
-    assert rate_of(history.at(0)) == 0.01  # as the scheduler sets it before the first step
-    assert rate_of(history.at(7)) == 0.005
+    assert get_state_bytes(history.at(10)) == recorder.states[10]
+    assert get_state_bytes(history.at(model.step)) == get_state_bytes(model)  # with the best weights restored
+    assert get_learning_rate(history.at(0)) == 0.01  # as the scheduler sets it before the first step
+    assert get_learning_rate(history.at(7)) == 0.005
 
 
 def test_a_branch_is_validated_on_the_same_stream() -> None:
@@ -112,29 +112,34 @@ def test_a_branch_is_validated_on_the_same_stream() -> None:
     assert branch.history["val_loss"][1] != history.history["val_loss"][1]
 
 
-def test_a_branch_without_a_change_is_the_run_and_one_with_a_rate_is_not() -> None:
+def test_branches_without_and_with_a_change() -> None:
     model = make()
     history = fit(model, validation_split=0.1)
     for at in (0, 7, 20):
         same = history.branch(at=at)
-        assert bits(same.model) == bits(model)
+        assert get_state_bytes(same.model) == get_state_bytes(model)
         assert same.history == history.history
         assert same.epoch == [0, 1, 2, 3]
     other = history.branch(at=10, learning_rate=0.1, epochs=5)
     assert other.epoch == [0, 1, 2, 3, 4]
     assert other.history["loss"][:1] == history.history["loss"][:1]
     assert other.history["loss"][2:4] != history.history["loss"][2:4]
-    assert rate_of(other.model) == 0.1
-    assert rate_of(model) == 0.02
-    told = pel.compare(history, other)
-    assert (told.first, told.last, told.step, told.tensor) == (10, 20, 10, "optimizer/learning_rate")
+    assert get_learning_rate(other.model) == 0.1
+    assert get_learning_rate(model) == 0.02
+    comparison = pel.compare(history, other)
+    assert (comparison.first, comparison.last, comparison.step, comparison.tensor) == (
+        10,
+        20,
+        10,
+        "optimizer/learning_rate",
+    )
     frozen = history.branch(at=10, change=lambda m: m.layers[0].kernel.set_value(np.zeros((4, 6), "float32")))
     assert str(pel.compare(history, frozen)).startswith("The runs diverge at step 10: dense/kernel[")
     again = other.branch(at=15)  # a branch is a run too
     assert not pel.compare(other, again)
 
 
-def test_the_first_step_and_tensor_in_which_runs_differ_are_found() -> None:
+def test_compare_finds_the_first_different_step_and_tensor() -> None:
     class Push(callbacks.Callback):
         """Changes one number after a step."""
 
@@ -143,7 +148,7 @@ def test_the_first_step_and_tensor_in_which_runs_differ_are_found() -> None:
                 value = self.model.layers[-1].bias.get_value()
                 self.model.layers[-1].bias.set_value(np.nextafter(value, value + 1))
 
-    one, same, pushed = fit(), fit(), fit(more=[Push()])
+    one, same, pushed = fit(), fit(), fit(extra_callbacks=[Push()])
     assert str(pel.compare(one, same)) == "The runs are bit-identical from step 0 to step 24"
     found = pel.compare(one, pushed)
     assert (found.step, list(found.tensors)) == (13, ["dense_1/bias"])
@@ -154,25 +159,25 @@ def test_the_first_step_and_tensor_in_which_runs_differ_are_found() -> None:
     assert pel.compare(one, fit(epochs=2)).last == 12
 
 
-def test_several_fits_of_one_model_are_runs_of_their_own() -> None:
+def test_several_fits_of_one_model_are_separate_runs() -> None:
     model = make()
     first = fit(model)
-    middle = bits(model)
+    middle = get_state_bytes(model)
     second = fit(model, seed=9)
     assert (second.recorder.begin, second.recorder.end) == (24, 48)
-    assert bits(first.at(24)) == middle == bits(second.at(24))
+    assert get_state_bytes(first.at(24)) == middle == get_state_bytes(second.at(24))
     assert not pel.compare(first, second)  # they have one step in common
     with pytest.raises(ValueError, match=r"Expected a step from 24 to 48. Received: step=3"):
         second.at(3)
 
 
-def test_a_run_that_cannot_be_entered_says_why(tmp_path: Any) -> None:
+def test_steps_that_cannot_be_restored_are_explained(tmp_path: Any) -> None:
     model = make()
     x = np.ones((8, 4), "float32")
     stream = model.fit(iter([(x, x[:, :1])] * 3), verbose=0)
     with pytest.raises(pel.StateError, match="cannot be repeated: the batches came from an iterable"):
         stream.at(1)
-    none = fit(more=[callbacks.History(snapshot_megabytes=0)])
+    none = fit(extra_callbacks=[callbacks.History(snapshot_megabytes=0)])
     with pytest.raises(
         pel.StateError,
         match=r"takes \d+ bytes, more than 0; raise the limit with callbacks=\[pel.callbacks.History\(snap",
@@ -197,9 +202,9 @@ def test_a_run_that_cannot_be_entered_says_why(tmp_path: Any) -> None:
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(snapshots, "MIN_TIME_RATIO", 0)
-    told, model = Told(), make()
+    recorder, model = StateRecorder(), make()
     size = fit(model, epochs=1).recorder.snapshots[0].bytes
-    history = fit(model, [told, callbacks.History(snapshot_megabytes=5 * size / 2**20)], epochs=8)
+    history = fit(model, [recorder, callbacks.History(snapshot_megabytes=5 * size / 2**20)], epochs=8)
     assert history.recorder.bytes <= 5 * size
     assert 2 <= len(history.recorder.snapshots) <= 5
-    assert bits(history.at(37)) == told.states[37]
+    assert get_state_bytes(history.at(37)) == recorder.states[37]

@@ -1,4 +1,4 @@
-"""Sweeps: every trial equals the model trained alone, however many are batched, and the result is described."""
+"""Sweeps: every trial equals the model trained alone, in any batch, and results are described."""
 
 from functools import partial
 from importlib import import_module

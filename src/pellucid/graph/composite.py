@@ -1,7 +1,7 @@
 r"""Composite ops: named ops with a definition in terms of other ops.
 
 A composite op is a single expression for a reader, and `expand` decomposes it. A program is compiled from the
-definition, simplified together with the surrounding graph (`pellucid.graph.marker_removal`). So is its gradient, unless
+definition, simplified together with the surrounding graph (`pellucid.graph.passes`). So is its gradient, unless
 the op has a gradient rule.
 """
 
@@ -20,9 +20,9 @@ from pellucid.graph.errors import PellucidError
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Constant, Expr, Input, Settings, to_hashable
 from pellucid.graph.labels import strip_labels
-from pellucid.graph.marker_removal import remove_markers
 from pellucid.graph.op import OpFunction, register_op
 from pellucid.graph.op_def import Function, Op
+from pellucid.graph.passes import remove_markers
 from pellucid.graph.precedence import ATOM, Template
 from pellucid.graph.rewriter import simplify_all
 from pellucid.graph.subgraph import Subgraph

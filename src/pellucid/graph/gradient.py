@@ -16,15 +16,15 @@ import numpy as np
 
 from pellucid.graph.errors import DisconnectedError, DtypeError, GradientError, OptionError, ShapeError, brief
 from pellucid.graph.expr import Expr, as_expr, constant, is_compatible_shape
-from pellucid.graph.gc_pause import pause_gc
 from pellucid.graph.labels import LabelStripper, find_expressions, restore_names
-from pellucid.graph.marker_removal import remove_markers
+from pellucid.graph.memory import pause_gc
 from pellucid.graph.op import op
 from pellucid.graph.op_def import OUTPUT, Op
 from pellucid.graph.operators import call_op
-from pellucid.graph.pass_pipeline import select_rules
+from pellucid.graph.passes import remove_markers
 from pellucid.graph.precedence import ATOM
 from pellucid.graph.reverse_mode import pullback
+from pellucid.graph.rewrite_rule import select_rules
 from pellucid.graph.rewriter import Rewriter
 from pellucid.graph.source_location import attribute_to_caller
 from pellucid.graph.traversal import rebuild, replace_all, topological

@@ -15,8 +15,7 @@ from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Constant, Expr, attach_label
 from pellucid.graph.op_def import PASSTHROUGH
 from pellucid.graph.source_location import attribute_to_caller
-from pellucid.graph.subgraph import map_subgraphs
-from pellucid.graph.traversal import copy_name, rebuild_relabeled, topological
+from pellucid.graph.traversal import copy_name, map_subgraphs, rebuild_relabeled, topological
 
 NameRestorer = Callable[[Sequence[Expr]], list[Expr]]
 

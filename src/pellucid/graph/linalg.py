@@ -5,12 +5,12 @@ The functions are those of `pellucid`, except that ``trace`` and ``diagonal`` us
 
 from pellucid.graph.errors import LinAlgError, NoSuchNameError, near_miss
 from pellucid.graph.ops.determinants import det, slogdet
+from pellucid.graph.ops.einsum import tensordot
 from pellucid.graph.ops.linear_solve import cholesky, inv, solve, solve_triangular
 from pellucid.graph.ops.matmul import matmul, matrix_power, vecdot
 from pellucid.graph.ops.norms import matrix_norm, norm, vector_norm
 from pellucid.graph.ops.outer_products import cross, outer
 from pellucid.graph.ops.permute import matrix_transpose
-from pellucid.graph.ops.tensordot import tensordot
 from pellucid.graph.ops.triangular import matrix_diagonal as diagonal
 from pellucid.graph.ops.triangular import matrix_trace as trace
 

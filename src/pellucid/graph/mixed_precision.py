@@ -12,8 +12,7 @@ from pellucid.graph.errors import DtypeError
 from pellucid.graph.expr import Constant, Expr, Shared
 from pellucid.graph.op_def import OUTPUT
 from pellucid.graph.operators import call_op
-from pellucid.graph.subgraph import map_subgraphs
-from pellucid.graph.traversal import rebuild, to_expr_list, topological
+from pellucid.graph.traversal import map_subgraphs, rebuild, to_expr_list, topological
 from pellucid.graph.types import as_dtype, is_float
 
 PRODUCTS = frozenset(

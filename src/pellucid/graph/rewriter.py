@@ -18,14 +18,12 @@ from pellucid.graph.errors import RewriteError, UseError
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Constant, Expr, constant
 from pellucid.graph.labels import LabelStripper, NameRestorer, iterate_labeled, make_name_restorer
+from pellucid.graph.memory import WeakIdentitySet
 from pellucid.graph.op_def import PASSTHROUGH, Op
-from pellucid.graph.pass_pipeline import select_rules
 from pellucid.graph.printing import text
-from pellucid.graph.rewrite_rule import FOLD, Rule, get_operand_signature
+from pellucid.graph.rewrite_rule import FOLD, Rule, get_operand_signature, select_rules
 from pellucid.graph.source_location import inherited_location
-from pellucid.graph.subgraph import has_subgraphs, map_subgraphs
-from pellucid.graph.traversal import copy_name, rebuild
-from pellucid.graph.weak_identity import WeakIdentitySet
+from pellucid.graph.traversal import copy_name, has_subgraphs, map_subgraphs, rebuild
 
 MAX_REWRITES = 200
 """Number of rewrites of one expression after which the rules are assumed to cycle."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,18 +41,3 @@ class Subgraph(InnerGraph):
 
     def __str__(self) -> str:
         return f"({', '.join(map(str, self.inputs))}) -> ({', '.join(map(str, self.outputs))})"
-
-
-def has_subgraphs(node: Expr) -> bool:
-    return any(isinstance(value, Subgraph) for _, value in node._settings)
-
-
-def map_subgraphs(node: Expr, transform: Callable[[Sequence[Expr]], Sequence[Expr]]) -> Expr:
-    """Return an expression in which the outputs of each subgraph are transformed."""
-    changed = {}
-    for key, value in node._settings:
-        if isinstance(value, Subgraph):
-            outputs = tuple(transform(value.outputs))
-            if any(a is not b for a, b in zip(outputs, value.outputs, strict=True)):
-                changed[key] = Subgraph(value.inputs, outputs)
-    return node.op.make(node.inputs, {**node.settings, **changed}) if changed and node.op is not None else node

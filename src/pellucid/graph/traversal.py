@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Expr, Input, Shared, attach_label, intern
 from pellucid.graph.op_def import PASSTHROUGH
 from pellucid.graph.source_location import inherited_location
+from pellucid.graph.subgraph import Subgraph
 
 
 def topological(outputs: Iterable[Expr], stop: Iterable[Expr] = ()) -> list[Expr]:
@@ -74,6 +75,21 @@ def rebuild_relabeled(node: Expr, inputs: Sequence[Expr]) -> Expr:
         return intern(node.op, tuple(inputs), node._settings, lambda: node.types)
     finally:
         inherited_location.reset(token)
+
+
+def has_subgraphs(node: Expr) -> bool:
+    return any(isinstance(value, Subgraph) for _, value in node._settings)
+
+
+def map_subgraphs(node: Expr, transform: Callable[[Sequence[Expr]], Sequence[Expr]]) -> Expr:
+    """Return an expression in which the outputs of each subgraph are transformed."""
+    changed = {}
+    for key, value in node._settings:
+        if isinstance(value, Subgraph):
+            outputs = tuple(transform(value.outputs))
+            if any(a is not b for a, b in zip(outputs, value.outputs, strict=True)):
+                changed[key] = Subgraph(value.inputs, outputs)
+    return node.op.make(node.inputs, {**node.settings, **changed}) if changed and node.op is not None else node
 
 
 def copy_name(before: Expr, after: Expr) -> Expr:

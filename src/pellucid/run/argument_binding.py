@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -78,20 +78,13 @@ def convert_arguments(inputs: Sequence[Input], values: Sequence[Any], lead: int 
 
 def check_shape(declared: Input, shape: tuple[int, ...], lead: int, sizes: dict[str, tuple[int, Input]]) -> None:
     """Check a value's shape against its input's, and its named dimensions against those of other inputs."""
-    steps = ", after one axis for the steps" if lead else ""
-    mismatch = (
-        f"Expected {declared} to have shape {format_shape(declared.shape)}{steps}. "
-        f"Received: a value of shape {format_shape(shape)}"
-    )
     if len(shape) != lead + declared.ndim:
-        raise ShapeError(mismatch).with_operands([declared])
+        raise_shape_mismatch(declared, shape, lead)
     for axis, dim in enumerate(declared.shape, start=lead):
         size = shape[axis]
         if isinstance(dim, int):
             if dim != size:
-                raise ShapeError(f"{mismatch}, where axis {axis} has length {size} and not {dim}").with_operands(
-                    [declared]
-                )
+                raise_shape_mismatch(declared, shape, lead, f", where axis {axis} has length {size} and not {dim}")
             continue
         known_size, other = sizes.setdefault(dim, (size, declared))
         if known_size != size:
@@ -99,3 +92,11 @@ def check_shape(declared: Input, shape: tuple[int, ...], lead: int, sizes: dict[
                 f"Expected the same size for {dim!r} in all inputs. Received: {known_size} in {other} and {size} in "
                 f"{declared}, whose value has shape {format_shape(shape)}"
             ).with_operands([other, declared])
+
+
+def raise_shape_mismatch(declared: Input, shape: tuple[int, ...], lead: int, detail: str = "") -> NoReturn:
+    steps = ", after one axis for the steps" if lead else ""
+    raise ShapeError(
+        f"Expected {declared} to have shape {format_shape(declared.shape)}{steps}. "
+        f"Received: a value of shape {format_shape(shape)}{detail}"
+    ).with_operands([declared])

@@ -8,7 +8,7 @@ from typing import Any
 from pellucid.run.function import Function
 from pellucid.run.jax_runtime import x64
 from pellucid.run.native.program import AutoProgram
-from pellucid.run.output_history import OutputHistory
+from pellucid.run.program import OutputHistory
 from pellucid.run.xla import XlaProgram
 
 

@@ -18,8 +18,7 @@ from pellucid.run.interrupts import Interrupted
 from pellucid.run.nan_guard import GuardProgram
 from pellucid.run.native.program import AutoProgram, BatchedAutoProgram, NativeProgram
 from pellucid.run.node_values import NodeValues
-from pellucid.run.output_history import OutputHistory
-from pellucid.run.program import BatchedProgram, Program, drop_updates, swap_shared
+from pellucid.run.program import BatchedProgram, OutputHistory, Program, drop_updates, swap_shared
 from pellucid.run.xla import XlaProgram
 
 if TYPE_CHECKING:

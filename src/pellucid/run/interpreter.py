@@ -12,8 +12,7 @@ from pellucid.graph.evaluate import Watcher
 from pellucid.graph.expr import Constant, Expr
 from pellucid.graph.traversal import topological
 from pellucid.run.interrupts import DeferSigint
-from pellucid.run.output_history import OutputHistory, Shapes
-from pellucid.run.program import Program
+from pellucid.run.program import OutputHistory, Program, Shapes
 
 REPORT_SECONDS = 0.15
 """Time between progress reports of a loop."""

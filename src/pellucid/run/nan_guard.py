@@ -14,8 +14,7 @@ from pellucid.graph.types import Unknown
 from pellucid.run.interpreter import NumpyProgram, order_values
 from pellucid.run.node_values import abbreviate, as_list, summarize
 from pellucid.run.nonfinite_trace import NonFiniteFinding, NonFiniteTrace, is_nonfinite
-from pellucid.run.output_history import OutputHistory
-from pellucid.run.program import Program
+from pellucid.run.program import OutputHistory, Program
 
 MAX_PROPAGATED = 6
 """How many of the affected expressions an error lists."""

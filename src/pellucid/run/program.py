@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from pellucid.graph.dead_outputs import eliminate_dead_outputs
 from pellucid.graph.errors import DtypeError, InputError, ShapeError, brief
 from pellucid.graph.evaluate import Watcher, evaluate
 from pellucid.graph.expr import Constant, Expr, Input, Shared, as_expr, is_compatible_shape
 from pellucid.graph.labels import LabelStripper, find_expressions, restore_names
-from pellucid.graph.marker_removal import remove_markers
+from pellucid.graph.passes import eliminate_dead_outputs, remove_markers
 from pellucid.graph.rewriter import Journal, simplify_stripped
 from pellucid.graph.substitution import check_replacement, is_weakly_typed
 from pellucid.graph.traversal import collect_inputs, replace_all, topological
@@ -296,3 +295,35 @@ def check_swap(program: Program, swap: Mapping[Any, Any]) -> None:
             )
     if len(set(swap.values())) != len(swap):
         raise InputError(f"swap: expected a different replacement for each shared variable. Received: {dict(swap)}")
+
+
+Shapes = list[tuple[tuple[int, ...], np.dtype[Any]]]
+"""Shape and dtype of every output of one step."""
+
+
+class OutputHistory:
+    """The outputs of a loop so far. ``steps`` is more than 0 at the start if the loop is entered in its middle."""
+
+    def __init__(self, num_outputs: int, steps: int = 0) -> None:
+        self.chunks: list[list[np.ndarray[Any, Any]]] = [[] for _ in range(num_outputs)]
+        self.steps = steps
+
+    def append(self, count: int, outputs: Sequence[np.ndarray[Any, Any]]) -> None:
+        for chunks, output in zip(self.chunks, outputs, strict=True):
+            chunks.append(output)
+        self.steps += count
+
+    def get_latest(self) -> list[Any]:
+        return [chunks[-1][-1] for chunks in self.chunks]
+
+    def pop(self) -> list[np.ndarray[Any, Any]]:
+        """Remove and return the outputs that were added since the last call."""
+        outputs = [np.concatenate(chunks) if len(chunks) > 1 else chunks[0] for chunks in self.chunks]
+        self.chunks = [[] for _ in outputs]
+        return outputs
+
+    def stack(self, get_shapes: Callable[[], Shapes]) -> list[np.ndarray[Any, Any]]:
+        """Return the outputs of all steps, stacked. ``get_shapes`` is called only if there were no steps."""
+        if self.steps:
+            return [np.concatenate(chunks) for chunks in self.chunks]
+        return [np.empty((0, *shape), dtype) for shape, dtype in get_shapes()] if self.chunks else []

@@ -16,9 +16,8 @@ from pellucid.run.compilation_cache import compile_or_load
 from pellucid.run.interrupts import DeferSigint
 from pellucid.run.jax_runtime import jax, without_jax_notes, x64
 from pellucid.run.kernels.lowerings import get_lowerings
-from pellucid.run.output_history import OutputHistory, Shapes
 from pellucid.run.partitioning import MAX_EXPRESSIONS, PartitionedStep
-from pellucid.run.program import Program
+from pellucid.run.program import OutputHistory, Program, Shapes
 
 HISTORY_BYTES = 4 * 2**20
 """Maximum size of the outputs of a chunk of steps."""

@@ -48,7 +48,7 @@ def compute_crc32(arrays: Iterable[Any]) -> int:
     return checksum
 
 
-def resume_hint(callbacks: Iterable[Callback]) -> str:
+def format_resume_hint(callbacks: Iterable[Callback]) -> str:
     """Return how to resume a run that has lost a device or a process."""
     backups = [c for c in callbacks if isinstance(c, BackupAndRestore)]
     path = next((path for b in backups for path in (b.path, b.previous_path) if path.exists()), None)

@@ -13,7 +13,7 @@ import numpy as np
 from pellucid.graph.source_location import get_user_stacklevel
 from pellucid.model.errors import ModelError, TrainingWarning
 from pellucid.model.interfaces import ModelLike
-from pellucid.run.distributed.process_group import num_processes, recovery_hint
+from pellucid.run.distributed.process_group import add_recovery_hint, num_processes
 from pellucid.run.interrupts import DeferSigint, Interrupted
 from pellucid.training.callbacks.base import Callback, CallbackList, Logs
 from pellucid.training.epoch_program import UNLIMITED, BatchSource, Outputs
@@ -94,7 +94,7 @@ class FitLoop:
         first_step = self.progress.step
         try:
             with (
-                recovery_hint(self.get_resume_hint),
+                add_recovery_hint(self.get_resume_hint),
                 self.display or nullcontext(),
                 self.source.on_device(),
                 self.validation.on_device() if self.validation else nullcontext(),
@@ -117,9 +117,9 @@ class FitLoop:
             raise Interrupted(self.history, self.progress.step - first_step) from None
 
     def get_resume_hint(self) -> str:
-        from pellucid.training.distributed_checks import resume_hint
+        from pellucid.training.distributed_checks import format_resume_hint
 
-        return resume_hint(self.callbacks.callbacks)
+        return format_resume_hint(self.callbacks.callbacks)
 
     def get_epochs_per_call(self) -> int:
         """Return how many epochs may run before a callback, a validation or the display needs the result."""

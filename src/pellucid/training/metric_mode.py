@@ -8,7 +8,7 @@ from pellucid.nn.registry import normalize_name
 HIGHER_IS_BETTER = {
     normalize_name(name)
     for name in (
-        *(name for name in metrics.__all__ if name.lower().endswith(("accuracy", "iou", "correlation", "score"))),
+        *(name for name in dir(metrics) if name.lower().endswith(("accuracy", "iou", "correlation", "score"))),
         "acc",
         "auc",
         "cosine_similarity",

@@ -124,7 +124,7 @@ def test_a_process_reports_the_lost_peer_unless_a_collective_did(
     if noticed:
         process_group._peer_failed.set()
     try:
-        with process_group.recovery_hint(lambda: "Restart it"):
+        with process_group.add_recovery_hint(lambda: "Restart it"):
             process_group.on_peer_lost(2)
     finally:
         process_group._peer_failed.clear()

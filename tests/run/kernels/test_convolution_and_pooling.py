@@ -253,12 +253,12 @@ def test_threads_may_register_one_kernel_at_the_same_time(monkeypatch):
 
 def test_a_length_is_divided_into_nearly_equal_parts():
     for length in range(1, 40):
-        for most in range(1, 15):
-            parts = split_evenly(length, most)
+        for max_size in range(1, 15):
+            parts = split_evenly(length, max_size)
             sizes = [size for _, size in parts]
             assert [start for start, _ in parts] == [0, *np.cumsum(sizes)[:-1]]
             assert sum(sizes) == length
-            assert max(sizes) <= min(most, min(sizes) + 1)
+            assert max(sizes) <= min(max_size, min(sizes) + 1)
 
 
 def test_large_kernels_have_fewer_partial_sums():

@@ -73,7 +73,7 @@ def translate_losses() -> Iterator[None]:
 
 
 @contextmanager
-def recovery_hint(get_hint: Callable[[], str]) -> Iterator[None]:
+def add_recovery_hint(get_hint: Callable[[], str]) -> Iterator[None]:
     """Add a hint on how to continue to errors about lost peers."""
     _recovery_hints.append(get_hint)
     try:
@@ -82,7 +82,7 @@ def recovery_hint(get_hint: Callable[[], str]) -> Iterator[None]:
         _recovery_hints.pop()
 
 
-def add_hint(message: str) -> str:
+def append_recovery_hint(message: str) -> str:
     return ". ".join([message, *(get_hint() for get_hint in _recovery_hints[-1:])])
 
 
@@ -91,10 +91,12 @@ def explain_loss(error: Exception) -> DistributionError | None:
     if not isinstance(error, (RuntimeError, ValueError)) or not str(error).startswith(LOSS_STATUSES):
         return None
     if num_processes() == 1:
-        return DistributionError(add_hint(f"A program on several devices failed: {get_first_line(error)}"))
+        return DistributionError(append_recovery_hint(f"A program on several devices failed: {get_first_line(error)}"))
     _peer_failed.set()
     return DistributionError(
-        add_hint(f"{rank_text()} lost contact with another process or its device: {get_first_line(error)}")
+        append_recovery_hint(
+            f"{format_rank()} lost contact with another process or its device: {get_first_line(error)}"
+        )
     )
 
 
@@ -106,7 +108,7 @@ def on_peer_lost(number: int) -> None:
     """
     if number and _peer_failed.wait(NOTICE_SECONDS):
         return
-    error = DistributionError(add_hint(f"{rank_text()} lost process {number}"))
+    error = DistributionError(append_recovery_hint(f"{format_rank()} lost process {number}"))
     print(f"DistributionError: {error}", file=sys.stderr)
     _peer_failed.set()
     if number:
@@ -114,7 +116,7 @@ def on_peer_lost(number: int) -> None:
     exit_now()
 
 
-def rank_text() -> str:
+def format_rank() -> str:
     return f"Process {process_id()} of {num_processes()}"
 
 

@@ -20,8 +20,7 @@ from pellucid.run.native.compiler import find_compiler, load_library
 from pellucid.run.native.errors import NotNative
 from pellucid.run.native.jaxpr_reader import trace_step
 from pellucid.run.native.trial_driver import TrialDriver
-from pellucid.run.output_history import OutputHistory
-from pellucid.run.program import BatchedProgram, Program
+from pellucid.run.program import BatchedProgram, OutputHistory, Program
 from pellucid.run.xla import HISTORY_BYTES, MAX_CHUNK_STEPS, XlaProgram
 
 MAX_EXPRESSIONS = 3000

@@ -1,0 +1,81 @@
+"""Memory management of large graphs: weak collections keyed by identity, and a pause of the garbage collector.
+
+`weakref.WeakKeyDictionary` and `weakref.WeakSet` compare by ``==``, which is elementwise for expressions.
+"""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Generic, TypeVar
+
+V = TypeVar("V")
+
+MIN_PURGE = 1024
+"""Number of entries below which dead ones are not worth looking for."""
+
+
+class WeakIdentityMap(Generic[V]):
+    """Dictionary with weak keys.
+
+    Entries of dead keys are removed when their number may have doubled, which costs less than a callback for each key.
+    """
+
+    def __init__(self) -> None:
+        self._entries: dict[int, tuple[weakref.ref[Any], V]] = {}
+        self._purge_at = MIN_PURGE
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        entry = self._entries.get(id(key))
+        # A new object may have the id of a dead key.
+        return entry[1] if entry is not None and entry[0]() is key else default
+
+    def __setitem__(self, key: Any, value: V) -> None:
+        if len(self._entries) >= self._purge_at:
+            self._entries = {k: entry for k, entry in self._entries.items() if entry[0]() is not None}
+            self._purge_at = max(MIN_PURGE, 2 * len(self._entries))
+        self._entries[id(key)] = (weakref.ref(key), value)
+
+
+class WeakIdentitySet:
+    """Set with weak elements.
+
+    Attributes
+    ----------
+    refs : dict from int to weakref.ref
+        References by id. The rewriter's inner loop reads and writes it directly, after `purge`.
+    """
+
+    def __init__(self) -> None:
+        self.refs: dict[int, weakref.ref[Any]] = {}
+        self._purge_at = MIN_PURGE
+
+    def purge(self) -> None:
+        """Remove dead elements if their number may have doubled."""
+        if len(self.refs) >= self._purge_at:
+            for key in [key for key, ref in self.refs.items() if ref() is None]:
+                del self.refs[key]
+            self._purge_at = max(MIN_PURGE, 2 * len(self.refs))
+
+
+@contextmanager
+def pause_gc() -> Iterator[None]:
+    """Pause the cyclic garbage collector while many expressions are built.
+
+    Each collection visits every expression, and finds nothing: expressions form no reference cycles.
+
+    Examples
+    --------
+    >>> with pause_gc():
+    ...     gc.isenabled()
+    False
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
