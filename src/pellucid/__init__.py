@@ -13,7 +13,7 @@ from pellucid import extensions
 __version__ = "0.1.0"
 
 _NAMES_BY_MODULE = {
-    "pellucid.graph.composite": ["compound"],
+    "pellucid.graph.composite": ["composite"],
     "pellucid.graph.config": ["config"],
     "pellucid.graph.errors": [
         "DisconnectedError",
@@ -54,12 +54,11 @@ _NAMES_BY_MODULE = {
     "pellucid.graph.jacobians": ["hessian", "jacobian"],
     "pellucid.graph.op": ["op"],
     "pellucid.graph.decomposition": ["expand"],
-    "pellucid.graph.pass_pipeline": ["phases"],
     "pellucid.graph.rewriter": ["Journal", "simplify"],
-    "pellucid.graph.rewrite_rule": ["rule"],
+    "pellucid.graph.rewrite_rule": ["phases", "rule"],
     "pellucid.graph.gradient_check": ["verify_grad"],
     "pellucid.graph.mixed_precision": ["mixed_precision"],
-    "pellucid.graph.state_updates": ["updates_of"],
+    "pellucid.graph.state_updates": ["collect_updates"],
     "pellucid.graph.substitution": ["replace"],
     "pellucid.graph.traversal": ["ancestors", "parameters"],
     "pellucid.inspect.diagnostics": ["diagnose"],
@@ -77,7 +76,7 @@ _NAMES_BY_MODULE = {
     "pellucid.inspect.cross_framework": ["compare_with"],
     "pellucid.model.sequential": ["Sequential"],
     "pellucid.training.sweeps.sweep": ["sweep"],
-    "pellucid.run.batched": ["batched"],
+    "pellucid.run.vmap": ["vmap"],
     "pellucid.run.function_builder": ["function"],
     "pellucid.run.op_check": ["check_op"],
     "pellucid.nn.lint": ["lint"],
@@ -88,7 +87,7 @@ _NAMES_BY_MODULE = {
     "pellucid.show.formula": ["formula"],
     "pellucid.run.from_jax": ["from_jax"],
     "pellucid.show.tex": ["latex"],
-    "pellucid.show.mermaid": ["mermaid"],
+    "pellucid.show.graph_drawing": ["mermaid"],
     "pellucid.show.why": ["why"],
     "pellucid.show.costs": ["cost"],
     "pellucid.show.numpy_script": ["source"],

@@ -65,7 +65,7 @@ def run_members(devices):
     u, w = pel.vector("u"), pel.shared(1.0, "w")
     f = pel.function([u], (w * u).sum(), updates={w: w - 0.01 * (w * u * u).sum()}, devices=devices)
     ws = pel.shared(np.arange(1.0, 6.0, dtype="float32"), "ws")
-    g = pel.batched(f, {w: ws})
+    g = pel.vmap(f, {w: ws})
     return g.repeat(3, [1.0, 2.0, 3.0]).tolist(), ws.get_value().tolist()
 
 def get_error(mode):

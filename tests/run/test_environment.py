@@ -18,7 +18,7 @@ w = pel.shared(1.0, "w")
 f = pel.function([], w, updates={w: 2 * w})
 print(f.repeat(3).tolist())
 print([type(c).__name__ for c in f.backend.compiled.values()])
-g = pel.batched(f, {w: pel.shared([1.0, 3.0], "ws")})
+g = pel.vmap(f, {w: pel.shared([1.0, 3.0], "ws")})
 print(g.repeat(2).tolist())
 try:
     f.copy(mode="native").repeat(3)

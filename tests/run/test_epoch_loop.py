@@ -59,7 +59,7 @@ def test_epochs_of_all_members(mode: str) -> None:
     f, w = make_step(mode, starts[0])
     (index,) = f.program.inputs
     many = pel.shared(starts, "many")
-    g = pel.batched(f, {w: many, index: pel.imatrix("indices", shape=("members", "n"))})
+    g = pel.vmap(f, {w: many, index: pel.imatrix("indices", shape=("members", "n"))})
     found = run_epochs(g, [whole], [last], 3)
     assert isinstance(g.backend, BatchedAutoProgram) == (mode == "auto")
     for m in range(5):
@@ -75,7 +75,7 @@ def test_members_are_bit_identical_to_single_functions() -> None:
     batches = make_batches(4)[0]
     f, w = make_step("auto", starts[0])
     many = pel.shared(starts, "many")
-    g = pel.batched(f, {w: many})
+    g = pel.vmap(f, {w: many})
     losses = g.over(batches)["loss"]
     for m in range(3):
         alone, own = make_step("auto", starts[m])
@@ -95,7 +95,7 @@ def test_xla_runs_epochs_and_members_without_a_driver(monkeypatch: pytest.Monkey
     np.testing.assert_allclose(
         run_epochs(f, [whole], [last], 4)["loss"], run_epochs(g, [whole], [last], 4)["loss"], rtol=1e-5
     )
-    h = pel.batched(f, {w: pel.shared(np.ones((3, 2), "f4"), "many")})
+    h = pel.vmap(f, {w: pel.shared(np.ones((3, 2), "f4"), "many")})
     h.over(whole)
     assert None in h.backend.compiled.values()
 

@@ -33,7 +33,7 @@ MAX_TRACES = 128
 """Number of traced definitions that each composite op caches, by types of operands and settings."""
 
 
-def compound(
+def composite(
     *,
     name: str | None = None,
     tex: Template | None = None,
@@ -74,7 +74,7 @@ def compound(
 
     Examples
     --------
-    >>> @pel.compound(tex=r"\operatorname{{swish}}({0:_})")
+    >>> @pel.composite(tex=r"\operatorname{{swish}}({0:_})")
     ... def swish_of_this_page(x, beta=1.0):
     ...     '''A smooth ramp, x sigmoid(beta x).'''
     ...     return x * pel.sigmoid(beta * x)
@@ -101,7 +101,7 @@ def compound(
                 normalize=composite.normalize,
                 release=composite.apply,
                 grad=grad,
-                compound=True,
+                composite=True,
                 promotes=False,
                 folds=False,
                 tex=tex,

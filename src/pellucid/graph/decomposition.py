@@ -1,4 +1,4 @@
-"""Decomposition of compound ops into simpler ops."""
+"""Decomposition of composite ops into simpler ops."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ symbolic = SymbolicNamespace()
 
 
 def expand(expr: Expr) -> Expr:
-    r"""Decompose a compound op into simpler ops, :math:`\operatorname{softmax}(x) = e^x / \sum e^x`.
+    r"""Decompose a composite op into simpler ops, :math:`\operatorname{softmax}(x) = e^x / \sum e^x`.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def expand(expr: Expr) -> Expr:
     if not isinstance(expr, Expr):
         raise UseError(f"Expected an expression: pel.expand(pel.softmax(x)). Received: {expr!r}")
     node = expr.inputs[0] if expr.op is OUTPUT else expr
-    if node.op is None or not node.op.compound:
+    if node.op is None or not node.op.composite:
         return expr
     definition: Any = node.op.value(symbolic, *node.inputs, **node.settings)
     found: Expr = definition[expr.settings["index"]] if expr.op is OUTPUT else definition

@@ -2,7 +2,7 @@ r"""Gradient of a scalar, as an expression.
 
 The cost is simplified before it is differentiated, so that the gradient is finite and short. An intermediate expression
 that the gradient is taken with respect to gets a `grad_barrier`, which keeps the simplifier from rewriting it away. A
-composite op without a gradient (`pellucid.compound`) is replaced by its definition, and restored where its definition
+composite op without a gradient (`pellucid.composite`) is replaced by its definition, and restored where its definition
 is left in the result.
 """
 
@@ -201,7 +201,7 @@ def add_barriers(outputs: Sequence[Expr], wanted: Sequence[Expr]) -> tuple[dict[
 
 def needs_decomposition(op: Op) -> bool:
     """Tell whether an op is a composite op that is differentiated through its definition."""
-    return op.compound and op.release is not None and op.grad is None
+    return op.composite and op.release is not None and op.grad is None
 
 
 def is_composite_result(node: Expr) -> bool:

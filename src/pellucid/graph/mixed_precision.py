@@ -20,7 +20,7 @@ PRODUCTS = frozenset(
 )
 """Ops that are computed in low precision. They take most of the time, and accumulate in high precision."""
 
-DECOMPOSED = frozenset(["attention_weights", "attended"])
+DECOMPOSED = frozenset(["attention_weights", "attention_output"])
 """Composite ops that are decomposed, because they contain products among other ops."""
 
 FOLLOWERS = frozenset(
@@ -38,7 +38,7 @@ FOLLOWERS = frozenset(
             "leaky_relu",
             "tanh",
         ),
-        *("sigmoid", "softsign", "masked", "dropout", "abs", "square"),
+        *("sigmoid", "softsign", "attach_mask", "dropout", "abs", "square"),
         *("reshape", "reshape_like", "expand_dims", "squeeze", "transpose", "broadcast_to", "broadcast_like"),
         *("slice", "join", "flip", "pad", "max_pool", "gather", "stop_gradient", "grad_barrier"),
     ]

@@ -26,7 +26,7 @@ def op(
     precedence: int = ATOM,
     tex_precedence: int | None = None,
     grad: Function | None = None,
-    compound: bool = False,
+    composite: bool = False,
     differentiable: bool = True,
     infer: Function | None = None,
     normalize: Function | None = None,
@@ -57,7 +57,7 @@ def op(
 
     The function takes an array namespace ``xp`` (NumPy, ``jax.numpy``, or pellucid), the operands as positional
     arguments, and the settings as arguments with defaults. The NumPy interpreter calls it, XLA unless ``xla`` is given,
-    and `expand` if the op is compound.
+    and `expand` if the op is composite.
 
     Parameters
     ----------
@@ -71,9 +71,9 @@ def op(
     grad : function, optional
         ``grad(g, y, *inputs, **settings)`` returns the gradients with respect to the inputs as expressions, one or a
         tuple, None for no gradient, given the gradient ``g`` with respect to the result ``y``. ``g`` may have a smaller
-        shape that broadcasts to that of ``y``. Sums over broadcast axes are added automatically. A compound op without
+        shape that broadcasts to that of ``y``. Sums over broadcast axes are added automatically. A composite op without
         ``grad`` is differentiated through its definition.
-    compound : bool
+    composite : bool
         Whether the value consists of functions of pellucid, so that `expand` can decompose it.
     differentiable : bool
         False for functions whose derivative is zero wherever it exists, such as comparisons.
@@ -110,7 +110,7 @@ def op(
         the operand of a `stop_gradient`, the definition of a composite op.
     updates : function, optional
         ``updates(*inputs, **settings)`` returns pairs of an input and its new value, for variables that training
-        updates without gradients, such as running means; see `pellucid.updates_of`.
+        updates without gradients, such as running means; see `pellucid.collect_updates`.
     behind : str
         For internal ops, the public function that builds it or whose gradient contains it.
     cost : number or function
@@ -151,7 +151,7 @@ def op(
             infer=infer,
             normalize=normalize,
             grad=grad,
-            compound=compound,
+            composite=composite,
             differentiable=differentiable,
             xla=xla,
             floats=floats,

@@ -40,7 +40,7 @@ class Op:
     infer: Function | None = None
     normalize: Function | None = None
     grad: Function | None = None
-    compound: bool = False
+    composite: bool = False
     differentiable: bool = True
     xla: Function | None = None
     floats: bool = False

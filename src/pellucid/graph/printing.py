@@ -24,7 +24,7 @@ from pellucid.graph.types import Type
 class Notation(Protocol):
     """Formats leaves and ops."""
 
-    def leaf(self, node: Any) -> tuple[str, int]:
+    def format_leaf(self, node: Any) -> tuple[str, int]:
         """Return the text of a leaf and its precedence."""
 
     def pieces(self, node: Any) -> tuple[list[TemplatePiece], int]:
@@ -70,7 +70,7 @@ def render(root: Any, notation: Notation, limit: int, names: Mapping[Any, str] |
         if name is not None:
             pieces, precedence = [name], ATOM
         elif getattr(node, "op", None) is None:
-            leaf, precedence = notation.leaf(node)
+            leaf, precedence = notation.format_leaf(node)
             pieces = [leaf]
         elif node.op.text == "{0}":  # an op that prints as its operand
             stack.append((get_operands(node)[0], least))
@@ -122,7 +122,7 @@ def format_number(value: Any, dtype: np.dtype[Any]) -> str:
 class PythonNotation:
     """Notation of Python and NumPy."""
 
-    def leaf(self, node: Any) -> tuple[str, int]:
+    def format_leaf(self, node: Any) -> tuple[str, int]:
         if isinstance(node, (Input, Shared, Pattern)):
             return node.name or type(node).__name__.lower(), ATOM
         value = node.value if isinstance(node, Constant) else np.asarray(node)

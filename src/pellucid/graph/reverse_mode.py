@@ -86,7 +86,7 @@ def apply_gradient_rule(node: Expr, cotangents: list[Expr | None], reaches: set[
     if op.grad is not None:
         result = op.grad(g, node, *node.inputs, **dict(node._settings))
         gradients = check_gradients(result, node)
-    elif op.compound:
+    elif op.composite:
         gradients = differentiate_definition(op, node, cotangents if len(node.types) > 1 else [g], reaches)
     else:
         raise GradientError(f"{op.name} has no gradient, and the cost depends on {node} through it")
@@ -111,7 +111,7 @@ def check_gradients(result: Any, node: Expr) -> list[Expr | None]:
 def differentiate_definition(
     op: Op, node: Expr, cotangents: list[Expr | None], reaches: set[Expr]
 ) -> list[Expr | None]:
-    """Differentiate the definition of a compound op."""
+    """Differentiate the definition of a composite op."""
     definition = op.value(symbolic, *node.inputs, **dict(node._settings))
     results = list(definition) if isinstance(definition, (list, tuple)) else [definition]
     wanted = [i for i in dict.fromkeys(node.inputs) if i in reaches]

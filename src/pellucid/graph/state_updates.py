@@ -9,7 +9,7 @@ from pellucid.graph.labels import strip_labels
 from pellucid.graph.traversal import replace_all, to_expr_list, topological
 
 
-def updates_of(expr: Expr | Sequence[Expr]) -> dict[Shared, Expr]:
+def collect_updates(expr: Expr | Sequence[Expr]) -> dict[Shared, Expr]:
     r"""Return the updates of state that ops in an expression define, such as
     :math:`\mu \leftarrow m \mu + (1 - m) \bar x` of a batch normalization.
 
@@ -28,12 +28,12 @@ def updates_of(expr: Expr | Sequence[Expr]) -> dict[Shared, Expr]:
 
     Examples
     --------
-    >>> pel.updates_of(pel.tanh(pel.vector("x")))
+    >>> pel.collect_updates(pel.tanh(pel.vector("x")))
     {}
     """
     found: dict[Shared, Expr] = {}
     # Without labels, so that an op that occurs with and without a label is applied once.
-    for node in topological(strip_labels(to_expr_list(expr, "updates_of"))):
+    for node in topological(strip_labels(to_expr_list(expr, "collect_updates"))):
         if node.op is not None and node.op.updates is not None:
             for target, value in node.op.updates(*node.inputs, **node.settings):
                 if isinstance(target, Shared):

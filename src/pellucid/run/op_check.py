@@ -32,7 +32,7 @@ def check_op(function: Any, *operands: Any, **settings: Any) -> None:
     Parameters
     ----------
     function : function
-        An op made by `op`, `compound` or `from_jax`, or any function of expressions.
+        An op made by `op`, `composite` or `from_jax`, or any function of expressions.
     *operands : array
         Operands to check it on; real ones are converted to float64 and float32. By default the op's ``examples``, or
         random operands from its ``domain``.

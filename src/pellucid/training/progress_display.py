@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from pellucid.graph.errors import OptionError
+from pellucid.progress import create_progress_display
 from pellucid.run.distributed.process_group import process_id
 from pellucid.training.loop_progress import format_metric
 
@@ -94,19 +95,8 @@ class BarProgress:
     """A progress bar over all epochs with steps per second and remaining time, and a line above it per epoch."""
 
     def __init__(self, epochs: int, steps: int | None) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
         self.epochs, self.steps = epochs, steps
-        self.progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn() if steps else TimeElapsedColumn(),
-            TextColumn("{task.fields[metrics]}"),
-            console=Console(stderr=True),
-            transient=True,
-        )
+        self.progress = create_progress_display(True, has_total=bool(steps), fields=("rate", "metrics"))
         total = epochs * steps if steps else None
         self.task = self.progress.add_task(self.format_title(0), total=total, rate="", metrics="compiling")
         self.steps_before = 0  # in earlier epochs, if their length is unknown

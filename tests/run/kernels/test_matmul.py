@@ -109,7 +109,7 @@ def test_members_of_a_batch_have_their_own_weights(unit, all_sizes, specs, rng):
     f = pel.function([x], loss, updates={w: w - 0.1 * pel.grad(loss, w)}, mode="xla")
     start = rng.normal(size=(3, *w.shape)).astype("float32")
     members = pel.shared(start, "members")
-    history = pel.batched(f, {w: members}).repeat(2, *arguments)
+    history = pel.vmap(f, {w: members}).repeat(2, *arguments)
     assert any(spec.subtract_from_base for spec in specs)
     for number, value in enumerate(start):
         w.set_value(value)

@@ -195,7 +195,7 @@ def find_op(name: Any) -> Op:
         hint = near_miss(name, OPS) if isinstance(name, str) else ""
         raise StorageError(
             f"There is no op named {name!r:.100}.{hint} If it is a custom op, run the code that defines it, with "
-            "pel.op or pel.compound, before loading"
+            "pel.op or pel.composite, before loading"
         )
     return OPS[name]
 

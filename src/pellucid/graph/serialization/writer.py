@@ -86,7 +86,7 @@ class GraphWriter:
         if node.op not in (OUTPUT, PASSTHROUGH) and OPS.get(node.op.name) is not node.op:
             raise StorageError(
                 f"The op {node.op.name} is not registered, so it cannot be found when the graph is read. Define it "
-                "once, with pel.op or pel.compound, which register it (pel.from_jax does not)"
+                "once, with pel.op or pel.composite, which register it (pel.from_jax does not)"
             )
         try:
             settings = {key: encode_setting(value, self.dims, self.encode_subgraph) for key, value in node._settings}

@@ -12,11 +12,11 @@ import numpy as np
 
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.graph_batching import unpad
-from pellucid.run.batched import batched
 from pellucid.run.epoch_loop import run_epochs, start_compilation, step_once
 from pellucid.run.function import Function
 from pellucid.run.interrupts import DeferSigint, Interrupted
 from pellucid.run.jax_runtime import count_cores
+from pellucid.run.vmap import vmap
 from pellucid.training.array_source import ArrayDataset, get_epoch_order
 from pellucid.training.epoch_program import ArrayEpochProgram, BatchEpochProgram, ChunkSizer
 from pellucid.training.loop_progress import StepMetric
@@ -135,7 +135,7 @@ class BatchedTrainer:
         if self.rows is not None:
             leaves |= {i: Input(i.name, ("trials", *i.shape), i.dtype) for i in program.function.program.inputs}
             arrays = [a[self.rows] for a in arrays]
-        f = batched(program.function, leaves)
+        f = vmap(program.function, leaves)
 
         def run(first: int, epochs: int, on_step: Callable[[int], None]) -> Outputs:
             outputs: Outputs = f.repeat(epochs, *arrays, progress=lambda done, *_: on_step(done))
@@ -151,7 +151,7 @@ class BatchedTrainer:
         program = ArrayEpochProgram(self.batch.training, self.batch.updates, data, self.devices)
         (index,) = program.function.program.inputs
         indices = Input("indices", ("trials", *index.shape), index.dtype)
-        f = batched(program.function, {**get_batched_leaves(program.function, self.values), index: indices})
+        f = vmap(program.function, {**get_batched_leaves(program.function, self.values), index: indices})
         for shared, array in zip(program.data, arrays, strict=True):
             shared.storage = array
 
@@ -207,7 +207,7 @@ class BatchedTrainer:
         """Return a function that evaluates all trials on samples."""
         data = dict(zip(self.batch.inputs, samples.arrays, strict=True))
         program = ArrayEpochProgram(self.batch.evaluation, {}, data, self.devices)
-        f = batched(program.function, get_batched_leaves(program.function, self.values))
+        f = vmap(program.function, get_batched_leaves(program.function, self.values))
         for shared, array in zip(program.data, samples.arrays, strict=True):
             shared.storage = array
         size = self.evaluation_batch_size
@@ -295,4 +295,4 @@ def make_predictor(batch: TrialBatch, dtypes: Sequence[Any]) -> Function:
     outputs = {str(i): e for i, e in enumerate(batch.predictions)}
     input_dtypes = dict(zip(batch.inputs[: len(dtypes)], dtypes, strict=True))
     f = BatchEpochProgram(outputs, {}, input_dtypes).function
-    return batched(f, get_batched_leaves(f, stack_trial_values(batch)))
+    return vmap(f, get_batched_leaves(f, stack_trial_values(batch)))

@@ -14,7 +14,7 @@ from pellucid.graph.gradient import grad
 from pellucid.graph.graph_batching import GraphBatcher, get_known_sizes, structural_hash
 from pellucid.graph.inference import inference
 from pellucid.graph.padded_sizes import PaddingError
-from pellucid.graph.state_updates import updates_of
+from pellucid.graph.state_updates import collect_updates
 from pellucid.graph.traversal import replace_all
 from pellucid.training.sweeps.trials import Trial
 from pellucid.training.train_step import get_train_step
@@ -152,7 +152,7 @@ def merge_trials(trials: Sequence[Trial], graphs: Sequence[TrialGraph], numbers:
     gradient_of_input = dict(zip(merge(lambda m: m.gradients), gradients, strict=True))
     targets = [target for target in merge(lambda m: m.updates) if isinstance(target, Shared)]
     new_values = replace_all(merge(lambda m: m.updates.values()), gradient_of_input)
-    updates = updates_of(loss)
+    updates = collect_updates(loss)
     for target, value in zip(targets, new_values, strict=True):
         updates[target] = batcher.padded.mask_like(value, target)
     training, evaluation = merge_dict(lambda m: m.training), merge_dict(lambda m: m.evaluation)

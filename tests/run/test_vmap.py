@@ -23,7 +23,7 @@ def test_members_agree_with_single_functions(mode, rng):
     starts, rates = rng.normal(size=(3, 2)).astype("f4"), np.array([0.1, 0.05, 0.01], "f4")
     step, w, eta, state = make_regression(mode, starts[0], 0.1)
     ws, states = pel.shared(starts, "ws"), pel.shared(np.repeat(state.get_value()[None], 3, 0), "states")
-    many = pel.batched(step, {w: ws, eta: pel.shared(rates, "rates"), state: states})
+    many = pel.vmap(step, {w: ws, eta: pel.shared(rates, "rates"), state: states})
     losses = many.repeat(7, X, y)
     assert losses.shape == (7, 3)
     for i in range(3):
@@ -39,15 +39,15 @@ def test_inputs_may_differ_between_members(mode):
     x, i = pel.vector("x", shape=("n",)), pel.iscalar("i")
     f = pel.function([x, i], x[i], mode=mode)
     xs, indices = pel.matrix("xs", shape=("m", "n")), pel.ivector("is", shape=("m",))
-    g = pel.batched(f, {i: indices})
+    g = pel.vmap(f, {i: indices})
     assert g([1.0, 2.0, 3.0], [2, 0]).tolist() == [3.0, 1.0]
-    h = pel.batched(f, {x: xs})
+    h = pel.vmap(f, {x: xs})
     assert h.over([[[1.0, 2.0], [3.0, 4.0]], [[5.0, 6.0], [7.0, 8.0]]], [0, 1]).tolist() == [[1.0, 3.0], [6.0, 8.0]]
 
 
 def test_indices_of_all_members_are_checked():
     x, i = pel.vector("x", shape=(3,)), pel.iscalar("i")
-    g = pel.batched(pel.function([x, i], x[i]), {i: pel.ivector("is", shape=("m",))})
+    g = pel.vmap(pel.function([x, i], x[i]), {i: pel.ivector("is", shape=("m",))})
     with pytest.raises(pel.InputError, match="is"):
         g([1.0, 2.0, 3.0], [0, 3])
 
@@ -57,26 +57,26 @@ def test_leaves_that_do_not_match_are_refused():
     f = pel.function([x], w * x + b, updates={w: w + x})
     ws = pel.shared([1.0, 2.0], "ws")
     with pytest.raises(pel.InputError, match="expected at least one leaf that differs between members"):
-        pel.batched(f, {})
+        pel.vmap(f, {})
     with pytest.raises(
         pel.InputError,
         match=r"the function updates w, so each member needs its own value. Add \{w: pel.shared\(values\)\}",
     ):
-        pel.batched(f, {b: ws})
+        pel.vmap(f, {b: ws})
     with pytest.raises(pel.InputError, match=r"no leaf other. It has: b, w, x"):
-        pel.batched(f, {pel.shared(1.0, "other"): ws})
+        pel.vmap(f, {pel.shared(1.0, "other"): ws})
     with pytest.raises(pel.InputError, match="expected a Shared for w"):
-        pel.batched(f, {w: x})
+        pel.vmap(f, {w: x})
     with pytest.raises(pel.ShapeError, match=r"in front of the shape \(\) of w. Received: ws of shape \(2, 1\)"):
-        pel.batched(f, {w: pel.shared([[1.0], [2.0]], "ws")})
+        pel.vmap(f, {w: pel.shared([[1.0], [2.0]], "ws")})
     with pytest.raises(pel.DtypeError, match=r"expected the dtype float32 of w. Received: ws, which is float64"):
-        pel.batched(f, {w: pel.shared(np.ones(2), "ws")})
+        pel.vmap(f, {w: pel.shared(np.ones(2), "ws")})
     with pytest.raises(pel.ShapeError, match="the same number of members for all leaves"):
-        pel.batched(f, {w: ws, b: pel.shared([1.0, 2.0, 3.0], "bs")})
+        pel.vmap(f, {w: ws, b: pel.shared([1.0, 2.0, 3.0], "bs")})
     with pytest.raises(pel.InputError, match="Received: a batched function"):
-        pel.batched(pel.batched(f, {w: ws}), {ws: ws})
+        pel.vmap(pel.vmap(f, {w: ws}), {ws: ws})
     with pytest.raises(pel.OptionError, match="guard"):
-        pel.batched(f.copy(mode="guard"), {w: ws})
+        pel.vmap(f.copy(mode="guard"), {w: ws})
 
 
 def test_chunks_continue_the_loop(monkeypatch):
@@ -86,5 +86,5 @@ def test_chunks_continue_the_loop(monkeypatch):
     f = pel.function([], w, updates={w: w * 2})
     monkeypatch.setattr(xla, "CHUNK_SECONDS", 1e-9)
     ws = pel.shared([1.0, 3.0], "ws")
-    assert pel.batched(f, {w: ws}).repeat(4).tolist() == [[1, 3], [2, 6], [4, 12], [8, 24]]
+    assert pel.vmap(f, {w: ws}).repeat(4).tolist() == [[1, 3], [2, 6], [4, 12], [8, 24]]
     assert ws.get_value().tolist() == [16, 48]

@@ -1,4 +1,4 @@
-"""``pel.batched``: maps a function over a leading axis of members, such as the trials of a sweep.
+"""``pel.vmap``: maps a function over a leading axis of members, such as the trials of a sweep.
 
 Shared variables and inputs that differ between members get that axis; the graph does not change. A loop of small steps
 is compiled to C for one member and runs the members on all cores. XLA compiles the step of one member under `jax.vmap`.
@@ -17,7 +17,7 @@ from pellucid.run.function import Function
 from pellucid.run.program import BatchedProgram, Program
 
 
-def batched(f: Function, places: Mapping[Any, Any]) -> Function:
+def vmap(f: Function, places: Mapping[Any, Any]) -> Function:
     r"""Return a function that runs many members at once, :math:`f_m(x) = f(x; w_m)`, as one program.
 
     Parameters
@@ -46,7 +46,7 @@ def batched(f: Function, places: Mapping[Any, Any]) -> Function:
     >>> x, w, rate = pel.scalar("x"), pel.shared(1.0, "w"), pel.shared(0.5, "rate")
     >>> f = pel.function([x], w * x, updates={w: w - rate * x})
     >>> ws, rates = pel.shared([1.0, 2.0, 3.0], "ws"), pel.shared([0.5, 0.25, 0.0], "rates")
-    >>> g = pel.batched(f, {w: ws, rate: rates})
+    >>> g = pel.vmap(f, {w: ws, rate: rates})
     >>> g(2.0), ws.get_value()
     (array([2., 4., 6.], dtype=float32), array([0. , 1.5, 3. ], dtype=float32))
     >>> g.repeat(2, 2.0)
@@ -54,9 +54,9 @@ def batched(f: Function, places: Mapping[Any, Any]) -> Function:
            [-2.,  2.,  6.]], dtype=float32)
     """
     if isinstance(f.program, BatchedProgram):
-        raise InputError("batched: expected a function of one member. Received: a batched function")
+        raise InputError("vmap: expected a function of one member. Received: a batched function")
     if f.mode == "guard":
-        raise OptionError('batched: mode="guard" checks one member only. Use f.copy(mode="xla") or mode="numpy"')
+        raise OptionError('vmap: mode="guard" checks one member only. Use f.copy(mode="xla") or mode="numpy"')
     one = f.program
     check_places(one, places)
     return Function(
@@ -82,31 +82,31 @@ def check_places(program: Program, places: Mapping[Any, Any]) -> None:
     leaves: set[Expr] = {*program.updates, *program.read, *program.inputs}
     lengths: dict[str, Any] = {}
     if not places:
-        raise InputError("batched: expected at least one leaf that differs between members. Received: none")
+        raise InputError("vmap: expected at least one leaf that differs between members. Received: none")
     for leaf, members in places.items():
         kind = Shared if isinstance(leaf, Shared) else Input
         if leaf not in leaves or isinstance(leaf, Constant):
             names = ", ".join(sorted(str(e) for e in leaves if not isinstance(e, Constant))) or "none"
-            raise InputError(f"batched: the function has no leaf {leaf}. It has: {names}")
+            raise InputError(f"vmap: the function has no leaf {leaf}. It has: {names}")
         if not isinstance(members, kind):
             article = "an" if kind is Input else "a"
-            raise InputError(f"batched: expected {article} {kind.__name__} for {leaf}. Received: {members!r}")
+            raise InputError(f"vmap: expected {article} {kind.__name__} for {leaf}. Received: {members!r}")
         if not members.ndim or not is_compatible_shape(members.shape[1:], leaf.shape):
             raise ShapeError(
-                f"batched: expected an axis of members in front of the shape {format_shape(leaf.shape)} of {leaf}. "
+                f"vmap: expected an axis of members in front of the shape {format_shape(leaf.shape)} of {leaf}. "
                 f"Received: {members} of shape {format_shape(members.shape)}"
             )
         if members.dtype != leaf.dtype:
             raise DtypeError(
-                f"batched: expected the dtype {leaf.dtype} of {leaf}. Received: {members}, which is {members.dtype}"
+                f"vmap: expected the dtype {leaf.dtype} of {leaf}. Received: {members}, which is {members.dtype}"
             )
         lengths[str(members)] = members.shape[0]
     sizes = {length for length in lengths.values() if isinstance(length, int)}
     if len(sizes) > 1:
-        raise ShapeError(f"batched: expected the same number of members for all leaves. Received: {lengths}")
+        raise ShapeError(f"vmap: expected the same number of members for all leaves. Received: {lengths}")
     for shared in program.updates:
         if shared not in places:
             raise InputError(
-                f"batched: the function updates {shared}, so each member needs its own value. Add "
+                f"vmap: the function updates {shared}, so each member needs its own value. Add "
                 f"{{{shared}: pel.shared(values)}}, with an axis of members in front"
             )
