@@ -26,7 +26,7 @@ def restore_registry() -> Iterator[None]:
 
 
 def swish() -> Any:
-    @pel.compound(tex=r"\operatorname{{swish}}({0:_})")
+    @pel.composite(tex=r"\operatorname{{swish}}({0:_})")
     def swish_here(x: Expr, beta: float = 1.0) -> Expr:
         """A smooth ramp."""
         return x * pel.sigmoid(beta * x)
@@ -78,7 +78,7 @@ def test_programs_contain_the_definition() -> None:
 
 
 def test_rules_match_across_the_border_of_a_composite_op() -> None:
-    @pel.compound()
+    @pel.composite()
     def shares_here(x: Expr) -> Expr:
         return pel.exp(x) / pel.exp(x).sum()
 
@@ -91,7 +91,7 @@ def test_rules_match_across_the_border_of_a_composite_op() -> None:
 
 
 def test_the_interpreter_simplifies_the_definition(by_numpy: Any) -> None:
-    @pel.compound()
+    @pel.composite()
     def soft_here(x: Expr) -> Expr:
         return pel.log(1 + pel.exp(x))
 
@@ -101,7 +101,7 @@ def test_the_interpreter_simplifies_the_definition(by_numpy: Any) -> None:
 
 
 def test_custom_gradient(by_numpy: Any) -> None:
-    @pel.compound(grad=lambda g, y, x: 7 * g)
+    @pel.composite(grad=lambda g, y, x: 7 * g)
     def square_here(x: Expr) -> Expr:
         return x * x
 
@@ -113,7 +113,7 @@ def test_custom_gradient(by_numpy: Any) -> None:
 
 
 def test_several_results() -> None:
-    @pel.compound()
+    @pel.composite()
     def moments_here(x: Expr) -> tuple[Expr, Expr]:
         return x.mean(), ((x - x.mean()) ** 2).mean()
 
@@ -130,7 +130,7 @@ def test_several_results() -> None:
 def test_composite_ops_in_composite_ops_and_in_loops() -> None:
     f = swish()
 
-    @pel.compound()
+    @pel.composite()
     def twice_here(x: Expr) -> Expr:
         return f(f(x))
 
@@ -154,7 +154,7 @@ def test_gradient_with_respect_to_a_composite_op_and_its_input(by_numpy: Any) ->
 
 
 def test_composite_identity_changes_no_other_expression() -> None:
-    @pel.compound()
+    @pel.composite()
     def same_here(x: Expr) -> Expr:
         return x * 1
 
@@ -172,11 +172,11 @@ def test_invalid_definitions_and_arguments_raise_errors() -> None:
     x, w = pel.vector("x"), pel.shared([1.0], "w")
     f = swish()
 
-    @pel.compound()
+    @pel.composite()
     def outside_here(x: Expr) -> Expr:
         return x * w
 
-    @pel.compound()
+    @pel.composite()
     def nothing_here(x: Expr) -> None:
         return None
 
@@ -191,7 +191,7 @@ def test_invalid_definitions_and_arguments_raise_errors() -> None:
     with pytest.raises(TypeError, match=r"swish_here takes no argument named 'bta'. Did you mean 'beta'"):
         f(x, bta=1.0)
     with pytest.raises(ValueError, match=r"pellucid already has a function named 'tanh'. Choose another name"):
-        pel.compound(name="tanh")(lambda x: x)
+        pel.composite(name="tanh")(lambda x: x)
 
 
 def test_custom_op() -> None:

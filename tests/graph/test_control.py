@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import pellucid as pel
-from pellucid.graph.dead_outputs import eliminate_dead_outputs
 from pellucid.graph.errors import DtypeError, GradientError, ShapeError
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Expr, Input
+from pellucid.graph.passes import eliminate_dead_outputs
 from pellucid.graph.traversal import topological
 
 X = Input("x", (4,), "float64")

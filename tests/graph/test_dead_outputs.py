@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import pellucid as pel
-from pellucid.graph.dead_outputs import eliminate_dead_outputs
 from pellucid.graph.expr import Expr, Input
+from pellucid.graph.passes import eliminate_dead_outputs
 from pellucid.graph.rewriter import simplify_all
 from pellucid.graph.traversal import topological
 

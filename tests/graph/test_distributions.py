@@ -219,6 +219,7 @@ def test_draws_outside_a_step_are_the_same_at_every_step(by_numpy: Any) -> None:
             ValueError,
             r"integers: expected a range of 1 to 2\*\*53 integers. Received: low=3, high=3",
         ),
+        (lambda rng: rng.integers(np.int64(3), np.int64(1)), ValueError, "integers: expected a range.* low=3, high=1"),
         (
             lambda rng: rng.random(("n", 3)),
             ShapeError,

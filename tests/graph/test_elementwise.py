@@ -284,7 +284,9 @@ def test_array_api_aliases() -> None:
             lambda x, i, c: c - c,
             r"subtract: expected integers or real numbers. Received: c, which is bool; convert it",
         ),
-        (lambda x, i, c: pel.polygamma(-1, x), r"polygamma: expected a derivative of order 0 or more. Received: n=-1"),
+        (lambda x, i, c: pel.polygamma(-1, x), r"polygamma: expected n to be an integer of 0 or more. Received: n=-1"),
+        (lambda x, i, c: pel.polygamma(1.5, x), r"polygamma: expected n to be an integer of 0 or more.* n=1.5"),
+        (lambda x, i, c: pel.one_hot(i), "one_hot: expected num_classes to be an integer of 0 or more.*=None"),
     ],
 )
 def test_invalid_dtypes_raise_errors(build: Any, message: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 import pellucid as pel
 from pellucid.graph.errors import GradientError
 from pellucid.graph.expr import Expr, Input
-from pellucid.graph.marker_removal import remove_markers
+from pellucid.graph.passes import remove_markers
 from pellucid.graph.traversal import topological
 
 

@@ -59,7 +59,7 @@ def test_members_have_the_values_and_gradients_of_separate_graphs(reduce):
     f = pel.function([x], [one[0], *pel.grad(one[0], parameters)])
     known = {*f.program.read}
     leaves = [leaf for leaf in (*batcher.leaves, *batcher.sizes) if leaf in known]
-    many = pel.batched(f, {leaf: pel.shared(batcher.stack_values(leaf), "many") for leaf in leaves})
+    many = pel.vmap(f, {leaf: pel.shared(batcher.stack_values(leaf), "many") for leaf in leaves})
     found = many(data)
     for i, member in enumerate(members):
         for j, expected in enumerate(compute_value_and_gradients(*member, data)):

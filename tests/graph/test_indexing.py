@@ -244,6 +244,8 @@ def test_put_along_axis(by_numpy: Any, by_xla: Any, check_gradient: Any) -> None
     check_gradient((y**2).sum(), {x: value, i: index, w: v}, [x, w])
     with pytest.raises(ShapeError, match="must agree in all axes except axis 1"):
         pel.put_along_axis(x, pel.imatrix("j", shape=(3, 1)), 0.0, axis=1)
+    empty = pel.matrix("e", shape=(0, 3))
+    assert pel.put_along_axis(empty, pel.imatrix("j", shape=(0, 1)), 0.0, axis=1).shape == (0, 3)
 
 
 def test_ravel_and_unravel_index(by_numpy: Any, by_xla: Any) -> None:

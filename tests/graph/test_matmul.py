@@ -250,6 +250,7 @@ MISTAKES: list[tuple[Callable[[], Any], str]] = [
     (lambda: pel.matrix_power(pel.matrix("A"), 0.5), "expected an integer power. Received: n=0.5"),
     (lambda: pel.norm(pel.matrix("A"), 2), "norm needs singular values"),
     (lambda: pel.norm(pel.matrix("A"), "fra"), "Did you mean 'fro'?"),
+    (lambda: pel.matrix_norm(pel.matrix("A"), None), "expected 'fro', 1, -1, inf or -inf. Received: ord=None"),
     (lambda: pel.norm(pel.vector("a"), "fro"), "expected a number, inf or -inf as ord"),
     (lambda: pel.norm(pel.tensor3("A"), 1), "norm: expected a vector or a matrix"),
     (lambda: pel.tensordot(pel.matrix("A"), pel.vector("b"), 2), "expected 0 to 1 axes to sum over"),

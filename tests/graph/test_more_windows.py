@@ -169,6 +169,15 @@ def make_transposed_convolution(
     return y, pairs, {x: value, w: weights}
 
 
+def test_explicit_output_padding_must_be_less_than_the_stride() -> None:
+    x, w = pel.tensor3("x", shape=(2, 4, 2)), pel.tensor3("w", shape=(3, 2, 2))
+    with pytest.raises(ShapeError, match=r"adds 2 elements after the last window in axis 0. It must be less than the"):
+        pel.conv_transpose(x, w, strides=2, padding=0, output_padding=2)
+    y = pel.conv_transpose(x, w, strides=2, padding=0, output_padding=1)
+    assert y.shape == (2, 10, 2)
+    assert pel.grad(y.sum(), x).shape == x.shape
+
+
 @few_examples
 @given(case=geometries(), padding=st.sampled_from(["valid", "same"]), output_padding=st.none() | st.integers(0, 1))
 def test_transposed_convolutions_add_scaled_kernels(

@@ -210,7 +210,7 @@ def test_edge_values_are_finite(name: str, by_numpy: Any, by_xla: Any) -> None:
         assert all(np.isfinite(v).all() for v in run(outputs, values))
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if OPS[n].compound])
+@pytest.mark.parametrize("name", [n for n in NAMES if OPS[n].composite])
 def test_decomposition_has_the_same_value_and_gradient(name: str, by_numpy: Any) -> None:
     for case in cases(name):
         [result], values = case.build()

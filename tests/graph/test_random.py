@@ -9,7 +9,7 @@ import pytest
 
 import pellucid as pel
 from pellucid.graph.expr import Input
-from pellucid.graph.ops.threefry import threefry
+from pellucid.graph.ops.random_ops import threefry
 
 WORDS = pel.constant(np.zeros((400, 50), bool))
 
@@ -26,7 +26,7 @@ def test_threefry_gives_the_known_answers_of_random123(counter: Any, key: Any, e
     def word(value: int) -> np.ndarray:
         return np.array([value], np.uint32)
 
-    found = threefry(np, (word(key[0]), word(key[1])), (word(counter[0]), word(counter[1])))
+    found = threefry((word(key[0]), word(key[1])), (word(counter[0]), word(counter[1])))
     assert [int(w[0]) for w in found] == list(expected)
 
 
@@ -73,7 +73,7 @@ def test_moments(by_numpy: Any) -> None:
     assert abs(dropped.mean() - 1) < error * np.sqrt(1 / 3)
 
 
-def test_streams_steps_and_neighbours_are_independent(by_numpy: Any) -> None:
+def test_streams_steps_and_neighbors_are_independent(by_numpy: Any) -> None:
     rng = pel.random.Generator(0)
     a, b = rng.normal(like=WORDS, dtype="float64"), rng.normal(like=WORDS, dtype="float64")
     [first, second] = by_numpy([a, b], {rng.state: rng.state.get_value()})

@@ -92,6 +92,8 @@ def test_weighted_averages_match_numpy(rng: np.random.Generator, by_numpy: Any) 
         lambda x: np.average(x, axis=1, weights=full, keepdims=True),
         lambda x: np.average(x, axis=1, weights=row),
         lambda x: np.average(x, axis=(0, 2), weights=full[:, 0]),
+        lambda x: np.average(x, axis=(2, 0), weights=full[:, 0].T),
+        lambda x: np.average(x, axis=(-1, 1), weights=full[0].T),
     ):
         compare(by_numpy([case(x)], {x: values})[0], np.asarray(case(values)), "average")
     with pytest.raises(
@@ -158,7 +160,7 @@ def test_invalid_arguments_raise_errors() -> None:
     x = pel.matrix("x", shape=("n", 2))
     with pytest.raises(ShapeError, match=r"a cumulative sum or product of x: expected an axis from -2 to 1"):
         x.cumsum(axis=2)
-    with pytest.raises(ValueError, match=r"diff: expected n to be 0 or more. Received: n=-1"):
+    with pytest.raises(ValueError, match=r"diff: expected n to be an integer of 0 or more. Received: n=-1"):
         pel.diff(x, n=-1)
     with pytest.raises(ShapeError, match=r"recurrence: expected equal shapes. Received: x"):
         pel.recurrence(x, pel.vector("b"))

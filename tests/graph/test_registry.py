@@ -67,8 +67,8 @@ def is_real_function(op: Op) -> bool:
 def find_missing_gradient(op: Op, nodes: list[Expr]) -> Iterator[str]:
     through = any(is_float(i.dtype) for node in nodes for i in node.inputs)
     real = any(is_float(t.dtype) for node in nodes for t in node.types)
-    if through and real and op.grad is None and not op.compound and op.differentiable:
-        yield "a gradient: grad=..., a definition (compound=True), or differentiable=False"
+    if through and real and op.grad is None and not op.composite and op.differentiable:
+        yield "a gradient: grad=..., a definition (composite=True), or differentiable=False"
 
 
 def get_test_data(op: Op) -> list[tuple[Any, dict[str, Any]]]:
@@ -196,6 +196,6 @@ def test_all_missing_parts_are_reported() -> None:
 
 def test_gradient_is_optional_for_some_ops() -> None:
     assert find_problems(make_op(grad=None, differentiable=False)) == []
-    assert find_problems(make_op(grad=None, compound=True)) == []
+    assert find_problems(make_op(grad=None, composite=True)) == []
     assert find_problems(make_op(grad=None, result="bool")) == []
     assert find_problems(make_op(**SHAPE, **EXAMPLE)) == []

@@ -15,10 +15,9 @@ from pellucid.graph.errors import RewriteError
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Constant, Expr, Input, constant
 from pellucid.graph.operators import FUNCTIONS
-from pellucid.graph.pass_pipeline import PHASES
 from pellucid.graph.pattern import Pattern, make_hole
 from pellucid.graph.reverse_mode import pullback
-from pellucid.graph.rewrite_rule import FOLD, RULES, Rule, fill_holes
+from pellucid.graph.rewrite_rule import FOLD, PHASES, RULES, Rule, fill_holes
 from pellucid.graph.rewriter import Journal, Rewriter, simplify, simplify_all
 from pellucid.graph.traversal import topological
 
@@ -384,3 +383,18 @@ FORMS = {
 def test_forms_read_as_expected(form: str) -> None:
     build, expected = FORMS[form]
     assert str(simplify(build())) == expected
+
+
+def test_stable_forms_are_left_out_where_operands_broadcast(rng: np.random.Generator) -> None:
+    """A weighted sum of exponentials needs weights that fit the exponents; a cross-entropy one label per row."""
+    w, x = pel.matrix("w", shape=(3, 4)), pel.matrix("x", shape=(1, 4))
+    y, z = pel.ivector("y", shape=(1,)), pel.matrix("z", shape=(3, 4))
+    values = {w: rng.uniform(1, 2, (3, 4)), x: rng.normal(size=(1, 4)), y: [2], z: rng.normal(size=(3, 4))}
+    for naive in (
+        pel.log((w * pel.exp(x)).sum(axis=0)),
+        pel.log((w * pel.softmax(x, axis=0)).sum(axis=0)),
+        -pel.log(pel.take_along_axis(pel.softmax(z), y[:, None]))[:, 0],
+    ):
+        needed = {e: np.asarray(v, e.dtype) for e, v in values.items()}
+        found, expected = evaluate(np, [simplify(naive), naive], needed)
+        np.testing.assert_allclose(found, expected, rtol=1e-5)

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pellucid as pel
-from pellucid.graph.dead_outputs import eliminate_dead_outputs
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Expr, Input
+from pellucid.graph.passes import eliminate_dead_outputs
 from pellucid.graph.traversal import topological
 
 W = Input("w", (), "float64")
@@ -209,12 +209,27 @@ def test_gradients_taken_separately_share_one_loop() -> None:
         (
             lambda x, h: pel.scan(lambda x, h: h, x, h, truncate=0),
             ValueError,
-            "scan: expected truncate to be a number of steps, 1 or more. Received: truncate=0",
+            "scan: expected truncate to be an integer of 1 or more. Received: truncate=0",
+        ),
+        (
+            lambda x, h: pel.scan(lambda x, h: h, x, h, truncate=1.5),
+            ValueError,
+            "scan: expected truncate to be an integer of 1 or more. Received: truncate=1.5",
+        ),
+        (
+            lambda x, h: pel.scan(lambda h: h, init=h, length=-1),
+            ValueError,
+            "scan: expected length to be an integer of 0 or more. Received: length=-1",
+        ),
+        (
+            lambda x, h: pel.while_loop(lambda h: h.sum() > 0, lambda h: h, h, maximum=-1),
+            ValueError,
+            "while_loop: expected maximum to be an integer of 0 or more. Received: maximum=-1",
         ),
         (
             lambda x, h: pel.scan(lambda x, h: h, x, h, checkpoint=-1),
             ValueError,
-            "scan: expected checkpoint to be True or 1 or more steps. Received: checkpoint=-1",
+            "scan: expected checkpoint to be an integer of 1 or more. Received: checkpoint=-1",
         ),
         (
             lambda x, h: pel.scan(lambda x, h: h, x, h, truncate=2, checkpoint=2),

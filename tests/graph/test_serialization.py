@@ -186,7 +186,7 @@ def test_a_long_chain_of_ops() -> None:
 def custom_op() -> Iterator[Any]:
     """A custom op."""
 
-    @pel.compound()
+    @pel.composite()
     def swish_for_storage(x: Any, beta: float = 1.0) -> Any:
         return x * pel.sigmoid(beta * x)
 

@@ -155,6 +155,8 @@ def test_invalid_arguments_raise_errors() -> None:
         pel.conv(x, w, dilation=4)
     with pytest.raises(ShapeError, match=r"Expected strides to be an integer of 1 or more, or 2 of them. Received"):
         pel.conv(x, w, strides=0)
+    with pytest.raises(ShapeError, match=r"Expected pool_size to be an integer of 1 or more.* Received: pool_size=2.5"):
+        pel.max_pool(x, 2.5)
     with pytest.raises(ShapeError, match=r"Expected padding to be 'valid', 'same'.* Received: padding='reflect'"):
         pel.conv(x, w, padding="reflect")
     with pytest.raises(ShapeError, match=r"\('causal' for one spatial axis only\).* Received: padding='causal'"):

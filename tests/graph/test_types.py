@@ -197,3 +197,10 @@ def test_unknown_sizes() -> None:
     x = Input("x", ("n", 3))
     for made in (x[1:], pel.concatenate([x, x]), pel.pad(x, 1), x.reshape((-1,))):
         assert isinstance(made.shape[0], Unknown)
+
+
+def test_one_hot_of_more_classes_than_the_dtype_of_the_indices_holds() -> None:
+    x = pel.vector("x", dtype="uint8")
+    for mode in ("numpy", "xla"):
+        rows = pel.function([x], pel.one_hot(x, 300), mode=mode)(np.array([1, 255], "uint8"))
+        assert np.argwhere(rows).tolist() == [[0, 1], [1, 255]]

@@ -52,7 +52,8 @@ def case(formula: str, exact: str = "", *, given: Mapping[str, Points] | None = 
 
 def evaluate(code: CodeType, functions: Mapping[str, Any], variables: Mapping[str, Any]) -> Any:
     """Evaluate a formula with the functions of a library."""
-    return eval(code, {"__builtins__": {}}, {**functions, **variables})
+    # Functions of PyTorch import modules when they are called.
+    return eval(code, {"__builtins__": {"__import__": __import__}}, {**functions, **variables})
 
 
 def weights(shape: tuple[int, ...]) -> np.ndarray[Any, Any]:

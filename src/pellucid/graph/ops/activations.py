@@ -21,7 +21,7 @@ def _sigmoid_xla(xp: Any, x: Any) -> Any:
 @op(
     tex=r"\sigma({0:_})",
     floats=True,
-    compound=True,
+    composite=True,
     xla=_sigmoid_xla,
     edge=(0.0, 500.0, -500.0),
     grad=lambda g, y, x: g * (y * (1 - y)),
@@ -33,12 +33,12 @@ def sigmoid(xp: Any, x: Any) -> Any:
     Parameters
     ----------
     x : Expr, array or number
-        Of any shape.
+        Input of any shape.
 
     Returns
     -------
     Expr
-        Of the shape of ``x``, between 0 and 1.
+        Same shape as ``x``, with values between 0 and 1.
 
     Examples
     --------
@@ -84,7 +84,7 @@ def sigmoid_slope(xp: Any, y: Any, x: Any) -> Any:
 @op(
     tex=r"\operatorname{{softplus}}({0:_})",
     floats=True,
-    compound=True,
+    composite=True,
     edge=(0.0, 500.0, -500.0),
     grad=lambda g, y, x: g * sigmoid(x),
     cost=24,
@@ -103,7 +103,7 @@ def softplus(xp: Any, x: Any) -> Any:
 @op(
     tex=r"\operatorname{{softsign}}({0:_})",
     floats=True,
-    compound=True,
+    composite=True,
     domain=(0.2, 3.0),
     edge=(0.0, 1e30, -1e30),
     grad=lambda g, y, x: g * call_op("square", 1 / (1 + call_op("abs", x))),
@@ -124,7 +124,7 @@ def softsign(xp: Any, x: Any) -> Any:
 @op(
     tex=r"\operatorname{{relu}}({0:_})",
     accepts="iuf",
-    compound=True,
+    composite=True,
     domain=(0.2, 3.0),
     edge=(0.0, 1e30, -1e30),
     grad=lambda g, y, x: g * call_op("cast", x > 0, dtype=x.dtype),
@@ -149,7 +149,7 @@ def relu(xp: Any, x: Any) -> Any:
     floats=True,
     infer=lambda x, negative_slope: x.type,
     promotes=True,
-    compound=True,
+    composite=True,
     grad=lambda g, y, x, negative_slope: call_op("where", x >= 0, g, negative_slope * g),
     examples=lambda rng: [
         ((rng.uniform(0.1, 2, (2, 3)),), {}),

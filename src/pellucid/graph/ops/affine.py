@@ -11,9 +11,9 @@ import numpy as np
 from pellucid.graph.errors import OptionError, ShapeError, near_miss
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import op
-from pellucid.graph.ops.formatters import call_text
+from pellucid.graph.ops.formatters import call_text, format_operand
 from pellucid.graph.ops.resize import get_spatial_sizes
-from pellucid.graph.types import Type, format_shape, unify
+from pellucid.graph.types import Type, unify
 
 INTERPOLATIONS = ("bilinear", "nearest")
 FILL_MODES = ("constant", "nearest", "reflect", "wrap")
@@ -37,9 +37,8 @@ def _infer_type(images: Expr, transform: Expr, **settings: Any) -> Type:
     batch = unify(images.shape[0], transform.shape[0]) if transform.ndim == 3 else images.shape[0]
     if transform.ndim not in (2, 3) or transform.shape[-2:] != (axes, axes + 1) or batch is None:
         raise ShapeError(
-            f"affine_transform: expected a transform of shape ({axes}, {axes + 1}), or one per image. "
-            f"Received: {transform}, of shape {format_shape(transform.shape)}, for {images}, of shape "
-            f"{format_shape(images.shape)}"
+            f"affine_transform: expected a transform of shape ({axes}, {axes + 1}), or one per image. Received: "
+            f"{format_operand(transform)}, for {format_operand(images)}"
         )
     return Type((batch, *images.shape[1:]), images.dtype)
 
@@ -106,7 +105,7 @@ def _examples(rng: np.random.Generator) -> list[Any]:
 @op(
     tex=r"\operatorname{{affine}}({0:_},\, {1:_})",
     text=call_text("affine_transform", interpolation="bilinear", fill_mode="constant", fill_value=0),
-    compound=True,
+    composite=True,
     promotes=True,
     floats=True,
     infer=_infer_type,

@@ -52,7 +52,7 @@ def _check_mask(name: str, mask: Expr, shape: Any) -> None:
     floats=True,
     promotes=True,
     conditions=1,
-    compound=True,
+    composite=True,
     infer=_infer_masked_softmax,
     normalize=lambda mask, x, axis: {"axis": normalize_axes(axis, x.ndim, "masked_softmax", x)},
     grad=lambda g, y, mask, x, axis: (None, y * (g - symbolic.sum(g * y, axis=axis, keepdims=True))),
@@ -146,7 +146,7 @@ def _weights_examples(rng: np.random.Generator) -> list[Any]:
 
 @op(
     tex=_weights_tex,
-    compound=True,
+    composite=True,
     infer=_infer_weights,
     normalize=_normalize_weights_settings,
     examples=_weights_examples,
@@ -192,18 +192,20 @@ def attention_weights(xp: Any, query: Any, key: Any, *mask: Any, axes: Any = (1,
 @op(
     tex=r"{0} \, {1:>}",
     tex_precedence=JUXTAPOSE,
-    compound=True,
+    composite=True,
     infer=lambda weights, value, axes: infer_einsum(
         weights, value, subscripts=get_attention_subscripts(value.ndim, axes)[1]
     ),
-    normalize=lambda weights, value, axes: {"axes": tuple(sorted(normalize_axes(axes, value.ndim, "attended", value)))},
+    normalize=lambda weights, value, axes: {
+        "axes": tuple(sorted(normalize_axes(axes, value.ndim, "attention_output", value)))
+    },
     examples=lambda rng: [
         ((rng.random((2, 2, 3, 5)), rng.normal(size=(2, 5, 2, 4))), {}),
         ((rng.random((2, 1, 3, 2, 2, 3)), rng.normal(size=(2, 2, 3, 1, 2))), {"axes": (1, 2)}),
     ],
     cost=lambda node, size: 2 * size(node.inputs[0]) * size(node.inputs[1], -1),
 )
-def attended(xp: Any, weights: Any, value: Any, axes: Any = (1,)) -> Any:
+def attention_output(xp: Any, weights: Any, value: Any, axes: Any = (1,)) -> Any:
     r"""Attention output of each head: values averaged with the weights of `attention_weights`, :math:`A V`.
 
     Parameters
@@ -223,7 +225,7 @@ def attended(xp: Any, weights: Any, value: Any, axes: Any = (1,)) -> Any:
     Examples
     --------
     >>> w, v = pel.tensor4("w", shape=("n", 2, 3, 5)), pel.tensor4("v", shape=("n", 5, 2, 4))
-    >>> pel.attended(w, v).shape
+    >>> pel.attention_output(w, v).shape
     ('n', 3, 2, 4)
 
     References

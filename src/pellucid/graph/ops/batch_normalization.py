@@ -11,6 +11,7 @@ from pellucid.graph.decomposition import symbolic
 from pellucid.graph.errors import DtypeError, OptionError, ShapeError, brief
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import op
+from pellucid.graph.ops.formatters import separate_operands
 from pellucid.graph.ops.normalization import check_positive, standardize_grad, standardize_with
 from pellucid.graph.ops.reductions import cost_per_input
 from pellucid.graph.precedence import TemplatePiece
@@ -112,11 +113,9 @@ def normalize_with_moving_averages(
 
 
 def _batch_normalization_text(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
-    pieces: list[TemplatePiece] = ["batch_normalization("]
-    for position, operand in enumerate(operands):
-        pieces += [", "] * (position > 0) + [(operand, 0)]
     last = isinstance(operands[0], Expr) and settings.get("axis") == operands[0].ndim - 1
-    return [*pieces, ")" if last or "axis" not in settings else f", axis={settings['axis']})"]
+    axis = "" if last or "axis" not in settings else f", axis={settings['axis']}"
+    return ["batch_normalization(", *separate_operands(operands), f"{axis})"]
 
 
 def _examples(rng: np.random.Generator) -> list[Any]:
@@ -132,7 +131,7 @@ def _examples(rng: np.random.Generator) -> list[Any]:
 @op(
     tex=r"\operatorname{{batchnorm}}({0:_})",
     text=_batch_normalization_text,
-    compound=True,
+    composite=True,
     infer=lambda x, *others, **settings: x.type,
     normalize=_normalize_settings,
     grad=_batch_normalization_grad,
@@ -154,7 +153,7 @@ def batch_normalization(
     r"""Batch normalization, :math:`(x - \mu) / \sqrt{\sigma^2 + \epsilon}` with the mean and variance of the batch.
 
     Training updates the moving averages, :math:`m \leftarrow \alpha m + (1 - \alpha) \mu` with :math:`\alpha` =
-    ``momentum`` (see `pellucid.updates_of`). Inference uses them instead of the batch statistics.
+    ``momentum`` (see `pellucid.collect_updates`). Inference uses them instead of the batch statistics.
 
     Parameters
     ----------
@@ -182,7 +181,7 @@ def batch_normalization(
     >>> y = pel.batch_normalization(x, m, v)
     >>> pel.inference(y)
     (x - m) / sqrt(v + 0.001)
-    >>> pel.updates_of(y)[m]
+    >>> pel.collect_updates(y)[m]
     0.99 * m + 0.01 * x.mean(axis=0)
 
     References

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from pellucid.graph.errors import UseError
@@ -11,6 +12,23 @@ from pellucid.graph.expr import Constant, Expr, Input, as_expr
 from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.traversal import replace_all, topological
 from pellucid.graph.types import common_dtype, is_float
+
+_counters: list[Expr] = []
+
+
+@contextmanager
+def push_loop_counter(counter: Expr) -> Iterator[None]:
+    """Trace the step of a loop with this step counter."""
+    _counters.append(counter)
+    try:
+        yield
+    finally:
+        _counters.pop()
+
+
+def get_loop_counters() -> tuple[Expr, ...]:
+    """Return the step counters of the loops being traced, outermost first."""
+    return tuple(_counters)
 
 
 def make_placeholder(name: str, like: Expr, drop: int = 0) -> Input:

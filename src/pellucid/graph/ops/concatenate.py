@@ -1,4 +1,4 @@
-r"""Concatenating and stacking arrays."""
+r"""Concatenating and stacking arrays, and arrays of a minimum number of axes."""
 
 from __future__ import annotations
 
@@ -11,13 +11,8 @@ from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, as_expr, is_compatible_shape
 from pellucid.graph.op import alias, op, register_function
 from pellucid.graph.operators import call_op
-from pellucid.graph.ops.rank import atleast_1d, atleast_2d, atleast_3d
-from pellucid.graph.ops.reshape import expand_dims, ravel
-from pellucid.graph.types import Dim, Type, Unknown, format_shape, normalize_axis, unify
-
-
-def _draw_cube(rng: np.random.Generator) -> np.ndarray[Any, Any]:
-    return rng.normal(size=(2, 3, 4))
+from pellucid.graph.ops.reshape import draw_tensor, expand_dims, ravel
+from pellucid.graph.types import Type, Unknown, format_shape, normalize_axis, unify
 
 
 def infer_concatenated(axis: int, parts: Sequence[Expr]) -> Type:
@@ -33,25 +28,22 @@ def infer_concatenated(axis: int, parts: Sequence[Expr]) -> Type:
                     f"concatenate: shapes {shapes} differ in axis {a}. All axes except axis {axis} must be equal"
                 )
     sizes = [p.shape[axis] for p in parts]
-    total: Dim = 0
-    for size in sizes:
-        total = total + size if isinstance(size, int) and isinstance(total, int) else Unknown()
-    shape[axis] = total if len(parts) > 1 else sizes[0]
+    known = [size for size in sizes if isinstance(size, int)]
+    if len(parts) > 1:
+        shape[axis] = sum(known) if len(known) == len(sizes) else Unknown()
     return Type(tuple(shape), parts[0].dtype)
-
-
-def _concatenate_grad(g: Any, y: Any, *parts: Any, axis: int) -> list[Any]:
-    return [part_like(g, *parts, position=position, axis=axis) for position in range(len(parts))]
 
 
 @op(
     infer=lambda *parts, axis: infer_concatenated(axis, parts),
     normalize=lambda *parts, axis: {"axis": normalize_axis(axis, parts[0].ndim, "concatenate")},
     promotes=True,
-    grad=_concatenate_grad,
+    grad=lambda g, y, *parts, axis: [
+        call_op("slice_like", g, *parts, position=i, axis=axis) for i in range(len(parts))
+    ],
     examples=lambda rng: [
-        ((_draw_cube(rng), rng.normal(size=(2, 1, 4))), {"axis": 1}),
-        ((_draw_cube(rng), _draw_cube(rng)), {"axis": -1}),
+        ((draw_tensor(rng), rng.normal(size=(2, 1, 4))), {"axis": 1}),
+        ((draw_tensor(rng), draw_tensor(rng)), {"axis": -1}),
     ],
     cost=0,
     tex=lambda operands, settings: [r"\left[", *[p for o in operands for p in ((o, 0), r";\, ")][:-1], r"\right]"],
@@ -68,30 +60,26 @@ def join(xp: Any, *parts: Any, axis: Any = 0) -> Any:
     return xp.concatenate(parts, axis=axis)
 
 
-def _part_type(g: Expr, *parts: Expr, position: int, axis: int) -> Type:
-    return Type(parts[position].shape, g.dtype)
-
-
 def _part_grad(u: Any, y: Any, g: Any, *parts: Any, position: int, axis: int) -> list[Any]:
     zeros = [call_op("zeros_like", p) for p in parts]
     return [join(*[u if i == position else z for i, z in enumerate(zeros)], axis=axis), *[None] * len(parts)]
 
 
 @op(
-    infer=_part_type,
+    infer=lambda g, *parts, position, axis: Type(parts[position].shape, g.dtype),
     promotes=False,
     grad=_part_grad,
     examples=lambda rng: [((rng.normal(size=(2, 5)), np.zeros((2, 3)), np.zeros((2, 2))), {"position": 1, "axis": 1})],
     cost=0,
     behind="concatenate",
 )
-def part_like(xp: Any, x: Any, *parts: Any, position: Any = 0, axis: Any = 0) -> Any:
+def slice_like(xp: Any, x: Any, *parts: Any, position: Any = 0, axis: Any = 0) -> Any:
     r"""Slice of a concatenation that corresponds to one of its parts, of which only the shapes are used.
 
     Examples
     --------
     >>> x, y = pel.vector("x", shape=(2,)), pel.vector("y", shape=(3,))
-    >>> pel.part_like(pel.vector("g", shape=(5,)), x, y, position=1).shape
+    >>> pel.slice_like(pel.vector("g", shape=(5,)), x, y, position=1).shape
     (3,)
     """
     start = int(np.sum([p.shape[axis] for p in parts[:position]], dtype=int))
@@ -143,6 +131,47 @@ def append(arr: Any, values: Any, axis: int | None = None) -> Any:
     (4,)
     """
     return concatenate([arr, values], axis)
+
+
+def _at_least(ndim: int, x: Any, new_axes: dict[int, tuple[int, ...]]) -> Any:
+    x = as_expr(x)
+    return x if x.ndim >= ndim else expand_dims(x, new_axes[x.ndim])
+
+
+@register_function
+def atleast_1d(x: Any) -> Any:
+    r"""Array of at least one axis. A scalar becomes a vector of one element.
+
+    Examples
+    --------
+    >>> pel.atleast_1d(pel.scalar("x")).shape
+    (1,)
+    """
+    return _at_least(1, x, {0: (0,)})
+
+
+@register_function
+def atleast_2d(x: Any) -> Any:
+    r"""Array of at least two axes. A vector becomes a matrix of one row.
+
+    Examples
+    --------
+    >>> pel.atleast_2d(pel.vector("x", shape=(3,))).shape
+    (1, 3)
+    """
+    return _at_least(2, x, {0: (0, 1), 1: (0,)})
+
+
+@register_function
+def atleast_3d(x: Any) -> Any:
+    r"""Array of at least three axes. A vector becomes the second axis, a matrix the first two.
+
+    Examples
+    --------
+    >>> pel.atleast_3d(pel.matrix("x", shape=(3, 2))).shape
+    (3, 2, 1)
+    """
+    return _at_least(3, x, {0: (0, 1, 2), 1: (0, 2), 2: (2,)})
 
 
 @register_function

@@ -16,6 +16,7 @@ from pellucid.graph.op import op, register_function
 from pellucid.graph.op_def import PrunedOp, get_result
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.closure_conversion import as_list, collect_captures, make_body, to_operand
+from pellucid.graph.ops.formatters import separate_operands
 from pellucid.graph.ops.scan_gradient import instantiate_gradient
 from pellucid.graph.ops.scan_primitive import unwrap_single
 from pellucid.graph.precedence import TemplatePiece
@@ -109,11 +110,10 @@ def _cond_inference(*operands: Expr, then: Subgraph, otherwise: Subgraph) -> Exp
 def _branch_pieces(
     operands: tuple[Any, ...], body: Subgraph | None, brackets: tuple[str, str] = ("[", "]")
 ) -> list[TemplatePiece]:
-    """Print the outputs of a branch in terms of the operands."""
     if body is None or not all(isinstance(o, Expr) for o in operands):
         return ["…"]
     outputs = replace_all(body.outputs, dict(zip(body.inputs, operands, strict=True)))
-    pieces: list[TemplatePiece] = [p for e in outputs for p in (", ", (e, 0))][1:]
+    pieces = separate_operands(outputs)
     return pieces if len(outputs) == 1 else [brackets[0], *pieces, brackets[1]]
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import op
-from pellucid.graph.ops.convolution import conv, get_window_size
+from pellucid.graph.ops.convolution import conv, count_spatial_axes, get_window_size
 from pellucid.graph.ops.convolution_gradients import conv_kernel_gradient, transpose_conv
-from pellucid.graph.ops.formatters import call_text
+from pellucid.graph.ops.formatters import call_text, format_operand
 from pellucid.graph.ops.sliding_windows import (
     PADDING_MODES,
     Pairs,
@@ -21,7 +21,8 @@ from pellucid.graph.ops.sliding_windows import (
     parse_explicit_padding,
 )
 from pellucid.graph.precedence import MULTIPLY
-from pellucid.graph.types import Dim, Type, Unknown, format_shape, unify
+from pellucid.graph.types import Dim, Type, Unknown, unify
+from pellucid.graph.validation import is_integer
 
 Extents = tuple[int, ...]
 
@@ -29,23 +30,14 @@ Extents = tuple[int, ...]
 def _normalize_settings(
     x: Expr, kernel: Expr, strides: Any, padding: Any, output_padding: Any, dilation: Any, groups: Any
 ) -> dict[str, Any]:
-    axes = x.ndim - 2
-    if axes < 1 or kernel.ndim != x.ndim:
-        raise ShapeError(
-            "conv_transpose: expected an input (batch, ..., channels) and a kernel (..., channels out, channels in) "
-            f"with the same number of axes. Received: {x} of shape {format_shape(x.shape)} and {kernel} of shape "
-            f"{format_shape(kernel.shape)}"
-        )
+    axes = count_spatial_axes("conv_transpose", x, kernel, "channels out, channels in")
     if unify(x.shape[-1], kernel.shape[-1]) is None:
         raise ShapeError(
-            f"conv_transpose: the kernel {kernel}, of shape {format_shape(kernel.shape)}, expects {kernel.shape[-1]} "
-            f"input channels. Received: {x}, of shape {format_shape(x.shape)}, which has {x.shape[-1]}"
+            f"conv_transpose: the kernel {format_operand(kernel)}, expects {kernel.shape[-1]} input channels. "
+            f"Received: {format_operand(x)}, which has {x.shape[-1]}"
         )
     channels = x.shape[-1]
-    divides = (
-        isinstance(groups, (int, np.integer)) and groups >= 1 and not (isinstance(channels, int) and channels % groups)
-    )
-    if not divides:
+    if not is_integer(groups) or groups < 1 or (isinstance(channels, int) and channels % groups):
         raise ShapeError(
             f"conv_transpose: expected groups to divide the {channels} channels evenly. Received: groups={groups!r}"
         )
@@ -54,13 +46,13 @@ def _normalize_settings(
     reaches = [(k - 1) * d + 1 for k, d in zip(window, dilation, strict=True)]
     extra = None if output_padding is None else as_tuple(output_padding, axes, "output_padding", 0)
     pairs, added = _resolve_padding(padding, reaches, strides, extra)
-    return {
-        "strides": strides,
-        "padding": pairs,
-        "output_padding": added,
-        "dilation": dilation,
-        "groups": int(groups),
-    }
+    for axis, (count, stride) in enumerate(zip(added, strides, strict=True)):
+        if count >= stride:
+            raise ShapeError(
+                f"conv_transpose: output_padding={output_padding} adds {count} elements after the last window in axis "
+                f"{axis}. It must be less than the stride, {stride}"
+            )
+    return {"strides": strides, "padding": pairs, "output_padding": added, "dilation": dilation, "groups": int(groups)}
 
 
 def _resolve_padding(
@@ -83,11 +75,6 @@ def _resolve_padding(
             total = stride + reach - 2 if extra is None else reach + reach % 2 - 2 + extra
             left = min((total + 1) // 2, reach - 1)
             before, after = reach - 1 - left, reach - 1 - (total - left)
-        if -after >= stride and after < 0:
-            raise ShapeError(
-                f"conv_transpose: output_padding={output_padding} adds {-after} elements after the last window in axis "
-                f"{axis}. It must be less than the stride, {stride}"
-            )
         pairs.append((before, max(after, 0)))
         added.append(max(-after, 0))
     return tuple(pairs), tuple(added)
@@ -115,10 +102,6 @@ def _infer_type(
     return Type((x.shape[0], *spatial, out), x.dtype)
 
 
-def _grad(g: Any, y: Any, x: Any, kernel: Any, output_padding: Any, **settings: Any) -> tuple[Any, Any]:
-    return conv(g, kernel, **settings), conv_kernel_gradient(g, x, kernel, **settings)
-
-
 def _examples(rng: np.random.Generator) -> list[Any]:
     x, kernel = rng.normal(size=(2, 3, 4, 3)), rng.normal(size=(3, 4, 2, 3))
     return [
@@ -138,7 +121,10 @@ def _examples(rng: np.random.Generator) -> list[Any]:
     floats=True,
     infer=_infer_type,
     normalize=_normalize_settings,
-    grad=_grad,
+    grad=lambda g, y, x, kernel, output_padding, **settings: (
+        conv(g, kernel, **settings),
+        conv_kernel_gradient(g, x, kernel, **settings),
+    ),
     examples=_examples,
     cost=lambda node, size: 2 * size(node.inputs[0]) * size(node.inputs[1]) / size(node.inputs[1], -1),
 )

@@ -1,4 +1,4 @@
-r"""Convolution over the spatial axes of an array with channels last.
+r"""Convolution over the spatial axes of an array with channels last, with and without groups.
 
 A convolution is bilinear in its input and its kernel: each of the three ops `conv`, `conv_input_gradient` and
 `conv_kernel_gradient` has the other two as its gradients. All are written with one strided slice per kernel position,
@@ -14,10 +14,17 @@ never used:
   well;
 - gradient with respect to the kernel: one matrix product with the slices of the operand that has fewer channels,
   because copying the slices dominates the cost.
+
+In a grouped convolution each group of output channels depends on one group of input channels. The kernel has the shape
+(window..., channels in / groups, channels out), with the output channels ordered by group. With one channel per group
+(a depthwise convolution) the products are elementwise, which is faster on XLA:CPU than its own grouped convolution,
+forward and backward. Otherwise there is one small matrix product per group, which is equally fast; only the gradient
+with respect to the input uses XLA's grouped convolution.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -26,29 +33,65 @@ from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import op
 from pellucid.graph.operators import call_op
-from pellucid.graph.ops.formatters import call_text
-from pellucid.graph.ops.grouped_convolution import convolve_groups
-from pellucid.graph.ops.sliding_windows import (
-    as_tuple,
-    count_windows,
-    infer_window_count,
-    iterate_window_slices,
-    pad_spatial,
-    resolve_padding,
-)
+from pellucid.graph.ops.formatters import call_text, format_operand
+from pellucid.graph.ops.sliding_windows import as_tuple, infer_window_count, iterate_padded_slices, resolve_padding
 from pellucid.graph.precedence import MULTIPLY
-from pellucid.graph.types import Type, format_shape, unify
+from pellucid.graph.types import Type, unify
+
+
+def _split_groups(kernel: Any, groups: int) -> Any:
+    """Reshape a kernel to (kernel positions, channels in per group, groups, channels out per group)."""
+    return kernel.reshape(-1, kernel.shape[-2], groups, kernel.shape[-1] // groups)
+
+
+def convolve_groups(xp: Any, slices: list[Any], kernel: Any, groups: int) -> Any:
+    """Return the convolution, from one slice of the input per kernel position."""
+    weights, leading = _split_groups(kernel, groups), slices[0].shape[:-1]
+    if weights.shape[1] == weights.shape[3] == 1:
+        total = slices[0] * weights[0, 0, :, 0]
+        for tap, weight in zip(slices[1:], weights[1:, 0, :, 0], strict=True):
+            total = total + tap * weight
+        return total
+    patches = xp.stack(slices, axis=-2).reshape(-1, len(slices), groups, weights.shape[1])
+    return xp.einsum("pkgc,kcgo->pgo", patches, weights).reshape(*leading, -1)
+
+
+def spread_gradient_by_tap(xp: Any, g: Any, kernel: Any, groups: int) -> list[Any]:
+    """Return the gradient with respect to each slice of the input."""
+    weights = _split_groups(kernel, groups)
+    by_group = g.reshape(*g.shape[:-1], groups, -1)
+    return [xp.einsum("...go,cgo->...gc", by_group, weight).reshape(*g.shape[:-1], -1) for weight in weights]
+
+
+def compute_grouped_kernel_gradient(xp: Any, slices: list[Any], g: Any, shape: tuple[int, ...], groups: int) -> Any:
+    by_group = g.reshape(-1, groups, g.shape[-1] // groups)
+    rows = math.prod(g.shape[:-1])
+    parts = [xp.einsum("pgc,pgo->cgo", tap.reshape(rows, groups, -1), by_group) for tap in slices]
+    return xp.stack(parts).reshape(shape)
+
+
+def swap_group_channels(xp: Any, kernel: Any, groups: int) -> Any:
+    *window, channels_in, channels_out = kernel.shape
+    by_group = xp.swapaxes(kernel.reshape(*window, channels_in, groups, channels_out // groups), -1, -3)
+    return by_group.reshape(*window, channels_out // groups, groups * channels_in)
 
 
 def get_window_size(kernel: Expr) -> tuple[int, ...]:
     """Return the spatial size of a kernel, which must be known."""
     window = tuple(k for k in kernel.shape[:-2] if isinstance(k, int))
     if len(window) != kernel.ndim - 2:
-        raise ShapeError(
-            "conv: expected a kernel whose spatial sizes are known. "
-            f"Received: {kernel} of shape {format_shape(kernel.shape)}"
-        )
+        raise ShapeError(f"conv: expected a kernel whose spatial sizes are known. Received: {format_operand(kernel)}")
     return window
+
+
+def count_spatial_axes(name: str, x: Expr, kernel: Expr, channels: str) -> int:
+    """Return the number of spatial axes of a convolution's operands, which must agree."""
+    if x.ndim < 3 or kernel.ndim != x.ndim:
+        raise ShapeError(
+            f"{name}: expected an input (batch, ..., channels) and a kernel (..., {channels}) with the same number of "
+            f"axes. Received: {format_operand(x)}, and {format_operand(kernel)}"
+        )
+    return x.ndim - 2
 
 
 def infer_conv(x: Expr, kernel: Expr, strides: Any, padding: Any, dilation: Any, groups: int) -> Type:
@@ -65,13 +108,7 @@ PADDINGS = ("valid", "same", "full", "causal")
 def _normalize_conv_settings(
     x: Expr, kernel: Expr, strides: Any, padding: Any, dilation: Any, groups: Any = 1
 ) -> dict[str, Any]:
-    axes = x.ndim - 2
-    if axes < 1 or kernel.ndim != x.ndim:
-        raise ShapeError(
-            "conv: expected an input (batch, ..., channels) and a kernel (..., channels in, channels out) with the "
-            f"same number of axes. Received: {x} of shape {format_shape(x.shape)} and {kernel} of shape "
-            f"{format_shape(kernel.shape)}"
-        )
+    axes = count_spatial_axes("conv", x, kernel, "channels in, channels out")
     _check_channels(x, kernel, groups)
     window = get_window_size(kernel)
     strides, dilation = as_tuple(strides, axes, "strides"), as_tuple(dilation, axes, "dilation")
@@ -93,15 +130,9 @@ def _check_channels(x: Expr, kernel: Expr, groups: Any) -> None:
     if unify(channels, expected) is None and (groups == 1 or isinstance(expected, int)):
         of_each = f" in each of {groups} groups" if groups > 1 else ""
         raise ShapeError(
-            f"conv: the kernel {kernel}, of shape {format_shape(kernel.shape)}, expects {channels_in} input channels"
-            f"{of_each}. Received: {x}, of shape {format_shape(x.shape)}, which has {channels}"
+            f"conv: the kernel {format_operand(kernel)}, expects {channels_in} input channels{of_each}. Received: "
+            f"{format_operand(x)}, which has {channels}"
         )
-
-
-def _conv_grad(g: Any, y: Any, x: Any, kernel: Any, **settings: Any) -> tuple[Any, Any]:
-    return call_op("conv_input_gradient", g, kernel, x, **settings), call_op(
-        "conv_kernel_gradient", x, g, kernel, **settings
-    )
 
 
 def make_conv_examples(rng: np.random.Generator) -> list[Any]:
@@ -118,20 +149,13 @@ def make_conv_examples(rng: np.random.Generator) -> list[Any]:
     ]
 
 
-def _conv_cost(node: Expr, size: Any) -> Any:
-    kernel = node.inputs[1]
-    return 2 * size(node) * size(kernel) / size(kernel, -1)
-
-
 def _conv_value(xp: Any, x: Any, kernel: Any, strides: Any, padding: Any, dilation: Any, groups: int) -> Any:
-    window = kernel.shape[:-2]
-    counts = count_windows(x, window, strides, padding, dilation)
-    slices = list(iterate_window_slices(xp, pad_spatial(xp, x, padding), window, strides, dilation, counts))
+    slices = list(iterate_padded_slices(xp, x, kernel.shape[:-2], strides, padding, dilation))
     if groups > 1:
         return convolve_groups(xp, slices, kernel, groups)
     patches = xp.concatenate(slices, axis=-1)
     flat = patches.reshape(-1, patches.shape[-1]) @ kernel.reshape(-1, kernel.shape[-1])
-    return flat.reshape(x.shape[0], *counts, kernel.shape[-1])
+    return flat.reshape(*patches.shape[:-1], kernel.shape[-1])
 
 
 def _conv_xla(xp: Any, x: Any, kernel: Any, strides: Any, padding: Any, dilation: Any, groups: int) -> Any:
@@ -149,7 +173,6 @@ def is_cpu_backend() -> bool:
 def convolve_with_lax(
     x: Any, kernel: Any, strides: Any, padding: Any, dilation: Any, input_dilation: Any, groups: int
 ) -> Any:
-    """Call XLA's convolution, channels last."""
     from jax import lax
 
     spatial = "DHW"[-(x.ndim - 2) :]
@@ -174,10 +197,13 @@ def convolve_with_lax(
     floats=True,
     infer=infer_conv,
     normalize=_normalize_conv_settings,
-    grad=_conv_grad,
+    grad=lambda g, y, x, kernel, **settings: (
+        call_op("conv_input_gradient", g, kernel, x, **settings),
+        call_op("conv_kernel_gradient", x, g, kernel, **settings),
+    ),
     xla=_conv_xla,
     examples=make_conv_examples,
-    cost=_conv_cost,
+    cost=lambda node, size: 2 * size(node) * size(node.inputs[1]) / size(node.inputs[1], -1),
 )
 def conv(
     xp: Any, x: Any, kernel: Any, strides: Any = 1, padding: Any = "valid", dilation: Any = 1, groups: Any = 1

@@ -9,14 +9,18 @@ import numpy as np
 
 from pellucid.graph.expr import as_expr
 from pellucid.graph.op import op
-from pellucid.graph.ops.convolution import conv, convolve_with_lax, is_cpu_backend, make_conv_examples
-from pellucid.graph.ops.formatters import call_text
-from pellucid.graph.ops.grouped_convolution import (
+from pellucid.graph.operators import call_op
+from pellucid.graph.ops.convolution import (
     compute_grouped_kernel_gradient,
+    conv,
+    convolve_with_lax,
+    is_cpu_backend,
+    make_conv_examples,
     spread_gradient_by_tap,
     swap_group_channels,
 )
-from pellucid.graph.ops.sliding_windows import iterate_window_slices, overlap_add, pad_spatial
+from pellucid.graph.ops.formatters import call_text
+from pellucid.graph.ops.sliding_windows import iterate_padded_slices, iterate_window_slices, overlap_add, pad_spatial
 from pellucid.graph.types import Type
 
 
@@ -50,10 +54,6 @@ def _transpose_conv_xla(
     return convolve_with_lax(g, flipped, (1,) * len(strides), pads, dilation, strides, groups)
 
 
-def _input_gradient_grad(u: Any, y: Any, g: Any, kernel: Any, like: Any, **settings: Any) -> tuple[Any, Any, None]:
-    return conv(u, kernel, **settings), conv_kernel_gradient(u, g, kernel, **settings), None
-
-
 def _make_gradient_examples(wrt: str) -> Any:
     def examples(rng: np.random.Generator) -> list[Any]:
         result = []
@@ -71,7 +71,11 @@ def _make_gradient_examples(wrt: str) -> Any:
     text=call_text("conv_input_gradient", strides=1, padding=0, dilation=1, groups=1),
     promotes=True,
     infer=lambda g, kernel, like, **settings: Type((g.shape[0], *like.shape[1:]), g.dtype),
-    grad=_input_gradient_grad,
+    grad=lambda u, y, g, kernel, like, **settings: (
+        conv(u, kernel, **settings),
+        call_op("conv_kernel_gradient", u, g, kernel, **settings),
+        None,
+    ),
     examples=_make_gradient_examples("input"),
     cost=lambda node, size: 2 * size(node.inputs[0]) * size(node.inputs[1]) / size(node.inputs[1], -1),
     behind="conv",
@@ -90,10 +94,6 @@ def conv_input_gradient(
     ('n', 8, 1)
     """
     return transpose_conv(xp, g, kernel, like.shape[1:-1], strides, padding, dilation, groups)
-
-
-def _kernel_gradient_grad(u: Any, y: Any, x: Any, g: Any, like: Any, **settings: Any) -> tuple[Any, Any, None]:
-    return conv_input_gradient(g, u, x, **settings), conv(x, u, **settings), None
 
 
 def _kernel_gradient_xla(
@@ -115,8 +115,7 @@ def _kernel_gradient_xla(
 def _kernel_gradient_value(
     xp: Any, x: Any, g: Any, like: Any, strides: Any, padding: Any, dilation: Any, groups: int
 ) -> Any:
-    window = like.shape[:-2]
-    slices = list(iterate_window_slices(xp, pad_spatial(xp, x, padding), window, strides, dilation, g.shape[1:-1]))
+    slices = list(iterate_padded_slices(xp, x, like.shape[:-2], strides, padding, dilation))
     if groups > 1:
         return compute_grouped_kernel_gradient(xp, slices, g, like.shape, groups)
     patches = xp.concatenate(slices, axis=-1)
@@ -127,7 +126,7 @@ def _kernel_gradient_value(
     text=call_text("conv_kernel_gradient", strides=1, padding=0, dilation=1, groups=1),
     promotes=True,
     infer=lambda x, g, like, **settings: Type(like.shape, g.dtype),
-    grad=_kernel_gradient_grad,
+    grad=lambda u, y, x, g, like, **settings: (conv_input_gradient(g, u, x, **settings), conv(x, u, **settings), None),
     xla=_kernel_gradient_xla,
     examples=_make_gradient_examples("kernel"),
     cost=lambda node, size: 2 * size(node.inputs[1]) * size(node) / size(node, -1),

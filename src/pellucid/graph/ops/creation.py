@@ -1,4 +1,4 @@
-r"""Array creation: constants filled with one value, identity and triangular matrices."""
+r"""Array creation: arrays filled with one value, identity and triangular matrices, one-hot encodings."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import numpy as np
 
 from pellucid.graph.errors import OptionError, ShapeError, UseError
 from pellucid.graph.expr import Constant, Expr, as_expr, constant
-from pellucid.graph.op import register_function
+from pellucid.graph.op import op, register_function
 from pellucid.graph.operators import call_op
-from pellucid.graph.types import as_dtype, as_shape, format_shape
+from pellucid.graph.ops.index_spec import check_integer_indices
+from pellucid.graph.types import Type, as_dtype, as_shape, format_shape
+from pellucid.graph.validation import check_integer
 
 
 @register_function
@@ -80,19 +82,7 @@ def zeros(shape: Any, dtype: Any = None) -> Any:
 
 @register_function
 def ones(shape: Any, dtype: Any = None) -> Any:
-    r"""Array of ones, :math:`y_i = 1`.
-
-    Parameters
-    ----------
-    shape : int or tuple of int
-        Shape.
-    dtype : dtype, optional
-        Defaults to `config.floatx`.
-
-    Returns
-    -------
-    Expr
-        Array of ones.
+    r"""Array of ones, :math:`y_i = 1`. The parameters are those of `zeros`.
 
     Examples
     --------
@@ -222,3 +212,52 @@ def tri(n: int, m: int | None = None, k: int = 0, dtype: Any = None) -> Any:
     [[1, 0], [1, 1]]
     """
     return make_constant(np.tri, n, n if m is None else m, k, dtype=dtype)
+
+
+def _infer_one_hot(indices: Expr, num_classes: int, dtype: Any) -> Type:
+    check_integer_indices(indices, "one_hot")
+    return Type((*indices.shape, num_classes), dtype)
+
+
+def _one_hot_text(operands: tuple[Any, ...], settings: Any) -> list[Any]:
+    dtype = settings.get("dtype")
+    shown = "" if dtype is None or dtype == as_dtype(None) else f", dtype={dtype}"
+    return ["one_hot(", (operands[0], 0), f", {settings.get('num_classes')}{shown})"]
+
+
+@op(
+    tex=r"\operatorname{{onehot}}({0:_})",
+    text=_one_hot_text,
+    infer=_infer_one_hot,
+    normalize=lambda x, num_classes, dtype=None: {
+        "num_classes": check_integer("num_classes", num_classes, 0, owner="one_hot"),
+        "dtype": as_dtype(dtype),
+    },
+    differentiable=False,
+    examples=lambda rng: [((np.array([[2, 0], [1, 1]]),), {"num_classes": 4})],
+)
+def one_hot(xp: Any, x: Any, num_classes: Any = None, dtype: Any = None) -> Any:
+    r"""One-hot encoding of integers along a new last axis, :math:`t_{k} = [x = k]`.
+
+    Parameters
+    ----------
+    x : Expr or array of integers
+        From 0 to ``num_classes - 1``. Any other integer gives a row of zeros.
+    num_classes : int
+        Length of the new axis.
+    dtype : dtype, optional
+        Defaults to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        Array with one more axis.
+
+    Examples
+    --------
+    >>> pel.one_hot(pel.ivector("y", shape=("n",)), 10).shape
+    ('n', 10)
+    """
+    # Class numbers may exceed a narrow dtype of the indices.
+    kind = x.dtype if num_classes - 1 <= np.iinfo(x.dtype).max else np.dtype("int64")
+    return (xp.expand_dims(x, -1) == xp.arange(num_classes, dtype=kind)).astype(dtype)

@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import OptionError, ShapeError
+from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.op import alias, op, register_function
 from pellucid.graph.operators import call_op
-from pellucid.graph.ops.formatters import function_tex
+from pellucid.graph.ops.formatters import function_tex, method_text, settings_tex
 from pellucid.graph.ops.reductions import get_accumulator_dtype
 from pellucid.graph.ops.reshape import infer_new_shape
-from pellucid.graph.precedence import ATOM, TemplatePiece
 from pellucid.graph.types import Type, normalize_axis
+from pellucid.graph.validation import check_integer
 
 
 def _normalize_settings(x: Expr, axis: Any = None) -> dict[str, Any]:
@@ -27,25 +27,9 @@ def _infer_type(x: Expr, axis: int | None) -> Type:
     return Type(infer_new_shape(x, (-1,)) if axis is None else x.shape, get_accumulator_dtype(x.dtype))
 
 
-def _method_text(name: str) -> Any:
-    """Print as ``x.cumsum(axis=1)``, without the axis of a vector."""
-
-    def text(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
-        axis = settings.get("axis")
-        shown = axis is not None and getattr(operands[0], "ndim", 0) != 1
-        return [(operands[0], ATOM), f".{name}({f'axis={axis}' if shown else ''})"]
-
-    return text
-
-
 def _examples(rng: np.random.Generator) -> list[Any]:
     x = rng.permutation(24).reshape(2, 3, 4) / 7.0 - 1.5
     return [((x[0, 0],), {}), ((x,), {}), ((x,), {"axis": 1}), ((np.array([[True, False, True]]),), {"axis": -1})]
-
-
-def _flatten_without_axis(x: Any, axis: int | None) -> tuple[Any, int]:
-    """Return the array to accumulate, flattened if there is no axis, and the axis."""
-    return (call_op("ravel", x), 0) if axis is None else (x, axis)
 
 
 def _cumsum_grad(g: Any, y: Any, x: Any, axis: int | None) -> Any:
@@ -57,7 +41,7 @@ def _cumsum_grad(g: Any, y: Any, x: Any, axis: int | None) -> Any:
 @alias("cumulative_sum")
 @op(
     tex=function_tex(r"\operatorname{cumsum}"),
-    text=_method_text("cumsum"),
+    text=method_text("cumsum"),
     infer=_infer_type,
     normalize=_normalize_settings,
     grad=_cumsum_grad,
@@ -88,7 +72,7 @@ def cumsum(xp: Any, x: Any, axis: Any = None) -> Any:
 
 def _cumprod_grad(g: Any, y: Any, x: Any, axis: int | None) -> Any:
     # Multiplying by the preceding product instead of dividing by the element keeps zeros harmless.
-    factors, along = _flatten_without_axis(x, axis)
+    factors, along = (call_op("ravel", x), 0) if axis is None else (x, axis)
     later = recurrence(shift(factors, axis=along, steps=-1), g, axis=along, reverse=True)
     gradient = later * shift(y, axis=along, fill=1)
     return call_op("reshape_like", gradient, x) if axis is None else gradient
@@ -97,26 +81,14 @@ def _cumprod_grad(g: Any, y: Any, x: Any, axis: int | None) -> Any:
 @alias("cumulative_prod")
 @op(
     tex=function_tex(r"\operatorname{cumprod}"),
-    text=_method_text("cumprod"),
+    text=method_text("cumprod"),
     infer=_infer_type,
     normalize=_normalize_settings,
     grad=_cumprod_grad,
     examples=lambda rng: [*_examples(rng), ((np.array([2.0, 0.0, 3.0, 0.0, 0.5]),), {})],
 )
 def cumprod(xp: Any, x: Any, axis: Any = None) -> Any:
-    r"""Cumulative product along an axis, :math:`y_i = \prod_{j \le i} x_j`.
-
-    Parameters
-    ----------
-    x : Expr or array
-        Input of any shape. Booleans and small integers are multiplied as 64-bit integers, as in NumPy.
-    axis : int, optional
-        Axis. By default the array is flattened.
-
-    Returns
-    -------
-    Expr
-        Same shape as ``x``, or a vector if ``axis`` is None.
+    r"""Cumulative product along an axis, :math:`y_i = \prod_{j \le i} x_j`. The parameters are those of `cumsum`.
 
     Examples
     --------
@@ -126,18 +98,14 @@ def cumprod(xp: Any, x: Any, axis: Any = None) -> Any:
     return xp.cumprod(x, axis=axis, dtype=get_accumulator_dtype(x.dtype))
 
 
-def _shift_tex(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
-    return [rf"\operatorname{{shift}}_{{{settings['steps']:+d}}}(", (operands[0], 0), ")"]
-
-
-def _normalize_shift(x: Expr, axis: Any = 0, steps: Any = 1, fill: Any = 0) -> dict[str, Any]:
-    return {"axis": normalize_axis(axis, x.ndim, "shift", x), "steps": int(steps), "fill": fill}
-
-
 @op(
-    tex=_shift_tex,
+    tex=settings_tex(r"\operatorname{{shift}}_{{{steps:+d}}}"),
     infer=lambda x, axis, steps, fill: x.type,
-    normalize=_normalize_shift,
+    normalize=lambda x, axis, steps, fill: {
+        "axis": normalize_axis(axis, x.ndim, "shift", x),
+        "steps": int(steps),
+        "fill": fill,
+    },
     grad=lambda g, y, x, axis, steps, fill: call_op("shift", g, axis=axis, steps=-steps),
     examples=lambda rng: [
         ((rng.normal(size=5),), {"steps": 2, "fill": 1}),
@@ -161,10 +129,6 @@ def shift(xp: Any, x: Any, axis: Any = 0, steps: Any = 1, fill: Any = 0) -> Any:
     kept = slice(0, length - count) if steps > 0 else slice(count, length)
     part = x[(slice(None),) * axis + (kept,)]
     return xp.concatenate([empty, part] if steps > 0 else [part, empty], axis=axis)
-
-
-def _normalize_recurrence(a: Expr, b: Expr, axis: Any = 0, reverse: Any = False) -> dict[str, Any]:
-    return {"axis": normalize_axis(axis, b.ndim, "recurrence", b), "reverse": bool(reverse)}
 
 
 def _infer_recurrence(a: Expr, b: Expr, axis: int, reverse: bool) -> Type:
@@ -191,7 +155,10 @@ def _recurrence_xla(xp: Any, a: Any, b: Any, axis: int, reverse: bool) -> Any:
 @op(
     tex=r"\operatorname{{recurrence}}({0:_}, {1:_})",
     infer=_infer_recurrence,
-    normalize=_normalize_recurrence,
+    normalize=lambda a, b, axis, reverse: {
+        "axis": normalize_axis(axis, b.ndim, "recurrence", b),
+        "reverse": bool(reverse),
+    },
     promotes=True,
     floats=True,
     xla=_recurrence_xla,
@@ -248,15 +215,14 @@ def diff(x: Any, n: int = 1, axis: int = -1) -> Any:
     Raises
     ------
     ValueError
-        If ``n`` is negative.
+        If ``n`` is not an integer of 0 or more.
 
     Examples
     --------
     >>> pel.function([], pel.diff([1.0, 4.0, 9.0]))()
     array([3., 5.], dtype=float32)
     """
-    if n < 0:
-        raise OptionError(f"diff: expected n to be 0 or more. Received: n={n}")
+    n = check_integer("n", n, 0, owner="diff")
     x = as_expr(x)
     lead = (slice(None),) * normalize_axis(axis, x.ndim, "diff", x)
     for _ in range(n):

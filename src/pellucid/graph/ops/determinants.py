@@ -2,6 +2,7 @@ r"""Determinants and log-determinants of matrices and stacks of matrices."""
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple
 
 from pellucid.graph.expr import Expr
@@ -14,18 +15,23 @@ from pellucid.graph.types import Type
 
 
 def _scale_inverse_transpose(g: Any, x: Any) -> Any:
-    """Return the transposed inverse of each matrix, times a scalar."""
     return (expand_dims(g, (-2, -1)) if g.ndim else g) * matrix_transpose(inv(x))
 
 
-@op(
-    tex=r"\det({0:_})",
+_determinant_op = functools.partial(
+    op,
     promotes=True,
     floats=True,
-    infer=lambda x: Type(check_square(x, "det")[:-2], x.dtype),
-    grad=lambda g, y, x: _scale_inverse_transpose(g * y, x),
+    infer=lambda x: Type(check_square(x, "slogdet")[:-2], x.dtype),
     examples=make_matrix_examples,
     cost=get_cubic_cost(2 / 3),
+)
+
+
+@_determinant_op(
+    tex=r"\det({0:_})",
+    infer=lambda x: Type(check_square(x, "det")[:-2], x.dtype),
+    grad=lambda g, y, x: _scale_inverse_transpose(g * y, x),
 )
 def det(xp: Any, x: Any) -> Any:
     r"""Determinant of square matrices, :math:`\det A`.
@@ -47,16 +53,8 @@ def det(xp: Any, x: Any) -> Any:
     return xp.linalg.det(x)
 
 
-@op(
-    tex=r"\operatorname{{sgn}} \det({0:_})",
-    tex_precedence=JUXTAPOSE,
-    promotes=True,
-    floats=True,
-    differentiable=False,
-    infer=lambda x: Type(check_square(x, "slogdet")[:-2], x.dtype),
-    examples=make_matrix_examples,
-    cost=get_cubic_cost(2 / 3),
-    behind="slogdet",
+@_determinant_op(
+    tex=r"\operatorname{{sgn}} \det({0:_})", tex_precedence=JUXTAPOSE, differentiable=False, behind="slogdet"
 )
 def signdet(xp: Any, x: Any) -> Any:
     r"""Sign of the determinant of square matrices, :math:`\operatorname{sgn} \det A`; part of `slogdet`.
@@ -69,15 +67,10 @@ def signdet(xp: Any, x: Any) -> Any:
     return xp.linalg.slogdet(x)[0]
 
 
-@op(
+@_determinant_op(
     tex=r"\log \left|\det({0:_})\right|",
     tex_precedence=JUXTAPOSE,
-    promotes=True,
-    floats=True,
-    infer=lambda x: Type(check_square(x, "slogdet")[:-2], x.dtype),
     grad=lambda g, y, x: _scale_inverse_transpose(g, x),
-    examples=make_matrix_examples,
-    cost=get_cubic_cost(2 / 3),
     behind="slogdet",
 )
 def logabsdet(xp: Any, x: Any) -> Any:

@@ -1,4 +1,4 @@
-r"""Einstein summation.
+r"""Einstein summation, and the contractions tensordot, inner and vdot.
 
 Index notation is closed under differentiation: the gradient with respect to an operand is an einsum of the other
 operands, with the indices of that operand as its output. One op therefore covers any number of operands and any order
@@ -17,9 +17,12 @@ from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.op import op, register_function
 from pellucid.graph.operators import call_op
+from pellucid.graph.ops.formatters import format_operand, separate_operands
+from pellucid.graph.ops.matmul import matmul
 from pellucid.graph.ops.permute import transpose
+from pellucid.graph.ops.reshape import ravel
 from pellucid.graph.precedence import ATOM, TemplatePiece
-from pellucid.graph.types import Dim, Type, broadcast_dim, format_shape, unify
+from pellucid.graph.types import Dim, Type, broadcast_dim, format_shape, normalize_axis, unify
 
 
 def _examples(rng: np.random.Generator) -> list[Any]:
@@ -87,10 +90,7 @@ def _cost(node: Expr, size: Any) -> Any:
 
 
 def _text(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
-    pieces: list[TemplatePiece] = [f"einsum({settings.get('subscripts', '...')!r}"]
-    for operand in operands:
-        pieces += [", ", (operand, 0)]
-    return [*pieces, ")"]
+    return [f"einsum({settings.get('subscripts', '...')!r}, ", *separate_operands(operands), ")"]
 
 
 def _tex(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
@@ -105,14 +105,7 @@ def _tex(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
 
 
 @op(
-    tex=_tex,
-    text=_text,
-    infer=infer_einsum,
-    promotes=True,
-    grad=_grad,
-    examples=_examples,
-    cost=_cost,
-    behind="einsum",
+    tex=_tex, text=_text, infer=infer_einsum, promotes=True, grad=_grad, examples=_examples, cost=_cost, behind="einsum"
 )
 def sum_of_products(xp: Any, *operands: Any, subscripts: Any = "") -> Any:
     r"""Einsum with explicit subscripts, :math:`y_{ik} = \sum_j x_{ij} z_{jk}` for ``"ij,jk->ik"``.
@@ -190,7 +183,7 @@ def _expand_subscripts(subscripts: str, arrays: Sequence[Expr]) -> tuple[list[st
         if count < 0 or (count and "..." not in indices):
             raise ShapeError(
                 f"einsum: the number of indices in {indices!r}, {x.ndim - count}, does not match the {x.ndim} axes of "
-                f"{x}, of shape {format_shape(x.shape)}. Received: {subscripts!r}"
+                f"{format_operand(x)}. Received: {subscripts!r}"
             )
         longest = max(longest, count)
         inputs[position] = indices.replace("...", "".join(free[:count][::-1]), 1)
@@ -254,3 +247,84 @@ def contract(arrays: Sequence[Expr], inputs: Sequence[str], output: str) -> Expr
     remaining = [i for i in indices if i in output]
     order = tuple(remaining.index(i) for i in output)
     return transpose(x, order) if order != tuple(range(x.ndim)) else x
+
+
+def make_index_letters(count: int) -> str:
+    """Return distinct letters for einsum subscripts, starting at i."""
+    if count > len(string.ascii_letters):
+        raise ShapeError(f"Expected at most {len(string.ascii_letters)} axes in all. Received: {count}")
+    return (string.ascii_letters[8:] + string.ascii_letters[:8])[:count]
+
+
+@register_function
+def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
+    r"""Tensor contraction of two arrays over axes, :math:`\sum_{kl} a_{ijkl} b_{klm}`.
+
+    Parameters
+    ----------
+    a, b : Expr or array
+        Arrays.
+    axes : int or pair of (int or sequence of int)
+        Number of last axes of ``a`` that are contracted with the first axes of ``b``, or the axes of each.
+
+    Returns
+    -------
+    Expr
+        Array with the remaining axes of ``a``, then those of ``b``.
+
+    Raises
+    ------
+    ShapeError
+        If the axes do not exist, or differ in number or length.
+
+    Examples
+    --------
+    >>> pel.tensordot(pel.tensor3("a", shape=("n", 3, 4)), pel.matrix("b", shape=(4, 3)), axes=((1, 2), (1, 0))).shape
+    ('n',)
+    """
+    a, b = as_expr(a), as_expr(b)
+    if isinstance(axes, (int, np.integer)):
+        if not 0 <= axes <= min(a.ndim, b.ndim):
+            raise ShapeError(f"tensordot: expected 0 to {min(a.ndim, b.ndim)} axes to sum over. Received: axes={axes}")
+        axes = (range(a.ndim - axes, a.ndim), range(axes))
+    a_axes, b_axes = (
+        [normalize_axis(i, x.ndim, "tensordot", x) for i in ([s] if isinstance(s, (int, np.integer)) else s)]
+        for s, x in zip(axes, (a, b), strict=True)
+    )
+    if len(a_axes) != len(b_axes) or len(set(a_axes)) != len(a_axes) or len(set(b_axes)) != len(b_axes):
+        raise ShapeError(
+            f"tensordot: expected equally many axes of both arrays, without duplicates. Received: axes={a_axes, b_axes}"
+        )
+    if (a_axes, b_axes) == ([a.ndim - 1], [0]) and b.ndim <= 2:
+        return matmul(a, b)
+    letters = make_index_letters(a.ndim + b.ndim)
+    first, second = list(letters[: a.ndim]), list(letters[a.ndim :])
+    for i, j in zip(a_axes, b_axes, strict=True):
+        second[j] = first[i]
+    output = [i for p, i in enumerate(first) if p not in a_axes] + [j for p, j in enumerate(second) if p not in b_axes]
+    return contract([a, b], ["".join(first), "".join(second)], "".join(output))
+
+
+@register_function
+def inner(a: Any, b: Any) -> Any:
+    r"""Contraction over the last axes, :math:`\sum_k a_{ik} b_{jk}`. With a scalar it is the product.
+
+    Examples
+    --------
+    >>> pel.inner(pel.matrix("A", shape=(2, 3)), pel.matrix("B", shape=(4, 3))).shape
+    (2, 4)
+    """
+    a, b = as_expr(a), as_expr(b)
+    return a * b if not a.ndim or not b.ndim else tensordot(a, b, axes=(-1, -1))
+
+
+@register_function
+def vdot(a: Any, b: Any) -> Any:
+    r"""Dot product of two flattened arrays, :math:`\sum_i a_i b_i`.
+
+    Examples
+    --------
+    >>> pel.vdot(pel.vector("a"), pel.vector("b"))
+    a @ b
+    """
+    return matmul(ravel(a), ravel(b))

@@ -1,18 +1,22 @@
-r"""Elementwise exponentials and logarithms."""
+r"""Elementwise exponentials and logarithms, and their quotients with a removable singularity at 0."""
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from pellucid.graph.op import op
 from pellucid.graph.operators import call_op
-from pellucid.graph.ops.elementwise import POSITIVE
+from pellucid.graph.ops.elementwise import POSITIVE, evaluate_polynomial
 from pellucid.graph.precedence import POWER
 
 LOG_2, LOG_10 = math.log(2), math.log(10)
+
+_logarithm = functools.partial(op, floats=True, domain=POSITIVE, edge=(1e-30, 1e30), cost=10)
 
 
 @op(tex="e^{{{0:_}}}", tex_precedence=POWER, floats=True, edge=(0.0, -200.0), grad=lambda g, y, x: g * y, cost=10)
@@ -39,7 +43,7 @@ def expm1(xp: Any, x: Any) -> Any:
     return xp.expm1(x)
 
 
-@op(tex=r"\log({0:_})", floats=True, domain=POSITIVE, edge=(1e-30, 1e30), grad=lambda g, y, x: g / x, cost=10)
+@_logarithm(tex=r"\log({0:_})", grad=lambda g, y, x: g / x)
 def log(xp: Any, x: Any) -> Any:
     r"""Elementwise natural logarithm, :math:`\log x`.
 
@@ -91,14 +95,7 @@ def exp2(xp: Any, x: Any) -> Any:
     return xp.exp2(x)
 
 
-@op(
-    tex=r"\log_2({0:_})",
-    floats=True,
-    domain=POSITIVE,
-    edge=(1e-30, 1e30),
-    grad=lambda g, y, x: g / x * (1 / LOG_2),
-    cost=10,
-)
+@_logarithm(tex=r"\log_2({0:_})", grad=lambda g, y, x: g / x * (1 / LOG_2))
 def log2(xp: Any, x: Any) -> Any:
     r"""Elementwise base-2 logarithm, :math:`\log_2 x`.
 
@@ -110,14 +107,7 @@ def log2(xp: Any, x: Any) -> Any:
     return xp.log2(x)
 
 
-@op(
-    tex=r"\log_{{10}}({0:_})",
-    floats=True,
-    domain=POSITIVE,
-    edge=(1e-30, 1e30),
-    grad=lambda g, y, x: g / x * (1 / LOG_10),
-    cost=10,
-)
+@_logarithm(tex=r"\log_{{10}}({0:_})", grad=lambda g, y, x: g / x * (1 / LOG_10))
 def log10(xp: Any, x: Any) -> Any:
     r"""Elementwise base-10 logarithm, :math:`\log_{10} x`.
 
@@ -191,7 +181,7 @@ def logaddexp2(xp: Any, x: Any, y: Any) -> Any:
 @op(
     tex=r"\log(1 - e^{{{0:_}}})",
     floats=True,
-    compound=True,
+    composite=True,
     domain=(-3.0, -0.2),
     edge=(-1e-30, -1000.0),
     grad=lambda g, y, x: g * (exp(x) / expm1(x)),
@@ -214,3 +204,63 @@ def log1mexp(xp: Any, x: Any) -> Any:
     small, large = xp.where(near & (x <= 0), x, middle), xp.where(near, middle, x)
     result = xp.where(near, xp.log(-xp.expm1(small)), xp.log1p(-xp.exp(large)))
     return xp.where(x > 0, xp.full_like(x, np.nan), result)
+
+
+def _series_near_zero(x: Any, radius: float, coefficients: Sequence[float], far: Callable[[Any], Any]) -> Any:
+    """Use a power series for abs(x) < radius, where the formula would cancel, and the formula elsewhere."""
+    small = call_op("abs", x) < radius
+    near, away = call_op("where", small, x, np.zeros((), x.dtype)), call_op("where", small, np.ones((), x.dtype), x)
+    return call_op("where", small, evaluate_polynomial(coefficients, near), far(away))
+
+
+def _exprel_grad(g: Any, y: Any, x: Any) -> Any:
+    series = [(k + 1) / math.factorial(k + 2) for k in range(14)]
+    return g * _series_near_zero(x, 0.5, series, lambda a: (exp(a) - exprel(a)) / a)
+
+
+@op(
+    tex=r"\frac{{e^{{{0:_}}} - 1}}{{{0:_}}}",
+    floats=True,
+    composite=True,
+    edge=(0.0, 1e-20, 1e-3, -1000.0),
+    grad=_exprel_grad,
+    cost=14,
+)
+def exprel(xp: Any, x: Any) -> Any:
+    r"""Relative exponential, :math:`(e^x - 1) / x`, which is 1 at 0.
+
+    Examples
+    --------
+    >>> x = pel.vector("x")
+    >>> pel.simplify((pel.exp(x) - 1) / x)
+    exprel(x)
+    """
+    zero = xp.equal(x, 0)
+    return xp.where(zero, xp.ones_like(x), xp.expm1(x) / xp.where(zero, xp.ones_like(x), x))
+
+
+def _log1prel_grad(g: Any, y: Any, x: Any) -> Any:
+    series = [(-1.0) ** (k + 1) * (k + 1) / (k + 2) for k in range(16)]
+    return g * _series_near_zero(x, 0.1, series, lambda a: (1 / (1 + a) - log1prel(a)) / a)
+
+
+@op(
+    tex=r"\frac{{\log(1 + {0:_})}}{{{0:_}}}",
+    floats=True,
+    composite=True,
+    domain=(-0.8, 3.0),
+    edge=(0.0, 1e-20, 1e-3, 1e30),
+    grad=_log1prel_grad,
+    cost=14,
+)
+def log1prel(xp: Any, x: Any) -> Any:
+    r"""Relative logarithm, :math:`\log(1 + x) / x`, which is 1 at 0.
+
+    Examples
+    --------
+    >>> x = pel.vector("x")
+    >>> pel.simplify(pel.log(1 + x) / x)
+    log1prel(x)
+    """
+    zero = xp.equal(x, 0)
+    return xp.where(zero, xp.ones_like(x), xp.log1p(x) / xp.where(zero, xp.ones_like(x), x))

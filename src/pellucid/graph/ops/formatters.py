@@ -2,7 +2,7 @@ r"""Factories of the functions that print ops in text and in LaTeX."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,18 @@ import numpy as np
 from pellucid.graph.expr import Expr
 from pellucid.graph.precedence import ATOM, BIG, TemplatePiece
 from pellucid.graph.printing import format_setting
-from pellucid.graph.types import Unknown
+from pellucid.graph.types import Unknown, format_shape
 
 Formatter = Callable[[tuple[Any, ...], Mapping[str, Any]], list[TemplatePiece]]
+
+
+def format_operand(x: Any) -> str:
+    """Return an operand and its shape, for an error message."""
+    return f"{x}, of shape {format_shape(x.shape)}"
+
+
+def separate_operands(operands: Iterable[Any], separator: str = ", ") -> list[TemplatePiece]:
+    return [piece for operand in operands for piece in (separator, (operand, 0))][1:]
 
 
 def axes_to_latex(x: Any, axis: Any) -> str:
@@ -55,6 +64,15 @@ def function_tex(symbol: str, *shown: str) -> Formatter:
     return tex
 
 
+def settings_tex(symbol: str) -> Formatter:
+    r"""Print a function in LaTeX with settings in its symbol, such as ``Q_{{{q}}}``."""
+
+    def tex(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
+        return [f"{symbol.format(**settings)}(", (operands[0], 0), ")"]
+
+    return tex
+
+
 def shape_function_tex(symbol: str) -> Formatter:
     """Print a change of shape in LaTeX, with the new shape below its name."""
 
@@ -68,9 +86,10 @@ def shape_function_tex(symbol: str) -> Formatter:
 
 def _reduction_arguments(x: Any, settings: Any) -> str:
     axis = settings.get("axis")
+    axes = (axis,) if isinstance(axis, int) else axis
     parts = [f"ord={settings['ord']}"] if settings.get("ord", 2) != 2 else []
-    if axis is not None and not (isinstance(x, Expr) and len(axis) == x.ndim):
-        parts.append(f"axis={axis[0] if len(axis) == 1 else axis}")
+    if axes is not None and not (isinstance(x, Expr) and len(axes) == x.ndim):
+        parts.append(f"axis={axes[0] if len(axes) == 1 else axes}")
     if settings.get("ddof"):
         parts.append(f"ddof={settings['ddof']}")
     if settings.get("keepdims"):
@@ -79,7 +98,7 @@ def _reduction_arguments(x: Any, settings: Any) -> str:
 
 
 def method_text(name: str) -> Formatter:
-    """Print a reduction in text as a method, ``x.sum(axis=1)``."""
+    """Print a reduction in text as a method, ``x.sum(axis=1)``, without the axis of a vector."""
     return lambda operands, settings: [(operands[0], ATOM), f".{name}({_reduction_arguments(operands[0], settings)})"]
 
 
@@ -113,9 +132,7 @@ def call_text(name: str, **defaults: Any) -> Formatter:
     """
 
     def text(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
-        pieces: list[TemplatePiece] = [f"{name}("]
-        for position, operand in enumerate(operands):
-            pieces += [", ", (operand, 0)] if position else [(operand, 0)]
+        pieces = [f"{name}(", *separate_operands(operands)]
         for key, value in settings.items():
             shown = value if isinstance(value, str) or len({*np.ravel(value)}) > 1 else np.ravel(value)[0]
             if shown != defaults.get(key):

@@ -1,7 +1,7 @@
 r"""Identity ops that stop, clip or scale the gradient.
 
 The simplifier keeps these ops, because the simplified expression may still be differentiated. Compilation removes them
-(`pellucid.graph.marker_removal`).
+(`pellucid.graph.passes`).
 """
 
 from __future__ import annotations

@@ -156,7 +156,7 @@ def tanh_slope(xp: Any, y: Any, x: Any) -> Any:
 @op(
     tex=r"\operatorname{{sech}}({0:_})",
     floats=True,
-    compound=True,
+    composite=True,
     edge=(0.0, 100.0, -100.0, 1e5),
     grad=lambda g, y, x: -g * (y * tanh(x)),
     cost=16,
@@ -177,7 +177,7 @@ def sech(xp: Any, x: Any) -> Any:
 @op(
     tex=r"\log(\cosh({0:_}))",
     floats=True,
-    compound=True,
+    composite=True,
     edge=(0.0, 1000.0, -1000.0),
     grad=lambda g, y, x: g * tanh(x),
     cost=40,

@@ -10,6 +10,7 @@ import numpy as np
 
 from pellucid.graph.errors import DtypeError, ShapeError
 from pellucid.graph.expr import Constant, Expr, as_expr
+from pellucid.graph.ops.formatters import format_operand
 from pellucid.graph.precedence import TemplatePiece
 from pellucid.graph.types import Dim, Shape, ShapeMismatch, Type, Unknown, broadcast, format_shape
 
@@ -142,8 +143,8 @@ def _mask_to_indices(x: Expr, mask: np.ndarray[Any, Any], axis: int) -> list[Exp
     dims = x.shape[axis : axis + mask.ndim]
     if dims != mask.shape:
         raise ShapeError(
-            f"{x}, of shape {format_shape(x.shape)}, cannot be indexed by a boolean array of shape "
-            f"{format_shape(mask.shape)} in axis {axis}: the sizes must be known and equal"
+            f"{format_operand(x)}, cannot be indexed by a boolean array of shape {format_shape(mask.shape)} in axis "
+            f"{axis}: the sizes must be known and equal"
         )
     return [as_expr(indices) for indices in np.nonzero(mask)]
 
@@ -151,6 +152,13 @@ def _mask_to_indices(x: Expr, mask: np.ndarray[Any, Any], axis: int) -> list[Exp
 def check_integer_indices(indices: Expr, context: str) -> None:
     if indices.dtype.kind not in "iu":
         raise DtypeError(f"{context}: expected integer indices. Received: {indices}, which is {indices.dtype}")
+
+
+def as_indices(indices: Any, context: str) -> Expr:
+    """Convert indices to an expression and check that they are integers."""
+    result = as_expr(np.asarray(indices) if isinstance(indices, (int, list, tuple)) else indices)
+    check_integer_indices(result, context)
+    return result
 
 
 def to_numpy_index(index: Index, arrays: Sequence[Any] = ()) -> tuple[Any, ...]:
@@ -176,7 +184,6 @@ def is_constant(array: Any) -> bool:
 
 
 def get_array_axes(index: Index) -> list[int]:
-    """Return the axes indexed by arrays."""
     return [axis for axis, part in enumerate(p for p in index if p is not None) if part is ARRAY]
 
 
@@ -235,8 +242,7 @@ def _check_bounds(x: Expr, low: int, high: int, axis: int) -> None:
     if isinstance(dim, int) and not (-dim <= low and high < dim):
         wrong = high if high >= dim else low
         raise ShapeError(
-            f"{x}, of shape {format_shape(x.shape)}: index {wrong} is out of bounds for axis {axis} with size {dim}. "
-            "Indices start at 0"
+            f"{format_operand(x)}: index {wrong} is out of bounds for axis {axis} with size {dim}. Indices start at 0"
         ).with_operands([x])
 
 
@@ -257,5 +263,5 @@ def normalize_array_index(x: Expr, indices: Sequence[Expr], index: Any) -> dict[
     """Normalize the index setting of an op with index arrays, which by default index the leading axes."""
     parts = normalize_index(x, index or (ARRAY,) * len(indices))[0]
     if parts.count(ARRAY) != len(indices):
-        raise ShapeError(f"gather: expected {parts.count(ARRAY)} index arrays of {x}. Received: {len(indices)}")
+        raise ShapeError(f"{x}: expected {parts.count(ARRAY)} index arrays. Received: {len(indices)}")
     return {"index": parts}

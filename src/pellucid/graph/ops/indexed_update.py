@@ -11,7 +11,8 @@ from pellucid.graph.errors import DtypeError, NoSuchNameError, ShapeError, near_
 from pellucid.graph.expr import Constant, Expr, as_expr, constant
 from pellucid.graph.op import register_function
 from pellucid.graph.operators import call_op
-from pellucid.graph.ops.index_spec import check_integer_indices, normalize_index
+from pellucid.graph.ops.formatters import format_operand
+from pellucid.graph.ops.index_spec import as_indices, normalize_index
 from pellucid.graph.ops.indexing import index_array
 from pellucid.graph.ops.scatter import add_at, max_at, min_at, multiply_at, set_at
 from pellucid.graph.types import format_shape, is_float, normalize_axis, unify
@@ -133,8 +134,7 @@ class MaskedIndexUpdate(IndexUpdate):
         dims = zip(x.shape, condition.shape, strict=False)
         if condition.ndim > x.ndim or any(unify(a, b) is None for a, b in dims):
             raise ShapeError(
-                f"The condition {condition}, of shape {format_shape(condition.shape)}, does not match the leading axes "
-                f"of {x}, of shape {format_shape(x.shape)}"
+                f"The condition {format_operand(condition)}, does not match the leading axes of {format_operand(x)}"
             )
         missing = tuple(range(condition.ndim, x.ndim))
         self.x = x
@@ -233,20 +233,19 @@ def put_along_axis(x: Any, indices: Any, values: Any, axis: int = -1) -> Any:
     array([[1., 0., 2.],
            [0., 5., 4.]], dtype=float32)
     """
-    x, indices = as_expr(x), as_expr(np.asarray(indices) if isinstance(indices, list) else indices)
+    x, indices = as_expr(x), as_indices(indices, "put_along_axis")
     axis = normalize_axis(axis, x.ndim, "put_along_axis", x)
-    check_integer_indices(indices, "put_along_axis")
-    others = [a for a in range(x.ndim) if a != axis]
-    if indices.ndim != x.ndim or any(indices.shape[a] != 1 and not unify(indices.shape[a], x.shape[a]) for a in others):
+    dims = zip(indices.shape, x.shape, strict=False)
+    fits = [d == 1 or unify(d, n) is not None or a == axis for a, (d, n) in enumerate(dims)]
+    if indices.ndim != x.ndim or not all(fits):
         raise ShapeError(
-            f"put_along_axis: {x} of shape {format_shape(x.shape)} and indices {indices} of shape "
-            f"{format_shape(indices.shape)} must agree in all axes except axis {axis}"
+            f"put_along_axis: {format_operand(x)}, and indices {format_operand(indices)}, must agree in all axes "
+            f"except axis {axis}"
         )
-    index = tuple(indices if a == axis else _arange_along_axis(x, a) for a in range(x.ndim))
+    index = tuple(
+        indices
+        if a == axis
+        else call_op("expand_dims", call_op("arange_like", x, axis=a), tuple(b for b in range(x.ndim) if b != a))
+        for a in range(x.ndim)
+    )
     return IndexUpdate(x, index).set(values)
-
-
-def _arange_along_axis(x: Expr, axis: int) -> Expr:
-    """Return the indices along one axis, with size 1 along the other axes."""
-    others = tuple(a for a in range(x.ndim) if a != axis)
-    return call_op("expand_dims", call_op("arange_like", x, axis=axis), others)  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-r"""Indexing: slices, index arrays, take and take_along_axis."""
+r"""Indexing: slices, index arrays, take, take_along_axis and flat indices."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from pellucid.graph.errors import OptionError, ShapeError
 from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.op import op, register_function
 from pellucid.graph.operators import call_op
+from pellucid.graph.ops.formatters import format_operand
 from pellucid.graph.ops.index_spec import (
     ARRAY,
     FULL_SLICE,
     Index,
+    as_indices,
     check_integer_bounds,
     check_integer_indices,
     format_index,
@@ -27,7 +29,7 @@ from pellucid.graph.ops.index_spec import (
 )
 from pellucid.graph.pattern import Pattern
 from pellucid.graph.precedence import ATOM, TemplatePiece
-from pellucid.graph.types import Type, broadcast_dim, format_shape, normalize_axis
+from pellucid.graph.types import Type, broadcast_dim, normalize_axis
 
 
 def _index_text(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
@@ -149,7 +151,6 @@ OUT_OF_BOUNDS_MODES = ("raise", "clip", "wrap")
 
 
 def bring_into_range(indices: Any, x: Any, axis: int, mode: str) -> Any:
-    """Clip or wrap out-of-bounds indices."""
     if mode not in OUT_OF_BOUNDS_MODES:
         raise OptionError(f"Expected mode to be 'raise', 'clip' or 'wrap'. Received: mode={mode!r}")
     if mode == "raise":
@@ -190,8 +191,7 @@ def take(x: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> 
     if axis is None:
         x, axis = (x if x.ndim == 1 else call_op("ravel", x)), 0
     axis = normalize_axis(axis, x.ndim, "take", x)
-    indices = as_expr(np.asarray(indices) if isinstance(indices, (int, list, tuple)) else indices)
-    check_integer_indices(indices, "take")
+    indices = as_indices(indices, "take")
     return gather(x, bring_into_range(indices, x, axis, mode), index=(FULL_SLICE,) * axis + (ARRAY,))
 
 
@@ -202,8 +202,8 @@ def _infer_take_along_axis(x: Expr, indices: Expr, axis: int) -> Type:
         both = e if a == axis else broadcast_dim(d, e)
         if both is None or x.ndim != indices.ndim:
             raise ShapeError(
-                f"take_along_axis: {x} of shape {format_shape(x.shape)} and indices {indices} of shape "
-                f"{format_shape(indices.shape)} must agree in all axes except axis {axis}"
+                f"take_along_axis: {format_operand(x)}, and indices {format_operand(indices)}, must agree in all axes "
+                f"except axis {axis}"
             )
         shape.append(both)
     return Type(tuple(shape), x.dtype)
@@ -213,7 +213,7 @@ def _infer_take_along_axis(x: Expr, indices: Expr, axis: int) -> Type:
     tex=r"{0:^}[{1:_}]",
     infer=_infer_take_along_axis,
     normalize=lambda x, indices, axis: {"axis": normalize_axis(axis, x.ndim, "take_along_axis", x)},
-    grad=lambda g, y, x, indices, axis: (call_op("untake_along_axis", g, indices, x, axis=axis), None),
+    grad=lambda g, y, x, indices, axis: (call_op("take_along_axis_gradient", g, indices, x, axis=axis), None),
     examples=lambda rng: [
         ((rng.normal(size=(3, 4)), np.array([[1], [0], [3]])), {"axis": 1}),
         ((rng.normal(size=(3, 4)), np.array([[2, 0]])), {"axis": -1}),
@@ -242,14 +242,14 @@ def _make_index_grid(xp: Any, g: Any, indices: Any, like: Any, axis: int) -> tup
     return tuple(grid)
 
 
-def _untake_along_xla(xp: Any, g: Any, indices: Any, like: Any, axis: int) -> Any:
+def _take_along_axis_gradient_xla(xp: Any, g: Any, indices: Any, like: Any, axis: int) -> Any:
     return xp.zeros(like.shape, g.dtype).at[_make_index_grid(xp, g, indices, like, axis)].add(g)
 
 
 @op(
     infer=lambda g, indices, like, axis: Type(like.shape, g.dtype),
     normalize=lambda g, indices, like, axis: {"axis": axis % like.ndim},
-    xla=_untake_along_xla,
+    xla=_take_along_axis_gradient_xla,
     grad=lambda u, y, g, indices, like, axis: (take_along_axis(u, indices, axis=axis), None, None),
     examples=lambda rng: [
         ((rng.normal(size=(3, 1)), np.array([[1], [0], [3]]), np.zeros((3, 4))), {"axis": 1}),
@@ -258,15 +258,59 @@ def _untake_along_xla(xp: Any, g: Any, indices: Any, like: Any, axis: int) -> An
     cost=lambda node, size: size(node.inputs[0]),
     behind="take_along_axis",
 )
-def untake_along_axis(xp: Any, g: Any, indices: Any, like: Any, axis: Any = -1) -> Any:
+def take_along_axis_gradient(xp: Any, g: Any, indices: Any, like: Any, axis: Any = -1) -> Any:
     r"""Gradient of `take_along_axis`: zeros of the shape of ``like`` with ``g`` added at the indices.
 
     Examples
     --------
     >>> g, i = pel.matrix("g", shape=("n", 1)), pel.imatrix("i", shape=("n", 1))
-    >>> pel.untake_along_axis(g, i, pel.matrix("x", shape=("n", 4)), axis=1).shape
+    >>> pel.take_along_axis_gradient(g, i, pel.matrix("x", shape=("n", 4)), axis=1).shape
     ('n', 4)
     """
     result = xp.zeros(like.shape, g.dtype)
     np.add.at(result, _make_index_grid(xp, g, indices, like, axis), g)
+    return result
+
+
+@register_function
+def unravel_index(indices: Any, shape: Sequence[int]) -> list[Any]:
+    r"""Index along each axis of elements that are numbered in row-major order.
+
+    Examples
+    --------
+    >>> i = pel.iscalar("i")
+    >>> pel.function([i], pel.unravel_index(i, (2, 3)))(5)
+    [np.int32(1), np.int32(2)]
+    """
+    rest = as_indices(indices, "unravel_index")
+    result: list[Any] = []
+    for length in reversed(shape):
+        result.append(rest % length)
+        rest = rest // length
+    return result[::-1]
+
+
+@register_function
+def ravel_multi_index(multi_index: Sequence[Any], dims: Sequence[int]) -> Any:
+    r"""Flat index, in row-major order, of elements given by an index along each axis: for two axes
+    :math:`n_2 i_1 + i_2`.
+
+    Raises
+    ------
+    ShapeError
+        If the numbers of indices and axes differ.
+
+    Examples
+    --------
+    >>> i, j = pel.iscalar("i"), pel.iscalar("j")
+    >>> pel.ravel_multi_index([i, j], (2, 3))
+    i * 3 + j
+    """
+    if len(multi_index) != len(dims):
+        raise ShapeError(
+            f"ravel_multi_index: expected one index for each of {len(dims)} axes. Received: {len(multi_index)}"
+        )
+    result = as_expr(multi_index[0])
+    for index, length in zip(multi_index[1:], dims[1:], strict=True):
+        result = result * length + index
     return result

@@ -6,6 +6,7 @@ by XLA cannot raise errors and returns NaN or infinity.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -14,18 +15,18 @@ from pellucid.graph.errors import DtypeError, ShapeError
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import op
 from pellucid.graph.operators import call_op
+from pellucid.graph.ops.formatters import format_operand
+from pellucid.graph.ops.matmul import broadcast_batch_axes
 from pellucid.graph.ops.permute import matrix_transpose
 from pellucid.graph.ops.reshape import expand_dims, sum_broadcast_axes
 from pellucid.graph.precedence import JUXTAPOSE, POWER
-from pellucid.graph.types import Shape, ShapeMismatch, Type, broadcast, format_shape, unify
+from pellucid.graph.types import Shape, Type, unify
 
 
 def check_square(x: Expr, name: str) -> Shape:
     """Return the shape of a stack of square matrices; raise an error for other shapes and for 16-bit floats."""
     if x.ndim < 2 or unify(x.shape[-2], x.shape[-1]) is None:
-        raise ShapeError(
-            f"{name}: expected a square matrix, or a stack of them. Received: {x}, of shape {format_shape(x.shape)}"
-        )
+        raise ShapeError(f"{name}: expected a square matrix, or a stack of them. Received: {format_operand(x)}")
     if x.dtype.itemsize < 4:
         raise DtypeError(f"{name}: expected float32 or float64. Received: {x}, which is {x.dtype}. Cast it first")
     return x.shape
@@ -92,18 +93,12 @@ def _infer_solve(name: str, a: Expr, b: Expr) -> Type:
     check_square(a, name)
     if not b.ndim or unify(a.shape[-1], b.shape[-1 if b.ndim == 1 else -2]) is None:
         raise ShapeError(
-            f"{name}: the right-hand side and the matrix must have the same number of rows. Received: {a}, of shape "
-            f"{format_shape(a.shape)}, and {b}, of shape {format_shape(b.shape)}"
+            f"{name}: the right-hand side and the matrix must have the same number of rows. Received: "
+            f"{format_operand(a)}, and {format_operand(b)}"
         )
     if b.ndim == 1:
         return Type(a.shape[:-1], a.dtype)
-    batch = broadcast([a.shape[:-2], b.shape[:-2]])
-    if isinstance(batch, ShapeMismatch):
-        raise ShapeError(
-            f"{name}: the batch dimensions {batch.left} and {batch.right} do not broadcast. Received: {a}, of "
-            f"shape {format_shape(a.shape)}, and {b}, of shape {format_shape(b.shape)}"
-        )
-    return Type((*batch, *b.shape[-2:]), a.dtype)
+    return Type((*broadcast_batch_axes(a, b, name), *b.shape[-2:]), a.dtype)
 
 
 def _get_matrix_gradient(gb: Expr, x: Expr, a: Expr, b: Expr) -> Any:
@@ -134,12 +129,12 @@ def _solve_examples(rng: np.random.Generator) -> list[Any]:
     ]
 
 
-@op(
-    tex=r"{0:^}^{{-1}} {1:>}",
-    tex_precedence=JUXTAPOSE,
-    promotes=True,
-    floats=True,
-    core=2,
+_solve_op = functools.partial(
+    op, tex=r"{0:^}^{{-1}} {1:>}", tex_precedence=JUXTAPOSE, promotes=True, floats=True, core=2
+)
+
+
+@_solve_op(
     infer=lambda a, b: _infer_solve("solve", a, b),
     grad=_solve_grad,
     examples=_solve_examples,
@@ -197,12 +192,7 @@ def _solve_triangular_xla(xp: Any, a: Any, b: Any, lower: bool = False) -> Any:
     return x[..., 0] if b.ndim == 1 else x
 
 
-@op(
-    tex=r"{0:^}^{{-1}} {1:>}",
-    tex_precedence=JUXTAPOSE,
-    promotes=True,
-    floats=True,
-    core=2,
+@_solve_op(
     infer=lambda a, b, lower: _infer_solve("solve_triangular", a, b),
     normalize=lambda a, b, lower: {"lower": bool(lower)},
     xla=_solve_triangular_xla,
@@ -220,14 +210,14 @@ def solve_triangular(xp: Any, a: Any, b: Any, lower: Any = False) -> Any:
     a : Expr or array
         Square matrix or stack of square matrices. The other triangle is ignored.
     b : Expr or array
-        Vector, matrix of columns, or stack of such matrices.
+        As for `solve`.
     lower : bool
         Use the lower triangle of ``a``; by default the upper one, as in SciPy.
 
     Returns
     -------
     Expr
-        Same shape as ``b``, with the broadcast batch axes of both.
+        As for `solve`.
 
     Raises
     ------

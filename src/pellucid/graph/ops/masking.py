@@ -7,7 +7,8 @@ from typing import Any
 from pellucid.graph.errors import DtypeError, ShapeError
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import op
-from pellucid.graph.types import format_shape, unify
+from pellucid.graph.ops.formatters import format_operand
+from pellucid.graph.types import unify
 
 
 def _infer_type(x: Expr, mask: Expr) -> Any:
@@ -15,8 +16,7 @@ def _infer_type(x: Expr, mask: Expr) -> Any:
     fits = x.ndim >= 2 and mask.ndim == 2 and all(unify(a, b) is not None for a, b in dims)
     if not fits:
         raise ShapeError(
-            f"Expected a mask of shape (batch, time). Received: {mask}, of shape {format_shape(mask.shape)}, "
-            f"for {x}, of shape {format_shape(x.shape)}"
+            f"Expected a mask of shape (batch, time). Received: {format_operand(mask)}, for {format_operand(x)}"
         )
     if mask.dtype != bool:
         raise DtypeError(f"Expected a boolean mask, such as x != 0. Received: {mask}, which is {mask.dtype}")
@@ -25,13 +25,13 @@ def _infer_type(x: Expr, mask: Expr) -> Any:
 
 @op(
     tex="{0:_}",
-    text="masked({0:_}, {1:_})",
+    text="attach_mask({0:_}, {1:_})",
     infer=_infer_type,
     grad=lambda g, y, x, mask: (g, None),
     examples=lambda rng: [((rng.normal(size=(2, 3)), rng.random((2, 3)) > 0.5), {})],
     cost=0,
 )
-def masked(xp: Any, x: Any, mask: Any) -> Any:
+def attach_mask(xp: Any, x: Any, mask: Any) -> Any:
     r"""Identity, :math:`x`, that attaches a mask of valid time steps.
 
     Parameters
@@ -49,7 +49,7 @@ def masked(xp: Any, x: Any, mask: Any) -> Any:
     Examples
     --------
     >>> x = pel.matrix("x", shape=("n", 5))
-    >>> pel.nn.find_mask(pel.masked(x, x != 0))
+    >>> pel.nn.find_mask(pel.attach_mask(x, x != 0))
     x != 0
     """
     return x

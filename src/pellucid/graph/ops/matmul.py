@@ -10,15 +10,26 @@ from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.op import op, register_function
 from pellucid.graph.operators import call_op
+from pellucid.graph.ops.formatters import format_operand
 from pellucid.graph.ops.permute import swapaxes
 from pellucid.graph.ops.reshape import sum_broadcast_axes
 from pellucid.graph.precedence import DIVIDE, JUXTAPOSE
-from pellucid.graph.types import Shape, ShapeMismatch, Type, broadcast, format_shape, unify
+from pellucid.graph.types import Shape, ShapeMismatch, Type, broadcast, unify
+
+
+def broadcast_batch_axes(x: Expr, y: Expr, name: str = "") -> Shape:
+    batch = broadcast([x.shape[:-2], y.shape[:-2]])
+    if isinstance(batch, ShapeMismatch):
+        raise ShapeError(
+            f"{name or f'{x} @ {y}'}: the batch dimensions {batch.left} and {batch.right} do not broadcast. Received: "
+            f"{format_operand(x)}, and {format_operand(y)}"
+        )
+    return batch
 
 
 def infer_product_shape(x: Expr, y: Expr) -> Shape:
     def describe() -> str:  # in errors only, since printing large operands takes time
-        return f"{x}, of shape {format_shape(x.shape)}, and {y}, of shape {format_shape(y.shape)}"
+        return f"{format_operand(x)}, and {format_operand(y)}"
 
     if not x.ndim or not y.ndim:
         raise ShapeError(f"{x} @ {y}: expected vectors or matrices. For a scalar use *. Received: {describe()}")
@@ -28,11 +39,7 @@ def infer_product_shape(x: Expr, y: Expr) -> Shape:
             f"{x} @ {y}: the left operand has {inner_x} columns and the right operand has {inner_y} rows. They must be "
             f"equal. Received: {describe()}"
         )
-    batch = broadcast([x.shape[:-2], y.shape[:-2]])
-    if isinstance(batch, ShapeMismatch):
-        raise ShapeError(
-            f"{x} @ {y}: the batch dimensions {batch.left} and {batch.right} do not broadcast. Received: {describe()}"
-        )
+    batch = broadcast_batch_axes(x, y)
     rows = (x.shape[-2],) if x.ndim > 1 else ()
     columns = (y.shape[-1],) if y.ndim > 1 else ()
     return (*batch, *rows, *columns)
@@ -198,7 +205,7 @@ def matrix_power(x: Any, n: int) -> Any:
     """
     x = as_expr(x)
     if x.ndim < 2 or unify(x.shape[-2], x.shape[-1]) is None:
-        raise ShapeError(f"matrix_power: expected square matrices. Received: {x}, of shape {format_shape(x.shape)}")
+        raise ShapeError(f"matrix_power: expected square matrices. Received: {format_operand(x)}")
     if not isinstance(n, (int, np.integer)):
         raise ShapeError(f"matrix_power of {x}: expected an integer power. Received: n={n!r}")
     if n == 0:

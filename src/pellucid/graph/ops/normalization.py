@@ -1,7 +1,8 @@
-r"""Normalization to zero mean and unit variance, by the root mean square, and by neighbouring channels."""
+r"""Normalization to zero mean and unit variance, by the root mean square, and by neighboring channels."""
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from pellucid.graph.op import op
 from pellucid.graph.ops.formatters import last_axis_text
 from pellucid.graph.ops.reductions import cost_per_input
 from pellucid.graph.types import format_shape, normalize_axes
+from pellucid.graph.validation import is_integer
 
 
 def check_positive(name: str, what: str, value: Any) -> float:
@@ -34,7 +36,6 @@ def _draw_examples(rng: np.random.Generator) -> list[Any]:
 
 
 def standardize_with(xp: Any, x: Any, mean: Any, variance: Any, epsilon: float) -> Any:
-    """Subtract a given mean and divide by the root of a given variance."""
     return (x - mean) / xp.sqrt(variance + epsilon)
 
 
@@ -48,16 +49,16 @@ def standardize_grad(g: Any, y: Any, x: Any, axis: tuple[int, ...], epsilon: flo
     return (g - mean(g) - y * mean(g * y)) / deviation
 
 
-@op(
+_normalization_op = functools.partial(
+    op, floats=True, promotes=True, composite=True, infer=lambda x, axis, epsilon: x.type, examples=_draw_examples
+)
+
+
+@_normalization_op(
     tex=r"\operatorname{{standardize}}({0:_})",
     text=last_axis_text("standardize"),
-    floats=True,
-    promotes=True,
-    compound=True,
-    infer=lambda x, axis, epsilon: x.type,
     normalize=_make_settings_normalizer("standardize"),
     grad=standardize_grad,
-    examples=_draw_examples,
     cost=cost_per_input(8),
 )
 def standardize(xp: Any, x: Any, axis: Any = -1, epsilon: Any = 1e-3) -> Any:
@@ -67,16 +68,16 @@ def standardize(xp: Any, x: Any, axis: Any = -1, epsilon: Any = 1e-3) -> Any:
     Parameters
     ----------
     x : Expr or array
-        Of any shape.
+        Input of any shape.
     axis : int or tuple of int
-        The axes along which mean and variance are computed.
+        Axes along which mean and variance are computed.
     epsilon : float
-        Added to the variance, against division by 0.
+        Small constant added to the variance, which prevents division by zero.
 
     Returns
     -------
     Expr
-        Of the shape of ``x``.
+        Same shape as ``x``.
 
     Examples
     --------
@@ -96,34 +97,16 @@ def _rms_grad(g: Any, y: Any, x: Any, axis: tuple[int, ...], epsilon: float) -> 
     return (g - y * symbolic.mean(g * y, axis=axis, keepdims=True)) / scale
 
 
-@op(
+@_normalization_op(
     tex=r"\operatorname{{rms-normalize}}({0:_})",
     text=last_axis_text("rms_normalize"),
-    floats=True,
-    promotes=True,
-    compound=True,
-    infer=lambda x, axis, epsilon: x.type,
     normalize=_make_settings_normalizer("rms_normalize"),
     grad=_rms_grad,
-    examples=_draw_examples,
     cost=cost_per_input(5),
 )
 def rms_normalize(xp: Any, x: Any, axis: Any = -1, epsilon: Any = 1e-6) -> Any:
-    r"""Division by the root mean square along axes, :math:`x / \sqrt{\overline{x^2} + \epsilon}`.
-
-    Parameters
-    ----------
-    x : Expr or array
-        Of any shape.
-    axis : int or tuple of int
-        The axes along which the mean is computed.
-    epsilon : float
-        Added to the mean square, against division by 0.
-
-    Returns
-    -------
-    Expr
-        Of the shape of ``x``.
+    r"""Division by the root mean square along axes, :math:`x / \sqrt{\overline{x^2} + \epsilon}`. The parameters are
+    those of `standardize`.
 
     Examples
     --------
@@ -144,16 +127,16 @@ def _normalize_lrn_settings(x: Expr, n: Any, k: Any, alpha: Any, beta: Any) -> d
             f"{name}: expected a known number of channels along the last axis. Received: {brief(x)}, of shape "
             f"{format_shape(x.shape)}"
         )
-    if not isinstance(n, int) or n < 1 or n % 2 == 0:
+    if not is_integer(n) or n < 1 or n % 2 == 0:
         raise OptionError(f"{name}: expected n to be an odd number of channels. Received: n={n!r}")
-    return {"n": n, "k": check_positive(name, "k", k), "alpha": float(alpha), "beta": float(beta)}
+    return {"n": int(n), "k": check_positive(name, "k", k), "alpha": float(alpha), "beta": float(beta)}
 
 
 @op(
     tex=r"\operatorname{{LRN}}({0:_})",
     floats=True,
     promotes=True,
-    compound=True,
+    composite=True,
     infer=lambda x, n, k, alpha, beta: x.type,
     normalize=_normalize_lrn_settings,
     examples=lambda rng: [
@@ -163,22 +146,22 @@ def _normalize_lrn_settings(x: Expr, n: Any, k: Any, alpha: Any, beta: Any) -> d
     cost=lambda node, size: (node.settings["n"] + 14) * size(node),
 )
 def local_response_normalization(xp: Any, x: Any, n: Any = 5, k: Any = 2.0, alpha: Any = 1e-4, beta: Any = 0.75) -> Any:
-    r"""Local response normalization: division by the squares of neighbouring channels,
+    r"""Local response normalization: division by the squares of neighboring channels,
     :math:`x_c / \bigl(k + \alpha \sum_{|d - c| \le n/2} x_d^2\bigr)^\beta`.
 
     Parameters
     ----------
     x : Expr or array, shape (..., channels)
-        For example, images.
+        Input, such as images.
     n : int
-        The number of channels in the sum, an odd number.
+        Number of channels in the sum, an odd number.
     k, alpha, beta : float
-        As in the formula. Caffe and PyTorch use :math:`\alpha / n` in the place of :math:`\alpha`.
+        Constants of the formula. Caffe and PyTorch use :math:`\alpha / n` in the place of :math:`\alpha`.
 
     Returns
     -------
     Expr
-        Of the shape of ``x``.
+        Same shape as ``x``.
 
     Raises
     ------

@@ -12,10 +12,10 @@ from pellucid.graph.errors import ShapeError, near_miss
 from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.op import op, register_function
 from pellucid.graph.operators import call_op
-from pellucid.graph.ops.formatters import axes_to_latex, reduction_text
+from pellucid.graph.ops.formatters import axes_to_latex, format_operand, reduction_text
 from pellucid.graph.ops.reductions import infer_reduced_type, restore_axes
 from pellucid.graph.precedence import MULTIPLY, TemplatePiece
-from pellucid.graph.types import format_shape, normalize_axes, normalize_axis
+from pellucid.graph.types import normalize_axes, normalize_axis
 
 
 def _normalize_settings(x: Expr, axis: Any = None, ord: Any = 2, keepdims: Any = False) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def _draw_examples(rng: np.random.Generator) -> list[Any]:
     text=reduction_text("vector_norm"),
     promotes=True,
     floats=True,
-    compound=True,
+    composite=True,
     infer=lambda x, axis, ord, keepdims: infer_reduced_type(x, axis, keepdims),
     normalize=_normalize_settings,
     grad=_grad,
@@ -109,18 +109,18 @@ def vector_norm(xp: Any, x: Any, axis: Any = None, ord: Any = 2, keepdims: Any =
     Parameters
     ----------
     x : Expr or array
-        Of any shape.
+        Input of any shape.
     axis : int or tuple of int, optional
-        The axes of the vectors; by default all.
+        Axes of the vectors (default all).
     ord : number, inf or -inf
-        The order p: inf for the largest absolute value, -inf for the smallest, 0 for the number of nonzero elements.
+        Order p: inf for the largest absolute value, -inf for the smallest, 0 for the number of nonzero elements.
     keepdims : bool
-        Whether to keep the reduced axes with length 1.
+        Keep the reduced axes with length 1.
 
     Returns
     -------
     Expr
-        Of the remaining axes.
+        Array with the remaining axes.
 
     Raises
     ------
@@ -165,12 +165,12 @@ def matrix_norm(x: Any, ord: Any = "fro", keepdims: bool = False, axis: Sequence
     keepdims : bool
         Whether to keep both axes with length 1.
     axis : (int, int)
-        The axes of rows and of columns.
+        Axes of rows and of columns.
 
     Returns
     -------
     Expr
-        Of the remaining axes.
+        Array with the remaining axes.
 
     Raises
     ------
@@ -188,7 +188,7 @@ def matrix_norm(x: Any, ord: Any = "fro", keepdims: bool = False, axis: Sequence
     rows, columns = (normalize_axis(a, x.ndim, "matrix_norm", x) for a in axis)
     if ord == "fro":
         return vector_norm(x, axis=(rows, columns), keepdims=keepdims)
-    if isinstance(ord, str) or abs(ord) not in (1, math.inf):
+    if ord not in (1, -1, math.inf, -math.inf):
         why = " This norm needs singular values, which pellucid does not compute." if ord in (2, -2, "nuc") else ""
         hint = near_miss(ord, ["fro"]) if isinstance(ord, str) and not why else ""
         raise ShapeError(f"matrix_norm of {x}: expected 'fro', 1, -1, inf or -inf. Received: ord={ord!r}.{why}{hint}")
@@ -207,16 +207,16 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     x : Expr or array
         Without ``ord`` and ``axis``, an array of any shape that is flattened; with ``ord`` alone, a vector or a matrix.
     ord : number, inf, -inf or "fro", optional
-        The kind of norm: see `vector_norm` and `matrix_norm`.
+        Kind of norm: see `vector_norm` and `matrix_norm`.
     axis : int or (int, int), optional
-        The axis of vectors, or the axes of rows and columns of matrices.
+        Axis of vectors, or the axes of rows and columns of matrices.
     keepdims : bool
-        Whether to keep the reduced axes with length 1.
+        Keep the reduced axes with length 1.
 
     Returns
     -------
     Expr
-        Of the remaining axes.
+        Array with the remaining axes.
 
     Raises
     ------
@@ -237,7 +237,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
         return vector_norm(x, axis=axes, ord=2 if ord is None else ord, keepdims=keepdims)
     if len(axes) != 2:
         raise ShapeError(
-            f"norm: expected a vector or a matrix, or their axes. Received: {x}, of shape {format_shape(x.shape)}, "
-            f"ord={ord!r}, axis={axis}"
+            f"norm: expected a vector or a matrix, or their axes. Received: {format_operand(x)}, ord={ord!r}, "
+            f"axis={axis}"
         )
     return matrix_norm(x, "fro" if ord is None else ord, keepdims, (0, 1) if axis is None else axis)

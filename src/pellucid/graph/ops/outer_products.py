@@ -10,19 +10,10 @@ from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import op
 from pellucid.graph.operators import call_op
+from pellucid.graph.ops.formatters import format_operand
 from pellucid.graph.ops.reshape import infer_new_shape, ravel, sum_broadcast_axes
 from pellucid.graph.precedence import ATOM, MULTIPLY
-from pellucid.graph.types import (
-    Dim,
-    Shape,
-    ShapeMismatch,
-    Type,
-    Unknown,
-    broadcast,
-    format_shape,
-    normalize_axis,
-    unify,
-)
+from pellucid.graph.types import Dim, Shape, ShapeMismatch, Type, Unknown, broadcast, normalize_axis, unify
 
 
 def _outer_grad(g: Any, z: Any, x: Any, y: Any) -> tuple[Any, Any]:
@@ -121,12 +112,12 @@ def kron(xp: Any, x: Any, y: Any) -> Any:
     Parameters
     ----------
     x, y : Expr or array
-        Of any shapes. The one with fewer axes gets axes of length 1 in front.
+        Factors of any shapes. The one with fewer axes gets axes of length 1 in front.
 
     Returns
     -------
     Expr
-        The length of each axis is the product of the two lengths.
+        Array in which the length of each axis is the product of the two lengths.
 
     Examples
     --------
@@ -143,16 +134,11 @@ def kron(xp: Any, x: Any, y: Any) -> Any:
 def _infer_cross(x: Expr, y: Expr, axis: int) -> Type:
     for e in (x, y):
         if not e.ndim or unify(e.shape[axis], 3) is None:
-            raise ShapeError(
-                f"cross: expected vectors of 3 elements along axis {axis}. Received: {e}, of shape "
-                f"{format_shape(e.shape)}"
-            )
+            raise ShapeError(f"cross: expected vectors of 3 elements along axis {axis}. Received: {format_operand(e)}")
     shape = broadcast([x.shape, y.shape])
     if isinstance(shape, ShapeMismatch):
         raise ShapeError(
-            f"cross: {x}, of shape {format_shape(x.shape)}, and {y}, of shape {format_shape(y.shape)}, do not "
-            "broadcast: "
-            f"{shape.left} with {shape.right}"
+            f"cross: {format_operand(x)}, and {format_operand(y)}, do not broadcast: {shape.left} with {shape.right}"
         )
     return Type(shape, x.dtype)
 
@@ -190,7 +176,7 @@ def cross(xp: Any, x: Any, y: Any, axis: Any = -1) -> Any:
     x, y : Expr or array
         Vectors of 3 elements along the axis. The other axes broadcast.
     axis : int
-        The axis of the vectors.
+        Axis of the vectors.
 
     Returns
     -------

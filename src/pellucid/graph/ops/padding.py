@@ -11,7 +11,8 @@ from pellucid.graph.errors import ShapeError, near_miss
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import op
 from pellucid.graph.operators import call_op
-from pellucid.graph.types import Dim, Type, Unknown, format_shape
+from pellucid.graph.ops.formatters import format_operand
+from pellucid.graph.types import Dim, Type, Unknown
 
 MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
 UNSUPPORTED_MODES = ("empty", "linear_ramp", "maximum", "mean", "median", "minimum")
@@ -58,9 +59,7 @@ def _normalize_settings(x: Expr, pad_width: Any, mode: Any = "constant", constan
 def _infer_pad(x: Expr, pad_width: Widths, mode: str, constant_values: Any) -> Type:
     for dim, width in zip(x.shape, pad_width, strict=True):
         if dim == 0 and mode != "constant" and width != (0, 0):
-            raise ShapeError(
-                f"pad: {x}, of shape {format_shape(x.shape)}, has an empty axis, which {mode!r} cannot pad"
-            )
+            raise ShapeError(f"pad: {format_operand(x)}, has an empty axis, which {mode!r} cannot pad")
     return Type(tuple(_add_widths(d, w, 1) for d, w in zip(x.shape, pad_width, strict=True)), x.dtype)
 
 
@@ -121,19 +120,19 @@ def pad(xp: Any, x: Any, pad_width: Any = 0, mode: Any = "constant", constant_va
     Parameters
     ----------
     x : Expr or array
-        Of any shape.
+        Input of any shape.
     pad_width : int, (int, int), sequence of such pairs, or dict from axis to width
-        The number of elements added before and after, for each axis.
+        Number of elements added before and after, for each axis.
     mode : {"constant", "edge", "reflect", "symmetric", "wrap"}
-        The border's values: a constant; the last element; the mirror image without the last element, or with it; the
+        Values of the border: a constant; the last element; the mirror image without the last element, or with it; the
         elements from the other end.
     constant_values : number, or as ``pad_width``
-        The value of the border for ``"constant"``.
+        Value of the border for ``"constant"``.
 
     Returns
     -------
     Expr
-        Of the padded shape.
+        Padded array.
 
     Raises
     ------

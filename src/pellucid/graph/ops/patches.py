@@ -12,25 +12,21 @@ from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.op import op, register_function
 from pellucid.graph.operators import call_op
-from pellucid.graph.ops.formatters import call_text
+from pellucid.graph.ops.formatters import call_text, format_operand
 from pellucid.graph.ops.sliding_windows import (
     as_tuple,
-    count_windows,
     infer_window_count,
-    iterate_window_slices,
+    iterate_padded_slices,
     overlap_add,
-    pad_spatial,
     resolve_padding,
 )
-from pellucid.graph.types import Dim, Type, Unknown, format_shape, normalize_axes
+from pellucid.graph.types import Dim, Type, Unknown, normalize_axes
 
 
 def _normalize_settings(x: Expr, size: Any, strides: Any, dilation: Any, padding: Any) -> dict[str, Any]:
     axes = x.ndim - 2
     if axes < 1:
-        raise ShapeError(
-            f"extract_patches: expected (batch, ..., channels). Received: {x} of shape {format_shape(x.shape)}"
-        )
+        raise ShapeError(f"extract_patches: expected (batch, ..., channels). Received: {format_operand(x)}")
     size, dilation = as_tuple(size, axes, "size"), as_tuple(dilation, axes, "dilation")
     strides = size if strides is None else as_tuple(strides, axes, "strides")
     padding = resolve_padding(padding, x.shape[1:-1], size, strides, dilation)
@@ -75,13 +71,13 @@ def extract_patches(
     Parameters
     ----------
     images : Expr or array, shape (batch, ..., channels)
-        With one, two or three spatial axes.
+        Images with one, two or three spatial axes.
     size : int or tuple of int
-        The window size.
+        Window size.
     strides : int or tuple of int, optional
-        The step between windows; by default ``size``.
+        Step between windows (default ``size``).
     dilation : int or tuple of int
-        The step between elements of a window.
+        Step between elements of a window.
     padding : {"valid", "same"} or pairs of int
         No padding, zeros that keep the size (divided by the strides), or zeros (before, after) each axis.
 
@@ -100,10 +96,7 @@ def extract_patches(
     >>> pel.extract_patches(pel.tensor4("x", shape=("n", 28, 28, 3)), 4).shape
     ('n', 7, 7, 48)
     """
-    counts = count_windows(images, size, strides, padding, dilation)
-    return xp.concatenate(
-        list(iterate_window_slices(xp, pad_spatial(xp, images, padding), size, strides, dilation, counts)), axis=-1
-    )
+    return xp.concatenate(list(iterate_padded_slices(xp, images, size, strides, padding, dilation)), axis=-1)
 
 
 def _draw_overlap_examples(rng: np.random.Generator) -> list[Any]:
@@ -141,16 +134,16 @@ def sliding_window_view(x: Any, window_shape: int | Sequence[int], axis: int | S
     Parameters
     ----------
     x : Expr or array
-        Of any shape.
+        Input of any shape.
     window_shape : int or sequence of int
-        The length of the window along each axis.
+        Length of the window along each axis.
     axis : int or sequence of int, optional
-        The axes to slide along; by default all.
+        Axes to slide along (default all).
 
     Returns
     -------
     Expr
-        With one more axis for each windowed axis. A window of k elements shortens an axis by k - 1.
+        Array with one more axis for each windowed axis. A window of k elements shortens an axis by k - 1.
 
     Raises
     ------

@@ -12,13 +12,10 @@ from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.op import op, register_function
 from pellucid.graph.operators import call_op
-from pellucid.graph.ops.formatters import function_tex
+from pellucid.graph.ops.formatters import format_operand, function_tex
+from pellucid.graph.ops.reshape import draw_tensor
 from pellucid.graph.precedence import ATOM, POWER
-from pellucid.graph.types import Type, format_shape, normalize_axes, normalize_axis
-
-
-def _draw_tensor(rng: np.random.Generator) -> np.ndarray[Any, Any]:
-    return rng.normal(size=(2, 3, 4))
+from pellucid.graph.types import Type, normalize_axes, normalize_axis
 
 
 def _normalize_transpose(x: Expr, axes: Any = None) -> dict[str, Any]:
@@ -57,7 +54,7 @@ def _transpose_tex(operands: tuple[Any, ...], settings: Any) -> list[Any]:
     infer=lambda x, axes: Type(tuple(x.shape[a] for a in axes), x.dtype),
     normalize=_normalize_transpose,
     grad=lambda g, y, x, axes: call_op("transpose", g, tuple(int(a) for a in np.argsort(axes))),
-    examples=lambda rng: [((_draw_tensor(rng),), {}), ((_draw_tensor(rng),), {"axes": (1, 2, 0)})],
+    examples=lambda rng: [((draw_tensor(rng),), {}), ((draw_tensor(rng),), {"axes": (1, 2, 0)})],
     cost=0,
 )
 def transpose(xp: Any, x: Any, axes: Any = None) -> Any:
@@ -66,9 +63,9 @@ def transpose(xp: Any, x: Any, axes: Any = None) -> Any:
     Parameters
     ----------
     x : Expr or array
-        Of any shape.
+        Input of any shape.
     axes : sequence of int, optional
-        The new order of the axes; by default reversed.
+        New order of the axes; by default reversed.
 
     Returns
     -------
@@ -116,9 +113,7 @@ def matrix_transpose(x: Any) -> Any:
     """
     x = as_expr(x)
     if x.ndim < 2:
-        raise ShapeError(
-            f"matrix_transpose: expected at least two axes. Received: {x}, of shape {format_shape(x.shape)}"
-        )
+        raise ShapeError(f"matrix_transpose: expected at least two axes. Received: {format_operand(x)}")
     return swapaxes(x, -2, -1)
 
 
@@ -129,9 +124,9 @@ def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[in
     Parameters
     ----------
     x : Expr or array
-        Of any shape.
+        Input of any shape.
     source, destination : int or sequence of int
-        The old and the new position of each axis.
+        Old and new position of each axis.
 
     Returns
     -------
@@ -185,7 +180,7 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
     infer=lambda x, axis: x.type,
     normalize=lambda x, axis=None: {"axis": normalize_axes(axis, x.ndim, "flip", x)},
     grad=lambda g, y, x, axis: call_op("flip", g, axis),
-    examples=lambda rng: [((_draw_tensor(rng),), {}), ((_draw_tensor(rng),), {"axis": 1})],
+    examples=lambda rng: [((draw_tensor(rng),), {}), ((draw_tensor(rng),), {"axis": 1})],
     cost=0,
 )
 def flip(xp: Any, x: Any, axis: Any = None) -> Any:
@@ -272,9 +267,9 @@ def _normalize_roll(x: Expr, shift: Any, axis: Any = None) -> dict[str, Any]:
     normalize=_normalize_roll,
     grad=lambda g, y, x, shift, axis: call_op("roll", g, tuple(-s for s in shift), axis),
     examples=lambda rng: [
-        ((_draw_tensor(rng),), {"shift": 5}),
-        ((_draw_tensor(rng),), {"shift": -1, "axis": 1}),
-        ((_draw_tensor(rng),), {"shift": (1, 2), "axis": (0, -1)}),
+        ((draw_tensor(rng),), {"shift": 5}),
+        ((draw_tensor(rng),), {"shift": -1, "axis": 1}),
+        ((draw_tensor(rng),), {"shift": (1, 2), "axis": (0, -1)}),
     ],
     cost=0,
 )
@@ -284,16 +279,16 @@ def roll(xp: Any, x: Any, shift: Any = 0, axis: Any = None) -> Any:
     Parameters
     ----------
     x : Expr or array
-        Of any shape.
+        Input of any shape.
     shift : int or tuple of int
-        The number of positions; negative shifts move elements backwards.
+        Number of positions; negative shifts move elements backwards.
     axis : int or tuple of int, optional
-        The axes to shift along; by default the flattened array is shifted.
+        Axes to shift along; by default the flattened array is shifted.
 
     Returns
     -------
     Expr
-        Of the shape of ``x``.
+        Same shape as ``x``.
 
     Examples
     --------

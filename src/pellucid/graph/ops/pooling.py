@@ -1,38 +1,37 @@
-r"""Max pooling.
+r"""Max pooling, sum pooling and average pooling.
 
-The value is the maximum of shifted strided slices, whose gradient is cheaper than that of a window reduction.
+The value is the maximum or sum of shifted strided slices, whose gradient is cheaper than that of a window reduction.
 """
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, as_expr
-from pellucid.graph.op import op
+from pellucid.graph.op import op, register_function
 from pellucid.graph.operators import call_op
-from pellucid.graph.ops.formatters import call_text
+from pellucid.graph.ops.formatters import call_text, format_operand
 from pellucid.graph.ops.sliding_windows import (
     as_tuple,
-    count_windows,
     infer_window_count,
-    iterate_window_slices,
+    iterate_padded_slices,
     overlap_add,
-    pad_spatial,
     resolve_padding,
 )
-from pellucid.graph.types import Type, format_shape
+from pellucid.graph.types import Type, is_float
 
 
 def normalize_pool_settings(x: Expr, pool_size: Any, strides: Any, padding: Any) -> dict[str, Any]:
     axes = x.ndim - 2
     if axes < 1:
-        raise ShapeError(
-            f"pooling: expected an input (batch, ..., channels). Received: {x} of shape {format_shape(x.shape)}"
-        )
+        raise ShapeError(f"pooling: expected an input (batch, ..., channels). Received: {format_operand(x)}")
     pool_size = as_tuple(pool_size, axes, "pool_size")
     strides = pool_size if strides is None else as_tuple(strides, axes, "strides")
     padding = resolve_padding(padding, x.shape[1:-1], pool_size, strides, (1,) * axes)
@@ -54,6 +53,10 @@ def _draw_examples(rng: np.random.Generator) -> list[Any]:
         ((x,), {"pool_size": (3, 2), "strides": (2, 1)}),
         ((x,), {"pool_size": 3, "strides": 2, "padding": "same"}),
     ]
+
+
+def _iterate_slices(xp: Any, x: Any, pool_size: Any, strides: Any, padding: Any, value: float = 0.0) -> Iterator[Any]:
+    return iterate_padded_slices(xp, x, pool_size, strides, padding, (1,) * len(strides), value)
 
 
 def _get_lowest(x: Any) -> Any:
@@ -80,10 +83,10 @@ def max_pool(xp: Any, x: Any, pool_size: Any = 2, strides: Any = None, padding: 
     pool_size : int or tuple of int
         Window size.
     strides : int or tuple of int, optional
-        Step between windows; by default ``pool_size``.
+        Step between windows (default ``pool_size``).
     padding : {"valid", "same"} or pairs of int
-        No padding, a border that keeps the size (divided by the strides), or a border (before, after) each axis. The
-        border is never a maximum.
+        No padding, padding that keeps the size (divided by the strides), or widths (before, after) each axis. A padded
+        element is never a maximum.
 
     Returns
     -------
@@ -100,22 +103,12 @@ def max_pool(xp: Any, x: Any, pool_size: Any = 2, strides: Any = None, padding: 
     >>> pel.max_pool(pel.tensor4("x", shape=("n", 28, 28, 32)), 2).shape
     ('n', 14, 14, 32)
     """
-    ones = (1,) * len(strides)
-    counts = count_windows(x, pool_size, strides, padding, ones)
-    slices = iterate_window_slices(xp, pad_spatial(xp, x, padding, _get_lowest(x)), pool_size, strides, ones, counts)
-    result = next(slices)
-    for part in slices:
-        result = xp.maximum(result, part)
-    return result
+    return functools.reduce(xp.maximum, _iterate_slices(xp, x, pool_size, strides, padding, _get_lowest(x)))
 
 
 def _argmax_in_windows(xp: Any, y: Any, x: Any, pool_size: Any, strides: Any, padding: Any) -> Any:
     """Return the position of the first maximum in each window, as a flat index into the window."""
-    slices = list(
-        iterate_window_slices(
-            xp, pad_spatial(xp, x, padding, _get_lowest(x)), pool_size, strides, (1,) * len(strides), y.shape[1:-1]
-        )
-    )
+    slices = list(_iterate_slices(xp, x, pool_size, strides, padding, _get_lowest(x)))
     argmax = xp.zeros(y.shape, np.int32)
     for position in range(len(slices) - 1, -1, -1):  # backwards, so that the first maximum is written last
         argmax = xp.where(slices[position] == y, np.int32(position), argmax)
@@ -175,10 +168,93 @@ def max_pool_choose(xp: Any, u: Any, y: Any, x: Any, pool_size: Any = (), stride
     ('n', 8, 1)
     """
     argmax = _argmax_in_windows(xp, y, x, pool_size, strides, padding)
-    slices = iterate_window_slices(
-        xp, pad_spatial(xp, u, padding), pool_size, strides, (1,) * len(strides), y.shape[1:-1]
-    )
     result = xp.zeros(y.shape, u.dtype)
-    for position, part in enumerate(slices):
+    for position, part in enumerate(_iterate_slices(xp, u, pool_size, strides, padding)):
         result = xp.where(argmax == position, part, result)
     return result
+
+
+@op(
+    tex=r"\mathrm{{sum\_pool}}({0:_})",
+    text=call_text("sum_pool", padding=0),
+    infer=infer_pool_type,
+    normalize=normalize_pool_settings,
+    grad=lambda g, y, x, **settings: call_op("sum_pool_gradient", g, x, **settings),
+    examples=_draw_examples,
+    cost=lambda node, size: size(node) * math.prod(node.settings["pool_size"]),
+)
+def sum_pool(xp: Any, x: Any, pool_size: Any = 2, strides: Any = None, padding: Any = "valid") -> Any:
+    r"""Sum pooling, :math:`y_{n,i,c} = \sum_k x_{n,\, s i + k,\, c}`. The parameters are those of `max_pool`; padded
+    elements are 0.
+
+    Examples
+    --------
+    >>> pel.sum_pool(pel.tensor4("x", shape=("n", 28, 28, 32)), 2).shape
+    ('n', 14, 14, 32)
+    """
+    return functools.reduce(operator.add, _iterate_slices(xp, x, pool_size, strides, padding))
+
+
+def _draw_sum_gradient_examples(rng: np.random.Generator) -> list[Any]:
+    pooled = [(x, sum_pool(as_expr(x), **settings)) for (x,), settings in _draw_examples(rng)]
+    return [((rng.normal(size=y.shape), x), y.settings) for x, y in pooled]
+
+
+@op(
+    text=call_text("sum_pool_gradient", padding=0),
+    infer=lambda g, like, **settings: Type(like.shape, g.dtype),
+    grad=lambda u, y, g, like, **settings: (sum_pool(u, **settings), None),
+    examples=_draw_sum_gradient_examples,
+    cost=lambda node, size: size(node.inputs[0]) * math.prod(node.settings["pool_size"]),
+    behind="sum_pool",
+)
+def sum_pool_gradient(xp: Any, g: Any, like: Any, pool_size: Any = (), strides: Any = (), padding: Any = ()) -> Any:
+    r"""Gradient of `sum_pool`: each window's gradient is added to all elements of the window.
+
+    ``like`` is the input of the pooling, of which only the shape is used.
+
+    Examples
+    --------
+    >>> x = pel.tensor3("x", shape=("n", 8, 1))
+    >>> pel.grad(pel.sum_pool(x, 2).sum(), x).shape
+    ('n', 8, 1)
+    """
+    parts = [g] * math.prod(pool_size)
+    return overlap_add(xp, parts, like.shape[1:-1], pool_size, strides, padding, (1,) * len(strides))
+
+
+@register_function
+def average_pool(
+    x: Any, pool_size: Any = 2, strides: Any = None, padding: Any = "valid", count_include_pad: bool = False
+) -> Any:
+    r"""Average pooling, :math:`y_{n,i,c} = \frac{1}{|K|} \sum_{k \in K} x_{n,\, s i + k,\, c}`.
+
+    Parameters
+    ----------
+    x : Expr or array, shape (batch, ..., channels)
+        Input. Integers are cast to `config.floatx`.
+    pool_size, strides, padding
+        As for `max_pool`.
+    count_include_pad : bool
+        Count padded elements as zeros. By default only elements of ``x`` are averaged, as in Keras.
+
+    Returns
+    -------
+    Expr, shape (batch, ..., channels)
+        One mean per window.
+
+    Examples
+    --------
+    >>> x = pel.tensor3("x", shape=(1, 3, 1))
+    >>> pel.function([x], pel.average_pool(x, 2, padding="same"))([[[1], [3], [5]]]).ravel()
+    array([2., 5.], dtype=float32)
+    """
+    x = as_expr(x)
+    x = x if is_float(x.dtype) else call_op("cast", x, dtype=None)
+    total = sum_pool(x, pool_size, strides, padding)
+    settings: dict[str, Any] = total.settings
+    if count_include_pad or not any(map(any, settings["padding"])):
+        return total / np.asarray(math.prod(settings["pool_size"]), x.dtype)
+    is_known = all(isinstance(d, int) for d in x.shape[1:-1])
+    ones = np.ones((1, *x.shape[1:-1], 1), x.dtype) if is_known else call_op("ones_like", x)
+    return total / sum_pool(ones, **settings)

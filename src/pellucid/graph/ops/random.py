@@ -19,17 +19,56 @@ from pellucid.graph.errors import (
     suggest_near_misses,
 )
 from pellucid.graph.expr import Expr, Shared, as_expr, constant
-from pellucid.graph.ops.distribution_parameters import (
-    as_size,
-    exclude_zero,
-    is_python_number,
-    resolve_shape_and_dtype,
-    scale_and_shift,
-)
-from pellucid.graph.ops.loop_counters import get_loop_counters
-from pellucid.graph.ops.random_ops import dropout, fold_in
-from pellucid.graph.ops.threefry import SPAWN, derive_key
-from pellucid.graph.types import as_dtype, format_shape, is_float
+from pellucid.graph.ops.closure_conversion import get_loop_counters
+from pellucid.graph.ops.formatters import format_operand
+from pellucid.graph.ops.random_ops import SPAWN, count_random_bits, derive_key, dropout, fold_in
+from pellucid.graph.types import as_dtype, common_dtype, is_float
+from pellucid.graph.validation import is_integer
+
+
+def resolve_shape_and_dtype(parameters: Sequence[Any], size: Any, like: Any, dtype: Any) -> tuple[Any, Any]:
+    """Return an expression of the shape of the sample (from ``size``, ``like`` or the parameters) and its dtype."""
+    if size is None and any(isinstance(p, tuple) for p in parameters):
+        raise UseError(
+            f"Pass the shape by name, size={parameters[0]}. The first arguments are the parameters of the "
+            "distribution, as in NumPy"
+        )
+    exprs = [as_expr(p) for p in parameters if not isinstance(p, (int, float))]
+    if like is None and (size is not None or not exprs):
+        like = xp.zeros(as_size(size), dtype=bool)
+    elif like is None:
+        like = exprs[0] if len(exprs) == 1 or exprs[0] is exprs[1] else exprs[0] + exprs[1]
+    if dtype is None and any(is_float(e.dtype) for e in exprs):
+        dtype = common_dtype([e.dtype for e in exprs if is_float(e.dtype)], [])
+    return like, dtype
+
+
+def is_python_number(value: Any, number: float) -> bool:
+    """Whether a parameter is a Python number equal to ``number``."""
+    return isinstance(value, (int, float)) and value == number
+
+
+def scale_and_shift(z: Any, loc: Any, scale: Any) -> Any:
+    """Return ``loc + scale * z``, without the operations that would change nothing."""
+    scaled = z if is_python_number(scale, 1.0) else scale * z
+    return scaled if is_python_number(loc, 0.0) else loc + scaled
+
+
+def exclude_zero(u: Expr) -> Any:
+    """Replace 0 in a sample from [0, 1) by half the spacing of the samples, so that its logarithm is finite."""
+    return xp.maximum(u, 2.0 ** -(count_random_bits(u.dtype) + 1))
+
+
+def as_size(size: Any) -> tuple[int, ...]:
+    """Convert NumPy's ``size`` argument to a shape."""
+    dims = () if size is None else tuple(size) if isinstance(size, (list, tuple)) else (size,)
+    if not all(is_integer(d) and d >= 0 for d in dims):
+        raise ShapeError(
+            f"Expected size to be an integer of 0 or more, or a tuple of them. Received: size={size!r}. For the shape "
+            "of an expression use like=expression"
+        )
+    return tuple(int(d) for d in dims)
+
 
 TRUNCATION = 2.0
 """Bound of the truncated normal distribution in standard deviations, as in Keras."""
@@ -50,7 +89,7 @@ class Generator:
     Parameters
     ----------
     seed : int
-        From 0 to 2**64 - 1.
+        Seed from 0 to 2**64 - 1.
 
     Examples
     --------
@@ -82,7 +121,7 @@ class Generator:
 
     def seed(self, seed: Any) -> None:
         """Set the seed and restart at step 0."""
-        if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or not 0 <= seed < 2**64:
+        if not is_integer(seed) or not 0 <= seed < 2**64:
             raise OptionError(f"Expected a seed from 0 to 2**64 - 1. Received: seed={seed!r}")
         seed = int(seed)
         self.state.set_value(np.array([seed >> 32, seed & 0xFFFFFFFF, 0], np.uint32))
@@ -103,11 +142,12 @@ class Generator:
         Parameters
         ----------
         count : int
-            The number of new generators.
+            Number of new generators.
 
         Returns
         -------
         list of Generator
+            The new generators.
         """
         generators = []
         for _ in range(count):
@@ -208,6 +248,7 @@ class Generator:
             If the range is empty or too large.
         """
         low, high = (0, low) if high is None else (low, high)
+        low, high = (int(bound) if is_integer(bound) else bound for bound in (low, high))
         if any(is_float(as_expr(bound).dtype) for bound in (low, high) if not isinstance(bound, int)):
             raise DtypeError(f"integers: expected bounds that are integers. Received: low={low}, high={high}")
         if isinstance(low, int) and isinstance(high, int) and not 0 < high + endpoint - low <= 2**53:
@@ -220,8 +261,8 @@ class Generator:
     def categorical(self, logits: Any = None, *, p: Any = None, size: Any = None) -> Any:
         r"""Draw class indices from probabilities, or their logarithms, along the last axis.
 
-        The result is the class with the maximum of :math:`p_k / e_k` with :math:`e_k` exponential, which is the
-        Gumbel-max trick, the maximum of :math:`\log p_k + g_k`.
+        The result is the class with the maximum of :math:`p_k / e_k` with :math:`e_k` exponential, or of
+        :math:`\log p_k + g_k` (the Gumbel-max trick).
 
         Parameters
         ----------
@@ -230,11 +271,12 @@ class Generator:
         p : Expr, optional
             Unnormalized probabilities of shape (..., classes).
         size : shape, optional
-            The shape of the result; by default that of the parameters without the last axis.
+            Shape of the result; by default that of the parameters without the last axis.
 
         Returns
         -------
         Expr of int64
+            Class indices.
 
         Raises
         ------
@@ -242,7 +284,7 @@ class Generator:
             If not exactly one of ``logits`` and ``p`` is given.
         """
         if (logits is None) == (p is None):
-            raise UseError("categorical: expected either logits or p")
+            raise UseError(f"categorical: expected either logits or p. Received: {'none' if p is None else 'both'}")
         weights = as_expr(p if logits is None else logits)
         noise = self._noise(weights, size)
         scores = weights / noise if logits is None else weights - xp.log(noise)
@@ -255,8 +297,8 @@ class Generator:
             raise ShapeError(f"Expected probabilities of classes along the last axis. Received: {weights}, a scalar")
         if size is not None and not isinstance(weights.shape[-1], int):
             raise ShapeError(
-                f"Expected a known number of classes to draw size={size}. Received: {weights}, of shape "
-                f"{format_shape(weights.shape)}. Declare its shape"
+                f"Expected a known number of classes to draw size={size}. Received: {format_operand(weights)}. Declare "
+                "its shape"
             )
         shape = None if size is None else (*as_size(size), weights.shape[-1])
         return -xp.log(exclude_zero(self.random(shape, like=weights if size is None else None, dtype=real)))
@@ -277,15 +319,15 @@ class Generator:
         Parameters
         ----------
         a : int or Expr
-            The array to choose from, or an integer for ``arange(a)``.
+            Array to choose from, or an integer for ``arange(a)``.
         size : shape, optional
-            The shape of the result; by default one element.
+            Shape of the result (default one element).
         replace : bool
             Whether an element may be chosen several times.
         p : Expr, optional
-            Unnormalized probabilities of shape (count,); by default uniform.
+            Unnormalized probabilities of shape (count,) (default uniform).
         axis : int
-            The axis to choose along.
+            Axis to choose along.
 
         Returns
         -------

@@ -1,13 +1,14 @@
 r"""Counter-based random ops behind `pellucid.random.Generator`.
 
 Every draw is Threefry-2x32 of a key and a counter. The key is derived from the seed and the stream number of the draw,
-the counter from the step and the index in the array. The NumPy interpreter and XLA therefore draw the same bits, and
-any step can be recomputed. The state is three 32-bit words: the seed's two, and the step, which each call of a function
-that draws increments.
+the counter from the step and the index in the array. The NumPy interpreter and XLA therefore draw the same bits, any
+step can be recomputed, and draws share no mutable state. The state is three 32-bit words: the seed's two, and the step,
+which each call of a function that draws increments.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -17,9 +18,58 @@ import numpy as np
 from pellucid.graph.errors import DtypeError, OptionError
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import op
-from pellucid.graph.ops.threefry import FOLD, derive_key, draw_words, to_unit_interval
+from pellucid.graph.operators import call_op
 from pellucid.graph.precedence import Template, TemplatePiece
 from pellucid.graph.types import Type, as_dtype, format_shape, is_float
+
+ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
+
+DRAW, FOLD, SPAWN = 0x70656C, 0x666F6C64, 0x7370776E
+"""Tags of derived keys ("pel", "fold", "spwn"), which separate keys of different purposes."""
+
+
+def threefry(key: tuple[Any, Any], counter: tuple[Any, Any]) -> tuple[Any, Any]:
+    """Encrypt two 32-bit counters with a key of two 32-bit words, in 20 rounds.
+
+    References
+    ----------
+    J. K. Salmon, M. A. Moraes, R. O. Dror and D. E. Shaw, Parallel Random Numbers: As Easy as 1, 2, 3, SC 2011.
+    """
+    words = (key[0], key[1], key[0] ^ key[1] ^ np.uint32(0x1BD11BDA))
+    a, b = counter[0] + words[0], counter[1] + words[1]
+    for block in range(5):
+        for rotation in ROTATIONS[block % 2]:
+            a = a + b
+            b = (b << np.uint32(rotation)) | (b >> np.uint32(32 - rotation))
+            b = a ^ b
+        a = a + words[(block + 1) % 3]
+        b = b + words[(block + 2) % 3] + np.uint32(block + 1)
+    return a, b
+
+
+def derive_key(xp: Any, state: Any, number: Any, purpose: int) -> tuple[Any, Any]:
+    """Derive a key from a seed, a number and a purpose. The words are arrays, because scalars warn on overflow."""
+    return threefry((state[0:1], state[1:2]), (number, xp.full(1, purpose, np.uint32)))
+
+
+def draw_words(xp: Any, state: Any, stream: int, count: int) -> tuple[Any, Any]:
+    key = derive_key(xp, state, xp.full(1, stream, np.uint32), DRAW)
+    index = xp.arange(count, dtype=np.uint32)
+    return threefry(key, (index, state[2:3] + xp.zeros(count, np.uint32)))
+
+
+def count_random_bits(dtype: Any) -> int:
+    """Return the number of random bits in a float: its significand, so that no sample is rounded up to 1."""
+    return {"float16": 11, "bfloat16": 8, "float32": 24}.get(np.dtype(dtype).name, 53)
+
+
+def to_unit_interval(high: Any, low: Any, dtype: Any) -> Any:
+    """Convert random words to floats in [0, 1) with the number of bits of `count_random_bits`."""
+    if np.dtype(dtype).itemsize <= 4:
+        bits = count_random_bits(dtype)
+        return ((high >> np.uint32(32 - bits)).astype(np.float32) * np.float32(2.0**-bits)).astype(dtype)
+    integer = (high >> np.uint32(5)).astype(np.float64) * 2.0**26 + (low >> np.uint32(6)).astype(np.float64)
+    return integer * 2.0**-53
 
 
 def _draw_text(name: str) -> Template:
@@ -32,29 +82,22 @@ def _draw_text(name: str) -> Template:
     return text
 
 
-def _infer_type(state: Expr, like: Expr, stream: int, dtype: Any) -> Type:
-    return Type(like.shape, np.dtype(dtype))
-
-
-def _normalize_settings(state: Expr, like: Expr, stream: int, dtype: Any) -> dict[str, Any]:
-    return {"stream": int(stream), "dtype": as_dtype(dtype)}
-
-
 def _draw_examples(rng: np.random.Generator) -> list[Any]:
     state = np.array([1, 2, 3], np.uint32)
     return [((state, np.zeros((3, 5), bool)), {}), ((state, np.zeros((4,), bool)), {"stream": 7, "dtype": "float64"})]
 
 
-@op(
-    tex=r"\mathcal{{U}}(0, 1)",
-    text=_draw_text("uniform"),
-    infer=_infer_type,
-    normalize=_normalize_settings,
+_random_op = functools.partial(
+    op,
+    infer=lambda state, like, stream, dtype: Type(like.shape, np.dtype(dtype)),
+    normalize=lambda state, like, stream, dtype: {"stream": int(stream), "dtype": as_dtype(dtype)},
     differentiable=False,
     examples=_draw_examples,
-    cost=lambda node, size: 100 * size(node),
     behind="random.Generator",
 )
+
+
+@_random_op(tex=r"\mathcal{{U}}(0, 1)", text=_draw_text("uniform"), cost=lambda node, size: 100 * size(node))
 def random_uniform(xp: Any, state: Any, like: Any, stream: Any = 0, dtype: Any = None) -> Any:
     r"""Random numbers from the uniform distribution on :math:`[0, 1)`.
 
@@ -73,16 +116,7 @@ def random_uniform(xp: Any, state: Any, like: Any, stream: Any = 0, dtype: Any =
     return to_unit_interval(high, low, dtype).reshape(like.shape)
 
 
-@op(
-    tex=r"\mathcal{{N}}(0, 1)",
-    text=_draw_text("normal"),
-    infer=_infer_type,
-    normalize=_normalize_settings,
-    differentiable=False,
-    examples=_draw_examples,
-    cost=lambda node, size: 130 * size(node),
-    behind="random.Generator",
-)
+@_random_op(tex=r"\mathcal{{N}}(0, 1)", text=_draw_text("normal"), cost=lambda node, size: 130 * size(node))
 def random_normal(xp: Any, state: Any, like: Any, stream: Any = 0, dtype: Any = None) -> Any:
     r"""Random numbers from the standard normal distribution, by the Box-Muller transform
     :math:`\sqrt{-2 \log u} \, (\cos 2 \pi v, \sin 2 \pi v)`.
@@ -131,10 +165,6 @@ def fold_in(xp: Any, state: Any, number: Any) -> Any:
     return xp.concatenate([*key, state[2:3]])
 
 
-def _dropout_grad(g: Any, y: Any, x: Any, state: Any, rate: float, stream: int) -> tuple[Any, None]:
-    return dropout(g, state, rate=rate, stream=stream), None
-
-
 def _normalize_dropout(x: Expr, state: Expr, rate: float, stream: int) -> dict[str, Any]:
     if not 0 <= rate < 1:
         raise OptionError(f"dropout: expected a rate in [0, 1). Received: rate={rate}")
@@ -150,7 +180,7 @@ def _normalize_dropout(x: Expr, state: Expr, rate: float, stream: int) -> dict[s
     tex=r"\operatorname{{dropout}}({0:_})",
     infer=lambda x, state, rate, stream: x.type,
     normalize=_normalize_dropout,
-    grad=_dropout_grad,
+    grad=lambda g, y, x, state, rate, stream: (call_op("dropout", g, state, rate=rate, stream=stream), None),
     inference=lambda x, state, rate, stream: x,
     examples=lambda rng: [((rng.normal(size=(4, 5)), np.array([1, 2, 3], np.uint32)), {"rate": 0.5})],
     cost=lambda node, size: 102 * size(node),
@@ -163,18 +193,18 @@ def dropout(xp: Any, x: Any, state: Any, rate: Any = 0.5, stream: Any = 0) -> An
     Parameters
     ----------
     x : Expr
-        Of any shape.
+        Real input of any shape.
     state : Expr of uint32, shape (3,)
         Seed and step of a `pellucid.random.Generator`.
     rate : float
-        The fraction of elements that are set to zero, in [0, 1).
+        Fraction of elements that are set to zero, in [0, 1).
     stream : int
-        The stream number of the draw.
+        Stream number of the draw.
 
     Returns
     -------
     Expr
-        Of the shape of ``x``.
+        Same shape as ``x``.
 
     Raises
     ------

@@ -8,10 +8,11 @@ import numpy as np
 
 from pellucid.graph.errors import OptionError, ShapeError
 from pellucid.graph.expr import Expr, as_expr, promote_operands
-from pellucid.graph.op import register_function
+from pellucid.graph.op import op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.creation import make_constant
-from pellucid.graph.types import format_shape
+from pellucid.graph.ops.formatters import format_operand
+from pellucid.graph.types import Type, as_dtype, normalize_axis
 
 
 @register_function
@@ -21,22 +22,22 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> An
     Parameters
     ----------
     start : number
-        The first number. If ``stop`` is omitted, this is the stop and the first number is 0.
+        First number. If ``stop`` is omitted, this is the stop and the first number is 0.
     stop : number, optional
-        The end of the interval, which is not included.
+        End of the interval, which is not included.
     step : number
-        The spacing.
+        Spacing.
     dtype : dtype, optional
-        The dtype of the result; by default int64 for integers and `config.floatx` for others.
+        Defaults to int64 for integers and `config.floatx` for other numbers.
 
     Returns
     -------
     Expr
-        Of one axis.
+        Vector.
 
     Raises
     ------
-    TypeError
+    UseError
         If a bound is an expression.
 
     Examples
@@ -50,23 +51,23 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> An
 
 @register_function
 def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None) -> Any:
-    r"""Given number of evenly spaced numbers from start to stop, :math:`y_i = a + i (b - a) / (n - 1)`.
+    r"""Evenly spaced numbers from start to stop, :math:`y_i = a + i (b - a) / (n - 1)`.
 
     Parameters
     ----------
     start, stop : Expr, array or number
-        The first and the last number, of shapes that broadcast.
+        First and last number, of shapes that broadcast.
     num : int
-        The number of values.
+        Number of values.
     endpoint : bool
         Whether ``stop`` is the last number. Otherwise the values end one step before it.
     dtype : dtype, optional
-        The dtype of the result; by default `config.floatx` for numbers and the common dtype of expressions.
+        Defaults to `config.floatx` for numbers and the common dtype of expressions.
 
     Returns
     -------
     Expr
-        With ``num`` along the first axis.
+        Array with ``num`` elements along the first axis.
 
     Examples
     --------
@@ -112,7 +113,7 @@ def meshgrid(*xi: Any, indexing: str = "xy", sparse: bool = False) -> list[Any]:
     Parameters
     ----------
     *xi : Expr or array
-        The coordinates along each axis, as vectors or numbers.
+        Coordinates along each axis, as vectors or numbers.
     indexing : {"xy", "ij"}
         Whether the first coordinate varies along the second axis (Cartesian) or along the first (matrix).
     sparse : bool
@@ -126,7 +127,7 @@ def meshgrid(*xi: Any, indexing: str = "xy", sparse: bool = False) -> list[Any]:
     Raises
     ------
     ValueError
-        For another indexing.
+        If ``indexing`` is anything else.
     ShapeError
         If coordinates have more than one axis.
 
@@ -148,9 +149,8 @@ def meshgrid(*xi: Any, indexing: str = "xy", sparse: bool = False) -> list[Any]:
         vector = as_expr(coordinates)
         if vector.ndim > 1:
             raise ShapeError(
-                f"meshgrid: expected coordinates of one axis. Received: {vector}, of shape "
-                f"{format_shape(vector.shape)}. "
-                "Flatten them with pel.ravel"
+                f"meshgrid: expected coordinates of one axis. Received: {format_operand(vector)}. Flatten them with "
+                "pel.ravel"
             )
         others = tuple(a for a in range(len(xi)) if a != axis)
         vector = vector if vector.ndim else call_op("expand_dims", vector, axis=0)
@@ -168,3 +168,25 @@ def indices(dimensions: Any, dtype: Any = "int64") -> Any:
     [[[0, 0], [1, 1]], [[0, 1], [0, 1]]]
     """
     return make_constant(np.indices, tuple(dimensions), dtype=dtype)
+
+
+@op(
+    infer=lambda x, axis, dtype: Type((x.shape[axis],), dtype),
+    normalize=lambda x, axis, dtype: {
+        "axis": normalize_axis(axis, x.ndim, "arange_like", x),
+        "dtype": np.dtype("int64") if dtype is None else as_dtype(dtype),
+    },
+    differentiable=False,
+    examples=lambda rng: [((np.zeros((3, 4)),), {"axis": 1}), ((np.zeros(5),), {"axis": -1, "dtype": "uint32"})],
+    behind="arange",
+)
+def arange_like(xp: Any, x: Any, axis: Any = 0, dtype: Any = None) -> Any:
+    r"""Indices :math:`0, 1, \ldots, n - 1` along an axis of length :math:`n` of an array.
+
+    Examples
+    --------
+    >>> x = pel.vector("x")
+    >>> pel.function([x], arange_like(x) * x)([1.0, 1.0, 1.0])
+    array([0., 1., 2.])
+    """
+    return xp.arange(x.shape[axis], dtype=dtype)

@@ -1,17 +1,19 @@
-r"""Reductions along axes: sum, mean, product, extrema and their indices."""
+r"""Reductions along axes: sum, mean, product, extrema and their indices, and the transpose of broadcasting."""
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
 
+from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import alias, op
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import big_operator_tex, function_tex, method_text
-from pellucid.graph.precedence import ATOM, BIG, TemplatePiece
-from pellucid.graph.types import Type, as_float, normalize_axes, normalize_axis
+from pellucid.graph.precedence import BIG
+from pellucid.graph.types import Type, as_float, format_shape, normalize_axes, normalize_axis
 
 
 def infer_reduced_type(x: Expr, axis: tuple[int, ...], keepdims: bool, dtype: Any = None) -> Type:
@@ -48,15 +50,21 @@ def count_elements(x: Any, axis: tuple[int, ...]) -> Any:
     return call_op("size", x, axis=axis, dtype=x.dtype if x.dtype.itemsize > 2 else np.dtype("float32"))
 
 
-@op(
+_reduction = functools.partial(
+    op,
+    infer=infer_reduced_type,
+    normalize=normalize_reduction,
+    examples=draw_reduction_examples,
+    cost=cost_per_input(1),
+)
+
+
+@_reduction(
     tex=big_operator_tex(r"\sum"),
     tex_precedence=BIG,
     text=method_text("sum"),
     infer=lambda x, axis, keepdims: infer_reduced_type(x, axis, keepdims, get_accumulator_dtype(x.dtype)),
-    normalize=normalize_reduction,
     grad=lambda g, y, x, axis, keepdims: restore_axes(g, x, axis, keepdims),
-    examples=draw_reduction_examples,
-    cost=cost_per_input(1),
 )
 def sum(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     r"""Sum of the elements along axes, :math:`\sum_i x_i`.
@@ -64,16 +72,16 @@ def sum(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     Parameters
     ----------
     x : Expr or array
-        Of any shape. Booleans and small integers are summed as 64-bit integers, as in NumPy.
+        Input of any shape. Booleans and small integers are summed as 64-bit integers, as in NumPy.
     axis : int or tuple of int, optional
-        The axes to sum over; by default all.
+        Axes to sum over (default all).
     keepdims : bool
-        Whether to keep the reduced axes with length 1.
+        Keep the reduced axes with length 1.
 
     Returns
     -------
     Expr
-        Of the remaining axes.
+        Array with the remaining axes.
 
     Examples
     --------
@@ -83,37 +91,18 @@ def sum(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     return xp.sum(x, axis=axis, keepdims=keepdims)
 
 
-def _mean_grad(g: Any, y: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
-    return restore_axes(g, x, axis, keepdims) / count_elements(x, axis)
-
-
-@op(
+@_reduction(
     tex=function_tex(r"\operatorname{mean}"),
     text=method_text("mean"),
     infer=lambda x, axis, keepdims: infer_reduced_type(x, axis, keepdims, as_float(x.dtype)),
-    normalize=normalize_reduction,
     promotes=True,
     floats=True,
-    grad=_mean_grad,
-    examples=draw_reduction_examples,
-    cost=cost_per_input(1),
+    grad=lambda g, y, x, axis, keepdims: restore_axes(g, x, axis, keepdims) / count_elements(x, axis),
 )
 def mean(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     r"""Arithmetic mean of the elements along axes, :math:`\frac{1}{n} \sum_i x_i`.
 
-    Parameters
-    ----------
-    x : Expr or array
-        Of any shape. Integers and booleans are converted to `config.floatx`.
-    axis : int or tuple of int, optional
-        The axes to average over; by default all.
-    keepdims : bool
-        Whether to keep the reduced axes with length 1.
-
-    Returns
-    -------
-    Expr
-        Of the remaining axes.
+    Integers and booleans are cast to `config.floatx`. The parameters are those of `sum`.
 
     Examples
     --------
@@ -131,16 +120,7 @@ def _extreme_grad(g: Any, y: Any, x: Any, axis: tuple[int, ...], keepdims: bool)
 
 
 @alias("amax")
-@op(
-    name="max",
-    tex=function_tex(r"\max"),
-    text=method_text("max"),
-    infer=infer_reduced_type,
-    normalize=normalize_reduction,
-    grad=_extreme_grad,
-    examples=draw_reduction_examples,
-    cost=cost_per_input(1),
-)
+@_reduction(name="max", tex=function_tex(r"\max"), text=method_text("max"), grad=_extreme_grad)
 def max_(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     r"""Maximum of the elements along axes, :math:`\max_i x_i`. Equal maxima share the gradient equally.
 
@@ -153,16 +133,7 @@ def max_(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
 
 
 @alias("amin")
-@op(
-    name="min",
-    tex=function_tex(r"\min"),
-    text=method_text("min"),
-    infer=infer_reduced_type,
-    normalize=normalize_reduction,
-    grad=_extreme_grad,
-    examples=draw_reduction_examples,
-    cost=cost_per_input(1),
-)
+@_reduction(name="min", tex=function_tex(r"\min"), text=method_text("min"), grad=_extreme_grad)
 def min_(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     r"""Minimum of the elements along axes, :math:`\min_i x_i`. Equal minima share the gradient equally.
 
@@ -188,19 +159,17 @@ def _prod_grad(g: Any, y: Any, x: Any, axis: tuple[int, ...], keepdims: bool) ->
     return gradient
 
 
-@op(
+@_reduction(
     tex=big_operator_tex(r"\prod"),
     tex_precedence=BIG,
     text=method_text("prod"),
     infer=lambda x, axis, keepdims: infer_reduced_type(x, axis, keepdims, get_accumulator_dtype(x.dtype)),
-    normalize=normalize_reduction,
     grad=_prod_grad,
     examples=lambda rng: [
         *draw_reduction_examples(rng),
         ((np.array([[0.0, 2.0, -0.5], [0.0, 0.0, 3.0]]),), {"axis": 1}),
         ((np.array([[0.0, 2.0, -0.5], [1.5, 0.0, 3.0]]),), {}),
     ],
-    cost=cost_per_input(1),
 )
 def prod(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     r"""Product of the elements along axes, :math:`\prod_i x_i`.
@@ -227,24 +196,17 @@ def _draw_argmax_examples(rng: np.random.Generator) -> list[Any]:
     return [((x,), {}), ((x,), {"axis": 1}), ((x,), {"keepdims": True})]
 
 
-def _argmax_text(name: str) -> Any:
-    def text(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
-        shown = [] if settings.get("axis") is None else [f"axis={settings['axis']}"]
-        shown += ["keepdims=True"] if settings.get("keepdims") else []
-        return [(operands[0], ATOM), f".{name}({', '.join(shown)})"]
-
-    return text
-
-
-@op(
-    tex=function_tex(r"\operatorname{argmax}"),
-    text=_argmax_text("argmax"),
+_index_op = functools.partial(
+    op,
     infer=_infer_argmax,
     normalize=_normalize_argmax,
     differentiable=False,
     examples=_draw_argmax_examples,
     cost=cost_per_input(1),
 )
+
+
+@_index_op(tex=function_tex(r"\operatorname{argmax}"), text=method_text("argmax"))
 def argmax(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     r"""Index of the first maximum along an axis, :math:`\operatorname{argmax}_i x_i`, as int64.
 
@@ -256,15 +218,7 @@ def argmax(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     return xp.argmax(x, axis=axis, keepdims=keepdims)
 
 
-@op(
-    tex=function_tex(r"\operatorname{argmin}"),
-    text=_argmax_text("argmin"),
-    infer=_infer_argmax,
-    normalize=_normalize_argmax,
-    differentiable=False,
-    examples=_draw_argmax_examples,
-    cost=cost_per_input(1),
-)
+@_index_op(tex=function_tex(r"\operatorname{argmin}"), text=method_text("argmin"))
 def argmin(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     r"""Index of the first minimum along an axis, :math:`\operatorname{argmin}_i x_i`, as int64.
 
@@ -274,3 +228,36 @@ def argmin(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     p.argmin(axis=1)
     """
     return xp.argmin(x, axis=axis, keepdims=keepdims)
+
+
+def _infer_sum_like(x: Expr, like: Expr) -> Type:
+    if like.ndim > x.ndim:
+        raise ShapeError(
+            f"sum_like: expected {x} to have at least the axes of {like}. Received: shapes {format_shape(x.shape)} and "
+            f"{format_shape(like.shape)}"
+        )
+    return Type(like.shape, x.dtype)
+
+
+@op(
+    infer=_infer_sum_like,
+    grad=lambda g, y, x, like: (call_op("broadcast_like", g, x), None),
+    examples=lambda rng: [
+        ((rng.normal(size=(2, 3, 4)), np.zeros((3, 1))), {}),
+        ((rng.normal(size=(2, 3)), np.zeros((2, 3))), {}),
+    ],
+    cost=lambda node, size: size(node.inputs[0]),
+    behind="broadcast_to",
+)
+def sum_like(xp: Any, x: Any, like: Any) -> Any:
+    r"""Sum an array over the axes along which another is broadcast to it: the transpose of `broadcast_like`, for sizes
+    that are only known at run time.
+
+    Examples
+    --------
+    >>> pel.sum_like(pel.matrix("x", shape=("n", 3)), pel.vector("b", shape=(3,))).shape
+    (3,)
+    """
+    new_count = x.ndim - like.ndim
+    repeated = [a for a in range(new_count, x.ndim) if like.shape[a - new_count] == 1 != x.shape[a]]
+    return xp.sum(x, axis=(*range(new_count), *repeated), dtype=x.dtype).reshape(like.shape)

@@ -11,10 +11,10 @@ from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.op import op, register_function
 from pellucid.graph.operators import call_op
-from pellucid.graph.ops.formatters import function_tex
+from pellucid.graph.ops.formatters import format_operand, function_tex
 from pellucid.graph.ops.reshape import ravel
 from pellucid.graph.precedence import TemplatePiece
-from pellucid.graph.types import Dim, Type, Unknown, format_shape, normalize_axis
+from pellucid.graph.types import Dim, Type, Unknown, normalize_axis
 
 
 def multiply_dim(dim: Dim, count: int) -> Dim:
@@ -87,12 +87,12 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     Parameters
     ----------
     a : Expr or array
-        Of any shape.
+        Input of any shape.
     repeats : int or sequence of int
-        The number of repetitions, for all elements or for each element along the axis. A sequence requires a known
+        Number of repetitions, for all elements or for each element along the axis. A sequence requires a known
         length of the axis.
     axis : int, optional
-        The axis to repeat along; by default the array is flattened first.
+        Axis to repeat along; by default the array is flattened first.
 
     Returns
     -------
@@ -120,8 +120,8 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
         return repeat_each(x, counts.item(), axis)
     if x.shape[axis] != len(counts):
         raise ShapeError(
-            f"repeat: expected one number for each element along axis {axis} of {x}, of shape {format_shape(x.shape)}. "
-            f"Received: {len(counts)} numbers"
+            f"repeat: expected one number for each element along axis {axis} of {format_operand(x)}. Received: "
+            f"{len(counts)} numbers"
         )
     return call_op("take", x, np.repeat(np.arange(len(counts)), counts), axis=axis)
 
@@ -152,10 +152,7 @@ def _tile_grad(g: Any, y: Any, x: Any, reps: tuple[int, ...]) -> Any:
     infer=_infer_tile,
     normalize=_normalize_tile,
     grad=_tile_grad,
-    examples=lambda rng: [
-        ((rng.normal(size=(2, 3)),), {"reps": 2}),
-        ((rng.normal(size=(2, 3)),), {"reps": (2, 1, 3)}),
-    ],
+    examples=lambda rng: [((rng.normal(size=(2, 3)),), {"reps": 2}), ((rng.normal(size=(2, 3)),), {"reps": (2, 1, 3)})],
     cost=0,
 )
 def tile(xp: Any, x: Any, reps: Any = 1) -> Any:
@@ -164,9 +161,9 @@ def tile(xp: Any, x: Any, reps: Any = 1) -> Any:
     Parameters
     ----------
     x : Expr or array
-        Of any shape.
+        Input of any shape.
     reps : int or tuple of int
-        The number of repetitions along the last axes. New first axes are added for more numbers than axes.
+        Number of repetitions along the last axes. For more numbers than axes, axes are added in front.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-r"""Reshape, expand_dims, squeeze, broadcasting and size."""
+r"""Reshape, expand_dims, squeeze, broadcasting, shape and size."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.op import op, register_function
 from pellucid.graph.operators import call_op
-from pellucid.graph.ops.formatters import shape_function_tex
+from pellucid.graph.ops.formatters import format_operand, shape_function_tex
 from pellucid.graph.precedence import ATOM, TemplatePiece
 from pellucid.graph.types import Dim, Shape, Type, Unknown, as_shape, covers, format_shape, normalize_axes, unify
 
 
-def _draw_tensor(rng: np.random.Generator) -> np.ndarray[Any, Any]:
+def draw_tensor(rng: np.random.Generator) -> np.ndarray[Any, Any]:
     return rng.normal(size=(2, 3, 4))
 
 
@@ -59,16 +59,14 @@ def infer_new_shape(x: Expr, shape: Shape) -> Shape:
     if -1 not in shape:
         if comparable and old_size != new_size:
             raise ShapeError(
-                f"reshape: {x}, of shape {format_shape(x.shape)}, does not have the number of elements of shape "
-                f"{format_shape(shape)}. Write -1 for one size that is to be inferred"
+                f"reshape: {format_operand(x)}, does not have the number of elements of shape {format_shape(shape)}. "
+                "Write -1 for one size that is to be inferred"
             )
         return shape
     inferred: Dim = Unknown()
     if comparable and new_size:
         if old_size % new_size:
-            raise ShapeError(
-                f"reshape: {x}, of shape {format_shape(x.shape)}, does not divide into shape {format_shape(shape)}"
-            )
+            raise ShapeError(f"reshape: {format_operand(x)}, does not divide into shape {format_shape(shape)}")
         inferred = old_size // new_size
     elif len(unmatched_names) == 1 and old_size == new_size and all_matched:
         inferred = unmatched_names[0]
@@ -111,7 +109,7 @@ def _reshape_text(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiec
     infer=_infer_reshape,
     normalize=_normalize_reshape,
     grad=lambda g, y, x, shape: call_op("reshape_like", g, x),
-    examples=lambda rng: [((_draw_tensor(rng),), {"shape": (6, 4)}), ((_draw_tensor(rng),), {"shape": (-1, 2)})],
+    examples=lambda rng: [((draw_tensor(rng),), {"shape": (6, 4)}), ((draw_tensor(rng),), {"shape": (-1, 2)})],
     cost=0,
 )
 def reshape(xp: Any, x: Any, shape: Any = ()) -> Any:
@@ -120,14 +118,14 @@ def reshape(xp: Any, x: Any, shape: Any = ()) -> Any:
     Parameters
     ----------
     x : Expr or array
-        Of any shape.
+        Input of any shape.
     shape : tuple of int and str
-        The new shape. One size may be ``-1``, which is inferred. A name is the size of the axis of that name.
+        New shape. One size may be ``-1``, which is inferred. A name is the size of the axis of that name.
 
     Returns
     -------
     Expr
-        Of the new shape.
+        Array of the new shape.
 
     Raises
     ------
@@ -146,7 +144,7 @@ def reshape(xp: Any, x: Any, shape: Any = ()) -> Any:
     tex=shape_function_tex(r"\operatorname{reshape}"),
     infer=lambda x, like: Type(like.shape, x.dtype),
     grad=lambda g, y, x, like: (call_op("reshape_like", g, x), None),
-    examples=lambda rng: [((_draw_tensor(rng), np.zeros((6, 4))), {})],
+    examples=lambda rng: [((draw_tensor(rng), np.zeros((6, 4))), {})],
     cost=0,
     behind="reshape",
 )
@@ -191,7 +189,7 @@ def _infer_expand_dims(x: Expr, axis: tuple[int, ...]) -> Type:
     infer=_infer_expand_dims,
     normalize=_normalize_expand_dims,
     grad=lambda g, y, x, axis: call_op("squeeze", g, axis=axis),
-    examples=lambda rng: [((_draw_tensor(rng),), {"axis": 1}), ((_draw_tensor(rng),), {"axis": (0, -1)})],
+    examples=lambda rng: [((draw_tensor(rng),), {"axis": 1}), ((draw_tensor(rng),), {"axis": (0, -1)})],
     cost=0,
 )
 def expand_dims(xp: Any, x: Any, axis: Any = 0) -> Any:
@@ -261,7 +259,7 @@ def _infer_broadcast(x: Expr, shape: Shape) -> Type:
         a == 1 or unify(a, b) is not None for a, b in zip(x.shape[::-1], shape[::-1], strict=False)
     )
     if not fits:
-        raise ShapeError(f"{x}, of shape {format_shape(x.shape)}, does not broadcast to shape {format_shape(shape)}")
+        raise ShapeError(f"{format_operand(x)}, does not broadcast to shape {format_shape(shape)}")
     return Type(shape, x.dtype)
 
 
@@ -281,8 +279,8 @@ def _normalize_broadcast_to(x: Expr, shape: Any) -> dict[str, Any]:
     missing = [d for d in dims if isinstance(d, str) and d not in x.shape]
     if missing:
         raise ShapeError(
-            f"broadcast_to {format_shape(dims)}: {x}, of shape {format_shape(x.shape)}, has no axis "
-            f"{format_shape((missing[0],))[1:-2]}. Take the shape from an expression: pel.broadcast_like(x, like)"
+            f"broadcast_to {format_shape(dims)}: {format_operand(x)}, has no axis {format_shape((missing[0],))[1:-2]}. "
+            "Take the shape from an expression: pel.broadcast_like(x, like)"
         )
     return {"shape": tuple(to_axis_dim(d, x.shape) if isinstance(d, str) else d for d in dims)}
 
@@ -337,7 +335,7 @@ def _size_text(operands: tuple[Any, ...], settings: Any) -> list[Any]:
         "dtype": np.dtype("int64" if dtype is None else dtype),
     },
     differentiable=False,
-    examples=lambda rng: [((_draw_tensor(rng),), {}), ((_draw_tensor(rng),), {"axis": (0, 1), "dtype": "float32"})],
+    examples=lambda rng: [((draw_tensor(rng),), {}), ((draw_tensor(rng),), {"axis": (0, 1), "dtype": "float32"})],
     cost=0,
 )
 def size(xp: Any, x: Any, axis: Any = None, dtype: Any = None) -> Any:
@@ -349,3 +347,27 @@ def size(xp: Any, x: Any, axis: Any = None, dtype: Any = None) -> Any:
     size(x, axis=0)
     """
     return xp.asarray(math.prod(x.shape[a] for a in axis), dtype=dtype)
+
+
+@register_function
+def shape(x: Any) -> Any:
+    r"""Shape of an expression when the graph is built: a tuple of sizes and names. See `size` for run-time sizes.
+
+    Examples
+    --------
+    >>> pel.shape(pel.matrix("x", shape=("n", 3)))
+    ('n', 3)
+    """
+    return as_expr(x).shape
+
+
+@register_function
+def ndim(x: Any) -> Any:
+    r"""Number of axes.
+
+    Examples
+    --------
+    >>> pel.ndim(pel.matrix("x"))
+    2
+    """
+    return as_expr(x).ndim

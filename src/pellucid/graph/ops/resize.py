@@ -11,9 +11,9 @@ from pellucid.graph.errors import OptionError, ShapeError, near_miss
 from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.op import op, register_function
 from pellucid.graph.operators import call_op
-from pellucid.graph.ops.formatters import call_text
+from pellucid.graph.ops.formatters import call_text, format_operand
 from pellucid.graph.ops.sliding_windows import as_tuple
-from pellucid.graph.types import Type, format_shape
+from pellucid.graph.types import Type
 
 Array = np.ndarray[Any, Any]
 
@@ -47,11 +47,7 @@ def compute_resize_weights(method: str, old: int, new: int, antialias: bool) -> 
 
 def _normalize_settings(x: Expr, size: Any, interpolation: Any, antialias: Any) -> dict[str, Any]:
     sizes = get_spatial_sizes(x)
-    return {
-        "size": as_tuple(size, len(sizes), "size"),
-        "interpolation": interpolation,
-        "antialias": bool(antialias),
-    }
+    return {"size": as_tuple(size, len(sizes), "size"), "interpolation": interpolation, "antialias": bool(antialias)}
 
 
 def get_spatial_sizes(x: Expr, what: str = "resize") -> list[int]:
@@ -59,8 +55,7 @@ def get_spatial_sizes(x: Expr, what: str = "resize") -> list[int]:
     sizes = [d for d in x.shape[1:-1] if isinstance(d, int)]
     if x.ndim < 3 or len(sizes) != x.ndim - 2 or 0 in sizes:
         raise ShapeError(
-            f"{what}: expected images (batch, ..., channels) of known sizes. "
-            f"Received: {x} of shape {format_shape(x.shape)}"
+            f"{what}: expected images (batch, ..., channels) of known sizes. Received: {format_operand(x)}"
         )
     return sizes
 
@@ -82,7 +77,7 @@ def _get_cost(node: Expr, size: Any) -> Any:
 @op(
     tex=r"\operatorname{{resize}}({0:_})",
     text=call_text("resize", interpolation="bilinear", antialias=False),
-    compound=True,
+    composite=True,
     promotes=True,
     floats=True,
     infer=lambda x, size, **settings: Type((x.shape[0], *size, x.shape[-1]), x.dtype),
@@ -115,19 +110,19 @@ def resize(images: Any, size: int | Sequence[int], interpolation: str = "bilinea
     Parameters
     ----------
     images : Expr or array, shape (batch, ..., channels)
-        With one, two or three spatial axes of known sizes. Integers are converted to `config.floatx` unless the method
-        is ``"nearest"``.
+        Images with one, two or three spatial axes of known sizes. Integers are cast to `config.floatx`, except for
+        ``"nearest"``.
     size : int or sequence of int
-        The new size of each spatial axis.
+        New size of each spatial axis.
     interpolation : {"bilinear", "nearest", "bicubic", "lanczos3", "lanczos5"}
         Interpolation method.
     antialias : bool
-        Whether to widen the kernel when the image shrinks, which averages over the removed pixels.
+        Widen the kernel when the image shrinks, which averages over the removed pixels.
 
     Returns
     -------
     Expr, shape (batch, ..., channels)
-        Of the new size.
+        Images of the new size.
 
     Raises
     ------

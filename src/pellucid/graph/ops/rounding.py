@@ -6,11 +6,9 @@ from typing import Any
 
 from pellucid.graph.op import alias, op, register_function
 from pellucid.graph.operators import call_op
+from pellucid.graph.ops.elementwise import NUMERIC_KINDS, POSITIVE
 from pellucid.graph.precedence import ATOM, COMPARE, DIVIDE
 from pellucid.graph.types import is_float
-
-POSITIVE = (0.2, 3.0)
-NUMBERS = "iuf"
 
 
 def _floor_divide_xla(xp: Any, x: Any, y: Any) -> Any:
@@ -24,7 +22,7 @@ def _floor_divide_xla(xp: Any, x: Any, y: Any) -> Any:
     tex_precedence=ATOM,
     text="{0} // {1:>}",
     precedence=DIVIDE,
-    accepts=NUMBERS,
+    accepts=NUMERIC_KINDS,
     differentiable=False,
     domain=((-3, 3), POSITIVE),
     xla=_floor_divide_xla,
@@ -46,7 +44,7 @@ def floor_divide(xp: Any, x: Any, y: Any) -> Any:
     tex_precedence=COMPARE,
     text="{0} % {1:>}",
     precedence=DIVIDE,
-    accepts=NUMBERS,
+    accepts=NUMERIC_KINDS,
     domain=((-3, 3), (3.1, 4.0)),
     grad=lambda g, z, x, y: (g, -g * call_op("floor_divide", x, y)),
 )
@@ -63,7 +61,7 @@ def remainder(xp: Any, x: Any, y: Any) -> Any:
 
 @op(
     tex=r"\operatorname{{fmod}}({0:_}, {1:_})",
-    accepts=NUMBERS,
+    accepts=NUMERIC_KINDS,
     domain=((-3, 3), (3.1, 4.0)),
     grad=lambda g, z, x, y: (g, -g * call_op("trunc", x / y)),
 )
@@ -143,7 +141,7 @@ def rint(xp: Any, x: Any) -> Any:
 @op(
     name="round",
     tex=r"\operatorname{{round}}({0:_})",
-    accepts=NUMBERS,
+    accepts=NUMERIC_KINDS,
     normalize=lambda x, decimals=0: {"decimals": int(decimals)},
     differentiable=False,
 )
@@ -153,21 +151,19 @@ def round_(xp: Any, x: Any, decimals: Any = 0) -> Any:
     Parameters
     ----------
     x : Expr, array or number
-        Of any shape. Integers stay integers.
+        Input of any shape. Integers stay integers.
     decimals : int
-        The number of decimals. A negative number rounds to a power of 10.
+        Number of decimals. A negative number rounds to a power of 10.
 
     Returns
     -------
     Expr
-        Of the shape and dtype of ``x``.
+        Same shape and dtype as ``x``.
 
     Examples
     --------
     >>> pel.function([], pel.round([1.26, 15.0], 1))()
     array([ 1.3, 15. ], dtype=float32)
-    >>> pel.vector("x").round(1)
-    round(x, decimals=1)
     """
     if decimals >= 0 and not is_float(x.dtype):
         return x

@@ -1,4 +1,4 @@
-r"""Loops in a graph: `scan`, with taps, truncation and checkpoints."""
+r"""Loops in a graph: `scan`, with taps, truncation and checkpoints, and map, reduce and the folds built on it."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ from pellucid.graph.ops.closure_conversion import (
     collect_dependents,
     make_body,
     make_placeholder,
+    push_loop_counter,
     to_operand,
     trace_function,
 )
-from pellucid.graph.ops.loop_counters import push_loop_counter
 from pellucid.graph.ops.scan_primitive import scan_loop
 from pellucid.graph.traversal import topological
 from pellucid.graph.types import Dim, Unknown
+from pellucid.graph.validation import check_integer
 
 _loop_numbers = itertools.count(1)
 
@@ -48,7 +49,7 @@ def taps(value: Any, lags: Sequence[int]) -> Taps:
     value : Expr
         A sequence, or the initial states along the first axis, the oldest first.
     lags : sequence of int
-        The offsets of the elements from the current step. ``[-2, -1]`` are the two previous states. The lags of states
+        Offsets of the elements from the current step. ``[-2, -1]`` are the two previous states. The lags of states
         are negative. The loop has only the steps at which all elements of a sequence exist.
 
     Returns
@@ -114,11 +115,11 @@ def scan(
     non_sequences : Expr or sequence of Expr
         Additional arguments of every step. Outside expressions that the step uses need not be listed.
     length : int, optional
-        The number of steps, required without sequences.
+        Number of steps, required without sequences.
     reverse : bool
         Whether to iterate from the last element to the first. Results keep the order of the sequences.
     truncate : int, optional
-        The number of steps, counted from the last, through which the gradient flows (truncated backpropagation).
+        Number of steps, counted from the last, through which the gradient flows (truncated backpropagation).
     checkpoint : bool or int, optional
         For the gradient, store the states of every ``checkpoint``-th step only and recompute the steps in between.
         True uses the square root of the number of steps, so that memory grows as :math:`\sqrt n`.
@@ -126,7 +127,7 @@ def scan(
     Returns
     -------
     Expr or list of Expr
-        The results of all steps, stacked along a new first axis. Indexing with ``[-1]`` gives the last state without
+        Results of all steps, stacked along a new first axis. Indexing with ``[-1]`` gives the last state without
         computing the stack.
 
     Raises
@@ -136,7 +137,7 @@ def scan(
     DtypeError
         If a step changes the dtype of a state.
     ValueError
-        If ``truncate`` or ``checkpoint`` is invalid.
+        If ``length``, ``truncate`` or ``checkpoint`` is invalid.
 
     Examples
     --------
@@ -171,6 +172,7 @@ def build_loop(
     xs = [x for s in as_list(sequences) for x in _slice_taps(name, s)]
     if not xs and length is None:
         raise ShapeError(f"{name}: expected length=..., the number of steps, because there are no sequences")
+    length = None if length is None else check_integer("length", length, 0, owner=name)
     starts = [_get_initial_states(name, h, [*xs, *as_list(init)]) for h in as_list(init)]
     number = next(_loop_numbers)
     x_inputs = [make_placeholder(f"x{number}_{i}", x, 1) for i, x in enumerate(xs)]
@@ -254,14 +256,10 @@ def _normalize_gradient_settings(
     name: str, truncate: int | None, checkpoint: bool | int | None, steps: Dim | None
 ) -> dict[str, int | None]:
     """Validate truncate and checkpoint and compute the number of steps in a segment."""
-    if truncate is not None and (isinstance(truncate, bool) or truncate < 1):
-        raise OptionError(
-            f"{name}: expected truncate to be a number of steps, 1 or more. Received: truncate={truncate}"
-        )
-    if checkpoint is not None and checkpoint is not True and checkpoint is not False and checkpoint < 1:
-        raise OptionError(
-            f"{name}: expected checkpoint to be True or 1 or more steps. Received: checkpoint={checkpoint}"
-        )
+    if truncate is not None:
+        truncate = check_integer("truncate", truncate, owner=name)
+    if checkpoint is not None and not isinstance(checkpoint, bool):
+        checkpoint = check_integer("checkpoint", checkpoint, owner=name)
     if not checkpoint:
         return {"truncate": truncate, "checkpoint": None}
     if truncate is not None:
@@ -269,7 +267,7 @@ def _normalize_gradient_settings(
             f"{name}: truncate and checkpoint exclude each other; a truncated gradient needs no checkpoints"
         )
     if isinstance(steps, int):
-        return {"truncate": None, "checkpoint": math.isqrt(max(steps, 1)) if checkpoint is True else int(checkpoint)}
+        return {"truncate": None, "checkpoint": math.isqrt(max(steps, 1)) if checkpoint is True else checkpoint}
     if checkpoint is True or checkpoint > 1:
         received = "an unknown number" if isinstance(steps, Unknown) else steps
         raise ShapeError(
@@ -277,3 +275,88 @@ def _normalize_gradient_settings(
             "sequences, or pass checkpoint=1, which stores all states and nothing else"
         )
     return {"truncate": None, "checkpoint": 1}
+
+
+@register_function
+def map_(function: Callable[..., Any], sequences: Any, non_sequences: Any = ()) -> Any:
+    r"""Apply a function to each element of one or more sequences, :math:`y_t = f(x_t)`.
+
+    Parameters
+    ----------
+    function : function
+        ``function(*x_t, *non_sequences)`` receives one element of each sequence and returns one or more expressions.
+    sequences, non_sequences
+        As for `scan`.
+
+    Returns
+    -------
+    Expr or list of Expr
+        Results, stacked along a new first axis.
+
+    Examples
+    --------
+    >>> x = pel.matrix("x")
+    >>> f = pel.function([x], pel.map(lambda row: row / row.sum(), x))
+    >>> f([[1.0, 3.0], [2.0, 2.0]])
+    array([[0.25, 0.75], [0.5 , 0.5 ]], dtype=float32)
+    """
+    loop = build_loop("map", function, sequences, (), non_sequences)
+    return loop.stacked if loop.returns_list else loop.stacked[0]
+
+
+@register_function
+def reduce(
+    step: Callable[..., Any], sequences: Any, init: Any, non_sequences: Any = (), *, reverse: bool = False
+) -> Any:
+    r"""Reduce sequences to the last states of a loop, :math:`h_T` with :math:`h_t = f(x_t, h_{t-1})`.
+
+    Parameters
+    ----------
+    step : function
+        ``step(*x_t, *h, *non_sequences)`` returns the new states, as for `scan`.
+    sequences, init, non_sequences, reverse
+        As for `scan`.
+
+    Returns
+    -------
+    Expr or list of Expr
+        Last states, or ``init`` for empty sequences.
+
+    Examples
+    --------
+    >>> x = pel.vector("x")
+    >>> f = pel.function([x], pel.reduce(lambda x_t, s: 2 * s + x_t, x, 0.0))
+    >>> float(f([1.0, 0.0, 1.0]))
+    5.0
+    """
+    return _get_last_states(build_loop("reduce", step, sequences, init, non_sequences, reverse=reverse))
+
+
+@register_function
+def foldl(step: Callable[..., Any], sequences: Any, init: Any, non_sequences: Any = ()) -> Any:
+    r"""Fold sequences from the first element, :math:`f(x_n, \ldots f(x_2, f(x_1, h)))`; see `reduce`.
+
+    Examples
+    --------
+    >>> x = pel.vector("x")
+    >>> float(pel.foldl(lambda x_t, s: x_t - s, x, 0.0).eval({x: [1.0, 2.0, 4.0]}))
+    3.0
+    """
+    return _get_last_states(build_loop("foldl", step, sequences, init, non_sequences))
+
+
+@register_function
+def foldr(step: Callable[..., Any], sequences: Any, init: Any, non_sequences: Any = ()) -> Any:
+    r"""Fold sequences from the last element, :math:`f(x_1, f(x_2, \ldots f(x_n, h)))`; see `reduce`.
+
+    Examples
+    --------
+    >>> x = pel.vector("x")
+    >>> float(pel.foldr(lambda x_t, s: x_t - 2 * s, x, 0.0).eval({x: [1.0, 2.0, 4.0]}))
+    13.0
+    """
+    return _get_last_states(build_loop("foldr", step, sequences, init, non_sequences, reverse=True))
+
+
+def _get_last_states(loop: LoopResults) -> Any:
+    return loop.last if loop.returns_list else loop.last[0]

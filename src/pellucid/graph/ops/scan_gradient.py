@@ -32,7 +32,7 @@ class BackwardStep:
 
     Attributes
     ----------
-    body : Body
+    body : Subgraph
         Its inputs are those of ``scanned``, ``carried`` and ``accumulated``, then the loop-invariant operands.
     scanned : tuple of (str, int)
         The sequences of the gradient loop: a "gradient" or "output" of a forward output, a "sequence" of the forward

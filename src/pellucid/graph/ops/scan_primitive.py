@@ -14,6 +14,7 @@ from pellucid.graph.inference import inference
 from pellucid.graph.op import op
 from pellucid.graph.op_def import PrunedOp
 from pellucid.graph.operators import call_op
+from pellucid.graph.ops.formatters import separate_operands
 from pellucid.graph.ops.scan_gradient import scan_grad
 from pellucid.graph.precedence import TemplatePiece
 from pellucid.graph.subgraph import Subgraph
@@ -61,11 +62,8 @@ def _scan_xla(
 ) -> Any:
     from jax import lax
 
-    xs, init, invariants = (
-        operands[:sequences],
-        operands[sequences : sequences + states],
-        operands[sequences + states :],
-    )
+    xs, init = operands[:sequences], operands[sequences : sequences + states]
+    invariants = operands[sequences + states :]
 
     def step(carry: Any, x: Any) -> Any:
         new = evaluate_subgraph(xp, body, [*x, *carry, *invariants])
@@ -162,15 +160,9 @@ def _draw_examples(rng: np.random.Generator) -> list[Any]:
 
 
 def _text(operands: tuple[Any, ...], settings: Mapping[str, Any]) -> list[TemplatePiece]:
-    pieces: list[TemplatePiece] = [p for o in operands for p in (", ", (o, 0))][1:]
     shown = [", reverse=True"] if settings.get("reverse") else []
     shown += [f", {key}={settings[key]}" for key in ("truncate", "checkpoint") if settings.get(key)]
-    return ["scan(", *pieces, *shown, ")"]
-
-
-def _tex(operands: tuple[Any, ...], settings: Mapping[str, Any]) -> list[TemplatePiece]:
-    pieces: list[TemplatePiece] = [p for o in operands for p in (r",\, ", (o, 0))][1:]
-    return [r"\operatorname{scan}(", *pieces, ")"]
+    return ["scan(", *separate_operands(operands), *shown, ")"]
 
 
 @op(
@@ -183,7 +175,7 @@ def _tex(operands: tuple[Any, ...], settings: Mapping[str, Any]) -> list[Templat
     widen=_restore_outputs,
     examples=_draw_examples,
     cost=0,
-    tex=_tex,
+    tex=lambda operands, settings: [r"\operatorname{scan}(", *separate_operands(operands, r",\, "), ")"],
     text=_text,
     behind="scan",
 )

@@ -14,6 +14,7 @@ from pellucid.graph.errors import DtypeError, ShapeError
 from pellucid.graph.expr import Constant, Expr
 from pellucid.graph.op import OpFunction, op
 from pellucid.graph.operators import call_op
+from pellucid.graph.ops.formatters import format_operand
 from pellucid.graph.ops.index_spec import (
     ARRAY,
     Index,
@@ -38,7 +39,7 @@ def _infer_scatter(x: Expr, values: Expr, *indices: Expr, index: Index) -> Type:
     aligned = zip(values.shape[::-1], part.shape[::-1], strict=False)
     if values.ndim > part.ndim or any(a != 1 and unify(a, b) is None for a, b in aligned):
         raise ShapeError(
-            f"{values}, of shape {format_shape(values.shape)}, does not broadcast to the indexed part of {x}, of shape "
+            f"{format_operand(values)}, does not broadcast to the indexed part of {x}, of shape "
             f"{format_shape(part.shape)}"
         )
     if values.dtype != x.dtype:
@@ -121,11 +122,11 @@ def _scatter_xla(xp: Any, x: Any, values: Any, indices: Sequence[Any], index: In
     return getattr(target, method)(values)
 
 
-def _add_grad(g: Any, y: Any, x: Any, values: Any, indices: Any, index: Index) -> tuple[Any, Any]:
-    return g, _unbroadcast(index_array(g, index, indices), values)
-
-
-@_scatter_op("add", r"\overset{+}{\gets}", _add_grad)
+@_scatter_op(
+    "add",
+    r"\overset{+}{\gets}",
+    lambda g, y, x, values, indices, index: (g, _unbroadcast(index_array(g, index, indices), values)),
+)
 def add_at(xp: Any, x: Any, values: Any, *indices: Any, index: Any = ()) -> Any:
     r"""Add values at indices, :math:`y_k = x_k + \sum_{j : i_j = k} v_j`, as ``x.at[i].add(v)``.
 
@@ -149,7 +150,7 @@ def _set_grad(g: Any, y: Any, x: Any, values: Any, indices: Any, index: Index) -
     zero = np.zeros((), g.dtype)
     g_values = index_array(g, index, indices)
     if _may_have_duplicates(x, indices, index):
-        g_values = call_op("where", call_op("stays_at", x, *indices, index=index), g_values, zero)
+        g_values = call_op("where", call_op("is_last_write", x, *indices, index=index), g_values, zero)
     return set_at(g, zero, *indices, index=index), _unbroadcast(g_values, values)
 
 
@@ -171,8 +172,6 @@ def set_at(xp: Any, x: Any, values: Any, *indices: Any, index: Any = ()) -> Any:
     Examples
     --------
     >>> x = pel.vector("x", shape=(3,))
-    >>> x.at[1:].set(0.0)
-    x.at[1:].set(0)
     >>> pel.function([x], x.at[np.array([0, 0])].set(np.array([7.0, 8.0], "float32")))([1, 2, 3])
     array([8., 2., 3.], dtype=float32)
     """
@@ -183,7 +182,6 @@ def set_at(xp: Any, x: Any, values: Any, *indices: Any, index: Any = ()) -> Any:
 
 
 def _is_last_write(xp: Any, like: Any, indices: Sequence[Any], index: Index) -> Any:
-    """Return whether each value is the last that is written to its element."""
     key = to_numpy_index(index, indices) if xp is np else to_jax_index(like, index, indices)
     targets = xp.arange(like.size).reshape(like.shape)[key]
     order = xp.arange(targets.size)
@@ -195,13 +193,19 @@ def _is_last_write(xp: Any, like: Any, indices: Sequence[Any], index: Index) -> 
     return last[targets] == order.reshape(targets.shape)
 
 
-def _stays_at_text(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
+def _is_last_write_text(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
     x, *arrays = operands
-    return ["stays_at(", (x, ATOM), "[", *format_index(settings.get("index") or [ARRAY] * len(arrays), arrays), "])"]
+    return [
+        "is_last_write(",
+        (x, ATOM),
+        "[",
+        *format_index(settings.get("index") or [ARRAY] * len(arrays), arrays),
+        "])",
+    ]
 
 
 @op(
-    text=_stays_at_text,
+    text=_is_last_write_text,
     infer=lambda like, *indices, index: Type(infer_indexed(like, index, indices).shape, np.dtype(bool)),
     normalize=lambda like, *indices, index: normalize_array_index(like, indices, index),
     differentiable=False,
@@ -209,13 +213,13 @@ def _stays_at_text(operands: tuple[Any, ...], settings: Any) -> list[TemplatePie
     cost=lambda node, size: 3 * size(node),
     behind="at",
 )
-def stays_at(xp: Any, like: Any, *indices: Any, index: Any = ()) -> Any:
+def is_last_write(xp: Any, like: Any, *indices: Any, index: Any = ()) -> Any:
     r"""Whether each value that `set_at` writes stays, or is overwritten by a later value at the same index.
 
     Examples
     --------
     >>> x = pel.vector("x", shape=(3,))
-    >>> pel.function([x], pel.stays_at(x, np.array([0, 2, 0])))([1, 2, 3])
+    >>> pel.function([x], pel.is_last_write(x, np.array([0, 2, 0])))([1, 2, 3])
     array([False,  True,  True])
     """
     return _is_last_write(xp, like, indices, index)

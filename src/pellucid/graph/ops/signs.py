@@ -8,12 +8,11 @@ import numpy as np
 
 from pellucid.graph.op import op
 from pellucid.graph.operators import call_op
+from pellucid.graph.ops.elementwise import NUMERIC_KINDS, POSITIVE
 from pellucid.graph.precedence import MULTIPLY
 
-POSITIVE = (0.2, 3.0)
 
-
-@op(tex=r"\operatorname{{sign}}({0:_})", accepts="iuf", differentiable=False, edge=(0.0,))
+@op(tex=r"\operatorname{{sign}}({0:_})", accepts=NUMERIC_KINDS, differentiable=False, edge=(0.0,))
 def sign(xp: Any, x: Any) -> Any:
     r"""Sign of every element: :math:`-1`, :math:`0` or :math:`1`.
 
@@ -37,17 +36,13 @@ def signbit(xp: Any, x: Any) -> Any:
     return xp.signbit(x)
 
 
-def _copysign_grad(g: Any, z: Any, x: Any, y: Any) -> Any:
-    return g * call_op("sign", x) * copysign(np.ones((), y.dtype), y), None
-
-
 @op(
     tex=r"\left|{0:_}\right| \operatorname{{sign}}({1:_})",
     tex_precedence=MULTIPLY,
     floats=True,
     domain=(POSITIVE, POSITIVE),
     edge=(0.0,),
-    grad=_copysign_grad,
+    grad=lambda g, z, x, y: (g * call_op("sign", x) * call_op("copysign", np.ones((), y.dtype), y), None),
 )
 def copysign(xp: Any, x: Any, y: Any) -> Any:
     r"""Magnitude of the first with the sign of the second operand, :math:`|x| \operatorname{sign}(y)`. The sign of
@@ -61,11 +56,12 @@ def copysign(xp: Any, x: Any, y: Any) -> Any:
     return xp.copysign(x, y)
 
 
-def _heaviside_grad(g: Any, z: Any, x: Any, y: Any) -> Any:
-    return None, call_op("where", call_op("equal", x, 0), g, np.zeros((), z.dtype))
-
-
-@op(tex=r"\operatorname{{H}}({0:_}, {1:_})", floats=True, edge=(0.0,), grad=_heaviside_grad)
+@op(
+    tex=r"\operatorname{{H}}({0:_}, {1:_})",
+    floats=True,
+    edge=(0.0,),
+    grad=lambda g, z, x, y: (None, call_op("where", call_op("equal", x, 0), g, np.zeros((), z.dtype))),
+)
 def heaviside(xp: Any, x: Any, y: Any) -> Any:
     r"""Heaviside step function, 0 where :math:`x < 0`, 1 where :math:`x > 0`, and the second operand at 0.
 

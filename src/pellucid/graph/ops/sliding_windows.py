@@ -18,7 +18,7 @@ Pairs = tuple[tuple[int, int], ...]
 
 def as_tuple(value: Any, length: int, what: str, minimum: int = 1) -> tuple[int, ...]:
     """Convert one integer, or one for each axis, to a tuple."""
-    values = (value,) * length if isinstance(value, (int, np.integer)) else tuple(value)
+    values = tuple(value) if isinstance(value, (Sequence, np.ndarray)) else (value,) * length
     if len(values) != length or not all(isinstance(v, (int, np.integer)) and v >= minimum for v in values):
         raise ShapeError(
             f"Expected {what} to be an integer of {minimum} or more, or {length} of them. Received: {what}={value!r}"
@@ -109,6 +109,20 @@ def iterate_window_slices(
         yield x[(slice(None), *spatial, slice(None))]
 
 
+def iterate_padded_slices(
+    xp: Any,
+    x: Any,
+    window: Sequence[int],
+    strides: Sequence[int],
+    padding: Pairs,
+    dilation: Sequence[int],
+    value: float = 0.0,
+) -> Iterator[Any]:
+    """Pad an array and yield its slices, as `iterate_window_slices` does."""
+    counts = count_windows(x, window, strides, padding, dilation)
+    return iterate_window_slices(xp, pad_spatial(xp, x, padding, value), window, strides, dilation, counts)
+
+
 def pad_spatial(xp: Any, x: Any, padding: Pairs, value: float = 0.0) -> Any:
     if not any(map(any, padding)):
         return x
@@ -118,7 +132,6 @@ def pad_spatial(xp: Any, x: Any, padding: Pairs, value: float = 0.0) -> Any:
 def count_windows(
     x: Any, window: Sequence[int], strides: Sequence[int], padding: Pairs, dilation: Sequence[int]
 ) -> tuple[int, ...]:
-    """Return the number of windows along each spatial axis of an array."""
     sizes = zip(x.shape[1:-1], window, strides, padding, dilation, strict=True)
     return tuple((n + sum(p) - (k - 1) * d - 1) // s + 1 for n, k, s, p, d in sizes)
 
@@ -133,37 +146,23 @@ def overlap_add(
     dilation: Sequence[int],
 ) -> Any:
     """Add the elements of overlapping windows: the transpose of `pad_spatial` and `iterate_window_slices`."""
-    if xp is not np:
-        return _overlap_add_xla(xp, parts, sizes, window, strides, padding, dilation)
-    first = parts[0]
-    wide = [n + a + b for n, (a, b) in zip(sizes, padding, strict=True)]
-    result = np.zeros((first.shape[0], *wide, first.shape[-1]), first.dtype)
-    for target, part in zip(
-        iterate_window_slices(xp, result, window, strides, dilation, first.shape[1:-1]), parts, strict=True
-    ):
-        target += part
-    inner = [slice(a, n - b) for n, (a, b) in zip(wide, padding, strict=True)]
-    return result[(slice(None), *inner, slice(None))]
-
-
-def _overlap_add_xla(
-    xp: Any,
-    parts: Sequence[Any],
-    sizes: Sequence[int],
-    window: Sequence[int],
-    strides: Sequence[int],
-    padding: Pairs,
-    dilation: Sequence[int],
-) -> Any:
+    if xp is np:
+        first = parts[0]
+        wide = [n + a + b for n, (a, b) in zip(sizes, padding, strict=True)]
+        result = np.zeros((first.shape[0], *wide, first.shape[-1]), first.dtype)
+        targets = iterate_window_slices(xp, result, window, strides, dilation, first.shape[1:-1])
+        for target, part in zip(targets, parts, strict=True):
+            target += part
+        inner = [slice(a, n - b) for n, (a, b) in zip(wide, padding, strict=True)]
+        return result[(slice(None), *inner, slice(None))]
     from jax import lax
 
     total = None
     for position, part in zip(itertools.product(*map(range, window)), parts, strict=True):
         widths = []  # (low, high, interior); negative widths of lax.pad crop the border that pad_spatial added
-        for p, n, (low, _), count, s, d in zip(
-            position, sizes, padding, part.shape[1:-1], strides, dilation, strict=True
-        ):
+        per_axis = zip(position, sizes, padding, part.shape[1:-1], strides, dilation, strict=True)
+        for p, n, (low, _), count, s, d in per_axis:
             widths.append((p * d - low, n + low - p * d - (count - 1) * s - 1, s - 1))
-        wide = lax.pad(part, xp.zeros((), part.dtype), ((0, 0, 0), *widths, (0, 0, 0)))
-        total = wide if total is None else total + wide
+        spread = lax.pad(part, xp.zeros((), part.dtype), ((0, 0, 0), *widths, (0, 0, 0)))
+        total = spread if total is None else total + spread
     return total

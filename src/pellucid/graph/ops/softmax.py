@@ -1,24 +1,28 @@
-r"""Softmax, its logarithms, and the cross-entropy of integer labels."""
+r"""Softmax, log-sum-exp and the cross-entropy of integer labels."""
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
 
 from pellucid.graph.errors import ShapeError
-from pellucid.graph.expr import Expr
+from pellucid.graph.expr import Expr, is_compatible_shape
 from pellucid.graph.op import op
 from pellucid.graph.operators import build_expr, call_op
-from pellucid.graph.ops.formatters import last_axis_text
+from pellucid.graph.ops.exponentials import exp
+from pellucid.graph.ops.formatters import axes_to_latex, format_operand, function_tex, last_axis_text, reduction_text
 from pellucid.graph.ops.index_spec import check_integer_indices
-from pellucid.graph.ops.reductions import cost_per_input
-from pellucid.graph.precedence import ADD
-from pellucid.graph.types import Type, format_shape, normalize_axes, unify
-
-
-def _normalize_axis_setting(x: Expr, axis: Any = -1) -> dict[str, Any]:
-    return {"axis": normalize_axes(axis, x.ndim, "softmax", x)}
+from pellucid.graph.ops.reductions import (
+    cost_per_input,
+    draw_reduction_examples,
+    infer_reduced_type,
+    normalize_reduction,
+    restore_axes,
+)
+from pellucid.graph.precedence import ADD, BIG, TemplatePiece
+from pellucid.graph.types import Type, normalize_axes, unify
 
 
 def _draw_scores(rng: np.random.Generator) -> list[Any]:
@@ -26,20 +30,21 @@ def _draw_scores(rng: np.random.Generator) -> list[Any]:
     return [((rng.normal(size=(3, 4)),), {}), ((rng.normal(size=(3, 4)),), {"axis": 0}), ((extreme,), {})]
 
 
-def _softmax_grad(g: Any, y: Any, x: Any, axis: tuple[int, ...]) -> Any:
-    return y * (g - call_op("sum", g * y, axis=axis, keepdims=True))
-
-
-@op(
-    tex=r"\operatorname{{softmax}}({0:_})",
-    text=last_axis_text("softmax"),
+_softmax_op = functools.partial(
+    op,
     floats=True,
     promotes=True,
-    compound=True,
+    composite=True,
     infer=lambda x, axis: x.type,
-    normalize=_normalize_axis_setting,
-    grad=_softmax_grad,
+    normalize=lambda x, axis=-1: {"axis": normalize_axes(axis, x.ndim, "softmax", x)},
     examples=_draw_scores,
+)
+
+
+@_softmax_op(
+    tex=r"\operatorname{{softmax}}({0:_})",
+    text=last_axis_text("softmax"),
+    grad=lambda g, y, x, axis: y * (g - call_op("sum", g * y, axis=axis, keepdims=True)),
     cost=cost_per_input(14),
 )
 def softmax(xp: Any, x: Any, axis: Any = -1) -> Any:
@@ -52,12 +57,12 @@ def softmax(xp: Any, x: Any, axis: Any = -1) -> Any:
     x : Expr or array
         Scores.
     axis : int or tuple of int
-        The axes along which the result sums to 1.
+        Axes along which the result sums to 1.
 
     Returns
     -------
     Expr
-        Probabilities, of the shape of ``x``.
+        Probabilities, same shape as ``x``.
 
     Examples
     --------
@@ -73,20 +78,10 @@ def softmax(xp: Any, x: Any, axis: Any = -1) -> Any:
     return e / xp.sum(e, axis=axis, keepdims=True)
 
 
-def _log_softmax_grad(g: Any, y: Any, x: Any, axis: tuple[int, ...]) -> Any:
-    return g - softmax(x, axis) * call_op("sum", g, axis=axis, keepdims=True)
-
-
-@op(
+@_softmax_op(
     tex=r"\log(\operatorname{{softmax}}({0:_}))",
     text=last_axis_text("log_softmax"),
-    floats=True,
-    promotes=True,
-    compound=True,
-    infer=lambda x, axis: x.type,
-    normalize=_normalize_axis_setting,
-    grad=_log_softmax_grad,
-    examples=_draw_scores,
+    grad=lambda g, y, x, axis: g - softmax(x, axis) * call_op("sum", g, axis=axis, keepdims=True),
     cost=cost_per_input(14),
 )
 def log_softmax(xp: Any, x: Any, axis: Any = -1) -> Any:
@@ -112,16 +107,10 @@ def _log1m_softmax_grad(g: Any, y: Any, x: Any, axis: tuple[int, ...]) -> Any:
     return p * (build_expr("sum", g_others * p, axis=axis, keepdims=True) - g_others) + g_dominant * (p_others - p)
 
 
-@op(
+@_softmax_op(
     tex=r"\log(1 - \operatorname{{softmax}}({0:_}))",
     text=last_axis_text("log1m_softmax"),
-    floats=True,
-    promotes=True,
-    compound=True,
-    infer=lambda x, axis: x.type,
-    normalize=_normalize_axis_setting,
     grad=_log1m_softmax_grad,
-    examples=_draw_scores,
     cost=cost_per_input(40),
 )
 def log1m_softmax(xp: Any, x: Any, axis: Any = -1) -> Any:
@@ -152,8 +141,8 @@ def _infer_crossentropy(y: Expr, z: Expr) -> Type:
     check_integer_indices(y, "sparse_crossentropy")
     if z.ndim != y.ndim + 1 or any(unify(a, b) is None for a, b in zip(y.shape, z.shape, strict=False)):
         raise ShapeError(
-            f"sparse_crossentropy: expected scores of the labels' shape and one more axis for the classes. "
-            f"Received: labels {y} of shape {format_shape(y.shape)} and scores {z} of shape {format_shape(z.shape)}"
+            "sparse_crossentropy: expected scores of the labels' shape and one more axis for the classes. Received: "
+            f"labels {format_operand(y)}, and scores {format_operand(z)}"
         )
     return Type(z.shape[:-1], z.dtype)
 
@@ -162,14 +151,14 @@ def _crossentropy_grad(g: Any, loss: Any, y: Any, z: Any) -> Any:
     classes, wide = z.shape[-1], call_op("expand_dims", g, -1)
     if isinstance(classes, int):
         return None, wide * (softmax(z) - call_op("one_hot", y, classes, dtype=z.dtype))
-    scattered = call_op("untake_along_axis", wide, call_op("expand_dims", y, -1), z, axis=-1)
+    scattered = call_op("take_along_axis_gradient", wide, call_op("expand_dims", y, -1), z, axis=-1)
     return None, wide * softmax(z) - scattered
 
 
 @op(
     tex=r"-\log \operatorname{{softmax}}({1:_})_{{{0:_}}}",
     tex_precedence=ADD,
-    compound=True,
+    composite=True,
     infer=_infer_crossentropy,
     grad=_crossentropy_grad,
     examples=lambda rng: [
@@ -187,15 +176,15 @@ def sparse_crossentropy(xp: Any, labels: Any, scores: Any) -> Any:
 
     Parameters
     ----------
-    labels : Expr or array of integers
-        Of shape ``(...)``.
-    scores : Expr or array
-        Of shape ``(..., classes)``.
+    labels : Expr or array of integers, shape (...)
+        Class indices.
+    scores : Expr or array, shape (..., classes)
+        Logits.
 
     Returns
     -------
-    Expr
-        Of shape ``(...)``, in nats.
+    Expr, shape (...)
+        Cross-entropy of each label, in nats.
 
     Raises
     ------
@@ -216,3 +205,128 @@ def sparse_crossentropy(xp: Any, labels: Any, scores: Any) -> Any:
     target = xp.take_along_axis(scores, xp.expand_dims(labels, -1), axis=-1)
     total = xp.sum(xp.exp(scores - maximum), axis=-1, keepdims=True)
     return xp.squeeze(xp.log(total) - (target - maximum), axis=-1)
+
+
+def _sum_scaled_exponentials(xp: Any, x: Any, weights: Any, axis: Any, keepdims: bool) -> Any:
+    maximum = xp.max(x, axis=axis, keepdims=True)
+    # An infinite maximum is the result itself; subtracting it would give inf - inf.
+    maximum = xp.where(xp.abs(maximum) < np.inf, maximum, xp.zeros_like(maximum))
+    terms = xp.exp(x - maximum)
+    total = xp.sum(terms if weights is None else weights * terms, axis=axis, keepdims=keepdims)
+    return xp.log(total) + (maximum if keepdims else xp.squeeze(maximum, axis=axis))
+
+
+@op(
+    tex=function_tex(r"\operatorname{logsumexp}"),
+    text=reduction_text("logsumexp"),
+    infer=infer_reduced_type,
+    normalize=normalize_reduction,
+    promotes=True,
+    floats=True,
+    composite=True,
+    grad=lambda g, y, x, axis, keepdims: restore_axes(g, x, axis, keepdims) * call_op("softmax", x, axis=axis),
+    examples=lambda rng: [
+        *draw_reduction_examples(rng),
+        ((np.array([1000.0, 0.0]),), {}),
+        ((np.array([[-1000.0, -1000.0]]),), {"axis": 1}),
+    ],
+    cost=cost_per_input(13),
+)
+def logsumexp(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
+    r"""Logarithm of the sum of exponentials along axes, :math:`\log \sum_i e^{x_i}`.
+
+    Computed as :math:`m + \log \sum_i e^{x_i - m}` with :math:`m = \max_i x_i`, which neither overflows nor underflows.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Input of any shape.
+    axis : int or tuple of int, optional
+        Axes to sum over (default all).
+    keepdims : bool
+        Keep the reduced axes with length 1.
+
+    Returns
+    -------
+    Expr
+        Array with the remaining axes.
+
+    Examples
+    --------
+    >>> x = pel.vector("x")
+    >>> pel.simplify(pel.log(pel.exp(x).sum()))
+    logsumexp(x)
+
+    References
+    ----------
+    P. Blanchard, D. J. Higham and N. J. Higham, Accurately computing the log-sum-exp and softmax functions,
+    IMA Journal of Numerical Analysis 41 (2021).
+    """
+    return _sum_scaled_exponentials(xp, x, None, axis, keepdims)
+
+
+def _infer_weighted(x: Expr, weights: Expr, axis: tuple[int, ...], keepdims: bool) -> Type:
+    if not is_compatible_shape(weights.shape, x.shape):
+        raise ShapeError(
+            f"logsumexp_weighted: expected a weight for each element of {format_operand(x)}. Received: "
+            f"{format_operand(weights)}"
+        )
+    return infer_reduced_type(x, axis, keepdims)
+
+
+def _weighted_grad(g: Any, y: Any, x: Any, weights: Any, axis: tuple[int, ...], keepdims: bool) -> tuple[Any, Any]:
+    # An element with weight 0 may be infinite and must not contribute.
+    counted = call_op("where", call_op("equal", weights, 0), np.asarray(-np.inf, x.dtype), x)
+    part = weights * exp(counted - call_op("max", counted, axis=axis, keepdims=True))
+    g, y = restore_axes(g, x, axis, keepdims), restore_axes(y, x, axis, keepdims)
+    return g * (part / call_op("sum", part, axis=axis, keepdims=True)), g * exp(x - y)
+
+
+def _weighted_tex(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
+    axes = axes_to_latex(operands[0], settings.get("axis"))
+    return [rf"\log \sum{axes} ", (operands[1], BIG), r" \, e^{", (operands[0], 0), "}"]
+
+
+def _weighted_text(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
+    opening, first, closing = reduction_text("logsumexp_weighted")(operands, settings)
+    return [opening, first, ", ", (operands[1], 0), closing]
+
+
+def _draw_weighted_examples(rng: np.random.Generator) -> list[Any]:
+    x, weights = rng.normal(size=(3, 4)), rng.uniform(0.5, 2, (3, 4))
+    extreme = np.array([[1000.0, 0.0, -1000.0], [-1000.0, -1001.0, 5.0]])
+    return [
+        ((x, weights), {}),
+        ((x, weights), {"axis": 1, "keepdims": True}),
+        ((extreme, np.array([[0.5, 1.0, 2.0], [1.0, 2.0, 0.25]])), {"axis": 1}),
+    ]
+
+
+@op(
+    tex=_weighted_tex,
+    text=_weighted_text,
+    tex_precedence=BIG,
+    floats=True,
+    promotes=True,
+    composite=True,
+    infer=_infer_weighted,
+    normalize=lambda x, weights, axis=None, keepdims=False: normalize_reduction(x, axis, keepdims),
+    grad=_weighted_grad,
+    examples=_draw_weighted_examples,
+    cost=cost_per_input(16),
+    behind="logsumexp",
+)
+def logsumexp_weighted(xp: Any, x: Any, weights: Any, axis: Any = None, keepdims: Any = False) -> Any:
+    r"""Logarithm of a weighted sum of exponentials, :math:`\log \sum_i w_i e^{x_i}`.
+
+    The maximum of the :math:`x_i` with a nonzero weight is subtracted before the exponential. Weights may be negative
+    if the sum is positive.
+
+    Examples
+    --------
+    >>> w, x = pel.vector("w", shape=(3,)), pel.vector("x", shape=(3,))
+    >>> pel.simplify(pel.log((w * pel.exp(x)).sum()))
+    logsumexp_weighted(x, w)
+    """
+    counted = xp.where(xp.equal(weights, 0), xp.full_like(x, -np.inf), x)
+    return _sum_scaled_exponentials(xp, counted, weights, axis, keepdims)

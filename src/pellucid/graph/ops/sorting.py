@@ -1,4 +1,4 @@
-r"""Sorting and top-k selection. Sorting is stable, and NaN is larger than every number."""
+r"""Sorting, searching and counting. Sorting is stable, and NaN is larger than every number."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import ShapeError
-from pellucid.graph.expr import Expr, as_expr
+from pellucid.graph.errors import OptionError, ShapeError
+from pellucid.graph.expr import Constant, Expr, as_expr
 from pellucid.graph.op import op, register_function
 from pellucid.graph.operators import call_op
+from pellucid.graph.ops.formatters import format_operand, settings_tex
+from pellucid.graph.ops.index_spec import as_indices
 from pellucid.graph.ops.indexing import take_along_axis
-from pellucid.graph.precedence import TemplatePiece
 from pellucid.graph.types import Shape, Type, Unknown, normalize_axis
 
 
@@ -61,23 +62,7 @@ def _flatten_for_none(x: Any, axis: int | None) -> tuple[Any, int]:
     cost=_count_comparisons,
 )
 def argsort(xp: Any, x: Any, axis: Any = -1, descending: Any = False, stable: Any = True) -> Any:
-    r"""Indices that sort an array, :math:`x_{i_1} \le x_{i_2} \le \dots`, as int64.
-
-    Parameters
-    ----------
-    x : Expr or array
-        Of any shape.
-    axis : int, optional
-        The axis to sort along; ``None`` sorts the flattened array.
-    descending : bool
-        Whether the largest elements, and NaN, come first.
-    stable : bool
-        Accepted for compatibility with NumPy. Equal elements keep their order in either case.
-
-    Returns
-    -------
-    Expr
-        Of the shape of ``x``.
+    r"""Indices that sort an array, :math:`x_{i_1} \le x_{i_2} \le \dots`, as int64. The parameters are those of `sort`.
 
     Examples
     --------
@@ -96,8 +81,8 @@ def argsort(xp: Any, x: Any, axis: Any = -1, descending: Any = False, stable: An
 def _sort_grad(g: Any, y: Any, x: Any, axis: int | None, descending: bool) -> Any:
     order = argsort(x, axis=axis, descending=descending)
     if axis is not None:
-        return call_op("untake_along_axis", g, order, x, axis=axis)
-    flat = call_op("untake_along_axis", g, order, call_op("ravel", x), axis=0)
+        return call_op("take_along_axis_gradient", g, order, x, axis=axis)
+    flat = call_op("take_along_axis_gradient", g, order, call_op("ravel", x), axis=0)
     return call_op("reshape_like", flat, x)
 
 
@@ -115,9 +100,9 @@ def sort(xp: Any, x: Any, axis: Any = -1, descending: Any = False, stable: Any =
     Parameters
     ----------
     x : Expr or array
-        Of any shape.
+        Input of any shape.
     axis : int, optional
-        The axis to sort along; ``None`` sorts the flattened array.
+        Axis to sort along; ``None`` sorts the flattened array.
     descending : bool
         Whether the largest elements, and NaN, come first.
     stable : bool
@@ -126,7 +111,7 @@ def sort(xp: Any, x: Any, axis: Any = -1, descending: Any = False, stable: Any =
     Returns
     -------
     Expr
-        Of the shape of ``x``.
+        Same shape as ``x``.
 
     Examples
     --------
@@ -138,10 +123,6 @@ def sort(xp: Any, x: Any, axis: Any = -1, descending: Any = False, stable: Any =
     return xp.flip(xp.sort(x, axis=axis), axis=axis) if descending else xp.sort(x, axis=axis)
 
 
-def _top_k_tex(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
-    return [rf"\operatorname{{argtop}}_{{{settings['k']}}}(", (operands[0], 0), ")"]
-
-
 def _normalize_top_k(x: Expr, k: Any, axis: Any) -> dict[str, Any]:
     axis, count = normalize_axis(axis, x.ndim, "top_k", x), operator.index(k)
     length = x.shape[axis]
@@ -151,7 +132,7 @@ def _normalize_top_k(x: Expr, k: Any, axis: Any) -> dict[str, Any]:
 
 
 @op(
-    tex=_top_k_tex,
+    tex=settings_tex(r"\operatorname{{argtop}}_{{{k}}}"),
     infer=lambda x, k, axis: Type((*x.shape[:axis], k, *x.shape[axis + 1 :]), np.dtype("int64")),
     normalize=_normalize_top_k,
     differentiable=False,
@@ -178,16 +159,16 @@ def top_k(x: Any, k: int, axis: int = -1) -> list[Any]:
     Parameters
     ----------
     x : Expr or array
-        Of any shape.
+        Input of any shape.
     k : int
-        The number of elements, at most the length of the axis.
+        Number of elements, at most the length of the axis.
     axis : int
-        The axis to search along.
+        Axis to search along.
 
     Returns
     -------
     values, indices : Expr
-        With ``k`` elements along the axis. Of equal elements the first come first. The indices are int64.
+        Arrays with ``k`` elements along the axis. Of equal elements the first come first. The indices are int64.
 
     Raises
     ------
@@ -203,3 +184,112 @@ def top_k(x: Any, k: int, axis: int = -1) -> list[Any]:
     x = as_expr(x)
     indices = argtop_k(x, k=k, axis=axis)
     return [take_along_axis(x, indices, axis=axis), indices]
+
+
+def _normalize_search(a: Expr, v: Expr, side: str) -> dict[str, Any]:
+    if a.ndim != 1:
+        raise ShapeError(f"searchsorted: expected a sorted vector as first operand. Received: {format_operand(a)}")
+    if isinstance(a, Constant) and not bool(np.all(a.value[:-1] <= a.value[1:])):
+        raise ShapeError(f"searchsorted: expected numbers in ascending order. Received: {a}")
+    if side not in ("left", "right"):
+        raise OptionError(f"searchsorted: expected side to be 'left' or 'right'. Received: side={side!r}")
+    return {"side": side}
+
+
+@op(
+    promotes=True,
+    infer=lambda a, v, side: Type(v.shape, np.dtype("int64")),
+    normalize=_normalize_search,
+    differentiable=False,
+    examples=lambda rng: [
+        ((np.array([-0.5, 0.0, 0.0, 1.0]), np.array([[0.0, -1.0], [0.3, 2.0]])), {}),
+        ((np.array([-0.5, 0.0, 0.0, 1.0]), np.array([0.0, np.inf])), {"side": "right"}),
+    ],
+    cost=lambda node, size: size(node) * math.log2(2 + size(node.inputs[0])),
+)
+def searchsorted(xp: Any, a: Any, v: Any, side: Any = "left") -> Any:
+    r"""Indices at which values would be inserted into a sorted vector: the :math:`i` with
+    :math:`a_{i-1} < v \le a_i`, or :math:`a_{i-1} \le v < a_i` for ``side="right"``.
+
+    Parameters
+    ----------
+    a : Expr or array of one axis
+        Numbers in ascending order.
+    v : Expr or array
+        Numbers of any shape.
+    side : {"left", "right"}
+        Whether the index is before or after equal elements.
+
+    Returns
+    -------
+    Expr of int64
+        Same shape as ``v``, with values from 0 to the length of ``a``.
+
+    Raises
+    ------
+    ShapeError
+        If ``a`` is not a vector, or a constant that is not sorted.
+    ValueError
+        If ``side`` is anything else.
+
+    Examples
+    --------
+    >>> v = pel.vector("v")
+    >>> pel.function([v], pel.searchsorted(np.array([1.0, 2.0], "float32"), v))([0.5, 2.0, 3.0])
+    array([0, 1, 2])
+    """
+    return xp.searchsorted(a, v, side=side).astype("int64")
+
+
+@register_function
+def digitize(x: Any, bins: Any, right: bool = False) -> Any:
+    r"""Index of the bin that contains each element, :math:`b_{i-1} \le x < b_i`, for ascending bin edges.
+
+    Examples
+    --------
+    >>> x = pel.vector("x")
+    >>> pel.function([x], pel.digitize(x, np.array([0.0, 1.0], "float32")))([-1.0, 0.0, 5.0])
+    array([0, 1, 2])
+    """
+    return searchsorted(bins, x, side="left" if right else "right")
+
+
+@register_function
+def bincount(x: Any, weights: Any = None, length: int | None = None) -> Any:
+    r"""Number of occurrences of each integer, or the sum of its weights, :math:`y_k = \sum_{j : x_j = k} w_j`.
+
+    Parameters
+    ----------
+    x : Expr or array of integers
+        Vector of numbers from 0 to ``length - 1``.
+    weights : Expr or array, optional
+        Weights of the same shape (default ones).
+    length : int
+        Number of bins. It is required, because the shape must be known when the graph is built.
+
+    Returns
+    -------
+    Expr, shape (length,)
+        Has the dtype of the weights, or int64.
+
+    Raises
+    ------
+    ShapeError
+        If ``length`` is missing or ``x`` does not have one axis.
+
+    Examples
+    --------
+    >>> y = pel.ivector("y")
+    >>> pel.function([y], pel.bincount(y, length=4))([0, 2, 2])
+    array([1, 0, 2, 0])
+    """
+    numbers = as_indices(x, "bincount")
+    if length is None:
+        raise ShapeError(
+            f"bincount of {numbers}: expected the number of bins, as in pel.bincount(y, length=10), because the shape "
+            "of the result must be known when the graph is built"
+        )
+    if numbers.ndim != 1:
+        raise ShapeError(f"bincount: expected one axis. Received: {format_operand(numbers)}")
+    amounts = as_expr(np.ones((), "int64") if weights is None else weights)
+    return call_op("zeros", operator.index(length), amounts.dtype).at[numbers].add(amounts)

@@ -13,16 +13,15 @@ from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.op import register_function
 from pellucid.graph.operators import call_op
+from pellucid.graph.ops.formatters import format_operand
 from pellucid.graph.ops.reshape import ravel
-from pellucid.graph.types import format_shape, normalize_axis
+from pellucid.graph.types import normalize_axis
 
 
 def _get_length(x: Expr, axis: int, what: str) -> int:
     dim = x.shape[axis]
     if not isinstance(dim, int):
-        raise ShapeError(
-            f"{what}: expected a known length of axis {axis}. Received: {x}, of shape {format_shape(x.shape)}"
-        )
+        raise ShapeError(f"{what}: expected a known length of axis {axis}. Received: {format_operand(x)}")
     return dim
 
 
@@ -62,11 +61,11 @@ def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
     Parameters
     ----------
     ary : Expr or array
-        Of any shape.
+        Input of any shape.
     indices_or_sections : int or sequence of int
-        The number of equal parts, which requires a known length of the axis, or the indices of the splits.
+        Number of equal parts, which requires a known length of the axis, or the indices of the splits.
     axis : int
-        The axis to split.
+        Axis to split.
 
     Returns
     -------
@@ -89,9 +88,8 @@ def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
         count, length = operator.index(indices_or_sections), _get_length(x, axis, "split")
         if count < 1 or length % count:
             raise ShapeError(
-                f"split: axis {axis} of {x}, of shape {format_shape(x.shape)}, does not divide into {count} equal "
-                "parts. "
-                "Use pel.array_split, or pass the indices of the splits"
+                f"split: axis {axis} of {format_operand(x)}, does not divide into {count} equal parts. Use "
+                "pel.array_split, or pass the indices of the splits"
             )
     return array_split(x, indices_or_sections, axis)
 
@@ -160,11 +158,11 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     Parameters
     ----------
     arr : Expr or array
-        Of any shape.
+        Input of any shape.
     obj : int, slice or sequence of int or bool
-        The indices of the elements to delete.
+        Indices of the elements to delete.
     axis : int, optional
-        The axis to delete from, of known length; by default the array is flattened first.
+        Axis to delete from, of known length; by default the array is flattened first.
 
     Returns
     -------
@@ -189,5 +187,5 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     try:
         remaining = np.delete(indices, obj)
     except (IndexError, ValueError) as error:
-        raise ShapeError(f"delete from {x}, of shape {format_shape(x.shape)}: {error}") from error
+        raise ShapeError(f"delete from {format_operand(x)}: {error}") from error
     return call_op("take", x, remaining, axis=axis)

@@ -7,7 +7,8 @@ from typing import Any
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import op
-from pellucid.graph.types import Type, format_shape, unify
+from pellucid.graph.ops.formatters import format_operand
+from pellucid.graph.types import Type, unify
 
 
 def _infer_type(training: Expr, inference: Expr) -> Type:
@@ -15,8 +16,8 @@ def _infer_type(training: Expr, inference: Expr) -> Type:
     shape = tuple(d for d in dims if d is not None)
     if training.ndim != inference.ndim or len(shape) != training.ndim:
         raise ShapeError(
-            f"training_only: expected expressions of one shape for training and inference. Received: {training}, of "
-            f"shape {format_shape(training.shape)}, and {inference}, of shape {format_shape(inference.shape)}"
+            "training_only: expected expressions of one shape for training and inference. Received: "
+            f"{format_operand(training)}, and {format_operand(inference)}"
         )
     return Type(shape, training.dtype)
 
@@ -41,14 +42,14 @@ def training_only(xp: Any, training: Any, inference: Any) -> Any:
     Parameters
     ----------
     training : Expr or array
-        The value during training. It receives the gradient.
+        Value during training. It receives the gradient.
     inference : Expr or array
-        The value at inference, of the same shape.
+        Value at inference, of the same shape.
 
     Returns
     -------
     Expr
-        Of the shape of the operands.
+        Same shape as the operands.
 
     Raises
     ------

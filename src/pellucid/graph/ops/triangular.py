@@ -2,6 +2,7 @@ r"""Diagonals and triangles of matrices."""
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Sequence
 from typing import Any
@@ -12,13 +13,11 @@ from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, as_expr, constant
 from pellucid.graph.op import op, register_function
 from pellucid.graph.operators import call_op
-from pellucid.graph.ops.reshape import ravel
+from pellucid.graph.ops.formatters import format_operand
+from pellucid.graph.ops.reductions import get_accumulator_dtype
+from pellucid.graph.ops.reshape import draw_tensor, ravel
 from pellucid.graph.precedence import TemplatePiece
-from pellucid.graph.types import Dim, Type, Unknown, format_shape, normalize_axis
-
-
-def _draw_tensor(rng: np.random.Generator) -> np.ndarray[Any, Any]:
-    return rng.normal(size=(2, 3, 4))
+from pellucid.graph.types import Dim, Type, Unknown, normalize_axis
 
 
 def _diagonal_tex(symbol: str, setting: str = "offset") -> Any:
@@ -35,10 +34,7 @@ def _diagonal_tex(symbol: str, setting: str = "offset") -> Any:
 def _normalize_diagonal(x: Expr, *like: Expr, offset: Any = 0, axis1: Any = 0, axis2: Any = 1) -> dict[str, Any]:
     stack = like[0] if like else x
     if stack.ndim < 2:
-        raise ShapeError(
-            f"diagonal: expected a matrix or a stack of matrices. Received: {stack}, of shape "
-            f"{format_shape(stack.shape)}"
-        )
+        raise ShapeError(f"diagonal: expected a matrix or a stack of matrices. Received: {format_operand(stack)}")
     first, second = (normalize_axis(a, stack.ndim, "a diagonal", stack) for a in (axis1, axis2))
     if first == second:
         raise ShapeError(f"diagonal of {stack}: expected two different axes. Received: axis1={axis1}, axis2={axis2}")
@@ -60,12 +56,12 @@ def _infer_diagonal(x: Expr, offset: int, axis1: int, axis2: int) -> Type:
     tex=_diagonal_tex(r"\operatorname{diag}"),
     infer=_infer_diagonal,
     normalize=_normalize_diagonal,
-    grad=lambda g, y, x, offset, axis1, axis2: call_op("undiagonal", g, x, offset, axis1, axis2),
+    grad=lambda g, y, x, offset, axis1, axis2: call_op("diagonal_gradient", g, x, offset, axis1, axis2),
     examples=lambda rng: [
-        ((_draw_tensor(rng)[0],), {}),
-        ((_draw_tensor(rng)[0],), {"offset": -1}),
-        ((_draw_tensor(rng),), {"offset": 1, "axis1": 2, "axis2": 0}),
-        ((_draw_tensor(rng),), {"offset": 1, "axis1": 0, "axis2": 2}),
+        ((draw_tensor(rng)[0],), {}),
+        ((draw_tensor(rng)[0],), {"offset": -1}),
+        ((draw_tensor(rng),), {"offset": 1, "axis1": 2, "axis2": 0}),
+        ((draw_tensor(rng),), {"offset": 1, "axis1": 0, "axis2": 2}),
     ],
     cost=0,
 )
@@ -77,9 +73,9 @@ def diagonal(xp: Any, x: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1) -
     x : Expr or array
         A matrix or a stack of matrices.
     offset : int
-        The offset above the main diagonal; negative below it.
+        Offset above the main diagonal; negative below it.
     axis1, axis2 : int
-        The axes of rows and of columns.
+        Axes of rows and of columns.
 
     Returns
     -------
@@ -100,7 +96,6 @@ def diagonal(xp: Any, x: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1) -
 
 
 def _embed_diagonal(xp: Any, x: Any, rows: int, columns: int, offset: int) -> Any:
-    """Return matrices of zeros with the last axis of an array on a diagonal."""
     length = rows if offset >= 0 else columns
     wide = xp.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, length - x.shape[-1])])
     wide = wide[..., :, None] if offset >= 0 else wide[..., None, :]
@@ -119,12 +114,12 @@ def _embed_diagonal(xp: Any, x: Any, rows: int, columns: int, offset: int) -> An
     cost=0,
     behind="diagonal",
 )
-def undiagonal(xp: Any, x: Any, like: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1) -> Any:
+def diagonal_gradient(xp: Any, x: Any, like: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1) -> Any:
     r"""Array of zeros of the shape of ``like`` with ``x`` on a diagonal: the transpose of `diagonal`.
 
     Examples
     --------
-    >>> pel.undiagonal(pel.vector("g", shape=(2,)), pel.matrix("A", shape=(2, 3))).shape
+    >>> pel.diagonal_gradient(pel.vector("g", shape=(2,)), pel.matrix("A", shape=(2, 3))).shape
     (2, 3)
     """
     matrices = _embed_diagonal(xp, x, like.shape[axis1], like.shape[axis2], offset)
@@ -169,7 +164,7 @@ def diag(x: Any, k: int = 0) -> Any:
     x : Expr or array
         A vector or a matrix.
     k : int
-        The offset above the main diagonal; negative below it.
+        Offset above the main diagonal; negative below it.
 
     Returns
     -------
@@ -189,8 +184,8 @@ def diag(x: Any, k: int = 0) -> Any:
     x = as_expr(x)
     if x.ndim not in (1, 2):
         raise ShapeError(
-            f"diag: expected a vector or a matrix. Received: {x}, of shape {format_shape(x.shape)}. For stacks use "
-            "pel.diagonal or pel.diagonal_matrix"
+            f"diag: expected a vector or a matrix. Received: {format_operand(x)}. For stacks use pel.diagonal or "
+            "pel.diagonal_matrix"
         )
     return diagonal_matrix(x, k) if x.ndim == 1 else diagonal(x, k)
 
@@ -209,15 +204,12 @@ def diagflat(x: Any, k: int = 0) -> Any:
 
 @op(
     tex=_diagonal_tex(r"\operatorname{tr}"),
-    compound=True,
+    composite=True,
     infer=lambda x, offset, axis1, axis2: Type(
-        _infer_diagonal(x, offset, axis1, axis2).shape[:-1], np.zeros((), x.dtype).sum().dtype
+        _infer_diagonal(x, offset, axis1, axis2).shape[:-1], get_accumulator_dtype(x.dtype)
     ),
     normalize=_normalize_diagonal,
-    examples=lambda rng: [
-        ((_draw_tensor(rng)[0],), {}),
-        ((_draw_tensor(rng),), {"offset": -1, "axis1": 1, "axis2": 2}),
-    ],
+    examples=lambda rng: [((draw_tensor(rng)[0],), {}), ((draw_tensor(rng),), {"offset": -1, "axis1": 1, "axis2": 2})],
 )
 def trace(xp: Any, x: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1) -> Any:
     r"""Trace of matrices, :math:`\operatorname{tr} A = \sum_i A_{ii}`.
@@ -227,9 +219,9 @@ def trace(xp: Any, x: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1) -> A
     x : Expr or array
         A matrix or a stack of matrices.
     offset : int
-        The offset of the diagonal above the main diagonal.
+        Offset of the diagonal above the main diagonal.
     axis1, axis2 : int
-        The axes of rows and of columns: the first two, as in ``np.trace``. `pellucid.linalg.trace` uses the last two.
+        Axes of rows and of columns: the first two, as in ``np.trace``. `pellucid.linalg.trace` uses the last two.
 
     Returns
     -------
@@ -271,20 +263,20 @@ def matrix_diagonal(x: Any, offset: int = 0) -> Any:
 
 def _normalize_triangle(x: Expr, k: Any) -> dict[str, Any]:
     if x.ndim < 2:
-        raise ShapeError(
-            f"tril, triu: expected a matrix or a stack of matrices. Received: {x}, of shape {format_shape(x.shape)}"
-        )
+        raise ShapeError(f"tril, triu: expected a matrix or a stack of matrices. Received: {format_operand(x)}")
     return {"k": operator.index(k)}
 
 
-@op(
-    tex=_diagonal_tex(r"\operatorname{tril}", "k"),
+_triangle_op = functools.partial(
+    op,
     infer=lambda x, k: x.type,
     normalize=_normalize_triangle,
-    grad=lambda g, y, x, k: call_op("tril", g, k),
-    examples=lambda rng: [((_draw_tensor(rng),), {}), ((_draw_tensor(rng)[0],), {"k": -1})],
+    examples=lambda rng: [((draw_tensor(rng),), {"k": k}) for k in (-1, 0, 1)],
     cost=0,
 )
+
+
+@_triangle_op(tex=_diagonal_tex(r"\operatorname{tril}", "k"), grad=lambda g, y, x, k: call_op("tril", g, k))
 def tril(xp: Any, x: Any, k: Any = 0) -> Any:
     r"""Lower triangle of matrices, :math:`x_{ij}` where :math:`j \le i + k`, with zeros above.
 
@@ -296,14 +288,7 @@ def tril(xp: Any, x: Any, k: Any = 0) -> Any:
     return xp.tril(x, k)
 
 
-@op(
-    tex=_diagonal_tex(r"\operatorname{triu}", "k"),
-    infer=lambda x, k: x.type,
-    normalize=_normalize_triangle,
-    grad=lambda g, y, x, k: call_op("triu", g, k),
-    examples=lambda rng: [((_draw_tensor(rng),), {}), ((_draw_tensor(rng)[0],), {"k": 1})],
-    cost=0,
-)
+@_triangle_op(tex=_diagonal_tex(r"\operatorname{triu}", "k"), grad=lambda g, y, x, k: call_op("triu", g, k))
 def triu(xp: Any, x: Any, k: Any = 0) -> Any:
     r"""Upper triangle of matrices, :math:`x_{ij}` where :math:`j \ge i + k`, with zeros below.
 

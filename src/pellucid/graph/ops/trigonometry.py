@@ -2,17 +2,15 @@ r"""Trigonometric functions and their inverses, in radians."""
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
 import numpy as np
 
-from pellucid.graph.expr import promote_operands
 from pellucid.graph.op import alias, op, register_function
 from pellucid.graph.operators import call_op
-from pellucid.graph.ops.elementwise import evaluate_polynomial
-
-POSITIVE, INSIDE = (0.2, 3.0), (-0.9, 0.9)
+from pellucid.graph.ops.elementwise import POSITIVE, evaluate_polynomial
 
 
 @op(tex=r"\sin({0:_})", floats=True, edge=(0.0,), grad=lambda g, y, x: g * call_op("cos", x), cost=10)
@@ -59,15 +57,11 @@ def _cos_of_arcsin(x: Any) -> Any:
     return call_op("sqrt", (1 - x) * (1 + x))
 
 
+_inverse_op = functools.partial(op, floats=True, domain=(-0.9, 0.9), edge=(0.0, 0.99), cost=12)
+
+
 @alias("asin")
-@op(
-    tex=r"\arcsin({0:_})",
-    floats=True,
-    domain=INSIDE,
-    edge=(0.0, 0.99),
-    grad=lambda g, y, x: g / _cos_of_arcsin(x),
-    cost=12,
-)
+@_inverse_op(tex=r"\arcsin({0:_})", grad=lambda g, y, x: g / _cos_of_arcsin(x))
 def arcsin(xp: Any, x: Any) -> Any:
     r"""Inverse sine of every element, :math:`\arcsin x`, from :math:`-\pi/2` to :math:`\pi/2`.
 
@@ -80,14 +74,7 @@ def arcsin(xp: Any, x: Any) -> Any:
 
 
 @alias("acos")
-@op(
-    tex=r"\arccos({0:_})",
-    floats=True,
-    domain=INSIDE,
-    edge=(0.0, 0.99),
-    grad=lambda g, y, x: -g / _cos_of_arcsin(x),
-    cost=12,
-)
+@_inverse_op(tex=r"\arccos({0:_})", grad=lambda g, y, x: -g / _cos_of_arcsin(x))
 def arccos(xp: Any, x: Any) -> Any:
     r"""Inverse cosine of every element, :math:`\arccos x`, from :math:`0` to :math:`\pi`.
 
@@ -202,8 +189,7 @@ def deg2rad(x: Any) -> Any:
     >>> pel.function([], pel.deg2rad(180.0))()
     np.float32(3.1415927)
     """
-    [x] = promote_operands([x], to_float=True)
-    return x * (np.pi / 180)
+    return call_op("multiply", x, np.pi / 180)
 
 
 @alias("degrees")
@@ -216,5 +202,4 @@ def rad2deg(x: Any) -> Any:
     >>> pel.function([], pel.rad2deg(np.pi))()
     np.float32(180.0)
     """
-    [x] = promote_operands([x], to_float=True)
-    return x * (180 / np.pi)
+    return call_op("multiply", x, 180 / np.pi)

@@ -19,17 +19,19 @@ from pellucid.graph.ops.closure_conversion import (
     collect_dependents,
     make_body,
     make_placeholder,
+    push_loop_counter,
     to_operand,
     trace_function,
 )
 from pellucid.graph.ops.cond import check_condition, cond
-from pellucid.graph.ops.loop_counters import push_loop_counter
+from pellucid.graph.ops.formatters import separate_operands
 from pellucid.graph.ops.scan import build_loop, check_states
 from pellucid.graph.ops.scan_primitive import unwrap_single
 from pellucid.graph.precedence import TemplatePiece
 from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.traversal import replace_all, topological
 from pellucid.graph.types import Type
+from pellucid.graph.validation import check_integer
 
 
 def _while_xla(xp: Any, *operands: Any, condition: Subgraph, step: Subgraph, states: int) -> Any:
@@ -64,7 +66,7 @@ def _while_inference(*operands: Expr, condition: Subgraph, step: Subgraph, state
 
 
 def _list_pieces(items: Sequence[Any]) -> list[TemplatePiece]:
-    pieces: list[TemplatePiece] = [p for item in items for p in (", ", (item, 0))][1:]
+    pieces = separate_operands(items)
     return pieces if len(items) == 1 else ["[", *pieces, "]"]
 
 
@@ -130,13 +132,13 @@ def while_loop(
     init : Expr, number or sequence of these
         Initial states. A state keeps its shape and dtype.
     maximum : int, optional
-        The maximum number of steps. With it the loop has a gradient, which needs memory for the states of this many
+        Maximum number of steps. With it the loop has a gradient, which needs memory for the states of this many
         steps. Steps after the condition has become false compute nothing.
 
     Returns
     -------
     Expr or list of Expr
-        The first states for which the condition is false, or the states after ``maximum`` steps.
+        First states for which the condition is false, or the states after ``maximum`` steps.
 
     Raises
     ------
@@ -194,7 +196,8 @@ def _build_bounded_loop(condition: Callable[..., Any], step: Callable[..., Any],
         return [running, *cond(running, advance, lambda: list(state))]
 
     inits = [constant(np.array(True)), *[to_operand(h, as_list(init)) for h in as_list(init)]]
-    loop = build_loop("while_loop", guarded_step, (), inits, length=maximum)
+    length = check_integer("maximum", maximum, 0, owner="while_loop")
+    loop = build_loop("while_loop", guarded_step, (), inits, length=length)
     return loop.last[1:] if returned_list[0] else loop.last[1]
 
 

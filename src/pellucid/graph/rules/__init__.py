@@ -5,7 +5,6 @@ from pellucid.graph.rules import (  # isort: skip
     canonicalization,
     algebra,
     shapes,
-    scan,
     reductions,
     pooling,
     linear_algebra,

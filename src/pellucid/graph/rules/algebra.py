@@ -9,7 +9,7 @@ import numpy as np
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.elementwise import absolute, negative, power, sqrt, square
 from pellucid.graph.ops.exponentials import exp, log
-from pellucid.graph.ops.masking import masked
+from pellucid.graph.ops.masking import attach_mask
 from pellucid.graph.ops.reshape import broadcast_like
 from pellucid.graph.pattern import Number
 from pellucid.graph.rewrite_rule import rule
@@ -192,4 +192,4 @@ def sum_plus_difference(x: Any, y: Any) -> Any:
 
 @rule("algebra", examples=lambda rng: (rng.normal(size=(2, 3)), rng.random((2, 3)) > 0.5))
 def masked_value(x: Any, mask: Any) -> Any:
-    return masked(x, mask), x
+    return attach_mask(x, mask), x

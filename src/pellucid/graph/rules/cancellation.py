@@ -7,8 +7,8 @@ from typing import Any
 
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.elementwise import absolute, multiply, sqrt, square
-from pellucid.graph.ops.erf import erf, erfc
 from pellucid.graph.ops.reductions import mean
+from pellucid.graph.ops.special import erf, erfc
 from pellucid.graph.ops.statistics import var
 from pellucid.graph.ops.trigonometry import cos, hypot, sin, sinc, tan
 from pellucid.graph.ops.where import where

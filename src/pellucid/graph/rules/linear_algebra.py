@@ -21,7 +21,6 @@ SWAP = (1, 0)
 
 
 def _draw_square(rng: Any) -> Any:
-    """Draw a well-conditioned square matrix."""
     return np.eye(3) * 2 + rng.uniform(-0.5, 0.5, (3, 3))
 
 

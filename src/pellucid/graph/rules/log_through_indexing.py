@@ -6,17 +6,17 @@ The logarithm then meets the softmax or sigmoid directly, where other rules rewr
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from pellucid.graph.expr import Expr, Input
+from pellucid.graph.op import OpFunction
 from pellucid.graph.ops.activations import sigmoid
 from pellucid.graph.ops.concatenate import join
 from pellucid.graph.ops.elementwise import power
 from pellucid.graph.ops.exponentials import log, log1p, log2, log10
-from pellucid.graph.ops.index_spec import ARRAY, FULL_SLICE, Slice
+from pellucid.graph.ops.index_spec import ARRAY, FULL_SLICE
 from pellucid.graph.ops.indexing import gather, slice_, take_along_axis
 from pellucid.graph.ops.permute import transpose
 from pellucid.graph.ops.reductions import max_, min_
@@ -37,27 +37,26 @@ def _make_sigmoid(shape: tuple[int, ...] = (3, 4)) -> Any:
     return sigmoid(Input("w", shape, "float64"))
 
 
-def _add_rules(move: Callable[..., Any], name: str, key: str, value: Any) -> None:
+def _add_rules(move: OpFunction, key: str, value: Any) -> None:
     """Register the rules that move log(p) and log(1 - p) through an op with one operand and one setting."""
 
     def log_of(p: Any, how: Any) -> Any:
-        return log(move(p, **{key: how})), lambda p, how: move(log(p), **{key: how}) if is_probability(p) else None
+        pattern = log(move(p, **{key: how}))
+        return pattern, lambda p, how: move(log(p), **{key: how}) if is_probability(p) else None
 
     def log_one_minus(p: Any, how: Any) -> Any:
-        def move_log(p: Expr, how: Any) -> Any:
-            return move(log(1 - p), **{key: how}) if is_probability(p) else None
+        pattern = log(1 - move(p, **{key: how}))
+        return pattern, lambda p, how: move(log(1 - p), **{key: how}) if is_probability(p) else None
 
-        return log(1 - move(p, **{key: how})), move_log
-
-    log_of.__name__, log_one_minus.__name__ = f"log_of_{name}", f"log_one_minus_{name}"
     for function in (log_of, log_one_minus):
+        function.__name__ += f"_{move.op.name}"
         rule("stabilize", examples=lambda rng: (_make_softmax(), value))(function)
 
 
-_add_rules(slice_, "slice", "index", (Slice(None, None, None), 1))
-_add_rules(expand_dims, "expand_dims", "axis", (1,))
-_add_rules(transpose, "transpose", "axes", (1, 0))
-_add_rules(reshape, "reshape", "shape", (12,))
+_add_rules(slice_, "index", (FULL_SLICE, 1))
+_add_rules(expand_dims, "axis", (1,))
+_add_rules(transpose, "axes", (1, 0))
+_add_rules(reshape, "shape", (12,))
 
 
 @rule("stabilize", examples=lambda rng: (rng.uniform(1, 2, (3, 1)), (1,)))
@@ -71,16 +70,24 @@ def log_one_minus_squeeze(p: Any, axis: Any) -> Any:
     return pattern, lambda p, axis: squeeze(log(1 - p), axis=axis) if is_probability(p) else None
 
 
-@rule("stabilize", examples=lambda rng: (_make_softmax(), np.array([2, 0]), (ARRAY, FULL_SLICE)))
-def log_of_gather(p: Any, i: Any, index: Any) -> Any:
-    pattern = log(gather(p, i, index=index))
-    return pattern, lambda p, i, index: gather(log(p), i, index=index) if is_probability(p) else None
+def _add_index_rules(select: OpFunction, key: str, indices: Any, value: Any) -> None:
+    """Register the rules that move log(p) and log(1 - p) through an op with an array of indices and one setting."""
+
+    def log_of(p: Any, i: Any, how: Any) -> Any:
+        pattern = log(select(p, i, **{key: how}))
+        return pattern, lambda p, i, how: select(log(p), i, **{key: how}) if is_probability(p) else None
+
+    def log_one_minus(p: Any, i: Any, how: Any) -> Any:
+        pattern = log(1 - select(p, i, **{key: how}))
+        return pattern, lambda p, i, how: select(log(1 - p), i, **{key: how}) if is_probability(p) else None
+
+    for function in (log_of, log_one_minus):
+        function.__name__ += f"_{select.op.name}"
+        rule("stabilize", examples=lambda rng: (_make_sigmoid(), indices, value))(function)
 
 
-@rule("stabilize", examples=lambda rng: (_make_softmax(), np.array([2, 0]), (ARRAY, FULL_SLICE)))
-def log_one_minus_gather(p: Any, i: Any, index: Any) -> Any:
-    pattern = log(1 - gather(p, i, index=index))
-    return pattern, lambda p, i, index: gather(log(1 - p), i, index=index) if is_probability(p) else None
+_add_index_rules(gather, "index", np.array([2, 0]), (ARRAY, FULL_SLICE))
+_add_index_rules(take_along_axis, "axis", np.array([[1], [0], [3]]), 1)
 
 
 @rule("stabilize", examples=lambda rng: (_make_softmax(), np.array([2, 0]), np.array([1, 3]), (ARRAY, ARRAY)))
@@ -93,18 +100,6 @@ def log_of_gather_pairs(p: Any, i: Any, j: Any, index: Any) -> Any:
 def log_one_minus_gather_pairs(p: Any, i: Any, j: Any, index: Any) -> Any:
     pattern = log(1 - gather(p, i, j, index=index))
     return pattern, lambda p, i, j, index: gather(log(1 - p), i, j, index=index) if is_probability(p) else None
-
-
-@rule("stabilize", examples=lambda rng: (_make_sigmoid(), np.array([[1], [0], [3]]), 1))
-def log_of_take_along_axis(p: Any, i: Any, axis: Any) -> Any:
-    pattern = log(take_along_axis(p, i, axis=axis))
-    return pattern, lambda p, i, axis: take_along_axis(log(p), i, axis) if is_probability(p) else None
-
-
-@rule("stabilize", examples=lambda rng: (_make_softmax(), np.array([[1], [0], [3]]), 1))
-def log_one_minus_take_along_axis(p: Any, i: Any, axis: Any) -> Any:
-    pattern = log(1 - take_along_axis(p, i, axis=axis))
-    return pattern, lambda p, i, axis: take_along_axis(log(1 - p), i, axis) if is_probability(p) else None
 
 
 @rule("stabilize", examples=lambda rng: (_make_softmax(), _make_sigmoid(), 1))

@@ -10,14 +10,24 @@ import numpy as np
 from pellucid.graph.expr import Expr, Input
 from pellucid.graph.ops.activations import sigmoid, softplus
 from pellucid.graph.ops.elementwise import absolute, power, sqrt, square
-from pellucid.graph.ops.erf import erfc, log_ndtr
-from pellucid.graph.ops.exponentials import exp, exp2, expm1, log, log1mexp, log1p, log2, log10, logaddexp
-from pellucid.graph.ops.exprel import exprel, log1prel
+from pellucid.graph.ops.exponentials import (
+    exp,
+    exp2,
+    expm1,
+    exprel,
+    log,
+    log1mexp,
+    log1p,
+    log1prel,
+    log2,
+    log10,
+    logaddexp,
+)
 from pellucid.graph.ops.hyperbolic import arccosh, arcsinh, arctanh, cosh, log_cosh, sech, sinh, tanh, tanh_slope
 from pellucid.graph.ops.norms import vector_norm
 from pellucid.graph.ops.reductions import prod, sum
 from pellucid.graph.ops.softmax import softmax
-from pellucid.graph.ops.special import xlog1py, xlogy
+from pellucid.graph.ops.special import erfc, log_ndtr, xlog1py, xlogy
 from pellucid.graph.ops.trigonometry import hypot
 from pellucid.graph.pattern import Number
 from pellucid.graph.rewrite_rule import rule

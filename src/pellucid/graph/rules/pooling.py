@@ -31,8 +31,6 @@ def windows_overlap_input(pool_size: Any, padding: Any) -> bool:
 
 
 def _add_rule(function: OpFunction, name: str) -> None:
-    """Register the rule that moves a monotonic function behind the pooling."""
-
     def pool_of_function(x: Any, pool_size: Any, strides: Any, padding: Any) -> Any:
         def pool_first(x: Expr, pool_size: Any, strides: Any, padding: Any) -> Any:
             if not windows_overlap_input(pool_size, padding):

@@ -9,7 +9,6 @@ import numpy as np
 from pellucid.graph.expr import Constant, Expr
 from pellucid.graph.ops.activations import sigmoid, softplus
 from pellucid.graph.ops.elementwise import absolute, add, multiply, negative, power, sqrt, square, subtract
-from pellucid.graph.ops.erf import erfc
 from pellucid.graph.ops.exponentials import exp
 from pellucid.graph.ops.hyperbolic import cosh, sech, tanh_slope
 from pellucid.graph.ops.indexing import gather, slice_, take_along_axis
@@ -18,6 +17,7 @@ from pellucid.graph.ops.permute import transpose
 from pellucid.graph.ops.reductions import mean, sum
 from pellucid.graph.ops.reshape import expand_dims, reshape, squeeze
 from pellucid.graph.ops.softmax import softmax
+from pellucid.graph.ops.special import erfc
 from pellucid.graph.rewrite_rule import is_scalar_constant
 
 NONNEGATIVE = {
@@ -39,12 +39,10 @@ def as_number(e: Expr) -> Any:
 
 
 def is_positive(e: Expr) -> bool:
-    """Return whether an expression is a positive number."""
     return is_scalar_constant(e) and as_number(e) > 0
 
 
 def is_nonnegative(e: Expr) -> bool:
-    """Return whether an expression is at least 0 for all inputs."""
     return is_positive(e) or e.op in NONNEGATIVE or is_probability(e) or is_power_of_probability(e)
 
 
@@ -60,7 +58,6 @@ def is_power_of_probability(e: Expr) -> bool:
 
 
 def has_stable_log(e: Expr) -> bool:
-    """Return whether the logarithm of an expression has a stable form."""
     if e.op in WITH_STABLE_LOG or is_probability(e) or is_power_of_probability(e):
         return True
     terms = e.inputs if e.op in (add.op, sum.op, mean.op) else ()

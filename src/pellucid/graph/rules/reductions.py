@@ -25,8 +25,6 @@ def merge_axes(ndim: int, first: tuple[int, ...], then: tuple[int, ...]) -> tupl
 
 
 def _add_nested_rule(reduce: OpFunction, name: str) -> None:
-    """Register the rule that merges two nested reductions."""
-
     def nested(x: Any, first: Any, then: Any) -> Any:
         def merge(x: Expr, first: Any, then: Any) -> Any:
             return reduce(x, axis=merge_axes(x.ndim, first, then))
@@ -76,46 +74,33 @@ def _draw_quotient(rng: Any) -> Any:
     return draw_normal(rng), 3.0, (1,), True
 
 
-@rule("reductions", examples=lambda rng: (draw_normal(rng), (1,), True))
-def sum_negative(x: Any, axis: Any, keepdims: Any) -> Any:
-    return sum(-x, axis=axis, keepdims=keepdims), -sum(x, axis=axis, keepdims=keepdims)
+def _add_linear_rules(reduce: OpFunction, name: str) -> None:
+    """Register the rules that move a sign or a number out of a linear reduction."""
+
+    def negative(x: Any, axis: Any, keepdims: Any) -> Any:
+        return reduce(-x, axis=axis, keepdims=keepdims), -reduce(x, axis=axis, keepdims=keepdims)
+
+    def of_multiple(a: Number, x: Any, axis: Any, keepdims: Any) -> Any:
+        def move_factor(a: Expr, x: Expr, axis: Any, keepdims: bool) -> Any:
+            return as_number(a) * reduce(x, axis, keepdims) if is_moderate(a) else None
+
+        return reduce(a * x, axis=axis, keepdims=keepdims), move_factor
+
+    def of_quotient(x: Any, a: Number, axis: Any, keepdims: Any) -> Any:
+        def move_factor(x: Expr, a: Expr, axis: Any, keepdims: bool) -> Any:
+            return reduce(x, axis, keepdims) / as_number(a) if is_moderate(a) else None
+
+        return reduce(x / a, axis=axis, keepdims=keepdims), move_factor
+
+    for function in (negative, of_multiple, of_quotient):
+        function.__name__ = f"{name}_{function.__name__}"
+    rule("reductions", examples=lambda rng: (draw_normal(rng), (1,), True))(negative)
+    rule("reductions", when="the sum of x stays in range", examples=_draw_multiple)(of_multiple)
+    rule("reductions", when="the sum of x stays in range", examples=_draw_quotient)(of_quotient)
 
 
-@rule("reductions", examples=lambda rng: (draw_normal(rng), (1,), True))
-def mean_negative(x: Any, axis: Any, keepdims: Any) -> Any:
-    return mean(-x, axis=axis, keepdims=keepdims), -mean(x, axis=axis, keepdims=keepdims)
-
-
-@rule("reductions", when="the sum of x stays in range", examples=_draw_multiple)
-def sum_of_multiple(a: Number, x: Any, axis: Any, keepdims: Any) -> Any:
-    def move_factor(a: Expr, x: Expr, axis: Any, keepdims: bool) -> Any:
-        return as_number(a) * sum(x, axis, keepdims) if is_moderate(a) else None
-
-    return sum(a * x, axis=axis, keepdims=keepdims), move_factor
-
-
-@rule("reductions", when="the sum of x stays in range", examples=_draw_multiple)
-def mean_of_multiple(a: Number, x: Any, axis: Any, keepdims: Any) -> Any:
-    def move_factor(a: Expr, x: Expr, axis: Any, keepdims: bool) -> Any:
-        return as_number(a) * mean(x, axis, keepdims) if is_moderate(a) else None
-
-    return mean(a * x, axis=axis, keepdims=keepdims), move_factor
-
-
-@rule("reductions", when="the sum of x stays in range", examples=_draw_quotient)
-def sum_of_quotient(x: Any, a: Number, axis: Any, keepdims: Any) -> Any:
-    def move_factor(x: Expr, a: Expr, axis: Any, keepdims: bool) -> Any:
-        return sum(x, axis, keepdims) / as_number(a) if is_moderate(a) else None
-
-    return sum(x / a, axis=axis, keepdims=keepdims), move_factor
-
-
-@rule("reductions", when="the sum of x stays in range", examples=_draw_quotient)
-def mean_of_quotient(x: Any, a: Number, axis: Any, keepdims: Any) -> Any:
-    def move_factor(x: Expr, a: Expr, axis: Any, keepdims: bool) -> Any:
-        return mean(x, axis, keepdims) / as_number(a) if is_moderate(a) else None
-
-    return mean(x / a, axis=axis, keepdims=keepdims), move_factor
+_add_linear_rules(sum, "sum")
+_add_linear_rules(mean, "mean")
 
 
 @rule("reductions", examples=_draw_multiple)

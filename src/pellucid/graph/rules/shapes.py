@@ -1,4 +1,4 @@
-"""Simplification of changes of shape, permutations, broadcasts, sizes and casts."""
+"""Simplification of changes of shape, permutations, broadcasts, sizes and casts, and of last states of loops."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.expr import Constant, Expr, Input, constant
+from pellucid.graph.op_def import OUTPUT, get_result
 from pellucid.graph.operators import build_expr
 from pellucid.graph.ops.elementwise import add, cast, multiply, subtract, true_divide
-from pellucid.graph.ops.index_spec import Slice
+from pellucid.graph.ops.index_spec import FULL_SLICE
 from pellucid.graph.ops.indexing import slice_
 from pellucid.graph.ops.permute import flip, transpose
 from pellucid.graph.ops.reductions import sum
 from pellucid.graph.ops.reshape import broadcast_like, expand_dims, reshape, reshape_like, size, squeeze
+from pellucid.graph.ops.scan import scan
+from pellucid.graph.ops.scan_primitive import scan_loop
 from pellucid.graph.ops.where import where
+from pellucid.graph.pattern import Pattern
 from pellucid.graph.rewrite_rule import rule
 from pellucid.graph.rules.example_operands import draw_tensor
 from pellucid.graph.types import Unknown, covers
@@ -49,14 +53,10 @@ def sum_keepdims(x: Any, axis: Any) -> Any:
     return expand_dims(sum(x, axis=axis, keepdims=False), axis=axis), lambda x, axis: sum(x, axis=axis, keepdims=True)
 
 
-def _is_full_slice(part: Any) -> bool:
-    return isinstance(part, Slice) and part == Slice(None, None, None)
-
-
-@rule("shapes", examples=lambda rng: (draw_tensor(rng), (Slice(None, None, None), None)))
+@rule("shapes", examples=lambda rng: (draw_tensor(rng), (FULL_SLICE, None)))
 def slice_as_expand_dims(x: Any, index: Any) -> Any:
     def expanded(x: Expr, index: Any) -> Expr | None:
-        if not all(part is None or _is_full_slice(part) for part in index):
+        if not all(part is None or part == FULL_SLICE for part in index):
             return None
         new = tuple(axis for axis, part in enumerate(index) if part is None)
         return expand_dims(x, new) if new else x
@@ -64,15 +64,12 @@ def slice_as_expand_dims(x: Any, index: Any) -> Any:
     return slice_(x, index=index), expanded
 
 
-@rule("shapes", examples=lambda rng: (draw_tensor(rng)[:, :1], (Slice(None, None, None), 0)))
+@rule("shapes", examples=lambda rng: (draw_tensor(rng)[:, :1], (FULL_SLICE, 0)))
 def slice_as_squeeze(x: Any, index: Any) -> Any:
     def squeezed(x: Expr, index: Any) -> Expr | None:
-        if not all(
-            _is_full_slice(part) or (isinstance(part, int) and x.shape[axis] == 1) for axis, part in enumerate(index)
-        ):
-            return None
-        taken = tuple(axis for axis, part in enumerate(index) if isinstance(part, int))
-        return build_expr("squeeze", x, axis=taken)
+        taken = tuple(axis for axis, part in enumerate(index) if isinstance(part, int) and x.shape[axis] == 1)
+        is_squeeze = all(axis in taken or part == FULL_SLICE for axis, part in enumerate(index))
+        return build_expr("squeeze", x, axis=taken) if is_squeeze else None
 
     return slice_(x, index=index), squeezed
 
@@ -270,3 +267,27 @@ def cast_round_trip(x: Any, wide: Any, narrow: Any) -> Any:
         return x if x.dtype == narrow and np.can_cast(narrow, wide, "safe") else None
 
     return cast(cast(x, dtype=wide), dtype=narrow), original
+
+
+# Last states of loops, read without stacking the states of all steps.
+
+
+def _make_running_sum(rng: Any) -> Any:
+    sums = scan(lambda x, s: s + x, constant(rng.uniform(size=5)), constant(np.zeros(())))
+    return sums.inputs[0], 0, (-1,)
+
+
+@rule("shapes", examples=_make_running_sum)
+def last_state(y: Any, position: Any, index: Any) -> Any:
+    def get_last(y: Expr, position: int, index: Any) -> Expr | None:
+        if y.op is not scan_loop.op:
+            return None
+        settings = y.settings
+        kept, states, reverse = (settings[key] for key in ("kept", "states", "reverse"))
+        output = kept[position] if position < len(kept) else states
+        if output >= states or index[0] != (0 if reverse else -1):
+            return None
+        state = get_result(y, len(kept) + output)
+        return slice_(state, index[1:]) if len(index) > 1 else state
+
+    return Pattern(slice_.op, (Pattern(OUTPUT, (y,), {"index": position}),), {"index": index}), get_last

@@ -10,18 +10,25 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.expr import Expr
+from pellucid.graph.expr import Expr, is_compatible_shape
 from pellucid.graph.ops.activations import sigmoid, softplus
 from pellucid.graph.ops.exponentials import exp, expm1, log, log1p, logaddexp
 from pellucid.graph.ops.indexing import take_along_axis
-from pellucid.graph.ops.logsumexp import logsumexp, logsumexp_weighted
 from pellucid.graph.ops.reductions import max_, mean, sum
 from pellucid.graph.ops.reshape import broadcast_like, expand_dims, size, squeeze
-from pellucid.graph.ops.softmax import log1m_softmax, log_softmax, softmax, sparse_crossentropy
+from pellucid.graph.ops.softmax import (
+    log1m_softmax,
+    log_softmax,
+    logsumexp,
+    logsumexp_weighted,
+    softmax,
+    sparse_crossentropy,
+)
 from pellucid.graph.pattern import Number
 from pellucid.graph.rewrite_rule import rule
 from pellucid.graph.rules.example_operands import draw_normal, draw_one, draw_positive
 from pellucid.graph.rules.predicates import as_number, is_positive
+from pellucid.graph.types import ShapeMismatch, broadcast
 
 
 @rule("stabilize")
@@ -91,7 +98,9 @@ def log_of_taken_softmax(x: Any, i: Any, axis: Any, along: Any) -> Any:
 def crossentropy_of_taken_log_softmax(x: Any, y: Any, new_axis: Any, axis: Any, index_axis: Any, squeezed: Any) -> Any:
     def crossentropy(x: Expr, y: Expr, new_axis: Any, axis: Any, index_axis: int, squeezed: Any) -> Expr | None:
         last = (x.ndim - 1,)
-        return -sparse_crossentropy(y, x) if (index_axis,) == last == axis == new_axis == squeezed else None
+        is_crossentropy = (index_axis,) == last == axis == new_axis == squeezed
+        # `take_along_axis` broadcasts the labels, `sparse_crossentropy` does not.
+        return -sparse_crossentropy(y, x) if is_crossentropy and is_compatible_shape(y.shape, x.shape[:-1]) else None
 
     target = take_along_axis(log_softmax(x, axis=axis), expand_dims(y, axis=new_axis), axis=index_axis)
     return squeeze(target, axis=squeezed), crossentropy
@@ -181,14 +190,19 @@ def _draw_weighted(rng: Any) -> Any:
     return draw_positive(rng), draw_normal(rng), (1,), True
 
 
-def _broadcast_weights(w: Expr, x: Expr) -> Expr:
+def _broadcast_weights(w: Expr, x: Expr) -> Expr | None:
+    """Broadcast weights to the shape of ``x``; return None if they would broadcast ``x``."""
+    shape = broadcast([w.shape, x.shape])
+    if isinstance(shape, ShapeMismatch) or not is_compatible_shape(shape, x.shape):
+        return None
     return w if w.shape == x.shape else broadcast_like(w, x)
 
 
 @rule("stabilize", examples=_draw_weighted)
 def log_of_weighted_sum_of_exp(w: Any, x: Any, axis: Any, keepdims: Any) -> Any:
     def shift(w: Expr, x: Expr, axis: Any, keepdims: bool) -> Any:
-        return logsumexp_weighted(x, _broadcast_weights(w, x), axis, keepdims) if len(w.shape) <= len(x.shape) else None
+        weights = _broadcast_weights(w, x)
+        return None if weights is None else logsumexp_weighted(x, weights, axis, keepdims)
 
     return log(sum(w * exp(x), axis=axis, keepdims=keepdims)), shift
 
@@ -196,8 +210,9 @@ def log_of_weighted_sum_of_exp(w: Any, x: Any, axis: Any, keepdims: Any) -> Any:
 @rule("stabilize", examples=lambda rng: (*_draw_weighted(rng), (1,)))
 def log_of_weighted_sum_of_softmax(w: Any, x: Any, axis: Any, keepdims: Any, along: Any) -> Any:
     def shift(w: Expr, x: Expr, axis: Any, keepdims: bool, along: Any) -> Any:
-        if axis != along or len(w.shape) > len(x.shape):
+        weights = _broadcast_weights(w, x)
+        if axis != along or weights is None:
             return None
-        return logsumexp_weighted(x, _broadcast_weights(w, x), axis, keepdims) - logsumexp(x, axis, keepdims)
+        return logsumexp_weighted(x, weights, axis, keepdims) - logsumexp(x, axis, keepdims)
 
     return log(sum(w * softmax(x, axis=along), axis=axis, keepdims=keepdims)), shift
