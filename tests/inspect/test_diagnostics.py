@@ -28,8 +28,8 @@ def blobs(count: int = 120) -> tuple[np.ndarray, np.ndarray]:
     """Return points of three well separated classes."""
     rng = np.random.default_rng(0)
     y = np.arange(count) % CLASSES
-    centres = np.array([[2.0, 0.0], [-1.0, 1.7], [-1.0, -1.7]])
-    return (centres[y] + 0.4 * rng.normal(size=(count, 2))).astype("float32"), y
+    centers = np.array([[2.0, 0.0], [-1.0, 1.7], [-1.0, -1.7]])
+    return (centers[y] + 0.4 * rng.normal(size=(count, 2))).astype("float32"), y
 
 
 def network(activation: str = "relu", depth: int = 2, rate: float = 0.1, **settings: Any) -> Any:
@@ -80,6 +80,13 @@ def test_dead_units() -> None:
     [dead] = [f for f in found if f.name == "dead units"]
     assert dead.where == "hidden1"
     assert dead.what == "62% of its units output 0 for every sample."
+
+
+def test_dead_units_of_a_bounded_relu() -> None:
+    model, x, y = trained(5, activation="relu6")
+    layer = model.layers[0]
+    layer.set_weights([layer.get_weights()[0], np.full_like(layer.get_weights()[1], -100)])
+    assert "dead units" in names(pel.diagnose(model, x, y, curvature=False))
 
 
 def test_saturated_activations() -> None:
@@ -164,6 +171,14 @@ def test_class_imbalance() -> None:
     assert rare.where == "class 2 (1 sample)"
 
 
+def test_labels_of_an_ignored_class() -> None:
+    model, x, y = trained(50)
+    model.compile("sgd", pel.losses.SparseCategoricalCrossentropy(ignore_class=-1))
+    y = np.where(np.arange(len(y)) % 4, y, -1)
+    assert names(pel.diagnose(model, x, y)) == []
+    assert names(pel.diagnose(model, x, np.full_like(y, -1), curvature=False)) == ["updates too small"]
+
+
 def test_outliers_of_a_regression() -> None:
     nn.set_random_seed(0)
     x = np.random.default_rng(0).normal(size=(80, 2)).astype("float32")
@@ -215,5 +230,7 @@ def test_html_and_invalid_arguments() -> None:
     assert "<details>" in page
     with pytest.raises(pel.OptionError, match=r"Expected samples to be an integer of 1 or more\. Received: samples=0"):
         pel.diagnose(model, x, y, samples=0)
+    with pytest.raises(pel.OptionError, match="Expected a seed that is an integer of 0 or more"):
+        pel.diagnose(model, x, y, seed=-1)
     with pytest.raises(pel.ModelError, match="is not compiled"):
         pel.diagnose(pel.Sequential([nn.Input((2,)), nn.Dense(1)]), x, y)

@@ -77,6 +77,12 @@ def test_stacked_batches() -> None:
     assert set(report.differences) == {"output", "Wx", "Wh", "Wo"}
 
 
+def test_batches_of_no_samples_are_refused() -> None:
+    network = Adder(adder_by_hand.initialize(6, 0), 4, 0.1)
+    with pytest.raises(pel.ModelError, match=r"with at least one sample\. Received: 0, 0"):
+        pel.check_equivalence(network.step, network.step, np.zeros((0, 4)), np.zeros((0, 4)), batch_size=2)
+
+
 def test_constant_variables_are_not_compared() -> None:
     images, labels = digits(784)
     network = Softmax(images, labels, 0.01)

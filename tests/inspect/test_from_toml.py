@@ -101,7 +101,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "range": (replaced("units = 3", "units = 0"), r"layer 1 \(Dense\): .*expected units to be .*Received: .*0"),
     "huge": (replaced("units = 3", "units = 99999999999"), r"expected units to be a finite number below 2,147,483,648"),
     "nan": (replaced("l2 = 0.1", "l2 = nan"), r"layer 1 \(Dense\): expected l2 to be a finite number"),
-    "negative": (replaced("l2 = 0.1", "l2 = -1.0"), r"layer 1 \(Dense\): Expected a finite strength >= 0"),
+    "negative": (replaced("l2 = 0.1", "l2 = -1.0"), r"layer 1 \(Dense\): Expected l2 to be a number of 0 or more"),
     "truth": (
         replaced("units = 3", 'units = 3\nuse_bias = "no"'),
         r"expected use_bias to be true or false\. Received: 'no'",

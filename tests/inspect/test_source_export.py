@@ -154,6 +154,9 @@ def test_invalid_arguments() -> None:
         model.to_source("numpy", x)
     with pytest.raises(pel.OptionError, match=r"Expected epochs to be an integer of 1 or more\. Received: epochs=0"):
         model.to_source("numpy", epochs=0)
+    for seed in (-1, 1.7, "3", True):
+        with pytest.raises(pel.OptionError, match="Expected a seed that is an integer of 0 or more"):
+            model.to_source("numpy", seed=seed)
     with pytest.raises(pel.ModelError, match=r"can be exported as 'expressions' or 'numpy'"):
         pel.to_source(model.outputs[0], "layers")
     with pytest.raises(pel.OptionError, match=r"epochs: only for a model\. Received with a function or exp"):

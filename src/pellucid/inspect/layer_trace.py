@@ -42,11 +42,6 @@ def apply_layers(model: ModelLike, inputs: Sequence[Any], apply: Callable[[Layer
     return values[model.outputs[0]]
 
 
-def as_tuple(value: Any) -> tuple[Expr, ...]:
-    """Return one expression or several as a tuple."""
-    return (value,) if isinstance(value, Expr) else tuple(value)
-
-
 @dataclass(frozen=True)
 class SymbolicTraining:
     """Training of a compiled model as expressions; inputs and targets are placeholders for a batch."""

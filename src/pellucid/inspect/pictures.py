@@ -17,14 +17,22 @@ from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike
 from pellucid.run.function_builder import function
 from pellucid.show import plots
-from pellucid.show.alt_text import describe_boundary, describe_confusion, describe_curves
-from pellucid.show.alt_text_arrays import describe_filters, describe_histograms, describe_maps, describe_saliency
-from pellucid.show.confusion_plot import confusion_matrix as draw_confusion
-from pellucid.show.confusion_plot import count_confusions, find_most_frequent_error
+from pellucid.show.alt_text import (
+    describe_boundary,
+    describe_confusion,
+    describe_curves,
+    describe_filters,
+    describe_histograms,
+    describe_maps,
+    describe_saliency,
+)
 from pellucid.show.figure import Picture
 from pellucid.show.histogram_plot import histograms
 from pellucid.show.plot_style import make_mesh
+from pellucid.show.prediction_plots import confusion_matrix as draw_confusion
+from pellucid.show.prediction_plots import count_confusions, find_most_frequent_error
 from pellucid.show.saliency_plot import gradient_magnitude, saliency_map
+from pellucid.training.metric_mode import is_higher_better
 
 Array = np.ndarray[Any, Any]
 
@@ -74,10 +82,9 @@ def learning_curves(history: Any, metric: str = "loss") -> Picture:
             f"Metrics: {', '.join(curves)}"
         )
     shown = {name: curves[name] for name in (metric, f"val_{metric}") if name in curves}
-    labelled = {"training" if name == metric else "validation": values for name, values in shown.items()}
-    return Picture(
-        plots.learning_curves(labelled, "epoch", metric), describe_curves(shown), f"{metric} over the epochs"
-    )
+    labeled = {"training" if name == metric else "validation": values for name, values in shown.items()}
+    reading = describe_curves(shown, higher_is_better=bool(is_higher_better(metric)))
+    return Picture(plots.learning_curves(labeled, "epoch", metric), reading, f"{metric} over the epochs")
 
 
 def decision_boundary(model: ModelLike, x: Any, y: Any) -> Picture:
@@ -100,8 +107,7 @@ def decision_boundary(model: ModelLike, x: Any, y: Any) -> Picture:
         raise ModelError(
             f"A decision boundary needs two features: expected x of shape (n, 2). Received: {points.shape}"
         )
-    across, up = make_mesh(points)
-    grid = np.column_stack([across.ravel(), up.ravel()]).astype("float32")
+    _, _, grid = make_mesh(points.astype("float32"))
 
     def probabilities(x: Array) -> Array:
         predicted = model.predict(x.astype("float32"), batch_size=4096)
@@ -275,7 +281,12 @@ def saliency(model: ModelLike, images: Any, classes: Any = None, class_names: Se
         )
     [output] = inference(model.outputs[:1])
     scores = output.inputs[0] if output.op is not None and output.op.name in ("softmax", "sigmoid") else output
-    chosen = model.predict(batch).argmax(axis=-1) if classes is None else np.asarray(classes, int)
+    if classes is not None:
+        chosen = np.asarray(classes, int)
+    elif scores.shape[-1] == 1:
+        chosen = (model.predict(batch)[:, 0] > (0 if scores is output else 0.5)).astype(int)
+    else:
+        chosen = model.predict(batch).argmax(axis=-1)
     class_input = Input("classes", output.shape[:1], "int32")
     # Images are independent, so the gradient of the summed scores is the gradient of each.
     total = scores.sum()

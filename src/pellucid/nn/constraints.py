@@ -7,21 +7,12 @@ from typing import Any
 
 from pellucid.graph.errors import OptionError, suggest_near_misses
 from pellucid.graph.expr import Expr, as_expr
-from pellucid.graph.ops.minmax import clip, maximum, minimum
+from pellucid.graph.ops.elementwise import clip, maximum, minimum
 from pellucid.graph.ops.norms import divide_no_nan, vector_norm
 from pellucid.nn.did_you_mean import StrictArguments
 from pellucid.nn.registry import get_by_name
 
-__all__ = [
-    "NAMED",
-    "Constraint",
-    "ConstraintFunction",
-    "MaxNorm",
-    "MinMaxNorm",
-    "NonNeg",
-    "UnitNorm",
-    "get",
-]
+__all__ = ["NAMED", "Constraint", "ConstraintFunction", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "get"]
 
 Axis = int | tuple[int, ...]
 ConstraintFunction = Callable[[Any], Any]
@@ -32,9 +23,6 @@ class Constraint(StrictArguments):
 
     def __call__(self, w: Any) -> Expr:
         raise NotImplementedError(f"{type(self).__name__} does not implement __call__(w)")
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in vars(self).items())})"
 
 
 class NonNeg(Constraint):
@@ -184,10 +172,8 @@ def get(identifier: str | ConstraintFunction | None) -> ConstraintFunction | Non
     >>> get("max_norm")
     MaxNorm(max_value=2, axis=0)
     """
-    if identifier is None:
-        return None
-    found = get_by_name("constraint", identifier, NAMED)
-    return found() if isinstance(found, type) else found
+    found: ConstraintFunction | None = None if identifier is None else get_by_name("constraint", identifier, NAMED)
+    return found
 
 
 suggest_near_misses(globals(), "nn.constraints")

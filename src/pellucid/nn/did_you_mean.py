@@ -1,4 +1,4 @@
-"""Errors for misspelled keyword arguments."""
+"""Base class of objects with settings: errors for misspelled keyword arguments, and printing."""
 
 from __future__ import annotations
 
@@ -34,3 +34,7 @@ class StrictArguments:
         if any(p.kind is p.VAR_KEYWORD for p in parameters):
             return None
         return [p.name for p in parameters]
+
+    def __repr__(self) -> str:
+        settings = [name for name in self.get_argument_names() or () if hasattr(self, name)]
+        return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in settings)})"

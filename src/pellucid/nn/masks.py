@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pellucid.graph.expr import Expr
-from pellucid.graph.ops.masking import masked
+from pellucid.graph.ops.masking import attach_mask
 
-__all__ = ["find_mask", "masked"]
+__all__ = ["find_mask", "attach_mask"]
 
 
 def find_mask(x: Expr) -> Expr | None:
@@ -24,13 +24,13 @@ def find_mask(x: Expr) -> Expr | None:
     Examples
     --------
     >>> x = pel.matrix("x", shape=("n", 5))
-    >>> pel.nn.find_mask(pel.tanh(2 * pel.masked(x, x != 0)))
+    >>> pel.nn.find_mask(pel.tanh(2 * pel.attach_mask(x, x != 0)))
     x != 0
     """
     pending, seen = [x], {x}
     while pending:
         node = pending.pop()
-        if node.op is masked.op:
+        if node.op is attach_mask.op:
             return node.inputs[1]
         if node.op is not None and (node.op.elementwise or node.op.inference is not None):
             sequences = [i for i in node.inputs if i.ndim == node.ndim and i not in seen]

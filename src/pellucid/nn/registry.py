@@ -12,8 +12,8 @@ from typing import Any
 from pellucid.graph.errors import OptionError, UseError, near_miss
 
 
-def get_by_name(kind: str, identifier: Any, known: Mapping[str, Callable[..., Any]]) -> Callable[..., Any]:
-    """Return the object with a name; return callables unchanged.
+def get_by_name(kind: str, identifier: Any, known: Mapping[str, Callable[..., Any]]) -> Any:
+    """Return the function with a name, or the given one; a class is called without arguments.
 
     Class names work, too: ``"GlorotUniform"`` means ``"glorot_uniform"``.
 
@@ -24,18 +24,23 @@ def get_by_name(kind: str, identifier: Any, known: Mapping[str, Callable[..., An
     TypeError
         If ``identifier`` is neither a string nor callable.
     """
+    found = identifier
     if isinstance(identifier, str):
-        if identifier in known:
-            return known[identifier]
-        if not identifier.islower():
-            by_normalized = {normalize_name(name): name for name in known}
-            if normalize_name(identifier) in by_normalized:
-                return known[by_normalized[normalize_name(identifier)]]
-        hint = near_miss(identifier, known) or f" Known: {', '.join(sorted(known))}"
-        raise OptionError(f"There is no {kind} named {identifier!r}.{hint}")
-    if not callable(identifier):
+        by_normalized = {normalize_name(name): name for name in known}
+        name = identifier if identifier.islower() else by_normalized.get(normalize_name(identifier), identifier)
+        if name not in known:
+            hint = near_miss(identifier, known) or f" Known: {', '.join(sorted(known))}"
+            raise OptionError(f"There is no {kind} named {identifier!r}.{hint}")
+        found = known[name]
+    if not callable(found):
         raise UseError(f"Expected a name or a function for the {kind}. Received: {identifier!r}")
-    return identifier  # type: ignore[no-any-return]
+    return found() if isinstance(found, type) else found
+
+
+def list_own_names(module: Mapping[str, Any]) -> list[str]:
+    """Return the names of the functions and classes that the files of a package define, from its globals."""
+    package = module["__name__"]
+    return [n for n, v in module.items() if str(getattr(v, "__module__", "")).startswith(package) and n[0] != "_"]
 
 
 @functools.cache

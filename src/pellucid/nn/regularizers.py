@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,20 +14,11 @@ from pellucid.graph.ops.elementwise import absolute, square
 from pellucid.graph.ops.norms import divide_no_nan, vector_norm
 from pellucid.graph.ops.reductions import sum
 from pellucid.graph.types import format_shape
+from pellucid.graph.validation import check_number, is_real
 from pellucid.nn.did_you_mean import StrictArguments
 from pellucid.nn.registry import get_by_name
 
-__all__ = [
-    "L1",
-    "L1L2",
-    "L2",
-    "NAMED",
-    "OrthogonalRegularizer",
-    "Penalty",
-    "get",
-    "l1",
-    "l2",
-]
+__all__ = ["L1", "L1L2", "L2", "NAMED", "OrthogonalRegularizer", "Penalty", "get", "l1", "l2"]
 
 Penalty = Callable[[Expr], Expr]
 
@@ -38,7 +31,7 @@ def l1(x: Expr | Sequence[Expr]) -> Expr:
     >>> l1(pel.vector("w"))
     abs(w).sum()
     """
-    return _total(x, lambda e: sum(absolute(e)), "l1")
+    return add_penalties(x, lambda e: sum(absolute(e)), "l1")
 
 
 def l2(x: Expr | Sequence[Expr]) -> Expr:
@@ -65,11 +58,11 @@ def l2(x: Expr | Sequence[Expr]) -> Expr:
     >>> l2([W, b])
     (W ** 2).sum()
     """
-    return _total(x, lambda e: sum(square(e)), "l2")
+    return add_penalties(x, lambda e: sum(square(e)), "l2")
 
 
-def _total(x: Expr | Sequence[Expr], penalty: Penalty, name: str) -> Expr:
-    if isinstance(x, (int, float)):
+def add_penalties(x: Expr | Sequence[Expr], penalty: Penalty, name: str) -> Expr:
+    if is_real(x):
         raise UseError(
             f"{name}: expected an expression or a list of them, such as pel.parameters(p). Received: {x}. "
             f"For a strength, write {name.upper()}({x}), or {x} * {name}(...)"
@@ -77,10 +70,7 @@ def _total(x: Expr | Sequence[Expr], penalty: Penalty, name: str) -> Expr:
     if isinstance(x, Expr):
         return penalty(x)
     parts = [penalty(as_expr(e)) for e in x if not isinstance(e, Shared) or e.regularizable]
-    total = parts[0] if parts else constant(0.0)
-    for part in parts[1:]:
-        total = total + part
-    return total
+    return functools.reduce(operator.add, parts) if parts else constant(0.0)
 
 
 class L1L2(StrictArguments):
@@ -93,14 +83,11 @@ class L1L2(StrictArguments):
     """
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
-        self.l1, self.l2 = _strength("l1", l1), _strength("l2", l2)
+        self.l1, self.l2 = check_number("l1", l1, minimum=0.0), check_number("l2", l2, minimum=0.0)
 
     def __call__(self, x: Expr) -> Expr:
         parts = [s * f(x) for s, f in ((self.l1, l1), (self.l2, l2)) if s]
-        return parts[0] + parts[1] if len(parts) == 2 else parts[0] if parts else constant(0.0, x.dtype)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{k}={v}' for k, v in vars(self).items() if v)})"
+        return functools.reduce(operator.add, parts) if parts else constant(0.0, x.dtype)
 
 
 class L1(L1L2):
@@ -145,7 +132,7 @@ class OrthogonalRegularizer(StrictArguments):
     def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
         if mode not in ("rows", "columns"):
             raise OptionError(f"Expected mode to be 'rows' or 'columns'. Received: mode={mode!r}")
-        self.factor, self.mode = _strength("factor", factor), mode
+        self.factor, self.mode = check_number("factor", factor, minimum=0.0), mode
 
     def __call__(self, x: Expr) -> Expr:
         count = x.shape[0 if self.mode == "rows" else 1] if x.ndim == 2 else None
@@ -159,15 +146,6 @@ class OrthogonalRegularizer(StrictArguments):
         cosines = (unit @ unit.T) * (1 - eye(count, dtype=x.dtype))
         result: Expr = self.factor / max(count * (count - 1), 1) * sum(absolute(cosines))
         return result
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(factor={self.factor}, mode={self.mode!r})"
-
-
-def _strength(name: str, value: Any) -> float:
-    if not value >= 0 or value == float("inf"):
-        raise OptionError(f"Expected a finite strength >= 0. Received: {name}={value!r}")
-    return float(value)
 
 
 NAMED: dict[str, Callable[..., Any]] = {
@@ -186,10 +164,8 @@ def get(identifier: str | Penalty | None) -> Penalty | None:
     >>> get("l2")
     L2(l2=0.01)
     """
-    if identifier is None:
-        return None
-    found = get_by_name("regularizer", identifier, NAMED)
-    return found() if isinstance(found, type) else found
+    found: Penalty | None = None if identifier is None else get_by_name("regularizer", identifier, NAMED)
+    return found
 
 
 suggest_near_misses(globals(), "nn.regularizers")

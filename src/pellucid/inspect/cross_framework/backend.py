@@ -1,35 +1,17 @@
-"""Interface of the frameworks whose functions a network is built from, and settings of their optimizers."""
+"""Interface of the frameworks whose functions a network is built from."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 from pellucid.inspect.equivalence.runners import Array
 from pellucid.model.errors import ModelError
+from pellucid.model.object_config import get_parameters
+from pellucid.nn.optimizers import SGD, Adam, Optimizer
 
 Optimize = Callable[[Sequence[Any], Sequence[Any]], None]
 """Updates parameters in place, given their gradients."""
-
-
-@dataclass(frozen=True)
-class SGDSettings:
-    """Settings of gradient descent with momentum."""
-
-    learning_rate: float = 0.01
-    momentum: float = 0.0
-    nesterov: bool = False
-
-
-@dataclass(frozen=True)
-class AdamSettings:
-    """Settings of Adam."""
-
-    learning_rate: float = 0.001
-    beta_1: float = 0.9
-    beta_2: float = 0.999
-    epsilon: float = 1e-7
 
 
 class Backend(Protocol):
@@ -52,7 +34,7 @@ class Backend(Protocol):
     def to_tensor(self, value: Array, trainable: bool = False) -> Any: ...
     def to_numpy(self, value: Any) -> Array: ...
     def get_dtype(self, x: Any) -> Any: ...
-    def make_optimizer(self, settings: SGDSettings | AdamSettings) -> Optimize: ...
+    def make_optimizer(self, settings: SGD | Adam) -> Optimize: ...
 
     def compute_gradients(self, forward: Callable[[], Any], parameters: Sequence[Any]) -> tuple[Any, list[Any]]:
         """Return the result of ``forward()``, whose first element is the loss, and the gradients of the loss."""
@@ -73,16 +55,12 @@ def get_loss(backend: Backend, config: Mapping[str, Any]) -> Callable[[Any, Any]
     return backend.losses[config["kind"]]
 
 
-def parse_optimizer(config: Mapping[str, Any]) -> SGDSettings | AdamSettings:
-    """Return the settings of SGD or Adam with a constant learning rate; refuse other optimizers."""
-    arguments = {name: value for name, value in config.items() if name != "kind"}
-    if not arguments.get("amsgrad"):
-        arguments.pop("amsgrad", None)
-    classes: dict[str, type[SGDSettings] | type[AdamSettings]] = {"SGD": SGDSettings, "Adam": AdamSettings}
-    cls = classes.get(config["kind"])
-    if cls is None or isinstance(arguments.get("learning_rate"), dict):
-        raise ModelError(f"only SGD and Adam with a constant learning rate are supported, not {dict(config)}")
-    allowed = [field.name for field in fields(cls)]
-    if not set(arguments) <= set(allowed):
-        raise ModelError(f"{config['kind']} is supported with {', '.join(allowed)} only, not with {arguments}")
-    return cls(**arguments)
+def check_optimizer(optimizer: Optimizer) -> SGD | Adam:
+    """Return an optimizer if it is SGD or Adam with a constant learning rate and no options; refuse others."""
+    if type(optimizer) not in (SGD, Adam) or not isinstance(optimizer.learning_rate, float):
+        raise ModelError(f"only SGD and Adam with a constant learning rate are supported, not {optimizer!r}")
+    assert isinstance(optimizer, (SGD, Adam))
+    allowed = [name for name in get_parameters(type(optimizer)) if name not in ("amsgrad", "options")]
+    if set(optimizer.config) - {*allowed, "amsgrad"} or getattr(optimizer, "amsgrad", False):
+        raise ModelError(f"{type(optimizer).__name__} is supported with {', '.join(allowed)} only, not {optimizer!r}")
+    return optimizer

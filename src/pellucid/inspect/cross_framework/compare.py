@@ -41,15 +41,12 @@ class FrameworkComparison(EquivalenceReport):
 
     @property
     def header(self) -> list[str]:
-        """Column titles of the table."""
         return ["tensor", "difference", "tolerance", "at step"]
 
     def rows(self) -> list[Difference]:
-        """Return the largest difference of every tensor."""
         return [self.largest_difference_of(tensor) for tensor in self.differences]
 
     def format_row(self, d: Difference) -> list[str]:
-        """Return the cells of one row."""
         return [d.tensor, format_number(d.size, 2), format_number(d.tolerance, 2), str(d.step)]
 
 

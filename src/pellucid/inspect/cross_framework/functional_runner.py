@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.inspect.cross_framework.backend import Backend, get_loss, parse_optimizer
+from pellucid.inspect.cross_framework.backend import Backend, check_optimizer, get_loss
 from pellucid.inspect.cross_framework.layer_formulas import FORMULAS
 from pellucid.inspect.cross_framework.unsupported import UnsupportedFeatures, is_random
 from pellucid.inspect.equivalence.runners import Tensors, cast_batch
 from pellucid.inspect.layer_trace import apply_layers, trace_training
 from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike
-from pellucid.model.object_config import compile_to_config, to_plain_value
+from pellucid.model.object_config import compile_to_config
 from pellucid.nn.layers import Layer
 from pellucid.nn.optimizers import Optimizer
 
@@ -35,10 +35,9 @@ class FunctionalRunner:
         ]
         loss = compile_to_config(model)["loss"]
         loss_config = loss if isinstance(loss, dict) else {"kind": loss}
-        optimizer_config = to_plain_value(optimizer, "optimizer", model.name)
         self.loss = unsupported.try_build("its loss", loss_config, lambda config: get_loss(backend, config))
         self.optimize = unsupported.try_build(
-            "its optimizer", optimizer_config, lambda config: backend.make_optimizer(parse_optimizer(config))
+            "its optimizer", optimizer, lambda optimizer: backend.make_optimizer(check_optimizer(optimizer))
         )
         unsupported.raise_if_any()
         self.trainable = {str(p.name): p.trainable for p in model.parameters}

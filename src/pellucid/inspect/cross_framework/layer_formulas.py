@@ -60,7 +60,6 @@ def pooling(f: Backend, layer: Any, w: Weights, x: Any) -> Any:
 
 
 def global_pooling(f: Backend, layer: Any, w: Weights, x: Any) -> Any:
-    """Global average and max pooling."""
     axes = tuple(range(1, len(x.shape) - 1))
     reduce = f.max if "Max" in type(layer).__name__ else f.mean
     return reduce(x, axes, bool(layer.config["keepdims"]))
@@ -141,10 +140,6 @@ def gru_step(f: Backend, config: Any, w: Any, x: Any, h: Any, c: Any) -> Any:
 STEPS: dict[str, Callable[..., Any]] = {"SimpleRNN": simple_step, "LSTM": lstm_step, "GRU": gru_step}
 
 
-def rescaling(f: Backend, layer: Any, w: Weights, x: Any) -> Any:
-    return x * layer.config["scale"] + layer.config["offset"]
-
-
 def merge(f: Backend, layer: Any, w: Weights, x: Any) -> Any:
     """Add, Subtract, Multiply, Average and Concatenate."""
     kind = type(layer).__name__
@@ -197,7 +192,7 @@ FORMULAS: dict[str, Callable[[Any, Any, dict[str, Any], Any], Any]] = {
     "MaxPooling1D": pooling,
     "MaxPooling2D": pooling,
     "ReLU": relu,
-    "Rescaling": rescaling,
+    "Rescaling": lambda f, layer, w, x: x * layer.config["scale"] + layer.config["offset"],
     "Reshape": reshape,
     "SimpleRNN": recurrent,
     "Softmax": lambda f, layer, w, x: f.softmax(x),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from pellucid.inspect.cross_framework.backend import AdamSettings, Backend, Optimize, SGDSettings
+from pellucid.inspect.cross_framework.backend import Backend, Optimize
 from pellucid.inspect.equivalence.runners import Array
+from pellucid.nn.optimizers import SGD, Adam
 
 
 class TensorFlowBackend(Backend):
@@ -70,7 +72,7 @@ class TensorFlowBackend(Backend):
         gradients = tape.gradient(result[0], list(parameters))
         return result, [self.tf.convert_to_tensor(g) for g in gradients]
 
-    def make_optimizer(self, settings: SGDSettings | AdamSettings) -> Optimize:
+    def make_optimizer(self, settings: SGD | Adam) -> Optimize:
         return TensorFlowOptimizer(self.tf, settings)
 
     def convolve(self, x: Any, kernel: Any, strides: Any, dilation: Any, groups: int) -> Any:
@@ -91,7 +93,7 @@ class TensorFlowOptimizer:
     loses.
     """
 
-    def __init__(self, tf: Any, settings: SGDSettings | AdamSettings) -> None:
+    def __init__(self, tf: Any, settings: SGD | Adam) -> None:
         self.tf, self.settings = tf, settings
         self.slots: list[list[Any]] = []
         self.steps = 0
@@ -101,15 +103,13 @@ class TensorFlowOptimizer:
         if not self.slots:
             self.slots = [[self.tf.Variable(self.tf.zeros_like(p)) for _ in range(2)] for p in parameters]
         for parameter, gradient, slots in zip(parameters, gradients, self.slots, strict=True):
-            if isinstance(self.settings, AdamSettings):
+            if isinstance(self.settings, Adam):
                 self.apply_adam(self.settings, parameter, gradient, *slots)
             else:
                 self.apply_sgd(self.settings, parameter, gradient, slots[0])
 
-    def apply_sgd(self, s: SGDSettings, parameter: Any, gradient: Any, velocity: Any) -> None:
-        def number(value: float) -> Any:
-            return self.tf.constant(value, parameter.dtype)
-
+    def apply_sgd(self, s: SGD, parameter: Any, gradient: Any, velocity: Any) -> None:
+        number = functools.partial(self.tf.constant, dtype=parameter.dtype)
         if not s.momentum:
             self.tf.raw_ops.ResourceApplyGradientDescent(
                 var=parameter.handle, alpha=number(s.learning_rate), delta=gradient
@@ -124,10 +124,8 @@ class TensorFlowOptimizer:
             use_nesterov=bool(s.nesterov),
         )
 
-    def apply_adam(self, s: AdamSettings, parameter: Any, gradient: Any, m: Any, v: Any) -> None:
-        def number(value: float) -> Any:
-            return self.tf.constant(value, parameter.dtype)
-
+    def apply_adam(self, s: Adam, parameter: Any, gradient: Any, m: Any, v: Any) -> None:
+        number = functools.partial(self.tf.constant, dtype=parameter.dtype)
         corrected_rate = s.learning_rate * (1 - s.beta_2**self.steps) ** 0.5 / (1 - s.beta_1**self.steps)
         m.assign_add(number(1 - s.beta_1) * (gradient - m))
         v.assign_add(number(1 - s.beta_2) * (gradient**2 - v))

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.inspect.cross_framework.backend import AdamSettings, Backend, Optimize, SGDSettings
+from pellucid.inspect.cross_framework.backend import Backend, Optimize
 from pellucid.inspect.equivalence.runners import Array
+from pellucid.nn.optimizers import SGD, Adam
 
 
 class TorchBackend(Backend):
@@ -67,7 +68,7 @@ class TorchBackend(Backend):
         result = forward()
         return result, list(self.torch.autograd.grad(result[0], list(parameters)))
 
-    def make_optimizer(self, settings: SGDSettings | AdamSettings) -> Optimize:
+    def make_optimizer(self, settings: SGD | Adam) -> Optimize:
         return TorchOptimizer(self.torch, settings)
 
     def convolve(self, x: Any, kernel: Any, strides: Any, dilation: Any, groups: int) -> Any:
@@ -88,24 +89,23 @@ class TorchBackend(Backend):
 class TorchOptimizer:
     """`torch.optim.SGD` or `torch.optim.Adam`. Its state carries over from step to step, to new parameter tensors."""
 
-    def __init__(self, torch: Any, settings: SGDSettings | AdamSettings) -> None:
+    def __init__(self, torch: Any, settings: SGD | Adam) -> None:
         self.torch, self.settings = torch, settings
         self.state: Any = None
         self.steps = 0
 
     def build(self, parameters: Sequence[Any]) -> Any:
         s = self.settings
-        if isinstance(s, AdamSettings):
+        if isinstance(s, Adam):
             return self.torch.optim.Adam(list(parameters), lr=s.learning_rate, betas=(s.beta_1, s.beta_2))
-        nesterov = s.nesterov and s.momentum > 0  # PyTorch refuses Nesterov's form without momentum
-        return self.torch.optim.SGD(list(parameters), lr=s.learning_rate, momentum=s.momentum, nesterov=nesterov)
+        return self.torch.optim.SGD(list(parameters), lr=s.learning_rate, momentum=s.momentum, nesterov=s.nesterov)
 
     def __call__(self, parameters: Sequence[Any], gradients: Sequence[Any]) -> None:
         optimizer = self.build(parameters)
         if self.state is not None:
             optimizer.load_state_dict(self.state)
         self.steps += 1
-        if isinstance(self.settings, AdamSettings):
+        if isinstance(self.settings, Adam):
             # PyTorch adds epsilon after the bias correction, Keras and pellucid before it. Dividing it by the root of
             # the correction makes both equal.
             correction = (1 - self.settings.beta_2**self.steps) ** 0.5

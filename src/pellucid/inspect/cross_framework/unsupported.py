@@ -10,7 +10,7 @@ from pellucid.graph.expr import Expr
 from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike
 from pellucid.nn.layers import Layer
-from pellucid.nn.layers.noise import RandomLayer
+from pellucid.nn.layers.dropout import RandomLayer
 
 
 class UnsupportedFeatures:

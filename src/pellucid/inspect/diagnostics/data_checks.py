@@ -54,8 +54,8 @@ def to_labels(y: Any, classes: int) -> Array:
 def find_label_errors(probabilities: Array, labels: Array) -> list[tuple[int, int, int]]:
     r"""Return samples whose label is probably wrong, most probable first: index, given label, probable label.
 
-    Uses confident learning. The threshold of class k is its mean predicted probability over the samples labelled k,
-    :math:`t_k = \mathrm{mean}_{y_n = k} \, p_{nk}`. A sample labelled j is counted as a k if :math:`p_{nk} \ge t_k`.
+    Uses confident learning. The threshold of class k is its mean predicted probability over the samples labeled k,
+    :math:`t_k = \mathrm{mean}_{y_n = k} \, p_{nk}`. A sample labeled j is counted as a k if :math:`p_{nk} \ge t_k`.
     In addition, its own label must be almost impossible, :math:`p_{nj} < 0.05`. A model that has memorized nearly all
     labels no longer shows which are wrong, so this works best early in training or on held-out samples.
 
@@ -70,7 +70,7 @@ def find_label_errors(probabilities: Array, labels: Array) -> list[tuple[int, in
     >>> find_label_errors(probabilities, np.array([0, 0, 1, 1, 1, 1]))
     [(2, 1, 0)]
     """
-    if (probabilities.argmax(axis=1) == labels).mean() < MIN_ACCURACY:
+    if not len(labels) or (probabilities.argmax(axis=1) == labels).mean() < MIN_ACCURACY:
         return []
     classes = probabilities.shape[1]
     own = probabilities[np.arange(len(labels)), labels]
@@ -83,7 +83,7 @@ def find_label_errors(probabilities: Array, labels: Array) -> list[tuple[int, in
 
 def check_label_errors(errors: Sequence[tuple[int, int, int]], samples: int) -> Iterator[Finding]:
     if errors:
-        where = "; ".join(f"sample {i}: labelled {j}, probably {k}" for i, j, k in errors[:5])
+        where = "; ".join(f"sample {i}: labeled {j}, probably {k}" for i, j, k in errors[:5])
         where += f"; and {len(errors) - 5} more" if len(errors) > 5 else ""
         yield Finding(
             "likely label errors",
@@ -96,7 +96,7 @@ def check_label_errors(errors: Sequence[tuple[int, int, int]], samples: int) -> 
 
 
 def check_class_balance(labels: Array, classes: int) -> Iterator[Finding]:
-    counts = np.bincount(labels, minlength=classes)
+    counts = np.bincount(labels[(labels >= 0) & (labels < classes)], minlength=classes)
     rare = [k for k in range(classes) if counts[k] < RARE_CLASS_RATIO * counts.max()]
     if rare:
         yield Finding(

@@ -84,11 +84,11 @@ def diagnose(
     Edge of Stability, ICLR 2021, for the eigenvalue; C. Northcutt et al., Confident Learning, JAIR 70 (2021), for
     labels.
     """
-    count = check_integer("samples", samples)
+    count, rng = check_integer("samples", samples), np.random.default_rng(validate_seed(seed))
     data = list(make_dataset(model, x, y).arrays)
     chosen = np.arange(len(data[0]))
     if len(chosen) > count:
-        chosen = np.sort(np.random.default_rng(validate_seed(seed)).choice(len(chosen), count, replace=False))
+        chosen = np.sort(rng.choice(len(chosen), count, replace=False))
     batch = [part[chosen] for part in data]
     measured = measure_model(model, batch)
     statistics = compute_layer_statistics(measured)
@@ -99,12 +99,15 @@ def diagnose(
         found += check_curvature(eigenvalue, stability_limit)
     classification = None
     if len(model.outputs) == 1 and len(data) == 2:
-        classification = to_class_probabilities(measured.predictions, np.asarray(data[1])[chosen])
+        classification = to_class_probabilities(measured.predictions, batch[1])
     label_errors: list[tuple[int, int, int]] = []
     if classification is not None:
-        label_errors = [(int(chosen[i]), given, likely) for i, given, likely in find_label_errors(*classification)]
-        found += check_label_errors(label_errors, len(chosen))
-        classes = classification[0].shape[1]
+        probabilities, labels = classification
+        classes = probabilities.shape[1]
+        labeled = np.flatnonzero((labels >= 0) & (labels < classes))  # not those of an ignored class
+        errors = find_label_errors(probabilities[labeled], labels[labeled])
+        label_errors = [(int(chosen[labeled[i]]), given, likely) for i, given, likely in errors]
+        found += check_label_errors(label_errors, len(labeled))
         found += check_class_balance(to_labels(data[1], classes), classes)
     highest_losses: list[tuple[int, float]] = []
     if measured.losses is not None and np.isfinite(measured.losses).all():

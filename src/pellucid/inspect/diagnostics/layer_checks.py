@@ -42,7 +42,7 @@ def compute_layer_statistics(measured: Measurements) -> list[LayerStatistics]:
             LayerStatistics(
                 layer.name,
                 activation_rms=compute_rms(value),
-                # Zeros and ones are what the last layer of a trained classifier should output.
+                # The last layer of a trained classifier should output zeros and ones.
                 dead_fraction=0.0 if is_last else compute_dead_fraction(value, call.outputs[0]),
                 saturated_fraction=0.0 if is_last else compute_saturated_fraction(value, layer, call.outputs[0]),
                 gradient_rms=compute_gradient_rms(layer, measured),
@@ -59,14 +59,13 @@ def compute_rms(values: Array) -> float:
 
 def compute_dead_fraction(value: Array, output: Expr) -> float:
     """Return the fraction of units that output 0 for all samples, for a layer that ends in a ReLU."""
-    if output.op is None or output.op.name not in ("relu", "relu6", "maximum"):
+    if output.op is None or output.op.name not in ("relu", "clip", "maximum"):  # clip: relu6
         return 0.0
     units = value.reshape(-1, value.shape[-1])
     return float((units == 0).all(axis=0).mean())
 
 
 def compute_saturated_fraction(value: Array, layer: Layer, output: Expr) -> float:
-    """Return the fraction of values at the limits of a sigmoid or tanh."""
     name = getattr(getattr(layer, "activation", None), "__name__", "")
     if name not in SATURATION_LIMITS:
         name = output.op.name if output.op is not None else ""

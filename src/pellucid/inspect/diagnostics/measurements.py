@@ -12,13 +12,8 @@ from pellucid.graph.derivatives import hessian_vector_product
 from pellucid.graph.expr import Expr, Input, Shared, as_expr
 from pellucid.graph.gradient import grad
 from pellucid.graph.inference import inference
-from pellucid.inspect.layer_trace import (
-    LayerCall,
-    SymbolicTraining,
-    disable_randomness,
-    trace_layers,
-    trace_training,
-)
+from pellucid.inspect.equivalence.runners import cast_batch
+from pellucid.inspect.layer_trace import LayerCall, SymbolicTraining, disable_randomness, trace_layers, trace_training
 from pellucid.model.interfaces import ModelLike
 from pellucid.nn.losses import Loss
 from pellucid.run.function_builder import function
@@ -44,7 +39,7 @@ class Measurements:
 def measure_model(model: ModelLike, data: Sequence[Array]) -> Measurements:
     calls = trace_layers(model)
     training = trace_training(model, data[1] if len(data) == 2 else None)
-    batch = cast_batch(training, data)
+    batch = cast_batch(data, [e.dtype for e in training.batch_inputs], model.name)
     layer_outputs = [e for call in calls for e in call.outputs]
     sample_losses = build_sample_losses(model, training)
     outputs = {str(i): e for i, e in enumerate(inference([*layer_outputs, *training.outputs]))}
@@ -66,10 +61,6 @@ def measure_model(model: ModelLike, data: Sequence[Array]) -> Measurements:
         dict(zip(parameters, results[: len(parameters)], strict=True)),
         dict(zip(parameters, results[len(parameters) :], strict=True)),
     )
-
-
-def cast_batch(training: SymbolicTraining, data: Sequence[Array]) -> list[Array]:
-    return [np.asarray(part).astype(e.dtype) for part, e in zip(data, training.batch_inputs, strict=True)]
 
 
 def build_sample_losses(model: ModelLike, training: SymbolicTraining) -> Expr | None:
@@ -96,7 +87,7 @@ def compute_largest_eigenvalue(model: ModelLike, data: Sequence[Array], seed: in
     operators, Journal of Research of the National Bureau of Standards 45 (1950).
     """
     training = trace_training(model, data[1] if len(data) == 2 else None)
-    batch = cast_batch(training, data)
+    batch = cast_batch(data, [e.dtype for e in training.batch_inputs], model.name)
     [loss] = disable_randomness([training.loss])
     parameters = [p for p in model.parameters if p.trainable]
     directions = [Input(f"v{i}", p.shape, p.dtype) for i, p in enumerate(parameters)]

@@ -74,7 +74,7 @@ class Diagnosis(Findings):
         lines: list[tuple[str, ...]] = [("layer", "output RMS", "dead", "saturated", "gradient RMS", "update/weight")]
         for r in self.layers:
             fractions = (f"{r.dead_fraction:.0%}", f"{r.saturated_fraction:.0%}")
-            optional = (format_optional(v) for v in (r.gradient_rms, r.update_ratio))
+            optional = ("-" if v is None else format_number(v, 3) for v in (r.gradient_rms, r.update_ratio))
             lines.append((r.layer, format_number(r.activation_rms, 3), *fractions, *optional))
         widths = [max(len(line[i]) for line in lines) for i in range(6)]
         table = ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines]
@@ -90,7 +90,3 @@ class Diagnosis(Findings):
     def _repr_html_(self) -> str:
         details = f"<details><summary>Measurements</summary><pre>{escape(self.table())}</pre></details>"
         return f"{super()._repr_html_()}{details}"
-
-
-def format_optional(value: float | None) -> str:
-    return "-" if value is None else format_number(value, 3)

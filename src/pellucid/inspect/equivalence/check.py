@@ -12,7 +12,6 @@ from pellucid.graph.types import format_shape, is_float
 from pellucid.graph.validation import check_integer
 from pellucid.inspect.equivalence.report import EquivalenceReport
 from pellucid.inspect.equivalence.runners import Array, Runner, Tensors, make_runner
-from pellucid.inspect.equivalence.tensor_matching import match_tensors
 from pellucid.inspect.layer_trace import trace_training
 from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike, is_model
@@ -110,12 +109,7 @@ class LockstepComparison:
     """
 
     def __init__(
-        self,
-        first: Runner,
-        second: Runner,
-        seed: int,
-        tolerance: float | None,
-        pairs: Mapping[str, str] | None = None,
+        self, first: Runner, second: Runner, seed: int, tolerance: float | None, pairs: Mapping[str, str] | None = None
     ) -> None:
         self.first, self.second = first, second
         self.tolerance = tolerance
@@ -191,7 +185,6 @@ class LockstepComparison:
     def compute_tolerances(
         self, differences: dict[str, Array], rounding: Sequence[dict[str, float]]
     ) -> dict[str, Array]:
-        """Return the tolerance of every tensor at every step."""
         if self.tolerance is not None:
             return {name: np.full(len(d), float(self.tolerance)) for name, d in differences.items()}
         exact = {name for name, t in self.start[0].items() if not is_float(t.dtype)}
@@ -201,6 +194,48 @@ class LockstepComparison:
             drift = np.maximum.accumulate([step[name] for step in rounding])
             tolerances[name] = np.zeros(len(d)) if name in exact else TOLERANCE_FACTOR * np.maximum(epsilon, drift)
         return tolerances
+
+
+def match_tensors(
+    a: Mapping[str, Array], b: Mapping[str, Array], titles: tuple[str, str]
+) -> tuple[dict[str, str], list[str]]:
+    """Match tensors by name, where ``a/b`` equals ``a_b``, and the rest in order if their shapes agree.
+
+    Returns the pairs, and the names of tensors that only ``b`` has.
+
+    Examples
+    --------
+    >>> w = np.zeros(2)
+    >>> match_tensors({"dense/kernel": w}, {"dense_kernel": w, "other": w}, ("a", "b"))
+    ({'dense/kernel': 'dense_kernel'}, ['other'])
+    >>> match_tensors({"dense/kernel": w}, {"dense_2/kernel": w}, ("a", "b"))
+    ({'dense/kernel': 'dense_2/kernel'}, [])
+    """
+    by_normalized = {to_identifier(name): name for name in b}
+    pairs = {name: by_normalized[to_identifier(name)] for name in a if to_identifier(name) in by_normalized}
+    rest_a = [name for name in a if name not in pairs]
+    rest_b = [name for name in b if name not in set(pairs.values())]
+    if [a[name].shape for name in rest_a] == [b[name].shape for name in rest_b]:
+        pairs |= dict(zip(rest_a, rest_b, strict=True))
+        rest_a, rest_b = [], []
+    for name in rest_a:
+        unmatched = ", ".join(f"{n} {format_shape(b[n].shape)}" for n in rest_b) or "none"
+        raise ModelError(
+            f"{titles[1]} has no counterpart of the tensor {name} {format_shape(a[name].shape)} of {titles[0]}. "
+            f"Unmatched tensors there: {unmatched}. Give the counterpart the same name"
+        )
+    for name, other in pairs.items():
+        if a[name].shape != b[other].shape:
+            raise ModelError(
+                f"Shapes differ: {name} of {titles[0]} has shape {format_shape(a[name].shape)}, and {other} of "
+                f"{titles[1]} {format_shape(b[other].shape)}"
+            )
+    return pairs, rest_b
+
+
+def to_identifier(name: str) -> str:
+    """Replace all characters that a Python identifier cannot have."""
+    return "".join(c if c.isalnum() else "_" for c in name)
 
 
 def relative_difference(a: Array, b: Array) -> float:
@@ -255,7 +290,6 @@ def prepare_data(a: Any, data: Sequence[Any], seed: int) -> list[Array]:
 
 
 def draw_samples(model: ModelLike, rng: np.random.Generator, count: int = RANDOM_SAMPLES) -> list[Array]:
-    """Draw random inputs and targets that fit a model and its loss."""
     training = trace_training(model)
     targets = set(training.targets)
     samples = []
@@ -280,18 +314,16 @@ def make_batches(
         yield from ([*data] for _ in range(steps))
         return
     count = len(data[0])
-    if any(len(part) != count for part in data):
-        raise ModelError(f"Expected data of equal length. Received: {', '.join(str(len(part)) for part in data)}")
+    if not count or any(len(part) != count for part in data):
+        lengths = ", ".join(str(len(part)) for part in data)
+        raise ModelError(f"Expected data of equal length, with at least one sample. Received: {lengths}")
     if stacked_batches:
         yield from ([part[step % count] for part in data] for step in range(steps))
         return
     size = check_integer("batch_size", batch_size)
-    step = 0
-    epoch = 0
-    while step < steps:
-        order = np.random.default_rng([seed, epoch]).permutation(count)
-        for start in range(0, count, size):
-            if step < steps:
-                yield [part[order[start : start + size]] for part in data]
-                step += 1
-        epoch += 1
+    starts = range(0, count, size)
+    for step in range(steps):
+        epoch, batch = divmod(step, len(starts))
+        if batch == 0:
+            order = np.random.default_rng([seed, epoch]).permutation(count)
+        yield [part[order[starts[batch] : starts[batch] + size]] for part in data]

@@ -73,7 +73,6 @@ class ScriptRunner:
 
 
 def make_runner(what: Any, y: Any = None) -> Runner:
-    """Return a runner for a model, a function or a program."""
     if is_model(what):
         training = trace_training(what, y)
         updates = training.optimizer.updates(training.loss)
@@ -93,7 +92,7 @@ def make_runner(what: Any, y: Any = None) -> Runner:
 
 
 def load_script(source: str | Path, y: Any) -> Runner:
-    """Execute a program, without its ``__main__`` block, and return a runner for what it defines."""
+    """Execute a program, without its ``__main__`` block, and return a runner for its model or its step."""
     path = None if isinstance(source, str) and "\n" in source else Path(source)
     try:
         code = str(source) if path is None else path.read_text("utf-8")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,13 +12,28 @@ from pellucid.graph.inference import inference
 from pellucid.graph.rewriter import simplify
 from pellucid.graph.traversal import replace_all, topological
 from pellucid.graph.types import Unknown
-from pellucid.inspect.explain.explanation import Explanation, LayerExplanation, UpdateRule
-from pellucid.inspect.explain.symbols import SymbolTable
-from pellucid.inspect.layer_trace import LayerCall, as_tuple, get_symbolic_loss, trace_layers
+from pellucid.inspect.explain.explanation import Explanation, LayerExplanation
+from pellucid.inspect.layer_trace import LayerCall, get_symbolic_loss, trace_layers
 from pellucid.model.interfaces import ModelLike, is_model
 from pellucid.nn.layers import Layer
-from pellucid.nn.optimizers.printing import get_formula_lines
+from pellucid.nn.optimizers.printing import get_update_rules
 from pellucid.show.costs import cost
+
+SYMBOLS = {
+    "kernel": "W",
+    "bias": "b",
+    "recurrent_kernel": "U",
+    "depthwise_kernel": "D",
+    "pointwise_kernel": "P",
+    "embeddings": "E",
+    "gamma": "gamma",
+    "beta": "beta",
+    "alpha": "alpha",
+    "moving_mean": "mu",
+    "moving_variance": "nu",
+    "state": "random",
+}
+"""Symbols of parameters, by the last part of their names."""
 
 
 def explain(what: Any, *inputs: Any) -> Explanation:
@@ -71,7 +86,8 @@ def explain(what: Any, *inputs: Any) -> Explanation:
                 "Received: no input"
             )
         arguments = [as_expr(i) for i in inputs]
-        call = LayerCall(what, tuple(arguments), as_tuple(what(*arguments)))
+        outputs = what(*arguments)
+        call = LayerCall(what, tuple(arguments), (outputs,) if isinstance(outputs, Expr) else tuple(outputs))
         return explain_layers(f"{type(what).__name__} {what.name}", arguments, [call])
     if hasattr(what, "program"):
         return explain_function(what)
@@ -90,19 +106,18 @@ def explain_model(model: ModelLike) -> Explanation:
         return explanation
     [loss] = replace_all([get_symbolic_loss(model)], table.symbols)
     config = model.compile_config
-    losses = {o.name: get_loss_name(o.loss) for o in config.for_outputs(model.output_names) if o.loss is not None}
-    names = [f"{loss} of {output}" if len(model.outputs) > 1 else loss for output, loss in losses.items()]
+    losses = [(o.name, o.loss) for o in config.for_outputs(model.output_names) if o.loss is not None]
+    names = [
+        str(getattr(loss, "__name__", type(loss).__name__)) + (f" of {output}" if len(model.outputs) > 1 else "")
+        for output, loss in losses
+    ]
     return replace(
         explanation,
         losses=[("L", simplify(loss))],
         loss_name=", ".join(names),
         optimizer=repr(config.optimizer),
-        updates=[UpdateRule(*line) for line in get_formula_lines(config.optimizer)],
+        updates=get_update_rules(config.optimizer),
     )
-
-
-def get_loss_name(loss: Any) -> str:
-    return str(getattr(loss, "__name__", type(loss).__name__))
 
 
 def explain_layers(
@@ -180,3 +195,41 @@ def explain_function(function: Any) -> Explanation:
     names += [f"new_{(target.name or 'w').replace('/', '_')}" for target in updates]
     explanation = explain_expressions("Function", [*outputs, *updates.values()], names)
     return replace(explanation, parts=[replace(p, title=t) for t, p in zip(titles, explanation.parts, strict=True)])
+
+
+class SymbolTable:
+    """Inputs with unique symbols that replace expressions in formulas."""
+
+    def __init__(self) -> None:
+        self.symbols: dict[Expr, Input] = {}
+        self.used: set[str] = set()
+
+    def assign(self, e: Expr, wanted: str) -> Input:
+        """Return the symbol of an expression; assign one if it has none."""
+        if e not in self.symbols:
+            name, number = wanted, 1
+            while name in self.used:
+                number += 1
+                name = f"{wanted}_{number}"
+            self.used.add(name)
+            self.symbols[e] = Input(name, e.shape, e.dtype)
+        return self.symbols[e]
+
+    def assign_parameters(self, outputs: Iterable[Expr], number: str) -> list[Shared]:
+        """Assign symbols to the shared variables in expressions, and return those variables."""
+        found = [e for e in topological(list(outputs), stop=self.symbols) if isinstance(e, Shared)]
+        for shared in found:
+            self.assign(shared, choose_symbol(shared.name or "w", number))
+        return found
+
+
+def choose_symbol(name: str, number: str) -> str:
+    """Return the symbol of a parameter, such as W1 for the kernel of layer 1.
+
+    Examples
+    --------
+    >>> choose_symbol("dense/kernel", "1"), choose_symbol("attention/query/kernel", "2")
+    ('W1', 'W2_query')
+    """
+    _, *between, last = ["", *name.split("/")]
+    return "_".join([SYMBOLS.get(last, last) + number, *between[1:]])

@@ -9,6 +9,7 @@ from typing import Any
 from pellucid.atomic_write import atomic_write
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr, Input, Shared
+from pellucid.nn.optimizers.printing import UpdateRule
 from pellucid.show.renderers import Displayable, Page
 
 
@@ -40,16 +41,6 @@ class LayerExplanation:
     def parameter_count(self) -> int:
         """Number of parameter elements, without the states of random generators."""
         return sum(int(shared.get_value().size) for _, shared in self.parameters if shared.dtype.kind != "u")
-
-
-@dataclass(frozen=True)
-class UpdateRule:
-    """One line of an optimizer's update: the target, its new value, and the names of the expressions in it."""
-
-    target: str
-    new: Expr
-    names: dict[Expr, str]
-    sign: str = "←"
 
 
 @dataclass(frozen=True, repr=False)

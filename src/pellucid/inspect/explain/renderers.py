@@ -8,8 +8,8 @@ from typing import Any
 from pellucid import extensions
 from pellucid.graph.expr import Expr, Input
 from pellucid.graph.types import format_shape
-from pellucid.inspect.explain.explanation import Explanation, LayerExplanation, UpdateRule
-from pellucid.nn.optimizers.printing import get_formula_lines
+from pellucid.inspect.explain.explanation import Explanation, LayerExplanation
+from pellucid.nn.optimizers.printing import UpdateRule, get_update_rules
 from pellucid.show.latex_names import name_to_latex
 from pellucid.show.mathml import latex_to_mathml
 from pellucid.show.renderers import LatexStyle, Line, Math, Page, Style, align_lines
@@ -116,9 +116,8 @@ def optimizer_to_latex(optimizer: Any) -> str:
 
 @extensions.optimizer_html.register
 def optimizer_to_html(optimizer: Any) -> str:
-    """Return the update of an optimizer as MathML."""
     return latex_to_mathml(align_update(optimizer))
 
 
 def align_update(optimizer: Any) -> str:
-    return align_lines(write_update(UpdateRule(*line), LatexStyle()) for line in get_formula_lines(optimizer))
+    return align_lines(write_update(rule, LatexStyle()) for rule in get_update_rules(optimizer))

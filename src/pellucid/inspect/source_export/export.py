@@ -21,6 +21,7 @@ from pellucid.inspect.source_export.toml_writer import write_toml
 from pellucid.inspect.source_export.training_loop import ExportOptions
 from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike, is_model
+from pellucid.nn.random_seed import validate_seed
 from pellucid.show.numpy_script import source
 from pellucid.training.data_adapter import make_dataset
 
@@ -105,7 +106,6 @@ def to_source(
 
 
 def resolve_level(level: Any) -> str:
-    """Return the name of a level that is given by name or number."""
     if isinstance(level, int) and not isinstance(level, bool) and level in LEVELS:
         return LEVELS[level]
     if level in LEVELS.values():
@@ -116,7 +116,6 @@ def resolve_level(level: Any) -> str:
 
 
 def export_expressions(what: Any, level: str, model_options: Sequence[str]) -> str:
-    """Write a function or expressions."""
     is_function = hasattr(what, "program")
     outputs = [what] if isinstance(what, Expr) else what
     if not is_function and not (
@@ -150,6 +149,6 @@ def make_options(
         data,
         check_integer("epochs", defaults.get("epochs", 1) if epochs is None else epochs),
         check_integer("batch_size", defaults.get("batch_size", 32) if batch_size is None else batch_size),
-        int(defaults.get("seed", 0) if seed is None else seed),
+        validate_seed(defaults.get("seed", 0) if seed is None else seed),
         weights,
     )

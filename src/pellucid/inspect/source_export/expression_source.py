@@ -8,28 +8,29 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.expr import Expr, Input, Shared
-from pellucid.graph.state_updates import updates_of
+from pellucid.graph.state_updates import collect_updates
 from pellucid.graph.traversal import topological
 from pellucid.graph.types import Unknown
 from pellucid.inspect.layer_trace import SymbolicTraining, trace_training
-from pellucid.inspect.source_export.training_loop import ExportOptions, name_data, write_fit_lines, write_main_lines
+from pellucid.inspect.source_export.training_loop import (
+    TRAINING_LOOP_NAMES,
+    ExportOptions,
+    name_data,
+    write_fit_lines,
+    write_main_lines,
+)
 from pellucid.model.interfaces import ModelLike
 from pellucid.model.object_config import to_code
 from pellucid.show.literals import array_to_source
 from pellucid.show.numpy_source import VariableNames
 from pellucid.show.pellucid_source import PelWriter
 
-RESERVED_NAMES = [
-    *("pel", "step", "predict", "fit", "gradients", "losses", "total"),
-    *("batch", "order", "start", "epoch", "data", "sys"),
-]
-
 
 class ExpressionSource:
     """Source of a program with expressions: declared leaves, then statements."""
 
     def __init__(self) -> None:
-        self.names = VariableNames(RESERVED_NAMES)
+        self.names = VariableNames(["pel", "step", "gradients", *TRAINING_LOOP_NAMES])
         self.writer = PelWriter(self.names)
         self.imports: dict[str, None] = {"import numpy as np": None}
         self.declared: list[str] = []
@@ -112,7 +113,7 @@ def write_update_lines(source: ExpressionSource, training: SymbolicTraining) -> 
     parameters = training.parameters
     names = [source.get_variable(p) for p in parameters]
     gradients = [Input(f"d_{name}", p.shape, p.dtype) for name, p in zip(names, parameters, strict=True)]
-    updates = {**training.optimizer.apply(gradients, parameters), **updates_of(training.loss)}
+    updates = {**training.optimizer.apply(gradients, parameters), **collect_updates(training.loss)}
     gradient_names = [source.writer.add_leaf(g, g.name or "g") for g in gradients]
     source.declare_all([*updates, *updates.values()])
     targets = ", ".join(gradient_names) + "," * (len(gradient_names) == 1)

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from pellucid.graph.expr import Shared
 from pellucid.graph.traversal import topological
 from pellucid.inspect.layer_trace import trace_training
-from pellucid.inspect.source_export.training_loop import ExportOptions, name_data, write_fit_lines, write_main_lines
+from pellucid.inspect.source_export.training_loop import (
+    TRAINING_LOOP_NAMES,
+    ExportOptions,
+    name_data,
+    write_fit_lines,
+    write_main_lines,
+)
 from pellucid.model.interfaces import ModelLike
 from pellucid.run.function_builder import function
+from pellucid.show.literals import array_to_source
 from pellucid.show.numpy_script import Script
 from pellucid.show.numpy_source import NumpyWriter, VariableNames
 
@@ -28,7 +37,7 @@ class ModelScript(Script):
 
     def __init__(self, step: Any, predict: Any, model: ModelLike, options: ExportOptions) -> None:
         super().__init__(step)
-        self.names.taken |= {"fit", "predict", "losses", "total", "batch", "order", "start", "epoch", "data", "sys"}
+        self.names.taken |= TRAINING_LOOP_NAMES
         self.predict, self.model, self.options = predict.program, model, options
 
     def write(self) -> str:
@@ -43,7 +52,10 @@ class ModelScript(Script):
         step = [step_docstring, *self.write_body(state)]
         predict = self.write_predict_body(state, globals_taken)
         imports = self.extractor.imports
-        assignments = [self.write_assignment(name, s.get_value()) for s, name in state.items()]
+        assignments = [
+            f"{name} = {array_to_source(np.asarray(s.get_value()), imports, len(name) + len(' = '))}"
+            for s, name in state.items()
+        ]
         main = write_main_lines(parameters, self.options, imports)
         fit = write_fit_lines(parameters, [i.dtype for i in self.inputs], self.options)
         docstring = f'"""{self.model.name}: a {type(self.model).__name__} exported from pellucid as plain NumPy."""'

@@ -15,13 +15,7 @@ from pellucid.inspect.source_export.training_loop import ExportOptions
 from pellucid.model.errors import ModelError
 from pellucid.model.functional_graph import CallNode
 from pellucid.model.interfaces import ModelLike
-from pellucid.model.object_config import (
-    PerOutput,
-    compile_to_config,
-    input_to_config,
-    layer_to_config,
-    to_plain_value,
-)
+from pellucid.model.object_config import PerOutput, compile_to_config, input_to_config, layer_to_config, to_plain_value
 from pellucid.model.state import UniqueNames
 from pellucid.nn.layers import Layer
 

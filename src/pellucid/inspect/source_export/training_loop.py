@@ -13,6 +13,9 @@ from pellucid.show.literals import array_to_source
 
 Array = np.ndarray[Any, Any]
 
+TRAINING_LOOP_NAMES = {"fit", "predict", "losses", "total", "batch", "order", "start", "epoch", "data", "sys"}
+"""Names in the training loop and main block, which no variable of the network may have."""
+
 
 @dataclass(frozen=True)
 class ExportOptions:

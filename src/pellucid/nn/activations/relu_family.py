@@ -8,10 +8,11 @@ from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import as_expr
 from pellucid.graph.ops import activations as ops
 from pellucid.graph.ops.activations import leaky_relu
-from pellucid.graph.ops.elementwise import absolute
-from pellucid.graph.ops.minmax import clip, minimum
+from pellucid.graph.ops.elementwise import absolute, clip, minimum
 from pellucid.graph.ops.signs import sign
 from pellucid.graph.ops.where import where
+
+__all__ = ["hard_shrink", "relu", "relu6", "soft_shrink", "threshold"]
 
 
 def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Any:

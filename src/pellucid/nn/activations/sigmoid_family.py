@@ -6,8 +6,10 @@ from typing import Any
 
 from pellucid.graph.expr import as_expr
 from pellucid.graph.ops.activations import softplus
+from pellucid.graph.ops.elementwise import clip
 from pellucid.graph.ops.hyperbolic import tanh
-from pellucid.graph.ops.minmax import clip
+
+__all__ = ["hard_sigmoid", "hard_silu", "hard_tanh", "log_sigmoid", "scaled_tanh", "sparse_sigmoid", "tanh_shrink"]
 
 
 def hard_sigmoid(x: Any) -> Any:

@@ -7,12 +7,13 @@ from typing import Any
 
 from pellucid.graph.expr import as_expr
 from pellucid.graph.ops.activations import relu, sigmoid, softplus
-from pellucid.graph.ops.elementwise import sqrt, square
-from pellucid.graph.ops.erf import erfc
+from pellucid.graph.ops.elementwise import clip, minimum, sqrt, square
 from pellucid.graph.ops.exponentials import expm1
 from pellucid.graph.ops.hyperbolic import tanh
-from pellucid.graph.ops.minmax import clip, minimum
+from pellucid.graph.ops.special import erfc
 from pellucid.graph.ops.where import where
+
+__all__ = ["celu", "elu", "gelu", "mish", "selu", "silu", "sparse_plus", "squareplus"]
 
 SELU_ALPHA = 1.6732632423543772
 SELU_SCALE = 1.0507009873554805

@@ -18,6 +18,8 @@ from pellucid.graph.ops.sorting import sort
 from pellucid.graph.ops.split import split
 from pellucid.graph.types import format_shape
 
+__all__ = ["glu", "softmax", "sparsemax"]
+
 
 def softmax(x: Any, axis: int = -1) -> Any:
     r"""Softmax, :math:`e^{x_i} / \sum_j e^{x_j}`; see `pellucid.softmax`.

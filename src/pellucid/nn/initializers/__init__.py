@@ -12,63 +12,22 @@ import numpy as np
 
 from pellucid.graph.errors import suggest_near_misses
 from pellucid.graph.expr import Expr
-from pellucid.nn.initializers.base import Initializer
-from pellucid.nn.initializers.constants import Constant, Identity, Ones, Zeros
-from pellucid.nn.initializers.orthogonal import Orthogonal, Sparse
-from pellucid.nn.initializers.random import RandomNormal, RandomUniform, TruncatedNormal
-from pellucid.nn.initializers.variance_scaling import (
-    GlorotNormal,
-    GlorotUniform,
-    HeNormal,
-    HeUniform,
-    LecunNormal,
-    LecunUniform,
-    VarianceScaling,
-    fans,
-)
-from pellucid.nn.registry import get_by_name
-
-__all__ = [
-    "NAMED",
-    "Constant",
-    "GlorotNormal",
-    "GlorotUniform",
-    "HeNormal",
-    "HeUniform",
-    "Identity",
-    "Initializer",
-    "LecunNormal",
-    "LecunUniform",
-    "Ones",
-    "Orthogonal",
-    "RandomNormal",
-    "RandomUniform",
-    "Sparse",
-    "TruncatedNormal",
-    "VarianceScaling",
-    "Zeros",
-    "fans",
-    "get",
-]
+from pellucid.nn.initializers.base import *
+from pellucid.nn.initializers.constants import *
+from pellucid.nn.initializers.orthogonal import *
+from pellucid.nn.initializers.random import *
+from pellucid.nn.initializers.variance_scaling import *
+from pellucid.nn.registry import get_by_name, list_own_names, snake_case
 
 NAMED: dict[str, type[Initializer]] = {
-    "constant": Constant,
-    "glorot_normal": GlorotNormal,
-    "glorot_uniform": GlorotUniform,
-    "he_normal": HeNormal,
-    "he_uniform": HeUniform,
-    "identity": Identity,
-    "lecun_normal": LecunNormal,
-    "lecun_uniform": LecunUniform,
-    "ones": Ones,
-    "orthogonal": Orthogonal,
-    "random_normal": RandomNormal,
-    "random_uniform": RandomUniform,
-    "sparse": Sparse,
-    "truncated_normal": TruncatedNormal,
-    "variance_scaling": VarianceScaling,
-    "zeros": Zeros,
+    snake_case(name): found
+    for name, found in sorted(globals().items())
+    if isinstance(found, type) and issubclass(found, Initializer) and found is not Initializer
 }
+"""Every initializer by its name in snake case."""
+
+# Set without a static name, as in nn/layers: a type checker takes a computed list for an empty one.
+globals()["__all__"] = [*list_own_names(globals()), "NAMED", "get"]
 
 
 def get(identifier: Any) -> Any:
@@ -103,8 +62,7 @@ def get(identifier: Any) -> Any:
         return identifier
     if isinstance(identifier, (int, float, list, np.ndarray, np.generic)) and not isinstance(identifier, bool):
         return Constant(identifier)
-    found = get_by_name("initializer", identifier, NAMED)
-    return found() if isinstance(found, type) else found
+    return get_by_name("initializer", identifier, NAMED)
 
 
 suggest_near_misses(globals(), "nn.initializers")

@@ -10,6 +10,8 @@ import numpy as np
 from pellucid.graph.types import as_dtype
 from pellucid.nn.did_you_mean import StrictArguments
 
+__all__ = ["Initializer"]
+
 Array = np.ndarray[Any, Any]
 Shape = Sequence[int]
 
@@ -24,6 +26,3 @@ class Initializer(StrictArguments):
     def draw(self, shape: tuple[int, ...]) -> Array:
         """Return values of this shape, in any precision."""
         raise NotImplementedError(f"{type(self).__name__} does not implement draw(shape)")
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in vars(self).items())})"

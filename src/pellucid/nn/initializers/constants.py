@@ -10,6 +10,8 @@ from pellucid.graph.errors import ShapeError
 from pellucid.graph.types import format_shape
 from pellucid.nn.initializers.base import Array, Initializer
 
+__all__ = ["Constant", "Identity", "Ones", "Zeros"]
+
 
 class Constant(Initializer):
     """Constant values.

@@ -11,6 +11,8 @@ from pellucid.graph.types import format_shape
 from pellucid.nn.initializers.base import Array, Initializer
 from pellucid.nn.random_seed import get_weight_generator
 
+__all__ = ["Orthogonal", "Sparse"]
+
 
 class Orthogonal(Initializer):
     r"""Random orthogonal matrix times ``gain``. All axes but the last form the rows; the vectors of the shorter side

@@ -7,6 +7,8 @@ import numpy as np
 from pellucid.nn.initializers.base import Array, Initializer
 from pellucid.nn.random_seed import get_weight_generator
 
+__all__ = ["RandomNormal", "RandomUniform", "TruncatedNormal"]
+
 
 class RandomUniform(Initializer):
     r"""Uniform on :math:`[a, b)`, with :math:`a` = ``minval`` and :math:`b` = ``maxval``."""

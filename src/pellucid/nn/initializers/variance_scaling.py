@@ -9,6 +9,17 @@ from pellucid.nn.initializers.base import Array, Initializer, Shape
 from pellucid.nn.initializers.random import truncated_normal
 from pellucid.nn.random_seed import get_weight_generator
 
+__all__ = [
+    "GlorotNormal",
+    "GlorotUniform",
+    "HeNormal",
+    "HeUniform",
+    "LecunNormal",
+    "LecunUniform",
+    "VarianceScaling",
+    "fans",
+]
+
 
 def fans(shape: Shape) -> tuple[float, float]:
     r"""Return fan in and fan out: for a kernel (..., in, out), each times the window size.
@@ -54,11 +65,7 @@ class VarianceScaling(Initializer):
     DISTRIBUTIONS = ("truncated_normal", "untruncated_normal", "uniform")
 
     def __init__(
-        self,
-        scale: float = 1.0,
-        mode: str = "fan_in",
-        distribution: str = "truncated_normal",
-        seed: int | None = None,
+        self, scale: float = 1.0, mode: str = "fan_in", distribution: str = "truncated_normal", seed: int | None = None
     ) -> None:
         if scale <= 0:
             raise OptionError(f"Expected scale > 0. Received: scale={scale}")

@@ -15,7 +15,7 @@ from pellucid.nn import activations
 from pellucid.nn.dtypes import to_float
 from pellucid.nn.layers.base import ConstraintLike, InitializerLike, Layer, RegularizerLike
 from pellucid.nn.layers.validation import check_axes, check_axis, check_real, check_size
-from pellucid.nn.masks import find_mask, masked
+from pellucid.nn.masks import attach_mask, find_mask
 
 __all__ = ["Activation", "Maxout", "Softmax", "ReLU", "LeakyReLU", "PReLU", "ELU"]
 
@@ -273,7 +273,7 @@ class Softmax(Layer):
             result: Expr = softmax(x, axis=self.axis)
         else:
             result = masked_softmax(mask, x, axis=self.axis)
-        return masked(result, mask) if is_input_mask else result
+        return attach_mask(result, mask) if is_input_mask else result
 
 
 class Maxout(Layer):

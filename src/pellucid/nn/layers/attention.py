@@ -24,7 +24,7 @@ from pellucid.nn import initializers
 from pellucid.nn.layers.base import Layer
 from pellucid.nn.layers.dropout import Dropout
 from pellucid.nn.layers.validation import check_choice, make_shape_error
-from pellucid.nn.masks import find_mask, masked
+from pellucid.nn.masks import attach_mask, find_mask
 
 __all__ = ["Attention", "AdditiveAttention"]
 
@@ -126,7 +126,7 @@ class Attention(Layer):
         weights: Expr = softmax(scores) if allowed is None else masked_softmax(allowed, scores)
         result = self.dropout(weights) @ inputs[1]
         if mask is not None:
-            result = masked(where(expand_dims(mask, axis=2), result, 0), mask)
+            result = attach_mask(where(expand_dims(mask, axis=2), result, 0), mask)
         return (result, weights) if return_attention_scores else result
 
 

@@ -21,7 +21,7 @@ from pellucid.nn.layers.config_capture import (
     check_class,
     to_call_arguments,
 )
-from pellucid.nn.masks import find_mask, masked
+from pellucid.nn.masks import attach_mask, find_mask
 from pellucid.nn.registry import automatic_name
 from pellucid.nn.regularizers import Penalty
 
@@ -148,7 +148,7 @@ class Layer:
         if result is None:
             raise UseError(f"{self.name}: expected its call to return an expression. Received: None")
         if mask is not None and self.keeps_mask and isinstance(result, Expr) and result.ndim >= 2:
-            result = masked(result, mask)
+            result = attach_mask(result, mask)
         return result
 
     def maybe_build(self, x: Any) -> None:

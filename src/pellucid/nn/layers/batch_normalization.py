@@ -18,8 +18,8 @@ class BatchNormalization(ScaleOffset):
 
     During training :math:`\mu` and :math:`\sigma^2` are the mean and variance of the batch. `pellucid.inference`
     replaces them by moving averages, :math:`m \leftarrow \alpha m + (1 - \alpha) \mu` with :math:`\alpha` =
-    ``momentum``, which are among the ``updates`` of an optimizer (see `pellucid.updates_of`). Masked steps are ignored.
-    A frozen layer uses the inference form.
+    ``momentum``, which are among the ``updates`` of an optimizer (see `pellucid.collect_updates`). Masked steps are
+    ignored. A frozen layer uses the inference form.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class BatchNormalization(ScaleOffset):
     bn/gamma * batch_normalization(x, bn/moving_mean, bn/moving_variance) + bn/beta
     >>> pel.inference(y)
     bn/gamma * ((x - bn/moving_mean) / sqrt(bn/moving_variance + 0.001)) + bn/beta
-    >>> for target, value in pel.updates_of(y).items():
+    >>> for target, value in pel.collect_updates(y).items():
     ...     print(target, "<-", value)
     bn/moving_mean <- 0.99 * bn/moving_mean + 0.01 * x.mean(axis=0)
     bn/moving_variance <- 0.99 * bn/moving_variance + 0.01 * x.var(axis=0)

@@ -8,7 +8,7 @@ from pellucid.graph.errors import DtypeError, brief
 from pellucid.graph.expr import Expr
 from pellucid.nn.layers.base import ConstraintLike, InitializerLike, Layer, RegularizerLike
 from pellucid.nn.layers.validation import check_size
-from pellucid.nn.masks import masked
+from pellucid.nn.masks import attach_mask
 
 __all__ = ["Embedding"]
 
@@ -82,4 +82,4 @@ class Embedding(Layer):
 
     def call(self, x: Expr) -> Expr:
         vectors: Expr = self.embeddings[x]
-        return masked(vectors, x != 0) if self.mask_zero else vectors
+        return attach_mask(vectors, x != 0) if self.mask_zero else vectors

@@ -11,7 +11,7 @@ from pellucid.graph.ops.where import where
 from pellucid.graph.types import format_shape
 from pellucid.nn.layers.base import Layer
 from pellucid.nn.layers.validation import check_real
-from pellucid.nn.masks import masked
+from pellucid.nn.masks import attach_mask
 
 __all__ = ["Masking"]
 
@@ -56,4 +56,4 @@ class Masking(Layer):
     def call(self, x: Expr) -> Expr:
         inner = tuple(range(2, x.ndim))
         valid = (x != self.mask_value).any(axis=inner)
-        return masked(where(expand_dims(valid, inner), x, 0), valid)  # type: ignore[no-any-return]
+        return attach_mask(where(expand_dims(valid, inner), x, 0), valid)  # type: ignore[no-any-return]

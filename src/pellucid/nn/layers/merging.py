@@ -18,7 +18,7 @@ from pellucid.graph.types import ShapeMismatch, broadcast, is_float, normalize_a
 from pellucid.nn.dtypes import to_float
 from pellucid.nn.layers.base import Layer
 from pellucid.nn.layers.validation import check_axes, check_axis, make_shape_error
-from pellucid.nn.masks import find_mask, masked
+from pellucid.nn.masks import attach_mask, find_mask
 
 __all__ = ["Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot"]
 
@@ -248,7 +248,7 @@ class Concatenate(MergeLayer):
                 ones_like(e[:, :, *[0] * (e.ndim - 2)], dtype=bool) if m is None else m
                 for e, m in zip(x, masks, strict=True)
             ]
-            joined = masked(joined, concatenate(step_masks, axis=1))
+            joined = attach_mask(joined, concatenate(step_masks, axis=1))
         return joined
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pellucid.graph.errors import OptionError, UseError, brief
 from pellucid.graph.expr import Expr, promote_operands
-from pellucid.graph.ops.attention import attended, attention_weights
+from pellucid.graph.ops.attention import attention_output, attention_weights
 from pellucid.graph.ops.einsum import tensordot
 from pellucid.graph.ops.repeat import repeat
 from pellucid.graph.types import format_shape, normalize_axes, unify
@@ -15,7 +15,7 @@ from pellucid.nn.layers.attention import combine_masks
 from pellucid.nn.layers.base import ConstraintLike, InitializerLike, Layer, RegularizerLike
 from pellucid.nn.layers.dropout import Dropout
 from pellucid.nn.layers.validation import check_axes, check_size, make_shape_error
-from pellucid.nn.masks import masked
+from pellucid.nn.masks import attach_mask
 
 __all__ = ["MultiHeadAttention", "GroupQueryAttention"]
 
@@ -25,8 +25,9 @@ class MultiHeadAttention(Layer):
     :math:`V` of the inputs for each head, followed by an output projection.
 
     The call is ``layer(query, value)`` or ``layer(query, value, key)``; the key defaults to the value. Masks of the
-    inputs (see `pellucid.masked`) exclude their masked steps. ``attention_mask``, of shape (batch, queries, keys) or
-    (queries, keys), marks the allowed keys of each query. ``use_causal_mask`` excludes keys after the query's position.
+    inputs (see `pellucid.attach_mask`) exclude their masked steps. ``attention_mask``, of shape (batch, queries, keys)
+    or (queries, keys), marks the allowed keys of each query. ``use_causal_mask`` excludes keys after the query's
+    position.
     ``return_attention_scores`` returns the weights, too, of shape (batch, heads, queries, keys).
 
     Parameters
@@ -179,9 +180,9 @@ class MultiHeadAttention(Layer):
         group_size = self.num_heads // self.num_key_heads
         heads[1:] = [repeat(e, group_size, axis=-2) if group_size > 1 else e for e in heads[1:]]
         weights: Expr = attention_weights(*heads[:2], *([] if allowed is None else [allowed]), axes=axes)
-        context: Expr = attended(self.dropout(weights), heads[2], axes=axes)
+        context: Expr = attention_output(self.dropout(weights), heads[2], axes=axes)
         result = self.project("attention_output", context, axes=2)
-        result = result if mask is None else masked(result, mask)
+        result = result if mask is None else attach_mask(result, mask)
         return (result, weights) if return_attention_scores else result
 
 

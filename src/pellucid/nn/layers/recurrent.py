@@ -18,7 +18,7 @@ from pellucid.graph.types import format_shape
 from pellucid.nn.dtypes import to_dtype, to_float
 from pellucid.nn.layers.base import Layer
 from pellucid.nn.layers.validation import check_size
-from pellucid.nn.masks import masked
+from pellucid.nn.masks import attach_mask
 
 __all__ = ["RNN"]
 
@@ -99,7 +99,7 @@ class Recurrent(Layer):
         # A step on placeholders shows whether the output is one of the states.
         index = step(placeholder_like(sequence[0]), [placeholder_like(s) for s in states]).output_index
         if mask is not None:
-            sequences.append(swapaxes(masked(x, mask).inputs[1], 0, 1))
+            sequences.append(swapaxes(attach_mask(x, mask).inputs[1], 0, 1))
             if self.emits_zeros:
                 index = count
             elif index == count:  # masked steps repeat the previous output, so the loop carries it
@@ -136,7 +136,7 @@ class Recurrent(Layer):
         """Return all outputs, (batch, time, features), with their mask, in processing order."""
         result = swapaxes(flip(outputs, axis=0) if self.go_backwards else outputs, 0, 1)
         if mask is not None:
-            result = masked(result, flip(mask, axis=1) if self.go_backwards else mask)
+            result = attach_mask(result, flip(mask, axis=1) if self.go_backwards else mask)
         return result  # type: ignore[no-any-return]
 
     def get_initial_states(self, sequence: Expr, initial_state: Any) -> States:

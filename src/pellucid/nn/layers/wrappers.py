@@ -14,7 +14,7 @@ from pellucid.graph.traversal import replace_all, topological
 from pellucid.graph.types import format_shape
 from pellucid.nn.layers.base import Layer
 from pellucid.nn.layers.recurrent import Recurrent
-from pellucid.nn.masks import masked
+from pellucid.nn.masks import attach_mask
 
 __all__ = ["Bidirectional", "TimeDistributed", "Lambda"]
 
@@ -127,7 +127,7 @@ class Bidirectional(Layer):
         sequences = self.forward_layer.return_sequences
         backward = flip(backward, axis=1) if sequences else backward
         outputs = [forward, backward] if self.merge_mode is None else [MERGE_MODES[self.merge_mode](forward, backward)]
-        results = [masked(y, mask) if sequences and mask is not None else y for y in outputs]
+        results = [attach_mask(y, mask) if sequences and mask is not None else y for y in outputs]
         return (*results, *states) if len(results) + len(states) > 1 else results[0]
 
 

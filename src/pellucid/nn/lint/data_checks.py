@@ -126,6 +126,8 @@ def check_initial_loss(call: CrossEntropyCall, values: Values) -> Iterator[Findi
     with np.errstate(all="ignore"):
         log_value, target = evaluate(np, [log, labels], known)
         if call.kind == "binary":
+            if not target.any():
+                return
             # Mean over the positive labels only, so that it does not depend on how many there are.
             loss = float(-(log_value * target).sum() / target.sum())
         else:

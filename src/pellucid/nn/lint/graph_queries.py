@@ -18,7 +18,7 @@ PASS_THROUGH_OPS = frozenset(
         "expand_dims",
         "squeeze",
         "cast",
-        "masked",
+        "attach_mask",
         "stop_gradient",
         "grad_barrier",
         "broadcast_like",
@@ -150,7 +150,7 @@ PROBABILITY_PRESERVING_OPS = frozenset(
 
 
 def is_probability(e: Expr) -> bool:
-    """Return whether all values lie in [0, 1]: a softmax, a sigmoid, or means and products of them."""
+    """Return whether all values are in [0, 1]: a softmax, a sigmoid, or means and products of them."""
     stack = [e]
     while stack:
         e = skip_pass_through(stack.pop())

@@ -47,8 +47,8 @@ def lint(
     Returns
     -------
     Findings
-        Sequence of findings, empty if there are none. Each says what is wrong, in which expression, where that was
-        created, why it matters and how to fix it.
+        Sequence of findings, empty if there are none. Each names the problem, its expression, the line that created it,
+        why it matters and how to fix it.
 
     Raises
     ------
@@ -168,9 +168,10 @@ def check_unused_parameters(graph: LintGraph, parameters: Sequence[Shared]) -> I
 
 
 def check_training_ops(graph: LintGraph) -> Iterator[Finding]:
-    """Find ops in training mode."""
     for e in graph.order:
-        if e.op is not None and e.op.inference is not None and inference(e) is not e and not has_subgraph(e):
+        # `inference` is applied separately to the graph inside an op such as scan.
+        has_subgraph = any(hasattr(value, "outputs") for value in e.settings.values())
+        if e.op is not None and e.op.inference is not None and not has_subgraph and inference(e) is not e:
             yield Finding(
                 f"{e.op.name} left in an inference graph",
                 e,
@@ -180,11 +181,6 @@ def check_training_ops(graph: LintGraph) -> Iterator[Finding]:
                 else "Predictions are random: the same sample gets a different one each time.",
                 "Compile pel.inference(predictions) instead.",
             )
-
-
-def has_subgraph(e: Expr) -> bool:
-    """Return whether an op such as scan has a graph inside, to which `inference` is applied separately."""
-    return any(hasattr(value, "outputs") for value in e.settings.values())
 
 
 def deduplicate(found: Sequence[Finding]) -> list[Finding]:

@@ -42,7 +42,7 @@ def describe_output_limits(e: Expr, outer_name: str) -> str:
     """Describe the most confident output that is possible for inputs between 0 and 1, and the loss it gives."""
     classes = e.shape[-1] if e.ndim else None
     if outer_name == "sigmoid":
-        return ": it lies between 0.5 and 0.73. Its gradient is small, and the loss cannot approach 0."
+        return ": it is between 0.5 and 0.73. Its gradient is small, and the loss cannot approach 0."
     if not isinstance(classes, int):
         return ". Its gradient is small, and the loss cannot approach 0."
     largest = math.e / (math.e + classes - 1)
@@ -66,7 +66,7 @@ def check_binary_loss_on_softmax(graph: LintGraph) -> Iterator[Finding]:
 
 
 def check_probabilities(graph: LintGraph) -> Iterator[Finding]:
-    """Find a cross-entropy of values that need not lie in [0, 1], or need not sum to 1 over the classes."""
+    """Find a cross-entropy of values that may be outside [0, 1], or need not sum to 1 over the classes."""
     for call in graph.cross_entropies:
         if not is_probability(call.p):
             activation = "sigmoid" if call.kind == "binary" else "softmax"

@@ -32,9 +32,9 @@ def check_stacked_linear_layers(graph: LintGraph) -> Iterator[Finding]:
 
 
 def is_redundant(graph: LintGraph, e: Expr, chain: Sequence[Expr]) -> bool:
-    """Return whether a linear layer before another linear layer is of no use.
+    """Return whether a linear layer before another linear layer can be removed.
 
-    It is of use if both share their kernel; if it is a bottleneck, as in an autoencoder; if its output is used
+    It cannot if both share their kernel; if it is a bottleneck, as in an autoencoder; if its output is used
     elsewhere; or if the second layer is also applied to another input, as a discriminator is.
     """
     first, second = get_kernel(chain[-1]), get_kernel(e)
@@ -60,7 +60,7 @@ def check_bias_before_normalization(graph: LintGraph) -> Iterator[Finding]:
                 e,
                 f"{biases[0]} is added, and the normalization then subtracts the mean.",
                 "Subtracting the mean removes any bias: it has no effect, and its gradient is 0.",
-                "Pass use_bias=False to the layer before. The normalization has a bias of its own (beta).",
+                "Pass use_bias=False to the layer before. The normalization has its own bias (beta).",
             )
 
 
@@ -106,7 +106,7 @@ RESCALE_BYTES_FIX = "Divide it by 255, or put nn.Rescaling(1 / 255) first."
 
 SCALE_PRESERVING_OPS = (
     *("cast", "reshape", "reshape_like", "expand_dims", "squeeze", "transpose", "slice", "join", "pad", "flip"),
-    *("where", "masked", "dropout", "training_only", "max_pool"),
+    *("where", "attach_mask", "dropout", "training_only", "max_pool"),
 )
 
 

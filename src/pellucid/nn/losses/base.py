@@ -12,6 +12,8 @@ from pellucid.nn.losses.reduction import check_reduction, reduce_values
 from pellucid.nn.masks import find_mask
 from pellucid.nn.registry import snake_case
 
+__all__ = ["Loss"]
+
 DEFAULT_REDUCTION = "sum_over_batch_size"
 
 

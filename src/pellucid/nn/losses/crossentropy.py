@@ -13,7 +13,19 @@ from pellucid.graph.ops.reductions import mean, sum
 from pellucid.graph.ops.reshape import expand_dims, size, squeeze
 from pellucid.graph.ops.where import where
 from pellucid.nn.activations import softmax
+from pellucid.nn.losses.base import DEFAULT_REDUCTION, Loss
 from pellucid.nn.targets import align_columns, align_labels
+
+__all__ = [
+    "BinaryCrossentropy",
+    "CategoricalCrossentropy",
+    "CategoricalGeneralizedCrossEntropy",
+    "SparseCategoricalCrossentropy",
+    "binary_crossentropy",
+    "categorical_crossentropy",
+    "categorical_generalized_cross_entropy",
+    "sparse_categorical_crossentropy",
+]
 
 
 def sparse_categorical_crossentropy(
@@ -61,6 +73,38 @@ def sparse_categorical_crossentropy(
     chosen = take_along_axis(p, expand_dims(labels, -1), axis=-1)
     result: Expr = -squeeze(log(chosen), axis=-1)
     return result if kept is None else where(kept, result, 0)
+
+
+class SparseCategoricalCrossentropy(Loss):
+    """`sparse_categorical_crossentropy` reduced over the batch; the mean excludes the ignored class.
+
+    Examples
+    --------
+    >>> y, z = pel.ivector("y", shape=("n",)), pel.matrix("z", shape=("n", 2))
+    >>> loss = SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1)(y, z)
+    >>> pel.function([y, z], loss)([0, -1], [[0.0, 0.0], [5.0, -5.0]])
+    np.float32(0.6931472)
+    """
+
+    function = staticmethod(sparse_categorical_crossentropy)
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        ignore_class: int | None = None,
+        reduction: str | None = DEFAULT_REDUCTION,
+        axis: int = -1,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(reduction, name, from_logits=from_logits, ignore_class=ignore_class, axis=axis)
+
+    def mask(self, y_true: Any, y_pred: Any) -> Expr | None:
+        """Return the prediction's mask without samples of the ignored class."""
+        mask, ignored = super().mask(y_true, y_pred), self.settings["ignore_class"]
+        if ignored is None:
+            return mask
+        kept: Expr = align_labels(y_true, y_pred, self.name, self.settings["axis"])[0] != ignored
+        return kept if mask is None else kept & mask
 
 
 def categorical_crossentropy(
@@ -111,6 +155,29 @@ def categorical_crossentropy(
     return result
 
 
+class CategoricalCrossentropy(Loss):
+    """`categorical_crossentropy` reduced over the batch.
+
+    Examples
+    --------
+    >>> t, z = pel.matrix("t", shape=("n", 3)), pel.matrix("z", shape=("n", 3))
+    >>> pel.simplify(CategoricalCrossentropy(from_logits=True)(t, z))
+    -(t * log_softmax(z)).sum(axis=1).mean()
+    """
+
+    function = staticmethod(categorical_crossentropy)
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = DEFAULT_REDUCTION,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(reduction, name, from_logits=from_logits, label_smoothing=label_smoothing, axis=axis)
+
+
 def binary_crossentropy(
     y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> Expr:
@@ -159,23 +226,40 @@ def binary_crossentropy(
     return result
 
 
+class BinaryCrossentropy(Loss):
+    """`binary_crossentropy` reduced over the batch.
+
+    Examples
+    --------
+    >>> t, z, w = (pel.vector(name, shape=("n",)) for name in "tzw")
+    >>> loss = BinaryCrossentropy(from_logits=True)(t, z, sample_weight=w)
+    >>> pel.function([t, z, w], loss)([0.0, 1.0], [0.0, 0.0], [1.0, 2.0])
+    np.float32(1.0397208)
+    """
+
+    function = staticmethod(binary_crossentropy)
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = DEFAULT_REDUCTION,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(reduction, name, from_logits=from_logits, label_smoothing=label_smoothing, axis=axis)
+
+
 def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float = 0.5) -> Expr:
     r"""Generalized cross-entropy for noisy labels, :math:`(1 - p_y^q) / q`, between the cross-entropy
     (:math:`q \to 0`) and the mean absolute error (:math:`q = 1`).
 
     Parameters
     ----------
-    y_true : Expr of integers, shape (...) or (..., 1)
-        Class labels, starting at 0.
-    y_pred : Expr, shape (..., classes)
-        Probabilities.
+    y_true, y_pred
+        See `sparse_categorical_crossentropy`, also for the result.
     q : float
         Exponent in (0, 1].
-
-    Returns
-    -------
-    Expr, shape (...)
-        Loss of each sample.
 
     Raises
     ------
@@ -199,6 +283,15 @@ def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float = 0
     p = squeeze(take_along_axis(y_pred, expand_dims(y_true, -1), axis=-1), axis=-1)
     result: Expr = (1 - p**q) / q
     return result
+
+
+class CategoricalGeneralizedCrossEntropy(Loss):
+    """`categorical_generalized_cross_entropy` reduced over the batch."""
+
+    function = staticmethod(categorical_generalized_cross_entropy)
+
+    def __init__(self, q: float = 0.5, reduction: str | None = DEFAULT_REDUCTION, name: str | None = None) -> None:
+        super().__init__(reduction, name, q=q)
 
 
 def smooth_labels(t: Expr, smoothing: float, axis: int | None = None) -> Expr:

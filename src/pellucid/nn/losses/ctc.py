@@ -9,18 +9,19 @@ import numpy as np
 from pellucid.graph.errors import DtypeError, ShapeError
 from pellucid.graph.expr import Expr, as_expr, is_compatible_shape
 from pellucid.graph.ops.concatenate import concatenate, stack
-from pellucid.graph.ops.creation import full_like, zeros_like
+from pellucid.graph.ops.creation import full_like, one_hot, zeros_like
 from pellucid.graph.ops.einsum import einsum
 from pellucid.graph.ops.elementwise import cast
-from pellucid.graph.ops.iota import arange_like
-from pellucid.graph.ops.logsumexp import logsumexp
-from pellucid.graph.ops.one_hot import one_hot
+from pellucid.graph.ops.ranges import arange_like
 from pellucid.graph.ops.reductions import sum
 from pellucid.graph.ops.reshape import reshape
 from pellucid.graph.ops.scan import scan
-from pellucid.graph.ops.softmax import log_softmax
+from pellucid.graph.ops.softmax import log_softmax, logsumexp
 from pellucid.graph.ops.where import where
 from pellucid.graph.types import format_shape
+from pellucid.nn.losses.base import DEFAULT_REDUCTION, Loss
+
+__all__ = ["CTC", "ctc"]
 
 LOG_ZERO = -1e30
 """Logarithm of probability 0; finite, so that its gradient is 0 instead of NaN."""
@@ -81,6 +82,15 @@ def ctc(y_true: Any, y_pred: Any) -> Expr:
     position = arange_like(extended, axis=1)
     result: Expr = -logsumexp(where((position == end) | (position == end - 1), last, LOG_ZERO), axis=1)
     return result
+
+
+class CTC(Loss):
+    """`ctc` reduced over the batch."""
+
+    function = staticmethod(ctc)
+
+    def __init__(self, reduction: str | None = DEFAULT_REDUCTION, name: str | None = None) -> None:
+        super().__init__(reduction, name)
 
 
 def shift_right(e: Expr, by: int, fill: float) -> Expr:

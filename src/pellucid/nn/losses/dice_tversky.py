@@ -6,7 +6,10 @@ from typing import Any
 
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.reductions import sum
+from pellucid.nn.losses.base import DEFAULT_REDUCTION, Loss
 from pellucid.nn.targets import align_columns
+
+__all__ = ["Dice", "Tversky", "dice", "tversky"]
 
 EPSILON = 1e-7
 """Avoids 0 / 0 for two empty areas."""
@@ -51,30 +54,27 @@ def dice(y_true: Any, y_pred: Any, axis: Axis = None) -> Expr:
     return result
 
 
+class Dice(Loss):
+    """`dice` reduced over the batch."""
+
+    function = staticmethod(dice)
+
+    def __init__(self, reduction: str | None = DEFAULT_REDUCTION, name: str | None = None, axis: Axis = None) -> None:
+        super().__init__(reduction, name, axis=axis)
+
+
 def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: Axis = None) -> Expr:
     r"""Tversky loss,
     :math:`1 - \sum t p / (\sum t p + \alpha \sum t (1 - p) + \beta \sum (1 - t) p)`.
 
     Parameters
     ----------
-    y_true, y_pred : Expr, of the same shape
-        Targets and predictions in [0, 1].
     alpha : float
         :math:`\alpha`, weight of false negatives, as in Keras's code.
     beta : float
         :math:`\beta`, weight of false positives. With 1/2 for both the loss is `dice`.
-    axis : int or tuple of int, optional
-        See `dice`.
-
-    Returns
-    -------
-    Expr
-        Loss over the other axes, in [0, 1].
-
-    Raises
-    ------
-    ShapeError
-        If the shapes differ.
+    y_true, y_pred, axis
+        See `dice`, also for the result and the errors.
 
     Examples
     --------
@@ -92,3 +92,19 @@ def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axi
     missed, extra = sum(y_true * (1 - y_pred), axis=axis), sum((1 - y_true) * y_pred, axis=axis)
     result: Expr = 1 - overlap / (overlap + alpha * missed + beta * extra + EPSILON)
     return result
+
+
+class Tversky(Loss):
+    """`tversky` reduced over the batch."""
+
+    function = staticmethod(tversky)
+
+    def __init__(
+        self,
+        alpha: float = 0.5,
+        beta: float = 0.5,
+        reduction: str | None = DEFAULT_REDUCTION,
+        name: str | None = None,
+        axis: Axis = None,
+    ) -> None:
+        super().__init__(reduction, name, alpha=alpha, beta=beta, axis=axis)

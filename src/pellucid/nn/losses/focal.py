@@ -12,8 +12,16 @@ from pellucid.graph.ops.activations import sigmoid
 from pellucid.graph.ops.exponentials import log
 from pellucid.graph.ops.reductions import mean, sum
 from pellucid.nn.activations import softmax
+from pellucid.nn.losses.base import DEFAULT_REDUCTION, Loss
 from pellucid.nn.losses.crossentropy import smooth_labels
 from pellucid.nn.targets import align_columns
+
+__all__ = [
+    "BinaryFocalCrossentropy",
+    "CategoricalFocalCrossentropy",
+    "binary_focal_crossentropy",
+    "categorical_focal_crossentropy",
+]
 
 
 def categorical_focal_crossentropy(
@@ -30,30 +38,12 @@ def categorical_focal_crossentropy(
 
     Parameters
     ----------
-    y_true : Expr, shape (..., classes)
-        One-hot or soft labels :math:`t`.
-    y_pred : Expr, shape (..., classes)
-        Probabilities :math:`p`, or logits with ``from_logits``.
     alpha : float or sequence of float
         Weight :math:`\alpha` of all classes, or one per class.
     gamma : float
         Focusing parameter :math:`\gamma`; 0 gives the cross-entropy.
-    from_logits : bool
-        Whether ``y_pred`` contains logits.
-    label_smoothing : float
-        :math:`s` in [0, 1]. The targets become :math:`t (1 - s) + s / k` for :math:`k` classes.
-    axis : int
-        Axis of the classes.
-
-    Returns
-    -------
-    Expr, shape (...)
-        Loss of each sample.
-
-    Raises
-    ------
-    ShapeError
-        If the shapes differ.
+    y_true, y_pred, from_logits, label_smoothing, axis
+        See `categorical_crossentropy`, also for the result and the errors.
 
     Examples
     --------
@@ -73,6 +63,32 @@ def categorical_focal_crossentropy(
     return result
 
 
+class CategoricalFocalCrossentropy(Loss):
+    """`categorical_focal_crossentropy` reduced over the batch."""
+
+    function = staticmethod(categorical_focal_crossentropy)
+
+    def __init__(
+        self,
+        alpha: float | Sequence[float] = 0.25,
+        gamma: float = 2.0,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = DEFAULT_REDUCTION,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(
+            reduction,
+            name,
+            alpha=alpha,
+            gamma=gamma,
+            from_logits=from_logits,
+            label_smoothing=label_smoothing,
+            axis=axis,
+        )
+
+
 def binary_focal_crossentropy(
     y_true: Any,
     y_pred: Any,
@@ -89,32 +105,14 @@ def binary_focal_crossentropy(
 
     Parameters
     ----------
-    y_true : Expr, shape (..., columns) or (n,)
-        Labels :math:`t`, 0 and 1.
-    y_pred : Expr, shape (..., columns) or (n,)
-        Probabilities :math:`p`, or logits with ``from_logits``.
     apply_class_balancing : bool
         Whether to weight positive labels by :math:`\alpha` and negative ones by :math:`1 - \alpha`.
     alpha : float
         Weight of the positive class.
     gamma : float
         Focusing parameter :math:`\gamma`; 0 gives the cross-entropy.
-    from_logits : bool
-        Whether ``y_pred`` contains logits.
-    label_smoothing : float
-        :math:`s` in [0, 1]. The targets become :math:`t (1 - s) + s / 2`.
-    axis : int
-        Axis of the mean.
-
-    Returns
-    -------
-    Expr, shape (...)
-        Loss of each sample.
-
-    Raises
-    ------
-    ShapeError
-        If the shapes differ.
+    y_true, y_pred, from_logits, label_smoothing, axis
+        See `binary_crossentropy`, also for the result and the errors.
 
     Examples
     --------
@@ -135,3 +133,31 @@ def binary_focal_crossentropy(
         loss = (t * alpha + (1 - t) * (1 - alpha)) * loss
     result: Expr = mean(loss, axis=axis)
     return result
+
+
+class BinaryFocalCrossentropy(Loss):
+    """`binary_focal_crossentropy` reduced over the batch."""
+
+    function = staticmethod(binary_focal_crossentropy)
+
+    def __init__(
+        self,
+        apply_class_balancing: bool = False,
+        alpha: float = 0.25,
+        gamma: float = 2.0,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = DEFAULT_REDUCTION,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(
+            reduction,
+            name,
+            apply_class_balancing=apply_class_balancing,
+            alpha=alpha,
+            gamma=gamma,
+            from_logits=from_logits,
+            label_smoothing=label_smoothing,
+            axis=axis,
+        )

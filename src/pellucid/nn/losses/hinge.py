@@ -10,13 +10,25 @@ from pellucid.graph.expr import Expr
 from pellucid.graph.ops.activations import relu
 from pellucid.graph.ops.elementwise import square
 from pellucid.graph.ops.indexing import take_along_axis
-from pellucid.graph.ops.iota import arange_like
 from pellucid.graph.ops.logic import all_, equal
+from pellucid.graph.ops.ranges import arange_like
 from pellucid.graph.ops.reductions import max_, mean, sum
 from pellucid.graph.ops.reshape import expand_dims, squeeze
 from pellucid.graph.ops.special import logit
 from pellucid.graph.ops.where import where
+from pellucid.nn.losses.base import Loss
 from pellucid.nn.targets import align_columns, align_labels
+
+__all__ = [
+    "CategoricalHinge",
+    "Hinge",
+    "SquaredHinge",
+    "binary_hinge",
+    "categorical_hinge",
+    "hinge",
+    "multiclass_hinge",
+    "squared_hinge",
+]
 
 
 def hinge(y_true: Any, y_pred: Any) -> Expr:
@@ -54,6 +66,12 @@ def hinge(y_true: Any, y_pred: Any) -> Expr:
     return result
 
 
+class Hinge(Loss):
+    """`hinge` reduced over the batch."""
+
+    function = staticmethod(hinge)
+
+
 def squared_hinge(y_true: Any, y_pred: Any) -> Expr:
     r"""Squared hinge loss, :math:`\frac{1}{k} \sum_k \max(1 - t_k y_k, 0)^2`.
 
@@ -70,6 +88,12 @@ def squared_hinge(y_true: Any, y_pred: Any) -> Expr:
     return result
 
 
+class SquaredHinge(Loss):
+    """`squared_hinge` reduced over the batch."""
+
+    function = staticmethod(squared_hinge)
+
+
 def to_signs(t: Expr) -> Expr:
     """Convert labels 0 and 1 to -1 and 1; return other labels unchanged."""
     result: Expr = where(all_(equal(t, 0) | equal(t, 1)), 2 * t - 1, t)
@@ -82,24 +106,12 @@ def binary_hinge(y_true: Any, y_pred: Any, delta: float = 1.0, log_odds: bool = 
 
     Parameters
     ----------
-    y_true : Expr, shape (..., columns) or (n,)
-        Labels :math:`t`, 0 and 1.
-    y_pred : Expr, shape (..., columns) or (n,)
-        Scores :math:`y`, or probabilities without ``log_odds``.
+    y_true, y_pred
+        See `hinge`, also for the result and the errors; the labels :math:`t` are 0 and 1.
     delta : float
         Margin :math:`\delta`.
     log_odds : bool
-        Whether ``y_pred`` contains log-odds.
-
-    Returns
-    -------
-    Expr, shape (...)
-        Loss of each sample.
-
-    Raises
-    ------
-    ShapeError
-        If the shapes differ.
+        Whether ``y_pred`` contains log-odds. Otherwise it contains probabilities.
 
     Examples
     --------
@@ -144,6 +156,12 @@ def categorical_hinge(y_true: Any, y_pred: Any) -> Expr:
     wrong, right = max_((1 - y_true) * y_pred, axis=-1), sum(y_true * y_pred, axis=-1)
     result: Expr = relu(wrong - right + 1)
     return result
+
+
+class CategoricalHinge(Loss):
+    """`categorical_hinge` reduced over the batch."""
+
+    function = staticmethod(categorical_hinge)
 
 
 def multiclass_hinge(y_true: Any, y_pred: Any, delta: float = 1.0) -> Expr:

@@ -8,7 +8,10 @@ from pellucid.graph.expr import Expr
 from pellucid.graph.ops.exponentials import log
 from pellucid.graph.ops.reductions import mean, sum
 from pellucid.graph.ops.special import xlogy
+from pellucid.nn.losses.base import Loss
 from pellucid.nn.targets import align_columns
+
+__all__ = ["KLDivergence", "Poisson", "kl_divergence", "poisson"]
 
 
 def kl_divergence(y_true: Any, y_pred: Any) -> Expr:
@@ -46,16 +49,20 @@ def kl_divergence(y_true: Any, y_pred: Any) -> Expr:
     return result
 
 
+class KLDivergence(Loss):
+    """`kl_divergence` reduced over the batch."""
+
+    function = staticmethod(kl_divergence)
+
+
 def poisson(y_true: Any, y_pred: Any) -> Expr:
     r"""Poisson loss, :math:`\frac{1}{k} \sum_k y_k - t_k \log y_k`: the negative log-likelihood of counts, up to a
     constant.
 
     Parameters
     ----------
-    y_true : Expr, shape (..., columns) or (n,)
-        Counts :math:`t`.
-    y_pred : Expr, shape (..., columns) or (n,)
-        Predicted means :math:`y`, greater than 0.
+    y_true, y_pred : Expr, shape (..., columns) or (n,)
+        Counts :math:`t`, and predicted means :math:`y`, greater than 0.
 
     Returns
     -------
@@ -76,3 +83,9 @@ def poisson(y_true: Any, y_pred: Any) -> Expr:
     y_true, y_pred = align_columns(y_true, y_pred, "poisson")
     result: Expr = mean(y_pred - xlogy(y_true, y_pred), axis=-1)
     return result
+
+
+class Poisson(Loss):
+    """`poisson` reduced over the batch."""
+
+    function = staticmethod(poisson)

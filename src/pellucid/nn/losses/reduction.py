@@ -17,6 +17,8 @@ from pellucid.graph.ops.reshape import broadcast_like, expand_dims, squeeze
 from pellucid.graph.types import format_shape, is_float
 from pellucid.nn.dtypes import to_dtype
 
+__all__ = ["aggregate", "class_weight", "reduce_values"]
+
 REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none", None)
 
 

@@ -7,13 +7,30 @@ from typing import Any
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops import hyperbolic
-from pellucid.graph.ops.elementwise import absolute, square
+from pellucid.graph.ops.elementwise import absolute, maximum, square
 from pellucid.graph.ops.exponentials import log1p
-from pellucid.graph.ops.minmax import maximum
 from pellucid.graph.ops.norms import divide_no_nan, vector_norm
 from pellucid.graph.ops.reductions import mean, sum
 from pellucid.graph.ops.where import where
+from pellucid.nn.losses.base import DEFAULT_REDUCTION, Loss
 from pellucid.nn.targets import align_columns
+
+__all__ = [
+    "CosineSimilarity",
+    "Huber",
+    "LogCosh",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
+    "cosine_similarity",
+    "huber",
+    "log_cosh",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_error",
+    "mean_squared_logarithmic_error",
+]
 
 SMALLEST_TARGET = 1e-7
 """Lower bound of targets in percentage errors, as in Keras."""
@@ -48,6 +65,12 @@ def mean_squared_error(y_true: Any, y_pred: Any) -> Expr:
     return result
 
 
+class MeanSquaredError(Loss):
+    """`mean_squared_error` reduced over the batch."""
+
+    function = staticmethod(mean_squared_error)
+
+
 def mean_absolute_error(y_true: Any, y_pred: Any) -> Expr:
     r"""Mean absolute error, :math:`\frac{1}{k} \sum_k |t_k - y_k|`.
 
@@ -62,6 +85,12 @@ def mean_absolute_error(y_true: Any, y_pred: Any) -> Expr:
     y_true, y_pred = align_columns(y_true, y_pred, "mean_absolute_error")
     result: Expr = mean(absolute(y_true - y_pred), axis=-1)
     return result
+
+
+class MeanAbsoluteError(Loss):
+    """`mean_absolute_error` reduced over the batch."""
+
+    function = staticmethod(mean_absolute_error)
 
 
 def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Expr:
@@ -81,6 +110,12 @@ def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Expr:
     return result
 
 
+class MeanAbsolutePercentageError(Loss):
+    """`mean_absolute_percentage_error` reduced over the batch."""
+
+    function = staticmethod(mean_absolute_percentage_error)
+
+
 def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Expr:
     r"""Mean squared logarithmic error,
     :math:`\frac{1}{k} \sum_k (\log(1 + t_k) - \log(1 + y_k))^2`, with negative values clipped to 0.
@@ -96,6 +131,12 @@ def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Expr:
     y_true, y_pred = align_columns(y_true, y_pred, "mean_squared_logarithmic_error")
     result: Expr = mean(square(log1p(maximum(y_true, 0)) - log1p(maximum(y_pred, 0))), axis=-1)
     return result
+
+
+class MeanSquaredLogarithmicError(Loss):
+    """`mean_squared_logarithmic_error` reduced over the batch."""
+
+    function = staticmethod(mean_squared_logarithmic_error)
 
 
 def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Expr:
@@ -139,6 +180,15 @@ def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Expr:
     return result
 
 
+class Huber(Loss):
+    """`huber` reduced over the batch."""
+
+    function = staticmethod(huber)
+
+    def __init__(self, delta: float = 1.0, reduction: str | None = DEFAULT_REDUCTION, name: str | None = None) -> None:
+        super().__init__(reduction, name, delta=delta)
+
+
 def log_cosh(y_true: Any, y_pred: Any) -> Expr:
     r"""Log-cosh loss, the mean of :math:`\log \cosh(y_k - t_k)`: about half the squared error of small errors, and the
     absolute error minus :math:`\log 2` of large ones.
@@ -154,6 +204,12 @@ def log_cosh(y_true: Any, y_pred: Any) -> Expr:
     y_true, y_pred = align_columns(y_true, y_pred, "log_cosh")
     result: Expr = mean(hyperbolic.log_cosh(y_pred - y_true), axis=-1)
     return result
+
+
+class LogCosh(Loss):
+    """`log_cosh` reduced over the batch."""
+
+    function = staticmethod(log_cosh)
 
 
 def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Expr:
@@ -186,6 +242,15 @@ def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Expr:
     y_true, y_pred = align_columns(y_true, y_pred, "cosine_similarity")
     result: Expr = -sum(normalize(y_true, axis) * normalize(y_pred, axis), axis=axis)
     return result
+
+
+class CosineSimilarity(Loss):
+    """`cosine_similarity` reduced over the batch."""
+
+    function = staticmethod(cosine_similarity)
+
+    def __init__(self, axis: int = -1, reduction: str | None = DEFAULT_REDUCTION, name: str | None = None) -> None:
+        super().__init__(reduction, name, axis=axis)
 
 
 def normalize(x: Expr, axis: int) -> Expr:

@@ -15,6 +15,21 @@ from pellucid.graph.types import as_float
 from pellucid.nn.metrics.base import MeanMetricWrapper
 from pellucid.nn.targets import align_columns, align_labels
 
+__all__ = [
+    "Accuracy",
+    "BinaryAccuracy",
+    "CategoricalAccuracy",
+    "SparseCategoricalAccuracy",
+    "SparseTopKCategoricalAccuracy",
+    "TopKCategoricalAccuracy",
+    "accuracy",
+    "binary_accuracy",
+    "categorical_accuracy",
+    "sparse_categorical_accuracy",
+    "sparse_top_k_categorical_accuracy",
+    "top_k_categorical_accuracy",
+]
+
 
 def accuracy(y_true: Any, y_pred: Any) -> Expr:
     r"""Accuracy, :math:`[\hat{y} = y]`, with the kind chosen from the shapes, as in Keras.
@@ -82,10 +97,8 @@ def categorical_accuracy(y_true: Any, y_pred: Any) -> Expr:
 
     Parameters
     ----------
-    y_true : Expr, shape (..., classes)
-        One-hot labels.
-    y_pred : Expr, shape (..., classes)
-        Probabilities or logits.
+    y_true, y_pred : Expr, shape (..., classes)
+        One-hot labels, and probabilities or logits.
 
     Returns
     -------
@@ -137,17 +150,10 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> E
 
     Parameters
     ----------
-    y_true : Expr of integers, shape (...) or (..., 1)
-        Class labels, starting at 0.
-    y_pred : Expr, shape (..., classes)
-        Probabilities or logits.
+    y_true, y_pred
+        See `sparse_categorical_accuracy`, also for the result.
     k : int
         Number of top classes, at least 1.
-
-    Returns
-    -------
-    Expr, shape (...)
-        1 if correct, else 0.
 
     Raises
     ------
@@ -171,20 +177,6 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> E
 
 def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Expr:
     r"""Whether the one-hot label is among the ``k`` largest columns; see `sparse_top_k_categorical_accuracy`.
-
-    Parameters
-    ----------
-    y_true : Expr, shape (..., classes)
-        One-hot labels.
-    y_pred : Expr, shape (..., classes)
-        Probabilities or logits.
-    k : int
-        Number of top classes, at least 1.
-
-    Returns
-    -------
-    Expr, shape (...)
-        1 if correct, else 0.
 
     Examples
     --------

@@ -20,6 +20,8 @@ from pellucid.nn.losses.reduction import broadcast_weights
 from pellucid.nn.masks import find_mask
 from pellucid.nn.registry import snake_case
 
+__all__ = ["Mean", "MeanMetricWrapper", "Metric", "StreamingMetric", "Sum"]
+
 Sums = dict[str, Expr]
 
 

@@ -9,17 +9,20 @@ import numpy as np
 
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr, as_expr
+from pellucid.graph.ops.creation import one_hot
 from pellucid.graph.ops.elementwise import cast
 from pellucid.graph.ops.norms import divide_no_nan
-from pellucid.graph.ops.one_hot import one_hot
 from pellucid.graph.ops.reductions import argmax, sum
 from pellucid.graph.ops.reshape import expand_dims, ravel
 from pellucid.graph.ops.triangular import diagonal
 from pellucid.graph.ops.where import where
 from pellucid.graph.types import is_float
+from pellucid.graph.validation import check_integer
 from pellucid.nn.dtypes import to_dtype
 from pellucid.nn.losses.reduction import broadcast_weights
 from pellucid.nn.metrics.base import Metric, Sums, get_sample_weight
+
+__all__ = ["BinaryIoU", "ConfusionMatrix", "IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU"]
 
 
 class ConfusionMatrix(Metric):
@@ -61,9 +64,8 @@ class ConfusionMatrix(Metric):
         axis: int = -1,
     ) -> None:
         super().__init__(name)
-        if not num_classes >= 1:
-            raise OptionError(f"{self.name}: expected num_classes >= 1. Received: num_classes={num_classes!r}")
-        self.num_classes, self.ignore_class, self.axis = num_classes, ignore_class, axis
+        self.num_classes = check_integer("num_classes", num_classes, owner=self.name)
+        self.ignore_class, self.axis = ignore_class, axis
         self.sparse_y_true, self.sparse_y_pred = sparse_y_true, sparse_y_pred
 
     def updates(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Sums:

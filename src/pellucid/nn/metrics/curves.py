@@ -11,15 +11,18 @@ from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.ops.activations import sigmoid
 from pellucid.graph.ops.creation import ones_like
+from pellucid.graph.ops.elementwise import maximum, minimum
 from pellucid.graph.ops.exponentials import log
-from pellucid.graph.ops.minmax import maximum, minimum
 from pellucid.graph.ops.norms import divide_no_nan
 from pellucid.graph.ops.reductions import max_, mean, sum
 from pellucid.graph.ops.statistics import average
 from pellucid.graph.ops.where import where
+from pellucid.graph.validation import check_integer
 from pellucid.nn.losses.reduction import broadcast_weights
 from pellucid.nn.metrics.base import Sums
 from pellucid.nn.metrics.threshold_metrics import ThresholdMetric, precision, recall, specificity
+
+__all__ = ["AUC", "PrecisionAtRecall", "RecallAtPrecision", "SensitivityAtSpecificity", "SpecificityAtSensitivity"]
 
 EDGE = 1e-7
 """Distance of the outer thresholds from 0 and 1: at the first everything is positive, at the last nothing."""
@@ -78,8 +81,7 @@ class AUC(ThresholdMetric):
         label_weights: Sequence[float] | None = None,
         from_logits: bool = False,
     ) -> None:
-        if num_thresholds < 2:
-            raise OptionError(f"AUC: expected num_thresholds >= 2. Received: num_thresholds={num_thresholds}")
+        check_integer("num_thresholds", num_thresholds, minimum=2, owner="AUC")
         if curve.upper() not in self.CURVES:
             raise OptionError(f"AUC: expected curve to be one of {self.CURVES}. Received: curve={curve!r}")
         if summation_method not in self.METHODS:
@@ -148,8 +150,7 @@ class ConstrainedMetric(ThresholdMetric):
     """Base class: the maximum of one metric over thresholds at which another reaches a minimum."""
 
     def __init__(self, minimum: float, num_thresholds: int, class_id: int | None, name: str | None) -> None:
-        if num_thresholds < 1:
-            raise OptionError(f"{type(self).__name__}: expected num_thresholds >= 1. Received: {num_thresholds}")
+        check_integer("num_thresholds", num_thresholds, owner=type(self).__name__)
         if not 0 <= minimum <= 1:
             raise OptionError(f"{type(self).__name__}: expected a value in [0, 1]. Received: {minimum!r}")
         even = np.linspace(0, 1, num_thresholds).tolist() if num_thresholds > 1 else None

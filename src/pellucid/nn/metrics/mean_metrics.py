@@ -10,101 +10,108 @@ from pellucid.graph.ops.norms import divide_no_nan
 from pellucid.graph.ops.reductions import mean
 from pellucid.nn import losses
 from pellucid.nn.dtypes import to_dtype, to_float
-from pellucid.nn.losses import (
-    binary_crossentropy,
-    categorical_crossentropy,
-    categorical_hinge,
-    hinge,
-    kl_divergence,
-    log_cosh,
-    mean_absolute_error,
-    mean_absolute_percentage_error,
-    mean_squared_error,
-    mean_squared_logarithmic_error,
-    poisson,
-    sparse_categorical_crossentropy,
-    squared_hinge,
-)
 from pellucid.nn.losses.reduction import broadcast_weights
 from pellucid.nn.metrics.base import MeanMetricWrapper, Sums
 from pellucid.nn.targets import align_columns, align_labels
+
+__all__ = [
+    "BinaryCrossentropy",
+    "CategoricalCrossentropy",
+    "CategoricalHinge",
+    "ConcordanceCorrelation",
+    "CosineSimilarity",
+    "Hinge",
+    "KLDivergence",
+    "LogCoshError",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
+    "PearsonCorrelation",
+    "Poisson",
+    "SparseCategoricalCrossentropy",
+    "SquaredHinge",
+    "concordance_correlation",
+    "cosine_similarity",
+    "pearson_correlation",
+]
 
 
 class MeanSquaredError(MeanMetricWrapper):
     r"""Mean of `mean_squared_error`."""
 
     def __init__(self, name: str | None = None) -> None:
-        super().__init__(mean_squared_error, name)
+        super().__init__(losses.mean_squared_error, name)
 
 
 class MeanAbsoluteError(MeanMetricWrapper):
     r"""Mean of `mean_absolute_error`."""
 
     def __init__(self, name: str | None = None) -> None:
-        super().__init__(mean_absolute_error, name)
+        super().__init__(losses.mean_absolute_error, name)
 
 
 class MeanAbsolutePercentageError(MeanMetricWrapper):
     r"""Mean of `mean_absolute_percentage_error`."""
 
     def __init__(self, name: str | None = None) -> None:
-        super().__init__(mean_absolute_percentage_error, name)
+        super().__init__(losses.mean_absolute_percentage_error, name)
 
 
 class MeanSquaredLogarithmicError(MeanMetricWrapper):
     r"""Mean of `mean_squared_logarithmic_error`."""
 
     def __init__(self, name: str | None = None) -> None:
-        super().__init__(mean_squared_logarithmic_error, name)
+        super().__init__(losses.mean_squared_logarithmic_error, name)
 
 
 class LogCoshError(MeanMetricWrapper):
     r"""Mean of `log_cosh`."""
 
     def __init__(self, name: str | None = None) -> None:
-        super().__init__(log_cosh, name)
+        super().__init__(losses.log_cosh, name)
 
 
 class Hinge(MeanMetricWrapper):
     r"""Mean of `hinge`."""
 
     def __init__(self, name: str | None = None) -> None:
-        super().__init__(hinge, name)
+        super().__init__(losses.hinge, name)
 
 
 class SquaredHinge(MeanMetricWrapper):
     r"""Mean of `squared_hinge`."""
 
     def __init__(self, name: str | None = None) -> None:
-        super().__init__(squared_hinge, name)
+        super().__init__(losses.squared_hinge, name)
 
 
 class CategoricalHinge(MeanMetricWrapper):
     r"""Mean of `categorical_hinge`."""
 
     def __init__(self, name: str | None = None) -> None:
-        super().__init__(categorical_hinge, name)
+        super().__init__(losses.categorical_hinge, name)
 
 
 class KLDivergence(MeanMetricWrapper):
     r"""Mean of `kl_divergence`."""
 
     def __init__(self, name: str | None = None) -> None:
-        super().__init__(kl_divergence, name)
+        super().__init__(losses.kl_divergence, name)
 
 
 class Poisson(MeanMetricWrapper):
     r"""Mean of `poisson`."""
 
     def __init__(self, name: str | None = None) -> None:
-        super().__init__(poisson, name)
+        super().__init__(losses.poisson, name)
 
 
 class BinaryCrossentropy(MeanMetricWrapper):
     r"""Mean of `binary_crossentropy`."""
 
     def __init__(self, name: str | None = None, from_logits: bool = False, label_smoothing: float = 0.0) -> None:
-        super().__init__(binary_crossentropy, name, from_logits=from_logits, label_smoothing=label_smoothing)
+        super().__init__(losses.binary_crossentropy, name, from_logits=from_logits, label_smoothing=label_smoothing)
 
 
 class CategoricalCrossentropy(MeanMetricWrapper):
@@ -114,7 +121,7 @@ class CategoricalCrossentropy(MeanMetricWrapper):
         self, name: str | None = None, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
     ) -> None:
         super().__init__(
-            categorical_crossentropy, name, from_logits=from_logits, label_smoothing=label_smoothing, axis=axis
+            losses.categorical_crossentropy, name, from_logits=from_logits, label_smoothing=label_smoothing, axis=axis
         )
 
 
@@ -128,7 +135,7 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
         self, name: str | None = None, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
     ) -> None:
         settings = {"from_logits": from_logits, "ignore_class": ignore_class, "axis": axis}
-        super().__init__(sparse_categorical_crossentropy, name, **settings)
+        super().__init__(losses.sparse_categorical_crossentropy, name, **settings)
 
     def updates(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Sums:
         ignored = self.settings["ignore_class"]

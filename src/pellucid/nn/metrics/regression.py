@@ -17,6 +17,8 @@ from pellucid.nn.losses.reduction import broadcast_weights
 from pellucid.nn.metrics.base import Metric, Sums, compute_total_and_count, divide_total_by_count, get_sample_weight
 from pellucid.nn.targets import align_columns
 
+__all__ = ["R2Score", "RootMeanSquaredError"]
+
 
 class RootMeanSquaredError(Metric):
     r"""Root mean squared error, :math:`\sqrt{\frac{1}{n} \sum_i (t_i - y_i)^2}`.
@@ -68,7 +70,7 @@ class R2Score(Metric):
     def __init__(
         self, class_aggregation: str | None = "uniform_average", num_regressors: int = 0, name: str | None = None
     ) -> None:
-        super().__init__("r2_score" if name is None else name)
+        super().__init__(name)
         if class_aggregation not in self.AGGREGATIONS:
             raise OptionError(
                 f"R2Score: expected class_aggregation to be one of {self.AGGREGATIONS}. "

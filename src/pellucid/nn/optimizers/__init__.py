@@ -1,6 +1,6 @@
 """Optimizers: parameter updates as expressions, with Keras 3's names and formulas.
 
-Every class in the `__all__` of a file is exported and found by name.
+Every class in the `__all__` of a file is exported and registered by name.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ def get(identifier: Any) -> Optimizer:
         return identifier
     if not isinstance(identifier, str):
         raise UseError(f"Expected the name of an optimizer, or one such as SGD(0.01). Received: {identifier!r}")
-    return get_by_name("optimizer", identifier.lower(), NAMED)()  # type: ignore[no-any-return]
+    found: Optimizer = get_by_name("optimizer", identifier.lower(), NAMED)
+    return found
 
 
 suggest_near_misses(globals(), "pel.optimizers")

@@ -6,8 +6,7 @@ from typing import Any, Unpack
 
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr, Shared
-from pellucid.graph.ops.elementwise import sqrt, square
-from pellucid.graph.ops.minmax import clip, maximum, minimum
+from pellucid.graph.ops.elementwise import clip, maximum, minimum, sqrt, square
 from pellucid.graph.ops.reductions import mean
 from pellucid.graph.validation import check_number, check_positive_number
 from pellucid.nn.dtypes import to_dtype
@@ -36,11 +35,6 @@ class Adafactor(Optimizer):
         :math:`d`, the maximum root mean square of an unscaled step.
     **options
         Options of `Optimizer`.
-
-    Raises
-    ------
-    ValueError
-        If a setting is out of range.
 
     Examples
     --------
@@ -122,11 +116,6 @@ class Ftrl(Optimizer):
         :math:`\beta`.
     **options
         Options of `Optimizer`.
-
-    Raises
-    ------
-    ValueError
-        If a setting is out of range.
 
     Examples
     --------

@@ -28,11 +28,6 @@ class Adagrad(Optimizer):
     **options
         Options of `Optimizer`.
 
-    Raises
-    ------
-    ValueError
-        If a setting is out of range.
-
     Examples
     --------
     >>> print(Adagrad(0.5))
@@ -72,18 +67,13 @@ class Adadelta(Optimizer):
     Parameters
     ----------
     learning_rate : float, Expr or function
-        :math:`\eta`. The paper uses 1.
+        :math:`\eta`; 1 in the paper.
     rho : float
         :math:`\rho`, decay rate of the running averages, in [0, 1).
     epsilon : float
         :math:`\epsilon`.
     **options
         Options of `Optimizer`.
-
-    Raises
-    ------
-    ValueError
-        If a setting is out of range.
 
     Examples
     --------
@@ -132,11 +122,6 @@ class RMSprop(Optimizer):
         Whether to divide by the standard deviation of the gradient instead of its root mean square.
     **options
         Options of `Optimizer`.
-
-    Raises
-    ------
-    ValueError
-        If a setting is out of range.
 
     Examples
     --------

@@ -6,8 +6,7 @@ from typing import Any, Unpack
 
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr, Shared
-from pellucid.graph.ops.elementwise import absolute, sqrt, square
-from pellucid.graph.ops.minmax import maximum
+from pellucid.graph.ops.elementwise import absolute, maximum, sqrt, square
 from pellucid.graph.ops.reductions import sum as sum_of
 from pellucid.graph.ops.where import where
 from pellucid.graph.validation import check_number
@@ -60,11 +59,6 @@ class Adam(MomentOptimizer):
     **options
         Options of `Optimizer`: clipping, weight decay, moving averages, gradient accumulation.
 
-    Raises
-    ------
-    ValueError
-        If a setting is out of range.
-
     Examples
     --------
     >>> w = pel.shared(1.0, "w")
@@ -112,19 +106,10 @@ class AdamW(Adam):
 
     Parameters
     ----------
-    learning_rate : float, Expr or function
-        :math:`\eta`.
     weight_decay : float
         :math:`\lambda`, for parameters tagged ``regularizable``.
-    beta_1, beta_2, epsilon, amsgrad
+    learning_rate, beta_1, beta_2, epsilon, amsgrad, **options
         See `Adam`.
-    **options
-        Options of `Optimizer`.
-
-    Raises
-    ------
-    ValueError
-        If a setting is out of range.
 
     Examples
     --------
@@ -161,19 +146,10 @@ class Adamax(MomentOptimizer):
 
     Parameters
     ----------
-    learning_rate : float, Expr or function
-        :math:`\eta`.
     beta_1, beta_2 : float
         Decay rates of the first moment and of the infinity norm, in [0, 1).
-    epsilon : float
-        :math:`\epsilon`.
-    **options
-        Options of `Optimizer`.
-
-    Raises
-    ------
-    ValueError
-        If a setting is out of range.
+    learning_rate, epsilon, **options
+        See `Adam`.
 
     Examples
     --------
@@ -202,19 +178,8 @@ class Nadam(MomentOptimizer):
 
     Parameters
     ----------
-    learning_rate : float, Expr or function
-        :math:`\eta`.
-    beta_1, beta_2 : float
-        Decay rates of the first and second moments, in [0, 1).
-    epsilon : float
-        :math:`\epsilon`.
-    **options
-        Options of `Optimizer`.
-
-    Raises
-    ------
-    ValueError
-        If a setting is out of range.
+    learning_rate, beta_1, beta_2, epsilon, **options
+        See `Adam`.
 
     Examples
     --------
@@ -250,19 +215,8 @@ class Lamb(MomentOptimizer):
 
     Parameters
     ----------
-    learning_rate : float, Expr or function
-        :math:`\eta`.
-    beta_1, beta_2 : float
-        Decay rates of the first and second moments, in [0, 1).
-    epsilon : float
-        :math:`\epsilon`.
-    **options
-        Options of `Optimizer`.
-
-    Raises
-    ------
-    ValueError
-        If a setting is out of range.
+    learning_rate, beta_1, beta_2, epsilon, **options
+        See `Adam`.
 
     Examples
     --------

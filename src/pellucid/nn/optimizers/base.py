@@ -16,7 +16,7 @@ from pellucid.graph.errors import GradientError, UseError, near_miss
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.gradient import grad
 from pellucid.graph.ops.where import where
-from pellucid.graph.state_updates import updates_of
+from pellucid.graph.state_updates import collect_updates
 from pellucid.graph.traversal import parameters as parameters_of
 from pellucid.graph.traversal import replace_all
 from pellucid.graph.types import format_shape
@@ -149,8 +149,8 @@ class Optimizer(SlotMixin, PrintableOptimizer):
         Returns
         -------
         dict from Shared to Expr
-            For ``pel.function(..., updates=...)``, including the updates that `pellucid.updates_of` finds in the loss.
-            A second call uses the same slots.
+            For ``pel.function(..., updates=...)``, including the updates that `pellucid.collect_updates` finds in the
+            loss. A second call uses the same slots.
 
         Raises
         ------
@@ -168,7 +168,7 @@ class Optimizer(SlotMixin, PrintableOptimizer):
         check_loss_and_parameters(loss, chosen)
         scale = self.options["loss_scale_factor"]
         gradients = grad(loss if scale is None else scale * loss, chosen)
-        return {**updates_of(loss), **self.apply(gradients, chosen)}
+        return {**collect_updates(loss), **self.apply(gradients, chosen)}
 
     def apply(self, gradients: Sequence[Expr], parameters: Sequence[Shared]) -> Updates:
         """Return the updates for given gradients; see `updates`.

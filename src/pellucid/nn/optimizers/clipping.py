@@ -7,9 +7,8 @@ import operator
 from collections.abc import Sequence
 
 from pellucid.graph.expr import Expr
-from pellucid.graph.ops.elementwise import sqrt, square
-from pellucid.graph.ops.minmax import clip as clip_elements
-from pellucid.graph.ops.minmax import maximum
+from pellucid.graph.ops.elementwise import clip as clip_elements
+from pellucid.graph.ops.elementwise import maximum, sqrt, square
 from pellucid.graph.ops.reductions import sum as sum_of
 from pellucid.nn.dtypes import to_dtype
 from pellucid.nn.optimizers.options import Options

@@ -71,14 +71,14 @@ def validate_options(options: Options) -> Options:
     if result["loss_scale_factor"] is not None:
         check_positive_number("loss_scale_factor", result["loss_scale_factor"])
     validate_ema_options(result)
-    if result["multipliers"] is not None:
-        if not isinstance(result["multipliers"], Mapping):
-            raise UseError(
-                "Expected multipliers to map parameters or their names to factors, such as {layer.bias: 2.0}. "
-                f"Received: {result['multipliers']!r}"
-            )
-        for key, factor in result["multipliers"].items():
-            check_number(f"the multiplier of {key}", factor, minimum=0.0)
+    multipliers = {} if result["multipliers"] is None else result["multipliers"]
+    if not isinstance(multipliers, Mapping):
+        raise UseError(
+            "Expected multipliers to map parameters or their names to factors, such as {layer.bias: 2.0}. "
+            f"Received: {multipliers!r}"
+        )
+    for key, factor in multipliers.items():
+        check_number(f"the multiplier of {key}", factor, minimum=0.0)
     return result
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pellucid.extensions import optimizer_html, optimizer_latex
 from pellucid.graph.expr import Expr, Input, Shared
@@ -18,8 +17,13 @@ if TYPE_CHECKING:
     from pellucid.nn.optimizers.base import Optimizer
 
 
-Line = tuple[str, Expr, dict[Expr, str], str]
-"""Target, new value, names of the expressions known so far, and the sign between target and value."""
+class UpdateRule(NamedTuple):
+    """One line of an optimizer's update: the target, its new value, and the names of the expressions in it."""
+
+    target: str
+    new: Expr
+    names: dict[Expr, str]
+    sign: str = "←"
 
 
 class PrintableOptimizer:
@@ -29,8 +33,8 @@ class PrintableOptimizer:
     """
 
     def __str__(self) -> str:
-        found = get_formula_lines(self)  # type: ignore[arg-type]
-        return "\n".join(f"{target} {sign} {text(new, names=names)}" for target, new, names, sign in found)
+        rules = get_update_rules(self)  # type: ignore[arg-type]
+        return "\n".join(f"{rule.target} {rule.sign} {text(rule.new, names=rule.names)}" for rule in rules)
 
     def _repr_latex_(self) -> str:
         return optimizer_latex(self)
@@ -39,23 +43,22 @@ class PrintableOptimizer:
         return optimizer_html(self)
 
 
-def get_formula_lines(optimizer: Optimizer) -> list[Line]:
-    """Return the update of a scalar parameter w with gradient g, one line for each slot, and one for t if it occurs."""
+def get_update_rules(optimizer: Optimizer) -> list[UpdateRule]:
+    """Return the update of a scalar parameter w with gradient g, one line for each slot, and one for t if it occurs.
+
+    The lines are in the order in which they are read, and simplified.
+    """
     config = {key: value for key, value in optimizer.config.items() if key != "multipliers"}
-    w, g, fresh = Shared(0.0, "w"), Input("g", (), None), type(optimizer)(**config)
-    return get_update_lines(fresh, w, fresh.apply([g], [w]))
-
-
-def get_update_lines(optimizer: Optimizer, w: Shared, updates: Mapping[Shared, Expr]) -> list[Line]:
-    """Return updates as lines, in the order in which they are read, simplified for printing."""
+    optimizer, w = type(optimizer)(**config), Shared(0.0, "w")
+    updates = optimizer.apply([Input("g", (), None)], [w])
     updates = dict(zip(updates, simplify_all(list(updates.values()), families=PRINTING_FAMILIES), strict=True))
     used = set(topological(list(updates.values())))
     names: dict[Expr, str] = {target: str(target.name).removeprefix("w/") for target in updates}
-    found: list[Line] = []
+    found: list[UpdateRule] = []
     if optimizer.counts_steps:
         names[to_dtype(optimizer.iterations, optimizer.get_step_number(w).dtype)] = "iterations"
         if optimizer.get_step_number(w) in used:
-            found.append(("t", optimizer.steps_made + 1, dict(names), "="))
+            found.append(UpdateRule("t", optimizer.steps_made + 1, dict(names), "="))
             names[optimizer.get_step_number(w)] = "t"
     last: dict[Shared, int] = {w: 1}
     if optimizer.counts_steps:
@@ -64,7 +67,7 @@ def get_update_lines(optimizer: Optimizer, w: Shared, updates: Mapping[Shared, E
         last[optimizer.averages[w]] = 2
     for target in sorted(updates, key=lambda target: last.get(target, 0)):
         new = updates[target]
-        found.append((names[target], new, dict(names), "←"))
+        found.append(UpdateRule(names[target], new, dict(names)))
         names[new] = f"{names[target]}′"
         if new.op is where.op and new.inputs[2] is target:  # the branch of an accumulated step
             names[new.inputs[1]] = names[new]

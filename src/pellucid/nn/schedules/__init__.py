@@ -11,10 +11,12 @@ from pellucid.nn.schedules.decays import (
     ExponentialDecay,
     InverseDecay,
     InverseTimeDecay,
+    MultiStepDecay,
+    PiecewiseConstantDecay,
     PolynomialDecay,
     SigmoidDecay,
+    StepDecay,
 )
-from pellucid.nn.schedules.piecewise import MultiStepDecay, PiecewiseConstantDecay, StepDecay
 
 __all__ = [
     "ConstantSchedule",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,11 @@ class Schedule(StrictArguments):
 
     Called with an expression it returns an expression, which optimizers use in their updates. Called with numbers it
     returns learning rates in float64. It prints as its formula.
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of range.
 
     Examples
     --------
@@ -51,10 +55,6 @@ class Schedule(StrictArguments):
     def formula(self, step: Expr) -> Any:
         """Return the learning rate at a step, given as a float expression."""
         raise NotImplementedError(f"{type(self).__name__} does not implement formula(step)")
-
-    def __repr__(self) -> str:
-        names = inspect.signature(type(self)).parameters
-        return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
 
     def __str__(self) -> str:
         return str(self.to_expression())

@@ -8,8 +8,8 @@ from typing import Any
 
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr, as_expr
+from pellucid.graph.ops.elementwise import maximum, minimum
 from pellucid.graph.ops.exponentials import log
-from pellucid.graph.ops.minmax import maximum, minimum
 from pellucid.graph.ops.rounding import floor
 from pellucid.graph.ops.trigonometry import cos
 from pellucid.graph.ops.where import where
@@ -29,11 +29,6 @@ class WarmUp(Schedule):
         :math:`k`.
     initial_learning_rate : float
         :math:`\eta_0`.
-
-    Raises
-    ------
-    ValueError
-        If a setting is out of range.
 
     Examples
     --------
@@ -138,11 +133,6 @@ class CosineDecayRestarts(Schedule):
     alpha : float
         :math:`\alpha`, minimum learning rate as a fraction of the first.
 
-    Raises
-    ------
-    ValueError
-        If a setting is out of range.
-
     Examples
     --------
     >>> CosineDecayRestarts(1.0, 10)([0, 5, 10, 20])
@@ -195,11 +185,6 @@ class OneCycle(Schedule):
     div_factor, final_div_factor : float
         :math:`d` and :math:`f`.
 
-    Raises
-    ------
-    ValueError
-        If a setting is out of range.
-
     Examples
     --------
     >>> OneCycle(1.0, 11, warmup_fraction=0.5)([0, 4.5, 10])
@@ -239,5 +224,5 @@ class OneCycle(Schedule):
 
 
 def interpolate_cosine(start: Any, end: Any, fraction: Any) -> Any:
-    r"""Return :math:`b + (a - b) (1 + \cos \pi x) / 2`."""
+    """Return values between two numbers that follow half a cosine wave."""
     return end + (start - end) * (0.5 * (1 + cos(math.pi * fraction)))

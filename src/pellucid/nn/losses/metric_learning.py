@@ -1,4 +1,4 @@
-r"""Circle loss for metric learning."""
+r"""Losses of metric learning."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from typing import Any
 
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.activations import softplus
-from pellucid.graph.ops.iota import arange_like
-from pellucid.graph.ops.logsumexp import logsumexp
-from pellucid.graph.ops.minmax import maximum
+from pellucid.graph.ops.elementwise import maximum
+from pellucid.graph.ops.ranges import arange_like
+from pellucid.graph.ops.softmax import logsumexp
 from pellucid.graph.ops.where import where
 from pellucid.graph.validation import check_number
+from pellucid.nn.losses.base import DEFAULT_REDUCTION, Loss
 from pellucid.nn.targets import align_labels
+
+__all__ = ["Circle", "circle"]
 
 MASKED = -1e9
 """Exponent of excluded pairs."""
@@ -70,3 +73,24 @@ def circle(y_true: Any, y_pred: Any, gamma: float = 80.0, margin: float = 0.4, r
     both = logsumexp(where(positive, near, MASKED), axis=1) + logsumexp(where(same, MASKED, far), axis=1)
     result: Expr = softplus(both)
     return result
+
+
+class Circle(Loss):
+    """`circle` reduced over the batch; the mean excludes samples with loss 0."""
+
+    function = staticmethod(circle)
+
+    def __init__(
+        self,
+        gamma: float = 80.0,
+        margin: float = 0.4,
+        remove_diagonal: bool = True,
+        reduction: str | None = DEFAULT_REDUCTION,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(reduction, name, gamma=gamma, margin=margin, remove_diagonal=remove_diagonal)
+
+    def mask(self, y_true: Any, y_pred: Any) -> Expr | None:
+        """Return the samples with non-zero loss."""
+        mask: Expr = self.call(y_true, y_pred) > 0
+        return mask
